@@ -1,0 +1,28 @@
+export { Backoff, type BackoffOptions } from "./backoff.ts";
+export type { Clock } from "./clock.ts";
+export { Deadlines } from "./deadlines.ts";
+export {
+  LOG_LEVELS,
+  lineLogger,
+  silentLogger,
+  type LineLoggerOptions,
+  type LogFields,
+  type LogLevel,
+  type Logger,
+} from "./logger.ts";
+export {
+  formatUsage,
+  OptionsError,
+  parseOptions,
+  variableOf,
+  type OptionDeclaration,
+  type OptionSources,
+  type OptionTable,
+  type OptionValues,
+  type ParsedOptions,
+  type ProgramDescription,
+} from "./options.ts";
+export { randomIdentity, type Random } from "./random.ts";
+export { seededRandom } from "./seeded-random.ts";
+export { systemClock } from "./system-clock.ts";
+export { systemRandom } from "./system-random.ts";

@@ -1,0 +1,168 @@
+import fc from "fast-check";
+import { describe, expect, expectTypeOf, it } from "vitest";
+
+import { formatUsage, OptionsError, parseOptions, variableOf } from "@meridian/runtime";
+
+const TABLE = [
+  { name: "host", type: "text", default: "127.0.0.1", description: "Where to listen." },
+  { name: "port", type: "integer", min: 0, max: 65_535, default: 7400, description: "The port." },
+  { name: "lat", type: "number", min: -90, max: 90, required: true, description: "The latitude." },
+  { name: "url", type: "text", default: null, description: "What clients use." },
+  {
+    name: "durability",
+    type: "choice",
+    choices: ["process", "power"],
+    default: "process",
+    description: "What a write survives.",
+  },
+  {
+    name: "lag-max",
+    type: "parsed",
+    parse: readSeconds,
+    placeholder: "ttl",
+    default: "10s",
+    description: "The bound.",
+  },
+] as const;
+
+function readSeconds(text: string): number {
+  if (!/^\d+s$/.test(text)) throw new Error(`Expected seconds such as \`5s\`, got \`${text}\``);
+  return Number(text.slice(0, -1)) * 1_000;
+}
+
+function run(argv: readonly string[], env: Record<string, string> = {}) {
+  const parsed = parseOptions(TABLE, { argv, env });
+  if (parsed.kind !== "run") throw new Error(`asked for ${parsed.kind}`);
+  return parsed.values;
+}
+
+function problemsOf(argv: readonly string[], env: Record<string, string> = {}): readonly string[] {
+  try {
+    parseOptions(TABLE, { argv, env });
+  } catch (error) {
+    if (error instanceof OptionsError) return error.problems;
+    throw error;
+  }
+  throw new Error("nothing was refused");
+}
+
+describe("parseOptions", () => {
+  it("gives every option its declared type and its default", () => {
+    const values = run(["--lat", "1"]);
+    expect(values).toEqual({
+      host: "127.0.0.1",
+      port: 7400,
+      lat: 1,
+      url: null,
+      durability: "process",
+      lagMax: 10_000,
+    });
+    expectTypeOf(values).toEqualTypeOf<{
+      readonly host: string;
+      readonly port: number;
+      readonly lat: number;
+      readonly url: string | null;
+      readonly durability: "process" | "power";
+      readonly lagMax: number;
+    }>();
+  });
+
+  it("takes a value after a space or an equals sign, negative numbers included", () => {
+    expect(run(["--lat", "-33.9", "--port=0", "--url=http://a/?b=c"])).toMatchObject({
+      lat: -33.9,
+      port: 0,
+      url: "http://a/?b=c",
+    });
+  });
+
+  it("reads the environment, and lets the flag win", () => {
+    const env = { MERIDIAN_LAT: "5", MERIDIAN_LAG_MAX: "3s", MERIDIAN_PORT: "1", PATH: "/bin" };
+    expect(run(["--port", "2"], env)).toMatchObject({ lat: 5, lagMax: 3_000, port: 2 });
+  });
+
+  it("counts an empty variable as not set", () => {
+    expect(run(["--lat", "0"], { MERIDIAN_HOST: "" }).host).toBe("127.0.0.1");
+  });
+
+  it("answers --help and --version before it complains", () => {
+    expect(parseOptions(TABLE, { argv: ["--nonsense", "-h"], env: {} })).toEqual({ kind: "help" });
+    expect(parseOptions(TABLE, { argv: ["--version"], env: {} })).toEqual({ kind: "version" });
+  });
+});
+
+describe("parseOptions refuses", () => {
+  it("unknown flags and variables and suggests the nearest name", () => {
+    const [variable, flag] = problemsOf(["--lat", "0", "--prot", "80"], { MERIDIAN_HOTS: "x" });
+    expect(variable).toContain("Unknown environment variable `MERIDIAN_HOTS`");
+    expect(variable).toContain("did you mean `MERIDIAN_HOST`?");
+    expect(flag).toContain("Unknown option `--prot`, did you mean `--port`?");
+    expect(problemsOf(["--lat=0", "--completely-else"])[0]).not.toContain("did you mean");
+  });
+
+  it("with all problems at once, each in its own words", () => {
+    const argv = ["--port", "70000", "--durability", "luck", "stray", "--url", "--lag-max", "soon"];
+    expect(problemsOf(argv)).toEqual([
+      "Expected only options, got the argument `stray`",
+      "Expected a value after `--url`, got nothing",
+      "Expected `--port` to be a whole number between 0 and 65535, got `70000`",
+      "Expected `--lat` (or MERIDIAN_LAT), got nothing",
+      "Expected `--durability` to be `process` or `power`, got `luck`",
+      "`--lag-max`: Expected seconds such as `5s`, got `soon`",
+    ]);
+  });
+
+  it("in the name of the variable when the bad value came from it", () => {
+    expect(problemsOf(["--lat", "0"], { MERIDIAN_PORT: "x" })[0]).toContain("`MERIDIAN_PORT`");
+  });
+
+  it.each(["1.5", "", "0x10", "1e3", " 1", "NaN", "-1"])("%j as a port", (text) => {
+    expect(problemsOf(["--lat", "0", `--port=${text}`])).toHaveLength(1);
+  });
+
+  it.each(["91", "Infinity", "1,5", "north", "--", ""])("%j as a latitude", (text) => {
+    expect(problemsOf([`--lat=${text}`])).toHaveLength(1);
+  });
+
+  it("a repeated flag", () => {
+    expect(problemsOf(["--lat", "0", "--lat", "1"])).toEqual([
+      "Expected `--lat` once, got it again",
+    ]);
+  });
+
+  it("with nothing but OptionsError and at least one problem", () => {
+    const word = fc.oneof(
+      fc.constantFrom("--lat", "--port", "--port=1", "--lat=2", "--", "-", "--url", "7", "--x"),
+      fc.string(),
+    );
+    const isOrderly = (argv: readonly string[]): boolean => {
+      try {
+        parseOptions(TABLE, { argv, env: {} });
+        return true;
+      } catch (error) {
+        return error instanceof OptionsError && error.problems.length > 0;
+      }
+    };
+    fc.assert(
+      fc.property(fc.array(word, { maxLength: 8 }), (argv) => {
+        expect(isOrderly(argv)).toBe(true);
+      }),
+    );
+  });
+});
+
+describe("formatUsage", () => {
+  it("lists every option with its variable, values and default", () => {
+    const text = formatUsage({ name: "some-program", summary: "It runs.", options: TABLE });
+    expect(text).toContain("Usage: some-program [options]\n\nIt runs.\n");
+    for (const { name, description } of TABLE) {
+      expect(text).toContain(`--${name} <`);
+      expect(text).toContain(variableOf(name));
+      expect(text).toContain(description);
+    }
+    expect(text).toContain("--durability <process|power>");
+    expect(text).toContain("--lag-max <ttl>");
+    expect(text).toContain("The bound. (default: 10s)");
+    expect(text).toContain("The latitude. (required)");
+    expect(text).toContain("What clients use. (default: none)");
+  });
+});
