@@ -1,0 +1,263 @@
+/** What one error code means to every party. */
+export interface ErrorKind {
+  /** What the code means, as one sentence. */
+  readonly title: string;
+  /** The HTTP status it is answered with. */
+  readonly status: number;
+  /** The WebSocket close code it is sent with, for the codes that end a connection. */
+  readonly closeCode?: number;
+  /** Whether the same request may succeed later, unchanged. */
+  readonly retryable: boolean;
+}
+
+/** Every error code there is. Codes are part of the public interface: they are added, never reused. */
+export const ERROR_KINDS = {
+  // The request itself is wrong.
+  INVALID_COORDINATES: {
+    title: "The coordinates are not a place on Earth.",
+    status: 400,
+    retryable: false,
+  },
+  INVALID_KEY: { title: "The key is not one that Meridian takes.", status: 400, retryable: false },
+  INVALID_TTL: {
+    title: "The time to live is not one that Meridian takes.",
+    status: 400,
+    retryable: false,
+  },
+  INVALID_ARGUMENT: {
+    title: "An option has a value that is not allowed.",
+    status: 400,
+    retryable: false,
+  },
+  UNKNOWN_OPTION: {
+    title: "The request has an option that does not exist.",
+    status: 400,
+    retryable: false,
+  },
+  INVALID_BODY: {
+    title: "The body is not what this request takes.",
+    status: 400,
+    retryable: false,
+  },
+  INVALID_POSITION: {
+    title: "The position token is not one that Meridian issued.",
+    status: 400,
+    retryable: false,
+  },
+  VALUE_TOO_LARGE: {
+    title: "The value is larger than this node takes.",
+    status: 413,
+    retryable: false,
+  },
+  // The request is right, its object is not there or not as expected.
+  KEY_NOT_FOUND: { title: "The key has no live value.", status: 404, retryable: false },
+  NODE_NOT_FOUND: { title: "No node of that id is registered.", status: 404, retryable: false },
+  ROUTE_NOT_FOUND: { title: "There is nothing at this path.", status: 404, retryable: false },
+  METHOD_NOT_ALLOWED: {
+    title: "This path does not take that method.",
+    status: 405,
+    retryable: false,
+  },
+  ORIGIN_NOT_ALLOWED: {
+    title: "Pages of this origin may not write.",
+    status: 403,
+    retryable: false,
+  },
+  PRECONDITION_FAILED: {
+    title: "The entry is not in the state that the request asked for.",
+    status: 412,
+    retryable: false,
+  },
+  // The cluster cannot do it now.
+  POSITION_NOT_REACHED: {
+    title: "This node has not yet reached the position that the request asked for.",
+    status: 409,
+    retryable: true,
+  },
+  ACK_TIMEOUT: {
+    title: "The write is stored on this node, but not yet acknowledged as widely as asked.",
+    status: 504,
+    retryable: false,
+  },
+  NODE_SYNCING: {
+    title: "This node is catching up and would answer with stale data.",
+    status: 503,
+    retryable: true,
+  },
+  NODE_DRAINING: { title: "This node is shutting down.", status: 503, retryable: true },
+  OVERLOADED: { title: "Too much is waiting already.", status: 503, retryable: true },
+  NO_READY_NODE: { title: "No node is ready to serve.", status: 503, retryable: true },
+  DIRECTORY_UNREACHABLE: { title: "The directory does not answer.", status: 503, retryable: true },
+  STORE_FULL: { title: "There is no room left on the disk.", status: 507, retryable: true },
+  STORE_FAILED: { title: "The store could not do it.", status: 500, retryable: true },
+  INTERNAL: {
+    title: "Something is wrong in Meridian itself.",
+    status: 500,
+    closeCode: 1011,
+    retryable: true,
+  },
+  // A program cannot start.
+  INVALID_CONFIG: {
+    title: "The configuration is not one that can run.",
+    status: 500,
+    retryable: false,
+  },
+  ADDRESS_IN_USE: {
+    title: "Another program listens on that address.",
+    status: 500,
+    retryable: true,
+  },
+  STORE_IN_USE: { title: "Another process has the database open.", status: 500, retryable: true },
+  STORE_SCHEMA_TOO_NEW: {
+    title: "The database was written by a newer version.",
+    status: 500,
+    retryable: false,
+  },
+  STORE_WRONG_KIND: {
+    title: "The file is a database of another kind of program.",
+    status: 500,
+    retryable: false,
+  },
+  STORE_CORRUPT: { title: "The database is damaged.", status: 500, retryable: false },
+  // A replication link ends, or a frame on it is refused.
+  MALFORMED_MESSAGE: {
+    title: "The message is not one of the protocol.",
+    status: 400,
+    closeCode: 4400,
+    retryable: false,
+  },
+  UNSUPPORTED_VERSION: {
+    title: "The parties speak different versions of the protocol.",
+    status: 400,
+    closeCode: 4426,
+    retryable: false,
+  },
+  WRONG_CLUSTER: {
+    title: "The node belongs to another cluster.",
+    status: 403,
+    closeCode: 4403,
+    retryable: false,
+  },
+  NODE_ID_TAKEN: {
+    title: "Another live node has that id.",
+    status: 409,
+    closeCode: 4409,
+    retryable: true,
+  },
+  INCARNATION_REUSED: {
+    title: "The node's database is an older copy of one that went on.",
+    status: 409,
+    closeCode: 4411,
+    retryable: true,
+  },
+  SESSION_REPLACED: {
+    title: "The same node has connected again.",
+    status: 409,
+    closeCode: 4412,
+    retryable: true,
+  },
+  LEASE_EXPIRED: {
+    title: "The peer has not been heard of for too long.",
+    status: 408,
+    closeCode: 4408,
+    retryable: true,
+  },
+  OUT_OF_ORDER: {
+    title: "A message is missing before this one.",
+    status: 409,
+    closeCode: 4410,
+    retryable: true,
+  },
+  GOING_AWAY: {
+    title: "The peer is shutting down.",
+    status: 503,
+    closeCode: 1001,
+    retryable: true,
+  },
+  CLOCK_AHEAD: { title: "A stamp lies too far in the future.", status: 409, retryable: true },
+} as const;
+
+/** The name of an error, stable across versions. */
+export type ErrorCode = keyof typeof ERROR_KINDS;
+
+/** Facts about an error, for machines: plain JSON values. */
+export type ErrorDetails = Readonly<Record<string, unknown>>;
+
+/** The one error class of Meridian. Its message says what was expected and what came. */
+export class MeridianError extends Error {
+  readonly code: ErrorCode;
+  /** Whether the same call may succeed later, unchanged. */
+  readonly retryable: boolean;
+  readonly details: ErrorDetails | undefined;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { readonly details?: ErrorDetails; readonly cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "MeridianError";
+    this.code = code;
+    this.retryable = ERROR_KINDS[code].retryable;
+    this.details = options.details;
+  }
+}
+
+/** Returns `cause` itself if it is a `MeridianError`, else an `INTERNAL` one around it. */
+export function asMeridianError(cause: unknown): MeridianError {
+  if (cause instanceof MeridianError) return cause;
+  return new MeridianError("INTERNAL", `Unexpected failure: ${textOf(cause)}`, { cause });
+}
+
+function textOf(cause: unknown): string {
+  if (cause instanceof Error) return cause.message;
+  try {
+    return String(cause);
+  } catch {
+    // An object without a usable `toString`.
+    return typeof cause;
+  }
+}
+
+/** The body of an HTTP error answer, `application/problem+json` (RFC 9457). */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly code: ErrorCode;
+  readonly retryable: boolean;
+  readonly [detail: string]: unknown;
+}
+
+/** The media type of a `Problem`. */
+export const PROBLEM_CONTENT_TYPE = "application/problem+json";
+
+/** The problem document of an error. The error's details become members of it. */
+export function toProblem(error: MeridianError): Problem {
+  const kind = ERROR_KINDS[error.code];
+  return {
+    ...error.details,
+    type: `urn:meridian:error:${error.code.toLowerCase().replaceAll("_", "-")}`,
+    title: kind.title,
+    status: kind.status,
+    detail: error.message,
+    code: error.code,
+    retryable: error.retryable,
+  };
+}
+
+/** The close code of an error on a WebSocket: its own, else that of an internal error. */
+export function closeCodeOf(code: ErrorCode): number {
+  const kind: ErrorKind = ERROR_KINDS[code];
+  return kind.closeCode ?? 1011;
+}
+
+/** The error code that a WebSocket close code stands for, if it is one of ours. */
+export function errorOfCloseCode(closeCode: number): ErrorCode | undefined {
+  for (const code of Object.keys(ERROR_KINDS) as ErrorCode[]) {
+    const kind: ErrorKind = ERROR_KINDS[code];
+    if (kind.closeCode === closeCode) return code;
+  }
+  return undefined;
+}

@@ -1,0 +1,351 @@
+/**
+ * Frames: how entries travel and how journals keep them.
+ *
+ * A frame is a header of 64 bytes and then the entries, little-endian throughout. The header says everything
+ * that a party in the middle needs, so that the directory orders and forwards a frame without decoding
+ * an entry: it writes the sequence numbers into the header of the very bytes it received.
+ *
+ *   header  0 u8  kind: 1 entries, 2 donation        entry   0 f64 stamp time
+ *           1 u8  flags: 1 report when applied               8 f64 stamp origin
+ *           2 u16 zero                                      16 f64 expiresAtMs, 0 for never
+ *           4 u32 count of entries                          24 u32 bytes of the value
+ *           8 f64 after: the sequence before the first      28 u16 bytes of the key
+ *          16 f64 through: the sequence of the last         30 u8  bytes of the content type
+ *          24 f64 committedThrough                          31 u8  flags: 1 deleted
+ *          32 f64 highestTime: the newest stamp             32     key (UTF-8), content type, value
+ *          40 f64 sentAtMs: the sender's clock
+ *          48 f64 incarnation whose outbox it is from, 0 for none
+ *          56 f64 position in that outbox; in a donation, the offer it answers
+ *
+ * PROTOCOL.md gives the meaning of each field.
+ */
+import { NO_BYTES, type Entry } from "./entry.ts";
+import { MeridianError } from "./errors.ts";
+import { CONTENT_TYPE_BYTES_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX } from "./limits.ts";
+import { isStamp, STAMP_TIME_MAX } from "./stamp.ts";
+import { utf8Length } from "./validate.ts";
+
+/** The bytes of a frame before its entries. */
+export const FRAME_HEADER_BYTES = 64;
+
+/** The bytes of an entry before its key. */
+export const ENTRY_HEADER_BYTES = 32;
+
+/** What a frame is for. */
+export const FRAME_KIND = {
+  /** Entries on their way into or out of the log. */
+  entries: 1,
+  /** Entries given to a reconciling node, outside the order of the log. */
+  donation: 2,
+} as const;
+
+/** The fields of a frame's header. */
+export interface FrameHeader {
+  readonly kind: number;
+  /** The sender waits to hear which nodes have applied this frame. */
+  readonly reportApplied: boolean;
+  readonly count: number;
+  /** The sequence just before this frame. Invariant: after ≤ through. */
+  readonly after: number;
+  /** The sequence of its last entry; above `after + count` where the log was compacted. */
+  readonly through: number;
+  /** How far the directory's log is committed. */
+  readonly committedThrough: number;
+  /** The highest stamp time among the entries; 0 for an empty frame. */
+  readonly highestTime: number;
+  readonly sentAtMs: number;
+  /** Whose outbox the frame came from; 0 where that is no longer known. */
+  readonly incarnation: number;
+  /** Its number in that outbox, counted from 1; 0 for none. In a donation: the id of the offer that it answers. */
+  readonly position: number;
+}
+
+/** What the directory knows of a frame that it orders. */
+export interface FrameOrder {
+  readonly after: number;
+  readonly through: number;
+  readonly committedThrough: number;
+  readonly sentAtMs: number;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+const WHOLE_FIELDS = [
+  "after",
+  "through",
+  "committedThrough",
+  "highestTime",
+  "incarnation",
+  "position",
+] as const satisfies readonly (keyof FrameHeader)[];
+
+/** Reads and checks the header of a frame. Throws `MALFORMED_MESSAGE`. */
+export function readFrameHeader(frame: Uint8Array): FrameHeader {
+  if (frame.byteLength < FRAME_HEADER_BYTES) {
+    throw malformed(`a frame of at least ${FRAME_HEADER_BYTES} bytes`, `${frame.byteLength} bytes`);
+  }
+  const view = viewOf(frame);
+  const kind = view.getUint8(0);
+  const flags = view.getUint8(1);
+  const header = {
+    kind,
+    reportApplied: flags === 1,
+    count: view.getUint32(4, true),
+    after: view.getFloat64(8, true),
+    through: view.getFloat64(16, true),
+    committedThrough: view.getFloat64(24, true),
+    highestTime: view.getFloat64(32, true),
+    sentAtMs: view.getFloat64(40, true),
+    incarnation: view.getFloat64(48, true),
+    position: view.getFloat64(56, true),
+  };
+  if (kind !== FRAME_KIND.entries && kind !== FRAME_KIND.donation) {
+    throw malformed("a frame of kind 1 or 2", `kind ${kind}`);
+  }
+  if (flags > 1 || view.getUint16(2, true) !== 0) throw malformed("known flags", `flags ${flags}`);
+  for (const field of WHOLE_FIELDS) {
+    if (!isWhole(header[field])) throw malformed(`a whole \`${field}\``, `${header[field]}`);
+  }
+  if (!Number.isFinite(header.sentAtMs)) {
+    throw malformed("a finite `sentAtMs`", `${header.sentAtMs}`);
+  }
+  if (header.after > header.through) {
+    throw malformed(`\`through\` at or above ${header.after}`, `${header.through}`);
+  }
+  if (header.count * ENTRY_HEADER_BYTES > frame.byteLength - FRAME_HEADER_BYTES) {
+    throw malformed(`room for ${header.count} entries`, `${frame.byteLength} bytes`);
+  }
+  return header;
+}
+
+/** Writes a header over the first 64 bytes of `frame`. */
+export function writeFrameHeader(frame: Uint8Array, header: FrameHeader): void {
+  const view = viewOf(frame);
+  view.setUint8(0, header.kind);
+  view.setUint8(1, header.reportApplied ? 1 : 0);
+  view.setUint16(2, 0, true);
+  view.setUint32(4, header.count, true);
+  view.setFloat64(32, header.highestTime, true);
+  view.setFloat64(48, header.incarnation, true);
+  view.setFloat64(56, header.position, true);
+  orderFrame(frame, header);
+}
+
+/** Writes into a frame's header what only the directory knows, in place. */
+export function orderFrame(frame: Uint8Array, order: FrameOrder): void {
+  const view = viewOf(frame);
+  view.setFloat64(8, order.after, true);
+  view.setFloat64(16, order.through, true);
+  view.setFloat64(24, order.committedThrough, true);
+  view.setFloat64(40, order.sentAtMs, true);
+}
+
+/** A frame of a header and a block of entries, copied into one array. */
+export function assembleFrame(header: FrameHeader, block: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(FRAME_HEADER_BYTES + block.byteLength);
+  frame.set(block, FRAME_HEADER_BYTES);
+  writeFrameHeader(frame, header);
+  return frame;
+}
+
+/** The entries of a frame, without its header, as a view on the same bytes. */
+export function blockOf(frame: Uint8Array): Uint8Array {
+  return frame.subarray(FRAME_HEADER_BYTES);
+}
+
+/** The bytes that `entry` takes in a frame. */
+export function entryBytes(entry: Entry): number {
+  return (
+    ENTRY_HEADER_BYTES +
+    utf8Length(entry.key) +
+    utf8Length(entry.contentType) +
+    entry.value.byteLength
+  );
+}
+
+/**
+ * Encodes entries one after the other, without a header: what a journal keeps and a frame carries.
+ * Throws `MALFORMED_MESSAGE` for an entry that `decodeBlock` would refuse: one such in a block is the end of them all.
+ */
+export function encodeBlock(entries: readonly Entry[]): Uint8Array {
+  let bytes = 0;
+  for (const entry of entries) bytes += entryBytes(entry);
+  const block = new Uint8Array(bytes);
+  const view = viewOf(block);
+  let offset = 0;
+  for (const entry of entries) offset = writeEntry(block, view, offset, entry);
+  return block;
+}
+
+/** The highest stamp time among `entries`; 0 for none. */
+export function highestTimeOf(entries: readonly Entry[]): number {
+  let highest = 0;
+  for (const { stamp } of entries) if (stamp.time > highest) highest = stamp.time;
+  return highest;
+}
+
+/** Decodes `count` entries; every value is a copy of its own. Throws `MALFORMED_MESSAGE`. */
+export function decodeBlock(bytes: Uint8Array, count: number): Entry[] {
+  // A Node.js Buffer is a Uint8Array too, but its `slice` copies nothing: values would pin what they came in.
+  const block = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = viewOf(block);
+  const entries: Entry[] = [];
+  let offset = 0;
+  for (let index = 0; index < count; index += 1) {
+    if (offset + ENTRY_HEADER_BYTES > block.byteLength) throw cutShort(count, index);
+    const valueBytes = view.getUint32(offset + 24, true);
+    const keyBytes = view.getUint16(offset + 28, true);
+    const typeBytes = view.getUint8(offset + 30);
+    const keyAt = offset + ENTRY_HEADER_BYTES;
+    const typeAt = keyAt + keyBytes;
+    const valueAt = typeAt + typeBytes;
+    const end = valueAt + valueBytes;
+    if (end > block.byteLength) throw cutShort(count, index);
+    const entry = {
+      key: readText(block, keyAt, typeAt),
+      value: valueBytes === 0 ? NO_BYTES : block.slice(valueAt, end),
+      contentType: readText(block, typeAt, valueAt),
+      stamp: { time: view.getFloat64(offset, true), origin: view.getFloat64(offset + 8, true) },
+      expiresAtMs: view.getFloat64(offset + 16, true),
+      deleted: view.getUint8(offset + 31) === 1,
+    };
+    checkEntry(entry, keyBytes, valueBytes, view.getUint8(offset + 31));
+    entries.push(entry);
+    offset = end;
+  }
+  if (offset !== block.byteLength) {
+    throw malformed(`${count} entries in ${offset} bytes`, `${block.byteLength} bytes`);
+  }
+  return entries;
+}
+
+/**
+ * Checks that a block is `count` well-formed entries whose newest stamp is `highestTime`, without decoding them.
+ * Throws `MALFORMED_MESSAGE`. A party that passes frames on does this, so that none can poison the log.
+ */
+export function checkBlock(block: Uint8Array, count: number, highestTime: number): void {
+  const view = viewOf(block);
+  let offset = 0;
+  let highest = 0;
+  for (let index = 0; index < count; index += 1) {
+    if (offset + ENTRY_HEADER_BYTES > block.byteLength) throw cutShort(count, index);
+    const keyAt = offset + ENTRY_HEADER_BYTES;
+    const typeAt = keyAt + view.getUint16(offset + 28, true);
+    const valueAt = typeAt + view.getUint8(offset + 30);
+    const valueBytes = view.getUint32(offset + 24, true);
+    if (valueAt + valueBytes > block.byteLength) throw cutShort(count, index);
+    const flags = view.getUint8(offset + 31);
+    const entry = {
+      key: "",
+      stamp: { time: view.getFloat64(offset, true), origin: view.getFloat64(offset + 8, true) },
+      expiresAtMs: view.getFloat64(offset + 16, true),
+      deleted: flags === 1,
+    };
+    checkEntry(entry, typeAt - keyAt, valueBytes, flags);
+    checkUtf8(block, keyAt, typeAt);
+    checkUtf8(block, typeAt, valueAt);
+    highest = Math.max(highest, entry.stamp.time);
+    offset = valueAt + valueBytes;
+  }
+  if (offset !== block.byteLength) {
+    throw malformed(`${count} entries in ${offset} bytes`, `${block.byteLength} bytes`);
+  }
+  if (highest !== highestTime) throw malformed(`a newest stamp of ${highest}`, `${highestTime}`);
+}
+
+function checkUtf8(block: Uint8Array, start: number, end: number): void {
+  for (let offset = start; offset < end; offset += 1) {
+    if ((block[offset] ?? 0) > 0x7f) return void decodeUtf8(block, start, end);
+  }
+}
+
+function writeEntry(block: Uint8Array, view: DataView, offset: number, entry: Entry): number {
+  const keyAt = offset + ENTRY_HEADER_BYTES;
+  const typeAt = writeText(block, keyAt, entry.key);
+  const valueAt = writeText(block, typeAt, entry.contentType);
+  block.set(entry.value, valueAt);
+  view.setFloat64(offset, entry.stamp.time, true);
+  view.setFloat64(offset + 8, entry.stamp.origin, true);
+  view.setFloat64(offset + 16, entry.expiresAtMs, true);
+  view.setUint32(offset + 24, entry.value.byteLength, true);
+  view.setUint16(offset + 28, typeAt - keyAt, true);
+  view.setUint8(offset + 30, valueAt - typeAt);
+  view.setUint8(offset + 31, entry.deleted ? 1 : 0);
+  checkEntry(entry, typeAt - keyAt, entry.value.byteLength, entry.deleted ? 1 : 0);
+  if (valueAt - typeAt > CONTENT_TYPE_BYTES_MAX) {
+    throw refusal(entry.key, `a content type of at most ${CONTENT_TYPE_BYTES_MAX} bytes`);
+  }
+  return valueAt + entry.value.byteLength;
+}
+
+function checkEntry(
+  entry: Pick<Entry, "key" | "stamp" | "expiresAtMs" | "deleted">,
+  keyBytes: number,
+  valueBytes: number,
+  flags: number,
+): void {
+  const { key } = entry;
+  if (keyBytes === 0 || keyBytes > KEY_BYTES_MAX) throw refusal(key, "a key of 1 byte to 1 KiB");
+  if (valueBytes > VALUE_BYTES_MAX) throw refusal(key, "a value of at most 64 MiB");
+  if (!isStamp(entry.stamp)) throw refusal(key, "a stamp in its range");
+  if (!isWhole(entry.expiresAtMs)) throw refusal(key, "a whole instant of expiry, or 0");
+  if (flags > 1) throw malformed("known flags", `flags ${flags}`);
+  if (entry.deleted && valueBytes > 0) throw refusal(key, "a tombstone without a value");
+}
+
+function refusal(key: string, expected: string): MeridianError {
+  return malformed(expected, `another in the entry of key \`${key.slice(0, 80)}\``);
+}
+
+/** Short ASCII, which nearly every key is, is written faster by hand than through the encoder. */
+function writeText(block: Uint8Array, offset: number, text: string): number {
+  for (let index = 0; index < text.length; index += 1) {
+    const unit = text.charCodeAt(index);
+    if (unit > 0x7f) {
+      // The encoder would write U+FFFD for a lone surrogate, and two keys would become one.
+      if (/\p{Surrogate}/u.test(text)) throw malformed("well-formed Unicode", "a lone surrogate");
+      const { written } = encoder.encodeInto(text, block.subarray(offset));
+      return offset + written;
+    }
+    block[offset + index] = unit;
+  }
+  return offset + text.length;
+}
+
+function readText(block: Uint8Array, start: number, end: number): string {
+  if (end - start <= 64) {
+    let text = "";
+    for (let offset = start; offset < end; offset += 1) {
+      const byte = block[offset] ?? 0;
+      if (byte > 0x7f) return decodeUtf8(block, start, end);
+      text += String.fromCharCode(byte);
+    }
+    return text;
+  }
+  return decodeUtf8(block, start, end);
+}
+
+function decodeUtf8(block: Uint8Array, start: number, end: number): string {
+  try {
+    return decoder.decode(block.subarray(start, end));
+  } catch {
+    throw malformed("text in UTF-8", "other bytes");
+  }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function isWhole(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= STAMP_TIME_MAX;
+}
+
+function cutShort(count: number, index: number): MeridianError {
+  return malformed(`${count} entries`, `a frame that ends within entry ${index + 1}`);
+}
+
+function malformed(expected: string, got: string): MeridianError {
+  return new MeridianError("MALFORMED_MESSAGE", `Expected ${expected}, got ${got}`);
+}

@@ -1,0 +1,76 @@
+export { isLive, NO_BYTES, replaces, tombstone, type Entry, type Summary } from "./entry.ts";
+export {
+  asMeridianError,
+  closeCodeOf,
+  ERROR_KINDS,
+  errorOfCloseCode,
+  MeridianError,
+  PROBLEM_CONTENT_TYPE,
+  toProblem,
+  type ErrorCode,
+  type ErrorDetails,
+  type ErrorKind,
+  type Problem,
+} from "./errors.ts";
+export {
+  assembleFrame,
+  blockOf,
+  checkBlock,
+  decodeBlock,
+  encodeBlock,
+  ENTRY_HEADER_BYTES,
+  entryBytes,
+  FRAME_HEADER_BYTES,
+  FRAME_KIND,
+  highestTimeOf,
+  orderFrame,
+  readFrameHeader,
+  writeFrameHeader,
+  type FrameHeader,
+  type FrameOrder,
+} from "./frame.ts";
+export { compareKeys } from "./key-order.ts";
+export {
+  CONTENT_TYPE_BYTES_MAX,
+  FRAME_BYTES_TARGET,
+  KEY_BYTES_MAX,
+  MESSAGE_BYTES_MAX,
+  PROTOCOL_VERSION,
+  VALUE_BYTES_MAX,
+  VALUE_BYTES_MAX_DEFAULT,
+} from "./limits.ts";
+export { decodeDirectoryMessage, decodeNodeMessage, encodeMessage } from "./message-codec.ts";
+export type {
+  Cursor,
+  DirectoryMessage,
+  Hello,
+  Member,
+  NodeLoad,
+  NodeMessage,
+  NodeStatus,
+  RangeDigest,
+  Welcome,
+} from "./message.ts";
+export type { LogFrame, OutboxFrame, OutboxMark, ReplicaRecord } from "./record.ts";
+export { formatPosition, parsePosition, type Position } from "./position.ts";
+export {
+  compareStamps,
+  formatStamp,
+  isStamp,
+  parseStamp,
+  STAMP_EPOCH_MS,
+  STAMP_TIME_MAX,
+  STAMPS_PER_MS,
+  stampTimeOf,
+  unixMsOf,
+  type Stamp,
+} from "./stamp.ts";
+export { checkTtlMs, parseTtlMs, TTL_MS_MAX } from "./ttl.ts";
+export {
+  checkCoordinates,
+  checkIdentifier,
+  checkKey,
+  parseCoordinates,
+  utf8Length,
+  type Coordinates,
+} from "./validate.ts";

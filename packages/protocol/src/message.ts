@@ -1,0 +1,248 @@
+/**
+ * The text messages of the replication link: one JSON object each, told apart by `type`.
+ * Entries travel in binary frames beside them. PROTOCOL.md gives the meaning of every field.
+ */
+import type { ErrorCode } from "./errors.ts";
+
+/** What a node can do for clients. `gone` is the absence of a node. */
+export type NodeStatus = "joining" | "syncing" | "ready" | "standalone" | "draining";
+
+/** The last point of a log that a node has applied and may resume from. */
+export interface Cursor {
+  logId: number;
+  epoch: number;
+  sequence: number;
+}
+
+/** How busy a node is. */
+export interface NodeLoad {
+  entries: number;
+  bytes: number;
+  /** Requests a second over the last heartbeats. */
+  requestsPerSecond: number;
+}
+
+/** One range of keys in a `compare` message. */
+export interface RangeDigest {
+  /** The last key of the range; null for the end of the key space. */
+  to: string | null;
+  count: number;
+  fingerprint: string;
+}
+
+/** A node as the other nodes know it. */
+export interface Member {
+  id: string;
+  region: string;
+  url: string;
+  lat: number;
+  lon: number;
+  status: NodeStatus;
+}
+
+/** How a node introduces itself. */
+export interface Hello {
+  type: "hello";
+  version: number;
+  cluster: string;
+  nodeId: string;
+  region: string;
+  incarnation: number;
+  /** Where clients reach the node; null for the address that this connection comes from. */
+  ip: string | null;
+  port: number;
+  /** The whole URL that clients are to use instead of `http://ip:port`, or null. */
+  url: string | null;
+  lat: number;
+  lon: number;
+  status: NodeStatus;
+  cursor: Cursor | null;
+  /** The last position that the node's outbox has given out. */
+  outboxThrough: number;
+  /** The last position that a directory has acknowledged; the node sends what comes after it. */
+  outboxAcknowledged: number;
+  /** The highest stamp time that the node knows a directory to have admitted. */
+  admittedTime: number;
+  nowMs: number;
+}
+
+interface Heartbeat {
+  type: "heartbeat";
+  nowMs: number;
+  status: NodeStatus;
+  appliedThrough: number;
+  /** Positions in the outbox that the directory has not acknowledged. */
+  outboxPending: number;
+  lagMs: number;
+  load: NodeLoad;
+}
+
+interface Applied {
+  type: "applied";
+  nowMs: number;
+  through: number;
+}
+
+interface Locate {
+  type: "locate";
+  nowMs: number;
+  incarnation: number;
+  position: number;
+}
+
+interface Reconcile {
+  type: "reconcile";
+  nowMs: number;
+}
+
+interface Compare {
+  type: "compare";
+  nowMs: number;
+  id: number;
+  /** The ranges start after this key; null for the start of the key space. */
+  from: string | null;
+  ranges: RangeDigest[];
+}
+
+interface Offer {
+  type: "offer";
+  nowMs: number;
+  id: number;
+  from: string | null;
+  to: string | null;
+  /** Key, stamp time, stamp origin of every entry that the node has in the range, in key order. */
+  entries: [key: string, time: number, origin: number][];
+}
+
+interface Reconciled {
+  type: "reconciled";
+  nowMs: number;
+}
+
+interface Goodbye {
+  type: "goodbye";
+  nowMs: number;
+}
+
+/** A message from a node to the directory. */
+export type NodeMessage =
+  | Hello
+  | Heartbeat
+  | Applied
+  | Locate
+  | Reconcile
+  | Compare
+  | Offer
+  | Reconciled
+  | Goodbye;
+
+/** How the directory answers a `Hello`. */
+export interface Welcome {
+  type: "welcome";
+  version: number;
+  nowMs: number;
+  logId: number;
+  epoch: number;
+  /** The sequence of the last entry that has been given one. */
+  head: number;
+  committedThrough: number;
+  /** Each epoch and the sequence just before its first, oldest first. */
+  epochs: [epoch: number, before: number][];
+  /** Whether the cursor lies on this log: `feed` what came after it, or `reconcile` first. */
+  resume: "feed" | "reconcile";
+  /** The last outbox position that the directory has committed, and the highest stamp time in it. */
+  outboxThrough: number;
+  outboxTime: number;
+  heartbeatMs: number;
+  leaseMs: number;
+  maxClockDriftMs: number;
+}
+
+interface HeartbeatEcho {
+  type: "heartbeat";
+  nowMs: number;
+  /** The `nowMs` of the heartbeat that this one answers. */
+  echoMs: number;
+  head: number;
+  committedThrough: number;
+  /** The last outbox position received in order on this connection. */
+  outboxReceived: number;
+}
+
+interface Acknowledge {
+  type: "acknowledge";
+  nowMs: number;
+  outboxThrough: number;
+  /** The sequence through which the log is committed, those positions included. */
+  committedThrough: number;
+}
+
+interface Refuse {
+  type: "refuse";
+  nowMs: number;
+  /** The outbox position of the frame that was refused. */
+  position: number;
+  code: ErrorCode;
+}
+
+interface AppliedBy {
+  type: "applied-by";
+  nowMs: number;
+  /** Outbox positions through this one … */
+  position: number;
+  /** … have been applied by these nodes, the sender left out … */
+  nodes: string[];
+  /** … of these, which are ready now. */
+  ready: string[];
+}
+
+interface Located {
+  type: "located";
+  nowMs: number;
+  incarnation: number;
+  position: number;
+  /** A sequence at or after which the log has that position; null while it does not. */
+  sequence: number | null;
+}
+
+interface Members {
+  type: "members";
+  nowMs: number;
+  members: Member[];
+}
+
+interface ReconcileBegin {
+  type: "reconcile-begin";
+  nowMs: number;
+  head: number;
+}
+
+interface Compared {
+  type: "compared";
+  nowMs: number;
+  id: number;
+  /** The indexes of the ranges that differ. */
+  differing: number[];
+}
+
+interface Wanted {
+  type: "wanted";
+  nowMs: number;
+  id: number;
+  /** How many entries have been donated in answer to that offer. */
+  donated: number;
+  keys: string[];
+}
+
+/** A message from the directory to a node. */
+export type DirectoryMessage =
+  | Welcome
+  | HeartbeatEcho
+  | Acknowledge
+  | Refuse
+  | AppliedBy
+  | Located
+  | Members
+  | ReconcileBegin
+  | Compared
+  | Wanted;

@@ -1,0 +1,36 @@
+import { MeridianError } from "./errors.ts";
+
+/**
+ * What a session has seen: everything in the log through `sequence`, and everything that the node of
+ * `incarnation` wrote through `outboxPosition`, whether or not the log has it yet.
+ */
+export interface Position {
+  readonly logId: number;
+  readonly epoch: number;
+  readonly sequence: number;
+  /** 0 where nothing is known that the log does not have. */
+  readonly incarnation: number;
+  readonly outboxPosition: number;
+}
+
+/** The position as an opaque token, safe in a header. */
+export function formatPosition(position: Position): string {
+  const { logId, epoch, sequence, incarnation, outboxPosition } = position;
+  return `p1.${[logId, epoch, sequence, incarnation, outboxPosition]
+    .map((part) => part.toString(36))
+    .join(".")}`;
+}
+
+/** Reads a token that `formatPosition` wrote. Throws `INVALID_POSITION` for anything else. */
+export function parsePosition(token: string): Position {
+  const parts = /^p1((?:\.[0-9a-z]{1,11}){5})$/.exec(token)?.[1]?.slice(1).split(".") ?? [];
+  const numbers = parts.map((part) => parseInt(part, 36));
+  const [logId = NaN, epoch = NaN, sequence = NaN, incarnation = NaN, outboxPosition = NaN] =
+    numbers;
+  const position = { logId, epoch, sequence, incarnation, outboxPosition };
+  if (numbers.every(Number.isSafeInteger) && formatPosition(position) === token) return position;
+  throw new MeridianError(
+    "INVALID_POSITION",
+    `Expected a position token from an earlier answer, got \`${token.slice(0, 100)}\``,
+  );
+}

@@ -1,0 +1,71 @@
+/** What stores keep and machines exchange: runs of entries with their place in an outbox or a log. */
+import type { Entry } from "./entry.ts";
+import type { Cursor } from "./message.ts";
+import type { Stamp } from "./stamp.ts";
+
+/** A run of the node's own writes that left or will leave as one frame. */
+export interface OutboxFrame {
+  /** Counted from 1, without gaps. */
+  readonly position: number;
+  readonly count: number;
+  readonly highestTime: number;
+  /** The entries as `encodeBlock` lays them out. */
+  readonly block: Uint8Array;
+}
+
+/** What a node's store is told to make durable. Records are committed in the order they are appended. */
+export type ReplicaRecord =
+  /** The node's own writes, in one transaction with their place in the outbox. Readable once durable. */
+  | { readonly kind: "local"; readonly frame: OutboxFrame; readonly entries: readonly Entry[] }
+  /** What others wrote, merged by stamp. Readable at once: the log has it already. */
+  | {
+      readonly kind: "remote";
+      readonly entries: readonly Entry[];
+      readonly block: Uint8Array;
+      readonly highestTime: number;
+      /** Where the node stands once this is durable, if it may resume from there. */
+      readonly cursor?: Cursor;
+    }
+  /**
+   * New stamps for an outbox frame whose old ones were refused. It takes the place of the frame of the same
+   * position. Where an entry's key still holds exactly `replaced[i]`, the new entry replaces it although its
+   * stamp is lower; elsewhere it is merged as always.
+   */
+  | {
+      readonly kind: "restamp";
+      readonly frame: OutboxFrame;
+      readonly entries: readonly Entry[];
+      readonly replaced: readonly Stamp[];
+    }
+  /** Where the node stands, without entries. */
+  | {
+      readonly kind: "progress";
+      readonly cursor?: Cursor;
+      /** The directory has committed the outbox through here; it may be forgotten. */
+      readonly outboxThrough?: number;
+    }
+  /** The database is a restored copy: from here on it counts as a new one. */
+  | { readonly kind: "adopt"; readonly incarnation: number };
+
+/** A run of entries in the directory's log. */
+export interface LogFrame {
+  /** The sequence just before the run. */
+  readonly after: number;
+  /** The sequence that a reader has reached after it. Invariant: after + count ≤ through. */
+  readonly through: number;
+  readonly count: number;
+  readonly highestTime: number;
+  /** Whose outbox it came from, and where in it; both 0 once the run has been compacted. */
+  readonly incarnation: number;
+  readonly position: number;
+  readonly block: Uint8Array;
+}
+
+/** How far the log has one node's outbox. */
+export interface OutboxMark {
+  readonly position: number;
+  /** The sequence of the last entry of that position. */
+  readonly sequence: number;
+  /** The highest stamp time in that position: tells a restored copy of the outbox from the one that went on. */
+  readonly highestTime: number;
+}

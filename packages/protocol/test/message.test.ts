@@ -1,0 +1,255 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+
+import {
+  decodeDirectoryMessage,
+  decodeNodeMessage,
+  encodeMessage,
+  MeridianError,
+  type DirectoryMessage,
+  type NodeMessage,
+} from "@meridian/protocol";
+
+import { refusal } from "./refusal.ts";
+
+const nowMs = 1_750_000_000_000.5;
+
+const HELLO: NodeMessage = {
+  type: "hello",
+  version: 1,
+  cluster: "meridian",
+  nodeId: "frankfurt",
+  region: "eu",
+  incarnation: 2 ** 48 - 1,
+  ip: null,
+  port: 7402,
+  url: null,
+  lat: 50.11,
+  lon: 8.68,
+  status: "joining",
+  cursor: { logId: 1, epoch: 2, sequence: 3 },
+  outboxThrough: 2,
+  outboxAcknowledged: 1,
+  admittedTime: 1,
+  nowMs,
+};
+
+const NODE_MESSAGES: readonly NodeMessage[] = [
+  HELLO,
+  { ...HELLO, ip: "::1", url: "https://cache.example", cursor: null },
+  {
+    type: "heartbeat",
+    nowMs,
+    status: "ready",
+    appliedThrough: 10,
+    outboxPending: 0,
+    lagMs: 0.25,
+    load: { entries: 1, bytes: 2, requestsPerSecond: 3.5 },
+  },
+  { type: "applied", nowMs, through: Number.MAX_SAFE_INTEGER },
+  { type: "locate", nowMs, incarnation: 1, position: 2 },
+  { type: "reconcile", nowMs },
+  {
+    type: "compare",
+    nowMs,
+    id: 0,
+    from: null,
+    ranges: [
+      { to: "größe\u{1f600}", count: 3, fingerprint: "00ff" },
+      { to: null, count: 0, fingerprint: "0" },
+    ],
+  },
+  { type: "offer", nowMs, id: 1, from: "a", to: null, entries: [["b", 0, 1]] },
+  { type: "reconciled", nowMs },
+  { type: "goodbye", nowMs },
+];
+
+const DIRECTORY_MESSAGES: readonly DirectoryMessage[] = [
+  {
+    type: "welcome",
+    version: 1,
+    nowMs,
+    logId: 1,
+    epoch: 2,
+    head: 3,
+    committedThrough: 3,
+    epochs: [
+      [1, 0],
+      [2, 3],
+    ],
+    resume: "feed",
+    outboxThrough: 4,
+    outboxTime: 5,
+    heartbeatMs: 500,
+    leaseMs: 1_500,
+    maxClockDriftMs: 10_000,
+  },
+  { type: "heartbeat", nowMs, echoMs: nowMs, head: 1, committedThrough: 1, outboxReceived: 0 },
+  { type: "acknowledge", nowMs, outboxThrough: 1, committedThrough: 2 },
+  { type: "refuse", nowMs, position: 1, code: "CLOCK_AHEAD" },
+  { type: "applied-by", nowMs, position: 1, nodes: ["a", "b"], ready: ["a"] },
+  { type: "located", nowMs, incarnation: 1, position: 2, sequence: null },
+  {
+    type: "members",
+    nowMs,
+    members: [{ id: "a", region: "r", url: "http://a", lat: 0, lon: -180, status: "ready" }],
+  },
+  { type: "reconcile-begin", nowMs, head: 1 },
+  { type: "compared", nowMs, id: 1, differing: [0, 2] },
+  { type: "wanted", nowMs, id: 1, donated: 0, keys: ["a"] },
+];
+
+const SIDES = [
+  { side: "node", decode: decodeNodeMessage, messages: NODE_MESSAGES, others: DIRECTORY_MESSAGES },
+  {
+    side: "directory",
+    decode: decodeDirectoryMessage,
+    messages: DIRECTORY_MESSAGES,
+    others: NODE_MESSAGES,
+  },
+] as const;
+
+describe.each(SIDES)("a message from the $side", ({ decode, messages, others }) => {
+  const decodes = (message: unknown): string => refusal(() => decode(JSON.stringify(message)));
+
+  it("of every type reads back as it was written", () => {
+    for (const message of messages) expect(decode(encodeMessage(message))).toEqual(message);
+  });
+
+  it("is refused without any one of its members", () => {
+    for (const message of messages) {
+      for (const name of Object.keys(message)) {
+        expect(decodes({ ...message, [name]: undefined })).toBe("MALFORMED_MESSAGE");
+      }
+    }
+  });
+
+  it("is refused with a member too many, even one that every object has", () => {
+    for (const message of messages) {
+      for (const name of ["extra", "toString", "constructor", ""]) {
+        expect(decodes({ ...message, [name]: 1 })).toBe("MALFORMED_MESSAGE");
+      }
+      const json = `${JSON.stringify(message).slice(0, -1)},"__proto__":{}}`;
+      expect(refusal(() => decode(json))).toBe("MALFORMED_MESSAGE");
+    }
+  });
+
+  it("is refused with any one of its members of another kind", () => {
+    for (const message of messages) {
+      for (const name of Object.keys(message)) {
+        for (const odd of [true, -1.5, {}]) {
+          if (name.endsWith("Ms") && odd === -1.5) continue;
+          if ((name === "lat" || name === "lon") && odd === -1.5) continue;
+          if (name === "version" && odd === -1.5) continue;
+          expect(decodes({ ...message, [name]: odd })).toBe("MALFORMED_MESSAGE");
+        }
+      }
+    }
+  });
+
+  it("is refused when it comes from the wrong side", () => {
+    for (const message of others) expect(decodes(message)).toBe("MALFORMED_MESSAGE");
+  });
+
+  it("that is any other text is refused as malformed, never otherwise", () => {
+    const text = fc.oneof(fc.string(), fc.json(), fc.string({ unit: "binary" }));
+    fc.assert(
+      fc.property(text, (json) => {
+        expect(refusal(() => decode(json))).toBe("MALFORMED_MESSAGE");
+      }),
+      { numRuns: 500 },
+    );
+    for (const json of ["", "null", "[]", "{}", '"hello"', "1", '{"type":"toString"}']) {
+      expect(refusal(() => decode(json))).toBe("MALFORMED_MESSAGE");
+    }
+    expect(refusal(() => decode("[".repeat(200_000)))).toBe("MALFORMED_MESSAGE");
+  });
+
+  it("that was changed at any one place decodes or is refused as malformed", () => {
+    const change = fc.tuple(
+      fc.constantFrom(...messages),
+      fc.nat(),
+      fc.nat(2),
+      fc.string({ maxLength: 2 }),
+    );
+    fc.assert(
+      fc.property(change, ([message, at, cut, put]) => {
+        const json = encodeMessage(message);
+        const start = at % json.length;
+        const changed = json.slice(0, start) + put + json.slice(start + cut);
+        // The change may be that of a greeting's version.
+        const answers = ["accepted", "MALFORMED_MESSAGE", "UNSUPPORTED_VERSION"];
+        expect(answers).toContain(refusal(() => decode(changed)));
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe("a member of a message", () => {
+  it.each<[string, unknown]>([
+    ["port", 0],
+    ["port", 65_536],
+    ["lat", 90.1],
+    ["lon", -180.1],
+    ["incarnation", 0],
+    ["incarnation", 2 ** 48],
+    ["outboxThrough", 2 ** 53],
+    ["outboxThrough", 0.5],
+    ["status", "gone"],
+    ["cursor", { logId: 1, epoch: 2, sequence: 3, more: 4 }],
+  ])("`%s` of %j is out of range", (name, odd) => {
+    expect(refusal(() => decodeNodeMessage(JSON.stringify({ ...HELLO, [name]: odd })))).toBe(
+      "MALFORMED_MESSAGE",
+    );
+  });
+
+  it("is a number that JSON can carry: one too large is refused", () => {
+    const json = JSON.stringify({ type: "goodbye", nowMs: 1 }).replace("1", "1e999");
+    expect(refusal(() => decodeNodeMessage(json))).toBe("MALFORMED_MESSAGE");
+  });
+
+  it.each([
+    ["nothing", "", "MALFORMED_MESSAGE"],
+    ["1024 bytes", "é".repeat(512), "accepted"],
+    ["1025 bytes", `${"é".repeat(512)}a`, "MALFORMED_MESSAGE"],
+    ["3072 bytes in 1024 units", "€".repeat(1024), "MALFORMED_MESSAGE"],
+    ["a lone surrogate", "\ud800", "MALFORMED_MESSAGE"],
+  ])("that is a key of %s is judged as keys are everywhere", (_what, key, answer) => {
+    const wanted = { type: "wanted", nowMs, id: 1, donated: 0, keys: [key] };
+    const offer = { type: "offer", nowMs, id: 1, from: null, to: null, entries: [[key, 0, 1]] };
+    expect(refusal(() => decodeDirectoryMessage(JSON.stringify(wanted)))).toBe(answer);
+    expect(refusal(() => decodeNodeMessage(JSON.stringify(offer)))).toBe(answer);
+  });
+});
+
+it("text in a message is at most 4096 units long", () => {
+  const hello = (length: number): string =>
+    JSON.stringify({ ...HELLO, cluster: "c".repeat(length) });
+  expect(refusal(() => decodeNodeMessage(hello(4_096)))).toBe("accepted");
+  expect(refusal(() => decodeNodeMessage(hello(4_097)))).toBe("MALFORMED_MESSAGE");
+});
+
+it("a refusal says where, what was expected and what came, and repeats no more than a line", () => {
+  const said = (json: string): string => {
+    try {
+      decodeNodeMessage(json);
+    } catch (cause) {
+      if (cause instanceof MeridianError) return cause.message;
+    }
+    return "accepted";
+  };
+  expect(said('{"type":"goodbye","nowMs":"x"}')).toBe('Expected number at `nowMs`, got "x"');
+  expect(said('{"type":"goodbye","nowMs":1,"x":1}')).toBe('Expected nothing at `x`, got "x"');
+  expect(said("{")).toBe("Expected JSON, got `{`");
+  const long = "x".repeat(100_000);
+  for (const json of [long, `{"type":"goodbye","nowMs":"${long}"}`, `{"type":"${long}"}`]) {
+    expect(said(json).length).toBeLessThan(300);
+  }
+  expect(said(`{"type":"goodbye","nowMs":1,"${long}":1}`).length).toBeLessThan(300);
+});
+
+it("a greeting in another version is told so, whatever else it says", () => {
+  const json = JSON.stringify({ type: "hello", version: 2, name: "of another kind" });
+  for (const { decode } of SIDES) expect(refusal(() => decode(json))).toBe("UNSUPPORTED_VERSION");
+});

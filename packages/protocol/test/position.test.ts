@@ -1,0 +1,77 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+
+import { formatPosition, parsePosition, type Position } from "@meridian/protocol";
+
+import { whole } from "./arbitraries.ts";
+import { attempt, refusal } from "./refusal.ts";
+
+const position: fc.Arbitrary<Position> = fc.record({
+  logId: whole,
+  epoch: whole,
+  sequence: whole,
+  incarnation: whole,
+  outboxPosition: whole,
+});
+
+describe("a position token", () => {
+  it("reads back as the same position", () => {
+    fc.assert(
+      fc.property(position, (made) => {
+        expect(parsePosition(formatPosition(made))).toEqual(made);
+      }),
+    );
+  });
+
+  it("is short and safe in a header", () => {
+    fc.assert(
+      fc.property(position, (made) => {
+        expect(formatPosition(made)).toMatch(/^[0-9a-z.]{11,62}$/);
+      }),
+    );
+  });
+
+  it("has one spelling only, and anything else is refused", () => {
+    const spelling = fc.oneof(
+      fc.string({ maxLength: 80 }),
+      fc
+        .array(fc.string({ unit: fc.constantFrom("0", "1", "z", "A", "-", ""), maxLength: 12 }), {
+          minLength: 4,
+          maxLength: 6,
+        })
+        .map((parts) => `p1.${parts.join(".")}`),
+    );
+    fc.assert(
+      fc.property(spelling, (token) => {
+        const read = attempt(() => formatPosition(parsePosition(token)));
+        expect(read).toBeOneOf([token, "INVALID_POSITION"]);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it.each([
+    "",
+    "p1",
+    "p1.",
+    "p1.1.2.3.4",
+    "p1.1.2.3.4.5.6",
+    "p1.1.2.3.4.",
+    "p2.1.2.3.4.5",
+    "P1.1.2.3.4.5",
+    "p1.1.2.3.4.A",
+    "p1.1.2.3.4.-5",
+    "p1.01.2.3.4.5",
+    "p1.1.2.3.4.5 ",
+    "p1.1.2.3.4.5\n",
+    `p1.1.2.3.4.${(2 ** 53).toString(36)}`,
+    "p1.1.2.zzzzzzzzzzz.4.5",
+    ".".repeat(100_000),
+  ])("is refused as %j", (token) => {
+    expect(refusal(() => parsePosition(token))).toBe("INVALID_POSITION");
+  });
+
+  it("is not repeated at length when it is refused", () => {
+    expect(() => parsePosition("x".repeat(10_000))).toThrow(/^.{1,200}$/);
+  });
+});
