@@ -1,0 +1,1 @@
+export { NearestIndex, type Neighbour } from "./nearest-index.ts";
