@@ -1,0 +1,115 @@
+/**
+ * `npm run bench`: one process per library and size, the libraries taking turns, the median of the
+ * processes. Prints the tables, and writes `results.json`, `results.svg` and the numbers in the README.
+ * Give sizes as arguments to measure only those, without writing anything.
+ */
+import { execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { fileURLToPath } from "node:url";
+import { chart, type Bar } from "./chart.ts";
+import { libraries } from "./libraries.ts";
+
+type Numbers = Record<string, number>;
+
+/** By size: how many processes for the two that are compared. */
+const ROUNDS: Record<string, number> = { 1_000: 3, 100_000: 3, 1_000_000: 3 };
+const OURS = "meridian";
+const THEIRS = "lru-cache ttl";
+/** The others are measured once, not above this size, and are given up after some time. */
+const OTHERS_SIZE_MAX = 1_000;
+const OTHERS_TIMEOUT_MS = 20_000;
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+/** Nothing, if another library than the two takes too long. */
+function run(library: string, what: string): Numbers {
+  const flags = ["--import", "tsx", "--expose-gc", here("worker.ts"), library, what];
+  const compared = library === OURS || library === THEIRS;
+  try {
+    const timeout = compared ? undefined : OTHERS_TIMEOUT_MS;
+    const printed = execFileSync(process.execPath, flags, { encoding: "utf8", timeout });
+    return JSON.parse(printed) as Numbers;
+  } catch (error) {
+    if (compared) throw error;
+    return {};
+  }
+}
+
+function medians(runs: readonly Numbers[]): Numbers {
+  const names = Object.keys(runs[0] ?? {});
+  const middle = (name: string): number =>
+    runs.map((one) => one[name] as number).toSorted((a, b) => a - b)[runs.length >> 1] as number;
+  return Object.fromEntries(names.map((name) => [name, middle(name)]));
+}
+
+/** The libraries take turns, so that a slow minute of the machine hits all. */
+function measureSize(size: string): Record<string, Numbers> {
+  const runs: Record<string, Numbers[]> = {};
+  for (let round = 0; round < (ROUNDS[size] ?? 1); round++) {
+    for (const library of Object.keys(libraries)) {
+      const compared = library === OURS || library === THEIRS;
+      const other = round === 0 && Number(size) <= OTHERS_SIZE_MAX;
+      if (compared || other) (runs[library] ??= []).push(run(library, size));
+    }
+  }
+  return Object.fromEntries(Object.entries(runs).map(([library, all]) => [library, medians(all)]));
+}
+
+function table(size: string, results: Record<string, Numbers>): string {
+  const names = Object.keys(results[OURS] ?? {});
+  const rows = names.map((name) => {
+    const cells = Object.values(results).map((one) => one[name]?.toFixed(0) ?? "–");
+    const ratio = (results[THEIRS]?.[name] as number) / (results[OURS]?.[name] as number);
+    return `| ${name} | ${cells.join(" | ")} | ${ratio.toFixed(2)}× |`;
+  });
+  return [
+    `| ${Number(size).toLocaleString("en")} entries, ns | ${Object.keys(results).join(" | ")} | ratio |`,
+    `|---|${"---|".repeat(Object.keys(results).length + 1)}`,
+    ...rows,
+  ].join("\n");
+}
+
+function extremesTable(results: Record<string, Numbers>): string {
+  const rows = Object.keys(results[OURS] ?? {}).map((name) => {
+    const cells = [OURS, THEIRS].map((library) => results[library]?.[name]?.toFixed(2) ?? "–");
+    return `| ${name} | ${cells.join(" | ")} |`;
+  });
+  return [`| 1,000,000 entries | ${OURS} | ${THEIRS} |`, "|---|---|---|", ...rows].join("\n");
+}
+
+const asked = process.argv.slice(2);
+const sizes = asked.length > 0 ? asked : Object.keys(ROUNDS);
+const speed = Object.fromEntries(sizes.map((size) => [size, measureSize(size)]));
+const tables = sizes.map((size) => table(size, speed[size] ?? {}));
+console.log(tables.join("\n\n"));
+
+if (asked.length === 0) {
+  const extremes = Object.fromEntries(
+    [OURS, THEIRS].map((library) => [
+      library,
+      medians([1, 2, 3].map(() => run(library, "extremes"))),
+    ]),
+  );
+  tables.push(extremesTable(extremes));
+  console.log(`\n${tables.at(-1)}`);
+  const machine = `Node ${process.version}, ${cpus()[0]?.model ?? "unknown processor"}`;
+  const groups = Object.keys(speed["1000"]?.[OURS] ?? {}).map((name): [string, Bar[]] => [
+    name,
+    sizes.map((size) => ({
+      label: Number(size).toLocaleString("en"),
+      ratio: (speed[size]?.[THEIRS]?.[name] as number) / (speed[size]?.[OURS]?.[name] as number),
+    })),
+  ]);
+  writeFileSync(here("results.json"), `${JSON.stringify({ machine, speed, extremes }, null, 2)}\n`);
+  writeFileSync(
+    here("results.svg"),
+    chart(`Times as fast as lru-cache with ttl (${machine})`, groups),
+  );
+  const readme = readFileSync(here("../README.md"), "utf8");
+  const numbers = `<!-- numbers -->\n\n${machine}.\n\n${tables.join("\n\n")}\n\n<!-- end -->`;
+  writeFileSync(
+    here("../README.md"),
+    readme.replace(/<!-- numbers -->[^]*<!-- end -->/, () => numbers),
+  );
+}

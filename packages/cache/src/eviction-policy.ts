@@ -1,0 +1,17 @@
+/**
+ * What a policy is: it is told which slots come, are used and go, and names the slot to go next.
+ *
+ * It never sees keys, values or time. Entries whose time is over leave before it is asked.
+ */
+export interface EvictionPolicy {
+  /** A new entry took `slot`. */
+  admit(slot: number): void;
+  /** The entry in `slot` was used. */
+  use(slot: number): void;
+  /** The slot that should go next, 0 if there is none; it may put its queues in order for that. */
+  victim(): number;
+  /** The entry in `slot` leaves; `evicted` tells whether it is the victim that was just named. */
+  remove(slot: number, evicted: boolean): void;
+  /** The slot after `slot` in the order of leaving as of now; after 0 comes the first to go, after the last comes 0. */
+  following(slot: number): number;
+}

@@ -1,0 +1,161 @@
+/**
+ * Loads in flight: at most one per key, however many wait for it.
+ *
+ * A load's result is stored only while the load is still the one for its key: `set`, `delete` and `clear`
+ * dissolve that bond, so a slow loader never overwrites what is newer. Whoever waits gets the loaded value
+ * all the same. Deadlines are watched by the cache's one timer.
+ */
+import { CacheError } from "./cache-error.ts";
+
+/** What a loader is given beside the key. */
+export interface LoadContext {
+  /** Aborted when nobody waits any more, or the load has taken too long. */
+  readonly signal: AbortSignal;
+  /** Time to live of what is being loaded, for the loader to set, in milliseconds. */
+  ttlMs: number | undefined;
+}
+
+/** Fetches the value of a key from where it really lives. */
+export type Loader<K, V> = (key: K, context: LoadContext) => V | PromiseLike<V>;
+
+/** Options of `getOrLoad`. */
+export interface LoadOptions {
+  /** Time to live of the loaded entry, unless the loader sets its own. Default: the cache's. */
+  readonly ttlMs?: number | undefined;
+  /** After this the load is given up with `LOAD_TIMEOUT`. Above 0; default 30 000; Infinity: never. */
+  readonly timeoutMs?: number | undefined;
+  /** Ends this caller's wait; the load goes on while others wait. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What loads need of their cache. */
+export interface LoadHost<K, V> {
+  nowMs(): number;
+  wakeIn(delayMs: number): void;
+  store(key: K, value: V, ttlMs: number | undefined): void;
+  failed(error: unknown, key: K, background: boolean): void;
+}
+
+interface Flight<K, V> {
+  readonly key: K;
+  readonly promise: Promise<V>;
+  readonly fail: (error: unknown) => void;
+  readonly controller: AbortController;
+  readonly deadlineMs: number;
+  /** Callers who would notice its end; Infinity if some cannot leave. */
+  waiting: number;
+}
+
+const TIMEOUT_MS = 30_000;
+
+export class Loads<K, V> {
+  readonly #host: LoadHost<K, V>;
+  readonly #flights = new Map<K, Flight<K, V>>();
+  /** Every load that has not settled, also those that are no longer the one for their key. */
+  readonly #open = new Set<Flight<K, V>>();
+
+  constructor(host: LoadHost<K, V>) {
+    this.#host = host;
+  }
+
+  /** Whether a load for this key is under way. */
+  has(key: K): boolean {
+    return this.#flights.has(key);
+  }
+
+  /** Joins the load of a key, or starts it. */
+  wait(key: K, load: Loader<K, V>, options: LoadOptions): Promise<V> {
+    const { signal } = options;
+    if (signal?.aborted) return Promise.reject(signal.reason as Error);
+    const flight = this.#flights.get(key) ?? this.#start(key, load, options, false);
+    if (signal === undefined) {
+      flight.waiting = Infinity;
+      return flight.promise;
+    }
+    flight.waiting++;
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        reject(signal.reason as Error);
+        if (--flight.waiting === 0) this.#giveUp(flight, signal.reason);
+      };
+      signal.addEventListener("abort", leave, { once: true });
+      const stay = (): void => signal.removeEventListener("abort", leave);
+      flight.promise.then(resolve, reject).then(stay, stay);
+    });
+  }
+
+  /** Starts a load that nobody waits for, unless there is one. */
+  refresh(key: K, load: Loader<K, V>, options: LoadOptions): void {
+    if (this.#flights.has(key)) return;
+    this.#start(key, load, options, true).waiting = Infinity;
+  }
+
+  /** A newer value, or its absence, is known: the load for this key no longer counts. */
+  supersede(key: K): void {
+    if (this.#flights.size > 0) this.#flights.delete(key);
+  }
+
+  supersedeAll(): void {
+    this.#flights.clear();
+  }
+
+  /** Gives up what has taken too long; the time until the next may have, Infinity if there is none. */
+  expire(): number {
+    const nowMs = this.#host.nowMs();
+    let nextMs = Infinity;
+    for (const flight of this.#open) {
+      if (flight.deadlineMs <= nowMs) {
+        this.#giveUp(flight, new CacheError("LOAD_TIMEOUT", "The loader did not settle in time"));
+      } else nextMs = Math.min(nextMs, flight.deadlineMs - nowMs);
+    }
+    return nextMs;
+  }
+
+  #giveUp(flight: Flight<K, V>, reason: unknown): void {
+    this.#close(flight);
+    flight.fail(reason);
+    flight.controller.abort(reason);
+  }
+
+  #close(flight: Flight<K, V>): void {
+    this.#open.delete(flight);
+    if (this.#flights.get(flight.key) === flight) this.#flights.delete(flight.key);
+  }
+
+  #start(key: K, load: Loader<K, V>, options: LoadOptions, background: boolean): Flight<K, V> {
+    const host = this.#host;
+    const controller = new AbortController();
+    let settle: (value: V) => void = () => {};
+    let fail: (error: unknown) => void = () => {};
+    const promise = new Promise<V>((resolve, reject) => {
+      settle = resolve;
+      fail = reject;
+    });
+    const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+    const deadlineMs = host.nowMs() + timeoutMs;
+    const flight: Flight<K, V> = { key, promise, fail, controller, deadlineMs, waiting: 0 };
+    this.#flights.set(key, flight);
+    this.#open.add(flight);
+    if (timeoutMs < Infinity) host.wakeIn(timeoutMs);
+    const context: LoadContext = { signal: controller.signal, ttlMs: options.ttlMs };
+    const land = (value: V): void => {
+      if (this.#flights.get(key) === flight) host.store(key, value, context.ttlMs);
+      settle(value);
+    };
+    // Runs before any caller hears of the end, so that a caller who asks again starts a new load.
+    promise.then(
+      () => this.#close(flight),
+      (error: unknown) => {
+        this.#close(flight);
+        host.failed(error, key, background);
+      },
+    );
+    try {
+      const result = load(key, context);
+      Promise.resolve(result).then(land).catch(fail);
+    } catch (error) {
+      fail(error);
+    }
+    return flight;
+  }
+}

@@ -1,0 +1,119 @@
+import type { CacheClock } from "./cache-clock.ts";
+import { unexpected } from "./cache-error.ts";
+
+/** Why an entry left the cache. */
+export type RemovalReason =
+  /** Its time was over. */
+  | "expired"
+  /** Room was needed, and it was the next in the policy's order. */
+  | "evicted"
+  /** Another value was set for its key. */
+  | "replaced"
+  /** `delete` was called for its key. */
+  | "deleted"
+  /** `clear` or `restore` was called. */
+  | "cleared";
+
+/** At least one bound: a cache without any does not type-check, and throws. */
+export type CacheBounds<K, V> =
+  | {
+      /** The most entries held at any time: a whole number from 1 to 2^26. */
+      readonly maxEntries: number;
+      /** The most bytes held at any time, as counted by `sizeOf`. */
+      readonly maxBytes?: undefined;
+      /** Bytes that an entry counts for; a finite number ≥ 0, rounded up. */
+      readonly sizeOf?: ((value: V, key: K) => number) | undefined;
+    }
+  | {
+      readonly maxEntries?: number | undefined;
+      readonly maxBytes: number;
+      readonly sizeOf: (value: V, key: K) => number;
+    };
+
+/** Everything but the bounds. */
+export interface CacheBehaviour<K, V> {
+  /**
+   * Time to live of entries that are set without one, in milliseconds. Default: Infinity, which means
+   * that they do not expire.
+   */
+  readonly ttlMs?: number | undefined;
+  /**
+   * Turns a publisher's time to live into this cache's time to use, both in milliseconds (Infinity:
+   * none). The result follows the same rules as a `ttlMs` given to `set`.
+   */
+  readonly ttu?: ((ttlMs: number, key: K, value: V) => number) | undefined;
+  /**
+   * How long after its time an entry is kept for `getOrLoad` to serve while it loads a new one, in
+   * milliseconds. Default 0. All other calls treat such an entry as gone, and when room is needed it
+   * goes first.
+   */
+  readonly staleMs?: number | undefined;
+  /** Time and the one timer. Default: the platform's monotonic clock. */
+  readonly clock?: CacheClock | undefined;
+  /** What leaves first among entries whose time is not over. Default: see `README.md`. */
+  readonly policy?: "lru" | "adaptive" | undefined;
+  /**
+   * Called after an entry has left, when the cache is in order again, so it may call back into the
+   * cache. Not called for a value that is still in the cache (the same value set again).
+   */
+  readonly onEvict?: ((key: K, value: V, reason: RemovalReason) => void) | undefined;
+  /**
+   * Told what `onEvict` threw, and why a load in the background failed. Without it those errors are
+   * only counted in `stats()`.
+   */
+  readonly onError?: ((error: unknown, key: K) => void) | undefined;
+}
+
+/** Options of a `TlruCache`. */
+export type TlruOptions<K, V> = CacheBounds<K, V> & CacheBehaviour<K, V>;
+
+/** The options, checked and with their defaults. */
+export interface Settings<K, V> {
+  readonly maxEntries: number;
+  readonly maxBytes: number;
+  readonly sizeOf: ((value: V, key: K) => number) | undefined;
+  readonly ttlMs: number;
+  readonly ttu: ((ttlMs: number, key: K, value: V) => number) | undefined;
+  readonly staleMs: number;
+  readonly policy: "lru" | "adaptive";
+}
+
+/** More would not fit into one JavaScript array of keys and values. */
+export const ENTRIES_MAX: number = 2 ** 26;
+
+/** Checks options that may come from JavaScript; throws `BAD_OPTION`. */
+export function checkOptions<K, V>(options: TlruOptions<K, V>): Settings<K, V> {
+  const { maxEntries = ENTRIES_MAX, maxBytes = Infinity, sizeOf, ttlMs = Infinity } = options;
+  const { staleMs = 0, ttu, policy = "lru" } = options;
+  if (options.maxEntries === undefined && options.maxBytes === undefined) {
+    throw unexpected("BAD_OPTION", "maxEntries", "or `maxBytes`", "neither");
+  }
+  if (!Number.isInteger(maxEntries) || maxEntries < 1 || maxEntries > ENTRIES_MAX) {
+    throw unexpected("BAD_OPTION", "maxEntries", "as a whole number from 1 to 2^26", maxEntries);
+  }
+  if (!(typeof maxBytes === "number" && maxBytes > 0)) {
+    throw unexpected("BAD_OPTION", "maxBytes", "above 0", maxBytes);
+  }
+  if (options.maxBytes !== undefined && typeof sizeOf !== "function") {
+    throw unexpected("BAD_OPTION", "sizeOf", "as a function beside `maxBytes`", sizeOf);
+  }
+  if (!(typeof ttlMs === "number" && ttlMs > 0)) {
+    throw unexpected("BAD_OPTION", "ttlMs", "above 0", ttlMs);
+  }
+  if (!(typeof staleMs === "number" && staleMs >= 0)) {
+    throw unexpected("BAD_OPTION", "staleMs", "of 0 or more", staleMs);
+  }
+  if (policy !== "lru" && policy !== "adaptive") {
+    throw unexpected("BAD_OPTION", "policy", "as `lru` or `adaptive`", policy);
+  }
+  return { maxEntries, maxBytes, sizeOf, ttlMs, ttu, staleMs, policy };
+}
+
+/** Checks what `sizeOf` returned: whole bytes, or Infinity for more than any cache holds. Throws `BAD_SIZE`. */
+export function checkedSize(size: number): number {
+  if (typeof size === "number" && size >= 0 && size < Infinity) {
+    // A record has 32 bits for it.
+    return size > 0xffff_ffff ? Infinity : Math.ceil(size);
+  }
+  throw unexpected("BAD_SIZE", "sizeOf", "to return a finite number of bytes ≥ 0", size);
+}

@@ -1,0 +1,42 @@
+import type { RemovalReason } from "./options.ts";
+
+/** Counts since the cache was made. */
+export interface CacheStats {
+  /** Calls of `get` and `getOrLoad` that found an entry whose time was not over. */
+  readonly hits: number;
+  /** Calls of `getOrLoad` that were answered with an entry whose time was over. */
+  readonly staleHits: number;
+  /** Calls of `get` and `getOrLoad` that found nothing of use. */
+  readonly misses: number;
+  /** Entries that were set but not kept: their time was over at once, or they alone exceed the bound. */
+  readonly rejected: number;
+  /** Entries that left, by reason. */
+  readonly removals: Readonly<Record<RemovalReason, number>>;
+  /** Loads that failed, in the foreground or in the background. */
+  readonly loadErrors: number;
+  /** Calls of `onEvict` or `onError` that threw. */
+  readonly listenerErrors: number;
+}
+
+/** Why a key is here or is not. */
+export type Explanation =
+  | {
+      /** `live`: any call finds it. `stale`: only `getOrLoad` does, until its replacement is loaded. */
+      readonly state: "live" | "stale";
+      /** Milliseconds until its time is over; Infinity: never; 0 or less: it is over. */
+      readonly remainingMs: number;
+      /** What it counts for in `bytes`. */
+      readonly bytes: number;
+      readonly loading: boolean;
+    }
+  | {
+      readonly state: "absent";
+      /**
+       * Why it left; `rejected`: it was never kept, for its time was over at once or it alone exceeds the
+       * bound; `unknown`: it never was here, or left longer ago than the cache remembers (256 removals).
+       */
+      readonly reason: RemovalReason | "rejected" | "unknown";
+      /** Milliseconds since; undefined if unknown. */
+      readonly agoMs: number | undefined;
+      readonly loading: boolean;
+    };

@@ -1,0 +1,41 @@
+import { AFTER, BEFORE, type Slots } from "./slots.ts";
+
+/** A queue of slots, linked through their records. A slot is in one queue at most. */
+export class SlotQueue {
+  readonly #slots: Slots;
+  /** The newest slot; 0 if there is none. */
+  #newest = 0;
+  /** The oldest slot; 0 if there is none. */
+  oldest = 0;
+  size = 0;
+
+  constructor(slots: Slots) {
+    this.#slots = slots;
+  }
+
+  add(slot: number): void {
+    const slots = this.#slots;
+    slots.setWord(slot, BEFORE, 0);
+    slots.setWord(slot, AFTER, this.#newest);
+    if (this.#newest === 0) this.oldest = slot;
+    else slots.setWord(this.#newest, BEFORE, slot);
+    this.#newest = slot;
+    this.size++;
+  }
+
+  remove(slot: number): void {
+    const slots = this.#slots;
+    const newer = slots.word(slot, BEFORE);
+    const older = slots.word(slot, AFTER);
+    if (newer === 0) this.#newest = older;
+    else slots.setWord(newer, AFTER, older);
+    if (older === 0) this.oldest = newer;
+    else slots.setWord(older, BEFORE, newer);
+    this.size--;
+  }
+
+  /** The slot that came next after this one; 0 after the newest. */
+  newer(slot: number): number {
+    return this.#slots.word(slot, BEFORE);
+  }
+}

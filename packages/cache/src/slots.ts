@@ -1,0 +1,162 @@
+/**
+ * Where entries live. An entry is a small number, its slot, for as long as it stays in the cache.
+ *
+ * Each slot has a 24-byte record in one ArrayBuffer, seen through two views:
+ *
+ *     byte 0        8      12          16        20      24
+ *          expiresAt | hash | before    | after   | bytes |
+ *          float64   | int32| int32     | int32   | uint32|
+ *
+ * and two elements of an array for its key and value. Records of one size in a buffer cost the garbage
+ * collector nothing, and a lookup touches one cache line for time, order and size.
+ *
+ * Keys and values lie in pages of 4,096 slots, so that growing means one more page: copying an array of
+ * references takes milliseconds per hundred thousand. Records are copied when they double, for copying
+ * their bytes is several times as fast, while pages of them would slow down most calls by a fifth or more.
+ *
+ * Slot 0 is never an entry: "no slot", and the anchor of every circular list of slots.
+ * Invariant: a slot is on the free list iff its key is `FREE`; a slot that is free or was never used never
+ * expires, and its hash is 0.
+ */
+export const PAGE_LOG2 = 12;
+/** Slots in a page of keys and values. */
+export const PAGE: number = 2 ** PAGE_LOG2;
+export const IN_PAGE: number = PAGE - 1;
+
+/** Words (int32) and float64s per record. */
+export const WORDS = 6;
+export const FLOATS = 3;
+/** The words of a record that have a name. */
+export const HASH = 2;
+export const BEFORE = 3;
+export const AFTER = 4;
+export const BYTES = 5;
+
+/** Stands where the key of a free slot would be; no caller can have it. */
+export const FREE: unique symbol = Symbol("free");
+
+const FIRST_CAPACITY = 64;
+/** A cache that outgrew this gets all the records it may need, if no more than that: untouched memory is free. */
+const DOUBLING_MAX = 2 ** 16;
+const AT_ONCE_MAX = 2 ** 21;
+
+export class Slots {
+  /** Slots ever used, with slot 0. Invariant: used ≤ capacity. */
+  used = 1;
+  /** What `used` never exceeds. */
+  readonly usedMax: number;
+  /** Slots there is memory for, with slot 0. */
+  #capacity = 0;
+  #free = 0;
+  /** Invariant: both are views of the same buffer. Replaced when the slots grow. */
+  words: Int32Array = new Int32Array(0);
+  /** The first float64 of a record is its expiry. */
+  times: Float64Array = new Float64Array(0);
+  /** Key of a page's slot i at 2i, value at 2i + 1. */
+  readonly pairs: unknown[][] = [];
+
+  constructor(entriesMax: number) {
+    this.usedMax = entriesMax + 1;
+    this.#grow();
+    (this.pairs[0] as unknown[])[0] = FREE;
+  }
+
+  key(slot: number): unknown {
+    return (this.pairs[slot >>> PAGE_LOG2] as unknown[])[(slot & IN_PAGE) * 2];
+  }
+
+  value(slot: number): unknown {
+    return (this.pairs[slot >>> PAGE_LOG2] as unknown[])[(slot & IN_PAGE) * 2 + 1];
+  }
+
+  setValue(slot: number, value: unknown): void {
+    (this.pairs[slot >>> PAGE_LOG2] as unknown[])[(slot & IN_PAGE) * 2 + 1] = value;
+  }
+
+  /** One of the named words of a record. */
+  word(slot: number, name: number): number {
+    return this.words[slot * WORDS + name] as number;
+  }
+
+  setWord(slot: number, name: number, word: number): void {
+    this.words[slot * WORDS + name] = word;
+  }
+
+  expiresAt(slot: number): number {
+    return this.times[slot * FLOATS] as number;
+  }
+
+  setExpiresAt(slot: number, expiresAt: number): void {
+    this.times[slot * FLOATS] = expiresAt;
+  }
+
+  /** The next slot with an entry, 0 after the last; after 0 comes the first. */
+  next(slot: number): number {
+    for (let at = slot + 1; at < this.used; at++) if (this.key(at) !== FREE) return at;
+    return 0;
+  }
+
+  /** Up to so many of the keys that are strings, from all over the slots. */
+  strings(count: number): string[] {
+    const found: string[] = [];
+    // Slots at equal distances would often hold keys that end in the same digits.
+    for (let n = 0, at = 0; n < count; n++) {
+      at = (Math.imul(at, 0x915f77f5) + 0x9e3779b1) >>> 0;
+      const key = this.key(this.used > 1 ? 1 + (at % (this.used - 1)) : 0);
+      if (typeof key === "string") found.push(key);
+    }
+    return found;
+  }
+
+  /** Takes a free slot for a key and a value; the caller fills in the rest of its record. */
+  take(key: unknown, value: unknown): number {
+    let slot = this.#free;
+    if (slot === 0) {
+      if (this.used === this.#capacity) this.#grow();
+      slot = this.used++;
+    } else this.#free = this.word(slot, AFTER);
+    const pairs = this.pairs[slot >>> PAGE_LOG2] as unknown[];
+    const at = (slot & IN_PAGE) * 2;
+    pairs[at] = key;
+    pairs[at + 1] = value;
+    return slot;
+  }
+
+  /** Gives a slot back and lets go of its key and value. */
+  release(slot: number): void {
+    this.times[slot * FLOATS] = Infinity;
+    this.words[slot * WORDS + HASH] = 0;
+    this.words[slot * WORDS + AFTER] = this.#free;
+    const pairs = this.pairs[slot >>> PAGE_LOG2] as unknown[];
+    const at = (slot & IN_PAGE) * 2;
+    pairs[at] = FREE;
+    pairs[at + 1] = undefined;
+    this.#free = slot;
+  }
+
+  /** Makes the first page twice as long, or adds one; doubles the records when they are full. */
+  #grow(): void {
+    const page = Math.floor(this.#capacity / PAGE);
+    const before = page * PAGE;
+    const length = page > 0 ? PAGE : Math.max(FIRST_CAPACITY, this.#capacity * 2);
+    const slots = Math.min(length, this.usedMax - before);
+    // An array that grows by itself keeps up to half of its memory in reserve; this one keeps none.
+    // oxlint-disable-next-line unicorn/no-new-array -- Array.from would grow by itself again
+    const pairs = new Array<unknown>(slots * 2).fill(undefined);
+    this.pairs[page]?.forEach((one, at) => (pairs[at] = one));
+    this.pairs[page] = pairs;
+    this.#capacity = before + slots;
+    if (this.words.length < this.#capacity * WORDS) this.#growRecords();
+  }
+
+  #growRecords(): void {
+    const all = this.used > DOUBLING_MAX && this.usedMax <= AT_ONCE_MAX;
+    const doubled = Math.min(Math.max(this.#capacity, this.used * 2), this.usedMax);
+    const records = all ? this.usedMax : doubled;
+    const words = new Int32Array(records * WORDS);
+    words.set(this.words);
+    this.words = words;
+    this.times = new Float64Array(words.buffer);
+    this.times[0] = Infinity;
+  }
+}
