@@ -1,0 +1,3 @@
+export { notifyReady, notifyStopping, startWatchdog, type WatchdogClock } from "./notify.ts";
+export { outliveOutput } from "./output.ts";
+export { exitWhenParentDies } from "./parent.ts";

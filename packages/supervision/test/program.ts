@@ -1,0 +1,59 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+const SOURCE = fileURLToPath(new URL("../src/index.ts", import.meta.url));
+
+/** What a program needs to run from source. */
+export const FROM_SOURCE: readonly string[] = ["--import", "tsx", "--input-type=module", "--eval"];
+
+/** The text of a program that has the names of this package and a clock. */
+export function programOf(script: string): string {
+  return `import { exitWhenParentDies, notifyReady, notifyStopping, startWatchdog } from ${JSON.stringify(SOURCE)};
+    const clock = {
+      after(delayMs, callback) {
+        const timer = setTimeout(callback, delayMs).unref();
+        return () => clearTimeout(timer);
+      },
+    };
+    ${script}`;
+}
+
+/** A program in a process of its own, and what it has printed. */
+export class Program {
+  readonly process: ChildProcess;
+  output = "";
+  #waiting: (() => void) | undefined;
+  readonly #closed: Promise<string>;
+
+  constructor(script: string, env: Readonly<Record<string, string>> = {}) {
+    this.process = spawn(process.execPath, [...FROM_SOURCE, programOf(script)], {
+      env: { PATH: process.env["PATH"] ?? "", ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    for (const stream of [this.process.stdout, this.process.stderr]) {
+      stream?.on("data", (chunk: Buffer) => {
+        this.output += chunk.toString();
+        this.#waiting?.();
+      });
+    }
+    this.#closed = new Promise((resolve) => {
+      this.process.once("close", (code, signal) => {
+        resolve(`ended by ${signal ?? `exit ${code}`}`);
+      });
+    });
+  }
+
+  /** Resolves once `text` has been printed. */
+  async prints(text: string): Promise<void> {
+    while (!this.output.includes(text)) {
+      await new Promise<void>((resolve) => {
+        this.#waiting = resolve;
+      });
+    }
+  }
+
+  /** How it ended, once it and every process that holds its output have. */
+  async ended(): Promise<string> {
+    return this.#closed;
+  }
+}
