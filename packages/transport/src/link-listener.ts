@@ -1,0 +1,56 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+
+import { WebSocketServer } from "ws";
+
+import { plainAddress } from "./address.ts";
+import {
+  acceptLink,
+  SOCKET_OPTIONS,
+  type LinkOptions,
+  type WebSocketLink,
+  type WebSocketLinkEvents,
+} from "./web-socket-link.ts";
+
+/** How an HTTP server's upgrades become links. */
+export interface LinkListenerOptions extends LinkOptions {
+  /** The one path that links are accepted on, such as `/replicate`. Others are answered with 404. */
+  readonly path: string;
+  /** Takes a new link and the address its peer is seen from, and returns who listens to it. */
+  readonly accept: (link: WebSocketLink, remoteAddress: string) => WebSocketLinkEvents;
+}
+
+/** The server end of links: takes the `upgrade` events of an HTTP server. */
+export class LinkListener {
+  readonly #options: LinkListenerOptions;
+  readonly #server = new WebSocketServer({ ...SOCKET_OPTIONS, noServer: true });
+
+  constructor(options: LinkListenerOptions) {
+    this.#options = options;
+  }
+
+  /** The listener to register for `upgrade`. */
+  readonly upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    // Whatever happens to a refused connection concerns nobody.
+    socket.on("error", () => {});
+    const [path] = (request.url ?? "").split("?");
+    if (path !== this.#options.path) {
+      refuse(socket);
+      return;
+    }
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+      const remoteAddress = plainAddress(request.socket.remoteAddress);
+      acceptLink(webSocket, (link) => this.#options.accept(link, remoteAddress), this.#options);
+    });
+  };
+
+  /** Closes all links with 1001. The peers have two seconds to agree, then their connections are cut. */
+  stop(): void {
+    for (const client of this.#server.clients) client.close(1001);
+    this.#server.close();
+  }
+}
+
+function refuse(socket: Duplex): void {
+  socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+}

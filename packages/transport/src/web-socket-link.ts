@@ -1,0 +1,186 @@
+/**
+ * One WebSocket as a replication link.
+ *
+ * What the owner may rely on, whatever the socket does: `onOpen` first, `onClose` once and last, no message
+ * after `close`, never a callback from inside a call, and nothing it throws reaches the socket: an error in
+ * a callback closes the link with the close code of that error.
+ */
+import {
+  asMeridianError,
+  closeCodeOf,
+  MESSAGE_BYTES_MAX,
+  type MeridianError,
+} from "@meridian/protocol";
+import type { Logger } from "@meridian/runtime";
+import type { ClientOptions, RawData, WebSocket } from "ws";
+
+/** A link as its owner drives it. */
+export interface WebSocketLink {
+  /** Sends a text message or a binary frame, which must not change until it has left. Does nothing once closed. */
+  send(message: string | Uint8Array): void;
+  /** Bytes handed to `send` that have not left this process. */
+  readonly bufferedBytes: number;
+  /** Closes the link with a WebSocket close code. `onClose` is still called, with the same code. */
+  close(code: number, reason: string): void;
+}
+
+/** What the owner of a link hears from it. */
+export interface WebSocketLinkEvents {
+  onOpen(): void;
+  /** Text, or binary as a view on the bytes that arrived, without a copy. */
+  onMessage(message: string | Uint8Array): void;
+  /** Called when `bufferedBytes` has been above `drainBytes` and has fallen to a quarter of it. */
+  onDrain(): void;
+  /** Called once, last; `code` is the WebSocket close code, 1006 for a connection that broke or never was. */
+  onClose(code: number, reason: string): void;
+}
+
+/** What a link needs beside its socket. */
+export interface LinkOptions {
+  /** Told of errors that close the link. */
+  readonly logger: Logger;
+  /** See `onDrain`. It must not be above the bound at which the owner stops sending. Default: 1 MiB. */
+  readonly drainBytes?: number;
+}
+
+/** What both ends open their sockets with. Values are mostly compressed or small, and latency counts. */
+export const SOCKET_OPTIONS: Readonly<
+  Required<Pick<ClientOptions, "maxPayload" | "perMessageDeflate">> & { closeTimeout: number }
+> = {
+  maxPayload: MESSAGE_BYTES_MAX,
+  perMessageDeflate: false,
+  /** How long a peer may take to answer a close frame before the connection is cut, in milliseconds. */
+  closeTimeout: 2_000,
+};
+
+const DRAIN_BYTES_DEFAULT = 1024 * 1024;
+const CLOSED_ABNORMALLY = 1006;
+const REASON_BYTES_MAX = 123;
+const BINARY = { binary: true } as const;
+const TEXT = { binary: false } as const;
+
+/**
+ * Makes a link of a socket that a server has accepted. `makeEvents` is called at once with the link; `onOpen`
+ * follows before this function returns. If `makeEvents` throws, the link closes with the code of that error.
+ */
+export function acceptLink(
+  socket: WebSocket,
+  makeEvents: (link: WebSocketLink) => WebSocketLinkEvents,
+  options: LinkOptions,
+): WebSocketLink {
+  const link = new SocketLink(socket, options);
+  link.attach(() => makeEvents(link));
+  link.open();
+  return link;
+}
+
+/** A link over a socket that may still be connecting. For this package only. */
+export class SocketLink implements WebSocketLink {
+  readonly #socket: WebSocket;
+  readonly #logger: Logger;
+  readonly #drainBytes: number;
+  #events: WebSocketLinkEvents | undefined;
+  /** Whether `bufferedBytes` has been above `drainBytes` since `onDrain` was last called. */
+  #full = false;
+  /** What the owner closed the link with. */
+  #closing: { readonly code: number; readonly reason: string } | undefined;
+  #failure = "";
+
+  constructor(socket: WebSocket, options: LinkOptions) {
+    this.#socket = socket;
+    this.#logger = options.logger;
+    this.#drainBytes = options.drainBytes ?? DRAIN_BYTES_DEFAULT;
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  attach(makeEvents: () => WebSocketLinkEvents): void {
+    this.#socket.on("message", (data, isBinary) => this.#receive(data, isBinary));
+    this.#socket.on("error", (error) => {
+      this.#failure = error.message;
+    });
+    this.#socket.on("close", (code, reason) => this.#finish(code, reason.toString()));
+    try {
+      this.#events = makeEvents();
+    } catch (cause) {
+      this.#fail(asMeridianError(cause));
+    }
+  }
+
+  open(): void {
+    this.#guard((events) => events.onOpen());
+  }
+
+  send(message: string | Uint8Array): void {
+    const socket = this.#socket;
+    if (this.#closing !== undefined || socket.readyState !== socket.OPEN) return;
+    socket.send(message, typeof message === "string" ? TEXT : BINARY, this.#onSent);
+    if (socket.bufferedAmount > this.#drainBytes) this.#full = true;
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#closing !== undefined) return;
+    const cut = cutReason(reason);
+    this.#closing = { code, reason: cut };
+    this.#socket.close(code, cut);
+  }
+
+  readonly #onSent = (error?: Error | null): void => {
+    if (!this.#full || error || this.#closing !== undefined) return;
+    if (this.#socket.bufferedAmount > this.#drainBytes / 4) return;
+    this.#full = false;
+    this.#guard((events) => events.onDrain());
+  };
+
+  #receive(data: RawData, isBinary: boolean): void {
+    if (this.#closing !== undefined) return;
+    const bytes = data as Buffer;
+    // A plain view, not the Buffer itself: the `slice` of a Buffer shares memory where that of an array copies.
+    const message = isBinary
+      ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+      : bytes.toString();
+    this.#guard((events) => events.onMessage(message));
+  }
+
+  #finish(code: number, reason: string): void {
+    const closed = this.#closing ?? {
+      code,
+      reason: reason === "" && code === CLOSED_ABNORMALLY ? this.#failure : reason,
+    };
+    this.#closing = closed;
+    this.#guard((events) => events.onClose(closed.code, closed.reason));
+    this.#events = undefined;
+  }
+
+  #guard(callback: (events: WebSocketLinkEvents) => void): void {
+    if (this.#events === undefined) return;
+    try {
+      callback(this.#events);
+    } catch (cause) {
+      this.#fail(asMeridianError(cause));
+    }
+  }
+
+  #fail(error: MeridianError): void {
+    const fields = { code: error.code, error: error.message };
+    if (error.code === "INTERNAL") {
+      const { cause } = error;
+      this.#logger.error("A replication link failed", {
+        ...fields,
+        stack: cause instanceof Error ? cause.stack : error.stack,
+      });
+    } else {
+      this.#logger.warn("A replication link was closed because of what came over it", fields);
+    }
+    this.close(closeCodeOf(error.code), error.message);
+  }
+}
+
+/** The longest beginning of `reason` that fits in a close frame and ends between characters. */
+function cutReason(reason: string): string {
+  if (Buffer.byteLength(reason) <= REASON_BYTES_MAX) return reason;
+  const bytes = Buffer.from(reason).subarray(0, REASON_BYTES_MAX);
+  return new TextDecoder().decode(bytes, { stream: true });
+}
