@@ -1,0 +1,195 @@
+/**
+ * The journal of the directory is the recent part of its log: a row is a frame, its id is the frame's last sequence.
+ * Rows stay until they are folded and outside the recent window; the newest always stays, because the
+ * running totals in it are what the window is measured by.
+ */
+import type Database from "better-sqlite3";
+import type { Journal, JournalRow } from "./journal.ts";
+import type { StoreTuning } from "./store-options.ts";
+import type { JournalWrite } from "./writer-messages.ts";
+
+/** How many rows one call of `trim` looks at. */
+const TRIM_ROWS = 256;
+
+interface State {
+  through: number;
+  foldedThrough: number;
+  rowsThrough: number;
+  entriesThrough: number;
+  bytesThrough: number;
+  /** The running total of rows before the oldest row that there is. */
+  rowsDeleted: number;
+  canTrim: boolean;
+  foldedDirty: boolean;
+}
+
+interface Mark {
+  readonly position: number;
+  readonly sequence: number;
+  readonly highestTime: number;
+}
+
+interface Totals {
+  readonly id: number;
+  readonly rows: number;
+  readonly entries: number;
+  readonly bytes: number;
+}
+
+/** Creates the journal of the directory on the writer thread. */
+export function directoryJournal(database: Database.Database, tuning: StoreTuning): Journal {
+  return new DirectoryJournal(database, tuning);
+}
+
+class DirectoryJournal implements Journal {
+  readonly admittedTime: number = 0;
+  readonly #tuning: StoreTuning;
+  readonly #sql: Statements;
+  readonly #marks = new Map<number, Mark>();
+  #state: State;
+  #kept: State;
+
+  constructor(database: Database.Database, tuning: StoreTuning) {
+    this.#tuning = tuning;
+    this.#sql = prepare(database);
+    const foldedThrough = Number(
+      database.prepare("SELECT folded_through FROM state WHERE id = 1").pluck().get(),
+    );
+    const last = this.#sql.last.get();
+    const first = this.#sql.oldest.all(1).at(0);
+    this.#state = {
+      through: last?.id ?? foldedThrough,
+      foldedThrough,
+      rowsThrough: last?.rows ?? 0,
+      entriesThrough: last?.entries ?? 0,
+      bytesThrough: last?.bytes ?? 0,
+      rowsDeleted: first === undefined ? 0 : first.rows - 1,
+      canTrim: true,
+      foldedDirty: false,
+    };
+    this.#kept = { ...this.#state };
+  }
+
+  get through(): number {
+    return this.#state.through;
+  }
+
+  get foldedThrough(): number {
+    return this.#state.foldedThrough;
+  }
+
+  get rows(): number {
+    return this.#state.rowsThrough - this.#state.rowsDeleted;
+  }
+
+  get canTrim(): boolean {
+    return this.#state.canTrim;
+  }
+
+  write(write: JournalWrite): void {
+    if (write.kind !== "frame") throw new Error("The log takes frames only");
+    const state = this.#state;
+    const { incarnation, position, through } = write;
+    if (incarnation !== 0 && position !== 0) {
+      this.#marks.set(incarnation, { position, sequence: through, highestTime: write.highestTime });
+    }
+    if (through === state.through) return;
+    state.through = through;
+    state.rowsThrough += 1;
+    state.entriesThrough += write.count;
+    state.bytesThrough += write.block.byteLength;
+    this.#sql.insert.run(
+      through,
+      write.after,
+      write.count,
+      write.highestTime,
+      incarnation,
+      position,
+      state.rowsThrough,
+      state.entriesThrough,
+      state.bytesThrough,
+      write.block,
+    );
+  }
+
+  flush(): void {
+    for (const [incarnation, { position, sequence, highestTime }] of this.#marks) {
+      this.#sql.mark.run(incarnation, position, sequence, highestTime);
+    }
+    this.#marks.clear();
+    if (!this.#state.foldedDirty) return;
+    this.#state.foldedDirty = false;
+    this.#sql.saveFolded.run(this.#state.foldedThrough);
+  }
+
+  rowsAfter(id: number): Iterable<JournalRow> {
+    return this.#sql.rowsAfter.iterate(id);
+  }
+
+  markFolded(through: number): void {
+    this.#state.foldedThrough = through;
+    this.#state.foldedDirty = true;
+    this.#state.canTrim = true;
+  }
+
+  trim(): void {
+    const state = this.#state;
+    const { recentBytesMax, recentEntriesMax } = this.#tuning;
+    const rows = this.#sql.oldest.all(TRIM_ROWS);
+    for (const row of rows) {
+      const recent =
+        state.bytesThrough - row.bytes < recentBytesMax &&
+        state.entriesThrough - row.entries < recentEntriesMax;
+      if (recent || row.id > state.foldedThrough || row.id === state.through) {
+        state.canTrim = false;
+        return;
+      }
+      this.#sql.delete.run(row.id);
+      state.rowsDeleted = row.rows;
+    }
+    if (rows.length < TRIM_ROWS) state.canTrim = false;
+  }
+
+  committed(): void {
+    this.#kept = { ...this.#state };
+  }
+
+  rolledBack(): void {
+    this.#state = { ...this.#kept };
+    this.#marks.clear();
+  }
+}
+
+interface Statements {
+  readonly insert: Database.Statement<(number | Uint8Array)[]>;
+  readonly mark: Database.Statement<[number, number, number, number]>;
+  readonly delete: Database.Statement<[number]>;
+  readonly last: Database.Statement<[], Totals>;
+  readonly oldest: Database.Statement<[number], Totals>;
+  readonly rowsAfter: Database.Statement<[number], JournalRow>;
+  readonly saveFolded: Database.Statement<[number]>;
+}
+
+function prepare(database: Database.Database): Statements {
+  const totals = `SELECT id, rows_through AS rows, entries_through AS entries, bytes_through AS bytes
+    FROM journal ORDER BY id`;
+  return {
+    insert: database.prepare(
+      `INSERT INTO journal (id, after, count, highest_time, incarnation, position, rows_through,
+         entries_through, bytes_through, block) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    mark: database.prepare(
+      `INSERT INTO marks (incarnation, position, sequence, highest_time) VALUES (?, ?, ?, ?)
+       ON CONFLICT (incarnation) DO UPDATE SET position = excluded.position,
+         sequence = excluded.sequence, highest_time = excluded.highest_time
+       WHERE excluded.position > marks.position`,
+    ),
+    delete: database.prepare("DELETE FROM journal WHERE id = ?"),
+    last: database.prepare(`${totals} DESC LIMIT 1`),
+    oldest: database.prepare(`${totals} LIMIT ?`),
+    rowsAfter: database.prepare(
+      "SELECT id, count, NULL AS replaced, block FROM journal WHERE id > ? ORDER BY id",
+    ),
+    saveFolded: database.prepare("UPDATE state SET folded_through = ?"),
+  };
+}

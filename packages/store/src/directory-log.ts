@@ -1,0 +1,313 @@
+import {
+  MeridianError,
+  type Entry,
+  type Summary,
+  type LogFrame,
+  type OutboxMark,
+} from "@meridian/protocol";
+import { randomIdentity } from "@meridian/runtime";
+import type Database from "better-sqlite3";
+import { makeReadOnly, openDatabaseFile, type DatabaseFile } from "./database-file.ts";
+import { EntryTable } from "./entry-table.ts";
+import { LogReader } from "./log-reader.ts";
+import { asStoreError } from "./sqlite-error.ts";
+import { STORE_TUNING_DEFAULT, type StoreOptions } from "./store-options.ts";
+import { fileBytes, type StoreStats } from "./store-stats.ts";
+import { startWriterThread, WriterClient, type WriterEvents } from "./writer-client.ts";
+
+type Done = (failure?: MeridianError) => void;
+
+interface Settling {
+  readonly through: number;
+  readonly done: Done;
+}
+
+/** The sizes of the frames that are not folded yet. */
+interface UnfoldedFrame {
+  readonly through: number;
+  readonly count: number;
+  readonly bytes: number;
+}
+
+/** How many epochs are remembered. */
+const EPOCHS_MAX = 1_000;
+
+/**
+ * Opens the directory's log, creating it if there is none, and starts a new epoch of it.
+ * Throws `STORE_IN_USE`, `STORE_WRONG_KIND`, `STORE_SCHEMA_TOO_NEW`, `STORE_CORRUPT`, `STORE_FULL` or `STORE_FAILED`.
+ */
+export async function openDirectoryLog(options: StoreOptions): Promise<SqliteDirectoryLog> {
+  const worker = await startWriterThread();
+  let file: DatabaseFile | undefined;
+  try {
+    // The thread comes up while this one opens the database.
+    file = openDatabaseFile(options.path, "directory", (database) => {
+      database.prepare("INSERT INTO state VALUES (1, ?, 0)").run(randomIdentity(options.random));
+    });
+    startEpoch(file.database, randomIdentity(options.random));
+    makeReadOnly(file.database);
+    const log = new SqliteDirectoryLog(file, (events) => {
+      const tuning = { ...STORE_TUNING_DEFAULT, ...options.tuning };
+      const { path, durability, clock, logger, expiryNowMs = () => clock.nowMs() } = options;
+      const request = { kind: "open", path, store: "directory", durability, tuning } as const;
+      return new WriterClient(worker, request, { events, clock, expiryNowMs, logger });
+    });
+    await log.open();
+    return log;
+  } catch (cause) {
+    await worker.terminate();
+    file?.database.close();
+    file?.lock.release();
+    throw asStoreError(cause, `open ${options.path}`);
+  }
+}
+
+/** The directory's durable state in SQLite; the `DirectoryLog` of the replication package. */
+export class SqliteDirectoryLog {
+  /** Which log the sequences count in: a whole number in [1, 2^48), drawn when the database was made. */
+  readonly logId: number;
+  /** Each epoch with the sequence just before its first, oldest first, this epoch included. */
+  readonly epochs: readonly (readonly [epoch: number, after: number])[];
+  /** Drawn each time the log is opened. */
+  readonly epoch: number;
+  /** The highest stamp time among the recent frames when the log was opened; 0 for none. */
+  readonly highestTime: number;
+  readonly #file: DatabaseFile;
+  readonly #table: EntryTable;
+  readonly #reader: LogReader;
+  readonly #writer: WriterClient;
+  readonly #marks = new Map<number, OutboxMark>();
+  #appendedThrough: number;
+  #committedThrough: number;
+  #foldedThrough: number;
+  #unfolded: UnfoldedFrame[] = [];
+  #unfoldedEntries = 0;
+  #unfoldedBytes = 0;
+  #settling: Settling[] = [];
+  #closed: Promise<void> | undefined;
+
+  /** For `openDirectoryLog`. */
+  constructor(file: DatabaseFile, connect: (events: WriterEvents) => WriterClient) {
+    const { database } = file;
+    this.#file = file;
+    this.#table = new EntryTable(database);
+    this.#reader = new LogReader(database);
+    const state = readState(database);
+    this.logId = state.logId;
+    this.#foldedThrough = state.foldedThrough;
+    this.epochs = database
+      .prepare<[], [number, number]>("SELECT epoch, after FROM epochs ORDER BY id")
+      .raw()
+      .all() as [number, number][];
+    this.epoch = this.epochs.at(-1)?.[0] ?? 0;
+    const highest = database.prepare("SELECT max(highest_time) FROM journal").pluck().get();
+    this.highestTime = Number(highest ?? 0);
+    this.#committedThrough = lastSequence(database);
+    this.#appendedThrough = this.#committedThrough;
+    this.#readMarks(database);
+    this.#readUnfolded(database);
+    this.#writer = connect({
+      onFailed: () => {
+        this.#appendedThrough = this.#committedThrough;
+      },
+      onFolded: (through) => this.#folded(through),
+      onBroken: () => this.#failSettling("The writer died before the log was settled"),
+    });
+  }
+
+  /** For `openDirectoryLog`. */
+  async open(): Promise<void> {
+    await this.#writer.open();
+  }
+
+  /** The last durable sequence. */
+  get committedThrough(): number {
+    return this.#committedThrough;
+  }
+
+  /** The bytes that wait for the disk, all of them in memory: what to refuse frames by. */
+  get backlogBytes(): number {
+    return this.#writer.pendingBytes;
+  }
+
+  /** What is durable of one node's outbox. */
+  outboxMark(incarnation: number): OutboxMark | undefined {
+    return this.#marks.get(incarnation);
+  }
+
+  /**
+   * Makes a frame durable and then calls `done`, with the failure if it could not be made so. When one fails, so does
+   * everything that was appended after it and before its `done`; the next frame starts again at
+   * `committedThrough`. Throws `INTERNAL` for a frame that does not start where the one before ended, and
+   * `STORE_FAILED` once the log is closed.
+   */
+  append(frame: LogFrame, done: Done): void {
+    const { after, through, count, highestTime, incarnation, position } = frame;
+    if (after !== this.#appendedThrough || after + count > through) {
+      const expected = `a frame of ${count} entries after ${this.#appendedThrough}`;
+      throw new MeridianError(
+        "INTERNAL",
+        `Expected ${expected}, got one from ${after} through ${through}`,
+      );
+    }
+    const block = new Uint8Array(frame.block);
+    const bytes = block.byteLength;
+    this.#writer.append(
+      { kind: "frame", after, through, count, highestTime, incarnation, position, block },
+      () => {
+        this.#committedThrough = through;
+        if (through > this.#foldedThrough && through > after) {
+          this.#addUnfolded({ through, count, bytes });
+        }
+        const known = this.#marks.get(incarnation)?.position ?? 0;
+        if (incarnation !== 0 && position > known) {
+          this.#marks.set(incarnation, { position, sequence: through, highestTime });
+        }
+      },
+      done,
+    );
+    this.#appendedThrough = through;
+  }
+
+  /**
+   * Durable entries after `after`, in order: as many frames as fit in `bytesMax`, at least one if there is anything.
+   * Each frame starts where the one before ended, the first at `after`.
+   */
+  read(after: number, bytesMax: number): readonly LogFrame[] {
+    return this.#reader.read(after, bytesMax, {
+      committedThrough: this.#committedThrough,
+      foldedThrough: this.#foldedThrough,
+    });
+  }
+
+  /** Calls back when `summariesAfter` and `get` know everything that is durable now. */
+  settle(done: Done): void {
+    this.#settling.push({ through: this.#committedThrough, done });
+    if (this.#committedThrough <= this.#foldedThrough) queueMicrotask(() => this.#endSettling());
+    else this.#writer.settle();
+    if (this.#writer.isBroken) queueMicrotask(() => this.#failSettling("The writer has died"));
+  }
+
+  /** The keys after `key` (null: from the start) in key order, at most `limit`, as far as they are folded. */
+  summariesAfter(key: string | null, limit: number): readonly Summary[] {
+    return this.#table.summariesAfter(key, limit);
+  }
+
+  /** The newest entry of `key` as far as it is folded, tombstones and expired entries included. */
+  get(key: string): Entry | undefined {
+    return this.#table.get(key);
+  }
+
+  /** Plain numbers, for `/status`. */
+  stats(): StoreStats {
+    return {
+      entries: this.#table.size,
+      journalRows: this.#writer.journalRows,
+      databaseBytes: fileBytes(this.#file.path),
+      walBytes: fileBytes(`${this.#file.path}-wal`),
+      unfoldedEntries: this.#unfoldedEntries,
+      unfoldedBytes: this.#unfoldedBytes,
+      pendingRecords: this.#writer.pendingRecords,
+      pendingBytes: this.#writer.pendingBytes,
+      failed: this.#writer.isBroken,
+    };
+  }
+
+  /** Finishes what was appended, then lets go of the files. A `settle` that is not done fails. */
+  close(): Promise<void> {
+    this.#closed ??= this.#finish();
+    return this.#closed;
+  }
+
+  /** Stops at once: what is not durable is given up, without a call of its `done`. */
+  abort(): Promise<void> {
+    this.#settling = [];
+    this.#closed ??= this.#writer.abort().then(() => this.#release());
+    return this.#closed;
+  }
+
+  async #finish(): Promise<void> {
+    await this.#writer.close();
+    this.#failSettling("The log was closed before it was settled");
+    this.#release();
+  }
+
+  #failSettling(said: string): void {
+    const failure = new MeridianError("STORE_FAILED", said);
+    for (const { done } of this.#settling.splice(0)) done(failure);
+  }
+
+  #release(): void {
+    this.#file.database.close();
+    this.#file.lock.release();
+  }
+
+  #folded(through: number): void {
+    this.#foldedThrough = through;
+    let count = 0;
+    for (const frame of this.#unfolded) {
+      if (frame.through > through) break;
+      this.#unfoldedEntries -= frame.count;
+      this.#unfoldedBytes -= frame.bytes;
+      count += 1;
+    }
+    this.#unfolded.splice(0, count);
+    this.#endSettling();
+  }
+
+  #endSettling(): void {
+    for (;;) {
+      const first = this.#settling[0];
+      if (first === undefined || first.through > this.#foldedThrough) return;
+      this.#settling.shift();
+      first.done();
+    }
+  }
+
+  #addUnfolded(frame: UnfoldedFrame): void {
+    this.#unfolded.push(frame);
+    this.#unfoldedEntries += frame.count;
+    this.#unfoldedBytes += frame.bytes;
+  }
+
+  #readMarks(database: Database.Database): void {
+    const marks = database.prepare<[], OutboxMark & { readonly incarnation: number }>(
+      "SELECT incarnation, position, sequence, highest_time AS highestTime FROM marks",
+    );
+    for (const { incarnation, ...mark } of marks.iterate()) this.#marks.set(incarnation, mark);
+  }
+
+  #readUnfolded(database: Database.Database): void {
+    const frames = database.prepare<[number], UnfoldedFrame>(
+      `SELECT id AS through, count, length(block) AS bytes FROM journal WHERE id > ? ORDER BY id`,
+    );
+    for (const frame of frames.iterate(this.#foldedThrough)) this.#addUnfolded(frame);
+  }
+}
+
+function readState(database: Database.Database): { logId: number; foldedThrough: number } {
+  const state = database
+    .prepare<[], { logId: number; foldedThrough: number }>(
+      "SELECT log_id AS logId, folded_through AS foldedThrough FROM state WHERE id = 1",
+    )
+    .get();
+  if (state === undefined) {
+    throw new MeridianError("STORE_CORRUPT", "Expected a state row in the database, got none");
+  }
+  return state;
+}
+
+function lastSequence(database: Database.Database): number {
+  const last = database.prepare<[], number | null>("SELECT max(id) FROM journal").pluck().get();
+  return last ?? readState(database).foldedThrough;
+}
+
+function startEpoch(database: Database.Database, epoch: number): void {
+  database
+    .prepare("INSERT INTO epochs (epoch, after) VALUES (?, ?)")
+    .run(epoch, lastSequence(database));
+  // A node that has not been here for so many starts compares its data instead.
+  database
+    .prepare("DELETE FROM epochs WHERE id <= (SELECT max(id) FROM epochs) - ?")
+    .run(EPOCHS_MAX);
+}

@@ -1,0 +1,138 @@
+import type { Entry, Stamp, Summary } from "@meridian/protocol";
+import type Database from "better-sqlite3";
+import { asStoreError } from "./sqlite-error.ts";
+
+/** An entry without its value. */
+export interface EntryFacts {
+  readonly key: string;
+  readonly stamp: Stamp;
+  readonly expiresAtMs: number;
+  readonly deleted: boolean;
+  readonly contentType: string;
+  /** The bytes of the value. */
+  readonly bytes: number;
+}
+
+interface EntryRow {
+  readonly time: number;
+  readonly origin: number;
+  readonly expires_at: number;
+  readonly deleted: number;
+  readonly content_type: string;
+  readonly value: Uint8Array;
+}
+
+interface FactsRow extends Omit<EntryRow, "value"> {
+  readonly key: string;
+  readonly bytes: number;
+}
+
+/** Reads the table of entries. Throws `STORE_CORRUPT` or `STORE_FAILED`. */
+export class EntryTable {
+  readonly #entry: Database.Statement<[string], EntryRow>;
+  readonly #stamp: Database.Statement<[string], Stamp>;
+  readonly #summaries: Database.Statement<[number], [string, number, number]>;
+  readonly #summariesAfter: Database.Statement<[string, number], [string, number, number]>;
+  readonly #facts: Database.Statement<[string, number], FactsRow>;
+  readonly #factsAfter: Database.Statement<[string, number], FactsRow>;
+  readonly #count: Database.Statement<[], number | null>;
+
+  constructor(database: Database.Database) {
+    this.#entry = database.prepare(
+      "SELECT time, origin, expires_at, deleted, content_type, value FROM entries WHERE key = ?",
+    );
+    this.#stamp = database.prepare("SELECT time, origin FROM entries WHERE key = ?");
+    this.#summaries = summaries(database, "");
+    this.#summariesAfter = summaries(database, "WHERE key > ?");
+    this.#facts = facts(database, "key >= ?");
+    this.#factsAfter = facts(database, "key > ?");
+    this.#count = database.prepare<[], number | null>("SELECT max(id) FROM entries").pluck();
+  }
+
+  /** The entry of `key`. */
+  get(key: string): Entry | undefined {
+    return reading(() => {
+      const row = this.#entry.get(key);
+      return row === undefined ? undefined : entryOf(key, row);
+    });
+  }
+
+  /** The stamp of the entry of `key`. */
+  stampOf(key: string): Stamp | undefined {
+    return reading(() => this.#stamp.get(key));
+  }
+
+  /** The keys after `key` (null: from the start) in key order, at most `limit`. */
+  summariesAfter(key: string | null, limit: number): Summary[] {
+    return reading(() => {
+      const rows = key === null ? this.#summaries.all(limit) : this.#summariesAfter.all(key, limit);
+      return rows.map(([found, time, origin]) => ({ key: found, stamp: { time, origin } }));
+    });
+  }
+
+  /** The entries without their values, from `key` on or after it, in key order, at most `limit`. */
+  factsFrom(key: string, including: boolean, limit: number): EntryFacts[] {
+    return reading(() =>
+      (including ? this.#facts : this.#factsAfter).all(key, limit).map((row) => ({
+        key: row.key,
+        stamp: { time: row.time, origin: row.origin },
+        expiresAtMs: row.expires_at,
+        deleted: row.deleted === 1,
+        contentType: row.content_type,
+        bytes: row.bytes,
+      })),
+    );
+  }
+
+  /** How many entries there are: rows are numbered from 1 and never deleted. */
+  get size(): number {
+    return reading(() => this.#count.get() ?? 0);
+  }
+}
+
+/** The bytes of a column as a plain array: a `Buffer` would behave differently where it is sliced. */
+export function plainBytes(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Runs a read and says what its failure means. */
+export function reading<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw asStoreError(cause, "read the store");
+  }
+}
+
+/** The entry of a row of the table. */
+export function entryOf(key: string, row: EntryRow): Entry {
+  return {
+    key,
+    value: plainBytes(row.value),
+    contentType: row.content_type,
+    stamp: { time: row.time, origin: row.origin },
+    expiresAtMs: row.expires_at,
+    deleted: row.deleted === 1,
+  };
+}
+
+function summaries<P extends unknown[]>(
+  database: Database.Database,
+  where: string,
+): Database.Statement<P, [string, number, number]> {
+  return database
+    .prepare<P, [string, number, number]>(
+      `SELECT key, time, origin FROM entries ${where} ORDER BY key LIMIT ?`,
+    )
+    .raw() as Database.Statement<P, [string, number, number]>;
+}
+
+function facts(
+  database: Database.Database,
+  where: string,
+): Database.Statement<[string, number], FactsRow> {
+  return database.prepare(
+    `SELECT key, time, origin, expires_at, deleted, content_type, length(value) AS bytes
+     FROM entries WHERE ${where} ORDER BY key LIMIT ?`,
+  );
+}

@@ -1,0 +1,38 @@
+import type { JournalWrite } from "./writer-messages.ts";
+
+/** A journal row as folding needs it. */
+export interface JournalRow {
+  readonly id: number;
+  readonly count: number;
+  /** For a restamp: the replaced stamps, as pairs of doubles. */
+  readonly replaced: Uint8Array | null;
+  readonly block: Uint8Array;
+}
+
+/**
+ * A journal as the writer thread sees it: rows in the order of their ids, the earlier ones folded.
+ * All that changes it runs in a transaction of the caller's, who then says how that ended.
+ */
+export interface Journal {
+  /** The last row that there is or was. */
+  readonly through: number;
+  /** The last row whose entries are in the table. Invariant: ≤ through. */
+  readonly foldedThrough: number;
+  /** How many rows there are. */
+  readonly rows: number;
+  /** The highest stamp time that a directory has admitted; 0 where that has no meaning. */
+  readonly admittedTime: number;
+  /** Whether there may be rows that are no longer needed. */
+  readonly canTrim: boolean;
+  write(write: JournalWrite): void;
+  /** Ends a run of writes, before the commit. */
+  flush(): void;
+  rowsAfter(id: number): Iterable<JournalRow>;
+  markFolded(through: number): void;
+  /** Deletes some of the rows that are no longer needed. */
+  trim(): void;
+  /** Keeps what was done since the last call of either. */
+  committed(): void;
+  /** Forgets what was done since the last call of either. */
+  rolledBack(): void;
+}

@@ -1,0 +1,163 @@
+/**
+ * The overlay: the newest entry of every key that the journal has and the table may not. Reads look here first.
+ *
+ * It has two layers. `appended` holds what others wrote and is not yet durable; a failed commit empties it whole.
+ * `committed` holds what is durable, applied in the order of the journal, until the row is folded.
+ *
+ * Journal entries are not compared with the table when they are appended, so an entry here may be older than the table's.
+ * The first read that compares the two settles it: either the overlay's entry goes, or it is marked as settled
+ * and wins from then on. A restamp settles its key at once: it replaces an entry with a newer stamp.
+ * Invariant: a settled entry is what the table will hold once every row through its own is folded.
+ */
+import { compareKeys, compareStamps, type Entry, type Stamp } from "@meridian/protocol";
+
+/** An entry that the journal has and the table may not. */
+export interface Overlaid {
+  readonly entry: Entry;
+  /** It needs no comparison with the table. */
+  readonly settled: boolean;
+}
+
+interface Slot {
+  readonly entry: Entry;
+  /** The journal row it came with. */
+  readonly id: number;
+  settled: boolean;
+}
+
+interface Row {
+  readonly id: number;
+  readonly entries: readonly Entry[];
+  readonly bytes: number;
+}
+
+/** The part of a replica's data that is not in the table yet. */
+export class Overlay {
+  readonly #stampOf: (key: string) => Stamp | undefined;
+  readonly #appended = new Map<string, Slot>();
+  readonly #committed = new Map<string, Slot>();
+  #rows: Row[] = [];
+  #dropped = 0;
+  /** The entries of journal rows that are durable and not folded. */
+  unfoldedEntries = 0;
+  /** Their bytes in the journal. */
+  unfoldedBytes = 0;
+
+  /** `stampOf` tells the stamp that the table has for a key. */
+  constructor(stampOf: (key: string) => Stamp | undefined) {
+    this.#stampOf = stampOf;
+  }
+
+  /** Makes entries readable that are not durable yet. */
+  append(id: number, entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      const slot = this.#appended.get(entry.key);
+      if (slot === undefined || compareStamps(entry.stamp, slot.entry.stamp) > 0) {
+        this.#appended.set(entry.key, { entry, id, settled: false });
+      }
+    }
+  }
+
+  /** Applies a journal row that is durable. `replaced` makes it a restamp. */
+  commit(
+    row: { readonly id: number; readonly bytes: number },
+    entries: readonly Entry[],
+    replaced?: readonly Stamp[],
+  ): void {
+    const { id, bytes } = row;
+    for (const [index, entry] of entries.entries()) {
+      const old = replaced?.[index];
+      if (old !== undefined && this.#holds(entry.key, old)) {
+        this.#committed.set(entry.key, { entry, id, settled: true });
+      } else {
+        this.#merge(id, entry);
+      }
+      if (this.#appended.size > 0 && this.#appended.get(entry.key)?.id === id) {
+        this.#appended.delete(entry.key);
+      }
+    }
+    this.#rows.push({ id, entries, bytes });
+    this.unfoldedEntries += entries.length;
+    this.unfoldedBytes += bytes;
+  }
+
+  /** Forgets what is not durable. */
+  forgetAppended(): void {
+    this.#appended.clear();
+  }
+
+  /** Drops what the table has now: everything that came with the rows through `id`. */
+  drop(through: number): void {
+    for (;;) {
+      const row = this.#rows[this.#dropped];
+      if (row === undefined || row.id > through) break;
+      this.#dropped += 1;
+      this.unfoldedEntries -= row.entries.length;
+      this.unfoldedBytes -= row.bytes;
+      for (const { key } of row.entries) {
+        if (this.#committed.get(key)?.id === row.id) this.#committed.delete(key);
+      }
+    }
+    if (this.#dropped * 2 < this.#rows.length) return;
+    this.#rows = this.#rows.slice(this.#dropped);
+    this.#dropped = 0;
+  }
+
+  /** What is known of `key` beside the table. */
+  find(key: string): Overlaid | undefined {
+    if (this.#committed.size === 0 && this.#appended.size === 0) return undefined;
+    const appended = this.#appended.get(key);
+    const committed = this.#committed.get(key);
+    if (appended === undefined) return committed;
+    if (committed === undefined) return appended;
+    if (compareStamps(appended.entry.stamp, committed.entry.stamp) <= 0) return committed;
+    return { entry: appended.entry, settled: committed.settled };
+  }
+
+  /** Remembers how the newest of the overlay compares with what the table has for the key. */
+  settle(key: string, stored: Stamp | undefined): void {
+    const slot = this.#committed.get(key);
+    if (slot === undefined || slot.settled) return;
+    if (stored !== undefined && compareStamps(stored, slot.entry.stamp) > 0) {
+      this.#committed.delete(key);
+    } else {
+      slot.settled = true;
+    }
+  }
+
+  /** The keys after `after` (null: from the start) and through `through` (null: to the end), in order; at most `limit`. */
+  keysBetween(after: string | null, through: string | null, limit: number): string[] {
+    let keys: string[] = [];
+    let end = through;
+    const take = (key: string): void => {
+      if (after !== null && compareKeys(key, after) <= 0) return;
+      if (end !== null && compareKeys(key, end) > 0) return;
+      keys.push(key);
+      if (keys.length < limit * 2 + 1024) return;
+      keys = keys.sort(compareKeys).slice(0, limit);
+      end = keys.at(-1) ?? end;
+    };
+    for (const key of this.#committed.keys()) take(key);
+    for (const key of this.#appended.keys()) if (!this.#committed.has(key)) take(key);
+    return keys.sort(compareKeys).slice(0, limit);
+  }
+
+  #merge(id: number, entry: Entry): void {
+    const slot = this.#committed.get(entry.key);
+    if (slot === undefined) {
+      this.#committed.set(entry.key, { entry, id, settled: false });
+    } else if (compareStamps(entry.stamp, slot.entry.stamp) > 0) {
+      this.#committed.set(entry.key, { entry, id, settled: slot.settled });
+    }
+  }
+
+  /** Whether `stamp` is that of the newest durable entry of `key`. */
+  #holds(key: string, stamp: Stamp): boolean {
+    const slot = this.#committed.get(key);
+    if (slot?.settled === true) return compareStamps(slot.entry.stamp, stamp) === 0;
+    const stored = this.#stampOf(key);
+    if (slot === undefined) return stored !== undefined && compareStamps(stored, stamp) === 0;
+    const newer = stored !== undefined && compareStamps(stored, slot.entry.stamp) > 0;
+    return compareStamps(newer ? stored : slot.entry.stamp, stamp) === 0;
+  }
+}

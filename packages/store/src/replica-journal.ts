@@ -1,0 +1,291 @@
+/**
+ * The journal of a replica is also its outbox: a row stays until it is folded and, if it is the node's own, until
+ * the directory has acknowledged it. A restamp is a row of its own, which takes the outbox position over
+ * from the row it replaces: so the journal remains the exact order of what happened, and folding it twice
+ * comes to the same.
+ */
+import { MeridianError, type Cursor } from "@meridian/protocol";
+import type Database from "better-sqlite3";
+import type { Journal, JournalRow } from "./journal.ts";
+import type { JournalWrite, ReplicaWrite } from "./writer-messages.ts";
+
+/** How many rows one call of `trim` looks at. */
+const TRIM_ROWS = 256;
+
+interface State {
+  incarnation: number;
+  cursor: Cursor | null;
+  outboxThrough: number;
+  outboxAcknowledged: number;
+  highestTime: number;
+  admittedTime: number;
+  journalThrough: number;
+  foldedThrough: number;
+  rows: number;
+  /** Rows through this one were looked at by `trim` once they were folded; those that are left are in the outbox. */
+  trimmedThrough: number;
+  /** The outbox position through which folded rows are known to be deleted. */
+  outboxTrimmed: number;
+  dirty: boolean;
+}
+
+/** The state row of a replica's database. */
+export interface ReplicaStateRow {
+  readonly incarnation: number;
+  readonly cursor_log_id: number | null;
+  readonly cursor_epoch: number | null;
+  readonly cursor_sequence: number | null;
+  readonly outbox_through: number;
+  readonly outbox_acknowledged: number;
+  readonly highest_time: number;
+  readonly admitted_time: number;
+  readonly journal_through: number;
+  readonly folded_through: number;
+}
+
+/** Reads the state row. */
+export function readReplicaState(database: Database.Database): ReplicaStateRow {
+  const row = database.prepare<[], ReplicaStateRow>("SELECT * FROM state WHERE id = 1").get();
+  if (row === undefined) {
+    throw new MeridianError("STORE_CORRUPT", "Expected a state row in the database, got none");
+  }
+  return row;
+}
+
+/** The cursor of a state row. */
+export function cursorOf(row: ReplicaStateRow): Cursor | undefined {
+  const { cursor_log_id: logId, cursor_epoch: epoch, cursor_sequence: sequence } = row;
+  return logId === null || epoch === null || sequence === null
+    ? undefined
+    : { logId, epoch, sequence };
+}
+
+/** Creates the journal of a replica on the writer thread. */
+export function replicaJournal(database: Database.Database): Journal {
+  return new ReplicaJournal(database);
+}
+
+class ReplicaJournal implements Journal {
+  readonly #sql: Statements;
+  #state: State;
+  #kept: State;
+
+  constructor(database: Database.Database) {
+    this.#sql = prepare(database);
+    const row = readReplicaState(database);
+    this.#state = {
+      incarnation: row.incarnation,
+      cursor: cursorOf(row) ?? null,
+      outboxThrough: row.outbox_through,
+      outboxAcknowledged: row.outbox_acknowledged,
+      highestTime: row.highest_time,
+      admittedTime: row.admitted_time,
+      journalThrough: row.journal_through,
+      foldedThrough: row.folded_through,
+      rows: Number(database.prepare("SELECT count(*) FROM journal").pluck().get()),
+      trimmedThrough: 0,
+      outboxTrimmed: 0,
+      dirty: false,
+    };
+    this.#kept = { ...this.#state };
+  }
+
+  get through(): number {
+    return this.#state.journalThrough;
+  }
+
+  get foldedThrough(): number {
+    return this.#state.foldedThrough;
+  }
+
+  get rows(): number {
+    return this.#state.rows;
+  }
+
+  get admittedTime(): number {
+    return this.#state.admittedTime;
+  }
+
+  get canTrim(): boolean {
+    const { trimmedThrough, foldedThrough, outboxTrimmed, outboxAcknowledged } = this.#state;
+    return trimmedThrough < foldedThrough || outboxTrimmed < outboxAcknowledged;
+  }
+
+  write(write: JournalWrite): void {
+    const state = this.#state;
+    state.dirty = true;
+    switch (write.kind) {
+      case "entries":
+        this.#writeEntries(write);
+        break;
+      case "progress":
+        if (write.cursor !== null) state.cursor = write.cursor;
+        this.#acknowledge(Math.min(write.outboxThrough, state.outboxThrough));
+        break;
+      case "adopt":
+        state.incarnation = write.incarnation;
+        break;
+      case "frame":
+        throw new Error("A replica takes no frames of the log");
+    }
+  }
+
+  #writeEntries(write: Extract<ReplicaWrite, { kind: "entries" }>): void {
+    const state = this.#state;
+    const { outboxPosition, highestTime } = write;
+    if (write.cursor !== null) state.cursor = write.cursor;
+    if (highestTime > state.highestTime) state.highestTime = highestTime;
+    if (outboxPosition === 0 && highestTime > state.admittedTime) state.admittedTime = highestTime;
+    if (write.id === 0) return;
+    if (write.replaced !== null) this.#leaveOutbox(outboxPosition);
+    const inOutbox = outboxPosition > state.outboxAcknowledged;
+    this.#sql.insert.run(
+      write.id,
+      write.count,
+      highestTime,
+      inOutbox ? outboxPosition : null,
+      write.replaced === null ? null : bytesOf(write.replaced),
+      write.block,
+    );
+    state.rows += 1;
+    state.journalThrough = write.id;
+    if (outboxPosition > state.outboxThrough) state.outboxThrough = outboxPosition;
+  }
+
+  /** The row of a restamped position is an ordinary one from now on, and unneeded if it was folded. */
+  #leaveOutbox(position: number): void {
+    const state = this.#state;
+    const id = this.#sql.idOfPosition.get(position);
+    if (id === undefined) return;
+    if (id > state.trimmedThrough) {
+      this.#sql.leaveOutbox.run(id);
+    } else {
+      this.#sql.delete.run(id);
+      state.rows -= 1;
+    }
+  }
+
+  #acknowledge(through: number): void {
+    const state = this.#state;
+    if (through <= state.outboxAcknowledged) return;
+    const admitted = this.#sql.highestTime.get(state.outboxAcknowledged, through) ?? 0;
+    if (admitted > state.admittedTime) state.admittedTime = admitted;
+    state.outboxAcknowledged = through;
+  }
+
+  flush(): void {
+    const state = this.#state;
+    if (!state.dirty) return;
+    state.dirty = false;
+    this.#sql.saveState.run(
+      state.incarnation,
+      state.cursor?.logId ?? null,
+      state.cursor?.epoch ?? null,
+      state.cursor?.sequence ?? null,
+      state.outboxThrough,
+      state.outboxAcknowledged,
+      state.highestTime,
+      state.admittedTime,
+      state.journalThrough,
+      state.foldedThrough,
+    );
+  }
+
+  rowsAfter(id: number): Iterable<JournalRow> {
+    return this.#sql.rowsAfter.iterate(id);
+  }
+
+  markFolded(through: number): void {
+    this.#state.foldedThrough = through;
+    this.#state.dirty = true;
+  }
+
+  trim(): void {
+    const state = this.#state;
+    if (state.trimmedThrough < state.foldedThrough) {
+      const rows = this.#sql.folded.all(state.trimmedThrough, state.foldedThrough, TRIM_ROWS);
+      for (const { id, position } of rows) {
+        if (position === null || position <= state.outboxAcknowledged) this.#delete(id);
+      }
+      state.trimmedThrough =
+        rows.length < TRIM_ROWS ? state.foldedThrough : (rows.at(-1)?.id ?? state.foldedThrough);
+      return;
+    }
+    const { outboxAcknowledged, trimmedThrough } = state;
+    const ids = this.#sql.acknowledged.all(outboxAcknowledged, trimmedThrough, TRIM_ROWS);
+    for (const id of ids) this.#delete(id);
+    if (ids.length < TRIM_ROWS) state.outboxTrimmed = outboxAcknowledged;
+  }
+
+  #delete(id: number): void {
+    this.#sql.delete.run(id);
+    this.#state.rows -= 1;
+  }
+
+  committed(): void {
+    this.#kept = { ...this.#state };
+  }
+
+  rolledBack(): void {
+    this.#state = { ...this.#kept };
+  }
+}
+
+interface FoldedRow {
+  readonly id: number;
+  readonly position: number | null;
+}
+
+interface Statements {
+  readonly insert: Database.Statement<
+    [number, number, number, number | null, Uint8Array | null, Uint8Array]
+  >;
+  readonly idOfPosition: Database.Statement<[number], number>;
+  readonly leaveOutbox: Database.Statement<[number]>;
+  readonly delete: Database.Statement<[number]>;
+  readonly highestTime: Database.Statement<[number, number], number | null>;
+  readonly rowsAfter: Database.Statement<[number], JournalRow>;
+  readonly folded: Database.Statement<[number, number, number], FoldedRow>;
+  readonly acknowledged: Database.Statement<[number, number, number], number>;
+  readonly saveState: Database.Statement<(number | null)[]>;
+}
+
+function prepare(database: Database.Database): Statements {
+  return {
+    insert: database.prepare(
+      `INSERT INTO journal (id, count, highest_time, outbox_position, replaced, block)
+       VALUES (?, ?, ?, ?, ?, ?)`,
+    ),
+    idOfPosition: database
+      .prepare<[number], number>("SELECT id FROM journal WHERE outbox_position = ?")
+      .pluck(),
+    leaveOutbox: database.prepare("UPDATE journal SET outbox_position = NULL WHERE id = ?"),
+    delete: database.prepare("DELETE FROM journal WHERE id = ?"),
+    highestTime: database
+      .prepare<[number, number], number | null>(
+        `SELECT max(highest_time) FROM journal WHERE outbox_position > ? AND outbox_position <= ?`,
+      )
+      .pluck(),
+    rowsAfter: database.prepare(
+      "SELECT id, count, replaced, block FROM journal WHERE id > ? ORDER BY id",
+    ),
+    folded: database.prepare(
+      `SELECT id, outbox_position AS position FROM journal
+       WHERE id > ? AND id <= ? ORDER BY id LIMIT ?`,
+    ),
+    acknowledged: database
+      .prepare<[number, number, number], number>(
+        "SELECT id FROM journal WHERE outbox_position <= ? AND id <= ? LIMIT ?",
+      )
+      .pluck(),
+    saveState: database.prepare(
+      `UPDATE state SET incarnation = ?, cursor_log_id = ?, cursor_epoch = ?, cursor_sequence = ?,
+         outbox_through = ?, outbox_acknowledged = ?, highest_time = ?, admitted_time = ?,
+         journal_through = ?, folded_through = ?`,
+    ),
+  };
+}
+
+function bytesOf(numbers: Float64Array): Uint8Array {
+  return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
+}

@@ -1,0 +1,373 @@
+import {
+  compareStamps,
+  decodeBlock,
+  MeridianError,
+  type Cursor,
+  type Entry,
+  type Stamp,
+  type Summary,
+  type OutboxFrame,
+  type ReplicaRecord,
+} from "@meridian/protocol";
+import { randomIdentity } from "@meridian/runtime";
+import type Database from "better-sqlite3";
+import { makeReadOnly, openDatabaseFile, type DatabaseFile } from "./database-file.ts";
+import { EntryTable, plainBytes, reading } from "./entry-table.ts";
+import { stampsOf } from "./fold.ts";
+import type { JournalRow } from "./journal.ts";
+import { scanList, scanSummaries, type ListPage, type ListQuery } from "./merged-scan.ts";
+import { Overlay } from "./overlay.ts";
+import { cursorOf, readReplicaState } from "./replica-journal.ts";
+import { asStoreError } from "./sqlite-error.ts";
+import { STORE_TUNING_DEFAULT, type StoreOptions } from "./store-options.ts";
+import { fileBytes, type StoreStats } from "./store-stats.ts";
+import { startWriterThread, WriterClient, type WriterEvents } from "./writer-client.ts";
+
+/** What the store was told, through some record. */
+interface Told {
+  readonly incarnation: number;
+  readonly cursor: Cursor | undefined;
+  readonly outboxThrough: number;
+  readonly outboxAcknowledged: number;
+  readonly highestTime: number;
+  readonly journalThrough: number;
+}
+
+type Done = (failure?: MeridianError) => void;
+
+interface OutboxRow {
+  readonly position: number;
+  readonly count: number;
+  readonly highestTime: number;
+  readonly block: Uint8Array;
+}
+
+/**
+ * Opens the store of a regional node, creating it if there is none.
+ * Throws `STORE_IN_USE`, `STORE_WRONG_KIND`, `STORE_SCHEMA_TOO_NEW`, `STORE_CORRUPT`, `STORE_FULL` or `STORE_FAILED`.
+ */
+export async function openReplicaStore(options: StoreOptions): Promise<SqliteReplicaStore> {
+  const worker = await startWriterThread();
+  let file: DatabaseFile | undefined;
+  try {
+    // The thread comes up while this one opens the database.
+    file = openDatabaseFile(options.path, "replica", (database) => {
+      database
+        .prepare("INSERT INTO state VALUES (1, ?, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0)")
+        .run(randomIdentity(options.random));
+    });
+    makeReadOnly(file.database);
+    const store = new SqliteReplicaStore(file, (events) => {
+      const tuning = { ...STORE_TUNING_DEFAULT, ...options.tuning };
+      const { path, durability, clock, logger, expiryNowMs = () => clock.nowMs() } = options;
+      const request = { kind: "open", path, store: "replica", durability, tuning } as const;
+      return new WriterClient(worker, request, { events, clock, expiryNowMs, logger });
+    });
+    await store.open();
+    return store;
+  } catch (cause) {
+    await worker.terminate();
+    file?.database.close();
+    file?.lock.release();
+    throw asStoreError(cause, `open ${options.path}`);
+  }
+}
+
+/** A node's durable state in SQLite; the `ReplicaStore` of the replication package. */
+export class SqliteReplicaStore {
+  readonly #file: DatabaseFile;
+  readonly #table: EntryTable;
+  readonly #overlay: Overlay;
+  readonly #writer: WriterClient;
+  readonly #outbox: Database.Statement<[number, number], OutboxRow>;
+  #told: Told;
+  #durable: Told;
+  #closed: Promise<void> | undefined;
+
+  /** For `openReplicaStore`. */
+  constructor(file: DatabaseFile, connect: (events: WriterEvents) => WriterClient) {
+    const { database } = file;
+    this.#file = file;
+    this.#table = new EntryTable(database);
+    this.#overlay = new Overlay((key) => this.#table.stampOf(key));
+    this.#outbox = database.prepare(
+      `SELECT outbox_position AS position, count, highest_time AS highestTime, block FROM journal
+       WHERE outbox_position > ? AND outbox_position <= ? ORDER BY outbox_position`,
+    );
+    const row = readReplicaState(database);
+    this.#told = {
+      incarnation: row.incarnation,
+      cursor: cursorOf(row),
+      outboxThrough: row.outbox_through,
+      outboxAcknowledged: row.outbox_acknowledged,
+      highestTime: row.highest_time,
+      journalThrough: row.journal_through,
+    };
+    this.#durable = this.#told;
+    this.#readUnfolded(row.folded_through);
+    this.#writer = connect({
+      onFailed: () => {
+        this.#told = this.#durable;
+        this.#overlay.forgetAppended();
+      },
+      onFolded: (through) => this.#overlay.drop(through),
+      onBroken: () => {},
+    });
+    this.#writer.admittedTime = row.admitted_time;
+  }
+
+  /** For `openReplicaStore`. */
+  async open(): Promise<void> {
+    await this.#writer.open();
+  }
+
+  /** The identity of this database: a whole number in [1, 2^48). */
+  get incarnation(): number {
+    return this.#durable.incarnation;
+  }
+
+  /** Where the node stood when the store was opened, or has been told to stand since. */
+  get cursor(): Cursor | undefined {
+    return this.#told.cursor;
+  }
+
+  /** The last outbox position given out, as far as it is durable; 0 for none. */
+  get outboxThrough(): number {
+    return this.#durable.outboxThrough;
+  }
+
+  /** The last outbox position known to be committed by the directory. Invariant: ≤ outboxThrough. */
+  get outboxAcknowledged(): number {
+    return this.#durable.outboxAcknowledged;
+  }
+
+  /** The highest stamp time the store has ever held. */
+  get highestTime(): number {
+    return this.#told.highestTime;
+  }
+
+  /** The highest stamp time that a directory has admitted, as far as that is durable. Invariant: ≤ highestTime. */
+  get admittedTime(): number {
+    return this.#writer.admittedTime;
+  }
+
+  /** The bytes that wait for the disk or for folding, all of them in memory: what to refuse writes by. */
+  get backlogBytes(): number {
+    return this.#overlay.unfoldedBytes + this.#writer.pendingBytes;
+  }
+
+  /** The newest entry of `key`, tombstones and expired entries included. */
+  get(key: string): Entry | undefined {
+    const found = this.#overlay.find(key);
+    if (found?.settled === true) return found.entry;
+    const stored = this.#table.get(key);
+    if (found === undefined) return stored;
+    this.#overlay.settle(key, stored?.stamp);
+    const wins = stored === undefined || compareStamps(found.entry.stamp, stored.stamp) > 0;
+    return wins ? found.entry : stored;
+  }
+
+  /** Durable outbox frames after `position`, oldest first: as many as fit in `bytesMax`, at least one if there is one. */
+  outboxAfter(position: number, bytesMax: number): readonly OutboxFrame[] {
+    return reading(() => {
+      const frames: OutboxFrame[] = [];
+      let bytes = 0;
+      for (const row of this.#outbox.iterate(position, this.#durable.outboxThrough)) {
+        bytes += row.block.byteLength;
+        if (frames.length > 0 && bytes > bytesMax) break;
+        frames.push({ ...row, block: plainBytes(row.block) });
+      }
+      return frames;
+    });
+  }
+
+  /** The keys after `key` (null: from the start) in key order, at most `limit`, tombstones and expired included. */
+  summariesAfter(key: string | null, limit: number): readonly Summary[] {
+    return scanSummaries(this.#table, this.#overlay, key, limit);
+  }
+
+  /** A page of entries without their values, in key order. */
+  list(query: ListQuery): ListPage {
+    return scanList(this.#table, this.#overlay, query);
+  }
+
+  /**
+   * Makes a record durable and then calls `done`, with the failure if it could not be made so. When one fails, so
+   * does everything that was appended after it and before its `done`, and the store is as if none of it had
+   * been appended. Throws `STORE_FAILED` once the store is closed.
+   */
+  append(record: ReplicaRecord, done: Done): void {
+    const told = this.#told;
+    switch (record.kind) {
+      case "local":
+        this.#checkPosition(record.frame.position, told.outboxThrough + 1);
+        this.#appendOwn(record.frame, record.entries, undefined, done);
+        break;
+      case "restamp":
+        this.#checkPosition(
+          Math.min(record.frame.position, told.outboxThrough),
+          record.frame.position,
+        );
+        this.#appendOwn(record.frame, record.entries, record.replaced, done);
+        break;
+      case "remote":
+        this.#appendRemote(record, done);
+        break;
+      case "progress": {
+        const { cursor, outboxThrough = 0 } = record;
+        const acknowledged = Math.min(outboxThrough, told.outboxThrough);
+        const next = {
+          ...told,
+          cursor: cursor ?? told.cursor,
+          outboxAcknowledged: Math.max(told.outboxAcknowledged, acknowledged),
+        };
+        this.#write({ kind: "progress", cursor: cursor ?? null, outboxThrough }, next, done);
+        break;
+      }
+      case "adopt": {
+        const { incarnation } = record;
+        this.#write({ kind: "adopt", incarnation }, { ...told, incarnation }, done);
+        break;
+      }
+    }
+  }
+
+  /** Plain numbers, for `/status`. */
+  stats(): StoreStats {
+    return {
+      entries: this.#table.size,
+      journalRows: this.#writer.journalRows,
+      databaseBytes: fileBytes(this.#file.path),
+      walBytes: fileBytes(`${this.#file.path}-wal`),
+      unfoldedEntries: this.#overlay.unfoldedEntries,
+      unfoldedBytes: this.#overlay.unfoldedBytes,
+      pendingRecords: this.#writer.pendingRecords,
+      pendingBytes: this.#writer.pendingBytes,
+      failed: this.#writer.isBroken,
+    };
+  }
+
+  /** Finishes what was appended, then lets go of the files. */
+  close(): Promise<void> {
+    this.#closed ??= this.#writer.close().then(() => this.#release());
+    return this.#closed;
+  }
+
+  /** Stops at once: what is not durable is given up, without a call of its `done`. */
+  abort(): Promise<void> {
+    this.#closed ??= this.#writer.abort().then(() => this.#release());
+    return this.#closed;
+  }
+
+  #release(): void {
+    this.#file.database.close();
+    this.#file.lock.release();
+  }
+
+  #appendOwn(
+    frame: OutboxFrame,
+    entries: readonly Entry[],
+    replaced: readonly Stamp[] | undefined,
+    done: Done,
+  ): void {
+    const { position: outboxPosition, count, highestTime } = frame;
+    const told = this.#told;
+    const id = told.journalThrough + 1;
+    const block = new Uint8Array(frame.block);
+    const bytes = block.byteLength;
+    const next = {
+      ...told,
+      journalThrough: id,
+      outboxThrough: Math.max(told.outboxThrough, outboxPosition),
+      highestTime: Math.max(told.highestTime, highestTime),
+    };
+    const write = {
+      kind: "entries",
+      id,
+      count,
+      highestTime,
+      block,
+      outboxPosition,
+      replaced: replaced === undefined ? null : numbersOf(replaced),
+      cursor: null,
+    } as const;
+    this.#write(write, next, done, () => this.#overlay.commit({ id, bytes }, entries, replaced));
+  }
+
+  #appendRemote(record: Extract<ReplicaRecord, { kind: "remote" }>, done: Done): void {
+    const { entries, highestTime, cursor } = record;
+    const told = this.#told;
+    const block = new Uint8Array(record.block);
+    const bytes = block.byteLength;
+    const count = entries.length;
+    const id = count === 0 ? 0 : told.journalThrough + 1;
+    const next = {
+      ...told,
+      cursor: cursor ?? told.cursor,
+      journalThrough: Math.max(told.journalThrough, id),
+      highestTime: Math.max(told.highestTime, highestTime),
+    };
+    const write = {
+      kind: "entries",
+      id,
+      count,
+      highestTime,
+      block,
+      outboxPosition: 0,
+      replaced: null,
+      cursor: cursor ?? null,
+    } as const;
+    this.#write(write, next, done, () => {
+      if (count > 0) this.#overlay.commit({ id, bytes }, entries);
+    });
+    this.#overlay.append(id, entries);
+  }
+
+  #write(
+    write: Parameters<WriterClient["append"]>[0],
+    told: Told,
+    done: Done,
+    onDurable: () => void = () => {},
+  ): void {
+    this.#writer.append(
+      write,
+      () => {
+        this.#durable = told;
+        onDurable();
+      },
+      done,
+    );
+    this.#told = told;
+  }
+
+  #checkPosition(position: number, expected: number): void {
+    if (position === expected && position > 0) return;
+    throw new MeridianError("INTERNAL", `Expected outbox position ${expected}, got ${position}`);
+  }
+
+  #readUnfolded(foldedThrough: number): void {
+    const rows = this.#file.database.prepare<[number], JournalRow>(
+      "SELECT id, count, replaced, block FROM journal WHERE id > ? ORDER BY id",
+    );
+    for (const { id, count, replaced, block } of rows.iterate(foldedThrough)) {
+      let entries: Entry[];
+      try {
+        entries = decodeBlock(plainBytes(block), count);
+      } catch (cause) {
+        const said = `Expected ${count} entries in journal row ${id}, got other bytes`;
+        throw new MeridianError("STORE_CORRUPT", said, { cause });
+      }
+      const stamps = replaced === null ? undefined : stampsOf(replaced);
+      this.#overlay.commit({ id, bytes: block.byteLength }, entries, stamps);
+    }
+  }
+}
+
+function numbersOf(stamps: readonly Stamp[]): Float64Array {
+  const numbers = new Float64Array(stamps.length * 2);
+  for (const [index, { time, origin }] of stamps.entries()) {
+    numbers[index * 2] = time;
+    numbers[index * 2 + 1] = origin;
+  }
+  return numbers;
+}

@@ -1,0 +1,112 @@
+/**
+ * The two schemas. Both have a journal, which takes every commit as one row, and a table of entries, into which
+ * the journal is folded. The value is the last column of its row: scans that do not want it skip it,
+ * and a large one lies on pages of its own.
+ */
+
+/** What a database is for. */
+export type StoreKind = "replica" | "directory";
+
+/** A kind of database: how its file says so, and the steps from an empty file to the newest schema. */
+export interface StoreSchema {
+  /** SQLite's `application_id`. */
+  readonly applicationId: number;
+  /** Invariant: a step is never changed once released; `user_version` counts the steps a file has taken. */
+  readonly migrations: readonly string[];
+}
+
+const REPLICA_1 = `
+  CREATE TABLE state (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    incarnation INTEGER NOT NULL,
+    cursor_log_id INTEGER,
+    cursor_epoch INTEGER,
+    cursor_sequence INTEGER,
+    outbox_through INTEGER NOT NULL,
+    outbox_acknowledged INTEGER NOT NULL,
+    highest_time INTEGER NOT NULL,
+    admitted_time INTEGER NOT NULL,
+    journal_through INTEGER NOT NULL,
+    folded_through INTEGER NOT NULL
+  );
+  CREATE TABLE journal (
+    id INTEGER PRIMARY KEY,
+    count INTEGER NOT NULL,
+    highest_time INTEGER NOT NULL,
+    outbox_position INTEGER,
+    replaced BLOB,
+    block BLOB NOT NULL
+  );
+  CREATE UNIQUE INDEX journal_outbox ON journal (outbox_position) WHERE outbox_position IS NOT NULL;
+  CREATE TABLE entries (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    time INTEGER NOT NULL,
+    origin INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    deleted INTEGER NOT NULL,
+    content_type TEXT NOT NULL,
+    value BLOB NOT NULL
+  );
+  CREATE TABLE quarantine (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL,
+    time INTEGER NOT NULL,
+    origin INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    deleted INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    content_type TEXT NOT NULL,
+    value BLOB NOT NULL
+  );
+`;
+
+const DIRECTORY_1 = `
+  CREATE TABLE state (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    log_id INTEGER NOT NULL,
+    folded_through INTEGER NOT NULL
+  );
+  CREATE TABLE epochs (
+    id INTEGER PRIMARY KEY,
+    epoch INTEGER NOT NULL UNIQUE,
+    after INTEGER NOT NULL
+  );
+  CREATE TABLE marks (
+    incarnation INTEGER PRIMARY KEY,
+    position INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    highest_time INTEGER NOT NULL
+  );
+  CREATE TABLE journal (
+    id INTEGER PRIMARY KEY,
+    after INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    highest_time INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    rows_through INTEGER NOT NULL,
+    entries_through INTEGER NOT NULL,
+    bytes_through INTEGER NOT NULL,
+    block BLOB NOT NULL
+  );
+  CREATE TABLE entries (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    time INTEGER NOT NULL,
+    origin INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    deleted INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    content_type TEXT NOT NULL,
+    value BLOB NOT NULL
+  );
+  CREATE INDEX entries_sequence ON entries (sequence);
+`;
+
+/** The schema of each kind. */
+export const SCHEMAS: Readonly<Record<StoreKind, StoreSchema>> = {
+  replica: { applicationId: 0x4d52444e, migrations: [REPLICA_1] },
+  directory: { applicationId: 0x4d524444, migrations: [DIRECTORY_1] },
+};

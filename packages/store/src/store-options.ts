@@ -1,0 +1,51 @@
+import type { Clock, Logger, Random } from "@meridian/runtime";
+import type { Durability } from "./durability.ts";
+
+/** How a store is opened. */
+export interface StoreOptions {
+  /** The database file. Its folder is created if need be; a lock file is kept beside it. */
+  readonly path: string;
+  readonly durability: Durability;
+  readonly clock: Clock;
+  /**
+   * The time by which values are emptied that have expired: the cluster's, or undefined while that is not known, for
+   * what is emptied cannot be had back. Default: the clock's.
+   */
+  readonly expiryNowMs?: (() => number | undefined) | undefined;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Bounds and switches that few have to touch. */
+  readonly tuning?: Partial<StoreTuning>;
+}
+
+/** The bounds of a store's work. */
+export interface StoreTuning {
+  /** Expired values are emptied once they have been expired for this long, in milliseconds. */
+  readonly expiredGraceMs: number;
+  /** How often the clock is told to the writer thread, which then looks for expired values. */
+  readonly sweepEveryMs: number;
+  /** The writer thread checkpoints when it is idle and the write-ahead log is larger than this. */
+  readonly walIdleBytes: number;
+  /** It checkpoints between two commits when the write-ahead log is larger than this. */
+  readonly walBytesMax: number;
+  /** The directory keeps its newest frames as they came: as many as fit in these bytes, … */
+  readonly recentBytesMax: number;
+  /** … and have no more than this many entries. */
+  readonly recentEntriesMax: number;
+  /** The largest size of the database, in pages; 0 for no bound. Beyond it writes fail with `STORE_FULL`. */
+  readonly pageCountMax: number;
+  /** For crash tests: the writer thread dies on its n-th step; 0 for never. */
+  readonly dieAtStep: number;
+}
+
+/** What holds where `tuning` is silent. */
+export const STORE_TUNING_DEFAULT: StoreTuning = {
+  expiredGraceMs: 60_000,
+  sweepEveryMs: 10_000,
+  walIdleBytes: 4 * 1024 * 1024,
+  walBytesMax: 16 * 1024 * 1024,
+  recentBytesMax: 64 * 1024 * 1024,
+  recentEntriesMax: 100_000,
+  pageCountMax: 0,
+  dieAtStep: 0,
+};

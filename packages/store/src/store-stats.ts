@@ -1,0 +1,25 @@
+import { statSync } from "node:fs";
+
+/** Plain numbers about a store, for its operator. */
+export interface StoreStats {
+  /** Keys in the table, tombstones and expired ones included; those only in the journal are not counted. */
+  readonly entries: number;
+  /** Rows of the journal: unfolded ones, and those kept for the outbox or for readers of the log. */
+  readonly journalRows: number;
+  /** Bytes of the database file, without the write-ahead log. */
+  readonly databaseBytes: number;
+  readonly walBytes: number;
+  /** Entries that are durable and not yet in the table. */
+  readonly unfoldedEntries: number;
+  readonly unfoldedBytes: number;
+  /** Records that are appended and not yet durable. */
+  readonly pendingRecords: number;
+  readonly pendingBytes: number;
+  /** The writer has died; the store can be read, but every write fails until the process is restarted. */
+  readonly failed: boolean;
+}
+
+/** The size of a file, in bytes; 0 if there is none. */
+export function fileBytes(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}

@@ -1,0 +1,58 @@
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+/**
+ * The file that the writer thread runs. Beside the compiled store it is the compiled thread. A store that runs from
+ * source has only TypeScript beside it, and loading a loader into every thread takes five times as long
+ * as starting the thread, so it is bundled once and kept until one of its sources changes.
+ */
+export async function writerThreadFile(): Promise<URL> {
+  if (!import.meta.url.endsWith(".ts")) return new URL("./writer-thread.js", import.meta.url);
+  const folder = new URL("../node_modules/.cache/meridian-store/", import.meta.url);
+  const file = new URL("writer-thread.mjs", folder);
+  if (isFresh(file)) return file;
+  const { buildSync } = await import("esbuild");
+  const root = fileURLToPath(new URL("..", import.meta.url));
+  const built = buildSync({
+    absWorkingDir: root,
+    entryPoints: ["src/writer-thread.ts"],
+    outfile: fileURLToPath(file),
+    bundle: true,
+    write: false,
+    metafile: true,
+    platform: "node",
+    format: "esm",
+    target: "node20",
+    external: ["better-sqlite3"],
+    conditions: ["@meridian/source"],
+  });
+  const [output] = built.outputFiles;
+  const sources: Record<string, string> = {};
+  for (const input of Object.keys(built.metafile.inputs)) {
+    const path = fileURLToPath(new URL(input, `file://${root}`));
+    sources[path] = versionOf(path);
+  }
+  const path = fileURLToPath(file);
+  mkdirSync(folder, { recursive: true });
+  // Several processes may start at once; each sees a whole file or none.
+  writeFileSync(`${path}.${process.pid}`, `//${JSON.stringify(sources)}\n${output?.text ?? ""}`);
+  renameSync(`${path}.${process.pid}`, path);
+  return file;
+}
+
+/** Whether the bundle's first line names every source as it is now. */
+function isFresh(file: URL): boolean {
+  try {
+    const text = readFileSync(file, "utf8");
+    const sources: unknown = JSON.parse(text.slice(2, text.indexOf("\n")));
+    if (typeof sources !== "object" || sources === null) return false;
+    return Object.entries(sources).every(([path, version]) => versionOf(path) === version);
+  } catch {
+    return false;
+  }
+}
+
+function versionOf(path: string): string {
+  const { mtimeMs, size } = statSync(path);
+  return `${mtimeMs}-${size}`;
+}

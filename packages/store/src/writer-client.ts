@@ -1,0 +1,235 @@
+import { Worker } from "node:worker_threads";
+import { MeridianError } from "@meridian/protocol";
+import type { Clock, Logger } from "@meridian/runtime";
+import { writerThreadFile } from "./worker-source.ts";
+import type { JournalWrite, WriterReply, WriterRequest } from "./writer-messages.ts";
+
+/** What a store hears from its writer. */
+export interface WriterEvents {
+  /** Called when every record that is not yet durable has failed, before their `done` are called. */
+  onFailed(): void;
+  /** Called when the table has the entries of every journal row through this one. */
+  onFolded(through: number): void;
+  /** Called once when the writer has died. */
+  onBroken(): void;
+}
+
+interface Outstanding {
+  readonly bytes: number;
+  readonly onDurable: () => void;
+  readonly done: (failure?: MeridianError) => void;
+}
+
+type OpenRequest = Extract<WriterRequest, { kind: "open" }>;
+
+/** Starts the thread, which then takes some time to come up; `openWriter` gives it its database. */
+export async function startWriterThread(): Promise<Worker> {
+  const file = await writerThreadFile();
+  // The thread needs none of this process's loaders and conditions, which would only slow it down.
+  return new Worker(file, { execArgv: [] });
+}
+
+/** The writer thread, seen from the main thread. */
+export class WriterClient {
+  readonly #worker: Worker;
+  readonly #events: WriterEvents;
+  readonly #clock: Clock;
+  readonly #expiryNowMs: () => number | undefined;
+  readonly #logger: Logger;
+  readonly #request: OpenRequest;
+  #outstanding: Outstanding[] = [];
+  #settledCount = 0;
+  #generation = 0;
+  #broken: MeridianError | undefined;
+  #ended = false;
+  #cancelTick: () => void = () => {};
+  #onOpened: ((failure?: MeridianError) => void) | undefined;
+  #onExit: (() => void) | undefined;
+  /** How many rows the journal has. */
+  journalRows = 0;
+  /** The highest stamp time that a directory has admitted, as far as it is durable. */
+  admittedTime = 0;
+  /** The bytes of blocks that are appended but not yet durable. */
+  pendingBytes = 0;
+
+  constructor(
+    worker: Worker,
+    request: OpenRequest,
+    parts: {
+      readonly events: WriterEvents;
+      readonly clock: Clock;
+      readonly expiryNowMs: () => number | undefined;
+      readonly logger: Logger;
+    },
+  ) {
+    this.#worker = worker;
+    this.#events = parts.events;
+    this.#clock = parts.clock;
+    this.#expiryNowMs = parts.expiryNowMs;
+    this.#logger = parts.logger;
+    this.#request = request;
+    worker.on("message", (reply: WriterReply) => this.#receive(reply));
+    worker.on("error", (cause) => this.#break(cause));
+    worker.on("exit", () => this.#exited());
+  }
+
+  /** Resolves when the thread has the database open. */
+  async open(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#onOpened = (failure) => (failure === undefined ? resolve() : reject(failure));
+      this.#post(this.#request);
+    });
+    this.#tickLater();
+  }
+
+  /** Whether the thread has died; nothing can be written any more. */
+  get isBroken(): boolean {
+    return this.#broken !== undefined;
+  }
+
+  /** How many records are appended but not yet durable. */
+  get pendingRecords(): number {
+    return this.#outstanding.length - this.#settledCount;
+  }
+
+  /** Hands a record over. `onDurable` is called just before `done` if it succeeds. Its block is given away. */
+  append(
+    write: JournalWrite,
+    onDurable: () => void,
+    done: (failure?: MeridianError) => void,
+  ): void {
+    if (this.#ended) {
+      throw new MeridianError("STORE_FAILED", "Expected an open store, got one that is closed");
+    }
+    const bytes = "block" in write ? write.block.byteLength : 0;
+    this.#outstanding.push({ bytes, onDurable, done });
+    this.pendingBytes += bytes;
+    if (this.#broken !== undefined) {
+      const failure = this.#broken;
+      queueMicrotask(() => this.#failAll(failure));
+      return;
+    }
+    const request = { kind: "append", generation: this.#generation, write } as const;
+    this.#post(request, "block" in write ? [write.block.buffer as ArrayBuffer] : []);
+  }
+
+  /** Asks for the folding of everything that was appended before. */
+  settle(): void {
+    if (!this.#ended && this.#broken === undefined) this.#post({ kind: "settle" });
+  }
+
+  /** Finishes what was appended, then ends the thread. */
+  async close(): Promise<void> {
+    this.#ended = true;
+    this.#cancelTick();
+    if (this.#broken === undefined) {
+      await new Promise<void>((resolve) => {
+        this.#onExit = resolve;
+        this.#post({ kind: "close" });
+      });
+    }
+    await this.#worker.terminate();
+  }
+
+  /** Ends the thread at once. The `done` of what is not durable is never called. */
+  async abort(): Promise<void> {
+    this.#ended = true;
+    this.#cancelTick();
+    this.#outstanding = [];
+    this.#settledCount = 0;
+    await this.#worker.terminate();
+  }
+
+  #post(request: WriterRequest, transfer: ArrayBuffer[] = []): void {
+    this.#worker.postMessage(request, transfer);
+  }
+
+  #receive(reply: WriterReply): void {
+    switch (reply.kind) {
+      case "opened":
+        this.journalRows = reply.journalRows;
+        this.#onOpened?.();
+        this.#onOpened = undefined;
+        break;
+      case "committed":
+        this.journalRows = reply.journalRows;
+        this.admittedTime = Math.max(this.admittedTime, reply.admittedTime);
+        this.#succeed(reply.count);
+        break;
+      case "failed":
+        this.#generation = reply.generation;
+        this.#failAll(new MeridianError(reply.code, reply.message));
+        break;
+      case "folded":
+        this.journalRows = reply.journalRows;
+        this.#events.onFolded(reply.through);
+        break;
+      case "hindered":
+        this.#logger.warn("The store cannot fold its journal now and will try again", {
+          path: this.#request.path,
+          reason: reply.message,
+        });
+        break;
+      case "closed":
+        break;
+    }
+  }
+
+  #succeed(count: number): void {
+    for (let index = 0; index < count; index += 1) {
+      const record = this.#outstanding[this.#settledCount];
+      // An abort from inside a `done` ends them all.
+      if (record === undefined) return;
+      this.#settledCount += 1;
+      this.pendingBytes -= record.bytes;
+      record.onDurable();
+      record.done();
+    }
+    if (this.#settledCount === this.#outstanding.length) {
+      this.#outstanding = [];
+      this.#settledCount = 0;
+    } else if (this.#settledCount > 1024) {
+      this.#outstanding.splice(0, this.#settledCount);
+      this.#settledCount = 0;
+    }
+  }
+
+  #failAll(failure: MeridianError): void {
+    const failed = this.#outstanding.slice(this.#settledCount);
+    if (failed.length === 0) return;
+    this.#outstanding = [];
+    this.#settledCount = 0;
+    this.pendingBytes = 0;
+    this.#events.onFailed();
+    for (const { done } of failed) done(failure);
+  }
+
+  #tickLater(): void {
+    this.#cancelTick = this.#clock.after(this.#request.tuning.sweepEveryMs, () => {
+      if (this.#ended || this.#broken !== undefined) return;
+      // At the beginning of time nothing has expired yet.
+      this.#post({ kind: "tick", nowMs: this.#expiryNowMs() ?? 0 });
+      this.#tickLater();
+    });
+  }
+
+  #exited(): void {
+    if (!this.#ended) this.#break(undefined);
+    this.#failAll(new MeridianError("STORE_FAILED", "The writer ended before it was done"));
+    this.#onExit?.();
+  }
+
+  #break(cause: unknown): void {
+    if (this.#broken !== undefined) return;
+    const said = cause instanceof Error ? cause.message : "its thread ended";
+    const { path } = this.#request;
+    this.#broken = new MeridianError("STORE_FAILED", `The writer of ${path} failed: ${said}`, {
+      cause,
+    });
+    this.#cancelTick();
+    this.#logger.error("The store can no longer write", { path, reason: said });
+    this.#onOpened?.(this.#broken);
+    this.#failAll(this.#broken);
+    this.#events.onBroken();
+  }
+}

@@ -1,0 +1,74 @@
+/** What the main thread and the writer thread say to each other. */
+import type { Cursor, ErrorCode, LogFrame } from "@meridian/protocol";
+import type { Durability } from "./durability.ts";
+import type { StoreKind } from "./schema.ts";
+import type { StoreTuning } from "./store-options.ts";
+
+/** One record of a replica's journal, without what only the main thread needs. */
+export type ReplicaWrite =
+  | {
+      readonly kind: "entries";
+      /** The journal row it becomes; 0 if it has no entries and needs none. */
+      readonly id: number;
+      readonly count: number;
+      readonly highestTime: number;
+      readonly block: Uint8Array;
+      /** The outbox position it fills or refills; 0 for what others wrote. */
+      readonly outboxPosition: number;
+      /** For a restamp: the replaced stamps, as pairs of time and origin. */
+      readonly replaced: Float64Array | null;
+      readonly cursor: Cursor | null;
+    }
+  | {
+      readonly kind: "progress";
+      readonly cursor: Cursor | null;
+      readonly outboxThrough: number;
+    }
+  | { readonly kind: "adopt"; readonly incarnation: number };
+
+/** One frame of the directory's log. */
+export interface DirectoryWrite extends LogFrame {
+  readonly kind: "frame";
+}
+
+/** What a journal is told to write. */
+export type JournalWrite = ReplicaWrite | DirectoryWrite;
+
+/** What the writer thread is asked. Its first request is `open`, its last is `close`. */
+export type WriterRequest =
+  | {
+      readonly kind: "open";
+      readonly path: string;
+      readonly store: StoreKind;
+      readonly durability: Durability;
+      readonly tuning: StoreTuning;
+    }
+  /** A record whose generation is not the writer's was sent before a failure was heard of, and fails with it. */
+  | { readonly kind: "append"; readonly generation: number; readonly write: JournalWrite }
+  | { readonly kind: "tick"; readonly nowMs: number }
+  /** Fold everything that is there now, whatever else arrives. */
+  | { readonly kind: "settle" }
+  | { readonly kind: "close" };
+
+/** What the writer thread answers. */
+export type WriterReply =
+  | { readonly kind: "opened"; readonly journalRows: number }
+  /** The next `count` records are durable. */
+  | {
+      readonly kind: "committed";
+      readonly count: number;
+      readonly journalRows: number;
+      readonly admittedTime: number;
+    }
+  /** Nothing more is written of what was sent before this is heard of; records of `generation` will be. */
+  | {
+      readonly kind: "failed";
+      readonly generation: number;
+      readonly code: ErrorCode;
+      readonly message: string;
+    }
+  /** The entries of every journal row through this one are in the table; some rows may have gone. */
+  | { readonly kind: "folded"; readonly through: number; readonly journalRows: number }
+  /** Background work failed and rests until the next commit or tick. */
+  | { readonly kind: "hindered"; readonly message: string }
+  | { readonly kind: "closed" };

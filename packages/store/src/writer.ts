@@ -1,0 +1,330 @@
+/**
+ * The writer: everything that changes the database, on a thread of its own.
+ *
+ * All records that wait share one transaction and one answer; nothing that is to be committed waits for a timer.
+ * When no commit has come for a moment, the writer does what is behind in short steps: it folds and trims the
+ * journal, empties what has expired, and checkpoints. A step takes about two milliseconds, so that is how
+ * long a commit waits for it at most; only a checkpoint may take longer. Under commits without a pause,
+ * folding is put off until its backlog counts, and then gets a share of the time that grows with
+ * the backlog: what is folded late is folded cheaply, newest stamp per key only.
+ *
+ * After a failed commit nothing that was sent before the failure was heard of is written: what follows a hole in the
+ * log or in the outbox must not become durable before the hole is filled.
+ */
+import { statSync } from "node:fs";
+import type { MessagePort } from "node:worker_threads";
+import { receiveMessageOnPort } from "node:worker_threads";
+import { systemClock } from "@meridian/runtime";
+import Database from "better-sqlite3";
+import { directoryJournal } from "./directory-journal.ts";
+import { Fold } from "./fold.ts";
+import type { Journal } from "./journal.ts";
+import { replicaJournal } from "./replica-journal.ts";
+import { asStoreError } from "./sqlite-error.ts";
+import type { StoreTuning } from "./store-options.ts";
+import { Sweep } from "./sweep.ts";
+import type { JournalWrite, WriterReply, WriterRequest } from "./writer-messages.ts";
+
+/** How long a step of background work may take, in milliseconds. */
+const STEP_MS = 2;
+
+/** For how long no commit has come when the writer turns to what is behind, in milliseconds. */
+const QUIET_MS = 2;
+
+/** Where folding starts to take time from commits, and where it would take all of it, in bytes of journal. */
+const BACKLOG_SOFT_BYTES = 4 * 1024 * 1024;
+const BACKLOG_HARD_BYTES = 48 * 1024 * 1024;
+
+/** How much time folding may be owed at most, in milliseconds. */
+const DEBT_MAX_MS = 20;
+
+/** How long a commit waits for another program that writes to the database, in milliseconds. */
+const COMMIT_WAIT_MS = 5_000;
+
+/** How long a checkpoint waits for readers, and for how long none is tried after one that they kept from finishing. */
+const CHECKPOINT_WAIT_MS = 20;
+const CHECKPOINT_PAUSE_MS = 1_000;
+
+/** A transaction takes no more than this, in bytes of blocks. */
+const TRANSACTION_BYTES = 8 * 1024 * 1024;
+
+/** The page cache of the writing connection, in KiB. */
+const CACHE_KIB = 32 * 1024;
+
+type OpenRequest = Extract<WriterRequest, { kind: "open" }>;
+
+/** Answers requests on a port until it is told to close. */
+export class Writer {
+  readonly #port: MessagePort;
+  readonly #database: Database.Database;
+  readonly #tuning: StoreTuning;
+  readonly #commitSync: string;
+  readonly #journal: Journal;
+  readonly #fold: Fold;
+  readonly #sweep: Sweep;
+  readonly #walPath: string;
+  #sync = "";
+  #writes: JournalWrite[] = [];
+  #generation = 0;
+  #steps = 0;
+  #scheduled = false;
+  /** No commit has come for a moment. */
+  #quiet = false;
+  #committedAtMs = 0;
+  #cancelTimer: (() => void) | undefined;
+  /** The time that folding is owed for the time that commits have taken. */
+  #debtMs = 0;
+  #backlogBytes: number;
+  /** Rows through this one are to be folded whatever else arrives. */
+  #settleThrough = 0;
+  #checkpointNotBeforeMs = 0;
+  #hindered = false;
+  #closing = false;
+
+  constructor(port: MessagePort, request: OpenRequest) {
+    this.#port = port;
+    this.#tuning = request.tuning;
+    this.#walPath = `${request.path}-wal`;
+    // better-sqlite3 is built so that WAL means NORMAL where nothing is said.
+    this.#commitSync = request.durability === "power" ? "FULL" : "NORMAL";
+    this.#database = new Database(request.path, {
+      fileMustExist: true,
+      timeout: COMMIT_WAIT_MS,
+    });
+    this.#database.pragma("wal_autocheckpoint = 0");
+    this.#database.pragma(`cache_size = -${CACHE_KIB}`);
+    if (request.tuning.pageCountMax > 0) {
+      this.#database.pragma(`max_page_count = ${request.tuning.pageCountMax}`);
+    }
+    this.#journal =
+      request.store === "replica"
+        ? replicaJournal(this.#database)
+        : directoryJournal(this.#database, request.tuning);
+    this.#fold = new Fold(this.#database, request.store, this.#journal);
+    this.#fold.earliestExpiryMs = Infinity;
+    this.#sweep = new Sweep(this.#database, request.tuning.expiredGraceMs);
+    const backlog = this.#database
+      .prepare<[number], number | null>("SELECT sum(length(block)) FROM journal WHERE id > ?")
+      .pluck();
+    this.#backlogBytes = backlog.get(this.#journal.foldedThrough) ?? 0;
+  }
+
+  /** Starts to answer. */
+  start(): void {
+    this.#port.on("message", (request: WriterRequest) => this.#receive(request));
+    this.#reply({ kind: "opened", journalRows: this.#journal.rows });
+    this.#schedule();
+  }
+
+  #receive(first: WriterRequest): void {
+    this.#take(first);
+    for (;;) {
+      const next = receiveMessageOnPort(this.#port);
+      if (next === undefined) break;
+      this.#take(next.message as WriterRequest);
+    }
+    this.#commitAll();
+    if (this.#closing) this.#close();
+    else this.#schedule();
+  }
+
+  #take(request: WriterRequest): void {
+    switch (request.kind) {
+      case "append":
+        if (request.generation === this.#generation) this.#writes.push(request.write);
+        break;
+      case "tick":
+        this.#hindered = false;
+        this.#sweep.tick(request.nowMs, systemClock.elapsedMs());
+        break;
+      case "settle":
+        this.#commitAll();
+        this.#settleThrough = this.#journal.through;
+        break;
+      case "close":
+        this.#closing = true;
+        break;
+      case "open":
+        throw new Error("The writer is open already");
+    }
+  }
+
+  #commitAll(): void {
+    const writes = this.#writes;
+    this.#writes = [];
+    for (let start = 0; start < writes.length;) {
+      let end = start;
+      for (let bytes = 0; end < writes.length && bytes < TRANSACTION_BYTES; end += 1) {
+        bytes += bytesOf(writes[end]);
+      }
+      if (!this.#commit(writes.slice(start, end))) return;
+      start = end;
+    }
+  }
+
+  #commit(writes: readonly JournalWrite[]): boolean {
+    const startedMs = systemClock.elapsedMs();
+    try {
+      this.#transaction(this.#commitSync, () => {
+        for (const write of writes) this.#journal.write(write);
+      });
+    } catch (cause) {
+      const { code, message } = asStoreError(cause, "commit");
+      this.#generation += 1;
+      this.#reply({ kind: "failed", generation: this.#generation, code, message });
+      return false;
+    }
+    const { rows, admittedTime } = this.#journal;
+    this.#reply({ kind: "committed", count: writes.length, journalRows: rows, admittedTime });
+    this.#hindered = false;
+    for (const write of writes) this.#backlogBytes += bytesOf(write);
+    this.#quiet = false;
+    this.#committedAtMs = systemClock.elapsedMs();
+    this.#owe(this.#committedAtMs - startedMs);
+    return true;
+  }
+
+  /** Owes folding its share of the time that a commit has taken. */
+  #owe(commitMs: number): void {
+    const over = this.#backlogBytes - BACKLOG_SOFT_BYTES;
+    const share = Math.min(0.95, over / (BACKLOG_HARD_BYTES - BACKLOG_SOFT_BYTES));
+    if (share <= 0) this.#debtMs = 0;
+    else this.#debtMs = Math.min(DEBT_MAX_MS, this.#debtMs + (commitMs * share) / (1 - share));
+  }
+
+  /** Runs `change` in a transaction, and tells the journal how it ended. */
+  #transaction(sync: string, change: () => void): void {
+    this.#mayDie();
+    if (this.#sync !== sync) this.#database.pragma(`synchronous = ${sync}`);
+    this.#sync = sync;
+    try {
+      this.#database.exec("BEGIN IMMEDIATE");
+      change();
+      this.#journal.flush();
+      this.#mayDie();
+      this.#database.exec("COMMIT");
+    } catch (cause) {
+      // SQLite ends some failed transactions by itself.
+      if (this.#database.inTransaction) this.#database.exec("ROLLBACK");
+      this.#journal.rolledBack();
+      throw cause;
+    }
+    this.#journal.committed();
+    this.#mayDie();
+  }
+
+  /** Sees to it that what is behind is done: next if it is due, else when it is quiet. */
+  #schedule(): void {
+    if (this.#scheduled || this.#hindered || this.#closing) return;
+    if (this.#isDue()) {
+      this.#scheduled = true;
+      setImmediate(() => this.#run());
+    } else {
+      this.#cancelTimer ??= systemClock.after(QUIET_MS, () => {
+        this.#cancelTimer = undefined;
+        this.#quiet = systemClock.elapsedMs() - this.#committedAtMs >= QUIET_MS;
+        this.#schedule();
+      });
+    }
+  }
+
+  #isDue(): boolean {
+    return (
+      this.#quiet ||
+      this.#debtMs > 0 ||
+      this.#journal.foldedThrough < this.#settleThrough ||
+      this.#mayCheckpoint(this.#tuning.walBytesMax)
+    );
+  }
+
+  #run(): void {
+    this.#scheduled = false;
+    if (this.#closing) return;
+    const startedMs = systemClock.elapsedMs();
+    try {
+      if (this.#work()) this.#schedule();
+    } catch (cause) {
+      this.#fold.reset();
+      this.#sweep.reset();
+      this.#hindered = true;
+      this.#reply({ kind: "hindered", message: asStoreError(cause, "fold").message });
+    }
+    this.#debtMs = Math.max(0, this.#debtMs - (systemClock.elapsedMs() - startedMs));
+  }
+
+  /** Does one step of what is behind. Returns whether there may be more. */
+  #work(): boolean {
+    if (this.#mayCheckpoint(this.#tuning.walBytesMax)) this.#checkpoint();
+    if (this.#fold.pending || this.#journal.canTrim) {
+      this.#foldStep();
+      return true;
+    }
+    if (this.#sweep.pending) {
+      this.#transaction("NORMAL", () => this.#sweep.step(systemClock.elapsedMs()));
+      return true;
+    }
+    if (this.#mayCheckpoint(this.#tuning.walIdleBytes)) this.#checkpoint();
+    return false;
+  }
+
+  /** Losing a step to a loss of power is harmless, so it never waits for the disk. */
+  #foldStep(): void {
+    const { foldedThrough: foldedBefore, rows: rowsBefore } = this.#journal;
+    const deadline = systemClock.elapsedMs() + STEP_MS;
+    const isOver = (): boolean => systemClock.elapsedMs() > deadline;
+    this.#transaction("NORMAL", () => {
+      if (this.#fold.pending) this.#fold.step(isOver);
+      if (this.#journal.canTrim && !isOver()) this.#journal.trim();
+    });
+    this.#sweep.expects(this.#fold.earliestExpiryMs);
+    this.#fold.earliestExpiryMs = Infinity;
+    this.#backlogBytes -= this.#fold.foldedBytes;
+    this.#fold.foldedBytes = 0;
+    const { foldedThrough: through, rows } = this.#journal;
+    if (through > foldedBefore || rows !== rowsBefore) {
+      this.#reply({ kind: "folded", through, journalRows: rows });
+    }
+  }
+
+  #mayCheckpoint(walBytes: number): boolean {
+    const size = statSync(this.#walPath, { throwIfNoEntry: false })?.size ?? 0;
+    return size > walBytes && systemClock.elapsedMs() >= this.#checkpointNotBeforeMs;
+  }
+
+  /** Moves the write-ahead log into the database. Somebody else's long read makes it wait for another time. */
+  #checkpoint(): void {
+    this.#mayDie();
+    this.#database.pragma(`busy_timeout = ${CHECKPOINT_WAIT_MS}`);
+    const [row] = this.#database.pragma("wal_checkpoint(TRUNCATE)") as { readonly busy: number }[];
+    this.#database.pragma(`busy_timeout = ${COMMIT_WAIT_MS}`);
+    if (row?.busy === 1) {
+      this.#checkpointNotBeforeMs = systemClock.elapsedMs() + CHECKPOINT_PAUSE_MS;
+    }
+  }
+
+  #close(): void {
+    this.#cancelTimer?.();
+    this.#port.removeAllListeners("message");
+    try {
+      this.#checkpoint();
+    } catch {
+      // The journal of the file system has it all; the next opening goes on from there.
+    }
+    this.#database.close();
+    this.#reply({ kind: "closed" });
+    this.#port.close();
+  }
+
+  #reply(reply: WriterReply): void {
+    this.#port.postMessage(reply);
+  }
+
+  #mayDie(): void {
+    this.#steps += 1;
+    if (this.#steps === this.#tuning.dieAtStep) process.exit(1);
+  }
+}
+
+function bytesOf(write: JournalWrite | undefined): number {
+  return write !== undefined && "block" in write ? write.block.byteLength : 0;
+}

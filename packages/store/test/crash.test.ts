@@ -1,0 +1,137 @@
+import type { ReplicaRecord } from "@meridian/protocol";
+/**
+ * Deaths of the writer and of the whole process. The invariant: after reopening, the store holds exactly a prefix of
+ * what was appended, in order, and that prefix has everything whose `done` was called.
+ */
+import { fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { openDirectoryLog, openReplicaStore, type SqliteReplicaStore } from "@meridian/store";
+import { emptyReplicaDisk, MemoryReplicaStore } from "@meridian/testkit";
+import { afterAll, describe, expect, it } from "vitest";
+import { entry, frame, local, outcome, remote } from "./records.ts";
+import { StoreFolder, until } from "./store-folder.ts";
+
+const folder = new StoreFolder();
+afterAll(() => folder.remove());
+
+/** Writes, overwrites, a restamp, acknowledgements: what a node's day is made of. */
+function records(): ReplicaRecord[] {
+  const made: ReplicaRecord[] = [];
+  for (let at = 1; at <= 6; at += 1) {
+    made.push(local(at, [entry(`own${at % 3}`, 100 + at), entry("hot", 200 + at)]));
+    made.push(remote([entry(`own${at % 2}`, 103), entry("hot", 150 + at)], at));
+  }
+  const entries = [entry("own0", 60), entry("hot", 61)];
+  const replaced = [
+    { time: 106, origin: 1 },
+    { time: 206, origin: 1 },
+  ];
+  made.push({ ...local(6, entries), kind: "restamp", replaced } as ReplicaRecord);
+  made.push({ kind: "progress", outboxThrough: 4, cursor: { logId: 1, epoch: 2, sequence: 9 } });
+  made.push(local(7, [entry("own1", 300)]), { kind: "progress", outboxThrough: 7 });
+  return made;
+}
+
+function viewOf(store: SqliteReplicaStore | MemoryReplicaStore): unknown {
+  const keys = store.summariesAfter(null, 100).map(({ key }) => key);
+  return {
+    cursor: store.cursor,
+    outboxThrough: store.outboxThrough,
+    outboxAcknowledged: store.outboxAcknowledged,
+    highestTime: store.highestTime,
+    admittedTime: store.admittedTime,
+    outbox: store.outboxAfter(store.outboxAcknowledged, 1e9),
+    entries: keys.map((key) => store.get(key)),
+  };
+}
+
+/** What a store holds after the first `count` records. */
+async function viewAfter(count: number): Promise<unknown> {
+  const model = new MemoryReplicaStore(emptyReplicaDisk(1), (callback) => callback());
+  for (const record of records().slice(0, count)) await outcome(model, record);
+  return viewOf(model);
+}
+
+describe("the death of the writer", () => {
+  // Commits alone take more steps than that, so the writer dies in every one of these.
+  const steps = Array.from({ length: 23 }, (_, index) => 1 + index * 2);
+  it.each(steps)("at its step %i loses nothing that was acknowledged", async (dieAtStep) => {
+    const name = `step-${dieAtStep}`;
+    const store = await openReplicaStore(folder.options(name, { dieAtStep, walIdleBytes: 0 }));
+    let acknowledged = 0;
+    let failed = 0;
+    let code = "none";
+    for (const record of records()) {
+      const failure = await outcome(store, record);
+      if (failure === undefined) acknowledged += 1;
+      else failed += 1;
+      if (failure !== undefined) {
+        code = failure.code;
+        break;
+      }
+      // Folding waits for a pause.
+      if (acknowledged % 3 === 0) {
+        await until(() => store.stats().unfoldedEntries === 0 || store.stats().failed);
+      }
+    }
+    expect(code).toBe("STORE_FAILED");
+    expect(store.stats().failed).toBe(true);
+    await store.abort();
+    const reopened = await openReplicaStore(folder.options(name));
+    const found = viewOf(reopened);
+    await reopened.close();
+    const candidates = [await viewAfter(acknowledged), await viewAfter(acknowledged + failed)];
+    expect(candidates).toContainEqual(found);
+  });
+});
+
+/** Lets a child write and kills it, three times; returns how far it said that its writes are durable. */
+async function killWriters(kind: "replica" | "directory", path: string): Promise<number> {
+  const writer = fileURLToPath(new URL("./killed-writer.ts", import.meta.url));
+  const execArgv = ["--conditions=@meridian/source", "--import", "tsx"];
+  let acknowledged = 0;
+  for (const round of [1, 2, 3]) {
+    const child = fork(writer, [kind, path], { execArgv });
+    await new Promise<void>((resolve) => {
+      child.on("message", (through: number) => {
+        acknowledged = through;
+        if (through >= round * 300) child.kill("SIGKILL");
+      });
+      child.on("exit", () => resolve());
+    });
+  }
+  return acknowledged;
+}
+
+describe("kill -9 in the middle of writes", () => {
+  it("leaves a replica's store with everything that it acknowledged", async () => {
+    const acknowledged = await killWriters("replica", folder.file("killed-replica"));
+    expect(acknowledged).toBeGreaterThanOrEqual(900);
+    const store = await openReplicaStore(folder.options("killed-replica"));
+    const through = store.outboxThrough;
+    expect(through).toBeGreaterThanOrEqual(acknowledged);
+    const positions = store.outboxAfter(0, 1e9).map(({ position }) => position);
+    expect(positions).toEqual(Array.from({ length: through }, (_, index) => index + 1));
+    const times = positions.map((at) => store.get(`key-${at}`)?.stamp.time);
+    expect(times).toEqual(positions);
+    expect(store.get("hot")?.stamp.time).toBe(through);
+    await store.close();
+  }, 30_000);
+
+  it("leaves the directory's log with everything that it acknowledged, and no hole", async () => {
+    const acknowledged = await killWriters("directory", folder.file("killed-directory"));
+    expect(acknowledged).toBeGreaterThanOrEqual(900);
+    const log = await openDirectoryLog(folder.options("killed-directory"));
+    expect(log.epochs).toHaveLength(4);
+    expect(log.committedThrough).toBeGreaterThanOrEqual(acknowledged);
+    const frames = log.read(0, 1e9);
+    expect(frames.map(({ after }) => after)).toEqual([
+      0,
+      ...frames.map(({ through }) => through).slice(0, -1),
+    ]);
+    expect(frames.at(-1)?.through).toBe(log.committedThrough);
+    const next = frame(log.committedThrough, [entry("after", 1e6)], 1e6);
+    expect(await outcome(log, next)).toBeUndefined();
+    await log.close();
+  }, 30_000);
+});

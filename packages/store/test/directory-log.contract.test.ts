@@ -1,0 +1,23 @@
+import { openDirectoryLog, type SqliteDirectoryLog } from "@meridian/store";
+import { directoryLogContract } from "@meridian/testkit";
+import { afterAll } from "vitest";
+import { folded, StoreFolder } from "./store-folder.ts";
+
+const folder = new StoreFolder();
+afterAll(() => folder.remove());
+
+for (const { title, recentEntriesMax } of [
+  { title: "SqliteDirectoryLog", recentEntriesMax: 100_000 },
+  { title: "SqliteDirectoryLog with a short recent window", recentEntriesMax: 6 },
+]) {
+  directoryLogContract<SqliteDirectoryLog>(
+    title,
+    {
+      open: (name) => openDirectoryLog(folder.options(`${title}-${name}`, { recentEntriesMax })),
+      close: (log) => log.close(),
+      crash: (log) => log.abort(),
+      idle: folded,
+    },
+    20,
+  );
+}

@@ -1,0 +1,77 @@
+import { openDirectoryLog, openReplicaStore } from "@meridian/store";
+import { afterAll, expect, it } from "vitest";
+import { entry, frame, local, outcome, remote } from "./records.ts";
+import { folded, StoreFolder } from "./store-folder.ts";
+
+const folder = new StoreFolder();
+afterAll(() => folder.remove());
+
+it("says STORE_FULL, shows nothing of what failed, and goes on once there is room", async () => {
+  const store = await openReplicaStore(folder.options("full", { pageCountMax: 200 }));
+  let position = 0;
+  let failure;
+  while (failure === undefined && position < 500) {
+    position += 1;
+    failure = await outcome(store, local(position, [entry(`k${position % 20}`, position, 20_000)]));
+  }
+  expect(failure).toMatchObject({ code: "STORE_FULL", retryable: true });
+  const durable = position - 1;
+  expect(store.outboxThrough).toBe(durable);
+  expect(store.outboxAfter(0, 1e9)).toHaveLength(durable);
+  expect(store.get(`k${position % 20}`)?.stamp.time).not.toBe(position);
+
+  const early = outcome(store, remote([entry("remote", 9_000, 100_000)], 5));
+  const later = outcome(store, remote([entry("small", 9_001)], 6));
+  expect(store.get("remote")?.stamp.time).toBe(9_000);
+  expect((await early)?.code).toBe("STORE_FULL");
+  expect((await later)?.code).toBe("STORE_FULL");
+  expect([store.get("remote"), store.get("small"), store.cursor]).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+
+  await store.close();
+
+  const reopened = await openReplicaStore(folder.options("full"));
+  expect(reopened.outboxAfter(0, 1e9)).toHaveLength(durable);
+  const retried = remote([entry("remote", 9_000, 100_000)], 5);
+  expect(await outcome(reopened, retried)).toBeUndefined();
+  expect(await outcome(reopened, local(durable + 1, [entry("own", 9_002)]))).toBeUndefined();
+  await folded(reopened);
+  expect(reopened.get("remote")).toEqual(entry("remote", 9_000, 100_000));
+  expect(reopened.get(`k${durable % 20}`)?.stamp.time).toBe(durable);
+  expect(reopened.cursor?.sequence).toBe(5);
+  await reopened.close();
+});
+
+it("takes what fits after a write that did not", async () => {
+  const store = await openReplicaStore(folder.options("fits", { pageCountMax: 100 }));
+  const large = outcome(store, local(1, [entry("large", 1, 1_000_000)]));
+  const behind = outcome(store, local(2, [entry("behind", 2)]));
+  expect((await large)?.code).toBe("STORE_FULL");
+  expect((await behind)?.code).toBe("STORE_FULL");
+  expect(await outcome(store, local(1, [entry("small", 3)]))).toBeUndefined();
+  expect(store.summariesAfter(null, 10).map(({ key }) => key)).toEqual(["small"]);
+  await folded(store);
+  expect(store.get("small")).toEqual(entry("small", 3));
+  await store.close();
+});
+
+it("leaves no hole in the log: what follows a failed frame fails with it", async () => {
+  const tuning = { pageCountMax: 100 };
+  const log = await openDirectoryLog(folder.options("hole", tuning));
+  expect(await outcome(log, frame(0, [entry("a", 1)], 1))).toBeUndefined();
+  const outcomes = await Promise.all([
+    outcome(log, frame(1, [entry("b", 2, 1_000_000)], 2)),
+    outcome(log, frame(2, [entry("c", 3)], 3)),
+    outcome(log, frame(3, [entry("d", 4)], 4)),
+  ]);
+  expect(outcomes.map((failure) => failure?.code)).toEqual(Array(3).fill("STORE_FULL"));
+  expect(log.committedThrough).toBe(1);
+  expect(log.outboxMark(7)).toEqual({ position: 1, sequence: 1, highestTime: 1 });
+  expect(() => log.append(frame(4, [entry("e", 5)], 2), () => {})).toThrow("after 1");
+  expect(await outcome(log, frame(1, [entry("e", 5)], 2))).toBeUndefined();
+  expect(log.read(0, 1e9).map(({ through }) => through)).toEqual([1, 2]);
+  await log.close();
+});

@@ -1,0 +1,114 @@
+import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { openDirectoryLog, openReplicaStore } from "@meridian/store";
+import Database from "better-sqlite3";
+import { afterAll, describe, expect, it } from "vitest";
+import { entry, local, outcome } from "./records.ts";
+import { folded, StoreFolder } from "./store-folder.ts";
+
+const folder = new StoreFolder();
+afterAll(() => folder.remove());
+
+async function created(name: string, entries = 1): Promise<string> {
+  const store = await openReplicaStore(folder.options(name));
+  for (let at = 1; at <= entries; at += 1) {
+    await outcome(store, local(at, [entry(`key-${at}`, at, 3_000)]));
+  }
+  await folded(store);
+  await store.close();
+  return folder.file(name);
+}
+
+describe("opening a store", () => {
+  it("creates the folders on the way", async () => {
+    const store = await openReplicaStore(folder.options("deep/er"));
+    expect(existsSync(folder.file("deep/er"))).toBe(true);
+    await store.close();
+  });
+
+  it("refuses a database that is open, in this process or another, until it is closed", async () => {
+    const first = await openReplicaStore(folder.options("twice"));
+    await expect(openReplicaStore(folder.options("twice"))).rejects.toMatchObject({
+      code: "STORE_IN_USE",
+    });
+    expect(await outcome(first, local(1, [entry("a", 1)]))).toBeUndefined();
+    await first.close();
+    const second = await openReplicaStore(folder.options("twice"));
+    expect(second.get("a")).toEqual(entry("a", 1));
+    await second.close();
+  });
+
+  it("refuses the database of the other kind, and of another program", async () => {
+    await created("replica");
+    await expect(openDirectoryLog(folder.options("replica"))).rejects.toMatchObject({
+      code: "STORE_WRONG_KIND",
+    });
+    const foreign = new Database(`${folder.path}/foreign.db`);
+    foreign.exec("CREATE TABLE theirs (id INTEGER)");
+    foreign.close();
+    const before = readFileSync(`${folder.path}/foreign.db`);
+    const options = { ...folder.options("x"), path: `${folder.path}/foreign.db` };
+    await expect(openReplicaStore(options)).rejects.toMatchObject({ code: "STORE_WRONG_KIND" });
+    expect(readFileSync(`${folder.path}/foreign.db`)).toEqual(before);
+  });
+
+  it("refuses a newer schema and leaves the file as it is", async () => {
+    const path = await created("newer");
+    const database = new Database(path);
+    database.pragma("user_version = 99");
+    database.close();
+    const before = readFileSync(path);
+    await expect(openReplicaStore(folder.options("newer"))).rejects.toMatchObject({
+      code: "STORE_SCHEMA_TOO_NEW",
+      retryable: false,
+    });
+    expect(readFileSync(path)).toEqual(before);
+  });
+
+  it("refuses a file that is no database, or a damaged one", async () => {
+    const path = await created("noise");
+    writeFileSync(path, "This is not a database, but long enough to be taken for one.".repeat(100));
+    await expect(openReplicaStore(folder.options("noise"))).rejects.toMatchObject({
+      code: "STORE_CORRUPT",
+    });
+    const cut = await created("cut", 20);
+    truncateSync(cut, Math.floor(statSync(cut).size / 8192) * 4096);
+    const reads = openReplicaStore(folder.options("cut")).then(async (store) => {
+      try {
+        for (let at = 1; at <= 20; at += 1) store.get(`key-${at}`);
+      } finally {
+        await store.close();
+      }
+    });
+    await expect(reads).rejects.toMatchObject({ code: "STORE_CORRUPT" });
+  });
+
+  it("refuses a journal row whose bytes are not entries", async () => {
+    const path = await created("row");
+    const database = new Database(path);
+    database.exec(`INSERT INTO journal (id, count, highest_time, block) VALUES (9, 3, 1, x'0102')`);
+    database.exec(`UPDATE state SET journal_through = 9`);
+    database.close();
+    await expect(openReplicaStore(folder.options("row"))).rejects.toMatchObject({
+      code: "STORE_CORRUPT",
+    });
+  });
+});
+
+describe("a closed store", () => {
+  it("has finished what was appended, and takes no more", async () => {
+    const store = await openReplicaStore(folder.options("closed"));
+    const writes = [1, 2, 3].map((at) => outcome(store, local(at, [entry(`k${at}`, at)])));
+    const closing = store.close();
+    expect(await Promise.all(writes)).toEqual([undefined, undefined, undefined]);
+    await closing;
+    expect(() => store.append(local(4, [entry("k4", 4)]), () => {})).toThrow("closed");
+    const reopened = await openReplicaStore(folder.options("closed"));
+    expect(reopened.outboxThrough).toBe(3);
+    await reopened.close();
+  });
+
+  it("leaves no write-ahead log behind", async () => {
+    const path = await created("tidy", 50);
+    expect(existsSync(`${path}-wal`)).toBe(false);
+  });
+});

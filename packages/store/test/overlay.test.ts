@@ -1,0 +1,75 @@
+import { NO_BYTES, type Entry, type Stamp } from "@meridian/protocol";
+import { expect, it } from "vitest";
+import { Overlay } from "../src/overlay.ts";
+
+const stamp = (time: number): Stamp => ({ time, origin: 1 });
+const entry = (key: string, time: number): Entry => ({
+  key,
+  value: NO_BYTES,
+  contentType: "",
+  stamp: stamp(time),
+  expiresAtMs: 0,
+  deleted: false,
+});
+const row = (id: number): { id: number; bytes: number } => ({ id, bytes: 10 });
+
+it("keeps a key whose newest entry came with a later row than the folded one", () => {
+  const overlay = new Overlay(() => undefined);
+  overlay.commit(row(1), [entry("a", 1), entry("b", 1)]);
+  overlay.commit(row(2), [entry("a", 2)]);
+  overlay.drop(1);
+  expect(overlay.find("a")?.entry).toEqual(entry("a", 2));
+  expect(overlay.find("b")).toBeUndefined();
+  expect([overlay.unfoldedEntries, overlay.unfoldedBytes]).toEqual([1, 10]);
+  overlay.drop(2);
+  expect(overlay.find("a")).toBeUndefined();
+  expect([overlay.unfoldedEntries, overlay.unfoldedBytes]).toEqual([0, 0]);
+});
+
+it("forgets what is not durable and keeps what it stood before", () => {
+  const overlay = new Overlay(() => undefined);
+  overlay.commit(row(1), [entry("a", 1)]);
+  overlay.append(2, [entry("a", 2), entry("b", 2)]);
+  expect(overlay.find("a")?.entry).toEqual(entry("a", 2));
+  overlay.forgetAppended();
+  expect(overlay.find("a")?.entry).toEqual(entry("a", 1));
+  expect(overlay.find("b")).toBeUndefined();
+});
+
+it("leaves a newer entry that is not durable yet in place when an older one becomes durable", () => {
+  const overlay = new Overlay(() => undefined);
+  overlay.append(1, [entry("a", 1)]);
+  overlay.append(2, [entry("a", 2)]);
+  overlay.commit(row(1), [entry("a", 1)]);
+  expect(overlay.find("a")?.entry).toEqual(entry("a", 2));
+  overlay.forgetAppended();
+  expect(overlay.find("a")?.entry).toEqual(entry("a", 1));
+});
+
+it("drops an entry that a read has found older than the table's", () => {
+  const overlay = new Overlay(() => stamp(5));
+  overlay.commit(row(1), [entry("old", 4), entry("new", 6)]);
+  overlay.settle("old", stamp(5));
+  overlay.settle("new", stamp(5));
+  expect(overlay.find("old")).toBeUndefined();
+  expect(overlay.find("new")?.settled).toBe(true);
+  overlay.commit(row(2), [entry("new", 7)]);
+  expect(overlay.find("new")).toMatchObject({ entry: entry("new", 7), settled: true });
+});
+
+it("gives the lowest keys of a range, in order, however many there are", () => {
+  const overlay = new Overlay(() => undefined);
+  const keys = Array.from({ length: 5_000 }, (_, index) => `k${String(index).padStart(4, "0")}`);
+  const shuffled = keys.toSorted((a, b) => (a.slice(-2) < b.slice(-2) ? -1 : 1));
+  overlay.commit(
+    row(1),
+    shuffled.slice(0, 4_000).map((key) => entry(key, 1)),
+  );
+  overlay.append(
+    2,
+    shuffled.slice(3_000).map((key) => entry(key, 2)),
+  );
+  expect(overlay.keysBetween("k0999", null, 10)).toEqual(keys.slice(1_000, 1_010));
+  expect(overlay.keysBetween(null, "k0002", 10)).toEqual(keys.slice(0, 3));
+  expect(overlay.keysBetween("k4999", null, 10)).toEqual([]);
+});

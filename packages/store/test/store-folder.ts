@@ -1,0 +1,53 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { seededRandom, silentLogger, systemClock } from "@meridian/runtime";
+import type { StoreOptions, StoreStats, StoreTuning } from "@meridian/store";
+
+/** A temporary folder for the databases of one test file. */
+export class StoreFolder {
+  readonly path: string = mkdtempSync(join(tmpdir(), "meridian-store-"));
+  #seed = 0;
+
+  /** Options for the database of that name. */
+  options(name: string, tuning: Partial<StoreTuning> = {}): StoreOptions {
+    this.#seed += 1;
+    return {
+      path: this.file(name),
+      durability: "process",
+      clock: systemClock,
+      random: seededRandom(this.#seed),
+      logger: silentLogger,
+      tuning,
+    };
+  }
+
+  file(name: string): string {
+    return join(this.path, name, "store.db");
+  }
+
+  remove(): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}
+
+/** How long the writer thread may take to get somewhere, on a machine with other things to do. */
+const PATIENCE_MS = 30_000;
+
+/** Resolves when `isTrue`, which the writer thread brings about. */
+export async function until(isTrue: () => boolean): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS;
+  while (!isTrue()) {
+    if (performance.now() > deadline) throw new Error("Expected the writer thread to get there");
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** Resolves when the store has folded everything. */
+export async function folded(store: { stats(): StoreStats }): Promise<void> {
+  await until(() => {
+    const { unfoldedEntries, pendingRecords, failed } = store.stats();
+    if (failed) throw new Error("The writer has died");
+    return unfoldedEntries === 0 && pendingRecords === 0;
+  });
+}
