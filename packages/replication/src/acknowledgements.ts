@@ -1,0 +1,131 @@
+import { MeridianError } from "@meridian/protocol";
+import type { Deadlines } from "@meridian/runtime";
+
+/**
+ * How widely a write is to be known before it is answered: durable on this node, ordered and durable at the
+ * directory, or durable on a number of ready nodes (this one counts) or on all of them.
+ */
+export type AckLevel = "local" | "directory" | "all" | number;
+
+/** How widely a write is known. */
+export interface Acknowledgement {
+  readonly level: AckLevel;
+  /** Whether the level asked for was reached in time. */
+  readonly reached: boolean;
+  /** Always: there is no receipt before that. */
+  readonly local: true;
+  readonly directory: boolean;
+  /** Ids of the nodes that are known to have it durably, this one first. */
+  readonly nodes: readonly string[];
+  /** Ids of the nodes that are known to be ready, this one first. */
+  readonly ready: readonly string[];
+}
+
+interface Waiter {
+  readonly position: number;
+  readonly level: AckLevel;
+  nodes: readonly string[];
+  ready: readonly string[];
+  /** Whether the directory has said anything of this position's appliers. */
+  heard: boolean;
+  readonly finish: (reached: boolean) => void;
+}
+
+interface Report {
+  readonly position: number;
+  readonly nodes: readonly string[];
+  readonly ready: readonly string[];
+}
+
+const REPORTS_MAX = 256;
+
+/** Writers that wait for their write to be known more widely. */
+export class Acknowledgements {
+  readonly #nodeId: string;
+  readonly #deadlines: Deadlines;
+  readonly #max: number;
+  readonly #waiters = new Set<Waiter>();
+  #directoryThrough: number;
+  /** What the directory said of the newest positions: it may answer before the writer begins to wait. */
+  readonly #reports: Report[] = [];
+
+  constructor(nodeId: string, deadlines: Deadlines, max: number, directoryThrough: number) {
+    this.#nodeId = nodeId;
+    this.#deadlines = deadlines;
+    this.#max = max;
+    this.#directoryThrough = directoryThrough;
+  }
+
+  /** Resolves once the level is reached, or after `timeoutMs` with what is known then. Rejects with `OVERLOADED`. */
+  wait(position: number, level: AckLevel, timeoutMs: number): Promise<Acknowledgement> {
+    if (this.#waiters.size >= this.#max) {
+      const said = `Expected at most ${this.#max} writes waiting to be acknowledged`;
+      return Promise.reject(new MeridianError("OVERLOADED", `${said}, got one more`));
+    }
+    return new Promise((resolve) => {
+      const cancel = this.#deadlines.after(timeoutMs, () => waiter.finish(false));
+      const waiter: Waiter = {
+        position,
+        level,
+        nodes: [],
+        ready: [],
+        heard: false,
+        finish: (reached) => {
+          cancel();
+          this.#waiters.delete(waiter);
+          resolve({
+            level,
+            reached,
+            local: true,
+            directory: position <= this.#directoryThrough,
+            nodes: [this.#nodeId, ...waiter.nodes],
+            ready: [this.#nodeId, ...waiter.ready],
+          });
+        },
+      };
+      this.#waiters.add(waiter);
+      for (const report of this.#reports) hear(waiter, report);
+      this.#check(waiter);
+    });
+  }
+
+  /** The directory has committed the outbox through `position`. */
+  onDirectory(position: number): void {
+    this.#directoryThrough = Math.max(this.#directoryThrough, position);
+    for (const waiter of this.#waiters) this.#check(waiter);
+  }
+
+  /** These other nodes have the outbox through `position`, of these that are ready. */
+  onApplied(position: number, nodes: readonly string[], ready: readonly string[]): void {
+    const report = { position, nodes, ready };
+    if (this.#reports.push(report) > REPORTS_MAX) this.#reports.shift();
+    for (const waiter of this.#waiters) {
+      hear(waiter, report);
+      this.#check(waiter);
+    }
+  }
+
+  /** Answers everyone with what is known now. */
+  close(): void {
+    for (const waiter of this.#waiters) waiter.finish(false);
+  }
+
+  #check(waiter: Waiter): void {
+    if (this.#isReached(waiter)) waiter.finish(true);
+  }
+
+  #isReached({ position, level, nodes, ready, heard }: Waiter): boolean {
+    if (level === "local") return true;
+    if (level === "directory") return position <= this.#directoryThrough;
+    if (level === "all") return heard && ready.every((id) => nodes.includes(id));
+    return 1 + nodes.filter((id) => ready.includes(id)).length >= level;
+  }
+}
+
+/** What is applied through a position is applied through every one before it. */
+function hear(waiter: Waiter, { position, nodes, ready }: Report): void {
+  if (waiter.position > position) return;
+  waiter.heard = true;
+  waiter.nodes = [...new Set([...waiter.nodes, ...nodes])];
+  waiter.ready = ready;
+}

@@ -1,0 +1,277 @@
+/**
+ * Takes in what the directory sends, in the order of the log.
+ *
+ * Invariants: `applied` moves only over contiguous frames, and frames at or below it are passed over;
+ * cursor ≤ min(applied, committedThrough), and it is committed together with the entries that it covers. So a
+ * node resumes from a place that it has and that no directory can lose by crashing, and what it gets twice
+ * changes nothing.
+ */
+import {
+  blockOf,
+  decodeBlock,
+  FRAME_KIND,
+  MeridianError,
+  readFrameHeader,
+  type Cursor,
+  type Entry,
+  type FrameHeader,
+} from "@meridian/protocol";
+
+import type { HybridClock } from "./hybrid-clock.ts";
+import type { ReplicaStore } from "./ports.ts";
+
+/** What an applier needs. */
+export interface ApplierOptions {
+  readonly store: ReplicaStore;
+  readonly stamps: HybridClock;
+  /** Entries that may be news are in the store. */
+  onEntries(entries: readonly Entry[]): void;
+  /** A donation has come in answer to an offer. */
+  onDonation(id: number, count: number): void;
+  /** `applied` has moved. */
+  onApplied(): void;
+  /** Everything through `through` is durable, and the sender of the frame wants to know. */
+  onReport(through: number): void;
+  onFailed(failure: MeridianError): void;
+}
+
+/** How many outboxes' positions are remembered. */
+const ORIGINS_MAX = 4_096;
+
+export class Applier {
+  readonly #options: ApplierOptions;
+  /** The last position seen of each outbox, in the log of this epoch. */
+  readonly #origins = new Map<number, number>();
+  #logId = 0;
+  #epoch = 0;
+  #applied = 0;
+  /** Invariant: ≤ applied. */
+  #durable = 0;
+  /** Appended and not yet durable. */
+  #pending = 0;
+  /** Grows whenever the node stands somewhere else; what was appended before says nothing then. */
+  #generation = 0;
+  #committedThrough = 0;
+  /** The highest sequence that the directory is known to have ordered. */
+  #head = 0;
+  /**
+   * Frames applied before they were known to be committed, oldest first. Should the directory crash and their
+   * sender's disk be lost with it, nobody but the nodes that merged them early would have them.
+   */
+  #early: { readonly through: number; readonly keys: readonly string[] }[] = [];
+  /** Whether the cursor may follow: not before a reconciliation is over. */
+  #resumable = false;
+  #savedSequence = 0;
+  #admittedTime: number;
+
+  constructor(options: ApplierOptions) {
+    this.#options = options;
+    this.#admittedTime = options.store.admittedTime;
+    const { cursor } = options.store;
+    if (cursor !== undefined) this.#moveTo(cursor.logId, cursor.epoch, cursor.sequence);
+    this.#resumable = cursor !== undefined;
+    this.#savedSequence = cursor?.sequence ?? 0;
+  }
+
+  get logId(): number {
+    return this.#logId;
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** Everything through this sequence is in the store. */
+  get applied(): number {
+    return this.#applied;
+  }
+
+  get committedThrough(): number {
+    return this.#committedThrough;
+  }
+
+  /** Sequences that the directory is known to have and this node has not. */
+  get behind(): number {
+    return Math.max(0, this.#head - this.#applied);
+  }
+
+  /** The highest stamp time that a directory has admitted, as far as this node has seen. */
+  get admittedTime(): number {
+    return this.#admittedTime;
+  }
+
+  /** Where the node may resume from; undefined if nowhere. */
+  get cursor(): Cursor | undefined {
+    return this.#resumable ? this.#cursor() : this.#options.store.cursor;
+  }
+
+  /** Whether everything through `applied` is in the store: not so while the node reconciles. */
+  get isSettled(): boolean {
+    return this.#resumable;
+  }
+
+  /** Everything through this sequence is durable here; 0 while the node reconciles. */
+  get durableThrough(): number {
+    return this.#resumable ? this.#durable : 0;
+  }
+
+  /** The last position of that outbox that is in the store; undefined if none has been seen. */
+  positionOf(incarnation: number): number | undefined {
+    return this.#origins.get(incarnation);
+  }
+
+  /**
+   * Goes on in a log from the node's own cursor. Returns what an earlier epoch may have lost: the keys of
+   * entries that the node has and that were never known to be committed.
+   */
+  resume(logId: number, epoch: number): ReadonlySet<string> {
+    const sequence = this.cursor?.sequence ?? 0;
+    const isSame = this.#resumable && this.#logId === logId && this.#epoch === epoch;
+    this.#resumable = true;
+    if (isSame) return new Set();
+    const early = new Set(this.#early.flatMap(({ keys }) => keys));
+    this.#moveTo(logId, epoch, sequence);
+    return early;
+  }
+
+  /**
+   * The node is to reconcile before it may resume from anywhere, also if it dies before it has begun: what it
+   * has may be missing in the log although its cursor lies on it.
+   */
+  suspend(): void {
+    this.#resumable = false;
+    const cursor = { logId: 0, epoch: 0, sequence: 0 };
+    this.#options.store.append({ kind: "progress", cursor }, (failure) => {
+      if (failure !== undefined) this.#lose(failure);
+    });
+  }
+
+  /** Starts at `head` of a log that the node reconciles with; there is no cursor until `settle`. */
+  reconcileFrom(logId: number, epoch: number, head: number): void {
+    this.#moveTo(logId, epoch, head);
+    this.#resumable = false;
+  }
+
+  /** The reconciliation is over: from here on the cursor follows. */
+  settle(): void {
+    this.#resumable = true;
+    this.#savedSequence = -1;
+    this.save();
+  }
+
+  /** Takes note of how far the log is ordered and committed. */
+  observe(head: number, committedThrough: number): void {
+    this.#head = Math.max(this.#head, head);
+    this.#committedThrough = Math.max(this.#committedThrough, committedThrough);
+    let committed = 0;
+    for (const { through } of this.#early) {
+      if (through > this.#committedThrough) break;
+      committed += 1;
+    }
+    if (committed > 0) this.#early.splice(0, committed);
+  }
+
+  /** Takes note of a stamp that the directory has admitted. */
+  admit(time: number): void {
+    if (time > this.#admittedTime) this.#admittedTime = time;
+  }
+
+  /** Takes in a frame. Throws `MALFORMED_MESSAGE` or `OUT_OF_ORDER`; the link is then to be closed. */
+  take(bytes: Uint8Array): void {
+    const header = readFrameHeader(bytes);
+    const isDonation = header.kind === FRAME_KIND.donation;
+    if (!isDonation) {
+      this.observe(header.through, header.committedThrough);
+      if (header.through <= this.#applied) return;
+      if (header.after > this.#applied) {
+        throw new MeridianError(
+          "OUT_OF_ORDER",
+          `Expected a frame after sequence ${this.#applied}, got one after ${header.after}`,
+        );
+      }
+    }
+    const entries = decodeBlock(blockOf(bytes), header.count);
+    if (!isDonation) this.#advance(header);
+    if (entries.length > 0) this.#append(header, entries, bytes, isDonation);
+    if (isDonation) this.#options.onDonation(header.position, header.count);
+    else this.#options.onApplied();
+  }
+
+  /** Makes the cursor durable, if it has moved. */
+  save(): void {
+    const cursor = this.#cursor();
+    if (!this.#resumable || cursor.sequence <= this.#savedSequence) return;
+    this.#savedSequence = cursor.sequence;
+    this.#options.store.append({ kind: "progress", cursor }, (failure) => {
+      if (failure !== undefined) this.#lose(failure);
+    });
+  }
+
+  #append(
+    header: FrameHeader,
+    entries: readonly Entry[],
+    bytes: Uint8Array,
+    isDonation: boolean,
+  ): void {
+    const { highestTime } = header;
+    this.#options.stamps.observe(highestTime);
+    this.admit(highestTime);
+    const record = { kind: "remote", entries, block: blockOf(bytes), highestTime } as const;
+    if (header.through > this.#committedThrough) {
+      this.#early.push({ through: header.through, keys: entries.map(({ key }) => key) });
+    }
+    const withCursor = this.#resumable && !isDonation;
+    const cursor = this.#cursor();
+    if (withCursor) this.#savedSequence = cursor.sequence;
+    const generation = this.#generation;
+    this.#pending += 1;
+    this.#options.store.append(withCursor ? { ...record, cursor } : record, (failure) => {
+      if (failure !== undefined) return this.#lose(failure);
+      if (generation !== this.#generation) return;
+      this.#pending -= 1;
+      this.#durable = this.#pending === 0 ? this.#applied : Math.max(this.#durable, header.through);
+      if (header.reportApplied && this.#resumable) this.#options.onReport(this.#durable);
+    });
+    this.#options.onEntries(entries);
+  }
+
+  /** What was taken in is not in the store: the node stands where the store says. */
+  #lose(failure: MeridianError): void {
+    const { cursor } = this.#options.store;
+    this.#resumable = cursor !== undefined;
+    this.#moveTo(cursor?.logId ?? 0, cursor?.epoch ?? 0, cursor?.sequence ?? 0);
+    this.#options.onFailed(failure);
+  }
+
+  #advance(header: FrameHeader): void {
+    this.#applied = header.through;
+    if (this.#pending === 0 && header.count === 0) this.#durable = header.through;
+    if (header.position === 0) return;
+    this.#origins.delete(header.incarnation);
+    this.#origins.set(header.incarnation, header.position);
+    if (this.#origins.size <= ORIGINS_MAX) return;
+    for (const oldest of this.#origins.keys()) {
+      this.#origins.delete(oldest);
+      return;
+    }
+  }
+
+  #cursor(): Cursor {
+    const sequence = Math.min(this.#applied, this.#committedThrough);
+    return { logId: this.#logId, epoch: this.#epoch, sequence };
+  }
+
+  #moveTo(logId: number, epoch: number, sequence: number): void {
+    this.#logId = logId;
+    this.#epoch = epoch;
+    this.#applied = sequence;
+    this.#durable = sequence;
+    this.#pending = 0;
+    this.#generation += 1;
+    this.#committedThrough = sequence;
+    this.#head = sequence;
+    this.#savedSequence = sequence;
+    this.#early = [];
+    this.#origins.clear();
+  }
+}

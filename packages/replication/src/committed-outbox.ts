@@ -1,0 +1,29 @@
+interface Waiting {
+  readonly position: number;
+  readonly done: () => void;
+}
+
+/** What waits for the directory to commit the outbox through a position. */
+export class CommittedOutbox {
+  #through = 0;
+  #waiting: Waiting[] = [];
+
+  /** Calls back once the outbox is committed through `position`, unless the link goes down before. */
+  after(position: number, done: () => void): void {
+    if (position <= this.#through) done();
+    else this.#waiting.push({ position, done });
+  }
+
+  /** The outbox is committed through `position`. */
+  reach(position: number): void {
+    this.#through = Math.max(this.#through, position);
+    const waiting = this.#waiting;
+    this.#waiting = waiting.filter((each) => each.position > this.#through);
+    for (const each of waiting) if (each.position <= this.#through) each.done();
+  }
+
+  /** The link is down: nobody is called back for what was asked on it. */
+  forget(): void {
+    this.#waiting = [];
+  }
+}

@@ -1,0 +1,382 @@
+/** The directory's side of one link: what one node says, and what it is told. */
+import {
+  asMeridianError,
+  blockOf,
+  checkBlock,
+  checkIdentifier,
+  closeCodeOf,
+  decodeNodeMessage,
+  encodeMessage,
+  FRAME_KIND,
+  MeridianError,
+  PROTOCOL_VERSION,
+  readFrameHeader,
+  type Cursor,
+  type DirectoryMessage,
+  type FrameHeader,
+  type Hello,
+  type NodeLoad,
+  type NodeMessage,
+  type NodeStatus,
+} from "@meridian/protocol";
+
+import { AppliedWatch, type Applier } from "./applied-watch.ts";
+import { Feed } from "./feed.ts";
+import type { DirectoryLimits } from "./limits.ts";
+import type { DirectoryLog, Link } from "./ports.ts";
+import type { OrderedFrame } from "./recent-frames.ts";
+import { ReconcileResponder } from "./reconcile-responder.ts";
+import type { Sequencer } from "./sequencer.ts";
+
+/** What a session needs of the directory it is part of. */
+export interface SessionHost {
+  readonly cluster: string;
+  readonly log: DirectoryLog;
+  readonly sequencer: Sequencer;
+  readonly limits: DirectoryLimits;
+  nowMs(): number;
+  elapsedMs(): number;
+  /** Takes a node in, or throws why not. */
+  onHello(session: DirectorySession, hello: Hello): void;
+  /** The session's status or what it has applied has changed. */
+  onProgress(session: DirectorySession, statusChanged: boolean): void;
+  /** The node asks for its turn to reconcile; `begin` is called when it comes. */
+  onReconcile(session: DirectorySession, begin: (head: number) => void): void;
+  onReconciled(session: DirectorySession): void;
+}
+
+const NO_LOAD: NodeLoad = { entries: 0, bytes: 0, requestsPerSecond: 0 };
+
+export class DirectorySession implements Applier {
+  readonly #host: SessionHost;
+  readonly #link: Link;
+  readonly remoteAddress: string;
+  readonly connectedAtMs: number;
+  #hello: Hello | undefined;
+  #feed: Feed | undefined;
+  #responder: ReconcileResponder | undefined;
+  #watch: AppliedWatch;
+  /** A frame of this position was refused; those behind it are passed over until it comes again. */
+  #refusedPosition: number | undefined;
+  #heardAtMs: number;
+  /** When the node last went on with its reconciliation. */
+  #reconciledAtMs = 0;
+  closed = false;
+
+  status: NodeStatus = "joining";
+  appliedThrough = 0;
+  outboxPending = 0;
+  lagMs = 0;
+  skewMs = 0;
+  load: NodeLoad = NO_LOAD;
+
+  constructor(host: SessionHost, link: Link, remoteAddress: string) {
+    this.#host = host;
+    this.#link = link;
+    this.remoteAddress = remoteAddress;
+    this.connectedAtMs = host.nowMs();
+    this.#heardAtMs = host.elapsedMs();
+    this.#watch = new AppliedWatch(host.limits.watchedMax, (position, nodes, ready) => {
+      this.#send({ type: "applied-by", nowMs: host.nowMs(), position, nodes, ready });
+    });
+  }
+
+  /** How the node introduced itself; undefined until it has. */
+  get hello(): Hello | undefined {
+    return this.#hello;
+  }
+
+  get id(): string {
+    return this.#hello?.nodeId ?? "";
+  }
+
+  get ready(): boolean {
+    return this.status === "ready";
+  }
+
+  /** Does not count `ms` of silence: the directory could not listen. */
+  excuse(ms: number): void {
+    this.#heardAtMs += ms;
+  }
+
+  get silentMs(): number {
+    return this.#host.elapsedMs() - this.#heardAtMs;
+  }
+
+  /** How long a reconciliation has been at rest that has begun; 0 where none has, or where the node is slow to take answers. */
+  get reconcileRestMs(): number {
+    if (this.#responder === undefined || this.#responder.isAnswering) return 0;
+    return this.#host.elapsedMs() - this.#reconciledAtMs;
+  }
+
+  get bufferedBytes(): number {
+    return this.#link.bufferedBytes;
+  }
+
+  /** Sequences that have been ordered and not yet sent to this node. */
+  get unsent(): number {
+    return this.#feed === undefined ? 0 : this.#host.sequencer.head - this.#feed.sentThrough;
+  }
+
+  onMessage(message: string | Uint8Array): void {
+    if (this.closed) return;
+    this.#heardAtMs = this.#host.elapsedMs();
+    try {
+      if (typeof message === "string") this.#onText(decodeNodeMessage(message));
+      else this.#onFrame(message);
+    } catch (error) {
+      if (!(error instanceof MeridianError)) throw error;
+      this.close(error);
+    }
+  }
+
+  onDrain(): void {
+    if (this.closed) return;
+    this.#responder?.pump();
+    this.#feed?.pump();
+  }
+
+  /** Ends the link with the error's close code. */
+  close(error: MeridianError): void {
+    this.#link.close(closeCodeOf(error.code), error.message);
+  }
+
+  /** Passes a newly ordered frame on. */
+  push(frame: OrderedFrame): void {
+    this.#feed?.push(frame);
+  }
+
+  /** Tells the node that its outbox is committed through `position`. */
+  acknowledge(position: number): void {
+    const { sequencer } = this.#host;
+    const { committedThrough } = sequencer;
+    const nowMs = this.#host.nowMs();
+    this.#send({ type: "acknowledge", nowMs, outboxThrough: position, committedThrough });
+  }
+
+  /** Whether the node waits to hear who has applied a frame of its. */
+  get isWatching(): boolean {
+    return this.#watch.isWatching;
+  }
+
+  /** Tells the node what is newly known of the frames it waits for. */
+  updateWatch(appliers: readonly Applier[]): void {
+    this.#watch.update(appliers);
+  }
+
+  send(message: DirectoryMessage): void {
+    if (!this.closed) this.#send(message);
+  }
+
+  #send(message: DirectoryMessage): void {
+    this.#link.send(encodeMessage(message));
+  }
+
+  #onText(message: NodeMessage): void {
+    if (message.type === "hello") return this.#onHello(message);
+    if (this.#hello === undefined) {
+      throw new MeridianError(
+        "MALFORMED_MESSAGE",
+        `Expected \`hello\` first, got \`${message.type}\``,
+      );
+    }
+    switch (message.type) {
+      case "heartbeat":
+        return this.#onHeartbeat(message);
+      case "applied":
+        return this.#onApplied(message.through);
+      case "locate":
+        return this.#onLocate(message.incarnation, message.position);
+      case "reconcile":
+        return this.#host.onReconcile(this, (head) => this.#beginReconcile(head));
+      case "compare":
+        this.#reconciledAtMs = this.#heardAtMs;
+        return this.#responder?.compare(message);
+      case "offer":
+        this.#reconciledAtMs = this.#heardAtMs;
+        return this.#responder?.offer(message);
+      case "reconciled":
+        this.#responder = undefined;
+        return this.#host.onReconciled(this);
+      case "goodbye":
+        return this.close(new MeridianError("GOING_AWAY", "The node has said goodbye"));
+    }
+  }
+
+  #onHello(hello: Hello): void {
+    const { sequencer, log, limits, cluster } = this.#host;
+    if (this.#hello !== undefined) {
+      throw new MeridianError("MALFORMED_MESSAGE", "Expected one `hello`, got a second");
+    }
+    if (hello.cluster !== cluster) {
+      throw new MeridianError(
+        "WRONG_CLUSTER",
+        `Expected a node of cluster \`${cluster}\`, got one of \`${hello.cluster}\``,
+      );
+    }
+    checkNames(hello);
+    const mark = sequencer.mark(hello.incarnation);
+    if (mark !== undefined && hello.outboxThrough < mark.position) {
+      throw new MeridianError(
+        "INCARNATION_REUSED",
+        `Expected an outbox that has reached position ${mark.position}, got one at ${hello.outboxThrough}`,
+      );
+    }
+    this.#host.onHello(this, hello);
+    this.#hello = hello;
+    this.status = hello.status;
+    const nowMs = this.#host.nowMs();
+    this.skewMs = Math.round(hello.nowMs - nowMs);
+    // Acknowledged, but not here: this log has lost its tail, or another one took it.
+    const isMissing = hello.outboxAcknowledged > (mark?.position ?? 0);
+    const resume = isMissing ? "reconcile" : resumeOf(log, hello.cursor);
+    sequencer.expectAfter(hello.incarnation, hello.outboxAcknowledged);
+    sequencer.observe(hello.admittedTime);
+    this.#send({
+      type: "welcome",
+      version: PROTOCOL_VERSION,
+      nowMs,
+      logId: log.logId,
+      epoch: log.epoch,
+      head: sequencer.head,
+      committedThrough: sequencer.committedThrough,
+      epochs: log.epochs.map(([epoch, after]) => [epoch, after]),
+      resume,
+      outboxThrough: mark?.position ?? 0,
+      outboxTime: mark?.highestTime ?? 0,
+      heartbeatMs: limits.heartbeatMs,
+      leaseMs: limits.leaseMs,
+      maxClockDriftMs: limits.maxClockDriftMs,
+    });
+    if (resume === "feed") this.#startFeed(hello.cursor?.sequence ?? 0);
+  }
+
+  #startFeed(after: number): void {
+    const { log, sequencer, limits } = this.#host;
+    this.#feed = new Feed({
+      link: this.#link,
+      log,
+      sequencer,
+      incarnation: this.#hello?.incarnation ?? 0,
+      after,
+      linkBytesMax: limits.linkBytesMax,
+      nowMs: () => this.#host.nowMs(),
+    });
+    this.#feed.pump();
+  }
+
+  /** The node's turn has come: what is through `head` is compared, and it gets everything after that as it comes. */
+  #beginReconcile(head: number): void {
+    const { log, limits } = this.#host;
+    const nowMs = (): number => this.#host.nowMs();
+    this.#reconciledAtMs = this.#host.elapsedMs();
+    this.#responder = new ReconcileResponder(log, this.#link, limits.linkBytesMax, nowMs);
+    this.#send({ type: "reconcile-begin", nowMs: nowMs(), head });
+    this.#startFeed(head);
+  }
+
+  #onHeartbeat(message: Extract<NodeMessage, { type: "heartbeat" }>): void {
+    const { sequencer } = this.#host;
+    const nowMs = this.#host.nowMs();
+    const statusChanged = message.status !== this.status;
+    this.status = message.status;
+    this.outboxPending = message.outboxPending;
+    this.lagMs = message.lagMs;
+    this.load = message.load;
+    this.skewMs = Math.round(message.nowMs - nowMs);
+    this.#onAppliedThrough(message.appliedThrough);
+    this.#send({
+      type: "heartbeat",
+      nowMs,
+      echoMs: message.nowMs,
+      head: sequencer.head,
+      committedThrough: sequencer.committedThrough,
+      outboxReceived: sequencer.received(this.#hello?.incarnation ?? 0) ?? 0,
+    });
+    this.onDrain();
+    this.#host.onProgress(this, statusChanged);
+  }
+
+  #onApplied(through: number): void {
+    this.#onAppliedThrough(through);
+    this.#host.onProgress(this, false);
+  }
+
+  #onAppliedThrough(through: number): void {
+    const known = Math.min(through, this.#host.sequencer.head);
+    this.appliedThrough = Math.max(this.appliedThrough, known);
+  }
+
+  #onLocate(incarnation: number, position: number): void {
+    const mark = this.#host.sequencer.mark(incarnation);
+    const sequence = mark !== undefined && mark.position >= position ? mark.sequence : null;
+    this.#send({ type: "located", nowMs: this.#host.nowMs(), incarnation, position, sequence });
+  }
+
+  #onDuplicate({ incarnation, position, highestTime, reportApplied }: FrameHeader): void {
+    const mark = this.#host.sequencer.mark(incarnation);
+    if (mark === undefined) return;
+    if (mark.position === position && mark.highestTime !== highestTime) {
+      throw new MeridianError(
+        "INCARNATION_REUSED",
+        `Expected the frame that is known at position ${position}, got another`,
+      );
+    }
+    if (reportApplied && mark.position >= position) this.#watch.add(mark.sequence, position);
+    this.acknowledge(mark.position);
+  }
+
+  #onFrame(bytes: Uint8Array): void {
+    const header = readFrameHeader(bytes);
+    if (this.#hello === undefined || header.kind !== FRAME_KIND.entries || header.count === 0) {
+      throw new MeridianError("MALFORMED_MESSAGE", "Expected a frame of entries after `hello`");
+    }
+    if (header.incarnation !== this.#hello.incarnation || header.position === 0) {
+      throw new MeridianError("MALFORMED_MESSAGE", "Expected a frame of the node's own outbox");
+    }
+    if (this.#refusedPosition !== undefined && header.position !== this.#refusedPosition) return;
+    this.#refusedPosition = undefined;
+    const { sequencer, limits } = this.#host;
+    const nowMs = this.#host.nowMs();
+    if (header.highestTime > sequencer.timeMax(nowMs, limits.maxClockDriftMs)) {
+      this.#refusedPosition = header.position;
+      const { position } = header;
+      return this.#send({ type: "refuse", nowMs, position, code: "CLOCK_AHEAD" });
+    }
+    checkBlock(blockOf(bytes), header.count, header.highestTime);
+    const admission = sequencer.offer(bytes, header, nowMs);
+    if (admission === "gap") {
+      throw new MeridianError(
+        "OUT_OF_ORDER",
+        `Expected outbox position ${(sequencer.received(header.incarnation) ?? 0) + 1}, got ${header.position}`,
+      );
+    }
+    if (admission === "ordered" && header.reportApplied) {
+      this.#watch.add(sequencer.head, header.position);
+      this.#host.onProgress(this, false);
+    }
+    if (admission === "duplicate") this.#onDuplicate(header);
+  }
+}
+
+/** Throws `MALFORMED_MESSAGE` unless the node's names are ones that addresses and answers can carry. */
+function checkNames({ nodeId, region, url }: Hello): void {
+  try {
+    checkIdentifier("a node id", nodeId);
+    checkIdentifier("a region", region);
+  } catch (cause) {
+    throw new MeridianError("MALFORMED_MESSAGE", asMeridianError(cause).message, { cause });
+  }
+  if (url === null || /^https?:\/\/[^\s]+$/.test(url)) return;
+  throw new MeridianError("MALFORMED_MESSAGE", `Expected an http or https URL, got \`${url}\``);
+}
+
+/** Whether a cursor lies on this log: its epoch is known, and did not end before it. */
+function resumeOf(log: DirectoryLog, cursor: Cursor | null): "feed" | "reconcile" {
+  if (cursor === null) return "feed";
+  if (cursor.logId !== log.logId) return "reconcile";
+  const index = log.epochs.findIndex(([epoch]) => epoch === cursor.epoch);
+  if (index < 0) return "reconcile";
+  const end = log.epochs[index + 1]?.[1] ?? log.committedThrough;
+  return cursor.sequence <= end ? "feed" : "reconcile";
+}

@@ -1,0 +1,309 @@
+/**
+ * The directory as a state machine: who is registered, what is in the log, who has what.
+ * It does what DirectorySession, Sequencer and Feed say; this file is where they meet.
+ */
+import { MeridianError, type Hello, type Member, type NodeLoad } from "@meridian/protocol";
+import { Deadlines, type Clock, type Logger } from "@meridian/runtime";
+
+import { DirectorySession, type SessionHost } from "./directory-session.ts";
+import { DIRECTORY_LIMITS, type DirectoryLimits } from "./limits.ts";
+import type { DirectoryLog, Link, LinkEvents } from "./ports.ts";
+import { Sequencer } from "./sequencer.ts";
+
+/** How a directory is made. */
+export interface DirectoryOptions {
+  /** Nodes of another cluster are refused. */
+  readonly cluster: string;
+  readonly log: DirectoryLog;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits?: Partial<DirectoryLimits>;
+  /** Called when a node has come, gone or changed its status. */
+  readonly onMembers?: () => void;
+  /** Called when the log cannot be written. The process is to end; every node still has what was not acknowledged. */
+  readonly onFatal?: (failure: MeridianError) => void;
+}
+
+/** A registered node as the directory knows it. */
+export interface MemberInfo extends Member {
+  readonly ip: string;
+  readonly port: number;
+  readonly lagMs: number;
+  readonly load: NodeLoad;
+  readonly appliedThrough: number;
+  readonly outboxPending: number;
+  /** How far the node's clock is ahead of the directory's, as its last message says; includes the way here. */
+  readonly skewMs: number;
+  readonly connectedAtMs: number;
+  /** Bytes that wait on the node's link. */
+  readonly bufferedBytes: number;
+  /** Sequences not yet sent to it. */
+  readonly unsent: number;
+}
+
+/** The directory in numbers. */
+export interface DirectoryInfo {
+  readonly logId: number;
+  readonly epoch: number;
+  readonly head: number;
+  readonly committedThrough: number;
+  readonly recentBytes: number;
+  readonly connections: number;
+  readonly members: number;
+  /** The node that reconciles now, if one does, and how many wait for their turn. */
+  readonly reconciling: string | null;
+  readonly reconcileWaiting: number;
+}
+
+interface ReconcileTurn {
+  readonly session: DirectorySession;
+  readonly begin: (head: number) => void;
+}
+
+export class Directory {
+  readonly #options: DirectoryOptions;
+  readonly #limits: DirectoryLimits;
+  readonly #sequencer: Sequencer;
+  readonly #deadlines: Deadlines;
+  readonly #host: SessionHost;
+  readonly #sessions = new Set<DirectorySession>();
+  /** Registered nodes by id. Invariant: every one of them is in #sessions and has said hello. */
+  readonly #members = new Map<string, DirectorySession>();
+  readonly #byIncarnation = new Map<number, DirectorySession>();
+  /** The first has its turn. One at a time: after the first, the others differ from the log by little. */
+  readonly #turns: ReconcileTurn[] = [];
+  #announcing = false;
+  #watchedAtMs = 0;
+  #stopped = false;
+
+  constructor(options: DirectoryOptions) {
+    this.#options = options;
+    this.#limits = { ...DIRECTORY_LIMITS, ...options.limits };
+    this.#deadlines = new Deadlines(options.clock);
+    this.#sequencer = new Sequencer(options.log, this.#limits.recentBytesMax, {
+      onOrdered: (frame) => {
+        for (const session of this.#sessions) session.push(frame);
+      },
+      onCommitted: (incarnation, position) => {
+        this.#byIncarnation.get(incarnation)?.acknowledge(position);
+      },
+      onFailed: (failure) => this.#fail(failure),
+    });
+    this.#host = {
+      cluster: options.cluster,
+      log: options.log,
+      sequencer: this.#sequencer,
+      limits: this.#limits,
+      nowMs: () => options.clock.nowMs(),
+      elapsedMs: () => options.clock.elapsedMs(),
+      onHello: (session, hello) => this.#register(session, hello),
+      onProgress: (session, statusChanged) => this.#onProgress(session, statusChanged),
+      onReconcile: (session, begin) => this.#takeTurn({ session, begin }),
+      onReconciled: (session) => this.#endTurn(session),
+    };
+  }
+
+  /** The registered nodes. */
+  get members(): readonly MemberInfo[] {
+    return [...this.#members.values()].map(memberInfo);
+  }
+
+  /** Starts watching leases. */
+  start(): void {
+    this.#watchedAtMs = this.#options.clock.elapsedMs();
+    this.#watchLeases();
+  }
+
+  /** Ends every link. Frames that were taken but not committed are still their senders'. */
+  stop(): void {
+    this.#stopped = true;
+    this.#deadlines.clear();
+    for (const session of this.#sessions) {
+      session.close(new MeridianError("GOING_AWAY", "The directory is shutting down"));
+    }
+  }
+
+  /** Takes in a new link. `remoteAddress` is the node's address where it names none itself. */
+  accept(link: Link, remoteAddress: string): LinkEvents {
+    const session = new DirectorySession(this.#host, link, remoteAddress);
+    this.#sessions.add(session);
+    if (this.#stopped)
+      session.close(new MeridianError("GOING_AWAY", "The directory is shutting down"));
+    return {
+      onOpen: () => {},
+      onMessage: (message) => session.onMessage(message),
+      onDrain: () => session.onDrain(),
+      onClose: (code, reason) => this.#drop(session, `link closed (${code}) ${reason}`),
+    };
+  }
+
+  /** The directory in numbers, for an operator. */
+  info(): DirectoryInfo {
+    const { logId, epoch } = this.#options.log;
+    return {
+      logId,
+      epoch,
+      head: this.#sequencer.head,
+      committedThrough: this.#sequencer.committedThrough,
+      recentBytes: this.#sequencer.recentBytes,
+      connections: this.#sessions.size,
+      members: this.#members.size,
+      reconciling: this.#turns[0]?.session.id ?? null,
+      reconcileWaiting: Math.max(0, this.#turns.length - 1),
+    };
+  }
+
+  #register(session: DirectorySession, hello: Hello): void {
+    const previous = this.#members.get(hello.nodeId);
+    if (previous !== undefined && previous.hello?.incarnation !== hello.incarnation) {
+      throw new MeridianError(
+        "NODE_ID_TAKEN",
+        `Expected a node id that no other live node has, got \`${hello.nodeId}\`, which a node at ${urlOf(previous)} has`,
+        { details: { nodeId: hello.nodeId } },
+      );
+    }
+    const twin = this.#byIncarnation.get(hello.incarnation);
+    if (twin !== undefined && twin.id !== hello.nodeId) {
+      throw new MeridianError(
+        "INCARNATION_REUSED",
+        `Expected a database of its own, got a copy of that of node \`${twin.id}\``,
+      );
+    }
+    if (previous !== undefined) {
+      previous.close(new MeridianError("SESSION_REPLACED", "The same node has connected again"));
+      this.#drop(previous, "replaced by a new link of the same node");
+    }
+    this.#members.set(hello.nodeId, session);
+    this.#byIncarnation.set(hello.incarnation, session);
+    this.#options.logger.info("node registered", { node: hello.nodeId, status: hello.status });
+    this.#announce();
+  }
+
+  #onProgress(session: DirectorySession, statusChanged: boolean): void {
+    if (statusChanged) {
+      this.#options.logger.info("node status", { node: session.id, status: session.status });
+      this.#announce();
+    }
+    this.#updateWatches();
+  }
+
+  #drop(session: DirectorySession, why: string): void {
+    if (session.closed) return;
+    session.closed = true;
+    this.#sessions.delete(session);
+    this.#endTurn(session);
+    const { hello } = session;
+    if (hello === undefined || this.#members.get(hello.nodeId) !== session) return;
+    this.#members.delete(hello.nodeId);
+    this.#byIncarnation.delete(hello.incarnation);
+    this.#options.logger.info("node gone", { node: hello.nodeId, why });
+    this.#announce();
+    this.#updateWatches();
+  }
+
+  /** Tells every node who the members are, once for all that changes in this turn. */
+  #announce(): void {
+    this.#options.onMembers?.();
+    if (this.#announcing) return;
+    this.#announcing = true;
+    this.#deadlines.after(0, () => this.#tellMembers());
+  }
+
+  #tellMembers(): void {
+    this.#announcing = false;
+    const members = [...this.#members.values()].map(memberOf);
+    const nowMs = this.#host.nowMs();
+    for (const session of this.#members.values()) session.send({ type: "members", nowMs, members });
+  }
+
+  #updateWatches(): void {
+    for (const session of this.#members.values()) {
+      if (!session.isWatching) continue;
+      session.updateWatch([...this.#members.values()].filter((member) => member !== session));
+    }
+  }
+
+  #takeTurn(turn: ReconcileTurn): void {
+    if (this.#turns.some(({ session }) => session === turn.session)) return;
+    this.#turns.push(turn);
+    if (this.#turns.length === 1) this.#beginTurn();
+  }
+
+  #endTurn(session: DirectorySession): void {
+    const index = this.#turns.findIndex((turn) => turn.session === session);
+    if (index < 0) return;
+    this.#turns.splice(index, 1);
+    if (index === 0) this.#beginTurn();
+  }
+
+  #beginTurn(): void {
+    const turn = this.#turns[0];
+    if (turn === undefined) return;
+    this.#options.logger.info("node reconciles", { node: turn.session.id });
+    // What is durable now can be read once the log has settled; what comes after it is fed.
+    const head = this.#sequencer.committedThrough;
+    this.#options.log.settle((failure) => {
+      if (this.#turns[0] !== turn) return;
+      if (failure === undefined) turn.begin(head);
+      else turn.session.close(failure);
+    });
+  }
+
+  #watchLeases(): void {
+    const { leaseMs, greetingMs } = this.#limits;
+    const everyMs = leaseMs / 6;
+    const nowMs = this.#options.clock.elapsedMs();
+    // A directory that was itself at a standstill has heard nobody, and may not blame them for it.
+    const lateMs = nowMs - this.#watchedAtMs - everyMs;
+    this.#watchedAtMs = nowMs;
+    if (lateMs > everyMs) for (const session of this.#sessions) session.excuse(lateMs);
+    for (const session of this.#sessions) {
+      if (session.silentMs <= (session.hello === undefined ? greetingMs : leaseMs)) continue;
+      session.close(
+        new MeridianError("LEASE_EXPIRED", `Expected a message within ${leaseMs} ms, got none`),
+      );
+      this.#drop(session, "lease expired");
+    }
+    const turn = this.#turns[0]?.session;
+    if (turn !== undefined && turn.reconcileRestMs > this.#limits.turnRestMs) {
+      const said = `Expected its reconciliation to go on within ${this.#limits.turnRestMs} ms`;
+      turn.close(new MeridianError("OUT_OF_ORDER", said));
+      this.#drop(turn, "its reconciliation came to rest");
+    }
+    this.#deadlines.after(everyMs, () => this.#watchLeases());
+  }
+
+  #fail(failure: MeridianError): void {
+    if (this.#stopped) return;
+    this.#options.logger.error("the log cannot be written", { error: failure.message });
+    this.stop();
+    this.#options.onFatal?.(failure);
+  }
+}
+
+function memberOf(session: DirectorySession): Member {
+  const { nodeId = "", region = "", lat = 0, lon = 0 } = session.hello ?? {};
+  return { id: nodeId, region, url: urlOf(session), lat, lon, status: session.status };
+}
+
+function memberInfo(session: DirectorySession): MemberInfo {
+  return {
+    ...memberOf(session),
+    ip: session.hello?.ip ?? session.remoteAddress,
+    port: session.hello?.port ?? 0,
+    lagMs: session.lagMs,
+    load: session.load,
+    appliedThrough: session.appliedThrough,
+    outboxPending: session.outboxPending,
+    skewMs: session.skewMs,
+    connectedAtMs: session.connectedAtMs,
+    bufferedBytes: session.bufferedBytes,
+    unsent: session.unsent,
+  };
+}
+
+function urlOf({ hello, remoteAddress }: DirectorySession): string {
+  if (typeof hello?.url === "string") return hello.url;
+  const host = hello?.ip ?? remoteAddress;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${hello?.port ?? 0}`;
+}

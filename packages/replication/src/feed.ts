@@ -1,0 +1,105 @@
+/**
+ * Feeds one node everything after its cursor, in order.
+ *
+ * While the node keeps up, each new frame goes straight to it. Once more bytes wait on its link than the bound
+ * allows, the feed stops sending and remembers only where it stands; when the link has drained, it reads on
+ * from memory or from the log. So a slow node costs the directory no memory and the other nodes no time.
+ */
+import {
+  assembleFrame,
+  FRAME_BYTES_TARGET,
+  FRAME_KIND,
+  NO_BYTES,
+  type LogFrame,
+} from "@meridian/protocol";
+
+import type { DirectoryLog, Link } from "./ports.ts";
+import type { OrderedFrame } from "./recent-frames.ts";
+import type { Sequencer } from "./sequencer.ts";
+
+/** What a feed needs. */
+export interface FeedOptions {
+  readonly link: Link;
+  readonly log: DirectoryLog;
+  readonly sequencer: Sequencer;
+  /** The node's own entries are left out; its place in the log still moves. */
+  readonly incarnation: number;
+  /** The last sequence that the node has. */
+  readonly after: number;
+  readonly linkBytesMax: number;
+  nowMs(): number;
+}
+
+export class Feed {
+  readonly #options: FeedOptions;
+  /** Everything through here has been sent. Invariant: ≤ the sequencer's head. */
+  #sentThrough: number;
+
+  constructor(options: FeedOptions) {
+    this.#options = options;
+    this.#sentThrough = options.after;
+  }
+
+  get sentThrough(): number {
+    return this.#sentThrough;
+  }
+
+  /** Sends a frame that has just been ordered, if the node has everything before it and its link has room. */
+  push(frame: OrderedFrame): void {
+    if (frame.after === this.#sentThrough && this.#hasRoom()) this.#sendOrdered(frame);
+  }
+
+  /** Sends what the node is behind by, as far as its link has room. */
+  pump(): void {
+    const { sequencer, log } = this.#options;
+    while (this.#sentThrough < sequencer.head && this.#hasRoom()) {
+      const recent = sequencer.recentAt(this.#sentThrough);
+      if (recent !== undefined) {
+        this.#sendOrdered(recent);
+        continue;
+      }
+      const frames = log.read(this.#sentThrough, FRAME_BYTES_TARGET);
+      if (frames.length === 0) return;
+      for (const frame of frames) this.#sendLogged(frame);
+    }
+  }
+
+  #hasRoom(): boolean {
+    return this.#options.link.bufferedBytes < this.#options.linkBytesMax;
+  }
+
+  #sendOrdered(frame: OrderedFrame): void {
+    if (frame.incarnation === this.#options.incarnation) {
+      const { after, through, incarnation, position } = frame;
+      this.#send({
+        after,
+        through,
+        count: 0,
+        highestTime: 0,
+        incarnation,
+        position,
+        block: NO_BYTES,
+      });
+    } else {
+      this.#options.link.send(frame.bytes);
+      this.#sentThrough = frame.through;
+    }
+  }
+
+  #sendLogged(frame: LogFrame): void {
+    const own = frame.incarnation === this.#options.incarnation;
+    this.#send(own ? { ...frame, count: 0, highestTime: 0, block: NO_BYTES } : frame);
+  }
+
+  #send(frame: LogFrame): void {
+    const header = {
+      ...frame,
+      kind: FRAME_KIND.entries,
+      reportApplied: false,
+      committedThrough: this.#options.sequencer.committedThrough,
+      sentAtMs: this.#options.nowMs(),
+    };
+    this.#options.link.send(assembleFrame(header, frame.block));
+    this.#sentThrough = frame.through;
+  }
+}

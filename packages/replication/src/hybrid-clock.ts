@@ -1,0 +1,33 @@
+import { stampTimeOf, type Stamp } from "@meridian/protocol";
+
+/**
+ * Issues stamps: never the same twice, never going back, above every stamp seen, close to wall time.
+ * Source: Kulkarni et al., "Logical Physical Clocks" (2014).
+ */
+export class HybridClock {
+  readonly #origin: number;
+  /** Invariant: at or above every time issued or observed, but for what `lower` has taken back. */
+  #last: number;
+
+  /** `floor` is the highest stamp time that the store has ever held. */
+  constructor(origin: number, floor: number) {
+    this.#origin = origin;
+    this.#last = floor;
+  }
+
+  /** A new stamp, at or after the wall time `nowMs`. */
+  next(nowMs: number): Stamp {
+    this.#last = Math.max(this.#last + 1, stampTimeOf(nowMs));
+    return { time: this.#last, origin: this.#origin };
+  }
+
+  /** Takes note of a time that another party has issued. */
+  observe(time: number): void {
+    if (time > this.#last) this.#last = time;
+  }
+
+  /** Goes back to `floor`, because everything issued above it has been refused and will be issued anew. */
+  lower(floor: number): void {
+    this.#last = floor;
+  }
+}

@@ -1,0 +1,18 @@
+export type { Acknowledgement, AckLevel } from "./acknowledgements.ts";
+export { digestAll, digestOf, type Digest, type SummarySource } from "./digest.ts";
+export {
+  Directory,
+  type DirectoryInfo,
+  type DirectoryOptions,
+  type MemberInfo,
+} from "./directory.ts";
+export {
+  DIRECTORY_LIMITS,
+  REPLICA_LIMITS,
+  type DirectoryLimits,
+  type ReplicaLimits,
+} from "./limits.ts";
+export type { Dial, DirectoryLog, Done, Link, LinkEvents, ReplicaStore } from "./ports.ts";
+export { Replica } from "./replica.ts";
+export type { NodeIdentity, ReplicaInfo, ReplicaOptions } from "./replica-options.ts";
+export type { Receipt, WriteRequest } from "./write-path.ts";

@@ -1,0 +1,63 @@
+/** Bounds of the directory's machine. Times in milliseconds. */
+export interface DirectoryLimits {
+  /** How often a node is asked to say that it lives. */
+  readonly heartbeatMs: number;
+  /** How long a silent node stays registered. */
+  readonly leaseMs: number;
+  /** How far ahead of the directory's clock a stamp may lie. */
+  readonly maxClockDriftMs: number;
+  /** How long a connection may take to introduce itself. */
+  readonly greetingMs: number;
+  /** Bytes that may wait on one link before its node is fed from the log, at its own pace. */
+  readonly linkBytesMax: number;
+  /** Bytes of recent frames kept in memory for nodes that are only a little behind. */
+  readonly recentBytesMax: number;
+  /** How long a node may hold its turn to reconcile without going on. */
+  readonly turnRestMs: number;
+  /** Frames whose appliers one node may wait for. */
+  readonly watchedMax: number;
+}
+
+export const DIRECTORY_LIMITS: DirectoryLimits = {
+  heartbeatMs: 500,
+  leaseMs: 1_500,
+  maxClockDriftMs: 10_000,
+  greetingMs: 5_000,
+  linkBytesMax: 4 * 1024 * 1024,
+  recentBytesMax: 16 * 1024 * 1024,
+  turnRestMs: 30_000,
+  watchedMax: 4_096,
+};
+
+/** Bounds of a node's machine. Times in milliseconds. */
+export interface ReplicaLimits {
+  /** The ceiling of the first delay before connecting again. */
+  readonly backoffFirstMs: number;
+  readonly backoffMaxMs: number;
+  /** How long connecting and greeting may take. */
+  readonly connectMs: number;
+  /** How long a starting node waits for a directory before it serves what it has. */
+  readonly joinMs: number;
+  /** How long frames may wait for the directory, or the log for this node, without any progress. */
+  readonly stallMs: number;
+  /** Sequences that a node may be behind when it comes back and still serve. */
+  readonly lagMax: number;
+  /** Bytes sent and not acknowledged. */
+  readonly windowBytes: number;
+  /** Requests that may wait for a position or an acknowledgement. */
+  readonly waitersMax: number;
+  /** How long `stop` waits for the directory to take the outbox. */
+  readonly drainMs: number;
+}
+
+export const REPLICA_LIMITS: ReplicaLimits = {
+  backoffFirstMs: 100,
+  backoffMaxMs: 5_000,
+  connectMs: 5_000,
+  joinMs: 3_000,
+  stallMs: 5_000,
+  lagMax: 1_000,
+  windowBytes: 8 * 1024 * 1024,
+  waitersMax: 10_000,
+  drainMs: 2_000,
+};

@@ -1,0 +1,107 @@
+/**
+ * What the replication machines need from the world. The machines are pure: they hold no socket, file, timer
+ * or clock of their own, and everything they do is an answer to a call. The apps plug in WebSockets and
+ * SQLite; the simulator plugs in a network that loses and disks that forget.
+ *
+ * Reads are synchronous (an embedded database, the page cache); commits are not, because they belong on
+ * another thread. A `done` callback is called exactly once, in the order of the calls, never from inside
+ * the call itself, and never after `close`.
+ */
+import type {
+  Cursor,
+  Entry,
+  LogFrame,
+  MeridianError,
+  OutboxFrame,
+  OutboxMark,
+  ReplicaRecord,
+  Summary,
+} from "@meridian/protocol";
+
+/** Called when something is durable, or with why it is not. */
+export type Done = (failure?: MeridianError) => void;
+
+/** A connection to one other party. Messages arrive whole, in order, at most once, until it closes. */
+export interface Link {
+  /** Sends a text message or a binary frame. Does nothing once the link is closed. */
+  send(message: string | Uint8Array): void;
+  /** Bytes handed to `send` that have not left this process. */
+  readonly bufferedBytes: number;
+  /** Closes the link with a WebSocket close code. The `onClose` of its owner is still called. */
+  close(code: number, reason: string): void;
+}
+
+/** What the owner of a link hears from it. */
+export interface LinkEvents {
+  onOpen(): void;
+  onMessage(message: string | Uint8Array): void;
+  /** Called when `bufferedBytes` has fallen to a quarter of what it was bounded by. */
+  onDrain(): void;
+  /** Called once, last; `code` is the WebSocket close code. */
+  onClose(code: number, reason: string): void;
+}
+
+/** Opens a link to the directory. Failing to connect is a link that closes without opening. */
+export type Dial = (events: LinkEvents) => Link;
+
+/** A node's durable state: the data, the outbox and the cursor, committed together. */
+export interface ReplicaStore {
+  /** The identity of this database: a whole number in [1, 2^48). */
+  readonly incarnation: number;
+  /** Where the node stood when the store was opened, or has been told to stand since. */
+  readonly cursor: Cursor | undefined;
+  /** The last outbox position given out; 0 for none. */
+  readonly outboxThrough: number;
+  /** The last outbox position known to be committed by the directory. Invariant: ≤ outboxThrough. */
+  readonly outboxAcknowledged: number;
+  /** The highest stamp time the store has ever held: a clock restored from it never goes back. */
+  readonly highestTime: number;
+  /** The highest stamp time that a directory has admitted. Invariant: ≤ highestTime. */
+  readonly admittedTime: number;
+  /** The newest entry of `key`, tombstones and expired entries included. */
+  get(key: string): Entry | undefined;
+  /**
+   * Outbox frames after `position`, oldest first: as many as fit in `bytesMax`, at least one if there is one.
+   * Frames that are appended but not yet durable are left out.
+   */
+  outboxAfter(position: number, bytesMax: number): readonly OutboxFrame[];
+  /** The keys after `key` (null: from the start) in key order, at most `limit`, tombstones and expired included. */
+  summariesAfter(key: string | null, limit: number): readonly Summary[];
+  /**
+   * Makes a record durable. When one fails, so does everything appended after it and before its `done`, and the
+   * store is as if none of it had been appended: the cursor, too, is again the last durable one.
+   */
+  append(record: ReplicaRecord, done: Done): void;
+}
+
+/** The directory's durable state: the log, compacted by key behind its recent frames. */
+export interface DirectoryLog {
+  /** Which log the sequences count in: a whole number in [1, 2^48), drawn when the database was made. */
+  readonly logId: number;
+  /**
+   * The identity of the time since the log was opened: drawn each time, so that two lives that began from one
+   * backup cannot be taken for each other. A whole number in [1, 2^48).
+   */
+  readonly epoch: number;
+  /** Each epoch with the sequence just before its first, oldest first, this epoch included. */
+  readonly epochs: readonly (readonly [epoch: number, after: number])[];
+  /** The last durable sequence. */
+  readonly committedThrough: number;
+  /** The highest stamp time among the recent frames when the log was opened; 0 for none. */
+  readonly highestTime: number;
+  /** What is durable of one node's outbox. */
+  outboxMark(incarnation: number): OutboxMark | undefined;
+  /** Makes a frame durable. Invariant: its `after` is the `through` of the frame appended before it. */
+  append(frame: LogFrame, done: Done): void;
+  /**
+   * Durable entries after `after`, in order: as many frames as fit in `bytesMax`, at least one if there is
+   * anything. Each frame starts where the one before ended, the first at `after`.
+   */
+  read(after: number, bytesMax: number): readonly LogFrame[];
+  /** Calls back when `summariesAfter` and `get` know everything that is durable now. */
+  settle(done: Done): void;
+  /** Like that of a `ReplicaStore`. */
+  summariesAfter(key: string | null, limit: number): readonly Summary[];
+  /** The newest entry of `key`, tombstones and expired entries included. */
+  get(key: string): Entry | undefined;
+}

@@ -1,0 +1,144 @@
+/**
+ * Session positions: what a client has seen elsewhere, and whether this node has it too.
+ *
+ * A position names a sequence of the log, and the outbox position of a node whose latest writes the log may
+ * not have had yet. This node knows the first by what it has applied, and the second by the frames that came
+ * in; where those came compacted, or before it started, the directory can tell.
+ */
+import {
+  MeridianError,
+  type DirectoryMessage,
+  type Position,
+  type Welcome,
+} from "@meridian/protocol";
+import type { Deadlines } from "@meridian/runtime";
+
+import type { Applier } from "./applier.ts";
+import type { ReplicaStore } from "./ports.ts";
+
+/** What the positions need. */
+export interface PositionsOptions {
+  readonly store: ReplicaStore;
+  readonly applier: Applier;
+  readonly deadlines: Deadlines;
+  readonly waitersMax: number;
+  isReady(): boolean;
+  /** Asks the directory where the log has another node's outbox position. */
+  locate(incarnation: number, position: number): void;
+}
+
+interface Waiter {
+  readonly position: Position;
+  readonly finish: (reached: boolean) => void;
+}
+
+type Reach = "reached" | "not-yet" | "unknown";
+
+export class Positions {
+  readonly #options: PositionsOptions;
+  readonly #waiters = new Set<Waiter>();
+  /** Where the log has other nodes' outboxes, as the directory told. */
+  readonly #located = new Map<number, { readonly position: number; readonly sequence: number }>();
+  epochs: Welcome["epochs"] = [];
+
+  constructor(options: PositionsOptions) {
+    this.#options = options;
+  }
+
+  /** What a client that is answered now has seen. */
+  current(acknowledgedThrough: number): Position {
+    const { store, applier } = this.#options;
+    const { outboxThrough, incarnation } = store;
+    const sequenced = Math.max(applier.positionOf(incarnation) ?? 0, acknowledgedThrough);
+    const isPending = outboxThrough > sequenced;
+    return {
+      logId: applier.logId,
+      epoch: applier.epoch,
+      sequence: applier.applied,
+      incarnation: isPending ? incarnation : 0,
+      outboxPosition: isPending ? outboxThrough : 0,
+    };
+  }
+
+  /** Resolves to whether the position is reached within `waitMs`. Rejects with `OVERLOADED` if too many wait. */
+  reach(position: Position, waitMs: number): Promise<boolean> {
+    const known = this.#test(position);
+    if (known === "reached") return Promise.resolve(true);
+    if (this.#waiters.size >= this.#options.waitersMax) {
+      const said = `Expected at most ${this.#options.waitersMax} requests waiting for a position`;
+      return Promise.reject(new MeridianError("OVERLOADED", `${said}, got one more`));
+    }
+    if (known === "unknown") this.#locate(position);
+    return new Promise((resolve) => {
+      const cancel = this.#options.deadlines.after(waitMs, () => waiter.finish(false));
+      const waiter: Waiter = {
+        position,
+        finish: (reached) => {
+          cancel();
+          this.#waiters.delete(waiter);
+          resolve(reached);
+        },
+      };
+      this.#waiters.add(waiter);
+    });
+  }
+
+  /** Lets go of everyone whose position is reached. */
+  check(): void {
+    for (const waiter of this.#waiters) {
+      if (this.#test(waiter.position) === "reached") waiter.finish(true);
+    }
+  }
+
+  /** Asks again about what only the directory can tell: a link to it has just opened. */
+  askAgain(): void {
+    for (const { position } of this.#waiters) {
+      if (this.#test(position) === "unknown") this.#locate(position);
+    }
+  }
+
+  onLocated(message: Extract<DirectoryMessage, { type: "located" }>): void {
+    const { incarnation, position, sequence } = message;
+    if (sequence === null) return;
+    if (this.#located.size >= this.#options.waitersMax) this.#located.clear();
+    this.#located.set(incarnation, { position, sequence });
+    this.check();
+  }
+
+  /** Lets go of everyone. */
+  close(): void {
+    for (const waiter of this.#waiters) waiter.finish(false);
+  }
+
+  #locate({ incarnation, outboxPosition }: Position): void {
+    this.#options.locate(incarnation, outboxPosition);
+  }
+
+  #test(position: Position): Reach {
+    const { store, applier } = this.#options;
+    const { incarnation, outboxPosition } = position;
+    if (!this.#hasSequence(position)) return "not-yet";
+    if (outboxPosition === 0) return "reached";
+    if (incarnation === store.incarnation) {
+      return outboxPosition <= store.outboxThrough ? "reached" : "not-yet";
+    }
+    if ((applier.positionOf(incarnation) ?? 0) >= outboxPosition) return "reached";
+    const located = this.#located.get(incarnation);
+    if (located === undefined || located.position < outboxPosition) return "unknown";
+    return applier.applied >= located.sequence ? "reached" : "not-yet";
+  }
+
+  /**
+   * A sequence beyond the end of an older epoch was never committed; what it stood for comes again from its
+   * node's outbox. A sequence of another log says nothing here: once this node is ready, it and the log have
+   * exchanged all they have.
+   */
+  #hasSequence({ logId, epoch, sequence }: Position): boolean {
+    const { applier } = this.#options;
+    if (!applier.isSettled && sequence > 0) return false;
+    if (logId !== applier.logId) return logId === 0 || this.#options.isReady();
+    const index = this.epochs.findIndex(([known]) => known === epoch);
+    const end = index < 0 ? Infinity : (this.epochs[index + 1]?.[1] ?? Infinity);
+    return applier.applied >= Math.min(sequence, end);
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * The directory's half of a reconciliation: it answers, and remembers nothing between two questions but the
+ * offers that it is still answering.
+ *
+ * A node walks through the key space and asks which of its ranges differ (`compare`); for those that do, it
+ * lists what it has (`offer`), and the directory sends what is newer here as donations, and the keys of what
+ * is newer there as `wanted`. Everything is paged, and pauses while the link is full.
+ */
+import {
+  assembleFrame,
+  compareKeys,
+  compareStamps,
+  encodeBlock,
+  entryBytes,
+  encodeMessage,
+  FRAME_BYTES_TARGET,
+  FRAME_KIND,
+  highestTimeOf,
+  MeridianError,
+  type Entry,
+  type NodeMessage,
+  type RangeDigest,
+} from "@meridian/protocol";
+
+import { digestOf } from "./digest.ts";
+import type { DirectoryLog, Link } from "./ports.ts";
+
+type Offer = Extract<NodeMessage, { type: "offer" }>;
+type Compare = Extract<NodeMessage, { type: "compare" }>;
+
+/** An offer that is being answered. */
+interface Answer {
+  readonly offer: Offer;
+  /** How many of the offered entries have been dealt with. */
+  next: number;
+  /** The log's keys through here have been dealt with. */
+  after: string | null;
+  readonly wanted: string[];
+  donated: number;
+}
+
+const PAGE = 256;
+/** How many offers may wait to be answered. */
+const OFFERS_MAX = 16_384;
+/** How many entries one question may be about. */
+const COMPARED_MAX = 65_536;
+
+export class ReconcileResponder {
+  readonly #log: DirectoryLog;
+  readonly #link: Link;
+  readonly #linkBytesMax: number;
+  readonly #nowMs: () => number;
+  readonly #answers: Answer[] = [];
+
+  constructor(log: DirectoryLog, link: Link, linkBytesMax: number, nowMs: () => number) {
+    this.#log = log;
+    this.#link = link;
+    this.#linkBytesMax = linkBytesMax;
+    this.#nowMs = nowMs;
+  }
+
+  /** Answers which of the ranges differ from the log's. Throws `MALFORMED_MESSAGE` for too many entries. */
+  compare({ id, from, ranges }: Compare): void {
+    const entries = ranges.reduce((sum, { count }) => sum + count, 0);
+    if (entries > COMPARED_MAX) {
+      const said = `Expected at most ${COMPARED_MAX} entries to compare, got ${entries}`;
+      throw new MeridianError("MALFORMED_MESSAGE", said);
+    }
+    const differing: number[] = [];
+    let after = from;
+    for (const [index, range] of ranges.entries()) {
+      if (!this.#isSame(after, range)) differing.push(index);
+      after = range.to;
+    }
+    this.#link.send(encodeMessage({ type: "compared", nowMs: this.#nowMs(), id, differing }));
+  }
+
+  /** Whether offers wait to be answered. */
+  get isAnswering(): boolean {
+    return this.#answers.length > 0;
+  }
+
+  /** Takes a list of what the node has in a range, and starts answering it. Throws `MALFORMED_MESSAGE` for too many. */
+  offer(offer: Offer): void {
+    if (this.#answers.length >= OFFERS_MAX) {
+      const said = `Expected at most ${OFFERS_MAX} offers to answer, got one more`;
+      throw new MeridianError("MALFORMED_MESSAGE", said);
+    }
+    this.#answers.push({ offer, next: 0, after: offer.from, wanted: [], donated: 0 });
+    this.pump();
+  }
+
+  /** Goes on answering, as far as the link has room. */
+  pump(): void {
+    for (let answer = this.#answers[0]; answer !== undefined;) {
+      if (this.#link.bufferedBytes >= this.#linkBytesMax) return;
+      if (this.#page(answer)) {
+        this.#answers.shift();
+        const { wanted: keys, donated } = answer;
+        const { id } = answer.offer;
+        this.#link.send(encodeMessage({ type: "wanted", nowMs: this.#nowMs(), id, donated, keys }));
+      }
+      answer = this.#answers[0];
+    }
+  }
+
+  /** One entry more than the range is said to have is enough to know that it differs. */
+  #isSame(after: string | null, range: RangeDigest): boolean {
+    const summaries = this.#log
+      .summariesAfter(after, range.count + 1)
+      .filter(({ key }) => isWithin(key, range.to));
+    return (
+      summaries.length === range.count && digestOf(summaries).fingerprint === range.fingerprint
+    );
+  }
+
+  /** Deals with a page of the log's keys, or as many as one frame takes. Returns whether the offer is answered. */
+  #page(answer: Answer): boolean {
+    const { entries, to } = answer.offer;
+    const page = this.#log.summariesAfter(answer.after, PAGE);
+    const donated: Entry[] = [];
+    let bytes = 0;
+    for (const summary of page) {
+      if (!isWithin(summary.key, to)) break;
+      if (bytes >= FRAME_BYTES_TARGET) return this.#donate(answer, donated, false);
+      this.#takeOfferedBefore(answer, summary.key);
+      const offered = entries[answer.next];
+      let order = 1;
+      if (offered !== undefined && offered[0] === summary.key) {
+        answer.next += 1;
+        order = compareStamps(summary.stamp, { time: offered[1], origin: offered[2] });
+      }
+      const entry = order > 0 ? this.#log.get(summary.key) : undefined;
+      if (entry !== undefined) bytes += entryBytes(entry);
+      if (entry !== undefined) donated.push(entry);
+      if (order < 0) answer.wanted.push(summary.key);
+      answer.after = summary.key;
+    }
+    const last = page.at(-1);
+    const isOver = page.length < PAGE || last === undefined || !isWithin(last.key, to);
+    if (isOver) this.#takeOfferedBefore(answer, null);
+    return this.#donate(answer, donated, isOver);
+  }
+
+  /** What the node has below `key` and the log has not. */
+  #takeOfferedBefore(answer: Answer, key: string | null): void {
+    const { entries } = answer.offer;
+    for (let offered = entries[answer.next]; offered !== undefined;) {
+      if (key !== null && compareKeys(offered[0], key) >= 0) return;
+      answer.wanted.push(offered[0]);
+      answer.next += 1;
+      offered = entries[answer.next];
+    }
+  }
+
+  #donate(answer: Answer, entries: readonly Entry[], isOver: boolean): boolean {
+    if (entries.length === 0) return isOver;
+    answer.donated += entries.length;
+    const header = {
+      kind: FRAME_KIND.donation,
+      reportApplied: false,
+      count: entries.length,
+      after: 0,
+      through: 0,
+      committedThrough: 0,
+      highestTime: highestTimeOf(entries),
+      sentAtMs: this.#nowMs(),
+      incarnation: 0,
+      position: answer.offer.id,
+    };
+    this.#link.send(assembleFrame(header, encodeBlock(entries)));
+    return isOver;
+  }
+}
+
+function isWithin(key: string, to: string | null): boolean {
+  return to === null || compareKeys(key, to) <= 0;
+}

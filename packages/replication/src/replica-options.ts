@@ -1,0 +1,83 @@
+import {
+  PROTOCOL_VERSION,
+  type Entry,
+  type Hello,
+  type NodeLoad,
+  type NodeStatus,
+} from "@meridian/protocol";
+import type { Clock, Logger, Random } from "@meridian/runtime";
+
+import type { ReplicaLimits } from "./limits.ts";
+import type { Dial, ReplicaStore } from "./ports.ts";
+
+/** How a node introduces itself. */
+export interface NodeIdentity {
+  readonly cluster: string;
+  readonly id: string;
+  readonly region: string;
+  /** Where clients reach the node; null for the address that the directory sees. */
+  readonly ip: string | null;
+  readonly port: number;
+  /** The whole URL that clients are to use instead, or null. */
+  readonly url: string | null;
+  readonly lat: number;
+  readonly lon: number;
+}
+
+/** How a replica is made. */
+export interface ReplicaOptions {
+  readonly node: NodeIdentity;
+  readonly store: ReplicaStore;
+  readonly dial: Dial;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly limits?: Partial<ReplicaLimits>;
+  /** Runs `callback` at the end of this turn of the event loop. */
+  defer(callback: () => void): void;
+  /** Entries that may be news: own ones once durable, others' on receipt. The newest stamp wins. */
+  onChange?(entries: readonly Entry[]): void;
+  /** Entries have got lower stamps than before: what is remembered of these keys is void. */
+  onForget?(keys: readonly string[]): void;
+  onStatus?(status: NodeStatus): void;
+  load?(): NodeLoad;
+}
+
+/** A replica in numbers. */
+export interface ReplicaInfo {
+  readonly incarnation: number;
+  readonly logId: number;
+  readonly epoch: number;
+  readonly applied: number;
+  readonly committedThrough: number;
+  /** Sequences that the directory has and this node has not, as far as it knows. */
+  readonly behind: number;
+  readonly lagMs: number;
+  readonly outboxThrough: number;
+  readonly outboxPending: number;
+  readonly connected: boolean;
+  readonly reconciling: boolean;
+  /** How far this machine's clock is ahead of the directory's. */
+  readonly skewMs: number;
+  /** Whether the directory's time is used instead of this machine's. */
+  readonly clockCorrected: boolean;
+}
+
+/** What a node says of itself at the moment it connects. */
+export type HelloFacts = Pick<
+  Hello,
+  | "incarnation"
+  | "status"
+  | "cursor"
+  | "outboxThrough"
+  | "outboxAcknowledged"
+  | "admittedTime"
+  | "nowMs"
+>;
+
+/** The introduction of a node. */
+export function helloOf(node: NodeIdentity, facts: HelloFacts): Hello {
+  const { cluster, id: nodeId, region, ip, port, url, lat, lon } = node;
+  const identity = { cluster, nodeId, region, ip, port, url, lat, lon };
+  return { type: "hello", version: PROTOCOL_VERSION, ...identity, ...facts };
+}

@@ -1,0 +1,460 @@
+/**
+ * A regional node's replication as a state machine: its own writes go out through the outbox, everyone
+ * else's come in from the log, and the status says what the node can do for clients.
+ *
+ * Status: `joining` until the directory has been heard of, `syncing` while the node is behind it, `ready`,
+ * `standalone` when it serves without a directory, `draining` when it stops. A node that has once served goes
+ * on serving when it is cut off, and while it reconciles with a directory that does not know its place.
+ */
+import {
+  asMeridianError,
+  encodeMessage,
+  MeridianError,
+  type DirectoryMessage,
+  type Entry,
+  type Hello,
+  type Member,
+  type NodeLoad,
+  type NodeMessage,
+  type NodeStatus,
+  type Position,
+  type Welcome,
+} from "@meridian/protocol";
+import { Deadlines, randomIdentity } from "@meridian/runtime";
+
+import { Acknowledgements, type Acknowledgement, type AckLevel } from "./acknowledgements.ts";
+import { CommittedOutbox } from "./committed-outbox.ts";
+import { Applier } from "./applier.ts";
+import { ClusterClock } from "./cluster-clock.ts";
+import { HybridClock } from "./hybrid-clock.ts";
+import { REPLICA_LIMITS, type ReplicaLimits } from "./limits.ts";
+import type { Link } from "./ports.ts";
+import { Positions } from "./positions.ts";
+import { ProgressWatch } from "./progress-watch.ts";
+import { Reconciler, type LogReconciler } from "./reconciler.ts";
+import { ReplicaLink } from "./replica-link.ts";
+import { helloOf, type ReplicaInfo, type ReplicaOptions } from "./replica-options.ts";
+import { ServingState } from "./serving-state.ts";
+import { Submitter } from "./submitter.ts";
+import { WritePath, type Receipt, type WriteRequest } from "./write-path.ts";
+
+/** How many times longer a node waits for its turn to reconcile than for an answer. */
+const TURN_PATIENCE = 12;
+
+const NO_LOAD: NodeLoad = { entries: 0, bytes: 0, requestsPerSecond: 0 };
+
+export class Replica {
+  readonly #options: ReplicaOptions;
+  readonly #limits: ReplicaLimits;
+  readonly #deadlines: Deadlines;
+  readonly #time: ClusterClock;
+  readonly #stamps: HybridClock;
+  readonly #writes: WritePath;
+  readonly #submitter: Submitter;
+  readonly #applier: Applier;
+  readonly #positions: Positions;
+  readonly #progress: ProgressWatch;
+  readonly #acknowledgements: Acknowledgements;
+  readonly #link: ReplicaLink;
+  /** Set from the welcome that asks for it until it is over or the link is down. */
+  #reconciler: LogReconciler | undefined;
+  readonly #state = new ServingState();
+  #members: readonly Member[] = [];
+  readonly #committed = new CommittedOutbox();
+  #isStopped = false;
+
+  constructor(options: ReplicaOptions) {
+    const { store, clock, random, node } = options;
+    this.#options = options;
+    this.#limits = { ...REPLICA_LIMITS, ...options.limits };
+    this.#deadlines = new Deadlines(clock);
+    this.#time = new ClusterClock(clock);
+    this.#progress = new ProgressWatch(clock, this.#limits.stallMs);
+    this.#stamps = new HybridClock(randomIdentity(random), store.highestTime);
+    this.#writes = this.#makeWritePath();
+    this.#applier = this.#makeApplier();
+    this.#submitter = this.#makeSubmitter();
+    this.#positions = new Positions({
+      store,
+      applier: this.#applier,
+      deadlines: this.#deadlines,
+      waitersMax: this.#limits.waitersMax,
+      isReady: () => this.status === "ready",
+      locate: (incarnation, position) => {
+        this.#link.send({ type: "locate", nowMs: this.#time.ownMs(), incarnation, position });
+      },
+    });
+    this.#acknowledgements = new Acknowledgements(
+      node.id,
+      this.#deadlines,
+      this.#limits.waitersMax,
+      store.outboxAcknowledged,
+    );
+    this.#link = this.#makeLink();
+  }
+
+  get status(): NodeStatus {
+    return this.#state.status;
+  }
+
+  /** The registered nodes, this one included, as the directory last told. */
+  get members(): readonly Member[] {
+    return this.#members;
+  }
+
+  /** Cluster time, in milliseconds since the Unix epoch: the clock to judge expiry by. */
+  nowMs(): number {
+    return this.#time.nowMs();
+  }
+
+  /** Cluster time as a directory has confirmed it, or undefined while none has been heard: what cannot be undone waits for it. */
+  get knownNowMs(): number | undefined {
+    return this.#time.knownNowMs;
+  }
+
+  /** Starts connecting. */
+  start(): void {
+    this.#options.onStatus?.(this.status);
+    this.#deadlines.after(this.#limits.joinMs, () => {
+      this.#state.expireJoin();
+      this.#updateStatus();
+    });
+    this.#link.start();
+  }
+
+  /** Says at once, here and to the directory, that the node is draining. It goes on as before until it is stopped. */
+  drain(): void {
+    this.#state.stop();
+    this.#updateStatus();
+  }
+
+  /** Drains, waits a bounded time for the outbox to be taken, and disconnects. */
+  async stop(): Promise<void> {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.drain();
+    await new Promise<void>((resolve) => {
+      this.#deadlines.after(this.#limits.drainMs, resolve);
+      this.#writes.close(() => {
+        if (!this.#link.up) resolve();
+        else this.#committed.after(this.#options.store.outboxThrough, resolve);
+      });
+    });
+    this.#submitter.save();
+    this.#applier.save();
+    this.#positions.close();
+    this.#acknowledgements.close();
+    this.#link.stop();
+    this.#deadlines.clear();
+  }
+
+  /** The newest entry of `key`, tombstones and expired ones included. */
+  get(key: string): Entry | undefined {
+    return this.#options.store.get(key);
+  }
+
+  /**
+   * Writes a batch as one. Resolves once it is durable here; rejects with what a check threw or why the store could not.
+   * `reportApplied` asks the directory to tell which nodes have it: needed for the levels above `directory`.
+   */
+  write(requests: readonly WriteRequest[], reportApplied = false): Promise<Receipt> {
+    return new Promise((resolve, reject) => {
+      this.#writes.write(requests, reportApplied, (failure, receipt) =>
+        receipt === undefined ? reject(failure) : resolve(receipt),
+      );
+    });
+  }
+
+  /** Resolves once a write is as widely known as asked, or after `timeoutMs` with what is known then. */
+  acknowledgement(receipt: Receipt, level: AckLevel, timeoutMs: number): Promise<Acknowledgement> {
+    return this.#acknowledgements.wait(receipt.outboxPosition, level, timeoutMs);
+  }
+
+  /** What a client that is answered now has seen. */
+  position(): Position {
+    return this.#positions.current(this.#submitter.acknowledgedThrough);
+  }
+
+  /** Resolves to whether the node reaches `position` within `waitMs`. Rejects with `OVERLOADED` if too many wait. */
+  reach(position: Position, waitMs: number): Promise<boolean> {
+    return this.#positions.reach(position, waitMs);
+  }
+
+  /** The replica in numbers, for an operator. */
+  info(): ReplicaInfo {
+    const { incarnation, outboxThrough } = this.#options.store;
+    return {
+      incarnation,
+      logId: this.#applier.logId,
+      epoch: this.#applier.epoch,
+      applied: this.#applier.applied,
+      committedThrough: this.#applier.committedThrough,
+      behind: this.#applier.behind,
+      lagMs: this.#lagMs(),
+      outboxThrough,
+      outboxPending: this.#submitter.pending,
+      connected: this.#link.up,
+      reconciling: this.#reconciler !== undefined,
+      skewMs: this.#time.skewMs,
+      clockCorrected: this.#time.corrected,
+    };
+  }
+
+  #makeWritePath(): WritePath {
+    return new WritePath({
+      store: this.#options.store,
+      stamps: this.#stamps,
+      nowMs: () => this.#time.nowMs(),
+      defer: (callback) => this.#options.defer(callback),
+      onDurable: (frame, entries, reportApplied) => {
+        this.#options.onChange?.(entries);
+        this.#submitter.offer(frame, reportApplied);
+        this.#positions.check();
+      },
+    });
+  }
+
+  #makeApplier(): Applier {
+    return new Applier({
+      store: this.#options.store,
+      stamps: this.#stamps,
+      onEntries: (entries) => this.#options.onChange?.(entries),
+      onDonation: (id, count) => this.#reconciler?.reconciler.onDonation(id, count),
+      onApplied: () => this.#onApplied(),
+      onReport: (through) => {
+        this.#link.send({ type: "applied", nowMs: this.#time.ownMs(), through });
+      },
+      onFailed: (failure) => this.#link.reset(failure),
+    });
+  }
+
+  #makeSubmitter(): Submitter {
+    return new Submitter({
+      store: this.#options.store,
+      stamps: this.#stamps,
+      time: this.#time,
+      writes: this.#writes,
+      windowBytes: this.#limits.windowBytes,
+      admittedTime: () => this.#applier.admittedTime,
+      onAdmitted: (time) => this.#applier.admit(time),
+      onRestamped: (entries) => this.#onRestamped(entries),
+      onFailed: (failure) => this.#link.reset(failure),
+    });
+  }
+
+  #makeLink(): ReplicaLink {
+    return new ReplicaLink({
+      ...this.#options,
+      deadlines: this.#deadlines,
+      limits: this.#limits,
+      events: {
+        hello: () => this.#hello(),
+        onWelcome: (link, welcome, askedAtMs) => this.#onWelcome(link, welcome, askedAtMs),
+        onMessage: (message) => this.#onMessage(message),
+        onFrame: (bytes) => {
+          this.#progress.reconcileMoved();
+          this.#applier.take(bytes);
+        },
+        heartbeat: () => this.#heartbeat(),
+        onDrain: () => this.#submitter.pump(),
+        onDown: () => this.#onDown(),
+        onIncarnationReused: () => this.#adopt(),
+      },
+    });
+  }
+
+  #hello(): Hello {
+    const { node, store } = this.#options;
+    return helloOf(node, {
+      incarnation: store.incarnation,
+      status: this.status,
+      cursor: this.#applier.cursor ?? null,
+      outboxThrough: store.outboxThrough,
+      outboxAcknowledged: this.#submitter.acknowledgedThrough,
+      admittedTime: this.#applier.admittedTime,
+      nowMs: this.#time.ownMs(),
+    });
+  }
+
+  #onWelcome(link: Link, welcome: Welcome, askedAtMs: number): void {
+    const { logId, epoch, head, committedThrough, outboxThrough } = welcome;
+    this.#time.maxDriftMs = welcome.maxClockDriftMs;
+    this.#time.measure(welcome.nowMs, askedAtMs);
+    if (this.#submitter.holdsAnother(outboxThrough, welcome.outboxTime)) return this.#adopt();
+    this.#positions.epochs = welcome.epochs;
+    this.#progress.start();
+    this.#state.welcome(head, this.#limits.lagMax);
+    if (welcome.resume === "feed") {
+      const early = this.#applier.resume(logId, epoch);
+      this.#applier.observe(head, committedThrough);
+      if (early.size > 0) {
+        this.#writes.resubmit([...early], (failure) => this.#onResubmitted(failure));
+      }
+    } else {
+      this.#applier.suspend();
+      this.#reconciler = this.#makeReconciler(link, logId, epoch);
+      link.send(encodeMessage({ type: "reconcile", nowMs: this.#time.ownMs() }));
+    }
+    this.#submitter.attach(link, outboxThrough);
+    this.#committed.reach(this.#submitter.acknowledgedThrough);
+    this.#acknowledgements.onDirectory(outboxThrough);
+    this.#positions.askAgain();
+    this.#updateStatus();
+  }
+
+  /** Counts as a new database from here on: this one is an older copy of one that went on. */
+  #adopt(): void {
+    const incarnation = randomIdentity(this.#options.random);
+    this.#options.logger.warn("the database is a restored copy; it takes a new identity");
+    this.#options.store.append({ kind: "adopt", incarnation }, (failure) => {
+      const said = "The node's database has taken a new identity";
+      this.#link.reset(failure ?? new MeridianError("INCARNATION_REUSED", said));
+    });
+  }
+
+  #makeReconciler(link: Link, logId: number, epoch: number): LogReconciler {
+    const reconciler = new Reconciler({
+      store: this.#options.store,
+      send: (message) => link.send(message),
+      ownMs: () => this.#time.ownMs(),
+      resubmit: (keys, done) => {
+        this.#writes.resubmit(keys, (failure, receipt) => {
+          // A link that broke meanwhile has taken its reconciliation along.
+          if (this.#reconciler?.reconciler !== reconciler) return;
+          if (receipt !== undefined) this.#committed.after(receipt.outboxPosition, done);
+          this.#onResubmitted(failure);
+        });
+      },
+      onDone: () => {
+        this.#reconciler = undefined;
+        this.#link.send({ type: "reconciled", nowMs: this.#time.ownMs() });
+        this.#applier.settle();
+        this.#state.reconciled(this.#applier.applied);
+        this.#updateStatus();
+      },
+    });
+    return { reconciler, logId, epoch };
+  }
+
+  /** What a reconciliation has compared no longer holds where stamps have become lower: it starts over. */
+  #onRestamped(entries: readonly Entry[]): void {
+    this.#options.onForget?.(entries.map(({ key }) => key));
+    if (this.#reconciler === undefined) return;
+    const said = "Stamps were lowered while they were being compared";
+    this.#link.reset(new MeridianError("OUT_OF_ORDER", said));
+  }
+
+  #onResubmitted(failure: unknown): void {
+    if (failure !== undefined) this.#link.reset(asMeridianError(failure));
+  }
+
+  #onMessage(message: Exclude<DirectoryMessage, Welcome>): void {
+    switch (message.type) {
+      case "heartbeat":
+        this.#time.measure(message.nowMs, message.echoMs);
+        this.#observe(message.head, message.committedThrough);
+        this.#watchStall();
+        return this.#updateStatus();
+      case "acknowledge":
+        this.#observe(message.committedThrough, message.committedThrough);
+        return this.#onAcknowledge(message.outboxThrough);
+      case "refuse":
+        this.#options.logger.warn("stamps refused; going by the directory's clock", {
+          skewMs: this.#time.skewMs,
+        });
+        return this.#submitter.refuse(message.position, message.nowMs);
+      case "applied-by":
+        return this.#acknowledgements.onApplied(message.position, message.nodes, message.ready);
+      case "located":
+        return this.#positions.onLocated(message);
+      case "members":
+        this.#members = message.members;
+        return;
+      case "reconcile-begin":
+        return this.#beginReconcile(message.head);
+      case "compared":
+        this.#progress.reconcileMoved();
+        return this.#reconciler?.reconciler.onCompared(message);
+      case "wanted":
+        this.#progress.reconcileMoved();
+        return this.#reconciler?.reconciler.onWanted(message);
+    }
+  }
+
+  /** Until a reconciliation begins, the applier stands in another log, of which this one's sequences say nothing. */
+  #observe(head: number, committedThrough: number): void {
+    if (this.#reconciler?.reconciler.begun === false) return;
+    this.#applier.observe(head, committedThrough);
+  }
+
+  #onAcknowledge(position: number): void {
+    this.#progress.outboxMoved();
+    this.#submitter.acknowledge(position);
+    this.#acknowledgements.onDirectory(position);
+    this.#committed.reach(position);
+  }
+
+  #beginReconcile(head: number): void {
+    if (this.#reconciler?.reconciler.begun !== false) return;
+    const { reconciler, logId, epoch } = this.#reconciler;
+    this.#progress.reconcileMoved();
+    this.#applier.reconcileFrom(logId, epoch, head);
+    reconciler.begin();
+  }
+
+  #onApplied(): void {
+    this.#progress.logMoved();
+    this.#positions.check();
+    if (this.status === "syncing") this.#updateStatus();
+  }
+
+  #onDown(): void {
+    this.#submitter.detach();
+    this.#reconciler = undefined;
+    this.#committed.forget();
+    this.#members = [];
+    this.#updateStatus();
+  }
+
+  #heartbeat(): NodeMessage {
+    this.#submitter.save();
+    this.#applier.save();
+    return {
+      type: "heartbeat",
+      nowMs: this.#time.ownMs(),
+      status: this.status,
+      appliedThrough: this.#applier.durableThrough,
+      outboxPending: this.#submitter.pending,
+      lagMs: this.#lagMs(),
+      load: this.#options.load?.() ?? NO_LOAD,
+    };
+  }
+
+  #lagMs(): number {
+    return this.#progress.lagMs(this.#applier.behind === 0 && this.#link.up);
+  }
+
+  /** A message may have been lost without the link breaking: nothing moves although something should. */
+  #watchStall(): void {
+    const reconciling = this.#reconciler !== undefined;
+    const patience = this.#reconciler?.reconciler.begun === false ? TURN_PATIENCE : 1;
+    const stalled =
+      this.#progress.isStalled(this.#submitter.waiting, !reconciling && this.#applier.behind > 0) ||
+      (reconciling && this.#progress.isReconcileStalled(patience));
+    if (!stalled) return;
+    const said = `Expected progress within ${this.#limits.stallMs} ms, got none`;
+    this.#link.reset(new MeridianError("OUT_OF_ORDER", said));
+  }
+
+  #updateStatus(): void {
+    const hasChanged = this.#state.update({
+      up: this.#link.up,
+      reconciling: this.#reconciler !== undefined,
+      applied: this.#applier.applied,
+    });
+    if (!hasChanged) return;
+    this.#options.logger.info("status", { status: this.status });
+    this.#options.onStatus?.(this.status);
+    if (this.#link.up) this.#link.send(this.#heartbeat());
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * Gives every frame its place in the log: forward, then store, then acknowledge.
+ *
+ * A frame gets its sequence numbers and goes out to the nodes before it is durable; only then is it committed,
+ * and only after that is it acknowledged to its sender and do the nodes' cursors follow. A directory that
+ * dies in between has promised nothing: the sender still has the write and offers it again, and a node that
+ * merged it early holds nothing that the merge rule would not give it anyway.
+ *
+ * Invariant: committedThrough ≤ head; per outbox, committed position ≤ received position.
+ */
+import {
+  blockOf,
+  orderFrame,
+  STAMPS_PER_MS,
+  stampTimeOf,
+  type FrameHeader,
+  type MeridianError,
+  type OutboxMark,
+} from "@meridian/protocol";
+
+import type { DirectoryLog } from "./ports.ts";
+import { RecentFrames, type OrderedFrame } from "./recent-frames.ts";
+
+/** What the sequencer tells the directory. */
+export interface SequencerEvents {
+  /** A frame has its place in the log. */
+  onOrdered(frame: OrderedFrame): void;
+  /** A frame is durable. */
+  onCommitted(incarnation: number, position: number): void;
+  /** The log cannot be written: nothing may be promised any more. */
+  onFailed(failure: MeridianError): void;
+}
+
+/** How far above the highest admitted stamp a new one may lie, whatever the clock says. */
+const ABOVE_ADMITTED_MS = 1_000;
+
+/** What became of a frame that was offered. */
+export type Admission = "ordered" | "duplicate" | "gap";
+
+export class Sequencer {
+  readonly #log: DirectoryLog;
+  readonly #events: SequencerEvents;
+  readonly #recent: RecentFrames;
+  /** The last position ordered of each outbox that has sent anything in this epoch. */
+  readonly #received = new Map<number, number>();
+  #head: number;
+  #committedThrough: number;
+  /** The highest stamp time admitted, as far as the recent part of the log and the nodes tell. */
+  #highestTime: number;
+
+  constructor(log: DirectoryLog, recentBytesMax: number, events: SequencerEvents) {
+    this.#log = log;
+    this.#events = events;
+    this.#recent = new RecentFrames(recentBytesMax);
+    this.#head = log.committedThrough;
+    this.#committedThrough = log.committedThrough;
+    this.#highestTime = log.highestTime;
+  }
+
+  /** The sequence of the last entry ordered. */
+  get head(): number {
+    return this.#head;
+  }
+
+  get committedThrough(): number {
+    return this.#committedThrough;
+  }
+
+  /**
+   * The highest stamp time to admit at `nowMs`. Should this clock have been set back, stamps a little above those
+   * that were admitted before are still taken: nodes can issue no lower ones.
+   */
+  timeMax(nowMs: number, maxDriftMs: number): number {
+    const abovePrevious = this.#highestTime + STAMPS_PER_MS * ABOVE_ADMITTED_MS;
+    return Math.max(stampTimeOf(nowMs + maxDriftMs), abovePrevious);
+  }
+
+  /** A node knows that a directory has admitted a stamp: this one, or one whose place it has taken. */
+  observe(time: number): void {
+    this.#highestTime = Math.max(this.#highestTime, time);
+  }
+
+  get recentBytes(): number {
+    return this.#recent.bytes;
+  }
+
+  /** What is durable of an outbox. */
+  mark(incarnation: number): OutboxMark | undefined {
+    return this.#log.outboxMark(incarnation);
+  }
+
+  /** The last position ordered of an outbox; undefined if it is not known at all. */
+  received(incarnation: number): number | undefined {
+    return this.#received.get(incarnation) ?? this.mark(incarnation)?.position;
+  }
+
+  /**
+   * Takes note that a node will send what comes after `position`: another log, or a tail that this one has
+   * lost, took what is before.
+   */
+  expectAfter(incarnation: number, position: number): void {
+    const received = this.received(incarnation) ?? 0;
+    if (position > received) this.#received.set(incarnation, position);
+  }
+
+  /** The recent frame that starts at `after`, if memory still has it. */
+  recentAt(after: number): OrderedFrame | undefined {
+    return this.#recent.startingAt(after);
+  }
+
+  /**
+   * Orders a frame that a node has sent, writing its sequences into its header, and starts committing it.
+   * The bytes belong to the log from here on.
+   */
+  offer(bytes: Uint8Array, header: FrameHeader, nowMs: number): Admission {
+    const { incarnation, position, count, highestTime } = header;
+    const received = this.received(incarnation) ?? 0;
+    if (position <= received) return "duplicate";
+    if (position > received + 1) return "gap";
+    const after = this.#head;
+    const through = after + count;
+    orderFrame(bytes, {
+      after,
+      through,
+      committedThrough: this.#committedThrough,
+      sentAtMs: nowMs,
+    });
+    this.#head = through;
+    this.#highestTime = Math.max(this.#highestTime, highestTime);
+    this.#received.set(incarnation, position);
+    const frame = { after, through, incarnation, position, bytes };
+    this.#recent.push(frame);
+    this.#events.onOrdered(frame);
+    this.#log.append(
+      { after, through, count, highestTime, incarnation, position, block: blockOf(bytes) },
+      (failure) => {
+        if (failure !== undefined) return this.#events.onFailed(failure);
+        this.#committedThrough = through;
+        this.#recent.trim(through);
+        this.#events.onCommitted(incarnation, position);
+      },
+    );
+    return "ordered";
+  }
+}

@@ -1,0 +1,277 @@
+/**
+ * Sends the outbox to the directory, in order, and keeps it until the directory has committed it.
+ *
+ * Invariant: acknowledged ≤ sent ≤ durable. A new link starts again after what is acknowledged; what the
+ * directory had already taken it passes over, because it knows the positions.
+ *
+ * A frame whose stamps lie too far ahead is refused by the directory before anyone has seen it. The node then
+ * goes by the directory's clock, and gives new stamps to all in the outbox that lies too far ahead, in order, above every stamp that any directory has admitted as far as it knows. No write is
+ * stamped meanwhile.
+ */
+import {
+  assembleFrame,
+  decodeBlock,
+  encodeBlock,
+  FRAME_BYTES_TARGET,
+  FRAME_HEADER_BYTES,
+  FRAME_KIND,
+  highestTimeOf,
+  replaces,
+  stampTimeOf,
+  unixMsOf,
+  type Entry,
+  type MeridianError,
+  type OutboxFrame,
+} from "@meridian/protocol";
+
+import type { ClusterClock } from "./cluster-clock.ts";
+import type { HybridClock } from "./hybrid-clock.ts";
+import type { Link, ReplicaStore } from "./ports.ts";
+import type { WritePath } from "./write-path.ts";
+
+/** What a submitter needs. */
+export interface SubmitterOptions {
+  readonly store: ReplicaStore;
+  readonly stamps: HybridClock;
+  readonly time: ClusterClock;
+  readonly writes: WritePath;
+  readonly windowBytes: number;
+  /** The highest stamp time that a directory has admitted. */
+  admittedTime(): number;
+  /** The directory has committed a frame with this highest stamp time. */
+  onAdmitted(time: number): void;
+  /** Entries have new stamps, lower ones perhaps: what memory holds of their keys is void. */
+  onRestamped(entries: readonly Entry[]): void;
+  onFailed(failure: MeridianError): void;
+}
+
+export class Submitter {
+  readonly #options: SubmitterOptions;
+  #link: Link | undefined;
+  #sentThrough = 0;
+  #acknowledgedThrough: number;
+  /** The frames sent and not acknowledged, oldest first. */
+  #inFlight: { position: number; bytes: number; highestTime: number }[] = [];
+  #inFlightBytes = 0;
+  /** Frames through here are reported when applied. */
+  #reportThrough = 0;
+  #restamping = false;
+  #savedThrough: number;
+
+  constructor(options: SubmitterOptions) {
+    this.#options = options;
+    this.#acknowledgedThrough = options.store.outboxAcknowledged;
+    this.#savedThrough = this.#acknowledgedThrough;
+  }
+
+  get acknowledgedThrough(): number {
+    return this.#acknowledgedThrough;
+  }
+
+  /** Positions that the directory has not committed. */
+  get pending(): number {
+    return this.#options.store.outboxThrough - this.#acknowledgedThrough;
+  }
+
+  /** Whether frames wait for their acknowledgement. */
+  get waiting(): boolean {
+    return this.#inFlight.length > 0;
+  }
+
+  /**
+   * Whether the outbox holds another frame at `position` than the one that a directory has committed there,
+   * whose highest stamp time it tells: then this database is a copy of one that went on.
+   */
+  holdsAnother(position: number, highestTime: number): boolean {
+    const { store } = this.#options;
+    if (position <= store.outboxAcknowledged) return false;
+    const [frame] = store.outboxAfter(position - 1, 1);
+    return frame?.position === position && frame.highestTime !== highestTime;
+  }
+
+  /** Starts sending on a new link, after what the directory says it has committed. */
+  attach(link: Link, acknowledgedThrough: number): void {
+    this.detach();
+    this.#admitThrough(acknowledgedThrough);
+    this.acknowledge(acknowledgedThrough);
+    this.#sentThrough = this.#acknowledgedThrough;
+    this.#link = link;
+    this.pump();
+  }
+
+  /** The directory has committed these frames although its acknowledgement of them was lost. */
+  #admitThrough(position: number): void {
+    if (position <= this.#acknowledgedThrough) return;
+    for (const frame of this.#outboxFrames(this.#acknowledgedThrough)) {
+      if (frame.position > position) return;
+      this.#options.onAdmitted(frame.highestTime);
+    }
+  }
+
+  detach(): void {
+    this.#link = undefined;
+    this.#inFlight = [];
+    this.#inFlightBytes = 0;
+  }
+
+  /** Sends a frame that has just become durable, if everything before it has been sent and the window has room. */
+  offer(frame: OutboxFrame, reportApplied: boolean): void {
+    if (reportApplied) this.#reportThrough = frame.position;
+    if (frame.position === this.#sentThrough + 1 && this.#maySend()) this.#send(frame);
+  }
+
+  /** Sends what the window has room for. */
+  pump(): void {
+    while (this.#maySend() && this.#sentThrough < this.#options.store.outboxThrough) {
+      const frames = this.#options.store.outboxAfter(this.#sentThrough, FRAME_BYTES_TARGET);
+      if (frames.length === 0) return;
+      for (const frame of frames) this.#send(frame);
+    }
+  }
+
+  /** The directory has committed the outbox through `position`. */
+  acknowledge(position: number): void {
+    if (position <= this.#acknowledgedThrough) return;
+    this.#acknowledgedThrough = Math.min(position, this.#options.store.outboxThrough);
+    let done = 0;
+    for (const { position: sent, bytes, highestTime } of this.#inFlight) {
+      if (sent > position) break;
+      this.#options.onAdmitted(highestTime);
+      done += 1;
+      this.#inFlightBytes -= bytes;
+    }
+    this.#inFlight.splice(0, done);
+    this.pump();
+  }
+
+  /** Makes durable how far the outbox is acknowledged, so that the store can forget it. */
+  save(): void {
+    if (this.#acknowledgedThrough <= this.#savedThrough) return;
+    this.#savedThrough = this.#acknowledgedThrough;
+    const record = { kind: "progress", outboxThrough: this.#savedThrough } as const;
+    this.#options.store.append(record, (failure) => {
+      if (failure === undefined) return;
+      this.#savedThrough = this.#options.store.outboxAcknowledged;
+      this.#options.onFailed(failure);
+    });
+  }
+
+  /** The directory, whose time is `directoryMs`, has refused the frame at `position` for its stamps. */
+  refuse(position: number, directoryMs: number): void {
+    if (this.#restamping || position <= this.#acknowledgedThrough) return;
+    this.#restamping = true;
+    const { time, writes, stamps } = this.#options;
+    const bound = stampTimeOf(directoryMs + time.maxDriftMs);
+    time.correct(directoryMs);
+    writes.pause(() => {
+      stamps.lower(Math.max(this.#options.admittedTime(), this.#highestWithin(bound)));
+      this.#restampAfter(this.#acknowledgedThrough, bound);
+    });
+  }
+
+  /** The highest stamp time up to `bound` in the outbox: new stamps have to lie above it, or order would be lost. */
+  #highestWithin(bound: number): number {
+    let highest = 0;
+    for (const frame of this.#outboxFrames(this.#acknowledgedThrough)) {
+      const isWithin = frame.highestTime <= bound;
+      const times = isWithin ? [frame.highestTime] : timesOf(frame);
+      for (const time of times) if (time <= bound && time > highest) highest = time;
+    }
+    return highest;
+  }
+
+  *#outboxFrames(after: number): Generator<OutboxFrame> {
+    for (let position = after; ;) {
+      const frames = this.#options.store.outboxAfter(position, FRAME_BYTES_TARGET);
+      yield* frames;
+      const last = frames.at(-1);
+      if (last === undefined) return;
+      position = last.position;
+    }
+  }
+
+  #restampAfter(after: number, bound: number): void {
+    const { store } = this.#options;
+    const frame = firstAbove(bound, this.#outboxFrames(after));
+    if (frame === undefined) return this.#endRestamp();
+    const { position } = frame;
+    // What has been replaced here meanwhile must not come back above what replaced it.
+    const old = decodeBlock(frame.block, frame.count).map((entry) => {
+      const current = store.get(entry.key);
+      return current !== undefined && replaces(current, entry) ? current : entry;
+    });
+    const entries = old.map((entry) => (entry.stamp.time > bound ? this.#restamp(entry) : entry));
+    const restamped = {
+      position,
+      count: frame.count,
+      highestTime: highestTimeOf(entries),
+      block: encodeBlock(entries),
+    };
+    const replaced = old.map(({ stamp }) => stamp);
+    store.append({ kind: "restamp", frame: restamped, entries, replaced }, (failure) => {
+      if (failure === undefined) {
+        this.#options.onRestamped(entries);
+        return this.#restampAfter(position, bound);
+      }
+      this.#restamping = false;
+      this.#options.writes.resume();
+      this.#options.onFailed(failure);
+    });
+  }
+
+  /** Sends everything again that is not acknowledged; what the directory had taken it passes over. */
+  #endRestamp(): void {
+    this.#restamping = false;
+    this.#sentThrough = this.#acknowledgedThrough;
+    this.#inFlight = [];
+    this.#inFlightBytes = 0;
+    this.#options.writes.resume();
+    this.pump();
+  }
+
+  /** The entry with a new stamp, and as long to live from it as it had from the old one. */
+  #restamp(entry: Entry): Entry {
+    const stamp = this.#options.stamps.next(this.#options.time.nowMs());
+    const movedMs = unixMsOf(stamp.time) - unixMsOf(entry.stamp.time);
+    const expiresAtMs = entry.expiresAtMs === 0 ? 0 : Math.max(1, entry.expiresAtMs + movedMs);
+    return { ...entry, stamp, expiresAtMs };
+  }
+
+  #maySend(): boolean {
+    return (
+      this.#link !== undefined &&
+      !this.#restamping &&
+      this.#inFlightBytes < this.#options.windowBytes
+    );
+  }
+
+  #send(frame: OutboxFrame): void {
+    const { position, count, highestTime, block } = frame;
+    const header = {
+      kind: FRAME_KIND.entries,
+      reportApplied: position <= this.#reportThrough,
+      count,
+      after: 0,
+      through: 0,
+      committedThrough: 0,
+      highestTime,
+      sentAtMs: this.#options.time.ownMs(),
+      incarnation: this.#options.store.incarnation,
+      position,
+    };
+    this.#link?.send(assembleFrame(header, block));
+    const bytes = FRAME_HEADER_BYTES + block.byteLength;
+    this.#inFlight.push({ position, bytes, highestTime });
+    this.#inFlightBytes += bytes;
+    this.#sentThrough = position;
+  }
+}
+
+function firstAbove(bound: number, frames: Iterable<OutboxFrame>): OutboxFrame | undefined {
+  for (const frame of frames) if (frame.highestTime > bound) return frame;
+  return undefined;
+}
+
+function timesOf({ block, count }: OutboxFrame): number[] {
+  return decodeBlock(block, count).map(({ stamp }) => stamp.time);
+}

@@ -1,0 +1,252 @@
+/**
+ * How a node's own writes become durable: checked, stamped, committed together with their place in the
+ * outbox, and only then answered.
+ *
+ * Group commit: everything that arrives in one turn of the event loop, or while a commit is under way, is
+ * committed next, as one frame. One commit is under way at a time, so a write is always checked against
+ * durable data, and a failed commit leaves no gap in the outbox. Nothing waits on a timer.
+ */
+import {
+  encodeBlock,
+  FRAME_BYTES_TARGET,
+  entryBytes,
+  highestTimeOf,
+  MeridianError,
+  NO_BYTES,
+  VALUE_BYTES_MAX,
+  type Entry,
+  type OutboxFrame,
+} from "@meridian/protocol";
+
+import type { HybridClock } from "./hybrid-clock.ts";
+import type { ReplicaStore } from "./ports.ts";
+
+/** One write of a batch. */
+export interface WriteRequest {
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly contentType: string;
+  /** Time to live in milliseconds; 0 for ever. */
+  readonly ttlMs: number;
+  /** A delete; value, content type and TTL are then ignored. */
+  readonly deleted: boolean;
+  /** Throws to refuse the whole batch. Gets the newest entry of the key, tombstones and expired ones included. */
+  readonly check?: (current: Entry | undefined) => void;
+}
+
+/** The largest batch, in bytes of values and keys: its frame must fit into one message, beside a frame's worth of others. */
+const BATCH_BYTES_MAX = VALUE_BYTES_MAX + FRAME_BYTES_TARGET;
+
+/** What is known of a write once it is durable on this node. */
+export interface Receipt {
+  /** The entries as they were stored, in the order of the requests. */
+  readonly entries: readonly Entry[];
+  readonly outboxPosition: number;
+}
+
+/** Called once with the receipt, or with what a check threw or why the store could not. */
+export type Written = (failure: unknown, receipt?: Receipt) => void;
+
+/** What the write path needs. */
+export interface WritePathOptions {
+  readonly store: ReplicaStore;
+  readonly stamps: HybridClock;
+  nowMs(): number;
+  /** Runs `callback` at the end of this turn of the event loop. */
+  defer(callback: () => void): void;
+  /** The node's own writes are durable. Called before their writers are answered. */
+  onDurable(frame: OutboxFrame, entries: readonly Entry[], reportApplied: boolean): void;
+}
+
+interface Batch {
+  readonly requests: readonly WriteRequest[];
+  /** Keys whose newest entries go out once more, with the stamps they have. */
+  readonly resubmitted: readonly string[];
+  readonly reportApplied: boolean;
+  readonly done: Written;
+}
+
+interface Accepted {
+  readonly batch: Batch;
+  readonly entries: readonly Entry[];
+}
+
+export class WritePath {
+  readonly #options: WritePathOptions;
+  #waiting: Batch[] = [];
+  #scheduled = false;
+  #committing = false;
+  /** While set, nothing is stamped; called once when no commit is under way. */
+  #paused = false;
+  #onIdle: (() => void) | undefined;
+  #closed = false;
+  #onClosed: (() => void) | undefined;
+
+  constructor(options: WritePathOptions) {
+    this.#options = options;
+  }
+
+  /** Writes a batch as one; `done` hears of it once it is durable here. */
+  write(requests: readonly WriteRequest[], reportApplied: boolean, done: Written): void {
+    const bytes = requests.reduce((sum, { key, value }) => sum + 3 * key.length + value.length, 0);
+    if (bytes > BATCH_BYTES_MAX) {
+      const said = `Expected a batch of at most ${BATCH_BYTES_MAX} bytes, got ${bytes}`;
+      return done(new MeridianError("VALUE_TOO_LARGE", said));
+    }
+    this.#enqueue({ requests, resubmitted: [], reportApplied, done });
+  }
+
+  /** Sends the newest entries of `keys` once more, with the stamps they have when their turn comes. */
+  resubmit(keys: readonly string[], done: Written): void {
+    const parts = this.#split(keys);
+    let left = parts.length;
+    let failed: unknown;
+    const partDone: Written = (failure, receipt) => {
+      left -= 1;
+      failed ??= failure;
+      if (left === 0) done(failed, failed === undefined ? receipt : undefined);
+    };
+    for (const resubmitted of parts) {
+      this.#enqueue({ requests: [], resubmitted, reportApplied: false, done: partDone });
+    }
+  }
+
+  /** Keys whose entries fit into one frame, again and again. Never empty. */
+  #split(keys: readonly string[]): string[][] {
+    const parts: string[][] = [[]];
+    let bytes = 0;
+    for (const key of keys) {
+      if (bytes >= FRAME_BYTES_TARGET) {
+        parts.push([]);
+        bytes = 0;
+      }
+      parts.at(-1)?.push(key);
+      const entry = this.#options.store.get(key);
+      if (entry !== undefined) bytes += entryBytes(entry);
+    }
+    return parts;
+  }
+
+  /** Takes no more writes, and calls back once those that were taken are durable or refused. */
+  close(onIdle: () => void): void {
+    this.#closed = true;
+    this.#onClosed = onIdle;
+    this.#checkClosed();
+  }
+
+  /** Lets no write through until `resume`, and calls back as soon as no commit is under way. */
+  pause(onIdle: () => void): void {
+    this.#paused = true;
+    this.#onIdle = onIdle;
+    if (!this.#committing) this.#idle();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#schedule();
+  }
+
+  #enqueue(batch: Batch): void {
+    if (this.#closed)
+      return batch.done(new MeridianError("NODE_DRAINING", "The node is shutting down"));
+    this.#waiting.push(batch);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#committing || this.#paused || this.#waiting.length === 0) return;
+    this.#scheduled = true;
+    this.#options.defer(() => {
+      this.#scheduled = false;
+      if (!this.#committing && !this.#paused) this.#flush();
+    });
+  }
+
+  #flush(): void {
+    const accepted = this.#accept();
+    if (accepted.length === 0) {
+      this.#schedule();
+      return this.#checkClosed();
+    }
+    const { store } = this.#options;
+    const entries = accepted.flatMap((each) => each.entries);
+    const frame = {
+      position: store.outboxThrough + 1,
+      count: entries.length,
+      highestTime: highestTimeOf(entries),
+      block: encodeBlock(entries),
+    };
+    this.#committing = true;
+    store.append({ kind: "local", frame, entries }, (failure) => {
+      this.#committing = false;
+      if (failure === undefined) this.#answer(accepted, frame, entries);
+      else for (const { batch } of accepted) batch.done(failure);
+      if (this.#paused) this.#idle();
+      else if (this.#waiting.length > 0) this.#flush();
+      this.#checkClosed();
+    });
+  }
+
+  /** Takes as many batches as one frame holds; answers those whose checks fail. */
+  #accept(): Accepted[] {
+    const accepted: Accepted[] = [];
+    const written = new Map<string, Entry>();
+    let bytes = 0;
+    let taken = 0;
+    for (const batch of this.#waiting) {
+      if (bytes >= FRAME_BYTES_TARGET) break;
+      taken += 1;
+      try {
+        const entries = this.#stamp(batch, written);
+        for (const entry of entries) bytes += entryBytes(entry);
+        if (entries.length === 0) batch.done(undefined, { entries, outboxPosition: 0 });
+        else accepted.push({ batch, entries });
+      } catch (failure) {
+        batch.done(failure);
+      }
+    }
+    this.#waiting = this.#waiting.slice(taken);
+    return accepted;
+  }
+
+  #stamp(batch: Batch, written: Map<string, Entry>): readonly Entry[] {
+    const { store, stamps } = this.#options;
+    if (batch.requests.length === 0)
+      return batch.resubmitted.flatMap((key) => store.get(key) ?? []);
+    for (const { key, check } of batch.requests) check?.(written.get(key) ?? store.get(key));
+    const nowMs = this.#options.nowMs();
+    return batch.requests.map(({ key, value, contentType, ttlMs, deleted }) => {
+      const entry = {
+        key,
+        value: deleted ? NO_BYTES : value,
+        contentType: deleted ? "" : contentType,
+        stamp: stamps.next(nowMs),
+        expiresAtMs: deleted || ttlMs === 0 ? 0 : Math.ceil(nowMs + ttlMs),
+        deleted,
+      };
+      written.set(key, entry);
+      return entry;
+    });
+  }
+
+  #answer(accepted: readonly Accepted[], frame: OutboxFrame, entries: readonly Entry[]): void {
+    const reportApplied = accepted.some(({ batch }) => batch.reportApplied);
+    this.#options.onDurable(frame, entries, reportApplied);
+    for (const { batch, entries: own } of accepted) {
+      batch.done(undefined, { entries: own, outboxPosition: frame.position });
+    }
+  }
+
+  #idle(): void {
+    const onIdle = this.#onIdle;
+    this.#onIdle = undefined;
+    onIdle?.();
+  }
+
+  #checkClosed(): void {
+    if (this.#committing || this.#waiting.length > 0) return;
+    const onClosed = this.#onClosed;
+    this.#onClosed = undefined;
+    onClosed?.();
+  }
+}
