@@ -1,0 +1,154 @@
+/**
+ * What every `DirectoryLog` must do, run against a model: the list of everything that was appended.
+ *
+ * The heart is that a reader who starts anywhere, in steps of any size, ends with what the model has; whether the log
+ * still has the frames as they came or has compacted them, and whatever is appended meanwhile.
+ */
+import { tombstone } from "@meridian/protocol";
+import type { DirectoryLog } from "@meridian/replication";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+
+import { anyLogStep, LogHistory } from "./log-history.ts";
+import { append, frame, settle } from "./log-records.ts";
+import { entry, stamp } from "./replica-records.ts";
+import type { StoreHarness } from "./store-harness.ts";
+
+/** Runs the suite for one implementation, which has to keep at least three frames as they came. `runs` is how many random histories are tried. */
+export function directoryLogContract<L extends DirectoryLog>(
+  title: string,
+  harness: StoreHarness<L>,
+  runs: number,
+): void {
+  describe(`${title} keeps the contract of a directory log`, () => {
+    describeBasics(harness);
+    describeReads(harness);
+    describeHistories(harness, runs);
+  });
+}
+
+let names = 0;
+
+function nextName(): string {
+  names += 1;
+  return `log-${names}`;
+}
+
+function describeBasics<L extends DirectoryLog>(harness: StoreHarness<L>): void {
+  it("draws its id once and starts an epoch at each opening", async () => {
+    const name = nextName();
+    const first = await harness.open(name);
+    const { logId } = first;
+    expect(logId).toBeGreaterThanOrEqual(1);
+    expect(logId).toBeLessThan(2 ** 48);
+    expect(first.epochs).toEqual([[first.epoch, 0]]);
+    await append(first, frame(0, [entry("a", 1), entry("b", 2)], 7, 1));
+    await harness.close(first);
+    const second = await harness.open(name);
+    expect([second.logId, second.committedThrough]).toEqual([logId, 2]);
+    await append(second, frame(2, [entry("a", 3)], 7, 2));
+    await harness.crash(second);
+    const third = await harness.open(name);
+    expect(third.logId).toBe(logId);
+    expect(third.epochs).toEqual([
+      [first.epoch, 0],
+      [second.epoch, 2],
+      [third.epoch, 3],
+    ]);
+    expect(new Set([first.epoch, second.epoch, third.epoch]).size).toBe(3);
+    await harness.close(third);
+  });
+
+  it("marks each outbox with the frame it has of it", async () => {
+    const name = nextName();
+    const log = await harness.open(name);
+    expect(log.outboxMark(7)).toBeUndefined();
+    await append(log, frame(0, [entry("a", 5), entry("b", 2)], 7, 1));
+    const second = append(log, frame(2, [entry("a", 3)], 7, 2));
+    expect(log.outboxMark(7)).toEqual({ position: 1, sequence: 2, highestTime: 5 });
+    await second;
+    await append(log, frame(3, [entry("c", 9)], 8, 12));
+    await harness.close(log);
+    const reopened = await harness.open(name);
+    expect(reopened.outboxMark(7)).toEqual({ position: 2, sequence: 3, highestTime: 3 });
+    expect(reopened.outboxMark(8)).toEqual({ position: 12, sequence: 4, highestTime: 9 });
+    await harness.close(reopened);
+  });
+
+  it("calls back in order, never from inside the call, and shows nothing before", async () => {
+    const log = await harness.open(nextName());
+    const order: number[] = [];
+    const writes = [0, 1, 2, 3].map((after) =>
+      append(log, frame(after, [entry(`k${after}`, 1)], 7, after + 1)).then(() => {
+        order.push(after);
+      }),
+    );
+    expect(order).toEqual([]);
+    expect(log.committedThrough).toBe(0);
+    expect(log.read(0, 1_000)).toEqual([]);
+    await Promise.all(writes);
+    expect(order).toEqual([0, 1, 2, 3]);
+    expect(log.committedThrough).toBe(4);
+    await harness.close(log);
+  });
+
+  it("settles: then it knows the newest of every key", async () => {
+    const log = await harness.open(nextName());
+    await append(log, frame(0, [entry("b", 5), entry("é", 5), entry("a", 5)], 7, 1));
+    await append(log, frame(3, [entry("b", 4), tombstone("a", stamp(6))], 7, 2));
+    await settle(log);
+    expect(log.get("b")).toEqual(entry("b", 5));
+    expect(log.get("a")).toEqual(tombstone("a", stamp(6)));
+    expect(log.get("c")).toBeUndefined();
+    expect(log.summariesAfter(null, 2).map(({ key }) => key)).toEqual(["a", "b"]);
+    expect(log.summariesAfter("b", 2)).toEqual([{ key: "é", stamp: stamp(5) }]);
+    await harness.close(log);
+  });
+}
+
+function describeReads<L extends DirectoryLog>(harness: StoreHarness<L>): void {
+  it("gives the newest frame as it came, and the tail of it to a reader within", async () => {
+    const log = await harness.open(nextName());
+    const entries = [entry("a", 9), entry("b", 2), entry("c", 3)];
+    const whole = frame(0, entries, 7, 1);
+    await append(log, whole);
+    expect(log.read(0, 1)).toEqual([whole]);
+    expect(log.read(1, 1)).toEqual([frame(1, entries.slice(1), 7, 0)]);
+    expect(log.read(3, 1_000)).toEqual([]);
+    await harness.close(log);
+  });
+
+  it("gives as many frames as fit, at least one", async () => {
+    const log = await harness.open(nextName());
+    const frames = [0, 1, 2].map((after) => frame(after, [entry(`k${after}`, 1)], 7, after + 1));
+    for (const each of frames) await append(log, each);
+    const bytes = frames[0]?.block.byteLength ?? 0;
+    expect(log.read(0, 1)).toEqual(frames.slice(0, 1));
+    expect(log.read(0, bytes * 2)).toEqual(frames.slice(0, 2));
+    expect(log.read(1, 1_000_000)).toEqual(frames.slice(1));
+    await harness.close(log);
+  });
+}
+
+function describeHistories<L extends DirectoryLog>(harness: StoreHarness<L>, runs: number): void {
+  it("brings every reader to what the model has, after any history", async () => {
+    const checked = fc.assert(
+      fc.asyncProperty(fc.array(anyLogStep, { maxLength: 40 }), async (steps) => {
+        const history = new LogHistory(harness, nextName());
+        await history.start();
+        try {
+          for (const each of steps) await history.take(each);
+          await history.take({ do: "idle" });
+          for (const after of [0, 1, 2, 5, 11]) {
+            await history.take({ do: "read", after, bytes: 100 });
+          }
+          await history.take({ do: "reopen" });
+        } finally {
+          await history.end();
+        }
+      }),
+      { numRuns: runs, endOnFailure: true },
+    );
+    await expect(checked).resolves.toBeUndefined();
+  }, 120_000);
+}

@@ -1,0 +1,17 @@
+export { ManualClock } from "./manual-clock.ts";
+export type { ScheduleCommit } from "./memory-disk.ts";
+export {
+  copyLogDisk,
+  emptyLogDisk,
+  MemoryDirectoryLog,
+  type LogDisk,
+} from "./memory-directory-log.ts";
+export {
+  copyReplicaDisk,
+  emptyReplicaDisk,
+  MemoryReplicaStore,
+  type ReplicaDisk,
+} from "./memory-replica-store.ts";
+export { replicaStoreContract } from "./replica-store-contract.ts";
+export type { StoreHarness } from "./store-harness.ts";
+export { directoryLogContract } from "./directory-log-contract.ts";

@@ -1,0 +1,34 @@
+import { encodeBlock, highestTimeOf, type Entry, type LogFrame } from "@meridian/protocol";
+import type { DirectoryLog } from "@meridian/replication";
+
+/** Appends a frame; resolves when it is durable. */
+export function append(log: DirectoryLog, each: LogFrame): Promise<void> {
+  return new Promise((resolve, reject) => {
+    log.append(each, (failure) => (failure === undefined ? resolve() : reject(failure)));
+  });
+}
+
+/** Resolves when the log is settled. */
+export function settle(log: DirectoryLog): Promise<void> {
+  return new Promise((resolve, reject) => {
+    log.settle((failure) => (failure === undefined ? resolve() : reject(failure)));
+  });
+}
+
+/** A frame of the log. */
+export function frame(
+  after: number,
+  entries: readonly Entry[],
+  incarnation: number,
+  position: number,
+): LogFrame {
+  return {
+    after,
+    through: after + entries.length,
+    count: entries.length,
+    highestTime: highestTimeOf(entries),
+    incarnation,
+    position,
+    block: encodeBlock(entries),
+  };
+}

@@ -1,0 +1,175 @@
+import {
+  compareKeys,
+  decodeBlock,
+  encodeBlock,
+  highestTimeOf,
+  replaces,
+  type Entry,
+  type Summary,
+  type LogFrame,
+  type OutboxMark,
+} from "@meridian/protocol";
+import type { DirectoryLog, Done } from "@meridian/replication";
+
+import { CommitQueue, type ScheduleCommit } from "./memory-disk.ts";
+
+/** What a `MemoryDirectoryLog` leaves behind when its process dies. */
+export interface LogDisk {
+  logId: number;
+  epochs: (readonly [epoch: number, after: number])[];
+  committedThrough: number;
+  /** The newest frames, as they came. */
+  frames: LogFrame[];
+  /** The newest entry of each key, with its sequence; of all frames. */
+  entries: Map<string, { readonly entry: Entry; readonly sequence: number }>;
+  marks: Map<number, OutboxMark>;
+}
+
+/** The disk of a directory that has never run. */
+export function emptyLogDisk(logId: number): LogDisk {
+  return {
+    logId,
+    epochs: [],
+    committedThrough: 0,
+    frames: [],
+    entries: new Map(),
+    marks: new Map(),
+  };
+}
+
+/** A copy of a disk, as a backup would have it. */
+export function copyLogDisk(disk: LogDisk): LogDisk {
+  return {
+    ...disk,
+    epochs: [...disk.epochs],
+    frames: [...disk.frames],
+    entries: new Map(disk.entries),
+    marks: new Map(disk.marks),
+  };
+}
+
+/** A `DirectoryLog` in memory: the model that real logs are held against, and the disk of simulations. */
+export class MemoryDirectoryLog implements DirectoryLog {
+  readonly #disk: LogDisk;
+  readonly #commits: CommitQueue;
+  readonly #framesMax: number;
+  readonly epoch: number;
+  readonly highestTime: number;
+
+  /** Opens the log, which starts the epoch. All but the newest `framesMax` frames are compacted. */
+  constructor(disk: LogDisk, epoch: number, schedule: ScheduleCommit, framesMax = Infinity) {
+    this.#disk = disk;
+    this.#commits = new CommitQueue(schedule, () => {});
+    this.#framesMax = framesMax;
+    this.epoch = epoch;
+    this.highestTime = Math.max(0, ...disk.frames.map((frame) => frame.highestTime));
+    disk.epochs.push([this.epoch, disk.committedThrough]);
+  }
+
+  get logId(): number {
+    return this.#disk.logId;
+  }
+
+  get epochs(): readonly (readonly [epoch: number, after: number])[] {
+    return this.#disk.epochs;
+  }
+
+  get committedThrough(): number {
+    return this.#disk.committedThrough;
+  }
+
+  /** While set, every commit fails as on a full disk. */
+  set full(full: boolean) {
+    this.#commits.full = full;
+  }
+
+  outboxMark(incarnation: number): OutboxMark | undefined {
+    return this.#disk.marks.get(incarnation);
+  }
+
+  append(frame: LogFrame, done: Done): void {
+    this.#commits.push(() => this.#commit(frame), done);
+  }
+
+  read(after: number, bytesMax: number): readonly LogFrame[] {
+    const { frames, committedThrough } = this.#disk;
+    const start = frames[0]?.after ?? committedThrough;
+    if (after < start) return [this.#compacted(after, start, bytesMax)];
+    const found: LogFrame[] = [];
+    let bytes = 0;
+    for (const frame of frames) {
+      if (frame.through <= after) continue;
+      bytes += frame.block.byteLength;
+      if (found.length > 0 && bytes > bytesMax) break;
+      found.push(frame.after < after ? tailOf(frame, after) : frame);
+    }
+    return found;
+  }
+
+  settle(done: Done): void {
+    this.#commits.push(() => {}, done);
+  }
+
+  summariesAfter(key: string | null, limit: number): readonly Summary[] {
+    return [...this.#disk.entries.keys()]
+      .filter((candidate) => key === null || compareKeys(candidate, key) > 0)
+      .toSorted(compareKeys)
+      .slice(0, limit)
+      .map((candidate) => {
+        const { stamp } = this.get(candidate) ?? { stamp: { time: 0, origin: 1 } };
+        return { key: candidate, stamp };
+      });
+  }
+
+  get(key: string): Entry | undefined {
+    return this.#disk.entries.get(key)?.entry;
+  }
+
+  /** The process dies. */
+  crash(): void {
+    this.#commits.crash();
+  }
+
+  #commit(frame: LogFrame): void {
+    const disk = this.#disk;
+    disk.frames.push(frame);
+    disk.committedThrough = frame.through;
+    const { incarnation, position, through: sequence, highestTime } = frame;
+    if (position > 0) disk.marks.set(incarnation, { position, sequence, highestTime });
+    for (const [index, entry] of decodeBlock(frame.block, frame.count).entries()) {
+      if (!replaces(entry, disk.entries.get(entry.key)?.entry)) continue;
+      disk.entries.set(entry.key, { entry, sequence: frame.after + 1 + index });
+    }
+    while (disk.frames.length > this.#framesMax) disk.frames.shift();
+  }
+
+  #compacted(after: number, through: number, bytesMax: number): LogFrame {
+    const rows = [...this.#disk.entries.values()]
+      .filter(({ sequence }) => sequence > after && sequence <= through)
+      .toSorted((a, b) => a.sequence - b.sequence);
+    const count = Math.max(1, Math.floor(bytesMax / 1_000));
+    const entries = rows.slice(0, count).map(({ entry }) => entry);
+    return {
+      after,
+      through: rows.length > count ? (rows[count - 1]?.sequence ?? through) : through,
+      count: entries.length,
+      highestTime: highestTimeOf(entries),
+      incarnation: 0,
+      position: 0,
+      block: encodeBlock(entries),
+    };
+  }
+}
+
+/** The entries of a frame after a sequence within it. */
+function tailOf(frame: LogFrame, after: number): LogFrame {
+  const entries = decodeBlock(frame.block, frame.count).slice(after - frame.after);
+  return {
+    ...frame,
+    after,
+    count: entries.length,
+    highestTime: highestTimeOf(entries),
+    position: 0,
+    block: encodeBlock(entries),
+  };
+}

@@ -1,0 +1,206 @@
+import {
+  compareKeys,
+  compareStamps,
+  replaces,
+  type Cursor,
+  type Entry,
+  type Summary,
+  type OutboxFrame,
+  type ReplicaRecord,
+} from "@meridian/protocol";
+import type { Done, ReplicaStore } from "@meridian/replication";
+
+import { CommitQueue, type ScheduleCommit } from "./memory-disk.ts";
+
+/** What a `MemoryReplicaStore` leaves behind when its process dies. */
+export interface ReplicaDisk {
+  incarnation: number;
+  cursor: Cursor | undefined;
+  outboxThrough: number;
+  outboxAcknowledged: number;
+  highestTime: number;
+  admittedTime: number;
+  entries: Map<string, Entry>;
+  outbox: OutboxFrame[];
+}
+
+/** The disk of a node that has never run. */
+export function emptyReplicaDisk(incarnation: number): ReplicaDisk {
+  return {
+    incarnation,
+    cursor: undefined,
+    outboxThrough: 0,
+    outboxAcknowledged: 0,
+    highestTime: 0,
+    admittedTime: 0,
+    entries: new Map(),
+    outbox: [],
+  };
+}
+
+/** A copy of a disk, as a backup would have it. */
+export function copyReplicaDisk(disk: ReplicaDisk): ReplicaDisk {
+  return { ...disk, entries: new Map(disk.entries), outbox: [...disk.outbox] };
+}
+
+/** A `ReplicaStore` in memory: the model that real stores are held against, and the disk of simulations. */
+export class MemoryReplicaStore implements ReplicaStore {
+  readonly #disk: ReplicaDisk;
+  readonly #commits: CommitQueue;
+  /** Remote entries that are readable and not durable yet. */
+  #early = new Map<string, Entry>();
+  #sorted: readonly string[] | undefined;
+  #incarnation: number;
+  #cursor: Cursor | undefined;
+
+  constructor(disk: ReplicaDisk, schedule: ScheduleCommit) {
+    this.#disk = disk;
+    this.#commits = new CommitQueue(schedule, () => this.#forget());
+    this.#incarnation = disk.incarnation;
+    this.#cursor = disk.cursor;
+  }
+
+  get incarnation(): number {
+    return this.#incarnation;
+  }
+
+  get cursor(): Cursor | undefined {
+    return this.#cursor;
+  }
+
+  get outboxThrough(): number {
+    return this.#disk.outboxThrough;
+  }
+
+  get outboxAcknowledged(): number {
+    return this.#disk.outboxAcknowledged;
+  }
+
+  get highestTime(): number {
+    return this.#disk.highestTime;
+  }
+
+  get admittedTime(): number {
+    return this.#disk.admittedTime;
+  }
+
+  /** While set, every commit fails as on a full disk. */
+  set full(full: boolean) {
+    this.#commits.full = full;
+  }
+
+  get(key: string): Entry | undefined {
+    const early = this.#early.get(key);
+    const durable = this.#disk.entries.get(key);
+    return early !== undefined && replaces(early, durable) ? early : durable;
+  }
+
+  outboxAfter(position: number, bytesMax: number): readonly OutboxFrame[] {
+    const frames: OutboxFrame[] = [];
+    let bytes = 0;
+    for (const frame of this.#disk.outbox) {
+      if (frame.position <= position) continue;
+      bytes += frame.block.byteLength;
+      if (frames.length > 0 && bytes > bytesMax) break;
+      frames.push(frame);
+    }
+    return frames;
+  }
+
+  summariesAfter(key: string | null, limit: number): readonly Summary[] {
+    this.#sorted ??= [...new Set([...this.#disk.entries.keys(), ...this.#early.keys()])].toSorted(
+      compareKeys,
+    );
+    const summaries: Summary[] = [];
+    for (const candidate of this.#sorted) {
+      if (summaries.length >= limit) break;
+      if (key !== null && compareKeys(candidate, key) <= 0) continue;
+      const entry = this.get(candidate);
+      if (entry !== undefined) summaries.push({ key: candidate, stamp: entry.stamp });
+    }
+    return summaries;
+  }
+
+  append(record: ReplicaRecord, done: Done): void {
+    if (record.kind === "remote") {
+      for (const entry of record.entries) {
+        if (replaces(entry, this.get(entry.key))) this.#early.set(entry.key, entry);
+      }
+      this.#sorted = undefined;
+    }
+    if ("cursor" in record) this.#cursor = record.cursor;
+    this.#commits.push(() => this.#commit(record), done);
+  }
+
+  /** The process dies. */
+  crash(): void {
+    this.#commits.crash();
+  }
+
+  /** What was told and not committed was never told. */
+  #forget(): void {
+    this.#early = new Map();
+    this.#cursor = this.#disk.cursor;
+    this.#sorted = undefined;
+  }
+
+  #commit(record: ReplicaRecord): void {
+    const disk = this.#disk;
+    this.#sorted = undefined;
+    switch (record.kind) {
+      case "local":
+        disk.outboxThrough = record.frame.position;
+        disk.outbox.push(record.frame);
+        this.#merge(record.entries);
+        return;
+      case "remote":
+        this.#merge(record.entries);
+        disk.admittedTime = Math.max(disk.admittedTime, record.highestTime);
+        if (record.cursor !== undefined) disk.cursor = record.cursor;
+        return;
+      case "restamp":
+        return this.#restamp(record);
+      case "progress":
+        if (record.cursor !== undefined) disk.cursor = record.cursor;
+        if (record.outboxThrough !== undefined) this.#acknowledge(record.outboxThrough);
+        return;
+      case "adopt":
+        disk.incarnation = record.incarnation;
+        this.#incarnation = record.incarnation;
+        return;
+    }
+  }
+
+  #merge(entries: readonly Entry[]): void {
+    const disk = this.#disk;
+    for (const entry of entries) {
+      disk.highestTime = Math.max(disk.highestTime, entry.stamp.time);
+      if (replaces(entry, disk.entries.get(entry.key))) disk.entries.set(entry.key, entry);
+      if (this.#early.get(entry.key) === entry) this.#early.delete(entry.key);
+    }
+  }
+
+  #restamp(record: Extract<ReplicaRecord, { kind: "restamp" }>): void {
+    const { outbox, entries } = this.#disk;
+    const index = outbox.findIndex(({ position }) => position === record.frame.position);
+    outbox[index] = record.frame;
+    for (const [at, entry] of record.entries.entries()) {
+      const replaced = record.replaced[at];
+      const current = entries.get(entry.key);
+      if (current && replaced && compareStamps(current.stamp, replaced) === 0) {
+        entries.delete(entry.key);
+      }
+    }
+    this.#merge(record.entries);
+  }
+
+  #acknowledge(through: number): void {
+    const disk = this.#disk;
+    for (const frame of disk.outbox) {
+      if (frame.position > through) continue;
+      disk.admittedTime = Math.max(disk.admittedTime, frame.highestTime);
+    }
+    disk.outbox = disk.outbox.filter(({ position }) => position > through);
+    disk.outboxAcknowledged = Math.max(disk.outboxAcknowledged, through);
+  }
+}

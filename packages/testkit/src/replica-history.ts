@@ -1,0 +1,190 @@
+import assert from "node:assert/strict";
+import { tombstone, type Entry, type Stamp, type ReplicaRecord } from "@meridian/protocol";
+import type { ReplicaStore } from "@meridian/replication";
+import fc from "fast-check";
+
+import { ReplicaModel, viewOf } from "./replica-model.ts";
+import { append, entry, local, remote } from "./replica-records.ts";
+import type { StoreHarness } from "./store-harness.ts";
+
+type Write = Extract<Step, { readonly picks: readonly number[] } | { readonly pick: number }>;
+
+/** One step of a history. */
+export type Step =
+  | { readonly do: "local" | "remote" | "restamp"; readonly picks: readonly number[] }
+  | { readonly do: "acknowledge" | "cursor" | "adopt"; readonly pick: number }
+  | { readonly do: "await" | "idle" | "reopen" | "crash" };
+
+const KEYS = ["a", "b", "c", "d/e", "é", "😀"];
+
+/** Any step. */
+export const anyStep: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 10,
+    arbitrary: fc.record({
+      do: fc.constantFrom("local" as const, "remote" as const, "restamp" as const),
+      picks: fc.array(fc.nat(5_999), { minLength: 1, maxLength: 5 }),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constantFrom("acknowledge" as const, "cursor" as const, "adopt" as const),
+      pick: fc.nat(999),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constantFrom("await" as const, "idle" as const) }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom("reopen" as const, "crash" as const) }) },
+);
+
+/** Drives a store and the model side by side. */
+export class ReplicaHistory<S extends ReplicaStore> {
+  readonly #harness: StoreHarness<S>;
+  readonly #name: string;
+  #store: S | undefined;
+  /** What is known to be durable. */
+  #model = new ReplicaModel(0);
+  /** What was appended since, oldest first. */
+  #pending: { readonly record: ReplicaRecord; readonly written: Promise<void> }[] = [];
+  #durable = 0;
+  #origins = 0;
+
+  constructor(harness: StoreHarness<S>, name: string) {
+    this.#harness = harness;
+    this.#name = name;
+  }
+
+  async start(): Promise<void> {
+    this.#store = await this.#harness.open(this.#name);
+    this.#model = new ReplicaModel(this.#store.incarnation);
+  }
+
+  async end(): Promise<void> {
+    if (this.#store !== undefined) await this.#harness.close(this.#store);
+  }
+
+  async take(next: Step): Promise<void> {
+    const store = this.#store;
+    if (store === undefined) throw new Error("The history has not been started");
+    switch (next.do) {
+      case "await":
+        return this.#settle(store);
+      case "idle":
+        await this.#settle(store);
+        await this.#harness.idle(store);
+        return this.#compare(store);
+      case "reopen":
+        await this.#settle(store);
+        this.#store = undefined;
+        await this.#harness.close(store);
+        this.#store = await this.#harness.open(this.#name);
+        return this.#compare(this.#store);
+      case "crash":
+        return this.#crash(store);
+      case "local":
+      case "remote":
+      case "restamp":
+      case "acknowledge":
+      case "cursor":
+      case "adopt": {
+        const record = this.#recordOf(next, this.#expected());
+        if (record === undefined) return;
+        const written = append(store, record).then(() => void (this.#durable += 1));
+        this.#pending.push({ record, written });
+      }
+    }
+  }
+
+  #compare(store: S): void {
+    assert.deepEqual(viewOf(store), this.#model.view());
+  }
+
+  async #settle(store: S): Promise<void> {
+    for (const { record, written } of this.#pending.splice(0)) {
+      await written;
+      this.#model.apply(record);
+    }
+    this.#durable = 0;
+    this.#compare(store);
+  }
+
+  async #crash(store: S): Promise<void> {
+    this.#store = undefined;
+    await this.#harness.crash(store);
+    const reopened = await this.#harness.open(this.#name);
+    this.#store = reopened;
+    const durable = this.#durable;
+    const records = this.#pending.splice(0).map(({ record }) => record);
+    this.#durable = 0;
+    const found = JSON.stringify(viewOf(reopened));
+    const candidates: string[] = [];
+    for (const [index, record] of [undefined, ...records].entries()) {
+      if (record !== undefined) this.#model.apply(record);
+      const view = JSON.stringify(this.#model.view());
+      if (index >= durable && view === found) return;
+      if (index >= durable) candidates.push(view);
+    }
+    assert.ok(
+      candidates.includes(found),
+      `Expected one of\n${candidates.join("\n")}\ngot ${found}`,
+    );
+  }
+
+  /** The model once everything that was appended is durable. */
+  #expected(): ReplicaModel {
+    const model = this.#model.copy();
+    for (const { record } of this.#pending) model.apply(record);
+    return model;
+  }
+
+  #recordOf(next: Write, model: ReplicaModel): ReplicaRecord | undefined {
+    switch (next.do) {
+      case "local":
+        return local(
+          model.outboxThrough + 1,
+          next.picks.map((pick) => this.#entryOf(pick)),
+        );
+      case "remote": {
+        const cursor = { logId: 7, epoch: 1, sequence: next.picks[0] ?? 0 };
+        const entries = next.picks.map((pick) => this.#entryOf(pick));
+        return remote(entries, next.picks.length % 2 === 0 ? cursor : undefined);
+      }
+      case "restamp": {
+        const frames = [...model.outbox.values()];
+        const chosen = frames[(next.picks[0] ?? 0) % Math.max(1, frames.length)];
+        if (chosen === undefined) return undefined;
+        const { frame, entries: old } = chosen;
+        // A node's clock gives the entries of a frame growing stamps, new ones included.
+        const entries = old.map((each, index) => ({
+          ...each,
+          stamp: this.#stampOf(((next.picks[0] ?? 0) % 90) + index),
+        }));
+        const replaced = old.map((each) => each.stamp);
+        return { ...local(frame.position, entries), kind: "restamp", replaced };
+      }
+      case "acknowledge": {
+        const { outboxThrough, outboxAcknowledged } = model;
+        const through = outboxAcknowledged + (next.pick % (outboxThrough - outboxAcknowledged + 1));
+        return { kind: "progress", outboxThrough: through };
+      }
+      case "cursor":
+        return { kind: "progress", cursor: { logId: 7, epoch: 2, sequence: next.pick } };
+      case "adopt":
+        return { kind: "adopt", incarnation: 1 + next.pick };
+    }
+  }
+
+  #entryOf(pick: number): Entry {
+    const key = KEYS[pick % KEYS.length] ?? "a";
+    const at = this.#stampOf(pick);
+    return pick % 7 === 0 ? tombstone(key, at) : { ...entry(key, 1), stamp: at };
+  }
+
+  #stampOf(pick: number): Stamp {
+    this.#origins += 1;
+    return { time: 1 + (pick % 100), origin: this.#origins };
+  }
+}

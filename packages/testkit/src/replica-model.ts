@@ -1,0 +1,126 @@
+import {
+  compareKeys,
+  replaces,
+  type Cursor,
+  type Entry,
+  type OutboxFrame,
+  type ReplicaRecord,
+} from "@meridian/protocol";
+import type { ReplicaStore } from "@meridian/replication";
+
+/** The dumb model: what a replica store holds after the records that it was given. */
+export class ReplicaModel {
+  incarnation: number;
+  cursor: Cursor | undefined;
+  outboxThrough = 0;
+  outboxAcknowledged = 0;
+  highestTime = 0;
+  admittedTime = 0;
+  entries = new Map<string, Entry>();
+  outbox = new Map<number, { readonly frame: OutboxFrame; readonly entries: readonly Entry[] }>();
+
+  constructor(incarnation: number) {
+    this.incarnation = incarnation;
+  }
+
+  copy(): ReplicaModel {
+    const copy = Object.assign(new ReplicaModel(this.incarnation), this);
+    copy.entries = new Map(this.entries);
+    copy.outbox = new Map(this.outbox);
+    return copy;
+  }
+
+  apply(record: ReplicaRecord): void {
+    if ("cursor" in record && record.cursor !== undefined) this.cursor = record.cursor;
+    switch (record.kind) {
+      case "local":
+        this.outboxThrough = record.frame.position;
+        this.#put(record.frame, record.entries);
+        for (const each of record.entries) this.#merge(each);
+        break;
+      case "remote":
+        this.#raise(record.highestTime);
+        this.admittedTime = Math.max(this.admittedTime, record.highestTime);
+        for (const each of record.entries) this.#merge(each);
+        break;
+      case "restamp":
+        this.#put(record.frame, record.entries);
+        for (const [index, each] of record.entries.entries()) {
+          const old = record.replaced[index];
+          const held = this.entries.get(each.key)?.stamp;
+          const isSame = held?.time === old?.time && held?.origin === old?.origin;
+          if (isSame) this.entries.set(each.key, each);
+          else this.#merge(each);
+        }
+        break;
+      case "progress":
+        this.#acknowledge(record.outboxThrough ?? 0);
+        break;
+      case "adopt":
+        this.incarnation = record.incarnation;
+        break;
+    }
+  }
+
+  view(): unknown {
+    return {
+      incarnation: this.incarnation,
+      cursor: this.cursor,
+      outboxThrough: this.outboxThrough,
+      outboxAcknowledged: this.outboxAcknowledged,
+      highestTime: this.highestTime,
+      admittedTime: this.admittedTime,
+      outbox: [...this.outbox.values()].map(({ frame }) => frameView(frame)),
+      entries: [...this.entries.values()]
+        .toSorted((a, b) => compareKeys(a.key, b.key))
+        .map(entryView),
+    };
+  }
+
+  #put(frame: OutboxFrame, entries: readonly Entry[]): void {
+    this.outbox.set(frame.position, { frame, entries });
+    this.#raise(frame.highestTime);
+  }
+
+  #raise(time: number): void {
+    this.highestTime = Math.max(this.highestTime, time);
+  }
+
+  #merge(candidate: Entry): void {
+    if (replaces(candidate, this.entries.get(candidate.key))) {
+      this.entries.set(candidate.key, candidate);
+    }
+  }
+
+  #acknowledge(through: number): void {
+    for (const [position, { frame }] of this.outbox) {
+      if (position > through) continue;
+      this.outbox.delete(position);
+      this.admittedTime = Math.max(this.admittedTime, frame.highestTime);
+    }
+    this.outboxAcknowledged = Math.max(this.outboxAcknowledged, through);
+  }
+}
+
+/** All that can be read from a store. */
+export function viewOf(store: ReplicaStore): unknown {
+  const keys = store.summariesAfter(null, 1_000).map(({ key }) => key);
+  return {
+    incarnation: store.incarnation,
+    cursor: store.cursor,
+    outboxThrough: store.outboxThrough,
+    outboxAcknowledged: store.outboxAcknowledged,
+    highestTime: store.highestTime,
+    admittedTime: store.admittedTime,
+    outbox: store.outboxAfter(store.outboxAcknowledged, 1e9).map(frameView),
+    entries: keys.map((key) => entryView(store.get(key))),
+  };
+}
+
+function entryView(each: Entry | undefined): unknown {
+  return each === undefined ? null : { ...each, value: [...each.value] };
+}
+
+function frameView({ position, count, highestTime, block }: OutboxFrame): unknown {
+  return { position, count, highestTime, block: [...block] };
+}
