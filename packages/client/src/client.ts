@@ -1,0 +1,162 @@
+import { MeridianError } from "@meridian/protocol";
+
+import {
+  acknowledgementOf,
+  carriedEntryOf,
+  jsonOf,
+  keyInfoOf,
+  listOf,
+  rawEntryOf,
+  writtenOf,
+} from "./answers.ts";
+import type { Caller } from "./caller.ts";
+import type { NodeInfo } from "./directory.ts";
+import type {
+  CallOptions,
+  DeleteResult,
+  KeyInfo,
+  KeysOptions,
+  MeridianClient,
+  RawEntry,
+  SetEntry,
+  SetManyOptions,
+  SetManyResult,
+  SetOptions,
+  SetResult,
+  WriteOptions,
+} from "./meridian-client.ts";
+import type { NodePool } from "./node-pool.ts";
+import {
+  BATCH_MAX,
+  cachePath,
+  deleteRequest,
+  getManyRequest,
+  keysRequest,
+  readLimits,
+  setManyRequest,
+  setRequest,
+} from "./requests.ts";
+import type { Session } from "./session.ts";
+import { decodeValue } from "./values.ts";
+
+/** What a client is put together from. */
+export interface ClientParts {
+  readonly caller: Caller;
+  readonly pool: NodePool;
+  readonly session: Session;
+  /** The default deadline of a call, in milliseconds. */
+  readonly deadlineMs: number;
+  /** Ends everything under way. */
+  readonly closing: AbortController;
+}
+
+/** The client that `connect` returns. */
+export class Client implements MeridianClient {
+  readonly #parts: ClientParts;
+
+  constructor(parts: ClientParts) {
+    this.#parts = parts;
+  }
+
+  async get<T = unknown>(key: string, options: CallOptions = {}): Promise<T | undefined> {
+    const entry = await this.#read("`get`", key, options);
+    if (entry === undefined) return undefined;
+    return decodeValue(key, { ...entry, bytes: entry.value }) as T;
+  }
+
+  async getRaw(key: string, options: CallOptions = {}): Promise<RawEntry | undefined> {
+    return this.#read("`getRaw`", key, options);
+  }
+
+  async #read(what: string, key: string, options: CallOptions): Promise<RawEntry | undefined> {
+    const limits = readLimits(what, options, this.#parts.deadlineMs);
+    const reply = await this.#parts.caller.call({ method: "GET", path: cachePath(key) }, limits);
+    return reply.found ? carriedEntryOf(reply.answer) : undefined;
+  }
+
+  async getMany<T = unknown>(
+    keys: Iterable<string>,
+    options: CallOptions = {},
+  ): Promise<Map<string, T>> {
+    const limits = readLimits("`getMany`", options, this.#parts.deadlineMs);
+    const wanted = [...new Set(keys)];
+    for (const key of wanted) cachePath(key);
+    const values = new Map<string, T>();
+    for (let start = 0; start < wanted.length; start += BATCH_MAX) {
+      const request = getManyRequest(wanted.slice(start, start + BATCH_MAX));
+      const answer = jsonOf(await this.#parts.caller.call(request, limits));
+      for (const member of listOf(answer["entries"])) {
+        const entry = rawEntryOf(member);
+        const key = String(member["key"]);
+        if (entry === undefined) continue;
+        values.set(key, decodeValue(key, { ...entry, bytes: entry.value }) as T);
+      }
+    }
+    return values;
+  }
+
+  async has(key: string, options: CallOptions = {}): Promise<boolean> {
+    const limits = readLimits("`has`", options, this.#parts.deadlineMs);
+    const reply = await this.#parts.caller.call({ method: "HEAD", path: cachePath(key) }, limits);
+    return reply.found;
+  }
+
+  async set(key: string, value: unknown, options: SetOptions = {}): Promise<SetResult> {
+    const { request, limits } = setRequest(key, value, options, this.#parts.deadlineMs);
+    const answer = jsonOf(await this.#parts.caller.call(request, limits));
+    return { ...writtenOf(answer), acknowledged: acknowledgementOf(answer["acknowledged"]) };
+  }
+
+  async setMany(entries: Iterable<SetEntry>, options: SetManyOptions = {}): Promise<SetManyResult> {
+    const { request, limits } = setManyRequest([...entries], options, this.#parts.deadlineMs);
+    const answer = jsonOf(await this.#parts.caller.call(request, limits));
+    return {
+      entries: listOf(answer["entries"]).map(writtenOf),
+      acknowledged: acknowledgementOf(answer["acknowledged"]),
+    };
+  }
+
+  async delete(key: string, options: WriteOptions = {}): Promise<DeleteResult> {
+    const { request, limits } = deleteRequest(key, options, this.#parts.deadlineMs);
+    const reply = await this.#parts.caller.call(request, limits);
+    const answer = jsonOf(reply);
+    const { etag } = writtenOf(answer);
+    const wasLive = answer["deleted"] === true;
+    return {
+      key,
+      etag,
+      deleted: wasLive || !reply.repeated ? wasLive : undefined,
+      acknowledged: acknowledgementOf(answer["acknowledged"]),
+    };
+  }
+
+  async *keys(options: KeysOptions = {}): AsyncGenerator<KeyInfo, void, undefined> {
+    const { signal, deadlineMs } = options;
+    let after = options.after;
+    for (;;) {
+      const request = keysRequest(options, after);
+      const limits = readLimits("`keys`", { signal, deadlineMs }, this.#parts.deadlineMs);
+      const answer = jsonOf(await this.#parts.caller.call(request, limits));
+      for (const key of listOf(answer["keys"])) yield keyInfoOf(key);
+      const { next } = answer;
+      if (typeof next !== "string") return;
+      after = next;
+    }
+  }
+
+  get nodes(): readonly NodeInfo[] {
+    const { pool } = this.#parts;
+    const first = pool.next(new Set());
+    const rest = pool.nodes.filter((node) => node !== first);
+    return [first, ...rest].flatMap((node) => (node === undefined ? [] : [node.info]));
+  }
+
+  forgetPosition(): void {
+    this.#parts.session.forget();
+  }
+
+  close(): void {
+    const message = "Expected an open client, got one that was closed";
+    this.#parts.closing.abort(new MeridianError("INVALID_ARGUMENT", message));
+  }
+}

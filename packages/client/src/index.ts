@@ -1,0 +1,20 @@
+export { connect, type ConnectOptions } from "./connect.ts";
+export type { NodeInfo } from "./directory.ts";
+export type { Fetch } from "./exchange.ts";
+export type {
+  Acknowledgement,
+  AckLevel,
+  CallOptions,
+  DeleteResult,
+  KeyInfo,
+  KeysOptions,
+  MeridianClient,
+  RawEntry,
+  SetEntry,
+  SetManyOptions,
+  SetManyResult,
+  SetOptions,
+  SetResult,
+  WriteOptions,
+  Written,
+} from "./meridian-client.ts";

@@ -1,0 +1,239 @@
+/** Calls as requests: checking what the caller gives, and writing it down as HTTP. */
+import { checkKey, MeridianError } from "@meridian/protocol";
+
+import { toBase64 } from "./base64.ts";
+import type { CallLimits, NodeRequest } from "./caller.ts";
+import type {
+  AckLevel,
+  CallOptions,
+  KeysOptions,
+  SetEntry,
+  SetManyOptions,
+  SetOptions,
+  WriteOptions,
+} from "./meridian-client.ts";
+import { checkMs, readDurationMs, refuseUnknown } from "./options.ts";
+import { encodeValue } from "./values.ts";
+
+/** How many keys or entries one request may have. */
+export const BATCH_MAX = 1000;
+
+const ACK_TIMEOUT_MS = 5_000;
+const ACK_TIMEOUT_MS_MAX = 60_000;
+const DEADLINE_MS_MAX = 600_000;
+/** Beyond this size, a body may take longer to send than an attempt's budget. */
+const SLOW_BODY_BYTES = 64 * 1024;
+
+const CALL = ["signal", "deadlineMs"];
+const WRITE = [...CALL, "ack", "timeout"];
+
+const encoder = new TextEncoder();
+const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** The path of a key. Throws `INVALID_KEY`. */
+export function cachePath(key: unknown): string {
+  const checked = checkText("key", key, "INVALID_KEY");
+  checkKey(checked);
+  // URLs give these two a meaning of their own, escaped or not.
+  if (checked === "." || checked === "..") {
+    throw new MeridianError(
+      "INVALID_KEY",
+      `Expected a key that a URL can carry, got \`${checked}\``,
+    );
+  }
+  return `/cache/${encodeURIComponent(checked)}`;
+}
+
+/** The limits of a call that only reads. */
+export function readLimits(what: string, options: CallOptions, deadlineMs: number): CallLimits {
+  refuseUnknown(what, options, CALL);
+  return limitsOf(options, deadlineMs);
+}
+
+/** A write and its limits. */
+export interface Write {
+  readonly request: NodeRequest;
+  readonly limits: CallLimits;
+}
+
+/** The request that sets one value. */
+export function setRequest(
+  key: string,
+  value: unknown,
+  options: SetOptions,
+  deadlineMs: number,
+): Write {
+  refuseUnknown("`set`", options, [...WRITE, "ttl", "contentType", "ifAbsent", "ifMatch"]);
+  const path = cachePath(key);
+  const { bytes, contentType } = encodeValue(value, checkContentType(options.contentType));
+  const { query, limits, slow } = writeTerms(options, deadlineMs);
+  if (options.ttl !== undefined) query.set("ttl", `${readDurationMs(options.ttl)}ms`);
+  const headers: Record<string, string> = { "content-type": contentType, ...condition(options) };
+  if (options.ifAbsent === true) headers["if-none-match"] = "*";
+  return {
+    request: {
+      method: "PUT",
+      path: withQuery(path, query),
+      headers,
+      body: bytes,
+      slow: slow || bytes.length > SLOW_BODY_BYTES,
+    },
+    limits,
+  };
+}
+
+/** The request that deletes one key. */
+export function deleteRequest(key: string, options: WriteOptions, deadlineMs: number): Write {
+  refuseUnknown("`delete`", options, [...WRITE, "ifMatch"]);
+  const path = cachePath(key);
+  const { query, limits, slow } = writeTerms(options, deadlineMs);
+  const headers = condition(options);
+  return { request: { method: "DELETE", path: withQuery(path, query), headers, slow }, limits };
+}
+
+/** The request that sets several values at once. */
+export function setManyRequest(
+  entries: readonly SetEntry[],
+  options: SetManyOptions,
+  deadlineMs: number,
+): Write {
+  refuseUnknown("`setMany`", options, WRITE);
+  if (entries.length === 0 || entries.length > BATCH_MAX) {
+    throw new MeridianError(
+      "INVALID_ARGUMENT",
+      `Expected 1 to ${BATCH_MAX} entries, which are set all or none, got ${entries.length}`,
+    );
+  }
+  const { limits, slow } = writeTerms(options, deadlineMs);
+  const body = jsonRequest("/batch/set", {
+    entries: entries.map(batchEntry),
+    ...(options.ack === undefined ? {} : { ack: options.ack }),
+    ...(options.timeout === undefined ? {} : { timeout: `${ackTimeoutMs(options)}ms` }),
+  });
+  const large = (body.body?.length ?? 0) > SLOW_BODY_BYTES;
+  return { request: { ...body, slow: slow || large }, limits };
+}
+
+/** The request that reads up to `BATCH_MAX` keys. */
+export function getManyRequest(keys: readonly string[]): NodeRequest {
+  return jsonRequest("/batch/get", { keys });
+}
+
+/** The request for one page of keys. */
+export function keysRequest(options: KeysOptions, after: string | undefined): NodeRequest {
+  refuseUnknown("`keys`", options, [...CALL, "prefix", "after", "pageSize"]);
+  const { prefix, pageSize = 100 } = options;
+  if (!Number.isInteger(pageSize) || pageSize < 1 || pageSize > BATCH_MAX) {
+    throw new MeridianError(
+      "INVALID_ARGUMENT",
+      `Expected \`pageSize\` as a whole number from 1 to ${BATCH_MAX}, got \`${String(pageSize)}\``,
+    );
+  }
+  const query = new URLSearchParams({ limit: String(pageSize) });
+  if (prefix !== undefined) query.set("prefix", checkText("prefix", prefix, "INVALID_ARGUMENT"));
+  if (after !== undefined) query.set("after", checkText("after", after, "INVALID_ARGUMENT"));
+  return { method: "GET", path: withQuery("/keys", query) };
+}
+
+function batchEntry(entry: SetEntry): Readonly<Record<string, unknown>> {
+  refuseUnknown("an entry of `setMany`", entry, ["key", "value", "ttl", "contentType"]);
+  const key = checkKey(checkText("key", entry.key, "INVALID_KEY"));
+  const { bytes, contentType } = encodeValue(entry.value, checkContentType(entry.contentType));
+  return {
+    key,
+    contentType,
+    ...textOrBase64(bytes),
+    ...(entry.ttl === undefined ? {} : { ttl: `${readDurationMs(entry.ttl)}ms` }),
+  };
+}
+
+function textOrBase64(bytes: Uint8Array): { readonly value: string; readonly encoding: string } {
+  try {
+    return { value: strictDecoder.decode(bytes), encoding: "utf8" };
+  } catch {
+    return { value: toBase64(bytes), encoding: "base64" };
+  }
+}
+
+function writeTerms(
+  options: SetManyOptions,
+  deadlineMs: number,
+): { readonly query: URLSearchParams; readonly limits: CallLimits; readonly slow: boolean } {
+  const { ack = "local" } = options;
+  checkAck(ack);
+  const timeoutMs = ackTimeoutMs(options);
+  const slow = ack !== "local";
+  const query = new URLSearchParams();
+  if (options.ack !== undefined) query.set("ack", String(ack));
+  if (options.timeout !== undefined) query.set("timeout", `${timeoutMs}ms`);
+  return { query, limits: limitsOf(options, deadlineMs + (slow ? timeoutMs : 0)), slow };
+}
+
+function ackTimeoutMs(options: SetManyOptions): number {
+  if (options.timeout === undefined) return ACK_TIMEOUT_MS;
+  const timeoutMs = readDurationMs(options.timeout);
+  return checkMs("timeout", timeoutMs, timeoutMs, 1, ACK_TIMEOUT_MS_MAX);
+}
+
+function checkAck(ack: AckLevel): void {
+  if (typeof ack === "number" ? Number.isSafeInteger(ack) && ack >= 1 : isNamedLevel(ack)) return;
+  throw new MeridianError(
+    "INVALID_ARGUMENT",
+    `Expected \`ack\` to be \`local\`, \`directory\`, \`all\` or a whole number from 1, got \`${String(ack)}\``,
+  );
+}
+
+function isNamedLevel(ack: string): boolean {
+  return ack === "local" || ack === "directory" || ack === "all";
+}
+
+function limitsOf(options: CallOptions, deadlineMs: number): CallLimits {
+  return {
+    deadlineMs: checkMs("deadlineMs", options.deadlineMs, deadlineMs, 1, DEADLINE_MS_MAX),
+    signal: options.signal,
+  };
+}
+
+function condition(options: SetOptions): Record<string, string> {
+  const { ifMatch, ifAbsent } = options;
+  if (ifMatch === undefined) return {};
+  if (ifAbsent === true) {
+    throw new MeridianError("INVALID_ARGUMENT", "Expected `ifAbsent` or `ifMatch`, got both");
+  }
+  if (typeof ifMatch === "string" && /^[!#-~]+$/.test(ifMatch))
+    return { "if-match": `"${ifMatch}"` };
+  throw new MeridianError(
+    "INVALID_ARGUMENT",
+    `Expected \`ifMatch\` to be an etag that Meridian gave, got \`${String(ifMatch)}\``,
+  );
+}
+
+function checkContentType(contentType: string | undefined): string | undefined {
+  if (contentType === undefined) return undefined;
+  if (typeof contentType === "string" && /^[!-~][ -~]{0,254}$/.test(contentType)) {
+    return contentType;
+  }
+  throw new MeridianError(
+    "INVALID_ARGUMENT",
+    `Expected \`contentType\` to be 1 to 255 printable ASCII characters, got \`${String(contentType)}\``,
+  );
+}
+
+function checkText(name: string, value: unknown, code: "INVALID_KEY" | "INVALID_ARGUMENT"): string {
+  if (typeof value === "string") return value;
+  throw new MeridianError(code, `Expected \`${name}\` to be a string, got \`${String(value)}\``);
+}
+
+function jsonRequest(path: string, body: unknown): NodeRequest {
+  return {
+    method: "POST",
+    path,
+    headers: { "content-type": "application/json" },
+    body: encoder.encode(JSON.stringify(body)),
+  };
+}
+
+function withQuery(path: string, query: URLSearchParams): string {
+  const text = query.toString();
+  return text === "" ? path : `${path}?${text}`;
+}

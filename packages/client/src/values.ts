@@ -1,0 +1,83 @@
+/**
+ * Values: what the caller has, and the bytes and content type that stand for it.
+ *
+ *   application/json, …+json   any JSON value
+ *   text/…                     a string
+ *   anything else              bytes (Uint8Array)
+ */
+import { MeridianError } from "@meridian/protocol";
+
+/** A value as it is stored. */
+export interface EncodedValue {
+  readonly bytes: Uint8Array;
+  readonly contentType: string;
+}
+
+const JSON_TYPE = "application/json";
+const BYTES_TYPE = "application/octet-stream";
+
+const encoder = new TextEncoder();
+const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
+ * The stored form of a value. Without `contentType`, a `Uint8Array` is `application/octet-stream` and anything else
+ * JSON. Throws `INVALID_ARGUMENT` for what the content type cannot hold.
+ */
+export function encodeValue(value: unknown, contentType?: string): EncodedValue {
+  if (value instanceof Uint8Array) return { bytes: value, contentType: contentType ?? BYTES_TYPE };
+  const type = contentType ?? JSON_TYPE;
+  if (isJson(type)) return { bytes: encoder.encode(toJson(value)), contentType: type };
+  if (typeof value === "string") return { bytes: encoder.encode(value), contentType: type };
+  throw new MeridianError(
+    "INVALID_ARGUMENT",
+    `Expected a string or bytes as a value of type \`${type}\`, got ${describe(value)}`,
+  );
+}
+
+/** The value that stored bytes stand for. Throws `INVALID_BODY` where they are not what the content type says. */
+export function decodeValue(key: string, encoded: EncodedValue): unknown {
+  const { bytes, contentType } = encoded;
+  const json = isJson(contentType);
+  if (!json && !/^text\//i.test(contentType)) return bytes;
+  try {
+    const text = strictDecoder.decode(bytes);
+    return json ? JSON.parse(text) : text;
+  } catch (cause) {
+    throw new MeridianError(
+      "INVALID_BODY",
+      `Expected the value of \`${key}\` to be ${json ? "JSON" : "UTF-8 text"}, as its content type \`${contentType}\` says, got other bytes; \`getRaw\` gives them`,
+      { cause },
+    );
+  }
+}
+
+function isJson(contentType: string): boolean {
+  return /^(application\/json|[\w.!#$&^-]+\/[\w.!#$&^-]+\+json)\s*(;|$)/i.test(contentType);
+}
+
+function toJson(value: unknown): string {
+  // JSON would turn these into something else, silently.
+  const lossy =
+    (typeof value === "number" && !Number.isFinite(value)) ||
+    value instanceof Map ||
+    value instanceof Set ||
+    value instanceof ArrayBuffer ||
+    ArrayBuffer.isView(value);
+  let cause: unknown;
+  try {
+    const json: string | undefined = lossy ? undefined : JSON.stringify(value);
+    if (json !== undefined) return json;
+  } catch (failure) {
+    cause = failure;
+  }
+  throw new MeridianError(
+    "INVALID_ARGUMENT",
+    `Expected a JSON value or a Uint8Array, got ${describe(value)}`,
+    { cause },
+  );
+}
+
+function describe(value: unknown): string {
+  if (typeof value !== "object" || value === null) return `\`${String(value)}\``;
+  return `an object of class ${value.constructor?.name ?? "null"}`;
+}
