@@ -1,0 +1,169 @@
+/** The commands that read and write entries: `get`, `set`, `del`, `keys`. */
+import type { AckLevel, MeridianClient, RawEntry, WriteOptions } from "@meridian/client";
+import { MeridianError } from "@meridian/protocol";
+
+import { EXIT, type CliIo } from "../io.ts";
+import { openClient, type PlaceFlags } from "../place.ts";
+import { formatTable } from "../table.ts";
+
+/** What every command takes. */
+export interface CommandFlags extends PlaceFlags {
+  readonly json?: boolean | undefined;
+}
+
+/** What `set` and `del` take. */
+export interface WriteFlags extends CommandFlags {
+  readonly ack?: string | undefined;
+  readonly timeout?: string | undefined;
+}
+
+/** What `set` takes. */
+export interface SetFlags extends WriteFlags {
+  readonly ttl?: string | undefined;
+  readonly type?: string | undefined;
+}
+
+/** What `keys` takes. */
+export interface KeysFlags extends CommandFlags {
+  readonly limit?: string | undefined;
+}
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** `meridian get`: the raw bytes, and nothing else, to stdout. */
+export async function get(key: string, flags: CommandFlags, io: CliIo): Promise<number> {
+  const entry = await withClient(flags, io, (client) => client.getRaw(key));
+  if (entry === undefined) {
+    if (flags.json === true) printJson(io, { key, found: false });
+    else io.stderr.write(`meridian: no value for ${JSON.stringify(key)}\n`);
+    return EXIT.keyNotFound;
+  }
+  if (flags.json === true) printJson(io, { key, found: true, ...entryJson(entry) });
+  else io.stdout.write(entry.value);
+  return EXIT.ok;
+}
+
+/** `meridian set`: the value from the argument, else from stdin. */
+export async function set(
+  key: string,
+  argument: string | undefined,
+  flags: SetFlags,
+  io: CliIo,
+): Promise<number> {
+  const value = argument === undefined ? await readAll(io) : new TextEncoder().encode(argument);
+  const standard =
+    argument === undefined ? "application/octet-stream" : "text/plain; charset=utf-8";
+  const contentType = flags.type === "json" ? "application/json" : (flags.type ?? standard);
+  if (contentType === "application/json") checkJson(value);
+  const options = { ...writeOptions(flags), ttl: flags.ttl, contentType };
+  const result = await withClient(flags, io, (client) => client.set(key, value, options));
+  const { etag, expiresAtMs, acknowledged } = result;
+  if (flags.json === true) {
+    printJson(io, { key, etag, expiresAtMs: expiresAtMs ?? null, acknowledged });
+  } else {
+    const rows = [[key, value.length, etag, instant(expiresAtMs)]];
+    io.stdout.write(formatTable(["KEY", "BYTES", "ETAG", "EXPIRES"], rows));
+  }
+  return EXIT.ok;
+}
+
+/** `meridian del`. That there was nothing to delete is no failure. */
+export async function del(key: string, flags: WriteFlags, io: CliIo): Promise<number> {
+  const result = await withClient(flags, io, (c) => c.delete(key, writeOptions(flags)));
+  const { etag, deleted, acknowledged } = result;
+  if (flags.json === true) printJson(io, { key, etag, deleted: deleted ?? null, acknowledged });
+  else {
+    const said = deleted === undefined ? "unknown" : deleted ? "yes" : "no";
+    io.stdout.write(formatTable(["KEY", "EXISTED", "ETAG"], [[key, said, etag]]));
+  }
+  return EXIT.ok;
+}
+
+/** `meridian keys`. With `--json`, one object a line, as they come. */
+export async function keys(
+  prefix: string | undefined,
+  flags: KeysFlags,
+  io: CliIo,
+): Promise<number> {
+  const limit = flags.limit === undefined ? Infinity : Number(flags.limit);
+  if (!(limit === Infinity || (Number.isInteger(limit) && limit >= 1))) {
+    throw new MeridianError(
+      "INVALID_ARGUMENT",
+      `Expected \`--limit\` as a whole number from 1, got \`${flags.limit ?? ""}\``,
+    );
+  }
+  const rows: (string | number)[][] = [];
+  await withClient(flags, io, async (client) => {
+    let left = limit;
+    for await (const info of client.keys({ prefix, pageSize: Math.min(limit, 1000) })) {
+      const { key, bytes, contentType, etag, expiresAtMs } = info;
+      if (flags.json === true) {
+        printJson(io, { key, bytes, contentType, etag, expiresAtMs: expiresAtMs ?? null });
+      } else rows.push([key, bytes, contentType, instant(expiresAtMs)]);
+      left -= 1;
+      if (left <= 0) break;
+    }
+  });
+  if (flags.json !== true) io.stdout.write(formatTable(["KEY", "BYTES", "TYPE", "EXPIRES"], rows));
+  return EXIT.ok;
+}
+
+/** Writes one JSON value and a line break to stdout. */
+export function printJson(io: CliIo, value: unknown): void {
+  io.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+async function withClient<T>(
+  flags: CommandFlags,
+  io: CliIo,
+  use: (client: MeridianClient) => Promise<T>,
+): Promise<T> {
+  const client = await openClient(flags, io);
+  try {
+    return await use(client);
+  } finally {
+    client.close();
+  }
+}
+
+function writeOptions(flags: WriteFlags): WriteOptions {
+  const { ack, timeout } = flags;
+  const level =
+    ack !== undefined && /^\d+$/.test(ack) ? Number(ack) : (ack as AckLevel | undefined);
+  return { ack: level, timeout };
+}
+
+async function readAll(io: CliIo): Promise<Uint8Array> {
+  if (io.stdin === undefined) {
+    throw new MeridianError(
+      "INVALID_ARGUMENT",
+      "Expected a value as an argument or on stdin, got neither",
+    );
+  }
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of io.stdin) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+function checkJson(value: Uint8Array): void {
+  try {
+    JSON.parse(decoder.decode(value));
+  } catch (cause) {
+    const said = cause instanceof Error ? cause.message : String(cause);
+    throw new MeridianError("INVALID_ARGUMENT", `Expected a JSON value: ${said}`, { cause });
+  }
+}
+
+function entryJson(entry: RawEntry): Readonly<Record<string, unknown>> {
+  const { value, contentType, etag, expiresAtMs } = entry;
+  const about = { contentType, etag, expiresAtMs: expiresAtMs ?? null };
+  try {
+    return { value: decoder.decode(value), encoding: "utf8", ...about };
+  } catch {
+    return { value: Buffer.from(value).toString("base64"), encoding: "base64", ...about };
+  }
+}
+
+function instant(ms: number | undefined): string {
+  return ms === undefined ? "never" : new Date(ms).toISOString();
+}

@@ -1,0 +1,38 @@
+/** What `meridian dev` prints once the cluster is ready. */
+import { formatTable } from "../table.ts";
+import type { Place } from "./places.ts";
+
+/** A region that runs. */
+export interface RunningPlace extends Place {
+  readonly url: string;
+}
+
+/** The addresses and what to try. The `curl` lines work as they are printed. */
+export function formatBanner(
+  directoryUrl: string,
+  regions: readonly RunningPlace[],
+  readyMs: number,
+): string {
+  const rows = regions.map(({ id, lat, lon, url }) => [id, lat, lon, url]);
+  const table = formatTable(
+    ["NODE", "LAT", "LON", "URL"],
+    [["directory", "", "", directoryUrl], ...rows],
+  );
+  const [first] = regions;
+  const last = regions.at(-1);
+  return [
+    "",
+    `Ready in ${(readyMs / 1000).toFixed(2)} s: a directory and ${regions.length} region${regions.length === 1 ? "" : "s"}.`,
+    "",
+    table,
+    "Which node is nearest to Paris? Set a key in one region, read it in another:",
+    "",
+    `  curl "${directoryUrl}/nearest?lat=48.86&lon=2.35"`,
+    `  curl -X PUT "${first?.url ?? ""}/cache/greeting?ttl=15m" -H "content-type: text/plain" -d "hello"`,
+    `  curl -i "${last?.url ?? ""}/cache/greeting"`,
+    "",
+    "Ctrl-C stops everything.",
+    "",
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,128 @@
+/** The development cluster: a directory and its regions, each a process of its own. */
+import { join } from "node:path";
+
+import type { Random } from "@meridian/runtime";
+
+import type { CliIo } from "../io.ts";
+import type { DevConfig } from "./dev-config.ts";
+import { DevLog } from "./log-lines.ts";
+import type { Ports } from "./ports.ts";
+import type { Program } from "./programs.ts";
+import { SupervisedChild } from "./supervised-child.ts";
+
+/** What a cluster is made of. */
+export interface ClusterOptions {
+  readonly config: DevConfig;
+  readonly ports: Ports;
+  readonly dataPath: string;
+  readonly directoryProgram: Program;
+  readonly regionProgram: Program;
+  readonly io: CliIo;
+  readonly random: Random;
+  readonly graceMs: number;
+}
+
+/** Starts, watches and stops the processes. */
+export class DevCluster {
+  readonly #options: ClusterOptions;
+  readonly #log: DevLog;
+  readonly #children = new Map<string, SupervisedChild>();
+  /** Names of the programs that have been ready at least once since they were last started. */
+  readonly #ready = new Set<string>();
+  readonly directoryUrl: string;
+  /** Resolves once every program is ready; rejects if one cannot be kept running. */
+  readonly ready: Promise<void>;
+  /** Settles when a program has been given up, with why. */
+  readonly givenUp: Promise<string>;
+  #onReady: () => void = () => {};
+  #onGivenUp: (reason: string) => void = () => {};
+  #allReady = false;
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+    const names = ["directory", ...options.config.regions.map(({ id }) => id)];
+    this.#log = new DevLog(options.io, names);
+    this.directoryUrl = `http://127.0.0.1:${options.ports.directory}`;
+    this.ready = new Promise((resolve) => {
+      this.#onReady = resolve;
+    });
+    this.givenUp = new Promise((resolve) => {
+      this.#onGivenUp = resolve;
+    });
+  }
+
+  /** Starts every program at once: regions look for the directory until it is there. */
+  start(): void {
+    const { config, ports, dataPath, directoryProgram, regionProgram } = this.#options;
+    const common = (name: string, port: number): string[] => [
+      "--host=127.0.0.1",
+      `--port=${port}`,
+      `--data=${join(dataPath, name)}`,
+    ];
+    this.#add("directory", directoryProgram, common("directory", ports.directory));
+    config.regions.forEach(({ id, lat, lon }, index) => {
+      const place = [`--id=${id}`, `--lat=${lat}`, `--lon=${lon}`];
+      const args = [...place, `--directory=${this.directoryUrl}`];
+      this.#add(id, regionProgram, [...common(id, ports.regions[index] ?? 0), ...args]);
+    });
+    for (const child of this.#children.values()) child.start();
+  }
+
+  /** Writes a line of `dev` itself. */
+  say(line: string): void {
+    this.#log.write("dev", line);
+  }
+
+  /** The names of the programs that are not ready. */
+  get waitingFor(): readonly string[] {
+    return [...this.#children.keys()].filter((name) => !this.#ready.has(name));
+  }
+
+  /** Stops the regions, which hand the directory what it does not have yet, and then the directory. */
+  async stop(): Promise<void> {
+    const regions = [...this.#children].filter(([name]) => name !== "directory");
+    await Promise.all(regions.map(([, child]) => child.stop()));
+    await this.#children.get("directory")?.stop();
+  }
+
+  /** Ends every process now. */
+  kill(): void {
+    for (const child of this.#children.values()) child.kill();
+  }
+
+  #add(name: string, program: Program, args: readonly string[]): void {
+    const { random, graceMs, io } = this.#options;
+    // The programs refuse variables that they do not know, and the command has some of its own.
+    const env = Object.fromEntries(
+      Object.entries(io.env).filter(([variable]) => !variable.startsWith("MERIDIAN_")),
+    );
+    const child = new SupervisedChild({
+      name,
+      program,
+      args,
+      env,
+      random,
+      graceMs,
+      onLine: (line) => this.#log.write(name, line),
+      onNews: (line) => {
+        this.#ready.delete(name);
+        this.say(line);
+      },
+      onMessage: (message) => this.#onMessage(name, message),
+      onGivenUp: (reason) => this.#onGivenUp(reason),
+    });
+    this.#children.set(name, child);
+  }
+
+  #onMessage(name: string, message: Readonly<Record<string, unknown>>): void {
+    const { type, status } = message;
+    const isReady =
+      name === "directory" ? type === "listening" : type === "status" && status === "ready";
+    if (!isReady || this.#ready.has(name)) return;
+    this.#ready.add(name);
+    if (this.#allReady) this.say(`${name} is ready again`);
+    if (this.#allReady || this.waitingFor.length > 0) return;
+    this.#allReady = true;
+    this.#onReady();
+  }
+}

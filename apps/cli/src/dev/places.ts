@@ -1,0 +1,25 @@
+/** A regional node of the development cluster, and where it says it is. */
+export interface Place {
+  readonly id: string;
+  readonly lat: number;
+  readonly lon: number;
+}
+
+/** Cities with their true coordinates; the first five are the regions unless told otherwise. */
+export const PLACES: readonly Place[] = [
+  { id: "montreal", lat: 45.5019, lon: -73.5674 },
+  { id: "frankfurt", lat: 50.1109, lon: 8.6821 },
+  { id: "singapore", lat: 1.3521, lon: 103.8198 },
+  { id: "sao-paulo", lat: -23.5505, lon: -46.6333 },
+  { id: "sydney", lat: -33.8688, lon: 151.2093 },
+  { id: "tokyo", lat: 35.6762, lon: 139.6503 },
+  { id: "mumbai", lat: 19.076, lon: 72.8777 },
+  { id: "london", lat: 51.5072, lon: -0.1276 },
+  { id: "san-francisco", lat: 37.7749, lon: -122.4194 },
+  { id: "johannesburg", lat: -26.2041, lon: 28.0473 },
+  { id: "stockholm", lat: 59.3293, lon: 18.0686 },
+  { id: "dubai", lat: 25.2048, lon: 55.2708 },
+];
+
+/** How many regions there are unless told otherwise. */
+export const REGIONS_DEFAULT = 5;

@@ -1,0 +1,87 @@
+/** Which ports the development cluster gets. */
+import { createServer } from "node:net";
+
+import { MeridianError } from "@meridian/protocol";
+
+import type { DevConfig } from "./dev-config.ts";
+
+/** The directory's port unless told otherwise; the regions follow it. */
+export const DIRECTORY_PORT = 7400;
+
+/** How far apart the blocks are that are tried, and how many of them. */
+const BLOCK_STEP = 100;
+const BLOCKS_MAX = 20;
+
+/** The ports of a cluster. */
+export interface Ports {
+  readonly directory: number;
+  /** In the order of the regions. */
+  readonly regions: readonly number[];
+  /** The ports that were wanted and are busy; empty if these are the wanted ones. */
+  readonly busy: readonly number[];
+}
+
+/** Whether something can listen on a port of this machine's loopback. */
+export type PortCheck = (port: number) => Promise<boolean>;
+
+/** Tries to listen on the port for a moment. */
+export const portIsFree: PortCheck = (port) =>
+  new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen({ port, host: "127.0.0.1", exclusive: true }, () =>
+      server.close(() => resolve(true)),
+    );
+  });
+
+/**
+ * The ports to use. Ports that were asked for are taken or refused with `ADDRESS_IN_USE`; the default block gives way
+ * to the next one that is free as a whole.
+ */
+export async function choosePorts(config: DevConfig, isFree: PortCheck): Promise<Ports> {
+  const asked =
+    config.directoryPort !== undefined || config.regions.some(({ port }) => port !== undefined);
+  const base = config.directoryPort ?? DIRECTORY_PORT;
+  const wanted = block(config, base);
+  const busy = await busyOf(wanted, isFree);
+  if (busy.length === 0) return { ...wanted, busy };
+  if (asked) {
+    throw new MeridianError(
+      "ADDRESS_IN_USE",
+      `Expected free ports, got ${busy.join(", ")} busy; stop what listens there or choose others with \`--port\` or in the config file`,
+    );
+  }
+  for (let n = 1; n <= BLOCKS_MAX; n += 1) {
+    const next = block(config, base + n * BLOCK_STEP);
+    if ((await busyOf(next, isFree)).length === 0) return { ...next, busy };
+  }
+  throw new MeridianError(
+    "ADDRESS_IN_USE",
+    `Expected a free block of ${config.regions.length + 1} ports between ${base} and ${base + BLOCKS_MAX * BLOCK_STEP}, got none; choose one with \`--port\``,
+  );
+}
+
+type Block = Pick<Ports, "directory" | "regions">;
+
+function block(config: DevConfig, base: number): Block {
+  const taken = new Set(config.regions.map(({ port }) => port));
+  let last = base;
+  const next = (): number => {
+    do last += 1;
+    while (taken.has(last));
+    return last;
+  };
+  const regions = config.regions.map(({ port }) => port ?? next());
+  const beyond = regions.find((port) => port > 65_535);
+  if (beyond === undefined) return { directory: base, regions };
+  throw new MeridianError(
+    "INVALID_CONFIG",
+    `Expected room for ${regions.length} ports after ${base}, got port ${beyond}`,
+  );
+}
+
+async function busyOf({ directory, regions }: Block, isFree: PortCheck): Promise<number[]> {
+  const ports = [directory, ...regions];
+  const free = await Promise.all(ports.map(isFree));
+  return ports.filter((_, index) => free[index] === false);
+}

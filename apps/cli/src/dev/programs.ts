@@ -1,0 +1,63 @@
+/** The programs that `meridian dev` runs, from source or built, whichever this command itself is. */
+import { fileURLToPath } from "node:url";
+
+import { MeridianError } from "@meridian/protocol";
+
+import { bundleSource, endBundler } from "./source-bundle.ts";
+
+/** How to run one program. */
+export interface Program {
+  /** The file that Node.js is given. */
+  readonly entry: string;
+  /** Arguments of Node.js itself, before the entry. */
+  readonly execArgv: readonly string[];
+}
+
+/** The programs of a cluster. */
+export interface DevPrograms {
+  readonly directory: Program;
+  readonly region: Program;
+}
+
+/** Finds the programs of the directory and the regions. Throws `INVALID_CONFIG` where they are not installed. */
+export async function findPrograms(): Promise<DevPrograms> {
+  const [directory, region] = [findMain("@meridian/directory"), findMain("@meridian/region")];
+  if (!directory.endsWith(".ts")) return { directory: built(directory), region: built(region) };
+  try {
+    const bundles = await Promise.all([bundleSource(directory), bundleSource(region)]);
+    return { directory: bundled(bundles[0]), region: bundled(bundles[1]) };
+  } catch {
+    // Without a bundler, or with source that it refuses: the loader runs it, or says what is wrong with it.
+    return { directory: loaded(directory), region: loaded(region) };
+  } finally {
+    await endBundler().catch(() => {});
+  }
+}
+
+/** `main` beside what a package exports. */
+function findMain(packageName: string): string {
+  try {
+    const exported = import.meta.resolve(packageName);
+    return fileURLToPath(exported.replace(/index\.(ts|js)$/, "main.$1"));
+  } catch (cause) {
+    throw new MeridianError(
+      "INVALID_CONFIG",
+      `Expected the package \`${packageName}\` beside this command, got none; install it with \`npm install ${packageName}\``,
+      { cause },
+    );
+  }
+}
+
+function built(entry: string): Program {
+  return { entry, execArgv: ["--import", new URL("./exit-with-parent.js", import.meta.url).href] };
+}
+
+/** Has `exit-with-parent` in it. */
+function bundled(entry: string): Program {
+  return { entry, execArgv: ["--enable-source-maps"] };
+}
+
+function loaded(entry: string): Program {
+  const guard = new URL("./exit-with-parent.ts", import.meta.url).href;
+  return { entry, execArgv: [...process.execArgv, "--import", guard] };
+}

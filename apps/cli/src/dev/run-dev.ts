@@ -1,0 +1,140 @@
+/** The command `meridian dev`. */
+import { asMeridianError } from "@meridian/protocol";
+import { systemRandom } from "@meridian/runtime";
+
+import { EXIT, type CliIo } from "../io.ts";
+import { formatBanner } from "./banner.ts";
+import { takeDataDirectory, type DataDirectory } from "./data-directory.ts";
+import { DevCluster } from "./dev-cluster.ts";
+import { readDevConfig, type DevConfig, type DevFlags } from "./dev-config.ts";
+import { choosePorts, portIsFree, type Ports } from "./ports.ts";
+import { findPrograms, type DevPrograms } from "./programs.ts";
+
+/** What the command line says. */
+export interface DevOptions extends DevFlags {
+  readonly data: string;
+  readonly fresh?: boolean | undefined;
+}
+
+/** How long a program may take to stop. */
+const GRACE_MS = 5_000;
+/** After this long, the user is told what is waited for. */
+const PATIENCE_MS = 15_000;
+/** How long the programs of a run that was not stopped in order may take to be gone. */
+const UNCLEAN_MS = 3_000;
+
+const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/**
+ * Runs the cluster until a signal ends it, or until one of its programs cannot be kept running. Returns the exit code.
+ * Throws `INVALID_CONFIG`, `ADDRESS_IN_USE` or `STORE_IN_USE` before anything is started.
+ */
+export async function runDev(options: DevOptions, io: CliIo, given?: DevPrograms): Promise<number> {
+  const config = readDevConfig(options);
+  const programs = given ?? (await findPrograms());
+  const data = takeDataDirectory(options.data, options.fresh === true);
+  try {
+    const ports = await portsAfter(data, config);
+    const cluster = new DevCluster({
+      config,
+      ports,
+      dataPath: data.path,
+      directoryProgram: programs.directory,
+      regionProgram: programs.region,
+      io,
+      random: systemRandom,
+      graceMs: GRACE_MS,
+    });
+    if (ports.busy.length > 0) {
+      const busy = ports.busy.join(", ");
+      cluster.say(
+        `Busy: ${busy}. The directory gets port ${ports.directory}, the regions follow it`,
+      );
+    }
+    return await runUntilStopped(cluster, config, ports, io);
+  } finally {
+    data.release();
+  }
+}
+
+async function portsAfter(data: DataDirectory, config: DevConfig): Promise<Ports> {
+  const endMs = performance.now() + (data.unclean ? UNCLEAN_MS : 0);
+  for (;;) {
+    const last = performance.now() >= endMs;
+    try {
+      const ports = await choosePorts(config, portIsFree);
+      if (ports.busy.length === 0 || last) return ports;
+    } catch (cause) {
+      if (last || asMeridianError(cause).code !== "ADDRESS_IN_USE") throw cause;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+async function runUntilStopped(
+  cluster: DevCluster,
+  config: DevConfig,
+  ports: Ports,
+  io: CliIo,
+): Promise<number> {
+  const stopped = stopSignal(cluster);
+  const patience = setTimeout(() => {
+    cluster.say(`still waiting for ${cluster.waitingFor.join(", ")}`);
+  }, PATIENCE_MS);
+  void cluster.ready.then(() => {
+    clearTimeout(patience);
+    const regions = config.regions.map((region, index) => ({
+      ...region,
+      url: `http://127.0.0.1:${ports.regions[index] ?? 0}`,
+    }));
+    // Since the process began: what a user has waited for.
+    io.stdout.write(formatBanner(cluster.directoryUrl, regions, performance.now()));
+  });
+  cluster.start();
+  try {
+    const end = await Promise.race([stopped.signal, cluster.givenUp]);
+    const bySignal = (STOP_SIGNALS as readonly string[]).includes(end);
+    cluster.say(bySignal ? `${end}: stopping` : `stopping: ${end}`);
+    await cluster.stop();
+    cluster.say("everything has stopped");
+    return bySignal && !stopped.killed() ? EXIT.ok : EXIT.failure;
+  } finally {
+    clearTimeout(patience);
+    stopped.release();
+  }
+}
+
+interface StopSignal {
+  /** Resolves to the first signal. */
+  readonly signal: Promise<string>;
+  /** Whether a second one ended the programs at once. */
+  readonly killed: () => boolean;
+  readonly release: () => void;
+}
+
+function stopSignal(cluster: DevCluster): StopSignal {
+  let first: string | undefined;
+  let killed = false;
+  let resolve: (signal: string) => void = () => {};
+  const signal = new Promise<string>((settle) => {
+    resolve = settle;
+  });
+  const onSignal = (name: string): void => {
+    if (first === undefined) {
+      first = name;
+      resolve(name);
+      return;
+    }
+    killed = true;
+    cluster.say(`${name} again: killing what still runs`);
+    cluster.kill();
+  };
+  for (const name of STOP_SIGNALS) process.on(name, onSignal);
+  return {
+    signal,
+    killed: () => killed,
+    release: () => {
+      for (const name of STOP_SIGNALS) process.off(name, onSignal);
+    },
+  };
+}

@@ -1,0 +1,2 @@
+export { EXIT, type CliIo } from "./io.ts";
+export { runCli } from "./run-cli.ts";

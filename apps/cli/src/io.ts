@@ -1,0 +1,21 @@
+/** What the command takes from its process. Tests give their own. */
+export interface CliIo {
+  /** Data, and nothing else. */
+  readonly stdout: { write(data: string | Uint8Array): unknown };
+  /** Everything else. */
+  readonly stderr: { write(text: string): unknown };
+  /** Undefined where it is a terminal, from which no value is read. */
+  readonly stdin: AsyncIterable<Uint8Array> | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Whether to colour what people read. */
+  readonly colour: boolean;
+}
+
+/** The exit codes of the command. */
+export const EXIT = {
+  ok: 0,
+  failure: 1,
+  /** The command line is not one that can run. */
+  usage: 2,
+  keyNotFound: 3,
+} as const;

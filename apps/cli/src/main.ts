@@ -1,0 +1,19 @@
+#!/usr/bin/env node
+import { runCli } from "./run-cli.ts";
+
+const { stdin, stdout, stderr, env } = process;
+const colour =
+  (env["FORCE_COLOR"] ?? "") !== "" || (stderr.isTTY === true && (env["NO_COLOR"] ?? "") === "");
+
+// A reader that has seen enough, such as `head`, is no failure of ours.
+stdout.on("error", (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === "EPIPE" ? 0 : 1);
+});
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  stdout,
+  stderr,
+  stdin: stdin.isTTY === true ? undefined : stdin,
+  env,
+  colour,
+});

@@ -1,0 +1,61 @@
+/** Which node a command talks to, and how. */
+import { connect, type MeridianClient } from "@meridian/client";
+import { MeridianError, parseCoordinates, type Coordinates } from "@meridian/protocol";
+
+import { DirectoryApi, type NodeRecord } from "./directory-api.ts";
+import type { CliIo } from "./io.ts";
+
+/** Where the directory is unless told otherwise. */
+export const DIRECTORY_URL = "http://127.0.0.1:7400";
+
+/** What every command that talks to a cluster takes. */
+export interface PlaceFlags {
+  readonly directory?: string | undefined;
+  readonly lat?: string | undefined;
+  readonly lon?: string | undefined;
+  /** An id, which the directory is asked for, or a URL. */
+  readonly node?: string | undefined;
+}
+
+/** The URL of the directory: from the flag, the environment, or the default. */
+export function directoryUrl(flags: PlaceFlags, io: CliIo): string {
+  const url = flags.directory ?? nonEmpty(io.env["MERIDIAN_DIRECTORY"]) ?? DIRECTORY_URL;
+  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return url.replace(/\/+$/, "");
+  throw new MeridianError(
+    "INVALID_ARGUMENT",
+    `Expected the directory as a URL such as \`${DIRECTORY_URL}\`, got \`${url}\``,
+  );
+}
+
+/** Where the user is, if that is said. Throws `INVALID_COORDINATES` if only half of it is, or it is no place. */
+export function locationOf(flags: PlaceFlags, io: CliIo): Coordinates | undefined {
+  const lat = flags.lat ?? nonEmpty(io.env["MERIDIAN_LAT"]);
+  const lon = flags.lon ?? nonEmpty(io.env["MERIDIAN_LON"]);
+  return lat === undefined && lon === undefined ? undefined : parseCoordinates(lat, lon);
+}
+
+/**
+ * A client of the node that is named, else of the nearest one, else of the first that is ready. What a script
+ * does by several commands is not one session, so none is kept.
+ */
+export async function openClient(flags: PlaceFlags, io: CliIo): Promise<MeridianClient> {
+  if (flags.node !== undefined) return connect({ nodes: [await nodeUrl(flags.node, flags, io)] });
+  const directory = directoryUrl(flags, io);
+  const location = locationOf(flags, io);
+  if (location !== undefined) return connect({ directory, location });
+  const nodes = await new DirectoryApi(directory).nodes();
+  const ready = nodes.filter(({ status }) => status === "ready");
+  if (ready.length > 0) return connect({ nodes: ready.map(({ url }) => url) });
+  throw new MeridianError("NO_READY_NODE", `Expected a ready node at ${directory}, got none`);
+}
+
+/** The URL of a node that is named by its id or by its URL. */
+export async function nodeUrl(node: string, flags: PlaceFlags, io: CliIo): Promise<string> {
+  if (/^https?:\/\//.test(node)) return node.replace(/\/+$/, "");
+  const record: NodeRecord = await new DirectoryApi(directoryUrl(flags, io)).node(node);
+  return record.url;
+}
+
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === "" ? undefined : text;
+}

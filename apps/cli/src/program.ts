@@ -1,0 +1,141 @@
+/** The command line: what there is, and which module does it. Those are loaded only when they are used. */
+import { readFileSync } from "node:fs";
+
+import { Command, InvalidArgumentError } from "commander";
+
+import type * as Cluster from "./commands/cluster.ts";
+import type { NearestFlags } from "./commands/cluster.ts";
+import type * as Entries from "./commands/entries.ts";
+import type { CommandFlags, KeysFlags, SetFlags, WriteFlags } from "./commands/entries.ts";
+import type { DevOptions } from "./dev/run-dev.ts";
+import type { CliIo } from "./io.ts";
+
+/** Makes the program. `done` is told the exit code of the command that ran. */
+export function makeProgram(io: CliIo, done: (exitCode: number) => void): Command {
+  const program = new Command("meridian")
+    .description("Talks to a Meridian cluster, and runs one on this machine.")
+    .helpCommand(false)
+    .version(programVersion(), "--version", "display the version")
+    .showHelpAfterError("(`meridian --help` tells what there is)")
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+    })
+    .exitOverride();
+  addEntryCommands(program, io, done);
+  addClusterCommands(program, io, done);
+  addDev(program, io, done);
+  return program;
+}
+
+function addEntryCommands(program: Command, io: CliIo, done: (exitCode: number) => void): void {
+  const load = (): Promise<typeof Entries> => import("./commands/entries.ts");
+  place(program.command("get"))
+    .description(
+      "Writes the value of a key to stdout, as it is stored. Exit code 3 if there is none.",
+    )
+    .argument("<key>")
+    .action(async (key: string, flags: CommandFlags) =>
+      done(await (await load()).get(key, flags, io)),
+    );
+  acknowledged(place(program.command("set")))
+    .description("Sets a key to a value: the argument, or what comes on stdin.")
+    .argument("<key>")
+    .argument("[value]")
+    .option("--ttl <ttl>", "how long it lives: seconds, or 90s, 15m, 2h, 7d (default: for ever)")
+    .option(
+      "--type <type>",
+      "content type, or `json` (default: text/plain; from stdin, application/octet-stream)",
+    )
+    .action(async (key: string, value: string | undefined, flags: SetFlags) =>
+      done(await (await load()).set(key, value, flags, io)),
+    );
+  acknowledged(place(program.command("del")))
+    .description("Deletes a key.")
+    .argument("<key>")
+    .action(async (key: string, flags: WriteFlags) =>
+      done(await (await load()).del(key, flags, io)),
+    );
+  place(program.command("keys"))
+    .description("Lists the keys that have a value.")
+    .argument("[prefix]", "only keys that begin with this")
+    .option("--limit <count>", "no more than this many")
+    .action(async (prefix: string | undefined, flags: KeysFlags) =>
+      done(await (await load()).keys(prefix, flags, io)),
+    );
+}
+
+function addClusterCommands(program: Command, io: CliIo, done: (exitCode: number) => void): void {
+  const load = (): Promise<typeof Cluster> => import("./commands/cluster.ts");
+  directory(program.command("nearest"))
+    .description("Lists the ready nodes nearest to a place.")
+    .option("--lat <degrees>", "latitude (MERIDIAN_LAT)")
+    .option("--lon <degrees>", "longitude (MERIDIAN_LON)")
+    .option("--limit <count>", "how many, 1 to 100 (default: 3)")
+    .option("--exclude <ids>", "ids to leave out, with commas between them")
+    .action(async (flags: NearestFlags) => done(await (await load()).nearest(flags, io)));
+  directory(program.command("nodes"))
+    .description("Lists every registered node, or tells of one.")
+    .argument("[id]")
+    .action(async (id: string | undefined, flags: CommandFlags) =>
+      done(await (await load()).nodes(id, flags, io)),
+    );
+  directory(program.command("status"))
+    .description("Tells how the directory is doing, or a node.")
+    .option("--node <id|url>", "of this node")
+    .action(async (flags: CommandFlags) => done(await (await load()).status(flags, io)));
+}
+
+function addDev(program: Command, io: CliIo, done: (exitCode: number) => void): void {
+  program
+    .command("dev")
+    .description("Runs a directory and five regions on this machine until Ctrl-C.")
+    .option("--regions <count>", "how many regions")
+    .option("--region <id=lat,lon>", "a region, instead of the usual ones; repeatable", collect)
+    .option("--config <file>", "regions and ports from a JSON file, instead of flags")
+    .option(
+      "--port <port>",
+      "the directory's port; the regions follow it (default: 7400, or the next free block)",
+    )
+    .option("--data <directory>", "where data is kept between runs", ".meridian")
+    .option("--fresh", "forget the data of earlier runs")
+    .action(async (options: DevOptions) => {
+      const { runDev } = await import("./dev/run-dev.ts");
+      done(await runDev(options, io));
+    });
+}
+
+function directory(command: Command): Command {
+  return command
+    .option(
+      "--directory <url>",
+      "the directory (MERIDIAN_DIRECTORY; default: http://127.0.0.1:7400)",
+    )
+    .option("--json", "for machines");
+}
+
+function place(command: Command): Command {
+  return directory(command)
+    .option("--lat <degrees>", "where you are: the nearest node is used (MERIDIAN_LAT)")
+    .option("--lon <degrees>", "(MERIDIAN_LON)")
+    .option("--node <id|url>", "use this node");
+}
+
+function acknowledged(command: Command): Command {
+  return command
+    .option(
+      "--ack <level>",
+      "wait for: local, directory, all, or a number of nodes (default: local)",
+    )
+    .option("--timeout <ttl>", "how long to wait for that (default: 5s)");
+}
+
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  if (value === "") throw new InvalidArgumentError("Expected a region, got nothing.");
+  return [...before, value];
+}
+
+function programVersion(): string {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { readonly version: string }).version;
+}

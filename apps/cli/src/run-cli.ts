@@ -1,0 +1,42 @@
+import { asMeridianError, toProblem, type ErrorCode, type MeridianError } from "@meridian/protocol";
+import { CommanderError } from "commander";
+
+import { EXIT, type CliIo } from "./io.ts";
+import { makeProgram } from "./program.ts";
+
+/** Codes of what is wrong in the command line rather than in the world. */
+const USAGE: ReadonlySet<ErrorCode> = new Set([
+  "INVALID_ARGUMENT",
+  "INVALID_CONFIG",
+  "INVALID_COORDINATES",
+  "INVALID_KEY",
+  "INVALID_TTL",
+  "UNKNOWN_OPTION",
+]);
+
+/**
+ * Runs the command that `argv` (without the program's name) asks for, and resolves to the exit code: 0 for success,
+ * 1 for a failure, 2 for a command line that cannot run, 3 for a key without a value. Never rejects.
+ */
+export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
+  let exitCode: number = EXIT.ok;
+  const program = makeProgram(io, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+    return exitCode;
+  } catch (cause) {
+    // Commander has written its own message already.
+    if (cause instanceof CommanderError) return cause.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    return explain(asMeridianError(cause), argv.includes("--json"), io);
+  }
+}
+
+function explain(error: MeridianError, json: boolean, io: CliIo): number {
+  io.stderr.write(
+    json ? `${JSON.stringify(toProblem(error))}\n` : `meridian: ${error.code}: ${error.message}\n`,
+  );
+  if (error.code === "KEY_NOT_FOUND") return EXIT.keyNotFound;
+  return USAGE.has(error.code) ? EXIT.usage : EXIT.failure;
+}

@@ -1,0 +1,263 @@
+/** `meridian dev` as a process with children: what it starts, restarts, stops and leaves behind. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { afterEach, expect, test } from "vitest";
+
+import { portIsFree } from "../src/dev/ports.ts";
+
+const DRIVER = fileURLToPath(new URL("./fixtures/dev-driver.ts", import.meta.url));
+const toClose: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const close of toClose.splice(0).toReversed()) await close();
+});
+
+interface Run {
+  readonly parent: ChildProcess;
+  /** Everything written so far. */
+  readonly text: () => string;
+  readonly stdout: () => string;
+  /** Resolves once the text matches. */
+  readonly says: (pattern: RegExp) => Promise<void>;
+  /** Resolves once the process and its pipes are gone. */
+  readonly ended: Promise<number | null>;
+}
+
+function temporary(): string {
+  const path = mkdtempSync(join(tmpdir(), "meridian-dev-"));
+  toClose.push(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+/** A port that is free with the two after it. */
+async function freePort(): Promise<number> {
+  for (let turn = 0; turn < 100; turn += 1) {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    const free = await Promise.all([port, port + 1, port + 2].map(portIsFree));
+    if (port < 65_000 && !free.includes(false)) return port;
+  }
+  return expect.fail("no free ports");
+}
+
+async function start(options: object, env: Record<string, string> = {}): Promise<Run> {
+  const given = { port: String(await freePort()), regions: "2", ...options };
+  const parent = spawn(
+    process.execPath,
+    ["--conditions=@meridian/source", "--import", "tsx", DRIVER, JSON.stringify(given)],
+    { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] },
+  );
+  let [text, stdout] = ["", ""];
+  const waiting = new Set<() => void>();
+  const hear = (data: Buffer): void => {
+    text += data.toString();
+    for (const look of waiting) look();
+  };
+  parent.stdout.on("data", (data: Buffer) => {
+    stdout += data.toString();
+    hear(data);
+  });
+  parent.stderr.on("data", hear);
+  const ended = new Promise<number | null>((resolve) => parent.once("close", resolve));
+  const says = (pattern: RegExp): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (!pattern.test(text)) return;
+        waiting.delete(look);
+        resolve();
+      };
+      waiting.add(look);
+      void ended.then(() => reject(new Error(`Ended without saying ${String(pattern)}:\n${text}`)));
+      look();
+    });
+  toClose.push(async () => {
+    parent.kill("SIGKILL");
+    await ended;
+  });
+  return { parent, text: () => text, stdout: () => stdout, says, ended };
+}
+
+/** The process numbers of every child there ever was. */
+function pids(data: string): number[] {
+  const folders = readdirSync(data).filter((name) => name !== "dev.json");
+  return folders.flatMap((name) =>
+    readdirSync(join(data, name)).map((file) => Number.parseInt(file, 10)),
+  );
+}
+
+function pidOf(data: string, name: string): number {
+  return Math.max(...readdirSync(join(data, name)).map((file) => Number.parseInt(file, 10)));
+}
+
+function storyOf(data: string, name: string): string {
+  const folder = join(data, name);
+  return readdirSync(folder)
+    .map((file) => readFileSync(join(folder, file), "utf8"))
+    .join("");
+}
+
+/** The process numbers of the programs that a run has started and that live. */
+function programsOf({ parent }: Run): number[] {
+  const children = readFileSync(`/proc/${parent.pid}/task/${parent.pid}/children`, "utf8");
+  const all = children.split(" ").filter(Boolean).map(Number);
+  // The bundler is a child, too, for a while.
+  return all.filter((pid) => lives(pid) && commandOf(pid).includes("--data="));
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+function lives(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
+  } catch {
+    return false;
+  }
+}
+
+async function untilGone(all: readonly number[]): Promise<void> {
+  // Those that should have ended do not outlive the test.
+  toClose.push(() => {
+    for (const pid of all.filter(lives)) process.kill(pid, "SIGKILL");
+  });
+  for (let turn = 0; turn < 2_000 && all.some(lives); turn += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  expect(all.filter(lives)).toEqual([]);
+}
+
+test("once every program is ready, the addresses and three curl lines are printed to stdout", async () => {
+  const data = temporary();
+  const run = await start({ data }, { MERIDIAN_LAT: "5" });
+  await run.says(/Ready in .* a directory and 2 regions/);
+  await run.says(/curl -i/);
+  expect(run.stdout().match(/^ {2}curl /gm)).toHaveLength(3);
+  expect(run.stdout()).toMatch(/^montreal +45\.5019 +-73\.5674 +http:/m);
+  expect(run.stdout()).not.toMatch(/hello from/);
+  expect(storyOf(data, "montreal")).toMatch(/--id=montreal --lat=45\.5019 --lon=-73\.5674/);
+  // The programs refuse variables they do not know.
+  expect(storyOf(data, "montreal")).not.toMatch(/strays/);
+  run.parent.kill("SIGINT");
+  expect(await run.ended).toBe(0);
+}, 30_000);
+
+test("every line of every program has its name in front, the last one without a line break too", async () => {
+  const run = await start({ data: temporary() });
+  await run.says(/Ready/);
+  run.parent.kill("SIGTERM");
+  await run.ended;
+  for (const name of ["directory", "montreal ", "frankfurt"]) {
+    expect(run.text()).toContain(`${name} | hello from ${name.trim()}\n`);
+    expect(run.text()).toContain(`${name} | no line break at the end\n`);
+  }
+}, 30_000);
+
+test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
+  "%s stops the regions, then the directory, and leaves no process",
+  async (signal) => {
+    const data = temporary();
+    const run = await start({ data });
+    await run.says(/Ready/);
+    const all = pids(data);
+    expect(all).toHaveLength(3);
+    run.parent.kill(signal);
+    expect(await run.ended).toBe(0);
+    expect(all.filter(lives)).toEqual([]);
+    for (const name of ["directory", "montreal", "frankfurt"]) {
+      expect(storyOf(data, name)).toMatch(/SIGTERM/);
+    }
+    expect(run.text()).toMatch(/everything has stopped/);
+  },
+  30_000,
+);
+
+test("a second signal kills what does not stop", async () => {
+  const data = temporary();
+  const run = await start({ data }, { TEST_MONTREAL: "stubborn" });
+  await run.says(/Ready/);
+  const all = pids(data);
+  run.parent.kill("SIGINT");
+  await run.says(/SIGINT: stopping/);
+  run.parent.kill("SIGINT");
+  expect(await run.ended).toBe(1);
+  expect(all.filter(lives)).toEqual([]);
+}, 30_000);
+
+test("when the parent is killed, the programs end by themselves", async () => {
+  const run = await start({ data: temporary() }, { TEST_REAL: "yes" });
+  await run.says(/Ready/);
+  const all = programsOf(run);
+  expect(all).toHaveLength(3);
+  run.parent.kill("SIGKILL");
+  await untilGone(all);
+}, 30_000);
+
+test("when the parent is killed while the programs are still starting, they end by themselves", async () => {
+  const run = await start({ data: temporary() }, { TEST_REAL: "yes" });
+  for (let turn = 0; turn < 2_000 && programsOf(run).length < 3; turn += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  const all = programsOf(run);
+  expect(all).toHaveLength(3);
+  run.parent.kill("SIGKILL");
+  await untilGone(all);
+  expect(run.text()).not.toMatch(/Ready/);
+}, 30_000);
+
+test.each(["frankfurt", "directory"])(
+  "%s is started again when it dies, and that is said",
+  async (name) => {
+    const data = temporary();
+    const run = await start({ data });
+    await run.says(/Ready/);
+    process.kill(pidOf(data, name), "SIGKILL");
+    await run.says(
+      new RegExp(`dev +\\| ${name} ended \\(signal SIGKILL\\); it is started again in \\d+ ms`),
+    );
+    await run.says(new RegExp(`dev +\\| ${name} is ready again`));
+    expect(readdirSync(join(data, name))).toHaveLength(2);
+    const all = pids(data);
+    run.parent.kill("SIGINT");
+    expect(await run.ended).toBe(0);
+    expect(all.filter(lives)).toEqual([]);
+  },
+  30_000,
+);
+
+test("a program that refuses its configuration ends everything, with why", async () => {
+  const data = temporary();
+  const run = await start({ data }, { TEST_FRANKFURT: "refuses" });
+  expect(await run.ended).toBe(1);
+  expect(run.text()).toMatch(/stopping: frankfurt refuses its configuration \(exit code 2\)/);
+  expect(pids(data).filter(lives)).toEqual([]);
+}, 30_000);
+
+test("data is kept between runs, and `fresh` starts without it", async () => {
+  const data = join(temporary(), "inner");
+  for (const [fresh, count] of [
+    [false, 1],
+    [false, 2],
+    [true, 1],
+  ] as const) {
+    const run = await start({ data, fresh, regions: "1" });
+    await run.says(/Ready/);
+    expect(readdirSync(join(data, "montreal"))).toHaveLength(count);
+    run.parent.kill("SIGINT");
+    expect(await run.ended).toBe(0);
+  }
+  expect(existsSync(join(data, "directory"))).toBe(true);
+}, 60_000);

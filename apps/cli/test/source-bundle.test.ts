@@ -1,0 +1,83 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+import { afterEach, beforeEach, expect, test } from "vitest";
+
+import { bundleSource, endBundler } from "../src/dev/source-bundle.ts";
+
+let folder = "";
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "meridian-bundle-"));
+  mkdirSync(join(folder, "src"));
+});
+
+afterEach(async () => {
+  await endBundler();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function write(name: string, text: string): string {
+  const file = join(folder, "src", name);
+  writeFileSync(file, text);
+  return file;
+}
+
+const output = (file: string): string => execFileSync(process.execPath, [file]).toString().trim();
+
+test("a bundled program runs without a loader, and each module keeps the URL of its source", async () => {
+  const inner = write("inner.ts", "export const url: string = import.meta.url;");
+  const main = write(
+    "main.ts",
+    '#!/usr/bin/env node\nimport { url } from "./inner.ts";\nconsole.log(url, import.meta.url);\nprocess.exit(0);',
+  );
+  const bundle = await bundleSource(main);
+  expect(output(bundle)).toBe(`${pathToFileURL(inner).href} ${pathToFileURL(main).href}`);
+});
+
+test("a bundle is kept until one of its sources changes", async () => {
+  write("inner.ts", "export const word: string = 'one';");
+  const main = write(
+    "main.ts",
+    'import { word } from "./inner.ts";\nconsole.log(word);\nprocess.exit(0);',
+  );
+  const bundle = await bundleSource(main);
+  const { mtimeMs } = statSync(bundle);
+  expect(await bundleSource(main)).toBe(bundle);
+  expect(statSync(bundle).mtimeMs).toBe(mtimeMs);
+  write("inner.ts", "export const word: string = 'another';");
+  expect(output(await bundleSource(main))).toBe("another");
+});
+
+/** A program with a thread that is named as a compiled file. */
+function writeThreaded(word: string): string {
+  write("word.ts", `export const word: string = "${word}";`);
+  write("thread.ts", 'import { word } from "./word.ts";\nconsole.log(word, import.meta.url);');
+  return write(
+    "main.ts",
+    'import { Worker } from "node:worker_threads";\nconst compiled = !import.meta.url.endsWith(".ts");\nnew Worker(new URL("./thread.js", import.meta.url)).once("exit", () => console.log(compiled));',
+  );
+}
+
+test("what a module names as a compiled file beside it is bundled, too", async () => {
+  const main = writeThreaded("one");
+  const source = pathToFileURL(join(folder, "src", "thread.ts")).href;
+  expect(output(await bundleSource(main))).toBe(`one ${source}\ntrue`);
+  writeThreaded("another");
+  expect(output(await bundleSource(main))).toBe(`another ${source}\ntrue`);
+  rmSync(join(dirname(await bundleSource(main)), "thread.js"));
+  expect(output(await bundleSource(main))).toBe(`another ${source}\ntrue`);
+});
+
+test("what is compiled already is left where it is", async () => {
+  const main = writeThreaded("one");
+  write("thread.js", 'console.log("compiled");');
+  expect(output(await bundleSource(main))).toBe("compiled\nfalse");
+});
+
+test("source that cannot be bundled is an error", async () => {
+  await expect(bundleSource(write("main.ts", "const = 5;"))).rejects.toThrow(/Build failed/);
+});

@@ -1,0 +1,85 @@
+import { checkIdentifier, parseTtlMs } from "@meridian/protocol";
+import {
+  parseOptions,
+  type LogLevel,
+  type OptionSources,
+  type OptionTable,
+} from "@meridian/runtime";
+
+const FLAGS = [
+  { name: "host", type: "text", default: "127.0.0.1", description: "The address to listen on." },
+  {
+    name: "port",
+    type: "integer",
+    min: 0,
+    max: 65_535,
+    default: 7400,
+    description: "The port to listen on; 0 takes a free one.",
+  },
+  { name: "data", type: "text", required: true, description: "The folder of its log." },
+  {
+    name: "cluster",
+    type: "parsed",
+    placeholder: "name",
+    parse: (text: string): string => checkIdentifier("a cluster", text),
+    default: "meridian",
+    description: "The cluster it serves; nodes of others are refused.",
+  },
+  {
+    name: "durability",
+    type: "choice",
+    choices: ["process", "power"],
+    default: "process",
+    description: "What an acknowledged write survives: the death of the process, or a power cut.",
+  },
+  {
+    name: "lag-max",
+    type: "parsed",
+    placeholder: "ttl",
+    parse: (text: string): number => parseTtlMs(text),
+    default: "10s",
+    description: "Nodes that are behind by this or more are not offered to clients.",
+  },
+  {
+    name: "log-level",
+    type: "choice",
+    choices: ["debug", "info", "warn", "error"],
+    default: "info",
+    description: "The least grave log lines to print.",
+  },
+  {
+    name: "log-format",
+    type: "choice",
+    choices: ["text", "json"],
+    default: "text",
+    description: "Log lines for people, or one JSON object each.",
+  },
+] as const satisfies OptionTable;
+
+/** The flags of the program, for its usage text and its documents. */
+export const DIRECTORY_FLAGS: OptionTable = FLAGS;
+
+/** The values of the flags. */
+export interface DirectoryFlags {
+  readonly host: string;
+  readonly port: number;
+  /** A folder. */
+  readonly data: string;
+  readonly cluster: string;
+  readonly durability: "process" | "power";
+  /** In milliseconds. */
+  readonly lagMax: number;
+  readonly logLevel: LogLevel;
+  readonly logFormat: "text" | "json";
+}
+
+/** What the command line asks for. */
+export type DirectoryCommand =
+  | { readonly kind: "run"; readonly values: DirectoryFlags }
+  | { readonly kind: "help" }
+  | { readonly kind: "version" };
+
+/** Reads the program's flags and their environment twins. Throws `OptionsError`. */
+export function parseDirectoryFlags(sources: OptionSources): DirectoryCommand {
+  return parseOptions(FLAGS, sources);
+}

@@ -1,0 +1,162 @@
+import { asMeridianError, MeridianError } from "@meridian/protocol";
+import type { DirectoryInfo, MemberInfo } from "@meridian/replication";
+import type { Clock, Logger } from "@meridian/runtime";
+import { Hono, type Context } from "hono";
+
+import type { LogDigest } from "../log-digest.ts";
+import type { NodeRegistry } from "../node-registry.ts";
+import { jsonAnswer, PREFLIGHT_ANSWER, problemAnswer, responseOf, type Answer } from "./answer.ts";
+import { nearestBody } from "./nearest.ts";
+import { readQuery } from "./query.ts";
+
+/** What the HTTP API answers from. */
+export interface DirectoryService {
+  readonly cluster: string;
+  readonly version: string;
+  readonly startedAtMs: number;
+  /** Nodes with this lag or more are not offered to clients. */
+  readonly lagMaxMs: number;
+  readonly registry: NodeRegistry;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  info(): DirectoryInfo;
+  /** The log's store in plain numbers. */
+  store(): object;
+  digest(): Promise<LogDigest>;
+  /** Why requests should go elsewhere; undefined while all is well. */
+  notReady(): MeridianError | undefined;
+}
+
+type Handler = (context: Context, search: string) => string | Promise<string>;
+
+const NO_OPTIONS: readonly string[] = [];
+
+/** The HTTP API of the directory. Every path takes GET, and with it HEAD. */
+export function createApp(service: DirectoryService): Hono {
+  const app = new Hono();
+  const { registry } = service;
+  const get = (path: string, handler: Handler): void => {
+    app.get(path, async (context) => responseOf(await answer(context, handler)));
+    app.options(path, () => responseOf(PREFLIGHT_ANSWER));
+    app.all(path, (context) => responseOf(wrongMethod(context.req.method)));
+  };
+  get("/nearest", (_, search) => nearestBody(registry, service.lagMaxMs, search));
+  const getPlain = (path: string, handler: (context: Context) => object | Promise<object>): void =>
+    get(path, async (context, search) => {
+      readQuery(search, NO_OPTIONS);
+      return JSON.stringify(await handler(context));
+    });
+  getPlain("/nodes", () => ({ nodes: registry.all().map(describe) }));
+  getPlain("/nodes/:id", ({ req }) => describe(findNode(registry, req.param("id") ?? "")));
+  getPlain("/status", () => statusOf(service));
+  getPlain("/digest", async () => {
+    const { count, fingerprint, sequence } = await service.digest();
+    return { count, fingerprint, sequence };
+  });
+  getPlain("/healthz", () => ({ status: "ok" }));
+  getPlain("/readyz", () => {
+    const reason = service.notReady();
+    if (reason !== undefined) throw reason;
+    return { status: "ready" };
+  });
+  app.notFound((context) => responseOf(problemAnswer(noRoute(context.req.path))));
+  app.onError((cause) => responseOf(failureAnswer(service, cause)));
+  return app;
+}
+
+/** The answer to `GET /nearest` without a server's request and response. Never throws. */
+export function answerNearest(service: DirectoryService, search: string): Answer {
+  try {
+    return jsonAnswer(nearestBody(service.registry, service.lagMaxMs, search));
+  } catch (cause) {
+    return failureAnswer(service, cause);
+  }
+}
+
+function failureAnswer(service: DirectoryService, cause: unknown): Answer {
+  const error = asMeridianError(cause);
+  if (error.code === "INTERNAL") {
+    const stack = cause instanceof Error ? cause.stack : undefined;
+    service.logger.error("a request failed", { error: error.message, stack });
+  }
+  return problemAnswer(error);
+}
+
+async function answer(context: Context, handler: Handler): Promise<Answer> {
+  const { url } = context.req;
+  const mark = url.indexOf("?");
+  return jsonAnswer(await handler(context, mark < 0 ? "" : url.slice(mark + 1)));
+}
+
+function wrongMethod(method: string): Answer {
+  return problemAnswer(
+    new MeridianError("METHOD_NOT_ALLOWED", `Expected GET or HEAD, got ${method}`),
+    ["Allow", "GET, HEAD, OPTIONS"],
+  );
+}
+
+function noRoute(path: string): MeridianError {
+  return new MeridianError(
+    "ROUTE_NOT_FOUND",
+    `Expected /nearest, /nodes, /nodes/<id>, /status, /digest, /healthz or /readyz, got ${path}`,
+  );
+}
+
+function findNode(registry: NodeRegistry, id: string): MemberInfo {
+  const member = registry.get(id);
+  if (member !== undefined) return member;
+  throw new MeridianError(
+    "NODE_NOT_FOUND",
+    `Expected the id of a registered node, got \`${id.slice(0, 100)}\``,
+  );
+}
+
+/** The public facts of a node, one by one: what the machine adds for itself stays inside. */
+function describe(member: MemberInfo): object {
+  return {
+    id: member.id,
+    region: member.region,
+    url: member.url,
+    ip: member.ip,
+    port: member.port,
+    lat: member.lat,
+    lon: member.lon,
+    status: member.status,
+    lagMs: member.lagMs,
+    load: member.load,
+    appliedThrough: member.appliedThrough,
+    outboxPending: member.outboxPending,
+    skewMs: member.skewMs,
+    connectedAtMs: member.connectedAtMs,
+    bufferedBytes: member.bufferedBytes,
+    unsent: member.unsent,
+  };
+}
+
+function statusOf(service: DirectoryService): object {
+  const nodes: Record<string, number> = {};
+  let bufferedBytes = 0;
+  for (const member of service.registry.all()) {
+    nodes[member.status] = (nodes[member.status] ?? 0) + 1;
+    bufferedBytes += member.bufferedBytes;
+  }
+  const info = service.info();
+  return {
+    cluster: service.cluster,
+    version: service.version,
+    startedAtMs: service.startedAtMs,
+    nowMs: service.clock.nowMs(),
+    logId: info.logId,
+    epoch: info.epoch,
+    head: info.head,
+    committedThrough: info.committedThrough,
+    nodes,
+    connections: info.connections,
+    reconciling: info.reconciling,
+    reconcileWaiting: info.reconcileWaiting,
+    bufferedBytes,
+    recentBytes: info.recentBytes,
+    lagMaxMs: service.lagMaxMs,
+    store: service.store(),
+  };
+}

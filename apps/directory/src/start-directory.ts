@@ -1,0 +1,136 @@
+import { join } from "node:path";
+
+import { MeridianError } from "@meridian/protocol";
+import { Directory } from "@meridian/replication";
+import { systemClock, systemRandom, type Clock, type Logger, type Random } from "@meridian/runtime";
+import {
+  openDirectoryLog,
+  type Durability,
+  type SqliteDirectoryLog,
+  type StoreTuning,
+} from "@meridian/store";
+import { LinkListener } from "@meridian/transport";
+
+import { HttpServer } from "./http/http-server.ts";
+import { requestHandler } from "./http/request-handler.ts";
+import { LogDigester } from "./log-digest.ts";
+import { NodeRegistry } from "./node-registry.ts";
+import { programVersion } from "./version.ts";
+
+/** How a directory is started. */
+export interface DirectoryOptions {
+  /** Where it listens; port 0 takes a free one. */
+  readonly host: string;
+  readonly port: number;
+  /** The folder of its log. Created if need be. */
+  readonly data: string;
+  /** Nodes of another cluster are refused. */
+  readonly cluster: string;
+  /** What an acknowledged write survives: the death of the process, or also the loss of power. */
+  readonly durability: Durability;
+  /** Nodes that are behind by this or more are not offered to clients, in milliseconds. */
+  readonly lagMax: number;
+  readonly logger: Logger;
+  /** Default: those of the platform. */
+  readonly clock?: Clock;
+  readonly random?: Random;
+  /** Bounds of the log's store that few have to touch. */
+  readonly tuning?: Partial<StoreTuning>;
+  /** Told when the log cannot be written any more. The process is to end, and its supervisor to start it anew. */
+  readonly onFatal?: (failure: MeridianError) => void;
+}
+
+/** A directory that runs. */
+export interface RunningDirectory {
+  /** Where it is reached from this machine. */
+  readonly url: string;
+  /**
+   * Refuses new requests, lets those under way finish for a second, says goodbye to the nodes and closes the
+   * log. Calling it again returns the same promise.
+   */
+  stop(): Promise<void>;
+}
+
+/** Values stay this long in the log after they have expired: a clock that is an hour ahead empties nothing. */
+const EXPIRED_GRACE_MS = 24 * 3_600_000;
+
+/**
+ * Starts a directory. Resolves once it answers.
+ * Rejects with `INVALID_CONFIG`, `ADDRESS_IN_USE`, and what opening the log throws.
+ */
+export async function startDirectory(options: DirectoryOptions): Promise<RunningDirectory> {
+  const { clock = systemClock, random = systemRandom, logger, durability } = options;
+  const tuning = { expiredGraceMs: EXPIRED_GRACE_MS, ...options.tuning };
+  const server = new HttpServer(clock);
+  // The address first: a directory that cannot have it must not begin a new epoch of the log.
+  await server.listen(options.host, options.port);
+  const { url } = server;
+  let log: SqliteDirectoryLog;
+  try {
+    const path = join(options.data, "directory.db");
+    log = await openDirectoryLog({ path, durability, clock, random, logger, tuning });
+  } catch (failure) {
+    await server.close();
+    throw failure;
+  }
+  const stop = serve({ ...options, clock }, server, log);
+  logger.info(`listening on ${url}`, { cluster: options.cluster, epoch: log.epoch });
+  let stopped: Promise<void> | undefined;
+  return { url, stop: () => (stopped ??= stop()) };
+}
+
+/** Puts the parts together on an open server and log, and returns what takes them apart. */
+function serve(
+  options: DirectoryOptions & { readonly clock: Clock },
+  server: HttpServer,
+  log: SqliteDirectoryLog,
+): () => Promise<void> {
+  const { cluster, clock, logger, onFatal } = options;
+  const startedAtMs = clock.nowMs();
+  let leaving: MeridianError | undefined;
+  const directory = new Directory({
+    cluster,
+    log,
+    clock,
+    logger,
+    onMembers: () => registry.changed(),
+    onFatal: (failure) => {
+      leaving = goingAway(`The log cannot be written: ${failure.message}`);
+      onFatal?.(failure);
+    },
+  });
+  const registry = new NodeRegistry(directory, clock);
+  const digester = new LogDigester(log);
+  const links = new LinkListener({
+    path: "/replicate",
+    accept: (link, remoteAddress) => directory.accept(link, remoteAddress),
+    logger,
+  });
+  const request = requestHandler({
+    cluster,
+    version: programVersion(),
+    startedAtMs,
+    lagMaxMs: options.lagMax,
+    registry,
+    clock,
+    logger,
+    info: () => directory.info(),
+    store: () => log.stats(),
+    digest: () => digester.take(),
+    notReady: () => leaving,
+  });
+  directory.start();
+  server.handle({ request, upgrade: links.upgrade });
+  return async () => {
+    logger.info("stopping", { cluster });
+    leaving ??= goingAway("The directory is shutting down");
+    directory.stop();
+    links.stop();
+    await server.close();
+    await log.close();
+  };
+}
+
+function goingAway(why: string): MeridianError {
+  return new MeridianError("GOING_AWAY", why);
+}

@@ -1,0 +1,84 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it, onTestFinished } from "vitest";
+
+import { fetchJson, temporaryFolder } from "./running.ts";
+
+const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly errors: string;
+}
+
+function run(argv: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
+  const node = ["--conditions=@meridian/source", "--import", "tsx"];
+  const child = spawn(process.execPath, [...node, MAIN, ...argv], {
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+    env: { PATH: process.env["PATH"], ...env },
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  return child;
+}
+
+async function end(child: ChildProcess): Promise<Ended> {
+  const ended = { out: "", errors: "" };
+  child.stdout?.on("data", (bytes: Buffer) => (ended.out += bytes.toString()));
+  child.stderr?.on("data", (bytes: Buffer) => (ended.errors += bytes.toString()));
+  const [code] = (await once(child, "close")) as [number | null];
+  return { ...ended, code };
+}
+
+describe("meridian-directory", { timeout: 20_000 }, () => {
+  it("exits 2 and names every bad option in plain words", async () => {
+    const { code, errors } = await end(
+      run(["--prot", "1", "--durability", "luck"], { MERIDIAN_LAG_MAX: "soon", MERIDIAN_X: "1" }),
+    );
+    expect(code).toBe(2);
+    expect(errors).toContain("Unknown option `--prot`, did you mean `--port`?");
+    expect(errors).toContain("Expected `--durability` to be `process` or `power`, got `luck`");
+    expect(errors).toContain("`MERIDIAN_LAG_MAX`: Expected a time to live");
+    expect(errors).toContain("Unknown environment variable `MERIDIAN_X`");
+    expect(errors).toContain("Expected `--data` (or MERIDIAN_DATA), got nothing");
+    expect(errors).not.toContain("    at ");
+  });
+
+  it("prints its usage and its version", async () => {
+    const [help, version] = await Promise.all([end(run(["--help"])), end(run(["--version"]))]);
+    expect(help).toMatchObject({ code: 0, errors: "" });
+    expect(help.out).toContain("Usage: meridian-directory [options]");
+    expect(version).toMatchObject({ code: 0, out: "0.1.0\n" });
+  });
+
+  it("exits 1 on a busy port and says what to do", async () => {
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const data = await temporaryFolder();
+    const { code, errors } = await end(run(["--port", String(port), "--data", data]));
+    expect(code).toBe(1);
+    expect(errors).toContain(`ADDRESS_IN_USE: Expected 127.0.0.1:${port} to be free`);
+    expect(errors).toContain("choose another port with --port");
+  });
+
+  it("tells its parent where it listens, and exits 0 when it is told to stop", async () => {
+    const data = await temporaryFolder();
+    const child = run(["--port", "0", "--data", data], { MERIDIAN_LOG_FORMAT: "json" });
+    const ended = end(child);
+    const [message] = (await once(child, "message")) as [{ type: string; url: string }];
+    expect(message.type).toBe("listening");
+    expect(await fetchJson(`${message.url}/readyz`)).toEqual({ status: "ready" });
+    child.kill("SIGTERM");
+    const { code, out, errors } = await ended;
+    expect([code, errors]).toEqual([0, ""]);
+    const [line] = out.split("\n");
+    expect(JSON.parse(line ?? "")).toMatchObject({
+      level: "info",
+      message: `listening on ${message.url}`,
+    });
+  });
+});

@@ -1,0 +1,41 @@
+import type { MemberInfo } from "@meridian/replication";
+import type { Clock } from "@meridian/runtime";
+
+/** A registered, ready node; `given` says what is special about it. */
+export function memberOf(given: Partial<MemberInfo> & { readonly id: string }): MemberInfo {
+  return {
+    region: "eu-west",
+    url: `http://10.0.0.1:7401`,
+    ip: "10.0.0.1",
+    port: 7401,
+    lat: 0,
+    lon: 0,
+    status: "ready",
+    lagMs: 3,
+    load: { entries: 10, bytes: 1_000, requestsPerSecond: 1.5 },
+    appliedThrough: 7,
+    outboxPending: 0,
+    skewMs: -2,
+    connectedAtMs: 1_700_000_000_000,
+    bufferedBytes: 0,
+    unsent: 0,
+    ...given,
+  };
+}
+
+export interface ManualClock extends Clock {
+  advance(ms: number): void;
+}
+
+/** A clock that stands still until it is told. */
+export function manualClock(): ManualClock {
+  let elapsedMs = 0;
+  return {
+    nowMs: () => 1_700_000_000_000 + elapsedMs,
+    elapsedMs: () => elapsedMs,
+    after: () => () => {},
+    advance: (ms) => {
+      elapsedMs += ms;
+    },
+  };
+}

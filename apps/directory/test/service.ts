@@ -1,0 +1,85 @@
+import { expect } from "vitest";
+
+import type { Problem } from "@meridian/protocol";
+import type { MemberInfo } from "@meridian/replication";
+import { silentLogger } from "@meridian/runtime";
+
+import { createApp, type DirectoryService } from "../src/http/app.ts";
+import { NodeRegistry } from "../src/node-registry.ts";
+import { manualClock, memberOf } from "./members.ts";
+
+/** Four ready nodes. */
+export const CITIES = [
+  memberOf({ id: "frankfurt", region: "eu-central", lat: 50.11, lon: 8.68 }),
+  memberOf({ id: "virginia", region: "us-east", lat: 38.95, lon: -77.45 }),
+  memberOf({ id: "tokyo", region: "ap-northeast", lat: 35.68, lon: 139.69 }),
+  memberOf({ id: "sydney", region: "ap-southeast", lat: -33.87, lon: 151.21 }),
+];
+/** Where requests come from. */
+export const PARIS = "lat=48.86&lon=2.35";
+
+/** A service over these nodes; `given` says what is special about it. */
+export function serviceOf(
+  members: readonly MemberInfo[],
+  given: Partial<DirectoryService> = {},
+): DirectoryService {
+  const clock = manualClock();
+  return {
+    cluster: "meridian",
+    version: "9.8.7",
+    startedAtMs: 1_699_999_999_000,
+    lagMaxMs: 10_000,
+    registry: new NodeRegistry({ members }, clock),
+    clock,
+    logger: silentLogger,
+    info: () => ({
+      logId: 5,
+      epoch: 2,
+      head: 12,
+      committedThrough: 11,
+      recentBytes: 100,
+      connections: 4,
+      members: members.length,
+      reconciling: null,
+      reconcileWaiting: 0,
+    }),
+    store: () => ({ entries: 9 }),
+    digest: () => Promise.resolve({ count: 3, fingerprint: "00ff00ff00ff00ff", sequence: 11 }),
+    notReady: () => undefined,
+    ...given,
+  };
+}
+
+/** The answer to one request. */
+export function get(
+  path: string,
+  members: readonly MemberInfo[] = CITIES,
+  init: RequestInit = {},
+): Response | Promise<Response> {
+  return createApp(serviceOf(members)).request(path, init);
+}
+
+/** The ids that `/nearest` gives. */
+export async function idsNear(query: string, members?: readonly MemberInfo[]): Promise<string[]> {
+  const response = await get(`/nearest?${query}`, members);
+  const { nodes } = (await response.json()) as { nodes: { id: string }[] };
+  return nodes.map(({ id }) => id);
+}
+
+interface Told {
+  readonly response: Response;
+  readonly problem: Problem;
+}
+
+/** The problem that a request is answered with, and the answer. */
+export async function problemAt(
+  path: string,
+  members?: readonly MemberInfo[],
+  init?: RequestInit,
+): Promise<Told> {
+  const response = await get(path, members, init);
+  expect(response.headers.get("content-type")).toBe("application/problem+json");
+  const problem = (await response.json()) as Problem;
+  expect(problem.status).toBe(response.status);
+  return { response, problem };
+}

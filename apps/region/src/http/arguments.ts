@@ -1,0 +1,90 @@
+import { checkTtlMs, MeridianError, parsePosition, parseTtlMs } from "@meridian/protocol";
+import type { AckLevel } from "@meridian/replication";
+
+import type { AckRequest, Session } from "../region-service.ts";
+
+const TIMEOUT_MS_DEFAULT = 5_000;
+const TIMEOUT_MS_MAX = 60_000;
+const WAIT_MS_DEFAULT = 500;
+const WAIT_MS_MAX = 10_000;
+
+/** Reads `ack` and `timeout`. Throws `INVALID_ARGUMENT`. */
+export function readAck(ack: string | undefined, timeout: string | undefined): AckRequest {
+  return { level: readLevel(ack), timeoutMs: readTimeoutMs(timeout) };
+}
+
+function readLevel(text: string | undefined): AckLevel {
+  if (text === undefined) return "local";
+  if (text === "local" || text === "directory" || text === "all") return text;
+  const nodes = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (nodes >= 1) return nodes;
+  throw new MeridianError(
+    "INVALID_ARGUMENT",
+    `Expected \`ack\` to be \`local\`, \`directory\`, \`all\` or a number of nodes from 1, got \`${text.slice(0, 100)}\``,
+  );
+}
+
+function readTimeoutMs(text: string | undefined): number {
+  if (text === undefined) return TIMEOUT_MS_DEFAULT;
+  let timeoutMs = NaN;
+  try {
+    timeoutMs = parseTtlMs(text);
+  } catch {
+    // The message below says what was expected of a timeout.
+  }
+  if (timeoutMs <= TIMEOUT_MS_MAX) return timeoutMs;
+  throw new MeridianError(
+    "INVALID_ARGUMENT",
+    `Expected \`timeout\` above 0 and up to 60 s, such as \`250ms\` or \`5s\`, got \`${text.slice(0, 100)}\``,
+  );
+}
+
+/** Reads `ttl`, and `minutes` where a request knows it. Throws `INVALID_TTL` and `INVALID_ARGUMENT`. */
+export function readTtlMs(ttl: string | undefined, minutes?: string): number | undefined {
+  if (minutes === undefined) return ttl === undefined ? undefined : parseTtlMs(ttl);
+  if (ttl !== undefined) {
+    throw new MeridianError("INVALID_ARGUMENT", "Expected `ttl` or `minutes`, got both");
+  }
+  const count = /^\d+(\.\d+)?$/.test(minutes) ? Number(minutes) : NaN;
+  return checkTtlMs(count * 60_000, `${minutes.slice(0, 100)} minutes`);
+}
+
+/** Reads a yes or no. Throws `INVALID_ARGUMENT`. */
+export function readFlag(name: string, text: string | undefined): boolean {
+  if (text === undefined || text === "false") return false;
+  if (text === "true") return true;
+  throw new MeridianError(
+    "INVALID_ARGUMENT",
+    `Expected \`${name}\` to be \`true\` or \`false\`, got \`${text.slice(0, 100)}\``,
+  );
+}
+
+/** Reads a whole number within bounds. Throws `INVALID_ARGUMENT`. */
+export function readWhole(
+  name: string,
+  text: string | undefined,
+  bounds: { readonly min: number; readonly max: number; readonly fallback: number },
+): number {
+  if (text === undefined) return bounds.fallback;
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
+  if (value >= bounds.min && value <= bounds.max) return value;
+  throw new MeridianError(
+    "INVALID_ARGUMENT",
+    `Expected \`${name}\` to be a whole number from ${bounds.min} to ${bounds.max}, got \`${text.slice(0, 100)}\``,
+  );
+}
+
+/** The value of a header of a request, by its name in lower case. */
+export type HeaderReader = (name: string) => string | undefined;
+
+/** Reads the session of a request. Throws `INVALID_POSITION` and `INVALID_ARGUMENT`. */
+export function readSession(header: HeaderReader, stale: boolean): Session {
+  const token = header("meridian-position");
+  const waitMs = readWhole("Meridian-Wait-Ms", header("meridian-wait-ms"), {
+    min: 0,
+    max: WAIT_MS_MAX,
+    fallback: WAIT_MS_DEFAULT,
+  });
+  if (token === undefined) return { waitMs, stale };
+  return { position: parsePosition(token), waitMs, stale };
+}

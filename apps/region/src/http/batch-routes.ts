@@ -1,0 +1,156 @@
+/** `/batch/get` and `/batch/set`: many keys in one request. */
+import { checkKey, MeridianError, parseTtlMs, checkTtlMs } from "@meridian/protocol";
+
+import { CONTENT_TYPE_DEFAULT } from "../cached-record.ts";
+import {
+  checkBytes,
+  checkContentType,
+  factsOf,
+  type RegionService,
+  type SetRequest,
+} from "../region-service.ts";
+import type { Answer } from "./answers.ts";
+import { readAck } from "./arguments.ts";
+import type { Exchange } from "./exchange.ts";
+import { describeFound, TEXT_CONTENT_TYPE } from "./short-routes.ts";
+import { checkOption } from "./target.ts";
+
+const KEYS_MAX = 1_000;
+/** The largest body of a batch, and the most bytes of values that one answers, unless one value may be larger. */
+const BATCH_BYTES_MAX = 16 * 1024 * 1024;
+
+type JsonObject = Readonly<Record<string, unknown>>;
+
+/** `POST /batch/get` */
+export async function batchGet(exchange: Exchange): Promise<Answer> {
+  exchange.query();
+  const { service } = exchange;
+  await exchange.admit();
+  const body = await readJson(exchange, ["keys"]);
+  const keys = listOf(body, "keys").map((key) => checkKey(textOf(key, "keys")));
+  let bytes = 0;
+  const entries = keys.map((key) => {
+    const found = service.find(key);
+    if (found === undefined) return { key, found: false };
+    bytes += found.record.entry.value.byteLength;
+    checkBytes("one answer", bytes, bytesMaxOf(service));
+    return describeFound(key, found.record);
+  });
+  return exchange.json(200, { entries });
+}
+
+/** `POST /batch/set` */
+export async function batchSet(exchange: Exchange): Promise<Answer> {
+  exchange.checkOrigin();
+  exchange.query();
+  const { service } = exchange;
+  await exchange.admit();
+  const body = await readJson(exchange, ["entries", "ack", "timeout"]);
+  const requests = listOf(body, "entries").map((item) => setRequestOf(service, item));
+  const ack = readAck(ackTextOf(body["ack"]), optionalText(body, "timeout"));
+  const written = await service.set(requests, ack);
+  return exchange.json(200, {
+    entries: written.entries.map(factsOf),
+    acknowledged: written.acknowledged,
+  });
+}
+
+function bytesMaxOf(service: RegionService): number {
+  return Math.max(BATCH_BYTES_MAX, 2 * service.valueBytesMax);
+}
+
+async function readJson(exchange: Exchange, known: readonly string[]): Promise<JsonObject> {
+  const bytes = await exchange.body(bytesMaxOf(exchange.service));
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new MeridianError("INVALID_BODY", "Expected JSON in UTF-8, got something else", {
+      cause,
+    });
+  }
+  return objectOf(json, "the body", known);
+}
+
+function setRequestOf(service: RegionService, item: unknown): SetRequest {
+  const known = ["key", "value", "encoding", "contentType", "ttl"];
+  const entry = objectOf(item, "each of `entries`", known);
+  const key = checkKey(textOf(entry["key"], "key"));
+  const encoding = optionalText(entry, "encoding") ?? "utf8";
+  const value = bytesOf(textOf(entry["value"], "value"), encoding);
+  service.checkLength(value.byteLength);
+  const contentType =
+    optionalText(entry, "contentType") ??
+    (encoding === "utf8" ? TEXT_CONTENT_TYPE : CONTENT_TYPE_DEFAULT);
+  checkContentType(contentType);
+  const ttlMs = ttlMsOf(entry["ttl"]);
+  return { key, value, contentType, ...(ttlMs !== undefined && { ttlMs }) };
+}
+
+function bytesOf(text: string, encoding: string): Uint8Array {
+  if (encoding === "utf8") {
+    if (!/\p{Surrogate}/u.test(text)) return new TextEncoder().encode(text);
+    throw invalid("Expected `value` of well-formed Unicode, got a lone surrogate");
+  }
+  if (encoding !== "base64") {
+    throw invalid(
+      `Expected \`encoding\` to be \`utf8\` or \`base64\`, got \`${encoding.slice(0, 100)}\``,
+    );
+  }
+  if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) {
+    throw invalid("Expected `value` in padded base64, got something else");
+  }
+  return new Uint8Array(Buffer.from(text, "base64"));
+}
+
+function ttlMsOf(ttl: unknown): number | undefined {
+  if (ttl === undefined) return undefined;
+  if (typeof ttl === "number") return checkTtlMs(ttl * 1_000, `${ttl} seconds`);
+  return parseTtlMs(textOf(ttl, "ttl"));
+}
+
+function ackTextOf(ack: unknown): string | undefined {
+  return typeof ack === "number" ? String(ack) : ack === undefined ? undefined : textOf(ack, "ack");
+}
+
+function objectOf(json: unknown, what: string, known: readonly string[]): JsonObject {
+  if (typeof json !== "object" || json === null || Array.isArray(json)) {
+    throw new MeridianError(
+      "INVALID_BODY",
+      `Expected ${what} to be an object, got ${kindOf(json)}`,
+    );
+  }
+  for (const name of Object.keys(json)) checkOption(name, known);
+  return json as JsonObject;
+}
+
+function listOf(body: JsonObject, name: string): readonly unknown[] {
+  const list = body[name];
+  if (!Array.isArray(list)) {
+    throw new MeridianError(
+      "INVALID_BODY",
+      `Expected \`${name}\` to be a list, got ${kindOf(list)}`,
+    );
+  }
+  if (list.length >= 1 && list.length <= KEYS_MAX) return list;
+  throw invalid(`Expected 1 to ${KEYS_MAX} of \`${name}\`, got ${list.length}`);
+}
+
+function optionalText(object: JsonObject, name: string): string | undefined {
+  return object[name] === undefined ? undefined : textOf(object[name], name);
+}
+
+function textOf(json: unknown, name: string): string {
+  if (typeof json === "string") return json;
+  throw new MeridianError("INVALID_BODY", `Expected \`${name}\` to be text, got ${kindOf(json)}`);
+}
+
+function kindOf(json: unknown): string {
+  if (json === null) return "null";
+  if (json === undefined) return "nothing";
+  return Array.isArray(json) ? "a list" : `${typeof json === "object" ? "an" : "a"} ${typeof json}`;
+}
+
+function invalid(message: string): MeridianError {
+  return new MeridianError("INVALID_ARGUMENT", message);
+}

@@ -1,0 +1,84 @@
+import type { IncomingMessage } from "node:http";
+
+import { MeridianError } from "@meridian/protocol";
+
+import { checkBytes } from "../region-service.ts";
+
+/**
+ * Reads the body of a request into bytes of its own: a slice of what the socket read would keep all of that
+ * alive. Rejects with `VALUE_TOO_LARGE` as soon as more than `bytesMax` is declared or has come, and with
+ * `INVALID_BODY` if the connection ends first.
+ */
+export function readIncoming(incoming: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    checkBytes("a body", declaredLength(incoming.headers["content-length"]), bytesMax);
+    if (incoming.destroyed) throw cutShort();
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    const stop = (failure: MeridianError): void => {
+      incoming.off("data", onData);
+      incoming.pause();
+      reject(failure);
+    };
+    const onData = (chunk: Uint8Array): void => {
+      chunks.push(chunk);
+      length += chunk.byteLength;
+      if (length > bytesMax) stop(tooLarge(length, bytesMax));
+    };
+    incoming.on("data", onData);
+    incoming.on("end", () => resolve(join(chunks, length)));
+    incoming.on("error", (cause: Error) => stop(cutShort(cause)));
+    incoming.on("close", () => {
+      // A stream that has ended closes too; an error that nobody hears of would still cost its stack.
+      if (!incoming.readableEnded) reject(cutShort());
+    });
+  });
+}
+
+/** Reads the body of a fetch request, by the rules of `readIncoming`. */
+export async function readStream(
+  request: Pick<Request, "headers" | "body">,
+  bytesMax: number,
+): Promise<Uint8Array> {
+  checkBytes("a body", declaredLength(request.headers.get("content-length")), bytesMax);
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  if (request.body === null) return new Uint8Array();
+  try {
+    for await (const chunk of request.body) {
+      chunks.push(chunk);
+      length += chunk.byteLength;
+      if (length > bytesMax) throw tooLarge(length, bytesMax);
+    }
+  } catch (cause) {
+    throw cause instanceof MeridianError ? cause : cutShort(cause);
+  }
+  return join(chunks, length);
+}
+
+function declaredLength(header: string | null | undefined): number {
+  return header === null || header === undefined ? 0 : Number(header);
+}
+
+function tooLarge(length: number, bytesMax: number): MeridianError {
+  return new MeridianError(
+    "VALUE_TOO_LARGE",
+    `Expected a body of at most ${bytesMax} bytes, got ${length} or more`,
+    { details: { bytesMax } },
+  );
+}
+
+function cutShort(cause?: unknown): MeridianError {
+  const message = "Expected the whole body, got the end of the connection";
+  return new MeridianError("INVALID_BODY", message, { cause });
+}
+
+function join(chunks: readonly Uint8Array[], length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return bytes;
+}

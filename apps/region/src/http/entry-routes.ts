@@ -1,0 +1,97 @@
+/** `/cache/<key>`: values as they are. */
+import { MeridianError } from "@meridian/protocol";
+
+import { CONTENT_TYPE_DEFAULT } from "../cached-record.ts";
+import { checkContentType, factsOf, type SetRequest, type Written } from "../region-service.ts";
+import { freshnessHeaders, type Answer } from "./answers.ts";
+import { readAck, readFlag, readTtlMs } from "./arguments.ts";
+import { conditionOf, noneMatchNames } from "./conditions.ts";
+import type { Exchange } from "./exchange.ts";
+import { keyOfPath } from "./target.ts";
+
+/** `GET /cache/<key>[?stale=]` */
+export async function getEntry(exchange: Exchange): Promise<Answer> {
+  const { stale } = exchange.query("stale");
+  const key = keyOfPath(exchange.path);
+  await exchange.admit(readFlag("stale", stale));
+  const found = exchange.service.find(key);
+  if (found === undefined) throw keyNotFound(key);
+  const { record, tier } = found;
+  const headers = freshnessHeaders(record, exchange.service.nowMs(), tier);
+  const held = exchange.header("if-none-match");
+  if (held !== undefined && noneMatchNames(held, record.etag)) {
+    return exchange.plain(304, null, headers);
+  }
+  return exchange.plain(200, record.entry.value, [
+    "Content-Type",
+    record.contentType,
+    "Content-Length",
+    record.length,
+    ...headers,
+  ]);
+}
+
+/** `PUT /cache/<key>[?ttl=][&ack=][&timeout=]` */
+export async function putEntry(exchange: Exchange): Promise<Answer> {
+  exchange.checkOrigin();
+  const { service } = exchange;
+  const query = exchange.query("ttl", "ack", "timeout");
+  const key = keyOfPath(exchange.path);
+  const ttlMs = readTtlMs(query.ttl);
+  const ack = readAck(query.ack, query.timeout);
+  const contentType = exchange.header("content-type") ?? CONTENT_TYPE_DEFAULT;
+  checkContentType(contentType);
+  checkWhole(exchange);
+  service.checkLength(Number(exchange.header("content-length") ?? 0));
+  await exchange.admit();
+  const value = await exchange.body(service.valueBytesMax);
+  const request: SetRequest = { key, value, contentType, ...(ttlMs !== undefined && { ttlMs }) };
+  return answerWritten(exchange, await service.set([request], ack, conditionOf(exchange.header)));
+}
+
+/** `DELETE /cache/<key>[?ack=][&timeout=]` */
+export async function deleteEntry(exchange: Exchange): Promise<Answer> {
+  exchange.checkOrigin();
+  const { service } = exchange;
+  const query = exchange.query("ack", "timeout");
+  const key = keyOfPath(exchange.path);
+  const ack = readAck(query.ack, query.timeout);
+  await exchange.admit();
+  const written = await service.delete(key, ack, conditionOf(exchange.header));
+  return answerWritten(exchange, written, { deleted: written.deleted });
+}
+
+/** The answer to a write of one key. */
+export function answerWritten(
+  exchange: Exchange,
+  written: Written,
+  facts: Readonly<Record<string, unknown>> = {},
+): Answer {
+  const [entry] = written.entries;
+  if (entry === undefined)
+    throw new MeridianError("INTERNAL", "Expected a written entry, got none");
+  const told = factsOf(entry);
+  const body = { ...told, ...facts, acknowledged: written.acknowledged };
+  return exchange.json(200, body, ["ETag", told.etag]);
+}
+
+/** The error of a key that has no live value. */
+export function keyNotFound(key: string): MeridianError {
+  return new MeridianError("KEY_NOT_FOUND", `Expected a live value for key \`${key}\`, got none`, {
+    details: { key },
+  });
+}
+
+/** Throws `INVALID_BODY` for a body that is not the value itself. */
+function checkWhole(exchange: Exchange): void {
+  const encoding = exchange.header("content-encoding");
+  if (encoding !== undefined && encoding !== "identity") {
+    throw new MeridianError(
+      "INVALID_BODY",
+      `Expected the value itself, got \`Content-Encoding: ${encoding.slice(0, 100)}\``,
+    );
+  }
+  if (exchange.header("content-range") !== undefined) {
+    throw new MeridianError("INVALID_BODY", "Expected a whole value, got a `Content-Range` of one");
+  }
+}

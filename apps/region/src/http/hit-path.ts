@@ -1,0 +1,98 @@
+/**
+ * The shortest way to the commonest answer: `GET /cache/<key>` for a key in memory. It answers exactly as
+ * the app would, header for header, and takes a request only if it is sure of that; all others go to the app.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+
+import type { RegionService } from "../region-service.ts";
+import { ageOf, cacheControlOf, CORS_HEADERS } from "./answers.ts";
+import { KEY_PREFIX } from "./target.ts";
+
+/** Takes a request if it can; false if it has done nothing. */
+export type ShortPath = (incoming: IncomingMessage, outgoing: ServerResponse) => boolean;
+
+/**
+ * Paths that every party reads alike: unreserved characters, slashes and escapes; no dot segment that a URL
+ * parser would resolve, nor an escaped dot.
+ */
+const PLAIN_PATH = /^(?!.*(?:\/\.|%2e))\/cache\/[\w.~!$'()*,;:@&=+/%-]+$/i;
+
+/** The places of values in the list of headers; that of the position is two later where there is an expiry. */
+const AT = {
+  contentType: 1,
+  contentLength: 3,
+  etag: 5,
+  age: 7,
+  cacheControl: 9,
+  expiry: 11,
+  position: 15,
+} as const;
+
+/** Up to here, head and value leave as one string; beyond, copying the value costs more than a second write. */
+const TEXT_BYTES_MAX = 4_096;
+
+/** The short path for hits in the memory of a service. */
+export function hitPath(service: RegionService): ShortPath {
+  // One list for all answers of a kind: `writeHead` has read it before another request is looked at.
+  const lasting = headerList(service, []);
+  const expiring = headerList(service, ["Meridian-Expires-At"]);
+  return (incoming, outgoing) => {
+    if (incoming.method !== "GET") return false;
+    const key = plainKeyOf(incoming.url ?? "");
+    if (key === undefined || hasHeader(incoming.rawHeaders, READ_HEADERS)) return false;
+    const record = service.hit(key);
+    if (record === undefined) return false;
+    const { value, expiresAtMs } = record.entry;
+    const expires = expiresAtMs !== 0;
+    const headers = expires ? expiring : lasting;
+    if (expires) headers[AT.expiry] = String(expiresAtMs);
+    headers[AT.contentType] = record.contentType;
+    headers[AT.contentLength] = record.length;
+    headers[AT.etag] = record.etag;
+    headers[AT.age] = ageOf(record, service.nowMs());
+    headers[AT.cacheControl] = cacheControlOf(record);
+    headers[AT.position + (expires ? 2 : 0)] = service.positionToken();
+    outgoing.writeHead(200, headers);
+    if (value.byteLength > TEXT_BYTES_MAX) outgoing.end(value);
+    else outgoing.end(latin1(value), "latin1");
+    return true;
+  };
+}
+
+/** The headers of a hit in the order of the app's, their values to be filled in. */
+function headerList(service: RegionService, more: readonly string[]): string[] {
+  const names = ["Content-Type", "Content-Length", "ETag", "Age", "Cache-Control", ...more];
+  const known = ["Meridian-Cache", "memory", "Meridian-Node", service.nodeId];
+  const blanks = names.flatMap((name) => [name, ""]);
+  return [...blanks, ...known, "Meridian-Position", "", ...CORS_HEADERS];
+}
+
+function latin1(value: Uint8Array): string {
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("latin1");
+}
+
+/** The key of a path that needs no thought, else undefined. */
+export function plainKeyOf(url: string): string | undefined {
+  if (!PLAIN_PATH.test(url)) return undefined;
+  const encoded = url.slice(KEY_PREFIX.length);
+  if (!encoded.includes("%")) return encoded;
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The headers that make a read something else than a plain one. */
+const READ_HEADERS: readonly string[] = ["if-none-match", "meridian-position", "meridian-wait-ms"];
+
+/** Whether one of `names` is among the headers. */
+export function hasHeader(rawHeaders: readonly string[], names: readonly string[]): boolean {
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? "";
+    for (const wanted of names) {
+      if (name.length === wanted.length && name.toLowerCase() === wanted) return true;
+    }
+  }
+  return false;
+}

@@ -1,0 +1,78 @@
+/** `/cache?key=`: for a shell or an address bar, where a key is easier as an option. */
+import { isUtf8 } from "node:buffer";
+
+import { checkKey, MeridianError } from "@meridian/protocol";
+
+import type { CachedRecord } from "../cached-record.ts";
+import type { SetRequest } from "../region-service.ts";
+import type { Answer } from "./answers.ts";
+import { readAck, readFlag, readTtlMs } from "./arguments.ts";
+import { answerWritten, keyNotFound } from "./entry-routes.ts";
+import type { Exchange } from "./exchange.ts";
+
+/** The content type of values that are given as text. */
+export const TEXT_CONTENT_TYPE = "text/plain; charset=utf-8";
+
+/** `GET /cache?key=[&stale=]` */
+export async function getShort(exchange: Exchange): Promise<Answer> {
+  const query = exchange.query("key", "stale");
+  const key = checkKey(required("key", query.key, "INVALID_KEY"));
+  await exchange.admit(readFlag("stale", query.stale));
+  const found = exchange.service.find(key);
+  if (found === undefined) throw keyNotFound(key);
+  const { record, tier } = found;
+  return exchange.json(200, describeFound(key, record), [
+    "ETag",
+    record.etag,
+    "Meridian-Cache",
+    tier,
+    "Cache-Control",
+    "no-cache",
+  ]);
+}
+
+/** `POST /cache?key=&value=[&minutes=][&ttl=][&ack=][&timeout=]` */
+export async function postShort(exchange: Exchange): Promise<Answer> {
+  exchange.checkOrigin();
+  const query = exchange.query("key", "value", "minutes", "ttl", "ack", "timeout");
+  const key = checkKey(required("key", query.key, "INVALID_KEY"));
+  const value = new TextEncoder().encode(required("value", query.value, "INVALID_ARGUMENT"));
+  const ttlMs = readTtlMs(query.ttl, query.minutes);
+  const ack = readAck(query.ack, query.timeout);
+  await exchange.admit();
+  const request: SetRequest = {
+    key,
+    value,
+    contentType: TEXT_CONTENT_TYPE,
+    ...(ttlMs !== undefined && { ttlMs }),
+  };
+  return answerWritten(exchange, await exchange.service.set([request], ack));
+}
+
+/** A live entry as JSON tells of it. The value is text where its bytes are UTF-8, else base64. */
+export function describeFound(
+  key: string,
+  record: CachedRecord,
+): Readonly<Record<string, unknown>> {
+  const { value, expiresAtMs } = record.entry;
+  const encoding = isUtf8(value) ? "utf8" : "base64";
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  return {
+    key,
+    found: true,
+    value: bytes.toString(encoding),
+    encoding,
+    contentType: record.contentType,
+    etag: record.etag,
+    expiresAtMs: expiresAtMs === 0 ? null : expiresAtMs,
+  };
+}
+
+function required(
+  name: string,
+  text: string | undefined,
+  code: "INVALID_KEY" | "INVALID_ARGUMENT",
+): string {
+  if (text !== undefined) return text;
+  throw new MeridianError(code, `Expected the option \`${name}\`, got nothing`);
+}

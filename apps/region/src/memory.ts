@@ -1,0 +1,146 @@
+/**
+ * The hot part of the data: a bounded, time-aware LRU cache over the store.
+ *
+ * The store is the truth, and memory never argues with it: it is filled only with what the store has just
+ * said, a change replaces a record only if its stamp is greater, and a change that is *older* than the
+ * record (a late arrival, or a write that was given a new stamp) drops the record, so that the next read
+ * asks the store again. Everything here is synchronous; nothing can come between a read and its refill.
+ *
+ * The node's own writes are the exception that takes time: between `announce` and `land` memory watches their
+ * keys, and takes a write in without asking the store only if nothing newer has come meanwhile.
+ */
+import { TlruCache, type CacheClock, type CacheStats } from "@meridian/cache";
+import { compareStamps, isLive, replaces, type Entry, type Stamp } from "@meridian/protocol";
+
+import { recordOf, type CachedRecord } from "./cached-record.ts";
+
+/** What a record takes beside its key and value: the record, its strings and the cache's own. In bytes, about. */
+const RECORD_BYTES = 400;
+
+/** The bounds of a `Memory`, and its time. */
+export interface MemoryOptions {
+  readonly entriesMax: number;
+  /** Keys, values and about 400 bytes a record count towards it. */
+  readonly bytesMax: number;
+  /** The time by which expiry is judged, in milliseconds since the Unix epoch. */
+  readonly nowMs: () => number;
+  /** For the timer that frees what has expired. */
+  readonly clock: CacheClock;
+}
+
+/** What memory holds and what became of the rest. */
+export interface MemoryStats {
+  readonly entries: number;
+  readonly bytes: number;
+  /** Entries that left or were not let in, by reason. */
+  readonly removals: CacheStats["removals"] & { readonly rejected: number };
+}
+
+interface Flight {
+  /** Writes of the key under way. */
+  writes: number;
+  /** The newest stamp that has come for the key meanwhile. */
+  newest: Stamp | undefined;
+}
+
+/** Newer than every stamp: after it, only the store knows. */
+const UNKNOWN: Stamp = { time: Infinity, origin: 0 };
+
+/** The records that are answered without asking the store. */
+export class Memory {
+  readonly #cache: TlruCache<string, CachedRecord>;
+  readonly #nowMs: () => number;
+  /** The keys of writes under way. */
+  readonly #flights = new Map<string, Flight>();
+
+  constructor(options: MemoryOptions) {
+    this.#nowMs = options.nowMs;
+    this.#cache = new TlruCache<string, CachedRecord>({
+      maxEntries: options.entriesMax,
+      maxBytes: options.bytesMax,
+      sizeOf: ({ entry }) => RECORD_BYTES + 2 * entry.key.length + entry.value.byteLength,
+      clock: options.clock,
+    });
+  }
+
+  /** The record of a key, marked as used, if memory holds it and it is live. */
+  get(key: string): CachedRecord | undefined {
+    const record = this.#cache.get(key);
+    if (record === undefined || isLive(record.entry, this.#nowMs())) return record;
+    this.#cache.delete(key);
+    return undefined;
+  }
+
+  /** Takes in what the store says is the newest entry of its key. Returns its record, undefined if it is not live. */
+  fill(entry: Entry): CachedRecord | undefined {
+    const nowMs = this.#nowMs();
+    if (!isLive(entry, nowMs)) {
+      this.#cache.delete(entry.key);
+      return undefined;
+    }
+    const held = this.#cache.peek(entry.key);
+    const order = held === undefined ? -1 : compareStamps(held.entry.stamp, entry.stamp);
+    if (order === 0) return held;
+    const record = recordOf(entry);
+    if (order > 0) {
+      this.#cache.delete(entry.key);
+      return record;
+    }
+    const ttlMs = entry.expiresAtMs === 0 ? Infinity : entry.expiresAtMs - nowMs;
+    this.#cache.set(entry.key, record, ttlMs);
+    return record;
+  }
+
+  /** Says that a write of a key begins. */
+  announce(key: string): void {
+    const flight = this.#flights.get(key);
+    if (flight === undefined) this.#flights.set(key, { writes: 1, newest: undefined });
+    else flight.writes += 1;
+  }
+
+  /** Says that a write of a key is over, and takes in what was written, if anything was. */
+  land(key: string, entry: Entry | undefined): void {
+    const flight = this.#flights.get(key);
+    if (flight === undefined) return;
+    flight.writes -= 1;
+    if (flight.writes === 0) this.#flights.delete(key);
+    if (entry === undefined) return;
+    const { newest } = flight;
+    if (newest !== undefined && compareStamps(entry.stamp, newest) < 0) return;
+    if (replaces(entry, this.#cache.peek(key)?.entry)) this.fill(entry);
+  }
+
+  /** Follows a change of a key that memory holds; does nothing for other keys. */
+  follow(entry: Entry): void {
+    const flight = this.#flights.get(entry.key);
+    if (flight !== undefined && compareStamps(entry.stamp, flight.newest ?? entry.stamp) >= 0) {
+      flight.newest = entry.stamp;
+    }
+    const held = this.#cache.peek(entry.key);
+    if (held === undefined) return;
+    const order = compareStamps(entry.stamp, held.entry.stamp);
+    if (order > 0) this.fill(entry);
+    else if (order < 0) this.#cache.delete(entry.key);
+  }
+
+  /** Forgets a key, whose entry in the store has got a lower stamp. */
+  forget(key: string): void {
+    const flight = this.#flights.get(key);
+    if (flight !== undefined) flight.newest = UNKNOWN;
+    this.#cache.delete(key);
+  }
+
+  stats(): MemoryStats {
+    const { removals, rejected } = this.#cache.stats();
+    return {
+      entries: this.#cache.size,
+      bytes: this.#cache.bytes,
+      removals: { ...removals, rejected },
+    };
+  }
+
+  /** Ends the timer. */
+  close(): void {
+    this.#cache.close();
+  }
+}

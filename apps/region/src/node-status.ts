@@ -1,0 +1,26 @@
+import type { NodeStatus } from "@meridian/protocol";
+import type { ReplicaInfo } from "@meridian/replication";
+import type { SqliteReplicaStore } from "@meridian/store";
+
+import type { MemoryStats } from "./memory.ts";
+import type { ReadCounts } from "./region-service.ts";
+
+/** The body of `/status`: a node in numbers, for its operator. */
+export interface NodeReport {
+  readonly id: string;
+  readonly region: string;
+  readonly lat: number;
+  readonly lon: number;
+  readonly url: string;
+  readonly cluster: string;
+  readonly version: string;
+  readonly startedAtMs: number;
+  readonly nowMs: number;
+  readonly status: NodeStatus;
+  /** The other registered nodes that are ready. */
+  readonly readyPeers: readonly string[];
+  readonly replica: ReplicaInfo;
+  readonly store: ReturnType<SqliteReplicaStore["stats"]>;
+  readonly cache: MemoryStats & { readonly reads: ReadCounts };
+  readonly requests: { readonly active: number; readonly perSecond: number };
+}

@@ -1,0 +1,192 @@
+import {
+  checkIdentifier,
+  MeridianError,
+  parseTtlMs,
+  VALUE_BYTES_MAX,
+  VALUE_BYTES_MAX_DEFAULT,
+} from "@meridian/protocol";
+import {
+  parseOptions,
+  type LogLevel,
+  type OptionSources,
+  type OptionTable,
+} from "@meridian/runtime";
+
+import { parseOrigins, type AllowedOrigins } from "./http/origins.ts";
+
+const FLAGS = [
+  {
+    name: "id",
+    type: "parsed",
+    placeholder: "name",
+    parse: (text: string): string => checkIdentifier("an id", text),
+    required: true,
+    description: "Names the node in its cluster: lower-case letters, digits and hyphens.",
+  },
+  {
+    name: "region",
+    type: "parsed",
+    placeholder: "name",
+    parse: (text: string): string => checkIdentifier("a region", text),
+    description: "The region it stands in; without it, its id.",
+  },
+  {
+    name: "lat",
+    type: "number",
+    min: -90,
+    max: 90,
+    required: true,
+    description: "Its latitude in decimal degrees, north positive.",
+  },
+  {
+    name: "lon",
+    type: "number",
+    min: -180,
+    max: 180,
+    required: true,
+    description: "Its longitude in decimal degrees, east positive.",
+  },
+  { name: "host", type: "text", default: "127.0.0.1", description: "The address to listen on." },
+  {
+    name: "port",
+    type: "integer",
+    min: 0,
+    max: 65_535,
+    default: 7401,
+    description: "The port to listen on; 0 takes a free one.",
+  },
+  { name: "data", type: "text", required: true, description: "The folder of its data." },
+  {
+    name: "directory",
+    type: "parsed",
+    placeholder: "url",
+    parse: parseUrl,
+    default: "http://127.0.0.1:7400",
+    description: "The URL of the directory.",
+  },
+  {
+    name: "cluster",
+    type: "parsed",
+    placeholder: "name",
+    parse: (text: string): string => checkIdentifier("a cluster", text),
+    default: "meridian",
+    description: "The cluster it belongs to.",
+  },
+  {
+    name: "ip",
+    type: "text",
+    description: "The address that clients are told; without it, the one that the directory sees.",
+  },
+  {
+    name: "url",
+    type: "parsed",
+    placeholder: "url",
+    parse: parseUrl,
+    description: "The whole URL that clients are told instead of address and port.",
+  },
+  {
+    name: "allow-origin",
+    type: "parsed",
+    placeholder: "origins",
+    parse: parseOrigins,
+    description:
+      "The origins of web pages that may write: a list with commas, or `*`; other pages may only read.",
+  },
+  {
+    name: "durability",
+    type: "choice",
+    choices: ["process", "power"],
+    default: "process",
+    description: "What an acknowledged write survives: the death of the process, or a power cut.",
+  },
+  {
+    name: "cache-entries",
+    type: "integer",
+    min: 1,
+    max: 2 ** 26,
+    default: 100_000,
+    description: "The most entries held in memory.",
+  },
+  {
+    name: "cache-bytes",
+    type: "integer",
+    min: 1,
+    max: 2 ** 40,
+    default: 256 * 1024 * 1024,
+    description: "The most bytes held in memory.",
+  },
+  {
+    name: "value-bytes-max",
+    type: "integer",
+    min: 1,
+    max: VALUE_BYTES_MAX,
+    default: VALUE_BYTES_MAX_DEFAULT,
+    description: "The largest value taken, in bytes.",
+  },
+  {
+    name: "ttl-default",
+    type: "parsed",
+    placeholder: "ttl",
+    parse: parseTtlMs,
+    description: "The time to live of writes that name none, such as `90s` or `15m`.",
+  },
+  {
+    name: "log-level",
+    type: "choice",
+    choices: ["debug", "info", "warn", "error"],
+    default: "info",
+    description: "The least grave log lines to print.",
+  },
+  {
+    name: "log-format",
+    type: "choice",
+    choices: ["text", "json"],
+    default: "text",
+    description: "Log lines for people, or one JSON object each.",
+  },
+] as const satisfies OptionTable;
+
+/** The flags of the program, for its usage text and its documents. */
+export const REGION_FLAGS: OptionTable = FLAGS;
+
+/** The values of the flags. */
+export interface RegionFlags {
+  readonly id: string;
+  readonly region: string | null;
+  readonly lat: number;
+  readonly lon: number;
+  readonly host: string;
+  readonly port: number;
+  /** A folder. */
+  readonly data: string;
+  readonly directory: string;
+  readonly cluster: string;
+  readonly ip: string | null;
+  readonly url: string | null;
+  readonly allowOrigin: AllowedOrigins | null;
+  readonly durability: "process" | "power";
+  readonly cacheEntries: number;
+  readonly cacheBytes: number;
+  readonly valueBytesMax: number;
+  /** In milliseconds. */
+  readonly ttlDefault: number | null;
+  readonly logLevel: LogLevel;
+  readonly logFormat: "text" | "json";
+}
+
+/** What the command line asks for. */
+export type RegionCommand =
+  | { readonly kind: "run"; readonly values: RegionFlags }
+  | { readonly kind: "help" }
+  | { readonly kind: "version" };
+
+/** Reads the program's flags and their environment twins. Throws `OptionsError`. */
+export function parseRegionFlags(sources: OptionSources): RegionCommand {
+  return parseOptions(FLAGS, sources);
+}
+
+function parseUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol === "http:" || url?.protocol === "https:") return text.replace(/\/+$/, "");
+  throw new MeridianError("INVALID_CONFIG", `expected an http or https URL, got \`${text}\``);
+}

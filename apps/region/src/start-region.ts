@@ -1,0 +1,117 @@
+import { join } from "node:path";
+
+import type { NodeStatus } from "@meridian/protocol";
+import { systemClock, systemRandom, type Clock, type Logger, type Random } from "@meridian/runtime";
+import { openReplicaStore } from "@meridian/store";
+import { dialLink } from "@meridian/transport";
+
+import { listenHttp, type HttpServer } from "./http/http-server.ts";
+import type { AllowedOrigins } from "./http/origins.ts";
+import { RegionNode } from "./region-node.ts";
+
+/** How long a node that stops waits for the requests under way. */
+const FINISH_MS = 5_000;
+
+/** How a regional node is started. */
+export interface RegionOptions {
+  /** Names the node in its cluster: a DNS label. */
+  readonly id: string;
+  readonly region: string;
+  /** Decimal degrees. */
+  readonly lat: number;
+  readonly lon: number;
+  /** Where it listens; port 0 takes a free one. */
+  readonly host: string;
+  readonly port: number;
+  /** The folder of its data. Created if need be. */
+  readonly data: string;
+  /** The URL of the directory, `http:` or `https:`. */
+  readonly directory: string;
+  readonly cluster: string;
+  /** The address that clients are told; null for the one that the directory sees. */
+  readonly ip: string | null;
+  /** The whole URL that clients are told instead, or null. */
+  readonly url: string | null;
+  /** The origins of web pages that may write, beside the node's own; null for none. */
+  readonly allowOrigin: AllowedOrigins | null;
+  /** What an acknowledged write survives: the death of the process, or also the loss of power. */
+  readonly durability: "process" | "power";
+  /** The most entries and bytes held in memory. */
+  readonly cacheEntries: number;
+  readonly cacheBytes: number;
+  /** The largest value taken, in bytes. */
+  readonly valueBytesMax: number;
+  /** The time to live of writes that name none, in milliseconds; null for none. */
+  readonly ttlDefault: number | null;
+  readonly logger: Logger;
+  /** Default: those of the platform. */
+  readonly clock?: Clock;
+  readonly random?: Random;
+  /** Told of each change of the node's status. */
+  readonly onStatus?: (status: NodeStatus) => void;
+}
+
+/** A regional node that runs. */
+export interface RunningRegion {
+  /** Where it is reached from this machine. */
+  readonly url: string;
+  readonly port: number;
+  readonly status: NodeStatus;
+  /**
+   * Refuses new requests, lets those under way finish for up to 5 seconds, offers the directory what it
+   * has not taken yet, and closes everything. Calling it again returns the same promise.
+   */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a regional node. Resolves once it listens; it serves when its status is `ready` or `standalone`.
+ * Rejects with `INVALID_CONFIG`, `ADDRESS_IN_USE`, and what opening the store throws.
+ */
+export async function startRegion(options: RegionOptions): Promise<RunningRegion> {
+  const { clock = systemClock, random = systemRandom, logger } = options;
+  const path = join(options.data, "region.db");
+  const { durability } = options;
+  let started: RegionNode | undefined;
+  const expiryNowMs = (): number | undefined => started?.knownNowMs;
+  const store = await openReplicaStore({ path, durability, clock, expiryNowMs, random, logger });
+  let server: HttpServer;
+  try {
+    server = await listenHttp(options.host, options.port);
+  } catch (failure) {
+    await store.close();
+    throw failure;
+  }
+  const { cluster, id, region, ip, url, lat, lon } = options;
+  const replicateUrl = `${options.directory.replace(/\/+$/, "")}/replicate`;
+  const node = new RegionNode({
+    ...options,
+    node: { cluster, id, region, ip, port: server.port, url, lat, lon },
+    url: server.url,
+    allowOrigin: options.allowOrigin ?? [],
+    store,
+    dial: (events) => dialLink(replicateUrl, events, { logger }),
+    clock,
+    random,
+    ttlMsDefault: options.ttlDefault ?? 0,
+  });
+  started = node;
+  server.listener(node.listener(), (cause) => node.refuse(cause));
+  logger.info(`listening on ${server.url}`, { node: id, cluster });
+  node.start();
+  let stopped: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    logger.info("stopping", { node: id });
+    await node.stop(FINISH_MS);
+    await server.close();
+    await store.close();
+  };
+  return {
+    url: server.url,
+    port: server.port,
+    get status() {
+      return node.status;
+    },
+    stop: () => (stopped ??= stop()),
+  };
+}

@@ -1,0 +1,195 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import type { Dial } from "@meridian/replication";
+import { seededRandom, silentLogger, type Clock } from "@meridian/runtime";
+import { openReplicaStore } from "@meridian/store";
+
+import { listenHttp, type HttpServer } from "../src/http/http-server.ts";
+import { RegionNode, type RegionNodeOptions } from "../src/region-node.ts";
+
+/** A clock that stands still until it is told. */
+export class ManualClock implements Clock {
+  #nowMs = Date.parse("2026-01-01T00:00:00Z");
+  readonly #startMs = this.#nowMs;
+  #timers: { readonly atMs: number; readonly callback: () => void }[] = [];
+
+  nowMs(): number {
+    return this.#nowMs;
+  }
+
+  elapsedMs(): number {
+    return this.#nowMs - this.#startMs;
+  }
+
+  after(delayMs: number, callback: () => void): () => void {
+    // Whole milliseconds, as of a platform's timers: no delay is too small for time to pass.
+    const timer = { atMs: this.#nowMs + Math.ceil(delayMs), callback };
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((each) => each !== timer);
+    };
+  }
+
+  advance(ms: number): void {
+    const untilMs = this.#nowMs + ms;
+    for (let turn = 0; turn < 100_000; turn += 1) {
+      const [next] = this.#timers.toSorted((a, b) => a.atMs - b.atMs);
+      if (next === undefined || next.atMs > untilMs) {
+        this.#nowMs = untilMs;
+        return;
+      }
+      this.#timers = this.#timers.filter((each) => each !== next);
+      this.#nowMs = Math.max(this.#nowMs, next.atMs);
+      next.callback();
+    }
+    throw new Error("The timers never came to an end");
+  }
+}
+
+/** A directory that is away: links close without opening. */
+const dialNobody: Dial = (events) => {
+  queueMicrotask(() => events.onClose(1006, "nobody there"));
+  return { bufferedBytes: 0, send: () => {}, close: () => {} };
+};
+
+/** A node on a real store in a folder of its own, under a clock that stands still. */
+export interface TestNode {
+  readonly node: RegionNode;
+  readonly clock: ManualClock;
+  request(target: string, init?: RequestInit): Promise<Response>;
+  /** Listens on a port of its own; `appOnly` as in `RegionNode.listener`. */
+  serve(appOnly?: boolean): Promise<number>;
+  /** Waits for a promise while time passes. */
+  settle<T>(promise: Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** Options of a `TestNode`. */
+export type TestNodeOptions = Partial<
+  Pick<
+    RegionNodeOptions,
+    | "cacheEntries"
+    | "cacheBytes"
+    | "valueBytesMax"
+    | "ttlMsDefault"
+    | "backlogBytesMax"
+    | "allowOrigin"
+    | "dial"
+  >
+> & {
+  /** Leaves the node as it is when it has just started. */
+  readonly joining?: boolean;
+};
+
+/** Starts a node that is cut off, and so `standalone`. */
+export async function testNode(options: TestNodeOptions = {}): Promise<TestNode> {
+  const folder = mkdtempSync(join(tmpdir(), "meridian-region-"));
+  const clock = new ManualClock();
+  const random = seededRandom(1);
+  const logger = silentLogger;
+  const path = join(folder, "region.db");
+  const store = await openReplicaStore({ path, durability: "process", clock, random, logger });
+  const identity = { cluster: "test", id: "fra", region: "eu", lat: 50.1, lon: 8.7 };
+  const node = new RegionNode({
+    cacheEntries: 1_000,
+    cacheBytes: 64 * 1024 * 1024,
+    valueBytesMax: 1024 * 1024,
+    ttlMsDefault: 0,
+    allowOrigin: [],
+    dial: dialNobody,
+    ...options,
+    node: { ...identity, ip: null, port: 7401, url: null },
+    url: "http://127.0.0.1:7401",
+    store,
+    clock,
+    random,
+    logger,
+  });
+  node.start();
+  if (options.joining !== true) clock.advance(10_000);
+  const servers: HttpServer[] = [];
+  return {
+    node,
+    clock,
+    request: async (target, init) => node.app.request(target, init),
+    serve: async (appOnly) => {
+      const server = await listenHttp("127.0.0.1", 0);
+      servers.push(server);
+      server.listener(node.listener(appOnly), (cause) => node.refuse(cause));
+      return server.port;
+    },
+    settle: (promise) => settle(promise, clock),
+    close: async () => {
+      for (const server of servers) await server.close();
+      await settle(node.stop(1_000), clock);
+      await store.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+async function settle<T>(promise: Promise<T>, clock: ManualClock): Promise<T> {
+  let settled = false;
+  const watched = promise.finally(() => {
+    settled = true;
+  });
+  watched.catch(() => {});
+  for (let turn = 0; turn < 10_000 && !settled; turn += 1) {
+    await new Promise((resolve) => setImmediate(resolve));
+    clock.advance(10);
+  }
+  return watched;
+}
+
+/** Sends bytes over a new connection and returns everything that comes back, as Latin-1. */
+export function exchangeBytes(
+  port: number,
+  ...parts: readonly (string | Buffer)[]
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    const socket = connect({ port, host: "127.0.0.1" }, () => {
+      for (const part of parts) {
+        socket.write(typeof part === "string" ? Buffer.from(part, "latin1") : part);
+      }
+    });
+    socket.on("data", (chunk: Buffer) => chunks.push(chunk));
+    socket.on("error", reject);
+    socket.on("close", () => resolve(Buffer.concat(chunks).toString("latin1")));
+  });
+}
+
+/** The parts of a raw answer; header names in lower case. */
+export interface RawAnswer {
+  readonly status: number;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: string;
+}
+
+/** Reads a raw answer that the end of the connection ends. */
+export function parseAnswer(bytes: string): RawAnswer {
+  const end = bytes.indexOf("\r\n\r\n");
+  const [first = "", ...lines] = bytes.slice(0, end).split("\r\n");
+  const headers = new Map(
+    lines.map((line) => {
+      const colon = line.indexOf(":");
+      return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+    }),
+  );
+  return { status: Number(first.split(" ")[1]), headers, body: bytes.slice(end + 4) };
+}
+
+/** The body of an answer as JSON. */
+export async function jsonOf(answer: Response): Promise<Record<string, unknown>> {
+  return (await answer.json()) as Record<string, unknown>;
+}
+
+/** The value of a header that must be there. */
+export function headerOf(answer: Response, name: string): string {
+  const value = answer.headers.get(name);
+  if (value === null) throw new Error(`Expected the header \`${name}\`, got none`);
+  return value;
+}

@@ -1,0 +1,177 @@
+import { compareStamps, isLive, tombstone, type Entry } from "@meridian/protocol";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+
+import { Memory } from "../src/memory.ts";
+import { ManualClock } from "./harness.ts";
+
+const entryOf = (key: string, time: number, expiresAtMs = 0): Entry => ({
+  key,
+  value: new Uint8Array([time]),
+  contentType: "text/plain",
+  stamp: { time, origin: 1 },
+  expiresAtMs,
+  deleted: false,
+});
+
+interface Rig {
+  readonly memory: Memory;
+  readonly clock: ManualClock;
+  /** How far cluster time is ahead of this machine's. */
+  skewMs: number;
+}
+
+function makeMemory(entriesMax = 100, bytesMax = 1e9): Rig {
+  const clock = new ManualClock();
+  const timer = {
+    nowMs: () => clock.elapsedMs(),
+    after: (delayMs: number, callback: () => void) => clock.after(delayMs, callback),
+  };
+  const nowMs = (): number => clock.nowMs() + rig.skewMs;
+  const memory = new Memory({ entriesMax, bytesMax, nowMs, clock: timer });
+  const rig = { memory, clock, skewMs: 0 };
+  return rig;
+}
+
+describe("memory", () => {
+  it("follows others' newer entries only for keys that it holds", () => {
+    const { memory } = makeMemory();
+    memory.fill(entryOf("a", 1));
+    memory.follow(entryOf("a", 2));
+    memory.follow(entryOf("b", 2));
+    expect(memory.get("a")?.entry.stamp.time).toBe(2);
+    expect(memory.get("b")).toBeUndefined();
+  });
+
+  it("drops what is deleted", () => {
+    const { memory } = makeMemory();
+    memory.fill(entryOf("a", 1));
+    memory.follow(tombstone("a", { time: 2, origin: 1 }));
+    expect(memory.get("a")).toBeUndefined();
+    expect(memory.stats().entries).toBe(0);
+  });
+
+  it("asks the store again when something older arrives late", () => {
+    const { memory } = makeMemory();
+    memory.fill(entryOf("a", 2));
+    memory.follow(entryOf("a", 1));
+    expect(memory.get("a")).toBeUndefined();
+  });
+
+  it("does not take in an own write that was overtaken while it was committed", () => {
+    const { memory } = makeMemory();
+    memory.announce("a");
+    memory.follow(entryOf("a", 3));
+    memory.follow(entryOf("a", 2));
+    memory.land("a", entryOf("a", 2));
+    expect(memory.get("a")).toBeUndefined();
+    memory.announce("a");
+    memory.land("a", entryOf("a", 4));
+    expect(memory.get("a")?.entry.stamp.time).toBe(4);
+  });
+
+  it("does not take in an own write that was given a new stamp meanwhile", () => {
+    const { memory } = makeMemory();
+    memory.announce("a");
+    memory.forget("a");
+    memory.land("a", entryOf("a", 2));
+    expect(memory.get("a")).toBeUndefined();
+  });
+
+  it("judges expiry by cluster time, even when that jumps", () => {
+    const rig = makeMemory();
+    rig.memory.fill(entryOf("a", 1, rig.clock.nowMs() + 10));
+    rig.skewMs = 9;
+    expect(rig.memory.get("a")).toBeDefined();
+    rig.skewMs = 10;
+    expect(rig.memory.get("a")).toBeUndefined();
+  });
+
+  it("forgets an entry at the instant it expires", () => {
+    const { memory, clock } = makeMemory();
+    memory.fill(entryOf("a", 1, clock.nowMs() + 10));
+    clock.advance(9);
+    expect(memory.get("a")).toBeDefined();
+    clock.advance(1);
+    expect(memory.get("a")).toBeUndefined();
+  });
+
+  it("stays within its bounds", () => {
+    const { memory } = makeMemory(3, 2_000);
+    for (let index = 0; index < 50; index += 1) memory.fill(entryOf(`key-${index}`, index));
+    expect(memory.stats().entries).toBeLessThanOrEqual(3);
+    expect(memory.stats().bytes).toBeLessThanOrEqual(2_000);
+    expect(memory.get("key-49")).toBeDefined();
+  });
+});
+
+/** One step of a node's life, as memory sees it. */
+const step = fc.record({
+  kind: fc.constantFrom("own", "remote", "read", "restamp", "tick"),
+  key: fc.constantFrom("a", "b", "c"),
+  /** For own writes, how many steps their commit takes. */
+  delay: fc.integer({ min: 0, max: 3 }),
+  lateBy: fc.integer({ min: 0, max: 3 }),
+  ttlMs: fc.constantFrom(0, 5, 50),
+  deleted: fc.boolean(),
+});
+
+describe("memory over a store", () => {
+  it("never serves anything but the store's newest live entry", () => {
+    fc.assert(
+      fc.property(
+        fc.array(step, { maxLength: 60 }),
+        fc.integer({ min: 1, max: 3 }),
+        (steps, size) => {
+          const { memory, clock } = makeMemory(size);
+          const store = new Map<string, Entry>();
+          const merge = (entry: Entry): void => {
+            const held = store.get(entry.key);
+            if (held === undefined || compareStamps(entry.stamp, held.stamp) > 0) {
+              store.set(entry.key, entry);
+            }
+          };
+          let pending: { readonly dueAt: number; readonly entry: Entry }[] = [];
+          steps.forEach(({ kind, key, delay, lateBy, ttlMs, deleted }, at) => {
+            const time = 10 * (at + 1) - (kind === "remote" ? 10 * lateBy : 0) + 1;
+            const stamp = { time, origin: kind === "remote" ? 2 : 1 };
+            const expiresAtMs = ttlMs === 0 ? 0 : clock.nowMs() + ttlMs;
+            const value = { ...entryOf(key, 0, expiresAtMs), stamp };
+            const entry = deleted ? tombstone(key, stamp) : value;
+            if (kind === "own") {
+              memory.announce(key);
+              pending.push({ dueAt: at + delay, entry });
+            } else if (kind === "remote") {
+              merge(entry);
+              memory.follow(entry);
+            } else if (kind === "restamp") {
+              const held = store.get(key);
+              if (held !== undefined) {
+                store.set(key, { ...held, stamp: { time: held.stamp.time - 5, origin: 1 } });
+                memory.forget(key);
+              }
+            } else if (kind === "tick") {
+              clock.advance(ttlMs);
+            }
+            const due = pending.filter(({ dueAt }) => dueAt <= at);
+            pending = pending.filter(({ dueAt }) => dueAt > at);
+            for (const write of due) {
+              merge(write.entry);
+              memory.follow(write.entry);
+            }
+            for (const write of due) memory.land(write.entry.key, write.entry);
+            for (const each of ["a", "b", "c"]) {
+              const truth = store.get(each);
+              const live = truth !== undefined && isLive(truth, clock.nowMs()) ? truth : undefined;
+              const held = memory.get(each);
+              expect(held?.entry ?? live).toEqual(live);
+              const refills = kind === "read" && held === undefined && truth !== undefined;
+              expect(refills ? memory.fill(truth)?.entry : live).toEqual(live);
+            }
+          });
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+});
