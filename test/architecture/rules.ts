@@ -1,0 +1,171 @@
+/**
+ * The rules of architecture, as one pure function from a package to the list of what is wrong with it.
+ *
+ *   apps: directory, region, cli
+ *     → middle: client, replication, store, cache, geo, transport
+ *         → bottom: protocol, runtime, supervision
+ *
+ * No arrow points back or across. `testkit` stands beside them: it may use the middle and the bottom, and
+ * only tests may use it.
+ */
+import { builtinModules } from "node:module";
+import { posix } from "node:path";
+
+import { readSourceFile, type Reach } from "./source-file.ts";
+import type { WorkspacePackage } from "./workspace.ts";
+
+const LAYERS = {
+  apps: ["directory", "region", "cli"],
+  middle: ["client", "replication", "store", "cache", "geo", "transport"],
+  bottom: ["protocol", "runtime", "supervision"],
+  testing: ["testkit"],
+} as const;
+
+type Layer = keyof typeof LAYERS;
+
+const MAY_USE: Readonly<Record<Layer, readonly Layer[]>> = {
+  apps: ["middle", "bottom"],
+  middle: ["bottom"],
+  bottom: [],
+  testing: ["middle", "bottom"],
+};
+
+/** Packages that run on any platform, and so import no module of Node.js. */
+const PLATFORM_FREE = ["protocol", "runtime", "geo", "cache", "replication", "client"];
+
+/** What a package must not import although it could be declared. */
+const FORBIDDEN: Readonly<Record<string, readonly string[]>> = {
+  replication: ["ws", "better-sqlite3"],
+};
+
+/** Apps that another app may start as programs: declared, and located, but not loaded. */
+const MAY_START: Readonly<Record<string, readonly string[]>> = { cli: ["directory", "region"] };
+
+/** What a package may import from its development dependencies: tools for running from source, unused once built. */
+const FROM_SOURCE_ONLY: Readonly<Record<string, readonly string[]>> = {
+  store: ["esbuild"],
+  cli: ["esbuild"],
+};
+
+/** The tools of testing, which the root declares for every package. */
+const TEST_TOOLS = ["vitest", "fast-check"];
+
+const CODE_LINES_MAX = 400;
+
+/** Names of drawers that anything ends up in. */
+const DRAWERS = /^(utils?|helpers?|common|shared|types|misc)$/;
+
+/** Everything in `pkg` that breaks a rule, one sentence each, beginning with the place. */
+export function violationsOf(pkg: WorkspacePackage): string[] {
+  const name = posix.basename(pkg.folder);
+  if (layerOf(name) === undefined) return [`${pkg.folder}: is in no layer`];
+  return [
+    ...violationsOfManifest(pkg, name),
+    ...Object.entries(pkg.sources).flatMap(([path, text]) =>
+      violationsOfFile(pkg, name, path, text).map(
+        (violation) => `${pkg.folder}/${path}: ${violation}`,
+      ),
+    ),
+  ];
+}
+
+function violationsOfManifest({ folder, manifest }: WorkspacePackage, name: string): string[] {
+  const place = `${folder}/package.json`;
+  const found: string[] = [];
+  if (manifest.name !== `@meridian/${name}`) found.push(`${place}: is named ${manifest.name}`);
+  const needed = { ...manifest.dependencies, ...manifest.peerDependencies };
+  for (const dependency of Object.keys({ ...needed, ...manifest.optionalDependencies })) {
+    const target = meridianPackage(dependency);
+    if (target === undefined || mayUse(name, target)) continue;
+    if (MAY_START[name]?.includes(target) !== true) {
+      found.push(`${place}: ${name} may not depend on ${target}`);
+    }
+  }
+  return found;
+}
+
+function violationsOfFile(
+  pkg: WorkspacePackage,
+  name: string,
+  path: string,
+  text: string,
+): string[] {
+  const found: string[] = [];
+  const drawer = path
+    .replace(/\.[a-z]+$/, "")
+    .split("/")
+    .find((part) => DRAWERS.test(part));
+  if (drawer !== undefined) found.push(`\`${drawer}\` says nothing of what is in it`);
+  const file = readSourceFile(path, text);
+  if (file.exportsDefault) found.push("has a default export");
+  if (file.exportsAll) found.push("exports everything of another module (`export *`)");
+  if (file.codeLines > CODE_LINES_MAX) {
+    found.push(`has ${file.codeLines} lines of code, above ${CODE_LINES_MAX}`);
+  }
+  for (const reach of file.reaches) {
+    const violation = /^\.{1,2}($|\/)|^\//.test(reach.specifier)
+      ? violationOfPath(path, reach.specifier)
+      : violationOfModule(pkg, name, reach);
+    if (violation !== undefined) found.push(violation);
+  }
+  return found;
+}
+
+function violationOfPath(path: string, specifier: string): string | undefined {
+  const target = posix.normalize(posix.join(posix.dirname(path), specifier));
+  const leaves = specifier.startsWith("/") || target === ".." || target.startsWith("../");
+  return leaves ? `\`${specifier}\` leaves the package` : undefined;
+}
+
+function violationOfModule(
+  { manifest }: WorkspacePackage,
+  name: string,
+  { specifier, kind }: Reach,
+): string | undefined {
+  const module = moduleOf(specifier);
+  if (specifier.startsWith("node:") || builtinModules.includes(module)) {
+    return PLATFORM_FREE.includes(name)
+      ? `${name} runs on any platform and may not import ${specifier}`
+      : undefined;
+  }
+  if (FORBIDDEN[name]?.includes(module) === true) return `${name} may not import ${module}`;
+  if (name === "cache") return `cache imports nothing, not even ${module}`;
+  const target = meridianPackage(module);
+  const starts = kind === "path" && target !== undefined && MAY_START[name]?.includes(target);
+  if (target !== undefined && !mayUse(name, target) && starts !== true) {
+    return `${name} may not import ${target}`;
+  }
+  if (layerOf(name) === "testing" && TEST_TOOLS.includes(module)) return undefined;
+  const developing = kind === "type" || FROM_SOURCE_ONLY[name]?.includes(module) === true;
+  const declared = {
+    ...manifest.dependencies,
+    ...manifest.peerDependencies,
+    ...manifest.optionalDependencies,
+    ...(developing ? manifest.devDependencies : {}),
+  };
+  return module in declared ? undefined : `${module} is not among the declared dependencies`;
+}
+
+/** The package of a specifier: `@scope/name` or `name`, without a path into it. */
+function moduleOf(specifier: string): string {
+  return specifier
+    .split("/")
+    .slice(0, specifier.startsWith("@") ? 2 : 1)
+    .join("/");
+}
+
+function meridianPackage(module: string): string | undefined {
+  return module.startsWith("@meridian/") ? module.slice("@meridian/".length) : undefined;
+}
+
+function mayUse(name: string, target: string): boolean {
+  const from = layerOf(name);
+  const to = layerOf(target);
+  return from !== undefined && to !== undefined && MAY_USE[from].includes(to);
+}
+
+function layerOf(name: string): Layer | undefined {
+  return (Object.keys(LAYERS) as Layer[]).find((layer) =>
+    (LAYERS[layer] as readonly string[]).includes(name),
+  );
+}

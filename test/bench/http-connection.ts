@@ -1,0 +1,64 @@
+/**
+ * HTTP as thin as it gets, so that the process that measures has little to do: one connection, kept alive, one
+ * request at a time, answers of known length.
+ */
+import { connect, type Socket } from "node:net";
+
+const HEAD_END = "\r\n\r\n";
+
+/** One connection to a server. */
+export class HttpConnection {
+  readonly #socket: Socket;
+  readonly #host: string;
+  #received: Buffer = Buffer.alloc(0);
+  #resolve: ((status: number) => void) | undefined;
+  #reject: ((cause: Error) => void) | undefined;
+
+  private constructor(url: string) {
+    const { hostname, port, host } = new URL(url);
+    this.#host = host;
+    this.#socket = connect({ host: hostname, port: Number(port), noDelay: true });
+    this.#socket.on("data", (chunk: Buffer) => this.#receive(chunk));
+    this.#socket.on("error", (cause) => this.#reject?.(cause));
+    this.#socket.on("close", () => this.#reject?.(new Error("The connection was closed")));
+  }
+
+  /** Connects to the server of a URL. */
+  static async open(url: string): Promise<HttpConnection> {
+    const connection = new HttpConnection(url);
+    await new Promise<void>((resolve, reject) => {
+      connection.#socket.once("connect", resolve);
+      connection.#socket.once("error", reject);
+    });
+    return connection;
+  }
+
+  /** Puts a value. Resolves to the status of the answer once all of that is here. */
+  put(path: string, body: string): Promise<number> {
+    const length = Buffer.byteLength(body);
+    this.#socket.write(
+      `PUT ${path} HTTP/1.1\r\nHost: ${this.#host}\r\nContent-Type: text/plain\r\nContent-Length: ${length}${HEAD_END}${body}`,
+    );
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  /** Closes the connection. */
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #receive(chunk: Buffer): void {
+    this.#received = this.#received.length === 0 ? chunk : Buffer.concat([this.#received, chunk]);
+    const headEnd = this.#received.indexOf(HEAD_END);
+    if (headEnd < 0) return;
+    const head = this.#received.toString("latin1", 0, headEnd);
+    const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
+    if (length === undefined) return this.#reject?.(new Error(`Expected a length, got ${head}`));
+    if (this.#received.length < headEnd + HEAD_END.length + Number(length)) return;
+    this.#received = Buffer.alloc(0);
+    this.#resolve?.(Number(head.slice(9, 12)));
+  }
+}

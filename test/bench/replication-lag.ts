@@ -1,0 +1,179 @@
+/**
+ * How long a set takes to get from one region to another: a directory and four regions as processes on this machine,
+ * sets over HTTP to one region, and this process as one more node that notes when it hears of each.
+ *
+ * The sets are paced by the clock, not by answers (an open loop), so a slow moment is not hidden by
+ * sending less. What is measured includes the work of this process, which sends and observes on one thread, and
+ * shares the machine with all the others.
+ *
+ * Usage: node … test/bench/replication-lag.ts [sets per second]…
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { FIVE_PLACES } from "../support/cluster.ts";
+import { Program } from "../support/program.ts";
+import { getJson } from "../support/region-requests.ts";
+import { until } from "../support/until.ts";
+import { HttpConnection } from "./http-connection.ts";
+import { observe } from "./observer.ts";
+
+const REGIONS = FIVE_PLACES.slice(0, 4);
+const VALUE_BYTES = 100;
+const WARM_UP_SECONDS = 3;
+const SECONDS = 10;
+const CONNECTIONS = 128;
+/** Sets that are sent later than this after they were due say that the machine has no time to measure. */
+const LATE_MS_MAX = 50;
+
+/** When each set of a run was due, sent, answered, and heard of. In milliseconds of one clock; NaN for not yet. */
+class Timeline {
+  readonly name: string;
+  readonly count: number;
+  readonly dueMs: Float64Array;
+  readonly sentMs: Float64Array;
+  readonly answeredMs: Float64Array;
+  readonly heardMs: Float64Array;
+  heard = 0;
+
+  constructor(name: string, count: number) {
+    const times = (): Float64Array => new Float64Array(count).fill(NaN);
+    this.name = name;
+    this.count = count;
+    this.dueMs = times();
+    this.sentMs = times();
+    this.answeredMs = times();
+    this.heardMs = times();
+  }
+
+  /** Notes that a key has been heard of, if it is of this run and for the first time. */
+  hear(key: string, bytes: number): void {
+    const [name, index] = key.split("/");
+    if (name !== this.name || !Number.isNaN(this.heardMs[Number(index)])) return;
+    if (bytes !== VALUE_BYTES) throw new Error(`Expected ${VALUE_BYTES} bytes, got ${bytes}`);
+    this.heardMs[Number(index)] = performance.now();
+    this.heard += 1;
+  }
+}
+
+/** Sends the sets of a run, each when it is due or as soon after as a connection is free, and awaits every answer. */
+async function send(timeline: Timeline, rate: number, pool: HttpConnection[]): Promise<void> {
+  const { name, count, dueMs, sentMs, answeredMs } = timeline;
+  const value = "v".repeat(VALUE_BYTES);
+  const startMs = performance.now();
+  const answers: Promise<void>[] = [];
+  const sendOne = async (connection: HttpConnection, index: number): Promise<void> => {
+    dueMs[index] = startMs + (index * 1_000) / rate;
+    sentMs[index] = performance.now();
+    const status = await connection.put(`/cache/${name}/${index}`, value);
+    answeredMs[index] = performance.now();
+    if (status !== 200) throw new Error(`Expected 200, got ${status}`);
+    pool.push(connection);
+  };
+  while (answers.length < count) {
+    const due = Math.min(count, Math.floor(((performance.now() - startMs) * rate) / 1_000) + 1);
+    while (answers.length < due) {
+      const connection = pool.pop();
+      if (connection === undefined) break;
+      answers.push(sendOne(connection, answers.length));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  await Promise.all(answers);
+}
+
+function differences(from: Float64Array, to: Float64Array): Float64Array {
+  return to.map((time, index) => time - (from[index] ?? NaN)).toSorted();
+}
+
+/** The smallest value that `share` of the values do not exceed. */
+function percentile(sorted: Float64Array, share: number): number {
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? NaN;
+}
+
+function describe(what: string, sorted: Float64Array): string {
+  const [p50, p90, p99, max] = [0.5, 0.9, 0.99, 1].map((share) =>
+    percentile(sorted, share).toFixed(2).padStart(8),
+  );
+  return `  ${what.padEnd(28)} p50 ${p50}  p90 ${p90}  p99 ${p99}  max ${max} ms`;
+}
+
+function report(timeline: Timeline, rate: number): void {
+  const { count, dueMs, sentMs, answeredMs, heardMs } = timeline;
+  const late = differences(dueMs, sentMs);
+  const last = (sentMs[count - 1] ?? NaN) - (sentMs[0] ?? NaN);
+  const reached = Math.round(((count - 1) * 1_000) / last);
+  console.log(`${rate} sets/s of ${VALUE_BYTES} B for ${SECONDS} s: all ${count} arrived`);
+  if (reached < 0.98 * rate) {
+    console.log(`  this machine cannot: ${reached} sets/s were reached, and the lags are of that`);
+  } else if (percentile(late, 0.99) > LATE_MS_MAX) {
+    console.log("  this machine was busy with other work: sets were sent late");
+  }
+  console.log(describe("sent behind schedule", late));
+  console.log(describe("lag from send", differences(sentMs, heardMs)));
+  console.log(describe("lag from the answer", differences(answeredMs, heardMs)));
+  console.log(describe("send to answer", differences(sentMs, answeredMs)));
+}
+
+async function startPrograms(folder: string, programs: Program[]): Promise<string[]> {
+  const start = async (name: string, args: readonly string[]): Promise<string> => {
+    const main = `apps/${name === "directory" ? name : "region"}/src/main.ts`;
+    const common = ["--port=0", `--data=${join(folder, name)}`];
+    const program = await Program.start({ name, main, args: [...common, ...args] });
+    programs.push(program);
+    return program.url;
+  };
+  const directory = await start("directory", []);
+  const regions = await Promise.all(
+    REGIONS.map(({ id, lat, lon }) =>
+      start(id, [`--id=${id}`, `--lat=${lat}`, `--lon=${lon}`, `--directory=${directory}`]),
+    ),
+  );
+  const readies = (): boolean => programs.slice(1).every(({ status }) => status === "ready");
+  await until("every region is ready", readies);
+  return [directory, ...regions];
+}
+
+async function main(rates: readonly number[]): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "meridian-bench-"));
+  const programs: Program[] = [];
+  try {
+    const urls = await startPrograms(folder, programs);
+    const [directory = "", writer = ""] = urls;
+    let timeline = new Timeline("none", 0);
+    const observer = await observe(directory, (key, bytes) => timeline.hear(key, bytes));
+    const pool = await Promise.all(
+      Array.from({ length: CONNECTIONS }, () => HttpConnection.open(writer)),
+    );
+    for (const rate of rates) {
+      for (const [kind, seconds] of [
+        ["warm-up", WARM_UP_SECONDS] as const,
+        ["run", SECONDS] as const,
+      ]) {
+        const run = new Timeline(`${kind}-${rate}`, rate * seconds);
+        timeline = run;
+        await send(run, rate, pool);
+        await until("everything has arrived", () => run.heard === run.count, 60_000);
+      }
+      report(timeline, rate);
+    }
+    await until("every party holds the same", async () => {
+      const digests = urls.map((url) => getJson<{ fingerprint: string }>(`${url}/digest`));
+      const prints = (await Promise.all(digests)).map(({ fingerprint }) => fingerprint);
+      return new Set(prints).size === 1;
+    });
+    for (const connection of pool) connection.close();
+    await observer.stop();
+    for (const program of programs.toReversed()) await program.stop();
+  } finally {
+    for (const program of programs) await program.kill();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const asked = process.argv.slice(2).map(Number);
+if (asked.some((rate) => !Number.isInteger(rate) || rate < 1)) {
+  throw new Error("Expected sets per second as whole numbers");
+}
+await main(asked.length > 0 ? asked : [1_000, 10_000]);

@@ -1,0 +1,72 @@
+/** What the README tells a newcomer to type is typed here, word for word but for the ports. */
+import { execFile, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { promisify } from "node:util";
+
+import { expect, it, onTestFinished } from "vitest";
+
+import { plainEnvironment, ROOT } from "../support/program.ts";
+import { until, within } from "../support/until.ts";
+
+const README = readFileSync(join(ROOT, "README.md"), "utf8");
+const DIRECTORY_PORT = 7400;
+const PORTS = 6;
+
+/** The `sh` blocks of the README, in order. */
+const BLOCKS = [...README.matchAll(/^```sh[^\n]*\n(.*?)^```/gms)].map(([, block = ""]) => block);
+
+/** Starts the development cluster as the README says. Resolves to the directory's port once it is ready. */
+async function startDev(): Promise<number> {
+  const data = mkdtempSync(join(tmpdir(), "meridian-readme-"));
+  const args = ["run", "--silent", "dev", "--", "--data", data];
+  const dev = spawn("npm", args, { cwd: ROOT, env: plainEnvironment(), detached: true });
+  const exited = new Promise((resolve) => dev.once("exit", resolve));
+  const lines: string[] = [];
+  createInterface({ input: dev.stdout }).on("line", (line) => lines.push(line));
+  const signal = (name: NodeJS.Signals): void => {
+    if (dev.pid !== undefined && dev.exitCode === null) process.kill(-dev.pid, name);
+  };
+  // None outlives the test process.
+  process.once("exit", () => signal("SIGKILL"));
+  onTestFinished(async () => {
+    signal("SIGINT");
+    await within("the cluster stops", exited);
+    rmSync(data, { recursive: true, force: true });
+  });
+  const row = /^directory\s+http:\/\/127\.0\.0\.1:(\d+)/;
+  const port = await until("the cluster is ready", () =>
+    lines.map((line) => row.exec(line)?.[1]).find((found) => found !== undefined),
+  );
+  return Number(port);
+}
+
+async function run(block: string, directoryPort: number): Promise<string> {
+  let text = block;
+  for (let offset = 0; offset < PORTS; offset += 1) {
+    text = text.replaceAll(`:${DIRECTORY_PORT + offset}/`, `:${directoryPort + offset}/`);
+  }
+  const env = {
+    ...plainEnvironment(),
+    MERIDIAN_DIRECTORY: `http://127.0.0.1:${directoryPort}`,
+  };
+  const { stdout } = await promisify(execFile)("sh", ["-eu", "-c", text], { cwd: ROOT, env });
+  return stdout;
+}
+
+it("the README's commands do what it says", async () => {
+  const [tour = "", cli = "", ...rest] = BLOCKS;
+  expect(rest).toEqual([]);
+  const port = await startDev();
+  const toured = await run(tour, port);
+  expect(toured).toMatch(/"id":"frankfurt".*"distanceMeters":\d+/);
+  expect(toured).toMatch(/Meridian-Node: sydney[^]*\r\n\r\nbonjour/);
+  expect(toured).toMatch(/"level":"all","reached":true[^]*"deleted":true[^]*"KEY_NOT_FOUND"/);
+  const told = await run(cli, port);
+  expect(told).toContain("hello from the CLI");
+  for (const id of ["montreal", "frankfurt", "singapore", "sao-paulo", "sydney"]) {
+    expect(told).toContain(id);
+  }
+});

@@ -1,0 +1,339 @@
+/**
+ * The units and their installer, on the machine's own systemd tools: what an operator's root file system looks like
+ * afterwards, what `systemd-analyze` says of it, and what the installed programs say when they are started by
+ * the very command line of their units.
+ */
+import { execFile, spawn, spawnSync, type ChildProcess } from "node:child_process";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+
+const CLONE = fileURLToPath(new URL("../..", import.meta.url));
+const INSTALLER = join(CLONE, "packages/supervision/systemd/install.sh");
+const UNITS = {
+  "meridian-directory.service": "apps/directory/systemd/meridian-directory.service",
+  "meridian-region@.service": "apps/region/systemd/meridian-region@.service",
+};
+const SLOW_MS = 120_000;
+
+/** Why none of this can be tried here, or undefined where it can. */
+function reasonToSkip(): string | undefined {
+  if (process.platform !== "linux") return `systemd is Linux's, this is ${process.platform}`;
+  const missing = ["systemd-analyze", "systemd-notify", "systemd-socket-activate"].find(
+    (program) => spawnSync(program, ["--version"]).status !== 0,
+  );
+  return missing === undefined ? undefined : `${missing} is not installed`;
+}
+
+interface Outcome {
+  readonly status: number;
+  readonly said: string;
+}
+
+async function run(
+  file: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Outcome> {
+  try {
+    const options = { env: { ...process.env, ...env }, cwd: CLONE };
+    const { stdout, stderr } = await promisify(execFile)(file, args, options);
+    return { status: 0, said: stdout + stderr };
+  } catch (cause) {
+    const {
+      code,
+      stdout = "",
+      stderr = "",
+    } = cause as {
+      code?: unknown;
+      stdout?: string;
+      stderr?: string;
+    };
+    return { status: typeof code === "number" ? code : -1, said: stdout + stderr };
+  }
+}
+
+const install = (root: string, ...args: readonly string[]): Promise<Outcome> =>
+  run("/bin/sh", [INSTALLER, ...args], { DESTDIR: root });
+
+const read = (...path: readonly string[]): string => readFileSync(join(...path), "utf8");
+
+const temporary: string[] = [];
+
+function temporaryFolder(): string {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), "meridian-systemd-")));
+  temporary.push(folder);
+  return folder;
+}
+
+const reason = reasonToSkip();
+const skipped = reason === undefined ? "" : ` (skipped: ${reason})`;
+let root = "";
+
+beforeAll(async () => {
+  if (reason !== undefined) return;
+  // What the first of the three commands does; the build is cached.
+  const filters = ["--filter=@meridian/directory", "--filter=@meridian/region"];
+  const built = await run("npx", ["turbo", "run", "build", ...filters]);
+  if (built.status !== 0) throw new Error(built.said);
+  root = temporaryFolder();
+  const options = ["--lat", "50.11", "--lon=8.68", "--port", "0"];
+  const installed = [
+    await install(root, "region", "frankfurt", ...options),
+    await install(root, "directory", "--port", "0"),
+  ];
+  for (const { status, said } of installed) if (status !== 0) throw new Error(said);
+}, SLOW_MS);
+
+afterAll(() => {
+  for (const folder of temporary) rmSync(folder, { recursive: true, force: true });
+});
+
+describe.skipIf(reason !== undefined)(`the installer${skipped}`, () => {
+  it("writes each option as a line that only root and its group can read", () => {
+    const file = join(root, "etc/meridian/region-frankfurt.env");
+    expect(statSync(file).mode & 0o777).toBe(0o640);
+    expect(read(file).replace(/^#.*\n/, "")).toBe(
+      'MERIDIAN_LAT="50.11"\nMERIDIAN_LON="8.68"\nMERIDIAN_PORT="0"\n',
+    );
+    expect(readdirSync(join(root, "etc/meridian"))).toEqual([
+      "directory.env",
+      "region-frankfurt.env",
+    ]);
+  });
+
+  it.each(Object.entries(UNITS))("puts %s where systemd looks, as it is", (unit, source) => {
+    const file = join(root, "etc/systemd/system", unit);
+    expect(read(file)).toBe(read(CLONE, source));
+    expect(statSync(file).mode & 0o777).toBe(0o644);
+  });
+
+  it.each(["directory", "region"])("puts the %s where it runs without the clone", async (app) => {
+    const program = join(root, "opt/meridian/apps", app, "dist/main.js");
+    const { version } = JSON.parse(read(CLONE, "apps", app, "package.json")) as { version: string };
+    const node = join(root, "opt/meridian/bin/node");
+    expect(await run(node, [program, "--version"])).toEqual({ status: 0, said: `${version}\n` });
+  });
+
+  it("leaves sources, development tools and its own scaffolding out", () => {
+    const installed = join(root, "opt/meridian");
+    expect(readdirSync(join(root, "opt"))).toEqual(["meridian"]);
+    expect(existsSync(join(installed, "packages/store/dist/index.js"))).toBe(true);
+    expect(existsSync(join(installed, "packages/store/src"))).toBe(false);
+    expect(existsSync(join(installed, "packages/testkit"))).toBe(false);
+    expect(existsSync(join(installed, "node_modules/vitest"))).toBe(false);
+    expect(existsSync(join(installed, "node_modules/typescript"))).toBe(false);
+  });
+
+  it(
+    "upgrades the programs and the unit when run again, and keeps the options",
+    async () => {
+      const again = temporaryFolder();
+      await install(
+        again,
+        "region",
+        "a",
+        "--lat",
+        "1",
+        "--lon",
+        "2",
+        "--region",
+        `"x" \\ $HOME \`y\``,
+      );
+      const env = read(again, "etc/meridian/region-a.env");
+      expect(env).toContain('MERIDIAN_REGION="\\"x\\" \\\\ \\$HOME \\`y\\`"\n');
+      const unit = join(again, "etc/systemd/system/meridian-region@.service");
+      const program = join(again, "opt/meridian/apps/region/dist/main.js");
+      for (const file of [unit, program]) writeFileSync(file, "old");
+      expect((await install(again, "region", "a", "--lat", "9")).status).toBe(2);
+      expect([read(unit), read(program)]).toEqual(["old", "old"]);
+      expect((await install(again, "region", "a")).status).toBe(0);
+      expect(read(unit)).toBe(read(CLONE, UNITS["meridian-region@.service"]));
+      expect(read(program)).toBe(read(CLONE, "apps/region/dist/main.js"));
+      expect(read(again, "etc/meridian/region-a.env")).toBe(env);
+      expect(readdirSync(join(again, "opt"))).toEqual(["meridian"]);
+    },
+    SLOW_MS,
+  );
+});
+
+describe.skipIf(reason !== undefined)(`an installer that is told something wrong${skipped}`, () => {
+  it.each([
+    ["nothing", [], "Expected `directory"],
+    ["another program", ["cli"], "got `cli`"],
+    ["a region without an id", ["region"], "got no id"],
+    ["an id in capitals", ["region", "Oslo"], "got `Oslo`"],
+    ["an id that is a path", ["region", "../x"], "got `../x`"],
+    ["an id of 64 letters", ["region", "a".repeat(64)], "Expected an id"],
+    ["an empty id", ["region", ""], "Expected an id"],
+    ["an id of two lines", ["region", "a\nb"], "got `a\nb`"],
+    ["no latitude", ["region", "a", "--lon", "2"], "Expected `--lat <degrees>`"],
+    ["no longitude", ["region", "a", "--lat", "2"], "Expected `--lon <degrees>`"],
+    ["an unknown option", ["directory", "--lat", "2"], "Unknown option `--lat` of the directory"],
+    ["an option without a value", ["directory", "--port"], "Expected a value after `--port`"],
+    ["an option twice", ["directory", "--port", "1", "--port=2"], "Expected `--port` once"],
+    ["an id as an option", ["region", "a", "--id", "b"], "Expected no `--id`"],
+    ["a folder of data", ["directory", "--data=/x"], "Expected no `--data`"],
+    ["a value of two lines", ["directory", "--host", "a\nMERIDIAN_X=b"], "Expected one line"],
+    ["a stray word", ["directory", "now"], "got `now`"],
+  ])("refuses %s, and writes nothing", async (_what, args, message) => {
+    const empty = temporaryFolder();
+    const { status, said } = await install(empty, ...args);
+    expect(said).toContain(message);
+    expect(status).toBe(2);
+    expect(readdirSync(empty)).toEqual([]);
+  });
+});
+
+describe.skipIf(reason !== undefined)(`systemd-analyze${skipped}`, () => {
+  it("verifies both units as they are installed, without a word", async () => {
+    const machine = temporaryFolder();
+    cpSync(join(root, "etc/systemd"), join(machine, "etc/systemd"), { recursive: true });
+    cpSync(join(root, "etc/meridian"), join(machine, "etc/meridian"), { recursive: true });
+    // The machine's own targets, which the units refer to, and something to execute.
+    cpSync("/usr/lib/systemd/system", join(machine, "usr/lib/systemd/system"), {
+      recursive: true,
+      verbatimSymlinks: true,
+    });
+    mkdirSync(join(machine, "opt/meridian/bin"), { recursive: true });
+    writeFileSync(join(machine, "opt/meridian/bin/node"), "");
+    chmodSync(join(machine, "opt/meridian/bin/node"), 0o755);
+    const units = ["meridian-directory.service", "meridian-region@frankfurt.service"];
+    const verified = await run("systemd-analyze", [
+      "verify",
+      "--man=no",
+      `--root=${machine}`,
+      ...units,
+    ]);
+    expect(verified).toEqual({ status: 0, said: "" });
+    const file = join(machine, "etc/systemd/system/meridian-directory.service");
+    writeFileSync(file, read(file).replace("WatchdogSec=30s", "WatchdogSec=soon"));
+    const planted = await run("systemd-analyze", [
+      "verify",
+      "--man=no",
+      `--root=${machine}`,
+      ...units,
+    ]);
+    expect(planted.said).toContain("Failed to parse sec value");
+  });
+
+  it.each(Object.values(UNITS))("finds %s exposed by 2.5 of 10 at most", async (source) => {
+    const analyzed = await run("systemd-analyze", [
+      "security",
+      "--offline=true",
+      "--no-pager",
+      join(CLONE, source),
+    ]);
+    const [, exposure] = /Overall exposure level for .*: ([\d.]+)/.exec(analyzed.said) ?? [];
+    expect(Number(exposure)).toBeLessThanOrEqual(2.5);
+  });
+});
+
+/** A supervisor on a datagram socket, and a program started as its unit says. */
+class Supervised {
+  readonly #receiver: ChildProcess;
+  #program: ChildProcess | undefined;
+  #heard = "";
+  #waiting: (() => void) | undefined;
+  readonly #socket: string;
+
+  constructor(folder: string) {
+    this.#socket = join(folder, "notify");
+    // Opens the socket and, at the first datagram, becomes a `cat` of everything that comes.
+    const command = ["--datagram", `--listen=${this.#socket}`, "/bin/sh", "-c", "exec cat <&3"];
+    this.#receiver = spawn("systemd-socket-activate", command, {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    for (const stream of [this.#receiver.stdout, this.#receiver.stderr]) {
+      stream?.on("data", (chunk: Buffer) => {
+        this.#heard += chunk.toString();
+        this.#waiting?.();
+      });
+    }
+  }
+
+  async hears(text: string): Promise<void> {
+    while (!this.#heard.includes(text)) {
+      await new Promise<void>((resolve) => {
+        this.#waiting = resolve;
+      });
+    }
+  }
+
+  start(commandLine: string, env: Readonly<Record<string, string>>): ChildProcess {
+    const [program = "", ...args] = commandLine.split(" ");
+    this.#program = spawn(program, args, {
+      env: { PATH: process.env["PATH"] ?? "", NOTIFY_SOCKET: this.#socket, ...env },
+      stdio: "inherit",
+    });
+    return this.#program;
+  }
+
+  stop(): void {
+    for (const process of [this.#receiver, this.#program]) process?.kill("SIGKILL");
+  }
+}
+
+/** The command line of an installed unit with its specifiers filled in, on files under `root`. */
+function commandLineOf(unit: string, instance: string, state: string): string {
+  const [, line = ""] = /^ExecStart=(.*)$/m.exec(read(root, "etc/systemd/system", unit)) ?? [];
+  return line
+    .replaceAll("/opt/meridian", join(root, "opt/meridian"))
+    .replaceAll("%i", instance)
+    .replaceAll("%S", state);
+}
+
+/** An environment file as systemd reads it. */
+function environmentOf(file: string): Record<string, string> {
+  const lines = read(root, "etc/meridian", file).matchAll(/^(\w+)="(.*)"$/gm);
+  return Object.fromEntries([...lines].map(([, name = "", value = ""]) => [name, value]));
+}
+
+describe.skipIf(reason !== undefined)(`a program started as its unit says${skipped}`, () => {
+  let supervised: Supervised;
+
+  afterEach(() => {
+    supervised.stop();
+  });
+
+  it.each([
+    ["meridian-directory.service", "", "directory.env"],
+    ["meridian-region@.service", "frankfurt", "region-frankfurt.env"],
+  ])(
+    "tells systemd that it is ready, that it lives and that it stops (%s)",
+    async (unit, instance, envFile) => {
+      const folder = temporaryFolder();
+      supervised = new Supervised(folder);
+      await supervised.hears("Listening on");
+      const program = supervised.start(commandLineOf(unit, instance, folder), {
+        ...environmentOf(envFile),
+        MERIDIAN_LOG_LEVEL: "error",
+        WATCHDOG_USEC: "300000",
+      });
+      const ended = new Promise((resolve) => {
+        program.once("exit", (code, signal) => resolve(signal ?? code));
+      });
+      await supervised.hears("READY=1");
+      await supervised.hears("WATCHDOG=1");
+      program.kill("SIGTERM");
+      await supervised.hears("STOPPING=1");
+      expect(await ended).toBe(0);
+    },
+    30_000,
+  );
+});

@@ -1,0 +1,179 @@
+import type { Link, LinkEvents } from "@meridian/replication";
+
+import type { World } from "./world.ts";
+
+/** What a network does to messages. */
+export interface NetworkFaults {
+  readonly delayMs: readonly [number, number];
+  /** Probability that a message is lost although the link stays. */
+  readonly loss: number;
+  readonly duplication: number;
+  /** Whether messages may overtake each other. */
+  readonly reorder: boolean;
+  /** Bytes a second that a link carries. */
+  readonly bytesPerSecond: number;
+}
+
+/** One end of a connection. Invariant: once closed or dead it hears nothing more. */
+class End implements Link {
+  readonly #network: Network;
+  readonly host: string;
+  peer: End | undefined;
+  events: LinkEvents | undefined;
+  closed = false;
+  bufferedBytes = 0;
+  #freeAtMs = 0;
+  #wasFull = false;
+
+  constructor(network: Network, host: string) {
+    this.#network = network;
+    this.host = host;
+  }
+
+  send(message: string | Uint8Array): void {
+    if (this.closed || this.peer === undefined) return;
+    const { world, faults } = this.#network;
+    const bytes = message.length;
+    this.bufferedBytes += bytes;
+    if (this.bufferedBytes > this.#network.drainBytes) this.#wasFull = true;
+    this.#freeAtMs =
+      Math.max(this.#freeAtMs, world.nowMs) + (bytes / faults.bytesPerSecond) * 1_000;
+    world.schedule(this.#freeAtMs - world.nowMs, () => this.#sent(bytes));
+    // The receiver may keep the bytes and write into them, as it may with a buffer from a socket.
+    const copies = world.chance(faults.duplication) ? 2 : 1;
+    for (let copy = 0; copy < copies; copy += 1) {
+      if (world.chance(faults.loss)) continue;
+      const payload = typeof message === "string" ? message : message.slice();
+      this.#network.deliver(this, this.peer, payload, this.#freeAtMs - world.nowMs);
+    }
+  }
+
+  close(code: number, reason: string): void {
+    if (this.closed) return;
+    const peer = this.peer;
+    this.finish(code, reason);
+    if (peer !== undefined) this.#network.hangUp(this, peer, code, reason);
+  }
+
+  /** Closes this end alone. */
+  finish(code: number, reason: string): void {
+    if (this.closed) return;
+    this.closed = true;
+    const { events } = this;
+    // As with sockets, the owner hears of it later.
+    this.#network.world.schedule(0, () => events?.onClose(code, reason));
+  }
+
+  #sent(bytes: number): void {
+    this.bufferedBytes -= bytes;
+    if (this.closed || !this.#wasFull || this.bufferedBytes > this.#network.drainBytes / 4) return;
+    this.#wasFull = false;
+    this.events?.onDrain();
+  }
+}
+
+/** Connections between hosts, and everything that goes wrong with them. */
+export class Network {
+  readonly world: World;
+  faults: NetworkFaults;
+  /** Links report that they have drained once they have held more bytes than this. */
+  readonly drainBytes: number;
+  readonly #ends = new Set<End>();
+  /** Hosts that nothing gets to or from. */
+  readonly #cut = new Set<string>();
+  /** The last arrival in each direction, so that links keep their order. */
+  readonly #arrivals = new Map<End, number>();
+
+  constructor(world: World, faults: NetworkFaults, drainBytes: number) {
+    this.world = world;
+    this.faults = faults;
+    this.drainBytes = drainBytes;
+  }
+
+  /** Connects a host to a server, whose `accept` is asked when the connection arrives; undefined if it is dead. */
+  dial(
+    host: string,
+    server: string,
+    events: LinkEvents,
+    accept: () => ((link: Link) => LinkEvents) | undefined,
+  ): Link {
+    const near = new End(this, host);
+    near.events = events;
+    this.#ends.add(near);
+    this.world.schedule(this.#delayMs(), () => {
+      if (near.closed || this.isCut(host) || this.isCut(server)) return;
+      const acceptor = accept();
+      if (acceptor === undefined) return near.finish(1006, "refused");
+      const far = new End(this, server);
+      this.#ends.add(far);
+      near.peer = far;
+      far.peer = near;
+      far.events = acceptor(far);
+      this.world.schedule(this.#delayMs(), () => {
+        if (!near.closed) near.events?.onOpen();
+      });
+    });
+    return near;
+  }
+
+  deliver(from: End, to: End, message: string | Uint8Array, sentInMs: number): void {
+    let atMs = this.world.nowMs + sentInMs + this.#delayMs();
+    if (!this.faults.reorder) {
+      atMs = Math.max(atMs, this.#arrivals.get(to) ?? 0);
+      this.#arrivals.set(to, atMs);
+    }
+    this.world.schedule(atMs - this.world.nowMs, () => {
+      if (!to.closed && !this.isCut(from.host) && !this.isCut(to.host))
+        to.events?.onMessage(message);
+    });
+  }
+
+  hangUp(from: End, to: End, code: number, reason: string): void {
+    const delayMs = Math.max(this.#delayMs(), (this.#arrivals.get(to) ?? 0) - this.world.nowMs);
+    this.world.schedule(delayMs, () => {
+      if (!this.isCut(from.host) && !this.isCut(to.host)) to.finish(code, reason);
+    });
+  }
+
+  isCut(host: string): boolean {
+    return this.#cut.has(host);
+  }
+
+  /** Nothing gets through any more; nobody is told. */
+  cut(host: string): void {
+    this.#cut.add(host);
+  }
+
+  heal(host: string): void {
+    this.#cut.delete(host);
+  }
+
+  /** The process on a host dies: its ends fall silent, and the others are told by its kernel. */
+  kill(host: string): void {
+    for (const end of this.#ends) {
+      if (end.host !== host || end.closed) continue;
+      end.closed = true;
+      if (end.peer !== undefined) this.hangUp(end, end.peer, 1006, "");
+    }
+    this.#forgetClosed();
+  }
+
+  /** Connections break although both processes live. */
+  breakLinks(host: string): void {
+    for (const end of this.#ends) {
+      if (end.host !== host || end.closed) continue;
+      end.peer?.finish(1006, "");
+      end.finish(1006, "");
+    }
+    this.#forgetClosed();
+  }
+
+  #forgetClosed(): void {
+    for (const end of this.#ends) if (end.closed) this.#ends.delete(end);
+  }
+
+  #delayMs(): number {
+    const [low, high] = this.faults.delayMs;
+    return this.world.between(low, high);
+  }
+}

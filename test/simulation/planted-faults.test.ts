@@ -1,0 +1,101 @@
+/** A checker that cannot fail proves nothing: each rule is broken in turn, and the simulation has to notice. */
+import { decodeBlock, type ReplicaRecord } from "@meridian/protocol";
+import type { Done } from "@meridian/replication";
+import { describe, expect, it } from "vitest";
+
+import type { ClusterParts } from "./cluster.ts";
+import { simulate, type Faults } from "./scenario.ts";
+import { TracedStore } from "./traced-store.ts";
+
+const SEEDS = 150;
+
+/** A store that is honest but for what it does to the records it is given. */
+class TamperedStore extends TracedStore {
+  tamper: (record: ReplicaRecord) => ReplicaRecord = (record) => record;
+
+  override append(record: ReplicaRecord, done: Done): void {
+    super.append(this.tamper(record), done);
+  }
+}
+
+/** A store that does not know after a restart how far its clock had come. */
+class ClocklessStore extends TracedStore {
+  override get highestTime(): number {
+    return 0;
+  }
+}
+
+function tampered(tamper: (record: ReplicaRecord) => ReplicaRecord): ClusterParts {
+  return {
+    openStore: (disk, clock, world) => {
+      const store = new TamperedStore(disk, (run) => clock.after(world.between(0, 3), run));
+      store.tamper = tamper;
+      return store;
+    },
+  };
+}
+
+const FAULTS: readonly (readonly [fault: string, faults: Faults, parts: ClusterParts])[] = [
+  [
+    "the cursor is committed ahead of the entries that it covers",
+    "all",
+    tampered((record) =>
+      record.kind === "remote" && record.cursor !== undefined
+        ? { ...record, cursor: { ...record.cursor, sequence: record.cursor.sequence + 20 } }
+        : record,
+    ),
+  ],
+  [
+    "deletes of others are not applied",
+    "all",
+    tampered((record) =>
+      record.kind === "remote"
+        ? { ...record, entries: record.entries.filter(({ deleted }) => !deleted) }
+        : record,
+    ),
+  ],
+  [
+    "a write was acknowledged before it was durable",
+    "all",
+    {
+      openStore: (disk, clock, world) => {
+        const lost = disk.outbox.pop();
+        if (lost !== undefined) {
+          disk.outboxThrough = lost.position - 1;
+          for (const { key, stamp } of decodeBlock(lost.block, lost.count)) {
+            if (disk.entries.get(key)?.stamp.time === stamp.time) disk.entries.delete(key);
+          }
+        }
+        return new TracedStore(disk, (run) => clock.after(world.between(0, 3), run));
+      },
+    },
+  ],
+  [
+    "the clock's floor is not restored after a crash",
+    "clocks",
+    {
+      openStore: (disk, clock, world) =>
+        new ClocklessStore(disk, (run) => clock.after(world.between(0, 3), run)),
+    },
+  ],
+];
+
+describe("the simulation", () => {
+  it("has nothing to notice where only clocks are set and no fault is planted", async () => {
+    for (let seed = 1; seed <= 50; seed += 1) {
+      expect((await simulate(seed, undefined, "clocks")).violations, `SIM_SEED=${seed}`).toEqual(
+        [],
+      );
+    }
+  });
+
+  for (const [fault, faults, parts] of FAULTS) {
+    it(`notices when ${fault}`, async () => {
+      let noticed = false;
+      for (let seed = 1; seed <= SEEDS && !noticed; seed += 1) {
+        noticed = (await simulate(seed, parts, faults)).violations.length > 0;
+      }
+      expect(noticed).toBe(true);
+    });
+  }
+});

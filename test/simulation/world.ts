@@ -1,0 +1,133 @@
+import { seededRandom, type Clock, type Random } from "@meridian/runtime";
+
+interface Event {
+  readonly atMs: number;
+  /** Events of one moment run in the order in which they were scheduled. */
+  readonly order: number;
+  readonly run: () => void;
+}
+
+/** Awaiting it lets the reactions of promises run that are settled already. */
+const settled = Promise.resolve();
+
+/** One seed, one timeline: everything in a simulation happens as an event of it. */
+export class World {
+  readonly random: Random;
+  /** True time, which no process sees. */
+  nowMs = 0;
+  readonly #events: Event[] = [];
+  #order = 0;
+
+  constructor(seed: number) {
+    this.random = seededRandom(seed);
+  }
+
+  /** A number in [low, high). */
+  between(low: number, high: number): number {
+    return low + this.random.next() * (high - low);
+  }
+
+  /** A whole number in [0, bound). */
+  below(bound: number): number {
+    return Math.floor(this.random.next() * bound);
+  }
+
+  chance(probability: number): boolean {
+    return this.random.next() < probability;
+  }
+
+  pick<T>(choices: readonly T[]): T {
+    const choice = choices[this.below(choices.length)];
+    if (choice === undefined) throw new Error("Expected something to pick from");
+    return choice;
+  }
+
+  schedule(delayMs: number, run: () => void): void {
+    const event = { atMs: this.nowMs + Math.max(0, delayMs), order: this.#order++, run };
+    const heap = this.#events;
+    let index = heap.length;
+    for (;;) {
+      const parent = (index - 1) >> 1;
+      const above = heap[parent];
+      if (index === 0 || above === undefined || isBefore(above, event)) break;
+      heap[index] = above;
+      index = parent;
+    }
+    heap[index] = event;
+  }
+
+  /** Runs events until `untilMs`. Promises that an event has settled are let run before the next one. */
+  async run(untilMs: number): Promise<void> {
+    for (let next = this.#events[0]; next !== undefined && next.atMs <= untilMs;) {
+      this.#pop();
+      this.nowMs = next.atMs;
+      next.run();
+      await settled;
+      await settled;
+      next = this.#events[0];
+    }
+    this.nowMs = untilMs;
+  }
+
+  #pop(): void {
+    const heap = this.#events;
+    const last = heap.pop();
+    if (last === undefined || heap.length === 0) return;
+    let index = 0;
+    for (;;) {
+      let child = 2 * index + 1;
+      let below = heap[child];
+      const sibling = heap[child + 1];
+      if (below === undefined) break;
+      if (sibling !== undefined && isBefore(sibling, below)) {
+        child += 1;
+        below = sibling;
+      }
+      if (isBefore(last, below)) break;
+      heap[index] = below;
+      index = child;
+    }
+    heap[index] = last;
+  }
+}
+
+function isBefore(a: Event, b: Event): boolean {
+  return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
+}
+
+/** When simulations begin, in wall time. */
+const START_MS = Date.UTC(2026, 0, 1);
+
+/** The clock of one process. Its wall time is as wrong as its machine's; once the process dies, nothing fires. */
+export class ProcessClock implements Clock {
+  readonly #world: World;
+  readonly #machine: { skewMs: number };
+  #alive = true;
+
+  constructor(world: World, machine: { skewMs: number }) {
+    this.#world = world;
+    this.#machine = machine;
+  }
+
+  nowMs(): number {
+    return START_MS + this.#world.nowMs + this.#machine.skewMs;
+  }
+
+  elapsedMs(): number {
+    return this.#world.nowMs;
+  }
+
+  after(delayMs: number, callback: () => void): () => void {
+    let cancelled = false;
+    this.#world.schedule(delayMs, () => {
+      if (this.#alive && !cancelled) callback();
+    });
+    return () => {
+      cancelled = true;
+    };
+  }
+
+  die(): void {
+    this.#alive = false;
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * A TCP proxy that can be cut.
+ *
+ *   cut        connections are reset, new ones too: a peer that is gone
+ *   black hole connections stay open and nothing passes, not even their end: a cable pulled out
+ *   heal       what waited passes, and what is new connects
+ */
+import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
+
+type Mode = "open" | "cut" | "black-hole";
+
+interface Pair {
+  readonly client: Socket;
+  /** Undefined while it waits for the black hole to end. */
+  upstream: Socket | undefined;
+  /** One side was reset. */
+  broken: boolean;
+}
+
+/** Stands between a client and a server, on a port of its own that does not change. */
+export class CuttingProxy {
+  readonly #server: Server;
+  readonly #pairs = new Set<Pair>();
+  #mode: Mode = "open";
+  #target: string | undefined;
+
+  private constructor() {
+    // The two directions end each on its own: what was written last arrives although its writer has ended.
+    this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true });
+    this.#server.on("connection", (client) => this.#accept(client));
+  }
+
+  /** Starts a proxy on 127.0.0.1. */
+  static async start(): Promise<CuttingProxy> {
+    const proxy = new CuttingProxy();
+    await new Promise<void>((resolve, reject) => {
+      proxy.#server.once("error", reject);
+      proxy.#server.listen(0, "127.0.0.1", resolve);
+    });
+    return proxy;
+  }
+
+  /** Where clients connect to, as an `http:` URL. */
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Where new connections go, as an `http:` URL; undefined to reset them. */
+  set target(url: string | undefined) {
+    this.#target = url;
+  }
+
+  /** Resets every connection, and new ones until `heal`. */
+  cut(): void {
+    this.#mode = "cut";
+    for (const pair of this.#pairs) this.#reset(pair);
+  }
+
+  /** Lets nothing pass until `heal`. New connections are accepted. */
+  blackHole(): void {
+    this.#mode = "black-hole";
+    for (const { client, upstream } of this.#pairs) {
+      for (const socket of [client, upstream]) {
+        socket?.unpipe();
+        socket?.pause();
+      }
+    }
+  }
+
+  /** Lets everything pass again. */
+  heal(): void {
+    this.#mode = "open";
+    for (const pair of this.#pairs) {
+      if (pair.broken) this.#reset(pair);
+      else this.#join(pair);
+    }
+  }
+
+  /** Resets every connection and stops listening. */
+  async close(): Promise<void> {
+    this.cut();
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+  }
+
+  #accept(client: Socket): void {
+    const pair: Pair = { client, upstream: undefined, broken: false };
+    this.#pairs.add(pair);
+    this.#watch(pair, client);
+    if (this.#mode === "cut" || this.#target === undefined) this.#reset(pair);
+    else if (this.#mode === "open") this.#join(pair);
+  }
+
+  #join(pair: Pair): void {
+    if (this.#target === undefined && pair.upstream === undefined) return this.#reset(pair);
+    if (pair.upstream === undefined) {
+      const { hostname, port } = new URL(this.#target ?? "");
+      const options = { host: hostname, port: Number(port), allowHalfOpen: true, noDelay: true };
+      pair.upstream = connect(options);
+      this.#watch(pair, pair.upstream);
+    }
+    pair.client.pipe(pair.upstream);
+    pair.upstream.pipe(pair.client);
+  }
+
+  #watch(pair: Pair, socket: Socket): void {
+    socket.on("error", () => {});
+    socket.on("close", (hadError) => {
+      // An end in order has been passed on by `pipe`.
+      pair.broken ||= hadError;
+      if (pair.broken && this.#mode !== "black-hole") this.#reset(pair);
+      if (pair.client.destroyed && pair.upstream?.destroyed !== false) this.#pairs.delete(pair);
+    });
+  }
+
+  #reset(pair: Pair): void {
+    this.#pairs.delete(pair);
+    for (const socket of [pair.client, pair.upstream]) {
+      if (socket?.destroyed === false) socket.resetAndDestroy();
+    }
+  }
+}

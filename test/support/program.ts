@@ -1,0 +1,129 @@
+/**
+ * Programs of this repository as child processes, run from source.
+ *
+ * None outlives the test process: what still runs when that exits is killed, and ends by itself where that was
+ * killed.
+ */
+import { spawn, type ChildProcess } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+import { within } from "./until.ts";
+
+/** The folder of the repository. */
+export const ROOT: string = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Run by each program before its own code. The IPC channel breaks however the test process ends. */
+const END_WITH_PARENT = `data:text/javascript,${encodeURIComponent(
+  'process.once("disconnect", () => process.exit(1)); process.channel?.unref();',
+)}`;
+
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
+/** Which program to run. */
+export interface ProgramOptions {
+  /** For messages. */
+  readonly name: string;
+  /** The file to run, from the root of the repository. */
+  readonly main: string;
+  readonly args: readonly string[];
+}
+
+/** The environment without what would configure the programs. */
+export function plainEnvironment(): NodeJS.ProcessEnv {
+  const { NODE_OPTIONS: _, NOTIFY_SOCKET: __, ...env } = process.env;
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("MERIDIAN_")));
+}
+
+/** A program that has told where it listens. */
+export class Program {
+  readonly name: string;
+  /** What it has printed, a line each. */
+  readonly lines: string[] = [];
+  /** The last status that it has told of. */
+  status: string | undefined;
+  /** Resolves once the process is gone, to its exit code or signal. */
+  readonly exited: Promise<number | NodeJS.Signals | null>;
+  readonly #child: ChildProcess;
+  readonly #listening: Promise<string>;
+  #url = "";
+
+  private constructor(options: ProgramOptions) {
+    this.name = options.name;
+    const imports = ["--import", "tsx", "--import", END_WITH_PARENT];
+    const child = spawn(
+      process.execPath,
+      ["--conditions=@meridian/source", ...imports, options.main, ...options.args],
+      { cwd: ROOT, env: plainEnvironment(), stdio: ["ignore", "pipe", "pipe", "ipc"] },
+    );
+    this.#child = child;
+    running.add(child);
+    this.exited = new Promise((resolve) => {
+      child.once("exit", (code, signal) => {
+        running.delete(child);
+        resolve(signal ?? code);
+      });
+    });
+    for (const stream of [child.stdout, child.stderr]) {
+      if (stream) createInterface({ input: stream }).on("line", (line) => this.lines.push(line));
+    }
+    this.#listening = new Promise((resolve, reject) => {
+      child.once("error", reject);
+      child.on("message", (message) => this.#hear(message as Record<string, unknown>, resolve));
+      // After `exit` there may still be output that says why.
+      child.once("close", (code) =>
+        reject(new Error(`${this.name} ended with ${code}:\n${this.tail()}`)),
+      );
+    });
+    this.#listening.catch(() => {});
+  }
+
+  /** Starts a program. Resolves once it listens; rejects with what it printed if it ends before. */
+  static async start(options: ProgramOptions): Promise<Program> {
+    const program = new Program(options);
+    try {
+      program.#url = await within(`${program.name} listens`, program.#listening, 30_000);
+    } catch (cause) {
+      await program.kill();
+      throw cause;
+    }
+    return program;
+  }
+
+  /** Where it is reached. */
+  get url(): string {
+    return this.#url;
+  }
+
+  /** The last lines that it printed. */
+  tail(count = 30): string {
+    return this.lines
+      .slice(-count)
+      .map((line) => `  [${this.name}] ${line}`)
+      .join("\n");
+  }
+
+  /** Kills the process as `kill -9` does. Resolves once it is gone. */
+  async kill(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.exited;
+  }
+
+  /** Asks the process to stop. Resolves to its exit code once it is gone; kills it after 15 seconds. */
+  async stop(): Promise<number | NodeJS.Signals | null> {
+    this.#child.kill("SIGTERM");
+    try {
+      return await within(`${this.name} stops`, this.exited, 15_000);
+    } finally {
+      await this.kill();
+    }
+  }
+
+  #hear({ type, url, status }: Record<string, unknown>, onListening: (url: string) => void): void {
+    if (type === "listening" && typeof url === "string") onListening(url);
+    if (type === "status" && typeof status === "string") this.status = status;
+  }
+}

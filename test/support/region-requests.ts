@@ -1,0 +1,105 @@
+/** Requests to regions and directories, as any HTTP client makes them. */
+
+const PATIENCE_MS = 15_000;
+
+/** What a region stores of a key. */
+export interface Stored {
+  readonly value: Uint8Array;
+  readonly contentType: string;
+  readonly etag: string;
+}
+
+/** What a region says of a write. */
+export interface Written {
+  readonly etag: string;
+  /** The token of everything that the writer has seen. */
+  readonly position: string;
+}
+
+/** How a value is put. */
+export interface PutOptions {
+  readonly contentType?: string;
+  readonly ttl?: string;
+  readonly ack?: string;
+}
+
+/** Sends a request; rejects if there is no answer. */
+export function request(url: string, init: RequestInit = {}): Promise<Response> {
+  return fetch(url, { ...init, signal: AbortSignal.timeout(PATIENCE_MS) });
+}
+
+/** The JSON of a successful answer to a GET. */
+export async function getJson<T>(url: string): Promise<T> {
+  const response = await request(url);
+  return (await successful(response, `GET ${url}`)).json() as Promise<T>;
+}
+
+/** Puts a value; rejects unless it is acknowledged. */
+export async function putValue(
+  region: string,
+  key: string,
+  value: string | Uint8Array<ArrayBuffer>,
+  { contentType = "text/plain", ...query }: PutOptions = {},
+): Promise<Written> {
+  const options = new URLSearchParams({ ...query });
+  const response = await request(`${addressOf(region, key)}?${options.toString()}`, {
+    method: "PUT",
+    headers: { "content-type": contentType },
+    body: value,
+  });
+  return writtenOf(await successful(response, `PUT ${key}`));
+}
+
+/** Deletes a key; rejects unless that is acknowledged. */
+export async function deleteValue(region: string, key: string): Promise<Written> {
+  const response = await request(addressOf(region, key), { method: "DELETE" });
+  return writtenOf(await successful(response, `DELETE ${key}`));
+}
+
+/** What a region has of a key, or undefined if it has nothing. `position` is what the reader has seen. */
+export async function getValue(
+  region: string,
+  key: string,
+  position?: string,
+): Promise<Stored | undefined> {
+  const headers = position === undefined ? {} : { "meridian-position": position };
+  const response = await request(addressOf(region, key), { headers });
+  if (response.status === 404) {
+    await response.body?.cancel();
+    return undefined;
+  }
+  await successful(response, `GET ${key}`);
+  return {
+    value: new Uint8Array(await response.arrayBuffer()),
+    contentType: response.headers.get("content-type") ?? "",
+    etag: response.headers.get("etag") ?? "",
+  };
+}
+
+/** The text that a region has of a key, or undefined if it has nothing. */
+export async function getText(
+  region: string,
+  key: string,
+  position?: string,
+): Promise<string | undefined> {
+  const stored = await getValue(region, key, position);
+  return stored === undefined ? undefined : Buffer.from(stored.value).toString();
+}
+
+function addressOf(region: string, key: string): string {
+  return `${region}/cache/${key.split("/").map(encodeURIComponent).join("/")}`;
+}
+
+async function writtenOf(response: Response): Promise<Written> {
+  const written = {
+    etag: response.headers.get("etag") ?? "",
+    position: response.headers.get("meridian-position") ?? "",
+  };
+  await response.body?.cancel();
+  return written;
+}
+
+async function successful(response: Response, what: string): Promise<Response> {
+  if (response.ok) return response;
+  throw new Error(`Expected ${what} to succeed, got ${response.status} ${await response.text()}`);
+}

@@ -1,0 +1,47 @@
+const PAUSE_MS = 10;
+
+/**
+ * Asks `probe` until it says something other than `undefined` or `false`, and returns that. A probe that throws
+ * is asked again too. Rejects after `deadlineMs` milliseconds, saying what was waited for and what came last.
+ */
+export async function until<T>(
+  what: string,
+  probe: () => T | Promise<T>,
+  deadlineMs = 20_000,
+): Promise<Exclude<T, undefined | false>> {
+  const endMs = performance.now() + deadlineMs;
+  let cause: unknown;
+  for (;;) {
+    try {
+      const answer = await probe();
+      if (answer !== undefined && answer !== false) return answer as Exclude<T, undefined | false>;
+      cause = undefined;
+    } catch (failure) {
+      cause = failure;
+    }
+    if (performance.now() >= endMs) {
+      throw new Error(`Expected within ${deadlineMs} ms: ${what}`, { cause });
+    }
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  }
+}
+
+/** Settles as `promise` does, or rejects after `deadlineMs` milliseconds, saying what was waited for. */
+export async function within<T>(
+  what: string,
+  promise: Promise<T>,
+  deadlineMs = 20_000,
+): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`Expected within ${deadlineMs} ms: ${what}`)),
+      deadlineMs,
+    );
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
