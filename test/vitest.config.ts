@@ -12,12 +12,15 @@ export default defineConfig({
   test: {
     reporters: ["default", fileURLToPath(new URL("closing-line-reporter.ts", import.meta.url))],
     coverage: { provider: "v8", include: ["{packages,apps}/*/src/**"] },
+    hookTimeout: 120_000,
     projects: [
       {
         extends: true,
         test: {
           name: "unit",
           include: ["{packages,apps}/*/test/**/*.test.ts", "test/replication/**/*.test.ts"],
+          // Far above what any of them takes: a machine with other things to do is no failure.
+          testTimeout: 60_000,
         },
       },
       {
@@ -25,7 +28,7 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/*.test.ts", "test/integration/**/*.test.ts"],
-          testTimeout: 20_000,
+          testTimeout: 60_000,
         },
       },
       {
@@ -33,7 +36,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
-          testTimeout: 60_000,
+          testTimeout: 120_000,
           // Each file starts a cluster of its own; on two cores, one at a time.
           fileParallelism: false,
         },
@@ -43,7 +46,7 @@ export default defineConfig({
         test: {
           name: "simulation",
           include: ["test/simulation/**/*.test.ts"],
-          testTimeout: 120_000,
+          testTimeout: 300_000,
         },
       },
     ],

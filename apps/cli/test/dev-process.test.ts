@@ -153,7 +153,7 @@ test("once every program is ready, the addresses and three curl lines are printe
   expect(storyOf(data, "montreal")).not.toMatch(/strays/);
   run.parent.kill("SIGINT");
   expect(await run.ended).toBe(0);
-}, 30_000);
+});
 
 test("every line of every program has its name in front, the last one without a line break too", async () => {
   const run = await start({ data: temporary() });
@@ -164,7 +164,7 @@ test("every line of every program has its name in front, the last one without a 
     expect(run.text()).toContain(`${name} | hello from ${name.trim()}\n`);
     expect(run.text()).toContain(`${name} | no line break at the end\n`);
   }
-}, 30_000);
+});
 
 test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
   "%s stops the regions, then the directory, and leaves no process",
@@ -195,7 +195,7 @@ test("a second signal kills what does not stop", async () => {
   run.parent.kill("SIGINT");
   expect(await run.ended).toBe(1);
   expect(all.filter(lives)).toEqual([]);
-}, 30_000);
+});
 
 test("when the parent is killed, the programs end by themselves", async () => {
   const run = await start({ data: temporary() }, { TEST_REAL: "yes" });
@@ -204,7 +204,7 @@ test("when the parent is killed, the programs end by themselves", async () => {
   expect(all).toHaveLength(3);
   run.parent.kill("SIGKILL");
   await untilGone(all);
-}, 30_000);
+});
 
 test("when the parent is killed while the programs are still starting, they end by themselves", async () => {
   const run = await start({ data: temporary() }, { TEST_REAL: "yes" });
@@ -216,7 +216,7 @@ test("when the parent is killed while the programs are still starting, they end 
   run.parent.kill("SIGKILL");
   await untilGone(all);
   expect(run.text()).not.toMatch(/Ready/);
-}, 30_000);
+});
 
 test.each(["frankfurt", "directory"])(
   "%s is started again when it dies, and that is said",
@@ -244,7 +244,7 @@ test("a program that refuses its configuration ends everything, with why", async
   expect(await run.ended).toBe(1);
   expect(run.text()).toMatch(/stopping: frankfurt refuses its configuration \(exit code 2\)/);
   expect(pids(data).filter(lives)).toEqual([]);
-}, 30_000);
+});
 
 test("data is kept between runs, and `fresh` starts without it", async () => {
   const data = join(temporary(), "inner");
@@ -260,4 +260,4 @@ test("data is kept between runs, and `fresh` starts without it", async () => {
     expect(await run.ended).toBe(0);
   }
   expect(existsSync(join(data, "directory"))).toBe(true);
-}, 60_000);
+});

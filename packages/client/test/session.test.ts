@@ -247,4 +247,4 @@ test("whatever fails, a client never reads an older state than it has written or
     expect(older).toEqual([]);
   };
   await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 25 }), story), { numRuns: 150 });
-}, 60_000);
+});

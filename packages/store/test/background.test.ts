@@ -15,13 +15,16 @@ describe("expired values", () => {
     const options = { ...folder.options("expired"), clock };
     const store = await openReplicaStore(options);
     const expiring = { ...entry("gone", 50, 5_000), expiresAtMs: startMs + 20_000 };
-    const staying = { ...entry("stays", 51, 5_000), expiresAtMs: startMs + 9_000_000 };
+    const staying = { ...entry("stays", 51, 5_000), expiresAtMs: startMs + 1e12 };
     await outcome(store, remote([expiring, staying, entry("plain", 52, 5_000)]));
     await folded(store);
     clock.advance(70_000);
     expect(store.get("gone")).toEqual(expiring);
-    clock.advance(20_000);
-    await until(() => store.get("gone")?.value.byteLength === 0);
+    await until(() => {
+      // A walk over the table is due after a rest, so that one tick alone may come too early.
+      clock.advance(20_000);
+      return store.get("gone")?.value.byteLength === 0;
+    });
     expect(store.get("gone")).toMatchObject({
       stamp: expiring.stamp,
       expiresAtMs: startMs + 20_000,

@@ -116,7 +116,7 @@ describe("kill -9 in the middle of writes", () => {
     expect(times).toEqual(positions);
     expect(store.get("hot")?.stamp.time).toBe(through);
     await store.close();
-  }, 30_000);
+  });
 
   it("leaves the directory's log with everything that it acknowledged, and no hole", async () => {
     const acknowledged = await killWriters("directory", folder.file("killed-directory"));
@@ -133,5 +133,5 @@ describe("kill -9 in the middle of writes", () => {
     const next = frame(log.committedThrough, [entry("after", 1e6)], 1e6);
     expect(await outcome(log, next)).toBeUndefined();
     await log.close();
-  }, 30_000);
+  });
 });
