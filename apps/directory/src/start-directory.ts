@@ -14,6 +14,7 @@ import { LinkListener } from "@meridian/transport";
 import { HttpServer } from "./http/http-server.ts";
 import { requestHandler } from "./http/request-handler.ts";
 import { LogDigester } from "./log-digest.ts";
+import { LogPages } from "./log-pages.ts";
 import { NodeRegistry } from "./node-registry.ts";
 import { programVersion } from "./version.ts";
 
@@ -101,6 +102,7 @@ function serve(
   });
   const registry = new NodeRegistry(directory, clock);
   const digester = new LogDigester(log);
+  const pages = new LogPages(log, clock);
   const links = new LinkListener({
     path: "/replicate",
     accept: (link, remoteAddress) => directory.accept(link, remoteAddress),
@@ -117,6 +119,8 @@ function serve(
     info: () => directory.info(),
     store: () => log.stats(),
     digest: () => digester.take(),
+    digestPage: (query) => pages.digest(query),
+    entryPage: (query) => pages.entries(query),
     notReady: () => leaving,
   });
   directory.start();

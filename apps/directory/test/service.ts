@@ -45,6 +45,8 @@ export function serviceOf(
     }),
     store: () => ({ entries: 9 }),
     digest: () => Promise.resolve({ count: 3, fingerprint: "00ff00ff00ff00ff", sequence: 11 }),
+    digestPage: () => Promise.reject(new Error("Nothing is paged here")),
+    entryPage: () => Promise.reject(new Error("Nothing is paged here")),
     notReady: () => undefined,
     ...given,
   };

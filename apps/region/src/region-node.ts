@@ -1,11 +1,20 @@
 /** The parts of a regional node, put together. */
 import type { NodeStatus } from "@meridian/protocol";
-import { digestAll, Replica, type Dial, type NodeIdentity } from "@meridian/replication";
+import {
+  digestAll,
+  digestPage,
+  Replica,
+  type Dial,
+  type NodeIdentity,
+} from "@meridian/replication";
 import type { Clock, Logger, Random } from "@meridian/runtime";
 import type { SqliteReplicaStore } from "@meridian/store";
 
+import { entryPageOf } from "./entry-page.ts";
 import type { Answer } from "./http/answers.ts";
 import { OriginPolicy, type AllowedOrigins } from "./http/origins.ts";
+import type { NodeFacts } from "./http/node-routes.ts";
+import type { PageQuery } from "./http/page-routes.ts";
 import { regionApp, type RegionApp } from "./http/region-app.ts";
 import { refusalOf, requestListener, type RequestListener } from "./http/request-listener.ts";
 import { RequestTracker } from "./http/request-tracker.ts";
@@ -84,7 +93,12 @@ export class RegionNode {
       backlogBytesMax: options.backlogBytesMax,
     });
     this.#meter = new LoadMeter(this.service, this.#memory, clock);
-    const facts = { status: () => this.#report(), digest: () => this.#digest() };
+    const facts: NodeFacts = {
+      status: () => this.#report(),
+      digest: () => this.#digest(),
+      digestPage: (query) => this.#digestPage(query),
+      entryPage: (query) => this.#entryPage(query),
+    };
     this.#origins = new OriginPolicy(options.allowOrigin, ownUrls(options));
     this.app = regionApp({ service: this.service, origins: this.#origins, facts, logger });
   }
@@ -163,6 +177,17 @@ export class RegionNode {
     const sequence = this.#replica.info().applied;
     const digest = await digestAll(store, (callback) => setImmediate(callback));
     return { ...digest, sequence };
+  }
+
+  async #digestPage({ limit, ...range }: PageQuery): Promise<object> {
+    const sequence = this.#replica.info().applied;
+    const defer = (callback: () => void): unknown => setImmediate(callback);
+    return { ...(await digestPage(this.#options.store, range, limit, defer)), sequence };
+  }
+
+  #entryPage(query: PageQuery): object {
+    const sequence = this.#replica.info().applied;
+    return { ...entryPageOf(this.#options.store, query, this.#replica.nowMs()), sequence };
   }
 }
 

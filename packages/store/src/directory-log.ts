@@ -8,7 +8,7 @@ import {
 import { randomIdentity } from "@meridian/runtime";
 import type Database from "better-sqlite3";
 import { makeReadOnly, openDatabaseFile, type DatabaseFile } from "./database-file.ts";
-import { EntryTable } from "./entry-table.ts";
+import { EntryTable, type EntryFacts } from "./entry-table.ts";
 import { LogReader } from "./log-reader.ts";
 import { asStoreError } from "./sqlite-error.ts";
 import { STORE_TUNING_DEFAULT, type StoreOptions } from "./store-options.ts";
@@ -191,6 +191,11 @@ export class SqliteDirectoryLog {
   /** The keys after `key` (null: from the start) in key order, at most `limit`, as far as they are folded. */
   summariesAfter(key: string | null, limit: number): readonly Summary[] {
     return this.#table.summariesAfter(key, limit);
+  }
+
+  /** Entries without their values, in key order after `key` (null: from the start), as far as they are folded. */
+  factsAfter(key: string | null, limit: number): readonly EntryFacts[] {
+    return this.#table.factsFrom(key ?? "", key === null, limit);
   }
 
   /** The newest entry of `key` as far as it is folded, tombstones and expired entries included. */
