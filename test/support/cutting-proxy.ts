@@ -3,11 +3,14 @@
  *
  *   cut        connections are reset, new ones too: a peer that is gone
  *   black hole connections stay open and nothing passes, not even their end: a cable pulled out
+ *   one way    the same for what flows one way only; what flows the other way arrives
  *   heal       what waited passes, and what is new connects
  */
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 
-type Mode = "open" | "cut" | "black-hole";
+import type { Flow, Line } from "./line.ts";
+
+type Mode = "open" | "cut" | Flow;
 
 interface Pair {
   readonly client: Socket;
@@ -18,7 +21,7 @@ interface Pair {
 }
 
 /** Stands between a client and a server, on a port of its own that does not change. */
-export class CuttingProxy {
+export class CuttingProxy implements Line {
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
   #mode: Mode = "open";
@@ -56,14 +59,12 @@ export class CuttingProxy {
     for (const pair of this.#pairs) this.#reset(pair);
   }
 
-  /** Lets nothing pass until `heal`. New connections are accepted. */
-  blackHole(): void {
-    this.#mode = "black-hole";
+  /** Lets nothing pass until `heal`, or nothing that flows one way. New connections are accepted. */
+  blackHole(flow: Flow = "both"): void {
+    this.#mode = flow;
     for (const { client, upstream } of this.#pairs) {
-      for (const socket of [client, upstream]) {
-        socket?.unpipe();
-        socket?.pause();
-      }
+      if (flow !== "from-directory") hold(client);
+      if (flow !== "to-directory") hold(upstream);
     }
   }
 
@@ -100,6 +101,9 @@ export class CuttingProxy {
       pair.upstream = connect(options);
       this.#watch(pair, pair.upstream);
     }
+    // What has gone on flowing one way must not be passed on twice.
+    pair.client.unpipe();
+    pair.upstream.unpipe();
     pair.client.pipe(pair.upstream);
     pair.upstream.pipe(pair.client);
   }
@@ -109,7 +113,7 @@ export class CuttingProxy {
     socket.on("close", (hadError) => {
       // An end in order has been passed on by `pipe`.
       pair.broken ||= hadError;
-      if (pair.broken && this.#mode !== "black-hole") this.#reset(pair);
+      if (pair.broken && (this.#mode === "open" || this.#mode === "cut")) this.#reset(pair);
       if (pair.client.destroyed && pair.upstream?.destroyed !== false) this.#pairs.delete(pair);
     });
   }
@@ -120,4 +124,9 @@ export class CuttingProxy {
       if (socket?.destroyed === false) socket.resetAndDestroy();
     }
   }
+}
+
+function hold(socket: Socket | undefined): void {
+  socket?.unpipe();
+  socket?.pause();
 }
