@@ -9,6 +9,7 @@ import type * as Entries from "./commands/entries.ts";
 import type { CommandFlags, KeysFlags, SetFlags, WriteFlags } from "./commands/entries.ts";
 import type { DevOptions } from "./dev/run-dev.ts";
 import type { CliIo } from "./io.ts";
+import { addOperatorCommands } from "./operator-commands.ts";
 
 /** Makes the program. `done` is told the exit code of the command that ran. */
 export function makeProgram(io: CliIo, done: (exitCode: number) => void): Command {
@@ -24,6 +25,7 @@ export function makeProgram(io: CliIo, done: (exitCode: number) => void): Comman
     .exitOverride();
   addEntryCommands(program, io, done);
   addClusterCommands(program, io, done);
+  addOperatorCommands(program, io, done);
   addDev(program, io, done);
   return program;
 }
