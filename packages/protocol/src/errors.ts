@@ -85,7 +85,22 @@ export const ERROR_KINDS = {
     retryable: true,
   },
   NODE_DRAINING: { title: "This node is shutting down.", status: 503, retryable: true },
-  OVERLOADED: { title: "Too much is waiting already.", status: 503, retryable: true },
+  NODE_REFUSED: {
+    title: "The directory refuses this node; its operator has to do something.",
+    status: 503,
+    retryable: true,
+  },
+  OVERLOADED: {
+    title: "Too much is waiting already.",
+    status: 503,
+    closeCode: 4413,
+    retryable: true,
+  },
+  REQUEST_TIMEOUT: {
+    title: "The request took too long to arrive.",
+    status: 408,
+    retryable: true,
+  },
   NO_READY_NODE: { title: "No node is ready to serve.", status: 503, retryable: true },
   DIRECTORY_UNREACHABLE: { title: "The directory does not answer.", status: 503, retryable: true },
   STORE_FULL: { title: "There is no room left on the disk.", status: 507, retryable: true },

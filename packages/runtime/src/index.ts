@@ -1,6 +1,7 @@
 export { Backoff, type BackoffOptions } from "./backoff.ts";
 export type { Clock } from "./clock.ts";
 export { Deadlines } from "./deadlines.ts";
+export type { Gauge } from "./gauge.ts";
 export {
   LOG_LEVELS,
   lineLogger,

@@ -2,7 +2,7 @@ export { plainAddress } from "./address.ts";
 export { dialLink } from "./dial-link.ts";
 export { LinkListener, type LinkListenerOptions } from "./link-listener.ts";
 export {
-  acceptLink,
+  LINK_BYTES_MAX,
   type LinkOptions,
   type WebSocketLink,
   type WebSocketLinkEvents,
