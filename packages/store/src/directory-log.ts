@@ -10,7 +10,7 @@ import type Database from "better-sqlite3";
 import { makeReadOnly, openDatabaseFile, type DatabaseFile } from "./database-file.ts";
 import { EntryTable, type EntryFacts } from "./entry-table.ts";
 import { LogReader } from "./log-reader.ts";
-import { asStoreError } from "./sqlite-error.ts";
+import { asStoreError, type OnDamaged } from "./sqlite-error.ts";
 import { STORE_TUNING_DEFAULT, type StoreOptions } from "./store-options.ts";
 import { fileBytes, type StoreStats } from "./store-stats.ts";
 import { startWriterThread, WriterClient, type WriterEvents } from "./writer-client.ts";
@@ -37,6 +37,7 @@ const EPOCHS_MAX = 1_000;
  * Throws `STORE_IN_USE`, `STORE_WRONG_KIND`, `STORE_SCHEMA_TOO_NEW`, `STORE_CORRUPT`, `STORE_FULL` or `STORE_FAILED`.
  */
 export async function openDirectoryLog(options: StoreOptions): Promise<SqliteDirectoryLog> {
+  const { onDamaged } = options;
   const worker = await startWriterThread();
   let file: DatabaseFile | undefined;
   try {
@@ -46,12 +47,16 @@ export async function openDirectoryLog(options: StoreOptions): Promise<SqliteDir
     });
     startEpoch(file.database, randomIdentity(options.random));
     makeReadOnly(file.database);
-    const log = new SqliteDirectoryLog(file, (events) => {
-      const tuning = { ...STORE_TUNING_DEFAULT, ...options.tuning };
-      const { path, durability, clock, logger, expiryNowMs = () => clock.nowMs() } = options;
-      const request = { kind: "open", path, store: "directory", durability, tuning } as const;
-      return new WriterClient(worker, request, { events, clock, expiryNowMs, logger });
-    });
+    const log = new SqliteDirectoryLog(
+      file,
+      (events) => {
+        const tuning = { ...STORE_TUNING_DEFAULT, ...options.tuning };
+        const { path, durability, clock, logger, expiryNowMs = () => clock.nowMs() } = options;
+        const request = { kind: "open", path, store: "directory", durability, tuning } as const;
+        return new WriterClient(worker, request, { events, clock, expiryNowMs, logger, onDamaged });
+      },
+      onDamaged,
+    );
     await log.open();
     return log;
   } catch (cause) {
@@ -87,11 +92,15 @@ export class SqliteDirectoryLog {
   #closed: Promise<void> | undefined;
 
   /** For `openDirectoryLog`. */
-  constructor(file: DatabaseFile, connect: (events: WriterEvents) => WriterClient) {
+  constructor(
+    file: DatabaseFile,
+    connect: (events: WriterEvents) => WriterClient,
+    onDamaged?: OnDamaged,
+  ) {
     const { database } = file;
     this.#file = file;
-    this.#table = new EntryTable(database);
-    this.#reader = new LogReader(database);
+    this.#table = new EntryTable(database, onDamaged);
+    this.#reader = new LogReader(database, onDamaged);
     const state = readState(database);
     this.logId = state.logId;
     this.#foldedThrough = state.foldedThrough;

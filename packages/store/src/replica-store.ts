@@ -18,7 +18,7 @@ import type { JournalRow } from "./journal.ts";
 import { scanList, scanSummaries, type ListPage, type ListQuery } from "./merged-scan.ts";
 import { Overlay } from "./overlay.ts";
 import { cursorOf, readReplicaState } from "./replica-journal.ts";
-import { asStoreError } from "./sqlite-error.ts";
+import { asStoreError, type OnDamaged } from "./sqlite-error.ts";
 import { STORE_TUNING_DEFAULT, type StoreOptions } from "./store-options.ts";
 import { fileBytes, type StoreStats } from "./store-stats.ts";
 import { startWriterThread, WriterClient, type WriterEvents } from "./writer-client.ts";
@@ -47,6 +47,7 @@ interface OutboxRow {
  * Throws `STORE_IN_USE`, `STORE_WRONG_KIND`, `STORE_SCHEMA_TOO_NEW`, `STORE_CORRUPT`, `STORE_FULL` or `STORE_FAILED`.
  */
 export async function openReplicaStore(options: StoreOptions): Promise<SqliteReplicaStore> {
+  const { onDamaged } = options;
   const worker = await startWriterThread();
   let file: DatabaseFile | undefined;
   try {
@@ -57,12 +58,16 @@ export async function openReplicaStore(options: StoreOptions): Promise<SqliteRep
         .run(randomIdentity(options.random));
     });
     makeReadOnly(file.database);
-    const store = new SqliteReplicaStore(file, (events) => {
-      const tuning = { ...STORE_TUNING_DEFAULT, ...options.tuning };
-      const { path, durability, clock, logger, expiryNowMs = () => clock.nowMs() } = options;
-      const request = { kind: "open", path, store: "replica", durability, tuning } as const;
-      return new WriterClient(worker, request, { events, clock, expiryNowMs, logger });
-    });
+    const store = new SqliteReplicaStore(
+      file,
+      (events) => {
+        const tuning = { ...STORE_TUNING_DEFAULT, ...options.tuning };
+        const { path, durability, clock, logger, expiryNowMs = () => clock.nowMs() } = options;
+        const request = { kind: "open", path, store: "replica", durability, tuning } as const;
+        return new WriterClient(worker, request, { events, clock, expiryNowMs, logger, onDamaged });
+      },
+      onDamaged,
+    );
     await store.open();
     return store;
   } catch (cause) {
@@ -76,6 +81,7 @@ export async function openReplicaStore(options: StoreOptions): Promise<SqliteRep
 /** A node's durable state in SQLite; the `ReplicaStore` of the replication package. */
 export class SqliteReplicaStore {
   readonly #file: DatabaseFile;
+  readonly #onDamaged: OnDamaged | undefined;
   readonly #table: EntryTable;
   readonly #overlay: Overlay;
   readonly #writer: WriterClient;
@@ -85,10 +91,15 @@ export class SqliteReplicaStore {
   #closed: Promise<void> | undefined;
 
   /** For `openReplicaStore`. */
-  constructor(file: DatabaseFile, connect: (events: WriterEvents) => WriterClient) {
+  constructor(
+    file: DatabaseFile,
+    connect: (events: WriterEvents) => WriterClient,
+    onDamaged?: OnDamaged,
+  ) {
     const { database } = file;
     this.#file = file;
-    this.#table = new EntryTable(database);
+    this.#onDamaged = onDamaged;
+    this.#table = new EntryTable(database, onDamaged);
     this.#overlay = new Overlay((key) => this.#table.stampOf(key));
     this.#outbox = database.prepare(
       `SELECT outbox_position AS position, count, highest_time AS highestTime, block FROM journal
@@ -178,7 +189,7 @@ export class SqliteReplicaStore {
         frames.push({ ...row, block: plainBytes(row.block) });
       }
       return frames;
-    });
+    }, this.#onDamaged);
   }
 
   /** The keys after `key` (null: from the start) in key order, at most `limit`, tombstones and expired included. */

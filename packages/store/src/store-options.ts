@@ -1,5 +1,6 @@
 import type { Clock, Logger, Random } from "@meridian/runtime";
 import type { Durability } from "./durability.ts";
+import type { OnDamaged } from "./sqlite-error.ts";
 
 /** How a store is opened. */
 export interface StoreOptions {
@@ -14,6 +15,11 @@ export interface StoreOptions {
   readonly expiryNowMs?: (() => number | undefined) | undefined;
   readonly random: Random;
   readonly logger: Logger;
+  /**
+   * Told each time that the database turns out to be damaged, with `STORE_CORRUPT`. What else of it is wrong nobody can
+   * tell: the owner is to stop trusting it.
+   */
+  readonly onDamaged?: OnDamaged;
   /** Bounds and switches that few have to touch. */
   readonly tuning?: Partial<StoreTuning>;
 }

@@ -70,5 +70,5 @@ export type WriterReply =
   /** The entries of every journal row through this one are in the table; some rows may have gone. */
   | { readonly kind: "folded"; readonly through: number; readonly journalRows: number }
   /** Background work failed and rests until the next commit or tick. */
-  | { readonly kind: "hindered"; readonly message: string }
+  | { readonly kind: "hindered"; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: "closed" };

@@ -247,7 +247,8 @@ export class Writer {
       this.#fold.reset();
       this.#sweep.reset();
       this.#hindered = true;
-      this.#reply({ kind: "hindered", message: asStoreError(cause, "fold").message });
+      const { code, message } = asStoreError(cause, "fold");
+      this.#reply({ kind: "hindered", code, message });
     }
     this.#debtMs = Math.max(0, this.#debtMs - (systemClock.elapsedMs() - startedMs));
   }
