@@ -45,6 +45,11 @@ export class Positions {
     this.#options = options;
   }
 
+  /** Requests that wait for a position. */
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
   /** What a client that is answered now has seen. */
   current(acknowledgedThrough: number): Position {
     const { store, applier } = this.#options;
@@ -122,10 +127,12 @@ export class Positions {
     if (incarnation === store.incarnation) {
       return outboxPosition <= store.outboxThrough ? "reached" : "not-yet";
     }
-    if ((applier.positionOf(incarnation) ?? 0) >= outboxPosition) return "reached";
+    if ((applier.positionOf(incarnation) ?? 0) >= outboxPosition) {
+      return applier.wholeThrough === applier.applied ? "reached" : "not-yet";
+    }
     const located = this.#located.get(incarnation);
     if (located === undefined || located.position < outboxPosition) return "unknown";
-    return applier.applied >= located.sequence ? "reached" : "not-yet";
+    return applier.wholeThrough >= located.sequence ? "reached" : "not-yet";
   }
 
   /**
@@ -139,6 +146,6 @@ export class Positions {
     if (logId !== applier.logId) return logId === 0 || this.#options.isReady();
     const index = this.epochs.findIndex(([known]) => known === epoch);
     const end = index < 0 ? Infinity : (this.epochs[index + 1]?.[1] ?? Infinity);
-    return applier.applied >= Math.min(sequence, end);
+    return applier.wholeThrough >= Math.min(sequence, end);
   }
 }

@@ -42,6 +42,8 @@ interface Answer {
 const PAGE = 256;
 /** How many offers may wait to be answered. */
 const OFFERS_MAX = 16_384;
+/** How many entries those offers may be of, all together: a node has no more under comparison at a time. */
+export const OFFERED_MAX = 65_536;
 /** How many entries one question may be about. */
 const COMPARED_MAX = 65_536;
 
@@ -51,6 +53,7 @@ export class ReconcileResponder {
   readonly #linkBytesMax: number;
   readonly #nowMs: () => number;
   readonly #answers: Answer[] = [];
+  #offered = 0;
 
   constructor(log: DirectoryLog, link: Link, linkBytesMax: number, nowMs: () => number) {
     this.#log = log;
@@ -75,6 +78,11 @@ export class ReconcileResponder {
     this.#link.send(encodeMessage({ type: "compared", nowMs: this.#nowMs(), id, differing }));
   }
 
+  /** Entries of the offers that wait to be answered. */
+  get offeredEntries(): number {
+    return this.#offered;
+  }
+
   /** Whether offers wait to be answered. */
   get isAnswering(): boolean {
     return this.#answers.length > 0;
@@ -84,6 +92,11 @@ export class ReconcileResponder {
   offer(offer: Offer): void {
     if (this.#answers.length >= OFFERS_MAX) {
       const said = `Expected at most ${OFFERS_MAX} offers to answer, got one more`;
+      throw new MeridianError("MALFORMED_MESSAGE", said);
+    }
+    this.#offered += offer.entries.length;
+    if (this.#offered > OFFERED_MAX) {
+      const said = `Expected at most ${OFFERED_MAX} offered entries to answer, got ${this.#offered}`;
       throw new MeridianError("MALFORMED_MESSAGE", said);
     }
     this.#answers.push({ offer, next: 0, after: offer.from, wanted: [], donated: 0 });
@@ -96,6 +109,7 @@ export class ReconcileResponder {
       if (this.#link.bufferedBytes >= this.#linkBytesMax) return;
       if (this.#page(answer)) {
         this.#answers.shift();
+        this.#offered -= answer.offer.entries.length;
         const { wanted: keys, donated } = answer;
         const { id } = answer.offer;
         this.#link.send(encodeMessage({ type: "wanted", nowMs: this.#nowMs(), id, donated, keys }));

@@ -1,6 +1,7 @@
 import {
   PROTOCOL_VERSION,
   type Entry,
+  type ErrorCode,
   type Hello,
   type NodeLoad,
   type NodeStatus,
@@ -57,6 +58,8 @@ export interface ReplicaInfo {
   readonly outboxPending: number;
   readonly connected: boolean;
   readonly reconciling: boolean;
+  /** The code with which the directory refuses the node, if its operator has to do something; else null. */
+  readonly refusal: ErrorCode | null;
   /** How far this machine's clock is ahead of the directory's. */
   readonly skewMs: number;
   /** Whether the directory's time is used instead of this machine's. */

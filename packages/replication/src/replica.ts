@@ -20,7 +20,7 @@ import {
   type Position,
   type Welcome,
 } from "@meridian/protocol";
-import { Deadlines, randomIdentity } from "@meridian/runtime";
+import { Deadlines, randomIdentity, type Gauge } from "@meridian/runtime";
 
 import { Acknowledgements, type Acknowledgement, type AckLevel } from "./acknowledgements.ts";
 import { CommittedOutbox } from "./committed-outbox.ts";
@@ -32,7 +32,8 @@ import type { Link } from "./ports.ts";
 import { Positions } from "./positions.ts";
 import { ProgressWatch } from "./progress-watch.ts";
 import { Reconciler, type LogReconciler } from "./reconciler.ts";
-import { ReplicaLink } from "./replica-link.ts";
+import { replicaGauges } from "./replica-gauges.ts";
+import { ReplicaLink, type LinkFacts } from "./replica-link.ts";
 import { helloOf, type ReplicaInfo, type ReplicaOptions } from "./replica-options.ts";
 import { ServingState } from "./serving-state.ts";
 import { Submitter } from "./submitter.ts";
@@ -195,9 +196,20 @@ export class Replica {
       outboxPending: this.#submitter.pending,
       connected: this.#link.up,
       reconciling: this.#reconciler !== undefined,
+      refusal: this.#link.refusal?.code ?? null,
       skewMs: this.#time.skewMs,
       clockCorrected: this.#time.corrected,
     };
+  }
+
+  /** How full what the replica holds is. */
+  gauges(): readonly Gauge[] {
+    return replicaGauges(this.#limits, this.#submitter, this.#acknowledgements, this.#positions);
+  }
+
+  /** The link to the directory. */
+  get link(): LinkFacts {
+    return this.#link;
   }
 
   #makeWritePath(): WritePath {
@@ -285,7 +297,7 @@ export class Replica {
     this.#progress.start();
     this.#state.welcome(head, this.#limits.lagMax);
     if (welcome.resume === "feed") {
-      const early = this.#applier.resume(logId, epoch);
+      const early = this.#applier.resume(logId, epoch, head);
       this.#applier.observe(head, committedThrough);
       if (early.size > 0) {
         this.#writes.resubmit([...early], (failure) => this.#onResubmitted(failure));
@@ -329,7 +341,7 @@ export class Replica {
         this.#reconciler = undefined;
         this.#link.send({ type: "reconciled", nowMs: this.#time.ownMs() });
         this.#applier.settle();
-        this.#state.reconciled(this.#applier.applied);
+        this.#state.reconciled(this.#applier.wholeThrough);
         this.#updateStatus();
       },
     });
@@ -450,7 +462,7 @@ export class Replica {
     const hasChanged = this.#state.update({
       up: this.#link.up,
       reconciling: this.#reconciler !== undefined,
-      applied: this.#applier.applied,
+      applied: this.#applier.wholeThrough,
     });
     if (!hasChanged) return;
     this.#options.logger.info("status", { status: this.status });
