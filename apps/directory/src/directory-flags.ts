@@ -33,6 +33,14 @@ const FLAGS = [
     description: "What an acknowledged write survives: the death of the process, or a power cut.",
   },
   {
+    name: "connections-max",
+    type: "integer",
+    min: 1,
+    max: 1_000_000,
+    default: 16_384,
+    description: "The most connections of clients and nodes; more are refused.",
+  },
+  {
     name: "lag-max",
     type: "parsed",
     placeholder: "ttl",
@@ -67,6 +75,7 @@ export interface DirectoryFlags {
   readonly data: string;
   readonly cluster: string;
   readonly durability: "process" | "power";
+  readonly connectionsMax: number;
   /** In milliseconds. */
   readonly lagMax: number;
   readonly logLevel: LogLevel;

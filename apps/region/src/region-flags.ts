@@ -124,6 +124,14 @@ const FLAGS = [
     description: "The largest value taken, in bytes.",
   },
   {
+    name: "connections-max",
+    type: "integer",
+    min: 1,
+    max: 1_000_000,
+    default: 16_384,
+    description: "The most connections of clients; more are refused.",
+  },
+  {
     name: "ttl-default",
     type: "parsed",
     placeholder: "ttl",
@@ -168,6 +176,7 @@ export interface RegionFlags {
   readonly cacheEntries: number;
   readonly cacheBytes: number;
   readonly valueBytesMax: number;
+  readonly connectionsMax: number;
   /** In milliseconds. */
   readonly ttlDefault: number | null;
   readonly logLevel: LogLevel;

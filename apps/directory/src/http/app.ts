@@ -1,6 +1,7 @@
 import { asMeridianError, MeridianError } from "@meridian/protocol";
 import type { DirectoryInfo, MemberInfo } from "@meridian/replication";
-import type { Clock, Logger } from "@meridian/runtime";
+import type { Clock, Gauge, Logger } from "@meridian/runtime";
+import type { RequestLimit } from "@meridian/transport";
 import { Hono, type Context } from "hono";
 
 import type { LogDigest } from "../log-digest.ts";
@@ -21,6 +22,9 @@ export interface DirectoryService {
   readonly registry: NodeRegistry;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly limit: RequestLimit;
+  /** How full each queue is. */
+  gauges(): readonly Gauge[];
   info(): DirectoryInfo;
   /** The log's store in plain numbers. */
   store(): object;
@@ -28,6 +32,8 @@ export interface DirectoryService {
   /** The digest of a part of the log, and the entries in one. */
   digestPage(query: PageQuery): Promise<LogDigestPage>;
   entryPage(query: PageQuery): Promise<LogEntryPage>;
+  /** What is wrong with the log's database, if it is damaged. */
+  damage(): MeridianError | undefined;
   /** Why requests should go elsewhere; undefined while all is well. */
   notReady(): MeridianError | undefined;
 }
@@ -165,6 +171,8 @@ function statusOf(service: DirectoryService): object {
     bufferedBytes,
     recentBytes: info.recentBytes,
     lagMaxMs: service.lagMaxMs,
+    damage: service.damage()?.message ?? null,
+    gauges: service.gauges(),
     store: service.store(),
   };
 }

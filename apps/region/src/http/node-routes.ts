@@ -54,7 +54,7 @@ export function getHealth(exchange: Exchange): Answer {
 /** `GET /readyz` */
 export function getReadiness(exchange: Exchange): Answer {
   exchange.query();
-  exchange.service.checkServing(false);
+  exchange.service.checkReady();
   return exchange.json(200, { status: "ready" }, ["Cache-Control", "no-store"]);
 }
 
