@@ -78,6 +78,11 @@ export class Region {
     return program;
   }
 
+  /** The file of its database. */
+  get databasePath(): string {
+    return join(this.#folder, "region.db");
+  }
+
   /** Where it is reached since it was last started. */
   get url(): string {
     return this.#site.reach(this.program.url);
