@@ -91,9 +91,14 @@ export class EntryTable {
     return reading(read, this.#onDamaged);
   }
 
-  /** How many entries there are: rows are numbered from 1 and never deleted. */
-  get size(): number {
-    return this.#reading(() => this.#count.get() ?? 0);
+  /** How many entries there are: rows are numbered from 1 and never deleted. Null if the database is damaged there. */
+  get size(): number | null {
+    try {
+      return this.#reading(() => this.#count.get() ?? 0);
+    } catch (failure) {
+      if (asStoreError(failure, "count").code === "STORE_CORRUPT") return null;
+      throw failure;
+    }
   }
 }
 
