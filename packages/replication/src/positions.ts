@@ -40,6 +40,8 @@ export class Positions {
   /** Where the log has other nodes' outboxes, as the directory told. */
   readonly #located = new Map<number, { readonly position: number; readonly sequence: number }>();
   epochs: Welcome["epochs"] = [];
+  /** The node's own outbox is in the log through `position`, somewhere up to `sequence`. */
+  #acknowledged = { position: 0, sequence: Infinity };
 
   constructor(options: PositionsOptions) {
     this.#options = options;
@@ -50,11 +52,24 @@ export class Positions {
     return this.#waiters.size;
   }
 
+  /** A directory has taken the node in: its log, committed through `sequence`, has the outbox through `position`. */
+  restart(position: number, sequence: number): void {
+    this.#acknowledged = { position, sequence };
+  }
+
+  /** The directory has committed the outbox through `position`, and its log through `sequence`. */
+  acknowledge(position: number, sequence: number): void {
+    if (position > this.#acknowledged.position) this.#acknowledged = { position, sequence };
+  }
+
   /** What a client that is answered now has seen. */
-  current(acknowledgedThrough: number): Position {
+  current(): Position {
     const { store, applier } = this.#options;
     const { outboxThrough, incarnation } = store;
-    const sequenced = Math.max(applier.positionOf(incarnation) ?? 0, acknowledgedThrough);
+    const { position, sequence } = this.#acknowledged;
+    // An acknowledgement may come before the place in the log that it is about.
+    const acknowledged = applier.applied >= sequence ? position : 0;
+    const sequenced = Math.max(applier.positionOf(incarnation) ?? 0, acknowledged);
     const isPending = outboxThrough > sequenced;
     return {
       logId: applier.logId,

@@ -173,7 +173,7 @@ export class Replica {
 
   /** What a client that is answered now has seen. */
   position(): Position {
-    return this.#positions.current(this.#submitter.acknowledgedThrough);
+    return this.#positions.current();
   }
 
   /** Resolves to whether the node reaches `position` within `waitMs`. Rejects with `OVERLOADED` if too many wait. */
@@ -308,6 +308,7 @@ export class Replica {
       link.send(encodeMessage({ type: "reconcile", nowMs: this.#time.ownMs() }));
     }
     this.#submitter.attach(link, outboxThrough);
+    this.#positions.restart(this.#submitter.acknowledgedThrough, committedThrough);
     this.#committed.reach(this.#submitter.acknowledgedThrough);
     this.#acknowledgements.onDirectory(outboxThrough);
     this.#positions.askAgain();
@@ -369,6 +370,7 @@ export class Replica {
         return this.#updateStatus();
       case "acknowledge":
         this.#observe(message.committedThrough, message.committedThrough);
+        this.#positions.acknowledge(message.outboxThrough, message.committedThrough);
         return this.#onAcknowledge(message.outboxThrough);
       case "refuse":
         this.#options.logger.warn("stamps refused; going by the directory's clock", {
