@@ -69,8 +69,10 @@ export class DirectoryRig {
   fatal: string | undefined;
   #commits: (() => void)[] = [];
 
-  constructor(limits: Partial<DirectoryLimits> = {}) {
-    const log = new MemoryDirectoryLog(emptyLogDisk(7), 1, (run) => this.#commits.push(run));
+  /** All but the newest `framesMax` frames of the log are compacted. */
+  constructor(limits: Partial<DirectoryLimits> = {}, framesMax = Infinity) {
+    const schedule = (run: () => void): void => void this.#commits.push(run);
+    const log = new MemoryDirectoryLog(emptyLogDisk(7), 1, schedule, framesMax);
     this.log = log;
     this.directory = new Directory({
       cluster: "test",

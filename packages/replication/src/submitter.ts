@@ -184,9 +184,7 @@ export class Submitter {
     let highest = 0;
     for (const frame of this.#outboxFrames(this.#acknowledgedThrough)) {
       const isKept = frame.position < refused || frame.highestTime <= bound;
-      const times = isKept
-        ? [frame.highestTime]
-        : timesOf(frame).filter((time) => time <= bound);
+      const times = isKept ? [frame.highestTime] : timesOf(frame).filter((time) => time <= bound);
       for (const time of times) highest = Math.max(highest, time);
     }
     return highest;
