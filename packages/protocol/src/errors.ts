@@ -79,6 +79,11 @@ export const ERROR_KINDS = {
     status: 504,
     retryable: false,
   },
+  OUTCOME_UNKNOWN: {
+    title: "The conditional write may have been applied or not; nobody answered.",
+    status: 504,
+    retryable: false,
+  },
   NODE_SYNCING: {
     title: "This node is catching up and would answer with stale data.",
     status: 503,
