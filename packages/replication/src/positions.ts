@@ -39,7 +39,7 @@ export class Positions {
   readonly #waiters = new Set<Waiter>();
   /** Where the log has other nodes' outboxes, as the directory told. */
   readonly #located = new Map<number, { readonly position: number; readonly sequence: number }>();
-  epochs: Welcome["epochs"] = [];
+  #epochs: Welcome["epochs"] = [];
   /** The node's own outbox is in the log through `position`, somewhere up to `sequence`. */
   #acknowledged = { position: 0, sequence: Infinity };
 
@@ -53,8 +53,12 @@ export class Positions {
   }
 
   /** A directory has taken the node in: its log, committed through `sequence`, has the outbox through `position`. */
-  restart(position: number, sequence: number): void {
+  restart(epochs: Welcome["epochs"], position: number, sequence: number): void {
+    this.#epochs = epochs;
     this.#acknowledged = { position, sequence };
+    for (const waiter of this.#waiters) {
+      if (this.#test(waiter.position) === "unknown") this.#locate(waiter.position);
+    }
   }
 
   /** The directory has committed the outbox through `position`, and its log through `sequence`. */
@@ -110,13 +114,6 @@ export class Positions {
     }
   }
 
-  /** Asks again about what only the directory can tell: a link to it has just opened. */
-  askAgain(): void {
-    for (const { position } of this.#waiters) {
-      if (this.#test(position) === "unknown") this.#locate(position);
-    }
-  }
-
   onLocated(message: Extract<DirectoryMessage, { type: "located" }>): void {
     const { incarnation, position, sequence } = message;
     if (sequence === null) return;
@@ -159,8 +156,8 @@ export class Positions {
     const { applier } = this.#options;
     if (!applier.isSettled && sequence > 0) return false;
     if (logId !== applier.logId) return logId === 0 || this.#options.isReady();
-    const index = this.epochs.findIndex(([known]) => known === epoch);
-    const end = index < 0 ? Infinity : (this.epochs[index + 1]?.[1] ?? Infinity);
+    const index = this.#epochs.findIndex(([known]) => known === epoch);
+    const end = index < 0 ? Infinity : (this.#epochs[index + 1]?.[1] ?? Infinity);
     return applier.wholeThrough >= Math.min(sequence, end);
   }
 }

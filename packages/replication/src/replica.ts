@@ -293,7 +293,6 @@ export class Replica {
     this.#time.maxDriftMs = welcome.maxClockDriftMs;
     this.#time.measure(welcome.nowMs, askedAtMs);
     if (this.#submitter.holdsAnother(outboxThrough, welcome.outboxTime)) return this.#adopt();
-    this.#positions.epochs = welcome.epochs;
     this.#progress.start();
     this.#state.welcome(head, this.#limits.lagMax);
     if (welcome.resume === "feed") {
@@ -308,10 +307,9 @@ export class Replica {
       link.send(encodeMessage({ type: "reconcile", nowMs: this.#time.ownMs() }));
     }
     this.#submitter.attach(link, outboxThrough);
-    this.#positions.restart(this.#submitter.acknowledgedThrough, committedThrough);
+    this.#positions.restart(welcome.epochs, this.#submitter.acknowledgedThrough, committedThrough);
     this.#committed.reach(this.#submitter.acknowledgedThrough);
     this.#acknowledgements.onDirectory(outboxThrough);
-    this.#positions.askAgain();
     this.#updateStatus();
   }
 
