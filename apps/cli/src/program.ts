@@ -111,7 +111,7 @@ function directory(command: Command): Command {
   return command
     .option(
       "--directory <url>",
-      "the directory (MERIDIAN_DIRECTORY; default: http://127.0.0.1:7400)",
+      "the directory, or several with commas: the first that answers is used (MERIDIAN_DIRECTORY; default: http://127.0.0.1:7400)",
     )
     .option("--json", "for machines");
 }

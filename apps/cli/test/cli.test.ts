@@ -255,6 +255,33 @@ test("nodes shows every node, or the one that is named", async () => {
   expect(other.exitCode).toBe(1);
 });
 
+test("of several directories, the first that answers is used by every command", async () => {
+  const nodes = [{ id: "a", url: "http://a", status: "ready" }];
+  const syncing = { status: 503, body: { code: "DIRECTORY_SYNCING", detail: "catching up" } };
+  const first = await serve({ "GET /nodes": syncing, "GET /nearest": syncing });
+  const second = await serve({
+    "GET /nodes": { body: { nodes } },
+    "GET /nearest": { body: { nodes } },
+  });
+  const list = `http://127.0.0.1:1,${first.url}, ${second.url}/`;
+  const told = await run(["nodes", "--json", "--directory", list]);
+  expect(JSON.parse(told.stdout.toString())).toEqual({ nodes });
+  const place = ["--lat", "1", "--lon", "2", "--json"];
+  const nearest = await run(["nearest", ...place], { env: { MERIDIAN_DIRECTORY: list } });
+  expect(JSON.parse(nearest.stdout.toString())).toEqual({ nodes });
+  expect([first.calls.length, second.calls.length]).toEqual([2, 2]);
+});
+
+test("when no directory answers, each is named", async () => {
+  const { exitCode, stderr } = await run([
+    "nodes",
+    "--directory",
+    "http://127.0.0.1:1,http://127.0.0.1:2",
+  ]);
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(/DIRECTORY_UNREACHABLE: .*:1\/nodes.*; .*:2\/nodes/);
+});
+
 test("a directory that does not answer is a failure that names it", async () => {
   const { url } = await serve({});
   for (const close of toClose.splice(0)) close();

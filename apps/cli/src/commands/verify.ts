@@ -9,7 +9,7 @@ import {
 
 import { DirectoryApi } from "../directory-api.ts";
 import { EXIT, type CliIo } from "../io.ts";
-import { directoryUrl, type PlaceFlags } from "../place.ts";
+import { directoryUrls, type PlaceFlags } from "../place.ts";
 import { formatTable } from "../table.ts";
 import { verifyCluster, type PartyReport, type VerifyReport } from "../verify/verify-cluster.ts";
 import { printJson } from "./entries.ts";
@@ -32,10 +32,11 @@ const KEYS_MAX = 1_000;
 export async function verify(flags: VerifyFlags, io: CliIo): Promise<number> {
   const keysMax = flags.limit === undefined ? 20 : readLimit(flags.limit);
   const patienceMs = parseTtlMs(flags.patience ?? "10s");
-  const directory = directoryUrl(flags, io);
+  const api = new DirectoryApi(directoryUrls(flags, io));
   let report: VerifyReport;
   try {
-    const records = await new DirectoryApi(directory).nodes();
+    const records = await api.nodes();
+    const directory = api.url;
     if (records.length === 0) {
       throw new MeridianError("NO_READY_NODE", `Expected nodes at ${directory}, got none`);
     }
