@@ -25,6 +25,8 @@ export class CuttingProxy implements Line {
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
   #mode: Mode = "open";
+  /** What ended connections have carried, in bytes. */
+  readonly #carried = { toDirectory: 0, fromDirectory: 0 };
   #target: string | undefined;
 
   private constructor() {
@@ -51,6 +53,16 @@ export class CuttingProxy implements Line {
   /** Where new connections go, as an `http:` URL; undefined to reset them. */
   set target(url: string | undefined) {
     this.#target = url;
+  }
+
+  /** Bytes that have come from either side so far. */
+  get carried(): { readonly toDirectory: number; readonly fromDirectory: number } {
+    let { toDirectory, fromDirectory } = this.#carried;
+    for (const { client, upstream } of this.#pairs) {
+      toDirectory += client.bytesRead;
+      fromDirectory += upstream?.bytesRead ?? 0;
+    }
+    return { toDirectory, fromDirectory };
   }
 
   /** Resets every connection, and new ones until `heal`. */
@@ -114,12 +126,18 @@ export class CuttingProxy implements Line {
       // An end in order has been passed on by `pipe`.
       pair.broken ||= hadError;
       if (pair.broken && (this.#mode === "open" || this.#mode === "cut")) this.#reset(pair);
-      if (pair.client.destroyed && pair.upstream?.destroyed !== false) this.#pairs.delete(pair);
+      if (pair.client.destroyed && pair.upstream?.destroyed !== false) this.#forget(pair);
     });
   }
 
+  #forget(pair: Pair): void {
+    if (!this.#pairs.delete(pair)) return;
+    this.#carried.toDirectory += pair.client.bytesRead;
+    this.#carried.fromDirectory += pair.upstream?.bytesRead ?? 0;
+  }
+
   #reset(pair: Pair): void {
-    this.#pairs.delete(pair);
+    this.#forget(pair);
     for (const socket of [pair.client, pair.upstream]) {
       if (socket?.destroyed === false) socket.resetAndDestroy();
     }
