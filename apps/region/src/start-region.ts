@@ -16,7 +16,7 @@ const FINISH_MS = 5_000;
 const CONNECTIONS_MAX = 16_384;
 
 /** What may wait in memory to be stored before the node reads no more from the directory: less than refuses its own writes. */
-const REMOTE_BACKLOG_BYTES_MAX = 64 * 1024 * 1024;
+const REMOTE_BACKLOG_BYTES_MAX = 32 * 1024 * 1024;
 
 /** How a regional node is started. */
 export interface RegionOptions {
