@@ -13,6 +13,7 @@ export {
 } from "./logger.ts";
 export {
   formatUsage,
+  givenText,
   OptionsError,
   parseOptions,
   variableOf,
@@ -22,6 +23,7 @@ export {
   type OptionValues,
   type ParsedOptions,
   type ProgramDescription,
+  type Setting,
 } from "./options.ts";
 export { randomIdentity, type Random } from "./random.ts";
 export { seededRandom } from "./seeded-random.ts";
