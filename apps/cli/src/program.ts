@@ -5,6 +5,8 @@ import { Command, InvalidArgumentError } from "commander";
 
 import type * as Cluster from "./commands/cluster.ts";
 import type { NearestFlags } from "./commands/cluster.ts";
+import type * as Config from "./commands/config.ts";
+import type { CheckFlags } from "./commands/config.ts";
 import type * as Entries from "./commands/entries.ts";
 import type { CommandFlags, KeysFlags, SetFlags, WriteFlags } from "./commands/entries.ts";
 import type { DevOptions } from "./dev/run-dev.ts";
@@ -26,6 +28,7 @@ export function makeProgram(io: CliIo, done: (exitCode: number) => void): Comman
   addEntryCommands(program, io, done);
   addClusterCommands(program, io, done);
   addOperatorCommands(program, io, done);
+  addConfig(program, io, done);
   addDev(program, io, done);
   return program;
 }
@@ -86,6 +89,23 @@ function addClusterCommands(program: Command, io: CliIo, done: (exitCode: number
     .description("Tells how the directory is doing, or a node.")
     .option("--node <id|url>", "of this node")
     .action(async (flags: CommandFlags) => done(await (await load()).status(flags, io)));
+}
+
+function addConfig(program: Command, io: CliIo, done: (exitCode: number) => void): void {
+  const load = (): Promise<typeof Config> => import("./commands/config.ts");
+  const config = program
+    .command("config")
+    .description("Checks the file that describes a cluster for all its processes.");
+  config
+    .command("check")
+    .description("Tells what a cluster file describes, or all that is wrong in it (exit code 2).")
+    .argument("<file>")
+    .option("--json", "for machines")
+    .action(async (file: string, flags: CheckFlags) => done((await load()).check(file, flags, io)));
+  config
+    .command("example")
+    .description("Writes a cluster file to start from to stdout.")
+    .action(async () => done((await load()).example(io)));
 }
 
 function addDev(program: Command, io: CliIo, done: (exitCode: number) => void): void {

@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 import { afterEach, expect, test } from "vitest";
 
@@ -338,4 +341,41 @@ test("help goes to stdout and is a success, for every command", async () => {
 test("the version is that of the package", async () => {
   const { exitCode, stdout } = await run(["--version"]);
   expect([exitCode, stdout.toString()]).toEqual([0, "0.1.0\n"]);
+});
+
+function fileWith(text: string): string {
+  const folder = mkdtempSync(join(tmpdir(), "meridian-cli-"));
+  toClose.push(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, "cluster.json"), text);
+  return join(folder, "cluster.json");
+}
+
+test("config example gives a file that config check finds right", async () => {
+  const { exitCode, stdout } = await run(["config", "example"]);
+  const file = fileWith(stdout.toString());
+  const told = await run(["config", "check", file]);
+  expect([exitCode, told.exitCode, told.stderr]).toEqual([0, 0, ""]);
+  const lines = told.stdout.toString().split("\n");
+  expect(lines[0]).toBe(`OK: ${file} describes the cluster example: 2 directories and 2 regions.`);
+  expect(lines[2]).toMatch(/^ID +URL +LISTENS ON +DATA +PLACE$/);
+  expect(lines[3]).toMatch(/^primary +http:\/\/10\.0\.0\.1:7400 +0\.0\.0\.0:7400 +- +priority 1$/);
+  expect(lines.at(-2)).toMatch(/^sydney +- .*0\.0\.0\.0:7401 .*\/var\/lib.* -33\.8688, 151\.2093$/);
+  expect((await run(["config", "check", file, "--json"])).stdout.toString()).toBe(
+    '{"ok":true,"problems":[]}\n',
+  );
+});
+
+test("config check tells all that is wrong, one line each, and exits with 2", async () => {
+  const file = fileWith('{"directories": [{"id": "d", "port": 0}], "regions": [{"id": "d"}]}');
+  const { exitCode, stdout, stderr } = await run(["config", "check", file]);
+  expect([exitCode, stdout.length]).toEqual([2, 0]);
+  expect(stderr.trim().split("\n")).toEqual([
+    "cluster.json: Expected `directories[0].port` to be a whole number between 1 and 65535, got `0`",
+    "cluster.json: Expected `regions[0].lat`, got nothing",
+    "cluster.json: Expected `regions[0].lon`, got nothing",
+    "cluster.json: Expected ids of their own, got `d` at `directories[0].id` and `regions[0].id`",
+  ]);
+  const json = await run(["config", "check", file, "--json"]);
+  expect(json.exitCode).toBe(2);
+  expect(JSON.parse(json.stdout.toString())).toMatchObject({ ok: false });
 });

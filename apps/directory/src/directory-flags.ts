@@ -1,3 +1,4 @@
+import { withClusterFile } from "@meridian/cluster-file";
 import { checkIdentifier, parseTtlMs } from "@meridian/protocol";
 import {
   parseOptions,
@@ -7,6 +8,19 @@ import {
 } from "@meridian/runtime";
 
 const FLAGS = [
+  {
+    name: "id",
+    type: "parsed",
+    placeholder: "name",
+    parse: (text: string): string => checkIdentifier("an id", text),
+    description: "Which directory of the cluster file it is.",
+  },
+  {
+    name: "cluster-file",
+    type: "text",
+    description:
+      "A file that describes the cluster: what is not given here is as it says of `--id`.",
+  },
   { name: "host", type: "text", default: "127.0.0.1", description: "The address to listen on." },
   {
     name: "port",
@@ -69,6 +83,9 @@ export const DIRECTORY_FLAGS: OptionTable = FLAGS;
 
 /** The values of the flags. */
 export interface DirectoryFlags {
+  readonly id: string | null;
+  /** A path. */
+  readonly clusterFile: string | null;
   readonly host: string;
   readonly port: number;
   /** A folder. */
@@ -88,7 +105,7 @@ export type DirectoryCommand =
   | { readonly kind: "help" }
   | { readonly kind: "version" };
 
-/** Reads the program's flags and their environment twins. Throws `OptionsError`. */
+/** Reads the program's flags, their environment twins, and the cluster file. Throws `OptionsError`. */
 export function parseDirectoryFlags(sources: OptionSources): DirectoryCommand {
-  return parseOptions(FLAGS, sources);
+  return parseOptions(FLAGS, withClusterFile("directory", FLAGS, sources));
 }

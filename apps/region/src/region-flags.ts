@@ -1,3 +1,4 @@
+import { withClusterFile } from "@meridian/cluster-file";
 import {
   checkIdentifier,
   MeridianError,
@@ -22,6 +23,12 @@ const FLAGS = [
     parse: (text: string): string => checkIdentifier("an id", text),
     required: true,
     description: "Names the node in its cluster: lower-case letters, digits and hyphens.",
+  },
+  {
+    name: "cluster-file",
+    type: "text",
+    description:
+      "A file that describes the cluster: what is not given here is as it says of `--id`.",
   },
   {
     name: "region",
@@ -160,6 +167,8 @@ export const REGION_FLAGS: OptionTable = FLAGS;
 /** The values of the flags. */
 export interface RegionFlags {
   readonly id: string;
+  /** A path. */
+  readonly clusterFile: string | null;
   readonly region: string | null;
   readonly lat: number;
   readonly lon: number;
@@ -189,9 +198,9 @@ export type RegionCommand =
   | { readonly kind: "help" }
   | { readonly kind: "version" };
 
-/** Reads the program's flags and their environment twins. Throws `OptionsError`. */
+/** Reads the program's flags, their environment twins, and the cluster file. Throws `OptionsError`. */
 export function parseRegionFlags(sources: OptionSources): RegionCommand {
-  return parseOptions(FLAGS, sources);
+  return parseOptions(FLAGS, withClusterFile("region", FLAGS, sources));
 }
 
 function parseUrl(text: string): string {
