@@ -144,8 +144,22 @@ export class HttpGuard {
   }
 }
 
+/**
+ * Ends a connection that an HTTP parser stumbled over, or on which a request never came whole. One on which nothing came
+ * at all is closed without a word: its client may be about to use it, and would take the refusal for the answer.
+ */
+export function refuseConnection(
+  cause: NodeJS.ErrnoException,
+  socket: Duplex,
+  refuse: (error: MeridianError) => RawAnswer,
+): void {
+  const isUnused = "bytesRead" in socket && socket.bytesRead === 0;
+  if (cause.code === "ERR_HTTP_REQUEST_TIMEOUT" && isUnused) socket.destroy();
+  else answerRaw(socket, refuse(parserError(cause)));
+}
+
 /** What is answered to bytes that an HTTP parser stumbled over, or to a request that never came whole. */
-export function parserError(cause: NodeJS.ErrnoException): MeridianError {
+function parserError(cause: NodeJS.ErrnoException): MeridianError {
   if (cause.code === "ERR_HTTP_REQUEST_TIMEOUT") {
     const said = "Expected a request to arrive in time, got only a part of it, or nothing";
     return new MeridianError("REQUEST_TIMEOUT", said, { cause });
@@ -158,7 +172,7 @@ export function parserError(cause: NodeJS.ErrnoException): MeridianError {
 }
 
 /** Writes an answer where there is no `ServerResponse` to do it, and ends the connection. */
-export function answerRaw(socket: Duplex, { status, headers, body }: RawAnswer): void {
+function answerRaw(socket: Duplex, { status, headers, body }: RawAnswer): void {
   if (!socket.writable) {
     socket.destroy();
     return;

@@ -2,10 +2,9 @@ export { plainAddress } from "./address.ts";
 export { connectionsMaxOf } from "./connections-max.ts";
 export { dialLink } from "./dial-link.ts";
 export {
-  answerRaw,
   HTTP_TIMEOUTS,
   HttpGuard,
-  parserError,
+  refuseConnection,
   type HttpGuardOptions,
   type HttpTimeouts,
   type RawAnswer,

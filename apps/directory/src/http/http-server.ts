@@ -4,13 +4,7 @@ import type { Duplex } from "node:stream";
 
 import { asMeridianError, MeridianError } from "@meridian/protocol";
 import type { Clock, Gauge } from "@meridian/runtime";
-import {
-  answerRaw,
-  HTTP_TIMEOUTS,
-  HttpGuard,
-  parserError,
-  type RawAnswer,
-} from "@meridian/transport";
+import { HTTP_TIMEOUTS, HttpGuard, refuseConnection, type RawAnswer } from "@meridian/transport";
 
 import { problemAnswer, refusalOf, type Answer } from "./answer.ts";
 
@@ -36,9 +30,7 @@ export class HttpServer {
       this.#answer(incoming, outgoing);
     });
     const refuse = (error: MeridianError): RawAnswer => withLength(refusalOf(error));
-    this.#server.on("clientError", (cause, socket) =>
-      answerRaw(socket, refuse(parserError(cause))),
-    );
+    this.#server.on("clientError", (cause, socket) => refuseConnection(cause, socket, refuse));
     this.#guard = new HttpGuard(this.#server, { connectionsMax, clock, refuse });
   }
 

@@ -3,13 +3,7 @@ import type { AddressInfo } from "node:net";
 
 import { asMeridianError, MeridianError } from "@meridian/protocol";
 import type { Clock, Gauge } from "@meridian/runtime";
-import {
-  answerRaw,
-  HTTP_TIMEOUTS,
-  HttpGuard,
-  parserError,
-  type HttpTimeouts,
-} from "@meridian/transport";
+import { HTTP_TIMEOUTS, HttpGuard, refuseConnection, type HttpTimeouts } from "@meridian/transport";
 
 import { send, type Answer } from "./answers.ts";
 import type { RequestListener } from "./request-listener.ts";
@@ -87,7 +81,7 @@ function guarded(guard: HttpGuard, listener: RequestListener, refuse: Refuse): R
 
 function serve(server: Server, listener: RequestListener, refuse: Refuse): void {
   server.on("request", listener);
-  server.on("clientError", (cause, socket) => answerRaw(socket, refuse(parserError(cause))));
+  server.on("clientError", (cause, socket) => refuseConnection(cause, socket, refuse));
   // Without a listener the server invites every body, however large.
   server.on("checkContinue", (incoming, outgoing) => {
     listener(incoming, outgoing);
