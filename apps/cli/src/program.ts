@@ -112,12 +112,16 @@ function addDev(program: Command, io: CliIo, done: (exitCode: number) => void): 
   program
     .command("dev")
     .description("Runs a directory and five regions on this machine until Ctrl-C.")
+    .option("--directories <count>", "how many directories, which follow each other (default: 1)")
     .option("--regions <count>", "how many regions")
     .option("--region <id=lat,lon>", "a region, instead of the usual ones; repeatable", collect)
-    .option("--config <file>", "regions and ports from a JSON file, instead of flags")
+    .option(
+      "--config <file>",
+      "the cluster of a cluster file, but on this machine, instead of flags",
+    )
     .option(
       "--port <port>",
-      "the directory's port; the regions follow it (default: 7400, or the next free block)",
+      "the first directory's port; the others follow it (default: 7400, or the next free block)",
     )
     .option("--data <directory>", "where data is kept between runs", ".meridian")
     .option("--fresh", "forget the data of earlier runs")
