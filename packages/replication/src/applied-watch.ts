@@ -47,22 +47,28 @@ export class AppliedWatch {
    */
   update(appliers: readonly Applier[]): void {
     const ready = appliers.filter((applier) => applier.ready).map((applier) => applier.id);
-    let news: { readonly known: string; readonly report: () => void } | undefined;
+    const readyKnown = ready.join();
+    let nodes: string[] = [];
+    let known = "";
+    /** The nodes above have everything through here, and one of them no more than that. */
+    let sameThrough = -Infinity;
+    let news: (() => void) | undefined;
     this.#watched = this.#watched.filter((watched) => {
-      const nodes = appliers
-        .filter((applier) => applier.appliedThrough >= watched.through)
-        .map((applier) => applier.id);
-      const known = `${nodes.join()};${ready.join()}`;
-      if (news !== undefined && news.known !== known) {
-        news.report();
+      if (watched.through > sameThrough) {
+        news?.();
         news = undefined;
+        const having = appliers.filter(({ appliedThrough }) => appliedThrough >= watched.through);
+        nodes = having.map(({ id }) => id);
+        known = `${nodes.join()};${readyKnown}`;
+        sameThrough = Math.min(...having.map(({ appliedThrough }) => appliedThrough));
       }
       if (known !== watched.reported) {
         watched.reported = known;
-        news = { known, report: () => this.#report(watched.position, nodes, ready) };
+        const told = nodes;
+        news = () => this.#report(watched.position, told, ready);
       }
       return nodes.length < Math.max(1, appliers.length);
     });
-    news?.report();
+    news?.();
   }
 }
