@@ -125,6 +125,26 @@ test("while the first is away, the second is asked without trying it each time, 
   expect(second.asked).toBe(after);
 });
 
+test("over real time: the second directory is used within two seconds, and the first again when it is back", async () => {
+  const { first, second, nearServer, open } = await build();
+  first.instead = null;
+  const startMs = performance.now();
+  const client = await open({ clock: undefined, random: undefined, refreshMs: 1_000 });
+  expect(performance.now() - startMs).toBeLessThan(2_000);
+  expect(client.directory).toBe(second.url);
+  // With the second gone, too, calls go on, failover included.
+  await second.server.kill();
+  await nearServer.kill();
+  await client.set("key", 1);
+  expect(client.nodes[0]?.id).toBe("far");
+  first.instead = undefined;
+  const changed = async (): Promise<void> => {
+    while (client.directory !== first.url) await new Promise((resolve) => setTimeout(resolve, 5));
+  };
+  await changed();
+  expect(await client.get("key")).toBe(1);
+});
+
 test("a directory that asks to be left alone is, for as long as it says", async () => {
   const { first, second, clock, open } = await build();
   const client = await open({ refreshMs: 1_000 });
