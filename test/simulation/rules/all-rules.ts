@@ -1,0 +1,7 @@
+import { LOG_RULES } from "./log-rules.ts";
+import { PLANTED_BUGS } from "./planted-bugs.ts";
+import type { Rule } from "./rule.ts";
+import { STAMP_RULES } from "./stamp-rules.ts";
+
+/** Every rule that can be switched off. */
+export const ALL_RULES: readonly Rule[] = [...STAMP_RULES, ...LOG_RULES, ...PLANTED_BUGS];
