@@ -8,7 +8,6 @@
  */
 import {
   asMeridianError,
-  encodeMessage,
   MeridianError,
   type DirectoryMessage,
   type Entry,
@@ -31,7 +30,7 @@ import { REPLICA_LIMITS, type ReplicaLimits } from "./limits.ts";
 import type { Link } from "./ports.ts";
 import { Positions } from "./positions.ts";
 import { ProgressWatch } from "./progress-watch.ts";
-import { Reconciler, type LogReconciler } from "./reconciler.ts";
+import { Reconciliation } from "./reconciliation.ts";
 import { ReplicaLink } from "./replica-link.ts";
 import { helloOf, type ReplicaInfo, type ReplicaOptions } from "./replica-options.ts";
 import { ServingState } from "./serving-state.ts";
@@ -56,8 +55,7 @@ export class Replica {
   readonly #progress: ProgressWatch;
   readonly #acknowledgements: Acknowledgements;
   readonly #link: ReplicaLink;
-  /** Set from the welcome that asks for it until it is over or the link is down. */
-  #reconciler: LogReconciler | undefined;
+  readonly #reconciliation: Reconciliation;
   readonly #state = new ServingState();
   #members: readonly Member[] = [];
   readonly #committed = new CommittedOutbox();
@@ -74,6 +72,7 @@ export class Replica {
     this.#writes = this.#makeWritePath();
     this.#applier = this.#makeApplier();
     this.#submitter = this.#makeSubmitter();
+    this.#reconciliation = this.#makeReconciliation();
     this.#positions = new Positions({
       store,
       applier: this.#applier,
@@ -194,7 +193,7 @@ export class Replica {
       outboxThrough,
       outboxPending: this.#submitter.pending,
       connected: this.#link.up,
-      reconciling: this.#reconciler !== undefined,
+      reconciling: this.#reconciliation.isActive,
       skewMs: this.#time.skewMs,
       clockCorrected: this.#time.corrected,
     };
@@ -219,7 +218,7 @@ export class Replica {
       store: this.#options.store,
       stamps: this.#stamps,
       onEntries: (entries) => this.#options.onChange?.(entries),
-      onDonation: (id, count) => this.#reconciler?.reconciler.onDonation(id, count),
+      onDonation: (id, count) => this.#reconciliation.onDonation(id, count),
       onApplied: () => this.#onApplied(),
       onReport: (through) => {
         this.#link.send({ type: "applied", nowMs: this.#time.ownMs(), through });
@@ -291,9 +290,7 @@ export class Replica {
         this.#writes.resubmit([...early], (failure) => this.#onResubmitted(failure));
       }
     } else {
-      this.#applier.suspend();
-      this.#reconciler = this.#makeReconciler(link, logId, epoch);
-      link.send(encodeMessage({ type: "reconcile", nowMs: this.#time.ownMs() }));
+      this.#reconciliation.ask(link, logId, epoch);
     }
     this.#submitter.attach(link, outboxThrough);
     this.#committed.reach(this.#submitter.acknowledgedThrough);
@@ -312,34 +309,30 @@ export class Replica {
     });
   }
 
-  #makeReconciler(link: Link, logId: number, epoch: number): LogReconciler {
-    const reconciler = new Reconciler({
+  #makeReconciliation(): Reconciliation {
+    return new Reconciliation({
       store: this.#options.store,
-      send: (message) => link.send(message),
+      applier: this.#applier,
       ownMs: () => this.#time.ownMs(),
       resubmit: (keys, done) => {
         this.#writes.resubmit(keys, (failure, receipt) => {
-          // A link that broke meanwhile has taken its reconciliation along.
-          if (this.#reconciler?.reconciler !== reconciler) return;
           if (receipt !== undefined) this.#committed.after(receipt.outboxPosition, done);
           this.#onResubmitted(failure);
         });
       },
       onDone: () => {
-        this.#reconciler = undefined;
         this.#link.send({ type: "reconciled", nowMs: this.#time.ownMs() });
         this.#applier.settle();
         this.#state.reconciled(this.#applier.applied);
         this.#updateStatus();
       },
     });
-    return { reconciler, logId, epoch };
   }
 
   /** What a reconciliation has compared no longer holds where stamps have become lower: it starts over. */
   #onRestamped(entries: readonly Entry[]): void {
     this.#options.onForget?.(entries.map(({ key }) => key));
-    if (this.#reconciler === undefined) return;
+    if (!this.#reconciliation.isActive) return;
     const said = "Stamps were lowered while they were being compared";
     this.#link.reset(new MeridianError("OUT_OF_ORDER", said));
   }
@@ -371,19 +364,18 @@ export class Replica {
         this.#members = message.members;
         return;
       case "reconcile-begin":
-        return this.#beginReconcile(message.head);
-      case "compared":
         this.#progress.reconcileMoved();
-        return this.#reconciler?.reconciler.onCompared(message);
+        return this.#reconciliation.begin(message.head);
+      case "compared":
       case "wanted":
         this.#progress.reconcileMoved();
-        return this.#reconciler?.reconciler.onWanted(message);
+        return this.#reconciliation.onAnswer(message);
     }
   }
 
   /** Until a reconciliation begins, the applier stands in another log, of which this one's sequences say nothing. */
   #observe(head: number, committedThrough: number): void {
-    if (this.#reconciler?.reconciler.begun === false) return;
+    if (this.#reconciliation.isWaiting) return;
     this.#applier.observe(head, committedThrough);
   }
 
@@ -394,14 +386,6 @@ export class Replica {
     this.#committed.reach(position);
   }
 
-  #beginReconcile(head: number): void {
-    if (this.#reconciler?.reconciler.begun !== false) return;
-    const { reconciler, logId, epoch } = this.#reconciler;
-    this.#progress.reconcileMoved();
-    this.#applier.reconcileFrom(logId, epoch, head);
-    reconciler.begin();
-  }
-
   #onApplied(): void {
     this.#progress.logMoved();
     this.#positions.check();
@@ -410,7 +394,7 @@ export class Replica {
 
   #onDown(): void {
     this.#submitter.detach();
-    this.#reconciler = undefined;
+    this.#reconciliation.stop();
     this.#committed.forget();
     this.#members = [];
     this.#updateStatus();
@@ -436,8 +420,8 @@ export class Replica {
 
   /** A message may have been lost without the link breaking: nothing moves although something should. */
   #watchStall(): void {
-    const reconciling = this.#reconciler !== undefined;
-    const patience = this.#reconciler?.reconciler.begun === false ? TURN_PATIENCE : 1;
+    const reconciling = this.#reconciliation.isActive;
+    const patience = this.#reconciliation.isWaiting ? TURN_PATIENCE : 1;
     const stalled =
       this.#progress.isStalled(this.#submitter.waiting, !reconciling && this.#applier.behind > 0) ||
       (reconciling && this.#progress.isReconcileStalled(patience));
@@ -449,7 +433,7 @@ export class Replica {
   #updateStatus(): void {
     const hasChanged = this.#state.update({
       up: this.#link.up,
-      reconciling: this.#reconciler !== undefined,
+      reconciling: this.#reconciliation.isActive,
       applied: this.#applier.applied,
     });
     if (!hasChanged) return;
