@@ -8,6 +8,7 @@ import {
   PROTOCOL_VERSION,
   readFrameHeader,
   stampTimeOf,
+  type Cursor,
   type DirectoryMessage,
   type Entry,
   type FrameHeader,
@@ -62,6 +63,9 @@ export class TestLink implements Link {
   }
 }
 
+/** What is special about a node's introduction; `cursor` stands for the only place it knows, and its home. */
+export type HelloParts = Partial<Hello> & { readonly cursor?: Cursor };
+
 /** A directory over a log in memory, whose commits finish when told. */
 export class DirectoryRig {
   readonly clock = new ManualClock();
@@ -101,13 +105,13 @@ export class DirectoryRig {
   }
 
   /** Connects a node that has greeted. */
-  join(nodeId: string, incarnation: number, hello: Partial<Hello> = {}): TestLink {
+  join(nodeId: string, incarnation: number, hello: HelloParts = {}): TestLink {
     const link = this.connect();
     link.say(this.hello(nodeId, incarnation, hello));
     return link;
   }
 
-  hello(nodeId: string, incarnation: number, hello: Partial<Hello> = {}): Hello {
+  hello(nodeId: string, incarnation: number, { cursor, ...hello }: HelloParts = {}): Hello {
     return {
       type: "hello",
       version: PROTOCOL_VERSION,
@@ -121,7 +125,8 @@ export class DirectoryRig {
       lat: 0,
       lon: 0,
       status: "ready",
-      cursor: null,
+      cursors: cursor === undefined ? [] : [cursor],
+      home: cursor ?? null,
       outboxThrough: 0,
       outboxAcknowledged: 0,
       admittedTime: 0,

@@ -36,9 +36,13 @@ export class AppliedWatch {
     this.#watched.push({ through, position, reported: "" });
   }
 
-  /** Reports each watched frame of which more is known than before; forgets those that all nodes have. */
-  update(appliers: readonly Applier[]): void {
-    const ready = appliers.filter((applier) => applier.ready).map((applier) => applier.id);
+  /**
+   * Reports each watched frame of which more is known than before; forgets those that all nodes have. Of nodes that are
+   * `readyElsewhere`, with another directory, nobody here can tell what they have applied.
+   */
+  update(appliers: readonly Applier[], readyElsewhere: readonly string[]): void {
+    const readyHere = appliers.filter((applier) => applier.ready).map((applier) => applier.id);
+    const ready = [...readyHere, ...readyElsewhere];
     this.#watched = this.#watched.filter((watched) => {
       const nodes = appliers
         .filter((applier) => applier.appliedThrough >= watched.through)

@@ -19,13 +19,16 @@ import {
 
 import type { HybridClock } from "./hybrid-clock.ts";
 import type { ReplicaStore } from "./ports.ts";
+import type { ReplicaInfo } from "./replica-options.ts";
 
 /** What an applier needs. */
 export interface ApplierOptions {
-  readonly store: ReplicaStore;
-  readonly stamps: HybridClock;
+  readonly store: Pick<ReplicaStore, "cursor" | "admittedTime" | "append">;
+  readonly stamps: Pick<HybridClock, "observe">;
   /** Entries that may be news are in the store. */
   onEntries(entries: readonly Entry[]): void;
+  /** A frame of the log that ends with `through` has brought these keys. */
+  onTaken?(through: number, keys: readonly string[]): void;
   /** A donation has come in answer to an offer. */
   onDonation(id: number, count: number): void;
   /** `applied` has moved. */
@@ -54,11 +57,6 @@ export class Applier {
   #committedThrough = 0;
   /** The highest sequence that the directory is known to have ordered. */
   #head = 0;
-  /**
-   * Frames applied before they were known to be committed, oldest first. Should the directory crash and their
-   * sender's disk be lost with it, nobody but the nodes that merged them early would have them.
-   */
-  #early: { readonly through: number; readonly keys: readonly string[] }[] = [];
   /** Whether the cursor may follow: not before a reconciliation is over. */
   #resumable = false;
   #savedSequence = 0;
@@ -69,7 +67,7 @@ export class Applier {
     this.#admittedTime = options.store.admittedTime;
     const { cursor } = options.store;
     if (cursor !== undefined) this.#moveTo(cursor.logId, cursor.epoch, cursor.sequence);
-    this.#resumable = cursor !== undefined;
+    this.#resumable = cursor !== undefined && cursor.logId !== 0;
     this.#savedSequence = cursor?.sequence ?? 0;
   }
 
@@ -95,22 +93,39 @@ export class Applier {
     return Math.max(0, this.#head - this.#applied);
   }
 
+  /** Where the node stands, for an operator. */
+  get info(): Pick<ReplicaInfo, "logId" | "epoch" | "applied" | "committedThrough" | "behind"> {
+    const { logId, epoch, applied, committedThrough, behind } = this;
+    return { logId, epoch, applied, committedThrough, behind };
+  }
+
   /** The highest stamp time that a directory has admitted, as far as this node has seen. */
   get admittedTime(): number {
     return this.#admittedTime;
   }
 
-  /** Where the node may resume from; undefined if nowhere. */
+  /** Where the node may resume from in this log; undefined while the cursor may not follow. */
   get cursor(): Cursor | undefined {
-    return this.#resumable ? this.#cursor() : this.#options.store.cursor;
+    return this.#resumable ? this.progress : undefined;
   }
 
-  /** Whether everything through `applied` is in the store: not so while the node reconciles. */
+  /** What is applied and committed in this log. */
+  get progress(): Cursor {
+    const sequence = Math.min(this.#applied, this.#committedThrough);
+    return { logId: this.#logId, epoch: this.#epoch, sequence };
+  }
+
+  /** What is applied in this log. */
+  get place(): Cursor {
+    return { logId: this.#logId, epoch: this.#epoch, sequence: this.#applied };
+  }
+
+  /** Whether everything through `applied` is in the store, and the log has what the node has. */
   get isSettled(): boolean {
     return this.#resumable;
   }
 
-  /** Everything through this sequence is durable here; 0 while the node reconciles. */
+  /** Everything through this sequence is durable here; 0 while the cursor may not follow. */
   get durableThrough(): number {
     return this.#resumable ? this.#durable : 0;
   }
@@ -120,18 +135,10 @@ export class Applier {
     return this.#origins.get(incarnation);
   }
 
-  /**
-   * Goes on in a log from the node's own cursor. Returns what an earlier epoch may have lost: the keys of
-   * entries that the node has and that were never known to be committed.
-   */
-  resume(logId: number, epoch: number): ReadonlySet<string> {
-    const sequence = this.cursor?.sequence ?? 0;
-    const isSame = this.#resumable && this.#logId === logId && this.#epoch === epoch;
-    this.#resumable = true;
-    if (isSame) return new Set();
-    const early = new Set(this.#early.flatMap(({ keys }) => keys));
+  /** Goes on in a log from a place that the node has. The cursor follows from `settle` on. */
+  resume({ logId, epoch, sequence }: Cursor): void {
     this.#moveTo(logId, epoch, sequence);
-    return early;
+    this.#resumable = false;
   }
 
   /**
@@ -152,7 +159,7 @@ export class Applier {
     this.#resumable = false;
   }
 
-  /** The reconciliation is over: from here on the cursor follows. */
+  /** The log has what the node has: from here on the cursor follows. */
   settle(): void {
     this.#resumable = true;
     this.#savedSequence = -1;
@@ -163,12 +170,6 @@ export class Applier {
   observe(head: number, committedThrough: number): void {
     this.#head = Math.max(this.#head, head);
     this.#committedThrough = Math.max(this.#committedThrough, committedThrough);
-    let committed = 0;
-    for (const { through } of this.#early) {
-      if (through > this.#committedThrough) break;
-      committed += 1;
-    }
-    if (committed > 0) this.#early.splice(0, committed);
   }
 
   /** Takes note of a stamp that the directory has admitted. */
@@ -199,7 +200,7 @@ export class Applier {
 
   /** Makes the cursor durable, if it has moved. */
   save(): void {
-    const cursor = this.#cursor();
+    const cursor = this.progress;
     if (!this.#resumable || cursor.sequence <= this.#savedSequence) return;
     this.#savedSequence = cursor.sequence;
     this.#options.store.append({ kind: "progress", cursor }, (failure) => {
@@ -217,11 +218,14 @@ export class Applier {
     this.#options.stamps.observe(highestTime);
     this.admit(highestTime);
     const record = { kind: "remote", entries, block: blockOf(bytes), highestTime } as const;
-    if (header.through > this.#committedThrough) {
-      this.#early.push({ through: header.through, keys: entries.map(({ key }) => key) });
+    if (!isDonation) {
+      this.#options.onTaken?.(
+        header.through,
+        entries.map(({ key }) => key),
+      );
     }
     const withCursor = this.#resumable && !isDonation;
-    const cursor = this.#cursor();
+    const cursor = this.progress;
     if (withCursor) this.#savedSequence = cursor.sequence;
     const generation = this.#generation;
     this.#pending += 1;
@@ -238,7 +242,7 @@ export class Applier {
   /** What was taken in is not in the store: the node stands where the store says. */
   #lose(failure: MeridianError): void {
     const { cursor } = this.#options.store;
-    this.#resumable = cursor !== undefined;
+    this.#resumable = cursor !== undefined && cursor.logId !== 0;
     this.#moveTo(cursor?.logId ?? 0, cursor?.epoch ?? 0, cursor?.sequence ?? 0);
     this.#options.onFailed(failure);
   }
@@ -256,11 +260,6 @@ export class Applier {
     }
   }
 
-  #cursor(): Cursor {
-    const sequence = Math.min(this.#applied, this.#committedThrough);
-    return { logId: this.#logId, epoch: this.#epoch, sequence };
-  }
-
   #moveTo(logId: number, epoch: number, sequence: number): void {
     this.#logId = logId;
     this.#epoch = epoch;
@@ -271,7 +270,6 @@ export class Applier {
     this.#committedThrough = sequence;
     this.#head = sequence;
     this.#savedSequence = sequence;
-    this.#early = [];
     this.#origins.clear();
   }
 }

@@ -29,6 +29,8 @@ export interface ReplicaOptions {
   readonly node: NodeIdentity;
   readonly store: ReplicaStore;
   readonly dial: Dial;
+  /** How many directories can be dialled, the best of them first. Default: 1. */
+  readonly directories?: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -56,6 +58,8 @@ export interface ReplicaInfo {
   readonly outboxThrough: number;
   readonly outboxPending: number;
   readonly connected: boolean;
+  /** The directory that the node is at or dials: its place in the order of preference, from 0. */
+  readonly directory: number;
   readonly reconciling: boolean;
   /** How far this machine's clock is ahead of the directory's. */
   readonly skewMs: number;
@@ -68,7 +72,8 @@ export type HelloFacts = Pick<
   Hello,
   | "incarnation"
   | "status"
-  | "cursor"
+  | "cursors"
+  | "home"
   | "outboxThrough"
   | "outboxAcknowledged"
   | "admittedTime"
