@@ -42,6 +42,15 @@ export interface SimulatedNode {
   process: { replica: Replica; store: TracedStore; clock: ProcessClock } | undefined;
 }
 
+export interface SimulatedDirectory {
+  /** The host that it runs on. */
+  readonly host: string;
+  readonly machine: { skewMs: number };
+  disk: LogDisk;
+  backup: LogDisk | undefined;
+  process: { machine: Directory; log: MemoryDirectoryLog; clock: ProcessClock } | undefined;
+}
+
 /** What parts a simulation is made of; a test that plants a fault replaces one. */
 export interface ClusterParts {
   openStore(disk: ReplicaDisk, clock: ProcessClock, world: World): TracedStore;
@@ -52,13 +61,25 @@ export const HONEST_PARTS: ClusterParts = {
     new TracedStore(disk, (run) => clock.after(world.between(0, 3), run)),
 };
 
-const DIRECTORY = "directory";
 /** Small, so that simulated nodes fall behind and are fed from the log. */
 const LINK_BYTES = 3_000;
 const RECENT_BYTES = 4_000;
 const LOG_FRAMES = 20;
 
-/** A directory and its nodes, on one machine each. */
+/** How long nodes and directories wait for each other: short, so that much happens in little time. */
+const NODE_LIMITS = {
+  windowBytes: 4_000,
+  backoffMaxMs: 1_000,
+  stallMs: 1_500,
+  lagMax: 20,
+  probeMs: 300,
+  returnMs: 800,
+  returnMaxMs: 4_000,
+  returnSettledMs: 2_000,
+} as const;
+const FOLLOWER_LIMITS = { backoffMaxMs: 500, stallMs: 1_500 } as const;
+
+/** Directories and their nodes, on one machine each. */
 export class SimulatedCluster {
   readonly world: World;
   readonly network: Network;
@@ -66,17 +87,26 @@ export class SimulatedCluster {
   readonly names = new WriteNames();
   readonly acknowledged: AcknowledgedWrite[] = [];
   readonly #parts: ClusterParts;
-  readonly directoryMachine = { skewMs: 0 };
-  logDisk: LogDisk;
-  logBackup: LogDisk | undefined;
-  #directory: { machine: Directory; log: MemoryDirectoryLog; clock: ProcessClock } | undefined;
+  /** In the order in which nodes prefer them. */
+  readonly directories: readonly SimulatedDirectory[];
 
-  constructor(world: World, size: number, faults: NetworkFaults, parts: ClusterParts) {
+  constructor(
+    world: World,
+    size: { readonly nodes: number; readonly directories: number },
+    faults: NetworkFaults,
+    parts: ClusterParts,
+  ) {
     this.world = world;
     this.#parts = parts;
     this.network = new Network(world, faults, LINK_BYTES / 2);
-    this.logDisk = emptyLogDisk(randomIdentity(world.random));
-    this.nodes = Array.from({ length: size }, (_, index) => ({
+    this.directories = Array.from({ length: size.directories }, (_, index) => ({
+      host: index === 0 ? "directory" : `directory-${index}`,
+      machine: { skewMs: 0 },
+      disk: emptyLogDisk(randomIdentity(world.random)),
+      backup: undefined,
+      process: undefined,
+    }));
+    this.nodes = Array.from({ length: size.nodes }, (_, index) => ({
       id: `n${index}`,
       machine: { skewMs: 0 },
       disk: emptyReplicaDisk(randomIdentity(world.random)),
@@ -85,54 +115,52 @@ export class SimulatedCluster {
     }));
   }
 
-  get directoryRuns(): boolean {
-    return this.#directory !== undefined;
-  }
-
-  startDirectory(): void {
-    if (this.#directory !== undefined) return;
+  startDirectory(directory: SimulatedDirectory): void {
+    if (directory.process !== undefined) return;
     const { world } = this;
-    const clock = new ProcessClock(world, this.directoryMachine);
+    const clock = new ProcessClock(world, directory.machine);
     const schedule = (run: () => void): void => void clock.after(world.between(0, 3), run);
-    const log = new MemoryDirectoryLog(
-      this.logDisk,
-      randomIdentity(world.random),
-      schedule,
-      LOG_FRAMES,
-    );
+    const epoch = randomIdentity(world.random);
+    const log = new MemoryDirectoryLog(directory.disk, epoch, schedule, LOG_FRAMES);
+    const others = this.directories.filter((other) => other !== directory);
+    const peers = others.map((other) => ({
+      name: other.host,
+      dial: (events: LinkEvents) => this.#dial(directory.host, other, events),
+    }));
     const machine = new Directory({
       cluster: "simulated",
       log,
       clock,
       logger: silentLogger,
-      limits: { linkBytesMax: LINK_BYTES, recentBytesMax: RECENT_BYTES },
-      onFatal: () => this.killDirectory(),
+      limits: { linkBytesMax: LINK_BYTES, recentBytesMax: RECENT_BYTES, joinMs: 1_000 },
+      ...(peers.length > 0 && { follow: { random: world.random, peers, limits: FOLLOWER_LIMITS } }),
+      onFatal: () => this.killDirectory(directory),
     });
     machine.start();
-    this.#directory = { machine, log, clock };
+    directory.process = { machine, log, clock };
   }
 
-  killDirectory(): void {
-    this.#directory?.log.crash();
-    this.#directory?.clock.die();
-    this.#directory = undefined;
-    this.network.kill(DIRECTORY);
+  killDirectory(directory: SimulatedDirectory): void {
+    directory.process?.log.crash();
+    directory.process?.clock.die();
+    directory.process = undefined;
+    this.network.kill(directory.host);
   }
 
   /** The directory's database is lost, and an empty one takes its place. */
-  replaceDirectory(): void {
-    this.killDirectory();
-    this.logDisk = emptyLogDisk(randomIdentity(this.world.random));
+  replaceDirectory(directory: SimulatedDirectory): void {
+    this.killDirectory(directory);
+    directory.disk = emptyLogDisk(randomIdentity(this.world.random));
   }
 
-  backUpDirectory(): void {
-    this.logBackup = copyLogDisk(this.logDisk);
+  backUpDirectory(directory: SimulatedDirectory): void {
+    directory.backup = copyLogDisk(directory.disk);
   }
 
-  restoreDirectory(): void {
-    if (this.logBackup === undefined) return;
-    this.killDirectory();
-    this.logDisk = copyLogDisk(this.logBackup);
+  restoreDirectory(directory: SimulatedDirectory): void {
+    if (directory.backup === undefined) return;
+    this.killDirectory(directory);
+    directory.disk = copyLogDisk(directory.backup);
   }
 
   startNode(node: SimulatedNode): void {
@@ -154,11 +182,12 @@ export class SimulatedCluster {
         lon: index,
       },
       store,
-      dial: (events) => this.#dial(node, events),
+      dial: (events, index) => this.#dial(node.id, this.directories[index], events),
+      directories: this.directories.length,
       clock,
       random: world.random,
       logger: silentLogger,
-      limits: { windowBytes: 4_000, backoffMaxMs: 1_000, stallMs: 1_500, lagMax: 20 },
+      limits: NODE_LIMITS,
       defer: (callback) => clock.after(0, callback),
     });
     replica.start();
@@ -217,24 +246,37 @@ export class SimulatedCluster {
 
   /** Whether everyone runs, is level, and has nothing left to send. */
   isQuiet(): boolean {
-    const head = this.#directory?.machine.info().head;
-    return this.nodes.every(({ process }) => {
+    const heads = new Map<number, number>();
+    for (const { process } of this.directories) {
+      const info = process?.machine.info();
+      if (info !== undefined) heads.set(info.logId, info.head);
+    }
+    const isLevel = ({ process }: SimulatedNode): boolean => {
       const info = process?.replica.info();
-      return (
-        process?.replica.status === "ready" && info?.outboxPending === 0 && info.applied === head
+      const isReady = process?.replica.status === "ready" && info?.outboxPending === 0;
+      return isReady && info.applied === heads.get(info.logId);
+    };
+    return this.nodes.every(isLevel) && this.directories.every(isSynced);
+
+    function isSynced({ process }: SimulatedDirectory): boolean {
+      const info = process?.machine.info();
+      const hasAll = info?.peers.every(
+        ({ connected, logId, applied }) => connected && applied === heads.get(logId),
       );
-    });
+      return hasAll === true && info?.syncing === false;
+    }
   }
 
   digests(): Digest[] {
-    const sources: SummarySource[] = this.nodes.flatMap(({ process }) => process?.store ?? []);
-    if (this.#directory !== undefined) sources.push(this.#directory.log);
-    return sources.map((source) => digestOf(source.summariesAfter(null, Infinity)));
+    const stores: SummarySource[] = this.nodes.flatMap(({ process }) => process?.store ?? []);
+    const logs = this.directories.flatMap(({ process }) => process?.log ?? []);
+    return [...stores, ...logs].map((source) => digestOf(source.summariesAfter(null, Infinity)));
   }
 
-  #dial(node: SimulatedNode, events: LinkEvents): Link {
-    return this.network.dial(node.id, DIRECTORY, events, () => {
-      const running = this.#directory;
+  #dial(host: string, directory: SimulatedDirectory | undefined, events: LinkEvents): Link {
+    if (directory === undefined) throw new Error("Expected a directory to dial");
+    return this.network.dial(host, directory.host, events, () => {
+      const running = directory.process;
       return running && ((link) => running.machine.accept(link, "127.0.0.1"));
     });
   }

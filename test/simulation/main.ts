@@ -1,15 +1,15 @@
 /**
- * Runs many seeds: `npm run simulate -- [first] [count]`. Prints each seed that fails, and how many passed.
+ * Runs many seeds: `npm run simulate -- [first] [count] [directories]`. Prints each seed that fails, and how many passed.
  * For the hunt; the tests run a fixed range.
  */
 import { simulate } from "./scenario.ts";
 
-const [first = 1, count = 1_000] = process.argv.slice(2).map(Number);
+const [first = 1, count = 1_000, directories = 1] = process.argv.slice(2).map(Number);
 const startedAtMs = performance.now();
 let failed = 0;
 let acknowledged = 0;
 for (let seed = first; seed < first + count; seed += 1) {
-  const outcome = await simulate(seed);
+  const outcome = await simulate(seed, undefined, "all", directories);
   acknowledged += outcome.acknowledged;
   if (outcome.violations.length === 0) continue;
   failed += 1;

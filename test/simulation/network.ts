@@ -79,7 +79,7 @@ export class Network {
   /** Links report that they have drained once they have held more bytes than this. */
   readonly drainBytes: number;
   readonly #ends = new Set<End>();
-  /** Hosts that nothing gets to or from. */
+  /** Hosts that nothing gets to or from, and pairs of hosts that nothing gets between. */
   readonly #cut = new Set<string>();
   /** The last arrival in each direction, so that links keep their order. */
   readonly #arrivals = new Map<End, number>();
@@ -101,7 +101,7 @@ export class Network {
     near.events = events;
     this.#ends.add(near);
     this.world.schedule(this.#delayMs(), () => {
-      if (near.closed || this.isCut(host) || this.isCut(server)) return;
+      if (near.closed || this.isApart(host, server)) return;
       const acceptor = accept();
       if (acceptor === undefined) return near.finish(1006, "refused");
       const far = new End(this, server);
@@ -123,29 +123,34 @@ export class Network {
       this.#arrivals.set(to, atMs);
     }
     this.world.schedule(atMs - this.world.nowMs, () => {
-      if (!to.closed && !this.isCut(from.host) && !this.isCut(to.host))
-        to.events?.onMessage(message);
+      if (!to.closed && !this.isApart(from.host, to.host)) to.events?.onMessage(message);
     });
   }
 
   hangUp(from: End, to: End, code: number, reason: string): void {
     const delayMs = Math.max(this.#delayMs(), (this.#arrivals.get(to) ?? 0) - this.world.nowMs);
     this.world.schedule(delayMs, () => {
-      if (!this.isCut(from.host) && !this.isCut(to.host)) to.finish(code, reason);
+      if (!this.isApart(from.host, to.host)) to.finish(code, reason);
     });
   }
 
-  isCut(host: string): boolean {
-    return this.#cut.has(host);
+  /** Whether nothing gets from the one to the other. */
+  isApart(a: string, b: string): boolean {
+    return [a, b, `${a} ${b}`, `${b} ${a}`].some((cut) => this.#cut.has(cut));
   }
 
-  /** Nothing gets through any more; nobody is told. */
-  cut(host: string): void {
-    this.#cut.add(host);
+  /** Nothing gets through to or from a host any more, or between it and another one; nobody is told. */
+  cut(host: string, other?: string): void {
+    this.#cut.add(other === undefined ? host : `${host} ${other}`);
   }
 
-  heal(host: string): void {
-    this.#cut.delete(host);
+  heal(host: string, other?: string): void {
+    this.#cut.delete(other === undefined ? host : `${host} ${other}`);
+  }
+
+  /** Everything gets through again. */
+  healAll(): void {
+    this.#cut.clear();
   }
 
   /** The process on a host dies: its ends fall silent, and the others are told by its kernel. */

@@ -3,6 +3,7 @@ import {
   HONEST_PARTS,
   SimulatedCluster,
   type ClusterParts,
+  type SimulatedDirectory,
   type SimulatedNode,
 } from "./cluster.ts";
 import { World } from "./world.ts";
@@ -19,17 +20,18 @@ const HEALING_MS = 60_000;
 /** What may go wrong: everything, or only that nodes restart with their clocks set anew, and the directory's is set. */
 export type Faults = "all" | "clocks";
 
-/** Runs the simulation of `seed`. */
+/** Runs the simulation of `seed`. With several directories, they follow each other, and nodes choose among them. */
 export async function simulate(
   seed: number,
   parts: ClusterParts = HONEST_PARTS,
   faults: Faults = "all",
+  directories = 1,
 ): Promise<Outcome> {
   const world = new World(seed);
   const isLossy = world.chance(0.3);
   const cluster = new SimulatedCluster(
     world,
-    3 + world.below(3),
+    { nodes: 3 + world.below(3), directories },
     {
       delayMs: [world.between(0, 5), world.between(5, 120)],
       loss: isLossy ? world.between(0, 0.02) : 0,
@@ -40,7 +42,7 @@ export async function simulate(
     parts,
   );
   const { nodes } = cluster;
-  cluster.startDirectory();
+  for (const directory of cluster.directories) cluster.startDirectory(directory);
   for (const node of nodes) {
     node.machine.skewMs = world.chance(0.3)
       ? world.between(-10_000, 10_000)
@@ -51,7 +53,11 @@ export async function simulate(
   scheduleFaults(cluster, faults === "all" ? allFaults(cluster) : clockFaults(cluster));
   await world.run(FAULTS_MS);
   await heal(cluster);
-  const violations = [...checkConverged(cluster), ...checkAcknowledged(cluster)];
+  const violations = [
+    ...checkConverged(cluster),
+    ...checkAcknowledged(cluster),
+    ...(await checkRest(cluster)),
+  ];
   return { violations, acknowledged: cluster.acknowledged.length };
 }
 
@@ -99,7 +105,7 @@ function clockFaults(cluster: SimulatedCluster): (() => void)[] {
     world.schedule(world.between(0, 500), () => cluster.startNode(node));
   };
   const setDirectory = (): void => {
-    cluster.directoryMachine.skewMs = world.between(-3_600_000, 3_600_000);
+    pickDirectory(cluster).machine.skewMs = world.between(-3_600_000, 3_600_000);
   };
   return [restart, restart, restart, setDirectory];
 }
@@ -122,11 +128,13 @@ function commonFaults(cluster: SimulatedCluster): (() => void)[] {
     () => cut(world.pick(nodes).id),
     () => cut(world.pick(nodes).id),
     () => network.breakLinks(world.pick(nodes).id),
-    () => cut("directory"),
+    () => cut(pickDirectory(cluster).host),
     () => {
-      cluster.killDirectory();
-      later(0, 3_000, () => cluster.startDirectory());
+      const directory = pickDirectory(cluster);
+      cluster.killDirectory(directory);
+      later(0, 3_000, () => cluster.startDirectory(directory));
     },
+    ...(cluster.directories.length > 1 ? cutsBetween(cluster) : []),
     () => {
       world.pick(nodes).machine.skewMs = world.between(-3_600_000, 3_600_000);
     },
@@ -139,6 +147,28 @@ function commonFaults(cluster: SimulatedCluster): (() => void)[] {
       });
     },
   ];
+}
+
+/** A cut that leaves both hosts to others: between two directories, or between a node and one of them. */
+function cutsBetween(cluster: SimulatedCluster): (() => void)[] {
+  const { world, nodes, network, directories } = cluster;
+  const cut = (host: string, other: string): void => {
+    network.cut(host, other);
+    world.schedule(world.between(50, 5_000), () => network.heal(host, other));
+  };
+  const cutPeers = (): void => {
+    const index = world.below(directories.length);
+    const next = directories[(index + 1) % directories.length];
+    if (next !== undefined) cut(directories[index]?.host ?? "", next.host);
+  };
+  const cutNode = (): void => cut(world.pick(nodes).id, world.pick(directories).host);
+  return [cutPeers, cutPeers, cutNode, cutNode];
+}
+
+/** Costs no chance where there is only one. */
+function pickDirectory({ world, directories }: SimulatedCluster): SimulatedDirectory {
+  const [only] = directories;
+  return only !== undefined && directories.length === 1 ? only : world.pick(directories);
 }
 
 function nodeLoss(cluster: SimulatedCluster): (() => void)[] {
@@ -155,18 +185,20 @@ function nodeLoss(cluster: SimulatedCluster): (() => void)[] {
 
 function logLoss(cluster: SimulatedCluster): (() => void)[] {
   const { world } = cluster;
-  const comeBack = (): void =>
-    world.schedule(world.between(0, 2_000), () => cluster.startDirectory());
+  const comeBack = (directory: SimulatedDirectory): void =>
+    world.schedule(world.between(0, 2_000), () => cluster.startDirectory(directory));
   return [
-    () => cluster.backUpDirectory(),
+    () => cluster.backUpDirectory(pickDirectory(cluster)),
     () => {
-      cluster.restoreDirectory();
-      comeBack();
+      const directory = pickDirectory(cluster);
+      cluster.restoreDirectory(directory);
+      comeBack(directory);
     },
     () => {
       if (!world.chance(0.3)) return;
-      cluster.replaceDirectory();
-      comeBack();
+      const directory = pickDirectory(cluster);
+      cluster.replaceDirectory(directory);
+      comeBack(directory);
     },
   ];
 }
@@ -177,10 +209,9 @@ async function heal(cluster: SimulatedCluster): Promise<void> {
   await world.run(world.nowMs + 6_000);
   // Nothing can be proven of a network that goes on losing messages for ever.
   network.faults = { ...network.faults, loss: 0, duplication: 0, reorder: false };
-  network.heal("directory");
-  cluster.startDirectory();
+  network.healAll();
+  for (const directory of cluster.directories) cluster.startDirectory(directory);
   for (const node of nodes) {
-    network.heal(node.id);
     cluster.startNode(node);
     if (node.process !== undefined) node.process.store.full = false;
   }
@@ -199,10 +230,23 @@ function checkConverged(cluster: SimulatedCluster): string[] {
     const states = cluster.nodes.map(({ id, process }) =>
       JSON.stringify({ id, status: process?.replica.status, ...process?.replica.info() }),
     );
+    for (const { host, process } of cluster.directories) {
+      states.push(JSON.stringify({ host, ...process?.machine.info() }));
+    }
     return [`not quiet: ${states.join("\n  ")}`];
   }
   const prints = cluster.digests().map(({ count, fingerprint }) => `${count}:${fingerprint}`);
   return new Set(prints).size === 1 ? [] : [`digests differ: ${prints.join(" ")}`];
+}
+
+/** Directories that follow each other pass nothing round for ever: without writes their logs do not grow. */
+async function checkRest(cluster: SimulatedCluster): Promise<string[]> {
+  if (cluster.directories.length === 1) return [];
+  const heads = (): string =>
+    cluster.directories.map(({ process }) => process?.machine.info().head).join();
+  const before = heads();
+  await cluster.world.run(cluster.world.nowMs + 3_000);
+  return heads() === before ? [] : [`logs grow without writes: ${before} to ${heads()}`];
 }
 
 /**
