@@ -19,6 +19,8 @@ export interface NodeReport {
   readonly status: NodeStatus;
   /** The other registered nodes that are ready. */
   readonly readyPeers: readonly string[];
+  /** The URL of the directory that the node is at or dials. */
+  readonly directory: string | null;
   readonly replica: ReplicaInfo;
   readonly store: ReturnType<SqliteReplicaStore["stats"]>;
   readonly cache: MemoryStats & { readonly reads: ReadCounts };

@@ -59,10 +59,10 @@ const FLAGS = [
   {
     name: "directory",
     type: "parsed",
-    placeholder: "url",
-    parse: parseUrl,
+    placeholder: "urls",
+    parse: parseUrls,
     default: "http://127.0.0.1:7400",
-    description: "The URL of the directory.",
+    description: "The URLs of the directories, with commas, the preferred one first.",
   },
   {
     name: "cluster",
@@ -159,7 +159,7 @@ export interface RegionFlags {
   readonly port: number;
   /** A folder. */
   readonly data: string;
-  readonly directory: string;
+  readonly directory: readonly string[];
   readonly cluster: string;
   readonly ip: string | null;
   readonly url: string | null;
@@ -183,6 +183,12 @@ export type RegionCommand =
 /** Reads the program's flags and their environment twins. Throws `OptionsError`. */
 export function parseRegionFlags(sources: OptionSources): RegionCommand {
   return parseOptions(FLAGS, sources);
+}
+
+function parseUrls(text: string): readonly string[] {
+  const urls = text.split(",").map((part) => parseUrl(part.trim()));
+  if (new Set(urls).size === urls.length) return urls;
+  throw new MeridianError("INVALID_CONFIG", `expected each URL once, got \`${text}\``);
 }
 
 function parseUrl(text: string): string {

@@ -23,6 +23,8 @@ export interface RegionNodeOptions {
   /** The origins of web pages that may write, beside the node's own. */
   readonly allowOrigin: AllowedOrigins;
   readonly store: SqliteReplicaStore;
+  /** The URLs of the directories, the preferred one first; `dial` is told which by its place. */
+  readonly directories: readonly string[];
   readonly dial: Dial;
   readonly clock: Clock;
   readonly random: Random;
@@ -56,6 +58,7 @@ export class RegionNode {
       node,
       store,
       dial,
+      directories: options.directories.length,
       clock,
       random,
       logger,
@@ -148,6 +151,7 @@ export class RegionNode {
       nowMs: this.#replica.nowMs(),
       status: this.service.draining ? "draining" : this.#replica.status,
       readyPeers: this.service.peers().map((peer) => peer.id),
+      directory: this.#options.directories[this.#replica.info().directory] ?? null,
       replica: this.#replica.info(),
       store: store.stats(),
       cache: { ...this.#memory.stats(), reads: this.service.reads() },

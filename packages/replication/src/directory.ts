@@ -101,9 +101,11 @@ export class Directory {
     this.#deadlines = new Deadlines(options.clock);
     this.#sequencer = new Sequencer(options.log, this.#limits.recentBytesMax, {
       onOrdered: (frame) => {
+        this.#peers.onOrdered(frame);
         for (const session of this.#sessions) session.push(frame);
       },
       onCommitted: (incarnation, position) => {
+        this.#peers.onDurable();
         this.#byIncarnation.get(incarnation)?.acknowledge(position);
       },
       onFailed: (failure) => this.#fail(failure),

@@ -254,8 +254,14 @@ export class Follower {
         this.#members = message.members;
         this.#membersAtMs = this.#options.clock.elapsedMs();
         return this.#options.onMembers();
-      default:
-      // The rest is for nodes.
+      case "acknowledge":
+      case "refuse":
+      case "applied-by":
+      case "located":
+      case "members":
+      case "standing":
+        // For nodes.
+        return;
     }
   }
 

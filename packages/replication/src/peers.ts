@@ -5,6 +5,7 @@ import { FollowedEntries } from "./followed-entries.ts";
 import { Follower, type FollowerOptions, type PeerInfo } from "./follower.ts";
 import type { ReplicaLimits } from "./limits.ts";
 import type { Dial } from "./ports.ts";
+import type { OrderedFrame } from "./recent-frames.ts";
 
 /** Which directories a directory follows. */
 export interface FollowOptions {
@@ -49,12 +50,14 @@ export interface RemoteMember extends RegisteredMember {
 export class Peers {
   readonly #options: PeersOptions;
   readonly #followers: readonly Follower[];
+  readonly #news: FollowedEntries;
   /** Those to catch up with before the directory takes nodes in. */
   readonly #awaited: Set<Follower>;
   #hasJoined = false;
 
   constructor(options: PeersOptions) {
     this.#options = options;
+    this.#news = new FollowedEntries(options.log);
     this.#followers = options.follow === undefined ? [] : this.#makeFollowers(options.follow);
     this.#awaited = new Set(this.#followers);
   }
@@ -62,7 +65,7 @@ export class Peers {
   #makeFollowers({ peers, random, limits = {} }: FollowOptions): Follower[] {
     const { cluster, log, sequencer, clock, leaseMs, deadlines, logger } = this.#options;
     const parts = { cluster, log, sequencer, clock, leaseMs, deadlines, logger, random, limits };
-    const news = new FollowedEntries(log);
+    const news = this.#news;
     const onMembers = (): void => this.#options.onMembers();
     const onChange = (): void => this.#update();
     return peers.map((peer) => new Follower({ ...parts, ...peer, news, onMembers, onChange }));
@@ -103,6 +106,16 @@ export class Peers {
 
   stop(): void {
     for (const follower of this.#followers) follower.stop();
+  }
+
+  /** A frame has been ordered in this directory's log. */
+  onOrdered(frame: OrderedFrame): void {
+    if (this.#followers.length > 0) this.#news.onOrdered(frame);
+  }
+
+  /** A frame of a node is durable. */
+  onDurable(): void {
+    if (this.#followers.length > 0) this.#news.onDurable();
   }
 
   /** Forgets the nodes of those that have fallen silent. */

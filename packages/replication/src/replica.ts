@@ -309,6 +309,10 @@ export class Replica {
     this.#progress.start();
     this.#state.welcome(head, this.#limits.lagMax);
     this.#settlement.begin(link, welcome);
+    this.#options.logger.info("taken in by a directory", {
+      directory: this.#choice.current,
+      reconciles: this.#settlement.reconciliation.isActive,
+    });
     const keys = this.#submitter.attach(link, outboxThrough);
     if (keys.length > 0)
       this.#settlement.home.onAcknowledged(outboxThrough, committedThrough, keys);
