@@ -15,9 +15,15 @@ import {
   type Hello,
   type NodeMessage,
 } from "@meridian/protocol";
-import { Directory, type DirectoryLimits, type Link, type LinkEvents } from "@meridian/replication";
+import {
+  Directory,
+  type DirectoryLimits,
+  type FollowOptions,
+  type Link,
+  type LinkEvents,
+} from "@meridian/replication";
 import { silentLogger } from "@meridian/runtime";
-import { emptyLogDisk, ManualClock, MemoryDirectoryLog } from "@meridian/testkit";
+import { emptyLogDisk, ManualClock, MemoryDirectoryLog, type LogDisk } from "@meridian/testkit";
 
 /** The node's end of a link to a directory, in memory: what it was sent, and what it says. */
 export class TestLink implements Link {
@@ -66,15 +72,25 @@ export class TestLink implements Link {
 /** What is special about a node's introduction; `cursor` stands for the only place it knows, and its home. */
 export type HelloParts = Partial<Hello> & { readonly cursor?: Cursor };
 
+/** What a directory shares with others, where there are several. */
+export interface DirectoryRigParts {
+  readonly clock?: ManualClock;
+  readonly disk?: LogDisk;
+  readonly epoch?: number;
+  readonly follow?: FollowOptions;
+}
+
 /** A directory over a log in memory, whose commits finish when told. */
 export class DirectoryRig {
-  readonly clock = new ManualClock();
+  readonly clock: ManualClock;
   readonly directory: Directory;
   fatal: string | undefined;
   #commits: (() => void)[] = [];
 
-  constructor(limits: Partial<DirectoryLimits> = {}) {
-    const log = new MemoryDirectoryLog(emptyLogDisk(7), 1, (run) => this.#commits.push(run));
+  constructor(limits: Partial<DirectoryLimits> = {}, parts: DirectoryRigParts = {}) {
+    const { clock = new ManualClock(), disk = emptyLogDisk(7), epoch = 1, follow } = parts;
+    this.clock = clock;
+    const log = new MemoryDirectoryLog(disk, epoch, (run) => this.#commits.push(run));
     this.log = log;
     this.directory = new Directory({
       cluster: "test",
@@ -82,6 +98,7 @@ export class DirectoryRig {
       clock: this.clock,
       logger: silentLogger,
       limits,
+      ...(follow && { follow }),
       onFatal: ({ code }) => {
         this.fatal = code;
       },
