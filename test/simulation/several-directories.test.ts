@@ -5,6 +5,25 @@ import { simulate } from "./scenario.ts";
 const SEEDS = Number(process.env["SIM_SEEDS"] ?? 500) / 5;
 const BATCHES = 5;
 
+/** Seeds that once failed, each with its line of story. */
+const HISTORY: readonly (readonly [seed: number, directories: number, story: string])[] = [
+  [4248, 3, "a node was fed from a place in its own log that it had only been told of"],
+  [
+    4258,
+    3,
+    "a write was stamped below the one it replaced, because giving that a new stamp had failed",
+  ],
+];
+
+describe("several directories", () => {
+  for (const [seed, directories, story] of HISTORY) {
+    it(`converge at seed ${seed}, where once ${story}`, async () => {
+      const { violations } = await simulate(seed, undefined, "all", directories);
+      expect(violations, `SIM_SEED=${seed}`).toEqual([]);
+    });
+  }
+});
+
 describe.each([2, 3])(
   "a cluster of %i directories that are killed, cut off and lost",
   (directories) => {

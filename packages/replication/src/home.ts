@@ -108,7 +108,9 @@ export class Home {
     const { logId, epoch, resumeAfter, homeThrough, committedThrough } = welcome;
     const home = this.#home;
     const isSameLog = home?.logId === logId;
-    if (isSameLog && home.epoch === epoch && applier.isSettled) return [];
+    // Another directory may have told of a place here that is further than where the node stands.
+    const isHere = isSameLog && home.epoch === epoch && resumeAfter <= applier.applied;
+    if (isHere && applier.isSettled) return [];
     const missing = home === undefined ? [] : this.#keys.after(homeThrough);
     if (missing === undefined || home?.logId === UNKNOWN.logId) return undefined;
     if (isSameLog) this.#keys.cut(homeThrough);

@@ -231,6 +231,8 @@ export class Submitter {
         return this.#restampAfter(position, bound);
       }
       this.#restamping = false;
+      // What has kept its stamp is older than any write to come, and must not outdo it.
+      this.#options.stamps.observe(store.highestTime);
       this.#options.writes.resume();
       this.#options.onFailed(failure);
     });
