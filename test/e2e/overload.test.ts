@@ -139,7 +139,13 @@ async function deafNode(directory: string): Promise<{ stop(): void }> {
       onOpen: () => {
         const place = { lat: 0, lon: 0, ip: null, port: 9, url: null };
         const identity = { cluster: "meridian", nodeId: "deaf", region: "deaf", incarnation: 77 };
-        const facts = { cursor: null, outboxThrough: 0, outboxAcknowledged: 0, admittedTime: 0 };
+        const facts = {
+          cursors: [],
+          home: null,
+          outboxThrough: 0,
+          outboxAcknowledged: 0,
+          admittedTime: 0,
+        };
         link.send(
           encodeMessage({
             type: "hello",

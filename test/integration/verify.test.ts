@@ -53,7 +53,7 @@ async function add(id: string, url: string | null = null): Promise<void> {
     host: "127.0.0.1",
     port: 0,
     data: join(folder, id),
-    directory: directory.url,
+    directory: [directory.url],
     cluster: "test",
     ip: null,
     url,

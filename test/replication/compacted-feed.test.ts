@@ -30,7 +30,7 @@ async function halfway(): Promise<ScriptedDirectory> {
 }
 
 it("a compacted run says how far the log had come when it was read", () => {
-  const rig = new DirectoryRig({ recentBytesMax: 0 }, 1);
+  const rig = new DirectoryRig({ recentBytesMax: 0 }, { framesMax: 1 });
   const sender = rig.join("a", 1);
   for (let position = 1; position <= 4; position += 1) {
     rig.submit(sender, 1, position, [rig.entry(position === 3 ? "other" : "k", position)]);

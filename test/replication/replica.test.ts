@@ -256,8 +256,8 @@ it("a reconciliation that is cut off before its turn is not forgotten, even by a
   holder.say({ type: "reconcile", nowMs: 0 });
   await rig.settle();
   const disk = emptyReplicaDisk(1);
-  // Its cursor lies on the log, but the log has lost what it had acknowledged.
-  disk.cursor = { logId: 7, epoch: 1, sequence: 0 };
+  // The log has lost what it had acknowledged.
+  disk.cursor = { logId: 7, epoch: 1, sequence: 5 };
   disk.outboxThrough = disk.outboxAcknowledged = 5;
   const lost = rig.directory.entry("lost");
   disk.entries.set(lost.key, lost);

@@ -8,15 +8,22 @@ import {
   PROTOCOL_VERSION,
   readFrameHeader,
   stampTimeOf,
+  type Cursor,
   type DirectoryMessage,
   type Entry,
   type FrameHeader,
   type Hello,
   type NodeMessage,
 } from "@meridian/protocol";
-import { Directory, type DirectoryLimits, type Link, type LinkEvents } from "@meridian/replication";
+import {
+  Directory,
+  type DirectoryLimits,
+  type FollowOptions,
+  type Link,
+  type LinkEvents,
+} from "@meridian/replication";
 import { silentLogger } from "@meridian/runtime";
-import { emptyLogDisk, ManualClock, MemoryDirectoryLog } from "@meridian/testkit";
+import { emptyLogDisk, ManualClock, MemoryDirectoryLog, type LogDisk } from "@meridian/testkit";
 
 /** The node's end of a link to a directory, in memory: what it was sent, and what it says. */
 export class TestLink implements Link {
@@ -62,17 +69,37 @@ export class TestLink implements Link {
   }
 }
 
+/** What is special about a node's introduction; `cursor` stands for the only place it knows, and its home. */
+export type HelloParts = Partial<Hello> & { readonly cursor?: Cursor };
+
+/** What a directory shares with others, where there are several. */
+export interface DirectoryRigParts {
+  readonly clock?: ManualClock;
+  readonly disk?: LogDisk;
+  readonly epoch?: number;
+  /** All but the newest so many frames of the log are compacted. */
+  readonly framesMax?: number;
+  readonly follow?: FollowOptions;
+}
+
 /** A directory over a log in memory, whose commits finish when told. */
 export class DirectoryRig {
-  readonly clock = new ManualClock();
+  readonly clock: ManualClock;
   readonly directory: Directory;
   fatal: string | undefined;
   #commits: (() => void)[] = [];
 
-  /** All but the newest `framesMax` frames of the log are compacted. */
-  constructor(limits: Partial<DirectoryLimits> = {}, framesMax = Infinity) {
+  constructor(limits: Partial<DirectoryLimits> = {}, parts: DirectoryRigParts = {}) {
+    const {
+      clock = new ManualClock(),
+      disk = emptyLogDisk(7),
+      epoch = 1,
+      framesMax,
+      follow,
+    } = parts;
+    this.clock = clock;
     const schedule = (run: () => void): void => void this.#commits.push(run);
-    const log = new MemoryDirectoryLog(emptyLogDisk(7), 1, schedule, framesMax);
+    const log = new MemoryDirectoryLog(disk, epoch, schedule, framesMax);
     this.log = log;
     this.directory = new Directory({
       cluster: "test",
@@ -80,6 +107,7 @@ export class DirectoryRig {
       clock: this.clock,
       logger: silentLogger,
       limits,
+      ...(follow && { follow }),
       onFatal: ({ code }) => {
         this.fatal = code;
       },
@@ -103,13 +131,13 @@ export class DirectoryRig {
   }
 
   /** Connects a node that has greeted. */
-  join(nodeId: string, incarnation: number, hello: Partial<Hello> = {}): TestLink {
+  join(nodeId: string, incarnation: number, hello: HelloParts = {}): TestLink {
     const link = this.connect();
     link.say(this.hello(nodeId, incarnation, hello));
     return link;
   }
 
-  hello(nodeId: string, incarnation: number, hello: Partial<Hello> = {}): Hello {
+  hello(nodeId: string, incarnation: number, { cursor, ...hello }: HelloParts = {}): Hello {
     return {
       type: "hello",
       version: PROTOCOL_VERSION,
@@ -123,7 +151,8 @@ export class DirectoryRig {
       lat: 0,
       lon: 0,
       status: "ready",
-      cursor: null,
+      cursors: cursor === undefined ? [] : [cursor],
+      home: cursor ?? null,
       outboxThrough: 0,
       outboxAcknowledged: 0,
       admittedTime: 0,

@@ -2,7 +2,7 @@
 import type { Entry } from "@meridian/protocol";
 import type { AckLevel, Receipt } from "@meridian/replication";
 
-import { BOUNDS, DIRECTORY } from "./bounds.ts";
+import { BOUNDS } from "./bounds.ts";
 import type { SimulatedCluster, SimulatedNode } from "./cluster.ts";
 import type { End, Tap } from "./network.ts";
 
@@ -34,18 +34,18 @@ export class Auditor implements Tap {
 
   onSend(end: End, message: string | Uint8Array): void {
     const { linkBytes, windowBytes, readBytes, frameBytes, textBytes, recentBytes } = BOUNDS;
-    const isDirectory = end.host === DIRECTORY;
-    const bound = (isDirectory ? linkBytes : windowBytes) + readBytes + frameBytes + textBytes;
+    const directory = this.#cluster.directoryAt(end.host);
+    const bound = (directory ? linkBytes : windowBytes) + readBytes + frameBytes + textBytes;
     this.#within(`${end.host}: bytes waiting on a link`, end.bufferedBytes, bound);
-    if (isDirectory) {
-      const { world, directoryMachine } = this.#cluster;
-      const directoryMs = world.nowMs + directoryMachine.skewMs;
+    if (directory !== undefined) {
+      const directoryMs = this.#cluster.world.nowMs + directory.machine.skewMs;
       this.latestDirectoryMs = Math.max(this.latestDirectoryMs, directoryMs);
       if (typeof message !== "string") this.#checkEcho(end, message);
       this.#messages += 1;
       if (this.#messages % LOOK_EVERY !== 0) return;
-      const held = this.#cluster.directoryInfo()?.recentBytes ?? 0;
-      const uncommitted = this.#cluster.nodes.length * (windowBytes + readBytes + frameBytes);
+      const held = directory.process?.machine.info().recentBytes ?? 0;
+      const senders = this.#cluster.nodes.length + this.#cluster.directories.length - 1;
+      const uncommitted = senders * (windowBytes + readBytes + frameBytes);
       this.#within("directory: bytes of recent frames", held, recentBytes + uncommitted);
     } else if (typeof message !== "string") {
       this.#checkWindow(end, message);
@@ -53,7 +53,7 @@ export class Auditor implements Tap {
   }
 
   onDeliver(end: End, message: string | Uint8Array): void {
-    if (end.host === DIRECTORY || typeof message !== "string") return;
+    if (this.#cluster.directoryAt(end.host) !== undefined || typeof message !== "string") return;
     const through = /^\{"type":"acknowledge".*"outboxThrough":(\d+)/.exec(message)?.[1];
     const inFlight = through === undefined ? undefined : this.#inFlight.get(end);
     if (inFlight === undefined) return;
@@ -74,7 +74,8 @@ export class Auditor implements Tap {
     const replica = node.process?.replica;
     const entry = receipt.entries[0];
     if (level === "local" || replica === undefined || entry === undefined) return;
-    const { names, nodes, logDisk } = this.#cluster;
+    const { names, nodes, directories } = this.#cluster;
+    const logs = directories.map(({ disk }) => disk);
     const disks = nodes.map(({ disk }) => disk);
     const name = names.nameOf(entry.stamp);
     const holds = (held: Entry | undefined): boolean =>
@@ -84,8 +85,9 @@ export class Auditor implements Tap {
       (known) => {
         leave();
         const said = `${node.id}: ${name} of ${entry.key} at level ${level}`;
-        if (known.directory && this.#cluster.logDisk === logDisk) {
-          if (!holds(logDisk.entries.get(entry.key)?.entry)) {
+        const areSame = directories.every(({ disk }, index) => disk === logs[index]);
+        if (known.directory && areSame) {
+          if (!logs.some(({ entries }) => holds(entries.get(entry.key)?.entry))) {
             this.report(`${said} is said to be in the log`);
           }
         }
@@ -121,9 +123,11 @@ export class Auditor implements Tap {
 
   /** A node's store has committed something: its cursor is nowhere that the log has not durably been. */
   checkCursor({ id, disk: { cursor } }: SimulatedNode): void {
-    const log = this.#cluster.directoryInfo();
-    if (cursor === undefined || cursor.epoch !== log?.epoch) return;
-    const { committedThrough } = this.#cluster.logDisk;
+    const directory = this.#cluster.directories.find(
+      ({ process }) => process?.log.epoch === cursor?.epoch,
+    );
+    if (cursor === undefined || directory === undefined) return;
+    const { committedThrough } = directory.disk;
     this.#within(`${id}: cursor in the log`, cursor.sequence, committedThrough);
   }
 

@@ -13,10 +13,12 @@ const STAMP_AHEAD_MS = 60_000;
 /** Equal stamps stand for equal entries: what digests, which know stamps only, cannot tell. */
 export function checkContents(cluster: SimulatedCluster): string[] {
   const violations: string[] = [];
-  for (const [key, { entry }] of cluster.logDisk.entries) {
+  const logged = cluster.directories.flatMap(({ disk }) => [...disk.entries.values()]);
+  for (const { entry } of logged) {
+    const { key, stamp } = entry;
     for (const { id, disk } of cluster.nodes) {
       const held = disk.entries.get(key);
-      if (held === undefined || compareStamps(held.stamp, entry.stamp) !== 0) continue;
+      if (held === undefined || compareStamps(held.stamp, stamp) !== 0) continue;
       if (!isSame(held, entry)) violations.push(`${id}: ${key} is not what it is in the log`);
     }
   }
@@ -24,18 +26,20 @@ export function checkContents(cluster: SimulatedCluster): string[] {
 }
 
 /** No node stands where the log is not. */
-export function checkCursors({ nodes, logDisk }: SimulatedCluster): string[] {
-  return nodes.flatMap(({ id, disk: { cursor } }) =>
-    cursor?.logId === logDisk.logId && cursor.sequence > logDisk.committedThrough
-      ? [`${id}: cursor at ${cursor.sequence}, log at ${logDisk.committedThrough}`]
-      : [],
-  );
+export function checkCursors({ nodes, directories }: SimulatedCluster): string[] {
+  return nodes.flatMap(({ id, disk: { cursor } }) => {
+    const log = directories.find(({ disk }) => disk.logId === cursor?.logId)?.disk;
+    return cursor !== undefined && log !== undefined && cursor.sequence > log.committedThrough
+      ? [`${id}: cursor at ${cursor.sequence}, log at ${log.committedThrough}`]
+      : [];
+  });
 }
 
 /** Stamps stay close to time, however wrong the clocks of nodes were. */
-export function checkStamps({ logDisk, auditor }: SimulatedCluster): string[] {
+export function checkStamps({ directories, auditor }: SimulatedCluster): string[] {
   const boundMs = auditor.latestDirectoryMs + STAMP_AHEAD_MS;
-  return [...logDisk.entries.values()].flatMap(({ entry: { key, stamp } }) => {
+  const logged = directories.flatMap(({ disk }) => [...disk.entries.values()]);
+  return logged.flatMap(({ entry: { key, stamp } }) => {
     const aheadMs = unixMsOf(stamp.time) - START_MS - boundMs;
     return aheadMs > 0 ? [`${key}: stamp ${aheadMs} ms too far ahead`] : [];
   });

@@ -4,7 +4,6 @@ import {
   digestOf,
   Replica,
   type Digest,
-  type DirectoryInfo,
   type DirectoryLimits,
   type Link,
   type LinkEvents,
@@ -49,6 +48,15 @@ export interface SimulatedNode {
   process: { replica: Replica; store: TracedStore; clock: ProcessClock } | undefined;
 }
 
+export interface SimulatedDirectory {
+  /** The host that it runs on. */
+  readonly host: string;
+  readonly machine: { skewMs: number };
+  disk: LogDisk;
+  backup: LogDisk | undefined;
+  process: { machine: Directory; log: TracedLog; clock: ProcessClock } | undefined;
+}
+
 /** What parts a simulation is made of; a test that plants a fault replaces one. */
 export interface ClusterParts {
   openStore?(disk: ReplicaDisk, clock: ProcessClock, world: World): TracedStore;
@@ -70,7 +78,21 @@ export interface ClusterParts {
 
 export const HONEST_PARTS: ClusterParts = {};
 
-/** A directory and its nodes, on one machine each. */
+/** How long nodes and directories wait for each other: short, so that much happens in little time. */
+const NODE_LIMITS = {
+  windowBytes: BOUNDS.windowBytes,
+  waitersMax: BOUNDS.waiters,
+  backoffMaxMs: 1_000,
+  stallMs: 1_500,
+  lagMax: 20,
+  probeMs: 300,
+  returnMs: 800,
+  returnMaxMs: 4_000,
+  returnSettledMs: 2_000,
+} as const;
+const FOLLOWER_LIMITS = { backoffMaxMs: 500, stallMs: 1_500 } as const;
+
+/** Directories and their nodes, on one machine each. */
 export class SimulatedCluster {
   readonly world: World;
   readonly network: Network;
@@ -83,17 +105,26 @@ export class SimulatedCluster {
   readonly #parts: ClusterParts;
   /** How many steps the process of a host has left; hosts that live on are not in it. */
   readonly #stepsLeft = new Map<string, number>();
-  readonly directoryMachine = { skewMs: 0 };
-  logDisk: LogDisk;
-  logBackup: LogDisk | undefined;
-  #directory: { machine: Directory; log: TracedLog; clock: ProcessClock } | undefined;
+  /** In the order in which nodes prefer them. Invariant: there is at least one. */
+  readonly directories: readonly SimulatedDirectory[];
 
-  constructor(world: World, size: number, faults: NetworkFaults, parts: ClusterParts) {
+  constructor(
+    world: World,
+    size: { readonly nodes: number; readonly directories: number },
+    faults: NetworkFaults,
+    parts: ClusterParts,
+  ) {
     this.world = world;
     this.#parts = parts;
     this.network = new Network(world, faults, BOUNDS.linkBytes / 2);
-    this.logDisk = emptyLogDisk(randomIdentity(world.random));
-    this.nodes = Array.from({ length: size }, (_, index) => ({
+    this.directories = Array.from({ length: size.directories }, (_, index) => ({
+      host: index === 0 ? DIRECTORY : `${DIRECTORY}-${index}`,
+      machine: { skewMs: 0 },
+      disk: emptyLogDisk(randomIdentity(world.random)),
+      backup: undefined,
+      process: undefined,
+    }));
+    this.nodes = Array.from({ length: size.nodes }, (_, index) => ({
       id: `n${index}`,
       machine: { skewMs: 0 },
       disk: emptyReplicaDisk(randomIdentity(world.random)),
@@ -108,25 +139,36 @@ export class SimulatedCluster {
     this.network.onSent = (host) => this.step(host);
   }
 
-  /** The directory that runs now, in numbers. */
-  directoryInfo(): DirectoryInfo | undefined {
-    return this.#directory?.machine.info();
+  /** The directory that nodes prefer. */
+  get directory(): SimulatedDirectory {
+    const [first] = this.directories;
+    if (first === undefined) throw new Error("Expected a cluster with a directory");
+    return first;
   }
 
-  get directoryRuns(): boolean {
-    return this.#directory !== undefined;
+  get logDisk(): LogDisk {
+    return this.directory.disk;
   }
 
-  startDirectory(): void {
-    if (this.#directory !== undefined) return;
+  directoryAt(host: string): SimulatedDirectory | undefined {
+    return this.directories.find((directory) => directory.host === host);
+  }
+
+  startDirectory(directory: SimulatedDirectory = this.directory): void {
+    if (directory.process !== undefined) return;
     const { world } = this;
-    const clock = new ProcessClock(world, this.directoryMachine);
+    const clock = new ProcessClock(world, directory.machine);
     const schedule = (run: () => void): void => void clock.after(world.between(0, 3), run);
     const epoch = randomIdentity(world.random);
     const log =
-      this.#parts.openLog?.(this.logDisk, epoch, schedule, world) ??
-      new TracedLog(this.logDisk, epoch, schedule, BOUNDS.logFrames);
-    log.onStep = () => this.step(DIRECTORY);
+      this.#parts.openLog?.(directory.disk, epoch, schedule, world) ??
+      new TracedLog(directory.disk, epoch, schedule, BOUNDS.logFrames);
+    log.onStep = () => this.step(directory.host);
+    const others = this.directories.filter((other) => other !== directory);
+    const peers = others.map((other) => ({
+      name: other.host,
+      dial: (events: LinkEvents) => this.#dial(directory.host, other, events),
+    }));
     const machine = new Directory({
       cluster: "simulated",
       log,
@@ -135,36 +177,38 @@ export class SimulatedCluster {
       limits: {
         linkBytesMax: BOUNDS.linkBytes,
         recentBytesMax: BOUNDS.recentBytes,
+        joinMs: 1_000,
         ...this.#parts.directoryLimits,
       },
-      onFatal: () => this.killDirectory(),
+      ...(peers.length > 0 && { follow: { random: world.random, peers, limits: FOLLOWER_LIMITS } }),
+      onFatal: () => this.killDirectory(directory),
     });
     machine.start();
-    this.#directory = { machine, log, clock };
+    directory.process = { machine, log, clock };
   }
 
-  killDirectory(): void {
+  killDirectory(directory: SimulatedDirectory = this.directory): void {
     this.losses += 1;
-    this.#directory?.log.crash();
-    this.#directory?.clock.die();
-    this.#directory = undefined;
-    this.network.kill(DIRECTORY);
+    directory.process?.log.crash();
+    directory.process?.clock.die();
+    directory.process = undefined;
+    this.network.kill(directory.host);
   }
 
   /** The directory's database is lost, and an empty one takes its place. */
-  replaceDirectory(): void {
-    this.killDirectory();
-    this.logDisk = emptyLogDisk(randomIdentity(this.world.random));
+  replaceDirectory(directory: SimulatedDirectory = this.directory): void {
+    this.killDirectory(directory);
+    directory.disk = emptyLogDisk(randomIdentity(this.world.random));
   }
 
-  backUpDirectory(): void {
-    this.logBackup = copyLogDisk(this.logDisk);
+  backUpDirectory(directory: SimulatedDirectory = this.directory): void {
+    directory.backup = copyLogDisk(directory.disk);
   }
 
-  restoreDirectory(): void {
-    if (this.logBackup === undefined) return;
-    this.killDirectory();
-    this.logDisk = copyLogDisk(this.logBackup);
+  restoreDirectory(directory: SimulatedDirectory = this.directory): void {
+    if (directory.backup === undefined) return;
+    this.killDirectory(directory);
+    directory.disk = copyLogDisk(directory.backup);
   }
 
   startNode(node: SimulatedNode): void {
@@ -192,17 +236,12 @@ export class SimulatedCluster {
         lon: index,
       },
       store,
-      dial: (events) => this.#dial(node, events),
+      dial: (events, directory) => this.#dial(node.id, this.directories[directory], events),
+      directories: this.directories.length,
       clock,
       random: world.random,
       logger: silentLogger,
-      limits: {
-        windowBytes: BOUNDS.windowBytes,
-        waitersMax: BOUNDS.waiters,
-        backoffMaxMs: 1_000,
-        stallMs: 1_500,
-        lagMax: 20,
-      },
+      limits: NODE_LIMITS,
       defer: (callback) => clock.after(0, callback),
     };
     const replica = new Replica(this.#parts.replicaOptions?.(options) ?? options);
@@ -236,11 +275,12 @@ export class SimulatedCluster {
     if (left > 1) return true;
     this.#stepsLeft.delete(host);
     const node = this.nodes.find(({ id }) => id === host);
-    if (node === undefined) this.killDirectory();
-    else this.killNode(node);
+    const directory = this.directoryAt(host);
+    if (node !== undefined) this.killNode(node);
+    else this.killDirectory(directory);
     this.world.schedule(this.world.between(0, 2_000), () => {
-      if (node === undefined) this.startDirectory();
-      else this.startNode(node);
+      if (node !== undefined) this.startNode(node);
+      else this.startDirectory(directory);
     });
     return false;
   }
@@ -305,24 +345,42 @@ export class SimulatedCluster {
 
   /** Whether everyone runs, is level, and has nothing left to send. */
   isQuiet(): boolean {
-    const head = this.#directory?.machine.info().head;
-    return this.nodes.every(({ process }) => {
+    const heads = new Map<number, number>();
+    for (const { process } of this.directories) {
+      const info = process?.machine.info();
+      if (info !== undefined) heads.set(info.logId, info.head);
+    }
+    const isLevel = ({ process }: SimulatedNode): boolean => {
       const info = process?.replica.info();
-      return (
-        process?.replica.status === "ready" && info?.outboxPending === 0 && info.applied === head
+      const isReady = process?.replica.status === "ready" && info?.outboxPending === 0;
+      return isReady && info.applied === heads.get(info.logId);
+    };
+    return this.nodes.every(isLevel) && this.directories.every(isSynced);
+
+    function isSynced({ process }: SimulatedDirectory): boolean {
+      const info = process?.machine.info();
+      const hasAll = info?.peers.every(
+        ({ connected, logId, applied }) => connected && applied === heads.get(logId),
       );
-    });
+      return hasAll === true && info?.syncing === false;
+    }
+  }
+
+  /** How far the logs of the directories that run have come, as one value to compare. */
+  heads(): string {
+    return this.directories.map(({ process }) => process?.machine.info().head).join();
   }
 
   digests(): Digest[] {
-    const sources: SummarySource[] = this.nodes.flatMap(({ process }) => process?.store ?? []);
-    if (this.#directory !== undefined) sources.push(this.#directory.log);
-    return sources.map((source) => digestOf(source.summariesAfter(null, Infinity)));
+    const stores: SummarySource[] = this.nodes.flatMap(({ process }) => process?.store ?? []);
+    const logs = this.directories.flatMap(({ process }) => process?.log ?? []);
+    return [...stores, ...logs].map((source) => digestOf(source.summariesAfter(null, Infinity)));
   }
 
-  #dial(node: SimulatedNode, events: LinkEvents): Link {
-    return this.network.dial(node.id, DIRECTORY, events, () => {
-      const running = this.#directory;
+  #dial(host: string, directory: SimulatedDirectory | undefined, events: LinkEvents): Link {
+    if (directory === undefined) throw new Error("Expected a directory to dial");
+    return this.network.dial(host, directory.host, events, () => {
+      const running = directory.process;
       const seen = (link: Link): Link => this.#parts.directoryLink?.(link) ?? link;
       return running && ((link) => running.machine.accept(seen(link), "127.0.0.1"));
     });

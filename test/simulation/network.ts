@@ -104,8 +104,8 @@ export class Network {
   /** Called when a host has sent a message. */
   onSent: (host: string) => unknown = () => {};
   readonly #ends = new Set<End>();
-  /** Hosts that nothing gets to, and those that nothing gets from. */
-  readonly #cut = { in: new Set<string>(), out: new Set<string>() };
+  /** Hosts that nothing gets to, those that nothing gets from, and pairs of hosts that nothing gets between. */
+  readonly #cut = { in: new Set<string>(), out: new Set<string>(), between: new Set<string>() };
   /** The last arrival in each direction, so that links keep their order. */
   readonly #arrivals = new Map<End, number>();
 
@@ -170,6 +170,20 @@ export class Network {
     this.#cut.out.delete(host);
   }
 
+  /** Nothing gets through between two hosts any more, who still have others. */
+  cutBetween(host: string, other: string): void {
+    this.#cut.between.add(`${host} ${other}`);
+  }
+
+  healBetween(host: string, other: string): void {
+    this.#cut.between.delete(`${host} ${other}`);
+  }
+
+  /** Everything gets through again. */
+  healAll(): void {
+    for (const cut of Object.values(this.#cut)) cut.clear();
+  }
+
   /** The process on a host dies: its ends fall silent, and the others are told by its kernel. */
   kill(host: string): void {
     for (const end of this.#ends) {
@@ -192,7 +206,9 @@ export class Network {
 
   /** Whether messages get from one host to another. */
   passes(from: string, to: string): boolean {
-    return !this.#cut.out.has(from) && !this.#cut.in.has(to);
+    const { out, in: into, between } = this.#cut;
+    if (out.has(from) || into.has(to)) return false;
+    return !between.has(`${from} ${to}`) && !between.has(`${to} ${from}`);
   }
 
   #arrive(to: End, message: string | Uint8Array): void {

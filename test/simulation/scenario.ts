@@ -1,10 +1,10 @@
 /** One simulated life of a cluster, drawn from a seed: work, faults, healing, and what must then be true. */
-import { DIRECTORY } from "./bounds.ts";
 import { checkContents, checkCursors, checkStamps } from "./checks.ts";
 import {
   HONEST_PARTS,
   SimulatedCluster,
   type ClusterParts,
+  type SimulatedDirectory,
   type SimulatedNode,
 } from "./cluster.ts";
 import type { CutWays } from "./network.ts";
@@ -25,26 +25,35 @@ const REST_MS = 1_200;
 /** What may go wrong: everything, or only that nodes restart with their clocks set anew, and the directory's is set. */
 export type Faults = "all" | "clocks";
 
-/** Runs the simulation of `seed`. One at a time: parts may change the machines while it runs. */
+/**
+ * Runs the simulation of `seed`. With several directories, they follow each other, and nodes choose among them.
+ * One at a time: parts may change the machines while it runs.
+ */
 export async function simulate(
   seed: number,
   parts: ClusterParts = HONEST_PARTS,
   faults: Faults = "all",
+  directories = 1,
 ): Promise<Outcome> {
   const restore = parts.patch?.();
   try {
-    return await live(seed, parts, faults);
+    return await live(seed, parts, faults, directories);
   } finally {
     restore?.();
   }
 }
 
-async function live(seed: number, parts: ClusterParts, faults: Faults): Promise<Outcome> {
+async function live(
+  seed: number,
+  parts: ClusterParts,
+  faults: Faults,
+  directories: number,
+): Promise<Outcome> {
   const world = new World(seed);
   const isLossy = world.chance(0.3);
   const cluster = new SimulatedCluster(
     world,
-    3 + world.below(3),
+    { nodes: 3 + world.below(3), directories },
     {
       delayMs: [world.between(0, 5), world.between(5, 120)],
       loss: isLossy ? world.between(0, 0.02) : 0,
@@ -55,7 +64,7 @@ async function live(seed: number, parts: ClusterParts, faults: Faults): Promise<
     parts,
   );
   const { nodes } = cluster;
-  cluster.startDirectory();
+  for (const directory of cluster.directories) cluster.startDirectory(directory);
   for (const node of nodes) {
     node.machine.skewMs = world.chance(0.3)
       ? world.between(-10_000, 10_000)
@@ -73,6 +82,7 @@ async function live(seed: number, parts: ClusterParts, faults: Faults): Promise<
     ...checkContents(cluster),
     ...checkCursors(cluster),
     ...checkStamps(cluster),
+    ...(await checkRest(cluster)),
   ];
   return { violations, acknowledged: cluster.acknowledged.length };
 }
@@ -122,7 +132,7 @@ function clockFaults(cluster: SimulatedCluster): (() => void)[] {
     world.schedule(world.between(0, 500), () => cluster.startNode(node));
   };
   const setDirectory = (): void => {
-    cluster.directoryMachine.skewMs = world.between(-3_600_000, 3_600_000);
+    pickDirectory(cluster).machine.skewMs = world.between(-3_600_000, 3_600_000);
   };
   return [restart, restart, restart, setDirectory];
 }
@@ -146,20 +156,22 @@ function commonFaults(cluster: SimulatedCluster): (() => void)[] {
     () => cut(world.pick(nodes).id),
     () => cut(world.pick(nodes).id, world.pick(["in", "out"])),
     () => network.breakLinks(world.pick(nodes).id),
-    () => cut(DIRECTORY),
+    () => cut(pickDirectory(cluster).host),
     () => {
-      cluster.killDirectory();
-      later(0, 3_000, () => cluster.startDirectory());
+      const directory = pickDirectory(cluster);
+      cluster.killDirectory(directory);
+      later(0, 3_000, () => cluster.startDirectory(directory));
     },
+    ...(cluster.directories.length > 1 ? cutsBetween(cluster) : []),
     () => {
       world.pick(nodes).machine.skewMs = world.between(-3_600_000, 3_600_000);
     },
     () => {
       const farMs = world.pick([10_000, 3_600_000]);
-      cluster.directoryMachine.skewMs = world.between(-farMs, farMs);
+      pickDirectory(cluster).machine.skewMs = world.between(-farMs, farMs);
     },
     () => cluster.killWithin(world.pick(nodes).id, 1 + world.below(30)),
-    () => cluster.killWithin(DIRECTORY, 1 + world.below(60)),
+    () => cluster.killWithin(pickDirectory(cluster).host, 1 + world.below(60)),
     () => {
       const { process } = world.pick(nodes);
       if (process === undefined) return;
@@ -169,6 +181,28 @@ function commonFaults(cluster: SimulatedCluster): (() => void)[] {
       });
     },
   ];
+}
+
+/** A cut that leaves both hosts to others: between two directories, or between a node and one of them. */
+function cutsBetween(cluster: SimulatedCluster): (() => void)[] {
+  const { world, nodes, network, directories } = cluster;
+  const cut = (host: string, other: string): void => {
+    network.cutBetween(host, other);
+    world.schedule(world.between(50, 5_000), () => network.healBetween(host, other));
+  };
+  const cutPeers = (): void => {
+    const index = world.below(directories.length);
+    const next = directories[(index + 1) % directories.length];
+    if (next !== undefined) cut(directories[index]?.host ?? "", next.host);
+  };
+  const cutNode = (): void => cut(world.pick(nodes).id, world.pick(directories).host);
+  return [cutPeers, cutPeers, cutNode, cutNode];
+}
+
+/** Costs no chance where there is only one. */
+function pickDirectory({ world, directories }: SimulatedCluster): SimulatedDirectory {
+  const [only] = directories;
+  return only !== undefined && directories.length === 1 ? only : world.pick(directories);
 }
 
 function nodeLoss(cluster: SimulatedCluster): (() => void)[] {
@@ -183,28 +217,31 @@ function nodeLoss(cluster: SimulatedCluster): (() => void)[] {
     // What the directory had passed on and not committed is then with nobody but the others.
     () => {
       const node = world.pick(nodes);
-      cluster.killDirectory();
+      const directory = pickDirectory(cluster);
+      cluster.killDirectory(directory);
       cluster.restoreNode(node);
       world.schedule(world.between(0, 2_000), () => cluster.startNode(node));
-      world.schedule(world.between(0, 2_000), () => cluster.startDirectory());
+      world.schedule(world.between(0, 2_000), () => cluster.startDirectory(directory));
     },
   ];
 }
 
 function logLoss(cluster: SimulatedCluster): (() => void)[] {
   const { world } = cluster;
-  const comeBack = (): void =>
-    world.schedule(world.between(0, 2_000), () => cluster.startDirectory());
+  const comeBack = (directory: SimulatedDirectory): void =>
+    world.schedule(world.between(0, 2_000), () => cluster.startDirectory(directory));
   return [
-    () => cluster.backUpDirectory(),
+    () => cluster.backUpDirectory(pickDirectory(cluster)),
     () => {
-      cluster.restoreDirectory();
-      comeBack();
+      const directory = pickDirectory(cluster);
+      cluster.restoreDirectory(directory);
+      comeBack(directory);
     },
     () => {
       if (!world.chance(0.3)) return;
-      cluster.replaceDirectory();
-      comeBack();
+      const directory = pickDirectory(cluster);
+      cluster.replaceDirectory(directory);
+      comeBack(directory);
     },
   ];
 }
@@ -216,10 +253,9 @@ async function heal(cluster: SimulatedCluster): Promise<void> {
   await world.run(world.nowMs + 6_000);
   // Nothing can be proven of a network that goes on losing messages for ever.
   network.faults = { ...network.faults, loss: 0, duplication: 0, reorder: false };
-  network.heal(DIRECTORY);
-  cluster.startDirectory();
+  network.healAll();
+  for (const directory of cluster.directories) cluster.startDirectory(directory);
   for (const node of nodes) {
-    network.heal(node.id);
     cluster.startNode(node);
     if (node.process !== undefined) node.process.store.full = false;
   }
@@ -230,9 +266,11 @@ async function heal(cluster: SimulatedCluster): Promise<void> {
 /** Whether all are level, and stay so without anything being written. */
 async function isAtRest(cluster: SimulatedCluster): Promise<boolean> {
   if (!isConverged(cluster)) return false;
-  const head = cluster.directoryInfo()?.head;
+  // Where there are several, a node may go back to a better one just now, and send again what that has not told of yet.
+  if (cluster.directories.length > 1) return true;
+  const heads = cluster.heads();
   await cluster.world.run(cluster.world.nowMs + REST_MS);
-  const isResting = cluster.directoryInfo()?.head === head;
+  const isResting = cluster.heads() === heads;
   if (!isResting) cluster.auditor.report("the log grows although nobody writes");
   return isResting && isConverged(cluster);
 }
@@ -248,10 +286,24 @@ function checkConverged(cluster: SimulatedCluster): string[] {
     const states = cluster.nodes.map(({ id, process }) =>
       JSON.stringify({ id, status: process?.replica.status, ...process?.replica.info() }),
     );
+    for (const { host, process } of cluster.directories) {
+      states.push(JSON.stringify({ host, ...process?.machine.info() }));
+    }
     return [`not quiet: ${states.join("\n  ")}`];
   }
   const prints = cluster.digests().map(({ count, fingerprint }) => `${count}:${fingerprint}`);
   return new Set(prints).size === 1 ? [] : [`digests differ: ${prints.join(" ")}`];
+}
+
+/** Directories that follow each other pass nothing round for ever: without writes their logs do not grow. */
+async function checkRest(cluster: SimulatedCluster): Promise<string[]> {
+  if (cluster.directories.length === 1) return [];
+  // A node that goes back to a better directory just now may send again what that one has not told of yet.
+  await cluster.world.run(cluster.world.nowMs + 5_000);
+  const before = cluster.heads();
+  await cluster.world.run(cluster.world.nowMs + 3_000);
+  const after = cluster.heads();
+  return after === before ? [] : [`logs grow without writes: ${before} to ${after}`];
 }
 
 /**

@@ -1,5 +1,5 @@
 import { withClusterFile } from "@meridian/cluster-file";
-import { checkIdentifier, parseTtlMs } from "@meridian/protocol";
+import { checkIdentifier, MeridianError, parseTtlMs } from "@meridian/protocol";
 import {
   parseOptions,
   type LogLevel,
@@ -38,6 +38,14 @@ const FLAGS = [
     parse: (text: string): string => checkIdentifier("a cluster", text),
     default: "meridian",
     description: "The cluster it serves; nodes of others are refused.",
+  },
+  {
+    name: "peer",
+    type: "parsed",
+    placeholder: "urls",
+    parse: parseUrls,
+    description:
+      "The URLs of the cluster's other directories, with commas; without it, there are none.",
   },
   {
     name: "durability",
@@ -91,6 +99,7 @@ export interface DirectoryFlags {
   /** A folder. */
   readonly data: string;
   readonly cluster: string;
+  readonly peer: readonly string[] | null;
   readonly durability: "process" | "power";
   readonly connectionsMax: number;
   /** In milliseconds. */
@@ -108,4 +117,16 @@ export type DirectoryCommand =
 /** Reads the program's flags, their environment twins, and the cluster file. Throws `OptionsError`. */
 export function parseDirectoryFlags(sources: OptionSources): DirectoryCommand {
   return parseOptions(FLAGS, withClusterFile("directory", FLAGS, sources));
+}
+
+function parseUrls(text: string): readonly string[] {
+  const urls = text.split(",").map((part) => parseUrl(part.trim()));
+  if (new Set(urls).size === urls.length) return urls;
+  throw new MeridianError("INVALID_CONFIG", `expected each URL once, got \`${text}\``);
+}
+
+function parseUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol === "http:" || url?.protocol === "https:") return text.replace(/\/+$/, "");
+  throw new MeridianError("INVALID_CONFIG", `expected http or https URLs, got \`${text}\``);
 }

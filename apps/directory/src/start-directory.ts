@@ -1,7 +1,7 @@
 import { join } from "node:path";
 
 import { MeridianError } from "@meridian/protocol";
-import { Directory } from "@meridian/replication";
+import { Directory, type FollowOptions, type Link, type LinkEvents } from "@meridian/replication";
 import { systemClock, systemRandom, type Clock, type Logger, type Random } from "@meridian/runtime";
 import {
   openDirectoryLog,
@@ -9,7 +9,13 @@ import {
   type SqliteDirectoryLog,
   type StoreTuning,
 } from "@meridian/store";
-import { connectionsMaxOf, LINK_BYTES_MAX, LinkListener, RequestLimit } from "@meridian/transport";
+import {
+  connectionsMaxOf,
+  dialLink,
+  LINK_BYTES_MAX,
+  LinkListener,
+  RequestLimit,
+} from "@meridian/transport";
 
 import { HttpServer } from "./http/http-server.ts";
 import { requestHandler } from "./http/request-handler.ts";
@@ -28,6 +34,8 @@ export interface DirectoryOptions {
   readonly data: string;
   /** Nodes of another cluster are refused. */
   readonly cluster: string;
+  /** The URLs of the cluster's other directories, `http:` or `https:`; null or empty for none. */
+  readonly peer?: readonly string[] | null;
   /** What an acknowledged write survives: the death of the process, or also the loss of power. */
   readonly durability: Durability;
   /** The most connections of clients and nodes; more are refused. Default: 16 384. */
@@ -62,7 +70,7 @@ const EXPIRED_GRACE_MS = 24 * 3_600_000;
 
 /**
  * Starts a directory. Resolves once it answers.
- * Rejects with `INVALID_CONFIG`, `ADDRESS_IN_USE`, and what opening the log throws.
+ * Rejects with `INVALID_CONFIG` (also where it is to follow itself), `ADDRESS_IN_USE`, and what opening the log throws.
  */
 export async function startDirectory(options: DirectoryOptions): Promise<RunningDirectory> {
   const { clock = systemClock, random = systemRandom, logger, durability } = options;
@@ -76,13 +84,14 @@ export async function startDirectory(options: DirectoryOptions): Promise<Running
   const health = new LogHealth(logger);
   const { onDamaged } = health;
   try {
+    checkPeers(options.peer ?? [], url);
     const path = join(options.data, "directory.db");
     log = await openDirectoryLog({ path, durability, clock, random, logger, tuning, onDamaged });
   } catch (failure) {
     await server.close();
     throw failure;
   }
-  const stop = serve({ ...options, clock }, server, log, health);
+  const stop = serve({ ...options, clock, random }, server, log, health);
   logger.info(`listening on ${url}`, { cluster: options.cluster, epoch: log.epoch });
   let stopped: Promise<void> | undefined;
   return { url, stop: () => (stopped ??= stop()) };
@@ -90,7 +99,7 @@ export async function startDirectory(options: DirectoryOptions): Promise<Running
 
 /** Puts the parts together on an open server and log, and returns what takes them apart. */
 function serve(
-  options: DirectoryOptions & { readonly clock: Clock },
+  options: DirectoryOptions & { readonly clock: Clock; readonly random: Random },
   server: HttpServer,
   log: SqliteDirectoryLog,
   health: LogHealth,
@@ -103,6 +112,7 @@ function serve(
     log,
     clock,
     logger,
+    follow: followOptions(options),
     onMembers: () => registry.changed(),
     onFatal: (failure) => {
       leaving = goingAway(`The log cannot be written: ${failure.message}`);
@@ -131,7 +141,7 @@ function serve(
     digest: () => digester.take(),
     digestPage: (query) => pages.digest(query),
     entryPage: (query) => pages.entries(query),
-    notReady: () => leaving ?? health.damage,
+    notReady: () => leaving ?? health.damage ?? directory.notReady,
     damage: () => health.damage,
     gauges: () => [
       ...server.gauges(),
@@ -152,6 +162,27 @@ function serve(
     await server.close();
     await log.close();
   };
+}
+
+/** How the others are reached. */
+function followOptions(options: DirectoryOptions & { readonly random: Random }): FollowOptions {
+  const { peer, random, logger } = options;
+  const peers = (peer ?? []).map((name) => ({
+    name,
+    dial: (events: LinkEvents): Link =>
+      dialLink(`${name.replace(/\/+$/, "")}/replicate`, events, { logger }),
+  }));
+  return { random, peers };
+}
+
+/** An own URL among the peers is a slip that would only be logged otherwise. */
+function checkPeers(peers: readonly string[], ownUrl: string): void {
+  const own = peers.find((peer) => new URL(peer).origin === new URL(ownUrl).origin);
+  if (own === undefined) return;
+  throw new MeridianError(
+    "INVALID_CONFIG",
+    `Expected the URLs of other directories in --peer, got this one's own: ${own}`,
+  );
 }
 
 function goingAway(why: string): MeridianError {

@@ -12,6 +12,7 @@ export function memberOf(given: Partial<MemberInfo> & { readonly id: string }): 
     lon: 0,
     status: "ready",
     lagMs: 3,
+    peer: null,
     load: { entries: 10, bytes: 1_000, requestsPerSecond: 1.5 },
     appliedThrough: 7,
     outboxPending: 0,

@@ -44,6 +44,8 @@ export function serviceOf(
       members: members.length,
       reconciling: null,
       reconcileWaiting: 0,
+      syncing: false,
+      peers: [],
     }),
     store: () => ({ entries: 9 }),
     digest: () => Promise.resolve({ count: 3, fingerprint: "00ff00ff00ff00ff", sequence: 11 }),

@@ -22,6 +22,8 @@ export interface NodeReport {
   readonly readyPeers: readonly string[];
   /** What is wrong with the database, if it is damaged. */
   readonly damage: string | null;
+  /** The URL of the directory that the node is at or dials. */
+  readonly directory: string | null;
   readonly replica: ReplicaInfo;
   /** How full each queue is, and where its bound lies. */
   readonly gauges: readonly Gauge[];

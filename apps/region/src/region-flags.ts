@@ -66,10 +66,10 @@ const FLAGS = [
   {
     name: "directory",
     type: "parsed",
-    placeholder: "url",
-    parse: parseUrl,
+    placeholder: "urls",
+    parse: parseUrls,
     default: "http://127.0.0.1:7400",
-    description: "The URL of the directory.",
+    description: "The URLs of the directories, with commas, the preferred one first.",
   },
   {
     name: "cluster",
@@ -176,7 +176,7 @@ export interface RegionFlags {
   readonly port: number;
   /** A folder. */
   readonly data: string;
-  readonly directory: string;
+  readonly directory: readonly string[];
   readonly cluster: string;
   readonly ip: string | null;
   readonly url: string | null;
@@ -201,6 +201,12 @@ export type RegionCommand =
 /** Reads the program's flags, their environment twins, and the cluster file. Throws `OptionsError`. */
 export function parseRegionFlags(sources: OptionSources): RegionCommand {
   return parseOptions(FLAGS, withClusterFile("region", FLAGS, sources));
+}
+
+function parseUrls(text: string): readonly string[] {
+  const urls = text.split(",").map((part) => parseUrl(part.trim()));
+  if (new Set(urls).size === urls.length) return urls;
+  throw new MeridianError("INVALID_CONFIG", `expected each URL once, got \`${text}\``);
 }
 
 function parseUrl(text: string): string {

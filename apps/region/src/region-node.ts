@@ -32,6 +32,8 @@ export interface RegionNodeOptions {
   /** The origins of web pages that may write, beside the node's own. */
   readonly allowOrigin: AllowedOrigins;
   readonly store: SqliteReplicaStore;
+  /** The URLs of the directories, the preferred one first; `dial` is told which by its place. */
+  readonly directories: readonly string[];
   readonly dial: Dial;
   readonly clock: Clock;
   readonly random: Random;
@@ -67,6 +69,7 @@ export class RegionNode {
       node,
       store,
       dial,
+      directories: options.directories.length,
       clock,
       random,
       logger,
@@ -179,6 +182,7 @@ export class RegionNode {
       status: this.service.draining ? "draining" : this.#replica.status,
       readyPeers: this.service.peers().map((peer) => peer.id),
       damage: this.service.damage?.message ?? null,
+      directory: this.#options.directories[this.#replica.info().directory] ?? null,
       replica: this.#replica.info(),
       gauges: this.#gauges(),
       store: store.stats(),

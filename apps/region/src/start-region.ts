@@ -31,8 +31,8 @@ export interface RegionOptions {
   readonly port: number;
   /** The folder of its data. Created if need be. */
   readonly data: string;
-  /** The URL of the directory, `http:` or `https:`. */
-  readonly directory: string;
+  /** The URLs of the directories, `http:` or `https:`, the preferred one first. At least one. */
+  readonly directory: readonly string[];
   readonly cluster: string;
   /** The address that clients are told; null for the one that the directory sees. */
   readonly ip: string | null;
@@ -102,15 +102,16 @@ export async function startRegion(options: RegionOptions): Promise<RunningRegion
     throw failure;
   }
   const { cluster, id, region, ip, url, lat, lon } = options;
-  const replicateUrl = `${options.directory.replace(/\/+$/, "")}/replicate`;
+  const directories = options.directory.map((each) => each.replace(/\/+$/, ""));
   const node = new RegionNode({
     ...options,
     node: { cluster, id, region, ip, port: server.port, url, lat, lon },
     url: server.url,
     allowOrigin: options.allowOrigin ?? [],
     store,
+    directories,
     dial: throttledDial({
-      dial: (events) => dialLink(replicateUrl, events, { logger }),
+      dial: (events, index) => dialLink(`${directories[index]}/replicate`, events, { logger }),
       clock,
       backlogBytes: () => store.backlogBytes,
       backlogBytesMax: REMOTE_BACKLOG_BYTES_MAX,

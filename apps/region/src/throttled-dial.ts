@@ -7,7 +7,7 @@ const LOOK_MS = 20;
 
 /** How a dial is throttled. */
 export interface ThrottleOptions {
-  readonly dial: (events: WebSocketLinkEvents) => WebSocketLink;
+  readonly dial: (events: WebSocketLinkEvents, directory: number) => WebSocketLink;
   readonly clock: Clock;
   /** What waits in memory to be stored, in bytes. */
   readonly backlogBytes: () => number;
@@ -21,7 +21,7 @@ export interface ThrottleOptions {
  */
 export function throttledDial(options: ThrottleOptions): Dial {
   const { dial, clock, backlogBytes, backlogBytesMax } = options;
-  return (events: LinkEvents) => {
+  return (events: LinkEvents, directory: number) => {
     let isPaused = false;
     let isClosed = false;
     const look = (): void => {
@@ -39,7 +39,7 @@ export function throttledDial(options: ThrottleOptions): Dial {
       link.pause();
       clock.after(LOOK_MS, look);
     };
-    const link = dial({
+    const watched: LinkEvents = {
       onOpen: () => events.onOpen(),
       onDrain: () => events.onDrain(),
       onMessage: (message) => {
@@ -50,7 +50,8 @@ export function throttledDial(options: ThrottleOptions): Dial {
         isClosed = true;
         events.onClose(code, reason);
       },
-    });
+    };
+    const link = dial(watched, directory);
     return link;
   };
 }

@@ -111,6 +111,7 @@ export async function testNode(options: TestNodeOptions = {}): Promise<TestNode>
     valueBytesMax: 1024 * 1024,
     ttlMsDefault: 0,
     allowOrigin: [],
+    directories: ["http://directory.test"],
     dial: dialNobody,
     ...options,
     node: { ...identity, ip: null, port: 7401, url: null },

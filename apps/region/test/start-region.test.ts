@@ -49,7 +49,7 @@ async function optionsOf(): Promise<RegionOptions> {
     host: "127.0.0.1",
     port: 0,
     data: join(folder, "data"),
-    directory: `http://127.0.0.1:${await freePort()}`,
+    directory: [`http://127.0.0.1:${await freePort()}`],
     cluster: "test",
     ip: null,
     url: null,

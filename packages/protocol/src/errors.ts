@@ -107,6 +107,12 @@ export const ERROR_KINDS = {
     retryable: true,
   },
   NO_READY_NODE: { title: "No node is ready to serve.", status: 503, retryable: true },
+  DIRECTORY_SYNCING: {
+    title: "This directory is catching up with the others.",
+    status: 503,
+    closeCode: 4413,
+    retryable: true,
+  },
   DIRECTORY_UNREACHABLE: { title: "The directory does not answer.", status: 503, retryable: true },
   STORE_FULL: { title: "There is no room left on the disk.", status: 507, retryable: true },
   STORE_FAILED: { title: "The store could not do it.", status: 500, retryable: true },
@@ -169,6 +175,12 @@ export const ERROR_KINDS = {
     status: 409,
     closeCode: 4411,
     retryable: true,
+  },
+  SAME_LOG: {
+    title: "A directory cannot follow its own log, nor a copy of it.",
+    status: 409,
+    closeCode: 4414,
+    retryable: false,
   },
   SESSION_REPLACED: {
     title: "The same node has connected again.",

@@ -1,3 +1,4 @@
+export { cursorIn, withCursor } from "./cursors.ts";
 export { isLive, NO_BYTES, replaces, tombstone, type Entry, type Summary } from "./entry.ts";
 export {
   asMeridianError,
@@ -33,6 +34,7 @@ export { compareKeys } from "./key-order.ts";
 export { listEntry, type ListedEntry } from "./listed-entry.ts";
 export {
   CONTENT_TYPE_BYTES_MAX,
+  CURSORS_MAX,
   FRAME_BYTES_TARGET,
   KEY_BYTES_MAX,
   MESSAGE_BYTES_MAX,
@@ -44,12 +46,14 @@ export { decodeDirectoryMessage, decodeNodeMessage, encodeMessage } from "./mess
 export type {
   Cursor,
   DirectoryMessage,
+  Follow,
   Hello,
   Member,
   NodeLoad,
   NodeMessage,
   NodeStatus,
   RangeDigest,
+  RegisteredMember,
   Welcome,
 } from "./message.ts";
 export type { LogFrame, OutboxFrame, OutboxMark, ReplicaRecord } from "./record.ts";

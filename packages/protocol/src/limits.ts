@@ -1,6 +1,9 @@
 /** The version of the wire protocol that this code speaks. A peer of another version is refused. */
 export const PROTOCOL_VERSION = 1;
 
+/** How many cursors a party keeps and sends; the newest are kept. */
+export const CURSORS_MAX = 32;
+
 /** The longest key, in bytes of UTF-8. */
 export const KEY_BYTES_MAX = 1024;
 

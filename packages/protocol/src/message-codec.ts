@@ -2,7 +2,7 @@
 import * as v from "valibot";
 
 import { ERROR_KINDS, MeridianError, type ErrorCode } from "./errors.ts";
-import { PROTOCOL_VERSION } from "./limits.ts";
+import { CURSORS_MAX, PROTOCOL_VERSION } from "./limits.ts";
 import type { DirectoryMessage, NodeMessage } from "./message.ts";
 import { checkKey } from "./validate.ts";
 
@@ -27,7 +27,19 @@ const range = v.strictObject({
   count: whole,
   fingerprint: text,
 });
-const member = v.strictObject({ id: text, region: text, url: text, lat, lon, status });
+const memberFields = { id: text, region: text, url: text, lat, lon, status };
+const member = v.strictObject(memberFields);
+const registeredMember = v.strictObject({
+  ...memberFields,
+  ip: text,
+  port: whole,
+  lagMs: v.pipe(finite, v.minValue(0)),
+  load,
+  outboxPending: whole,
+  skewMs: finite,
+  connectedAtMs: finite,
+});
+const cursors = v.pipe(v.array(cursor), v.maxLength(CURSORS_MAX));
 
 const hello = v.strictObject({
   type: v.literal("hello"),
@@ -42,10 +54,27 @@ const hello = v.strictObject({
   lat,
   lon,
   status,
-  cursor: v.nullable(cursor),
+  cursors,
+  home: v.nullable(cursor),
   outboxThrough: whole,
   outboxAcknowledged: whole,
   admittedTime: whole,
+  nowMs: finite,
+});
+const follow = v.strictObject({
+  type: v.literal("follow"),
+  version: whole,
+  cluster: text,
+  logId: identity,
+  epoch: identity,
+  head: whole,
+  cursors,
+  nowMs: finite,
+});
+const probe = v.strictObject({
+  type: v.literal("probe"),
+  version: whole,
+  cluster: text,
   nowMs: finite,
 });
 const heartbeat = v.strictObject({
@@ -85,6 +114,8 @@ const goodbye = v.strictObject({ type: v.literal("goodbye"), nowMs: finite });
 
 const nodeMessage = v.variant("type", [
   hello,
+  follow,
+  probe,
   heartbeat,
   applied,
   locate,
@@ -105,6 +136,9 @@ const welcome = v.strictObject({
   committedThrough: whole,
   epochs: v.array(v.strictTuple([whole, whole])),
   resume: v.picklist(["feed", "reconcile"]),
+  resumeAfter: whole,
+  homeThrough: whole,
+  followed: cursors,
   outboxThrough: whole,
   outboxTime: whole,
   heartbeatMs: v.pipe(whole, v.minValue(1)),
@@ -118,6 +152,7 @@ const echo = v.strictObject({
   head: whole,
   committedThrough: whole,
   outboxReceived: whole,
+  followed: cursors,
 });
 const acknowledge = v.strictObject({
   type: v.literal("acknowledge"),
@@ -150,6 +185,20 @@ const members = v.strictObject({
   nowMs: finite,
   members: v.array(member),
 });
+const registry = v.strictObject({
+  type: v.literal("registry"),
+  nowMs: finite,
+  members: v.array(registeredMember),
+});
+const standing = v.strictObject({
+  type: v.literal("standing"),
+  nowMs: finite,
+  ready: v.boolean(),
+  logId: whole,
+  epoch: whole,
+  head: whole,
+  followed: cursors,
+});
 const reconcileBegin = v.strictObject({
   type: v.literal("reconcile-begin"),
   nowMs: finite,
@@ -177,6 +226,8 @@ const directoryMessage = v.variant("type", [
   appliedBy,
   located,
   members,
+  registry,
+  standing,
   reconcileBegin,
   compared,
   wanted,
@@ -193,8 +244,8 @@ export function encodeMessage(message: NodeMessage | DirectoryMessage): string {
 }
 
 /**
- * Reads a message from a node. Throws `UNSUPPORTED_VERSION` for a `hello` of another version, whatever else is in
- * it, and `MALFORMED_MESSAGE` for anything else.
+ * Reads a message from a node. Throws `UNSUPPORTED_VERSION` for a `hello`, `follow` or `probe` of another version,
+ * whatever else is in it, and `MALFORMED_MESSAGE` for anything else.
  */
 export function decodeNodeMessage(json: string): NodeMessage {
   return decode<NodeMessage>(nodeMessage satisfies Same<typeof nodeMessage, NodeMessage>, json);
@@ -232,7 +283,8 @@ function decode<Message>(schema: v.GenericSchema<unknown, Message>, json: string
 function checkVersion(value: unknown): void {
   if (typeof value !== "object" || value === null) return;
   const { type, version } = value as { readonly type?: unknown; readonly version?: unknown };
-  if (type !== "hello" || typeof version !== "number" || version === PROTOCOL_VERSION) return;
+  const isGreeting = type === "hello" || type === "follow" || type === "probe";
+  if (!isGreeting || typeof version !== "number" || version === PROTOCOL_VERSION) return;
   throw new MeridianError(
     "UNSUPPORTED_VERSION",
     `Expected protocol version ${PROTOCOL_VERSION}, got ${version}`,

@@ -40,6 +40,17 @@ export interface Member {
   status: NodeStatus;
 }
 
+/** A node as the other directories know it. */
+export interface RegisteredMember extends Member {
+  ip: string;
+  port: number;
+  lagMs: number;
+  load: NodeLoad;
+  outboxPending: number;
+  skewMs: number;
+  connectedAtMs: number;
+}
+
 /** How a node introduces itself. */
 export interface Hello {
   type: "hello";
@@ -56,7 +67,13 @@ export interface Hello {
   lat: number;
   lon: number;
   status: NodeStatus;
-  cursor: Cursor | null;
+  /** Places in logs, of this directory and of others, before which the node has everything. */
+  cursors: Cursor[];
+  /**
+   * The log that has everything that the node has, its unacknowledged outbox left out, through `sequence`.
+   * Null for a node that no directory has ever taken in; log id 0 for one that cannot tell.
+   */
+  home: Cursor | null;
   /** The last position that the node's outbox has given out. */
   outboxThrough: number;
   /** The last position that a directory has acknowledged; the node sends what comes after it. */
@@ -124,9 +141,34 @@ interface Goodbye {
   nowMs: number;
 }
 
-/** A message from a node to the directory. */
+/** How a directory introduces itself to another one, whose log it wants to follow. */
+export interface Follow {
+  type: "follow";
+  version: number;
+  cluster: string;
+  /** The follower's own log and epoch: what it has from there is not sent back. */
+  logId: number;
+  epoch: number;
+  /** The follower's last sequence; 0 for an empty log. */
+  head: number;
+  /** Places in other logs before which the follower has everything. */
+  cursors: Cursor[];
+  nowMs: number;
+}
+
+/** A node asks, on a link of its own, how a directory stands. */
+interface Probe {
+  type: "probe";
+  version: number;
+  cluster: string;
+  nowMs: number;
+}
+
+/** A message from a node, or from another directory, to the directory. */
 export type NodeMessage =
   | Hello
+  | Follow
+  | Probe
   | Heartbeat
   | Applied
   | Locate
@@ -150,6 +192,12 @@ export interface Welcome {
   epochs: [epoch: number, before: number][];
   /** Whether the cursor lies on this log: `feed` what came after it, or `reconcile` first. */
   resume: "feed" | "reconcile";
+  /** The sequence after which the feed begins. */
+  resumeAfter: number;
+  /** The directory's log has what the node's home has through here; of what came after it, the node is to send again what it has. */
+  homeThrough: number;
+  /** What the log has of other logs through `committedThrough`. */
+  followed: Cursor[];
   /** The last outbox position that the directory has committed, and the highest stamp time in it. */
   outboxThrough: number;
   outboxTime: number;
@@ -167,6 +215,8 @@ interface HeartbeatEcho {
   committedThrough: number;
   /** The last outbox position received in order on this connection. */
   outboxReceived: number;
+  /** What the log has of other logs through `committedThrough`. */
+  followed: Cursor[];
 }
 
 interface Acknowledge {
@@ -211,6 +261,24 @@ interface Members {
   members: Member[];
 }
 
+interface Registry {
+  type: "registry";
+  nowMs: number;
+  /** The nodes with a link to this directory. */
+  members: RegisteredMember[];
+}
+
+interface Standing {
+  type: "standing";
+  nowMs: number;
+  /** Whether the directory takes nodes in. */
+  ready: boolean;
+  logId: number;
+  epoch: number;
+  head: number;
+  followed: Cursor[];
+}
+
 interface ReconcileBegin {
   type: "reconcile-begin";
   nowMs: number;
@@ -234,7 +302,7 @@ interface Wanted {
   keys: string[];
 }
 
-/** A message from the directory to a node. */
+/** A message from the directory to a node, or to another directory. */
 export type DirectoryMessage =
   | Welcome
   | HeartbeatEcho
@@ -243,6 +311,8 @@ export type DirectoryMessage =
   | AppliedBy
   | Located
   | Members
+  | Registry
+  | Standing
   | ReconcileBegin
   | Compared
   | Wanted;

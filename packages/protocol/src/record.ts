@@ -41,6 +41,8 @@ export type ReplicaRecord =
   | {
       readonly kind: "progress";
       readonly cursor?: Cursor;
+      /** Places in other logs before which the node has everything: the whole list, newest last. */
+      readonly others?: readonly Cursor[];
       /** The directory has committed the outbox through here; it may be forgotten. */
       readonly outboxThrough?: number;
     }
@@ -59,6 +61,8 @@ export interface LogFrame {
   readonly incarnation: number;
   readonly position: number;
   readonly block: Uint8Array;
+  /** What this log has of another directory's log once the run is durable. Not kept with the run. */
+  readonly followed?: Cursor;
 }
 
 /** How far the log has one node's outbox. */

@@ -89,6 +89,8 @@ function cellsOf(line: string): string[] {
 // The compiler asks for every type that there is, and for no other.
 const NODE_TYPES: Readonly<Record<NodeMessage["type"], true>> = {
   hello: true,
+  follow: true,
+  probe: true,
   heartbeat: true,
   applied: true,
   locate: true,
@@ -106,6 +108,8 @@ const DIRECTORY_TYPES: Readonly<Record<DirectoryMessage["type"], true>> = {
   "applied-by": true,
   located: true,
   members: true,
+  registry: true,
+  standing: true,
   "reconcile-begin": true,
   compared: true,
   wanted: true,

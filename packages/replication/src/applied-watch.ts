@@ -43,10 +43,12 @@ export class AppliedWatch {
 
   /**
    * Reports what is newly known of the watched frames, and forgets those that all nodes have. Who has a frame has
-   * those before it, so of neighbours of which the same is known only the last is reported.
+   * those before it, so of neighbours of which the same is known only the last is reported. Of nodes that are
+   * `readyElsewhere`, with another directory, nobody here can tell what they have applied.
    */
-  update(appliers: readonly Applier[]): void {
-    const ready = appliers.filter((applier) => applier.ready).map((applier) => applier.id);
+  update(appliers: readonly Applier[], readyElsewhere: readonly string[]): void {
+    const readyHere = appliers.filter((applier) => applier.ready).map((applier) => applier.id);
+    const ready = [...readyHere, ...readyElsewhere];
     const readyKnown = ready.join();
     let nodes: string[] = [];
     let known = "";

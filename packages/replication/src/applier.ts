@@ -23,13 +23,16 @@ import {
 
 import type { HybridClock } from "./hybrid-clock.ts";
 import type { ReplicaStore } from "./ports.ts";
+import type { ReplicaInfo } from "./replica-options.ts";
 
 /** What an applier needs. */
 export interface ApplierOptions {
-  readonly store: ReplicaStore;
-  readonly stamps: HybridClock;
+  readonly store: Pick<ReplicaStore, "cursor" | "admittedTime" | "append">;
+  readonly stamps: Pick<HybridClock, "observe">;
   /** Entries that may be news are in the store. */
   onEntries(entries: readonly Entry[]): void;
+  /** A frame of the log that ends with `through` has brought these keys. */
+  onTaken?(through: number, keys: readonly string[]): void;
   /** A donation has come in answer to an offer. */
   onDonation(id: number, count: number): void;
   /** `applied` has moved. */
@@ -58,11 +61,6 @@ export class Applier {
   #committedThrough = 0;
   /** The highest sequence that the directory is known to have ordered. */
   #head = 0;
-  /**
-   * Frames applied before they were known to be committed, oldest first. Should the directory crash and their
-   * sender's disk be lost with it, nobody but the nodes that merged them early would have them.
-   */
-  #early: { readonly through: number; readonly keys: readonly string[] }[] = [];
   /** Whether the cursor may follow: not before a reconciliation is over. */
   #resumable = false;
   #savedSequence = 0;
@@ -77,7 +75,7 @@ export class Applier {
     this.#admittedTime = options.store.admittedTime;
     const { cursor } = options.store;
     if (cursor !== undefined) this.#moveTo(cursor.logId, cursor.epoch, cursor.sequence);
-    this.#resumable = cursor !== undefined;
+    this.#resumable = cursor !== undefined && cursor.logId !== 0;
     this.#savedSequence = cursor?.sequence ?? 0;
   }
 
@@ -108,22 +106,45 @@ export class Applier {
     return Math.max(0, this.#head - this.#applied);
   }
 
+  /** Where the node stands, for an operator. */
+  get info(): Pick<ReplicaInfo, "logId" | "epoch" | "applied" | "committedThrough" | "behind"> {
+    const { logId, epoch, applied, committedThrough, behind } = this;
+    return { logId, epoch, applied, committedThrough, behind };
+  }
+
   /** The highest stamp time that a directory has admitted, as far as this node has seen. */
   get admittedTime(): number {
     return this.#admittedTime;
   }
 
-  /** Where the node may resume from; undefined if nowhere. */
+  /** Where the node may resume from in this log; undefined while the cursor may not follow. */
   get cursor(): Cursor | undefined {
-    return this.#resumable ? this.#cursor() : this.#options.store.cursor;
+    return this.#resumable ? this.progress : undefined;
   }
 
-  /** Whether everything through `applied` is in the store: not so while the node reconciles. */
+  /** What is applied and committed in this log. */
+  get progress(): Cursor {
+    const sequence = Math.min(this.#applied, this.#committedThrough);
+    return { logId: this.#logId, epoch: this.#epoch, sequence };
+  }
+
+  /** What is committed in this log and whole here: where the node may resume from after a restart, which forgets what was compacted. */
+  get whole(): Cursor {
+    const { progress } = this;
+    return { ...progress, sequence: this.#wholeAt(progress.sequence) };
+  }
+
+  /** What is applied in this log. */
+  get place(): Cursor {
+    return { logId: this.#logId, epoch: this.#epoch, sequence: this.#applied };
+  }
+
+  /** Whether everything through `applied` is in the store, and the log has what the node has. */
   get isSettled(): boolean {
     return this.#resumable;
   }
 
-  /** What the log has through this sequence is durable here, or something newer; 0 while the node reconciles. */
+  /** What the log has through this sequence is durable here, or something newer; 0 while the cursor may not follow. */
   get durableThrough(): number {
     return this.#resumable ? this.#wholeAt(this.#durable) : 0;
   }
@@ -134,21 +155,17 @@ export class Applier {
   }
 
   /**
-   * Goes on in a log from the node's own cursor. Returns what an earlier epoch may have lost: the keys of
-   * entries that the node has and that were never known to be committed. `head` is how far the log goes.
+   * Goes on in a log, which has come to `head`, from a place that the node has. The cursor follows from `settle` on.
    */
-  resume(logId: number, epoch: number, head: number): ReadonlySet<string> {
-    const sequence = this.cursor?.sequence ?? 0;
-    const isSame = this.#resumable && this.#logId === logId && this.#epoch === epoch;
-    this.#resumable = true;
-    if (isSame) return new Set();
-    const early = new Set(this.#early.flatMap(({ keys }) => keys));
+  resume({ logId, epoch, sequence }: Cursor, head: number): void {
+    const isSameLog = this.#logId === logId;
     const [wholeFrom, wholeBefore] = [this.#wholeFrom, this.#wholeBefore];
     this.#moveTo(logId, epoch, sequence);
+    this.#resumable = false;
+    if (!isSameLog) return;
     // What was left out was replaced by something durable; an epoch that lost its tail still has that.
     this.#wholeFrom = Math.min(wholeFrom, head);
-    this.#wholeBefore = wholeBefore;
-    return early;
+    this.#wholeBefore = Math.min(wholeBefore, sequence);
   }
 
   /**
@@ -169,7 +186,7 @@ export class Applier {
     this.#resumable = false;
   }
 
-  /** The reconciliation is over: from here on the cursor follows. */
+  /** The log has what the node has: from here on the cursor follows. */
   settle(): void {
     this.#resumable = true;
     this.#savedSequence = -1;
@@ -180,12 +197,6 @@ export class Applier {
   observe(head: number, committedThrough: number): void {
     this.#head = Math.max(this.#head, head);
     this.#committedThrough = Math.max(this.#committedThrough, committedThrough);
-    let committed = 0;
-    for (const { through } of this.#early) {
-      if (through > this.#committedThrough) break;
-      committed += 1;
-    }
-    if (committed > 0) this.#early.splice(0, committed);
   }
 
   /** Takes note of a stamp that the directory has admitted. */
@@ -219,7 +230,7 @@ export class Applier {
 
   /** Makes the cursor durable, if it has moved. */
   save(): void {
-    const cursor = this.#wholeCursor();
+    const cursor = this.whole;
     if (!this.#resumable || cursor.sequence <= this.#savedSequence) return;
     this.#savedSequence = cursor.sequence;
     this.#options.store.append({ kind: "progress", cursor }, (failure) => {
@@ -237,11 +248,14 @@ export class Applier {
     this.#options.stamps.observe(highestTime);
     this.admit(highestTime);
     const record = { kind: "remote", entries, block: blockOf(bytes), highestTime } as const;
-    if (header.through > this.#committedThrough) {
-      this.#early.push({ through: header.through, keys: entries.map(({ key }) => key) });
+    if (!isDonation) {
+      this.#options.onTaken?.(
+        header.through,
+        entries.map(({ key }) => key),
+      );
     }
     const withCursor = this.#resumable && !isDonation;
-    const cursor = this.#wholeCursor();
+    const cursor = this.whole;
     if (withCursor) this.#savedSequence = cursor.sequence;
     const generation = this.#generation;
     this.#pending += 1;
@@ -258,7 +272,7 @@ export class Applier {
   /** What was taken in is not in the store: the node stands where the store says. */
   #lose(failure: MeridianError): void {
     const { cursor } = this.#options.store;
-    this.#resumable = cursor !== undefined;
+    this.#resumable = cursor !== undefined && cursor.logId !== 0;
     this.#moveTo(cursor?.logId ?? 0, cursor?.epoch ?? 0, cursor?.sequence ?? 0);
     this.#options.onFailed(failure);
   }
@@ -287,17 +301,6 @@ export class Applier {
     }
   }
 
-  #cursor(): Cursor {
-    const sequence = Math.min(this.#applied, this.#committedThrough);
-    return { logId: this.#logId, epoch: this.#epoch, sequence };
-  }
-
-  /** Where the node may resume from after a restart, which forgets what was compacted. */
-  #wholeCursor(): Cursor {
-    const cursor = this.#cursor();
-    return { ...cursor, sequence: this.#wholeAt(cursor.sequence) };
-  }
-
   #moveTo(logId: number, epoch: number, sequence: number): void {
     this.#logId = logId;
     this.#epoch = epoch;
@@ -309,7 +312,6 @@ export class Applier {
     this.#head = sequence;
     this.#savedSequence = sequence;
     this.#wholeFrom = this.#wholeBefore = 0;
-    this.#early = [];
     this.#origins.clear();
   }
 }

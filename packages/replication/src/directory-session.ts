@@ -11,13 +11,15 @@ import {
   MeridianError,
   PROTOCOL_VERSION,
   readFrameHeader,
-  type Cursor,
   type DirectoryMessage,
+  type Follow,
   type FrameHeader,
   type Hello,
   type NodeLoad,
   type NodeMessage,
   type NodeStatus,
+  type OutboxMark,
+  type RegisteredMember,
 } from "@meridian/protocol";
 
 import { AppliedWatch, type Applier } from "./applied-watch.ts";
@@ -26,6 +28,7 @@ import type { DirectoryLimits } from "./limits.ts";
 import type { DirectoryLog, Link } from "./ports.ts";
 import type { OrderedFrame } from "./recent-frames.ts";
 import { ReconcileResponder } from "./reconcile-responder.ts";
+import { resumeOfFollower, resumeOfNode, type Resume } from "./resume.ts";
 import type { Sequencer } from "./sequencer.ts";
 
 /** What a session needs of the directory it is part of. */
@@ -36,6 +39,12 @@ export interface SessionHost {
   readonly limits: DirectoryLimits;
   nowMs(): number;
   elapsedMs(): number;
+  /** Whether the directory is catching up with others, and takes no nodes in. */
+  readonly isSyncing: boolean;
+  /** The nodes that have their link with this directory. */
+  readonly registry: RegisteredMember[];
+  /** Whether a position of an outbox has come by way of another directory. */
+  hasFollowed(incarnation: number, position: number): boolean;
   /** Takes a node in, or throws why not. */
   onHello(session: DirectorySession, hello: Hello): void;
   /** The session's status or what it has applied has changed. */
@@ -53,6 +62,8 @@ export class DirectorySession implements Applier {
   readonly remoteAddress: string;
   readonly connectedAtMs: number;
   #hello: Hello | undefined;
+  /** How another directory introduced itself, which follows this one's log. */
+  #follow: Follow | undefined;
   #feed: Feed | undefined;
   #responder: ReconcileResponder | undefined;
   #watch: AppliedWatch;
@@ -88,6 +99,15 @@ export class DirectorySession implements Applier {
 
   get id(): string {
     return this.#hello?.nodeId ?? "";
+  }
+
+  /** Whether another directory follows this one's log on the link. */
+  get isFollower(): boolean {
+    return this.#follow !== undefined;
+  }
+
+  get hasGreeted(): boolean {
+    return this.#hello !== undefined || this.#follow !== undefined;
   }
 
   get ready(): boolean {
@@ -170,8 +190,9 @@ export class DirectorySession implements Applier {
   }
 
   /** Tells the node what is newly known of the frames it waits for, if its link has room; if not, a later call does. */
-  updateWatch(appliers: readonly Applier[]): void {
-    if (this.#link.bufferedBytes < this.#host.limits.linkBytesMax) this.#watch.update(appliers);
+  updateWatch(appliers: readonly Applier[], readyElsewhere: readonly string[]): void {
+    if (this.#link.bufferedBytes >= this.#host.limits.linkBytesMax) return;
+    this.#watch.update(appliers, readyElsewhere);
   }
 
   send(message: DirectoryMessage): void {
@@ -184,7 +205,9 @@ export class DirectorySession implements Applier {
 
   #onText(message: NodeMessage): void {
     if (message.type === "hello") return this.#onHello(message);
-    if (this.#hello === undefined) {
+    if (message.type === "follow") return this.#onFollow(message);
+    if (message.type === "probe") return this.#onProbe(message.cluster);
+    if (!this.hasGreeted) {
       throw new MeridianError(
         "MALFORMED_MESSAGE",
         `Expected \`hello\` first, got \`${message.type}\``,
@@ -214,17 +237,12 @@ export class DirectorySession implements Applier {
   }
 
   #onHello(hello: Hello): void {
-    const { sequencer, log, limits, cluster } = this.#host;
-    if (this.#hello !== undefined) {
-      throw new MeridianError("MALFORMED_MESSAGE", "Expected one `hello`, got a second");
-    }
-    if (hello.cluster !== cluster) {
-      throw new MeridianError(
-        "WRONG_CLUSTER",
-        `Expected a node of cluster \`${cluster}\`, got one of \`${hello.cluster}\``,
-      );
-    }
+    const { sequencer, log } = this.#host;
+    this.#checkGreeting(hello.cluster);
     checkNames(hello);
+    if (this.#host.isSyncing) {
+      throw new MeridianError("DIRECTORY_SYNCING", "The directory is catching up with the others");
+    }
     const mark = sequencer.mark(hello.incarnation);
     if (mark !== undefined && hello.outboxThrough < mark.position) {
       throw new MeridianError(
@@ -235,30 +253,79 @@ export class DirectorySession implements Applier {
     this.#host.onHello(this, hello);
     this.#hello = hello;
     this.status = hello.status;
-    const nowMs = this.#host.nowMs();
-    this.skewMs = Math.round(hello.nowMs - nowMs);
-    // Acknowledged, but not here: this log has lost its tail, or another one took it.
-    const isMissing = hello.outboxAcknowledged > (mark?.position ?? 0);
-    const resume = isMissing ? "reconcile" : resumeOf(log, hello.cursor);
+    this.skewMs = Math.round(hello.nowMs - this.#host.nowMs());
+    const resume = resumeOfNode(log, sequencer.head, mark?.position ?? 0, hello);
     sequencer.expectAfter(hello.incarnation, hello.outboxAcknowledged);
     sequencer.observe(hello.admittedTime);
+    this.#welcome(resume, mark);
+  }
+
+  #onFollow(follow: Follow): void {
+    const { log } = this.#host;
+    this.#checkGreeting(follow.cluster);
+    if (follow.logId === log.logId) {
+      const said =
+        follow.epoch === log.epoch
+          ? "Expected another directory, got this one: leave its own URL out of --peer"
+          : "Expected a directory with a log of its own, got a copy of this one's: start it on an empty folder";
+      throw new MeridianError("SAME_LOG", said);
+    }
+    this.#follow = follow;
+    this.#welcome(resumeOfFollower(log, follow.cursors, follow.head === 0), undefined);
+    this.tellRegistry();
+  }
+
+  #onProbe(cluster: string): void {
+    this.#checkGreeting(cluster);
+    const { sequencer, log, isSyncing } = this.#host;
+    this.#send({
+      type: "standing",
+      nowMs: this.#host.nowMs(),
+      ready: !isSyncing,
+      logId: log.logId,
+      epoch: log.epoch,
+      head: sequencer.head,
+      followed: [...log.followed],
+    });
+  }
+
+  #checkGreeting(cluster: string): void {
+    if (this.hasGreeted) {
+      throw new MeridianError("MALFORMED_MESSAGE", "Expected one greeting, got a second");
+    }
+    if (cluster === this.#host.cluster) return;
+    throw new MeridianError(
+      "WRONG_CLUSTER",
+      `Expected a node of cluster \`${this.#host.cluster}\`, got one of \`${cluster}\``,
+    );
+  }
+
+  #welcome(resume: Resume, mark: OutboxMark | undefined): void {
+    const { sequencer, log, limits } = this.#host;
     this.#send({
       type: "welcome",
       version: PROTOCOL_VERSION,
-      nowMs,
+      nowMs: this.#host.nowMs(),
       logId: log.logId,
       epoch: log.epoch,
       head: sequencer.head,
       committedThrough: sequencer.committedThrough,
       epochs: log.epochs.map(([epoch, after]) => [epoch, after]),
-      resume,
+      ...resume,
+      followed: [...log.followed],
       outboxThrough: mark?.position ?? 0,
       outboxTime: mark?.highestTime ?? 0,
       heartbeatMs: limits.heartbeatMs,
       leaseMs: limits.leaseMs,
       maxClockDriftMs: limits.maxClockDriftMs,
     });
-    if (resume === "feed") this.#startFeed(hello.cursor?.sequence ?? 0);
+    if (resume.resume === "feed") this.#startFeed(resume.resumeAfter);
+  }
+
+  /** Tells a follower which nodes have their link with this directory. */
+  tellRegistry(): void {
+    const { registry: members } = this.#host;
+    this.send({ type: "registry", nowMs: this.#host.nowMs(), members });
   }
 
   #startFeed(after: number): void {
@@ -267,7 +334,8 @@ export class DirectorySession implements Applier {
       link: this.#link,
       log,
       sequencer,
-      incarnation: this.#hello?.incarnation ?? 0,
+      // What a follower has had from here is marked with its epoch: it has that.
+      incarnation: this.#hello?.incarnation ?? this.#follow?.epoch ?? 0,
       after,
       linkBytesMax: limits.linkBytesMax,
       nowMs: () => this.#host.nowMs(),
@@ -302,9 +370,11 @@ export class DirectorySession implements Applier {
       head: sequencer.head,
       committedThrough: sequencer.committedThrough,
       outboxReceived: sequencer.received(this.#hello?.incarnation ?? 0) ?? 0,
+      followed: [...this.#host.log.followed],
     });
     this.onDrain();
-    this.#host.onProgress(this, statusChanged);
+    if (this.isFollower) this.tellRegistry();
+    else this.#host.onProgress(this, statusChanged);
   }
 
   #onApplied(through: number): void {
@@ -319,7 +389,11 @@ export class DirectorySession implements Applier {
 
   #onLocate(incarnation: number, position: number): void {
     const mark = this.#host.sequencer.mark(incarnation);
-    const sequence = mark !== undefined && mark.position >= position ? mark.sequence : null;
+    let sequence = mark !== undefined && mark.position >= position ? mark.sequence : null;
+    // Where exactly it stands here nobody knows, but it is not after the head.
+    if (sequence === null && this.#host.hasFollowed(incarnation, position)) {
+      sequence = this.#host.sequencer.head;
+    }
     this.#send({ type: "located", nowMs: this.#host.nowMs(), incarnation, position, sequence });
   }
 
@@ -387,14 +461,4 @@ function checkNames({ nodeId, region, url }: Hello): void {
   }
   if (url === null || /^https?:\/\/[^\s]+$/.test(url)) return;
   throw new MeridianError("MALFORMED_MESSAGE", `Expected an http or https URL, got \`${url}\``);
-}
-
-/** Whether a cursor lies on this log: its epoch is known, and did not end before it. */
-function resumeOf(log: DirectoryLog, cursor: Cursor | null): "feed" | "reconcile" {
-  if (cursor === null) return "feed";
-  if (cursor.logId !== log.logId) return "reconcile";
-  const index = log.epochs.findIndex(([epoch]) => epoch === cursor.epoch);
-  if (index < 0) return "reconcile";
-  const end = log.epochs[index + 1]?.[1] ?? log.committedThrough;
-  return cursor.sequence <= end ? "feed" : "reconcile";
 }

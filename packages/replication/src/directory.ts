@@ -2,11 +2,19 @@
  * The directory as a state machine: who is registered, what is in the log, who has what.
  * It does what DirectorySession, Sequencer and Feed say; this file is where they meet.
  */
-import { MeridianError, type Hello, type Member, type NodeLoad } from "@meridian/protocol";
+import {
+  MeridianError,
+  type Hello,
+  type Member,
+  type NodeLoad,
+  type RegisteredMember,
+} from "@meridian/protocol";
 import { Deadlines, type Clock, type Gauge, type Logger } from "@meridian/runtime";
 
 import { DirectorySession, type SessionHost } from "./directory-session.ts";
 import { DIRECTORY_LIMITS, type DirectoryLimits } from "./limits.ts";
+import type { PeerInfo } from "./follower.ts";
+import { Peers, type FollowOptions, type RemoteMember } from "./peers.ts";
 import type { DirectoryLog, Link, LinkEvents } from "./ports.ts";
 import { OFFERED_MAX } from "./reconcile-responder.ts";
 import { Sequencer } from "./sequencer.ts";
@@ -19,7 +27,9 @@ export interface DirectoryOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits?: Partial<DirectoryLimits>;
-  /** Called when a node has come, gone or changed its status. */
+  /** The other directories; without it, there are none. */
+  readonly follow?: FollowOptions;
+  /** Called when a node has come, gone or changed its status, here or with another directory. */
   readonly onMembers?: () => void;
   /** Called when the log cannot be written. The process is to end; every node still has what was not acknowledged. */
   readonly onFatal?: (failure: MeridianError) => void;
@@ -31,6 +41,8 @@ export interface MemberInfo extends Member {
   readonly port: number;
   readonly lagMs: number;
   readonly load: NodeLoad;
+  /** The name of the directory that it has its link with; null for this one. What only that one knows is then 0. */
+  readonly peer: string | null;
   readonly appliedThrough: number;
   readonly outboxPending: number;
   /** How far the node's clock is ahead of the directory's, as its last message says; includes the way here. */
@@ -54,6 +66,10 @@ export interface DirectoryInfo {
   /** The node that reconciles now, if one does, and how many wait for their turn. */
   readonly reconciling: string | null;
   readonly reconcileWaiting: number;
+  /** Whether the directory is catching up with others, and takes no nodes in. */
+  readonly syncing: boolean;
+  /** The directories that it follows. */
+  readonly peers: readonly PeerInfo[];
 }
 
 interface ReconcileTurn {
@@ -67,6 +83,7 @@ export class Directory {
   readonly #sequencer: Sequencer;
   readonly #deadlines: Deadlines;
   readonly #host: SessionHost;
+  readonly #peers: Peers;
   readonly #sessions = new Set<DirectorySession>();
   /** Registered nodes by id. Invariant: every one of them is in #sessions and has said hello. */
   readonly #members = new Map<string, DirectorySession>();
@@ -74,6 +91,8 @@ export class Directory {
   /** The first has its turn. One at a time: after the first, the others differ from the log by little. */
   readonly #turns: ReconcileTurn[] = [];
   #announcing = false;
+  /** What is known of nodes with other directories, as text. */
+  #elsewhere = "[]";
   #watchedAtMs = 0;
   #stopped = false;
 
@@ -83,20 +102,46 @@ export class Directory {
     this.#deadlines = new Deadlines(options.clock);
     this.#sequencer = new Sequencer(options.log, this.#limits.recentBytesMax, {
       onOrdered: (frame) => {
+        this.#peers.onOrdered(frame);
         for (const session of this.#sessions) session.push(frame);
       },
       onCommitted: (incarnation, position) => {
+        this.#peers.onDurable();
         this.#byIncarnation.get(incarnation)?.acknowledge(position);
       },
       onFailed: (failure) => this.#fail(failure),
     });
-    this.#host = {
-      cluster: options.cluster,
-      log: options.log,
+    this.#peers = new Peers({
+      ...options,
+      follow: options.follow,
+      sequencer: this.#sequencer,
+      deadlines: this.#deadlines,
+      leaseMs: this.#limits.leaseMs,
+      joinMs: this.#limits.joinMs,
+      onMembers: () => this.#onMembersElsewhere(),
+      onSynced: () => options.logger.info("caught up with the other directories"),
+    });
+    this.#host = this.#makeHost();
+  }
+
+  #makeHost(): SessionHost {
+    const { cluster, log, clock } = this.#options;
+    const peers = this.#peers;
+    const registry = (): RegisteredMember[] => [...this.#members.values()].map(registeredMember);
+    return {
+      cluster,
+      log,
+      get isSyncing() {
+        return peers.isSyncing;
+      },
+      get registry() {
+        return registry();
+      },
+      hasFollowed: (incarnation, position) => peers.has(incarnation, position),
       sequencer: this.#sequencer,
       limits: this.#limits,
-      nowMs: () => options.clock.nowMs(),
-      elapsedMs: () => options.clock.elapsedMs(),
+      nowMs: () => clock.nowMs(),
+      elapsedMs: () => clock.elapsedMs(),
       onHello: (session, hello) => this.#register(session, hello),
       onProgress: (session, statusChanged) => this.#onProgress(session, statusChanged),
       onReconcile: (session, begin) => this.#takeTurn({ session, begin }),
@@ -104,20 +149,30 @@ export class Directory {
     };
   }
 
-  /** The registered nodes. */
+  /** The registered nodes, here and with the other directories. */
   get members(): readonly MemberInfo[] {
-    return [...this.#members.values()].map(memberInfo);
+    const known = { appliedThrough: 0, bufferedBytes: 0, unsent: 0 };
+    const elsewhere = this.#membersElsewhere().map((member) => ({ ...member, ...known }));
+    return [...[...this.#members.values()].map(memberInfo), ...elsewhere];
+  }
+
+  /** Why no node is taken in now; undefined where they are. */
+  get notReady(): MeridianError | undefined {
+    if (!this.#peers.isSyncing) return undefined;
+    return new MeridianError("DIRECTORY_SYNCING", "The directory is catching up with the others");
   }
 
   /** Starts watching leases. */
   start(): void {
     this.#watchedAtMs = this.#options.clock.elapsedMs();
     this.#watchLeases();
+    this.#peers.start();
   }
 
   /** Ends every link. Frames that were taken but not committed are still their senders'. */
   stop(): void {
     this.#stopped = true;
+    this.#peers.stop();
     this.#deadlines.clear();
     for (const session of this.#sessions) {
       session.close(new MeridianError("GOING_AWAY", "The directory is shutting down"));
@@ -151,6 +206,8 @@ export class Directory {
       members: this.#members.size,
       reconciling: this.#turns[0]?.session.id ?? null,
       reconcileWaiting: Math.max(0, this.#turns.length - 1),
+      syncing: this.#peers.isSyncing,
+      peers: this.#peers.info,
     };
   }
 
@@ -234,15 +291,35 @@ export class Directory {
 
   #tellMembers(): void {
     this.#announcing = false;
-    const members = [...this.#members.values()].map(memberOf);
+    const elsewhere = this.#membersElsewhere().map(plainMember);
+    const members = [...[...this.#members.values()].map(memberOf), ...elsewhere];
     const nowMs = this.#host.nowMs();
     for (const session of this.#members.values()) session.send({ type: "members", nowMs, members });
+    for (const session of this.#sessions) if (session.isFollower) session.tellRegistry();
+  }
+
+  /** Nodes that have their link with another directory. One that is here as well is here. */
+  #membersElsewhere(): RemoteMember[] {
+    return this.#peers.members.filter(({ id }) => !this.#members.has(id));
+  }
+
+  /** Other directories tell often; the nodes are told when it is news to them. */
+  #onMembersElsewhere(): void {
+    const elsewhere = JSON.stringify(this.#membersElsewhere().map(plainMember));
+    if (elsewhere === this.#elsewhere) return this.#options.onMembers?.();
+    this.#elsewhere = elsewhere;
+    this.#announce();
+    this.#updateWatches();
   }
 
   #updateWatches(): void {
-    for (const session of this.#members.values()) {
-      if (!session.isWatching) continue;
-      session.updateWatch([...this.#members.values()].filter((member) => member !== session));
+    const watching = [...this.#members.values()].filter(({ isWatching }) => isWatching);
+    if (watching.length === 0) return;
+    const elsewhere = this.#membersElsewhere().filter(({ status }) => status === "ready");
+    const readyElsewhere = elsewhere.map(({ id }) => id);
+    for (const session of watching) {
+      const others = [...this.#members.values()].filter((member) => member !== session);
+      session.updateWatch(others, readyElsewhere);
     }
   }
 
@@ -281,12 +358,13 @@ export class Directory {
     this.#watchedAtMs = nowMs;
     if (lateMs > everyMs) for (const session of this.#sessions) session.excuse(lateMs);
     for (const session of this.#sessions) {
-      if (session.silentMs <= (session.hello === undefined ? greetingMs : leaseMs)) continue;
+      if (session.silentMs <= (session.hasGreeted ? leaseMs : greetingMs)) continue;
       session.close(
         new MeridianError("LEASE_EXPIRED", `Expected a message within ${leaseMs} ms, got none`),
       );
       this.#drop(session, "lease expired");
     }
+    this.#peers.watchLeases();
     const turn = this.#turns[0]?.session;
     if (turn !== undefined && turn.reconcileRestMs > this.#limits.turnRestMs) {
       const said = `Expected its reconciliation to go on within ${this.#limits.turnRestMs} ms`;
@@ -309,17 +387,28 @@ function memberOf(session: DirectorySession): Member {
   return { id: nodeId, region, url: urlOf(session), lat, lon, status: session.status };
 }
 
-function memberInfo(session: DirectorySession): MemberInfo {
+function registeredMember(session: DirectorySession): RegisteredMember {
   return {
     ...memberOf(session),
     ip: session.hello?.ip ?? session.remoteAddress,
     port: session.hello?.port ?? 0,
     lagMs: session.lagMs,
     load: session.load,
-    appliedThrough: session.appliedThrough,
     outboxPending: session.outboxPending,
     skewMs: session.skewMs,
     connectedAtMs: session.connectedAtMs,
+  };
+}
+
+function plainMember({ id, region, url, lat, lon, status }: Member): Member {
+  return { id, region, url, lat, lon, status };
+}
+
+function memberInfo(session: DirectorySession): MemberInfo {
+  return {
+    ...registeredMember(session),
+    peer: null,
+    appliedThrough: session.appliedThrough,
     bufferedBytes: session.bufferedBytes,
     unsent: session.unsent,
   };

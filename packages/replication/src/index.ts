@@ -13,6 +13,8 @@ export {
   type DirectoryLimits,
   type ReplicaLimits,
 } from "./limits.ts";
+export type { PeerInfo } from "./follower.ts";
+export type { FollowOptions } from "./peers.ts";
 export type { Dial, DirectoryLog, Done, Link, LinkEvents, ReplicaStore } from "./ports.ts";
 export { Replica } from "./replica.ts";
 export type { NodeIdentity, ReplicaInfo, ReplicaOptions } from "./replica-options.ts";

@@ -18,6 +18,8 @@ export interface DirectoryLimits {
   readonly turnRestMs: number;
   /** Frames whose appliers one node may wait for. */
   readonly watchedMax: number;
+  /** How long a starting directory waits to hear from the others that it follows. */
+  readonly joinMs: number;
 }
 
 export const DIRECTORY_LIMITS: DirectoryLimits = {
@@ -30,6 +32,7 @@ export const DIRECTORY_LIMITS: DirectoryLimits = {
   commitBytesMax: 256 * 1024 * 1024,
   turnRestMs: 30_000,
   watchedMax: 4_096,
+  joinMs: 3_000,
 };
 
 /** Bounds of a node's machine. Times in milliseconds. */
@@ -39,6 +42,15 @@ export interface ReplicaLimits {
   readonly backoffMaxMs: number;
   /** How long connecting and greeting may take. */
   readonly connectMs: number;
+  /** The same where there is another directory to turn to. */
+  readonly connectBesideMs: number;
+  /** How often a node asks the directories that are better than its own how they stand. */
+  readonly probeMs: number;
+  /** How long a better directory is to answer well before the node goes back to it: at first, and at most. */
+  readonly returnMs: number;
+  readonly returnMaxMs: number;
+  /** A node that is away again sooner waits longer the next time. */
+  readonly returnSettledMs: number;
   /** How long a starting node waits for a directory before it serves what it has. */
   readonly joinMs: number;
   /** How long frames may wait for the directory, or the log for this node, without any progress. */
@@ -57,6 +69,11 @@ export const REPLICA_LIMITS: ReplicaLimits = {
   backoffFirstMs: 100,
   backoffMaxMs: 5_000,
   connectMs: 5_000,
+  connectBesideMs: 1_000,
+  probeMs: 2_500,
+  returnMs: 5_000,
+  returnMaxMs: 300_000,
+  returnSettledMs: 30_000,
   joinMs: 3_000,
   stallMs: 5_000,
   lagMax: 1_000,

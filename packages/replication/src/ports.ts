@@ -41,8 +41,11 @@ export interface LinkEvents {
   onClose(code: number, reason: string): void;
 }
 
-/** Opens a link to the directory. Failing to connect is a link that closes without opening. */
-export type Dial = (events: LinkEvents) => Link;
+/**
+ * Opens a link to a directory: to the one at that place in the order of preference, counted from 0. Failing to
+ * connect is a link that closes without opening.
+ */
+export type Dial = (events: LinkEvents, directory: number) => Link;
 
 /** A node's durable state: the data, the outbox and the cursor, committed together. */
 export interface ReplicaStore {
@@ -50,6 +53,8 @@ export interface ReplicaStore {
   readonly incarnation: number;
   /** Where the node stood when the store was opened, or has been told to stand since. */
   readonly cursor: Cursor | undefined;
+  /** Places in other logs before which the node has everything, as last told; newest last. */
+  readonly others: readonly Cursor[];
   /** The last outbox position given out; 0 for none. */
   readonly outboxThrough: number;
   /** The last outbox position known to be committed by the directory. Invariant: ≤ outboxThrough. */
@@ -89,9 +94,14 @@ export interface DirectoryLog {
   readonly committedThrough: number;
   /** The highest stamp time among the recent frames when the log was opened; 0 for none. */
   readonly highestTime: number;
+  /** What this log durably has of other directories' logs, newest last: at most one for each epoch of a log. */
+  readonly followed: readonly Cursor[];
   /** What is durable of one node's outbox. */
   outboxMark(incarnation: number): OutboxMark | undefined;
-  /** Makes a frame durable. Invariant: its `after` is the `through` of the frame appended before it. */
+  /**
+   * Makes a frame durable, and what it says is followed. Invariant: its `after` is the `through` of the frame appended
+   * before it. One that ends where it starts only tells what is followed.
+   */
   append(frame: LogFrame, done: Done): void;
   /**
    * Durable entries after `after`, in order: as many frames as fit in `bytesMax`, at least one if there is

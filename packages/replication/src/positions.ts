@@ -14,12 +14,14 @@ import {
 import type { Deadlines } from "@meridian/runtime";
 
 import type { Applier } from "./applier.ts";
+import type { Home } from "./home.ts";
 import type { ReplicaStore } from "./ports.ts";
 
 /** What the positions need. */
 export interface PositionsOptions {
   readonly store: ReplicaStore;
   readonly applier: Applier;
+  readonly home: Pick<Home, "seen" | "reachedIn">;
   readonly deadlines: Deadlines;
   readonly waitersMax: number;
   isReady(): boolean;
@@ -68,7 +70,7 @@ export class Positions {
 
   /** What a client that is answered now has seen. */
   current(): Position {
-    const { store, applier } = this.#options;
+    const { store, applier, home } = this.#options;
     const { outboxThrough, incarnation } = store;
     const { position, sequence } = this.#acknowledged;
     // An acknowledgement may come before the place in the log that it is about.
@@ -76,9 +78,7 @@ export class Positions {
     const sequenced = Math.max(applier.positionOf(incarnation) ?? 0, acknowledged);
     const isPending = outboxThrough > sequenced;
     return {
-      logId: applier.logId,
-      epoch: applier.epoch,
-      sequence: applier.applied,
+      ...home.seen,
       incarnation: isPending ? incarnation : 0,
       outboxPosition: isPending ? outboxThrough : 0,
     };
@@ -149,13 +149,17 @@ export class Positions {
 
   /**
    * A sequence beyond the end of an older epoch was never committed; what it stood for comes again from its
-   * node's outbox. A sequence of another log says nothing here: once this node is ready, it and the log have
-   * exchanged all they have.
+   * node's outbox. In another log the node knows its place if its directory follows that log. Of a log that nobody
+   * knows a sequence says nothing: once this node is ready, it and its log have exchanged all they have.
    */
   #hasSequence({ logId, epoch, sequence }: Position): boolean {
-    const { applier } = this.#options;
+    const { applier, home } = this.#options;
+    const reached = logId === 0 ? undefined : home.reachedIn({ logId, epoch });
+    if (reached !== undefined && sequence <= reached) return true;
     if (!applier.isSettled && sequence > 0) return false;
-    if (logId !== applier.logId) return logId === 0 || this.#options.isReady();
+    if (logId !== applier.logId) {
+      return logId === 0 || (reached === undefined && this.#options.isReady());
+    }
     const index = this.#epochs.findIndex(([known]) => known === epoch);
     const end = index < 0 ? Infinity : (this.#epochs[index + 1]?.[1] ?? Infinity);
     return applier.wholeThrough >= Math.min(sequence, end);

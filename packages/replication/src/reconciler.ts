@@ -21,7 +21,7 @@ import type { ReplicaStore } from "./ports.ts";
 
 /** What a reconciler needs. */
 export interface ReconcilerOptions {
-  readonly store: ReplicaStore;
+  readonly store: Pick<ReplicaStore, "summariesAfter">;
   send(message: string): void;
   ownMs(): number;
   /** Sends the newest entries of `keys` through the outbox. Calls back when the directory has committed them. */
@@ -41,13 +41,6 @@ interface Question {
   readonly entries: number;
   /** Entries that have been donated in answer. */
   donated: number;
-}
-
-/** A reconciliation and the log it is with. */
-export interface LogReconciler {
-  readonly reconciler: Reconciler;
-  readonly logId: number;
-  readonly epoch: number;
 }
 
 const RANGE_ENTRIES = 256;

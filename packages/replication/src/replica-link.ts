@@ -9,19 +9,22 @@ import {
   errorOfCloseCode,
   MeridianError,
   type DirectoryMessage,
+  type ErrorCode,
+  type Follow,
   type Hello,
   type NodeMessage,
   type Welcome,
 } from "@meridian/protocol";
 import { Backoff, type Clock, type Deadlines, type Logger, type Random } from "@meridian/runtime";
 
+import type { DirectoryChoice } from "./directory-choice.ts";
 import type { ReplicaLimits } from "./limits.ts";
 import type { Dial, Link, LinkEvents } from "./ports.ts";
 
-/** What a link tells the replica. */
+/** What a link tells its owner. */
 export interface ReplicaLinkEvents {
-  /** The node's introduction, made anew for each link. */
-  hello(): Hello;
+  /** The introduction, made anew for each link. */
+  hello(): Hello | Follow;
   /** `askedAtMs` is when the hello was sent, by this machine's clock. */
   onWelcome(link: Link, welcome: Welcome, askedAtMs: number): void;
   onMessage(message: Exclude<DirectoryMessage, Welcome>): void;
@@ -50,14 +53,25 @@ export interface ReplicaLinkOptions {
   readonly logger: Logger;
   readonly deadlines: Deadlines;
   readonly limits: ReplicaLimits;
+  /** Who is dialled, where there are several. */
+  readonly choice?: DirectoryChoice;
   readonly events: ReplicaLinkEvents;
 }
 
-/** Why a directory refuses a node for good: the operator has to do something. */
+/** Why a directory refuses a peer for good: the operator has to do something. */
 const FATAL_CODES: ReadonlySet<string> = new Set([
   "WRONG_CLUSTER",
   "UNSUPPORTED_VERSION",
   "NODE_ID_TAKEN",
+  "SAME_LOG",
+]);
+
+/** Why there is no sense in dialling the same directory again at once. */
+const LEAVING_CODES: ReadonlySet<string> = new Set([
+  ...FATAL_CODES,
+  "GOING_AWAY",
+  "LEASE_EXPIRED",
+  "DIRECTORY_SYNCING",
 ]);
 
 export class ReplicaLink implements LinkFacts {
@@ -116,6 +130,15 @@ export class ReplicaLink implements LinkFacts {
     if (this.#welcomed) this.#link?.send(encodeMessage(message));
   }
 
+  /** Leaves this directory for the one that has been chosen instead. */
+  move(): void {
+    const link = this.#link;
+    if (this.#welcomed) this.send({ type: "goodbye", nowMs: this.#options.clock.nowMs() });
+    this.#down();
+    link?.close(1000, "The node goes to another directory");
+    this.#connect();
+  }
+
   /** Gives the link up and connects again. */
   reset(error: MeridianError): void {
     const link = this.#link;
@@ -126,13 +149,14 @@ export class ReplicaLink implements LinkFacts {
     } else {
       this.#sayUnanswered(code, message);
     }
+    const wasUp = this.#welcomed;
     this.#down();
     link.close(closeCodeOf(code), message);
-    this.#reconnect();
+    this.#reconnect(wasUp, code);
   }
 
   #connect(): void {
-    const { dial, limits, deadlines } = this.#options;
+    const { dial, limits, deadlines, choice } = this.#options;
     const events: LinkEvents = {
       onOpen: () => {
         if (this.#link !== link) return;
@@ -150,9 +174,10 @@ export class ReplicaLink implements LinkFacts {
         if (this.#link === link) this.#onClose(code, reason);
       },
     };
-    const link = dial(events);
+    const link = dial(events, choice?.current ?? 0);
     this.#link = link;
-    this.#cancelTimer = deadlines.after(limits.connectMs, () => {
+    const connectMs = choice?.hasOthers === true ? limits.connectBesideMs : limits.connectMs;
+    this.#cancelTimer = deadlines.after(connectMs, () => {
       this.reset(new MeridianError("DIRECTORY_UNREACHABLE", "Expected a welcome, got none"));
     });
   }
@@ -190,6 +215,7 @@ export class ReplicaLink implements LinkFacts {
     this.#refusal = undefined;
     this.#welcomed = true;
     this.#leaseMs = welcome.leaseMs;
+    this.#options.choice?.onUp();
     this.#options.events.onWelcome(link, welcome, this.#askedAtMs);
     this.#beat(link, welcome.heartbeatMs);
   }
@@ -218,9 +244,10 @@ export class ReplicaLink implements LinkFacts {
     } else {
       this.#sayUnanswered(fields.code, reason);
     }
+    const wasUp = this.#welcomed;
     this.#down();
     if (code === "INCARNATION_REUSED") this.#options.events.onIncarnationReused();
-    this.#reconnect();
+    this.#reconnect(wasUp, code);
   }
 
   /** A link could not even be opened. Once is news, as where the directory starts later than its nodes. */
@@ -240,9 +267,14 @@ export class ReplicaLink implements LinkFacts {
     if (wasUp) this.#options.events.onDown();
   }
 
-  #reconnect(): void {
+  #reconnect(wasUp: boolean, code: ErrorCode | undefined): void {
     if (this.#stopped) return;
-    const delayMs = this.#backoff.nextMs();
-    this.#cancelTimer = this.#options.deadlines.after(delayMs, () => this.#connect());
+    const { choice, limits, random, deadlines } = this.#options;
+    const isLinkOnly = wasUp && (code === undefined || !LEAVING_CODES.has(code));
+    const mayRetry = isLinkOnly || code === "INCARNATION_REUSED";
+    const isRound = choice?.onDown(wasUp, mayRetry) ?? true;
+    // Those who were cut off by one event are not to come to the next directory at one moment.
+    const delayMs = isRound ? this.#backoff.nextMs() : random.next() * limits.backoffFirstMs;
+    this.#cancelTimer = deadlines.after(delayMs, () => this.#connect());
   }
 }

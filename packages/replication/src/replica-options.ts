@@ -30,6 +30,8 @@ export interface ReplicaOptions {
   readonly node: NodeIdentity;
   readonly store: ReplicaStore;
   readonly dial: Dial;
+  /** How many directories can be dialled, the best of them first. Default: 1. */
+  readonly directories?: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -57,6 +59,8 @@ export interface ReplicaInfo {
   readonly outboxThrough: number;
   readonly outboxPending: number;
   readonly connected: boolean;
+  /** The directory that the node is at or dials: its place in the order of preference, from 0. */
+  readonly directory: number;
   readonly reconciling: boolean;
   /** The code with which the directory refuses the node, if its operator has to do something; else null. */
   readonly refusal: ErrorCode | null;
@@ -71,7 +75,8 @@ export type HelloFacts = Pick<
   Hello,
   | "incarnation"
   | "status"
-  | "cursor"
+  | "cursors"
+  | "home"
   | "outboxThrough"
   | "outboxAcknowledged"
   | "admittedTime"

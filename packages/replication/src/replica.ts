@@ -8,7 +8,6 @@
  */
 import {
   asMeridianError,
-  encodeMessage,
   MeridianError,
   type DirectoryMessage,
   type Entry,
@@ -26,16 +25,17 @@ import { Acknowledgements, type Acknowledgement, type AckLevel } from "./acknowl
 import { CommittedOutbox } from "./committed-outbox.ts";
 import { Applier } from "./applier.ts";
 import { ClusterClock } from "./cluster-clock.ts";
+import { DirectoryChoice } from "./directory-choice.ts";
 import { HybridClock } from "./hybrid-clock.ts";
 import { REPLICA_LIMITS, type ReplicaLimits } from "./limits.ts";
 import type { Link } from "./ports.ts";
 import { Positions } from "./positions.ts";
 import { ProgressWatch } from "./progress-watch.ts";
-import { Reconciler, type LogReconciler } from "./reconciler.ts";
 import { replicaGauges } from "./replica-gauges.ts";
 import { ReplicaLink, type LinkFacts } from "./replica-link.ts";
 import { helloOf, type ReplicaInfo, type ReplicaOptions } from "./replica-options.ts";
 import { ServingState } from "./serving-state.ts";
+import { Settlement } from "./settlement.ts";
 import { Submitter } from "./submitter.ts";
 import { WritePath, type Receipt, type WriteRequest } from "./write-path.ts";
 
@@ -53,12 +53,12 @@ export class Replica {
   readonly #writes: WritePath;
   readonly #submitter: Submitter;
   readonly #applier: Applier;
+  readonly #choice: DirectoryChoice;
   readonly #positions: Positions;
   readonly #progress: ProgressWatch;
   readonly #acknowledgements: Acknowledgements;
   readonly #link: ReplicaLink;
-  /** Set from the welcome that asks for it until it is over or the link is down. */
-  #reconciler: LogReconciler | undefined;
+  readonly #settlement: Settlement;
   readonly #state = new ServingState();
   #members: readonly Member[] = [];
   readonly #committed = new CommittedOutbox();
@@ -75,9 +75,19 @@ export class Replica {
     this.#writes = this.#makeWritePath();
     this.#applier = this.#makeApplier();
     this.#submitter = this.#makeSubmitter();
+    this.#settlement = new Settlement({
+      store,
+      applier: this.#applier,
+      writes: this.#writes,
+      committed: this.#committed,
+      ownMs: () => this.#time.ownMs(),
+      onReconciled: () => this.#onReconciled(),
+      onFailed: (failure) => this.#link.reset(asMeridianError(failure)),
+    });
     this.#positions = new Positions({
       store,
       applier: this.#applier,
+      home: this.#settlement.home,
       deadlines: this.#deadlines,
       waitersMax: this.#limits.waitersMax,
       isReady: () => this.status === "ready",
@@ -91,6 +101,7 @@ export class Replica {
       this.#limits.waitersMax,
       store.outboxAcknowledged,
     );
+    this.#choice = this.#makeChoice();
     this.#link = this.#makeLink();
   }
 
@@ -141,10 +152,10 @@ export class Replica {
         else this.#committed.after(this.#options.store.outboxThrough, resolve);
       });
     });
-    this.#submitter.save();
-    this.#applier.save();
+    this.#save();
     this.#positions.close();
     this.#acknowledgements.close();
+    this.#choice.stop();
     this.#link.stop();
     this.#deadlines.clear();
   }
@@ -186,16 +197,13 @@ export class Replica {
     const { incarnation, outboxThrough } = this.#options.store;
     return {
       incarnation,
-      logId: this.#applier.logId,
-      epoch: this.#applier.epoch,
-      applied: this.#applier.applied,
-      committedThrough: this.#applier.committedThrough,
-      behind: this.#applier.behind,
+      ...this.#applier.info,
       lagMs: this.#lagMs(),
       outboxThrough,
       outboxPending: this.#submitter.pending,
       connected: this.#link.up,
-      reconciling: this.#reconciler !== undefined,
+      directory: this.#choice.current,
+      reconciling: this.#settlement.reconciliation.isActive,
       refusal: this.#link.refusal?.code ?? null,
       skewMs: this.#time.skewMs,
       clockCorrected: this.#time.corrected,
@@ -220,7 +228,7 @@ export class Replica {
       defer: (callback) => this.#options.defer(callback),
       onDurable: (frame, entries, reportApplied) => {
         this.#options.onChange?.(entries);
-        this.#submitter.offer(frame, reportApplied);
+        this.#submitter.offer(frame, entries, reportApplied);
         this.#positions.check();
       },
     });
@@ -231,7 +239,8 @@ export class Replica {
       store: this.#options.store,
       stamps: this.#stamps,
       onEntries: (entries) => this.#options.onChange?.(entries),
-      onDonation: (id, count) => this.#reconciler?.reconciler.onDonation(id, count),
+      onTaken: (through, keys) => this.#settlement.home.onTaken(through, keys),
+      onDonation: (id, count) => this.#settlement.reconciliation.onDonation(id, count),
       onApplied: () => this.#onApplied(),
       onReport: (through) => {
         this.#link.send({ type: "applied", nowMs: this.#time.ownMs(), through });
@@ -254,9 +263,22 @@ export class Replica {
     });
   }
 
+  #makeChoice(): DirectoryChoice {
+    return new DirectoryChoice({
+      ...this.#options,
+      cluster: this.#options.node.cluster,
+      directories: this.#options.directories ?? 1,
+      deadlines: this.#deadlines,
+      limits: this.#limits,
+      place: () => this.#applier.place,
+      onBetter: () => this.#link.move(),
+    });
+  }
+
   #makeLink(): ReplicaLink {
     return new ReplicaLink({
       ...this.#options,
+      choice: this.#choice,
       deadlines: this.#deadlines,
       limits: this.#limits,
       events: {
@@ -264,6 +286,8 @@ export class Replica {
         onWelcome: (link, welcome, askedAtMs) => this.#onWelcome(link, welcome, askedAtMs),
         onMessage: (message) => this.#onMessage(message),
         onFrame: (bytes) => {
+          // Until its turn to reconcile comes, the node stands in another log than what it is sent.
+          if (this.#settlement.reconciliation.isWaiting) return;
           this.#progress.reconcileMoved();
           this.#applier.take(bytes);
         },
@@ -280,7 +304,7 @@ export class Replica {
     return helloOf(node, {
       incarnation: store.incarnation,
       status: this.status,
-      cursor: this.#applier.cursor ?? null,
+      ...this.#settlement.home.places,
       outboxThrough: store.outboxThrough,
       outboxAcknowledged: this.#submitter.acknowledgedThrough,
       admittedTime: this.#applier.admittedTime,
@@ -289,24 +313,21 @@ export class Replica {
   }
 
   #onWelcome(link: Link, welcome: Welcome, askedAtMs: number): void {
-    const { logId, epoch, head, committedThrough, outboxThrough } = welcome;
+    const { head, committedThrough, outboxThrough } = welcome;
     this.#time.maxDriftMs = welcome.maxClockDriftMs;
     this.#time.measure(welcome.nowMs, askedAtMs);
     if (this.#submitter.holdsAnother(outboxThrough, welcome.outboxTime)) return this.#adopt();
     this.#progress.start();
     this.#state.welcome(head, this.#limits.lagMax);
-    if (welcome.resume === "feed") {
-      const early = this.#applier.resume(logId, epoch, head);
-      this.#applier.observe(head, committedThrough);
-      if (early.size > 0) {
-        this.#writes.resubmit([...early], (failure) => this.#onResubmitted(failure));
-      }
-    } else {
-      this.#applier.suspend();
-      this.#reconciler = this.#makeReconciler(link, logId, epoch);
-      link.send(encodeMessage({ type: "reconcile", nowMs: this.#time.ownMs() }));
-    }
-    this.#submitter.attach(link, outboxThrough);
+    this.#settlement.begin(link, welcome);
+    this.#options.logger.info("taken in by a directory", {
+      directory: this.#choice.current,
+      reconciles: this.#settlement.reconciliation.isActive,
+    });
+    const keys = this.#submitter.attach(link, outboxThrough);
+    if (keys.length > 0)
+      this.#settlement.home.onAcknowledged(outboxThrough, committedThrough, keys);
+    this.#settlement.home.observe(committedThrough, welcome.followed);
     this.#positions.restart(welcome.epochs, this.#submitter.acknowledgedThrough, committedThrough);
     this.#committed.reach(this.#submitter.acknowledgedThrough);
     this.#acknowledgements.onDirectory(outboxThrough);
@@ -323,40 +344,18 @@ export class Replica {
     });
   }
 
-  #makeReconciler(link: Link, logId: number, epoch: number): LogReconciler {
-    const reconciler = new Reconciler({
-      store: this.#options.store,
-      send: (message) => link.send(message),
-      ownMs: () => this.#time.ownMs(),
-      resubmit: (keys, done) => {
-        this.#writes.resubmit(keys, (failure, receipt) => {
-          // A link that broke meanwhile has taken its reconciliation along.
-          if (this.#reconciler?.reconciler !== reconciler) return;
-          if (receipt !== undefined) this.#committed.after(receipt.outboxPosition, done);
-          this.#onResubmitted(failure);
-        });
-      },
-      onDone: () => {
-        this.#reconciler = undefined;
-        this.#link.send({ type: "reconciled", nowMs: this.#time.ownMs() });
-        this.#applier.settle();
-        this.#state.reconciled(this.#applier.wholeThrough);
-        this.#updateStatus();
-      },
-    });
-    return { reconciler, logId, epoch };
-  }
-
   /** What a reconciliation has compared no longer holds where stamps have become lower: it starts over. */
   #onRestamped(entries: readonly Entry[]): void {
     this.#options.onForget?.(entries.map(({ key }) => key));
-    if (this.#reconciler === undefined) return;
+    if (!this.#settlement.reconciliation.isActive) return;
     const said = "Stamps were lowered while they were being compared";
     this.#link.reset(new MeridianError("OUT_OF_ORDER", said));
   }
 
-  #onResubmitted(failure: unknown): void {
-    if (failure !== undefined) this.#link.reset(asMeridianError(failure));
+  #onReconciled(): void {
+    this.#link.send({ type: "reconciled", nowMs: this.#time.ownMs() });
+    this.#state.reconciled(this.#applier.applied);
+    this.#updateStatus();
   }
 
   #onMessage(message: Exclude<DirectoryMessage, Welcome>): void {
@@ -364,12 +363,14 @@ export class Replica {
       case "heartbeat":
         this.#time.measure(message.nowMs, message.echoMs);
         this.#observe(message.head, message.committedThrough);
+        this.#settlement.home.observe(message.committedThrough, message.followed);
+        this.#positions.check();
         this.#watchStall();
         return this.#updateStatus();
       case "acknowledge":
         this.#observe(message.committedThrough, message.committedThrough);
         this.#positions.acknowledge(message.outboxThrough, message.committedThrough);
-        return this.#onAcknowledge(message.outboxThrough);
+        return this.#onAcknowledge(message.outboxThrough, message.committedThrough);
       case "refuse":
         this.#options.logger.warn("stamps refused; going by the directory's clock", {
           skewMs: this.#time.skewMs,
@@ -383,54 +384,57 @@ export class Replica {
         this.#members = message.members;
         return;
       case "reconcile-begin":
-        return this.#beginReconcile(message.head);
-      case "compared":
         this.#progress.reconcileMoved();
-        return this.#reconciler?.reconciler.onCompared(message);
+        return this.#settlement.reconciliation.begin(message.head);
+      case "compared":
       case "wanted":
         this.#progress.reconcileMoved();
-        return this.#reconciler?.reconciler.onWanted(message);
+        return this.#settlement.reconciliation.onAnswer(message);
+      case "registry":
+      case "standing":
+        // Not for a node on this link.
+        return;
     }
   }
 
   /** Until a reconciliation begins, the applier stands in another log, of which this one's sequences say nothing. */
   #observe(head: number, committedThrough: number): void {
-    if (this.#reconciler?.reconciler.begun === false) return;
+    if (this.#settlement.reconciliation.isWaiting) return;
     this.#applier.observe(head, committedThrough);
   }
 
-  #onAcknowledge(position: number): void {
+  #onAcknowledge(position: number, committedThrough: number): void {
     this.#progress.outboxMoved();
-    this.#submitter.acknowledge(position);
+    const keys = this.#submitter.acknowledge(position);
+    this.#settlement.home.onAcknowledged(position, committedThrough, keys);
     this.#acknowledgements.onDirectory(position);
     this.#committed.reach(position);
   }
 
-  #beginReconcile(head: number): void {
-    if (this.#reconciler?.reconciler.begun !== false) return;
-    const { reconciler, logId, epoch } = this.#reconciler;
-    this.#progress.reconcileMoved();
-    this.#applier.reconcileFrom(logId, epoch, head);
-    reconciler.begin();
-  }
-
   #onApplied(): void {
     this.#progress.logMoved();
+    this.#settlement.home.advance();
     this.#positions.check();
     if (this.status === "syncing") this.#updateStatus();
   }
 
   #onDown(): void {
     this.#submitter.detach();
-    this.#reconciler = undefined;
+    this.#settlement.onDown();
     this.#committed.forget();
     this.#members = [];
     this.#updateStatus();
   }
 
-  #heartbeat(): NodeMessage {
-    this.#submitter.save();
+  /** The cursor first: what counts as acknowledged is to be covered by it. */
+  #save(): void {
     this.#applier.save();
+    this.#settlement.home.save();
+    this.#submitter.save(this.#settlement.home.savable);
+  }
+
+  #heartbeat(): NodeMessage {
+    this.#save();
     return {
       type: "heartbeat",
       nowMs: this.#time.ownMs(),
@@ -448,8 +452,8 @@ export class Replica {
 
   /** A message may have been lost without the link breaking: nothing moves although something should. */
   #watchStall(): void {
-    const reconciling = this.#reconciler !== undefined;
-    const patience = this.#reconciler?.reconciler.begun === false ? TURN_PATIENCE : 1;
+    const reconciling = this.#settlement.reconciliation.isActive;
+    const patience = this.#settlement.reconciliation.isWaiting ? TURN_PATIENCE : 1;
     const stalled =
       this.#progress.isStalled(this.#submitter.waiting, !reconciling && this.#applier.behind > 0) ||
       (reconciling && this.#progress.isReconcileStalled(patience));
@@ -461,7 +465,7 @@ export class Replica {
   #updateStatus(): void {
     const hasChanged = this.#state.update({
       up: this.#link.up,
-      reconciling: this.#reconciler !== undefined,
+      reconciling: this.#settlement.reconciliation.isActive,
       applied: this.#applier.wholeThrough,
     });
     if (!hasChanged) return;

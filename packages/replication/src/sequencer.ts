@@ -9,16 +9,24 @@
  * Invariant: committedThrough ≤ head; per outbox, committed position ≤ received position.
  */
 import {
+  assembleFrame,
   blockOf,
+  encodeBlock,
+  FRAME_KIND,
+  highestTimeOf,
+  NO_BYTES,
   orderFrame,
   STAMPS_PER_MS,
   stampTimeOf,
+  type Cursor,
+  type Entry,
   type FrameHeader,
+  type LogFrame,
   type MeridianError,
   type OutboxMark,
 } from "@meridian/protocol";
 
-import type { DirectoryLog } from "./ports.ts";
+import type { DirectoryLog, Done } from "./ports.ts";
 import { RecentFrames, type OrderedFrame } from "./recent-frames.ts";
 
 /** What the sequencer tells the directory. */
@@ -33,6 +41,15 @@ export interface SequencerEvents {
 
 /** How far above the highest admitted stamp a new one may lie, whatever the clock says. */
 const ABOVE_ADMITTED_MS = 1_000;
+
+/** What is to be ordered that another directory's log has. */
+export interface FollowedRun {
+  readonly entries: readonly Entry[];
+  /** The other log's epoch: it stands where nodes' frames name their outbox, so that nothing is sent back there. */
+  readonly epoch: number;
+  /** What this log has of the other one once the run is durable. */
+  readonly followed: Cursor | undefined;
+}
 
 /** What became of a frame that was offered. */
 export type Admission = "ordered" | "duplicate" | "gap";
@@ -135,19 +152,72 @@ export class Sequencer {
     this.#highestTime = Math.max(this.#highestTime, highestTime);
     this.#received.set(incarnation, position);
     const frame = { after, through, incarnation, position, bytes };
+    this.#order(frame, { count, highestTime }, (failure) => {
+      if (failure === undefined) this.#events.onCommitted(incarnation, position);
+    });
+    return "ordered";
+  }
+
+  /** Orders what another directory's log has, and starts committing it. */
+  follow({ entries, epoch, followed }: FollowedRun, nowMs: number, done: Done): void {
+    const after = this.#head;
+    const count = entries.length;
+    const highestTime = highestTimeOf(entries);
+    this.observe(highestTime);
+    const order = {
+      after,
+      through: after + count,
+      incarnation: count === 0 ? 0 : epoch,
+      position: 0,
+    };
+    if (count === 0) {
+      const frame = { ...order, count, highestTime, block: NO_BYTES };
+      return this.#log.append(
+        { ...frame, ...(followed && { followed }) },
+        this.#committed(after, done),
+      );
+    }
+    const header = {
+      ...order,
+      kind: FRAME_KIND.entries,
+      reportApplied: false,
+      count,
+      committedThrough: this.#committedThrough,
+      highestTime,
+      sentAtMs: nowMs,
+    };
+    const bytes = assembleFrame(header, encodeBlock(entries));
+    this.#head = order.through;
+    this.#order({ ...order, bytes }, { count, highestTime, ...(followed && { followed }) }, done);
+  }
+
+  #order(
+    frame: OrderedFrame,
+    more: Pick<LogFrame, "count" | "highestTime" | "followed">,
+    done: Done,
+  ): void {
+    const { after, through, incarnation, position, bytes } = frame;
     this.#recent.push(frame);
     this.#pendingBytes += bytes.byteLength;
     this.#events.onOrdered(frame);
-    this.#log.append(
-      { after, through, count, highestTime, incarnation, position, block: blockOf(bytes) },
-      (failure) => {
-        if (failure !== undefined) return this.#events.onFailed(failure);
-        this.#pendingBytes -= bytes.byteLength;
+    const logged = { after, through, incarnation, position, block: blockOf(bytes), ...more };
+    const committed = this.#committed(through, done);
+    this.#log.append(logged, (failure) => {
+      if (failure === undefined) this.#pendingBytes -= bytes.byteLength;
+      committed(failure);
+    });
+  }
+
+  /** What follows the commit of everything through `through`. */
+  #committed(through: number, done: Done): Done {
+    return (failure) => {
+      if (failure === undefined) {
         this.#committedThrough = through;
         this.#recent.trim(through);
-        this.#events.onCommitted(incarnation, position);
-      },
-    );
-    return "ordered";
+      } else {
+        this.#events.onFailed(failure);
+      }
+      done(failure);
+    };
   }
 }

@@ -46,13 +46,19 @@ export interface SubmitterOptions {
   onFailed(failure: MeridianError): void;
 }
 
+interface InFlight {
+  readonly frame: OutboxFrame;
+  /** Those of the frame's entries, where they are at hand. */
+  readonly keys: readonly string[] | undefined;
+}
+
 export class Submitter {
   readonly #options: SubmitterOptions;
   #link: Link | undefined;
   #sentThrough = 0;
   #acknowledgedThrough: number;
   /** The frames sent and not acknowledged, oldest first. */
-  #inFlight: { position: number; bytes: number; highestTime: number }[] = [];
+  #inFlight: InFlight[] = [];
   #inFlightBytes = 0;
   /** Frames through here are reported when applied. */
   #reportThrough = 0;
@@ -95,23 +101,30 @@ export class Submitter {
     return frame?.position === position && frame.highestTime !== highestTime;
   }
 
-  /** Starts sending on a new link, after what the directory says it has committed. */
-  attach(link: Link, acknowledgedThrough: number): void {
+  /**
+   * Starts sending on a new link, after what the directory says it has committed. Returns the keys of what was not
+   * known to be committed until now.
+   */
+  attach(link: Link, acknowledgedThrough: number): readonly string[] {
     this.detach();
-    this.#admitThrough(acknowledgedThrough);
+    const keys = this.#admitThrough(acknowledgedThrough);
     this.acknowledge(acknowledgedThrough);
     this.#sentThrough = this.#acknowledgedThrough;
     this.#link = link;
     this.pump();
+    return keys;
   }
 
   /** The directory has committed these frames although its acknowledgement of them was lost. */
-  #admitThrough(position: number): void {
-    if (position <= this.#acknowledgedThrough) return;
+  #admitThrough(position: number): readonly string[] {
+    if (position <= this.#acknowledgedThrough) return [];
+    const keys: string[] = [];
     for (const frame of this.#outboxFrames(this.#acknowledgedThrough)) {
-      if (frame.position > position) return;
+      if (frame.position > position) break;
       this.#options.onAdmitted(frame.highestTime);
+      keys.push(...keysOf(frame));
     }
+    return keys;
   }
 
   detach(): void {
@@ -121,9 +134,13 @@ export class Submitter {
   }
 
   /** Sends a frame that has just become durable, if everything before it has been sent and the window has room. */
-  offer(frame: OutboxFrame, reportApplied: boolean): void {
+  offer(frame: OutboxFrame, entries: readonly Entry[], reportApplied: boolean): void {
     if (reportApplied) this.#reportThrough = frame.position;
-    if (frame.position === this.#sentThrough + 1 && this.#maySend()) this.#send(frame);
+    if (frame.position !== this.#sentThrough + 1 || !this.#maySend()) return;
+    this.#send(
+      frame,
+      entries.map(({ key }) => key),
+    );
   }
 
   /** Sends what the window has room for. */
@@ -135,25 +152,25 @@ export class Submitter {
     }
   }
 
-  /** The directory has committed the outbox through `position`. */
-  acknowledge(position: number): void {
-    if (position <= this.#acknowledgedThrough) return;
+  /** The directory has committed the outbox through `position`. Returns the keys of what was in flight until there. */
+  acknowledge(position: number): readonly string[] {
+    if (position <= this.#acknowledgedThrough) return [];
     this.#acknowledgedThrough = Math.min(position, this.#options.store.outboxThrough);
-    let done = 0;
-    for (const { position: sent, bytes, highestTime } of this.#inFlight) {
-      if (sent > position) break;
-      this.#options.onAdmitted(highestTime);
-      done += 1;
-      this.#inFlightBytes -= bytes;
+    const next = this.#inFlight.findIndex(({ frame }) => frame.position > position);
+    const done = this.#inFlight.splice(0, next < 0 ? this.#inFlight.length : next);
+    for (const { frame } of done) {
+      this.#options.onAdmitted(frame.highestTime);
+      this.#inFlightBytes -= bytesOf(frame);
     }
-    this.#inFlight.splice(0, done);
     this.pump();
+    return done.flatMap(({ frame, keys }) => keys ?? keysOf(frame));
   }
 
-  /** Makes durable how far the outbox is acknowledged, so that the store can forget it. */
-  save(): void {
-    if (this.#acknowledgedThrough <= this.#savedThrough) return;
-    this.#savedThrough = this.#acknowledgedThrough;
+  /** Makes durable how far the outbox is acknowledged, through `savable` at most, so that the store can forget it. */
+  save(savable: number): void {
+    const through = Math.min(savable, this.#acknowledgedThrough);
+    if (through <= this.#savedThrough) return;
+    this.#savedThrough = through;
     const record = { kind: "progress", outboxThrough: this.#savedThrough } as const;
     this.#options.store.append(record, (failure) => {
       if (failure === undefined) return;
@@ -224,6 +241,8 @@ export class Submitter {
         return this.#restampAfter(position, bound);
       }
       this.#restamping = false;
+      // What has kept its stamp is older than any write to come, and must not outdo it.
+      this.#options.stamps.observe(store.highestTime);
       this.#options.writes.resume();
       this.#options.onFailed(failure);
     });
@@ -255,7 +274,7 @@ export class Submitter {
     );
   }
 
-  #send(frame: OutboxFrame): void {
+  #send(frame: OutboxFrame, keys?: readonly string[]): void {
     const { position, count, highestTime, block } = frame;
     const header = {
       kind: FRAME_KIND.entries,
@@ -270,9 +289,8 @@ export class Submitter {
       position,
     };
     this.#link?.send(assembleFrame(header, block));
-    const bytes = FRAME_HEADER_BYTES + block.byteLength;
-    this.#inFlight.push({ position, bytes, highestTime });
-    this.#inFlightBytes += bytes;
+    this.#inFlight.push({ frame, keys });
+    this.#inFlightBytes += bytesOf(frame);
     this.#sentThrough = position;
   }
 }
@@ -280,6 +298,14 @@ export class Submitter {
 function firstAbove(bound: number, frames: Iterable<OutboxFrame>): OutboxFrame | undefined {
   for (const frame of frames) if (frame.highestTime > bound) return frame;
   return undefined;
+}
+
+function bytesOf({ block }: OutboxFrame): number {
+  return FRAME_HEADER_BYTES + block.byteLength;
+}
+
+function keysOf({ block, count }: OutboxFrame): string[] {
+  return decodeBlock(block, count).map(({ key }) => key);
 }
 
 function timesOf({ block, count }: OutboxFrame): number[] {

@@ -3,6 +3,7 @@
  * Rows stay until they are folded and outside the recent window; the newest always stays, because the
  * running totals in it are what the window is measured by.
  */
+import { CURSORS_MAX, withCursor, type Cursor } from "@meridian/protocol";
 import type Database from "better-sqlite3";
 import type { Journal, JournalRow } from "./journal.ts";
 import type { StoreTuning } from "./store-options.ts";
@@ -46,6 +47,7 @@ class DirectoryJournal implements Journal {
   readonly #tuning: StoreTuning;
   readonly #sql: Statements;
   readonly #marks = new Map<number, Mark>();
+  #followed: Cursor[] = [];
   #state: State;
   #kept: State;
 
@@ -93,6 +95,7 @@ class DirectoryJournal implements Journal {
     if (incarnation !== 0 && position !== 0) {
       this.#marks.set(incarnation, { position, sequence: through, highestTime: write.highestTime });
     }
+    if (write.followed !== undefined) this.#followed = withCursor(this.#followed, write.followed);
     if (through === state.through) return;
     state.through = through;
     state.rowsThrough += 1;
@@ -117,6 +120,11 @@ class DirectoryJournal implements Journal {
       this.#sql.mark.run(incarnation, position, sequence, highestTime);
     }
     this.#marks.clear();
+    for (const { logId, epoch, sequence } of this.#followed) {
+      this.#sql.follow.run(logId, epoch, sequence);
+    }
+    if (this.#followed.length > 0) this.#sql.forget.run(CURSORS_MAX);
+    this.#followed = [];
     if (!this.#state.foldedDirty) return;
     this.#state.foldedDirty = false;
     this.#sql.saveFolded.run(this.#state.foldedThrough);
@@ -157,12 +165,15 @@ class DirectoryJournal implements Journal {
   rolledBack(): void {
     this.#state = { ...this.#kept };
     this.#marks.clear();
+    this.#followed = [];
   }
 }
 
 interface Statements {
   readonly insert: Database.Statement<(number | Uint8Array)[]>;
   readonly mark: Database.Statement<[number, number, number, number]>;
+  readonly follow: Database.Statement<[number, number, number]>;
+  readonly forget: Database.Statement<[number]>;
   readonly delete: Database.Statement<[number]>;
   readonly last: Database.Statement<[], Totals>;
   readonly oldest: Database.Statement<[number], Totals>;
@@ -183,6 +194,13 @@ function prepare(database: Database.Database): Statements {
        ON CONFLICT (incarnation) DO UPDATE SET position = excluded.position,
          sequence = excluded.sequence, highest_time = excluded.highest_time
        WHERE excluded.position > marks.position`,
+    ),
+    // Written anew each time, so that the order of the ids is that of the last news.
+    follow: database.prepare(
+      "INSERT OR REPLACE INTO followed (log_id, epoch, sequence) VALUES (?, ?, ?)",
+    ),
+    forget: database.prepare(
+      "DELETE FROM followed WHERE id NOT IN (SELECT id FROM followed ORDER BY id DESC LIMIT ?)",
     ),
     delete: database.prepare("DELETE FROM journal WHERE id = ?"),
     last: database.prepare(`${totals} DESC LIMIT 1`),

@@ -1,5 +1,7 @@
 import {
   MeridianError,
+  withCursor,
+  type Cursor,
   type Entry,
   type Summary,
   type LogFrame,
@@ -8,6 +10,7 @@ import {
 import { randomIdentity } from "@meridian/runtime";
 import type Database from "better-sqlite3";
 import { makeReadOnly, openDatabaseFile, type DatabaseFile } from "./database-file.ts";
+import { readCursors } from "./cursor-table.ts";
 import { EntryTable, type EntryFacts } from "./entry-table.ts";
 import { LogReader } from "./log-reader.ts";
 import { asStoreError, type OnDamaged } from "./sqlite-error.ts";
@@ -82,6 +85,7 @@ export class SqliteDirectoryLog {
   readonly #reader: LogReader;
   readonly #writer: WriterClient;
   readonly #marks = new Map<number, OutboxMark>();
+  #followed: readonly Cursor[];
   #appendedThrough: number;
   #committedThrough: number;
   #foldedThrough: number;
@@ -113,6 +117,7 @@ export class SqliteDirectoryLog {
     this.highestTime = Number(highest ?? 0);
     this.#committedThrough = lastSequence(database);
     this.#appendedThrough = this.#committedThrough;
+    this.#followed = readCursors(database, "followed");
     this.#readMarks(database);
     this.#readUnfolded(database);
     this.#writer = connect({
@@ -134,6 +139,11 @@ export class SqliteDirectoryLog {
     return this.#committedThrough;
   }
 
+  /** What this log durably has of other directories' logs, newest last. */
+  get followed(): readonly Cursor[] {
+    return this.#followed;
+  }
+
   /** The bytes that wait for the disk, all of them in memory: what to refuse frames by. */
   get backlogBytes(): number {
     return this.#writer.pendingBytes;
@@ -145,13 +155,13 @@ export class SqliteDirectoryLog {
   }
 
   /**
-   * Makes a frame durable and then calls `done`, with the failure if it could not be made so. When one fails, so does
+   * Makes a frame durable, and what it says is followed, and then calls `done`, with the failure if it could not be made so. When one fails, so does
    * everything that was appended after it and before its `done`; the next frame starts again at
    * `committedThrough`. Throws `INTERNAL` for a frame that does not start where the one before ended, and
    * `STORE_FAILED` once the log is closed.
    */
   append(frame: LogFrame, done: Done): void {
-    const { after, through, count, highestTime, incarnation, position } = frame;
+    const { after, through, count, highestTime, incarnation, position, followed } = frame;
     if (after !== this.#appendedThrough || after + count > through) {
       const expected = `a frame of ${count} entries after ${this.#appendedThrough}`;
       throw new MeridianError(
@@ -162,8 +172,19 @@ export class SqliteDirectoryLog {
     const block = new Uint8Array(frame.block);
     const bytes = block.byteLength;
     this.#writer.append(
-      { kind: "frame", after, through, count, highestTime, incarnation, position, block },
+      {
+        kind: "frame",
+        after,
+        through,
+        count,
+        highestTime,
+        incarnation,
+        position,
+        block,
+        ...(followed && { followed }),
+      },
       () => {
+        if (followed !== undefined) this.#followed = withCursor(this.#followed, followed);
         this.#committedThrough = through;
         if (through > this.#foldedThrough && through > after) {
           this.#addUnfolded({ through, count, bytes });

@@ -6,6 +6,7 @@
  */
 import { MeridianError, type Cursor } from "@meridian/protocol";
 import type Database from "better-sqlite3";
+import { replaceCursors } from "./cursor-table.ts";
 import type { Journal, JournalRow } from "./journal.ts";
 import type { JournalWrite, ReplicaWrite } from "./writer-messages.ts";
 
@@ -15,6 +16,8 @@ const TRIM_ROWS = 256;
 interface State {
   incarnation: number;
   cursor: Cursor | null;
+  /** The list that is to be written with the next flush; null if the one in the database stands. */
+  others: readonly Cursor[] | null;
   outboxThrough: number;
   outboxAcknowledged: number;
   highestTime: number;
@@ -66,16 +69,19 @@ export function replicaJournal(database: Database.Database): Journal {
 }
 
 class ReplicaJournal implements Journal {
+  readonly #database: Database.Database;
   readonly #sql: Statements;
   #state: State;
   #kept: State;
 
   constructor(database: Database.Database) {
+    this.#database = database;
     this.#sql = prepare(database);
     const row = readReplicaState(database);
     this.#state = {
       incarnation: row.incarnation,
       cursor: cursorOf(row) ?? null,
+      others: null,
       outboxThrough: row.outbox_through,
       outboxAcknowledged: row.outbox_acknowledged,
       highestTime: row.highest_time,
@@ -120,6 +126,7 @@ class ReplicaJournal implements Journal {
         break;
       case "progress":
         if (write.cursor !== null) state.cursor = write.cursor;
+        if (write.others !== null) state.others = write.others;
         this.#acknowledge(Math.min(write.outboxThrough, state.outboxThrough));
         break;
       case "adopt":
@@ -177,6 +184,8 @@ class ReplicaJournal implements Journal {
     const state = this.#state;
     if (!state.dirty) return;
     state.dirty = false;
+    if (state.others !== null) replaceCursors(this.#database, state.others);
+    state.others = null;
     this.#sql.saveState.run(
       state.incarnation,
       state.cursor?.logId ?? null,

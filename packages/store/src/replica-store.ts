@@ -12,6 +12,7 @@ import {
 import { randomIdentity } from "@meridian/runtime";
 import type Database from "better-sqlite3";
 import { makeReadOnly, openDatabaseFile, type DatabaseFile } from "./database-file.ts";
+import { readCursors } from "./cursor-table.ts";
 import { EntryTable, plainBytes, reading } from "./entry-table.ts";
 import { stampsOf } from "./fold.ts";
 import type { JournalRow } from "./journal.ts";
@@ -27,6 +28,7 @@ import { startWriterThread, WriterClient, type WriterEvents } from "./writer-cli
 interface Told {
   readonly incarnation: number;
   readonly cursor: Cursor | undefined;
+  readonly others: readonly Cursor[];
   readonly outboxThrough: number;
   readonly outboxAcknowledged: number;
   readonly highestTime: number;
@@ -109,6 +111,7 @@ export class SqliteReplicaStore {
     this.#told = {
       incarnation: row.incarnation,
       cursor: cursorOf(row),
+      others: readCursors(database, "cursors"),
       outboxThrough: row.outbox_through,
       outboxAcknowledged: row.outbox_acknowledged,
       highestTime: row.highest_time,
@@ -140,6 +143,11 @@ export class SqliteReplicaStore {
   /** Where the node stood when the store was opened, or has been told to stand since. */
   get cursor(): Cursor | undefined {
     return this.#told.cursor;
+  }
+
+  /** Places in other logs before which the node has everything, as last told; newest last. */
+  get others(): readonly Cursor[] {
+    return this.#told.others;
   }
 
   /** The last outbox position given out, as far as it is durable; 0 for none. */
@@ -225,14 +233,16 @@ export class SqliteReplicaStore {
         this.#appendRemote(record, done);
         break;
       case "progress": {
-        const { cursor, outboxThrough = 0 } = record;
+        const { cursor, others, outboxThrough = 0 } = record;
         const acknowledged = Math.min(outboxThrough, told.outboxThrough);
         const next = {
           ...told,
           cursor: cursor ?? told.cursor,
+          others: others ?? told.others,
           outboxAcknowledged: Math.max(told.outboxAcknowledged, acknowledged),
         };
-        this.#write({ kind: "progress", cursor: cursor ?? null, outboxThrough }, next, done);
+        const write = { cursor: cursor ?? null, others: others ?? null, outboxThrough };
+        this.#write({ kind: "progress", ...write }, next, done);
         break;
       }
       case "adopt": {

@@ -105,8 +105,28 @@ const DIRECTORY_1 = `
   CREATE INDEX entries_sequence ON entries (sequence);
 `;
 
+const REPLICA_CURSORS = `
+  CREATE TABLE cursors (
+    id INTEGER PRIMARY KEY,
+    log_id INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    UNIQUE (log_id, epoch)
+  );
+`;
+
+const DIRECTORY_FOLLOWED = `
+  CREATE TABLE followed (
+    id INTEGER PRIMARY KEY,
+    log_id INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    UNIQUE (log_id, epoch)
+  );
+`;
+
 /** The schema of each kind. */
 export const SCHEMAS: Readonly<Record<StoreKind, StoreSchema>> = {
-  replica: { applicationId: 0x4d52444e, migrations: [REPLICA_1] },
-  directory: { applicationId: 0x4d524444, migrations: [DIRECTORY_1] },
+  replica: { applicationId: 0x4d52444e, migrations: [REPLICA_1, REPLICA_CURSORS] },
+  directory: { applicationId: 0x4d524444, migrations: [DIRECTORY_1, DIRECTORY_FOLLOWED] },
 };

@@ -22,6 +22,8 @@ export type ReplicaWrite =
   | {
       readonly kind: "progress";
       readonly cursor: Cursor | null;
+      /** The whole list of cursors in other logs; null to leave it as it is. */
+      readonly others: readonly Cursor[] | null;
       readonly outboxThrough: number;
     }
   | { readonly kind: "adopt"; readonly incarnation: number };

@@ -4,7 +4,7 @@
  * The heart is that a reader who starts anywhere, in steps of any size, ends with what the model has; whether the log
  * still has the frames as they came or has compacted them, and whatever is appended meanwhile.
  */
-import { tombstone } from "@meridian/protocol";
+import { CURSORS_MAX, tombstone, type Cursor } from "@meridian/protocol";
 import type { DirectoryLog } from "@meridian/replication";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -22,6 +22,7 @@ export function directoryLogContract<L extends DirectoryLog>(
 ): void {
   describe(`${title} keeps the contract of a directory log`, () => {
     describeBasics(harness);
+    describeFollowed(harness);
     describeReads(harness);
     describeHistories(harness, runs);
   });
@@ -103,6 +104,34 @@ function describeBasics<L extends DirectoryLog>(harness: StoreHarness<L>): void 
     expect(log.summariesAfter(null, 2).map(({ key }) => key)).toEqual(["a", "b"]);
     expect(log.summariesAfter("b", 2)).toEqual([{ key: "é", stamp: stamp(5) }]);
     await harness.close(log);
+  });
+}
+
+function describeFollowed<L extends DirectoryLog>(harness: StoreHarness<L>): void {
+  it("keeps what it has of other logs with the frames that bring it, one place an epoch", async () => {
+    const name = nextName();
+    const log = await harness.open(name);
+    const place = (logId: number, epoch: number, sequence: number): Cursor => ({
+      logId,
+      epoch,
+      sequence,
+    });
+    expect(log.followed).toEqual([]);
+    await append(log, { ...frame(0, [entry("a", 5)], 7, 0), followed: place(9, 1, 10) });
+    await append(log, { ...frame(1, [], 0, 0), followed: place(9, 2, 4) });
+    const last = append(log, { ...frame(1, [], 0, 0), followed: place(9, 1, 12) });
+    expect(log.followed).toEqual([place(9, 1, 10), place(9, 2, 4)]);
+    await last;
+    expect(log.followed).toEqual([place(9, 2, 4), place(9, 1, 12)]);
+    expect([log.committedThrough, log.read(0, 1_000).length]).toEqual([1, 1]);
+    for (let epoch = 10; epoch < 10 + CURSORS_MAX; epoch += 1) {
+      await append(log, { ...frame(1, [], 0, 0), followed: place(8, epoch, epoch) });
+    }
+    await harness.close(log);
+    const reopened = await harness.open(name);
+    expect(reopened.followed).toHaveLength(CURSORS_MAX);
+    expect(reopened.followed[0]).toEqual(place(8, 10, 10));
+    await harness.close(reopened);
   });
 }
 

@@ -4,6 +4,8 @@ import {
   encodeBlock,
   highestTimeOf,
   replaces,
+  withCursor,
+  type Cursor,
   type Entry,
   type Summary,
   type LogFrame,
@@ -23,6 +25,7 @@ export interface LogDisk {
   /** The newest entry of each key, with its sequence; of all frames. */
   entries: Map<string, { readonly entry: Entry; readonly sequence: number }>;
   marks: Map<number, OutboxMark>;
+  followed: readonly Cursor[];
 }
 
 /** The disk of a directory that has never run. */
@@ -34,6 +37,7 @@ export function emptyLogDisk(logId: number): LogDisk {
     frames: [],
     entries: new Map(),
     marks: new Map(),
+    followed: [],
   };
 }
 
@@ -72,6 +76,10 @@ export class MemoryDirectoryLog implements DirectoryLog {
 
   get epochs(): readonly (readonly [epoch: number, after: number])[] {
     return this.#disk.epochs;
+  }
+
+  get followed(): readonly Cursor[] {
+    return this.#disk.followed;
   }
 
   get committedThrough(): number {
@@ -132,7 +140,10 @@ export class MemoryDirectoryLog implements DirectoryLog {
 
   #commit(frame: LogFrame): void {
     const disk = this.#disk;
-    disk.frames.push(frame);
+    const { followed, ...kept } = frame;
+    if (followed !== undefined) disk.followed = withCursor(disk.followed, followed);
+    if (frame.through === frame.after) return;
+    disk.frames.push(kept);
     disk.committedThrough = frame.through;
     const { incarnation, position, through: sequence, highestTime } = frame;
     if (position > 0) disk.marks.set(incarnation, { position, sequence, highestTime });

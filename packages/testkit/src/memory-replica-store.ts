@@ -16,6 +16,7 @@ import { CommitQueue, type ScheduleCommit } from "./memory-disk.ts";
 export interface ReplicaDisk {
   incarnation: number;
   cursor: Cursor | undefined;
+  others: readonly Cursor[];
   outboxThrough: number;
   outboxAcknowledged: number;
   highestTime: number;
@@ -29,6 +30,7 @@ export function emptyReplicaDisk(incarnation: number): ReplicaDisk {
   return {
     incarnation,
     cursor: undefined,
+    others: [],
     outboxThrough: 0,
     outboxAcknowledged: 0,
     highestTime: 0,
@@ -52,12 +54,14 @@ export class MemoryReplicaStore implements ReplicaStore {
   #sorted: readonly string[] | undefined;
   #incarnation: number;
   #cursor: Cursor | undefined;
+  #others: readonly Cursor[];
 
   constructor(disk: ReplicaDisk, schedule: ScheduleCommit) {
     this.#disk = disk;
     this.#commits = new CommitQueue(schedule, () => this.#forget());
     this.#incarnation = disk.incarnation;
     this.#cursor = disk.cursor;
+    this.#others = disk.others;
   }
 
   get incarnation(): number {
@@ -66,6 +70,10 @@ export class MemoryReplicaStore implements ReplicaStore {
 
   get cursor(): Cursor | undefined {
     return this.#cursor;
+  }
+
+  get others(): readonly Cursor[] {
+    return this.#others;
   }
 
   get outboxThrough(): number {
@@ -128,7 +136,8 @@ export class MemoryReplicaStore implements ReplicaStore {
       }
       this.#sorted = undefined;
     }
-    if ("cursor" in record) this.#cursor = record.cursor;
+    if ("cursor" in record && record.cursor !== undefined) this.#cursor = record.cursor;
+    if (record.kind === "progress") this.#others = record.others ?? this.#others;
     this.#commits.push(() => this.#commit(record), done);
   }
 
@@ -141,6 +150,7 @@ export class MemoryReplicaStore implements ReplicaStore {
   #forget(): void {
     this.#early = new Map();
     this.#cursor = this.#disk.cursor;
+    this.#others = this.#disk.others;
     this.#sorted = undefined;
   }
 
@@ -162,6 +172,7 @@ export class MemoryReplicaStore implements ReplicaStore {
         return this.#restamp(record);
       case "progress":
         if (record.cursor !== undefined) disk.cursor = record.cursor;
+        disk.others = record.others ?? disk.others;
         if (record.outboxThrough !== undefined) this.#acknowledge(record.outboxThrough);
         return;
       case "adopt":

@@ -170,8 +170,12 @@ export class ReplicaHistory<S extends ReplicaStore> {
         const through = outboxAcknowledged + (next.pick % (outboxThrough - outboxAcknowledged + 1));
         return { kind: "progress", outboxThrough: through };
       }
-      case "cursor":
-        return { kind: "progress", cursor: { logId: 7, epoch: 2, sequence: next.pick } };
+      case "cursor": {
+        const cursor = { logId: 7, epoch: 2, sequence: next.pick };
+        if (next.pick % 3 > 0) return { kind: "progress", cursor };
+        const others = [9, 8].slice(next.pick % 2).map((logId) => ({ ...cursor, logId }));
+        return { kind: "progress", others };
+      }
       case "adopt":
         return { kind: "adopt", incarnation: 1 + next.pick };
     }

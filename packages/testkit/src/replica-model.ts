@@ -12,6 +12,7 @@ import type { ReplicaStore } from "@meridian/replication";
 export class ReplicaModel {
   incarnation: number;
   cursor: Cursor | undefined;
+  others: readonly Cursor[] = [];
   outboxThrough = 0;
   outboxAcknowledged = 0;
   highestTime = 0;
@@ -54,6 +55,7 @@ export class ReplicaModel {
         }
         break;
       case "progress":
+        this.others = record.others ?? this.others;
         this.#acknowledge(record.outboxThrough ?? 0);
         break;
       case "adopt":
@@ -66,6 +68,7 @@ export class ReplicaModel {
     return {
       incarnation: this.incarnation,
       cursor: this.cursor,
+      others: this.others,
       outboxThrough: this.outboxThrough,
       outboxAcknowledged: this.outboxAcknowledged,
       highestTime: this.highestTime,
@@ -108,6 +111,7 @@ export function viewOf(store: ReplicaStore): unknown {
   return {
     incarnation: store.incarnation,
     cursor: store.cursor,
+    others: store.others,
     outboxThrough: store.outboxThrough,
     outboxAcknowledged: store.outboxAcknowledged,
     highestTime: store.highestTime,

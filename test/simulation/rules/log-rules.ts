@@ -126,11 +126,12 @@ export const LOG_RULES: readonly Rule[] = [
     seed: 1,
     parts: () =>
       greeting((hello, { logDisk }) => {
-        if (hello.cursor === null) return hello;
+        if (hello.home === null) return hello;
         const { logId, committedThrough } = logDisk;
         const epoch = logDisk.epochs.at(-1)?.[0] ?? 1;
-        const sequence = Math.min(hello.cursor.sequence, committedThrough);
-        return { ...hello, cursor: { logId, epoch, sequence } };
+        const sequence = Math.min(hello.home.sequence, committedThrough);
+        const place = { logId, epoch, sequence };
+        return { ...hello, cursors: [place], home: place };
       }),
   },
   {

@@ -100,8 +100,9 @@ export const STAMP_RULES: readonly Rule[] = [
         (original) =>
           function (this: Submitter, ...args) {
             attaching = true;
-            original.apply(this, args);
+            const keys = original.apply(this, args);
             attaching = false;
+            return keys;
           },
       );
       const admit = patched(

@@ -51,7 +51,7 @@ export function createApp(service: DirectoryService): Hono {
     app.options(path, () => responseOf(PREFLIGHT_ANSWER));
     app.all(path, (context) => responseOf(wrongMethod(context.req.method)));
   };
-  get("/nearest", (_, search) => nearestBody(registry, service.lagMaxMs, search));
+  get("/nearest", (_, search) => findNearest(service, search));
   const getPlain = (path: string, handler: (context: Context) => object | Promise<object>): void =>
     get(path, async (context, search) => {
       readQuery(search, NO_OPTIONS);
@@ -81,10 +81,17 @@ export function createApp(service: DirectoryService): Hono {
 /** The answer to `GET /nearest` without a server's request and response. Never throws. */
 export function answerNearest(service: DirectoryService, search: string): Answer {
   try {
-    return jsonAnswer(nearestBody(service.registry, service.lagMaxMs, search));
+    return jsonAnswer(findNearest(service, search));
   } catch (cause) {
     return failureAnswer(service, cause);
   }
+}
+
+/** A directory that is catching up with others may not know yet which nodes are level. */
+function findNearest(service: DirectoryService, search: string): string {
+  const reason = service.notReady();
+  if (reason?.code === "DIRECTORY_SYNCING") throw reason;
+  return nearestBody(service.registry, service.lagMaxMs, search);
 }
 
 function failureAnswer(service: DirectoryService, cause: unknown): Answer {
@@ -141,6 +148,7 @@ function describe(member: MemberInfo): object {
     appliedThrough: member.appliedThrough,
     outboxPending: member.outboxPending,
     skewMs: member.skewMs,
+    peer: member.peer,
     connectedAtMs: member.connectedAtMs,
     bufferedBytes: member.bufferedBytes,
     unsent: member.unsent,
@@ -168,6 +176,8 @@ function statusOf(service: DirectoryService): object {
     connections: info.connections,
     reconciling: info.reconciling,
     reconcileWaiting: info.reconcileWaiting,
+    syncing: info.syncing,
+    peers: info.peers,
     bufferedBytes,
     recentBytes: info.recentBytes,
     lagMaxMs: service.lagMaxMs,

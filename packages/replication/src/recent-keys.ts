@@ -1,0 +1,58 @@
+interface Run {
+  readonly through: number;
+  readonly keys: readonly string[];
+}
+
+/** How many keys are remembered. */
+const KEYS_MAX = 32_768;
+
+/**
+ * Which keys the newest frames of a log brought, or took from this node: should another directory not have these
+ * frames, they can be sent again. Invariant: every key of a frame after `#floor` is here.
+ */
+export class RecentKeys {
+  #runs: Run[] = [];
+  #keys = 0;
+  #floor: number;
+
+  /** `floor` is where the remembering begins. */
+  constructor(floor: number) {
+    this.#floor = floor;
+  }
+
+  /** These keys stand in the log at or before `through`, and after what is there for certain. */
+  add(through: number, keys: readonly string[]): void {
+    if (keys.length === 0) return;
+    this.#runs.push({ through, keys });
+    this.#keys += keys.length;
+    if (this.#keys <= KEYS_MAX) return;
+    let count = 0;
+    // Half at once: shifting an array is linear.
+    while (this.#keys > KEYS_MAX / 2) {
+      const run = this.#runs[count];
+      if (run === undefined) break;
+      this.#keys -= run.keys.length;
+      this.#floor = Math.max(this.#floor, run.through);
+      count += 1;
+    }
+    this.#runs.splice(0, count);
+  }
+
+  /** The keys of all frames after `sequence`; undefined if that is longer ago than is remembered. */
+  after(sequence: number): readonly string[] | undefined {
+    if (sequence < this.#floor) return undefined;
+    const runs = this.#runs.filter(({ through }) => through > sequence);
+    return [...new Set(runs.flatMap(({ keys }) => keys))];
+  }
+
+  /** Nothing at or before `sequence` will be asked for. */
+  raiseFloor(sequence: number): void {
+    this.#floor = Math.max(this.#floor, sequence);
+  }
+
+  /** Forgets the frames after `sequence`: the log goes on in another way from there. */
+  cut(sequence: number): void {
+    this.#runs = this.#runs.filter(({ through }) => through <= sequence);
+    this.#keys = this.#runs.reduce((sum, { keys }) => sum + keys.length, 0);
+  }
+}

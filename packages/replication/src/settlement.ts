@@ -1,0 +1,75 @@
+import type { Welcome } from "@meridian/protocol";
+
+import type { Applier } from "./applier.ts";
+import type { CommittedOutbox } from "./committed-outbox.ts";
+import { Home } from "./home.ts";
+import type { Link, ReplicaStore } from "./ports.ts";
+import { Reconciliation } from "./reconciliation.ts";
+import type { WritePath } from "./write-path.ts";
+
+/** What a settlement needs. */
+export interface SettlementOptions {
+  readonly store: ReplicaStore;
+  readonly applier: Applier;
+  readonly writes: WritePath;
+  readonly committed: CommittedOutbox;
+  ownMs(): number;
+  /** A reconciliation is over. */
+  onReconciled(): void;
+  /** What was to be sent again could not be stored. */
+  onFailed(failure: unknown): void;
+}
+
+/** How a node and the directory that takes it in come to have the same: by the feed alone, by sending again what is missing, or by reconciling. */
+export class Settlement {
+  readonly #options: SettlementOptions;
+  readonly home: Home;
+  readonly reconciliation: Reconciliation;
+
+  constructor(options: SettlementOptions) {
+    this.#options = options;
+    this.home = new Home(options);
+    this.reconciliation = this.#makeReconciliation();
+  }
+
+  /** The directory has taken the node in. */
+  begin(link: Link, welcome: Welcome): void {
+    const { applier, writes } = this.#options;
+    const missing = welcome.resume === "feed" ? this.home.arrive(welcome) : undefined;
+    if (missing === undefined) {
+      this.home.unsettle();
+      return this.reconciliation.ask(link, welcome.logId, welcome.epoch);
+    }
+    applier.observe(welcome.head, welcome.committedThrough);
+    if (missing.length === 0) return;
+    writes.resubmit(missing, (failure) => {
+      if (failure === undefined) this.home.paid();
+      else this.#options.onFailed(failure);
+    });
+  }
+
+  /** The link is down. */
+  onDown(): void {
+    this.home.onDown();
+    this.reconciliation.stop();
+  }
+
+  #makeReconciliation(): Reconciliation {
+    const { store, applier, writes, committed } = this.#options;
+    return new Reconciliation({
+      store,
+      applier,
+      ownMs: () => this.#options.ownMs(),
+      resubmit: (keys, done) => {
+        writes.resubmit(keys, (failure, receipt) => {
+          if (receipt === undefined) this.#options.onFailed(failure);
+          else committed.after(receipt.outboxPosition, done);
+        });
+      },
+      onDone: () => {
+        this.home.settle();
+        this.#options.onReconciled();
+      },
+    });
+  }
+}

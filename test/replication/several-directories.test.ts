@@ -1,0 +1,193 @@
+import { encodeMessage, PROTOCOL_VERSION, type Cursor } from "@meridian/protocol";
+import { digestOf, type SummarySource } from "@meridian/replication";
+import { emptyReplicaDisk } from "@meridian/testkit";
+import { expect, it } from "vitest";
+
+import { GroupRig } from "./group-rig.ts";
+import { set, textOf } from "./node-rig.ts";
+import { DirectoryRig } from "./rig.ts";
+
+function fingerprintOf(source: SummarySource): string {
+  return digestOf(source.summariesAfter(null, Infinity)).fingerprint;
+}
+
+it("a directory that has a node's home feeds it, one that has not reconciles with it", () => {
+  const rig = new DirectoryRig();
+  const sender = rig.join("a", 1);
+  rig.submit(sender, 1, 1, [rig.entry("k"), rig.entry("l"), rig.entry("m")]);
+  rig.commit();
+  const followed = { logId: 9, epoch: 5, sequence: 40 };
+  const nothing = { count: 0, highestTime: 0, incarnation: 0, position: 0 };
+  const block = new Uint8Array(0);
+  rig.log.append({ after: 3, through: 3, ...nothing, block, followed }, () => {});
+  rig.commit();
+  const cursors: Cursor[] = [
+    { logId: 7, epoch: 1, sequence: 1 },
+    { logId: 7, epoch: 1, sequence: 2 },
+    { logId: 7, epoch: 3, sequence: 3 },
+  ];
+  const welcomeOf = (node: number, home: Cursor): unknown =>
+    rig.join(`n${node}`, 10 + node, { cursors, home }).of("welcome")[0];
+  const fed = { resume: "feed", resumeAfter: 2 };
+  expect(welcomeOf(1, followed)).toMatchObject({ ...fed, homeThrough: 40, followed: [followed] });
+  expect(welcomeOf(2, { ...followed, sequence: 30 })).toMatchObject({ ...fed, homeThrough: 30 });
+  expect(welcomeOf(3, { ...followed, sequence: 50 })).toMatchObject({ ...fed, homeThrough: 40 });
+  for (const home of [
+    { ...followed, epoch: 6 },
+    { ...followed, logId: 8 },
+    { logId: 0, epoch: 0, sequence: 0 },
+  ]) {
+    expect(welcomeOf(4 + home.logId, home)).toMatchObject({ resume: "reconcile" });
+  }
+});
+
+it("a directory refuses to follow itself or a copy of its log, and tells the two apart", () => {
+  const rig = new DirectoryRig();
+  const greeting = {
+    type: "follow",
+    version: PROTOCOL_VERSION,
+    cluster: "test",
+    nowMs: 0,
+  } as const;
+  for (const [epoch, why] of [
+    [1, "--peer"],
+    [2, "copy"],
+  ] as const) {
+    const link = rig.connect();
+    link.say({ ...greeting, logId: 7, epoch, head: 3, cursors: [] });
+    expect(link.closed?.code).toBe(4414);
+    expect(link.closed?.reason).toContain(why);
+  }
+});
+
+it("a directory that starts takes nodes in once it has caught up with the others, or cannot reach them", async () => {
+  const rig = new GroupRig(2);
+  const early = rig.directory(0).join("early", 50);
+  expect(early.closed?.code).toBe(4413);
+  await rig.pass(1_000);
+  expect(rig.directory(0).directory.info().syncing).toBe(false);
+  await rig.kill(1);
+  rig.cut("d0", "d1");
+  const second = rig.start(1);
+  await rig.pass(2_900);
+  expect(second.directory.notReady?.code).toBe("DIRECTORY_SYNCING");
+  const probe = second.connect();
+  probe.say({ type: "probe", version: PROTOCOL_VERSION, cluster: "test", nowMs: 0 });
+  expect(probe.of("standing")[0]).toMatchObject({ ready: false, logId: 71, epoch: 101 });
+  await rig.pass(200);
+  expect(second.directory.notReady).toBeUndefined();
+  expect(second.join("late", 51).of("welcome")).toHaveLength(1);
+});
+
+it("a node sends again what its new directory has not followed", async () => {
+  const rig = await GroupRig.start(2);
+  const [a, b] = [rig.node("a"), rig.node("b")];
+  await rig.pass(1_500);
+  rig.cut("d0", "d1");
+  const receipt = await settled(rig, a.write([set("k"), set("l")]));
+  const known = a.acknowledgement(receipt, "directory", 1_000);
+  await rig.pass(100);
+  expect(await known).toMatchObject({ reached: true });
+  expect(rig.directory(1).log.get("k")).toBeUndefined();
+  await rig.kill(0);
+  await rig.pass(500);
+  expect([a, b].map((node) => node.info())).toMatchObject([
+    { directory: 1, connected: true, reconciling: false },
+    { directory: 1, connected: true, reconciling: false },
+  ]);
+  for (const key of ["k", "l"]) expect(textOf(rig.directory(1).log.get(key))).toBe("v");
+});
+
+it("a node that does not remember what it would have to send again reconciles", async () => {
+  const rig = await GroupRig.start(2);
+  const disk = emptyReplicaDisk(5);
+  const entry = rig.directory(0).entry("k");
+  disk.entries.set("k", entry);
+  // It was at the first directory's log through 9, of which the second has nothing.
+  disk.cursor = { logId: 70, epoch: 100, sequence: 9 };
+  disk.others = [{ logId: 71, epoch: 101, sequence: 0 }];
+  rig.cut("a", "d0");
+  await rig.pass(1_000);
+  const node = rig.node("a", disk);
+  await rig.pass(1_000);
+  expect(node.status).toBe("ready");
+  expect(rig.directory(1).log.get("k")).toEqual(entry);
+});
+
+it("a node is at the next directory within two seconds, and back once the better one has caught up", async () => {
+  const rig = await GroupRig.start(2);
+  const node = rig.node("a");
+  await rig.pass(1_000);
+  expect(node.info().directory).toBe(0);
+  await rig.kill(0);
+  await rig.pass(300);
+  expect(node.info()).toMatchObject({ directory: 1, connected: true });
+  await settled(rig, node.write([set("k")]));
+  rig.cut("d0", "d1");
+  rig.start(0);
+  // It is there and takes nodes in, but it does not follow the node's log.
+  await rig.pass(15_000);
+  expect(rig.directory(0).directory.notReady).toBeUndefined();
+  expect(node.info()).toMatchObject({ directory: 1, connected: true });
+  rig.heal("d0", "d1");
+  await rig.pass(4_000);
+  expect(node.info()).toMatchObject({ directory: 1 });
+  await rig.pass(8_000);
+  expect(node.info()).toMatchObject({ directory: 0, connected: true });
+  expect(fingerprintOf(rig.directory(0).log)).toBe(fingerprintOf(rig.directory(1).log));
+});
+
+it("a position of one directory's log is reached at another when that one has followed it so far", async () => {
+  const rig = await GroupRig.start(2);
+  const left = rig.node("a");
+  rig.cut("b", "d0");
+  const right = rig.node("b");
+  await rig.pass(3_000);
+  expect([left, right].map((node) => node.info().directory)).toEqual([0, 1]);
+  rig.cut("d0", "d1");
+  await settled(rig, left.write([set("k")]));
+  await rig.pass(500);
+  const reached = right.reach(left.position(), 20_000);
+  let isReached: boolean | undefined;
+  void reached.then((answer) => (isReached = answer));
+  await rig.pass(2_000);
+  expect([isReached, textOf(right.get("k"))]).toEqual([undefined, undefined]);
+  rig.heal("d0", "d1");
+  await rig.pass(5_000);
+  expect([isReached, textOf(right.get("k"))]).toEqual([true, "v"]);
+});
+
+it("nodes of other directories are members, and are named ready where they cannot be counted", async () => {
+  const rig = await GroupRig.start(2);
+  const left = rig.node("a");
+  rig.cut("b", "d0");
+  const right = rig.node("b");
+  await rig.pass(3_000);
+  for (const node of [left, right])
+    expect(node.members.map(({ id }) => id).toSorted()).toEqual(["a", "b"]);
+  const members = rig.directory(0).directory.members.map(({ id, peer }) => [id, peer]);
+  expect(members).toEqual([
+    ["a", null],
+    ["b", "d1"],
+  ]);
+  const receipt = await settled(rig, left.write([set("k")], true));
+  const known = left.acknowledgement(receipt, "all", 1_000);
+  await rig.pass(1_200);
+  expect(await known).toMatchObject({ reached: false, nodes: ["a"], ready: ["a", "b"] });
+  await rig.kill(1);
+  await rig.pass(1_800);
+  expect(rig.directory(0).directory.members.map(({ id }) => id)).toEqual(["a"]);
+});
+
+/** The outcome of a promise that needs the group to go on. */
+async function settled<T>(rig: GroupRig, promise: Promise<T>): Promise<T> {
+  await rig.settle();
+  return promise;
+}
+
+it("a probe from another cluster is refused", () => {
+  const rig = new DirectoryRig();
+  const link = rig.connect();
+  link.events?.onMessage(encodeMessage({ type: "probe", version: 1, cluster: "other", nowMs: 0 }));
+  expect(link.closed?.code).toBe(4403);
+});

@@ -1,0 +1,42 @@
+import { describe, expect, it } from "vitest";
+
+import { simulate } from "./scenario.ts";
+
+const SEEDS = Number(process.env["SIM_SEEDS"] ?? 500) / 5;
+const BATCHES = 5;
+
+/** Seeds that once failed, each with its line of story. */
+const HISTORY: readonly (readonly [seed: number, directories: number, story: string])[] = [
+  [4248, 3, "a node was fed from a place in its own log that it had only been told of"],
+  [
+    4258,
+    3,
+    "a write was stamped below the one it replaced, because giving that a new stamp had failed",
+  ],
+];
+
+describe("several directories", () => {
+  for (const [seed, directories, story] of HISTORY) {
+    it(`converge at seed ${seed}, where once ${story}`, async () => {
+      const { violations } = await simulate(seed, undefined, "all", directories);
+      expect(violations, `SIM_SEED=${seed}`).toEqual([]);
+    });
+  }
+});
+
+describe.each([2, 3])(
+  "a cluster of %i directories that are killed, cut off and lost",
+  (directories) => {
+    const size = Math.ceil(SEEDS / BATCHES);
+    for (let first = 1; first <= SEEDS; first += size) {
+      const last = Math.min(SEEDS, first + size - 1);
+      it(`converges and loses no acknowledged write, seeds ${first} to ${last}`, async () => {
+        for (let seed = first; seed <= last; seed += 1) {
+          const { violations, acknowledged } = await simulate(seed, undefined, "all", directories);
+          expect(violations, `SIM_SEED=${seed}`).toEqual([]);
+          expect(acknowledged).toBeGreaterThan(0);
+        }
+      });
+    }
+  },
+);
