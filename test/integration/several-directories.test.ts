@@ -124,6 +124,7 @@ it("nodes go on at the second directory without comparing anything, and back to 
   await group.kill(0);
   await until("all are at the second", () => nodes.every(({ at }) => at === 1));
   const goneMs = performance.now() - killedAtMs;
+  console.log(`killed: all nodes at the next directory after ${Math.round(goneMs)} ms`);
   expect(goneMs).toBeLessThan(10_000);
   for (const { taken } of nodes) expect(taken.at(-1)).toEqual({ directory: 1, reconciles: false });
   await putValue(b.url, "during", "v", { ack: "directory" });

@@ -145,6 +145,8 @@ describe("the other paths", () => {
       connections: 4,
       reconciling: null,
       reconcileWaiting: 0,
+      syncing: false,
+      peers: [],
       bufferedBytes: 11,
       recentBytes: 100,
       lagMaxMs: 10_000,
@@ -212,4 +214,16 @@ describe("requests that are none", () => {
     expect(response.status).toBe(500);
     expect(await response.json()).toMatchObject({ code: "INTERNAL", retryable: true });
   });
+});
+
+it("/nearest and /readyz send elsewhere while the directory catches up with others", async () => {
+  const notReady = () => new MeridianError("DIRECTORY_SYNCING", "The directory is catching up");
+  const service = serviceOf(CITIES, { notReady });
+  for (const path of [`/nearest?${PARIS}`, "/readyz"]) {
+    const response = await createApp(service).request(path);
+    expect([response.status, response.headers.get("retry-after")]).toEqual([503, "1"]);
+    expect(await response.json()).toMatchObject({ code: "DIRECTORY_SYNCING", retryable: true });
+  }
+  expect(answerNearest(service, PARIS).status).toBe(503);
+  expect((await createApp(service).request("/nodes")).status).toBe(200);
 });

@@ -1,0 +1,25 @@
+import { expect, it } from "vitest";
+
+import { parseDirectoryFlags } from "../src/directory-flags.ts";
+import { start } from "./running.ts";
+
+const parsePeers = (peer: string): unknown =>
+  parseDirectoryFlags({ argv: ["--data", "d", "--peer", peer], env: {} });
+
+it("--peer takes the URLs of the other directories, each once", () => {
+  expect(parsePeers("http://a:7400/, https://b")).toMatchObject({
+    values: { peer: ["http://a:7400", "https://b"] },
+  });
+  for (const odd of ["", "a:7400", "http://a,", "http://a,http://a/"]) {
+    expect(() => parsePeers(odd)).toThrow(/--peer/);
+  }
+});
+
+it("a directory whose peer is its own address does not start", async () => {
+  const running = await start();
+  await running.stop();
+  const port = Number(new URL(running.url).port);
+  await expect(start({ port, peer: [running.url] })).rejects.toMatchObject({
+    code: "INVALID_CONFIG",
+  });
+});
