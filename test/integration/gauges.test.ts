@@ -77,7 +77,7 @@ it("both programs have exactly the gauges that the document names, each under it
   ] as const) {
     const gauges = await gaugesOf(url);
     expect(gauges.map(({ name }) => name).toSorted()).toEqual(documented(column));
-    for (const { name, now, max } of gauges) {
+    for (const { now, max } of gauges) {
       expect(now).toBeGreaterThanOrEqual(0);
       expect(now).toBeLessThan(max);
     }

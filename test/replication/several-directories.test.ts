@@ -63,7 +63,7 @@ it("a directory refuses to follow itself or a copy of its log, and tells the two
 it("a directory that starts takes nodes in once it has caught up with the others, or cannot reach them", async () => {
   const rig = new GroupRig(2);
   const early = rig.directory(0).join("early", 50);
-  expect(early.closed?.code).toBe(4413);
+  expect(early.closed?.code).toBe(4415);
   await rig.pass(1_000);
   expect(rig.directory(0).directory.info().syncing).toBe(false);
   await rig.kill(1);

@@ -35,7 +35,8 @@ export class Auditor implements Tap {
   onSend(end: End, message: string | Uint8Array): void {
     const { linkBytes, windowBytes, readBytes, frameBytes, textBytes, recentBytes } = BOUNDS;
     const directory = this.#cluster.directoryAt(end.host);
-    const bound = (directory ? linkBytes : windowBytes) + readBytes + frameBytes + textBytes;
+    const directories = this.#cluster.directories.length;
+    const bound = (directory ? linkBytes : windowBytes) + readBytes + frameBytes + directories * textBytes;
     this.#within(`${end.host}: bytes waiting on a link`, end.bufferedBytes, bound);
     if (directory !== undefined) {
       const directoryMs = this.#cluster.world.nowMs + directory.machine.skewMs;

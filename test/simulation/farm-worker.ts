@@ -13,7 +13,7 @@ async function run(job: Job): Promise<JobResult> {
   const failed: { seed: number; violations: readonly string[] }[] = [];
   let acknowledged = 0;
   for (let seed = job.first; seed < job.first + job.count; seed += 1) {
-    const outcome = await simulate(seed, rule?.parts(), rule?.faults);
+    const outcome = await simulate(seed, rule?.parts(), rule?.faults, job.directories);
     acknowledged += outcome.acknowledged;
     if (outcome.violations.length === 0) continue;
     failed.push({ seed, violations: outcome.violations.slice(0, VIOLATIONS_MAX) });

@@ -7,6 +7,8 @@ import { fileURLToPath } from "node:url";
 export interface Job {
   readonly first: number;
   readonly count: number;
+  /** How many directories there are; 1 where it is left out. */
+  readonly directories?: number;
   /** Which rule is switched off; undefined for none. */
   readonly rule?: string;
 }

@@ -1,4 +1,6 @@
 /** Runs many seeds, for the hunt; the tests run a fixed range. */
+import { parseArgs } from "node:util";
+
 import { runJobs, type Job, type JobResult } from "./farm.ts";
 import { ALL_RULES } from "./rules/all-rules.ts";
 
@@ -11,13 +13,19 @@ const USAGE = `Usage: npm run simulate -- [first] [count]
          switches each rule off in turn (whose name has \`text\` in it), and counts how many of \`count\` seeds (100)
          fail without it
 
+With --directories <n>, clusters have as many directories, which follow each other.
 All of them use every processor, and print each seed that fails as SIM_SEED=<seed>. The exit code tells of failures.`;
 
 const BATCH = 20;
 const REPORT_EVERY_MS = 60_000;
 const UNITS_MS = { s: 1_000, m: 60_000, h: 3_600_000 } as const;
 
-const [mode = "1", ...rest] = process.argv.slice(2);
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { directories: { type: "string", default: "1" } },
+});
+const directories = whole(values.directories);
+const [mode = "1", ...rest] = positionals;
 if (mode === "nightly") await hunt(...nightly(rest));
 else if (mode === "rules") await tableOfRules(whole(rest[0] ?? "100"), rest[1] ?? "");
 else await hunt(whole(mode), whole(rest[0] ?? "1000"), Infinity);
@@ -51,7 +59,7 @@ async function hunt(first: number, count: number, durationMs: number): Promise<v
     if (next >= first + count || performance.now() - startedAtMs >= durationMs) return undefined;
     const size = Math.min(BATCH, first + count - next);
     next += size;
-    return { first: next - size, count: size };
+    return { first: next - size, count: size, directories };
   };
   await runJobs(job, (result: JobResult) => {
     done += result.job.count;

@@ -110,7 +110,7 @@ export const ERROR_KINDS = {
   DIRECTORY_SYNCING: {
     title: "This directory is catching up with the others.",
     status: 503,
-    closeCode: 4413,
+    closeCode: 4415,
     retryable: true,
   },
   DIRECTORY_UNREACHABLE: { title: "The directory does not answer.", status: 503, retryable: true },
