@@ -66,9 +66,6 @@ export interface PeerInfo {
 /** A directory is not in the way of its nodes for longer than they would wait. */
 const LIMITS: Partial<ReplicaLimits> = { backoffMaxMs: 1_000, connectMs: 2_000 };
 
-/** How many times longer a follower waits for its turn to reconcile than for an answer. */
-const TURN_PATIENCE = 12;
-
 export class Follower {
   readonly #options: FollowerOptions;
   readonly #limits: ReplicaLimits;
@@ -266,11 +263,12 @@ export class Follower {
   }
 
   #watchStall(): void {
-    const isReconciling = this.#reconciliation.isActive;
-    const patience = this.#reconciliation.isWaiting ? TURN_PATIENCE : 1;
-    const isStalled =
-      this.#progress.isStalled(false, !isReconciling && this.#applier.behind > 0) ||
-      (isReconciling && this.#progress.isReconcileStalled(patience));
+    const isStalled = this.#progress.isStalled({
+      outboxWaits: false,
+      logWaits: this.#applier.behind > 0,
+      reconciles: this.#reconciliation.isActive,
+      waitsForTurn: this.#reconciliation.isWaiting,
+    });
     if (!isStalled) return;
     const said = `Expected progress within ${this.#limits.stallMs} ms, got none`;
     this.#link.reset(new MeridianError("OUT_OF_ORDER", said));

@@ -39,9 +39,6 @@ import { Settlement } from "./settlement.ts";
 import { Submitter } from "./submitter.ts";
 import { WritePath, type Receipt, type WriteRequest } from "./write-path.ts";
 
-/** How many times longer a node waits for its turn to reconcile than for an answer. */
-const TURN_PATIENCE = 12;
-
 const NO_LOAD: NodeLoad = { entries: 0, bytes: 0, requestsPerSecond: 0 };
 
 export class Replica {
@@ -452,12 +449,14 @@ export class Replica {
 
   /** A message may have been lost without the link breaking: nothing moves although something should. */
   #watchStall(): void {
-    const reconciling = this.#settlement.reconciliation.isActive;
-    const patience = this.#settlement.reconciliation.isWaiting ? TURN_PATIENCE : 1;
-    const stalled =
-      this.#progress.isStalled(this.#submitter.waiting, !reconciling && this.#applier.behind > 0) ||
-      (reconciling && this.#progress.isReconcileStalled(patience));
-    if (!stalled) return;
+    const { reconciliation } = this.#settlement;
+    const isStalled = this.#progress.isStalled({
+      outboxWaits: this.#submitter.waiting,
+      logWaits: this.#applier.behind > 0,
+      reconciles: reconciliation.isActive,
+      waitsForTurn: reconciliation.isWaiting,
+    });
+    if (!isStalled) return;
     const said = `Expected progress within ${this.#limits.stallMs} ms, got none`;
     this.#link.reset(new MeridianError("OUT_OF_ORDER", said));
   }
