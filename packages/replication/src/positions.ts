@@ -149,14 +149,15 @@ export class Positions {
 
   /**
    * A sequence beyond the end of an older epoch was never committed; what it stood for comes again from its
-   * node's outbox. A sequence of another log says nothing here: once this node is ready, it and the log have
-   * exchanged all they have.
+   * node's outbox. A sequence of another log, or of an epoch that is unheard of, says nothing here: once this node is
+   * ready, it and the log have exchanged all they have.
    */
   #hasSequence({ logId, epoch, sequence }: Position): boolean {
     const { applier } = this.#options;
     if (!applier.isSettled && sequence > 0) return false;
     if (logId !== applier.logId) return logId === 0 || this.#options.isReady();
     const index = this.#epochs.findIndex(([known]) => known === epoch);
+    if (index < 0 && epoch !== applier.epoch) return sequence === 0 || this.#options.isReady();
     const end = index < 0 ? Infinity : (this.#epochs[index + 1]?.[1] ?? Infinity);
     return applier.wholeThrough >= Math.min(sequence, end);
   }
