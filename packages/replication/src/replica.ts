@@ -309,7 +309,7 @@ export class Replica {
     this.#submitter.attach(link, outboxThrough);
     this.#positions.restart(welcome.epochs, this.#submitter.acknowledgedThrough, committedThrough);
     this.#committed.reach(this.#submitter.acknowledgedThrough);
-    this.#acknowledgements.onDirectory(outboxThrough);
+    this.#acknowledgements.onWelcome(welcome.resume, this.#submitter.acknowledgedThrough);
     this.#updateStatus();
   }
 
