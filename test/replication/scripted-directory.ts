@@ -54,8 +54,16 @@ export class ScriptedDirectory {
     this.#events?.onMessage(encodeMessage(message));
   }
 
+  /** The link breaks, and the node makes another. */
+  reconnect(): void {
+    const events = this.#events;
+    events?.onClose(1006, "");
+    this.clock.advance(1_000);
+    if (this.#events !== events) this.#events?.onOpen();
+  }
+
   /** Takes the node in, and goes on after its cursor. */
-  welcome(head: number): void {
+  welcome(head: number, resume: "feed" | "reconcile" = "feed"): void {
     this.say({
       type: "welcome",
       version: PROTOCOL_VERSION,
@@ -65,7 +73,7 @@ export class ScriptedDirectory {
       head,
       committedThrough: head,
       epochs: [[1, 0]],
-      resume: "feed",
+      resume,
       resumeAfter: 0,
       homeThrough: 0,
       followed: [],

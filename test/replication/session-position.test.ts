@@ -18,3 +18,35 @@ it("a write counts among what a client has seen until the node stands where the 
   script.feed({ after: 0, through: 5, committedThrough: 5, incarnation, position: 1 }, []);
   expect(script.replica.position()).toMatchObject({ sequence: 5, incarnation: 0 });
 });
+
+it("a place in an epoch that a node has not heard of is not reached by how far it is in its own", async () => {
+  const script = new ScriptedDirectory();
+  script.welcome(5);
+  script.feed({ after: 0, through: 5, committedThrough: 5, incarnation: 9, position: 1 }, []);
+  script.replica.drain();
+  await script.settle();
+  const place = { logId: 7, sequence: 3, incarnation: 0, outboxPosition: 0 };
+  expect(await script.replica.reach({ ...place, epoch: 1 }, 0)).toBe(true);
+  const elsewhere = script.replica.reach({ ...place, epoch: 2 }, 100);
+  script.clock.advance(200);
+  expect(await elsewhere).toBe(false);
+});
+
+it("reports of a log that took over say nothing of what another one had acknowledged", async () => {
+  const script = new ScriptedDirectory();
+  script.welcome(0);
+  const receipts = [];
+  for (const key of ["k", "l"]) {
+    const written = script.replica.write([set(key)], true);
+    await script.settle();
+    receipts.push(await written);
+  }
+  const nowMs = script.clock.nowMs();
+  script.say({ type: "acknowledge", nowMs, outboxThrough: 1, committedThrough: 1 });
+  script.reconnect();
+  script.welcome(0, "reconcile");
+  script.say({ type: "applied-by", nowMs, position: 2, nodes: ["b"], ready: ["b"] });
+  const known = receipts.map((receipt) => script.replica.acknowledgement(receipt, 2, 100));
+  script.clock.advance(200);
+  expect(await Promise.all(known)).toMatchObject([{ reached: false }, { reached: true }]);
+});

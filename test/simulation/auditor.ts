@@ -8,7 +8,7 @@ import type { End, Tap } from "./network.ts";
 
 const VIOLATIONS_MAX = 20;
 /** How long a simulated client waits for its write to be known more widely. */
-const ACKNOWLEDGEMENT_MS = 3_000;
+const ACKNOWLEDGEMENT_MS = 10_000;
 /** The directory's queue of recent frames is looked at once in so many messages. */
 const LOOK_EVERY = 64;
 
@@ -36,7 +36,8 @@ export class Auditor implements Tap {
     const { linkBytes, windowBytes, readBytes, frameBytes, textBytes, recentBytes } = BOUNDS;
     const directory = this.#cluster.directoryAt(end.host);
     const directories = this.#cluster.directories.length;
-    const bound = (directory ? linkBytes : windowBytes) + readBytes + frameBytes + directories * textBytes;
+    const bound =
+      (directory ? linkBytes : windowBytes) + readBytes + frameBytes + directories * textBytes;
     this.#within(`${end.host}: bytes waiting on a link`, end.bufferedBytes, bound);
     if (directory !== undefined) {
       const directoryMs = this.#cluster.world.nowMs + directory.machine.skewMs;
@@ -115,10 +116,12 @@ export class Auditor implements Tap {
 
   /** Someone begins to wait at a replica; returns how to say that it is over. */
   waits(replica: object, what: string): () => void {
-    const waiting = (this.#waiting.get(replica) ?? 0) + 1;
-    this.#waiting.set(replica, waiting);
-    // Whoever is refused has been counted for a moment, and waiters come in two kinds.
-    this.#within(`requests waiting, the last for ${what}`, waiting, 2 * BOUNDS.waiters + 1);
+    this.#waiting.set(replica, (this.#waiting.get(replica) ?? 0) + 1);
+    // Whoever is refused has left by then. Waiters come in two kinds.
+    this.#cluster.world.schedule(0, () => {
+      const waiting = this.#waiting.get(replica) ?? 0;
+      this.#within(`requests waiting, the last for ${what}`, waiting, 2 * BOUNDS.waiters);
+    });
     return () => void this.#waiting.set(replica, (this.#waiting.get(replica) ?? 1) - 1);
   }
 

@@ -7,7 +7,7 @@ export const BOUNDS = {
   recentBytes: 4_000,
   windowBytes: 4_000,
   /** Requests that may wait at one node for a position, and as many for an acknowledgement. */
-  waiters: 12,
+  waiters: 4,
   /** Frames of the log that are not compacted. */
   logFrames: 20,
   /** What one read of a log or an outbox gives. */

@@ -1,4 +1,4 @@
-import { MeridianError } from "@meridian/protocol";
+import { MeridianError, type Welcome } from "@meridian/protocol";
 import type { Deadlines } from "@meridian/runtime";
 
 /**
@@ -46,6 +46,8 @@ export class Acknowledgements {
   readonly #max: number;
   readonly #waiters = new Set<Waiter>();
   #directoryThrough: number;
+  /** Of positions through here, reports of later ones say nothing. */
+  #unorderedThrough = 0;
   /** What the directory said of the newest positions: it may answer before the writer begins to wait. */
   readonly #reports: Report[] = [];
 
@@ -89,9 +91,21 @@ export class Acknowledgements {
         },
       };
       this.#waiters.add(waiter);
-      for (const report of this.#reports) hear(waiter, report);
+      for (const report of this.#reports) this.#hear(waiter, report);
       this.#check(waiter);
     });
+  }
+
+  /**
+   * A directory has taken the node in, whose outbox is acknowledged through `position`. Where they reconcile, its log
+   * may lack what is before that: whoever has later positions of it need not have those.
+   */
+  onWelcome(resume: Welcome["resume"], position: number): void {
+    if (resume === "reconcile") {
+      this.#unorderedThrough = position;
+      this.#reports.splice(0);
+    }
+    this.onDirectory(position);
   }
 
   /** The directory has committed the outbox through `position`. */
@@ -105,7 +119,7 @@ export class Acknowledgements {
     const report = { position, nodes, ready };
     if (this.#reports.push(report) > REPORTS_MAX) this.#reports.shift();
     for (const waiter of this.#waiters) {
-      hear(waiter, report);
+      this.#hear(waiter, report);
       this.#check(waiter);
     }
   }
@@ -125,12 +139,12 @@ export class Acknowledgements {
     if (level === "all") return heard && ready.every((id) => nodes.includes(id));
     return 1 + nodes.filter((id) => ready.includes(id)).length >= level;
   }
-}
 
-/** What is applied through a position is applied through every one before it. */
-function hear(waiter: Waiter, { position, nodes, ready }: Report): void {
-  if (waiter.position > position) return;
-  waiter.heard = true;
-  waiter.nodes = [...new Set([...waiter.nodes, ...nodes])];
-  waiter.ready = ready;
+  /** What is applied through a position is applied through every one before it in the same log. */
+  #hear(waiter: Waiter, { position, nodes, ready }: Report): void {
+    if (waiter.position > position || waiter.position <= this.#unorderedThrough) return;
+    waiter.heard = true;
+    waiter.nodes = [...new Set([...waiter.nodes, ...nodes])];
+    waiter.ready = ready;
+  }
 }

@@ -149,8 +149,13 @@ export class Positions {
 
   /**
    * A sequence beyond the end of an older epoch was never committed; what it stood for comes again from its
+<<<<<<< HEAD
    * node's outbox. In another log the node knows its place if its directory follows that log. Of a log that nobody
    * knows a sequence says nothing: once this node is ready, it and its log have exchanged all they have.
+=======
+   * node's outbox. A sequence of another log, or of an epoch that is unheard of, says nothing here: once this node is
+   * ready, it and the log have exchanged all they have.
+>>>>>>> main
    */
   #hasSequence({ logId, epoch, sequence }: Position): boolean {
     const { applier, home } = this.#options;
@@ -161,6 +166,7 @@ export class Positions {
       return logId === 0 || (reached === undefined && this.#options.isReady());
     }
     const index = this.#epochs.findIndex(([known]) => known === epoch);
+    if (index < 0 && epoch !== applier.epoch) return sequence === 0 || this.#options.isReady();
     const end = index < 0 ? Infinity : (this.#epochs[index + 1]?.[1] ?? Infinity);
     return applier.wholeThrough >= Math.min(sequence, end);
   }

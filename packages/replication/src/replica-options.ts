@@ -8,8 +8,11 @@ import {
 } from "@meridian/protocol";
 import type { Clock, Logger, Random } from "@meridian/runtime";
 
+import type { Applier } from "./applier.ts";
+import type { ClusterClock } from "./cluster-clock.ts";
 import type { ReplicaLimits } from "./limits.ts";
 import type { Dial, ReplicaStore } from "./ports.ts";
+import type { Submitter } from "./submitter.ts";
 
 /** How a node introduces itself. */
 export interface NodeIdentity {
@@ -88,4 +91,23 @@ export function helloOf(node: NodeIdentity, facts: HelloFacts): Hello {
   const { cluster, id: nodeId, region, ip, port, url, lat, lon } = node;
   const identity = { cluster, nodeId, region, ip, port, url, lat, lon };
   return { type: "hello", version: PROTOCOL_VERSION, ...identity, ...facts };
+}
+
+/** The numbers of a replica, out of its parts. */
+export function infoOf(
+  store: ReplicaStore,
+  applier: Applier,
+  submitter: Submitter,
+  time: ClusterClock,
+  facts: Pick<ReplicaInfo, "lagMs" | "connected" | "directory" | "reconciling" | "refusal">,
+): ReplicaInfo {
+  return {
+    ...facts,
+    incarnation: store.incarnation,
+    ...applier.info,
+    outboxThrough: store.outboxThrough,
+    outboxPending: submitter.pending,
+    skewMs: time.skewMs,
+    clockCorrected: time.corrected,
+  };
 }

@@ -33,7 +33,7 @@ import { Positions } from "./positions.ts";
 import { ProgressWatch } from "./progress-watch.ts";
 import { replicaGauges } from "./replica-gauges.ts";
 import { ReplicaLink, type LinkFacts } from "./replica-link.ts";
-import { helloOf, type ReplicaInfo, type ReplicaOptions } from "./replica-options.ts";
+import { helloOf, infoOf, type ReplicaInfo, type ReplicaOptions } from "./replica-options.ts";
 import { ServingState } from "./serving-state.ts";
 import { Settlement } from "./settlement.ts";
 import { Submitter } from "./submitter.ts";
@@ -191,20 +191,13 @@ export class Replica {
 
   /** The replica in numbers, for an operator. */
   info(): ReplicaInfo {
-    const { incarnation, outboxThrough } = this.#options.store;
-    return {
-      incarnation,
-      ...this.#applier.info,
+    return infoOf(this.#options.store, this.#applier, this.#submitter, this.#time, {
       lagMs: this.#lagMs(),
-      outboxThrough,
-      outboxPending: this.#submitter.pending,
       connected: this.#link.up,
       directory: this.#choice.current,
       reconciling: this.#settlement.reconciliation.isActive,
       refusal: this.#link.refusal?.code ?? null,
-      skewMs: this.#time.skewMs,
-      clockCorrected: this.#time.corrected,
-    };
+    });
   }
 
   /** How full what the replica holds is. */
@@ -327,7 +320,7 @@ export class Replica {
     this.#settlement.home.observe(committedThrough, welcome.followed);
     this.#positions.restart(welcome.epochs, this.#submitter.acknowledgedThrough, committedThrough);
     this.#committed.reach(this.#submitter.acknowledgedThrough);
-    this.#acknowledgements.onDirectory(outboxThrough);
+    this.#acknowledgements.onWelcome(welcome.resume, this.#submitter.acknowledgedThrough);
     this.#updateStatus();
   }
 

@@ -269,11 +269,7 @@ export const LOG_RULES: readonly Rule[] = [
     off: "ProgressWatch sees no stall",
     faults: "all",
     seed: 3,
-    parts: () =>
-      both(
-        patched(ProgressWatch, "isStalled", () => () => false),
-        patched(ProgressWatch, "isReconcileStalled", () => () => false),
-      ),
+    parts: () => patched(ProgressWatch, "isStalled", () => () => false),
   },
   {
     rule: "a node within a compacted part claims nothing there",
