@@ -1,4 +1,14 @@
-export { isLive, NO_BYTES, replaces, tombstone, type Entry, type Summary } from "./entry.ts";
+export {
+  burial,
+  BURIAL_ORIGIN,
+  isLive,
+  isPurgeable,
+  NO_BYTES,
+  replaces,
+  tombstone,
+  type Entry,
+  type Summary,
+} from "./entry.ts";
 export {
   asMeridianError,
   closeCodeOf,
@@ -51,7 +61,14 @@ export type {
   RangeDigest,
   Welcome,
 } from "./message.ts";
-export type { LogFrame, OutboxFrame, OutboxMark, ReplicaRecord } from "./record.ts";
+export type {
+  HorizonState,
+  LogFrame,
+  OutboxFrame,
+  OutboxMark,
+  QuarantinedEntry,
+  ReplicaRecord,
+} from "./record.ts";
 export { formatPosition, parsePosition, type Position } from "./position.ts";
 export {
   compareStamps,
