@@ -109,8 +109,9 @@ export interface DirectoryLog {
   /** What was last made durable by `saveHorizon`. */
   readonly horizonState: HorizonState;
   /**
-   * The highest sequence that any purged entry had; 0 for none. A reader that has something and is not there yet may
-   * have missed the tombstone of what it has. Read after `read`, it covers everything that was left out there.
+   * The highest sequence that any purged entry had; 0 for none. A reader that is not there yet would miss tombstones:
+   * those of what it has, and those of older entries that frames still hold further on. Read after `read`,
+   * it covers everything that was left out there.
    */
   readonly purgedThrough: number;
   /** What is durable of one node's outbox. */
