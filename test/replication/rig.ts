@@ -125,6 +125,7 @@ export class DirectoryRig {
       outboxThrough: 0,
       outboxAcknowledged: 0,
       admittedTime: 0,
+      horizon: 0,
       nowMs: this.clock.nowMs(),
       ...hello,
     };
@@ -137,6 +138,7 @@ export class DirectoryRig {
       status: "ready",
       appliedThrough,
       outboxPending: 0,
+      lowestTime: 0,
       lagMs: 0,
       load: { entries: 0, bytes: 0, requestsPerSecond: 0 },
     });

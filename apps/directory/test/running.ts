@@ -123,6 +123,7 @@ export class FakeNode {
         status,
         appliedThrough: 0,
         outboxPending: 0,
+        lowestTime: 0,
         lagMs,
         load,
       }),
@@ -178,6 +179,7 @@ export class FakeNode {
       outboxThrough: 1,
       outboxAcknowledged: 0,
       admittedTime: 0,
+      horizon: 0,
       nowMs: Date.now(),
     };
     return encodeMessage(hello);

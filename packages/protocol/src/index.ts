@@ -33,6 +33,7 @@ export {
   FRAME_HEADER_BYTES,
   FRAME_KIND,
   highestTimeOf,
+  lowestTimeOf,
   orderFrame,
   readFrameHeader,
   writeFrameHeader,

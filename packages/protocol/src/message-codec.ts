@@ -46,6 +46,7 @@ const hello = v.strictObject({
   outboxThrough: whole,
   outboxAcknowledged: whole,
   admittedTime: whole,
+  horizon: whole,
   nowMs: finite,
 });
 const heartbeat = v.strictObject({
@@ -54,6 +55,7 @@ const heartbeat = v.strictObject({
   status,
   appliedThrough: whole,
   outboxPending: whole,
+  lowestTime: whole,
   lagMs: v.pipe(finite, v.minValue(0)),
   load,
 });
@@ -107,6 +109,7 @@ const welcome = v.strictObject({
   resume: v.picklist(["feed", "reconcile"]),
   outboxThrough: whole,
   outboxTime: whole,
+  horizon: whole,
   heartbeatMs: v.pipe(whole, v.minValue(1)),
   leaseMs: v.pipe(whole, v.minValue(1)),
   maxClockDriftMs: whole,
@@ -118,6 +121,8 @@ const echo = v.strictObject({
   head: whole,
   committedThrough: whole,
   outboxReceived: whole,
+  horizon: whole,
+  horizonAt: whole,
 });
 const acknowledge = v.strictObject({
   type: v.literal("acknowledge"),
@@ -154,6 +159,7 @@ const reconcileBegin = v.strictObject({
   type: v.literal("reconcile-begin"),
   nowMs: finite,
   head: whole,
+  horizon: whole,
 });
 const compared = v.strictObject({
   type: v.literal("compared"),

@@ -9,21 +9,30 @@
 import {
   blockOf,
   decodeBlock,
+  encodeBlock,
   FRAME_KIND,
   MeridianError,
   readFrameHeader,
   type Cursor,
   type Entry,
   type FrameHeader,
+  type ReplicaRecord,
 } from "@meridian/protocol";
 
 import type { HybridClock } from "./hybrid-clock.ts";
 import type { ReplicaStore } from "./ports.ts";
+import type { ReplicaHorizon } from "./replica-horizon.ts";
 
 /** What an applier needs. */
 export interface ApplierOptions {
   readonly store: ReplicaStore;
   readonly stamps: HybridClock;
+  readonly horizon: ReplicaHorizon;
+  nowMs(): number;
+  /** Has the log hear of entries that are not taken in as they came; calls back once that is in the outbox. */
+  offer(entries: readonly Entry[], done: () => void): void;
+  /** Entries have gone into the quarantine. */
+  onQuarantined(entries: readonly Entry[]): void;
   /** Entries that may be news are in the store. */
   onEntries(entries: readonly Entry[]): void;
   /** A donation has come in answer to an offer. */
@@ -34,6 +43,8 @@ export interface ApplierOptions {
   onReport(through: number): void;
   onFailed(failure: MeridianError): void;
 }
+
+type RemoteRecord = Extract<ReplicaRecord, { kind: "remote" }>;
 
 /** How many outboxes' positions are remembered. */
 const ORIGINS_MAX = 4_096;
@@ -61,7 +72,10 @@ export class Applier {
   #early: { readonly through: number; readonly keys: readonly string[] }[] = [];
   /** Whether the cursor may follow: not before a reconciliation is over. */
   #resumable = false;
+  /** Where frames began of which something is still to be offered: the cursor may not pass them before it is. */
+  readonly #held = new Set<{ readonly sequence: number }>();
   #savedSequence = 0;
+  #adopting = false;
   #admittedTime: number;
 
   constructor(options: ApplierOptions) {
@@ -197,6 +211,21 @@ export class Applier {
     else this.#options.onApplied();
   }
 
+  /** Adopts a horizon together with the cursor, if one is due and nothing below `lowestTime` is still to be sent. */
+  adoptHorizon(lowestTime: () => number): void {
+    const isLevel = this.#resumable && this.#held.size === 0;
+    if (!isLevel || this.#adopting || this.#applied < this.#committedThrough) return;
+    const horizon = this.#options.horizon.due(this.#applied, lowestTime());
+    if (horizon === undefined) return;
+    this.#adopting = true;
+    const cursor = this.#cursor();
+    this.#savedSequence = cursor.sequence;
+    this.#options.store.append({ kind: "progress", cursor, horizon }, (failure) => {
+      this.#adopting = false;
+      if (failure !== undefined) this.#lose(failure);
+    });
+  }
+
   /** Makes the cursor durable, if it has moved. */
   save(): void {
     const cursor = this.#cursor();
@@ -213,12 +242,11 @@ export class Applier {
     bytes: Uint8Array,
     isDonation: boolean,
   ): void {
-    const { highestTime } = header;
-    this.#options.stamps.observe(highestTime);
-    this.admit(highestTime);
-    const record = { kind: "remote", entries, block: blockOf(bytes), highestTime } as const;
+    this.#options.stamps.observe(header.highestTime);
+    this.admit(header.highestTime);
+    const record = this.#recordOf(header, entries, bytes, isDonation);
     if (header.through > this.#committedThrough) {
-      this.#early.push({ through: header.through, keys: entries.map(({ key }) => key) });
+      this.#early.push({ through: header.through, keys: record.entries.map(({ key }) => key) });
     }
     const withCursor = this.#resumable && !isDonation;
     const cursor = this.#cursor();
@@ -232,7 +260,38 @@ export class Applier {
       this.#durable = this.#pending === 0 ? this.#applied : Math.max(this.#durable, header.through);
       if (header.reportApplied && this.#resumable) this.#options.onReport(this.#durable);
     });
-    this.#options.onEntries(entries);
+    if (record.quarantined !== undefined) {
+      this.#options.onQuarantined(record.quarantined.entries);
+    }
+    this.#options.onEntries(record.entries);
+  }
+
+  /** What the store is to take of a frame: nearly always all of it, as it came. */
+  #recordOf(
+    { highestTime, after }: FrameHeader,
+    entries: readonly Entry[],
+    bytes: Uint8Array,
+    isDonation: boolean,
+  ): RemoteRecord {
+    const atMs = this.#options.nowMs();
+    const screened = this.#options.horizon.screen(entries, isDonation, atMs);
+    if (screened === undefined) {
+      return { kind: "remote", entries, block: blockOf(bytes), highestTime };
+    }
+    const { kept, offered, quarantined } = screened;
+    if (offered.length > 0) {
+      const hold = { sequence: after };
+      if (this.#resumable) this.#held.add(hold);
+      this.#options.offer(offered, () => this.#held.delete(hold));
+    }
+    const record = {
+      kind: "remote",
+      entries: kept,
+      block: encodeBlock(kept),
+      highestTime,
+    } as const;
+    if (quarantined.length === 0) return record;
+    return { ...record, quarantined: { entries: quarantined, atMs } };
   }
 
   /** What was taken in is not in the store: the node stands where the store says. */
@@ -257,7 +316,8 @@ export class Applier {
   }
 
   #cursor(): Cursor {
-    const sequence = Math.min(this.#applied, this.#committedThrough);
+    let sequence = Math.min(this.#applied, this.#committedThrough);
+    for (const held of this.#held) sequence = Math.min(sequence, held.sequence);
     return { logId: this.#logId, epoch: this.#epoch, sequence };
   }
 
@@ -272,6 +332,7 @@ export class Applier {
     this.#head = sequence;
     this.#savedSequence = sequence;
     this.#early = [];
+    this.#held.clear();
     this.#origins.clear();
   }
 }

@@ -21,6 +21,7 @@ import {
 } from "@meridian/protocol";
 
 import { AppliedWatch, type Applier } from "./applied-watch.ts";
+import type { DirectoryHorizon } from "./directory-horizon.ts";
 import { Feed } from "./feed.ts";
 import type { DirectoryLimits } from "./limits.ts";
 import type { DirectoryLog, Link } from "./ports.ts";
@@ -33,6 +34,7 @@ export interface SessionHost {
   readonly cluster: string;
   readonly log: DirectoryLog;
   readonly sequencer: Sequencer;
+  readonly horizon: DirectoryHorizon;
   readonly limits: DirectoryLimits;
   nowMs(): number;
   elapsedMs(): number;
@@ -66,6 +68,9 @@ export class DirectorySession implements Applier {
   status: NodeStatus = "joining";
   appliedThrough = 0;
   outboxPending = 0;
+  lowestTime = 0;
+  /** From the hello that shows the need until it is done. */
+  isReconciling = false;
   lagMs = 0;
   skewMs = 0;
   load: NodeLoad = NO_LOAD;
@@ -197,6 +202,8 @@ export class DirectorySession implements Applier {
         return this.#responder?.offer(message);
       case "reconciled":
         this.#responder = undefined;
+        if (this.isReconciling) this.#host.horizon.reach(this.#hello.horizon);
+        this.isReconciling = false;
         return this.#host.onReconciled(this);
       case "goodbye":
         return this.close(new MeridianError("GOING_AWAY", "The node has said goodbye"));
@@ -204,7 +211,7 @@ export class DirectorySession implements Applier {
   }
 
   #onHello(hello: Hello): void {
-    const { sequencer, log, limits, cluster } = this.#host;
+    const { sequencer, log, horizon, limits, cluster } = this.#host;
     if (this.#hello !== undefined) {
       throw new MeridianError("MALFORMED_MESSAGE", "Expected one `hello`, got a second");
     }
@@ -229,7 +236,12 @@ export class DirectorySession implements Applier {
     this.skewMs = Math.round(hello.nowMs - nowMs);
     // Acknowledged, but not here: this log has lost its tail, or another one took it.
     const isMissing = hello.outboxAcknowledged > (mark?.position ?? 0);
-    const resume = isMissing ? "reconcile" : resumeOf(log, hello.cursor);
+    const place = placeOf(log, hello.cursor);
+    const isKnown = place !== "elsewhere" || mark !== undefined;
+    const isLoss = place === "lost" || (isKnown && (isMissing || hello.horizon > horizon.horizon));
+    if (isLoss) horizon.freeze();
+    this.isReconciling = isMissing || place !== "here" || hello.horizon > horizon.horizon;
+    const resume = this.isReconciling ? "reconcile" : "feed";
     sequencer.expectAfter(hello.incarnation, hello.outboxAcknowledged);
     sequencer.observe(hello.admittedTime);
     this.#send({
@@ -244,6 +256,7 @@ export class DirectorySession implements Applier {
       resume,
       outboxThrough: mark?.position ?? 0,
       outboxTime: mark?.highestTime ?? 0,
+      horizon: horizon.horizon,
       heartbeatMs: limits.heartbeatMs,
       leaseMs: limits.leaseMs,
       maxClockDriftMs: limits.maxClockDriftMs,
@@ -268,19 +281,23 @@ export class DirectorySession implements Applier {
   /** The node's turn has come: what is through `head` is compared, and it gets everything after that as it comes. */
   #beginReconcile(head: number): void {
     const { log, limits } = this.#host;
+    const { linkBytesMax } = limits;
+    const { horizon } = this.#host.horizon;
     const nowMs = (): number => this.#host.nowMs();
     this.#reconciledAtMs = this.#host.elapsedMs();
-    this.#responder = new ReconcileResponder(log, this.#link, limits.linkBytesMax, nowMs);
-    this.#send({ type: "reconcile-begin", nowMs: nowMs(), head });
+    const under = Math.max(horizon, this.#hello?.horizon ?? 0);
+    this.#responder = new ReconcileResponder(log, this.#link, linkBytesMax, under, nowMs);
+    this.#send({ type: "reconcile-begin", nowMs: nowMs(), head, horizon });
     this.#startFeed(head);
   }
 
   #onHeartbeat(message: Extract<NodeMessage, { type: "heartbeat" }>): void {
-    const { sequencer } = this.#host;
+    const { sequencer, horizon } = this.#host;
     const nowMs = this.#host.nowMs();
     const statusChanged = message.status !== this.status;
     this.status = message.status;
     this.outboxPending = message.outboxPending;
+    this.lowestTime = message.lowestTime;
     this.lagMs = message.lagMs;
     this.load = message.load;
     this.skewMs = Math.round(message.nowMs - nowMs);
@@ -292,6 +309,8 @@ export class DirectorySession implements Applier {
       head: sequencer.head,
       committedThrough: sequencer.committedThrough,
       outboxReceived: sequencer.received(this.#hello?.incarnation ?? 0) ?? 0,
+      horizon: horizon.horizon,
+      horizonAt: horizon.at,
     });
     this.onDrain();
     this.#host.onProgress(this, statusChanged);
@@ -336,15 +355,15 @@ export class DirectorySession implements Applier {
     }
     if (this.#refusedPosition !== undefined && header.position !== this.#refusedPosition) return;
     this.#refusedPosition = undefined;
-    const { sequencer, limits } = this.#host;
+    const { sequencer, horizon, limits } = this.#host;
     const nowMs = this.#host.nowMs();
     if (header.highestTime > sequencer.timeMax(nowMs, limits.maxClockDriftMs)) {
       this.#refusedPosition = header.position;
       const { position } = header;
       return this.#send({ type: "refuse", nowMs, position, code: "CLOCK_AHEAD" });
     }
-    checkBlock(blockOf(bytes), header.count, header.highestTime);
-    const admission = sequencer.offer(bytes, header, nowMs);
+    const lowestTime = checkBlock(blockOf(bytes), header.count, header.highestTime);
+    const admission = sequencer.offer(bytes, header, lowestTime, horizon.horizon, nowMs);
     if (admission === "gap") {
       throw new MeridianError(
         "OUT_OF_ORDER",
@@ -371,12 +390,19 @@ function checkNames({ nodeId, region, url }: Hello): void {
   throw new MeridianError("MALFORMED_MESSAGE", `Expected an http or https URL, got \`${url}\``);
 }
 
-/** Whether a cursor lies on this log: its epoch is known, and did not end before it. */
-function resumeOf(log: DirectoryLog, cursor: Cursor | null): "feed" | "reconcile" {
-  if (cursor === null) return "feed";
-  if (cursor.logId !== log.logId) return "reconcile";
+/**
+ * Where a cursor lies: on this log, with nothing purged after it; too far back on it; on a part of it that it has lost;
+ * or in another log. A node without one has nothing, and is nowhere.
+ */
+function placeOf(
+  log: DirectoryLog,
+  cursor: Cursor | null,
+): "here" | "behind" | "lost" | "elsewhere" {
+  if (cursor === null) return log.purgedThrough === 0 ? "here" : "elsewhere";
+  if (cursor.logId !== log.logId) return "elsewhere";
   const index = log.epochs.findIndex(([epoch]) => epoch === cursor.epoch);
-  if (index < 0) return "reconcile";
+  if (index < 0) return "lost";
   const end = log.epochs[index + 1]?.[1] ?? log.committedThrough;
-  return cursor.sequence <= end ? "feed" : "reconcile";
+  if (cursor.sequence > end) return "lost";
+  return cursor.sequence < log.purgedThrough ? "behind" : "here";
 }

@@ -5,6 +5,7 @@
 import { MeridianError, type Hello, type Member, type NodeLoad } from "@meridian/protocol";
 import { Deadlines, type Clock, type Logger } from "@meridian/runtime";
 
+import { DirectoryHorizon } from "./directory-horizon.ts";
 import { DirectorySession, type SessionHost } from "./directory-session.ts";
 import { DIRECTORY_LIMITS, type DirectoryLimits } from "./limits.ts";
 import type { DirectoryLog, Link, LinkEvents } from "./ports.ts";
@@ -47,6 +48,10 @@ export interface DirectoryInfo {
   readonly epoch: number;
   readonly head: number;
   readonly committedThrough: number;
+  /** A stamp time: tombstones of that time and before are forgotten, and what is as old and absent was deleted. */
+  readonly horizon: number;
+  /** Until when the horizon does not follow the clock, in milliseconds since the Unix epoch. */
+  readonly horizonFrozenUntilMs: number;
   readonly recentBytes: number;
   readonly connections: number;
   readonly members: number;
@@ -64,6 +69,7 @@ export class Directory {
   readonly #options: DirectoryOptions;
   readonly #limits: DirectoryLimits;
   readonly #sequencer: Sequencer;
+  readonly #horizon: DirectoryHorizon;
   readonly #deadlines: Deadlines;
   readonly #host: SessionHost;
   readonly #sessions = new Set<DirectorySession>();
@@ -89,10 +95,20 @@ export class Directory {
       },
       onFailed: (failure) => this.#fail(failure),
     });
+    this.#horizon = new DirectoryHorizon({
+      log: options.log,
+      limits: this.#limits,
+      nowMs: () => options.clock.nowMs(),
+      elapsedMs: () => options.clock.elapsedMs(),
+      head: () => this.#sequencer.head,
+      members: () => this.#members.values(),
+      onFailed: (failure) => this.#fail(failure),
+    });
     this.#host = {
       cluster: options.cluster,
       log: options.log,
       sequencer: this.#sequencer,
+      horizon: this.#horizon,
       limits: this.#limits,
       nowMs: () => options.clock.nowMs(),
       elapsedMs: () => options.clock.elapsedMs(),
@@ -108,10 +124,12 @@ export class Directory {
     return [...this.#members.values()].map(memberInfo);
   }
 
-  /** Starts watching leases. */
+  /** Starts watching leases, and the horizon. */
   start(): void {
     this.#watchedAtMs = this.#options.clock.elapsedMs();
+    this.#horizon.start();
     this.#watchLeases();
+    this.#stepHorizon();
   }
 
   /** Ends every link. Frames that were taken but not committed are still their senders'. */
@@ -145,6 +163,8 @@ export class Directory {
       epoch,
       head: this.#sequencer.head,
       committedThrough: this.#sequencer.committedThrough,
+      horizon: this.#horizon.horizon,
+      horizonFrozenUntilMs: this.#horizon.frozenUntilMs,
       recentBytes: this.#sequencer.recentBytes,
       connections: this.#sessions.size,
       members: this.#members.size,
@@ -246,6 +266,13 @@ export class Directory {
       if (this.#turns[0] !== turn) return;
       if (failure === undefined) turn.begin(head);
       else turn.session.close(failure);
+    });
+  }
+
+  #stepHorizon(): void {
+    this.#deadlines.after(this.#horizon.stepMs, () => {
+      this.#horizon.step();
+      this.#stepHorizon();
     });
   }
 

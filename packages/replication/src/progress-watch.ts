@@ -1,5 +1,19 @@
 import type { Clock } from "@meridian/runtime";
 
+/** What should move. */
+export interface Expected {
+  /** Frames wait to be acknowledged. */
+  readonly outboxWaits: boolean;
+  /** The directory has more than the node. */
+  readonly logWaits: boolean;
+  readonly reconciles: boolean;
+  /** A reconciliation has not begun. */
+  readonly waitsForTurn: boolean;
+}
+
+/** How many times longer a node waits for its turn to reconcile than for an answer. */
+const TURN_PATIENCE = 12;
+
 /** Notices when what should move does not, and how long the node has been behind. */
 export class ProgressWatch {
   readonly #clock: Clock;
@@ -34,17 +48,14 @@ export class ProgressWatch {
     this.#reconcileMovedAtMs = this.#clock.elapsedMs();
   }
 
-  /** Whether a reconciliation that is under way has not moved for longer than the bound, times `patience`. */
-  isReconcileStalled(patience: number): boolean {
-    return this.#clock.elapsedMs() - this.#reconcileMovedAtMs > this.#stallMs * patience;
-  }
-
-  /** Whether the outbox or the log should have moved and has not, for longer than the bound. */
-  isStalled(outboxWaits: boolean, logWaits: boolean): boolean {
+  /** Whether anything should have moved and has not, for longer than the bound. */
+  isStalled({ outboxWaits, logWaits, reconciles, waitsForTurn }: Expected): boolean {
     const nowMs = this.#clock.elapsedMs();
     if (!outboxWaits) this.#outboxMovedAtMs = nowMs;
-    if (!logWaits) this.#logMovedAtMs = nowMs;
-    return nowMs - Math.min(this.#outboxMovedAtMs, this.#logMovedAtMs) > this.#stallMs;
+    if (!logWaits || reconciles) this.#logMovedAtMs = nowMs;
+    const isAtRest = nowMs - Math.min(this.#outboxMovedAtMs, this.#logMovedAtMs) > this.#stallMs;
+    const patienceMs = this.#stallMs * (waitsForTurn ? TURN_PATIENCE : 1);
+    return isAtRest || (reconciles && nowMs - this.#reconcileMovedAtMs > patienceMs);
   }
 
   /** How long it has been since the node was level with the directory, in whole milliseconds. */

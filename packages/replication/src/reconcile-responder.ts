@@ -49,10 +49,19 @@ export class ReconcileResponder {
   readonly #log: DirectoryLog;
   readonly #link: Link;
   readonly #linkBytesMax: number;
+  /** What is purgeable under it is left out. */
+  readonly #horizon: number;
   readonly #nowMs: () => number;
   readonly #answers: Answer[] = [];
 
-  constructor(log: DirectoryLog, link: Link, linkBytesMax: number, nowMs: () => number) {
+  constructor(
+    log: DirectoryLog,
+    link: Link,
+    linkBytesMax: number,
+    horizon: number,
+    nowMs: () => number,
+  ) {
+    this.#horizon = horizon;
     this.#log = log;
     this.#link = link;
     this.#linkBytesMax = linkBytesMax;
@@ -107,7 +116,7 @@ export class ReconcileResponder {
   /** One entry more than the range is said to have is enough to know that it differs. */
   #isSame(after: string | null, range: RangeDigest): boolean {
     const summaries = this.#log
-      .summariesAfter(after, range.count + 1)
+      .summariesAfter(after, range.count + 1, this.#horizon)
       .filter(({ key }) => isWithin(key, range.to));
     return (
       summaries.length === range.count && digestOf(summaries).fingerprint === range.fingerprint
@@ -117,7 +126,7 @@ export class ReconcileResponder {
   /** Deals with a page of the log's keys, or as many as one frame takes. Returns whether the offer is answered. */
   #page(answer: Answer): boolean {
     const { entries, to } = answer.offer;
-    const page = this.#log.summariesAfter(answer.after, PAGE);
+    const page = this.#log.summariesAfter(answer.after, PAGE, this.#horizon);
     const donated: Entry[] = [];
     let bytes = 0;
     for (const summary of page) {

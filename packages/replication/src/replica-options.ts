@@ -7,8 +7,11 @@ import {
 } from "@meridian/protocol";
 import type { Clock, Logger, Random } from "@meridian/runtime";
 
+import type { Applier } from "./applier.ts";
+import type { ClusterClock } from "./cluster-clock.ts";
 import type { ReplicaLimits } from "./limits.ts";
 import type { Dial, ReplicaStore } from "./ports.ts";
+import type { Submitter } from "./submitter.ts";
 
 /** How a node introduces itself. */
 export interface NodeIdentity {
@@ -55,6 +58,10 @@ export interface ReplicaInfo {
   readonly lagMs: number;
   readonly outboxThrough: number;
   readonly outboxPending: number;
+  /** A stamp time: what was made at or before it, and is not here, was deleted. */
+  readonly horizon: number;
+  /** Entries in the quarantine. */
+  readonly quarantined: number;
   readonly connected: boolean;
   readonly reconciling: boolean;
   /** How far this machine's clock is ahead of the directory's. */
@@ -63,21 +70,48 @@ export interface ReplicaInfo {
   readonly clockCorrected: boolean;
 }
 
-/** What a node says of itself at the moment it connects. */
+/** What a node says of itself at the moment it connects, beside what its store says. */
 export type HelloFacts = Pick<
   Hello,
-  | "incarnation"
-  | "status"
-  | "cursor"
-  | "outboxThrough"
-  | "outboxAcknowledged"
-  | "admittedTime"
-  | "nowMs"
+  "status" | "cursor" | "outboxAcknowledged" | "admittedTime" | "nowMs"
 >;
 
 /** The introduction of a node. */
-export function helloOf(node: NodeIdentity, facts: HelloFacts): Hello {
+export function helloOf(node: NodeIdentity, store: ReplicaStore, facts: HelloFacts): Hello {
   const { cluster, id: nodeId, region, ip, port, url, lat, lon } = node;
-  const identity = { cluster, nodeId, region, ip, port, url, lat, lon };
-  return { type: "hello", version: PROTOCOL_VERSION, ...identity, ...facts };
+  const { incarnation, outboxThrough, horizon } = store;
+  const identity = { cluster, nodeId, region, incarnation, ip, port, url, lat, lon };
+  return {
+    type: "hello",
+    version: PROTOCOL_VERSION,
+    ...identity,
+    outboxThrough,
+    horizon,
+    ...facts,
+  };
+}
+
+/** The numbers of a replica, out of its parts. */
+export function infoOf(
+  store: ReplicaStore,
+  applier: Applier,
+  submitter: Submitter,
+  time: ClusterClock,
+  facts: Pick<ReplicaInfo, "lagMs" | "connected" | "reconciling">,
+): ReplicaInfo {
+  return {
+    ...facts,
+    incarnation: store.incarnation,
+    logId: applier.logId,
+    epoch: applier.epoch,
+    applied: applier.applied,
+    committedThrough: applier.committedThrough,
+    behind: applier.behind,
+    outboxThrough: store.outboxThrough,
+    outboxPending: submitter.pending,
+    horizon: store.horizon,
+    quarantined: store.quarantined,
+    skewMs: time.skewMs,
+    clockCorrected: time.corrected,
+  };
 }

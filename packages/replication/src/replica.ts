@@ -8,7 +8,8 @@
  */
 import {
   asMeridianError,
-  encodeMessage,
+  BURIAL_ORIGIN,
+  lowestTimeOf,
   MeridianError,
   type DirectoryMessage,
   type Entry,
@@ -31,15 +32,14 @@ import { REPLICA_LIMITS, type ReplicaLimits } from "./limits.ts";
 import type { Link } from "./ports.ts";
 import { Positions } from "./positions.ts";
 import { ProgressWatch } from "./progress-watch.ts";
-import { Reconciler, type LogReconciler } from "./reconciler.ts";
+import { Quarantine } from "./quarantine.ts";
+import { Reconciliation } from "./reconciliation.ts";
+import { ReplicaHorizon } from "./replica-horizon.ts";
 import { ReplicaLink } from "./replica-link.ts";
-import { helloOf, type ReplicaInfo, type ReplicaOptions } from "./replica-options.ts";
+import { helloOf, infoOf, type ReplicaInfo, type ReplicaOptions } from "./replica-options.ts";
 import { ServingState } from "./serving-state.ts";
 import { Submitter } from "./submitter.ts";
 import { WritePath, type Receipt, type WriteRequest } from "./write-path.ts";
-
-/** How many times longer a node waits for its turn to reconcile than for an answer. */
-const TURN_PATIENCE = 12;
 
 const NO_LOAD: NodeLoad = { entries: 0, bytes: 0, requestsPerSecond: 0 };
 
@@ -49,6 +49,7 @@ export class Replica {
   readonly #deadlines: Deadlines;
   readonly #time: ClusterClock;
   readonly #stamps: HybridClock;
+  readonly #horizon: ReplicaHorizon;
   readonly #writes: WritePath;
   readonly #submitter: Submitter;
   readonly #applier: Applier;
@@ -56,8 +57,9 @@ export class Replica {
   readonly #progress: ProgressWatch;
   readonly #acknowledgements: Acknowledgements;
   readonly #link: ReplicaLink;
-  /** Set from the welcome that asks for it until it is over or the link is down. */
-  #reconciler: LogReconciler | undefined;
+  readonly #reconciliation: Reconciliation;
+  /** What the cluster has deleted while this node was away. */
+  readonly quarantine: Quarantine;
   readonly #state = new ServingState();
   #members: readonly Member[] = [];
   readonly #committed = new CommittedOutbox();
@@ -70,9 +72,14 @@ export class Replica {
     this.#deadlines = new Deadlines(clock);
     this.#time = new ClusterClock(clock);
     this.#progress = new ProgressWatch(clock, this.#limits.stallMs);
-    this.#stamps = new HybridClock(randomIdentity(random), store.highestTime);
+    // The greatest origin is kept for burials.
+    const origin = Math.min(randomIdentity(random), BURIAL_ORIGIN - 1);
+    this.#stamps = new HybridClock(origin, Math.max(store.highestTime, store.horizon));
+    this.#horizon = new ReplicaHorizon(store);
     this.#writes = this.#makeWritePath();
+    this.quarantine = new Quarantine(store, this.#writes);
     this.#applier = this.#makeApplier();
+    this.#reconciliation = this.#makeReconciliation();
     this.#submitter = this.#makeSubmitter();
     this.#positions = new Positions({
       store,
@@ -182,22 +189,11 @@ export class Replica {
 
   /** The replica in numbers, for an operator. */
   info(): ReplicaInfo {
-    const { incarnation, outboxThrough } = this.#options.store;
-    return {
-      incarnation,
-      logId: this.#applier.logId,
-      epoch: this.#applier.epoch,
-      applied: this.#applier.applied,
-      committedThrough: this.#applier.committedThrough,
-      behind: this.#applier.behind,
+    return infoOf(this.#options.store, this.#applier, this.#submitter, this.#time, {
       lagMs: this.#lagMs(),
-      outboxThrough,
-      outboxPending: this.#submitter.pending,
       connected: this.#link.up,
-      reconciling: this.#reconciler !== undefined,
-      skewMs: this.#time.skewMs,
-      clockCorrected: this.#time.corrected,
-    };
+      reconciling: this.#reconciliation.isUnderWay,
+    });
   }
 
   #makeWritePath(): WritePath {
@@ -208,7 +204,7 @@ export class Replica {
       defer: (callback) => this.#options.defer(callback),
       onDurable: (frame, entries, reportApplied) => {
         this.#options.onChange?.(entries);
-        this.#submitter.offer(frame, reportApplied);
+        this.#submitter.offer(frame, lowestTimeOf(entries), reportApplied);
         this.#positions.check();
       },
     });
@@ -218,8 +214,23 @@ export class Replica {
     return new Applier({
       store: this.#options.store,
       stamps: this.#stamps,
+      horizon: this.#horizon,
+      nowMs: () => this.#time.nowMs(),
+      offer: (entries, done) => {
+        if (this.#reconciliation.isUnderWay) return this.#reconciliation.offer(entries);
+        this.#writes.offer(entries, (failure) => {
+          if (failure === undefined) done();
+          else this.#onResubmitted(failure);
+        });
+      },
+      onQuarantined: (entries) => {
+        this.#options.logger.warn("entries deleted while this node was away are quarantined", {
+          count: entries.length,
+          firstKey: entries[0]?.key ?? "",
+        });
+      },
       onEntries: (entries) => this.#options.onChange?.(entries),
-      onDonation: (id, count) => this.#reconciler?.reconciler.onDonation(id, count),
+      onDonation: (id, count) => this.#reconciliation.onDonation(id, count),
       onApplied: () => this.#onApplied(),
       onReport: (through) => {
         this.#link.send({ type: "applied", nowMs: this.#time.ownMs(), through });
@@ -235,7 +246,7 @@ export class Replica {
       time: this.#time,
       writes: this.#writes,
       windowBytes: this.#limits.windowBytes,
-      admittedTime: () => this.#applier.admittedTime,
+      admittedTime: () => Math.max(this.#applier.admittedTime, this.#options.store.horizon),
       onAdmitted: (time) => this.#applier.admit(time),
       onRestamped: (entries) => this.#onRestamped(entries),
       onFailed: (failure) => this.#link.reset(failure),
@@ -265,11 +276,9 @@ export class Replica {
 
   #hello(): Hello {
     const { node, store } = this.#options;
-    return helloOf(node, {
-      incarnation: store.incarnation,
+    return helloOf(node, store, {
       status: this.status,
       cursor: this.#applier.cursor ?? null,
-      outboxThrough: store.outboxThrough,
       outboxAcknowledged: this.#submitter.acknowledgedThrough,
       admittedTime: this.#applier.admittedTime,
       nowMs: this.#time.ownMs(),
@@ -284,6 +293,8 @@ export class Replica {
     this.#positions.epochs = welcome.epochs;
     this.#progress.start();
     this.#state.welcome(head, this.#limits.lagMax);
+    this.#horizon.start();
+    this.#stamps.observe(welcome.horizon);
     if (welcome.resume === "feed") {
       const early = this.#applier.resume(logId, epoch);
       this.#applier.observe(head, committedThrough);
@@ -291,9 +302,7 @@ export class Replica {
         this.#writes.resubmit([...early], (failure) => this.#onResubmitted(failure));
       }
     } else {
-      this.#applier.suspend();
-      this.#reconciler = this.#makeReconciler(link, logId, epoch);
-      link.send(encodeMessage({ type: "reconcile", nowMs: this.#time.ownMs() }));
+      this.#reconciliation.start(link, logId, epoch);
     }
     this.#submitter.attach(link, outboxThrough);
     this.#committed.reach(this.#submitter.acknowledgedThrough);
@@ -312,34 +321,26 @@ export class Replica {
     });
   }
 
-  #makeReconciler(link: Link, logId: number, epoch: number): LogReconciler {
-    const reconciler = new Reconciler({
+  #makeReconciliation(): Reconciliation {
+    return new Reconciliation({
       store: this.#options.store,
-      send: (message) => link.send(message),
-      ownMs: () => this.#time.ownMs(),
-      resubmit: (keys, done) => {
-        this.#writes.resubmit(keys, (failure, receipt) => {
-          // A link that broke meanwhile has taken its reconciliation along.
-          if (this.#reconciler?.reconciler !== reconciler) return;
-          if (receipt !== undefined) this.#committed.after(receipt.outboxPosition, done);
-          this.#onResubmitted(failure);
-        });
-      },
+      applier: this.#applier,
+      horizon: this.#horizon,
+      writes: this.#writes,
+      committed: this.#committed,
+      time: this.#time,
+      onFailed: (failure) => this.#onResubmitted(failure),
       onDone: () => {
-        this.#reconciler = undefined;
-        this.#link.send({ type: "reconciled", nowMs: this.#time.ownMs() });
-        this.#applier.settle();
         this.#state.reconciled(this.#applier.applied);
         this.#updateStatus();
       },
     });
-    return { reconciler, logId, epoch };
   }
 
   /** What a reconciliation has compared no longer holds where stamps have become lower: it starts over. */
   #onRestamped(entries: readonly Entry[]): void {
     this.#options.onForget?.(entries.map(({ key }) => key));
-    if (this.#reconciler === undefined) return;
+    if (!this.#reconciliation.isUnderWay) return;
     const said = "Stamps were lowered while they were being compared";
     this.#link.reset(new MeridianError("OUT_OF_ORDER", said));
   }
@@ -353,6 +354,9 @@ export class Replica {
       case "heartbeat":
         this.#time.measure(message.nowMs, message.echoMs);
         this.#observe(message.head, message.committedThrough);
+        this.#horizon.announce(message.horizon, message.horizonAt);
+        this.#stamps.observe(message.horizon);
+        this.#applier.adoptHorizon(() => this.#lowestTime());
         this.#watchStall();
         return this.#updateStatus();
       case "acknowledge":
@@ -371,19 +375,20 @@ export class Replica {
         this.#members = message.members;
         return;
       case "reconcile-begin":
-        return this.#beginReconcile(message.head);
+        this.#progress.reconcileMoved();
+        return this.#reconciliation.begin(message.head, message.horizon);
       case "compared":
         this.#progress.reconcileMoved();
-        return this.#reconciler?.reconciler.onCompared(message);
+        return this.#reconciliation.onCompared(message);
       case "wanted":
         this.#progress.reconcileMoved();
-        return this.#reconciler?.reconciler.onWanted(message);
+        return this.#reconciliation.onWanted(message);
     }
   }
 
   /** Until a reconciliation begins, the applier stands in another log, of which this one's sequences say nothing. */
   #observe(head: number, committedThrough: number): void {
-    if (this.#reconciler?.reconciler.begun === false) return;
+    if (this.#reconciliation.isWaiting) return;
     this.#applier.observe(head, committedThrough);
   }
 
@@ -394,14 +399,6 @@ export class Replica {
     this.#committed.reach(position);
   }
 
-  #beginReconcile(head: number): void {
-    if (this.#reconciler?.reconciler.begun !== false) return;
-    const { reconciler, logId, epoch } = this.#reconciler;
-    this.#progress.reconcileMoved();
-    this.#applier.reconcileFrom(logId, epoch, head);
-    reconciler.begin();
-  }
-
   #onApplied(): void {
     this.#progress.logMoved();
     this.#positions.check();
@@ -410,7 +407,7 @@ export class Replica {
 
   #onDown(): void {
     this.#submitter.detach();
-    this.#reconciler = undefined;
+    this.#reconciliation.drop();
     this.#committed.forget();
     this.#members = [];
     this.#updateStatus();
@@ -425,9 +422,16 @@ export class Replica {
       status: this.status,
       appliedThrough: this.#applier.durableThrough,
       outboxPending: this.#submitter.pending,
+      lowestTime: this.#lowestTime(),
       lagMs: this.#lagMs(),
       load: this.#options.load?.() ?? NO_LOAD,
     };
+  }
+
+  /** No entry that this node still has to send, or will ever make, has a lower stamp time. */
+  #lowestTime(): number {
+    const made = this.#stamps.promise(this.#time.nowMs());
+    return Math.min(made, this.#submitter.lowestTime, this.#writes.lowestTime);
   }
 
   #lagMs(): number {
@@ -436,11 +440,12 @@ export class Replica {
 
   /** A message may have been lost without the link breaking: nothing moves although something should. */
   #watchStall(): void {
-    const reconciling = this.#reconciler !== undefined;
-    const patience = this.#reconciler?.reconciler.begun === false ? TURN_PATIENCE : 1;
-    const stalled =
-      this.#progress.isStalled(this.#submitter.waiting, !reconciling && this.#applier.behind > 0) ||
-      (reconciling && this.#progress.isReconcileStalled(patience));
+    const stalled = this.#progress.isStalled({
+      outboxWaits: this.#submitter.waiting,
+      logWaits: this.#applier.behind > 0,
+      reconciles: this.#reconciliation.isUnderWay,
+      waitsForTurn: this.#reconciliation.isWaiting,
+    });
     if (!stalled) return;
     const said = `Expected progress within ${this.#limits.stallMs} ms, got none`;
     this.#link.reset(new MeridianError("OUT_OF_ORDER", said));
@@ -449,7 +454,7 @@ export class Replica {
   #updateStatus(): void {
     const hasChanged = this.#state.update({
       up: this.#link.up,
-      reconciling: this.#reconciler !== undefined,
+      reconciling: this.#reconciliation.isUnderWay,
       applied: this.#applier.applied,
     });
     if (!hasChanged) return;

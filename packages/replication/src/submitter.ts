@@ -27,6 +27,7 @@ import {
 import type { ClusterClock } from "./cluster-clock.ts";
 import type { HybridClock } from "./hybrid-clock.ts";
 import type { Link, ReplicaStore } from "./ports.ts";
+import { PendingTimes } from "./pending-times.ts";
 import type { WritePath } from "./write-path.ts";
 
 /** What a submitter needs. */
@@ -57,11 +58,14 @@ export class Submitter {
   #reportThrough = 0;
   #restamping = false;
   #savedThrough: number;
+  readonly #times: PendingTimes;
 
   constructor(options: SubmitterOptions) {
     this.#options = options;
     this.#acknowledgedThrough = options.store.outboxAcknowledged;
     this.#savedThrough = this.#acknowledgedThrough;
+    this.#times = new PendingTimes(options.store.outboxThrough);
+    this.#times.acknowledge(this.#acknowledgedThrough);
   }
 
   get acknowledgedThrough(): number {
@@ -71,6 +75,11 @@ export class Submitter {
   /** Positions that the directory has not committed. */
   get pending(): number {
     return this.#options.store.outboxThrough - this.#acknowledgedThrough;
+  }
+
+  /** No frame that the directory has not committed holds a lower stamp time; infinite where there is none. */
+  get lowestTime(): number {
+    return this.#times.lowestTime;
   }
 
   /** Whether frames wait for their acknowledgement. */
@@ -115,7 +124,8 @@ export class Submitter {
   }
 
   /** Sends a frame that has just become durable, if everything before it has been sent and the window has room. */
-  offer(frame: OutboxFrame, reportApplied: boolean): void {
+  offer(frame: OutboxFrame, lowestTime: number, reportApplied: boolean): void {
+    this.#times.add(frame.position, lowestTime);
     if (reportApplied) this.#reportThrough = frame.position;
     if (frame.position === this.#sentThrough + 1 && this.#maySend()) this.#send(frame);
   }
@@ -133,6 +143,7 @@ export class Submitter {
   acknowledge(position: number): void {
     if (position <= this.#acknowledgedThrough) return;
     this.#acknowledgedThrough = Math.min(position, this.#options.store.outboxThrough);
+    this.#times.acknowledge(this.#acknowledgedThrough);
     let done = 0;
     for (const { position: sent, bytes, highestTime } of this.#inFlight) {
       if (sent > position) break;
@@ -222,6 +233,7 @@ export class Submitter {
   /** Sends everything again that is not acknowledged; what the directory had taken it passes over. */
   #endRestamp(): void {
     this.#restamping = false;
+    this.#times.forget(this.#options.store.outboxThrough);
     this.#sentThrough = this.#acknowledgedThrough;
     this.#inFlight = [];
     this.#inFlightBytes = 0;
