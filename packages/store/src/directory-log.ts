@@ -1,19 +1,22 @@
 import {
   MeridianError,
   type Entry,
+  type HorizonState,
   type Summary,
   type LogFrame,
   type OutboxMark,
 } from "@meridian/protocol";
 import { randomIdentity } from "@meridian/runtime";
 import type Database from "better-sqlite3";
+import { readLogState, type LogStateRow } from "./directory-journal.ts";
 import { makeReadOnly, openDatabaseFile, type DatabaseFile } from "./database-file.ts";
-import { EntryTable } from "./entry-table.ts";
+import { EntryTable, reading } from "./entry-table.ts";
 import { LogReader } from "./log-reader.ts";
 import { asStoreError } from "./sqlite-error.ts";
 import { STORE_TUNING_DEFAULT, type StoreOptions } from "./store-options.ts";
 import { fileBytes, type StoreStats } from "./store-stats.ts";
 import { startWriterThread, WriterClient, type WriterEvents } from "./writer-client.ts";
+import type { PurgeScope } from "./writer-messages.ts";
 
 type Done = (failure?: MeridianError) => void;
 
@@ -42,11 +45,14 @@ export async function openDirectoryLog(options: StoreOptions): Promise<SqliteDir
   try {
     // The thread comes up while this one opens the database.
     file = openDatabaseFile(options.path, "directory", (database) => {
-      database.prepare("INSERT INTO state VALUES (1, ?, 0)").run(randomIdentity(options.random));
+      database
+        .prepare("INSERT INTO state (id, log_id, folded_through) VALUES (1, ?, 0)")
+        .run(randomIdentity(options.random));
     });
     startEpoch(file.database, randomIdentity(options.random));
     makeReadOnly(file.database);
-    const log = new SqliteDirectoryLog(file, (events) => {
+    const { onBroken = () => {} } = options;
+    const log = new SqliteDirectoryLog(file, onBroken, (events) => {
       const tuning = { ...STORE_TUNING_DEFAULT, ...options.tuning };
       const { path, durability, clock, logger, expiryNowMs = () => clock.nowMs() } = options;
       const request = { kind: "open", path, store: "directory", durability, tuning } as const;
@@ -76,6 +82,9 @@ export class SqliteDirectoryLog {
   readonly #table: EntryTable;
   readonly #reader: LogReader;
   readonly #writer: WriterClient;
+  readonly #purgedThrough: Database.Statement<[], number>;
+  #horizonState: HorizonState;
+  #permitted: PurgeScope = { horizon: 0, through: 0 };
   readonly #marks = new Map<number, OutboxMark>();
   #appendedThrough: number;
   #committedThrough: number;
@@ -87,13 +96,19 @@ export class SqliteDirectoryLog {
   #closed: Promise<void> | undefined;
 
   /** For `openDirectoryLog`. */
-  constructor(file: DatabaseFile, connect: (events: WriterEvents) => WriterClient) {
+  constructor(
+    file: DatabaseFile,
+    onBroken: (failure: MeridianError) => void,
+    connect: (events: WriterEvents) => WriterClient,
+  ) {
     const { database } = file;
     this.#file = file;
     this.#table = new EntryTable(database);
     this.#reader = new LogReader(database);
-    const state = readState(database);
+    const state = readLogState(database);
     this.logId = state.logId;
+    this.#horizonState = horizonStateOf(database, state);
+    this.#purgedThrough = database.prepare<[], number>("SELECT purged_through FROM state").pluck();
     this.#foldedThrough = state.foldedThrough;
     this.epochs = database
       .prepare<[], [number, number]>("SELECT epoch, after FROM epochs ORDER BY id")
@@ -111,7 +126,10 @@ export class SqliteDirectoryLog {
         this.#appendedThrough = this.#committedThrough;
       },
       onFolded: (through) => this.#folded(through),
-      onBroken: () => this.#failSettling("The writer died before the log was settled"),
+      onBroken: (failure) => {
+        this.#failSettling("The writer died before the log was settled");
+        onBroken(failure);
+      },
     });
   }
 
@@ -123,6 +141,19 @@ export class SqliteDirectoryLog {
   /** The last durable sequence. */
   get committedThrough(): number {
     return this.#committedThrough;
+  }
+
+  /** What was last made durable by `saveHorizon`. */
+  get horizonState(): HorizonState {
+    return this.#horizonState;
+  }
+
+  /**
+   * The highest sequence that any purged entry had; 0 for none. Asked of the database each time, so that it covers
+   * whatever a `read` before it has left out.
+   */
+  get purgedThrough(): number {
+    return reading(() => this.#purgedThrough.get() ?? 0);
   }
 
   /** The bytes that wait for the disk, all of them in memory: what to refuse frames by. */
@@ -188,12 +219,42 @@ export class SqliteDirectoryLog {
     if (this.#writer.isBroken) queueMicrotask(() => this.#failSettling("The writer has died"));
   }
 
-  /** The keys after `key` (null: from the start) in key order, at most `limit`, as far as they are folded. */
-  summariesAfter(key: string | null, limit: number): readonly Summary[] {
-    return this.#table.summariesAfter(key, limit);
+  /** Makes the state of the horizon durable, in order with `append`, and then calls `done` as that does. */
+  saveHorizon(state: HorizonState, done: Done): void {
+    this.#writer.append(
+      { kind: "horizon", state },
+      () => {
+        this.#horizonState = state;
+      },
+      done,
+    );
   }
 
-  /** The newest entry of `key` as far as it is folded, tombstones and expired entries included. */
+  /**
+   * Lets entries be removed in short steps, once everything that was appended so far is folded: those that are purgeable
+   * under `horizon` and whose sequence is at most `through`. The next call replaces this one.
+   */
+  purge(horizon: number, through: number): void {
+    this.#permitted = { horizon, through };
+    this.#writer.purge(this.#permitted);
+  }
+
+  /**
+   * The keys after `key` (null: from the start) in key order, at most `limit`, as far as they are folded. What is
+   * purgeable under `horizon`, which is at least the log's own, is passed over.
+   */
+  summariesAfter(
+    key: string | null,
+    limit: number,
+    horizon: number = this.#horizonState.horizon,
+  ): readonly Summary[] {
+    return this.#table.summariesAfter(key, limit, horizon);
+  }
+
+  /**
+   * The newest entry of `key` as far as it is folded, tombstones and expired entries included; a purgeable one may be
+   * gone or not.
+   */
   get(key: string): Entry | undefined {
     return this.#table.get(key);
   }
@@ -209,6 +270,7 @@ export class SqliteDirectoryLog {
       unfoldedBytes: this.#unfoldedBytes,
       pendingRecords: this.#writer.pendingRecords,
       pendingBytes: this.#writer.pendingBytes,
+      purging: !isSameScope(this.#permitted, this.#writer.purged),
       failed: this.#writer.isBroken,
     };
   }
@@ -285,21 +347,24 @@ export class SqliteDirectoryLog {
   }
 }
 
-function readState(database: Database.Database): { logId: number; foldedThrough: number } {
-  const state = database
-    .prepare<[], { logId: number; foldedThrough: number }>(
-      "SELECT log_id AS logId, folded_through AS foldedThrough FROM state WHERE id = 1",
-    )
-    .get();
-  if (state === undefined) {
-    throw new MeridianError("STORE_CORRUPT", "Expected a state row in the database, got none");
-  }
-  return state;
+function horizonStateOf(
+  database: Database.Database,
+  { horizon, frozenUntilMs }: LogStateRow,
+): HorizonState {
+  const marks = database
+    .prepare<[], [number, number]>("SELECT at_ms, sequence FROM horizon_marks ORDER BY id")
+    .raw()
+    .all() as [number, number][];
+  return { horizon, frozenUntilMs, marks };
+}
+
+function isSameScope(a: PurgeScope, b: PurgeScope): boolean {
+  return a.horizon === b.horizon && a.through === b.through;
 }
 
 function lastSequence(database: Database.Database): number {
   const last = database.prepare<[], number | null>("SELECT max(id) FROM journal").pluck().get();
-  return last ?? readState(database).foldedThrough;
+  return last ?? readLogState(database).foldedThrough;
 }
 
 function startEpoch(database: Database.Database, epoch: number): void {
