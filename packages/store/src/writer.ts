@@ -214,7 +214,6 @@ export class Writer {
 
   #refuse(): void {
     this.#measure();
-    this.#hindered = false;
     this.#failAll("STORE_FULL", "Could not commit: what room is left is needed for what was taken");
   }
 
@@ -306,6 +305,7 @@ export class Writer {
       this.#quiet ||
       this.#debtMs > 0 ||
       this.#journal.foldedThrough < this.#settleThrough ||
+      (this.#journal.pressed && (this.#fold.pending || this.#journal.canTrim)) ||
       this.#mustSweep() ||
       this.#mustCheckpoint()
     );
