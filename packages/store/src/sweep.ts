@@ -20,6 +20,9 @@ const ROWS_PER_LOOK = 8;
 /** A walk over the table starts no sooner than this many times the last walk's duration after it. */
 const REST_FACTOR = 50;
 
+/** A step that takes longer was kept waiting by others, and counts for no more than this, in milliseconds. */
+const STEP_MS_MAX = 10;
+
 /** What the removal of rows changes. */
 export interface Purged {
   /** How many ids below the last row's have become free, less those that are no longer below it. */
@@ -139,7 +142,7 @@ export class Sweep {
       reached = id;
       break;
     }
-    this.#tookMs += elapsedMs() - startedMs;
+    this.#tookMs += Math.min(STEP_MS_MAX, elapsedMs() - startedMs);
     this.#nextId = reached;
     if (reached >= this.#lastId) this.#end(elapsedMs());
     // Rows that went from the end leave no gap: their ids are given again.

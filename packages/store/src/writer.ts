@@ -91,6 +91,7 @@ export class Writer {
   #heardThrough = 0;
   #askedThrough = -1;
   #sweptAtMs = 0;
+  #ticked = false;
   #hindered = false;
   /** Room was made since something last succeeded; it is not tried twice. */
   #relieved = false;
@@ -146,6 +147,12 @@ export class Writer {
       this.#take(next.message as WriterRequest);
     }
     this.#commitAll();
+    // Once for all the ticks that have waited.
+    if (this.#ticked) {
+      this.#ticked = false;
+      this.#sweep.consider(this.#permits.inForce, systemClock.elapsedMs());
+      this.#measure();
+    }
     if (this.#closing) this.#close();
     else this.#schedule();
   }
@@ -158,8 +165,7 @@ export class Writer {
       case "tick":
         this.#hindered = false;
         this.#sweep.tick(request.nowMs);
-        this.#sweep.consider(this.#permits.inForce, systemClock.elapsedMs());
-        this.#measure();
+        this.#ticked = true;
         break;
       case "settle":
         this.#commitAll();
