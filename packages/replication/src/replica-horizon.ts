@@ -101,10 +101,7 @@ export class ReplicaHorizon {
     if (!isHeldPurgeable) return undefined;
     // It was left out of what was compared, and is nevertheless the newer one.
     if (isDonation && held !== undefined && replaces(held, entry)) return held;
-    const isDirectoryBehind = (this.#reconcilingUnder ?? 0) < horizon;
-    if (!isDirectoryBehind || entry.stamp.time > horizon || isPurgeable(entry, horizon)) {
-      return undefined;
-    }
+    if (entry.stamp.time > horizon || isPurgeable(entry, horizon)) return undefined;
     const grave = burial(entry.key, entry.stamp.time);
     return held !== undefined && replaces(held, grave) ? held : grave;
   }
