@@ -30,6 +30,8 @@ export interface DirectoryOptions {
   readonly durability: Durability;
   /** Nodes that are behind by this or more are not offered to clients, in milliseconds. */
   readonly lagMax: number;
+  /** How long deletes are remembered, in milliseconds. */
+  readonly horizon: number;
   readonly logger: Logger;
   /** Default: those of the platform. */
   readonly clock?: Clock;
@@ -93,6 +95,7 @@ function serve(
     log,
     clock,
     logger,
+    limits: { horizonMs: options.horizon },
     onMembers: () => registry.changed(),
     onFatal: (failure) => {
       leaving = goingAway(`The log cannot be written: ${failure.message}`);

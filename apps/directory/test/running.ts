@@ -36,6 +36,7 @@ export async function start(given: Partial<DirectoryOptions> = {}): Promise<Runn
     cluster: "test",
     durability: "process",
     lagMax: 10_000,
+    horizon: 3_600_000,
     logger: silentLogger,
     ...given,
   });

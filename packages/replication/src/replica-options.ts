@@ -1,5 +1,6 @@
 import {
   PROTOCOL_VERSION,
+  unixMsOf,
   type Entry,
   type Hello,
   type NodeLoad,
@@ -58,8 +59,8 @@ export interface ReplicaInfo {
   readonly lagMs: number;
   readonly outboxThrough: number;
   readonly outboxPending: number;
-  /** A stamp time: what was made at or before it, and is not here, was deleted. */
-  readonly horizon: number;
+  /** What was made until then and is not here was deleted, in milliseconds since the Unix epoch; null for none. */
+  readonly horizonAtMs: number | null;
   /** Entries in the quarantine. */
   readonly quarantined: number;
   readonly connected: boolean;
@@ -109,7 +110,7 @@ export function infoOf(
     behind: applier.behind,
     outboxThrough: store.outboxThrough,
     outboxPending: submitter.pending,
-    horizon: store.horizon,
+    horizonAtMs: store.horizon === 0 ? null : unixMsOf(store.horizon),
     quarantined: store.quarantined,
     skewMs: time.skewMs,
     clockCorrected: time.corrected,

@@ -1,4 +1,4 @@
-import { asMeridianError, MeridianError } from "@meridian/protocol";
+import { asMeridianError, MeridianError, unixMsOf } from "@meridian/protocol";
 import type { DirectoryInfo, MemberInfo } from "@meridian/replication";
 import type { Clock, Logger } from "@meridian/runtime";
 import { Hono, type Context } from "hono";
@@ -150,6 +150,8 @@ function statusOf(service: DirectoryService): object {
     epoch: info.epoch,
     head: info.head,
     committedThrough: info.committedThrough,
+    horizonAtMs: info.horizon === 0 ? null : unixMsOf(info.horizon),
+    horizonFrozenUntilMs: info.horizonFrozenUntilMs,
     nodes,
     connections: info.connections,
     reconciling: info.reconciling,
