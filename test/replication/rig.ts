@@ -16,7 +16,7 @@ import {
 } from "@meridian/protocol";
 import { Directory, type DirectoryLimits, type Link, type LinkEvents } from "@meridian/replication";
 import { silentLogger } from "@meridian/runtime";
-import { emptyLogDisk, ManualClock, MemoryDirectoryLog } from "@meridian/testkit";
+import { emptyLogDisk, ManualClock, MemoryDirectoryLog, type LogDisk } from "@meridian/testkit";
 
 /** The node's end of a link to a directory, in memory: what it was sent, and what it says. */
 export class TestLink implements Link {
@@ -64,14 +64,20 @@ export class TestLink implements Link {
 
 /** A directory over a log in memory, whose commits finish when told. */
 export class DirectoryRig {
-  readonly clock = new ManualClock();
+  readonly clock: ManualClock;
   readonly directory: Directory;
   fatal: string | undefined;
   #commits: (() => void)[] = [];
 
-  constructor(limits: Partial<DirectoryLimits> = {}) {
-    const log = new MemoryDirectoryLog(emptyLogDisk(7), 1, (run) => this.#commits.push(run));
+  constructor(
+    limits: Partial<DirectoryLimits> = {},
+    disk: LogDisk = emptyLogDisk(7),
+    clock: ManualClock = new ManualClock(),
+    epoch = 1,
+  ) {
+    const log = new MemoryDirectoryLog(disk, epoch, (run) => this.#commits.push(run));
     this.log = log;
+    this.clock = clock;
     this.directory = new Directory({
       cluster: "test",
       log,
@@ -131,14 +137,14 @@ export class DirectoryRig {
     };
   }
 
-  beat(link: TestLink, appliedThrough = 0): void {
+  beat(link: TestLink, appliedThrough = 0, lowestTime = 0): void {
     link.say({
       type: "heartbeat",
       nowMs: this.clock.nowMs(),
       status: "ready",
       appliedThrough,
       outboxPending: 0,
-      lowestTime: 0,
+      lowestTime,
       lagMs: 0,
       load: { entries: 0, bytes: 0, requestsPerSecond: 0 },
     });

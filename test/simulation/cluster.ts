@@ -1,6 +1,7 @@
-import type { Entry } from "@meridian/protocol";
+import { isPurgeable, stampTimeOf, type Entry } from "@meridian/protocol";
 import {
   Directory,
+  DIRECTORY_LIMITS,
   digestOf,
   Replica,
   type Digest,
@@ -17,6 +18,7 @@ import {
   MemoryDirectoryLog,
   type LogDisk,
   type ReplicaDisk,
+  type ScheduleCommit,
 } from "@meridian/testkit";
 
 import { Network, type NetworkFaults } from "./network.ts";
@@ -32,6 +34,8 @@ export interface AcknowledgedWrite {
   /** The write that this one replaced at its node; undefined if the key was new there. */
   readonly over: string | undefined;
   readonly deleted: boolean;
+  /** When it expires, by wall time; 0 for never. */
+  readonly expiresAtMs: number;
 }
 
 export interface SimulatedNode {
@@ -39,20 +43,48 @@ export interface SimulatedNode {
   readonly machine: { skewMs: number };
   disk: ReplicaDisk;
   backup: ReplicaDisk | undefined;
+  /**
+   * The longest time that it could not speak with the directory, since when it has not done so for good, and since when
+   * it can again; true time.
+   */
+  away: { longestMs: number; sinceMs: number | undefined; backMs: number | undefined };
   process: { replica: Replica; store: TracedStore; clock: ProcessClock } | undefined;
 }
 
 /** What parts a simulation is made of; a test that plants a fault replaces one. */
 export interface ClusterParts {
   openStore(disk: ReplicaDisk, clock: ProcessClock, world: World): TracedStore;
+  openLog(
+    disk: LogDisk,
+    epoch: number,
+    schedule: ScheduleCommit,
+    framesMax: number,
+  ): MemoryDirectoryLog;
+  /** Removes some of what a node's store may forget. */
+  sweep(store: TracedStore, disk: ReplicaDisk, horizons: Horizons): void;
+}
+
+/** What a node could take for the horizon, other than its store's own. */
+export interface Horizons {
+  /** What the directory's is at this moment. */
+  readonly directory: number;
+  /** What the node's clock makes of it. */
+  readonly local: number;
 }
 
 export const HONEST_PARTS: ClusterParts = {
   openStore: (disk, clock, world) =>
     new TracedStore(disk, (run) => clock.after(world.between(0, 3), run)),
+  openLog: (disk, epoch, schedule, framesMax) =>
+    new MemoryDirectoryLog(disk, epoch, schedule, framesMax),
+  sweep: (store) => store.sweep(SWEPT_ROWS),
 };
 
+const SWEPT_ROWS = 5;
+
 const DIRECTORY = "directory";
+/** How long a node has to be connected before it counts as back. */
+const BACK_FOR_GOOD_MS = 1_000;
 /** Small, so that simulated nodes fall behind and are fed from the log. */
 const LINK_BYTES = 3_000;
 const RECENT_BYTES = 4_000;
@@ -69,10 +101,19 @@ export class SimulatedCluster {
   readonly directoryMachine = { skewMs: 0 };
   logDisk: LogDisk;
   logBackup: LogDisk | undefined;
+  /** How long tombstones are kept. */
+  readonly horizonMs: number;
   #directory: { machine: Directory; log: MemoryDirectoryLog; clock: ProcessClock } | undefined;
 
-  constructor(world: World, size: number, faults: NetworkFaults, parts: ClusterParts) {
+  constructor(
+    world: World,
+    size: number,
+    faults: NetworkFaults,
+    parts: ClusterParts,
+    horizonMs: number = DIRECTORY_LIMITS.horizonMs,
+  ) {
     this.world = world;
+    this.horizonMs = horizonMs;
     this.#parts = parts;
     this.network = new Network(world, faults, LINK_BYTES / 2);
     this.logDisk = emptyLogDisk(randomIdentity(world.random));
@@ -81,6 +122,7 @@ export class SimulatedCluster {
       machine: { skewMs: 0 },
       disk: emptyReplicaDisk(randomIdentity(world.random)),
       backup: undefined,
+      away: { longestMs: 0, sinceMs: 0, backMs: undefined },
       process: undefined,
     }));
   }
@@ -94,18 +136,18 @@ export class SimulatedCluster {
     const { world } = this;
     const clock = new ProcessClock(world, this.directoryMachine);
     const schedule = (run: () => void): void => void clock.after(world.between(0, 3), run);
-    const log = new MemoryDirectoryLog(
-      this.logDisk,
-      randomIdentity(world.random),
-      schedule,
-      LOG_FRAMES,
-    );
+    const epoch = randomIdentity(world.random);
+    const log = this.#parts.openLog(this.logDisk, epoch, schedule, LOG_FRAMES);
     const machine = new Directory({
       cluster: "simulated",
       log,
       clock,
       logger: silentLogger,
-      limits: { linkBytesMax: LINK_BYTES, recentBytesMax: RECENT_BYTES },
+      limits: {
+        linkBytesMax: LINK_BYTES,
+        recentBytesMax: RECENT_BYTES,
+        horizonMs: this.horizonMs,
+      },
       onFatal: () => this.killDirectory(),
     });
     machine.start();
@@ -181,8 +223,9 @@ export class SimulatedCluster {
     if (node.backup === undefined) return;
     this.killNode(node);
     const kept = node.disk.outboxAcknowledged;
+    const quarantined = new Set(this.quarantinedNames(node));
     const isLost = (write: AcknowledgedWrite): boolean =>
-      write.node === node && write.outboxPosition > kept;
+      quarantined.has(write.name) || (write.node === node && write.outboxPosition > kept);
     for (let index = this.acknowledged.length - 1; index >= 0; index -= 1) {
       const write = this.acknowledged[index];
       if (write !== undefined && isLost(write)) this.acknowledged.splice(index, 1);
@@ -206,8 +249,8 @@ export class SimulatedCluster {
       ({ entries: [entry], outboxPosition }) => {
         if (entry === undefined) return;
         const name = this.names.nameOf(entry.stamp);
-        const { deleted } = entry;
-        this.acknowledged.push({ name, key, node, outboxPosition, over, deleted });
+        const { deleted, expiresAtMs } = entry;
+        this.acknowledged.push({ name, key, node, outboxPosition, over, deleted, expiresAtMs });
       },
       () => {
         // The write was refused, and its client knows.
@@ -226,10 +269,65 @@ export class SimulatedCluster {
     });
   }
 
+  /** The names of what a node has in its quarantine. */
+  quarantinedNames(node: SimulatedNode): string[] {
+    return [...node.disk.quarantine.values()].map(({ entry }) => this.names.nameOf(entry.stamp));
+  }
+
+  /** Removes some of what may be forgotten, everywhere. */
+  sweep(): void {
+    const directory = this.#directory?.machine.info().horizon ?? 0;
+    this.#directory?.log.sweep(SWEPT_ROWS);
+    for (const { process, disk } of this.nodes) {
+      if (process === undefined) continue;
+      const local = stampTimeOf(process.clock.nowMs() - this.horizonMs);
+      this.#parts.sweep(process.store, disk, { directory, local });
+    }
+  }
+
+  /** Takes note of who can speak with the directory, and is level with it but for what is under way. */
+  watchAway(): void {
+    const { network, world } = this;
+    const isDirectoryThere = this.directoryRuns && !network.isCut(DIRECTORY);
+    for (const { id, process, away } of this.nodes) {
+      const info = process?.replica.info();
+      const isThere =
+        isDirectoryThere && !network.isCut(id) && info?.connected === true && !info.reconciling;
+      away.backMs = isThere ? (away.backMs ?? world.nowMs) : undefined;
+      if (!isThere) away.sinceMs ??= world.nowMs;
+      if (away.sinceMs === undefined) continue;
+      const awayMs = (away.backMs ?? world.nowMs) - away.sinceMs;
+      away.longestMs = Math.max(away.longestMs, awayMs);
+      // Who comes back for a moment has not handed over what it had to send.
+      if (away.backMs !== undefined && world.nowMs - away.backMs > BACK_FOR_GOOD_MS) {
+        away.sinceMs = undefined;
+      }
+    }
+  }
+
+  /** How many entries are held, the directory's first. */
+  sizes(): number[] {
+    return [this.#directory?.log.size ?? 0, ...this.nodes.map(({ disk }) => disk.entries.size)];
+  }
+
+  /** What a node has of a key that means anything. */
+  entryOf(node: SimulatedNode, key: string): Entry | undefined {
+    const entry = node.process?.store.get(key);
+    return entry === undefined || isPurgeable(entry, this.highestHorizon) ? undefined : entry;
+  }
+
+  /** The highest horizon that anyone has. */
+  get highestHorizon(): number {
+    const horizons = this.nodes.map(({ disk }) => disk.horizon);
+    return Math.max(this.#directory?.log.horizonState.horizon ?? 0, ...horizons);
+  }
+
   digests(): Digest[] {
     const sources: SummarySource[] = this.nodes.flatMap(({ process }) => process?.store ?? []);
     if (this.#directory !== undefined) sources.push(this.#directory.log);
-    return sources.map((source) => digestOf(source.summariesAfter(null, Infinity)));
+    return sources.map((source) =>
+      digestOf(source.summariesAfter(null, Infinity, this.highestHorizon)),
+    );
   }
 
   #dial(node: SimulatedNode, events: LinkEvents): Link {

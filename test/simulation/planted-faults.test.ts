@@ -1,9 +1,16 @@
 /** A checker that cannot fail proves nothing: each rule is broken in turn, and the simulation has to notice. */
-import { decodeBlock, type ReplicaRecord } from "@meridian/protocol";
+import {
+  decodeBlock,
+  isPurgeable,
+  tombstone,
+  type Entry,
+  type ReplicaRecord,
+} from "@meridian/protocol";
 import type { Done } from "@meridian/replication";
+import { MemoryDirectoryLog } from "@meridian/testkit";
 import { describe, expect, it } from "vitest";
 
-import type { ClusterParts } from "./cluster.ts";
+import { HONEST_PARTS, type ClusterParts } from "./cluster.ts";
 import { simulate, type Faults } from "./scenario.ts";
 import { TracedStore } from "./traced-store.ts";
 
@@ -25,8 +32,18 @@ class ClocklessStore extends TracedStore {
   }
 }
 
+/** A log that claims to know every key. */
+class KnowingLog extends MemoryDirectoryLog {
+  override get(key: string): Entry | undefined {
+    const entry = super.get(key);
+    const isKnown = entry !== undefined && !isPurgeable(entry, this.horizonState.horizon);
+    return isKnown ? entry : { ...tombstone(key, { time: 1, origin: 1 }), deleted: false };
+  }
+}
+
 function tampered(tamper: (record: ReplicaRecord) => ReplicaRecord): ClusterParts {
   return {
+    ...HONEST_PARTS,
     openStore: (disk, clock, world) => {
       const store = new TamperedStore(disk, (run) => clock.after(world.between(0, 3), run));
       store.tamper = tamper;
@@ -58,6 +75,7 @@ const FAULTS: readonly (readonly [fault: string, faults: Faults, parts: ClusterP
     "a write was acknowledged before it was durable",
     "all",
     {
+      ...HONEST_PARTS,
       openStore: (disk, clock, world) => {
         const lost = disk.outbox.pop();
         if (lost !== undefined) {
@@ -74,8 +92,34 @@ const FAULTS: readonly (readonly [fault: string, faults: Faults, parts: ClusterP
     "the clock's floor is not restored after a crash",
     "clocks",
     {
+      ...HONEST_PARTS,
       openStore: (disk, clock, world) =>
         new ClocklessStore(disk, (run) => clock.after(world.between(0, 3), run)),
+    },
+  ],
+  [
+    "a node forgets deletes by its own clock, and not by the horizon",
+    "horizon",
+    { ...HONEST_PARTS, sweep: (store, _disk, { local }) => store.sweep(Infinity, local) },
+  ],
+  [
+    "a horizon is adopted at once, and not in the order of the log",
+    "horizon",
+    {
+      ...HONEST_PARTS,
+      sweep: (store, disk, { directory }) => {
+        disk.horizon = Math.max(disk.horizon, directory);
+        store.sweep(Infinity);
+      },
+    },
+  ],
+  [
+    "the directory admits entries as old as the horizon without asking whether it has forgotten their deletes",
+    "horizon",
+    {
+      ...HONEST_PARTS,
+      openLog: (disk, epoch, schedule, framesMax) =>
+        new KnowingLog(disk, epoch, schedule, framesMax),
     },
   ],
 ];

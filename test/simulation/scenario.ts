@@ -5,19 +5,32 @@ import {
   type ClusterParts,
   type SimulatedNode,
 } from "./cluster.ts";
+import { checkForgetting, checkForgotten } from "./horizon-checks.ts";
 import { World } from "./world.ts";
 
 /** What went wrong in a simulation; empty if nothing. */
 export interface Outcome {
   readonly violations: readonly string[];
   readonly acknowledged: number;
+  /** Entries that ended in a quarantine. */
+  readonly quarantined: number;
 }
 
 const FAULTS_MS = 12_000;
+/** Several horizons. */
+const LONG_FAULTS_MS = 25_000;
 const HEALING_MS = 60_000;
 
-/** What may go wrong: everything, or only that nodes restart with their clocks set anew, and the directory's is set. */
-export type Faults = "all" | "clocks";
+/**
+ * What may go wrong: everything; only that nodes restart with their clocks set anew, and the directory's is set; or
+ * everything but wrong clocks where tombstones are kept for a few seconds, and nodes and directories are away for longer.
+ */
+export type Faults = "all" | "clocks" | "horizon";
+
+/** Which faults a seed is tried with: every third one forgets tombstones. */
+export function faultsOf(seed: number): Faults {
+  return seed % 3 === 0 ? "horizon" : "all";
+}
 
 /** Runs the simulation of `seed`. */
 export async function simulate(
@@ -25,20 +38,9 @@ export async function simulate(
   parts: ClusterParts = HONEST_PARTS,
   faults: Faults = "all",
 ): Promise<Outcome> {
+  if (faults === "horizon") return simulateHorizon(seed, parts);
   const world = new World(seed);
-  const isLossy = world.chance(0.3);
-  const cluster = new SimulatedCluster(
-    world,
-    3 + world.below(3),
-    {
-      delayMs: [world.between(0, 5), world.between(5, 120)],
-      loss: isLossy ? world.between(0, 0.02) : 0,
-      duplication: isLossy ? world.between(0, 0.05) : 0,
-      reorder: isLossy && world.chance(0.5),
-      bytesPerSecond: world.pick([20_000, 1_000_000]),
-    },
-    parts,
-  );
+  const cluster = makeCluster(world, parts, 20_000);
   const { nodes } = cluster;
   cluster.startDirectory();
   for (const node of nodes) {
@@ -47,25 +49,83 @@ export async function simulate(
       : world.between(-50, 50);
     cluster.startNode(node);
   }
-  scheduleWork(cluster);
-  scheduleFaults(cluster, faults === "all" ? allFaults(cluster) : clockFaults(cluster));
+  scheduleWork(cluster, FAULTS_MS, 3 + world.below(40), 0.2);
+  scheduleFaults(cluster, FAULTS_MS, faults === "all" ? allFaults(cluster) : clockFaults(cluster));
   await world.run(FAULTS_MS);
   await heal(cluster);
   const violations = [...checkConverged(cluster), ...checkAcknowledged(cluster)];
-  return { violations, acknowledged: cluster.acknowledged.length };
+  return { violations, acknowledged: cluster.acknowledged.length, quarantined: 0 };
 }
 
-function scheduleWork(cluster: SimulatedCluster): void {
+function makeCluster(
+  world: World,
+  parts: ClusterParts,
+  slowest: number,
+  horizonMs?: number,
+): SimulatedCluster {
+  const isLossy = world.chance(0.3);
+  const faults = {
+    delayMs: [world.between(0, 5), world.between(5, 120)],
+    loss: isLossy ? world.between(0, 0.02) : 0,
+    duplication: isLossy ? world.between(0, 0.05) : 0,
+    reorder: isLossy && world.chance(0.5),
+    bytesPerSecond: world.pick([slowest, 1_000_000]),
+  } as const;
+  return new SimulatedCluster(world, 3 + world.below(3), faults, parts, horizonMs);
+}
+
+/** A life in which tombstones are forgotten after a few seconds, and many are away for longer than that. */
+async function simulateHorizon(seed: number, parts: ClusterParts): Promise<Outcome> {
+  const world = new World(seed);
+  const horizonMs = world.between(2_000, 5_000);
+  // Many keys at once take a link that carries a whole frame within a lease.
+  const cluster = makeCluster(world, parts, 200_000, horizonMs);
+  const { nodes } = cluster;
+  cluster.startDirectory();
+  for (const node of nodes) {
+    node.machine.skewMs = world.between(-50, 50);
+    cluster.startNode(node);
+  }
+  const watch = (): void => {
+    cluster.watchAway();
+    if (world.chance(0.3)) cluster.sweep();
+    world.schedule(50, watch);
+  };
+  watch();
+  // Where hardly anything is deleted, hardly anything is purged, and who was away for long is fed and does not reconcile.
+  const ends = world.chance(0.3) ? 0.01 : 0.2;
+  // Keys that rest for longer than the horizon are those that it is about.
+  const keys = world.chance(0.5) ? 3 + world.below(40) : 100 + world.below(300);
+  scheduleWork(cluster, LONG_FAULTS_MS, keys, ends);
+  scheduleFaults(cluster, LONG_FAULTS_MS, horizonFaults(cluster));
+  await world.run(LONG_FAULTS_MS);
+  await heal(cluster);
+  const violations = [...checkConverged(cluster), ...checkForgetting(cluster)];
+  // Long enough for a directory that was lost at the last moment, and for what was ordered since.
+  await world.run(world.nowMs + 4 * horizonMs + 20_000);
+  violations.push(...checkConverged(cluster), ...checkForgetting(cluster));
+  violations.push(...checkForgotten(cluster));
+  const quarantined = nodes.reduce((sum, { disk }) => sum + disk.quarantine.size, 0);
+  return { violations, acknowledged: cluster.acknowledged.length, quarantined };
+}
+
+/** `ends` is how likely a write is to be a delete, and how likely to expire. */
+function scheduleWork(
+  cluster: SimulatedCluster,
+  untilMs: number,
+  size: number,
+  ends: number,
+): void {
   const { world, nodes } = cluster;
-  const keys = Array.from({ length: 3 + world.below(40) }, (_, index) => `key-${index}`);
+  const keys = Array.from({ length: size }, (_, index) => `key-${index}`);
   const everyMs = world.between(5, 60);
   let count = 0;
   const work = (): void => {
-    if (world.nowMs > FAULTS_MS) return;
+    if (world.nowMs > untilMs) return;
     for (let burst = world.below(4); burst >= 0; burst -= 1) {
       count += 1;
-      const value = world.chance(0.2) ? undefined : `value-${count}`.padEnd(world.below(200));
-      const ttlMs = world.chance(0.2) ? world.between(1, 5_000) : 0;
+      const value = world.chance(ends) ? undefined : `value-${count}`.padEnd(world.below(200));
+      const ttlMs = world.chance(ends) ? world.between(1, 5_000) : 0;
       cluster.write(world.pick(nodes), world.pick(keys), value, ttlMs);
     }
     world.schedule(world.between(0, 2 * everyMs), work);
@@ -73,11 +133,15 @@ function scheduleWork(cluster: SimulatedCluster): void {
   work();
 }
 
-function scheduleFaults(cluster: SimulatedCluster, faults: readonly (() => void)[]): void {
+function scheduleFaults(
+  cluster: SimulatedCluster,
+  untilMs: number,
+  faults: readonly (() => void)[],
+): void {
   const { world } = cluster;
   const everyMs = world.between(300, 2_500);
   const strike = (): void => {
-    if (world.nowMs > FAULTS_MS) return;
+    if (world.nowMs > untilMs) return;
     world.pick(faults)();
     world.schedule(world.between(0, 2 * everyMs), strike);
   };
@@ -88,6 +152,34 @@ function allFaults(cluster: SimulatedCluster): (() => void)[] {
   // Restoring a node and replacing the directory at once may rightly lose data: nobody has it any more.
   const losesNodes = cluster.world.chance(0.5);
   return [...commonFaults(cluster), ...(losesNodes ? nodeLoss(cluster) : logLoss(cluster))];
+}
+
+function horizonFaults(cluster: SimulatedCluster): (() => void)[] {
+  const { world, nodes, network, horizonMs } = cluster;
+  const away = (): number => world.between(0.2, 3) * horizonMs;
+  const restartLate = (): void => {
+    const node = world.pick(nodes);
+    cluster.killNode(node);
+    world.schedule(away(), () => cluster.startNode(node));
+  };
+  const cutLong = (): void => {
+    const { id } = world.pick(nodes);
+    network.cut(id);
+    world.schedule(away(), () => network.heal(id));
+  };
+  const losesNodes = world.chance(0.5);
+  return [
+    ...processFaults(cluster),
+    ...(losesNodes ? nodeLoss(cluster) : logLoss(cluster)),
+    restartLate,
+    restartLate,
+    cutLong,
+    cutLong,
+    () => {
+      cluster.killDirectory();
+      world.schedule(away() / 2, () => cluster.startDirectory());
+    },
+  ];
 }
 
 function clockFaults(cluster: SimulatedCluster): (() => void)[] {
@@ -105,6 +197,15 @@ function clockFaults(cluster: SimulatedCluster): (() => void)[] {
 }
 
 function commonFaults(cluster: SimulatedCluster): (() => void)[] {
+  const { world, nodes } = cluster;
+  const setClock = (): void => {
+    world.pick(nodes).machine.skewMs = world.between(-3_600_000, 3_600_000);
+  };
+  const faults = processFaults(cluster);
+  return [...faults.slice(0, -1), setClock, ...faults.slice(-1)];
+}
+
+function processFaults(cluster: SimulatedCluster): (() => void)[] {
   const { world, nodes, network } = cluster;
   const later = (low: number, high: number, run: () => void): void =>
     world.schedule(world.between(low, high), run);
@@ -126,9 +227,6 @@ function commonFaults(cluster: SimulatedCluster): (() => void)[] {
     () => {
       cluster.killDirectory();
       later(0, 3_000, () => cluster.startDirectory());
-    },
-    () => {
-      world.pick(nodes).machine.skewMs = world.between(-3_600_000, 3_600_000);
     },
     () => {
       const { process } = world.pick(nodes);

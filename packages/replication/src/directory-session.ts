@@ -193,6 +193,7 @@ export class DirectorySession implements Applier {
       case "locate":
         return this.#onLocate(message.incarnation, message.position);
       case "reconcile":
+        this.isReconciling = true;
         return this.#host.onReconcile(this, (head) => this.#beginReconcile(head));
       case "compare":
         this.#reconciledAtMs = this.#heardAtMs;

@@ -133,10 +133,13 @@ export class WritePath {
     const parts = this.#split(keys);
     let left = parts.length;
     let failed: unknown;
+    let last: Receipt = { entries: [], outboxPosition: 0 };
     const partDone: Written = (failure, receipt) => {
       left -= 1;
       failed ??= failure;
-      if (left === 0) done(failed, failed === undefined ? receipt : undefined);
+      // A part whose entries have all gone meanwhile takes no position.
+      if (receipt !== undefined && receipt.outboxPosition > 0) last = receipt;
+      if (left === 0) done(failed, failed === undefined ? last : undefined);
     };
     for (const part of parts) {
       const make = (): readonly Entry[] =>
