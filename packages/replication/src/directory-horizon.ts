@@ -12,7 +12,8 @@
  * than that finds everything after its cursor, however old the stamps in it are.
  *
  * A log that is new, or has lost something, does not know what its nodes know. Its horizon then stands still for as
- * long as a node may be away, but for what nodes bring that have exchanged everything with it.
+ * long as a node may be away, but for what nodes bring that have exchanged everything with it. So it does after a leap
+ * of the clock.
  */
 import {
   STAMPS_PER_MS,
@@ -40,6 +41,8 @@ export interface DirectoryHorizonOptions {
   /** The sequence of the last entry ordered. */
   head(): number;
   members(): Iterable<HorizonMember>;
+  /** A horizon is in force: nodes stamp above it, whatever the clock says. */
+  onRaised(horizon: number): void;
   onFailed(failure: MeridianError): void;
 }
 
@@ -61,11 +64,14 @@ export class DirectoryHorizon {
   #horizon: number;
   #at = 0;
   #startedAtMs = 0;
+  /** By how much wall time was ahead of elapsed time when it was last looked at. */
+  #aheadMs: number;
 
   constructor(options: DirectoryHorizonOptions) {
     this.#options = options;
     this.#state = options.log.horizonState;
     this.#horizon = this.#state.horizon;
+    this.#aheadMs = options.nowMs() - options.elapsedMs();
   }
 
   /** The horizon in force. Invariant: durable. */
@@ -90,6 +96,7 @@ export class DirectoryHorizon {
   }
 
   start(): void {
+    this.#options.onRaised(this.#horizon);
     this.#at = this.#options.head();
     this.#startedAtMs = this.#options.elapsedMs();
     // A log that was never told anything is new.
@@ -112,6 +119,7 @@ export class DirectoryHorizon {
   /** Follows the clock, as far as nothing speaks against it. */
   step(): void {
     const { horizonMs } = this.#options.limits;
+    if (this.#hasLeapt()) return this.freeze();
     const now = this.#options.nowMs();
     const marks = this.#marksAt(now);
     // A clock that was ahead once may have frozen the horizon for years.
@@ -121,6 +129,15 @@ export class DirectoryHorizon {
     const horizon = isStep ? target : this.#state.horizon;
     if (isStep || marks !== this.#state.marks) this.#save({ horizon, frozenUntilMs, marks });
     else this.#permit();
+  }
+
+  /** Whether the clock has been set ahead since it was last looked at: it is not to be believed so soon. */
+  #hasLeapt(): boolean {
+    const { limits } = this.#options;
+    const aheadMs = this.#options.nowMs() - this.#options.elapsedMs();
+    const leapMs = aheadMs - this.#aheadMs;
+    this.#aheadMs = aheadMs;
+    return leapMs > limits.maxClockDriftMs;
   }
 
   #target(now: number): number {
@@ -159,6 +176,7 @@ export class DirectoryHorizon {
       if (state.horizon > this.#horizon) {
         this.#horizon = state.horizon;
         this.#at = this.#options.head();
+        this.#options.onRaised(this.#horizon);
       }
       this.#permit();
       if (this.#state !== state) this.#save(this.#state);

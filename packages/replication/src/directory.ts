@@ -102,6 +102,7 @@ export class Directory {
       elapsedMs: () => options.clock.elapsedMs(),
       head: () => this.#sequencer.head,
       members: () => this.#members.values(),
+      onRaised: (horizon) => this.#sequencer.observe(horizon),
       onFailed: (failure) => this.#fail(failure),
     });
     this.#host = {
