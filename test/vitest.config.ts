@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defaultServerConditions } from "vite";
 import { defineConfig } from "vitest/config";
@@ -46,6 +47,8 @@ export default defineConfig({
         test: {
           name: "simulation",
           include: ["test/simulation/**/*.test.ts"],
+          // Nothing but arithmetic: every processor is worth using.
+          maxWorkers: availableParallelism(),
           testTimeout: 300_000,
         },
       },

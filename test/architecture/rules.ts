@@ -2,7 +2,7 @@
  * The rules of architecture, as one pure function from a package to the list of what is wrong with it.
  *
  *   apps: directory, region, cli
- *     → middle: client, replication, store, cache, geo, transport
+ *     → middle: client, replication, store, cache, geo, transport, cluster-file
  *         → bottom: protocol, runtime, supervision
  *
  * No arrow points back or across. `testkit` stands beside them: it may use the middle and the bottom, and
@@ -16,7 +16,7 @@ import type { WorkspacePackage } from "./workspace.ts";
 
 const LAYERS = {
   apps: ["directory", "region", "cli"],
-  middle: ["client", "replication", "store", "cache", "geo", "transport"],
+  middle: ["client", "replication", "store", "cache", "geo", "transport", "cluster-file"],
   bottom: ["protocol", "runtime", "supervision"],
   testing: ["testkit"],
 } as const;

@@ -6,12 +6,19 @@ import { connect, type Socket } from "node:net";
 
 const HEAD_END = "\r\n\r\n";
 
+/** The beginning of an answer. */
+export interface Answered {
+  readonly status: number;
+  /** The entity tag in its quotes; empty where there is none. */
+  readonly etag: string;
+}
+
 /** One connection to a server. */
 export class HttpConnection {
   readonly #socket: Socket;
   readonly #host: string;
   #received: Buffer = Buffer.alloc(0);
-  #resolve: ((status: number) => void) | undefined;
+  #resolve: ((answer: Answered) => void) | undefined;
   #reject: ((cause: Error) => void) | undefined;
 
   private constructor(url: string) {
@@ -34,10 +41,15 @@ export class HttpConnection {
   }
 
   /** Puts a value. Resolves to the status of the answer once all of that is here. */
-  put(path: string, body: string): Promise<number> {
+  async put(path: string, body: string): Promise<number> {
+    return (await this.send("PUT", path, body)).status;
+  }
+
+  /** Sends any request that has a body, be it empty. Resolves once all of the answer is here. */
+  send(method: string, path: string, body: string): Promise<Answered> {
     const length = Buffer.byteLength(body);
     this.#socket.write(
-      `PUT ${path} HTTP/1.1\r\nHost: ${this.#host}\r\nContent-Type: text/plain\r\nContent-Length: ${length}${HEAD_END}${body}`,
+      `${method} ${path} HTTP/1.1\r\nHost: ${this.#host}\r\nContent-Type: text/plain\r\nContent-Length: ${length}${HEAD_END}${body}`,
     );
     return new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -59,6 +71,7 @@ export class HttpConnection {
     if (length === undefined) return this.#reject?.(new Error(`Expected a length, got ${head}`));
     if (this.#received.length < headEnd + HEAD_END.length + Number(length)) return;
     this.#received = Buffer.alloc(0);
-    this.#resolve?.(Number(head.slice(9, 12)));
+    const etag = /\r\netag: *([^\r]*)/i.exec(head)?.[1] ?? "";
+    this.#resolve?.({ status: Number(head.slice(9, 12)), etag });
   }
 }

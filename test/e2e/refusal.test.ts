@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { ListedNode, Region } from "../support/cluster.ts";
-import { getJson, getText, putValue } from "../support/region-requests.ts";
+import { getJson, getText, putValue, request } from "../support/region-requests.ts";
 import { startCluster } from "../support/start-cluster.ts";
 import { until } from "../support/until.ts";
 
@@ -27,8 +27,17 @@ describe("a region that the directory refuses", () => {
     );
     expect(await refusalOf(impostor)).toMatch(/code=NODE_ID_TAKEN why="[^"]*`paris`/);
 
-    for (const region of [stranger, impostor]) {
+    const codes = new Map([
+      [stranger, "WRONG_CLUSTER"],
+      [impostor, "NODE_ID_TAKEN"],
+    ]);
+    for (const [region, refusal] of codes) {
       await region.reaches("standalone");
+      const readiness = await request(`${region.url}/readyz`);
+      expect(readiness.status).toBe(503);
+      expect(await readiness.json()).toMatchObject({ code: "NODE_REFUSED", refusal });
+      const { replica } = await getJson<{ replica: object }>(`${region.url}/status`);
+      expect(replica).toMatchObject({ connected: false, refusal });
       await putValue(region.url, "whose", "mine");
       expect(await getText(region.url, "whose")).toBe("mine");
     }

@@ -81,6 +81,14 @@ function temporaryFolder(): string {
   return folder;
 }
 
+/** A cluster file with a region in Paris. */
+function clusterFile(): string {
+  const file = join(temporaryFolder(), "cluster.json");
+  const regions = [{ id: "paris", lat: 48.86, lon: 2.35 }];
+  writeFileSync(file, JSON.stringify({ directories: [{ id: "main" }], regions }));
+  return file;
+}
+
 const reason = reasonToSkip();
 const skipped = reason === undefined ? "" : ` (skipped: ${reason})`;
 let root = "";
@@ -96,6 +104,7 @@ beforeAll(async () => {
   const installed = [
     await install(root, "region", "frankfurt", ...options),
     await install(root, "directory", "--port", "0"),
+    await install(root, "region", "paris", "--cluster-file", clusterFile(), "--port=0"),
   ];
   for (const { status, said } of installed) if (status !== 0) throw new Error(said);
 }, SLOW_MS);
@@ -114,6 +123,7 @@ describe.skipIf(reason !== undefined)(`the installer${skipped}`, () => {
     expect(readdirSync(join(root, "etc/meridian"))).toEqual([
       "directory.env",
       "region-frankfurt.env",
+      "region-paris.env",
     ]);
   });
 
@@ -167,6 +177,23 @@ describe.skipIf(reason !== undefined)(`the installer${skipped}`, () => {
       expect(read(program)).toBe(read(CLONE, "apps/region/dist/main.js"));
       expect(read(again, "etc/meridian/region-a.env")).toBe(env);
       expect(readdirSync(join(again, "opt"))).toEqual(["meridian"]);
+    },
+    SLOW_MS,
+  );
+});
+
+describe.skipIf(reason !== undefined)(`an installer that is given a cluster file${skipped}`, () => {
+  it(
+    "asks for no coordinates, and lets a directory say which one it is",
+    async () => {
+      const folder = temporaryFolder();
+      const file = clusterFile();
+      const said = await install(folder, "directory", "--cluster-file", file, "--id", "main");
+      expect(said.status).toBe(0);
+      expect(read(folder, "etc/meridian/directory.env")).toContain(
+        `MERIDIAN_CLUSTER_FILE="${file}"\nMERIDIAN_ID="main"\n`,
+      );
+      expect(read(root, "etc/meridian/region-paris.env")).toContain("MERIDIAN_CLUSTER_FILE=");
     },
     SLOW_MS,
   );
@@ -312,11 +339,12 @@ describe.skipIf(reason !== undefined)(`a program started as its unit says${skipp
   });
 
   it.each([
-    ["meridian-directory.service", "", "directory.env"],
-    ["meridian-region@.service", "frankfurt", "region-frankfurt.env"],
+    ["directory.env", "meridian-directory.service", ""],
+    ["region-frankfurt.env", "meridian-region@.service", "frankfurt"],
+    ["region-paris.env", "meridian-region@.service", "paris"],
   ])(
     "tells systemd that it is ready, that it lives and that it stops (%s)",
-    async (unit, instance, envFile) => {
+    async (envFile, unit, instance) => {
       const folder = temporaryFolder();
       supervised = new Supervised(folder);
       await supervised.hears("Listening on");

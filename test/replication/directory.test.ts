@@ -326,3 +326,24 @@ it("stamps that another directory has admitted are not refused by one whose cloc
   rig.submit(node, 1, 1, [ahead]);
   expect(node.of("refuse")).toEqual([]);
 });
+
+it("who is ready may change a hundred times over for many frames, and is told once for all of them", () => {
+  const rig = new DirectoryRig({ linkBytesMax: 2_000 });
+  const [sender, other] = [rig.join("a", 1), rig.join("b", 2)];
+  for (let position = 1; position <= 200; position += 1) {
+    rig.submit(sender, 1, position, [rig.entry("k")], { reportApplied: true });
+  }
+  rig.commit();
+  const reports = (): number => sender.of("applied-by").length;
+  let before = reports();
+  rig.beat(other, 100);
+  expect(sender.of("applied-by").slice(before)).toMatchObject([{ position: 100, nodes: ["b"] }]);
+  sender.isSlow = true;
+  sender.bufferedBytes = 2_000;
+  before = reports();
+  rig.beat(other, 150);
+  expect(reports()).toBe(before);
+  sender.drain();
+  rig.beat(other, 150);
+  expect(sender.of("applied-by").slice(before)).toMatchObject([{ position: 150, nodes: ["b"] }]);
+});

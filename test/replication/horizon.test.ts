@@ -146,6 +146,21 @@ it("a new directory that a stale node has filled learns what the others know to 
   expect(rig.directory.log.get("k")?.deleted ?? true).toBe(true);
 });
 
+it("who was away too long still knows of deletes that a new directory never heard of", async () => {
+  const rig = new HorizonRig();
+  const { a, b } = await forgotten(rig);
+  await rig.leave("a");
+  await rig.replaceDirectory(emptyLogDisk(8));
+  rig.comeBack("b");
+  await rig.pass(LONG_MS);
+  expect(rig.directory.directory.info().horizon).toBeGreaterThan(a.store.horizon);
+  expect(valueOf(b, "k")).toBe("old");
+  rig.comeBack("a");
+  await rig.pass(LONG_MS);
+  expect([a, b].map((node) => valueOf(node, "k"))).toEqual([undefined, undefined]);
+  expect([quarantineOf(a), quarantineOf(b)]).toEqual([[], ["old"]]);
+});
+
 it("a restored directory learns of deletes that its nodes have forgotten already", async () => {
   const rig = new HorizonRig();
   const [a, b] = [rig.node("a"), rig.node("b")];
@@ -354,6 +369,27 @@ it("a horizon is told only once it is durable, with the place from which it hold
   const after = beat();
   expect(after.horizon).toBeGreaterThan(before.horizon);
   expect(after).toEqual({ horizon: rig.log.horizonState.horizon, horizonAt: 2 });
+});
+
+it("a node that never heard of a delete is told of it, although it is as old as the node's horizon", async () => {
+  const { rig, a } = await directoryWithHorizon();
+  const { stamp } = rig.entry("k");
+  rig.submit(a, 1, 1, [{ ...burial("k", stamp.time), stamp }]);
+  rig.commit();
+  const c = rig.join("c", 3, { cursor: null, horizon: stamp.time + 1 });
+  c.say({ type: "reconcile", nowMs: rig.clock.nowMs() });
+  rig.commit();
+  expect(c.of("reconcile-begin")).toHaveLength(1);
+  const entries: [string, number, number][] = [
+    ["k", stamp.time - 1, 3],
+    ["l", stamp.time - 1, 3],
+  ];
+  const nowMs = rig.clock.nowMs();
+  c.say({ type: "offer", nowMs, id: 1, from: null, to: null, entries });
+  const donation = c.frames.at(-1);
+  const donated = decodeBlock(donation?.bytes.subarray(64) ?? new Uint8Array(), 1);
+  expect(donated).toMatchObject([{ key: "k", stamp, deleted: true }]);
+  expect(c.of("wanted").map(({ keys, donated: count }) => [keys, count])).toEqual([[["l"], 1]]);
 });
 
 it("a clock that leaps moves no horizon, and is believed only after as long as a node may be away", async () => {

@@ -46,7 +46,7 @@ export class ClusterRig {
 
   constructor(limits: Partial<DirectoryLimits> = {}, disk: LogDisk = emptyLogDisk(7)) {
     this.#limits = limits;
-    this.directory = new DirectoryRig(limits, disk, this.clock);
+    this.directory = new DirectoryRig(limits, Infinity, disk, this.clock);
   }
 
   /** A directory over another disk takes the place of the one that there is. */
@@ -55,7 +55,7 @@ export class ClusterRig {
     this.#links.clear();
     await this.settle();
     this.#epoch += 1;
-    this.directory = new DirectoryRig(this.#limits, disk, this.clock, this.#epoch);
+    this.directory = new DirectoryRig(this.#limits, Infinity, disk, this.clock, this.#epoch);
   }
 
   /** One node cannot reach the directory until it comes back. */

@@ -69,13 +69,16 @@ export class DirectoryRig {
   fatal: string | undefined;
   #commits: (() => void)[] = [];
 
+  /** All but the newest `framesMax` frames of the log are compacted. */
   constructor(
     limits: Partial<DirectoryLimits> = {},
+    framesMax = Infinity,
     disk: LogDisk = emptyLogDisk(7),
     clock: ManualClock = new ManualClock(),
     epoch = 1,
   ) {
-    const log = new MemoryDirectoryLog(disk, epoch, (run) => this.#commits.push(run));
+    const schedule = (run: () => void): void => void this.#commits.push(run);
+    const log = new MemoryDirectoryLog(disk, epoch, schedule, framesMax);
     this.log = log;
     this.clock = clock;
     this.directory = new Directory({

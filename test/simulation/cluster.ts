@@ -5,8 +5,11 @@ import {
   digestOf,
   Replica,
   type Digest,
+  type DirectoryInfo,
+  type DirectoryLimits,
   type Link,
   type LinkEvents,
+  type ReplicaOptions,
   type SummarySource,
 } from "@meridian/replication";
 import { randomIdentity, silentLogger } from "@meridian/runtime";
@@ -15,13 +18,15 @@ import {
   copyReplicaDisk,
   emptyLogDisk,
   emptyReplicaDisk,
-  MemoryDirectoryLog,
   type LogDisk,
   type ReplicaDisk,
   type ScheduleCommit,
 } from "@meridian/testkit";
 
-import { Network, type NetworkFaults } from "./network.ts";
+import { Auditor } from "./auditor.ts";
+import { BOUNDS, DIRECTORY } from "./bounds.ts";
+import { Network, type End, type NetworkFaults } from "./network.ts";
+import { TracedLog } from "./traced-log.ts";
 import { TracedStore, WriteNames } from "./traced-store.ts";
 import { ProcessClock, type World } from "./world.ts";
 
@@ -33,9 +38,8 @@ export interface AcknowledgedWrite {
   readonly outboxPosition: number;
   /** The write that this one replaced at its node; undefined if the key was new there. */
   readonly over: string | undefined;
-  readonly deleted: boolean;
-  /** When it expires, by wall time; 0 for never. */
-  readonly expiresAtMs: number;
+  /** It is a delete, or has a time to live that is over in the end. */
+  readonly fades: boolean;
 }
 
 export interface SimulatedNode {
@@ -53,15 +57,23 @@ export interface SimulatedNode {
 
 /** What parts a simulation is made of; a test that plants a fault replaces one. */
 export interface ClusterParts {
-  openStore(disk: ReplicaDisk, clock: ProcessClock, world: World): TracedStore;
-  openLog(
-    disk: LogDisk,
-    epoch: number,
-    schedule: ScheduleCommit,
-    framesMax: number,
-  ): MemoryDirectoryLog;
+  openStore?(disk: ReplicaDisk, clock: ProcessClock, world: World): TracedStore;
+  openLog?(disk: LogDisk, epoch: number, schedule: ScheduleCommit, world: World): TracedLog;
+  replicaOptions?(options: ReplicaOptions): ReplicaOptions;
+  onStart?(id: string, replica: Replica): void;
   /** Removes some of what a node's store may forget. */
-  sweep(store: TracedStore, disk: ReplicaDisk, horizons: Horizons): void;
+  sweep?(store: TracedStore, disk: ReplicaDisk, horizons: Horizons): void;
+  readonly directoryLimits?: Partial<DirectoryLimits>;
+  /** The directory's end of a link, as the directory is to see it. */
+  directoryLink?(link: Link): Link;
+  /** What arrives in place of a message; undefined for nothing. */
+  rewrite?(
+    message: string | Uint8Array,
+    to: End,
+    cluster: SimulatedCluster,
+  ): string | Uint8Array | undefined;
+  /** Changes the machines for as long as one simulation runs; returns how to change them back. */
+  patch?(): () => void;
 }
 
 /** What a node could take for the horizon, other than its store's own. */
@@ -72,23 +84,12 @@ export interface Horizons {
   readonly local: number;
 }
 
-export const HONEST_PARTS: ClusterParts = {
-  openStore: (disk, clock, world) =>
-    new TracedStore(disk, (run) => clock.after(world.between(0, 3), run)),
-  openLog: (disk, epoch, schedule, framesMax) =>
-    new MemoryDirectoryLog(disk, epoch, schedule, framesMax),
-  sweep: (store) => store.sweep(SWEPT_ROWS),
-};
+export const HONEST_PARTS: ClusterParts = {};
 
+/** How many entries a store removes at a time. */
 const SWEPT_ROWS = 5;
-
-const DIRECTORY = "directory";
 /** How long a node has to be connected before it counts as back. */
 const BACK_FOR_GOOD_MS = 1_000;
-/** Small, so that simulated nodes fall behind and are fed from the log. */
-const LINK_BYTES = 3_000;
-const RECENT_BYTES = 4_000;
-const LOG_FRAMES = 20;
 
 /** A directory and its nodes, on one machine each. */
 export class SimulatedCluster {
@@ -97,13 +98,18 @@ export class SimulatedCluster {
   readonly nodes: readonly SimulatedNode[];
   readonly names = new WriteNames();
   readonly acknowledged: AcknowledgedWrite[] = [];
+  readonly auditor: Auditor;
+  /** Grows whenever something is lost for good, or may be, that a client has seen. */
+  losses = 0;
   readonly #parts: ClusterParts;
+  /** How many steps the process of a host has left; hosts that live on are not in it. */
+  readonly #stepsLeft = new Map<string, number>();
   readonly directoryMachine = { skewMs: 0 };
   logDisk: LogDisk;
   logBackup: LogDisk | undefined;
   /** How long tombstones are kept. */
   readonly horizonMs: number;
-  #directory: { machine: Directory; log: MemoryDirectoryLog; clock: ProcessClock } | undefined;
+  #directory: { machine: Directory; log: TracedLog; clock: ProcessClock } | undefined;
 
   constructor(
     world: World,
@@ -115,7 +121,7 @@ export class SimulatedCluster {
     this.world = world;
     this.horizonMs = horizonMs;
     this.#parts = parts;
-    this.network = new Network(world, faults, LINK_BYTES / 2);
+    this.network = new Network(world, faults, BOUNDS.linkBytes / 2);
     this.logDisk = emptyLogDisk(randomIdentity(world.random));
     this.nodes = Array.from({ length: size }, (_, index) => ({
       id: `n${index}`,
@@ -125,6 +131,17 @@ export class SimulatedCluster {
       away: { longestMs: 0, sinceMs: 0, backMs: undefined },
       process: undefined,
     }));
+    this.auditor = new Auditor(this);
+    this.network.taps.push(this.auditor);
+    if (parts.rewrite !== undefined) {
+      this.network.taps.push({ rewrite: (message, to) => parts.rewrite?.(message, to, this) });
+    }
+    this.network.onSent = (host) => this.step(host);
+  }
+
+  /** The directory that runs now, in numbers. */
+  directoryInfo(): DirectoryInfo | undefined {
+    return this.#directory?.machine.info();
   }
 
   get directoryRuns(): boolean {
@@ -137,16 +154,20 @@ export class SimulatedCluster {
     const clock = new ProcessClock(world, this.directoryMachine);
     const schedule = (run: () => void): void => void clock.after(world.between(0, 3), run);
     const epoch = randomIdentity(world.random);
-    const log = this.#parts.openLog(this.logDisk, epoch, schedule, LOG_FRAMES);
+    const log =
+      this.#parts.openLog?.(this.logDisk, epoch, schedule, world) ??
+      new TracedLog(this.logDisk, epoch, schedule, BOUNDS.logFrames);
+    log.onStep = () => this.step(DIRECTORY);
     const machine = new Directory({
       cluster: "simulated",
       log,
       clock,
       logger: silentLogger,
       limits: {
-        linkBytesMax: LINK_BYTES,
-        recentBytesMax: RECENT_BYTES,
+        linkBytesMax: BOUNDS.linkBytes,
+        recentBytesMax: BOUNDS.recentBytes,
         horizonMs: this.horizonMs,
+        ...this.#parts.directoryLimits,
       },
       onFatal: () => this.killDirectory(),
     });
@@ -155,6 +176,7 @@ export class SimulatedCluster {
   }
 
   killDirectory(): void {
+    this.losses += 1;
     this.#directory?.log.crash();
     this.#directory?.clock.die();
     this.#directory = undefined;
@@ -181,10 +203,16 @@ export class SimulatedCluster {
     if (node.process !== undefined) return;
     const { world } = this;
     const clock = new ProcessClock(world, node.machine);
-    const store = this.#parts.openStore(node.disk, clock, world);
+    const store =
+      this.#parts.openStore?.(node.disk, clock, world) ??
+      new TracedStore(node.disk, (run) => clock.after(world.between(0, 3), run));
     store.names = this.names;
+    store.onStep = () => {
+      this.auditor.checkCursor(node);
+      return this.step(node.id);
+    };
     const index = Number(node.id.slice(1));
-    const replica = new Replica({
+    const options: ReplicaOptions = {
       node: {
         cluster: "simulated",
         id: node.id,
@@ -200,10 +228,18 @@ export class SimulatedCluster {
       clock,
       random: world.random,
       logger: silentLogger,
-      limits: { windowBytes: 4_000, backoffMaxMs: 1_000, stallMs: 1_500, lagMax: 20 },
+      limits: {
+        windowBytes: BOUNDS.windowBytes,
+        waitersMax: BOUNDS.waiters,
+        backoffMaxMs: 1_000,
+        stallMs: 1_500,
+        lagMax: 20,
+      },
       defer: (callback) => clock.after(0, callback),
-    });
+    };
+    const replica = new Replica(this.#parts.replicaOptions?.(options) ?? options);
     replica.start();
+    this.#parts.onStart?.(node.id, replica);
     node.process = { replica, store, clock };
   }
 
@@ -214,6 +250,33 @@ export class SimulatedCluster {
     this.network.kill(node.id);
   }
 
+  /** Kills the process of a host after so many more of its steps, between one and the next, and starts it again. */
+  killWithin(host: string, steps: number): void {
+    this.#stepsLeft.set(host, steps);
+  }
+
+  /** Whoever was to be killed lives on. */
+  spare(): void {
+    this.#stepsLeft.clear();
+  }
+
+  /** A process has taken a step: a message sent, or a commit that it has not heard of yet. Returns whether it lives on. */
+  step(host: string): boolean {
+    const left = this.#stepsLeft.get(host);
+    if (left === undefined) return true;
+    this.#stepsLeft.set(host, left - 1);
+    if (left > 1) return true;
+    this.#stepsLeft.delete(host);
+    const node = this.nodes.find(({ id }) => id === host);
+    if (node === undefined) this.killDirectory();
+    else this.killNode(node);
+    this.world.schedule(this.world.between(0, 2_000), () => {
+      if (node === undefined) this.startDirectory();
+      else this.startNode(node);
+    });
+    return false;
+  }
+
   backUpNode(node: SimulatedNode): void {
     node.backup = copyReplicaDisk(node.disk);
   }
@@ -222,6 +285,7 @@ export class SimulatedCluster {
   restoreNode(node: SimulatedNode): void {
     if (node.backup === undefined) return;
     this.killNode(node);
+    this.losses += 1;
     const kept = node.disk.outboxAcknowledged;
     const quarantined = new Set(this.quarantinedNames(node));
     const isLost = (write: AcknowledgedWrite): boolean =>
@@ -233,7 +297,14 @@ export class SimulatedCluster {
     node.disk = copyReplicaDisk(node.backup);
   }
 
-  write(node: SimulatedNode, key: string, value: string | undefined, ttlMs: number): void {
+  /** Writes as a client would; `undefined` deletes. Calls back once it is acknowledged. */
+  write(
+    node: SimulatedNode,
+    key: string,
+    value: string | undefined,
+    ttlMs: number,
+    onAcknowledged?: (entry: Entry) => void,
+  ): void {
     let over: string | undefined;
     const request = {
       key,
@@ -245,12 +316,19 @@ export class SimulatedCluster {
         over = current === undefined ? undefined : this.names.nameOf(current.stamp);
       },
     };
-    node.process?.replica.write([request]).then(
-      ({ entries: [entry], outboxPosition }) => {
+    const level = this.auditor.levelOfNext();
+    node.process?.replica.write([request], level !== "local").then(
+      (receipt) => {
+        const {
+          entries: [entry],
+          outboxPosition,
+        } = receipt;
         if (entry === undefined) return;
         const name = this.names.nameOf(entry.stamp);
-        const { deleted, expiresAtMs } = entry;
-        this.acknowledged.push({ name, key, node, outboxPosition, over, deleted, expiresAtMs });
+        const fades = entry.deleted || entry.expiresAtMs > 0;
+        this.acknowledged.push({ name, key, node, outboxPosition, over, fades });
+        this.auditor.auditAcknowledgement(node, receipt, level);
+        onAcknowledged?.(entry);
       },
       () => {
         // The write was refused, and its client knows.
@@ -281,7 +359,8 @@ export class SimulatedCluster {
     for (const { process, disk } of this.nodes) {
       if (process === undefined) continue;
       const local = stampTimeOf(process.clock.nowMs() - this.horizonMs);
-      this.#parts.sweep(process.store, disk, { directory, local });
+      if (this.#parts.sweep === undefined) process.store.sweep(SWEPT_ROWS);
+      else this.#parts.sweep(process.store, disk, { directory, local });
     }
   }
 
@@ -333,7 +412,8 @@ export class SimulatedCluster {
   #dial(node: SimulatedNode, events: LinkEvents): Link {
     return this.network.dial(node.id, DIRECTORY, events, () => {
       const running = this.#directory;
-      return running && ((link) => running.machine.accept(link, "127.0.0.1"));
+      const seen = (link: Link): Link => this.#parts.directoryLink?.(link) ?? link;
+      return running && ((link) => running.machine.accept(seen(link), "127.0.0.1"));
     });
   }
 }

@@ -1,4 +1,4 @@
-import { compareStamps, parseStamp, type Entry, type Stamp } from "@meridian/protocol";
+import { compareStamps, type Entry, type Stamp } from "@meridian/protocol";
 
 import type { AcknowledgedWrite, SimulatedCluster, SimulatedNode } from "./cluster.ts";
 
@@ -15,7 +15,7 @@ export function checkForgetting(cluster: SimulatedCluster): string[] {
   const quarantined = new Set(cluster.nodes.flatMap((node) => cluster.quarantinedNames(node)));
   for (const write of cluster.acknowledged) {
     const isQuarantined = quarantined.has(write.name);
-    const stamp = parseStamp(write.name);
+    const stamp = cluster.names.stampOf(write.name);
     const isNewest = cluster.names.isNewest(write.key, stamp);
     const { node } = write;
     if (isQuarantined && isNewest && node.away.longestMs < cluster.horizonMs - BLUR_MS) {
@@ -44,7 +44,7 @@ function missing(
     const isThere = compareStamps(found.stamp, stamp) >= 0;
     return isThere ? undefined : `is undone: ${cluster.names.nameOf(found.stamp)}`;
   }
-  return !isNewest || write.deleted || write.expiresAtMs > 0 ? undefined : "is lost";
+  return !isNewest || write.fades ? undefined : "is lost";
 }
 
 /** What is left in the end where nothing more is written: no tombstone, and nothing that has expired. */

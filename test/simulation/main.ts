@@ -1,24 +1,91 @@
-/**
- * Runs many seeds: `npm run simulate -- [first] [count]`. Prints each seed that fails, and how many passed.
- * For the hunt; the tests run a fixed range.
- */
-import { faultsOf, simulate } from "./scenario.ts";
+/** Runs many seeds, for the hunt; the tests run a fixed range. */
+import { runJobs, type Job, type JobResult } from "./farm.ts";
+import { ALL_RULES } from "./rules/all-rules.ts";
 
-const [first = 1, count = 1_000] = process.argv.slice(2).map(Number);
-const startedAtMs = performance.now();
-let failed = 0;
-let acknowledged = 0;
-let quarantined = 0;
-for (let seed = first; seed < first + count; seed += 1) {
-  const outcome = await simulate(seed, undefined, faultsOf(seed));
-  acknowledged += outcome.acknowledged;
-  quarantined += outcome.quarantined;
-  if (outcome.violations.length === 0) continue;
-  failed += 1;
-  console.log(`SIM_SEED=${seed}\n  ${outcome.violations.slice(0, 5).join("\n  ")}`);
+const USAGE = `Usage: npm run simulate -- [first] [count]
+         runs \`count\` seeds (1000) from \`first\` (1) on
+       npm run simulate -- nightly <count | duration> [first]
+         runs as many seeds, or as long as a duration such as 90m or 8h allows, from \`first\` on (by default one
+         that is drawn from the time of day, so that each night hunts elsewhere)
+       npm run simulate -- rules [count] [text]
+         switches each rule off in turn (whose name has \`text\` in it), and counts how many of \`count\` seeds (100)
+         fail without it
+
+All of them use every processor, and print each seed that fails as SIM_SEED=<seed>. The exit code tells of failures.`;
+
+const BATCH = 20;
+const REPORT_EVERY_MS = 60_000;
+const UNITS_MS = { s: 1_000, m: 60_000, h: 3_600_000 } as const;
+
+const [mode = "1", ...rest] = process.argv.slice(2);
+if (mode === "nightly") await hunt(...nightly(rest));
+else if (mode === "rules") await tableOfRules(whole(rest[0] ?? "100"), rest[1] ?? "");
+else await hunt(whole(mode), whole(rest[0] ?? "1000"), Infinity);
+
+function usage(): never {
+  console.error(USAGE);
+  process.exit(2);
 }
-const seconds = (performance.now() - startedAtMs) / 1_000;
-console.log(
-  `${count - failed} passed, ${failed} failed: ${acknowledged} acknowledged writes, ${quarantined} quarantined, ${(count / seconds).toFixed(1)} seeds/s`,
-);
-process.exitCode = failed === 0 ? 0 : 1;
+
+function whole(text: string): number {
+  const value = Number(text);
+  return Number.isSafeInteger(value) && value > 0 ? value : usage();
+}
+
+function nightly([size = "", first]: readonly string[]): [number, number, number] {
+  // A night's seeds are far from those that every test run covers.
+  const from = first === undefined ? 1_000_000 + (Date.now() % 2_000_000_000) : whole(first);
+  const match = /^(\d+)([smh])$/.exec(size);
+  if (match === null) return [from, whole(size), Infinity];
+  return [from, Infinity, Number(match[1]) * UNITS_MS[match[2] as keyof typeof UNITS_MS]];
+}
+
+async function hunt(first: number, count: number, durationMs: number): Promise<void> {
+  const startedAtMs = performance.now();
+  let [next, done, acknowledged, failed, reportedAtMs] = [first, 0, 0, 0, startedAtMs];
+  const report = (): string => {
+    const seconds = (performance.now() - startedAtMs) / 1_000;
+    return `${done - failed} passed, ${failed} failed, from seed ${first} on: ${acknowledged} acknowledged writes, ${(done / seconds).toFixed(1)} seeds/s`;
+  };
+  const job = (): Job | undefined => {
+    if (next >= first + count || performance.now() - startedAtMs >= durationMs) return undefined;
+    const size = Math.min(BATCH, first + count - next);
+    next += size;
+    return { first: next - size, count: size };
+  };
+  await runJobs(job, (result: JobResult) => {
+    done += result.job.count;
+    acknowledged += result.acknowledged;
+    failed += result.failed.length;
+    for (const { seed, violations } of result.failed) {
+      console.log(`SIM_SEED=${seed}\n  ${violations.join("\n  ")}`);
+    }
+    if (performance.now() - reportedAtMs < REPORT_EVERY_MS) return;
+    reportedAtMs = performance.now();
+    console.log(report());
+  });
+  console.log(report());
+  process.exitCode = failed === 0 ? 0 : 1;
+}
+
+async function tableOfRules(count: number, text: string): Promise<void> {
+  const rules = ALL_RULES.filter(({ rule }) => rule.includes(text));
+  const jobs: Job[] = rules.flatMap(({ rule }) =>
+    Array.from({ length: Math.ceil(count / BATCH) }, (_, index) => {
+      const first = 1 + index * BATCH;
+      return { first, count: Math.min(BATCH, count + 1 - first), rule };
+    }),
+  );
+  const failing = new Map<string, number[]>();
+  await runJobs(
+    () => jobs.shift(),
+    ({ job: { rule = "" }, failed }) => {
+      failing.set(rule, [...(failing.get(rule) ?? []), ...failed.map(({ seed }) => seed)]);
+    },
+  );
+  for (const { rule, off } of rules) {
+    const seeds = (failing.get(rule) ?? []).toSorted((a, b) => a - b);
+    const examples = seeds.length === 0 ? "" : `, the first at ${seeds.slice(0, 3).join(", ")}`;
+    console.log(`${rule} (off: ${off}): ${seeds.length} of ${count} seeds fail${examples}`);
+  }
+}

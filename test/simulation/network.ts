@@ -14,8 +14,35 @@ export interface NetworkFaults {
   readonly bytesPerSecond: number;
 }
 
+/** What stands on the line: it may watch what passes, and change it. */
+export interface Tap {
+  /** An end has been given a message to send. */
+  onSend?(end: End, message: string | Uint8Array): void;
+  /** What arrives in place of a message; undefined for nothing. */
+  rewrite?(message: string | Uint8Array, to: End): string | Uint8Array | undefined;
+  /** A message arrives. */
+  onDeliver?(end: End, message: string | Uint8Array): void;
+}
+
+/** Which way messages do not get, as seen from the host that is cut off. */
+export type CutWays = "both" | "in" | "out";
+
+/** How often a sender tries again on a line that is dead. */
+const DEAD_LINE_MS = 50;
+
+/** A network that may be slow; a lossy one may lose, double and reorder, too. The slowest carries `bytesPerSecond`. */
+export function drawNetwork(world: World, isLossy: boolean, bytesPerSecond: number): NetworkFaults {
+  return {
+    delayMs: [world.between(0, 5), world.between(5, 120)],
+    loss: isLossy ? world.between(0, 0.02) : 0,
+    duplication: isLossy ? world.between(0, 0.05) : 0,
+    reorder: isLossy && world.chance(0.5),
+    bytesPerSecond: world.pick([bytesPerSecond, 1_000_000]),
+  };
+}
+
 /** One end of a connection. Invariant: once closed or dead it hears nothing more. */
-class End implements Link {
+export class End implements Link {
   readonly #network: Network;
   readonly host: string;
   peer: End | undefined;
@@ -35,6 +62,7 @@ class End implements Link {
     const { world, faults } = this.#network;
     const bytes = message.length;
     this.bufferedBytes += bytes;
+    for (const tap of this.#network.taps) tap.onSend?.(this, message);
     if (this.bufferedBytes > this.#network.drainBytes) this.#wasFull = true;
     this.#freeAtMs =
       Math.max(this.#freeAtMs, world.nowMs) + (bytes / faults.bytesPerSecond) * 1_000;
@@ -46,6 +74,7 @@ class End implements Link {
       const payload = typeof message === "string" ? message : message.slice();
       this.#network.deliver(this, this.peer, payload, this.#freeAtMs - world.nowMs);
     }
+    this.#network.onSent(this.host);
   }
 
   close(code: number, reason: string): void {
@@ -65,6 +94,10 @@ class End implements Link {
   }
 
   #sent(bytes: number): void {
+    const { world } = this.#network;
+    // Nothing leaves the buffers while the line is dead.
+    if (!this.closed && this.peer !== undefined && !this.#network.passes(this.host, this.peer.host))
+      return world.schedule(DEAD_LINE_MS, () => this.#sent(bytes));
     this.bufferedBytes -= bytes;
     if (this.closed || !this.#wasFull || this.bufferedBytes > this.#network.drainBytes / 4) return;
     this.#wasFull = false;
@@ -78,9 +111,12 @@ export class Network {
   faults: NetworkFaults;
   /** Links report that they have drained once they have held more bytes than this. */
   readonly drainBytes: number;
+  readonly taps: Tap[] = [];
+  /** Called when a host has sent a message. */
+  onSent: (host: string) => unknown = () => {};
   readonly #ends = new Set<End>();
-  /** Hosts that nothing gets to or from. */
-  readonly #cut = new Set<string>();
+  /** Hosts that nothing gets to, and those that nothing gets from. */
+  readonly #cut = { in: new Set<string>(), out: new Set<string>() };
   /** The last arrival in each direction, so that links keep their order. */
   readonly #arrivals = new Map<End, number>();
 
@@ -101,7 +137,7 @@ export class Network {
     near.events = events;
     this.#ends.add(near);
     this.world.schedule(this.#delayMs(), () => {
-      if (near.closed || this.isCut(host) || this.isCut(server)) return;
+      if (near.closed || !this.passes(host, server) || !this.passes(server, host)) return;
       const acceptor = accept();
       if (acceptor === undefined) return near.finish(1006, "refused");
       const far = new End(this, server);
@@ -123,29 +159,31 @@ export class Network {
       this.#arrivals.set(to, atMs);
     }
     this.world.schedule(atMs - this.world.nowMs, () => {
-      if (!to.closed && !this.isCut(from.host) && !this.isCut(to.host))
-        to.events?.onMessage(message);
+      if (!to.closed && this.passes(from.host, to.host)) this.#arrive(to, message);
     });
   }
 
   hangUp(from: End, to: End, code: number, reason: string): void {
     const delayMs = Math.max(this.#delayMs(), (this.#arrivals.get(to) ?? 0) - this.world.nowMs);
     this.world.schedule(delayMs, () => {
-      if (!this.isCut(from.host) && !this.isCut(to.host)) to.finish(code, reason);
+      if (this.passes(from.host, to.host)) to.finish(code, reason);
     });
   }
 
+  /** Nothing gets through any more, or only one way; nobody is told. */
+  /** Whether messages do not get to or from a host. */
   isCut(host: string): boolean {
-    return this.#cut.has(host);
+    return this.#cut.in.has(host) || this.#cut.out.has(host);
   }
 
-  /** Nothing gets through any more; nobody is told. */
-  cut(host: string): void {
-    this.#cut.add(host);
+  cut(host: string, ways: CutWays = "both"): void {
+    if (ways !== "out") this.#cut.in.add(host);
+    if (ways !== "in") this.#cut.out.add(host);
   }
 
   heal(host: string): void {
-    this.#cut.delete(host);
+    this.#cut.in.delete(host);
+    this.#cut.out.delete(host);
   }
 
   /** The process on a host dies: its ends fall silent, and the others are told by its kernel. */
@@ -166,6 +204,23 @@ export class Network {
       end.finish(1006, "");
     }
     this.#forgetClosed();
+  }
+
+  /** Whether messages get from one host to another. */
+  passes(from: string, to: string): boolean {
+    return !this.#cut.out.has(from) && !this.#cut.in.has(to);
+  }
+
+  #arrive(to: End, message: string | Uint8Array): void {
+    let arriving: string | Uint8Array | undefined = message;
+    for (const tap of this.taps) {
+      if (tap.rewrite !== undefined && arriving !== undefined) {
+        arriving = tap.rewrite(arriving, to);
+      }
+    }
+    if (arriving === undefined) return;
+    for (const tap of this.taps) tap.onDeliver?.(to, arriving);
+    to.events?.onMessage(arriving);
   }
 
   #forgetClosed(): void {

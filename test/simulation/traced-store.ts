@@ -1,29 +1,47 @@
 import {
   BURIAL_ORIGIN,
   compareStamps,
-  formatStamp,
+  decodeBlock,
+  replaces,
   type Entry,
+  type OutboxFrame,
   type ReplicaRecord,
   type Stamp,
 } from "@meridian/protocol";
 import type { Done } from "@meridian/replication";
 import { MemoryReplicaStore } from "@meridian/testkit";
 
+import { BOUNDS } from "./bounds.ts";
+
+/** Names are made for every write: this is cheaper than a stamp's proper text. */
+function keyOf({ time, origin }: Stamp): string {
+  return `${time}-${origin}`;
+}
+
+function stampOf(name: string): Stamp {
+  const [time, origin] = name.split("-");
+  return { time: Number(time), origin: Number(origin) };
+}
+
 /** Knows writes by the stamp that they were made with, whatever stamps they were given later. */
 export class WriteNames {
   readonly #names = new Map<string, string>();
+  /** The last stamp given to a write that was given another than its first. */
+  readonly #stamps = new Map<string, Stamp>();
+  /** What each write has replaced at its node. */
+  readonly #replaced = new Map<string, string>();
   /** The newest stamp ever given to a write of each key, acknowledged or not. */
   readonly #newest = new Map<string, Stamp>();
 
-  nameOf(stamp: Stamp): string {
-    const text = formatStamp(stamp);
-    return this.#names.get(text) ?? text;
+  /** The stamp that the write of that name has now. */
+  stampOf(name: string): Stamp {
+    return this.#stamps.get(name) ?? stampOf(name);
   }
 
   /** Takes note of a write, acknowledged or not. */
-  noteWritten({ key, stamp }: Entry): void {
-    if (stamp.origin === BURIAL_ORIGIN) return;
+  note({ key, stamp }: Entry): void {
     const known = this.#newest.get(key);
+    if (stamp.origin === BURIAL_ORIGIN) return;
     if (known === undefined || compareStamps(stamp, known) > 0) this.#newest.set(key, stamp);
   }
 
@@ -33,23 +51,90 @@ export class WriteNames {
     return newest === undefined || compareStamps(stamp, newest) >= 0;
   }
 
+  nameOf(stamp: Stamp): string {
+    const text = keyOf(stamp);
+    return this.#names.get(text) ?? text;
+  }
+
   rename(old: Stamp, stamp: Stamp): void {
-    this.#names.set(formatStamp(stamp), this.nameOf(old));
+    const name = this.nameOf(old);
+    this.#names.set(keyOf(stamp), name);
+    this.#stamps.set(name, stamp);
+  }
+
+  /** A write that one with another stamp has taken the place of, before anyone else saw it. */
+  supersede(old: Stamp, stamp: Stamp): void {
+    this.#stamps.set(this.nameOf(old), stamp);
+  }
+
+  /** A node has written something over something else. */
+  replace(old: Stamp, stamp: Stamp): void {
+    this.#replaced.set(this.nameOf(stamp), this.nameOf(old));
+  }
+
+  /** Whether an entry is the write of that name, or newer: by its stamp, or because it was written over it. */
+  isAtLeast(stamp: Stamp, name: string): boolean {
+    if (compareStamps(stamp, this.stampOf(name)) >= 0) return true;
+    for (let over: string | undefined = this.nameOf(stamp); over !== undefined;) {
+      if (over === name) return true;
+      over = this.#replaced.get(over);
+    }
+    return false;
   }
 }
 
-/** A store that tells which writes have been given new stamps. */
+/**
+ * A store that tells which writes have been given new stamps. Its outbox is read in small portions, and its
+ * process may die between a commit and its answer.
+ */
 export class TracedStore extends MemoryReplicaStore {
   names: WriteNames | undefined;
+  /** Called between a commit and its answer; returns whether the process is still there to hear it. */
+  onStep: () => boolean = () => true;
+  #restamps = 0;
+
+  /** While a node gives its writes new stamps, what has replaced one may have a lower stamp than it for a moment. */
+  get isRestamping(): boolean {
+    return this.#restamps > 0;
+  }
 
   override append(record: ReplicaRecord, done: Done): void {
     if (record.kind === "restamp") {
-      for (const [index, { stamp }] of record.entries.entries()) {
-        const old = record.replaced[index];
-        if (old !== undefined) this.names?.rename(old, stamp);
+      this.#rename(record);
+      this.#restamps += 1;
+    }
+    if (record.kind === "local") this.#noteReplaced(record.entries);
+    super.append(record, (failure) => {
+      if (this.onStep()) done(failure);
+      if (record.kind === "restamp") this.#restamps -= 1;
+    });
+  }
+
+  override outboxAfter(position: number, bytesMax: number): readonly OutboxFrame[] {
+    return super.outboxAfter(position, Math.min(bytesMax, BOUNDS.readBytes));
+  }
+
+  #noteReplaced(entries: readonly Entry[]): void {
+    const written = new Map<string, Entry>();
+    for (const entry of entries) {
+      const current = written.get(entry.key) ?? this.get(entry.key);
+      const isResubmitted = current !== undefined && !replaces(entry, current);
+      if (current !== undefined && !isResubmitted) this.names?.replace(current.stamp, entry.stamp);
+      written.set(entry.key, entry);
+      this.names?.note(entry);
+    }
+  }
+
+  #rename({ frame, entries, replaced }: Extract<ReplicaRecord, { kind: "restamp" }>): void {
+    const [before] = super.outboxAfter(frame.position - 1, 1);
+    const offered = before === undefined ? [] : decodeBlock(before.block, before.count);
+    for (const [index, { stamp }] of entries.entries()) {
+      const old = replaced[index];
+      const first = offered[index]?.stamp;
+      if (old !== undefined) this.names?.rename(old, stamp);
+      if (old !== undefined && first !== undefined && compareStamps(first, old) !== 0) {
+        this.names?.supersede(first, stamp);
       }
     }
-    if (record.kind === "local") for (const entry of record.entries) this.names?.noteWritten(entry);
-    super.append(record, done);
   }
 }

@@ -96,7 +96,7 @@ function isBefore(a: Event, b: Event): boolean {
 }
 
 /** When simulations begin, in wall time. */
-const START_MS = Date.UTC(2026, 0, 1);
+export const START_MS: number = Date.UTC(2026, 0, 1);
 
 /** The clock of one process. Its wall time is as wrong as its machine's; once the process dies, nothing fires. */
 export class ProcessClock implements Clock {

@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { CuttingProxy } from "./cutting-proxy.ts";
+import type { Line, Network, Site } from "./line.ts";
 import { Program } from "./program.ts";
+import { ProxyNetwork } from "./proxy-network.ts";
 import { getJson } from "./region-requests.ts";
 import { until } from "./until.ts";
 
@@ -49,16 +50,19 @@ export class Region {
   readonly place: Place;
   readonly name: string;
   /** The way to the directory. */
-  readonly line: CuttingProxy;
+  readonly line: Line;
+  readonly #site: Site;
   readonly #folder: string;
   readonly #cluster: string;
-  #program: Program | undefined;
+  /** Its processes, the one that was started last included. */
+  readonly programs: Program[] = [];
 
-  constructor(settings: RegionSettings, line: CuttingProxy, folder: string) {
+  constructor(settings: RegionSettings, way: { site: Site; line: Line }, folder: string) {
     const { id, lat, lon, cluster = "meridian", name = id } = settings;
     this.place = { id, lat, lon };
     this.name = name;
-    this.line = line;
+    this.line = way.line;
+    this.#site = way.site;
     this.#folder = join(folder, name);
     this.#cluster = cluster;
   }
@@ -69,13 +73,19 @@ export class Region {
 
   /** The process; throws if the region has never been started. */
   get program(): Program {
-    if (this.#program === undefined) throw new Error(`${this.name} has not been started`);
-    return this.#program;
+    const program = this.programs.at(-1);
+    if (program === undefined) throw new Error(`${this.name} has not been started`);
+    return program;
+  }
+
+  /** The file of its database. */
+  get databasePath(): string {
+    return join(this.#folder, "region.db");
   }
 
   /** Where it is reached since it was last started. */
   get url(): string {
-    return this.program.url;
+    return this.#site.reach(this.program.url);
   }
 
   /** Starts the process on the region's folder. Resolves once it listens. */
@@ -85,12 +95,15 @@ export class Region {
       `--id=${id}`,
       `--lat=${lat}`,
       `--lon=${lon}`,
-      "--port=0",
+      `--host=${this.#site.host}`,
+      `--port=${this.#site.port}`,
       `--data=${this.#folder}`,
       `--directory=${this.line.url}`,
       `--cluster=${this.#cluster}`,
     ];
-    this.#program = await Program.start({ name: this.name, main: "apps/region/src/main.ts", args });
+    const main = "apps/region/src/main.ts";
+    const { launcher } = this.#site;
+    this.programs.push(await Program.start({ name: this.name, main, args, launcher }));
   }
 
   /** Resolves once the region says that it has this status. */
@@ -100,21 +113,27 @@ export class Region {
 
   /** What its process printed last. */
   tail(): string {
-    return this.#program?.tail() ?? "";
+    return this.programs.at(-1)?.tail() ?? "";
   }
 
   /** Kills the process if it runs. */
   async dispose(): Promise<void> {
-    await this.#program?.kill();
+    await Promise.all(this.programs.map((program) => program.kill()));
     await this.line.close();
   }
 }
 
 /** A directory and its regions. */
 export class Cluster {
+  readonly #network: Network;
   readonly #folder = mkdtempSync(join(tmpdir(), "meridian-e2e-"));
   readonly #regions: Region[] = [];
   #programs: Program[] = [];
+
+  /** Without a network of their own, the regions reach the directory through proxies. */
+  constructor(network: Network = new ProxyNetwork()) {
+    this.#network = network;
+  }
 
   /** The regions that were started with the cluster or added since. */
   get regions(): readonly Region[] {
@@ -135,12 +154,18 @@ export class Cluster {
     return program;
   }
 
+  /** Where this process reaches the directory. */
+  get directoryUrl(): string {
+    return this.#network.directory.reach(this.directory.url);
+  }
+
   /** Starts the directory on its folder. Every region finds it again, whatever its port. */
   async startDirectory(): Promise<void> {
-    const args = ["--port=0", `--data=${join(this.#folder, "directory")}`];
+    const { host, port, launcher } = this.#network.directory;
+    const args = [`--host=${host}`, `--port=${port}`, `--data=${join(this.#folder, "directory")}`];
     const main = "apps/directory/src/main.ts";
-    this.#programs.push(await Program.start({ name: "directory", main, args }));
-    for (const { line } of this.#regions) line.target = this.directory.url;
+    this.#programs.push(await Program.start({ name: "directory", main, args, launcher }));
+    for (const { line } of this.#regions) line.target = this.directoryUrl;
   }
 
   /** Kills the directory. */
@@ -156,9 +181,9 @@ export class Cluster {
 
   /** Starts a region. Resolves once it listens. */
   async add(settings: RegionSettings): Promise<Region> {
-    const line = await CuttingProxy.start();
-    line.target = this.directory.url;
-    const region = new Region(settings, line, this.#folder);
+    const way = await this.#network.add();
+    way.line.target = this.directoryUrl;
+    const region = new Region(settings, way, this.#folder);
     this.#regions.push(region);
     await region.start();
     return region;
@@ -174,7 +199,7 @@ export class Cluster {
   /** The nodes that the directory offers, nearest to `place` first. */
   async near(place: Omit<Place, "id"> = { lat: 0, lon: 0 }): Promise<readonly ListedNode[]> {
     const { lat, lon } = place;
-    const url = `${this.directory.url}/nearest?lat=${lat}&lon=${lon}&limit=100`;
+    const url = `${this.directoryUrl}/nearest?lat=${lat}&lon=${lon}&limit=100`;
     const response = await fetch(url, { signal: AbortSignal.timeout(5_000) });
     const { nodes = [] } = (await response.json()) as { nodes?: readonly ListedNode[] };
     return nodes;
@@ -187,7 +212,7 @@ export class Cluster {
 
   /** Resolves once the directory and every region hold the same `count` entries, to what that is in short. */
   async converged(count: number): Promise<Digest> {
-    const urls = (): string[] => [this.directory.url, ...this.#regions.map(({ url }) => url)];
+    const urls = (): string[] => [this.directoryUrl, ...this.#regions.map(({ url }) => url)];
     let last: readonly Digest[] = [];
     try {
       return await until("equal digests", async () => {
@@ -204,6 +229,20 @@ export class Cluster {
     }
   }
 
+  /** Everything that the programs have printed, those included that were killed since. */
+  lines(): readonly string[] {
+    return [...this.#programs, ...this.#regions.flatMap(({ programs }) => programs)].flatMap(
+      ({ name, lines }) => lines.map((line) => `[${name}] ${line}`),
+    );
+  }
+
+  /** The memory that each process has in use, in bytes. */
+  memory(): readonly (readonly [name: string, bytes: number])[] {
+    return [this.directory, ...this.#regions.map(({ program }) => program)].map(
+      ({ name, memoryBytes }) => [name, memoryBytes],
+    );
+  }
+
   /** What the programs printed last. */
   report(): string {
     return [...this.#programs, ...this.#regions].map((program) => program.tail()).join("\n");
@@ -215,6 +254,7 @@ export class Cluster {
       ...this.#regions.map((region) => region.dispose()),
       ...this.#programs.map((program) => program.kill()),
     ]);
+    await this.#network.close();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }

@@ -3,11 +3,14 @@
  *
  *   cut        connections are reset, new ones too: a peer that is gone
  *   black hole connections stay open and nothing passes, not even their end: a cable pulled out
+ *   one way    the same for what flows one way only; what flows the other way arrives
  *   heal       what waited passes, and what is new connects
  */
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 
-type Mode = "open" | "cut" | "black-hole";
+import type { Flow, Line } from "./line.ts";
+
+type Mode = "open" | "cut" | Flow;
 
 interface Pair {
   readonly client: Socket;
@@ -18,10 +21,12 @@ interface Pair {
 }
 
 /** Stands between a client and a server, on a port of its own that does not change. */
-export class CuttingProxy {
+export class CuttingProxy implements Line {
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
   #mode: Mode = "open";
+  /** What ended connections have carried, in bytes. */
+  readonly #carried = { toDirectory: 0, fromDirectory: 0 };
   #target: string | undefined;
 
   private constructor() {
@@ -50,20 +55,28 @@ export class CuttingProxy {
     this.#target = url;
   }
 
+  /** Bytes that have come from either side so far. */
+  get carried(): { readonly toDirectory: number; readonly fromDirectory: number } {
+    let { toDirectory, fromDirectory } = this.#carried;
+    for (const { client, upstream } of this.#pairs) {
+      toDirectory += client.bytesRead;
+      fromDirectory += upstream?.bytesRead ?? 0;
+    }
+    return { toDirectory, fromDirectory };
+  }
+
   /** Resets every connection, and new ones until `heal`. */
   cut(): void {
     this.#mode = "cut";
     for (const pair of this.#pairs) this.#reset(pair);
   }
 
-  /** Lets nothing pass until `heal`. New connections are accepted. */
-  blackHole(): void {
-    this.#mode = "black-hole";
+  /** Lets nothing pass until `heal`, or nothing that flows one way. New connections are accepted. */
+  blackHole(flow: Flow = "both"): void {
+    this.#mode = flow;
     for (const { client, upstream } of this.#pairs) {
-      for (const socket of [client, upstream]) {
-        socket?.unpipe();
-        socket?.pause();
-      }
+      if (flow !== "from-directory") hold(client);
+      if (flow !== "to-directory") hold(upstream);
     }
   }
 
@@ -100,6 +113,9 @@ export class CuttingProxy {
       pair.upstream = connect(options);
       this.#watch(pair, pair.upstream);
     }
+    // What has gone on flowing one way must not be passed on twice.
+    pair.client.unpipe();
+    pair.upstream.unpipe();
     pair.client.pipe(pair.upstream);
     pair.upstream.pipe(pair.client);
   }
@@ -109,15 +125,26 @@ export class CuttingProxy {
     socket.on("close", (hadError) => {
       // An end in order has been passed on by `pipe`.
       pair.broken ||= hadError;
-      if (pair.broken && this.#mode !== "black-hole") this.#reset(pair);
-      if (pair.client.destroyed && pair.upstream?.destroyed !== false) this.#pairs.delete(pair);
+      if (pair.broken && (this.#mode === "open" || this.#mode === "cut")) this.#reset(pair);
+      if (pair.client.destroyed && pair.upstream?.destroyed !== false) this.#forget(pair);
     });
   }
 
+  #forget(pair: Pair): void {
+    if (!this.#pairs.delete(pair)) return;
+    this.#carried.toDirectory += pair.client.bytesRead;
+    this.#carried.fromDirectory += pair.upstream?.bytesRead ?? 0;
+  }
+
   #reset(pair: Pair): void {
-    this.#pairs.delete(pair);
+    this.#forget(pair);
     for (const socket of [pair.client, pair.upstream]) {
       if (socket?.destroyed === false) socket.resetAndDestroy();
     }
   }
+}
+
+function hold(socket: Socket | undefined): void {
+  socket?.unpipe();
+  socket?.pause();
 }

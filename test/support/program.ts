@@ -5,6 +5,7 @@
  * killed.
  */
 import { spawn, type ChildProcess } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
@@ -30,6 +31,8 @@ export interface ProgramOptions {
   /** The file to run, from the root of the repository. */
   readonly main: string;
   readonly args: readonly string[];
+  /** A command that runs the program, such as one that puts it into a network of its own. */
+  readonly launcher?: readonly string[];
 }
 
 /** The environment without what would configure the programs. */
@@ -54,11 +57,18 @@ export class Program {
   private constructor(options: ProgramOptions) {
     this.name = options.name;
     const imports = ["--import", "tsx", "--import", END_WITH_PARENT];
-    const child = spawn(
-      process.execPath,
-      ["--conditions=@meridian/source", ...imports, options.main, ...options.args],
-      { cwd: ROOT, env: plainEnvironment(), stdio: ["ignore", "pipe", "pipe", "ipc"] },
-    );
+    const node = [process.execPath, "--conditions=@meridian/source", ...imports];
+    const [command = "", ...args] = [
+      ...(options.launcher ?? []),
+      ...node,
+      options.main,
+      ...options.args,
+    ];
+    const child = spawn(command, args, {
+      cwd: ROOT,
+      env: plainEnvironment(),
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+    });
     this.#child = child;
     running.add(child);
     this.exited = new Promise((resolve) => {
@@ -104,6 +114,26 @@ export class Program {
       .slice(-count)
       .map((line) => `  [${this.name}] ${line}`)
       .join("\n");
+  }
+
+  /** Halts the process in the middle of what it does, until `resume`. */
+  halt(): void {
+    this.#child.kill("SIGSTOP");
+  }
+
+  /** Lets the process go on. */
+  resume(): void {
+    this.#child.kill("SIGCONT");
+  }
+
+  /** The memory that the process has in use, in bytes; 0 if it is gone. */
+  get memoryBytes(): number {
+    try {
+      const status = readFileSync(`/proc/${this.#child.pid}/status`, "utf8");
+      return 1024 * Number(/^VmRSS:\s*(\d+) kB/m.exec(status)?.[1] ?? 0);
+    } catch {
+      return 0;
+    }
   }
 
   /** Kills the process as `kill -9` does. Resolves once it is gone. */

@@ -1,5 +1,11 @@
 /** What the command asks of a directory, and of a node about itself. */
-import { ERROR_KINDS, MeridianError, type Coordinates, type ErrorCode } from "@meridian/protocol";
+import {
+  asMeridianError,
+  ERROR_KINDS,
+  MeridianError,
+  type Coordinates,
+  type ErrorCode,
+} from "@meridian/protocol";
 
 /** A node as the directory describes it; `fields` has everything that was said. */
 export interface NodeRecord {
@@ -19,12 +25,24 @@ export interface NearestQuery {
 /** How long an answer may take, in milliseconds. */
 const PATIENCE_MS = 5_000;
 
-/** A directory's HTTP interface. Every method throws what the directory answered, or `DIRECTORY_UNREACHABLE`. */
+/**
+ * The HTTP interface of the directories: the first that answers is asked from then on. Every method throws what the
+ * directory answered, or `DIRECTORY_UNREACHABLE`.
+ */
 export class DirectoryApi {
-  readonly #url: string;
+  /** Those that are left, in order of priority. Invariant: never none. */
+  #urls: readonly [string, ...string[]];
 
-  constructor(url: string) {
-    this.#url = url;
+  /** `urls` without a last slash, in order of priority. */
+  constructor(urls: string | readonly string[]) {
+    const [first, ...others] = [urls].flat();
+    if (first === undefined) throw new MeridianError("INVALID_ARGUMENT", "Expected a directory");
+    this.#urls = [first, ...others];
+  }
+
+  /** The one that is asked: the one that has answered, once one has. */
+  get url(): string {
+    return this.#urls[0];
   }
 
   async nearest({ location, limit, exclude }: NearestQuery): Promise<readonly NodeRecord[]> {
@@ -48,8 +66,21 @@ export class DirectoryApi {
     return this.#get("/status");
   }
 
-  #get(path: string): Promise<Readonly<Record<string, unknown>>> {
-    return getJson(this.#url + path, "DIRECTORY_UNREACHABLE");
+  async #get(path: string): Promise<Readonly<Record<string, unknown>>> {
+    const failures: string[] = [];
+    for (;;) {
+      const [first, second, ...others] = this.#urls;
+      try {
+        return await getJson(first + path, "DIRECTORY_UNREACHABLE");
+      } catch (cause) {
+        const { code, message, retryable } = asMeridianError(cause);
+        // One that answers that it cannot, such as while it catches up, is as good as away.
+        if (!retryable || (second === undefined && failures.length === 0)) throw cause;
+        failures.push(message);
+        if (second === undefined) throw new MeridianError(code, failures.join("; "), { cause });
+        this.#urls = [second, ...others];
+      }
+    }
   }
 }
 

@@ -10,6 +10,7 @@ export const DIRECTORY_URL = "http://127.0.0.1:7400";
 
 /** What every command that talks to a cluster takes. */
 export interface PlaceFlags {
+  /** One URL, or several with commas in order of priority. */
   readonly directory?: string | undefined;
   readonly lat?: string | undefined;
   readonly lon?: string | undefined;
@@ -17,14 +18,24 @@ export interface PlaceFlags {
   readonly node?: string | undefined;
 }
 
-/** The URL of the directory: from the flag, the environment, or the default. */
+/** The URLs of the directories in order of priority: from the flag, the environment, or the default. */
+export function directoryUrls(flags: PlaceFlags, io: CliIo): readonly string[] {
+  const text = flags.directory ?? nonEmpty(io.env["MERIDIAN_DIRECTORY"]) ?? DIRECTORY_URL;
+  return text.split(",").map((part) => {
+    const url = part.trim();
+    if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) {
+      return url.replace(/\/+$/, "");
+    }
+    throw new MeridianError(
+      "INVALID_ARGUMENT",
+      `Expected the directory as a URL such as \`${DIRECTORY_URL}\`, or several with commas, got \`${text}\``,
+    );
+  });
+}
+
+/** The URL of the first of them. */
 export function directoryUrl(flags: PlaceFlags, io: CliIo): string {
-  const url = flags.directory ?? nonEmpty(io.env["MERIDIAN_DIRECTORY"]) ?? DIRECTORY_URL;
-  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return url.replace(/\/+$/, "");
-  throw new MeridianError(
-    "INVALID_ARGUMENT",
-    `Expected the directory as a URL such as \`${DIRECTORY_URL}\`, got \`${url}\``,
-  );
+  return directoryUrls(flags, io)[0] ?? DIRECTORY_URL;
 }
 
 /** Where the user is, if that is said. Throws `INVALID_COORDINATES` if only half of it is, or it is no place. */
@@ -40,19 +51,22 @@ export function locationOf(flags: PlaceFlags, io: CliIo): Coordinates | undefine
  */
 export async function openClient(flags: PlaceFlags, io: CliIo): Promise<MeridianClient> {
   if (flags.node !== undefined) return connect({ nodes: [await nodeUrl(flags.node, flags, io)] });
-  const directory = directoryUrl(flags, io);
+  const directory = directoryUrls(flags, io);
   const location = locationOf(flags, io);
   if (location !== undefined) return connect({ directory, location });
   const nodes = await new DirectoryApi(directory).nodes();
   const ready = nodes.filter(({ status }) => status === "ready");
   if (ready.length > 0) return connect({ nodes: ready.map(({ url }) => url) });
-  throw new MeridianError("NO_READY_NODE", `Expected a ready node at ${directory}, got none`);
+  throw new MeridianError(
+    "NO_READY_NODE",
+    `Expected a ready node at ${directory.join(", ")}, got none`,
+  );
 }
 
 /** The URL of a node that is named by its id or by its URL. */
 export async function nodeUrl(node: string, flags: PlaceFlags, io: CliIo): Promise<string> {
   if (/^https?:\/\//.test(node)) return node.replace(/\/+$/, "");
-  const record: NodeRecord = await new DirectoryApi(directoryUrl(flags, io)).node(node);
+  const record: NodeRecord = await new DirectoryApi(directoryUrls(flags, io)).node(node);
   return record.url;
 }
 

@@ -5,10 +5,13 @@ import { Command, InvalidArgumentError } from "commander";
 
 import type * as Cluster from "./commands/cluster.ts";
 import type { NearestFlags } from "./commands/cluster.ts";
+import type * as Config from "./commands/config.ts";
+import type { CheckFlags } from "./commands/config.ts";
 import type * as Entries from "./commands/entries.ts";
 import type { CommandFlags, KeysFlags, SetFlags, WriteFlags } from "./commands/entries.ts";
 import type { DevOptions } from "./dev/run-dev.ts";
 import type { CliIo } from "./io.ts";
+import { addOperatorCommands } from "./operator-commands.ts";
 
 /** Makes the program. `done` is told the exit code of the command that ran. */
 export function makeProgram(io: CliIo, done: (exitCode: number) => void): Command {
@@ -24,6 +27,8 @@ export function makeProgram(io: CliIo, done: (exitCode: number) => void): Comman
     .exitOverride();
   addEntryCommands(program, io, done);
   addClusterCommands(program, io, done);
+  addOperatorCommands(program, io, done);
+  addConfig(program, io, done);
   addDev(program, io, done);
   return program;
 }
@@ -86,16 +91,37 @@ function addClusterCommands(program: Command, io: CliIo, done: (exitCode: number
     .action(async (flags: CommandFlags) => done(await (await load()).status(flags, io)));
 }
 
+function addConfig(program: Command, io: CliIo, done: (exitCode: number) => void): void {
+  const load = (): Promise<typeof Config> => import("./commands/config.ts");
+  const config = program
+    .command("config")
+    .description("Checks the file that describes a cluster for all its processes.");
+  config
+    .command("check")
+    .description("Tells what a cluster file describes, or all that is wrong in it (exit code 2).")
+    .argument("<file>")
+    .option("--json", "for machines")
+    .action(async (file: string, flags: CheckFlags) => done((await load()).check(file, flags, io)));
+  config
+    .command("example")
+    .description("Writes a cluster file to start from to stdout.")
+    .action(async () => done((await load()).example(io)));
+}
+
 function addDev(program: Command, io: CliIo, done: (exitCode: number) => void): void {
   program
     .command("dev")
     .description("Runs a directory and five regions on this machine until Ctrl-C.")
+    .option("--directories <count>", "how many directories, which follow each other (default: 1)")
     .option("--regions <count>", "how many regions")
     .option("--region <id=lat,lon>", "a region, instead of the usual ones; repeatable", collect)
-    .option("--config <file>", "regions and ports from a JSON file, instead of flags")
+    .option(
+      "--config <file>",
+      "the cluster of a cluster file, but on this machine, instead of flags",
+    )
     .option(
       "--port <port>",
-      "the directory's port; the regions follow it (default: 7400, or the next free block)",
+      "the first directory's port; the others follow it (default: 7400, or the next free block)",
     )
     .option("--data <directory>", "where data is kept between runs", ".meridian")
     .option("--fresh", "forget the data of earlier runs")
@@ -109,7 +135,7 @@ function directory(command: Command): Command {
   return command
     .option(
       "--directory <url>",
-      "the directory (MERIDIAN_DIRECTORY; default: http://127.0.0.1:7400)",
+      "the directory, or several with commas: the first that answers is used (MERIDIAN_DIRECTORY; default: http://127.0.0.1:7400)",
     )
     .option("--json", "for machines");
 }

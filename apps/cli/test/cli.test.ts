@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 import { afterEach, expect, test } from "vitest";
 
@@ -255,6 +258,33 @@ test("nodes shows every node, or the one that is named", async () => {
   expect(other.exitCode).toBe(1);
 });
 
+test("of several directories, the first that answers is used by every command", async () => {
+  const nodes = [{ id: "a", url: "http://a", status: "ready" }];
+  const syncing = { status: 503, body: { code: "DIRECTORY_SYNCING", detail: "catching up" } };
+  const first = await serve({ "GET /nodes": syncing, "GET /nearest": syncing });
+  const second = await serve({
+    "GET /nodes": { body: { nodes } },
+    "GET /nearest": { body: { nodes } },
+  });
+  const list = `http://127.0.0.1:1,${first.url}, ${second.url}/`;
+  const told = await run(["nodes", "--json", "--directory", list]);
+  expect(JSON.parse(told.stdout.toString())).toEqual({ nodes });
+  const place = ["--lat", "1", "--lon", "2", "--json"];
+  const nearest = await run(["nearest", ...place], { env: { MERIDIAN_DIRECTORY: list } });
+  expect(JSON.parse(nearest.stdout.toString())).toEqual({ nodes });
+  expect([first.calls.length, second.calls.length]).toEqual([2, 2]);
+});
+
+test("when no directory answers, each is named", async () => {
+  const { exitCode, stderr } = await run([
+    "nodes",
+    "--directory",
+    "http://127.0.0.1:1,http://127.0.0.1:2",
+  ]);
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(/DIRECTORY_UNREACHABLE: .*:1\/nodes.*; .*:2\/nodes/);
+});
+
 test("a directory that does not answer is a failure that names it", async () => {
   const { url } = await serve({});
   for (const close of toClose.splice(0)) close();
@@ -311,4 +341,41 @@ test("help goes to stdout and is a success, for every command", async () => {
 test("the version is that of the package", async () => {
   const { exitCode, stdout } = await run(["--version"]);
   expect([exitCode, stdout.toString()]).toEqual([0, "0.1.0\n"]);
+});
+
+function fileWith(text: string): string {
+  const folder = mkdtempSync(join(tmpdir(), "meridian-cli-"));
+  toClose.push(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, "cluster.json"), text);
+  return join(folder, "cluster.json");
+}
+
+test("config example gives a file that config check finds right", async () => {
+  const { exitCode, stdout } = await run(["config", "example"]);
+  const file = fileWith(stdout.toString());
+  const told = await run(["config", "check", file]);
+  expect([exitCode, told.exitCode, told.stderr]).toEqual([0, 0, ""]);
+  const lines = told.stdout.toString().split("\n");
+  expect(lines[0]).toBe(`OK: ${file} describes the cluster example: 2 directories and 2 regions.`);
+  expect(lines[2]).toMatch(/^ID +URL +LISTENS ON +DATA +PLACE$/);
+  expect(lines[3]).toMatch(/^primary +http:\/\/10\.0\.0\.1:7400 +0\.0\.0\.0:7400 +- +priority 1$/);
+  expect(lines.at(-2)).toMatch(/^sydney +- .*0\.0\.0\.0:7401 .*\/var\/lib.* -33\.8688, 151\.2093$/);
+  expect((await run(["config", "check", file, "--json"])).stdout.toString()).toBe(
+    '{"ok":true,"problems":[]}\n',
+  );
+});
+
+test("config check tells all that is wrong, one line each, and exits with 2", async () => {
+  const file = fileWith('{"directories": [{"id": "d", "port": 0}], "regions": [{"id": "d"}]}');
+  const { exitCode, stdout, stderr } = await run(["config", "check", file]);
+  expect([exitCode, stdout.length]).toEqual([2, 0]);
+  expect(stderr.trim().split("\n")).toEqual([
+    "cluster.json: Expected `directories[0].port` to be a whole number between 1 and 65535, got `0`",
+    "cluster.json: Expected `regions[0].lat`, got nothing",
+    "cluster.json: Expected `regions[0].lon`, got nothing",
+    "cluster.json: Expected ids of their own, got `d` at `directories[0].id` and `regions[0].id`",
+  ]);
+  const json = await run(["config", "check", file, "--json"]);
+  expect(json.exitCode).toBe(2);
+  expect(JSON.parse(json.stdout.toString())).toMatchObject({ ok: false });
 });

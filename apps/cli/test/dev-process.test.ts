@@ -1,6 +1,6 @@
 /** `meridian dev` as a process with children: what it starts, restarts, stops and leaves behind. */
 import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -164,6 +164,42 @@ test("every line of every program has its name in front, the last one without a 
     expect(run.text()).toContain(`${name} | hello from ${name.trim()}\n`);
     expect(run.text()).toContain(`${name} | no line break at the end\n`);
   }
+});
+
+test("several directories are told of each other, and the regions of all", async () => {
+  const data = temporary();
+  const port = await freePort();
+  const run = await start({ data, port: String(port), directories: "2", regions: "1" });
+  await run.says(/Ready in .* 2 directories and 1 region\./);
+  const [first, second] = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${port + 1}`];
+  expect(storyOf(data, "directory")).toContain(`--peer=${second}`);
+  expect(storyOf(data, "directory-2")).toContain(`--peer=${first}`);
+  expect(storyOf(data, "montreal")).toContain(`--directory=${first},${second}`);
+  run.parent.kill("SIGINT");
+  expect(await run.ended).toBe(0);
+  expect(pids(data).filter(lives)).toEqual([]);
+});
+
+test("of a cluster file, the programs get the whole, but addresses of this machine", async () => {
+  const folder = temporary();
+  const config = join(folder, "cluster.json");
+  const port = await freePort();
+  const directories = [{ id: "main", url: "http://10.0.0.1:7400", host: "0.0.0.0", data: "/d" }];
+  const regions = [{ id: "paris", lat: 48.86, lon: 2.35, url: "http://10.0.0.2:7401" }];
+  writeFileSync(config, JSON.stringify({ directories, regions }));
+  const data = join(folder, "data");
+  const run = await start({ data, config, port: String(port), regions: undefined });
+  await run.says(/Ready in .* a directory and 1 region\./);
+  const common = `--cluster-file=${config} --host=127.0.0.1`;
+  expect(storyOf(data, "main")).toContain(
+    `started ${common} --port=${port} --data=${join(data, "main")} --id=main\n`,
+  );
+  expect(storyOf(data, "paris")).toContain(
+    `started ${common} --port=${port + 1} --data=${join(data, "paris")} --id=paris --lat=48.86 --lon=2.35 ` +
+      `--directory=http://127.0.0.1:${port} --url=http://127.0.0.1:${port + 1}\n`,
+  );
+  run.parent.kill("SIGINT");
+  expect(await run.ended).toBe(0);
 });
 
 test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 
 import { takeDataDirectory } from "../src/dev/data-directory.ts";
-import { parseConfig, readDevConfig, type DevFlags } from "../src/dev/dev-config.ts";
+import { readDevConfig, type DevFlags } from "../src/dev/dev-config.ts";
 import { LineSplitter } from "../src/dev/log-lines.ts";
 import { choosePorts } from "../src/dev/ports.ts";
 
@@ -25,7 +25,7 @@ const refused = (code: string, message: RegExp): Error =>
   expect.objectContaining({ code, message: expect.stringMatching(message) as string }) as Error;
 
 test("without flags there are five regions at their true places and no asked port", () => {
-  const { regions, directoryPort } = readDevConfig({});
+  const { regions, directories } = readDevConfig({});
   expect(regions.map(({ id }) => id)).toEqual([
     "montreal",
     "frankfurt",
@@ -33,7 +33,7 @@ test("without flags there are five regions at their true places and no asked por
     "sao-paulo",
     "sydney",
   ]);
-  expect(directoryPort).toBeUndefined();
+  expect(directories).toEqual([{ id: "directory", port: undefined }]);
 });
 
 test("regions are given one by one, south and west of Greenwich too", () => {
@@ -54,56 +54,94 @@ test.each<[string, DevFlags, RegExp]>([
   ["two regions of one name", { region: ["a=1,1", "a=2,2"] }, /`a` twice/],
   ["a region named like the directory", { region: ["directory=1,1"] }, /`directory` twice/],
   ["a port that is none", { port: "70000" }, /`--port` to be a port from 1 to 65535, got `70000`/],
+  ["no directory", { directories: "0" }, /`--directories` from 1 to 5, got `0`/],
+  ["a crowd of directories", { directories: "6" }, /got `6`/],
+  [
+    "a region named like the second directory",
+    { directories: "2", region: ["directory-2=1,1"] },
+    /`directory-2` twice/,
+  ],
+  ["a number of directories beside a file", { config: "x.json", directories: "2" }, /got both/],
   ["two ways of saying which regions", { region: ["a=1,1"], regions: "2" }, /got both/],
   ["a file beside flags", { config: "x.json", regions: "2" }, /got both/],
-  ["a file that is not there", { config: "/nowhere.json" }, /Expected a file at `\/nowhere\.json`/],
+  [
+    "a file that is not there",
+    { config: "/nowhere.json" },
+    /Expected a cluster file at `\/nowhere\.json`/,
+  ],
 ])("%s is refused", (_, flags, message) => {
   expect(() => readDevConfig(flags)).toThrowError(refused("INVALID_CONFIG", message));
 });
 
-test("a config file says where everything is", () => {
-  const folder = temporary();
-  const file = join(folder, "meridian.dev.json");
-  const regions = [
-    { id: "a", lat: 1, lon: 2, port: 9_001 },
-    { id: "b", lat: -3, lon: 4.5 },
-  ];
-  writeFileSync(file, JSON.stringify({ directory: { port: 9_000 }, regions }));
-  expect(readDevConfig({ config: file })).toEqual({
-    directoryPort: 9_000,
-    regions: [regions[0], { ...regions[1], port: undefined }],
+/** The path of a cluster file with these directories and regions. */
+function clusterFile(directories: readonly object[], regions: readonly object[]): string {
+  const file = join(temporary(), "cluster.json");
+  writeFileSync(file, JSON.stringify({ directories, regions }));
+  return file;
+}
+
+test("a cluster file says who is there, and its ports are kept", () => {
+  const config = clusterFile(
+    [{ id: "one", port: 9_000 }],
+    [
+      { id: "a", lat: 1, lon: 2, url: "http://10.0.0.2:9001", data: "/elsewhere" },
+      { id: "b", lat: -3, lon: 4.5 },
+    ],
+  );
+  expect(readDevConfig({ config })).toEqual({
+    directories: [{ id: "one", port: 9_000 }],
+    regions: [
+      { id: "a", lat: 1, lon: 2, port: 9_001 },
+      { id: "b", lat: -3, lon: 4.5, port: undefined },
+    ],
+    clusterFile: config,
   });
-  expect(readDevConfig({ config: file, port: "9100" }).directoryPort).toBe(9_100);
+  const moved = readDevConfig({ config, port: "9100" });
+  expect([...moved.directories, ...moved.regions].map(({ port }) => port)).toEqual([
+    9_100,
+    undefined,
+    undefined,
+  ]);
 });
 
-test.each<[string, RegExp]>([
-  ["{", /f\.json/],
-  ["[]", /the file to be an object, got `\[\]`/],
-  ['{"region":[]}', /members out of `directory`, `regions`, got `region`/],
-  ['{"directory":{"prot":1}}', /`directory` with members out of `port`, got `prot`/],
-  ['{"directory":{"port":"7400"}}', /`directory\.port` to be a port .* got `"7400"`/],
-  ['{"regions":[]}', /at least one region, got `\[\]`/],
-  ['{"regions":[{"lat":1,"lon":1}]}', /`regions\[0\]\.id` to be a string, got nothing/],
-  ['{"regions":[{"id":"a","lat":"1","lon":1}]}', /`regions\[0\]\.lat` to be a number, got `"1"`/],
-  [
-    '{"regions":[{"id":"a","lat":1,"lon":181}]}',
-    /`regions\[0\]`: .*`lon` between -180 and 180, got `181`/,
-  ],
-  ['{"regions":[{"id":"a","lat":1,"lon":1,"x":2}]}', /`regions\[0\]` with members .* got `x`/],
-  ['{"directory":{"port":80},"regions":[{"id":"a","lat":1,"lon":1,"port":80}]}', /got 80 twice/],
-])("the config %s is refused with the path of what is wrong", (text, message) => {
-  expect(() => parseConfig(text, "f.json")).toThrowError(refused("INVALID_CONFIG", message));
+test("ports that are right on two machines follow each other on one", async () => {
+  const config = clusterFile(
+    [
+      { id: "one", url: "http://10.0.0.1:7400" },
+      { id: "two", url: "http://10.0.0.2:7400" },
+    ],
+    [{ id: "a", lat: 1, lon: 2, url: "http://10.0.0.1:7401" }],
+  );
+  const ports = await choosePorts(readDevConfig({ config }), () => Promise.resolve(true));
+  expect(ports).toEqual({ directories: [7400, 7401], regions: [7402], busy: [] });
+});
+
+test("a cluster file with something wrong is refused with the path of that", () => {
+  const config = clusterFile([{ id: "one", prot: 1 }], [{ id: "a", lat: 1, lon: 181 }]);
+  expect(() => readDevConfig({ config })).toThrowError(
+    refused("INVALID_CONFIG", /`directories\[0\]`[^]*`regions\[0\]\.lon` [^]*got `181`/),
+  );
 });
 
 test("the default ports are 7400 for the directory and those after it for the regions", async () => {
   const ports = await choosePorts(readDevConfig({}), () => Promise.resolve(true));
-  expect(ports).toEqual({ directory: 7400, regions: [7401, 7402, 7403, 7404, 7405], busy: [] });
+  expect(ports).toEqual({ directories: [7400], regions: [7401, 7402, 7403, 7404, 7405], busy: [] });
+  const two = readDevConfig({ directories: "2", regions: "1" });
+  expect(await choosePorts(two, () => Promise.resolve(true))).toEqual({
+    directories: [7400, 7401],
+    regions: [7402],
+    busy: [],
+  });
 });
 
 test("a busy default port moves the cluster to the next block that is free as a whole", async () => {
   const busy = new Set([7403, 7500]);
   const ports = await choosePorts(readDevConfig({}), (port) => Promise.resolve(!busy.has(port)));
-  expect(ports).toEqual({ directory: 7600, regions: [7601, 7602, 7603, 7604, 7605], busy: [7403] });
+  expect(ports).toEqual({
+    directories: [7600],
+    regions: [7601, 7602, 7603, 7604, 7605],
+    busy: [7403],
+  });
 });
 
 test("a busy port that was asked for is an error that names it", async () => {
@@ -114,9 +152,17 @@ test("a busy port that was asked for is an error that names it", async () => {
 });
 
 test("regions without a port of their own leave out those that others have", async () => {
-  const regions =
-    '[{"id":"a","lat":1,"lon":1},{"id":"b","lat":1,"lon":1,"port":9001},{"id":"c","lat":1,"lon":1}]';
-  const config = parseConfig(`{"directory":{"port":9000},"regions":${regions}}`, "f.json");
+  const place = { lat: 1, lon: 1 };
+  const config = readDevConfig({
+    config: clusterFile(
+      [{ id: "one", port: 9_000 }],
+      [
+        { id: "a", ...place },
+        { id: "b", ...place, port: 9_001 },
+        { id: "c", ...place },
+      ],
+    ),
+  });
   const ports = await choosePorts(config, () => Promise.resolve(true));
   expect(ports.regions).toEqual([9_002, 9_001, 9_003]);
 });

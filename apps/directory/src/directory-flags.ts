@@ -1,3 +1,4 @@
+import { withClusterFile } from "@meridian/cluster-file";
 import { checkIdentifier, parseTtlMs } from "@meridian/protocol";
 import {
   parseOptions,
@@ -7,6 +8,19 @@ import {
 } from "@meridian/runtime";
 
 const FLAGS = [
+  {
+    name: "id",
+    type: "parsed",
+    placeholder: "name",
+    parse: (text: string): string => checkIdentifier("an id", text),
+    description: "Which directory of the cluster file it is.",
+  },
+  {
+    name: "cluster-file",
+    type: "text",
+    description:
+      "A file that describes the cluster: what is not given here is as it says of `--id`.",
+  },
   { name: "host", type: "text", default: "127.0.0.1", description: "The address to listen on." },
   {
     name: "port",
@@ -31,6 +45,14 @@ const FLAGS = [
     choices: ["process", "power"],
     default: "process",
     description: "What an acknowledged write survives: the death of the process, or a power cut.",
+  },
+  {
+    name: "connections-max",
+    type: "integer",
+    min: 1,
+    max: 1_000_000,
+    default: 16_384,
+    description: "The most connections of clients and nodes; more are refused.",
   },
   {
     name: "lag-max",
@@ -70,12 +92,16 @@ export const DIRECTORY_FLAGS: OptionTable = FLAGS;
 
 /** The values of the flags. */
 export interface DirectoryFlags {
+  readonly id: string | null;
+  /** A path. */
+  readonly clusterFile: string | null;
   readonly host: string;
   readonly port: number;
   /** A folder. */
   readonly data: string;
   readonly cluster: string;
   readonly durability: "process" | "power";
+  readonly connectionsMax: number;
   /** In milliseconds. */
   readonly lagMax: number;
   /** In milliseconds. */
@@ -90,7 +116,7 @@ export type DirectoryCommand =
   | { readonly kind: "help" }
   | { readonly kind: "version" };
 
-/** Reads the program's flags and their environment twins. Throws `OptionsError`. */
+/** Reads the program's flags, their environment twins, and the cluster file. Throws `OptionsError`. */
 export function parseDirectoryFlags(sources: OptionSources): DirectoryCommand {
-  return parseOptions(FLAGS, sources);
+  return parseOptions(FLAGS, withClusterFile("directory", FLAGS, sources));
 }

@@ -9,11 +9,13 @@ import {
   type SqliteDirectoryLog,
   type StoreTuning,
 } from "@meridian/store";
-import { LinkListener } from "@meridian/transport";
+import { connectionsMaxOf, LINK_BYTES_MAX, LinkListener, RequestLimit } from "@meridian/transport";
 
 import { HttpServer } from "./http/http-server.ts";
 import { requestHandler } from "./http/request-handler.ts";
 import { LogDigester } from "./log-digest.ts";
+import { LogHealth } from "./log-health.ts";
+import { LogPages } from "./log-pages.ts";
 import { NodeRegistry } from "./node-registry.ts";
 import { programVersion } from "./version.ts";
 
@@ -28,6 +30,8 @@ export interface DirectoryOptions {
   readonly cluster: string;
   /** What an acknowledged write survives: the death of the process, or also the loss of power. */
   readonly durability: Durability;
+  /** The most connections of clients and nodes; more are refused. Default: 16 384. */
+  readonly connectionsMax?: number;
   /** Nodes that are behind by this or more are not offered to clients, in milliseconds. */
   readonly lagMax: number;
   /** How long deletes are remembered, in milliseconds. */
@@ -53,6 +57,8 @@ export interface RunningDirectory {
   stop(): Promise<void>;
 }
 
+const CONNECTIONS_MAX = 16_384;
+
 /** Values stay this long in the log after they have expired: a clock that is an hour ahead empties nothing. */
 const EXPIRED_GRACE_MS = 24 * 3_600_000;
 
@@ -63,19 +69,22 @@ const EXPIRED_GRACE_MS = 24 * 3_600_000;
 export async function startDirectory(options: DirectoryOptions): Promise<RunningDirectory> {
   const { clock = systemClock, random = systemRandom, logger, durability } = options;
   const tuning = { expiredGraceMs: EXPIRED_GRACE_MS, ...options.tuning };
-  const server = new HttpServer(clock);
+  const connectionsMax = connectionsMaxOf(options.connectionsMax ?? CONNECTIONS_MAX, logger);
+  const server = new HttpServer(clock, connectionsMax);
   // The address first: a directory that cannot have it must not begin a new epoch of the log.
   await server.listen(options.host, options.port);
   const { url } = server;
   let log: SqliteDirectoryLog;
+  const health = new LogHealth(logger);
+  const { onDamaged } = health;
   try {
     const path = join(options.data, "directory.db");
-    log = await openDirectoryLog({ path, durability, clock, random, logger, tuning });
+    log = await openDirectoryLog({ path, durability, clock, random, logger, tuning, onDamaged });
   } catch (failure) {
     await server.close();
     throw failure;
   }
-  const stop = serve({ ...options, clock }, server, log);
+  const stop = serve({ ...options, clock }, server, log, health);
   logger.info(`listening on ${url}`, { cluster: options.cluster, epoch: log.epoch });
   let stopped: Promise<void> | undefined;
   return { url, stop: () => (stopped ??= stop()) };
@@ -86,6 +95,7 @@ function serve(
   options: DirectoryOptions & { readonly clock: Clock },
   server: HttpServer,
   log: SqliteDirectoryLog,
+  health: LogHealth,
 ): () => Promise<void> {
   const { cluster, clock, logger, onFatal } = options;
   const startedAtMs = clock.nowMs();
@@ -104,11 +114,13 @@ function serve(
   });
   const registry = new NodeRegistry(directory, clock);
   const digester = new LogDigester(log);
+  const pages = new LogPages(log, clock);
   const links = new LinkListener({
     path: "/replicate",
     accept: (link, remoteAddress) => directory.accept(link, remoteAddress),
     logger,
   });
+  const limit = new RequestLimit();
   const request = requestHandler({
     cluster,
     version: programVersion(),
@@ -120,7 +132,18 @@ function serve(
     info: () => directory.info(),
     store: () => log.stats(),
     digest: () => digester.take(),
-    notReady: () => leaving,
+    digestPage: (query) => pages.digest(query),
+    entryPage: (query) => pages.entries(query),
+    notReady: () => leaving ?? health.damage,
+    damage: () => health.damage,
+    gauges: () => [
+      ...server.gauges(),
+      limit.gauge(),
+      ...links.gauges(),
+      { name: "linkBytes", now: directory.linkBytes, max: LINK_BYTES_MAX },
+      ...directory.gauges(),
+    ],
+    limit,
   });
   directory.start();
   server.handle({ request, upgrade: links.upgrade });

@@ -9,7 +9,7 @@ import { requestHandler } from "../src/http/request-handler.ts";
 import { CITIES, serviceOf } from "./service.ts";
 
 async function startServer(): Promise<HttpServer> {
-  const server = new HttpServer(systemClock);
+  const server = new HttpServer(systemClock, 100);
   await server.listen("127.0.0.1", 0);
   onTestFinished(() => server.close());
   return server;

@@ -150,6 +150,8 @@ describe("the other paths", () => {
       bufferedBytes: 11,
       recentBytes: 100,
       lagMaxMs: 10_000,
+      damage: null,
+      gauges: [],
       store: { entries: 9 },
     });
   });

@@ -1,6 +1,8 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
 
@@ -51,6 +53,25 @@ describe("meridian-directory", { timeout: 20_000 }, () => {
     expect(help).toMatchObject({ code: 0, errors: "" });
     expect(help.out).toContain("Usage: meridian-directory [options]");
     expect(version).toMatchObject({ code: 0, out: "0.1.0\n" });
+  });
+
+  it("takes from a cluster file what is not given otherwise", async () => {
+    const data = await temporaryFolder();
+    const path = join(data, "cluster.json");
+    const regions = [{ id: "paris", lat: 48.86, lon: 2.35 }];
+    const limits = { lagMax: "7s" };
+    const directories = [{ id: "main", port: 7499, data: join(data, "log") }];
+    await writeFile(path, JSON.stringify({ cluster: "shop", directories, regions, limits }));
+    const child = run(["--cluster-file", path, "--port", "0"], { MERIDIAN_ID: "main" });
+    const [message] = (await once(child, "message")) as [{ url: string }];
+    expect(message.url).not.toContain(":7499");
+    const status = await fetchJson(`${message.url}/status`);
+    expect(status).toMatchObject({ cluster: "shop", lagMaxMs: 7_000 });
+    const { code, errors } = await end(run(["--cluster-file", path, "--id", "paris"]));
+    expect(code).toBe(2);
+    expect(errors).toContain(
+      "Expected an id of `directories` in cluster.json: `main`, got `paris`",
+    );
   });
 
   it("exits 1 on a busy port and says what to do", async () => {

@@ -4,6 +4,8 @@ import type { Problem } from "@meridian/protocol";
 import type { MemberInfo } from "@meridian/replication";
 import { silentLogger } from "@meridian/runtime";
 
+import { RequestLimit } from "@meridian/transport";
+
 import { createApp, type DirectoryService } from "../src/http/app.ts";
 import { NodeRegistry } from "../src/node-registry.ts";
 import { manualClock, memberOf } from "./members.ts";
@@ -47,7 +49,12 @@ export function serviceOf(
     }),
     store: () => ({ entries: 9 }),
     digest: () => Promise.resolve({ count: 3, fingerprint: "00ff00ff00ff00ff", sequence: 11 }),
+    digestPage: () => Promise.reject(new Error("Nothing is paged here")),
+    entryPage: () => Promise.reject(new Error("Nothing is paged here")),
     notReady: () => undefined,
+    damage: () => undefined,
+    gauges: () => [],
+    limit: new RequestLimit(),
     ...given,
   };
 }

@@ -1,5 +1,6 @@
 import type { NodeStatus } from "@meridian/protocol";
 import type { ReplicaInfo } from "@meridian/replication";
+import type { Gauge } from "@meridian/runtime";
 import type { SqliteReplicaStore } from "@meridian/store";
 
 import type { MemoryStats } from "./memory.ts";
@@ -19,7 +20,11 @@ export interface NodeReport {
   readonly status: NodeStatus;
   /** The other registered nodes that are ready. */
   readonly readyPeers: readonly string[];
+  /** What is wrong with the database, if it is damaged. */
+  readonly damage: string | null;
   readonly replica: ReplicaInfo;
+  /** How full each queue is, and where its bound lies. */
+  readonly gauges: readonly Gauge[];
   readonly store: ReturnType<SqliteReplicaStore["stats"]>;
   readonly cache: MemoryStats & { readonly reads: ReadCounts };
   readonly requests: { readonly active: number; readonly perSecond: number };

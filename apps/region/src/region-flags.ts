@@ -1,3 +1,4 @@
+import { withClusterFile } from "@meridian/cluster-file";
 import {
   checkIdentifier,
   MeridianError,
@@ -22,6 +23,12 @@ const FLAGS = [
     parse: (text: string): string => checkIdentifier("an id", text),
     required: true,
     description: "Names the node in its cluster: lower-case letters, digits and hyphens.",
+  },
+  {
+    name: "cluster-file",
+    type: "text",
+    description:
+      "A file that describes the cluster: what is not given here is as it says of `--id`.",
   },
   {
     name: "region",
@@ -124,6 +131,14 @@ const FLAGS = [
     description: "The largest value taken, in bytes.",
   },
   {
+    name: "connections-max",
+    type: "integer",
+    min: 1,
+    max: 1_000_000,
+    default: 16_384,
+    description: "The most connections of clients; more are refused.",
+  },
+  {
     name: "ttl-default",
     type: "parsed",
     placeholder: "ttl",
@@ -152,6 +167,8 @@ export const REGION_FLAGS: OptionTable = FLAGS;
 /** The values of the flags. */
 export interface RegionFlags {
   readonly id: string;
+  /** A path. */
+  readonly clusterFile: string | null;
   readonly region: string | null;
   readonly lat: number;
   readonly lon: number;
@@ -168,6 +185,7 @@ export interface RegionFlags {
   readonly cacheEntries: number;
   readonly cacheBytes: number;
   readonly valueBytesMax: number;
+  readonly connectionsMax: number;
   /** In milliseconds. */
   readonly ttlDefault: number | null;
   readonly logLevel: LogLevel;
@@ -180,9 +198,9 @@ export type RegionCommand =
   | { readonly kind: "help" }
   | { readonly kind: "version" };
 
-/** Reads the program's flags and their environment twins. Throws `OptionsError`. */
+/** Reads the program's flags, their environment twins, and the cluster file. Throws `OptionsError`. */
 export function parseRegionFlags(sources: OptionSources): RegionCommand {
-  return parseOptions(FLAGS, sources);
+  return parseOptions(FLAGS, withClusterFile("region", FLAGS, sources));
 }
 
 function parseUrl(text: string): string {

@@ -1,14 +1,23 @@
 /** The parts of a regional node, put together. */
-import type { NodeStatus } from "@meridian/protocol";
-import { digestAll, Replica, type Dial, type NodeIdentity } from "@meridian/replication";
-import type { Clock, Logger, Random } from "@meridian/runtime";
+import type { MeridianError, NodeStatus } from "@meridian/protocol";
+import {
+  digestAll,
+  digestPage,
+  Replica,
+  type Dial,
+  type NodeIdentity,
+} from "@meridian/replication";
+import type { Clock, Gauge, Logger, Random } from "@meridian/runtime";
 import type { SqliteReplicaStore } from "@meridian/store";
+import { LINK_BYTES_MAX, RequestLimit } from "@meridian/transport";
 
+import { entryPageOf } from "./entry-page.ts";
 import type { Answer } from "./http/answers.ts";
 import { OriginPolicy, type AllowedOrigins } from "./http/origins.ts";
+import type { NodeFacts } from "./http/node-routes.ts";
+import type { PageQuery } from "./http/page-routes.ts";
 import { regionApp, type RegionApp } from "./http/region-app.ts";
 import { refusalOf, requestListener, type RequestListener } from "./http/request-listener.ts";
-import { RequestTracker } from "./http/request-tracker.ts";
 import { Memory } from "./memory.ts";
 import { LoadMeter } from "./node-load.ts";
 import type { NodeReport } from "./node-status.ts";
@@ -33,6 +42,8 @@ export interface RegionNodeOptions {
   readonly ttlMsDefault: number;
   /** See `RegionServiceOptions`. */
   readonly backlogBytesMax?: number;
+  /** How full what the node's sockets hold is. */
+  readonly socketGauges?: () => readonly Gauge[];
   readonly onStatus?: (status: NodeStatus) => void;
 }
 
@@ -40,7 +51,7 @@ export interface RegionNodeOptions {
 export class RegionNode {
   readonly service: RegionService;
   readonly app: RegionApp;
-  readonly tracker: RequestTracker = new RequestTracker();
+  readonly limit: RequestLimit = new RequestLimit();
   readonly #options: RegionNodeOptions;
   readonly #replica: Replica;
   readonly #memory: Memory;
@@ -84,7 +95,12 @@ export class RegionNode {
       backlogBytesMax: options.backlogBytesMax,
     });
     this.#meter = new LoadMeter(this.service, this.#memory, clock);
-    const facts = { status: () => this.#report(), digest: () => this.#digest() };
+    const facts: NodeFacts = {
+      status: () => this.#report(),
+      digest: () => this.#digest(),
+      digestPage: (query) => this.#digestPage(query),
+      entryPage: (query) => this.#entryPage(query),
+    };
     this.#origins = new OriginPolicy(options.allowOrigin, ownUrls(options));
     this.app = regionApp({ service: this.service, origins: this.#origins, facts, logger });
   }
@@ -100,14 +116,28 @@ export class RegionNode {
 
   /** Answers requests. With `appOnly` all of them go through the app. */
   listener(appOnly: boolean = false): RequestListener {
-    const { service, app, tracker } = this;
+    const { service, app, limit } = this;
     const [origins, { logger }] = [this.#origins, this.#options];
-    return requestListener({ service, origins, app, tracker, logger, appOnly });
+    return requestListener({ service, origins, app, limit, logger, appOnly });
   }
 
-  /** The answer to bytes that are no HTTP request. */
-  refuse(cause: NodeJS.ErrnoException): Answer {
-    return refusalOf(this.service, cause);
+  /** The answer to what is refused before there is a request to route. */
+  refuse(error: MeridianError): Answer {
+    return refusalOf(this.service, error);
+  }
+
+  /**
+   * The database is damaged. The node serves nobody any more and has the directory say so; what others do not have yet
+   * it goes on handing over, as far as it can be read.
+   */
+  fail(damage: MeridianError): void {
+    if (this.service.damage !== undefined) return;
+    this.#options.logger.error(
+      "the database is damaged; stop this node and delete its data folder, it fills itself again",
+      { code: damage.code, why: damage.message },
+    );
+    this.service.fail(damage);
+    this.#replica.drain();
   }
 
   /** Starts replicating. */
@@ -124,7 +154,7 @@ export class RegionNode {
     this.#replica.drain();
     await new Promise<void>((resolve) => {
       const cancel = this.#options.clock.after(finishMs, resolve);
-      this.tracker.onIdle(() => {
+      this.limit.onIdle(() => {
         cancel();
         resolve();
       });
@@ -148,14 +178,30 @@ export class RegionNode {
       nowMs: this.#replica.nowMs(),
       status: this.service.draining ? "draining" : this.#replica.status,
       readyPeers: this.service.peers().map((peer) => peer.id),
+      damage: this.service.damage?.message ?? null,
       replica: this.#replica.info(),
+      gauges: this.#gauges(),
       store: store.stats(),
       cache: { ...this.#memory.stats(), reads: this.service.reads() },
       requests: {
-        active: this.tracker.active,
+        active: this.limit.active,
         perSecond: this.#meter.read().requestsPerSecond,
       },
     };
+  }
+
+  #gauges(): readonly Gauge[] {
+    const { cacheEntries, cacheBytes, socketGauges } = this.#options;
+    const { entries, bytes } = this.#memory.stats();
+    return [
+      ...(socketGauges?.() ?? []),
+      this.limit.gauge(),
+      ...this.service.gauges(),
+      ...this.#replica.gauges(),
+      { name: "linkBytes", now: this.#replica.link.bufferedBytes, max: LINK_BYTES_MAX },
+      { name: "cacheEntries", now: entries, max: cacheEntries },
+      { name: "cacheBytes", now: bytes, max: cacheBytes },
+    ];
   }
 
   async #digest(): Promise<object> {
@@ -163,6 +209,17 @@ export class RegionNode {
     const sequence = this.#replica.info().applied;
     const digest = await digestAll(store, (callback) => setImmediate(callback));
     return { ...digest, sequence };
+  }
+
+  async #digestPage({ limit, ...range }: PageQuery): Promise<object> {
+    const sequence = this.#replica.info().applied;
+    const defer = (callback: () => void): unknown => setImmediate(callback);
+    return { ...(await digestPage(this.#options.store, range, limit, defer)), sequence };
+  }
+
+  #entryPage(query: PageQuery): object {
+    const sequence = this.#replica.info().applied;
+    return { ...entryPageOf(this.#options.store, query, this.#replica.nowMs()), sequence };
   }
 }
 

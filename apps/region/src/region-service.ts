@@ -21,12 +21,23 @@ import type {
   Replica,
   WriteRequest,
 } from "@meridian/replication";
+import type { Gauge } from "@meridian/runtime";
 
+import { ByteBudget } from "./byte-budget.ts";
 import { etagOf, isContentType, type CachedRecord } from "./cached-record.ts";
 import type { Memory } from "./memory.ts";
 
 /** What waits in memory to be stored, at most, unless it is said otherwise. */
 const BACKLOG_BYTES_MAX = 128 * 1024 * 1024;
+
+/** What a write takes in memory beside its key and value until it is answered, in bytes, about. */
+const WRITE_BYTES = 500;
+
+/** What bodies of requests may take that are being read, in bytes: at least two of the largest. */
+const BODY_BYTES_MAX = 128 * 1024 * 1024;
+
+/** What writes may take that are stored and wait to be known more widely, in bytes. */
+const ACK_BYTES_MAX = 64 * 1024 * 1024;
 
 /** What a service is made of. */
 export interface RegionServiceOptions {
@@ -136,7 +147,12 @@ export class RegionService {
   readonly #store: ServiceStore;
   readonly #ttlMsDefault: number;
   readonly #backlogBytesMax: number;
-  /** Bytes of values that have not been answered as durable. */
+  /** What the bodies of requests take that are being read. */
+  readonly bodies: ByteBudget;
+  readonly #acknowledging: ByteBudget;
+  /** Why this node is of no use to its clients although it runs. */
+  #damage: MeridianError | undefined;
+  /** Bytes of writes that have not been answered as durable. */
   #waitingBytes = 0;
   #draining = false;
   #memoryReads = 0;
@@ -154,6 +170,20 @@ export class RegionService {
     this.#store = options.store;
     this.#ttlMsDefault = options.ttlMsDefault;
     this.#backlogBytesMax = options.backlogBytesMax ?? BACKLOG_BYTES_MAX;
+    const bodyBytesMax = Math.max(BODY_BYTES_MAX, 4 * options.valueBytesMax);
+    this.bodies = new ByteBudget("bodyBytes", "bodies that are being read", bodyBytesMax);
+    const ackBytesMax = Math.max(ACK_BYTES_MAX, 4 * options.valueBytesMax);
+    const what = "writes that wait to be acknowledged more widely";
+    this.#acknowledging = new ByteBudget("acknowledgingBytes", what, ackBytesMax);
+  }
+
+  /** How full what the service holds is. */
+  gauges(): readonly Gauge[] {
+    return [
+      this.bodies.gauge(),
+      { name: "writeBytes", now: this.#backlogBytes(), max: this.#backlogBytesMax },
+      this.#acknowledging.gauge(),
+    ];
   }
 
   /** The time by which the cluster judges expiry, in milliseconds since the Unix epoch. */
@@ -180,13 +210,35 @@ export class RegionService {
 
   /** Whether requests are served now without asking for stale data. */
   get serving(): boolean {
-    if (this.#draining) return false;
+    if (this.#draining || this.#damage !== undefined) return false;
     const { status } = this.#replica;
     return status === "ready" || status === "standalone";
   }
 
   get draining(): boolean {
     return this.#draining;
+  }
+
+  /** Throws unless this node is a good one to send clients to: what `/readyz` tells. */
+  checkReady(): void {
+    this.checkServing(false);
+    const { refusal } = this.#replica.link;
+    if (refusal === undefined) return;
+    throw new MeridianError(
+      "NODE_REFUSED",
+      `The directory refuses node \`${this.nodeId}\`, which serves alone: ${refusal.message}`,
+      { details: { refusal: refusal.code, alternatives: this.peers() } },
+    );
+  }
+
+  /** Why this node serves nobody although it runs. */
+  get damage(): MeridianError | undefined {
+    return this.#damage;
+  }
+
+  /** The database is damaged: nobody can tell what else of it is wrong. From now on no request is admitted. */
+  fail(damage: MeridianError): void {
+    this.#damage ??= damage;
   }
 
   /** From now on no request is admitted any more; those that were go on. */
@@ -212,6 +264,13 @@ export class RegionService {
   /** Throws `NODE_SYNCING` or `NODE_DRAINING` unless requests are served now. */
   checkServing(stale: boolean): void {
     if (this.serving) return;
+    if (this.#damage !== undefined) {
+      throw new MeridianError(
+        "NODE_DRAINING",
+        `The database of node \`${this.nodeId}\` is damaged; ask one of \`alternatives\``,
+        { details: { alternatives: this.peers(), damage: this.#damage.message } },
+      );
+    }
     const { status } = this.#replica;
     const draining = this.#draining || status === "draining";
     if (stale && !draining) return;
@@ -328,6 +387,17 @@ export class RegionService {
   }
 
   async #write(requests: readonly WriteRequest[], ack: AckRequest): Promise<Written> {
+    const waits = ack.level !== "local";
+    const bytes = waits ? bytesOf(requests) : 0;
+    this.#acknowledging.take(bytes);
+    try {
+      return await this.#writeAndWait(requests, ack);
+    } finally {
+      this.#acknowledging.give(bytes);
+    }
+  }
+
+  async #writeAndWait(requests: readonly WriteRequest[], ack: AckRequest): Promise<Written> {
     const receipt = await this.#commit(requests, ack.level);
     const acknowledged = await this.#replica.acknowledgement(receipt, ack.level, ack.timeoutMs);
     if (acknowledged.reached) return { entries: receipt.entries, acknowledged };
@@ -340,11 +410,8 @@ export class RegionService {
 
   async #commit(requests: readonly WriteRequest[], level: AckLevel): Promise<Receipt> {
     this.#checkBacklog();
-    let bytes = 0;
-    for (const { key, value } of requests) {
-      bytes += value.byteLength;
-      this.#memory.announce(key);
-    }
+    const bytes = bytesOf(requests);
+    for (const { key } of requests) this.#memory.announce(key);
     this.#waitingBytes += bytes;
     let receipt: Receipt | undefined;
     try {
@@ -360,9 +427,13 @@ export class RegionService {
     }
   }
 
+  #backlogBytes(): number {
+    return this.#waitingBytes + this.#store.backlogBytes;
+  }
+
   /** Throws `OVERLOADED` while too much waits in memory for the disk. */
   #checkBacklog(): void {
-    const bytes = this.#waitingBytes + this.#store.backlogBytes;
+    const bytes = this.#backlogBytes();
     const bytesMax = this.#backlogBytesMax;
     if (bytes <= bytesMax) return;
     throw new MeridianError(
@@ -371,6 +442,12 @@ export class RegionService {
       { details: { bytes, bytesMax } },
     );
   }
+}
+
+function bytesOf(requests: readonly WriteRequest[]): number {
+  let bytes = 0;
+  for (const { key, value } of requests) bytes += WRITE_BYTES + 2 * key.length + value.byteLength;
+  return bytes;
 }
 
 /** An entry that was written, as answers tell of it. */

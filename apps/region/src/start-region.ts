@@ -1,16 +1,22 @@
 import { join } from "node:path";
 
-import type { NodeStatus } from "@meridian/protocol";
+import type { MeridianError, NodeStatus } from "@meridian/protocol";
 import { systemClock, systemRandom, type Clock, type Logger, type Random } from "@meridian/runtime";
 import { openReplicaStore } from "@meridian/store";
-import { dialLink } from "@meridian/transport";
+import { connectionsMaxOf, dialLink } from "@meridian/transport";
 
 import { listenHttp, type HttpServer } from "./http/http-server.ts";
 import type { AllowedOrigins } from "./http/origins.ts";
 import { RegionNode } from "./region-node.ts";
+import { throttledDial } from "./throttled-dial.ts";
 
 /** How long a node that stops waits for the requests under way. */
 const FINISH_MS = 5_000;
+
+const CONNECTIONS_MAX = 16_384;
+
+/** What may wait in memory to be stored before the node reads no more from the directory: less than refuses its own writes. */
+const REMOTE_BACKLOG_BYTES_MAX = 32 * 1024 * 1024;
 
 /** How a regional node is started. */
 export interface RegionOptions {
@@ -41,6 +47,8 @@ export interface RegionOptions {
   readonly cacheBytes: number;
   /** The largest value taken, in bytes. */
   readonly valueBytesMax: number;
+  /** The most connections of clients; more are refused. Default: 16 384. */
+  readonly connectionsMax?: number;
   /** The time to live of writes that name none, in milliseconds; null for none. */
   readonly ttlDefault: number | null;
   readonly logger: Logger;
@@ -74,10 +82,21 @@ export async function startRegion(options: RegionOptions): Promise<RunningRegion
   const { durability } = options;
   let started: RegionNode | undefined;
   const expiryNowMs = (): number | undefined => started?.knownNowMs;
-  const store = await openReplicaStore({ path, durability, clock, expiryNowMs, random, logger });
+  const onDamaged = (failure: MeridianError): void => started?.fail(failure);
+  const store = await openReplicaStore({
+    path,
+    durability,
+    clock,
+    expiryNowMs,
+    random,
+    logger,
+    onDamaged,
+  });
   let server: HttpServer;
   try {
-    server = await listenHttp(options.host, options.port);
+    const { host, port } = options;
+    const connectionsMax = connectionsMaxOf(options.connectionsMax ?? CONNECTIONS_MAX, logger);
+    server = await listenHttp({ host, port, clock, connectionsMax });
   } catch (failure) {
     await store.close();
     throw failure;
@@ -90,13 +109,19 @@ export async function startRegion(options: RegionOptions): Promise<RunningRegion
     url: server.url,
     allowOrigin: options.allowOrigin ?? [],
     store,
-    dial: (events) => dialLink(replicateUrl, events, { logger }),
+    dial: throttledDial({
+      dial: (events) => dialLink(replicateUrl, events, { logger }),
+      clock,
+      backlogBytes: () => store.backlogBytes,
+      backlogBytesMax: REMOTE_BACKLOG_BYTES_MAX,
+    }),
+    socketGauges: () => server.gauges(),
     clock,
     random,
     ttlMsDefault: options.ttlDefault ?? 0,
   });
   started = node;
-  server.listener(node.listener(), (cause) => node.refuse(cause));
+  server.listener(node.listener(), (error) => node.refuse(error));
   logger.info(`listening on ${server.url}`, { node: id, cluster });
   node.start();
   let stopped: Promise<void> | undefined;

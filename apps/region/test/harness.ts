@@ -4,10 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { Dial } from "@meridian/replication";
-import { seededRandom, silentLogger, type Clock } from "@meridian/runtime";
+import { seededRandom, silentLogger, systemClock, type Clock } from "@meridian/runtime";
 import { openReplicaStore } from "@meridian/store";
+import Database from "better-sqlite3";
 
-import { listenHttp, type HttpServer } from "../src/http/http-server.ts";
+import { listenHttp, type HttpServer, type HttpServerOptions } from "../src/http/http-server.ts";
 import { RegionNode, type RegionNodeOptions } from "../src/region-node.ts";
 
 /** A clock that stands still until it is told. */
@@ -55,6 +56,11 @@ const dialNobody: Dial = (events) => {
   return { bufferedBytes: 0, send: () => {}, close: () => {} };
 };
 
+/** Keeps a store from writing, as a disk does that has come to a halt. */
+export interface Stall {
+  end(): void;
+}
+
 /** A node on a real store in a folder of its own, under a clock that stands still. */
 export interface TestNode {
   readonly node: RegionNode;
@@ -62,6 +68,8 @@ export interface TestNode {
   request(target: string, init?: RequestInit): Promise<Response>;
   /** Listens on a port of its own; `appOnly` as in `RegionNode.listener`. */
   serve(appOnly?: boolean): Promise<number>;
+  /** Stalls the node's disk. */
+  stall(): Stall;
   /** Waits for a promise while time passes. */
   settle<T>(promise: Promise<T>): Promise<T>;
   close(): Promise<void>;
@@ -80,6 +88,10 @@ export type TestNodeOptions = Partial<
     | "dial"
   >
 > & {
+  /** Bounds of its servers. */
+  readonly limits?: Partial<
+    Pick<HttpServerOptions, "connectionsMax" | "answerBytesMax" | "timeouts">
+  >;
   /** Leaves the node as it is when it has just started. */
   readonly joining?: boolean;
 };
@@ -116,11 +128,18 @@ export async function testNode(options: TestNodeOptions = {}): Promise<TestNode>
     clock,
     request: async (target, init) => node.app.request(target, init),
     serve: async (appOnly) => {
-      const server = await listenHttp("127.0.0.1", 0);
+      const server = await listenHttp({
+        host: "127.0.0.1",
+        port: 0,
+        clock: systemClock,
+        connectionsMax: 100,
+        ...options.limits,
+      });
       servers.push(server);
-      server.listener(node.listener(appOnly), (cause) => node.refuse(cause));
+      server.listener(node.listener(appOnly), (error) => node.refuse(error));
       return server.port;
     },
+    stall: () => stallOf(path),
     settle: (promise) => settle(promise, clock),
     close: async () => {
       for (const server of servers) await server.close();
@@ -129,6 +148,13 @@ export async function testNode(options: TestNodeOptions = {}): Promise<TestNode>
       rmSync(folder, { recursive: true });
     },
   };
+}
+
+function stallOf(path: string): Stall {
+  const database = new Database(path);
+  // The only lock on writing that there is.
+  database.exec("BEGIN IMMEDIATE");
+  return { end: () => database.close() };
 }
 
 async function settle<T>(promise: Promise<T>, clock: ManualClock): Promise<T> {

@@ -1,4 +1,5 @@
 import { MeridianError } from "@meridian/protocol";
+import type { Clock } from "@meridian/runtime";
 
 import {
   acknowledgementOf,
@@ -10,12 +11,13 @@ import {
   writtenOf,
 } from "./answers.ts";
 import type { Caller } from "./caller.ts";
-import type { NodeInfo } from "./directory.ts";
+import type { Directories } from "./directories.ts";
 import type {
   CallOptions,
   DeleteResult,
   KeyInfo,
   KeysOptions,
+  KnownNode,
   MeridianClient,
   RawEntry,
   SetEntry,
@@ -43,6 +45,8 @@ import { decodeValue } from "./values.ts";
 export interface ClientParts {
   readonly caller: Caller;
   readonly pool: NodePool;
+  readonly directories: Directories;
+  readonly clock: Clock;
   readonly session: Session;
   /** The default deadline of a call, in milliseconds. */
   readonly deadlineMs: number;
@@ -144,11 +148,17 @@ export class Client implements MeridianClient {
     }
   }
 
-  get nodes(): readonly NodeInfo[] {
-    const { pool } = this.#parts;
-    const first = pool.next(new Set());
+  get nodes(): readonly KnownNode[] {
+    const { pool, clock } = this.#parts;
+    const first = pool.inUse(clock.elapsedMs());
     const rest = pool.nodes.filter((node) => node !== first);
-    return [first, ...rest].flatMap((node) => (node === undefined ? [] : [node.info]));
+    return [first, ...rest].flatMap((node) =>
+      node === undefined ? [] : [{ ...node.info, circuit: node.circuit.state }],
+    );
+  }
+
+  get directory(): string | undefined {
+    return this.#parts.directories.current;
   }
 
   forgetPosition(): void {

@@ -10,7 +10,8 @@ import {
 
 import { Caller } from "./caller.ts";
 import { Client } from "./client.ts";
-import { nearestNodes, type NodeInfo, type Wanted } from "./directory.ts";
+import { Directories } from "./directories.ts";
+import type { NodeInfo, Wanted } from "./directory.ts";
 import type { Fetch, Network } from "./exchange.ts";
 import { Keeper } from "./keeper.ts";
 import type { MeridianClient } from "./meridian-client.ts";
@@ -21,7 +22,7 @@ import { Session } from "./session.ts";
 
 /** How to reach a cluster: through a `directory` and from a `location`, or at fixed `nodes`. */
 export interface ConnectOptions {
-  /** The URL of the directory; several in the order in which they are asked. */
+  /** The URL of the directory; several in order of priority: the first that answers is used. */
   readonly directory?: string | readonly string[] | undefined;
   /** Where this client is. */
   readonly location?: Coordinates | undefined;
@@ -43,6 +44,13 @@ export interface ConnectOptions {
   readonly attemptMs?: number | undefined;
   /** The longest time between two looks at the directory, in milliseconds. Default 30 000. */
   readonly refreshMs?: number | undefined;
+  /**
+   * How long a nearer node has to look well before it takes over from a farther one that serves, in milliseconds
+   * from 0 to 60 000. Default 5000; twice as long each time it fails again within a minute.
+   */
+  readonly failbackMs?: number | undefined;
+  /** A nearer node that is behind by more than this does not take over, in milliseconds. Default 1000. */
+  readonly failbackLagMs?: number | undefined;
   /** Ends the attempt to connect. It has no say once connected. */
   readonly signal?: AbortSignal | undefined;
   /** Default: the platform's. */
@@ -60,6 +68,8 @@ const OPTIONS: readonly string[] = [
   "deadlineMs",
   "attemptMs",
   "refreshMs",
+  "failbackMs",
+  "failbackLagMs",
   "signal",
   "fetch",
   "clock",
@@ -73,6 +83,8 @@ interface Settings {
   readonly deadlineMs: number;
   readonly attemptMs: number;
   readonly refreshMs: number;
+  readonly failbackMs: number;
+  readonly failbackLagMs: number;
 }
 
 /**
@@ -87,12 +99,23 @@ export async function connect(options: ConnectOptions): Promise<MeridianClient> 
   const fetch: Fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
   const network: Network = { fetch, clock, deadlines: new Deadlines(clock) };
   const closing = new AbortController();
-  const pool = new NodePool(random);
-  pool.update(await firstNodes(network, random, settings, options.signal));
-  const { directories, wanted, attemptMs, refreshMs, deadlineMs } = settings;
+  const { wanted, attemptMs, refreshMs, deadlineMs, failbackMs, failbackLagMs } = settings;
+  const directories = new Directories(network, random, settings.directories);
+  const pool = new NodePool(random, failbackMs);
+  const first = await firstNodes({ network, random, settings, directories }, options.signal);
+  pool.update(first, clock.elapsedMs());
   const { signal } = closing;
-  const background = { network, random, pool, directories, wanted, attemptMs, refreshMs, signal };
-  const keeper = new Keeper(background);
+  const keeper = new Keeper({
+    network,
+    random,
+    pool,
+    directories,
+    wanted,
+    attemptMs,
+    refreshMs,
+    failbackLagMs,
+    signal,
+  });
   const session = new Session();
   const caller = new Caller({
     network,
@@ -105,16 +128,21 @@ export async function connect(options: ConnectOptions): Promise<MeridianClient> 
   });
   signal.addEventListener("abort", () => network.deadlines.clear(), { once: true });
   keeper.start();
-  return new Client({ caller, pool, session, deadlineMs, closing });
+  return new Client({ caller, pool, directories, session, clock, deadlineMs, closing });
+}
+
+interface FirstQuestion {
+  readonly network: Network;
+  readonly random: Random;
+  readonly settings: Settings;
+  readonly directories: Directories;
 }
 
 async function firstNodes(
-  network: Network,
-  random: Random,
-  settings: Settings,
+  { network, random, settings, directories }: FirstQuestion,
   signal: AbortSignal | undefined,
 ): Promise<readonly NodeInfo[]> {
-  const { wanted, directories, attemptMs, deadlineMs } = settings;
+  const { wanted, attemptMs, deadlineMs } = settings;
   if (wanted === undefined) {
     return settings.nodes.map((url) => {
       const { host } = new URL(url);
@@ -126,11 +154,9 @@ async function firstNodes(
   for (;;) {
     try {
       const patience = { quietMs: attemptMs, endMs, signal };
-      const nodes = await nearestNodes(network, directories, wanted, patience);
-      if (nodes.length > 0) return nodes;
-      throw new MeridianError("NO_READY_NODE", "Expected a ready node, got an empty list");
+      return await directories.nearest({ wanted, patience });
     } catch (cause) {
-      const pauseMs = pauses.nextMs();
+      const pauseMs = Math.max(pauses.nextMs(), directories.restMs);
       const again = cause instanceof MeridianError && cause.retryable;
       if (!again || network.clock.elapsedMs() + pauseMs >= endMs) throw cause;
       await pause(network, pauseMs, signal);
@@ -159,6 +185,8 @@ function readSettings(options: ConnectOptions): Settings {
     deadlineMs: checkMs("deadlineMs", options.deadlineMs, 5_000, 1, 600_000),
     attemptMs: checkMs("attemptMs", options.attemptMs, 1_000, 10, 60_000),
     refreshMs: checkMs("refreshMs", options.refreshMs, 30_000, 1_000, 86_400_000),
+    failbackMs: checkMs("failbackMs", options.failbackMs, 5_000, 0, 60_000),
+    failbackLagMs: checkMs("failbackLagMs", options.failbackLagMs, 1_000, 0, 86_400_000),
   };
 }
 

@@ -1,4 +1,5 @@
 export { connect, type ConnectOptions } from "./connect.ts";
+export type { CircuitState } from "./circuit.ts";
 export type { NodeInfo } from "./directory.ts";
 export type { Fetch } from "./exchange.ts";
 export type {
@@ -8,6 +9,7 @@ export type {
   DeleteResult,
   KeyInfo,
   KeysOptions,
+  KnownNode,
   MeridianClient,
   RawEntry,
   SetEntry,

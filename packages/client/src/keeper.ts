@@ -1,11 +1,16 @@
 /**
- * What goes on behind the requests: refreshing the list of nodes, and finding out when a node that failed is ready
- * again. Bounded: one question to the directory at a time, at most one a second; one check per failed node at a
- * time, with back-off. All delays are jittered.
+ * What goes on behind the requests: refreshing the list of nodes, and looking after those that are not trusted,
+ * because they failed or because nothing is known of them yet. Bounded: one question to the directory at a time, at
+ * most one a second; one look at each node at a time, with back-off while it is not ready. All delays are jittered.
+ *
+ * A node is trusted again when it says that it is ready, and the directory that it lags by no more than the bound, at
+ * every look for some time. Where no directory answers, the node's word is enough.
  */
 import { Backoff, type Random } from "@meridian/runtime";
 
-import { nearestNodes, type NodeInfo, type Wanted } from "./directory.ts";
+import type { Attempt } from "./circuit.ts";
+import type { Directories } from "./directories.ts";
+import type { NodeInfo, Wanted } from "./directory.ts";
 import { exchange, type Network } from "./exchange.ts";
 import type { NodePool, PooledNode } from "./node-pool.ts";
 
@@ -14,18 +19,30 @@ export interface KeeperOptions {
   readonly network: Network;
   readonly random: Random;
   readonly pool: NodePool;
-  /** Empty where the nodes are fixed: then nothing is refreshed. */
-  readonly directories: readonly string[];
+  /** None where the nodes are fixed: then nothing is refreshed. */
+  readonly directories: Directories;
   readonly wanted: Wanted | undefined;
   /** How long one question may take. */
   readonly attemptMs: number;
   /** The longest time between two refreshes that succeed. */
   readonly refreshMs: number;
+  /** A node that is behind by more than this does not take over. */
+  readonly failbackLagMs: number;
   /** Ends every exchange when the client is closed. */
   readonly signal: AbortSignal;
 }
 
+/** How a request failed. */
+export interface Failure {
+  /** One such failure is enough to leave the node. */
+  readonly decided: boolean;
+  /** How long the node asks to be left alone. */
+  readonly restMs: number;
+}
+
 const REFRESH_SPACING_MS = 1_000;
+/** How often a node is looked at while it looks well but is not trusted yet. */
+const LOOK_MS = 1_000;
 
 /** Keeps a pool of nodes true. */
 export class Keeper {
@@ -33,7 +50,8 @@ export class Keeper {
   readonly #retries: Backoff;
   #cancelRefresh: () => void = () => {};
   #refreshAtMs = Infinity;
-  #lastRefreshMs = 0;
+  #lastRefreshMs = -Infinity;
+  #lastAnswered = false;
   #refreshing: Promise<boolean> | undefined;
 
   constructor(options: KeeperOptions) {
@@ -44,24 +62,27 @@ export class Keeper {
 
   /** Begins to refresh; the pool has just been filled. */
   start(): void {
-    this.#lastRefreshMs = this.#options.network.clock.elapsedMs();
+    this.#lastRefreshMs = this.#nowMs;
+    this.#lastAnswered = this.#options.wanted !== undefined;
     this.#scheduleRefresh(this.#jittered(this.#options.refreshMs));
-    this.#checkDown();
+    this.#lookAfterAll();
   }
 
-  /** A request to `node` failed: it is not used until it is ready again, and the list may be out of date. */
-  failed(node: PooledNode): void {
-    if (!node.up) return;
-    node.up = false;
-    this.#checkDown();
-    const { clock } = this.#options.network;
-    const spacingMs = this.#lastRefreshMs + REFRESH_SPACING_MS - clock.elapsedMs();
+  /** A request to `node` failed: its circuit may open, and then the list may be out of date. */
+  failed(node: PooledNode, attempt: Attempt, { decided, restMs }: Failure): void {
+    const nowMs = this.#nowMs;
+    if (restMs > 0) node.restsUntilMs = nowMs + restMs;
+    if (!node.circuit.failed(attempt, decided)) return;
+    node.probation.begin(nowMs);
+    this.#lookAfterAll();
+    const spacingMs = this.#lastRefreshMs + REFRESH_SPACING_MS - nowMs;
     this.#scheduleRefresh(Math.max(0, spacingMs) + this.#jittered(250));
   }
 
   /** A request to `node` succeeded. */
-  succeeded(node: PooledNode): void {
+  succeeded(node: PooledNode, attempt: Attempt): void {
     node.checks.reset();
+    node.circuit.succeeded(attempt);
   }
 
   /** Asks the directory now. Resolves to whether it answered; never rejects. */
@@ -73,62 +94,69 @@ export class Keeper {
   }
 
   async #refresh(): Promise<boolean> {
-    const { network, directories, wanted, pool, attemptMs, signal } = this.#options;
+    const { directories, wanted, pool, attemptMs, signal } = this.#options;
     if (wanted === undefined || signal.aborted) return false;
     let nodes: readonly NodeInfo[] | undefined;
     try {
-      const endMs = network.clock.elapsedMs() + attemptMs * directories.length;
+      const endMs = this.#nowMs + attemptMs * directories.count;
       const patience = { quietMs: attemptMs, endMs, signal };
-      nodes = await nearestNodes(network, directories, wanted, patience);
+      nodes = await directories.nearest({ wanted, patience });
     } catch {
       // The known list goes on being used; the next refresh is scheduled below.
     }
     if (signal.aborted) return false;
-    this.#lastRefreshMs = network.clock.elapsedMs();
+    this.#lastRefreshMs = this.#nowMs;
+    this.#lastAnswered = nodes !== undefined;
     this.#refreshAtMs = Infinity;
-    if (nodes === undefined || nodes.length === 0) {
-      this.#scheduleRefresh(this.#retries.nextMs());
+    if (nodes === undefined) {
+      this.#scheduleRefresh(Math.max(this.#retries.nextMs(), directories.restMs));
       return false;
     }
     this.#retries.reset();
-    pool.update(nodes);
-    this.#checkDown();
+    pool.update(nodes, this.#nowMs);
+    this.#lookAfterAll();
     this.#scheduleRefresh(this.#jittered(this.#options.refreshMs));
     return true;
   }
 
   #scheduleRefresh(delayMs: number): void {
     const { network, wanted } = this.#options;
-    const atMs = network.clock.elapsedMs() + delayMs;
+    const atMs = this.#nowMs + delayMs;
     if (wanted === undefined || atMs >= this.#refreshAtMs) return;
     this.#cancelRefresh();
     this.#refreshAtMs = atMs;
     this.#cancelRefresh = network.deadlines.after(delayMs, () => void this.refresh());
   }
 
-  #checkDown(): void {
+  #lookAfterAll(): void {
     for (const node of this.#options.pool.nodes) {
-      if (node.up || node.checking) continue;
+      if (node.checking || (node.circuit.state === "closed" && node.probation.isOver)) continue;
       node.checking = true;
-      this.#options.network.deadlines.after(node.checks.nextMs(), () => void this.#check(node));
+      const rest = Math.max(0, node.restsUntilMs - this.#nowMs);
+      const pauseMs = node.probation.isRunning ? this.#jittered(LOOK_MS) : node.checks.nextMs();
+      const delayMs = Math.max(pauseMs, rest);
+      this.#options.network.deadlines.after(delayMs, () => void this.#lookAfter(node));
     }
   }
 
-  async #check(node: PooledNode): Promise<void> {
+  async #lookAfter(node: PooledNode): Promise<void> {
     const { pool, signal } = this.#options;
+    const { circuit, probation, checks } = node;
     const ready = pool.nodes.includes(node) && (await this.#isReady(node));
-    // A node that the directory leaves out may be ready but lag: the directory decides, if it can be asked.
-    if (ready && !signal.aborted) {
-      const asked = !node.listed && (await this.refresh());
-      if (node.listed || !asked) node.up = true;
+    const well = ready && (await this.#isOffered(node));
+    if (!signal.aborted) {
+      if (ready) circuit.halfOpen();
+      else if (circuit.state === "half-open") circuit.open();
+      probation.looked(well, this.#nowMs);
+      if (well) checks.reset();
     }
     node.checking = false;
-    if (!signal.aborted) this.#checkDown();
+    if (!signal.aborted) this.#lookAfterAll();
   }
 
   async #isReady(node: PooledNode): Promise<boolean> {
     const { network, attemptMs, signal } = this.#options;
-    const endMs = network.clock.elapsedMs() + attemptMs;
+    const endMs = this.#nowMs + attemptMs;
     try {
       const request = { method: "GET", url: `${node.info.url}/readyz` } as const;
       const answer = await exchange(network, request, { quietMs: attemptMs, endMs, signal });
@@ -136,6 +164,18 @@ export class Keeper {
     } catch {
       return false;
     }
+  }
+
+  /** Whether the directory would send clients to the node, and the node lags by no more than the bound. */
+  async #isOffered(node: PooledNode): Promise<boolean> {
+    const fresh = this.#nowMs - this.#lastRefreshMs < REFRESH_SPACING_MS;
+    const answered = fresh ? this.#lastAnswered : await this.refresh();
+    const { listed, info } = node;
+    return !answered || (listed && (info.lagMs ?? 0) <= this.#options.failbackLagMs);
+  }
+
+  get #nowMs(): number {
+    return this.#options.network.clock.elapsedMs();
   }
 
   #jittered(ceilingMs: number): number {

@@ -1,4 +1,5 @@
 /** What a connected client can do. */
+import type { CircuitState } from "./circuit.ts";
 import type { NodeInfo } from "./directory.ts";
 
 /** How far a write must have got before it is answered: stored on the node that took it (`local`), given its place in the log
@@ -108,15 +109,22 @@ export interface DeleteResult {
   readonly acknowledged: Acknowledgement;
 }
 
+/** A node, and whether this client sends requests to it. */
+export interface KnownNode extends NodeInfo {
+  /** `closed`: yes; `open`: not for now, it failed; `half-open`: one at a time, it says that it is ready again. */
+  readonly circuit: CircuitState;
+}
+
 /**
  * A client of a Meridian cluster. It talks to the nearest node; when that one fails, to the next, within two
- * seconds; and goes back once it is ready again. What this client has written or read, it never sees an older state
+ * seconds; and goes back once it has been ready again for some time. What this client has written or read, it never sees an older state
  * of, whichever node answers.
  *
  * Every method rejects with a `MeridianError`: that of the server, or `NO_READY_NODE` where no node answered within
  * the deadline, `POSITION_NOT_REACHED` where none had caught up with this client, `INVALID_ARGUMENT`, `INVALID_KEY`,
- * `INVALID_TTL` or `UNKNOWN_OPTION` for what is wrong in the call. Writes are repeated on another node when one
- * gives no answer; an error of a write that may nevertheless have been applied has `details.mayHaveBeenApplied`.
+ * `INVALID_TTL` or `UNKNOWN_OPTION` for what is wrong in the call. Reads, and writes without a condition, are repeated on
+ * another node when one gives no answer; an error of a write that may nevertheless have been applied has
+ * `details.mayHaveBeenApplied`. A write with a condition that may have been applied is not repeated: `OUTCOME_UNKNOWN`.
  */
 export interface MeridianClient {
   /**
@@ -143,7 +151,9 @@ export interface MeridianClient {
   /** The keys that have a value, in key order, as the nodes hold them while the iteration goes on. */
   keys(options?: KeysOptions): AsyncGenerator<KeyInfo, void, undefined>;
   /** The nodes this client knows, the one in use first. */
-  readonly nodes: readonly NodeInfo[];
+  readonly nodes: readonly KnownNode[];
+  /** The URL of the directory that answered last; undefined for a client that asks none. */
+  readonly directory: string | undefined;
   /**
    * Forgets what this client has seen: the next answer may be older. The way out where a node that alone had
    * this client's last write is lost, and every other answers `POSITION_NOT_REACHED`.

@@ -1,20 +1,28 @@
 /**
  * The nodes a client knows, nearest first, and which of them it believes in.
  *
- * A node is *up* until a request to it fails; it is up again when a check in the background says so. A node that
- * the directory leaves out of its answer although it is nearer than those it gives is not ready: it is kept, down,
- * so that its return is noticed by the check and not only by the next refresh.
+ * Requests go to the nearest node whose circuit admits them and that is trusted. A node that has failed, or that
+ * turns up nearer than the one in use, is trusted again only when it has looked well for some time; until then it
+ * serves where no trusted one can.
+ *
+ * A node that the directory leaves out of its answer although it is nearer than those it gives is not ready: it is
+ * kept, its circuit open, so that its return is noticed by the checks and not only by the next refresh.
  */
 import { Backoff, type Random } from "@meridian/runtime";
 
+import { Circuit } from "./circuit.ts";
 import type { NodeInfo } from "./directory.ts";
+import { Probation } from "./probation.ts";
 
 /** One node and what the client knows of its health. */
 export interface PooledNode {
   info: NodeInfo;
-  up: boolean;
+  readonly circuit: Circuit;
+  readonly probation: Probation;
   /** Whether the directory's last answer had it. */
   listed: boolean;
+  /** Until when it asked to be left alone, on the clock's `elapsedMs`. */
+  restsUntilMs: number;
   /** A check of this node is due or under way. */
   checking: boolean;
   readonly checks: Backoff;
@@ -26,10 +34,13 @@ const UNLISTED_MAX = 5;
 /** The nodes a client knows. Invariant: `nodes` is ordered by distance and has each URL once. */
 export class NodePool {
   readonly #random: Random;
+  readonly #failbackMs: number;
   #nodes: readonly PooledNode[] = [];
 
-  constructor(random: Random) {
+  /** `failbackMs` is how long a node has to look well before it takes over from a farther one. */
+  constructor(random: Random, failbackMs: number) {
     this.#random = random;
+    this.#failbackMs = failbackMs;
   }
 
   /** All known nodes, nearest first. */
@@ -37,18 +48,46 @@ export class NodePool {
     return this.#nodes;
   }
 
-  /** The node to use now: the nearest that is up, else the nearest; never one of `tried`. */
-  next(tried: ReadonlySet<PooledNode>): PooledNode | undefined {
-    const left = this.#nodes.filter((node) => !tried.has(node));
-    return left.find((node) => node.up) ?? left.find((node) => node.listed) ?? left[0];
+  /** The node in use: where the next call goes first. */
+  inUse(nowMs: number): PooledNode | undefined {
+    return this.next(new Set(), nowMs) ?? this.anyway();
   }
 
-  /** Takes the directory's answer, nearest first. Nodes that are down stay down until checked. */
-  update(listed: readonly NodeInfo[]): void {
+  /**
+   * The node to ask now, none of `tried`: undefined if it is better to wait. With every circuit open, open ones are
+   * asked rather than none.
+   */
+  next(tried: ReadonlySet<PooledNode>, nowMs: number): PooledNode | undefined {
+    const left = this.#nodes.filter((node) => !tried.has(node) && node.restsUntilMs <= nowMs);
+    const admitted = left.filter(({ circuit }) => circuit.admits);
+    const best =
+      admitted.find(({ probation }) => probation.isOver) ??
+      admitted.find(({ circuit }) => circuit.state === "closed") ??
+      admitted[0];
+    if (best !== undefined) return best;
+    if (this.#nodes.some(({ circuit }) => circuit.state !== "open")) return undefined;
+    return left.find(({ listed }) => listed) ?? left[0];
+  }
+
+  /** The node to ask if one has to be asked now, whatever they have said. */
+  anyway(): PooledNode | undefined {
+    return this.#nodes.find(({ circuit }) => circuit.state !== "open") ?? this.#nodes[0];
+  }
+
+  /** How long all nodes ask to be left alone, in milliseconds. */
+  restMs(nowMs: number): number {
+    const rests = this.#nodes.map(({ restsUntilMs }) => Math.max(0, restsUntilMs - nowMs));
+    return rests.length === 0 ? 0 : Math.min(...rests);
+  }
+
+  /** Takes the directory's answer, nearest first. What is known of the health of a node stays. */
+  update(listed: readonly NodeInfo[], nowMs: number): void {
     const known = new Map(this.#nodes.map((node) => [node.info.url, node]));
+    const usedMeters = this.inUse(nowMs)?.info.distanceMeters ?? -Infinity;
     const next = new Map<string, PooledNode>();
     for (const info of listed) {
-      const node = known.get(info.url) ?? this.#fresh(info);
+      const node =
+        known.get(info.url) ?? this.#fresh(info, info.distanceMeters < usedMeters, nowMs);
       node.info = info;
       node.listed = true;
       next.set(info.url, node);
@@ -59,15 +98,25 @@ export class NodePool {
     );
     for (const node of nearer.slice(0, UNLISTED_MAX)) {
       node.listed = false;
-      node.up = false;
+      if (node.circuit.state === "closed") node.circuit.open();
+      node.probation.begin(nowMs);
       next.set(node.info.url, node);
     }
     // Stable, so that what the directory ranks alike stays in its order.
     this.#nodes = [...next.values()].sort((a, b) => a.info.distanceMeters - b.info.distanceMeters);
   }
 
-  #fresh(info: NodeInfo): PooledNode {
-    const checks = new Backoff({ random: this.#random, firstMs: 250, maxMs: 10_000 });
-    return { info, up: true, listed: true, checking: false, checks };
+  #fresh(info: NodeInfo, takesOver: boolean, nowMs: number): PooledNode {
+    const probation = new Probation(this.#failbackMs);
+    if (takesOver) probation.begin(nowMs);
+    return {
+      info,
+      circuit: new Circuit(),
+      probation,
+      listed: true,
+      restsUntilMs: -Infinity,
+      checking: false,
+      checks: new Backoff({ random: this.#random, firstMs: 250, maxMs: 10_000 }),
+    };
   }
 }

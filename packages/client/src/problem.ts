@@ -61,7 +61,11 @@ function problemOf(answer: Answer, from: string): MeridianError | undefined {
     return undefined;
   }
   const { code, detail, type: _type, title: _title, retryable: _retryable, ...details } = members;
-  if (typeof code !== "string" || !Object.hasOwn(ERROR_KINDS, code)) return undefined;
-  const message = typeof detail === "string" ? detail : ERROR_KINDS[code as ErrorCode].title;
-  return new MeridianError(code as ErrorCode, message, { details });
+  if (typeof code !== "string") return undefined;
+  // A newer server's code that is not known here still comes with its sentence.
+  const known = Object.hasOwn(ERROR_KINDS, code)
+    ? (code as ErrorCode)
+    : (CODE_OF_STATUS[answer.status] ?? "INTERNAL");
+  const message = typeof detail === "string" ? detail : ERROR_KINDS[known].title;
+  return new MeridianError(known, message, { details });
 }

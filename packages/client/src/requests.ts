@@ -77,6 +77,7 @@ export function setRequest(
       headers,
       body: bytes,
       slow: slow || bytes.length > SLOW_BODY_BYTES,
+      conditional: isConditional(options),
     },
     limits,
   };
@@ -88,7 +89,11 @@ export function deleteRequest(key: string, options: WriteOptions, deadlineMs: nu
   const path = cachePath(key);
   const { query, limits, slow } = writeTerms(options, deadlineMs);
   const headers = condition(options);
-  return { request: { method: "DELETE", path: withQuery(path, query), headers, slow }, limits };
+  const conditional = isConditional(options);
+  return {
+    request: { method: "DELETE", path: withQuery(path, query), headers, slow, conditional },
+    limits,
+  };
 }
 
 /** The request that sets several values at once. */
@@ -192,6 +197,10 @@ function limitsOf(options: CallOptions, deadlineMs: number): CallLimits {
     deadlineMs: checkMs("deadlineMs", options.deadlineMs, deadlineMs, 1, DEADLINE_MS_MAX),
     signal: options.signal,
   };
+}
+
+function isConditional({ ifMatch, ifAbsent }: SetOptions): boolean {
+  return ifMatch !== undefined || ifAbsent === true;
 }
 
 function condition(options: SetOptions): Record<string, string> {

@@ -1,6 +1,8 @@
 /**
  * The outside world of a client: a directory and nodes that speak Meridian's HTTP, each a real server on a port of
- * its own, or all behind one `fetch`. They keep a log by hand: nothing a node has taken travels until `replicate`.
+ * its own, or all behind one `fetch`. They keep a log by hand: nothing a node has taken travels until `replicate`. There
+ * may be several logs, as there is one for each directory: a node is attached to one of them, and what one log has
+ * gets into another when that one is told to `follow` it.
  */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -52,16 +54,24 @@ const json = (status: number, value: unknown): Reply => ({
 
 export class World {
   readonly nodes: FakeNode[] = [];
-  readonly log: Write[] = [];
+  readonly #logs = new Map<number, Write[]>();
+  readonly #followed: {
+    readonly from: number;
+    readonly to: number;
+    through: number;
+    at: number;
+  }[] = [];
   versions = 0;
   /** What the directory answers instead, if anything. */
   directoryMood: "ready" | "hung" | "failing" = "ready";
   /** Ids that `/nearest` leaves out. */
   readonly hidden = new Set<string>();
+  /** How far behind the directory says that nodes are, in milliseconds. */
+  readonly lags = new Map<string, number>();
   readonly directoryCalls: Call[] = [];
 
-  addNode(id: string): FakeNode {
-    const node = new FakeNode(this, id, this.nodes.length + 1);
+  addNode(id: string, distanceMeters: number = (this.nodes.length + 1) * 1000): FakeNode {
+    const node = new FakeNode(this, id, this.nodes.length + 1, distanceMeters);
     this.nodes.push(node);
     return node;
   }
@@ -69,21 +79,44 @@ export class World {
   /** Every living node's writes go to every living node. */
   replicate(): void {
     const alive = this.nodes.filter((node) => node.mood !== "hung");
-    for (const node of alive) this.log.push(...node.outbox.splice(0));
+    for (const node of alive) this.log(node.logId).push(...node.outbox.splice(0));
     for (const node of alive) node.catchUp();
+  }
+
+  log(id: number): Write[] {
+    const log = this.#logs.get(id) ?? [];
+    this.#logs.set(id, log);
+    return log;
+  }
+
+  /** What one log has and the other has not gets into that one. */
+  follow(from: number, to: number): void {
+    const [source, target] = [this.log(from), this.log(to)];
+    target.push(...source.filter((write) => !target.includes(write)));
+    this.#followed.push({ from, to, through: source.length, at: target.length });
+  }
+
+  /** How far in other logs one is who is so far in this one. */
+  impliedBy(logId: number, sequence: number): readonly (readonly [number, number])[] {
+    return this.#followed
+      .filter(({ to, at }) => to === logId && at <= sequence)
+      .map(({ from, through }) => [from, through] as const);
   }
 
   answerDirectory(call: Call): Reply | undefined {
     this.directoryCalls.push(call);
     if (this.directoryMood === "hung") return undefined;
     if (this.directoryMood === "failing") return { status: 502, body: "bad gateway" };
-    const ready = this.nodes.filter((node) => node.mood === "ready" && !this.hidden.has(node.id));
+    const ready = this.nodes
+      .filter((node) => node.mood === "ready" && !this.hidden.has(node.id))
+      .toSorted((a, b) => a.distanceMeters - b.distanceMeters);
     if (ready.length === 0) return problem(new MeridianError("NO_READY_NODE", "none"));
     const nodes = ready.slice(0, Number(call.query.get("limit") ?? 3)).map((node) => ({
       id: node.id,
       region: node.id,
       url: node.url,
-      distanceMeters: node.index * 1000,
+      distanceMeters: node.distanceMeters,
+      lagMs: this.lags.get(node.id) ?? 0,
     }));
     return json(200, { nodes });
   }
@@ -93,6 +126,7 @@ export class FakeNode {
   readonly #world: World;
   readonly id: string;
   readonly index: number;
+  readonly distanceMeters: number;
   readonly calls: Call[] = [];
   readonly data = new Map<string, Held>();
   readonly outbox: Write[] = [];
@@ -104,14 +138,17 @@ export class FakeNode {
   holding: Promise<void> | undefined;
   /** Paths that hang whatever the mood. */
   readonly slowPaths = new Set<string>();
-  #applied = 0;
+  /** The log of the directory that it is attached to. */
+  logId = 1;
+  readonly #applied = new Map<number, number>();
   #written = 0;
   #waiting: { readonly count: number; readonly resolve: () => void }[] = [];
 
-  constructor(world: World, id: string, index: number) {
+  constructor(world: World, id: string, index: number, distanceMeters: number) {
     this.#world = world;
     this.id = id;
     this.index = index;
+    this.distanceMeters = distanceMeters;
     this.url = `http://${id}.test`;
   }
 
@@ -128,9 +165,23 @@ export class FakeNode {
     });
   }
 
+  /** As if it had never been attached to that log. */
+  forgetLog(logId: number): void {
+    this.#applied.delete(logId);
+    this.data.clear();
+  }
+
   catchUp(): void {
-    for (const write of this.#world.log.slice(this.#applied)) this.#merge(write);
-    this.#applied = this.#world.log.length;
+    const log = this.#world.log(this.logId);
+    for (const write of log.slice(this.#appliedOf(this.logId))) this.#merge(write);
+    const reached = [[this.logId, log.length], ...this.#world.impliedBy(this.logId, log.length)];
+    for (const [id = 0, sequence = 0] of reached) {
+      this.#applied.set(id, Math.max(this.#appliedOf(id), sequence));
+    }
+  }
+
+  #appliedOf(logId: number): number {
+    return this.#applied.get(logId) ?? 0;
   }
 
   /** Undefined for no answer at all. */
@@ -152,21 +203,23 @@ export class FakeNode {
   }
 
   #headers(): Record<string, string> {
+    const pending = this.outbox.length > 0;
     const position = {
-      logId: 1,
+      logId: this.logId,
       epoch: 1,
-      sequence: this.#applied,
-      incarnation: this.index,
-      outboxPosition: this.#written,
+      sequence: this.#appliedOf(this.logId),
+      incarnation: pending ? this.index : 0,
+      outboxPosition: pending ? this.#written : 0,
     };
     return { "meridian-node": this.id, "meridian-position": formatPosition(position) };
   }
 
   #hasReached(token: string): boolean {
-    const { sequence, incarnation, outboxPosition } = parsePosition(token);
-    const known = this.#world.log.slice(0, this.#applied);
-    const theirs = known.filter(({ origin }) => origin === incarnation).length;
-    return this.#applied >= sequence && (incarnation === this.index || theirs >= outboxPosition);
+    const { logId, sequence, incarnation, outboxPosition } = parsePosition(token);
+    const known = [...this.#applied].flatMap(([id, count]) => this.#world.log(id).slice(0, count));
+    const theirs = new Set(known.filter(({ origin }) => origin === incarnation)).size;
+    const written = incarnation === this.index || theirs >= outboxPosition;
+    return this.#appliedOf(logId) >= sequence && written;
   }
 
   #route(call: Call): Reply {

@@ -41,6 +41,7 @@ export {
   type FrameOrder,
 } from "./frame.ts";
 export { compareKeys } from "./key-order.ts";
+export { listEntry, type ListedEntry } from "./listed-entry.ts";
 export {
   CONTENT_TYPE_BYTES_MAX,
   FRAME_BYTES_TARGET,

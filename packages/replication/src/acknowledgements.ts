@@ -56,6 +56,11 @@ export class Acknowledgements {
     this.#directoryThrough = directoryThrough;
   }
 
+  /** Writers that wait. */
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
   /** Resolves once the level is reached, or after `timeoutMs` with what is known then. Rejects with `OVERLOADED`. */
   wait(position: number, level: AckLevel, timeoutMs: number): Promise<Acknowledgement> {
     if (this.#waiters.size >= this.#max) {

@@ -25,6 +25,11 @@ export class AppliedWatch {
     this.#report = report;
   }
 
+  /** How many frames are watched. */
+  get size(): number {
+    return this.#watched.length;
+  }
+
   /** Whether any frame is watched. */
   get isWatching(): boolean {
     return this.#watched.length > 0;
@@ -36,19 +41,34 @@ export class AppliedWatch {
     this.#watched.push({ through, position, reported: "" });
   }
 
-  /** Reports each watched frame of which more is known than before; forgets those that all nodes have. */
+  /**
+   * Reports what is newly known of the watched frames, and forgets those that all nodes have. Who has a frame has
+   * those before it, so of neighbours of which the same is known only the last is reported.
+   */
   update(appliers: readonly Applier[]): void {
     const ready = appliers.filter((applier) => applier.ready).map((applier) => applier.id);
+    const readyKnown = ready.join();
+    let nodes: string[] = [];
+    let known = "";
+    /** The nodes above have everything through here, and one of them no more than that. */
+    let sameThrough = -Infinity;
+    let news: (() => void) | undefined;
     this.#watched = this.#watched.filter((watched) => {
-      const nodes = appliers
-        .filter((applier) => applier.appliedThrough >= watched.through)
-        .map((applier) => applier.id);
-      const known = `${nodes.join()};${ready.join()}`;
+      if (watched.through > sameThrough) {
+        news?.();
+        news = undefined;
+        const having = appliers.filter(({ appliedThrough }) => appliedThrough >= watched.through);
+        nodes = having.map(({ id }) => id);
+        known = `${nodes.join()};${readyKnown}`;
+        sameThrough = Math.min(...having.map(({ appliedThrough }) => appliedThrough));
+      }
       if (known !== watched.reported) {
         watched.reported = known;
-        this.#report(watched.position, nodes, ready);
+        const told = nodes;
+        news = () => this.#report(watched.position, told, ready);
       }
       return nodes.length < Math.max(1, appliers.length);
     });
+    news?.();
   }
 }

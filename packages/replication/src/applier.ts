@@ -5,6 +5,10 @@
  * cursor ≤ min(applied, committedThrough), and it is committed together with the entries that it covers. So a
  * node resumes from a place that it has and that no directory can lose by crashing, and what it gets twice
  * changes nothing.
+ *
+ * A compacted part of the log leaves out what later entries have replaced: within it the node may lack a write
+ * that the log has before that place. Only once it has everything that the log had when the part was read does it
+ * hold again what the log held at some moment, and says so.
  */
 import {
   blockOf,
@@ -76,6 +80,10 @@ export class Applier {
   readonly #held = new Set<{ readonly sequence: number }>();
   #savedSequence = 0;
   #adopting = false;
+  /** From here on the node has again what the log has: what comes compacted is a patchwork before that. */
+  #wholeFrom = 0;
+  /** The last place before that. Invariant: below `wholeFrom` where that is above `applied`. */
+  #wholeBefore = 0;
   #admittedTime: number;
 
   constructor(options: ApplierOptions) {
@@ -98,6 +106,11 @@ export class Applier {
   /** Everything through this sequence is in the store. */
   get applied(): number {
     return this.#applied;
+  }
+
+  /** The last sequence at which the node has what the log had there, or something newer of the same keys. */
+  get wholeThrough(): number {
+    return this.#wholeAt(this.#applied);
   }
 
   get committedThrough(): number {
@@ -124,9 +137,9 @@ export class Applier {
     return this.#resumable;
   }
 
-  /** Everything through this sequence is durable here; 0 while the node reconciles. */
+  /** What the log has through this sequence is durable here, or something newer; 0 while the node reconciles. */
   get durableThrough(): number {
-    return this.#resumable ? this.#durable : 0;
+    return this.#resumable ? this.#wholeAt(this.#durable) : 0;
   }
 
   /** The last position of that outbox that is in the store; undefined if none has been seen. */
@@ -136,15 +149,19 @@ export class Applier {
 
   /**
    * Goes on in a log from the node's own cursor. Returns what an earlier epoch may have lost: the keys of
-   * entries that the node has and that were never known to be committed.
+   * entries that the node has and that were never known to be committed. `head` is how far the log goes.
    */
-  resume(logId: number, epoch: number): ReadonlySet<string> {
+  resume(logId: number, epoch: number, head: number): ReadonlySet<string> {
     const sequence = this.cursor?.sequence ?? 0;
     const isSame = this.#resumable && this.#logId === logId && this.#epoch === epoch;
     this.#resumable = true;
     if (isSame) return new Set();
     const early = new Set(this.#early.flatMap(({ keys }) => keys));
+    const [wholeFrom, wholeBefore] = [this.#wholeFrom, this.#wholeBefore];
     this.#moveTo(logId, epoch, sequence);
+    // What was left out was replaced by something durable; an epoch that lost its tail still has that.
+    this.#wholeFrom = Math.min(wholeFrom, head);
+    this.#wholeBefore = wholeBefore;
     return early;
   }
 
@@ -205,7 +222,10 @@ export class Applier {
       }
     }
     const entries = decodeBlock(blockOf(bytes), header.count);
-    if (!isDonation) this.#advance(header);
+    if (!isDonation) {
+      if (header.incarnation === 0) this.#noteCompacted(header.position);
+      this.#advance(header);
+    }
     if (entries.length > 0) this.#append(header, entries, bytes, isDonation);
     if (isDonation) this.#options.onDonation(header.position, header.count);
     else this.#options.onApplied();
@@ -213,7 +233,7 @@ export class Applier {
 
   /** Adopts a horizon together with the cursor, if one is due and nothing below `lowestTime` is still to be sent. */
   adoptHorizon(lowestTime: () => number): void {
-    const isLevel = this.#resumable && this.#held.size === 0;
+    const isLevel = this.#resumable && this.#held.size === 0 && this.wholeThrough === this.#applied;
     if (!isLevel || this.#adopting || this.#applied < this.#committedThrough) return;
     const horizon = this.#options.horizon.due(this.#applied, lowestTime());
     if (horizon === undefined) return;
@@ -228,7 +248,7 @@ export class Applier {
 
   /** Makes the cursor durable, if it has moved. */
   save(): void {
-    const cursor = this.#cursor();
+    const cursor = this.#wholeCursor();
     if (!this.#resumable || cursor.sequence <= this.#savedSequence) return;
     this.#savedSequence = cursor.sequence;
     this.#options.store.append({ kind: "progress", cursor }, (failure) => {
@@ -249,7 +269,7 @@ export class Applier {
       this.#early.push({ through: header.through, keys: record.entries.map(({ key }) => key) });
     }
     const withCursor = this.#resumable && !isDonation;
-    const cursor = this.#cursor();
+    const cursor = this.#wholeCursor();
     if (withCursor) this.#savedSequence = cursor.sequence;
     const generation = this.#generation;
     this.#pending += 1;
@@ -258,7 +278,7 @@ export class Applier {
       if (generation !== this.#generation) return;
       this.#pending -= 1;
       this.#durable = this.#pending === 0 ? this.#applied : Math.max(this.#durable, header.through);
-      if (header.reportApplied && this.#resumable) this.#options.onReport(this.#durable);
+      if (header.reportApplied && this.#resumable) this.#options.onReport(this.durableThrough);
     });
     if (record.quarantined !== undefined) {
       this.#options.onQuarantined(record.quarantined.entries);
@@ -302,10 +322,21 @@ export class Applier {
     this.#options.onFailed(failure);
   }
 
+  /** A frame of a compacted part, which was read when the log had come to `head`. */
+  #noteCompacted(head: number): void {
+    if (head <= this.#wholeFrom) return;
+    this.#wholeBefore = this.wholeThrough;
+    this.#wholeFrom = head;
+  }
+
+  #wholeAt(sequence: number): number {
+    return sequence >= this.#wholeFrom ? sequence : Math.min(sequence, this.#wholeBefore);
+  }
+
   #advance(header: FrameHeader): void {
     this.#applied = header.through;
     if (this.#pending === 0 && header.count === 0) this.#durable = header.through;
-    if (header.position === 0) return;
+    if (header.position === 0 || header.incarnation === 0) return;
     this.#origins.delete(header.incarnation);
     this.#origins.set(header.incarnation, header.position);
     if (this.#origins.size <= ORIGINS_MAX) return;
@@ -321,6 +352,12 @@ export class Applier {
     return { logId: this.#logId, epoch: this.#epoch, sequence };
   }
 
+  /** Where the node may resume from after a restart, which forgets what was compacted. */
+  #wholeCursor(): Cursor {
+    const cursor = this.#cursor();
+    return { ...cursor, sequence: this.#wholeAt(cursor.sequence) };
+  }
+
   #moveTo(logId: number, epoch: number, sequence: number): void {
     this.#logId = logId;
     this.#epoch = epoch;
@@ -331,6 +368,7 @@ export class Applier {
     this.#committedThrough = sequence;
     this.#head = sequence;
     this.#savedSequence = sequence;
+    this.#wholeFrom = this.#wholeBefore = 0;
     this.#early = [];
     this.#held.clear();
     this.#origins.clear();

@@ -114,6 +114,11 @@ export class DirectorySession implements Applier {
     return this.#host.elapsedMs() - this.#reconciledAtMs;
   }
 
+  /** Entries that the node has offered and that wait to be answered. */
+  get offeredEntries(): number {
+    return this.#responder?.offeredEntries ?? 0;
+  }
+
   get bufferedBytes(): number {
     return this.#link.bufferedBytes;
   }
@@ -159,14 +164,19 @@ export class DirectorySession implements Applier {
     this.#send({ type: "acknowledge", nowMs, outboxThrough: position, committedThrough });
   }
 
+  /** Frames of which the node waits to hear who has applied them. */
+  get watchedFrames(): number {
+    return this.#watch.size;
+  }
+
   /** Whether the node waits to hear who has applied a frame of its. */
   get isWatching(): boolean {
     return this.#watch.isWatching;
   }
 
-  /** Tells the node what is newly known of the frames it waits for. */
+  /** Tells the node what is newly known of the frames it waits for, if its link has room; if not, a later call does. */
   updateWatch(appliers: readonly Applier[]): void {
-    this.#watch.update(appliers);
+    if (this.#link.bufferedBytes < this.#host.limits.linkBytesMax) this.#watch.update(appliers);
   }
 
   send(message: DirectoryMessage): void {
@@ -364,6 +374,7 @@ export class DirectorySession implements Applier {
       return this.#send({ type: "refuse", nowMs, position, code: "CLOCK_AHEAD" });
     }
     const lowestTime = checkBlock(blockOf(bytes), header.count, header.highestTime);
+    checkPending(sequencer.pendingBytes + bytes.byteLength, limits.commitBytesMax);
     const admission = sequencer.offer(bytes, header, lowestTime, horizon.horizon, nowMs);
     if (admission === "gap") {
       throw new MeridianError(
@@ -377,6 +388,13 @@ export class DirectorySession implements Applier {
     }
     if (admission === "duplicate") this.#onDuplicate(header);
   }
+}
+
+/** Throws `OVERLOADED`: what the node has sent stays in its outbox, and comes again. */
+function checkPending(bytes: number, bytesMax: number): void {
+  if (bytes <= bytesMax) return;
+  const said = `Expected at most ${bytesMax} bytes of frames waiting for the disk, got ${bytes}`;
+  throw new MeridianError("OVERLOADED", said);
 }
 
 /** Throws `MALFORMED_MESSAGE` unless the node's names are ones that addresses and answers can carry. */

@@ -3,12 +3,13 @@
  * It does what DirectorySession, Sequencer and Feed say; this file is where they meet.
  */
 import { MeridianError, type Hello, type Member, type NodeLoad } from "@meridian/protocol";
-import { Deadlines, type Clock, type Logger } from "@meridian/runtime";
+import { Deadlines, type Clock, type Gauge, type Logger } from "@meridian/runtime";
 
 import { DirectoryHorizon } from "./directory-horizon.ts";
 import { DirectorySession, type SessionHost } from "./directory-session.ts";
 import { DIRECTORY_LIMITS, type DirectoryLimits } from "./limits.ts";
 import type { DirectoryLog, Link, LinkEvents } from "./ports.ts";
+import { OFFERED_MAX } from "./reconcile-responder.ts";
 import { Sequencer } from "./sequencer.ts";
 
 /** How a directory is made. */
@@ -172,6 +173,28 @@ export class Directory {
       reconciling: this.#turns[0]?.session.id ?? null,
       reconcileWaiting: Math.max(0, this.#turns.length - 1),
     };
+  }
+
+  /** How full what the directory holds is; of what it holds for each node, the fullest. */
+  gauges(): readonly Gauge[] {
+    const fullest = (read: (session: DirectorySession) => number): number =>
+      [...this.#sessions].reduce((most, session) => Math.max(most, read(session)), 0);
+    const { commitBytesMax, watchedMax } = this.#limits;
+    return [
+      { name: "commitBytes", now: this.#sequencer.pendingBytes, max: commitBytesMax },
+      {
+        name: "recentBytes",
+        now: this.#sequencer.recentBytes,
+        max: this.#limits.recentBytesMax + commitBytesMax,
+      },
+      { name: "offeredEntries", now: fullest((each) => each.offeredEntries), max: OFFERED_MAX },
+      { name: "watchedFrames", now: fullest((each) => each.watchedFrames), max: watchedMax },
+    ];
+  }
+
+  /** Bytes that have not left this process, of the link that has most. */
+  get linkBytes(): number {
+    return [...this.#sessions].reduce((most, each) => Math.max(most, each.bufferedBytes), 0);
   }
 
   #register(session: DirectorySession, hello: Hello): void {

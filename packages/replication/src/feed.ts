@@ -95,8 +95,13 @@ export class Feed {
   }
 
   #sendLogged(frame: LogFrame): void {
-    const own = frame.incarnation === this.#options.incarnation;
-    this.#send(own ? { ...frame, count: 0, highestTime: 0, block: NO_BYTES } : frame);
+    const { incarnation } = frame;
+    if (incarnation === this.#options.incarnation) {
+      this.#send({ ...frame, count: 0, highestTime: 0, block: NO_BYTES });
+    } else {
+      // What a compacted run leaves out has been replaced by something that the log has by now.
+      this.#send(incarnation === 0 ? { ...frame, position: this.#options.sequencer.head } : frame);
+    }
   }
 
   #send(frame: LogFrame): void {

@@ -1,4 +1,5 @@
 export type { Acknowledgement, AckLevel } from "./acknowledgements.ts";
+export { digestPage, type DigestPage, type KeyRange } from "./digest-page.ts";
 export { digestAll, digestOf, type Digest, type SummarySource } from "./digest.ts";
 export {
   Directory,

@@ -14,6 +14,8 @@ export interface DirectoryLimits {
   readonly linkBytesMax: number;
   /** Bytes of recent frames kept in memory for nodes that are only a little behind. */
   readonly recentBytesMax: number;
+  /** Bytes of frames that may wait for the disk: a node that sends more is disconnected, and keeps it. */
+  readonly commitBytesMax: number;
   /** How long a node may hold its turn to reconcile without going on. */
   readonly turnRestMs: number;
   /** Frames whose appliers one node may wait for. */
@@ -28,6 +30,7 @@ export const DIRECTORY_LIMITS: DirectoryLimits = {
   greetingMs: 5_000,
   linkBytesMax: 4 * 1024 * 1024,
   recentBytesMax: 16 * 1024 * 1024,
+  commitBytesMax: 256 * 1024 * 1024,
   turnRestMs: 30_000,
   watchedMax: 4_096,
 };

@@ -39,17 +39,41 @@ export class Positions {
   readonly #waiters = new Set<Waiter>();
   /** Where the log has other nodes' outboxes, as the directory told. */
   readonly #located = new Map<number, { readonly position: number; readonly sequence: number }>();
-  epochs: Welcome["epochs"] = [];
+  #epochs: Welcome["epochs"] = [];
+  /** The node's own outbox is in the log through `position`, somewhere up to `sequence`. */
+  #acknowledged = { position: 0, sequence: Infinity };
 
   constructor(options: PositionsOptions) {
     this.#options = options;
   }
 
+  /** Requests that wait for a position. */
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
+  /** A directory has taken the node in: its log, committed through `sequence`, has the outbox through `position`. */
+  restart(epochs: Welcome["epochs"], position: number, sequence: number): void {
+    this.#epochs = epochs;
+    this.#acknowledged = { position, sequence };
+    for (const waiter of this.#waiters) {
+      if (this.#test(waiter.position) === "unknown") this.#locate(waiter.position);
+    }
+  }
+
+  /** The directory has committed the outbox through `position`, and its log through `sequence`. */
+  acknowledge(position: number, sequence: number): void {
+    if (position > this.#acknowledged.position) this.#acknowledged = { position, sequence };
+  }
+
   /** What a client that is answered now has seen. */
-  current(acknowledgedThrough: number): Position {
+  current(): Position {
     const { store, applier } = this.#options;
     const { outboxThrough, incarnation } = store;
-    const sequenced = Math.max(applier.positionOf(incarnation) ?? 0, acknowledgedThrough);
+    const { position, sequence } = this.#acknowledged;
+    // An acknowledgement may come before the place in the log that it is about.
+    const acknowledged = applier.applied >= sequence ? position : 0;
+    const sequenced = Math.max(applier.positionOf(incarnation) ?? 0, acknowledged);
     const isPending = outboxThrough > sequenced;
     return {
       logId: applier.logId,
@@ -90,13 +114,6 @@ export class Positions {
     }
   }
 
-  /** Asks again about what only the directory can tell: a link to it has just opened. */
-  askAgain(): void {
-    for (const { position } of this.#waiters) {
-      if (this.#test(position) === "unknown") this.#locate(position);
-    }
-  }
-
   onLocated(message: Extract<DirectoryMessage, { type: "located" }>): void {
     const { incarnation, position, sequence } = message;
     if (sequence === null) return;
@@ -122,10 +139,12 @@ export class Positions {
     if (incarnation === store.incarnation) {
       return outboxPosition <= store.outboxThrough ? "reached" : "not-yet";
     }
-    if ((applier.positionOf(incarnation) ?? 0) >= outboxPosition) return "reached";
+    if ((applier.positionOf(incarnation) ?? 0) >= outboxPosition) {
+      return applier.wholeThrough === applier.applied ? "reached" : "not-yet";
+    }
     const located = this.#located.get(incarnation);
     if (located === undefined || located.position < outboxPosition) return "unknown";
-    return applier.applied >= located.sequence ? "reached" : "not-yet";
+    return applier.wholeThrough >= located.sequence ? "reached" : "not-yet";
   }
 
   /**
@@ -137,8 +156,8 @@ export class Positions {
     const { applier } = this.#options;
     if (!applier.isSettled && sequence > 0) return false;
     if (logId !== applier.logId) return logId === 0 || this.#options.isReady();
-    const index = this.epochs.findIndex(([known]) => known === epoch);
-    const end = index < 0 ? Infinity : (this.epochs[index + 1]?.[1] ?? Infinity);
-    return applier.applied >= Math.min(sequence, end);
+    const index = this.#epochs.findIndex(([known]) => known === epoch);
+    const end = index < 0 ? Infinity : (this.#epochs[index + 1]?.[1] ?? Infinity);
+    return applier.wholeThrough >= Math.min(sequence, end);
   }
 }

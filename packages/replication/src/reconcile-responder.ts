@@ -16,7 +16,9 @@ import {
   FRAME_BYTES_TARGET,
   FRAME_KIND,
   highestTimeOf,
+  isPurgeable,
   MeridianError,
+  NO_BYTES,
   type Entry,
   type NodeMessage,
   type RangeDigest,
@@ -42,6 +44,8 @@ interface Answer {
 const PAGE = 256;
 /** How many offers may wait to be answered. */
 const OFFERS_MAX = 16_384;
+/** How many entries those offers may be of, all together: a node has no more under comparison at a time. */
+export const OFFERED_MAX = 65_536;
 /** How many entries one question may be about. */
 const COMPARED_MAX = 65_536;
 
@@ -53,6 +57,7 @@ export class ReconcileResponder {
   readonly #horizon: number;
   readonly #nowMs: () => number;
   readonly #answers: Answer[] = [];
+  #offered = 0;
 
   constructor(
     log: DirectoryLog,
@@ -84,6 +89,11 @@ export class ReconcileResponder {
     this.#link.send(encodeMessage({ type: "compared", nowMs: this.#nowMs(), id, differing }));
   }
 
+  /** Entries of the offers that wait to be answered. */
+  get offeredEntries(): number {
+    return this.#offered;
+  }
+
   /** Whether offers wait to be answered. */
   get isAnswering(): boolean {
     return this.#answers.length > 0;
@@ -93,6 +103,11 @@ export class ReconcileResponder {
   offer(offer: Offer): void {
     if (this.#answers.length >= OFFERS_MAX) {
       const said = `Expected at most ${OFFERS_MAX} offers to answer, got one more`;
+      throw new MeridianError("MALFORMED_MESSAGE", said);
+    }
+    this.#offered += offer.entries.length;
+    if (this.#offered > OFFERED_MAX) {
+      const said = `Expected at most ${OFFERED_MAX} offered entries to answer, got ${this.#offered}`;
       throw new MeridianError("MALFORMED_MESSAGE", said);
     }
     this.#answers.push({ offer, next: 0, after: offer.from, wanted: [], donated: 0 });
@@ -105,6 +120,7 @@ export class ReconcileResponder {
       if (this.#link.bufferedBytes >= this.#linkBytesMax) return;
       if (this.#page(answer)) {
         this.#answers.shift();
+        this.#offered -= answer.offer.entries.length;
         const { wanted: keys, donated } = answer;
         const { id } = answer.offer;
         this.#link.send(encodeMessage({ type: "wanted", nowMs: this.#nowMs(), id, donated, keys }));
@@ -132,7 +148,7 @@ export class ReconcileResponder {
     for (const summary of page) {
       if (!isWithin(summary.key, to)) break;
       if (bytes >= FRAME_BYTES_TARGET) return this.#donate(answer, donated, false);
-      this.#takeOfferedBefore(answer, summary.key);
+      donated.push(...this.#takeOfferedBefore(answer, summary.key));
       const offered = entries[answer.next];
       let order = 1;
       if (offered !== undefined && offered[0] === summary.key) {
@@ -147,19 +163,28 @@ export class ReconcileResponder {
     }
     const last = page.at(-1);
     const isOver = page.length < PAGE || last === undefined || !isWithin(last.key, to);
-    if (isOver) this.#takeOfferedBefore(answer, null);
+    if (isOver) donated.push(...this.#takeOfferedBefore(answer, null));
     return this.#donate(answer, donated, isOver);
   }
 
-  /** What the node has below `key` and the log has not. */
-  #takeOfferedBefore(answer: Answer, key: string | null): void {
+  /**
+   * What the node has below `key` and the log has not. Returns what the log does have that is newer, and was left out
+   * because it is purgeable under the node's horizon: the node has never heard of it.
+   */
+  #takeOfferedBefore(answer: Answer, key: string | null): Entry[] {
     const { entries } = answer.offer;
+    const newer: Entry[] = [];
     for (let offered = entries[answer.next]; offered !== undefined;) {
-      if (key !== null && compareKeys(offered[0], key) >= 0) return;
-      answer.wanted.push(offered[0]);
+      if (key !== null && compareKeys(offered[0], key) >= 0) break;
+      const held = this.#horizon === 0 ? undefined : this.#log.get(offered[0]);
+      const stamp = { time: offered[1], origin: offered[2] };
+      if (held !== undefined && compareStamps(held.stamp, stamp) > 0) {
+        newer.push(isPurgeable(held, this.#horizon) ? emptied(held) : held);
+      } else answer.wanted.push(offered[0]);
       answer.next += 1;
       offered = entries[answer.next];
     }
+    return newer;
   }
 
   #donate(answer: Answer, entries: readonly Entry[], isOver: boolean): boolean {
@@ -180,6 +205,11 @@ export class ReconcileResponder {
     this.#link.send(assembleFrame(header, encodeBlock(entries)));
     return isOver;
   }
+}
+
+/** An entry that is not live any more, without its bytes. */
+function emptied(entry: Entry): Entry {
+  return { ...entry, value: NO_BYTES, contentType: "", deleted: true };
 }
 
 function isWithin(key: string, to: string | null): boolean {

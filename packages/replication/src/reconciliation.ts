@@ -75,9 +75,16 @@ export class Reconciliation {
     reconciler.begin(this.#options.horizon.reconcile(horizon));
   }
 
-  /** Has the log hear of entries, before it is over. */
-  offer(entries: readonly Entry[]): void {
-    this.#current?.reconciler.offer(entries);
+  /**
+   * Has the log hear of entries, and calls back once they are in the outbox. A reconciliation that is under way is not
+   * over before they are acknowledged; as it stands without a cursor until then, nobody is called back.
+   */
+  offer(entries: readonly Entry[], done: () => void): void {
+    if (this.#current !== undefined) return this.#current.reconciler.offer(entries);
+    this.#options.writes.offer(entries, (failure) => {
+      if (failure === undefined) done();
+      else this.#options.onFailed(failure);
+    });
   }
 
   onDonation(id: number, count: number): void {

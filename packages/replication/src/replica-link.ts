@@ -35,6 +35,14 @@ export interface ReplicaLinkEvents {
   onIncarnationReused(): void;
 }
 
+/** What an operator may ask of a link. */
+export interface LinkFacts {
+  /** Why the directory refused the node when it last tried, if only the operator can do something about it. */
+  readonly refusal: MeridianError | undefined;
+  /** Bytes that have not left this process. */
+  readonly bufferedBytes: number;
+}
+
 export interface ReplicaLinkOptions {
   readonly dial: Dial;
   readonly clock: Clock;
@@ -52,7 +60,7 @@ const FATAL_CODES: ReadonlySet<string> = new Set([
   "NODE_ID_TAKEN",
 ]);
 
-export class ReplicaLink {
+export class ReplicaLink implements LinkFacts {
   readonly #options: ReplicaLinkOptions;
   readonly #backoff: Backoff;
   /** The link in use; what an older one still says is not listened to. */
@@ -66,6 +74,7 @@ export class ReplicaLink {
   #leaseMs = 0;
   #cancelTimer: (() => void) | undefined;
   #stopped = false;
+  #refusal: MeridianError | undefined;
 
   constructor(options: ReplicaLinkOptions) {
     const { random, limits } = options;
@@ -80,6 +89,14 @@ export class ReplicaLink {
   /** Whether the directory has taken the node in. */
   get up(): boolean {
     return this.#welcomed;
+  }
+
+  get refusal(): MeridianError | undefined {
+    return this.#refusal;
+  }
+
+  get bufferedBytes(): number {
+    return this.#link?.bufferedBytes ?? 0;
   }
 
   start(): void {
@@ -170,6 +187,7 @@ export class ReplicaLink {
   #onWelcome(link: Link, welcome: Welcome): void {
     if (this.#welcomed) return;
     this.#cancelTimer?.();
+    this.#refusal = undefined;
     this.#welcomed = true;
     this.#leaseMs = welcome.leaseMs;
     this.#options.events.onWelcome(link, welcome, this.#askedAtMs);
@@ -193,6 +211,7 @@ export class ReplicaLink {
     const code = errorOfCloseCode(closeCode);
     const fields = { code: code ?? String(closeCode), why: reason };
     if (code !== undefined && FATAL_CODES.has(code)) {
+      this.#refusal = new MeridianError(code, reason);
       this.#options.logger.error("the directory refuses this node", fields);
     } else if (this.#opened) {
       this.#options.logger.info("link to the directory closed", fields);

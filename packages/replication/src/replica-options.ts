@@ -2,6 +2,7 @@ import {
   PROTOCOL_VERSION,
   unixMsOf,
   type Entry,
+  type ErrorCode,
   type Hello,
   type NodeLoad,
   type NodeStatus,
@@ -65,6 +66,8 @@ export interface ReplicaInfo {
   readonly quarantined: number;
   readonly connected: boolean;
   readonly reconciling: boolean;
+  /** The code with which the directory refuses the node, if its operator has to do something; else null. */
+  readonly refusal: ErrorCode | null;
   /** How far this machine's clock is ahead of the directory's. */
   readonly skewMs: number;
   /** Whether the directory's time is used instead of this machine's. */
@@ -98,7 +101,7 @@ export function infoOf(
   applier: Applier,
   submitter: Submitter,
   time: ClusterClock,
-  facts: Pick<ReplicaInfo, "lagMs" | "connected" | "reconciling">,
+  facts: Pick<ReplicaInfo, "lagMs" | "connected" | "reconciling" | "refusal">,
 ): ReplicaInfo {
   return {
     ...facts,

@@ -21,7 +21,7 @@ import {
   type Position,
   type Welcome,
 } from "@meridian/protocol";
-import { Deadlines, randomIdentity } from "@meridian/runtime";
+import { Deadlines, randomIdentity, type Gauge } from "@meridian/runtime";
 
 import { Acknowledgements, type Acknowledgement, type AckLevel } from "./acknowledgements.ts";
 import { CommittedOutbox } from "./committed-outbox.ts";
@@ -34,8 +34,9 @@ import { Positions } from "./positions.ts";
 import { ProgressWatch } from "./progress-watch.ts";
 import { Quarantine } from "./quarantine.ts";
 import { Reconciliation } from "./reconciliation.ts";
+import { replicaGauges } from "./replica-gauges.ts";
 import { ReplicaHorizon } from "./replica-horizon.ts";
-import { ReplicaLink } from "./replica-link.ts";
+import { ReplicaLink, type LinkFacts } from "./replica-link.ts";
 import { helloOf, infoOf, type ReplicaInfo, type ReplicaOptions } from "./replica-options.ts";
 import { ServingState } from "./serving-state.ts";
 import { Submitter } from "./submitter.ts";
@@ -179,7 +180,7 @@ export class Replica {
 
   /** What a client that is answered now has seen. */
   position(): Position {
-    return this.#positions.current(this.#submitter.acknowledgedThrough);
+    return this.#positions.current();
   }
 
   /** Resolves to whether the node reaches `position` within `waitMs`. Rejects with `OVERLOADED` if too many wait. */
@@ -193,7 +194,18 @@ export class Replica {
       lagMs: this.#lagMs(),
       connected: this.#link.up,
       reconciling: this.#reconciliation.isUnderWay,
+      refusal: this.#link.refusal?.code ?? null,
     });
+  }
+
+  /** How full what the replica holds is. */
+  gauges(): readonly Gauge[] {
+    return replicaGauges(this.#limits, this.#submitter, this.#acknowledgements, this.#positions);
+  }
+
+  /** The link to the directory. */
+  get link(): LinkFacts {
+    return this.#link;
   }
 
   #makeWritePath(): WritePath {
@@ -216,13 +228,7 @@ export class Replica {
       stamps: this.#stamps,
       horizon: this.#horizon,
       nowMs: () => this.#time.nowMs(),
-      offer: (entries, done) => {
-        if (this.#reconciliation.isUnderWay) return this.#reconciliation.offer(entries);
-        this.#writes.offer(entries, (failure) => {
-          if (failure === undefined) done();
-          else this.#onResubmitted(failure);
-        });
-      },
+      offer: (entries, done) => this.#reconciliation.offer(entries, done),
       onQuarantined: (entries) => {
         this.#options.logger.warn("entries deleted while this node was away are quarantined", {
           count: entries.length,
@@ -290,13 +296,12 @@ export class Replica {
     this.#time.maxDriftMs = welcome.maxClockDriftMs;
     this.#time.measure(welcome.nowMs, askedAtMs);
     if (this.#submitter.holdsAnother(outboxThrough, welcome.outboxTime)) return this.#adopt();
-    this.#positions.epochs = welcome.epochs;
     this.#progress.start();
     this.#state.welcome(head, this.#limits.lagMax);
     this.#horizon.start();
     this.#stamps.observe(welcome.horizon);
     if (welcome.resume === "feed") {
-      const early = this.#applier.resume(logId, epoch);
+      const early = this.#applier.resume(logId, epoch, head);
       this.#applier.observe(head, committedThrough);
       if (early.size > 0) {
         this.#writes.resubmit([...early], (failure) => this.#onResubmitted(failure));
@@ -305,9 +310,9 @@ export class Replica {
       this.#reconciliation.start(link, logId, epoch);
     }
     this.#submitter.attach(link, outboxThrough);
+    this.#positions.restart(welcome.epochs, this.#submitter.acknowledgedThrough, committedThrough);
     this.#committed.reach(this.#submitter.acknowledgedThrough);
     this.#acknowledgements.onDirectory(outboxThrough);
-    this.#positions.askAgain();
     this.#updateStatus();
   }
 
@@ -331,7 +336,7 @@ export class Replica {
       time: this.#time,
       onFailed: (failure) => this.#onResubmitted(failure),
       onDone: () => {
-        this.#state.reconciled(this.#applier.applied);
+        this.#state.reconciled(this.#applier.wholeThrough);
         this.#updateStatus();
       },
     });
@@ -361,6 +366,7 @@ export class Replica {
         return this.#updateStatus();
       case "acknowledge":
         this.#observe(message.committedThrough, message.committedThrough);
+        this.#positions.acknowledge(message.outboxThrough, message.committedThrough);
         return this.#onAcknowledge(message.outboxThrough);
       case "refuse":
         this.#options.logger.warn("stamps refused; going by the directory's clock", {
@@ -455,7 +461,7 @@ export class Replica {
     const hasChanged = this.#state.update({
       up: this.#link.up,
       reconciling: this.#reconciliation.isUnderWay,
-      applied: this.#applier.applied,
+      applied: this.#applier.wholeThrough,
     });
     if (!hasChanged) return;
     this.#options.logger.info("status", { status: this.status });

@@ -45,6 +45,7 @@ export class Sequencer {
   readonly #recent: RecentFrames;
   /** The last position ordered of each outbox that has sent anything in this epoch. */
   readonly #received = new Map<number, number>();
+  #pendingBytes = 0;
   #head: number;
   #committedThrough: number;
   /** The highest stamp time admitted, as far as the recent part of the log and the nodes tell. */
@@ -80,6 +81,11 @@ export class Sequencer {
   /** A node knows that a directory has admitted a stamp: this one, or one whose place it has taken. */
   observe(time: number): void {
     this.#highestTime = Math.max(this.#highestTime, time);
+  }
+
+  /** Bytes of frames that are ordered and not yet durable. */
+  get pendingBytes(): number {
+    return this.#pendingBytes;
   }
 
   get recentBytes(): number {
@@ -151,11 +157,13 @@ export class Sequencer {
     if (position > 0) this.#received.set(incarnation, position);
     const frame = { after, through, incarnation, position, bytes };
     this.#recent.push(frame);
+    this.#pendingBytes += bytes.byteLength;
     this.#events.onOrdered(frame);
     this.#log.append(
       { after, through, count, highestTime, incarnation, position, block: blockOf(bytes) },
       (failure) => {
         if (failure !== undefined) return this.#events.onFailed(failure);
+        this.#pendingBytes -= bytes.byteLength;
         this.#committedThrough = through;
         this.#recent.trim(through);
         this.#events.onCommitted(incarnation, position);

@@ -5,8 +5,9 @@
  * directory had already taken it passes over, because it knows the positions.
  *
  * A frame whose stamps lie too far ahead is refused by the directory before anyone has seen it. The node then
- * goes by the directory's clock, and gives new stamps to all in the outbox that lies too far ahead, in order, above every stamp that any directory has admitted as far as it knows. No write is
- * stamped meanwhile.
+ * goes by the directory's clock, and gives new stamps to all in the outbox from there on that lies too far ahead,
+ * in order, above every stamp that any directory has admitted as far as it knows, and above those of the frames
+ * before, which this one has taken. No write is stamped meanwhile.
  */
 import {
   assembleFrame,
@@ -80,6 +81,11 @@ export class Submitter {
   /** No frame that the directory has not committed holds a lower stamp time; infinite where there is none. */
   get lowestTime(): number {
     return this.#times.lowestTime;
+  }
+
+  /** Bytes that were sent and are not acknowledged. */
+  get inFlightBytes(): number {
+    return this.#inFlightBytes;
   }
 
   /** Whether frames wait for their acknowledgement. */
@@ -172,21 +178,25 @@ export class Submitter {
     if (this.#restamping || position <= this.#acknowledgedThrough) return;
     this.#restamping = true;
     const { time, writes, stamps } = this.#options;
-    const bound = stampTimeOf(directoryMs + time.maxDriftMs);
     time.correct(directoryMs);
     writes.pause(() => {
-      stamps.lower(Math.max(this.#options.admittedTime(), this.#highestWithin(bound)));
-      this.#restampAfter(this.#acknowledgedThrough, bound);
+      const admittedTime = this.#options.admittedTime();
+      const bound = Math.max(stampTimeOf(directoryMs + time.maxDriftMs), admittedTime);
+      stamps.lower(Math.max(admittedTime, this.#highestKept(position, bound)));
+      this.#restampAfter(position - 1, bound);
     });
   }
 
-  /** The highest stamp time up to `bound` in the outbox: new stamps have to lie above it, or order would be lost. */
-  #highestWithin(bound: number): number {
+  /**
+   * The highest stamp time in the outbox that stays: of every frame before the refused one, and up to `bound` from
+   * there on. New stamps have to lie above it, or order would be lost.
+   */
+  #highestKept(refused: number, bound: number): number {
     let highest = 0;
     for (const frame of this.#outboxFrames(this.#acknowledgedThrough)) {
-      const isWithin = frame.highestTime <= bound;
-      const times = isWithin ? [frame.highestTime] : timesOf(frame);
-      for (const time of times) if (time <= bound && time > highest) highest = time;
+      const isKept = frame.position < refused || frame.highestTime <= bound;
+      const times = isKept ? [frame.highestTime] : timesOf(frame).filter((time) => time <= bound);
+      for (const time of times) highest = Math.max(highest, time);
     }
     return highest;
   }

@@ -1,6 +1,7 @@
 export { Backoff, type BackoffOptions } from "./backoff.ts";
 export type { Clock } from "./clock.ts";
 export { Deadlines } from "./deadlines.ts";
+export type { Gauge } from "./gauge.ts";
 export {
   LOG_LEVELS,
   lineLogger,
@@ -12,6 +13,7 @@ export {
 } from "./logger.ts";
 export {
   formatUsage,
+  givenText,
   OptionsError,
   parseOptions,
   variableOf,
@@ -21,6 +23,7 @@ export {
   type OptionValues,
   type ParsedOptions,
   type ProgramDescription,
+  type Setting,
 } from "./options.ts";
 export { randomIdentity, type Random } from "./random.ts";
 export { seededRandom } from "./seeded-random.ts";

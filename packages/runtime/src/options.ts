@@ -1,6 +1,7 @@
 /**
  * The options of a program, declared once as a table: flags (`--lag-max 5s` or `--lag-max=5s`), their
- * environment twins (`MERIDIAN_LAG_MAX=5s`; the flag wins) and the usage text all come from it.
+ * environment twins (`MERIDIAN_LAG_MAX=5s`; the flag wins) and the usage text all come from it. A program may have
+ * settings from elsewhere, such as a file, for what neither says.
  *
  * A mistyped option is refused rather than ignored, in the environment too: every variable that begins with
  * `MERIDIAN_` must be one of the table. All problems are reported at once.
@@ -80,6 +81,18 @@ export interface OptionSources {
   readonly argv: readonly string[];
   /** The environment. A variable that is set to nothing counts as not set. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** What holds unless arguments or environment say otherwise, such as the contents of a file. */
+  readonly settings?: readonly Setting[];
+}
+
+/** The value of one option from somewhere else than the command line and the environment. */
+export interface Setting {
+  /** The option's name. */
+  readonly name: string;
+  /** As it would be written on the command line. */
+  readonly text: string;
+  /** Where it was found, for messages. */
+  readonly source: string;
 }
 
 /** Options were not as declared. `problems` has one sentence for each thing to correct, never none. */
@@ -106,6 +119,7 @@ export function parseOptions<const Table extends OptionTable>(
   if (sources.argv.includes("--version")) return { kind: "version" };
   const problems: string[] = [];
   const given = new Map<string, Given>();
+  readSettings(table, sources.settings ?? [], given, problems);
   readEnvironment(table, sources.env, given, problems);
   readArguments(table, sources.argv, given, problems);
   const values: Record<string, unknown> = {};
@@ -114,6 +128,25 @@ export function parseOptions<const Table extends OptionTable>(
   }
   if (problems.length > 0) throw new OptionsError(problems);
   return { kind: "run", values: values as OptionValues<Table> };
+}
+
+/**
+ * The text that arguments or environment give one option, before anything is checked: for an option that says where
+ * others come from. Undefined where it is not given, and where the program is only asked for help.
+ */
+export function givenText(
+  table: OptionTable,
+  sources: OptionSources,
+  name: string,
+): string | undefined {
+  const { argv, env } = sources;
+  if (["--help", "-h", "--version"].some((flag) => argv.includes(flag))) return undefined;
+  const given = new Map<string, Given>();
+  // What is wrong is told when all options are read.
+  const problems: string[] = [];
+  readEnvironment(table, env, given, problems);
+  readArguments(table, argv, given, problems);
+  return given.get(name)?.text;
 }
 
 /** What a program says of itself in its usage text. */
@@ -155,8 +188,20 @@ const VARIABLE_PREFIX = "MERIDIAN_";
 interface Given {
   /** Undefined where the value was refused already. */
   readonly text: string | undefined;
-  /** The flag or the variable, as the user wrote it. */
+  /** The flag, the variable or the place in a file, as the user wrote it. */
   readonly source: string;
+}
+
+function readSettings(
+  table: OptionTable,
+  settings: readonly Setting[],
+  given: Map<string, Given>,
+  problems: string[],
+): void {
+  for (const { name, text, source } of settings) {
+    if (table.some((option) => option.name === name)) given.set(name, { text, source });
+    else problems.push(`\`${source}\`: this program has no option \`--${name}\``);
+  }
 }
 
 function readEnvironment(

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, expectTypeOf, it } from "vitest";
 
-import { formatUsage, OptionsError, parseOptions, variableOf } from "@meridian/runtime";
+import { formatUsage, givenText, OptionsError, parseOptions, variableOf } from "@meridian/runtime";
 
 const TABLE = [
   { name: "host", type: "text", default: "127.0.0.1", description: "Where to listen." },
@@ -47,6 +47,28 @@ function problemsOf(argv: readonly string[], env: Record<string, string> = {}): 
 }
 
 describe("parseOptions", () => {
+  it("takes settings for what neither flag nor environment says, and checks them alike", () => {
+    const setting = (name: string, text: string) => ({ name, text, source: `file: ${name}` });
+    const from = (argv: readonly string[], ...settings: ReturnType<typeof setting>[]) =>
+      parseOptions(TABLE, { argv, env: { MERIDIAN_HOST: "::" }, settings });
+    const settings = [setting("host", "a"), setting("port", "1"), setting("lat", "5")];
+    expect(from(["--port=2"], ...settings)).toMatchObject({
+      values: { host: "::", port: 2, lat: 5, lagMax: 10_000 },
+    });
+    expect(() => from([], setting("lat", "95"), setting("prot", "1"))).toThrow(
+      "`file: prot`: this program has no option `--prot`; Expected `file: lat` to be a number between -90 and 90, got `95`",
+    );
+  });
+
+  it("can be asked what one option is given as, whatever is wrong with the others", () => {
+    const argv = ["--prot", "1", "--lat", "x"];
+    const env = { MERIDIAN_HOST: "b", MERIDIAN_LAT: "3" };
+    expect(givenText(TABLE, { argv, env }, "lat")).toBe("x");
+    expect(givenText(TABLE, { argv, env }, "host")).toBe("b");
+    expect(givenText(TABLE, { argv, env }, "url")).toBeUndefined();
+    expect(givenText(TABLE, { argv: ["--help"], env }, "host")).toBeUndefined();
+  });
+
   it("gives every option its declared type and its default", () => {
     const values = run(["--lat", "1"]);
     expect(values).toEqual({

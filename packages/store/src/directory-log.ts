@@ -10,9 +10,9 @@ import { randomIdentity } from "@meridian/runtime";
 import type Database from "better-sqlite3";
 import { readLogState, type LogStateRow } from "./directory-journal.ts";
 import { makeReadOnly, openDatabaseFile, type DatabaseFile } from "./database-file.ts";
-import { EntryTable, reading } from "./entry-table.ts";
+import { EntryTable, reading, type EntryFacts } from "./entry-table.ts";
 import { LogReader } from "./log-reader.ts";
-import { asStoreError } from "./sqlite-error.ts";
+import { asStoreError, type OnDamaged } from "./sqlite-error.ts";
 import { STORE_TUNING_DEFAULT, type StoreOptions } from "./store-options.ts";
 import { fileBytes, type StoreStats } from "./store-stats.ts";
 import { startWriterThread, WriterClient, type WriterEvents } from "./writer-client.ts";
@@ -40,6 +40,7 @@ const EPOCHS_MAX = 1_000;
  * Throws `STORE_IN_USE`, `STORE_WRONG_KIND`, `STORE_SCHEMA_TOO_NEW`, `STORE_CORRUPT`, `STORE_FULL` or `STORE_FAILED`.
  */
 export async function openDirectoryLog(options: StoreOptions): Promise<SqliteDirectoryLog> {
+  const { onDamaged } = options;
   const worker = await startWriterThread();
   let file: DatabaseFile | undefined;
   try {
@@ -52,12 +53,17 @@ export async function openDirectoryLog(options: StoreOptions): Promise<SqliteDir
     startEpoch(file.database, randomIdentity(options.random));
     makeReadOnly(file.database);
     const { onBroken = () => {} } = options;
-    const log = new SqliteDirectoryLog(file, onBroken, (events) => {
-      const tuning = { ...STORE_TUNING_DEFAULT, ...options.tuning };
-      const { path, durability, clock, logger, expiryNowMs = () => clock.nowMs() } = options;
-      const request = { kind: "open", path, store: "directory", durability, tuning } as const;
-      return new WriterClient(worker, request, { events, clock, expiryNowMs, logger });
-    });
+    const log = new SqliteDirectoryLog(
+      file,
+      onBroken,
+      (events) => {
+        const tuning = { ...STORE_TUNING_DEFAULT, ...options.tuning };
+        const { path, durability, clock, logger, expiryNowMs = () => clock.nowMs() } = options;
+        const request = { kind: "open", path, store: "directory", durability, tuning } as const;
+        return new WriterClient(worker, request, { events, clock, expiryNowMs, logger, onDamaged });
+      },
+      onDamaged,
+    );
     await log.open();
     return log;
   } catch (cause) {
@@ -100,11 +106,12 @@ export class SqliteDirectoryLog {
     file: DatabaseFile,
     onBroken: (failure: MeridianError) => void,
     connect: (events: WriterEvents) => WriterClient,
+    onDamaged?: OnDamaged,
   ) {
     const { database } = file;
     this.#file = file;
-    this.#table = new EntryTable(database);
-    this.#reader = new LogReader(database);
+    this.#table = new EntryTable(database, onDamaged);
+    this.#reader = new LogReader(database, onDamaged);
     const state = readLogState(database);
     this.logId = state.logId;
     this.#horizonState = horizonStateOf(database, state);
@@ -249,6 +256,11 @@ export class SqliteDirectoryLog {
     horizon: number = this.#horizonState.horizon,
   ): readonly Summary[] {
     return this.#table.summariesAfter(key, limit, horizon);
+  }
+
+  /** Entries without their values, in key order after `key` (null: from the start), as far as they are folded. */
+  factsAfter(key: string | null, limit: number): readonly EntryFacts[] {
+    return this.#table.factsFrom(key ?? "", key === null, limit);
   }
 
   /**

@@ -1,6 +1,6 @@
 import { unixMsOf, type Entry, type Stamp, type Summary } from "@meridian/protocol";
 import type Database from "better-sqlite3";
-import { asStoreError } from "./sqlite-error.ts";
+import { asStoreError, type OnDamaged } from "./sqlite-error.ts";
 
 /** An entry without its value. */
 export interface EntryFacts {
@@ -38,7 +38,10 @@ export class EntryTable {
   readonly #factsAfter: Database.Statement<[string, number], FactsRow>;
   readonly #count: Database.Statement<[], number | null>;
 
-  constructor(database: Database.Database) {
+  readonly #onDamaged: OnDamaged | undefined;
+
+  constructor(database: Database.Database, onDamaged?: OnDamaged) {
+    this.#onDamaged = onDamaged;
     this.#entry = database.prepare(
       "SELECT time, origin, expires_at, deleted, content_type, value FROM entries WHERE key = ?",
     );
@@ -56,7 +59,7 @@ export class EntryTable {
 
   /** The entry of `key`. */
   get(key: string): Entry | undefined {
-    return reading(() => {
+    return this.#reading(() => {
       const row = this.#entry.get(key);
       return row === undefined ? undefined : entryOf(key, row);
     });
@@ -64,7 +67,7 @@ export class EntryTable {
 
   /** The stamp of the entry of `key`. */
   stampOf(key: string): Stamp | undefined {
-    return reading(() => this.#stamp.get(key));
+    return this.#reading(() => this.#stamp.get(key));
   }
 
   /**
@@ -74,7 +77,7 @@ export class EntryTable {
   summariesAfter(key: string | null, limit: number, horizon: number): Summary[] {
     // Every entry is above the one, and none has expired by the other.
     const [time, expiredMs] = horizon === 0 ? [-1, 0] : [horizon, unixMsOf(horizon)];
-    return reading(() => {
+    return this.#reading(() => {
       const rows =
         key === null
           ? this.#summaries.all(time, expiredMs, limit)
@@ -85,7 +88,7 @@ export class EntryTable {
 
   /** The entries without their values, from `key` on or after it, in key order, at most `limit`. */
   factsFrom(key: string, including: boolean, limit: number): EntryFacts[] {
-    return reading(() =>
+    return this.#reading(() =>
       (including ? this.#facts : this.#factsAfter).all(key, limit).map((row) => ({
         key: row.key,
         stamp: { time: row.time, origin: row.origin },
@@ -97,9 +100,21 @@ export class EntryTable {
     );
   }
 
-  /** How many entries there are: rows are numbered from 1, and the ids below the last that have none are counted. */
-  get size(): number {
-    return reading(() => this.#count.get() ?? 0);
+  #reading<T>(read: () => T): T {
+    return reading(read, this.#onDamaged);
+  }
+
+  /**
+   * How many entries there are: rows are numbered from 1, and the ids below the last that have none are counted. Null if
+   * the database is damaged there.
+   */
+  get size(): number | null {
+    try {
+      return this.#reading(() => this.#count.get() ?? 0);
+    } catch (failure) {
+      if (asStoreError(failure, "count").code === "STORE_CORRUPT") return null;
+      throw failure;
+    }
   }
 }
 
@@ -108,12 +123,14 @@ export function plainBytes(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** Runs a read and says what its failure means. */
-export function reading<T>(read: () => T): T {
+/** Runs a read and says what its failure means, to `onDamaged` too if the database is damaged. */
+export function reading<T>(read: () => T, onDamaged?: OnDamaged): T {
   try {
     return read();
   } catch (cause) {
-    throw asStoreError(cause, "read the store");
+    const failure = asStoreError(cause, "read the store");
+    if (failure.code === "STORE_CORRUPT") onDamaged?.(failure);
+    throw failure;
   }
 }
 

@@ -15,6 +15,7 @@ import {
 } from "@meridian/protocol";
 import type Database from "better-sqlite3";
 import { entryOf, plainBytes, reading } from "./entry-table.ts";
+import type { OnDamaged } from "./sqlite-error.ts";
 
 /** A compacted frame ends with the entry that reaches this many bytes. */
 const COMPACTED_BYTES = 256 * 1024;
@@ -35,7 +36,10 @@ export class LogReader {
   readonly #frames: Database.Statement<[number, number], LogFrame>;
   readonly #entries: Database.Statement<[number, number], EntryRow>;
 
-  constructor(database: Database.Database) {
+  readonly #onDamaged: OnDamaged | undefined;
+
+  constructor(database: Database.Database, onDamaged?: OnDamaged) {
+    this.#onDamaged = onDamaged;
     this.#frames = database.prepare(
       `SELECT after, id AS through, count, highest_time AS highestTime, incarnation, position, block
        FROM journal WHERE id > ? AND id <= ? ORDER BY id`,
@@ -61,6 +65,7 @@ export class LogReader {
       () =>
         this.#recent(after, bytesMax, committedThrough) ??
         this.#compacted(after, bytesMax, foldedThrough),
+      this.#onDamaged,
     );
   }
 

@@ -21,7 +21,7 @@ import { scanList, scanSummaries, type ListPage, type ListQuery } from "./merged
 import { Overlay } from "./overlay.ts";
 import { QuarantineReader } from "./quarantine.ts";
 import { cursorOf, readReplicaState } from "./replica-journal.ts";
-import { asStoreError } from "./sqlite-error.ts";
+import { asStoreError, type OnDamaged } from "./sqlite-error.ts";
 import { STORE_TUNING_DEFAULT, type StoreOptions } from "./store-options.ts";
 import { fileBytes, type StoreStats } from "./store-stats.ts";
 import { startWriterThread, WriterClient, type WriterEvents } from "./writer-client.ts";
@@ -55,6 +55,7 @@ interface OutboxRow {
  * Throws `STORE_IN_USE`, `STORE_WRONG_KIND`, `STORE_SCHEMA_TOO_NEW`, `STORE_CORRUPT`, `STORE_FULL` or `STORE_FAILED`.
  */
 export async function openReplicaStore(options: StoreOptions): Promise<SqliteReplicaStore> {
+  const { onDamaged } = options;
   const worker = await startWriterThread();
   let file: DatabaseFile | undefined;
   try {
@@ -69,12 +70,17 @@ export async function openReplicaStore(options: StoreOptions): Promise<SqliteRep
     });
     makeReadOnly(file.database);
     const { onBroken = () => {} } = options;
-    const store = new SqliteReplicaStore(file, onBroken, (events) => {
-      const tuning = { ...STORE_TUNING_DEFAULT, ...options.tuning };
-      const { path, durability, clock, logger, expiryNowMs = () => clock.nowMs() } = options;
-      const request = { kind: "open", path, store: "replica", durability, tuning } as const;
-      return new WriterClient(worker, request, { events, clock, expiryNowMs, logger });
-    });
+    const store = new SqliteReplicaStore(
+      file,
+      onBroken,
+      (events) => {
+        const tuning = { ...STORE_TUNING_DEFAULT, ...options.tuning };
+        const { path, durability, clock, logger, expiryNowMs = () => clock.nowMs() } = options;
+        const request = { kind: "open", path, store: "replica", durability, tuning } as const;
+        return new WriterClient(worker, request, { events, clock, expiryNowMs, logger, onDamaged });
+      },
+      onDamaged,
+    );
     await store.open();
     return store;
   } catch (cause) {
@@ -88,6 +94,7 @@ export async function openReplicaStore(options: StoreOptions): Promise<SqliteRep
 /** A node's durable state in SQLite; the `ReplicaStore` of the replication package. */
 export class SqliteReplicaStore {
   readonly #file: DatabaseFile;
+  readonly #onDamaged: OnDamaged | undefined;
   readonly #table: EntryTable;
   readonly #quarantine: QuarantineReader;
   readonly #overlay: Overlay;
@@ -102,10 +109,12 @@ export class SqliteReplicaStore {
     file: DatabaseFile,
     onBroken: (failure: MeridianError) => void,
     connect: (events: WriterEvents) => WriterClient,
+    onDamaged?: OnDamaged,
   ) {
     const { database } = file;
     this.#file = file;
-    this.#table = new EntryTable(database);
+    this.#onDamaged = onDamaged;
+    this.#table = new EntryTable(database, onDamaged);
     this.#quarantine = new QuarantineReader(database);
     this.#overlay = new Overlay((key) => this.#table.stampOf(key));
     this.#outbox = database.prepare(
@@ -209,7 +218,7 @@ export class SqliteReplicaStore {
         frames.push({ ...row, block: plainBytes(row.block) });
       }
       return frames;
-    });
+    }, this.#onDamaged);
   }
 
   /**

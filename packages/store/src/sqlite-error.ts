@@ -1,5 +1,8 @@
 import { MeridianError, type ErrorCode } from "@meridian/protocol";
 
+/** Told each time that a database turns out to be damaged. */
+export type OnDamaged = (failure: MeridianError) => void;
+
 /** The error that a failure of SQLite means to Meridian. Returns a `MeridianError` unchanged. */
 export function asStoreError(cause: unknown, doing: string): MeridianError {
   if (cause instanceof MeridianError) return cause;

@@ -1,6 +1,7 @@
 import type { MeridianError } from "@meridian/protocol";
 import type { Clock, Logger, Random } from "@meridian/runtime";
 import type { Durability } from "./durability.ts";
+import type { OnDamaged } from "./sqlite-error.ts";
 
 /** How a store is opened. */
 export interface StoreOptions {
@@ -21,6 +22,11 @@ export interface StoreOptions {
    * supervisor to start it anew.
    */
   readonly onBroken?: ((failure: MeridianError) => void) | undefined;
+  /**
+   * Told each time that the database turns out to be damaged, with `STORE_CORRUPT`. What else of it is wrong nobody can
+   * tell: the owner is to stop trusting it.
+   */
+  readonly onDamaged?: OnDamaged;
   /** Bounds and switches that few have to touch. */
   readonly tuning?: Partial<StoreTuning>;
 }

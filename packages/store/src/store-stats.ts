@@ -2,8 +2,8 @@ import { statSync } from "node:fs";
 
 /** Plain numbers about a store, for its operator. */
 export interface StoreStats {
-  /** Keys in the table, tombstones and expired ones included; those only in the journal are not counted. */
-  readonly entries: number;
+  /** Keys in the table, tombstones and expired ones included; those only in the journal are not counted. Null if the database is damaged. */
+  readonly entries: number | null;
   /** Rows of the journal: unfolded ones, and those kept for the outbox or for readers of the log. */
   readonly journalRows: number;
   /** Bytes of the database file, without the write-ahead log. */

@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
-import { MeridianError } from "@meridian/protocol";
+import { MeridianError, type ErrorCode } from "@meridian/protocol";
 import type { Clock, Logger } from "@meridian/runtime";
+import type { OnDamaged } from "./sqlite-error.ts";
 import { writerThreadFile } from "./worker-source.ts";
 import type { JournalWrite, PurgeScope, WriterReply, WriterRequest } from "./writer-messages.ts";
 
@@ -37,6 +38,7 @@ export class WriterClient {
   readonly #expiryNowMs: () => number | undefined;
   readonly #logger: Logger;
   readonly #request: OpenRequest;
+  readonly #onDamaged: OnDamaged | undefined;
   #outstanding: Outstanding[] = [];
   #settledCount = 0;
   #generation = 0;
@@ -64,6 +66,7 @@ export class WriterClient {
       readonly clock: Clock;
       readonly expiryNowMs: () => number | undefined;
       readonly logger: Logger;
+      readonly onDamaged?: OnDamaged | undefined;
     },
   ) {
     this.#worker = worker;
@@ -72,6 +75,7 @@ export class WriterClient {
     this.#expiryNowMs = parts.expiryNowMs;
     this.#logger = parts.logger;
     this.#request = request;
+    this.#onDamaged = parts.onDamaged;
     worker.on("message", (reply: WriterReply) => this.#receive(reply));
     worker.on("error", (cause) => this.#break(cause));
     worker.on("exit", () => this.#exited());
@@ -172,6 +176,7 @@ export class WriterClient {
         break;
       case "failed":
         this.#generation = reply.generation;
+        this.#tellDamage(reply.code, reply.message);
         this.#failAll(new MeridianError(reply.code, reply.message));
         break;
       case "folded":
@@ -185,6 +190,7 @@ export class WriterClient {
         this.purged = reply.scope;
         break;
       case "hindered":
+        this.#tellDamage(reply.code, reply.message);
         this.#logger.warn("The store cannot fold its journal now and will try again", {
           path: this.#request.path,
           reason: reply.message,
@@ -193,6 +199,10 @@ export class WriterClient {
       case "closed":
         break;
     }
+  }
+
+  #tellDamage(code: ErrorCode, message: string): void {
+    if (code === "STORE_CORRUPT") this.#onDamaged?.(new MeridianError(code, message));
   }
 
   #succeed(count: number): void {

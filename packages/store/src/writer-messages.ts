@@ -98,5 +98,5 @@ export type WriterReply =
   /** Everything that this allowed to be removed has been, or is one last row. */
   | { readonly kind: "purged"; readonly scope: PurgeScope }
   /** Background work failed and rests until the next commit or tick. */
-  | { readonly kind: "hindered"; readonly message: string }
+  | { readonly kind: "hindered"; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: "closed" };

@@ -353,7 +353,7 @@ export class Writer {
       return;
     }
     this.#hindered = true;
-    this.#reply({ kind: "hindered", message });
+    this.#reply({ kind: "hindered", code, message });
   }
 
   /** Does one step of what is behind. Returns whether there may be more. */

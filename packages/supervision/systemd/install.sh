@@ -3,6 +3,7 @@
 #
 #   sudo packages/supervision/systemd/install.sh directory [--option value]...
 #   sudo packages/supervision/systemd/install.sh region <id> --lat <degrees> --lon <degrees> [--option value]...
+#   sudo packages/supervision/systemd/install.sh region <id> --cluster-file <file> [--option value]...
 #
 # The programs go to /opt/meridian, the unit to /etc/systemd/system, the options to an environment file under
 # /etc/meridian. Run again without options to upgrade: the programs and the unit are replaced, the options
@@ -70,7 +71,12 @@ done
 
 # --- The options, as lines of an environment file ------------------------------------------------------------
 
-known=$("$node" "$clone/apps/$app/dist/main.js" --help | grep -Eo -- '^ +--[a-z-]+ <' | tr -d ' <' | grep -Evx -- '--id|--data')
+# What the unit itself says.
+case $app in
+directory) fixed='--data' ;;
+region) fixed='--id|--data' ;;
+esac
+known=$("$node" "$clone/apps/$app/dist/main.js" --help | grep -Eo -- '^ +--[a-z-]+ <' | tr -d ' <' | grep -Evx -- "$fixed")
 lines=
 given=' '
 while [ $# -gt 0 ]; do
@@ -88,9 +94,9 @@ while [ $# -gt 0 ]; do
     ;;
   *) fail "Expected \`--option value\`, got \`$1\`" ;;
   esac
-  case $flag in
-  --id | --data) fail "Expected no \`$flag\`: the unit sets it" ;;
-  esac
+  if printf '%s\n' "$flag" | grep -Eqx -- "$fixed"; then
+    fail "Expected no \`$flag\`: the unit sets it"
+  fi
   printf '%s\n' "$known" | grep -Fqx -- "$flag" ||
     fail "Unknown option \`$flag\` of the $app. There are: $(printf '%s' "$known" | tr '\n' ' ')"
   case $given in
@@ -106,10 +112,14 @@ done
 if [ -e "$env_file" ]; then
   [ -z "$lines" ] || fail "Expected no options, because $env_file exists. Edit that, then: systemctl restart $service"
 elif [ "$app" = region ]; then
-  for flag in --lat --lon; do
+  case $given in
+  *' --cluster-file '*) needed= ;;
+  *) needed='--lat --lon' ;;
+  esac
+  for flag in $needed; do
     case $given in
     *" $flag "*) ;;
-    *) fail "Expected \`$flag <degrees>\` for a new region, got nothing" ;;
+    *) fail "Expected \`$flag <degrees>\` or \`--cluster-file <file>\` for a new region, got nothing" ;;
     esac
   done
 fi

@@ -22,6 +22,9 @@ export function dialLink(
   const socket = new WebSocket(url, { ...SOCKET_OPTIONS });
   const link = new SocketLink(socket, options);
   link.attach(() => events);
+  socket.on("upgrade", (response) => {
+    link.wire = response.socket;
+  });
   socket.on("open", () => link.open());
   return link;
 }

@@ -1,8 +1,18 @@
 export { plainAddress } from "./address.ts";
+export { connectionsMaxOf } from "./connections-max.ts";
 export { dialLink } from "./dial-link.ts";
-export { LinkListener, type LinkListenerOptions } from "./link-listener.ts";
 export {
-  acceptLink,
+  HTTP_TIMEOUTS,
+  HttpGuard,
+  refuseConnection,
+  type HttpGuardOptions,
+  type HttpTimeouts,
+  type RawAnswer,
+} from "./http-guard.ts";
+export { LinkListener, type LinkListenerOptions } from "./link-listener.ts";
+export { RequestLimit } from "./request-limit.ts";
+export {
+  LINK_BYTES_MAX,
   type LinkOptions,
   type WebSocketLink,
   type WebSocketLinkEvents,

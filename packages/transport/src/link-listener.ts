@@ -1,13 +1,16 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 
-import { WebSocketServer } from "ws";
+import type { Gauge } from "@meridian/runtime";
+import { WebSocketServer, type WebSocket } from "ws";
 
 import { plainAddress } from "./address.ts";
+import { ReceiveBudget } from "./receive-budget.ts";
 import {
   acceptLink,
   SOCKET_OPTIONS,
   type LinkOptions,
+  type SocketLink,
   type WebSocketLink,
   type WebSocketLinkEvents,
 } from "./web-socket-link.ts";
@@ -18,6 +21,8 @@ export interface LinkListenerOptions extends LinkOptions {
   readonly path: string;
   /** Takes a new link and the address its peer is seen from, and returns who listens to it. */
   readonly accept: (link: WebSocketLink, remoteAddress: string) => WebSocketLinkEvents;
+  /** What messages may take that have begun and not yet arrived whole, on all links, in bytes. Default: 256 MiB. */
+  readonly receiveBytesMax?: number;
 }
 
 /** The server end of links: takes the `upgrade` events of an HTTP server. */
@@ -25,8 +30,17 @@ export class LinkListener {
   readonly #options: LinkListenerOptions;
   readonly #server = new WebSocketServer({ ...SOCKET_OPTIONS, noServer: true });
 
+  readonly #receiving: ReceiveBudget;
+
   constructor(options: LinkListenerOptions) {
     this.#options = options;
+    this.#receiving = new ReceiveBudget(options.receiveBytesMax);
+  }
+
+  /** How full what this end keeps for its links is. */
+  gauges(): readonly Gauge[] {
+    const { now, max } = this.#receiving;
+    return [{ name: "linkReceiveBytes", now, max }];
   }
 
   /** The listener to register for `upgrade`. */
@@ -39,10 +53,20 @@ export class LinkListener {
       return;
     }
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-      const remoteAddress = plainAddress(request.socket.remoteAddress);
-      acceptLink(webSocket, (link) => this.#options.accept(link, remoteAddress), this.#options);
+      this.#accept(webSocket, socket, plainAddress(request.socket.remoteAddress));
     });
   };
+
+  #accept(socket: WebSocket, wire: Duplex, remoteAddress: string): void {
+    const link: SocketLink = acceptLink(
+      { socket, wire },
+      (accepted) => this.#options.accept(accepted, remoteAddress),
+      this.#options,
+    );
+    const receiving = this.#receiving.follow(wire, (error) => link.cut(error));
+    socket.on("message", () => receiving.onMessage());
+    socket.on("close", () => receiving.end());
+  }
 
   /** Closes all links with 1001. The peers have two seconds to agree, then their connections are cut. */
   stop(): void {

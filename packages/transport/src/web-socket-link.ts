@@ -4,13 +4,13 @@
  * What the owner may rely on, whatever the socket does: `onOpen` first, `onClose` once and last, no message
  * after `close`, never a callback from inside a call, and nothing it throws reaches the socket: an error in
  * a callback closes the link with the close code of that error.
+ *
+ * What is sent while one callback runs, or one piece of what has arrived is worked through, leaves in one write:
+ * passing on a burst of small frames would otherwise cost a call of the system for each of them.
  */
-import {
-  asMeridianError,
-  closeCodeOf,
-  MESSAGE_BYTES_MAX,
-  type MeridianError,
-} from "@meridian/protocol";
+import type { Duplex } from "node:stream";
+
+import { asMeridianError, closeCodeOf, MESSAGE_BYTES_MAX, MeridianError } from "@meridian/protocol";
 import type { Logger } from "@meridian/runtime";
 import type { ClientOptions, RawData, WebSocket } from "ws";
 
@@ -20,6 +20,12 @@ export interface WebSocketLink {
   send(message: string | Uint8Array): void;
   /** Bytes handed to `send` that have not left this process. */
   readonly bufferedBytes: number;
+  /**
+   * Reads no more until `resume`: what the peer sends waits with the peer. Messages that have arrived already may
+   * still come.
+   */
+  pause(): void;
+  resume(): void;
   /** Closes the link with a WebSocket close code. `onClose` is still called, with the same code. */
   close(code: number, reason: string): void;
 }
@@ -53,22 +59,35 @@ export const SOCKET_OPTIONS: Readonly<
   closeTimeout: 2_000,
 };
 
+/**
+ * What may wait on one link, in bytes, whatever its owner does: a peer that asks on and on and never reads is cut off.
+ * Above the bounds at which owners stop sending, by one message of the largest size.
+ */
+export const LINK_BYTES_MAX: number = MESSAGE_BYTES_MAX + 16 * 1024 * 1024;
+
 const DRAIN_BYTES_DEFAULT = 1024 * 1024;
 const CLOSED_ABNORMALLY = 1006;
 const REASON_BYTES_MAX = 123;
 const BINARY = { binary: true } as const;
 const TEXT = { binary: false } as const;
 
+/** A WebSocket that a server has accepted, and the connection under it. */
+export interface AcceptedSocket {
+  readonly socket: WebSocket;
+  readonly wire: Duplex;
+}
+
 /**
  * Makes a link of a socket that a server has accepted. `makeEvents` is called at once with the link; `onOpen`
  * follows before this function returns. If `makeEvents` throws, the link closes with the code of that error.
  */
 export function acceptLink(
-  socket: WebSocket,
+  { socket, wire }: AcceptedSocket,
   makeEvents: (link: WebSocketLink) => WebSocketLinkEvents,
   options: LinkOptions,
-): WebSocketLink {
+): SocketLink {
   const link = new SocketLink(socket, options);
+  link.wire = wire;
   link.attach(() => makeEvents(link));
   link.open();
   return link;
@@ -79,6 +98,10 @@ export class SocketLink implements WebSocketLink {
   readonly #socket: WebSocket;
   readonly #logger: Logger;
   readonly #drainBytes: number;
+  /** The connection under the socket, once there is one. */
+  wire: Duplex | undefined;
+  /** Whether what is sent is held back until the end of the work at hand. */
+  #corked = false;
   #events: WebSocketLinkEvents | undefined;
   /** Whether `bufferedBytes` has been above `drainBytes` since `onDrain` was last called. */
   #full = false;
@@ -98,6 +121,8 @@ export class SocketLink implements WebSocketLink {
 
   attach(makeEvents: () => WebSocketLinkEvents): void {
     this.#socket.on("message", (data, isBinary) => this.#receive(data, isBinary));
+    // Pongs go out by themselves.
+    this.#socket.on("ping", () => this.#checkBuffered());
     this.#socket.on("error", (error) => {
       this.#failure = error.message;
     });
@@ -116,8 +141,18 @@ export class SocketLink implements WebSocketLink {
   send(message: string | Uint8Array): void {
     const socket = this.#socket;
     if (this.#closing !== undefined || socket.readyState !== socket.OPEN) return;
+    this.#cork();
     socket.send(message, typeof message === "string" ? TEXT : BINARY, this.#onSent);
     if (socket.bufferedAmount > this.#drainBytes) this.#full = true;
+    this.#checkBuffered();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
   }
 
   close(code: number, reason: string): void {
@@ -125,6 +160,32 @@ export class SocketLink implements WebSocketLink {
     const cut = cutReason(reason);
     this.#closing = { code, reason: cut };
     this.#socket.close(code, cut);
+  }
+
+  /** Ends the link at once, without a word to the peer: it would not hear it. */
+  cut(error: MeridianError): void {
+    if (this.#closing !== undefined) return;
+    this.#closing = { code: closeCodeOf(error.code), reason: error.message };
+    this.#logger.warn("A replication link was cut", { code: error.code, error: error.message });
+    this.#socket.terminate();
+  }
+
+  #cork(): void {
+    const { wire } = this;
+    if (this.#corked || wire === undefined) return;
+    this.#corked = true;
+    wire.cork();
+    process.nextTick(() => {
+      this.#corked = false;
+      wire.uncork();
+    });
+  }
+
+  #checkBuffered(): void {
+    const bytes = this.#socket.bufferedAmount;
+    if (bytes <= LINK_BYTES_MAX) return;
+    const said = `Expected at most ${LINK_BYTES_MAX} bytes waiting on a link, got ${bytes}`;
+    this.cut(new MeridianError("OVERLOADED", said));
   }
 
   readonly #onSent = (error?: Error | null): void => {

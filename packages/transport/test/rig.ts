@@ -71,7 +71,11 @@ export interface Rig {
 /** An HTTP server on a free port that accepts links on `/replicate`, closed when the test ends. */
 export async function startRig(
   events: () => WebSocketLinkEvents,
-  options: { readonly logger?: Logger; readonly drainBytes?: number } = {},
+  options: {
+    readonly logger?: Logger;
+    readonly drainBytes?: number;
+    readonly receiveBytesMax?: number;
+  } = {},
 ): Promise<Rig> {
   const accepted: Rig["accepted"] = [];
   const listener = new LinkListener({

@@ -3,7 +3,7 @@ import { MeridianError } from "@meridian/protocol";
 
 import { DirectoryApi, getJson, type NodeRecord } from "../directory-api.ts";
 import { EXIT, type CliIo } from "../io.ts";
-import { directoryUrl, locationOf, nodeUrl } from "../place.ts";
+import { directoryUrls, locationOf, nodeUrl } from "../place.ts";
 import { formatTable } from "../table.ts";
 import { printJson, type CommandFlags } from "./entries.ts";
 
@@ -24,7 +24,7 @@ export async function nearest(flags: NearestFlags, io: CliIo): Promise<number> {
       "Expected `--lat` and `--lon` (or MERIDIAN_LAT and MERIDIAN_LON), got nothing",
     );
   }
-  const api = new DirectoryApi(directoryUrl(flags, io));
+  const api = new DirectoryApi(directoryUrls(flags, io));
   const nodes = await api.nearest({ location, limit: flags.limit, exclude: flags.exclude });
   if (flags.json === true) printJson(io, { nodes: nodes.map(({ fields }) => fields) });
   else {
@@ -45,7 +45,7 @@ export async function nodes(
   flags: CommandFlags,
   io: CliIo,
 ): Promise<number> {
-  const api = new DirectoryApi(directoryUrl(flags, io));
+  const api = new DirectoryApi(directoryUrls(flags, io));
   const records = id === undefined ? await api.nodes() : [await api.node(id)];
   if (flags.json === true) {
     const all = records.map(({ fields }) => fields);
@@ -58,7 +58,7 @@ export async function nodes(
 export async function status(flags: CommandFlags, io: CliIo): Promise<number> {
   const answer =
     flags.node === undefined
-      ? await new DirectoryApi(directoryUrl(flags, io)).status()
+      ? await new DirectoryApi(directoryUrls(flags, io)).status()
       : await getJson(`${await nodeUrl(flags.node, flags, io)}/status`, "NO_READY_NODE");
   if (flags.json === true) printJson(io, answer);
   else io.stdout.write(formatTable(["NAME", "VALUE"], flatten("", answer)));

@@ -7,22 +7,30 @@ export interface RunningPlace extends Place {
   readonly url: string;
 }
 
+/** A directory that runs. */
+export interface RunningDirectory {
+  readonly id: string;
+  readonly url: string;
+}
+
 /** The addresses and what to try. The `curl` lines work as they are printed. */
 export function formatBanner(
-  directoryUrl: string,
+  directories: readonly RunningDirectory[],
   regions: readonly RunningPlace[],
   readyMs: number,
 ): string {
   const rows = regions.map(({ id, lat, lon, url }) => [id, lat, lon, url]);
   const table = formatTable(
     ["NODE", "LAT", "LON", "URL"],
-    [["directory", "", "", directoryUrl], ...rows],
+    [...directories.map(({ id, url }) => [id, "", "", url]), ...rows],
   );
+  const directoryUrl = directories[0]?.url ?? "";
+  const some = directories.length === 1 ? "a directory" : `${directories.length} directories`;
   const [first] = regions;
   const last = regions.at(-1);
   return [
     "",
-    `Ready in ${(readyMs / 1000).toFixed(2)} s: a directory and ${regions.length} region${regions.length === 1 ? "" : "s"}.`,
+    `Ready in ${(readyMs / 1000).toFixed(2)} s: ${some} and ${regions.length} region${regions.length === 1 ? "" : "s"}.`,
     "",
     table,
     "Which node is nearest to Paris? Set a key in one region, read it in another:",

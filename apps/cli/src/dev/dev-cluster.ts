@@ -1,9 +1,10 @@
-/** The development cluster: a directory and its regions, each a process of its own. */
+/** The development cluster: directories and regions, each a process of its own. */
 import { join } from "node:path";
 
 import type { Random } from "@meridian/runtime";
 
 import type { CliIo } from "../io.ts";
+import type { RunningDirectory } from "./banner.ts";
 import type { DevConfig } from "./dev-config.ts";
 import { DevLog } from "./log-lines.ts";
 import type { Ports } from "./ports.ts";
@@ -29,7 +30,8 @@ export class DevCluster {
   readonly #children = new Map<string, SupervisedChild>();
   /** Names of the programs that have been ready at least once since they were last started. */
   readonly #ready = new Set<string>();
-  readonly directoryUrl: string;
+  /** In order of priority. */
+  readonly directories: readonly RunningDirectory[];
   /** Resolves once every program is ready; rejects if one cannot be kept running. */
   readonly ready: Promise<void>;
   /** Settles when a program has been given up, with why. */
@@ -40,9 +42,13 @@ export class DevCluster {
 
   constructor(options: ClusterOptions) {
     this.#options = options;
-    const names = ["directory", ...options.config.regions.map(({ id }) => id)];
+    const { config, ports } = options;
+    const names = [...config.directories, ...config.regions].map(({ id }) => id);
     this.#log = new DevLog(options.io, names);
-    this.directoryUrl = `http://127.0.0.1:${options.ports.directory}`;
+    this.directories = config.directories.map(({ id }, index) => ({
+      id,
+      url: urlOf(ports.directories[index]),
+    }));
     this.ready = new Promise((resolve) => {
       this.#onReady = resolve;
     });
@@ -53,19 +59,31 @@ export class DevCluster {
 
   /** Starts every program at once: regions look for the directory until it is there. */
   start(): void {
-    const { config, ports, dataPath, directoryProgram, regionProgram } = this.#options;
-    const common = (name: string, port: number): string[] => [
-      "--host=127.0.0.1",
-      `--port=${port}`,
-      `--data=${join(dataPath, name)}`,
-    ];
-    this.#add("directory", directoryProgram, common("directory", ports.directory));
+    const { config, ports, directoryProgram, regionProgram } = this.#options;
+    const urls = this.directories.map(({ url }) => url);
+    config.directories.forEach(({ id }, index) => {
+      const peers = urls.filter((_, other) => other !== index).join(",");
+      const args = peers === "" ? [] : [`--peer=${peers}`];
+      if (config.clusterFile !== undefined) args.push(`--id=${id}`);
+      this.#add(id, directoryProgram, [...this.#common(id, ports.directories[index]), ...args]);
+    });
     config.regions.forEach(({ id, lat, lon }, index) => {
-      const place = [`--id=${id}`, `--lat=${lat}`, `--lon=${lon}`];
-      const args = [...place, `--directory=${this.directoryUrl}`];
-      this.#add(id, regionProgram, [...common(id, ports.regions[index] ?? 0), ...args]);
+      const port = ports.regions[index];
+      const args = [`--id=${id}`, `--lat=${lat}`, `--lon=${lon}`, `--directory=${urls.join(",")}`];
+      // What the file tells clients is where the node is elsewhere.
+      if (config.clusterFile !== undefined) args.push(`--url=${urlOf(port)}`);
+      this.#add(id, regionProgram, [...this.#common(id, port), ...args]);
     });
     for (const child of this.#children.values()) child.start();
+  }
+
+  #common(id: string, port = 0): readonly string[] {
+    const { config, dataPath } = this.#options;
+    const data = join(dataPath, id);
+    const args = ["--host=127.0.0.1", `--port=${port}`, `--data=${data}`];
+    return config.clusterFile === undefined
+      ? args
+      : [`--cluster-file=${config.clusterFile}`, ...args];
   }
 
   /** Writes a line of `dev` itself. */
@@ -78,11 +96,17 @@ export class DevCluster {
     return [...this.#children.keys()].filter((name) => !this.#ready.has(name));
   }
 
-  /** Stops the regions, which hand the directory what it does not have yet, and then the directory. */
+  /** Stops the regions, which hand the directories what they do not have yet, and then the directories. */
   async stop(): Promise<void> {
-    const regions = [...this.#children].filter(([name]) => name !== "directory");
+    const children = [...this.#children];
+    const regions = children.filter(([name]) => !this.#isDirectory(name));
     await Promise.all(regions.map(([, child]) => child.stop()));
-    await this.#children.get("directory")?.stop();
+    const directories = children.filter(([name]) => this.#isDirectory(name));
+    await Promise.all(directories.map(([, child]) => child.stop()));
+  }
+
+  #isDirectory(name: string): boolean {
+    return this.directories.some(({ id }) => id === name);
   }
 
   /** Ends every process now. */
@@ -116,8 +140,9 @@ export class DevCluster {
 
   #onMessage(name: string, message: Readonly<Record<string, unknown>>): void {
     const { type, status } = message;
-    const isReady =
-      name === "directory" ? type === "listening" : type === "status" && status === "ready";
+    const isReady = this.#isDirectory(name)
+      ? type === "listening"
+      : type === "status" && status === "ready";
     if (!isReady || this.#ready.has(name)) return;
     this.#ready.add(name);
     if (this.#allReady) this.say(`${name} is ready again`);
@@ -125,4 +150,8 @@ export class DevCluster {
     this.#allReady = true;
     this.#onReady();
   }
+}
+
+function urlOf(port = 0): string {
+  return `http://127.0.0.1:${port}`;
 }

@@ -1,31 +1,38 @@
-/** Which cluster `meridian dev` is to run: from flags, or from a file. */
-import { readFileSync } from "node:fs";
+/** Which cluster `meridian dev` is to run: from flags, or from a cluster file. */
+import { resolve } from "node:path";
 
-import {
-  checkCoordinates,
-  checkIdentifier,
-  MeridianError,
-  parseCoordinates,
-} from "@meridian/protocol";
+import { portOf, readClusterFile, type ClusterFile } from "@meridian/cluster-file";
+import { checkIdentifier, MeridianError, parseCoordinates } from "@meridian/protocol";
 
 import { PLACES, REGIONS_DEFAULT, type Place } from "./places.ts";
 
-/** A region to run. Without a port it gets the directory's plus its place in the list, counted from 1. */
+/** A directory to run. */
+export interface DirectoryConfig {
+  readonly id: string;
+  /** Undefined for the next one after that of the first directory. */
+  readonly port: number | undefined;
+}
+
+/** A region to run. Without a port it gets the next one after the directories'. */
 export interface RegionConfig extends Place {
   readonly port: number | undefined;
 }
 
 /** The cluster to run. */
 export interface DevConfig {
-  /** Undefined for the default, or the next block of ports that is free. */
-  readonly directoryPort: number | undefined;
-  /** At least one; ids are unique. */
+  /** In order of priority, at least one. The first has no port for the default, or the next block that is free. */
+  readonly directories: readonly DirectoryConfig[];
+  /** At least one; ids are unique, those of directories included. */
   readonly regions: readonly RegionConfig[];
+  /** The whole path of the file that it is from, where the programs find what else it says. */
+  readonly clusterFile: string | undefined;
 }
 
 /** What the command line says of the cluster. */
 export interface DevFlags {
   readonly config?: string | undefined;
+  /** How many directories. */
+  readonly directories?: string | undefined;
   /** How many of the known places. */
   readonly regions?: string | undefined;
   /** `id=lat,lon`, each. */
@@ -33,65 +40,66 @@ export interface DevFlags {
   readonly port?: string | undefined;
 }
 
+const DIRECTORIES_MAX = 5;
+
 /** Reads flags and file. Throws `INVALID_CONFIG` with the path of what is wrong, what was expected and what came. */
 export function readDevConfig(flags: DevFlags): DevConfig {
-  const directoryPort =
-    flags.port === undefined ? undefined : readPort("--port", Number(flags.port));
+  const firstPort = flags.port === undefined ? undefined : readPort("--port", Number(flags.port));
   if (flags.config !== undefined) {
-    if (flags.regions !== undefined || flags.region !== undefined) {
-      throw invalid("Expected `--config` or `--region`/`--regions`, got both");
+    if (
+      flags.directories !== undefined ||
+      flags.regions !== undefined ||
+      flags.region !== undefined
+    ) {
+      throw invalid(
+        "Expected `--config`, or `--directories`, `--region` and `--regions`, got both",
+      );
     }
-    const config = parseConfig(readFile(flags.config), flags.config);
-    return { ...config, directoryPort: directoryPort ?? config.directoryPort };
+    return configOf(readClusterFile(flags.config), resolve(flags.config), firstPort);
   }
   if (flags.region !== undefined && flags.regions !== undefined) {
     throw invalid("Expected `--region` or `--regions`, got both");
   }
+  const directories = countedDirectories(flags.directories, firstPort);
   const regions = flags.region?.map(readRegionFlag) ?? firstPlaces(flags.regions);
-  return { directoryPort, regions: checkTogether(regions, directoryPort, "--region") };
+  return { directories, regions: checkIds(directories, regions), clusterFile: undefined };
 }
 
-/** Reads the text of a config file. `file` names it in messages. */
-export function parseConfig(text: string, file: string): DevConfig {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw invalid(`Expected JSON in ${file}: ${messageOf(cause)}`, cause);
-  }
-  try {
-    const { directory, regions } = members(value, "the file", ["directory", "regions"]);
-    const { port } = members(directory ?? {}, "`directory`", ["port"]);
-    const directoryPort = port === undefined ? undefined : readPort("directory.port", port);
-    const read = regions === undefined ? firstPlaces(undefined) : readRegions(regions);
-    return { directoryPort, regions: checkTogether(read, directoryPort, "regions") };
-  } catch (cause) {
-    throw invalid(`${file}: ${messageOf(cause)}`, cause);
-  }
+/**
+ * The cluster of a file, on this machine. Ports are those of the file, unless two machines have the same one or the first
+ * is given: then they follow each other.
+ */
+function configOf(file: ClusterFile, path: string, firstPort: number | undefined): DevConfig {
+  const ports = [...file.directories, ...file.regions].flatMap((entry) => portOf(entry) ?? []);
+  const kept = firstPort === undefined && new Set(ports).size === ports.length;
+  return {
+    directories: file.directories.map((entry, index) => ({
+      id: entry.id,
+      port: kept ? portOf(entry) : index === 0 ? firstPort : undefined,
+    })),
+    regions: file.regions.map((entry) => {
+      const { id, lat, lon } = entry;
+      return { id, lat, lon, port: kept ? portOf(entry) : undefined };
+    }),
+    clusterFile: path,
+  };
 }
 
-function readRegions(value: unknown): readonly RegionConfig[] {
-  if (!Array.isArray(value) || value.length === 0) {
-    throw invalid(`Expected \`regions\` to be a list of at least one region, got ${shown(value)}`);
+function countedDirectories(
+  count: string | undefined,
+  firstPort: number | undefined,
+): readonly DirectoryConfig[] {
+  const wanted = count === undefined ? 1 : Number(count);
+  if (!Number.isInteger(wanted) || wanted < 1 || wanted > DIRECTORIES_MAX) {
+    throw invalid(
+      `Expected \`--directories\` from 1 to ${DIRECTORIES_MAX}, got \`${count ?? ""}\``,
+    );
   }
-  return value.map((region: unknown, index) => {
-    const path = `regions[${index}]`;
-    const { id, lat, lon, port } = members(region, `\`${path}\``, ["id", "lat", "lon", "port"]);
-    if (typeof id !== "string")
-      throw invalid(`Expected \`${path}.id\` to be a string, got ${shown(id)}`);
-    checkIdentifier(`\`${path}.id\``, id);
-    const degrees = { lat: readNumber(`${path}.lat`, lat), lon: readNumber(`${path}.lon`, lon) };
-    try {
-      checkCoordinates(degrees);
-    } catch (cause) {
-      throw invalid(`\`${path}\`: ${messageOf(cause)}`, cause);
-    }
-    return {
-      id,
-      ...degrees,
-      port: port === undefined ? undefined : readPort(`${path}.port`, port),
-    };
-  });
+  return Array.from({ length: wanted }, (_, index) =>
+    index === 0
+      ? { id: "directory", port: firstPort }
+      : { id: `directory-${index + 1}`, port: undefined },
+  );
 }
 
 function readRegionFlag(text: string): RegionConfig {
@@ -120,51 +128,17 @@ function firstPlaces(count: string | undefined): readonly RegionConfig[] {
   return PLACES.slice(0, wanted).map((place) => ({ ...place, port: undefined }));
 }
 
-function checkTogether(
+function checkIds(
+  directories: readonly DirectoryConfig[],
   regions: readonly RegionConfig[],
-  directoryPort: number | undefined,
-  where: string,
 ): readonly RegionConfig[] {
-  const ids = new Set<string>(["directory"]);
-  const ports = new Set<number>(directoryPort === undefined ? [] : [directoryPort]);
-  for (const { id, port } of regions) {
+  const ids = new Set(directories.map(({ id }) => id));
+  for (const { id } of regions) {
     if (ids.has(id))
-      throw invalid(`Expected \`${where}\` with ids of their own, got \`${id}\` twice`);
+      throw invalid(`Expected \`--region\` with ids of their own, got \`${id}\` twice`);
     ids.add(id);
-    if (port === undefined) continue;
-    if (ports.has(port)) throw invalid(`Expected ports of their own, got ${port} twice`);
-    ports.add(port);
   }
   return regions;
-}
-
-function readFile(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (cause) {
-    throw invalid(`Expected a file at \`${path}\`: ${messageOf(cause)}`, cause);
-  }
-}
-
-function members(
-  value: unknown,
-  what: string,
-  known: readonly string[],
-): Readonly<Record<string, unknown>> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw invalid(`Expected ${what} to be an object, got ${shown(value)}`);
-  }
-  for (const name of Object.keys(value)) {
-    if (known.includes(name)) continue;
-    const names = known.map((one) => `\`${one}\``).join(", ");
-    throw invalid(`Expected ${what} with members out of ${names}, got \`${name}\``);
-  }
-  return { ...value };
-}
-
-function readNumber(path: string, value: unknown): number {
-  if (typeof value === "number") return value;
-  throw invalid(`Expected \`${path}\` to be a number, got ${shown(value)}`);
 }
 
 function readPort(path: string, value: unknown): number {

@@ -5,7 +5,7 @@ import { MeridianError } from "@meridian/protocol";
 
 import type { DevConfig } from "./dev-config.ts";
 
-/** The directory's port unless told otherwise; the regions follow it. */
+/** The first directory's port unless told otherwise; other directories and the regions follow it. */
 export const DIRECTORY_PORT = 7400;
 
 /** How far apart the blocks are that are tried, and how many of them. */
@@ -14,8 +14,8 @@ const BLOCKS_MAX = 20;
 
 /** The ports of a cluster. */
 export interface Ports {
-  readonly directory: number;
-  /** In the order of the regions. */
+  /** In the order of the directories, and of the regions. */
+  readonly directories: readonly number[];
   readonly regions: readonly number[];
   /** The ports that were wanted and are busy; empty if these are the wanted ones. */
   readonly busy: readonly number[];
@@ -39,9 +39,8 @@ export const portIsFree: PortCheck = (port) =>
  * to the next one that is free as a whole.
  */
 export async function choosePorts(config: DevConfig, isFree: PortCheck): Promise<Ports> {
-  const asked =
-    config.directoryPort !== undefined || config.regions.some(({ port }) => port !== undefined);
-  const base = config.directoryPort ?? DIRECTORY_PORT;
+  const asked = [...config.directories, ...config.regions].some(({ port }) => port !== undefined);
+  const base = config.directories[0]?.port ?? DIRECTORY_PORT;
   const wanted = block(config, base);
   const busy = await busyOf(wanted, isFree);
   if (busy.length === 0) return { ...wanted, busy };
@@ -57,31 +56,37 @@ export async function choosePorts(config: DevConfig, isFree: PortCheck): Promise
   }
   throw new MeridianError(
     "ADDRESS_IN_USE",
-    `Expected a free block of ${config.regions.length + 1} ports between ${base} and ${base + BLOCKS_MAX * BLOCK_STEP}, got none; choose one with \`--port\``,
+    `Expected a free block of ${wanted.directories.length + wanted.regions.length} ports between ${base} and ${base + BLOCKS_MAX * BLOCK_STEP}, got none; choose one with \`--port\``,
   );
 }
 
-type Block = Pick<Ports, "directory" | "regions">;
+type Block = Pick<Ports, "directories" | "regions">;
 
-function block(config: DevConfig, base: number): Block {
-  const taken = new Set(config.regions.map(({ port }) => port));
-  let last = base;
+function block({ directories, regions }: DevConfig, base: number): Block {
+  const all = [...directories, ...regions];
+  const taken = new Set(all.map(({ port }) => port));
+  let last = base - 1;
   const next = (): number => {
     do last += 1;
     while (taken.has(last));
     return last;
   };
-  const regions = config.regions.map(({ port }) => port ?? next());
-  const beyond = regions.find((port) => port > 65_535);
-  if (beyond === undefined) return { directory: base, regions };
+  const ports = all.map(({ port }) => port ?? next());
+  const beyond = ports.find((port) => port > 65_535);
+  if (beyond === undefined) {
+    return {
+      directories: ports.slice(0, directories.length),
+      regions: ports.slice(directories.length),
+    };
+  }
   throw new MeridianError(
     "INVALID_CONFIG",
-    `Expected room for ${regions.length} ports after ${base}, got port ${beyond}`,
+    `Expected room for ${ports.length} ports from ${base}, got port ${beyond}`,
   );
 }
 
-async function busyOf({ directory, regions }: Block, isFree: PortCheck): Promise<number[]> {
-  const ports = [directory, ...regions];
+async function busyOf({ directories, regions }: Block, isFree: PortCheck): Promise<number[]> {
+  const ports = [...directories, ...regions];
   const free = await Promise.all(ports.map(isFree));
   return ports.filter((_, index) => free[index] === false);
 }

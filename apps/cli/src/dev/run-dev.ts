@@ -48,7 +48,7 @@ export async function runDev(options: DevOptions, io: CliIo, given?: DevPrograms
     if (ports.busy.length > 0) {
       const busy = ports.busy.join(", ");
       cluster.say(
-        `Busy: ${busy}. The directory gets port ${ports.directory}, the regions follow it`,
+        `Busy: ${busy}. The directory gets port ${ports.directories[0] ?? 0}, the others follow it`,
       );
     }
     return await runUntilStopped(cluster, config, ports, io);
@@ -88,7 +88,7 @@ async function runUntilStopped(
       url: `http://127.0.0.1:${ports.regions[index] ?? 0}`,
     }));
     // Since the process began: what a user has waited for.
-    io.stdout.write(formatBanner(cluster.directoryUrl, regions, performance.now()));
+    io.stdout.write(formatBanner(cluster.directories, regions, performance.now()));
   });
   cluster.start();
   try {

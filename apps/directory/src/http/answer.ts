@@ -48,6 +48,11 @@ export function problemAnswer(error: MeridianError, headers: readonly string[] =
   };
 }
 
+/** The answer to what is refused before there is a request to route; the connection ends with it. */
+export function refusalOf(error: MeridianError): Answer {
+  return problemAnswer(error, ["Connection", "close"]);
+}
+
 // oxfmt-ignore
 const PREFLIGHT_HEADERS: readonly string[] = [
   ...COMMON_HEADERS,

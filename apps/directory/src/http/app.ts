@@ -1,12 +1,15 @@
 import { asMeridianError, MeridianError, unixMsOf } from "@meridian/protocol";
 import type { DirectoryInfo, MemberInfo } from "@meridian/replication";
-import type { Clock, Logger } from "@meridian/runtime";
+import type { Clock, Gauge, Logger } from "@meridian/runtime";
+import type { RequestLimit } from "@meridian/transport";
 import { Hono, type Context } from "hono";
 
 import type { LogDigest } from "../log-digest.ts";
+import type { LogDigestPage, LogEntryPage } from "../log-pages.ts";
 import type { NodeRegistry } from "../node-registry.ts";
 import { jsonAnswer, PREFLIGHT_ANSWER, problemAnswer, responseOf, type Answer } from "./answer.ts";
 import { nearestBody } from "./nearest.ts";
+import { readEntriesQuery, readPageQuery, type PageQuery } from "./page-query.ts";
 import { readQuery } from "./query.ts";
 
 /** What the HTTP API answers from. */
@@ -19,10 +22,18 @@ export interface DirectoryService {
   readonly registry: NodeRegistry;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly limit: RequestLimit;
+  /** How full each queue is. */
+  gauges(): readonly Gauge[];
   info(): DirectoryInfo;
   /** The log's store in plain numbers. */
   store(): object;
   digest(): Promise<LogDigest>;
+  /** The digest of a part of the log, and the entries in one. */
+  digestPage(query: PageQuery): Promise<LogDigestPage>;
+  entryPage(query: PageQuery): Promise<LogEntryPage>;
+  /** What is wrong with the log's database, if it is damaged. */
+  damage(): MeridianError | undefined;
   /** Why requests should go elsewhere; undefined while all is well. */
   notReady(): MeridianError | undefined;
 }
@@ -49,10 +60,13 @@ export function createApp(service: DirectoryService): Hono {
   getPlain("/nodes", () => ({ nodes: registry.all().map(describe) }));
   getPlain("/nodes/:id", ({ req }) => describe(findNode(registry, req.param("id") ?? "")));
   getPlain("/status", () => statusOf(service));
-  getPlain("/digest", async () => {
-    const { count, fingerprint, sequence } = await service.digest();
-    return { count, fingerprint, sequence };
+  get("/digest", async (_, search) => {
+    const page = readPageQuery(search);
+    return JSON.stringify(await (page ? service.digestPage(page) : service.digest()));
   });
+  get("/entries", async (_, search) =>
+    JSON.stringify(await service.entryPage(readEntriesQuery(search))),
+  );
   getPlain("/healthz", () => ({ status: "ok" }));
   getPlain("/readyz", () => {
     const reason = service.notReady();
@@ -98,7 +112,7 @@ function wrongMethod(method: string): Answer {
 function noRoute(path: string): MeridianError {
   return new MeridianError(
     "ROUTE_NOT_FOUND",
-    `Expected /nearest, /nodes, /nodes/<id>, /status, /digest, /healthz or /readyz, got ${path}`,
+    `Expected /nearest, /nodes, /nodes/<id>, /status, /digest, /entries, /healthz or /readyz, got ${path}`,
   );
 }
 
@@ -159,6 +173,8 @@ function statusOf(service: DirectoryService): object {
     bufferedBytes,
     recentBytes: info.recentBytes,
     lagMaxMs: service.lagMaxMs,
+    damage: service.damage()?.message ?? null,
+    gauges: service.gauges(),
     store: service.store(),
   };
 }

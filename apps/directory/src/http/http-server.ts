@@ -2,19 +2,17 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 
-import { MeridianError } from "@meridian/protocol";
-import type { Clock } from "@meridian/runtime";
+import { asMeridianError, MeridianError } from "@meridian/protocol";
+import type { Clock, Gauge } from "@meridian/runtime";
+import { HTTP_TIMEOUTS, HttpGuard, refuseConnection, type RawAnswer } from "@meridian/transport";
 
-import { problemAnswer, type Answer } from "./answer.ts";
+import { problemAnswer, refusalOf, type Answer } from "./answer.ts";
 
 /** What a server hands its requests to. */
 export interface ServerHandlers {
   readonly request: (incoming: IncomingMessage, outgoing: ServerResponse) => void;
   readonly upgrade: (incoming: IncomingMessage, socket: Duplex, head: Buffer) => void;
 }
-
-/** Longer than the idle time of common proxies and clients, so that it is they who close a connection. */
-const KEEP_ALIVE_MS = 65_000;
 
 /** Connections on which no answer comes are cut this long after `close`, in milliseconds. */
 const GRACE_MS = 1_000;
@@ -23,14 +21,22 @@ const GRACE_MS = 1_000;
 export class HttpServer {
   readonly #server: Server;
   readonly #clock: Clock;
+  readonly #guard: HttpGuard;
   #handlers: ServerHandlers | undefined;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, connectionsMax: number) {
     this.#clock = clock;
-    this.#server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (incoming, outgoing) => {
-      if (this.#handlers === undefined) send(outgoing, STARTING_ANSWER);
-      else this.#handlers.request(incoming, outgoing);
+    this.#server = createServer(HTTP_TIMEOUTS, (incoming, outgoing) => {
+      this.#answer(incoming, outgoing);
     });
+    const refuse = (error: MeridianError): RawAnswer => withLength(refusalOf(error));
+    this.#server.on("clientError", (cause, socket) => refuseConnection(cause, socket, refuse));
+    this.#guard = new HttpGuard(this.#server, { connectionsMax, clock, refuse });
+  }
+
+  /** How full what the server holds is. */
+  gauges(): readonly Gauge[] {
+    return this.#guard.gauges();
   }
 
   /**
@@ -60,7 +66,20 @@ export class HttpServer {
   /** Begins to answer requests. */
   handle(handlers: ServerHandlers): void {
     this.#handlers = handlers;
-    this.#server.on("upgrade", handlers.upgrade);
+    this.#server.on("upgrade", (incoming, socket, head) => {
+      this.#guard.upgrade(socket);
+      handlers.upgrade(incoming, socket, head);
+    });
+  }
+
+  #answer(incoming: IncomingMessage, outgoing: ServerResponse): void {
+    try {
+      this.#guard.checkAnswers();
+    } catch (cause) {
+      return send(outgoing, refusalOf(asMeridianError(cause)));
+    }
+    if (this.#handlers === undefined) send(outgoing, STARTING_ANSWER);
+    else this.#handlers.request(incoming, outgoing);
   }
 
   /** Takes no more connections, lets requests under way finish, and resolves when the last is gone. */
@@ -74,10 +93,16 @@ export class HttpServer {
 }
 
 /** Writes an answer out. */
-export function send(outgoing: ServerResponse, { status, headers, body }: Answer): void {
-  // Without the length the body would travel in chunks.
-  outgoing.writeHead(status, [...headers, "Content-Length", String(Buffer.byteLength(body))]);
+export function send(outgoing: ServerResponse, answer: Answer): void {
+  const { status, headers, body } = withLength(answer);
+  outgoing.writeHead(status, [...headers]);
   outgoing.end(body);
+}
+
+/** Without the length the body would travel in chunks. */
+function withLength({ status, headers, body }: Answer): Answer {
+  const length = String(Buffer.byteLength(body));
+  return { status, headers: [...headers, "Content-Length", length], body };
 }
 
 const STARTING_ANSWER: Answer = problemAnswer(

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
 import { getRequestListener } from "@hono/node-server";
-import { MeridianError } from "@meridian/protocol";
+import { asMeridianError, MeridianError } from "@meridian/protocol";
 
 import { answerNearest, createApp, type DirectoryService } from "./app.ts";
-import { problemAnswer, responseOf } from "./answer.ts";
+import { problemAnswer, refusalOf, responseOf } from "./answer.ts";
 import { send } from "./http-server.ts";
 
 const NEAREST = "/nearest?";
@@ -25,9 +25,14 @@ export function requestHandler(
     const { method, url = "" } = incoming;
     if (method === "GET" && url.startsWith(NEAREST) && !url.includes("#")) {
       send(outgoing, answerNearest(service, url.slice(NEAREST.length)));
-    } else {
-      void throughApp(incoming, outgoing);
+      return;
     }
+    try {
+      service.limit.track(incoming, outgoing);
+    } catch (cause) {
+      return send(outgoing, refusalOf(asMeridianError(cause)));
+    }
+    void throughApp(incoming, outgoing);
   };
 }
 

@@ -1,34 +1,57 @@
 import type { IncomingMessage } from "node:http";
 
-import { MeridianError } from "@meridian/protocol";
+import { asMeridianError, MeridianError } from "@meridian/protocol";
 
+import type { ByteBudget } from "../byte-budget.ts";
 import { checkBytes } from "../region-service.ts";
 
 /**
  * Reads the body of a request into bytes of its own: a slice of what the socket read would keep all of that
  * alive. Rejects with `VALUE_TOO_LARGE` as soon as more than `bytesMax` is declared or has come, and with
- * `INVALID_BODY` if the connection ends first.
+ * `INVALID_BODY` if the connection ends first. Rejects with `OVERLOADED` when all the bodies that are being read
+ * have used up `budget`.
  */
-export function readIncoming(incoming: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
+export function readIncoming(
+  incoming: IncomingMessage,
+  bytesMax: number,
+  budget: ByteBudget,
+): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     checkBytes("a body", declaredLength(incoming.headers["content-length"]), bytesMax);
     if (incoming.destroyed) throw cutShort();
-    const chunks: Uint8Array[] = [];
+    let chunks: Uint8Array[] = [];
     let length = 0;
+    let taken = 0;
+    const giveBack = (): void => {
+      budget.give(taken);
+      taken = 0;
+      chunks = [];
+    };
     const stop = (failure: MeridianError): void => {
       incoming.off("data", onData);
       incoming.pause();
+      giveBack();
       reject(failure);
     };
     const onData = (chunk: Uint8Array): void => {
-      chunks.push(chunk);
       length += chunk.byteLength;
-      if (length > bytesMax) stop(tooLarge(length, bytesMax));
+      if (length > bytesMax) return stop(tooLarge(length, bytesMax));
+      try {
+        budget.take(chunk.byteLength);
+      } catch (failure) {
+        return stop(asMeridianError(failure));
+      }
+      taken += chunk.byteLength;
+      chunks.push(chunk);
     };
     incoming.on("data", onData);
-    incoming.on("end", () => resolve(join(chunks, length)));
+    incoming.on("end", () => {
+      resolve(join(chunks, length));
+      giveBack();
+    });
     incoming.on("error", (cause: Error) => stop(cutShort(cause)));
     incoming.on("close", () => {
+      giveBack();
       // A stream that has ended closes too; an error that nobody hears of would still cost its stack.
       if (!incoming.readableEnded) reject(cutShort());
     });

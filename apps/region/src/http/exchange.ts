@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { HttpBindings } from "@hono/node-server";
 import type { Context } from "hono";
 
+import type { ByteBudget } from "../byte-budget.ts";
 import type { RegionService } from "../region-service.ts";
 import { commonHeaders, isReadable, jsonAnswer, type Answer, type HeaderList } from "./answers.ts";
 import { readSession } from "./arguments.ts";
@@ -25,7 +26,7 @@ export interface Carrier {
   /** Reads a header by its name in lower case. */
   header(name: string): string | undefined;
   /** Reads the body by the rules of `readIncoming`. */
-  body(bytesMax: number): Promise<Uint8Array>;
+  body(bytesMax: number, budget: ByteBudget): Promise<Uint8Array>;
 }
 
 /** A request that came through the app. */
@@ -36,8 +37,10 @@ export function carrierOfContext(context: Context<AppEnv>): Carrier {
     method: req.method,
     ...targetOf(req.url),
     header: (name) => req.header(name),
-    body: (bytesMax) =>
-      incoming === undefined ? readStream(req.raw, bytesMax) : readIncoming(incoming, bytesMax),
+    body: (bytesMax, budget) =>
+      incoming === undefined
+        ? readStream(req.raw, bytesMax)
+        : readIncoming(incoming, bytesMax, budget),
   };
 }
 
@@ -49,7 +52,7 @@ export function carrierOfIncoming(incoming: IncomingMessage): Carrier {
     path: incoming.url ?? "",
     query: "",
     header: (name) => headers[name]?.toString(),
-    body: (bytesMax) => readIncoming(incoming, bytesMax),
+    body: (bytesMax, budget) => readIncoming(incoming, bytesMax, budget),
   };
 }
 
@@ -90,7 +93,7 @@ export class Exchange {
 
   /** Reads the body by the rules of `readIncoming`. */
   body(bytesMax: number): Promise<Uint8Array> {
-    return this.#carrier.body(bytesMax);
+    return this.#carrier.body(bytesMax, this.service.bodies);
   }
 
   /** Answers with a JSON body. */

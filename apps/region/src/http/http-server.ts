@@ -1,17 +1,15 @@
-import { createServer, STATUS_CODES, type Server } from "node:http";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Duplex } from "node:stream";
 
-import { MeridianError } from "@meridian/protocol";
+import { asMeridianError, MeridianError } from "@meridian/protocol";
+import type { Clock, Gauge } from "@meridian/runtime";
+import { HTTP_TIMEOUTS, HttpGuard, refuseConnection, type HttpTimeouts } from "@meridian/transport";
 
-import type { Answer } from "./answers.ts";
+import { send, type Answer } from "./answers.ts";
 import type { RequestListener } from "./request-listener.ts";
 
-/** Longer than the idle time of common proxies and clients, so that it is they who close a connection. */
-const KEEP_ALIVE_MS = 65_000;
-
-/** What is answered to bytes that the parser stumbled over, as `cause` says. */
-export type Refuse = (cause: NodeJS.ErrnoException) => Answer;
+/** The answer to what is refused before there is a request to route. */
+export type Refuse = (error: MeridianError) => Answer;
 
 /** An HTTP server that listens. */
 export interface HttpServer {
@@ -19,17 +17,38 @@ export interface HttpServer {
   /** Where it is reached from this machine. */
   readonly url: string;
   /**
-   * Sets what answers requests, and what bytes that are no request are answered; called before the first
-   * can have come.
+   * Sets what answers requests, and what is answered to connections that are too many, and to bytes that are no
+   * request; called before the first can have come.
    */
   listener(listener: RequestListener, refuse: Refuse): void;
+  /** How full what the server holds is. */
+  gauges(): readonly Gauge[];
   /** Stops listening and cuts every connection. */
   close(): Promise<void>;
 }
 
-/** Starts to listen; port 0 takes a free one. Rejects with `ADDRESS_IN_USE` and `INVALID_CONFIG`. */
-export function listenHttp(host: string, port: number): Promise<HttpServer> {
-  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS });
+/** How a server is made. */
+export interface HttpServerOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly clock: Clock;
+  /** More connections are refused. */
+  readonly connectionsMax: number;
+  /** See `HttpGuardOptions`. */
+  readonly answerBytesMax?: number;
+  /** How long clients may take. */
+  readonly timeouts?: Partial<HttpTimeouts>;
+}
+
+/** Starts to listen. Rejects with `ADDRESS_IN_USE` and `INVALID_CONFIG`. */
+export function listenHttp(options: HttpServerOptions): Promise<HttpServer> {
+  const { host, port } = options;
+  const server = createServer({ ...HTTP_TIMEOUTS, ...options.timeouts });
+  let refuse: Refuse = (error) => {
+    throw error;
+  };
+  const guard = new HttpGuard(server, { ...options, refuse: (error) => refuse(error) });
   return new Promise((resolve, reject) => {
     server.on("error", (cause: NodeJS.ErrnoException) => reject(startError(cause, host, port)));
     server.listen(port, host, () => {
@@ -37,36 +56,40 @@ export function listenHttp(host: string, port: number): Promise<HttpServer> {
       resolve({
         port: address.port,
         url: `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`,
-        listener: (listener, refuse) => {
-          server.on("request", listener);
-          server.on("clientError", (cause, socket) => refuseBytes(socket, refuse(cause)));
-          // Without a listener the server invites every body, however large.
-          server.on("checkContinue", (incoming, outgoing) => {
-            listener(incoming, outgoing);
-            // A refusal is sent in a microtask.
-            setImmediate(() => {
-              if (!outgoing.headersSent && !outgoing.destroyed) outgoing.writeContinue();
-            });
-          });
+        listener: (listener, refuseWith) => {
+          refuse = refuseWith;
+          serve(server, guarded(guard, listener, refuseWith), refuseWith);
         },
+        gauges: () => guard.gauges(),
         close: () => closeServer(server),
       });
     });
   });
 }
 
-/** Writes an answer where there is no `ServerResponse` to do it. */
-function refuseBytes(socket: Duplex, { status, headers, body }: Answer): void {
-  if (!socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`];
-  for (let index = 0; index < headers.length; index += 2) {
-    lines.push(`${headers[index]}: ${headers[index + 1]}`);
-  }
-  socket.write(`${lines.join("\r\n")}\r\n\r\n`);
-  socket.end(body ?? undefined);
+/** Refuses requests while too many bytes of answers wait for clients that do not read. */
+function guarded(guard: HttpGuard, listener: RequestListener, refuse: Refuse): RequestListener {
+  return (incoming, outgoing) => {
+    try {
+      guard.checkAnswers();
+    } catch (cause) {
+      return send(outgoing, refuse(asMeridianError(cause)));
+    }
+    listener(incoming, outgoing);
+  };
+}
+
+function serve(server: Server, listener: RequestListener, refuse: Refuse): void {
+  server.on("request", listener);
+  server.on("clientError", (cause, socket) => refuseConnection(cause, socket, refuse));
+  // Without a listener the server invites every body, however large.
+  server.on("checkContinue", (incoming, outgoing) => {
+    listener(incoming, outgoing);
+    // A refusal is sent in a microtask.
+    setImmediate(() => {
+      if (!outgoing.headersSent && !outgoing.destroyed) outgoing.writeContinue();
+    });
+  });
 }
 
 function closeServer(server: Server): Promise<void> {

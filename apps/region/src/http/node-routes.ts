@@ -1,10 +1,11 @@
-/** What the node tells of itself: its keys, its digest, its health. */
+/** What the node tells of itself: its keys, its status, its health. */
 import { MeridianError } from "@meridian/protocol";
 
 import { etagOf } from "../cached-record.ts";
 import type { Answer } from "./answers.ts";
 import { readWhole } from "./arguments.ts";
 import type { Exchange } from "./exchange.ts";
+import type { PageQuery } from "./page-routes.ts";
 
 /** What the node knows of itself beside its service. */
 export interface NodeFacts {
@@ -12,6 +13,9 @@ export interface NodeFacts {
   status(): object;
   /** The body of `/digest`. */
   digest(): Promise<object>;
+  /** The body of `/digest` for a part of the keys, and of `/entries`. */
+  digestPage(query: PageQuery): Promise<object>;
+  entryPage(query: PageQuery): object;
 }
 
 /** `GET /keys[?prefix=][&after=][&limit=]` */
@@ -41,12 +45,6 @@ export function getStatus(exchange: Exchange, facts: NodeFacts): Answer {
   return exchange.json(200, facts.status(), ["Cache-Control", "no-store"]);
 }
 
-/** `GET /digest` */
-export async function getDigest(exchange: Exchange, facts: NodeFacts): Promise<Answer> {
-  exchange.query();
-  return exchange.json(200, await facts.digest(), ["Cache-Control", "no-store"]);
-}
-
 /** `GET /healthz` */
 export function getHealth(exchange: Exchange): Answer {
   exchange.query();
@@ -56,7 +54,7 @@ export function getHealth(exchange: Exchange): Answer {
 /** `GET /readyz` */
 export function getReadiness(exchange: Exchange): Answer {
   exchange.query();
-  exchange.service.checkServing(false);
+  exchange.service.checkReady();
   return exchange.json(200, { status: "ready" }, ["Cache-Control", "no-store"]);
 }
 

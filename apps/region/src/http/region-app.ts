@@ -9,7 +9,6 @@ import { batchGet, batchSet } from "./batch-routes.ts";
 import { deleteEntry, getEntry, putEntry } from "./entry-routes.ts";
 import { carrierOfContext, Exchange, type AppEnv } from "./exchange.ts";
 import {
-  getDigest,
   getHealth,
   getKeys,
   getReadiness,
@@ -18,6 +17,7 @@ import {
   type NodeFacts,
 } from "./node-routes.ts";
 import type { OriginPolicy } from "./origins.ts";
+import { getDigest, getEntries } from "./page-routes.ts";
 import { preflightHeaders } from "./preflight.ts";
 import { getShort, postShort } from "./short-routes.ts";
 import { KEY_PREFIX, targetOf } from "./target.ts";
@@ -93,6 +93,7 @@ function routesOf(facts: NodeFacts): Routes {
     "/keys": { GET: getKeys },
     "/status": { GET: (exchange) => getStatus(exchange, facts) },
     "/digest": { GET: (exchange) => getDigest(exchange, facts) },
+    "/entries": { GET: (exchange) => getEntries(exchange, facts) },
     "/healthz": { GET: getHealth },
     "/readyz": { GET: getReadiness },
   };

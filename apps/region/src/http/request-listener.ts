@@ -5,8 +5,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
 import { getRequestListener } from "@hono/node-server";
-import { MeridianError } from "@meridian/protocol";
+import { asMeridianError, MeridianError } from "@meridian/protocol";
 import type { Logger } from "@meridian/runtime";
+import type { RequestLimit } from "@meridian/transport";
 
 import type { RegionService } from "../region-service.ts";
 import { isReadable, problemAnswer, responseOf, send, type Answer } from "./answers.ts";
@@ -15,7 +16,6 @@ import { carrierOfIncoming, Exchange } from "./exchange.ts";
 import { hitPath, plainKeyOf } from "./hit-path.ts";
 import type { OriginPolicy } from "./origins.ts";
 import { failureOf, type RegionApp } from "./region-app.ts";
-import type { RequestTracker } from "./request-tracker.ts";
 
 /** What a listener is made of. */
 export interface RequestListenerOptions {
@@ -23,7 +23,7 @@ export interface RequestListenerOptions {
   readonly origins: OriginPolicy;
   readonly app: RegionApp;
   readonly logger: Logger;
-  readonly tracker: RequestTracker;
+  readonly limit: RequestLimit;
   /** Answers everything through the app. For tests that compare the two. */
   readonly appOnly?: boolean;
 }
@@ -33,7 +33,7 @@ export type RequestListener = (incoming: IncomingMessage, outgoing: ServerRespon
 
 /** Builds the listener. */
 export function requestListener(options: RequestListenerOptions): RequestListener {
-  const { service, app, logger, tracker, appOnly = false } = options;
+  const { service, app, logger, limit, appOnly = false } = options;
   const throughApp = getRequestListener(app.fetch, {
     // Requests of HTTP/1.0 may come without.
     hostname: "localhost",
@@ -42,7 +42,11 @@ export function requestListener(options: RequestListenerOptions): RequestListene
   const takeHit = hitPath(service);
   return (incoming, outgoing) => {
     if (!appOnly && takeHit(incoming, outgoing)) return;
-    tracker.track(outgoing);
+    try {
+      limit.track(incoming, outgoing);
+    } catch (cause) {
+      return send(outgoing, refusalOf(service, asMeridianError(cause)));
+    }
     if (!appOnly && incoming.method === "PUT" && plainKeyOf(incoming.url ?? "") !== undefined) {
       void put(options, incoming, outgoing);
       return;
@@ -81,12 +85,7 @@ function requestError(cause: unknown, logger: Logger): MeridianError {
   return failureOf(cause, logger);
 }
 
-/** The answer to bytes that are no HTTP request. `cause` is what the parser says. */
-export function refusalOf(service: RegionService, cause: NodeJS.ErrnoException): Answer {
-  const error = new MeridianError(
-    "INVALID_ARGUMENT",
-    `Expected an HTTP/1.1 request with a path in ASCII, its other characters percent-encoded, got what the parser calls \`${cause.code ?? cause.message}\``,
-    { cause },
-  );
+/** The answer to what is refused before there is a request to route. */
+export function refusalOf(service: RegionService, error: MeridianError): Answer {
   return problemAnswer(service, false, error, ["Connection", "close"]);
 }

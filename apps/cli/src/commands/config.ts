@@ -1,0 +1,66 @@
+/** The commands about the cluster file: `config check`, `config example`. */
+import {
+  EXAMPLE,
+  listensOn,
+  readClusterFile,
+  type ClusterFile,
+  type ProcessEntry,
+} from "@meridian/cluster-file";
+import { asMeridianError } from "@meridian/protocol";
+
+import { EXIT, type CliIo } from "../io.ts";
+import { formatTable } from "../table.ts";
+import { printJson } from "./entries.ts";
+
+/** What `config check` takes. */
+export interface CheckFlags {
+  readonly json?: boolean | undefined;
+}
+
+/** `meridian config check`: a summary of the file, or everything that is wrong in it and exit code 2. */
+export function check(path: string, flags: CheckFlags, io: CliIo): number {
+  let file: ClusterFile;
+  try {
+    file = readClusterFile(path);
+  } catch (cause) {
+    const { message, details } = asMeridianError(cause);
+    const told: unknown = details?.["problems"];
+    const problems = Array.isArray(told) ? told.map(String) : [message];
+    if (flags.json === true) printJson(io, { ok: false, problems });
+    else for (const problem of problems) io.stderr.write(`${problem}\n`);
+    return EXIT.usage;
+  }
+  if (flags.json === true) printJson(io, { ok: true, problems: [] });
+  else io.stdout.write(summaryOf(path, file));
+  return EXIT.ok;
+}
+
+/** `meridian config example`: a file to start from. */
+export function example(io: CliIo): number {
+  io.stdout.write(EXAMPLE);
+  return EXIT.ok;
+}
+
+function summaryOf(path: string, { cluster, directories, regions }: ClusterFile): string {
+  const rows = [
+    ...directories.map((entry, index) => [...rowOf(entry), `priority ${index + 1}`]),
+    ...regions.map((entry) => [...rowOf(entry), `${entry.lat}, ${entry.lon}`]),
+  ];
+  const counts = [
+    counted(directories.length, "directory", "directories"),
+    counted(regions.length, "region", "regions"),
+  ];
+  return [
+    `OK: ${path} describes the cluster ${cluster ?? "meridian"}: ${counts.join(" and ")}.`,
+    "",
+    formatTable(["ID", "URL", "LISTENS ON", "DATA", "PLACE"], rows),
+  ].join("\n");
+}
+
+function rowOf(entry: ProcessEntry): readonly string[] {
+  return [entry.id, entry.url ?? "-", listensOn(entry), entry.data ?? "-"];
+}
+
+function counted(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`;
+}

@@ -1,0 +1,106 @@
+/** The end of a drill: everyone has to come to hold the same, and that has to be what was promised. */
+import { DirectoryApi } from "../directory-api.ts";
+import { pause } from "../verify/settling.ts";
+import { verifyCluster, type VerifyReport } from "../verify/verify-cluster.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Destination } from "./load.ts";
+import { RegionRequests } from "./region-requests.ts";
+
+/** How the regions came together. */
+export interface Convergence {
+  /** How long it took, in milliseconds; null if they did not within the patience. */
+  readonly ms: number | null;
+  /** How many entries everyone holds. */
+  readonly entries: number;
+  /** Why they did not. */
+  readonly failure: string | null;
+}
+
+const POLL_MS = 50;
+const KEYS_NAMED = 5;
+/** How many keys are read at a time. */
+const READERS = 16;
+const READ_ATTEMPTS = 20;
+
+/** Waits until every one of `names` is ready, and all hold the same as the directory. */
+export async function converge(
+  directoryUrl: () => string | undefined,
+  names: readonly string[],
+  patienceMs: number,
+): Promise<Convergence> {
+  const startedMs = performance.now();
+  let failure = "the directory does not run";
+  while (performance.now() < startedMs + patienceMs) {
+    try {
+      const report = await compare(directoryUrl(), names);
+      if (typeof report === "string") failure = report;
+      else if (report.equal) {
+        const ms = Math.round(performance.now() - startedMs);
+        return { ms, entries: report.parties[0]?.entries ?? 0, failure: null };
+      } else failure = describe(report);
+    } catch (cause) {
+      failure = cause instanceof Error ? cause.message : String(cause);
+    }
+    await pause(POLL_MS);
+  }
+  return { ms: null, entries: 0, failure };
+}
+
+async function compare(
+  directory: string | undefined,
+  names: readonly string[],
+): Promise<VerifyReport | string> {
+  if (directory === undefined) return "the directory does not run";
+  const records = await new DirectoryApi(directory).nodes();
+  const waited = names.filter(
+    (name) => !records.some(({ id, status }) => id === name && status === "ready"),
+  );
+  if (waited.length > 0) return `${waited.join(", ")} never became ready`;
+  const nodes = records.map(({ id, url }) => ({ name: id, url }));
+  return verifyCluster({ directory, nodes, keysMax: KEYS_NAMED, patienceMs: 2_000 });
+}
+
+function describe({ differing, keys, parties }: VerifyReport): string {
+  const lost = parties.filter(({ failure }) => failure !== null).map(({ name }) => name);
+  if (differing === 0) return `${lost.join(", ")} could not be asked`;
+  const named = keys.map(({ key, stamps }) => `${key} ${JSON.stringify(stamps)}`).join("; ");
+  return `${differing} keys differ: ${named}`;
+}
+
+/** Reads every key at every region. Returns the promises that are broken, in plain words. */
+export async function auditKeys(
+  ledger: Ledger,
+  destinations: readonly Destination[],
+): Promise<readonly string[]> {
+  const broken: string[] = [];
+  for (const destination of destinations) {
+    const keys = [...ledger.keys];
+    const readers = Array.from({ length: READERS }, async () => {
+      for (let key = keys.pop(); key !== undefined; key = keys.pop()) {
+        const said = await auditKey(ledger, destination, key);
+        if (said !== undefined) broken.push(`in the end, at ${destination.name}: ${said}`);
+      }
+    });
+    await Promise.all(readers);
+  }
+  return broken;
+}
+
+async function auditKey(
+  ledger: Ledger,
+  { url }: Destination,
+  key: string,
+): Promise<string | undefined> {
+  let why = "the region does not run";
+  for (let attempt = 0; attempt < READ_ATTEMPTS; attempt += 1) {
+    if (url === undefined) break;
+    const reply = await new RegionRequests().get(url, key);
+    if (reply.kind === "done") {
+      const got = reply.value === undefined ? undefined : Number(reply.value);
+      return ledger.broken(key, got, ledger.floor(key), Date.now());
+    }
+    why = reply.kind === "refused" ? reply.code : reply.why;
+    await pause(POLL_MS);
+  }
+  return `${key} cannot be read: ${why}`;
+}

@@ -1,0 +1,157 @@
+/** Runs drills one after the other, each on a cluster of its own, and leaves nothing behind. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { MeridianError } from "@meridian/protocol";
+import { seededRandom, type Random } from "@meridian/runtime";
+
+import { DirectoryApi } from "../directory-api.ts";
+import type { DevPrograms } from "../dev/programs.ts";
+import { pause } from "../verify/settling.ts";
+import { auditKeys, converge } from "./convergence.ts";
+import { DrillCluster } from "./drill-cluster.ts";
+import type { DrillReport } from "./drill-report.ts";
+import { DRILLS, type Drill } from "./drills.ts";
+import { Load, type Destination } from "./load.ts";
+import { RegionRequests } from "./region-requests.ts";
+
+/** How drills are run. */
+export interface DrillOptions {
+  /** How long each is under load. */
+  readonly seconds: number;
+  /** Requests a second. */
+  readonly rate: number;
+  readonly seed: number;
+  readonly regions: number;
+  /** Keeps the folders of data and logs, and says where they are. */
+  readonly keep: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly programs: DevPrograms;
+  /** Ends the drill, with all of its programs. */
+  readonly stopped: AbortSignal;
+  readonly say: (line: string) => void;
+}
+
+/** What a drill does not take longer than, once it is healed. */
+const CONVERGENCE_MS = 60_000;
+/** The shares of the time under load before anything goes wrong, while it is wrong, and after it has been put right. */
+const SHARES = { before: 0.25, wrong: 0.5, after: 0.25 };
+/** Nothing that is written to a cluster of others lives longer. */
+const GUEST_TTL_MS = 600_000;
+
+/** Runs one drill. */
+export async function runDrill(drill: Drill, options: DrillOptions): Promise<DrillReport> {
+  const { seed, stopped, keep, say } = options;
+  const folder = mkdtempSync(join(tmpdir(), `meridian-drill-${drill.name}-`));
+  const lost: string[] = [];
+  const cluster = await DrillCluster.make({ ...options, folder, onLost: (how) => lost.push(how) });
+  // Even where nothing can be waited for any more, nothing stays behind.
+  const killNow = (): void => {
+    cluster.killNow();
+    if (!keep) rmSync(folder, { recursive: true, force: true });
+  };
+  process.once("exit", killNow);
+  try {
+    return await stoppable(drillOn(cluster, drill, options, lost, randomFor(drill, seed)), stopped);
+  } finally {
+    await cluster.dispose();
+    process.off("exit", killNow);
+    if (keep) say(`the data and logs of ${drill.name} are in ${folder}`);
+    else rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Repeats itself for a drill and a seed, and differs between drills. */
+function randomFor({ name }: Drill, seed: number): Random {
+  return seededRandom(seed + DRILLS.findIndex((drill) => drill.name === name));
+}
+
+async function drillOn(
+  cluster: DrillCluster,
+  drill: Drill,
+  options: DrillOptions,
+  lost: string[],
+  random: Random,
+): Promise<DrillReport> {
+  const { rate, seconds, seed } = options;
+  const victim = cluster.regions[Math.floor(random.next() * cluster.regions.length)];
+  if (victim === undefined)
+    throw new MeridianError("INVALID_ARGUMENT", "Expected a region, got none");
+  const names = cluster.regions.map(({ name }) => name);
+  await cluster.start();
+  const ready = await converge(() => cluster.directory.url, names, CONVERGENCE_MS);
+  const destinations = cluster.regions;
+  const load = new Load({ destinations, rate, random, prefix: "drill/", ttlMsMax: 0 });
+  if (ready.failure !== null) throw new MeridianError("NO_READY_NODE", ready.failure);
+  const hold = (share: number): Promise<void> => pause(share * seconds * 1000);
+  load.start();
+  await hold(SHARES.before);
+  await drill.run({ cluster, load, victim, hold: (share) => hold(share * SHARES.wrong) });
+  // While the load goes on: it may not take a rest for everyone to come together.
+  const healed = await converge(() => cluster.directory.url, names, CONVERGENCE_MS);
+  await hold(SHARES.after);
+  await load.stop();
+  const ended = await converge(() => cluster.directory.url, names, CONVERGENCE_MS);
+  const failure = ended.failure ?? healed.failure;
+  const convergence = { ...ended, failure, ms: ended.failure === null ? healed.ms : null };
+  const audit = await auditKeys(load.ledger, destinations);
+  const violations = [...lost, ...load.violations, ...audit];
+  return {
+    drill: drill.name,
+    story: drill.story(victim.name),
+    seed,
+    seconds,
+    counts: load.counts(),
+    convergence,
+    violations,
+    passed: violations.length === 0 && convergence.ms !== null,
+  };
+}
+
+/** Puts a cluster that runs already under load, and checks it. What it writes expires, and is deleted. */
+export async function runAgainst(
+  directory: string,
+  options: Omit<DrillOptions, "programs" | "env" | "keep" | "regions">,
+): Promise<DrillReport> {
+  const { rate, seconds, seed, stopped } = options;
+  const random = seededRandom(seed);
+  const records = await new DirectoryApi(directory).nodes();
+  const ready = records.filter(({ status }) => status === "ready");
+  const destinations: Destination[] = ready.map(({ id, url }) => ({ name: id, url }));
+  const names = destinations.map(({ name }) => name);
+  const prefix = `drill/${seed}-${process.pid}/`;
+  const load = new Load({ destinations, rate, random, prefix, ttlMsMax: GUEST_TTL_MS });
+  try {
+    load.start();
+    await stoppable(pause(seconds * 1000), stopped);
+    await load.stop();
+    const convergence = await converge(() => directory, names, CONVERGENCE_MS);
+    const violations = [...load.violations, ...(await auditKeys(load.ledger, destinations))];
+    return {
+      drill: "steady",
+      story: `${names.length} regions at ${directory} are under load, and nothing goes wrong`,
+      seed,
+      seconds,
+      counts: load.counts(),
+      convergence,
+      violations,
+      passed: violations.length === 0 && convergence.failure === null,
+    };
+  } finally {
+    await load.stop();
+    const requests = new RegionRequests();
+    const url = destinations[0]?.url;
+    for (const key of load.ledger.keys) if (url !== undefined) await requests.delete(url, key);
+  }
+}
+
+/** Settles as `work` does, or rejects as soon as it is to be stopped. */
+async function stoppable<T>(work: Promise<T>, stopped: AbortSignal): Promise<T> {
+  stopped.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(stopped.reason);
+    stopped.addEventListener("abort", stop, { once: true });
+    work.then(resolve, reject).finally(() => stopped.removeEventListener("abort", stop));
+  });
+}

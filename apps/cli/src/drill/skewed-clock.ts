@@ -1,0 +1,21 @@
+/**
+ * A module for `node --import` that moves the wall clock of a program and its threads by `skewMs` milliseconds. Given
+ * as a URL with its text in it: it runs before anything that could load a file of ours. Time that is measured rather
+ * than told (`performance.now`, timers) goes on as it is, as on a machine whose clock is set wrong.
+ */
+export function skewedClock(skewMs: number): string {
+  const text = `
+    const Told = Date;
+    const now = () => Told.now() + ${Math.round(skewMs)};
+    globalThis.Date = class Date extends Told {
+      constructor(...given) {
+        if (given.length === 0) super(now());
+        else super(...given);
+      }
+      static now() {
+        return now();
+      }
+    };
+  `;
+  return `data:text/javascript,${encodeURIComponent(text)}`;
+}

@@ -1,0 +1,59 @@
+/** The commands by which an operator proves that a cluster is whole. */
+import type { Command } from "commander";
+
+import type * as Drill from "./commands/drill.ts";
+import type { DrillFlags } from "./commands/drill.ts";
+import type { VerifyFlags } from "./commands/verify.ts";
+import type { CliIo } from "./io.ts";
+
+/** Adds them to the program. `done` is told the exit code of the one that ran. */
+export function addOperatorCommands(
+  program: Command,
+  io: CliIo,
+  done: (exitCode: number) => void,
+): void {
+  program
+    .command("verify")
+    .description(
+      "Proves that the directory and all nodes hold the same, or names the keys that differ (exit code 1; 4 if somebody could not be asked).",
+    )
+    .option(
+      "--directory <url>",
+      "the directory, or several with commas: the first that answers is used (MERIDIAN_DIRECTORY; default: http://127.0.0.1:7400)",
+    )
+    .option("--limit <count>", "name no more than this many keys (default: 20)")
+    .option("--patience <ttl>", "how long to wait for nodes that are behind (default: 10s)")
+    .option("--json", "for machines")
+    .action(async (flags: VerifyFlags) => {
+      const { verify } = await import("./commands/verify.ts");
+      done(await verify(flags, io));
+    });
+  addDrill(program, io, done);
+}
+
+function addDrill(program: Command, io: CliIo, done: (exitCode: number) => void): void {
+  const load = (): Promise<typeof Drill> => import("./commands/drill.ts");
+  const drill = program
+    .command("drill")
+    .description(
+      "Lets things go wrong in a cluster of its own, under load, and checks every promise.",
+    );
+  drill
+    .command("list")
+    .description("Lists the drills.")
+    .action(async () => done((await load()).listDrills(io)));
+  drill
+    .command("run", { isDefault: true })
+    .description("Runs all drills, or those named. Exit code 1 if a promise was broken.")
+    .argument("[names...]")
+    .option("--seconds <count>", "how long each is under load (default: 6)")
+    .option("--rate <count>", "requests a second (default: 200)")
+    .option("--seed <number>", "which keys, which region: those of an earlier run")
+    .option("--regions <count>", "how many regions (default: 3)")
+    .option("--keep", "keep the data and the logs")
+    .option("--against <url>", "only load and check the cluster of this directory")
+    .option("--json", "for machines")
+    .action(async (names: readonly string[], flags: DrillFlags) =>
+      done(await (await load()).runDrills(names, flags, io)),
+    );
+}

@@ -1,0 +1,123 @@
+/** A directory or a node, as whoever compares their data asks it. */
+import { MeridianError, parseStamp, type ListedEntry, type Stamp } from "@meridian/protocol";
+
+import { getJson } from "../directory-api.ts";
+
+/** Where a party is, and what it is called. */
+export interface PartyAddress {
+  /** `directory`, or the id of a node. */
+  readonly name: string;
+  readonly url: string;
+}
+
+/** Keys after `after` through `through`; null for the ends of the key space. */
+export interface KeyRange {
+  readonly after: string | null;
+  readonly through: string | null;
+}
+
+/** The digest of the beginning of a range. */
+export interface DigestPage {
+  readonly count: number;
+  readonly fingerprint: string;
+  readonly next: string | null;
+}
+
+/** How far a node is in the log it follows, and in handing over its own writes. */
+export interface NodeProgress {
+  readonly logId: number;
+  readonly applied: number;
+  readonly outboxThrough: number;
+  readonly outboxAcknowledged: number;
+}
+
+/** How far the log of a directory is. */
+export interface LogProgress {
+  readonly logId: number;
+  readonly head: number;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+const ENTRIES_PER_PAGE = 1_000;
+
+/** One party. Every method throws what it answered, or `NO_READY_NODE` where nothing came. */
+export class Party {
+  readonly name: string;
+  readonly url: string;
+
+  constructor({ name, url }: PartyAddress) {
+    this.name = name;
+    this.url = url;
+  }
+
+  /** The digest of the first `limit` entries of a range. */
+  async digest(range: KeyRange, limit: number): Promise<DigestPage> {
+    const { count, fingerprint, next } = await this.#get("/digest", { ...range, limit });
+    return {
+      count: this.#number("count", count),
+      fingerprint: this.#text("fingerprint", fingerprint),
+      next: next === null ? null : this.#text("next", next),
+    };
+  }
+
+  /** The stamps of everything in a range, tombstones and expired entries included. */
+  async stamps(range: KeyRange): Promise<ReadonlyMap<string, Stamp>> {
+    const found = new Map<string, Stamp>();
+    for (let { after } = range; ;) {
+      const limit = ENTRIES_PER_PAGE;
+      const { entries, next } = await this.#get("/entries", { ...range, after, limit });
+      if (!Array.isArray(entries)) throw this.#unexpected("entries", entries);
+      for (const { key, stamp } of entries as readonly ListedEntry[]) {
+        found.set(this.#text("key", key), parseStamp(this.#text("stamp", stamp)));
+      }
+      if (next === null) return found;
+      after = this.#text("next", next);
+    }
+  }
+
+  /** How far it is, if it is a node. */
+  async nodeProgress(): Promise<NodeProgress> {
+    const { replica } = await this.#get("/status", {});
+    if (typeof replica !== "object" || replica === null) throw this.#unexpected("replica", replica);
+    const { logId, applied, outboxThrough, outboxPending } = replica as Json;
+    const through = this.#number("outboxThrough", outboxThrough);
+    return {
+      logId: this.#number("logId", logId),
+      applied: this.#number("applied", applied),
+      outboxThrough: through,
+      outboxAcknowledged: through - this.#number("outboxPending", outboxPending),
+    };
+  }
+
+  /** How far it is, if it is a directory. */
+  async logProgress(): Promise<LogProgress> {
+    const { logId, head } = await this.#get("/status", {});
+    return { logId: this.#number("logId", logId), head: this.#number("head", head) };
+  }
+
+  #get(path: string, query: Readonly<Record<string, string | number | null>>): Promise<Json> {
+    const given = new URLSearchParams();
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== null) given.set(name, String(value));
+    }
+    const search = given.toString();
+    const target = search === "" ? path : `${path}?${search}`;
+    return getJson(this.url + target, "NO_READY_NODE");
+  }
+
+  #number(name: string, value: unknown): number {
+    if (typeof value === "number") return value;
+    throw this.#unexpected(name, value);
+  }
+
+  #text(name: string, value: unknown): string {
+    if (typeof value === "string") return value;
+    throw this.#unexpected(name, value);
+  }
+
+  #unexpected(name: string, value: unknown): MeridianError {
+    const got = JSON.stringify(value)?.slice(0, 80) ?? "nothing";
+    return new MeridianError("INTERNAL", `Expected \`${name}\` from ${this.url}, got ${got}`);
+  }
+}

@@ -1,0 +1,68 @@
+import { compareKeys, listEntry, type ListedEntry } from "@meridian/protocol";
+import {
+  digestPage,
+  type DigestPage,
+  type DirectoryLog,
+  type KeyRange,
+} from "@meridian/replication";
+import type { Clock } from "@meridian/runtime";
+import type { SqliteDirectoryLog } from "@meridian/store";
+
+/** The digest of a part of the log, and a sequence through which the log has been looked at. */
+export interface LogDigestPage extends DigestPage {
+  readonly sequence: number;
+}
+
+/** What the log holds in a part of the key space, tombstones and expired entries included. */
+export interface LogEntryPage {
+  readonly entries: readonly ListedEntry[];
+  /** The key that the next page starts after; null if the range ends here. */
+  readonly next: string | null;
+  readonly sequence: number;
+}
+
+/** What the pages are read from. */
+export type PagedLog = Pick<DirectoryLog, "committedThrough" | "settle" | "summariesAfter"> &
+  Pick<SqliteDirectoryLog, "factsAfter">;
+
+type Query = KeyRange & { readonly limit: number };
+
+/** Looks at parts of a log, a bounded number of entries at a time. What is written meanwhile may show. */
+export class LogPages {
+  readonly #log: PagedLog;
+  readonly #clock: Clock;
+
+  constructor(log: PagedLog, clock: Clock) {
+    this.#log = log;
+    this.#clock = clock;
+  }
+
+  /** The digest of the first entries of a range: of everything that is committed now, at least. */
+  async digest({ limit, ...range }: Query): Promise<LogDigestPage> {
+    const sequence = await this.#settled();
+    return { ...(await digestPage(this.#log, range, limit, setImmediate)), sequence };
+  }
+
+  /** The first entries of a range: everything that is committed now, at least. */
+  async entries({ after, through, limit }: Query): Promise<LogEntryPage> {
+    const sequence = await this.#settled();
+    const nowMs = this.#clock.nowMs();
+    const read = this.#log.factsAfter(after, limit);
+    const within = read.filter(({ key }) => through === null || compareKeys(key, through) <= 0);
+    const last = within.at(-1)?.key ?? null;
+    const isOver = within.length < limit || last === through;
+    const entries = within.map((facts) => listEntry(facts, nowMs));
+    return { entries, next: isOver ? null : last, sequence };
+  }
+
+  /** Resolves to the sequence through which everything can be read. */
+  #settled(): Promise<number> {
+    const sequence = this.#log.committedThrough;
+    return new Promise((resolve, reject) => {
+      this.#log.settle((failure) => {
+        if (failure === undefined) resolve(sequence);
+        else reject(failure);
+      });
+    });
+  }
+}

@@ -1,0 +1,38 @@
+import { MeridianError } from "@meridian/protocol";
+import type { Gauge } from "@meridian/runtime";
+
+/** Bytes that something may hold in memory, and what it holds now. */
+export class ByteBudget {
+  readonly #name: string;
+  readonly #what: string;
+  readonly #max: number;
+  #now = 0;
+
+  /** `name` is that of the gauge, `what` completes "Expected at most n bytes of …". */
+  constructor(name: string, what: string, max: number) {
+    this.#name = name;
+    this.#what = what;
+    this.#max = max;
+  }
+
+  gauge(): Gauge {
+    return { name: this.#name, now: this.#now, max: this.#max };
+  }
+
+  /** Takes bytes, which are to be given back. Throws `OVERLOADED`, and takes nothing, if there are not so many left. */
+  take(bytes: number): void {
+    if (this.#now + bytes > this.#max) {
+      throw new MeridianError(
+        "OVERLOADED",
+        `Expected at most ${this.#max} bytes of ${this.#what}, got ${this.#now + bytes}`,
+        { details: { bytes: this.#now + bytes, bytesMax: this.#max } },
+      );
+    }
+    this.#now += bytes;
+  }
+
+  /** Gives bytes back. */
+  give(bytes: number): void {
+    this.#now -= bytes;
+  }
+}

@@ -1,0 +1,26 @@
+import { compareKeys, listEntry, type ListedEntry } from "@meridian/protocol";
+import type { SqliteReplicaStore } from "@meridian/store";
+
+import type { PageQuery } from "./http/page-routes.ts";
+
+/** What a store holds in a part of the key space, tombstones and expired entries included. */
+export interface EntryPage {
+  readonly entries: readonly ListedEntry[];
+  /** The key that the next page starts after; null if the range ends here. */
+  readonly next: string | null;
+}
+
+/** The first entries of a range, as of `nowMs`. */
+export function entryPageOf(
+  store: Pick<SqliteReplicaStore, "list">,
+  { after, through, limit }: PageQuery,
+  nowMs: number,
+): EntryPage {
+  const page = store.list({ limit, ...(after !== null && { after }) });
+  const within = page.entries.filter(
+    ({ key }) => through === null || compareKeys(key, through) <= 0,
+  );
+  const { next } = page;
+  const isOver = next === null || (through !== null && compareKeys(next, through) >= 0);
+  return { entries: within.map((facts) => listEntry(facts, nowMs)), next: isOver ? null : next };
+}

@@ -1,0 +1,56 @@
+import type { Dial, LinkEvents } from "@meridian/replication";
+import type { Clock } from "@meridian/runtime";
+import type { WebSocketLink, WebSocketLinkEvents } from "@meridian/transport";
+
+/** How often a paused link is looked after, in milliseconds. */
+const LOOK_MS = 20;
+
+/** How a dial is throttled. */
+export interface ThrottleOptions {
+  readonly dial: (events: WebSocketLinkEvents) => WebSocketLink;
+  readonly clock: Clock;
+  /** What waits in memory to be stored, in bytes. */
+  readonly backlogBytes: () => number;
+  /** Where reading stops; it goes on at half of it. */
+  readonly backlogBytesMax: number;
+}
+
+/**
+ * Reads from the directory no faster than the disk takes in: what is not read waits at the directory, in its log. A disk
+ * that has come to a halt ends the link by silence, and the node is `standalone` as if it were cut off.
+ */
+export function throttledDial(options: ThrottleOptions): Dial {
+  const { dial, clock, backlogBytes, backlogBytesMax } = options;
+  return (events: LinkEvents) => {
+    let isPaused = false;
+    let isClosed = false;
+    const look = (): void => {
+      if (isClosed) return;
+      if (backlogBytes() > backlogBytesMax / 2) {
+        clock.after(LOOK_MS, look);
+        return;
+      }
+      isPaused = false;
+      link.resume();
+    };
+    const check = (): void => {
+      if (isPaused || backlogBytes() <= backlogBytesMax) return;
+      isPaused = true;
+      link.pause();
+      clock.after(LOOK_MS, look);
+    };
+    const link = dial({
+      onOpen: () => events.onOpen(),
+      onDrain: () => events.onDrain(),
+      onMessage: (message) => {
+        events.onMessage(message);
+        check();
+      },
+      onClose: (code, reason) => {
+        isClosed = true;
+        events.onClose(code, reason);
+      },
+    });
+    return link;
+  };
+}

@@ -1,0 +1,179 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+
+import { describe, expect, it, onTestFinished } from "vitest";
+
+import {
+  exchangeBytes,
+  headerOf,
+  jsonOf,
+  parseAnswer,
+  testNode,
+  type TestNode,
+} from "./harness.ts";
+
+interface GaugeReport {
+  readonly name: string;
+  readonly now: number;
+  readonly max: number;
+}
+
+async function gaugeOf(region: TestNode, name: string): Promise<GaugeReport> {
+  const { gauges } = await jsonOf(await region.request("/status"));
+  const found = (gauges as GaugeReport[]).find((gauge) => gauge.name === name);
+  if (found === undefined) throw new Error(`Expected the gauge ${name}`);
+  return found;
+}
+
+async function start(options: Parameters<typeof testNode>[0] = {}): Promise<TestNode> {
+  const region = await testNode(options);
+  onTestFinished(() => region.close());
+  return region;
+}
+
+async function open(port: number): Promise<Socket> {
+  const socket = connect(port, "127.0.0.1");
+  socket.on("error", () => {});
+  onTestFinished(() => void socket.destroy());
+  await once(socket, "connect");
+  return socket;
+}
+
+const health = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+const closing = "Host: x\r\nConnection: close\r\n";
+
+describe("connections", () => {
+  it("beyond the bound are refused with a problem, and there is room again when others end", async () => {
+    const region = await start({ limits: { connectionsMax: 3 } });
+    const port = await region.serve();
+    const held = [await open(port), await open(port), await open(port)];
+    for (const socket of held) {
+      socket.write(health);
+      await once(socket, "data");
+    }
+    const refused = parseAnswer(await exchangeBytes(port, health));
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get("retry-after")).toBe("1");
+    expect(refused.body).toContain('"code":"OVERLOADED"');
+    held[0]?.destroy();
+    await expect
+      .poll(
+        async () =>
+          parseAnswer(await exchangeBytes(port, health.replace("Host: x\r\n", closing))).status,
+      )
+      .toBe(200);
+    held[1]?.write(health);
+    expect(String(await once(held[1] as Socket, "data"))).toContain("200 OK");
+  });
+
+  it("on which half a request comes are closed with a problem, those on which nothing comes without a word", async () => {
+    const timeouts = { headersTimeout: 100, requestTimeout: 200, connectionsCheckingInterval: 20 };
+    const region = await start({ limits: { timeouts } });
+    const port = await region.serve();
+    const body = "PUT /cache/a HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf";
+    expect(await exchangeBytes(port)).toBe("");
+    for (const bytes of ["GET /cache/a HTT", "GET /cache/a HTTP/1.1\r\nHo", body]) {
+      const answer = parseAnswer(await exchangeBytes(port, bytes));
+      expect(answer.status).toBe(408);
+      expect(answer.body).toContain('"code":"REQUEST_TIMEOUT"');
+    }
+  });
+});
+
+describe("a client that does not read", () => {
+  it("makes requests be refused once too much waits for it", async () => {
+    const answerBytesMax = 1024 * 1024;
+    const region = await start({ limits: { answerBytesMax }, valueBytesMax: 16 * 1024 * 1024 });
+    await region.request("/cache/big", { method: "PUT", body: new Uint8Array(16 * 1024 * 1024) });
+    const port = await region.serve();
+    const deaf = await open(port);
+    deaf.pause();
+    deaf.write("GET /cache/big HTTP/1.1\r\nHost: x\r\n\r\n");
+    const ask = async (): Promise<number> =>
+      parseAnswer(await exchangeBytes(port, `GET /healthz HTTP/1.1\r\n${closing}\r\n`)).status;
+    // The kernel takes some megabytes of it.
+    await region.settle(expect.poll(ask, { timeout: 5_000 }).toBe(503));
+    deaf.destroy();
+    await region.settle(expect.poll(ask, { timeout: 5_000 }).toBe(200));
+  });
+});
+
+describe("while the disk stalls", () => {
+  it("writes wait up to a bound, beyond it they are refused, and reads go on", async () => {
+    const region = await start({ backlogBytesMax: 100_000 });
+    await region.request("/cache/read", { method: "PUT", body: "able" });
+    const stall = region.stall();
+    const put = (index: number): Promise<Response> =>
+      region.request(`/cache/${index}`, {
+        method: "PUT",
+        body: "x".repeat(10_000),
+      }) as Promise<Response>;
+    const flood = Array.from({ length: 100 }, (_, index) => put(index));
+    await expect
+      .poll(async () => (await gaugeOf(region, "writeBytes")).now)
+      .toBeGreaterThan(90_000);
+    const { now, max } = await gaugeOf(region, "writeBytes");
+    expect(max).toBe(100_000);
+    // What is under way to the disk is there twice: as values, and as the block that holds them.
+    expect(now).toBeLessThan(2 * (max + 20_000));
+    const refused = await put(1_000);
+    expect(refused.status).toBe(503);
+    expect(headerOf(refused, "retry-after")).toBe("1");
+    expect(await jsonOf(refused)).toMatchObject({ code: "OVERLOADED", retryable: true });
+    expect(await (await region.request("/cache/read")).text()).toBe("able");
+    stall.end();
+    const statuses = (await Promise.all(flood)).map(({ status }) => status);
+    expect(new Set(statuses)).toEqual(new Set([200, 503]));
+    await expect.poll(async () => (await put(1_001)).status).toBe(200);
+    expect((await gaugeOf(region, "acknowledgingBytes")).now).toBe(0);
+  });
+
+  it("one connection can have no more than its share of requests under way", async () => {
+    const region = await start();
+    const port = await region.serve();
+    const stall = region.stall();
+    const socket = await open(port);
+    const put = "DELETE /cache/a HTTP/1.1\r\nHost: x\r\n\r\n";
+    socket.write(put.repeat(400));
+    await expect.poll(() => region.node.limit.active).toBe(256);
+    const answers: Buffer[] = [];
+    socket.on("data", (chunk: Buffer) => answers.push(chunk));
+    stall.end();
+    await once(socket, "close");
+    const statuses =
+      Buffer.concat(answers)
+        .toString()
+        .match(/HTTP\/1\.1 \d+/g) ?? [];
+    expect(statuses.slice(0, 256).every((line) => line.endsWith("200"))).toBe(true);
+    expect(statuses[256]).toBe("HTTP/1.1 503");
+    expect(region.node.limit.active).toBe(0);
+  });
+});
+
+describe("bodies that are being read", () => {
+  it("are refused beyond what all may take together, and what they took is free again", async () => {
+    const region = await start({ valueBytesMax: 64 * 1024 * 1024 });
+    const port = await region.serve();
+    const { max } = await gaugeOf(region, "bodyBytes");
+    const half = 60 * 1024 * 1024;
+    const head = `PUT /cache/a HTTP/1.1\r\n${closing}Content-Length: ${64 * 1024 * 1024}\r\n\r\n`;
+    const uploads: Socket[] = [];
+    for (let taken = 0; taken + half < max; taken += half) {
+      const socket = await open(port);
+      uploads.push(socket);
+      socket.write(head);
+      socket.write(Buffer.alloc(half));
+      await expect
+        .poll(async () => (await gaugeOf(region, "bodyBytes")).now, { timeout: 10_000 })
+        .toBe(taken + half);
+    }
+    const late = await open(port);
+    late.write(head);
+    late.write(Buffer.alloc(half));
+    const refused = parseAnswer(String(await once(late, "data")));
+    expect(refused.status).toBe(503);
+    expect(refused.body).toContain('"code":"OVERLOADED"');
+    for (const socket of uploads) socket.destroy();
+    await expect.poll(async () => (await gaugeOf(region, "bodyBytes")).now).toBe(0);
+  });
+});

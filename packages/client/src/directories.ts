@@ -1,0 +1,127 @@
+/**
+ * The directories of a cluster, in order of priority. Any of them answers for all nodes, so the first that answers is
+ * as good as the best.
+ *
+ * One that does not answer, or answers that it cannot (it is still catching up, say), is left alone for a while:
+ * with back-off, and no less than it asks for. Then it is asked first again, before those below it. When all are to be
+ * left alone, they are asked all the same, those that were left longest in order.
+ */
+import { MeridianError, type ErrorCode } from "@meridian/protocol";
+import { Backoff, type Random } from "@meridian/runtime";
+
+import { nodesOf, type NodeInfo, type Wanted } from "./directory.ts";
+import { exchange, NoAnswer, type Network, type Patience } from "./exchange.ts";
+import { retryAfterMs } from "./retry-after.ts";
+
+/** Codes that say that the question is wrong, whomever one asks. */
+const WRONG: ReadonlySet<ErrorCode> = new Set([
+  "INVALID_ARGUMENT",
+  "INVALID_COORDINATES",
+  "UNKNOWN_OPTION",
+]);
+
+interface Known {
+  readonly url: string;
+  readonly retries: Backoff;
+  /** When it is worth asking again, and until when it asked not to be, on the clock's `elapsedMs`. */
+  dueAtMs: number;
+  restsUntilMs: number;
+}
+
+/** What is asked, and how long each directory may take. */
+export interface Question {
+  readonly wanted: Wanted;
+  readonly patience: Patience;
+}
+
+/** Asks the directories of one cluster. */
+export class Directories {
+  readonly #network: Network;
+  readonly #known: readonly Known[];
+  #current: Known | undefined;
+
+  /** `urls` in order of priority, without a last slash. */
+  constructor(network: Network, random: Random, urls: readonly string[]) {
+    this.#network = network;
+    this.#known = urls.map((url) => ({
+      url,
+      retries: new Backoff({ random, firstMs: 1_000, maxMs: 30_000 }),
+      dueAtMs: -Infinity,
+      restsUntilMs: -Infinity,
+    }));
+  }
+
+  /** How many there are. */
+  get count(): number {
+    return this.#known.length;
+  }
+
+  /** The one that answered last. */
+  get current(): string | undefined {
+    return this.#current?.url;
+  }
+
+  /** How long all of them ask to be left alone, in milliseconds. */
+  get restMs(): number {
+    const nowMs = this.#network.clock.elapsedMs();
+    const rests = this.#known.map(({ restsUntilMs }) => Math.max(0, restsUntilMs - nowMs));
+    return rests.length === 0 ? 0 : Math.min(...rests);
+  }
+
+  /**
+   * The ready nodes nearest to a place, nearest first, at least one. Throws `NO_READY_NODE` if the directories that
+   * answer know of none, `DIRECTORY_UNREACHABLE` if none answers, or what is wrong with the question.
+   */
+  async nearest(question: Question): Promise<readonly NodeInfo[]> {
+    const failures: string[] = [];
+    let empty: MeridianError | undefined;
+    let odd: MeridianError | undefined;
+    for (const directory of this.#inOrder()) {
+      try {
+        return await this.#ask(directory, question);
+      } catch (cause) {
+        const error = cause instanceof MeridianError ? cause : undefined;
+        if (!(cause instanceof NoAnswer) && (error === undefined || WRONG.has(error.code))) {
+          throw cause;
+        }
+        // Another directory may know nodes that this one has lost touch with.
+        if (error?.code === "NO_READY_NODE") empty ??= error;
+        else directory.dueAtMs = this.#network.clock.elapsedMs() + directory.retries.nextMs();
+        if (error?.retryable === false) odd ??= error;
+        failures.push(`${directory.url}: ${(error ?? (cause as NoAnswer)).message}`);
+      }
+    }
+    if (empty !== undefined) throw empty;
+    if (odd !== undefined && this.#known.length === 1) throw odd;
+    throw new MeridianError(
+      "DIRECTORY_UNREACHABLE",
+      `Expected an answer of the directory, got none (${failures.join("; ")})`,
+      { details: { directories: this.#known.map(({ url }) => url) } },
+    );
+  }
+
+  #inOrder(): readonly Known[] {
+    const nowMs = this.#network.clock.elapsedMs();
+    const due = this.#known.filter(({ dueAtMs, restsUntilMs }) => {
+      return dueAtMs <= nowMs && restsUntilMs <= nowMs;
+    });
+    const others = this.#known.filter((directory) => !due.includes(directory));
+    return [...due, ...others.toSorted((a, b) => a.dueAtMs - b.dueAtMs)];
+  }
+
+  async #ask(directory: Known, { wanted, patience }: Question): Promise<readonly NodeInfo[]> {
+    const { clock } = this.#network;
+    const { lat, lon } = wanted.location;
+    const url = `${directory.url}/nearest?lat=${lat}&lon=${lon}&limit=${wanted.limit}`;
+    const answer = await exchange(this.#network, { method: "GET", url }, patience);
+    directory.restsUntilMs = clock.elapsedMs() + retryAfterMs(answer.headers, clock.nowMs());
+    const nodes = nodesOf(answer, directory.url);
+    if (nodes.length === 0) {
+      throw new MeridianError("NO_READY_NODE", "Expected a ready node, got an empty list");
+    }
+    directory.retries.reset();
+    directory.dueAtMs = -Infinity;
+    this.#current = directory;
+    return nodes;
+  }
+}

@@ -1,0 +1,156 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { OptionsError, parseOptions } from "@meridian/runtime";
+import { expect, onTestFinished, test } from "vitest";
+
+import { parseClusterFile, settingsOf, withClusterFile, type Role } from "../src/index.ts";
+
+const TEXT = JSON.stringify({
+  cluster: "shop",
+  directories: [
+    { id: "one", url: "http://10.0.0.1:7400", host: "0.0.0.0" },
+    { id: "two", url: "http://10.0.1.1:7400", limits: { lagMax: "5s", durability: "power" } },
+  ],
+  regions: [
+    { id: "paris", region: "eu", lat: 48.86, lon: -2, url: "http://10.0.2.1:7410", data: "/p" },
+    { id: "rome", lat: 1e-7, lon: 12, port: 7499, allowOrigin: ["https://a.b", "https://c.d"] },
+  ],
+  limits: { durability: "process", cacheBytes: 1_000, ttlDefault: "1h" },
+  log: { format: "json" },
+});
+const FILE = parseClusterFile(TEXT, "c.json");
+
+const optionsOf = (role: Role, id: string): Readonly<Record<string, string>> =>
+  Object.fromEntries(settingsOf(FILE, role, id, "c.json").map(({ name, text }) => [name, text]));
+
+test("a region gets its own entry, the directories in order, and the limits that regions have", () => {
+  expect(optionsOf("region", "paris")).toEqual({
+    cluster: "shop",
+    port: "7410",
+    data: "/p",
+    region: "eu",
+    lat: "48.86",
+    lon: "-2",
+    url: "http://10.0.2.1:7410",
+    directory: "http://10.0.0.1:7400,http://10.0.1.1:7400",
+    durability: "process",
+    "cache-bytes": "1000",
+    "ttl-default": "1h",
+    "log-format": "json",
+  });
+  expect(optionsOf("region", "rome")).toMatchObject({
+    lat: "1e-7",
+    port: "7499",
+    "allow-origin": "https://a.b,https://c.d",
+  });
+  expect(optionsOf("region", "rome")).not.toHaveProperty("url");
+});
+
+test("a directory gets its own entry, the others as peers, and its own limits before the cluster's", () => {
+  expect(optionsOf("directory", "one")).toEqual({
+    cluster: "shop",
+    host: "0.0.0.0",
+    port: "7400",
+    peer: "http://10.0.1.1:7400",
+    durability: "process",
+    "log-format": "json",
+  });
+  expect(optionsOf("directory", "two")).toMatchObject({
+    peer: "http://10.0.0.1:7400",
+    durability: "power",
+    "lag-max": "5s",
+  });
+});
+
+test("each setting says where in the file it stands", () => {
+  const sources = settingsOf(FILE, "directory", "two", "c.json").map(({ source }) => source);
+  expect(sources).toEqual([
+    "c.json: cluster",
+    "c.json: directories[1].url",
+    "c.json: directories",
+    "c.json: directories[1].limits.durability",
+    "c.json: directories[1].limits.lagMax",
+    "c.json: log.format",
+  ]);
+});
+
+test("an id that the file does not have is refused with those that it has", () => {
+  expect(() => settingsOf(FILE, "region", "one", "c.json")).toThrow(
+    "Expected an id of `regions` in c.json: `paris`, `rome`, got `one`",
+  );
+});
+
+const TABLE = [
+  { name: "id", type: "text", description: "" },
+  { name: "cluster-file", type: "text", description: "" },
+  { name: "cluster", type: "text", default: "meridian", description: "" },
+  { name: "port", type: "integer", min: 0, max: 9_000, default: 1, description: "" },
+  { name: "host", type: "text", default: "127.0.0.1", description: "" },
+  { name: "peer", type: "text", description: "" },
+  { name: "durability", type: "text", description: "" },
+  { name: "log-format", type: "text", description: "" },
+] as const;
+
+function fileWith(text: string): string {
+  const folder = mkdtempSync(join(tmpdir(), "meridian-cluster-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, "c.json"), text);
+  return join(folder, "c.json");
+}
+
+const parse = (argv: readonly string[], env: Record<string, string> = {}): object =>
+  parseOptions(TABLE, withClusterFile("directory", TABLE, { argv, env }));
+
+function problemsOf(argv: readonly string[], env: Record<string, string> = {}): readonly string[] {
+  try {
+    parse(argv, env);
+  } catch (error) {
+    if (error instanceof OptionsError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+test("a flag goes before the environment, that before the file, and the file before the default", () => {
+  const path = fileWith(TEXT);
+  const argv = ["--cluster-file", path, "--id=one", "--host", "::1"];
+  const env = { MERIDIAN_HOST: "10.1.1.1", MERIDIAN_CLUSTER: "mall" };
+  expect(parse(argv, env)).toMatchObject({
+    values: { host: "::1", cluster: "mall", port: 7400, peer: "http://10.0.1.1:7400" },
+  });
+  expect(parse([], { MERIDIAN_CLUSTER_FILE: path, MERIDIAN_ID: "one" })).toMatchObject({
+    values: { host: "0.0.0.0", cluster: "shop" },
+  });
+  expect(parse(["--id=one"])).toMatchObject({ values: { host: "127.0.0.1", port: 1 } });
+});
+
+test("help is given whatever the file holds", () => {
+  expect(parse(["--cluster-file", "/nowhere.json", "--help"])).toEqual({ kind: "help" });
+});
+
+test("a file without an id, one that is missing, and one with problems are refused in plain words", () => {
+  expect(problemsOf(["--cluster-file", "c.json"])).toEqual([
+    "Expected `--id` (or MERIDIAN_ID) beside `--cluster-file`, to know which directory this is, got nothing",
+  ]);
+  expect(problemsOf(["--cluster-file=/nowhere.json", "--id=one"])[0]).toMatch(/ENOENT/);
+  const bad = fileWith('{"directories": [{"id": "one", "port": -1}], "regions": 1}');
+  expect(problemsOf([`--cluster-file=${bad}`, "--id=one"])).toHaveLength(2);
+  const good = fileWith(TEXT);
+  expect(problemsOf([`--cluster-file=${good}`, "--id=three"])[0]).toMatch(/got `three`/);
+});
+
+test("a value that the program refuses is refused with its place in the file", () => {
+  const path = fileWith(TEXT.replace("http://10.0.0.1:7400", "http://10.0.0.1:9400"));
+  expect(problemsOf([`--cluster-file=${path}`, "--id=one"])).toEqual([
+    "Expected `c.json: directories[0].url` to be a whole number between 0 and 9000, got `9400`",
+  ]);
+});
+
+test("a setting that the program has no option for is refused rather than ignored", () => {
+  const path = fileWith(TEXT);
+  expect(problemsOf([`--cluster-file=${path}`, "--id=two"])).toEqual([
+    "`c.json: directories[1].limits.lagMax`: this program has no option `--lag-max`",
+  ]);
+});

@@ -1,0 +1,116 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { describe, expect, it } from "vitest";
+import { WebSocket } from "ws";
+
+import { silentLogger } from "@meridian/runtime";
+import { dialLink, LINK_BYTES_MAX } from "@meridian/transport";
+
+import { Recorder, startRig, type Rig } from "./rig.ts";
+
+const options = { logger: silentLogger };
+
+/** The receiving side of a handshake and a frame's header, for `length` bytes of which none follow. */
+function beginMessage(rig: Rig, length: number): Promise<ReturnType<typeof connect>> {
+  const socket = connect(rig.port, "127.0.0.1");
+  socket.on("error", () => {});
+  socket.write(
+    "GET /replicate HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+  );
+  const header = Buffer.alloc(14);
+  header.set([0x82, 0xff]);
+  header.writeBigUInt64BE(BigInt(length), 2);
+  return once(socket, "data").then(() => {
+    socket.write(header);
+    return socket;
+  });
+}
+
+describe("a link", () => {
+  it("writes what is sent at once when the work at hand is done, in order", async () => {
+    const server = new Recorder();
+    const rig = await startRig(() => server);
+    let writes = 0;
+    const client: Recorder = new Recorder({
+      onOpen: () => {
+        for (let index = 0; index < 1_000; index += 1) link.send(String(index));
+        writes = link.bufferedBytes;
+      },
+    });
+    const link = dialLink(rig.url, client, options);
+    await server.received(1_000);
+    expect(server.messages).toEqual(Array.from({ length: 1_000 }, (_, index) => String(index)));
+    // Without a write so far, everything waits.
+    expect(writes).toBeGreaterThan(1_000 * 6);
+    link.close(1000, "");
+    await client.closed();
+  });
+
+  it("whose peer asks on and never reads is cut off", async () => {
+    const server: Recorder = new Recorder();
+    const rig = await startRig(() => server);
+    const peer = new WebSocket(rig.url);
+    await once(peer, "open");
+    peer.pause();
+    const link = rig.accepted[0]?.link;
+    let bytesMax = 0;
+    const isClosed = (): boolean => server.events.some((event) => event.startsWith("close"));
+    for (let sent = 0; sent < 4_096 && !isClosed(); sent += 1) {
+      link?.send(new Uint8Array(1024 * 1024));
+      bytesMax = Math.max(bytesMax, link?.bufferedBytes ?? 0);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await server.closed();
+    expect(server.events.at(-1)).toMatch(/^close 4413 .*bytes waiting on a link/);
+    expect(bytesMax).toBeLessThan(LINK_BYTES_MAX + 2 * 1024 * 1024);
+    peer.terminate();
+  });
+
+  it("is not read from while it is paused", async () => {
+    const server: Recorder = new Recorder();
+    const rig = await startRig(() => server);
+    const client: Recorder = new Recorder();
+    const link = dialLink(rig.url, client, options);
+    await client.until(() => client.events.includes("open"));
+    link.pause();
+    rig.accepted[0]?.link.send("late");
+    // A second link says when the first would have had it.
+    const other = new Recorder();
+    const second = dialLink(rig.url, other, options);
+    await other.until(() => other.events.includes("open"));
+    rig.accepted[1]?.link.send("in time");
+    await other.received(1);
+    expect(client.messages).toEqual([]);
+    link.resume();
+    await client.received(1);
+    expect(client.messages).toEqual(["late"]);
+    for (const each of [link, second]) each.close(1000, "");
+    await Promise.all([client.closed(), other.closed()]);
+  });
+});
+
+describe("messages that never arrive whole", () => {
+  it("take no more than their bound, and those that do are counted no longer", async () => {
+    const receiveBytesMax = 1024 * 1024;
+    const server: Recorder = new Recorder();
+    const rig = await startRig(() => server, { receiveBytesMax });
+    const [gauge] = rig.listener.gauges();
+    expect(gauge).toEqual({ name: "linkReceiveBytes", now: 0, max: receiveBytesMax });
+
+    const whole = new Recorder();
+    const link = dialLink(rig.url, whole, options);
+    await whole.until(() => whole.events.includes("open"));
+    for (let index = 0; index < 8; index += 1) link.send(new Uint8Array(512 * 1024));
+    await server.received(8);
+    expect(rig.listener.gauges()[0]?.now).toBeLessThan(64 * 1024);
+
+    const begun = await beginMessage(rig, 60 * 1024 * 1024);
+    begun.write(Buffer.alloc(2 * receiveBytesMax));
+    await server.closed();
+    expect(server.events.at(-1)).toMatch(/^close 4413 .*not arrived whole/);
+    expect(rig.listener.gauges()[0]?.now).toBeLessThan(64 * 1024);
+    link.close(1000, "");
+    await whole.closed();
+  });
+});

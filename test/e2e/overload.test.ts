@@ -1,0 +1,231 @@
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+
+import { encodeMessage, PROTOCOL_VERSION } from "@meridian/protocol";
+import { silentLogger } from "@meridian/runtime";
+import { dialLink } from "@meridian/transport";
+import { describe, expect, it, onTestFinished } from "vitest";
+
+import { HttpConnection } from "../bench/http-connection.ts";
+import type { Region } from "../support/cluster.ts";
+import { getJson, getText, putValue } from "../support/region-requests.ts";
+import { stallDisk } from "../support/stalled-disk.ts";
+import { startCluster } from "../support/start-cluster.ts";
+import { until } from "../support/until.ts";
+
+const MEBIBYTE = 1024 * 1024;
+
+interface Gauge {
+  readonly name: string;
+  readonly now: number;
+  readonly max: number;
+}
+
+async function gaugeOf(url: string, name: string): Promise<Gauge> {
+  const { gauges } = await getJson<{ readonly gauges: readonly Gauge[] }>(`${url}/status`);
+  const found = gauges.find((gauge) => gauge.name === name);
+  if (found === undefined) throw new Error(`Expected the gauge ${name}`);
+  return found;
+}
+
+/** How many files this process may have open. */
+function filesMax(): number {
+  return Number(/^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1]);
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Writes over one connection as fast as it is answered, until told. Counts the answers by status. */
+async function flood(region: Region, name: number, state: Flood): Promise<void> {
+  const connection = await HttpConnection.open(region.url);
+  for (let turn = 0; !state.over; turn += 1) {
+    const { status } = await connection.send("PUT", `/cache/${name}/${turn}`, state.value);
+    state.statuses.set(status, (state.statuses.get(status) ?? 0) + 1);
+    if (status !== 200) await pause(10);
+  }
+  connection.close();
+}
+
+interface Flood {
+  readonly value: string;
+  readonly statuses: Map<number, number>;
+  over: boolean;
+}
+
+describe("a region whose disk stalls under a flood of writes", () => {
+  it("refuses what is too much, stays as small as it was said to, and goes on afterwards", async () => {
+    const cluster = await startCluster([{ id: "paris", lat: 48.9, lon: 2.4 }]);
+    const [paris] = cluster.regions;
+    if (!paris) throw new Error("Expected a region");
+    await putValue(paris.url, "calm", "before");
+    const before = paris.program.memoryBytes;
+
+    const resume = stallDisk(paris.databasePath);
+    onTestFinished(resume);
+    const state: Flood = { value: "v".repeat(MEBIBYTE), statuses: new Map(), over: false };
+    const writers = Array.from({ length: 300 }, (_, name) => flood(paris, name, state));
+    await until("writes are refused", () => (state.statuses.get(503) ?? 0) > 1_000);
+    // Three hundred at a time, each of a mebibyte: far more than may wait.
+    const { now, max } = await gaugeOf(paris.url, "writeBytes");
+    expect(now).toBeLessThan(2.2 * max);
+    expect(await getText(paris.url, "calm")).toBe("before");
+    const grown = paris.program.memoryBytes - before;
+    resume();
+    state.over = true;
+    await Promise.all(writers);
+    console.log(
+      `grown by ${(grown / MEBIBYTE).toFixed(0)} MiB; answers ${JSON.stringify([...state.statuses])}`,
+    );
+    // Values that wait, their blocks, bodies that are being read, and what is not collected yet.
+    expect(grown).toBeLessThan(900 * MEBIBYTE);
+    expect([...state.statuses.keys()].every((status) => [200, 500, 503].includes(status))).toBe(
+      true,
+    );
+    await until("writes are taken again", async () => {
+      await putValue(paris.url, "calm", "after");
+      return true;
+    });
+    await until("nothing waits", async () => (await gaugeOf(paris.url, "bodyBytes")).now === 0);
+  });
+});
+
+describe("ten thousand idle connections", () => {
+  it("cost a region little, delay nobody, and are gone after ten seconds", async () => {
+    const cluster = await startCluster([{ id: "paris", lat: 48.9, lon: 2.4 }]);
+    const [paris] = cluster.regions;
+    if (!paris) throw new Error("Expected a region");
+    await putValue(paris.url, "calm", "still here");
+    const before = paris.program.memoryBytes;
+    const { hostname, port } = new URL(paris.url);
+    const count = Math.min(10_000, filesMax() - 1_000);
+    const idle: Socket[] = [];
+    onTestFinished(() => idle.forEach((socket) => socket.destroy()));
+    let gone = 0;
+    for (let opened = 0; opened < count; opened += 1) {
+      const socket = connect(Number(port), hostname);
+      socket.on("error", () => {});
+      socket.on("close", () => (gone += 1));
+      socket.resume();
+      idle.push(socket);
+      if (opened % 500 === 499) await once(socket, "connect");
+    }
+    await until(
+      "all are taken",
+      async () => (await gaugeOf(paris.url, "httpConnections")).now >= count,
+    );
+    const grown = paris.program.memoryBytes - before;
+    const atMs = performance.now();
+    expect(await getText(paris.url, "calm")).toBe("still here");
+    const tookMs = performance.now() - atMs;
+    console.log(
+      `${count} idle: ${(grown / MEBIBYTE).toFixed(0)} MiB, a read took ${tookMs.toFixed(1)} ms`,
+    );
+    expect(grown).toBeLessThan(300 * MEBIBYTE);
+    expect(tookMs).toBeLessThan(2_000);
+    await until("all are gone", () => gone === count, 40_000);
+    expect(await getText(paris.url, "calm")).toBe("still here");
+  });
+});
+
+/** Registers as a node, says that it lives, and reads nothing that it is sent. */
+async function deafNode(directory: string): Promise<{ stop(): void }> {
+  let welcomed = false;
+  const link = dialLink(
+    `${directory}/replicate`,
+    {
+      onOpen: () => {
+        const place = { lat: 0, lon: 0, ip: null, port: 9, url: null };
+        const identity = { cluster: "meridian", nodeId: "deaf", region: "deaf", incarnation: 77 };
+        const facts = {
+          cursor: null,
+          outboxThrough: 0,
+          outboxAcknowledged: 0,
+          admittedTime: 0,
+          horizon: 0,
+        };
+        link.send(
+          encodeMessage({
+            type: "hello",
+            version: PROTOCOL_VERSION,
+            ...identity,
+            ...place,
+            ...facts,
+            status: "ready",
+            nowMs: Date.now(),
+          }),
+        );
+      },
+      onMessage: () => {
+        welcomed = true;
+        link.pause();
+      },
+      onDrain: () => {},
+      onClose: () => {},
+    },
+    { logger: silentLogger },
+  );
+  await until("the deaf node is welcomed", () => welcomed);
+  const load = { entries: 0, bytes: 0, requestsPerSecond: 0 };
+  const timer = setInterval(() => {
+    const said = {
+      status: "ready",
+      appliedThrough: 0,
+      outboxPending: 0,
+      lowestTime: 0,
+      lagMs: 0,
+      load,
+    } as const;
+    link.send(encodeMessage({ type: "heartbeat", nowMs: Date.now(), ...said }));
+  }, 200);
+  const stop = (): void => {
+    clearInterval(timer);
+    link.close(1000, "");
+  };
+  onTestFinished(stop);
+  return { stop };
+}
+
+describe("a node that never reads", () => {
+  it("costs the directory its bound and the other nodes nothing", async () => {
+    const cluster = await startCluster();
+    const [writer, reader] = cluster.regions;
+    if (!writer || !reader) throw new Error("Expected regions");
+    await deafNode(cluster.directoryUrl);
+    const before = cluster.directory.memoryBytes;
+    const value = "v".repeat(16 * 1024);
+    const pool = await Promise.all(
+      Array.from({ length: 16 }, () => HttpConnection.open(writer.url)),
+    );
+    // A hundred mebibytes: many times what may wait for one node.
+    let next = 0;
+    await Promise.all(
+      pool.map(async (connection) => {
+        while (next < 6_400) {
+          next += 1;
+          expect(await connection.put(`/cache/k${next}`, value)).toBe(200);
+        }
+      }),
+    );
+    for (const connection of pool) connection.close();
+    const { position } = await putValue(writer.url, "last", "of all");
+    const atMs = performance.now();
+    await until("the reader has the last", async () => {
+      return (await getText(reader.url, "last", position)) === "of all";
+    });
+    const behindMs = performance.now() - atMs;
+    const { now, max } = await gaugeOf(cluster.directoryUrl, "linkBytes");
+    const grown = cluster.directory.memoryBytes - before;
+    console.log(
+      `waiting ${(now / MEBIBYTE).toFixed(1)} MiB, grown by ${(grown / MEBIBYTE).toFixed(0)} MiB, ` +
+        `the others ${behindMs.toFixed(0)} ms behind`,
+    );
+    expect(now).toBeGreaterThan(MEBIBYTE);
+    expect(now).toBeLessThan(8 * MEBIBYTE);
+    expect(now).toBeLessThan(max);
+    expect(grown).toBeLessThan(300 * MEBIBYTE);
+    expect(await cluster.offered()).toContain(reader.id);
+  });
+});

@@ -1,0 +1,29 @@
+import { expect, it, onTestFailed, onTestFinished } from "vitest";
+
+import { NamespaceNetwork } from "../support/namespace-network.ts";
+import { ProxyNetwork } from "../support/proxy-network.ts";
+import { Storm } from "../storm/storm.ts";
+
+const ROUNDS = 6;
+const WRITES_PER_SECOND = 500;
+/** Drawn once; `npm run storm` draws others. */
+const SEED = 11;
+
+it("a storm over five regions loses no acknowledged write and undoes no delete", async () => {
+  const network = NamespaceNetwork.isPossible ? new NamespaceNetwork() : new ProxyNetwork();
+  const faults: string[] = [];
+  const storm = new Storm({
+    rounds: ROUNDS,
+    rate: WRITES_PER_SECOND,
+    seed: SEED,
+    network,
+    tell: (line) => faults.push(line),
+  });
+  onTestFinished(() => storm.dispose());
+  onTestFailed(() => console.log(faults.join("\n"), storm.report()));
+  const { wrong, tally, digest } = await storm.run();
+  expect(wrong).toEqual([]);
+  expect(faults).toHaveLength(ROUNDS);
+  expect(tally.acknowledged).toBeGreaterThan(WRITES_PER_SECOND);
+  expect(digest.count).toBeGreaterThan(0);
+});

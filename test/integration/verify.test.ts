@@ -1,0 +1,174 @@
+/** `meridian verify` against real directories and regions. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { runCli } from "@meridian/cli";
+import { startDirectory, type RunningDirectory } from "@meridian/directory";
+import { startRegion, type RunningRegion } from "@meridian/region";
+import { silentLogger } from "@meridian/runtime";
+import type Database from "better-sqlite3";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+import { request } from "../support/region-requests.ts";
+import { until } from "../support/until.ts";
+
+const Sqlite = createRequire(new URL("../../packages/store/package.json", import.meta.url))(
+  "better-sqlite3",
+) as typeof Database;
+
+let folder: string;
+let directory: RunningDirectory;
+let regions: Map<string, RunningRegion>;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "meridian-verify-"));
+  directory = await startDirectory({
+    host: "127.0.0.1",
+    port: 0,
+    data: join(folder, "directory"),
+    cluster: "test",
+    durability: "process",
+    lagMax: 10_000,
+    horizon: 3_600_000,
+    logger: silentLogger,
+  });
+  regions = new Map();
+  for (const id of ["oslo", "perth"]) await add(id);
+});
+
+afterEach(async () => {
+  await Promise.all([...regions.values()].map((region) => region.stop()));
+  await directory.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Starts a region; `url` is where it says that it is reached. */
+async function add(id: string, url: string | null = null): Promise<void> {
+  const region = await startRegion({
+    id,
+    region: id,
+    lat: 1,
+    lon: 2,
+    host: "127.0.0.1",
+    port: 0,
+    data: join(folder, id),
+    directory: directory.url,
+    cluster: "test",
+    ip: null,
+    url,
+    allowOrigin: null,
+    durability: "process",
+    cacheEntries: 1_000,
+    cacheBytes: 1_000_000,
+    valueBytesMax: 1_000,
+    ttlDefault: null,
+    logger: silentLogger,
+  });
+  regions.set(id, region);
+  await until(`${id} is ready`, () => region.status === "ready");
+}
+
+/** Changes the entries of a region behind its back. */
+async function tamper(id: string, sql: string): Promise<void> {
+  await regions.get(id)?.stop();
+  const database = new Sqlite(join(folder, id, "region.db"));
+  expect(database.prepare(sql).run().changes).toBeGreaterThan(0);
+  database.close();
+  await add(id);
+}
+
+async function set(id: string, keys: readonly string[]): Promise<void> {
+  for (let at = 0; at < keys.length; at += 1_000) {
+    const entries = keys.slice(at, at + 1_000).map((key) => ({ key, value: "v" }));
+    const body = JSON.stringify({ entries, ack: "all", timeout: "30s" });
+    const answer = await request(`${regions.get(id)?.url}/batch/set`, { method: "POST", body });
+    expect(answer.status).toBe(200);
+    await answer.body?.cancel();
+  }
+}
+
+interface Verdict {
+  readonly exitCode: number;
+  readonly text: string;
+}
+
+async function verify(...flags: string[]): Promise<Verdict> {
+  let text = "";
+  const write = (data: string | Uint8Array): unknown => (text += String(data));
+  const argv = ["verify", "--directory", directory.url, ...flags];
+  const io = { stdout: { write }, stderr: { write }, stdin: undefined, env: {}, colour: false };
+  return { exitCode: await runCli(argv, io), text };
+}
+
+const keysUpTo = (count: number): string[] => Array.from({ length: count }, (_, n) => `k ${n}/é`);
+
+describe("meridian verify", () => {
+  it("proves that everyone holds the same, deleted and expired entries included", async () => {
+    await set("oslo", keysUpTo(3_000));
+    await request(`${regions.get("perth")?.url}/cache/k%205%2F%C3%A9?ack=all`, {
+      method: "DELETE",
+    });
+    const { exitCode, text } = await verify();
+    expect(text).toMatch(/^directory +3000 +same\noslo +3000 +same\nperth +3000 +same$/m);
+    expect(text).toContain("Everyone holds the same 3000 entries.");
+    expect(exitCode).toBe(0);
+  });
+
+  it("takes no key on its way for a difference while regions are written to", async () => {
+    await set("oslo", keysUpTo(500));
+    let writing = true;
+    const writers = ["oslo", "perth"].map(async (id) => {
+      for (let turn = 0; writing; turn += 1) await set(id, ["hot", `${id} ${turn}`, `k ${turn}/é`]);
+    });
+    const verdicts = [await verify(), await verify()];
+    writing = false;
+    await Promise.all(writers);
+    expect(verdicts.map(({ text }) => text).join()).not.toContain("differ");
+    expect(verdicts.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
+  });
+
+  it("names every key that differs, with what each holds of it, and exits 1", async () => {
+    await set("oslo", keysUpTo(3_000));
+    await tamper("perth", "DELETE FROM entries WHERE key = 'k 7/é'");
+    await tamper("oslo", "UPDATE entries SET time = time + 1 WHERE key IN ('k 1999/é', 'k 8/é')");
+    const { exitCode, text } = await verify("--json");
+    expect(exitCode).toBe(1);
+    const { parties, ...report } = JSON.parse(text);
+    expect(report).toMatchObject({ equal: false, differing: 3 });
+    expect(report.keys.map(({ key }: { key: string }) => key)).toEqual([
+      "k 1999/é",
+      "k 7/é",
+      "k 8/é",
+    ]);
+    const [newer, lost] = report.keys;
+    expect(newer.stamps.oslo).not.toBe(newer.stamps.directory);
+    expect(newer.stamps.perth).toBe(newer.stamps.directory);
+    expect(lost.stamps).toMatchObject({ perth: null, oslo: lost.stamps.directory });
+    expect(parties).toMatchObject([
+      { name: "directory", entries: 3_000, differing: 2 },
+      { name: "oslo", entries: 3_000, differing: 0 },
+      { name: "perth", entries: 2_999, differing: 3 },
+    ]);
+    expect((await verify("--limit", "1")).text).toContain("… and 2 more keys\n");
+  });
+
+  it("names a node that does not answer, compares the others, and exits 4", async () => {
+    await set("oslo", ["a"]);
+    await add("elba", "http://127.0.0.1:1");
+    const { exitCode, text } = await verify();
+    expect(text).toMatch(/^elba +- +not reached$/m);
+    expect(text).toMatch(/^perth +1 +same$/m);
+    expect(text).toMatch(/^elba \(http:.*\) could not be asked: /m);
+    expect(exitCode).toBe(4);
+  });
+
+  it("exits 4 where there is no directory, or it knows no node", async () => {
+    const gone = await verify("--directory", "http://127.0.0.1:1");
+    expect(gone).toMatchObject({ exitCode: 4 });
+    await Promise.all([...regions.values()].map((region) => region.stop()));
+    await until("nobody is registered", async () => (await verify()).text.includes("got none"));
+    expect(await verify()).toMatchObject({ exitCode: 4 });
+  });
+});

@@ -1,0 +1,154 @@
+/** Watches a cluster while it runs, for what must hold at every moment and not only in the end. */
+import type { Entry } from "@meridian/protocol";
+import { DIRECTORY_LIMITS, type AckLevel, type Receipt } from "@meridian/replication";
+
+import { BOUNDS, DIRECTORY } from "./bounds.ts";
+import type { SimulatedCluster, SimulatedNode } from "./cluster.ts";
+import type { End, Tap } from "./network.ts";
+
+const VIOLATIONS_MAX = 20;
+/** How long a simulated client waits for its write to be known more widely. */
+const ACKNOWLEDGEMENT_MS = 3_000;
+/** The directory's queue of recent frames is looked at once in so many messages. */
+const LOOK_EVERY = 64;
+
+/** What a node has sent on one link and the directory has not acknowledged on it, by outbox position. */
+type InFlight = Map<number, number>;
+
+export class Auditor implements Tap {
+  readonly #cluster: SimulatedCluster;
+  readonly violations: string[] = [];
+  readonly #inFlight = new WeakMap<End, InFlight>();
+  readonly #waiting = new Map<object, number>();
+  #messages = 0;
+  /** The latest time that the directory's clock has shown, in milliseconds since the simulation began. */
+  latestDirectoryMs = 0;
+
+  constructor(cluster: SimulatedCluster) {
+    this.#cluster = cluster;
+  }
+
+  report(violation: string): void {
+    if (this.violations.length < VIOLATIONS_MAX) this.violations.push(violation);
+  }
+
+  onSend(end: End, message: string | Uint8Array): void {
+    const { linkBytes, windowBytes, readBytes, frameBytes, textBytes, recentBytes } = BOUNDS;
+    const isDirectory = end.host === DIRECTORY;
+    const bound = (isDirectory ? linkBytes : windowBytes) + readBytes + frameBytes + textBytes;
+    this.#within(`${end.host}: bytes waiting on a link`, end.bufferedBytes, bound);
+    if (isDirectory) {
+      const { world, directoryMachine } = this.#cluster;
+      const directoryMs = world.nowMs + directoryMachine.skewMs;
+      this.latestDirectoryMs = Math.max(this.latestDirectoryMs, directoryMs);
+      if (typeof message !== "string") this.#checkEcho(end, message);
+      this.#messages += 1;
+      if (this.#messages % LOOK_EVERY !== 0) return;
+      const held = this.#cluster.directoryInfo()?.recentBytes ?? 0;
+      const uncommitted = this.#cluster.nodes.length * (windowBytes + readBytes + frameBytes);
+      this.#within("directory: bytes of recent frames", held, recentBytes + uncommitted);
+    } else if (typeof message !== "string") {
+      this.#checkWindow(end, message);
+    }
+  }
+
+  onDeliver(end: End, message: string | Uint8Array): void {
+    if (end.host === DIRECTORY || typeof message !== "string") return;
+    const through = /^\{"type":"acknowledge".*"outboxThrough":(\d+)/.exec(message)?.[1];
+    const inFlight = through === undefined ? undefined : this.#inFlight.get(end);
+    if (inFlight === undefined) return;
+    for (const position of inFlight.keys()) {
+      if (position <= Number(through)) inFlight.delete(position);
+    }
+  }
+
+  /** How widely the next write is to be known before its client is content. */
+  levelOfNext(): AckLevel {
+    const { world, nodes } = this.#cluster;
+    // What is buried or forgotten is known, and nowhere to be found.
+    if (this.#cluster.horizonMs < DIRECTORY_LIMITS.horizonMs || !world.chance(0.1)) return "local";
+    return world.pick(["directory", "all", 1 + world.below(nodes.length)]);
+  }
+
+  /** Waits for a write to be known as widely as asked, and holds the answer against the disks. */
+  auditAcknowledgement(node: SimulatedNode, receipt: Receipt, level: AckLevel): void {
+    const replica = node.process?.replica;
+    const entry = receipt.entries[0];
+    if (level === "local" || replica === undefined || entry === undefined) return;
+    const { names, nodes, logDisk } = this.#cluster;
+    const disks = nodes.map(({ disk }) => disk);
+    const name = names.nameOf(entry.stamp);
+    const holds = (held: Entry | undefined): boolean =>
+      held !== undefined && names.isAtLeast(held.stamp, name);
+    const leave = this.waits(replica, "an acknowledgement");
+    replica.acknowledgement(receipt, level, ACKNOWLEDGEMENT_MS).then(
+      (known) => {
+        leave();
+        const said = `${node.id}: ${name} of ${entry.key} at level ${level}`;
+        if (known.directory && this.#cluster.logDisk === logDisk) {
+          if (!holds(logDisk.entries.get(entry.key)?.entry)) {
+            this.report(`${said} is said to be in the log`);
+          }
+        }
+        for (const [index, other] of nodes.entries()) {
+          if (other.disk !== disks[index] || !known.nodes.includes(other.id)) continue;
+          if (other.process?.store.isRestamping === true) continue;
+          if (!holds(other.disk.entries.get(entry.key))) {
+            this.report(`${said} is said to be on ${other.id}`);
+          }
+        }
+        if (!known.reached) return;
+        const isEnough =
+          level === "directory"
+            ? known.directory
+            : level === "all"
+              ? known.ready.every((id) => known.nodes.includes(id))
+              : known.nodes.length >= level;
+        if (!isEnough) this.report(`${said} is said to be reached, by ${known.nodes.join()}`);
+      },
+      // Too many wait already.
+      leave,
+    );
+  }
+
+  /** Someone begins to wait at a replica; returns how to say that it is over. */
+  waits(replica: object, what: string): () => void {
+    const waiting = (this.#waiting.get(replica) ?? 0) + 1;
+    this.#waiting.set(replica, waiting);
+    // Whoever is refused has been counted for a moment, and waiters come in two kinds.
+    this.#within(`requests waiting, the last for ${what}`, waiting, 2 * BOUNDS.waiters + 1);
+    return () => void this.#waiting.set(replica, (this.#waiting.get(replica) ?? 1) - 1);
+  }
+
+  /** A node's store has committed something: its cursor is nowhere that the log has not durably been. */
+  checkCursor({ id, disk: { cursor } }: SimulatedNode): void {
+    const log = this.#cluster.directoryInfo();
+    if (cursor === undefined || cursor.epoch !== log?.epoch) return;
+    const { committedThrough } = this.#cluster.logDisk;
+    this.#within(`${id}: cursor in the log`, cursor.sequence, committedThrough);
+  }
+
+  #checkEcho(end: End, frame: Uint8Array): void {
+    const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+    const node = this.#cluster.nodes.find(({ id }) => id === end.peer?.host);
+    const isOwn = view.getFloat64(48, true) === node?.process?.store.incarnation;
+    if (isOwn && view.getUint32(4, true) > 0) {
+      this.report(`${node?.id}: got its own entries back`);
+    }
+  }
+
+  #checkWindow(end: End, frame: Uint8Array): void {
+    const inFlight = this.#inFlight.get(end) ?? new Map<number, number>();
+    this.#inFlight.set(end, inFlight);
+    const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+    inFlight.set(view.getFloat64(56, true), frame.byteLength);
+    let bytes = 0;
+    for (const each of inFlight.values()) bytes += each;
+    const { windowBytes, readBytes, frameBytes } = BOUNDS;
+    this.#within(`${end.host}: bytes in flight`, bytes, windowBytes + readBytes + frameBytes);
+  }
+
+  #within(what: string, value: number, bound: number): void {
+    if (value > bound) this.report(`${what}: ${value}, above ${bound}`);
+  }
+}

@@ -1,0 +1,19 @@
+/** The name of the directory's host. */
+export const DIRECTORY = "directory";
+
+/** The bounds of simulated machines: small, so that they are reached, and nodes fall behind and are fed from the log. */
+export const BOUNDS = {
+  linkBytes: 3_000,
+  recentBytes: 4_000,
+  windowBytes: 4_000,
+  /** Requests that may wait at one node for a position, and as many for an acknowledgement. */
+  waiters: 12,
+  /** Frames of the log that are not compacted. */
+  logFrames: 20,
+  /** What one read of a log or an outbox gives. */
+  readBytes: 2_000,
+  /** The largest frame that simulated writes make: every key at once, or what waited for one commit. */
+  frameBytes: 16_000,
+  /** What may wait on a link beside frames: acknowledgements, heartbeats, the list of members. */
+  textBytes: 16_000,
+} as const;

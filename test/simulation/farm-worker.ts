@@ -1,0 +1,22 @@
+import type { Job, JobResult } from "./farm.ts";
+import { ALL_RULES } from "./rules/all-rules.ts";
+import { faultsOf, simulate } from "./scenario.ts";
+
+const VIOLATIONS_MAX = 5;
+
+process.on("message", (job: Job) => {
+  void run(job).then((result) => process.send?.(result));
+});
+
+async function run(job: Job): Promise<JobResult> {
+  const rule = ALL_RULES.find((each) => each.rule === job.rule);
+  const failed: { seed: number; violations: readonly string[] }[] = [];
+  let acknowledged = 0;
+  for (let seed = job.first; seed < job.first + job.count; seed += 1) {
+    const outcome = await simulate(seed, rule?.parts(), rule?.faults ?? faultsOf(seed));
+    acknowledged += outcome.acknowledged;
+    if (outcome.violations.length === 0) continue;
+    failed.push({ seed, violations: outcome.violations.slice(0, VIOLATIONS_MAX) });
+  }
+  return { job, acknowledged, failed };
+}

@@ -1,0 +1,49 @@
+/** Runs seeds in as many processes as there are processors. */
+import { fork } from "node:child_process";
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
+
+/** A run of seeds. */
+export interface Job {
+  readonly first: number;
+  readonly count: number;
+  /** Which rule is switched off; undefined for none. */
+  readonly rule?: string;
+}
+
+/** What came of it. */
+export interface JobResult {
+  readonly job: Job;
+  readonly acknowledged: number;
+  readonly failed: readonly { readonly seed: number; readonly violations: readonly string[] }[];
+}
+
+/** Has jobs done until `next` gives no more, and tells of each as it is over. Rejects if a process dies. */
+export async function runJobs(
+  next: () => Job | undefined,
+  onResult: (result: JobResult) => void,
+): Promise<void> {
+  const worker = fileURLToPath(new URL("farm-worker.ts", import.meta.url));
+  await Promise.all(
+    Array.from(
+      { length: availableParallelism() },
+      () =>
+        new Promise<void>((resolve, reject) => {
+          const first = next();
+          if (first === undefined) return resolve();
+          const child = fork(worker);
+          child.on("message", (result) => {
+            onResult(result as JobResult);
+            const job = next();
+            if (job === undefined) child.disconnect();
+            else child.send(job);
+          });
+          child.on("exit", (code) => {
+            if (code === 0) resolve();
+            else reject(new Error(`Expected a worker to end with 0, got ${code}`));
+          });
+          child.send(first);
+        }),
+    ),
+  );
+}

@@ -1,0 +1,27 @@
+import { describe, expect, it } from "vitest";
+
+import { simulate } from "../scenario.ts";
+import type { Rule } from "./rule.ts";
+
+/** How many seeds are tried, from the rule's own on: that one fails until something changes the course of simulations. */
+const SEEDS = 60;
+
+/** Tests that a simulation fails without each of `rules`, at a seed at which it does not fail with it. */
+export function describeRules(rules: readonly Rule[]): void {
+  describe("the simulation notices", () => {
+    it.each(rules.map((each) => [each.rule, each] as const))(
+      "where it does not hold that %s",
+      async (_name, rule) => {
+        const { faults, seed } = rule;
+        for (let tried = seed; tried < seed + SEEDS; tried += 1) {
+          const without = await simulate(tried, rule.parts(), faults);
+          if (without.violations.length === 0) continue;
+          const { violations } = await simulate(tried, undefined, faults);
+          expect(violations, `SIM_SEED=${tried}`).toEqual([]);
+          return;
+        }
+        expect.fail(`Expected one of ${SEEDS} seeds from ${seed} on to fail, none did`);
+      },
+    );
+  });
+}

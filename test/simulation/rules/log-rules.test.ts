@@ -1,0 +1,4 @@
+import { describeRules } from "./describe-rules.ts";
+import { LOG_RULES } from "./log-rules.ts";
+
+describeRules(LOG_RULES);

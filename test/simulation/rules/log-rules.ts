@@ -1,0 +1,287 @@
+import {
+  orderFrame,
+  readFrameHeader,
+  type Hello,
+  type OutboxMark,
+  type ReplicaRecord,
+} from "@meridian/protocol";
+import type { Done } from "@meridian/replication";
+import { Applier } from "@meridian/replication/source/applier";
+import { Reconciler } from "@meridian/replication/source/reconciler";
+import { ReplicaLink } from "@meridian/replication/source/replica-link";
+import { Submitter } from "@meridian/replication/source/submitter";
+import { ProgressWatch } from "@meridian/replication/source/progress-watch";
+
+import { DIRECTORY } from "../bounds.ts";
+import type { ClusterParts, SimulatedCluster } from "../cluster.ts";
+import { TracedLog } from "../traced-log.ts";
+import { TracedStore } from "../traced-store.ts";
+import { both, patched, type Rule } from "./rule.ts";
+import { hastyLogs, logs, stores } from "./tampering.ts";
+
+/** A store whose outbox forgets a frame as soon as it is durable. */
+class RashStore extends TracedStore {
+  override append(record: ReplicaRecord, done: Done): void {
+    super.append(record, (failure) => {
+      done(failure);
+      if (record.kind !== "local" || failure !== undefined) return;
+      super.append({ kind: "progress", outboxThrough: record.frame.position }, () => {});
+    });
+  }
+}
+
+/** A store that commits the entries of a write first, and its place in the outbox after. */
+class SplitStore extends TracedStore {
+  override append(record: ReplicaRecord, done: Done): void {
+    if (record.kind !== "local") return super.append(record, done);
+    const { entries, frame } = record;
+    const { block } = frame;
+    super.append({ kind: "remote", entries, block, highestTime: 0 }, (failure) => {
+      if (failure === undefined) super.append(record, done);
+      else done(failure);
+    });
+  }
+}
+
+/** A log that goes on in the epoch of its last life. */
+class OneEpochLog extends TracedLog {
+  constructor(...[disk, epoch, schedule, framesMax]: ConstructorParameters<typeof TracedLog>) {
+    const first = disk.epochs[0]?.[0] ?? epoch;
+    super(disk, first, schedule, framesMax);
+    disk.epochs.splice(1);
+  }
+}
+
+/** A log that has the same id whenever it was made. */
+class OneIdLog extends TracedLog {
+  override get logId(): number {
+    return 1;
+  }
+}
+
+/** Changes the greetings of nodes on their way. */
+function greeting(change: (hello: Hello, cluster: SimulatedCluster) => Hello): ClusterParts {
+  return {
+    rewrite: (message, to, cluster) => {
+      if (to.host !== DIRECTORY || typeof message !== "string") return message;
+      if (!message.startsWith('{"type":"hello"')) return message;
+      return JSON.stringify(change(JSON.parse(message) as Hello, cluster));
+    },
+  };
+}
+
+/** Changes the headers of the frames that nodes get. */
+function headers(change: (header: ReturnType<typeof readFrameHeader>) => object): ClusterParts {
+  return {
+    rewrite: (message, to) => {
+      if (to.host === DIRECTORY || typeof message === "string") return message;
+      const header = readFrameHeader(message);
+      if (header.kind === 1) orderFrame(message, { ...header, ...change(header) });
+      return message;
+    },
+  };
+}
+
+/** Rules of the log, the outbox and reconciliation. */
+export const LOG_RULES: readonly Rule[] = [
+  {
+    rule: "a node's place moves over contiguous sequences only",
+    off: "every frame claims to begin at the start of the log",
+    faults: "all",
+    seed: 7,
+    parts: () => headers(() => ({ after: 0 })),
+  },
+  {
+    rule: "cursors wait until the log is durable",
+    off: "every frame claims to be committed",
+    faults: "all",
+    seed: 4,
+    parts: () => headers(({ through }) => ({ committedThrough: through })),
+  },
+  {
+    rule: "an outbox frame goes only after its acknowledgement",
+    off: "the store forgets a frame as soon as it is durable",
+    faults: "all",
+    seed: 1,
+    parts: () => stores(RashStore),
+  },
+  {
+    rule: "a write and its place in the outbox are one transaction",
+    off: "the entries are committed first, their frame after",
+    faults: "all",
+    seed: 14,
+    parts: () => stores(SplitStore),
+  },
+  {
+    rule: "the directory acknowledges only what is durable",
+    off: "the log calls back before it has committed",
+    faults: "all",
+    seed: 1,
+    parts: () => hastyLogs(),
+  },
+  {
+    rule: "a cursor of another log or a lost branch means to reconcile",
+    off: "every greeting names a place on the log",
+    faults: "all",
+    seed: 1,
+    parts: () =>
+      greeting((hello, { logDisk }) => {
+        if (hello.cursor === null) return hello;
+        const { logId, committedThrough } = logDisk;
+        const epoch = logDisk.epochs.at(-1)?.[0] ?? 1;
+        const sequence = Math.min(hello.cursor.sequence, committedThrough);
+        return { ...hello, cursor: { logId, epoch, sequence } };
+      }),
+  },
+  {
+    rule: "acknowledged positions that the log lacks mean to reconcile",
+    off: "the log claims to have what a greeting says was acknowledged",
+    faults: "all",
+    seed: 1,
+    parts: () => {
+      const acknowledged = new Map<number, number>();
+      class BoastfulLog extends TracedLog {
+        override outboxMark(incarnation: number): OutboxMark | undefined {
+          const mark = super.outboxMark(incarnation);
+          const position = acknowledged.get(incarnation) ?? 0;
+          if (position <= (mark?.position ?? 0)) return mark;
+          return { position, sequence: this.committedThrough, highestTime: mark?.highestTime ?? 0 };
+        }
+      }
+      return both(
+        logs(BoastfulLog),
+        greeting((hello) => {
+          acknowledged.set(hello.incarnation, hello.outboxAcknowledged);
+          return hello;
+        }),
+      );
+    },
+  },
+  {
+    rule: "a reconciliation that was begun is not forgotten",
+    off: "Applier.suspend leaves the cursor where it is",
+    faults: "all",
+    seed: 1,
+    parts: () => patched(Applier, "suspend", () => () => {}),
+  },
+  {
+    rule: "a directory draws a new epoch at each start",
+    off: "the log stays in its first epoch",
+    faults: "all",
+    seed: 12,
+    parts: () => logs(OneEpochLog),
+  },
+  {
+    rule: "a log that was made anew has another id",
+    off: "every log has the id 1",
+    faults: "all",
+    seed: 1,
+    parts: () => logs(OneIdLog),
+  },
+  {
+    rule: "what a node merged early is offered again in a new epoch",
+    off: "Applier.resume remembers nothing",
+    faults: "all",
+    seed: 1,
+    parts: () =>
+      patched(
+        Applier,
+        "resume",
+        (original) =>
+          function (this: Applier, ...args) {
+            original.apply(this, args);
+            return new Set();
+          },
+      ),
+  },
+  {
+    rule: "a restored copy takes a new identity",
+    off: "greetings claim an outbox that has gone on, and Submitter.holdsAnother says no",
+    faults: "all",
+    seed: 1,
+    parts: () =>
+      both(
+        greeting((hello) => ({ ...hello, outboxThrough: Number.MAX_SAFE_INTEGER })),
+        patched(Submitter, "holdsAnother", () => () => false),
+      ),
+  },
+  {
+    rule: "a reconciliation goes both ways",
+    off: "Reconciler.onWanted is told that nothing is wanted",
+    faults: "all",
+    seed: 1,
+    parts: () =>
+      patched(
+        Reconciler,
+        "onWanted",
+        (original) =>
+          function (this: Reconciler, message) {
+            original.call(this, { ...message, keys: [] });
+          },
+      ),
+  },
+  {
+    rule: "donations are counted, because one may be lost",
+    off: "Reconciler is told that as many were sent as came",
+    faults: "all",
+    seed: 1,
+    parts: () => {
+      const donated = new WeakMap<Reconciler, Map<number, number>>();
+      const counted = patched(
+        Reconciler,
+        "onDonation",
+        (original) =>
+          function (this: Reconciler, id, count) {
+            const counts = donated.get(this) ?? new Map<number, number>();
+            donated.set(this, counts.set(id, (counts.get(id) ?? 0) + count));
+            original.call(this, id, count);
+          },
+      );
+      const answered = patched(
+        Reconciler,
+        "onWanted",
+        (original) =>
+          function (this: Reconciler, message) {
+            original.call(this, { ...message, donated: donated.get(this)?.get(message.id) ?? 0 });
+          },
+      );
+      return both(counted, answered);
+    },
+  },
+  {
+    rule: "a reconciliation starts over when stamps are lowered under it",
+    off: "ReplicaLink.reset ignores that reason",
+    faults: "all",
+    seed: 1,
+    parts: () =>
+      patched(
+        ReplicaLink,
+        "reset",
+        (original) =>
+          function (this: ReplicaLink, error) {
+            if (!error.message.startsWith("Stamps were lowered")) original.call(this, error);
+          },
+      ),
+  },
+  {
+    rule: "a link on which nothing moves is given up",
+    off: "ProgressWatch sees no stall",
+    faults: "all",
+    seed: 3,
+    parts: () => patched(ProgressWatch, "isStalled", () => () => false),
+  },
+  {
+    rule: "a node within a compacted part claims nothing there",
+    off: "a compacted run does not say how far the log had come",
+    faults: "all",
+    seed: 6,
+    parts: () => ({
+      rewrite: (message, to) => {
+        if (to.host === DIRECTORY || typeof message === "string") return message;
+        const view = new DataView(message.buffer, message.byteOffset, message.byteLength);
+        if (view.getUint8(0) === 1 && view.getFloat64(48, true) === 0) view.setFloat64(56, 0, true);
+        return message;
+      },
+    }),
+  },
+];

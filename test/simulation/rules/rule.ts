@@ -1,0 +1,52 @@
+import type { ClusterParts } from "../cluster.ts";
+import type { Faults } from "../scenario.ts";
+
+/** A rule of replication, and how to do without it. */
+export interface Rule {
+  /** What holds. */
+  readonly rule: string;
+  /** What is done instead, in a simulation that switches the rule off. */
+  readonly off: string;
+  readonly faults: Faults;
+  /** Parts for one simulation: made anew for each, because they may remember. */
+  parts(): ClusterParts;
+  /** A seed at which the simulation fails without the rule. */
+  readonly seed: number;
+  /** What happens at that seed, for rules that few seeds need. */
+  readonly story?: string;
+}
+
+type Methods = Record<string, (...args: never[]) => unknown>;
+
+/** Replaces one method of a machine for as long as a simulation runs. `replacement` is given the method it stands in for. */
+export function patched<Machine extends object, Name extends keyof Machine & string>(
+  machine: { prototype: Machine },
+  name: Name,
+  replacement: (original: Machine[Name]) => Machine[Name],
+): ClusterParts {
+  return {
+    patch: () => {
+      const methods = machine.prototype as Methods;
+      const original = methods[name];
+      if (original === undefined) throw new Error(`Expected a method \`${name}\`, got none`);
+      methods[name] = replacement(original as Machine[Name]) as Methods[string];
+      return () => {
+        methods[name] = original;
+      };
+    },
+  };
+}
+
+/** Both parts at once, where they do not concern the same thing. */
+export function both(first: ClusterParts, second: ClusterParts): ClusterParts {
+  return {
+    ...first,
+    ...second,
+    patch: () => {
+      const restore = [first.patch?.(), second.patch?.()];
+      return () => {
+        for (const undo of restore.toReversed()) undo?.();
+      };
+    },
+  };
+}

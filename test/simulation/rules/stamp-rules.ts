@@ -1,0 +1,194 @@
+import { stampTimeOf } from "@meridian/protocol";
+import { Applier } from "@meridian/replication/source/applier";
+import { HybridClock } from "@meridian/replication/source/hybrid-clock";
+import { Sequencer } from "@meridian/replication/source/sequencer";
+import { Submitter } from "@meridian/replication/source/submitter";
+import { WritePath } from "@meridian/replication/source/write-path";
+
+import { TracedStore } from "../traced-store.ts";
+import { both, patched, type Rule } from "./rule.ts";
+import { forgetful, stores, tampered } from "./tampering.ts";
+
+/** A store that does not know after a restart how far its clock had come. */
+class ClocklessStore extends TracedStore {
+  override get highestTime(): number {
+    return 0;
+  }
+}
+
+const NO_DRIFT_MS = 10_000;
+
+/** Rules of stamps and clocks. */
+export const STAMP_RULES: readonly Rule[] = [
+  {
+    rule: "a clock merges every stamp that its node receives",
+    off: "HybridClock.observe does nothing",
+    faults: "all",
+    seed: 1,
+    parts: () => patched(HybridClock, "observe", () => () => {}),
+  },
+  {
+    rule: "a clock's floor comes back from the store after a crash",
+    off: "the store's highestTime is 0",
+    faults: "clocks",
+    seed: 15,
+    parts: () => stores(ClocklessStore),
+  },
+  {
+    rule: "a stamp too far ahead is refused at admission",
+    off: "Sequencer.timeMax is infinite",
+    faults: "all",
+    seed: 2,
+    parts: () => patched(Sequencer, "timeMax", () => () => Infinity),
+  },
+  {
+    rule: "what is refused gets a new stamp from its origin",
+    off: "Submitter.refuse does nothing",
+    faults: "all",
+    seed: 2,
+    parts: () => patched(Submitter, "refuse", () => () => {}),
+  },
+  {
+    rule: "receivers apply whatever was admitted, with no check of their own",
+    off: "the store is given no entry more than 10 s ahead of the node's clock",
+    faults: "all",
+    seed: 1,
+    parts: () =>
+      tampered((record, { clock }) => {
+        if (record.kind !== "remote") return record;
+        const timeMax = stampTimeOf(clock.nowMs() + NO_DRIFT_MS);
+        return { ...record, entries: record.entries.filter(({ stamp }) => stamp.time <= timeMax) };
+      }),
+  },
+  {
+    rule: "a new stamp replaces the old one although it is lower",
+    off: "the store is told to replace nothing",
+    faults: "all",
+    seed: 2,
+    parts: () =>
+      tampered((record) =>
+        record.kind === "restamp"
+          ? { ...record, replaced: record.replaced.map(() => ({ time: 0, origin: 1 })) }
+          : record,
+      ),
+  },
+  {
+    rule: "new stamps lie above every stamp that the node has seen admitted",
+    off: "HybridClock.lower goes down to 0",
+    faults: "all",
+    seed: 12,
+    parts: () =>
+      patched(
+        HybridClock,
+        "lower",
+        (original) =>
+          function (this: HybridClock) {
+            original.call(this, 0);
+          },
+      ),
+  },
+  {
+    rule: "what an acknowledgement would have told is learnt from the next welcome",
+    off: "Applier.admit does nothing while Submitter.attach runs",
+    faults: "all",
+    seed: 1,
+    parts: () => {
+      let attaching = false;
+      const attach = patched(
+        Submitter,
+        "attach",
+        (original) =>
+          function (this: Submitter, ...args) {
+            attaching = true;
+            original.apply(this, args);
+            attaching = false;
+          },
+      );
+      const admit = patched(
+        Applier,
+        "admit",
+        (original) =>
+          function (this: Applier, time) {
+            if (!attaching) original.call(this, time);
+          },
+      );
+      return both(attach, admit);
+    },
+  },
+  {
+    rule: "no write is stamped while others get new stamps",
+    off: "WritePath.pause goes on at once and lets writes through",
+    faults: "all",
+    seed: 1,
+    parts: () => patched(WritePath, "pause", () => (onIdle) => onIdle()),
+  },
+  {
+    rule: "frames before a refused one keep their stamps",
+    off: "every refusal is taken to be of the first unacknowledged frame",
+    faults: "all",
+    seed: 12,
+    parts: () =>
+      patched(
+        Submitter,
+        "refuse",
+        (original) =>
+          function (this: Submitter, _position, directoryMs) {
+            original.call(this, this.acknowledgedThrough + 1, directoryMs);
+          },
+      ),
+  },
+  {
+    rule: "a directory takes what another has admitted, also if its own clock is behind",
+    off: "Sequencer.observe does nothing",
+    faults: "all",
+    seed: 12,
+    parts: () => patched(Sequencer, "observe", () => () => {}),
+  },
+  {
+    rule: "equal times are ordered by origin",
+    off: "all stamps have one origin",
+    faults: "all",
+    seed: 1,
+    parts: () =>
+      patched(
+        HybridClock,
+        "next",
+        (original) =>
+          function (this: HybridClock, nowMs) {
+            return { ...original.call(this, nowMs), origin: 1 };
+          },
+      ),
+  },
+  {
+    rule: "an origin is drawn at each opening of a database",
+    off: "the first number that a replica draws is the same each time for its node",
+    faults: "all",
+    seed: 1,
+    parts: () => ({
+      replicaOptions: (options) => {
+        const { random, node } = options;
+        let drawn = false;
+        const next = (): number => {
+          if (drawn) return random.next();
+          drawn = true;
+          return (1 + Number(node.id.slice(1))) / 1_000;
+        };
+        return { ...options, random: { next } };
+      },
+    }),
+  },
+  {
+    rule: "a delete leaves a tombstone",
+    off: "nodes and log keep no deleted entry",
+    faults: "all",
+    seed: 1,
+    parts: () => forgetful(({ deleted }) => deleted),
+  },
+  {
+    rule: "an expired entry keeps its stamp as a stub",
+    off: "nodes and log keep no expired entry",
+    faults: "all",
+    seed: 1,
+    parts: () => forgetful(({ expiresAtMs }, nowMs) => expiresAtMs > 0 && expiresAtMs <= nowMs),
+  },
+];

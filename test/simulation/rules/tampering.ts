@@ -1,0 +1,129 @@
+/** Parts that are honest but for one thing. */
+import type { Entry, LogFrame, ReplicaRecord, Summary } from "@meridian/protocol";
+import type { Done } from "@meridian/replication";
+import type { ReplicaDisk } from "@meridian/testkit";
+
+import { BOUNDS } from "../bounds.ts";
+import type { ClusterParts } from "../cluster.ts";
+import { TracedLog } from "../traced-log.ts";
+import { TracedStore } from "../traced-store.ts";
+import { START_MS, type ProcessClock, type World } from "../world.ts";
+
+/** What a tampered store may look at. */
+export interface Tools {
+  readonly disk: ReplicaDisk;
+  readonly clock: ProcessClock;
+  readonly world: World;
+}
+
+type StoreClass = new (...args: ConstructorParameters<typeof TracedStore>) => TracedStore;
+
+/** Stores of another class, prepared by `prepare`. */
+export function stores<Store extends TracedStore>(
+  store: StoreClass & (new (...args: never[]) => Store),
+  prepare: (store: Store, tools: Tools) => void = () => {},
+): ClusterParts {
+  return {
+    openStore: (disk, clock, world) => {
+      const opened = new store(disk, (run) => clock.after(world.between(0, 3), run)) as Store;
+      prepare(opened, { disk, clock, world });
+      return opened;
+    },
+  };
+}
+
+class TamperedStore extends TracedStore {
+  tamper: (record: ReplicaRecord) => ReplicaRecord = (record) => record;
+
+  override append(record: ReplicaRecord, done: Done): void {
+    super.append(this.tamper(record), done);
+  }
+}
+
+/** Stores that are given other records than the machine gave them. */
+export function tampered(
+  tamper: (record: ReplicaRecord, tools: Tools) => ReplicaRecord,
+): ClusterParts {
+  return stores(TamperedStore, (store, tools) => {
+    store.tamper = (record) => tamper(record, tools);
+  });
+}
+
+/** Logs of another class. */
+export function logs(log: typeof TracedLog): ClusterParts {
+  return { openLog: (disk, epoch, schedule) => new log(disk, epoch, schedule, BOUNDS.logFrames) };
+}
+
+class HastyLog extends TracedLog {
+  override append(frame: LogFrame, done: Done): void {
+    super.append(frame, () => {});
+    queueMicrotask(done);
+  }
+}
+
+/** Logs on a slow disk that say at once that a frame is durable. */
+export function hastyLogs(): ClusterParts {
+  return {
+    openLog: (disk, epoch, _schedule, world) => {
+      const slowly = (run: () => void): void => world.schedule(world.between(0, 300), run);
+      return new HastyLog(disk, epoch, slowly, BOUNDS.logFrames);
+    },
+  };
+}
+
+class ForgetfulStore extends TracedStore {
+  forget: () => void = () => {};
+  isForgotten: (entry: Entry) => boolean = () => false;
+
+  override append(record: ReplicaRecord, done: Done): void {
+    super.append(record, (failure) => {
+      this.forget();
+      done(failure);
+    });
+  }
+
+  override get(key: string): Entry | undefined {
+    const entry = super.get(key);
+    return entry !== undefined && this.isForgotten(entry) ? undefined : entry;
+  }
+}
+
+class ForgetfulLog extends TracedLog {
+  forget: () => void = () => {};
+
+  override append(frame: LogFrame, done: Done): void {
+    super.append(frame, (failure) => {
+      this.forget();
+      done(failure);
+    });
+  }
+
+  override summariesAfter(key: string | null, limit: number, horizon?: number): readonly Summary[] {
+    this.forget();
+    return super.summariesAfter(key, limit, horizon);
+  }
+}
+
+/** Nodes and a log that keep nothing of the entries that `isForgotten` names; it is told the true time. */
+export function forgetful(isForgotten: (entry: Entry, nowMs: number) => boolean): ClusterParts {
+  const forget = <Row>(
+    rows: Map<string, Row>,
+    entryOf: (row: Row) => Entry,
+    world: World,
+  ): void => {
+    for (const [key, row] of rows) {
+      if (isForgotten(entryOf(row), START_MS + world.nowMs)) rows.delete(key);
+    }
+  };
+  return {
+    ...stores(ForgetfulStore, (store, { disk, world }) => {
+      store.forget = () => forget(disk.entries, (entry) => entry, world);
+      store.isForgotten = (entry) => isForgotten(entry, START_MS + world.nowMs);
+    }),
+    openLog: (disk, epoch, schedule, world) => {
+      const log = new ForgetfulLog(disk, epoch, schedule, BOUNDS.logFrames);
+      log.forget = () => forget(disk.entries, ({ entry }) => entry, world);
+      return log;
+    },
+  };
+}

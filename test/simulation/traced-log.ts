@@ -1,0 +1,21 @@
+import type { LogFrame } from "@meridian/protocol";
+import type { Done } from "@meridian/replication";
+import { MemoryDirectoryLog } from "@meridian/testkit";
+
+import { BOUNDS } from "./bounds.ts";
+
+/** A log that is read in small portions, and whose process may die between a commit and its answer. */
+export class TracedLog extends MemoryDirectoryLog {
+  /** Called between a commit and its answer; returns whether the process is still there to hear it. */
+  onStep: () => boolean = () => true;
+
+  override append(frame: LogFrame, done: Done): void {
+    super.append(frame, (failure) => {
+      if (this.onStep()) done(failure);
+    });
+  }
+
+  override read(after: number, bytesMax: number): readonly LogFrame[] {
+    return super.read(after, Math.min(bytesMax, BOUNDS.readBytes));
+  }
+}

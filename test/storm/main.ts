@@ -1,0 +1,71 @@
+/** A storm from the command line: `npm run storm -- [--rounds 50] [--rate 2000] [--seed 1] [--network proxies]`. */
+import { randomInt } from "node:crypto";
+import { parseArgs } from "node:util";
+
+import { NamespaceNetwork } from "../support/namespace-network.ts";
+import { ProxyNetwork } from "../support/proxy-network.ts";
+import { Storm, type StormReport } from "./storm.ts";
+
+const WRONG_SHOWN = 20;
+const MEBIBYTE = 1024 * 1024;
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "50" },
+    rate: { type: "string", default: "2000" },
+    seed: { type: "string", default: String(randomInt(1, 1_000_000)) },
+    network: { type: "string", default: NamespaceNetwork.isPossible ? "namespaces" : "proxies" },
+  },
+});
+const [rounds, rate, seed] = [values.rounds, values.rate, values.seed].map(readWhole);
+if (!["namespaces", "proxies"].includes(values.network)) {
+  throw new Error(`Expected --network namespaces or proxies, got ${values.network}`);
+}
+
+function readWhole(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1) {
+    throw new Error(`Expected a whole number above 0, got ${text}`);
+  }
+  return number;
+}
+
+function print({ faults, tally, stormMs, convergenceMs, digest, memory }: StormReport): void {
+  const refused = [...tally.refused].map(([status, count]) => `${count} with ${status}`);
+  const seconds = (ms: number): string => (ms / 1_000).toFixed(1);
+  console.log([...faults].map(([name, count]) => `${count} × ${name}`).join(", "));
+  console.log(
+    `${tally.sent} writes in ${seconds(stormMs)} s: ${tally.acknowledged} acknowledged (${tally.deletes} deletes), ` +
+      `${tally.open} without an answer, refused ${refused.join(", ") || "none"}`,
+  );
+  console.log(
+    `equal digests after ${seconds(convergenceMs)} s: ${digest.count} entries, ${digest.fingerprint}`,
+  );
+  console.log(
+    memory.map(([name, bytes]) => `${name} ${(bytes / MEBIBYTE).toFixed(0)} MiB`).join(", "),
+  );
+}
+
+console.log(`${rounds} rounds at ${rate} writes/s over ${values.network}, seed ${seed}`);
+const storm = new Storm({
+  rounds: rounds ?? 0,
+  rate: rate ?? 0,
+  seed: seed ?? 0,
+  network: values.network === "proxies" ? new ProxyNetwork() : new NamespaceNetwork(),
+  tell: console.log,
+});
+try {
+  const report = await storm.run();
+  print(report);
+  for (const line of report.wrong.slice(0, WRONG_SHOWN)) console.log(`WRONG ${line}`);
+  if (report.wrong.length > 0) {
+    console.log(storm.report());
+    throw new Error(`${report.wrong.length} things are wrong`);
+  }
+  console.log("Nothing acknowledged was lost, no delete undone.");
+} catch (cause) {
+  console.log(storm.report());
+  throw cause;
+} finally {
+  await storm.dispose();
+}

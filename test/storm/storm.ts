@@ -1,0 +1,219 @@
+/**
+ * A storm over a real cluster: processes are killed and halted, cables are cut both ways and one way, the directory
+ * dies and is replaced, faults overlap, and clients write all the while. Then everything is healed, and what
+ * clients were told must hold on every region.
+ */
+import { seededRandom, type Random } from "@meridian/runtime";
+
+import { Cluster, FIVE_PLACES, type Digest, type Region } from "../support/cluster.ts";
+import type { Network } from "../support/line.ts";
+import { getJson, request } from "../support/region-requests.ts";
+import { until } from "../support/until.ts";
+import { Load, type Tally } from "./load.ts";
+import { Oracle, type Held } from "./oracle.ts";
+
+/** How a storm is raised. */
+export interface StormOptions {
+  readonly rounds: number;
+  /** Writes a second, over all regions. */
+  readonly rate: number;
+  /** What the faults are drawn from. Their times are the machine's, so that a seed repeats them only about. */
+  readonly seed: number;
+  readonly network: Network;
+  /** Told of each fault. */
+  readonly tell: (line: string) => void;
+}
+
+/** What came of a storm. */
+export interface StormReport {
+  /** How often each fault was done. */
+  readonly faults: ReadonlyMap<string, number>;
+  readonly tally: Tally;
+  readonly stormMs: number;
+  /** From the end of all faults and writes to equal digests. */
+  readonly convergenceMs: number;
+  readonly digest: Digest;
+  /** What does not hold. */
+  readonly wrong: readonly string[];
+  /** The memory of each process at the end, in bytes. */
+  readonly memory: readonly (readonly [name: string, bytes: number])[];
+}
+
+/** A fault and how it is undone. */
+type Fault = (region: Region) => Promise<() => Promise<void>>;
+
+const BATCH_KEYS = 1_000;
+/** How long the cluster may take to agree in the end. */
+const CONVERGENCE_MS_MAX = 60_000;
+
+/** A cluster in a storm. */
+export class Storm {
+  readonly #options: StormOptions;
+  readonly #cluster: Cluster;
+  readonly #oracle = new Oracle();
+  readonly #load: Load;
+  readonly #random: Random;
+  readonly #faults = new Map<string, number>();
+  /** What is hit now, by name: a region's process, a region's line, the directory. */
+  readonly #hit = new Set<string>();
+  readonly #healing: Promise<void>[] = [];
+
+  constructor(options: StormOptions) {
+    this.#options = options;
+    this.#cluster = new Cluster(options.network);
+    this.#random = seededRandom(options.seed);
+    this.#load = new Load(this.#oracle, seededRandom(options.seed + 1));
+  }
+
+  /** What the programs printed last. */
+  report(): string {
+    return this.#cluster.report();
+  }
+
+  /** Ends every process and removes every file. */
+  dispose(): Promise<void> {
+    return this.#cluster.dispose();
+  }
+
+  /** Raises the storm, heals everything, and looks. */
+  async run(): Promise<StormReport> {
+    const { rounds, rate } = this.#options;
+    const cluster = this.#cluster;
+    await cluster.start(FIVE_PLACES);
+    this.#load.start(cluster.regions, rate);
+    const startedAtMs = performance.now();
+    for (let round = 1; round <= rounds; round += 1) {
+      await this.#strike(round);
+      await this.#pause(300, 1_500);
+    }
+    await Promise.all(this.#healing);
+    const stormMs = performance.now() - startedAtMs;
+    await this.#load.stop();
+    const healedAtMs = performance.now();
+    const digest = await this.#agreed();
+    const convergenceMs = performance.now() - healedAtMs;
+    const wrong: string[] = [];
+    for (const region of cluster.regions) wrong.push(...(await this.#judge(region)));
+    wrong.push(...this.#bugs());
+    const memory = cluster.memory();
+    const { tally } = this.#load;
+    return { faults: this.#faults, tally, stormMs, convergenceMs, digest, wrong, memory };
+  }
+
+  /** Does one fault to what is not hit already, and has it undone after a while. */
+  async #strike(round: number): Promise<void> {
+    const region = pick(this.#random, this.#cluster.regions);
+    const [name, target, fault] = pick(this.#random, this.#faultsByName());
+    const victim = target === "directory" ? target : `${target} of ${region.name}`;
+    if (this.#hit.has(victim)) return this.#strike(round);
+    this.#hit.add(victim);
+    this.#faults.set(name, (this.#faults.get(name) ?? 0) + 1);
+    this.#options.tell(`${round}: ${name}, ${victim}`);
+    const undo = await fault(region);
+    const healing = this.#pause(300, 3_500)
+      .then(undo)
+      .then(() => this.#hit.delete(victim));
+    this.#healing.push(healing.then(() => {}));
+  }
+
+  #faultsByName(): readonly (readonly [string, string, Fault])[] {
+    const cluster = this.#cluster;
+    const { directory } = cluster;
+    const line =
+      (fault: (region: Region) => void): Fault =>
+      (region) => {
+        fault(region);
+        return Promise.resolve(() => Promise.resolve(region.line.heal()));
+      };
+    const kill: Fault = async (region) => {
+      await region.program.kill();
+      return () => region.start();
+    };
+    const halt: Fault = ({ program }) => {
+      program.halt();
+      return Promise.resolve(() => Promise.resolve(program.resume()));
+    };
+    return [
+      ["kill a region", "process", kill],
+      ["kill a region", "process", kill],
+      ["halt a region", "process", halt],
+      ["cut a line", "line", line((region) => region.line.cut())],
+      ["black-hole a line", "line", line((region) => region.line.blackHole())],
+      ["stop what a region sends", "line", line(({ line: way }) => way.blackHole("to-directory"))],
+      [
+        "stop what a region hears",
+        "line",
+        line(({ line: way }) => way.blackHole("from-directory")),
+      ],
+      [
+        "kill the directory",
+        "directory",
+        async () => {
+          await cluster.killDirectory();
+          return () => cluster.startDirectory();
+        },
+      ],
+      [
+        "halt the directory",
+        "directory",
+        () => {
+          directory.halt();
+          return Promise.resolve(() => Promise.resolve(directory.resume()));
+        },
+      ],
+    ];
+  }
+
+  /** Resolves once every party holds the same. Nobody knows how much: some writes were not answered. */
+  async #agreed(): Promise<Digest> {
+    const urls = [this.#cluster.directoryUrl, ...this.#cluster.regions.map(({ url }) => url)];
+    let last: readonly Digest[] = [];
+    const probe = async (): Promise<Digest | undefined> => {
+      last = await Promise.all(urls.map((url) => getJson<Digest>(`${url}/digest`)));
+      return new Set(last.map(({ fingerprint }) => fingerprint)).size === 1 ? last[0] : undefined;
+    };
+    try {
+      return await until("equal digests", probe, CONVERGENCE_MS_MAX);
+    } catch (cause) {
+      const told = last.map(({ count, fingerprint }) => `${count} ${fingerprint}`).join(", ");
+      throw new Error(`Expected equal digests, got ${told}`, { cause });
+    }
+  }
+
+  async #judge(region: Region): Promise<readonly string[]> {
+    const wrong: string[] = [];
+    const { keys } = this.#oracle;
+    for (let at = 0; at < keys.length; at += BATCH_KEYS) {
+      const part = keys.slice(at, at + BATCH_KEYS);
+      const response = await request(`${region.url}/batch/get`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ keys: part }),
+      });
+      const { entries } = (await response.json()) as {
+        readonly entries: readonly (Held & { readonly key: string; readonly found: boolean })[];
+      };
+      for (const entry of entries) {
+        const said = this.#oracle.verdict(entry.key, entry.found ? entry : undefined);
+        if (said !== undefined) wrong.push(`${region.name}: ${said}`);
+      }
+    }
+    return wrong;
+  }
+
+  /** What no fault excuses. */
+  #bugs(): readonly string[] {
+    return this.#cluster.lines().filter((line) => / error |INTERNAL/.test(line));
+  }
+
+  #pause(fromMs: number, toMs: number): Promise<void> {
+    const ms = fromMs + this.#random.next() * (toMs - fromMs);
+    return new Promise((resolve) => setTimeout(resolve, ms));
+  }
+}
+
+function pick<T>(random: Random, among: readonly T[]): T {
+  const found = among[Math.floor(random.next() * among.length)];
+  if (found === undefined) throw new Error("Expected something to choose from");
+  return found;
+}
