@@ -145,6 +145,7 @@ async function deafNode(directory: string): Promise<{ stop(): void }> {
           outboxThrough: 0,
           outboxAcknowledged: 0,
           admittedTime: 0,
+          horizon: 0,
         };
         link.send(
           encodeMessage({
@@ -170,7 +171,14 @@ async function deafNode(directory: string): Promise<{ stop(): void }> {
   await until("the deaf node is welcomed", () => welcomed);
   const load = { entries: 0, bytes: 0, requestsPerSecond: 0 };
   const timer = setInterval(() => {
-    const said = { status: "ready", appliedThrough: 0, outboxPending: 0, lagMs: 0, load } as const;
+    const said = {
+      status: "ready",
+      appliedThrough: 0,
+      outboxPending: 0,
+      lowestTime: 0,
+      lagMs: 0,
+      load,
+    } as const;
     link.send(encodeMessage({ type: "heartbeat", nowMs: Date.now(), ...said }));
   }, 200);
   const stop = (): void => {

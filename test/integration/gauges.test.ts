@@ -44,6 +44,7 @@ async function startBoth(): Promise<{ readonly directory: string; readonly regio
     ...common,
     data: join(folder, "directory"),
     lagMax: 10_000,
+    horizon: 3_600_000,
   });
   const region = await startRegion({
     ...common,

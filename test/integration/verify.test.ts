@@ -31,6 +31,7 @@ beforeEach(async () => {
     cluster: "test",
     durability: "process",
     lagMax: 10_000,
+    horizon: 3_600_000,
     logger: silentLogger,
   });
   regions = new Map();

@@ -1,7 +1,20 @@
 import type { Entry, MeridianError } from "@meridian/protocol";
-import { Replica, type Link, type LinkEvents, type WriteRequest } from "@meridian/replication";
+import {
+  Replica,
+  type DirectoryLimits,
+  type Link,
+  type LinkEvents,
+  type WriteRequest,
+} from "@meridian/replication";
 import { seededRandom, silentLogger } from "@meridian/runtime";
-import { emptyReplicaDisk, MemoryReplicaStore, type ReplicaDisk } from "@meridian/testkit";
+import {
+  emptyLogDisk,
+  emptyReplicaDisk,
+  ManualClock,
+  MemoryReplicaStore,
+  type LogDisk,
+  type ReplicaDisk,
+} from "@meridian/testkit";
 
 import { DirectoryRig } from "./rig.ts";
 
@@ -18,12 +31,51 @@ export interface NodeRig {
 
 /** A directory and nodes in one process: messages and commits happen when `settle` is called. */
 export class ClusterRig {
-  readonly directory = new DirectoryRig();
-  readonly clock = this.directory.clock;
+  readonly clock = new ManualClock();
+  readonly #limits: Partial<DirectoryLimits>;
+  directory: DirectoryRig;
   #queue: (() => void)[] = [];
   /** Whether nodes can reach the directory. */
   isReachable = true;
-  readonly #links = new Set<LinkEvents>();
+  readonly #links = new Map<LinkEvents, string>();
+  readonly #away = new Set<string>();
+  #epoch = 1;
+
+  /** How often a node has asked for its turn to reconcile. */
+  reconciliations = 0;
+
+  constructor(limits: Partial<DirectoryLimits> = {}, disk: LogDisk = emptyLogDisk(7)) {
+    this.#limits = limits;
+    this.directory = new DirectoryRig(limits, { disk, clock: this.clock });
+  }
+
+  /** A directory over another disk takes the place of the one that there is. */
+  async replaceDirectory(disk: LogDisk): Promise<void> {
+    for (const [events] of this.#links) events.onClose(1006, "");
+    this.#links.clear();
+    await this.settle();
+    this.#epoch += 1;
+    this.directory = new DirectoryRig(this.#limits, {
+      disk,
+      clock: this.clock,
+      epoch: this.#epoch,
+    });
+  }
+
+  /** One node cannot reach the directory until it comes back. */
+  async leave(id: string): Promise<void> {
+    this.#away.add(id);
+    for (const [events, owner] of this.#links) {
+      if (owner !== id) continue;
+      events.onClose(1006, "");
+      this.#links.delete(events);
+    }
+    await this.settle();
+  }
+
+  comeBack(id: string): void {
+    this.#away.delete(id);
+  }
 
   node(id: string, options: { skewMs?: number; disk?: ReplicaDisk } = {}): NodeRig {
     const disk = options.disk ?? emptyReplicaDisk(100 + id.charCodeAt(0));
@@ -44,7 +96,7 @@ export class ClusterRig {
     const replica = new Replica({
       node: { cluster: "test", id, region: id, ip: null, port: 1, url: null, lat: 0, lon: 0 },
       store,
-      dial: (events) => this.#dial(events),
+      dial: (events) => this.#dial(id, events),
       clock: {
         nowMs: () => clock.nowMs() + (options.skewMs ?? 0),
         elapsedMs: () => clock.elapsedMs(),
@@ -85,16 +137,17 @@ export class ClusterRig {
   /** Every link breaks, and none can be made until `isReachable` is set. */
   async cut(): Promise<void> {
     this.isReachable = false;
-    for (const events of this.#links) events.onClose(1006, "");
+    for (const [events] of this.#links) events.onClose(1006, "");
     this.#links.clear();
     await this.settle();
   }
 
-  #dial(node: LinkEvents): Link {
-    const ends = { isOpen: this.isReachable };
+  #dial(id: string, node: LinkEvents): Link {
+    const isReachable = this.isReachable && !this.#away.has(id);
+    const ends = { isOpen: isReachable };
     const later = (run: () => void): void => {
       this.#queue.push(() => {
-        if (ends.isOpen && this.isReachable) run();
+        if (ends.isOpen && this.isReachable && !this.#away.has(id)) run();
       });
     };
     const close = (events: LinkEvents, code: number, reason: string): void => {
@@ -102,11 +155,15 @@ export class ClusterRig {
       ends.isOpen = false;
       this.#queue.push(() => events.onClose(code, reason));
     };
-    if (!this.isReachable) this.#queue.push(() => node.onClose(1006, "unreachable"));
+    if (!isReachable) this.#queue.push(() => node.onClose(1006, "unreachable"));
     const far = {} as { events: LinkEvents };
     const near: Link = {
       bufferedBytes: 0,
-      send: (message) => later(() => far.events.onMessage(copyOf(message))),
+      send: (message) => {
+        if (typeof message === "string" && message.includes('"reconcile"'))
+          this.reconciliations += 1;
+        later(() => far.events.onMessage(copyOf(message)));
+      },
       close: (code, reason) => {
         close(far.events, code, reason);
         node.onClose(code, reason);
@@ -123,8 +180,8 @@ export class ClusterRig {
       },
       "127.0.0.1",
     );
-    this.#links.add(node);
-    this.#links.add(far.events);
+    this.#links.set(node, id);
+    this.#links.set(far.events, id);
     later(() => node.onOpen());
     return near;
   }

@@ -101,6 +101,7 @@ export class DirectoryRig {
     const schedule = (run: () => void): void => void this.#commits.push(run);
     const log = new MemoryDirectoryLog(disk, epoch, schedule, framesMax);
     this.log = log;
+    this.clock = clock;
     this.directory = new Directory({
       cluster: "test",
       log,
@@ -156,18 +157,20 @@ export class DirectoryRig {
       outboxThrough: 0,
       outboxAcknowledged: 0,
       admittedTime: 0,
+      horizon: 0,
       nowMs: this.clock.nowMs(),
       ...hello,
     };
   }
 
-  beat(link: TestLink, appliedThrough = 0): void {
+  beat(link: TestLink, appliedThrough = 0, lowestTime = 0): void {
     link.say({
       type: "heartbeat",
       nowMs: this.clock.nowMs(),
       status: "ready",
       appliedThrough,
       outboxPending: 0,
+      lowestTime,
       lagMs: 0,
       load: { entries: 0, bytes: 0, requestsPerSecond: 0 },
     });

@@ -79,6 +79,7 @@ export class ScriptedDirectory {
       followed: [],
       outboxThrough: 0,
       outboxTime: 0,
+      horizon: 0,
       heartbeatMs: 500,
       leaseMs: 1_500,
       maxClockDriftMs: 10_000,

@@ -1,6 +1,6 @@
 /** Watches a cluster while it runs, for what must hold at every moment and not only in the end. */
 import type { Entry } from "@meridian/protocol";
-import type { AckLevel, Receipt } from "@meridian/replication";
+import { DIRECTORY_LIMITS, type AckLevel, type Receipt } from "@meridian/replication";
 
 import { BOUNDS } from "./bounds.ts";
 import type { SimulatedCluster, SimulatedNode } from "./cluster.ts";
@@ -67,7 +67,8 @@ export class Auditor implements Tap {
   /** How widely the next write is to be known before its client is content. */
   levelOfNext(): AckLevel {
     const { world, nodes } = this.#cluster;
-    if (!world.chance(0.1)) return "local";
+    // What is buried or forgotten is known, and nowhere to be found.
+    if (this.#cluster.horizonMs < DIRECTORY_LIMITS.horizonMs || !world.chance(0.1)) return "local";
     return world.pick(["directory", "all", 1 + world.below(nodes.length)]);
   }
 

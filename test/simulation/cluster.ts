@@ -1,6 +1,7 @@
-import type { Entry } from "@meridian/protocol";
+import { isPurgeable, stampTimeOf, type Entry } from "@meridian/protocol";
 import {
   Directory,
+  DIRECTORY_LIMITS,
   digestOf,
   Replica,
   type Digest,
@@ -45,6 +46,11 @@ export interface SimulatedNode {
   readonly machine: { skewMs: number };
   disk: ReplicaDisk;
   backup: ReplicaDisk | undefined;
+  /**
+   * The longest time that it could not speak with the directory, since when it has not done so for good, and since when
+   * it can again; true time.
+   */
+  away: { longestMs: number; sinceMs: number | undefined; backMs: number | undefined };
   process: { replica: Replica; store: TracedStore; clock: ProcessClock } | undefined;
 }
 
@@ -63,6 +69,8 @@ export interface ClusterParts {
   openLog?(disk: LogDisk, epoch: number, schedule: ScheduleCommit, world: World): TracedLog;
   replicaOptions?(options: ReplicaOptions): ReplicaOptions;
   onStart?(id: string, replica: Replica): void;
+  /** Removes some of what a node's store may forget. */
+  sweep?(store: TracedStore, disk: ReplicaDisk, horizons: Horizons): void;
   readonly directoryLimits?: Partial<DirectoryLimits>;
   /** The directory's end of a link, as the directory is to see it. */
   directoryLink?(link: Link): Link;
@@ -74,6 +82,14 @@ export interface ClusterParts {
   ): string | Uint8Array | undefined;
   /** Changes the machines for as long as one simulation runs; returns how to change them back. */
   patch?(): () => void;
+}
+
+/** What a node could take for the horizon, other than its store's own. */
+export interface Horizons {
+  /** What the directory's is at this moment. */
+  readonly directory: number;
+  /** What the node's clock makes of it. */
+  readonly local: number;
 }
 
 export const HONEST_PARTS: ClusterParts = {};
@@ -92,6 +108,11 @@ const NODE_LIMITS = {
 } as const;
 const FOLLOWER_LIMITS = { backoffMaxMs: 500, stallMs: 1_500 } as const;
 
+/** How many entries a store removes at a time. */
+const SWEPT_ROWS = 5;
+/** How long a node has to be connected before it counts as back. */
+const BACK_FOR_GOOD_MS = 1_000;
+
 /** Directories and their nodes, on one machine each. */
 export class SimulatedCluster {
   readonly world: World;
@@ -107,14 +128,18 @@ export class SimulatedCluster {
   readonly #stepsLeft = new Map<string, number>();
   /** In the order in which nodes prefer them. Invariant: there is at least one. */
   readonly directories: readonly SimulatedDirectory[];
+  /** How long tombstones are kept. */
+  readonly horizonMs: number;
 
   constructor(
     world: World,
     size: { readonly nodes: number; readonly directories: number },
     faults: NetworkFaults,
     parts: ClusterParts,
+    horizonMs: number = DIRECTORY_LIMITS.horizonMs,
   ) {
     this.world = world;
+    this.horizonMs = horizonMs;
     this.#parts = parts;
     this.network = new Network(world, faults, BOUNDS.linkBytes / 2);
     this.directories = Array.from({ length: size.directories }, (_, index) => ({
@@ -129,6 +154,7 @@ export class SimulatedCluster {
       machine: { skewMs: 0 },
       disk: emptyReplicaDisk(randomIdentity(world.random)),
       backup: undefined,
+      away: { longestMs: 0, sinceMs: 0, backMs: undefined },
       process: undefined,
     }));
     this.auditor = new Auditor(this);
@@ -178,6 +204,7 @@ export class SimulatedCluster {
         linkBytesMax: BOUNDS.linkBytes,
         recentBytesMax: BOUNDS.recentBytes,
         joinMs: 1_000,
+        horizonMs: this.horizonMs,
         ...this.#parts.directoryLimits,
       },
       ...(peers.length > 0 && { follow: { random: world.random, peers, limits: FOLLOWER_LIMITS } }),
@@ -295,8 +322,9 @@ export class SimulatedCluster {
     this.killNode(node);
     this.losses += 1;
     const kept = node.disk.outboxAcknowledged;
+    const quarantined = new Set(this.quarantinedNames(node));
     const isLost = (write: AcknowledgedWrite): boolean =>
-      write.node === node && write.outboxPosition > kept;
+      quarantined.has(write.name) || (write.node === node && write.outboxPosition > kept);
     for (let index = this.acknowledged.length - 1; index >= 0; index -= 1) {
       const write = this.acknowledged[index];
       if (write !== undefined && isLost(write)) this.acknowledged.splice(index, 1);
@@ -371,10 +399,70 @@ export class SimulatedCluster {
     return this.directories.map(({ process }) => process?.machine.info().head).join();
   }
 
+  /** The names of what a node has in its quarantine. */
+  quarantinedNames(node: SimulatedNode): string[] {
+    return [...node.disk.quarantine.values()].map(({ entry }) => this.names.nameOf(entry.stamp));
+  }
+
+  /** Removes some of what may be forgotten, everywhere. */
+  sweep(): void {
+    const directory = this.directory.process?.machine.info().horizon ?? 0;
+    for (const { process } of this.directories) process?.log.sweep(SWEPT_ROWS);
+    for (const { process, disk } of this.nodes) {
+      if (process === undefined) continue;
+      const local = stampTimeOf(process.clock.nowMs() - this.horizonMs);
+      if (this.#parts.sweep === undefined) process.store.sweep(SWEPT_ROWS);
+      else this.#parts.sweep(process.store, disk, { directory, local });
+    }
+  }
+
+  /** Takes note of who can speak with the directory, and is level with it but for what is under way. */
+  watchAway(): void {
+    const { network, world } = this;
+    const isDirectoryThere = this.directory.process !== undefined && !network.isCut(DIRECTORY);
+    for (const { id, process, away } of this.nodes) {
+      const info = process?.replica.info();
+      const isThere =
+        isDirectoryThere && !network.isCut(id) && info?.connected === true && !info.reconciling;
+      away.backMs = isThere ? (away.backMs ?? world.nowMs) : undefined;
+      if (!isThere) away.sinceMs ??= world.nowMs;
+      if (away.sinceMs === undefined) continue;
+      const awayMs = (away.backMs ?? world.nowMs) - away.sinceMs;
+      away.longestMs = Math.max(away.longestMs, awayMs);
+      // Who comes back for a moment has not handed over what it had to send.
+      if (away.backMs !== undefined && world.nowMs - away.backMs > BACK_FOR_GOOD_MS) {
+        away.sinceMs = undefined;
+      }
+    }
+  }
+
+  /** How many entries are held, the directory's first. */
+  sizes(): number[] {
+    return [
+      this.directory.process?.log.size ?? 0,
+      ...this.nodes.map(({ disk }) => disk.entries.size),
+    ];
+  }
+
+  /** What a node has of a key that means anything. */
+  entryOf(node: SimulatedNode, key: string): Entry | undefined {
+    const entry = node.process?.store.get(key);
+    return entry === undefined || isPurgeable(entry, this.highestHorizon) ? undefined : entry;
+  }
+
+  /** The highest horizon that anyone has. */
+  get highestHorizon(): number {
+    const horizons = this.nodes.map(({ disk }) => disk.horizon);
+    const logs = this.directories.map(({ disk }) => disk.horizonState.horizon);
+    return Math.max(0, ...logs, ...horizons);
+  }
+
   digests(): Digest[] {
     const stores: SummarySource[] = this.nodes.flatMap(({ process }) => process?.store ?? []);
     const logs = this.directories.flatMap(({ process }) => process?.log ?? []);
-    return [...stores, ...logs].map((source) => digestOf(source.summariesAfter(null, Infinity)));
+    return [...stores, ...logs].map((source) =>
+      digestOf(source.summariesAfter(null, Infinity, this.highestHorizon)),
+    );
   }
 
   #dial(host: string, directory: SimulatedDirectory | undefined, events: LinkEvents): Link {

@@ -30,6 +30,17 @@ export type CutWays = "both" | "in" | "out";
 /** How often a sender tries again on a line that is dead. */
 const DEAD_LINE_MS = 50;
 
+/** A network that may be slow; a lossy one may lose, double and reorder, too. The slowest carries `bytesPerSecond`. */
+export function drawNetwork(world: World, isLossy: boolean, bytesPerSecond: number): NetworkFaults {
+  return {
+    delayMs: [world.between(0, 5), world.between(5, 120)],
+    loss: isLossy ? world.between(0, 0.02) : 0,
+    duplication: isLossy ? world.between(0, 0.05) : 0,
+    reorder: isLossy && world.chance(0.5),
+    bytesPerSecond: world.pick([bytesPerSecond, 1_000_000]),
+  };
+}
+
 /** One end of a connection. Invariant: once closed or dead it hears nothing more. */
 export class End implements Link {
   readonly #network: Network;
@@ -160,6 +171,11 @@ export class Network {
   }
 
   /** Nothing gets through any more, or only one way; nobody is told. */
+  /** Whether messages do not get to or from a host. */
+  isCut(host: string): boolean {
+    return this.#cut.in.has(host) || this.#cut.out.has(host);
+  }
+
   cut(host: string, ways: CutWays = "both"): void {
     if (ways !== "out") this.#cut.in.add(host);
     if (ways !== "in") this.#cut.out.add(host);

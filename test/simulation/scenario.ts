@@ -1,29 +1,34 @@
 /** One simulated life of a cluster, drawn from a seed: work, faults, healing, and what must then be true. */
 import { checkContents, checkCursors, checkStamps } from "./checks.ts";
-import {
-  HONEST_PARTS,
-  SimulatedCluster,
-  type ClusterParts,
-  type SimulatedDirectory,
-  type SimulatedNode,
-} from "./cluster.ts";
-import type { CutWays } from "./network.ts";
+import { HONEST_PARTS, SimulatedCluster, type ClusterParts } from "./cluster.ts";
+import { allFaults, clockFaults, scheduleFaults } from "./faults.ts";
+import { checkConverged, checkRest, heal } from "./healing.ts";
+import { liveBeyondHorizon } from "./horizon-life.ts";
+import { drawNetwork } from "./network.ts";
 import { scheduleSessions } from "./sessions.ts";
+import { scheduleWork } from "./work.ts";
 import { World } from "./world.ts";
 
 /** What went wrong in a simulation; empty if nothing. */
 export interface Outcome {
   readonly violations: readonly string[];
   readonly acknowledged: number;
+  /** Entries that ended in a quarantine. */
+  readonly quarantined: number;
 }
 
 const FAULTS_MS = 12_000;
-const HEALING_MS = 60_000;
-/** Longer than a message takes, a commit and a heartbeat. */
-const REST_MS = 1_200;
 
-/** What may go wrong: everything, or only that nodes restart with their clocks set anew, and the directory's is set. */
-export type Faults = "all" | "clocks";
+/**
+ * What may go wrong: everything; only that nodes restart with their clocks set anew, and the directory's is set; or
+ * everything but wrong clocks, where tombstones are kept for seconds, and nodes and directories are away for longer.
+ */
+export type Faults = "all" | "clocks" | "horizon";
+
+/** What a seed is tried with: every fifth forgets tombstones. */
+export function faultsOf(seed: number): Faults {
+  return seed % 5 === 0 ? "horizon" : "all";
+}
 
 /**
  * Runs the simulation of `seed`. With several directories, they follow each other, and nodes choose among them.
@@ -37,6 +42,7 @@ export async function simulate(
 ): Promise<Outcome> {
   const restore = parts.patch?.();
   try {
+    if (faults === "horizon") return await liveBeyondHorizon(seed, parts);
     return await live(seed, parts, faults, directories);
   } finally {
     restore?.();
@@ -51,18 +57,8 @@ async function live(
 ): Promise<Outcome> {
   const world = new World(seed);
   const isLossy = world.chance(0.3);
-  const cluster = new SimulatedCluster(
-    world,
-    { nodes: 3 + world.below(3), directories },
-    {
-      delayMs: [world.between(0, 5), world.between(5, 120)],
-      loss: isLossy ? world.between(0, 0.02) : 0,
-      duplication: isLossy ? world.between(0, 0.05) : 0,
-      reorder: isLossy && world.chance(0.5),
-      bytesPerSecond: world.pick([20_000, 1_000_000]),
-    },
-    parts,
-  );
+  const size = { nodes: 3 + world.below(3), directories };
+  const cluster = new SimulatedCluster(world, size, drawNetwork(world, isLossy, 20_000), parts);
   const { nodes } = cluster;
   for (const directory of cluster.directories) cluster.startDirectory(directory);
   for (const node of nodes) {
@@ -71,8 +67,10 @@ async function live(
       : world.between(-50, 50);
     cluster.startNode(node);
   }
-  scheduleWork(cluster);
-  scheduleFaults(cluster, faults === "all" ? allFaults(cluster) : clockFaults(cluster));
+  const work = { untilMs: FAULTS_MS, size: 3 + world.below(40), ends: 0.2 };
+  scheduleSessions(cluster, scheduleWork(cluster, work), FAULTS_MS);
+  const drawn = faults === "all" ? allFaults(cluster) : clockFaults(cluster);
+  scheduleFaults(cluster, FAULTS_MS, drawn);
   await world.run(FAULTS_MS);
   await heal(cluster);
   const violations = [
@@ -84,226 +82,7 @@ async function live(
     ...checkStamps(cluster),
     ...(await checkRest(cluster)),
   ];
-  return { violations, acknowledged: cluster.acknowledged.length };
-}
-
-function scheduleWork(cluster: SimulatedCluster): void {
-  const { world, nodes } = cluster;
-  const keys = Array.from({ length: 3 + world.below(40) }, (_, index) => `key-${index}`);
-  const everyMs = world.between(15, 120);
-  let count = 0;
-  const work = (): void => {
-    if (world.nowMs > FAULTS_MS) return;
-    for (let burst = world.below(4); burst >= 0; burst -= 1) {
-      count += 1;
-      const value = world.chance(0.2) ? undefined : `value-${count}`.padEnd(world.below(200));
-      const ttlMs = world.chance(0.2) ? world.between(1, 5_000) : 0;
-      cluster.write(world.pick(nodes), world.pick(keys), value, ttlMs);
-    }
-    world.schedule(world.between(0, 2 * everyMs), work);
-  };
-  work();
-  scheduleSessions(cluster, keys, FAULTS_MS);
-}
-
-function scheduleFaults(cluster: SimulatedCluster, faults: readonly (() => void)[]): void {
-  const { world } = cluster;
-  const everyMs = world.between(300, 2_500);
-  const strike = (): void => {
-    if (world.nowMs > FAULTS_MS) return;
-    world.pick(faults)();
-    world.schedule(world.between(0, 2 * everyMs), strike);
-  };
-  world.schedule(world.between(0, 2 * everyMs), strike);
-}
-
-function allFaults(cluster: SimulatedCluster): (() => void)[] {
-  // Restoring a node and replacing the directory at once may rightly lose data: nobody has it any more.
-  const losesNodes = cluster.world.chance(0.5);
-  return [...commonFaults(cluster), ...(losesNodes ? nodeLoss(cluster) : logLoss(cluster))];
-}
-
-function clockFaults(cluster: SimulatedCluster): (() => void)[] {
-  const { world, nodes } = cluster;
-  const restart = (): void => {
-    const node = world.pick(nodes);
-    cluster.killNode(node);
-    node.machine.skewMs = world.between(-9_000, 9_000);
-    world.schedule(world.between(0, 500), () => cluster.startNode(node));
-  };
-  const setDirectory = (): void => {
-    pickDirectory(cluster).machine.skewMs = world.between(-3_600_000, 3_600_000);
-  };
-  return [restart, restart, restart, setDirectory];
-}
-
-function commonFaults(cluster: SimulatedCluster): (() => void)[] {
-  const { world, nodes, network } = cluster;
-  const later = (low: number, high: number, run: () => void): void =>
-    world.schedule(world.between(low, high), run);
-  const restart = (node: SimulatedNode): void => {
-    cluster.killNode(node);
-    later(0, 4_000, () => cluster.startNode(node));
-  };
-  const cut = (host: string, ways?: CutWays): void => {
-    network.cut(host, ways);
-    later(50, 5_000, () => network.heal(host));
-  };
-  return [
-    () => restart(world.pick(nodes)),
-    () => restart(world.pick(nodes)),
-    () => cut(world.pick(nodes).id),
-    () => cut(world.pick(nodes).id),
-    () => cut(world.pick(nodes).id, world.pick(["in", "out"])),
-    () => network.breakLinks(world.pick(nodes).id),
-    () => cut(pickDirectory(cluster).host),
-    () => {
-      const directory = pickDirectory(cluster);
-      cluster.killDirectory(directory);
-      later(0, 3_000, () => cluster.startDirectory(directory));
-    },
-    ...(cluster.directories.length > 1 ? cutsBetween(cluster) : []),
-    () => {
-      world.pick(nodes).machine.skewMs = world.between(-3_600_000, 3_600_000);
-    },
-    () => {
-      const farMs = world.pick([10_000, 3_600_000]);
-      pickDirectory(cluster).machine.skewMs = world.between(-farMs, farMs);
-    },
-    () => cluster.killWithin(world.pick(nodes).id, 1 + world.below(30)),
-    () => cluster.killWithin(pickDirectory(cluster).host, 1 + world.below(60)),
-    () => {
-      const { process } = world.pick(nodes);
-      if (process === undefined) return;
-      process.store.full = true;
-      later(50, 1_500, () => {
-        process.store.full = false;
-      });
-    },
-  ];
-}
-
-/** A cut that leaves both hosts to others: between two directories, or between a node and one of them. */
-function cutsBetween(cluster: SimulatedCluster): (() => void)[] {
-  const { world, nodes, network, directories } = cluster;
-  const cut = (host: string, other: string): void => {
-    network.cutBetween(host, other);
-    world.schedule(world.between(50, 5_000), () => network.healBetween(host, other));
-  };
-  const cutPeers = (): void => {
-    const index = world.below(directories.length);
-    const next = directories[(index + 1) % directories.length];
-    if (next !== undefined) cut(directories[index]?.host ?? "", next.host);
-  };
-  const cutNode = (): void => cut(world.pick(nodes).id, world.pick(directories).host);
-  return [cutPeers, cutPeers, cutNode, cutNode];
-}
-
-/** Costs no chance where there is only one. */
-function pickDirectory({ world, directories }: SimulatedCluster): SimulatedDirectory {
-  const [only] = directories;
-  return only !== undefined && directories.length === 1 ? only : world.pick(directories);
-}
-
-function nodeLoss(cluster: SimulatedCluster): (() => void)[] {
-  const { world, nodes } = cluster;
-  return [
-    () => cluster.backUpNode(world.pick(nodes)),
-    () => {
-      const node = world.pick(nodes);
-      cluster.restoreNode(node);
-      world.schedule(world.between(0, 2_000), () => cluster.startNode(node));
-    },
-    // What the directory had passed on and not committed is then with nobody but the others.
-    () => {
-      const node = world.pick(nodes);
-      const directory = pickDirectory(cluster);
-      cluster.killDirectory(directory);
-      cluster.restoreNode(node);
-      world.schedule(world.between(0, 2_000), () => cluster.startNode(node));
-      world.schedule(world.between(0, 2_000), () => cluster.startDirectory(directory));
-    },
-  ];
-}
-
-function logLoss(cluster: SimulatedCluster): (() => void)[] {
-  const { world } = cluster;
-  const comeBack = (directory: SimulatedDirectory): void =>
-    world.schedule(world.between(0, 2_000), () => cluster.startDirectory(directory));
-  return [
-    () => cluster.backUpDirectory(pickDirectory(cluster)),
-    () => {
-      const directory = pickDirectory(cluster);
-      cluster.restoreDirectory(directory);
-      comeBack(directory);
-    },
-    () => {
-      if (!world.chance(0.3)) return;
-      const directory = pickDirectory(cluster);
-      cluster.replaceDirectory(directory);
-      comeBack(directory);
-    },
-  ];
-}
-
-/** Mends everything and waits until nothing moves any more. */
-async function heal(cluster: SimulatedCluster): Promise<void> {
-  const { world, network, nodes } = cluster;
-  cluster.spare();
-  await world.run(world.nowMs + 6_000);
-  // Nothing can be proven of a network that goes on losing messages for ever.
-  network.faults = { ...network.faults, loss: 0, duplication: 0, reorder: false };
-  network.healAll();
-  for (const directory of cluster.directories) cluster.startDirectory(directory);
-  for (const node of nodes) {
-    cluster.startNode(node);
-    if (node.process !== undefined) node.process.store.full = false;
-  }
-  const untilMs = world.nowMs + HEALING_MS;
-  while (world.nowMs < untilMs && !(await isAtRest(cluster))) await world.run(world.nowMs + 500);
-}
-
-/** Whether all are level, and stay so without anything being written. */
-async function isAtRest(cluster: SimulatedCluster): Promise<boolean> {
-  if (!isConverged(cluster)) return false;
-  // Where there are several, a node may go back to a better one just now, and send again what that has not told of yet.
-  if (cluster.directories.length > 1) return true;
-  const heads = cluster.heads();
-  await cluster.world.run(cluster.world.nowMs + REST_MS);
-  const isResting = cluster.heads() === heads;
-  if (!isResting) cluster.auditor.report("the log grows although nobody writes");
-  return isResting && isConverged(cluster);
-}
-
-function isConverged(cluster: SimulatedCluster): boolean {
-  return (
-    cluster.isQuiet() && new Set(cluster.digests().map((digest) => digest.fingerprint)).size === 1
-  );
-}
-
-function checkConverged(cluster: SimulatedCluster): string[] {
-  if (!cluster.isQuiet()) {
-    const states = cluster.nodes.map(({ id, process }) =>
-      JSON.stringify({ id, status: process?.replica.status, ...process?.replica.info() }),
-    );
-    for (const { host, process } of cluster.directories) {
-      states.push(JSON.stringify({ host, ...process?.machine.info() }));
-    }
-    return [`not quiet: ${states.join("\n  ")}`];
-  }
-  const prints = cluster.digests().map(({ count, fingerprint }) => `${count}:${fingerprint}`);
-  return new Set(prints).size === 1 ? [] : [`digests differ: ${prints.join(" ")}`];
-}
-
-/** Directories that follow each other pass nothing round for ever: without writes their logs do not grow. */
-async function checkRest(cluster: SimulatedCluster): Promise<string[]> {
-  if (cluster.directories.length === 1) return [];
-  // A node that goes back to a better directory just now may send again what that one has not told of yet.
-  await cluster.world.run(cluster.world.nowMs + 5_000);
-  const before = cluster.heads();
-  await cluster.world.run(cluster.world.nowMs + 3_000);
-  const after = cluster.heads();
-  return after === before ? [] : [`logs grow without writes: ${before} to ${after}`];
+  return { violations, acknowledged: cluster.acknowledged.length, quarantined: 0 };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 
-import { simulate } from "./scenario.ts";
+import { faultsOf, simulate } from "./scenario.ts";
 
 /** How many seeds one run of the tests covers, in files that run side by side. */
 const SEEDS = Number(process.env["SIM_SEEDS"] ?? 2_000);
@@ -16,7 +16,7 @@ export function testSeeds(file: number): void {
     const last = Math.min(end, first + size - 1);
     it(`converges and loses no acknowledged write, seeds ${first} to ${last}`, async () => {
       for (let seed = first; seed <= last; seed += 1) {
-        const { violations, acknowledged } = await simulate(seed);
+        const { violations, acknowledged } = await simulate(seed, undefined, faultsOf(seed));
         expect(violations, `SIM_SEED=${seed}`).toEqual([]);
         expect(acknowledged).toBeGreaterThan(0);
       }

@@ -1,4 +1,5 @@
 import {
+  BURIAL_ORIGIN,
   compareStamps,
   decodeBlock,
   replaces,
@@ -29,6 +30,26 @@ export class WriteNames {
   readonly #stamps = new Map<string, Stamp>();
   /** What each write has replaced at its node. */
   readonly #replaced = new Map<string, string>();
+  /** The newest stamp ever given to a write of each key, acknowledged or not. */
+  readonly #newest = new Map<string, Stamp>();
+
+  /** The stamp that the write of that name has now. */
+  stampOf(name: string): Stamp {
+    return this.#stamps.get(name) ?? stampOf(name);
+  }
+
+  /** Takes note of a write, acknowledged or not. */
+  note({ key, stamp }: Entry): void {
+    const known = this.#newest.get(key);
+    if (stamp.origin === BURIAL_ORIGIN) return;
+    if (known === undefined || compareStamps(stamp, known) > 0) this.#newest.set(key, stamp);
+  }
+
+  /** Whether no write of the key was given a newer stamp than this one. */
+  isNewest(key: string, stamp: Stamp): boolean {
+    const newest = this.#newest.get(key);
+    return newest === undefined || compareStamps(stamp, newest) >= 0;
+  }
 
   nameOf(stamp: Stamp): string {
     const text = keyOf(stamp);
@@ -53,7 +74,7 @@ export class WriteNames {
 
   /** Whether an entry is the write of that name, or newer: by its stamp, or because it was written over it. */
   isAtLeast(stamp: Stamp, name: string): boolean {
-    if (compareStamps(stamp, this.#stamps.get(name) ?? stampOf(name)) >= 0) return true;
+    if (compareStamps(stamp, this.stampOf(name)) >= 0) return true;
     for (let over: string | undefined = this.nameOf(stamp); over !== undefined;) {
       if (over === name) return true;
       over = this.#replaced.get(over);
@@ -100,6 +121,7 @@ export class TracedStore extends MemoryReplicaStore {
       const isResubmitted = current !== undefined && !replaces(entry, current);
       if (current !== undefined && !isResubmitted) this.names?.replace(current.stamp, entry.stamp);
       written.set(entry.key, entry);
+      this.names?.note(entry);
     }
   }
 

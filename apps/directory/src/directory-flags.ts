@@ -71,6 +71,15 @@ const FLAGS = [
     description: "Nodes that are behind by this or more are not offered to clients.",
   },
   {
+    name: "horizon",
+    type: "parsed",
+    placeholder: "ttl",
+    parse: (text: string): number => parseTtlMs(text),
+    default: "7d",
+    description:
+      "How long deletes are remembered. What a node that was away for longer still has of them is quarantined there.",
+  },
+  {
     name: "log-level",
     type: "choice",
     choices: ["debug", "info", "warn", "error"],
@@ -104,6 +113,8 @@ export interface DirectoryFlags {
   readonly connectionsMax: number;
   /** In milliseconds. */
   readonly lagMax: number;
+  /** In milliseconds. */
+  readonly horizon: number;
   readonly logLevel: LogLevel;
   readonly logFormat: "text" | "json";
 }

@@ -42,6 +42,8 @@ export interface DirectoryOptions {
   readonly connectionsMax?: number;
   /** Nodes that are behind by this or more are not offered to clients, in milliseconds. */
   readonly lagMax: number;
+  /** How long deletes are remembered, in milliseconds. */
+  readonly horizon: number;
   readonly logger: Logger;
   /** Default: those of the platform. */
   readonly clock?: Clock;
@@ -113,6 +115,7 @@ function serve(
     clock,
     logger,
     follow: followOptions(options),
+    limits: { horizonMs: options.horizon },
     onMembers: () => registry.changed(),
     onFatal: (failure) => {
       leaving = goingAway(`The log cannot be written: ${failure.message}`);

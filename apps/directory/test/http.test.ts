@@ -141,6 +141,8 @@ describe("the other paths", () => {
       epoch: 2,
       head: 12,
       committedThrough: 11,
+      horizonAtMs: 1_704_067_200_001,
+      horizonFrozenUntilMs: 1_700_000_000_000,
       nodes: { ready: 5, syncing: 1 },
       connections: 4,
       reconciling: null,

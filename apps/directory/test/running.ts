@@ -36,6 +36,7 @@ export async function start(given: Partial<DirectoryOptions> = {}): Promise<Runn
     cluster: "test",
     durability: "process",
     lagMax: 10_000,
+    horizon: 3_600_000,
     logger: silentLogger,
     ...given,
   });
@@ -123,6 +124,7 @@ export class FakeNode {
         status,
         appliedThrough: 0,
         outboxPending: 0,
+        lowestTime: 0,
         lagMs,
         load,
       }),
@@ -179,6 +181,7 @@ export class FakeNode {
       outboxThrough: 1,
       outboxAcknowledged: 0,
       admittedTime: 0,
+      horizon: 0,
       nowMs: Date.now(),
     };
     return encodeMessage(hello);

@@ -39,6 +39,8 @@ export function serviceOf(
       epoch: 2,
       head: 12,
       committedThrough: 11,
+      horizon: 4_096,
+      horizonFrozenUntilMs: 1_700_000_000_000,
       recentBytes: 100,
       connections: 4,
       members: members.length,

@@ -42,6 +42,7 @@ function welcomeTo({ version, nowMs }: Hello): Welcome {
     followed: [],
     outboxThrough: 0,
     outboxTime: 0,
+    horizon: 0,
     heartbeatMs: 500,
     leaseMs: 1_500,
     maxClockDriftMs: 10_000,

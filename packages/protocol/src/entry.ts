@@ -1,4 +1,4 @@
-import { compareStamps, type Stamp } from "./stamp.ts";
+import { compareStamps, unixMsOf, type Stamp } from "./stamp.ts";
 
 /** The newest thing known of a key: a value, or the news that it was deleted. */
 export interface Entry {
@@ -36,4 +36,28 @@ export function isLive(entry: Pick<Entry, "deleted" | "expiresAtMs">, nowMs: num
 /** The entry that says `key` was deleted at `stamp`. */
 export function tombstone(key: string, stamp: Stamp): Entry {
   return { key, value: NO_BYTES, contentType: "", stamp, expiresAtMs: 0, deleted: true };
+}
+
+/** The origin of burials: the greatest there is, which no node draws for itself. */
+export const BURIAL_ORIGIN: number = 2 ** 48 - 1;
+
+/**
+ * The tombstone that buries an entry of `key` which was made at `time`, whoever made it: by the rule of merging it
+ * replaces every entry of that time. It is as old as what it buries, so a horizon that has passed one has passed both.
+ */
+export function burial(key: string, time: number): Entry {
+  return tombstone(key, { time, origin: BURIAL_ORIGIN });
+}
+
+/**
+ * Whether an entry means the same as no entry at all under `horizon`, a stamp time; nothing does under 0. That is a
+ * tombstone made at or before the horizon, and an entry that has also expired by then; the value of an expired one may
+ * have been emptied, which makes it a tombstone that still knows when it expired.
+ */
+export function isPurgeable(
+  entry: Pick<Entry, "stamp" | "deleted" | "expiresAtMs">,
+  horizon: number,
+): boolean {
+  if (horizon === 0 || entry.stamp.time > horizon) return false;
+  return entry.expiresAtMs === 0 ? entry.deleted : entry.expiresAtMs <= unixMsOf(horizon);
 }

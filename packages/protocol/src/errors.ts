@@ -52,6 +52,16 @@ export const ERROR_KINDS = {
   // The request is right, its object is not there or not as expected.
   KEY_NOT_FOUND: { title: "The key has no live value.", status: 404, retryable: false },
   NODE_NOT_FOUND: { title: "No node of that id is registered.", status: 404, retryable: false },
+  QUARANTINED_NOT_FOUND: {
+    title: "No quarantined entry has that id.",
+    status: 404,
+    retryable: false,
+  },
+  QUARANTINED_EXPIRED: {
+    title: "The quarantined entry has expired and is not written again.",
+    status: 410,
+    retryable: false,
+  },
   ROUTE_NOT_FOUND: { title: "There is nothing at this path.", status: 404, retryable: false },
   METHOD_NOT_ALLOWED: {
     title: "This path does not take that method.",

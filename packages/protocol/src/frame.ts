@@ -185,6 +185,13 @@ export function highestTimeOf(entries: readonly Entry[]): number {
   return highest;
 }
 
+/** The lowest stamp time among `entries`; infinite for none. */
+export function lowestTimeOf(entries: readonly Entry[]): number {
+  let lowest = Infinity;
+  for (const { stamp } of entries) if (stamp.time < lowest) lowest = stamp.time;
+  return lowest;
+}
+
 /** Decodes `count` entries; every value is a copy of its own. Throws `MALFORMED_MESSAGE`. */
 export function decodeBlock(bytes: Uint8Array, count: number): Entry[] {
   // A Node.js Buffer is a Uint8Array too, but its `slice` copies nothing: values would pin what they came in.
@@ -223,11 +230,13 @@ export function decodeBlock(bytes: Uint8Array, count: number): Entry[] {
 /**
  * Checks that a block is `count` well-formed entries whose newest stamp is `highestTime`, without decoding them.
  * Throws `MALFORMED_MESSAGE`. A party that passes frames on does this, so that none can poison the log.
+ * Returns their lowest stamp time, infinite for none.
  */
-export function checkBlock(block: Uint8Array, count: number, highestTime: number): void {
+export function checkBlock(block: Uint8Array, count: number, highestTime: number): number {
   const view = viewOf(block);
   let offset = 0;
   let highest = 0;
+  let lowest = Infinity;
   for (let index = 0; index < count; index += 1) {
     if (offset + ENTRY_HEADER_BYTES > block.byteLength) throw cutShort(count, index);
     const keyAt = offset + ENTRY_HEADER_BYTES;
@@ -246,12 +255,14 @@ export function checkBlock(block: Uint8Array, count: number, highestTime: number
     checkUtf8(block, keyAt, typeAt);
     checkUtf8(block, typeAt, valueAt);
     highest = Math.max(highest, entry.stamp.time);
+    lowest = Math.min(lowest, entry.stamp.time);
     offset = valueAt + valueBytes;
   }
   if (offset !== block.byteLength) {
     throw malformed(`${count} entries in ${offset} bytes`, `${block.byteLength} bytes`);
   }
   if (highest !== highestTime) throw malformed(`a newest stamp of ${highest}`, `${highestTime}`);
+  return lowest;
 }
 
 function checkUtf8(block: Uint8Array, start: number, end: number): void {

@@ -1,5 +1,15 @@
 export { cursorIn, withCursor } from "./cursors.ts";
-export { isLive, NO_BYTES, replaces, tombstone, type Entry, type Summary } from "./entry.ts";
+export {
+  burial,
+  BURIAL_ORIGIN,
+  isLive,
+  isPurgeable,
+  NO_BYTES,
+  replaces,
+  tombstone,
+  type Entry,
+  type Summary,
+} from "./entry.ts";
 export {
   asMeridianError,
   closeCodeOf,
@@ -24,6 +34,7 @@ export {
   FRAME_HEADER_BYTES,
   FRAME_KIND,
   highestTimeOf,
+  lowestTimeOf,
   orderFrame,
   readFrameHeader,
   writeFrameHeader,
@@ -56,7 +67,14 @@ export type {
   RegisteredMember,
   Welcome,
 } from "./message.ts";
-export type { LogFrame, OutboxFrame, OutboxMark, ReplicaRecord } from "./record.ts";
+export type {
+  HorizonState,
+  LogFrame,
+  OutboxFrame,
+  OutboxMark,
+  QuarantinedEntry,
+  ReplicaRecord,
+} from "./record.ts";
 export { formatPosition, parsePosition, type Position } from "./position.ts";
 export {
   compareStamps,

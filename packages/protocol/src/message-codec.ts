@@ -59,6 +59,7 @@ const hello = v.strictObject({
   outboxThrough: whole,
   outboxAcknowledged: whole,
   admittedTime: whole,
+  horizon: whole,
   nowMs: finite,
 });
 const follow = v.strictObject({
@@ -83,6 +84,7 @@ const heartbeat = v.strictObject({
   status,
   appliedThrough: whole,
   outboxPending: whole,
+  lowestTime: whole,
   lagMs: v.pipe(finite, v.minValue(0)),
   load,
 });
@@ -141,6 +143,7 @@ const welcome = v.strictObject({
   followed: cursors,
   outboxThrough: whole,
   outboxTime: whole,
+  horizon: whole,
   heartbeatMs: v.pipe(whole, v.minValue(1)),
   leaseMs: v.pipe(whole, v.minValue(1)),
   maxClockDriftMs: whole,
@@ -153,6 +156,8 @@ const echo = v.strictObject({
   committedThrough: whole,
   outboxReceived: whole,
   followed: cursors,
+  horizon: whole,
+  horizonAt: whole,
 });
 const acknowledge = v.strictObject({
   type: v.literal("acknowledge"),
@@ -203,6 +208,7 @@ const reconcileBegin = v.strictObject({
   type: v.literal("reconcile-begin"),
   nowMs: finite,
   head: whole,
+  horizon: whole,
 });
 const compared = v.strictObject({
   type: v.literal("compared"),

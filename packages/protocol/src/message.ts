@@ -80,6 +80,8 @@ export interface Hello {
   outboxAcknowledged: number;
   /** The highest stamp time that the node knows a directory to have admitted. */
   admittedTime: number;
+  /** The node's horizon, a stamp time: what was made at or before it, and is not there, was deleted. 0 for none. */
+  horizon: number;
   nowMs: number;
 }
 
@@ -90,6 +92,8 @@ interface Heartbeat {
   appliedThrough: number;
   /** Positions in the outbox that the directory has not acknowledged. */
   outboxPending: number;
+  /** No entry that the node still has to send, or will ever make, has a lower stamp time. */
+  lowestTime: number;
   lagMs: number;
   load: NodeLoad;
 }
@@ -201,6 +205,8 @@ export interface Welcome {
   /** The last outbox position that the directory has committed, and the highest stamp time in it. */
   outboxThrough: number;
   outboxTime: number;
+  /** The directory's horizon, a stamp time. */
+  horizon: number;
   heartbeatMs: number;
   leaseMs: number;
   maxClockDriftMs: number;
@@ -217,6 +223,10 @@ interface HeartbeatEcho {
   outboxReceived: number;
   /** What the log has of other logs through `committedThrough`. */
   followed: Cursor[];
+  /** The directory's horizon, a stamp time; durable. */
+  horizon: number;
+  /** What is ordered after this sequence was admitted under that horizon. A node adopts it from there on. */
+  horizonAt: number;
 }
 
 interface Acknowledge {
@@ -283,6 +293,8 @@ interface ReconcileBegin {
   type: "reconcile-begin";
   nowMs: number;
   head: number;
+  /** The directory's horizon. Both sides leave out what is purgeable under the higher one of theirs. */
+  horizon: number;
 }
 
 interface Compared {

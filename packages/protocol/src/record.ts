@@ -16,7 +16,13 @@ export interface OutboxFrame {
 /** What a node's store is told to make durable. Records are committed in the order they are appended. */
 export type ReplicaRecord =
   /** The node's own writes, in one transaction with their place in the outbox. Readable once durable. */
-  | { readonly kind: "local"; readonly frame: OutboxFrame; readonly entries: readonly Entry[] }
+  | {
+      readonly kind: "local";
+      readonly frame: OutboxFrame;
+      readonly entries: readonly Entry[];
+      /** Ids of quarantined entries that leave the quarantine with this write, in the same transaction. */
+      readonly released?: readonly number[];
+    }
   /** What others wrote, merged by stamp. Readable at once: the log has it already. */
   | {
       readonly kind: "remote";
@@ -25,6 +31,11 @@ export type ReplicaRecord =
       readonly highestTime: number;
       /** Where the node stands once this is durable, if it may resume from there. */
       readonly cursor?: Cursor;
+      /**
+       * Entries that the store holds and that burials among `entries` replace: they go into the quarantine in the same
+       * transaction, in this order. `atMs` is the cluster's wall time. Never an empty list.
+       */
+      readonly quarantined?: { readonly entries: readonly Entry[]; readonly atMs: number };
     }
   /**
    * New stamps for an outbox frame whose old ones were refused. It takes the place of the frame of the same
@@ -45,7 +56,15 @@ export type ReplicaRecord =
       readonly others?: readonly Cursor[];
       /** The directory has committed the outbox through here; it may be forgotten. */
       readonly outboxThrough?: number;
+      /**
+       * The horizon from here on, a stamp time. One at or below the store's own changes nothing. Whatever is purgeable
+       * under it may be removed once everything appended before this record is merged, and not sooner: an older
+       * entry that still waits in a journal would come back.
+       */
+      readonly horizon?: number;
     }
+  /** These entries leave the quarantine for good. Ids that are not there are passed over. */
+  | { readonly kind: "release"; readonly ids: readonly number[] }
   /** The database is a restored copy: from here on it counts as a new one. */
   | { readonly kind: "adopt"; readonly incarnation: number };
 
@@ -72,4 +91,26 @@ export interface OutboxMark {
   readonly sequence: number;
   /** The highest stamp time in that position: tells a restored copy of the outbox from the one that went on. */
   readonly highestTime: number;
+}
+
+/** An entry that was live on this node and is deleted by the cluster's word: kept for an operator to decide. */
+export interface QuarantinedEntry {
+  /** Counted from 1 in the order in which entries came into the quarantine; never given twice. */
+  readonly id: number;
+  readonly entry: Entry;
+  /** When it came into the quarantine, by the cluster's wall time in milliseconds since the Unix epoch. */
+  readonly atMs: number;
+}
+
+/** What a directory keeps of its horizon with its log. A log that was never told has 0, 0 and no marks. */
+export interface HorizonState {
+  /**
+   * A stamp time: nothing is purgeable above it, and an entry made at or before it that is absent here was deleted.
+   * Never goes back.
+   */
+  readonly horizon: number;
+  /** Until this wall time the horizon does not follow the clock. */
+  readonly frozenUntilMs: number;
+  /** How far the log was ordered at moments of the past, by wall time, oldest first. */
+  readonly marks: readonly (readonly [atMs: number, sequence: number])[];
 }

@@ -1,7 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { formatStamp, isLive, NO_BYTES, replaces, tombstone, type Entry } from "@meridian/protocol";
+import {
+  burial,
+  BURIAL_ORIGIN,
+  formatStamp,
+  isLive,
+  isPurgeable,
+  NO_BYTES,
+  replaces,
+  tombstone,
+  type Entry,
+} from "@meridian/protocol";
 
 /** Entries that meet often: few keys, few stamps. One stamp is one write, so its entry follows from it. */
 const meeting: fc.Arbitrary<Entry> = fc
@@ -137,5 +147,43 @@ describe("an entry", () => {
         expect(isLive({ ...entry, expiresAtMs }, nowMs)).toBe(false);
       }),
     );
+  });
+});
+
+describe("a burial", () => {
+  it("replaces every entry of its time and before, and no later one", () => {
+    const times = fc.integer({ min: 0, max: 9 });
+    const origins = fc.integer({ min: 1, max: BURIAL_ORIGIN - 1 });
+    fc.assert(
+      fc.property(times, times, origins, (at, time, origin) => {
+        const grave = burial("k", at);
+        expect(grave.deleted).toBe(true);
+        expect(replaces(grave, { key: "k", stamp: { time, origin } })).toBe(time <= at);
+      }),
+    );
+  });
+});
+
+describe("an entry is purgeable", () => {
+  const at = { time: 4096 * 1_000, origin: 1 };
+
+  it("under no horizon while none has been set", () => {
+    expect(isPurgeable(tombstone("k", { time: 0, origin: 1 }), 0)).toBe(false);
+  });
+
+  it("if it is a tombstone as old as the horizon", () => {
+    expect(isPurgeable(tombstone("k", at), at.time)).toBe(true);
+    expect(isPurgeable(tombstone("k", at), at.time - 1)).toBe(false);
+    expect(isPurgeable({ ...tombstone("k", at), deleted: false }, at.time)).toBe(false);
+  });
+
+  it("if it is as old as the horizon and has expired by then, whatever has become of its value", () => {
+    const endsAtMs = 1_704_067_202_000;
+    for (const deleted of [false, true]) {
+      const expiring = { stamp: at, deleted, expiresAtMs: endsAtMs };
+      expect(isPurgeable(expiring, 4096 * 2_000 - 1)).toBe(false);
+      expect(isPurgeable(expiring, 4096 * 2_000)).toBe(true);
+      expect(isPurgeable({ ...expiring, expiresAtMs: 1 }, at.time - 1)).toBe(false);
+    }
   });
 });

@@ -32,6 +32,7 @@ const HELLO: NodeMessage = {
   outboxThrough: 2,
   outboxAcknowledged: 1,
   admittedTime: 1,
+  horizon: 1,
   nowMs,
 };
 
@@ -55,6 +56,7 @@ const NODE_MESSAGES: readonly NodeMessage[] = [
     status: "ready",
     appliedThrough: 10,
     outboxPending: 0,
+    lowestTime: Number.MAX_SAFE_INTEGER,
     lagMs: 0.25,
     load: { entries: 1, bytes: 2, requestsPerSecond: 3.5 },
   },
@@ -95,6 +97,7 @@ const DIRECTORY_MESSAGES: readonly DirectoryMessage[] = [
     followed: [{ logId: 4, epoch: 5, sequence: 6 }],
     outboxThrough: 4,
     outboxTime: 5,
+    horizon: 6,
     heartbeatMs: 500,
     leaseMs: 1_500,
     maxClockDriftMs: 10_000,
@@ -107,6 +110,8 @@ const DIRECTORY_MESSAGES: readonly DirectoryMessage[] = [
     committedThrough: 1,
     outboxReceived: 0,
     followed: [],
+    horizon: 6,
+    horizonAt: 1,
   },
   { type: "acknowledge", nowMs, outboxThrough: 1, committedThrough: 2 },
   { type: "refuse", nowMs, position: 1, code: "CLOCK_AHEAD" },
@@ -139,7 +144,7 @@ const DIRECTORY_MESSAGES: readonly DirectoryMessage[] = [
     ],
   },
   { type: "standing", nowMs, ready: true, logId: 1, epoch: 2, head: 3, followed: [] },
-  { type: "reconcile-begin", nowMs, head: 1 },
+  { type: "reconcile-begin", nowMs, head: 1, horizon: 6 },
   { type: "compared", nowMs, id: 1, differing: [0, 2] },
   { type: "wanted", nowMs, id: 1, donated: 0, keys: ["a"] },
 ];

@@ -26,6 +26,11 @@ import {
   type NodeMessage,
   type Position,
   type Stamp,
+  burial,
+  isPurgeable,
+  replaces,
+  type Entry,
+  type Summary,
 } from "@meridian/protocol";
 import { describe, expect, it } from "vitest";
 
@@ -129,7 +134,13 @@ const SIDES = [
   },
 ];
 /** The examples that are no messages; each has a test of its own, the digests in the replication package. */
-const VECTORS = ["json frame", "json stamp-vector", "json digest-vectors", "json position-vector"];
+const VECTORS = [
+  "json frame",
+  "json stamp-vector",
+  "json digest-vectors",
+  "json position-vector",
+  "json burial-vector",
+];
 
 describe.each(SIDES)("the document's chapter on the $side", ({ chapter, side, types, decode }) => {
   const fences = FENCES.filter((fence) => fence.chapter === chapter);
@@ -258,6 +269,27 @@ describe("the document's vectors", () => {
     };
     expect(formatPosition(vector.position)).toBe(vector.token);
     expect(parsePosition(vector.token)).toEqual(vector.position);
+  });
+
+  it("of a burial has its stamp, and what is purgeable with it", () => {
+    const vector = JSON.parse(fenceOf("json burial-vector")) as {
+      readonly horizon: number;
+      readonly entry: Summary;
+      readonly burial: Summary;
+      readonly purgeable: readonly Pick<Entry, "deleted" | "expiresAtMs">[];
+      readonly kept: readonly Pick<Entry, "deleted" | "expiresAtMs">[];
+    };
+    const { horizon, entry } = vector;
+    const grave = burial(entry.key, entry.stamp.time);
+    expect({ key: grave.key, stamp: grave.stamp }).toEqual(vector.burial);
+    expect(replaces(grave, entry)).toBe(true);
+    for (const each of [grave, ...vector.purgeable]) {
+      expect(isPurgeable({ ...entry, ...each }, horizon)).toBe(true);
+      expect(isPurgeable({ ...entry, ...each }, horizon - 1)).toBe(false);
+    }
+    for (const each of vector.kept) {
+      expect(isPurgeable({ ...entry, ...each }, horizon)).toBe(false);
+    }
   });
 
   it("of the constants are those of the code", () => {

@@ -13,22 +13,37 @@
 import {
   blockOf,
   decodeBlock,
+  encodeBlock,
   FRAME_KIND,
   MeridianError,
   readFrameHeader,
   type Cursor,
   type Entry,
   type FrameHeader,
+  type ReplicaRecord,
 } from "@meridian/protocol";
 
 import type { HybridClock } from "./hybrid-clock.ts";
 import type { ReplicaStore } from "./ports.ts";
+import type { ReplicaHorizon } from "./replica-horizon.ts";
 import type { ReplicaInfo } from "./replica-options.ts";
+
+/** How an applier does without what was deleted long ago. */
+export interface Screening {
+  readonly horizon: ReplicaHorizon;
+  nowMs(): number;
+  /** Has the log hear of entries that are not taken in as they came; calls back once that is in the outbox. */
+  offer(entries: readonly Entry[], done: () => void): void;
+  /** Entries have gone into the quarantine. */
+  onQuarantined(entries: readonly Entry[]): void;
+}
 
 /** What an applier needs. */
 export interface ApplierOptions {
   readonly store: Pick<ReplicaStore, "cursor" | "admittedTime" | "append">;
   readonly stamps: Pick<HybridClock, "observe">;
+  /** Without it, everything is taken in. */
+  readonly screening?: Screening;
   /** Entries that may be news are in the store. */
   onEntries(entries: readonly Entry[]): void;
   /** A frame of the log that ends with `through` has brought these keys. */
@@ -41,6 +56,8 @@ export interface ApplierOptions {
   onReport(through: number): void;
   onFailed(failure: MeridianError): void;
 }
+
+type RemoteRecord = Extract<ReplicaRecord, { kind: "remote" }>;
 
 /** How many outboxes' positions are remembered. */
 const ORIGINS_MAX = 4_096;
@@ -63,7 +80,10 @@ export class Applier {
   #head = 0;
   /** Whether the cursor may follow: not before a reconciliation is over. */
   #resumable = false;
+  /** Where frames began of which something is still to be offered: the cursor may not pass them before it is. */
+  readonly #held = new Set<{ readonly sequence: number }>();
   #savedSequence = 0;
+  #adopting = false;
   /** From here on the node has again what the log has: what comes compacted is a patchwork before that. */
   #wholeFrom = 0;
   /** The last place before that. Invariant: below `wholeFrom` where that is above `applied`. */
@@ -124,7 +144,8 @@ export class Applier {
 
   /** What is applied and committed in this log. */
   get progress(): Cursor {
-    const sequence = Math.min(this.#applied, this.#committedThrough);
+    let sequence = Math.min(this.#applied, this.#committedThrough);
+    for (const held of this.#held) sequence = Math.min(sequence, held.sequence);
     return { logId: this.#logId, epoch: this.#epoch, sequence };
   }
 
@@ -228,6 +249,21 @@ export class Applier {
     else this.#options.onApplied();
   }
 
+  /** Adopts a horizon together with the cursor, if one is due and nothing below `lowestTime` is still to be sent. */
+  adoptHorizon(lowestTime: () => number): void {
+    const isLevel = this.#resumable && this.#held.size === 0 && this.wholeThrough === this.#applied;
+    if (!isLevel || this.#adopting || this.#applied < this.#committedThrough) return;
+    const horizon = this.#options.screening?.horizon.due(this.#applied, lowestTime());
+    if (horizon === undefined) return;
+    this.#adopting = true;
+    const cursor = this.progress;
+    this.#savedSequence = cursor.sequence;
+    this.#options.store.append({ kind: "progress", cursor, horizon }, (failure) => {
+      this.#adopting = false;
+      if (failure !== undefined) this.#lose(failure);
+    });
+  }
+
   /** Makes the cursor durable, if it has moved. */
   save(): void {
     const cursor = this.whole;
@@ -244,14 +280,13 @@ export class Applier {
     bytes: Uint8Array,
     isDonation: boolean,
   ): void {
-    const { highestTime } = header;
-    this.#options.stamps.observe(highestTime);
-    this.admit(highestTime);
-    const record = { kind: "remote", entries, block: blockOf(bytes), highestTime } as const;
+    this.#options.stamps.observe(header.highestTime);
+    this.admit(header.highestTime);
+    const record = this.#recordOf(header, entries, bytes, isDonation);
     if (!isDonation) {
       this.#options.onTaken?.(
         header.through,
-        entries.map(({ key }) => key),
+        record.entries.map(({ key }) => key),
       );
     }
     const withCursor = this.#resumable && !isDonation;
@@ -266,7 +301,39 @@ export class Applier {
       this.#durable = this.#pending === 0 ? this.#applied : Math.max(this.#durable, header.through);
       if (header.reportApplied && this.#resumable) this.#options.onReport(this.durableThrough);
     });
-    this.#options.onEntries(entries);
+    if (record.quarantined !== undefined) {
+      this.#options.screening?.onQuarantined(record.quarantined.entries);
+    }
+    this.#options.onEntries(record.entries);
+  }
+
+  /** What the store is to take of a frame: nearly always all of it, as it came. */
+  #recordOf(
+    { highestTime, after }: FrameHeader,
+    entries: readonly Entry[],
+    bytes: Uint8Array,
+    isDonation: boolean,
+  ): RemoteRecord {
+    const { screening } = this.#options;
+    const atMs = screening?.nowMs() ?? 0;
+    const screened = screening?.horizon.screen(entries, isDonation, atMs);
+    if (screened === undefined) {
+      return { kind: "remote", entries, block: blockOf(bytes), highestTime };
+    }
+    const { kept, offered, quarantined } = screened;
+    if (offered.length > 0) {
+      const hold = { sequence: after };
+      this.#held.add(hold);
+      screening?.offer(offered, () => this.#held.delete(hold));
+    }
+    const record = {
+      kind: "remote",
+      entries: kept,
+      block: encodeBlock(kept),
+      highestTime,
+    } as const;
+    if (quarantined.length === 0) return record;
+    return { ...record, quarantined: { entries: quarantined, atMs } };
   }
 
   /** What was taken in is not in the store: the node stands where the store says. */
@@ -312,6 +379,7 @@ export class Applier {
     this.#head = sequence;
     this.#savedSequence = sequence;
     this.#wholeFrom = this.#wholeBefore = 0;
+    this.#held.clear();
     this.#origins.clear();
   }
 }

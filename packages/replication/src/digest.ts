@@ -18,7 +18,7 @@ export interface Digest {
 
 /** What a digest is taken of: a store or a log. */
 export interface SummarySource {
-  summariesAfter(key: string | null, limit: number): readonly Summary[];
+  summariesAfter(key: string | null, limit: number, horizon?: number): readonly Summary[];
 }
 
 /** Adds entries up to a digest. */

@@ -23,6 +23,7 @@ import {
 } from "@meridian/protocol";
 
 import { AppliedWatch, type Applier } from "./applied-watch.ts";
+import type { DirectoryHorizon } from "./directory-horizon.ts";
 import { Feed } from "./feed.ts";
 import type { DirectoryLimits } from "./limits.ts";
 import type { DirectoryLog, Link } from "./ports.ts";
@@ -36,6 +37,7 @@ export interface SessionHost {
   readonly cluster: string;
   readonly log: DirectoryLog;
   readonly sequencer: Sequencer;
+  readonly horizon: DirectoryHorizon;
   readonly limits: DirectoryLimits;
   nowMs(): number;
   elapsedMs(): number;
@@ -77,6 +79,9 @@ export class DirectorySession implements Applier {
   status: NodeStatus = "joining";
   appliedThrough = 0;
   outboxPending = 0;
+  lowestTime = 0;
+  /** From the hello that shows the need until it is done. */
+  isReconciling = false;
   lagMs = 0;
   skewMs = 0;
   load: NodeLoad = NO_LOAD;
@@ -221,6 +226,7 @@ export class DirectorySession implements Applier {
       case "locate":
         return this.#onLocate(message.incarnation, message.position);
       case "reconcile":
+        this.isReconciling = true;
         return this.#host.onReconcile(this, (head) => this.#beginReconcile(head));
       case "compare":
         this.#reconciledAtMs = this.#heardAtMs;
@@ -230,6 +236,8 @@ export class DirectorySession implements Applier {
         return this.#responder?.offer(message);
       case "reconciled":
         this.#responder = undefined;
+        if (this.isReconciling) this.#host.horizon.reach(this.#hello?.horizon ?? 0);
+        this.isReconciling = false;
         return this.#host.onReconciled(this);
       case "goodbye":
         return this.close(new MeridianError("GOING_AWAY", "The node has said goodbye"));
@@ -237,7 +245,7 @@ export class DirectorySession implements Applier {
   }
 
   #onHello(hello: Hello): void {
-    const { sequencer, log } = this.#host;
+    const { sequencer, log, horizon } = this.#host;
     this.#checkGreeting(hello.cluster);
     checkNames(hello);
     if (this.#host.isSyncing) {
@@ -254,7 +262,15 @@ export class DirectorySession implements Applier {
     this.#hello = hello;
     this.status = hello.status;
     this.skewMs = Math.round(hello.nowMs - this.#host.nowMs());
-    const resume = resumeOfNode(log, sequencer.head, mark?.position ?? 0, hello);
+    const { isLoss, ...resume } = resumeOfNode(
+      log,
+      sequencer.head,
+      mark?.position,
+      horizon.horizon,
+      hello,
+    );
+    if (isLoss) horizon.freeze();
+    this.isReconciling = resume.resume === "reconcile";
     sequencer.expectAfter(hello.incarnation, hello.outboxAcknowledged);
     sequencer.observe(hello.admittedTime);
     this.#welcome(resume, mark);
@@ -301,7 +317,7 @@ export class DirectorySession implements Applier {
   }
 
   #welcome(resume: Resume, mark: OutboxMark | undefined): void {
-    const { sequencer, log, limits } = this.#host;
+    const { sequencer, log, limits, horizon } = this.#host;
     this.#send({
       type: "welcome",
       version: PROTOCOL_VERSION,
@@ -315,6 +331,7 @@ export class DirectorySession implements Applier {
       followed: [...log.followed],
       outboxThrough: mark?.position ?? 0,
       outboxTime: mark?.highestTime ?? 0,
+      horizon: horizon.horizon,
       heartbeatMs: limits.heartbeatMs,
       leaseMs: limits.leaseMs,
       maxClockDriftMs: limits.maxClockDriftMs,
@@ -346,19 +363,23 @@ export class DirectorySession implements Applier {
   /** The node's turn has come: what is through `head` is compared, and it gets everything after that as it comes. */
   #beginReconcile(head: number): void {
     const { log, limits } = this.#host;
+    const { linkBytesMax } = limits;
+    const { horizon } = this.#host.horizon;
     const nowMs = (): number => this.#host.nowMs();
     this.#reconciledAtMs = this.#host.elapsedMs();
-    this.#responder = new ReconcileResponder(log, this.#link, limits.linkBytesMax, nowMs);
-    this.#send({ type: "reconcile-begin", nowMs: nowMs(), head });
+    const under = Math.max(horizon, this.#hello?.horizon ?? 0);
+    this.#responder = new ReconcileResponder(log, this.#link, linkBytesMax, under, nowMs);
+    this.#send({ type: "reconcile-begin", nowMs: nowMs(), head, horizon });
     this.#startFeed(head);
   }
 
   #onHeartbeat(message: Extract<NodeMessage, { type: "heartbeat" }>): void {
-    const { sequencer } = this.#host;
+    const { sequencer, horizon } = this.#host;
     const nowMs = this.#host.nowMs();
     const statusChanged = message.status !== this.status;
     this.status = message.status;
     this.outboxPending = message.outboxPending;
+    this.lowestTime = message.lowestTime;
     this.lagMs = message.lagMs;
     this.load = message.load;
     this.skewMs = Math.round(message.nowMs - nowMs);
@@ -371,6 +392,8 @@ export class DirectorySession implements Applier {
       committedThrough: sequencer.committedThrough,
       outboxReceived: sequencer.received(this.#hello?.incarnation ?? 0) ?? 0,
       followed: [...this.#host.log.followed],
+      horizon: horizon.horizon,
+      horizonAt: horizon.at,
     });
     this.onDrain();
     if (this.isFollower) this.tellRegistry();
@@ -420,16 +443,16 @@ export class DirectorySession implements Applier {
     }
     if (this.#refusedPosition !== undefined && header.position !== this.#refusedPosition) return;
     this.#refusedPosition = undefined;
-    const { sequencer, limits } = this.#host;
+    const { sequencer, horizon, limits } = this.#host;
     const nowMs = this.#host.nowMs();
     if (header.highestTime > sequencer.timeMax(nowMs, limits.maxClockDriftMs)) {
       this.#refusedPosition = header.position;
       const { position } = header;
       return this.#send({ type: "refuse", nowMs, position, code: "CLOCK_AHEAD" });
     }
-    checkBlock(blockOf(bytes), header.count, header.highestTime);
+    const lowestTime = checkBlock(blockOf(bytes), header.count, header.highestTime);
     checkPending(sequencer.pendingBytes + bytes.byteLength, limits.commitBytesMax);
-    const admission = sequencer.offer(bytes, header, nowMs);
+    const admission = sequencer.offer(bytes, header, lowestTime, horizon.horizon, nowMs);
     if (admission === "gap") {
       throw new MeridianError(
         "OUT_OF_ORDER",

@@ -11,6 +11,7 @@ import {
 } from "@meridian/protocol";
 import { Deadlines, type Clock, type Gauge, type Logger } from "@meridian/runtime";
 
+import { DirectoryHorizon } from "./directory-horizon.ts";
 import { DirectorySession, type SessionHost } from "./directory-session.ts";
 import { DIRECTORY_LIMITS, type DirectoryLimits } from "./limits.ts";
 import type { PeerInfo } from "./follower.ts";
@@ -60,6 +61,10 @@ export interface DirectoryInfo {
   readonly epoch: number;
   readonly head: number;
   readonly committedThrough: number;
+  /** A stamp time: tombstones of that time and before are forgotten, and what is as old and absent was deleted. */
+  readonly horizon: number;
+  /** Until when the horizon does not follow the clock, in milliseconds since the Unix epoch. */
+  readonly horizonFrozenUntilMs: number;
   readonly recentBytes: number;
   readonly connections: number;
   readonly members: number;
@@ -81,6 +86,7 @@ export class Directory {
   readonly #options: DirectoryOptions;
   readonly #limits: DirectoryLimits;
   readonly #sequencer: Sequencer;
+  readonly #horizon: DirectoryHorizon;
   readonly #deadlines: Deadlines;
   readonly #host: SessionHost;
   readonly #peers: Peers;
@@ -111,10 +117,22 @@ export class Directory {
       },
       onFailed: (failure) => this.#fail(failure),
     });
+    this.#horizon = new DirectoryHorizon({
+      log: options.log,
+      limits: this.#limits,
+      isAlone: (options.follow?.peers.length ?? 0) === 0,
+      nowMs: () => options.clock.nowMs(),
+      elapsedMs: () => options.clock.elapsedMs(),
+      head: () => this.#sequencer.head,
+      members: () => this.#members.values(),
+      onRaised: (horizon) => this.#sequencer.observe(horizon),
+      onFailed: (failure) => this.#fail(failure),
+    });
     this.#peers = new Peers({
       ...options,
       follow: options.follow,
       sequencer: this.#sequencer,
+      horizon: () => this.#horizon.horizon,
       deadlines: this.#deadlines,
       leaseMs: this.#limits.leaseMs,
       joinMs: this.#limits.joinMs,
@@ -139,6 +157,7 @@ export class Directory {
       },
       hasFollowed: (incarnation, position) => peers.has(incarnation, position),
       sequencer: this.#sequencer,
+      horizon: this.#horizon,
       limits: this.#limits,
       nowMs: () => clock.nowMs(),
       elapsedMs: () => clock.elapsedMs(),
@@ -162,10 +181,12 @@ export class Directory {
     return new MeridianError("DIRECTORY_SYNCING", "The directory is catching up with the others");
   }
 
-  /** Starts watching leases. */
+  /** Starts watching leases, and the horizon. */
   start(): void {
     this.#watchedAtMs = this.#options.clock.elapsedMs();
+    this.#horizon.start();
     this.#watchLeases();
+    this.#stepHorizon();
     this.#peers.start();
   }
 
@@ -201,6 +222,8 @@ export class Directory {
       epoch,
       head: this.#sequencer.head,
       committedThrough: this.#sequencer.committedThrough,
+      horizon: this.#horizon.horizon,
+      horizonFrozenUntilMs: this.#horizon.frozenUntilMs,
       recentBytes: this.#sequencer.recentBytes,
       connections: this.#sessions.size,
       members: this.#members.size,
@@ -346,6 +369,13 @@ export class Directory {
       if (this.#turns[0] !== turn) return;
       if (failure === undefined) turn.begin(head);
       else turn.session.close(failure);
+    });
+  }
+
+  #stepHorizon(): void {
+    this.#deadlines.after(this.#horizon.stepMs, () => {
+      this.#horizon.step();
+      this.#stepHorizon();
     });
   }
 

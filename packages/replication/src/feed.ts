@@ -7,6 +7,7 @@
  */
 import {
   assembleFrame,
+  closeCodeOf,
   FRAME_BYTES_TARGET,
   FRAME_KIND,
   NO_BYTES,
@@ -59,9 +60,16 @@ export class Feed {
         continue;
       }
       const frames = log.read(this.#sentThrough, FRAME_BYTES_TARGET);
+      if (this.#sentThrough < log.purgedThrough) return this.#end();
       if (frames.length === 0) return;
       for (const frame of frames) this.#sendLogged(frame);
     }
+  }
+
+  /** The node has fallen so far behind that it would miss tombstones: it is to come back and reconcile. */
+  #end(): void {
+    const said = `Expected a node to be at sequence ${this.#options.log.purgedThrough}, got one at ${this.#sentThrough}`;
+    this.#options.link.close(closeCodeOf("OUT_OF_ORDER"), said);
   }
 
   #hasRoom(): boolean {

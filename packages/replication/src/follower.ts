@@ -6,9 +6,11 @@
  * in a reconciliation is sent. Its watermark counts: what it has not committed moves no place here.
  */
 import {
+  burial,
   MeridianError,
   PROTOCOL_VERSION,
   type DirectoryMessage,
+  type Entry,
   type Follow,
   type NodeMessage,
   type RegisteredMember,
@@ -25,6 +27,7 @@ import { ProgressWatch } from "./progress-watch.ts";
 import { Reconciliation } from "./reconciliation.ts";
 import { ReplicaLink } from "./replica-link.ts";
 import type { Sequencer } from "./sequencer.ts";
+import { isStale } from "./stale-entries.ts";
 
 /** What a follower needs. */
 export interface FollowerOptions {
@@ -35,6 +38,8 @@ export interface FollowerOptions {
   readonly log: DirectoryLog;
   readonly sequencer: Sequencer;
   readonly news: FollowedEntries;
+  /** This directory's horizon. */
+  horizon(): number;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -87,7 +92,9 @@ export class Follower {
       store: options.log,
       applier: this.#applier,
       ownMs: () => options.clock.nowMs(),
+      compareUnder: (horizon) => horizon,
       resubmit: (_keys, done) => done(),
+      offer: (_entries, done) => done(),
       onDone: () => {
         this.#link.send({ type: "reconciled", nowMs: options.clock.nowMs() });
         this.#applier.settle();
@@ -242,7 +249,7 @@ export class Follower {
         return this.#watchStall();
       case "reconcile-begin":
         this.#progress.reconcileMoved();
-        return this.#reconciliation.begin(message.head);
+        return this.#reconciliation.begin(message.head, message.horizon);
       case "compared":
       case "wanted":
         this.#progress.reconcileMoved();
@@ -282,15 +289,27 @@ export class Follower {
       status: this.hasCaughtUp ? "ready" : "syncing",
       appliedThrough: this.#applier.durableThrough,
       outboxPending: 0,
+      lowestTime: 0,
       lagMs: this.info.lagMs,
       load: { entries: 0, bytes: 0, requestsPerSecond: 0 },
     };
   }
 
+  /** Orders burials of what was deleted here long ago, which go to everyone, and returns the others. */
+  #bury(entries: readonly Entry[]): readonly Entry[] {
+    const { log, sequencer, clock } = this.#options;
+    const horizon = this.#options.horizon();
+    const stale = entries.filter((entry) => isStale(log, horizon, entry));
+    if (stale.length === 0) return entries;
+    const burials = stale.map(({ key, stamp }) => burial(key, stamp.time));
+    sequencer.follow({ entries: burials, epoch: 0, followed: undefined }, clock.nowMs(), () => {});
+    return entries.filter((entry) => !stale.includes(entry));
+  }
+
   /** The applier's store is this directory's log. */
   #append(record: ReplicaRecord, done: Done): void {
     const { sequencer, news, clock } = this.#options;
-    const entries = record.kind === "remote" ? news.takeNews(record.entries) : [];
+    const entries = record.kind === "remote" ? this.#bury(news.takeNews(record.entries)) : [];
     const cursor = "cursor" in record ? record.cursor : undefined;
     const followed = cursor?.logId === 0 ? undefined : cursor;
     const { epoch } = this.#applier;

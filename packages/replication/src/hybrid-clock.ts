@@ -21,6 +21,12 @@ export class HybridClock {
     return { time: this.#last, origin: this.#origin };
   }
 
+  /** A time below which no stamp will be issued any more, unless `lower` takes it back. */
+  promise(nowMs: number): number {
+    this.#last = Math.max(this.#last, stampTimeOf(nowMs));
+    return this.#last + 1;
+  }
+
   /** Takes note of a time that another party has issued. */
   observe(time: number): void {
     if (time > this.#last) this.#last = time;

@@ -18,4 +18,5 @@ export type { FollowOptions } from "./peers.ts";
 export type { Dial, DirectoryLog, Done, Link, LinkEvents, ReplicaStore } from "./ports.ts";
 export { Replica } from "./replica.ts";
 export type { NodeIdentity, ReplicaInfo, ReplicaOptions } from "./replica-options.ts";
+export type { Quarantine } from "./quarantine.ts";
 export type { Receipt, WriteRequest } from "./write-path.ts";

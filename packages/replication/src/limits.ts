@@ -6,6 +6,8 @@ export interface DirectoryLimits {
   readonly leaseMs: number;
   /** How far ahead of the directory's clock a stamp may lie. */
   readonly maxClockDriftMs: number;
+  /** How long tombstones are kept, and how long a node may be away and still find them. */
+  readonly horizonMs: number;
   /** How long a connection may take to introduce itself. */
   readonly greetingMs: number;
   /** Bytes that may wait on one link before its node is fed from the log, at its own pace. */
@@ -26,6 +28,7 @@ export const DIRECTORY_LIMITS: DirectoryLimits = {
   heartbeatMs: 500,
   leaseMs: 1_500,
   maxClockDriftMs: 10_000,
+  horizonMs: 7 * 24 * 3_600_000,
   greetingMs: 5_000,
   linkBytesMax: 4 * 1024 * 1024,
   recentBytesMax: 16 * 1024 * 1024,

@@ -21,7 +21,7 @@ export interface FollowOptions {
 /** What the peers need. */
 export interface PeersOptions extends Pick<
   FollowerOptions,
-  "cluster" | "log" | "sequencer" | "clock" | "leaseMs"
+  "cluster" | "log" | "sequencer" | "clock" | "leaseMs" | "horizon"
 > {
   readonly follow: FollowOptions | undefined;
   readonly deadlines: Deadlines;
@@ -66,9 +66,12 @@ export class Peers {
     const { cluster, log, sequencer, clock, leaseMs, deadlines, logger } = this.#options;
     const parts = { cluster, log, sequencer, clock, leaseMs, deadlines, logger, random, limits };
     const news = this.#news;
+    const horizon = (): number => this.#options.horizon();
     const onMembers = (): void => this.#options.onMembers();
     const onChange = (): void => this.#update();
-    return peers.map((peer) => new Follower({ ...parts, ...peer, news, onMembers, onChange }));
+    return peers.map(
+      (peer) => new Follower({ ...parts, ...peer, news, horizon, onMembers, onChange }),
+    );
   }
 
   get isSyncing(): boolean {

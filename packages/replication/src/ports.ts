@@ -10,10 +10,12 @@
 import type {
   Cursor,
   Entry,
+  HorizonState,
   LogFrame,
   MeridianError,
   OutboxFrame,
   OutboxMark,
+  QuarantinedEntry,
   ReplicaRecord,
   Summary,
 } from "@meridian/protocol";
@@ -63,15 +65,30 @@ export interface ReplicaStore {
   readonly highestTime: number;
   /** The highest stamp time that a directory has admitted. Invariant: ≤ highestTime. */
   readonly admittedTime: number;
-  /** The newest entry of `key`, tombstones and expired entries included. */
+  /**
+   * The last horizon that a record has made durable; 0 for none. Entries that are purgeable under it mean the same as
+   * absent ones, and the store removes them when it gets round to it.
+   */
+  readonly horizon: number;
+  /** The newest entry of `key`, tombstones and expired entries included; a purgeable one may be gone or not. */
   get(key: string): Entry | undefined;
   /**
    * Outbox frames after `position`, oldest first: as many as fit in `bytesMax`, at least one if there is one.
    * Frames that are appended but not yet durable are left out.
    */
   outboxAfter(position: number, bytesMax: number): readonly OutboxFrame[];
-  /** The keys after `key` (null: from the start) in key order, at most `limit`, tombstones and expired included. */
-  summariesAfter(key: string | null, limit: number): readonly Summary[];
+  /**
+   * The keys after `key` (null: from the start) in key order, at most `limit`, tombstones and expired included. What is
+   * purgeable under `horizon` is left out and does not count towards `limit`; it is never below the store's own,
+   * which it is when not given. So the answer is the same before and after a purge.
+   */
+  summariesAfter(key: string | null, limit: number, horizon?: number): readonly Summary[];
+  /** How many entries are in the quarantine, as far as it is durable. */
+  readonly quarantined: number;
+  /** Durable entries of the quarantine whose ids are above `id`, in the order of their ids, at most `limit`. */
+  quarantinedAfter(id: number, limit: number): readonly QuarantinedEntry[];
+  /** The entry of that id, if it is durably in the quarantine. */
+  quarantinedEntry(id: number): QuarantinedEntry | undefined;
   /**
    * Makes a record durable. When one fails, so does everything appended after it and before its `done`, and the
    * store is as if none of it had been appended: the cursor, too, is again the last durable one.
@@ -96,6 +113,14 @@ export interface DirectoryLog {
   readonly highestTime: number;
   /** What this log durably has of other directories' logs, newest last: at most one for each epoch of a log. */
   readonly followed: readonly Cursor[];
+  /** What was last made durable by `saveHorizon`. */
+  readonly horizonState: HorizonState;
+  /**
+   * The highest sequence that any purged entry had; 0 for none. A reader that is not there yet would miss tombstones:
+   * those of what it has, and those of older entries that frames still hold further on. Read after `read`,
+   * it covers everything that was left out there.
+   */
+  readonly purgedThrough: number;
   /** What is durable of one node's outbox. */
   outboxMark(incarnation: number): OutboxMark | undefined;
   /**
@@ -110,8 +135,18 @@ export interface DirectoryLog {
   read(after: number, bytesMax: number): readonly LogFrame[];
   /** Calls back when `summariesAfter` and `get` know everything that is durable now. */
   settle(done: Done): void;
-  /** Like that of a `ReplicaStore`. */
-  summariesAfter(key: string | null, limit: number): readonly Summary[];
-  /** The newest entry of `key`, tombstones and expired entries included. */
+  /** Makes the state of the horizon durable, in order with `append`. By itself it lets nothing be purged. */
+  saveHorizon(state: HorizonState, done: Done): void;
+  /**
+   * Lets entries be removed, in bounded steps from here on: those that are purgeable under `horizon`, a durable one, and
+   * whose sequence is at most `through`. Not before everything appended so far is merged: an older entry that
+   * still waits in a journal would come back. What is removed, and `purgedThrough`, is one transaction.
+   * The next call replaces this one; the permission itself is not durable. Frames that are kept as they came stay as
+   * they are.
+   */
+  purge(horizon: number, through: number): void;
+  /** Like that of a `ReplicaStore`; the log's own horizon is that of `horizonState`. */
+  summariesAfter(key: string | null, limit: number, horizon?: number): readonly Summary[];
+  /** The newest entry of `key`, tombstones and expired entries included; a purgeable one may be gone or not. */
   get(key: string): Entry | undefined;
 }

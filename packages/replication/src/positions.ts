@@ -149,13 +149,9 @@ export class Positions {
 
   /**
    * A sequence beyond the end of an older epoch was never committed; what it stood for comes again from its
-<<<<<<< HEAD
    * node's outbox. In another log the node knows its place if its directory follows that log. Of a log that nobody
-   * knows a sequence says nothing: once this node is ready, it and its log have exchanged all they have.
-=======
-   * node's outbox. A sequence of another log, or of an epoch that is unheard of, says nothing here: once this node is
-   * ready, it and the log have exchanged all they have.
->>>>>>> main
+   * knows, or an epoch that is unheard of, a sequence says nothing: once this node is ready, it and its log have
+   * exchanged all they have.
    */
   #hasSequence({ logId, epoch, sequence }: Position): boolean {
     const { applier, home } = this.#options;

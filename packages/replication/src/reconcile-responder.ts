@@ -16,7 +16,9 @@ import {
   FRAME_BYTES_TARGET,
   FRAME_KIND,
   highestTimeOf,
+  isPurgeable,
   MeridianError,
+  NO_BYTES,
   type Entry,
   type NodeMessage,
   type RangeDigest,
@@ -51,11 +53,20 @@ export class ReconcileResponder {
   readonly #log: DirectoryLog;
   readonly #link: Link;
   readonly #linkBytesMax: number;
+  /** What is purgeable under it is left out. */
+  readonly #horizon: number;
   readonly #nowMs: () => number;
   readonly #answers: Answer[] = [];
   #offered = 0;
 
-  constructor(log: DirectoryLog, link: Link, linkBytesMax: number, nowMs: () => number) {
+  constructor(
+    log: DirectoryLog,
+    link: Link,
+    linkBytesMax: number,
+    horizon: number,
+    nowMs: () => number,
+  ) {
+    this.#horizon = horizon;
     this.#log = log;
     this.#link = link;
     this.#linkBytesMax = linkBytesMax;
@@ -121,7 +132,7 @@ export class ReconcileResponder {
   /** One entry more than the range is said to have is enough to know that it differs. */
   #isSame(after: string | null, range: RangeDigest): boolean {
     const summaries = this.#log
-      .summariesAfter(after, range.count + 1)
+      .summariesAfter(after, range.count + 1, this.#horizon)
       .filter(({ key }) => isWithin(key, range.to));
     return (
       summaries.length === range.count && digestOf(summaries).fingerprint === range.fingerprint
@@ -131,13 +142,13 @@ export class ReconcileResponder {
   /** Deals with a page of the log's keys, or as many as one frame takes. Returns whether the offer is answered. */
   #page(answer: Answer): boolean {
     const { entries, to } = answer.offer;
-    const page = this.#log.summariesAfter(answer.after, PAGE);
+    const page = this.#log.summariesAfter(answer.after, PAGE, this.#horizon);
     const donated: Entry[] = [];
     let bytes = 0;
     for (const summary of page) {
       if (!isWithin(summary.key, to)) break;
       if (bytes >= FRAME_BYTES_TARGET) return this.#donate(answer, donated, false);
-      this.#takeOfferedBefore(answer, summary.key);
+      donated.push(...this.#takeOfferedBefore(answer, summary.key));
       const offered = entries[answer.next];
       let order = 1;
       if (offered !== undefined && offered[0] === summary.key) {
@@ -152,19 +163,28 @@ export class ReconcileResponder {
     }
     const last = page.at(-1);
     const isOver = page.length < PAGE || last === undefined || !isWithin(last.key, to);
-    if (isOver) this.#takeOfferedBefore(answer, null);
+    if (isOver) donated.push(...this.#takeOfferedBefore(answer, null));
     return this.#donate(answer, donated, isOver);
   }
 
-  /** What the node has below `key` and the log has not. */
-  #takeOfferedBefore(answer: Answer, key: string | null): void {
+  /**
+   * What the node has below `key` and the log has not. Returns what the log does have that is newer, and was left out
+   * because it is purgeable under the node's horizon: the node has never heard of it.
+   */
+  #takeOfferedBefore(answer: Answer, key: string | null): Entry[] {
     const { entries } = answer.offer;
+    const newer: Entry[] = [];
     for (let offered = entries[answer.next]; offered !== undefined;) {
-      if (key !== null && compareKeys(offered[0], key) >= 0) return;
-      answer.wanted.push(offered[0]);
+      if (key !== null && compareKeys(offered[0], key) >= 0) break;
+      const held = this.#horizon === 0 ? undefined : this.#log.get(offered[0]);
+      const stamp = { time: offered[1], origin: offered[2] };
+      if (held !== undefined && compareStamps(held.stamp, stamp) > 0) {
+        newer.push(isPurgeable(held, this.#horizon) ? emptied(held) : held);
+      } else answer.wanted.push(offered[0]);
       answer.next += 1;
       offered = entries[answer.next];
     }
+    return newer;
   }
 
   #donate(answer: Answer, entries: readonly Entry[], isOver: boolean): boolean {
@@ -185,6 +205,11 @@ export class ReconcileResponder {
     this.#link.send(assembleFrame(header, encodeBlock(entries)));
     return isOver;
   }
+}
+
+/** An entry that is not live any more, without its bytes. */
+function emptied(entry: Entry): Entry {
+  return { ...entry, value: NO_BYTES, contentType: "", deleted: true };
 }
 
 function isWithin(key: string, to: string | null): boolean {

@@ -12,6 +12,7 @@ import {
   encodeMessage,
   MeridianError,
   type DirectoryMessage,
+  type Entry,
   type RangeDigest,
   type Summary,
 } from "@meridian/protocol";
@@ -26,6 +27,8 @@ export interface ReconcilerOptions {
   ownMs(): number;
   /** Sends the newest entries of `keys` through the outbox. Calls back when the directory has committed them. */
   resubmit(keys: readonly string[], done: () => void): void;
+  /** Likewise for entries as they are, or what is newer here. */
+  offer(entries: readonly Entry[], done: () => void): void;
   onDone(): void;
 }
 
@@ -62,6 +65,7 @@ export class Reconciler {
   #inQuestion = 0;
   #resubmitting = 0;
   #begun = false;
+  #horizon = 0;
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -71,9 +75,10 @@ export class Reconciler {
     return this.#begun;
   }
 
-  /** The directory is ready to answer. */
-  begin(): void {
+  /** The directory is ready to answer, and leaves out what is purgeable under `horizon`, as this side does. */
+  begin(horizon: number): void {
     this.#begun = true;
+    this.#horizon = horizon;
     this.#proceed();
   }
 
@@ -113,6 +118,15 @@ export class Reconciler {
     this.#proceed();
   }
 
+  /** Has the log hear of entries while the reconciliation is under way, which is not over before. */
+  offer(entries: readonly Entry[]): void {
+    this.#resubmitting += entries.length;
+    this.#options.offer(entries, () => {
+      this.#resubmitting -= entries.length;
+      this.#proceed();
+    });
+  }
+
   /** Asks on, as far as the window allows. */
   #proceed(): void {
     while (this.#inQuestion + this.#resubmitting < WINDOW_ENTRIES) {
@@ -128,7 +142,8 @@ export class Reconciler {
   }
 
   #walk(): void {
-    const summaries = this.#options.store.summariesAfter(this.#walkFrom, PAGE);
+    const { store } = this.#options;
+    const summaries = store.summariesAfter(this.#walkFrom, PAGE, this.#horizon);
     const last = summaries.at(-1);
     this.#walked = summaries.length < PAGE || last === undefined;
     const from = this.#walkFrom;
@@ -181,7 +196,7 @@ export class Reconciler {
     const found: Summary[] = [];
     // New keys may have come into the range since it was counted: read on until its end.
     for (let after = from; ;) {
-      const page = this.#options.store.summariesAfter(after, count + 1);
+      const page = this.#options.store.summariesAfter(after, count + 1, this.#horizon);
       for (const summary of page) {
         if (to !== null && compareKeys(summary.key, to) > 0) return found;
         found.push(summary);

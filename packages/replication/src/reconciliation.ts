@@ -1,4 +1,4 @@
-import { encodeMessage, type DirectoryMessage } from "@meridian/protocol";
+import { encodeMessage, type DirectoryMessage, type Entry } from "@meridian/protocol";
 
 import type { Applier } from "./applier.ts";
 import type { Link } from "./ports.ts";
@@ -7,8 +7,12 @@ import { Reconciler, type ReconcilerOptions } from "./reconciler.ts";
 /** What a reconciliation needs. */
 export interface ReconciliationOptions extends Pick<ReconcilerOptions, "store" | "ownMs"> {
   readonly applier: Pick<Applier, "suspend" | "reconcileFrom">;
+  /** The horizon to compare under with a log of that horizon. */
+  compareUnder(horizon: number): number;
   /** Sends the newest entries of `keys` through the outbox. Calls back when the directory has committed them. */
   resubmit(keys: readonly string[], done: () => void): void;
+  /** Likewise for entries as they are, or what is newer here. */
+  offer(entries: readonly Entry[], done: () => void): void;
   /** Everything that differed has been exchanged. The peer is still to be told. */
   onDone(): void;
 }
@@ -32,7 +36,7 @@ export class Reconciliation {
     return this.#current !== undefined;
   }
 
-  /** Whether its turn has not come yet. */
+  /** Whether its turn has not come yet: until then the node stands in another log. */
   get isWaiting(): boolean {
     return this.#current?.reconciler.begun === false;
   }
@@ -42,16 +46,16 @@ export class Reconciliation {
     const { store, applier } = this.#options;
     const ownMs = (): number => this.#options.ownMs();
     applier.suspend();
-    const reconciler = new Reconciler({
+    // A link that broke meanwhile has taken its reconciliation along.
+    const unlessBroken = (done: () => void) => (): void => {
+      if (this.#current?.reconciler === reconciler) done();
+    };
+    const reconciler: Reconciler = new Reconciler({
       store,
       send: (message) => link.send(message),
       ownMs,
-      resubmit: (keys, done) => {
-        this.#options.resubmit(keys, () => {
-          // A link that broke meanwhile has taken its reconciliation along.
-          if (this.#current?.reconciler === reconciler) done();
-        });
-      },
+      resubmit: (keys, done) => this.#options.resubmit(keys, unlessBroken(done)),
+      offer: (entries, done) => this.#options.offer(entries, unlessBroken(done)),
       onDone: () => {
         this.#current = undefined;
         this.#options.onDone();
@@ -61,12 +65,18 @@ export class Reconciliation {
     link.send(encodeMessage({ type: "reconcile", nowMs: ownMs() }));
   }
 
-  /** Its turn has come: what the log has through `head` is compared. */
-  begin(head: number): void {
+  /** Its turn has come: what the log, of that horizon, has through `head` is compared. */
+  begin(head: number, horizon: number): void {
     if (this.#current === undefined || !this.isWaiting) return;
     const { reconciler, logId, epoch } = this.#current;
     this.#options.applier.reconcileFrom(logId, epoch, head);
-    reconciler.begin();
+    reconciler.begin(this.#options.compareUnder(horizon));
+  }
+
+  /** Has the log hear of entries as a part of the reconciliation, which is not over before they are committed. Returns whether one is under way. */
+  offer(entries: readonly Entry[]): boolean {
+    this.#current?.reconciler.offer(entries);
+    return this.isActive;
   }
 
   /** Takes in an answer. Throws `OUT_OF_ORDER` if a donation is missing. */

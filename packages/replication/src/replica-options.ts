@@ -1,5 +1,6 @@
 import {
   PROTOCOL_VERSION,
+  unixMsOf,
   type Entry,
   type ErrorCode,
   type Hello,
@@ -61,6 +62,10 @@ export interface ReplicaInfo {
   readonly lagMs: number;
   readonly outboxThrough: number;
   readonly outboxPending: number;
+  /** What was made until then and is not here was deleted, in milliseconds since the Unix epoch; null for none. */
+  readonly horizonAtMs: number | null;
+  /** Entries in the quarantine. */
+  readonly quarantined: number;
   readonly connected: boolean;
   /** The directory that the node is at or dials: its place in the order of preference, from 0. */
   readonly directory: number;
@@ -73,24 +78,25 @@ export interface ReplicaInfo {
   readonly clockCorrected: boolean;
 }
 
-/** What a node says of itself at the moment it connects. */
+/** What a node says of itself at the moment it connects, beside what its store says. */
 export type HelloFacts = Pick<
   Hello,
-  | "incarnation"
-  | "status"
-  | "cursors"
-  | "home"
-  | "outboxThrough"
-  | "outboxAcknowledged"
-  | "admittedTime"
-  | "nowMs"
+  "status" | "cursors" | "home" | "outboxAcknowledged" | "admittedTime" | "nowMs"
 >;
 
 /** The introduction of a node. */
-export function helloOf(node: NodeIdentity, facts: HelloFacts): Hello {
+export function helloOf(node: NodeIdentity, store: ReplicaStore, facts: HelloFacts): Hello {
   const { cluster, id: nodeId, region, ip, port, url, lat, lon } = node;
-  const identity = { cluster, nodeId, region, ip, port, url, lat, lon };
-  return { type: "hello", version: PROTOCOL_VERSION, ...identity, ...facts };
+  const { incarnation, outboxThrough, horizon } = store;
+  const identity = { cluster, nodeId, region, incarnation, ip, port, url, lat, lon };
+  return {
+    type: "hello",
+    version: PROTOCOL_VERSION,
+    ...identity,
+    outboxThrough,
+    horizon,
+    ...facts,
+  };
 }
 
 /** The numbers of a replica, out of its parts. */
@@ -107,6 +113,8 @@ export function infoOf(
     ...applier.info,
     outboxThrough: store.outboxThrough,
     outboxPending: submitter.pending,
+    horizonAtMs: store.horizon === 0 ? null : unixMsOf(store.horizon),
+    quarantined: store.quarantined,
     skewMs: time.skewMs,
     clockCorrected: time.corrected,
   };

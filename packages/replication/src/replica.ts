@@ -8,6 +8,7 @@
  */
 import {
   asMeridianError,
+  BURIAL_ORIGIN,
   MeridianError,
   type DirectoryMessage,
   type Entry,
@@ -31,7 +32,9 @@ import { REPLICA_LIMITS, type ReplicaLimits } from "./limits.ts";
 import type { Link } from "./ports.ts";
 import { Positions } from "./positions.ts";
 import { ProgressWatch } from "./progress-watch.ts";
+import { Quarantine } from "./quarantine.ts";
 import { replicaGauges } from "./replica-gauges.ts";
+import { ReplicaHorizon } from "./replica-horizon.ts";
 import { ReplicaLink, type LinkFacts } from "./replica-link.ts";
 import { helloOf, infoOf, type ReplicaInfo, type ReplicaOptions } from "./replica-options.ts";
 import { ServingState } from "./serving-state.ts";
@@ -47,6 +50,7 @@ export class Replica {
   readonly #deadlines: Deadlines;
   readonly #time: ClusterClock;
   readonly #stamps: HybridClock;
+  readonly #horizon: ReplicaHorizon;
   readonly #writes: WritePath;
   readonly #submitter: Submitter;
   readonly #applier: Applier;
@@ -56,6 +60,8 @@ export class Replica {
   readonly #acknowledgements: Acknowledgements;
   readonly #link: ReplicaLink;
   readonly #settlement: Settlement;
+  /** What the cluster has deleted while this node was away. */
+  readonly quarantine: Quarantine;
   readonly #state = new ServingState();
   #members: readonly Member[] = [];
   readonly #committed = new CommittedOutbox();
@@ -68,13 +74,18 @@ export class Replica {
     this.#deadlines = new Deadlines(clock);
     this.#time = new ClusterClock(clock);
     this.#progress = new ProgressWatch(clock, this.#limits.stallMs);
-    this.#stamps = new HybridClock(randomIdentity(random), store.highestTime);
+    // The greatest origin is kept for burials.
+    const origin = Math.min(randomIdentity(random), BURIAL_ORIGIN - 1);
+    this.#stamps = new HybridClock(origin, Math.max(store.highestTime, store.horizon));
+    this.#horizon = new ReplicaHorizon(store);
     this.#writes = this.#makeWritePath();
+    this.quarantine = new Quarantine(store, this.#writes);
     this.#applier = this.#makeApplier();
     this.#submitter = this.#makeSubmitter();
     this.#settlement = new Settlement({
       store,
       applier: this.#applier,
+      horizon: this.#horizon,
       writes: this.#writes,
       committed: this.#committed,
       ownMs: () => this.#time.ownMs(),
@@ -228,6 +239,17 @@ export class Replica {
     return new Applier({
       store: this.#options.store,
       stamps: this.#stamps,
+      screening: {
+        horizon: this.#horizon,
+        nowMs: () => this.#time.nowMs(),
+        offer: (entries, done) => this.#settlement.offer(entries, done),
+        onQuarantined: (entries) => {
+          this.#options.logger.warn("entries deleted while this node was away are quarantined", {
+            count: entries.length,
+            firstKey: entries[0]?.key ?? "",
+          });
+        },
+      },
       onEntries: (entries) => this.#options.onChange?.(entries),
       onTaken: (through, keys) => this.#settlement.home.onTaken(through, keys),
       onDonation: (id, count) => this.#settlement.reconciliation.onDonation(id, count),
@@ -246,7 +268,7 @@ export class Replica {
       time: this.#time,
       writes: this.#writes,
       windowBytes: this.#limits.windowBytes,
-      admittedTime: () => this.#applier.admittedTime,
+      admittedTime: () => Math.max(this.#applier.admittedTime, this.#options.store.horizon),
       onAdmitted: (time) => this.#applier.admit(time),
       onRestamped: (entries) => this.#onRestamped(entries),
       onFailed: (failure) => this.#link.reset(failure),
@@ -291,11 +313,9 @@ export class Replica {
 
   #hello(): Hello {
     const { node, store } = this.#options;
-    return helloOf(node, {
-      incarnation: store.incarnation,
+    return helloOf(node, store, {
       status: this.status,
       ...this.#settlement.home.places,
-      outboxThrough: store.outboxThrough,
       outboxAcknowledged: this.#submitter.acknowledgedThrough,
       admittedTime: this.#applier.admittedTime,
       nowMs: this.#time.ownMs(),
@@ -309,6 +329,8 @@ export class Replica {
     if (this.#submitter.holdsAnother(outboxThrough, welcome.outboxTime)) return this.#adopt();
     this.#progress.start();
     this.#state.welcome(head, this.#limits.lagMax);
+    this.#horizon.start();
+    this.#stamps.observe(welcome.horizon);
     this.#settlement.begin(link, welcome);
     this.#options.logger.info("taken in by a directory", {
       directory: this.#choice.current,
@@ -353,6 +375,9 @@ export class Replica {
       case "heartbeat":
         this.#time.measure(message.nowMs, message.echoMs);
         this.#observe(message.head, message.committedThrough);
+        this.#horizon.announce(message.horizon, message.horizonAt);
+        this.#stamps.observe(message.horizon);
+        this.#applier.adoptHorizon(() => this.#lowestTime());
         this.#settlement.home.observe(message.committedThrough, message.followed);
         this.#positions.check();
         this.#watchStall();
@@ -375,7 +400,7 @@ export class Replica {
         return;
       case "reconcile-begin":
         this.#progress.reconcileMoved();
-        return this.#settlement.reconciliation.begin(message.head);
+        return this.#settlement.reconciliation.begin(message.head, message.horizon);
       case "compared":
       case "wanted":
         this.#progress.reconcileMoved();
@@ -431,9 +456,16 @@ export class Replica {
       status: this.status,
       appliedThrough: this.#applier.durableThrough,
       outboxPending: this.#submitter.pending,
+      lowestTime: this.#lowestTime(),
       lagMs: this.#lagMs(),
       load: this.#options.load?.() ?? NO_LOAD,
     };
+  }
+
+  /** No entry that this node still has to send, or will ever make, has a lower stamp time. */
+  #lowestTime(): number {
+    const made = this.#stamps.promise(this.#time.nowMs());
+    return Math.min(made, this.#submitter.lowestTime, this.#writes.lowestTime);
   }
 
   #lagMs(): number {

@@ -11,36 +11,58 @@ export interface Resume {
   readonly homeThrough: number;
 }
 
+/** How a node goes on, and whether that shows that this log has lost something. */
+export interface NodeResume extends Resume {
+  readonly isLoss: boolean;
+}
+
 const RECONCILE: Resume = { resume: "reconcile", resumeAfter: 0, homeThrough: 0 };
+const FROM_THE_BEGINNING: Resume = { resume: "feed", resumeAfter: 0, homeThrough: 0 };
 
 /** What is asked of a log here. */
-type Log = Pick<DirectoryLog, "logId" | "epochs" | "committedThrough" | "followed">;
+type Log = Pick<
+  DirectoryLog,
+  "logId" | "epochs" | "committedThrough" | "followed" | "purgedThrough"
+>;
 
 /**
- * A node is fed if it has a place in this log, and it can be told how far this log has what the node has. One that
- * has never been anywhere is fed from the beginning. `head` is the last sequence that has been ordered, and
- * `committedPosition` the last of the node's outbox that is committed.
+ * A node is fed if it has a place in this log after which nothing was purged, and it can be told how far this log has what the
+ * node has. One that has never been anywhere is fed from the beginning. `head` is the last sequence that has been
+ * ordered, `committedPosition` the last of the node's outbox that is committed, `horizon` the log's.
  */
 export function resumeOfNode(
   log: Log,
   head: number,
-  committedPosition: number,
-  { cursors, home, outboxAcknowledged }: Pick<Hello, "cursors" | "home" | "outboxAcknowledged">,
-): Resume {
+  committedPosition: number | undefined,
+  horizon: number,
+  hello: Pick<Hello, "cursors" | "home" | "outboxAcknowledged" | "horizon">,
+): NodeResume {
+  const { cursors, home, outboxAcknowledged } = hello;
+  const own = cursors.filter(({ logId }) => logId === log.logId);
+  const resumeAfter = furthest(log, own);
+  const isHere = home === null || home.logId === log.logId;
+  const isMissing = isHere && outboxAcknowledged > (committedPosition ?? 0);
+  const isKnown = own.length > 0 || committedPosition !== undefined;
+  const isAhead = hello.horizon > horizon;
+  const isLost = own.length > 0 && resumeAfter === undefined;
+  const isLoss = isLost || (isKnown && (isMissing || isAhead));
+  if (isAhead) return { ...RECONCILE, isLoss };
   if (home === null) {
-    const isKnown = outboxAcknowledged <= committedPosition;
-    return isKnown ? { resume: "feed", resumeAfter: 0, homeThrough: 0 } : RECONCILE;
+    const isFed = !isMissing && log.purgedThrough === 0;
+    return { ...(isFed ? FROM_THE_BEGINNING : RECONCILE), isLoss };
   }
-  const resumeAfter = furthest(log, cursors);
-  const through =
-    home.logId === log.logId ? endOf(log, home, head) : cursorIn(log.followed, home)?.sequence;
-  if (resumeAfter === undefined || through === undefined) return RECONCILE;
-  return { resume: "feed", resumeAfter, homeThrough: Math.min(through, home.sequence) };
+  const through = isHere ? endOf(log, home, head) : cursorIn(log.followed, home)?.sequence;
+  if (resumeAfter === undefined || resumeAfter < log.purgedThrough || through === undefined) {
+    return { ...RECONCILE, isLoss };
+  }
+  const homeThrough = Math.min(through, home.sequence);
+  return { resume: "feed", resumeAfter, homeThrough, isLoss };
 }
 
 /** A directory is fed if it has a place in this log, or has nothing yet: what it has and this log has not, this one gets by following in turn. */
 export function resumeOfFollower(log: Log, cursors: readonly Cursor[], isEmpty: boolean): Resume {
   const resumeAfter = furthest(log, cursors) ?? (isEmpty ? 0 : undefined);
+  if (!isEmpty && (resumeAfter ?? 0) < log.purgedThrough) return RECONCILE;
   return resumeAfter === undefined ? RECONCILE : { resume: "feed", resumeAfter, homeThrough: 0 };
 }
 

@@ -16,6 +16,7 @@ import {
   highestTimeOf,
   NO_BYTES,
   orderFrame,
+  readFrameHeader,
   STAMPS_PER_MS,
   stampTimeOf,
   type Cursor,
@@ -28,6 +29,7 @@ import {
 
 import type { DirectoryLog, Done } from "./ports.ts";
 import { RecentFrames, type OrderedFrame } from "./recent-frames.ts";
+import { buryStale } from "./stale-entries.ts";
 
 /** What the sequencer tells the directory. */
 export interface SequencerEvents {
@@ -132,14 +134,33 @@ export class Sequencer {
   }
 
   /**
-   * Orders a frame that a node has sent, writing its sequences into its header, and starts committing it.
-   * The bytes belong to the log from here on.
+   * Orders a frame that a node has sent, whose entries are of `lowestTime` or later, writing its sequences into its
+   * header, and starts committing it. What in it was deleted long ago is buried. The bytes belong to the log
+   * from here on.
    */
-  offer(bytes: Uint8Array, header: FrameHeader, nowMs: number): Admission {
+  offer(
+    bytes: Uint8Array,
+    header: FrameHeader,
+    lowestTime: number,
+    horizon: number,
+    nowMs: number,
+  ): Admission {
+    const received = this.received(header.incarnation) ?? 0;
+    if (header.position <= received) return "duplicate";
+    if (header.position > received + 1) return "gap";
+    const stale = lowestTime <= horizon ? buryStale(this.#log, horizon, bytes, header) : undefined;
+    if (stale === undefined) {
+      this.#orderFrame(bytes, header, nowMs);
+      return "ordered";
+    }
+    // The burials first: were they lost behind the frame, its sender would not hear of them.
+    this.#orderFrame(stale.burials, readFrameHeader(stale.burials), nowMs);
+    this.#orderFrame(stale.buried, header, nowMs);
+    return "ordered";
+  }
+
+  #orderFrame(bytes: Uint8Array, header: FrameHeader, nowMs: number): void {
     const { incarnation, position, count, highestTime } = header;
-    const received = this.received(incarnation) ?? 0;
-    if (position <= received) return "duplicate";
-    if (position > received + 1) return "gap";
     const after = this.#head;
     const through = after + count;
     orderFrame(bytes, {
@@ -150,12 +171,11 @@ export class Sequencer {
     });
     this.#head = through;
     this.#highestTime = Math.max(this.#highestTime, highestTime);
-    this.#received.set(incarnation, position);
+    if (position > 0) this.#received.set(incarnation, position);
     const frame = { after, through, incarnation, position, bytes };
     this.#order(frame, { count, highestTime }, (failure) => {
       if (failure === undefined) this.#events.onCommitted(incarnation, position);
     });
-    return "ordered";
   }
 
   /** Orders what another directory's log has, and starts committing it. */

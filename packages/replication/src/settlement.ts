@@ -1,16 +1,18 @@
-import type { Welcome } from "@meridian/protocol";
+import type { Entry, Welcome } from "@meridian/protocol";
 
 import type { Applier } from "./applier.ts";
 import type { CommittedOutbox } from "./committed-outbox.ts";
 import { Home } from "./home.ts";
 import type { Link, ReplicaStore } from "./ports.ts";
 import { Reconciliation } from "./reconciliation.ts";
-import type { WritePath } from "./write-path.ts";
+import type { ReplicaHorizon } from "./replica-horizon.ts";
+import type { WritePath, Written } from "./write-path.ts";
 
 /** What a settlement needs. */
 export interface SettlementOptions {
   readonly store: ReplicaStore;
   readonly applier: Applier;
+  readonly horizon: ReplicaHorizon;
   readonly writes: WritePath;
   readonly committed: CommittedOutbox;
   ownMs(): number;
@@ -54,22 +56,39 @@ export class Settlement {
     this.reconciliation.stop();
   }
 
+  /**
+   * Has the log hear of entries, and calls back once they are in the outbox; at once where a reconciliation is under way,
+   * which is not over before they are acknowledged, and without which there is no cursor.
+   */
+  offer(entries: readonly Entry[], done: () => void): void {
+    if (this.reconciliation.offer(entries)) return done();
+    this.#options.writes.offer(entries, (failure) => {
+      if (failure === undefined) done();
+      else this.#options.onFailed(failure);
+    });
+  }
+
   #makeReconciliation(): Reconciliation {
-    const { store, applier, writes, committed } = this.#options;
+    const { store, applier, writes, horizon } = this.#options;
     return new Reconciliation({
       store,
       applier,
       ownMs: () => this.#options.ownMs(),
-      resubmit: (keys, done) => {
-        writes.resubmit(keys, (failure, receipt) => {
-          if (receipt === undefined) this.#options.onFailed(failure);
-          else committed.after(receipt.outboxPosition, done);
-        });
-      },
+      compareUnder: (other) => horizon.reconcile(other),
+      resubmit: (keys, done) => writes.resubmit(keys, this.#whenCommitted(done)),
+      offer: (entries, done) => writes.offer(entries, this.#whenCommitted(done)),
       onDone: () => {
+        horizon.settle();
         this.home.settle();
         this.#options.onReconciled();
       },
     });
+  }
+
+  #whenCommitted(done: () => void): Written {
+    return (failure, receipt) => {
+      if (receipt === undefined) this.#options.onFailed(failure);
+      else this.#options.committed.after(receipt.outboxPosition, done);
+    };
   }
 }

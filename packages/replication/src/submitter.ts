@@ -17,6 +17,7 @@ import {
   FRAME_HEADER_BYTES,
   FRAME_KIND,
   highestTimeOf,
+  lowestTimeOf,
   replaces,
   stampTimeOf,
   unixMsOf,
@@ -28,6 +29,7 @@ import {
 import type { ClusterClock } from "./cluster-clock.ts";
 import type { HybridClock } from "./hybrid-clock.ts";
 import type { Link, ReplicaStore } from "./ports.ts";
+import { PendingTimes } from "./pending-times.ts";
 import type { WritePath } from "./write-path.ts";
 
 /** What a submitter needs. */
@@ -64,11 +66,14 @@ export class Submitter {
   #reportThrough = 0;
   #restamping = false;
   #savedThrough: number;
+  readonly #times: PendingTimes;
 
   constructor(options: SubmitterOptions) {
     this.#options = options;
     this.#acknowledgedThrough = options.store.outboxAcknowledged;
     this.#savedThrough = this.#acknowledgedThrough;
+    this.#times = new PendingTimes(options.store.outboxThrough);
+    this.#times.acknowledge(this.#acknowledgedThrough);
   }
 
   get acknowledgedThrough(): number {
@@ -78,6 +83,11 @@ export class Submitter {
   /** Positions that the directory has not committed. */
   get pending(): number {
     return this.#options.store.outboxThrough - this.#acknowledgedThrough;
+  }
+
+  /** No frame that the directory has not committed holds a lower stamp time; infinite where there is none. */
+  get lowestTime(): number {
+    return this.#times.lowestTime;
   }
 
   /** Bytes that were sent and are not acknowledged. */
@@ -135,6 +145,7 @@ export class Submitter {
 
   /** Sends a frame that has just become durable, if everything before it has been sent and the window has room. */
   offer(frame: OutboxFrame, entries: readonly Entry[], reportApplied: boolean): void {
+    this.#times.add(frame.position, lowestTimeOf(entries));
     if (reportApplied) this.#reportThrough = frame.position;
     if (frame.position !== this.#sentThrough + 1 || !this.#maySend()) return;
     this.#send(
@@ -156,6 +167,7 @@ export class Submitter {
   acknowledge(position: number): readonly string[] {
     if (position <= this.#acknowledgedThrough) return [];
     this.#acknowledgedThrough = Math.min(position, this.#options.store.outboxThrough);
+    this.#times.acknowledge(this.#acknowledgedThrough);
     const next = this.#inFlight.findIndex(({ frame }) => frame.position > position);
     const done = this.#inFlight.splice(0, next < 0 ? this.#inFlight.length : next);
     for (const { frame } of done) {
@@ -251,6 +263,7 @@ export class Submitter {
   /** Sends everything again that is not acknowledged; what the directory had taken it passes over. */
   #endRestamp(): void {
     this.#restamping = false;
+    this.#times.forget(this.#options.store.outboxThrough);
     this.#sentThrough = this.#acknowledgedThrough;
     this.#inFlight = [];
     this.#inFlightBytes = 0;

@@ -11,8 +11,11 @@ import {
   FRAME_BYTES_TARGET,
   entryBytes,
   highestTimeOf,
+  isLive,
+  lowestTimeOf,
   MeridianError,
   NO_BYTES,
+  replaces,
   VALUE_BYTES_MAX,
   type Entry,
   type OutboxFrame,
@@ -59,9 +62,12 @@ export interface WritePathOptions {
 }
 
 interface Batch {
-  readonly requests: readonly WriteRequest[];
-  /** Keys whose newest entries go out once more, with the stamps they have. */
-  readonly resubmitted: readonly string[];
+  /** Makes the entries when their turn comes, or throws. `written` is what this commit has written before them. */
+  readonly make: (written: Map<string, Entry>) => readonly Entry[];
+  /** Its entries may have any stamps, because they have been made before. */
+  readonly isOld: boolean;
+  /** Ids of quarantined entries that it writes anew. */
+  readonly released: readonly number[];
   readonly reportApplied: boolean;
   readonly done: Written;
 }
@@ -76,6 +82,8 @@ export class WritePath {
   #waiting: Batch[] = [];
   #scheduled = false;
   #committing = false;
+  /** The lowest stamp time in the commit that is under way; infinite where none is. */
+  #committingLowest = Infinity;
   /** While set, nothing is stamped; called once when no commit is under way. */
   #paused = false;
   #onIdle: (() => void) | undefined;
@@ -93,7 +101,31 @@ export class WritePath {
       const said = `Expected a batch of at most ${BATCH_BYTES_MAX} bytes, got ${bytes}`;
       return done(new MeridianError("VALUE_TOO_LARGE", said));
     }
-    this.#enqueue({ requests, resubmitted: [], reportApplied, done });
+    const make = (written: Map<string, Entry>): readonly Entry[] => this.#stamp(requests, written);
+    this.#enqueue({ make, isOld: false, released: [], reportApplied, done });
+  }
+
+  /**
+   * Writes a quarantined entry anew, with a new stamp and the expiry that it had, and takes it out of the quarantine.
+   * Fails with `QUARANTINED_NOT_FOUND`, `QUARANTINED_EXPIRED`, or what `check` throws.
+   */
+  replay(id: number, check: WriteRequest["check"], reportApplied: boolean, done: Written): void {
+    const make = (written: Map<string, Entry>): readonly Entry[] => {
+      const { entry } = this.#options.store.quarantinedEntry(id) ?? {};
+      if (entry === undefined) {
+        const said = `Expected the id of a quarantined entry, got \`${id}\``;
+        throw new MeridianError("QUARANTINED_NOT_FOUND", said);
+      }
+      if (!isLive(entry, this.#options.nowMs())) {
+        const said = `Expected an entry that has not expired, got one that did at ${entry.expiresAtMs}`;
+        throw new MeridianError("QUARANTINED_EXPIRED", said);
+      }
+      const { key, value, contentType, deleted, expiresAtMs } = entry;
+      const request = { key, value, contentType, deleted, ttlMs: 0 };
+      const requests = [check === undefined ? request : { ...request, check }];
+      return this.#stamp(requests, written, expiresAtMs);
+    };
+    this.#enqueue({ make, isOld: false, released: [id], reportApplied, done });
   }
 
   /** Sends the newest entries of `keys` once more, with the stamps they have when their turn comes. */
@@ -101,14 +133,34 @@ export class WritePath {
     const parts = this.#split(keys);
     let left = parts.length;
     let failed: unknown;
+    let last: Receipt = { entries: [], outboxPosition: 0 };
     const partDone: Written = (failure, receipt) => {
       left -= 1;
       failed ??= failure;
-      if (left === 0) done(failed, failed === undefined ? receipt : undefined);
+      // A part whose entries have all gone meanwhile takes no position.
+      if (receipt !== undefined && receipt.outboxPosition > 0) last = receipt;
+      if (left === 0) done(failed, failed === undefined ? last : undefined);
     };
-    for (const resubmitted of parts) {
-      this.#enqueue({ requests: [], resubmitted, reportApplied: false, done: partDone });
+    for (const part of parts) {
+      const make = (): readonly Entry[] =>
+        part.flatMap((key) => this.#options.store.get(key) ?? []);
+      this.#enqueue({ make, isOld: true, released: [], reportApplied: false, done: partDone });
     }
+  }
+
+  /** Sends entries with the stamps they have, or what is newer here when their turn comes. */
+  offer(entries: readonly Entry[], done: Written): void {
+    const make = (): readonly Entry[] =>
+      entries.map((entry) => {
+        const held = this.#options.store.get(entry.key);
+        return held !== undefined && replaces(held, entry) ? held : entry;
+      });
+    this.#enqueue({ make, isOld: true, released: [], reportApplied: false, done });
+  }
+
+  /** No entry that is on its way into the outbox has a lower stamp time; infinite where none is. */
+  get lowestTime(): number {
+    return this.#waiting.some(({ isOld }) => isOld) ? 0 : this.#committingLowest;
   }
 
   /** Keys whose entries fit into one frame, again and again. Never empty. */
@@ -176,9 +228,13 @@ export class WritePath {
       highestTime: highestTimeOf(entries),
       block: encodeBlock(entries),
     };
+    const released = accepted.flatMap(({ batch }) => batch.released);
+    const record = { kind: "local", frame, entries } as const;
     this.#committing = true;
-    store.append({ kind: "local", frame, entries }, (failure) => {
+    this.#committingLowest = lowestTimeOf(entries);
+    store.append(released.length === 0 ? record : { ...record, released }, (failure) => {
       this.#committing = false;
+      this.#committingLowest = Infinity;
       if (failure === undefined) this.#answer(accepted, frame, entries);
       else for (const { batch } of accepted) batch.done(failure);
       if (this.#paused) this.#idle();
@@ -197,7 +253,7 @@ export class WritePath {
       if (bytes >= FRAME_BYTES_TARGET) break;
       taken += 1;
       try {
-        const entries = this.#stamp(batch, written);
+        const entries = batch.make(written);
         for (const entry of entries) bytes += entryBytes(entry);
         if (entries.length === 0) batch.done(undefined, { entries, outboxPosition: 0 });
         else accepted.push({ batch, entries });
@@ -209,19 +265,22 @@ export class WritePath {
     return accepted;
   }
 
-  #stamp(batch: Batch, written: Map<string, Entry>): readonly Entry[] {
+  /** Checks and stamps. What does not live for ever expires at `endsAtMs` if that is given, else by its TTL. */
+  #stamp(
+    requests: readonly WriteRequest[],
+    written: Map<string, Entry>,
+    endsAtMs?: number,
+  ): readonly Entry[] {
     const { store, stamps } = this.#options;
-    if (batch.requests.length === 0)
-      return batch.resubmitted.flatMap((key) => store.get(key) ?? []);
-    for (const { key, check } of batch.requests) check?.(written.get(key) ?? store.get(key));
+    for (const { key, check } of requests) check?.(written.get(key) ?? store.get(key));
     const nowMs = this.#options.nowMs();
-    return batch.requests.map(({ key, value, contentType, ttlMs, deleted }) => {
+    return requests.map(({ key, value, contentType, ttlMs, deleted }) => {
       const entry = {
         key,
         value: deleted ? NO_BYTES : value,
         contentType: deleted ? "" : contentType,
         stamp: stamps.next(nowMs),
-        expiresAtMs: deleted || ttlMs === 0 ? 0 : Math.ceil(nowMs + ttlMs),
+        expiresAtMs: endsAtMs ?? (deleted || ttlMs === 0 ? 0 : Math.ceil(nowMs + ttlMs)),
         deleted,
       };
       written.set(key, entry);

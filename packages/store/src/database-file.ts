@@ -40,6 +40,8 @@ export function openDatabaseFile(
     database = new Database(path);
     const version = checkKind(database, path, kind);
     database.pragma(`page_size = ${PAGE_BYTES}`);
+    // Like the size of pages, it changes new files only.
+    database.pragma("auto_vacuum = INCREMENTAL");
     database.pragma("journal_mode = WAL");
     database.pragma("synchronous = FULL");
     database.pragma(`cache_size = -${READ_CACHE_KIB}`);

@@ -3,10 +3,18 @@
  * Rows stay until they are folded and outside the recent window; the newest always stays, because the
  * running totals in it are what the window is measured by.
  */
-import { CURSORS_MAX, withCursor, type Cursor } from "@meridian/protocol";
+import {
+  CURSORS_MAX,
+  MeridianError,
+  withCursor,
+  type Cursor,
+  type HorizonState,
+  type LogFrame,
+} from "@meridian/protocol";
 import type Database from "better-sqlite3";
 import type { Journal, JournalRow } from "./journal.ts";
 import type { StoreTuning } from "./store-options.ts";
+import type { Purged } from "./sweep.ts";
 import type { JournalWrite } from "./writer-messages.ts";
 
 /** How many rows one call of `trim` looks at. */
@@ -21,7 +29,9 @@ interface State {
   /** The running total of rows before the oldest row that there is. */
   rowsDeleted: number;
   canTrim: boolean;
-  foldedDirty: boolean;
+  gaps: number;
+  purgedThrough: number;
+  stateDirty: boolean;
 }
 
 interface Mark {
@@ -37,6 +47,31 @@ interface Totals {
   readonly bytes: number;
 }
 
+/** The state row of a log's database. */
+export interface LogStateRow {
+  readonly logId: number;
+  readonly foldedThrough: number;
+  readonly horizon: number;
+  readonly frozenUntilMs: number;
+  readonly gaps: number;
+  readonly purgedThrough: number;
+}
+
+/** Reads the state row. */
+export function readLogState(database: Database.Database): LogStateRow {
+  const row = database
+    .prepare<[], LogStateRow>(
+      `SELECT log_id AS logId, folded_through AS foldedThrough, horizon,
+         frozen_until_ms AS frozenUntilMs, gaps, purged_through AS purgedThrough
+       FROM state WHERE id = 1`,
+    )
+    .get();
+  if (row === undefined) {
+    throw new MeridianError("STORE_CORRUPT", "Expected a state row in the database, got none");
+  }
+  return row;
+}
+
 /** Creates the journal of the directory on the writer thread. */
 export function directoryJournal(database: Database.Database, tuning: StoreTuning): Journal {
   return new DirectoryJournal(database, tuning);
@@ -44,19 +79,20 @@ export function directoryJournal(database: Database.Database, tuning: StoreTunin
 
 class DirectoryJournal implements Journal {
   readonly admittedTime: number = 0;
+  readonly horizon: number = 0;
+  readonly quarantined: number = 0;
   readonly #tuning: StoreTuning;
   readonly #sql: Statements;
   readonly #marks = new Map<number, Mark>();
   #followed: Cursor[] = [];
   #state: State;
   #kept: State;
+  #pressed = false;
 
   constructor(database: Database.Database, tuning: StoreTuning) {
     this.#tuning = tuning;
     this.#sql = prepare(database);
-    const foldedThrough = Number(
-      database.prepare("SELECT folded_through FROM state WHERE id = 1").pluck().get(),
-    );
+    const { foldedThrough, gaps, purgedThrough } = readLogState(database);
     const last = this.#sql.last.get();
     const first = this.#sql.oldest.all(1).at(0);
     this.#state = {
@@ -67,7 +103,9 @@ class DirectoryJournal implements Journal {
       bytesThrough: last?.bytes ?? 0,
       rowsDeleted: first === undefined ? 0 : first.rows - 1,
       canTrim: true,
-      foldedDirty: false,
+      gaps,
+      purgedThrough,
+      stateDirty: false,
     };
     this.#kept = { ...this.#state };
   }
@@ -88,8 +126,41 @@ class DirectoryJournal implements Journal {
     return this.#state.canTrim;
   }
 
+  get pressed(): boolean {
+    return this.#pressed;
+  }
+
+  set pressed(pressed: boolean) {
+    if (pressed && !this.#pressed) {
+      this.#state.canTrim = true;
+      this.#kept.canTrim = true;
+    }
+    this.#pressed = pressed;
+  }
+
   write(write: JournalWrite): void {
-    if (write.kind !== "frame") throw new Error("The log takes frames only");
+    switch (write.kind) {
+      case "frame":
+        this.#writeFrame(write);
+        break;
+      case "horizon":
+        this.#writeHorizon(write.state);
+        break;
+      case "entries":
+      case "progress":
+      case "release":
+      case "adopt":
+        throw new Error("The log takes no records of a replica");
+    }
+  }
+
+  #writeHorizon({ horizon, frozenUntilMs, marks }: HorizonState): void {
+    this.#sql.saveHorizon.run(horizon, frozenUntilMs);
+    this.#sql.deleteMarks.run();
+    for (const [atMs, sequence] of marks) this.#sql.insertMark.run(atMs, sequence);
+  }
+
+  #writeFrame(write: LogFrame): void {
     const state = this.#state;
     const { incarnation, position, through } = write;
     if (incarnation !== 0 && position !== 0) {
@@ -125,9 +196,10 @@ class DirectoryJournal implements Journal {
     }
     if (this.#followed.length > 0) this.#sql.forget.run(CURSORS_MAX);
     this.#followed = [];
-    if (!this.#state.foldedDirty) return;
-    this.#state.foldedDirty = false;
-    this.#sql.saveFolded.run(this.#state.foldedThrough);
+    const state = this.#state;
+    if (!state.stateDirty) return;
+    state.stateDirty = false;
+    this.#sql.saveState.run(state.foldedThrough, state.gaps, state.purgedThrough);
   }
 
   rowsAfter(id: number): Iterable<JournalRow> {
@@ -136,8 +208,15 @@ class DirectoryJournal implements Journal {
 
   markFolded(through: number): void {
     this.#state.foldedThrough = through;
-    this.#state.foldedDirty = true;
+    this.#state.stateDirty = true;
     this.#state.canTrim = true;
+  }
+
+  markPurged({ gaps, through }: Purged): void {
+    const state = this.#state;
+    state.gaps += gaps;
+    state.purgedThrough = Math.max(state.purgedThrough, through);
+    state.stateDirty = true;
   }
 
   trim(): void {
@@ -146,6 +225,7 @@ class DirectoryJournal implements Journal {
     const rows = this.#sql.oldest.all(TRIM_ROWS);
     for (const row of rows) {
       const recent =
+        !this.#pressed &&
         state.bytesThrough - row.bytes < recentBytesMax &&
         state.entriesThrough - row.entries < recentEntriesMax;
       if (recent || row.id > state.foldedThrough || row.id === state.through) {
@@ -178,7 +258,10 @@ interface Statements {
   readonly last: Database.Statement<[], Totals>;
   readonly oldest: Database.Statement<[number], Totals>;
   readonly rowsAfter: Database.Statement<[number], JournalRow>;
-  readonly saveFolded: Database.Statement<[number]>;
+  readonly saveState: Database.Statement<[number, number, number]>;
+  readonly saveHorizon: Database.Statement<[number, number]>;
+  readonly deleteMarks: Database.Statement<[]>;
+  readonly insertMark: Database.Statement<[number, number]>;
 }
 
 function prepare(database: Database.Database): Statements {
@@ -208,6 +291,11 @@ function prepare(database: Database.Database): Statements {
     rowsAfter: database.prepare(
       "SELECT id, count, NULL AS replaced, block FROM journal WHERE id > ? ORDER BY id",
     ),
-    saveFolded: database.prepare("UPDATE state SET folded_through = ?"),
+    saveState: database.prepare(
+      "UPDATE state SET folded_through = ?, gaps = ?, purged_through = ?",
+    ),
+    saveHorizon: database.prepare("UPDATE state SET horizon = ?, frozen_until_ms = ?"),
+    deleteMarks: database.prepare("DELETE FROM horizon_marks"),
+    insertMark: database.prepare("INSERT INTO horizon_marks (at_ms, sequence) VALUES (?, ?)"),
   };
 }

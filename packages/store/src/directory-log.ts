@@ -3,20 +3,23 @@ import {
   withCursor,
   type Cursor,
   type Entry,
+  type HorizonState,
   type Summary,
   type LogFrame,
   type OutboxMark,
 } from "@meridian/protocol";
 import { randomIdentity } from "@meridian/runtime";
 import type Database from "better-sqlite3";
+import { readLogState, type LogStateRow } from "./directory-journal.ts";
 import { makeReadOnly, openDatabaseFile, type DatabaseFile } from "./database-file.ts";
 import { readCursors } from "./cursor-table.ts";
-import { EntryTable, type EntryFacts } from "./entry-table.ts";
+import { EntryTable, reading, type EntryFacts } from "./entry-table.ts";
 import { LogReader } from "./log-reader.ts";
 import { asStoreError, type OnDamaged } from "./sqlite-error.ts";
 import { STORE_TUNING_DEFAULT, type StoreOptions } from "./store-options.ts";
 import { fileBytes, type StoreStats } from "./store-stats.ts";
 import { startWriterThread, WriterClient, type WriterEvents } from "./writer-client.ts";
+import type { PurgeScope } from "./writer-messages.ts";
 
 type Done = (failure?: MeridianError) => void;
 
@@ -46,12 +49,16 @@ export async function openDirectoryLog(options: StoreOptions): Promise<SqliteDir
   try {
     // The thread comes up while this one opens the database.
     file = openDatabaseFile(options.path, "directory", (database) => {
-      database.prepare("INSERT INTO state VALUES (1, ?, 0)").run(randomIdentity(options.random));
+      database
+        .prepare("INSERT INTO state (id, log_id, folded_through) VALUES (1, ?, 0)")
+        .run(randomIdentity(options.random));
     });
     startEpoch(file.database, randomIdentity(options.random));
     makeReadOnly(file.database);
+    const { onBroken = () => {} } = options;
     const log = new SqliteDirectoryLog(
       file,
+      onBroken,
       (events) => {
         const tuning = { ...STORE_TUNING_DEFAULT, ...options.tuning };
         const { path, durability, clock, logger, expiryNowMs = () => clock.nowMs() } = options;
@@ -84,6 +91,9 @@ export class SqliteDirectoryLog {
   readonly #table: EntryTable;
   readonly #reader: LogReader;
   readonly #writer: WriterClient;
+  readonly #purgedThrough: Database.Statement<[], number>;
+  #horizonState: HorizonState;
+  #permitted: PurgeScope = { horizon: 0, through: 0 };
   readonly #marks = new Map<number, OutboxMark>();
   #followed: readonly Cursor[];
   #appendedThrough: number;
@@ -98,6 +108,7 @@ export class SqliteDirectoryLog {
   /** For `openDirectoryLog`. */
   constructor(
     file: DatabaseFile,
+    onBroken: (failure: MeridianError) => void,
     connect: (events: WriterEvents) => WriterClient,
     onDamaged?: OnDamaged,
   ) {
@@ -105,8 +116,10 @@ export class SqliteDirectoryLog {
     this.#file = file;
     this.#table = new EntryTable(database, onDamaged);
     this.#reader = new LogReader(database, onDamaged);
-    const state = readState(database);
+    const state = readLogState(database);
     this.logId = state.logId;
+    this.#horizonState = horizonStateOf(database, state);
+    this.#purgedThrough = database.prepare<[], number>("SELECT purged_through FROM state").pluck();
     this.#foldedThrough = state.foldedThrough;
     this.epochs = database
       .prepare<[], [number, number]>("SELECT epoch, after FROM epochs ORDER BY id")
@@ -125,7 +138,10 @@ export class SqliteDirectoryLog {
         this.#appendedThrough = this.#committedThrough;
       },
       onFolded: (through) => this.#folded(through),
-      onBroken: () => this.#failSettling("The writer died before the log was settled"),
+      onBroken: (failure) => {
+        this.#failSettling("The writer died before the log was settled");
+        onBroken(failure);
+      },
     });
   }
 
@@ -142,6 +158,19 @@ export class SqliteDirectoryLog {
   /** What this log durably has of other directories' logs, newest last. */
   get followed(): readonly Cursor[] {
     return this.#followed;
+  }
+
+  /** What was last made durable by `saveHorizon`. */
+  get horizonState(): HorizonState {
+    return this.#horizonState;
+  }
+
+  /**
+   * The highest sequence that any purged entry had; 0 for none. Asked of the database each time, so that it covers
+   * whatever a `read` before it has left out.
+   */
+  get purgedThrough(): number {
+    return reading(() => this.#purgedThrough.get() ?? 0);
   }
 
   /** The bytes that wait for the disk, all of them in memory: what to refuse frames by. */
@@ -218,9 +247,36 @@ export class SqliteDirectoryLog {
     if (this.#writer.isBroken) queueMicrotask(() => this.#failSettling("The writer has died"));
   }
 
-  /** The keys after `key` (null: from the start) in key order, at most `limit`, as far as they are folded. */
-  summariesAfter(key: string | null, limit: number): readonly Summary[] {
-    return this.#table.summariesAfter(key, limit);
+  /** Makes the state of the horizon durable, in order with `append`, and then calls `done` as that does. */
+  saveHorizon(state: HorizonState, done: Done): void {
+    this.#writer.append(
+      { kind: "horizon", state },
+      () => {
+        this.#horizonState = state;
+      },
+      done,
+    );
+  }
+
+  /**
+   * Lets entries be removed in short steps, once everything that was appended so far is folded: those that are purgeable
+   * under `horizon` and whose sequence is at most `through`. The next call replaces this one.
+   */
+  purge(horizon: number, through: number): void {
+    this.#permitted = { horizon, through };
+    this.#writer.purge(this.#permitted);
+  }
+
+  /**
+   * The keys after `key` (null: from the start) in key order, at most `limit`, as far as they are folded. What is
+   * purgeable under `horizon`, which is at least the log's own, is passed over.
+   */
+  summariesAfter(
+    key: string | null,
+    limit: number,
+    horizon: number = this.#horizonState.horizon,
+  ): readonly Summary[] {
+    return this.#table.summariesAfter(key, limit, horizon);
   }
 
   /** Entries without their values, in key order after `key` (null: from the start), as far as they are folded. */
@@ -228,7 +284,10 @@ export class SqliteDirectoryLog {
     return this.#table.factsFrom(key ?? "", key === null, limit);
   }
 
-  /** The newest entry of `key` as far as it is folded, tombstones and expired entries included. */
+  /**
+   * The newest entry of `key` as far as it is folded, tombstones and expired entries included; a purgeable one may be
+   * gone or not.
+   */
   get(key: string): Entry | undefined {
     return this.#table.get(key);
   }
@@ -244,6 +303,7 @@ export class SqliteDirectoryLog {
       unfoldedBytes: this.#unfoldedBytes,
       pendingRecords: this.#writer.pendingRecords,
       pendingBytes: this.#writer.pendingBytes,
+      purging: !isSameScope(this.#permitted, this.#writer.purged),
       failed: this.#writer.isBroken,
     };
   }
@@ -320,21 +380,24 @@ export class SqliteDirectoryLog {
   }
 }
 
-function readState(database: Database.Database): { logId: number; foldedThrough: number } {
-  const state = database
-    .prepare<[], { logId: number; foldedThrough: number }>(
-      "SELECT log_id AS logId, folded_through AS foldedThrough FROM state WHERE id = 1",
-    )
-    .get();
-  if (state === undefined) {
-    throw new MeridianError("STORE_CORRUPT", "Expected a state row in the database, got none");
-  }
-  return state;
+function horizonStateOf(
+  database: Database.Database,
+  { horizon, frozenUntilMs }: LogStateRow,
+): HorizonState {
+  const marks = database
+    .prepare<[], [number, number]>("SELECT at_ms, sequence FROM horizon_marks ORDER BY id")
+    .raw()
+    .all() as [number, number][];
+  return { horizon, frozenUntilMs, marks };
+}
+
+function isSameScope(a: PurgeScope, b: PurgeScope): boolean {
+  return a.horizon === b.horizon && a.through === b.through;
 }
 
 function lastSequence(database: Database.Database): number {
   const last = database.prepare<[], number | null>("SELECT max(id) FROM journal").pluck().get();
-  return last ?? readState(database).foldedThrough;
+  return last ?? readLogState(database).foldedThrough;
 }
 
 function startEpoch(database: Database.Database, epoch: number): void {

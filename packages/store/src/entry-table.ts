@@ -1,4 +1,4 @@
-import type { Entry, Stamp, Summary } from "@meridian/protocol";
+import { unixMsOf, type Entry, type Stamp, type Summary } from "@meridian/protocol";
 import type Database from "better-sqlite3";
 import { asStoreError, type OnDamaged } from "./sqlite-error.ts";
 
@@ -13,7 +13,8 @@ export interface EntryFacts {
   readonly bytes: number;
 }
 
-interface EntryRow {
+/** The columns of a table that make up an entry. */
+export interface EntryRow {
   readonly time: number;
   readonly origin: number;
   readonly expires_at: number;
@@ -31,8 +32,8 @@ interface FactsRow extends Omit<EntryRow, "value"> {
 export class EntryTable {
   readonly #entry: Database.Statement<[string], EntryRow>;
   readonly #stamp: Database.Statement<[string], Stamp>;
-  readonly #summaries: Database.Statement<[number], [string, number, number]>;
-  readonly #summariesAfter: Database.Statement<[string, number], [string, number, number]>;
+  readonly #summaries: Database.Statement<[number, number, number], SummaryRow>;
+  readonly #summariesAfter: Database.Statement<[number, number, string, number], SummaryRow>;
   readonly #facts: Database.Statement<[string, number], FactsRow>;
   readonly #factsAfter: Database.Statement<[string, number], FactsRow>;
   readonly #count: Database.Statement<[], number | null>;
@@ -46,10 +47,14 @@ export class EntryTable {
     );
     this.#stamp = database.prepare("SELECT time, origin FROM entries WHERE key = ?");
     this.#summaries = summaries(database, "");
-    this.#summariesAfter = summaries(database, "WHERE key > ?");
+    this.#summariesAfter = summaries(database, "AND key > ?");
     this.#facts = facts(database, "key >= ?");
     this.#factsAfter = facts(database, "key > ?");
-    this.#count = database.prepare<[], number | null>("SELECT max(id) FROM entries").pluck();
+    this.#count = database
+      .prepare<[], number | null>(
+        "SELECT ifnull((SELECT max(id) FROM entries), 0) - gaps FROM state",
+      )
+      .pluck();
   }
 
   /** The entry of `key`. */
@@ -65,10 +70,18 @@ export class EntryTable {
     return this.#reading(() => this.#stamp.get(key));
   }
 
-  /** The keys after `key` (null: from the start) in key order, at most `limit`. */
-  summariesAfter(key: string | null, limit: number): Summary[] {
+  /**
+   * The keys after `key` (null: from the start) in key order, at most `limit`; those that are purgeable under `horizon`
+   * are passed over.
+   */
+  summariesAfter(key: string | null, limit: number, horizon: number): Summary[] {
+    // Every entry is above the one, and none has expired by the other.
+    const [time, expiredMs] = horizon === 0 ? [-1, 0] : [horizon, unixMsOf(horizon)];
     return this.#reading(() => {
-      const rows = key === null ? this.#summaries.all(limit) : this.#summariesAfter.all(key, limit);
+      const rows =
+        key === null
+          ? this.#summaries.all(time, expiredMs, limit)
+          : this.#summariesAfter.all(time, expiredMs, key, limit);
       return rows.map(([found, time, origin]) => ({ key: found, stamp: { time, origin } }));
     });
   }
@@ -91,7 +104,10 @@ export class EntryTable {
     return reading(read, this.#onDamaged);
   }
 
-  /** How many entries there are: rows are numbered from 1 and never deleted. Null if the database is damaged there. */
+  /**
+   * How many entries there are: rows are numbered from 1, and the ids below the last that have none are counted. Null if
+   * the database is damaged there.
+   */
   get size(): number | null {
     try {
       return this.#reading(() => this.#count.get() ?? 0);
@@ -130,15 +146,20 @@ export function entryOf(key: string, row: EntryRow): Entry {
   };
 }
 
+type SummaryRow = [key: string, time: number, origin: number];
+
+/** The condition is `isPurgeable`, denied; most entries are above the horizon, and it is over for them. */
 function summaries<P extends unknown[]>(
   database: Database.Database,
   where: string,
-): Database.Statement<P, [string, number, number]> {
+): Database.Statement<P, SummaryRow> {
   return database
-    .prepare<P, [string, number, number]>(
-      `SELECT key, time, origin FROM entries ${where} ORDER BY key LIMIT ?`,
+    .prepare<P, SummaryRow>(
+      `SELECT key, time, origin FROM entries
+       WHERE (time > ? OR CASE expires_at WHEN 0 THEN deleted = 0 ELSE expires_at > ? END) ${where}
+       ORDER BY key LIMIT ?`,
     )
-    .raw() as Database.Statement<P, [string, number, number]>;
+    .raw() as Database.Statement<P, SummaryRow>;
 }
 
 function facts(

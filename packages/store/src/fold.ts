@@ -29,6 +29,7 @@ interface Item {
 /** Folds one journal. All of it runs in transactions of the caller's. */
 export class Fold {
   readonly #journal: Journal;
+  readonly #onEntry: (entry: Entry) => void;
   readonly #sequenced: boolean;
   readonly #stampOf: Database.Statement<[string], Stamp>;
   readonly #merge: Upsert;
@@ -39,11 +40,16 @@ export class Fold {
   #batchBytes = 0;
   /** The bytes of journal rows that were folded since it was set. */
   foldedBytes = 0;
-  /** The earliest instant at which a value that was folded since it was set expires. */
-  earliestExpiryMs = 0;
 
-  constructor(database: Database.Database, kind: StoreKind, journal: Journal) {
+  /** `onEntry` is told of every entry that may have gone into the table. */
+  constructor(
+    database: Database.Database,
+    kind: StoreKind,
+    journal: Journal,
+    onEntry: (entry: Entry) => void,
+  ) {
     this.#journal = journal;
+    this.#onEntry = onEntry;
     this.#sequenced = kind === "directory";
     this.#stampOf = database.prepare("SELECT time, origin FROM entries WHERE key = ?");
     this.#merge = upsert(database, kind, "WHERE (excluded.time, excluded.origin) > (time, origin)");
@@ -53,6 +59,11 @@ export class Fold {
   /** Whether there is anything to fold. */
   get pending(): boolean {
     return this.#journal.foldedThrough < this.#journal.through;
+  }
+
+  /** Whether a batch is in the table in part. */
+  get isMidway(): boolean {
+    return this.#next < this.#batch.length;
   }
 
   /** Folds until `isOver` says so, or the batch is done. */
@@ -78,9 +89,7 @@ export class Fold {
 
   #write({ entry, sequence, forced }: Item): void {
     const { stamp, expiresAtMs, deleted } = entry;
-    if (expiresAtMs !== 0 && !deleted && expiresAtMs < this.earliestExpiryMs) {
-      this.earliestExpiryMs = expiresAtMs;
-    }
+    this.#onEntry(entry);
     // By position: binding by name makes an upsert cost a third more.
     (forced ? this.#force : this.#merge).run(
       entry.key,

@@ -1,3 +1,4 @@
+import type { Purged } from "./sweep.ts";
 import type { JournalWrite } from "./writer-messages.ts";
 
 /** A journal row as folding needs it. */
@@ -22,6 +23,12 @@ export interface Journal {
   readonly rows: number;
   /** The highest stamp time that a directory has admitted; 0 where that has no meaning. */
   readonly admittedTime: number;
+  /** The durable horizon of a replica, which by itself lets entries be removed; 0 for a directory. */
+  readonly horizon: number;
+  /** The entries that are in the quarantine; 0 for a directory. */
+  readonly quarantined: number;
+  /** While set, rows go as soon as they may: nothing is kept only because it is recent. */
+  pressed: boolean;
   /** Whether there may be rows that are no longer needed. */
   readonly canTrim: boolean;
   write(write: JournalWrite): void;
@@ -29,6 +36,8 @@ export interface Journal {
   flush(): void;
   rowsAfter(id: number): Iterable<JournalRow>;
   markFolded(through: number): void;
+  /** Takes note of what the removal of entries from the table has changed. */
+  markPurged(purged: Purged): void;
   /** Deletes some of the rows that are no longer needed. */
   trim(): void;
   /** Keeps what was done since the last call of either. */

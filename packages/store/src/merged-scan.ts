@@ -1,5 +1,5 @@
 /** Ordered reads over the table of entries and the overlay together. */
-import { compareKeys, compareStamps, type Summary } from "@meridian/protocol";
+import { compareKeys, compareStamps, isPurgeable, type Summary } from "@meridian/protocol";
 import type { EntryFacts, EntryTable } from "./entry-table.ts";
 import type { Overlaid, Overlay } from "./overlay.ts";
 
@@ -25,21 +25,43 @@ export interface ListPage {
 /** How many rows a page looks at before it is returned short. */
 const ROWS_PER_PAGE = 10_000;
 
-/** The keys after `key` in key order, at most `limit`, with the newest stamp of each. */
-export function scanSummaries(
-  table: EntryTable,
-  overlay: Overlay,
-  key: string | null,
-  limit: number,
-): Summary[] {
-  const stored = table.summariesAfter(key, limit);
-  const end = stored.length < limit ? null : (stored.at(-1)?.key ?? null);
-  const overlaid = overlay.keysBetween(key, end, limit);
-  const merged = mergeByKey(stored, overlaid, overlay, ({ entry }) => ({
-    key: entry.key,
-    stamp: entry.stamp,
-  }));
-  return merged.slice(0, limit);
+/** Where a scan starts, and what it gives. */
+export interface SummaryQuery {
+  /** Only keys after this one; null for all of them. */
+  readonly after: string | null;
+  /** At most so many. */
+  readonly limit: number;
+  /** What is purgeable under this is passed over. */
+  readonly horizon: number;
+}
+
+/** The keys of a query in key order, with the newest stamp of each. */
+export function scanSummaries(table: EntryTable, overlay: Overlay, query: SummaryQuery): Summary[] {
+  const { limit, horizon } = query;
+  const found: Summary[] = [];
+  const convert = ({ entry, settled }: Overlaid, row: Summary | undefined): Summary | undefined => {
+    if (isPurgeable(entry, horizon)) return undefined;
+    // What the table has may be newer and purgeable, and was passed over.
+    if (row === undefined && !settled && entry.stamp.time <= horizon) {
+      const stored = table.stampOf(entry.key);
+      if (stored !== undefined && compareStamps(stored, entry.stamp) > 0) return undefined;
+    }
+    return { key: entry.key, stamp: entry.stamp };
+  };
+  for (let from = query.after; ;) {
+    const stored = table.summariesAfter(from, limit, horizon);
+    const end = stored.length < limit ? null : (stored.at(-1)?.key ?? null);
+    const overlaid = overlay.keysBetween(from, end, limit);
+    // The overlay may have more keys than it was asked for.
+    const reached = overlaid.length < limit ? end : (overlaid.at(-1) ?? null);
+    for (const summary of mergeByKey(stored, overlaid, overlay, convert)) {
+      if (reached !== null && compareKeys(summary.key, reached) > 0) break;
+      found.push(summary);
+      if (found.length === limit) return found;
+    }
+    if (reached === null) return found;
+    from = reached;
+  }
 }
 
 /** A page of entries without their values, in key order. */
@@ -74,7 +96,7 @@ function mergeByKey<T extends Summary>(
   stored: readonly T[],
   overlaid: readonly string[],
   overlay: Overlay,
-  convert: (overlaid: Overlaid) => T,
+  convert: (overlaid: Overlaid, row: T | undefined) => T | undefined,
 ): T[] {
   const merged: T[] = [];
   let index = 0;
@@ -87,13 +109,12 @@ function mergeByKey<T extends Summary>(
       merged.push(row);
     }
     const row = stored[index];
-    if (row === undefined || row.key !== key) {
-      merged.push(convert(found));
-      continue;
-    }
-    const wins = found.settled || compareStamps(found.entry.stamp, row.stamp) > 0;
-    merged.push(wins ? convert(found) : row);
-    index += 1;
+    const same = row?.key === key ? row : undefined;
+    const isOlder =
+      same !== undefined && !found.settled && compareStamps(found.entry.stamp, same.stamp) <= 0;
+    const winner = isOlder ? same : convert(found, same);
+    if (winner !== undefined) merged.push(winner);
+    if (same !== undefined) index += 1;
   }
   for (; index < stored.length; index += 1) {
     const row = stored[index];

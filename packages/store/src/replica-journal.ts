@@ -8,6 +8,8 @@ import { MeridianError, type Cursor } from "@meridian/protocol";
 import type Database from "better-sqlite3";
 import { replaceCursors } from "./cursor-table.ts";
 import type { Journal, JournalRow } from "./journal.ts";
+import { QuarantineWriter } from "./quarantine.ts";
+import type { Purged } from "./sweep.ts";
 import type { JournalWrite, ReplicaWrite } from "./writer-messages.ts";
 
 /** How many rows one call of `trim` looks at. */
@@ -24,6 +26,10 @@ interface State {
   admittedTime: number;
   journalThrough: number;
   foldedThrough: number;
+  horizon: number;
+  quarantineThrough: number;
+  quarantined: number;
+  gaps: number;
   rows: number;
   /** Rows through this one were looked at by `trim` once they were folded; those that are left are in the outbox. */
   trimmedThrough: number;
@@ -44,6 +50,10 @@ export interface ReplicaStateRow {
   readonly admitted_time: number;
   readonly journal_through: number;
   readonly folded_through: number;
+  readonly horizon: number;
+  readonly quarantine_through: number;
+  readonly quarantined: number;
+  readonly gaps: number;
 }
 
 /** Reads the state row. */
@@ -71,12 +81,16 @@ export function replicaJournal(database: Database.Database): Journal {
 class ReplicaJournal implements Journal {
   readonly #database: Database.Database;
   readonly #sql: Statements;
+  readonly #quarantine: QuarantineWriter;
+  /** Nothing is kept for being recent. */
+  pressed = false;
   #state: State;
   #kept: State;
 
   constructor(database: Database.Database) {
     this.#database = database;
     this.#sql = prepare(database);
+    this.#quarantine = new QuarantineWriter(database);
     const row = readReplicaState(database);
     this.#state = {
       incarnation: row.incarnation,
@@ -88,6 +102,10 @@ class ReplicaJournal implements Journal {
       admittedTime: row.admitted_time,
       journalThrough: row.journal_through,
       foldedThrough: row.folded_through,
+      horizon: row.horizon,
+      quarantineThrough: row.quarantine_through,
+      quarantined: row.quarantined,
+      gaps: row.gaps,
       rows: Number(database.prepare("SELECT count(*) FROM journal").pluck().get()),
       trimmedThrough: 0,
       outboxTrimmed: 0,
@@ -112,6 +130,14 @@ class ReplicaJournal implements Journal {
     return this.#state.admittedTime;
   }
 
+  get horizon(): number {
+    return this.#state.horizon;
+  }
+
+  get quarantined(): number {
+    return this.#state.quarantined;
+  }
+
   get canTrim(): boolean {
     const { trimmedThrough, foldedThrough, outboxTrimmed, outboxAcknowledged } = this.#state;
     return trimmedThrough < foldedThrough || outboxTrimmed < outboxAcknowledged;
@@ -127,13 +153,18 @@ class ReplicaJournal implements Journal {
       case "progress":
         if (write.cursor !== null) state.cursor = write.cursor;
         if (write.others !== null) state.others = write.others;
+        if (write.horizon > state.horizon) state.horizon = write.horizon;
         this.#acknowledge(Math.min(write.outboxThrough, state.outboxThrough));
+        break;
+      case "release":
+        this.#release(write.ids);
         break;
       case "adopt":
         state.incarnation = write.incarnation;
         break;
       case "frame":
-        throw new Error("A replica takes no frames of the log");
+      case "horizon":
+        throw new Error("A replica takes no records of the log");
     }
   }
 
@@ -143,6 +174,13 @@ class ReplicaJournal implements Journal {
     if (write.cursor !== null) state.cursor = write.cursor;
     if (highestTime > state.highestTime) state.highestTime = highestTime;
     if (outboxPosition === 0 && highestTime > state.admittedTime) state.admittedTime = highestTime;
+    if (write.quarantined !== null) {
+      const { quarantined } = write;
+      this.#quarantine.add(state.quarantineThrough, quarantined);
+      state.quarantineThrough += quarantined.count;
+      state.quarantined += quarantined.count;
+    }
+    this.#release(write.released);
     if (write.id === 0) return;
     if (write.replaced !== null) this.#leaveOutbox(outboxPosition);
     const inOutbox = outboxPosition > state.outboxAcknowledged;
@@ -172,6 +210,10 @@ class ReplicaJournal implements Journal {
     }
   }
 
+  #release(ids: readonly number[]): void {
+    for (const id of ids) if (this.#quarantine.remove(id)) this.#state.quarantined -= 1;
+  }
+
   #acknowledge(through: number): void {
     const state = this.#state;
     if (through <= state.outboxAcknowledged) return;
@@ -197,6 +239,10 @@ class ReplicaJournal implements Journal {
       state.admittedTime,
       state.journalThrough,
       state.foldedThrough,
+      state.horizon,
+      state.quarantineThrough,
+      state.quarantined,
+      state.gaps,
     );
   }
 
@@ -206,6 +252,11 @@ class ReplicaJournal implements Journal {
 
   markFolded(through: number): void {
     this.#state.foldedThrough = through;
+    this.#state.dirty = true;
+  }
+
+  markPurged({ gaps }: Purged): void {
+    this.#state.gaps += gaps;
     this.#state.dirty = true;
   }
 
@@ -290,7 +341,8 @@ function prepare(database: Database.Database): Statements {
     saveState: database.prepare(
       `UPDATE state SET incarnation = ?, cursor_log_id = ?, cursor_epoch = ?, cursor_sequence = ?,
          outbox_through = ?, outbox_acknowledged = ?, highest_time = ?, admitted_time = ?,
-         journal_through = ?, folded_through = ?`,
+         journal_through = ?, folded_through = ?, horizon = ?, quarantine_through = ?, quarantined = ?,
+         gaps = ?`,
     ),
   };
 }

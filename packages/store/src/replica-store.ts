@@ -1,12 +1,14 @@
 import {
   compareStamps,
   decodeBlock,
+  encodeBlock,
   MeridianError,
   type Cursor,
   type Entry,
   type Stamp,
   type Summary,
   type OutboxFrame,
+  type QuarantinedEntry,
   type ReplicaRecord,
 } from "@meridian/protocol";
 import { randomIdentity } from "@meridian/runtime";
@@ -18,11 +20,13 @@ import { stampsOf } from "./fold.ts";
 import type { JournalRow } from "./journal.ts";
 import { scanList, scanSummaries, type ListPage, type ListQuery } from "./merged-scan.ts";
 import { Overlay } from "./overlay.ts";
+import { QuarantineReader } from "./quarantine.ts";
 import { cursorOf, readReplicaState } from "./replica-journal.ts";
 import { asStoreError, type OnDamaged } from "./sqlite-error.ts";
 import { STORE_TUNING_DEFAULT, type StoreOptions } from "./store-options.ts";
 import { fileBytes, type StoreStats } from "./store-stats.ts";
 import { startWriterThread, WriterClient, type WriterEvents } from "./writer-client.ts";
+import type { QuarantineWrite } from "./writer-messages.ts";
 
 /** What the store was told, through some record. */
 interface Told {
@@ -33,7 +37,11 @@ interface Told {
   readonly outboxAcknowledged: number;
   readonly highestTime: number;
   readonly journalThrough: number;
+  readonly horizon: number;
+  readonly quarantineThrough: number;
 }
+
+type RemoteRecord = Extract<ReplicaRecord, { kind: "remote" }>;
 
 type Done = (failure?: MeridianError) => void;
 
@@ -56,12 +64,17 @@ export async function openReplicaStore(options: StoreOptions): Promise<SqliteRep
     // The thread comes up while this one opens the database.
     file = openDatabaseFile(options.path, "replica", (database) => {
       database
-        .prepare("INSERT INTO state VALUES (1, ?, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0)")
+        .prepare(
+          `INSERT INTO state (id, incarnation, outbox_through, outbox_acknowledged, highest_time,
+             admitted_time, journal_through, folded_through) VALUES (1, ?, 0, 0, 0, 0, 0, 0)`,
+        )
         .run(randomIdentity(options.random));
     });
     makeReadOnly(file.database);
+    const { onBroken = () => {} } = options;
     const store = new SqliteReplicaStore(
       file,
+      onBroken,
       (events) => {
         const tuning = { ...STORE_TUNING_DEFAULT, ...options.tuning };
         const { path, durability, clock, logger, expiryNowMs = () => clock.nowMs() } = options;
@@ -85,6 +98,7 @@ export class SqliteReplicaStore {
   readonly #file: DatabaseFile;
   readonly #onDamaged: OnDamaged | undefined;
   readonly #table: EntryTable;
+  readonly #quarantine: QuarantineReader;
   readonly #overlay: Overlay;
   readonly #writer: WriterClient;
   readonly #outbox: Database.Statement<[number, number], OutboxRow>;
@@ -95,6 +109,7 @@ export class SqliteReplicaStore {
   /** For `openReplicaStore`. */
   constructor(
     file: DatabaseFile,
+    onBroken: (failure: MeridianError) => void,
     connect: (events: WriterEvents) => WriterClient,
     onDamaged?: OnDamaged,
   ) {
@@ -102,6 +117,7 @@ export class SqliteReplicaStore {
     this.#file = file;
     this.#onDamaged = onDamaged;
     this.#table = new EntryTable(database, onDamaged);
+    this.#quarantine = new QuarantineReader(database);
     this.#overlay = new Overlay((key) => this.#table.stampOf(key));
     this.#outbox = database.prepare(
       `SELECT outbox_position AS position, count, highest_time AS highestTime, block FROM journal
@@ -116,6 +132,8 @@ export class SqliteReplicaStore {
       outboxAcknowledged: row.outbox_acknowledged,
       highestTime: row.highest_time,
       journalThrough: row.journal_through,
+      horizon: row.horizon,
+      quarantineThrough: row.quarantine_through,
     };
     this.#durable = this.#told;
     this.#readUnfolded(row.folded_through);
@@ -125,9 +143,10 @@ export class SqliteReplicaStore {
         this.#overlay.forgetAppended();
       },
       onFolded: (through) => this.#overlay.drop(through),
-      onBroken: () => {},
+      onBroken,
     });
     this.#writer.admittedTime = row.admitted_time;
+    this.#writer.quarantined = row.quarantined;
   }
 
   /** For `openReplicaStore`. */
@@ -170,12 +189,22 @@ export class SqliteReplicaStore {
     return this.#writer.admittedTime;
   }
 
+  /** The last horizon that a record has made durable; 0 for none. What is purgeable under it is removed in short steps. */
+  get horizon(): number {
+    return this.#durable.horizon;
+  }
+
+  /** How many entries are in the quarantine, as far as it is durable. */
+  get quarantined(): number {
+    return this.#writer.quarantined;
+  }
+
   /** The bytes that wait for the disk or for folding, all of them in memory: what to refuse writes by. */
   get backlogBytes(): number {
     return this.#overlay.unfoldedBytes + this.#writer.pendingBytes;
   }
 
-  /** The newest entry of `key`, tombstones and expired entries included. */
+  /** The newest entry of `key`, tombstones and expired entries included; a purgeable one may be gone or not. */
   get(key: string): Entry | undefined {
     const found = this.#overlay.find(key);
     if (found?.settled === true) return found.entry;
@@ -200,9 +229,27 @@ export class SqliteReplicaStore {
     }, this.#onDamaged);
   }
 
-  /** The keys after `key` (null: from the start) in key order, at most `limit`, tombstones and expired included. */
-  summariesAfter(key: string | null, limit: number): readonly Summary[] {
-    return scanSummaries(this.#table, this.#overlay, key, limit);
+  /**
+   * The keys after `key` (null: from the start) in key order, at most `limit`, tombstones and expired included. What is
+   * purgeable under `horizon`, which is at least the store's own, is passed over.
+   */
+  summariesAfter(
+    key: string | null,
+    limit: number,
+    horizon: number = this.horizon,
+  ): readonly Summary[] {
+    return scanSummaries(this.#table, this.#overlay, { after: key, limit, horizon });
+  }
+
+  /** Durable entries of the quarantine whose ids are above `id`, in the order of their ids, at most `limit`. */
+  quarantinedAfter(id: number, limit: number): readonly QuarantinedEntry[] {
+    return this.#quarantine.after(id, this.#durable.quarantineThrough, limit);
+  }
+
+  /** The entry of that id, if it is durably in the quarantine. */
+  quarantinedEntry(id: number): QuarantinedEntry | undefined {
+    const through = Math.min(id, this.#durable.quarantineThrough);
+    return this.#quarantine.after(id - 1, through, 1).at(0);
   }
 
   /** A page of entries without their values, in key order. */
@@ -220,31 +267,35 @@ export class SqliteReplicaStore {
     switch (record.kind) {
       case "local":
         this.#checkPosition(record.frame.position, told.outboxThrough + 1);
-        this.#appendOwn(record.frame, record.entries, undefined, done);
+        this.#appendOwn(record, {}, done);
         break;
       case "restamp":
         this.#checkPosition(
           Math.min(record.frame.position, told.outboxThrough),
           record.frame.position,
         );
-        this.#appendOwn(record.frame, record.entries, record.replaced, done);
+        this.#appendOwn(record, record, done);
         break;
       case "remote":
         this.#appendRemote(record, done);
         break;
       case "progress": {
-        const { cursor, others, outboxThrough = 0 } = record;
+        const { cursor, others, outboxThrough = 0, horizon = 0 } = record;
         const acknowledged = Math.min(outboxThrough, told.outboxThrough);
         const next = {
           ...told,
           cursor: cursor ?? told.cursor,
           others: others ?? told.others,
           outboxAcknowledged: Math.max(told.outboxAcknowledged, acknowledged),
+          horizon: Math.max(told.horizon, horizon),
         };
-        const write = { cursor: cursor ?? null, others: others ?? null, outboxThrough };
+        const write = { cursor: cursor ?? null, others: others ?? null, outboxThrough, horizon };
         this.#write({ kind: "progress", ...write }, next, done);
         break;
       }
+      case "release":
+        this.#write({ kind: "release", ids: record.ids }, told, done);
+        break;
       case "adopt": {
         const { incarnation } = record;
         this.#write({ kind: "adopt", incarnation }, { ...told, incarnation }, done);
@@ -264,6 +315,7 @@ export class SqliteReplicaStore {
       unfoldedBytes: this.#overlay.unfoldedBytes,
       pendingRecords: this.#writer.pendingRecords,
       pendingBytes: this.#writer.pendingBytes,
+      purging: this.#writer.purged.horizon < this.#durable.horizon,
       failed: this.#writer.isBroken,
     };
   }
@@ -286,9 +338,8 @@ export class SqliteReplicaStore {
   }
 
   #appendOwn(
-    frame: OutboxFrame,
-    entries: readonly Entry[],
-    replaced: readonly Stamp[] | undefined,
+    { frame, entries, released = [] }: Omit<Extract<ReplicaRecord, { kind: "local" }>, "kind">,
+    { replaced }: { readonly replaced?: readonly Stamp[] },
     done: Done,
   ): void {
     const { position: outboxPosition, count, highestTime } = frame;
@@ -311,12 +362,14 @@ export class SqliteReplicaStore {
       outboxPosition,
       replaced: replaced === undefined ? null : numbersOf(replaced),
       cursor: null,
+      quarantined: null,
+      released,
     } as const;
     this.#write(write, next, done, () => this.#overlay.commit({ id, bytes }, entries, replaced));
   }
 
-  #appendRemote(record: Extract<ReplicaRecord, { kind: "remote" }>, done: Done): void {
-    const { entries, highestTime, cursor } = record;
+  #appendRemote(record: RemoteRecord, done: Done): void {
+    const { entries, highestTime, cursor, quarantined } = record;
     const told = this.#told;
     const block = new Uint8Array(record.block);
     const bytes = block.byteLength;
@@ -327,6 +380,7 @@ export class SqliteReplicaStore {
       cursor: cursor ?? told.cursor,
       journalThrough: Math.max(told.journalThrough, id),
       highestTime: Math.max(told.highestTime, highestTime),
+      quarantineThrough: told.quarantineThrough + (quarantined?.entries.length ?? 0),
     };
     const write = {
       kind: "entries",
@@ -337,6 +391,8 @@ export class SqliteReplicaStore {
       outboxPosition: 0,
       replaced: null,
       cursor: cursor ?? null,
+      quarantined: quarantined === undefined ? null : quarantineWrite(quarantined),
+      released: [],
     } as const;
     this.#write(write, next, done, () => {
       if (count > 0) this.#overlay.commit({ id, bytes }, entries);
@@ -391,4 +447,11 @@ function numbersOf(stamps: readonly Stamp[]): Float64Array {
     numbers[index * 2 + 1] = origin;
   }
   return numbers;
+}
+
+function quarantineWrite({
+  entries,
+  atMs,
+}: NonNullable<RemoteRecord["quarantined"]>): QuarantineWrite {
+  return { atMs, count: entries.length, block: encodeBlock(entries) };
 }

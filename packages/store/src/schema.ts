@@ -105,7 +105,27 @@ const DIRECTORY_1 = `
   CREATE INDEX entries_sequence ON entries (sequence);
 `;
 
-const REPLICA_CURSORS = `
+const REPLICA_2 = `
+  ALTER TABLE state ADD COLUMN horizon INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE state ADD COLUMN quarantine_through INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE state ADD COLUMN quarantined INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE state ADD COLUMN gaps INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE quarantine DROP COLUMN reason;
+`;
+
+const DIRECTORY_2 = `
+  ALTER TABLE state ADD COLUMN horizon INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE state ADD COLUMN frozen_until_ms INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE state ADD COLUMN gaps INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE state ADD COLUMN purged_through INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE horizon_marks (
+    id INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    sequence INTEGER NOT NULL
+  );
+`;
+
+const REPLICA_3 = `
   CREATE TABLE cursors (
     id INTEGER PRIMARY KEY,
     log_id INTEGER NOT NULL,
@@ -115,7 +135,7 @@ const REPLICA_CURSORS = `
   );
 `;
 
-const DIRECTORY_FOLLOWED = `
+const DIRECTORY_3 = `
   CREATE TABLE followed (
     id INTEGER PRIMARY KEY,
     log_id INTEGER NOT NULL,
@@ -127,6 +147,6 @@ const DIRECTORY_FOLLOWED = `
 
 /** The schema of each kind. */
 export const SCHEMAS: Readonly<Record<StoreKind, StoreSchema>> = {
-  replica: { applicationId: 0x4d52444e, migrations: [REPLICA_1, REPLICA_CURSORS] },
-  directory: { applicationId: 0x4d524444, migrations: [DIRECTORY_1, DIRECTORY_FOLLOWED] },
+  replica: { applicationId: 0x4d52444e, migrations: [REPLICA_1, REPLICA_2, REPLICA_3] },
+  directory: { applicationId: 0x4d524444, migrations: [DIRECTORY_1, DIRECTORY_2, DIRECTORY_3] },
 };

@@ -16,8 +16,11 @@ export function sqliteCodeOf(cause: unknown): string {
   return typeof cause.code === "string" ? cause.code : "";
 }
 
+/** Growing the index of the write-ahead log fails with a code of its own. */
+const FULL_CODES: ReadonlySet<string> = new Set(["SQLITE_FULL", "SQLITE_IOERR_SHMSIZE", "ENOSPC"]);
+
 function codeOf(sqliteCode: string): ErrorCode {
-  if (sqliteCode.startsWith("SQLITE_FULL") || sqliteCode === "ENOSPC") return "STORE_FULL";
+  if (FULL_CODES.has(sqliteCode)) return "STORE_FULL";
   if (sqliteCode.startsWith("SQLITE_CORRUPT") || sqliteCode === "SQLITE_NOTADB") {
     return "STORE_CORRUPT";
   }

@@ -1,3 +1,4 @@
+import type { MeridianError } from "@meridian/protocol";
 import type { Clock, Logger, Random } from "@meridian/runtime";
 import type { Durability } from "./durability.ts";
 import type { OnDamaged } from "./sqlite-error.ts";
@@ -16,6 +17,12 @@ export interface StoreOptions {
   readonly random: Random;
   readonly logger: Logger;
   /**
+   * Told once if the thread that writes has died. What was promised is on disk and can still be read, but nothing will be
+   * written again: what the thread had made durable last is not known here. The process is to end, and its
+   * supervisor to start it anew.
+   */
+  readonly onBroken?: ((failure: MeridianError) => void) | undefined;
+  /**
    * Told each time that the database turns out to be damaged, with `STORE_CORRUPT`. What else of it is wrong nobody can
    * tell: the owner is to stop trusting it.
    */
@@ -28,7 +35,7 @@ export interface StoreOptions {
 export interface StoreTuning {
   /** Expired values are emptied once they have been expired for this long, in milliseconds. */
   readonly expiredGraceMs: number;
-  /** How often the clock is told to the writer thread, which then looks for expired values. */
+  /** How often the clock is told to the writer thread, which then looks for what is expired or purgeable. */
   readonly sweepEveryMs: number;
   /** The writer thread checkpoints when it is idle and the write-ahead log is larger than this. */
   readonly walIdleBytes: number;

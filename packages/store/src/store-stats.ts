@@ -15,6 +15,8 @@ export interface StoreStats {
   /** Records that are appended and not yet durable. */
   readonly pendingRecords: number;
   readonly pendingBytes: number;
+  /** There may be entries that are to be removed and have not been yet. */
+  readonly purging: boolean;
   /** The writer has died; the store can be read, but every write fails until the process is restarted. */
   readonly failed: boolean;
 }

@@ -3,7 +3,7 @@ import { MeridianError, type ErrorCode } from "@meridian/protocol";
 import type { Clock, Logger } from "@meridian/runtime";
 import type { OnDamaged } from "./sqlite-error.ts";
 import { writerThreadFile } from "./worker-source.ts";
-import type { JournalWrite, WriterReply, WriterRequest } from "./writer-messages.ts";
+import type { JournalWrite, PurgeScope, WriterReply, WriterRequest } from "./writer-messages.ts";
 
 /** What a store hears from its writer. */
 export interface WriterEvents {
@@ -11,8 +11,8 @@ export interface WriterEvents {
   onFailed(): void;
   /** Called when the table has the entries of every journal row through this one. */
   onFolded(through: number): void;
-  /** Called once when the writer has died. */
-  onBroken(): void;
+  /** Called once when the writer has died, after every `done`. */
+  onBroken(failure: MeridianError): void;
 }
 
 interface Outstanding {
@@ -51,6 +51,10 @@ export class WriterClient {
   journalRows = 0;
   /** The highest stamp time that a directory has admitted, as far as it is durable. */
   admittedTime = 0;
+  /** How many entries are in the quarantine, as far as it is durable. */
+  quarantined = 0;
+  /** What is known to hold nothing any more that can be removed. */
+  purged: PurgeScope = { horizon: 0, through: 0 };
   /** The bytes of blocks that are appended but not yet durable. */
   pendingBytes = 0;
 
@@ -96,7 +100,7 @@ export class WriterClient {
     return this.#outstanding.length - this.#settledCount;
   }
 
-  /** Hands a record over. `onDurable` is called just before `done` if it succeeds. Its block is given away. */
+  /** Hands a record over. `onDurable` is called just before `done` if it succeeds. Its blocks are given away. */
   append(
     write: JournalWrite,
     onDurable: () => void,
@@ -105,7 +109,8 @@ export class WriterClient {
     if (this.#ended) {
       throw new MeridianError("STORE_FAILED", "Expected an open store, got one that is closed");
     }
-    const bytes = "block" in write ? write.block.byteLength : 0;
+    const blocks = blocksOf(write);
+    const bytes = blocks.reduce((sum, { byteLength }) => sum + byteLength, 0);
     this.#outstanding.push({ bytes, onDurable, done });
     this.pendingBytes += bytes;
     if (this.#broken !== undefined) {
@@ -114,7 +119,15 @@ export class WriterClient {
       return;
     }
     const request = { kind: "append", generation: this.#generation, write } as const;
-    this.#post(request, "block" in write ? [write.block.buffer as ArrayBuffer] : []);
+    this.#post(
+      request,
+      blocks.map(({ buffer }) => buffer as ArrayBuffer),
+    );
+  }
+
+  /** Lets entries be removed, once everything that was appended before is folded. */
+  purge(scope: PurgeScope): void {
+    if (!this.#ended && this.#broken === undefined) this.#post({ kind: "purge", scope });
   }
 
   /** Asks for the folding of everything that was appended before. */
@@ -158,6 +171,7 @@ export class WriterClient {
       case "committed":
         this.journalRows = reply.journalRows;
         this.admittedTime = Math.max(this.admittedTime, reply.admittedTime);
+        this.quarantined = reply.quarantined;
         this.#succeed(reply.count);
         break;
       case "failed":
@@ -168,6 +182,12 @@ export class WriterClient {
       case "folded":
         this.journalRows = reply.journalRows;
         this.#events.onFolded(reply.through);
+        break;
+      case "ask":
+        if (!this.#ended) this.#post({ kind: "heard", through: reply.through });
+        break;
+      case "purged":
+        this.purged = reply.scope;
         break;
       case "hindered":
         this.#tellDamage(reply.code, reply.message);
@@ -240,6 +260,12 @@ export class WriterClient {
     this.#logger.error("The store can no longer write", { path, reason: said });
     this.#onOpened?.(this.#broken);
     this.#failAll(this.#broken);
-    this.#events.onBroken();
+    this.#events.onBroken(this.#broken);
   }
+}
+
+function blocksOf(write: JournalWrite): Uint8Array[] {
+  if (!("block" in write)) return [];
+  const quarantined = write.kind === "entries" ? write.quarantined : null;
+  return quarantined === null ? [write.block] : [write.block, quarantined.block];
 }

@@ -1,5 +1,5 @@
 /** What the main thread and the writer thread say to each other. */
-import type { Cursor, ErrorCode, LogFrame } from "@meridian/protocol";
+import type { Cursor, ErrorCode, HorizonState, LogFrame } from "@meridian/protocol";
 import type { Durability } from "./durability.ts";
 import type { StoreKind } from "./schema.ts";
 import type { StoreTuning } from "./store-options.ts";
@@ -18,6 +18,10 @@ export type ReplicaWrite =
       /** For a restamp: the replaced stamps, as pairs of time and origin. */
       readonly replaced: Float64Array | null;
       readonly cursor: Cursor | null;
+      /** Entries that go into the quarantine. */
+      readonly quarantined: QuarantineWrite | null;
+      /** Ids of entries that leave it. */
+      readonly released: readonly number[];
     }
   | {
       readonly kind: "progress";
@@ -25,16 +29,31 @@ export type ReplicaWrite =
       /** The whole list of cursors in other logs; null to leave it as it is. */
       readonly others: readonly Cursor[] | null;
       readonly outboxThrough: number;
+      readonly horizon: number;
     }
+  | { readonly kind: "release"; readonly ids: readonly number[] }
   | { readonly kind: "adopt"; readonly incarnation: number };
 
-/** One frame of the directory's log. */
-export interface DirectoryWrite extends LogFrame {
-  readonly kind: "frame";
+/** Entries on their way into the quarantine, as a block. */
+export interface QuarantineWrite {
+  readonly atMs: number;
+  readonly count: number;
+  readonly block: Uint8Array;
 }
+
+/** One record of the directory's log. */
+export type DirectoryWrite =
+  | ({ readonly kind: "frame" } & LogFrame)
+  | { readonly kind: "horizon"; readonly state: HorizonState };
 
 /** What a journal is told to write. */
 export type JournalWrite = ReplicaWrite | DirectoryWrite;
+
+/** What may be removed: entries that are purgeable under `horizon` and whose sequence is at most `through`. */
+export interface PurgeScope {
+  readonly horizon: number;
+  readonly through: number;
+}
 
 /** What the writer thread is asked. Its first request is `open`, its last is `close`. */
 export type WriterRequest =
@@ -50,6 +69,10 @@ export type WriterRequest =
   | { readonly kind: "tick"; readonly nowMs: number }
   /** Fold everything that is there now, whatever else arrives. */
   | { readonly kind: "settle" }
+  /** From here on, and once everything that is there now is folded, entries may be removed. */
+  | { readonly kind: "purge"; readonly scope: PurgeScope }
+  /** The answer to `ask`: everything that was said before it is known. */
+  | { readonly kind: "heard"; readonly through: number }
   | { readonly kind: "close" };
 
 /** What the writer thread answers. */
@@ -61,6 +84,7 @@ export type WriterReply =
       readonly count: number;
       readonly journalRows: number;
       readonly admittedTime: number;
+      readonly quarantined: number;
     }
   /** Nothing more is written of what was sent before this is heard of; records of `generation` will be. */
   | {
@@ -71,6 +95,10 @@ export type WriterReply =
     }
   /** The entries of every journal row through this one are in the table; some rows may have gone. */
   | { readonly kind: "folded"; readonly through: number; readonly journalRows: number }
+  /** Wants to be told, with the same number, when everything that was said before has been heard. */
+  | { readonly kind: "ask"; readonly through: number }
+  /** Everything that this allowed to be removed has been, or is one last row. */
+  | { readonly kind: "purged"; readonly scope: PurgeScope }
   /** Background work failed and rests until the next commit or tick. */
   | { readonly kind: "hindered"; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: "closed" };

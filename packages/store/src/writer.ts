@@ -3,7 +3,7 @@
  *
  * All records that wait share one transaction and one answer; nothing that is to be committed waits for a timer.
  * When no commit has come for a moment, the writer does what is behind in short steps: it folds and trims the
- * journal, empties what has expired, and checkpoints. A step takes about two milliseconds, so that is how
+ * journal, empties what has expired, removes what is purgeable, and checkpoints. A step takes about two milliseconds, so that is how
  * long a commit waits for it at most; only a checkpoint may take longer. Under commits without a pause,
  * folding is put off until its backlog counts, and then gets a share of the time that grows with
  * the backlog: what is folded late is folded cheaply, newest stamp per key only.
@@ -11,19 +11,22 @@
  * After a failed commit nothing that was sent before the failure was heard of is written: what follows a hole in the
  * log or in the outbox must not become durable before the hole is filled.
  */
-import { statSync } from "node:fs";
 import type { MessagePort } from "node:worker_threads";
 import { receiveMessageOnPort } from "node:worker_threads";
+import type { ErrorCode, MeridianError } from "@meridian/protocol";
 import { systemClock } from "@meridian/runtime";
 import Database from "better-sqlite3";
+import { Checkpointer } from "./checkpointer.ts";
 import { directoryJournal } from "./directory-journal.ts";
+import { DiskRoom } from "./disk-room.ts";
 import { Fold } from "./fold.ts";
 import type { Journal } from "./journal.ts";
+import { PurgePermits } from "./purge-permits.ts";
 import { replicaJournal } from "./replica-journal.ts";
 import { asStoreError } from "./sqlite-error.ts";
 import type { StoreTuning } from "./store-options.ts";
 import { Sweep } from "./sweep.ts";
-import type { JournalWrite, WriterReply, WriterRequest } from "./writer-messages.ts";
+import type { JournalWrite, PurgeScope, WriterReply, WriterRequest } from "./writer-messages.ts";
 
 /** How long a step of background work may take, in milliseconds. */
 const STEP_MS = 2;
@@ -41,9 +44,8 @@ const DEBT_MAX_MS = 20;
 /** How long a commit waits for another program that writes to the database, in milliseconds. */
 const COMMIT_WAIT_MS = 5_000;
 
-/** How long a checkpoint waits for readers, and for how long none is tried after one that they kept from finishing. */
-const CHECKPOINT_WAIT_MS = 20;
-const CHECKPOINT_PAUSE_MS = 1_000;
+/** A walk over the table gets a step this often however many commits there are, in milliseconds. */
+const SWEEP_EVERY_MS = 50;
 
 /** A transaction takes no more than this, in bytes of blocks. */
 const TRANSACTION_BYTES = 8 * 1024 * 1024;
@@ -62,7 +64,11 @@ export class Writer {
   readonly #journal: Journal;
   readonly #fold: Fold;
   readonly #sweep: Sweep;
-  readonly #walPath: string;
+  readonly #permits = new PurgePermits();
+  readonly #checkpointer: Checkpointer;
+  readonly #room: DiskRoom;
+  /** Somebody reads journal and table side by side, and has to have heard of a fold before rows of the table go. */
+  readonly #isOverlaid: boolean;
   #sync = "";
   #writes: JournalWrite[] = [];
   #generation = 0;
@@ -77,14 +83,24 @@ export class Writer {
   #backlogBytes: number;
   /** Rows through this one are to be folded whatever else arrives. */
   #settleThrough = 0;
-  #checkpointNotBeforeMs = 0;
+  /** The last durable horizon that removals were permitted under. */
+  #horizon = 0;
+  /** The last scope of which it was told that everything in it is gone. */
+  #purged: PurgeScope = this.#permits.inForce;
+  /** How far the other side knows the journal to be folded, and how far it was asked to. */
+  #heardThrough = 0;
+  #askedThrough = -1;
+  #sweptAtMs = 0;
+  #ticked = false;
   #hindered = false;
+  /** Room was made since something last succeeded; it is not tried twice. */
+  #relieved = false;
   #closing = false;
 
   constructor(port: MessagePort, request: OpenRequest) {
     this.#port = port;
     this.#tuning = request.tuning;
-    this.#walPath = `${request.path}-wal`;
+    this.#isOverlaid = request.store === "replica";
     // better-sqlite3 is built so that WAL means NORMAL where nothing is said.
     this.#commitSync = request.durability === "power" ? "FULL" : "NORMAL";
     this.#database = new Database(request.path, {
@@ -100,9 +116,13 @@ export class Writer {
       request.store === "replica"
         ? replicaJournal(this.#database)
         : directoryJournal(this.#database, request.tuning);
-    this.#fold = new Fold(this.#database, request.store, this.#journal);
-    this.#fold.earliestExpiryMs = Infinity;
-    this.#sweep = new Sweep(this.#database, request.tuning.expiredGraceMs);
+    this.#checkpointer = new Checkpointer(this.#database, request.path, COMMIT_WAIT_MS);
+    this.#room = new DiskRoom(this.#database, request.path, request.tuning.pageCountMax);
+    const sweep = new Sweep(this.#database, request.store, request.tuning.expiredGraceMs);
+    this.#sweep = sweep;
+    this.#fold = new Fold(this.#database, request.store, this.#journal, (entry) =>
+      sweep.expects(entry),
+    );
     const backlog = this.#database
       .prepare<[number], number | null>("SELECT sum(length(block)) FROM journal WHERE id > ?")
       .pluck();
@@ -111,6 +131,9 @@ export class Writer {
 
   /** Starts to answer. */
   start(): void {
+    this.#heardThrough = this.#journal.foldedThrough;
+    this.#followHorizon();
+    this.#measure();
     this.#port.on("message", (request: WriterRequest) => this.#receive(request));
     this.#reply({ kind: "opened", journalRows: this.#journal.rows });
     this.#schedule();
@@ -124,6 +147,12 @@ export class Writer {
       this.#take(next.message as WriterRequest);
     }
     this.#commitAll();
+    // Once for all the ticks that have waited.
+    if (this.#ticked) {
+      this.#ticked = false;
+      this.#sweep.consider(this.#permits.inForce, systemClock.elapsedMs());
+      this.#measure();
+    }
     if (this.#closing) this.#close();
     else this.#schedule();
   }
@@ -135,11 +164,19 @@ export class Writer {
         break;
       case "tick":
         this.#hindered = false;
-        this.#sweep.tick(request.nowMs, systemClock.elapsedMs());
+        this.#sweep.tick(request.nowMs);
+        this.#ticked = true;
         break;
       case "settle":
         this.#commitAll();
         this.#settleThrough = this.#journal.through;
+        break;
+      case "purge":
+        this.#commitAll();
+        this.#permit(request.scope);
+        break;
+      case "heard":
+        this.#heardThrough = request.through;
         break;
       case "close":
         this.#closing = true;
@@ -157,9 +194,38 @@ export class Writer {
       for (let bytes = 0; end < writes.length && bytes < TRANSACTION_BYTES; end += 1) {
         bytes += bytesOf(writes[end]);
       }
-      if (!this.#commit(writes.slice(start, end))) return;
+      const group = writes.slice(start, end);
+      const fitting = this.#fitting(group);
+      if (fitting > 0 && !this.#commit(group.slice(0, fitting))) return;
+      if (fitting < group.length) return this.#refuse();
       start = end;
     }
+  }
+
+  /** How many of these can be committed before one for which there is no room. What brings no entries always fits. */
+  #fitting(writes: readonly JournalWrite[]): number {
+    let bytes = 0;
+    for (const [index, write] of writes.entries()) {
+      const added = bytesOf(write);
+      bytes += added;
+      if (added === 0 || this.#hasRoom(bytes)) continue;
+      if (!this.#checkpointer.relieve() || !this.#hasRoom(bytes)) return index;
+    }
+    return writes.length;
+  }
+
+  #hasRoom(bytes: number): boolean {
+    return this.#room.isFor(bytes, this.#backlogBytes, systemClock.elapsedMs());
+  }
+
+  #refuse(): void {
+    this.#measure();
+    this.#failAll("STORE_FULL", "Could not commit: what room is left is needed for what was taken");
+  }
+
+  #failAll(code: ErrorCode, message: string): void {
+    this.#generation += 1;
+    this.#reply({ kind: "failed", generation: this.#generation, code, message });
   }
 
   #commit(writes: readonly JournalWrite[]): boolean {
@@ -170,14 +236,26 @@ export class Writer {
       });
     } catch (cause) {
       const { code, message } = asStoreError(cause, "commit");
-      this.#generation += 1;
-      this.#reply({ kind: "failed", generation: this.#generation, code, message });
+      if (code === "STORE_FULL") this.#checkpointer.relieve();
+      this.#failAll(code, message);
       return false;
     }
-    const { rows, admittedTime } = this.#journal;
-    this.#reply({ kind: "committed", count: writes.length, journalRows: rows, admittedTime });
+    const { rows: journalRows, admittedTime, quarantined } = this.#journal;
+    this.#reply({
+      kind: "committed",
+      count: writes.length,
+      journalRows,
+      admittedTime,
+      quarantined,
+    });
     this.#hindered = false;
-    for (const write of writes) this.#backlogBytes += bytesOf(write);
+    this.#followHorizon();
+    for (const write of writes) {
+      const bytes = bytesOf(write);
+      this.#backlogBytes += bytes;
+      this.#room.spent(bytes);
+    }
+    this.#journal.pressed = this.#room.isTight;
     this.#quiet = false;
     this.#committedAtMs = systemClock.elapsedMs();
     this.#owe(this.#committedAtMs - startedMs);
@@ -233,7 +311,21 @@ export class Writer {
       this.#quiet ||
       this.#debtMs > 0 ||
       this.#journal.foldedThrough < this.#settleThrough ||
-      this.#mayCheckpoint(this.#tuning.walBytesMax)
+      (this.#journal.pressed && (this.#fold.pending || this.#journal.canTrim)) ||
+      this.#mustSweep() ||
+      this.#mustCheckpoint()
+    );
+  }
+
+  #mustCheckpoint(): boolean {
+    return this.#checkpointer.isDue(Math.min(this.#tuning.walBytesMax, this.#room.walBytesMax));
+  }
+
+  #mustSweep(): boolean {
+    return (
+      this.#sweep.pending &&
+      this.#askedThrough <= this.#heardThrough &&
+      systemClock.elapsedMs() - this.#sweptAtMs >= SWEEP_EVERY_MS
     );
   }
 
@@ -243,28 +335,43 @@ export class Writer {
     const startedMs = systemClock.elapsedMs();
     try {
       if (this.#work()) this.#schedule();
+      this.#relieved = false;
     } catch (cause) {
       this.#fold.reset();
       this.#sweep.reset();
-      this.#hindered = true;
-      const { code, message } = asStoreError(cause, "fold");
-      this.#reply({ kind: "hindered", code, message });
+      this.#hinder(asStoreError(cause, "fold"));
     }
     this.#debtMs = Math.max(0, this.#debtMs - (systemClock.elapsedMs() - startedMs));
   }
 
+  /** Rests, unless there is no room and some can be made. */
+  #hinder({ code, message }: MeridianError): void {
+    this.#measure();
+    if (code === "STORE_FULL" && !this.#relieved && this.#checkpointer.relieve()) {
+      this.#relieved = true;
+      this.#schedule();
+      return;
+    }
+    this.#hindered = true;
+    this.#reply({ kind: "hindered", code, message });
+  }
+
   /** Does one step of what is behind. Returns whether there may be more. */
   #work(): boolean {
-    if (this.#mayCheckpoint(this.#tuning.walBytesMax)) this.#checkpoint();
+    if (this.#mustCheckpoint()) this.#checkpoint();
+    if (this.#mustSweep() && !this.#fold.isMidway) return this.#sweepStep();
     if (this.#fold.pending || this.#journal.canTrim) {
       this.#foldStep();
       return true;
     }
-    if (this.#sweep.pending) {
-      this.#transaction("NORMAL", () => this.#sweep.step(systemClock.elapsedMs()));
+    if (this.#sweep.pending) return this.#sweepStep();
+    this.#sweep.consider(this.#permits.inForce, systemClock.elapsedMs());
+    if (this.#sweep.pending) return true;
+    if (this.#checkpointer.isLoose) {
+      this.#transaction("NORMAL", () => this.#checkpointer.shrink());
       return true;
     }
-    if (this.#mayCheckpoint(this.#tuning.walIdleBytes)) this.#checkpoint();
+    if (this.#checkpointer.isDue(this.#tuning.walIdleBytes)) this.#checkpoint();
     return false;
   }
 
@@ -277,30 +384,69 @@ export class Writer {
       if (this.#fold.pending) this.#fold.step(isOver);
       if (this.#journal.canTrim && !isOver()) this.#journal.trim();
     });
-    this.#sweep.expects(this.#fold.earliestExpiryMs);
-    this.#fold.earliestExpiryMs = Infinity;
     this.#backlogBytes -= this.#fold.foldedBytes;
     this.#fold.foldedBytes = 0;
     const { foldedThrough: through, rows } = this.#journal;
     if (through > foldedBefore || rows !== rowsBefore) {
       this.#reply({ kind: "folded", through, journalRows: rows });
+      this.#advancePermits();
     }
   }
 
-  #mayCheckpoint(walBytes: number): boolean {
-    const size = statSync(this.#walPath, { throwIfNoEntry: false })?.size ?? 0;
-    return size > walBytes && systemClock.elapsedMs() >= this.#checkpointNotBeforeMs;
+  /** Empties and removes rows. Returns whether there may be more to do before an answer comes. */
+  #sweepStep(): boolean {
+    const { foldedThrough } = this.#journal;
+    if (this.#isOverlaid && this.#sweep.isPurging && this.#heardThrough < foldedThrough) {
+      if (this.#askedThrough < foldedThrough) this.#reply({ kind: "ask", through: foldedThrough });
+      this.#askedThrough = foldedThrough;
+      return false;
+    }
+    const elapsedMs = (): number => systemClock.elapsedMs();
+    const deadline = elapsedMs() + STEP_MS;
+    this.#transaction("NORMAL", () => {
+      const isOver = (): boolean => elapsedMs() > deadline;
+      this.#journal.markPurged(this.#sweep.step(this.#permits.inForce, elapsedMs, isOver));
+    });
+    this.#sweptAtMs = elapsedMs();
+    this.#tellPurged();
+    return true;
   }
 
-  /** Moves the write-ahead log into the database. Somebody else's long read makes it wait for another time. */
+  /** A replica's durable horizon is all that it takes to remove entries. */
+  #followHorizon(): void {
+    const { horizon } = this.#journal;
+    if (horizon === this.#horizon) return;
+    this.#horizon = horizon;
+    this.#permit({ horizon, through: Number.MAX_SAFE_INTEGER });
+  }
+
+  #permit(scope: PurgeScope): void {
+    this.#permits.give(scope, this.#journal.through);
+    this.#advancePermits();
+  }
+
+  #advancePermits(): void {
+    this.#permits.advance(this.#journal.foldedThrough);
+    this.#sweep.consider(this.#permits.inForce, systemClock.elapsedMs());
+    this.#tellPurged();
+  }
+
+  #tellPurged(): void {
+    const scope = this.#permits.inForce;
+    if (scope === this.#purged || !this.#sweep.isDone(scope)) return;
+    this.#purged = scope;
+    this.#reply({ kind: "purged", scope });
+  }
+
+  /** Looks how much room there is; when there is little, nothing is kept that need not be. */
+  #measure(): void {
+    this.#room.measure(this.#backlogBytes, systemClock.elapsedMs());
+    this.#journal.pressed = this.#room.isTight;
+  }
+
   #checkpoint(): void {
     this.#mayDie();
-    this.#database.pragma(`busy_timeout = ${CHECKPOINT_WAIT_MS}`);
-    const [row] = this.#database.pragma("wal_checkpoint(TRUNCATE)") as { readonly busy: number }[];
-    this.#database.pragma(`busy_timeout = ${COMMIT_WAIT_MS}`);
-    if (row?.busy === 1) {
-      this.#checkpointNotBeforeMs = systemClock.elapsedMs() + CHECKPOINT_PAUSE_MS;
-    }
+    this.#checkpointer.run();
   }
 
   #close(): void {
@@ -327,5 +473,7 @@ export class Writer {
 }
 
 function bytesOf(write: JournalWrite | undefined): number {
-  return write !== undefined && "block" in write ? write.block.byteLength : 0;
+  if (write === undefined || !("block" in write)) return 0;
+  const quarantined = write.kind === "entries" ? (write.quarantined?.block.byteLength ?? 0) : 0;
+  return write.block.byteLength + quarantined;
 }

@@ -1,4 +1,4 @@
-import type { ReplicaRecord } from "@meridian/protocol";
+import { burial, type MeridianError, type ReplicaRecord } from "@meridian/protocol";
 /**
  * Deaths of the writer and of the whole process. The invariant: after reopening, the store holds exactly a prefix of
  * what was appended, in order, and that prefix has everything whose `done` was called.
@@ -29,6 +29,11 @@ function records(): ReplicaRecord[] {
   made.push({ ...local(6, entries), kind: "restamp", replaced } as ReplicaRecord);
   made.push({ kind: "progress", outboxThrough: 4, cursor: { logId: 1, epoch: 2, sequence: 9 } });
   made.push(local(7, [entry("own1", 300)]), { kind: "progress", outboxThrough: 7 });
+  const buried = remote([burial("own1", 300), burial("own2", 105)], 20);
+  const quarantined = { entries: [entry("own1", 300), entry("own2", 105)], atMs: 9 };
+  made.push({ ...buried, quarantined } as ReplicaRecord);
+  made.push({ ...local(8, [entry("own2", 400)]), released: [2] } as ReplicaRecord);
+  made.push({ kind: "progress", horizon: 310 }, remote([burial("own1", 301)], 21));
   return made;
 }
 
@@ -41,6 +46,9 @@ function viewOf(store: SqliteReplicaStore | MemoryReplicaStore): unknown {
     highestTime: store.highestTime,
     admittedTime: store.admittedTime,
     outbox: store.outboxAfter(store.outboxAcknowledged, 1e9),
+    horizon: store.horizon,
+    quarantined: store.quarantined,
+    quarantine: store.quarantinedAfter(0, 10),
     entries: keys.map((key) => store.get(key)),
   };
 }
@@ -54,10 +62,13 @@ async function viewAfter(count: number): Promise<unknown> {
 
 describe("the death of the writer", () => {
   // Commits alone take more steps than that, so the writer dies in every one of these.
-  const steps = Array.from({ length: 23 }, (_, index) => 1 + index * 2);
+  const steps = Array.from({ length: 29 }, (_, index) => 1 + index * 2);
   it.each(steps)("at its step %i loses nothing that was acknowledged", async (dieAtStep) => {
     const name = `step-${dieAtStep}`;
-    const store = await openReplicaStore(folder.options(name, { dieAtStep, walIdleBytes: 0 }));
+    const tuning = { dieAtStep, walIdleBytes: 0 };
+    let onBroken = (_failure: MeridianError): void => {};
+    const told = new Promise<MeridianError>((resolve) => (onBroken = resolve));
+    const store = await openReplicaStore({ ...folder.options(name, tuning), onBroken });
     let acknowledged = 0;
     let failed = 0;
     let code = "none";
@@ -76,6 +87,7 @@ describe("the death of the writer", () => {
     }
     expect(code).toBe("STORE_FAILED");
     expect(store.stats().failed).toBe(true);
+    expect((await told).code).toBe("STORE_FAILED");
     await store.abort();
     const reopened = await openReplicaStore(folder.options(name));
     const found = viewOf(reopened);

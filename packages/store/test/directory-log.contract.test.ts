@@ -1,7 +1,7 @@
 import { openDirectoryLog, type SqliteDirectoryLog } from "@meridian/store";
 import { directoryLogContract } from "@meridian/testkit";
 import { afterAll } from "vitest";
-import { folded, StoreFolder } from "./store-folder.ts";
+import { purged, StoreFolder } from "./store-folder.ts";
 
 const folder = new StoreFolder();
 afterAll(() => folder.remove());
@@ -13,10 +13,11 @@ for (const { title, recentEntriesMax } of [
   directoryLogContract<SqliteDirectoryLog>(
     title,
     {
-      open: (name) => openDirectoryLog(folder.options(`${title}-${name}`, { recentEntriesMax })),
+      open: (name) =>
+        openDirectoryLog(folder.options(`${title}-${name}`, { recentEntriesMax, sweepEveryMs: 2 })),
       close: (log) => log.close(),
       crash: (log) => log.abort(),
-      idle: folded,
+      idle: purged,
     },
     20,
   );

@@ -1,7 +1,7 @@
 import { openDirectoryLog, openReplicaStore } from "@meridian/store";
 import { afterAll, expect, it } from "vitest";
 import { entry, frame, local, outcome, remote } from "./records.ts";
-import { folded, StoreFolder } from "./store-folder.ts";
+import { folded, StoreFolder, until } from "./store-folder.ts";
 
 const folder = new StoreFolder();
 afterAll(() => folder.remove());
@@ -73,5 +73,49 @@ it("leaves no hole in the log: what follows a failed frame fails with it", async
   expect(() => log.append(frame(4, [entry("e", 5)], 2), () => {})).toThrow("after 1");
   expect(await outcome(log, frame(1, [entry("e", 5)], 2))).toBeUndefined();
   expect(log.read(0, 1e9).map(({ through }) => through)).toEqual([1, 2]);
+  await log.close();
+});
+
+it("takes acknowledgements when it takes nothing else, and writes again after them", async () => {
+  const store = await openReplicaStore(folder.options("wedge", { pageCountMax: 500 }));
+  const codes = new Set<string>();
+  let position = 0;
+  // Until nothing is taken any more although everything is folded: then folding makes no more room.
+  const fill = async (): Promise<void> => {
+    for (let isFull = false; !isFull;) {
+      const next = [entry(`k${position}`, position + 1, 10_000)];
+      isFull = store.stats().unfoldedEntries === 0;
+      const failure = await outcome(store, local(position + 1, next));
+      if (failure === undefined) {
+        position += 1;
+        isFull = false;
+      } else {
+        codes.add(failure.code);
+        await folded(store);
+      }
+    }
+  };
+  for (let round = 0; round < 3; round += 1) {
+    const before = position;
+    await fill();
+    expect(position - before).toBeGreaterThan(5);
+    expect(store.get(`k${position - 1}`)?.stamp.time).toBe(position);
+    expect(await outcome(store, { kind: "progress", outboxThrough: position })).toBeUndefined();
+    await until(() => store.stats().journalRows === 0);
+  }
+  expect([...codes]).toEqual(["STORE_FULL"]);
+  await store.close();
+});
+
+it("gives up the recent frames of the log before it refuses new ones", async () => {
+  const log = await openDirectoryLog(folder.options("pressed", { pageCountMax: 500 }));
+  for (let at = 0; at < 200; at += 1) {
+    await until(() => log.stats().unfoldedEntries === 0);
+    const next = frame(at, [entry(`k${at % 5}`, at + 1, 10_000)], at + 1);
+    expect(await outcome(log, next)).toBeUndefined();
+  }
+  // That was twice as much as there is room for.
+  await folded(log);
+  expect(log.read(0, 1e9).at(-1)?.through).toBe(200);
   await log.close();
 });

@@ -1,9 +1,18 @@
-import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname } from "node:path";
 import { openDirectoryLog, openReplicaStore } from "@meridian/store";
 import Database from "better-sqlite3";
 import { afterAll, describe, expect, it } from "vitest";
+import { SCHEMAS, type StoreKind } from "../src/schema.ts";
 import { entry, local, outcome } from "./records.ts";
-import { folded, StoreFolder } from "./store-folder.ts";
+import { folded, purged, StoreFolder } from "./store-folder.ts";
 
 const folder = new StoreFolder();
 afterAll(() => folder.remove());
@@ -91,6 +100,66 @@ describe("opening a store", () => {
     await expect(openReplicaStore(folder.options("row"))).rejects.toMatchObject({
       code: "STORE_CORRUPT",
     });
+  });
+});
+
+/** A database as the first version of the schema had it. */
+function firstSchema(name: string, kind: StoreKind, fill: string): void {
+  const { applicationId, migrations } = SCHEMAS[kind];
+  mkdirSync(dirname(folder.file(name)), { recursive: true });
+  const database = new Database(folder.file(name));
+  database.exec(migrations[0] ?? "");
+  database.exec(fill);
+  database.pragma(`application_id = ${applicationId}`);
+  database.pragma("user_version = 1");
+  database.close();
+}
+
+const FIRST_ENTRIES = `(1, 'kept', 5, 1, 0, 0, 'text/plain', x'0505'), (2, 'gone', 6, 1, 0, 1, '', x'')`;
+
+describe("a database of the first schema", () => {
+  it("becomes a replica's store with all that it had, and keeps a horizon from then on", async () => {
+    firstSchema(
+      "first-replica",
+      "replica",
+      `INSERT INTO state VALUES (1, 42, 7, 8, 9, 3, 2, 6, 6, 4, 4);
+       INSERT INTO entries VALUES ${FIRST_ENTRIES}`,
+    );
+    const store = await openReplicaStore(folder.options("first-replica"));
+    expect([store.incarnation, store.cursor, store.outboxThrough]).toEqual([
+      42,
+      { logId: 7, epoch: 8, sequence: 9 },
+      3,
+    ]);
+    expect([store.horizon, store.quarantined, store.stats().entries]).toEqual([0, 0, 2]);
+    expect(store.get("kept")).toEqual(entry("kept", 5, 2));
+    await outcome(store, { kind: "progress", horizon: 10 });
+    await purged(store);
+    expect([store.get("gone"), store.stats().entries]).toEqual([undefined, 1]);
+    await store.close();
+    const reopened = await openReplicaStore(folder.options("first-replica"));
+    expect([reopened.horizon, reopened.stats().entries]).toEqual([10, 1]);
+    await reopened.close();
+  });
+
+  it("becomes the directory's log with all that it had", async () => {
+    const entries = FIRST_ENTRIES.replaceAll(", 'text/plain'", ", 11, 'text/plain'");
+    firstSchema(
+      "first-directory",
+      "directory",
+      `INSERT INTO state VALUES (1, 77, 12);
+       INSERT INTO marks VALUES (9, 3, 12, 6);
+       INSERT INTO entries VALUES ${entries.replace(", '', x''", ", 12, '', x''")}`,
+    );
+    const log = await openDirectoryLog(folder.options("first-directory"));
+    expect([log.logId, log.committedThrough, log.purgedThrough]).toEqual([77, 12, 0]);
+    expect(log.horizonState).toEqual({ horizon: 0, frozenUntilMs: 0, marks: [] });
+    expect(log.outboxMark(9)).toEqual({ position: 3, sequence: 12, highestTime: 6 });
+    log.purge(10, 12);
+    await purged(log);
+    expect([log.get("gone"), log.purgedThrough, log.stats().entries]).toEqual([undefined, 12, 1]);
+    expect(log.get("kept")).toEqual(entry("kept", 5, 2));
+    await log.close();
   });
 });
 

@@ -1,7 +1,7 @@
 import { openReplicaStore, type SqliteReplicaStore } from "@meridian/store";
 import { replicaStoreContract } from "@meridian/testkit";
 import { afterAll } from "vitest";
-import { folded, StoreFolder } from "./store-folder.ts";
+import { purged, StoreFolder } from "./store-folder.ts";
 
 const folder = new StoreFolder();
 afterAll(() => folder.remove());
@@ -9,10 +9,10 @@ afterAll(() => folder.remove());
 replicaStoreContract<SqliteReplicaStore>(
   "SqliteReplicaStore",
   {
-    open: (name) => openReplicaStore(folder.options(name)),
+    open: (name) => openReplicaStore(folder.options(name, { sweepEveryMs: 2 })),
     close: (store) => store.close(),
     crash: (store) => store.abort(),
-    idle: folded,
+    idle: purged,
   },
   25,
 );

@@ -51,3 +51,9 @@ export async function folded(store: { stats(): StoreStats }): Promise<void> {
     return unfoldedEntries === 0 && pendingRecords === 0;
   });
 }
+
+/** Resolves when the store has folded everything, and removed what it may. */
+export async function purged(store: { stats(): StoreStats }): Promise<void> {
+  await folded(store);
+  await until(() => !store.stats().purging);
+}

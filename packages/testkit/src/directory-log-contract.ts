@@ -4,13 +4,13 @@
  * The heart is that a reader who starts anywhere, in steps of any size, ends with what the model has; whether the log
  * still has the frames as they came or has compacted them, and whatever is appended meanwhile.
  */
-import { CURSORS_MAX, tombstone, type Cursor } from "@meridian/protocol";
+import { CURSORS_MAX, stampTimeOf, tombstone, type Cursor } from "@meridian/protocol";
 import type { DirectoryLog } from "@meridian/replication";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { anyLogStep, LogHistory } from "./log-history.ts";
-import { append, frame, settle } from "./log-records.ts";
+import { append, frame, saveHorizon, settle } from "./log-records.ts";
 import { entry, stamp } from "./replica-records.ts";
 import type { StoreHarness } from "./store-harness.ts";
 
@@ -24,6 +24,7 @@ export function directoryLogContract<L extends DirectoryLog>(
     describeBasics(harness);
     describeFollowed(harness);
     describeReads(harness);
+    describeHorizon(harness);
     describeHistories(harness, runs);
   });
 }
@@ -156,6 +157,80 @@ function describeReads<L extends DirectoryLog>(harness: StoreHarness<L>): void {
     expect(log.read(0, bytes * 2)).toEqual(frames.slice(0, 2));
     expect(log.read(1, 1_000_000)).toEqual(frames.slice(1));
     await harness.close(log);
+  });
+}
+
+function describeHorizon<L extends DirectoryLog>(harness: StoreHarness<L>): void {
+  const none = { horizon: 0, frozenUntilMs: 0, marks: [] };
+
+  it("keeps the state of the horizon, in order with the frames", async () => {
+    const name = nextName();
+    const log = await harness.open(name);
+    expect([log.horizonState, log.purgedThrough]).toEqual([none, 0]);
+    const marks: [number, number][] = [
+      [1_700_000_000_000, 0],
+      [1_700_000_000_500, 2 ** 53 - 1],
+    ];
+    const state = { horizon: 2 ** 53 - 1, frozenUntilMs: 1_800_000_000_000, marks };
+    const order: string[] = [];
+    const appended = append(log, frame(0, [entry("a", 1)], 7, 1)).then(() => order.push("frame"));
+    const saved = saveHorizon(log, state).then(() => order.push("horizon"));
+    expect(log.horizonState).toEqual(none);
+    await Promise.all([appended, saved]);
+    expect(order).toEqual(["frame", "horizon"]);
+    expect(log.horizonState).toEqual(state);
+    await harness.close(log);
+    const reopened = await harness.open(name);
+    expect(reopened.horizonState).toEqual(state);
+    await harness.close(reopened);
+  });
+
+  it("leaves what is purgeable out of its summaries, and counts it to no limit", async () => {
+    const horizon = stampTimeOf(1_750_000_000_000);
+    const expired = { ...entry("b", 2), expiresAtMs: 1_750_000_000_000 };
+    const later = { ...entry("c", 3), expiresAtMs: 1_750_000_000_001 };
+    const log = await harness.open(nextName());
+    const entries = [tombstone("a", stamp(1)), expired, later, tombstone("d", stamp(horizon + 1))];
+    await append(log, frame(0, [...entries, entry("e", 1)], 7, 1));
+    await settle(log);
+    const keys = (horizonGiven?: number): string[] =>
+      log.summariesAfter(null, 3, horizonGiven).map(({ key }) => key);
+    expect(keys()).toEqual(["a", "b", "c"]);
+    expect(keys(horizon)).toEqual(["c", "d", "e"]);
+    await saveHorizon(log, { ...none, horizon });
+    expect(keys()).toEqual(["c", "d", "e"]);
+    await harness.close(log);
+  });
+
+  it("removes only what it may: under the horizon, through the sequence, once all before is merged", async () => {
+    const name = nextName();
+    const log = await harness.open(name);
+    const gone = tombstone("gone", stamp(5));
+    const late = tombstone("late", stamp(6));
+    await append(log, frame(0, [gone, entry("kept", 4)], 7, 1));
+    await append(log, frame(2, [late], 7, 2));
+    await settle(log);
+    await harness.idle(log);
+    expect(log.get("gone")).toEqual(gone);
+    await saveHorizon(log, { ...none, horizon: 10 });
+    await harness.idle(log);
+    expect([log.get("gone"), log.purgedThrough]).toEqual([gone, 0]);
+    // Ordered before the horizon was raised, and older than the tombstone that may go now.
+    const appended = append(log, frame(3, [entry("gone", 3)], 8, 1));
+    log.purge(10, 2);
+    await appended;
+    await settle(log);
+    await harness.idle(log);
+    expect([log.get("gone"), log.get("late"), log.get("kept")]).toEqual([
+      undefined,
+      late,
+      entry("kept", 4),
+    ]);
+    expect(log.purgedThrough).toBe(1);
+    await harness.close(log);
+    const reopened = await harness.open(name);
+    expect(reopened.purgedThrough).toBe(1);
+    await harness.close(reopened);
   });
 }
 

@@ -3,6 +3,7 @@ import {
   compareKeys,
   decodeBlock,
   highestTimeOf,
+  isPurgeable,
   replaces,
   tombstone,
   type Entry,
@@ -10,7 +11,7 @@ import {
 import type { DirectoryLog } from "@meridian/replication";
 import fc from "fast-check";
 
-import { append, frame, settle } from "./log-records.ts";
+import { append, frame, saveHorizon, settle } from "./log-records.ts";
 import { entry } from "./replica-records.ts";
 import type { StoreHarness } from "./store-harness.ts";
 
@@ -20,6 +21,7 @@ const KEYS = ["a", "b", "c", "d/e", "é", "😀", "g", "h", "i", "j"];
 export type LogStep =
   | { readonly do: "append"; readonly picks: readonly number[] }
   | { readonly do: "read"; readonly after: number; readonly bytes: number }
+  | { readonly do: "purge"; readonly raise: number; readonly through: number }
   | { readonly do: "await" | "idle" | "reopen" | "crash" };
 
 /** Any step. */
@@ -40,6 +42,14 @@ export const anyLogStep: fc.Arbitrary<LogStep> = fc.oneof(
     }),
   },
   {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("purge" as const),
+      raise: fc.nat(60),
+      through: fc.nat(999),
+    }),
+  },
+  {
     weight: 3,
     arbitrary: fc.record({ do: fc.constantFrom("await" as const, "idle" as const) }),
   },
@@ -55,6 +65,8 @@ export class LogHistory<L extends DirectoryLog> {
   #ends: number[] = [0];
   #pending: Promise<void>[] = [];
   #epochs: [number, number][] = [];
+  /** The last horizon that the log was told. */
+  #horizon = 0;
 
   constructor(harness: StoreHarness<L>, name: string) {
     this.#harness = harness;
@@ -77,6 +89,8 @@ export class LogHistory<L extends DirectoryLog> {
     switch (next.do) {
       case "append":
         return this.#append(log, next.picks);
+      case "purge":
+        return this.#purge(log, next.raise, next.through);
       case "read":
         return this.#read(log, next.after % (log.committedThrough + 1), next.bytes);
       case "await":
@@ -108,12 +122,25 @@ export class LogHistory<L extends DirectoryLog> {
     const after = this.#entries.length;
     const entries = picks.map((pick, index) => {
       const key = KEYS[pick % KEYS.length] ?? "a";
-      const at = { time: 1 + (pick % 50), origin: after + index + 1 };
+      // What comes after a horizon is above it: that is what the directory sees to.
+      const at = { time: this.#horizon + 1 + (pick % 50), origin: after + index + 1 };
       return pick % 7 === 0 ? tombstone(key, at) : { ...entry(key, 1), stamp: at };
     });
     this.#entries.push(...entries);
     this.#ends.push(this.#entries.length);
     this.#pending.push(append(log, frame(after, entries, 7, this.#ends.length)));
+  }
+
+  #purge(log: L, raise: number, through: number): void {
+    this.#horizon += raise;
+    const horizon = this.#horizon;
+    const state = { horizon, frozenUntilMs: raise, marks: [[raise, through]] as const };
+    this.#pending.push(
+      saveHorizon(log, state).then(() => {
+        assert.ok(log.horizonState.horizon >= horizon);
+        log.purge(horizon, through % (log.committedThrough + 1));
+      }),
+    );
   }
 
   /** What was appended and not durable when the process died may be there, whole frames of it, or not. */
@@ -127,6 +154,8 @@ export class LogHistory<L extends DirectoryLog> {
 
   /** Reads to the end, with appends under way, from the state that a reader at `after` has. */
   #read(log: L, after: number, bytes: number): void {
+    // Such a reader would miss tombstones, and is not fed.
+    if (after < log.purgedThrough) return;
     const held = merged(this.#entries.slice(0, after));
     let reached = after;
     for (let rounds = 0; reached < log.committedThrough; rounds += 1) {
@@ -143,7 +172,9 @@ export class LogHistory<L extends DirectoryLog> {
       }
     }
     assert.equal(reached, log.committedThrough);
-    assert.deepEqual(viewOf(held), viewOf(merged(this.#entries.slice(0, reached))));
+    const { horizon } = log.horizonState;
+    const expected = merged(this.#entries.slice(0, reached));
+    assert.deepEqual(viewOf(held, horizon), viewOf(expected, horizon));
   }
 
   #compare(log: L): void {
@@ -153,7 +184,9 @@ export class LogHistory<L extends DirectoryLog> {
       assert.deepEqual(found?.stamp, at);
       if (found !== undefined) held.set(key, found);
     }
-    assert.deepEqual(viewOf(held), viewOf(merged(this.#entries)));
+    assert.deepEqual(viewOf(held, 0), viewOf(merged(this.#entries), log.horizonState.horizon));
+    const everything = log.summariesAfter(null, 1_000, Number.MAX_SAFE_INTEGER);
+    assert.ok(everything.every(({ key }) => held.get(key)?.deleted === false));
   }
 }
 
@@ -167,8 +200,9 @@ function merge(held: Map<string, Entry>, entries: readonly Entry[]): void {
   for (const each of entries) if (replaces(each, held.get(each.key))) held.set(each.key, each);
 }
 
-function viewOf(held: ReadonlyMap<string, Entry>): unknown {
+function viewOf(held: ReadonlyMap<string, Entry>, horizon: number): unknown {
   return [...held.values()]
+    .filter((each) => !isPurgeable(each, horizon))
     .toSorted((a, b) => compareKeys(a.key, b.key))
     .map((each) => ({ ...each, value: [...each.value] }));
 }

@@ -1,10 +1,23 @@
-import { encodeBlock, highestTimeOf, type Entry, type LogFrame } from "@meridian/protocol";
+import {
+  encodeBlock,
+  highestTimeOf,
+  type Entry,
+  type HorizonState,
+  type LogFrame,
+} from "@meridian/protocol";
 import type { DirectoryLog } from "@meridian/replication";
 
 /** Appends a frame; resolves when it is durable. */
 export function append(log: DirectoryLog, each: LogFrame): Promise<void> {
   return new Promise((resolve, reject) => {
     log.append(each, (failure) => (failure === undefined ? resolve() : reject(failure)));
+  });
+}
+
+/** Saves the state of the horizon; resolves when it is durable. */
+export function saveHorizon(log: DirectoryLog, state: HorizonState): Promise<void> {
+  return new Promise((resolve, reject) => {
+    log.saveHorizon(state, (failure) => (failure === undefined ? resolve() : reject(failure)));
   });
 }
 

@@ -3,10 +3,12 @@ import {
   decodeBlock,
   encodeBlock,
   highestTimeOf,
+  isPurgeable,
   replaces,
   withCursor,
   type Cursor,
   type Entry,
+  type HorizonState,
   type Summary,
   type LogFrame,
   type OutboxMark,
@@ -26,6 +28,8 @@ export interface LogDisk {
   entries: Map<string, { readonly entry: Entry; readonly sequence: number }>;
   marks: Map<number, OutboxMark>;
   followed: readonly Cursor[];
+  horizonState: HorizonState;
+  purgedThrough: number;
 }
 
 /** The disk of a directory that has never run. */
@@ -38,6 +42,8 @@ export function emptyLogDisk(logId: number): LogDisk {
     entries: new Map(),
     marks: new Map(),
     followed: [],
+    horizonState: { horizon: 0, frozenUntilMs: 0, marks: [] },
+    purgedThrough: 0,
   };
 }
 
@@ -59,6 +65,8 @@ export class MemoryDirectoryLog implements DirectoryLog {
   readonly #framesMax: number;
   readonly epoch: number;
   readonly highestTime: number;
+  /** What may be removed. */
+  #permission = { horizon: 0, through: 0 };
 
   /** Opens the log, which starts the epoch. All but the newest `framesMax` frames are compacted. */
   constructor(disk: LogDisk, epoch: number, schedule: ScheduleCommit, framesMax = Infinity) {
@@ -84,6 +92,19 @@ export class MemoryDirectoryLog implements DirectoryLog {
 
   get committedThrough(): number {
     return this.#disk.committedThrough;
+  }
+
+  get horizonState(): HorizonState {
+    return this.#disk.horizonState;
+  }
+
+  get purgedThrough(): number {
+    return this.#disk.purgedThrough;
+  }
+
+  /** Entries held, purgeable ones that have not been removed included. */
+  get size(): number {
+    return this.#disk.entries.size;
   }
 
   /** While set, every commit fails as on a full disk. */
@@ -118,15 +139,45 @@ export class MemoryDirectoryLog implements DirectoryLog {
     this.#commits.push(() => {}, done);
   }
 
-  summariesAfter(key: string | null, limit: number): readonly Summary[] {
-    return [...this.#disk.entries.keys()]
-      .filter((candidate) => key === null || compareKeys(candidate, key) > 0)
-      .toSorted(compareKeys)
+  saveHorizon(state: HorizonState, done: Done): void {
+    this.#commits.push(() => {
+      this.#disk.horizonState = state;
+    }, done);
+  }
+
+  purge(horizon: number, through: number): void {
+    const permit = (): void => {
+      this.#permission = { horizon, through };
+    };
+    this.#commits.push(permit, () => {});
+  }
+
+  /** Removes what may be removed, at most `rowsMax` entries. */
+  sweep(rowsMax: number): void {
+    const disk = this.#disk;
+    const { horizon, through } = this.#permission;
+    let left = rowsMax;
+    for (const [key, { entry, sequence }] of disk.entries) {
+      if (left === 0) return;
+      if (sequence > through || !isPurgeable(entry, horizon)) continue;
+      disk.entries.delete(key);
+      disk.purgedThrough = Math.max(disk.purgedThrough, sequence);
+      left -= 1;
+    }
+  }
+
+  summariesAfter(
+    key: string | null,
+    limit: number,
+    horizon: number = this.horizonState.horizon,
+  ): readonly Summary[] {
+    return [...this.#disk.entries.values()]
+      .map(({ entry }) => entry)
+      .filter((entry) => key === null || compareKeys(entry.key, key) > 0)
+      .filter((entry) => !isPurgeable(entry, horizon))
+      .toSorted((a, b) => compareKeys(a.key, b.key))
       .slice(0, limit)
-      .map((candidate) => {
-        const { stamp } = this.get(candidate) ?? { stamp: { time: 0, origin: 1 } };
-        return { key: candidate, stamp };
-      });
+      .map((entry) => ({ key: entry.key, stamp: entry.stamp }));
   }
 
   get(key: string): Entry | undefined {

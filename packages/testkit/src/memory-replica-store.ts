@@ -1,11 +1,13 @@
 import {
   compareKeys,
   compareStamps,
+  isPurgeable,
   replaces,
   type Cursor,
   type Entry,
   type Summary,
   type OutboxFrame,
+  type QuarantinedEntry,
   type ReplicaRecord,
 } from "@meridian/protocol";
 import type { Done, ReplicaStore } from "@meridian/replication";
@@ -21,8 +23,12 @@ export interface ReplicaDisk {
   outboxAcknowledged: number;
   highestTime: number;
   admittedTime: number;
+  horizon: number;
   entries: Map<string, Entry>;
   outbox: OutboxFrame[];
+  /** By id, in the order of the ids. */
+  quarantine: Map<number, QuarantinedEntry>;
+  quarantineThrough: number;
 }
 
 /** The disk of a node that has never run. */
@@ -35,14 +41,22 @@ export function emptyReplicaDisk(incarnation: number): ReplicaDisk {
     outboxAcknowledged: 0,
     highestTime: 0,
     admittedTime: 0,
+    horizon: 0,
     entries: new Map(),
     outbox: [],
+    quarantine: new Map(),
+    quarantineThrough: 0,
   };
 }
 
 /** A copy of a disk, as a backup would have it. */
 export function copyReplicaDisk(disk: ReplicaDisk): ReplicaDisk {
-  return { ...disk, entries: new Map(disk.entries), outbox: [...disk.outbox] };
+  return {
+    ...disk,
+    entries: new Map(disk.entries),
+    outbox: [...disk.outbox],
+    quarantine: new Map(disk.quarantine),
+  };
 }
 
 /** A `ReplicaStore` in memory: the model that real stores are held against, and the disk of simulations. */
@@ -92,6 +106,19 @@ export class MemoryReplicaStore implements ReplicaStore {
     return this.#disk.admittedTime;
   }
 
+  get horizon(): number {
+    return this.#disk.horizon;
+  }
+
+  get quarantined(): number {
+    return this.#disk.quarantine.size;
+  }
+
+  /** Entries held, purgeable ones that have not been removed included. */
+  get size(): number {
+    return this.#disk.entries.size;
+  }
+
   /** While set, every commit fails as on a full disk. */
   set full(full: boolean) {
     this.#commits.full = full;
@@ -115,7 +142,19 @@ export class MemoryReplicaStore implements ReplicaStore {
     return frames;
   }
 
-  summariesAfter(key: string | null, limit: number): readonly Summary[] {
+  quarantinedAfter(id: number, limit: number): readonly QuarantinedEntry[] {
+    return [...this.#disk.quarantine.values()].filter((each) => each.id > id).slice(0, limit);
+  }
+
+  quarantinedEntry(id: number): QuarantinedEntry | undefined {
+    return this.#disk.quarantine.get(id);
+  }
+
+  summariesAfter(
+    key: string | null,
+    limit: number,
+    horizon: number = this.horizon,
+  ): readonly Summary[] {
     this.#sorted ??= [...new Set([...this.#disk.entries.keys(), ...this.#early.keys()])].toSorted(
       compareKeys,
     );
@@ -124,7 +163,8 @@ export class MemoryReplicaStore implements ReplicaStore {
       if (summaries.length >= limit) break;
       if (key !== null && compareKeys(candidate, key) <= 0) continue;
       const entry = this.get(candidate);
-      if (entry !== undefined) summaries.push({ key: candidate, stamp: entry.stamp });
+      if (entry === undefined || isPurgeable(entry, horizon)) continue;
+      summaries.push({ key: candidate, stamp: entry.stamp });
     }
     return summaries;
   }
@@ -139,6 +179,18 @@ export class MemoryReplicaStore implements ReplicaStore {
     if ("cursor" in record && record.cursor !== undefined) this.#cursor = record.cursor;
     if (record.kind === "progress") this.#others = record.others ?? this.#others;
     this.#commits.push(() => this.#commit(record), done);
+  }
+
+  /** Removes what is purgeable, at most `rowsMax` entries. */
+  sweep(rowsMax: number, horizon: number = this.horizon): void {
+    let left = rowsMax;
+    for (const [key, entry] of this.#disk.entries) {
+      if (left === 0) return;
+      if (!isPurgeable(entry, horizon)) continue;
+      this.#disk.entries.delete(key);
+      this.#sorted = undefined;
+      left -= 1;
+    }
   }
 
   /** The process dies. */
@@ -162,9 +214,11 @@ export class MemoryReplicaStore implements ReplicaStore {
         disk.outboxThrough = record.frame.position;
         disk.outbox.push(record.frame);
         this.#merge(record.entries);
+        for (const id of record.released ?? []) disk.quarantine.delete(id);
         return;
       case "remote":
         this.#merge(record.entries);
+        this.#quarantine(record.quarantined);
         disk.admittedTime = Math.max(disk.admittedTime, record.highestTime);
         if (record.cursor !== undefined) disk.cursor = record.cursor;
         return;
@@ -174,6 +228,10 @@ export class MemoryReplicaStore implements ReplicaStore {
         if (record.cursor !== undefined) disk.cursor = record.cursor;
         disk.others = record.others ?? disk.others;
         if (record.outboxThrough !== undefined) this.#acknowledge(record.outboxThrough);
+        disk.horizon = Math.max(disk.horizon, record.horizon ?? 0);
+        return;
+      case "release":
+        for (const id of record.ids) disk.quarantine.delete(id);
         return;
       case "adopt":
         disk.incarnation = record.incarnation;
@@ -188,6 +246,15 @@ export class MemoryReplicaStore implements ReplicaStore {
       disk.highestTime = Math.max(disk.highestTime, entry.stamp.time);
       if (replaces(entry, disk.entries.get(entry.key))) disk.entries.set(entry.key, entry);
       if (this.#early.get(entry.key) === entry) this.#early.delete(entry.key);
+    }
+  }
+
+  #quarantine(quarantined: Extract<ReplicaRecord, { kind: "remote" }>["quarantined"]): void {
+    const disk = this.#disk;
+    for (const entry of quarantined?.entries ?? []) {
+      disk.quarantineThrough += 1;
+      const id = disk.quarantineThrough;
+      disk.quarantine.set(id, { id, entry, atMs: quarantined?.atMs ?? 0 });
     }
   }
 

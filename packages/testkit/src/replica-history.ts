@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { tombstone, type Entry, type Stamp, type ReplicaRecord } from "@meridian/protocol";
+import { burial, tombstone, type Entry, type Stamp, type ReplicaRecord } from "@meridian/protocol";
 import type { ReplicaStore } from "@meridian/replication";
 import fc from "fast-check";
 
@@ -12,7 +12,10 @@ type Write = Extract<Step, { readonly picks: readonly number[] } | { readonly pi
 /** One step of a history. */
 export type Step =
   | { readonly do: "local" | "remote" | "restamp"; readonly picks: readonly number[] }
-  | { readonly do: "acknowledge" | "cursor" | "adopt"; readonly pick: number }
+  | {
+      readonly do: "acknowledge" | "cursor" | "adopt" | "horizon" | "quarantine" | "release";
+      readonly pick: number;
+    }
   | { readonly do: "await" | "idle" | "reopen" | "crash" };
 
 const KEYS = ["a", "b", "c", "d/e", "é", "😀"];
@@ -34,6 +37,13 @@ export const anyStep: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constantFrom("horizon" as const, "quarantine" as const, "release" as const),
+      pick: fc.nat(999),
+    }),
+  },
+  {
     weight: 4,
     arbitrary: fc.record({ do: fc.constantFrom("await" as const, "idle" as const) }),
   },
@@ -51,6 +61,7 @@ export class ReplicaHistory<S extends ReplicaStore> {
   #pending: { readonly record: ReplicaRecord; readonly written: Promise<void> }[] = [];
   #durable = 0;
   #origins = 0;
+  #floor = 0;
 
   constructor(harness: StoreHarness<S>, name: string) {
     this.#harness = harness;
@@ -89,7 +100,10 @@ export class ReplicaHistory<S extends ReplicaStore> {
       case "restamp":
       case "acknowledge":
       case "cursor":
-      case "adopt": {
+      case "adopt":
+      case "horizon":
+      case "quarantine":
+      case "release": {
         const record = this.#recordOf(next, this.#expected());
         if (record === undefined) return;
         const written = append(store, record).then(() => void (this.#durable += 1));
@@ -141,6 +155,8 @@ export class ReplicaHistory<S extends ReplicaStore> {
   }
 
   #recordOf(next: Write, model: ReplicaModel): ReplicaRecord | undefined {
+    // What comes after a horizon is above it: that is what a directory sees to.
+    this.#floor = model.horizon;
     switch (next.do) {
       case "local":
         return local(
@@ -178,6 +194,20 @@ export class ReplicaHistory<S extends ReplicaStore> {
       }
       case "adopt":
         return { kind: "adopt", incarnation: 1 + next.pick };
+      case "horizon":
+        return { kind: "progress", horizon: model.horizon + (next.pick % 80) };
+      case "quarantine": {
+        const held = [...model.entries.values()][next.pick % Math.max(1, model.entries.size)];
+        if (held === undefined) return undefined;
+        const quarantined = { entries: [held], atMs: next.pick };
+        return { ...remote([burial(held.key, held.stamp.time)]), quarantined };
+      }
+      case "release": {
+        const ids = [1 + (next.pick % 5), 3];
+        return next.pick % 2 === 0
+          ? { kind: "release", ids }
+          : { ...local(model.outboxThrough + 1, [this.#entryOf(next.pick)]), released: ids };
+      }
     }
   }
 
@@ -189,6 +219,6 @@ export class ReplicaHistory<S extends ReplicaStore> {
 
   #stampOf(pick: number): Stamp {
     this.#origins += 1;
-    return { time: 1 + (pick % 100), origin: this.#origins };
+    return { time: this.#floor + 1 + (pick % 100), origin: this.#origins };
   }
 }

@@ -1,9 +1,11 @@
 import {
   compareKeys,
+  isPurgeable,
   replaces,
   type Cursor,
   type Entry,
   type OutboxFrame,
+  type QuarantinedEntry,
   type ReplicaRecord,
 } from "@meridian/protocol";
 import type { ReplicaStore } from "@meridian/replication";
@@ -17,6 +19,9 @@ export class ReplicaModel {
   outboxAcknowledged = 0;
   highestTime = 0;
   admittedTime = 0;
+  horizon = 0;
+  quarantine: readonly QuarantinedEntry[] = [];
+  #quarantineThrough = 0;
   entries = new Map<string, Entry>();
   outbox = new Map<number, { readonly frame: OutboxFrame; readonly entries: readonly Entry[] }>();
 
@@ -28,6 +33,7 @@ export class ReplicaModel {
     const copy = Object.assign(new ReplicaModel(this.incarnation), this);
     copy.entries = new Map(this.entries);
     copy.outbox = new Map(this.outbox);
+    copy.#quarantineThrough = this.#quarantineThrough;
     return copy;
   }
 
@@ -38,11 +44,13 @@ export class ReplicaModel {
         this.outboxThrough = record.frame.position;
         this.#put(record.frame, record.entries);
         for (const each of record.entries) this.#merge(each);
+        this.#release(record.released ?? []);
         break;
       case "remote":
         this.#raise(record.highestTime);
         this.admittedTime = Math.max(this.admittedTime, record.highestTime);
         for (const each of record.entries) this.#merge(each);
+        this.#quarantine(record.quarantined?.entries ?? [], record.quarantined?.atMs ?? 0);
         break;
       case "restamp":
         this.#put(record.frame, record.entries);
@@ -57,6 +65,10 @@ export class ReplicaModel {
       case "progress":
         this.others = record.others ?? this.others;
         this.#acknowledge(record.outboxThrough ?? 0);
+        this.horizon = Math.max(this.horizon, record.horizon ?? 0);
+        break;
+      case "release":
+        this.#release(record.ids);
         break;
       case "adopt":
         this.incarnation = record.incarnation;
@@ -73,8 +85,12 @@ export class ReplicaModel {
       outboxAcknowledged: this.outboxAcknowledged,
       highestTime: this.highestTime,
       admittedTime: this.admittedTime,
+      horizon: this.horizon,
+      quarantined: this.quarantine.length,
+      quarantine: this.quarantine.map(quarantineView),
       outbox: [...this.outbox.values()].map(({ frame }) => frameView(frame)),
       entries: [...this.entries.values()]
+        .filter((each) => !isPurgeable(each, this.horizon))
         .toSorted((a, b) => compareKeys(a.key, b.key))
         .map(entryView),
     };
@@ -93,6 +109,18 @@ export class ReplicaModel {
     if (replaces(candidate, this.entries.get(candidate.key))) {
       this.entries.set(candidate.key, candidate);
     }
+  }
+
+  #quarantine(entries: readonly Entry[], atMs: number): void {
+    for (const each of entries) {
+      this.#quarantineThrough += 1;
+      const id = this.#quarantineThrough;
+      this.quarantine = [...this.quarantine, { id, entry: each, atMs }];
+    }
+  }
+
+  #release(ids: readonly number[]): void {
+    this.quarantine = this.quarantine.filter(({ id }) => !ids.includes(id));
   }
 
   #acknowledge(through: number): void {
@@ -116,6 +144,9 @@ export function viewOf(store: ReplicaStore): unknown {
     outboxAcknowledged: store.outboxAcknowledged,
     highestTime: store.highestTime,
     admittedTime: store.admittedTime,
+    horizon: store.horizon,
+    quarantined: store.quarantined,
+    quarantine: store.quarantinedAfter(0, 1_000).map(quarantineView),
     outbox: store.outboxAfter(store.outboxAcknowledged, 1e9).map(frameView),
     entries: keys.map((key) => entryView(store.get(key))),
   };
@@ -123,6 +154,10 @@ export function viewOf(store: ReplicaStore): unknown {
 
 function entryView(each: Entry | undefined): unknown {
   return each === undefined ? null : { ...each, value: [...each.value] };
+}
+
+function quarantineView({ id, entry, atMs }: QuarantinedEntry): unknown {
+  return { id, atMs, entry: entryView(entry) };
 }
 
 function frameView({ position, count, highestTime, block }: OutboxFrame): unknown {

@@ -48,7 +48,10 @@ export function local(
 }
 
 /** The record of what others wrote. */
-export function remote(entries: readonly Entry[], cursor?: Cursor): ReplicaRecord {
+export function remote(
+  entries: readonly Entry[],
+  cursor?: Cursor,
+): Extract<ReplicaRecord, { kind: "remote" }> {
   const block = encodeBlock(entries);
   const highestTime = highestTimeOf(entries);
   const record = { kind: "remote", entries, block, highestTime } as const;

@@ -6,7 +6,9 @@
  * records, which includes every record whose `done` was called.
  */
 import {
+  burial,
   compareKeys,
+  stampTimeOf,
   tombstone,
   type Entry,
   type Stamp,
@@ -33,6 +35,8 @@ export function replicaStoreContract<S extends ReplicaStore>(
     describeOutbox(harness);
     describeRestamps(harness);
     describeScans(harness);
+    describeHorizon(harness);
+    describeQuarantine(harness);
     describeHistories(harness, runs);
   });
 }
@@ -249,6 +253,99 @@ function describeScans<S extends ReplicaStore>(harness: StoreHarness<S>): void {
         }
         expect(walked).toEqual(keys);
       }
+    }));
+}
+
+function describeHorizon<S extends ReplicaStore>(harness: StoreHarness<S>): void {
+  it("keeps the highest horizon that it was told", () =>
+    withStore(harness, async (store, reopen) => {
+      expect(store.horizon).toBe(0);
+      const raised = append(store, { kind: "progress", horizon: 2 ** 53 - 1 });
+      expect(store.horizon).toBe(0);
+      await raised;
+      await append(store, { kind: "progress", horizon: 5 });
+      await append(store, { kind: "progress", outboxThrough: 0 });
+      expect(store.horizon).toBe(2 ** 53 - 1);
+      expect((await reopen()).horizon).toBe(2 ** 53 - 1);
+    }));
+
+  it("leaves what is purgeable out of its summaries, and counts it to no limit", () =>
+    withStore(harness, async (store, reopen) => {
+      const horizon = stampTimeOf(1_750_000_000_000);
+      const expired = { ...entry("b", 2), expiresAtMs: 1_750_000_000_000 };
+      const later = { ...entry("c", 3), expiresAtMs: 1_750_000_000_001 };
+      await append(store, remote([tombstone("a", stamp(1)), expired, entry("e", 1)]));
+      await harness.idle(store);
+      await append(store, local(1, [later, tombstone("d", stamp(horizon + 1))]));
+      const keys = (from: S, given?: number): string[] =>
+        from.summariesAfter(null, 3, given).map(({ key }) => key);
+      expect(keys(store)).toEqual(["a", "b", "c"]);
+      expect(keys(store, horizon)).toEqual(["c", "d", "e"]);
+      await append(store, { kind: "progress", horizon });
+      expect(keys(store)).toEqual(["c", "d", "e"]);
+      await harness.idle(store);
+      const reopened = await reopen();
+      expect(keys(reopened)).toEqual(["c", "d", "e"]);
+      expect([reopened.get("a"), reopened.get("b")]).toEqual([undefined, undefined]);
+      expect(reopened.get("e")).toEqual(entry("e", 1));
+    }));
+
+  it("removes a tombstone only once what came before the horizon is merged", () =>
+    withStore(harness, async (store) => {
+      await append(store, remote([tombstone("a", stamp(5))]));
+      await harness.idle(store);
+      await Promise.all([
+        append(store, remote([entry("a", 4)])),
+        append(store, { kind: "progress", horizon: 6 }),
+      ]);
+      await harness.idle(store);
+      expect(store.get("a")).toBeUndefined();
+      expect(store.summariesAfter(null, 10)).toEqual([]);
+    }));
+}
+
+function describeQuarantine<S extends ReplicaStore>(harness: StoreHarness<S>): void {
+  const taken = (held: Entry, atMs: number): ReplicaRecord => ({
+    ...remote([burial(held.key, held.stamp.time)]),
+    quarantined: { entries: [held], atMs },
+  });
+
+  it("keeps what a burial replaces, byte for byte, under an id that is never given again", () =>
+    withStore(harness, async (store, reopen) => {
+      const odd = { ...entry("\u0000 🔑", 3, 9), expiresAtMs: 1_900_000_000_123 };
+      await append(store, local(1, [odd, entry("b", 4)]));
+      const record = append(store, taken(odd, 77));
+      expect([store.quarantined, store.quarantinedAfter(0, 10)]).toEqual([0, []]);
+      await record;
+      await append(store, taken(entry("b", 4), 78));
+      const expected = [
+        { id: 1, entry: odd, atMs: 77 },
+        { id: 2, entry: entry("b", 4), atMs: 78 },
+      ];
+      expect(store.quarantined).toBe(2);
+      expect(store.quarantinedAfter(0, 10)).toEqual(expected);
+      expect(store.quarantinedAfter(0, 1)).toEqual(expected.slice(0, 1));
+      expect(store.quarantinedAfter(1, 10)).toEqual(expected.slice(1));
+      expect(store.get("b")).toEqual(burial("b", 4));
+      await append(store, { kind: "release", ids: [2, 9] });
+      expect(store.quarantinedEntry(2)).toBeUndefined();
+      await harness.idle(store);
+      const reopened = await reopen();
+      expect(reopened.quarantined).toBe(1);
+      expect(reopened.quarantinedEntry(1)).toEqual(expected[0]);
+      await append(reopened, taken(entry("c", 5), 79));
+      expect(reopened.quarantinedAfter(1, 10)).toEqual([{ id: 3, entry: entry("c", 5), atMs: 79 }]);
+    }));
+
+  it("lets an entry go with the write that takes its place", () =>
+    withStore(harness, async (store, reopen) => {
+      await append(store, taken(entry("a", 3), 77));
+      const written = append(store, { ...local(1, [entry("a", 9)]), released: [1] });
+      expect(store.quarantined).toBe(1);
+      await written;
+      expect(store.quarantined).toBe(0);
+      const reopened = await reopen();
+      expect([reopened.quarantined, reopened.get("a")]).toEqual([0, entry("a", 9)]);
     }));
 }
 

@@ -39,7 +39,10 @@ replicaStoreContract<MemoryReplicaStore>(
     open: (name) => Promise.resolve(new MemoryReplicaStore(replicaDisk(name), later)),
     close: settled,
     crash: (store) => Promise.resolve(store.crash()),
-    idle: settled,
+    idle: async (store) => {
+      await settled();
+      store.sweep(Infinity);
+    },
   },
   100,
 );
@@ -53,7 +56,10 @@ directoryLogContract<MemoryDirectoryLog>(
     },
     close: settled,
     crash: (log) => Promise.resolve(log.crash()),
-    idle: settled,
+    idle: async (log) => {
+      await settled();
+      log.sweep(Infinity);
+    },
   },
   100,
 );

@@ -1,7 +1,13 @@
+import { HORIZON_RULES } from "./horizon-rules.ts";
 import { LOG_RULES } from "./log-rules.ts";
 import { PLANTED_BUGS } from "./planted-bugs.ts";
 import type { Rule } from "./rule.ts";
 import { STAMP_RULES } from "./stamp-rules.ts";
 
 /** Every rule that can be switched off. */
-export const ALL_RULES: readonly Rule[] = [...STAMP_RULES, ...LOG_RULES, ...PLANTED_BUGS];
+export const ALL_RULES: readonly Rule[] = [
+  ...STAMP_RULES,
+  ...LOG_RULES,
+  ...HORIZON_RULES,
+  ...PLANTED_BUGS,
+];

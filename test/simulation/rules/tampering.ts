@@ -98,9 +98,9 @@ class ForgetfulLog extends TracedLog {
     });
   }
 
-  override summariesAfter(key: string | null, limit: number): readonly Summary[] {
+  override summariesAfter(key: string | null, limit: number, horizon?: number): readonly Summary[] {
     this.forget();
-    return super.summariesAfter(key, limit);
+    return super.summariesAfter(key, limit, horizon);
   }
 }
 

@@ -1,4 +1,4 @@
-import { asMeridianError, MeridianError } from "@meridian/protocol";
+import { asMeridianError, MeridianError, unixMsOf } from "@meridian/protocol";
 import type { DirectoryInfo, MemberInfo } from "@meridian/replication";
 import type { Clock, Gauge, Logger } from "@meridian/runtime";
 import type { RequestLimit } from "@meridian/transport";
@@ -172,6 +172,8 @@ function statusOf(service: DirectoryService): object {
     epoch: info.epoch,
     head: info.head,
     committedThrough: info.committedThrough,
+    horizonAtMs: info.horizon === 0 ? null : unixMsOf(info.horizon),
+    horizonFrozenUntilMs: info.horizonFrozenUntilMs,
     nodes,
     connections: info.connections,
     reconciling: info.reconciling,

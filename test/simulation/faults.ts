@@ -1,0 +1,179 @@
+/** What goes wrong in simulations. */
+import type { SimulatedCluster, SimulatedDirectory, SimulatedNode } from "./cluster.ts";
+import type { CutWays } from "./network.ts";
+
+/** Has something go wrong now and then until `untilMs`. */
+export function scheduleFaults(
+  cluster: SimulatedCluster,
+  untilMs: number,
+  faults: readonly (() => void)[],
+): void {
+  const { world } = cluster;
+  const everyMs = world.between(300, 2_500);
+  const strike = (): void => {
+    if (world.nowMs > untilMs) return;
+    world.pick(faults)();
+    world.schedule(world.between(0, 2 * everyMs), strike);
+  };
+  world.schedule(world.between(0, 2 * everyMs), strike);
+}
+
+/** Everything. */
+export function allFaults(cluster: SimulatedCluster): (() => void)[] {
+  // Restoring a node and replacing the directory at once may rightly lose data: nobody has it any more.
+  const losesNodes = cluster.world.chance(0.5);
+  return [...commonFaults(cluster, true), ...(losesNodes ? nodeLoss(cluster) : logLoss(cluster))];
+}
+
+/** Nodes restart with their clocks set anew, and the directory's is set. */
+export function clockFaults(cluster: SimulatedCluster): (() => void)[] {
+  const { world, nodes } = cluster;
+  const restart = (): void => {
+    const node = world.pick(nodes);
+    cluster.killNode(node);
+    node.machine.skewMs = world.between(-9_000, 9_000);
+    world.schedule(world.between(0, 500), () => cluster.startNode(node));
+  };
+  const setDirectory = (): void => {
+    pickDirectory(cluster).machine.skewMs = world.between(-3_600_000, 3_600_000);
+  };
+  return [restart, restart, restart, setDirectory];
+}
+
+function commonFaults(cluster: SimulatedCluster, setsClocks: boolean): (() => void)[] {
+  const { world, nodes, network } = cluster;
+  const later = (low: number, high: number, run: () => void): void =>
+    world.schedule(world.between(low, high), run);
+  const restart = (node: SimulatedNode): void => {
+    cluster.killNode(node);
+    later(0, 4_000, () => cluster.startNode(node));
+  };
+  const cut = (host: string, ways?: CutWays): void => {
+    network.cut(host, ways);
+    later(50, 5_000, () => network.heal(host));
+  };
+  const setNode = (): void => {
+    world.pick(nodes).machine.skewMs = world.between(-3_600_000, 3_600_000);
+  };
+  const setDirectory = (): void => {
+    const farMs = world.pick([10_000, 3_600_000]);
+    pickDirectory(cluster).machine.skewMs = world.between(-farMs, farMs);
+  };
+  return [
+    () => restart(world.pick(nodes)),
+    () => restart(world.pick(nodes)),
+    () => cut(world.pick(nodes).id),
+    () => cut(world.pick(nodes).id),
+    () => cut(world.pick(nodes).id, world.pick(["in", "out"])),
+    () => network.breakLinks(world.pick(nodes).id),
+    () => cut(pickDirectory(cluster).host),
+    () => {
+      const directory = pickDirectory(cluster);
+      cluster.killDirectory(directory);
+      later(0, 3_000, () => cluster.startDirectory(directory));
+    },
+    ...(cluster.directories.length > 1 ? cutsBetween(cluster) : []),
+    ...(setsClocks ? [setNode, setDirectory] : []),
+    () => cluster.killWithin(world.pick(nodes).id, 1 + world.below(30)),
+    () => cluster.killWithin(pickDirectory(cluster).host, 1 + world.below(60)),
+    () => {
+      const { process } = world.pick(nodes);
+      if (process === undefined) return;
+      process.store.full = true;
+      later(50, 1_500, () => {
+        process.store.full = false;
+      });
+    },
+  ];
+}
+
+/** A cut that leaves both hosts to others: between two directories, or between a node and one of them. */
+function cutsBetween(cluster: SimulatedCluster): (() => void)[] {
+  const { world, nodes, network, directories } = cluster;
+  const cut = (host: string, other: string): void => {
+    network.cutBetween(host, other);
+    world.schedule(world.between(50, 5_000), () => network.healBetween(host, other));
+  };
+  const cutPeers = (): void => {
+    const index = world.below(directories.length);
+    const next = directories[(index + 1) % directories.length];
+    if (next !== undefined) cut(directories[index]?.host ?? "", next.host);
+  };
+  const cutNode = (): void => cut(world.pick(nodes).id, world.pick(directories).host);
+  return [cutPeers, cutPeers, cutNode, cutNode];
+}
+
+/** Costs no chance where there is only one. */
+function pickDirectory({ world, directories, directory }: SimulatedCluster): SimulatedDirectory {
+  return directories.length === 1 ? directory : world.pick(directories);
+}
+
+function nodeLoss(cluster: SimulatedCluster): (() => void)[] {
+  const { world, nodes } = cluster;
+  return [
+    () => cluster.backUpNode(world.pick(nodes)),
+    () => {
+      const node = world.pick(nodes);
+      cluster.restoreNode(node);
+      world.schedule(world.between(0, 2_000), () => cluster.startNode(node));
+    },
+    // What the directory had passed on and not committed is then with nobody but the others.
+    () => {
+      const node = world.pick(nodes);
+      const directory = pickDirectory(cluster);
+      cluster.killDirectory(directory);
+      cluster.restoreNode(node);
+      world.schedule(world.between(0, 2_000), () => cluster.startNode(node));
+      world.schedule(world.between(0, 2_000), () => cluster.startDirectory(directory));
+    },
+  ];
+}
+
+function logLoss(cluster: SimulatedCluster): (() => void)[] {
+  const { world } = cluster;
+  const comeBack = (directory: SimulatedDirectory): void =>
+    world.schedule(world.between(0, 2_000), () => cluster.startDirectory(directory));
+  return [
+    () => cluster.backUpDirectory(pickDirectory(cluster)),
+    () => {
+      const directory = pickDirectory(cluster);
+      cluster.restoreDirectory(directory);
+      comeBack(directory);
+    },
+    () => {
+      if (!world.chance(0.3)) return;
+      const directory = pickDirectory(cluster);
+      cluster.replaceDirectory(directory);
+      comeBack(directory);
+    },
+  ];
+}
+
+/** Everything but wrong clocks; and nodes and directories are away for longer than tombstones are kept. */
+export function horizonFaults(cluster: SimulatedCluster): (() => void)[] {
+  const { world, nodes, network, horizonMs } = cluster;
+  const awayMs = (): number => world.between(0.2, 3) * horizonMs;
+  const restartLate = (): void => {
+    const node = world.pick(nodes);
+    cluster.killNode(node);
+    world.schedule(awayMs(), () => cluster.startNode(node));
+  };
+  const cutLong = (): void => {
+    const { id } = world.pick(nodes);
+    network.cut(id);
+    world.schedule(awayMs(), () => network.heal(id));
+  };
+  const losesNodes = world.chance(0.5);
+  return [
+    ...commonFaults(cluster, false),
+    ...(losesNodes ? nodeLoss(cluster) : logLoss(cluster)),
+    restartLate,
+    restartLate,
+    cutLong,
+    cutLong,
+    () => {
+      cluster.killDirectory();
+      world.schedule(awayMs() / 2, () => cluster.startDirectory());
+    },
+  ];
+}

@@ -1,0 +1,66 @@
+import type { SimulatedCluster } from "./cluster.ts";
+
+const HEALING_MS = 60_000;
+/** Longer than a message takes, a commit and a heartbeat. */
+const REST_MS = 1_200;
+
+/** Mends everything and waits until nothing moves any more. */
+export async function heal(cluster: SimulatedCluster): Promise<void> {
+  const { world, network, nodes } = cluster;
+  cluster.spare();
+  await world.run(world.nowMs + 6_000);
+  // Nothing can be proven of a network that goes on losing messages for ever.
+  network.faults = { ...network.faults, loss: 0, duplication: 0, reorder: false };
+  network.healAll();
+  for (const directory of cluster.directories) cluster.startDirectory(directory);
+  for (const node of nodes) {
+    cluster.startNode(node);
+    if (node.process !== undefined) node.process.store.full = false;
+  }
+  const untilMs = world.nowMs + HEALING_MS;
+  while (world.nowMs < untilMs && !(await isAtRest(cluster))) await world.run(world.nowMs + 500);
+}
+
+/** Whether all are level, and stay so without anything being written. */
+async function isAtRest(cluster: SimulatedCluster): Promise<boolean> {
+  if (!isConverged(cluster)) return false;
+  // Where there are several, a node may go back to a better one just now, and send again what that has not told of yet.
+  if (cluster.directories.length > 1) return true;
+  const heads = cluster.heads();
+  await cluster.world.run(cluster.world.nowMs + REST_MS);
+  const isResting = cluster.heads() === heads;
+  if (!isResting) cluster.auditor.report("the log grows although nobody writes");
+  return isResting && isConverged(cluster);
+}
+
+function isConverged(cluster: SimulatedCluster): boolean {
+  return (
+    cluster.isQuiet() && new Set(cluster.digests().map((digest) => digest.fingerprint)).size === 1
+  );
+}
+
+/** Whether all hold the same, and have nothing left to say. */
+export function checkConverged(cluster: SimulatedCluster): string[] {
+  if (!cluster.isQuiet()) {
+    const states = cluster.nodes.map(({ id, process }) =>
+      JSON.stringify({ id, status: process?.replica.status, ...process?.replica.info() }),
+    );
+    for (const { host, process } of cluster.directories) {
+      states.push(JSON.stringify({ host, ...process?.machine.info() }));
+    }
+    return [`not quiet: ${states.join("\n  ")}`];
+  }
+  const prints = cluster.digests().map(({ count, fingerprint }) => `${count}:${fingerprint}`);
+  return new Set(prints).size === 1 ? [] : [`digests differ: ${prints.join(" ")}`];
+}
+
+/** Directories that follow each other pass nothing round for ever: without writes their logs do not grow. */
+export async function checkRest(cluster: SimulatedCluster): Promise<string[]> {
+  if (cluster.directories.length === 1) return [];
+  // A node that goes back to a better directory just now may send again what that one has not told of yet.
+  await cluster.world.run(cluster.world.nowMs + 5_000);
+  const before = cluster.heads();
+  await cluster.world.run(cluster.world.nowMs + 3_000);
+  const after = cluster.heads();
+  return after === before ? [] : [`logs grow without writes: ${before} to ${after}`];
+}

@@ -1,0 +1,64 @@
+import { compareStamps, type Entry, type Stamp } from "@meridian/protocol";
+
+import type { AcknowledgedWrite, SimulatedCluster, SimulatedNode } from "./cluster.ts";
+
+/** By how much clocks and what is on its way may blur how long a node was away. */
+const BLUR_MS = 400;
+
+/**
+ * What must be true where tombstones are forgotten: an acknowledged write is there, or was replaced by a newer one, or
+ * is gone because it was a delete or has expired, or is in a quarantine. The last only of a write
+ * whose node was away for longer than the horizon. A delete is never undone.
+ */
+export function checkForgetting(cluster: SimulatedCluster): string[] {
+  const violations: string[] = [];
+  const quarantined = new Set(cluster.nodes.flatMap((node) => cluster.quarantinedNames(node)));
+  for (const write of cluster.acknowledged) {
+    const isQuarantined = quarantined.has(write.name);
+    const stamp = cluster.names.stampOf(write.name);
+    const isNewest = cluster.names.isNewest(write.key, stamp);
+    const { node } = write;
+    if (isQuarantined && isNewest && node.away.longestMs < cluster.horizonMs - BLUR_MS) {
+      const awayMs = Math.round(node.away.longestMs);
+      violations.push(
+        `${node.id}: ${write.key} at ${write.name} is quarantined, away ${awayMs} ms at most`,
+      );
+    }
+    if (isQuarantined) continue;
+    for (const each of cluster.nodes) {
+      const why = missing(cluster, write, stamp, isNewest, cluster.entryOf(each, write.key));
+      if (why !== undefined) violations.push(`${each.id}: ${write.key} at ${write.name} ${why}`);
+    }
+  }
+  return violations;
+}
+
+function missing(
+  cluster: SimulatedCluster,
+  write: AcknowledgedWrite,
+  stamp: Stamp,
+  isNewest: boolean,
+  found: Entry | undefined,
+): string | undefined {
+  if (found !== undefined) {
+    const isThere = compareStamps(found.stamp, stamp) >= 0;
+    return isThere ? undefined : `is undone: ${cluster.names.nameOf(found.stamp)}`;
+  }
+  return !isNewest || write.fades ? undefined : "is lost";
+}
+
+/** What is left in the end where nothing more is written: no tombstone, and nothing that has expired. */
+export function checkForgotten(cluster: SimulatedCluster): string[] {
+  const live = cluster.nodes.map((node) => liveOf(node));
+  const sizes = cluster.sizes();
+  const expected = [Math.max(...live), ...live];
+  return sizes.join() === expected.join()
+    ? []
+    : [`entries held ${sizes.join()}, of which mean something ${expected.join()}`];
+}
+
+function liveOf({ disk }: SimulatedNode): number {
+  return [...disk.entries.values()].filter(
+    ({ deleted, expiresAtMs }) => !deleted && expiresAtMs === 0,
+  ).length;
+}

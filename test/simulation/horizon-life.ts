@@ -1,0 +1,59 @@
+/** A life in which tombstones are forgotten after a few seconds, and many are away for longer than that. */
+import { checkContents, checkCursors } from "./checks.ts";
+import { SimulatedCluster, type ClusterParts } from "./cluster.ts";
+import { horizonFaults, scheduleFaults } from "./faults.ts";
+import { checkConverged, heal } from "./healing.ts";
+import { checkForgetting, checkForgotten } from "./horizon-checks.ts";
+import { drawNetwork } from "./network.ts";
+import type { Outcome } from "./scenario.ts";
+import { scheduleWork } from "./work.ts";
+import { World } from "./world.ts";
+
+/** Several horizons. */
+const FAULTS_MS = 25_000;
+const WATCH_EVERY_MS = 50;
+
+/** Runs the simulation of `seed`. */
+export async function liveBeyondHorizon(seed: number, parts: ClusterParts): Promise<Outcome> {
+  const world = new World(seed);
+  const horizonMs = world.between(2_000, 5_000);
+  // Many keys at once take a link that carries a whole frame within a lease.
+  const network = drawNetwork(world, world.chance(0.3), 200_000);
+  const size = { nodes: 3 + world.below(3), directories: 1 };
+  const cluster = new SimulatedCluster(world, size, network, parts, horizonMs);
+  cluster.startDirectory();
+  for (const node of cluster.nodes) {
+    node.machine.skewMs = world.between(-50, 50);
+    cluster.startNode(node);
+  }
+  watch(cluster);
+  scheduleWork(cluster, {
+    untilMs: FAULTS_MS,
+    // Keys that rest for longer than the horizon are those that it is about.
+    size: world.chance(0.5) ? 3 + world.below(40) : 100 + world.below(300),
+    // Where hardly anything is deleted, hardly anything is purged, and who was away for long is fed and does not reconcile.
+    ends: world.chance(0.3) ? 0.01 : 0.2,
+  });
+  scheduleFaults(cluster, FAULTS_MS, horizonFaults(cluster));
+  await world.run(FAULTS_MS);
+  await heal(cluster);
+  const violations = [...checkConverged(cluster), ...checkForgetting(cluster)];
+  // Long enough for a directory that was lost at the last moment, and for what was ordered since.
+  await world.run(world.nowMs + 4 * horizonMs + 20_000);
+  violations.push(
+    ...checkConverged(cluster),
+    ...checkForgetting(cluster),
+    ...checkForgotten(cluster),
+    ...checkContents(cluster),
+    ...checkCursors(cluster),
+  );
+  const quarantined = cluster.nodes.reduce((sum, { disk }) => sum + disk.quarantine.size, 0);
+  return { violations, acknowledged: cluster.acknowledged.length, quarantined };
+}
+
+function watch(cluster: SimulatedCluster): void {
+  const { world } = cluster;
+  cluster.watchAway();
+  if (world.chance(0.3)) cluster.sweep();
+  world.schedule(WATCH_EVERY_MS, () => watch(cluster));
+}

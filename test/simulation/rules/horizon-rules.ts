@@ -1,0 +1,75 @@
+import { isPurgeable, tombstone, type Entry } from "@meridian/protocol";
+import { ReplicaHorizon } from "@meridian/replication/source/replica-horizon";
+
+import { TracedLog } from "../traced-log.ts";
+import { patched, type Rule } from "./rule.ts";
+import { logs, tampered } from "./tampering.ts";
+
+/** A log that claims to know every key. */
+class KnowingLog extends TracedLog {
+  override get(key: string): Entry | undefined {
+    const entry = super.get(key);
+    const isKnown = entry !== undefined && !isPurgeable(entry, this.horizonState.horizon);
+    return isKnown ? entry : { ...tombstone(key, { time: 1, origin: 1 }), deleted: false };
+  }
+}
+
+/** Rules of the horizon. */
+export const HORIZON_RULES: readonly Rule[] = [
+  {
+    rule: "deletes are forgotten by the horizon",
+    off: "nodes forget them by their own clocks",
+    faults: "horizon",
+    seed: 2,
+    parts: () => ({ sweep: (store, _disk, { local }) => store.sweep(Infinity, local) }),
+  },
+  {
+    rule: "a horizon is adopted in the order of the log",
+    off: "every node has the directory's at once",
+    faults: "horizon",
+    seed: 23,
+    parts: () => ({
+      sweep: (store, disk, { directory }) => {
+        disk.horizon = Math.max(disk.horizon, directory);
+        store.sweep(Infinity);
+      },
+    }),
+  },
+  {
+    rule: "the directory admits what is as old as the horizon only where it knows the key",
+    off: "it claims to know every key",
+    faults: "horizon",
+    seed: 88,
+    story:
+      "Nodes mend nearly all of it: most of the time one of them has forgotten the delete, and says so.",
+    parts: () => logs(KnowingLog),
+  },
+  {
+    rule: "a node says what is absent and as old as its horizon",
+    off: "it takes in whatever comes",
+    faults: "horizon",
+    seed: 1,
+    parts: () =>
+      patched(
+        ReplicaHorizon,
+        "screen",
+        (original) =>
+          function (this: ReplicaHorizon, entries, ...rest) {
+            const screened = original.call(this, entries, ...rest);
+            return screened && { ...screened, kept: entries, offered: [] };
+          },
+      ),
+  },
+  {
+    rule: "what a burial takes away is kept aside",
+    off: "it is dropped",
+    faults: "horizon",
+    seed: 1,
+    parts: () =>
+      tampered((record) => {
+        if (record.kind !== "remote") return record;
+        const { quarantined: _, ...rest } = record;
+        return rest;
+      }),
+  },
+];
