@@ -84,6 +84,8 @@ export class SimulatedCluster {
   /** How many steps the process of a host has left; hosts that live on are not in it. */
   readonly #stepsLeft = new Map<string, number>();
   readonly directoryMachine = { skewMs: 0 };
+  /** The longest that a disk takes for a commit. */
+  commitMs = 3;
   logDisk: LogDisk;
   logBackup: LogDisk | undefined;
   #directory: { machine: Directory; log: TracedLog; clock: ProcessClock } | undefined;
@@ -121,7 +123,8 @@ export class SimulatedCluster {
     if (this.#directory !== undefined) return;
     const { world } = this;
     const clock = new ProcessClock(world, this.directoryMachine);
-    const schedule = (run: () => void): void => void clock.after(world.between(0, 3), run);
+    const schedule = (run: () => void): void =>
+      void clock.after(world.between(0, this.commitMs), run);
     const epoch = randomIdentity(world.random);
     const log =
       this.#parts.openLog?.(this.logDisk, epoch, schedule, world) ??
@@ -173,7 +176,7 @@ export class SimulatedCluster {
     const clock = new ProcessClock(world, node.machine);
     const store =
       this.#parts.openStore?.(node.disk, clock, world) ??
-      new TracedStore(node.disk, (run) => clock.after(world.between(0, 3), run));
+      new TracedStore(node.disk, (run) => clock.after(world.between(0, this.commitMs), run));
     store.names = this.names;
     store.onStep = () => {
       this.auditor.checkCursor(node);

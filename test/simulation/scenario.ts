@@ -19,6 +19,8 @@ export interface Outcome {
 
 const FAULTS_MS = 12_000;
 const HEALING_MS = 60_000;
+/** What a commit takes at most in one cluster of four. */
+const SLOW_COMMIT_MS = 40;
 /** Longer than a message takes, a commit and a heartbeat. */
 const REST_MS = 1_200;
 
@@ -55,6 +57,7 @@ async function live(seed: number, parts: ClusterParts, faults: Faults): Promise<
     parts,
   );
   const { nodes } = cluster;
+  if (seed % 4 === 3) cluster.commitMs = SLOW_COMMIT_MS;
   cluster.startDirectory();
   for (const node of nodes) {
     node.machine.skewMs = world.chance(0.3)
