@@ -63,3 +63,29 @@ it("what another node wrote keeps its stamp, although it has replaced what is of
   }
   expect(script.replica.get("k")).toEqual(theirs);
 });
+
+it("nor does it get a new one when it comes in while others do", async () => {
+  const script = new ScriptedDirectory();
+  for (const key of ["j", "k"]) {
+    const written = script.replica.write([set(key, "mine")]);
+    await script.settle();
+    await written;
+  }
+  script.welcome(1);
+  const refusal = { type: "refuse", position: 1, code: "CLOCK_AHEAD" } as const;
+  script.say({ ...refusal, nowMs: script.clock.nowMs() - HOUR_MS });
+  // The first frame is on its way to the disk, the second has yet to have its turn.
+  const theirs: Entry = {
+    key: "k",
+    value: new TextEncoder().encode("theirs"),
+    contentType: "text/plain",
+    stamp: { time: stampTimeOf(script.clock.nowMs() + 5_000), origin: 5 },
+    expiresAtMs: 0,
+    deleted: false,
+  };
+  const header = { after: 0, through: 1, committedThrough: 1, incarnation: 9, position: 1 };
+  script.feed(header, [theirs]);
+  await script.settle();
+  expect(script.replica.get("k")).toEqual(theirs);
+  expect(script.frames.findLast(({ position }) => position === 2)?.entries).toEqual([theirs]);
+});

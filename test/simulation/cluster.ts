@@ -126,6 +126,8 @@ export class SimulatedCluster {
   readonly #parts: ClusterParts;
   /** How many steps the process of a host has left; hosts that live on are not in it. */
   readonly #stepsLeft = new Map<string, number>();
+  /** The longest that a disk takes for a commit. */
+  commitMs = 3;
   /** In the order in which nodes prefer them. Invariant: there is at least one. */
   readonly directories: readonly SimulatedDirectory[];
   /** How long tombstones are kept. */
@@ -184,7 +186,8 @@ export class SimulatedCluster {
     if (directory.process !== undefined) return;
     const { world } = this;
     const clock = new ProcessClock(world, directory.machine);
-    const schedule = (run: () => void): void => void clock.after(world.between(0, 3), run);
+    const schedule = (run: () => void): void =>
+      void clock.after(world.between(0, this.commitMs), run);
     const epoch = randomIdentity(world.random);
     const log =
       this.#parts.openLog?.(directory.disk, epoch, schedule, world) ??
@@ -244,7 +247,7 @@ export class SimulatedCluster {
     const clock = new ProcessClock(world, node.machine);
     const store =
       this.#parts.openStore?.(node.disk, clock, world) ??
-      new TracedStore(node.disk, (run) => clock.after(world.between(0, 3), run));
+      new TracedStore(node.disk, (run) => clock.after(world.between(0, this.commitMs), run));
     store.names = this.names;
     store.onStep = () => {
       this.auditor.checkCursor(node);

@@ -18,6 +18,8 @@ export interface Outcome {
 }
 
 const FAULTS_MS = 12_000;
+/** What a commit takes at most in one cluster of four. */
+const SLOW_COMMIT_MS = 40;
 
 /**
  * What may go wrong: everything; only that nodes restart with their clocks set anew, and the directory's is set; or
@@ -60,6 +62,7 @@ async function live(
   const size = { nodes: 3 + world.below(3), directories };
   const cluster = new SimulatedCluster(world, size, drawNetwork(world, isLossy, 20_000), parts);
   const { nodes } = cluster;
+  if (seed % 4 === 3) cluster.commitMs = SLOW_COMMIT_MS;
   for (const directory of cluster.directories) cluster.startDirectory(directory);
   for (const node of nodes) {
     node.machine.skewMs = world.chance(0.3)

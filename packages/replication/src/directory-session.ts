@@ -1,9 +1,7 @@
 /** The directory's side of one link: what one node says, and what it is told. */
 import {
-  asMeridianError,
   blockOf,
   checkBlock,
-  checkIdentifier,
   closeCodeOf,
   decodeNodeMessage,
   encodeMessage,
@@ -24,6 +22,7 @@ import {
 
 import { AppliedWatch, type Applier } from "./applied-watch.ts";
 import type { DirectoryHorizon } from "./directory-horizon.ts";
+import { checkNames } from "./check-names.ts";
 import { Feed } from "./feed.ts";
 import type { DirectoryLimits } from "./limits.ts";
 import type { DirectoryLog, Link } from "./ports.ts";
@@ -451,7 +450,7 @@ export class DirectorySession implements Applier {
       return this.#send({ type: "refuse", nowMs, position, code: "CLOCK_AHEAD" });
     }
     const lowestTime = checkBlock(blockOf(bytes), header.count, header.highestTime);
-    checkPending(sequencer.pendingBytes + bytes.byteLength, limits.commitBytesMax);
+    sequencer.checkRoom(bytes.byteLength, limits.commitBytesMax);
     const admission = sequencer.offer(bytes, header, lowestTime, horizon.horizon, nowMs);
     if (admission === "gap") {
       throw new MeridianError(
@@ -465,23 +464,4 @@ export class DirectorySession implements Applier {
     }
     if (admission === "duplicate") this.#onDuplicate(header);
   }
-}
-
-/** Throws `OVERLOADED`: what the node has sent stays in its outbox, and comes again. */
-function checkPending(bytes: number, bytesMax: number): void {
-  if (bytes <= bytesMax) return;
-  const said = `Expected at most ${bytesMax} bytes of frames waiting for the disk, got ${bytes}`;
-  throw new MeridianError("OVERLOADED", said);
-}
-
-/** Throws `MALFORMED_MESSAGE` unless the node's names are ones that addresses and answers can carry. */
-function checkNames({ nodeId, region, url }: Hello): void {
-  try {
-    checkIdentifier("a node id", nodeId);
-    checkIdentifier("a region", region);
-  } catch (cause) {
-    throw new MeridianError("MALFORMED_MESSAGE", asMeridianError(cause).message, { cause });
-  }
-  if (url === null || /^https?:\/\/[^\s]+$/.test(url)) return;
-  throw new MeridianError("MALFORMED_MESSAGE", `Expected an http or https URL, got \`${url}\``);
 }

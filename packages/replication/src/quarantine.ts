@@ -1,4 +1,5 @@
-import type { QuarantinedEntry } from "@meridian/protocol";
+import type { Entry, QuarantinedEntry } from "@meridian/protocol";
+import type { Logger } from "@meridian/runtime";
 
 import type { ReplicaStore } from "./ports.ts";
 import type { Receipt, WritePath, WriteRequest } from "./write-path.ts";
@@ -7,10 +8,20 @@ import type { Receipt, WritePath, WriteRequest } from "./write-path.ts";
 export class Quarantine {
   readonly #store: ReplicaStore;
   readonly #writes: WritePath;
+  readonly #logger: Logger;
 
-  constructor(store: ReplicaStore, writes: WritePath) {
+  constructor(store: ReplicaStore, writes: WritePath, logger: Logger) {
     this.#store = store;
     this.#writes = writes;
+    this.#logger = logger;
+  }
+
+  /** Says that entries have come into it. */
+  report(entries: readonly Entry[]): void {
+    this.#logger.warn("entries deleted while this node was away are quarantined", {
+      count: entries.length,
+      firstKey: entries[0]?.key ?? "",
+    });
   }
 
   /** How many entries there are. */

@@ -12,9 +12,7 @@ import {
   MeridianError,
   type DirectoryMessage,
   type Entry,
-  type Hello,
   type Member,
-  type NodeLoad,
   type NodeMessage,
   type NodeStatus,
   type Position,
@@ -34,15 +32,14 @@ import { Positions } from "./positions.ts";
 import { ProgressWatch } from "./progress-watch.ts";
 import { Quarantine } from "./quarantine.ts";
 import { replicaGauges } from "./replica-gauges.ts";
+import { Pulse } from "./pulse.ts";
 import { ReplicaHorizon } from "./replica-horizon.ts";
 import { ReplicaLink, type LinkFacts } from "./replica-link.ts";
-import { helloOf, infoOf, type ReplicaInfo, type ReplicaOptions } from "./replica-options.ts";
+import { infoOf, type ReplicaInfo, type ReplicaOptions } from "./replica-options.ts";
 import { ServingState } from "./serving-state.ts";
 import { Settlement } from "./settlement.ts";
 import { Submitter } from "./submitter.ts";
 import { WritePath, type Receipt, type WriteRequest } from "./write-path.ts";
-
-const NO_LOAD: NodeLoad = { entries: 0, bytes: 0, requestsPerSecond: 0 };
 
 export class Replica {
   readonly #options: ReplicaOptions;
@@ -60,6 +57,7 @@ export class Replica {
   readonly #acknowledgements: Acknowledgements;
   readonly #link: ReplicaLink;
   readonly #settlement: Settlement;
+  readonly #pulse: Pulse;
   /** What the cluster has deleted while this node was away. */
   readonly quarantine: Quarantine;
   readonly #state = new ServingState();
@@ -79,7 +77,7 @@ export class Replica {
     this.#stamps = new HybridClock(origin, Math.max(store.highestTime, store.horizon));
     this.#horizon = new ReplicaHorizon(store);
     this.#writes = this.#makeWritePath();
-    this.quarantine = new Quarantine(store, this.#writes);
+    this.quarantine = new Quarantine(store, this.#writes, options.logger);
     this.#applier = this.#makeApplier();
     this.#submitter = this.#makeSubmitter();
     this.#settlement = new Settlement({
@@ -91,6 +89,17 @@ export class Replica {
       ownMs: () => this.#time.ownMs(),
       onReconciled: () => this.#onReconciled(),
       onFailed: (failure) => this.#link.reset(asMeridianError(failure)),
+    });
+    this.#pulse = new Pulse({
+      ...options,
+      time: this.#time,
+      stamps: this.#stamps,
+      applier: this.#applier,
+      submitter: this.#submitter,
+      writes: this.#writes,
+      progress: this.#progress,
+      settlement: this.#settlement,
+      stallMs: this.#limits.stallMs,
     });
     this.#positions = new Positions({
       store,
@@ -203,7 +212,7 @@ export class Replica {
   /** The replica in numbers, for an operator. */
   info(): ReplicaInfo {
     return infoOf(this.#options.store, this.#applier, this.#submitter, this.#time, {
-      lagMs: this.#lagMs(),
+      lagMs: this.#pulse.lagMs(this.#link.up),
       connected: this.#link.up,
       directory: this.#choice.current,
       reconciling: this.#settlement.reconciliation.isActive,
@@ -243,12 +252,7 @@ export class Replica {
         horizon: this.#horizon,
         nowMs: () => this.#time.nowMs(),
         offer: (entries, done) => this.#settlement.offer(entries, done),
-        onQuarantined: (entries) => {
-          this.#options.logger.warn("entries deleted while this node was away are quarantined", {
-            count: entries.length,
-            firstKey: entries[0]?.key ?? "",
-          });
-        },
+        onQuarantined: (entries) => this.quarantine.report(entries),
       },
       onEntries: (entries) => this.#options.onChange?.(entries),
       onTaken: (through, keys) => this.#settlement.home.onTaken(through, keys),
@@ -294,7 +298,7 @@ export class Replica {
       deadlines: this.#deadlines,
       limits: this.#limits,
       events: {
-        hello: () => this.#hello(),
+        hello: () => this.#pulse.hello(this.status),
         onWelcome: (link, welcome, askedAtMs) => this.#onWelcome(link, welcome, askedAtMs),
         onMessage: (message) => this.#onMessage(message),
         onFrame: (bytes) => {
@@ -308,17 +312,6 @@ export class Replica {
         onDown: () => this.#onDown(),
         onIncarnationReused: () => this.#adopt(),
       },
-    });
-  }
-
-  #hello(): Hello {
-    const { node, store } = this.#options;
-    return helloOf(node, store, {
-      status: this.status,
-      ...this.#settlement.home.places,
-      outboxAcknowledged: this.#submitter.acknowledgedThrough,
-      admittedTime: this.#applier.admittedTime,
-      nowMs: this.#time.ownMs(),
     });
   }
 
@@ -366,7 +359,7 @@ export class Replica {
 
   #onReconciled(): void {
     this.#link.send({ type: "reconciled", nowMs: this.#time.ownMs() });
-    this.#state.reconciled(this.#applier.applied);
+    this.#state.reconciled(this.#applier.wholeThrough);
     this.#updateStatus();
   }
 
@@ -377,11 +370,10 @@ export class Replica {
         this.#observe(message.head, message.committedThrough);
         this.#horizon.announce(message.horizon, message.horizonAt);
         this.#stamps.observe(message.horizon);
-        this.#applier.adoptHorizon(() => this.#lowestTime());
+        this.#applier.adoptHorizon(() => this.#pulse.lowestTime());
         this.#settlement.home.observe(message.committedThrough, message.followed);
         this.#positions.check();
-        this.#watchStall();
-        return this.#updateStatus();
+        return this.#checkPulse();
       case "acknowledge":
         this.#observe(message.committedThrough, message.committedThrough);
         this.#positions.acknowledge(message.outboxThrough, message.committedThrough);
@@ -450,40 +442,13 @@ export class Replica {
 
   #heartbeat(): NodeMessage {
     this.#save();
-    return {
-      type: "heartbeat",
-      nowMs: this.#time.ownMs(),
-      status: this.status,
-      appliedThrough: this.#applier.durableThrough,
-      outboxPending: this.#submitter.pending,
-      lowestTime: this.#lowestTime(),
-      lagMs: this.#lagMs(),
-      load: this.#options.load?.() ?? NO_LOAD,
-    };
+    return this.#pulse.heartbeat(this.status, this.#link.up);
   }
 
-  /** No entry that this node still has to send, or will ever make, has a lower stamp time. */
-  #lowestTime(): number {
-    const made = this.#stamps.promise(this.#time.nowMs());
-    return Math.min(made, this.#submitter.lowestTime, this.#writes.lowestTime);
-  }
-
-  #lagMs(): number {
-    return this.#progress.lagMs(this.#applier.behind === 0 && this.#link.up);
-  }
-
-  /** A message may have been lost without the link breaking: nothing moves although something should. */
-  #watchStall(): void {
-    const { reconciliation } = this.#settlement;
-    const isStalled = this.#progress.isStalled({
-      outboxWaits: this.#submitter.waiting,
-      logWaits: this.#applier.behind > 0,
-      reconciles: reconciliation.isActive,
-      waitsForTurn: reconciliation.isWaiting,
-    });
-    if (!isStalled) return;
-    const said = `Expected progress within ${this.#limits.stallMs} ms, got none`;
-    this.#link.reset(new MeridianError("OUT_OF_ORDER", said));
+  #checkPulse(): void {
+    const stall = this.#pulse.stall();
+    if (stall !== undefined) this.#link.reset(stall);
+    this.#updateStatus();
   }
 
   #updateStatus(): void {

@@ -14,6 +14,7 @@ import {
   encodeBlock,
   FRAME_KIND,
   highestTimeOf,
+  MeridianError,
   NO_BYTES,
   orderFrame,
   readFrameHeader,
@@ -23,7 +24,6 @@ import {
   type Entry,
   type FrameHeader,
   type LogFrame,
-  type MeridianError,
   type OutboxMark,
 } from "@meridian/protocol";
 
@@ -126,6 +126,14 @@ export class Sequencer {
   expectAfter(incarnation: number, position: number): void {
     const received = this.received(incarnation) ?? 0;
     if (position > received) this.#received.set(incarnation, position);
+  }
+
+  /** Throws `OVERLOADED` if `bytes` more are too many: what the node has sent stays in its outbox, and comes again. */
+  checkRoom(bytes: number, bytesMax: number): void {
+    const waiting = this.#pendingBytes + bytes;
+    if (waiting <= bytesMax) return;
+    const said = `Expected at most ${bytesMax} bytes of frames waiting for the disk, got ${waiting}`;
+    throw new MeridianError("OVERLOADED", said);
   }
 
   /** The recent frame that starts at `after`, if memory still has it. */

@@ -234,12 +234,18 @@ export class Submitter {
     const frame = firstAbove(bound, this.#outboxFrames(after));
     if (frame === undefined) return this.#endRestamp();
     const { position } = frame;
+    const offered = decodeBlock(frame.block, frame.count);
     // What has been replaced here meanwhile must not come back above what replaced it.
-    const old = decodeBlock(frame.block, frame.count).map((entry) => {
+    const old = offered.map((entry) => {
       const current = store.get(entry.key);
       return current !== undefined && replaces(current, entry) ? current : entry;
     });
-    const entries = old.map((entry) => (entry.stamp.time > bound ? this.#restamp(entry) : entry));
+    const admittedTime = this.#options.admittedTime();
+    const entries = old.map((entry, index) => {
+      // What others wrote may have come in meanwhile, above the bound and admitted.
+      const timeMax = entry === offered[index] ? bound : Math.max(bound, admittedTime);
+      return entry.stamp.time > timeMax ? this.#restamp(entry) : entry;
+    });
     const restamped = {
       position,
       count: frame.count,

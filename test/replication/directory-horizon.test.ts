@@ -1,0 +1,187 @@
+/** The directory's side of the horizon: when it follows the clock, whom it tells, and what it buries. */
+import { burial, decodeBlock, stampTimeOf, type Entry } from "@meridian/protocol";
+import { emptyLogDisk } from "@meridian/testkit";
+import { expect, it } from "vitest";
+
+import { set, textOf } from "./node-rig.ts";
+import { DirectoryRig, type TestLink } from "./rig.ts";
+
+const HORIZON_MS = 10_000;
+
+/** A directory whose horizon has passed the first seconds of its life, and a node on it. */
+async function directoryWithHorizon(): Promise<{ rig: DirectoryRig; a: TestLink; b: TestLink }> {
+  const rig = new DirectoryRig({ horizonMs: HORIZON_MS });
+  const [a, b] = [rig.join("a", 1), rig.join("b", 2)];
+  rig.commit();
+  tick(rig, 3 * HORIZON_MS, a, b);
+  expect(rig.directory.info().horizon).toBeGreaterThan(0);
+  return { rig, a, b };
+}
+
+/** Time passes, with nodes that beat and have nothing old to send. */
+function tick(rig: DirectoryRig, ms: number, ...links: readonly TestLink[]): void {
+  for (let passed = 0; passed < ms; passed += 500) {
+    rig.clock.advance(500);
+    for (const link of links) rig.beat(link, 0, stampTimeOf(rig.clock.nowMs()));
+    rig.commit();
+  }
+}
+
+it("what is buried keeps its place in its frame, and everyone hears of it, the sender included", async () => {
+  const { rig, a, b } = await directoryWithHorizon();
+  const old = rig.entry("old", -2 * HORIZON_MS);
+  const young = rig.entry("young");
+  rig.submit(a, 1, 1, [old, young]);
+  const entriesOf = (link: TestLink): Entry[][] =>
+    link.frames.map(({ header, bytes }) => decodeBlock(bytes.subarray(64), header.count));
+  const grave = burial("old", old.stamp.time);
+  expect(entriesOf(a)).toEqual([[grave], []]);
+  expect(entriesOf(b)).toEqual([[grave], [grave, young]]);
+  expect(b.frames.map(({ header }) => [header.incarnation, header.position])).toEqual([
+    [0, 0],
+    [1, 1],
+  ]);
+  expect(b.frames.map(({ header }) => [header.after, header.through])).toEqual([
+    [0, 1],
+    [1, 3],
+  ]);
+  expect(b.frames[1]?.header.highestTime).toBe(young.stamp.time);
+  expect(a.of("acknowledge")).toEqual([]);
+  rig.commit();
+  expect(a.of("acknowledge").at(-1)?.outboxThrough).toBe(1);
+  expect(rig.log.outboxMark(1)).toMatchObject({ position: 1, highestTime: young.stamp.time });
+});
+
+it("an entry as old as the horizon is admitted where the log has something of its key", async () => {
+  const { rig, a, b } = await directoryWithHorizon();
+  rig.submit(a, 1, 1, [rig.entry("k")]);
+  rig.commit();
+  const old = rig.entry("k", -2 * HORIZON_MS);
+  rig.submit(a, 1, 2, [old, burial("gone", old.stamp.time)]);
+  expect(b.frames.map(({ header }) => [header.position, header.count])).toEqual([
+    [1, 1],
+    [2, 2],
+  ]);
+  const last = b.frames.at(-1)?.bytes ?? new Uint8Array();
+  expect(decodeBlock(last.subarray(64), 2)[0]).toEqual(old);
+});
+
+it("a horizon waits for what connected nodes have to send, and for who reconciles", async () => {
+  const { rig, a, b } = await directoryWithHorizon();
+  const pending = stampTimeOf(rig.clock.nowMs());
+  for (let passed = 0; passed < 3 * HORIZON_MS; passed += 500) {
+    rig.clock.advance(500);
+    rig.beat(a, 0, pending);
+    rig.beat(b, 0, stampTimeOf(rig.clock.nowMs()));
+    rig.commit();
+  }
+  expect(rig.directory.info().horizon).toBe(pending - 1);
+  const c = rig.join("c", 3, { cursor: { logId: 99, epoch: 1, sequence: 5 } });
+  tick(rig, HORIZON_MS, a, b, c);
+  expect(c.of("welcome")[0]?.resume).toBe("reconcile");
+  expect(rig.directory.info().horizon).toBe(pending - 1);
+  c.say({ type: "reconcile", nowMs: rig.clock.nowMs() });
+  rig.commit();
+  c.say({ type: "reconciled", nowMs: rig.clock.nowMs() });
+  tick(rig, 2_000, a, b, c);
+  expect(rig.directory.info().horizon).toBeGreaterThan(pending);
+});
+
+it("a horizon is told only once it is durable, with the place from which it holds", async () => {
+  const rig = new DirectoryRig({ horizonMs: HORIZON_MS });
+  const a = rig.join("a", 1);
+  rig.submit(a, 1, 1, [rig.entry("k")]);
+  rig.commit();
+  const beat = (): { horizon: number; horizonAt: number } => {
+    rig.beat(a, 0, stampTimeOf(rig.clock.nowMs()));
+    const { horizon = NaN, horizonAt = NaN } = a.of("heartbeat").at(-1) ?? {};
+    return { horizon, horizonAt };
+  };
+  for (let passed = 0; passed < 3 * HORIZON_MS; passed += 500) {
+    rig.clock.advance(500);
+    beat();
+    if (passed < 2 * HORIZON_MS - 2_000) rig.commit();
+  }
+  const before = beat();
+  expect(rig.log.horizonState.horizon).toBe(before.horizon);
+  rig.submit(a, 1, 2, [rig.entry("l")]);
+  expect(beat()).toEqual(before);
+  rig.commit();
+  const after = beat();
+  expect(after.horizon).toBeGreaterThan(before.horizon);
+  expect(after).toEqual({ horizon: rig.log.horizonState.horizon, horizonAt: 2 });
+});
+
+it("a node that never heard of a delete is told of it, although it is as old as the node's horizon", async () => {
+  const { rig, a } = await directoryWithHorizon();
+  const { stamp } = rig.entry("k");
+  rig.submit(a, 1, 1, [{ ...burial("k", stamp.time), stamp }]);
+  rig.commit();
+  const c = rig.join("c", 3, { cursors: [], home: null, horizon: stamp.time + 1 });
+  c.say({ type: "reconcile", nowMs: rig.clock.nowMs() });
+  rig.commit();
+  expect(c.of("reconcile-begin")).toHaveLength(1);
+  const entries: [string, number, number][] = [
+    ["k", stamp.time - 1, 3],
+    ["l", stamp.time - 1, 3],
+  ];
+  const nowMs = rig.clock.nowMs();
+  c.say({ type: "offer", nowMs, id: 1, from: null, to: null, entries });
+  const donation = c.frames.at(-1);
+  const donated = decodeBlock(donation?.bytes.subarray(64) ?? new Uint8Array(), 1);
+  expect(donated).toMatchObject([{ key: "k", stamp, deleted: true }]);
+  expect(c.of("wanted").map(({ keys, donated: count }) => [keys, count])).toEqual([[["l"], 1]]);
+});
+
+it("a clock that leaps moves no horizon, and is believed only after as long as a node may be away", async () => {
+  const { rig, a, b } = await directoryWithHorizon();
+  const { horizon } = rig.directory.info();
+  rig.clock.jump(30 * HORIZON_MS);
+  tick(rig, HORIZON_MS - 2_000, a, b);
+  expect(rig.directory.info().horizon).toBe(horizon);
+  rig.clock.jump(-30 * HORIZON_MS);
+  tick(rig, 2 * HORIZON_MS, a, b);
+  expect(rig.directory.info().horizon).toBeGreaterThan(horizon);
+  expect(rig.directory.info().horizon).toBeLessThan(stampTimeOf(rig.clock.nowMs()));
+});
+
+it("writes are taken although the horizon lies ahead of a clock that was set back", async () => {
+  const disk = emptyLogDisk(7);
+  const rig = new HorizonRig(disk);
+  const a = rig.node("a");
+  await rig.settle();
+  disk.horizonState = {
+    ...disk.horizonState,
+    horizon: stampTimeOf(rig.clock.nowMs() + 10 * HORIZON_MS),
+  };
+  await rig.replaceDirectory(disk);
+  await rig.pass(6_000);
+  await rig.do(a.replica.write([set("k", "v")]));
+  await rig.pass(1_000);
+  expect(a.replica.info().outboxPending).toBe(0);
+  expect(textOf(rig.directory.log.get("k"))).toBe("v");
+});
+
+it("a node whose cursor lies before a purged entry reconciles, and one that knows of a higher horizon, too", async () => {
+  const { rig, a, b } = await directoryWithHorizon();
+  rig.submit(a, 1, 1, [{ ...burial("k", rig.entry("k").stamp.time), stamp: rig.entry("k").stamp }]);
+  rig.commit();
+  tick(rig, 4 * HORIZON_MS, a, b);
+  rig.log.sweep(Infinity);
+  expect(rig.log.purgedThrough).toBe(1);
+  const { logId } = rig.log;
+  const at = (sequence: number): { logId: number; epoch: number; sequence: number } => ({
+    logId,
+    epoch: 1,
+    sequence,
+  });
+  const { horizon } = rig.directory.info();
+  const resumes = [
+    rig.join("c", 3, { cursor: at(0) }),
+    rig.join("d", 4, { cursor: at(1) }),
+    rig.join("e", 5, { cursors: [], home: null }),
+    rig.join("f", 6, { cursor: at(1), horizon }),
+    rig.join("g", 7, { cursor: at(1), horizon: horizon + 1 }),
+  ].map((link) => link.of("welcome")[0]?.resume);
+  expect(resumes).toEqual(["reconcile", "feed", "reconcile", "feed", "reconcile"]);
+});
