@@ -1,9 +1,7 @@
 /** The directory's side of the horizon: when it follows the clock, whom it tells, and what it buries. */
 import { burial, decodeBlock, stampTimeOf, type Entry } from "@meridian/protocol";
-import { emptyLogDisk } from "@meridian/testkit";
 import { expect, it } from "vitest";
 
-import { set, textOf } from "./node-rig.ts";
 import { DirectoryRig, type TestLink } from "./rig.ts";
 
 const HORIZON_MS = 10_000;
@@ -143,23 +141,6 @@ it("a clock that leaps moves no horizon, and is believed only after as long as a
   tick(rig, 2 * HORIZON_MS, a, b);
   expect(rig.directory.info().horizon).toBeGreaterThan(horizon);
   expect(rig.directory.info().horizon).toBeLessThan(stampTimeOf(rig.clock.nowMs()));
-});
-
-it("writes are taken although the horizon lies ahead of a clock that was set back", async () => {
-  const disk = emptyLogDisk(7);
-  const rig = new HorizonRig(disk);
-  const a = rig.node("a");
-  await rig.settle();
-  disk.horizonState = {
-    ...disk.horizonState,
-    horizon: stampTimeOf(rig.clock.nowMs() + 10 * HORIZON_MS),
-  };
-  await rig.replaceDirectory(disk);
-  await rig.pass(6_000);
-  await rig.do(a.replica.write([set("k", "v")]));
-  await rig.pass(1_000);
-  expect(a.replica.info().outboxPending).toBe(0);
-  expect(textOf(rig.directory.log.get("k"))).toBe("v");
 });
 
 it("a node whose cursor lies before a purged entry reconciles, and one that knows of a higher horizon, too", async () => {

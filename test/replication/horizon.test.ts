@@ -1,5 +1,5 @@
 /** Tombstones are forgotten, and what they deleted stays deleted, whoever was away and whatever was lost meanwhile. */
-import { burial, BURIAL_ORIGIN, isLive, unixMsOf } from "@meridian/protocol";
+import { burial, BURIAL_ORIGIN, isLive, unixMsOf, stampTimeOf } from "@meridian/protocol";
 import { copyLogDisk, emptyLogDisk, emptyReplicaDisk, type LogDisk } from "@meridian/testkit";
 import { expect, it } from "vitest";
 
@@ -273,4 +273,21 @@ it("a node adopts a horizon once it has applied the log through it, and has noth
   expect(stamp?.origin).toBeLessThan(BURIAL_ORIGIN);
   await rig.pass(2 * HORIZON_MS);
   expect(a.store.horizon).toBe(horizon);
+});
+
+it("writes are taken although the horizon lies ahead of a clock that was set back", async () => {
+  const disk = emptyLogDisk(7);
+  const rig = new HorizonRig(disk);
+  const a = rig.node("a");
+  await rig.settle();
+  disk.horizonState = {
+    ...disk.horizonState,
+    horizon: stampTimeOf(rig.clock.nowMs() + 10 * HORIZON_MS),
+  };
+  await rig.replaceDirectory(disk);
+  await rig.pass(6_000);
+  await rig.do(a.replica.write([set("k", "v")]));
+  await rig.pass(1_000);
+  expect(a.replica.info().outboxPending).toBe(0);
+  expect(textOf(rig.directory.log.get("k"))).toBe("v");
 });
