@@ -17,6 +17,7 @@ import {
 import type {
   AckLevel,
   Acknowledgement,
+  Quarantine,
   Receipt,
   Replica,
   WriteRequest,
@@ -342,6 +343,26 @@ export class RegionService {
     return { ...(await this.#write([write], ack)), deleted };
   }
 
+  /** What the cluster deleted while this node was away and held it live. */
+  get quarantine(): Quarantine {
+    return this.#replica.quarantine;
+  }
+
+  /**
+   * Writes a quarantined entry anew and takes it out of the quarantine. Throws `QUARANTINED_NOT_FOUND`,
+   * `QUARANTINED_EXPIRED`, and what `set` throws.
+   */
+  async replay(id: number, ack: AckRequest, condition?: Condition): Promise<Written> {
+    this.#checkBacklog();
+    const check = condition && this.#checkOf(condition);
+    const held = this.quarantine.get(id)?.entry;
+    return this.#acknowledged(held === undefined ? 0 : bytesOf([held]), ack, async () => {
+      const receipt = await this.quarantine.replay(id, check, isReported(ack.level));
+      this.#writes += 1;
+      return receipt;
+    });
+  }
+
   /** A page of the live keys, in key order. Neither counts as a use of them. */
   list(query: KeyQuery): KeyPage {
     return this.#store.list({ ...query, liveAtMs: this.nowMs() });
@@ -386,26 +407,30 @@ export class RegionService {
       );
   }
 
-  async #write(requests: readonly WriteRequest[], ack: AckRequest): Promise<Written> {
-    const waits = ack.level !== "local";
-    const bytes = waits ? bytesOf(requests) : 0;
-    this.#acknowledging.take(bytes);
-    try {
-      return await this.#writeAndWait(requests, ack);
-    } finally {
-      this.#acknowledging.give(bytes);
-    }
+  #write(requests: readonly WriteRequest[], ack: AckRequest): Promise<Written> {
+    return this.#acknowledged(bytesOf(requests), ack, () => this.#commit(requests, ack.level));
   }
 
-  async #writeAndWait(requests: readonly WriteRequest[], ack: AckRequest): Promise<Written> {
-    const receipt = await this.#commit(requests, ack.level);
-    const acknowledged = await this.#replica.acknowledgement(receipt, ack.level, ack.timeoutMs);
-    if (acknowledged.reached) return { entries: receipt.entries, acknowledged };
-    throw new MeridianError(
-      "ACK_TIMEOUT",
-      `Expected acknowledgement \`${ack.level}\` within ${ack.timeoutMs} ms; the write is stored on this node and will travel`,
-      { details: { acknowledged, entries: receipt.entries.map(factsOf) } },
-    );
+  /** Writes so many bytes, and waits until that is as widely known as asked. */
+  async #acknowledged(
+    bytes: number,
+    ack: AckRequest,
+    write: () => Promise<Receipt>,
+  ): Promise<Written> {
+    const waiting = ack.level === "local" ? 0 : bytes;
+    this.#acknowledging.take(waiting);
+    try {
+      const receipt = await write();
+      const acknowledged = await this.#replica.acknowledgement(receipt, ack.level, ack.timeoutMs);
+      if (acknowledged.reached) return { entries: receipt.entries, acknowledged };
+      throw new MeridianError(
+        "ACK_TIMEOUT",
+        `Expected acknowledgement \`${ack.level}\` within ${ack.timeoutMs} ms; the write is stored on this node and will travel`,
+        { details: { acknowledged, entries: receipt.entries.map(factsOf) } },
+      );
+    } finally {
+      this.#acknowledging.give(waiting);
+    }
   }
 
   async #commit(requests: readonly WriteRequest[], level: AckLevel): Promise<Receipt> {
@@ -415,8 +440,7 @@ export class RegionService {
     this.#waitingBytes += bytes;
     let receipt: Receipt | undefined;
     try {
-      const reportApplied = typeof level === "number" ? level > 1 : level === "all";
-      receipt = await this.#replica.write(requests, reportApplied);
+      receipt = await this.#replica.write(requests, isReported(level));
       this.#writes += requests.length;
       return receipt;
     } finally {
@@ -444,10 +468,15 @@ export class RegionService {
   }
 }
 
-function bytesOf(requests: readonly WriteRequest[]): number {
+function bytesOf(requests: readonly Pick<Entry, "key" | "value">[]): number {
   let bytes = 0;
   for (const { key, value } of requests) bytes += WRITE_BYTES + 2 * key.length + value.byteLength;
   return bytes;
+}
+
+/** Whether the directory has to tell who applied a write that is acknowledged so widely. */
+function isReported(level: AckLevel): boolean {
+  return typeof level === "number" ? level > 1 : level === "all";
 }
 
 /** An entry that was written, as answers tell of it. */

