@@ -84,15 +84,16 @@ export class DirectoryApi {
   }
 }
 
-/** The JSON object at a URL. Throws what the server answered, or `unreachable`. */
+/** The JSON object at a URL, or in answer to another request to it. Throws what the server answered, or `unreachable`. */
 export async function getJson(
   url: string,
   unreachable: ErrorCode,
+  init: RequestInit = {},
 ): Promise<Readonly<Record<string, unknown>>> {
   let status: number;
   let text: string;
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(PATIENCE_MS) });
+    const response = await fetch(url, { ...init, signal: AbortSignal.timeout(PATIENCE_MS) });
     status = response.status;
     text = await response.text();
   } catch (cause) {

@@ -3,6 +3,8 @@ import type { Command } from "commander";
 
 import type * as Drill from "./commands/drill.ts";
 import type { DrillFlags } from "./commands/drill.ts";
+import type * as Quarantine from "./commands/quarantine.ts";
+import type { QuarantineFlags, ReplayFlags } from "./commands/quarantine.ts";
 import type { VerifyFlags } from "./commands/verify.ts";
 import type { CliIo } from "./io.ts";
 
@@ -29,6 +31,7 @@ export function addOperatorCommands(
       done(await verify(flags, io));
     });
   addDrill(program, io, done);
+  addQuarantine(program, io, done);
 }
 
 function addDrill(program: Command, io: CliIo, done: (exitCode: number) => void): void {
@@ -55,5 +58,47 @@ function addDrill(program: Command, io: CliIo, done: (exitCode: number) => void)
     .option("--json", "for machines")
     .action(async (names: readonly string[], flags: DrillFlags) =>
       done(await (await load()).runDrills(names, flags, io)),
+    );
+}
+
+function addQuarantine(program: Command, io: CliIo, done: (exitCode: number) => void): void {
+  const load = (): Promise<typeof Quarantine> => import("./commands/quarantine.ts");
+  const quarantine = program
+    .command("quarantine")
+    .description(
+      "What the cluster deleted while a node was away that held it live: for an operator to decide.",
+    );
+  const add = (name: string): Command =>
+    quarantine
+      .command(name)
+      .option(
+        "--directory <url>",
+        "the directory, or several with commas (MERIDIAN_DIRECTORY; default: http://127.0.0.1:7400)",
+      )
+      .option("--node <id|url>", "at this node (default for list: at all of them)")
+      .option("--json", "for machines");
+  add("list")
+    .description("Lists what is in quarantine.")
+    .action(async (flags: QuarantineFlags) => done(await (await load()).list(flags, io)));
+  add("show")
+    .description("Writes the value of a quarantined entry to stdout, as it is stored.")
+    .argument("<id>")
+    .action(async (id: string, flags: QuarantineFlags) =>
+      done(await (await load()).show(id, flags, io)),
+    );
+  add("replay")
+    .description("Writes entries anew, as writes of now, and takes them out of the quarantine.")
+    .argument("[ids...]")
+    .option("--all", "all that are there")
+    .option("--overwrite", "even where the key has a value again")
+    .action(async (ids: readonly string[], flags: ReplayFlags) =>
+      done(await (await load()).replay(ids, flags, io)),
+    );
+  add("drop")
+    .description("Drops quarantined entries for good.")
+    .argument("[ids...]")
+    .option("--all", "all that are there")
+    .action(async (ids: readonly string[], flags: ReplayFlags) =>
+      done(await (await load()).drop(ids, flags, io)),
     );
 }
