@@ -7,8 +7,20 @@ import { walk, type Walked } from "../src/verify/suspects.ts";
 
 type Held = ReadonlyMap<string, Stamp>;
 
-/** A party that holds this; `asked` counts what it was asked for. */
-function partyOf(held: Held, asked = { entries: 0 }): Walked {
+/** What is special about a party. */
+interface Given {
+  /** Counts what it was asked for. */
+  readonly asked?: { entries: number };
+  readonly horizon?: number;
+  /** What all of its entries are. */
+  readonly state?: "live" | "deleted";
+}
+
+/** A party that holds this. */
+function partyOf(
+  held: Held,
+  { asked = { entries: 0 }, horizon = 0, state = "live" }: Given = {},
+): Walked {
   const all = [...held].toSorted(([a], [b]) => compareKeys(a, b));
   const within = ({ after, through }: KeyRange): (readonly [string, Stamp])[] =>
     all.filter(
@@ -22,10 +34,13 @@ function partyOf(held: Held, asked = { entries: 0 }): Walked {
       const next = page.length < limit ? null : (page.at(-1)?.[0] ?? null);
       return Promise.resolve({ count: page.length, fingerprint: JSON.stringify(page), next });
     },
-    stamps: (range) => {
+    entries: (range) => {
       const found = within(range);
       asked.entries += found.length;
-      return Promise.resolve(new Map(found));
+      const entries = new Map(
+        found.map(([key, each]) => [key, { stamp: each, state, expiresAtMs: null }]),
+      );
+      return Promise.resolve({ horizon, entries });
     },
   };
 }
@@ -77,11 +92,20 @@ describe("the walk over what parties hold", () => {
     expect(found).toEqual([...all.keys()]);
   });
 
+  it("takes a tombstone for nothing that another party was right to forget", async () => {
+    const all = new Map(Array.from({ length: 9 }, (_, n) => [nameOf(n), stamp(n)]));
+    const kept = partyOf(all, { state: "deleted" });
+    const found = await differingKeys([kept, partyOf(new Map(), { horizon: 5 })]);
+    expect(found).toEqual([6, 7, 8].map(nameOf));
+    const live = partyOf(all);
+    expect(await differingKeys([live, partyOf(new Map(), { horizon: 5 })])).toHaveLength(9);
+  });
+
   it("lists few entries to find one key among many", async () => {
     const all = Array.from({ length: 20_000 }, (_, n) => [nameOf(n), stamp(5)] as const);
     const asked = { entries: 0 };
     const other = new Map(all).set(nameOf(12_345), stamp(6));
-    const found = await differingKeys([partyOf(new Map(all)), partyOf(other, asked)]);
+    const found = await differingKeys([partyOf(new Map(all)), partyOf(other, { asked })]);
     expect(found).toEqual([nameOf(12_345)]);
     expect(asked.entries).toBe(256);
   });

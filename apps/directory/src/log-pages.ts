@@ -1,4 +1,4 @@
-import { compareKeys, listEntry, type ListedEntry } from "@meridian/protocol";
+import { compareKeys, isPurgeable, listEntry, type ListedEntry } from "@meridian/protocol";
 import {
   digestPage,
   type DigestPage,
@@ -10,11 +10,14 @@ import type { SqliteDirectoryLog } from "@meridian/store";
 
 /** The digest of a part of the log, and a sequence through which the log has been looked at. */
 export interface LogDigestPage extends DigestPage {
+  /** The log's horizon: what is purgeable under it counts as absent. */
+  readonly horizon: number;
   readonly sequence: number;
 }
 
-/** What the log holds in a part of the key space, tombstones and expired entries included. */
+/** What the log holds in a part of the key space: tombstones and expired entries too, but for purgeable ones. */
 export interface LogEntryPage {
+  readonly horizon: number;
   readonly entries: readonly ListedEntry[];
   /** The key that the next page starts after; null if the range ends here. */
   readonly next: string | null;
@@ -22,7 +25,10 @@ export interface LogEntryPage {
 }
 
 /** What the pages are read from. */
-export type PagedLog = Pick<DirectoryLog, "committedThrough" | "settle" | "summariesAfter"> &
+export type PagedLog = Pick<
+  DirectoryLog,
+  "committedThrough" | "horizonState" | "settle" | "summariesAfter"
+> &
   Pick<SqliteDirectoryLog, "factsAfter">;
 
 type Query = KeyRange & { readonly limit: number };
@@ -40,7 +46,8 @@ export class LogPages {
   /** The digest of the first entries of a range: of everything that is committed now, at least. */
   async digest({ limit, ...range }: Query): Promise<LogDigestPage> {
     const sequence = await this.#settled();
-    return { ...(await digestPage(this.#log, range, limit, setImmediate)), sequence };
+    const { horizon } = this.#log.horizonState;
+    return { ...(await digestPage(this.#log, range, limit, setImmediate)), horizon, sequence };
   }
 
   /** The first entries of a range: everything that is committed now, at least. */
@@ -51,8 +58,11 @@ export class LogPages {
     const within = read.filter(({ key }) => through === null || compareKeys(key, through) <= 0);
     const last = within.at(-1)?.key ?? null;
     const isOver = within.length < limit || last === through;
-    const entries = within.map((facts) => listEntry(facts, nowMs));
-    return { entries, next: isOver ? null : last, sequence };
+    const { horizon } = this.#log.horizonState;
+    const entries = within
+      .filter((facts) => !isPurgeable(facts, horizon))
+      .map((facts) => listEntry(facts, nowMs));
+    return { horizon, entries, next: isOver ? null : last, sequence };
   }
 
   /** Resolves to the sequence through which everything can be read. */

@@ -10,7 +10,7 @@ import { fetchJson, FakeNode, start } from "./running.ts";
 const stamp = { time: 5, origin: 6 };
 
 /** A log of three keys, which has folded them only once it has settled. */
-function logOf(failure?: MeridianError): PagedLog {
+function logOf(failure?: MeridianError, horizon = 0): PagedLog {
   const facts = ["a", "b", "c"].map((key) => ({
     key,
     stamp,
@@ -24,6 +24,7 @@ function logOf(failure?: MeridianError): PagedLog {
     folded.filter((each) => key === null || each.key > key).slice(0, limit);
   return {
     committedThrough: 9,
+    horizonState: { horizon, frozenUntilMs: 0, marks: [] },
     settle: (done) =>
       queueMicrotask(() => {
         folded = facts;
@@ -43,6 +44,7 @@ describe("parts of the log", () => {
     expect(await pages.digest({ ...ALL, limit: 2 })).toEqual({
       ...digestOf(summaries),
       next: "b",
+      horizon: 0,
       sequence: 9,
     });
   });
@@ -57,12 +59,19 @@ describe("parts of the log", () => {
         { key: "c", stamp: "5-6", state: "expired", expiresAtMs: 1, bytes: 0 },
       ],
       next: null,
+      horizon: 0,
       sequence: 9,
     });
     const part = await pages.entries({ after: "a", through: "b", limit: 1 });
     expect(part.entries.map(({ key }) => key)).toEqual(["b"]);
     expect(part.next).toBeNull();
     expect(await pages.entries({ ...ALL, limit: 2 })).toMatchObject({ next: "b" });
+  });
+
+  it("leave out what is purgeable under the log's horizon", async () => {
+    const pages = new LogPages(logOf(undefined, 5), manualClock());
+    const { entries, horizon } = await pages.entries({ ...ALL, limit: 10 });
+    expect([horizon, ...entries.map(({ key }) => key)]).toEqual([5, "a"]);
   });
 
   it("fail with the log", async () => {
@@ -81,7 +90,7 @@ describe("a started directory", () => {
     node.write("greeting");
     await node.received("acknowledge");
     const whole = await fetchJson(`${url}/digest`);
-    expect(await fetchJson(`${url}/digest?limit=10`)).toEqual({ ...whole, next: null });
+    expect(await fetchJson(`${url}/digest?limit=10`)).toEqual({ ...whole, horizon: 0, next: null });
     expect(await fetchJson(`${url}/digest?after=greeting`)).toMatchObject({ count: 0 });
     const { entries } = await fetchJson(`${url}/entries?through=z`);
     const listed: Partial<Entry> & { state: string } = { key: "greeting", state: "live" };

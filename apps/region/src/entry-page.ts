@@ -1,10 +1,12 @@
-import { compareKeys, listEntry, type ListedEntry } from "@meridian/protocol";
+import { compareKeys, isPurgeable, listEntry, type ListedEntry } from "@meridian/protocol";
 import type { SqliteReplicaStore } from "@meridian/store";
 
 import type { PageQuery } from "./http/page-routes.ts";
 
-/** What a store holds in a part of the key space, tombstones and expired entries included. */
+/** What a store holds in a part of the key space: tombstones and expired entries too, but for purgeable ones. */
 export interface EntryPage {
+  /** The store's own horizon. */
+  readonly horizon: number;
   readonly entries: readonly ListedEntry[];
   /** The key that the next page starts after; null if the range ends here. */
   readonly next: string | null;
@@ -12,15 +14,21 @@ export interface EntryPage {
 
 /** The first entries of a range, as of `nowMs`. */
 export function entryPageOf(
-  store: Pick<SqliteReplicaStore, "list">,
+  store: Pick<SqliteReplicaStore, "list" | "horizon">,
   { after, through, limit }: PageQuery,
   nowMs: number,
 ): EntryPage {
   const page = store.list({ limit, ...(after !== null && { after }) });
+  const { horizon } = store;
   const within = page.entries.filter(
-    ({ key }) => through === null || compareKeys(key, through) <= 0,
+    (facts) =>
+      (through === null || compareKeys(facts.key, through) <= 0) && !isPurgeable(facts, horizon),
   );
   const { next } = page;
   const isOver = next === null || (through !== null && compareKeys(next, through) >= 0);
-  return { entries: within.map((facts) => listEntry(facts, nowMs)), next: isOver ? null : next };
+  return {
+    horizon,
+    entries: within.map((facts) => listEntry(facts, nowMs)),
+    next: isOver ? null : next,
+  };
 }

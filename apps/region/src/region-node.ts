@@ -218,7 +218,8 @@ export class RegionNode {
   async #digestPage({ limit, ...range }: PageQuery): Promise<object> {
     const sequence = this.#replica.info().applied;
     const defer = (callback: () => void): unknown => setImmediate(callback);
-    return { ...(await digestPage(this.#options.store, range, limit, defer)), sequence };
+    const { store } = this.#options;
+    return { ...(await digestPage(store, range, limit, defer)), horizon: store.horizon, sequence };
   }
 
   #entryPage(query: PageQuery): object {

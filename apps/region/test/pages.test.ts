@@ -66,7 +66,7 @@ describe("/entries", () => {
 describe("/digest of a part", () => {
   it("adds up to the digest of everything", async () => {
     const whole = await ask("/digest");
-    expect(await ask("/digest?limit=10")).toEqual({ ...whole, next: null });
+    expect(await ask("/digest?limit=10")).toEqual({ ...whole, horizon: 0, next: null });
     const first = await ask("/digest?limit=3");
     expect(first).toMatchObject({ count: 3, next: "c" });
     const rest = await ask("/digest?after=c");

@@ -1,5 +1,11 @@
 /** A directory or a node, as whoever compares their data asks it. */
-import { MeridianError, parseStamp, type ListedEntry, type Stamp } from "@meridian/protocol";
+import {
+  isPurgeable,
+  MeridianError,
+  parseStamp,
+  type ListedEntry,
+  type Stamp,
+} from "@meridian/protocol";
 
 import { getJson } from "../directory-api.ts";
 
@@ -21,6 +27,23 @@ export interface DigestPage {
   readonly count: number;
   readonly fingerprint: string;
   readonly next: string | null;
+}
+
+/** What a party holds of a key. */
+export interface Held extends Pick<ListedEntry, "state" | "expiresAtMs"> {
+  readonly stamp: Stamp;
+}
+
+/** What a party holds in a range, and the horizon under which the rest of what it once held is gone. */
+export interface Holding {
+  readonly horizon: number;
+  readonly entries: ReadonlyMap<string, Held>;
+}
+
+/** Whether holding this means the same as holding nothing, to whoever has come to that horizon. */
+export function isGone({ stamp, state, expiresAtMs }: Held, horizon: number): boolean {
+  const deleted = state === "deleted";
+  return isPurgeable({ stamp, deleted, expiresAtMs: expiresAtMs ?? 0 }, horizon);
 }
 
 /** How far a node is in the log it follows, and in handing over its own writes. */
@@ -61,17 +84,20 @@ export class Party {
     };
   }
 
-  /** The stamps of everything in a range, tombstones and expired entries included. */
-  async stamps(range: KeyRange): Promise<ReadonlyMap<string, Stamp>> {
-    const found = new Map<string, Stamp>();
+  /** Everything in a range, tombstones and expired entries included. */
+  async entries(range: KeyRange): Promise<Holding> {
+    const held = new Map<string, Held>();
+    let highest = 0;
     for (let { after } = range; ;) {
       const limit = ENTRIES_PER_PAGE;
-      const { entries, next } = await this.#get("/entries", { ...range, after, limit });
+      const { entries, next, horizon } = await this.#get("/entries", { ...range, after, limit });
       if (!Array.isArray(entries)) throw this.#unexpected("entries", entries);
-      for (const { key, stamp } of entries as readonly ListedEntry[]) {
-        found.set(this.#text("key", key), parseStamp(this.#text("stamp", stamp)));
+      highest = Math.max(highest, this.#number("horizon", horizon));
+      for (const { key, stamp, state, expiresAtMs } of entries as readonly ListedEntry[]) {
+        const parsed = parseStamp(this.#text("stamp", stamp));
+        held.set(this.#text("key", key), { stamp: parsed, state, expiresAtMs });
       }
-      if (next === null) return found;
+      if (next === null) return { horizon: highest, entries: held };
       after = this.#text("next", next);
     }
   }

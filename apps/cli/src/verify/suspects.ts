@@ -8,7 +8,7 @@
  */
 import { compareKeys, compareStamps, type Stamp } from "@meridian/protocol";
 
-import type { KeyRange, Party } from "./party.ts";
+import { isGone, type KeyRange, type Party } from "./party.ts";
 
 /** How many entries a digest is asked of, at most and at least. */
 const DIGEST_MAX = 16_384;
@@ -16,7 +16,7 @@ const DIGEST_MIN = 256;
 const STEP = 8;
 
 /** What is asked of a party here. */
-export type Walked = Pick<Party, "digest" | "stamps">;
+export type Walked = Pick<Party, "digest" | "entries">;
 
 /** What parties hold of one key: a stamp each, in the order of the parties; undefined for nothing. */
 export type Holdings = readonly (Stamp | undefined)[];
@@ -63,13 +63,21 @@ export async function* walk(parties: readonly Walked[]): AsyncGenerator<WalkStep
 
 /** What every party holds in a range, and where they differ. */
 export async function list(parties: readonly Walked[], range: KeyRange): Promise<WalkStep> {
-  const held = await Promise.all(parties.map((party) => party.stamps(range)));
+  const holdings = await Promise.all(parties.map((party) => party.entries(range)));
+  // Who has come further has forgotten what others still keep, and rightly so.
+  const horizon = Math.max(...holdings.map((each) => each.horizon));
+  const held = holdings.map(
+    ({ entries }) =>
+      new Map(
+        [...entries].flatMap(([key, each]) => (isGone(each, horizon) ? [] : [[key, each.stamp]])),
+      ),
+  );
   const keys = new Map<string, Holdings>();
   for (const stamps of held) {
     for (const key of stamps.keys()) {
       if (keys.has(key)) continue;
-      const holdings = held.map((each) => each.get(key));
-      if (differ(holdings)) keys.set(key, holdings);
+      const all = held.map((each) => each.get(key));
+      if (differ(all)) keys.set(key, all);
     }
   }
   return { counts: held.map((stamps) => stamps.size), suspect: { ...range, keys } };
