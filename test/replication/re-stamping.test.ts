@@ -1,7 +1,7 @@
 import { stampTimeOf, type Entry } from "@meridian/protocol";
 import { expect, it } from "vitest";
 
-import { set } from "./node-rig.ts";
+import { set, textOf } from "./node-rig.ts";
 import { ScriptedDirectory } from "./scripted-directory.ts";
 
 const HOUR_MS = 3_600_000;
@@ -64,19 +64,19 @@ it("what another node wrote keeps its stamp, although it has replaced what is of
   expect(script.replica.get("k")).toEqual(theirs);
 });
 
-it("nor does it get a new one when it comes in while others do", async () => {
+/** Three writes of one key are refused; while the first is on its way to the disk, what others wrote comes in. */
+async function interrupted(key: string): Promise<{ script: ScriptedDirectory; theirs: Entry }> {
   const script = new ScriptedDirectory();
-  for (const key of ["j", "k"]) {
-    const written = script.replica.write([set(key, "mine")]);
+  for (const value of ["oldest", "older", "newer"]) {
+    const written = script.replica.write([set("k", value)]);
     await script.settle();
     await written;
   }
   script.welcome(1);
   const refusal = { type: "refuse", position: 1, code: "CLOCK_AHEAD" } as const;
   script.say({ ...refusal, nowMs: script.clock.nowMs() - HOUR_MS });
-  // The first frame is on its way to the disk, the second has yet to have its turn.
   const theirs: Entry = {
-    key: "k",
+    key,
     value: new TextEncoder().encode("theirs"),
     contentType: "text/plain",
     stamp: { time: stampTimeOf(script.clock.nowMs() + 5_000), origin: 5 },
@@ -86,6 +86,23 @@ it("nor does it get a new one when it comes in while others do", async () => {
   const header = { after: 0, through: 1, committedThrough: 1, incarnation: 9, position: 1 };
   script.feed(header, [theirs]);
   await script.settle();
+  return { script, theirs };
+}
+
+it("nor does it get a new one when it comes in while others do", async () => {
+  const { script, theirs } = await interrupted("k");
   expect(script.replica.get("k")).toEqual(theirs);
-  expect(script.frames.findLast(({ position }) => position === 2)?.entries).toEqual([theirs]);
+  for (const { entries } of script.frames) {
+    for (const { stamp } of entries) expect(stamp.time).toBeLessThanOrEqual(theirs.stamp.time);
+  }
+});
+
+it("what comes in while writes get new stamps does not put an older one above a newer one", async () => {
+  const { script } = await interrupted("elsewhere");
+  expect(textOf(script.replica.get("k"))).toBe("newer");
+  const [older, newer] = [2, 3].map(
+    (position) => script.frames.findLast((frame) => frame.position === position)?.entries[0],
+  );
+  expect(textOf(newer)).toBe("newer");
+  expect(newer?.stamp.time).toBeGreaterThan(older?.stamp.time ?? Infinity);
 });

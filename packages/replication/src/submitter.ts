@@ -229,23 +229,19 @@ export class Submitter {
     }
   }
 
-  #restampAfter(after: number, bound: number): void {
+  #restampAfter(after: number, refusedAbove: number): void {
     const { store } = this.#options;
+    // What has been admitted meanwhile raises the bound. So new stamps never pass old ones that are yet to come.
+    const bound = Math.max(refusedAbove, this.#options.admittedTime());
     const frame = firstAbove(bound, this.#outboxFrames(after));
     if (frame === undefined) return this.#endRestamp();
     const { position } = frame;
-    const offered = decodeBlock(frame.block, frame.count);
     // What has been replaced here meanwhile must not come back above what replaced it.
-    const old = offered.map((entry) => {
+    const old = decodeBlock(frame.block, frame.count).map((entry) => {
       const current = store.get(entry.key);
       return current !== undefined && replaces(current, entry) ? current : entry;
     });
-    const admittedTime = this.#options.admittedTime();
-    const entries = old.map((entry, index) => {
-      // What others wrote may have come in meanwhile, above the bound and admitted.
-      const timeMax = entry === offered[index] ? bound : Math.max(bound, admittedTime);
-      return entry.stamp.time > timeMax ? this.#restamp(entry) : entry;
-    });
+    const entries = old.map((entry) => (entry.stamp.time > bound ? this.#restamp(entry) : entry));
     const restamped = {
       position,
       count: frame.count,
