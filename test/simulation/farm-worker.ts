@@ -1,5 +1,6 @@
 import type { Job, JobResult } from "./farm.ts";
 import { ALL_RULES } from "./rules/all-rules.ts";
+import { partsWithout } from "./rules/rule.ts";
 import { simulate } from "./scenario.ts";
 
 const VIOLATIONS_MAX = 5;
@@ -13,7 +14,8 @@ async function run(job: Job): Promise<JobResult> {
   const failed: { seed: number; violations: readonly string[] }[] = [];
   let acknowledged = 0;
   for (let seed = job.first; seed < job.first + job.count; seed += 1) {
-    const outcome = await simulate(seed, rule?.parts(), rule?.faults);
+    const parts = rule === undefined ? undefined : partsWithout(rule);
+    const outcome = await simulate(seed, parts, rule?.faults);
     acknowledged += outcome.acknowledged;
     if (outcome.violations.length === 0) continue;
     failed.push({ seed, violations: outcome.violations.slice(0, VIOLATIONS_MAX) });
