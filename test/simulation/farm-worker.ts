@@ -1,5 +1,6 @@
 import type { Job, JobResult } from "./farm.ts";
 import { ALL_RULES } from "./rules/all-rules.ts";
+import { partsWithout } from "./rules/rule.ts";
 import { faultsOf, simulate } from "./scenario.ts";
 
 const VIOLATIONS_MAX = 5;
@@ -13,8 +14,9 @@ async function run(job: Job): Promise<JobResult> {
   const failed: { seed: number; violations: readonly string[] }[] = [];
   let acknowledged = 0;
   for (let seed = job.first; seed < job.first + job.count; seed += 1) {
+    const parts = rule === undefined ? undefined : partsWithout(rule);
     const faults = rule?.faults ?? (job.directories === 1 ? faultsOf(seed) : "all");
-    const outcome = await simulate(seed, rule?.parts(), faults, job.directories);
+    const outcome = await simulate(seed, parts, faults, job.directories);
     acknowledged += outcome.acknowledged;
     if (outcome.violations.length === 0) continue;
     failed.push({ seed, violations: outcome.violations.slice(0, VIOLATIONS_MAX) });

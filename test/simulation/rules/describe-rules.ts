@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { simulate } from "../scenario.ts";
-import type { Rule } from "./rule.ts";
+import { partsWithout, type Rule } from "./rule.ts";
 
 /** How many seeds are tried, from the rule's own on: that one fails until something changes the course of simulations. */
 const SEEDS = 60;
@@ -14,9 +14,9 @@ export function describeRules(rules: readonly Rule[]): void {
       async (_name, rule) => {
         const { faults, seed } = rule;
         for (let tried = seed; tried < seed + SEEDS; tried += 1) {
-          const without = await simulate(tried, rule.parts(), faults);
+          const without = await simulate(tried, partsWithout(rule), faults);
           if (without.violations.length === 0) continue;
-          const { violations } = await simulate(tried, undefined, faults);
+          const { violations } = await simulate(tried, rule.harder?.(), faults);
           expect(violations, `SIM_SEED=${tried}`).toEqual([]);
           return;
         }

@@ -17,7 +17,7 @@ import type { ClusterParts, SimulatedCluster } from "../cluster.ts";
 import { TracedLog } from "../traced-log.ts";
 import { TracedStore } from "../traced-store.ts";
 import { both, patched, type Rule } from "./rule.ts";
-import { hastyLogs, logs, stores } from "./tampering.ts";
+import { HastyLog, logs, lost, slowLogs, stores } from "./tampering.ts";
 
 /** A store whose outbox forgets a frame as soon as it is durable. */
 class RashStore extends TracedStore {
@@ -88,14 +88,14 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a node's place moves over contiguous sequences only",
     off: "every frame claims to begin at the start of the log",
     faults: "all",
-    seed: 7,
+    seed: 16,
     parts: () => headers(() => ({ after: 0 })),
   },
   {
     rule: "cursors wait until the log is durable",
     off: "every frame claims to be committed",
     faults: "all",
-    seed: 4,
+    seed: 1,
     parts: () => headers(({ through }) => ({ committedThrough: through })),
   },
   {
@@ -109,7 +109,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a write and its place in the outbox are one transaction",
     off: "the entries are committed first, their frame after",
     faults: "all",
-    seed: 14,
+    seed: 1,
     parts: () => stores(SplitStore),
   },
   {
@@ -117,13 +117,13 @@ export const LOG_RULES: readonly Rule[] = [
     off: "the log calls back before it has committed",
     faults: "all",
     seed: 1,
-    parts: () => hastyLogs(),
+    parts: () => slowLogs(HastyLog),
   },
   {
     rule: "a cursor of another log or a lost branch means to reconcile",
     off: "every greeting names a place on the log",
     faults: "all",
-    seed: 1,
+    seed: 193,
     parts: () =>
       greeting((hello, { logDisk }) => {
         if (hello.home === null) return hello;
@@ -138,7 +138,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "acknowledged positions that the log lacks mean to reconcile",
     off: "the log claims to have what a greeting says was acknowledged",
     faults: "all",
-    seed: 1,
+    seed: 124,
     parts: () => {
       const acknowledged = new Map<number, number>();
       class BoastfulLog extends TracedLog {
@@ -162,28 +162,29 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a reconciliation that was begun is not forgotten",
     off: "Applier.suspend leaves the cursor where it is",
     faults: "all",
-    seed: 1,
+    seed: 69,
     parts: () => patched(Applier, "suspend", () => () => {}),
   },
   {
     rule: "a directory draws a new epoch at each start",
     off: "the log stays in its first epoch",
     faults: "all",
-    seed: 12,
+    seed: 10,
     parts: () => logs(OneEpochLog),
   },
   {
     rule: "a log that was made anew has another id",
     off: "every log has the id 1",
     faults: "all",
-    seed: 1,
+    seed: 67,
     parts: () => logs(OneIdLog),
   },
   {
     rule: "what a node merged early is offered again in a new epoch",
     off: "Applier.resume remembers nothing",
     faults: "all",
-    seed: 1,
+    seed: 176,
+    harder: () => slowLogs(TracedLog),
     parts: () =>
       patched(
         Applier,
@@ -199,7 +200,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a restored copy takes a new identity",
     off: "greetings claim an outbox that has gone on, and Submitter.holdsAnother says no",
     faults: "all",
-    seed: 1,
+    seed: 4,
     parts: () =>
       both(
         greeting((hello) => ({ ...hello, outboxThrough: Number.MAX_SAFE_INTEGER })),
@@ -210,7 +211,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a reconciliation goes both ways",
     off: "Reconciler.onWanted is told that nothing is wanted",
     faults: "all",
-    seed: 1,
+    seed: 69,
     parts: () =>
       patched(
         Reconciler,
@@ -225,7 +226,8 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "donations are counted, because one may be lost",
     off: "Reconciler is told that as many were sent as came",
     faults: "all",
-    seed: 1,
+    seed: 9,
+    harder: () => lost((message) => typeof message !== "string" && message[0] === 2, 4),
     parts: () => {
       const donated = new WeakMap<Reconciler, Map<number, number>>();
       const counted = patched(
@@ -253,7 +255,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a reconciliation starts over when stamps are lowered under it",
     off: "ReplicaLink.reset ignores that reason",
     faults: "all",
-    seed: 1,
+    seed: 200,
     parts: () =>
       patched(
         ReplicaLink,
@@ -268,7 +270,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a link on which nothing moves is given up",
     off: "ProgressWatch sees no stall",
     faults: "all",
-    seed: 3,
+    seed: 42,
     parts: () => patched(ProgressWatch, "isStalled", () => () => false),
   },
   {

@@ -10,10 +10,15 @@ export interface Rule {
   readonly faults: Faults;
   /** Parts for one simulation: made anew for each, because they may remember. */
   parts(): ClusterParts;
+  /** Circumstances under which the rule matters more often; it holds in them. */
+  harder?(): ClusterParts;
   /** A seed at which the simulation fails without the rule. */
   readonly seed: number;
-  /** What happens at that seed, for rules that few seeds need. */
-  readonly story?: string;
+}
+
+/** The parts of a simulation without the rule, in the circumstances where that matters. */
+export function partsWithout(rule: Rule): ClusterParts {
+  return rule.harder === undefined ? rule.parts() : both(rule.harder(), rule.parts());
 }
 
 type Methods = Record<string, (...args: never[]) => unknown>;

@@ -5,9 +5,10 @@ import { Sequencer } from "@meridian/replication/source/sequencer";
 import { Submitter } from "@meridian/replication/source/submitter";
 import { WritePath } from "@meridian/replication/source/write-path";
 
+import type { ClusterParts } from "../cluster.ts";
 import { TracedStore } from "../traced-store.ts";
 import { both, patched, type Rule } from "./rule.ts";
-import { forgetful, stores, tampered } from "./tampering.ts";
+import { forgetful, lost, stores, tampered } from "./tampering.ts";
 
 /** A store that does not know after a restart how far its clock had come. */
 class ClocklessStore extends TracedStore {
@@ -17,6 +18,15 @@ class ClocklessStore extends TracedStore {
 }
 
 const NO_DRIFT_MS = 10_000;
+const ACKNOWLEDGE = '{"type":"acknowledge"';
+
+/** Stores on slow disks. */
+function slowStores(): ClusterParts {
+  return {
+    openStore: (disk, clock, world) =>
+      new TracedStore(disk, (run) => clock.after(world.between(0, 40), run)),
+  };
+}
 
 /** Rules of stamps and clocks. */
 export const STAMP_RULES: readonly Rule[] = [
@@ -31,21 +41,21 @@ export const STAMP_RULES: readonly Rule[] = [
     rule: "a clock's floor comes back from the store after a crash",
     off: "the store's highestTime is 0",
     faults: "clocks",
-    seed: 15,
+    seed: 1,
     parts: () => stores(ClocklessStore),
   },
   {
     rule: "a stamp too far ahead is refused at admission",
     off: "Sequencer.timeMax is infinite",
     faults: "all",
-    seed: 2,
+    seed: 10,
     parts: () => patched(Sequencer, "timeMax", () => () => Infinity),
   },
   {
     rule: "what is refused gets a new stamp from its origin",
     off: "Submitter.refuse does nothing",
     faults: "all",
-    seed: 2,
+    seed: 6,
     parts: () => patched(Submitter, "refuse", () => () => {}),
   },
   {
@@ -64,7 +74,7 @@ export const STAMP_RULES: readonly Rule[] = [
     rule: "a new stamp replaces the old one although it is lower",
     off: "the store is told to replace nothing",
     faults: "all",
-    seed: 2,
+    seed: 6,
     parts: () =>
       tampered((record) =>
         record.kind === "restamp"
@@ -76,7 +86,7 @@ export const STAMP_RULES: readonly Rule[] = [
     rule: "new stamps lie above every stamp that the node has seen admitted",
     off: "HybridClock.lower goes down to 0",
     faults: "all",
-    seed: 12,
+    seed: 6,
     parts: () =>
       patched(
         HybridClock,
@@ -91,7 +101,9 @@ export const STAMP_RULES: readonly Rule[] = [
     rule: "what an acknowledgement would have told is learnt from the next welcome",
     off: "Applier.admit does nothing while Submitter.attach runs",
     faults: "all",
-    seed: 1,
+    seed: 67,
+    harder: () =>
+      lost((message) => typeof message === "string" && message.startsWith(ACKNOWLEDGE), 2),
     parts: () => {
       let attaching = false;
       const attach = patched(
@@ -120,14 +132,15 @@ export const STAMP_RULES: readonly Rule[] = [
     rule: "no write is stamped while others get new stamps",
     off: "WritePath.pause goes on at once and lets writes through",
     faults: "all",
-    seed: 1,
+    seed: 135,
+    harder: () => slowStores(),
     parts: () => patched(WritePath, "pause", () => (onIdle) => onIdle()),
   },
   {
     rule: "frames before a refused one keep their stamps",
     off: "every refusal is taken to be of the first unacknowledged frame",
     faults: "all",
-    seed: 12,
+    seed: 754,
     parts: () =>
       patched(
         Submitter,
@@ -142,7 +155,7 @@ export const STAMP_RULES: readonly Rule[] = [
     rule: "a directory takes what another has admitted, also if its own clock is behind",
     off: "Sequencer.observe does nothing",
     faults: "all",
-    seed: 12,
+    seed: 262,
     parts: () => patched(Sequencer, "observe", () => () => {}),
   },
   {
@@ -164,7 +177,7 @@ export const STAMP_RULES: readonly Rule[] = [
     rule: "an origin is drawn at each opening of a database",
     off: "the first number that a replica draws is the same each time for its node",
     faults: "all",
-    seed: 1,
+    seed: 537,
     parts: () => ({
       replicaOptions: (options) => {
         const { random, node } = options;

@@ -54,20 +54,32 @@ export function logs(log: typeof TracedLog): ClusterParts {
   return { openLog: (disk, epoch, schedule) => new log(disk, epoch, schedule, BOUNDS.logFrames) };
 }
 
-class HastyLog extends TracedLog {
+/** A log that says that a frame is durable before it is. */
+export class HastyLog extends TracedLog {
   override append(frame: LogFrame, done: Done): void {
     super.append(frame, () => {});
     queueMicrotask(done);
   }
 }
 
-/** Logs on a slow disk that say at once that a frame is durable. */
-export function hastyLogs(): ClusterParts {
+/** Logs of another class on slow disks. */
+export function slowLogs(log: typeof TracedLog): ClusterParts {
   return {
     openLog: (disk, epoch, _schedule, world) => {
       const slowly = (run: () => void): void => world.schedule(world.between(0, 300), run);
-      return new HastyLog(disk, epoch, slowly, BOUNDS.logFrames);
+      return new log(disk, epoch, slowly, BOUNDS.logFrames);
     },
+  };
+}
+
+/** Messages of one kind that get lost, one in `every`. */
+export function lost(
+  isOne: (message: string | Uint8Array) => boolean,
+  every: number,
+): ClusterParts {
+  return {
+    rewrite: (message, _to, { world }) =>
+      isOne(message) && world.chance(1 / every) ? undefined : message,
   };
 }
 
