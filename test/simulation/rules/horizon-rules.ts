@@ -40,8 +40,6 @@ export const HORIZON_RULES: readonly Rule[] = [
     off: "it claims to know every key",
     faults: "horizon",
     seed: 88,
-    story:
-      "Nodes mend nearly all of it: most of the time one of them has forgotten the delete, and says so.",
     parts: () => logs(KnowingLog),
   },
   {
