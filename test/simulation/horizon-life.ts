@@ -16,7 +16,7 @@ const WATCH_EVERY_MS = 50;
 /** Runs the simulation of `seed`. */
 export async function liveBeyondHorizon(seed: number, parts: ClusterParts): Promise<Outcome> {
   const world = new World(seed);
-  const horizonMs = world.between(2_000, 5_000);
+  const horizonMs = 2_000 + world.below(3_000);
   // Many keys at once take a link that carries a whole frame within a lease.
   const network = drawNetwork(world, world.chance(0.3), 200_000);
   const size = { nodes: 3 + world.below(3), directories: 1 };

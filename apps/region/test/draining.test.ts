@@ -43,6 +43,7 @@ function welcomeTo({ version, nowMs }: Hello): Welcome {
     outboxThrough: 0,
     outboxTime: 0,
     horizon: 0,
+    horizonMs: 604_800_000,
     heartbeatMs: 500,
     leaseMs: 1_500,
     maxClockDriftMs: 10_000,

@@ -144,6 +144,7 @@ const welcome = v.strictObject({
   outboxThrough: whole,
   outboxTime: whole,
   horizon: whole,
+  horizonMs: whole,
   heartbeatMs: v.pipe(whole, v.minValue(1)),
   leaseMs: v.pipe(whole, v.minValue(1)),
   maxClockDriftMs: whole,

@@ -205,8 +205,9 @@ export interface Welcome {
   /** The last outbox position that the directory has committed, and the highest stamp time in it. */
   outboxThrough: number;
   outboxTime: number;
-  /** The directory's horizon, a stamp time. */
+  /** The directory's horizon, a stamp time, and how far it stays behind the clock. */
   horizon: number;
+  horizonMs: number;
   heartbeatMs: number;
   leaseMs: number;
   maxClockDriftMs: number;

@@ -98,6 +98,7 @@ const DIRECTORY_MESSAGES: readonly DirectoryMessage[] = [
     outboxThrough: 4,
     outboxTime: 5,
     horizon: 6,
+    horizonMs: 604_800_000,
     heartbeatMs: 500,
     leaseMs: 1_500,
     maxClockDriftMs: 10_000,

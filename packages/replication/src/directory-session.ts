@@ -331,6 +331,7 @@ export class DirectorySession implements Applier {
       outboxThrough: mark?.position ?? 0,
       outboxTime: mark?.highestTime ?? 0,
       horizon: horizon.horizon,
+      horizonMs: limits.horizonMs,
       heartbeatMs: limits.heartbeatMs,
       leaseMs: limits.leaseMs,
       maxClockDriftMs: limits.maxClockDriftMs,

@@ -10,6 +10,7 @@ import type { Applier } from "./applier.ts";
 import type { ClusterClock } from "./cluster-clock.ts";
 import type { HybridClock } from "./hybrid-clock.ts";
 import type { ProgressWatch } from "./progress-watch.ts";
+import type { ReplicaHorizon } from "./replica-horizon.ts";
 import { helloOf, type ReplicaOptions } from "./replica-options.ts";
 import type { Settlement } from "./settlement.ts";
 import type { Submitter } from "./submitter.ts";
@@ -19,6 +20,7 @@ import type { WritePath } from "./write-path.ts";
 export interface PulseOptions extends Pick<ReplicaOptions, "node" | "store" | "load"> {
   readonly time: ClusterClock;
   readonly stamps: HybridClock;
+  readonly horizon: ReplicaHorizon;
   readonly applier: Applier;
   readonly submitter: Submitter;
   readonly writes: WritePath;
@@ -64,8 +66,10 @@ export class Pulse {
 
   /** No entry that this node still has to send, or will ever make, has a lower stamp time. */
   lowestTime(): number {
-    const { time, stamps, submitter, writes } = this.#options;
-    return Math.min(stamps.promise(time.nowMs()), submitter.lowestTime, writes.lowestTime);
+    const { time, stamps, horizon, submitter, writes } = this.#options;
+    // Where the horizon goes, no further: a clock that is ahead must not drag the stamps along.
+    const made = stamps.promise(time.nowMs() - horizon.distanceMs);
+    return Math.min(made, submitter.lowestTime, writes.lowestTime);
   }
 
   lagMs(isUp: boolean): number {

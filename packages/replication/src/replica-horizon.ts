@@ -37,13 +37,16 @@ export class ReplicaHorizon {
   #announced = { horizon: 0, at: 0 };
   /** The directory's horizon as the reconciliation began that is under way. */
   #reconcilingUnder: number | undefined;
+  /** How far the directory's horizon stays behind the clock. */
+  distanceMs = Infinity;
 
   constructor(store: ReplicaStore) {
     this.#store = store;
   }
 
-  /** A link to a directory is new: nothing has been announced on it. */
-  start(): void {
+  /** A link to a directory is new, whose horizon stays `distanceMs` behind: nothing has been announced on it. */
+  start(distanceMs: number): void {
+    this.distanceMs = distanceMs;
     this.#announced = { horizon: 0, at: 0 };
     this.#reconcilingUnder = undefined;
   }

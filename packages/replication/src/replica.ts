@@ -94,6 +94,7 @@ export class Replica {
       ...options,
       time: this.#time,
       stamps: this.#stamps,
+      horizon: this.#horizon,
       applier: this.#applier,
       submitter: this.#submitter,
       writes: this.#writes,
@@ -322,7 +323,7 @@ export class Replica {
     if (this.#submitter.holdsAnother(outboxThrough, welcome.outboxTime)) return this.#adopt();
     this.#progress.start();
     this.#state.welcome(head, this.#limits.lagMax);
-    this.#horizon.start();
+    this.#horizon.start(welcome.horizonMs);
     this.#stamps.observe(welcome.horizon);
     this.#settlement.begin(link, welcome);
     this.#options.logger.info("taken in by a directory", {
