@@ -84,16 +84,18 @@ async function tableOfRules(count: number, text: string): Promise<void> {
       return { first, count: Math.min(BATCH, count + 1 - first), rule };
     }),
   );
+  const left = new Map(rules.map(({ rule }) => [rule, Math.ceil(count / BATCH)]));
   const failing = new Map<string, number[]>();
   await runJobs(
     () => jobs.shift(),
     ({ job: { rule = "" }, failed }) => {
       failing.set(rule, [...(failing.get(rule) ?? []), ...failed.map(({ seed }) => seed)]);
+      left.set(rule, (left.get(rule) ?? 0) - 1);
+      if (left.get(rule) !== 0) return;
+      const seeds = (failing.get(rule) ?? []).toSorted((a, b) => a - b);
+      const examples = seeds.length === 0 ? "" : `, the first at ${seeds.slice(0, 3).join(", ")}`;
+      const off = rules.find((each) => each.rule === rule)?.off;
+      console.log(`${rule} (off: ${off}): ${seeds.length} of ${count} seeds fail${examples}`);
     },
   );
-  for (const { rule, off } of rules) {
-    const seeds = (failing.get(rule) ?? []).toSorted((a, b) => a - b);
-    const examples = seeds.length === 0 ? "" : `, the first at ${seeds.slice(0, 3).join(", ")}`;
-    console.log(`${rule} (off: ${off}): ${seeds.length} of ${count} seeds fail${examples}`);
-  }
 }
