@@ -38,7 +38,7 @@ export class ReplicaHorizon {
   /** The directory's horizon as the reconciliation began that is under way. */
   #reconcilingUnder: number | undefined;
   /** How far the directory's horizon stays behind the clock. */
-  distanceMs = Infinity;
+  distanceMs: number = Infinity;
 
   constructor(store: ReplicaStore) {
     this.#store = store;

@@ -20,14 +20,14 @@ export const HORIZON_RULES: readonly Rule[] = [
     rule: "deletes are forgotten by the horizon",
     off: "nodes forget them by their own clocks",
     faults: "horizon",
-    seed: 2,
+    seed: 3,
     parts: () => ({ sweep: (store, _disk, { local }) => store.sweep(Infinity, local) }),
   },
   {
     rule: "a horizon is adopted in the order of the log",
     off: "every node has the directory's at once",
     faults: "horizon",
-    seed: 23,
+    seed: 34,
     parts: () => ({
       sweep: (store, disk, { directory }) => {
         disk.horizon = Math.max(disk.horizon, directory);
@@ -39,14 +39,14 @@ export const HORIZON_RULES: readonly Rule[] = [
     rule: "the directory admits what is as old as the horizon only where it knows the key",
     off: "it claims to know every key",
     faults: "horizon",
-    seed: 88,
+    seed: 125,
     parts: () => logs(KnowingLog),
   },
   {
     rule: "a node says what is absent and as old as its horizon",
     off: "it takes in whatever comes",
     faults: "horizon",
-    seed: 1,
+    seed: 20,
     parts: () =>
       patched(
         ReplicaHorizon,

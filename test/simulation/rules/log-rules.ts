@@ -7,6 +7,7 @@ import {
 } from "@meridian/protocol";
 import type { Done } from "@meridian/replication";
 import { Applier } from "@meridian/replication/source/applier";
+import { RecentKeys } from "@meridian/replication/source/recent-keys";
 import { Reconciler } from "@meridian/replication/source/reconciler";
 import { ReplicaLink } from "@meridian/replication/source/replica-link";
 import { Submitter } from "@meridian/replication/source/submitter";
@@ -88,7 +89,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a node's place moves over contiguous sequences only",
     off: "every frame claims to begin at the start of the log",
     faults: "all",
-    seed: 16,
+    seed: 23,
     parts: () => headers(() => ({ after: 0 })),
   },
   {
@@ -109,7 +110,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a write and its place in the outbox are one transaction",
     off: "the entries are committed first, their frame after",
     faults: "all",
-    seed: 1,
+    seed: 89,
     parts: () => stores(SplitStore),
   },
   {
@@ -138,7 +139,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "acknowledged positions that the log lacks mean to reconcile",
     off: "the log claims to have what a greeting says was acknowledged",
     faults: "all",
-    seed: 124,
+    seed: 136,
     parts: () => {
       const acknowledged = new Map<number, number>();
       class BoastfulLog extends TracedLog {
@@ -162,45 +163,36 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a reconciliation that was begun is not forgotten",
     off: "Applier.suspend leaves the cursor where it is",
     faults: "all",
-    seed: 69,
+    seed: 71,
     parts: () => patched(Applier, "suspend", () => () => {}),
   },
   {
     rule: "a directory draws a new epoch at each start",
     off: "the log stays in its first epoch",
     faults: "all",
-    seed: 10,
+    seed: 29,
     parts: () => logs(OneEpochLog),
   },
   {
     rule: "a log that was made anew has another id",
     off: "every log has the id 1",
     faults: "all",
-    seed: 67,
+    seed: 351,
     parts: () => logs(OneIdLog),
   },
   {
-    rule: "what a node merged early is offered again in a new epoch",
-    off: "Applier.resume remembers nothing",
+    rule: "what a log may have lost is sent again by who remembers it",
+    off: "RecentKeys remembers nothing",
     faults: "all",
-    seed: 176,
+    seed: 1,
     harder: () => slowLogs(TracedLog),
-    parts: () =>
-      patched(
-        Applier,
-        "resume",
-        (original) =>
-          function (this: Applier, ...args) {
-            original.apply(this, args);
-            return new Set();
-          },
-      ),
+    parts: () => patched(RecentKeys, "after", () => () => []),
   },
   {
     rule: "a restored copy takes a new identity",
     off: "greetings claim an outbox that has gone on, and Submitter.holdsAnother says no",
     faults: "all",
-    seed: 4,
+    seed: 41,
     parts: () =>
       both(
         greeting((hello) => ({ ...hello, outboxThrough: Number.MAX_SAFE_INTEGER })),
@@ -211,7 +203,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a reconciliation goes both ways",
     off: "Reconciler.onWanted is told that nothing is wanted",
     faults: "all",
-    seed: 69,
+    seed: 78,
     parts: () =>
       patched(
         Reconciler,
@@ -226,7 +218,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "donations are counted, because one may be lost",
     off: "Reconciler is told that as many were sent as came",
     faults: "all",
-    seed: 9,
+    seed: 38,
     harder: () => lost((message) => typeof message !== "string" && message[0] === 2, 4),
     parts: () => {
       const donated = new WeakMap<Reconciler, Map<number, number>>();
@@ -255,7 +247,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a reconciliation starts over when stamps are lowered under it",
     off: "ReplicaLink.reset ignores that reason",
     faults: "all",
-    seed: 200,
+    seed: 407,
     parts: () =>
       patched(
         ReplicaLink,
@@ -270,14 +262,14 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a link on which nothing moves is given up",
     off: "ProgressWatch sees no stall",
     faults: "all",
-    seed: 42,
+    seed: 88,
     parts: () => patched(ProgressWatch, "isStalled", () => () => false),
   },
   {
     rule: "a node within a compacted part claims nothing there",
     off: "a compacted run does not say how far the log had come",
     faults: "all",
-    seed: 6,
+    seed: 16,
     parts: () => ({
       rewrite: (message, to) => {
         if (to.host === DIRECTORY || typeof message === "string") return message;

@@ -76,7 +76,7 @@ export const PLANTED_BUGS: readonly Rule[] = [
     rule: "a write is acknowledged once it is durable",
     off: "a disk loses its last write when its process dies",
     faults: "all",
-    seed: 12,
+    seed: 18,
     parts: () => ({
       openStore: (disk, clock, world) => {
         const lost = disk.outbox.pop();
@@ -129,7 +129,7 @@ export const PLANTED_BUGS: readonly Rule[] = [
     rule: "what is sent and not acknowledged is bounded",
     off: "the window is infinite",
     faults: "all",
-    seed: 2,
+    seed: 3,
     parts: () => ({
       replicaOptions: (options) => ({
         ...options,
@@ -160,7 +160,7 @@ export const PLANTED_BUGS: readonly Rule[] = [
     rule: "a position names the outbox that the log has yet to get",
     off: "it names the log alone",
     faults: "all",
-    seed: 1,
+    seed: 2,
     parts: () =>
       patched(
         Positions,
