@@ -47,6 +47,7 @@ async function run(flags: RegionFlags): Promise<void> {
     region: flags.region ?? flags.id,
     logger,
     onStatus: (status) => tell({ type: "status", status }),
+    onFatal: () => process.exit(EXIT_FAILED),
   });
   notifyReady(`listening on ${region.url}`);
   startWatchdog(systemClock);

@@ -55,6 +55,8 @@ export interface RegionOptions {
   /** Default: those of the platform. */
   readonly clock?: Clock;
   readonly random?: Random;
+  /** Called when nothing can be written any more. The process is to end: what is durable is there when it starts again. */
+  readonly onFatal?: (failure: MeridianError) => void;
   /** Told of each change of the node's status. */
   readonly onStatus?: (status: NodeStatus) => void;
 }
@@ -91,6 +93,7 @@ export async function startRegion(options: RegionOptions): Promise<RunningRegion
     random,
     logger,
     onDamaged,
+    onBroken: (failure) => options.onFatal?.(failure),
   });
   let server: HttpServer;
   try {

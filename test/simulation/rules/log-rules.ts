@@ -184,7 +184,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "what a log may have lost is sent again by who remembers it",
     off: "RecentKeys remembers nothing",
     faults: "all",
-    seed: 1,
+    seed: 405,
     harder: () => slowLogs(TracedLog),
     parts: () => patched(RecentKeys, "after", () => () => []),
   },
