@@ -49,6 +49,8 @@ export default defineConfig({
           include: ["test/simulation/**/*.test.ts"],
           // Nothing but arithmetic: every processor is worth using.
           maxWorkers: availableParallelism(),
+          // Projects that run at once have to agree on that, so this one runs after them.
+          sequence: { groupOrder: 1 },
           testTimeout: 300_000,
         },
       },
