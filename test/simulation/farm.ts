@@ -40,9 +40,9 @@ export async function runJobs(
             if (job === undefined) child.disconnect();
             else child.send(job);
           });
-          child.on("exit", (code) => {
+          child.on("exit", (code, signal) => {
             if (code === 0) resolve();
-            else reject(new Error(`Expected a worker to end with 0, got ${code}`));
+            else reject(new Error(`Expected a worker to end with 0, got ${code ?? signal}`));
           });
           child.send(first);
         }),
