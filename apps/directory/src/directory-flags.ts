@@ -1,5 +1,5 @@
 import { withClusterFile } from "@meridian/cluster-file";
-import { checkIdentifier, MeridianError, parseTtlMs } from "@meridian/protocol";
+import { checkIdentifier, parseTtlMs, parseUrls } from "@meridian/protocol";
 import {
   parseOptions,
   type LogLevel,
@@ -128,16 +128,4 @@ export type DirectoryCommand =
 /** Reads the program's flags, their environment twins, and the cluster file. Throws `OptionsError`. */
 export function parseDirectoryFlags(sources: OptionSources): DirectoryCommand {
   return parseOptions(FLAGS, withClusterFile("directory", FLAGS, sources));
-}
-
-function parseUrls(text: string): readonly string[] {
-  const urls = text.split(",").map((part) => parseUrl(part.trim()));
-  if (new Set(urls).size === urls.length) return urls;
-  throw new MeridianError("INVALID_CONFIG", `expected each URL once, got \`${text}\``);
-}
-
-function parseUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol === "http:" || url?.protocol === "https:") return text.replace(/\/+$/, "");
-  throw new MeridianError("INVALID_CONFIG", `expected http or https URLs, got \`${text}\``);
 }

@@ -1,8 +1,9 @@
 import { withClusterFile } from "@meridian/cluster-file";
 import {
   checkIdentifier,
-  MeridianError,
   parseTtlMs,
+  parseUrl,
+  parseUrls,
   VALUE_BYTES_MAX,
   VALUE_BYTES_MAX_DEFAULT,
 } from "@meridian/protocol";
@@ -201,16 +202,4 @@ export type RegionCommand =
 /** Reads the program's flags, their environment twins, and the cluster file. Throws `OptionsError`. */
 export function parseRegionFlags(sources: OptionSources): RegionCommand {
   return parseOptions(FLAGS, withClusterFile("region", FLAGS, sources));
-}
-
-function parseUrls(text: string): readonly string[] {
-  const urls = text.split(",").map((part) => parseUrl(part.trim()));
-  if (new Set(urls).size === urls.length) return urls;
-  throw new MeridianError("INVALID_CONFIG", `expected each URL once, got \`${text}\``);
-}
-
-function parseUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol === "http:" || url?.protocol === "https:") return text.replace(/\/+$/, "");
-  throw new MeridianError("INVALID_CONFIG", `expected an http or https URL, got \`${text}\``);
 }

@@ -89,6 +89,7 @@ export {
   type Stamp,
 } from "./stamp.ts";
 export { checkTtlMs, parseTtlMs, TTL_MS_MAX } from "./ttl.ts";
+export { parseUrl, parseUrls } from "./url.ts";
 export {
   checkCoordinates,
   checkIdentifier,
