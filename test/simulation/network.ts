@@ -170,12 +170,12 @@ export class Network {
     });
   }
 
-  /** Nothing gets through any more, or only one way; nobody is told. */
   /** Whether messages do not get to or from a host. */
   isCut(host: string): boolean {
     return this.#cut.in.has(host) || this.#cut.out.has(host);
   }
 
+  /** Nothing gets through any more, or only one way; nobody is told. */
   cut(host: string, ways: CutWays = "both"): void {
     if (ways !== "out") this.#cut.in.add(host);
     if (ways !== "in") this.#cut.out.add(host);
