@@ -178,15 +178,20 @@ export class SqliteDirectoryLog {
     return this.#writer.pendingBytes;
   }
 
+  /** Why nothing becomes durable now; undefined while all is well. What is appended waits, and is tried again. */
+  get stall(): MeridianError | undefined {
+    return this.#writer.stall;
+  }
+
   /** What is durable of one node's outbox. */
   outboxMark(incarnation: number): OutboxMark | undefined {
     return this.#marks.get(incarnation);
   }
 
   /**
-   * Makes a frame durable, and what it says is followed, and then calls `done`, with the failure if it could not be made so. When one fails, so does
-   * everything that was appended after it and before its `done`; the next frame starts again at
-   * `committedThrough`. Throws `INTERNAL` for a frame that does not start where the one before ended, and
+   * Makes a frame durable, and what it says is followed, and then calls `done`, with the failure if it cannot be made so. On a full
+   * disk it waits: see `stall`. When one fails, so does everything that was appended after it and before its `done`; the next
+   * frame starts again at `committedThrough`. Throws `INTERNAL` for a frame that does not start where the one before ended, and
    * `STORE_FAILED` once the log is closed.
    */
   append(frame: LogFrame, done: Done): void {
