@@ -127,12 +127,17 @@ export class Region {
 export class Cluster {
   readonly #network: Network;
   readonly #folder = mkdtempSync(join(tmpdir(), "meridian-e2e-"));
+  readonly #directoryFolder: string;
   readonly #regions: Region[] = [];
   #programs: Program[] = [];
 
-  /** Without a network of their own, the regions reach the directory through proxies. */
-  constructor(network: Network = new ProxyNetwork()) {
+  /**
+   * Without a network of their own, the regions reach the directory through proxies. `directoryDisk` is where the folder
+   * of the directory is to be.
+   */
+  constructor(network: Network = new ProxyNetwork(), directoryDisk?: string) {
     this.#network = network;
+    this.#directoryFolder = join(directoryDisk ?? this.#folder, "directory");
   }
 
   /** The regions that were started with the cluster or added since. */
@@ -162,7 +167,7 @@ export class Cluster {
   /** Starts the directory on its folder. Every region finds it again, whatever its port. */
   async startDirectory(): Promise<void> {
     const { host, port, launcher } = this.#network.directory;
-    const args = [`--host=${host}`, `--port=${port}`, `--data=${join(this.#folder, "directory")}`];
+    const args = [`--host=${host}`, `--port=${port}`, `--data=${this.#directoryFolder}`];
     const main = "apps/directory/src/main.ts";
     this.#programs.push(await Program.start({ name: "directory", main, args, launcher }));
     for (const { line } of this.#regions) line.target = this.directoryUrl;
@@ -176,7 +181,7 @@ export class Cluster {
 
   /** Deletes everything that the directory has stored. It must not run. */
   emptyDirectory(): void {
-    rmSync(join(this.#folder, "directory"), { recursive: true });
+    rmSync(this.#directoryFolder, { recursive: true });
   }
 
   /** Starts a region. Resolves once it listens. */

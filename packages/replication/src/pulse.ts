@@ -27,6 +27,8 @@ export interface PulseOptions extends Pick<ReplicaOptions, "node" | "store" | "l
   readonly progress: ProgressWatch;
   readonly settlement: Settlement;
   readonly stallMs: number;
+  /** Whether there is another directory to turn to. */
+  readonly hasOthers: boolean;
 }
 
 const NO_LOAD: NodeLoad = { entries: 0, bytes: 0, requestsPerSecond: 0 };
@@ -77,9 +79,17 @@ export class Pulse {
     return progress.lagMs(applier.behind === 0 && isUp);
   }
 
-  /** A message may have been lost without the link breaking: why to give the link up where nothing moves although something should. */
+  /**
+   * A message may have been lost without the link breaking: why to give the link up where nothing moves although something
+   * should. A directory that cannot write its log moves nothing; it is given up where there is another.
+   */
   stall(): MeridianError | undefined {
-    const { progress, submitter, applier, settlement, stallMs } = this.#options;
+    const { progress, submitter, applier, settlement, stallMs, hasOthers } = this.#options;
+    const { isHeld } = submitter;
+    if (isHeld && !hasOthers) {
+      progress.start();
+      return undefined;
+    }
     const { reconciliation } = settlement;
     const isStalled = progress.isStalled({
       outboxWaits: submitter.waiting,
@@ -88,6 +98,7 @@ export class Pulse {
       waitsForTurn: reconciliation.isWaiting,
     });
     if (!isStalled) return undefined;
+    if (isHeld) return new MeridianError("STORE_FULL", "The directory cannot write its log");
     return new MeridianError("OUT_OF_ORDER", `Expected progress within ${stallMs} ms, got none`);
   }
 }

@@ -101,6 +101,7 @@ export class Replica {
       progress: this.#progress,
       settlement: this.#settlement,
       stallMs: this.#limits.stallMs,
+      hasOthers: (options.directories ?? 1) > 1,
     });
     this.#positions = new Positions({
       store,
@@ -330,7 +331,7 @@ export class Replica {
       directory: this.#choice.current,
       reconciles: this.#settlement.reconciliation.isActive,
     });
-    const keys = this.#submitter.attach(link, outboxThrough);
+    const keys = this.#submitter.attach(link, outboxThrough, welcome.holdBack);
     if (keys.length > 0)
       this.#settlement.home.onAcknowledged(outboxThrough, committedThrough, keys);
     this.#settlement.home.observe(committedThrough, welcome.followed);
@@ -374,6 +375,7 @@ export class Replica {
         this.#applier.adoptHorizon(() => this.#pulse.lowestTime());
         this.#settlement.home.observe(message.committedThrough, message.followed);
         this.#positions.check();
+        this.#hold(message.holdBack);
         return this.#checkPulse();
       case "acknowledge":
         this.#observe(message.committedThrough, message.committedThrough);
@@ -409,6 +411,13 @@ export class Replica {
   #observe(head: number, committedThrough: number): void {
     if (this.#settlement.reconciliation.isWaiting) return;
     this.#applier.observe(head, committedThrough);
+  }
+
+  #hold(isHeld: boolean): void {
+    if (isHeld && !this.#submitter.isHeld) {
+      this.#options.logger.warn("the directory cannot write its log; the outbox waits");
+    }
+    this.#submitter.hold(isHeld);
   }
 
   #onAcknowledge(position: number, committedThrough: number): void {

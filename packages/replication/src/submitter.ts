@@ -65,6 +65,8 @@ export class Submitter {
   /** Frames through here are reported when applied. */
   #reportThrough = 0;
   #restamping = false;
+  /** The directory cannot write its log: what is sent to it would only wait there. */
+  #isHeld = false;
   #savedThrough: number;
   readonly #times: PendingTimes;
 
@@ -95,9 +97,21 @@ export class Submitter {
     return this.#inFlightBytes;
   }
 
-  /** Whether frames wait for their acknowledgement. */
+  /** Whether frames wait for their acknowledgement, or to be sent to a directory that takes none now. */
   get waiting(): boolean {
-    return this.#inFlight.length > 0;
+    return this.#inFlight.length > 0 || (this.#isHeld && this.pending > 0);
+  }
+
+  /** Whether the directory takes no frames now. */
+  get isHeld(): boolean {
+    return this.#isHeld;
+  }
+
+  /** Sends nothing until told otherwise, or on a new link. */
+  hold(isHeld: boolean): void {
+    if (isHeld === this.#isHeld) return;
+    this.#isHeld = isHeld;
+    this.pump();
   }
 
   /**
@@ -112,11 +126,12 @@ export class Submitter {
   }
 
   /**
-   * Starts sending on a new link, after what the directory says it has committed. Returns the keys of what was not
-   * known to be committed until now.
+   * Starts sending on a new link, after what the directory says it has committed, unless it is to hold back. Returns the
+   * keys of what was not known to be committed until now.
    */
-  attach(link: Link, acknowledgedThrough: number): readonly string[] {
+  attach(link: Link, acknowledgedThrough: number, isHeld: boolean): readonly string[] {
     this.detach();
+    this.#isHeld = isHeld;
     const keys = this.#admitThrough(acknowledgedThrough);
     this.acknowledge(acknowledgedThrough);
     this.#sentThrough = this.#acknowledgedThrough;
@@ -139,6 +154,7 @@ export class Submitter {
 
   detach(): void {
     this.#link = undefined;
+    this.#isHeld = false;
     this.#inFlight = [];
     this.#inFlightBytes = 0;
   }
@@ -285,6 +301,7 @@ export class Submitter {
     return (
       this.#link !== undefined &&
       !this.#restamping &&
+      !this.#isHeld &&
       this.#inFlightBytes < this.#options.windowBytes
     );
   }

@@ -120,19 +120,19 @@ export class Commits {
   }
 
   #fail({ code, message }: MeridianError, writes: readonly JournalWrite[]): void {
-    const { room, checkpointer, isPatient, reply, onRetry } = this.#options;
+    const { room, checkpointer, isPatient } = this.#options;
     room.measure(systemClock.elapsedMs());
     if (code === "STORE_FULL") checkpointer.relieve();
     if (isPatient && PASSING_CODES.has(code)) {
       this.#waiting = [...writes];
       this.#cancelRetry = systemClock.after(RETRY_MS, () => {
         this.#cancelRetry = undefined;
-        onRetry();
+        this.#options.onRetry();
       });
-      return reply({ kind: "stalled", code, message });
+      return this.#options.reply({ kind: "stalled", code, message });
     }
     this.#generation += 1;
-    reply({ kind: "failed", generation: this.#generation, code, message });
+    this.#options.reply({ kind: "failed", generation: this.#generation, code, message });
   }
 }
 

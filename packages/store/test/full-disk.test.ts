@@ -83,7 +83,9 @@ it("lets the log wait for room, with everything behind what does not fit", async
 it("writes in order what has waited, and removes nothing before that is in the table", async () => {
   const tuning = { commitWaitMs: 10, sweepEveryMs: 2 };
   const log = await openDirectoryLog(folder.options("resumes", tuning));
-  expect(await outcome(log, frame(0, [entry("a", 1), tombstone("gone", { time: 5, origin: 1 })], 1))).toBeUndefined();
+  expect(
+    await outcome(log, frame(0, [entry("a", 1), tombstone("gone", { time: 5, origin: 1 })], 1)),
+  ).toBeUndefined();
   await folded(log);
   const resume = folder.hold("resumes");
   const outcomes = Promise.all([
