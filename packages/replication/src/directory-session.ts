@@ -390,7 +390,7 @@ export class DirectorySession implements Applier {
       echoMs: message.nowMs,
       head: sequencer.head,
       committedThrough: sequencer.committedThrough,
-      outboxReceived: sequencer.received(this.#hello?.incarnation ?? 0) ?? 0,
+      outboxReceived: sequencer.received(this.#hello?.incarnation ?? 0),
       followed: [...this.#host.log.followed],
       horizon: horizon.horizon,
       horizonAt: horizon.at,
@@ -456,7 +456,7 @@ export class DirectorySession implements Applier {
     if (admission === "gap") {
       throw new MeridianError(
         "OUT_OF_ORDER",
-        `Expected outbox position ${(sequencer.received(header.incarnation) ?? 0) + 1}, got ${header.position}`,
+        `Expected outbox position ${sequencer.received(header.incarnation) + 1}, got ${header.position}`,
       );
     }
     if (admission === "ordered" && header.reportApplied) {

@@ -62,6 +62,8 @@ export class Sequencer {
   readonly #recent: RecentFrames;
   /** The last position ordered of each outbox that has sent anything in this epoch. */
   readonly #received = new Map<number, number>();
+  /** What each outbox had behind it when its node greeted last, elsewhere or in a tail that this log has lost. */
+  readonly #expected = new Map<number, number>();
   #pendingBytes = 0;
   #head: number;
   #committedThrough: number;
@@ -114,18 +116,18 @@ export class Sequencer {
     return this.#log.outboxMark(incarnation);
   }
 
-  /** The last position ordered of an outbox; undefined if it is not known at all. */
-  received(incarnation: number): number | undefined {
-    return this.#received.get(incarnation) ?? this.mark(incarnation)?.position;
+  /** The last position of an outbox that is not to come any more, ordered here or taken elsewhere. */
+  received(incarnation: number): number {
+    const ordered = this.#received.get(incarnation) ?? this.mark(incarnation)?.position;
+    return Math.max(ordered ?? 0, this.#expected.get(incarnation) ?? 0);
   }
 
   /**
    * Takes note that a node will send what comes after `position`: another log, or a tail that this one has
-   * lost, took what is before.
+   * lost, took what is before. It may greet again with less, if it dies before that is durable there.
    */
   expectAfter(incarnation: number, position: number): void {
-    const received = this.received(incarnation) ?? 0;
-    if (position > received) this.#received.set(incarnation, position);
+    this.#expected.set(incarnation, position);
   }
 
   /** Throws `OVERLOADED` if `bytes` more are too many: what the node has sent stays in its outbox, and comes again. */
@@ -153,7 +155,7 @@ export class Sequencer {
     horizon: number,
     nowMs: number,
   ): Admission {
-    const received = this.received(header.incarnation) ?? 0;
+    const received = this.received(header.incarnation);
     if (header.position <= received) return "duplicate";
     if (header.position > received + 1) return "gap";
     const stale = lowestTime <= horizon ? buryStale(this.#log, horizon, bytes, header) : undefined;
