@@ -25,7 +25,7 @@ function last<Type extends NodeMessage["type"]>(
 async function comparing(): Promise<{ script: ScriptedDirectory; donate: () => void }> {
   const script = new ScriptedDirectory();
   const nowMs = script.clock.nowMs();
-  script.welcome(5, "reconcile");
+  script.welcome(5, { resume: "reconcile" });
   script.say({ type: "reconcile-begin", nowMs, head: 5, horizon: 0 });
   await script.settle();
   script.say({ type: "compared", nowMs, id: last(script, "compare").id, differing: [0] });

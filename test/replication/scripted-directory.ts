@@ -12,6 +12,7 @@ import {
   type Entry,
   type FrameHeader,
   type NodeMessage,
+  type Welcome,
 } from "@meridian/protocol";
 import { Replica, type LinkEvents } from "@meridian/replication";
 import { seededRandom, silentLogger } from "@meridian/runtime";
@@ -62,8 +63,8 @@ export class ScriptedDirectory {
     if (this.#events !== events) this.#events?.onOpen();
   }
 
-  /** Takes the node in, and goes on after its cursor. */
-  welcome(head: number, resume: "feed" | "reconcile" = "feed"): void {
+  /** Takes the node in, and goes on after its cursor, unless it is told otherwise. */
+  welcome(head: number, more: Partial<Welcome> = {}): void {
     this.say({
       type: "welcome",
       version: PROTOCOL_VERSION,
@@ -73,7 +74,7 @@ export class ScriptedDirectory {
       head,
       committedThrough: head,
       epochs: [[1, 0]],
-      resume,
+      resume: "feed",
       resumeAfter: 0,
       homeThrough: 0,
       followed: [],
@@ -84,6 +85,7 @@ export class ScriptedDirectory {
       heartbeatMs: 500,
       leaseMs: 1_500,
       maxClockDriftMs: 10_000,
+      ...more,
     });
   }
 

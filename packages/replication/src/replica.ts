@@ -334,7 +334,7 @@ export class Replica {
     if (keys.length > 0)
       this.#settlement.home.onAcknowledged(outboxThrough, committedThrough, keys);
     this.#settlement.home.observe(committedThrough, welcome.followed);
-    this.#positions.restart(welcome.epochs, this.#submitter.acknowledgedThrough, committedThrough);
+    this.#positions.restart(welcome, this.#submitter.acknowledgedThrough);
     this.#committed.reach(this.#submitter.acknowledgedThrough);
     this.#acknowledgements.onWelcome(welcome.resume, this.#submitter.acknowledgedThrough);
     this.#updateStatus();
