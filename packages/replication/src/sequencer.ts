@@ -53,8 +53,8 @@ export interface FollowedRun {
   readonly followed: Cursor | undefined;
 }
 
-/** What became of a frame that was offered. */
-export type Admission = "ordered" | "duplicate" | "gap";
+/** Where a frame stands in its outbox: the next to be ordered, one that has been, or one whose predecessor is missing. */
+export type Turn = "next" | "duplicate" | "gap";
 
 export class Sequencer {
   readonly #log: DirectoryLog;
@@ -143,30 +143,29 @@ export class Sequencer {
     return this.#recent.startingAt(after);
   }
 
+  turnOf({ incarnation, position }: FrameHeader): Turn {
+    const received = this.received(incarnation);
+    if (position <= received) return "duplicate";
+    return position === received + 1 ? "next" : "gap";
+  }
+
   /**
-   * Orders a frame that a node has sent, whose entries are of `lowestTime` or later, writing its sequences into its
-   * header, and starts committing it. What in it was deleted long ago is buried. The bytes belong to the log
-   * from here on.
+   * Orders a frame that a node has sent and whose turn it is, with entries of `lowestTime` or later, writing its sequences
+   * into its header, and starts committing it. What in it was deleted long ago is buried. The bytes belong to the
+   * log from here on.
    */
-  offer(
+  order(
     bytes: Uint8Array,
     header: FrameHeader,
     lowestTime: number,
     horizon: number,
     nowMs: number,
-  ): Admission {
-    const received = this.received(header.incarnation);
-    if (header.position <= received) return "duplicate";
-    if (header.position > received + 1) return "gap";
+  ): void {
     const stale = lowestTime <= horizon ? buryStale(this.#log, horizon, bytes, header) : undefined;
-    if (stale === undefined) {
-      this.#orderFrame(bytes, header, nowMs);
-      return "ordered";
-    }
+    if (stale === undefined) return this.#orderFrame(bytes, header, nowMs);
     // The burials first: were they lost behind the frame, its sender would not hear of them.
     this.#orderFrame(stale.burials, readFrameHeader(stale.burials), nowMs);
     this.#orderFrame(stale.buried, header, nowMs);
-    return "ordered";
   }
 
   #orderFrame(bytes: Uint8Array, header: FrameHeader, nowMs: number): void {
