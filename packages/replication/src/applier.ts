@@ -87,13 +87,12 @@ export class Applier {
   readonly #held = new Set<{ readonly sequence: number }>();
   #savedSequence = 0;
   #adopting = false;
-  /**
-   * From here on the node has again what the log has: what comes compacted is a patchwork before that. Infinite while
-   * the two reconcile: what the node was sent is whole only together with what they compare.
-   */
+  /** From here on the node has again what the log has: what comes compacted is a patchwork before that. */
   #wholeFrom = 0;
   /** The last place before that. Invariant: below `wholeFrom` where that is above `applied`. */
   #wholeBefore = 0;
+  /** What the node is sent is whole only together with what node and log compare. */
+  #reconciling = false;
   #admittedTime: number;
 
   constructor(options: ApplierOptions) {
@@ -120,7 +119,7 @@ export class Applier {
 
   /** The last sequence at which the node has what the log had there, or something newer of the same keys. */
   get wholeThrough(): number {
-    return this.#wholeAt(this.#applied);
+    return this.#reconciling ? 0 : this.#wholeAt(this.#applied);
   }
 
   get committedThrough(): number {
@@ -212,17 +211,15 @@ export class Applier {
   reconcileFrom(logId: number, epoch: number, head: number): void {
     this.#moveTo(logId, epoch, head);
     this.#resumable = false;
-    this.#wholeFrom = Infinity;
+    this.#reconciling = true;
   }
 
   /** The log has what the node has: from here on the cursor follows. */
   settle(): void {
     this.#resumable = true;
-    if (this.#wholeFrom === Infinity) {
-      this.#wholeFrom = 0;
-      // What was donated may not be durable yet.
-      this.#barrier = this.#appended;
-    }
+    // What was donated may not be durable yet.
+    if (this.#reconciling) this.#barrier = this.#appended;
+    this.#reconciling = false;
     this.#savedSequence = -1;
     this.save();
   }
@@ -361,7 +358,7 @@ export class Applier {
   /** A frame of a compacted part, which was read when the log had come to `head`. */
   #noteCompacted(head: number): void {
     if (head <= this.#wholeFrom) return;
-    this.#wholeBefore = this.wholeThrough;
+    this.#wholeBefore = this.#wholeAt(this.#applied);
     this.#wholeFrom = head;
   }
 
@@ -394,6 +391,7 @@ export class Applier {
     this.#head = sequence;
     this.#savedSequence = sequence;
     this.#wholeFrom = this.#wholeBefore = 0;
+    this.#reconciling = false;
     this.#held.clear();
     this.#origins.clear();
   }
