@@ -26,18 +26,19 @@ export interface SentFrame {
 
 /** A node whose directory says what a test has it say. Commits happen when `settle` is called. */
 export class ScriptedDirectory {
+  #queue: (() => void)[] = [];
   readonly clock = new ManualClock();
   readonly disk = emptyReplicaDisk(1);
+  readonly store = new MemoryReplicaStore(this.disk, (run) => this.#queue.push(run));
   readonly frames: SentFrame[] = [];
   readonly texts: NodeMessage[] = [];
   readonly replica: Replica;
-  #queue: (() => void)[] = [];
   #events: LinkEvents | undefined;
 
   constructor() {
     this.replica = new Replica({
       node: { cluster: "test", id: "a", region: "a", ip: null, port: 1, url: null, lat: 0, lon: 0 },
-      store: new MemoryReplicaStore(this.disk, (run) => this.#queue.push(run)),
+      store: this.store,
       dial: (events) => {
         this.#events = events;
         return { bufferedBytes: 0, send: (message) => this.#hear(message), close: () => {} };

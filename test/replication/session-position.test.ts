@@ -80,3 +80,27 @@ it("a place in a log that a node has left covers nothing that another one has ac
   const { incarnation } = script.disk;
   expect(script.replica.position()).toMatchObject({ sequence: 5, incarnation, outboxPosition: 1 });
 });
+
+it("nor do those of one that lacks some of it, until that has been sent again", async () => {
+  const script = new ScriptedDirectory();
+  script.welcome(0);
+  const written = script.replica.write([set("k")], true);
+  await script.settle();
+  const receipt = await written;
+  script.feed({ after: 0, through: 1, committedThrough: 1, incarnation: 1, position: 1 }, []);
+  const nowMs = script.clock.nowMs();
+  script.say({ type: "acknowledge", nowMs, outboxThrough: 1, committedThrough: 1 });
+  script.reconnect();
+  // Another log has all but that.
+  script.welcome(0, { logId: 8, epoch: 2, homeThrough: 0 });
+  await script.settle();
+  expect(script.frames.at(-1)).toMatchObject({ position: 2, entries: [{ key: "k" }] });
+  const known = script.replica.acknowledgement(receipt, 2, 100);
+  const report = (position: number): void =>
+    script.say({ type: "applied-by", nowMs, position, nodes: ["b"], ready: ["b"] });
+  report(1);
+  script.clock.advance(200);
+  expect(await known).toMatchObject({ reached: false, nodes: ["a"] });
+  report(2);
+  expect(await script.replica.acknowledgement(receipt, 2, 100)).toMatchObject({ reached: true });
+});

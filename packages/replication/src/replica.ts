@@ -87,6 +87,8 @@ export class Replica {
       writes: this.#writes,
       committed: this.#committed,
       ownMs: () => this.#time.ownMs(),
+      onLack: () => this.#acknowledgements.onLack(this.#submitter.acknowledgedThrough),
+      onSentAgain: (position) => this.#acknowledgements.onSentAgain(position),
       onReconciled: () => this.#onReconciled(),
       onFailed: (failure) => this.#link.reset(asMeridianError(failure)),
     });
@@ -336,7 +338,7 @@ export class Replica {
     this.#settlement.home.observe(committedThrough, welcome.followed);
     this.#positions.restart(welcome, this.#submitter.acknowledgedThrough);
     this.#committed.reach(this.#submitter.acknowledgedThrough);
-    this.#acknowledgements.onWelcome(welcome.resume, this.#submitter.acknowledgedThrough);
+    this.#acknowledgements.onDirectory(this.#submitter.acknowledgedThrough);
     this.#updateStatus();
   }
 
@@ -359,6 +361,7 @@ export class Replica {
   }
 
   #onReconciled(): void {
+    this.#acknowledgements.onSentAgain(this.#submitter.acknowledgedThrough + 1);
     this.#link.send({ type: "reconciled", nowMs: this.#time.ownMs() });
     this.#state.reconciled(this.#applier.wholeThrough);
     this.#updateStatus();
