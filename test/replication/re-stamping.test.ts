@@ -97,12 +97,31 @@ it("nor does it get a new one when it comes in while others do", async () => {
   }
 });
 
-it("what comes in while writes get new stamps does not put an older one above a newer one", async () => {
+it("what comes in while writes get new stamps leaves each key one stamp, here and for the others", async () => {
   const { script } = await interrupted("elsewhere");
-  expect(textOf(script.replica.get("k"))).toBe("newer");
-  const [older, newer] = [2, 3].map(
-    (position) => script.frames.findLast((frame) => frame.position === position)?.entries[0],
-  );
-  expect(textOf(newer)).toBe("newer");
-  expect(newer?.stamp.time).toBeGreaterThan(older?.stamp.time ?? Infinity);
+  const current = script.replica.get("k");
+  expect(textOf(current)).toBe("newer");
+  for (const position of [1, 2, 3]) {
+    const sent = script.frames.findLast((frame) => frame.position === position);
+    expect(sent?.entries).toEqual([current]);
+  }
+});
+
+it("a write that stood in for an older one has no second stamp, which could outdo what replaced it", async () => {
+  const script = new ScriptedDirectory();
+  const writes = [set("k", "older"), set("other"), set("k", "newer")].map((write) => [write]);
+  for (const batch of [...writes, [set("k", "newest"), set("k", "last")]]) {
+    const written = script.replica.write(batch);
+    await script.settle();
+    await written;
+  }
+  script.welcome(0);
+  const nowMs = script.clock.nowMs() - HOUR_MS;
+  script.say({ type: "refuse", nowMs, position: 1, code: "CLOCK_AHEAD" });
+  await script.settle();
+  const sent = script.frames.slice(-4).flatMap(({ entries }) => entries);
+  const ofKey = sent.filter(({ key }) => key === "k");
+  expect(ofKey.map(textOf)).toEqual(["last", "last", "last", "last"]);
+  expect(new Set(ofKey.map(({ stamp }) => stamp.time)).size).toBe(1);
+  expect(script.replica.get("k")).toEqual(ofKey[0]);
 });

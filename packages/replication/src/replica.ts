@@ -87,6 +87,8 @@ export class Replica {
       writes: this.#writes,
       committed: this.#committed,
       ownMs: () => this.#time.ownMs(),
+      onLack: () => this.#acknowledgements.onLack(this.#submitter.acknowledgedThrough),
+      onSentAgain: (position) => this.#acknowledgements.onSentAgain(position),
       onReconciled: () => this.#onReconciled(),
       onFailed: (failure) => this.#link.reset(asMeridianError(failure)),
     });
@@ -270,6 +272,7 @@ export class Replica {
   #makeSubmitter(): Submitter {
     return new Submitter({
       store: this.#options.store,
+      logger: this.#options.logger,
       stamps: this.#stamps,
       time: this.#time,
       writes: this.#writes,
@@ -335,9 +338,9 @@ export class Replica {
     if (keys.length > 0)
       this.#settlement.home.onAcknowledged(outboxThrough, committedThrough, keys);
     this.#settlement.home.observe(committedThrough, welcome.followed);
-    this.#positions.restart(welcome.epochs, this.#submitter.acknowledgedThrough, committedThrough);
+    this.#positions.restart(welcome, this.#submitter.acknowledgedThrough);
     this.#committed.reach(this.#submitter.acknowledgedThrough);
-    this.#acknowledgements.onWelcome(welcome.resume, this.#submitter.acknowledgedThrough);
+    this.#acknowledgements.onDirectory(this.#submitter.acknowledgedThrough);
     this.#updateStatus();
   }
 
@@ -360,6 +363,7 @@ export class Replica {
   }
 
   #onReconciled(): void {
+    this.#acknowledgements.onSentAgain(this.#submitter.acknowledgedThrough + 1);
     this.#link.send({ type: "reconciled", nowMs: this.#time.ownMs() });
     this.#state.reconciled(this.#applier.wholeThrough);
     this.#updateStatus();
@@ -375,16 +379,13 @@ export class Replica {
         this.#applier.adoptHorizon(() => this.#pulse.lowestTime());
         this.#settlement.home.observe(message.committedThrough, message.followed);
         this.#positions.check();
-        this.#hold(message.holdBack);
+        this.#submitter.hold(message.holdBack);
         return this.#checkPulse();
       case "acknowledge":
         this.#observe(message.committedThrough, message.committedThrough);
         this.#positions.acknowledge(message.outboxThrough, message.committedThrough);
         return this.#onAcknowledge(message.outboxThrough, message.committedThrough);
       case "refuse":
-        this.#options.logger.warn("stamps refused; going by the directory's clock", {
-          skewMs: this.#time.skewMs,
-        });
         return this.#submitter.refuse(message.position, message.nowMs);
       case "applied-by":
         return this.#acknowledgements.onApplied(message.position, message.nodes, message.ready);
@@ -411,13 +412,6 @@ export class Replica {
   #observe(head: number, committedThrough: number): void {
     if (this.#settlement.reconciliation.isWaiting) return;
     this.#applier.observe(head, committedThrough);
-  }
-
-  #hold(isHeld: boolean): void {
-    if (isHeld && !this.#submitter.isHeld) {
-      this.#options.logger.warn("the directory cannot write its log; the outbox waits");
-    }
-    this.#submitter.hold(isHeld);
   }
 
   #onAcknowledge(position: number, committedThrough: number): void {

@@ -18,13 +18,13 @@ import {
   FRAME_KIND,
   highestTimeOf,
   lowestTimeOf,
-  replaces,
   stampTimeOf,
   unixMsOf,
   type Entry,
   type MeridianError,
   type OutboxFrame,
 } from "@meridian/protocol";
+import type { Logger } from "@meridian/runtime";
 
 import type { ClusterClock } from "./cluster-clock.ts";
 import type { HybridClock } from "./hybrid-clock.ts";
@@ -35,6 +35,7 @@ import type { WritePath } from "./write-path.ts";
 /** What a submitter needs. */
 export interface SubmitterOptions {
   readonly store: ReplicaStore;
+  readonly logger: Logger;
   readonly stamps: HybridClock;
   readonly time: ClusterClock;
   readonly writes: WritePath;
@@ -111,6 +112,7 @@ export class Submitter {
   hold(isHeld: boolean): void {
     if (isHeld === this.#isHeld) return;
     this.#isHeld = isHeld;
+    if (isHeld) this.#options.logger.warn("the directory cannot write its log; the outbox waits");
     this.pump();
   }
 
@@ -211,7 +213,8 @@ export class Submitter {
   refuse(position: number, directoryMs: number): void {
     if (this.#restamping || position <= this.#acknowledgedThrough) return;
     this.#restamping = true;
-    const { time, writes, stamps } = this.#options;
+    const { time, writes, stamps, logger } = this.#options;
+    logger.warn("stamps refused; going by the directory's clock", { skewMs: time.skewMs });
     time.correct(directoryMs);
     writes.pause(() => {
       const admittedTime = this.#options.admittedTime();
@@ -247,17 +250,21 @@ export class Submitter {
 
   #restampAfter(after: number, refusedAbove: number): void {
     const { store } = this.#options;
-    // What has been admitted meanwhile raises the bound. So new stamps never pass old ones that are yet to come.
-    const bound = Math.max(refusedAbove, this.#options.admittedTime());
-    const frame = firstAbove(bound, this.#outboxFrames(after));
+    const frame = firstAbove(refusedAbove, this.#outboxFrames(after));
     if (frame === undefined) return this.#endRestamp();
     const { position } = frame;
-    // What has been replaced here meanwhile must not come back above what replaced it.
-    const old = decodeBlock(frame.block, frame.count).map((entry) => {
-      const current = store.get(entry.key);
-      return current !== undefined && replaces(current, entry) ? current : entry;
+    // What has been admitted meanwhile, by whomever, keeps its stamp.
+    const bound = Math.max(refusedAbove, this.#options.admittedTime());
+    // The newest of a key stands for all before it, or those would come back above it; and it has its new stamp already
+    // if an earlier frame held one of them, or the write would be there twice, once above what has replaced it.
+    const old = decodeBlock(frame.block, frame.count).map((entry) => store.get(entry.key) ?? entry);
+    const made = new Map<string, Entry>();
+    const entries = old.map((entry) => {
+      const { key, stamp } = entry;
+      const renewed = made.get(key) ?? (stamp.time > bound ? this.#restamp(entry) : entry);
+      made.set(key, renewed);
+      return renewed;
     });
-    const entries = old.map((entry) => (entry.stamp.time > bound ? this.#restamp(entry) : entry));
     const restamped = {
       position,
       count: frame.count,
@@ -268,7 +275,7 @@ export class Submitter {
     store.append({ kind: "restamp", frame: restamped, entries, replaced }, (failure) => {
       if (failure === undefined) {
         this.#options.onRestamped(entries);
-        return this.#restampAfter(position, bound);
+        return this.#restampAfter(position, refusedAbove);
       }
       this.#restamping = false;
       // What has kept its stamp is older than any write to come, and must not outdo it.
