@@ -5,20 +5,21 @@ import { stampTimeOf, type Stamp } from "@meridian/protocol";
  * Source: Kulkarni et al., "Logical Physical Clocks" (2014).
  */
 export class HybridClock {
-  readonly #origin: number;
+  /** What tells its stamps from all others of the same time. */
+  readonly origin: number;
   /** Invariant: at or above every time issued or observed, but for what `lower` has taken back. */
   #last: number;
 
   /** `floor` is the highest stamp time that the store has ever held. */
   constructor(origin: number, floor: number) {
-    this.#origin = origin;
+    this.origin = origin;
     this.#last = floor;
   }
 
   /** A new stamp, at or after the wall time `nowMs`. */
   next(nowMs: number): Stamp {
     this.#last = Math.max(this.#last + 1, stampTimeOf(nowMs));
-    return { time: this.#last, origin: this.#origin };
+    return { time: this.#last, origin: this.origin };
   }
 
   /** A time below which no stamp will be issued any more, unless `lower` takes it back. */

@@ -18,7 +18,7 @@ import {
   type Position,
   type Welcome,
 } from "@meridian/protocol";
-import { Deadlines, randomIdentity, type Gauge } from "@meridian/runtime";
+import { Deadlines, randomIdentity, type Gauge, type Random } from "@meridian/runtime";
 
 import { Acknowledgements, type Acknowledgement, type AckLevel } from "./acknowledgements.ts";
 import { CommittedOutbox } from "./committed-outbox.ts";
@@ -72,9 +72,7 @@ export class Replica {
     this.#deadlines = new Deadlines(clock);
     this.#time = new ClusterClock(clock);
     this.#progress = new ProgressWatch(clock, this.#limits.stallMs);
-    // The greatest origin is kept for burials.
-    const origin = Math.min(randomIdentity(random), BURIAL_ORIGIN - 1);
-    this.#stamps = new HybridClock(origin, Math.max(store.highestTime, store.horizon));
+    this.#stamps = new HybridClock(drawOrigin(random), Math.max(store.highestTime, store.horizon));
     this.#horizon = new ReplicaHorizon(store);
     this.#writes = this.#makeWritePath();
     this.quarantine = new Quarantine(store, this.#writes, options.logger);
@@ -277,6 +275,7 @@ export class Replica {
       windowBytes: this.#limits.windowBytes,
       admittedTime: () => Math.max(this.#applier.admittedTime, this.#options.store.horizon),
       onAdmitted: (time) => this.#applier.admit(time),
+      onOutdated: () => this.#settlement.unsettle(),
       onRestamped: (entries) => this.#onRestamped(entries),
       onFailed: (failure) => this.#link.reset(failure),
     });
@@ -344,9 +343,12 @@ export class Replica {
 
   /** Counts as a new database from here on: this one is an older copy of one that went on. */
   #adopt(): void {
-    const incarnation = randomIdentity(this.#options.random);
+    const { random, store } = this.#options;
+    const incarnation = randomIdentity(random);
+    const heardTime = Math.max(this.#applier.admittedTime, store.horizon);
+    this.#submitter.outdate(new HybridClock(drawOrigin(random), heardTime));
     this.#options.logger.warn("the database is a restored copy; it takes a new identity");
-    this.#options.store.append({ kind: "adopt", incarnation }, (failure) => {
+    store.append({ kind: "adopt", incarnation }, (failure) => {
       const said = "The node's database has taken a new identity";
       this.#link.reset(failure ?? new MeridianError("INCARNATION_REUSED", said));
     });
@@ -466,4 +468,9 @@ export class Replica {
     this.#options.onStatus?.(this.status);
     if (this.#link.up) this.#link.send(this.#heartbeat());
   }
+}
+
+/** An origin for stamps: the greatest one is kept for burials. */
+function drawOrigin(random: Random): number {
+  return Math.min(randomIdentity(random), BURIAL_ORIGIN - 1);
 }
