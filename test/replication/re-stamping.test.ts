@@ -1,7 +1,8 @@
 import { stampTimeOf, type Entry } from "@meridian/protocol";
+import { copyReplicaDisk } from "@meridian/testkit";
 import { expect, it } from "vitest";
 
-import { set, textOf } from "./node-rig.ts";
+import { ClusterRig, set, textOf } from "./node-rig.ts";
 import { ScriptedDirectory } from "./scripted-directory.ts";
 
 const HOUR_MS = 3_600_000;
@@ -124,4 +125,33 @@ it("a write that stood in for an older one has no second stamp, which could outd
   expect(ofKey.map(textOf)).toEqual(["last", "last", "last", "last"]);
   expect(new Set(ofKey.map(({ stamp }) => stamp.time)).size).toBe(1);
   expect(script.replica.get("k")).toEqual(ofKey[0]);
+});
+
+it("a restored backup brings nothing back that it had not sent when its clock was wrong", async () => {
+  const rig = new ClusterRig();
+  const b = rig.node("b");
+  await rig.pass(500);
+  await rig.leave("a");
+  const a = rig.node("a", { skewMs: HOUR_MS });
+  const written = a.replica.write([set("k", "old"), set("only", "kept")]);
+  await rig.settle();
+  await written;
+  const backup = copyReplicaDisk(a.disk);
+  rig.comeBack("a");
+  await rig.pass(3_000);
+  expect(textOf(b.replica.get("k"))).toBe("old");
+  const replaced = b.replica.write([set("k", "new")]);
+  await rig.pass(1_000);
+  await replaced;
+  expect(textOf(a.replica.get("k"))).toBe("new");
+  await rig.leave("a");
+  void a.replica.stop();
+  const restored = rig.node("a", { skewMs: HOUR_MS, disk: backup });
+  rig.comeBack("a");
+  await rig.pass(10_000);
+  for (const { replica } of [b, restored]) {
+    expect(["k", "only"].map((key) => textOf(replica.get(key)))).toEqual(["new", "kept"]);
+  }
+  expect(restored.replica.get("only")).toEqual(b.replica.get("only"));
+  expect(restored.replica.info()).toMatchObject({ connected: true, outboxPending: 0 });
 });

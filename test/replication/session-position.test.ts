@@ -104,3 +104,14 @@ it("nor do those of one that lacks some of it, until that has been sent again", 
   report(2);
   expect(await script.replica.acknowledgement(receipt, 2, 100)).toMatchObject({ reached: true });
 });
+
+it("an epoch of another directory's log that has not been heard of is not reached, and a log of nobody's is", async () => {
+  const script = new ScriptedDirectory();
+  script.welcome(0, { followed: [{ logId: 8, epoch: 3, sequence: 4 }] });
+  await script.settle();
+  const place = { epoch: 4, sequence: 1, incarnation: 0, outboxPosition: 0 };
+  const going = script.replica.reach({ ...place, logId: 8 }, 100);
+  script.clock.advance(200);
+  expect(await going).toBe(false);
+  expect(await script.replica.reach({ ...place, logId: 9 }, 0)).toBe(true);
+});

@@ -101,6 +101,12 @@ export class Home {
     return Math.max(other?.sequence ?? 0, left?.sequence ?? 0);
   }
 
+  /** Whether that log is one of this cluster's that this node or its directory has been following. */
+  knows(logId: number): boolean {
+    const followed = this.#claims.flatMap((claim) => claim.followed);
+    return [...this.#others, ...followed].some((cursor) => cursor.logId === logId);
+  }
+
   /**
    * The directory feeds the node. Returns the keys of what its log may lack, to be sent again, and `paid` called when
    * they are durably in the outbox; undefined if nobody can tell what it lacks, and the two have to reconcile.

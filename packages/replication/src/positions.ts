@@ -21,7 +21,7 @@ import type { ReplicaStore } from "./ports.ts";
 export interface PositionsOptions {
   readonly store: ReplicaStore;
   readonly applier: Applier;
-  readonly home: Pick<Home, "seen" | "reachedIn">;
+  readonly home: Pick<Home, "seen" | "reachedIn" | "knows">;
   readonly deadlines: Deadlines;
   readonly waitersMax: number;
   isReady(): boolean;
@@ -161,9 +161,9 @@ export class Positions {
 
   /**
    * A sequence beyond the end of an older epoch was never committed; what it stood for comes again from its
-   * node's outbox. In another log the node knows its place if its directory follows that log. Of a log that nobody
-   * knows, or an epoch that is unheard of, a sequence says nothing: once this node is ready, it and its log have
-   * exchanged all they have.
+   * node's outbox. In another log the node knows its place if its directory follows that log; an epoch of it that is unheard
+   * of may be going on where this directory cannot reach. Of a log that nobody knows, or an epoch that this log has
+   * lost, a sequence says nothing: once this node is ready, it and its log have exchanged all they have.
    */
   #hasSequence({ logId, epoch, sequence }: Position): boolean {
     const { applier, home } = this.#options;
@@ -171,7 +171,7 @@ export class Positions {
     if (reached !== undefined && sequence <= reached) return true;
     if (!applier.isSettled && sequence > 0) return false;
     if (logId !== applier.logId) {
-      return logId === 0 || (reached === undefined && this.#options.isReady());
+      return logId === 0 || (!home.knows(logId) && this.#options.isReady());
     }
     const index = this.#epochs.findIndex(([known]) => known === epoch);
     if (index < 0 && epoch !== applier.epoch) return sequence === 0 || this.#options.isReady();

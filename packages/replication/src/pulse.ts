@@ -17,7 +17,10 @@ import type { Submitter } from "./submitter.ts";
 import type { WritePath } from "./write-path.ts";
 
 /** What a pulse needs. */
-export interface PulseOptions extends Pick<ReplicaOptions, "node" | "store" | "load"> {
+export interface PulseOptions extends Pick<
+  ReplicaOptions,
+  "node" | "store" | "load" | "directories"
+> {
   readonly time: ClusterClock;
   readonly stamps: HybridClock;
   readonly horizon: ReplicaHorizon;
@@ -27,8 +30,6 @@ export interface PulseOptions extends Pick<ReplicaOptions, "node" | "store" | "l
   readonly progress: ProgressWatch;
   readonly settlement: Settlement;
   readonly stallMs: number;
-  /** Whether there is another directory to turn to. */
-  readonly hasOthers: boolean;
 }
 
 const NO_LOAD: NodeLoad = { entries: 0, bytes: 0, requestsPerSecond: 0 };
@@ -84,9 +85,9 @@ export class Pulse {
    * should. A directory that cannot write its log moves nothing; it is given up where there is another.
    */
   stall(): MeridianError | undefined {
-    const { progress, submitter, applier, settlement, stallMs, hasOthers } = this.#options;
+    const { progress, submitter, applier, settlement, stallMs, directories = 1 } = this.#options;
     const { isHeld } = submitter;
-    if (isHeld && !hasOthers) {
+    if (isHeld && directories === 1) {
       progress.start();
       return undefined;
     }

@@ -8,7 +8,6 @@
  */
 import {
   asMeridianError,
-  BURIAL_ORIGIN,
   MeridianError,
   type DirectoryMessage,
   type Entry,
@@ -72,9 +71,7 @@ export class Replica {
     this.#deadlines = new Deadlines(clock);
     this.#time = new ClusterClock(clock);
     this.#progress = new ProgressWatch(clock, this.#limits.stallMs);
-    // The greatest origin is kept for burials.
-    const origin = Math.min(randomIdentity(random), BURIAL_ORIGIN - 1);
-    this.#stamps = new HybridClock(origin, Math.max(store.highestTime, store.horizon));
+    this.#stamps = HybridClock.draw(random, Math.max(store.highestTime, store.horizon));
     this.#horizon = new ReplicaHorizon(store);
     this.#writes = this.#makeWritePath();
     this.quarantine = new Quarantine(store, this.#writes, options.logger);
@@ -103,7 +100,6 @@ export class Replica {
       progress: this.#progress,
       settlement: this.#settlement,
       stallMs: this.#limits.stallMs,
-      hasOthers: (options.directories ?? 1) > 1,
     });
     this.#positions = new Positions({
       store,
@@ -271,14 +267,14 @@ export class Replica {
 
   #makeSubmitter(): Submitter {
     return new Submitter({
-      store: this.#options.store,
-      logger: this.#options.logger,
+      ...this.#options,
       stamps: this.#stamps,
       time: this.#time,
       writes: this.#writes,
       windowBytes: this.#limits.windowBytes,
       admittedTime: () => Math.max(this.#applier.admittedTime, this.#options.store.horizon),
       onAdmitted: (time) => this.#applier.admit(time),
+      onOutdated: () => this.#settlement.unsettle(),
       onRestamped: (entries) => this.#onRestamped(entries),
       onFailed: (failure) => this.#link.reset(failure),
     });
@@ -346,9 +342,12 @@ export class Replica {
 
   /** Counts as a new database from here on: this one is an older copy of one that went on. */
   #adopt(): void {
-    const incarnation = randomIdentity(this.#options.random);
+    const { random, store } = this.#options;
+    const incarnation = randomIdentity(random);
+    const heardTime = Math.max(this.#applier.admittedTime, store.horizon);
+    this.#submitter.outdate(HybridClock.draw(random, heardTime));
     this.#options.logger.warn("the database is a restored copy; it takes a new identity");
-    this.#options.store.append({ kind: "adopt", incarnation }, (failure) => {
+    store.append({ kind: "adopt", incarnation }, (failure) => {
       const said = "The node's database has taken a new identity";
       this.#link.reset(failure ?? new MeridianError("INCARNATION_REUSED", said));
     });

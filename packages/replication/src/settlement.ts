@@ -55,6 +55,12 @@ export class Settlement {
     });
   }
 
+  /** The node and whatever log it comes to next are to compare what they have. */
+  unsettle(): void {
+    this.home.unsettle();
+    this.#options.applier.suspend();
+  }
+
   /** The link is down. */
   onDown(): void {
     this.home.onDown();

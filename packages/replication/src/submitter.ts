@@ -8,6 +8,10 @@
  * goes by the directory's clock, and gives new stamps to all in the outbox from there on that lies too far ahead,
  * in order, above every stamp that any directory has admitted as far as it knows, and above those of the frames
  * before, which this one has taken. No write is stamped meanwhile.
+ *
+ * In a database that was restored from a backup, such a frame may have been sent and replaced long ago. Nobody can tell
+ * when it was made, only that it was after what this copy had heard of: so that is where its new stamps lie, and
+ * whatever else was written since stands above them.
  */
 import {
   assembleFrame,
@@ -18,10 +22,10 @@ import {
   FRAME_KIND,
   highestTimeOf,
   lowestTimeOf,
+  MeridianError,
   stampTimeOf,
   unixMsOf,
   type Entry,
-  type MeridianError,
   type OutboxFrame,
 } from "@meridian/protocol";
 import type { Logger } from "@meridian/runtime";
@@ -44,6 +48,8 @@ export interface SubmitterOptions {
   admittedTime(): number;
   /** The directory has committed a frame with this highest stamp time. */
   onAdmitted(time: number): void;
+  /** What an older copy of this database had not sent gets lower stamps: node and log have to compare what they have after that. */
+  onOutdated(): void;
   /** Entries have new stamps, lower ones perhaps: what memory holds of their keys is void. */
   onRestamped(entries: readonly Entry[]): void;
   onFailed(failure: MeridianError): void;
@@ -68,6 +74,8 @@ export class Submitter {
   #restamping = false;
   /** The directory cannot write its log: what is sent to it would only wait there. */
   #isHeld = false;
+  /** Gives stamps to what was in the outbox when an older copy of the database was put in its place. */
+  #outdated: HybridClock | undefined;
   #savedThrough: number;
   readonly #times: PendingTimes;
 
@@ -77,6 +85,11 @@ export class Submitter {
     this.#savedThrough = this.#acknowledgedThrough;
     this.#times = new PendingTimes(options.store.outboxThrough);
     this.#times.acknowledge(this.#acknowledgedThrough);
+  }
+
+  /** The database is an older copy of one that went on; `stamps`, with an origin of their own, are for what it had still to send. */
+  outdate(stamps: HybridClock): void {
+    this.#outdated = stamps;
   }
 
   get acknowledgedThrough(): number {
@@ -220,6 +233,10 @@ export class Submitter {
       const admittedTime = this.#options.admittedTime();
       const bound = Math.max(stampTimeOf(directoryMs + time.maxDriftMs), admittedTime);
       stamps.lower(Math.max(admittedTime, this.#highestKept(position, bound)));
+      if (this.#outdated !== undefined) {
+        for (const time of this.#keptOutdated(bound)) this.#outdated.observe(time);
+        this.#options.onOutdated();
+      }
       this.#restampAfter(position - 1, bound);
     });
   }
@@ -236,6 +253,16 @@ export class Submitter {
       for (const time of times) highest = Math.max(highest, time);
     }
     return highest;
+  }
+
+  /** Stamp times up to `bound` of what an older copy of the database had not sent: they stay, and new ones lie above. */
+  *#keptOutdated(bound: number): Generator<number> {
+    const { stamps } = this.#options;
+    for (const { block, count } of this.#outboxFrames(this.#acknowledgedThrough)) {
+      for (const { stamp } of decodeBlock(block, count)) {
+        if (stamp.origin !== stamps.origin && stamp.time <= bound) yield stamp.time;
+      }
+    }
   }
 
   *#outboxFrames(after: number): Generator<OutboxFrame> {
@@ -289,6 +316,10 @@ export class Submitter {
   #endRestamp(): void {
     this.#restamping = false;
     this.#times.forget(this.#options.store.outboxThrough);
+    if (this.#outdated !== undefined) {
+      const said = "Stamps were lowered in a restored database";
+      this.#options.onFailed(new MeridianError("OUT_OF_ORDER", said));
+    }
     this.#sentThrough = this.#acknowledgedThrough;
     this.#inFlight = [];
     this.#inFlightBytes = 0;
@@ -298,7 +329,9 @@ export class Submitter {
 
   /** The entry with a new stamp, and as long to live from it as it had from the old one. */
   #restamp(entry: Entry): Entry {
-    const stamp = this.#options.stamps.next(this.#options.time.nowMs());
+    const { stamps, time } = this.#options;
+    const isOutdated = entry.stamp.origin !== stamps.origin;
+    const stamp = (isOutdated && this.#outdated?.next(0)) || stamps.next(time.nowMs());
     const movedMs = unixMsOf(stamp.time) - unixMsOf(entry.stamp.time);
     const expiresAtMs = entry.expiresAtMs === 0 ? 0 : Math.max(1, entry.expiresAtMs + movedMs);
     return { ...entry, stamp, expiresAtMs };
