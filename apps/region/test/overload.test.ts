@@ -128,6 +128,35 @@ describe("while the disk stalls", () => {
     expect((await gaugeOf(region, "acknowledgingBytes")).now).toBe(0);
   });
 
+  it("a write that the disk did not take in time is refused, is not there, and may be sent again", async () => {
+    const region = await start({ tuning: { commitWaitMs: 20 } });
+    const stall = region.stall();
+    const refused = await region.request("/cache/key", { method: "PUT", body: "value" });
+    expect([refused.status, headerOf(refused, "retry-after")]).toEqual([503, "1"]);
+    const problem = await jsonOf(refused);
+    expect(problem).toMatchObject({ code: "OVERLOADED", retryable: true });
+    expect(problem).not.toHaveProperty("mayHaveBeenApplied");
+    stall.end();
+    expect((await region.request("/cache/key")).status).toBe(404);
+    expect((await region.request("/cache/key", { method: "PUT", body: "value" })).status).toBe(200);
+  });
+
+  it("a write that the disk has had for too long is answered with what is known of it: nothing", async () => {
+    const region = await start();
+    const stall = region.stall();
+    const put = region.request("/cache/key", { method: "PUT", body: "value" });
+    const refused = await region.settle(put);
+    expect([refused.status, headerOf(refused, "retry-after")]).toEqual([503, "1"]);
+    const expected = { code: "OVERLOADED", retryable: true, mayHaveBeenApplied: true };
+    expect(await jsonOf(refused)).toMatchObject(expected);
+    expect((await gaugeOf(region, "writeBytes")).now).toBeGreaterThan(0);
+    stall.end();
+    // This one it took in the end.
+    const read = async (): Promise<string> => (await region.request("/cache/key")).text();
+    await expect.poll(read).toBe("value");
+    expect((await gaugeOf(region, "writeBytes")).now).toBeLessThan(200);
+  });
+
   it("one connection can have no more than its share of requests under way", async () => {
     const region = await start();
     const port = await region.serve();
