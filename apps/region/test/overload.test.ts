@@ -127,8 +127,10 @@ describe("while the disk stalls", () => {
     await expect.poll(async () => (await put(1_001)).status).toBe(200);
     expect((await gaugeOf(region, "acknowledgingBytes")).now).toBe(0);
   });
+});
 
-  it("a write that the disk did not take in time is refused, is not there, and may be sent again", async () => {
+describe("a write that waits for a disk", () => {
+  it("which did not take it in time is refused, is not there, and may be sent again", async () => {
     const region = await start({ tuning: { commitWaitMs: 20 } });
     const stall = region.stall();
     const refused = await region.request("/cache/key", { method: "PUT", body: "value" });
@@ -141,7 +143,7 @@ describe("while the disk stalls", () => {
     expect((await region.request("/cache/key", { method: "PUT", body: "value" })).status).toBe(200);
   });
 
-  it("a write that the disk has had for too long is answered with what is known of it: nothing", async () => {
+  it("that has had it for too long is answered with what is known of it: nothing", async () => {
     const region = await start();
     const stall = region.stall();
     const put = region.request("/cache/key", { method: "PUT", body: "value" });
@@ -156,8 +158,10 @@ describe("while the disk stalls", () => {
     await expect.poll(read).toBe("value");
     expect((await gaugeOf(region, "writeBytes")).now).toBeLessThan(200);
   });
+});
 
-  it("one connection can have no more than its share of requests under way", async () => {
+describe("one connection", () => {
+  it("can have no more than its share of requests under way", async () => {
     const region = await start();
     const port = await region.serve();
     const stall = region.stall();
