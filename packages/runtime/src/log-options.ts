@@ -1,12 +1,22 @@
-import type { LogLevel } from "./logger.ts";
-import type { OptionTable } from "./options.ts";
+import { LOG_LEVELS, type LogLevel } from "./logger.ts";
+
+interface Choice<Name extends string, Value extends string> {
+  readonly name: Name;
+  readonly type: "choice";
+  readonly choices: readonly Value[];
+  readonly default: Value;
+  readonly description: string;
+}
 
 /** The options of every program that logs. */
-export const LOG_OPTIONS = [
+export const LOG_OPTIONS: readonly [
+  Choice<"log-level", LogLevel>,
+  Choice<"log-format", LogSettings["logFormat"]>,
+] = [
   {
     name: "log-level",
     type: "choice",
-    choices: ["debug", "info", "warn", "error"],
+    choices: LOG_LEVELS,
     default: "info",
     description: "The least grave log lines to print.",
   },
@@ -17,7 +27,7 @@ export const LOG_OPTIONS = [
     default: "text",
     description: "Log lines for people, or one JSON object each.",
   },
-] as const satisfies OptionTable;
+];
 
 /** The values of those options. */
 export interface LogSettings {
