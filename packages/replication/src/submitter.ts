@@ -70,6 +70,8 @@ export class Submitter {
   /** Frames through here are reported when applied. */
   #reportThrough = 0;
   #restamping = false;
+  /** The highest stamp time given since a frame was refused. */
+  #renewedTime = 0;
   /** Gives stamps to what was in the outbox when an older copy of the database was put in its place. */
   #outdated: HybridClock | undefined;
   #savedThrough: number;
@@ -210,9 +212,10 @@ export class Submitter {
     const { time, writes, stamps } = this.#options;
     time.correct(directoryMs);
     writes.pause(() => {
-      const admittedTime = this.#options.admittedTime();
+      const admittedTime = Math.max(this.#options.admittedTime(), this.#highestBefore(position));
       const bound = Math.max(stampTimeOf(directoryMs + time.maxDriftMs), admittedTime);
-      stamps.lower(Math.max(admittedTime, this.#highestKept(position, bound)));
+      this.#renewedTime = 0;
+      stamps.lower(Math.max(admittedTime, this.#highestUpTo(bound, position)));
       if (this.#outdated !== undefined) {
         for (const time of this.#keptOutdated(bound)) this.#outdated.observe(time);
         this.#options.onOutdated();
@@ -221,16 +224,22 @@ export class Submitter {
     });
   }
 
-  /**
-   * The highest stamp time in the outbox that stays: of every frame before the refused one, and up to `bound` from
-   * there on. New stamps have to lie above it, or order would be lost.
-   */
-  #highestKept(refused: number, bound: number): number {
+  /** The highest stamp time in the outbox before a refused position: the directory has taken that. */
+  #highestBefore(position: number): number {
     let highest = 0;
     for (const frame of this.#outboxFrames(this.#acknowledgedThrough)) {
-      const isKept = frame.position < refused || frame.highestTime <= bound;
-      const times = isKept ? [frame.highestTime] : timesOf(frame).filter((time) => time <= bound);
-      for (const time of times) highest = Math.max(highest, time);
+      if (frame.position >= position) break;
+      highest = Math.max(highest, frame.highestTime);
+    }
+    return highest;
+  }
+
+  /** The highest stamp time up to `bound` from a position on: it stays, and new ones have to lie above it, or order would be lost. */
+  #highestUpTo(bound: number, position: number): number {
+    let highest = 0;
+    for (const frame of this.#outboxFrames(position - 1)) {
+      const times = frame.highestTime <= bound ? [frame.highestTime] : timesOf(frame);
+      for (const time of times) if (time <= bound) highest = Math.max(highest, time);
     }
     return highest;
   }
@@ -260,8 +269,8 @@ export class Submitter {
     const frame = firstAbove(refusedAbove, this.#outboxFrames(after));
     if (frame === undefined) return this.#endRestamp();
     const { position } = frame;
-    // What has been admitted meanwhile, by whomever, keeps its stamp.
-    const bound = Math.max(refusedAbove, this.#options.admittedTime());
+    // What has been admitted meanwhile, by whomever, keeps its stamp, and so does what already has a new one.
+    const bound = Math.max(refusedAbove, this.#options.admittedTime(), this.#renewedTime);
     // The newest of a key stands for all before it, or those would come back above it; and it has its new stamp already
     // if an earlier frame held one of them, or the write would be there twice, once above what has replaced it.
     const old = decodeBlock(frame.block, frame.count).map((entry) => store.get(entry.key) ?? entry);
@@ -312,6 +321,7 @@ export class Submitter {
     const { stamps, time } = this.#options;
     const isOutdated = entry.stamp.origin !== stamps.origin;
     const stamp = (isOutdated && this.#outdated?.next(0)) || stamps.next(time.nowMs());
+    this.#renewedTime = Math.max(this.#renewedTime, stamp.time);
     const movedMs = unixMsOf(stamp.time) - unixMsOf(entry.stamp.time);
     const expiresAtMs = entry.expiresAtMs === 0 ? 0 : Math.max(1, entry.expiresAtMs + movedMs);
     return { ...entry, stamp, expiresAtMs };
