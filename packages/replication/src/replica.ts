@@ -106,6 +106,7 @@ export class Replica {
       store,
       applier: this.#applier,
       home: this.#settlement.home,
+      directories: options.directories ?? 1,
       deadlines: this.#deadlines,
       waitersMax: this.#limits.waitersMax,
       isReady: () => this.status === "ready",
