@@ -1,4 +1,5 @@
-import { stampTimeOf, type Stamp } from "@meridian/protocol";
+import { BURIAL_ORIGIN, stampTimeOf, type Stamp } from "@meridian/protocol";
+import { randomIdentity, type Random } from "@meridian/runtime";
 
 /**
  * Issues stamps: never the same twice, never going back, above every stamp seen, close to wall time.
@@ -10,9 +11,10 @@ export class HybridClock {
   /** Invariant: at or above every time issued or observed, but for what `lower` has taken back. */
   #last: number;
 
-  /** `floor` is the highest stamp time that the store has ever held. */
-  constructor(origin: number, floor: number) {
-    this.origin = origin;
+  /** Draws an origin that nobody else has. `floor` is the highest stamp time that is known to have been issued. */
+  constructor(random: Random, floor: number) {
+    // The greatest one is kept for burials.
+    this.origin = Math.min(randomIdentity(random), BURIAL_ORIGIN - 1);
     this.#last = floor;
   }
 

@@ -8,7 +8,6 @@
  */
 import {
   asMeridianError,
-  BURIAL_ORIGIN,
   MeridianError,
   type DirectoryMessage,
   type Entry,
@@ -18,7 +17,7 @@ import {
   type Position,
   type Welcome,
 } from "@meridian/protocol";
-import { Deadlines, randomIdentity, type Gauge, type Random } from "@meridian/runtime";
+import { Deadlines, type Gauge } from "@meridian/runtime";
 
 import { Acknowledgements, type Acknowledgement, type AckLevel } from "./acknowledgements.ts";
 import { CommittedOutbox } from "./committed-outbox.ts";
@@ -72,7 +71,7 @@ export class Replica {
     this.#deadlines = new Deadlines(clock);
     this.#time = new ClusterClock(clock);
     this.#progress = new ProgressWatch(clock, this.#limits.stallMs);
-    this.#stamps = new HybridClock(drawOrigin(random), Math.max(store.highestTime, store.horizon));
+    this.#stamps = new HybridClock(random, Math.max(store.highestTime, store.horizon));
     this.#horizon = new ReplicaHorizon(store);
     this.#writes = this.#makeWritePath();
     this.quarantine = new Quarantine(store, this.#writes, options.logger);
@@ -344,15 +343,8 @@ export class Replica {
 
   /** Counts as a new database from here on: this one is an older copy of one that went on. */
   #adopt(): void {
-    const { random, store } = this.#options;
-    const incarnation = randomIdentity(random);
-    const heardTime = Math.max(this.#applier.admittedTime, store.horizon);
-    this.#submitter.outdate(new HybridClock(drawOrigin(random), heardTime));
     this.#options.logger.warn("the database is a restored copy; it takes a new identity");
-    store.append({ kind: "adopt", incarnation }, (failure) => {
-      const said = "The node's database has taken a new identity";
-      this.#link.reset(failure ?? new MeridianError("INCARNATION_REUSED", said));
-    });
+    this.#submitter.adopt(this.#options.random);
   }
 
   /** What a reconciliation has compared no longer holds where stamps have become lower: it starts over. */
@@ -469,9 +461,4 @@ export class Replica {
     this.#options.onStatus?.(this.status);
     if (this.#link.up) this.#link.send(this.#heartbeat());
   }
-}
-
-/** An origin for stamps: the greatest one is kept for burials. */
-function drawOrigin(random: Random): number {
-  return Math.min(randomIdentity(random), BURIAL_ORIGIN - 1);
 }

@@ -28,9 +28,10 @@ import {
   type Entry,
   type OutboxFrame,
 } from "@meridian/protocol";
+import { randomIdentity, type Random } from "@meridian/runtime";
 
 import type { ClusterClock } from "./cluster-clock.ts";
-import type { HybridClock } from "./hybrid-clock.ts";
+import { HybridClock } from "./hybrid-clock.ts";
 import type { Link, ReplicaStore } from "./ports.ts";
 import { PendingTimes } from "./pending-times.ts";
 import type { WritePath } from "./write-path.ts";
@@ -85,9 +86,15 @@ export class Submitter {
     this.#times.acknowledge(this.#acknowledgedThrough);
   }
 
-  /** The database is an older copy of one that went on; `stamps`, with an origin of their own, are for what it had still to send. */
-  outdate(stamps: HybridClock): void {
-    this.#outdated = stamps;
+  /** The database counts as a new one from here on: it is an older copy of one that went on. */
+  adopt(random: Random): void {
+    const { store } = this.#options;
+    const incarnation = randomIdentity(random);
+    this.#outdated = new HybridClock(random, this.#options.admittedTime());
+    store.append({ kind: "adopt", incarnation }, (failure) => {
+      const said = "The node's database has taken a new identity";
+      this.#options.onFailed(failure ?? new MeridianError("INCARNATION_REUSED", said));
+    });
   }
 
   get acknowledgedThrough(): number {
