@@ -57,7 +57,8 @@ async function compare(
   );
   if (waited.length > 0) return `${waited.join(", ")} never became ready`;
   const nodes = records.map(({ id, url }) => ({ name: id, url }));
-  return verifyCluster({ directory, nodes, keysMax: KEYS_NAMED, patienceMs: 2_000 });
+  const directories = [{ name: "directory", url: directory }];
+  return verifyCluster({ directories, nodes, keysMax: KEYS_NAMED, patienceMs: 2_000 });
 }
 
 function describe({ differing, keys, parties }: VerifyReport): string {
