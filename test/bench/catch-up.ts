@@ -12,11 +12,11 @@
  */
 import { parseArgs } from "node:util";
 
+import { LinkProxy } from "@meridian/cli";
 import Database from "better-sqlite3";
 
 import { Cluster, FIVE_PLACES, type Digest, type Region } from "../support/cluster.ts";
 import type { Line, Network, Site } from "../support/line.ts";
-import { CuttingProxy } from "../support/cutting-proxy.ts";
 import { getJson, request } from "../support/region-requests.ts";
 import { until } from "../support/until.ts";
 
@@ -28,10 +28,10 @@ const [A, B, C] = FIVE_PLACES;
 /** Proxies that are asked what they have carried. */
 class CountingNetwork implements Network {
   readonly directory: Site = { launcher: [], host: "127.0.0.1", port: 0, reach: (url) => url };
-  readonly lines: CuttingProxy[] = [];
+  readonly lines: LinkProxy[] = [];
 
   async add(): Promise<{ readonly site: Site; readonly line: Line }> {
-    const line = await CuttingProxy.start();
+    const line = await LinkProxy.listen();
     this.lines.push(line);
     return { site: this.directory, line };
   }

@@ -3,25 +3,24 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { runCli } from "@meridian/cli";
+import { LinkProxy, runCli } from "@meridian/cli";
 import { startDirectory, type RunningDirectory } from "@meridian/directory";
 import { startRegion, type RunningRegion } from "@meridian/region";
 import { silentLogger } from "@meridian/runtime";
 import { afterEach, beforeEach, expect, it } from "vitest";
 
-import { CuttingProxy } from "../support/cutting-proxy.ts";
 import { deleteValue, putValue } from "../support/region-requests.ts";
 import { until } from "../support/until.ts";
 
 let folder: string;
 let directories: RunningDirectory[];
 /** The first directory's way to the second, and the other way round. */
-let lines: CuttingProxy[];
+let lines: LinkProxy[];
 let regions: RunningRegion[];
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "meridian-verify-"));
-  lines = [await CuttingProxy.start(), await CuttingProxy.start()];
+  lines = [await LinkProxy.listen(), await LinkProxy.listen()];
   directories = await Promise.all(
     lines.map(({ url }, index) =>
       startDirectory({
@@ -37,7 +36,7 @@ beforeEach(async () => {
       }),
     ),
   );
-  const [toSecond, toFirst] = lines as [CuttingProxy, CuttingProxy];
+  const [toSecond, toFirst] = lines as [LinkProxy, LinkProxy];
   toSecond.target = urlOf(1);
   toFirst.target = urlOf(0);
   regions = [await start("oslo", 0), await start("perth", 1)];

@@ -1,5 +1,4 @@
-/** What flows on a line, seen from the region's end. */
-export type Flow = "both" | "to-directory" | "from-directory";
+import type { Flow } from "@meridian/cli";
 
 /** A region's way to the directory, which can be broken. */
 export interface Line {

@@ -11,7 +11,9 @@
  */
 import { execFileSync } from "node:child_process";
 
-import type { Flow, Line, Network, Site } from "./line.ts";
+import type { Flow } from "@meridian/cli";
+
+import type { Line, Network, Site } from "./line.ts";
 
 const DIRECTORY_PORT = 7400;
 const NOBODY = "02:00:00:00:00:ff";

@@ -1,4 +1,5 @@
-import { CuttingProxy } from "./cutting-proxy.ts";
+import { LinkProxy } from "@meridian/cli";
+
 import type { Line, Network, Site } from "./line.ts";
 
 /** On this machine, on any free port. */
@@ -10,7 +11,7 @@ export class ProxyNetwork implements Network {
   readonly #lines: Line[] = [];
 
   async add(): Promise<{ readonly site: Site; readonly line: Line }> {
-    const line = await CuttingProxy.start();
+    const line = await LinkProxy.listen();
     this.#lines.push(line);
     return { site: HERE, line };
   }

@@ -42,7 +42,7 @@ export class DrillCluster {
       program: programs.directory,
       args: [],
       onStarted: (url) => {
-        for (const { link } of regions) link.leadTo(url);
+        for (const { link } of regions) link.target = url;
       },
     });
     return new DrillCluster(directory, regions);
