@@ -83,7 +83,7 @@ async function same(urls: readonly string[], count: number): Promise<void> {
 /** A cluster, and how what happens in it is measured. */
 class Bench {
   readonly network = new CountingNetwork();
-  readonly cluster: Cluster = new Cluster(this.network);
+  readonly cluster: Cluster = new Cluster({ network: this.network });
 
   /** Runs something and reports it, once the parties that it returns hold the same `count` entries. */
   async measure(what: string, count: number, run: () => Promise<string[]>): Promise<void> {

@@ -1,4 +1,4 @@
-import { closeCodeOf, type ErrorCode } from "@meridian/protocol";
+import { closeCodeOf, MeridianError, type ErrorCode } from "@meridian/protocol";
 import { expect, it } from "vitest";
 
 import { DirectoryRig, type TestLink } from "./rig.ts";
@@ -226,15 +226,43 @@ it("members are told who is there, with the address seen where none is given", (
   ).toEqual(["http://10.0.0.9:7401", "http://[2001:db8::1]:80"]);
 });
 
-it("a log that cannot be written promises nothing and ends the directory", () => {
+it("a log that fails for good promises nothing and ends the directory", () => {
   const rig = new DirectoryRig();
   const sender = rig.join("a", 1);
+  rig.log.append = (_frame, done) => done(new MeridianError("STORE_FAILED", "The disk is gone"));
+  rig.submit(sender, 1, 1, [rig.entry("k")]);
+  expect(sender.of("acknowledge")).toEqual([]);
+  expectClosed(sender, "GOING_AWAY");
+  expect(rig.fatal).toBe("STORE_FAILED");
+});
+
+it("a full disk is told of with every heartbeat and welcome, and ends nothing; what was passed on is stored later", () => {
+  const rig = new DirectoryRig();
+  const [sender, other] = [rig.join("a", 1), rig.join("b", 2)];
   rig.log.full = true;
   rig.submit(sender, 1, 1, [rig.entry("k")]);
   rig.commit();
+  expect(other.frames).toHaveLength(1);
   expect(sender.of("acknowledge")).toEqual([]);
-  expectClosed(sender, "GOING_AWAY");
-  expect(rig.fatal).toBe("STORE_FULL");
+  rig.beat(sender);
+  expect(sender.of("heartbeat").at(-1)).toMatchObject({ holdBack: true, committedThrough: 0 });
+  expect(rig.join("c", 3).of("welcome")[0]?.holdBack).toBe(true);
+  expect(rig.directory.notReady?.code).toBe("STORE_FULL");
+  const probe = rig.connect();
+  const { version, cluster } = rig.hello("p", 4);
+  probe.say({ type: "probe", version, cluster, nowMs: 0 });
+  expect(probe.of("standing")[0]?.ready).toBe(false);
+  // What was under way is still taken.
+  rig.submit(sender, 1, 2, [rig.entry("l")]);
+  expect(other.frames).toHaveLength(2);
+  expect([sender.closed, other.closed, rig.fatal]).toEqual([undefined, undefined, undefined]);
+
+  rig.log.full = false;
+  rig.commit();
+  expect(sender.of("acknowledge").at(-1)).toMatchObject({ outboxThrough: 2, committedThrough: 2 });
+  rig.beat(sender);
+  expect(sender.of("heartbeat").at(-1)).toMatchObject({ holdBack: false, committedThrough: 2 });
+  expect(rig.directory.notReady).toBeUndefined();
 });
 
 it("the log's place of a node's outbox position can be asked for", () => {

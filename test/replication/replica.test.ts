@@ -89,6 +89,36 @@ it("a write that the disk does not take is refused, and leaves no gap in the out
   expect(a.replica.info().outboxPending).toBe(0);
 });
 
+it("a node sends nothing to a directory that cannot write, stays with it, and sends all of it afterwards", async () => {
+  const rig = new ClusterRig();
+  const [a, b] = [rig.node("a"), rig.node("b")];
+  await rig.settle();
+  const { log } = rig.directory;
+  log.full = true;
+  const first = a.replica.write([set("k", "first")]);
+  await rig.pass(600);
+  await first;
+  expect(a.replica.info()).toMatchObject({ heldBack: true, outboxPending: 1 });
+  for (let turn = 0; turn < 30; turn += 1) {
+    const write = a.replica.write([set(`k${turn}`)]);
+    await rig.pass(1_000);
+    await write;
+  }
+  // Passed on before it was known, and no more than that.
+  expect(textOf(b.replica.get("k"))).toBe("first");
+  expect(b.replica.get("k0")).toBeUndefined();
+  expect(a.replica.info()).toMatchObject({ heldBack: true, outboxPending: 31, connected: true });
+  expect([a.replica.status, b.replica.status]).toEqual(["ready", "ready"]);
+  const { connectedAtMs } = rig.directory.directory.members[0] ?? {};
+  expect(connectedAtMs).toBeLessThan(rig.clock.nowMs() - 30_000);
+
+  log.full = false;
+  await rig.pass(600);
+  expect(a.replica.info()).toMatchObject({ heldBack: false, outboxPending: 0 });
+  expect(textOf(b.replica.get("k29"))).toBe("v");
+  expect(rig.directory.directory.members[0]?.connectedAtMs).toBe(connectedAtMs);
+});
+
 it("a node that is cut off serves and writes, and all meet again", async () => {
   const rig = new ClusterRig();
   const [a, b] = [rig.node("a"), rig.node("b")];

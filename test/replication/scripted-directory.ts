@@ -87,6 +87,7 @@ export class ScriptedDirectory {
       heartbeatMs: 500,
       leaseMs: 1_500,
       maxClockDriftMs: 10_000,
+      holdBack: false,
       ...more,
     });
   }

@@ -138,6 +138,34 @@ it("a node is at the next directory within two seconds, and back once the better
   expect(fingerprintOf(rig.directory(0).log)).toBe(fingerprintOf(rig.directory(1).log));
 });
 
+it("a node leaves a directory that cannot write for another, and comes back when it can", async () => {
+  const rig = await GroupRig.start(2);
+  const [node, other] = [rig.node("a"), rig.node("b")];
+  await rig.pass(1_000);
+  const [first, second] = [rig.directory(0), rig.directory(1)];
+  first.log.full = true;
+  await settled(rig, node.write([set("k")]));
+  await rig.pass(7_000);
+  expect(node.info()).toMatchObject({ directory: 1, outboxPending: 0, heldBack: false });
+  // The one with nothing to send stays.
+  expect(other.info()).toMatchObject({ directory: 0, heldBack: true });
+  // The first directory follows the second one, but takes nothing in that it cannot write.
+  for (let turn = 0; turn < 20; turn += 1) {
+    await settled(rig, node.write([set(`k${turn}`)]));
+    await rig.pass(1_000);
+  }
+  expect(first.directory.gauges().find(({ name }) => name === "commitBytes")?.now).toBeLessThan(
+    1_000,
+  );
+  expect(node.info().directory).toBe(1);
+
+  first.log.full = false;
+  await rig.pass(20_000);
+  expect(node.info()).toMatchObject({ directory: 0, connected: true, outboxPending: 0 });
+  expect(fingerprintOf(first.log)).toBe(fingerprintOf(second.log));
+  expect(textOf(other.get("k19"))).toBe("v");
+});
+
 it("a position of one directory's log is reached at another when that one has followed it so far", async () => {
   const rig = await GroupRig.start(2);
   const left = rig.node("a");

@@ -62,7 +62,7 @@ export class Storm {
 
   constructor(options: StormOptions) {
     this.#options = options;
-    this.#cluster = new Cluster(options.network, options.directories);
+    this.#cluster = new Cluster(options);
     this.#random = seededRandom(options.seed);
     this.#load = new Load(this.#oracle, seededRandom(options.seed + 1));
   }

@@ -34,18 +34,29 @@ export interface ListedNode extends Place {
   readonly distanceMeters?: number;
 }
 
+/** What a cluster may be made of. */
+export interface ClusterParts {
+  /** Without a network of their own, the programs reach the directories through proxies. */
+  readonly network?: Network;
+  /** How many directories there are: one, unless told. */
+  readonly directories?: number;
+  /** Where the folders of the directories are to be. */
+  readonly directoryDisk?: string;
+}
+
 /** Directories and their regions. */
 export class Cluster {
   readonly #network: Network;
   readonly #folder = mkdtempSync(join(tmpdir(), "meridian-e2e-"));
   readonly #count: number;
+  readonly #directoryDisk: string;
   #directories: readonly DirectoryStation[] | undefined;
   readonly #regions: Region[] = [];
 
-  /** Without a network of their own, the programs reach the directories through proxies. */
-  constructor(network: Network = new ProxyNetwork(), directories = 1) {
+  constructor({ network = new ProxyNetwork(), directories = 1, directoryDisk }: ClusterParts = {}) {
     this.#network = network;
     this.#count = directories;
+    this.#directoryDisk = directoryDisk ?? this.#folder;
   }
 
   /** The directories that have been started, in order of preference. */
@@ -186,7 +197,7 @@ export class Cluster {
     const outposts = await this.#network.open(this.#count);
     return outposts.map((outpost, index) => {
       const name = this.#count === 1 ? "directory" : `directory-${index + 1}`;
-      return new DirectoryStation(name, outpost, this.#folder);
+      return new DirectoryStation(name, outpost, this.#directoryDisk);
     });
   }
 

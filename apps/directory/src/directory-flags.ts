@@ -1,5 +1,5 @@
 import { withClusterFile } from "@meridian/cluster-file";
-import { checkIdentifier, parseTtlMs, parseUrls } from "@meridian/protocol";
+import { checkIdentifier, parseHorizonMs, parseTtlMs, parseUrls } from "@meridian/protocol";
 import {
   parseOptions,
   type LogLevel,
@@ -74,10 +74,10 @@ const FLAGS = [
     name: "horizon",
     type: "parsed",
     placeholder: "ttl",
-    parse: (text: string): number => parseTtlMs(text),
+    parse: parseHorizonMs,
     default: "7d",
     description:
-      "How long deletes are remembered. What a node that was away for longer still has of them is quarantined there.",
+      "How long deletes are remembered, 2s or more. What a node that was away for longer still has of them is quarantined there.",
   },
   {
     name: "log-level",

@@ -67,6 +67,9 @@ export interface RunningDirectory {
 
 const CONNECTIONS_MAX = 16_384;
 
+/** With a horizon below this, a node that is down for a while finds its data in the quarantine. */
+const SHORT_HORIZON_MS = 3_600_000;
+
 /** Values stay this long in the log after they have expired: a clock that is an hour ahead empties nothing. */
 const EXPIRED_GRACE_MS = 24 * 3_600_000;
 
@@ -92,6 +95,11 @@ export async function startDirectory(options: DirectoryOptions): Promise<Running
   } catch (failure) {
     await server.close();
     throw failure;
+  }
+  if (options.horizon < SHORT_HORIZON_MS) {
+    logger.warn("deletes are remembered for so short a time as only drills need it", {
+      horizonMs: options.horizon,
+    });
   }
   const stop = serve({ ...options, clock, random }, server, log, health);
   logger.info(`listening on ${url}`, { cluster: options.cluster, epoch: log.epoch });

@@ -15,6 +15,13 @@ it("--peer takes the URLs of the other directories, each once", () => {
   }
 });
 
+it("--horizon is two seconds at least", () => {
+  const parse = (horizon: string): unknown =>
+    parseDirectoryFlags({ argv: ["--data", "d", "--horizon", horizon], env: {} });
+  expect(parse("2s")).toMatchObject({ values: { horizon: 2_000 } });
+  for (const short of ["1999ms", "1", "0s"]) expect(() => parse(short)).toThrow(/--horizon/);
+});
+
 it("a directory whose peer is its own address does not start", async () => {
   const running = await start();
   await running.stop();

@@ -148,6 +148,7 @@ describe("the other paths", () => {
       reconciling: null,
       reconcileWaiting: 0,
       syncing: false,
+      stall: null,
       peers: [],
       bufferedBytes: 11,
       recentBytes: 100,
@@ -228,4 +229,13 @@ it("/nearest and /readyz send elsewhere while the directory catches up with othe
   }
   expect(answerNearest(service, PARIS).status).toBe(503);
   expect((await createApp(service).request("/nodes")).status).toBe(200);
+});
+
+it("/readyz tells of a full disk, and /nearest answers all the same", async () => {
+  const notReady = () => new MeridianError("STORE_FULL", "Could not commit: the disk is full");
+  const service = serviceOf(CITIES, { notReady });
+  const response = await createApp(service).request("/readyz");
+  expect([response.status, response.headers.get("retry-after")]).toEqual([507, "1"]);
+  expect(await response.json()).toMatchObject({ code: "STORE_FULL", retryable: true });
+  expect(answerNearest(service, PARIS).status).toBe(200);
 });

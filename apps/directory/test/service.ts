@@ -47,6 +47,7 @@ export function serviceOf(
       reconciling: null,
       reconcileWaiting: 0,
       syncing: false,
+      stall: null,
       peers: [],
     }),
     store: () => ({ entries: 9 }),

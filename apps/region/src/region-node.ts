@@ -93,6 +93,7 @@ export class RegionNode {
       replica: this.#replica,
       memory: this.#memory,
       store,
+      clock,
       valueBytesMax: options.valueBytesMax,
       ttlMsDefault: options.ttlMsDefault,
       backlogBytesMax: options.backlogBytesMax,

@@ -22,11 +22,12 @@ import type {
   Replica,
   WriteRequest,
 } from "@meridian/replication";
-import type { Gauge } from "@meridian/runtime";
+import type { Clock, Gauge } from "@meridian/runtime";
 
 import { ByteBudget } from "./byte-budget.ts";
 import { etagOf, isContentType, type CachedRecord } from "./cached-record.ts";
 import type { Memory } from "./memory.ts";
+import { StorePatience } from "./store-patience.ts";
 
 /** What waits in memory to be stored, at most, unless it is said otherwise. */
 const BACKLOG_BYTES_MAX = 128 * 1024 * 1024;
@@ -46,6 +47,7 @@ export interface RegionServiceOptions {
   readonly replica: Replica;
   readonly memory: Memory;
   readonly store: ServiceStore;
+  readonly clock: Clock;
   /** The largest value taken, in bytes. */
   readonly valueBytesMax: number;
   /** The time to live of writes that name none, in milliseconds; 0 for none. */
@@ -151,6 +153,7 @@ export class RegionService {
   /** What the bodies of requests take that are being read. */
   readonly bodies: ByteBudget;
   readonly #acknowledging: ByteBudget;
+  readonly #patience: StorePatience;
   /** Why this node is of no use to its clients although it runs. */
   #damage: MeridianError | undefined;
   /** Bytes of writes that have not been answered as durable. */
@@ -169,6 +172,7 @@ export class RegionService {
     this.#replica = options.replica;
     this.#memory = options.memory;
     this.#store = options.store;
+    this.#patience = new StorePatience(options.clock);
     this.#ttlMsDefault = options.ttlMsDefault;
     this.#backlogBytesMax = options.backlogBytesMax ?? BACKLOG_BYTES_MAX;
     const bodyBytesMax = Math.max(BODY_BYTES_MAX, 4 * options.valueBytesMax);
@@ -312,8 +316,8 @@ export class RegionService {
 
   /**
    * Sets values in one commit: all of them or none. Throws `INVALID_KEY`, `VALUE_TOO_LARGE`,
-   * `INVALID_ARGUMENT` (the content type), `PRECONDITION_FAILED`, `ACK_TIMEOUT` (the write is stored), and
-   * what the store throws.
+   * `INVALID_ARGUMENT` (the content type), `PRECONDITION_FAILED`, `ACK_TIMEOUT` (the write is stored), `OVERLOADED`
+   * (with `details.mayHaveBeenApplied` if the disk has had the write for too long), and what the store throws.
    */
   set(requests: readonly SetRequest[], ack: AckRequest, condition?: Condition): Promise<Written> {
     const check = condition && this.#checkOf(condition);
@@ -420,7 +424,7 @@ export class RegionService {
     const waiting = ack.level === "local" ? 0 : bytes;
     this.#acknowledging.take(waiting);
     try {
-      const receipt = await write();
+      const receipt = await this.#patience.wait(write());
       const acknowledged = await this.#replica.acknowledgement(receipt, ack.level, ack.timeoutMs);
       if (acknowledged.reached) return { entries: receipt.entries, acknowledged };
       throw new MeridianError(

@@ -47,6 +47,7 @@ function welcomeTo({ version, nowMs }: Hello): Welcome {
     heartbeatMs: 500,
     leaseMs: 1_500,
     maxClockDriftMs: 10_000,
+    holdBack: false,
   };
 }
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { ReplicaRecord } from "@meridian/protocol";
 import type { Dial } from "@meridian/replication";
 import { seededRandom, silentLogger, systemClock, type Clock } from "@meridian/runtime";
-import { openReplicaStore } from "@meridian/store";
+import { openReplicaStore, type StoreTuning } from "@meridian/store";
 import Database from "better-sqlite3";
 
 import { listenHttp, type HttpServer, type HttpServerOptions } from "../src/http/http-server.ts";
@@ -97,6 +97,7 @@ export type TestNodeOptions = Partial<
   readonly joining?: boolean;
   /** Told to the store before the node starts. */
   readonly records?: readonly ReplicaRecord[];
+  readonly tuning?: Partial<StoreTuning>;
 };
 
 /** Starts a node that is cut off, and so `standalone`. */
@@ -106,7 +107,15 @@ export async function testNode(options: TestNodeOptions = {}): Promise<TestNode>
   const random = seededRandom(1);
   const logger = silentLogger;
   const path = join(folder, "region.db");
-  const store = await openReplicaStore({ path, durability: "process", clock, random, logger });
+  const { tuning } = options;
+  const store = await openReplicaStore({
+    path,
+    durability: "process",
+    clock,
+    random,
+    logger,
+    ...(tuning && { tuning }),
+  });
   for (const record of options.records ?? []) {
     await new Promise<void>((resolve, reject) => {
       store.append(record, (failure) => (failure === undefined ? resolve() : reject(failure)));

@@ -127,8 +127,41 @@ describe("while the disk stalls", () => {
     await expect.poll(async () => (await put(1_001)).status).toBe(200);
     expect((await gaugeOf(region, "acknowledgingBytes")).now).toBe(0);
   });
+});
 
-  it("one connection can have no more than its share of requests under way", async () => {
+describe("a write that waits for a disk", () => {
+  it("which did not take it in time is refused, is not there, and may be sent again", async () => {
+    const region = await start({ tuning: { commitWaitMs: 20 } });
+    const stall = region.stall();
+    const refused = await region.request("/cache/key", { method: "PUT", body: "value" });
+    expect([refused.status, headerOf(refused, "retry-after")]).toEqual([503, "1"]);
+    const problem = await jsonOf(refused);
+    expect(problem).toMatchObject({ code: "OVERLOADED", retryable: true });
+    expect(problem).not.toHaveProperty("mayHaveBeenApplied");
+    stall.end();
+    expect((await region.request("/cache/key")).status).toBe(404);
+    expect((await region.request("/cache/key", { method: "PUT", body: "value" })).status).toBe(200);
+  });
+
+  it("that has had it for too long is answered with what is known of it: nothing", async () => {
+    const region = await start();
+    const stall = region.stall();
+    const put = region.request("/cache/key", { method: "PUT", body: "value" });
+    const refused = await region.settle(put);
+    expect([refused.status, headerOf(refused, "retry-after")]).toEqual([503, "1"]);
+    const expected = { code: "OVERLOADED", retryable: true, mayHaveBeenApplied: true };
+    expect(await jsonOf(refused)).toMatchObject(expected);
+    expect((await gaugeOf(region, "writeBytes")).now).toBeGreaterThan(0);
+    stall.end();
+    // This one it took in the end.
+    const read = async (): Promise<string> => (await region.request("/cache/key")).text();
+    await expect.poll(read).toBe("value");
+    expect((await gaugeOf(region, "writeBytes")).now).toBeLessThan(200);
+  });
+});
+
+describe("one connection", () => {
+  it("can have no more than its share of requests under way", async () => {
     const region = await start();
     const port = await region.serve();
     const stall = region.stall();

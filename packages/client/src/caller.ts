@@ -288,8 +288,9 @@ function onMaybeApplied(run: Run): void {
 
 /** Whether a node that answers with an error may all the same have stored the write. */
 function mayHaveStored(answer: Answer, error: MeridianError, request: NodeRequest): boolean {
-  // One that is stored may find too many others waiting for their acknowledgement.
-  return answer.status === 500 || (error.code === "OVERLOADED" && request.slow === true);
+  // One that is stored may find too many others waiting for their acknowledgement; one that hangs, the node tells of.
+  const isOverloaded = error.code === "OVERLOADED" && request.slow === true;
+  return answer.status === 500 || isOverloaded || error.details?.["mayHaveBeenApplied"] === true;
 }
 
 function note(run: Run, node: PooledNode, reason: string): void {

@@ -232,6 +232,23 @@ test("nor is one that a node failed at, or whose deadline came first", async () 
   expect(far.served).toBe(0);
 });
 
+test("nor is one that a node still waits with for its disk; without a condition it is", async () => {
+  const { near, far, client } = await openScene();
+  const code = "OVERLOADED";
+  const hanging = {
+    status: 503,
+    headers: { "content-type": "application/problem+json", "retry-after": "1" },
+    body: JSON.stringify({ code, status: 503, detail: "hangs", mayHaveBeenApplied: true }),
+  };
+  near.scripted.push(hanging);
+  const failed = await failure(client.set("key", 1, { ifAbsent: true }));
+  expect(failed).toMatchObject({ code: "OUTCOME_UNKNOWN", details: { mayHaveBeenApplied: true } });
+  expect(far.served).toBe(0);
+  near.scripted.push(hanging);
+  await client.set("key", 1);
+  expect(far.data.has("key")).toBe(true);
+});
+
 test("a write with a condition that no node has taken goes to the next one", async () => {
   const { near, far, nearServer, client } = await openScene();
   near.mood = "draining";

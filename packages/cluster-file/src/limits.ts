@@ -1,4 +1,4 @@
-import { parseTtlMs, VALUE_BYTES_MAX } from "@meridian/protocol";
+import { parseHorizonMs, parseTtlMs, VALUE_BYTES_MAX } from "@meridian/protocol";
 
 import { choiceCheck, numberCheck, textCheck, type Check, type Checks } from "./check.ts";
 
@@ -23,6 +23,10 @@ const ttl = textCheck((text) => {
   parseTtlMs(text);
   return text;
 });
+const horizon = textCheck((text) => {
+  parseHorizonMs(text);
+  return text;
+});
 const count = (max: number): Check<number> => numberCheck(1, max, true);
 
 /** Every bound there is. Ranges are those of the programs' options. */
@@ -40,7 +44,7 @@ export const LIMITS: readonly Limit[] = [
     check: count(1_000_000),
   },
   { member: "lagMax", option: "lag-max", roles: ["directory"], check: ttl },
-  { member: "horizon", option: "horizon", roles: ["directory"], check: ttl },
+  { member: "horizon", option: "horizon", roles: ["directory"], check: horizon },
   { member: "cacheEntries", option: "cache-entries", roles: ["region"], check: count(2 ** 26) },
   { member: "cacheBytes", option: "cache-bytes", roles: ["region"], check: count(2 ** 40) },
   {

@@ -176,6 +176,10 @@ test.each<[string, string]>([
     "`limits.lagMax`: Expected a time to live above 0 and up to 100 years, such as `90` (seconds), `90s`, `15m`, `2h` or `7d`, got `soon`",
   ],
   [
+    fileOf({ limits: { horizon: "1s" } }),
+    "`limits.horizon`: Expected deletes to be remembered for at least 2s, longer than a node takes to connect again, got `1s`",
+  ],
+  [
     fileOf({ regions: [{ ...REGION, limits: { lagMax: "1s" } }] }),
     "Expected `regions[0].limits` with members out of `durability`, `connectionsMax`, `cacheEntries`, `cacheBytes`, `valueBytesMax`, `ttlDefault`, got `lagMax`",
   ],

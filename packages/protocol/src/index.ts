@@ -88,6 +88,7 @@ export {
   unixMsOf,
   type Stamp,
 } from "./stamp.ts";
+export { HORIZON_MS_MIN, parseHorizonMs } from "./horizon.ts";
 export { checkTtlMs, parseTtlMs, TTL_MS_MAX } from "./ttl.ts";
 export { parseUrl, parseUrls } from "./url.ts";
 export {

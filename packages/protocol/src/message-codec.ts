@@ -148,6 +148,7 @@ const welcome = v.strictObject({
   heartbeatMs: v.pipe(whole, v.minValue(1)),
   leaseMs: v.pipe(whole, v.minValue(1)),
   maxClockDriftMs: whole,
+  holdBack: v.boolean(),
 });
 const echo = v.strictObject({
   type: v.literal("heartbeat"),
@@ -159,6 +160,7 @@ const echo = v.strictObject({
   followed: cursors,
   horizon: whole,
   horizonAt: whole,
+  holdBack: v.boolean(),
 });
 const acknowledge = v.strictObject({
   type: v.literal("acknowledge"),

@@ -211,6 +211,8 @@ export interface Welcome {
   heartbeatMs: number;
   leaseMs: number;
   maxClockDriftMs: number;
+  /** The directory cannot write its log now: the node is to send no frames until a `heartbeat` says otherwise. */
+  holdBack: boolean;
 }
 
 interface HeartbeatEcho {
@@ -228,6 +230,8 @@ interface HeartbeatEcho {
   horizon: number;
   /** What is ordered after this sequence was admitted under that horizon. A node adopts it from there on. */
   horizonAt: number;
+  /** Like that of `welcome`. */
+  holdBack: boolean;
 }
 
 interface Acknowledge {

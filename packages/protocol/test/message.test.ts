@@ -102,6 +102,7 @@ const DIRECTORY_MESSAGES: readonly DirectoryMessage[] = [
     heartbeatMs: 500,
     leaseMs: 1_500,
     maxClockDriftMs: 10_000,
+    holdBack: false,
   },
   {
     type: "heartbeat",
@@ -113,6 +114,7 @@ const DIRECTORY_MESSAGES: readonly DirectoryMessage[] = [
     followed: [],
     horizon: 6,
     horizonAt: 1,
+    holdBack: false,
   },
   { type: "acknowledge", nowMs, outboxThrough: 1, committedThrough: 2 },
   { type: "refuse", nowMs, position: 1, code: "CLOCK_AHEAD" },
@@ -192,7 +194,7 @@ describe.each(SIDES)("a message from the $side", ({ decode, messages, others }) 
           if (name.endsWith("Ms") && odd === -1.5) continue;
           if ((name === "lat" || name === "lon") && odd === -1.5) continue;
           if (name === "version" && odd === -1.5) continue;
-          if (name === "ready" && odd === true) continue;
+          if ((name === "ready" || name === "holdBack") && odd === true) continue;
           expect(decodes({ ...message, [name]: odd })).toBe("MALFORMED_MESSAGE");
         }
       }

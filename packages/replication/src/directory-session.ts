@@ -296,7 +296,7 @@ export class DirectorySession implements Applier {
     this.#send({
       type: "standing",
       nowMs: this.#host.nowMs(),
-      ready: !isSyncing,
+      ready: !isSyncing && log.stall === undefined,
       logId: log.logId,
       epoch: log.epoch,
       head: sequencer.head,
@@ -335,6 +335,7 @@ export class DirectorySession implements Applier {
       heartbeatMs: limits.heartbeatMs,
       leaseMs: limits.leaseMs,
       maxClockDriftMs: limits.maxClockDriftMs,
+      holdBack: log.stall !== undefined,
     });
     if (resume.resume === "feed") this.#startFeed(resume.resumeAfter);
   }
@@ -374,7 +375,7 @@ export class DirectorySession implements Applier {
   }
 
   #onHeartbeat(message: Extract<NodeMessage, { type: "heartbeat" }>): void {
-    const { sequencer, horizon } = this.#host;
+    const { sequencer, horizon, log } = this.#host;
     const nowMs = this.#host.nowMs();
     const statusChanged = message.status !== this.status;
     this.status = message.status;
@@ -391,9 +392,10 @@ export class DirectorySession implements Applier {
       head: sequencer.head,
       committedThrough: sequencer.committedThrough,
       outboxReceived: sequencer.received(this.#hello?.incarnation ?? 0),
-      followed: [...this.#host.log.followed],
+      followed: [...log.followed],
       horizon: horizon.horizon,
       horizonAt: horizon.at,
+      holdBack: log.stall !== undefined,
     });
     this.onDrain();
     if (this.isFollower) this.tellRegistry();

@@ -32,7 +32,10 @@ export interface DirectoryOptions {
   readonly follow?: FollowOptions;
   /** Called when a node has come, gone or changed its status, here or with another directory. */
   readonly onMembers?: () => void;
-  /** Called when the log cannot be written. The process is to end; every node still has what was not acknowledged. */
+  /**
+   * Called when the log cannot be written and that will not pass. The process is to end; every node still has what was not
+   * acknowledged.
+   */
   readonly onFatal?: (failure: MeridianError) => void;
 }
 
@@ -73,6 +76,8 @@ export interface DirectoryInfo {
   readonly reconcileWaiting: number;
   /** Whether the directory is catching up with others, and takes no nodes in. */
   readonly syncing: boolean;
+  /** Why the log cannot be written now, so that nodes hold back; null while it can. */
+  readonly stall: string | null;
   /** The directories that it follows. */
   readonly peers: readonly PeerInfo[];
 }
@@ -175,9 +180,9 @@ export class Directory {
     return [...[...this.#members.values()].map(memberInfo), ...elsewhere];
   }
 
-  /** Why no node is taken in now; undefined where they are. */
+  /** Why the directory is of little use now: it takes no node in, or no frames. Undefined while all is well. */
   get notReady(): MeridianError | undefined {
-    if (!this.#peers.isSyncing) return undefined;
+    if (!this.#peers.isSyncing) return this.#options.log.stall;
     return new MeridianError("DIRECTORY_SYNCING", "The directory is catching up with the others");
   }
 
@@ -230,6 +235,7 @@ export class Directory {
       reconciling: this.#turns[0]?.session.id ?? null,
       reconcileWaiting: Math.max(0, this.#turns.length - 1),
       syncing: this.#peers.isSyncing,
+      stall: this.#options.log.stall?.message ?? null,
       peers: this.#peers.info,
     };
   }
@@ -396,7 +402,9 @@ export class Directory {
     }
     this.#peers.watchLeases();
     const turn = this.#turns[0]?.session;
-    if (turn !== undefined && turn.reconcileRestMs > this.#limits.turnRestMs) {
+    // Nor may it blame anybody where it cannot write what they send.
+    const isStalled = this.#options.log.stall !== undefined;
+    if (turn !== undefined && !isStalled && turn.reconcileRestMs > this.#limits.turnRestMs) {
       const said = `Expected its reconciliation to go on within ${this.#limits.turnRestMs} ms`;
       turn.close(new MeridianError("OUT_OF_ORDER", said));
       this.#drop(turn, "its reconciliation came to rest");

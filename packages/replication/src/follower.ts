@@ -180,7 +180,7 @@ export class Follower {
   }
 
   #makeLink(): ReplicaLink {
-    const { dial, clock, random, deadlines, logger, name } = this.#options;
+    const { dial, clock, random, deadlines, logger, name, log } = this.#options;
     return new ReplicaLink({
       dial,
       clock,
@@ -195,6 +195,8 @@ export class Follower {
         onFrame: (bytes) => {
           // Until its turn to reconcile comes, the follower stands in another log than what it is sent.
           if (this.#reconciliation.isWaiting) return;
+          // What cannot be written is not taken either: it comes again once the gap is noticed.
+          if (log.stall !== undefined) return;
           this.#progress.reconcileMoved();
           this.#applier.take(bytes);
         },
@@ -271,6 +273,7 @@ export class Follower {
   }
 
   #watchStall(): void {
+    if (this.#options.log.stall !== undefined) return this.#progress.start();
     const isStalled = this.#progress.isStalled({
       outboxWaits: false,
       logWaits: this.#applier.behind > 0,

@@ -121,6 +121,11 @@ export interface DirectoryLog {
    * it covers everything that was left out there.
    */
   readonly purgedThrough: number;
+  /**
+   * Why nothing becomes durable now, such as a full disk; undefined while all is well. What is appended waits meanwhile,
+   * and is made durable in its order once that can be.
+   */
+  readonly stall: MeridianError | undefined;
   /** What is durable of one node's outbox. */
   outboxMark(incarnation: number): OutboxMark | undefined;
   /**

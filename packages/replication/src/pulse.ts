@@ -17,7 +17,10 @@ import type { Submitter } from "./submitter.ts";
 import type { WritePath } from "./write-path.ts";
 
 /** What a pulse needs. */
-export interface PulseOptions extends Pick<ReplicaOptions, "node" | "store" | "load"> {
+export interface PulseOptions extends Pick<
+  ReplicaOptions,
+  "node" | "store" | "load" | "directories"
+> {
   readonly time: ClusterClock;
   readonly stamps: HybridClock;
   readonly horizon: ReplicaHorizon;
@@ -77,9 +80,17 @@ export class Pulse {
     return progress.lagMs(applier.behind === 0 && isUp);
   }
 
-  /** A message may have been lost without the link breaking: why to give the link up where nothing moves although something should. */
+  /**
+   * A message may have been lost without the link breaking: why to give the link up where nothing moves although something
+   * should. A directory that cannot write its log moves nothing; it is given up where there is another.
+   */
   stall(): MeridianError | undefined {
-    const { progress, submitter, applier, settlement, stallMs } = this.#options;
+    const { progress, submitter, applier, settlement, stallMs, directories = 1 } = this.#options;
+    const { isHeld } = submitter;
+    if (isHeld && directories === 1) {
+      progress.start();
+      return undefined;
+    }
     const { reconciliation } = settlement;
     const isStalled = progress.isStalled({
       outboxWaits: submitter.waiting,
@@ -88,6 +99,7 @@ export class Pulse {
       waitsForTurn: reconciliation.isWaiting,
     });
     if (!isStalled) return undefined;
+    if (isHeld) return new MeridianError("STORE_FULL", "The directory cannot write its log");
     return new MeridianError("OUT_OF_ORDER", `Expected progress within ${stallMs} ms, got none`);
   }
 }

@@ -72,6 +72,7 @@ const LEAVING_CODES: ReadonlySet<string> = new Set([
   "GOING_AWAY",
   "LEASE_EXPIRED",
   "DIRECTORY_SYNCING",
+  "STORE_FULL",
 ]);
 
 export class ReplicaLink implements LinkFacts {

@@ -70,6 +70,8 @@ export interface ReplicaInfo {
   /** The directory that the node is at or dials: its place in the order of preference, from 0. */
   readonly directory: number;
   readonly reconciling: boolean;
+  /** Whether the directory cannot write its log now, so that the outbox waits. */
+  readonly heldBack: boolean;
   /** The code with which the directory refuses the node, if its operator has to do something; else null. */
   readonly refusal: ErrorCode | null;
   /** How far this machine's clock is ahead of the directory's. */
@@ -113,6 +115,7 @@ export function infoOf(
     ...applier.info,
     outboxThrough: store.outboxThrough,
     outboxPending: submitter.pending,
+    heldBack: submitter.isHeld,
     horizonAtMs: store.horizon === 0 ? null : unixMsOf(store.horizon),
     quarantined: store.quarantined,
     skewMs: time.skewMs,

@@ -268,7 +268,7 @@ export class Replica {
 
   #makeSubmitter(): Submitter {
     return new Submitter({
-      store: this.#options.store,
+      ...this.#options,
       stamps: this.#stamps,
       time: this.#time,
       writes: this.#writes,
@@ -331,7 +331,7 @@ export class Replica {
       directory: this.#choice.current,
       reconciles: this.#settlement.reconciliation.isActive,
     });
-    const keys = this.#submitter.attach(link, outboxThrough);
+    const keys = this.#submitter.attach(link, outboxThrough, welcome.holdBack);
     if (keys.length > 0)
       this.#settlement.home.onAcknowledged(outboxThrough, committedThrough, keys);
     this.#settlement.home.observe(committedThrough, welcome.followed);
@@ -372,15 +372,13 @@ export class Replica {
         this.#applier.adoptHorizon(() => this.#pulse.lowestTime());
         this.#settlement.home.observe(message.committedThrough, message.followed);
         this.#positions.check();
+        this.#submitter.hold(message.holdBack);
         return this.#checkPulse();
       case "acknowledge":
         this.#observe(message.committedThrough, message.committedThrough);
         this.#positions.acknowledge(message.outboxThrough, message.committedThrough);
         return this.#onAcknowledge(message.outboxThrough, message.committedThrough);
       case "refuse":
-        this.#options.logger.warn("stamps refused; going by the directory's clock", {
-          skewMs: this.#time.skewMs,
-        });
         return this.#submitter.refuse(message.position, message.nowMs);
       case "applied-by":
         return this.#acknowledgements.onApplied(message.position, message.nodes, message.ready);

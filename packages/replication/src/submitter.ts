@@ -28,7 +28,7 @@ import {
   type Entry,
   type OutboxFrame,
 } from "@meridian/protocol";
-import { randomIdentity, type Random } from "@meridian/runtime";
+import { randomIdentity, type Logger, type Random } from "@meridian/runtime";
 
 import type { ClusterClock } from "./cluster-clock.ts";
 import { HybridClock } from "./hybrid-clock.ts";
@@ -39,6 +39,7 @@ import type { WritePath } from "./write-path.ts";
 /** What a submitter needs. */
 export interface SubmitterOptions {
   readonly store: ReplicaStore;
+  readonly logger: Logger;
   readonly stamps: HybridClock;
   readonly time: ClusterClock;
   readonly writes: WritePath;
@@ -73,6 +74,8 @@ export class Submitter {
   #restamping = false;
   /** The highest stamp time given since a frame was refused. */
   #renewedTime = 0;
+  /** The directory cannot write its log: what is sent to it would only wait there. */
+  #isHeld = false;
   /** Gives stamps to what was in the outbox when an older copy of the database was put in its place. */
   #outdated: HybridClock | undefined;
   #savedThrough: number;
@@ -116,9 +119,22 @@ export class Submitter {
     return this.#inFlightBytes;
   }
 
-  /** Whether frames wait for their acknowledgement. */
+  /** Whether frames wait for their acknowledgement, or to be sent to a directory that takes none now. */
   get waiting(): boolean {
-    return this.#inFlight.length > 0;
+    return this.#inFlight.length > 0 || (this.#isHeld && this.pending > 0);
+  }
+
+  /** Whether the directory takes no frames now. */
+  get isHeld(): boolean {
+    return this.#isHeld;
+  }
+
+  /** Sends nothing until told otherwise, or on a new link. */
+  hold(isHeld: boolean): void {
+    if (isHeld === this.#isHeld) return;
+    this.#isHeld = isHeld;
+    if (isHeld) this.#options.logger.warn("the directory cannot write its log; the outbox waits");
+    this.pump();
   }
 
   /**
@@ -133,11 +149,12 @@ export class Submitter {
   }
 
   /**
-   * Starts sending on a new link, after what the directory says it has committed. Returns the keys of what was not
-   * known to be committed until now.
+   * Starts sending on a new link, after what the directory says it has committed, unless it is to hold back. Returns the
+   * keys of what was not known to be committed until now.
    */
-  attach(link: Link, acknowledgedThrough: number): readonly string[] {
+  attach(link: Link, acknowledgedThrough: number, isHeld: boolean): readonly string[] {
     this.detach();
+    this.#isHeld = isHeld;
     const keys = this.#admitThrough(acknowledgedThrough);
     this.acknowledge(acknowledgedThrough);
     this.#sentThrough = this.#acknowledgedThrough;
@@ -160,6 +177,7 @@ export class Submitter {
 
   detach(): void {
     this.#link = undefined;
+    this.#isHeld = false;
     this.#inFlight = [];
     this.#inFlightBytes = 0;
   }
@@ -216,7 +234,8 @@ export class Submitter {
   refuse(position: number, directoryMs: number): void {
     if (this.#restamping || position <= this.#acknowledgedThrough) return;
     this.#restamping = true;
-    const { time, writes, stamps } = this.#options;
+    const { time, writes, stamps, logger } = this.#options;
+    logger.warn("stamps refused; going by the directory's clock", { skewMs: time.skewMs });
     time.correct(directoryMs);
     writes.pause(() => {
       const admittedTime = Math.max(this.#options.admittedTime(), this.#highestBefore(position));
@@ -338,6 +357,7 @@ export class Submitter {
     return (
       this.#link !== undefined &&
       !this.#restamping &&
+      !this.#isHeld &&
       this.#inFlightBytes < this.#options.windowBytes
     );
   }

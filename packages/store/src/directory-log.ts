@@ -11,14 +11,13 @@ import {
 import { randomIdentity } from "@meridian/runtime";
 import type Database from "better-sqlite3";
 import { readLogState, type LogStateRow } from "./directory-journal.ts";
-import { makeReadOnly, openDatabaseFile, type DatabaseFile } from "./database-file.ts";
 import { readCursors } from "./cursor-table.ts";
 import { EntryTable, reading, type EntryFacts } from "./entry-table.ts";
 import { LogReader } from "./log-reader.ts";
-import { asStoreError, type OnDamaged } from "./sqlite-error.ts";
-import { STORE_TUNING_DEFAULT, type StoreOptions } from "./store-options.ts";
-import { fileBytes, type StoreStats } from "./store-stats.ts";
-import { startWriterThread, WriterClient, type WriterEvents } from "./writer-client.ts";
+import { openStore, type StoreParts } from "./open-store.ts";
+import type { StoreOptions } from "./store-options.ts";
+import type { StoreStats } from "./store-stats.ts";
+import type { WriterClient } from "./writer-client.ts";
 import type { PurgeScope } from "./writer-messages.ts";
 
 type Done = (failure?: MeridianError) => void;
@@ -42,39 +41,17 @@ const EPOCHS_MAX = 1_000;
  * Opens the directory's log, creating it if there is none, and starts a new epoch of it.
  * Throws `STORE_IN_USE`, `STORE_WRONG_KIND`, `STORE_SCHEMA_TOO_NEW`, `STORE_CORRUPT`, `STORE_FULL` or `STORE_FAILED`.
  */
-export async function openDirectoryLog(options: StoreOptions): Promise<SqliteDirectoryLog> {
-  const { onDamaged } = options;
-  const worker = await startWriterThread();
-  let file: DatabaseFile | undefined;
-  try {
-    // The thread comes up while this one opens the database.
-    file = openDatabaseFile(options.path, "directory", (database) => {
+export function openDirectoryLog(options: StoreOptions): Promise<SqliteDirectoryLog> {
+  const { random } = options;
+  const preparation = {
+    setUp: (database: Database.Database): void => {
       database
         .prepare("INSERT INTO state (id, log_id, folded_through) VALUES (1, ?, 0)")
-        .run(randomIdentity(options.random));
-    });
-    startEpoch(file.database, randomIdentity(options.random));
-    makeReadOnly(file.database);
-    const { onBroken = () => {} } = options;
-    const log = new SqliteDirectoryLog(
-      file,
-      onBroken,
-      (events) => {
-        const tuning = { ...STORE_TUNING_DEFAULT, ...options.tuning };
-        const { path, durability, clock, logger, expiryNowMs = () => clock.nowMs() } = options;
-        const request = { kind: "open", path, store: "directory", durability, tuning } as const;
-        return new WriterClient(worker, request, { events, clock, expiryNowMs, logger, onDamaged });
-      },
-      onDamaged,
-    );
-    await log.open();
-    return log;
-  } catch (cause) {
-    await worker.terminate();
-    file?.database.close();
-    file?.lock.release();
-    throw asStoreError(cause, `open ${options.path}`);
-  }
+        .run(randomIdentity(random));
+    },
+    begin: (database: Database.Database): void => startEpoch(database, randomIdentity(random)),
+  };
+  return openStore("directory", options, preparation, (parts) => new SqliteDirectoryLog(parts));
 }
 
 /** The directory's durable state in SQLite; the `DirectoryLog` of the replication package. */
@@ -87,7 +64,7 @@ export class SqliteDirectoryLog {
   readonly epoch: number;
   /** The highest stamp time among the recent frames when the log was opened; 0 for none. */
   readonly highestTime: number;
-  readonly #file: DatabaseFile;
+  readonly #parts: StoreParts;
   readonly #table: EntryTable;
   readonly #reader: LogReader;
   readonly #writer: WriterClient;
@@ -103,17 +80,11 @@ export class SqliteDirectoryLog {
   #unfoldedEntries = 0;
   #unfoldedBytes = 0;
   #settling: Settling[] = [];
-  #closed: Promise<void> | undefined;
 
   /** For `openDirectoryLog`. */
-  constructor(
-    file: DatabaseFile,
-    onBroken: (failure: MeridianError) => void,
-    connect: (events: WriterEvents) => WriterClient,
-    onDamaged?: OnDamaged,
-  ) {
-    const { database } = file;
-    this.#file = file;
+  constructor(parts: StoreParts) {
+    const { database, onDamaged, onBroken } = parts;
+    this.#parts = parts;
     this.#table = new EntryTable(database, onDamaged);
     this.#reader = new LogReader(database, onDamaged);
     const state = readLogState(database);
@@ -133,7 +104,7 @@ export class SqliteDirectoryLog {
     this.#followed = readCursors(database, "followed");
     this.#readMarks(database);
     this.#readUnfolded(database);
-    this.#writer = connect({
+    this.#writer = parts.connect({
       onFailed: () => {
         this.#appendedThrough = this.#committedThrough;
       },
@@ -143,11 +114,6 @@ export class SqliteDirectoryLog {
         onBroken(failure);
       },
     });
-  }
-
-  /** For `openDirectoryLog`. */
-  async open(): Promise<void> {
-    await this.#writer.open();
   }
 
   /** The last durable sequence. */
@@ -178,15 +144,20 @@ export class SqliteDirectoryLog {
     return this.#writer.pendingBytes;
   }
 
+  /** Why nothing becomes durable now; undefined while all is well. What is appended waits, and is tried again. */
+  get stall(): MeridianError | undefined {
+    return this.#writer.stall;
+  }
+
   /** What is durable of one node's outbox. */
   outboxMark(incarnation: number): OutboxMark | undefined {
     return this.#marks.get(incarnation);
   }
 
   /**
-   * Makes a frame durable, and what it says is followed, and then calls `done`, with the failure if it could not be made so. When one fails, so does
-   * everything that was appended after it and before its `done`; the next frame starts again at
-   * `committedThrough`. Throws `INTERNAL` for a frame that does not start where the one before ended, and
+   * Makes a frame durable, and what it says is followed, and then calls `done`, with the failure if it cannot be made so. On a full
+   * disk it waits: see `stall`. When one fails, so does everything that was appended after it and before its `done`; the next
+   * frame starts again at `committedThrough`. Throws `INTERNAL` for a frame that does not start where the one before ended, and
    * `STORE_FAILED` once the log is closed.
    */
   append(frame: LogFrame, done: Done): void {
@@ -298,47 +269,31 @@ export class SqliteDirectoryLog {
     readonly swept: PurgeScope;
   } {
     return {
+      ...this.#parts.stats(),
       entries: this.#table.size,
-      journalRows: this.#writer.journalRows,
-      databaseBytes: fileBytes(this.#file.path),
-      walBytes: fileBytes(`${this.#file.path}-wal`),
       unfoldedEntries: this.#unfoldedEntries,
       unfoldedBytes: this.#unfoldedBytes,
-      pendingRecords: this.#writer.pendingRecords,
-      pendingBytes: this.#writer.pendingBytes,
       purging: !isSameScope(this.#permitted, this.#writer.purged),
       swept: this.#writer.purged,
-      failed: this.#writer.isBroken,
     };
   }
 
   /** Finishes what was appended, then lets go of the files. A `settle` that is not done fails. */
   close(): Promise<void> {
-    this.#closed ??= this.#finish();
-    return this.#closed;
+    return this.#parts.close(() => {
+      this.#failSettling("The log was closed before it was settled");
+    });
   }
 
   /** Stops at once: what is not durable is given up, without a call of its `done`. */
   abort(): Promise<void> {
     this.#settling = [];
-    this.#closed ??= this.#writer.abort().then(() => this.#release());
-    return this.#closed;
-  }
-
-  async #finish(): Promise<void> {
-    await this.#writer.close();
-    this.#failSettling("The log was closed before it was settled");
-    this.#release();
+    return this.#parts.abort();
   }
 
   #failSettling(said: string): void {
     const failure = new MeridianError("STORE_FAILED", said);
     for (const { done } of this.#settling.splice(0)) done(failure);
-  }
-
-  #release(): void {
-    this.#file.database.close();
-    this.#file.lock.release();
   }
 
   #folded(through: number): void {

@@ -34,29 +34,48 @@ export class DiskRoom {
   readonly #path: string;
   readonly #pageBytes: number;
   readonly #pageCountMax: number;
+  /** The bytes of journal rows that are not folded yet. */
+  #backlogBytes: number;
   #spareBytes = 0;
   #reserveBytes = 0;
   #measuredAtMs = -Infinity;
 
   /** `pageCountMax` is the largest size of the database in pages; 0 for no bound but the disk's. */
-  constructor(database: Database.Database, path: string, pageCountMax: number) {
+  constructor(
+    database: Database.Database,
+    path: string,
+    pageCountMax: number,
+    backlogBytes: number,
+  ) {
     this.#database = database;
     this.#path = path;
     this.#pageCountMax = pageCountMax;
+    this.#backlogBytes = backlogBytes;
     this.#pageBytes = Number(database.pragma("page_size", { simple: true }));
   }
 
-  /** Whether there is room for `bytes` of journal rows on top of `backlogBytes` that are not folded yet. */
-  isFor(bytes: number, backlogBytes: number, elapsedMs: number): boolean {
+  /** The bytes of journal rows that are not folded yet. */
+  get backlogBytes(): number {
+    return this.#backlogBytes;
+  }
+
+  /** Whether there is room for `bytes` of journal rows on top of those that are not folded yet. */
+  isFor(bytes: number, elapsedMs: number): boolean {
     if (elapsedMs - this.#measuredAtMs > MEASURED_FOR_MS || this.#spareBytes < costOf(bytes)) {
-      this.measure(backlogBytes, elapsedMs);
+      this.measure(elapsedMs);
     }
     return this.#spareBytes >= costOf(bytes);
   }
 
-  /** Takes note of what was written. */
-  spent(bytes: number): void {
+  /** Takes note of journal rows that were written. */
+  spend(bytes: number): void {
+    this.#backlogBytes += bytes;
     this.#spareBytes -= costOf(bytes);
+  }
+
+  /** Takes note of journal rows that were folded. */
+  fold(bytes: number): void {
+    this.#backlogBytes -= bytes;
   }
 
   /** Whether what can be given back had better be given back. As far as measured. */
@@ -70,31 +89,31 @@ export class DiskRoom {
   }
 
   /** Looks how much room there is. */
-  measure(backlogBytes: number, elapsedMs: number): void {
-    const measured = this.#look(backlogBytes);
+  measure(elapsedMs: number): void {
+    const measured = this.#look();
     this.#spareBytes = measured.spareBytes;
     this.#reserveBytes = measured.reserveBytes;
     this.#measuredAtMs = elapsedMs;
   }
 
   /** Where the file system does not tell, SQLite has to find out by writing. */
-  #look(backlogBytes: number): Measured {
+  #look(): Measured {
     try {
-      return this.#pageCountMax > 0 ? this.#inPages(backlogBytes) : this.#onDisk(backlogBytes);
+      return this.#pageCountMax > 0 ? this.#inPages() : this.#onDisk();
     } catch {
       return UNKNOWN;
     }
   }
 
-  #inPages(backlogBytes: number): Measured {
+  #inPages(): Measured {
     const limitBytes = this.#pageCountMax * this.#pageBytes;
     const usedBytes = (this.#pages("page_count") - this.#pages("freelist_count")) * this.#pageBytes;
     const reserveBytes = Math.min(RESERVE_BYTES, limitBytes * RESERVE_SHARE);
-    const spareBytes = limitBytes - usedBytes - backlogBytes * FOLDED_FACTOR - reserveBytes;
+    const spareBytes = limitBytes - usedBytes - this.#backlogBytes * FOLDED_FACTOR - reserveBytes;
     return { spareBytes, reserveBytes };
   }
 
-  #onDisk(backlogBytes: number): Measured {
+  #onDisk(): Measured {
     const { bavail, blocks, bsize } = statfsSync(dirname(this.#path));
     if (blocks === 0) return UNKNOWN;
     const reserveBytes = Math.min(RESERVE_BYTES, blocks * bsize * RESERVE_SHARE);
@@ -102,7 +121,7 @@ export class DiskRoom {
     // What the next checkpoint adds to the file, and what folding will add after that.
     const unmovedBytes = Math.max(0, this.#pages("page_count") * this.#pageBytes - fileBytes);
     const reusableBytes = this.#pages("freelist_count") * this.#pageBytes;
-    const growthBytes = Math.max(0, backlogBytes * FOLDED_FACTOR - reusableBytes);
+    const growthBytes = Math.max(0, this.#backlogBytes * FOLDED_FACTOR - reusableBytes);
     return { spareBytes: bavail * bsize - unmovedBytes - growthBytes - reserveBytes, reserveBytes };
   }
 

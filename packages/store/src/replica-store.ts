@@ -13,19 +13,18 @@ import {
 } from "@meridian/protocol";
 import { randomIdentity } from "@meridian/runtime";
 import type Database from "better-sqlite3";
-import { makeReadOnly, openDatabaseFile, type DatabaseFile } from "./database-file.ts";
 import { readCursors } from "./cursor-table.ts";
 import { EntryTable, plainBytes, reading } from "./entry-table.ts";
 import { stampsOf } from "./fold.ts";
 import type { JournalRow } from "./journal.ts";
 import { scanList, scanSummaries, type ListPage, type ListQuery } from "./merged-scan.ts";
+import { openStore, type StoreParts } from "./open-store.ts";
 import { Overlay } from "./overlay.ts";
 import { QuarantineReader } from "./quarantine.ts";
 import { cursorOf, readReplicaState } from "./replica-journal.ts";
-import { asStoreError, type OnDamaged } from "./sqlite-error.ts";
-import { STORE_TUNING_DEFAULT, type StoreOptions } from "./store-options.ts";
-import { fileBytes, type StoreStats } from "./store-stats.ts";
-import { startWriterThread, WriterClient, type WriterEvents } from "./writer-client.ts";
+import type { StoreOptions } from "./store-options.ts";
+import type { StoreStats } from "./store-stats.ts";
+import type { WriterClient } from "./writer-client.ts";
 import type { QuarantineWrite } from "./writer-messages.ts";
 
 /** What the store was told, through some record. */
@@ -56,47 +55,21 @@ interface OutboxRow {
  * Opens the store of a regional node, creating it if there is none.
  * Throws `STORE_IN_USE`, `STORE_WRONG_KIND`, `STORE_SCHEMA_TOO_NEW`, `STORE_CORRUPT`, `STORE_FULL` or `STORE_FAILED`.
  */
-export async function openReplicaStore(options: StoreOptions): Promise<SqliteReplicaStore> {
-  const { onDamaged } = options;
-  const worker = await startWriterThread();
-  let file: DatabaseFile | undefined;
-  try {
-    // The thread comes up while this one opens the database.
-    file = openDatabaseFile(options.path, "replica", (database) => {
-      database
-        .prepare(
-          `INSERT INTO state (id, incarnation, outbox_through, outbox_acknowledged, highest_time,
-             admitted_time, journal_through, folded_through) VALUES (1, ?, 0, 0, 0, 0, 0, 0)`,
-        )
-        .run(randomIdentity(options.random));
-    });
-    makeReadOnly(file.database);
-    const { onBroken = () => {} } = options;
-    const store = new SqliteReplicaStore(
-      file,
-      onBroken,
-      (events) => {
-        const tuning = { ...STORE_TUNING_DEFAULT, ...options.tuning };
-        const { path, durability, clock, logger, expiryNowMs = () => clock.nowMs() } = options;
-        const request = { kind: "open", path, store: "replica", durability, tuning } as const;
-        return new WriterClient(worker, request, { events, clock, expiryNowMs, logger, onDamaged });
-      },
-      onDamaged,
-    );
-    await store.open();
-    return store;
-  } catch (cause) {
-    await worker.terminate();
-    file?.database.close();
-    file?.lock.release();
-    throw asStoreError(cause, `open ${options.path}`);
-  }
+export function openReplicaStore(options: StoreOptions): Promise<SqliteReplicaStore> {
+  const setUp = (database: Database.Database): void => {
+    database
+      .prepare(
+        `INSERT INTO state (id, incarnation, outbox_through, outbox_acknowledged, highest_time,
+           admitted_time, journal_through, folded_through) VALUES (1, ?, 0, 0, 0, 0, 0, 0)`,
+      )
+      .run(randomIdentity(options.random));
+  };
+  return openStore("replica", options, { setUp }, (parts) => new SqliteReplicaStore(parts));
 }
 
 /** A node's durable state in SQLite; the `ReplicaStore` of the replication package. */
 export class SqliteReplicaStore {
-  readonly #file: DatabaseFile;
-  readonly #onDamaged: OnDamaged | undefined;
+  readonly #parts: StoreParts;
   readonly #table: EntryTable;
   readonly #quarantine: QuarantineReader;
   readonly #overlay: Overlay;
@@ -104,18 +77,11 @@ export class SqliteReplicaStore {
   readonly #outbox: Database.Statement<[number, number], OutboxRow>;
   #told: Told;
   #durable: Told;
-  #closed: Promise<void> | undefined;
 
   /** For `openReplicaStore`. */
-  constructor(
-    file: DatabaseFile,
-    onBroken: (failure: MeridianError) => void,
-    connect: (events: WriterEvents) => WriterClient,
-    onDamaged?: OnDamaged,
-  ) {
-    const { database } = file;
-    this.#file = file;
-    this.#onDamaged = onDamaged;
+  constructor(parts: StoreParts) {
+    const { database, onDamaged, onBroken } = parts;
+    this.#parts = parts;
     this.#table = new EntryTable(database, onDamaged);
     this.#quarantine = new QuarantineReader(database);
     this.#overlay = new Overlay((key) => this.#table.stampOf(key));
@@ -137,7 +103,7 @@ export class SqliteReplicaStore {
     };
     this.#durable = this.#told;
     this.#readUnfolded(row.folded_through);
-    this.#writer = connect({
+    this.#writer = parts.connect({
       onFailed: () => {
         this.#told = this.#durable;
         this.#overlay.forgetAppended();
@@ -147,11 +113,6 @@ export class SqliteReplicaStore {
     });
     this.#writer.admittedTime = row.admitted_time;
     this.#writer.quarantined = row.quarantined;
-  }
-
-  /** For `openReplicaStore`. */
-  async open(): Promise<void> {
-    await this.#writer.open();
   }
 
   /** The identity of this database: a whole number in [1, 2^48). */
@@ -226,7 +187,7 @@ export class SqliteReplicaStore {
         frames.push({ ...row, block: plainBytes(row.block) });
       }
       return frames;
-    }, this.#onDamaged);
+    }, this.#parts.onDamaged);
   }
 
   /**
@@ -307,34 +268,22 @@ export class SqliteReplicaStore {
   /** Plain numbers, for `/status`. */
   stats(): StoreStats {
     return {
+      ...this.#parts.stats(),
       entries: this.#table.size,
-      journalRows: this.#writer.journalRows,
-      databaseBytes: fileBytes(this.#file.path),
-      walBytes: fileBytes(`${this.#file.path}-wal`),
       unfoldedEntries: this.#overlay.unfoldedEntries,
       unfoldedBytes: this.#overlay.unfoldedBytes,
-      pendingRecords: this.#writer.pendingRecords,
-      pendingBytes: this.#writer.pendingBytes,
       purging: this.#writer.purged.horizon < this.#durable.horizon,
-      failed: this.#writer.isBroken,
     };
   }
 
   /** Finishes what was appended, then lets go of the files. */
   close(): Promise<void> {
-    this.#closed ??= this.#writer.close().then(() => this.#release());
-    return this.#closed;
+    return this.#parts.close();
   }
 
   /** Stops at once: what is not durable is given up, without a call of its `done`. */
   abort(): Promise<void> {
-    this.#closed ??= this.#writer.abort().then(() => this.#release());
-    return this.#closed;
-  }
-
-  #release(): void {
-    this.#file.database.close();
-    this.#file.lock.release();
+    return this.#parts.abort();
   }
 
   #appendOwn(
@@ -423,7 +372,7 @@ export class SqliteReplicaStore {
   }
 
   #readUnfolded(foldedThrough: number): void {
-    const rows = this.#file.database.prepare<[number], JournalRow>(
+    const rows = this.#parts.database.prepare<[number], JournalRow>(
       "SELECT id, count, replaced, block FROM journal WHERE id > ? ORDER BY id",
     );
     for (const { id, count, replaced, block } of rows.iterate(foldedThrough)) {

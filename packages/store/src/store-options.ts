@@ -47,6 +47,8 @@ export interface StoreTuning {
   readonly recentEntriesMax: number;
   /** The largest size of the database, in pages; 0 for no bound. Beyond it writes fail with `STORE_FULL`. */
   readonly pageCountMax: number;
+  /** How long a commit waits for another program that holds the database, in milliseconds. */
+  readonly commitWaitMs: number;
   /** For crash tests: the writer thread dies on its n-th step; 0 for never. */
   readonly dieAtStep: number;
 }
@@ -60,5 +62,6 @@ export const STORE_TUNING_DEFAULT: StoreTuning = {
   recentBytesMax: 64 * 1024 * 1024,
   recentEntriesMax: 100_000,
   pageCountMax: 0,
+  commitWaitMs: 5_000,
   dieAtStep: 0,
 };

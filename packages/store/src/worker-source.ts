@@ -1,6 +1,9 @@
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
+/** The folder of this package. */
+const ROOT = new URL("..", import.meta.url);
+
 /**
  * The file that the writer thread runs. Beside the compiled store it is the compiled thread. A store that runs from
  * source has only TypeScript beside it, and loading a loader into every thread takes five times as long
@@ -12,9 +15,8 @@ export async function writerThreadFile(): Promise<URL> {
   const file = new URL("writer-thread.mjs", folder);
   if (isFresh(file)) return file;
   const { buildSync } = await import("esbuild");
-  const root = fileURLToPath(new URL("..", import.meta.url));
   const built = buildSync({
-    absWorkingDir: root,
+    absWorkingDir: fileURLToPath(ROOT),
     entryPoints: ["src/writer-thread.ts"],
     outfile: fileURLToPath(file),
     bundle: true,
@@ -28,10 +30,7 @@ export async function writerThreadFile(): Promise<URL> {
   });
   const [output] = built.outputFiles;
   const sources: Record<string, string> = {};
-  for (const input of Object.keys(built.metafile.inputs)) {
-    const path = fileURLToPath(new URL(input, `file://${root}`));
-    sources[path] = versionOf(path);
-  }
+  for (const input of Object.keys(built.metafile.inputs)) sources[input] = versionOf(input);
   const path = fileURLToPath(file);
   mkdirSync(folder, { recursive: true });
   // Several processes may start at once; each sees a whole file or none.
@@ -40,19 +39,20 @@ export async function writerThreadFile(): Promise<URL> {
   return file;
 }
 
-/** Whether the bundle's first line names every source as it is now. */
+/** Whether the bundle's first line names every source as it is now, also where the whole tree is a copy of another. */
 function isFresh(file: URL): boolean {
   try {
     const text = readFileSync(file, "utf8");
     const sources: unknown = JSON.parse(text.slice(2, text.indexOf("\n")));
     if (typeof sources !== "object" || sources === null) return false;
-    return Object.entries(sources).every(([path, version]) => versionOf(path) === version);
+    return Object.entries(sources).every(([source, version]) => versionOf(source) === version);
   } catch {
     return false;
   }
 }
 
-function versionOf(path: string): string {
-  const { mtimeMs, size } = statSync(path);
+/** `source` is a path from the package's folder. */
+function versionOf(source: string): string {
+  const { mtimeMs, size } = statSync(new URL(source, ROOT));
   return `${mtimeMs}-${size}`;
 }

@@ -57,6 +57,8 @@ export class WriterClient {
   purged: PurgeScope = { horizon: 0, through: 0 };
   /** The bytes of blocks that are appended but not yet durable. */
   pendingBytes = 0;
+  /** Why what is appended waits and is not committed now, if that is so. */
+  stall: MeridianError | undefined;
 
   constructor(
     worker: Worker,
@@ -172,10 +174,15 @@ export class WriterClient {
         this.journalRows = reply.journalRows;
         this.admittedTime = Math.max(this.admittedTime, reply.admittedTime);
         this.quarantined = reply.quarantined;
+        this.#goOn();
         this.#succeed(reply.count);
+        break;
+      case "stalled":
+        this.#halt(new MeridianError(reply.code, reply.message));
         break;
       case "failed":
         this.#generation = reply.generation;
+        this.stall = undefined;
         this.#tellDamage(reply.code, reply.message);
         this.#failAll(new MeridianError(reply.code, reply.message));
         break;
@@ -199,6 +206,23 @@ export class WriterClient {
       case "closed":
         break;
     }
+  }
+
+  #halt(stall: MeridianError): void {
+    const isNews = this.stall?.code !== stall.code;
+    this.stall = stall;
+    if (!isNews) return;
+    this.#logger.error("The store cannot be written now; what comes waits and is tried again", {
+      path: this.#request.path,
+      code: stall.code,
+      reason: stall.message,
+    });
+  }
+
+  #goOn(): void {
+    if (this.stall === undefined) return;
+    this.stall = undefined;
+    this.#logger.info("The store can be written again", { path: this.#request.path });
   }
 
   #tellDamage(code: ErrorCode, message: string): void {

@@ -93,6 +93,8 @@ export type WriterReply =
       readonly code: ErrorCode;
       readonly message: string;
     }
+  /** The next records cannot be committed for now. They wait, are tried again, and will be `committed`, or `failed`. */
+  | { readonly kind: "stalled"; readonly code: ErrorCode; readonly message: string }
   /** The entries of every journal row through this one are in the table; some rows may have gone. */
   | { readonly kind: "folded"; readonly through: number; readonly journalRows: number }
   /** Wants to be told, with the same number, when everything that was said before has been heard. */

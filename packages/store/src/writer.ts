@@ -1,22 +1,20 @@
 /**
  * The writer: everything that changes the database, on a thread of its own.
  *
- * All records that wait share one transaction and one answer; nothing that is to be committed waits for a timer.
+ * Records that come are committed at once: see `Commits`. Nothing that is to be committed waits for a timer.
  * When no commit has come for a moment, the writer does what is behind in short steps: it folds and trims the
  * journal, empties what has expired, removes what is purgeable, and checkpoints. A step takes about two milliseconds, so that is how
  * long a commit waits for it at most; only a checkpoint may take longer. Under commits without a pause,
  * folding is put off until its backlog counts, and then gets a share of the time that grows with
  * the backlog: what is folded late is folded cheaply, newest stamp per key only.
- *
- * After a failed commit nothing that was sent before the failure was heard of is written: what follows a hole in the
- * log or in the outbox must not become durable before the hole is filled.
  */
 import type { MessagePort } from "node:worker_threads";
 import { receiveMessageOnPort } from "node:worker_threads";
-import type { ErrorCode, MeridianError } from "@meridian/protocol";
+import type { MeridianError } from "@meridian/protocol";
 import { systemClock } from "@meridian/runtime";
 import Database from "better-sqlite3";
 import { Checkpointer } from "./checkpointer.ts";
+import { Commits } from "./commits.ts";
 import { directoryJournal } from "./directory-journal.ts";
 import { DiskRoom } from "./disk-room.ts";
 import { Fold } from "./fold.ts";
@@ -26,7 +24,8 @@ import { replicaJournal } from "./replica-journal.ts";
 import { asStoreError } from "./sqlite-error.ts";
 import type { StoreTuning } from "./store-options.ts";
 import { Sweep } from "./sweep.ts";
-import type { JournalWrite, PurgeScope, WriterReply, WriterRequest } from "./writer-messages.ts";
+import { Transactions } from "./transactions.ts";
+import type { PurgeScope, WriterReply, WriterRequest } from "./writer-messages.ts";
 
 /** How long a step of background work may take, in milliseconds. */
 const STEP_MS = 2;
@@ -41,14 +40,8 @@ const BACKLOG_HARD_BYTES = 48 * 1024 * 1024;
 /** How much time folding may be owed at most, in milliseconds. */
 const DEBT_MAX_MS = 20;
 
-/** How long a commit waits for another program that writes to the database, in milliseconds. */
-const COMMIT_WAIT_MS = 5_000;
-
 /** A walk over the table gets a step this often however many commits there are, in milliseconds. */
 const SWEEP_EVERY_MS = 50;
-
-/** A transaction takes no more than this, in bytes of blocks. */
-const TRANSACTION_BYTES = 8 * 1024 * 1024;
 
 /** The page cache of the writing connection, in KiB. */
 const CACHE_KIB = 32 * 1024;
@@ -60,19 +53,16 @@ export class Writer {
   readonly #port: MessagePort;
   readonly #database: Database.Database;
   readonly #tuning: StoreTuning;
-  readonly #commitSync: string;
   readonly #journal: Journal;
   readonly #fold: Fold;
   readonly #sweep: Sweep;
   readonly #permits = new PurgePermits();
   readonly #checkpointer: Checkpointer;
   readonly #room: DiskRoom;
+  readonly #transactions: Transactions;
+  readonly #commits: Commits;
   /** Somebody reads journal and table side by side, and has to have heard of a fold before rows of the table go. */
   readonly #isOverlaid: boolean;
-  #sync = "";
-  #writes: JournalWrite[] = [];
-  #generation = 0;
-  #steps = 0;
   #scheduled = false;
   /** No commit has come for a moment. */
   #quiet = false;
@@ -80,7 +70,6 @@ export class Writer {
   #cancelTimer: (() => void) | undefined;
   /** The time that folding is owed for the time that commits have taken. */
   #debtMs = 0;
-  #backlogBytes: number;
   /** Rows through this one are to be folded whatever else arrives. */
   #settleThrough = 0;
   /** The last durable horizon that removals were permitted under. */
@@ -96,16 +85,16 @@ export class Writer {
   /** Room was made since something last succeeded; it is not tried twice. */
   #relieved = false;
   #closing = false;
+  /** What is to be permitted once everything that came before is committed. */
+  #asked: PurgeScope | undefined;
 
   constructor(port: MessagePort, request: OpenRequest) {
     this.#port = port;
     this.#tuning = request.tuning;
     this.#isOverlaid = request.store === "replica";
-    // better-sqlite3 is built so that WAL means NORMAL where nothing is said.
-    this.#commitSync = request.durability === "power" ? "FULL" : "NORMAL";
     this.#database = new Database(request.path, {
       fileMustExist: true,
-      timeout: COMMIT_WAIT_MS,
+      timeout: request.tuning.commitWaitMs,
     });
     this.#database.pragma("wal_autocheckpoint = 0");
     this.#database.pragma(`cache_size = -${CACHE_KIB}`);
@@ -116,17 +105,35 @@ export class Writer {
       request.store === "replica"
         ? replicaJournal(this.#database)
         : directoryJournal(this.#database, request.tuning);
-    this.#checkpointer = new Checkpointer(this.#database, request.path, COMMIT_WAIT_MS);
-    this.#room = new DiskRoom(this.#database, request.path, request.tuning.pageCountMax);
+    const { pageCountMax, commitWaitMs, dieAtStep } = request.tuning;
+    this.#checkpointer = new Checkpointer(this.#database, request.path, commitWaitMs);
+    const backlogBytes = unfoldedBytes(this.#database, this.#journal);
+    this.#room = new DiskRoom(this.#database, request.path, pageCountMax, backlogBytes);
+    this.#transactions = new Transactions(this.#database, this.#journal, dieAtStep);
+    this.#commits = this.#makeCommits(request);
     const sweep = new Sweep(this.#database, request.store, request.tuning.expiredGraceMs);
     this.#sweep = sweep;
     this.#fold = new Fold(this.#database, request.store, this.#journal, (entry) =>
       sweep.expects(entry),
     );
-    const backlog = this.#database
-      .prepare<[number], number | null>("SELECT sum(length(block)) FROM journal WHERE id > ?")
-      .pluck();
-    this.#backlogBytes = backlog.get(this.#journal.foldedThrough) ?? 0;
+  }
+
+  #makeCommits({ store, durability }: OpenRequest): Commits {
+    return new Commits({
+      journal: this.#journal,
+      transactions: this.#transactions,
+      checkpointer: this.#checkpointer,
+      room: this.#room,
+      // better-sqlite3 is built so that WAL means NORMAL where nothing is said.
+      synchronous: durability === "power" ? "FULL" : "NORMAL",
+      isPatient: store === "directory",
+      reply: (reply) => this.#reply(reply),
+      onCommitted: (tookMs) => this.#onCommitted(tookMs),
+      onRetry: () => {
+        this.#commit();
+        this.#schedule();
+      },
+    });
   }
 
   /** Starts to answer. */
@@ -146,7 +153,7 @@ export class Writer {
       if (next === undefined) break;
       this.#take(next.message as WriterRequest);
     }
-    this.#commitAll();
+    this.#commit();
     // Once for all the ticks that have waited.
     if (this.#ticked) {
       this.#ticked = false;
@@ -160,7 +167,7 @@ export class Writer {
   #take(request: WriterRequest): void {
     switch (request.kind) {
       case "append":
-        if (request.generation === this.#generation) this.#writes.push(request.write);
+        this.#commits.take(request.generation, request.write);
         break;
       case "tick":
         this.#hindered = false;
@@ -168,12 +175,12 @@ export class Writer {
         this.#ticked = true;
         break;
       case "settle":
-        this.#commitAll();
+        this.#commit();
         this.#settleThrough = this.#journal.through;
         break;
       case "purge":
-        this.#commitAll();
-        this.#permit(request.scope);
+        this.#asked = request.scope;
+        this.#commit();
         break;
       case "heard":
         this.#heardThrough = request.through;
@@ -186,109 +193,28 @@ export class Writer {
     }
   }
 
-  #commitAll(): void {
-    const writes = this.#writes;
-    this.#writes = [];
-    for (let start = 0; start < writes.length;) {
-      let end = start;
-      for (let bytes = 0; end < writes.length && bytes < TRANSACTION_BYTES; end += 1) {
-        bytes += bytesOf(writes[end]);
-      }
-      const group = writes.slice(start, end);
-      const fitting = this.#fitting(group);
-      if (fitting > 0 && !this.#commit(group.slice(0, fitting))) return;
-      if (fitting < group.length) return this.#refuse();
-      start = end;
-    }
+  #commit(): void {
+    this.#commits.run();
+    this.#journal.pressed = this.#room.isTight;
+    if (this.#commits.isStalled || this.#asked === undefined) return;
+    this.#permit(this.#asked);
+    this.#asked = undefined;
   }
 
-  /** How many of these can be committed before one for which there is no room. What brings no entries always fits. */
-  #fitting(writes: readonly JournalWrite[]): number {
-    let bytes = 0;
-    for (const [index, write] of writes.entries()) {
-      const added = bytesOf(write);
-      bytes += added;
-      if (added === 0 || this.#hasRoom(bytes)) continue;
-      if (!this.#checkpointer.relieve() || !this.#hasRoom(bytes)) return index;
-    }
-    return writes.length;
-  }
-
-  #hasRoom(bytes: number): boolean {
-    return this.#room.isFor(bytes, this.#backlogBytes, systemClock.elapsedMs());
-  }
-
-  #refuse(): void {
-    this.#measure();
-    this.#failAll("STORE_FULL", "Could not commit: what room is left is needed for what was taken");
-  }
-
-  #failAll(code: ErrorCode, message: string): void {
-    this.#generation += 1;
-    this.#reply({ kind: "failed", generation: this.#generation, code, message });
-  }
-
-  #commit(writes: readonly JournalWrite[]): boolean {
-    const startedMs = systemClock.elapsedMs();
-    try {
-      this.#transaction(this.#commitSync, () => {
-        for (const write of writes) this.#journal.write(write);
-      });
-    } catch (cause) {
-      const { code, message } = asStoreError(cause, "commit");
-      if (code === "STORE_FULL") this.#checkpointer.relieve();
-      this.#failAll(code, message);
-      return false;
-    }
-    const { rows: journalRows, admittedTime, quarantined } = this.#journal;
-    this.#reply({
-      kind: "committed",
-      count: writes.length,
-      journalRows,
-      admittedTime,
-      quarantined,
-    });
+  #onCommitted(tookMs: number): void {
     this.#hindered = false;
     this.#followHorizon();
-    for (const write of writes) {
-      const bytes = bytesOf(write);
-      this.#backlogBytes += bytes;
-      this.#room.spent(bytes);
-    }
-    this.#journal.pressed = this.#room.isTight;
     this.#quiet = false;
     this.#committedAtMs = systemClock.elapsedMs();
-    this.#owe(this.#committedAtMs - startedMs);
-    return true;
+    this.#owe(tookMs);
   }
 
   /** Owes folding its share of the time that a commit has taken. */
   #owe(commitMs: number): void {
-    const over = this.#backlogBytes - BACKLOG_SOFT_BYTES;
+    const over = this.#room.backlogBytes - BACKLOG_SOFT_BYTES;
     const share = Math.min(0.95, over / (BACKLOG_HARD_BYTES - BACKLOG_SOFT_BYTES));
     if (share <= 0) this.#debtMs = 0;
     else this.#debtMs = Math.min(DEBT_MAX_MS, this.#debtMs + (commitMs * share) / (1 - share));
-  }
-
-  /** Runs `change` in a transaction, and tells the journal how it ended. */
-  #transaction(sync: string, change: () => void): void {
-    this.#mayDie();
-    if (this.#sync !== sync) this.#database.pragma(`synchronous = ${sync}`);
-    this.#sync = sync;
-    try {
-      this.#database.exec("BEGIN IMMEDIATE");
-      change();
-      this.#journal.flush();
-      this.#mayDie();
-      this.#database.exec("COMMIT");
-    } catch (cause) {
-      // SQLite ends some failed transactions by itself.
-      if (this.#database.inTransaction) this.#database.exec("ROLLBACK");
-      this.#journal.rolledBack();
-      throw cause;
-    }
-    this.#journal.committed();
-    this.#mayDie();
   }
 
   /** Sees to it that what is behind is done: next if it is due, else when it is quiet. */
@@ -368,7 +294,7 @@ export class Writer {
     this.#sweep.consider(this.#permits.inForce, systemClock.elapsedMs());
     if (this.#sweep.pending) return true;
     if (this.#checkpointer.isLoose) {
-      this.#transaction("NORMAL", () => this.#checkpointer.shrink());
+      this.#transactions.run("NORMAL", () => this.#checkpointer.shrink());
       return true;
     }
     if (this.#checkpointer.isDue(this.#tuning.walIdleBytes)) this.#checkpoint();
@@ -380,11 +306,11 @@ export class Writer {
     const { foldedThrough: foldedBefore, rows: rowsBefore } = this.#journal;
     const deadline = systemClock.elapsedMs() + STEP_MS;
     const isOver = (): boolean => systemClock.elapsedMs() > deadline;
-    this.#transaction("NORMAL", () => {
+    this.#transactions.run("NORMAL", () => {
       if (this.#fold.pending) this.#fold.step(isOver);
       if (this.#journal.canTrim && !isOver()) this.#journal.trim();
     });
-    this.#backlogBytes -= this.#fold.foldedBytes;
+    this.#room.fold(this.#fold.foldedBytes);
     this.#fold.foldedBytes = 0;
     const { foldedThrough: through, rows } = this.#journal;
     if (through > foldedBefore || rows !== rowsBefore) {
@@ -403,7 +329,7 @@ export class Writer {
     }
     const elapsedMs = (): number => systemClock.elapsedMs();
     const deadline = elapsedMs() + STEP_MS;
-    this.#transaction("NORMAL", () => {
+    this.#transactions.run("NORMAL", () => {
       const isOver = (): boolean => elapsedMs() > deadline;
       this.#journal.markPurged(this.#sweep.step(this.#permits.inForce, elapsedMs, isOver));
     });
@@ -440,17 +366,18 @@ export class Writer {
 
   /** Looks how much room there is; when there is little, nothing is kept that need not be. */
   #measure(): void {
-    this.#room.measure(this.#backlogBytes, systemClock.elapsedMs());
+    this.#room.measure(systemClock.elapsedMs());
     this.#journal.pressed = this.#room.isTight;
   }
 
   #checkpoint(): void {
-    this.#mayDie();
+    this.#transactions.mayDie();
     this.#checkpointer.run();
   }
 
   #close(): void {
     this.#cancelTimer?.();
+    this.#commits.close();
     this.#port.removeAllListeners("message");
     try {
       this.#checkpoint();
@@ -465,15 +392,12 @@ export class Writer {
   #reply(reply: WriterReply): void {
     this.#port.postMessage(reply);
   }
-
-  #mayDie(): void {
-    this.#steps += 1;
-    if (this.#steps === this.#tuning.dieAtStep) process.exit(1);
-  }
 }
 
-function bytesOf(write: JournalWrite | undefined): number {
-  if (write === undefined || !("block" in write)) return 0;
-  const quarantined = write.kind === "entries" ? (write.quarantined?.block.byteLength ?? 0) : 0;
-  return write.block.byteLength + quarantined;
+/** The bytes of journal rows that are not folded. */
+function unfoldedBytes(database: Database.Database, { foldedThrough }: Journal): number {
+  const sum = database
+    .prepare<[number], number | null>("SELECT sum(length(block)) FROM journal WHERE id > ?")
+    .pluck();
+  return sum.get(foldedThrough) ?? 0;
 }

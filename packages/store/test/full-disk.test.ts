@@ -1,7 +1,8 @@
+import { tombstone } from "@meridian/protocol";
 import { openDirectoryLog, openReplicaStore } from "@meridian/store";
 import { afterAll, expect, it } from "vitest";
 import { entry, frame, local, outcome, remote } from "./records.ts";
-import { folded, StoreFolder, until } from "./store-folder.ts";
+import { folded, purged, StoreFolder, until } from "./store-folder.ts";
 
 const folder = new StoreFolder();
 afterAll(() => folder.remove());
@@ -58,21 +59,50 @@ it("takes what fits after a write that did not", async () => {
   await store.close();
 });
 
-it("leaves no hole in the log: what follows a failed frame fails with it", async () => {
-  const tuning = { pageCountMax: 100 };
-  const log = await openDirectoryLog(folder.options("hole", tuning));
+it("lets the log wait for room, with everything behind what does not fit", async () => {
+  const log = await openDirectoryLog(folder.options("waits", { pageCountMax: 100 }));
   expect(await outcome(log, frame(0, [entry("a", 1)], 1))).toBeUndefined();
-  const outcomes = await Promise.all([
+  expect(log.stall).toBeUndefined();
+  const outcomes = Promise.all([
     outcome(log, frame(1, [entry("b", 2, 1_000_000)], 2)),
     outcome(log, frame(2, [entry("c", 3)], 3)),
-    outcome(log, frame(3, [entry("d", 4)], 4)),
   ]);
-  expect(outcomes.map((failure) => failure?.code)).toEqual(Array(3).fill("STORE_FULL"));
+  await until(() => log.stall !== undefined);
+  const later = outcome(log, frame(3, [entry("d", 4)], 4));
+  expect(log.stall).toMatchObject({ code: "STORE_FULL", retryable: true });
   expect(log.committedThrough).toBe(1);
   expect(log.outboxMark(7)).toEqual({ position: 1, sequence: 1, highestTime: 1 });
-  expect(() => log.append(frame(4, [entry("e", 5)], 2), () => {})).toThrow("after 1");
-  expect(await outcome(log, frame(1, [entry("e", 5)], 2))).toBeUndefined();
-  expect(log.read(0, 1e9).map(({ through }) => through)).toEqual([1, 2]);
+  expect(log.read(0, 1e9).map(({ through }) => through)).toEqual([1]);
+  // Nothing of it was promised.
+  await log.close();
+  expect([...(await outcomes), await later].map((failure) => failure?.code)).toEqual(
+    Array(3).fill("STORE_FAILED"),
+  );
+});
+
+it("writes in order what has waited, and removes nothing before that is in the table", async () => {
+  const tuning = { commitWaitMs: 10, sweepEveryMs: 2 };
+  const log = await openDirectoryLog(folder.options("resumes", tuning));
+  expect(
+    await outcome(log, frame(0, [entry("a", 1), tombstone("gone", { time: 5, origin: 1 })], 1)),
+  ).toBeUndefined();
+  await folded(log);
+  const resume = folder.hold("resumes");
+  const outcomes = Promise.all([
+    outcome(log, frame(2, [entry("gone", 4)], 2)),
+    outcome(log, frame(3, [entry("b", 6)], 3)),
+  ]);
+  log.purge(10, 2);
+  await until(() => log.stall !== undefined);
+  expect(log.stall?.code).toBe("OVERLOADED");
+  expect(log.committedThrough).toBe(2);
+  resume();
+  expect(await outcomes).toEqual([undefined, undefined]);
+  expect(log.stall).toBeUndefined();
+  expect(log.read(0, 1e9).map(({ through }) => through)).toEqual([2, 3, 4]);
+  await purged(log);
+  // What waited lost to the tombstone, which then went.
+  expect([log.get("gone"), log.get("b")]).toEqual([undefined, entry("b", 6)]);
   await log.close();
 });
 

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { seededRandom, silentLogger, systemClock } from "@meridian/runtime";
 import type { StoreOptions, StoreStats, StoreTuning } from "@meridian/store";
+import Database from "better-sqlite3";
 
 /** A temporary folder for the databases of one test file. */
 export class StoreFolder {
@@ -24,6 +25,13 @@ export class StoreFolder {
 
   file(name: string): string {
     return join(this.path, name, "store.db");
+  }
+
+  /** Holds the one lock on writing to that database, as another program may. Returns what lets it go. */
+  hold(name: string): () => void {
+    const database = new Database(this.file(name));
+    database.exec("BEGIN IMMEDIATE");
+    return () => database.close();
   }
 
   remove(): void {

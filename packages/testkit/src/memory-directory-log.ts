@@ -8,6 +8,7 @@ import {
   withCursor,
   type Cursor,
   type Entry,
+  type MeridianError,
   type HorizonState,
   type Summary,
   type LogFrame,
@@ -71,7 +72,7 @@ export class MemoryDirectoryLog implements DirectoryLog {
   /** Opens the log, which starts the epoch. All but the newest `framesMax` frames are compacted. */
   constructor(disk: LogDisk, epoch: number, schedule: ScheduleCommit, framesMax = Infinity) {
     this.#disk = disk;
-    this.#commits = new CommitQueue(schedule, () => {});
+    this.#commits = new CommitQueue(schedule);
     this.#framesMax = framesMax;
     this.epoch = epoch;
     this.highestTime = Math.max(0, ...disk.frames.map((frame) => frame.highestTime));
@@ -107,9 +108,13 @@ export class MemoryDirectoryLog implements DirectoryLog {
     return this.#disk.entries.size;
   }
 
-  /** While set, every commit fails as on a full disk. */
+  /** While set, nothing is committed, as on a full disk: it waits. */
   set full(full: boolean) {
     this.#commits.full = full;
+  }
+
+  get stall(): MeridianError | undefined {
+    return this.#commits.stall;
   }
 
   outboxMark(incarnation: number): OutboxMark | undefined {

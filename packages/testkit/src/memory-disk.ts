@@ -11,29 +11,41 @@ interface Waiting {
 
 /**
  * Commits in the order they were begun, each some time after: what was not committed when the process died
- * never happened.
+ * never happened. On a full disk commits fail, or wait where nobody is to be told of a failure.
  */
 export class CommitQueue {
   readonly #schedule: ScheduleCommit;
-  readonly #onFailed: () => void;
+  readonly #onFailed: (() => void) | undefined;
   #waiting: Waiting[] = [];
   #scheduled = false;
   #crashed = false;
-  /** While set, every commit fails with `STORE_FULL`, and so does everything behind it. */
-  full = false;
+  #full = false;
 
-  /** `onFailed` is called once for each commit that fails, before those whose records it took along. */
-  constructor(schedule: ScheduleCommit, onFailed: () => void) {
+  /**
+   * `onFailed` is called once for each commit that fails, before those whose records it took along. Without it, commits
+   * wait.
+   */
+  constructor(schedule: ScheduleCommit, onFailed?: () => void) {
     this.#schedule = schedule;
     this.#onFailed = onFailed;
   }
 
+  /** While set, no commit succeeds. */
+  set full(full: boolean) {
+    this.#full = full;
+    if (!full && this.#waiting.length > 0) this.#begin();
+  }
+
+  /** Why commits wait; undefined where none does. */
+  get stall(): MeridianError | undefined {
+    return this.#full && this.#waiting.length > 0 && !this.#scheduled ? full() : undefined;
+  }
+
   push(commit: () => void, done: Done): void {
     if (this.#crashed) return;
+    const isStalled = this.stall !== undefined;
     this.#waiting.push({ commit, done });
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    this.#schedule(() => this.#run());
+    if (!isStalled) this.#begin();
   }
 
   /** Forgets what is not committed, and calls nobody back any more. */
@@ -42,11 +54,18 @@ export class CommitQueue {
     this.#waiting = [];
   }
 
+  #begin(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#schedule(() => this.#run());
+  }
+
   #run(): void {
     this.#scheduled = false;
+    if (this.#full && this.#onFailed === undefined) return;
     const batch = this.#waiting;
     this.#waiting = [];
-    if (this.full) return this.#fail(batch);
+    if (this.#full) return this.#fail(batch);
     for (const { commit, done } of batch) {
       if (this.#crashed) return;
       commit();
@@ -55,10 +74,11 @@ export class CommitQueue {
   }
 
   #fail(batch: readonly Waiting[]): void {
-    this.#onFailed();
-    for (const { done } of batch) {
-      if (!this.#crashed)
-        done(new MeridianError("STORE_FULL", "Expected room on the disk, got none"));
-    }
+    this.#onFailed?.();
+    for (const { done } of batch) if (!this.#crashed) done(full());
   }
+}
+
+function full(): MeridianError {
+  return new MeridianError("STORE_FULL", "Expected room on the disk, got none");
 }

@@ -40,7 +40,7 @@ export function jsonAnswer(body: string): Answer {
 /** The problem document of an error, with the status of its kind and `headers` beside the usual ones. */
 export function problemAnswer(error: MeridianError, headers: readonly string[] = []): Answer {
   const { status, retryable } = ERROR_KINDS[error.code];
-  const retryAfter = retryable && status === 503 ? RETRY_AFTER : [];
+  const retryAfter = retryable && (status === 503 || status === 507) ? RETRY_AFTER : [];
   return {
     status,
     headers: [...PROBLEM_HEADERS, ...retryAfter, ...headers],

@@ -179,6 +179,7 @@ function statusOf(service: DirectoryService): object {
     reconciling: info.reconciling,
     reconcileWaiting: info.reconcileWaiting,
     syncing: info.syncing,
+    stall: info.stall,
     peers: info.peers,
     bufferedBytes,
     recentBytes: info.recentBytes,

@@ -93,7 +93,8 @@ export function problemAnswer(
   const problem = toProblem(error);
   const all = [...headers];
   if (error.code === "KEY_NOT_FOUND") all.push("Meridian-Cache", "miss");
-  if (problem.status === 503 && error.retryable) all.push("Retry-After", RETRY_AFTER);
+  if ((problem.status === 503 || problem.status === 507) && error.retryable)
+    all.push("Retry-After", RETRY_AFTER);
   all.push(...commonHeaders(service, readable));
   return jsonAnswer(problem.status, problem, all, PROBLEM_CONTENT_TYPE);
 }

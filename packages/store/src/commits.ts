@@ -1,0 +1,162 @@
+/**
+ * Group commit on the writer thread: all records that wait share one transaction and one answer.
+ *
+ * What cannot be committed fails in a replica's store: its owner has promised nothing yet, and tells its client. After that
+ * nothing is written that was sent before the failure was heard of, for what follows a hole in the outbox
+ * must not become durable before the hole is filled. A log has passed its records on already, in an order that
+ * cannot be changed any more. So where the failure is one that passes, such as a full disk, they wait here and are tried
+ * again, and everything behind them waits with them.
+ */
+import { MeridianError, type ErrorCode } from "@meridian/protocol";
+import { systemClock } from "@meridian/runtime";
+import type { Checkpointer } from "./checkpointer.ts";
+import type { DiskRoom } from "./disk-room.ts";
+import type { Journal } from "./journal.ts";
+import { asStoreError, sqliteCodeOf } from "./sqlite-error.ts";
+import type { Transactions } from "./transactions.ts";
+import type { JournalWrite, WriterReply } from "./writer-messages.ts";
+
+/** A transaction takes no more than this, in bytes of blocks. */
+const TRANSACTION_BYTES = 8 * 1024 * 1024;
+
+/** How often records that wait for the disk are tried again, in milliseconds. */
+const RETRY_MS = 500;
+
+/** What a failure means that is over once the disk has room, or another program has ended its transaction. */
+const PASSING_CODES: ReadonlySet<ErrorCode> = new Set(["STORE_FULL", "OVERLOADED"]);
+
+/** What commits need. */
+export interface CommitsOptions {
+  readonly journal: Journal;
+  readonly transactions: Transactions;
+  readonly checkpointer: Checkpointer;
+  readonly room: DiskRoom;
+  /** The `synchronous` of a commit. */
+  readonly synchronous: string;
+  /** Whether records wait where they cannot be committed for now. */
+  readonly isPatient: boolean;
+  reply(reply: WriterReply): void;
+  /** A commit that took `tookMs` is done. */
+  onCommitted(tookMs: number): void;
+  /** It is time to `run` again. */
+  onRetry(): void;
+}
+
+/** The records that are to be committed. */
+export class Commits {
+  readonly #options: CommitsOptions;
+  #waiting: JournalWrite[] = [];
+  #generation = 0;
+  #cancelRetry: (() => void) | undefined;
+
+  constructor(options: CommitsOptions) {
+    this.#options = options;
+  }
+
+  /** Whether what came could not be committed and waits. */
+  get isStalled(): boolean {
+    return this.#cancelRetry !== undefined;
+  }
+
+  /** Takes a record, unless it was sent before a failure was heard of. */
+  take(generation: number, write: JournalWrite): void {
+    if (generation === this.#generation) this.#waiting.push(write);
+  }
+
+  /** Commits everything that waits, as far as that can be. */
+  run(): void {
+    if (this.isStalled) return;
+    const writes = this.#waiting;
+    this.#waiting = [];
+    for (let start = 0; start < writes.length;) {
+      const group = writes.slice(start, groupEnd(writes, start));
+      const fitting = this.#fitting(group);
+      const failure = this.#commit(group.slice(0, fitting));
+      if (failure !== undefined) return this.#fail(failure, writes.slice(start));
+      start += fitting;
+      if (fitting < group.length) return this.#fail(noRoom(), writes.slice(start));
+    }
+  }
+
+  /** Tries nothing again any more. */
+  close(): void {
+    this.#cancelRetry?.();
+  }
+
+  /** How many of these can be committed before one for which there is no room. What brings no entries always fits. */
+  #fitting(writes: readonly JournalWrite[]): number {
+    let bytes = 0;
+    for (const [index, write] of writes.entries()) {
+      const added = bytesOf(write);
+      bytes += added;
+      if (added === 0 || this.#hasRoom(bytes)) continue;
+      if (!this.#options.checkpointer.relieve() || !this.#hasRoom(bytes)) return index;
+    }
+    return writes.length;
+  }
+
+  #hasRoom(bytes: number): boolean {
+    return this.#options.room.isFor(bytes, systemClock.elapsedMs());
+  }
+
+  /** Returns why that could not be. */
+  #commit(writes: readonly JournalWrite[]): MeridianError | undefined {
+    if (writes.length === 0) return undefined;
+    const { journal, room, transactions, synchronous } = this.#options;
+    const startedMs = systemClock.elapsedMs();
+    try {
+      transactions.run(synchronous, () => {
+        for (const write of writes) journal.write(write);
+      });
+    } catch (cause) {
+      return commitFailure(cause);
+    }
+    const { rows: journalRows, admittedTime, quarantined } = journal;
+    const count = writes.length;
+    this.#options.reply({ kind: "committed", count, journalRows, admittedTime, quarantined });
+    for (const write of writes) room.spend(bytesOf(write));
+    this.#options.onCommitted(systemClock.elapsedMs() - startedMs);
+    return undefined;
+  }
+
+  #fail({ code, message }: MeridianError, writes: readonly JournalWrite[]): void {
+    const { room, checkpointer, isPatient } = this.#options;
+    room.measure(systemClock.elapsedMs());
+    if (code === "STORE_FULL") checkpointer.relieve();
+    if (isPatient && PASSING_CODES.has(code)) {
+      this.#waiting = [...writes];
+      this.#cancelRetry = systemClock.after(RETRY_MS, () => {
+        this.#cancelRetry = undefined;
+        this.#options.onRetry();
+      });
+      return this.#options.reply({ kind: "stalled", code, message });
+    }
+    this.#generation += 1;
+    this.#options.reply({ kind: "failed", generation: this.#generation, code, message });
+  }
+}
+
+function groupEnd(writes: readonly JournalWrite[], start: number): number {
+  let end = start;
+  for (let bytes = 0; end < writes.length && bytes < TRANSACTION_BYTES; end += 1) {
+    bytes += bytesOf(writes[end]);
+  }
+  return end;
+}
+
+function commitFailure(cause: unknown): MeridianError {
+  if (!sqliteCodeOf(cause).startsWith("SQLITE_BUSY")) return asStoreError(cause, "commit");
+  const said = "Could not commit: another program holds the database; nothing was written";
+  return new MeridianError("OVERLOADED", said, { cause });
+}
+
+function noRoom(): MeridianError {
+  const said = "Could not commit: what room is left is needed for what was taken";
+  return new MeridianError("STORE_FULL", said);
+}
+
+function bytesOf(write: JournalWrite | undefined): number {
+  if (write === undefined || !("block" in write)) return 0;
+  const quarantined = write.kind === "entries" ? (write.quarantined?.block.byteLength ?? 0) : 0;
+  return write.block.byteLength + quarantined;
+}

@@ -1,0 +1,114 @@
+import type { MeridianError } from "@meridian/protocol";
+import type Database from "better-sqlite3";
+import { makeReadOnly, openDatabaseFile, type DatabaseFile } from "./database-file.ts";
+import type { StoreKind } from "./schema.ts";
+import { asStoreError, type OnDamaged } from "./sqlite-error.ts";
+import { STORE_TUNING_DEFAULT, type StoreOptions } from "./store-options.ts";
+import { fileBytes, type StoreStats } from "./store-stats.ts";
+import { startWriterThread, WriterClient, type WriterEvents } from "./writer-client.ts";
+
+/** What is done to the database when a store is opened. */
+export interface Preparation {
+  /** Runs in the transaction that creates the database. */
+  setUp(database: Database.Database): void;
+  /** The last thing that this thread writes. */
+  begin?(database: Database.Database): void;
+}
+
+/** What both stores are made of: a database that is ours alone, read by this thread and written by another. */
+export class StoreParts {
+  readonly database: Database.Database;
+  readonly onDamaged: OnDamaged | undefined;
+  readonly onBroken: (failure: MeridianError) => void;
+  readonly #file: DatabaseFile;
+  readonly #connect: (events: WriterEvents) => WriterClient;
+  #writer: WriterClient | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(
+    file: DatabaseFile,
+    options: StoreOptions,
+    connect: (events: WriterEvents) => WriterClient,
+  ) {
+    this.database = file.database;
+    this.onDamaged = options.onDamaged;
+    this.onBroken = options.onBroken ?? (() => {});
+    this.#file = file;
+    this.#connect = connect;
+  }
+
+  /** The writer, which tells its news to `events`. To be called once. */
+  connect(events: WriterEvents): WriterClient {
+    this.#writer = this.#connect(events);
+    return this.#writer;
+  }
+
+  /** Resolves when there is a writer that has the database open. */
+  async open(): Promise<void> {
+    await this.#writer?.open();
+  }
+
+  /** Plain numbers that do not depend on the kind of store. */
+  stats(): Omit<StoreStats, "entries" | "unfoldedEntries" | "unfoldedBytes" | "purging"> {
+    const { journalRows = 0, pendingRecords = 0, pendingBytes = 0 } = this.#writer ?? {};
+    return {
+      journalRows,
+      pendingRecords,
+      pendingBytes,
+      databaseBytes: fileBytes(this.#file.path),
+      walBytes: fileBytes(`${this.#file.path}-wal`),
+      failed: this.#writer?.isBroken ?? false,
+    };
+  }
+
+  /** Finishes what was appended, calls `onFinished`, then lets go of the files. */
+  close(onFinished: () => void = () => {}): Promise<void> {
+    this.#closed ??= (this.#writer?.close() ?? Promise.resolve()).then(() => {
+      onFinished();
+      this.#release();
+    });
+    return this.#closed;
+  }
+
+  /** Stops at once: what is not durable is given up, without a call of its `done`. */
+  abort(): Promise<void> {
+    this.#closed ??= (this.#writer?.abort() ?? Promise.resolve()).then(() => this.#release());
+    return this.#closed;
+  }
+
+  #release(): void {
+    this.#file.database.close();
+    this.#file.lock.release();
+  }
+}
+
+/** Opens or creates the database of a store and starts its writer; throws a store's errors, having let go of everything. */
+export async function openStore<Store>(
+  kind: StoreKind,
+  options: StoreOptions,
+  { setUp, begin }: Preparation,
+  make: (parts: StoreParts) => Store,
+): Promise<Store> {
+  const worker = await startWriterThread();
+  let file: DatabaseFile | undefined;
+  try {
+    // The thread comes up while this one opens the database.
+    file = openDatabaseFile(options.path, kind, setUp);
+    begin?.(file.database);
+    makeReadOnly(file.database);
+    const parts = new StoreParts(file, options, (events) => {
+      const tuning = { ...STORE_TUNING_DEFAULT, ...options.tuning };
+      const { path, durability, clock, expiryNowMs = () => clock.nowMs() } = options;
+      const request = { kind: "open", path, store: kind, durability, tuning } as const;
+      return new WriterClient(worker, request, { ...options, events, expiryNowMs });
+    });
+    const store = make(parts);
+    await parts.open();
+    return store;
+  } catch (cause) {
+    await worker.terminate();
+    file?.database.close();
+    file?.lock.release();
+    throw asStoreError(cause, `open ${options.path}`);
+  }
+}
