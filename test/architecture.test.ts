@@ -45,7 +45,7 @@ describe("an arrow between layers", () => {
     ["packages/protocol", "runtime"],
     ["packages/protocol", "store"],
     ["packages/runtime", "protocol"],
-    ["packages/supervision", "runtime"],
+    ["packages/runtime", "supervision"],
     ["packages/store", "replication"],
     ["packages/replication", "transport"],
     ["packages/client", "region"],

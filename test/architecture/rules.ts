@@ -2,8 +2,8 @@
  * The rules of architecture, as one pure function from a package to the list of what is wrong with it.
  *
  *   apps: directory, region, cli
- *     → middle: client, replication, store, cache, geo, transport, cluster-file
- *         → bottom: protocol, runtime, supervision
+ *     → middle: client, replication, store, cache, geo, transport, cluster-file, supervision
+ *         → bottom: protocol, runtime
  *
  * No arrow points back or across. `testkit` stands beside them: it may use the middle and the bottom, and
  * only tests may use it.
@@ -16,8 +16,17 @@ import type { WorkspacePackage } from "./workspace.ts";
 
 const LAYERS = {
   apps: ["directory", "region", "cli"],
-  middle: ["client", "replication", "store", "cache", "geo", "transport", "cluster-file"],
-  bottom: ["protocol", "runtime", "supervision"],
+  middle: [
+    "client",
+    "replication",
+    "store",
+    "cache",
+    "geo",
+    "transport",
+    "cluster-file",
+    "supervision",
+  ],
+  bottom: ["protocol", "runtime"],
   testing: ["testkit"],
 } as const;
 

@@ -1,8 +1,9 @@
 import { withClusterFile } from "@meridian/cluster-file";
 import { checkIdentifier, parseHorizonMs, parseTtlMs, parseUrls } from "@meridian/protocol";
 import {
+  LOG_OPTIONS,
   parseOptions,
-  type LogLevel,
+  type LogSettings,
   type OptionSources,
   type OptionTable,
 } from "@meridian/runtime";
@@ -79,44 +80,34 @@ const FLAGS = [
     description:
       "How long deletes are remembered, 2s or more. What a node that was away for longer still has of them is quarantined there.",
   },
-  {
-    name: "log-level",
-    type: "choice",
-    choices: ["debug", "info", "warn", "error"],
-    default: "info",
-    description: "The least grave log lines to print.",
-  },
-  {
-    name: "log-format",
-    type: "choice",
-    choices: ["text", "json"],
-    default: "text",
-    description: "Log lines for people, or one JSON object each.",
-  },
+  ...LOG_OPTIONS,
 ] as const satisfies OptionTable;
 
 /** The flags of the program, for its usage text and its documents. */
 export const DIRECTORY_FLAGS: OptionTable = FLAGS;
 
 /** The values of the flags. */
-export interface DirectoryFlags {
+export interface DirectoryFlags extends LogSettings {
   readonly id: string | null;
   /** A path. */
   readonly clusterFile: string | null;
+  /** Where it listens; port 0 takes a free one. */
   readonly host: string;
   readonly port: number;
-  /** A folder. */
+  /** The folder of its log. Created if need be. */
   readonly data: string;
+  /** Nodes of another cluster are refused. */
   readonly cluster: string;
+  /** The URLs of the cluster's other directories, `http:` or `https:`; null or empty for none. */
   readonly peer: readonly string[] | null;
+  /** What an acknowledged write survives: the death of the process, or also the loss of power. */
   readonly durability: "process" | "power";
+  /** The most connections of clients and nodes; more are refused. */
   readonly connectionsMax: number;
-  /** In milliseconds. */
+  /** Nodes that are behind by this or more are not offered to clients, in milliseconds. */
   readonly lagMax: number;
-  /** In milliseconds. */
+  /** How long deletes are remembered, in milliseconds. */
   readonly horizon: number;
-  readonly logLevel: LogLevel;
-  readonly logFormat: "text" | "json";
 }
 
 /** What the command line asks for. */

@@ -2,13 +2,15 @@ import { join } from "node:path";
 
 import { MeridianError } from "@meridian/protocol";
 import { Directory, type FollowOptions, type Link, type LinkEvents } from "@meridian/replication";
-import { systemClock, systemRandom, type Clock, type Logger, type Random } from "@meridian/runtime";
 import {
-  openDirectoryLog,
-  type Durability,
-  type SqliteDirectoryLog,
-  type StoreTuning,
-} from "@meridian/store";
+  systemClock,
+  systemRandom,
+  type Clock,
+  type Logger,
+  type LogSettings,
+  type Random,
+} from "@meridian/runtime";
+import { openDirectoryLog, type SqliteDirectoryLog, type StoreTuning } from "@meridian/store";
 import {
   connectionsMaxOf,
   dialLink,
@@ -17,6 +19,7 @@ import {
   RequestLimit,
 } from "@meridian/transport";
 
+import type { DirectoryFlags } from "./directory-flags.ts";
 import { HttpServer } from "./http/http-server.ts";
 import { requestHandler } from "./http/request-handler.ts";
 import { LogDigester } from "./log-digest.ts";
@@ -25,25 +28,15 @@ import { LogPages } from "./log-pages.ts";
 import { NodeRegistry } from "./node-registry.ts";
 import { programVersion } from "./version.ts";
 
-/** How a directory is started. */
-export interface DirectoryOptions {
-  /** Where it listens; port 0 takes a free one. */
-  readonly host: string;
-  readonly port: number;
-  /** The folder of its log. Created if need be. */
-  readonly data: string;
-  /** Nodes of another cluster are refused. */
-  readonly cluster: string;
-  /** The URLs of the cluster's other directories, `http:` or `https:`; null or empty for none. */
+/** How a directory is started: as its flags say. */
+export interface DirectoryOptions extends Omit<
+  DirectoryFlags,
+  "id" | "clusterFile" | "peer" | "connectionsMax" | keyof LogSettings
+> {
+  /** Default: none. */
   readonly peer?: readonly string[] | null;
-  /** What an acknowledged write survives: the death of the process, or also the loss of power. */
-  readonly durability: Durability;
-  /** The most connections of clients and nodes; more are refused. Default: 16 384. */
+  /** Default: 16 384. */
   readonly connectionsMax?: number;
-  /** Nodes that are behind by this or more are not offered to clients, in milliseconds. */
-  readonly lagMax: number;
-  /** How long deletes are remembered, in milliseconds. */
-  readonly horizon: number;
   readonly logger: Logger;
   /** Default: those of the platform. */
   readonly clock?: Clock;

@@ -8,8 +8,9 @@ import {
   VALUE_BYTES_MAX_DEFAULT,
 } from "@meridian/protocol";
 import {
+  LOG_OPTIONS,
   parseOptions,
-  type LogLevel,
+  type LogSettings,
   type OptionSources,
   type OptionTable,
 } from "@meridian/runtime";
@@ -146,51 +147,47 @@ const FLAGS = [
     parse: parseTtlMs,
     description: "The time to live of writes that name none, such as `90s` or `15m`.",
   },
-  {
-    name: "log-level",
-    type: "choice",
-    choices: ["debug", "info", "warn", "error"],
-    default: "info",
-    description: "The least grave log lines to print.",
-  },
-  {
-    name: "log-format",
-    type: "choice",
-    choices: ["text", "json"],
-    default: "text",
-    description: "Log lines for people, or one JSON object each.",
-  },
+  ...LOG_OPTIONS,
 ] as const satisfies OptionTable;
 
 /** The flags of the program, for its usage text and its documents. */
 export const REGION_FLAGS: OptionTable = FLAGS;
 
 /** The values of the flags. */
-export interface RegionFlags {
+export interface RegionFlags extends LogSettings {
+  /** Names the node in its cluster: a DNS label. */
   readonly id: string;
   /** A path. */
   readonly clusterFile: string | null;
   readonly region: string | null;
+  /** Decimal degrees. */
   readonly lat: number;
   readonly lon: number;
+  /** Where it listens; port 0 takes a free one. */
   readonly host: string;
   readonly port: number;
-  /** A folder. */
+  /** The folder of its data. Created if need be. */
   readonly data: string;
+  /** The URLs of the directories, `http:` or `https:`, the preferred one first. At least one. */
   readonly directory: readonly string[];
   readonly cluster: string;
+  /** The address that clients are told; null for the one that the directory sees. */
   readonly ip: string | null;
+  /** The whole URL that clients are told instead, or null. */
   readonly url: string | null;
+  /** The origins of web pages that may write, beside the node's own; null for none. */
   readonly allowOrigin: AllowedOrigins | null;
+  /** What an acknowledged write survives: the death of the process, or also the loss of power. */
   readonly durability: "process" | "power";
+  /** The most entries and bytes held in memory. */
   readonly cacheEntries: number;
   readonly cacheBytes: number;
+  /** The largest value taken, in bytes. */
   readonly valueBytesMax: number;
+  /** The most connections of clients; more are refused. */
   readonly connectionsMax: number;
-  /** In milliseconds. */
+  /** The time to live of writes that name none, in milliseconds; null for none. */
   readonly ttlDefault: number | null;
-  readonly logLevel: LogLevel;
-  readonly logFormat: "text" | "json";
 }
 
 /** What the command line asks for. */

@@ -1,12 +1,19 @@
 import { join } from "node:path";
 
 import type { MeridianError, NodeStatus } from "@meridian/protocol";
-import { systemClock, systemRandom, type Clock, type Logger, type Random } from "@meridian/runtime";
+import {
+  systemClock,
+  systemRandom,
+  type Clock,
+  type Logger,
+  type LogSettings,
+  type Random,
+} from "@meridian/runtime";
 import { openReplicaStore } from "@meridian/store";
 import { connectionsMaxOf, dialLink } from "@meridian/transport";
 
 import { listenHttp, type HttpServer } from "./http/http-server.ts";
-import type { AllowedOrigins } from "./http/origins.ts";
+import type { RegionFlags } from "./region-flags.ts";
 import { RegionNode } from "./region-node.ts";
 import { throttledDial } from "./throttled-dial.ts";
 
@@ -18,39 +25,14 @@ const CONNECTIONS_MAX = 16_384;
 /** What may wait in memory to be stored before the node reads no more from the directory: less than refuses its own writes. */
 const REMOTE_BACKLOG_BYTES_MAX = 32 * 1024 * 1024;
 
-/** How a regional node is started. */
-export interface RegionOptions {
-  /** Names the node in its cluster: a DNS label. */
-  readonly id: string;
+/** How a regional node is started: as its flags say. */
+export interface RegionOptions extends Omit<
+  RegionFlags,
+  "clusterFile" | "region" | "connectionsMax" | keyof LogSettings
+> {
   readonly region: string;
-  /** Decimal degrees. */
-  readonly lat: number;
-  readonly lon: number;
-  /** Where it listens; port 0 takes a free one. */
-  readonly host: string;
-  readonly port: number;
-  /** The folder of its data. Created if need be. */
-  readonly data: string;
-  /** The URLs of the directories, `http:` or `https:`, the preferred one first. At least one. */
-  readonly directory: readonly string[];
-  readonly cluster: string;
-  /** The address that clients are told; null for the one that the directory sees. */
-  readonly ip: string | null;
-  /** The whole URL that clients are told instead, or null. */
-  readonly url: string | null;
-  /** The origins of web pages that may write, beside the node's own; null for none. */
-  readonly allowOrigin: AllowedOrigins | null;
-  /** What an acknowledged write survives: the death of the process, or also the loss of power. */
-  readonly durability: "process" | "power";
-  /** The most entries and bytes held in memory. */
-  readonly cacheEntries: number;
-  readonly cacheBytes: number;
-  /** The largest value taken, in bytes. */
-  readonly valueBytesMax: number;
-  /** The most connections of clients; more are refused. Default: 16 384. */
+  /** Default: 16 384. */
   readonly connectionsMax?: number;
-  /** The time to live of writes that name none, in milliseconds; null for none. */
-  readonly ttlDefault: number | null;
   readonly logger: Logger;
   /** Default: those of the platform. */
   readonly clock?: Clock;

@@ -11,6 +11,7 @@ export {
   type LogLevel,
   type Logger,
 } from "./logger.ts";
+export { LOG_OPTIONS, type LogSettings } from "./log-options.ts";
 export {
   formatUsage,
   givenText,

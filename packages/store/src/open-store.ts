@@ -10,9 +10,9 @@ import { startWriterThread, WriterClient, type WriterEvents } from "./writer-cli
 /** What is done to the database when a store is opened. */
 export interface Preparation {
   /** Runs in the transaction that creates the database. */
-  setUp(database: Database.Database): void;
+  readonly setUp: (database: Database.Database) => void;
   /** The last thing that this thread writes. */
-  begin?(database: Database.Database): void;
+  readonly begin?: (database: Database.Database) => void;
 }
 
 /** What both stores are made of: a database that is ours alone, read by this thread and written by another. */

@@ -1,3 +1,9 @@
-export { notifyReady, notifyStopping, startWatchdog, type WatchdogClock } from "./notify.ts";
+export { notifyReady, notifyStopping, startWatchdog } from "./notify.ts";
 export { outliveOutput } from "./output.ts";
 export { exitWhenParentDies } from "./parent.ts";
+export {
+  runServer,
+  type RunningServer,
+  type ServerProcess,
+  type ServerProgram,
+} from "./server-program.ts";

@@ -12,11 +12,7 @@
 import { spawn } from "node:child_process";
 import type { Socket } from "node:net";
 
-/** Takes time from outside, as the rest of Meridian does; any `Clock` of `@meridian/runtime` is one. */
-export interface WatchdogClock {
-  /** Runs `callback` once, `delayMs` from now, and returns the cancellation. */
-  after(delayMs: number, callback: () => void): () => void;
-}
+import type { Clock } from "@meridian/runtime";
 
 const RELAY = 'while IFS= read -r message; do systemd-notify "$message"; done';
 
@@ -40,7 +36,7 @@ export function notifyStopping(): void {
  * Tells systemd at a third of its watchdog's time, again and again, that this process still takes turns.
  * Returns what ends that. Does nothing where no watchdog is set for this process.
  */
-export function startWatchdog(clock: WatchdogClock): () => void {
+export function startWatchdog(clock: Pick<Clock, "after">): () => void {
   const timeoutMs = watchdogMs();
   let cancel = (): void => {};
   if (timeoutMs === undefined) return cancel;

@@ -1,4 +1,5 @@
-import type { WatchdogClock } from "./notify.ts";
+import type { Clock } from "@meridian/runtime";
+
 import { outliveOutput } from "./output.ts";
 
 /**
@@ -6,7 +7,7 @@ import { outliveOutput } from "./output.ts";
  * by SIGTERM, and `graceMs` later in any case. From now on, output that nobody reads any more is dropped instead of
  * being fatal. Does nothing in a process without an IPC channel. Never keeps the process alive.
  */
-export function exitWhenParentDies(clock: WatchdogClock, graceMs = 10_000): void {
+export function exitWhenParentDies(clock: Pick<Clock, "after">, graceMs = 10_000): void {
   if (process.channel === undefined || process.channel === null) return;
   outliveOutput();
   process.once("disconnect", () => {

@@ -4,7 +4,13 @@ import { fileURLToPath } from "node:url";
 const SOURCE = fileURLToPath(new URL("../src/index.ts", import.meta.url));
 
 /** What a program needs to run from source. */
-export const FROM_SOURCE: readonly string[] = ["--import", "tsx", "--input-type=module", "--eval"];
+export const FROM_SOURCE: readonly string[] = [
+  "--conditions=@meridian/source",
+  "--import",
+  "tsx",
+  "--input-type=module",
+  "--eval",
+];
 
 /** The text of a program that has the names of this package and a clock. */
 export function programOf(script: string): string {
