@@ -97,7 +97,9 @@ class Session {
 
   #note(node: SimulatedNode, entry: Entry): void {
     const { names } = this.#cluster;
-    this.#token = node.process?.replica.position();
+    // A process that has died meanwhile gives no answer.
+    if (node.process === undefined) return;
+    this.#token = node.process.replica.position();
     this.#seen.set(entry.key, names.nameOf(entry.stamp));
   }
 }
