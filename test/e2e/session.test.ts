@@ -124,7 +124,7 @@ async function valuesAt({ url }: Region, keys: readonly string[]): Promise<Map<s
 }
 
 it("sessions read what they wrote, and nothing older than before, while the first directory dies under load and comes back", async () => {
-  const cluster = await startCluster(undefined, 2);
+  const cluster = await startCluster(undefined, { directories: 2 });
   const lines = await linesTo(cluster);
   const names = cluster.regions.map(({ name }) => name);
   const sessions = await Promise.all(
