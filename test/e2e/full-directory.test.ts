@@ -33,7 +33,7 @@ async function openScene(context: TestContext): Promise<Scene> {
   const disk = SmallDisk.mount(DISK_BYTES);
   if (typeof disk === "string") return context.skip(disk);
   onTestFinished(() => disk.unmount());
-  const cluster = await startCluster(FIVE_PLACES.slice(0, 2), disk.path);
+  const cluster = await startCluster(FIVE_PLACES.slice(0, 2), { directoryDisk: disk.path });
   const [near, far] = cluster.regions;
   if (!near || !far) throw new Error("Expected two regions");
   await putValue(near.url, "before", "calm");

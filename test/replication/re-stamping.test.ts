@@ -108,15 +108,24 @@ it("what comes in while writes get new stamps leaves each key one stamp, here an
   }
 });
 
-it("a write that stood in for an older one has no second stamp, which could outdo what replaced it", async () => {
+it.each([
+  ["by its clock", 0],
+  ["by what it has admitted", 1],
+])("a write that stood in for an older one has no second stamp, refused %s", async (_, known) => {
   const script = new ScriptedDirectory();
+  script.welcome(0);
+  if (known === 1) {
+    const header = { after: 0, through: 1, committedThrough: 1, incarnation: 9, position: 1 };
+    const stamp = { time: stampTimeOf(script.clock.nowMs() - 1), origin: 5 };
+    const more = { contentType: "", expiresAtMs: 0, deleted: false };
+    script.feed(header, [{ key: "theirs", value: new Uint8Array(), stamp, ...more }]);
+  }
   const writes = [set("k", "older"), set("other"), set("k", "newer")].map((write) => [write]);
   for (const batch of [...writes, [set("k", "newest"), set("k", "last")]]) {
     const written = script.replica.write(batch);
     await script.settle();
     await written;
   }
-  script.welcome(0);
   const nowMs = script.clock.nowMs() - HOUR_MS;
   script.say({ type: "refuse", nowMs, position: 1, code: "CLOCK_AHEAD" });
   await script.settle();

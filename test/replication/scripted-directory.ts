@@ -35,10 +35,11 @@ export class ScriptedDirectory {
   readonly replica: Replica;
   #events: LinkEvents | undefined;
 
-  constructor() {
+  constructor(directories = 1) {
     this.replica = new Replica({
       node: { cluster: "test", id: "a", region: "a", ip: null, port: 1, url: null, lat: 0, lon: 0 },
       store: this.store,
+      directories,
       dial: (events) => {
         this.#events = events;
         return { bufferedBytes: 0, send: (message) => this.#hear(message), close: () => {} };

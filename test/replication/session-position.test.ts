@@ -105,13 +105,16 @@ it("nor do those of one that lacks some of it, until that has been sent again", 
   expect(await script.replica.acknowledgement(receipt, 2, 100)).toMatchObject({ reached: true });
 });
 
-it("an epoch of another directory's log that has not been heard of is not reached, and a log of nobody's is", async () => {
-  const script = new ScriptedDirectory();
+it.each([
+  ["an epoch that is unheard of, of a log that is followed,", 2, 8, false],
+  ["a log that is unheard of, where all that there are are known,", 2, 9, true],
+  ["a log that is unheard of, which may be that of a directory out of reach,", 3, 9, false],
+])("a place in %s is reached or not", async (_, directories, logId, isReached) => {
+  const script = new ScriptedDirectory(directories);
   script.welcome(0, { followed: [{ logId: 8, epoch: 3, sequence: 4 }] });
   await script.settle();
-  const place = { epoch: 4, sequence: 1, incarnation: 0, outboxPosition: 0 };
-  const going = script.replica.reach({ ...place, logId: 8 }, 100);
+  const place = { logId, epoch: 4, sequence: 1, incarnation: 0, outboxPosition: 0 };
+  const reached = script.replica.reach(place, 100);
   script.clock.advance(200);
-  expect(await going).toBe(false);
-  expect(await script.replica.reach({ ...place, logId: 9 }, 0)).toBe(true);
+  expect(await reached).toBe(isReached);
 });

@@ -114,7 +114,7 @@ export class Follower {
 
   /** Whether it has everything that the other directory had when the link came up. */
   get hasCaughtUp(): boolean {
-    return this.isUp && this.#applier.isSettled && this.#applier.applied >= this.#target;
+    return this.isUp && this.#applier.isSettled && this.#applier.wholeThrough >= this.#target;
   }
 
   /** The nodes that have their link with the other directory. */
@@ -138,9 +138,10 @@ export class Follower {
     };
   }
 
-  /** The last position of that outbox that has come from there. */
+  /** The last position of that outbox that has come from there, as everything before it has. */
   positionOf(incarnation: number): number {
-    return this.#applier.positionOf(incarnation) ?? 0;
+    const { wholeThrough, applied } = this.#applier;
+    return wholeThrough === applied ? (this.#applier.positionOf(incarnation) ?? 0) : 0;
   }
 
   start(): void {

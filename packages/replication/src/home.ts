@@ -101,10 +101,10 @@ export class Home {
     return Math.max(other?.sequence ?? 0, left?.sequence ?? 0);
   }
 
-  /** Whether that log is one of this cluster's that this node or its directory has been following. */
-  knows(logId: number): boolean {
+  /** The logs that this node or its directory has been following. */
+  get logs(): ReadonlySet<number> {
     const followed = this.#claims.flatMap((claim) => claim.followed);
-    return [...this.#others, ...followed].some((cursor) => cursor.logId === logId);
+    return new Set([...this.#others, ...followed].map(({ logId }) => logId));
   }
 
   /**

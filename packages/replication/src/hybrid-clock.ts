@@ -11,15 +11,11 @@ export class HybridClock {
   /** Invariant: at or above every time issued or observed, but for what `lower` has taken back. */
   #last: number;
 
-  /** `floor` is the highest stamp time that the store has ever held. */
-  constructor(origin: number, floor: number) {
-    this.origin = origin;
+  /** Draws an origin that nobody else has. `floor` is the highest stamp time that is known to have been issued. */
+  constructor(random: Random, floor: number) {
+    // The greatest one is kept for burials.
+    this.origin = Math.min(randomIdentity(random), BURIAL_ORIGIN - 1);
     this.#last = floor;
-  }
-
-  /** A clock whose origin is drawn: any but the greatest one, which is kept for burials. */
-  static draw(random: Random, floor: number): HybridClock {
-    return new HybridClock(Math.min(randomIdentity(random), BURIAL_ORIGIN - 1), floor);
   }
 
   /** A new stamp, at or after the wall time `nowMs`. */

@@ -21,7 +21,9 @@ import type { ReplicaStore } from "./ports.ts";
 export interface PositionsOptions {
   readonly store: ReplicaStore;
   readonly applier: Applier;
-  readonly home: Pick<Home, "seen" | "reachedIn" | "knows">;
+  readonly home: Pick<Home, "seen" | "reachedIn" | "logs">;
+  /** How many directories the cluster has, each with a log of its own. */
+  readonly directories: number;
   readonly deadlines: Deadlines;
   readonly waitersMax: number;
   isReady(): boolean;
@@ -162,7 +164,7 @@ export class Positions {
   /**
    * A sequence beyond the end of an older epoch was never committed; what it stood for comes again from its
    * node's outbox. In another log the node knows its place if its directory follows that log; an epoch of it that is unheard
-   * of may be going on where this directory cannot reach. Of a log that nobody knows, or an epoch that this log has
+   * of may be going on where this directory cannot reach. Of a log that no directory has, or an epoch that this log has
    * lost, a sequence says nothing: once this node is ready, it and its log have exchanged all they have.
    */
   #hasSequence({ logId, epoch, sequence }: Position): boolean {
@@ -171,11 +173,18 @@ export class Positions {
     if (reached !== undefined && sequence <= reached) return true;
     if (!applier.isSettled && sequence > 0) return false;
     if (logId !== applier.logId) {
-      return logId === 0 || (!home.knows(logId) && this.#options.isReady());
+      return logId === 0 || (this.#isNobodys(logId) && this.#options.isReady());
     }
     const index = this.#epochs.findIndex(([known]) => known === epoch);
     if (index < 0 && epoch !== applier.epoch) return sequence === 0 || this.#options.isReady();
     const end = index < 0 ? Infinity : (this.#epochs[index + 1]?.[1] ?? Infinity);
     return applier.wholeThrough >= Math.min(sequence, end);
+  }
+
+  /** Whether no directory has that log any more: those of all of them are known, and it is none of them. */
+  #isNobodys(logId: number): boolean {
+    const { applier, home, directories } = this.#options;
+    const logs = new Set([...home.logs, applier.logId]);
+    return !logs.has(logId) && logs.size >= directories;
   }
 }

@@ -17,7 +17,7 @@ import {
   type Position,
   type Welcome,
 } from "@meridian/protocol";
-import { Deadlines, randomIdentity, type Gauge } from "@meridian/runtime";
+import { Deadlines, type Gauge } from "@meridian/runtime";
 
 import { Acknowledgements, type Acknowledgement, type AckLevel } from "./acknowledgements.ts";
 import { CommittedOutbox } from "./committed-outbox.ts";
@@ -71,7 +71,7 @@ export class Replica {
     this.#deadlines = new Deadlines(clock);
     this.#time = new ClusterClock(clock);
     this.#progress = new ProgressWatch(clock, this.#limits.stallMs);
-    this.#stamps = HybridClock.draw(random, Math.max(store.highestTime, store.horizon));
+    this.#stamps = new HybridClock(random, Math.max(store.highestTime, store.horizon));
     this.#horizon = new ReplicaHorizon(store);
     this.#writes = this.#makeWritePath();
     this.quarantine = new Quarantine(store, this.#writes, options.logger);
@@ -105,6 +105,7 @@ export class Replica {
       store,
       applier: this.#applier,
       home: this.#settlement.home,
+      directories: options.directories ?? 1,
       deadlines: this.#deadlines,
       waitersMax: this.#limits.waitersMax,
       isReady: () => this.status === "ready",
@@ -342,15 +343,8 @@ export class Replica {
 
   /** Counts as a new database from here on: this one is an older copy of one that went on. */
   #adopt(): void {
-    const { random, store } = this.#options;
-    const incarnation = randomIdentity(random);
-    const heardTime = Math.max(this.#applier.admittedTime, store.horizon);
-    this.#submitter.outdate(HybridClock.draw(random, heardTime));
     this.#options.logger.warn("the database is a restored copy; it takes a new identity");
-    store.append({ kind: "adopt", incarnation }, (failure) => {
-      const said = "The node's database has taken a new identity";
-      this.#link.reset(failure ?? new MeridianError("INCARNATION_REUSED", said));
-    });
+    this.#submitter.adopt(this.#options.random);
   }
 
   /** What a reconciliation has compared no longer holds where stamps have become lower: it starts over. */

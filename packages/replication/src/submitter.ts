@@ -28,10 +28,10 @@ import {
   type Entry,
   type OutboxFrame,
 } from "@meridian/protocol";
-import type { Logger } from "@meridian/runtime";
+import { randomIdentity, type Logger, type Random } from "@meridian/runtime";
 
 import type { ClusterClock } from "./cluster-clock.ts";
-import type { HybridClock } from "./hybrid-clock.ts";
+import { HybridClock } from "./hybrid-clock.ts";
 import type { Link, ReplicaStore } from "./ports.ts";
 import { PendingTimes } from "./pending-times.ts";
 import type { WritePath } from "./write-path.ts";
@@ -72,6 +72,8 @@ export class Submitter {
   /** Frames through here are reported when applied. */
   #reportThrough = 0;
   #restamping = false;
+  /** The highest stamp time given since a frame was refused. */
+  #renewedTime = 0;
   /** The directory cannot write its log: what is sent to it would only wait there. */
   #isHeld = false;
   /** Gives stamps to what was in the outbox when an older copy of the database was put in its place. */
@@ -87,9 +89,15 @@ export class Submitter {
     this.#times.acknowledge(this.#acknowledgedThrough);
   }
 
-  /** The database is an older copy of one that went on; `stamps`, with an origin of their own, are for what it had still to send. */
-  outdate(stamps: HybridClock): void {
-    this.#outdated = stamps;
+  /** The database counts as a new one from here on: it is an older copy of one that went on. */
+  adopt(random: Random): void {
+    const { store } = this.#options;
+    const incarnation = randomIdentity(random);
+    this.#outdated = new HybridClock(random, this.#options.admittedTime());
+    store.append({ kind: "adopt", incarnation }, (failure) => {
+      const said = "The node's database has taken a new identity";
+      this.#options.onFailed(failure ?? new MeridianError("INCARNATION_REUSED", said));
+    });
   }
 
   get acknowledgedThrough(): number {
@@ -230,9 +238,10 @@ export class Submitter {
     logger.warn("stamps refused; going by the directory's clock", { skewMs: time.skewMs });
     time.correct(directoryMs);
     writes.pause(() => {
-      const admittedTime = this.#options.admittedTime();
+      const admittedTime = Math.max(this.#options.admittedTime(), this.#highestBefore(position));
       const bound = Math.max(stampTimeOf(directoryMs + time.maxDriftMs), admittedTime);
-      stamps.lower(Math.max(admittedTime, this.#highestKept(position, bound)));
+      this.#renewedTime = 0;
+      stamps.lower(Math.max(admittedTime, this.#highestUpTo(bound, position)));
       if (this.#outdated !== undefined) {
         for (const time of this.#keptOutdated(bound)) this.#outdated.observe(time);
         this.#options.onOutdated();
@@ -241,16 +250,22 @@ export class Submitter {
     });
   }
 
-  /**
-   * The highest stamp time in the outbox that stays: of every frame before the refused one, and up to `bound` from
-   * there on. New stamps have to lie above it, or order would be lost.
-   */
-  #highestKept(refused: number, bound: number): number {
+  /** The highest stamp time in the outbox before a refused position: the directory has taken that. */
+  #highestBefore(position: number): number {
     let highest = 0;
     for (const frame of this.#outboxFrames(this.#acknowledgedThrough)) {
-      const isKept = frame.position < refused || frame.highestTime <= bound;
-      const times = isKept ? [frame.highestTime] : timesOf(frame).filter((time) => time <= bound);
-      for (const time of times) highest = Math.max(highest, time);
+      if (frame.position >= position) break;
+      highest = Math.max(highest, frame.highestTime);
+    }
+    return highest;
+  }
+
+  /** The highest stamp time up to `bound` from a position on: it stays, and new ones have to lie above it, or order would be lost. */
+  #highestUpTo(bound: number, position: number): number {
+    let highest = 0;
+    for (const frame of this.#outboxFrames(position - 1)) {
+      const times = frame.highestTime <= bound ? [frame.highestTime] : timesOf(frame);
+      for (const time of times) if (time <= bound) highest = Math.max(highest, time);
     }
     return highest;
   }
@@ -280,8 +295,8 @@ export class Submitter {
     const frame = firstAbove(refusedAbove, this.#outboxFrames(after));
     if (frame === undefined) return this.#endRestamp();
     const { position } = frame;
-    // What has been admitted meanwhile, by whomever, keeps its stamp.
-    const bound = Math.max(refusedAbove, this.#options.admittedTime());
+    // What has been admitted meanwhile, by whomever, keeps its stamp, and so does what already has a new one.
+    const bound = Math.max(refusedAbove, this.#options.admittedTime(), this.#renewedTime);
     // The newest of a key stands for all before it, or those would come back above it; and it has its new stamp already
     // if an earlier frame held one of them, or the write would be there twice, once above what has replaced it.
     const old = decodeBlock(frame.block, frame.count).map((entry) => store.get(entry.key) ?? entry);
@@ -332,6 +347,7 @@ export class Submitter {
     const { stamps, time } = this.#options;
     const isOutdated = entry.stamp.origin !== stamps.origin;
     const stamp = (isOutdated && this.#outdated?.next(0)) || stamps.next(time.nowMs());
+    this.#renewedTime = Math.max(this.#renewedTime, stamp.time);
     const movedMs = unixMsOf(stamp.time) - unixMsOf(entry.stamp.time);
     const expiresAtMs = entry.expiresAtMs === 0 ? 0 : Math.max(1, entry.expiresAtMs + movedMs);
     return { ...entry, stamp, expiresAtMs };

@@ -264,13 +264,17 @@ export class SqliteDirectoryLog {
   }
 
   /** Plain numbers, for `/status`. */
-  stats(): StoreStats {
+  stats(): StoreStats & {
+    /** Everything that was purgeable under `horizon`, and ordered `through` there, has been removed. */
+    readonly swept: PurgeScope;
+  } {
     return {
       ...this.#parts.stats(),
       entries: this.#table.size,
       unfoldedEntries: this.#unfoldedEntries,
       unfoldedBytes: this.#unfoldedBytes,
       purging: !isSameScope(this.#permitted, this.#writer.purged),
+      swept: this.#writer.purged,
     };
   }
 

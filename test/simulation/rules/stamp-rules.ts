@@ -133,7 +133,7 @@ export const STAMP_RULES: readonly Rule[] = [
     rule: "no write is stamped while others get new stamps",
     off: "WritePath.pause goes on at once and lets writes through",
     faults: "all",
-    seed: 135,
+    seed: 9,
     harder: () => slowStores(),
     parts: () => patched(WritePath, "pause", () => (onIdle) => onIdle()),
   },
@@ -180,7 +180,7 @@ export const STAMP_RULES: readonly Rule[] = [
     rule: "an origin is drawn at each opening of a database",
     off: "the first number that a replica draws is the same each time for its node",
     faults: "all",
-    seed: 638,
+    seed: 2446,
     parts: () => ({
       replicaOptions: (options) => {
         const { random, node } = options;
