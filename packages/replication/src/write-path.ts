@@ -80,6 +80,8 @@ interface Accepted {
 export class WritePath {
   readonly #options: WritePathOptions;
   #waiting: Batch[] = [];
+  /** How many runs of `resubmit` are not done. */
+  #resubmitting = 0;
   #scheduled = false;
   #committing = false;
   /** The lowest stamp time in the commit that is under way; infinite where none is. */
@@ -130,22 +132,35 @@ export class WritePath {
 
   /** Sends the newest entries of `keys` once more, with the stamps they have when their turn comes. */
   resubmit(keys: readonly string[], done: Written): void {
-    const parts = this.#split(keys);
-    let left = parts.length;
-    let failed: unknown;
-    let last: Receipt = { entries: [], outboxPosition: 0 };
-    const partDone: Written = (failure, receipt) => {
-      left -= 1;
-      failed ??= failure;
-      // A part whose entries have all gone meanwhile takes no position.
-      if (receipt !== undefined && receipt.outboxPosition > 0) last = receipt;
-      if (left === 0) done(failed, failed === undefined ? last : undefined);
+    if (this.#closed) return done(draining());
+    this.#resubmitting += 1;
+    this.#resubmitFrom(keys, 0, { entries: [], outboxPosition: 0 }, (failure, receipt) => {
+      this.#resubmitting -= 1;
+      done(failure, receipt);
+    });
+  }
+
+  /** A frame's worth at a time, which is read when its turn comes, and only then. */
+  #resubmitFrom(keys: readonly string[], start: number, last: Receipt, done: Written): void {
+    let next = start;
+    const make = (): readonly Entry[] => {
+      const entries: Entry[] = [];
+      for (let bytes = 0; next < keys.length && bytes < FRAME_BYTES_TARGET; next += 1) {
+        const entry = this.#options.store.get(keys[next] ?? "");
+        if (entry === undefined) continue;
+        entries.push(entry);
+        bytes += entryBytes(entry);
+      }
+      return entries;
     };
-    for (const part of parts) {
-      const make = (): readonly Entry[] =>
-        part.flatMap((key) => this.#options.store.get(key) ?? []);
-      this.#enqueue({ make, isOld: true, released: [], reportApplied: false, done: partDone });
-    }
+    const partDone: Written = (failure, receipt) => {
+      if (receipt === undefined) return done(failure);
+      // A part whose entries have all gone meanwhile takes no position.
+      const reached = receipt.outboxPosition > 0 ? receipt : last;
+      if (next === keys.length) done(undefined, reached);
+      else this.#resubmitFrom(keys, next, reached, done);
+    };
+    this.#add({ make, isOld: true, released: [], reportApplied: false, done: partDone });
   }
 
   /** Sends entries with the stamps they have, or what is newer here when their turn comes. */
@@ -160,23 +175,8 @@ export class WritePath {
 
   /** No entry that is on its way into the outbox has a lower stamp time; infinite where none is. */
   get lowestTime(): number {
-    return this.#waiting.some(({ isOld }) => isOld) ? 0 : this.#committingLowest;
-  }
-
-  /** Keys whose entries fit into one frame, again and again. Never empty. */
-  #split(keys: readonly string[]): string[][] {
-    const parts: string[][] = [[]];
-    let bytes = 0;
-    for (const key of keys) {
-      if (bytes >= FRAME_BYTES_TARGET) {
-        parts.push([]);
-        bytes = 0;
-      }
-      parts.at(-1)?.push(key);
-      const entry = this.#options.store.get(key);
-      if (entry !== undefined) bytes += entryBytes(entry);
-    }
-    return parts;
+    const hasOld = this.#resubmitting > 0 || this.#waiting.some(({ isOld }) => isOld);
+    return hasOld ? 0 : this.#committingLowest;
   }
 
   /** Takes no more writes, and calls back once those that were taken are durable or refused. */
@@ -199,8 +199,11 @@ export class WritePath {
   }
 
   #enqueue(batch: Batch): void {
-    if (this.#closed)
-      return batch.done(new MeridianError("NODE_DRAINING", "The node is shutting down"));
+    if (this.#closed) batch.done(draining());
+    else this.#add(batch);
+  }
+
+  #add(batch: Batch): void {
     this.#waiting.push(batch);
     this.#schedule();
   }
@@ -308,4 +311,8 @@ export class WritePath {
     this.#onClosed = undefined;
     onClosed?.();
   }
+}
+
+function draining(): MeridianError {
+  return new MeridianError("NODE_DRAINING", "The node is shutting down");
 }
