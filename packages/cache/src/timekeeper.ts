@@ -59,11 +59,12 @@ export class Timekeeper {
     return this.nowMs;
   }
 
-  /** Makes sure that the timer rings no later than in `delayMs`. */
+  /** Makes sure that the timer rings no later than in `delayMs`; Infinity: it need not. */
   wakeIn(delayMs: number): void {
     const dueMs = this.nowMs + delayMs;
     // A timer that is overdue may have been set before the clock jumped: it is set anew.
-    if (this.#stopped || (this.#dueMs <= dueMs && this.#dueMs > this.nowMs)) return;
+    if (this.#stopped || delayMs === Infinity) return;
+    if (this.#dueMs <= dueMs && this.#dueMs > this.nowMs) return;
     this.#cancel?.();
     this.#dueMs = dueMs;
     this.#cancel = this.#clock.after(Math.min(delayMs, DELAY_MAX_MS), () => {
