@@ -140,8 +140,10 @@ export class CoreCache<K, V> {
    * number, and `BAD_SIZE` if `sizeOf` returns no size; then nothing has changed.
    */
   set(key: K, value: V, ttlMs?: number): boolean {
-    const useMs = this.#timeToUse(ttlMs, key, value);
-    return this.put(key, value, useMs, this.sizeOf(key, value));
+    const { sizeOf, ttlMs: usual, ttu } = this.#settings;
+    const checked = ttlMs === undefined && ttu === undefined;
+    const useMs = checked ? usual : this.#timeToUse(ttlMs, key, value);
+    return this.put(key, value, useMs, sizeOf === undefined ? 0 : checkedSize(sizeOf(value, key)));
   }
 
   /** Removes a key; whether it was here and its time was not over. */
@@ -178,7 +180,8 @@ export class CoreCache<K, V> {
         this.tell();
         return false;
       }
-      this.#expireAt(slot, this.time.read() + useMs);
+      this.time.freshen();
+      this.#expireIn(slot, useMs);
     }
     this.policy.use(slot);
     return true;
@@ -242,8 +245,11 @@ export class CoreCache<K, V> {
   }
 
   protected isLive(slot: number): boolean {
-    const expiresAt = this.slots.expiresAt(slot);
-    return expiresAt === Infinity || expiresAt > this.time.read();
+    const { slots, time } = this;
+    const expiresAt = slots.expiresAt(slot);
+    if (expiresAt === Infinity) return true;
+    time.freshen();
+    return expiresAt > time.nowMs;
   }
 
   /** Whether an entry is live, or stale but still of use to `getOrLoad`. */
@@ -272,14 +278,12 @@ export class CoreCache<K, V> {
     this.changing(key);
     const hash = this.#index.hashOf(key);
     const slot = this.#index.find(key, hash);
-    const expiresAt = this.time.read() + useMs;
-    const kept = useMs > 0 && bytes <= this.#settings.maxBytes && bytes < Infinity;
-    if (!kept) {
-      if (slot !== 0) this.#remove(slot, this.isLive(slot) ? REPLACED : EXPIRED);
-      this.#count(key, REJECTED);
-    } else if (slot !== 0) this.#update(slot, value, expiresAt, bytes);
-    else this.#insert(key, hash, value, expiresAt, bytes);
-    this.tell();
+    this.time.freshen();
+    const kept = useMs > 0 && bytes <= this.#settings.maxBytes;
+    if (!kept) this.#reject(key, slot);
+    else if (slot === 0) this.#insert(key, hash, value, useMs, bytes);
+    else this.#update(slot, value, useMs, bytes);
+    if (this.#departures !== undefined) this.tell();
     return kept;
   }
 
@@ -310,7 +314,7 @@ export class CoreCache<K, V> {
     const { Index = KeyMaps, Policy = LruPolicy } = this.#parts;
     const slots = new Slots(this.#settings.maxEntries);
     this.slots = slots;
-    this.#tree = new ExpiryTree(slots);
+    this.#tree = new ExpiryTree(slots, this.time);
     this.policy = new Policy(slots);
     this.#index = new Index(slots, this.#seed);
     this.#entries = this.#bytes = 0;
@@ -329,19 +333,24 @@ export class CoreCache<K, V> {
     return checkedTime("ttu", "to return a number of milliseconds", ttu(given, key, value));
   }
 
-  #insert(key: K, hash: number, value: V, expiresAt: number, bytes: number): void {
-    this.#makeRoom(1, bytes);
-    const slot = this.slots.take(key, value);
-    this.slots.setWord(slot, BYTES, bytes);
+  #insert(key: K, hash: number, value: V, useMs: number, bytes: number): void {
+    const { maxEntries, maxBytes } = this.#settings;
+    while (this.#entries >= maxEntries || this.#bytes + bytes > maxBytes) this.#removeNext();
+    const slot = this.slots.take(key, value, bytes);
     this.#entries++;
     this.#bytes += bytes;
-    this.#expireAt(slot, expiresAt);
+    this.#expireIn(slot, useMs);
     // The index writes the hash that the policy may want.
     this.#index.add(slot, hash);
     this.policy.admit(slot);
   }
 
-  #update(slot: number, value: V, expiresAt: number, bytes: number): void {
+  #reject(key: K, slot: number): void {
+    if (slot !== 0) this.#remove(slot, this.isLive(slot) ? REPLACED : EXPIRED);
+    this.#count(key, REJECTED);
+  }
+
+  #update(slot: number, value: V, useMs: number, bytes: number): void {
     const { slots } = this;
     if (slots.value(slot) !== value) {
       this.#leave(slot, this.isLive(slot) ? REPLACED : EXPIRED);
@@ -349,33 +358,33 @@ export class CoreCache<K, V> {
     }
     this.#bytes += bytes - slots.bytes(slot);
     slots.setWord(slot, BYTES, bytes);
-    this.#expireAt(slot, expiresAt);
+    this.#expireIn(slot, useMs);
     if (this.#bytes <= this.#settings.maxBytes) {
       this.policy.use(slot);
       return;
     }
     // What was just set must not be what leaves for it.
     this.policy.remove(slot, false);
-    this.#makeRoom(0, 0);
+    while (this.#bytes > this.#settings.maxBytes) this.#removeNext();
     this.policy.admit(slot);
   }
 
-  #expireAt(slot: number, expiresAt: number): void {
-    this.slots.setExpiresAt(slot, expiresAt);
-    if (expiresAt === Infinity) return;
-    this.#tree.lower(slot, expiresAt);
-    if (expiresAt <= this.#tree.earliest) {
-      this.time.wakeIn(expiresAt + this.staleMs - this.time.nowMs);
-    }
+  /** Takes a duration, which is mostly a small integer: an instant would be boxed for each call it passes. */
+  #expireIn(slot: number, useMs: number): void {
+    const { slots, time } = this;
+    const tree = this.#tree;
+    slots.setExpiresAt(slot, time.nowMs + useMs);
+    if (useMs === Infinity) return;
+    tree.lower(slot);
+    if (slots.expiresAt(slot) <= tree.earliest) time.wakeIn(useMs + this.staleMs);
   }
 
-  #makeRoom(entries: number, bytes: number): void {
-    const { maxEntries, maxBytes } = this.#settings;
-    while (this.#entries + entries > maxEntries || this.#bytes + bytes > maxBytes) {
-      const expired = this.#tree.find(this.time.nowMs, Infinity);
-      if (expired !== 0) this.#remove(expired, EXPIRED);
-      else this.#remove(this.policy.victim(), EVICTED);
-    }
+  /** Removes what is to go first. */
+  #removeNext(): void {
+    const tree = this.#tree;
+    const expired = tree.earliest <= this.time.nowMs ? tree.find(0, Infinity) : 0;
+    if (expired !== 0) this.#remove(expired, EXPIRED);
+    else this.#remove(this.policy.victim(), EVICTED);
   }
 
   #remove(slot: number, reason: number): void {
@@ -417,7 +426,7 @@ export class CoreCache<K, V> {
     const { nowMs } = time;
     let budget = SLICE;
     while (budget > 0) {
-      const slot = this.#tree.find(nowMs - staleMs, budget);
+      const slot = this.#tree.find(staleMs, budget);
       budget -= 1 + this.#tree.repairs;
       if (slot === 0) break;
       this.#sweptAtMs = nowMs;

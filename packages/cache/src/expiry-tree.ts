@@ -9,12 +9,14 @@
  * write of an expiry pays for at most one such search, of one page of 64.
  */
 import { FLOATS, type Slots } from "./slots.ts";
+import type { Timekeeper } from "./timekeeper.ts";
 
 const WAYS_LOG2 = 6;
 const WAYS = 64;
 
 export class ExpiryTree {
   readonly #slots: Slots;
+  readonly #time: Timekeeper;
   /** From the pages' minima to the root, which is alone on its level. */
   #levels: Float64Array[] = [];
   #pages: Float64Array = new Float64Array(0);
@@ -22,8 +24,9 @@ export class ExpiryTree {
   /** Nodes that were searched in vain by the last `find`; a bounded sweep counts them. */
   repairs = 0;
 
-  constructor(slots: Slots) {
+  constructor(slots: Slots, time: Timekeeper) {
     this.#slots = slots;
+    this.#time = time;
     this.#grow();
   }
 
@@ -32,8 +35,9 @@ export class ExpiryTree {
     return this.#root[0] as number;
   }
 
-  /** Tells the tree of a new expiry time of a slot. */
-  lower(slot: number, expiresAt: number): void {
+  /** Tells the tree that a slot has a new expiry. */
+  lower(slot: number): void {
+    const expiresAt = this.#slots.expiresAt(slot);
     let node = slot >>> WAYS_LOG2;
     if (node >= this.#pages.length) this.#grow();
     // Most entries live longer than one of their page; this test is all that costs them.
@@ -45,8 +49,9 @@ export class ExpiryTree {
     }
   }
 
-  /** A slot that expires at `now` or before, or 0. Gives up after `repairsMax` vain searches. */
-  find(now: number, repairsMax: number): number {
+  /** A slot whose time was over `agoMs` ago, or 0. Gives up after `repairsMax` vain searches. */
+  find(agoMs: number, repairsMax: number): number {
+    const now = this.#time.nowMs - agoMs;
     this.repairs = 0;
     while (this.earliest <= now && this.repairs < repairsMax) {
       let found = 0;

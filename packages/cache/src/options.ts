@@ -73,7 +73,8 @@ export function checkOptions<K, V>(options: CoreOptions<K, V>): Settings<K, V> {
     throw unexpected("BAD_OPTION", "sizeOf", "as a function beside `maxBytes`", sizeOf);
   }
   checkAbove("ttlMs", ttlMs);
-  return { maxEntries, maxBytes, sizeOf, ttlMs, ttu };
+  // So that a size that is too much for a record, which is Infinity, is too much for any cache.
+  return { maxEntries, maxBytes: Math.min(maxBytes, Number.MAX_VALUE), sizeOf, ttlMs, ttu };
 }
 
 function checkAbove(name: string, value: number): void {

@@ -1,4 +1,5 @@
 import { REASONS, REJECTED, type RemovalReason } from "./removal-reason.ts";
+import type { Timekeeper } from "./timekeeper.ts";
 
 /** Keys whose fate is remembered; a power of two. */
 const REMEMBERED = 256;
@@ -8,13 +9,18 @@ export class RemovalLog<K> {
   readonly #keys: (K | undefined)[] = Array.from({ length: REMEMBERED });
   readonly #reasons = new Uint8Array(REMEMBERED);
   readonly #times = new Float64Array(REMEMBERED);
+  readonly #time: Timekeeper;
   #noted = 0;
 
-  note(key: K, reason: number, nowMs: number): void {
+  constructor(time: Timekeeper) {
+    this.#time = time;
+  }
+
+  note(key: K, reason: number): void {
     const at = this.#noted++ & (REMEMBERED - 1);
     this.#keys[at] = key;
     this.#reasons[at] = reason;
-    this.#times[at] = nowMs;
+    this.#times[at] = this.#time.nowMs;
   }
 
   /** The last remembered removal of a key. */

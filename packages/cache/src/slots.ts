@@ -95,13 +95,14 @@ export class Slots {
     return (this.words[slot * WORDS + BYTES] as number) >>> 0;
   }
 
-  /** Takes a free slot for a key and a value; the caller fills in the rest of its record. */
-  take(key: unknown, value: unknown): number {
+  /** Takes a free slot for a key, a value and their size; the caller fills in the rest of its record. */
+  take(key: unknown, value: unknown, bytes: number): number {
     let slot = this.#free;
     if (slot === 0) {
       if (this.used === this.#capacity) this.#grow();
       slot = this.used++;
-    } else this.#free = this.word(slot, AFTER);
+    } else this.#free = this.words[slot * WORDS + AFTER] as number;
+    this.words[slot * WORDS + BYTES] = bytes;
     const pairs = this.pairs[slot >>> PAGE_LOG2] as unknown[];
     const at = (slot & IN_PAGE) * 2;
     pairs[at] = key;
@@ -111,9 +112,10 @@ export class Slots {
 
   /** Gives a slot back and lets go of its key and value. */
   release(slot: number): void {
+    const { words } = this;
     this.times[slot * FLOATS] = Infinity;
-    this.words[slot * WORDS + HASH] = 0;
-    this.words[slot * WORDS + AFTER] = this.#free;
+    words[slot * WORDS + HASH] = 0;
+    words[slot * WORDS + AFTER] = this.#free;
     const pairs = this.pairs[slot >>> PAGE_LOG2] as unknown[];
     const at = (slot & IN_PAGE) * 2;
     pairs[at] = FREE;

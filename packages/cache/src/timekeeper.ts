@@ -34,19 +34,9 @@ export class Timekeeper {
     this.#lastReading = clock.nowMs();
   }
 
-  /** The time, good enough to decide whether an entry is alive. */
-  read(): number {
-    if (this.#callsLeft > 0) {
-      this.#callsLeft--;
-      return this.nowMs;
-    }
-    const before = this.nowMs;
-    this.refresh();
-    if (this.nowMs - before < LOAD_MS && !this.#stopped) {
-      this.#callsLeft = CALLS_PER_READING - 1;
-      this.wakeIn(READING_VALID_MS);
-    }
-    return this.nowMs;
+  /** Makes `nowMs` good enough to decide whether an entry is alive. */
+  freshen(): void {
+    if (--this.#callsLeft < 0) this.#readAgain();
   }
 
   /** Reads the clock. */
@@ -57,6 +47,15 @@ export class Timekeeper {
     // A reading that is no number would make every later step one.
     if (Number.isFinite(reading)) this.#lastReading = reading;
     return this.nowMs;
+  }
+
+  #readAgain(): void {
+    const before = this.nowMs;
+    this.#callsLeft = 0;
+    if (this.refresh() - before < LOAD_MS && !this.#stopped) {
+      this.#callsLeft = CALLS_PER_READING - 1;
+      this.wakeIn(READING_VALID_MS);
+    }
   }
 
   /** Makes sure that the timer rings no later than in `delayMs`; Infinity: it need not. */

@@ -29,7 +29,7 @@ export type TlruOptions<K, V> = CoreOptions<K, V> & TlruExtras;
 
 /** A bounded cache whose entries have a time to use. Keys are equal as in a `Map`. */
 export class TlruCache<K, V> extends CoreCache<K, V> {
-  readonly #log = new RemovalLog<K>();
+  readonly #log = new RemovalLog<K>(this.time);
   readonly #loads: Loads<K, V>;
   #staleHits = 0;
   #loadErrors = 0;
@@ -147,7 +147,7 @@ export class TlruCache<K, V> extends CoreCache<K, V> {
   }
 
   protected override leaving(key: K, reason: number): void {
-    this.#log.note(key, reason, this.time.nowMs);
+    this.#log.note(key, reason);
   }
 
   protected override ringing(): number {

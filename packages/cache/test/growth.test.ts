@@ -24,7 +24,7 @@ describe("growth", () => {
     const pages: unknown[][] = [];
     let copied = 0;
     for (let id = 0; id < COUNT; id++) {
-      const slot = slots.take(id, id);
+      const slot = slots.take(id, id, 0);
       // As long as a full page is the same array, nobody copied it.
       pages.forEach((pairs, page) => {
         if (pairs !== slots.pairs[page]) copied++;
@@ -53,7 +53,7 @@ describe("growth", () => {
       for (let id = 0; id < COUNT; id++) {
         const key = keyOf(id);
         const hash = index.hashOf(key);
-        index.add(slots.take(key, id), hash);
+        index.add(slots.take(key, id, 0), hash);
         moved.push(index.moved);
         const other = (draws[id] as number) % (id + 1);
         if (find(keyOf(other)) !== other + 1) wrong++;
@@ -84,7 +84,7 @@ describe("a growing index", () => {
       if (find(key) !== (slot ?? 0)) wrong++;
       if (slot === undefined) {
         const hash = index.hashOf(key);
-        const taken = slots.take(key, id);
+        const taken = slots.take(key, id, 0);
         index.add(taken, hash);
         model.set(key, taken);
       } else if (step % 3 === 0) {

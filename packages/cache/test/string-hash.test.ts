@@ -28,7 +28,7 @@ describe("hashes of strings", () => {
 
   it.each(SHAPES)("of the places learned from all keys hardly ever coincide: %s", (_, keyOf) => {
     const slots = new Slots(COUNT);
-    for (let id = 0; id < COUNT; id++) slots.take(keyOf(id), id);
+    for (let id = 0; id < COUNT; id++) slots.take(keyOf(id), id, 0);
     const keys = sampleOf(slots);
     expect(keys.length).toBeGreaterThan(250);
     for (const seed of [0, 1, -1, 0x12345678]) {
