@@ -373,6 +373,7 @@ export class CoreCache<K, V> {
   #expireIn(slot: number, useMs: number): void {
     const { slots, time } = this;
     const tree = this.#tree;
+    tree.raise(slot);
     slots.setExpiresAt(slot, time.nowMs + useMs);
     if (useMs === Infinity) return;
     tree.lower(slot);
@@ -393,6 +394,7 @@ export class CoreCache<K, V> {
     this.policy.remove(slot, reason === EVICTED);
     this.#entries--;
     this.#bytes -= this.slots.bytes(slot);
+    this.#tree.raise(slot);
     this.slots.release(slot);
   }
 

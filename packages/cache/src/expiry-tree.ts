@@ -7,12 +7,18 @@
  * Invariant: a node is ≤ every expiry below it. It may be lower: when an entry leaves or lives longer the
  * tree is not told. Such a node is put right when its time comes and nothing is found there, so every
  * write of an expiry pays for at most one such search, of one page of 64.
+ *
+ * All those pages may come due in one call. So that this call does not take long, a tree of more than
+ * 16,384 pages, of a million entries, is told of what was the earliest of its page, and puts a page right
+ * for each one beyond that number that may be lower than it should.
  */
 import { FLOATS, type Slots } from "./slots.ts";
 import type { Timekeeper } from "./timekeeper.ts";
 
 const WAYS_LOG2 = 6;
 const WAYS = 64;
+/** Pages that may be lower than they should, if they are known, and as many from when they were not. */
+const STALE_MAX = 2 ** 14;
 
 export class ExpiryTree {
   readonly #slots: Slots;
@@ -21,11 +27,18 @@ export class ExpiryTree {
   #levels: Float64Array[] = [];
   #pages: Float64Array = new Float64Array(0);
   #root: Float64Array = this.#pages;
+  readonly #staleMax: number;
+  /** 1 for pages that may be lower than they should. Kept only for more than `staleMax` pages. */
+  #stale = new Uint8Array(0);
+  #stalePages = 0;
+  /** The page that was put right last because there were too many. */
+  #hand = 0;
   /** Nodes that were searched in vain by the last `find`; a bounded sweep counts them. */
   repairs = 0;
 
-  constructor(slots: Slots, time: Timekeeper) {
+  constructor(slots: Slots, time: Timekeeper, staleMax: number = STALE_MAX) {
     this.#slots = slots;
+    this.#staleMax = staleMax;
     this.#time = time;
     this.#grow();
   }
@@ -47,6 +60,24 @@ export class ExpiryTree {
       level[node] = expiresAt;
       node >>>= WAYS_LOG2;
     }
+  }
+
+  /** To be told before an entry lives longer or leaves. */
+  raise(slot: number): void {
+    const page = slot >>> WAYS_LOG2;
+    if (this.#stale.length > 0 && this.#slots.expiresAt(slot) === this.#pages[page]) {
+      this.#distrust(page);
+    }
+  }
+
+  #distrust(page: number): void {
+    const stale = this.#stale;
+    if (this.#pages[page] === Infinity || stale[page] === 1) return;
+    stale[page] = 1;
+    if (++this.#stalePages <= this.#staleMax) return;
+    const next = stale.indexOf(1, this.#hand + 1);
+    this.#hand = next < 0 ? stale.indexOf(1) : next;
+    this.#due(0, this.#hand, -Infinity);
   }
 
   /** A slot whose time was over `agoMs` ago, or 0. Gives up after `repairsMax` vain searches. */
@@ -76,6 +107,10 @@ export class ExpiryTree {
       if (time < least) least = time;
     }
     (this.#levels[depth] as Float64Array)[node] = least;
+    if (depth === 0 && this.#stale[node] === 1) {
+      this.#stale[node] = 0;
+      this.#stalePages--;
+    }
     this.repairs++;
     return -1;
   }
@@ -94,5 +129,9 @@ export class ExpiryTree {
       if (nodes === 1) break;
     }
     this.#pages = this.#levels[0] as Float64Array;
+    if (this.#pages.length <= this.#staleMax) return;
+    const stale = new Uint8Array(this.#pages.length);
+    stale.set(this.#stale);
+    this.#stale = stale;
   }
 }

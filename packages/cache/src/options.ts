@@ -1,6 +1,7 @@
 import type { CacheClock } from "./cache-clock.ts";
 import { unexpected } from "./cache-error.ts";
 import type { RemovalReason } from "./removal-reason.ts";
+import { ENTRIES_MAX } from "./slots.ts";
 
 /** At least one bound: a cache without any does not type-check, and throws. */
 export type CacheBounds<K, V> =
@@ -55,9 +56,6 @@ export interface Settings<K, V> {
   readonly ttlMs: number;
   readonly ttu: ((ttlMs: number, key: K, value: V) => number) | undefined;
 }
-
-/** More would not fit into one JavaScript array of keys and values. */
-export const ENTRIES_MAX: number = 2 ** 26;
 
 /** Checks options that may come from JavaScript; throws `BAD_OPTION`. */
 export function checkOptions<K, V>(options: CoreOptions<K, V>): Settings<K, V> {

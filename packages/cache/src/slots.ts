@@ -36,9 +36,14 @@ export const BYTES = 5;
 export const FREE: unique symbol = Symbol("free");
 
 const FIRST_CAPACITY = 64;
-/** A cache that outgrew this gets all the records it may need, if no more than that: untouched memory is free. */
+/** The most entries of any cache; more would not fit into its words. */
+export const ENTRIES_MAX: number = 2 ** 26;
+/**
+ * A cache that fills this gets all the records it may need, so that they are not copied again: untouched
+ * memory is free. One whose number of entries has no bound gets so many, and after them twice as many.
+ */
 const DOUBLING_MAX = 2 ** 16;
-const AT_ONCE_MAX = 2 ** 21;
+const RESERVE_UNKNOWN = 2 ** 21;
 
 export class Slots {
   /** Slots ever used, with slot 0. Invariant: used ≤ capacity. */
@@ -139,10 +144,13 @@ export class Slots {
   }
 
   #growRecords(): void {
-    const all = this.used > DOUBLING_MAX && this.usedMax <= AT_ONCE_MAX;
-    const doubled = Math.min(Math.max(this.#capacity, this.used * 2), this.usedMax);
-    const records = all ? this.usedMax : doubled;
-    const words = new Int32Array(records * WORDS);
+    const { used, usedMax } = this;
+    let records = Math.max(this.#capacity, used * 2);
+    if (used >= DOUBLING_MAX) {
+      const reserve = usedMax > ENTRIES_MAX ? RESERVE_UNKNOWN : usedMax;
+      if (used < reserve) records = reserve;
+    }
+    const words = new Int32Array(Math.min(records, usedMax) * WORDS);
     words.set(this.words);
     this.words = words;
     this.times = new Float64Array(words.buffer);

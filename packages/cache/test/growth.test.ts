@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { TlruCache } from "../src/index.ts";
-import { PAGE, Slots } from "../src/slots.ts";
+import { ENTRIES_MAX, PAGE, Slots } from "../src/slots.ts";
 import { PLACES_PER_ADDITION, StringIndex } from "../src/string-index.ts";
 import { trace } from "./trace.ts";
 
@@ -39,6 +39,24 @@ describe("growth", () => {
     let lost = 0;
     for (let id = 0; id < COUNT; id++) if (slots.key(id + 1) !== id) lost++;
     expect(lost).toBe(0);
+  });
+
+  it.each([
+    ["bounded", 3_000_000],
+    ["without a bound", ENTRIES_MAX],
+  ])("of the records copies 65,536 of them at most in one call: %s", (_, entriesMax) => {
+    const slots = new Slots(entriesMax);
+    let copied = 0;
+    let growths = 0;
+    for (let id = 0; id < 300_000; id++) {
+      const { used, words } = slots;
+      slots.take(id, id, 0);
+      if (slots.words === words) continue;
+      growths++;
+      copied = Math.max(copied, used);
+    }
+    expect(copied).toBe(2 ** 16);
+    expect(growths).toBeGreaterThan(3);
   });
 
   it.each(SHAPES)(
