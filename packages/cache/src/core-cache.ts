@@ -53,7 +53,8 @@ export class CoreCache<K, V> {
   readonly #seed: number = randomSeed();
   readonly #departures: Departures<K, V> | undefined;
   readonly #onError: ((error: unknown, key: K) => void) | undefined;
-  readonly #counts: number[] = [0, 0, 0, 0, 0, 0];
+  /** By reason. */
+  readonly #counts: [number, number, number, number, number, number] = [0, 0, 0, 0, 0, 0];
   #tree!: ExpiryTree;
   #index!: KeyIndex;
   /** When the timer last freed something. */
@@ -140,10 +141,10 @@ export class CoreCache<K, V> {
    * number, and `BAD_SIZE` if `sizeOf` returns no size; then nothing has changed.
    */
   set(key: K, value: V, ttlMs?: number): boolean {
-    const { sizeOf, ttlMs: usual, ttu } = this.#settings;
+    const { ttlMs: usual, ttu } = this.#settings;
     const checked = ttlMs === undefined && ttu === undefined;
     const useMs = checked ? usual : this.#timeToUse(ttlMs, key, value);
-    return this.put(key, value, useMs, sizeOf === undefined ? 0 : checkedSize(sizeOf(value, key)));
+    return this.put(key, value, useMs, this.sizeOf(key, value));
   }
 
   /** Removes a key; whether it was here and its time was not over. */
@@ -181,6 +182,7 @@ export class CoreCache<K, V> {
         return false;
       }
       this.time.freshen();
+      this.#tree.raise(slot);
       this.#expireIn(slot, useMs);
     }
     this.policy.use(slot);
@@ -210,8 +212,7 @@ export class CoreCache<K, V> {
 
   /** Counts since the cache was made. */
   stats(): CoreStats {
-    const [expired = 0, evicted = 0, replaced = 0, deleted = 0, cleared = 0, rejected = 0] =
-      this.#counts;
+    const [expired, evicted, replaced, deleted, cleared, rejected] = this.#counts;
     return {
       hits: this.#hits,
       misses: this.#misses,
@@ -358,6 +359,7 @@ export class CoreCache<K, V> {
     }
     this.#bytes += bytes - slots.bytes(slot);
     slots.setWord(slot, BYTES, bytes);
+    this.#tree.raise(slot);
     this.#expireIn(slot, useMs);
     if (this.#bytes <= this.#settings.maxBytes) {
       this.policy.use(slot);
@@ -373,7 +375,6 @@ export class CoreCache<K, V> {
   #expireIn(slot: number, useMs: number): void {
     const { slots, time } = this;
     const tree = this.#tree;
-    tree.raise(slot);
     slots.setExpiresAt(slot, time.nowMs + useMs);
     if (useMs === Infinity) return;
     tree.lower(slot);
