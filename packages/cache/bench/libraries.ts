@@ -1,5 +1,6 @@
 import { TTLCache } from "@isaacs/ttlcache";
 import { TlruCache } from "@meridian/cache";
+import { CoreCache } from "@meridian/cache/core";
 import { LRUCache } from "lru-cache";
 import { LRUMap } from "mnemonist";
 import QuickLru from "quick-lru";
@@ -26,6 +27,10 @@ export const libraries: Record<string, Library> = {
   meridian: {
     entries: (max) => new TlruCache<string, unknown>({ maxEntries: max, ttlMs: TTL_MS }),
     bytes: (max) => new TlruCache<string, unknown>({ maxBytes: max, sizeOf, ttlMs: TTL_MS }),
+  },
+  "meridian core": {
+    entries: (max) => new CoreCache<string, unknown>({ maxEntries: max, ttlMs: TTL_MS }),
+    bytes: (max) => new CoreCache<string, unknown>({ maxBytes: max, sizeOf, ttlMs: TTL_MS }),
   },
   "meridian adaptive": {
     entries: (max) =>

@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: one process per library and size, the libraries taking turns, the median of the
  * processes. Prints the tables, and writes `results.json`, `results.svg` and the numbers in the README.
- * Give sizes as arguments to measure only those, without writing anything.
+ * Give sizes or `extremes` as arguments to measure only those, and to keep the other results.
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -78,38 +78,47 @@ function extremesTable(results: Record<string, Numbers>): string {
   return [`| 1,000,000 entries | ${OURS} | ${THEIRS} |`, "|---|---|---|", ...rows].join("\n");
 }
 
-const asked = process.argv.slice(2);
-const sizes = asked.length > 0 ? asked : Object.keys(ROUNDS);
-const speed = Object.fromEntries(sizes.map((size) => [size, measureSize(size)]));
-const tables = sizes.map((size) => table(size, speed[size] ?? {}));
-console.log(tables.join("\n\n"));
+interface Results {
+  machine: string;
+  speed: Record<string, Record<string, Numbers>>;
+  extremes: Record<string, Numbers>;
+}
 
-if (asked.length === 0) {
-  const extremes = Object.fromEntries(
-    [OURS, THEIRS].map((library) => [
-      library,
-      medians([1, 2, 3].map(() => run(library, "extremes"))),
-    ]),
-  );
-  tables.push(extremesTable(extremes));
-  console.log(`\n${tables.at(-1)}`);
-  const machine = `Node ${process.version}, ${cpus()[0]?.model ?? "unknown processor"}`;
+function chartOf({ machine, speed }: Results): string {
   const groups = Object.keys(speed["1000"]?.[OURS] ?? {}).map((name): [string, Bar[]] => [
     name,
-    sizes.map((size) => ({
+    Object.keys(speed).map((size) => ({
       label: Number(size).toLocaleString("en"),
       ratio: (speed[size]?.[THEIRS]?.[name] as number) / (speed[size]?.[OURS]?.[name] as number),
     })),
   ]);
-  writeFileSync(here("results.json"), `${JSON.stringify({ machine, speed, extremes }, null, 2)}\n`);
-  writeFileSync(
-    here("results.svg"),
-    chart(`Times as fast as lru-cache with ttl (${machine})`, groups),
-  );
-  const readme = readFileSync(here("../README.md"), "utf8");
-  const numbers = `<!-- numbers -->\n\n${machine}.\n\n${tables.join("\n\n")}\n\n<!-- end -->`;
-  writeFileSync(
-    here("../README.md"),
-    readme.replace(/<!-- numbers -->[^]*<!-- end -->/, () => numbers),
-  );
+  return chart(`Times as fast as lru-cache with ttl (${machine})`, groups);
 }
+
+const asked = process.argv.slice(2);
+const all = asked.length === 0 ? [...Object.keys(ROUNDS), "extremes"] : asked;
+const results = JSON.parse(readFileSync(here("results.json"), "utf8")) as Results;
+results.machine = `Node ${process.version}, ${cpus()[0]?.model ?? "unknown processor"}`;
+for (const what of all) {
+  if (what === "extremes") {
+    const ofLibrary = (library: string): [string, Numbers] => [
+      library,
+      medians([1, 2, 3].map(() => run(library, what))),
+    ];
+    results.extremes = Object.fromEntries([OURS, THEIRS].map(ofLibrary));
+    console.log(extremesTable(results.extremes));
+  } else {
+    results.speed[what] = measureSize(what);
+    console.log(`${table(what, results.speed[what])}\n`);
+  }
+}
+const tables = Object.entries(results.speed).map(([size, one]) => table(size, one));
+tables.push(extremesTable(results.extremes));
+writeFileSync(here("results.json"), `${JSON.stringify(results, null, 2)}\n`);
+writeFileSync(here("results.svg"), chartOf(results));
+const readme = readFileSync(here("../README.md"), "utf8");
+const numbers = `<!-- numbers -->\n\n${results.machine}.\n\n${tables.join("\n\n")}\n\n<!-- end -->`;
+writeFileSync(
+  here("../README.md"),
+  readme.replace(/<!-- numbers -->[^]*<!-- end -->/, () => numbers),
+);

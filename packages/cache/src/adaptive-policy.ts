@@ -30,7 +30,7 @@ export class AdaptivePolicy implements EvictionPolicy {
   readonly #small: SlotQueue;
   readonly #main: SlotQueue;
   readonly #ghosts = new Ghosts();
-  readonly #hasher = StringHasher.whole(0);
+  readonly #hasher = new StringHasher(0);
   /** `USED` and `IN_MAIN` of each slot. */
   #states = new Uint8Array(0);
   /** The part of all entries that the small queue should hold. */

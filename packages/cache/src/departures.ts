@@ -6,8 +6,7 @@
  * listener that always causes another removal (it puts back what was evicted) would never end; after
  * `NESTED_MAX` such removals in one call the rest is left to the cache's timer.
  */
-import type { RemovalReason } from "./options.ts";
-import { reasonName } from "./removal-log.ts";
+import { REASONS, type RemovalReason } from "./removal-reason.ts";
 
 const NESTED_MAX = 1_000;
 
@@ -40,7 +39,7 @@ export class Departures<K, V> {
     for (; told < queue.length && told < limit; told++) {
       const { key, value, reason } = queue[told] as { key: K; value: V; reason: number };
       try {
-        this.#onEvict(key, value, reasonName(reason));
+        this.#onEvict(key, value, REASONS[reason] as RemovalReason);
       } catch (error) {
         this.#onThrow(error, key);
       }

@@ -1,3 +1,5 @@
+import type { Slots } from "./slots.ts";
+
 /**
  * What a policy is: it is told which slots come, are used and go, and names the slot to go next.
  *
@@ -15,3 +17,6 @@ export interface EvictionPolicy {
   /** The slot after `slot` in the order of leaving as of now; after 0 comes the first to go, after the last comes 0. */
   following(slot: number): number;
 }
+
+/** Makes the policy of a cache whose entries are in these slots. */
+export type PolicyClass = new (slots: Slots) => EvictionPolicy;

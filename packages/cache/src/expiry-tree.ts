@@ -7,23 +7,39 @@
  * Invariant: a node is ≤ every expiry below it. It may be lower: when an entry leaves or lives longer the
  * tree is not told. Such a node is put right when its time comes and nothing is found there, so every
  * write of an expiry pays for at most one such search, of one page of 64.
+ *
+ * All those pages may come due in one call. So that this call does not take long, a tree of more than
+ * 16,384 pages, of a million entries, is told of what was the earliest of its page, and puts a page right
+ * for each one beyond that number that may be lower than it should.
  */
-import { FLOATS, PAGE, type Slots } from "./slots.ts";
+import { FLOATS, type Slots } from "./slots.ts";
+import type { Timekeeper } from "./timekeeper.ts";
 
 const WAYS_LOG2 = 6;
 const WAYS = 64;
+/** Pages that may be lower than they should, if they are known, and as many from when they were not. */
+const STALE_MAX = 2 ** 14;
 
 export class ExpiryTree {
   readonly #slots: Slots;
+  readonly #time: Timekeeper;
   /** From the pages' minima to the root, which is alone on its level. */
-  readonly #levels: Float64Array[] = [];
+  #levels: Float64Array[] = [];
   #pages: Float64Array = new Float64Array(0);
   #root: Float64Array = this.#pages;
-  /** Pages that were searched in vain; a bounded sweep counts them. */
+  readonly #staleMax: number;
+  /** 1 for pages that may be lower than they should. Kept only for more than `staleMax` pages. */
+  #stale = new Uint8Array(0);
+  #stalePages = 0;
+  /** The page that was put right last because there were too many. */
+  #hand = 0;
+  /** Nodes that were searched in vain by the last `find`; a bounded sweep counts them. */
   repairs = 0;
 
-  constructor(slots: Slots) {
+  constructor(slots: Slots, time: Timekeeper, staleMax: number = STALE_MAX) {
     this.#slots = slots;
+    this.#staleMax = staleMax;
+    this.#time = time;
     this.#grow();
   }
 
@@ -32,32 +48,13 @@ export class ExpiryTree {
     return this.#root[0] as number;
   }
 
-  /** Tells the tree of a new expiry time of a slot. */
-  lower(slot: number, expiresAt: number): void {
-    const page = slot >>> WAYS_LOG2;
-    if (page >= this.#pages.length) this.#grow();
+  /** Tells the tree that a slot has a new expiry. */
+  lower(slot: number): void {
+    const expiresAt = this.#slots.expiresAt(slot);
+    let node = slot >>> WAYS_LOG2;
+    if (node >= this.#pages.length) this.#grow();
     // Most entries live longer than one of their page; this test is all that costs them.
-    if (expiresAt < (this.#pages[page] as number)) this.#lowerFrom(page, expiresAt);
-  }
-
-  /** Makes every level twice as long; a number for 64 entries is little to copy. */
-  #grow(): void {
-    let nodes = Math.max(PAGE / WAYS, this.#pages.length * 2);
-    for (let depth = 0; ; depth++, nodes = Math.ceil(nodes / WAYS)) {
-      const level = new Float64Array(nodes).fill(Infinity);
-      const old = this.#levels[depth];
-      if (old !== undefined) level.set(old);
-      // A level that did not exist before starts from what used to be the root.
-      else if (depth > 0) level[0] = (this.#levels[depth - 1] as Float64Array)[0] as number;
-      this.#levels[depth] = level;
-      this.#root = level;
-      if (nodes === 1) break;
-    }
-    this.#pages = this.#levels[0] as Float64Array;
-  }
-
-  #lowerFrom(page: number, expiresAt: number): void {
-    let node = page;
+    if ((this.#pages[node] as number) <= expiresAt) return;
     for (const level of this.#levels) {
       if ((level[node] as number) <= expiresAt) return;
       level[node] = expiresAt;
@@ -65,74 +62,76 @@ export class ExpiryTree {
     }
   }
 
-  /** A slot that expires at `now` or before, or 0. Gives up after `repairsMax` vain searches. */
-  find(now: number, repairsMax: number): number {
+  /** To be told before an entry lives longer or leaves. */
+  raise(slot: number): void {
+    const page = slot >>> WAYS_LOG2;
+    if (this.#stale.length > 0 && this.#slots.expiresAt(slot) === this.#pages[page]) {
+      this.#distrust(page);
+    }
+  }
+
+  #distrust(page: number): void {
+    const stale = this.#stale;
+    if (this.#pages[page] === Infinity || stale[page] === 1) return;
+    stale[page] = 1;
+    if (++this.#stalePages <= this.#staleMax) return;
+    const next = stale.indexOf(1, this.#hand + 1);
+    this.#hand = next < 0 ? stale.indexOf(1) : next;
+    this.#due(0, this.#hand, -Infinity);
+  }
+
+  /** A slot whose time was over `agoMs` ago, or 0. Gives up after `repairsMax` vain searches. */
+  find(agoMs: number, repairsMax: number): number {
+    const now = this.#time.nowMs - agoMs;
     this.repairs = 0;
     while (this.earliest <= now && this.repairs < repairsMax) {
-      let node = 0;
-      let depth = this.#levels.length - 1;
-      while (depth > 0) {
-        const child = this.#childDue(depth, node, now);
-        if (child < 0) break;
-        node = child;
-        depth--;
-      }
-      if (depth === 0) {
-        const slot = this.#slotDue(node, now);
-        if (slot !== 0) return slot;
-      }
-      this.#repair(depth, node);
+      let found = 0;
+      let depth = this.#levels.length;
+      while (depth > 0 && found >= 0) found = this.#due(--depth, found, now);
+      if (found >= 0) return found;
     }
     return 0;
   }
 
-  #childDue(depth: number, node: number, now: number): number {
-    const level = this.#levels[depth - 1] as Float64Array;
-    const end = Math.min((node + 1) * WAYS, level.length);
-    for (let child = node * WAYS; child < end; child++) {
-      if ((level[child] as number) <= now) return child;
+  /** The first below a node that is due; if there is none, the node is put right, and the answer is -1. */
+  #due(depth: number, node: number, now: number): number {
+    const slots = this.#slots;
+    const step = depth === 0 ? FLOATS : 1;
+    const below = depth === 0 ? slots.times : (this.#levels[depth - 1] as Float64Array);
+    const limit = depth === 0 ? slots.used * FLOATS : below.length;
+    const end = Math.min((node + 1) * WAYS * step, limit);
+    let least = Infinity;
+    for (let at = node * WAYS * step; at < end; at += step) {
+      const time = below[at] as number;
+      if (time <= now) return at / step;
+      if (time < least) least = time;
     }
+    (this.#levels[depth] as Float64Array)[node] = least;
+    if (depth === 0 && this.#stale[node] === 1) {
+      this.#stale[node] = 0;
+      this.#stalePages--;
+    }
+    this.repairs++;
     return -1;
   }
 
-  #slotDue(page: number, now: number): number {
-    const { times, used } = this.#slots;
-    const end = Math.min((page + 1) * WAYS, used) * FLOATS;
-    for (let at = page * WAYS * FLOATS; at < end; at += FLOATS) {
-      if ((times[at] as number) <= now) return at / FLOATS;
+  /** Makes every level twice as long; a number for 64 entries is little to copy. */
+  #grow(): void {
+    const old = this.#levels;
+    const { earliest } = this;
+    this.#levels = [];
+    for (let nodes = this.#pages.length * 2 || WAYS; ; nodes = Math.ceil(nodes / WAYS)) {
+      const level = new Float64Array(nodes).fill(Infinity);
+      // A level that did not exist before starts from what used to be the root.
+      level.set(old[this.#levels.length] ?? [earliest ?? Infinity]);
+      this.#levels.push(level);
+      this.#root = level;
+      if (nodes === 1) break;
     }
-    return 0;
+    this.#pages = this.#levels[0] as Float64Array;
+    if (this.#pages.length <= this.#staleMax) return;
+    const stale = new Uint8Array(this.#pages.length);
+    stale.set(this.#stale);
+    this.#stale = stale;
   }
-
-  /** Puts a node right from what is below it, and those above it as far as that changes them. */
-  #repair(depth: number, node: number): void {
-    this.repairs++;
-    for (let d = depth, at = node; d < this.#levels.length; d++, at >>>= WAYS_LOG2) {
-      const level = this.#levels[d] as Float64Array;
-      const least = d === 0 ? this.#leastOf(at) : this.#leastBelow(d, at);
-      if (level[at] === least) return;
-      level[at] = least;
-    }
-  }
-
-  /** The earliest expiry of a page. */
-  #leastOf(page: number): number {
-    const { times, used } = this.#slots;
-    return minimum(times, page * WAYS, used, FLOATS);
-  }
-
-  /** The least of a node's children. */
-  #leastBelow(depth: number, node: number): number {
-    return minimum(this.#levels[depth - 1] as Float64Array, node * WAYS, Infinity, 1);
-  }
-}
-
-function minimum(from: Float64Array, first: number, limit: number, step: number): number {
-  const end = Math.min((first + WAYS) * step, limit * step, from.length);
-  let least = Infinity;
-  for (let at = first * step; at < end; at += step) {
-    const one = from[at] as number;
-    if (one < least) least = one;
-  }
-  return least;
 }

@@ -1,7 +1,8 @@
 export type { CacheClock } from "./cache-clock.ts";
 export { CacheError, type CacheErrorCode } from "./cache-error.ts";
 export type { Loader, LoadContext, LoadOptions } from "./loads.ts";
-export type { CacheBehaviour, CacheBounds, RemovalReason, TlruOptions } from "./options.ts";
-export type { CacheStats, Explanation } from "./reports.ts";
+export type { CacheBehaviour, CacheBounds } from "./options.ts";
+export type { RemovalReason } from "./removal-reason.ts";
+export type { CacheStats, CoreStats, Explanation } from "./reports.ts";
 export type { CacheSnapshot } from "./snapshot.ts";
-export { TlruCache } from "./tlru-cache.ts";
+export { TlruCache, type TlruExtras, type TlruOptions } from "./tlru-cache.ts";

@@ -1,3 +1,4 @@
+import type { KeyIndex } from "./key-index.ts";
 import { HASH, type Slots } from "./slots.ts";
 
 /**
@@ -6,56 +7,37 @@ import { HASH, type Slots } from "./slots.ts";
  */
 const KEYS_PER_MAP_MAX = 2 ** 22;
 
-/** Native Maps: the fastest way for few keys, and right for keys of every type. */
-export class KeyMaps {
+/** Native Maps: right for keys of every type, and small. A Map that grows moves all its keys in one call. */
+export class KeyMaps implements KeyIndex {
   readonly #slots: Slots;
-  #map = new Map<unknown, number>();
-  /** Maps that are full or were. Invariant: a key is in at most one of all the maps. */
-  readonly #others: Map<unknown, number>[] = [];
+  /** Invariant: a key is in at most one. */
+  readonly #maps: Map<unknown, number>[] = [];
 
   constructor(slots: Slots) {
     this.#slots = slots;
   }
 
-  get size(): number {
-    return this.#others.reduce((sum, map) => sum + map.size, this.#map.size);
+  hashOf(): number {
+    return 0;
   }
 
   find(key: unknown): number {
-    const slot = this.#map.get(key);
-    if (slot !== undefined) return slot;
-    return this.#others.length === 0 ? 0 : this.#findElsewhere(key);
-  }
-
-  add(slot: number): void {
-    if (this.#map.size >= KEYS_PER_MAP_MAX) this.#turnOver();
-    this.#slots.setWord(slot, HASH, 0);
-    this.#map.set(this.#slots.key(slot), slot);
-  }
-
-  remove(slot: number): void {
-    const key = this.#slots.key(slot);
-    if (this.#map.delete(key)) return;
-    for (const map of this.#others) if (map.delete(key)) return;
-  }
-
-  #findElsewhere(key: unknown): number {
-    for (const map of this.#others) {
+    for (const map of this.#maps) {
       const slot = map.get(key);
       if (slot !== undefined) return slot;
     }
     return 0;
   }
 
-  /** Goes on with the emptiest map if that has become half empty, else with a new one. */
-  #turnOver(): void {
-    this.#others.push(this.#map);
-    this.#others.sort((a, b) => b.size - a.size);
-    const emptiest = this.#others.at(-1) as Map<unknown, number>;
-    this.#map = new Map();
-    if (emptiest.size < KEYS_PER_MAP_MAX / 2) {
-      this.#map = emptiest;
-      this.#others.pop();
-    }
+  add(slot: number): void {
+    let map = this.#maps.find(({ size }) => size < KEYS_PER_MAP_MAX);
+    if (map === undefined) this.#maps.push((map = new Map()));
+    this.#slots.setWord(slot, HASH, 0);
+    map.set(this.#slots.key(slot), slot);
+  }
+
+  remove(slot: number): void {
+    const key = this.#slots.key(slot);
+    for (const map of this.#maps) if (map.delete(key)) return;
   }
 }

@@ -1,18 +1,7 @@
 import type { CacheClock } from "./cache-clock.ts";
 import { unexpected } from "./cache-error.ts";
-
-/** Why an entry left the cache. */
-export type RemovalReason =
-  /** Its time was over. */
-  | "expired"
-  /** Room was needed, and it was the next in the policy's order. */
-  | "evicted"
-  /** Another value was set for its key. */
-  | "replaced"
-  /** `delete` was called for its key. */
-  | "deleted"
-  /** `clear` or `restore` was called. */
-  | "cleared";
+import type { RemovalReason } from "./removal-reason.ts";
+import { ENTRIES_MAX } from "./slots.ts";
 
 /** At least one bound: a cache without any does not type-check, and throws. */
 export type CacheBounds<K, V> =
@@ -42,16 +31,8 @@ export interface CacheBehaviour<K, V> {
    * none). The result follows the same rules as a `ttlMs` given to `set`.
    */
   readonly ttu?: ((ttlMs: number, key: K, value: V) => number) | undefined;
-  /**
-   * How long after its time an entry is kept for `getOrLoad` to serve while it loads a new one, in
-   * milliseconds. Default 0. All other calls treat such an entry as gone, and when room is needed it
-   * goes first.
-   */
-  readonly staleMs?: number | undefined;
   /** Time and the one timer. Default: the platform's monotonic clock. */
   readonly clock?: CacheClock | undefined;
-  /** What leaves first among entries whose time is not over. Default: see `README.md`. */
-  readonly policy?: "lru" | "adaptive" | undefined;
   /**
    * Called after an entry has left, when the cache is in order again, so it may call back into the
    * cache. Not called for a value that is still in the cache (the same value set again).
@@ -64,8 +45,8 @@ export interface CacheBehaviour<K, V> {
   readonly onError?: ((error: unknown, key: K) => void) | undefined;
 }
 
-/** Options of a `TlruCache`. */
-export type TlruOptions<K, V> = CacheBounds<K, V> & CacheBehaviour<K, V>;
+/** Options of a `CoreCache`. */
+export type CoreOptions<K, V> = CacheBounds<K, V> & CacheBehaviour<K, V>;
 
 /** The options, checked and with their defaults. */
 export interface Settings<K, V> {
@@ -74,39 +55,30 @@ export interface Settings<K, V> {
   readonly sizeOf: ((value: V, key: K) => number) | undefined;
   readonly ttlMs: number;
   readonly ttu: ((ttlMs: number, key: K, value: V) => number) | undefined;
-  readonly staleMs: number;
-  readonly policy: "lru" | "adaptive";
 }
 
-/** More would not fit into one JavaScript array of keys and values. */
-export const ENTRIES_MAX: number = 2 ** 26;
-
 /** Checks options that may come from JavaScript; throws `BAD_OPTION`. */
-export function checkOptions<K, V>(options: TlruOptions<K, V>): Settings<K, V> {
-  const { maxEntries = ENTRIES_MAX, maxBytes = Infinity, sizeOf, ttlMs = Infinity } = options;
-  const { staleMs = 0, ttu, policy = "lru" } = options;
+export function checkOptions<K, V>(options: CoreOptions<K, V>): Settings<K, V> {
+  const { maxEntries = ENTRIES_MAX, maxBytes = Infinity, sizeOf, ttlMs = Infinity, ttu } = options;
   if (options.maxEntries === undefined && options.maxBytes === undefined) {
     throw unexpected("BAD_OPTION", "maxEntries", "or `maxBytes`", "neither");
   }
   if (!Number.isInteger(maxEntries) || maxEntries < 1 || maxEntries > ENTRIES_MAX) {
     throw unexpected("BAD_OPTION", "maxEntries", "as a whole number from 1 to 2^26", maxEntries);
   }
-  if (!(typeof maxBytes === "number" && maxBytes > 0)) {
-    throw unexpected("BAD_OPTION", "maxBytes", "above 0", maxBytes);
-  }
+  checkAbove("maxBytes", maxBytes);
   if (options.maxBytes !== undefined && typeof sizeOf !== "function") {
     throw unexpected("BAD_OPTION", "sizeOf", "as a function beside `maxBytes`", sizeOf);
   }
-  if (!(typeof ttlMs === "number" && ttlMs > 0)) {
-    throw unexpected("BAD_OPTION", "ttlMs", "above 0", ttlMs);
+  checkAbove("ttlMs", ttlMs);
+  // So that a size that is too much for a record, which is Infinity, is too much for any cache.
+  return { maxEntries, maxBytes: Math.min(maxBytes, Number.MAX_VALUE), sizeOf, ttlMs, ttu };
+}
+
+function checkAbove(name: string, value: number): void {
+  if (!(typeof value === "number" && value > 0)) {
+    throw unexpected("BAD_OPTION", name, "above 0", value);
   }
-  if (!(typeof staleMs === "number" && staleMs >= 0)) {
-    throw unexpected("BAD_OPTION", "staleMs", "of 0 or more", staleMs);
-  }
-  if (policy !== "lru" && policy !== "adaptive") {
-    throw unexpected("BAD_OPTION", "policy", "as `lru` or `adaptive`", policy);
-  }
-  return { maxEntries, maxBytes, sizeOf, ttlMs, ttu, staleMs, policy };
 }
 
 /** Checks what `sizeOf` returned: whole bytes, or Infinity for more than any cache holds. Throws `BAD_SIZE`. */
@@ -116,4 +88,10 @@ export function checkedSize(size: number): number {
     return size > 0xffff_ffff ? Infinity : Math.ceil(size);
   }
   throw unexpected("BAD_SIZE", "sizeOf", "to return a finite number of bytes ≥ 0", size);
+}
+
+/** A time to live or to use, which `name` gave; throws `BAD_TTL`. */
+export function checkedTime(name: string, expected: string, ms: number): number {
+  if (typeof ms === "number" && !Number.isNaN(ms)) return ms;
+  throw unexpected("BAD_TTL", name, expected, ms);
 }

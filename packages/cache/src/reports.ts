@@ -1,21 +1,25 @@
-import type { RemovalReason } from "./options.ts";
+import type { RemovalReason } from "./removal-reason.ts";
 
 /** Counts since the cache was made. */
-export interface CacheStats {
+export interface CoreStats {
   /** Calls of `get` and `getOrLoad` that found an entry whose time was not over. */
   readonly hits: number;
-  /** Calls of `getOrLoad` that were answered with an entry whose time was over. */
-  readonly staleHits: number;
   /** Calls of `get` and `getOrLoad` that found nothing of use. */
   readonly misses: number;
   /** Entries that were set but not kept: their time was over at once, or they alone exceed the bound. */
   readonly rejected: number;
   /** Entries that left, by reason. */
   readonly removals: Readonly<Record<RemovalReason, number>>;
-  /** Loads that failed, in the foreground or in the background. */
-  readonly loadErrors: number;
   /** Calls of `onEvict` or `onError` that threw. */
   readonly listenerErrors: number;
+}
+
+/** Counts since the cache was made. */
+export interface CacheStats extends CoreStats {
+  /** Calls of `getOrLoad` that were answered with an entry whose time was over. */
+  readonly staleHits: number;
+  /** Loads that failed, in the foreground or in the background. */
+  readonly loadErrors: number;
 }
 
 /** Why a key is here or is not. */

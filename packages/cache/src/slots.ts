@@ -4,11 +4,11 @@
  * Each slot has a 24-byte record in one ArrayBuffer, seen through two views:
  *
  *     byte 0        8      12          16        20      24
- *          expiresAt | hash | before    | after   | bytes |
- *          float64   | int32| int32     | int32   | uint32|
+ *          expiresAt | before    | after   | hash | bytes |
+ *          float64   | int32     | int32   | int32| uint32|
  *
  * and two elements of an array for its key and value. Records of one size in a buffer cost the garbage
- * collector nothing, and a lookup touches one cache line for time, order and size.
+ * collector nothing, and a lookup finds time and order beside each other, mostly in one cache line.
  *
  * Keys and values lie in pages of 4,096 slots, so that growing means one more page: copying an array of
  * references takes milliseconds per hundred thousand. Records are copied when they double, for copying
@@ -27,18 +27,23 @@ export const IN_PAGE: number = PAGE - 1;
 export const WORDS = 6;
 export const FLOATS = 3;
 /** The words of a record that have a name. */
-export const HASH = 2;
-export const BEFORE = 3;
-export const AFTER = 4;
+export const BEFORE = 2;
+export const AFTER = 3;
+export const HASH = 4;
 export const BYTES = 5;
 
 /** Stands where the key of a free slot would be; no caller can have it. */
 export const FREE: unique symbol = Symbol("free");
 
 const FIRST_CAPACITY = 64;
-/** A cache that outgrew this gets all the records it may need, if no more than that: untouched memory is free. */
+/** The most entries of any cache; more would not fit into its words. */
+export const ENTRIES_MAX: number = 2 ** 26;
+/**
+ * A cache that fills this gets all the records it may need, so that they are not copied again: untouched
+ * memory is free. One whose number of entries has no bound gets so many, and after them twice as many.
+ */
 const DOUBLING_MAX = 2 ** 16;
-const AT_ONCE_MAX = 2 ** 21;
+const RESERVE_UNKNOWN = 2 ** 21;
 
 export class Slots {
   /** Slots ever used, with slot 0. Invariant: used ≤ capacity. */
@@ -90,31 +95,19 @@ export class Slots {
     this.times[slot * FLOATS] = expiresAt;
   }
 
-  /** The next slot with an entry, 0 after the last; after 0 comes the first. */
-  next(slot: number): number {
-    for (let at = slot + 1; at < this.used; at++) if (this.key(at) !== FREE) return at;
-    return 0;
+  /** What the entry counts for. */
+  bytes(slot: number): number {
+    return (this.words[slot * WORDS + BYTES] as number) >>> 0;
   }
 
-  /** Up to so many of the keys that are strings, from all over the slots. */
-  strings(count: number): string[] {
-    const found: string[] = [];
-    // Slots at equal distances would often hold keys that end in the same digits.
-    for (let n = 0, at = 0; n < count; n++) {
-      at = (Math.imul(at, 0x915f77f5) + 0x9e3779b1) >>> 0;
-      const key = this.key(this.used > 1 ? 1 + (at % (this.used - 1)) : 0);
-      if (typeof key === "string") found.push(key);
-    }
-    return found;
-  }
-
-  /** Takes a free slot for a key and a value; the caller fills in the rest of its record. */
-  take(key: unknown, value: unknown): number {
+  /** Takes a free slot for a key, a value and their size; the caller fills in the rest of its record. */
+  take(key: unknown, value: unknown, bytes: number): number {
     let slot = this.#free;
     if (slot === 0) {
       if (this.used === this.#capacity) this.#grow();
       slot = this.used++;
-    } else this.#free = this.word(slot, AFTER);
+    } else this.#free = this.words[slot * WORDS + AFTER] as number;
+    this.words[slot * WORDS + BYTES] = bytes;
     const pairs = this.pairs[slot >>> PAGE_LOG2] as unknown[];
     const at = (slot & IN_PAGE) * 2;
     pairs[at] = key;
@@ -124,9 +117,10 @@ export class Slots {
 
   /** Gives a slot back and lets go of its key and value. */
   release(slot: number): void {
+    const { words } = this;
     this.times[slot * FLOATS] = Infinity;
-    this.words[slot * WORDS + HASH] = 0;
-    this.words[slot * WORDS + AFTER] = this.#free;
+    words[slot * WORDS + HASH] = 0;
+    words[slot * WORDS + AFTER] = this.#free;
     const pairs = this.pairs[slot >>> PAGE_LOG2] as unknown[];
     const at = (slot & IN_PAGE) * 2;
     pairs[at] = FREE;
@@ -150,10 +144,13 @@ export class Slots {
   }
 
   #growRecords(): void {
-    const all = this.used > DOUBLING_MAX && this.usedMax <= AT_ONCE_MAX;
-    const doubled = Math.min(Math.max(this.#capacity, this.used * 2), this.usedMax);
-    const records = all ? this.usedMax : doubled;
-    const words = new Int32Array(records * WORDS);
+    const { used, usedMax } = this;
+    let records = Math.max(this.#capacity, used * 2);
+    if (used >= DOUBLING_MAX) {
+      const reserve = usedMax > ENTRIES_MAX ? RESERVE_UNKNOWN : usedMax;
+      if (used < reserve) records = reserve;
+    }
+    const words = new Int32Array(Math.min(records, usedMax) * WORDS);
     words.set(this.words);
     this.words = words;
     this.times = new Float64Array(words.buffer);

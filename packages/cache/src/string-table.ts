@@ -14,7 +14,7 @@
  *
  * Invariant: a key lies less than 128 places behind its home, with no empty place between.
  * Keys that were made to collide would break this; `add` then refuses, and so it does when keys lie too
- * far from home on average or often have the same hash.
+ * far from home on average, as they do when many have the same hash.
  */
 import { HASH, IN_PAGE, PAGE_LOG2, type Slots } from "./slots.ts";
 import type { StringHasher } from "./string-hash.ts";
@@ -27,9 +27,7 @@ const SLOT_RESERVE = 4;
 /** More slots would leave too few bits for the home. */
 export const TABLE_SLOTS_MAX: number = 2 ** (32 - HOME_BITS);
 /** Half full, a good hash puts new keys 1.5 places from home on average. */
-const MEAN_DISTANCE_MAX = 8;
-/** The share of new keys that may meet a key with the same hash; good hashes hardly ever are. */
-const SAME_HASH_MAX = 0.05;
+const MEAN_DISTANCE_MAX = 3;
 /** Additions over which the mean is taken. */
 const WINDOW = 1_024;
 
@@ -47,7 +45,6 @@ export class StringTable {
   #cursor = 0;
   #additions = 0;
   #distances = 0;
-  #sameHashes = 0;
 
   /** An empty table with room for `size` keys at least. */
   constructor(slots: Slots, hasher: StringHasher, size: number) {
@@ -84,29 +81,22 @@ export class StringTable {
     return this.size * 2 < this.#places.length && slot <= this.#slotMask;
   }
 
-  /** Adds a slot and notes the hash in its record. False: it did not, and is of no more use to such keys. */
+  /**
+   * Adds a slot and notes the hash in its record. False: it did not, for want of room or because it is of no
+   * more use to such keys.
+   */
   add(slot: number, hash: number): boolean {
-    const slots = this.#slots;
+    if (!this.hasRoom(slot)) return false;
     const places = this.#places;
     const wrap = places.length - 1;
-    const slotMask = this.#slotMask;
-    const tag = (hash << this.#tagShift) & ~slotMask;
     const home = hash >>> this.#homeShift;
     let at = home;
-    for (
-      let place = places[at & wrap] as number;
-      place !== 0;
-      place = places[++at & wrap] as number
-    ) {
-      const alike = (place & ~slotMask) === tag;
-      if (alike && slots.word(place & slotMask, HASH) === hash) this.#sameHashes++;
-    }
-    if (at - home > DISTANCE_MAX || !this.#isGood()) return false;
-    places[at & wrap] = tag | slot;
-    slots.setWord(slot, HASH, hash);
-    this.size++;
-    this.#additions++;
+    while (places[at & wrap] !== 0) at++;
     this.#distances += at - home;
+    if (at - home > DISTANCE_MAX || (++this.#additions === WINDOW && !this.#isGood())) return false;
+    places[at & wrap] = ((hash << this.#tagShift) & ~this.#slotMask) | slot;
+    this.#slots.setWord(slot, HASH, hash);
+    this.size++;
     return true;
   }
 
@@ -151,12 +141,8 @@ export class StringTable {
 
   /** Judges the hashes, once in a while. */
   #isGood(): boolean {
-    if (this.#additions < WINDOW) return true;
-    const good =
-      this.#distances <= WINDOW * MEAN_DISTANCE_MAX && this.#sameHashes <= WINDOW * SAME_HASH_MAX;
-    this.#additions = 0;
-    this.#distances = 0;
-    this.#sameHashes = 0;
+    const good = this.#distances <= WINDOW * MEAN_DISTANCE_MAX;
+    this.#additions = this.#distances = 0;
     return good;
   }
 }

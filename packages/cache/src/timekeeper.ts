@@ -34,19 +34,9 @@ export class Timekeeper {
     this.#lastReading = clock.nowMs();
   }
 
-  /** The time, good enough to decide whether an entry is alive. */
-  read(): number {
-    if (this.#callsLeft > 0) {
-      this.#callsLeft--;
-      return this.nowMs;
-    }
-    const before = this.nowMs;
-    this.refresh();
-    if (this.nowMs - before < LOAD_MS && !this.#stopped) {
-      this.#callsLeft = CALLS_PER_READING - 1;
-      this.wakeIn(READING_VALID_MS);
-    }
-    return this.nowMs;
+  /** Makes `nowMs` good enough to decide whether an entry is alive. */
+  freshen(): void {
+    if (--this.#callsLeft < 0) this.#readAgain();
   }
 
   /** Reads the clock. */
@@ -59,11 +49,21 @@ export class Timekeeper {
     return this.nowMs;
   }
 
-  /** Makes sure that the timer rings no later than in `delayMs`. */
+  #readAgain(): void {
+    const before = this.nowMs;
+    this.#callsLeft = 0;
+    if (this.refresh() - before < LOAD_MS && !this.#stopped) {
+      this.#callsLeft = CALLS_PER_READING - 1;
+      this.wakeIn(READING_VALID_MS);
+    }
+  }
+
+  /** Makes sure that the timer rings no later than in `delayMs`; Infinity: it need not. */
   wakeIn(delayMs: number): void {
     const dueMs = this.nowMs + delayMs;
     // A timer that is overdue may have been set before the clock jumped: it is set anew.
-    if (this.#stopped || (this.#dueMs <= dueMs && this.#dueMs > this.nowMs)) return;
+    if (this.#stopped || delayMs === Infinity) return;
+    if (this.#dueMs <= dueMs && this.#dueMs > this.nowMs) return;
     this.#cancel?.();
     this.#dueMs = dueMs;
     this.#cancel = this.#clock.after(Math.min(delayMs, DELAY_MAX_MS), () => {

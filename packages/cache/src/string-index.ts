@@ -1,0 +1,136 @@
+/**
+ * An index for many keys. Strings are in a table of their own, which has half a Map's memory, no largest size, and a faster way to
+ * hash strings that were never hashed before, as those are that a server builds for each request. Keys of
+ * other types are in native Maps.
+ *
+ * A table that is full is followed by a larger one that learned anew how the keys differ. So is one whose
+ * keys collide too much; after some of these comes one that reads keys whole; and if that does not help,
+ * somebody makes them collide, and Maps it is for good. In any case the older table stays in use while each
+ * added key takes some of its keys along, so that no call has to move them all.
+ */
+import type { KeyIndex } from "./key-index.ts";
+import { KeyMaps } from "./key-maps.ts";
+import { HASH, type Slots } from "./slots.ts";
+import { StringHasher } from "./string-hash.ts";
+import { StringTable, TABLE_SLOTS_MAX } from "./string-table.ts";
+
+const FIRST_SIZE = 31;
+/** Keys worth looking at to learn where they differ. */
+const SAMPLE = 256;
+/** How often tables that learned how the keys differ may fail before keys are read whole. */
+const LEARNINGS = 3;
+/** Places of an older table that are looked at for each added key; half of them hold one. */
+export const PLACES_PER_ADDITION = 32;
+
+export class StringIndex implements KeyIndex {
+  /** Keys moved by the last `add`, beside the one added. */
+  moved = 0;
+  readonly #slots: Slots;
+  readonly #seed: number;
+  /** Where strings go; if undefined, into the maps. */
+  #table: StringTable | undefined;
+  /** Tables being emptied, the newest first. Invariant: a key is in one of all tables and maps. */
+  readonly #older: StringTable[] = [];
+  readonly #maps: KeyMaps;
+  /** Tables that turned out to be no good. */
+  #failures = 0;
+
+  constructor(slots: Slots, seed: number) {
+    this.#slots = slots;
+    this.#seed = seed;
+    this.#maps = new KeyMaps(slots);
+    this.#table = new StringTable(slots, new StringHasher(seed), FIRST_SIZE);
+  }
+
+  /** 0 for keys that belong in the maps. */
+  hashOf(key: unknown): number {
+    const table = this.#table;
+    return table !== undefined && typeof key === "string" ? table.hasher.hash(key) : 0;
+  }
+
+  find(key: unknown, hash: number): number {
+    if (hash !== 0) {
+      const slot = (this.#table as StringTable).find(key as string, hash);
+      if (slot !== 0 || this.#older.length === 0) return slot;
+    }
+    return this.#findElsewhere(key, hash);
+  }
+
+  add(slot: number, hash: number): void {
+    this.moved = 0;
+    this.#add(slot, hash);
+    if (this.#older.length > 0) this.#emptyOlder();
+  }
+
+  remove(slot: number): void {
+    const hash = this.#slots.word(slot, HASH);
+    if (hash === 0) this.#maps.remove(slot);
+    else if (this.#table?.remove(slot, hash) !== true) {
+      this.#older.some((table) => table.remove(slot, hash));
+    }
+  }
+
+  #findElsewhere(key: unknown, hash: number): number {
+    if (typeof key === "string") {
+      for (const table of this.#older) {
+        const slot = table.find(key, table.hasher.hash(key));
+        if (slot !== 0) return slot;
+      }
+    }
+    return hash === 0 ? this.#maps.find(key) : 0;
+  }
+
+  #add(slot: number, hash: number): void {
+    if (hash === 0) this.#maps.add(slot);
+    else if (!(this.#table as StringTable).add(slot, hash)) {
+      this.#follow(slot);
+      this.#add(slot, this.hashOf(this.#slots.key(slot)));
+    }
+  }
+
+  /** Goes on with another table, or with the maps, and empties the present one into it. */
+  #follow(slot: number): void {
+    const slots = this.#slots;
+    const seed = this.#seed;
+    const table = this.#table as StringTable;
+    if (table.hasRoom(slot)) this.#failures++;
+    this.#older.unshift(table);
+    const failures = slot < TABLE_SLOTS_MAX ? this.#failures : Infinity;
+    const hasher =
+      failures < LEARNINGS ? StringHasher.learned(seed, sampleOf(slots)) : new StringHasher(seed);
+    const size = this.#older.reduce((sum, one) => sum + one.size, 1);
+    this.#table = failures > LEARNINGS ? undefined : new StringTable(slots, hasher, size);
+  }
+
+  #emptyOlder(): void {
+    const oldest = this.#older.at(-1) as StringTable;
+    for (let n = 0; n < PLACES_PER_ADDITION && oldest.size > 0; n++) oldest.moveNext(this.#move);
+    if (oldest.size === 0) this.#older.pop();
+  }
+
+  /** Puts a slot of an older table where it belongs now; whether it could. */
+  readonly #move = (slot: number): boolean => {
+    const table = this.#table;
+    const hash = this.hashOf(this.#slots.key(slot));
+    if (table === undefined) this.#maps.add(slot);
+    else if (!table.add(slot, hash)) {
+      // What has no room now gets it with the next key.
+      if (table.hasRoom(slot)) this.#follow(slot);
+      return false;
+    }
+    this.moved++;
+    return true;
+  };
+}
+
+/** Some of the keys that are strings, from all over the slots. */
+export function sampleOf(slots: Slots): string[] {
+  const found: string[] = [];
+  // Slots at equal distances would often hold keys that end in the same digits.
+  for (let n = 0, at = 0; n < SAMPLE; n++) {
+    at = (Math.imul(at, 0x915f77f5) + 0x9e3779b1) >>> 0;
+    const key = slots.key(at % slots.used);
+    if (typeof key === "string") found.push(key);
+  }
+  return found;
+}
