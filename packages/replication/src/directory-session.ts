@@ -341,8 +341,10 @@ export class DirectorySession implements Applier {
 
   /** Tells a follower which nodes have their link with this directory. */
   tellRegistry(): void {
-    const { registry: members } = this.#host;
-    this.send({ type: "registry", nowMs: this.#host.nowMs(), members });
+    const { registry: members, sequencer, horizon } = this.#host;
+    const nowMs = this.#host.nowMs();
+    const { lowestTime } = horizon;
+    this.send({ type: "registry", nowMs, head: sequencer.head, lowestTime, members });
   }
 
   #startFeed(after: number): void {
@@ -368,7 +370,15 @@ export class DirectorySession implements Applier {
     const nowMs = (): number => this.#host.nowMs();
     this.#reconciledAtMs = this.#host.elapsedMs();
     const under = Math.max(horizon, this.#hello?.horizon ?? 0);
-    this.#responder = new ReconcileResponder(log, this.#link, linkBytesMax, under, nowMs);
+    this.#responder = new ReconcileResponder({
+      log,
+      link: this.#link,
+      linkBytesMax,
+      horizon: under,
+      // What is wanted of a node it sends, to be buried then; a directory sends nothing.
+      buriesUnder: this.isFollower ? horizon : 0,
+      nowMs,
+    });
     this.#send({ type: "reconcile-begin", nowMs: nowMs(), head, horizon });
     this.#startFeed(head);
   }

@@ -120,11 +120,11 @@ export class Directory {
     this.#horizon = new DirectoryHorizon({
       log: options.log,
       limits: this.#limits,
-      isAlone: (options.follow?.peers.length ?? 0) === 0,
       nowMs: () => options.clock.nowMs(),
       elapsedMs: () => options.clock.elapsedMs(),
       head: () => this.#sequencer.head,
       members: () => this.#members.values(),
+      peers: () => this.#peers.horizonMembers,
       onRaised: (horizon) => this.#sequencer.observe(horizon),
       onFailed: (failure) => this.#fail(failure),
     });
@@ -132,7 +132,7 @@ export class Directory {
       ...options,
       follow: options.follow,
       sequencer: this.#sequencer,
-      horizon: () => this.#horizon.horizon,
+      horizon: this.#horizon,
       deadlines: this.#deadlines,
       leaseMs: this.#limits.leaseMs,
       joinMs: this.#limits.joinMs,

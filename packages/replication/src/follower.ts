@@ -20,8 +20,10 @@ import {
 import type { Clock, Deadlines, LogFields, Logger, Random } from "@meridian/runtime";
 
 import { Applier } from "./applier.ts";
+import type { DirectoryHorizon, HorizonMember } from "./directory-horizon.ts";
 import type { FollowedEntries } from "./followed-entries.ts";
 import { REPLICA_LIMITS, type ReplicaLimits } from "./limits.ts";
+import { PeerTimes } from "./peer-times.ts";
 import type { Dial, DirectoryLog, Done, Link } from "./ports.ts";
 import { ProgressWatch } from "./progress-watch.ts";
 import { Reconciliation } from "./reconciliation.ts";
@@ -38,8 +40,8 @@ export interface FollowerOptions {
   readonly log: DirectoryLog;
   readonly sequencer: Sequencer;
   readonly news: FollowedEntries;
-  /** This directory's horizon. */
-  horizon(): number;
+  /** This directory's. */
+  readonly horizon: Pick<DirectoryHorizon, "horizon" | "reach">;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -71,7 +73,7 @@ export interface PeerInfo {
 /** A directory is not in the way of its nodes for longer than they would wait. */
 const LIMITS: Partial<ReplicaLimits> = { backoffMaxMs: 1_000, connectMs: 2_000 };
 
-export class Follower {
+export class Follower implements HorizonMember {
   readonly #options: FollowerOptions;
   readonly #limits: ReplicaLimits;
   readonly #applier: Applier;
@@ -80,6 +82,7 @@ export class Follower {
   readonly #link: ReplicaLink;
   #members: readonly RegisteredMember[] = [];
   #membersAtMs = 0;
+  #times = new PeerTimes();
   /** What is to be applied for the follower to have caught up: the head when it was taken in. */
   #target = Infinity;
 
@@ -115,6 +118,16 @@ export class Follower {
   /** Whether it has everything that the other directory had when the link came up. */
   get hasCaughtUp(): boolean {
     return this.isUp && this.#applier.isSettled && this.#applier.applied >= this.#target;
+  }
+
+  /** No entry that still comes from the other directory's nodes has a lower stamp time; 0 while that is not known. */
+  get lowestTime(): number {
+    return this.#times.lowestTime(this.#applier.applied);
+  }
+
+  /** Whether this directory does not stand in the other one's log yet. */
+  get isReconciling(): boolean {
+    return !this.#applier.isSettled;
   }
 
   /** The nodes that have their link with the other directory. */
@@ -229,6 +242,7 @@ export class Follower {
       resume: welcome.resume,
     });
     this.#target = head;
+    this.#times = new PeerTimes();
     this.#progress.start();
     if (welcome.resume === "feed") {
       this.#applier.resume({ logId, epoch, sequence: welcome.resumeAfter }, head);
@@ -246,6 +260,7 @@ export class Follower {
         if (!this.#reconciliation.isWaiting) {
           this.#applier.observe(message.head, message.committedThrough);
         }
+        this.#reach(message.horizon, message.horizonAt);
         return this.#watchStall();
       case "reconcile-begin":
         this.#progress.reconcileMoved();
@@ -257,6 +272,7 @@ export class Follower {
       case "registry":
         this.#members = message.members;
         this.#membersAtMs = this.#options.clock.elapsedMs();
+        this.#times.hear(message.head, message.lowestTime);
         return this.#options.onMembers();
       case "acknowledge":
       case "refuse":
@@ -267,6 +283,12 @@ export class Follower {
         // For nodes.
         return;
     }
+  }
+
+  /** What the other directory takes for deleted is deleted here, too, once this log has everything that it had when it came to that. */
+  #reach(horizon: number, at: number): void {
+    if (this.isReconciling || this.#applier.applied < at) return;
+    this.#options.horizon.reach(horizon);
   }
 
   #watchStall(): void {
@@ -298,7 +320,7 @@ export class Follower {
   /** Orders burials of what was deleted here long ago, which go to everyone, and returns the others. */
   #bury(entries: readonly Entry[]): readonly Entry[] {
     const { log, sequencer, clock } = this.#options;
-    const horizon = this.#options.horizon();
+    const { horizon } = this.#options.horizon;
     const stale = entries.filter((entry) => isStale(log, horizon, entry));
     if (stale.length === 0) return entries;
     const burials = stale.map(({ key, stamp }) => burial(key, stamp.time));
