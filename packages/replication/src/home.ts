@@ -12,7 +12,14 @@
  * Invariant: what is durable as the cursor covers what is durable as acknowledged. So a node that restarts is at
  * home where its cursor is, although it no longer remembers any keys.
  */
-import { cursorIn, isPurgeable, withCursor, type Cursor, type Hello, type Welcome } from "@meridian/protocol";
+import {
+  cursorIn,
+  isPurgeable,
+  withCursor,
+  type Cursor,
+  type Hello,
+  type Welcome,
+} from "@meridian/protocol";
 
 import type { Applier } from "./applier.ts";
 import type { ReplicaStore } from "./ports.ts";

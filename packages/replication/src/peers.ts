@@ -70,9 +70,7 @@ export class Peers {
     const news = this.#news;
     const onMembers = (): void => this.#options.onMembers();
     const onChange = (): void => this.#update();
-    return peers.map(
-      (peer) => new Follower({ ...parts, ...peer, news, onMembers, onChange }),
-    );
+    return peers.map((peer) => new Follower({ ...parts, ...peer, news, onMembers, onChange }));
   }
 
   get isSyncing(): boolean {
