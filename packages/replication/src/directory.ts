@@ -374,6 +374,7 @@ export class Directory {
 
   #stepHorizon(): void {
     this.#deadlines.after(this.#horizon.stepMs, () => {
+      this.#peers.forgetNews();
       this.#horizon.step();
       this.#stepHorizon();
     });

@@ -317,21 +317,27 @@ export class Follower implements HorizonMember {
     };
   }
 
-  /** Orders burials of what was deleted here long ago, which go to everyone, and returns the others. */
-  #bury(entries: readonly Entry[]): readonly Entry[] {
-    const { log, sequencer, clock } = this.#options;
+  /**
+   * The entries that are to be ordered here. Orders burials of what was deleted here long ago, which go to everyone: the other
+   * directory may never have heard of what has deleted it.
+   */
+  #newsOf(entries: readonly Entry[]): readonly Entry[] {
+    const { log, sequencer, news, clock } = this.#options;
     const { horizon } = this.#options.horizon;
+    const fresh = news.takeNews(entries);
     const stale = entries.filter((entry) => isStale(log, horizon, entry));
-    if (stale.length === 0) return entries;
-    const burials = stale.map(({ key, stamp }) => burial(key, stamp.time));
+    // What is no news and not in the log's table is on its way there.
+    const buried = stale.filter((each) => fresh.includes(each) || log.get(each.key) !== undefined);
+    if (buried.length === 0) return fresh;
+    const burials = buried.map(({ key, stamp }) => burial(key, stamp.time));
     sequencer.follow({ entries: burials, epoch: 0, followed: undefined }, clock.nowMs(), () => {});
-    return entries.filter((entry) => !stale.includes(entry));
+    return fresh.filter((entry) => !stale.includes(entry));
   }
 
   /** The applier's store is this directory's log. */
   #append(record: ReplicaRecord, done: Done): void {
     const { sequencer, news, clock } = this.#options;
-    const entries = record.kind === "remote" ? this.#bury(news.takeNews(record.entries)) : [];
+    const entries = record.kind === "remote" ? this.#newsOf(record.entries) : [];
     const cursor = "cursor" in record ? record.cursor : undefined;
     const followed = cursor?.logId === 0 ? undefined : cursor;
     const { epoch } = this.#applier;

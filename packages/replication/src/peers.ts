@@ -125,6 +125,11 @@ export class Peers {
     if (this.#followers.length > 0) this.#news.onDurable();
   }
 
+  /** Forgets of what came from them what the log knows by itself. */
+  forgetNews(): void {
+    if (this.#followers.length > 0) this.#news.forget();
+  }
+
   /** Forgets the nodes of those that have fallen silent. */
   watchLeases(): void {
     for (const follower of this.#followers) follower.watchLease();

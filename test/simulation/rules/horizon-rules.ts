@@ -1,4 +1,7 @@
-import { isPurgeable, tombstone, type Entry } from "@meridian/protocol";
+import { BURIAL_ORIGIN, isPurgeable, tombstone, type Entry } from "@meridian/protocol";
+import { DirectoryHorizon } from "@meridian/replication/source/directory-horizon";
+import { FollowedEntries } from "@meridian/replication/source/followed-entries";
+import { PeerTimes } from "@meridian/replication/source/peer-times";
 import { ReplicaHorizon } from "@meridian/replication/source/replica-horizon";
 
 import { TracedLog } from "../traced-log.ts";
@@ -11,6 +14,13 @@ class KnowingLog extends TracedLog {
     const entry = super.get(key);
     const isKnown = entry !== undefined && !isPurgeable(entry, this.horizonState.horizon);
     return isKnown ? entry : { ...tombstone(key, { time: 1, origin: 1 }), deleted: false };
+  }
+}
+
+/** A log that says that it has never forgotten anything. */
+class CandidLog extends TracedLog {
+  override get purgedThrough(): number {
+    return 0;
   }
 }
 
@@ -69,5 +79,52 @@ export const HORIZON_RULES: readonly Rule[] = [
         const { quarantined: _, ...rest } = record;
         return rest;
       }),
+  },
+  {
+    rule: "a horizon waits for what the nodes of other directories have to send",
+    off: "for its own nodes alone",
+    faults: "horizon",
+    directories: 2,
+    seed: 1,
+    // Who comes back hands over one frame at a time, and is long in doing so.
+    harder: () => ({
+      replicaOptions: (options) => ({ ...options, limits: { ...options.limits, windowBytes: 1 } }),
+    }),
+    parts: () => patched(PeerTimes, "lowestTime", () => () => Number.MAX_SAFE_INTEGER),
+  },
+  {
+    rule: "a directory adopts the horizons that it follows",
+    off: "it has its own alone, which stands still without nodes",
+    faults: "horizon",
+    directories: 2,
+    seed: 1,
+    parts: () => patched(DirectoryHorizon, "reach", () => () => {}),
+  },
+  {
+    rule: "a directory that may have missed what was purged reconciles",
+    off: "it goes on where it was",
+    faults: "horizon",
+    directories: 2,
+    seed: 3,
+    parts: () => logs(CandidLog),
+  },
+  {
+    rule: "what one log has buried is buried in all",
+    off: "each keeps its burials to itself",
+    faults: "horizon",
+    directories: 2,
+    seed: 3,
+    parts: () =>
+      patched(
+        FollowedEntries,
+        "takeNews",
+        (original) =>
+          function (this: FollowedEntries, entries) {
+            return original.call(
+              this,
+              entries.filter(({ stamp }) => stamp.origin !== BURIAL_ORIGIN),
+            );
+          },
+      ),
   },
 ];
