@@ -132,6 +132,31 @@ it("a node that has forgotten what the next directory never heard of reconciles 
   expect([quarantineOf(a), quarantineOf(b)]).toEqual([[], ["old"]]);
 });
 
+it("what comes to a directory after it has compared is buried where a delete of it is still known", async () => {
+  const rig = await start(2);
+  const a = rig.node("a");
+  await rig.pass(1_000);
+  await write(rig, a, set("gone"), set("kept"));
+  const old = rig.directory(0).entry("k");
+  await rig.pass(100);
+  await write(rig, a, del("k"), del("gone"));
+  await rig.pass(LONG_MS);
+  rig.directory(0).log.sweep(1);
+  expect(rig.directory(0).log.purgedThrough).toBeGreaterThan(0);
+  expect(rig.directory(0).log.get("k")?.deleted).toBe(true);
+  await rig.kill(1);
+  const second = rig.start(1, emptyLogDisk(99));
+  await rig.settle();
+  expect(second.directory.info()).toMatchObject({ horizon: 0, syncing: false });
+  second.submit(second.join("late", 9), 9, 1, [old]);
+  await rig.settle();
+  expect(textOf(second.log.get("k"))).toBe("AAAA");
+  await rig.pass(3_000);
+  expect(second.log.get("k")?.deleted ?? true).toBe(true);
+  await rig.pass(LONG_MS);
+  expect(rig.forget()).toEqual([1, 1, 1]);
+});
+
 it("an empty directory is filled by one that has forgotten, takes over its horizon, and takes nodes in", async () => {
   const rig = await start(2);
   const a = rig.node("a");

@@ -446,11 +446,13 @@ export class SimulatedCluster {
     );
     for (const { id, process, away } of this.nodes) {
       const info = process?.replica.info();
+      const own = this.directories.find(({ disk }) => disk.logId === info?.logId);
       const isThere =
         areDirectoriesThere &&
         info?.connected === true &&
         !info.reconciling &&
-        meet(id, hosts[info.directory] ?? "");
+        own !== undefined &&
+        meet(id, own.host);
       away.backMs = isThere ? (away.backMs ?? world.nowMs) : undefined;
       if (!isThere) away.sinceMs ??= world.nowMs;
       if (away.sinceMs === undefined) continue;

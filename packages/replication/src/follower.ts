@@ -7,6 +7,7 @@
  */
 import {
   burial,
+  isPurgeable,
   MeridianError,
   PROTOCOL_VERSION,
   type DirectoryMessage,
@@ -29,7 +30,7 @@ import { ProgressWatch } from "./progress-watch.ts";
 import { Reconciliation } from "./reconciliation.ts";
 import { ReplicaLink } from "./replica-link.ts";
 import type { Sequencer } from "./sequencer.ts";
-import { isStale } from "./stale-entries.ts";
+import { graveOf, isStale } from "./stale-entries.ts";
 
 /** What a follower needs. */
 export interface FollowerOptions {
@@ -96,7 +97,10 @@ export class Follower implements HorizonMember {
       applier: this.#applier,
       ownMs: () => options.clock.nowMs(),
       compareUnder: (horizon) => horizon,
-      resubmit: (_keys, done) => done(),
+      resubmit: (keys, done) => {
+        this.#remind(keys);
+        done();
+      },
       offer: (_entries, done) => done(),
       onDone: () => {
         this.#link.send({ type: "reconciled", nowMs: options.clock.nowMs() });
@@ -329,9 +333,26 @@ export class Follower implements HorizonMember {
     // What is no news and not in the log's table is on its way there.
     const buried = stale.filter((each) => fresh.includes(each) || log.get(each.key) !== undefined);
     if (buried.length === 0) return fresh;
-    const burials = buried.map(({ key, stamp }) => burial(key, stamp.time));
+    const burials = buried.map((entry) => graveOf(log, entry));
     sequencer.follow({ entries: burials, epoch: 0, followed: undefined }, clock.nowMs(), () => {});
     return fresh.filter((entry) => !stale.includes(entry));
+  }
+
+  /**
+   * The other directory has something older of these keys than this one. It hears of what this one has by following it in turn; but
+   * not of what it has passed over in a comparison, because that did not count any more.
+   */
+  #remind(keys: readonly string[]): void {
+    const { log, sequencer, clock } = this.#options;
+    const { horizon } = this.#options.horizon;
+    const burials: Entry[] = [];
+    for (const key of keys) {
+      const held = log.get(key);
+      if (held === undefined) burials.push(burial(key, horizon));
+      else if (isPurgeable(held, horizon)) burials.push(graveOf(log, held));
+    }
+    if (burials.length === 0) return;
+    sequencer.follow({ entries: burials, epoch: 0, followed: undefined }, clock.nowMs(), () => {});
   }
 
   /** The applier's store is this directory's log. */

@@ -86,9 +86,14 @@ export const HORIZON_RULES: readonly Rule[] = [
     faults: "horizon",
     directories: 2,
     seed: 1,
-    // Who comes back hands over one frame at a time, and is long in doing so.
+    // Half of the nodes prefer the second directory, and are long in handing over what they have.
     harder: () => ({
-      replicaOptions: (options) => ({ ...options, limits: { ...options.limits, windowBytes: 1 } }),
+      replicaOptions: (options) => ({
+        ...options,
+        dial: (events, index) =>
+          options.dial(events, (index + Number(options.node.id.slice(1))) % 2),
+        limits: { ...options.limits, windowBytes: 400 },
+      }),
     }),
     parts: () => patched(PeerTimes, "lowestTime", () => () => Number.MAX_SAFE_INTEGER),
   },
