@@ -349,7 +349,7 @@ export class Follower implements HorizonMember {
     for (const key of keys) {
       const held = log.get(key);
       if (held === undefined) burials.push(burial(key, horizon));
-      else if (isPurgeable(held, horizon)) burials.push(graveOf(log, held));
+      else if (isPurgeable(held, horizon)) burials.push(burial(key, held.stamp.time + 1));
     }
     if (burials.length === 0) return;
     sequencer.follow({ entries: burials, epoch: 0, followed: undefined }, clock.nowMs(), () => {});

@@ -60,7 +60,7 @@ export function buryStale(
  */
 export function graveOf(log: DirectoryLog, { key, stamp }: Entry): Entry {
   const held = log.get(key)?.stamp.time ?? 0;
-  return burial(key, stamp.time > held ? stamp.time : held + 1);
+  return burial(key, stamp.time >= held ? stamp.time : held + 1);
 }
 
 /** Whether an entry was made at or before `horizon` and the log has nothing of its key: it was deleted. */

@@ -1,7 +1,6 @@
 import { BURIAL_ORIGIN, isPurgeable, tombstone, type Entry } from "@meridian/protocol";
 import { DirectoryHorizon } from "@meridian/replication/source/directory-horizon";
 import { FollowedEntries } from "@meridian/replication/source/followed-entries";
-import { PeerTimes } from "@meridian/replication/source/peer-times";
 import { ReplicaHorizon } from "@meridian/replication/source/replica-horizon";
 
 import { TracedLog } from "../traced-log.ts";
@@ -79,23 +78,6 @@ export const HORIZON_RULES: readonly Rule[] = [
         const { quarantined: _, ...rest } = record;
         return rest;
       }),
-  },
-  {
-    rule: "a horizon waits for what the nodes of other directories have to send",
-    off: "for its own nodes alone",
-    faults: "horizon",
-    directories: 2,
-    seed: 1,
-    // Half of the nodes prefer the second directory, and are long in handing over what they have.
-    harder: () => ({
-      replicaOptions: (options) => ({
-        ...options,
-        dial: (events, index) =>
-          options.dial(events, (index + Number(options.node.id.slice(1))) % 2),
-        limits: { ...options.limits, windowBytes: 400 },
-      }),
-    }),
-    parts: () => patched(PeerTimes, "lowestTime", () => () => Number.MAX_SAFE_INTEGER),
   },
   {
     rule: "a directory adopts the horizons that it follows",
