@@ -87,7 +87,8 @@ it("directories that were apart for longer than the horizon bury what only the o
     const values = ["k", "of a", "of b", "kept", "young"].map((key) => valueOf(node, key));
     expect(values).toEqual([undefined, undefined, undefined, "a", "3"]);
   }
-  expect([quarantineOf(a), quarantineOf(b).toSorted()]).toEqual([["1"], ["2", "old"]]);
+  expect(quarantineOf(a)).toEqual(["1"]);
+  expect(new Set(quarantineOf(b))).toEqual(new Set(["2", "old"]));
   expect(rig.forget()).toEqual([2, 2, 2, 2]);
 });
 

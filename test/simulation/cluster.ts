@@ -110,8 +110,6 @@ const FOLLOWER_LIMITS = { backoffMaxMs: 500, stallMs: 1_500 } as const;
 
 /** How many entries a store removes at a time. */
 const SWEPT_ROWS = 5;
-/** How long a node has to be connected before it counts as back. */
-const BACK_FOR_GOOD_MS = 1_000;
 
 /** Directories and their nodes, on one machine each. */
 export class SimulatedCluster {
@@ -430,38 +428,6 @@ export class SimulatedCluster {
       const local = stampTimeOf(process.clock.nowMs() - this.horizonMs);
       if (this.#parts.sweep === undefined) process.store.sweep(SWEPT_ROWS);
       else this.#parts.sweep(process.store, disk, { directory, local });
-    }
-  }
-
-  /** Takes note of who can speak with a directory, while all of those speak with each other, and is level with it but for what is under way. */
-  watchAway(): void {
-    const { network, world } = this;
-    const meet = (host: string, other: string): boolean =>
-      host === other || (network.passes(host, other) && network.passes(other, host));
-    const hosts = this.directories.map(({ host }) => host);
-    const areDirectoriesThere = this.directories.every(
-      ({ host, process }) =>
-        hosts.every((other) => meet(host, other)) &&
-        process?.machine.info().peers.every((each) => each.connected && !each.reconciling) === true,
-    );
-    for (const { id, process, away } of this.nodes) {
-      const info = process?.replica.info();
-      const own = this.directories.find(({ disk }) => disk.logId === info?.logId);
-      const isThere =
-        areDirectoriesThere &&
-        info?.connected === true &&
-        !info.reconciling &&
-        own !== undefined &&
-        meet(id, own.host);
-      away.backMs = isThere ? (away.backMs ?? world.nowMs) : undefined;
-      if (!isThere) away.sinceMs ??= world.nowMs;
-      if (away.sinceMs === undefined) continue;
-      const awayMs = (away.backMs ?? world.nowMs) - away.sinceMs;
-      away.longestMs = Math.max(away.longestMs, awayMs);
-      // Who comes back for a moment has not handed over what it had to send.
-      if (away.backMs !== undefined && world.nowMs - away.backMs > BACK_FOR_GOOD_MS) {
-        away.sinceMs = undefined;
-      }
     }
   }
 

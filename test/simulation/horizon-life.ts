@@ -1,4 +1,5 @@
 /** A life in which tombstones are forgotten after a few seconds, and many are away for longer than that. */
+import { watchAway } from "./away.ts";
 import { checkContents, checkCursors } from "./checks.ts";
 import { SimulatedCluster, type ClusterParts } from "./cluster.ts";
 import { horizonFaults, scheduleFaults } from "./faults.ts";
@@ -57,7 +58,7 @@ export async function liveBeyondHorizon(
 
 function watch(cluster: SimulatedCluster): void {
   const { world } = cluster;
-  cluster.watchAway();
+  watchAway(cluster);
   if (world.chance(0.3)) cluster.sweep();
   world.schedule(WATCH_EVERY_MS, () => watch(cluster));
 }

@@ -26,6 +26,7 @@ import {
 } from "@meridian/protocol";
 
 import { digestOf } from "./digest.ts";
+import type { DirectoryLimits } from "./limits.ts";
 import type { DirectoryLog, Link } from "./ports.ts";
 
 type Offer = Extract<NodeMessage, { type: "offer" }>;
@@ -54,7 +55,7 @@ const COMPARED_MAX = 65_536;
 export interface ResponderOptions {
   readonly log: DirectoryLog;
   readonly link: Link;
-  readonly linkBytesMax: number;
+  readonly limits: Pick<DirectoryLimits, "linkBytesMax">;
   /** What is purgeable under it is left out. */
   readonly horizon: number;
   /** What is offered, as old as that, and absent here, is answered with its burial; 0 for never. Invariant: ≤ `horizon`. */
@@ -115,9 +116,9 @@ export class ReconcileResponder {
 
   /** Goes on answering, as far as the link has room. */
   pump(): void {
-    const { link, linkBytesMax } = this.#options;
+    const { link, limits } = this.#options;
     for (let answer = this.#answers[0]; answer !== undefined;) {
-      if (link.bufferedBytes >= linkBytesMax) return;
+      if (link.bufferedBytes >= limits.linkBytesMax) return;
       if (this.#page(answer)) {
         this.#answers.shift();
         this.#offered -= answer.offer.entries.length;
