@@ -11,10 +11,10 @@ it("the newest acknowledged write must be there", () => {
   oracle.acknowledge("a", "old", etag(1));
   expect(oracle.keys).toEqual(["a"]);
   expect(oracle.verdict("a", { value: "new", etag: etag(2) })).toBeUndefined();
-  expect(oracle.verdict("a", { value: "old", etag: etag(1) })).toContain("lost");
-  expect(oracle.verdict("a", { value: "else", etag: etag(2) })).toContain("expected new");
-  expect(oracle.verdict("a", { value: "else", etag: etag(3) })).toContain("nobody has set");
-  expect(oracle.verdict("a", undefined)).toContain("gone");
+  expect(oracle.verdict("a", { value: "old", etag: etag(1) })).toMatchObject({ kind: "lost" });
+  expect(oracle.verdict("a", { value: "else", etag: etag(2) })).toMatchObject({ kind: "invented" });
+  expect(oracle.verdict("a", { value: "else", etag: etag(3) })).toMatchObject({ kind: "invented" });
+  expect(oracle.verdict("a", undefined)).toMatchObject({ kind: "lost" });
 });
 
 it("an acknowledged delete must not be undone", () => {
@@ -22,7 +22,9 @@ it("an acknowledged delete must not be undone", () => {
   oracle.acknowledge("a", "old", etag(1));
   oracle.acknowledge("a", undefined, etag(2));
   expect(oracle.verdict("a", undefined)).toBeUndefined();
-  expect(oracle.verdict("a", { value: "old", etag: etag(1) })).toContain("delete is lost");
+  expect(oracle.verdict("a", { value: "old", etag: etag(1) })).toMatchObject({
+    kind: "resurrected",
+  });
 });
 
 it("a write without an answer may have been made or not", () => {
@@ -36,7 +38,7 @@ it("a write without an answer may have been made or not", () => {
   ]) {
     expect(oracle.verdict("a", held)).toBeUndefined();
   }
-  expect(oracle.verdict("a", undefined)).toContain("gone");
+  expect(oracle.verdict("a", undefined)).toMatchObject({ kind: "lost" });
   expect(oracle.verdict("b", undefined)).toBeUndefined();
   oracle.leaveOpen("a", undefined);
   expect(oracle.verdict("a", undefined)).toBeUndefined();

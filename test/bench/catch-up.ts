@@ -14,10 +14,10 @@ import { parseArgs } from "node:util";
 
 import Database from "better-sqlite3";
 
-import { Cluster, FIVE_PLACES, type Digest, type Region } from "../support/cluster.ts";
-import type { Line, Network, Site } from "../support/line.ts";
-import { CuttingProxy } from "../support/cutting-proxy.ts";
+import { Cluster, FIVE_PLACES, type Digest } from "../support/cluster.ts";
+import { ProxyNetwork } from "../support/proxy-network.ts";
 import { getJson, request } from "../support/region-requests.ts";
+import type { Region } from "../support/station.ts";
 import { until } from "../support/until.ts";
 
 const VALUE = "v".repeat(100);
@@ -26,20 +26,7 @@ const PATIENCE_MS = 600_000;
 const [A, B, C] = FIVE_PLACES;
 
 /** Proxies that are asked what they have carried. */
-class CountingNetwork implements Network {
-  readonly directory: Site = { launcher: [], host: "127.0.0.1", port: 0, reach: (url) => url };
-  readonly lines: CuttingProxy[] = [];
-
-  async add(): Promise<{ readonly site: Site; readonly line: Line }> {
-    const line = await CuttingProxy.start();
-    this.lines.push(line);
-    return { site: this.directory, line };
-  }
-
-  async close(): Promise<void> {
-    await Promise.all(this.lines.map((line) => line.close()));
-  }
-
+class CountingNetwork extends ProxyNetwork {
   carried(): { up: number; down: number } {
     const all = this.lines.map((line) => line.carried);
     return {

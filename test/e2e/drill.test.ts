@@ -56,19 +56,22 @@ function expectNothingOf({ folder }: Run): void {
 }
 
 describe("meridian drill", () => {
-  it("cuts a link and kills a region under load, finds every promise kept, and leaves nothing behind", async () => {
-    const run = drill("cut", "kill-region", "--seconds=3", "--rate=100", "--regions=2", "--json");
+  it("breaks a link, a region, a directory of two and the horizon under load, finds every promise kept, and leaves nothing behind", async () => {
+    const names = ["cut", "kill-region", "kill-first-directory", "horizon"];
+    const run = drill(...names, "--seconds=2", "--rate=100", "--regions=2", "--json");
     const exitCode = await within("the drills end", run.ended, 110_000);
     const { drills } = JSON.parse(run.text().split("\n").at(-2) ?? "");
-    expect(drills).toMatchObject([
-      { drill: "cut", violations: [], passed: true },
-      { drill: "kill-region", violations: [], passed: true },
-    ]);
+    expect(drills).toMatchObject(
+      names.map((name) => ({ drill: name, violations: [], passed: true })),
+    );
     for (const { counts, convergence } of drills) {
       expect(counts.acknowledged).toBeGreaterThan(10);
       expect(counts.reads).toBeGreaterThan(10);
       expect(convergence.entries).toBeGreaterThan(5);
     }
+    const notes = drills.flatMap((each: { notes: readonly string[] }) => each.notes).join("; ");
+    expect(notes).toMatch(/at the second directory after .* back at the first after /);
+    expect(notes).toMatch(/away for .* s; \d\d+ entries are in quarantine/);
     expect(exitCode).toBe(0);
     expectNothingOf(run);
   });

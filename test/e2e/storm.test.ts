@@ -9,7 +9,7 @@ const WRITES_PER_SECOND = 500;
 /** Drawn once; `npm run storm` draws others. */
 const SEED = 11;
 
-it("a storm over five regions loses no acknowledged write and undoes no delete", async () => {
+it("a storm over two directories and five regions loses no acknowledged write and undoes no delete", async () => {
   const network = NamespaceNetwork.isPossible ? new NamespaceNetwork() : new ProxyNetwork();
   const faults: string[] = [];
   const storm = new Storm({
@@ -17,12 +17,13 @@ it("a storm over five regions loses no acknowledged write and undoes no delete",
     rate: WRITES_PER_SECOND,
     seed: SEED,
     network,
+    directories: 2,
     tell: (line) => faults.push(line),
   });
   onTestFinished(() => storm.dispose());
   onTestFailed(() => console.log(faults.join("\n"), storm.report()));
-  const { wrong, tally, digest } = await storm.run();
-  expect(wrong).toEqual([]);
+  const { wrong, bugs, tally, digest } = await storm.run();
+  expect([...wrong, ...bugs]).toEqual([]);
   expect(faults).toHaveLength(ROUNDS);
   expect(tally.acknowledged).toBeGreaterThan(WRITES_PER_SECOND);
   expect(digest.count).toBeGreaterThan(0);

@@ -1,11 +1,11 @@
 /** Directories as processes, regional nodes over real sockets and SQLite: who is where when directories come and go. */
 import { join } from "node:path";
 
+import type { LinkProxy } from "@meridian/cli";
 import { startRegion, type RunningRegion } from "@meridian/region";
 import type { LogFields, Logger } from "@meridian/runtime";
 import { expect, it, onTestFailed, onTestFinished } from "vitest";
 
-import type { CuttingProxy } from "../support/cutting-proxy.ts";
 import { DirectoryGroup } from "../support/directories.ts";
 import { getJson, getText, putValue } from "../support/region-requests.ts";
 import { until } from "../support/until.ts";
@@ -24,10 +24,10 @@ interface Digest {
 /** A node, and what it has told of the directories that took it in. */
 class Node {
   readonly region: RunningRegion;
-  readonly lines: readonly CuttingProxy[];
+  readonly lines: readonly LinkProxy[];
   readonly taken: LogFields[];
 
-  constructor(region: RunningRegion, lines: readonly CuttingProxy[], taken: LogFields[]) {
+  constructor(region: RunningRegion, lines: readonly LinkProxy[], taken: LogFields[]) {
     this.region = region;
     this.lines = lines;
     this.taken = taken;

@@ -176,6 +176,19 @@ it("a node whose acknowledged writes are not in the log reconciles although its 
   expect(node.closed).toBeUndefined();
 });
 
+it("a node that comes back with less behind it than it greeted with before is believed", () => {
+  const rig = new DirectoryRig();
+  rig.join("a", 1, { outboxThrough: 5, outboxAcknowledged: 5 });
+  // It died before that was durable.
+  const back = rig.join("a", 1, { outboxThrough: 5, outboxAcknowledged: 3 });
+  rig.submit(back, 1, 4, [rig.entry("k")]);
+  rig.submit(back, 1, 5, [rig.entry("l")]);
+  rig.commit();
+  expect(back.closed).toBeUndefined();
+  expect(rig.directory.info().head).toBe(2);
+  expect(back.of("acknowledge").at(-1)).toMatchObject({ outboxThrough: 5 });
+});
+
 it("nodes reconcile one at a time, and a link that breaks gives its turn up", () => {
   const rig = new DirectoryRig();
   const cursor = { logId: 8, epoch: 1, sequence: 2 };

@@ -40,6 +40,7 @@ export class ClusterRig {
   readonly #links = new Map<LinkEvents, string>();
   readonly #away = new Set<string>();
   #epoch = 1;
+  #started = 0;
 
   /** How often a node has asked for its turn to reconcile. */
   reconciliations = 0;
@@ -93,6 +94,8 @@ export class ClusterRig {
       append(record, done);
     };
     const { clock } = this;
+    // No two processes draw the same.
+    this.#started += 1;
     const replica = new Replica({
       node: { cluster: "test", id, region: id, ip: null, port: 1, url: null, lat: 0, lon: 0 },
       store,
@@ -102,7 +105,7 @@ export class ClusterRig {
         elapsedMs: () => clock.elapsedMs(),
         after: (delayMs, callback) => clock.after(delayMs, callback),
       },
-      random: seededRandom(id.charCodeAt(0)),
+      random: seededRandom(id.charCodeAt(0) + 1_000 * this.#started),
       logger: silentLogger,
       defer: (callback) => this.#queue.push(callback),
       onChange: (entries) => rig.changes.push(...entries),

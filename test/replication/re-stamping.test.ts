@@ -1,7 +1,8 @@
 import { stampTimeOf, type Entry } from "@meridian/protocol";
+import { copyReplicaDisk } from "@meridian/testkit";
 import { expect, it } from "vitest";
 
-import { set, textOf } from "./node-rig.ts";
+import { ClusterRig, set, textOf } from "./node-rig.ts";
 import { ScriptedDirectory } from "./scripted-directory.ts";
 
 const HOUR_MS = 3_600_000;
@@ -97,12 +98,69 @@ it("nor does it get a new one when it comes in while others do", async () => {
   }
 });
 
-it("what comes in while writes get new stamps does not put an older one above a newer one", async () => {
+it("what comes in while writes get new stamps leaves each key one stamp, here and for the others", async () => {
   const { script } = await interrupted("elsewhere");
-  expect(textOf(script.replica.get("k"))).toBe("newer");
-  const [older, newer] = [2, 3].map(
-    (position) => script.frames.findLast((frame) => frame.position === position)?.entries[0],
-  );
-  expect(textOf(newer)).toBe("newer");
-  expect(newer?.stamp.time).toBeGreaterThan(older?.stamp.time ?? Infinity);
+  const current = script.replica.get("k");
+  expect(textOf(current)).toBe("newer");
+  for (const position of [1, 2, 3]) {
+    const sent = script.frames.findLast((frame) => frame.position === position);
+    expect(sent?.entries).toEqual([current]);
+  }
+});
+
+it.each([
+  ["by its clock", 0],
+  ["by what it has admitted", 1],
+])("a write that stood in for an older one has no second stamp, refused %s", async (_, known) => {
+  const script = new ScriptedDirectory();
+  script.welcome(0);
+  if (known === 1) {
+    const header = { after: 0, through: 1, committedThrough: 1, incarnation: 9, position: 1 };
+    const stamp = { time: stampTimeOf(script.clock.nowMs() - 1), origin: 5 };
+    const more = { contentType: "", expiresAtMs: 0, deleted: false };
+    script.feed(header, [{ key: "theirs", value: new Uint8Array(), stamp, ...more }]);
+  }
+  const writes = [set("k", "older"), set("other"), set("k", "newer")].map((write) => [write]);
+  for (const batch of [...writes, [set("k", "newest"), set("k", "last")]]) {
+    const written = script.replica.write(batch);
+    await script.settle();
+    await written;
+  }
+  const nowMs = script.clock.nowMs() - HOUR_MS;
+  script.say({ type: "refuse", nowMs, position: 1, code: "CLOCK_AHEAD" });
+  await script.settle();
+  const sent = script.frames.slice(-4).flatMap(({ entries }) => entries);
+  const ofKey = sent.filter(({ key }) => key === "k");
+  expect(ofKey.map(textOf)).toEqual(["last", "last", "last", "last"]);
+  expect(new Set(ofKey.map(({ stamp }) => stamp.time)).size).toBe(1);
+  expect(script.replica.get("k")).toEqual(ofKey[0]);
+});
+
+it("a restored backup brings nothing back that it had not sent when its clock was wrong", async () => {
+  const rig = new ClusterRig();
+  const b = rig.node("b");
+  await rig.pass(500);
+  await rig.leave("a");
+  const a = rig.node("a", { skewMs: HOUR_MS });
+  const written = a.replica.write([set("k", "old"), set("only", "kept")]);
+  await rig.settle();
+  await written;
+  const backup = copyReplicaDisk(a.disk);
+  rig.comeBack("a");
+  await rig.pass(3_000);
+  expect(textOf(b.replica.get("k"))).toBe("old");
+  const replaced = b.replica.write([set("k", "new")]);
+  await rig.pass(1_000);
+  await replaced;
+  expect(textOf(a.replica.get("k"))).toBe("new");
+  await rig.leave("a");
+  void a.replica.stop();
+  const restored = rig.node("a", { skewMs: HOUR_MS, disk: backup });
+  rig.comeBack("a");
+  await rig.pass(10_000);
+  for (const { replica } of [b, restored]) {
+    expect(["k", "only"].map((key) => textOf(replica.get(key)))).toEqual(["new", "kept"]);
+  }
+  expect(restored.replica.get("only")).toEqual(b.replica.get("only"));
+  expect(restored.replica.info()).toMatchObject({ connected: true, outboxPending: 0 });
 });

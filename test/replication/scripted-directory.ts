@@ -12,6 +12,7 @@ import {
   type Entry,
   type FrameHeader,
   type NodeMessage,
+  type Welcome,
 } from "@meridian/protocol";
 import { Replica, type LinkEvents } from "@meridian/replication";
 import { seededRandom, silentLogger } from "@meridian/runtime";
@@ -25,18 +26,20 @@ export interface SentFrame {
 
 /** A node whose directory says what a test has it say. Commits happen when `settle` is called. */
 export class ScriptedDirectory {
+  #queue: (() => void)[] = [];
   readonly clock = new ManualClock();
   readonly disk = emptyReplicaDisk(1);
+  readonly store = new MemoryReplicaStore(this.disk, (run) => this.#queue.push(run));
   readonly frames: SentFrame[] = [];
   readonly texts: NodeMessage[] = [];
   readonly replica: Replica;
-  #queue: (() => void)[] = [];
   #events: LinkEvents | undefined;
 
-  constructor() {
+  constructor(directories = 1) {
     this.replica = new Replica({
       node: { cluster: "test", id: "a", region: "a", ip: null, port: 1, url: null, lat: 0, lon: 0 },
-      store: new MemoryReplicaStore(this.disk, (run) => this.#queue.push(run)),
+      store: this.store,
+      directories,
       dial: (events) => {
         this.#events = events;
         return { bufferedBytes: 0, send: (message) => this.#hear(message), close: () => {} };
@@ -62,8 +65,8 @@ export class ScriptedDirectory {
     if (this.#events !== events) this.#events?.onOpen();
   }
 
-  /** Takes the node in, and goes on after its cursor. */
-  welcome(head: number, resume: "feed" | "reconcile" = "feed"): void {
+  /** Takes the node in, and goes on after its cursor, unless it is told otherwise. */
+  welcome(head: number, more: Partial<Welcome> = {}): void {
     this.say({
       type: "welcome",
       version: PROTOCOL_VERSION,
@@ -73,7 +76,7 @@ export class ScriptedDirectory {
       head,
       committedThrough: head,
       epochs: [[1, 0]],
-      resume,
+      resume: "feed",
       resumeAfter: 0,
       homeThrough: 0,
       followed: [],
@@ -84,6 +87,7 @@ export class ScriptedDirectory {
       heartbeatMs: 500,
       leaseMs: 1_500,
       maxClockDriftMs: 10_000,
+      ...more,
     });
   }
 

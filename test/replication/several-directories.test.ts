@@ -4,6 +4,7 @@ import { emptyReplicaDisk } from "@meridian/testkit";
 import { expect, it } from "vitest";
 
 import { GroupRig } from "./group-rig.ts";
+import { ScriptedDirectory } from "./scripted-directory.ts";
 import { set, textOf } from "./node-rig.ts";
 import { DirectoryRig } from "./rig.ts";
 
@@ -190,4 +191,24 @@ it("a probe from another cluster is refused", () => {
   const link = rig.connect();
   link.events?.onMessage(encodeMessage({ type: "probe", version: 1, cluster: "other", nowMs: 0 }));
   expect(link.closed?.code).toBe(4403);
+});
+
+it("a node that could not store what another log had sent goes on from where that log has it", async () => {
+  const script = new ScriptedDirectory();
+  script.welcome(0);
+  script.feed({ after: 0, through: 5, committedThrough: 5, incarnation: 9, position: 1 }, []);
+  await script.settle();
+  script.clock.advance(500);
+  await script.settle();
+  script.reconnect();
+  const there = { logId: 8, epoch: 2, epochs: [[2, 0]] as [number, number][] };
+  script.welcome(3, { ...there, resumeAfter: 1, homeThrough: 5 });
+  script.store.full = true;
+  script.feed({ after: 1, through: 3, committedThrough: 3, incarnation: 9, position: 2 }, []);
+  await script.settle();
+  expect(script.replica.info()).toMatchObject({ logId: 7, applied: 5 });
+  script.store.full = false;
+  script.reconnect();
+  script.welcome(3, { ...there, resumeAfter: 1, homeThrough: 3 });
+  expect(script.replica.info()).toMatchObject({ logId: 8, applied: 1 });
 });

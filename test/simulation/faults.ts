@@ -56,7 +56,7 @@ function commonFaults(cluster: SimulatedCluster, setsClocks: boolean): (() => vo
     world.pick(nodes).machine.skewMs = world.between(-3_600_000, 3_600_000);
   };
   const setDirectory = (): void => {
-    pickDirectory(cluster).machine.skewMs = world.between(-10_000, 10_000);
+    pickDirectory(cluster).machine.skewMs = world.between(-3_600_000, 3_600_000);
   };
   return [
     () => restart(world.pick(nodes)),

@@ -3,14 +3,9 @@ import { expect, it } from "vitest";
 import { faultsOf, simulate } from "./scenario.ts";
 
 /** How many seeds one run of the tests covers, in files that run side by side. */
-const SEEDS = Number(process.env["SIM_SEEDS"] ?? 1_000);
+const SEEDS = Number(process.env["SIM_SEEDS"] ?? 2_000);
 const FILES = 4;
-const BATCHES = 10;
-/**
- * Seeds at which no data are lost or differ, but an answer is wrong: at 619 a node is said to have a write too early, and
- * at 676 a session reads an older value than it has seen. Not understood yet.
- */
-const OPEN: ReadonlySet<number> = new Set([619, 676]);
+const BATCHES = 20;
 
 /** Tests that nothing goes wrong in the seeds of one of `FILES` files, counted from 1. */
 export function testSeeds(file: number): void {
@@ -21,7 +16,6 @@ export function testSeeds(file: number): void {
     const last = Math.min(end, first + size - 1);
     it(`converges and loses no acknowledged write, seeds ${first} to ${last}`, async () => {
       for (let seed = first; seed <= last; seed += 1) {
-        if (OPEN.has(seed)) continue;
         const { violations, acknowledged } = await simulate(seed, undefined, faultsOf(seed));
         expect(violations, `SIM_SEED=${seed}`).toEqual([]);
         expect(acknowledged).toBeGreaterThan(0);

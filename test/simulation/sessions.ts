@@ -77,7 +77,7 @@ class Session {
     const entry = node.process?.replica.get(key);
     const seen = this.#seen.get(key);
     const { names } = this.#cluster;
-    if (node.process?.store.isRestamping === true) return;
+    if (node.process?.store.isRestamping === true || this.#isOfLostLog(node)) return;
     if (seen !== undefined && (entry === undefined || !names.isAtLeast(entry.stamp, seen))) {
       const got = entry === undefined ? "nothing" : names.nameOf(entry.stamp);
       this.#cluster.auditor.report(
@@ -85,6 +85,13 @@ class Session {
       );
     }
     if (entry !== undefined) this.#note(node, entry);
+  }
+
+  /** A node that has never been in the log of a directory that is lost cannot tell what the others still have to bring from there. */
+  #isOfLostLog({ disk }: SimulatedNode): boolean {
+    const { logId } = this.#token ?? { logId: 0 };
+    const isKept = this.#cluster.directories.some((directory) => directory.disk.logId === logId);
+    return !isKept && ![disk.cursor, ...disk.others].some((place) => place?.logId === logId);
   }
 
   #write(node: SimulatedNode, key: string): void {
@@ -97,7 +104,9 @@ class Session {
 
   #note(node: SimulatedNode, entry: Entry): void {
     const { names } = this.#cluster;
-    this.#token = node.process?.replica.position();
+    // A process that has died meanwhile gives no answer.
+    if (node.process === undefined) return;
+    this.#token = node.process.replica.position();
     this.#seen.set(entry.key, names.nameOf(entry.stamp));
   }
 }

@@ -132,7 +132,9 @@ export class TracedStore extends MemoryReplicaStore {
       const old = replaced[index];
       const first = offered[index]?.stamp;
       if (old !== undefined) this.names?.rename(old, stamp);
-      if (old !== undefined && first !== undefined && compareStamps(first, old) !== 0) {
+      // What had a lower stamp may have been offered before, and is known by it.
+      const isSuperseded = first !== undefined && compareStamps(first, stamp) > 0;
+      if (old !== undefined && isSuperseded && compareStamps(first, old) !== 0) {
         this.names?.supersede(first, stamp);
       }
     }

@@ -1,4 +1,7 @@
-/** A stream of sets and deletes to every region, whatever happens to them. */
+/**
+ * A stream of sets and deletes to every region, whatever happens to them. It has one rate for all: what is due is
+ * sent by whichever client is free, so that the regions that are there get what those that are not would have got.
+ */
 import type { Random } from "@meridian/runtime";
 
 import { HttpConnection } from "../bench/http-connection.ts";
@@ -34,6 +37,12 @@ export class Load {
   readonly #oracle: Oracle;
   readonly #random: Random;
   readonly #clients: Promise<void>[] = [];
+  /** Regions that nobody is to write to, and how many requests each has under way. */
+  readonly #avoided = new Set<Region>();
+  readonly #underWay = new Map<Region, number>();
+  #everyMs = 0;
+  /** When the write that was taken last was due. */
+  #dueMs = 0;
   #stopped = false;
 
   constructor(oracle: Oracle, random: Random) {
@@ -43,12 +52,21 @@ export class Load {
 
   /** Begins to write `rate` times a second, over all regions. */
   start(regions: readonly Region[], rate: number): void {
-    const everyMs = (1_000 * regions.length * CLIENTS) / rate;
+    this.#everyMs = 1_000 / rate;
+    this.#dueMs = performance.now();
     for (const region of regions) {
-      for (let client = 0; client < CLIENTS; client += 1) {
-        this.#clients.push(this.#write(region, everyMs));
-      }
+      for (let client = 0; client < CLIENTS; client += 1) this.#clients.push(this.#write(region));
     }
+  }
+
+  /** Has nobody write to a region until `readmit`; resolves once none of the writes to it is under way. */
+  async avoid(region: Region): Promise<void> {
+    this.#avoided.add(region);
+    while ((this.#underWay.get(region) ?? 0) > 0) await pause(PAUSE_MS);
+  }
+
+  readmit(region: Region): void {
+    this.#avoided.delete(region);
   }
 
   /** Resolves once no request is under way any more. */
@@ -57,25 +75,40 @@ export class Load {
     await Promise.all(this.#clients);
   }
 
-  async #write(region: Region, everyMs: number): Promise<void> {
+  async #write(region: Region): Promise<void> {
     let connection: HttpConnection | undefined;
-    let dueMs = performance.now() + this.#random.next() * everyMs;
     while (!this.#stopped) {
-      await pause(dueMs - performance.now());
-      dueMs = Math.max(dueMs, performance.now() - LATE_MS_MAX) + everyMs;
       try {
         connection ??= await within("a connection", HttpConnection.open(region.url), PATIENCE_MS);
       } catch {
         await pause(PAUSE_MS);
         continue;
       }
-      if (!(await this.#writeOnce(connection))) {
-        connection.close();
-        connection = undefined;
+      if (this.#avoided.has(region)) {
         await pause(PAUSE_MS);
+        continue;
       }
+      await pause(this.#take() - performance.now());
+      if (this.#avoided.has(region)) continue;
+      this.#count(region, 1);
+      const isAnswered = await this.#writeOnce(connection);
+      this.#count(region, -1);
+      if (isAnswered) continue;
+      connection.close();
+      connection = undefined;
+      await pause(PAUSE_MS);
     }
     connection?.close();
+  }
+
+  /** Takes the next write that is due, and returns when that is. */
+  #take(): number {
+    this.#dueMs = Math.max(this.#dueMs + this.#everyMs, performance.now() - LATE_MS_MAX);
+    return this.#dueMs;
+  }
+
+  #count(region: Region, change: number): void {
+    this.#underWay.set(region, (this.#underWay.get(region) ?? 0) + change);
   }
 
   /** Returns whether there was an answer. */

@@ -1,4 +1,4 @@
-/** A storm from the command line: `npm run storm -- [--rounds 50] [--rate 2000] [--seed 1] [--network proxies]`. */
+/** A storm from the command line: `npm run storm -- [--rounds 50] [--rate 2000] [--seed 1] [--directories 2] [--network proxies]`. */
 import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
 
@@ -13,11 +13,15 @@ const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "50" },
     rate: { type: "string", default: "2000" },
+    directories: { type: "string", default: "1" },
     seed: { type: "string", default: String(randomInt(1, 1_000_000)) },
     network: { type: "string", default: NamespaceNetwork.isPossible ? "namespaces" : "proxies" },
   },
 });
-const [rounds, rate, seed] = [values.rounds, values.rate, values.seed].map(readWhole);
+const rounds = readWhole(values.rounds);
+const rate = readWhole(values.rate);
+const seed = readWhole(values.seed);
+const directories = readWhole(values.directories);
 if (!["namespaces", "proxies"].includes(values.network)) {
   throw new Error(`Expected --network namespaces or proxies, got ${values.network}`);
 }
@@ -30,37 +34,48 @@ function readWhole(text: string): number {
   return number;
 }
 
-function print({ faults, tally, stormMs, convergenceMs, digest, memory }: StormReport): void {
+function print(report: StormReport): void {
+  const { faults, tally, stormMs, convergenceMs, digest, memory, wrong } = report;
   const refused = [...tally.refused].map(([status, count]) => `${count} with ${status}`);
   const seconds = (ms: number): string => (ms / 1_000).toFixed(1);
-  console.log([...faults].map(([name, count]) => `${count} × ${name}`).join(", "));
+  const perSecond = Math.round((1_000 * tally.acknowledged) / stormMs);
+  const count = (kind: string): number => wrong.filter((each) => each.kind === kind).length;
+  console.log([...faults].map(([name, times]) => `${times} × ${name}`).join(", "));
   console.log(
     `${tally.sent} writes in ${seconds(stormMs)} s: ${tally.acknowledged} acknowledged (${tally.deletes} deletes), ` +
-      `${tally.open} without an answer, refused ${refused.join(", ") || "none"}`,
+      `${perSecond} a second; ${tally.open} without an answer, refused ${refused.join(", ") || "none"}`,
   );
   console.log(
-    `equal digests after ${seconds(convergenceMs)} s: ${digest.count} entries, ${digest.fingerprint}`,
+    `${count("lost")} lost, ${count("resurrected")} resurrected, ${count("invented")} invented; ` +
+      `equal digests after ${seconds(convergenceMs)} s: ${digest.count} entries, ${digest.fingerprint}`,
   );
   console.log(
     memory.map(([name, bytes]) => `${name} ${(bytes / MEBIBYTE).toFixed(0)} MiB`).join(", "),
   );
 }
 
-console.log(`${rounds} rounds at ${rate} writes/s over ${values.network}, seed ${seed}`);
+console.log(
+  `${rounds} rounds at ${rate} writes/s over ${values.network}, ${directories} directories, seed ${seed}`,
+);
 const storm = new Storm({
-  rounds: rounds ?? 0,
-  rate: rate ?? 0,
-  seed: seed ?? 0,
+  rounds,
+  rate,
+  seed,
+  directories,
   network: values.network === "proxies" ? new ProxyNetwork() : new NamespaceNetwork(),
   tell: console.log,
 });
 try {
   const report = await storm.run();
   print(report);
-  for (const line of report.wrong.slice(0, WRONG_SHOWN)) console.log(`WRONG ${line}`);
-  if (report.wrong.length > 0) {
+  const wrong = [
+    ...report.wrong.map(({ kind, key, said }) => `${kind} ${key}: ${said}`),
+    ...report.bugs,
+  ];
+  for (const line of wrong.slice(0, WRONG_SHOWN)) console.log(`WRONG ${line}`);
+  if (wrong.length > 0) {
     console.log(storm.report());
-    throw new Error(`${report.wrong.length} things are wrong`);
+    throw new Error(`${wrong.length} things are wrong`);
   }
   console.log("Nothing acknowledged was lost, no delete undone.");
 } catch (cause) {

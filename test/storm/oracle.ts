@@ -12,6 +12,14 @@ export interface Held {
   readonly etag: string;
 }
 
+/** What does not hold of a key. */
+export interface Wrong {
+  /** An acknowledged set is not there, a deleted value is, or something that nobody has written. */
+  readonly kind: "lost" | "resurrected" | "invented";
+  readonly key: string;
+  readonly said: string;
+}
+
 interface Newest {
   readonly stamp: Stamp;
   /** Undefined for a delete. */
@@ -46,23 +54,26 @@ export class Oracle {
   }
 
   /** What is wrong with what a region holds of a key; undefined if nothing. */
-  verdict(key: string, held: Held | undefined): string | undefined {
+  verdict(key: string, held: Held | undefined): Wrong | undefined {
     const newest = this.#acknowledged.get(key);
     const open = this.#unanswered.get(key);
+    const wrong = (kind: Wrong["kind"], said: string): Wrong => ({ kind, key, said });
     if (held === undefined) {
       if (newest?.value === undefined || open?.has(undefined) === true) return undefined;
-      return `${key}: acknowledged as set, and gone`;
+      return wrong("lost", "acknowledged as set, and gone");
     }
     const order = newest === undefined ? 1 : compareStamps(stampOf(held.etag), newest.stamp);
     if (order === 0) {
       if (held.value === newest?.value) return undefined;
-      return `${key}: expected ${newest?.value ?? "a delete"}, got ${held.value}`;
+      return wrong("invented", `expected ${newest?.value ?? "a delete"}, got ${held.value}`);
     }
     if (order > 0 && open?.has(held.value) === true) return undefined;
     const what = newest?.value === undefined ? "delete" : "set";
-    return order < 0
-      ? `${key}: an acknowledged ${what} is lost; got the older ${held.value}`
-      : `${key}: nobody has set ${held.value} after the acknowledged ${what}`;
+    if (order > 0) {
+      return wrong("invented", `nobody has set ${held.value} after the acknowledged ${what}`);
+    }
+    const kind = what === "set" ? "lost" : "resurrected";
+    return wrong(kind, `an acknowledged ${what} is lost; got the older ${held.value}`);
   }
 }
 

@@ -1,7 +1,7 @@
 /**
- * A storm over a real cluster: processes are killed and halted, cables are cut both ways and one way, the directory
- * dies and is replaced, faults overlap, and clients write all the while. Then everything is healed, and what
- * clients were told must hold on every region.
+ * A storm over a real cluster: processes are killed, halted and put back to old data, cables are cut both ways and one
+ * way, between directories too, faults overlap, and clients write all the while. Then everything is healed, and
+ * what clients were told must hold on every region.
  */
 import { seededRandom, type Random } from "@meridian/runtime";
 
@@ -9,8 +9,9 @@ import { Cluster, FIVE_PLACES, type Digest, type Region } from "../support/clust
 import type { Network } from "../support/line.ts";
 import { getJson, request } from "../support/region-requests.ts";
 import { until } from "../support/until.ts";
+import { faultsOf } from "./faults.ts";
 import { Load, type Tally } from "./load.ts";
-import { Oracle, type Held } from "./oracle.ts";
+import { Oracle, type Held, type Wrong } from "./oracle.ts";
 
 /** How a storm is raised. */
 export interface StormOptions {
@@ -20,6 +21,8 @@ export interface StormOptions {
   /** What the faults are drawn from. Their times are the machine's, so that a seed repeats them only about. */
   readonly seed: number;
   readonly network: Network;
+  /** How many directories there are. */
+  readonly directories: number;
   /** Told of each fault. */
   readonly tell: (line: string) => void;
 }
@@ -33,14 +36,13 @@ export interface StormReport {
   /** From the end of all faults and writes to equal digests. */
   readonly convergenceMs: number;
   readonly digest: Digest;
-  /** What does not hold. */
-  readonly wrong: readonly string[];
+  /** What does not hold of a key, at any region: each key once of a kind. */
+  readonly wrong: readonly Wrong[];
+  /** What no fault excuses, as the programs said it. */
+  readonly bugs: readonly string[];
   /** The memory of each process at the end, in bytes. */
   readonly memory: readonly (readonly [name: string, bytes: number])[];
 }
-
-/** A fault and how it is undone. */
-type Fault = (region: Region) => Promise<() => Promise<void>>;
 
 const BATCH_KEYS = 1_000;
 /** How long the cluster may take to agree in the end. */
@@ -54,13 +56,13 @@ export class Storm {
   readonly #load: Load;
   readonly #random: Random;
   readonly #faults = new Map<string, number>();
-  /** What is hit now, by name: a region's process, a region's line, the directory. */
+  /** What is hit now, by name. */
   readonly #hit = new Set<string>();
   readonly #healing: Promise<void>[] = [];
 
   constructor(options: StormOptions) {
     this.#options = options;
-    this.#cluster = new Cluster(options.network);
+    this.#cluster = new Cluster(options.network, options.directories);
     this.#random = seededRandom(options.seed);
     this.#load = new Load(this.#oracle, seededRandom(options.seed + 1));
   }
@@ -92,81 +94,42 @@ export class Storm {
     const healedAtMs = performance.now();
     const digest = await this.#agreed();
     const convergenceMs = performance.now() - healedAtMs;
-    const wrong: string[] = [];
-    for (const region of cluster.regions) wrong.push(...(await this.#judge(region)));
-    wrong.push(...this.#bugs());
-    const memory = cluster.memory();
-    const { tally } = this.#load;
-    return { faults: this.#faults, tally, stormMs, convergenceMs, digest, wrong, memory };
+    const wrong = new Map<string, Wrong>();
+    for (const region of cluster.regions) {
+      for (const each of await this.#judge(region)) wrong.set(`${each.kind} ${each.key}`, each);
+    }
+    return {
+      faults: this.#faults,
+      tally: this.#load.tally,
+      stormMs,
+      convergenceMs,
+      digest,
+      wrong: [...wrong.values()],
+      bugs: cluster.lines().filter((line) => / error |INTERNAL/.test(line)),
+      memory: cluster.memory(),
+    };
   }
 
   /** Does one fault to what is not hit already, and has it undone after a while. */
   async #strike(round: number): Promise<void> {
     const region = pick(this.#random, this.#cluster.regions);
-    const [name, target, fault] = pick(this.#random, this.#faultsByName());
-    const victim = target === "directory" ? target : `${target} of ${region.name}`;
+    const directory = Math.floor(this.#random.next() * this.#options.directories);
+    const faults = faultsOf(this.#cluster, this.#load, { region, directory });
+    const { name, victim, strike } = pick(this.#random, faults);
     if (this.#hit.has(victim)) return this.#strike(round);
     this.#hit.add(victim);
     this.#faults.set(name, (this.#faults.get(name) ?? 0) + 1);
     this.#options.tell(`${round}: ${name}, ${victim}`);
-    const undo = await fault(region);
+    const undo = await strike();
     const healing = this.#pause(300, 3_500)
       .then(undo)
       .then(() => this.#hit.delete(victim));
     this.#healing.push(healing.then(() => {}));
   }
 
-  #faultsByName(): readonly (readonly [string, string, Fault])[] {
-    const cluster = this.#cluster;
-    const { directory } = cluster;
-    const line =
-      (fault: (region: Region) => void): Fault =>
-      (region) => {
-        fault(region);
-        return Promise.resolve(() => Promise.resolve(region.line.heal()));
-      };
-    const kill: Fault = async (region) => {
-      await region.program.kill();
-      return () => region.start();
-    };
-    const halt: Fault = ({ program }) => {
-      program.halt();
-      return Promise.resolve(() => Promise.resolve(program.resume()));
-    };
-    return [
-      ["kill a region", "process", kill],
-      ["kill a region", "process", kill],
-      ["halt a region", "process", halt],
-      ["cut a line", "line", line((region) => region.line.cut())],
-      ["black-hole a line", "line", line((region) => region.line.blackHole())],
-      ["stop what a region sends", "line", line(({ line: way }) => way.blackHole("to-directory"))],
-      [
-        "stop what a region hears",
-        "line",
-        line(({ line: way }) => way.blackHole("from-directory")),
-      ],
-      [
-        "kill the directory",
-        "directory",
-        async () => {
-          await cluster.killDirectory();
-          return () => cluster.startDirectory();
-        },
-      ],
-      [
-        "halt the directory",
-        "directory",
-        () => {
-          directory.halt();
-          return Promise.resolve(() => Promise.resolve(directory.resume()));
-        },
-      ],
-    ];
-  }
-
   /** Resolves once every party holds the same. Nobody knows how much: some writes were not answered. */
   async #agreed(): Promise<Digest> {
-    const urls = [this.#cluster.directoryUrl, ...this.#cluster.regions.map(({ url }) => url)];
+    const { urls } = this.#cluster;
     let last: readonly Digest[] = [];
     const probe = async (): Promise<Digest | undefined> => {
       last = await Promise.all(urls.map((url) => getJson<Digest>(`${url}/digest`)));
@@ -180,8 +143,8 @@ export class Storm {
     }
   }
 
-  async #judge(region: Region): Promise<readonly string[]> {
-    const wrong: string[] = [];
+  async #judge(region: Region): Promise<readonly Wrong[]> {
+    const wrong: Wrong[] = [];
     const { keys } = this.#oracle;
     for (let at = 0; at < keys.length; at += BATCH_KEYS) {
       const part = keys.slice(at, at + BATCH_KEYS);
@@ -194,16 +157,11 @@ export class Storm {
         readonly entries: readonly (Held & { readonly key: string; readonly found: boolean })[];
       };
       for (const entry of entries) {
-        const said = this.#oracle.verdict(entry.key, entry.found ? entry : undefined);
-        if (said !== undefined) wrong.push(`${region.name}: ${said}`);
+        const found = this.#oracle.verdict(entry.key, entry.found ? entry : undefined);
+        if (found !== undefined) wrong.push({ ...found, said: `${region.name}: ${found.said}` });
       }
     }
     return wrong;
-  }
-
-  /** What no fault excuses. */
-  #bugs(): readonly string[] {
-    return this.#cluster.lines().filter((line) => / error |INTERNAL/.test(line));
   }
 
   #pause(fromMs: number, toMs: number): Promise<void> {

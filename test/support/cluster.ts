@@ -1,20 +1,16 @@
-/** Real clusters: a directory and regions as processes, on ports and in folders of their own. */
+/** Real clusters: directories and regions as processes, on ports and in folders of their own. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import type { Line, Network, Site } from "./line.ts";
-import { Program } from "./program.ts";
+import type { Network } from "./line.ts";
+import type { Program } from "./program.ts";
 import { ProxyNetwork } from "./proxy-network.ts";
 import { getJson } from "./region-requests.ts";
+import { DirectoryStation, Region, type Place, type RegionSettings } from "./station.ts";
 import { until } from "./until.ts";
 
-/** Where a region stands. */
-export interface Place {
-  readonly id: string;
-  readonly lat: number;
-  readonly lon: number;
-}
+export type { Place, Region } from "./station.ts";
 
 /** Five regions on five continents. */
 export const FIVE_PLACES: readonly Place[] = [
@@ -38,101 +34,23 @@ export interface ListedNode extends Place {
   readonly distanceMeters?: number;
 }
 
-/** How a region is started. */
-export interface RegionSettings extends Place {
-  readonly cluster?: string;
-  /** The name of its folder and in messages; without it, its id. */
-  readonly name?: string;
-}
-
-/** One region: its folder, its way to the directory, and its process. */
-export class Region {
-  readonly place: Place;
-  readonly name: string;
-  /** The way to the directory. */
-  readonly line: Line;
-  readonly #site: Site;
-  readonly #folder: string;
-  readonly #cluster: string;
-  /** Its processes, the one that was started last included. */
-  readonly programs: Program[] = [];
-
-  constructor(settings: RegionSettings, way: { site: Site; line: Line }, folder: string) {
-    const { id, lat, lon, cluster = "meridian", name = id } = settings;
-    this.place = { id, lat, lon };
-    this.name = name;
-    this.line = way.line;
-    this.#site = way.site;
-    this.#folder = join(folder, name);
-    this.#cluster = cluster;
-  }
-
-  get id(): string {
-    return this.place.id;
-  }
-
-  /** The process; throws if the region has never been started. */
-  get program(): Program {
-    const program = this.programs.at(-1);
-    if (program === undefined) throw new Error(`${this.name} has not been started`);
-    return program;
-  }
-
-  /** The file of its database. */
-  get databasePath(): string {
-    return join(this.#folder, "region.db");
-  }
-
-  /** Where it is reached since it was last started. */
-  get url(): string {
-    return this.#site.reach(this.program.url);
-  }
-
-  /** Starts the process on the region's folder. Resolves once it listens. */
-  async start(): Promise<void> {
-    const { id, lat, lon } = this.place;
-    const args = [
-      `--id=${id}`,
-      `--lat=${lat}`,
-      `--lon=${lon}`,
-      `--host=${this.#site.host}`,
-      `--port=${this.#site.port}`,
-      `--data=${this.#folder}`,
-      `--directory=${this.line.url}`,
-      `--cluster=${this.#cluster}`,
-    ];
-    const main = "apps/region/src/main.ts";
-    const { launcher } = this.#site;
-    this.programs.push(await Program.start({ name: this.name, main, args, launcher }));
-  }
-
-  /** Resolves once the region says that it has this status. */
-  async reaches(status: string): Promise<void> {
-    await until(`${this.name} is ${status}`, () => this.program.status === status);
-  }
-
-  /** What its process printed last. */
-  tail(): string {
-    return this.programs.at(-1)?.tail() ?? "";
-  }
-
-  /** Kills the process if it runs. */
-  async dispose(): Promise<void> {
-    await Promise.all(this.programs.map((program) => program.kill()));
-    await this.line.close();
-  }
-}
-
-/** A directory and its regions. */
+/** Directories and their regions. */
 export class Cluster {
   readonly #network: Network;
   readonly #folder = mkdtempSync(join(tmpdir(), "meridian-e2e-"));
+  readonly #count: number;
+  #directories: readonly DirectoryStation[] | undefined;
   readonly #regions: Region[] = [];
-  #programs: Program[] = [];
 
-  /** Without a network of their own, the regions reach the directory through proxies. */
-  constructor(network: Network = new ProxyNetwork()) {
+  /** Without a network of their own, the programs reach the directories through proxies. */
+  constructor(network: Network = new ProxyNetwork(), directories = 1) {
     this.#network = network;
+    this.#count = directories;
+  }
+
+  /** The directories that have been started, in order of preference. */
+  get directories(): readonly DirectoryStation[] {
+    return this.#directories ?? [];
   }
 
   /** The regions that were started with the cluster or added since. */
@@ -147,51 +65,48 @@ export class Cluster {
     return found;
   }
 
-  /** The directory's process as last started. */
+  /** The first directory's process as last started. */
   get directory(): Program {
-    const program = this.#programs.at(-1);
-    if (program === undefined) throw new Error("The directory has not been started");
-    return program;
+    return this.#directory(0).program;
   }
 
-  /** Where this process reaches the directory. */
+  /** Where this process reaches the first directory. */
   get directoryUrl(): string {
-    return this.#network.directory.reach(this.directory.url);
+    return this.#directory(0).url;
   }
 
-  /** Starts the directory on its folder. Every region finds it again, whatever its port. */
-  async startDirectory(): Promise<void> {
-    const { host, port, launcher } = this.#network.directory;
-    const args = [`--host=${host}`, `--port=${port}`, `--data=${join(this.#folder, "directory")}`];
-    const main = "apps/directory/src/main.ts";
-    this.#programs.push(await Program.start({ name: "directory", main, args, launcher }));
-    for (const { line } of this.#regions) line.target = this.directoryUrl;
+  /** Starts a directory on its folder. Everyone finds it again, whatever its port. */
+  async startDirectory(index = 0): Promise<void> {
+    this.#directories ??= await this.#open();
+    await this.#directory(index).start();
+    this.#aim(index, this.#directory(index).url);
   }
 
-  /** Kills the directory. */
-  async killDirectory(): Promise<void> {
-    for (const { line } of this.#regions) line.target = undefined;
-    await this.directory.kill();
+  /** Kills a directory. */
+  async killDirectory(index = 0): Promise<void> {
+    this.#aim(index, undefined);
+    await this.#directory(index).program.kill();
   }
 
-  /** Deletes everything that the directory has stored. It must not run. */
-  emptyDirectory(): void {
-    rmSync(join(this.#folder, "directory"), { recursive: true });
+  /** Deletes everything that a directory has stored. It must not run. */
+  emptyDirectory(index = 0): void {
+    this.#directory(index).empty();
   }
 
   /** Starts a region. Resolves once it listens. */
   async add(settings: RegionSettings): Promise<Region> {
-    const way = await this.#network.add();
-    way.line.target = this.directoryUrl;
-    const region = new Region(settings, way, this.#folder);
+    const outpost = await this.#network.add();
+    const region = new Region(settings, outpost, this.#folder);
     this.#regions.push(region);
+    for (const [index, directory] of this.directories.entries()) this.#aim(index, directory.url);
     await region.start();
     return region;
   }
 
-  /** Starts a directory and regions. Resolves once all are ready. */
+  /** Starts the directories and regions. Resolves once all are ready. */
   async start(places: readonly Place[]): Promise<void> {
-    await this.startDirectory();
+    this.#directories = await this.#open();
+    await Promise.all(this.directories.map((_, index) => this.startDirectory(index)));
     await Promise.all(places.map((place) => this.add(place)));
     await until("every region is ready", async () => (await this.near()).length === places.length);
   }
@@ -210,13 +125,12 @@ export class Cluster {
     return (await this.near()).map(({ id }) => id);
   }
 
-  /** Resolves once the directory and every region hold the same `count` entries, to what that is in short. */
+  /** Resolves once every directory and every region hold the same `count` entries, to what that is in short. */
   async converged(count: number): Promise<Digest> {
-    const urls = (): string[] => [this.directoryUrl, ...this.#regions.map(({ url }) => url)];
     let last: readonly Digest[] = [];
     try {
       return await until("equal digests", async () => {
-        last = await Promise.all(urls().map((url) => getJson<Digest>(`${url}/digest`)));
+        last = await Promise.all(this.urls.map((url) => getJson<Digest>(`${url}/digest`)));
         const [first] = last;
         const equal = last.every(
           (each) => each.count === count && each.fingerprint === first?.fingerprint,
@@ -229,32 +143,58 @@ export class Cluster {
     }
   }
 
+  /** Where every directory and every region is reached. */
+  get urls(): readonly string[] {
+    return this.#stations.map(({ url }) => url);
+  }
+
   /** Everything that the programs have printed, those included that were killed since. */
   lines(): readonly string[] {
-    return [...this.#programs, ...this.#regions.flatMap(({ programs }) => programs)].flatMap(
-      ({ name, lines }) => lines.map((line) => `[${name}] ${line}`),
-    );
+    return this.#stations
+      .flatMap(({ programs }) => programs)
+      .flatMap(({ name, lines }) => lines.map((line) => `[${name}] ${line}`));
   }
 
   /** The memory that each process has in use, in bytes. */
   memory(): readonly (readonly [name: string, bytes: number])[] {
-    return [this.directory, ...this.#regions.map(({ program }) => program)].map(
-      ({ name, memoryBytes }) => [name, memoryBytes],
-    );
+    return this.#stations.map(({ name, program }) => [name, program.memoryBytes]);
   }
 
   /** What the programs printed last. */
   report(): string {
-    return [...this.#programs, ...this.#regions].map((program) => program.tail()).join("\n");
+    return this.#stations.map((station) => station.tail()).join("\n");
   }
 
   /** Kills every process and removes every file. */
   async dispose(): Promise<void> {
-    await Promise.all([
-      ...this.#regions.map((region) => region.dispose()),
-      ...this.#programs.map((program) => program.kill()),
-    ]);
+    await Promise.all(this.#stations.map((station) => station.dispose()));
     await this.#network.close();
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  get #stations(): readonly (DirectoryStation | Region)[] {
+    return [...this.directories, ...this.#regions];
+  }
+
+  #directory(index: number): DirectoryStation {
+    const found = this.directories[index];
+    if (found === undefined) throw new Error(`Directory ${index} has not been started`);
+    return found;
+  }
+
+  async #open(): Promise<readonly DirectoryStation[]> {
+    const outposts = await this.#network.open(this.#count);
+    return outposts.map((outpost, index) => {
+      const name = this.#count === 1 ? "directory" : `directory-${index + 1}`;
+      return new DirectoryStation(name, outpost, this.#folder);
+    });
+  }
+
+  /** Has everyone find a directory at a URL, or nowhere. */
+  #aim(index: number, url: string | undefined): void {
+    for (const { lines } of this.#stations) {
+      const line = lines.get(index);
+      if (line !== undefined) line.target = url;
+    }
   }
 }

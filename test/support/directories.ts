@@ -3,12 +3,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { CuttingProxy } from "./cutting-proxy.ts";
+import { LinkProxy } from "@meridian/cli";
+
 import { Program } from "./program.ts";
 
 interface Line {
   readonly to: number;
-  readonly proxy: CuttingProxy;
+  readonly proxy: LinkProxy;
 }
 
 /** A group of directories, counted from 0 in the order of preference. */
@@ -16,7 +17,7 @@ export class DirectoryGroup {
   readonly folder: string = mkdtempSync(join(tmpdir(), "meridian-directories-"));
   readonly #lines: Line[] = [];
   /** The lines between directories, by follower. */
-  readonly #peers: CuttingProxy[][] = [];
+  readonly #peers: LinkProxy[][] = [];
   readonly #running: (Program | undefined)[] = [];
   readonly #programs: Program[] = [];
 
@@ -33,8 +34,8 @@ export class DirectoryGroup {
   }
 
   /** Opens a line to a directory; it leads to wherever that one runs. */
-  async line(to: number): Promise<CuttingProxy> {
-    const proxy = await CuttingProxy.start();
+  async line(to: number): Promise<LinkProxy> {
+    const proxy = await LinkProxy.listen();
     proxy.target = this.#running[to]?.url;
     this.#lines.push({ to, proxy });
     return proxy;

@@ -1,9 +1,8 @@
-/** What flows on a line, seen from the region's end. */
-export type Flow = "both" | "to-directory" | "from-directory";
+import type { Flow } from "@meridian/cli";
 
-/** A region's way to the directory, which can be broken. */
+/** The way from a region or a directory to a directory, which can be broken. */
 export interface Line {
-  /** Where the region finds the directory. It does not change. */
+  /** Where the one who takes this way finds the directory. It does not change. */
   readonly url: string;
   /** Where the directory listens since it was last started; undefined while it does not. */
   set target(url: string | undefined);
@@ -28,11 +27,18 @@ export interface Site {
   reach(url: string): string;
 }
 
-/** A network of one directory and its regions. */
+/** A site, and the ways from there to directories, by their places in the order of preference. */
+export interface Outpost {
+  readonly site: Site;
+  readonly lines: ReadonlyMap<number, Line>;
+}
+
+/** A network of directories and their regions. */
 export interface Network {
-  readonly directory: Site;
-  /** Makes room for one more region. */
-  add(): Promise<{ readonly site: Site; readonly line: Line }>;
+  /** Makes room for so many directories, each with a line to each other one. Called once, and first. */
+  open(directories: number): Promise<readonly Outpost[]>;
+  /** Makes room for one more region, with a line to each directory. */
+  add(): Promise<Outpost>;
   /** Takes all of it down. */
   close(): Promise<void>;
 }

@@ -2,16 +2,17 @@
  * A network of Linux network namespaces: each program has a network stack of its own, and every two that talk have a
  * cable between them, which loses packets as a real one does. Needs root and iproute2.
  *
- *   region i  ──── 198.18.i.4/30 ────  directory      what is cut
- *   region i  ──── 198.18.i.0/30 ────  this process   how clients reach the region; never cut
- *   directory ──── 198.18.0.0/30 ────  this process
+ *   region, directory ──── 198.19.c.0/30 ──── directory      cable c: what is cut
+ *   region, directory ──── 198.18.n.0/30 ──── this process   namespace n: how clients reach it; never cut
  *
  * A flow is stopped by giving its sender a wrong hardware address of the receiver: the packets leave, and
  * nobody takes them. Nothing on either side is told.
  */
 import { execFileSync } from "node:child_process";
 
-import type { Flow, Line, Network, Site } from "./line.ts";
+import type { Flow } from "@meridian/cli";
+
+import type { Line, Network, Outpost, Site } from "./line.ts";
 
 const DIRECTORY_PORT = 7400;
 const NOBODY = "02:00:00:00:00:ff";
@@ -58,19 +59,19 @@ function hardwareAddress(end: End): string {
   return link?.address ?? "";
 }
 
-/** The cable between a region and the directory. */
+/** The cable from a region or a directory to a directory. */
 class Cable implements Line {
   readonly url: string;
-  readonly #region: End;
+  readonly #near: End;
   readonly #directory: End;
-  readonly #regionAddress: string;
+  readonly #nearAddress: string;
   readonly #directoryAddress: string;
 
-  constructor(region: End, directory: End) {
-    this.#region = region;
+  constructor(near: End, directory: End) {
+    this.#near = near;
     this.#directory = directory;
-    connectEnds(region, directory);
-    this.#regionAddress = hardwareAddress(region);
+    connectEnds(near, directory);
+    this.#nearAddress = hardwareAddress(near);
     this.#directoryAddress = hardwareAddress(directory);
     this.url = `http://${directory.address}:${DIRECTORY_PORT}`;
     this.heal();
@@ -85,13 +86,13 @@ class Cable implements Line {
   }
 
   blackHole(flow: Flow = "both"): void {
-    if (flow !== "from-directory") address(this.#region, this.#directory, NOBODY);
-    if (flow !== "to-directory") address(this.#directory, this.#region, NOBODY);
+    if (flow !== "from-directory") address(this.#near, this.#directory, NOBODY);
+    if (flow !== "to-directory") address(this.#directory, this.#near, NOBODY);
   }
 
   heal(): void {
-    address(this.#region, this.#directory, this.#directoryAddress);
-    address(this.#directory, this.#region, this.#regionAddress);
+    address(this.#near, this.#directory, this.#directoryAddress);
+    address(this.#directory, this.#near, this.#nearAddress);
   }
 
   close(): Promise<void> {
@@ -107,40 +108,42 @@ function address(from: End, to: End, hardware: string): void {
 
 /** A network of namespaces. */
 export class NamespaceNetwork implements Network {
-  readonly directory: Site;
-  readonly #tag: string;
+  readonly #tag = `m${process.pid.toString(36)}`;
   readonly #namespaces: string[] = [];
   /** This process's ends of cables. */
   readonly #links: string[] = [];
+  /** The namespaces of the directories. */
+  #directories: readonly string[] = [];
+  #cables = 0;
 
-  /** Throws where this machine does not let this process make namespaces. */
   constructor() {
-    this.#tag = `m${process.pid.toString(36)}`;
     process.once("exit", this.#remove);
-    try {
-      this.directory = this.#site("d", 0, `0.0.0.0`, DIRECTORY_PORT);
-    } catch (cause) {
-      this.#remove();
-      throw cause;
-    }
   }
 
   /** Whether this machine lets this process make such a network. */
   static get isPossible(): boolean {
+    const network = new NamespaceNetwork();
     try {
-      new NamespaceNetwork().#remove();
+      network.#site("t", {});
       return true;
     } catch {
       return false;
+    } finally {
+      network.#remove();
     }
   }
 
-  add(): Promise<{ readonly site: Site; readonly line: Line }> {
-    const index = this.#namespaces.length;
-    const site = this.#site(`r${index}`, index, `198.18.${index}.2`, 0);
-    const region = this.#end(`r${index}`, `l${index}`, `198.18.${index}.5`);
-    const directory = this.#end("d", `k${index}`, `198.18.${index}.6`);
-    return Promise.resolve({ site, line: new Cable(region, directory) });
+  open(directories: number): Promise<readonly Outpost[]> {
+    this.#directories = Array.from({ length: directories }, (_, index) => `d${index}`);
+    const listen = { host: "0.0.0.0", port: DIRECTORY_PORT };
+    const sites = this.#directories.map((name) => this.#site(name, listen));
+    return Promise.resolve(sites.map((site, index) => ({ site, lines: this.#lines(`d${index}`) })));
+  }
+
+  add(): Promise<Outpost> {
+    const name = `r${this.#namespaces.length}`;
+    const site = this.#site(name, {});
+    return Promise.resolve({ site, lines: this.#lines(name) });
   }
 
   close(): Promise<void> {
@@ -149,22 +152,37 @@ export class NamespaceNetwork implements Network {
   }
 
   /** Makes a namespace and connects it with this process. */
-  #site(suffix: string, index: number, host: string, port: number): Site {
-    const namespace = `${this.#tag}${suffix}`;
+  #site(name: string, listen: { readonly host?: string; readonly port?: number }): Site {
+    const index = this.#namespaces.length;
+    const address = `198.18.${index}.2`;
+    const { host = address, port = 0 } = listen;
+    const namespace = this.#tag + name;
     ip("netns", "add", namespace);
     this.#namespaces.push(namespace);
     ip("-n", namespace, "link", "set", "lo", "up");
-    const name = `${this.#tag}h${index}`;
-    this.#links.push(name);
-    const here = { namespace: undefined, name, address: `198.18.${index}.1` };
-    connectEnds(here, this.#end(suffix, `c${index}`, `198.18.${index}.2`));
-    const reach = (url: string): string =>
-      `http://198.18.${index}.2:${new URL(url).port || String(port)}`;
+    const link = `${this.#tag}h${index}`;
+    this.#links.push(link);
+    const here = { namespace: undefined, name: link, address: `198.18.${index}.1` };
+    connectEnds(here, this.#end(name, `c${index}`, address));
+    const reach = (url: string): string => `http://${address}:${new URL(url).port || String(port)}`;
     return { launcher: ["ip", "netns", "exec", namespace], host, port, reach };
   }
 
-  #end(suffix: string, name: string, endAddress: string): End {
-    return { namespace: this.#tag + suffix, name: this.#tag + name, address: endAddress };
+  /** Lays a cable from a namespace to that of each directory. */
+  #lines(from: string): ReadonlyMap<number, Line> {
+    const lines = new Map<number, Line>();
+    for (const [index, directory] of this.#directories.entries()) {
+      if (directory === from) continue;
+      const cable = this.#cables;
+      this.#cables += 1;
+      const near = this.#end(from, `x${cable}`, `198.19.${cable}.1`);
+      lines.set(index, new Cable(near, this.#end(directory, `y${cable}`, `198.19.${cable}.2`)));
+    }
+    return lines;
+  }
+
+  #end(namespace: string, name: string, address: string): End {
+    return { namespace: this.#tag + namespace, name: this.#tag + name, address };
   }
 
   readonly #remove = (): void => {

@@ -1,21 +1,36 @@
-import { CuttingProxy } from "./cutting-proxy.ts";
-import type { Line, Network, Site } from "./line.ts";
+import { LinkProxy } from "@meridian/cli";
+
+import type { Network, Outpost, Site } from "./line.ts";
 
 /** On this machine, on any free port. */
 const HERE: Site = { launcher: [], host: "127.0.0.1", port: 0, reach: (url) => url };
 
 /** A network of proxies: works everywhere, breaks connections rather than packets. */
 export class ProxyNetwork implements Network {
-  readonly directory: Site = HERE;
-  readonly #lines: Line[] = [];
+  /** Every line there is. */
+  readonly lines: LinkProxy[] = [];
+  #directories: readonly number[] = [];
 
-  async add(): Promise<{ readonly site: Site; readonly line: Line }> {
-    const line = await CuttingProxy.start();
-    this.#lines.push(line);
-    return { site: HERE, line };
+  open(directories: number): Promise<readonly Outpost[]> {
+    this.#directories = Array.from({ length: directories }, (_, index) => index);
+    return Promise.all(
+      this.#directories.map((own) => this.#outpost(this.#directories.filter((to) => to !== own))),
+    );
+  }
+
+  add(): Promise<Outpost> {
+    return this.#outpost(this.#directories);
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#lines.map((line) => line.close()));
+    await Promise.all(this.lines.map((line) => line.close()));
+  }
+
+  async #outpost(directories: readonly number[]): Promise<Outpost> {
+    const lines = await Promise.all(
+      directories.map(async (to) => [to, await LinkProxy.listen()] as const),
+    );
+    this.lines.push(...lines.map(([, line]) => line));
+    return { site: HERE, lines: new Map(lines) };
   }
 }

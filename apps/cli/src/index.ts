@@ -1,2 +1,3 @@
+export { LinkProxy, type Flow } from "./drill/link-proxy.ts";
 export { EXIT, type CliIo } from "./io.ts";
 export { runCli } from "./run-cli.ts";

@@ -17,14 +17,15 @@ export function addOperatorCommands(
   program
     .command("verify")
     .description(
-      "Proves that the directory and all nodes hold the same, or names the keys that differ (exit code 1; 4 if somebody could not be asked).",
+      "Proves that all directories and all nodes hold the same, or names the keys that differ (exit code 1; 4 if somebody could not be asked).",
     )
     .option(
       "--directory <url>",
-      "the directory, or several with commas: the first that answers is used (MERIDIAN_DIRECTORY; default: http://127.0.0.1:7400)",
+      "the directory, or several with commas: all of them are asked, and those that they follow (MERIDIAN_DIRECTORY; default: http://127.0.0.1:7400)",
     )
+    .option("--cluster-file <file>", "the directories of a cluster file; its regions must be there")
     .option("--limit <count>", "name no more than this many keys (default: 20)")
-    .option("--patience <ttl>", "how long to wait for nodes that are behind (default: 10s)")
+    .option("--patience <ttl>", "how long to wait for those that are behind (default: 10s)")
     .option("--json", "for machines")
     .action(async (flags: VerifyFlags) => {
       const { verify } = await import("./commands/verify.ts");

@@ -24,7 +24,7 @@ async function echo(): Promise<LinkProxy> {
   toClose.push(() => server.close());
   const proxy = await LinkProxy.listen();
   toClose.push(() => proxy.close());
-  proxy.leadTo(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  proxy.target = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return proxy;
 }
 
@@ -77,6 +77,20 @@ describe("the link of a drill", () => {
     expect(await Promise.all([old.heard(1), young.heard(0)])).toEqual(["a", ""]);
     proxy.heal();
     expect(await Promise.all([old.heard(2), young.heard(1)])).toEqual(["ab", "c"]);
+  });
+
+  it("lets nothing through one way, and all that flows the other way", async () => {
+    const proxy = await echo();
+    const { socket, heard } = await client(proxy);
+    socket.write("a");
+    await heard(1);
+    proxy.blackHole("from-directory");
+    socket.write("b");
+    while (proxy.carried.toDirectory < 2) await new Promise((resolve) => setImmediate(resolve));
+    expect(await heard(0)).toBe("a");
+    proxy.heal();
+    expect(await heard(2)).toBe("ab");
+    expect(proxy.carried).toEqual({ toDirectory: 2, fromDirectory: 2 });
   });
 });
 

@@ -1,4 +1,4 @@
-import { MeridianError, type Welcome } from "@meridian/protocol";
+import { MeridianError } from "@meridian/protocol";
 import type { Deadlines } from "@meridian/runtime";
 
 /**
@@ -46,8 +46,9 @@ export class Acknowledgements {
   readonly #max: number;
   readonly #waiters = new Set<Waiter>();
   #directoryThrough: number;
-  /** Of positions through here, reports of later ones say nothing. */
+  /** Of positions through here, reports of later ones say nothing that are below `#orderedFrom`. */
   #unorderedThrough = 0;
+  #orderedFrom = 0;
   /** What the directory said of the newest positions: it may answer before the writer begins to wait. */
   readonly #reports: Report[] = [];
 
@@ -97,15 +98,18 @@ export class Acknowledgements {
   }
 
   /**
-   * A directory has taken the node in, whose outbox is acknowledged through `position`. Where they reconcile, its log
-   * may lack what is before that: whoever has later positions of it need not have those.
+   * The log may lack what is acknowledged, through `position`: whoever has later positions of it need not have those,
+   * until they have been sent again.
    */
-  onWelcome(resume: Welcome["resume"], position: number): void {
-    if (resume === "reconcile") {
-      this.#unorderedThrough = position;
-      this.#reports.splice(0);
-    }
-    this.onDirectory(position);
+  onLack(position: number): void {
+    this.#unorderedThrough = position;
+    this.#orderedFrom = Infinity;
+    this.#reports.splice(0);
+  }
+
+  /** What the log may have lacked is in the outbox again, before `position` or in it. */
+  onSentAgain(position: number): void {
+    this.#orderedFrom = position;
   }
 
   /** The directory has committed the outbox through `position`. */
@@ -142,7 +146,8 @@ export class Acknowledgements {
 
   /** What is applied through a position is applied through every one before it in the same log. */
   #hear(waiter: Waiter, { position, nodes, ready }: Report): void {
-    if (waiter.position > position || waiter.position <= this.#unorderedThrough) return;
+    if (waiter.position > position) return;
+    if (waiter.position <= this.#unorderedThrough && position < this.#orderedFrom) return;
     waiter.heard = true;
     waiter.nodes = [...new Set([...waiter.nodes, ...nodes])];
     waiter.ready = ready;

@@ -71,8 +71,11 @@ export class Applier {
   #applied = 0;
   /** Invariant: ≤ applied. */
   #durable = 0;
-  /** Appended and not yet durable. */
-  #pending = 0;
+  /** How many records were appended, and of how many the store has told what became of them: the oldest first. */
+  #appended = 0;
+  #answered = 0;
+  /** What is durable of the log says nothing before so many are answered. */
+  #barrier = 0;
   /** Grows whenever the node stands somewhere else; what was appended before says nothing then. */
   #generation = 0;
   #committedThrough = 0;
@@ -88,6 +91,8 @@ export class Applier {
   #wholeFrom = 0;
   /** The last place before that. Invariant: below `wholeFrom` where that is above `applied`. */
   #wholeBefore = 0;
+  /** What the node is sent is whole only together with what node and log compare. */
+  #reconciling = false;
   #admittedTime: number;
 
   constructor(options: ApplierOptions) {
@@ -114,7 +119,7 @@ export class Applier {
 
   /** The last sequence at which the node has what the log had there, or something newer of the same keys. */
   get wholeThrough(): number {
-    return this.#wholeAt(this.#applied);
+    return this.#reconciling ? 0 : this.#wholeAt(this.#applied);
   }
 
   get committedThrough(): number {
@@ -167,7 +172,8 @@ export class Applier {
 
   /** What the log has through this sequence is durable here, or something newer; 0 while the cursor may not follow. */
   get durableThrough(): number {
-    return this.#resumable ? this.#wholeAt(this.#durable) : 0;
+    if (!this.#resumable || this.#answered < this.#barrier) return 0;
+    return this.#wholeAt(this.#durable);
   }
 
   /** The last position of that outbox that is in the store; undefined if none has been seen. */
@@ -205,11 +211,15 @@ export class Applier {
   reconcileFrom(logId: number, epoch: number, head: number): void {
     this.#moveTo(logId, epoch, head);
     this.#resumable = false;
+    this.#reconciling = true;
   }
 
   /** The log has what the node has: from here on the cursor follows. */
   settle(): void {
     this.#resumable = true;
+    // What was donated may not be durable yet.
+    if (this.#reconciling) this.#barrier = this.#appended;
+    this.#reconciling = false;
     this.#savedSequence = -1;
     this.save();
   }
@@ -293,12 +303,13 @@ export class Applier {
     const cursor = this.whole;
     if (withCursor) this.#savedSequence = cursor.sequence;
     const generation = this.#generation;
-    this.#pending += 1;
+    this.#appended += 1;
     this.#options.store.append(withCursor ? { ...record, cursor } : record, (failure) => {
+      this.#answered += 1;
       if (failure !== undefined) return this.#lose(failure);
       if (generation !== this.#generation) return;
-      this.#pending -= 1;
-      this.#durable = this.#pending === 0 ? this.#applied : Math.max(this.#durable, header.through);
+      const isAll = this.#answered === this.#appended;
+      this.#durable = isAll ? this.#applied : Math.max(this.#durable, header.through);
       if (header.reportApplied && this.#resumable) this.#options.onReport(this.durableThrough);
     });
     if (record.quarantined !== undefined) {
@@ -347,7 +358,7 @@ export class Applier {
   /** A frame of a compacted part, which was read when the log had come to `head`. */
   #noteCompacted(head: number): void {
     if (head <= this.#wholeFrom) return;
-    this.#wholeBefore = this.wholeThrough;
+    this.#wholeBefore = this.#wholeAt(this.#applied);
     this.#wholeFrom = head;
   }
 
@@ -357,7 +368,7 @@ export class Applier {
 
   #advance(header: FrameHeader): void {
     this.#applied = header.through;
-    if (this.#pending === 0 && header.count === 0) this.#durable = header.through;
+    if (this.#answered === this.#appended && header.count === 0) this.#durable = header.through;
     if (header.position === 0 || header.incarnation === 0) return;
     this.#origins.delete(header.incarnation);
     this.#origins.set(header.incarnation, header.position);
@@ -373,12 +384,14 @@ export class Applier {
     this.#epoch = epoch;
     this.#applied = sequence;
     this.#durable = sequence;
-    this.#pending = 0;
+    // What was applied on the way here may not be durable yet.
+    this.#barrier = this.#appended;
     this.#generation += 1;
     this.#committedThrough = sequence;
     this.#head = sequence;
     this.#savedSequence = sequence;
     this.#wholeFrom = this.#wholeBefore = 0;
+    this.#reconciling = false;
     this.#held.clear();
     this.#origins.clear();
   }

@@ -393,7 +393,7 @@ export class DirectorySession implements Applier {
       echoMs: message.nowMs,
       head: sequencer.head,
       committedThrough: sequencer.committedThrough,
-      outboxReceived: sequencer.received(this.#hello?.incarnation ?? 0) ?? 0,
+      outboxReceived: sequencer.received(this.#hello?.incarnation ?? 0),
       followed: [...this.#host.log.followed],
       horizon: horizon.horizon,
       horizonAt: horizon.at,
@@ -448,6 +448,15 @@ export class DirectorySession implements Applier {
     this.#refusedPosition = undefined;
     const { sequencer, horizon, limits } = this.#host;
     const nowMs = this.#host.nowMs();
+    const turn = sequencer.turnOf(header);
+    if (turn === "duplicate") return this.#onDuplicate(header);
+    // Before its stamps are judged: a node whose frame is refused counts on those before it.
+    if (turn === "gap") {
+      throw new MeridianError(
+        "OUT_OF_ORDER",
+        `Expected outbox position ${sequencer.received(header.incarnation) + 1}, got ${header.position}`,
+      );
+    }
     if (header.highestTime > sequencer.timeMax(nowMs, limits.maxClockDriftMs)) {
       this.#refusedPosition = header.position;
       const { position } = header;
@@ -455,17 +464,9 @@ export class DirectorySession implements Applier {
     }
     const lowestTime = checkBlock(blockOf(bytes), header.count, header.highestTime);
     sequencer.checkRoom(bytes.byteLength, limits.commitBytesMax);
-    const admission = sequencer.offer(bytes, header, lowestTime, horizon.horizon, nowMs);
-    if (admission === "gap") {
-      throw new MeridianError(
-        "OUT_OF_ORDER",
-        `Expected outbox position ${(sequencer.received(header.incarnation) ?? 0) + 1}, got ${header.position}`,
-      );
-    }
-    if (admission === "ordered" && header.reportApplied) {
-      this.#watch.add(sequencer.head, header.position);
-      this.#host.onProgress(this, false);
-    }
-    if (admission === "duplicate") this.#onDuplicate(header);
+    sequencer.order(bytes, header, lowestTime, horizon.horizon, nowMs);
+    if (!header.reportApplied) return;
+    this.#watch.add(sequencer.head, header.position);
+    this.#host.onProgress(this, false);
   }
 }

@@ -121,7 +121,7 @@ export class Follower implements HorizonMember {
 
   /** Whether it has everything that the other directory had when the link came up. */
   get hasCaughtUp(): boolean {
-    return this.isUp && this.#applier.isSettled && this.#applier.applied >= this.#target;
+    return this.isUp && this.#applier.isSettled && this.#applier.wholeThrough >= this.#target;
   }
 
   /** No entry that still comes from the other directory's nodes has a lower stamp time; 0 while that is not known. */
@@ -155,9 +155,10 @@ export class Follower implements HorizonMember {
     };
   }
 
-  /** The last position of that outbox that has come from there. */
+  /** The last position of that outbox that has come from there, as everything before it has. */
   positionOf(incarnation: number): number {
-    return this.#applier.positionOf(incarnation) ?? 0;
+    const { wholeThrough, applied } = this.#applier;
+    return wholeThrough === applied ? (this.#applier.positionOf(incarnation) ?? 0) : 0;
   }
 
   start(): void {

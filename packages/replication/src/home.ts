@@ -108,6 +108,12 @@ export class Home {
     return Math.max(other?.sequence ?? 0, left?.sequence ?? 0);
   }
 
+  /** The logs that this node or its directory has been following. */
+  get logs(): ReadonlySet<number> {
+    const followed = this.#claims.flatMap((claim) => claim.followed);
+    return new Set([...this.#others, ...followed].map(({ logId }) => logId));
+  }
+
   /**
    * The directory feeds the node. Returns the keys of what its log may lack, to be sent again, and `paid` called when
    * they are durably in the outbox; undefined if nobody can tell what it lacks, and the two have to reconcile.
@@ -117,8 +123,10 @@ export class Home {
     const { logId, epoch, resumeAfter, homeThrough, committedThrough } = welcome;
     const home = this.#home;
     const isSameLog = home?.logId === logId;
-    // Another directory may have told of a place here that is further than where the node stands.
-    const isHere = isSameLog && home.epoch === epoch && resumeAfter <= applier.applied;
+    // A node that has lost what was on its way to the disk is back where its cursor is, in another log perhaps. And
+    // another directory may have told of a place here that is further than where the node stands.
+    const stands = applier.logId === logId && applier.epoch === epoch;
+    const isHere = stands && isSameLog && home.epoch === epoch && resumeAfter <= applier.applied;
     if (isHere && applier.isSettled) return [];
     const missing = home === undefined ? [] : this.#keys.after(homeThrough);
     if (missing === undefined || home?.logId === UNKNOWN.logId) return undefined;
@@ -141,11 +149,12 @@ export class Home {
     return held === undefined || isPurgeable(held, store.horizon);
   }
 
-  /** What the log may have lacked is in the outbox, durably. */
-  paid(): void {
-    if (this.#arrival === undefined) return;
+  /** What the log may have lacked is in the outbox, durably. Returns whether the node is still fed from that log. */
+  paid(): boolean {
+    if (this.#arrival === undefined) return false;
     this.#arrival.owes = false;
     this.advance();
+    return true;
   }
 
   /** The node is to reconcile: until that is over, nobody can tell what has everything that it has. */

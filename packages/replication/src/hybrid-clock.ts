@@ -1,24 +1,27 @@
-import { stampTimeOf, type Stamp } from "@meridian/protocol";
+import { BURIAL_ORIGIN, stampTimeOf, type Stamp } from "@meridian/protocol";
+import { randomIdentity, type Random } from "@meridian/runtime";
 
 /**
  * Issues stamps: never the same twice, never going back, above every stamp seen, close to wall time.
  * Source: Kulkarni et al., "Logical Physical Clocks" (2014).
  */
 export class HybridClock {
-  readonly #origin: number;
+  /** What tells its stamps from all others of the same time. */
+  readonly origin: number;
   /** Invariant: at or above every time issued or observed, but for what `lower` has taken back. */
   #last: number;
 
-  /** `floor` is the highest stamp time that the store has ever held. */
-  constructor(origin: number, floor: number) {
-    this.#origin = origin;
+  /** Draws an origin that nobody else has. `floor` is the highest stamp time that is known to have been issued. */
+  constructor(random: Random, floor: number) {
+    // The greatest one is kept for burials.
+    this.origin = Math.min(randomIdentity(random), BURIAL_ORIGIN - 1);
     this.#last = floor;
   }
 
   /** A new stamp, at or after the wall time `nowMs`. */
   next(nowMs: number): Stamp {
     this.#last = Math.max(this.#last + 1, stampTimeOf(nowMs));
-    return { time: this.#last, origin: this.#origin };
+    return { time: this.#last, origin: this.origin };
   }
 
   /** A time below which no stamp will be issued any more, unless `lower` takes it back. */

@@ -21,7 +21,9 @@ import type { ReplicaStore } from "./ports.ts";
 export interface PositionsOptions {
   readonly store: ReplicaStore;
   readonly applier: Applier;
-  readonly home: Pick<Home, "seen" | "reachedIn">;
+  readonly home: Pick<Home, "seen" | "reachedIn" | "logs">;
+  /** How many directories the cluster has, each with a log of its own. */
+  readonly directories: number;
   readonly deadlines: Deadlines;
   readonly waitersMax: number;
   isReady(): boolean;
@@ -39,7 +41,9 @@ type Reach = "reached" | "not-yet" | "unknown";
 export class Positions {
   readonly #options: PositionsOptions;
   readonly #waiters = new Set<Waiter>();
-  /** Where the log has other nodes' outboxes, as the directory told. */
+  /** The epoch of the directory that was heard of last: its sequences say nothing while the node stands in another log. */
+  #epoch = 0;
+  /** Where that log has other nodes' outboxes, as the directory told. */
   readonly #located = new Map<number, { readonly position: number; readonly sequence: number }>();
   #epochs: Welcome["epochs"] = [];
   /** The node's own outbox is in the log through `position`, somewhere up to `sequence`. */
@@ -54,9 +58,11 @@ export class Positions {
     return this.#waiters.size;
   }
 
-  /** A directory has taken the node in: its log, committed through `sequence`, has the outbox through `position`. */
-  restart(epochs: Welcome["epochs"], position: number, sequence: number): void {
+  /** A directory has taken the node in: what its log has committed holds the outbox through `position`. */
+  restart({ epoch, epochs, committedThrough: sequence }: Welcome, position: number): void {
+    this.#epoch = epoch;
     this.#epochs = epochs;
+    this.#located.clear();
     this.#acknowledged = { position, sequence };
     for (const waiter of this.#waiters) {
       if (this.#test(waiter.position) === "unknown") this.#locate(waiter.position);
@@ -70,13 +76,9 @@ export class Positions {
 
   /** What a client that is answered now has seen. */
   current(): Position {
-    const { store, applier, home } = this.#options;
+    const { store, home } = this.#options;
     const { outboxThrough, incarnation } = store;
-    const { position, sequence } = this.#acknowledged;
-    // An acknowledgement may come before the place in the log that it is about.
-    const acknowledged = applier.applied >= sequence ? position : 0;
-    const sequenced = Math.max(applier.positionOf(incarnation) ?? 0, acknowledged);
-    const isPending = outboxThrough > sequenced;
+    const isPending = outboxThrough > this.#sequenced();
     return {
       ...home.seen,
       incarnation: isPending ? incarnation : 0,
@@ -127,6 +129,17 @@ export class Positions {
     for (const waiter of this.#waiters) waiter.finish(false);
   }
 
+  /** The last of the node's own positions that the place covers which a client is told. */
+  #sequenced(): number {
+    const { store, applier } = this.#options;
+    // Until the node has settled, that is a place in the log that it has left.
+    if (!applier.isSettled) return 0;
+    const { position, sequence } = this.#acknowledged;
+    // An acknowledgement may come before the place in the log that it is about.
+    const isThere = applier.epoch === this.#epoch && applier.applied >= sequence;
+    return Math.max(applier.positionOf(store.incarnation) ?? 0, isThere ? position : 0);
+  }
+
   #locate({ incarnation, outboxPosition }: Position): void {
     this.#options.locate(incarnation, outboxPosition);
   }
@@ -144,14 +157,15 @@ export class Positions {
     }
     const located = this.#located.get(incarnation);
     if (located === undefined || located.position < outboxPosition) return "unknown";
-    return applier.wholeThrough >= located.sequence ? "reached" : "not-yet";
+    const isThere = applier.epoch === this.#epoch && applier.wholeThrough >= located.sequence;
+    return isThere ? "reached" : "not-yet";
   }
 
   /**
    * A sequence beyond the end of an older epoch was never committed; what it stood for comes again from its
-   * node's outbox. In another log the node knows its place if its directory follows that log. Of a log that nobody
-   * knows, or an epoch that is unheard of, a sequence says nothing: once this node is ready, it and its log have
-   * exchanged all they have.
+   * node's outbox. In another log the node knows its place if its directory follows that log; an epoch of it that is unheard
+   * of may be going on where this directory cannot reach. Of a log that no directory has, or an epoch that this log has
+   * lost, a sequence says nothing: once this node is ready, it and its log have exchanged all they have.
    */
   #hasSequence({ logId, epoch, sequence }: Position): boolean {
     const { applier, home } = this.#options;
@@ -159,11 +173,18 @@ export class Positions {
     if (reached !== undefined && sequence <= reached) return true;
     if (!applier.isSettled && sequence > 0) return false;
     if (logId !== applier.logId) {
-      return logId === 0 || (reached === undefined && this.#options.isReady());
+      return logId === 0 || (this.#isNobodys(logId) && this.#options.isReady());
     }
     const index = this.#epochs.findIndex(([known]) => known === epoch);
     if (index < 0 && epoch !== applier.epoch) return sequence === 0 || this.#options.isReady();
     const end = index < 0 ? Infinity : (this.#epochs[index + 1]?.[1] ?? Infinity);
     return applier.wholeThrough >= Math.min(sequence, end);
+  }
+
+  /** Whether no directory has that log any more: those of all of them are known, and it is none of them. */
+  #isNobodys(logId: number): boolean {
+    const { applier, home, directories } = this.#options;
+    const logs = new Set([...home.logs, applier.logId]);
+    return !logs.has(logId) && logs.size >= directories;
   }
 }

@@ -8,7 +8,6 @@
  */
 import {
   asMeridianError,
-  BURIAL_ORIGIN,
   MeridianError,
   type DirectoryMessage,
   type Entry,
@@ -18,7 +17,7 @@ import {
   type Position,
   type Welcome,
 } from "@meridian/protocol";
-import { Deadlines, randomIdentity, type Gauge } from "@meridian/runtime";
+import { Deadlines, type Gauge } from "@meridian/runtime";
 
 import { Acknowledgements, type Acknowledgement, type AckLevel } from "./acknowledgements.ts";
 import { CommittedOutbox } from "./committed-outbox.ts";
@@ -72,9 +71,7 @@ export class Replica {
     this.#deadlines = new Deadlines(clock);
     this.#time = new ClusterClock(clock);
     this.#progress = new ProgressWatch(clock, this.#limits.stallMs);
-    // The greatest origin is kept for burials.
-    const origin = Math.min(randomIdentity(random), BURIAL_ORIGIN - 1);
-    this.#stamps = new HybridClock(origin, Math.max(store.highestTime, store.horizon));
+    this.#stamps = new HybridClock(random, Math.max(store.highestTime, store.horizon));
     this.#horizon = new ReplicaHorizon(store);
     this.#writes = this.#makeWritePath();
     this.quarantine = new Quarantine(store, this.#writes, options.logger);
@@ -87,6 +84,8 @@ export class Replica {
       writes: this.#writes,
       committed: this.#committed,
       ownMs: () => this.#time.ownMs(),
+      onLack: () => this.#acknowledgements.onLack(this.#submitter.acknowledgedThrough),
+      onSentAgain: (position) => this.#acknowledgements.onSentAgain(position),
       onReconciled: () => this.#onReconciled(),
       onFailed: (failure) => this.#link.reset(asMeridianError(failure)),
     });
@@ -106,6 +105,7 @@ export class Replica {
       store,
       applier: this.#applier,
       home: this.#settlement.home,
+      directories: options.directories ?? 1,
       deadlines: this.#deadlines,
       waitersMax: this.#limits.waitersMax,
       isReady: () => this.status === "ready",
@@ -275,6 +275,7 @@ export class Replica {
       windowBytes: this.#limits.windowBytes,
       admittedTime: () => Math.max(this.#applier.admittedTime, this.#options.store.horizon),
       onAdmitted: (time) => this.#applier.admit(time),
+      onOutdated: () => this.#settlement.unsettle(),
       onRestamped: (entries) => this.#onRestamped(entries),
       onFailed: (failure) => this.#link.reset(failure),
     });
@@ -334,20 +335,16 @@ export class Replica {
     if (keys.length > 0)
       this.#settlement.home.onAcknowledged(outboxThrough, committedThrough, keys);
     this.#settlement.home.observe(committedThrough, welcome.followed);
-    this.#positions.restart(welcome.epochs, this.#submitter.acknowledgedThrough, committedThrough);
+    this.#positions.restart(welcome, this.#submitter.acknowledgedThrough);
     this.#committed.reach(this.#submitter.acknowledgedThrough);
-    this.#acknowledgements.onWelcome(welcome.resume, this.#submitter.acknowledgedThrough);
+    this.#acknowledgements.onDirectory(this.#submitter.acknowledgedThrough);
     this.#updateStatus();
   }
 
   /** Counts as a new database from here on: this one is an older copy of one that went on. */
   #adopt(): void {
-    const incarnation = randomIdentity(this.#options.random);
     this.#options.logger.warn("the database is a restored copy; it takes a new identity");
-    this.#options.store.append({ kind: "adopt", incarnation }, (failure) => {
-      const said = "The node's database has taken a new identity";
-      this.#link.reset(failure ?? new MeridianError("INCARNATION_REUSED", said));
-    });
+    this.#submitter.adopt(this.#options.random);
   }
 
   /** What a reconciliation has compared no longer holds where stamps have become lower: it starts over. */
@@ -359,6 +356,7 @@ export class Replica {
   }
 
   #onReconciled(): void {
+    this.#acknowledgements.onSentAgain(this.#submitter.acknowledgedThrough + 1);
     this.#link.send({ type: "reconciled", nowMs: this.#time.ownMs() });
     this.#state.reconciled(this.#applier.wholeThrough);
     this.#updateStatus();

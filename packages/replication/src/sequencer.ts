@@ -53,8 +53,8 @@ export interface FollowedRun {
   readonly followed: Cursor | undefined;
 }
 
-/** What became of a frame that was offered. */
-export type Admission = "ordered" | "duplicate" | "gap";
+/** Where a frame stands in its outbox: the next to be ordered, one that has been, or one whose predecessor is missing. */
+export type Turn = "next" | "duplicate" | "gap";
 
 export class Sequencer {
   readonly #log: DirectoryLog;
@@ -62,6 +62,8 @@ export class Sequencer {
   readonly #recent: RecentFrames;
   /** The last position ordered of each outbox that has sent anything in this epoch. */
   readonly #received = new Map<number, number>();
+  /** What each outbox had behind it when its node greeted last, elsewhere or in a tail that this log has lost. */
+  readonly #expected = new Map<number, number>();
   #pendingBytes = 0;
   #head: number;
   #committedThrough: number;
@@ -114,18 +116,18 @@ export class Sequencer {
     return this.#log.outboxMark(incarnation);
   }
 
-  /** The last position ordered of an outbox; undefined if it is not known at all. */
-  received(incarnation: number): number | undefined {
-    return this.#received.get(incarnation) ?? this.mark(incarnation)?.position;
+  /** The last position of an outbox that is not to come any more, ordered here or taken elsewhere. */
+  received(incarnation: number): number {
+    const ordered = this.#received.get(incarnation) ?? this.mark(incarnation)?.position;
+    return Math.max(ordered ?? 0, this.#expected.get(incarnation) ?? 0);
   }
 
   /**
    * Takes note that a node will send what comes after `position`: another log, or a tail that this one has
-   * lost, took what is before.
+   * lost, took what is before. It may greet again with less, if it dies before that is durable there.
    */
   expectAfter(incarnation: number, position: number): void {
-    const received = this.received(incarnation) ?? 0;
-    if (position > received) this.#received.set(incarnation, position);
+    this.#expected.set(incarnation, position);
   }
 
   /** Throws `OVERLOADED` if `bytes` more are too many: what the node has sent stays in its outbox, and comes again. */
@@ -141,30 +143,29 @@ export class Sequencer {
     return this.#recent.startingAt(after);
   }
 
+  turnOf({ incarnation, position }: FrameHeader): Turn {
+    const received = this.received(incarnation);
+    if (position <= received) return "duplicate";
+    return position === received + 1 ? "next" : "gap";
+  }
+
   /**
-   * Orders a frame that a node has sent, whose entries are of `lowestTime` or later, writing its sequences into its
-   * header, and starts committing it. What in it was deleted long ago is buried. The bytes belong to the log
-   * from here on.
+   * Orders a frame that a node has sent and whose turn it is, with entries of `lowestTime` or later, writing its sequences
+   * into its header, and starts committing it. What in it was deleted long ago is buried. The bytes belong to the
+   * log from here on.
    */
-  offer(
+  order(
     bytes: Uint8Array,
     header: FrameHeader,
     lowestTime: number,
     horizon: number,
     nowMs: number,
-  ): Admission {
-    const received = this.received(header.incarnation) ?? 0;
-    if (header.position <= received) return "duplicate";
-    if (header.position > received + 1) return "gap";
+  ): void {
     const stale = lowestTime <= horizon ? buryStale(this.#log, horizon, bytes, header) : undefined;
-    if (stale === undefined) {
-      this.#orderFrame(bytes, header, nowMs);
-      return "ordered";
-    }
+    if (stale === undefined) return this.#orderFrame(bytes, header, nowMs);
     // The burials first: were they lost behind the frame, its sender would not hear of them.
     this.#orderFrame(stale.burials, readFrameHeader(stale.burials), nowMs);
     this.#orderFrame(stale.buried, header, nowMs);
-    return "ordered";
   }
 
   #orderFrame(bytes: Uint8Array, header: FrameHeader, nowMs: number): void {

@@ -16,6 +16,10 @@ export interface SettlementOptions {
   readonly writes: WritePath;
   readonly committed: CommittedOutbox;
   ownMs(): number;
+  /** The log may lack what the node has had acknowledged. */
+  onLack(): void;
+  /** What was missing has been sent again, through this outbox position. */
+  onSentAgain(outboxPosition: number): void;
   /** A reconciliation is over. */
   onReconciled(): void;
   /** What was to be sent again could not be stored. */
@@ -38,16 +42,23 @@ export class Settlement {
   begin(link: Link, welcome: Welcome): void {
     const { applier, writes } = this.#options;
     const missing = welcome.resume === "feed" ? this.home.arrive(welcome) : undefined;
+    if (missing?.length !== 0) this.#options.onLack();
     if (missing === undefined) {
       this.home.unsettle();
       return this.reconciliation.ask(link, welcome.logId, welcome.epoch);
     }
     applier.observe(welcome.head, welcome.committedThrough);
     if (missing.length === 0) return;
-    writes.resubmit(missing, (failure) => {
-      if (failure === undefined) this.home.paid();
-      else this.#options.onFailed(failure);
+    writes.resubmit(missing, (failure, receipt) => {
+      if (receipt === undefined) return this.#options.onFailed(failure);
+      if (this.home.paid()) this.#options.onSentAgain(receipt.outboxPosition);
     });
+  }
+
+  /** The node and whatever log it comes to next are to compare what they have. */
+  unsettle(): void {
+    this.home.unsettle();
+    this.#options.applier.suspend();
   }
 
   /** The link is down. */

@@ -8,6 +8,10 @@
  * goes by the directory's clock, and gives new stamps to all in the outbox from there on that lies too far ahead,
  * in order, above every stamp that any directory has admitted as far as it knows, and above those of the frames
  * before, which this one has taken. No write is stamped meanwhile.
+ *
+ * In a database that was restored from a backup, such a frame may have been sent and replaced long ago. Nobody can tell
+ * when it was made, only that it was after what this copy had heard of: so that is where its new stamps lie, and
+ * whatever else was written since stands above them.
  */
 import {
   assembleFrame,
@@ -18,16 +22,16 @@ import {
   FRAME_KIND,
   highestTimeOf,
   lowestTimeOf,
-  replaces,
+  MeridianError,
   stampTimeOf,
   unixMsOf,
   type Entry,
-  type MeridianError,
   type OutboxFrame,
 } from "@meridian/protocol";
+import { randomIdentity, type Random } from "@meridian/runtime";
 
 import type { ClusterClock } from "./cluster-clock.ts";
-import type { HybridClock } from "./hybrid-clock.ts";
+import { HybridClock } from "./hybrid-clock.ts";
 import type { Link, ReplicaStore } from "./ports.ts";
 import { PendingTimes } from "./pending-times.ts";
 import type { WritePath } from "./write-path.ts";
@@ -43,6 +47,8 @@ export interface SubmitterOptions {
   admittedTime(): number;
   /** The directory has committed a frame with this highest stamp time. */
   onAdmitted(time: number): void;
+  /** What an older copy of this database had not sent gets lower stamps: node and log have to compare what they have after that. */
+  onOutdated(): void;
   /** Entries have new stamps, lower ones perhaps: what memory holds of their keys is void. */
   onRestamped(entries: readonly Entry[]): void;
   onFailed(failure: MeridianError): void;
@@ -65,6 +71,10 @@ export class Submitter {
   /** Frames through here are reported when applied. */
   #reportThrough = 0;
   #restamping = false;
+  /** The highest stamp time given since a frame was refused. */
+  #renewedTime = 0;
+  /** Gives stamps to what was in the outbox when an older copy of the database was put in its place. */
+  #outdated: HybridClock | undefined;
   #savedThrough: number;
   readonly #times: PendingTimes;
 
@@ -74,6 +84,17 @@ export class Submitter {
     this.#savedThrough = this.#acknowledgedThrough;
     this.#times = new PendingTimes(options.store.outboxThrough);
     this.#times.acknowledge(this.#acknowledgedThrough);
+  }
+
+  /** The database counts as a new one from here on: it is an older copy of one that went on. */
+  adopt(random: Random): void {
+    const { store } = this.#options;
+    const incarnation = randomIdentity(random);
+    this.#outdated = new HybridClock(random, this.#options.admittedTime());
+    store.append({ kind: "adopt", incarnation }, (failure) => {
+      const said = "The node's database has taken a new identity";
+      this.#options.onFailed(failure ?? new MeridianError("INCARNATION_REUSED", said));
+    });
   }
 
   get acknowledgedThrough(): number {
@@ -198,25 +219,46 @@ export class Submitter {
     const { time, writes, stamps } = this.#options;
     time.correct(directoryMs);
     writes.pause(() => {
-      const admittedTime = this.#options.admittedTime();
+      const admittedTime = Math.max(this.#options.admittedTime(), this.#highestBefore(position));
       const bound = Math.max(stampTimeOf(directoryMs + time.maxDriftMs), admittedTime);
-      stamps.lower(Math.max(admittedTime, this.#highestKept(position, bound)));
+      this.#renewedTime = 0;
+      stamps.lower(Math.max(admittedTime, this.#highestUpTo(bound, position)));
+      if (this.#outdated !== undefined) {
+        for (const time of this.#keptOutdated(bound)) this.#outdated.observe(time);
+        this.#options.onOutdated();
+      }
       this.#restampAfter(position - 1, bound);
     });
   }
 
-  /**
-   * The highest stamp time in the outbox that stays: of every frame before the refused one, and up to `bound` from
-   * there on. New stamps have to lie above it, or order would be lost.
-   */
-  #highestKept(refused: number, bound: number): number {
+  /** The highest stamp time in the outbox before a refused position: the directory has taken that. */
+  #highestBefore(position: number): number {
     let highest = 0;
     for (const frame of this.#outboxFrames(this.#acknowledgedThrough)) {
-      const isKept = frame.position < refused || frame.highestTime <= bound;
-      const times = isKept ? [frame.highestTime] : timesOf(frame).filter((time) => time <= bound);
-      for (const time of times) highest = Math.max(highest, time);
+      if (frame.position >= position) break;
+      highest = Math.max(highest, frame.highestTime);
     }
     return highest;
+  }
+
+  /** The highest stamp time up to `bound` from a position on: it stays, and new ones have to lie above it, or order would be lost. */
+  #highestUpTo(bound: number, position: number): number {
+    let highest = 0;
+    for (const frame of this.#outboxFrames(position - 1)) {
+      const times = frame.highestTime <= bound ? [frame.highestTime] : timesOf(frame);
+      for (const time of times) if (time <= bound) highest = Math.max(highest, time);
+    }
+    return highest;
+  }
+
+  /** Stamp times up to `bound` of what an older copy of the database had not sent: they stay, and new ones lie above. */
+  *#keptOutdated(bound: number): Generator<number> {
+    const { stamps } = this.#options;
+    for (const { block, count } of this.#outboxFrames(this.#acknowledgedThrough)) {
+      for (const { stamp } of decodeBlock(block, count)) {
+        if (stamp.origin !== stamps.origin && stamp.time <= bound) yield stamp.time;
+      }
+    }
   }
 
   *#outboxFrames(after: number): Generator<OutboxFrame> {
@@ -231,17 +273,21 @@ export class Submitter {
 
   #restampAfter(after: number, refusedAbove: number): void {
     const { store } = this.#options;
-    // What has been admitted meanwhile raises the bound. So new stamps never pass old ones that are yet to come.
-    const bound = Math.max(refusedAbove, this.#options.admittedTime());
-    const frame = firstAbove(bound, this.#outboxFrames(after));
+    const frame = firstAbove(refusedAbove, this.#outboxFrames(after));
     if (frame === undefined) return this.#endRestamp();
     const { position } = frame;
-    // What has been replaced here meanwhile must not come back above what replaced it.
-    const old = decodeBlock(frame.block, frame.count).map((entry) => {
-      const current = store.get(entry.key);
-      return current !== undefined && replaces(current, entry) ? current : entry;
+    // What has been admitted meanwhile, by whomever, keeps its stamp, and so does what already has a new one.
+    const bound = Math.max(refusedAbove, this.#options.admittedTime(), this.#renewedTime);
+    // The newest of a key stands for all before it, or those would come back above it; and it has its new stamp already
+    // if an earlier frame held one of them, or the write would be there twice, once above what has replaced it.
+    const old = decodeBlock(frame.block, frame.count).map((entry) => store.get(entry.key) ?? entry);
+    const made = new Map<string, Entry>();
+    const entries = old.map((entry) => {
+      const { key, stamp } = entry;
+      const renewed = made.get(key) ?? (stamp.time > bound ? this.#restamp(entry) : entry);
+      made.set(key, renewed);
+      return renewed;
     });
-    const entries = old.map((entry) => (entry.stamp.time > bound ? this.#restamp(entry) : entry));
     const restamped = {
       position,
       count: frame.count,
@@ -252,7 +298,7 @@ export class Submitter {
     store.append({ kind: "restamp", frame: restamped, entries, replaced }, (failure) => {
       if (failure === undefined) {
         this.#options.onRestamped(entries);
-        return this.#restampAfter(position, bound);
+        return this.#restampAfter(position, refusedAbove);
       }
       this.#restamping = false;
       // What has kept its stamp is older than any write to come, and must not outdo it.
@@ -266,6 +312,10 @@ export class Submitter {
   #endRestamp(): void {
     this.#restamping = false;
     this.#times.forget(this.#options.store.outboxThrough);
+    if (this.#outdated !== undefined) {
+      const said = "Stamps were lowered in a restored database";
+      this.#options.onFailed(new MeridianError("OUT_OF_ORDER", said));
+    }
     this.#sentThrough = this.#acknowledgedThrough;
     this.#inFlight = [];
     this.#inFlightBytes = 0;
@@ -275,7 +325,10 @@ export class Submitter {
 
   /** The entry with a new stamp, and as long to live from it as it had from the old one. */
   #restamp(entry: Entry): Entry {
-    const stamp = this.#options.stamps.next(this.#options.time.nowMs());
+    const { stamps, time } = this.#options;
+    const isOutdated = entry.stamp.origin !== stamps.origin;
+    const stamp = (isOutdated && this.#outdated?.next(0)) || stamps.next(time.nowMs());
+    this.#renewedTime = Math.max(this.#renewedTime, stamp.time);
     const movedMs = unixMsOf(stamp.time) - unixMsOf(entry.stamp.time);
     const expiresAtMs = entry.expiresAtMs === 0 ? 0 : Math.max(1, entry.expiresAtMs + movedMs);
     return { ...entry, stamp, expiresAtMs };

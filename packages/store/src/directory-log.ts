@@ -293,7 +293,10 @@ export class SqliteDirectoryLog {
   }
 
   /** Plain numbers, for `/status`. */
-  stats(): StoreStats {
+  stats(): StoreStats & {
+    /** Everything that was purgeable under `horizon`, and ordered `through` there, has been removed. */
+    readonly swept: PurgeScope;
+  } {
     return {
       entries: this.#table.size,
       journalRows: this.#writer.journalRows,
@@ -304,6 +307,7 @@ export class SqliteDirectoryLog {
       pendingRecords: this.#writer.pendingRecords,
       pendingBytes: this.#writer.pendingBytes,
       purging: !isSameScope(this.#permitted, this.#writer.purged),
+      swept: this.#writer.purged,
       failed: this.#writer.isBroken,
     };
   }

@@ -139,6 +139,7 @@ describe("the file", () => {
       largest = Math.max(largest, log.stats().databaseBytes);
     }
     expect(log.purgedThrough).toBe(log.committedThrough);
+    expect(log.stats().swept).toEqual({ horizon: time, through: log.committedThrough });
     expect(largest).toBeLessThan(written / 3);
     await log.close();
   });

@@ -1,4 +1,5 @@
-/** The command `meridian verify`: whether the directory and all nodes hold the same. */
+/** The command `meridian verify`: whether all directories and all nodes hold the same. */
+import { readClusterFile } from "@meridian/cluster-file";
 import {
   asMeridianError,
   MeridianError,
@@ -7,19 +8,21 @@ import {
   unixMsOf,
 } from "@meridian/protocol";
 
-import { DirectoryApi } from "../directory-api.ts";
 import { EXIT, type CliIo } from "../io.ts";
 import { directoryUrls, type PlaceFlags } from "../place.ts";
 import { formatTable } from "../table.ts";
+import { findParties, type Parties } from "../verify/find-parties.ts";
 import { verifyCluster, type PartyReport, type VerifyReport } from "../verify/verify-cluster.ts";
 import { printJson } from "./entries.ts";
 
 /** What `verify` takes. */
 export interface VerifyFlags extends Pick<PlaceFlags, "directory"> {
+  /** A cluster file: its directories and regions are to be there. */
+  readonly clusterFile?: string | undefined;
   readonly json?: boolean | undefined;
   /** How many differing keys to name. */
   readonly limit?: string | undefined;
-  /** How long to wait for nodes that are behind. */
+  /** How long to wait for those that are behind. */
   readonly patience?: string | undefined;
 }
 
@@ -32,16 +35,14 @@ const KEYS_MAX = 1_000;
 export async function verify(flags: VerifyFlags, io: CliIo): Promise<number> {
   const keysMax = flags.limit === undefined ? 20 : readLimit(flags.limit);
   const patienceMs = parseTtlMs(flags.patience ?? "10s");
-  const api = new DirectoryApi(directoryUrls(flags, io));
   let report: VerifyReport;
   try {
-    const records = await api.nodes();
-    const directory = api.url;
-    if (records.length === 0) {
-      throw new MeridianError("NO_READY_NODE", `Expected nodes at ${directory}, got none`);
+    const parties = await partiesOf(flags, io);
+    if (parties.nodes.length === 0) {
+      const where = parties.directories.map(({ url }) => url).join(", ");
+      throw new MeridianError("NO_READY_NODE", `Expected nodes at ${where}, got none`);
     }
-    const nodes = records.map(({ id, url }) => ({ name: id, url }));
-    report = await verifyCluster({ directory, nodes, keysMax, patienceMs });
+    report = await verifyCluster({ ...parties, keysMax, patienceMs });
   } catch (cause) {
     const { code, message } = asMeridianError(cause);
     if (code !== "NO_READY_NODE" && code !== "DIRECTORY_UNREACHABLE") throw cause;
@@ -55,6 +56,21 @@ export async function verify(flags: VerifyFlags, io: CliIo): Promise<number> {
   return report.equal ? EXIT.ok : EXIT_UNREACHABLE;
 }
 
+/** Everyone of the cluster file, if there is one, and everyone whom the directories know. */
+async function partiesOf(flags: VerifyFlags, io: CliIo): Promise<Parties> {
+  const path = flags.clusterFile;
+  if (path === undefined) return findParties(directoryUrls(flags, io).map((url) => ({ url })));
+  if (flags.directory !== undefined) {
+    const said = "Expected `--directory` or `--cluster-file`, got both";
+    throw new MeridianError("INVALID_ARGUMENT", said);
+  }
+  const { directories, regions } = readClusterFile(path);
+  const found = await findParties(directories.map(({ id, url }) => ({ name: id, url })));
+  const missing = regions.filter(({ id }) => found.nodes.every(({ name }) => name !== id));
+  const unknown = missing.map(({ id, url }) => ({ name: id, url: url ?? null }));
+  return { ...found, nodes: [...found.nodes, ...unknown] };
+}
+
 /** The report for people. */
 export function formatReport({ parties, differing, keys, equal }: VerifyReport): string {
   const rows = parties.map((party) => [party.name, party.entries ?? "-", verdictOf(party)]);
@@ -65,7 +81,8 @@ export function formatReport({ parties, differing, keys, equal }: VerifyReport):
   }
   if (differing > keys.length) lines.push(`… and ${differing - keys.length} more keys\n`);
   for (const { name, url, failure } of parties) {
-    if (failure !== null) lines.push(`${name} (${url}) could not be asked: ${failure}\n`);
+    const where = url === null || url === name ? name : `${name} (${url})`;
+    if (failure !== null) lines.push(`${where} could not be asked: ${failure}\n`);
   }
   if (equal) lines.push(`Everyone holds the same ${parties[0]?.entries ?? 0} entries.\n`);
   else if (differing > 0) lines.push(`${differing} key${differing === 1 ? "" : "s"} differ.\n`);

@@ -1,5 +1,6 @@
 /** The end of a drill: everyone has to come to hold the same, and that has to be what was promised. */
-import { DirectoryApi } from "../directory-api.ts";
+import { DirectoryApi, type NodeRecord } from "../directory-api.ts";
+import type { PartyAddress } from "../verify/party.ts";
 import { pause } from "../verify/settling.ts";
 import { verifyCluster, type VerifyReport } from "../verify/verify-cluster.ts";
 import type { Ledger } from "./ledger.ts";
@@ -22,17 +23,17 @@ const KEYS_NAMED = 5;
 const READERS = 16;
 const READ_ATTEMPTS = 20;
 
-/** Waits until every one of `names` is ready, and all hold the same as the directory. */
+/** Waits until every one of `names` is ready, and all directories and nodes hold the same. */
 export async function converge(
-  directoryUrl: () => string | undefined,
+  directories: readonly Destination[],
   names: readonly string[],
   patienceMs: number,
 ): Promise<Convergence> {
   const startedMs = performance.now();
-  let failure = "the directory does not run";
+  let failure = "";
   while (performance.now() < startedMs + patienceMs) {
     try {
-      const report = await compare(directoryUrl(), names);
+      const report = await compare(directories, names);
       if (typeof report === "string") failure = report;
       else if (report.equal) {
         const ms = Math.round(performance.now() - startedMs);
@@ -47,17 +48,27 @@ export async function converge(
 }
 
 async function compare(
-  directory: string | undefined,
+  directories: readonly Destination[],
   names: readonly string[],
 ): Promise<VerifyReport | string> {
-  if (directory === undefined) return "the directory does not run";
-  const records = await new DirectoryApi(directory).nodes();
-  const waited = names.filter(
-    (name) => !records.some(({ id, status }) => id === name && status === "ready"),
-  );
-  if (waited.length > 0) return `${waited.join(", ")} never became ready`;
-  const nodes = records.map(({ id, url }) => ({ name: id, url }));
-  return verifyCluster({ directory, nodes, keysMax: KEYS_NAMED, patienceMs: 2_000 });
+  const addresses: PartyAddress[] = [];
+  let nodes: readonly NodeRecord[] = [];
+  for (const { name, url } of directories) {
+    if (url === undefined) return `${name} does not run`;
+    addresses.push({ name, url });
+    // Each is to know all nodes, wherever they have their links.
+    nodes = await new DirectoryApi(url).nodes();
+    const isReady = (id: string): boolean =>
+      nodes.some((node) => node.id === id && node.status === "ready");
+    const missing = names.filter((id) => !isReady(id));
+    if (missing.length > 0) return `${missing.join(", ")} not ready, as ${name} says`;
+  }
+  return verifyCluster({
+    directories: addresses,
+    nodes: nodes.map(({ id, url }) => ({ name: id, url })),
+    keysMax: KEYS_NAMED,
+    patienceMs: 2_000,
+  });
 }
 
 function describe({ differing, keys, parties }: VerifyReport): string {

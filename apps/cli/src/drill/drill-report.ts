@@ -11,6 +11,8 @@ export interface DrillReport {
   readonly seconds: number;
   readonly counts: LoadCounts;
   readonly convergence: Convergence;
+  /** What else was measured, in plain words. */
+  readonly notes: readonly string[];
   /** Broken promises, in plain words. */
   readonly violations: readonly string[];
   readonly passed: boolean;
@@ -29,6 +31,7 @@ export function formatDrill(report: DrillReport): string {
     ms === null
       ? `  no convergence: ${failure ?? "nobody knows why"}`
       : `  together again ${(ms / 1000).toFixed(2)} s after it was put right; in the end everyone holds the same ${entries} entries`,
+    ...report.notes.map((note) => `  ${note}`),
     ...violations.slice(0, VIOLATIONS_NAMED).map((violation) => `  BROKEN ${violation}`),
   ];
   if (violations.length > VIOLATIONS_NAMED) {

@@ -1,33 +1,12 @@
 /** What can be drilled: each drill lets one thing go wrong under load, and puts it right again. */
 import { getJson } from "../directory-api.ts";
-import { pause } from "../verify/settling.ts";
-import type { DrillCluster } from "./drill-cluster.ts";
-import type { Load } from "./load.ts";
-import type { RegionMachine } from "./machine.ts";
-
-/** What a drill works with. */
-export interface Stage {
-  readonly cluster: DrillCluster;
-  readonly load: Load;
-  /** The region that it happens to. */
-  readonly victim: RegionMachine;
-  /** Lets the load go on for a share of the time that things may be wrong. */
-  readonly hold: (share: number) => Promise<void>;
-}
-
-/** A drill. */
-export interface Drill {
-  readonly name: string;
-  /** What happens, as a sentence without its beginning: the region it happens to is `victim`. */
-  readonly story: (victim: string) => string;
-  /** Does it. Everything runs, and can reach everything, when it is over. */
-  readonly run: (stage: Stage) => Promise<void>;
-}
+import { DIRECTORY_DRILLS } from "./directory-drills.ts";
+import { handOver, replicaOf, until, type Drill, type Stage } from "./drill.ts";
+import { HORIZON_DRILL } from "./horizon-drill.ts";
+import type { LinkProxy } from "./link-proxy.ts";
+import type { Machine } from "./machine.ts";
 
 const HOUR_MS = 3_600_000;
-/** How long a drill waits for a state of the cluster that has to come about, in milliseconds. */
-const PATIENCE_MS = 30_000;
-const POLL_MS = 25;
 
 /** Every drill, in the order in which they run. */
 export const DRILLS: readonly Drill[] = [
@@ -39,12 +18,12 @@ export const DRILLS: readonly Drill[] = [
   {
     name: "cut",
     story: (victim) => `${victim}'s connection to the directory is cut, and healed`,
-    run: ({ victim, hold }) => cutOff(() => victim.link.cut(), victim, hold),
+    run: ({ victim, hold }) => cutOff((link) => link.cut(), victim, hold),
   },
   {
     name: "black-hole",
     story: (victim) => `what ${victim} and the directory send each other vanishes for a while`,
-    run: ({ victim, hold }) => cutOff(() => victim.link.blackHole(), victim, hold),
+    run: ({ victim, hold }) => cutOff((link) => link.blackHole(), victim, hold),
   },
   {
     name: "kill-region",
@@ -81,11 +60,11 @@ export const DRILLS: readonly Drill[] = [
     run: async (stage) => {
       const { victim, hold } = stage;
       await victim.process.stop();
-      victim.link.cut();
+      for (const link of victim.links) link.cut();
       await victim.start(HOUR_MS);
       await serves(victim);
       await hold(0.5);
-      victim.link.heal();
+      for (const link of victim.links) link.heal();
       await until(() => isConnected(victim));
       await hold(0.5);
       await restart(stage);
@@ -105,18 +84,19 @@ export const DRILLS: readonly Drill[] = [
   {
     name: "restore-region",
     story: (victim) => `${victim}'s database is put back to an old backup`,
-    run: async ({ load, victim, hold }) => {
+    run: async (stage) => {
+      const { victim, hold } = stage;
       await victim.process.stop();
       victim.backUp();
       await victim.start();
       await hold(1);
-      await replaceData(load, victim, () => victim.restore());
+      await replaceData(stage, () => victim.restore());
     },
   },
   {
     name: "lose-region",
     story: (victim) => `${victim}'s disk is lost, and replaced by an empty one`,
-    run: ({ load, victim }) => replaceData(load, victim, () => victim.lose()),
+    run: (stage) => replaceData(stage, () => stage.victim.lose()),
   },
   {
     name: "restore-directory",
@@ -141,19 +121,21 @@ export const DRILLS: readonly Drill[] = [
       await directory.start();
     },
   },
+  ...DIRECTORY_DRILLS,
+  HORIZON_DRILL,
 ];
 
 async function cutOff(
-  cut: () => void,
-  { link }: RegionMachine,
+  cut: (link: LinkProxy) => void,
+  { links }: Machine,
   hold: Stage["hold"],
 ): Promise<void> {
-  cut();
+  for (const link of links) cut(link);
   await hold(1);
-  link.heal();
+  for (const link of links) link.heal();
 }
 
-async function holdUp(process: RegionMachine["process"], hold: Stage["hold"]): Promise<void> {
+async function holdUp(process: Machine["process"], hold: Stage["hold"]): Promise<void> {
   process.hold();
   await hold(1);
   process.resume();
@@ -168,35 +150,19 @@ async function restart({ victim }: Stage): Promise<void> {
  * Changes what a region has stored. What only that disk has would be lost with it, and rightly so; therefore the region
  * first hands everything over.
  */
-async function replaceData(load: Load, victim: RegionMachine, change: () => void): Promise<void> {
-  await load.avoid(victim.name);
-  await until(async () => {
-    const { outboxPending, connected } = await replicaOf(victim);
-    return connected === true && outboxPending === 0;
-  });
+async function replaceData(stage: Stage, change: () => void): Promise<void> {
+  const { load, victim } = stage;
+  await handOver(stage);
   await victim.process.stop();
   change();
   await victim.start();
   load.readmit(victim.name);
 }
 
-async function isConnected(region: RegionMachine): Promise<boolean> {
+async function isConnected(region: Machine): Promise<boolean> {
   return (await replicaOf(region))["connected"] === true;
 }
 
-async function replicaOf({ url }: RegionMachine): Promise<Readonly<Record<string, unknown>>> {
-  const { replica } = await getJson(`${url}/status`, "NO_READY_NODE");
-  return replica as Readonly<Record<string, unknown>>;
-}
-
-async function serves(region: RegionMachine): Promise<void> {
+async function serves(region: Machine): Promise<void> {
   await until(async () => (await getJson(`${region.url}/readyz`, "NO_READY_NODE")) !== undefined);
-}
-
-/** Resolves once it is so, or when the patience is over: what is wrong then will show. */
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  for (const endMs = performance.now() + PATIENCE_MS; performance.now() < endMs;) {
-    if (await isSo().catch(() => false)) return;
-    await pause(POLL_MS);
-  }
 }

@@ -1,32 +1,39 @@
 /**
- * The way from one region to the directory, which a drill can cut: a TCP proxy on this machine.
+ * The way from one party to a directory, which can be broken: a TCP proxy on this machine.
  *
- *   cut        connections are reset, and so are new ones: the network says that nobody is there
- *   black hole connections stay open, and nothing passes: the network says nothing at all
- *   heal       what waited passes, and new connections do
+ *   cut        connections are reset, new ones too: a peer that is gone
+ *   black hole connections stay open and nothing passes, not even their end: a cable pulled out
+ *   one way    the same for what flows one way only; what flows the other way arrives
+ *   heal       what waited passes, and what is new connects
  */
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 
-type State = "open" | "cut" | "black-hole";
+/** What flows over a link, seen from the end that connects. */
+export type Flow = "both" | "to-directory" | "from-directory";
 
-/** A connection through the proxy. */
-interface Passage {
-  readonly near: Socket;
-  /** Undefined until there is a way through. */
-  far: Socket | undefined;
+type Mode = "open" | "cut" | Flow;
+
+interface Pair {
+  readonly client: Socket;
+  /** Undefined while it waits for the black hole to end. */
+  upstream: Socket | undefined;
+  /** One side was reset. */
+  broken: boolean;
 }
 
 /** One such way. Its own address never changes; where it leads may. */
 export class LinkProxy {
   readonly #server: Server;
-  readonly #passages = new Set<Passage>();
-  #state: State = "open";
+  readonly #pairs = new Set<Pair>();
+  #mode: Mode = "open";
+  /** What ended connections have carried, in bytes. */
+  readonly #carried = { toDirectory: 0, fromDirectory: 0 };
   #target: string | undefined;
 
   private constructor() {
-    // Each direction ends by itself, so that what a side wrote last arrives.
+    // The two directions end each on its own: what was written last arrives although its writer has ended.
     this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true });
-    this.#server.on("connection", (near) => this.#accept(near));
+    this.#server.on("connection", (client) => this.#accept(client));
   }
 
   /** Takes a free port of 127.0.0.1. */
@@ -39,77 +46,109 @@ export class LinkProxy {
     return proxy;
   }
 
-  /** Where it is reached, as an `http:` URL. */
+  /** Where clients connect to, as an `http:` URL. */
   get url(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Where it leads from now on: an `http:` URL, or undefined for nowhere. */
-  leadTo(url: string | undefined): void {
+  /** Where new connections go, as an `http:` URL; undefined to reset them. */
+  set target(url: string | undefined) {
     this.#target = url;
   }
 
-  cut(): void {
-    this.#state = "cut";
-    for (const passage of this.#passages) this.#reset(passage);
+  /** Bytes that have come from either side so far. */
+  get carried(): { readonly toDirectory: number; readonly fromDirectory: number } {
+    let { toDirectory, fromDirectory } = this.#carried;
+    for (const { client, upstream } of this.#pairs) {
+      toDirectory += client.bytesRead;
+      fromDirectory += upstream?.bytesRead ?? 0;
+    }
+    return { toDirectory, fromDirectory };
   }
 
-  blackHole(): void {
-    this.#state = "black-hole";
-    for (const { near, far } of this.#passages) {
-      for (const socket of [near, far]) socket?.unpipe().pause();
+  /** Resets every connection, and new ones until `heal`. */
+  cut(): void {
+    this.#mode = "cut";
+    for (const pair of this.#pairs) this.#reset(pair);
+  }
+
+  /** Lets nothing pass until `heal`, or nothing that flows one way. New connections are accepted. */
+  blackHole(flow: Flow = "both"): void {
+    this.#mode = flow;
+    for (const { client, upstream } of this.#pairs) {
+      if (flow !== "from-directory") hold(client);
+      if (flow !== "to-directory") hold(upstream);
     }
   }
 
+  /** Lets everything pass again. */
   heal(): void {
-    this.#state = "open";
-    for (const passage of this.#passages) this.#join(passage);
+    this.#mode = "open";
+    for (const pair of this.#pairs) {
+      if (pair.broken) this.#reset(pair);
+      else this.#join(pair);
+    }
   }
 
-  /** Resets every connection and gives the port back. */
+  /** Resets every connection and stops listening. */
   async close(): Promise<void> {
     this.cut();
-    await new Promise((resolve) => this.#server.close(resolve));
-  }
-
-  #accept(near: Socket): void {
-    const passage: Passage = { near, far: undefined };
-    this.#passages.add(passage);
-    this.#watch(passage, near);
-    if (this.#state === "cut") this.#reset(passage);
-    else if (this.#state === "open") this.#join(passage);
-  }
-
-  #join(passage: Passage): void {
-    if (passage.far === undefined) {
-      if (this.#target === undefined) return this.#reset(passage);
-      const { hostname, port } = new URL(this.#target);
-      const options = { host: hostname, port: Number(port), allowHalfOpen: true, noDelay: true };
-      passage.far = connect(options);
-      this.#watch(passage, passage.far);
-    }
-    // One end may have broken in the black hole, which kept that from the other.
-    if (passage.near.destroyed || passage.far.destroyed) return this.#reset(passage);
-    passage.near.pipe(passage.far);
-    passage.far.pipe(passage.near);
-  }
-
-  #watch(passage: Passage, socket: Socket): void {
-    socket.on("error", () => {});
-    socket.on("close", (hadError) => {
-      if (hadError && this.#state !== "black-hole") this.#reset(passage);
-      const { near, far } = passage;
-      if (near.destroyed && far?.destroyed !== false) this.#passages.delete(passage);
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
     });
   }
 
-  #reset(passage: Passage): void {
-    this.#passages.delete(passage);
-    for (const socket of [passage.near, passage.far]) {
+  #accept(client: Socket): void {
+    const pair: Pair = { client, upstream: undefined, broken: false };
+    this.#pairs.add(pair);
+    this.#watch(pair, client);
+    if (this.#mode === "cut" || this.#target === undefined) this.#reset(pair);
+    else if (this.#mode === "open") this.#join(pair);
+  }
+
+  #join(pair: Pair): void {
+    if (this.#target === undefined && pair.upstream === undefined) return this.#reset(pair);
+    if (pair.upstream === undefined) {
+      const { hostname, port } = new URL(this.#target ?? "");
+      const options = { host: hostname, port: Number(port), allowHalfOpen: true, noDelay: true };
+      pair.upstream = connect(options);
+      this.#watch(pair, pair.upstream);
+    }
+    // What has gone on flowing one way must not be passed on twice.
+    pair.client.unpipe();
+    pair.upstream.unpipe();
+    pair.client.pipe(pair.upstream);
+    pair.upstream.pipe(pair.client);
+  }
+
+  #watch(pair: Pair, socket: Socket): void {
+    socket.on("error", () => {});
+    socket.on("close", (hadError) => {
+      // An end in order has been passed on by `pipe`.
+      pair.broken ||= hadError;
+      if (pair.broken && (this.#mode === "open" || this.#mode === "cut")) this.#reset(pair);
+      if (pair.client.destroyed && pair.upstream?.destroyed !== false) this.#forget(pair);
+    });
+  }
+
+  #forget(pair: Pair): void {
+    if (!this.#pairs.delete(pair)) return;
+    this.#carried.toDirectory += pair.client.bytesRead;
+    this.#carried.fromDirectory += pair.upstream?.bytesRead ?? 0;
+  }
+
+  #reset(pair: Pair): void {
+    this.#forget(pair);
+    for (const socket of [pair.client, pair.upstream]) {
       if (socket === undefined || socket.destroyed) continue;
       // The platform cannot reset what is being ended, and would keep it for ever.
       if (socket.writableEnded) socket.destroy();
       else socket.resetAndDestroy();
     }
   }
+}
+
+function hold(socket: Socket | undefined): void {
+  socket?.unpipe();
+  socket?.pause();
 }

@@ -109,8 +109,8 @@ export class Load {
       if (name === undefined || url === undefined || this.#stopping) continue;
       const choice = random.next();
       this.#asking.set(name, (this.#asking.get(name) ?? 0) + 1);
-      if (choice < 0.45) await this.#set(requests, url, keyOf(index));
-      else if (choice < 0.55) await this.#delete(requests, url, keyOf(index));
+      if (choice < 0.45) await this.set(requests, url, keyOf(index), this.#ttlMs());
+      else if (choice < 0.55) await this.delete(requests, url, keyOf(index));
       else if (choice < 0.75) await this.#readOwn(requests, url, keyOf(index));
       else {
         const other = Math.floor(random.next() * sessions);
@@ -132,17 +132,22 @@ export class Load {
     return open[Math.floor(random.next() * open.length)];
   }
 
-  async #set(requests: RegionRequests, url: string, key: string): Promise<void> {
-    const { random, ttlMsMax } = this.#options;
-    const short = random.next() < 0.25;
-    const ttlMs = short ? TTL_MS_MIN + Math.floor(random.next() * TTL_MS_SPREAD) : ttlMsMax;
+  /** Sets a key by way of a session; `ttlMs` is 0 for ever. */
+  async set(requests: RegionRequests, url: string, key: string, ttlMs: number): Promise<void> {
     const attempt = this.ledger.attempt(key, "set", ttlMs, Date.now());
     this.#settle(attempt, await requests.set(url, key, String(attempt.number), ttlMs));
   }
 
-  async #delete(requests: RegionRequests, url: string, key: string): Promise<void> {
+  /** Deletes a key by way of a session. */
+  async delete(requests: RegionRequests, url: string, key: string): Promise<void> {
     const attempt = this.ledger.attempt(key, "delete", 0, Date.now());
     this.#settle(attempt, await requests.delete(url, key));
+  }
+
+  #ttlMs(): number {
+    const { random, ttlMsMax } = this.#options;
+    const isShort = random.next() < 0.25;
+    return isShort ? TTL_MS_MIN + Math.floor(random.next() * TTL_MS_SPREAD) : ttlMsMax;
   }
 
   #settle(attempt: Attempt, reply: Reply): void {

@@ -13,6 +13,8 @@ export interface MachineOptions {
   readonly program: Program;
   /** Beside where it listens and keeps its data. */
   readonly args: readonly string[];
+  /** Its ways to directories, in order of preference: of a directory, to the others. */
+  readonly links: readonly LinkProxy[];
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Holds the data, its copy and the log. */
   readonly folder: string;
@@ -25,12 +27,14 @@ export interface MachineOptions {
 export class Machine {
   readonly name: string;
   readonly process: DrillProcess;
+  readonly links: readonly LinkProxy[];
   readonly #data: string;
   readonly #onStarted: ((url: string) => void) | undefined;
 
   constructor(options: MachineOptions) {
     const { name, program, args, env, folder, onLost } = options;
     this.name = name;
+    this.links = options.links;
     this.#data = join(folder, name);
     this.#onStarted = options.onStarted;
     mkdirSync(this.#data, { recursive: true });
@@ -73,16 +77,5 @@ export class Machine {
 
   get #copy(): string {
     return `${this.#data}.copy`;
-  }
-}
-
-/** A machine with a region on it. */
-export class RegionMachine extends Machine {
-  /** Its way to the directory. */
-  readonly link: LinkProxy;
-
-  constructor(options: MachineOptions, link: LinkProxy) {
-    super(options);
-    this.link = link;
   }
 }

@@ -8,11 +8,13 @@ import { seededRandom, type Random } from "@meridian/runtime";
 
 import { DirectoryApi } from "../directory-api.ts";
 import type { DevPrograms } from "../dev/programs.ts";
+import { findParties } from "../verify/find-parties.ts";
 import { pause } from "../verify/settling.ts";
 import { auditKeys, converge } from "./convergence.ts";
 import { DrillCluster } from "./drill-cluster.ts";
 import type { DrillReport } from "./drill-report.ts";
-import { DRILLS, type Drill } from "./drills.ts";
+import type { Drill } from "./drill.ts";
+import { DRILLS } from "./drills.ts";
 import { Load, type Destination } from "./load.ts";
 import { RegionRequests } from "./region-requests.ts";
 
@@ -44,8 +46,11 @@ const GUEST_TTL_MS = 600_000;
 export async function runDrill(drill: Drill, options: DrillOptions): Promise<DrillReport> {
   const { seed, stopped, keep, say } = options;
   const folder = mkdtempSync(join(tmpdir(), `meridian-drill-${drill.name}-`));
-  const lost: string[] = [];
-  const cluster = await DrillCluster.make({ ...options, folder, onLost: (how) => lost.push(how) });
+  const broken: string[] = [];
+  const complain = (how: string): void => void broken.push(how);
+  const { directories = 1, horizonMs } = drill;
+  const parts = { ...options, directories, horizonMs, folder, onLost: complain };
+  const cluster = await DrillCluster.make(parts);
   // Even where nothing can be waited for any more, nothing stays behind.
   const killNow = (): void => {
     cluster.killNow();
@@ -53,7 +58,10 @@ export async function runDrill(drill: Drill, options: DrillOptions): Promise<Dri
   };
   process.once("exit", killNow);
   try {
-    return await stoppable(drillOn(cluster, drill, options, lost, randomFor(drill, seed)), stopped);
+    return await stoppable(
+      drillOn(cluster, drill, options, broken, randomFor(drill, seed)),
+      stopped,
+    );
   } finally {
     await cluster.dispose();
     process.off("exit", killNow);
@@ -71,7 +79,7 @@ async function drillOn(
   cluster: DrillCluster,
   drill: Drill,
   options: DrillOptions,
-  lost: string[],
+  broken: string[],
   random: Random,
 ): Promise<DrillReport> {
   const { rate, seconds, seed } = options;
@@ -80,23 +88,31 @@ async function drillOn(
     throw new MeridianError("INVALID_ARGUMENT", "Expected a region, got none");
   const names = cluster.regions.map(({ name }) => name);
   await cluster.start();
-  const ready = await converge(() => cluster.directory.url, names, CONVERGENCE_MS);
+  const ready = await converge(cluster.directories, names, CONVERGENCE_MS);
   const destinations = cluster.regions;
   const load = new Load({ destinations, rate, random, prefix: "drill/", ttlMsMax: 0 });
   if (ready.failure !== null) throw new MeridianError("NO_READY_NODE", ready.failure);
   const hold = (share: number): Promise<void> => pause(share * seconds * 1000);
   load.start();
   await hold(SHARES.before);
-  await drill.run({ cluster, load, victim, hold: (share) => hold(share * SHARES.wrong) });
+  const notes: string[] = [];
+  await drill.run({
+    cluster,
+    load,
+    victim,
+    hold: (share) => hold(share * SHARES.wrong),
+    note: (line) => void notes.push(line),
+    complain: (line) => void broken.push(line),
+  });
   // While the load goes on: it may not take a rest for everyone to come together.
-  const healed = await converge(() => cluster.directory.url, names, CONVERGENCE_MS);
+  const healed = await converge(cluster.directories, names, CONVERGENCE_MS);
   await hold(SHARES.after);
   await load.stop();
-  const ended = await converge(() => cluster.directory.url, names, CONVERGENCE_MS);
+  const ended = await converge(cluster.directories, names, CONVERGENCE_MS);
   const failure = ended.failure ?? healed.failure;
   const convergence = { ...ended, failure, ms: ended.failure === null ? healed.ms : null };
   const audit = await auditKeys(load.ledger, destinations);
-  const violations = [...lost, ...load.violations, ...audit];
+  const violations = [...broken, ...load.violations, ...audit];
   return {
     drill: drill.name,
     story: drill.story(victim.name),
@@ -104,6 +120,7 @@ async function drillOn(
     seconds,
     counts: load.counts(),
     convergence,
+    notes,
     violations,
     passed: violations.length === 0 && convergence.ms !== null,
   };
@@ -116,6 +133,8 @@ export async function runAgainst(
 ): Promise<DrillReport> {
   const { rate, seconds, seed, stopped } = options;
   const random = seededRandom(seed);
+  const parties = await findParties([{ url: directory }]);
+  const directories = parties.directories.map(({ name, url }) => ({ name, url: url ?? undefined }));
   const records = await new DirectoryApi(directory).nodes();
   const ready = records.filter(({ status }) => status === "ready");
   const destinations: Destination[] = ready.map(({ id, url }) => ({ name: id, url }));
@@ -126,7 +145,7 @@ export async function runAgainst(
     load.start();
     await stoppable(pause(seconds * 1000), stopped);
     await load.stop();
-    const convergence = await converge(() => directory, names, CONVERGENCE_MS);
+    const convergence = await converge(directories, names, CONVERGENCE_MS);
     const violations = [...load.violations, ...(await auditKeys(load.ledger, destinations))];
     return {
       drill: "steady",
@@ -135,6 +154,7 @@ export async function runAgainst(
       seconds,
       counts: load.counts(),
       convergence,
+      notes: [],
       violations,
       passed: violations.length === 0 && convergence.failure === null,
     };

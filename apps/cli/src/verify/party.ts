@@ -11,9 +11,10 @@ import { getJson } from "../directory-api.ts";
 
 /** Where a party is, and what it is called. */
 export interface PartyAddress {
-  /** `directory`, or the id of a node. */
+  /** `directory` for the only one, else what the operator or its URL calls it; the id of a node. */
   readonly name: string;
-  readonly url: string;
+  /** Null for a node of which nobody knows where it is. */
+  readonly url: string | null;
 }
 
 /** Keys after `after` through `through`; null for the ends of the key space. */
@@ -54,10 +55,20 @@ export interface NodeProgress {
   readonly outboxAcknowledged: number;
 }
 
+/** How far a directory has the log of another one that it follows. */
+export interface FollowedProgress {
+  /** The URL by which it reaches the other one. */
+  readonly name: string;
+  /** 0 before it was first heard of. */
+  readonly logId: number;
+  readonly applied: number;
+}
+
 /** How far the log of a directory is. */
 export interface LogProgress {
   readonly logId: number;
   readonly head: number;
+  readonly peers: readonly FollowedProgress[];
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -67,7 +78,7 @@ const ENTRIES_PER_PAGE = 1_000;
 /** One party. Every method throws what it answered, or `NO_READY_NODE` where nothing came. */
 export class Party {
   readonly name: string;
-  readonly url: string;
+  readonly url: string | null;
 
   constructor({ name, url }: PartyAddress) {
     this.name = name;
@@ -118,8 +129,17 @@ export class Party {
 
   /** How far it is, if it is a directory. */
   async logProgress(): Promise<LogProgress> {
-    const { logId, head } = await this.#get("/status", {});
-    return { logId: this.#number("logId", logId), head: this.#number("head", head) };
+    const { logId, head, peers } = await this.#get("/status", {});
+    if (!Array.isArray(peers)) throw this.#unexpected("peers", peers);
+    return {
+      logId: this.#number("logId", logId),
+      head: this.#number("head", head),
+      peers: (peers as readonly Json[]).map((peer) => ({
+        name: this.#text("name", peer["name"]),
+        logId: this.#number("logId", peer["logId"]),
+        applied: this.#number("applied", peer["applied"]),
+      })),
+    };
   }
 
   #get(path: string, query: Readonly<Record<string, string | number | null>>): Promise<Json> {
@@ -129,7 +149,9 @@ export class Party {
     }
     const search = given.toString();
     const target = search === "" ? path : `${path}?${search}`;
-    return getJson(this.url + target, "NO_READY_NODE");
+    if (this.url !== null) return getJson(this.url + target, "NO_READY_NODE");
+    const said = `Expected a directory to know where ${this.name} is, got none`;
+    return Promise.reject(new MeridianError("NO_READY_NODE", said));
   }
 
   #number(name: string, value: unknown): number {

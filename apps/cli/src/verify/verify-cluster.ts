@@ -1,12 +1,12 @@
 /**
- * The proof that a directory and its nodes hold the same entries, or the names of the keys on which they differ.
+ * The proof that all directories and nodes hold the same entries, or the names of the keys on which they differ.
  *
  * The cluster may be under load: a key that is on its way to somewhere is no difference. So what was seen to differ is
  * looked at again once everyone has applied what the directory had, and only a party that still holds something older
  * than what was seen elsewhere *before* that differs. A key that is written all the time differs at every
  * look, and yet passes: each look finds everyone beyond the one before.
  */
-import { asMeridianError, formatStamp, type Stamp } from "@meridian/protocol";
+import { asMeridianError, formatStamp, MeridianError, type Stamp } from "@meridian/protocol";
 
 import { Party, type PartyAddress } from "./party.ts";
 import { pause, settle } from "./settling.ts";
@@ -14,7 +14,8 @@ import { isOlder, list, newestOf, walk, type Holdings, type SuspectRange } from 
 
 /** What to compare. */
 export interface VerifyOptions {
-  readonly directory: string;
+  /** At least one. */
+  readonly directories: readonly PartyAddress[];
   readonly nodes: readonly PartyAddress[];
   /** How many differing keys are named, at most. */
   readonly keysMax: number;
@@ -24,6 +25,7 @@ export interface VerifyOptions {
 
 /** A party and how it compares. */
 export interface PartyReport extends PartyAddress {
+  readonly kind: "directory" | "node";
   /** Tombstones and expired ones included; null if it did not answer. */
   readonly entries: number | null;
   /** Keys of which it holds nothing, or something older than another party. */
@@ -51,70 +53,74 @@ export interface VerifyReport {
   readonly keys: readonly DifferingKey[];
 }
 
-const DIRECTORY = "directory";
 /** How often a key is looked at again, at most. */
 const LOOKS = 2;
 const PAUSE_MS = 250;
 /** Suspects are looked at again when there are so many. */
 const BATCH_KEYS = 5_000;
 
-/** Compares everything. Throws what the directory answered, or `NO_READY_NODE` if it does not. */
+/** Compares everyone who answers. Throws `DIRECTORY_UNREACHABLE` if no directory does, and what else a party answered. */
 export async function verifyCluster(options: VerifyOptions): Promise<VerifyReport> {
-  const directory = new Party({ name: DIRECTORY, url: options.directory });
-  await directory.logProgress();
-  const failures = new Map<string, string>();
-  const addresses = [{ name: DIRECTORY, url: options.directory }, ...options.nodes];
-  let nodes = options.nodes.map((address) => new Party(address));
-  for (;;) {
-    nodes = await reachable(nodes, failures);
-    const comparison = new Comparison(directory, nodes, options);
+  const directories = options.directories.map((address) => new Party(address));
+  const nodes = options.nodes.map((address) => new Party(address));
+  const failures = new Map<Party, string>();
+  for (let lost = -1; ;) {
+    await Promise.all([
+      ...directories.map((party) => ask(party, () => party.logProgress(), failures)),
+      ...nodes.map((party) => ask(party, () => party.nodeProgress(), failures)),
+    ]);
+    if (directories.every((party) => failures.has(party))) {
+      const said = directories.map((party) => failures.get(party)).join("; ");
+      throw new MeridianError("DIRECTORY_UNREACHABLE", said);
+    }
+    const isThere = (party: Party): boolean => !failures.has(party);
+    const comparison = new Comparison(directories.filter(isThere), nodes.filter(isThere), options);
     try {
       await comparison.run();
     } catch (cause) {
       // Somebody was lost on the way: without it, the others are compared anew.
-      await directory.logProgress();
-      const left = await reachable(nodes, failures);
-      if (left.length === nodes.length) throw cause;
-      nodes = left;
+      if (failures.size === lost) throw cause;
+      lost = failures.size;
       continue;
     }
-    return comparison.report(addresses, failures);
+    return comparison.report(directories, nodes, failures);
   }
 }
 
-async function reachable(nodes: readonly Party[], failures: Map<string, string>): Promise<Party[]> {
-  const answers = await Promise.all(
-    nodes.map((node) =>
-      node.nodeProgress().then(
-        () => true,
-        (cause: unknown) => {
-          failures.set(node.name, asMeridianError(cause).message);
-          return false;
-        },
-      ),
-    ),
-  );
-  return nodes.filter((_, index) => answers[index]);
+/** Notes why a party does not answer. Whoever was lost once is not asked again. */
+async function ask(
+  party: Party,
+  question: () => Promise<unknown>,
+  failures: Map<Party, string>,
+): Promise<void> {
+  if (failures.has(party)) return;
+  await question().catch((cause: unknown) => {
+    failures.set(party, asMeridianError(cause).message);
+  });
 }
 
 /** One comparison of parties that all answer. */
 class Comparison {
-  readonly #directory: Party;
+  readonly #directories: readonly Party[];
   readonly #nodes: readonly Party[];
   readonly #parties: readonly Party[];
-  readonly #options: VerifyOptions;
+  readonly #options: Pick<VerifyOptions, "keysMax" | "patienceMs">;
   readonly #entries: number[];
-  readonly #behind = new Set<string>();
+  readonly #behind = new Set<Party>();
   readonly #differingOf: number[];
   readonly #keys: DifferingKey[] = [];
   #differing = 0;
   #suspects: SuspectRange[] = [];
   #suspectKeys = 0;
 
-  constructor(directory: Party, nodes: readonly Party[], options: VerifyOptions) {
-    this.#directory = directory;
+  constructor(
+    directories: readonly Party[],
+    nodes: readonly Party[],
+    options: Pick<VerifyOptions, "keysMax" | "patienceMs">,
+  ) {
+    this.#directories = directories;
     this.#nodes = nodes;
-    this.#parties = [directory, ...nodes];
+    this.#parties = [...directories, ...nodes];
     this.#options = options;
     this.#entries = this.#parties.map(() => 0);
     this.#differingOf = this.#parties.map(() => 0);
@@ -133,20 +139,30 @@ class Comparison {
     await this.#judge();
   }
 
-  report(addresses: readonly PartyAddress[], failures: ReadonlyMap<string, string>): VerifyReport {
-    const parties = addresses.map(({ name, url }): PartyReport => {
-      const index = this.#parties.findIndex((party) => party.name === name);
+  /** What came out, for those too that failed before the comparison. */
+  report(
+    directories: readonly Party[],
+    nodes: readonly Party[],
+    failures: ReadonlyMap<Party, string>,
+  ): VerifyReport {
+    const describe = (kind: PartyReport["kind"], party: Party): PartyReport => {
+      const index = this.#parties.indexOf(party);
       return {
-        name,
-        url,
+        name: party.name,
+        url: party.url,
+        kind,
         entries: this.#entries[index] ?? null,
         differing: this.#differingOf[index] ?? 0,
-        failure: index < 0 ? (failures.get(name) ?? "It does not answer") : null,
-        behind: this.#behind.has(name),
+        failure: failures.get(party) ?? null,
+        behind: this.#behind.has(party),
       };
-    });
+    };
+    const parties = [
+      ...directories.map((party) => describe("directory", party)),
+      ...nodes.map((party) => describe("node", party)),
+    ];
     return {
-      equal: this.#differing === 0 && parties.every(({ failure }) => failure === null),
+      equal: this.#differing === 0 && failures.size === 0,
       parties,
       differing: this.#differing,
       keys: this.#keys,
@@ -162,8 +178,8 @@ class Comparison {
       if (look > 0) await pause(PAUSE_MS);
       // Whoever was behind the last time is not waited for again.
       const patienceMs = this.#behind.size > 0 ? 0 : this.#options.patienceMs;
-      const behind = await settle(this.#directory, this.#nodes, patienceMs);
-      for (const { name } of behind) this.#behind.add(name);
+      const behind = await settle(this.#directories, this.#nodes, patienceMs);
+      for (const party of behind) this.#behind.add(party);
       suspects = await this.#stillDiffering(suspects);
     }
     for (const { keys } of suspects) for (const [key, held] of keys) this.#note(key, held);

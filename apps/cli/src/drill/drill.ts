@@ -1,0 +1,64 @@
+/** What a drill is, and what it waits for. */
+import { getJson } from "../directory-api.ts";
+import { pause } from "../verify/settling.ts";
+import type { DrillCluster } from "./drill-cluster.ts";
+import type { Load } from "./load.ts";
+import type { Machine } from "./machine.ts";
+
+/** What a drill works with. */
+export interface Stage {
+  readonly cluster: DrillCluster;
+  readonly load: Load;
+  /** The region that it happens to. */
+  readonly victim: Machine;
+  /** Lets the load go on for a share of the time that things may be wrong. */
+  readonly hold: (share: number) => Promise<void>;
+  /** Notes what has been measured. */
+  readonly note: (line: string) => void;
+  /** Notes a promise that is broken. */
+  readonly complain: (line: string) => void;
+}
+
+/** A drill. */
+export interface Drill {
+  readonly name: string;
+  /** What happens, as a sentence without its beginning: the region it happens to is `victim`. */
+  readonly story: (victim: string) => string;
+  /** How many directories its cluster has; one unless it is said. */
+  readonly directories?: number;
+  /** How long its cluster remembers deletes, in milliseconds; as usual unless it is said. */
+  readonly horizonMs?: number;
+  /** Does it. Everything runs, and can reach everything, when it is over. */
+  readonly run: (stage: Stage) => Promise<void>;
+}
+
+/** How long a drill waits for a state of the cluster that has to come about, in milliseconds. */
+const PATIENCE_MS = 30_000;
+const POLL_MS = 25;
+
+/** Resolves to true once it is so, or to false when the patience is over: what is wrong then will show. */
+export async function until(isSo: () => Promise<boolean>): Promise<boolean> {
+  for (const endMs = performance.now() + PATIENCE_MS; performance.now() < endMs;) {
+    if (await isSo().catch(() => false)) return true;
+    await pause(POLL_MS);
+  }
+  return false;
+}
+
+/** What a region says of its replica. */
+export async function replicaOf({ url }: Machine): Promise<Readonly<Record<string, unknown>>> {
+  const { replica } = await getJson(`${url}/status`, "NO_READY_NODE");
+  return replica as Readonly<Record<string, unknown>>;
+}
+
+/** Whether a directory has everything that a region has written. */
+export async function handsOver(region: Machine): Promise<boolean> {
+  const { outboxPending, connected } = await replicaOf(region);
+  return connected === true && outboxPending === 0;
+}
+
+/** Has nobody ask the victim any more, and resolves once a directory has everything that it has written. */
+export async function handOver({ load, victim }: Stage): Promise<void> {
+  await load.avoid(victim.name);
+  await until(() => handsOver(victim));
+}

@@ -1,0 +1,135 @@
+/** What a storm does to a cluster, and how each of it is undone. */
+import type { Cluster, Region } from "../support/cluster.ts";
+import type { Line } from "../support/line.ts";
+import type { Program } from "../support/program.ts";
+import { getJson } from "../support/region-requests.ts";
+import { until } from "../support/until.ts";
+import type { Load } from "./load.ts";
+
+/** Undoes a fault. */
+type Undo = () => void | Promise<void>;
+
+/** One fault. */
+export interface Fault {
+  readonly name: string;
+  /** What it hits, by name: nothing is hit twice at a time. */
+  readonly victim: string;
+  readonly strike: () => Undo | Promise<Undo>;
+}
+
+/** What is hit if it is a region, or a directory by its place in the order. */
+export interface Aim {
+  readonly region: Region;
+  readonly directory: number;
+}
+
+/** How long a region may take to hand over what it has written. */
+const HAND_OVER_MS = 20_000;
+
+/** Everything that can be done to that region and that directory; twice what is to happen twice as often. */
+export function faultsOf(cluster: Cluster, load: Load, aim: Aim): readonly Fault[] {
+  const { region, directory } = aim;
+  const station = cluster.directories[directory];
+  const way = region.lines.get(directory);
+  if (station === undefined || way === undefined) throw new Error(`No directory ${directory}`);
+  const process = `process of ${region.name}`;
+  const line = `line of ${region.name} to ${station.name}`;
+  const kill: Fault = { name: "kill a region", victim: process, strike: () => killed(region) };
+  return [
+    kill,
+    kill,
+    { name: "halt a region", victim: process, strike: () => halted(region.program) },
+    { name: "restore a region", victim: process, strike: () => setBack(region, load) },
+    { name: "cut a line", victim: line, strike: () => broken([way], (each) => each.cut()) },
+    {
+      name: "black-hole a line",
+      victim: line,
+      strike: () => broken([way], (each) => each.blackHole()),
+    },
+    {
+      name: "stop what a region sends",
+      victim: line,
+      strike: () => broken([way], (each) => each.blackHole("to-directory")),
+    },
+    {
+      name: "stop what a region hears",
+      victim: line,
+      strike: () => broken([way], (each) => each.blackHole("from-directory")),
+    },
+    {
+      name: "kill a directory",
+      victim: station.name,
+      strike: async () => {
+        await cluster.killDirectory(directory);
+        return () => cluster.startDirectory(directory);
+      },
+    },
+    { name: "halt a directory", victim: station.name, strike: () => halted(station.program) },
+    ...betweenDirectories(cluster, station.lines),
+  ];
+}
+
+function betweenDirectories(
+  { directories }: Cluster,
+  ways: ReadonlyMap<number, Line>,
+): readonly Fault[] {
+  if (directories.length === 1) return [];
+  const all = directories.flatMap(({ lines }) => [...lines.values()]);
+  const victim = "lines between directories";
+  return [
+    {
+      name: "split the directories",
+      victim,
+      strike: () => broken(all, (each) => each.blackHole()),
+    },
+    {
+      name: "stop what a directory hears of others",
+      victim,
+      strike: () => broken([...ways.values()], (each) => each.blackHole("from-directory")),
+    },
+  ];
+}
+
+function broken(lines: readonly Line[], breakOne: (line: Line) => void): Undo {
+  for (const line of lines) breakOne(line);
+  return () => {
+    for (const line of lines) line.heal();
+  };
+}
+
+async function killed(region: Region): Promise<Undo> {
+  await region.program.kill();
+  return () => region.start();
+}
+
+function halted(program: Program): Undo {
+  program.halt();
+  return () => program.resume();
+}
+
+/**
+ * Puts a region's data back to a copy of now. What only its disk had would be lost with it, and rightly so; therefore it
+ * first hands everything over, and is left alone where it cannot.
+ */
+async function setBack(region: Region, load: Load): Promise<Undo> {
+  await region.program.kill();
+  region.backUp();
+  await region.start();
+  return async () => {
+    await load.avoid(region);
+    if (await handsOver(region)) {
+      await region.program.kill();
+      region.restore();
+      await region.start();
+    }
+    load.readmit(region);
+  };
+}
+
+async function handsOver({ name, url }: Region): Promise<boolean> {
+  const probe = async (): Promise<boolean> => {
+    const { replica } = await getJson<{ replica: { outboxPending: number } }>(`${url}/status`);
+    return replica.outboxPending === 0;
+  };
+  return until(`${name} has handed everything over`, probe, HAND_OVER_MS).catch(() => false);
+}
