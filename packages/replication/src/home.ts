@@ -195,7 +195,7 @@ export class Home {
   /** `applied` has moved, or something that is waited for has happened. */
   advance(): void {
     const { applier } = this.#options;
-    if (applier.isSettled || this.#arrival !== undefined) this.#takeClaims(applier.wholeThrough);
+    if (applier.isSettled) this.#takeClaims(applier.durableThrough);
     const arrival = this.#arrival;
     if (arrival === undefined) {
       if (applier.isSettled) this.#raise(applier.applied);
