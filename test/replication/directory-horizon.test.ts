@@ -143,6 +143,22 @@ it("a clock that leaps moves no horizon, and is believed only after as long as a
   expect(rig.directory.info().horizon).toBeLessThan(stampTimeOf(rig.clock.nowMs()));
 });
 
+it("a node that is ahead of a horizon shows a loss only where its home is this log", async () => {
+  const { rig } = await directoryWithHorizon();
+  const { horizon, horizonFrozenUntilMs } = rig.directory.info();
+  const { logId } = rig.log;
+  const [here, elsewhere] = [logId, 99].map((id) => ({ logId: id, epoch: 1, sequence: 0 }));
+  const cursors = [here, elsewhere].flatMap((cursor) => cursor ?? []);
+  const ahead = { cursors, horizon: horizon + 1 };
+  const c = rig.join("c", 3, { ...ahead, home: elsewhere ?? null });
+  rig.commit();
+  expect(c.of("welcome")[0]?.resume).toBe("reconcile");
+  expect(rig.directory.info().horizonFrozenUntilMs).toBe(horizonFrozenUntilMs);
+  rig.join("d", 4, { ...ahead, home: here ?? null });
+  rig.commit();
+  expect(rig.directory.info().horizonFrozenUntilMs).toBeGreaterThan(rig.clock.nowMs());
+});
+
 it("a node whose cursor lies before a purged entry reconciles, and one that knows of a higher horizon, too", async () => {
   const { rig, a, b } = await directoryWithHorizon();
   rig.submit(a, 1, 1, [{ ...burial("k", rig.entry("k").stamp.time), stamp: rig.entry("k").stamp }]);

@@ -1,10 +1,11 @@
-import { Replica, type Link, type LinkEvents } from "@meridian/replication";
+import { Replica, type DirectoryLimits, type Link, type LinkEvents } from "@meridian/replication";
 import { seededRandom, silentLogger } from "@meridian/runtime";
 import {
   emptyLogDisk,
   emptyReplicaDisk,
   ManualClock,
   MemoryReplicaStore,
+  type LogDisk,
   type ReplicaDisk,
 } from "@meridian/testkit";
 
@@ -19,26 +20,31 @@ interface Wire {
 export class GroupRig {
   readonly clock = new ManualClock();
   readonly directories: (DirectoryRig | undefined)[] = [];
+  /** What each directory has left on its disk, or leaves there. */
+  readonly disks: LogDisk[] = [];
   readonly #count: number;
+  readonly #limits: Partial<DirectoryLimits>;
+  readonly #stores: MemoryReplicaStore[] = [];
   #queue: (() => void)[] = [];
   #wires: Wire[] = [];
   /** Pairs of hosts between which nothing gets through. */
   readonly #cuts = new Set<string>();
 
-  constructor(count: number) {
+  constructor(count: number, limits: Partial<DirectoryLimits> = {}) {
     this.#count = count;
+    this.#limits = limits;
     for (let index = 0; index < count; index += 1) this.start(index);
   }
 
   /** Directories that have caught up with each other. */
-  static async start(count: number): Promise<GroupRig> {
-    const rig = new GroupRig(count);
+  static async start(count: number, limits: Partial<DirectoryLimits> = {}): Promise<GroupRig> {
+    const rig = new GroupRig(count, limits);
     await rig.pass(2_000);
     return rig;
   }
 
-  /** Starts a directory with an empty log. */
-  start(index: number): DirectoryRig {
+  /** Starts a directory, by default with an empty log. */
+  start(index: number, disk: LogDisk = emptyLogDisk(70 + index)): DirectoryRig {
     const host = `d${index}`;
     const others = Array.from({ length: this.#count }, (_, other) => other);
     const peers = others
@@ -47,15 +53,13 @@ export class GroupRig {
         name: `d${other}`,
         dial: (events: LinkEvents) => this.#dial(host, other, events),
       }));
-    const rig = new DirectoryRig(
-      {},
-      {
-        clock: this.clock,
-        disk: emptyLogDisk(70 + index),
-        epoch: 100 + index,
-        follow: { random: seededRandom(index + 1), peers },
-      },
-    );
+    this.disks[index] = disk;
+    const rig = new DirectoryRig(this.#limits, {
+      clock: this.clock,
+      disk,
+      epoch: 100 + index + 10 * disk.epochs.length,
+      follow: { random: seededRandom(index + 1), peers },
+    });
     this.directories[index] = rig;
     return rig;
   }
@@ -90,6 +94,7 @@ export class GroupRig {
   /** A node that prefers the directories in their order. */
   node(id: string, disk: ReplicaDisk = emptyReplicaDisk(100 + id.charCodeAt(0))): Replica {
     const store = new MemoryReplicaStore(disk, (run) => this.#queue.push(run));
+    this.#stores.push(store);
     const replica = new Replica({
       node: { cluster: "test", id, region: id, ip: null, port: 1, url: null, lat: 0, lon: 0 },
       store,
@@ -102,6 +107,13 @@ export class GroupRig {
     });
     replica.start();
     return replica;
+  }
+
+  /** Has everyone forget what may be forgotten. Returns how many entries are left, the logs' first. */
+  forget(): number[] {
+    const logs = this.directories.flatMap((rig) => rig?.log ?? []);
+    for (const each of [...logs, ...this.#stores]) each.sweep(Infinity);
+    return [...logs, ...this.#stores].map(({ size }) => size);
   }
 
   /** Lets every message and commit happen that is under way. */

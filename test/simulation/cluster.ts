@@ -110,8 +110,6 @@ const FOLLOWER_LIMITS = { backoffMaxMs: 500, stallMs: 1_500 } as const;
 
 /** How many entries a store removes at a time. */
 const SWEPT_ROWS = 5;
-/** How long a node has to be connected before it counts as back. */
-const BACK_FOR_GOOD_MS = 1_000;
 
 /** Directories and their nodes, on one machine each. */
 export class SimulatedCluster {
@@ -319,20 +317,33 @@ export class SimulatedCluster {
     node.backup = copyReplicaDisk(node.disk);
   }
 
-  /** The node's disk is lost, and its backup put in its place. What only that disk had is gone. */
+  /**
+   * The node's disk is lost, and its backup put in its place. What only that disk had is gone; and where directories may be
+   * apart for longer than the horizon, so may be what only logs have besides: it is buried, and no node keeps it aside.
+   */
   restoreNode(node: SimulatedNode): void {
     if (node.backup === undefined) return;
     this.killNode(node);
     this.losses += 1;
     const kept = node.disk.outboxAcknowledged;
     const quarantined = new Set(this.quarantinedNames(node));
+    const isForgetful = this.directories.length > 1 && this.horizonMs < DIRECTORY_LIMITS.horizonMs;
     const isLost = (write: AcknowledgedWrite): boolean =>
-      quarantined.has(write.name) || (write.node === node && write.outboxPosition > kept);
+      quarantined.has(write.name) ||
+      (write.node === node && write.outboxPosition > kept) ||
+      (isForgetful && !write.fades && !this.#isElsewhere(write, node));
     for (let index = this.acknowledged.length - 1; index >= 0; index -= 1) {
       const write = this.acknowledged[index];
       if (write !== undefined && isLost(write)) this.acknowledged.splice(index, 1);
     }
     node.disk = copyReplicaDisk(node.backup);
+  }
+
+  #isElsewhere({ key, name }: AcknowledgedWrite, node: SimulatedNode): boolean {
+    return this.nodes.some(({ disk }) => {
+      const held = disk === node.disk ? undefined : disk.entries.get(key);
+      return held !== undefined && this.names.isAtLeast(held.stamp, name);
+    });
   }
 
   /** Writes as a client would; `undefined` deletes. Calls back once it is acknowledged. */
@@ -409,7 +420,8 @@ export class SimulatedCluster {
 
   /** Removes some of what may be forgotten, everywhere. */
   sweep(): void {
-    const directory = this.directory.process?.machine.info().horizon ?? 0;
+    const horizons = this.directories.map(({ process }) => process?.machine.info().horizon ?? 0);
+    const directory = Math.max(...horizons);
     for (const { process } of this.directories) process?.log.sweep(SWEPT_ROWS);
     for (const { process, disk } of this.nodes) {
       if (process === undefined) continue;
@@ -419,30 +431,10 @@ export class SimulatedCluster {
     }
   }
 
-  /** Takes note of who can speak with the directory, and is level with it but for what is under way. */
-  watchAway(): void {
-    const { network, world } = this;
-    const isDirectoryThere = this.directory.process !== undefined && !network.isCut(DIRECTORY);
-    for (const { id, process, away } of this.nodes) {
-      const info = process?.replica.info();
-      const isThere =
-        isDirectoryThere && !network.isCut(id) && info?.connected === true && !info.reconciling;
-      away.backMs = isThere ? (away.backMs ?? world.nowMs) : undefined;
-      if (!isThere) away.sinceMs ??= world.nowMs;
-      if (away.sinceMs === undefined) continue;
-      const awayMs = (away.backMs ?? world.nowMs) - away.sinceMs;
-      away.longestMs = Math.max(away.longestMs, awayMs);
-      // Who comes back for a moment has not handed over what it had to send.
-      if (away.backMs !== undefined && world.nowMs - away.backMs > BACK_FOR_GOOD_MS) {
-        away.sinceMs = undefined;
-      }
-    }
-  }
-
-  /** How many entries are held, the directory's first. */
+  /** How many entries are held, the directories' first. */
   sizes(): number[] {
     return [
-      this.directory.process?.log.size ?? 0,
+      ...this.directories.map(({ process }) => process?.log.size ?? 0),
       ...this.nodes.map(({ disk }) => disk.entries.size),
     ];
   }

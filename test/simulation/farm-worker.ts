@@ -15,8 +15,8 @@ async function run(job: Job): Promise<JobResult> {
   let acknowledged = 0;
   for (let seed = job.first; seed < job.first + job.count; seed += 1) {
     const parts = rule === undefined ? undefined : partsWithout(rule);
-    const faults = rule?.faults ?? (job.directories === 1 ? faultsOf(seed) : "all");
-    const outcome = await simulate(seed, parts, faults, job.directories);
+    const faults = rule?.faults ?? faultsOf(seed);
+    const outcome = await simulate(seed, parts, faults, rule?.directories ?? job.directories);
     acknowledged += outcome.acknowledged;
     if (outcome.violations.length === 0) continue;
     failed.push({ seed, violations: outcome.violations.slice(0, VIOLATIONS_MAX) });

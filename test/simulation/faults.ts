@@ -93,13 +93,16 @@ function cutsBetween(cluster: SimulatedCluster): (() => void)[] {
     network.cutBetween(host, other);
     world.schedule(world.between(50, 5_000), () => network.healBetween(host, other));
   };
-  const cutPeers = (): void => {
-    const index = world.below(directories.length);
-    const next = directories[(index + 1) % directories.length];
-    if (next !== undefined) cut(directories[index]?.host ?? "", next.host);
-  };
+  const cutPeers = (): void => cut(...pickTwo(cluster));
   const cutNode = (): void => cut(world.pick(nodes).id, world.pick(directories).host);
   return [cutPeers, cutPeers, cutNode, cutNode];
+}
+
+/** The hosts of two directories. */
+function pickTwo({ world, directories }: SimulatedCluster): [string, string] {
+  const index = world.below(directories.length);
+  const next = directories[(index + 1) % directories.length];
+  return [directories[index]?.host ?? "", next?.host ?? ""];
 }
 
 /** Costs no chance where there is only one. */
@@ -162,6 +165,11 @@ export function horizonFaults(cluster: SimulatedCluster): (() => void)[] {
     network.cut(id);
     world.schedule(awayMs(), () => network.heal(id));
   };
+  const splitLong = (): void => {
+    const [host, other] = pickTwo(cluster);
+    network.cutBetween(host, other);
+    world.schedule(awayMs(), () => network.healBetween(host, other));
+  };
   const losesNodes = world.chance(0.5);
   return [
     ...commonFaults(cluster, false),
@@ -171,8 +179,10 @@ export function horizonFaults(cluster: SimulatedCluster): (() => void)[] {
     cutLong,
     cutLong,
     () => {
-      cluster.killDirectory();
-      world.schedule(awayMs() / 2, () => cluster.startDirectory());
+      const directory = pickDirectory(cluster);
+      cluster.killDirectory(directory);
+      world.schedule(awayMs() / 2, () => cluster.startDirectory(directory));
     },
+    ...(cluster.directories.length > 1 ? [splitLong] : []),
   ];
 }

@@ -1,4 +1,5 @@
 /** A life in which tombstones are forgotten after a few seconds, and many are away for longer than that. */
+import { watchAway } from "./away.ts";
 import { checkContents, checkCursors } from "./checks.ts";
 import { SimulatedCluster, type ClusterParts } from "./cluster.ts";
 import { horizonFaults, scheduleFaults } from "./faults.ts";
@@ -14,14 +15,18 @@ const FAULTS_MS = 25_000;
 const WATCH_EVERY_MS = 50;
 
 /** Runs the simulation of `seed`. */
-export async function liveBeyondHorizon(seed: number, parts: ClusterParts): Promise<Outcome> {
+export async function liveBeyondHorizon(
+  seed: number,
+  parts: ClusterParts,
+  directories: number,
+): Promise<Outcome> {
   const world = new World(seed);
   const horizonMs = 2_000 + world.below(3_000);
   // Many keys at once take a link that carries a whole frame within a lease.
   const network = drawNetwork(world, world.chance(0.3), 200_000);
-  const size = { nodes: 3 + world.below(3), directories: 1 };
+  const size = { nodes: 3 + world.below(3), directories };
   const cluster = new SimulatedCluster(world, size, network, parts, horizonMs);
-  cluster.startDirectory();
+  for (const directory of cluster.directories) cluster.startDirectory(directory);
   for (const node of cluster.nodes) {
     node.machine.skewMs = world.between(-50, 50);
     cluster.startNode(node);
@@ -53,7 +58,7 @@ export async function liveBeyondHorizon(seed: number, parts: ClusterParts): Prom
 
 function watch(cluster: SimulatedCluster): void {
   const { world } = cluster;
-  cluster.watchAway();
+  watchAway(cluster);
   if (world.chance(0.3)) cluster.sweep();
   world.schedule(WATCH_EVERY_MS, () => watch(cluster));
 }

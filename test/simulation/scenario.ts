@@ -44,7 +44,7 @@ export async function simulate(
 ): Promise<Outcome> {
   const restore = parts.patch?.();
   try {
-    if (faults === "horizon") return await liveBeyondHorizon(seed, parts);
+    if (faults === "horizon") return await liveBeyondHorizon(seed, parts, directories);
     return await live(seed, parts, faults, directories);
   } finally {
     restore?.();

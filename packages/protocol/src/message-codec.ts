@@ -196,6 +196,8 @@ const members = v.strictObject({
 const registry = v.strictObject({
   type: v.literal("registry"),
   nowMs: finite,
+  head: whole,
+  lowestTime: whole,
   members: v.array(registeredMember),
 });
 const standing = v.strictObject({

@@ -279,6 +279,10 @@ interface Members {
 interface Registry {
   type: "registry";
   nowMs: number;
+  /** The last sequence given out. */
+  head: number;
+  /** Behind `head`, no entry of a node with a link to this directory has a lower stamp time; 0 while that is not known, 2^53 − 1 without nodes. */
+  lowestTime: number;
   /** The nodes with a link to this directory. */
   members: RegisteredMember[];
 }

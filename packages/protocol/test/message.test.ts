@@ -128,6 +128,8 @@ const DIRECTORY_MESSAGES: readonly DirectoryMessage[] = [
   {
     type: "registry",
     nowMs,
+    head: 3,
+    lowestTime: 4,
     members: [
       {
         id: "a",

@@ -25,7 +25,7 @@ import {
 import type { DirectoryLimits } from "./limits.ts";
 import type { DirectoryLog } from "./ports.ts";
 
-/** What the horizon has to know of a connected node. */
+/** What the horizon has to know of a connected node, or of another directory. */
 export interface HorizonMember {
   /** No entry that it still sends has a lower stamp time; 0 where that is not known. */
   readonly lowestTime: number;
@@ -36,13 +36,14 @@ export interface HorizonMember {
 export interface DirectoryHorizonOptions {
   readonly log: DirectoryLog;
   readonly limits: DirectoryLimits;
-  /** There is no other directory: one would have nodes of which this one does not know what they still send. */
-  readonly isAlone: boolean;
   nowMs(): number;
   elapsedMs(): number;
   /** The sequence of the last entry ordered. */
   head(): number;
+  /** The nodes. */
   members(): Iterable<HorizonMember>;
+  /** The other directories that this one follows. */
+  peers(): Iterable<HorizonMember>;
   /** A horizon is in force: nodes stamp above it, whatever the clock says. */
   onRaised(horizon: number): void;
   onFailed(failure: MeridianError): void;
@@ -97,12 +98,23 @@ export class DirectoryHorizon {
     return Math.min(Math.max(LOOK_MS_MIN, horizonMs / STEPS), LOOK_MS_MAX);
   }
 
+  /** No entry that a node of this directory still sends has a lower stamp time; 0 while that is not known, the greatest number without nodes. */
+  get lowestTime(): number {
+    if (this.#isStarting) return 0;
+    const times = [...this.#options.members()].map((each) =>
+      each.isReconciling ? 0 : each.lowestTime,
+    );
+    return Math.min(Number.MAX_SAFE_INTEGER, ...times);
+  }
+
   start(): void {
     this.#options.onRaised(this.#horizon);
     this.#at = this.#options.head();
     this.#startedAtMs = this.#options.elapsedMs();
-    // A log that was never told anything is new.
-    if (this.#state.frozenUntilMs === 0) this.freeze();
+    // A log that was never told anything is new; and while it was away for that long, others have gone on.
+    const lastAtMs = this.#state.marks.at(-1)?.[0] ?? 0;
+    const isStale = lastAtMs < this.#options.nowMs() - this.#options.limits.horizonMs;
+    if (this.#state.frozenUntilMs === 0 || isStale) this.freeze();
     this.#permit();
   }
 
@@ -112,10 +124,15 @@ export class DirectoryHorizon {
     this.#save({ ...this.#state, frozenUntilMs: Math.ceil(untilMs) });
   }
 
-  /** A node of that horizon and this log have exchanged everything: what is absent from both was deleted. */
+  /** A node or directory of that horizon and this log have exchanged everything: what is absent from both was deleted. */
   reach(horizon: number): void {
     const bounded = Math.min(horizon, stampTimeOf(this.#options.nowMs()));
-    if (bounded > this.#state.horizon) this.#save({ ...this.#state, horizon: bounded });
+    if (bounded <= this.#state.horizon) return;
+    // What is as old as that and has just come is to be known before absence means anything.
+    this.#options.log.settle((failure) => {
+      if (failure !== undefined) return;
+      if (bounded > this.#state.horizon) this.#save({ ...this.#state, horizon: bounded });
+    });
   }
 
   /** Follows the clock, as far as nothing speaks against it. */
@@ -142,20 +159,24 @@ export class DirectoryHorizon {
     return leapMs > limits.maxClockDriftMs;
   }
 
+  /** Whether nodes that know more than the log may not have come yet. */
+  get #isStarting(): boolean {
+    const sinceStartMs = this.#options.elapsedMs() - this.#startedAtMs;
+    return sinceStartMs < Math.min(GRACE_MS, this.#options.limits.horizonMs);
+  }
+
   #target(now: number): number {
     const { horizonMs } = this.#options.limits;
-    const sinceStartMs = this.#options.elapsedMs() - this.#startedAtMs;
-    if (!this.#options.isAlone || now < this.#state.frozenUntilMs) return 0;
-    if (sinceStartMs < Math.min(GRACE_MS, horizonMs)) return 0;
+    if (this.#isStarting || now < this.#state.frozenUntilMs) return 0;
+    const members = [...this.#options.members()];
+    // Without nodes there is nobody to say what this log has lost.
+    if (members.length === 0) return 0;
     let target = stampTimeOf(now - horizonMs);
-    let count = 0;
-    for (const { lowestTime, isReconciling } of this.#options.members()) {
+    for (const { lowestTime, isReconciling } of [...members, ...this.#options.peers()]) {
       if (isReconciling) return 0;
       target = Math.min(target, lowestTime - 1);
-      count += 1;
     }
-    // Without nodes there is nobody to say what this log has lost.
-    return count === 0 ? 0 : target;
+    return target;
   }
 
   /** The marks, with a new one if the last is old enough, and without those that say nothing any more. */

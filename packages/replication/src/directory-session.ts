@@ -342,8 +342,9 @@ export class DirectorySession implements Applier {
 
   /** Tells a follower which nodes have their link with this directory. */
   tellRegistry(): void {
-    const { registry: members } = this.#host;
-    this.send({ type: "registry", nowMs: this.#host.nowMs(), members });
+    const { registry: members, sequencer, horizon } = this.#host;
+    const said = { head: sequencer.head, lowestTime: horizon.lowestTime, members };
+    this.send({ type: "registry", nowMs: this.#host.nowMs(), ...said });
   }
 
   #startFeed(after: number): void {
@@ -364,12 +365,14 @@ export class DirectorySession implements Applier {
   /** The node's turn has come: what is through `head` is compared, and it gets everything after that as it comes. */
   #beginReconcile(head: number): void {
     const { log, limits } = this.#host;
-    const { linkBytesMax } = limits;
     const { horizon } = this.#host.horizon;
     const nowMs = (): number => this.#host.nowMs();
     this.#reconciledAtMs = this.#host.elapsedMs();
     const under = Math.max(horizon, this.#hello?.horizon ?? 0);
-    this.#responder = new ReconcileResponder(log, this.#link, linkBytesMax, under, nowMs);
+    // What is wanted of a node it sends, to be buried then; a directory sends nothing.
+    const buriesUnder = this.isFollower ? horizon : 0;
+    const options = { log, link: this.#link, limits, horizon: under, buriesUnder, nowMs };
+    this.#responder = new ReconcileResponder(options);
     this.#send({ type: "reconcile-begin", nowMs: nowMs(), head, horizon });
     this.#startFeed(head);
   }

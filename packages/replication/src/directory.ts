@@ -125,11 +125,11 @@ export class Directory {
     this.#horizon = new DirectoryHorizon({
       log: options.log,
       limits: this.#limits,
-      isAlone: (options.follow?.peers.length ?? 0) === 0,
       nowMs: () => options.clock.nowMs(),
       elapsedMs: () => options.clock.elapsedMs(),
       head: () => this.#sequencer.head,
       members: () => this.#members.values(),
+      peers: () => this.#peers.horizonMembers,
       onRaised: (horizon) => this.#sequencer.observe(horizon),
       onFailed: (failure) => this.#fail(failure),
     });
@@ -137,7 +137,7 @@ export class Directory {
       ...options,
       follow: options.follow,
       sequencer: this.#sequencer,
-      horizon: () => this.#horizon.horizon,
+      horizon: this.#horizon,
       deadlines: this.#deadlines,
       leaseMs: this.#limits.leaseMs,
       joinMs: this.#limits.joinMs,
@@ -380,6 +380,7 @@ export class Directory {
 
   #stepHorizon(): void {
     this.#deadlines.after(this.#horizon.stepMs, () => {
+      this.#peers.forgetNews();
       this.#horizon.step();
       this.#stepHorizon();
     });

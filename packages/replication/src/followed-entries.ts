@@ -81,6 +81,15 @@ export class FollowedEntries {
     });
   }
 
+  /**
+   * Forgets what the log knows by itself by now. To be called so often that nothing is remembered here that the log has
+   * purged: what is not in the log then has not come to its table yet, and will.
+   */
+  forget(): void {
+    this.#rotate();
+    this.onDurable();
+  }
+
   #isNews(entry: Entry): boolean {
     const { key } = entry;
     const known = this.#stamps.get(key) ?? this.#settling?.stamps.get(key);
@@ -99,6 +108,7 @@ export class FollowedEntries {
   #rotate(): void {
     if (this.#settling !== undefined) return;
     this.takeNews([]);
+    if (this.#stamps.size === 0) return;
     this.#settling = { stamps: this.#stamps, through: this.#through };
     this.#stamps = new Map();
     this.#entries = 0;

@@ -7,6 +7,7 @@
  */
 import {
   burial,
+  isPurgeable,
   MeridianError,
   PROTOCOL_VERSION,
   type DirectoryMessage,
@@ -20,14 +21,16 @@ import {
 import type { Clock, Deadlines, LogFields, Logger, Random } from "@meridian/runtime";
 
 import { Applier } from "./applier.ts";
+import type { DirectoryHorizon, HorizonMember } from "./directory-horizon.ts";
 import type { FollowedEntries } from "./followed-entries.ts";
 import { REPLICA_LIMITS, type ReplicaLimits } from "./limits.ts";
+import { PeerTimes } from "./peer-times.ts";
 import type { Dial, DirectoryLog, Done, Link } from "./ports.ts";
 import { ProgressWatch } from "./progress-watch.ts";
 import { Reconciliation } from "./reconciliation.ts";
 import { ReplicaLink } from "./replica-link.ts";
 import type { Sequencer } from "./sequencer.ts";
-import { isStale } from "./stale-entries.ts";
+import { graveOf, isStale } from "./stale-entries.ts";
 
 /** What a follower needs. */
 export interface FollowerOptions {
@@ -38,8 +41,8 @@ export interface FollowerOptions {
   readonly log: DirectoryLog;
   readonly sequencer: Sequencer;
   readonly news: FollowedEntries;
-  /** This directory's horizon. */
-  horizon(): number;
+  /** This directory's. */
+  readonly horizon: Pick<DirectoryHorizon, "horizon" | "reach">;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -71,7 +74,7 @@ export interface PeerInfo {
 /** A directory is not in the way of its nodes for longer than they would wait. */
 const LIMITS: Partial<ReplicaLimits> = { backoffMaxMs: 1_000, connectMs: 2_000 };
 
-export class Follower {
+export class Follower implements HorizonMember {
   readonly #options: FollowerOptions;
   readonly #limits: ReplicaLimits;
   readonly #applier: Applier;
@@ -80,6 +83,7 @@ export class Follower {
   readonly #link: ReplicaLink;
   #members: readonly RegisteredMember[] = [];
   #membersAtMs = 0;
+  #times = new PeerTimes();
   /** What is to be applied for the follower to have caught up: the head when it was taken in. */
   #target = Infinity;
 
@@ -93,7 +97,10 @@ export class Follower {
       applier: this.#applier,
       ownMs: () => options.clock.nowMs(),
       compareUnder: (horizon) => horizon,
-      resubmit: (_keys, done) => done(),
+      resubmit: (keys, done) => {
+        this.#remind(keys);
+        done();
+      },
       offer: (_entries, done) => done(),
       onDone: () => {
         this.#link.send({ type: "reconciled", nowMs: options.clock.nowMs() });
@@ -115,6 +122,16 @@ export class Follower {
   /** Whether it has everything that the other directory had when the link came up. */
   get hasCaughtUp(): boolean {
     return this.isUp && this.#applier.isSettled && this.#applier.wholeThrough >= this.#target;
+  }
+
+  /** No entry that still comes from the other directory's nodes has a lower stamp time; 0 while that is not known. */
+  get lowestTime(): number {
+    return this.#times.lowestTime(this.#applier.applied);
+  }
+
+  /** Whether this directory does not stand in the other one's log yet. */
+  get isReconciling(): boolean {
+    return !this.#applier.isSettled;
   }
 
   /** The nodes that have their link with the other directory. */
@@ -232,6 +249,7 @@ export class Follower {
       resume: welcome.resume,
     });
     this.#target = head;
+    this.#times = new PeerTimes();
     this.#progress.start();
     if (welcome.resume === "feed") {
       this.#applier.resume({ logId, epoch, sequence: welcome.resumeAfter }, head);
@@ -249,6 +267,7 @@ export class Follower {
         if (!this.#reconciliation.isWaiting) {
           this.#applier.observe(message.head, message.committedThrough);
         }
+        this.#reach(message.horizon, message.horizonAt);
         return this.#watchStall();
       case "reconcile-begin":
         this.#progress.reconcileMoved();
@@ -260,6 +279,7 @@ export class Follower {
       case "registry":
         this.#members = message.members;
         this.#membersAtMs = this.#options.clock.elapsedMs();
+        this.#times.hear(message.head, message.lowestTime);
         return this.#options.onMembers();
       case "acknowledge":
       case "refuse":
@@ -270,6 +290,12 @@ export class Follower {
         // For nodes.
         return;
     }
+  }
+
+  /** What the other directory takes for deleted is deleted here, too, once this log has everything that it had when it came to that. */
+  #reach(horizon: number, at: number): void {
+    if (this.isReconciling || this.#applier.applied < at) return;
+    this.#options.horizon.reach(horizon);
   }
 
   #watchStall(): void {
@@ -299,21 +325,44 @@ export class Follower {
     };
   }
 
-  /** Orders burials of what was deleted here long ago, which go to everyone, and returns the others. */
-  #bury(entries: readonly Entry[]): readonly Entry[] {
-    const { log, sequencer, clock } = this.#options;
-    const horizon = this.#options.horizon();
+  /**
+   * The entries that are to be ordered here. Orders burials of what was deleted here long ago, which go to everyone: the other
+   * directory may never have heard of what has deleted it.
+   */
+  #newsOf(entries: readonly Entry[]): readonly Entry[] {
+    const { log, sequencer, news, clock } = this.#options;
+    const { horizon } = this.#options.horizon;
+    const fresh = news.takeNews(entries);
     const stale = entries.filter((entry) => isStale(log, horizon, entry));
-    if (stale.length === 0) return entries;
-    const burials = stale.map(({ key, stamp }) => burial(key, stamp.time));
+    // What is no news and not in the log's table is on its way there.
+    const buried = stale.filter((each) => fresh.includes(each) || log.get(each.key) !== undefined);
+    if (buried.length === 0) return fresh;
+    const burials = buried.map((entry) => graveOf(log, entry));
     sequencer.follow({ entries: burials, epoch: 0, followed: undefined }, clock.nowMs(), () => {});
-    return entries.filter((entry) => !stale.includes(entry));
+    return fresh.filter((entry) => !stale.includes(entry));
+  }
+
+  /**
+   * The other directory has something older of these keys than this one. It hears of what this one has by following it in turn; but
+   * not of what it has passed over in a comparison, because that did not count any more.
+   */
+  #remind(keys: readonly string[]): void {
+    const { log, sequencer, clock } = this.#options;
+    const { horizon } = this.#options.horizon;
+    const burials: Entry[] = [];
+    for (const key of keys) {
+      const held = log.get(key);
+      if (held === undefined) burials.push(burial(key, horizon));
+      else if (isPurgeable(held, horizon)) burials.push(burial(key, held.stamp.time + 1));
+    }
+    if (burials.length === 0) return;
+    sequencer.follow({ entries: burials, epoch: 0, followed: undefined }, clock.nowMs(), () => {});
   }
 
   /** The applier's store is this directory's log. */
   #append(record: ReplicaRecord, done: Done): void {
     const { sequencer, news, clock } = this.#options;
-    const entries = record.kind === "remote" ? this.#bury(news.takeNews(record.entries)) : [];
+    const entries = record.kind === "remote" ? this.#newsOf(record.entries) : [];
     const cursor = "cursor" in record ? record.cursor : undefined;
     const followed = cursor?.logId === 0 ? undefined : cursor;
     const { epoch } = this.#applier;

@@ -12,7 +12,14 @@
  * Invariant: what is durable as the cursor covers what is durable as acknowledged. So a node that restarts is at
  * home where its cursor is, although it no longer remembers any keys.
  */
-import { cursorIn, withCursor, type Cursor, type Hello, type Welcome } from "@meridian/protocol";
+import {
+  cursorIn,
+  isPurgeable,
+  withCursor,
+  type Cursor,
+  type Hello,
+  type Welcome,
+} from "@meridian/protocol";
 
 import type { Applier } from "./applier.ts";
 import type { ReplicaStore } from "./ports.ts";
@@ -123,6 +130,7 @@ export class Home {
     if (isHere && applier.isSettled) return [];
     const missing = home === undefined ? [] : this.#keys.after(homeThrough);
     if (missing === undefined || home?.logId === UNKNOWN.logId) return undefined;
+    if (missing.some((key) => this.#isForgotten(key))) return undefined;
     if (isSameLog) this.#keys.cut(homeThrough);
     else this.#leave(resumeAfter);
     applier.resume({ logId, epoch, sequence: resumeAfter }, welcome.head);
@@ -131,6 +139,14 @@ export class Home {
     this.#arrival = { through, owes: missing.length > 0 };
     this.advance();
     return missing;
+  }
+
+  /** Whether the horizon has passed what this node has of a key: there is nothing to send of it, and it may still mean something to others. */
+  #isForgotten(key: string): boolean {
+    const { store } = this.#options;
+    if (store.horizon === 0) return false;
+    const held = store.get(key);
+    return held === undefined || isPurgeable(held, store.horizon);
   }
 
   /** What the log may have lacked is in the outbox, durably. Returns whether the node is still fed from that log. */
@@ -179,7 +195,7 @@ export class Home {
   /** `applied` has moved, or something that is waited for has happened. */
   advance(): void {
     const { applier } = this.#options;
-    if (applier.isSettled || this.#arrival !== undefined) this.#takeClaims(applier.wholeThrough);
+    if (applier.isSettled) this.#takeClaims(applier.durableThrough);
     const arrival = this.#arrival;
     if (arrival === undefined) {
       if (applier.isSettled) this.#raise(applier.applied);

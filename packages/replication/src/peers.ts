@@ -1,6 +1,7 @@
 import type { RegisteredMember } from "@meridian/protocol";
 import type { Deadlines, Logger, Random } from "@meridian/runtime";
 
+import type { HorizonMember } from "./directory-horizon.ts";
 import { FollowedEntries } from "./followed-entries.ts";
 import { Follower, type FollowerOptions, type PeerInfo } from "./follower.ts";
 import type { ReplicaLimits } from "./limits.ts";
@@ -63,15 +64,13 @@ export class Peers {
   }
 
   #makeFollowers({ peers, random, limits = {} }: FollowOptions): Follower[] {
-    const { cluster, log, sequencer, clock, leaseMs, deadlines, logger } = this.#options;
-    const parts = { cluster, log, sequencer, clock, leaseMs, deadlines, logger, random, limits };
+    const { cluster, log, sequencer, horizon, clock, leaseMs, deadlines, logger } = this.#options;
+    const machines = { log, sequencer, horizon };
+    const parts = { cluster, ...machines, clock, leaseMs, deadlines, logger, random, limits };
     const news = this.#news;
-    const horizon = (): number => this.#options.horizon();
     const onMembers = (): void => this.#options.onMembers();
     const onChange = (): void => this.#update();
-    return peers.map(
-      (peer) => new Follower({ ...parts, ...peer, news, horizon, onMembers, onChange }),
-    );
+    return peers.map((peer) => new Follower({ ...parts, ...peer, news, onMembers, onChange }));
   }
 
   get isSyncing(): boolean {
@@ -80,6 +79,11 @@ export class Peers {
 
   get info(): readonly PeerInfo[] {
     return this.#followers.map(({ info }) => info);
+  }
+
+  /** Those that are connected, as the horizon is to know them. */
+  get horizonMembers(): readonly HorizonMember[] {
+    return this.#followers.filter(({ isUp }) => isUp);
   }
 
   /** The nodes that have their link with one of them, each once. */
@@ -119,6 +123,11 @@ export class Peers {
   /** A frame of a node is durable. */
   onDurable(): void {
     if (this.#followers.length > 0) this.#news.onDurable();
+  }
+
+  /** Forgets of what came from them what the log knows by itself. */
+  forgetNews(): void {
+    if (this.#followers.length > 0) this.#news.forget();
   }
 
   /** Forgets the nodes of those that have fallen silent. */

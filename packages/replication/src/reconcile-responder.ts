@@ -8,6 +8,7 @@
  */
 import {
   assembleFrame,
+  burial,
   compareKeys,
   compareStamps,
   encodeBlock,
@@ -25,6 +26,7 @@ import {
 } from "@meridian/protocol";
 
 import { digestOf } from "./digest.ts";
+import type { DirectoryLimits } from "./limits.ts";
 import type { DirectoryLog, Link } from "./ports.ts";
 
 type Offer = Extract<NodeMessage, { type: "offer" }>;
@@ -49,28 +51,25 @@ export const OFFERED_MAX = 65_536;
 /** How many entries one question may be about. */
 const COMPARED_MAX = 65_536;
 
-export class ReconcileResponder {
-  readonly #log: DirectoryLog;
-  readonly #link: Link;
-  readonly #linkBytesMax: number;
+/** What a responder needs. */
+export interface ResponderOptions {
+  readonly log: DirectoryLog;
+  readonly link: Link;
+  readonly limits: Pick<DirectoryLimits, "linkBytesMax">;
   /** What is purgeable under it is left out. */
-  readonly #horizon: number;
-  readonly #nowMs: () => number;
+  readonly horizon: number;
+  /** What is offered, as old as that, and absent here, is answered with its burial; 0 for never. Invariant: ≤ `horizon`. */
+  readonly buriesUnder: number;
+  nowMs(): number;
+}
+
+export class ReconcileResponder {
+  readonly #options: ResponderOptions;
   readonly #answers: Answer[] = [];
   #offered = 0;
 
-  constructor(
-    log: DirectoryLog,
-    link: Link,
-    linkBytesMax: number,
-    horizon: number,
-    nowMs: () => number,
-  ) {
-    this.#horizon = horizon;
-    this.#log = log;
-    this.#link = link;
-    this.#linkBytesMax = linkBytesMax;
-    this.#nowMs = nowMs;
+  constructor(options: ResponderOptions) {
+    this.#options = options;
   }
 
   /** Answers which of the ranges differ from the log's. Throws `MALFORMED_MESSAGE` for too many entries. */
@@ -86,7 +85,8 @@ export class ReconcileResponder {
       if (!this.#isSame(after, range)) differing.push(index);
       after = range.to;
     }
-    this.#link.send(encodeMessage({ type: "compared", nowMs: this.#nowMs(), id, differing }));
+    const { link } = this.#options;
+    link.send(encodeMessage({ type: "compared", nowMs: this.#options.nowMs(), id, differing }));
   }
 
   /** Entries of the offers that wait to be answered. */
@@ -116,14 +116,16 @@ export class ReconcileResponder {
 
   /** Goes on answering, as far as the link has room. */
   pump(): void {
+    const { link, limits } = this.#options;
     for (let answer = this.#answers[0]; answer !== undefined;) {
-      if (this.#link.bufferedBytes >= this.#linkBytesMax) return;
+      if (link.bufferedBytes >= limits.linkBytesMax) return;
       if (this.#page(answer)) {
         this.#answers.shift();
         this.#offered -= answer.offer.entries.length;
         const { wanted: keys, donated } = answer;
         const { id } = answer.offer;
-        this.#link.send(encodeMessage({ type: "wanted", nowMs: this.#nowMs(), id, donated, keys }));
+        const nowMs = this.#options.nowMs();
+        link.send(encodeMessage({ type: "wanted", nowMs, id, donated, keys }));
       }
       answer = this.#answers[0];
     }
@@ -131,8 +133,9 @@ export class ReconcileResponder {
 
   /** One entry more than the range is said to have is enough to know that it differs. */
   #isSame(after: string | null, range: RangeDigest): boolean {
-    const summaries = this.#log
-      .summariesAfter(after, range.count + 1, this.#horizon)
+    const { log, horizon } = this.#options;
+    const summaries = log
+      .summariesAfter(after, range.count + 1, horizon)
       .filter(({ key }) => isWithin(key, range.to));
     return (
       summaries.length === range.count && digestOf(summaries).fingerprint === range.fingerprint
@@ -141,8 +144,9 @@ export class ReconcileResponder {
 
   /** Deals with a page of the log's keys, or as many as one frame takes. Returns whether the offer is answered. */
   #page(answer: Answer): boolean {
+    const { log, horizon } = this.#options;
     const { entries, to } = answer.offer;
-    const page = this.#log.summariesAfter(answer.after, PAGE, this.#horizon);
+    const page = log.summariesAfter(answer.after, PAGE, horizon);
     const donated: Entry[] = [];
     let bytes = 0;
     for (const summary of page) {
@@ -155,7 +159,7 @@ export class ReconcileResponder {
         answer.next += 1;
         order = compareStamps(summary.stamp, { time: offered[1], origin: offered[2] });
       }
-      const entry = order > 0 ? this.#log.get(summary.key) : undefined;
+      const entry = order > 0 ? log.get(summary.key) : undefined;
       if (entry !== undefined) bytes += entryBytes(entry);
       if (entry !== undefined) donated.push(entry);
       if (order < 0) answer.wanted.push(summary.key);
@@ -169,18 +173,21 @@ export class ReconcileResponder {
 
   /**
    * What the node has below `key` and the log has not. Returns what the log does have that is newer, and was left out
-   * because it is purgeable under the node's horizon: the node has never heard of it.
+   * because it is purgeable under the node's horizon: the node has never heard of it. And the burials of what was deleted.
    */
   #takeOfferedBefore(answer: Answer, key: string | null): Entry[] {
+    const { log, horizon, buriesUnder } = this.#options;
     const { entries } = answer.offer;
     const newer: Entry[] = [];
     for (let offered = entries[answer.next]; offered !== undefined;) {
       if (key !== null && compareKeys(offered[0], key) >= 0) break;
-      const held = this.#horizon === 0 ? undefined : this.#log.get(offered[0]);
-      const stamp = { time: offered[1], origin: offered[2] };
-      if (held !== undefined && compareStamps(held.stamp, stamp) > 0) {
-        newer.push(isPurgeable(held, this.#horizon) ? emptied(held) : held);
-      } else answer.wanted.push(offered[0]);
+      const [offeredKey, time, origin] = offered;
+      const held = horizon === 0 ? undefined : log.get(offeredKey);
+      if (held !== undefined && compareStamps(held.stamp, { time, origin }) > 0) {
+        newer.push(isPurgeable(held, horizon) ? emptied(held) : held);
+      } else if (time <= buriesUnder && (held === undefined || isPurgeable(held, buriesUnder))) {
+        newer.push(burial(offeredKey, time));
+      } else answer.wanted.push(offeredKey);
       answer.next += 1;
       offered = entries[answer.next];
     }
@@ -198,11 +205,11 @@ export class ReconcileResponder {
       through: 0,
       committedThrough: 0,
       highestTime: highestTimeOf(entries),
-      sentAtMs: this.#nowMs(),
+      sentAtMs: this.#options.nowMs(),
       incarnation: 0,
       position: answer.offer.id,
     };
-    this.#link.send(assembleFrame(header, encodeBlock(entries)));
+    this.#options.link.send(assembleFrame(header, encodeBlock(entries)));
     return isOver;
   }
 }

@@ -7,8 +7,8 @@
  *
  * - An entry that comes in, is as old as this node's horizon, and means something of which this node has nothing was
  *   deleted once, and comes from a directory that has lost that: it is buried, for everyone.
- * - A burial of exactly the version that this node holds live is the cluster's word that the version was deleted while
- *   the node was away too long: the version goes into the quarantine.
+ * - A burial of what this node holds live, or of something newer, is the cluster's word that it was deleted while the node
+ *   was away too long: what the node holds goes into the quarantine.
  */
 import {
   burial,
@@ -110,11 +110,11 @@ export class ReplicaHorizon {
   }
 }
 
-/** Whether `entry` is a burial of exactly the version that is held. */
+/** Whether `entry` is a burial of the version that is held, or of a newer one. */
 function buries(entry: Entry, held: Entry): boolean {
   return (
     entry.stamp.origin === BURIAL_ORIGIN &&
     held.stamp.origin !== BURIAL_ORIGIN &&
-    held.stamp.time === entry.stamp.time
+    held.stamp.time <= entry.stamp.time
   );
 }

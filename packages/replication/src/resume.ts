@@ -45,7 +45,8 @@ export function resumeOfNode(
   const isKnown = own.length > 0 || committedPosition !== undefined;
   const isAhead = hello.horizon > horizon;
   const isLost = own.length > 0 && resumeAfter === undefined;
-  const isLoss = isLost || (isKnown && (isMissing || isAhead));
+  // A node that comes from another log may be ahead of this one by a moment.
+  const isLoss = isLost || (isKnown && isHere && (isMissing || isAhead));
   if (isAhead) return { ...RECONCILE, isLoss };
   if (home === null) {
     const isFed = !isMissing && log.purgedThrough === 0;
@@ -59,11 +60,11 @@ export function resumeOfNode(
   return { resume: "feed", resumeAfter, homeThrough, isLoss };
 }
 
-/** A directory is fed if it has a place in this log, or has nothing yet: what it has and this log has not, this one gets by following in turn. */
+/** A directory is fed if it has a place in this log after which nothing was purged, or has nothing yet: what it has and this log has not, this one gets by following in turn. */
 export function resumeOfFollower(log: Log, cursors: readonly Cursor[], isEmpty: boolean): Resume {
   const resumeAfter = furthest(log, cursors) ?? (isEmpty ? 0 : undefined);
-  if (!isEmpty && (resumeAfter ?? 0) < log.purgedThrough) return RECONCILE;
-  return resumeAfter === undefined ? RECONCILE : { resume: "feed", resumeAfter, homeThrough: 0 };
+  if (resumeAfter === undefined || resumeAfter < log.purgedThrough) return RECONCILE;
+  return { resume: "feed", resumeAfter, homeThrough: 0 };
 }
 
 /** The furthest of the places that lie on this log; undefined if none does. */

@@ -35,9 +35,8 @@ export function buryStale(
   const burials: Entry[] = [];
   const altered = entries.map((entry) => {
     if (!isStale(log, horizon, entry)) return entry;
-    const grave = burial(entry.key, entry.stamp.time);
-    burials.push(grave);
-    return grave;
+    burials.push(graveOf(log, entry));
+    return burial(entry.key, entry.stamp.time);
   });
   if (burials.length === 0) return undefined;
   const own = {
@@ -53,6 +52,15 @@ export function buryStale(
     burials: assembleFrame(own, encodeBlock(burials)),
     buried: assembleFrame(header, encodeBlock(altered)),
   };
+}
+
+/**
+ * What tells everyone that a stale entry was deleted: its burial, or that of what the log still has of its key, a little younger than
+ * that. So it takes its place in the log, and whoever is fed from there hears of it.
+ */
+export function graveOf(log: DirectoryLog, { key, stamp }: Entry): Entry {
+  const held = log.get(key)?.stamp.time ?? 0;
+  return burial(key, stamp.time >= held ? stamp.time : held + 1);
 }
 
 /** Whether an entry was made at or before `horizon` and the log has nothing of its key: it was deleted. */

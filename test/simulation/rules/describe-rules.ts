@@ -13,11 +13,11 @@ export function describeRules(rules: readonly Rule[]): void {
     it.each(tested.map((each) => [each.rule, each] as const))(
       "where it does not hold that %s",
       async (_name, rule) => {
-        const { faults, seed } = rule;
+        const { faults, seed, directories } = rule;
         for (let tried = seed; tried < seed + SEEDS; tried += 1) {
-          const without = await simulate(tried, partsWithout(rule), faults);
+          const without = await simulate(tried, partsWithout(rule), faults, directories);
           if (without.violations.length === 0) continue;
-          const { violations } = await simulate(tried, rule.harder?.(), faults);
+          const { violations } = await simulate(tried, rule.harder?.(), faults, directories);
           expect(violations, `SIM_SEED=${tried}`).toEqual([]);
           return;
         }

@@ -1,4 +1,6 @@
-import { isPurgeable, tombstone, type Entry } from "@meridian/protocol";
+import { BURIAL_ORIGIN, isPurgeable, tombstone, type Entry } from "@meridian/protocol";
+import { DirectoryHorizon } from "@meridian/replication/source/directory-horizon";
+import { FollowedEntries } from "@meridian/replication/source/followed-entries";
 import { ReplicaHorizon } from "@meridian/replication/source/replica-horizon";
 
 import { TracedLog } from "../traced-log.ts";
@@ -11,6 +13,13 @@ class KnowingLog extends TracedLog {
     const entry = super.get(key);
     const isKnown = entry !== undefined && !isPurgeable(entry, this.horizonState.horizon);
     return isKnown ? entry : { ...tombstone(key, { time: 1, origin: 1 }), deleted: false };
+  }
+}
+
+/** A log that says that it has never forgotten anything. */
+class CandidLog extends TracedLog {
+  override get purgedThrough(): number {
+    return 0;
   }
 }
 
@@ -69,5 +78,40 @@ export const HORIZON_RULES: readonly Rule[] = [
         const { quarantined: _, ...rest } = record;
         return rest;
       }),
+  },
+  {
+    rule: "a directory adopts the horizons that it follows",
+    off: "it has its own alone, which stands still without nodes",
+    faults: "horizon",
+    directories: 2,
+    seed: 1,
+    parts: () => patched(DirectoryHorizon, "reach", () => () => {}),
+  },
+  {
+    rule: "a directory that may have missed what was purged reconciles",
+    off: "it goes on where it was",
+    faults: "horizon",
+    directories: 2,
+    seed: 3,
+    parts: () => logs(CandidLog),
+  },
+  {
+    rule: "what one log has buried is buried in all",
+    off: "each keeps its burials to itself",
+    faults: "horizon",
+    directories: 2,
+    seed: 3,
+    parts: () =>
+      patched(
+        FollowedEntries,
+        "takeNews",
+        (original) =>
+          function (this: FollowedEntries, entries) {
+            return original.call(
+              this,
+              entries.filter(({ stamp }) => stamp.origin !== BURIAL_ORIGIN),
+            );
+          },
+      ),
   },
 ];

@@ -8,6 +8,8 @@ export interface Rule {
   /** What is done instead, in a simulation that switches the rule off. */
   readonly off: string;
   readonly faults: Faults;
+  /** How many directories there are; 1 where it is left out. */
+  readonly directories?: number;
   /** Parts for one simulation: made anew for each, because they may remember. */
   parts(): ClusterParts;
   /** Circumstances under which the rule matters more often; it holds in them. */

@@ -1,0 +1,38 @@
+/** What another directory has said of the entries behind a place in its log. */
+interface Said {
+  readonly head: number;
+  readonly lowestTime: number;
+}
+
+/**
+ * How old the entries may be that still come from another directory. It tells, time and again, how far its log has come, and
+ * below which stamp time its nodes send nothing any more: that counts here once its log has been followed through there. A
+ * node that has come to it with something older counts at once.
+ */
+export class PeerTimes {
+  /** What was last said of a place that has been followed. */
+  #reached = 0;
+  /** The first that is not reached, and the newest: newer ones must not put the first off for ever. */
+  #said: readonly Said[] = [];
+
+  /** Behind `head`, nothing of the other directory's nodes is older than `lowestTime`. */
+  hear(head: number, lowestTime: number): void {
+    const [first, last] = this.#said;
+    if (first === undefined) this.#said = [{ head, lowestTime }];
+    else {
+      // What was said in between may be about entries that have not come yet.
+      const lowest = Math.min(lowestTime, last?.lowestTime ?? Infinity);
+      this.#said = [first, { head, lowestTime: lowest }];
+    }
+  }
+
+  /** No entry that still comes has a lower stamp time, where the other log has been followed through `applied`; 0 while that is not known. */
+  lowestTime(applied: number): number {
+    for (const { head, lowestTime } of this.#said) {
+      if (head > applied) break;
+      this.#reached = lowestTime;
+      this.#said = this.#said.slice(1);
+    }
+    return Math.min(this.#reached, ...this.#said.map((each) => each.lowestTime));
+  }
+}

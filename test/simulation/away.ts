@@ -1,0 +1,36 @@
+import type { SimulatedCluster } from "./cluster.ts";
+
+/** How long a node has to be connected before it counts as back. */
+const BACK_FOR_GOOD_MS = 1_000;
+
+/** Takes note of who can speak with a directory, while all of those speak with each other, and is level with it but for what is under way. */
+export function watchAway(cluster: SimulatedCluster): void {
+  const { network, world, directories, nodes } = cluster;
+  const meet = (host: string, other: string): boolean =>
+    host === other || (network.passes(host, other) && network.passes(other, host));
+  const hosts = directories.map(({ host }) => host);
+  const areDirectoriesThere = directories.every(
+    ({ host, process }) =>
+      hosts.every((other) => meet(host, other)) &&
+      process?.machine.info().peers.every((each) => each.connected && !each.reconciling) === true,
+  );
+  for (const { id, process, away } of nodes) {
+    const info = process?.replica.info();
+    const own = directories.find(({ disk }) => disk.logId === info?.logId);
+    const isThere =
+      areDirectoriesThere &&
+      info?.connected === true &&
+      !info.reconciling &&
+      own !== undefined &&
+      meet(id, own.host);
+    away.backMs = isThere ? (away.backMs ?? world.nowMs) : undefined;
+    if (!isThere) away.sinceMs ??= world.nowMs;
+    if (away.sinceMs === undefined) continue;
+    const awayMs = (away.backMs ?? world.nowMs) - away.sinceMs;
+    away.longestMs = Math.max(away.longestMs, awayMs);
+    // Who comes back for a moment has not handed over what it had to send.
+    if (away.backMs !== undefined && world.nowMs - away.backMs > BACK_FOR_GOOD_MS) {
+      away.sinceMs = undefined;
+    }
+  }
+}
