@@ -450,15 +450,8 @@ export class DirectorySession implements Applier {
     this.#refusedPosition = undefined;
     const { sequencer, horizon, limits } = this.#host;
     const nowMs = this.#host.nowMs();
-    const turn = sequencer.turnOf(header);
-    if (turn === "duplicate") return this.#onDuplicate(header);
     // Before its stamps are judged: a node whose frame is refused counts on those before it.
-    if (turn === "gap") {
-      throw new MeridianError(
-        "OUT_OF_ORDER",
-        `Expected outbox position ${sequencer.received(header.incarnation) + 1}, got ${header.position}`,
-      );
-    }
+    if (!sequencer.isNext(header)) return this.#onDuplicate(header);
     if (header.highestTime > sequencer.timeMax(nowMs, limits.maxClockDriftMs)) {
       this.#refusedPosition = header.position;
       const { position } = header;

@@ -53,9 +53,6 @@ export interface FollowedRun {
   readonly followed: Cursor | undefined;
 }
 
-/** Where a frame stands in its outbox: the next to be ordered, one that has been, or one whose predecessor is missing. */
-export type Turn = "next" | "duplicate" | "gap";
-
 export class Sequencer {
   readonly #log: DirectoryLog;
   readonly #events: SequencerEvents;
@@ -143,14 +140,16 @@ export class Sequencer {
     return this.#recent.startingAt(after);
   }
 
-  turnOf({ incarnation, position }: FrameHeader): Turn {
-    const received = this.received(incarnation);
-    if (position <= received) return "duplicate";
-    return position === received + 1 ? "next" : "gap";
+  /** Whether a frame is the next of its outbox to be ordered, and none that has been. Throws `OUT_OF_ORDER` if one before it is missing. */
+  isNext({ incarnation, position }: FrameHeader): boolean {
+    const next = this.received(incarnation) + 1;
+    if (position <= next) return position === next;
+    const said = `Expected outbox position ${next}, got ${position}`;
+    throw new MeridianError("OUT_OF_ORDER", said);
   }
 
   /**
-   * Orders a frame that a node has sent and whose turn it is, with entries of `lowestTime` or later, writing its sequences
+   * Orders a frame that a node has sent and that is its next, with entries of `lowestTime` or later, writing its sequences
    * into its header, and starts committing it. What in it was deleted long ago is buried. The bytes belong to the
    * log from here on.
    */
