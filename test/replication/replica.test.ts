@@ -1,5 +1,5 @@
 import { isLive, MeridianError, unixMsOf, type Entry } from "@meridian/protocol";
-import { emptyReplicaDisk } from "@meridian/testkit";
+import { copyLogDisk, copyReplicaDisk, emptyLogDisk, emptyReplicaDisk } from "@meridian/testkit";
 import { expect, it } from "vitest";
 
 import { ClusterRig, codeOf, set, textOf } from "./node-rig.ts";
@@ -355,4 +355,27 @@ it("cluster time is not known before a directory has been heard", async () => {
   rig.isReachable = true;
   await rig.pass(6_000);
   expect(replica.knownNowMs).toBe(rig.clock.nowMs());
+});
+
+it("a node that has restarted gives a log that has lost its tail what it had of that, although it knows no keys", async () => {
+  const log = emptyLogDisk(7);
+  const rig = new ClusterRig({}, log);
+  const [a, b] = [rig.node("a"), rig.node("b")];
+  const written = a.replica.write([set("before")]);
+  await rig.pass(1_000);
+  await written;
+  const [lostTail, { cursor }] = [copyLogDisk(log), b.disk];
+  const more = a.replica.write([set("k")]);
+  await rig.pass(100);
+  await more;
+  // What is passed on before it is committed is stored without a cursor that covers it.
+  const disk = { ...copyReplicaDisk(b.disk), cursor };
+  for (const id of ["a", "b"]) await rig.leave(id);
+  void b.replica.stop();
+  await rig.replaceDirectory(lostTail);
+  rig.comeBack("b");
+  const [restarted, c] = [rig.node("b", { disk }), rig.node("c")];
+  await rig.pass(5_000);
+  expect(textOf(restarted.replica.get("k"))).toBe("v");
+  expect(textOf(c.replica.get("k"))).toBe("v");
 });

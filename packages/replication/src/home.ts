@@ -72,6 +72,11 @@ export class Home {
   /** Acknowledgements that are not saved: the first that the cursor has not reached, and the newest. */
   #acknowledged: readonly Acknowledged[] = [];
   #savable: number;
+  /**
+   * A node that has just started may hold more than what its cursor covers, of frames that no directory has committed, and
+   * has forgotten their keys. They come again while the epoch of its cursor lasts: from here on it has them all.
+   */
+  #completeFrom: number;
 
   constructor(options: HomeOptions) {
     const { cursor, others, outboxAcknowledged } = options.store;
@@ -80,6 +85,7 @@ export class Home {
     this.#keys = new RecentKeys(cursor?.sequence ?? 0);
     this.#others = this.#savedOthers = others;
     this.#savable = outboxAcknowledged;
+    this.#completeFrom = cursor === undefined ? 0 : Infinity;
   }
 
   /** The last outbox position that may durably count as acknowledged, as `save` has found it. */
@@ -127,9 +133,14 @@ export class Home {
     // another directory may have told of a place here that is further than where the node stands.
     const stands = applier.logId === logId && applier.epoch === epoch;
     const isHere = stands && isSameLog && home.epoch === epoch && resumeAfter <= applier.applied;
-    if (isHere && applier.isSettled) return [];
+    if (isHere && applier.isSettled) {
+      this.#completeFrom = Math.min(this.#completeFrom, welcome.head);
+      this.advance();
+      return [];
+    }
     const missing = home === undefined ? [] : this.#keys.after(homeThrough);
     if (missing === undefined || home?.logId === UNKNOWN.logId) return undefined;
+    if (this.#completeFrom > 0) return undefined;
     if (missing.some((key) => this.#isForgotten(key))) return undefined;
     if (isSameLog) this.#keys.cut(homeThrough);
     else this.#leave(resumeAfter);
@@ -168,6 +179,7 @@ export class Home {
   settle(): void {
     const { applier } = this.#options;
     applier.settle();
+    this.#completeFrom = 0;
     this.#keys.raiseFloor(applier.committedThrough);
     this.#settleAt(Math.max(applier.applied, applier.committedThrough));
     this.advance();
@@ -195,6 +207,7 @@ export class Home {
   /** `applied` has moved, or something that is waited for has happened. */
   advance(): void {
     const { applier } = this.#options;
+    if (applier.applied >= this.#completeFrom) this.#completeFrom = 0;
     if (applier.isSettled) this.#takeClaims(applier.durableThrough);
     const arrival = this.#arrival;
     if (arrival === undefined) {

@@ -110,7 +110,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a write and its place in the outbox are one transaction",
     off: "the entries are committed first, their frame after",
     faults: "all",
-    seed: 89,
+    seed: 20,
     parts: () => stores(SplitStore),
   },
   {
@@ -178,13 +178,14 @@ export const LOG_RULES: readonly Rule[] = [
     off: "every log has the id 1",
     faults: "all",
     seed: 200,
+    isRare: true,
     parts: () => logs(OneIdLog),
   },
   {
     rule: "what a log may have lost is sent again by who remembers it",
     off: "RecentKeys remembers nothing",
     faults: "all",
-    seed: 405,
+    seed: 1550,
     harder: () => slowLogs(TracedLog),
     parts: () => patched(RecentKeys, "after", () => () => []),
   },
@@ -192,7 +193,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a restored copy takes a new identity",
     off: "greetings claim an outbox that has gone on, and Submitter.holdsAnother says no",
     faults: "all",
-    seed: 41,
+    seed: 189,
     parts: () =>
       both(
         greeting((hello) => ({ ...hello, outboxThrough: Number.MAX_SAFE_INTEGER })),
@@ -203,7 +204,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a reconciliation goes both ways",
     off: "Reconciler.onWanted is told that nothing is wanted",
     faults: "all",
-    seed: 78,
+    seed: 11,
     parts: () =>
       patched(
         Reconciler,
@@ -247,7 +248,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a reconciliation starts over when stamps are lowered under it",
     off: "ReplicaLink.reset ignores that reason",
     faults: "all",
-    seed: 407,
+    seed: 621,
     parts: () =>
       patched(
         ReplicaLink,
@@ -262,7 +263,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a link on which nothing moves is given up",
     off: "ProgressWatch sees no stall",
     faults: "all",
-    seed: 88,
+    seed: 274,
     parts: () => patched(ProgressWatch, "isStalled", () => () => false),
   },
   {

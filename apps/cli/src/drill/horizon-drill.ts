@@ -15,6 +15,7 @@ const MARGIN_MS = 100;
 export const HORIZON_DRILL: Drill = {
   name: "horizon",
   horizonMs: 2_000,
+  directories: 2,
   story: (victim) =>
     `${victim} is away for longer than deletes are remembered, and comes back with what was deleted`,
   run: async (stage) => {
