@@ -132,8 +132,20 @@ export class FakeNode {
     await this.received("heartbeat");
   }
 
-  /** Sends one entry as the first of the node's outbox. */
-  write(key: string): void {
+  /** Resolves when the outbox is acknowledged through `position`; rejects if the link is closed before. */
+  async acknowledged(position: number): Promise<void> {
+    const isAcknowledged = (): boolean =>
+      this.messages.some(
+        ({ type, outboxThrough }) => type === "acknowledge" && Number(outboxThrough) >= position,
+      );
+    while (!isAcknowledged()) {
+      if (this.closed !== undefined) throw new Error(`closed: ${JSON.stringify(this.closed)}`);
+      await this.#event();
+    }
+  }
+
+  /** Sends one entry as the frame at `position` of the node's outbox. */
+  write(key: string, position = 1): void {
     const stamp = { time: stampTimeOf(Date.now()), origin: this.#incarnation };
     const value = new TextEncoder().encode("value");
     const entries = [
@@ -149,7 +161,7 @@ export class FakeNode {
       highestTime: highestTimeOf(entries),
       sentAtMs: Date.now(),
       incarnation: this.#incarnation,
-      position: 1,
+      position,
     };
     this.#link.send(assembleFrame(header, encodeBlock(entries)));
   }

@@ -147,17 +147,20 @@ describe("a log that cannot be written any more", () => {
     const failure = new Promise<MeridianError>((resolve) => {
       failed = resolve;
     });
-    // What comes after the first commit, which is of the horizon's state, is never durable: more of that, or the frame.
     const { url } = await start({ onFatal: failed, tuning: { dieAtStep: 4 } });
     const node = new FakeNode(url, "paris");
-    await node.received("welcome").then(
-      () => node.write("greeting"),
-      // The log has failed before the node was taken in.
-      () => {},
-    );
+    let through = 0;
+    const write = async (): Promise<never> => {
+      await node.received("welcome");
+      for (; ; through += 1) {
+        node.write("greeting", through + 1);
+        await node.acknowledged(through + 1);
+      }
+    };
+    await expect(write()).rejects.toThrow("closed");
     expect(await failure).toMatchObject({ code: "STORE_FAILED" });
-    await node.gone();
-    expect(node.messages.map(({ type }) => type)).not.toContain("acknowledge");
+    // What was never durable was never acknowledged.
+    await expect(node.acknowledged(through + 1)).rejects.toThrow("closed");
     expect(await fetchJson(`${url}/readyz`)).toMatchObject({ status: 503, code: "GOING_AWAY" });
   });
 });

@@ -11,11 +11,14 @@ export class HybridClock {
   /** Invariant: at or above every time issued or observed, but for what `lower` has taken back. */
   #last: number;
 
-  /** Draws an origin that nobody else has. `floor` is the highest stamp time that is known to have been issued. */
-  constructor(random: Random, floor: number) {
+  /**
+   * Draws an origin that nobody else has. `floor` is the highest stamp time that is known to have been issued. The first
+   * stamp lies up to `spread` above it: two copies of a database, both behind their stamps, are not to give out the same times.
+   */
+  constructor(random: Random, floor: number, spread = 0) {
     // The greatest one is kept for burials.
     this.origin = Math.min(randomIdentity(random), BURIAL_ORIGIN - 1);
-    this.#last = floor;
+    this.#last = floor + Math.floor(random.next() * spread);
   }
 
   /** A new stamp, at or after the wall time `nowMs`. */

@@ -9,6 +9,7 @@
 import {
   asMeridianError,
   MeridianError,
+  STAMPS_PER_MS,
   type DirectoryMessage,
   type Entry,
   type Member,
@@ -71,7 +72,11 @@ export class Replica {
     this.#deadlines = new Deadlines(clock);
     this.#time = new ClusterClock(clock);
     this.#progress = new ProgressWatch(clock, this.#limits.stallMs);
-    this.#stamps = new HybridClock(random, Math.max(store.highestTime, store.horizon));
+    this.#stamps = new HybridClock(
+      random,
+      Math.max(store.highestTime, store.horizon),
+      STAMPS_PER_MS,
+    );
     this.#horizon = new ReplicaHorizon(store);
     this.#writes = this.#makeWritePath();
     this.quarantine = new Quarantine(store, this.#writes, options.logger);
