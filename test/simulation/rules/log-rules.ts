@@ -186,6 +186,7 @@ export const LOG_RULES: readonly Rule[] = [
     off: "RecentKeys remembers nothing",
     faults: "all",
     seed: 1550,
+    isRare: true,
     harder: () => slowLogs(TracedLog),
     parts: () => patched(RecentKeys, "after", () => () => []),
   },
@@ -248,7 +249,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a reconciliation starts over when stamps are lowered under it",
     off: "ReplicaLink.reset ignores that reason",
     faults: "all",
-    seed: 621,
+    seed: 270,
     parts: () =>
       patched(
         ReplicaLink,

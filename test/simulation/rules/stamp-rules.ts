@@ -133,7 +133,7 @@ export const STAMP_RULES: readonly Rule[] = [
     rule: "no write is stamped while others get new stamps",
     off: "WritePath.pause goes on at once and lets writes through",
     faults: "all",
-    seed: 129,
+    seed: 26,
     harder: () => slowStores(),
     parts: () => patched(WritePath, "pause", () => (onIdle) => onIdle()),
   },
@@ -181,6 +181,7 @@ export const STAMP_RULES: readonly Rule[] = [
     off: "the first number that a replica draws is the same each time for its node",
     faults: "all",
     seed: 2446,
+    isRare: true,
     parts: () => ({
       replicaOptions: (options) => {
         const { random, node } = options;
