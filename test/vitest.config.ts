@@ -20,6 +20,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["{packages,apps}/*/test/**/*.test.ts", "test/replication/**/*.test.ts"],
+          maxWorkers: availableParallelism(),
           // Far above what any of them takes: a machine with other things to do is no failure.
           testTimeout: 60_000,
         },
@@ -29,6 +30,7 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/*.test.ts", "test/integration/**/*.test.ts"],
+          sequence: { groupOrder: 1 },
           testTimeout: 60_000,
         },
       },
@@ -40,6 +42,7 @@ export default defineConfig({
           testTimeout: 120_000,
           // Each file starts a cluster of its own; on two cores, one at a time.
           fileParallelism: false,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -49,8 +52,8 @@ export default defineConfig({
           include: ["test/simulation/**/*.test.ts"],
           // Nothing but arithmetic: every processor is worth using.
           maxWorkers: availableParallelism(),
-          // Projects that run at once have to agree on that, so this one runs after them.
-          sequence: { groupOrder: 1 },
+          // Projects that run at once have to agree on that, so this one runs after the others.
+          sequence: { groupOrder: 2 },
           testTimeout: 300_000,
         },
       },

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { faultsOf, simulate, type Faults } from "./scenario.ts";
 
-const SEEDS = Number(process.env["SIM_SEEDS"] ?? 2_000) / 20;
+const SEEDS = Number(process.env["SIM_SEEDS"] ?? 2_000) / 40;
 const BATCHES = 5;
 
 /** Seeds that once failed, each with its line of story. */
