@@ -2,12 +2,13 @@
 import { join } from "node:path";
 
 import type { LinkProxy } from "@meridian/cli";
-import { startRegion, type RunningRegion } from "@meridian/region";
+import type { RunningRegion } from "@meridian/region";
 import type { LogFields, Logger } from "@meridian/runtime";
 import { expect, it, onTestFailed, onTestFinished } from "vitest";
 
 import { DirectoryGroup } from "../support/directories.ts";
 import { getJson, getText, putValue } from "../support/region-requests.ts";
+import { startSmallRegion } from "../support/small-region.ts";
 import { until } from "../support/until.ts";
 
 interface Standing {
@@ -57,24 +58,11 @@ async function startNode(group: DirectoryGroup, id: string, order: number[]): Pr
     if (message === "taken in by a directory") taken.push(fields);
   };
   const logger: Logger = { debug: take, info: take, warn: take, error: take };
-  const region = await startRegion({
+  const region = await startSmallRegion({
     id,
-    region: id,
-    lat: 0,
-    lon: 0,
-    host: "127.0.0.1",
-    port: 0,
     data: join(group.folder, id),
     directory: lines.map(({ url }) => url),
     cluster: "meridian",
-    ip: null,
-    url: null,
-    allowOrigin: null,
-    durability: "process",
-    cacheEntries: 1_000,
-    cacheBytes: 1_000_000,
-    valueBytesMax: 1_000_000,
-    ttlDefault: null,
     logger,
   });
   onTestFinished(() => region.stop());

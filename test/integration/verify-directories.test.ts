@@ -5,11 +5,12 @@ import { join } from "node:path";
 
 import { LinkProxy, runCli } from "@meridian/cli";
 import { startDirectory, type RunningDirectory } from "@meridian/directory";
-import { startRegion, type RunningRegion } from "@meridian/region";
+import type { RunningRegion } from "@meridian/region";
 import { silentLogger } from "@meridian/runtime";
 import { afterEach, beforeEach, expect, it } from "vitest";
 
 import { deleteValue, putValue } from "../support/region-requests.ts";
+import { startSmallRegion } from "../support/small-region.ts";
 import { until } from "../support/until.ts";
 
 let folder: string;
@@ -51,25 +52,10 @@ afterEach(async () => {
 
 /** Starts a region that is only ever at one directory. */
 async function start(id: string, directory: number): Promise<RunningRegion> {
-  const region = await startRegion({
+  const region = await startSmallRegion({
     id,
-    region: id,
-    lat: 1,
-    lon: 2,
-    host: "127.0.0.1",
-    port: 0,
     data: join(folder, id),
     directory: [urlOf(directory)],
-    cluster: "test",
-    ip: null,
-    url: null,
-    allowOrigin: null,
-    durability: "process",
-    cacheEntries: 1_000,
-    cacheBytes: 1_000_000,
-    valueBytesMax: 1_000,
-    ttlDefault: null,
-    logger: silentLogger,
   });
   await until(`${id} is ready`, () => region.status === "ready");
   return region;

@@ -6,12 +6,13 @@ import { join } from "node:path";
 
 import { runCli } from "@meridian/cli";
 import { startDirectory, type RunningDirectory } from "@meridian/directory";
-import { startRegion, type RunningRegion } from "@meridian/region";
+import type { RunningRegion } from "@meridian/region";
 import { silentLogger } from "@meridian/runtime";
 import type Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { request } from "../support/region-requests.ts";
+import { startSmallRegion } from "../support/small-region.ts";
 import { until } from "../support/until.ts";
 
 const Sqlite = createRequire(new URL("../../packages/store/package.json", import.meta.url))(
@@ -46,25 +47,11 @@ afterEach(async () => {
 
 /** Starts a region; `url` is where it says that it is reached. */
 async function add(id: string, url: string | null = null): Promise<void> {
-  const region = await startRegion({
+  const region = await startSmallRegion({
     id,
-    region: id,
-    lat: 1,
-    lon: 2,
-    host: "127.0.0.1",
-    port: 0,
+    url,
     data: join(folder, id),
     directory: [directory.url],
-    cluster: "test",
-    ip: null,
-    url,
-    allowOrigin: null,
-    durability: "process",
-    cacheEntries: 1_000,
-    cacheBytes: 1_000_000,
-    valueBytesMax: 1_000,
-    ttlDefault: null,
-    logger: silentLogger,
   });
   regions.set(id, region);
   await until(`${id} is ready`, () => region.status === "ready");
