@@ -12,30 +12,13 @@ export const DIRECTORY_DRILLS: readonly Drill[] = [
     name: "kill-first-directory",
     directories: 2,
     story: () => "the first of two directories is killed with SIGKILL, and started again",
-    run: async (stage) => {
-      const { cluster, hold } = stage;
-      const killedAtMs = performance.now();
-      await cluster.directory.process.kill();
-      await goOver(stage, cluster.regions, killedAtMs);
-      await hold(1);
-      await cluster.directory.start();
-      await goBack(stage, cluster.regions);
-    },
+    run: (stage) => killFirst(stage, () => {}),
   },
   {
     name: "lose-first-directory",
     directories: 2,
     story: () => "the first of two directories loses its data whole, and is filled by the second",
-    run: async (stage) => {
-      const { cluster, hold } = stage;
-      const killedAtMs = performance.now();
-      await cluster.directory.process.kill();
-      cluster.directory.lose();
-      await goOver(stage, cluster.regions, killedAtMs);
-      await hold(1);
-      await cluster.directory.start();
-      await goBack(stage, cluster.regions);
-    },
+    run: (stage) => killFirst(stage, () => stage.cluster.directory.lose()),
   },
   {
     name: "cut-first-directory",
@@ -66,6 +49,18 @@ export const DIRECTORY_DRILLS: readonly Drill[] = [
     },
   },
 ];
+
+/** Kills the first directory and, after what happens to it while it is gone, starts it again. */
+async function killFirst(stage: Stage, meanwhile: () => void): Promise<void> {
+  const { cluster, hold } = stage;
+  const killedAtMs = performance.now();
+  await cluster.directory.process.kill();
+  meanwhile();
+  await goOver(stage, cluster.regions, killedAtMs);
+  await hold(1);
+  await cluster.directory.start();
+  await goBack(stage, cluster.regions);
+}
 
 async function cutFirst(stage: Stage): Promise<void> {
   const cutAtMs = performance.now();
