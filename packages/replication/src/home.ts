@@ -10,7 +10,7 @@
  * them, and what its directory says that its own log has of them. From there it can be fed by their directories.
  *
  * Invariant: what is durable as the cursor covers what is durable as acknowledged. So a node that restarts is at
- * home where its cursor is, although it no longer remembers any keys.
+ * home where its cursor is, while the epoch lasts in which it was saved; it no longer remembers any keys.
  */
 import {
   cursorIn,
