@@ -14,7 +14,7 @@
 import type { EvictionPolicy } from "./eviction-policy.ts";
 import { Ghosts } from "./ghosts.ts";
 import { SlotQueue } from "./slot-queue.ts";
-import { HASH, type Slots } from "./slots.ts";
+import type { Slots } from "./slots.ts";
 import { StringHasher } from "./string-hash.ts";
 
 const USED = 1;
@@ -97,7 +97,7 @@ export class AdaptivePolicy implements EvictionPolicy {
 
   /** A hash of the key, whatever the index: 0, which is nobody, for keys that have none. */
   #hashOf(slot: number): number {
-    const hash = this.#slots.word(slot, HASH);
+    const hash = this.#slots.hash(slot);
     if (hash !== 0) return hash;
     const key = this.#slots.key(slot);
     if (typeof key === "string") return this.#hasher.hash(key);

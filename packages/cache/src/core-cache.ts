@@ -8,12 +8,12 @@
  * file is how they work together. What is protected is for `TlruCache`, which adds what not everybody needs.
  *
  * Invariants, true whenever foreign code can run: entries ≤ maxEntries; bytes ≤ maxBytes; index, policy and
- * slots hold the same entries; every expiry was told to the tree.
+ * slots hold the same entries; what the tree knows of a slot is not later than its expiry.
  */
 import { Departures } from "./departures.ts";
 import type { EvictionPolicy, PolicyClass } from "./eviction-policy.ts";
 import { ExpiryTree } from "./expiry-tree.ts";
-import type { IndexClass, KeyIndex } from "./key-index.ts";
+import type { IndexMaker, KeyIndex } from "./key-index.ts";
 import { KeyMaps } from "./key-maps.ts";
 import { LruPolicy } from "./lru-policy.ts";
 import {
@@ -25,7 +25,7 @@ import {
 } from "./options.ts";
 import { CLEARED, DELETED, EVICTED, EXPIRED, REJECTED, REPLACED } from "./removal-reason.ts";
 import type { CoreStats } from "./reports.ts";
-import { BYTES, FREE, Slots } from "./slots.ts";
+import { FREE, Slots } from "./slots.ts";
 import { randomSeed, systemClock } from "./platform.ts";
 import { Timekeeper, weakly } from "./timekeeper.ts";
 
@@ -37,7 +37,7 @@ const NEXT_SLICE_MS = 1;
 
 /** What `TlruCache` puts in the place of the simplest. */
 export interface CoreParts {
-  readonly Index?: IndexClass | undefined;
+  readonly index?: IndexMaker | undefined;
   readonly Policy?: PolicyClass | undefined;
 }
 
@@ -99,7 +99,8 @@ export class CoreCache<K, V> {
 
   /** The value of a key, marked as used; undefined if it is not here or its time is over. */
   get(key: K): V | undefined {
-    const slot = this.find(key);
+    const index = this.#index;
+    const slot = index.find(key, index.hashOf(key));
     if (slot !== 0) {
       if (this.isLive(slot)) {
         this.#hits++;
@@ -312,12 +313,12 @@ export class CoreCache<K, V> {
 
   /** Puts empty parts in place. */
   #build(): void {
-    const { Index = KeyMaps, Policy = LruPolicy } = this.#parts;
     const slots = new Slots(this.#settings.maxEntries);
+    const { index = (): KeyIndex => new KeyMaps(slots), Policy = LruPolicy } = this.#parts;
     this.slots = slots;
     this.#tree = new ExpiryTree(slots, this.time);
     this.policy = new Policy(slots);
-    this.#index = new Index(slots, this.#seed);
+    this.#index = index(slots, this.#seed);
     this.#entries = this.#bytes = 0;
   }
 
@@ -329,17 +330,25 @@ export class CoreCache<K, V> {
   #timeToUse(ttlMs: number | undefined, key: K, value: V): number {
     const { ttu, ttlMs: usual } = this.#settings;
     const asked = ttlMs === undefined ? usual : ttlMs;
-    const given = checkedTime("ttlMs", "as a number of milliseconds", asked);
+    const given = checkedTime("ttlMs", asked);
     if (ttu === undefined) return given;
-    return checkedTime("ttu", "to return a number of milliseconds", ttu(given, key, value));
+    return checkedTime("ttu()", ttu(given, key, value));
   }
 
   #insert(key: K, hash: number, value: V, useMs: number, bytes: number): void {
     const { maxEntries, maxBytes } = this.#settings;
-    while (this.#entries >= maxEntries || this.#bytes + bytes > maxBytes) this.#removeNext();
-    const slot = this.slots.take(key, value, bytes);
+    let slot = 0;
+    while (this.#entries >= maxEntries || this.#bytes + bytes > maxBytes) {
+      if (slot !== 0) this.slots.release(slot);
+      slot = this.#vacateNext();
+    }
+    if (slot === 0) slot = this.slots.take();
+    this.slots.put(slot, key, value);
     this.#entries++;
-    this.#bytes += bytes;
+    if (this.#settings.sizeOf !== undefined) {
+      this.slots.setBytes(slot, bytes);
+      this.#bytes += bytes;
+    }
     this.#expireIn(slot, useMs);
     // The index writes the hash that the policy may want.
     this.#index.add(slot, hash);
@@ -357,46 +366,53 @@ export class CoreCache<K, V> {
       this.#leave(slot, this.isLive(slot) ? REPLACED : EXPIRED);
       slots.setValue(slot, value);
     }
-    this.#bytes += bytes - slots.bytes(slot);
-    slots.setWord(slot, BYTES, bytes);
     this.#tree.raise(slot);
     this.#expireIn(slot, useMs);
-    if (this.#bytes <= this.#settings.maxBytes) {
-      this.policy.use(slot);
-      return;
-    }
+    this.policy.use(slot);
+    const { maxBytes, sizeOf } = this.#settings;
+    if (sizeOf === undefined) return;
+    this.#bytes += bytes - slots.bytes(slot);
+    slots.setBytes(slot, bytes);
+    if (this.#bytes <= maxBytes) return;
     // What was just set must not be what leaves for it.
     this.policy.remove(slot, false);
-    while (this.#bytes > this.#settings.maxBytes) this.#removeNext();
+    while (this.#bytes > maxBytes) slots.release(this.#vacateNext());
     this.policy.admit(slot);
   }
 
   /** Takes a duration, which is mostly a small integer: an instant would be boxed for each call it passes. */
   #expireIn(slot: number, useMs: number): void {
     const { slots, time } = this;
-    const tree = this.#tree;
+    const before = slots.expiresAt(slot);
     slots.setExpiresAt(slot, time.nowMs + useMs);
-    if (useMs === Infinity) return;
-    tree.lower(slot);
-    if (slots.expiresAt(slot) <= tree.earliest) time.wakeIn(useMs + this.staleMs);
+    // The tree and the timer know of what was here before, even if it has left, and so of as early a time.
+    if (before <= slots.expiresAt(slot)) return;
+    this.#tree.lower(slot);
+    if (slots.expiresAt(slot) <= this.#tree.earliest) time.wakeIn(useMs + this.staleMs);
   }
 
-  /** Removes what is to go first. */
-  #removeNext(): void {
+  /** Removes what is to go first, all but from its slot, which is the answer. */
+  #vacateNext(): number {
     const tree = this.#tree;
     const expired = tree.earliest <= this.time.nowMs ? tree.find(0, Infinity) : 0;
-    if (expired !== 0) this.#remove(expired, EXPIRED);
-    else this.#remove(this.policy.victim(), EVICTED);
+    const slot = expired === 0 ? this.policy.victim() : expired;
+    this.#vacate(slot, expired === 0 ? EVICTED : EXPIRED);
+    return slot;
   }
 
   #remove(slot: number, reason: number): void {
+    this.#vacate(slot, reason);
+    this.slots.release(slot);
+  }
+
+  /** Removes an entry, all but from its slot. */
+  #vacate(slot: number, reason: number): void {
     this.#leave(slot, reason);
     this.#index.remove(slot);
     this.policy.remove(slot, reason === EVICTED);
     this.#entries--;
-    this.#bytes -= this.slots.bytes(slot);
+    if (this.#bytes > 0) this.#bytes -= this.slots.bytes(slot);
     this.#tree.raise(slot);
-    this.slots.release(slot);
   }
 
   /** Notes that the value in a slot leaves, and why. */

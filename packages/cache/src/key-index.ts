@@ -16,4 +16,4 @@ export interface KeyIndex {
 }
 
 /** Makes the index of a cache whose entries are in these slots; `seed` is for its hashes. */
-export type IndexClass = new (slots: Slots, seed: number) => KeyIndex;
+export type IndexMaker = (slots: Slots, seed: number) => KeyIndex;

@@ -1,5 +1,5 @@
 import type { KeyIndex } from "./key-index.ts";
-import { HASH, type Slots } from "./slots.ts";
+import type { Slots } from "./slots.ts";
 
 /**
  * Above about 2^23 live keys a Map under constant replacement wants to grow past 2^24 places and throws
@@ -32,7 +32,6 @@ export class KeyMaps implements KeyIndex {
   add(slot: number): void {
     let map = this.#maps.find(({ size }) => size < KEYS_PER_MAP_MAX);
     if (map === undefined) this.#maps.push((map = new Map()));
-    this.#slots.setWord(slot, HASH, 0);
     map.set(this.#slots.key(slot), slot);
   }
 

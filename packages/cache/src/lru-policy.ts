@@ -4,7 +4,7 @@
  * Invariant: `AFTER` of slot 0 is the most recently used slot and `BEFORE` of slot 0 the least.
  */
 import type { EvictionPolicy } from "./eviction-policy.ts";
-import { AFTER, BEFORE, WORDS, type Slots } from "./slots.ts";
+import type { Slots } from "./slots.ts";
 
 export class LruPolicy implements EvictionPolicy {
   readonly #slots: Slots;
@@ -14,42 +14,42 @@ export class LruPolicy implements EvictionPolicy {
   }
 
   admit(slot: number): void {
-    const { words } = this.#slots;
-    const first = words[AFTER] as number;
-    words[slot * WORDS + BEFORE] = 0;
-    words[slot * WORDS + AFTER] = first;
-    words[first * WORDS + BEFORE] = slot;
-    words[AFTER] = slot;
+    const slots = this.#slots;
+    const first = slots.after(0);
+    slots.setBefore(slot, 0);
+    slots.setAfter(slot, first);
+    slots.setBefore(first, slot);
+    slots.setAfter(0, slot);
   }
 
+  /** `remove` and `admit` in one, for this is what every hit costs. */
   use(slot: number): void {
-    const { words } = this.#slots;
-    const first = words[AFTER] as number;
+    const slots = this.#slots;
+    const first = slots.after(0);
     if (first === slot) return;
-    const at = slot * WORDS;
-    const before = words[at + BEFORE] as number;
-    const after = words[at + AFTER] as number;
-    words[before * WORDS + AFTER] = after;
-    words[after * WORDS + BEFORE] = before;
-    words[at + BEFORE] = 0;
-    words[at + AFTER] = first;
-    words[first * WORDS + BEFORE] = slot;
-    words[AFTER] = slot;
+    const before = slots.before(slot);
+    const after = slots.after(slot);
+    slots.setAfter(before, after);
+    slots.setBefore(after, before);
+    slots.setBefore(slot, 0);
+    slots.setAfter(slot, first);
+    slots.setBefore(first, slot);
+    slots.setAfter(0, slot);
   }
 
   victim(): number {
-    return this.#slots.words[BEFORE] as number;
+    return this.#slots.before(0);
   }
 
   remove(slot: number): void {
-    const { words } = this.#slots;
-    const before = words[slot * WORDS + BEFORE] as number;
-    const after = words[slot * WORDS + AFTER] as number;
-    words[before * WORDS + AFTER] = after;
-    words[after * WORDS + BEFORE] = before;
+    const slots = this.#slots;
+    const before = slots.before(slot);
+    const after = slots.after(slot);
+    slots.setAfter(before, after);
+    slots.setBefore(after, before);
   }
 
   following(slot: number): number {
-    return this.#slots.words[slot * WORDS + BEFORE] as number;
+    return this.#slots.before(slot);
   }
 }

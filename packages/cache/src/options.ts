@@ -87,11 +87,11 @@ export function checkedSize(size: number): number {
     // A record has 32 bits for it.
     return size > 0xffff_ffff ? Infinity : Math.ceil(size);
   }
-  throw unexpected("BAD_SIZE", "sizeOf", "to return a finite number of bytes ≥ 0", size);
+  throw unexpected("BAD_SIZE", "sizeOf", "to return a finite number from 0", size);
 }
 
 /** A time to live or to use, which `name` gave; throws `BAD_TTL`. */
-export function checkedTime(name: string, expected: string, ms: number): number {
+export function checkedTime(name: string, ms: number): number {
   if (typeof ms === "number" && !Number.isNaN(ms)) return ms;
-  throw unexpected("BAD_TTL", name, expected, ms);
+  throw unexpected("BAD_TTL", name, "as a number of milliseconds", ms);
 }

@@ -1,4 +1,4 @@
-import { AFTER, BEFORE, type Slots } from "./slots.ts";
+import type { Slots } from "./slots.ts";
 
 /** A queue of slots, linked through their records. A slot is in one queue at most. */
 export class SlotQueue {
@@ -15,27 +15,27 @@ export class SlotQueue {
 
   add(slot: number): void {
     const slots = this.#slots;
-    slots.setWord(slot, BEFORE, 0);
-    slots.setWord(slot, AFTER, this.#newest);
+    slots.setBefore(slot, 0);
+    slots.setAfter(slot, this.#newest);
     if (this.#newest === 0) this.oldest = slot;
-    else slots.setWord(this.#newest, BEFORE, slot);
+    else slots.setBefore(this.#newest, slot);
     this.#newest = slot;
     this.size++;
   }
 
   remove(slot: number): void {
     const slots = this.#slots;
-    const newer = slots.word(slot, BEFORE);
-    const older = slots.word(slot, AFTER);
+    const newer = slots.before(slot);
+    const older = slots.after(slot);
     if (newer === 0) this.#newest = older;
-    else slots.setWord(newer, AFTER, older);
+    else slots.setAfter(newer, older);
     if (older === 0) this.oldest = newer;
-    else slots.setWord(older, BEFORE, newer);
+    else slots.setBefore(older, newer);
     this.size--;
   }
 
   /** The slot that came next after this one; 0 after the newest. */
   newer(slot: number): number {
-    return this.#slots.word(slot, BEFORE);
+    return this.#slots.before(slot);
   }
 }

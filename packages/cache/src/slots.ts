@@ -14,23 +14,15 @@
  * references takes milliseconds per hundred thousand. Records are copied when they double, for copying
  * their bytes is several times as fast, while pages of them would slow down most calls by a fifth or more.
  *
+ * The numbers of this layout are spelled out in the accessors: engines fold a literal into an address, but
+ * look up a constant of another module, and check its type, at every use.
+ *
  * Slot 0 is never an entry: "no slot", and the anchor of every circular list of slots.
- * Invariant: a slot is on the free list iff its key is `FREE`; a slot that is free or was never used never
- * expires, and its hash is 0.
+ * Invariant: a slot is on the free list iff its key is `FREE`; a free slot never expires.
  */
-export const PAGE_LOG2 = 12;
-/** Slots in a page of keys and values. */
-export const PAGE: number = 2 ** PAGE_LOG2;
-export const IN_PAGE: number = PAGE - 1;
 
-/** Words (int32) and float64s per record. */
-export const WORDS = 6;
-export const FLOATS = 3;
-/** The words of a record that have a name. */
-export const BEFORE = 2;
-export const AFTER = 3;
-export const HASH = 4;
-export const BYTES = 5;
+/** Slots in a page of keys and values. */
+export const PAGE = 4_096;
 
 /** Stands where the key of a free slot would be; no caller can have it. */
 export const FREE: unique symbol = Symbol("free");
@@ -63,74 +55,94 @@ export class Slots {
   constructor(entriesMax: number) {
     this.usedMax = entriesMax + 1;
     this.#grow();
-    (this.pairs[0] as unknown[])[0] = FREE;
+    this.put(0, FREE, undefined);
   }
 
   key(slot: number): unknown {
-    return (this.pairs[slot >>> PAGE_LOG2] as unknown[])[(slot & IN_PAGE) * 2];
+    return (this.pairs[slot >>> 12] as unknown[])[(slot & 4_095) << 1];
   }
 
   value(slot: number): unknown {
-    return (this.pairs[slot >>> PAGE_LOG2] as unknown[])[(slot & IN_PAGE) * 2 + 1];
+    return (this.pairs[slot >>> 12] as unknown[])[((slot & 4_095) << 1) + 1];
   }
 
   setValue(slot: number, value: unknown): void {
-    (this.pairs[slot >>> PAGE_LOG2] as unknown[])[(slot & IN_PAGE) * 2 + 1] = value;
-  }
-
-  /** One of the named words of a record. */
-  word(slot: number, name: number): number {
-    return this.words[slot * WORDS + name] as number;
-  }
-
-  setWord(slot: number, name: number, word: number): void {
-    this.words[slot * WORDS + name] = word;
+    (this.pairs[slot >>> 12] as unknown[])[((slot & 4_095) << 1) + 1] = value;
   }
 
   expiresAt(slot: number): number {
-    return this.times[slot * FLOATS] as number;
+    return this.times[slot * 3] as number;
   }
 
   setExpiresAt(slot: number, expiresAt: number): void {
-    this.times[slot * FLOATS] = expiresAt;
+    this.times[slot * 3] = expiresAt;
+  }
+
+  /** The neighbours of a slot in the order that a policy keeps. */
+  before(slot: number): number {
+    return this.words[slot * 6 + 2] as number;
+  }
+
+  setBefore(slot: number, before: number): void {
+    this.words[slot * 6 + 2] = before;
+  }
+
+  after(slot: number): number {
+    return this.words[slot * 6 + 3] as number;
+  }
+
+  setAfter(slot: number, after: number): void {
+    this.words[slot * 6 + 3] = after;
+  }
+
+  hash(slot: number): number {
+    return this.words[slot * 6 + 4] as number;
+  }
+
+  setHash(slot: number, hash: number): void {
+    this.words[slot * 6 + 4] = hash;
   }
 
   /** What the entry counts for. */
   bytes(slot: number): number {
-    return (this.words[slot * WORDS + BYTES] as number) >>> 0;
+    return (this.words[slot * 6 + 5] as number) >>> 0;
   }
 
-  /** Takes a free slot for a key, a value and their size; the caller fills in the rest of its record. */
-  take(key: unknown, value: unknown, bytes: number): number {
-    let slot = this.#free;
-    if (slot === 0) {
-      if (this.used === this.#capacity) this.#grow();
-      slot = this.used++;
-    } else this.#free = this.words[slot * WORDS + AFTER] as number;
-    this.words[slot * WORDS + BYTES] = bytes;
-    const pairs = this.pairs[slot >>> PAGE_LOG2] as unknown[];
-    const at = (slot & IN_PAGE) * 2;
-    pairs[at] = key;
-    pairs[at + 1] = value;
-    return slot;
+  setBytes(slot: number, bytes: number): void {
+    this.words[slot * 6 + 5] = bytes;
+  }
+
+  /** Takes a free slot, whose expiry is Infinity; the caller fills it. */
+  take(): number {
+    const slot = this.#free;
+    if (slot !== 0) {
+      this.#free = this.after(slot);
+      return slot;
+    }
+    if (this.used === this.#capacity) this.#grow();
+    this.setExpiresAt(this.used, Infinity);
+    return this.used++;
+  }
+
+  /** Puts a key and its value into a slot; the caller fills in its record. */
+  put(slot: number, key: unknown, value: unknown): void {
+    const page = this.pairs[slot >>> 12] as unknown[];
+    const at = (slot & 4_095) << 1;
+    page[at] = key;
+    page[at + 1] = value;
   }
 
   /** Gives a slot back and lets go of its key and value. */
   release(slot: number): void {
-    const { words } = this;
-    this.times[slot * FLOATS] = Infinity;
-    words[slot * WORDS + HASH] = 0;
-    words[slot * WORDS + AFTER] = this.#free;
-    const pairs = this.pairs[slot >>> PAGE_LOG2] as unknown[];
-    const at = (slot & IN_PAGE) * 2;
-    pairs[at] = FREE;
-    pairs[at + 1] = undefined;
+    this.put(slot, FREE, undefined);
+    this.setExpiresAt(slot, Infinity);
+    this.setAfter(slot, this.#free);
     this.#free = slot;
   }
 
   /** Makes the first page twice as long, or adds one; doubles the records when they are full. */
   #grow(): void {
-    const page = Math.floor(this.#capacity / PAGE);
+    const page = this.#capacity >>> 12;
     const before = page * PAGE;
     const length = page > 0 ? PAGE : Math.max(FIRST_CAPACITY, this.#capacity * 2);
     const slots = Math.min(length, this.usedMax - before);
@@ -140,7 +152,7 @@ export class Slots {
     this.pairs[page]?.forEach((one, at) => (pairs[at] = one));
     this.pairs[page] = pairs;
     this.#capacity = before + slots;
-    if (this.words.length < this.#capacity * WORDS) this.#growRecords();
+    if (this.words.length < this.#capacity * 6) this.#growRecords();
   }
 
   #growRecords(): void {
@@ -150,7 +162,7 @@ export class Slots {
       const reserve = usedMax > ENTRIES_MAX ? RESERVE_UNKNOWN : usedMax;
       if (used < reserve) records = reserve;
     }
-    const words = new Int32Array(Math.min(records, usedMax) * WORDS);
+    const words = new Int32Array(Math.min(records, usedMax) * 6);
     words.set(this.words);
     this.words = words;
     this.times = new Float64Array(words.buffer);

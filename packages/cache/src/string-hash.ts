@@ -4,8 +4,8 @@
  * Reading a string in JavaScript costs about as much per character as a memory access that hits the
  * cache, so hashing all of a 30-character key costs more than the rest of a lookup. But the keys of one
  * program look alike: `tenant:7:user:123456:profile` carries its information in six places. So the hasher
- * looks at some of the keys, finds the eight places in which they differ most, and from then on reads only
- * those and the length. (The idea is that of Hentschel, Sirin and Idreos, "Entropy-Learned Hashing",
+ * looks at some of the keys, finds the four or eight places in which they differ most, and from then on
+ * reads only those and the length. (The idea is that of Hentschel, Sirin and Idreos, "Entropy-Learned Hashing",
  * SIGMOD 2022.) Short keys are read whole.
  *
  * Whether the choice was good shows in the table: keys that agree in those places pile up. The table
@@ -13,76 +13,97 @@
  * to collide under any seed; the table notices those too.
  */
 const PLACES = 8;
+/** Enough for a table whose keys differ in no more. */
+const FEW = 4;
 const CLASSES = 1_024;
 /** How many of a key's characters are looked at, from either end. */
 const DEPTH = 64;
 /** How many of the keys may be too short for the places; those are read whole. */
 const SHORT_SHARE = 0.1;
 
-/** The places to read. */
+/** No string is as long. */
+const LENGTH_MAX = 0x7fff_ffff;
+
+/** The places to read: all counted from a key's start, or all from its end, the last being -1. */
 type Places = readonly number[];
 
-export class StringHasher {
-  readonly #seed: number;
+/** The shortest key that has a place. */
+const lengthFor = (place: number): number => (place < 0 ? -place : place + 1);
+
+/** Hashes strings. */
+export interface KeyHasher {
+  /** A hash of 32 bits. */
+  hash(key: string): number;
+}
+
+export class StringHasher implements KeyHasher {
+  readonly seed: number;
   /** Shorter keys are read whole. Invariant: the places lie within any key this long. */
-  readonly #lengthMin: number;
+  readonly lengthMin: number;
   /** -1 if places are counted from a key's end, and below 0, else 0: a mask of the length. */
-  readonly #fromEnd: number;
-  readonly #a: number;
-  readonly #b: number;
-  readonly #c: number;
-  readonly #d: number;
-  readonly #e: number;
-  readonly #f: number;
-  readonly #g: number;
-  readonly #h: number;
+  readonly fromEnd: number;
+  /** Whether to read more than four places. */
+  readonly more: boolean;
+  readonly a: number;
+  readonly b: number;
+  readonly c: number;
+  readonly d: number;
+  readonly e: number;
+  readonly f: number;
+  readonly g: number;
+  readonly h: number;
 
   /** Without places it reads every character of every key. */
-  constructor(seed: number, places: Places = [], lengthMin: number = 2 ** 30) {
-    this.#seed = seed;
-    this.#lengthMin = lengthMin;
+  constructor(seed: number, places: Places = []) {
+    this.seed = seed;
+    this.lengthMin = places.length === 0 ? LENGTH_MAX : Math.max(...places.map(lengthFor));
     const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = places;
-    this.#fromEnd = a < 0 ? -1 : 0;
-    this.#a = a;
-    this.#b = b;
-    this.#c = c;
-    this.#d = d;
-    this.#e = e;
-    this.#f = f;
-    this.#g = g;
-    this.#h = h;
+    this.more = places.length > FEW;
+    this.fromEnd = a < 0 ? -1 : 0;
+    this.a = a;
+    this.b = b;
+    this.c = c;
+    this.d = d;
+    this.e = e;
+    this.f = f;
+    this.g = g;
+    this.h = h;
   }
 
-  /** Reads the places where these keys differ, or all if that would save nothing. */
-  static learned(seed: number, keys: readonly string[]): StringHasher {
+  /**
+   * Reads the places where these keys differ, or all if that would save nothing; `thorough`: eight of them
+   * even if these keys differ in fewer.
+   */
+  static learned(seed: number, keys: readonly string[], thorough: boolean): StringHasher {
     const lengths = keys.map((key) => key.length).toSorted((a, b) => a - b);
-    const lengthMin = lengths[Math.floor(lengths.length * SHORT_SHARE)] ?? 0;
-    if (lengthMin <= PLACES) return new StringHasher(seed);
-    // Shorter ones have no such places, and are read whole anyway.
-    const sample = keys.filter((key) => key.length >= lengthMin);
-    const depth = Math.min(lengthMin, DEPTH);
-    const fromStart = mostVaried(sample, depth, 0);
-    const fromEnd = mostVaried(sample, depth, -1);
+    const depth = Math.min(lengths[Math.floor(lengths.length * SHORT_SHARE)] ?? 0, DEPTH);
+    if (depth <= PLACES) return new StringHasher(seed);
+    // Shorter ones have no such places, and are read whole.
+    const sample = keys.filter((key) => key.length >= depth);
+    const fromStart = mostVaried(sample, depth, 0, thorough);
+    const fromEnd = mostVaried(sample, depth, -1, thorough);
     const { places } = fromStart.alike <= fromEnd.alike ? fromStart : fromEnd;
-    return new StringHasher(seed, places, lengthMin);
+    return new StringHasher(seed, places);
   }
 
   /** A hash of 32 bits, never 0. */
   hash(key: string): number {
     const { length } = key;
-    if (length < this.#lengthMin) return hashWhole(key, this.#seed);
-    const base = length & this.#fromEnd;
+    if (length < this.lengthMin) return hashWhole(key, this.seed);
+    const base = length & this.fromEnd;
     const first =
-      key.charCodeAt(base + this.#a) ^
-      (key.charCodeAt(base + this.#b) << 8) ^
-      (key.charCodeAt(base + this.#c) << 16) ^
-      (key.charCodeAt(base + this.#d) << 24);
+      key.charCodeAt(base + this.a) ^
+      (key.charCodeAt(base + this.b) << 8) ^
+      (key.charCodeAt(base + this.c) << 16) ^
+      (key.charCodeAt(base + this.d) << 24);
+    const mixed = this.seed ^ length ^ Math.imul(first, 0x85ebca6b);
+    if (!this.more) return finish(mixed);
     const second =
-      key.charCodeAt(base + this.#e) ^
-      (key.charCodeAt(base + this.#f) << 8) ^
-      (key.charCodeAt(base + this.#g) << 16) ^
-      (key.charCodeAt(base + this.#h) << 24);
-    return finish(mix(mix(this.#seed ^ length, first), second));
+      key.charCodeAt(base + this.e) ^
+      (key.charCodeAt(base + this.f) << 8) ^
+      (key.charCodeAt(base + this.g) << 16) ^
+      (key.charCodeAt(base + this.h) << 24);
+    return finish(mixed ^ Math.imul(second, 0x9e3779b1));
   }
 }
 
@@ -92,9 +113,9 @@ function mix(hash: number, word: number): number {
   return product ^ (product >>> 15);
 }
 
-/** Brings what was mixed up to the top bits, which count most. */
+/** One to one but for 0; brings what was mixed up to the top bits, which count most. */
 function finish(hash: number): number {
-  return Math.imul(hash, 0xc2b2ae35) || 1;
+  return Math.imul(hash ^ (hash >>> 15), 0xc2b2ae35) || 1;
 }
 
 function hashWhole(key: string, seed: number): number {
@@ -115,28 +136,36 @@ function mostVaried(
   keys: readonly string[],
   depth: number,
   fromEnd: number,
+  thorough: boolean,
 ): { places: Places; alike: number } {
-  const alike = Array.from({ length: depth }, (_, at) => {
-    const counts = new Uint32Array(CLASSES);
-    let pairs = 0;
-    // Keys of different lengths are told apart anyway. That some pairs are taken for alike makes the
-    // estimate a little worse, and no more.
-    for (const key of keys) {
-      const unit = key.charCodeAt(((key.length - depth) & fromEnd) + at);
-      const one = (unit + key.length * 131) % CLASSES;
-      pairs += counts[one] as number;
-      counts[one] = (counts[one] as number) + 1;
-    }
-    return pairs;
-  });
+  const alike = Array.from({ length: depth }, (_, at) =>
+    pairsAlike(keys, (key) => key.charCodeAt(((key.length - depth) & fromEnd) + at)),
+  );
+  const inNoPlace = pairsAlike(keys, () => 0);
+  const varied = alike.filter((pairs) => pairs < inNoPlace).length;
   const best = alike.indexOf(Math.min(...alike));
   const pairsAt = (at: number): number => alike[at] as number;
   // Where nothing is left to gain, what is near the best place is the best guess for keys to come.
   const chosen = [...alike.keys()]
     .toSorted((a, b) => pairsAt(a) - pairsAt(b) || Math.abs(a - best) - Math.abs(b - best))
-    .slice(0, PLACES);
+    .slice(0, thorough || varied > FEW ? PLACES : FEW);
   return {
     places: chosen.map((at) => at - (depth & fromEnd)),
     alike: chosen.reduce((sum, at) => sum + pairsAt(at), 0),
   };
+}
+
+/**
+ * Pairs of keys with the same unit. Keys of different lengths are told apart anyway. That some pairs are
+ * taken for alike makes the estimate a little worse, and no more.
+ */
+function pairsAlike(keys: readonly string[], unitOf: (key: string) => number): number {
+  const counts = new Uint32Array(CLASSES);
+  let pairs = 0;
+  for (const key of keys) {
+    const one = (unitOf(key) + key.length * 131) % CLASSES;
+    pairs += counts[one] as number;
+    counts[one] = (counts[one] as number) + 1;
+  }
+  return pairs;
 }

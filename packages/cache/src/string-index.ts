@@ -1,19 +1,22 @@
 /**
- * An index for many keys. Strings are in a table of their own, which has half a Map's memory, no largest size, and a faster way to
- * hash strings that were never hashed before, as those are that a server builds for each request. Keys of
- * other types are in native Maps.
+ * An index for many keys. Strings are in a table of their own, which has half a Map's memory, no largest
+ * size, and a faster way to hash strings that were never hashed before, as those are that a server builds
+ * for each request. Keys of other types are in native Maps.
  *
  * A table that is full is followed by a larger one that learned anew how the keys differ. So is one whose
- * keys collide too much; after some of these comes one that reads keys whole; and if that does not help,
- * somebody makes them collide, and Maps it is for good. In any case the older table stays in use while each
- * added key takes some of its keys along, so that no call has to move them all.
+ * keys collide too much, for keys may come to differ in other places in time. If several fail soon after
+ * each other, there comes one that reads keys whole; and if that does not help, somebody makes them collide,
+ * and Maps it is for good. In any case the older table stays in use while each added key takes some of its
+ * keys along, so that no call has to move them all.
  */
 import type { KeyIndex } from "./key-index.ts";
 import { KeyMaps } from "./key-maps.ts";
-import { HASH, type Slots } from "./slots.ts";
-import { StringHasher } from "./string-hash.ts";
+import type { Slots } from "./slots.ts";
+import { StringHasher, type KeyHasher } from "./string-hash.ts";
 import { StringTable, TABLE_SLOTS_MAX } from "./string-table.ts";
 
+/** For when somebody makes keys collide. */
+const NO_HASH: KeyHasher = { hash: () => 0 };
 const FIRST_SIZE = 31;
 /** Keys worth looking at to learn where they differ. */
 const SAMPLE = 256;
@@ -27,30 +30,34 @@ export class StringIndex implements KeyIndex {
   moved = 0;
   readonly #slots: Slots;
   readonly #seed: number;
-  /** Where strings go; if undefined, into the maps. */
-  #table: StringTable | undefined;
+  readonly #thorough: boolean;
+  /** Of the table's. A hash of 0 means that the key is, or goes, into the maps. */
+  #hasher: KeyHasher;
+  #table: StringTable;
   /** Tables being emptied, the newest first. Invariant: a key is in one of all tables and maps. */
   readonly #older: StringTable[] = [];
   readonly #maps: KeyMaps;
-  /** Tables that turned out to be no good. */
+  /** Tables that turned out to be no good, one soon after the other. */
   #failures = 0;
 
-  constructor(slots: Slots, seed: number) {
+  /** `thorough`: the hashes serve a policy, too, which knows more keys than are here. */
+  constructor(slots: Slots, seed: number, thorough: boolean) {
     this.#slots = slots;
     this.#seed = seed;
+    this.#thorough = thorough;
     this.#maps = new KeyMaps(slots);
-    this.#table = new StringTable(slots, new StringHasher(seed), FIRST_SIZE);
+    this.#hasher = new StringHasher(seed);
+    this.#table = new StringTable(slots, this.#hasher, FIRST_SIZE);
   }
 
   /** 0 for keys that belong in the maps. */
   hashOf(key: unknown): number {
-    const table = this.#table;
-    return table !== undefined && typeof key === "string" ? table.hasher.hash(key) : 0;
+    return typeof key === "string" ? this.#hasher.hash(key) : 0;
   }
 
   find(key: unknown, hash: number): number {
     if (hash !== 0) {
-      const slot = (this.#table as StringTable).find(key as string, hash);
+      const slot = this.#table.find(key as string, hash);
       if (slot !== 0 || this.#older.length === 0) return slot;
     }
     return this.#findElsewhere(key, hash);
@@ -63,11 +70,14 @@ export class StringIndex implements KeyIndex {
   }
 
   remove(slot: number): void {
-    const hash = this.#slots.word(slot, HASH);
+    const hash = this.#slots.hash(slot);
     if (hash === 0) this.#maps.remove(slot);
-    else if (this.#table?.remove(slot, hash) !== true) {
-      this.#older.some((table) => table.remove(slot, hash));
-    }
+    else if (!this.#table.remove(slot, hash)) this.#removeOlder(slot, hash);
+  }
+
+  /** Apart, because a function that makes a closure pays for it at every call. */
+  #removeOlder(slot: number, hash: number): void {
+    this.#older.some((table) => table.remove(slot, hash));
   }
 
   #findElsewhere(key: unknown, hash: number): number {
@@ -81,25 +91,32 @@ export class StringIndex implements KeyIndex {
   }
 
   #add(slot: number, hash: number): void {
-    if (hash === 0) this.#maps.add(slot);
-    else if (!(this.#table as StringTable).add(slot, hash)) {
+    if (hash === 0) this.#addToMaps(slot);
+    else if (!this.#table.add(slot, hash)) {
       this.#follow(slot);
       this.#add(slot, this.hashOf(this.#slots.key(slot)));
     }
+  }
+
+  #addToMaps(slot: number): void {
+    this.#slots.setHash(slot, 0);
+    this.#maps.add(slot);
   }
 
   /** Goes on with another table, or with the maps, and empties the present one into it. */
   #follow(slot: number): void {
     const slots = this.#slots;
     const seed = this.#seed;
-    const table = this.#table as StringTable;
-    if (table.hasRoom(slot)) this.#failures++;
+    const table = this.#table;
+    if (table.hasServed) this.#failures = 0;
+    else if (table.hasRoom(slot)) this.#failures++;
     this.#older.unshift(table);
     const failures = slot < TABLE_SLOTS_MAX ? this.#failures : Infinity;
-    const hasher =
-      failures < LEARNINGS ? StringHasher.learned(seed, sampleOf(slots)) : new StringHasher(seed);
+    if (failures < LEARNINGS) {
+      this.#hasher = StringHasher.learned(seed, sampleOf(slots), this.#thorough);
+    } else this.#hasher = failures === LEARNINGS ? new StringHasher(seed) : NO_HASH;
     const size = this.#older.reduce((sum, one) => sum + one.size, 1);
-    this.#table = failures > LEARNINGS ? undefined : new StringTable(slots, hasher, size);
+    this.#table = new StringTable(slots, this.#hasher, this.#hasher === NO_HASH ? 0 : size);
   }
 
   #emptyOlder(): void {
@@ -112,7 +129,7 @@ export class StringIndex implements KeyIndex {
   readonly #move = (slot: number): boolean => {
     const table = this.#table;
     const hash = this.hashOf(this.#slots.key(slot));
-    if (table === undefined) this.#maps.add(slot);
+    if (hash === 0) this.#addToMaps(slot);
     else if (!table.add(slot, hash)) {
       // What has no room now gets it with the next key.
       if (table.hasRoom(slot)) this.#follow(slot);

@@ -16,11 +16,11 @@
  * Keys that were made to collide would break this; `add` then refuses, and so it does when keys lie too
  * far from home on average, as they do when many have the same hash.
  */
-import { HASH, IN_PAGE, PAGE_LOG2, type Slots } from "./slots.ts";
-import type { StringHasher } from "./string-hash.ts";
+import type { Slots } from "./slots.ts";
+import type { KeyHasher } from "./string-hash.ts";
 
 const HOME_BITS = 7;
-const DISTANCE_MAX = 2 ** HOME_BITS - 1;
+const DISTANCE_MAX = (1 << HOME_BITS) - 1;
 const HOME_SHIFT = 32 - HOME_BITS;
 /** Slots may grow so much before the places need more bits for them. */
 const SLOT_RESERVE = 4;
@@ -32,7 +32,7 @@ const MEAN_DISTANCE_MAX = 3;
 const WINDOW = 1_024;
 
 export class StringTable {
-  readonly hasher: StringHasher;
+  readonly hasher: KeyHasher;
   size = 0;
   readonly #slots: Slots;
   readonly #places: Int32Array;
@@ -45,21 +45,23 @@ export class StringTable {
   #cursor = 0;
   #additions = 0;
   #distances = 0;
+  #windows = 0;
 
   /** An empty table with room for `size` keys at least. */
-  constructor(slots: Slots, hasher: StringHasher, size: number) {
+  constructor(slots: Slots, hasher: KeyHasher, size: number) {
     this.#slots = slots;
     this.hasher = hasher;
     const bits = Math.max(HOME_BITS, 32 - Math.clz32(size * 2));
     const slotsMax = Math.min(slots.used * SLOT_RESERVE, slots.usedMax, TABLE_SLOTS_MAX);
-    this.#slotMask = 2 ** (32 - Math.clz32(slotsMax - 1)) - 1;
+    // A shift, because a power is no small integer to engines, even if it is one.
+    this.#slotMask = (1 << (32 - Math.clz32(slotsMax - 1))) - 1;
     this.#places = new Int32Array(2 ** bits);
     this.#homeShift = 32 - bits;
     this.#tagShift = bits - HOME_BITS;
   }
 
   find(key: string, hash: number): number {
-    const { pairs } = this.#slots;
+    const slots = this.#slots;
     const places = this.#places;
     const wrap = places.length - 1;
     const slotMask = this.#slotMask;
@@ -70,10 +72,14 @@ export class StringTable {
       if (place === 0) return 0;
       if (((place ^ tag) & ~slotMask) === 0) {
         const slot = place & slotMask;
-        const page = pairs[slot >>> PAGE_LOG2] as unknown[];
-        if (page[(slot & IN_PAGE) * 2] === key) return slot;
+        if (slots.key(slot) === key) return slot;
       }
     }
+  }
+
+  /** Whether it did well for so many additions that putting another in its place costs little for each of them. */
+  get hasServed(): boolean {
+    return this.#windows * WINDOW * 2 >= this.#places.length;
   }
 
   /** Whether one more key, in this slot, leaves half of the table empty. */
@@ -95,7 +101,7 @@ export class StringTable {
     this.#distances += at - home;
     if (at - home > DISTANCE_MAX || (++this.#additions === WINDOW && !this.#isGood())) return false;
     places[at & wrap] = ((hash << this.#tagShift) & ~this.#slotMask) | slot;
-    this.#slots.setWord(slot, HASH, hash);
+    this.#slots.setHash(slot, hash);
     this.size++;
     return true;
   }
@@ -143,6 +149,7 @@ export class StringTable {
   #isGood(): boolean {
     const good = this.#distances <= WINDOW * MEAN_DISTANCE_MAX;
     this.#additions = this.#distances = 0;
+    this.#windows++;
     return good;
   }
 }

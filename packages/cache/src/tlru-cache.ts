@@ -38,7 +38,7 @@ export class TlruCache<K, V> extends CoreCache<K, V> {
   constructor(options: TlruOptions<K, V>) {
     const { policy = "lru", staleMs = 0 } = options;
     super(options, {
-      Index: StringIndex,
+      index: (slots, seed) => new StringIndex(slots, seed, policy === "adaptive"),
       Policy: policy === "adaptive" ? AdaptivePolicy : undefined,
     });
     if (!(typeof staleMs === "number" && staleMs >= 0)) {

@@ -17,7 +17,7 @@ function rig(staleMax: number): {
   const time = new Timekeeper(clock, () => {});
   const slots = new Slots(ENTRIES);
   const tree = new ExpiryTree(slots, time, staleMax);
-  for (let id = 0; id < ENTRIES; id++) slots.setExpiresAt(slots.take(id, id, 0), Infinity);
+  for (let id = 0; id < ENTRIES; id++) slots.take();
   const expire = (slot: number, atMs: number): void => {
     tree.raise(slot);
     slots.setExpiresAt(slot, atMs);

@@ -3,6 +3,7 @@ import { TlruCache } from "../src/index.ts";
 import { ENTRIES_MAX, PAGE, Slots } from "../src/slots.ts";
 import { PLACES_PER_ADDITION, StringIndex } from "../src/string-index.ts";
 import { trace } from "./trace.ts";
+import { place } from "./place.ts";
 
 const COUNT = 100_000;
 
@@ -24,7 +25,7 @@ describe("growth", () => {
     const pages: unknown[][] = [];
     let copied = 0;
     for (let id = 0; id < COUNT; id++) {
-      const slot = slots.take(id, id, 0);
+      const slot = place(slots, id, id);
       // As long as a full page is the same array, nobody copied it.
       pages.forEach((pairs, page) => {
         if (pairs !== slots.pairs[page]) copied++;
@@ -50,7 +51,7 @@ describe("growth", () => {
     let growths = 0;
     for (let id = 0; id < 300_000; id++) {
       const { used, words } = slots;
-      slots.take(id, id, 0);
+      place(slots, id, id);
       if (slots.words === words) continue;
       growths++;
       copied = Math.max(copied, used);
@@ -63,7 +64,7 @@ describe("growth", () => {
     "of the index moves a few keys a call, and finds all meanwhile: %s",
     (_, keyOf) => {
       const slots = new Slots(COUNT);
-      const index = new StringIndex(slots, 5);
+      const index = new StringIndex(slots, 5, false);
       const find = (key: string): number => index.find(key, index.hashOf(key));
       const draws = trace(11, COUNT);
       const moved: number[] = [];
@@ -71,7 +72,7 @@ describe("growth", () => {
       for (let id = 0; id < COUNT; id++) {
         const key = keyOf(id);
         const hash = index.hashOf(key);
-        index.add(slots.take(key, id, 0), hash);
+        index.add(place(slots, key, id), hash);
         moved.push(index.moved);
         const other = (draws[id] as number) % (id + 1);
         if (find(keyOf(other)) !== other + 1) wrong++;
@@ -91,7 +92,7 @@ describe("growth", () => {
 describe("a growing index", () => {
   it("goes on while keys leave, and loses none and keeps none too many", () => {
     const slots = new Slots(COUNT);
-    const index = new StringIndex(slots, 6);
+    const index = new StringIndex(slots, 6, false);
     const find = (key: string): number => index.find(key, index.hashOf(key));
     const model = new Map<string, number>();
     const draws = trace(12, COUNT).map((one) => one % 30_000);
@@ -102,7 +103,7 @@ describe("a growing index", () => {
       if (find(key) !== (slot ?? 0)) wrong++;
       if (slot === undefined) {
         const hash = index.hashOf(key);
-        const taken = slots.take(key, id, 0);
+        const taken = place(slots, key, id);
         index.add(taken, hash);
         model.set(key, taken);
       } else if (step % 3 === 0) {
@@ -114,6 +115,36 @@ describe("a growing index", () => {
     for (const [key, slot] of model) if (find(key) !== slot) wrong++;
     expect(wrong).toBe(0);
     expect(model.size).toBeGreaterThan(1_000);
+  });
+
+  it("learns anew where keys differ as often as that changes, and goes on reading few places", () => {
+    const slots = new Slots(COUNT);
+    const index = new StringIndex(slots, 7, false);
+    const taken: number[] = [];
+    let lost = 0;
+    // What differs moves on by ten places from time to time, and wanders off what was learned.
+    const keyOf = (id: number): string => {
+      const at = (Math.floor(id / 25_000) * 10) % 50;
+      return "x".repeat(at) + String(id % 1_000).padStart(4, "0") + "x".repeat(56 - at);
+    };
+    for (let id = 0; id < 250_000; id++) {
+      const key = keyOf(id);
+      if (taken.length === 500) {
+        const old = taken.shift() as number;
+        index.remove(old);
+        slots.release(old);
+      }
+      const hash = index.hashOf(key);
+      const slot = place(slots, key, id);
+      index.add(slot, hash);
+      taken.push(slot);
+      if (index.find(key, index.hashOf(key)) !== slot) lost++;
+    }
+    expect(lost).toBe(0);
+    // Reading all of a key would tell these apart.
+    const key = keyOf(0);
+    const changed = Array.from(key, (_, at) => `${key.slice(0, at)}y${key.slice(at + 1)}`);
+    expect(changed.some((one) => index.hashOf(one) === index.hashOf(key))).toBe(true);
   });
 
   it("of a cache with many pages keeps every entry", () => {
