@@ -289,6 +289,15 @@ export function toProblem(error: MeridianError): Problem {
   };
 }
 
+/** How long a client is asked to wait before it repeats what failed for the moment, in seconds. */
+const RETRY_AFTER: readonly string[] = ["Retry-After", "1"];
+
+/** The header, as name and value in turn, that an HTTP error answer has if waiting is what helps; else none. */
+export function retryAfterOf(code: ErrorCode): readonly string[] {
+  const { status, retryable }: ErrorKind = ERROR_KINDS[code];
+  return retryable && (status === 503 || status === 507) ? RETRY_AFTER : [];
+}
+
 /** The close code of an error on a WebSocket: its own, else that of an internal error. */
 export function closeCodeOf(code: ErrorCode): number {
   const kind: ErrorKind = ERROR_KINDS[code];

@@ -17,6 +17,7 @@ export {
   errorOfCloseCode,
   MeridianError,
   PROBLEM_CONTENT_TYPE,
+  retryAfterOf,
   toProblem,
   type ErrorCode,
   type ErrorDetails,

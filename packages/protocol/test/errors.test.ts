@@ -7,6 +7,7 @@ import {
   ERROR_KINDS,
   errorOfCloseCode,
   MeridianError,
+  retryAfterOf,
   toProblem,
   type ErrorCode,
   type ErrorKind,
@@ -89,6 +90,18 @@ describe("a problem document", () => {
       "title",
       "type",
     ]);
+  });
+});
+
+describe("the Retry-After header", () => {
+  it("is on answers of 503 and 507 that may succeed later, and on no other", () => {
+    expect(codes.filter((code) => retryAfterOf(code).length > 0)).toEqual(
+      codes.filter((code) => {
+        const { status, retryable } = ERROR_KINDS[code];
+        return retryable && [503, 507].includes(status);
+      }),
+    );
+    expect(retryAfterOf("STORE_FULL")).toEqual(["Retry-After", "1"]);
   });
 });
 

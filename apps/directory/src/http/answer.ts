@@ -1,6 +1,7 @@
 import {
   ERROR_KINDS,
   PROBLEM_CONTENT_TYPE,
+  retryAfterOf,
   toProblem,
   type MeridianError,
 } from "@meridian/protocol";
@@ -29,9 +30,6 @@ const PROBLEM_HEADERS: readonly string[] = [
   ...COMMON_HEADERS,
 ];
 
-/** How long a client is asked to wait before it repeats what failed for the moment, in seconds. */
-const RETRY_AFTER: readonly string[] = ["Retry-After", "1"];
-
 /** An answer of 200 with JSON text. */
 export function jsonAnswer(body: string): Answer {
   return { status: 200, headers: JSON_HEADERS, body };
@@ -39,11 +37,9 @@ export function jsonAnswer(body: string): Answer {
 
 /** The problem document of an error, with the status of its kind and `headers` beside the usual ones. */
 export function problemAnswer(error: MeridianError, headers: readonly string[] = []): Answer {
-  const { status, retryable } = ERROR_KINDS[error.code];
-  const retryAfter = retryable && (status === 503 || status === 507) ? RETRY_AFTER : [];
   return {
-    status,
-    headers: [...PROBLEM_HEADERS, ...retryAfter, ...headers],
+    status: ERROR_KINDS[error.code].status,
+    headers: [...PROBLEM_HEADERS, ...retryAfterOf(error.code), ...headers],
     body: JSON.stringify(toProblem(error)),
   };
 }

@@ -1,15 +1,17 @@
 import type { ServerResponse } from "node:http";
 
-import { PROBLEM_CONTENT_TYPE, toProblem, type MeridianError } from "@meridian/protocol";
+import {
+  PROBLEM_CONTENT_TYPE,
+  retryAfterOf,
+  toProblem,
+  type MeridianError,
+} from "@meridian/protocol";
 
 import type { CachedRecord } from "../cached-record.ts";
 import type { RegionService, Tier } from "../region-service.ts";
 
 /** Names and values in turn, as `ServerResponse.writeHead` takes them. */
 export type HeaderList = string[];
-
-/** How long a client is asked to wait before it tries again, in seconds. */
-const RETRY_AFTER = "1";
 
 /** The headers that every answer carries; `readable` says that pages of any origin may read it. */
 export function commonHeaders(service: RegionService, readable: boolean): HeaderList {
@@ -93,9 +95,7 @@ export function problemAnswer(
   const problem = toProblem(error);
   const all = [...headers];
   if (error.code === "KEY_NOT_FOUND") all.push("Meridian-Cache", "miss");
-  if ((problem.status === 503 || problem.status === 507) && error.retryable)
-    all.push("Retry-After", RETRY_AFTER);
-  all.push(...commonHeaders(service, readable));
+  all.push(...retryAfterOf(error.code), ...commonHeaders(service, readable));
   return jsonAnswer(problem.status, problem, all, PROBLEM_CONTENT_TYPE);
 }
 
