@@ -7,7 +7,7 @@ import { ModelCache } from "./model.ts";
 
 const KEYS = ["a", "b", "c", "d", "e", "f", "g", "h", "__proto__", "constructor", ""];
 const MAX_BYTES = 30;
-const sizeOf = (value: number): number => value % 100;
+const sized = (value: number): number => value % 100;
 
 type Step =
   | { do: "set"; key: string; value: number; ttlMs: number }
@@ -81,13 +81,15 @@ interface Rig {
   readonly cache: OpenCore | OpenTlru;
   readonly model: ModelCache;
   readonly clock: FakeClock;
+  /** What values count for; undefined if only entries count. */
+  readonly sizeOf: ((value: number) => number) | undefined;
 }
 
 /** Does one step on both sides; what the cache answered and what it should have. */
-function act({ cache, model, clock }: Rig, now: Step): [got: unknown, expected: unknown] {
+function act({ cache, model, clock, sizeOf }: Rig, now: Step): [got: unknown, expected: unknown] {
   switch (now.do) {
     case "set": {
-      const expected = model.set(now.key, now.value, sizeOf(now.value), now.ttlMs);
+      const expected = model.set(now.key, now.value, sizeOf?.(now.value) ?? 0, now.ttlMs);
       return [cache.set(now.key, now.value, now.ttlMs), expected];
     }
     case "get":
@@ -143,21 +145,25 @@ function agree({ cache, model, clock }: Rig): void {
 
 describe("any sequence of calls", () => {
   it.each([
-    ["whole", OpenTlru],
-    ["core", OpenCore],
+    ["the whole, counting bytes", OpenTlru, sized],
+    ["the whole, counting entries", OpenTlru, undefined],
+    ["the core, counting bytes", OpenCore, sized],
+    ["the core, counting entries", OpenCore, undefined],
   ])(
-    "leaves in a cache what a list searched from end to end would hold: the %s",
-    (_, Cache) => {
+    "leaves in a cache what a list searched from end to end would hold: %s",
+    (_, Cache, sizeOf) => {
       fc.assert(
         fc.property(
           fc.array(step, { maxLength: 60 }),
           fc.integer({ min: 1, max: 6 }),
           (steps, maxEntries) => {
             const clock = new FakeClock();
+            const bounds = sizeOf ? { maxEntries, maxBytes: MAX_BYTES, sizeOf } : { maxEntries };
             const rig: Rig = {
-              cache: new Cache({ maxEntries, maxBytes: MAX_BYTES, sizeOf, clock }),
+              cache: new Cache({ ...bounds, clock }),
               model: new ModelCache(maxEntries, MAX_BYTES),
               clock,
+              sizeOf,
             };
             for (const one of steps) {
               const [got, expected] = act(rig, one);
@@ -175,8 +181,10 @@ describe("any sequence of calls", () => {
     },
     120_000,
   );
+});
 
-  it("tells every value that left exactly once, and of no other", () => {
+describe("a listener", () => {
+  it("is told of every value that left exactly once, and of no other", () => {
     fc.assert(
       fc.property(
         fc.array(step, { maxLength: 60 }),

@@ -41,6 +41,7 @@ describe("hashes of strings", () => {
     const hasher = StringHasher.learned(
       5,
       Array.from({ length: 300 }, (_, id) => `some:key:number:${id}`),
+      false,
     );
     const text = "some:key:number:123456";
     const parts = ["some:key:", "number:", "123456"].join("");
