@@ -1,7 +1,8 @@
 /**
  * `npm run bench`: one process per library and size, the libraries taking turns, the median of the
- * processes. Prints the tables, and writes `results.json`, `results.svg` and the numbers in the README.
- * Give sizes or `extremes` as arguments to measure only those, and to keep the other results.
+ * processes. Prints the tables, and writes `results.json`, `results.svg` and the numbers in the README,
+ * which hold one measurement for each major version of Node.js. Give sizes or `extremes` as arguments to
+ * measure only those, and to keep the other results.
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -97,7 +98,10 @@ function chartOf({ machine, speed }: Results): string {
 
 const asked = process.argv.slice(2);
 const all = asked.length === 0 ? [...Object.keys(ROUNDS), "extremes"] : asked;
-const results = JSON.parse(readFileSync(here("results.json"), "utf8")) as Results;
+/** By major version of Node.js. */
+const measured = JSON.parse(readFileSync(here("results.json"), "utf8")) as Record<string, Results>;
+const version = Number.parseInt(process.versions.node, 10);
+const results = (measured[version] ??= { machine: "", speed: {}, extremes: {} });
 results.machine = `Node ${process.version}, ${cpus()[0]?.model ?? "unknown processor"}`;
 for (const what of all) {
   if (what === "extremes") {
@@ -112,13 +116,17 @@ for (const what of all) {
     console.log(`${table(what, results.speed[what])}\n`);
   }
 }
-const tables = Object.entries(results.speed).map(([size, one]) => table(size, one));
-tables.push(extremesTable(results.extremes));
-writeFileSync(here("results.json"), `${JSON.stringify(results, null, 2)}\n`);
-writeFileSync(here("results.svg"), chartOf(results));
+const numbers = Object.values(measured).flatMap(({ machine, speed, extremes }) => [
+  `### ${machine}`,
+  ...Object.entries(speed).map(([size, one]) => table(size, one)),
+  extremesTable(extremes),
+]);
+writeFileSync(here("results.json"), `${JSON.stringify(measured, null, 2)}\n`);
+// The oldest version, which objects with such keys begin with.
+writeFileSync(here("results.svg"), chartOf(Object.values(measured)[0] as Results));
 const readme = readFileSync(here("../README.md"), "utf8");
-const numbers = `<!-- numbers -->\n\n${results.machine}.\n\n${tables.join("\n\n")}\n\n<!-- end -->`;
+const block = ["<!-- numbers -->", ...numbers, "<!-- end -->"].join("\n\n");
 writeFileSync(
   here("../README.md"),
-  readme.replace(/<!-- numbers -->[^]*<!-- end -->/, () => numbers),
+  readme.replace(/<!-- numbers -->[^]*<!-- end -->/, () => block),
 );
