@@ -99,8 +99,7 @@ export class CoreCache<K, V> {
 
   /** The value of a key, marked as used; undefined if it is not here or its time is over. */
   get(key: K): V | undefined {
-    const index = this.#index;
-    const slot = index.find(key, index.hashOf(key));
+    const slot = this.find(key);
     if (slot !== 0) {
       if (this.isLive(slot)) {
         this.#hits++;

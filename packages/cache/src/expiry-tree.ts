@@ -12,9 +12,10 @@
  * 16,384 pages, of a million entries, is told of what was the earliest of its page, and puts a page right
  * for each one beyond that number that may be lower than it should.
  */
-import type { Slots } from "./slots.ts";
+import { FLOATS, type Slots } from "./slots.ts";
 import type { Timekeeper } from "./timekeeper.ts";
 
+const WAYS_LOG2 = 6;
 const WAYS = 64;
 /** Pages that may be lower than they should, if they are known, and as many from when they were not. */
 const STALE_MAX = 2 ** 14;
@@ -50,19 +51,19 @@ export class ExpiryTree {
   /** Tells the tree that a slot has a new expiry. */
   lower(slot: number): void {
     const expiresAt = this.#slots.expiresAt(slot);
-    let node = slot >>> 6;
+    let node = slot >>> WAYS_LOG2;
     if (node >= this.#pages.length) this.#grow();
     for (const level of this.#levels) {
       // Most entries live longer than one of their page; this test is all that costs them.
       if ((level[node] as number) <= expiresAt) return;
       level[node] = expiresAt;
-      node >>>= 6;
+      node >>>= WAYS_LOG2;
     }
   }
 
   /** To be told before an entry lives longer or leaves. */
   raise(slot: number): void {
-    const page = slot >>> 6;
+    const page = slot >>> WAYS_LOG2;
     if (this.#stale.length > 0 && this.#slots.expiresAt(slot) === this.#pages[page]) {
       this.#distrust(page);
     }
@@ -94,9 +95,9 @@ export class ExpiryTree {
   /** The first below a node that is due; if there is none, the node is put right, and the answer is -1. */
   #due(depth: number, node: number, now: number): number {
     const slots = this.#slots;
-    const step = depth === 0 ? 3 : 1;
+    const step = depth === 0 ? FLOATS : 1;
     const below = depth === 0 ? slots.times : (this.#levels[depth - 1] as Float64Array);
-    const limit = depth === 0 ? slots.used * 3 : below.length;
+    const limit = depth === 0 ? slots.used * FLOATS : below.length;
     const end = Math.min((node + 1) * WAYS * step, limit);
     let least = Infinity;
     for (let at = node * WAYS * step; at < end; at += step) {

@@ -1,7 +1,7 @@
 /**
  * Exact least recently used: one circular list through the records, anchored in slot 0.
  *
- * Invariant: `AFTER` of slot 0 is the most recently used slot and `BEFORE` of slot 0 the least.
+ * Invariant: after slot 0 comes the most recently used slot, and before it the least.
  */
 import type { EvictionPolicy } from "./eviction-policy.ts";
 import type { Slots } from "./slots.ts";

@@ -24,6 +24,9 @@
 /** Slots in a page of keys and values. */
 export const PAGE = 4_096;
 
+/** Float64s per record; the first is its expiry. */
+export const FLOATS = 3;
+
 /** Stands where the key of a free slot would be; no caller can have it. */
 export const FREE: unique symbol = Symbol("free");
 

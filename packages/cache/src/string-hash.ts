@@ -9,8 +9,8 @@
  * SIGMOD 2022.) Short keys are read whole.
  *
  * Whether the choice was good shows in the table: keys that agree in those places pile up. The table
- * notices, and then `learned` must be given up for hashing whole keys. Neither is safe against keys made
- * to collide under any seed; the table notices those too.
+ * notices, and then it is time to learn anew or, where that does not help, to hash whole keys. Neither is safe
+ * against keys made to collide under any seed; the table notices those too.
  */
 const PLACES = 8;
 /** Enough for a table whose keys differ in no more. */
@@ -37,37 +37,37 @@ export interface KeyHasher {
 }
 
 export class StringHasher implements KeyHasher {
-  readonly seed: number;
+  readonly #seed: number;
   /** Shorter keys are read whole. Invariant: the places lie within any key this long. */
-  readonly lengthMin: number;
+  readonly #lengthMin: number;
   /** -1 if places are counted from a key's end, and below 0, else 0: a mask of the length. */
-  readonly fromEnd: number;
+  readonly #fromEnd: number;
   /** Whether to read more than four places. */
-  readonly more: boolean;
-  readonly a: number;
-  readonly b: number;
-  readonly c: number;
-  readonly d: number;
-  readonly e: number;
-  readonly f: number;
-  readonly g: number;
-  readonly h: number;
+  readonly #more: boolean;
+  readonly #a: number;
+  readonly #b: number;
+  readonly #c: number;
+  readonly #d: number;
+  readonly #e: number;
+  readonly #f: number;
+  readonly #g: number;
+  readonly #h: number;
 
   /** Without places it reads every character of every key. */
   constructor(seed: number, places: Places = []) {
-    this.seed = seed;
-    this.lengthMin = places.length === 0 ? LENGTH_MAX : Math.max(...places.map(lengthFor));
+    this.#seed = seed;
+    this.#lengthMin = places.length === 0 ? LENGTH_MAX : Math.max(...places.map(lengthFor));
     const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = places;
-    this.more = places.length > FEW;
-    this.fromEnd = a < 0 ? -1 : 0;
-    this.a = a;
-    this.b = b;
-    this.c = c;
-    this.d = d;
-    this.e = e;
-    this.f = f;
-    this.g = g;
-    this.h = h;
+    this.#more = places.length > FEW;
+    this.#fromEnd = a < 0 ? -1 : 0;
+    this.#a = a;
+    this.#b = b;
+    this.#c = c;
+    this.#d = d;
+    this.#e = e;
+    this.#f = f;
+    this.#g = g;
+    this.#h = h;
   }
 
   /**
@@ -89,20 +89,20 @@ export class StringHasher implements KeyHasher {
   /** A hash of 32 bits, never 0. */
   hash(key: string): number {
     const { length } = key;
-    if (length < this.lengthMin) return hashWhole(key, this.seed);
-    const base = length & this.fromEnd;
+    if (length < this.#lengthMin) return hashWhole(key, this.#seed);
+    const base = length & this.#fromEnd;
     const first =
-      key.charCodeAt(base + this.a) ^
-      (key.charCodeAt(base + this.b) << 8) ^
-      (key.charCodeAt(base + this.c) << 16) ^
-      (key.charCodeAt(base + this.d) << 24);
-    const mixed = this.seed ^ length ^ Math.imul(first, 0x85ebca6b);
-    if (!this.more) return finish(mixed);
+      key.charCodeAt(base + this.#a) ^
+      (key.charCodeAt(base + this.#b) << 8) ^
+      (key.charCodeAt(base + this.#c) << 16) ^
+      (key.charCodeAt(base + this.#d) << 24);
+    const mixed = this.#seed ^ length ^ Math.imul(first, 0x85ebca6b);
+    if (!this.#more) return finish(mixed);
     const second =
-      key.charCodeAt(base + this.e) ^
-      (key.charCodeAt(base + this.f) << 8) ^
-      (key.charCodeAt(base + this.g) << 16) ^
-      (key.charCodeAt(base + this.h) << 24);
+      key.charCodeAt(base + this.#e) ^
+      (key.charCodeAt(base + this.#f) << 8) ^
+      (key.charCodeAt(base + this.#g) << 16) ^
+      (key.charCodeAt(base + this.#h) << 24);
     return finish(mixed ^ Math.imul(second, 0x9e3779b1));
   }
 }
