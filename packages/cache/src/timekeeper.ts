@@ -64,6 +64,8 @@ export class Timekeeper {
     // A timer that is overdue may have been set before the clock jumped: it is set anew.
     if (this.#stopped || delayMs === Infinity) return;
     if (this.#dueMs <= dueMs && this.#dueMs > this.nowMs) return;
+    // It may have been set to end the validity of the last reading.
+    if (this.#dueMs <= this.nowMs) this.#callsLeft = 0;
     this.#cancel?.();
     this.#dueMs = dueMs;
     this.#cancel = this.#clock.after(Math.min(delayMs, DELAY_MAX_MS), () => {

@@ -50,6 +50,18 @@ describe("the clock", () => {
     expect([cache.get("a"), cache.get("b")]).toEqual([undefined, undefined]);
   });
 
+  it("is read again within a millisecond also after a small step, when the timer is set anew", () => {
+    const clock = new FakeClock();
+    const cache = new TlruCache<string, number>({ maxEntries: 1, clock });
+    cache.set("a", 0);
+    clock.wallMs += 1;
+    cache.explain("a");
+    cache.set("a", 0, 2);
+    clock.advance(1);
+    expect(cache.has("a")).toBe(true);
+    expect(cache.remainingTtlMs("a")).toBe(1);
+  });
+
   it("is read again after 32 calls even if no timer ever rings", () => {
     let nowMs = 0;
     const clock = { nowMs: () => nowMs, after: () => () => {} };
