@@ -49,8 +49,10 @@ describe("the clock", () => {
     clock.advance(11);
     expect([cache.get("a"), cache.get("b")]).toEqual([undefined, undefined]);
   });
+});
 
-  it("is read again within a millisecond also after a small step, when the timer is set anew", () => {
+describe("a reading of the clock", () => {
+  it("serves for a millisecond at most also after a small step, when the timer is set anew", () => {
     const clock = new FakeClock();
     const cache = new TlruCache<string, number>({ maxEntries: 1, clock });
     cache.set("a", 0);
@@ -62,7 +64,7 @@ describe("the clock", () => {
     expect(cache.remainingTtlMs("a")).toBe(1);
   });
 
-  it("is read again after 32 calls even if no timer ever rings", () => {
+  it("serves 32 calls at most, even if no timer ever rings", () => {
     let nowMs = 0;
     const clock = { nowMs: () => nowMs, after: () => () => {} };
     const cache = new TlruCache<string, number>({ maxEntries: 5, clock });
