@@ -19,7 +19,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
-          include: ["{packages,apps}/*/test/**/*.test.ts", "test/replication/**/*.test.ts"],
+          include: ["{packages,apps}/*/test/**/*.test.ts"],
           maxWorkers: availableParallelism(),
           // Far above what any of them takes: a machine with other things to do is no failure.
           testTimeout: 60_000,

@@ -3,9 +3,10 @@
  *
  *   apps: directory, region, cli
  *     → middle: client, replication, store, cache, geo, transport, cluster-file, supervision
- *         → bottom: protocol, runtime
+ *         → ports
+ *             → bottom: protocol, runtime
  *
- * No arrow points back or across. `testkit` stands beside them: it may use the middle and the bottom, and
+ * No arrow points back or across. `testkit` stands beside them: it may use all but the apps, and
  * only tests may use it.
  */
 import { builtinModules } from "node:module";
@@ -26,6 +27,7 @@ const LAYERS = {
     "cluster-file",
     "supervision",
   ],
+  ports: ["ports"],
   bottom: ["protocol", "runtime"],
   testing: ["testkit"],
 } as const;
@@ -33,14 +35,15 @@ const LAYERS = {
 type Layer = keyof typeof LAYERS;
 
 const MAY_USE: Readonly<Record<Layer, readonly Layer[]>> = {
-  apps: ["middle", "bottom"],
-  middle: ["bottom"],
+  apps: ["middle", "ports", "bottom"],
+  middle: ["ports", "bottom"],
+  ports: ["bottom"],
   bottom: [],
-  testing: ["middle", "bottom"],
+  testing: ["middle", "ports", "bottom"],
 };
 
 /** Packages that run on any platform, and so import no module of Node.js. */
-const PLATFORM_FREE = ["protocol", "runtime", "geo", "cache", "replication", "client"];
+const PLATFORM_FREE = ["protocol", "runtime", "geo", "cache", "replication", "client", "ports"];
 
 /** What a package must not import although it could be declared. */
 const FORBIDDEN: Readonly<Record<string, readonly string[]>> = {

@@ -1,6 +1,6 @@
 /** Watches a cluster while it runs, for what must hold at every moment and not only in the end. */
-import type { Entry } from "@meridian/protocol";
-import { DIRECTORY_LIMITS, type AckLevel, type Receipt } from "@meridian/replication";
+import type { Entry, AckLevel } from "@meridian/protocol";
+import { DIRECTORY_LIMITS, type Receipt } from "@meridian/replication";
 
 import { BOUNDS } from "./bounds.ts";
 import type { SimulatedCluster, SimulatedNode } from "./cluster.ts";

@@ -1,3 +1,4 @@
+import type { Link, LinkEvents } from "@meridian/ports";
 import { isPurgeable, stampTimeOf, type Entry } from "@meridian/protocol";
 import {
   Directory,
@@ -6,8 +7,6 @@ import {
   Replica,
   type Digest,
   type DirectoryLimits,
-  type Link,
-  type LinkEvents,
   type ReplicaOptions,
   type SummarySource,
 } from "@meridian/replication";

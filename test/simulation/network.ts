@@ -1,5 +1,4 @@
-import type { Link, LinkEvents } from "@meridian/replication";
-
+import type { Link, LinkEvents } from "@meridian/ports";
 import type { World } from "./world.ts";
 
 /** What a network does to messages. */

@@ -1,5 +1,5 @@
+import type { Done } from "@meridian/ports";
 import type { LogFrame } from "@meridian/protocol";
-import type { Done } from "@meridian/replication";
 import { MemoryDirectoryLog } from "@meridian/testkit";
 
 import { BOUNDS } from "./bounds.ts";

@@ -1,3 +1,4 @@
+import type { Done } from "@meridian/ports";
 import {
   BURIAL_ORIGIN,
   compareStamps,
@@ -8,7 +9,6 @@ import {
   type ReplicaRecord,
   type Stamp,
 } from "@meridian/protocol";
-import type { Done } from "@meridian/replication";
 import { MemoryReplicaStore } from "@meridian/testkit";
 
 import { BOUNDS } from "./bounds.ts";

@@ -1,5 +1,6 @@
+import type { DirectoryLog } from "@meridian/ports";
 import { MeridianError } from "@meridian/protocol";
-import { digestAll, type Digest, type DirectoryLog } from "@meridian/replication";
+import { digestAll, type Digest } from "@meridian/replication";
 
 /** The digest of the directory's data, and the sequence through which it covers the log. */
 export interface LogDigest extends Digest {

@@ -1,10 +1,12 @@
-import { compareKeys, isPurgeable, listEntry, type ListedEntry } from "@meridian/protocol";
+import type { DirectoryLog } from "@meridian/ports";
 import {
-  digestPage,
-  type DigestPage,
-  type DirectoryLog,
+  compareKeys,
+  isPurgeable,
+  listEntry,
+  type ListedEntry,
   type KeyRange,
-} from "@meridian/replication";
+} from "@meridian/protocol";
+import { digestPage, type DigestPage } from "@meridian/replication";
 import type { Clock } from "@meridian/runtime";
 import type { SqliteDirectoryLog } from "@meridian/store";
 

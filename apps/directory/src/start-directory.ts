@@ -1,7 +1,8 @@
+import type { Link, LinkEvents } from "@meridian/ports";
 import { join } from "node:path";
 
 import { MeridianError } from "@meridian/protocol";
-import { Directory, type FollowOptions, type Link, type LinkEvents } from "@meridian/replication";
+import { Directory, type FollowOptions } from "@meridian/replication";
 import {
   systemClock,
   systemRandom,

@@ -1,12 +1,7 @@
 /** The parts of a regional node, put together. */
+import type { Dial } from "@meridian/ports";
 import type { MeridianError, NodeStatus } from "@meridian/protocol";
-import {
-  digestAll,
-  digestPage,
-  Replica,
-  type Dial,
-  type NodeIdentity,
-} from "@meridian/replication";
+import { digestAll, digestPage, Replica, type NodeIdentity } from "@meridian/replication";
 import type { Clock, Gauge, Logger, Random } from "@meridian/runtime";
 import type { SqliteReplicaStore } from "@meridian/store";
 import { LINK_BYTES_MAX, RequestLimit } from "@meridian/transport";

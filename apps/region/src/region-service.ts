@@ -13,15 +13,10 @@ import {
   NO_BYTES,
   type Entry,
   type Position,
+  type AckLevel,
+  type Acknowledgement,
 } from "@meridian/protocol";
-import type {
-  AckLevel,
-  Acknowledgement,
-  Quarantine,
-  Receipt,
-  Replica,
-  WriteRequest,
-} from "@meridian/replication";
+import type { Quarantine, Receipt, Replica, WriteRequest } from "@meridian/replication";
 import type { Clock, Gauge } from "@meridian/runtime";
 
 import { ByteBudget } from "./byte-budget.ts";

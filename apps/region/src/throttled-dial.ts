@@ -1,13 +1,13 @@
-import type { Dial, LinkEvents } from "@meridian/replication";
+import type { Dial, LinkEvents } from "@meridian/ports";
 import type { Clock } from "@meridian/runtime";
-import type { WebSocketLink, WebSocketLinkEvents } from "@meridian/transport";
+import type { WebSocketLink } from "@meridian/transport";
 
 /** How often a paused link is looked after, in milliseconds. */
 const LOOK_MS = 20;
 
 /** How a dial is throttled. */
 export interface ThrottleOptions {
-  readonly dial: (events: WebSocketLinkEvents, directory: number) => WebSocketLink;
+  readonly dial: (events: LinkEvents, directory: number) => WebSocketLink;
   readonly clock: Clock;
   /** What waits in memory to be stored, in bytes. */
   readonly backlogBytes: () => number;

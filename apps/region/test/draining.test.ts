@@ -1,3 +1,4 @@
+import type { Dial } from "@meridian/ports";
 import { connect } from "node:net";
 
 import {
@@ -7,7 +8,6 @@ import {
   type NodeMessage,
   type Welcome,
 } from "@meridian/protocol";
-import type { Dial } from "@meridian/replication";
 import { expect, it } from "vitest";
 
 import { testNode } from "./harness.ts";

@@ -1,10 +1,10 @@
+import type { Dial } from "@meridian/ports";
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { ReplicaRecord } from "@meridian/protocol";
-import type { Dial } from "@meridian/replication";
 import { seededRandom, silentLogger, systemClock, type Clock } from "@meridian/runtime";
 import { openReplicaStore, type StoreTuning } from "@meridian/store";
 import Database from "better-sqlite3";

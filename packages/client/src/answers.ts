@@ -1,7 +1,8 @@
 /** Answers as results: reading what a node says of entries, keys and acknowledgements. */
 import { fromBase64 } from "./base64.ts";
 import type { NodeAnswer } from "./caller.ts";
-import type { Acknowledgement, KeyInfo, RawEntry, Written } from "./meridian-client.ts";
+import type { Acknowledgement } from "@meridian/protocol";
+import type { KeyInfo, RawEntry, Written } from "./meridian-client.ts";
 import { membersOf, readJson } from "./problem.ts";
 
 type Members = Readonly<Record<string, unknown>>;
@@ -62,7 +63,7 @@ export function writtenOf(written: Members): Written {
 
 /** How far a write had got. */
 export function acknowledgementOf(value: unknown): Acknowledgement {
-  const { level, reached, local, directory, nodes, ready } = membersOf(value);
+  const { level, reached, directory, nodes, ready } = membersOf(value);
   return {
     level:
       typeof level === "number"
@@ -71,7 +72,7 @@ export function acknowledgementOf(value: unknown): Acknowledgement {
           ? level
           : "local",
     reached: reached === true,
-    local: local === true,
+    local: true,
     directory: directory === true,
     nodes: Array.isArray(nodes) ? nodes.map(String) : [],
     ready: Array.isArray(ready) ? ready.map(String) : [],

@@ -1,10 +1,9 @@
+export type { Acknowledgement, AckLevel } from "@meridian/protocol";
 export { connect, type ConnectOptions } from "./connect.ts";
 export type { CircuitState } from "./circuit.ts";
 export type { NodeInfo } from "./directory.ts";
 export type { Fetch } from "./exchange.ts";
 export type {
-  Acknowledgement,
-  AckLevel,
   CallOptions,
   DeleteResult,
   KeyInfo,

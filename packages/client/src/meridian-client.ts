@@ -1,22 +1,8 @@
 /** What a connected client can do. */
+import type { Acknowledgement, AckLevel } from "@meridian/protocol";
+
 import type { CircuitState } from "./circuit.ts";
 import type { NodeInfo } from "./directory.ts";
-
-/** How far a write must have got before it is answered: stored on the node that took it (`local`), given its place in the log
- * (`directory`), or applied by every ready node (`all`) or by that many nodes, the one that took it counted. */
-export type AckLevel = "local" | "directory" | "all" | number;
-
-/** What is known of how far a write has got. */
-export interface Acknowledgement {
-  readonly level: AckLevel;
-  readonly reached: boolean;
-  readonly local: boolean;
-  readonly directory: boolean;
-  /** Ids of the nodes that are known to have applied it, the one that took it included. */
-  readonly nodes: readonly string[];
-  /** Ids of the nodes that were ready then. */
-  readonly ready: readonly string[];
-}
 
 /** What every call takes. */
 export interface CallOptions {

@@ -1,10 +1,10 @@
 /** Calls as requests: checking what the caller gives, and writing it down as HTTP. */
+import type { AckLevel } from "@meridian/protocol";
 import { checkKey, MeridianError } from "@meridian/protocol";
 
 import { toBase64 } from "./base64.ts";
 import type { CallLimits, NodeRequest } from "./caller.ts";
 import type {
-  AckLevel,
   CallOptions,
   KeysOptions,
   SetEntry,

@@ -1,3 +1,4 @@
+export type { Acknowledgement, AckLevel } from "./acknowledgement.ts";
 export { cursorIn, withCursor } from "./cursors.ts";
 export {
   burial,
@@ -42,6 +43,7 @@ export {
   type FrameHeader,
   type FrameOrder,
 } from "./frame.ts";
+export type { KeyRange } from "./key-range.ts";
 export { compareKeys } from "./key-order.ts";
 export { listEntry, type ListedEntry } from "./listed-entry.ts";
 export {
@@ -74,6 +76,7 @@ export type {
   OutboxFrame,
   OutboxMark,
   QuarantinedEntry,
+  RemoteRecord,
   ReplicaRecord,
 } from "./record.ts";
 export { formatPosition, parsePosition, type Position } from "./position.ts";

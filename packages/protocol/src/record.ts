@@ -68,6 +68,9 @@ export type ReplicaRecord =
   /** The database is a restored copy: from here on it counts as a new one. */
   | { readonly kind: "adopt"; readonly incarnation: number };
 
+/** What others wrote, as a node's store is told of it. */
+export type RemoteRecord = Extract<ReplicaRecord, { kind: "remote" }>;
+
 /** A run of entries in the directory's log. */
 export interface LogFrame {
   /** The sequence just before the run. */

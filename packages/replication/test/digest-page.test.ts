@@ -1,5 +1,5 @@
-import { compareKeys, type Summary } from "@meridian/protocol";
-import { digestOf, digestPage, type KeyRange, type SummarySource } from "@meridian/replication";
+import { compareKeys, type Summary, type KeyRange } from "@meridian/protocol";
+import { digestOf, digestPage, type SummarySource } from "@meridian/replication";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 

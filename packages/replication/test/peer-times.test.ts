@@ -1,4 +1,4 @@
-import { PeerTimes } from "@meridian/replication/source/peer-times";
+import { PeerTimes } from "@meridian/replication/source/follow/peer-times";
 import { expect, it } from "vitest";
 
 it("knows nothing before the other log has been followed through where something was said of it", () => {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { PendingTimes } from "../src/pending-times.ts";
+import { PendingTimes } from "../src/horizon/pending-times.ts";
 
 describe("the bound of the pending stamps", () => {
   it("is infinite while nothing is pending, and 0 while something is that nobody has looked at", () => {

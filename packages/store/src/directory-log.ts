@@ -8,6 +8,7 @@ import {
   type LogFrame,
   type OutboxMark,
 } from "@meridian/protocol";
+import type { DirectoryLog, Done } from "@meridian/ports";
 import { randomIdentity } from "@meridian/runtime";
 import type Database from "better-sqlite3";
 import { readLogState, type LogStateRow } from "./directory-journal.ts";
@@ -19,8 +20,6 @@ import type { StoreOptions } from "./store-options.ts";
 import type { StoreStats } from "./store-stats.ts";
 import type { WriterClient } from "./writer-client.ts";
 import type { PurgeScope } from "./writer-messages.ts";
-
-type Done = (failure?: MeridianError) => void;
 
 interface Settling {
   readonly through: number;
@@ -54,15 +53,12 @@ export function openDirectoryLog(options: StoreOptions): Promise<SqliteDirectory
   return openStore("directory", options, preparation, (parts) => new SqliteDirectoryLog(parts));
 }
 
-/** The directory's durable state in SQLite; the `DirectoryLog` of the replication package. */
-export class SqliteDirectoryLog {
-  /** Which log the sequences count in: a whole number in [1, 2^48), drawn when the database was made. */
+/** The directory's durable state in SQLite. */
+export class SqliteDirectoryLog implements DirectoryLog {
   readonly logId: number;
-  /** Each epoch with the sequence just before its first, oldest first, this epoch included. */
   readonly epochs: readonly (readonly [epoch: number, after: number])[];
   /** Drawn each time the log is opened. */
   readonly epoch: number;
-  /** The highest stamp time among the recent frames when the log was opened; 0 for none. */
   readonly highestTime: number;
   readonly #parts: StoreParts;
   readonly #table: EntryTable;
@@ -116,7 +112,6 @@ export class SqliteDirectoryLog {
     });
   }
 
-  /** The last durable sequence. */
   get committedThrough(): number {
     return this.#committedThrough;
   }
@@ -126,7 +121,6 @@ export class SqliteDirectoryLog {
     return this.#followed;
   }
 
-  /** What was last made durable by `saveHorizon`. */
   get horizonState(): HorizonState {
     return this.#horizonState;
   }
@@ -149,7 +143,6 @@ export class SqliteDirectoryLog {
     return this.#writer.stall;
   }
 
-  /** What is durable of one node's outbox. */
   outboxMark(incarnation: number): OutboxMark | undefined {
     return this.#marks.get(incarnation);
   }
@@ -199,10 +192,6 @@ export class SqliteDirectoryLog {
     this.#appendedThrough = through;
   }
 
-  /**
-   * Durable entries after `after`, in order: as many frames as fit in `bytesMax`, at least one if there is anything.
-   * Each frame starts where the one before ended, the first at `after`.
-   */
   read(after: number, bytesMax: number): readonly LogFrame[] {
     return this.#reader.read(after, bytesMax, {
       committedThrough: this.#committedThrough,
@@ -210,7 +199,6 @@ export class SqliteDirectoryLog {
     });
   }
 
-  /** Calls back when `summariesAfter` and `get` know everything that is durable now. */
   settle(done: Done): void {
     this.#settling.push({ through: this.#committedThrough, done });
     if (this.#committedThrough <= this.#foldedThrough) queueMicrotask(() => this.#endSettling());

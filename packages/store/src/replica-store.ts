@@ -9,8 +9,10 @@ import {
   type Summary,
   type OutboxFrame,
   type QuarantinedEntry,
+  type RemoteRecord,
   type ReplicaRecord,
 } from "@meridian/protocol";
+import type { Done, ReplicaStore } from "@meridian/ports";
 import { randomIdentity } from "@meridian/runtime";
 import type Database from "better-sqlite3";
 import { readCursors } from "./cursor-table.ts";
@@ -40,10 +42,6 @@ interface Told {
   readonly quarantineThrough: number;
 }
 
-type RemoteRecord = Extract<ReplicaRecord, { kind: "remote" }>;
-
-type Done = (failure?: MeridianError) => void;
-
 interface OutboxRow {
   readonly position: number;
   readonly count: number;
@@ -67,8 +65,8 @@ export function openReplicaStore(options: StoreOptions): Promise<SqliteReplicaSt
   return openStore("replica", options, { setUp }, (parts) => new SqliteReplicaStore(parts));
 }
 
-/** A node's durable state in SQLite; the `ReplicaStore` of the replication package. */
-export class SqliteReplicaStore {
+/** A node's durable state in SQLite. */
+export class SqliteReplicaStore implements ReplicaStore {
   readonly #parts: StoreParts;
   readonly #table: EntryTable;
   readonly #quarantine: QuarantineReader;
@@ -115,17 +113,14 @@ export class SqliteReplicaStore {
     this.#writer.quarantined = row.quarantined;
   }
 
-  /** The identity of this database: a whole number in [1, 2^48). */
   get incarnation(): number {
     return this.#durable.incarnation;
   }
 
-  /** Where the node stood when the store was opened, or has been told to stand since. */
   get cursor(): Cursor | undefined {
     return this.#told.cursor;
   }
 
-  /** Places in other logs before which the node has everything, as last told; newest last. */
   get others(): readonly Cursor[] {
     return this.#told.others;
   }
@@ -135,7 +130,6 @@ export class SqliteReplicaStore {
     return this.#durable.outboxThrough;
   }
 
-  /** The last outbox position known to be committed by the directory. Invariant: ≤ outboxThrough. */
   get outboxAcknowledged(): number {
     return this.#durable.outboxAcknowledged;
   }
@@ -155,7 +149,6 @@ export class SqliteReplicaStore {
     return this.#durable.horizon;
   }
 
-  /** How many entries are in the quarantine, as far as it is durable. */
   get quarantined(): number {
     return this.#writer.quarantined;
   }
@@ -165,7 +158,6 @@ export class SqliteReplicaStore {
     return this.#overlay.unfoldedBytes + this.#writer.pendingBytes;
   }
 
-  /** The newest entry of `key`, tombstones and expired entries included; a purgeable one may be gone or not. */
   get(key: string): Entry | undefined {
     const found = this.#overlay.find(key);
     if (found?.settled === true) return found.entry;
@@ -202,12 +194,10 @@ export class SqliteReplicaStore {
     return scanSummaries(this.#table, this.#overlay, { after: key, limit, horizon });
   }
 
-  /** Durable entries of the quarantine whose ids are above `id`, in the order of their ids, at most `limit`. */
   quarantinedAfter(id: number, limit: number): readonly QuarantinedEntry[] {
     return this.#quarantine.after(id, this.#durable.quarantineThrough, limit);
   }
 
-  /** The entry of that id, if it is durably in the quarantine. */
   quarantinedEntry(id: number): QuarantinedEntry | undefined {
     const through = Math.min(id, this.#durable.quarantineThrough);
     return this.#quarantine.after(id - 1, through, 1).at(0);

@@ -4,8 +4,8 @@
  * The heart is that a reader who starts anywhere, in steps of any size, ends with what the model has; whether the log
  * still has the frames as they came or has compacted them, and whatever is appended meanwhile.
  */
+import type { DirectoryLog } from "@meridian/ports";
 import { CURSORS_MAX, stampTimeOf, tombstone, type Cursor } from "@meridian/protocol";
-import type { DirectoryLog } from "@meridian/replication";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 

@@ -1,3 +1,4 @@
+import type { DirectoryLog } from "@meridian/ports";
 import assert from "node:assert/strict";
 import {
   compareKeys,
@@ -8,7 +9,6 @@ import {
   tombstone,
   type Entry,
 } from "@meridian/protocol";
-import type { DirectoryLog } from "@meridian/replication";
 import fc from "fast-check";
 
 import { append, frame, saveHorizon, settle } from "./log-records.ts";

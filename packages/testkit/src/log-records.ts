@@ -1,3 +1,4 @@
+import type { DirectoryLog } from "@meridian/ports";
 import {
   encodeBlock,
   highestTimeOf,
@@ -5,7 +6,6 @@ import {
   type HorizonState,
   type LogFrame,
 } from "@meridian/protocol";
-import type { DirectoryLog } from "@meridian/replication";
 
 /** Appends a frame; resolves when it is durable. */
 export function append(log: DirectoryLog, each: LogFrame): Promise<void> {

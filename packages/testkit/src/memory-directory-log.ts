@@ -1,3 +1,4 @@
+import type { DirectoryLog, Done } from "@meridian/ports";
 import {
   compareKeys,
   decodeBlock,
@@ -14,7 +15,6 @@ import {
   type LogFrame,
   type OutboxMark,
 } from "@meridian/protocol";
-import type { DirectoryLog, Done } from "@meridian/replication";
 
 import { CommitQueue, type ScheduleCommit } from "./memory-disk.ts";
 

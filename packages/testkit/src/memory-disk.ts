@@ -1,4 +1,4 @@
-import type { Done } from "@meridian/replication";
+import type { Done } from "@meridian/ports";
 import { MeridianError } from "@meridian/protocol";
 
 /** Runs `callback` later, when a commit that was begun now would be over. */

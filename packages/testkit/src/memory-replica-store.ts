@@ -1,3 +1,4 @@
+import type { Done, ReplicaStore } from "@meridian/ports";
 import {
   compareKeys,
   compareStamps,
@@ -10,7 +11,6 @@ import {
   type QuarantinedEntry,
   type ReplicaRecord,
 } from "@meridian/protocol";
-import type { Done, ReplicaStore } from "@meridian/replication";
 
 import { CommitQueue, type ScheduleCommit } from "./memory-disk.ts";
 

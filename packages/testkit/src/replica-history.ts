@@ -1,6 +1,6 @@
+import type { ReplicaStore } from "@meridian/ports";
 import assert from "node:assert/strict";
 import { burial, tombstone, type Entry, type Stamp, type ReplicaRecord } from "@meridian/protocol";
-import type { ReplicaStore } from "@meridian/replication";
 import fc from "fast-check";
 
 import { ReplicaModel, viewOf } from "./replica-model.ts";

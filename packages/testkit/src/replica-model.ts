@@ -1,3 +1,4 @@
+import type { ReplicaStore } from "@meridian/ports";
 import {
   compareKeys,
   isPurgeable,
@@ -8,7 +9,6 @@ import {
   type QuarantinedEntry,
   type ReplicaRecord,
 } from "@meridian/protocol";
-import type { ReplicaStore } from "@meridian/replication";
 
 /** The dumb model: what a replica store holds after the records that it was given. */
 export class ReplicaModel {

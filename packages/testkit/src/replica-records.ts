@@ -1,3 +1,4 @@
+import type { ReplicaStore } from "@meridian/ports";
 import {
   encodeBlock,
   highestTimeOf,
@@ -7,7 +8,6 @@ import {
   type OutboxFrame,
   type ReplicaRecord,
 } from "@meridian/protocol";
-import type { ReplicaStore } from "@meridian/replication";
 
 /** Appends a record; resolves when it is durable. */
 export function append(store: ReplicaStore, record: ReplicaRecord): Promise<void> {

@@ -5,6 +5,7 @@
  * anywhere in between, leaves what the model says. After a death that is the model after some prefix of the
  * records, which includes every record whose `done` was called.
  */
+import type { ReplicaStore } from "@meridian/ports";
 import {
   burial,
   compareKeys,
@@ -14,7 +15,6 @@ import {
   type Stamp,
   type ReplicaRecord,
 } from "@meridian/protocol";
-import type { ReplicaStore } from "@meridian/replication";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 

@@ -1,3 +1,4 @@
+import type { LinkEvents } from "@meridian/ports";
 import { WebSocket } from "ws";
 
 import {
@@ -5,7 +6,6 @@ import {
   SocketLink,
   type LinkOptions,
   type WebSocketLink,
-  type WebSocketLinkEvents,
 } from "./web-socket-link.ts";
 
 /**
@@ -16,7 +16,7 @@ import {
  */
 export function dialLink(
   url: string | URL,
-  events: WebSocketLinkEvents,
+  events: LinkEvents,
   options: LinkOptions,
 ): WebSocketLink {
   const socket = new WebSocket(url, { ...SOCKET_OPTIONS });

@@ -11,9 +11,4 @@ export {
 } from "./http-guard.ts";
 export { LinkListener, type LinkListenerOptions } from "./link-listener.ts";
 export { RequestLimit } from "./request-limit.ts";
-export {
-  LINK_BYTES_MAX,
-  type LinkOptions,
-  type WebSocketLink,
-  type WebSocketLinkEvents,
-} from "./web-socket-link.ts";
+export { LINK_BYTES_MAX, type LinkOptions, type WebSocketLink } from "./web-socket-link.ts";

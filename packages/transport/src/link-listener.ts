@@ -1,3 +1,4 @@
+import type { LinkEvents } from "@meridian/ports";
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 
@@ -12,7 +13,6 @@ import {
   type LinkOptions,
   type SocketLink,
   type WebSocketLink,
-  type WebSocketLinkEvents,
 } from "./web-socket-link.ts";
 
 /** How an HTTP server's upgrades become links. */
@@ -20,7 +20,7 @@ export interface LinkListenerOptions extends LinkOptions {
   /** The one path that links are accepted on, such as `/replicate`. Others are answered with 404. */
   readonly path: string;
   /** Takes a new link and the address its peer is seen from, and returns who listens to it. */
-  readonly accept: (link: WebSocketLink, remoteAddress: string) => WebSocketLinkEvents;
+  readonly accept: (link: WebSocketLink, remoteAddress: string) => LinkEvents;
   /** What messages may take that have begun and not yet arrived whole, on all links, in bytes. Default: 256 MiB. */
   readonly receiveBytesMax?: number;
 }

@@ -11,34 +11,18 @@
 import type { Duplex } from "node:stream";
 
 import { asMeridianError, closeCodeOf, MESSAGE_BYTES_MAX, MeridianError } from "@meridian/protocol";
+import type { Link, LinkEvents } from "@meridian/ports";
 import type { Logger } from "@meridian/runtime";
 import type { ClientOptions, RawData, WebSocket } from "ws";
 
-/** A link as its owner drives it. */
-export interface WebSocketLink {
-  /** Sends a text message or a binary frame, which must not change until it has left. Does nothing once closed. */
-  send(message: string | Uint8Array): void;
-  /** Bytes handed to `send` that have not left this process. */
-  readonly bufferedBytes: number;
+/** A link whose owner can hold back what the peer sends. */
+export interface WebSocketLink extends Link {
   /**
    * Reads no more until `resume`: what the peer sends waits with the peer. Messages that have arrived already may
    * still come.
    */
   pause(): void;
   resume(): void;
-  /** Closes the link with a WebSocket close code. `onClose` is still called, with the same code. */
-  close(code: number, reason: string): void;
-}
-
-/** What the owner of a link hears from it. */
-export interface WebSocketLinkEvents {
-  onOpen(): void;
-  /** Text, or binary as a view on the bytes that arrived, without a copy. */
-  onMessage(message: string | Uint8Array): void;
-  /** Called when `bufferedBytes` has been above `drainBytes` and has fallen to a quarter of it. */
-  onDrain(): void;
-  /** Called once, last; `code` is the WebSocket close code, 1006 for a connection that broke or never was. */
-  onClose(code: number, reason: string): void;
 }
 
 /** What a link needs beside its socket. */
@@ -83,7 +67,7 @@ export interface AcceptedSocket {
  */
 export function acceptLink(
   { socket, wire }: AcceptedSocket,
-  makeEvents: (link: WebSocketLink) => WebSocketLinkEvents,
+  makeEvents: (link: WebSocketLink) => LinkEvents,
   options: LinkOptions,
 ): SocketLink {
   const link = new SocketLink(socket, options);
@@ -102,7 +86,7 @@ export class SocketLink implements WebSocketLink {
   wire: Duplex | undefined;
   /** Whether what is sent is held back until the end of the work at hand. */
   #corked = false;
-  #events: WebSocketLinkEvents | undefined;
+  #events: LinkEvents | undefined;
   /** Whether `bufferedBytes` has been above `drainBytes` since `onDrain` was last called. */
   #full = false;
   /** What the owner closed the link with. */
@@ -119,7 +103,7 @@ export class SocketLink implements WebSocketLink {
     return this.#socket.bufferedAmount;
   }
 
-  attach(makeEvents: () => WebSocketLinkEvents): void {
+  attach(makeEvents: () => LinkEvents): void {
     this.#socket.on("message", (data, isBinary) => this.#receive(data, isBinary));
     // Pongs go out by themselves.
     this.#socket.on("ping", () => this.#checkBuffered());
@@ -215,7 +199,7 @@ export class SocketLink implements WebSocketLink {
     this.#events = undefined;
   }
 
-  #guard(callback: (events: WebSocketLinkEvents) => void): void {
+  #guard(callback: (events: LinkEvents) => void): void {
     if (this.#events === undefined) return;
     try {
       callback(this.#events);

@@ -1,20 +1,21 @@
+import type { LinkEvents } from "@meridian/ports";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
 
 import { silentLogger, type Logger } from "@meridian/runtime";
-import { LinkListener, type WebSocketLink, type WebSocketLinkEvents } from "@meridian/transport";
+import { LinkListener, type WebSocketLink } from "@meridian/transport";
 
 /** What happened on a link, and promises for what will. */
-export class Recorder implements WebSocketLinkEvents {
+export class Recorder implements LinkEvents {
   readonly events: string[] = [];
   readonly messages: (string | Uint8Array)[] = [];
   readonly #waiting: { readonly isTrue: () => boolean; readonly resolve: () => void }[] = [];
-  readonly #hooks: Partial<WebSocketLinkEvents>;
+  readonly #hooks: Partial<LinkEvents>;
   drains = 0;
 
-  constructor(hooks: Partial<WebSocketLinkEvents> = {}) {
+  constructor(hooks: Partial<LinkEvents> = {}) {
     this.#hooks = hooks;
   }
 
@@ -70,7 +71,7 @@ export interface Rig {
 
 /** An HTTP server on a free port that accepts links on `/replicate`, closed when the test ends. */
 export async function startRig(
-  events: () => WebSocketLinkEvents,
+  events: () => LinkEvents,
   options: {
     readonly logger?: Logger;
     readonly drainBytes?: number;

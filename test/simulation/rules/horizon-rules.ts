@@ -1,7 +1,7 @@
 import { BURIAL_ORIGIN, isPurgeable, tombstone, type Entry } from "@meridian/protocol";
-import { DirectoryHorizon } from "@meridian/replication/source/directory-horizon";
-import { FollowedEntries } from "@meridian/replication/source/followed-entries";
-import { ReplicaHorizon } from "@meridian/replication/source/replica-horizon";
+import { DirectoryHorizon } from "@meridian/replication/source/horizon/directory-horizon";
+import { FollowedEntries } from "@meridian/replication/source/follow/followed-entries";
+import { ReplicaHorizon } from "@meridian/replication/source/horizon/replica-horizon";
 
 import { TracedLog } from "../traced-log.ts";
 import { patched, type Rule } from "./rule.ts";

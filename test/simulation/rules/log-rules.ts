@@ -1,3 +1,4 @@
+import type { Done } from "@meridian/ports";
 import {
   orderFrame,
   readFrameHeader,
@@ -5,13 +6,12 @@ import {
   type OutboxMark,
   type ReplicaRecord,
 } from "@meridian/protocol";
-import type { Done } from "@meridian/replication";
-import { Applier } from "@meridian/replication/source/applier";
-import { RecentKeys } from "@meridian/replication/source/recent-keys";
-import { Reconciler } from "@meridian/replication/source/reconciler";
-import { ReplicaLink } from "@meridian/replication/source/replica-link";
-import { Submitter } from "@meridian/replication/source/submitter";
-import { ProgressWatch } from "@meridian/replication/source/progress-watch";
+import { Applier } from "@meridian/replication/source/intake/applier";
+import { RecentKeys } from "@meridian/replication/source/node/recent-keys";
+import { Reconciler } from "@meridian/replication/source/reconcile/reconciler";
+import { ReplicaLink } from "@meridian/replication/source/link/replica-link";
+import { Submitter } from "@meridian/replication/source/node/submitter";
+import { ProgressWatch } from "@meridian/replication/source/link/progress-watch";
 
 import { DIRECTORY } from "../bounds.ts";
 import type { ClusterParts, SimulatedCluster } from "../cluster.ts";

@@ -1,8 +1,8 @@
 import { decodeBlock, type Entry } from "@meridian/protocol";
 import type { Replica } from "@meridian/replication";
-import { Acknowledgements } from "@meridian/replication/source/acknowledgements";
-import { Feed } from "@meridian/replication/source/feed";
-import { Positions } from "@meridian/replication/source/positions";
+import { Acknowledgements } from "@meridian/replication/source/node/acknowledgements";
+import { Feed } from "@meridian/replication/source/directory/feed";
+import { Positions } from "@meridian/replication/source/node/positions";
 import { randomIdentity } from "@meridian/runtime";
 
 import type { ClusterParts } from "../cluster.ts";

@@ -1,9 +1,9 @@
 import { stampTimeOf } from "@meridian/protocol";
-import { Applier } from "@meridian/replication/source/applier";
-import { HybridClock } from "@meridian/replication/source/hybrid-clock";
-import { Sequencer } from "@meridian/replication/source/sequencer";
-import { Submitter } from "@meridian/replication/source/submitter";
-import { WritePath } from "@meridian/replication/source/write-path";
+import { Applier } from "@meridian/replication/source/intake/applier";
+import { HybridClock } from "@meridian/replication/source/time/hybrid-clock";
+import { Sequencer } from "@meridian/replication/source/order/sequencer";
+import { Submitter } from "@meridian/replication/source/node/submitter";
+import { WritePath } from "@meridian/replication/source/node/write-path";
 
 import type { ClusterParts } from "../cluster.ts";
 import { TracedStore } from "../traced-store.ts";

@@ -1,6 +1,6 @@
 /** Parts that are honest but for one thing. */
+import type { Done } from "@meridian/ports";
 import type { Entry, LogFrame, ReplicaRecord, Summary } from "@meridian/protocol";
-import type { Done } from "@meridian/replication";
 import type { ReplicaDisk } from "@meridian/testkit";
 
 import { BOUNDS } from "../bounds.ts";

@@ -1,5 +1,4 @@
-import type { KeyRange } from "@meridian/replication";
-
+import type { KeyRange } from "@meridian/protocol";
 import { readQuery, readWhole } from "./query.ts";
 
 /** A part of the key space, and how many of its entries to look at. */

@@ -1,5 +1,10 @@
-import { checkTtlMs, MeridianError, parsePosition, parseTtlMs } from "@meridian/protocol";
-import type { AckLevel } from "@meridian/replication";
+import {
+  checkTtlMs,
+  MeridianError,
+  parsePosition,
+  parseTtlMs,
+  type AckLevel,
+} from "@meridian/protocol";
 
 import type { AckRequest, Session } from "../region-service.ts";
 

@@ -1,6 +1,6 @@
 /** `/digest` and `/entries`: what whoever compares the data of nodes asks for, a bounded piece at a time. */
-import type { KeyRange } from "@meridian/replication";
 
+import type { KeyRange } from "@meridian/protocol";
 import type { Answer } from "./answers.ts";
 import { readWhole } from "./arguments.ts";
 import type { Exchange } from "./exchange.ts";

@@ -1,0 +1,71 @@
+import type {
+  Cursor,
+  Entry,
+  HorizonState,
+  LogFrame,
+  MeridianError,
+  OutboxMark,
+  Summary,
+} from "@meridian/protocol";
+
+import type { Done } from "./done.ts";
+
+/** The directory's durable state: the log, compacted by key behind its recent frames. */
+export interface DirectoryLog {
+  /** Which log the sequences count in: a whole number in [1, 2^48), drawn when the database was made. */
+  readonly logId: number;
+  /**
+   * The identity of the time since the log was opened: drawn each time, so that two lives that began from one
+   * backup cannot be taken for each other. A whole number in [1, 2^48).
+   */
+  readonly epoch: number;
+  /** Each epoch with the sequence just before its first, oldest first, this epoch included. */
+  readonly epochs: readonly (readonly [epoch: number, after: number])[];
+  /** The last durable sequence. */
+  readonly committedThrough: number;
+  /** The highest stamp time among the recent frames when the log was opened; 0 for none. */
+  readonly highestTime: number;
+  /** What this log durably has of other directories' logs, newest last: at most one for each epoch of a log. */
+  readonly followed: readonly Cursor[];
+  /** What was last made durable by `saveHorizon`. */
+  readonly horizonState: HorizonState;
+  /**
+   * The highest sequence that any purged entry had; 0 for none. A reader that is not there yet would miss tombstones:
+   * those of what it has, and those of older entries that frames still hold further on. Read after `read`,
+   * it covers everything that was left out there.
+   */
+  readonly purgedThrough: number;
+  /**
+   * Why nothing becomes durable now, such as a full disk; undefined while all is well. What is appended waits meanwhile,
+   * and is made durable in its order once that can be.
+   */
+  readonly stall: MeridianError | undefined;
+  /** What is durable of one node's outbox. */
+  outboxMark(incarnation: number): OutboxMark | undefined;
+  /**
+   * Makes a frame durable, and what it says is followed. Invariant: its `after` is the `through` of the frame appended
+   * before it. One that ends where it starts only tells what is followed.
+   */
+  append(frame: LogFrame, done: Done): void;
+  /**
+   * Durable entries after `after`, in order: as many frames as fit in `bytesMax`, at least one if there is
+   * anything. Each frame starts where the one before ended, the first at `after`.
+   */
+  read(after: number, bytesMax: number): readonly LogFrame[];
+  /** Calls back when `summariesAfter` and `get` know everything that is durable now. */
+  settle(done: Done): void;
+  /** Makes the state of the horizon durable, in order with `append`. By itself it lets nothing be purged. */
+  saveHorizon(state: HorizonState, done: Done): void;
+  /**
+   * Lets entries be removed, in bounded steps from here on: those that are purgeable under `horizon`, a durable one, and
+   * whose sequence is at most `through`. Not before everything appended so far is merged: an older entry that
+   * still waits in a journal would come back. What is removed, and `purgedThrough`, is one transaction.
+   * The next call replaces this one; the permission itself is not durable. Frames that are kept as they came stay as
+   * they are.
+   */
+  purge(horizon: number, through: number): void;
+  /** Like that of a `ReplicaStore`; the log's own horizon is that of `horizonState`. */
+  summariesAfter(key: string | null, limit: number, horizon?: number): readonly Summary[];
+  /** The newest entry of `key`, tombstones and expired entries included; a purgeable one may be gone or not. */
+  get(key: string): Entry | undefined;
+}

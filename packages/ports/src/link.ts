@@ -1,0 +1,26 @@
+/** A connection to one other party. Messages arrive whole, in order, at most once, until it closes. */
+export interface Link {
+  /** Sends a text message, or a binary frame, whose bytes must not change until they have left. Does nothing once closed. */
+  send(message: string | Uint8Array): void;
+  /** Bytes handed to `send` that have not left this process. */
+  readonly bufferedBytes: number;
+  /** Closes the link with a WebSocket close code. The `onClose` of its owner is still called. */
+  close(code: number, reason: string): void;
+}
+
+/** What the owner of a link hears from it. */
+export interface LinkEvents {
+  onOpen(): void;
+  /** Text, or binary as a view on the bytes that arrived, without a copy. */
+  onMessage(message: string | Uint8Array): void;
+  /** Called when `bufferedBytes` has fallen to a quarter of what it was bounded by. */
+  onDrain(): void;
+  /** Called once, last; `code` is the WebSocket close code, 1006 for a connection that broke or never was. */
+  onClose(code: number, reason: string): void;
+}
+
+/**
+ * Opens a link to a directory: to the one at that place in the order of preference, counted from 0. Failing to
+ * connect is a link that closes without opening.
+ */
+export type Dial = (events: LinkEvents, directory: number) => Link;

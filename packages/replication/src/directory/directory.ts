@@ -1,0 +1,460 @@
+/**
+ * The directory as a state machine: who is registered, what is in the log, who has what.
+ * It does what DirectorySession, Sequencer and Feed say; this file is where they meet.
+ */
+import type { DirectoryLog, Link, LinkEvents } from "@meridian/ports";
+import {
+  MeridianError,
+  type Hello,
+  type Member,
+  type NodeLoad,
+  type RegisteredMember,
+} from "@meridian/protocol";
+import { Deadlines, type Clock, type Gauge, type Logger } from "@meridian/runtime";
+
+import type { PeerInfo } from "../follow/follower.ts";
+import { Peers, type FollowOptions, type RemoteMember } from "../follow/peers.ts";
+import { DirectoryHorizon } from "../horizon/directory-horizon.ts";
+import { DIRECTORY_LIMITS, type DirectoryLimits } from "../limits.ts";
+import { Sequencer } from "../order/sequencer.ts";
+import { OFFERED_MAX } from "../reconcile/reconcile-responder.ts";
+import { DirectorySession, type SessionHost } from "./directory-session.ts";
+
+/** How a directory is made. */
+export interface DirectoryOptions {
+  /** Nodes of another cluster are refused. */
+  readonly cluster: string;
+  readonly log: DirectoryLog;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits?: Partial<DirectoryLimits>;
+  /** The other directories; without it, there are none. */
+  readonly follow?: FollowOptions;
+  /** Called when a node has come, gone or changed its status, here or with another directory. */
+  readonly onMembers?: () => void;
+  /**
+   * Called when the log cannot be written and that will not pass. The process is to end; every node still has what was not
+   * acknowledged.
+   */
+  readonly onFatal?: (failure: MeridianError) => void;
+}
+
+/** A registered node as the directory knows it. */
+export interface MemberInfo extends Member {
+  readonly ip: string;
+  readonly port: number;
+  readonly lagMs: number;
+  readonly load: NodeLoad;
+  /** The name of the directory that it has its link with; null for this one. What only that one knows is then 0. */
+  readonly peer: string | null;
+  readonly appliedThrough: number;
+  readonly outboxPending: number;
+  /** How far the node's clock is ahead of the directory's, as its last message says; includes the way here. */
+  readonly skewMs: number;
+  readonly connectedAtMs: number;
+  /** Bytes that wait on the node's link. */
+  readonly bufferedBytes: number;
+  /** Sequences not yet sent to it. */
+  readonly unsent: number;
+}
+
+/** The directory in numbers. */
+export interface DirectoryInfo {
+  readonly logId: number;
+  readonly epoch: number;
+  readonly head: number;
+  readonly committedThrough: number;
+  /** A stamp time: tombstones of that time and before are forgotten, and what is as old and absent was deleted. */
+  readonly horizon: number;
+  /** Until when the horizon does not follow the clock, in milliseconds since the Unix epoch. */
+  readonly horizonFrozenUntilMs: number;
+  readonly recentBytes: number;
+  readonly connections: number;
+  readonly members: number;
+  /** The node that reconciles now, if one does, and how many wait for their turn. */
+  readonly reconciling: string | null;
+  readonly reconcileWaiting: number;
+  /** Whether the directory is catching up with others, and takes no nodes in. */
+  readonly syncing: boolean;
+  /** Why the log cannot be written now, so that nodes hold back; null while it can. */
+  readonly stall: string | null;
+  /** The directories that it follows. */
+  readonly peers: readonly PeerInfo[];
+}
+
+interface ReconcileTurn {
+  readonly session: DirectorySession;
+  readonly begin: (head: number) => void;
+}
+
+export class Directory {
+  readonly #options: DirectoryOptions;
+  readonly #limits: DirectoryLimits;
+  readonly #sequencer: Sequencer;
+  readonly #horizon: DirectoryHorizon;
+  readonly #deadlines: Deadlines;
+  readonly #host: SessionHost;
+  readonly #peers: Peers;
+  readonly #sessions = new Set<DirectorySession>();
+  /** Registered nodes by id. Invariant: every one of them is in #sessions and has said hello. */
+  readonly #members = new Map<string, DirectorySession>();
+  readonly #byIncarnation = new Map<number, DirectorySession>();
+  /** The first has its turn. One at a time: after the first, the others differ from the log by little. */
+  readonly #turns: ReconcileTurn[] = [];
+  #announcing = false;
+  /** What is known of nodes with other directories, as text. */
+  #elsewhere = "[]";
+  #watchedAtMs = 0;
+  #stopped = false;
+
+  constructor(options: DirectoryOptions) {
+    this.#options = options;
+    this.#limits = { ...DIRECTORY_LIMITS, ...options.limits };
+    this.#deadlines = new Deadlines(options.clock);
+    this.#sequencer = new Sequencer(options.log, this.#limits.recentBytesMax, {
+      onOrdered: (frame) => {
+        this.#peers.onOrdered(frame);
+        for (const session of this.#sessions) session.push(frame);
+      },
+      onCommitted: (incarnation, position) => {
+        this.#peers.onDurable();
+        this.#byIncarnation.get(incarnation)?.acknowledge(position);
+      },
+      onFailed: (failure) => this.#fail(failure),
+    });
+    this.#horizon = new DirectoryHorizon({
+      log: options.log,
+      limits: this.#limits,
+      nowMs: () => options.clock.nowMs(),
+      elapsedMs: () => options.clock.elapsedMs(),
+      head: () => this.#sequencer.head,
+      members: () => this.#members.values(),
+      peers: () => this.#peers.horizonMembers,
+      onRaised: (horizon) => this.#sequencer.observe(horizon),
+      onFailed: (failure) => this.#fail(failure),
+    });
+    this.#peers = new Peers({
+      ...options,
+      follow: options.follow,
+      sequencer: this.#sequencer,
+      horizon: this.#horizon,
+      deadlines: this.#deadlines,
+      leaseMs: this.#limits.leaseMs,
+      joinMs: this.#limits.joinMs,
+      onMembers: () => this.#onMembersElsewhere(),
+      onSynced: () => options.logger.info("caught up with the other directories"),
+    });
+    this.#host = this.#makeHost();
+  }
+
+  #makeHost(): SessionHost {
+    const { cluster, log, clock } = this.#options;
+    const peers = this.#peers;
+    const registry = (): RegisteredMember[] => [...this.#members.values()].map(registeredMember);
+    return {
+      cluster,
+      log,
+      get isSyncing() {
+        return peers.isSyncing;
+      },
+      get registry() {
+        return registry();
+      },
+      hasFollowed: (incarnation, position) => peers.has(incarnation, position),
+      sequencer: this.#sequencer,
+      horizon: this.#horizon,
+      limits: this.#limits,
+      nowMs: () => clock.nowMs(),
+      elapsedMs: () => clock.elapsedMs(),
+      onHello: (session, hello) => this.#register(session, hello),
+      onProgress: (session, statusChanged) => this.#onProgress(session, statusChanged),
+      onReconcile: (session, begin) => this.#takeTurn({ session, begin }),
+      onReconciled: (session) => this.#endTurn(session),
+    };
+  }
+
+  /** The registered nodes, here and with the other directories. */
+  get members(): readonly MemberInfo[] {
+    const known = { appliedThrough: 0, bufferedBytes: 0, unsent: 0 };
+    const elsewhere = this.#membersElsewhere().map((member) => ({ ...member, ...known }));
+    return [...[...this.#members.values()].map(memberInfo), ...elsewhere];
+  }
+
+  /** Why the directory is of little use now: it takes no node in, or no frames. Undefined while all is well. */
+  get notReady(): MeridianError | undefined {
+    if (!this.#peers.isSyncing) return this.#options.log.stall;
+    return new MeridianError("DIRECTORY_SYNCING", "The directory is catching up with the others");
+  }
+
+  /** Starts watching leases, and the horizon. */
+  start(): void {
+    this.#watchedAtMs = this.#options.clock.elapsedMs();
+    this.#horizon.start();
+    this.#watchLeases();
+    this.#stepHorizon();
+    this.#peers.start();
+  }
+
+  /** Ends every link. Frames that were taken but not committed are still their senders'. */
+  stop(): void {
+    this.#stopped = true;
+    this.#peers.stop();
+    this.#deadlines.clear();
+    for (const session of this.#sessions) {
+      session.close(new MeridianError("GOING_AWAY", "The directory is shutting down"));
+    }
+  }
+
+  /** Takes in a new link. `remoteAddress` is the node's address where it names none itself. */
+  accept(link: Link, remoteAddress: string): LinkEvents {
+    const session = new DirectorySession(this.#host, link, remoteAddress);
+    this.#sessions.add(session);
+    if (this.#stopped)
+      session.close(new MeridianError("GOING_AWAY", "The directory is shutting down"));
+    return {
+      onOpen: () => {},
+      onMessage: (message) => session.onMessage(message),
+      onDrain: () => session.onDrain(),
+      onClose: (code, reason) => this.#drop(session, `link closed (${code}) ${reason}`),
+    };
+  }
+
+  /** The directory in numbers, for an operator. */
+  info(): DirectoryInfo {
+    const { logId, epoch } = this.#options.log;
+    return {
+      logId,
+      epoch,
+      head: this.#sequencer.head,
+      committedThrough: this.#sequencer.committedThrough,
+      horizon: this.#horizon.horizon,
+      horizonFrozenUntilMs: this.#horizon.frozenUntilMs,
+      recentBytes: this.#sequencer.recentBytes,
+      connections: this.#sessions.size,
+      members: this.#members.size,
+      reconciling: this.#turns[0]?.session.id ?? null,
+      reconcileWaiting: Math.max(0, this.#turns.length - 1),
+      syncing: this.#peers.isSyncing,
+      stall: this.#options.log.stall?.message ?? null,
+      peers: this.#peers.info,
+    };
+  }
+
+  /** How full what the directory holds is; of what it holds for each node, the fullest. */
+  gauges(): readonly Gauge[] {
+    const fullest = (read: (session: DirectorySession) => number): number =>
+      [...this.#sessions].reduce((most, session) => Math.max(most, read(session)), 0);
+    const { commitBytesMax, watchedMax } = this.#limits;
+    return [
+      { name: "commitBytes", now: this.#sequencer.pendingBytes, max: commitBytesMax },
+      {
+        name: "recentBytes",
+        now: this.#sequencer.recentBytes,
+        max: this.#limits.recentBytesMax + commitBytesMax,
+      },
+      { name: "offeredEntries", now: fullest((each) => each.offeredEntries), max: OFFERED_MAX },
+      { name: "watchedFrames", now: fullest((each) => each.watchedFrames), max: watchedMax },
+    ];
+  }
+
+  /** Bytes that have not left this process, of the link that has most. */
+  get linkBytes(): number {
+    return [...this.#sessions].reduce((most, each) => Math.max(most, each.bufferedBytes), 0);
+  }
+
+  #register(session: DirectorySession, hello: Hello): void {
+    const previous = this.#members.get(hello.nodeId);
+    if (previous !== undefined && previous.hello?.incarnation !== hello.incarnation) {
+      throw new MeridianError(
+        "NODE_ID_TAKEN",
+        `Expected a node id that no other live node has, got \`${hello.nodeId}\`, which a node at ${urlOf(previous)} has`,
+        { details: { nodeId: hello.nodeId } },
+      );
+    }
+    const twin = this.#byIncarnation.get(hello.incarnation);
+    if (twin !== undefined && twin.id !== hello.nodeId) {
+      throw new MeridianError(
+        "INCARNATION_REUSED",
+        `Expected a database of its own, got a copy of that of node \`${twin.id}\``,
+      );
+    }
+    if (previous !== undefined) {
+      previous.close(new MeridianError("SESSION_REPLACED", "The same node has connected again"));
+      this.#drop(previous, "replaced by a new link of the same node");
+    }
+    this.#members.set(hello.nodeId, session);
+    this.#byIncarnation.set(hello.incarnation, session);
+    this.#options.logger.info("node registered", { node: hello.nodeId, status: hello.status });
+    this.#announce();
+  }
+
+  #onProgress(session: DirectorySession, statusChanged: boolean): void {
+    if (statusChanged) {
+      this.#options.logger.info("node status", { node: session.id, status: session.status });
+      this.#announce();
+    }
+    this.#updateWatches();
+  }
+
+  #drop(session: DirectorySession, why: string): void {
+    if (session.closed) return;
+    session.closed = true;
+    this.#sessions.delete(session);
+    this.#endTurn(session);
+    const { hello } = session;
+    if (hello === undefined || this.#members.get(hello.nodeId) !== session) return;
+    this.#members.delete(hello.nodeId);
+    this.#byIncarnation.delete(hello.incarnation);
+    this.#options.logger.info("node gone", { node: hello.nodeId, why });
+    this.#announce();
+    this.#updateWatches();
+  }
+
+  /** Tells every node who the members are, once for all that changes in this turn. */
+  #announce(): void {
+    this.#options.onMembers?.();
+    if (this.#announcing) return;
+    this.#announcing = true;
+    this.#deadlines.after(0, () => this.#tellMembers());
+  }
+
+  #tellMembers(): void {
+    this.#announcing = false;
+    const elsewhere = this.#membersElsewhere().map(plainMember);
+    const members = [...[...this.#members.values()].map(memberOf), ...elsewhere];
+    const nowMs = this.#host.nowMs();
+    for (const session of this.#members.values()) session.send({ type: "members", nowMs, members });
+    for (const session of this.#sessions) if (session.isFollower) session.tellRegistry();
+  }
+
+  /** Nodes that have their link with another directory. One that is here as well is here. */
+  #membersElsewhere(): RemoteMember[] {
+    return this.#peers.members.filter(({ id }) => !this.#members.has(id));
+  }
+
+  /** Other directories tell often; the nodes are told when it is news to them. */
+  #onMembersElsewhere(): void {
+    const elsewhere = JSON.stringify(this.#membersElsewhere().map(plainMember));
+    if (elsewhere === this.#elsewhere) return this.#options.onMembers?.();
+    this.#elsewhere = elsewhere;
+    this.#announce();
+    this.#updateWatches();
+  }
+
+  #updateWatches(): void {
+    const watching = [...this.#members.values()].filter(({ isWatching }) => isWatching);
+    if (watching.length === 0) return;
+    const elsewhere = this.#membersElsewhere().filter(({ status }) => status === "ready");
+    const readyElsewhere = elsewhere.map(({ id }) => id);
+    for (const session of watching) {
+      const others = [...this.#members.values()].filter((member) => member !== session);
+      session.updateWatch(others, readyElsewhere);
+    }
+  }
+
+  #takeTurn(turn: ReconcileTurn): void {
+    if (this.#turns.some(({ session }) => session === turn.session)) return;
+    this.#turns.push(turn);
+    if (this.#turns.length === 1) this.#beginTurn();
+  }
+
+  #endTurn(session: DirectorySession): void {
+    const index = this.#turns.findIndex((turn) => turn.session === session);
+    if (index < 0) return;
+    this.#turns.splice(index, 1);
+    if (index === 0) this.#beginTurn();
+  }
+
+  #beginTurn(): void {
+    const turn = this.#turns[0];
+    if (turn === undefined) return;
+    this.#options.logger.info("node reconciles", { node: turn.session.id });
+    // What is durable now can be read once the log has settled; what comes after it is fed.
+    const head = this.#sequencer.committedThrough;
+    this.#options.log.settle((failure) => {
+      if (this.#turns[0] !== turn) return;
+      if (failure === undefined) turn.begin(head);
+      else turn.session.close(failure);
+    });
+  }
+
+  #stepHorizon(): void {
+    this.#deadlines.after(this.#horizon.stepMs, () => {
+      this.#peers.forgetNews();
+      this.#horizon.step();
+      this.#stepHorizon();
+    });
+  }
+
+  #watchLeases(): void {
+    const { leaseMs, greetingMs } = this.#limits;
+    const everyMs = leaseMs / 6;
+    const nowMs = this.#options.clock.elapsedMs();
+    // A directory that was itself at a standstill has heard nobody, and may not blame them for it.
+    const lateMs = nowMs - this.#watchedAtMs - everyMs;
+    this.#watchedAtMs = nowMs;
+    if (lateMs > everyMs) for (const session of this.#sessions) session.excuse(lateMs);
+    for (const session of this.#sessions) {
+      if (session.silentMs <= (session.hasGreeted ? leaseMs : greetingMs)) continue;
+      session.close(
+        new MeridianError("LEASE_EXPIRED", `Expected a message within ${leaseMs} ms, got none`),
+      );
+      this.#drop(session, "lease expired");
+    }
+    this.#peers.watchLeases();
+    const turn = this.#turns[0]?.session;
+    // Nor may it blame anybody where it cannot write what they send.
+    const isStalled = this.#options.log.stall !== undefined;
+    if (turn !== undefined && !isStalled && turn.reconcileRestMs > this.#limits.turnRestMs) {
+      const said = `Expected its reconciliation to go on within ${this.#limits.turnRestMs} ms`;
+      turn.close(new MeridianError("OUT_OF_ORDER", said));
+      this.#drop(turn, "its reconciliation came to rest");
+    }
+    this.#deadlines.after(everyMs, () => this.#watchLeases());
+  }
+
+  #fail(failure: MeridianError): void {
+    if (this.#stopped) return;
+    this.#options.logger.error("the log cannot be written", { error: failure.message });
+    this.stop();
+    this.#options.onFatal?.(failure);
+  }
+}
+
+function memberOf(session: DirectorySession): Member {
+  const { nodeId = "", region = "", lat = 0, lon = 0 } = session.hello ?? {};
+  return { id: nodeId, region, url: urlOf(session), lat, lon, status: session.status };
+}
+
+function registeredMember(session: DirectorySession): RegisteredMember {
+  return {
+    ...memberOf(session),
+    ip: session.hello?.ip ?? session.remoteAddress,
+    port: session.hello?.port ?? 0,
+    lagMs: session.lagMs,
+    load: session.load,
+    outboxPending: session.outboxPending,
+    skewMs: session.skewMs,
+    connectedAtMs: session.connectedAtMs,
+  };
+}
+
+function plainMember({ id, region, url, lat, lon, status }: Member): Member {
+  return { id, region, url, lat, lon, status };
+}
+
+function memberInfo(session: DirectorySession): MemberInfo {
+  return {
+    ...registeredMember(session),
+    peer: null,
+    appliedThrough: session.appliedThrough,
+    bufferedBytes: session.bufferedBytes,
+    unsent: session.unsent,
+  };
+}
+
+function urlOf({ hello, remoteAddress }: DirectorySession): string {
+  if (typeof hello?.url === "string") return hello.url;
+  const host = hello?.ip ?? remoteAddress;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${hello?.port ?? 0}`;
+}

@@ -1,0 +1,118 @@
+/**
+ * Feeds one node everything after its cursor, in order.
+ *
+ * While the node keeps up, each new frame goes straight to it. Once more bytes wait on its link than the bound
+ * allows, the feed stops sending and remembers only where it stands; when the link has drained, it reads on
+ * from memory or from the log. So a slow node costs the directory no memory and the other nodes no time.
+ */
+import type { DirectoryLog, Link } from "@meridian/ports";
+import {
+  assembleFrame,
+  closeCodeOf,
+  FRAME_BYTES_TARGET,
+  FRAME_KIND,
+  NO_BYTES,
+  type LogFrame,
+} from "@meridian/protocol";
+
+import type { OrderedFrame } from "../order/recent-frames.ts";
+import type { Sequencer } from "../order/sequencer.ts";
+
+/** What a feed needs. */
+export interface FeedOptions {
+  readonly link: Link;
+  readonly log: DirectoryLog;
+  readonly sequencer: Sequencer;
+  /** The node's own entries are left out; its place in the log still moves. */
+  readonly incarnation: number;
+  /** The last sequence that the node has. */
+  readonly after: number;
+  readonly linkBytesMax: number;
+  nowMs(): number;
+}
+
+export class Feed {
+  readonly #options: FeedOptions;
+  /** Everything through here has been sent. Invariant: ≤ the sequencer's head. */
+  #sentThrough: number;
+
+  constructor(options: FeedOptions) {
+    this.#options = options;
+    this.#sentThrough = options.after;
+  }
+
+  get sentThrough(): number {
+    return this.#sentThrough;
+  }
+
+  /** Sends a frame that has just been ordered, if the node has everything before it and its link has room. */
+  push(frame: OrderedFrame): void {
+    if (frame.after === this.#sentThrough && this.#hasRoom()) this.#sendOrdered(frame);
+  }
+
+  /** Sends what the node is behind by, as far as its link has room. */
+  pump(): void {
+    const { sequencer, log } = this.#options;
+    while (this.#sentThrough < sequencer.head && this.#hasRoom()) {
+      const recent = sequencer.recentAt(this.#sentThrough);
+      if (recent !== undefined) {
+        this.#sendOrdered(recent);
+        continue;
+      }
+      const frames = log.read(this.#sentThrough, FRAME_BYTES_TARGET);
+      if (this.#sentThrough < log.purgedThrough) return this.#end();
+      if (frames.length === 0) return;
+      for (const frame of frames) this.#sendLogged(frame);
+    }
+  }
+
+  /** The node has fallen so far behind that it would miss tombstones: it is to come back and reconcile. */
+  #end(): void {
+    const said = `Expected a node to be at sequence ${this.#options.log.purgedThrough}, got one at ${this.#sentThrough}`;
+    this.#options.link.close(closeCodeOf("OUT_OF_ORDER"), said);
+  }
+
+  #hasRoom(): boolean {
+    return this.#options.link.bufferedBytes < this.#options.linkBytesMax;
+  }
+
+  #sendOrdered(frame: OrderedFrame): void {
+    if (frame.incarnation === this.#options.incarnation) {
+      const { after, through, incarnation, position } = frame;
+      this.#send({
+        after,
+        through,
+        count: 0,
+        highestTime: 0,
+        incarnation,
+        position,
+        block: NO_BYTES,
+      });
+    } else {
+      this.#options.link.send(frame.bytes);
+      this.#sentThrough = frame.through;
+    }
+  }
+
+  #sendLogged(frame: LogFrame): void {
+    const { incarnation } = frame;
+    if (incarnation === this.#options.incarnation) {
+      this.#send({ ...frame, count: 0, highestTime: 0, block: NO_BYTES });
+    } else {
+      // What a compacted run leaves out has been replaced by something that the log has by now.
+      this.#send(incarnation === 0 ? { ...frame, position: this.#options.sequencer.head } : frame);
+    }
+  }
+
+  #send(frame: LogFrame): void {
+    const header = {
+      ...frame,
+      kind: FRAME_KIND.entries,
+      reportApplied: false,
+      committedThrough: this.#options.sequencer.committedThrough,
+      sentAtMs: this.#options.nowMs(),
+    };
+    this.#options.link.send(assembleFrame(header, frame.block));
+    this.#sentThrough = frame.through;
+  }
+}

@@ -1,0 +1,85 @@
+import type { DirectoryLog } from "@meridian/ports";
+import { cursorIn, type Cursor, type Hello } from "@meridian/protocol";
+
+/** How a peer goes on in this log. */
+export interface Resume {
+  readonly resume: "feed" | "reconcile";
+  /** The sequence that the feed starts after. */
+  readonly resumeAfter: number;
+  /** This log has what the peer's home has through here. */
+  readonly homeThrough: number;
+}
+
+/** How a node goes on, and whether that shows that this log has lost something. */
+export interface NodeResume extends Resume {
+  readonly isLoss: boolean;
+}
+
+const RECONCILE: Resume = { resume: "reconcile", resumeAfter: 0, homeThrough: 0 };
+const FROM_THE_BEGINNING: Resume = { resume: "feed", resumeAfter: 0, homeThrough: 0 };
+
+/** What is asked of a log here. */
+type Log = Pick<
+  DirectoryLog,
+  "logId" | "epochs" | "committedThrough" | "followed" | "purgedThrough"
+>;
+
+/**
+ * A node is fed if it has a place in this log after which nothing was purged, and it can be told how far this log has what the
+ * node has. One that has never been anywhere is fed from the beginning. `head` is the last sequence that has been
+ * ordered, `committedPosition` the last of the node's outbox that is committed, `horizon` the log's.
+ */
+export function resumeOfNode(
+  log: Log,
+  head: number,
+  committedPosition: number | undefined,
+  horizon: number,
+  hello: Pick<Hello, "cursors" | "home" | "outboxAcknowledged" | "horizon">,
+): NodeResume {
+  const { cursors, home, outboxAcknowledged } = hello;
+  const own = cursors.filter(({ logId }) => logId === log.logId);
+  const resumeAfter = furthest(log, own);
+  const isHere = home === null || home.logId === log.logId;
+  const isMissing = isHere && outboxAcknowledged > (committedPosition ?? 0);
+  const isKnown = own.length > 0 || committedPosition !== undefined;
+  const isAhead = hello.horizon > horizon;
+  const isLost = own.length > 0 && resumeAfter === undefined;
+  // A node that comes from another log may be ahead of this one by a moment.
+  const isLoss = isLost || (isKnown && isHere && (isMissing || isAhead));
+  if (isAhead) return { ...RECONCILE, isLoss };
+  if (home === null) {
+    const isFed = !isMissing && log.purgedThrough === 0;
+    return { ...(isFed ? FROM_THE_BEGINNING : RECONCILE), isLoss };
+  }
+  const through = isHere ? endOf(log, home, head) : cursorIn(log.followed, home)?.sequence;
+  if (resumeAfter === undefined || resumeAfter < log.purgedThrough || through === undefined) {
+    return { ...RECONCILE, isLoss };
+  }
+  const homeThrough = Math.min(through, home.sequence);
+  return { resume: "feed", resumeAfter, homeThrough, isLoss };
+}
+
+/** A directory is fed if it has a place in this log after which nothing was purged, or has nothing yet: what it has and this log has not, this one gets by following in turn. */
+export function resumeOfFollower(log: Log, cursors: readonly Cursor[], isEmpty: boolean): Resume {
+  const resumeAfter = furthest(log, cursors) ?? (isEmpty ? 0 : undefined);
+  if (resumeAfter === undefined || resumeAfter < log.purgedThrough) return RECONCILE;
+  return { resume: "feed", resumeAfter, homeThrough: 0 };
+}
+
+/** The furthest of the places that lie on this log; undefined if none does. */
+function furthest(log: Log, cursors: readonly Cursor[]): number | undefined {
+  let best: number | undefined;
+  for (const cursor of cursors) {
+    if (cursor.logId !== log.logId) continue;
+    const end = endOf(log, cursor, log.committedThrough);
+    if (end === undefined || cursor.sequence > end) continue;
+    best = Math.max(best ?? 0, cursor.sequence);
+  }
+  return best;
+}
+
+/** Where the cursor's epoch ended; `head` if it is the current one, undefined if it is none of this log's. */
+function endOf(log: Log, { epoch }: Cursor, head: number): number | undefined {
+  const index = log.epochs.findIndex(([known]) => known === epoch);
+  return index < 0 ? undefined : (log.epochs[index + 1]?.[1] ?? head);
+}

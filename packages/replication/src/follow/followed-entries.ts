@@ -1,0 +1,116 @@
+import type { DirectoryLog } from "@meridian/ports";
+import {
+  blockOf,
+  decodeBlock,
+  readFrameHeader,
+  replaces,
+  type Entry,
+  type Stamp,
+} from "@meridian/protocol";
+
+import type { OrderedFrame } from "../order/recent-frames.ts";
+
+/** How many entries are remembered before the log is asked to settle. */
+const ENTRIES_MAX = 8_192;
+
+/** How many bytes of frames are kept before they are looked into all the same. */
+const FRAME_BYTES_MAX = 4 * 1024 * 1024;
+
+/** The newest stamps of some keys; all of them are in the log at or before `through`. */
+interface Remembered {
+  readonly stamps: ReadonlyMap<string, Stamp>;
+  readonly through: number;
+}
+
+/**
+ * Tells news from what the log has already, for entries that come from other directories. An entry is taken from
+ * them at most once, so none goes round among directories that follow each other.
+ *
+ * What the log's table may not know yet is remembered here by its stamp. Frames of nodes are kept as they are, and
+ * looked into only when something comes from another directory: a directory that has all the nodes hardly pays.
+ */
+export class FollowedEntries {
+  readonly #log: Pick<DirectoryLog, "get" | "settle" | "committedThrough">;
+  #stamps = new Map<string, Stamp>();
+  #frames: OrderedFrame[] = [];
+  #frameBytes = 0;
+  #entries = 0;
+  #through = 0;
+  /** Forgotten as soon as the log has settled. */
+  #settling: Remembered | undefined;
+  #hasAsked = false;
+
+  constructor(log: Pick<DirectoryLog, "get" | "settle" | "committedThrough">) {
+    this.#log = log;
+  }
+
+  /** A frame has been ordered, whoever it came from. */
+  onOrdered(frame: OrderedFrame): void {
+    this.#through = frame.through;
+    if (frame.position === 0) return;
+    this.#frames.push(frame);
+    this.#frameBytes += frame.bytes.byteLength;
+    if (this.#frameBytes >= FRAME_BYTES_MAX) this.takeNews([]);
+    this.#entries += frame.through - frame.after;
+    if (this.#entries >= ENTRIES_MAX) this.#rotate();
+  }
+
+  /** The entries that are newer than what the log has of their keys. They are to be ordered at once. */
+  takeNews(entries: readonly Entry[]): Entry[] {
+    for (const { bytes } of this.#frames.splice(0)) {
+      for (const entry of decodeBlock(blockOf(bytes), readFrameHeader(bytes).count))
+        this.#take(entry);
+    }
+    this.#frameBytes = 0;
+    const news = entries.filter((entry) => this.#isNews(entry) && this.#take(entry));
+    this.#entries += news.length;
+    return news;
+  }
+
+  /** Something is durable. Forgets, once in a while, what the log knows by itself. */
+  onDurable(): void {
+    if (this.#entries >= ENTRIES_MAX) this.#rotate();
+    const settling = this.#settling;
+    if (settling === undefined || this.#hasAsked) return;
+    if (this.#log.committedThrough < settling.through) return;
+    this.#hasAsked = true;
+    this.#log.settle((failure) => {
+      // A log that cannot settle ends its directory.
+      if (failure === undefined) this.#settling = undefined;
+      this.#hasAsked = false;
+    });
+  }
+
+  /**
+   * Forgets what the log knows by itself by now. To be called so often that nothing is remembered here that the log has
+   * purged: what is not in the log then has not come to its table yet, and will.
+   */
+  forget(): void {
+    this.#rotate();
+    this.onDurable();
+  }
+
+  #isNews(entry: Entry): boolean {
+    const { key } = entry;
+    const known = this.#stamps.get(key) ?? this.#settling?.stamps.get(key);
+    if (known !== undefined && !replaces(entry, { key, stamp: known })) return false;
+    return replaces(entry, this.#log.get(key));
+  }
+
+  #take(entry: Entry): boolean {
+    const { key, stamp } = entry;
+    const known = this.#stamps.get(key);
+    const isNewer = replaces(entry, known && { key, stamp: known });
+    if (isNewer) this.#stamps.set(key, stamp);
+    return isNewer;
+  }
+
+  #rotate(): void {
+    if (this.#settling !== undefined) return;
+    this.takeNews([]);
+    if (this.#stamps.size === 0) return;
+    this.#settling = { stamps: this.#stamps, through: this.#through };
+    this.#stamps = new Map();
+    this.#entries = 0;
+  }
+}

@@ -1,0 +1,215 @@
+/**
+ * The directory's horizon: the stamp time behind which a tombstone may be forgotten, because nothing older than it
+ * can come any more without being noticed.
+ *
+ * It follows the clock at a distance, in steps, but never passes an entry that a connected node still has to send. A
+ * new horizon is made durable first; then it is in force: from that place of the log on, an entry as old as
+ * the horizon is admitted only where the log knows its key, and buried elsewhere. Only then may tombstones go, and are
+ * nodes told. So a directory that dies anywhere in between has neither forgotten nor buried anything that
+ * it would take for new when it comes back.
+ *
+ * What may go has also been ordered at least as long ago as the horizon lies back. So a node that was away for less
+ * than that finds everything after its cursor, however old the stamps in it are.
+ *
+ * A log that is new, or has lost something, does not know what its nodes know. Its horizon then stands still for as
+ * long as a node may be away, but for what nodes bring that have exchanged everything with it. So it does after a leap
+ * of the clock.
+ */
+import type { DirectoryLog } from "@meridian/ports";
+import {
+  STAMPS_PER_MS,
+  stampTimeOf,
+  type HorizonState,
+  type MeridianError,
+} from "@meridian/protocol";
+
+import type { DirectoryLimits } from "../limits.ts";
+
+/** What the horizon has to know of a connected node, or of another directory. */
+export interface HorizonMember {
+  /** No entry that it still sends has a lower stamp time; 0 where that is not known. */
+  readonly lowestTime: number;
+  /** It is to exchange everything, and has not. */
+  readonly isReconciling: boolean;
+}
+
+export interface DirectoryHorizonOptions {
+  readonly log: DirectoryLog;
+  readonly limits: DirectoryLimits;
+  nowMs(): number;
+  elapsedMs(): number;
+  /** The sequence of the last entry ordered. */
+  head(): number;
+  /** The nodes. */
+  members(): Iterable<HorizonMember>;
+  /** The other directories that this one follows. */
+  peers(): Iterable<HorizonMember>;
+  /** A horizon is in force: nodes stamp above it, whatever the clock says. */
+  onRaised(horizon: number): void;
+  onFailed(failure: MeridianError): void;
+}
+
+/** The horizon moves in steps of this part of its distance. */
+const STEPS = 64;
+/** How many marks there are to a horizon's distance. */
+const MARKS = 8;
+/** How often it is looked whether a step is due. */
+const LOOK_MS_MIN = 1_000;
+const LOOK_MS_MAX = 60_000;
+/** How long a directory waits after its start for nodes that know more than its log. */
+const GRACE_MS = 60_000;
+
+export class DirectoryHorizon {
+  readonly #options: DirectoryHorizonOptions;
+  /** What is to be durable; `#log.horizonState` is what is. */
+  #state: HorizonState;
+  #isSaving = false;
+  #horizon: number;
+  #at = 0;
+  #startedAtMs = 0;
+  /** By how much wall time was ahead of elapsed time when it was last looked at. */
+  #aheadMs: number;
+
+  constructor(options: DirectoryHorizonOptions) {
+    this.#options = options;
+    this.#state = options.log.horizonState;
+    this.#horizon = this.#state.horizon;
+    this.#aheadMs = options.nowMs() - options.elapsedMs();
+  }
+
+  /** The horizon in force. Invariant: durable. */
+  get horizon(): number {
+    return this.#horizon;
+  }
+
+  /** Everything ordered after this sequence was admitted under it. */
+  get at(): number {
+    return this.#at;
+  }
+
+  /** Until when the horizon does not follow the clock, by wall time. */
+  get frozenUntilMs(): number {
+    return this.#state.frozenUntilMs;
+  }
+
+  /** How often `step` is to be called. */
+  get stepMs(): number {
+    const { horizonMs } = this.#options.limits;
+    return Math.min(Math.max(LOOK_MS_MIN, horizonMs / STEPS), LOOK_MS_MAX);
+  }
+
+  /** No entry that a node of this directory still sends has a lower stamp time; 0 while that is not known, the greatest number without nodes. */
+  get lowestTime(): number {
+    if (this.#isStarting) return 0;
+    const times = [...this.#options.members()].map((each) =>
+      each.isReconciling ? 0 : each.lowestTime,
+    );
+    return Math.min(Number.MAX_SAFE_INTEGER, ...times);
+  }
+
+  start(): void {
+    this.#options.onRaised(this.#horizon);
+    this.#at = this.#options.head();
+    this.#startedAtMs = this.#options.elapsedMs();
+    // A log that was never told anything is new; and while it was away for that long, others have gone on.
+    const lastAtMs = this.#state.marks.at(-1)?.[0] ?? 0;
+    const isStale = lastAtMs < this.#options.nowMs() - this.#options.limits.horizonMs;
+    if (this.#state.frozenUntilMs === 0 || isStale) this.freeze();
+    this.#permit();
+  }
+
+  /** The log has turned out to lack something that nodes have. */
+  freeze(): void {
+    const untilMs = this.#options.nowMs() + this.#options.limits.horizonMs;
+    this.#save({ ...this.#state, frozenUntilMs: Math.ceil(untilMs) });
+  }
+
+  /** A node or directory of that horizon and this log have exchanged everything: what is absent from both was deleted. */
+  reach(horizon: number): void {
+    const bounded = Math.min(horizon, stampTimeOf(this.#options.nowMs()));
+    if (bounded <= this.#state.horizon) return;
+    // What is as old as that and has just come is to be known before absence means anything.
+    this.#options.log.settle((failure) => {
+      if (failure !== undefined) return;
+      if (bounded > this.#state.horizon) this.#save({ ...this.#state, horizon: bounded });
+    });
+  }
+
+  /** Follows the clock, as far as nothing speaks against it. */
+  step(): void {
+    const { horizonMs } = this.#options.limits;
+    if (this.#hasLeapt()) return this.freeze();
+    const now = this.#options.nowMs();
+    const marks = this.#marksAt(now);
+    // A clock that was ahead once may have frozen the horizon for years.
+    const frozenUntilMs = Math.min(this.#state.frozenUntilMs, Math.ceil(now + horizonMs));
+    const target = this.#target(now);
+    const isStep = target > this.#state.horizon + (horizonMs / STEPS) * STAMPS_PER_MS;
+    const horizon = isStep ? target : this.#state.horizon;
+    if (isStep || marks !== this.#state.marks) this.#save({ horizon, frozenUntilMs, marks });
+    else this.#permit();
+  }
+
+  /** Whether the clock has been set ahead since it was last looked at: it is not to be believed so soon. */
+  #hasLeapt(): boolean {
+    const { limits } = this.#options;
+    const aheadMs = this.#options.nowMs() - this.#options.elapsedMs();
+    const leapMs = aheadMs - this.#aheadMs;
+    this.#aheadMs = aheadMs;
+    return leapMs > limits.maxClockDriftMs;
+  }
+
+  /** Whether nodes that know more than the log may not have come yet. */
+  get #isStarting(): boolean {
+    const sinceStartMs = this.#options.elapsedMs() - this.#startedAtMs;
+    return sinceStartMs < Math.min(GRACE_MS, this.#options.limits.horizonMs);
+  }
+
+  #target(now: number): number {
+    const { horizonMs } = this.#options.limits;
+    if (this.#isStarting || now < this.#state.frozenUntilMs) return 0;
+    const members = [...this.#options.members()];
+    // Without nodes there is nobody to say what this log has lost.
+    if (members.length === 0) return 0;
+    let target = stampTimeOf(now - horizonMs);
+    for (const { lowestTime, isReconciling } of [...members, ...this.#options.peers()]) {
+      if (isReconciling) return 0;
+      target = Math.min(target, lowestTime - 1);
+    }
+    return target;
+  }
+
+  /** The marks, with a new one if the last is old enough, and without those that say nothing any more. */
+  #marksAt(now: number): HorizonState["marks"] {
+    const { horizonMs } = this.#options.limits;
+    const known = this.#state.marks.filter(([atMs]) => atMs <= now);
+    const newestAtMs = known.at(-1)?.[0] ?? -Infinity;
+    if (now - newestAtMs < horizonMs / MARKS) return this.#state.marks;
+    const useful = known.filter((_, index) => (known[index + 1]?.[0] ?? now) > now - horizonMs);
+    return [...useful, [Math.floor(now), this.#options.log.committedThrough]];
+  }
+
+  #save(state: HorizonState): void {
+    this.#state = state;
+    if (this.#isSaving) return;
+    this.#isSaving = true;
+    this.#options.log.saveHorizon(state, (failure) => {
+      this.#isSaving = false;
+      if (failure !== undefined) return this.#options.onFailed(failure);
+      if (state.horizon > this.#horizon) {
+        this.#horizon = state.horizon;
+        this.#at = this.#options.head();
+        this.#options.onRaised(this.#horizon);
+      }
+      this.#permit();
+      if (this.#state !== state) this.#save(this.#state);
+    });
+  }
+
+  #permit(): void {
+    const { log, limits } = this.#options;
+    const longAgoMs = this.#options.nowMs() - limits.horizonMs;
+    const through = this.#state.marks.findLast(([atMs]) => atMs <= longAgoMs)?.[1] ?? 0;
+    if (through > 0) log.purge(this.#horizon, through);
+  }
+}

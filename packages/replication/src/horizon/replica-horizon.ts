@@ -1,0 +1,119 @@
+/**
+ * A node's side of the horizon: when it adopts the directory's, what it does not take in, and what it gives up.
+ *
+ * A horizon travels in the order of the log. Whatever is ordered after the sequence that it is announced with was
+ * admitted under it, so a node that has everything before that, and nothing of its own to send that is as old, may
+ * adopt it: from then on, what is that old and not here was deleted, and this node may say so.
+ *
+ * - An entry that comes in, is as old as this node's horizon, and means something of which this node has nothing was
+ *   deleted once, and comes from a directory that has lost that: it is buried, for everyone.
+ * - A burial of what this node holds live, or of something newer, is the cluster's word that it was deleted while the node
+ *   was away too long: what the node holds goes into the quarantine.
+ */
+import type { ReplicaStore } from "@meridian/ports";
+import {
+  burial,
+  BURIAL_ORIGIN,
+  isLive,
+  isPurgeable,
+  replaces,
+  type Entry,
+} from "@meridian/protocol";
+
+/** What came in, sorted. */
+export interface Screened {
+  /** What is taken in. */
+  readonly kept: readonly Entry[];
+  /** What the log is to hear instead of the others. */
+  readonly offered: readonly Entry[];
+  /** What the store holds and burials replace. */
+  readonly quarantined: readonly Entry[];
+}
+
+export class ReplicaHorizon {
+  readonly #store: ReplicaStore;
+  /** The highest that has been announced by this directory, and from which sequence on it holds. */
+  #announced = { horizon: 0, at: 0 };
+  /** The directory's horizon as the reconciliation began that is under way. */
+  #reconcilingUnder: number | undefined;
+  /** How far the directory's horizon stays behind the clock. */
+  distanceMs: number = Infinity;
+
+  constructor(store: ReplicaStore) {
+    this.#store = store;
+  }
+
+  /** A link to a directory is new, whose horizon stays `distanceMs` behind: nothing has been announced on it. */
+  start(distanceMs: number): void {
+    this.distanceMs = distanceMs;
+    this.#announced = { horizon: 0, at: 0 };
+    this.#reconcilingUnder = undefined;
+  }
+
+  /** A reconciliation with a directory of that horizon begins. Returns the horizon to compare under. */
+  reconcile(horizon: number): number {
+    this.#reconcilingUnder = horizon;
+    return Math.max(horizon, this.#store.horizon);
+  }
+
+  /** The reconciliation is over. */
+  settle(): void {
+    this.#reconcilingUnder = undefined;
+  }
+
+  announce(horizon: number, at: number): void {
+    if (horizon > this.#announced.horizon) this.#announced = { horizon, at };
+  }
+
+  /**
+   * The horizon to adopt by a node that is settled, has applied the log through `applied` and sends nothing below
+   * `lowestTime` any more; undefined for none.
+   */
+  due(applied: number, lowestTime: number): number | undefined {
+    const { horizon, at } = this.#announced;
+    const isDue = horizon > this.#store.horizon && applied >= at && lowestTime > horizon;
+    return isDue ? horizon : undefined;
+  }
+
+  /** Sorts what comes in. Returns undefined where all of it is simply taken in, as nearly always. */
+  screen(entries: readonly Entry[], isDonation: boolean, nowMs: number): Screened | undefined {
+    const { horizon } = this.#store;
+    const old = isDonation ? Math.max(horizon, this.#reconcilingUnder ?? 0) : horizon;
+    const isNoteworthy = ({ stamp }: Entry): boolean =>
+      stamp.time <= old || stamp.origin === BURIAL_ORIGIN;
+    if (!entries.some(isNoteworthy)) return undefined;
+    const kept: Entry[] = [];
+    const offered: Entry[] = [];
+    const quarantined: Entry[] = [];
+    for (const entry of entries) {
+      const held = this.#store.get(entry.key);
+      const instead = this.#instead(entry, held, isDonation);
+      if (instead === undefined) kept.push(entry);
+      else offered.push(instead);
+      if (held !== undefined && buries(entry, held) && isLive(held, nowMs)) quarantined.push(held);
+    }
+    return { kept, offered, quarantined };
+  }
+
+  /** What the log is to hear instead of `entry`; undefined where that is taken in. */
+  #instead(entry: Entry, held: Entry | undefined, isDonation: boolean): Entry | undefined {
+    const { horizon } = this.#store;
+    const under = Math.max(horizon, this.#reconcilingUnder ?? 0);
+    const isHeldPurgeable = held === undefined || isPurgeable(held, under);
+    if (!isHeldPurgeable) return undefined;
+    // It was left out of what was compared, and is nevertheless the newer one.
+    if (isDonation && held !== undefined && replaces(held, entry)) return held;
+    if (entry.stamp.time > horizon || isPurgeable(entry, horizon)) return undefined;
+    const grave = burial(entry.key, entry.stamp.time);
+    return held !== undefined && replaces(held, grave) ? held : grave;
+  }
+}
+
+/** Whether `entry` is a burial of the version that is held, or of a newer one. */
+function buries(entry: Entry, held: Entry): boolean {
+  return (
+    entry.stamp.origin === BURIAL_ORIGIN &&
+    held.stamp.origin !== BURIAL_ORIGIN &&
+    held.stamp.time <= entry.stamp.time
+  );
+}

@@ -1,0 +1,200 @@
+/**
+ * Which of several directories a node is to be at: the first, in the order of preference, that takes it in.
+ *
+ * Where a link is lost, its directory is tried once more, in case only the link was; then the others in order. A
+ * node that is not at the first asks the better ones every now and then, on links of their own, how they
+ * stand. It goes back to one that has answered well for a while; a going back that comes to nothing doubles
+ * that while, so that nodes do not flap.
+ */
+import type { Dial, Link } from "@meridian/ports";
+import {
+  cursorIn,
+  decodeDirectoryMessage,
+  encodeMessage,
+  MeridianError,
+  PROTOCOL_VERSION,
+  type Cursor,
+  type DirectoryMessage,
+} from "@meridian/protocol";
+import type { Clock, Deadlines, Logger } from "@meridian/runtime";
+
+import type { ReplicaLimits } from "../limits.ts";
+
+/** How a directory has answered a probe. */
+export type Standing = Extract<DirectoryMessage, { type: "standing" }>;
+
+/** What a choice needs. */
+export interface DirectoryChoiceOptions {
+  readonly cluster: string;
+  /** How many directories there are; the first is the best. */
+  readonly directories: number;
+  readonly dial: Dial;
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly logger: Logger;
+  readonly limits: ReplicaLimits;
+  /** The place in the log of the directory that the node is at. */
+  place(): Cursor;
+  /** A better directory is to be tried: `current` names it from now on. */
+  onBetter(): void;
+}
+
+export class DirectoryChoice {
+  readonly #options: DirectoryChoiceOptions;
+  #current = 0;
+  /** The current directory is tried once more before the others are. */
+  #isRetrying = false;
+  /** How many attempts in a row have failed. */
+  #failed = 0;
+  /** Since when, without a break, each better directory has answered well; undefined while it does not. */
+  #goodSinceMs: (number | undefined)[] = [];
+  #goodMs: number;
+  /** The directory that the node has gone back to, and when; until it has proved to last. */
+  #return: { readonly directory: number; readonly atMs: number } | undefined;
+  #probes: Link[] = [];
+  #cancelProbe: (() => void) | undefined;
+
+  constructor(options: DirectoryChoiceOptions) {
+    this.#options = options;
+    this.#goodMs = options.limits.returnMs;
+  }
+
+  /** The directory to dial: its place in the order, from 0. */
+  get current(): number {
+    return this.#current;
+  }
+
+  /** Whether there is another directory to turn to. */
+  get hasOthers(): boolean {
+    return this.#options.directories > 1;
+  }
+
+  /** The current directory has taken the node in. */
+  onUp(): void {
+    this.#failed = 0;
+    this.#isRetrying = false;
+    this.#goodSinceMs = [];
+    if (this.#current > 0) this.#probeLater();
+  }
+
+  /**
+   * The link is down or could not be made. Chooses who is dialled next, and returns whether all have been tried since
+   * one was up. `mayRetry`: the same directory may well take the node in, if it is dialled again.
+   */
+  onDown(wasUp: boolean, mayRetry: boolean): boolean {
+    const { directories } = this.#options;
+    this.#stopProbing();
+    this.#noteReturn();
+    if (directories === 1) return true;
+    if (mayRetry && !this.#isRetrying) {
+      this.#isRetrying = true;
+      return false;
+    }
+    if (wasUp || this.#isRetrying) {
+      this.#isRetrying = false;
+      this.#failed = 1;
+      this.#current = this.#current === 0 ? 1 : 0;
+      return false;
+    }
+    this.#failed += 1;
+    this.#current = (this.#current + 1) % directories;
+    return this.#failed % directories === 0;
+  }
+
+  stop(): void {
+    this.#stopProbing();
+  }
+
+  /** A node that has gone back and is away again soon waits longer before it does so again. */
+  #noteReturn(): void {
+    const { clock, limits } = this.#options;
+    const last = this.#return;
+    if (last === undefined || last.directory !== this.#current) return;
+    this.#return = undefined;
+    const isSettled = clock.elapsedMs() - last.atMs > limits.returnSettledMs;
+    this.#goodMs = isSettled ? limits.returnMs : Math.min(this.#goodMs * 2, limits.returnMaxMs);
+  }
+
+  #probeLater(): void {
+    this.#cancelProbe?.();
+    this.#cancelProbe = this.#options.deadlines.after(this.#options.limits.probeMs, () => {
+      this.#endProbes();
+      for (let directory = 0; directory < this.#current; directory += 1) this.#probe(directory);
+      this.#probeLater();
+    });
+  }
+
+  #stopProbing(): void {
+    this.#cancelProbe?.();
+    this.#cancelProbe = undefined;
+    this.#endProbes();
+  }
+
+  /** Who has not answered by now does not answer well. */
+  #endProbes(): void {
+    for (const link of this.#probes.splice(0)) link.close(1000, "The probe is over");
+  }
+
+  #probe(directory: number): void {
+    const { dial, clock, cluster } = this.#options;
+    let hasAnswered = false;
+    const link = dial(
+      {
+        onOpen: () => {
+          const nowMs = clock.nowMs();
+          link.send(encodeMessage({ type: "probe", version: PROTOCOL_VERSION, cluster, nowMs }));
+        },
+        onMessage: (message) => {
+          const standing = this.#probes.includes(link) ? standingOf(message) : undefined;
+          if (standing === undefined || hasAnswered) return;
+          hasAnswered = true;
+          link.close(1000, "The probe is over");
+          this.#onStanding(directory, standing);
+        },
+        onDrain: () => {},
+        onClose: () => {
+          if (!hasAnswered) this.#goodSinceMs[directory] = undefined;
+        },
+      },
+      directory,
+    );
+    this.#probes.push(link);
+  }
+
+  #onStanding(directory: number, standing: Standing): void {
+    const { clock, logger } = this.#options;
+    const nowMs = clock.elapsedMs();
+    if (!this.#isGood(standing)) {
+      this.#goodSinceMs[directory] = undefined;
+      return;
+    }
+    const sinceMs = (this.#goodSinceMs[directory] ??= nowMs);
+    if (nowMs - sinceMs < this.#goodMs) return;
+    logger.info("going back to a better directory", { directory });
+    this.#stopProbing();
+    this.#current = directory;
+    this.#return = { directory, atMs: nowMs };
+    this.#failed = 0;
+    this.#isRetrying = false;
+    this.#options.onBetter();
+  }
+
+  /** It takes nodes in, and its log has all but the newest of what this node's log has. */
+  #isGood({ ready, followed }: Standing): boolean {
+    const place = this.#options.place();
+    const through = cursorIn(followed, place)?.sequence;
+    const { lagMax } = this.#options.limits;
+    return ready && through !== undefined && through >= place.sequence - lagMax;
+  }
+}
+
+function standingOf(message: string | Uint8Array): Standing | undefined {
+  if (typeof message !== "string") return undefined;
+  try {
+    const decoded = decodeDirectoryMessage(message);
+    return decoded.type === "standing" ? decoded : undefined;
+  } catch (error) {
+    if (error instanceof MeridianError) return undefined;
+    throw error;
+  }
+}

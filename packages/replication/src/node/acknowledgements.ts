@@ -1,0 +1,135 @@
+import { MeridianError, type AckLevel, type Acknowledgement } from "@meridian/protocol";
+import type { Deadlines } from "@meridian/runtime";
+
+interface Waiter {
+  readonly position: number;
+  readonly level: AckLevel;
+  nodes: readonly string[];
+  ready: readonly string[];
+  /** Whether the directory has said anything of this position's appliers. */
+  heard: boolean;
+  readonly finish: (reached: boolean) => void;
+}
+
+interface Report {
+  readonly position: number;
+  readonly nodes: readonly string[];
+  readonly ready: readonly string[];
+}
+
+const REPORTS_MAX = 256;
+
+/** Writers that wait for their write to be known more widely. */
+export class Acknowledgements {
+  readonly #nodeId: string;
+  readonly #deadlines: Deadlines;
+  readonly #max: number;
+  readonly #waiters = new Set<Waiter>();
+  #directoryThrough: number;
+  /** Of positions through here, reports of later ones say nothing that are below `#orderedFrom`. */
+  #unorderedThrough = 0;
+  #orderedFrom = 0;
+  /** What the directory said of the newest positions: it may answer before the writer begins to wait. */
+  readonly #reports: Report[] = [];
+
+  constructor(nodeId: string, deadlines: Deadlines, max: number, directoryThrough: number) {
+    this.#nodeId = nodeId;
+    this.#deadlines = deadlines;
+    this.#max = max;
+    this.#directoryThrough = directoryThrough;
+  }
+
+  /** Writers that wait. */
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
+  /** Resolves once the level is reached, or after `timeoutMs` with what is known then. Rejects with `OVERLOADED`. */
+  wait(position: number, level: AckLevel, timeoutMs: number): Promise<Acknowledgement> {
+    if (this.#waiters.size >= this.#max) {
+      const said = `Expected at most ${this.#max} writes waiting to be acknowledged`;
+      return Promise.reject(new MeridianError("OVERLOADED", `${said}, got one more`));
+    }
+    return new Promise((resolve) => {
+      const cancel = this.#deadlines.after(timeoutMs, () => waiter.finish(false));
+      const waiter: Waiter = {
+        position,
+        level,
+        nodes: [],
+        ready: [],
+        heard: false,
+        finish: (reached) => {
+          cancel();
+          this.#waiters.delete(waiter);
+          resolve({
+            level,
+            reached,
+            local: true,
+            directory: position <= this.#directoryThrough,
+            nodes: [this.#nodeId, ...waiter.nodes],
+            ready: [this.#nodeId, ...waiter.ready],
+          });
+        },
+      };
+      this.#waiters.add(waiter);
+      for (const report of this.#reports) this.#hear(waiter, report);
+      this.#check(waiter);
+    });
+  }
+
+  /**
+   * The log may lack what is acknowledged, through `position`: whoever has later positions of it need not have those,
+   * until they have been sent again.
+   */
+  onLack(position: number): void {
+    this.#unorderedThrough = position;
+    this.#orderedFrom = Infinity;
+    this.#reports.splice(0);
+  }
+
+  /** What the log may have lacked is in the outbox again, before `position` or in it. */
+  onSentAgain(position: number): void {
+    this.#orderedFrom = position;
+  }
+
+  /** The directory has committed the outbox through `position`. */
+  onDirectory(position: number): void {
+    this.#directoryThrough = Math.max(this.#directoryThrough, position);
+    for (const waiter of this.#waiters) this.#check(waiter);
+  }
+
+  /** These other nodes have the outbox through `position`, of these that are ready. */
+  onApplied(position: number, nodes: readonly string[], ready: readonly string[]): void {
+    const report = { position, nodes, ready };
+    if (this.#reports.push(report) > REPORTS_MAX) this.#reports.shift();
+    for (const waiter of this.#waiters) {
+      this.#hear(waiter, report);
+      this.#check(waiter);
+    }
+  }
+
+  /** Answers everyone with what is known now. */
+  close(): void {
+    for (const waiter of this.#waiters) waiter.finish(false);
+  }
+
+  #check(waiter: Waiter): void {
+    if (this.#isReached(waiter)) waiter.finish(true);
+  }
+
+  #isReached({ position, level, nodes, ready, heard }: Waiter): boolean {
+    if (level === "local") return true;
+    if (level === "directory") return position <= this.#directoryThrough;
+    if (level === "all") return heard && ready.every((id) => nodes.includes(id));
+    return 1 + nodes.filter((id) => ready.includes(id)).length >= level;
+  }
+
+  /** What is applied through a position is applied through every one before it in the same log. */
+  #hear(waiter: Waiter, { position, nodes, ready }: Report): void {
+    if (waiter.position > position) return;
+    if (waiter.position <= this.#unorderedThrough && position < this.#orderedFrom) return;
+    waiter.heard = true;
+    waiter.nodes = [...new Set([...waiter.nodes, ...nodes])];
+    waiter.ready = ready;
+  }
+}

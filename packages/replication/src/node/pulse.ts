@@ -1,0 +1,105 @@
+import {
+  MeridianError,
+  type Hello,
+  type NodeLoad,
+  type NodeMessage,
+  type NodeStatus,
+} from "@meridian/protocol";
+
+import type { ReplicaHorizon } from "../horizon/replica-horizon.ts";
+import type { Applier } from "../intake/applier.ts";
+import type { ProgressWatch } from "../link/progress-watch.ts";
+import type { ClusterClock } from "../time/cluster-clock.ts";
+import type { HybridClock } from "../time/hybrid-clock.ts";
+import { helloOf, type ReplicaOptions } from "./replica-options.ts";
+import type { Settlement } from "./settlement.ts";
+import type { Submitter } from "./submitter.ts";
+import type { WritePath } from "./write-path.ts";
+
+/** What a pulse needs. */
+export interface PulseOptions extends Pick<
+  ReplicaOptions,
+  "node" | "store" | "load" | "directories"
+> {
+  readonly time: ClusterClock;
+  readonly stamps: HybridClock;
+  readonly horizon: ReplicaHorizon;
+  readonly applier: Applier;
+  readonly submitter: Submitter;
+  readonly writes: WritePath;
+  readonly progress: ProgressWatch;
+  readonly settlement: Settlement;
+  readonly stallMs: number;
+}
+
+const NO_LOAD: NodeLoad = { entries: 0, bytes: 0, requestsPerSecond: 0 };
+
+/** What a node says of itself when it greets and with every heartbeat, and whether anything still moves. */
+export class Pulse {
+  readonly #options: PulseOptions;
+
+  constructor(options: PulseOptions) {
+    this.#options = options;
+  }
+
+  hello(status: NodeStatus): Hello {
+    const { node, store, time, applier, submitter, settlement } = this.#options;
+    return helloOf(node, store, {
+      status,
+      ...settlement.home.places,
+      outboxAcknowledged: submitter.acknowledgedThrough,
+      admittedTime: applier.admittedTime,
+      nowMs: time.ownMs(),
+    });
+  }
+
+  heartbeat(status: NodeStatus, isUp: boolean): NodeMessage {
+    const { time, applier, submitter } = this.#options;
+    return {
+      type: "heartbeat",
+      nowMs: time.ownMs(),
+      status,
+      appliedThrough: applier.durableThrough,
+      outboxPending: submitter.pending,
+      lowestTime: this.lowestTime(),
+      lagMs: this.lagMs(isUp),
+      load: this.#options.load?.() ?? NO_LOAD,
+    };
+  }
+
+  /** No entry that this node still has to send, or will ever make, has a lower stamp time. */
+  lowestTime(): number {
+    const { time, stamps, horizon, submitter, writes } = this.#options;
+    // Where the horizon goes, no further: a clock that is ahead must not drag the stamps along.
+    const made = stamps.promise(time.nowMs() - horizon.distanceMs);
+    return Math.min(made, submitter.lowestTime, writes.lowestTime);
+  }
+
+  lagMs(isUp: boolean): number {
+    const { progress, applier } = this.#options;
+    return progress.lagMs(applier.behind === 0 && isUp);
+  }
+
+  /**
+   * A message may have been lost without the link breaking: why to give the link up where nothing moves although something
+   * should. A directory that cannot write its log moves nothing; it is given up where there is another.
+   */
+  stall(): MeridianError | undefined {
+    const { progress, submitter, applier, settlement, stallMs, directories = 1 } = this.#options;
+    const { isHeld } = submitter;
+    if (isHeld && directories === 1) {
+      progress.start();
+      return undefined;
+    }
+    const { reconciliation } = settlement;
+    const isStalled = progress.isStalled({
+      outboxWaits: submitter.waiting,
+      logWaits: applier.behind > 0,
+      reconciles: reconciliation.isActive,
+      waitsForTurn: reconciliation.isWaiting,
+    });
+    if (!isStalled) return undefined;
+    if (isHeld) return new MeridianError("STORE_FULL", "The directory cannot write its log");
+    return new MeridianError("OUT_OF_ORDER", `Expected progress within ${stallMs} ms, got none`);
+  }
+}

@@ -1,0 +1,63 @@
+import type { ReplicaStore } from "@meridian/ports";
+import type { Entry, QuarantinedEntry } from "@meridian/protocol";
+import type { Logger } from "@meridian/runtime";
+
+import type { Receipt, WritePath, WriteRequest } from "./write-path.ts";
+
+/** What this node held live and the cluster has deleted while it was away: kept until somebody decides. */
+export class Quarantine {
+  readonly #store: ReplicaStore;
+  readonly #writes: WritePath;
+  readonly #logger: Logger;
+
+  constructor(store: ReplicaStore, writes: WritePath, logger: Logger) {
+    this.#store = store;
+    this.#writes = writes;
+    this.#logger = logger;
+  }
+
+  /** Says that entries have come into it. */
+  report(entries: readonly Entry[]): void {
+    this.#logger.warn("entries deleted while this node was away are quarantined", {
+      count: entries.length,
+      firstKey: entries[0]?.key ?? "",
+    });
+  }
+
+  /** How many entries there are. */
+  get size(): number {
+    return this.#store.quarantined;
+  }
+
+  /** Entries with ids above `id`, in the order of their ids, at most `limit`. */
+  after(id: number, limit: number): readonly QuarantinedEntry[] {
+    return this.#store.quarantinedAfter(id, limit);
+  }
+
+  /** The entry of that id. */
+  get(id: number): QuarantinedEntry | undefined {
+    return this.#store.quarantinedEntry(id);
+  }
+
+  /**
+   * Writes an entry anew, as a write of now that keeps the expiry it had, and takes it out of the quarantine. It
+   * replaces what the key has, unless `check` throws at that. Rejects like a write, and with `QUARANTINED_NOT_FOUND` or
+   * `QUARANTINED_EXPIRED`.
+   */
+  replay(id: number, check?: WriteRequest["check"], reportApplied = false): Promise<Receipt> {
+    return new Promise((resolve, reject) => {
+      this.#writes.replay(id, check, reportApplied, (failure, receipt) =>
+        receipt === undefined ? reject(failure) : resolve(receipt),
+      );
+    });
+  }
+
+  /** Drops entries for good. Resolves once that is durable; ids that are not there are passed over. */
+  drop(ids: readonly number[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#store.append({ kind: "release", ids }, (failure) =>
+        failure === undefined ? resolve() : reject(failure),
+      );
+    });
+  }
+}

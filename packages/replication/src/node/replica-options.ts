@@ -1,0 +1,124 @@
+import type { Dial, ReplicaStore } from "@meridian/ports";
+import {
+  PROTOCOL_VERSION,
+  unixMsOf,
+  type Entry,
+  type ErrorCode,
+  type Hello,
+  type NodeLoad,
+  type NodeStatus,
+} from "@meridian/protocol";
+import type { Clock, Logger, Random } from "@meridian/runtime";
+
+import type { Applier } from "../intake/applier.ts";
+import type { ReplicaLimits } from "../limits.ts";
+import type { ClusterClock } from "../time/cluster-clock.ts";
+import type { Submitter } from "./submitter.ts";
+
+/** How a node introduces itself. */
+export interface NodeIdentity {
+  readonly cluster: string;
+  readonly id: string;
+  readonly region: string;
+  /** Where clients reach the node; null for the address that the directory sees. */
+  readonly ip: string | null;
+  readonly port: number;
+  /** The whole URL that clients are to use instead, or null. */
+  readonly url: string | null;
+  readonly lat: number;
+  readonly lon: number;
+}
+
+/** How a replica is made. */
+export interface ReplicaOptions {
+  readonly node: NodeIdentity;
+  readonly store: ReplicaStore;
+  readonly dial: Dial;
+  /** How many directories can be dialled, the best of them first. Default: 1. */
+  readonly directories?: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly limits?: Partial<ReplicaLimits>;
+  /** Runs `callback` at the end of this turn of the event loop. */
+  defer(callback: () => void): void;
+  /** Entries that may be news: own ones once durable, others' on receipt. The newest stamp wins. */
+  onChange?(entries: readonly Entry[]): void;
+  /** Entries have got lower stamps than before: what is remembered of these keys is void. */
+  onForget?(keys: readonly string[]): void;
+  onStatus?(status: NodeStatus): void;
+  load?(): NodeLoad;
+}
+
+/** A replica in numbers. */
+export interface ReplicaInfo {
+  readonly incarnation: number;
+  readonly logId: number;
+  readonly epoch: number;
+  readonly applied: number;
+  readonly committedThrough: number;
+  /** Sequences that the directory has and this node has not, as far as it knows. */
+  readonly behind: number;
+  readonly lagMs: number;
+  readonly outboxThrough: number;
+  readonly outboxPending: number;
+  /** What was made until then and is not here was deleted, in milliseconds since the Unix epoch; null for none. */
+  readonly horizonAtMs: number | null;
+  /** Entries in the quarantine. */
+  readonly quarantined: number;
+  readonly connected: boolean;
+  /** The directory that the node is at or dials: its place in the order of preference, from 0. */
+  readonly directory: number;
+  readonly reconciling: boolean;
+  /** Whether the directory cannot write its log now, so that the outbox waits. */
+  readonly heldBack: boolean;
+  /** The code with which the directory refuses the node, if its operator has to do something; else null. */
+  readonly refusal: ErrorCode | null;
+  /** How far this machine's clock is ahead of the directory's. */
+  readonly skewMs: number;
+  /** Whether the directory's time is used instead of this machine's. */
+  readonly clockCorrected: boolean;
+}
+
+/** What a node says of itself at the moment it connects, beside what its store says. */
+export type HelloFacts = Pick<
+  Hello,
+  "status" | "cursors" | "home" | "outboxAcknowledged" | "admittedTime" | "nowMs"
+>;
+
+/** The introduction of a node. */
+export function helloOf(node: NodeIdentity, store: ReplicaStore, facts: HelloFacts): Hello {
+  const { cluster, id: nodeId, region, ip, port, url, lat, lon } = node;
+  const { incarnation, outboxThrough, horizon } = store;
+  const identity = { cluster, nodeId, region, incarnation, ip, port, url, lat, lon };
+  return {
+    type: "hello",
+    version: PROTOCOL_VERSION,
+    ...identity,
+    outboxThrough,
+    horizon,
+    ...facts,
+  };
+}
+
+/** The numbers of a replica, out of its parts. */
+export function infoOf(
+  store: ReplicaStore,
+  applier: Applier,
+  submitter: Submitter,
+  time: ClusterClock,
+  facts: Pick<ReplicaInfo, "lagMs" | "connected" | "directory" | "reconciling" | "refusal">,
+): ReplicaInfo {
+  return {
+    ...facts,
+    incarnation: store.incarnation,
+    ...applier.info,
+    outboxThrough: store.outboxThrough,
+    outboxPending: submitter.pending,
+    heldBack: submitter.isHeld,
+    horizonAtMs: store.horizon === 0 ? null : unixMsOf(store.horizon),
+    quarantined: store.quarantined,
+    skewMs: time.skewMs,
+    clockCorrected: time.corrected,
+  };
+}

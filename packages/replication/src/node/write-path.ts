@@ -1,0 +1,318 @@
+/**
+ * How a node's own writes become durable: checked, stamped, committed together with their place in the
+ * outbox, and only then answered.
+ *
+ * Group commit: everything that arrives in one turn of the event loop, or while a commit is under way, is
+ * committed next, as one frame. One commit is under way at a time, so a write is always checked against
+ * durable data, and a failed commit leaves no gap in the outbox. Nothing waits on a timer.
+ */
+import type { ReplicaStore } from "@meridian/ports";
+import {
+  encodeBlock,
+  FRAME_BYTES_TARGET,
+  entryBytes,
+  highestTimeOf,
+  isLive,
+  lowestTimeOf,
+  MeridianError,
+  NO_BYTES,
+  replaces,
+  VALUE_BYTES_MAX,
+  type Entry,
+  type OutboxFrame,
+} from "@meridian/protocol";
+
+import type { HybridClock } from "../time/hybrid-clock.ts";
+
+/** One write of a batch. */
+export interface WriteRequest {
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly contentType: string;
+  /** Time to live in milliseconds; 0 for ever. */
+  readonly ttlMs: number;
+  /** A delete; value, content type and TTL are then ignored. */
+  readonly deleted: boolean;
+  /** Throws to refuse the whole batch. Gets the newest entry of the key, tombstones and expired ones included. */
+  readonly check?: (current: Entry | undefined) => void;
+}
+
+/** The largest batch, in bytes of values and keys: its frame must fit into one message, beside a frame's worth of others. */
+const BATCH_BYTES_MAX = VALUE_BYTES_MAX + FRAME_BYTES_TARGET;
+
+/** What is known of a write once it is durable on this node. */
+export interface Receipt {
+  /** The entries as they were stored, in the order of the requests. */
+  readonly entries: readonly Entry[];
+  readonly outboxPosition: number;
+}
+
+/** Called once with the receipt, or with what a check threw or why the store could not. */
+export type Written = (failure: unknown, receipt?: Receipt) => void;
+
+/** What the write path needs. */
+export interface WritePathOptions {
+  readonly store: ReplicaStore;
+  readonly stamps: HybridClock;
+  nowMs(): number;
+  /** Runs `callback` at the end of this turn of the event loop. */
+  defer(callback: () => void): void;
+  /** The node's own writes are durable. Called before their writers are answered. */
+  onDurable(frame: OutboxFrame, entries: readonly Entry[], reportApplied: boolean): void;
+}
+
+interface Batch {
+  /** Makes the entries when their turn comes, or throws. `written` is what this commit has written before them. */
+  readonly make: (written: Map<string, Entry>) => readonly Entry[];
+  /** Its entries may have any stamps, because they have been made before. */
+  readonly isOld: boolean;
+  /** Ids of quarantined entries that it writes anew. */
+  readonly released: readonly number[];
+  readonly reportApplied: boolean;
+  readonly done: Written;
+}
+
+interface Accepted {
+  readonly batch: Batch;
+  readonly entries: readonly Entry[];
+}
+
+export class WritePath {
+  readonly #options: WritePathOptions;
+  #waiting: Batch[] = [];
+  /** How many runs of `resubmit` are not done. */
+  #resubmitting = 0;
+  #scheduled = false;
+  #committing = false;
+  /** The lowest stamp time in the commit that is under way; infinite where none is. */
+  #committingLowest = Infinity;
+  /** While set, nothing is stamped; called once when no commit is under way. */
+  #paused = false;
+  #onIdle: (() => void) | undefined;
+  #closed = false;
+  #onClosed: (() => void) | undefined;
+
+  constructor(options: WritePathOptions) {
+    this.#options = options;
+  }
+
+  /** Writes a batch as one; `done` hears of it once it is durable here. */
+  write(requests: readonly WriteRequest[], reportApplied: boolean, done: Written): void {
+    const bytes = requests.reduce((sum, { key, value }) => sum + 3 * key.length + value.length, 0);
+    if (bytes > BATCH_BYTES_MAX) {
+      const said = `Expected a batch of at most ${BATCH_BYTES_MAX} bytes, got ${bytes}`;
+      return done(new MeridianError("VALUE_TOO_LARGE", said));
+    }
+    const make = (written: Map<string, Entry>): readonly Entry[] => this.#stamp(requests, written);
+    this.#enqueue({ make, isOld: false, released: [], reportApplied, done });
+  }
+
+  /**
+   * Writes a quarantined entry anew, with a new stamp and the expiry that it had, and takes it out of the quarantine.
+   * Fails with `QUARANTINED_NOT_FOUND`, `QUARANTINED_EXPIRED`, or what `check` throws.
+   */
+  replay(id: number, check: WriteRequest["check"], reportApplied: boolean, done: Written): void {
+    const make = (written: Map<string, Entry>): readonly Entry[] => {
+      const { entry } = this.#options.store.quarantinedEntry(id) ?? {};
+      if (entry === undefined) {
+        const said = `Expected the id of a quarantined entry, got \`${id}\``;
+        throw new MeridianError("QUARANTINED_NOT_FOUND", said);
+      }
+      if (!isLive(entry, this.#options.nowMs())) {
+        const said = `Expected an entry that has not expired, got one that did at ${entry.expiresAtMs}`;
+        throw new MeridianError("QUARANTINED_EXPIRED", said);
+      }
+      const { key, value, contentType, deleted, expiresAtMs } = entry;
+      const request = { key, value, contentType, deleted, ttlMs: 0 };
+      const requests = [check === undefined ? request : { ...request, check }];
+      return this.#stamp(requests, written, expiresAtMs);
+    };
+    this.#enqueue({ make, isOld: false, released: [id], reportApplied, done });
+  }
+
+  /** Sends the newest entries of `keys` once more, with the stamps they have when their turn comes. */
+  resubmit(keys: readonly string[], done: Written): void {
+    if (this.#closed) return done(draining());
+    this.#resubmitting += 1;
+    this.#resubmitFrom(keys, 0, { entries: [], outboxPosition: 0 }, (failure, receipt) => {
+      this.#resubmitting -= 1;
+      done(failure, receipt);
+    });
+  }
+
+  /** A frame's worth at a time, which is read when its turn comes, and only then. */
+  #resubmitFrom(keys: readonly string[], start: number, last: Receipt, done: Written): void {
+    let next = start;
+    const make = (): readonly Entry[] => {
+      const entries: Entry[] = [];
+      for (let bytes = 0; next < keys.length && bytes < FRAME_BYTES_TARGET; next += 1) {
+        const entry = this.#options.store.get(keys[next] ?? "");
+        if (entry === undefined) continue;
+        entries.push(entry);
+        bytes += entryBytes(entry);
+      }
+      return entries;
+    };
+    const partDone: Written = (failure, receipt) => {
+      if (receipt === undefined) return done(failure);
+      // A part whose entries have all gone meanwhile takes no position.
+      const reached = receipt.outboxPosition > 0 ? receipt : last;
+      if (next === keys.length) done(undefined, reached);
+      else this.#resubmitFrom(keys, next, reached, done);
+    };
+    this.#add({ make, isOld: true, released: [], reportApplied: false, done: partDone });
+  }
+
+  /** Sends entries with the stamps they have, or what is newer here when their turn comes. */
+  offer(entries: readonly Entry[], done: Written): void {
+    const make = (): readonly Entry[] =>
+      entries.map((entry) => {
+        const held = this.#options.store.get(entry.key);
+        return held !== undefined && replaces(held, entry) ? held : entry;
+      });
+    this.#enqueue({ make, isOld: true, released: [], reportApplied: false, done });
+  }
+
+  /** No entry that is on its way into the outbox has a lower stamp time; infinite where none is. */
+  get lowestTime(): number {
+    const hasOld = this.#resubmitting > 0 || this.#waiting.some(({ isOld }) => isOld);
+    return hasOld ? 0 : this.#committingLowest;
+  }
+
+  /** Takes no more writes, and calls back once those that were taken are durable or refused. */
+  close(onIdle: () => void): void {
+    this.#closed = true;
+    this.#onClosed = onIdle;
+    this.#checkClosed();
+  }
+
+  /** Lets no write through until `resume`, and calls back as soon as no commit is under way. */
+  pause(onIdle: () => void): void {
+    this.#paused = true;
+    this.#onIdle = onIdle;
+    if (!this.#committing) this.#idle();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#schedule();
+  }
+
+  #enqueue(batch: Batch): void {
+    if (this.#closed) batch.done(draining());
+    else this.#add(batch);
+  }
+
+  #add(batch: Batch): void {
+    this.#waiting.push(batch);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#committing || this.#paused || this.#waiting.length === 0) return;
+    this.#scheduled = true;
+    this.#options.defer(() => {
+      this.#scheduled = false;
+      if (!this.#committing && !this.#paused) this.#flush();
+    });
+  }
+
+  #flush(): void {
+    const accepted = this.#accept();
+    if (accepted.length === 0) {
+      this.#schedule();
+      return this.#checkClosed();
+    }
+    const { store } = this.#options;
+    const entries = accepted.flatMap((each) => each.entries);
+    const frame = {
+      position: store.outboxThrough + 1,
+      count: entries.length,
+      highestTime: highestTimeOf(entries),
+      block: encodeBlock(entries),
+    };
+    const released = accepted.flatMap(({ batch }) => batch.released);
+    const record = { kind: "local", frame, entries } as const;
+    this.#committing = true;
+    this.#committingLowest = lowestTimeOf(entries);
+    store.append(released.length === 0 ? record : { ...record, released }, (failure) => {
+      this.#committing = false;
+      this.#committingLowest = Infinity;
+      if (failure === undefined) this.#answer(accepted, frame, entries);
+      else for (const { batch } of accepted) batch.done(failure);
+      if (this.#paused) this.#idle();
+      else if (this.#waiting.length > 0) this.#flush();
+      this.#checkClosed();
+    });
+  }
+
+  /** Takes as many batches as one frame holds; answers those whose checks fail. */
+  #accept(): Accepted[] {
+    const accepted: Accepted[] = [];
+    const written = new Map<string, Entry>();
+    let bytes = 0;
+    let taken = 0;
+    for (const batch of this.#waiting) {
+      if (bytes >= FRAME_BYTES_TARGET) break;
+      taken += 1;
+      try {
+        const entries = batch.make(written);
+        for (const entry of entries) bytes += entryBytes(entry);
+        if (entries.length === 0) batch.done(undefined, { entries, outboxPosition: 0 });
+        else accepted.push({ batch, entries });
+      } catch (failure) {
+        batch.done(failure);
+      }
+    }
+    this.#waiting = this.#waiting.slice(taken);
+    return accepted;
+  }
+
+  /** Checks and stamps. What does not live for ever expires at `endsAtMs` if that is given, else by its TTL. */
+  #stamp(
+    requests: readonly WriteRequest[],
+    written: Map<string, Entry>,
+    endsAtMs?: number,
+  ): readonly Entry[] {
+    const { store, stamps } = this.#options;
+    for (const { key, check } of requests) check?.(written.get(key) ?? store.get(key));
+    const nowMs = this.#options.nowMs();
+    return requests.map(({ key, value, contentType, ttlMs, deleted }) => {
+      const entry = {
+        key,
+        value: deleted ? NO_BYTES : value,
+        contentType: deleted ? "" : contentType,
+        stamp: stamps.next(nowMs),
+        expiresAtMs: endsAtMs ?? (deleted || ttlMs === 0 ? 0 : Math.ceil(nowMs + ttlMs)),
+        deleted,
+      };
+      written.set(key, entry);
+      return entry;
+    });
+  }
+
+  #answer(accepted: readonly Accepted[], frame: OutboxFrame, entries: readonly Entry[]): void {
+    const reportApplied = accepted.some(({ batch }) => batch.reportApplied);
+    this.#options.onDurable(frame, entries, reportApplied);
+    for (const { batch, entries: own } of accepted) {
+      batch.done(undefined, { entries: own, outboxPosition: frame.position });
+    }
+  }
+
+  #idle(): void {
+    const onIdle = this.#onIdle;
+    this.#onIdle = undefined;
+    onIdle?.();
+  }
+
+  #checkClosed(): void {
+    if (this.#committing || this.#waiting.length > 0) return;
+    const onClosed = this.#onClosed;
+    this.#onClosed = undefined;
+    onClosed?.();
+  }
+}
+
+function draining(): MeridianError {
+  return new MeridianError("NODE_DRAINING", "The node is shutting down");
+}

@@ -1,0 +1,251 @@
+/**
+ * Gives every frame its place in the log: forward, then store, then acknowledge.
+ *
+ * A frame gets its sequence numbers and goes out to the nodes before it is durable; only then is it committed,
+ * and only after that is it acknowledged to its sender and do the nodes' cursors follow. A directory that
+ * dies in between has promised nothing: the sender still has the write and offers it again, and a node that
+ * merged it early holds nothing that the merge rule would not give it anyway.
+ *
+ * Invariant: committedThrough ≤ head; per outbox, committed position ≤ received position.
+ */
+import type { DirectoryLog, Done } from "@meridian/ports";
+import {
+  assembleFrame,
+  blockOf,
+  encodeBlock,
+  FRAME_KIND,
+  highestTimeOf,
+  MeridianError,
+  NO_BYTES,
+  orderFrame,
+  readFrameHeader,
+  STAMPS_PER_MS,
+  stampTimeOf,
+  type Cursor,
+  type Entry,
+  type FrameHeader,
+  type LogFrame,
+  type OutboxMark,
+} from "@meridian/protocol";
+
+import { RecentFrames, type OrderedFrame } from "./recent-frames.ts";
+import { buryStale } from "./stale-entries.ts";
+
+/** What the sequencer tells the directory. */
+export interface SequencerEvents {
+  /** A frame has its place in the log. */
+  onOrdered(frame: OrderedFrame): void;
+  /** A frame is durable. */
+  onCommitted(incarnation: number, position: number): void;
+  /** The log cannot be written: nothing may be promised any more. */
+  onFailed(failure: MeridianError): void;
+}
+
+/** How far above the highest admitted stamp a new one may lie, whatever the clock says. */
+const ABOVE_ADMITTED_MS = 1_000;
+
+/** What is to be ordered that another directory's log has. */
+export interface FollowedRun {
+  readonly entries: readonly Entry[];
+  /** The other log's epoch: it stands where nodes' frames name their outbox, so that nothing is sent back there. */
+  readonly epoch: number;
+  /** What this log has of the other one once the run is durable. */
+  readonly followed: Cursor | undefined;
+}
+
+export class Sequencer {
+  readonly #log: DirectoryLog;
+  readonly #events: SequencerEvents;
+  readonly #recent: RecentFrames;
+  /** The last position ordered of each outbox that has sent anything in this epoch. */
+  readonly #received = new Map<number, number>();
+  /** What each outbox had behind it when its node greeted last, elsewhere or in a tail that this log has lost. */
+  readonly #expected = new Map<number, number>();
+  #pendingBytes = 0;
+  #head: number;
+  #committedThrough: number;
+  /** The highest stamp time admitted, as far as the recent part of the log and the nodes tell. */
+  #highestTime: number;
+
+  constructor(log: DirectoryLog, recentBytesMax: number, events: SequencerEvents) {
+    this.#log = log;
+    this.#events = events;
+    this.#recent = new RecentFrames(recentBytesMax);
+    this.#head = log.committedThrough;
+    this.#committedThrough = log.committedThrough;
+    this.#highestTime = log.highestTime;
+  }
+
+  /** The sequence of the last entry ordered. */
+  get head(): number {
+    return this.#head;
+  }
+
+  get committedThrough(): number {
+    return this.#committedThrough;
+  }
+
+  /**
+   * The highest stamp time to admit at `nowMs`. Should this clock have been set back, stamps a little above those
+   * that were admitted before are still taken: nodes can issue no lower ones.
+   */
+  timeMax(nowMs: number, maxDriftMs: number): number {
+    const abovePrevious = this.#highestTime + STAMPS_PER_MS * ABOVE_ADMITTED_MS;
+    return Math.max(stampTimeOf(nowMs + maxDriftMs), abovePrevious);
+  }
+
+  /** A node knows that a directory has admitted a stamp: this one, or one whose place it has taken. */
+  observe(time: number): void {
+    this.#highestTime = Math.max(this.#highestTime, time);
+  }
+
+  /** Bytes of frames that are ordered and not yet durable. */
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  get recentBytes(): number {
+    return this.#recent.bytes;
+  }
+
+  /** What is durable of an outbox. */
+  mark(incarnation: number): OutboxMark | undefined {
+    return this.#log.outboxMark(incarnation);
+  }
+
+  /** The last position of an outbox that is not to come any more, ordered here or taken elsewhere. */
+  received(incarnation: number): number {
+    const ordered = this.#received.get(incarnation) ?? this.mark(incarnation)?.position;
+    return Math.max(ordered ?? 0, this.#expected.get(incarnation) ?? 0);
+  }
+
+  /**
+   * Takes note that a node will send what comes after `position`: another log, or a tail that this one has
+   * lost, took what is before. It may greet again with less, if it dies before that is durable there.
+   */
+  expectAfter(incarnation: number, position: number): void {
+    this.#expected.set(incarnation, position);
+  }
+
+  /** Throws `OVERLOADED` if `bytes` more are too many: what the node has sent stays in its outbox, and comes again. */
+  checkRoom(bytes: number, bytesMax: number): void {
+    const waiting = this.#pendingBytes + bytes;
+    if (waiting <= bytesMax) return;
+    const said = `Expected at most ${bytesMax} bytes of frames waiting for the disk, got ${waiting}`;
+    throw new MeridianError("OVERLOADED", said);
+  }
+
+  /** The recent frame that starts at `after`, if memory still has it. */
+  recentAt(after: number): OrderedFrame | undefined {
+    return this.#recent.startingAt(after);
+  }
+
+  /** Whether a frame is the next of its outbox to be ordered, and none that has been. Throws `OUT_OF_ORDER` if one before it is missing. */
+  isNext({ incarnation, position }: FrameHeader): boolean {
+    const next = this.received(incarnation) + 1;
+    if (position <= next) return position === next;
+    const said = `Expected outbox position ${next}, got ${position}`;
+    throw new MeridianError("OUT_OF_ORDER", said);
+  }
+
+  /**
+   * Orders a frame that a node has sent and that is its next, with entries of `lowestTime` or later, writing its sequences
+   * into its header, and starts committing it. What in it was deleted long ago is buried. The bytes belong to the
+   * log from here on.
+   */
+  order(
+    bytes: Uint8Array,
+    header: FrameHeader,
+    lowestTime: number,
+    horizon: number,
+    nowMs: number,
+  ): void {
+    const stale = lowestTime <= horizon ? buryStale(this.#log, horizon, bytes, header) : undefined;
+    if (stale === undefined) return this.#orderFrame(bytes, header, nowMs);
+    // The burials first: were they lost behind the frame, its sender would not hear of them.
+    this.#orderFrame(stale.burials, readFrameHeader(stale.burials), nowMs);
+    this.#orderFrame(stale.buried, header, nowMs);
+  }
+
+  #orderFrame(bytes: Uint8Array, header: FrameHeader, nowMs: number): void {
+    const { incarnation, position, count, highestTime } = header;
+    const after = this.#head;
+    const through = after + count;
+    orderFrame(bytes, {
+      after,
+      through,
+      committedThrough: this.#committedThrough,
+      sentAtMs: nowMs,
+    });
+    this.#head = through;
+    this.#highestTime = Math.max(this.#highestTime, highestTime);
+    if (position > 0) this.#received.set(incarnation, position);
+    const frame = { after, through, incarnation, position, bytes };
+    this.#order(frame, { count, highestTime }, (failure) => {
+      if (failure === undefined) this.#events.onCommitted(incarnation, position);
+    });
+  }
+
+  /** Orders what another directory's log has, and starts committing it. */
+  follow({ entries, epoch, followed }: FollowedRun, nowMs: number, done: Done): void {
+    const after = this.#head;
+    const count = entries.length;
+    const highestTime = highestTimeOf(entries);
+    this.observe(highestTime);
+    const order = {
+      after,
+      through: after + count,
+      incarnation: count === 0 ? 0 : epoch,
+      position: 0,
+    };
+    if (count === 0) {
+      const frame = { ...order, count, highestTime, block: NO_BYTES };
+      return this.#log.append(
+        { ...frame, ...(followed && { followed }) },
+        this.#committed(after, done),
+      );
+    }
+    const header = {
+      ...order,
+      kind: FRAME_KIND.entries,
+      reportApplied: false,
+      count,
+      committedThrough: this.#committedThrough,
+      highestTime,
+      sentAtMs: nowMs,
+    };
+    const bytes = assembleFrame(header, encodeBlock(entries));
+    this.#head = order.through;
+    this.#order({ ...order, bytes }, { count, highestTime, ...(followed && { followed }) }, done);
+  }
+
+  #order(
+    frame: OrderedFrame,
+    more: Pick<LogFrame, "count" | "highestTime" | "followed">,
+    done: Done,
+  ): void {
+    const { after, through, incarnation, position, bytes } = frame;
+    this.#recent.push(frame);
+    this.#pendingBytes += bytes.byteLength;
+    this.#events.onOrdered(frame);
+    const logged = { after, through, incarnation, position, block: blockOf(bytes), ...more };
+    const committed = this.#committed(through, done);
+    this.#log.append(logged, (failure) => {
+      if (failure === undefined) this.#pendingBytes -= bytes.byteLength;
+      committed(failure);
+    });
+  }
+
+  /** What follows the commit of everything through `through`. */
+  #committed(through: number, done: Done): Done {
+    return (failure) => {
+      if (failure === undefined) {
+        this.#committedThrough = through;
+        this.#recent.trim(through);
+      } else {
+        this.#events.onFailed(failure);
+      }
+      done(failure);
+    };
+  }
+}

@@ -1,0 +1,70 @@
+import type { DirectoryLog } from "@meridian/ports";
+import {
+  assembleFrame,
+  blockOf,
+  burial,
+  decodeBlock,
+  encodeBlock,
+  FRAME_KIND,
+  highestTimeOf,
+  isPurgeable,
+  type Entry,
+  type FrameHeader,
+} from "@meridian/protocol";
+
+/** A frame of which something was deleted long ago. */
+export interface StaleFrame {
+  /** The burials of what was, as a frame of nobody's: it goes to the sender, too. */
+  readonly burials: Uint8Array;
+  /** The frame with the burials in place of what they bury: as many entries, and the same newest stamp. */
+  readonly buried: Uint8Array;
+}
+
+/**
+ * Buries the entries of a frame that were made at or before `horizon` and of whose keys the log has nothing: it has
+ * forgotten that these were deleted. Returns undefined where there are none.
+ */
+export function buryStale(
+  log: DirectoryLog,
+  horizon: number,
+  bytes: Uint8Array,
+  header: FrameHeader,
+): StaleFrame | undefined {
+  const entries = decodeBlock(blockOf(bytes), header.count);
+  const burials: Entry[] = [];
+  const altered = entries.map((entry) => {
+    if (!isStale(log, horizon, entry)) return entry;
+    burials.push(graveOf(log, entry));
+    return burial(entry.key, entry.stamp.time);
+  });
+  if (burials.length === 0) return undefined;
+  const own = {
+    ...header,
+    kind: FRAME_KIND.entries,
+    reportApplied: false,
+    count: burials.length,
+    highestTime: highestTimeOf(burials),
+    incarnation: 0,
+    position: 0,
+  };
+  return {
+    burials: assembleFrame(own, encodeBlock(burials)),
+    buried: assembleFrame(header, encodeBlock(altered)),
+  };
+}
+
+/**
+ * What tells everyone that a stale entry was deleted: its burial, or that of what the log still has of its key, a little younger than
+ * that. So it takes its place in the log, and whoever is fed from there hears of it.
+ */
+export function graveOf(log: DirectoryLog, { key, stamp }: Entry): Entry {
+  const held = log.get(key)?.stamp.time ?? 0;
+  return burial(key, stamp.time >= held ? stamp.time : held + 1);
+}
+
+/** Whether an entry was made at or before `horizon` and the log has nothing of its key: it was deleted. */
+export function isStale(log: DirectoryLog, horizon: number, entry: Entry): boolean {
+  if (entry.stamp.time > horizon || isPurgeable(entry, horizon)) return false;
+  const held = log.get(entry.key);
+  return held === undefined || isPurgeable(held, horizon);
+}

@@ -1,0 +1,224 @@
+/**
+ * A node's half of a reconciliation: finds what differs from the directory's log, and has it exchanged.
+ *
+ * The node walks through its keys in order and sends the digests of ranges; of those that differ, large ones
+ * are split while only some differ, and small ones are offered: the node lists what it has, and the
+ * directory gives what is newer there and names what it wants. What it wants goes out through the outbox,
+ * like any write, with the stamps it has. At most WINDOW entries are under comparison at a time, so memory
+ * does not grow with the data. Live frames are applied meanwhile: merging makes the order irrelevant.
+ */
+import type { ReplicaStore } from "@meridian/ports";
+import {
+  compareKeys,
+  encodeMessage,
+  MeridianError,
+  type DirectoryMessage,
+  type Entry,
+  type RangeDigest,
+  type Summary,
+} from "@meridian/protocol";
+
+import { digestOf } from "./digest.ts";
+
+/** What a reconciler needs. */
+export interface ReconcilerOptions {
+  readonly store: Pick<ReplicaStore, "summariesAfter">;
+  send(message: string): void;
+  ownMs(): number;
+  /** Sends the newest entries of `keys` through the outbox. Calls back when the directory has committed them. */
+  resubmit(keys: readonly string[], done: () => void): void;
+  /** Likewise for entries as they are, or what is newer here. */
+  offer(entries: readonly Entry[], done: () => void): void;
+  onDone(): void;
+}
+
+/** Keys after `from` through `to`; null for the ends of the key space. */
+interface Range {
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly count: number;
+}
+
+interface Question {
+  readonly ranges: readonly Range[];
+  readonly entries: number;
+  /** Entries that have been donated in answer. */
+  donated: number;
+}
+
+const RANGE_ENTRIES = 256;
+const RANGES_A_QUESTION = 8;
+const SPLIT = 16;
+/** Ranges of no more entries are offered, not split. */
+const OFFER_ENTRIES = 32;
+const WINDOW_ENTRIES = 16_384;
+const PAGE = RANGE_ENTRIES * RANGES_A_QUESTION;
+
+export class Reconciler {
+  readonly #options: ReconcilerOptions;
+  readonly #questions = new Map<number, Question>();
+  /** Ranges known to differ, to be split or offered. */
+  readonly #differing: { readonly range: Range; readonly split: boolean }[] = [];
+  #walkFrom: string | null = null;
+  #walked = false;
+  #nextId = 1;
+  #inQuestion = 0;
+  #resubmitting = 0;
+  #begun = false;
+  #horizon = 0;
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
+  }
+
+  get begun(): boolean {
+    return this.#begun;
+  }
+
+  /** The directory is ready to answer, and leaves out what is purgeable under `horizon`, as this side does. */
+  begin(horizon: number): void {
+    this.#begun = true;
+    this.#horizon = horizon;
+    this.#proceed();
+  }
+
+  onCompared({ id, differing }: Extract<DirectoryMessage, { type: "compared" }>): void {
+    const question = this.#close(id);
+    if (question === undefined) return;
+    // Where everything differs, splitting finds nothing out.
+    const split = differing.length < question.ranges.length;
+    for (const index of differing) {
+      const range = question.ranges[index];
+      if (range !== undefined) this.#differing.push({ range, split });
+    }
+    this.#proceed();
+  }
+
+  /** Entries have been donated in answer to an offer. */
+  onDonation(id: number, count: number): void {
+    const question = this.#questions.get(id);
+    if (question !== undefined) question.donated += count;
+  }
+
+  /** Throws `OUT_OF_ORDER` if a donation is missing. */
+  onWanted({ id, donated, keys }: Extract<DirectoryMessage, { type: "wanted" }>): void {
+    const question = this.#close(id);
+    if (question === undefined) return;
+    if (question.donated !== donated) {
+      const said = `Expected ${donated} donated entries, got ${question.donated}`;
+      throw new MeridianError("OUT_OF_ORDER", said);
+    }
+    if (keys.length > 0) {
+      this.#resubmitting += keys.length;
+      this.#options.resubmit(keys, () => {
+        this.#resubmitting -= keys.length;
+        this.#proceed();
+      });
+    }
+    this.#proceed();
+  }
+
+  /** Has the log hear of entries while the reconciliation is under way, which is not over before. */
+  offer(entries: readonly Entry[]): void {
+    this.#resubmitting += entries.length;
+    this.#options.offer(entries, () => {
+      this.#resubmitting -= entries.length;
+      this.#proceed();
+    });
+  }
+
+  /** Asks on, as far as the window allows. */
+  #proceed(): void {
+    while (this.#inQuestion + this.#resubmitting < WINDOW_ENTRIES) {
+      const next = this.#differing.pop();
+      if (next !== undefined) {
+        if (next.split && next.range.count > OFFER_ENTRIES) this.#split(next.range);
+        else this.#offer(next.range);
+      } else if (!this.#walked) this.#walk();
+      else break;
+    }
+    if (!this.#walked || this.#questions.size > 0 || this.#resubmitting > 0) return;
+    if (this.#differing.length === 0) this.#options.onDone();
+  }
+
+  #walk(): void {
+    const { store } = this.#options;
+    const summaries = store.summariesAfter(this.#walkFrom, PAGE, this.#horizon);
+    const last = summaries.at(-1);
+    this.#walked = summaries.length < PAGE || last === undefined;
+    const from = this.#walkFrom;
+    this.#walkFrom = last?.key ?? null;
+    this.#compare(from, summaries, RANGE_ENTRIES, this.#walked ? null : this.#walkFrom);
+  }
+
+  #split(range: Range): void {
+    this.#compare(range.from, this.#summaries(range), Math.ceil(range.count / SPLIT), range.to);
+  }
+
+  /** Asks about `summaries`, which are all there is after `from` through `to`, in ranges of `size`. */
+  #compare(
+    from: string | null,
+    summaries: readonly Summary[],
+    size: number,
+    to: string | null,
+  ): void {
+    const ranges: Range[] = [];
+    const digests: RangeDigest[] = [];
+    let after = from;
+    for (let start = 0; start === 0 || start < summaries.length; start += size) {
+      const part = summaries.slice(start, start + size);
+      const isLast = start + size >= summaries.length;
+      const end = isLast ? to : (part.at(-1)?.key ?? to);
+      ranges.push({ from: after, to: end, count: part.length });
+      digests.push({ to: end, ...digestOf(part) });
+      after = end;
+    }
+    const id = this.#ask(ranges, summaries.length);
+    const nowMs = this.#options.ownMs();
+    this.#options.send(encodeMessage({ type: "compare", nowMs, id, from, ranges: digests }));
+  }
+
+  #offer(range: Range): void {
+    const summaries = this.#summaries(range);
+    const id = this.#ask([range], summaries.length);
+    const entries = summaries.map(({ key, stamp }): [string, number, number] => [
+      key,
+      stamp.time,
+      stamp.origin,
+    ]);
+    const { from, to } = range;
+    const nowMs = this.#options.ownMs();
+    this.#options.send(encodeMessage({ type: "offer", nowMs, id, from, to, entries }));
+  }
+
+  #summaries(range: Range): readonly Summary[] {
+    const { from, to, count } = range;
+    const found: Summary[] = [];
+    // New keys may have come into the range since it was counted: read on until its end.
+    for (let after = from; ;) {
+      const page = this.#options.store.summariesAfter(after, count + 1, this.#horizon);
+      for (const summary of page) {
+        if (to !== null && compareKeys(summary.key, to) > 0) return found;
+        found.push(summary);
+        after = summary.key;
+      }
+      if (page.length < count + 1) return found;
+    }
+  }
+
+  #ask(ranges: readonly Range[], entries: number): number {
+    const id = this.#nextId;
+    this.#nextId += 1;
+    this.#questions.set(id, { ranges, entries, donated: 0 });
+    this.#inQuestion += entries;
+    return id;
+  }
+
+  #close(id: number): Question | undefined {
+    const question = this.#questions.get(id);
+    if (question === undefined) return undefined;
+    this.#questions.delete(id);
+    this.#inQuestion -= question.entries;
+    return question;
+  }
+}

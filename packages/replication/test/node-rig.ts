@@ -1,0 +1,203 @@
+import type { Link, LinkEvents } from "@meridian/ports";
+import type { Entry, MeridianError } from "@meridian/protocol";
+import { Replica, type DirectoryLimits, type WriteRequest } from "@meridian/replication";
+import { seededRandom, silentLogger } from "@meridian/runtime";
+import {
+  emptyLogDisk,
+  emptyReplicaDisk,
+  ManualClock,
+  MemoryReplicaStore,
+  type LogDisk,
+  type ReplicaDisk,
+} from "@meridian/testkit";
+
+import { DirectoryRig } from "./rig.ts";
+
+/** One node of a `ClusterRig`. */
+export interface NodeRig {
+  readonly replica: Replica;
+  readonly store: MemoryReplicaStore;
+  readonly disk: ReplicaDisk;
+  readonly changes: Entry[];
+  readonly forgotten: string[];
+  /** Records that the store has been given, by kind. */
+  readonly records: string[];
+}
+
+/** A directory and nodes in one process: messages and commits happen when `settle` is called. */
+export class ClusterRig {
+  readonly clock = new ManualClock();
+  readonly #limits: Partial<DirectoryLimits>;
+  directory: DirectoryRig;
+  #queue: (() => void)[] = [];
+  /** Whether nodes can reach the directory. */
+  isReachable = true;
+  readonly #links = new Map<LinkEvents, string>();
+  readonly #away = new Set<string>();
+  #epoch = 1;
+  #started = 0;
+
+  /** How often a node has asked for its turn to reconcile. */
+  reconciliations = 0;
+
+  constructor(limits: Partial<DirectoryLimits> = {}, disk: LogDisk = emptyLogDisk(7)) {
+    this.#limits = limits;
+    this.directory = new DirectoryRig(limits, { disk, clock: this.clock });
+  }
+
+  /** A directory over another disk takes the place of the one that there is. */
+  async replaceDirectory(disk: LogDisk): Promise<void> {
+    for (const [events] of this.#links) events.onClose(1006, "");
+    this.#links.clear();
+    await this.settle();
+    this.#epoch += 1;
+    this.directory = new DirectoryRig(this.#limits, {
+      disk,
+      clock: this.clock,
+      epoch: this.#epoch,
+    });
+  }
+
+  /** One node cannot reach the directory until it comes back. */
+  async leave(id: string): Promise<void> {
+    this.#away.add(id);
+    for (const [events, owner] of this.#links) {
+      if (owner !== id) continue;
+      events.onClose(1006, "");
+      this.#links.delete(events);
+    }
+    await this.settle();
+  }
+
+  comeBack(id: string): void {
+    this.#away.delete(id);
+  }
+
+  node(id: string, options: { skewMs?: number; disk?: ReplicaDisk } = {}): NodeRig {
+    const disk = options.disk ?? emptyReplicaDisk(100 + id.charCodeAt(0));
+    const store = new MemoryReplicaStore(disk, (run) => this.#queue.push(run));
+    const rig = {
+      store,
+      disk,
+      changes: [] as Entry[],
+      forgotten: [] as string[],
+      records: [] as string[],
+    };
+    const append = store.append.bind(store);
+    store.append = (record, done) => {
+      rig.records.push(record.kind);
+      append(record, done);
+    };
+    const { clock } = this;
+    // No two processes draw the same.
+    this.#started += 1;
+    const replica = new Replica({
+      node: { cluster: "test", id, region: id, ip: null, port: 1, url: null, lat: 0, lon: 0 },
+      store,
+      dial: (events) => this.#dial(id, events),
+      clock: {
+        nowMs: () => clock.nowMs() + (options.skewMs ?? 0),
+        elapsedMs: () => clock.elapsedMs(),
+        after: (delayMs, callback) => clock.after(delayMs, callback),
+      },
+      random: seededRandom(id.charCodeAt(0) + 1_000 * this.#started),
+      logger: silentLogger,
+      defer: (callback) => this.#queue.push(callback),
+      onChange: (entries) => rig.changes.push(...entries),
+      onForget: (keys) => rig.forgotten.push(...keys),
+    });
+    replica.start();
+    return { ...rig, replica };
+  }
+
+  /** Lets every message and commit happen that is under way. */
+  async settle(): Promise<void> {
+    for (let turn = 0; turn < 1_000; turn += 1) {
+      const queue = this.#queue;
+      this.#queue = [];
+      for (const run of queue) run();
+      this.directory.commit();
+      // Reactions of promises may bring more.
+      for (let reaction = 0; reaction < 5; reaction += 1) await Promise.resolve();
+      if (this.#queue.length === 0) return;
+    }
+    throw new Error("Expected the cluster to come to rest");
+  }
+
+  /** Lets time pass in steps, so that heartbeats are answered. */
+  async pass(ms: number): Promise<void> {
+    for (let passed = 0; passed < ms; passed += 100) {
+      this.clock.advance(Math.min(100, ms - passed));
+      await this.settle();
+    }
+  }
+
+  /** Every link breaks, and none can be made until `isReachable` is set. */
+  async cut(): Promise<void> {
+    this.isReachable = false;
+    for (const [events] of this.#links) events.onClose(1006, "");
+    this.#links.clear();
+    await this.settle();
+  }
+
+  #dial(id: string, node: LinkEvents): Link {
+    const isReachable = this.isReachable && !this.#away.has(id);
+    const ends = { isOpen: isReachable };
+    const later = (run: () => void): void => {
+      this.#queue.push(() => {
+        if (ends.isOpen && this.isReachable && !this.#away.has(id)) run();
+      });
+    };
+    const close = (events: LinkEvents, code: number, reason: string): void => {
+      if (!ends.isOpen) return;
+      ends.isOpen = false;
+      this.#queue.push(() => events.onClose(code, reason));
+    };
+    if (!isReachable) this.#queue.push(() => node.onClose(1006, "unreachable"));
+    const far = {} as { events: LinkEvents };
+    const near: Link = {
+      bufferedBytes: 0,
+      send: (message) => {
+        if (typeof message === "string" && message.includes('"reconcile"'))
+          this.reconciliations += 1;
+        later(() => far.events.onMessage(copyOf(message)));
+      },
+      close: (code, reason) => {
+        close(far.events, code, reason);
+        node.onClose(code, reason);
+      },
+    };
+    far.events = this.directory.directory.accept(
+      {
+        bufferedBytes: 0,
+        send: (message) => later(() => node.onMessage(copyOf(message))),
+        close: (code, reason) => {
+          close(node, code, reason);
+          far.events.onClose(code, reason);
+        },
+      },
+      "127.0.0.1",
+    );
+    this.#links.set(node, id);
+    this.#links.set(far.events, id);
+    later(() => node.onOpen());
+    return near;
+  }
+}
+
+function copyOf(message: string | Uint8Array): string | Uint8Array {
+  return typeof message === "string" ? message : message.slice();
+}
+
+export function set(key: string, value = "v", more: Partial<WriteRequest> = {}): WriteRequest {
+  const bytes = new TextEncoder().encode(value);
+  return { key, value: bytes, contentType: "text/plain", ttlMs: 0, deleted: false, ...more };
+}
+
+export function textOf(entry: Entry | undefined): string | undefined {
+  return entry === undefined ? undefined : new TextDecoder().decode(entry.value);
+}
+
+export function codeOf(failure: unknown): string {
+  return (failure as MeridianError).code;
+}

@@ -1,0 +1,132 @@
+import type { LinkEvents } from "@meridian/ports";
+import {
+  assembleFrame,
+  decodeBlock,
+  decodeNodeMessage,
+  encodeBlock,
+  encodeMessage,
+  FRAME_KIND,
+  highestTimeOf,
+  PROTOCOL_VERSION,
+  readFrameHeader,
+  type DirectoryMessage,
+  type Entry,
+  type FrameHeader,
+  type NodeMessage,
+  type Welcome,
+} from "@meridian/protocol";
+import { Replica } from "@meridian/replication";
+import { seededRandom, silentLogger } from "@meridian/runtime";
+import { emptyReplicaDisk, ManualClock, MemoryReplicaStore } from "@meridian/testkit";
+
+/** A frame of a node's outbox, taken apart. */
+export interface SentFrame {
+  readonly position: number;
+  readonly entries: readonly Entry[];
+}
+
+/** A node whose directory says what a test has it say. Commits happen when `settle` is called. */
+export class ScriptedDirectory {
+  #queue: (() => void)[] = [];
+  readonly clock = new ManualClock();
+  readonly disk = emptyReplicaDisk(1);
+  readonly store = new MemoryReplicaStore(this.disk, (run) => this.#queue.push(run));
+  readonly frames: SentFrame[] = [];
+  readonly texts: NodeMessage[] = [];
+  readonly replica: Replica;
+  #events: LinkEvents | undefined;
+
+  constructor(directories = 1) {
+    this.replica = new Replica({
+      node: { cluster: "test", id: "a", region: "a", ip: null, port: 1, url: null, lat: 0, lon: 0 },
+      store: this.store,
+      directories,
+      dial: (events) => {
+        this.#events = events;
+        return { bufferedBytes: 0, send: (message) => this.#hear(message), close: () => {} };
+      },
+      clock: this.clock,
+      random: seededRandom(1),
+      logger: silentLogger,
+      defer: (callback) => this.#queue.push(callback),
+    });
+    this.replica.start();
+    this.#events?.onOpen();
+  }
+
+  say(message: DirectoryMessage): void {
+    this.#events?.onMessage(encodeMessage(message));
+  }
+
+  /** The link breaks, and the node makes another. */
+  reconnect(): void {
+    const events = this.#events;
+    events?.onClose(1006, "");
+    this.clock.advance(1_000);
+    if (this.#events !== events) this.#events?.onOpen();
+  }
+
+  /** Takes the node in, and goes on after its cursor, unless it is told otherwise. */
+  welcome(head: number, more: Partial<Welcome> = {}): void {
+    this.say({
+      type: "welcome",
+      version: PROTOCOL_VERSION,
+      nowMs: this.clock.nowMs(),
+      logId: 7,
+      epoch: 1,
+      head,
+      committedThrough: head,
+      epochs: [[1, 0]],
+      resume: "feed",
+      resumeAfter: 0,
+      homeThrough: 0,
+      followed: [],
+      outboxThrough: 0,
+      outboxTime: 0,
+      horizon: 0,
+      horizonMs: 604_800_000,
+      heartbeatMs: 500,
+      leaseMs: 1_500,
+      maxClockDriftMs: 10_000,
+      holdBack: false,
+      ...more,
+    });
+  }
+
+  feed(header: Partial<FrameHeader>, entries: readonly Entry[]): void {
+    const block = encodeBlock(entries);
+    const whole = {
+      kind: FRAME_KIND.entries,
+      reportApplied: false,
+      count: entries.length,
+      after: 0,
+      through: 0,
+      committedThrough: 0,
+      highestTime: highestTimeOf(entries),
+      sentAtMs: this.clock.nowMs(),
+      incarnation: 0,
+      position: 0,
+      ...header,
+    };
+    this.#events?.onMessage(assembleFrame(whole, block));
+  }
+
+  /** Lets every commit happen that is under way, and the reactions to it. */
+  async settle(): Promise<void> {
+    do {
+      const queue = this.#queue;
+      this.#queue = [];
+      for (const run of queue) run();
+      for (let reaction = 0; reaction < 5; reaction += 1) await Promise.resolve();
+    } while (this.#queue.length > 0);
+  }
+
+  #hear(message: string | Uint8Array): void {
+    if (typeof message === "string") {
+      this.texts.push(decodeNodeMessage(message));
+      return;
+    }
+    const { position, count } = readFrameHeader(message);
+    this.frames.push({ position, entries: decodeBlock(message.subarray(64), count) });
+  }
+}
