@@ -1,4 +1,4 @@
-/** What the README tells a newcomer to type is typed here, word for word but for the ports. */
+/** What README.md and HTTP.md tell a newcomer to type is typed here, word for word but for the ports. */
 import { execFile, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,19 +15,40 @@ const README = readFileSync(join(ROOT, "README.md"), "utf8");
 const DIRECTORY_PORT = 7400;
 const PORTS = 6;
 
+const HTTP = readFileSync(join(ROOT, "packages/protocol/HTTP.md"), "utf8");
+
 /** The `sh` blocks of the README, in order. */
 const BLOCKS = [...README.matchAll(/^```sh[^\n]*\n(.*?)^```/gms)].map(([, block = ""]) => block);
+
+/** The `sh` blocks of HTTP.md, each with the block of what it prints. */
+const EXAMPLES = [...HTTP.matchAll(/^```sh\n(.*?)^```\n\n```text\n(.*?)^```/gms)].map(
+  ([, block = "", answer = ""]) => ({ block, answer }),
+);
+
+/** What a program may print that is said to print `answer`, in which `…` stands for anything. */
+function patternOf(answer: string): RegExp {
+  const parts = answer.trim().split("…");
+  return new RegExp(
+    `^${parts.map((part) => part.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&")).join("[^]*")}$`,
+  );
+}
 
 /** Starts the development cluster as the README says. Resolves to the directory's port once it is ready. */
 async function startDev(): Promise<number> {
   const data = mkdtempSync(join(tmpdir(), "meridian-readme-"));
   const args = ["run", "--silent", "dev", "--", "--data", data];
   const dev = spawn("npm", args, { cwd: ROOT, env: plainEnvironment(), detached: true });
-  const exited = new Promise((resolve) => dev.once("exit", resolve));
+  let isGone = false;
+  const exited = new Promise<void>((resolve) => {
+    dev.once("exit", () => {
+      isGone = true;
+      resolve();
+    });
+  });
   const lines: string[] = [];
   createInterface({ input: dev.stdout }).on("line", (line) => lines.push(line));
   const signal = (name: NodeJS.Signals): void => {
-    if (dev.pid !== undefined && dev.exitCode === null) process.kill(-dev.pid, name);
+    if (dev.pid !== undefined && !isGone) process.kill(-dev.pid, name);
   };
   // None outlives the test process.
   process.once("exit", () => signal("SIGKILL"));
@@ -56,7 +77,7 @@ async function run(block: string, directoryPort: number): Promise<string> {
   return stdout;
 }
 
-it("the README's commands do what it says", async () => {
+it("the commands of README.md and HTTP.md do what they say", async () => {
   const [tour = "", cli = "", ...rest] = BLOCKS;
   expect(rest).toEqual([]);
   const port = await startDev();
@@ -68,5 +89,10 @@ it("the README's commands do what it says", async () => {
   expect(told).toContain("hello from the CLI");
   for (const id of ["montreal", "frankfurt", "singapore", "sao-paulo", "sydney"]) {
     expect(told).toContain(id);
+  }
+  expect(EXAMPLES).toHaveLength([...HTTP.matchAll(/^```sh$/gm)].length);
+  for (const { block, answer } of EXAMPLES) {
+    const printed = (await run(block, port)).replaceAll("\r\n", "\n").trim();
+    expect(printed).toMatch(patternOf(answer));
   }
 });

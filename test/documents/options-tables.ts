@@ -5,13 +5,14 @@ import type { OptionDeclaration, OptionTable } from "@meridian/runtime";
 const BEGIN = "<!-- options: written by `npm run docs` -->";
 const END = "<!-- end of options -->";
 
-/** The README with the tables of options as the programs declare them. */
-export function withOptions(readme: string): string {
-  const start = readme.indexOf(BEGIN);
-  const end = readme.indexOf(END);
-  if (start < 0 || end < start) throw new Error("Expected the marks of the options in the README");
+/** CONFIGURATION.md with the tables of options as the programs declare them. */
+export function withOptions(document: string): string {
+  const start = document.indexOf(BEGIN);
+  const end = document.indexOf(END);
+  if (start < 0 || end < start)
+    throw new Error("Expected the marks of the options in CONFIGURATION.md");
   const tables = `${table("region", REGION_FLAGS)}\n${table("directory", DIRECTORY_FLAGS)}`;
-  return `${readme.slice(0, start)}${BEGIN}\n\n${tables}\n${readme.slice(end)}`;
+  return `${document.slice(0, start)}${BEGIN}\n\n${tables}\n${document.slice(end)}`;
 }
 
 function table(program: string, options: OptionTable): string {
