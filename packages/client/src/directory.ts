@@ -23,7 +23,11 @@ export interface Wanted {
   readonly limit: number;
 }
 
-/** The nodes in a directory's answer, in its order. Throws what it answered instead. */
+/**
+ * The nodes in a directory's answer, in its order. An entry without an id or a URL that can be read is left out: one
+ * node that was started with a wrong address must not cost a client all others. Throws what the directory answered
+ * instead of a list.
+ */
 export function nodesOf(answer: Answer, directory: string): readonly NodeInfo[] {
   const error = errorOf(answer, `The directory ${directory}`);
   if (error !== undefined) throw error;
@@ -31,22 +35,21 @@ export function nodesOf(answer: Answer, directory: string): readonly NodeInfo[] 
   if (!Array.isArray(nodes)) {
     throw new MeridianError("INTERNAL", `Expected \`nodes\` from ${directory}, got something else`);
   }
-  return nodes.map((node: unknown) => readNode(membersOf(node), directory));
+  return nodes.flatMap((node: unknown) => readNode(membersOf(node)) ?? []);
 }
 
-function readNode(node: Readonly<Record<string, unknown>>, directory: string): NodeInfo {
+function readNode(node: Readonly<Record<string, unknown>>): NodeInfo | undefined {
   const { id, region, url, distanceMeters, lagMs } = node;
-  if (typeof id === "string" && typeof url === "string" && URL.canParse(url)) {
-    return {
-      id,
-      region: typeof region === "string" ? region : id,
-      url: url.replace(/\/+$/, ""),
-      distanceMeters: typeof distanceMeters === "number" ? distanceMeters : 0,
-      lagMs: typeof lagMs === "number" ? lagMs : undefined,
-    };
-  }
-  throw new MeridianError(
-    "INTERNAL",
-    `Expected nodes with \`id\` and \`url\` from ${directory}, got \`${JSON.stringify(node).slice(0, 200)}\``,
-  );
+  if (typeof id !== "string" || typeof url !== "string" || !isHttpUrl(url)) return undefined;
+  return {
+    id,
+    region: typeof region === "string" ? region : id,
+    url: url.replace(/\/+$/, ""),
+    distanceMeters: typeof distanceMeters === "number" ? distanceMeters : 0,
+    lagMs: typeof lagMs === "number" ? lagMs : undefined,
+  };
+}
+
+function isHttpUrl(url: string): boolean {
+  return URL.canParse(url) && /^https?:$/.test(new URL(url).protocol);
 }

@@ -7,7 +7,7 @@ import { connect, type ConnectOptions, type MeridianClient } from "../src/index.
 import { Session } from "../src/session.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { failure, passUntil, timed } from "./scene.ts";
-import { Listener, World, type FakeNode, type Reply } from "./world.ts";
+import { fetchOf, Listener, World, type FakeNode, type Reply } from "./world.ts";
 
 /** A directory that answers for all nodes, or as it is told to. */
 interface Directory {
@@ -256,4 +256,28 @@ test("however often logs change, what is kept is bounded", () => {
   const session = new Session();
   for (let log = 1; log <= 1_000; log += 1) session.note("a", token(log, 1), []);
   expect(session.toPresent("b").length).toBeLessThan(10);
+});
+
+test.each([
+  ["a URL that cannot be read", { id: "odd", url: "http://[10.0.0.5:80]:7401" }],
+  ["a URL of another protocol", { id: "odd", url: "ftp://odd.test" }],
+  ["no URL", { id: "odd" }],
+  ["no id", { url: "http://odd.test" }],
+  ["no members at all", null],
+])("an entry with %s costs that entry and no other", async (_, odd) => {
+  const world = new World();
+  const near = world.addNode("near");
+  const nodes = [odd, { id: "near", url: near.url, distanceMeters: 1 }];
+  const fetch = fetchOf(world);
+  const client = await connect({
+    directory: "http://directory.test",
+    location: { lat: 0, lon: 0 },
+    fetch: async (url, init) => {
+      if (!url.startsWith("http://directory.test")) return fetch(url, init);
+      return Response.json({ nodes });
+    },
+  });
+  expect(client.nodes.map(({ id }) => id)).toEqual(["near"]);
+  await client.set("key", 1);
+  client.close();
 });
