@@ -167,6 +167,6 @@ export class Client implements MeridianClient {
 
   close(): void {
     const message = "Expected an open client, got one that was closed";
-    this.#parts.closing.abort(new MeridianError("INVALID_ARGUMENT", message));
+    this.#parts.closing.abort(new MeridianError("CLIENT_CLOSED", message));
   }
 }

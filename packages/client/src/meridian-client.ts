@@ -17,18 +17,22 @@ export interface WriteOptions extends CallOptions {
   /** Default `local`. */
   readonly ack?: AckLevel | undefined;
   /**
-   * How long to wait for that acknowledgement: seconds, or text such as `10s`. Default 5 s, at most 60 s. The
+   * How long to wait for that acknowledgement: text with a unit, such as `10s`. Default 5 s, at most 60 s. The
    * deadline of the call is extended by it unless given.
    */
-  readonly timeout?: number | string | undefined;
+  readonly timeout?: string | undefined;
+  /** The same in milliseconds, instead of `timeout`. */
+  readonly timeoutMs?: number | undefined;
   /** Write only where the node's newest entry has this etag. */
   readonly ifMatch?: string | undefined;
 }
 
 /** What `set` takes. */
 export interface SetOptions extends WriteOptions {
-  /** How long the value lives: seconds, or text such as `15m`. Default: for ever. */
-  readonly ttl?: number | string | undefined;
+  /** How long the value lives: text with a unit, such as `60s` or `15m`. Default: for ever. */
+  readonly ttl?: string | undefined;
+  /** The same in milliseconds, instead of `ttl`. */
+  readonly ttlMs?: number | undefined;
   /** Default `application/json`; `application/octet-stream` for a `Uint8Array`. */
   readonly contentType?: string | undefined;
   /** Write only where the key has no live value on the node. */
@@ -36,7 +40,7 @@ export interface SetOptions extends WriteOptions {
 }
 
 /** One value of `setMany`. */
-export interface SetEntry extends Pick<SetOptions, "ttl" | "contentType"> {
+export interface SetEntry extends Pick<SetOptions, "ttl" | "ttlMs" | "contentType"> {
   readonly key: string;
   readonly value: unknown;
 }

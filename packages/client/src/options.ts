@@ -28,10 +28,31 @@ export function checkMs(
   );
 }
 
-/** A duration as callers write it: a number of seconds, or text such as `15m`. Returns milliseconds. */
-export function readDurationMs(value: number | string): number {
-  if (typeof value === "string") return parseTtlMs(value);
-  return checkTtlMs(typeof value === "number" ? value * 1000 : NaN, String(value));
+/**
+ * How long something lasts, as callers write it: text with a unit under `name`, or milliseconds under the same name with
+ * `Ms`. Returns milliseconds, or undefined where neither is given. A number without a unit means seconds in some
+ * programs and milliseconds in others, so `name` takes none. Throws `INVALID_TTL`, or `INVALID_ARGUMENT` for both.
+ */
+export function readSpanMs(
+  name: string,
+  text: string | undefined,
+  ms: number | undefined,
+): number | undefined {
+  if (text === undefined) return ms === undefined ? undefined : checkTtlMs(numberOr(ms));
+  if (ms !== undefined) {
+    throw new MeridianError("INVALID_ARGUMENT", `Expected \`${name}\` or \`${name}Ms\`, got both`);
+  }
+  if (typeof text === "string" && /[a-z]$/.test(text)) return parseTtlMs(text);
+  throw new MeridianError(
+    "INVALID_TTL",
+    `Expected \`${name}\` as text with a unit, such as \`"60s"\` or \`"15m"\`, got \`${JSON.stringify(text) ?? String(text)}\`; milliseconds are given as \`${name}Ms: 60_000\``,
+  );
+}
+
+/** What is no number is told as it is, and not as what it would be taken for. */
+function numberOr(value: unknown): number {
+  if (typeof value === "number") return value;
+  throw new MeridianError("INVALID_TTL", `Expected milliseconds, got \`${String(value)}\``);
 }
 
 /** Throws `INVALID_ARGUMENT` unless `url` is an absolute http or https URL. Returns it without a last slash. */

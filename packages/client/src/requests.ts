@@ -12,7 +12,7 @@ import type {
   SetOptions,
   WriteOptions,
 } from "./meridian-client.ts";
-import { checkMs, readDurationMs, refuseUnknown } from "./options.ts";
+import { checkMs, readSpanMs, refuseUnknown } from "./options.ts";
 import { encodeValue } from "./values.ts";
 
 /** How many keys or entries one request may have. */
@@ -25,7 +25,7 @@ const DEADLINE_MS_MAX = 600_000;
 const SLOW_BODY_BYTES = 64 * 1024;
 
 const CALL = ["signal", "deadlineMs"];
-const WRITE = [...CALL, "ack", "timeout"];
+const WRITE = [...CALL, "ack", "timeout", "timeoutMs"];
 
 const encoder = new TextEncoder();
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -63,11 +63,12 @@ export function setRequest(
   options: SetOptions,
   deadlineMs: number,
 ): Write {
-  refuseUnknown("`set`", options, [...WRITE, "ttl", "contentType", "ifAbsent", "ifMatch"]);
+  refuseUnknown("`set`", options, [...WRITE, "ttl", "ttlMs", "contentType", "ifAbsent", "ifMatch"]);
   const path = cachePath(key);
   const { bytes, contentType } = encodeValue(value, checkContentType(options.contentType));
   const { query, limits, slow } = writeTerms(options, deadlineMs);
-  if (options.ttl !== undefined) query.set("ttl", `${readDurationMs(options.ttl)}ms`);
+  const ttlMs = readSpanMs("ttl", options.ttl, options.ttlMs);
+  if (ttlMs !== undefined) query.set("ttl", `${ttlMs}ms`);
   const headers: Record<string, string> = { "content-type": contentType, ...condition(options) };
   if (options.ifAbsent === true) headers["if-none-match"] = "*";
   return {
@@ -109,11 +110,11 @@ export function setManyRequest(
       `Expected 1 to ${BATCH_MAX} entries, which are set all or none, got ${entries.length}`,
     );
   }
-  const { limits, slow } = writeTerms(options, deadlineMs);
+  const { limits, slow, timeoutMs } = writeTerms(options, deadlineMs);
   const body = jsonRequest("/batch/set", {
     entries: entries.map(batchEntry),
     ...(options.ack === undefined ? {} : { ack: options.ack }),
-    ...(options.timeout === undefined ? {} : { timeout: `${ackTimeoutMs(options)}ms` }),
+    ...(timeoutMs === undefined ? {} : { timeout: `${timeoutMs}ms` }),
   });
   const large = (body.body?.length ?? 0) > SLOW_BODY_BYTES;
   return { request: { ...body, slow: slow || large }, limits };
@@ -141,14 +142,15 @@ export function keysRequest(options: KeysOptions, after: string | undefined): No
 }
 
 function batchEntry(entry: SetEntry): Readonly<Record<string, unknown>> {
-  refuseUnknown("an entry of `setMany`", entry, ["key", "value", "ttl", "contentType"]);
+  refuseUnknown("an entry of `setMany`", entry, ["key", "value", "ttl", "ttlMs", "contentType"]);
   const key = checkKey(checkText("key", entry.key, "INVALID_KEY"));
   const { bytes, contentType } = encodeValue(entry.value, checkContentType(entry.contentType));
+  const ttlMs = readSpanMs("ttl", entry.ttl, entry.ttlMs);
   return {
     key,
     contentType,
     ...textOrBase64(bytes),
-    ...(entry.ttl === undefined ? {} : { ttl: `${readDurationMs(entry.ttl)}ms` }),
+    ...(ttlMs === undefined ? {} : { ttl: `${ttlMs}ms` }),
   };
 }
 
@@ -160,23 +162,29 @@ function textOrBase64(bytes: Uint8Array): { readonly value: string; readonly enc
   }
 }
 
-function writeTerms(
-  options: SetManyOptions,
-  deadlineMs: number,
-): { readonly query: URLSearchParams; readonly limits: CallLimits; readonly slow: boolean } {
+interface WriteTerms {
+  readonly query: URLSearchParams;
+  readonly limits: CallLimits;
+  readonly slow: boolean;
+  /** How long to wait for the acknowledgement, if the caller says so. */
+  readonly timeoutMs: number | undefined;
+}
+
+function writeTerms(options: SetManyOptions, deadlineMs: number): WriteTerms {
   const { ack = "local" } = options;
   checkAck(ack);
   const timeoutMs = ackTimeoutMs(options);
   const slow = ack !== "local";
   const query = new URLSearchParams();
   if (options.ack !== undefined) query.set("ack", String(ack));
-  if (options.timeout !== undefined) query.set("timeout", `${timeoutMs}ms`);
-  return { query, limits: limitsOf(options, deadlineMs + (slow ? timeoutMs : 0)), slow };
+  if (timeoutMs !== undefined) query.set("timeout", `${timeoutMs}ms`);
+  const longest = deadlineMs + (slow ? (timeoutMs ?? ACK_TIMEOUT_MS) : 0);
+  return { query, limits: limitsOf(options, longest), slow, timeoutMs };
 }
 
-function ackTimeoutMs(options: SetManyOptions): number {
-  if (options.timeout === undefined) return ACK_TIMEOUT_MS;
-  const timeoutMs = readDurationMs(options.timeout);
+function ackTimeoutMs(options: SetManyOptions): number | undefined {
+  const timeoutMs = readSpanMs("timeout", options.timeout, options.timeoutMs);
+  if (timeoutMs === undefined) return undefined;
   return checkMs("timeout", timeoutMs, timeoutMs, 1, ACK_TIMEOUT_MS_MAX);
 }
 

@@ -7,6 +7,8 @@
  */
 import { MeridianError } from "@meridian/protocol";
 
+import { jsonTextOf } from "./json-value.ts";
+
 /** A value as it is stored. */
 export interface EncodedValue {
   readonly bytes: Uint8Array;
@@ -21,13 +23,17 @@ const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
 /**
  * The stored form of a value. Without `contentType`, a `Uint8Array` is `application/octet-stream` and anything else
- * JSON. Throws `INVALID_ARGUMENT` for what the content type cannot hold.
+ * JSON. Throws `INVALID_ARGUMENT` for what the content type cannot hold, also deep inside.
  */
 export function encodeValue(value: unknown, contentType?: string): EncodedValue {
   if (value instanceof Uint8Array) return { bytes: value, contentType: contentType ?? BYTES_TYPE };
   const type = contentType ?? JSON_TYPE;
-  if (isJson(type)) return { bytes: encoder.encode(toJson(value)), contentType: type };
-  if (typeof value === "string") return { bytes: encoder.encode(value), contentType: type };
+  if (isJson(type)) return { bytes: encoder.encode(jsonTextOf(value)), contentType: type };
+  if (typeof value === "string") {
+    if (!/\p{Surrogate}/u.test(value)) return { bytes: encoder.encode(value), contentType: type };
+    const message = "Expected text of well-formed Unicode, got a lone surrogate";
+    throw new MeridianError("INVALID_ARGUMENT", message);
+  }
   throw new MeridianError(
     "INVALID_ARGUMENT",
     `Expected a string or bytes as a value of type \`${type}\`, got ${describe(value)}`,
@@ -53,28 +59,6 @@ export function decodeValue(key: string, encoded: EncodedValue): unknown {
 
 function isJson(contentType: string): boolean {
   return /^(application\/json|[\w.!#$&^-]+\/[\w.!#$&^-]+\+json)\s*(;|$)/i.test(contentType);
-}
-
-function toJson(value: unknown): string {
-  // JSON would turn these into something else, silently.
-  const lossy =
-    (typeof value === "number" && !Number.isFinite(value)) ||
-    value instanceof Map ||
-    value instanceof Set ||
-    value instanceof ArrayBuffer ||
-    ArrayBuffer.isView(value);
-  let cause: unknown;
-  try {
-    const json: string | undefined = lossy ? undefined : JSON.stringify(value);
-    if (json !== undefined) return json;
-  } catch (failure) {
-    cause = failure;
-  }
-  throw new MeridianError(
-    "INVALID_ARGUMENT",
-    `Expected a JSON value or a Uint8Array, got ${describe(value)}`,
-    { cause },
-  );
 }
 
 function describe(value: unknown): string {

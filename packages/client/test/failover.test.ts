@@ -239,7 +239,7 @@ test("a write that waits for acknowledgement may take longer than a node may be 
   const { clock, near, far, client } = await openScene();
   near.slowPaths.add("/cache/key");
   const abort = new AbortController();
-  const work = client.set("key", 1, { ack: "all", timeout: 30, signal: abort.signal });
+  const work = client.set("key", 1, { ack: "all", timeout: "30s", signal: abort.signal });
   work.catch(() => {});
   await passUntil(clock, () => clock.elapsedMs() > 20_000);
   expect(far.served).toBe(0);
@@ -251,7 +251,7 @@ test("a write that waits for acknowledgement may take longer than a node may be 
 test("a node that gives no sign of life during such a write is left within two seconds", async () => {
   const { clock, near, far, client } = await openScene();
   near.mood = "hung";
-  const { tookMs } = await timed(clock, client.set("key", 1, { ack: "all", timeout: 30 }));
+  const { tookMs } = await timed(clock, client.set("key", 1, { ack: "all", timeout: "30s" }));
   expect(tookMs).toBeLessThan(2_000);
   expect(far.data.has("key")).toBe(true);
 });

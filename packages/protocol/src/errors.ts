@@ -94,6 +94,11 @@ export const ERROR_KINDS = {
     status: 504,
     retryable: false,
   },
+  CLIENT_CLOSED: {
+    title: "The client library was closed and makes no more calls.",
+    status: 500,
+    retryable: false,
+  },
   NODE_SYNCING: {
     title: "This node is catching up and would answer with stale data.",
     status: 503,

@@ -1,6 +1,6 @@
 /** The commands that read and write entries: `get`, `set`, `del`, `keys`. */
 import type { AckLevel, MeridianClient, RawEntry, WriteOptions } from "@meridian/client";
-import { MeridianError } from "@meridian/protocol";
+import { MeridianError, parseTtlMs } from "@meridian/protocol";
 
 import { EXIT, type CliIo } from "../io.ts";
 import { openClient, type PlaceFlags } from "../place.ts";
@@ -55,7 +55,8 @@ export async function set(
     argument === undefined ? "application/octet-stream" : "text/plain; charset=utf-8";
   const contentType = flags.type === "json" ? "application/json" : (flags.type ?? standard);
   if (contentType === "application/json") checkJson(value);
-  const options = { ...writeOptions(flags), ttl: flags.ttl, contentType };
+  const ttlMs = flags.ttl === undefined ? undefined : parseTtlMs(flags.ttl);
+  const options = { ...writeOptions(flags), ttlMs, contentType };
   const result = await withClient(flags, io, (client) => client.set(key, value, options));
   const { etag, expiresAtMs, acknowledged } = result;
   if (flags.json === true) {
@@ -130,7 +131,7 @@ function writeOptions(flags: WriteFlags): WriteOptions {
   const { ack, timeout } = flags;
   const level =
     ack !== undefined && /^\d+$/.test(ack) ? Number(ack) : (ack as AckLevel | undefined);
-  return { ack: level, timeout };
+  return { ack: level, timeoutMs: timeout === undefined ? undefined : parseTtlMs(timeout) };
 }
 
 async function readAll(io: CliIo): Promise<Uint8Array> {

@@ -1,0 +1,102 @@
+/**
+ * JSON text that stands for a value and for nothing else.
+ *
+ * `JSON.stringify` turns a `Map` into `{}`, `NaN` into `null` and leaves out what it does not know, without a word:
+ * what is read back is then something other than what was set. Here such a value is refused, and its place in the
+ * whole is named. An object with a `toJSON` method, such as a `Date`, says itself what it is in JSON.
+ */
+import { MeridianError } from "@meridian/protocol";
+
+/** What is wrong in a value, and where. */
+interface Flaw {
+  readonly path: string;
+  readonly what: string;
+}
+
+/** The JSON of a value. Throws `INVALID_ARGUMENT` with the path of the first part that JSON cannot hold. */
+export function jsonTextOf(value: unknown): string {
+  let flaw: Flaw | undefined;
+  let cause: unknown;
+  try {
+    flaw = flawOf(value, "", []);
+    if (flaw === undefined) return JSON.stringify(value);
+  } catch (failure) {
+    // A `toJSON` that throws, or more levels than the stack has room for.
+    cause = failure;
+    flaw = { path: "", what: failure instanceof Error ? failure.message : String(failure) };
+  }
+  const where = flaw.path === "" ? "" : ` at \`${flaw.path}\``;
+  throw new MeridianError(
+    "INVALID_ARGUMENT",
+    `Expected a value that JSON can hold, or a Uint8Array, got ${flaw.what}${where}`,
+    { details: { path: flaw.path }, cause },
+  );
+}
+
+/** `within` has the objects that the value is in. */
+function flawOf(value: unknown, path: string, within: readonly object[]): Flaw | undefined {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return undefined;
+    case "number":
+      return Number.isFinite(value) ? undefined : { path, what: `\`${value}\`` };
+    case "object":
+      return value === null ? undefined : flawOfObject(value, path, within);
+    case "undefined":
+      return { path, what: "undefined" };
+    case "function":
+      return { path, what: "a function" };
+    case "symbol":
+    case "bigint":
+      return { path, what: `the ${typeof value} \`${value.toString()}\`` };
+  }
+}
+
+function flawOfObject(value: object, path: string, within: readonly object[]): Flaw | undefined {
+  if (within.includes(value)) return { path, what: "an object that contains itself" };
+  if (ArrayBuffer.isView(value)) return { path, what: classOf(value) };
+  const inside = [...within, value];
+  if ("toJSON" in value && typeof value.toJSON === "function") {
+    if (value instanceof Date && Number.isNaN(value.getTime())) {
+      return { path, what: "an invalid Date" };
+    }
+    const said: unknown = value.toJSON(path.slice(path.lastIndexOf(".") + 1));
+    return said === value ? flawOfMembers(value, path, inside) : flawOf(said, path, inside);
+  }
+  return flawOfMembers(value, path, inside);
+}
+
+function flawOfMembers(value: object, path: string, inside: readonly object[]): Flaw | undefined {
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index += 1) {
+      const flaw = flawOf(value[index], `${path}[${index}]`, inside);
+      if (flaw !== undefined) return flaw;
+    }
+    return undefined;
+  }
+  if (!isPlain(value)) return { path, what: classOf(value) };
+  const [symbol] = Object.getOwnPropertySymbols(value);
+  if (symbol !== undefined) return { path, what: `a member named by \`${symbol.toString()}\`` };
+  for (const [name, member] of Object.entries(value)) {
+    const flaw = flawOf(member, memberPath(path, name), inside);
+    if (flaw !== undefined) return flaw;
+  }
+  return undefined;
+}
+
+/** Whether an object is no more than its members, whichever realm it comes from. */
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+function memberPath(path: string, name: string): string {
+  if (!/^[\w$]+$/.test(name)) return `${path}[${JSON.stringify(name)}]`;
+  return path === "" ? name : `${path}.${name}`;
+}
+
+function classOf(value: object): string {
+  const name = value.constructor?.name ?? "";
+  return `an object of class ${name === "" ? "null" : name}, which has no \`toJSON\``;
+}
