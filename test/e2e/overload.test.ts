@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 
-import { encodeMessage, PROTOCOL_VERSION } from "@meridian/protocol";
+import { encodeMessage, capabilities } from "@meridian/protocol";
 import { silentLogger } from "@meridian/runtime";
 import { dialLink } from "@meridian/transport";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -148,7 +148,7 @@ async function deafNode(directory: string): Promise<{ stop(): void }> {
         link.send(
           encodeMessage({
             type: "hello",
-            version: PROTOCOL_VERSION,
+            ...capabilities(),
             ...identity,
             ...place,
             ...facts,

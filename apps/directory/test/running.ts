@@ -9,7 +9,7 @@ import {
   encodeMessage,
   FRAME_KIND,
   highestTimeOf,
-  PROTOCOL_VERSION,
+  capabilities,
   stampTimeOf,
   type FrameHeader,
   type Hello,
@@ -129,7 +129,7 @@ export class FakeNode {
         load,
       }),
     );
-    await this.received("heartbeat");
+    await this.received("echo");
   }
 
   /** Resolves when the outbox is acknowledged through `position`; rejects if the link is closed before. */
@@ -177,7 +177,7 @@ export class FakeNode {
   #hello(): string {
     const hello: Hello = {
       type: "hello",
-      version: PROTOCOL_VERSION,
+      ...capabilities(),
       cluster: "test",
       nodeId: this.#id,
       region: "somewhere",

@@ -2,6 +2,7 @@ import type { Dial } from "@meridian/ports";
 import { connect } from "node:net";
 
 import {
+  agree,
   decodeNodeMessage,
   encodeMessage,
   type Hello,
@@ -26,10 +27,10 @@ function directoryLink(heard: NodeMessage[]): Dial {
   };
 }
 
-function welcomeTo({ version, nowMs }: Hello): Welcome {
+function welcomeTo({ nowMs, ...capabilities }: Hello): Welcome {
   return {
     type: "welcome",
-    version,
+    ...agree(capabilities),
     nowMs,
     logId: 5,
     epoch: 1,

@@ -12,12 +12,23 @@ export interface Entry {
   readonly expiresAtMs: number;
   /** A tombstone: the key was deleted at `stamp`. */
   readonly deleted: boolean;
+  /**
+   * What later versions say of the entry, for those that know how to read it: kept, compared and passed on as it is, whoever
+   * has it. Left out, and never empty, where nothing is said.
+   */
+  readonly attributes?: Uint8Array;
 }
 
-/** A key and the stamp of the newest entry known for it. */
+/** A key, and the stamp and attributes of the newest entry known for it. */
 export interface Summary {
   readonly key: string;
   readonly stamp: Stamp;
+  readonly attributes?: Uint8Array;
+}
+
+/** What of an entry is compared. */
+export function summaryOf({ key, stamp, attributes }: Summary): Summary {
+  return attributes === undefined ? { key, stamp } : { key, stamp, attributes };
 }
 
 /** The value of tombstones, and of every other entry without bytes. */

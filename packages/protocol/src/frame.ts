@@ -1,27 +1,36 @@
 /**
  * Frames: how entries travel and how journals keep them.
  *
- * A frame is a header of 64 bytes and then the entries, little-endian throughout. The header says everything
+ * A frame is a header of 64 bytes, then an extension, which is nearly always empty, and then the entries, little-endian
+ * throughout. The header says everything
  * that a party in the middle needs, so that the directory orders and forwards a frame without decoding
  * an entry: it writes the sequence numbers into the header of the very bytes it received.
  *
  *   header  0 u8  kind: 1 entries, 2 donation        entry   0 f64 stamp time
  *           1 u8  flags: 1 report when applied               8 f64 stamp origin
- *           2 u16 zero                                      16 f64 expiresAtMs, 0 for never
+ *           2 u16 bytes of the extension                    16 f64 expiresAtMs, 0 for never
  *           4 u32 count of entries                          24 u32 bytes of the value
  *           8 f64 after: the sequence before the first      28 u16 bytes of the key
  *          16 f64 through: the sequence of the last         30 u8  bytes of the content type
- *          24 f64 committedThrough                          31 u8  flags: 1 deleted
- *          32 f64 highestTime: the newest stamp             32     key (UTF-8), content type, value
+ *          24 f64 committedThrough                          31 u8  flags: 1 deleted, 2 has attributes
+ *          32 f64 highestTime: the newest stamp             32     key (UTF-8), content type, value;
+ *                                                                  u16 bytes of the attributes and these
  *          40 f64 sentAtMs: the sender's clock
  *          48 f64 incarnation whose outbox it is from, 0 for none
  *          56 f64 position in that outbox; in a donation, the offer it answers
  *
  * PROTOCOL.md gives the meaning of each field.
  */
-import { NO_BYTES, type Entry } from "./entry.ts";
+import { BURIAL_ORIGIN, NO_BYTES, type Entry } from "./entry.ts";
 import { MeridianError } from "./errors.ts";
-import { CONTENT_TYPE_BYTES_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX } from "./limits.ts";
+import {
+  ATTRIBUTES_BYTES_MAX,
+  CONTENT_TYPE_BYTES_MAX,
+  EXPIRES_AT_MS_MAX,
+  EXTENSION_BYTES_MAX,
+  KEY_BYTES_MAX,
+  VALUE_BYTES_MAX,
+} from "./limits.ts";
 import { isStamp, STAMP_TIME_MAX } from "./stamp.ts";
 import { utf8Length } from "./validate.ts";
 
@@ -30,6 +39,13 @@ export const FRAME_HEADER_BYTES = 64;
 
 /** The bytes of an entry before its key. */
 export const ENTRY_HEADER_BYTES = 32;
+
+/** The bytes of the length before an entry's attributes. */
+const ATTRIBUTES_HEADER_BYTES = 2;
+
+/** The flags of an entry. */
+const DELETED = 1;
+const HAS_ATTRIBUTES = 2;
 
 /** What a frame is for. */
 export const FRAME_KIND = {
@@ -103,7 +119,7 @@ export function readFrameHeader(frame: Uint8Array): FrameHeader {
   if (kind !== FRAME_KIND.entries && kind !== FRAME_KIND.donation) {
     throw malformed("a frame of kind 1 or 2", `kind ${kind}`);
   }
-  if (flags > 1 || view.getUint16(2, true) !== 0) throw malformed("known flags", `flags ${flags}`);
+  if (flags > 1) throw malformed("known flags", `flags ${flags}`);
   for (const field of WHOLE_FIELDS) {
     if (!isWhole(header[field])) throw malformed(`a whole \`${field}\``, `${header[field]}`);
   }
@@ -113,18 +129,18 @@ export function readFrameHeader(frame: Uint8Array): FrameHeader {
   if (header.after > header.through) {
     throw malformed(`\`through\` at or above ${header.after}`, `${header.through}`);
   }
-  if (header.count * ENTRY_HEADER_BYTES > frame.byteLength - FRAME_HEADER_BYTES) {
+  const headerBytes = FRAME_HEADER_BYTES + view.getUint16(2, true);
+  if (headerBytes + header.count * ENTRY_HEADER_BYTES > frame.byteLength) {
     throw malformed(`room for ${header.count} entries`, `${frame.byteLength} bytes`);
   }
   return header;
 }
 
-/** Writes a header over the first 64 bytes of `frame`. */
+/** Writes a header over the first 64 bytes of `frame`; the length of its extension stays. */
 export function writeFrameHeader(frame: Uint8Array, header: FrameHeader): void {
   const view = viewOf(frame);
   view.setUint8(0, header.kind);
   view.setUint8(1, header.reportApplied ? 1 : 0);
-  view.setUint16(2, 0, true);
   view.setUint32(4, header.count, true);
   view.setFloat64(32, header.highestTime, true);
   view.setFloat64(48, header.incarnation, true);
@@ -141,17 +157,35 @@ export function orderFrame(frame: Uint8Array, order: FrameOrder): void {
   view.setFloat64(40, order.sentAtMs, true);
 }
 
-/** A frame of a header and a block of entries, copied into one array. */
-export function assembleFrame(header: FrameHeader, block: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(FRAME_HEADER_BYTES + block.byteLength);
-  frame.set(block, FRAME_HEADER_BYTES);
+/** A frame of a header, an extension and a block of entries, copied into one array. */
+export function assembleFrame(
+  header: FrameHeader,
+  block: Uint8Array,
+  extension: Uint8Array = NO_BYTES,
+): Uint8Array {
+  if (extension.byteLength > EXTENSION_BYTES_MAX) {
+    throw malformed(`an extension of at most ${EXTENSION_BYTES_MAX} bytes`, "more");
+  }
+  const frame = new Uint8Array(FRAME_HEADER_BYTES + extension.byteLength + block.byteLength);
+  frame.set(extension, FRAME_HEADER_BYTES);
+  frame.set(block, FRAME_HEADER_BYTES + extension.byteLength);
+  viewOf(frame).setUint16(2, extension.byteLength, true);
   writeFrameHeader(frame, header);
   return frame;
 }
 
-/** The entries of a frame, without its header, as a view on the same bytes. */
+/** The entries of a frame, without its header and extension, as a view on the same bytes. */
 export function blockOf(frame: Uint8Array): Uint8Array {
-  return frame.subarray(FRAME_HEADER_BYTES);
+  return frame.subarray(FRAME_HEADER_BYTES + extensionBytes(frame));
+}
+
+/** The extension of a frame, as a view on the same bytes. Who does not know what is in it passes it on. */
+export function extensionOf(frame: Uint8Array): Uint8Array {
+  return frame.subarray(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + extensionBytes(frame));
+}
+
+function extensionBytes(frame: Uint8Array): number {
+  return (frame[2] ?? 0) + (frame[3] ?? 0) * 256;
 }
 
 /** The bytes that `entry` takes in a frame. */
@@ -160,7 +194,8 @@ export function entryBytes(entry: Entry): number {
     ENTRY_HEADER_BYTES +
     utf8Length(entry.key) +
     utf8Length(entry.contentType) +
-    entry.value.byteLength
+    entry.value.byteLength +
+    (entry.attributes === undefined ? 0 : ATTRIBUTES_HEADER_BYTES + entry.attributes.byteLength)
   );
 }
 
@@ -207,18 +242,22 @@ export function decodeBlock(bytes: Uint8Array, count: number): Entry[] {
     const keyAt = offset + ENTRY_HEADER_BYTES;
     const typeAt = keyAt + keyBytes;
     const valueAt = typeAt + typeBytes;
-    const end = valueAt + valueBytes;
+    const valueEnd = valueAt + valueBytes;
+    const flags = view.getUint8(offset + 31);
+    const end = endOfEntry(view, valueEnd, flags);
     if (end > block.byteLength) throw cutShort(count, index);
-    const entry = {
+    const entry: Entry = {
       key: readText(block, keyAt, typeAt),
-      value: valueBytes === 0 ? NO_BYTES : block.slice(valueAt, end),
+      value: valueBytes === 0 ? NO_BYTES : block.slice(valueAt, valueEnd),
       contentType: readText(block, typeAt, valueAt),
       stamp: { time: view.getFloat64(offset, true), origin: view.getFloat64(offset + 8, true) },
       expiresAtMs: view.getFloat64(offset + 16, true),
-      deleted: view.getUint8(offset + 31) === 1,
+      deleted: (flags & DELETED) !== 0,
     };
-    checkEntry(entry, keyBytes, valueBytes, view.getUint8(offset + 31));
-    entries.push(entry);
+    checkEntry(entry, keyBytes, valueBytes, flags);
+    if (end === valueEnd) entries.push(entry);
+    else
+      entries.push({ ...entry, attributes: block.slice(valueEnd + ATTRIBUTES_HEADER_BYTES, end) });
     offset = end;
   }
   if (offset !== block.byteLength) {
@@ -243,26 +282,37 @@ export function checkBlock(block: Uint8Array, count: number, highestTime: number
     const typeAt = keyAt + view.getUint16(offset + 28, true);
     const valueAt = typeAt + view.getUint8(offset + 30);
     const valueBytes = view.getUint32(offset + 24, true);
-    if (valueAt + valueBytes > block.byteLength) throw cutShort(count, index);
     const flags = view.getUint8(offset + 31);
+    const end = endOfEntry(view, valueAt + valueBytes, flags);
+    if (end > block.byteLength) throw cutShort(count, index);
     const entry = {
       key: "",
       stamp: { time: view.getFloat64(offset, true), origin: view.getFloat64(offset + 8, true) },
       expiresAtMs: view.getFloat64(offset + 16, true),
-      deleted: flags === 1,
+      deleted: (flags & DELETED) !== 0,
     };
     checkEntry(entry, typeAt - keyAt, valueBytes, flags);
     checkUtf8(block, keyAt, typeAt);
     checkUtf8(block, typeAt, valueAt);
     highest = Math.max(highest, entry.stamp.time);
     lowest = Math.min(lowest, entry.stamp.time);
-    offset = valueAt + valueBytes;
+    offset = end;
   }
   if (offset !== block.byteLength) {
     throw malformed(`${count} entries in ${offset} bytes`, `${block.byteLength} bytes`);
   }
   if (highest !== highestTime) throw malformed(`a newest stamp of ${highest}`, `${highestTime}`);
   return lowest;
+}
+
+/** Where an entry ends whose value ends at `valueEnd`; infinite if its attributes cannot be there. */
+function endOfEntry(view: DataView, valueEnd: number, flags: number): number {
+  if ((flags & HAS_ATTRIBUTES) === 0) return valueEnd;
+  if (valueEnd + ATTRIBUTES_HEADER_BYTES > view.byteLength) return Infinity;
+  const bytes = view.getUint16(valueEnd, true);
+  // So that there is one way to write an entry without attributes.
+  if (bytes === 0) throw malformed("attributes of at least one byte", "none");
+  return valueEnd + ATTRIBUTES_HEADER_BYTES + bytes;
 }
 
 function checkUtf8(block: Uint8Array, start: number, end: number): void {
@@ -282,12 +332,33 @@ function writeEntry(block: Uint8Array, view: DataView, offset: number, entry: En
   view.setUint32(offset + 24, entry.value.byteLength, true);
   view.setUint16(offset + 28, typeAt - keyAt, true);
   view.setUint8(offset + 30, valueAt - typeAt);
-  view.setUint8(offset + 31, entry.deleted ? 1 : 0);
-  checkEntry(entry, typeAt - keyAt, entry.value.byteLength, entry.deleted ? 1 : 0);
+  const flags =
+    (entry.deleted ? DELETED : 0) | (entry.attributes === undefined ? 0 : HAS_ATTRIBUTES);
+  view.setUint8(offset + 31, flags);
+  checkEntry(entry, typeAt - keyAt, entry.value.byteLength, flags);
   if (valueAt - typeAt > CONTENT_TYPE_BYTES_MAX) {
     throw refusal(entry.key, `a content type of at most ${CONTENT_TYPE_BYTES_MAX} bytes`);
   }
-  return valueAt + entry.value.byteLength;
+  const valueEnd = valueAt + entry.value.byteLength;
+  return entry.attributes === undefined
+    ? valueEnd
+    : writeAttributes(block, view, valueEnd, entry.key, entry.attributes);
+}
+
+function writeAttributes(
+  block: Uint8Array,
+  view: DataView,
+  offset: number,
+  key: string,
+  attributes: Uint8Array,
+): number {
+  const bytes = attributes.byteLength;
+  if (bytes === 0 || bytes > ATTRIBUTES_BYTES_MAX) {
+    throw refusal(key, `attributes of 1 to ${ATTRIBUTES_BYTES_MAX} bytes`);
+  }
+  view.setUint16(offset, bytes, true);
+  block.set(attributes, offset + ATTRIBUTES_HEADER_BYTES);
+  return offset + ATTRIBUTES_HEADER_BYTES + bytes;
 }
 
 function checkEntry(
@@ -300,9 +371,14 @@ function checkEntry(
   if (keyBytes === 0 || keyBytes > KEY_BYTES_MAX) throw refusal(key, "a key of 1 byte to 1 KiB");
   if (valueBytes > VALUE_BYTES_MAX) throw refusal(key, "a value of at most 64 MiB");
   if (!isStamp(entry.stamp)) throw refusal(key, "a stamp in its range");
-  if (!isWhole(entry.expiresAtMs)) throw refusal(key, "a whole instant of expiry, or 0");
-  if (flags > 1) throw malformed("known flags", `flags ${flags}`);
+  if (!isWhole(entry.expiresAtMs) || entry.expiresAtMs > EXPIRES_AT_MS_MAX) {
+    throw refusal(key, "a whole instant of expiry, or 0");
+  }
+  if (flags > (DELETED | HAS_ATTRIBUTES)) throw malformed("known flags", `flags ${flags}`);
   if (entry.deleted && valueBytes > 0) throw refusal(key, "a tombstone without a value");
+  if (entry.stamp.origin === BURIAL_ORIGIN && !entry.deleted) {
+    throw refusal(key, "an origin that a node can have drawn");
+  }
 }
 
 function refusal(key: string, expected: string): MeridianError {

@@ -7,6 +7,7 @@ export {
   isPurgeable,
   NO_BYTES,
   replaces,
+  summaryOf,
   tombstone,
   type Entry,
   type Summary,
@@ -33,6 +34,7 @@ export {
   encodeBlock,
   ENTRY_HEADER_BYTES,
   entryBytes,
+  extensionOf,
   FRAME_HEADER_BYTES,
   FRAME_KIND,
   highestTimeOf,
@@ -47,19 +49,23 @@ export type { KeyRange } from "./key-range.ts";
 export { compareKeys } from "./key-order.ts";
 export { listEntry, type ListedEntry } from "./listed-entry.ts";
 export {
+  ATTRIBUTES_BYTES_MAX,
   CONTENT_TYPE_BYTES_MAX,
   CURSORS_MAX,
+  EXPIRES_AT_MS_MAX,
+  EXTENSION_BYTES_MAX,
   FRAME_BYTES_TARGET,
   KEY_BYTES_MAX,
   MESSAGE_BYTES_MAX,
-  PROTOCOL_VERSION,
   VALUE_BYTES_MAX,
   VALUE_BYTES_MAX_DEFAULT,
 } from "./limits.ts";
+export { DIRECTORY_SCHEMAS, NODE_SCHEMAS } from "./message-schema.ts";
 export { decodeDirectoryMessage, decodeNodeMessage, encodeMessage } from "./message-codec.ts";
 export type {
   Cursor,
   DirectoryMessage,
+  Echo,
   Follow,
   Hello,
   Member,
@@ -94,12 +100,27 @@ export {
 } from "./stamp.ts";
 export { HORIZON_MS_MIN, parseHorizonMs } from "./horizon.ts";
 export { checkTtlMs, parseTtlMs, TTL_MS_MAX } from "./ttl.ts";
-export { parseUrl, parseUrls } from "./url.ts";
+export { isWebOrigin, parseUrl, parseUrls } from "./url.ts";
 export {
+  agree,
+  capabilities,
+  FEATURES,
+  PROTOCOL_VERSION,
+  PROTOCOL_VERSION_MIN,
+  type Agreement,
+  type Capabilities,
+} from "./versions.ts";
+export {
+  checkAddress,
+  checkClientKey,
   checkCoordinates,
   checkIdentifier,
   checkKey,
+  CLIENT_KEY_MIN,
+  isAddress,
+  isKey,
   parseCoordinates,
+  RESERVED_KEY_PREFIX,
   utf8Length,
   type Coordinates,
 } from "./validate.ts";

@@ -1,6 +1,3 @@
-/** The version of the wire protocol that this code speaks. A peer of another version is refused. */
-export const PROTOCOL_VERSION = 1;
-
 /** How many cursors a party keeps and sends; the newest are kept. */
 export const CURSORS_MAX = 32;
 
@@ -19,5 +16,27 @@ export const VALUE_BYTES_MAX: number = 64 * 1024 * 1024;
 /** The largest WebSocket message that a party takes, in bytes: one value of the largest size and its frame. */
 export const MESSAGE_BYTES_MAX: number = VALUE_BYTES_MAX + 1024 * 1024;
 
+/** The longest block of attributes of an entry, and the longest extension of a frame, in bytes: what their length fields hold. */
+export const ATTRIBUTES_BYTES_MAX = 65_535;
+export const EXTENSION_BYTES_MAX = 65_535;
+
+/** The latest instant at which an entry may expire, in milliseconds since the Unix epoch: what a `Date` can hold. */
+export const EXPIRES_AT_MS_MAX = 8.64e15;
+
 /** Where a sender starts a new frame, in bytes. One entry alone may be larger. */
 export const FRAME_BYTES_TARGET: number = 256 * 1024;
+
+/** How many ranges a `compare` asks about. */
+export const RANGES_MAX = 4_096;
+
+/** How many entries an `offer` lists. */
+export const OFFERED_ENTRIES_MAX = 65_536;
+
+/** How many members, ids or keys one message lists. */
+export const LISTED_MAX = 65_536;
+
+/** How many epochs of its log a directory remembers and tells. */
+export const EPOCHS_MAX = 1_000;
+
+/** How many features a party may announce. */
+export const FEATURES_MAX = 64;

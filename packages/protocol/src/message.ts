@@ -2,7 +2,7 @@
  * The text messages of the replication link: one JSON object each, told apart by `type`.
  * Entries travel in binary frames beside them. PROTOCOL.md gives the meaning of every field.
  */
-import type { ErrorCode } from "./errors.ts";
+import type { Agreement, Capabilities } from "./versions.ts";
 
 /** What a node can do for clients. `gone` is the absence of a node. */
 export type NodeStatus = "joining" | "syncing" | "ready" | "standalone" | "draining";
@@ -52,9 +52,8 @@ export interface RegisteredMember extends Member {
 }
 
 /** How a node introduces itself. */
-export interface Hello {
+export interface Hello extends Capabilities {
   type: "hello";
-  version: number;
   cluster: string;
   nodeId: string;
   region: string;
@@ -146,9 +145,8 @@ interface Goodbye {
 }
 
 /** How a directory introduces itself to another one, whose log it wants to follow. */
-export interface Follow {
+export interface Follow extends Capabilities {
   type: "follow";
-  version: number;
   cluster: string;
   /** The follower's own log and epoch: what it has from there is not sent back. */
   logId: number;
@@ -161,9 +159,8 @@ export interface Follow {
 }
 
 /** A node asks, on a link of its own, how a directory stands. */
-interface Probe {
+interface Probe extends Capabilities {
   type: "probe";
-  version: number;
   cluster: string;
   nowMs: number;
 }
@@ -183,9 +180,8 @@ export type NodeMessage =
   | Goodbye;
 
 /** How the directory answers a `Hello`. */
-export interface Welcome {
+export interface Welcome extends Agreement {
   type: "welcome";
-  version: number;
   nowMs: number;
   logId: number;
   epoch: number;
@@ -215,15 +211,14 @@ export interface Welcome {
   holdBack: boolean;
 }
 
-interface HeartbeatEcho {
-  type: "heartbeat";
+/** The answer to a node's `heartbeat`. */
+export interface Echo {
+  type: "echo";
   nowMs: number;
   /** The `nowMs` of the heartbeat that this one answers. */
   echoMs: number;
   head: number;
   committedThrough: number;
-  /** The last outbox position received in order on this connection. */
-  outboxReceived: number;
   /** What the log has of other logs through `committedThrough`. */
   followed: Cursor[];
   /** The directory's horizon, a stamp time; durable. */
@@ -247,7 +242,8 @@ interface Refuse {
   nowMs: number;
   /** The outbox position of the frame that was refused. */
   position: number;
-  code: ErrorCode;
+  /** Why: `CLOCK_AHEAD`. A node takes any other for the same. */
+  code: string;
 }
 
 interface AppliedBy {
@@ -287,7 +283,7 @@ interface Registry {
   members: RegisteredMember[];
 }
 
-interface Standing {
+interface Standing extends Agreement {
   type: "standing";
   nowMs: number;
   /** Whether the directory takes nodes in. */
@@ -326,7 +322,7 @@ interface Wanted {
 /** A message from the directory to a node, or to another directory. */
 export type DirectoryMessage =
   | Welcome
-  | HeartbeatEcho
+  | Echo
   | Acknowledge
   | Refuse
   | AppliedBy

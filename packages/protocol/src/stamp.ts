@@ -8,7 +8,7 @@ import { MeridianError } from "./errors.ts";
  * two stamps is comparing two numbers.
  */
 export interface Stamp {
-  /** Milliseconds since `STAMP_EPOCH_MS` × 4096 + a counter. A whole number below 2^53. */
+  /** Milliseconds since `STAMP_EPOCH_MS` × 4096 + a counter. A whole number in [1, 2^53). */
   readonly time: number;
   /** A whole number in [1, 2^48), drawn anew each time a node opens its database. */
   readonly origin: number;
@@ -58,7 +58,7 @@ export function parseStamp(text: string): Stamp {
 export function isStamp(stamp: Stamp): boolean {
   return (
     Number.isSafeInteger(stamp.time) &&
-    stamp.time >= 0 &&
+    stamp.time >= 1 &&
     Number.isSafeInteger(stamp.origin) &&
     stamp.origin >= 1 &&
     stamp.origin < 2 ** 48

@@ -13,3 +13,8 @@ export function parseUrls(text: string): readonly string[] {
   if (new Set(urls).size === urls.length) return urls;
   throw new MeridianError("INVALID_CONFIG", `expected each URL once, got \`${text}\``);
 }
+
+/** Whether it is an `http:` or `https:` URL of a host and no more: no path, query, fragment or user. */
+export function isWebOrigin(text: string): boolean {
+  return /^https?:\/\/[^\s\\/?#@]+\/?$/i.test(text) && URL.canParse(text);
+}

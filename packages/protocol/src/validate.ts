@@ -32,6 +32,31 @@ export function checkKey(key: string): string {
   return key;
 }
 
+/** Whether `checkKey` takes it. */
+export function isKey(key: string): boolean {
+  try {
+    return checkKey(key) === key;
+  } catch {
+    return false;
+  }
+}
+
+/** What the keys begin with that clients neither write nor see: Meridian's own, carried like all others. */
+export const RESERVED_KEY_PREFIX = "\0";
+
+/** The first key that is not reserved, in the order of keys. */
+export const CLIENT_KEY_MIN = "\u0001";
+
+/** Throws `INVALID_KEY` unless a client may name `key`: one that `checkKey` takes, and that is not reserved. Returns it. */
+export function checkClientKey(key: string): string {
+  checkKey(key);
+  if (key.charCodeAt(0) !== 0) return key;
+  throw new MeridianError(
+    "INVALID_KEY",
+    "Expected a key that does not begin with U+0000, which is reserved",
+  );
+}
+
 /** How many bytes a `TextEncoder` makes of `text`: UTF-8, and three bytes for a lone surrogate. */
 export function utf8Length(text: string): number {
   let bytes = text.length;
@@ -85,6 +110,30 @@ function checkDegrees(
 }
 
 const IDENTIFIER = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** Whether `checkIdentifier` takes it. */
+export function isIdentifier(id: string): boolean {
+  return IDENTIFIER.test(id);
+}
+
+/** Whether it is an IPv4 or IPv6 address, without brackets, port or zone. */
+export function isAddress(text: string): boolean {
+  if (/^\d{1,3}(\.\d{1,3}){3}$/.test(text)) {
+    return text.split(".").every((part) => Number(part) <= 255 && String(Number(part)) === part);
+  }
+  return (
+    text.length <= 45 && /^[0-9a-f:.]*:[0-9a-f:.]*$/i.test(text) && URL.canParse(`http://[${text}]`)
+  );
+}
+
+/** Throws `INVALID_ARGUMENT` unless `text` is an IPv4 or IPv6 address, without brackets, port or zone. Returns it. */
+export function checkAddress(text: string): string {
+  if (isAddress(text)) return text;
+  throw new MeridianError(
+    "INVALID_ARGUMENT",
+    `Expected an IPv4 or IPv6 address without brackets and port, got \`${text.slice(0, 100)}\``,
+  );
+}
 
 /** Throws `INVALID_ARGUMENT` unless `id` can name a node, region or cluster: a DNS label in lower case. Returns it. */
 export function checkIdentifier(what: string, id: string): string {

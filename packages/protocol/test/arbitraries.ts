@@ -2,6 +2,7 @@ import fc from "fast-check";
 
 import {
   CONTENT_TYPE_BYTES_MAX,
+  EXPIRES_AT_MS_MAX,
   FRAME_KIND,
   KEY_BYTES_MAX,
   NO_BYTES,
@@ -51,26 +52,42 @@ export const whole: fc.Arbitrary<number> = fc.oneof(
 );
 
 export const stamp: fc.Arbitrary<Stamp> = fc.record({
-  time: whole,
+  time: whole.map((time) => Math.max(1, time)),
   origin: fc.oneof(fc.constantFrom(1, 2, 2 ** 48 - 1), fc.integer({ min: 1, max: 2 ** 48 - 1 })),
 });
+
+const attributes: fc.Arbitrary<Pick<Entry, "attributes">> = fc.oneof(
+  { arbitrary: fc.constant({}), weight: 3 },
+  fc.record({ attributes: fc.uint8Array({ minLength: 1, maxLength: 40 }) }),
+);
+
+/** That of an entry which is no burial. */
+const drawnStamp: fc.Arbitrary<Stamp> = stamp.map(({ time, origin }) => ({
+  time,
+  origin: Math.min(origin, 2 ** 48 - 2),
+}));
 
 const written: fc.Arbitrary<Entry> = fc.record({
   key,
   value: fc.oneof(fc.constant(NO_BYTES), fc.uint8Array({ maxLength: 40 })),
   contentType: wellFormedText.filter((text) => bytesOf(text) <= CONTENT_TYPE_BYTES_MAX),
-  stamp,
-  expiresAtMs: whole,
+  stamp: drawnStamp,
+  expiresAtMs: whole.map((ms) => Math.min(ms, EXPIRES_AT_MS_MAX)),
   deleted: fc.constant(false),
 });
 
-export const entry: fc.Arbitrary<Entry> = fc.oneof(
-  { arbitrary: written, weight: 4 },
-  {
-    arbitrary: fc.tuple(key, stamp).map(([deletedKey, at]) => tombstone(deletedKey, at)),
-    weight: 1,
-  },
-);
+export const entry: fc.Arbitrary<Entry> = fc
+  .tuple(
+    fc.oneof(
+      { arbitrary: written, weight: 4 },
+      {
+        arbitrary: fc.tuple(key, stamp).map(([deletedKey, at]) => tombstone(deletedKey, at)),
+        weight: 1,
+      },
+    ),
+    attributes,
+  )
+  .map(([plain, more]) => ({ ...plain, ...more }));
 
 export const frameHeader: fc.Arbitrary<FrameHeader> = fc
   .record({

@@ -9,6 +9,7 @@ import {
   encodeBlock,
   ENTRY_HEADER_BYTES,
   entryBytes,
+  extensionOf,
   FRAME_HEADER_BYTES,
   FRAME_KIND,
   highestTimeOf,
@@ -101,6 +102,40 @@ describe("a frame", () => {
     expect(view.getUint8(95)).toBe(0);
     const text = new TextDecoder().decode(new Uint8Array(view.buffer, 96, 19));
     expect(text).toBe("user/1text/plainAda");
+  });
+});
+
+describe("a frame's extension", () => {
+  const extensions = fc.uint8Array({ minLength: 1, maxLength: 100 });
+
+  it("is skipped by who does not know it, and goes on with the frame", () => {
+    fc.assert(
+      fc.property(frameHeader, entries, extensions, (header, list, extension) => {
+        const sent = { ...header, count: list.length };
+        const frame = assembleFrame(sent, encodeBlock(list), extension);
+        expect(readFrameHeader(frame)).toEqual(sent);
+        expect(receive(frame)).toEqual(list);
+        checkBlock(blockOf(frame), list.length, highestTimeOf(list));
+        orderFrame(frame, { after: 1, through: 2, committedThrough: 0, sentAtMs: 0 });
+        expect(extensionOf(frame)).toEqual(extension);
+        expect(receive(frame)).toEqual(list);
+      }),
+    );
+  });
+
+  it("may be as long as its length can say, and no longer", () => {
+    const header = { ...readFrameHeader(frameOf([])) };
+    const longest = assembleFrame(header, NO_BYTES, new Uint8Array(65_535));
+    expect(blockOf(longest)).toHaveLength(0);
+    expect(extensionOf(longest)).toHaveLength(65_535);
+    expect(refusal(() => assembleFrame(header, NO_BYTES, new Uint8Array(65_536)))).toBe(
+      "MALFORMED_MESSAGE",
+    );
+  });
+
+  it("costs no byte where there is none", () => {
+    expect(extensionOf(frameOf(TYPICAL))).toHaveLength(0);
+    expect(frameOf([])).toHaveLength(FRAME_HEADER_BYTES);
   });
 });
 
@@ -231,7 +266,8 @@ describe("a frame of the right length", () => {
     ["kind 0", (view) => view.setUint8(0, 0)],
     ["kind 3", (view) => view.setUint8(0, 3)],
     ["an unknown flag", (view) => view.setUint8(1, 2)],
-    ["something where there is nothing", (view) => view.setUint16(2, 1)],
+    ["an extension longer than itself", (view) => view.setUint16(2, 65_535, true)],
+    ["an extension that reaches into its entries", (view) => view.setUint16(2, 1, true)],
     ["a count of 2^32 - 1", (view) => view.setUint32(4, 2 ** 32 - 1)],
     ["one entry fewer", (view) => view.setUint32(4, 2, true)],
     ["one entry more", (view) => view.setUint32(4, 4, true)],
@@ -249,7 +285,11 @@ describe("a frame of the right length", () => {
     ["a value of 4 GiB", (view) => view.setUint32(88, 2 ** 32 - 1, true)],
     ["a key of no bytes", (view) => view.setUint16(92, 0, true)],
     ["a tombstone with a value", (view) => view.setUint8(95, 1)],
-    ["an unknown entry flag", (view) => view.setUint8(95, 2)],
+    ["an unknown entry flag", (view) => view.setUint8(95, 4)],
+    ["attributes that are not there", (view) => view.setUint8(95, 2)],
+    ["an entry of time 0", (view) => view.setFloat64(64, 0, true)],
+    ["a live entry with the origin of burials", (view) => view.setFloat64(72, 2 ** 48 - 1, true)],
+    ["an expiry that no date can hold", (view) => view.setFloat64(80, 8.64e15 + 2, true)],
     ["a key that is not UTF-8", (view) => view.setUint8(96, 0xff)],
     ["a key with an encoded surrogate", (view) => view.setUint32(96, 0xeda0_8061)],
     ["a content type that is not UTF-8", (view) => view.setUint8(102, 0x80)],
@@ -282,6 +322,11 @@ describe("the encoder", () => {
     ["a fractional expiry", { expiresAtMs: 1.5 }],
     ["an expiry that is no number", { expiresAtMs: NaN }],
     ["a tombstone with a value", { deleted: true }],
+    ["attributes of no bytes", { attributes: NO_BYTES }],
+    ["attributes of 65536 bytes", { attributes: new Uint8Array(65_536) }],
+    ["a stamp time of 0", { stamp: { time: 0, origin: 1 } }],
+    ["a live entry with the origin of burials", { stamp: { time: 1, origin: 2 ** 48 - 1 } }],
+    ["an expiry that no date can hold", { expiresAtMs: 8.64e15 + 2 }],
   ])("refuses %s, which no decoder would take", (_what, odd) => {
     expect(refusal(() => encodeBlock([fine, { ...fine, ...odd }, fine]))).toBe("MALFORMED_MESSAGE");
   });

@@ -107,7 +107,7 @@ const NODE_TYPES: Readonly<Record<NodeMessage["type"], true>> = {
 };
 const DIRECTORY_TYPES: Readonly<Record<DirectoryMessage["type"], true>> = {
   welcome: true,
-  heartbeat: true,
+  echo: true,
   acknowledge: true,
   refuse: true,
   "applied-by": true,
@@ -142,7 +142,7 @@ const VECTORS = [
   "json burial-vector",
 ];
 
-describe.each(SIDES)("the document's chapter on the $side", ({ chapter, side, types, decode }) => {
+describe.each(SIDES)("the document's chapter on the $side", ({ chapter, types, decode }) => {
   const fences = FENCES.filter((fence) => fence.chapter === chapter);
 
   it("has one section and one example for each message", () => {
@@ -151,7 +151,7 @@ describe.each(SIDES)("the document's chapter on the $side", ({ chapter, side, ty
     );
     for (const { info, section } of fences) {
       const type = info.slice("json ".length);
-      expect([`\`${type}\``, `\`${type}\` (${side})`]).toContain(section);
+      expect(section).toBe(`\`${type}\``);
     }
   });
 
@@ -163,8 +163,7 @@ describe.each(SIDES)("the document's chapter on the $side", ({ chapter, side, ty
 
   it("names every member of each message in its section", () => {
     for (const type of types) {
-      const heading = [`### \`${type}\`\n`, `### \`${type}\` (${side})\n`];
-      const start = Math.max(...heading.map((each) => DOCUMENT.indexOf(each)));
+      const start = DOCUMENT.indexOf(`### \`${type}\`\n`);
       const prose = DOCUMENT.slice(start, DOCUMENT.indexOf("```json", start));
       const example = fences.find(({ info }) => info === `json ${type}`)?.text ?? "{}";
       for (const member of Object.keys(JSON.parse(example) as object)) {

@@ -141,6 +141,7 @@ it("a stamp out of its ranges is none", () => {
   const odd = [NaN, Infinity, -Infinity, -1, 0.5, 2 ** 53];
   for (const time of odd) expect(isStamp({ time, origin: 1 })).toBe(false);
   for (const origin of [...odd, 0, 2 ** 48]) expect(isStamp({ time: 1, origin })).toBe(false);
-  expect(isStamp({ time: 0, origin: 1 })).toBe(true);
+  expect(isStamp({ time: 0, origin: 1 })).toBe(false);
+  expect(isStamp({ time: 1, origin: 1 })).toBe(true);
   expect(isStamp({ time: STAMP_TIME_MAX, origin: 2 ** 48 - 1 })).toBe(true);
 });

@@ -8,7 +8,12 @@ import { describe, expect, it } from "vitest";
 const DOCUMENT = readFileSync(new URL("../../protocol/PROTOCOL.md", import.meta.url), "utf8");
 
 interface Vector {
-  readonly entries: readonly (readonly [key: string, time: number, origin: number])[];
+  readonly entries: readonly (readonly [
+    key: string,
+    time: number,
+    origin: number,
+    attributes?: string,
+  ])[];
   readonly count: number;
   readonly fingerprint: string;
 }
@@ -19,7 +24,11 @@ function readVectors(): Vector[] {
 }
 
 function summariesOf({ entries }: Vector): Summary[] {
-  return entries.map(([key, time, origin]) => ({ key, stamp: { time, origin } }));
+  return entries.map(([key, time, origin, hex]) => ({
+    key,
+    stamp: { time, origin },
+    ...(hex !== undefined && { attributes: Buffer.from(hex, "hex") }),
+  }));
 }
 
 const key = fc.string({ unit: "binary", minLength: 1, maxLength: 24 });
@@ -29,6 +38,7 @@ const summary: fc.Arbitrary<Summary> = fc.record({
   key,
   stamp: fc.record({ time, origin }),
 });
+const attributes = fc.uint8Array({ minLength: 1, maxLength: 12 });
 const summaries = fc.uniqueArray(summary, { maxLength: 30, selector: (each) => each.key });
 
 describe("the digest of a list of entries", () => {
@@ -98,6 +108,18 @@ describe("the digest of a list that is not the same", () => {
       ].map((stamp) => digestOf([{ key: "k", stamp }]).fingerprint);
       expect(new Set(prints).size, `2^${power}`).toBe(4);
     }
+  });
+
+  it("is another when an entry has attributes, or others", () => {
+    fc.assert(
+      fc.property(summary, attributes, attributes, (bare, one, other) => {
+        const prints = [bare, { ...bare, attributes: one }, { ...bare, attributes: other }].map(
+          (each) => digestOf([each]).fingerprint,
+        );
+        const isSame = Buffer.from(one).equals(Buffer.from(other));
+        expect(new Set(prints).size).toBe(isSame ? 2 : 3);
+      }),
+    );
   });
 
   it("is another when one entry is missing", () => {

@@ -92,7 +92,7 @@ it("a horizon is told only once it is durable, with the place from which it hold
   rig.commit();
   const beat = (): { horizon: number; horizonAt: number } => {
     rig.beat(a, 0, stampTimeOf(rig.clock.nowMs()));
-    const { horizon = NaN, horizonAt = NaN } = a.of("heartbeat").at(-1) ?? {};
+    const { horizon = NaN, horizonAt = NaN } = a.of("echo").at(-1) ?? {};
     return { horizon, horizonAt };
   };
   for (let passed = 0; passed < 3 * HORIZON_MS; passed += 500) {

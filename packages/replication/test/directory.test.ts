@@ -82,7 +82,7 @@ it("a frame that says less than its entries are is refused, and poisons nothing"
 it("a node of another cluster, of another version, or without a hello is turned away", () => {
   const rig = new DirectoryRig();
   expectClosed(rig.join("a", 1, { cluster: "other" }), "WRONG_CLUSTER");
-  expectClosed(rig.join("a", 1, { version: 99 }), "UNSUPPORTED_VERSION");
+  expectClosed(rig.join("a", 1, { versions: [2, 99] }), "UNSUPPORTED_VERSION");
   const silent = rig.connect();
   rig.beat(silent);
   expectClosed(silent, "MALFORMED_MESSAGE");
@@ -245,12 +245,12 @@ it("a full disk is told of with every heartbeat and welcome, and ends nothing; w
   expect(other.frames).toHaveLength(1);
   expect(sender.of("acknowledge")).toEqual([]);
   rig.beat(sender);
-  expect(sender.of("heartbeat").at(-1)).toMatchObject({ holdBack: true, committedThrough: 0 });
+  expect(sender.of("echo").at(-1)).toMatchObject({ holdBack: true, committedThrough: 0 });
   expect(rig.join("c", 3).of("welcome")[0]?.holdBack).toBe(true);
   expect(rig.directory.notReady?.code).toBe("STORE_FULL");
   const probe = rig.connect();
-  const { version, cluster } = rig.hello("p", 4);
-  probe.say({ type: "probe", version, cluster, nowMs: 0 });
+  const { versions, features, cluster } = rig.hello("p", 4);
+  probe.say({ type: "probe", versions, features, cluster, nowMs: 0 });
   expect(probe.of("standing")[0]?.ready).toBe(false);
   // What was under way is still taken.
   rig.submit(sender, 1, 2, [rig.entry("l")]);
@@ -261,7 +261,7 @@ it("a full disk is told of with every heartbeat and welcome, and ends nothing; w
   rig.commit();
   expect(sender.of("acknowledge").at(-1)).toMatchObject({ outboxThrough: 2, committedThrough: 2 });
   rig.beat(sender);
-  expect(sender.of("heartbeat").at(-1)).toMatchObject({ holdBack: false, committedThrough: 2 });
+  expect(sender.of("echo").at(-1)).toMatchObject({ holdBack: false, committedThrough: 2 });
   expect(rig.directory.notReady).toBeUndefined();
 });
 

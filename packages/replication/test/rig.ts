@@ -6,7 +6,7 @@ import {
   encodeMessage,
   FRAME_KIND,
   highestTimeOf,
-  PROTOCOL_VERSION,
+  capabilities,
   readFrameHeader,
   stampTimeOf,
   type Cursor,
@@ -136,7 +136,7 @@ export class DirectoryRig {
   hello(nodeId: string, incarnation: number, { cursor, ...hello }: HelloParts = {}): Hello {
     return {
       type: "hello",
-      version: PROTOCOL_VERSION,
+      ...capabilities(),
       cluster: "test",
       nodeId,
       region: nodeId,

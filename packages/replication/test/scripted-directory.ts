@@ -7,7 +7,8 @@ import {
   encodeMessage,
   FRAME_KIND,
   highestTimeOf,
-  PROTOCOL_VERSION,
+  agree,
+  capabilities,
   readFrameHeader,
   type DirectoryMessage,
   type Entry,
@@ -70,7 +71,7 @@ export class ScriptedDirectory {
   welcome(head: number, more: Partial<Welcome> = {}): void {
     this.say({
       type: "welcome",
-      version: PROTOCOL_VERSION,
+      ...agree(capabilities()),
       nowMs: this.clock.nowMs(),
       logId: 7,
       epoch: 1,

@@ -1,4 +1,4 @@
-import { encodeMessage, PROTOCOL_VERSION, type Cursor } from "@meridian/protocol";
+import { encodeMessage, capabilities, type Cursor } from "@meridian/protocol";
 import { digestOf, type SummarySource } from "@meridian/replication";
 import { emptyReplicaDisk } from "@meridian/testkit";
 import { expect, it } from "vitest";
@@ -46,7 +46,7 @@ it("a directory refuses to follow itself or a copy of its log, and tells the two
   const rig = new DirectoryRig();
   const greeting = {
     type: "follow",
-    version: PROTOCOL_VERSION,
+    ...capabilities(),
     cluster: "test",
     nowMs: 0,
   } as const;
@@ -73,7 +73,7 @@ it("a directory that starts takes nodes in once it has caught up with the others
   await rig.pass(2_900);
   expect(second.directory.notReady?.code).toBe("DIRECTORY_SYNCING");
   const probe = second.connect();
-  probe.say({ type: "probe", version: PROTOCOL_VERSION, cluster: "test", nowMs: 0 });
+  probe.say({ type: "probe", ...capabilities(), cluster: "test", nowMs: 0 });
   expect(probe.of("standing")[0]).toMatchObject({ ready: false, logId: 71, epoch: 101 });
   await rig.pass(200);
   expect(second.directory.notReady).toBeUndefined();
@@ -217,7 +217,9 @@ async function settled<T>(rig: GroupRig, promise: Promise<T>): Promise<T> {
 it("a probe from another cluster is refused", () => {
   const rig = new DirectoryRig();
   const link = rig.connect();
-  link.events?.onMessage(encodeMessage({ type: "probe", version: 1, cluster: "other", nowMs: 0 }));
+  link.events?.onMessage(
+    encodeMessage({ type: "probe", ...capabilities(), cluster: "other", nowMs: 0 }),
+  );
   expect(link.closed?.code).toBe(4403);
 });
 

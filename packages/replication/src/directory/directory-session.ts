@@ -1,6 +1,7 @@
 /** The directory's side of one link: what one node says, and what it is told. */
 import type { DirectoryLog, Link } from "@meridian/ports";
 import {
+  agree,
   blockOf,
   checkBlock,
   closeCodeOf,
@@ -8,8 +9,9 @@ import {
   encodeMessage,
   FRAME_KIND,
   MeridianError,
-  PROTOCOL_VERSION,
   readFrameHeader,
+  type Agreement,
+  type Capabilities,
   type DirectoryMessage,
   type Follow,
   type FrameHeader,
@@ -27,7 +29,6 @@ import type { OrderedFrame } from "../order/recent-frames.ts";
 import type { Sequencer } from "../order/sequencer.ts";
 import { ReconcileResponder } from "../reconcile/reconcile-responder.ts";
 import { AppliedWatch, type Applier } from "./applied-watch.ts";
-import { checkNames } from "./check-names.ts";
 import { Feed } from "./feed.ts";
 import { resumeOfFollower, resumeOfNode, type Resume } from "./resume.ts";
 
@@ -210,7 +211,7 @@ export class DirectorySession implements Applier {
   #onText(message: NodeMessage): void {
     if (message.type === "hello") return this.#onHello(message);
     if (message.type === "follow") return this.#onFollow(message);
-    if (message.type === "probe") return this.#onProbe(message.cluster);
+    if (message.type === "probe") return this.#onProbe(message);
     if (!this.hasGreeted) {
       throw new MeridianError(
         "MALFORMED_MESSAGE",
@@ -246,7 +247,6 @@ export class DirectorySession implements Applier {
   #onHello(hello: Hello): void {
     const { sequencer, log, horizon } = this.#host;
     this.#checkGreeting(hello.cluster);
-    checkNames(hello);
     if (this.#host.isSyncing) {
       throw new MeridianError("DIRECTORY_SYNCING", "The directory is catching up with the others");
     }
@@ -272,7 +272,7 @@ export class DirectorySession implements Applier {
     this.isReconciling = resume.resume === "reconcile";
     sequencer.expectAfter(hello.incarnation, hello.outboxAcknowledged);
     sequencer.observe(hello.admittedTime);
-    this.#welcome(resume, mark);
+    this.#welcome(agree(hello), resume, mark);
   }
 
   #onFollow(follow: Follow): void {
@@ -286,15 +286,17 @@ export class DirectorySession implements Applier {
       throw new MeridianError("SAME_LOG", said);
     }
     this.#follow = follow;
-    this.#welcome(resumeOfFollower(log, follow.cursors, follow.head === 0), undefined);
+    const resume = resumeOfFollower(log, follow.cursors, follow.head === 0);
+    this.#welcome(agree(follow), resume, undefined);
     this.tellRegistry();
   }
 
-  #onProbe(cluster: string): void {
+  #onProbe({ cluster, ...capabilities }: Capabilities & { readonly cluster: string }): void {
     this.#checkGreeting(cluster);
     const { sequencer, log, isSyncing } = this.#host;
     this.#send({
       type: "standing",
+      ...agree(capabilities),
       nowMs: this.#host.nowMs(),
       ready: !isSyncing && log.stall === undefined,
       logId: log.logId,
@@ -315,11 +317,11 @@ export class DirectorySession implements Applier {
     );
   }
 
-  #welcome(resume: Resume, mark: OutboxMark | undefined): void {
+  #welcome(agreement: Agreement, resume: Resume, mark: OutboxMark | undefined): void {
     const { sequencer, log, limits, horizon } = this.#host;
     this.#send({
       type: "welcome",
-      version: PROTOCOL_VERSION,
+      ...agreement,
       nowMs: this.#host.nowMs(),
       logId: log.logId,
       epoch: log.epoch,
@@ -389,12 +391,11 @@ export class DirectorySession implements Applier {
     this.skewMs = Math.round(message.nowMs - nowMs);
     this.#onAppliedThrough(message.appliedThrough);
     this.#send({
-      type: "heartbeat",
+      type: "echo",
       nowMs,
       echoMs: message.nowMs,
       head: sequencer.head,
       committedThrough: sequencer.committedThrough,
-      outboxReceived: sequencer.received(this.#hello?.incarnation ?? 0),
       followed: [...log.followed],
       horizon: horizon.horizon,
       horizonAt: horizon.at,

@@ -10,7 +10,7 @@ import {
   burial,
   isPurgeable,
   MeridianError,
-  PROTOCOL_VERSION,
+  capabilities,
   type DirectoryMessage,
   type Entry,
   type Follow,
@@ -232,7 +232,7 @@ export class Follower implements HorizonMember {
     const { cluster, log, sequencer, clock } = this.#options;
     return {
       type: "follow",
-      version: PROTOCOL_VERSION,
+      ...capabilities(),
       cluster,
       logId: log.logId,
       epoch: log.epoch,
@@ -263,7 +263,7 @@ export class Follower implements HorizonMember {
 
   #onMessage(message: Exclude<DirectoryMessage, Welcome>): void {
     switch (message.type) {
-      case "heartbeat":
+      case "echo":
         if (!this.#reconciliation.isWaiting) {
           this.#applier.observe(message.head, message.committedThrough);
         }

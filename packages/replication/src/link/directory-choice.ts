@@ -12,7 +12,7 @@ import {
   decodeDirectoryMessage,
   encodeMessage,
   MeridianError,
-  PROTOCOL_VERSION,
+  capabilities,
   type Cursor,
   type DirectoryMessage,
 } from "@meridian/protocol";
@@ -142,7 +142,7 @@ export class DirectoryChoice {
       {
         onOpen: () => {
           const nowMs = clock.nowMs();
-          link.send(encodeMessage({ type: "probe", version: PROTOCOL_VERSION, cluster, nowMs }));
+          link.send(encodeMessage({ type: "probe", ...capabilities(), cluster, nowMs }));
         },
         onMessage: (message) => {
           const standing = this.#probes.includes(link) ? standingOf(message) : undefined;

@@ -206,7 +206,7 @@ export class ReplicaLink implements LinkFacts {
 
   #hear(message: Exclude<DirectoryMessage, Welcome>): void {
     // Only a link that has proved to last makes the next break start from the shortest delay.
-    if (message.type === "heartbeat") this.#backoff.reset();
+    if (message.type === "echo") this.#backoff.reset();
     this.#options.events.onMessage(message);
   }
 

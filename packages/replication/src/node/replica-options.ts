@@ -1,6 +1,6 @@
 import type { Dial, ReplicaStore } from "@meridian/ports";
 import {
-  PROTOCOL_VERSION,
+  capabilities,
   unixMsOf,
   type Entry,
   type ErrorCode,
@@ -93,7 +93,7 @@ export function helloOf(node: NodeIdentity, store: ReplicaStore, facts: HelloFac
   const identity = { cluster, nodeId, region, incarnation, ip, port, url, lat, lon };
   return {
     type: "hello",
-    version: PROTOCOL_VERSION,
+    ...capabilities(),
     ...identity,
     outboxThrough,
     horizon,

@@ -368,7 +368,7 @@ export class Replica {
 
   #onMessage(message: Exclude<DirectoryMessage, Welcome>): void {
     switch (message.type) {
-      case "heartbeat":
+      case "echo":
         this.#time.measure(message.nowMs, message.echoMs);
         this.#observe(message.head, message.committedThrough);
         this.#horizon.announce(message.horizon, message.horizonAt);

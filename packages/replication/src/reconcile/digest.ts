@@ -1,7 +1,7 @@
 /**
  * Digests of key ranges: how two parties find out where their data differ without sending it.
  *
- * Every entry is hashed by its key and stamp to two 32-bit words, and a range's fingerprint is the sum of its
+ * Every entry is hashed by its key, stamp and attributes to two 32-bit words, and a range's fingerprint is the sum of its
  * entries' words, each modulo 2^32. Equal data have equal digests whatever the order in which they came;
  * different data have equal ones with probability 2^-64. The hash is not cryptographic: a party who can choose
  * keys and stamps could make two ranges look alike.
@@ -28,7 +28,7 @@ export class DigestBuilder {
   #low = 0;
 
   add(summary: Summary): void {
-    const { key, stamp } = summary;
+    const { key, stamp, attributes } = summary;
     let high = 0x9e3779b9;
     let low = 0x85ebca6b;
     const mix = (word: number): void => {
@@ -41,6 +41,7 @@ export class DigestBuilder {
     mix(stamp.time | 0);
     mix(Math.floor(stamp.origin / 2 ** 32));
     mix(stamp.origin | 0);
+    if (attributes !== undefined) for (const byte of attributes) mix(byte);
     this.#count += 1;
     this.#high = (this.#high + finish(high ^ low)) >>> 0;
     this.#low = (this.#low + finish(low + Math.imul(high, 0x27d4eb2f))) >>> 0;
