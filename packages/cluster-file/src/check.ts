@@ -1,5 +1,5 @@
 /**
- * Checks of JSON values that go on after a problem, so that one reading finds all of them. Each problem names the place
+ * Checks of values read from a file that go on after a problem, so that one reading finds all of them. Each problem names the place
  * by its path, such as `regions[1].lat`, and says what was expected and what came.
  */
 

@@ -1,60 +1,50 @@
 /** A cluster file to start from, with comments; it is valid as it is. */
-export const EXAMPLE: string = `{
-  "//": [
-    "One file for every process of the cluster. Check it: meridian config check <file>",
-    "Start a process: meridian-directory --cluster-file <file> --id primary --data <folder>",
-    "                 meridian-region --cluster-file <file> --id frankfurt --data <folder>",
-    "Flags and environment variables go before what is written here. Members named // are comments."
-  ],
-  "cluster": "example",
+export const EXAMPLE: string = `# One file for every process of the cluster. Check it: meridian config check <file>
+#
+# Start a process: meridian-directory --cluster-file <file> --id primary --data <folder>
+#                  meridian-region --cluster-file <file> --id frankfurt --data <folder>
+#
+# Flags and environment variables go before what is written here. JSON may be written, too.
+cluster: example
 
-  "directories": [
-    {
-      "//": "In order of priority. Nodes and clients use the first that answers.",
-      "id": "primary",
-      "url": "http://10.0.0.1:7400",
-      "host": "0.0.0.0"
-    },
-    {
-      "id": "secondary",
-      "url": "http://10.0.1.1:7400",
-      "host": "0.0.0.0"
-    }
-  ],
+# In order of priority. Nodes and clients use the first that answers.
+directories:
+  - id: primary
+    url: http://10.0.0.1:7400
+    host: 0.0.0.0
+  - id: secondary
+    url: http://10.0.1.1:7400
+    host: 0.0.0.0
 
-  "regions": [
-    {
-      "//": "The port is that of the URL unless it is given. Without a URL, clients are told the address that the directory sees.",
-      "id": "frankfurt",
-      "region": "eu-central",
-      "lat": 50.1109,
-      "lon": 8.6821,
-      "url": "http://10.0.2.1:7401",
-      "host": "0.0.0.0",
-      "allowOrigin": ["https://app.example.com"]
-    },
-    {
-      "id": "sydney",
-      "region": "ap-southeast",
-      "lat": -33.8688,
-      "lon": 151.2093,
-      "port": 7401,
-      "host": "0.0.0.0",
-      "data": "/var/lib/meridian/sydney",
-      "limits": { "cacheBytes": 67108864 }
-    }
-  ],
+regions:
+  # The port is that of the URL unless it is given. Without a URL, clients are told the address that the directory sees.
+  - id: frankfurt
+    region: eu-central
+    lat: 50.1109
+    lon: 8.6821
+    url: http://10.0.2.1:7401
+    host: 0.0.0.0
+    allowOrigin: [https://app.example.com]
+  - id: sydney
+    region: ap-southeast
+    lat: -33.8688
+    lon: 151.2093
+    port: 7401
+    host: 0.0.0.0
+    data: /var/lib/meridian/sydney
+    limits:
+      cacheBytes: 67108864
 
-  "limits": {
-    "//": "For all processes that have them; a process may have limits of its own.",
-    "durability": "process",
-    "lagMax": "10s",
-    "cacheEntries": 100000,
-    "cacheBytes": 268435456,
-    "valueBytesMax": 1048576,
-    "connectionsMax": 16384
-  },
+# For all processes that have them; a process may have limits of its own.
+limits:
+  durability: process
+  lagMax: 10s
+  cacheEntries: 100000
+  cacheBytes: 268435456
+  valueBytesMax: 1048576
+  connectionsMax: 16384
 
-  "log": { "level": "info", "format": "json" }
-}
+log:
+  level: info
+  format: json
 `;

@@ -3,6 +3,7 @@ import { basename } from "node:path";
 
 import { checkIdentifier, MeridianError } from "@meridian/protocol";
 import { LOG_LEVELS } from "@meridian/runtime";
+import { LineCounter, parseDocument } from "yaml";
 
 import {
   choiceCheck,
@@ -106,7 +107,7 @@ const FILE: Checks<FileMembers> = {
 };
 
 /**
- * Reads the text of a cluster file; `name` names it in messages. Throws `INVALID_CONFIG` with every problem found, one
+ * Reads the text of a cluster file, YAML or JSON; `name` names it in messages. Throws `INVALID_CONFIG` with every problem found, one
  * sentence each, in `details.problems`.
  */
 export function parseClusterFile(text: string, name: string): ClusterFile {
@@ -128,13 +129,8 @@ export function readClusterFile(path: string): ClusterFile {
 }
 
 function readText(text: string, report: Report): ClusterFile | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    report(`Expected JSON: ${messageOf(cause)}`);
-    return undefined;
-  }
+  const value = readYaml(text, report);
+  if (value === undefined) return undefined;
   const read = readMembers(value, "", FILE, ["directories", "regions"], report);
   if (read === undefined) return undefined;
   const { directories = [], regions = [] } = read;
@@ -146,6 +142,24 @@ function readText(text: string, report: Report): ClusterFile | undefined {
     limits: read.limits ?? {},
     log: read.log ?? { level: undefined, format: undefined },
   };
+}
+
+/** The value that YAML (of which JSON is a part) writes down; undefined after a problem, which was reported. */
+function readYaml(text: string, report: Report): unknown {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  for (const { message, pos } of document.errors) {
+    const { line, col } = lines.linePos(pos[0]);
+    report(`Expected YAML or JSON: ${message}, in line ${line}, column ${col}`);
+  }
+  if (document.errors.length > 0) return undefined;
+  try {
+    // No aliases: a few lines of them can stand for more than fits in memory.
+    return (document.toJS({ maxAliasCount: 0 }) as unknown) ?? null;
+  } catch (cause) {
+    report(`Expected YAML or JSON without aliases: ${messageOf(cause)}`);
+    return undefined;
+  }
 }
 
 function invalid(name: string, problems: readonly string[], cause?: unknown): MeridianError {

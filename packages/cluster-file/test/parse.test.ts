@@ -224,8 +224,29 @@ test("two machines may use one port, and one machine two", () => {
   expect(problemsOf(fileOf({ regions: local }))).toHaveLength(1);
 });
 
-test("what is no JSON is refused with what the parser says, and a file that is missing by its path", () => {
-  expect(problemsOf("{")).toEqual([expect.stringMatching(/^c\.json: Expected JSON: /)]);
+test("YAML says the same as JSON, with comments", () => {
+  const text = [
+    "# a comment",
+    "directories: [{ id: d }] # another",
+    "regions:",
+    "  - id: r",
+    "    lat: 1",
+    "    lon: -2.5",
+  ].join("\n");
+  const json = '{"directories":[{"id":"d"}],"regions":[{"id":"r","lat":1,"lon":-2.5}]}';
+  expect(parseClusterFile(text, "c.yaml")).toEqual(parseClusterFile(json, "c.json"));
+});
+
+test.each([
+  ["{", /^c\.json: Expected YAML or JSON: .* in line 1, column 2$/],
+  ["cluster: a\ncluster: b", /^c\.json: Expected YAML or JSON: .*unique, in line 2, column 1$/],
+  ["a: &a [1]\nb: [*a, *a]", /^c\.json: Expected YAML or JSON without aliases: /],
+  ["", /^c\.json: Expected the file to be an object, got `null`$/],
+])("%j is refused with what the parser says, and where", (text, problem) => {
+  expect(problemsOf(text)).toEqual([expect.stringMatching(problem)]);
+});
+
+test("a file that is missing is named by its path", () => {
   expect(() => readClusterFile("/nowhere.json")).toThrow(
     /Expected a cluster file at `\/nowhere\.json`: ENOENT/,
   );
