@@ -2,7 +2,7 @@
  * The rules of architecture, as one pure function from a package to the list of what is wrong with it.
  *
  *   apps: directory, region, cli
- *     → middle: client, replication, store, cache, geo, transport, cluster-file, supervision
+ *     → middle: client, replication, store, cache, geo, transport, http, cluster-file, supervision
  *         → ports
  *             → bottom: protocol, runtime
  *
@@ -24,6 +24,7 @@ const LAYERS = {
     "cache",
     "geo",
     "transport",
+    "http",
     "cluster-file",
     "supervision",
   ],

@@ -1,6 +1,7 @@
 import type { Link, LinkEvents } from "@meridian/ports";
 import { join } from "node:path";
 
+import { connectionsMaxOf, HttpServer, RequestLimit } from "@meridian/http";
 import { MeridianError } from "@meridian/protocol";
 import { Directory, type FollowOptions } from "@meridian/replication";
 import {
@@ -12,17 +13,11 @@ import {
   type Random,
 } from "@meridian/runtime";
 import { openDirectoryLog, type SqliteDirectoryLog, type StoreTuning } from "@meridian/store";
-import {
-  connectionsMaxOf,
-  dialLink,
-  LINK_BYTES_MAX,
-  LinkListener,
-  RequestLimit,
-} from "@meridian/transport";
+import { dialLink, LINK_BYTES_MAX, LinkListener } from "@meridian/transport";
 
 import type { DirectoryFlags } from "./directory-flags.ts";
-import { HttpServer } from "./http/http-server.ts";
-import { requestHandler } from "./http/request-handler.ts";
+import { directoryHandlers } from "./http/directory-listener.ts";
+import type { DirectoryService } from "./http/directory-service.ts";
 import { LogDigester } from "./log-digest.ts";
 import { LogHealth } from "./log-health.ts";
 import { LogPages } from "./log-pages.ts";
@@ -61,6 +56,16 @@ export interface RunningDirectory {
 
 const CONNECTIONS_MAX = 16_384;
 
+const LINK_PATH = "/replicate";
+
+/** Connections on which no answer comes are cut this long after the stop, in milliseconds. */
+const GRACE_MS = 1_000;
+
+const STARTING = new MeridianError(
+  "DIRECTORY_UNREACHABLE",
+  "The directory is still opening its log",
+);
+
 /** With a horizon below this, a node that is down for a while finds its data in the quarantine. */
 const SHORT_HORIZON_MS = 3_600_000;
 
@@ -75,7 +80,7 @@ export async function startDirectory(options: DirectoryOptions): Promise<Running
   const { clock = systemClock, random = systemRandom, logger, durability } = options;
   const tuning = { expiredGraceMs: EXPIRED_GRACE_MS, ...options.tuning };
   const connectionsMax = connectionsMaxOf(options.connectionsMax ?? CONNECTIONS_MAX, logger);
-  const server = new HttpServer(clock, connectionsMax);
+  const server = new HttpServer({ clock, connectionsMax, starting: STARTING });
   // The address first: a directory that cannot have it must not begin a new epoch of the log.
   await server.listen(options.host, options.port);
   const { url } = server;
@@ -87,7 +92,7 @@ export async function startDirectory(options: DirectoryOptions): Promise<Running
     const path = join(options.data, "directory.db");
     log = await openDirectoryLog({ path, durability, clock, random, logger, tuning, onDamaged });
   } catch (failure) {
-    await server.close();
+    await server.close(0);
     throw failure;
   }
   if (options.horizon < SHORT_HORIZON_MS) {
@@ -128,12 +133,12 @@ function serve(
   const digester = new LogDigester(log);
   const pages = new LogPages(log, clock);
   const links = new LinkListener({
-    path: "/replicate",
+    path: LINK_PATH,
     accept: (link, remoteAddress) => directory.accept(link, remoteAddress),
     logger,
   });
   const limit = new RequestLimit();
-  const request = requestHandler({
+  const service: DirectoryService = {
     cluster,
     version: programVersion(),
     startedAtMs,
@@ -156,15 +161,15 @@ function serve(
       ...directory.gauges(),
     ],
     limit,
-  });
+  };
   directory.start();
-  server.handle({ request, upgrade: links.upgrade });
+  server.handle(directoryHandlers(service, { [LINK_PATH]: links.upgrade }));
   return async () => {
     logger.info("stopping", { cluster });
     leaving ??= goingAway("The directory is shutting down");
     directory.stop();
     links.stop();
-    await server.close();
+    await server.close(GRACE_MS);
     await log.close();
   };
 }

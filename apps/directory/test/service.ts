@@ -1,12 +1,12 @@
 import { expect } from "vitest";
 
+import { Exchange, RequestLimit, type Answer } from "@meridian/http";
 import type { Problem } from "@meridian/protocol";
 import type { MemberInfo } from "@meridian/replication";
 import { silentLogger } from "@meridian/runtime";
 
-import { RequestLimit } from "@meridian/transport";
-
-import { createApp, type DirectoryService } from "../src/http/app.ts";
+import { answerNearest, createApp, DIRECTORY_STYLE } from "../src/http/app.ts";
+import type { DirectoryService } from "../src/http/directory-service.ts";
 import { NodeRegistry } from "../src/node-registry.ts";
 import { manualClock, memberOf } from "./members.ts";
 
@@ -69,6 +69,18 @@ export function get(
   init: RequestInit = {},
 ): Response | Promise<Response> {
   return createApp(serviceOf(members)).request(path, init);
+}
+
+/** The answer to `GET /nearest` without the app. */
+export function nearestOf(service: DirectoryService, search: string): Answer {
+  const carrier = {
+    method: "GET",
+    path: "/nearest",
+    query: search,
+    header: () => undefined,
+    body: () => Promise.resolve(new Uint8Array()),
+  };
+  return answerNearest(service, new Exchange(DIRECTORY_STYLE, carrier));
 }
 
 /** The ids that `/nearest` gives. */

@@ -84,11 +84,11 @@ describe("the links of a directory", () => {
     expect(await fetchJson(`${url}/healthz`)).toEqual({ status: "ok" });
   });
 
-  it("are taken on one path; upgrades of others are answered with 404", async () => {
+  it("are taken on one path; on others the offer of a WebSocket is ignored", async () => {
     const { url } = await start();
     const socket = new WebSocket(`${url}/nearest`);
     const [error] = (await once(socket, "error")) as [Error];
-    expect(error.message).toBe("Unexpected server response: 404");
+    expect(error.message).toBe("Unexpected server response: 400");
   });
 
   it.runIf(hasIpv6)("come in over IPv6, which is written with brackets in URLs", async () => {

@@ -1,7 +1,6 @@
+import type { PageQuery } from "@meridian/http";
 import { compareKeys, isPurgeable, listEntry, type ListedEntry } from "@meridian/protocol";
 import type { SqliteReplicaStore } from "@meridian/store";
-
-import type { PageQuery } from "./http/page-routes.ts";
 
 /** What a store holds in a part of the key space: tombstones and expired entries too, but for purgeable ones. */
 export interface EntryPage {

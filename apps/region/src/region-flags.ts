@@ -1,4 +1,5 @@
 import { withClusterFile } from "@meridian/cluster-file";
+import { parseOrigins, type AllowedOrigins } from "@meridian/http";
 import {
   checkIdentifier,
   parseTtlMs,
@@ -14,8 +15,6 @@ import {
   type OptionSources,
   type OptionTable,
 } from "@meridian/runtime";
-
-import { parseOrigins, type AllowedOrigins } from "./http/origins.ts";
 
 const FLAGS = [
   {

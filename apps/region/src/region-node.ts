@@ -1,18 +1,26 @@
 /** The parts of a regional node, put together. */
+import {
+  OriginPolicy,
+  refusalOf,
+  RequestLimit,
+  type AllowedOrigins,
+  type AnswerStyle,
+  type HttpHandlers,
+  type PageQuery,
+  type RoutedApp,
+} from "@meridian/http";
 import type { Dial } from "@meridian/ports";
 import type { MeridianError, NodeStatus } from "@meridian/protocol";
 import { digestAll, digestPage, Replica, type NodeIdentity } from "@meridian/replication";
 import type { Clock, Gauge, Logger, Random } from "@meridian/runtime";
 import type { SqliteReplicaStore } from "@meridian/store";
-import { LINK_BYTES_MAX, RequestLimit } from "@meridian/transport";
+import { LINK_BYTES_MAX } from "@meridian/transport";
 
 import { entryPageOf } from "./entry-page.ts";
-import type { Answer } from "./http/answers.ts";
-import { OriginPolicy, type AllowedOrigins } from "./http/origins.ts";
+import { answerStyle } from "./http/answers.ts";
 import type { NodeFacts } from "./http/node-routes.ts";
-import type { PageQuery } from "./http/page-routes.ts";
-import { regionApp, type RegionApp } from "./http/region-app.ts";
-import { refusalOf, requestListener, type RequestListener } from "./http/request-listener.ts";
+import { regionApp } from "./http/region-app.ts";
+import { regionListener } from "./http/region-listener.ts";
 import { Memory } from "./memory.ts";
 import { LoadMeter } from "./node-load.ts";
 import type { NodeReport } from "./node-status.ts";
@@ -47,13 +55,13 @@ export interface RegionNodeOptions {
 /** A regional node without its sockets. */
 export class RegionNode {
   readonly service: RegionService;
-  readonly app: RegionApp;
+  readonly app: RoutedApp;
   readonly limit: RequestLimit = new RequestLimit();
   readonly #options: RegionNodeOptions;
   readonly #replica: Replica;
   readonly #memory: Memory;
   readonly #meter: LoadMeter;
-  readonly #origins: OriginPolicy;
+  readonly #style: AnswerStyle;
   readonly #startedAtMs: number;
 
   constructor(options: RegionNodeOptions) {
@@ -100,8 +108,9 @@ export class RegionNode {
       digestPage: (query) => this.#digestPage(query),
       entryPage: (query) => this.#entryPage(query),
     };
-    this.#origins = new OriginPolicy(options.allowOrigin, ownUrls(options));
-    this.app = regionApp({ service: this.service, origins: this.#origins, facts, logger });
+    const origins = new OriginPolicy(options.allowOrigin, ownUrls(options));
+    this.#style = answerStyle(this.service, origins);
+    this.app = regionApp({ service: this.service, style: this.#style, facts, logger });
   }
 
   /** Cluster time, or undefined while no directory has been heard. */
@@ -113,16 +122,14 @@ export class RegionNode {
     return this.#replica.status;
   }
 
-  /** Answers requests. With `appOnly` all of them go through the app. */
-  listener(appOnly: boolean = false): RequestListener {
+  /** What answers a server's requests. With `appOnly` all of them go through the app. */
+  handlers(appOnly: boolean = false): HttpHandlers {
     const { service, app, limit } = this;
-    const [origins, { logger }] = [this.#origins, this.#options];
-    return requestListener({ service, origins, app, limit, logger, appOnly });
-  }
-
-  /** The answer to what is refused before there is a request to route. */
-  refuse(error: MeridianError): Answer {
-    return refusalOf(this.service, error);
+    const [style, { logger }] = [this.#style, this.#options];
+    return {
+      request: regionListener({ service, style, app, limit, logger, appOnly }),
+      refuse: (error) => refusalOf(style, error),
+    };
   }
 
   /**

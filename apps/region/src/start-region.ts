@@ -1,6 +1,7 @@
 import { join } from "node:path";
 
-import type { MeridianError, NodeStatus } from "@meridian/protocol";
+import { connectionsMaxOf, HttpServer } from "@meridian/http";
+import { MeridianError, type NodeStatus } from "@meridian/protocol";
 import {
   systemClock,
   systemRandom,
@@ -10,9 +11,8 @@ import {
   type Random,
 } from "@meridian/runtime";
 import { openReplicaStore } from "@meridian/store";
-import { connectionsMaxOf, dialLink } from "@meridian/transport";
+import { dialLink } from "@meridian/transport";
 
-import { listenHttp, type HttpServer } from "./http/http-server.ts";
 import type { RegionFlags } from "./region-flags.ts";
 import { RegionNode } from "./region-node.ts";
 import { throttledDial } from "./throttled-dial.ts";
@@ -21,6 +21,8 @@ import { throttledDial } from "./throttled-dial.ts";
 const FINISH_MS = 5_000;
 
 const CONNECTIONS_MAX = 16_384;
+
+const STARTING = new MeridianError("NODE_SYNCING", "The node is still putting itself together");
 
 /** What may wait in memory to be stored before the node reads no more from the directory: less than refuses its own writes. */
 const REMOTE_BACKLOG_BYTES_MAX = 32 * 1024 * 1024;
@@ -81,7 +83,8 @@ export async function startRegion(options: RegionOptions): Promise<RunningRegion
   try {
     const { host, port } = options;
     const connectionsMax = connectionsMaxOf(options.connectionsMax ?? CONNECTIONS_MAX, logger);
-    server = await listenHttp({ host, port, clock, connectionsMax });
+    server = new HttpServer({ clock, connectionsMax, starting: STARTING });
+    await server.listen(host, port);
   } catch (failure) {
     await store.close();
     throw failure;
@@ -107,14 +110,14 @@ export async function startRegion(options: RegionOptions): Promise<RunningRegion
     ttlMsDefault: options.ttlDefault ?? 0,
   });
   started = node;
-  server.listener(node.listener(), (error) => node.refuse(error));
+  server.handle(node.handlers());
   logger.info(`listening on ${server.url}`, { node: id, cluster });
   node.start();
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     logger.info("stopping", { node: id });
     await node.stop(FINISH_MS);
-    await server.close();
+    await server.close(0);
     await store.close();
   };
   return {

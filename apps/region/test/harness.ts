@@ -4,12 +4,12 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import type { ReplicaRecord } from "@meridian/protocol";
+import { HttpServer, type HttpServerOptions } from "@meridian/http";
+import { MeridianError, type ReplicaRecord } from "@meridian/protocol";
 import { seededRandom, silentLogger, systemClock, type Clock } from "@meridian/runtime";
 import { openReplicaStore, type StoreTuning } from "@meridian/store";
 import Database from "better-sqlite3";
 
-import { listenHttp, type HttpServer, type HttpServerOptions } from "../src/http/http-server.ts";
 import { RegionNode, type RegionNodeOptions } from "../src/region-node.ts";
 
 /** A clock that stands still until it is told. */
@@ -146,21 +146,21 @@ export async function testNode(options: TestNodeOptions = {}): Promise<TestNode>
     clock,
     request: async (target, init) => node.app.request(target, init),
     serve: async (appOnly) => {
-      const server = await listenHttp({
-        host: "127.0.0.1",
-        port: 0,
+      const server = new HttpServer({
+        starting: new MeridianError("NODE_SYNCING", "Not yet"),
         clock: systemClock,
         connectionsMax: 100,
         ...options.limits,
       });
+      await server.listen("127.0.0.1", 0);
       servers.push(server);
-      server.listener(node.listener(appOnly), (error) => node.refuse(error));
+      server.handle(node.handlers(appOnly));
       return server.port;
     },
     stall: () => stallOf(path),
     settle: (promise) => settle(promise, clock),
     close: async () => {
-      for (const server of servers) await server.close();
+      for (const server of servers) await server.close(0);
       await settle(node.stop(1_000), clock);
       await store.close();
       rmSync(folder, { recursive: true });

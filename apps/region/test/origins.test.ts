@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { OriginPolicy, parseOrigins } from "../src/http/origins.ts";
+import { OriginPolicy, parseOrigins } from "@meridian/http";
+
 import { parseRegionFlags } from "../src/region-flags.ts";
 import {
   exchangeBytes,

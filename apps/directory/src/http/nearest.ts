@@ -1,23 +1,26 @@
+import { readWhole, type Query, type WholeBounds } from "@meridian/http";
 import { checkIdentifier, MeridianError, parseCoordinates } from "@meridian/protocol";
 import type { MemberInfo } from "@meridian/replication";
 
 import type { NearNode, NodeRegistry } from "../node-registry.ts";
-import { readQuery, readWhole } from "./query.ts";
 
-const OPTIONS = ["lat", "lon", "limit", "exclude"] as const;
-const LIMIT_DEFAULT = 3;
-const LIMIT_MAX = 100;
+/** The options of `GET /nearest`. */
+export const NEAREST_OPTIONS = ["lat", "lon", "limit", "exclude"] as const;
+
+const LIMIT: WholeBounds = { min: 1, max: 100, fallback: 3 };
 const NOBODY: ReadonlySet<string> = new Set();
 
 /**
- * The body of `GET /nearest`: the nodes that clients may be sent to, nearest first. `search` is the query
- * without its question mark. Throws what the request has wrong, or `NO_READY_NODE`.
+ * The body of `GET /nearest`: the nodes that clients may be sent to, nearest first. Throws what the request has wrong,
+ * or `NO_READY_NODE`.
  */
-export function nearestBody(registry: NodeRegistry, lagMaxMs: number, search: string): string {
-  const query = readQuery(search, OPTIONS);
+export function nearestBody(
+  registry: NodeRegistry,
+  lagMaxMs: number,
+  query: Query<(typeof NEAREST_OPTIONS)[number]>,
+): string {
   const coordinates = parseCoordinates(query.lat, query.lon);
-  const limit =
-    query.limit === undefined ? LIMIT_DEFAULT : readWhole("limit", query.limit, 1, LIMIT_MAX);
+  const limit = readWhole("limit", query.limit, LIMIT);
   const excluded = readIds(query.exclude);
   const isOffered = (member: MemberInfo): boolean =>
     member.status === "ready" && member.lagMs < lagMaxMs && !excluded.has(member.id);

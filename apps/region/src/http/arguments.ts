@@ -1,3 +1,4 @@
+import { readWhole } from "@meridian/http";
 import {
   checkTtlMs,
   MeridianError,
@@ -61,21 +62,6 @@ export function readFlag(name: string, text: string | undefined): boolean {
   throw new MeridianError(
     "INVALID_ARGUMENT",
     `Expected \`${name}\` to be \`true\` or \`false\`, got \`${text.slice(0, 100)}\``,
-  );
-}
-
-/** Reads a whole number within bounds. Throws `INVALID_ARGUMENT`. */
-export function readWhole(
-  name: string,
-  text: string | undefined,
-  bounds: { readonly min: number; readonly max: number; readonly fallback: number },
-): number {
-  if (text === undefined) return bounds.fallback;
-  const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
-  if (value >= bounds.min && value <= bounds.max) return value;
-  throw new MeridianError(
-    "INVALID_ARGUMENT",
-    `Expected \`${name}\` to be a whole number from ${bounds.min} to ${bounds.max}, got \`${text.slice(0, 100)}\``,
   );
 }
 

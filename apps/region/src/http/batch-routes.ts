@@ -1,4 +1,5 @@
 /** `/batch/get` and `/batch/set`: many keys in one request. */
+import { checkOption, type Answer } from "@meridian/http";
 import { checkKey, MeridianError, parseTtlMs, checkTtlMs } from "@meridian/protocol";
 
 import { CONTENT_TYPE_DEFAULT } from "../cached-record.ts";
@@ -9,11 +10,9 @@ import {
   type RegionService,
   type SetRequest,
 } from "../region-service.ts";
-import type { Answer } from "./answers.ts";
 import { readAck } from "./arguments.ts";
-import type { Exchange } from "./exchange.ts";
+import type { RegionExchange } from "./exchange.ts";
 import { describeFound, TEXT_CONTENT_TYPE } from "./short-routes.ts";
-import { checkOption } from "./target.ts";
 
 const KEYS_MAX = 1_000;
 /** The largest body of a batch, and the most bytes of values that one answers, unless one value may be larger. */
@@ -22,7 +21,7 @@ const BATCH_BYTES_MAX = 16 * 1024 * 1024;
 type JsonObject = Readonly<Record<string, unknown>>;
 
 /** `POST /batch/get` */
-export async function batchGet(exchange: Exchange): Promise<Answer> {
+export async function batchGet(exchange: RegionExchange): Promise<Answer> {
   exchange.query();
   const { service } = exchange;
   await exchange.admit();
@@ -40,7 +39,7 @@ export async function batchGet(exchange: Exchange): Promise<Answer> {
 }
 
 /** `POST /batch/set` */
-export async function batchSet(exchange: Exchange): Promise<Answer> {
+export async function batchSet(exchange: RegionExchange): Promise<Answer> {
   exchange.checkOrigin();
   exchange.query();
   const { service } = exchange;
@@ -59,7 +58,7 @@ function bytesMaxOf(service: RegionService): number {
   return Math.max(BATCH_BYTES_MAX, 2 * service.valueBytesMax);
 }
 
-async function readJson(exchange: Exchange, known: readonly string[]): Promise<JsonObject> {
+async function readJson(exchange: RegionExchange, known: readonly string[]): Promise<JsonObject> {
   const bytes = await exchange.body(bytesMaxOf(exchange.service));
   let json: unknown;
   try {

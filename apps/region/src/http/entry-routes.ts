@@ -1,16 +1,17 @@
 /** `/cache/<key>`: values as they are. */
+import type { Answer } from "@meridian/http";
 import { MeridianError } from "@meridian/protocol";
 
 import { CONTENT_TYPE_DEFAULT } from "../cached-record.ts";
 import { checkContentType, factsOf, type SetRequest, type Written } from "../region-service.ts";
-import { freshnessHeaders, type Answer } from "./answers.ts";
+import { freshnessHeaders } from "./answers.ts";
 import { readAck, readFlag, readTtlMs } from "./arguments.ts";
 import { conditionOf, noneMatchNames } from "./conditions.ts";
-import type { Exchange } from "./exchange.ts";
-import { keyOfPath } from "./target.ts";
+import type { RegionExchange } from "./exchange.ts";
+import { keyOfPath } from "./key-path.ts";
 
 /** `GET /cache/<key>[?stale=]` */
-export async function getEntry(exchange: Exchange): Promise<Answer> {
+export async function getEntry(exchange: RegionExchange): Promise<Answer> {
   const { stale } = exchange.query("stale");
   const key = keyOfPath(exchange.path);
   await exchange.admit(readFlag("stale", stale));
@@ -32,7 +33,7 @@ export async function getEntry(exchange: Exchange): Promise<Answer> {
 }
 
 /** `PUT /cache/<key>[?ttl=][&ack=][&timeout=]` */
-export async function putEntry(exchange: Exchange): Promise<Answer> {
+export async function putEntry(exchange: RegionExchange): Promise<Answer> {
   exchange.checkOrigin();
   const { service } = exchange;
   const query = exchange.query("ttl", "ack", "timeout");
@@ -50,7 +51,7 @@ export async function putEntry(exchange: Exchange): Promise<Answer> {
 }
 
 /** `DELETE /cache/<key>[?ack=][&timeout=]` */
-export async function deleteEntry(exchange: Exchange): Promise<Answer> {
+export async function deleteEntry(exchange: RegionExchange): Promise<Answer> {
   exchange.checkOrigin();
   const { service } = exchange;
   const query = exchange.query("ack", "timeout");
@@ -63,7 +64,7 @@ export async function deleteEntry(exchange: Exchange): Promise<Answer> {
 
 /** The answer to a write of one key. */
 export function answerWritten(
-  exchange: Exchange,
+  exchange: RegionExchange,
   written: Written,
   facts: Readonly<Record<string, unknown>> = {},
 ): Answer {
@@ -83,7 +84,7 @@ export function keyNotFound(key: string): MeridianError {
 }
 
 /** Throws `INVALID_BODY` for a body that is not the value itself. */
-function checkWhole(exchange: Exchange): void {
+function checkWhole(exchange: RegionExchange): void {
   const encoding = exchange.header("content-encoding");
   if (encoding !== undefined && encoding !== "identity") {
     throw new MeridianError(

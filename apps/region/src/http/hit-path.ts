@@ -2,14 +2,11 @@
  * The shortest way to the commonest answer: `GET /cache/<key>` for a key in memory. It answers exactly as
  * the app would, header for header, and takes a request only if it is sure of that; all others go to the app.
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { CORS_HEADERS, type ShortPath } from "@meridian/http";
 
 import type { RegionService } from "../region-service.ts";
-import { ageOf, cacheControlOf, CORS_HEADERS } from "./answers.ts";
-import { KEY_PREFIX } from "./target.ts";
-
-/** Takes a request if it can; false if it has done nothing. */
-export type ShortPath = (incoming: IncomingMessage, outgoing: ServerResponse) => boolean;
+import { ageOf, cacheControlOf } from "./answers.ts";
+import { KEY_PREFIX } from "./key-path.ts";
 
 /**
  * Paths that every party reads alike: unreserved characters, slashes and escapes; no dot segment that a URL

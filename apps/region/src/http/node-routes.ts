@@ -1,11 +1,8 @@
 /** What the node tells of itself: its keys, its status, its health. */
-import { MeridianError } from "@meridian/protocol";
+import { readWhole, type Answer, type PageQuery } from "@meridian/http";
 
 import { etagOf } from "../cached-record.ts";
-import type { Answer } from "./answers.ts";
-import { readWhole } from "./arguments.ts";
-import type { Exchange } from "./exchange.ts";
-import type { PageQuery } from "./page-routes.ts";
+import type { RegionExchange } from "./exchange.ts";
 
 /** What the node knows of itself beside its service. */
 export interface NodeFacts {
@@ -19,7 +16,7 @@ export interface NodeFacts {
 }
 
 /** `GET /keys[?prefix=][&after=][&limit=]` */
-export async function getKeys(exchange: Exchange): Promise<Answer> {
+export async function getKeys(exchange: RegionExchange): Promise<Answer> {
   const { prefix = "", after, limit } = exchange.query("prefix", "after", "limit");
   const bounds = { min: 1, max: 1_000, fallback: 100 };
   const query = {
@@ -40,39 +37,20 @@ export async function getKeys(exchange: Exchange): Promise<Answer> {
 }
 
 /** `GET /status` */
-export function getStatus(exchange: Exchange, facts: NodeFacts): Answer {
+export function getStatus(exchange: RegionExchange, facts: NodeFacts): Answer {
   exchange.query();
   return exchange.json(200, facts.status(), ["Cache-Control", "no-store"]);
 }
 
 /** `GET /healthz` */
-export function getHealth(exchange: Exchange): Answer {
+export function getHealth(exchange: RegionExchange): Answer {
   exchange.query();
   return exchange.json(200, { status: "ok" }, ["Cache-Control", "no-store"]);
 }
 
 /** `GET /readyz` */
-export function getReadiness(exchange: Exchange): Answer {
+export function getReadiness(exchange: RegionExchange): Answer {
   exchange.query();
   exchange.service.checkReady();
   return exchange.json(200, { status: "ready" }, ["Cache-Control", "no-store"]);
-}
-
-/** The error of a path that nothing is at, or that does not take the method. */
-export function routeError(
-  method: string,
-  path: string,
-  allowed: readonly string[] | undefined,
-): MeridianError {
-  if (allowed === undefined) {
-    return new MeridianError(
-      "ROUTE_NOT_FOUND",
-      `Expected a path of this node, got \`${path.slice(0, 200)}\``,
-    );
-  }
-  return new MeridianError(
-    "METHOD_NOT_ALLOWED",
-    `Expected ${allowed.map((one) => `\`${one}\``).join(" or ")} at \`${path.slice(0, 200)}\`, got \`${method}\``,
-    { details: { allowed } },
-  );
 }

@@ -1,12 +1,12 @@
 /** `/quarantine`: what the cluster deleted while this node was away, for its operator to decide about. */
+import { readWhole, type Answer } from "@meridian/http";
 import { MeridianError, type QuarantinedEntry } from "@meridian/protocol";
 
 import { recordOf } from "../cached-record.ts";
-import type { Answer } from "./answers.ts";
-import { readAck, readWhole } from "./arguments.ts";
+import { readAck } from "./arguments.ts";
 import { conditionOf } from "./conditions.ts";
 import { answerWritten } from "./entry-routes.ts";
-import type { Exchange } from "./exchange.ts";
+import type { RegionExchange } from "./exchange.ts";
 import { describeFound } from "./short-routes.ts";
 
 /** The path under which quarantined entries lie, by their ids. */
@@ -21,7 +21,7 @@ export function quarantineRouteOf(path: string): string {
 }
 
 /** `GET /quarantine[?after=][&limit=]` */
-export function getQuarantine(exchange: Exchange): Answer {
+export function getQuarantine(exchange: RegionExchange): Answer {
   const { after, limit } = exchange.query("after", "limit");
   const bounds = { min: 0, max: Number.MAX_SAFE_INTEGER, fallback: 0 };
   const most = readWhole("limit", limit, { min: 1, max: 1_000, fallback: 100 });
@@ -33,7 +33,7 @@ export function getQuarantine(exchange: Exchange): Answer {
 }
 
 /** `GET /quarantine/<id>`: with its value. */
-export function getQuarantined(exchange: Exchange): Answer {
+export function getQuarantined(exchange: RegionExchange): Answer {
   exchange.query();
   const found = find(exchange);
   const { value, encoding } = describeFound(found.entry.key, recordOf(found.entry));
@@ -41,7 +41,7 @@ export function getQuarantined(exchange: Exchange): Answer {
 }
 
 /** `POST /quarantine/<id>/replay[?ack=][&timeout=]`: writes it anew. Takes conditions as `PUT` does. */
-export async function replayQuarantined(exchange: Exchange): Promise<Answer> {
+export async function replayQuarantined(exchange: RegionExchange): Promise<Answer> {
   exchange.checkOrigin();
   const { ack, timeout } = exchange.query("ack", "timeout");
   const level = readAck(ack, timeout);
@@ -52,7 +52,7 @@ export async function replayQuarantined(exchange: Exchange): Promise<Answer> {
 }
 
 /** `DELETE /quarantine/<id>`: for good. */
-export async function dropQuarantined(exchange: Exchange): Promise<Answer> {
+export async function dropQuarantined(exchange: RegionExchange): Promise<Answer> {
   exchange.checkOrigin();
   exchange.query();
   const { id } = find(exchange);
@@ -74,14 +74,14 @@ function describe({ id, entry, atMs }: QuarantinedEntry): object {
   };
 }
 
-function find(exchange: Exchange): QuarantinedEntry {
+function find(exchange: RegionExchange): QuarantinedEntry {
   const id = idOf(exchange);
   const found = exchange.service.quarantine.get(id);
   if (found !== undefined) return found;
   throw notFound(String(id));
 }
 
-function idOf({ path }: Exchange): number {
+function idOf({ path }: RegionExchange): number {
   const rest = path.slice(QUARANTINE_PREFIX.length);
   const text = rest.endsWith(REPLAY) ? rest.slice(0, -REPLAY.length) : rest;
   if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);

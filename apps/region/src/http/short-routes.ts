@@ -1,20 +1,20 @@
 /** `/cache?key=`: for a shell or an address bar, where a key is easier as an option. */
 import { isUtf8 } from "node:buffer";
 
+import type { Answer } from "@meridian/http";
 import { checkKey, MeridianError } from "@meridian/protocol";
 
 import type { CachedRecord } from "../cached-record.ts";
 import type { SetRequest } from "../region-service.ts";
-import type { Answer } from "./answers.ts";
 import { readAck, readFlag, readTtlMs } from "./arguments.ts";
 import { answerWritten, keyNotFound } from "./entry-routes.ts";
-import type { Exchange } from "./exchange.ts";
+import type { RegionExchange } from "./exchange.ts";
 
 /** The content type of values that are given as text. */
 export const TEXT_CONTENT_TYPE = "text/plain; charset=utf-8";
 
 /** `GET /cache?key=[&stale=]` */
-export async function getShort(exchange: Exchange): Promise<Answer> {
+export async function getShort(exchange: RegionExchange): Promise<Answer> {
   const query = exchange.query("key", "stale");
   const key = checkKey(required("key", query.key, "INVALID_KEY"));
   await exchange.admit(readFlag("stale", query.stale));
@@ -32,7 +32,7 @@ export async function getShort(exchange: Exchange): Promise<Answer> {
 }
 
 /** `POST /cache?key=&value=[&minutes=][&ttl=][&ack=][&timeout=]` */
-export async function postShort(exchange: Exchange): Promise<Answer> {
+export async function postShort(exchange: RegionExchange): Promise<Answer> {
   exchange.checkOrigin();
   const query = exchange.query("key", "value", "minutes", "ttl", "ack", "timeout");
   const key = checkKey(required("key", query.key, "INVALID_KEY"));

@@ -2,25 +2,19 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 
+import { HttpServer } from "@meridian/http";
+import { MeridianError } from "@meridian/protocol";
 import { systemClock } from "@meridian/runtime";
 
-import { HttpServer } from "../src/http/http-server.ts";
-import { requestHandler } from "../src/http/request-handler.ts";
+import { directoryHandlers } from "../src/http/directory-listener.ts";
 import { CITIES, serviceOf } from "./service.ts";
 
-async function startServer(): Promise<HttpServer> {
-  const server = new HttpServer(systemClock, 100);
-  await server.listen("127.0.0.1", 0);
-  onTestFinished(() => server.close());
-  return server;
-}
-
 async function startService(): Promise<string> {
-  const server = await startServer();
-  server.handle({
-    request: requestHandler(serviceOf(CITIES)),
-    upgrade: (_, socket) => socket.destroy(),
-  });
+  const starting = new MeridianError("DIRECTORY_UNREACHABLE", "Not yet");
+  const server = new HttpServer({ clock: systemClock, connectionsMax: 100, starting });
+  await server.listen("127.0.0.1", 0);
+  onTestFinished(() => server.close(0));
+  server.handle(directoryHandlers(serviceOf(CITIES)));
   return server.url;
 }
 
@@ -33,25 +27,6 @@ async function exchange(url: string, request: string): Promise<string> {
   await once(socket, "close");
   return answer;
 }
-
-describe("HttpServer", () => {
-  it("answers 503 until it is told how to answer", async () => {
-    const server = await startServer();
-    const response = await fetch(`${server.url}/nearest?lat=0&lon=0`);
-    expect([response.status, response.headers.get("retry-after")]).toEqual([503, "1"]);
-    expect(await response.json()).toMatchObject({ code: "DIRECTORY_UNREACHABLE" });
-  });
-
-  it("closes though a client keeps its connection and never asks", async () => {
-    const server = await startServer();
-    const { url } = server;
-    const socket = connect(Number(new URL(url).port), "127.0.0.1");
-    await once(socket, "connect");
-    const cut = once(socket, "close");
-    await Promise.all([server.close(), cut]);
-    await expect(fetch(url)).rejects.toThrow("fetch failed");
-  });
-});
 
 describe("requests over a socket", () => {
   it("of every form get the same nodes, by the short path or by the router", async () => {

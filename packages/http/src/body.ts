@@ -2,8 +2,12 @@ import type { IncomingMessage } from "node:http";
 
 import { asMeridianError, MeridianError } from "@meridian/protocol";
 
-import type { ByteBudget } from "../byte-budget.ts";
-import { checkBytes } from "../region-service.ts";
+/** What bodies may take that are being read, all together. */
+export interface BodyBudget {
+  /** Takes bytes, which are given back. Throws `OVERLOADED`, and takes nothing, if there are not so many left. */
+  take(bytes: number): void;
+  give(bytes: number): void;
+}
 
 /**
  * Reads the body of a request into bytes of its own: a slice of what the socket read would keep all of that
@@ -14,10 +18,10 @@ import { checkBytes } from "../region-service.ts";
 export function readIncoming(
   incoming: IncomingMessage,
   bytesMax: number,
-  budget: ByteBudget,
+  budget: BodyBudget,
 ): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    checkBytes("a body", declaredLength(incoming.headers["content-length"]), bytesMax);
+    checkDeclared(incoming.headers["content-length"], bytesMax);
     if (incoming.destroyed) throw cutShort();
     let chunks: Uint8Array[] = [];
     let length = 0;
@@ -63,7 +67,7 @@ export async function readStream(
   request: Pick<Request, "headers" | "body">,
   bytesMax: number,
 ): Promise<Uint8Array> {
-  checkBytes("a body", declaredLength(request.headers.get("content-length")), bytesMax);
+  checkDeclared(request.headers.get("content-length"), bytesMax);
   const chunks: Uint8Array[] = [];
   let length = 0;
   if (request.body === null) return new Uint8Array();
@@ -79,8 +83,9 @@ export async function readStream(
   return join(chunks, length);
 }
 
-function declaredLength(header: string | null | undefined): number {
-  return header === null || header === undefined ? 0 : Number(header);
+function checkDeclared(header: string | null | undefined, bytesMax: number): void {
+  const length = Number(header ?? 0);
+  if (length > bytesMax) throw tooLarge(length, bytesMax);
 }
 
 function tooLarge(length: number, bytesMax: number): MeridianError {

@@ -1,5 +1,5 @@
 /** What a browser is answered that asks whether a page may send a request. */
-import type { HeaderList } from "./answers.ts";
+import type { HeaderList } from "./answer.ts";
 
 /** What pages send with a read. */
 const READ_HEADERS = "If-None-Match, Meridian-Position, Meridian-Wait-Ms";

@@ -5,6 +5,8 @@
  */
 import { MeridianError } from "@meridian/protocol";
 
+import type { HeaderList } from "./answer.ts";
+
 /** The origins whose pages may write: these, or every one. */
 export type AllowedOrigins = readonly string[] | "*";
 
@@ -28,6 +30,17 @@ function parseOrigin(text: string): string {
   );
 }
 
+/**
+ * What lets a page of any origin read an answer: it may be shared by caches, whoever asked first. Which pages may
+ * write is decided by refusing what others send, so these are the same for all.
+ */
+export const CORS_HEADERS: HeaderList = [
+  "Access-Control-Allow-Origin",
+  "*",
+  "Access-Control-Expose-Headers",
+  "*",
+];
+
 /** Decides which pages may write. */
 export class OriginPolicy {
   readonly #allowed: ReadonlySet<string> | "*";
@@ -39,8 +52,14 @@ export class OriginPolicy {
   }
 
   /** Whether a page of `origin`, as the header `Origin` names it, may write. */
-  allows(origin: string): boolean {
-    return this.#allowed === "*" || this.#allowed.has(origin);
+  allows(origin: string | undefined): boolean {
+    return origin !== undefined && (this.#allowed === "*" || this.#allowed.has(origin));
+  }
+
+  /** What lets a page read the answer to a request: any answer to a page, a refusal too. */
+  headers(method: string, origin: string | undefined): HeaderList {
+    const isRead = method === "GET" || method === "HEAD" || method === "OPTIONS";
+    return isRead || origin !== undefined ? CORS_HEADERS : [];
   }
 
   /** Throws `ORIGIN_NOT_ALLOWED` if a write names an origin whose pages may not. */

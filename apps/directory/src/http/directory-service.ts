@@ -1,0 +1,34 @@
+import type { PageQuery, RequestLimit } from "@meridian/http";
+import type { MeridianError } from "@meridian/protocol";
+import type { DirectoryInfo } from "@meridian/replication";
+import type { Clock, Gauge, Logger } from "@meridian/runtime";
+
+import type { LogDigest } from "../log-digest.ts";
+import type { LogDigestPage, LogEntryPage } from "../log-pages.ts";
+import type { NodeRegistry } from "../node-registry.ts";
+
+/** What the HTTP API answers from. */
+export interface DirectoryService {
+  readonly cluster: string;
+  readonly version: string;
+  readonly startedAtMs: number;
+  /** Nodes with this lag or more are not offered to clients. */
+  readonly lagMaxMs: number;
+  readonly registry: NodeRegistry;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limit: RequestLimit;
+  /** How full each queue is. */
+  gauges(): readonly Gauge[];
+  info(): DirectoryInfo;
+  /** The log's store in plain numbers. */
+  store(): object;
+  digest(): Promise<LogDigest>;
+  /** The digest of a part of the log, and the entries in one. */
+  digestPage(query: PageQuery): Promise<LogDigestPage>;
+  entryPage(query: PageQuery): Promise<LogEntryPage>;
+  /** What is wrong with the log's database, if it is damaged. */
+  damage(): MeridianError | undefined;
+  /** Why requests should go elsewhere; undefined while all is well. */
+  notReady(): MeridianError | undefined;
+}

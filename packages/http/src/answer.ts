@@ -1,0 +1,67 @@
+/** HTTP answers before they meet a server: plain data that whoever carries it writes out. */
+import type { ServerResponse } from "node:http";
+
+import {
+  PROBLEM_CONTENT_TYPE,
+  retryAfterOf,
+  toProblem,
+  type MeridianError,
+} from "@meridian/protocol";
+
+/** Names and values in turn, as `ServerResponse.writeHead` takes them fastest. */
+export type HeaderList = readonly string[];
+
+/** An answer, whatever carries it. */
+export interface Answer {
+  readonly status: number;
+  /** With `Content-Length` where there is a body: without it, the body would travel in chunks, and `HEAD` tell no length. */
+  readonly headers: HeaderList;
+  readonly body: string | Uint8Array | null;
+}
+
+/** What is answered where no route can answer: to bytes that are no request, or to one too many. */
+export type Refuse = (error: MeridianError) => Answer;
+
+/** An answer whose body is text. */
+export function textAnswer(
+  status: number,
+  contentType: string,
+  text: string,
+  headers: HeaderList = [],
+): Answer {
+  const length = String(Buffer.byteLength(text));
+  return {
+    status,
+    headers: ["Content-Type", contentType, "Content-Length", length, ...headers],
+    body: text,
+  };
+}
+
+/** An answer whose body is JSON. */
+export function jsonAnswer(status: number, body: unknown, headers: HeaderList = []): Answer {
+  return textAnswer(status, "application/json", JSON.stringify(body), headers);
+}
+
+/** The problem document of an error, with the status of its kind. */
+export function problemAnswer(error: MeridianError, headers: HeaderList = []): Answer {
+  const problem = toProblem(error);
+  const all = [...headers, ...retryAfterOf(error.code)];
+  return textAnswer(problem.status, PROBLEM_CONTENT_TYPE, JSON.stringify(problem), all);
+}
+
+/** The answer as a fetch response. */
+export function responseOf({ status, headers, body }: Answer): Response {
+  const named: Record<string, string> = {};
+  for (let at = 0; at < headers.length; at += 2) named[headers[at] ?? ""] = headers[at + 1] ?? "";
+  return new Response(body as ConstructorParameters<typeof Response>[0], {
+    status,
+    headers: named,
+  });
+}
+
+/** Writes the answer, unless the client is gone. */
+export function send(outgoing: ServerResponse, { status, headers, body }: Answer): void {
+  if (outgoing.destroyed) return;
+  outgoing.writeHead(status, headers as string[]);
+  outgoing.end(body ?? undefined);
+}

@@ -1,0 +1,133 @@
+import type { IncomingMessage } from "node:http";
+
+import type { HttpBindings } from "@hono/node-server";
+import type { MeridianError } from "@meridian/protocol";
+import type { Context } from "hono";
+
+import { jsonAnswer, problemAnswer, textAnswer, type Answer, type HeaderList } from "./answer.ts";
+import { readIncoming, readStream, type BodyBudget } from "./body.ts";
+import type { OriginPolicy } from "./origins.ts";
+import { readQuery, type Query } from "./query.ts";
+import { targetOf } from "./target.ts";
+
+/** The bindings of an app: those of the Node.js adapter, which are not there when it is called directly. */
+export interface AppEnv {
+  readonly Bindings: Partial<HttpBindings>;
+}
+
+/** A request, whatever carries it. */
+export interface Carrier {
+  readonly method: string;
+  /** As the client sent it, still percent-encoded. */
+  readonly path: string;
+  /** Still percent-encoded, without its question mark. */
+  readonly query: string;
+  /** Reads a header by its name in lower case. */
+  header(name: string): string | undefined;
+  /** Reads the body by the rules of `readIncoming`. */
+  body(bytesMax: number, budget: BodyBudget): Promise<Uint8Array>;
+}
+
+/** A request that came through an app. */
+export function carrierOfContext(context: Context<AppEnv>): Carrier {
+  const { req, env } = context;
+  const incoming = env?.incoming;
+  return {
+    method: req.method,
+    ...targetOf(incoming?.url ?? req.url),
+    header: (name) => req.header(name),
+    body: (bytesMax, budget) =>
+      incoming === undefined
+        ? readStream(req.raw, bytesMax)
+        : readIncoming(incoming, bytesMax, budget),
+  };
+}
+
+/** A request straight from a server. */
+export function carrierOfIncoming(incoming: IncomingMessage): Carrier {
+  const { headers } = incoming;
+  return {
+    method: incoming.method ?? "",
+    ...targetOf(incoming.url ?? ""),
+    header: (name) => headers[name]?.toString(),
+    body: (bytesMax, budget) => readIncoming(incoming, bytesMax, budget),
+  };
+}
+
+/** What the answers of a program have in common. */
+export interface AnswerStyle {
+  readonly origins: OriginPolicy;
+  /** The headers that every answer carries; `error` is what a problem document tells of. */
+  headers(error?: MeridianError): HeaderList;
+}
+
+/** One request and the means to answer it. */
+export class Exchange {
+  readonly #style: AnswerStyle;
+  readonly #carrier: Carrier;
+
+  constructor(style: AnswerStyle, carrier: Carrier) {
+    this.#style = style;
+    this.#carrier = carrier;
+  }
+
+  get method(): string {
+    return this.#carrier.method;
+  }
+
+  /** As the client sent it, still percent-encoded. */
+  get path(): string {
+    return this.#carrier.path;
+  }
+
+  /** Reads a header by its name in lower case. */
+  readonly header = (name: string): string | undefined => this.#carrier.header(name);
+
+  /** Reads the query by the rules of `readQuery`. */
+  query<Name extends string>(...known: readonly Name[]): Query<Name> {
+    return readQuery(this.#carrier.query, known);
+  }
+
+  /** Throws `ORIGIN_NOT_ALLOWED` for a page that may not write. The first thing that a route does that writes. */
+  checkOrigin(): void {
+    this.#style.origins.check(this.header("origin"));
+  }
+
+  /** Reads the body by the rules of `readIncoming`. */
+  readBody(bytesMax: number, budget: BodyBudget): Promise<Uint8Array> {
+    return this.#carrier.body(bytesMax, budget);
+  }
+
+  /** Answers with a body that is made JSON. */
+  json(status: number, body: unknown, headers: HeaderList = []): Answer {
+    return jsonAnswer(status, body, [...headers, ...this.#common()]);
+  }
+
+  /** Answers with a body that is text already. */
+  text(status: number, contentType: string, text: string, headers: HeaderList = []): Answer {
+    return textAnswer(status, contentType, text, [...headers, ...this.#common()]);
+  }
+
+  /** Answers with any body, or none. */
+  plain(status: number, body: Uint8Array | null, headers: HeaderList): Answer {
+    return { status, body, headers: [...headers, ...this.#common()] };
+  }
+
+  /** Answers with the problem document of an error. */
+  problem(error: MeridianError, headers: HeaderList = []): Answer {
+    return problemAnswer(error, [...headers, ...this.#common(error)]);
+  }
+
+  #common(error?: MeridianError): HeaderList {
+    const { origins } = this.#style;
+    return [
+      ...this.#style.headers(error),
+      ...origins.headers(this.#carrier.method, this.header("origin")),
+    ];
+  }
+}
+
+/** What a program answers where no request has come that could be answered; the connection ends with it. */
+export function refusalOf(style: AnswerStyle, error: MeridianError): Answer {
+  return problemAnswer(error, ["Connection", "close", ...style.headers(error)]);
+}

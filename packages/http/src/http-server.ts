@@ -1,0 +1,224 @@
+/** An HTTP server that knows its bounds: plain, or with a certificate that can be replaced while it runs. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+
+import { asMeridianError, MeridianError } from "@meridian/protocol";
+import type { Clock, Gauge } from "@meridian/runtime";
+
+import { problemAnswer, send, type Refuse } from "./answer.ts";
+import { HttpGuard } from "./http-guard.ts";
+import { HTTP_TIMEOUTS, type HttpTimeouts } from "./http-timeouts.ts";
+import { refuseConnection } from "./raw-answer.ts";
+import { targetOf } from "./target.ts";
+import { asksForWebSocket, headWithoutOffer, type UpgradeListener } from "./upgrades.ts";
+
+/** A listener of a server's requests. */
+export type RequestListener = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
+
+/** What proves to clients who a server is: PEM texts. */
+export interface Certificate {
+  /** The certificate, and those between it and the authority. */
+  readonly cert: string | Buffer;
+  readonly key: string | Buffer;
+}
+
+/** How a server is made. */
+export interface HttpServerOptions {
+  readonly clock: Clock;
+  /** More connections are refused. */
+  readonly connectionsMax: number;
+  /** See `HttpGuardOptions`. */
+  readonly answerBytesMax?: number;
+  /** How long clients may take. Default: `HTTP_TIMEOUTS`. */
+  readonly timeouts?: Partial<HttpTimeouts>;
+  /** With it the server speaks TLS only, without it none. */
+  readonly certificate?: Certificate;
+  /** What requests are refused with until there is somebody to answer them. */
+  readonly starting: MeridianError;
+}
+
+/** What a server hands its requests to. */
+export interface HttpHandlers {
+  readonly request: RequestListener;
+  /** Takers of WebSockets, by path. */
+  readonly upgrades?: Readonly<Record<string, UpgradeListener>>;
+  /** What is answered where no request has come that could be answered. */
+  readonly refuse: Refuse;
+}
+
+/** A server that has its address from the start, and its handlers once there is something to answer from. */
+export class HttpServer {
+  readonly #server: Server | SecureServer;
+  readonly #options: HttpServerOptions;
+  readonly #guard: HttpGuard;
+  /** The newest answer of each connection. */
+  readonly #lastAnswer = new WeakMap<Duplex, ServerResponse>();
+  #request: RequestListener;
+  #refuse: Refuse = (error) => problemAnswer(error, ["Connection", "close"]);
+
+  /** Throws `INVALID_CONFIG` for a certificate that is none. */
+  constructor(options: HttpServerOptions) {
+    this.#options = options;
+    this.#server = serverOf(options);
+    const refuse: Refuse = (error) => this.#refuse(error);
+    this.#request = (_, outgoing) => send(outgoing, refuse(options.starting));
+    const listener: RequestListener = (incoming, outgoing) => this.#answer(incoming, outgoing);
+    this.#server.on("request", listener);
+    // Without a listener the server invites every body, however large.
+    this.#server.on("checkContinue", (incoming: IncomingMessage, outgoing: ServerResponse) => {
+      listener(incoming, outgoing);
+      // A refusal is sent in a microtask.
+      setImmediate(() => {
+        if (!outgoing.headersSent && !outgoing.destroyed) outgoing.writeContinue();
+      });
+    });
+    this.#server.on("clientError", (cause: NodeJS.ErrnoException, socket: Duplex) =>
+      refuseConnection(cause, socket, refuse),
+    );
+    this.#guard = new HttpGuard(this.#server, { ...options, refuse });
+  }
+
+  /** How full what the server holds is. */
+  gauges(): readonly Gauge[] {
+    return this.#guard.gauges();
+  }
+
+  /**
+   * Takes the address. Port 0 takes a free one. Until `handle` is called, requests are refused.
+   * Rejects with `ADDRESS_IN_USE` and, for an address that is not to be had, with `INVALID_CONFIG`.
+   */
+  async listen(host: string, port: number): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const refuse = (cause: NodeJS.ErrnoException): void => {
+        reject(listenError(cause, host, port));
+      };
+      this.#server.once("error", refuse);
+      this.#server.listen(port, host, () => {
+        this.#server.off("error", refuse);
+        resolve();
+      });
+    });
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Where the server is reached from this machine. */
+  get url(): string {
+    const { address, port } = this.#server.address() as AddressInfo;
+    const reached = { "0.0.0.0": "127.0.0.1", "::": "::1" }[address] ?? address;
+    const scheme = this.#options.certificate === undefined ? "http" : "https";
+    return `${scheme}://${bracketed(reached)}:${port}`;
+  }
+
+  /** Begins to answer requests. */
+  handle({ request, upgrades = {}, refuse }: HttpHandlers): void {
+    this.#request = request;
+    this.#refuse = refuse;
+    if (Object.keys(upgrades).length === 0) return;
+    this.#server.on("upgrade", (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
+      // Whatever happens to a connection that nobody serves concerns nobody.
+      socket.on("error", () => {});
+      this.#onceAnswered(socket, () => {
+        const { path } = targetOf(incoming.url ?? "");
+        const taker = asksForWebSocket(incoming) ? upgrades[path] : undefined;
+        if (taker === undefined) return this.#serveWithoutOffer(incoming, socket, head);
+        this.#guard.upgrade(socket);
+        taker(incoming, socket, head);
+      });
+    });
+  }
+
+  /** Takes another certificate for the connections to come. Throws `INVALID_CONFIG`, and keeps the one before. */
+  reload(certificate: Certificate): void {
+    if (!("setSecureContext" in this.#server)) {
+      throw new MeridianError("INVALID_CONFIG", "Expected a server with TLS, got a plain one");
+    }
+    const server = this.#server;
+    checked(() => server.setSecureContext({ ...certificate }));
+  }
+
+  /**
+   * Takes no more connections, lets requests under way finish for up to `graceMs`, cuts the connections that are left,
+   * and resolves when the last is gone.
+   */
+  async close(graceMs: number): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.#server.closeIdleConnections();
+    const cancel = this.#options.clock.after(graceMs, () => this.#server.closeAllConnections());
+    await closed;
+    cancel();
+  }
+
+  #answer(incoming: IncomingMessage, outgoing: ServerResponse): void {
+    this.#lastAnswer.set(incoming.socket, outgoing);
+    try {
+      this.#guard.checkAnswers();
+    } catch (cause) {
+      return send(outgoing, this.#refuse(asMeridianError(cause)));
+    }
+    this.#request(incoming, outgoing);
+  }
+
+  /** Calls back once what a connection was asked before has been answered. */
+  #onceAnswered(socket: Duplex, callback: () => void): void {
+    const last = this.#lastAnswer.get(socket);
+    if (last === undefined || last.writableFinished) callback();
+    else last.once("finish", () => setImmediate(callback));
+  }
+
+  #serveWithoutOffer(incoming: IncomingMessage, socket: Duplex, head: Buffer): void {
+    if (socket.destroyed) return;
+    socket.unshift(Buffer.concat([headWithoutOffer(incoming), head]));
+    this.#guard.serve(socket);
+  }
+}
+
+function serverOf({ timeouts, certificate }: HttpServerOptions): Server | SecureServer {
+  const options = { ...HTTP_TIMEOUTS, ...timeouts };
+  if (certificate === undefined) return createServer(options);
+  const handshakeTimeout = options.headersTimeout;
+  return checked(() => createSecureServer({ ...options, handshakeTimeout, ...certificate }));
+}
+
+function checked<T>(use: () => T): T {
+  try {
+    return use();
+  } catch (cause) {
+    throw new MeridianError(
+      "INVALID_CONFIG",
+      `Expected a certificate and its key as PEM, got ${cause instanceof Error ? cause.message : "something else"}`,
+      { cause },
+    );
+  }
+}
+
+function bracketed(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}
+
+function listenError(cause: NodeJS.ErrnoException, host: string, port: number): MeridianError {
+  const address = `${bracketed(host)}:${port}`;
+  if (cause.code === "EADDRINUSE") {
+    return new MeridianError(
+      "ADDRESS_IN_USE",
+      `Expected ${address} to be free, but another program listens there; stop it, or choose another port with --port`,
+      { cause, details: { host, port } },
+    );
+  }
+  if (cause.code === "EACCES") {
+    return new MeridianError(
+      "INVALID_CONFIG",
+      `Expected an address this user may listen on, got ${address}; ports below 1024 need a privilege`,
+      { cause },
+    );
+  }
+  return new MeridianError(
+    "INVALID_CONFIG",
+    `Expected an address of this machine in --host, got \`${host}\` (${cause.message})`,
+    { cause },
+  );
+}

@@ -1,0 +1,48 @@
+export {
+  jsonAnswer,
+  problemAnswer,
+  send,
+  textAnswer,
+  type Answer,
+  type HeaderList,
+  type Refuse,
+} from "./answer.ts";
+export type { BodyBudget } from "./body.ts";
+export { connectionsMaxOf } from "./connections-max.ts";
+export {
+  carrierOfContext,
+  carrierOfIncoming,
+  Exchange,
+  refusalOf,
+  type AnswerStyle,
+  type AppEnv,
+  type Carrier,
+} from "./exchange.ts";
+export { HttpGuard, type HttpGuardOptions } from "./http-guard.ts";
+export {
+  HttpServer,
+  type Certificate,
+  type HttpHandlers,
+  type HttpServerOptions,
+  type RequestListener,
+} from "./http-server.ts";
+export { HTTP_TIMEOUTS, type HttpTimeouts } from "./http-timeouts.ts";
+export { CORS_HEADERS, OriginPolicy, parseOrigins, type AllowedOrigins } from "./origins.ts";
+export { digestQueryOf, entriesQueryOf, PAGE_OPTIONS, type PageQuery } from "./page-query.ts";
+export { checkOption, readQuery, readWhole, type Query, type WholeBounds } from "./query.ts";
+export {
+  requestListener,
+  type RequestListenerOptions,
+  type ShortPath,
+} from "./request-listener.ts";
+export { RequestLimit } from "./request-limit.ts";
+export {
+  failureOf,
+  routedApp,
+  type Route,
+  type RoutedApp,
+  type RoutedAppOptions,
+  type RouteTable,
+} from "./routed-app.ts";
+export { decodeEscapes, targetOf, type Target } from "./target.ts";
+export type { UpgradeListener } from "./upgrades.ts";

@@ -1,0 +1,48 @@
+/** Answers on connections that carry no request: where a parser stumbled, or none was ever given the bytes. */
+import { STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
+
+import { MeridianError } from "@meridian/protocol";
+
+import type { Answer, Refuse } from "./answer.ts";
+
+/**
+ * Ends a connection that an HTTP parser stumbled over, or on which a request never came whole. One on which nothing came
+ * at all is closed without a word: its client may be about to use it, and would take the refusal for the answer.
+ */
+export function refuseConnection(
+  cause: NodeJS.ErrnoException,
+  socket: Duplex,
+  refuse: Refuse,
+): void {
+  const isUnused = "bytesRead" in socket && socket.bytesRead === 0;
+  if (cause.code === "ERR_HTTP_REQUEST_TIMEOUT" && isUnused) socket.destroy();
+  else answerRaw(socket, refuse(parserError(cause)));
+}
+
+/** What is answered to bytes that an HTTP parser stumbled over, or to a request that never came whole. */
+function parserError(cause: NodeJS.ErrnoException): MeridianError {
+  if (cause.code === "ERR_HTTP_REQUEST_TIMEOUT") {
+    const said = "Expected a request to arrive in time, got only a part of it, or nothing";
+    return new MeridianError("REQUEST_TIMEOUT", said, { cause });
+  }
+  return new MeridianError(
+    "INVALID_ARGUMENT",
+    `Expected an HTTP/1.1 request with a path in ASCII, its other characters percent-encoded, got what the parser calls \`${cause.code ?? cause.message}\``,
+    { cause },
+  );
+}
+
+/** Writes an answer where there is no `ServerResponse` to do it, and ends the connection. */
+export function answerRaw(socket: Duplex, { status, headers, body }: Answer): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`];
+  for (let index = 0; index < headers.length; index += 2) {
+    lines.push(`${headers[index]}: ${headers[index + 1]}`);
+  }
+  socket.write(`${lines.join("\r\n")}\r\n\r\n`);
+  socket.end(body ?? undefined);
+}

@@ -1,0 +1,37 @@
+import { connect, type Socket } from "node:net";
+
+import { MeridianError } from "@meridian/protocol";
+import { systemClock } from "@meridian/runtime";
+import { onTestFinished } from "vitest";
+
+import { HttpServer, type HttpServerOptions } from "@meridian/http";
+
+/** A server on a free port of this machine, closed when the test ends. */
+export async function startServer(given: Partial<HttpServerOptions> = {}): Promise<HttpServer> {
+  const server = new HttpServer({
+    clock: systemClock,
+    connectionsMax: 100,
+    starting: new MeridianError("DIRECTORY_UNREACHABLE", "Not yet"),
+    ...given,
+  });
+  await server.listen("127.0.0.1", 0);
+  onTestFinished(() => server.close(0));
+  return server;
+}
+
+/** A connection to a server. */
+export function connectTo({ port }: HttpServer): Socket {
+  return connect(port, "127.0.0.1");
+}
+
+/** What comes back for bytes that no HTTP library would send, until the server ends the connection. */
+export function exchangeBytes(server: HttpServer, bytes: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connectTo(server);
+    const chunks: Buffer[] = [];
+    socket.write(Buffer.from(bytes, "latin1"));
+    socket.on("data", (chunk: Buffer) => chunks.push(chunk));
+    socket.on("error", reject);
+    socket.on("close", () => resolve(Buffer.concat(chunks).toString("latin1")));
+  });
+}
