@@ -16,8 +16,11 @@ export interface DirectoryLimits {
   readonly recentBytesMax: number;
   /** Bytes of frames that may wait for the disk: a node that sends more is disconnected, and keeps it. */
   readonly commitBytesMax: number;
-  /** How long a node may hold its turn to reconcile without going on. */
+  /** How long a reconciliation may be at rest before its link is closed. */
   readonly turnRestMs: number;
+  /** How long a turn to reconcile holds up the other nodes without getting any further, and how long at most. */
+  readonly turnStillMs: number;
+  readonly turnMs: number;
   /** Frames whose appliers one node may wait for. */
   readonly watchedMax: number;
   /** How long a starting directory waits to hear from the others that it follows. */
@@ -34,6 +37,8 @@ export const DIRECTORY_LIMITS: DirectoryLimits = {
   recentBytesMax: 16 * 1024 * 1024,
   commitBytesMax: 256 * 1024 * 1024,
   turnRestMs: 30_000,
+  turnStillMs: 5_000,
+  turnMs: 30_000,
   watchedMax: 4_096,
   joinMs: 3_000,
 };

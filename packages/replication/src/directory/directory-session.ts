@@ -30,6 +30,7 @@ import type { Sequencer } from "../order/sequencer.ts";
 import { ReconcileResponder } from "../reconcile/reconcile-responder.ts";
 import { AppliedWatch, type Applier } from "./applied-watch.ts";
 import { Feed } from "./feed.ts";
+import type { Reconciling } from "./reconcile-turns.ts";
 import { resumeOfFollower, resumeOfNode, type Resume } from "./resume.ts";
 
 /** What a session needs of the directory it is part of. */
@@ -58,7 +59,7 @@ export interface SessionHost {
 
 const NO_LOAD: NodeLoad = { entries: 0, bytes: 0, requestsPerSecond: 0 };
 
-export class DirectorySession implements Applier {
+export class DirectorySession implements Applier, Reconciling {
   readonly #host: SessionHost;
   readonly #link: Link;
   readonly remoteAddress: string;
@@ -74,6 +75,8 @@ export class DirectorySession implements Applier {
   #heardAtMs: number;
   /** When the node last went on with its reconciliation. */
   #reconciledAtMs = 0;
+  /** See `Reconciling`. */
+  comparedFurtherAtMs = 0;
   closed = false;
 
   status: NodeStatus = "joining";
@@ -230,7 +233,8 @@ export class DirectorySession implements Applier {
         return this.#host.onReconcile(this, (head) => this.#beginReconcile(head));
       case "compare":
         this.#reconciledAtMs = this.#heardAtMs;
-        return this.#responder?.compare(message);
+        if (this.#responder?.compare(message)) this.comparedFurtherAtMs = this.#heardAtMs;
+        return;
       case "offer":
         this.#reconciledAtMs = this.#heardAtMs;
         return this.#responder?.offer(message);

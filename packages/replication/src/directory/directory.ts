@@ -19,6 +19,7 @@ import { DIRECTORY_LIMITS, type DirectoryLimits } from "../limits.ts";
 import { Sequencer } from "../order/sequencer.ts";
 import { OFFERED_MAX } from "../reconcile/reconcile-responder.ts";
 import { DirectorySession, type SessionHost } from "./directory-session.ts";
+import { ReconcileTurns } from "./reconcile-turns.ts";
 
 /** How a directory is made. */
 export interface DirectoryOptions {
@@ -71,7 +72,7 @@ export interface DirectoryInfo {
   readonly recentBytes: number;
   readonly connections: number;
   readonly members: number;
-  /** The node that reconciles now, if one does, and how many wait for their turn. */
+  /** The node that reconciles now, if one does (the one that began last, if several do), and how many wait for their turn. */
   readonly reconciling: string | null;
   readonly reconcileWaiting: number;
   /** Whether the directory is catching up with others, and takes no nodes in. */
@@ -80,11 +81,6 @@ export interface DirectoryInfo {
   readonly stall: string | null;
   /** The directories that it follows. */
   readonly peers: readonly PeerInfo[];
-}
-
-interface ReconcileTurn {
-  readonly session: DirectorySession;
-  readonly begin: (head: number) => void;
 }
 
 export class Directory {
@@ -99,8 +95,7 @@ export class Directory {
   /** Registered nodes by id. Invariant: every one of them is in #sessions and has said hello. */
   readonly #members = new Map<string, DirectorySession>();
   readonly #byIncarnation = new Map<number, DirectorySession>();
-  /** The first has its turn. One at a time: after the first, the others differ from the log by little. */
-  readonly #turns: ReconcileTurn[] = [];
+  readonly #turns: ReconcileTurns<DirectorySession>;
   #announcing = false;
   /** What is known of nodes with other directories, as text. */
   #elsewhere = "[]";
@@ -144,6 +139,11 @@ export class Directory {
       onMembers: () => this.#onMembersElsewhere(),
       onSynced: () => options.logger.info("caught up with the other directories"),
     });
+    this.#turns = new ReconcileTurns({
+      clock: options.clock,
+      limits: this.#limits,
+      onTurn: (session, begin) => this.#beginTurn(session, begin),
+    });
     this.#host = this.#makeHost();
   }
 
@@ -168,8 +168,8 @@ export class Directory {
       elapsedMs: () => clock.elapsedMs(),
       onHello: (session, hello) => this.#register(session, hello),
       onProgress: (session, statusChanged) => this.#onProgress(session, statusChanged),
-      onReconcile: (session, begin) => this.#takeTurn({ session, begin }),
-      onReconciled: (session) => this.#endTurn(session),
+      onReconcile: (session, begin) => this.#turns.ask(session, begin),
+      onReconciled: (session) => this.#turns.end(session),
     };
   }
 
@@ -232,8 +232,8 @@ export class Directory {
       recentBytes: this.#sequencer.recentBytes,
       connections: this.#sessions.size,
       members: this.#members.size,
-      reconciling: this.#turns[0]?.session.id ?? null,
-      reconcileWaiting: Math.max(0, this.#turns.length - 1),
+      reconciling: this.#turns.current?.id ?? null,
+      reconcileWaiting: this.#turns.waiting,
       syncing: this.#peers.isSyncing,
       stall: this.#options.log.stall?.message ?? null,
       peers: this.#peers.info,
@@ -300,7 +300,7 @@ export class Directory {
     if (session.closed) return;
     session.closed = true;
     this.#sessions.delete(session);
-    this.#endTurn(session);
+    this.#turns.end(session);
     const { hello } = session;
     if (hello === undefined || this.#members.get(hello.nodeId) !== session) return;
     this.#members.delete(hello.nodeId);
@@ -352,29 +352,14 @@ export class Directory {
     }
   }
 
-  #takeTurn(turn: ReconcileTurn): void {
-    if (this.#turns.some(({ session }) => session === turn.session)) return;
-    this.#turns.push(turn);
-    if (this.#turns.length === 1) this.#beginTurn();
-  }
-
-  #endTurn(session: DirectorySession): void {
-    const index = this.#turns.findIndex((turn) => turn.session === session);
-    if (index < 0) return;
-    this.#turns.splice(index, 1);
-    if (index === 0) this.#beginTurn();
-  }
-
-  #beginTurn(): void {
-    const turn = this.#turns[0];
-    if (turn === undefined) return;
-    this.#options.logger.info("node reconciles", { node: turn.session.id });
+  #beginTurn(session: DirectorySession, begin: (head: number) => void): void {
+    this.#options.logger.info("node reconciles", { node: session.id });
     // What is durable now can be read once the log has settled; what comes after it is fed.
     const head = this.#sequencer.committedThrough;
     this.#options.log.settle((failure) => {
-      if (this.#turns[0] !== turn) return;
-      if (failure === undefined) turn.begin(head);
-      else turn.session.close(failure);
+      if (!this.#turns.begun.includes(session)) return;
+      if (failure === undefined) begin(head);
+      else session.close(failure);
     });
   }
 
@@ -402,15 +387,21 @@ export class Directory {
       this.#drop(session, "lease expired");
     }
     this.#peers.watchLeases();
-    const turn = this.#turns[0]?.session;
-    // Nor may it blame anybody where it cannot write what they send.
-    const isStalled = this.#options.log.stall !== undefined;
-    if (turn !== undefined && !isStalled && turn.reconcileRestMs > this.#limits.turnRestMs) {
-      const said = `Expected its reconciliation to go on within ${this.#limits.turnRestMs} ms`;
-      turn.close(new MeridianError("OUT_OF_ORDER", said));
-      this.#drop(turn, "its reconciliation came to rest");
-    }
+    this.#watchTurns();
     this.#deadlines.after(everyMs, () => this.#watchLeases());
+  }
+
+  #watchTurns(): void {
+    this.#turns.watch();
+    // Nobody can go on where the directory cannot write what they send.
+    if (this.#options.log.stall !== undefined) return;
+    const { turnRestMs } = this.#limits;
+    for (const session of this.#turns.begun) {
+      if (session.reconcileRestMs <= turnRestMs) continue;
+      const said = `Expected its reconciliation to go on within ${turnRestMs} ms`;
+      session.close(new MeridianError("OUT_OF_ORDER", said));
+      this.#drop(session, "its reconciliation came to rest");
+    }
   }
 
   #fail(failure: MeridianError): void {

@@ -67,13 +67,19 @@ export class ReconcileResponder {
   readonly #options: ResponderOptions;
   readonly #answers: Answer[] = [];
   #offered = 0;
+  /** Keys through here have been compared, each at least once. */
+  #compared = "";
+  #comparedAll = false;
 
   constructor(options: ResponderOptions) {
     this.#options = options;
   }
 
-  /** Answers which of the ranges differ from the log's. Throws `MALFORMED_MESSAGE` for too many entries. */
-  compare({ id, from, ranges }: Compare): void {
+  /**
+   * Answers which of the ranges differ from the log's. Returns whether the node's walk
+   * through the key space has got further by this. Throws `MALFORMED_MESSAGE` for too many entries.
+   */
+  compare({ id, from, ranges }: Compare): boolean {
     const entries = ranges.reduce((sum, { count }) => sum + count, 0);
     if (entries > COMPARED_MAX) {
       const said = `Expected at most ${COMPARED_MAX} entries to compare, got ${entries}`;
@@ -87,6 +93,16 @@ export class ReconcileResponder {
     }
     const { link } = this.#options;
     link.send(encodeMessage({ type: "compared", nowMs: this.#options.nowMs(), id, differing }));
+    return this.#goOn(from, after);
+  }
+
+  /** Keys that have been compared before are nothing new, however often they are. */
+  #goOn(from: string | null, to: string | null): boolean {
+    if (this.#comparedAll || !isWithin(from ?? "", this.#compared)) return false;
+    if (to !== null && isWithin(to, this.#compared)) return false;
+    this.#compared = to ?? this.#compared;
+    this.#comparedAll = to === null;
+    return true;
   }
 
   /** Entries of the offers that wait to be answered. */

@@ -1,0 +1,94 @@
+/**
+ * Whose turn it is to reconcile.
+ *
+ * Nodes take turns because the first of them fills an empty log, after which the others differ from it by little: side by
+ * side, five nodes would each bring everything. So a turn is kept as long as it goes on. One that does not, or that takes
+ * longer than any has to, is not broken off, which would cost its node what it has compared; but it holds up nobody any
+ * more: the next node begins beside it. Nodes wait in the order of asking, and one that asks again waits behind the others.
+ */
+import type { Clock } from "@meridian/runtime";
+
+import type { DirectoryLimits } from "../limits.ts";
+
+/** A node that wants to reconcile. */
+export interface Reconciling {
+  readonly id: string;
+  /** When its comparison last got further than ever before, by a clock that never jumps. */
+  readonly comparedFurtherAtMs: number;
+}
+
+/** What the turns need. */
+export interface ReconcileTurnsOptions<Session extends Reconciling> {
+  readonly clock: Pick<Clock, "elapsedMs">;
+  readonly limits: Pick<DirectoryLimits, "turnStillMs" | "turnMs">;
+  /** The turn of a session has come. */
+  readonly onTurn: (session: Session, begin: (head: number) => void) => void;
+}
+
+interface Turn<Session> {
+  readonly session: Session;
+  readonly begin: (head: number) => void;
+  beganAtMs: number;
+}
+
+/** Gives turns to those that ask. */
+export class ReconcileTurns<Session extends Reconciling> {
+  readonly #options: ReconcileTurnsOptions<Session>;
+  readonly #waiting: Turn<Session>[] = [];
+  /** Those that have begun and are not over, in that order. Invariant: only the last can hold others up. */
+  readonly #begun: Turn<Session>[] = [];
+
+  constructor(options: ReconcileTurnsOptions<Session>) {
+    this.#options = options;
+  }
+
+  /** The one that began last and is not over. */
+  get current(): Session | undefined {
+    return this.#begun.at(-1)?.session;
+  }
+
+  /** How many wait for their turn. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** Those that have begun and are not over. */
+  get begun(): readonly Session[] {
+    return this.#begun.map(({ session }) => session);
+  }
+
+  /** Has a session wait for its turn. `begin` is what `onTurn` is handed then. */
+  ask(session: Session, begin: (head: number) => void): void {
+    if ([...this.#begun, ...this.#waiting].some((turn) => turn.session === session)) return;
+    this.#waiting.push({ session, begin, beganAtMs: 0 });
+    this.watch();
+  }
+
+  /** A session is through, or gone. */
+  end(session: Session): void {
+    for (const turns of [this.#begun, this.#waiting]) {
+      const index = turns.findIndex((turn) => turn.session === session);
+      if (index >= 0) turns.splice(index, 1);
+    }
+    this.watch();
+  }
+
+  /** Begins the next turn unless one is held. To be called now and then. */
+  watch(): void {
+    const [next] = this.#waiting;
+    if (next === undefined || this.#isHeld()) return;
+    this.#waiting.shift();
+    next.beganAtMs = this.#options.clock.elapsedMs();
+    this.#begun.push(next);
+    this.#options.onTurn(next.session, next.begin);
+  }
+
+  #isHeld(): boolean {
+    const last = this.#begun.at(-1);
+    if (last === undefined) return false;
+    const { clock, limits } = this.#options;
+    const nowMs = clock.elapsedMs();
+    const movedAtMs = Math.max(last.beganAtMs, last.session.comparedFurtherAtMs);
+    return nowMs - movedAtMs < limits.turnStillMs && nowMs - last.beganAtMs < limits.turnMs;
+  }
+}
