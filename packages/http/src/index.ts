@@ -44,5 +44,6 @@ export {
   type RoutedAppOptions,
   type RouteTable,
 } from "./routed-app.ts";
+export { StaticFiles } from "./static-files.ts";
 export { decodeEscapes, targetOf, type Target } from "./target.ts";
 export type { UpgradeListener } from "./upgrades.ts";
