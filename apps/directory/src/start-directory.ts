@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { connectionsMaxOf, HttpServer, RequestLimit } from "@meridian/http";
 import { MeridianError } from "@meridian/protocol";
-import { Directory, type FollowOptions } from "@meridian/replication";
+import { Directory, type AbsentMember, type FollowOptions } from "@meridian/replication";
 import {
   systemClock,
   systemRandom,
@@ -144,6 +144,8 @@ function serve(
     startedAtMs,
     lagMaxMs: options.lagMax,
     registry,
+    absent: () => directory.absent,
+    forget: (id) => forgetNode(directory, id),
     clock,
     logger,
     info: () => directory.info(),
@@ -172,6 +174,14 @@ function serve(
     await server.close(GRACE_MS);
     await log.close();
   };
+}
+
+function forgetNode(directory: Directory, id: string): Promise<AbsentMember> {
+  return new Promise((resolve, reject) => {
+    const member = directory.forget(id, (failure) =>
+      failure === undefined ? resolve(member) : reject(failure),
+    );
+  });
 }
 
 /** How the others are reached. */

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { MeridianError } from "@meridian/protocol";
 
 import { createApp } from "../src/http/app.ts";
-import { memberOf } from "./members.ts";
+import { absent, memberOf } from "./members.ts";
 import { CITIES, get, idsNear, nearestOf, PARIS, problemAt, serviceOf } from "./service.ts";
 
 describe("GET /nearest", () => {
@@ -113,22 +113,68 @@ describe("GET /nearest refuses", () => {
   });
 });
 
-describe("the other paths", () => {
-  it("/nodes gives every registered node by id, whatever its status", async () => {
+describe("/nodes", () => {
+  it("gives every registered node by id, whatever its status", async () => {
     const members = [
       memberOf({ id: "b", status: "syncing" }),
       memberOf({ id: "a", lagMs: 99_999 }),
     ];
     const { nodes } = (await (await get("/nodes", members)).json()) as { nodes: object[] };
-    expect(nodes).toEqual([members[1], members[0]]);
+    const present = members.map((member) => ({ ...member, goneSinceMs: null }));
+    expect(nodes).toEqual([present[1], present[0]]);
   });
 
-  it("/nodes/:id gives one, or says that there is none", async () => {
-    expect(await (await get("/nodes/tokyo")).json()).toEqual(CITIES[2]);
+  it("gives those that are missed among the others, and since when", async () => {
+    const service = serviceOf([memberOf({ id: "b" })], {
+      absent: () => [absent("c"), absent("a")],
+    });
+    const app = createApp(service);
+    type Listed = Readonly<Record<string, unknown>>;
+    const { nodes } = (await (await app.request("/nodes")).json()) as { nodes: Listed[] };
+    expect(nodes.map(({ id, status, goneSinceMs }) => [id, status, goneSinceMs])).toEqual([
+      ["a", "gone", 1_700_000_000_000],
+      ["b", "ready", null],
+      ["c", "gone", 1_700_000_000_000],
+    ]);
+    expect(new Set(nodes.map((node) => Object.keys(node).join())).size).toBe(1);
+    expect(await (await app.request("/nodes/a")).json()).toEqual(nodes[0]);
+    expect(await (await app.request("/status")).json()).toMatchObject({
+      nodes: { gone: 2, ready: 1 },
+    });
+    expect((await app.request("/nearest?lat=0&lon=0&exclude=b")).status).toBe(503);
+  });
+
+  it("forgets one that is gone when it is deleted, but not for web pages", async () => {
+    const forgotten: string[] = [];
+    const service = serviceOf([], {
+      forget: (id) => {
+        forgotten.push(id);
+        return Promise.resolve(absent(id));
+      },
+    });
+    const app = createApp(service);
+    const remove = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
+      Promise.resolve(app.request(path, { method: "DELETE", headers }));
+    const fromPage = await remove("/nodes/tokyo", { origin: "http://localhost:7400" });
+    expect([fromPage.status, forgotten]).toEqual([403, []]);
+    expect((await remove("/nodes/tokyo?now=1")).status).toBe(400);
+    const answer = await remove("/nodes/tokyo");
+    expect([answer.status, forgotten]).toEqual([200, ["tokyo"]]);
+    expect(await answer.json()).toMatchObject({ id: "tokyo", status: "gone" });
+    expect((await remove("/nodes")).status).toBe(405);
+  });
+
+  it("gives one by its id, or says that there is none", async () => {
+    expect(await (await get("/nodes/tokyo")).json()).toEqual({
+      ...CITIES[2],
+      goneSinceMs: null,
+    });
     const { problem } = await problemAt("/nodes/atlantis");
     expect(problem).toMatchObject({ code: "NODE_NOT_FOUND", status: 404 });
   });
+});
 
+describe("the other paths", () => {
   it("/status counts the nodes by status beside the facts of the log", async () => {
     const members = [
       ...CITIES,
@@ -146,7 +192,7 @@ describe("the other paths", () => {
       committedThrough: 11,
       horizonAtMs: 1_704_067_200_001,
       horizonFrozenUntilMs: 1_700_000_000_000,
-      nodes: { ready: 5, syncing: 1 },
+      nodes: { gone: 0, ready: 5, syncing: 1 },
       connections: 4,
       reconciling: null,
       reconcileWaiting: 0,

@@ -1,4 +1,4 @@
-import type { MemberInfo } from "@meridian/replication";
+import type { AbsentMember, MemberInfo } from "@meridian/replication";
 import type { Clock } from "@meridian/runtime";
 
 /** A registered, ready node; `given` says what is special about it. */
@@ -22,6 +22,12 @@ export function memberOf(given: Partial<MemberInfo> & { readonly id: string }): 
     unsent: 0,
     ...given,
   };
+}
+
+/** A node that is remembered and not there. */
+export function absent(id: string): AbsentMember {
+  const place = { region: "eu-west", url: `http://${id}.example`, ip: "10.0.0.1", port: 7401 };
+  return { id, ...place, lat: 0, lon: 0, seenAtMs: 1_700_000_000_000 };
 }
 
 export interface ManualClock extends Clock {

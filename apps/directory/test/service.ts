@@ -50,6 +50,8 @@ export function serviceOf(
       stall: null,
       peers: [],
     }),
+    absent: () => [],
+    forget: () => Promise.reject(new Error("Nothing is forgotten here")),
     store: () => ({ entries: 9 }),
     digest: () => Promise.resolve({ count: 3, fingerprint: "00ff00ff00ff00ff", sequence: 11 }),
     digestPage: () => Promise.reject(new Error("Nothing is paged here")),

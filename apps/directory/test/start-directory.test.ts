@@ -24,7 +24,7 @@ describe("a started directory", () => {
       cluster: "test",
       version: "0.1.0",
       head: 0,
-      nodes: {},
+      nodes: { gone: 0 },
       store: { entries: 0, failed: false },
     });
     expect(await fetchJson(`${url}/digest`)).toMatchObject({ count: 0, sequence: 0 });
@@ -57,7 +57,7 @@ describe("a started directory", () => {
     });
     node.close();
     await logged("node gone");
-    expect(await fetchJson(`${url}/nodes`)).toEqual({ nodes: [] });
+    expect(await fetchJson(`${url}/nodes/paris`)).toMatchObject({ status: "gone", lagMs: null });
   });
 
   it("commits what a node writes, acknowledges it, and counts it in its digest", async () => {
@@ -70,6 +70,34 @@ describe("a started directory", () => {
     expect(await fetchJson(`${url}/status`)).toMatchObject({ head: 1, committedThrough: 1 });
     node.close();
     await node.gone();
+  });
+});
+
+describe("a directory with a log of its own", () => {
+  it("misses a node that is gone, across restarts, until it is to be forgotten", async () => {
+    const data = await temporaryFolder();
+    const first = await start({ data });
+    const node = new FakeNode(first.url, "paris");
+    await node.received("welcome");
+    const forget = (url: string): Promise<Response> =>
+      fetch(`${url}/nodes/paris`, { method: "DELETE" });
+    expect(await (await forget(first.url)).json()).toMatchObject({ code: "NODE_PRESENT" });
+    await Promise.all([first.stop(), node.gone()]);
+    const second = await start({ data });
+    const { nodes } = await fetchJson(`${second.url}/nodes`);
+    expect(nodes).toMatchObject([{ id: "paris", status: "gone", url: "http://127.0.0.1:7401" }]);
+    expect((await forget(second.url)).status).toBe(200);
+    expect((await forget(second.url)).status).toBe(404);
+    await second.stop();
+    const third = await start({ data });
+    expect(await fetchJson(`${third.url}/nodes`)).toEqual({ nodes: [] });
+    const back = new FakeNode(third.url, "paris", 12);
+    await back.received("welcome");
+    back.close();
+    await back.gone();
+    await third.stop();
+    const fourth = await start({ data });
+    expect(await fetchJson(`${fourth.url}/nodes/paris`)).toMatchObject({ status: "gone" });
   });
 });
 

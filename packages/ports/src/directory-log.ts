@@ -5,6 +5,7 @@ import type {
   LogFrame,
   MeridianError,
   OutboxMark,
+  RememberedMember,
   Summary,
 } from "@meridian/protocol";
 
@@ -64,6 +65,13 @@ export interface DirectoryLog {
    * they are.
    */
   purge(horizon: number, through: number): void;
+  /** The nodes that `remember` has made durable, forgotten ones included, in no order. */
+  readonly members: readonly RememberedMember[];
+  /**
+   * Makes what is known of these nodes durable, each in the place of what was known under its id, and removes those of the ids in
+   * `dropped`.
+   */
+  remember(members: readonly RememberedMember[], dropped: readonly string[], done: Done): void;
   /** Like that of a `ReplicaStore`; the log's own horizon is that of `horizonState`. */
   summariesAfter(key: string | null, limit: number, horizon?: number): readonly Summary[];
   /** The newest entry of `key`, tombstones and expired entries included; a purgeable one may be gone or not. */

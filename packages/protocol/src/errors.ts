@@ -51,7 +51,12 @@ export const ERROR_KINDS = {
   },
   // The request is right, its object is not there or not as expected.
   KEY_NOT_FOUND: { title: "The key has no live value.", status: 404, retryable: false },
-  NODE_NOT_FOUND: { title: "No node of that id is registered.", status: 404, retryable: false },
+  NODE_NOT_FOUND: { title: "No node of that id is known.", status: 404, retryable: false },
+  NODE_PRESENT: {
+    title: "The node is there; only one that is gone can be forgotten.",
+    status: 409,
+    retryable: false,
+  },
   QUARANTINED_NOT_FOUND: {
     title: "No quarantined entry has that id.",
     status: 404,

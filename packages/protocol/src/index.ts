@@ -82,6 +82,7 @@ export type {
   OutboxFrame,
   OutboxMark,
   QuarantinedEntry,
+  RememberedMember,
   RemoteRecord,
   ReplicaRecord,
 } from "./record.ts";

@@ -117,3 +117,21 @@ export interface HorizonState {
   /** How far the log was ordered at moments of the past, by wall time, oldest first. */
   readonly marks: readonly (readonly [atMs: number, sequence: number])[];
 }
+
+/** A node as directories remember it, whether it is there or not. */
+export interface RememberedMember {
+  readonly id: string;
+  readonly region: string;
+  readonly url: string;
+  readonly ip: string;
+  readonly port: number;
+  readonly lat: number;
+  readonly lon: number;
+  /**
+   * Odd while the node is remembered, even once it is forgotten: 1 when it first comes, 2 when an operator forgets it, 3
+   * when it comes back after that. Of what two directories know of a node, the higher generation holds.
+   */
+  readonly generation: number;
+  /** When the node was last known to be there, by a directory's wall clock. */
+  readonly seenAtMs: number;
+}

@@ -1,11 +1,7 @@
 export { digestPage, type DigestPage } from "./reconcile/digest-page.ts";
 export { digestAll, digestOf, type Digest, type SummarySource } from "./reconcile/digest.ts";
-export {
-  Directory,
-  type DirectoryInfo,
-  type DirectoryOptions,
-  type MemberInfo,
-} from "./directory/directory.ts";
+export { Directory, type DirectoryInfo, type DirectoryOptions } from "./directory/directory.ts";
+export type { AbsentMember, MemberInfo } from "./directory/membership.ts";
 export {
   DIRECTORY_LIMITS,
   REPLICA_LIMITS,

@@ -23,6 +23,8 @@ export interface DirectoryLimits {
   readonly turnMs: number;
   /** Frames whose appliers one node may wait for. */
   readonly watchedMax: number;
+  /** Nodes that are remembered. Beyond that, the one that is gone the longest is forgotten. */
+  readonly membersMax: number;
   /** How long a starting directory waits to hear from the others that it follows. */
   readonly joinMs: number;
 }
@@ -40,6 +42,7 @@ export const DIRECTORY_LIMITS: DirectoryLimits = {
   turnStillMs: 5_000,
   turnMs: 30_000,
   watchedMax: 4_096,
+  membersMax: 10_000,
   joinMs: 3_000,
 };
 

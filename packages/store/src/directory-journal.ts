@@ -13,6 +13,7 @@ import {
 } from "@meridian/protocol";
 import type Database from "better-sqlite3";
 import type { Journal, JournalRow } from "./journal.ts";
+import { MemberWriter } from "./member-table.ts";
 import type { StoreTuning } from "./store-options.ts";
 import type { Purged } from "./sweep.ts";
 import type { JournalWrite } from "./writer-messages.ts";
@@ -83,6 +84,7 @@ class DirectoryJournal implements Journal {
   readonly quarantined: number = 0;
   readonly #tuning: StoreTuning;
   readonly #sql: Statements;
+  readonly #members: MemberWriter;
   readonly #marks = new Map<number, Mark>();
   #followed: Cursor[] = [];
   #state: State;
@@ -92,6 +94,7 @@ class DirectoryJournal implements Journal {
   constructor(database: Database.Database, tuning: StoreTuning) {
     this.#tuning = tuning;
     this.#sql = prepare(database);
+    this.#members = new MemberWriter(database);
     const { foldedThrough, gaps, purgedThrough } = readLogState(database);
     const last = this.#sql.last.get();
     const first = this.#sql.oldest.all(1).at(0);
@@ -145,6 +148,9 @@ class DirectoryJournal implements Journal {
         break;
       case "horizon":
         this.#writeHorizon(write.state);
+        break;
+      case "members":
+        this.#members.write(write.members, write.dropped);
         break;
       case "entries":
       case "progress":

@@ -7,6 +7,7 @@ import {
   type Summary,
   type LogFrame,
   type OutboxMark,
+  type RememberedMember,
 } from "@meridian/protocol";
 import type { DirectoryLog, Done } from "@meridian/ports";
 import { randomIdentity } from "@meridian/runtime";
@@ -15,6 +16,7 @@ import { readLogState, type LogStateRow } from "./directory-journal.ts";
 import { readCursors } from "./cursor-table.ts";
 import { EntryTable, reading, type EntryFacts } from "./entry-table.ts";
 import { LogReader } from "./log-reader.ts";
+import { readMembers } from "./member-table.ts";
 import { openStore, type StoreParts } from "./open-store.ts";
 import type { StoreOptions } from "./store-options.ts";
 import type { StoreStats } from "./store-stats.ts";
@@ -68,6 +70,7 @@ export class SqliteDirectoryLog implements DirectoryLog {
   #horizonState: HorizonState;
   #permitted: PurgeScope = { horizon: 0, through: 0 };
   readonly #marks = new Map<number, OutboxMark>();
+  readonly #members: Map<string, RememberedMember>;
   #followed: readonly Cursor[];
   #appendedThrough: number;
   #committedThrough: number;
@@ -98,6 +101,7 @@ export class SqliteDirectoryLog implements DirectoryLog {
     this.#committedThrough = lastSequence(database);
     this.#appendedThrough = this.#committedThrough;
     this.#followed = readCursors(database, "followed");
+    this.#members = new Map(readMembers(database).map((member) => [member.id, member]));
     this.#readMarks(database);
     this.#readUnfolded(database);
     this.#writer = parts.connect({
@@ -119,6 +123,10 @@ export class SqliteDirectoryLog implements DirectoryLog {
   /** What this log durably has of other directories' logs, newest last. */
   get followed(): readonly Cursor[] {
     return this.#followed;
+  }
+
+  get members(): readonly RememberedMember[] {
+    return [...this.#members.values()];
   }
 
   get horizonState(): HorizonState {
@@ -212,6 +220,18 @@ export class SqliteDirectoryLog implements DirectoryLog {
       { kind: "horizon", state },
       () => {
         this.#horizonState = state;
+      },
+      done,
+    );
+  }
+
+  /** Makes what is known of these nodes durable, and removes those that are `dropped`; then calls `done` as `append` does. */
+  remember(members: readonly RememberedMember[], dropped: readonly string[], done: Done): void {
+    this.#writer.append(
+      { kind: "members", members, dropped },
+      () => {
+        for (const member of members) this.#members.set(member.id, member);
+        for (const id of dropped) this.#members.delete(id);
       },
       done,
     );

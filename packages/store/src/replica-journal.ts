@@ -164,6 +164,7 @@ class ReplicaJournal implements Journal {
         break;
       case "frame":
       case "horizon":
+      case "members":
         throw new Error("A replica takes no records of the log");
     }
   }

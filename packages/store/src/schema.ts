@@ -145,8 +145,25 @@ const DIRECTORY_3 = `
   );
 `;
 
+const DIRECTORY_4 = `
+  CREATE TABLE members (
+    id TEXT PRIMARY KEY,
+    region TEXT NOT NULL,
+    url TEXT NOT NULL,
+    ip TEXT NOT NULL,
+    port INTEGER NOT NULL,
+    lat REAL NOT NULL,
+    lon REAL NOT NULL,
+    generation INTEGER NOT NULL,
+    seen_at_ms REAL NOT NULL
+  );
+`;
+
 /** The schema of each kind. */
 export const SCHEMAS: Readonly<Record<StoreKind, StoreSchema>> = {
   replica: { applicationId: 0x4d52444e, migrations: [REPLICA_1, REPLICA_2, REPLICA_3] },
-  directory: { applicationId: 0x4d524444, migrations: [DIRECTORY_1, DIRECTORY_2, DIRECTORY_3] },
+  directory: {
+    applicationId: 0x4d524444,
+    migrations: [DIRECTORY_1, DIRECTORY_2, DIRECTORY_3, DIRECTORY_4],
+  },
 };

@@ -1,5 +1,11 @@
 /** What the main thread and the writer thread say to each other. */
-import type { Cursor, ErrorCode, HorizonState, LogFrame } from "@meridian/protocol";
+import type {
+  Cursor,
+  ErrorCode,
+  HorizonState,
+  LogFrame,
+  RememberedMember,
+} from "@meridian/protocol";
 import type { Durability } from "./durability.ts";
 import type { StoreKind } from "./schema.ts";
 import type { StoreTuning } from "./store-options.ts";
@@ -44,7 +50,12 @@ export interface QuarantineWrite {
 /** One record of the directory's log. */
 export type DirectoryWrite =
   | ({ readonly kind: "frame" } & LogFrame)
-  | { readonly kind: "horizon"; readonly state: HorizonState };
+  | { readonly kind: "horizon"; readonly state: HorizonState }
+  | {
+      readonly kind: "members";
+      readonly members: readonly RememberedMember[];
+      readonly dropped: readonly string[];
+    };
 
 /** What a journal is told to write. */
 export type JournalWrite = ReplicaWrite | DirectoryWrite;

@@ -10,7 +10,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { anyLogStep, LogHistory } from "./log-history.ts";
-import { append, frame, saveHorizon, settle } from "./log-records.ts";
+import { append, frame, member, remember, saveHorizon, settle } from "./log-records.ts";
 import { entry, stamp } from "./replica-records.ts";
 import type { StoreHarness } from "./store-harness.ts";
 
@@ -23,6 +23,7 @@ export function directoryLogContract<L extends DirectoryLog>(
   describe(`${title} keeps the contract of a directory log`, () => {
     describeBasics(harness);
     describeFollowed(harness);
+    describeMembers(harness);
     describeReads(harness);
     describeHorizon(harness);
     describeHistories(harness, runs);
@@ -132,6 +133,23 @@ function describeFollowed<L extends DirectoryLog>(harness: StoreHarness<L>): voi
     const reopened = await harness.open(name);
     expect(reopened.followed).toHaveLength(CURSORS_MAX);
     expect(reopened.followed[0]).toEqual(place(8, 10, 10));
+    await harness.close(reopened);
+  });
+}
+
+function describeMembers<L extends DirectoryLog>(harness: StoreHarness<L>): void {
+  it("keeps what is known of nodes, the newest of each, until they are dropped", async () => {
+    const name = nextName();
+    const log = await harness.open(name);
+    expect(log.members).toEqual([]);
+    await remember(log, [member("berlin", 1), member("tokyo", 1)]);
+    await remember(log, [member("berlin", 2)], ["tokyo", "nobody"]);
+    expect(log.members).toEqual([member("berlin", 2)]);
+    await remember(log, [member("lima", 3)]);
+    await harness.crash(log);
+    const reopened = await harness.open(name);
+    const byId = reopened.members.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+    expect(byId).toEqual([member("berlin", 2), member("lima", 3)]);
     await harness.close(reopened);
   });
 }

@@ -5,6 +5,7 @@ import {
   type Entry,
   type HorizonState,
   type LogFrame,
+  type RememberedMember,
 } from "@meridian/protocol";
 
 /** Appends a frame; resolves when it is durable. */
@@ -44,4 +45,24 @@ export function frame(
     position,
     block: encodeBlock(entries),
   };
+}
+
+/** Has a log remember nodes, and drop others; resolves when that is durable. */
+export function remember(
+  log: DirectoryLog,
+  members: readonly RememberedMember[],
+  dropped: readonly string[] = [],
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    log.remember(members, dropped, (failure) =>
+      failure === undefined ? resolve() : reject(failure),
+    );
+  });
+}
+
+/** A node as a log remembers it. */
+export function member(id: string, generation: number): RememberedMember {
+  const url = `http://${id}.example:7401`;
+  const place = { region: "eu-west", url, ip: "10.0.0.1", port: 7_401, lat: 52.52, lon: -13.4 };
+  return { id, ...place, generation, seenAtMs: 1_767_225_600_123.5 };
 }

@@ -14,6 +14,7 @@ import {
   type Summary,
   type LogFrame,
   type OutboxMark,
+  type RememberedMember,
 } from "@meridian/protocol";
 
 import { CommitQueue, type ScheduleCommit } from "./memory-disk.ts";
@@ -31,6 +32,7 @@ export interface LogDisk {
   followed: readonly Cursor[];
   horizonState: HorizonState;
   purgedThrough: number;
+  members: Map<string, RememberedMember>;
 }
 
 /** The disk of a directory that has never run. */
@@ -45,6 +47,7 @@ export function emptyLogDisk(logId: number): LogDisk {
     followed: [],
     horizonState: { horizon: 0, frozenUntilMs: 0, marks: [] },
     purgedThrough: 0,
+    members: new Map(),
   };
 }
 
@@ -56,6 +59,7 @@ export function copyLogDisk(disk: LogDisk): LogDisk {
     frames: [...disk.frames],
     entries: new Map(disk.entries),
     marks: new Map(disk.marks),
+    members: new Map(disk.members),
   };
 }
 
@@ -93,6 +97,10 @@ export class MemoryDirectoryLog implements DirectoryLog {
 
   get committedThrough(): number {
     return this.#disk.committedThrough;
+  }
+
+  get members(): readonly RememberedMember[] {
+    return [...this.#disk.members.values()];
   }
 
   get horizonState(): HorizonState {
@@ -148,6 +156,15 @@ export class MemoryDirectoryLog implements DirectoryLog {
     this.#commits.push(() => {
       this.#disk.horizonState = state;
     }, done);
+  }
+
+  remember(members: readonly RememberedMember[], dropped: readonly string[], done: Done): void {
+    for (const member of members) this.#disk.members.set(member.id, member);
+    for (const id of dropped) this.#disk.members.delete(id);
+    // Beside the queue of commits: simulated nodes come and go without a change of what the disk does with their writes.
+    queueMicrotask(() => {
+      if (!this.#commits.isCrashed) done();
+    });
   }
 
   purge(horizon: number, through: number): void {

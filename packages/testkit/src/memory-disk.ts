@@ -41,6 +41,11 @@ export class CommitQueue {
     return this.#full && this.#waiting.length > 0 && !this.#scheduled ? full() : undefined;
   }
 
+  /** Whether the process has died. */
+  get isCrashed(): boolean {
+    return this.#crashed;
+  }
+
   push(commit: () => void, done: Done): void {
     if (this.#crashed) return;
     const isStalled = this.stall !== undefined;

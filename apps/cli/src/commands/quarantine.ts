@@ -150,7 +150,13 @@ async function holderOf(flags: QuarantineFlags, io: CliIo): Promise<Holder> {
 
 async function allHolders(flags: QuarantineFlags, io: CliIo): Promise<readonly Holder[]> {
   const records = await new DirectoryApi(directoryUrls(flags, io)).nodes();
-  return records.map(({ id, url }) => ({ name: id, url }));
+  const gone = records.filter(({ status }) => status === "gone");
+  if (gone.length > 0) {
+    const ids = gone.map(({ id }) => id).join(", ");
+    io.stderr.write(`meridian: gone, so what they hold is not listed: ${ids}\n`);
+  }
+  const there = records.filter((record) => !gone.includes(record));
+  return there.map(({ id, url }) => ({ name: id, url }));
 }
 
 function readId(text: string): number {

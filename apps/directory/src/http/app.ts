@@ -1,4 +1,4 @@
-/** The routes of a directory. Every path takes GET, and with it HEAD. */
+/** The routes of a directory. Every path takes GET, and with it HEAD; that of a node takes DELETE, too. */
 import {
   decodeEscapes,
   digestQueryOf,
@@ -13,13 +13,11 @@ import {
   type RoutedApp,
   type RouteTable,
 } from "@meridian/http";
-import { MeridianError } from "@meridian/protocol";
-import type { MemberInfo } from "@meridian/replication";
 
-import type { NodeRegistry } from "../node-registry.ts";
 import type { DirectoryService } from "./directory-service.ts";
 import { NEAREST_OPTIONS, nearestBody } from "./nearest.ts";
-import { describe, statusOf } from "./status.ts";
+import { forgottenBody, nodeBody, nodesBody } from "./nodes.ts";
+import { statusOf } from "./status.ts";
 
 const NODE_PREFIX = "/nodes/";
 
@@ -42,7 +40,6 @@ export function createApp(service: DirectoryService): RoutedApp {
 
 /** The routes by path and method; that of the prefix stands for all nodes. */
 export function routesOf(service: DirectoryService): RouteTable<Exchange> {
-  const { registry } = service;
   const plain = (body: () => object) => ({
     GET: (exchange: Exchange): Answer => {
       exchange.query();
@@ -51,11 +48,16 @@ export function routesOf(service: DirectoryService): RouteTable<Exchange> {
   });
   return {
     "/nearest": { GET: (exchange) => getNearest(service, exchange) },
-    "/nodes": plain(() => ({ nodes: registry.all().map(describe) })),
+    "/nodes": plain(() => nodesBody(service)),
     [NODE_PREFIX]: {
       GET: (exchange) => {
         exchange.query();
-        return exchange.json(200, describe(findNode(registry, exchange.path)));
+        return exchange.json(200, nodeBody(service, idOf(exchange)));
+      },
+      DELETE: async (exchange) => {
+        exchange.checkOrigin();
+        exchange.query();
+        return exchange.json(200, await forgottenBody(service, idOf(exchange)));
       },
     },
     "/status": plain(() => statusOf(service)),
@@ -101,12 +103,6 @@ function getNearest(service: DirectoryService, exchange: Exchange): Answer {
   return exchange.text(200, "application/json", body);
 }
 
-function findNode(registry: NodeRegistry, path: string): MemberInfo {
-  const id = decodeEscapes(path.slice(NODE_PREFIX.length));
-  const member = registry.get(id);
-  if (member !== undefined) return member;
-  throw new MeridianError(
-    "NODE_NOT_FOUND",
-    `Expected the id of a registered node, got \`${id.slice(0, 100)}\``,
-  );
+function idOf({ path }: Exchange): string {
+  return decodeEscapes(path.slice(NODE_PREFIX.length));
 }

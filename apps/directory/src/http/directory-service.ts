@@ -5,16 +5,15 @@ import type { Clock, Gauge, Logger } from "@meridian/runtime";
 
 import type { LogDigest } from "../log-digest.ts";
 import type { LogDigestPage, LogEntryPage } from "../log-pages.ts";
-import type { NodeRegistry } from "../node-registry.ts";
+import type { NodeSource } from "./nodes.ts";
 
 /** What the HTTP API answers from. */
-export interface DirectoryService {
+export interface DirectoryService extends NodeSource {
   readonly cluster: string;
   readonly version: string;
   readonly startedAtMs: number;
   /** Nodes with this lag or more are not offered to clients. */
   readonly lagMaxMs: number;
-  readonly registry: NodeRegistry;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limit: RequestLimit;

@@ -1,35 +1,11 @@
-/** What the directory tells of its nodes and of itself. */
+/** What the directory tells of itself. */
 import { unixMsOf } from "@meridian/protocol";
-import type { MemberInfo } from "@meridian/replication";
 
 import type { DirectoryService } from "./directory-service.ts";
 
-/** The public facts of a node, one by one: what the machine adds for itself stays inside. */
-export function describe(member: MemberInfo): object {
-  return {
-    id: member.id,
-    region: member.region,
-    url: member.url,
-    ip: member.ip,
-    port: member.port,
-    lat: member.lat,
-    lon: member.lon,
-    status: member.status,
-    lagMs: member.lagMs,
-    load: member.load,
-    appliedThrough: member.appliedThrough,
-    outboxPending: member.outboxPending,
-    skewMs: member.skewMs,
-    peer: member.peer,
-    connectedAtMs: member.connectedAtMs,
-    bufferedBytes: member.bufferedBytes,
-    unsent: member.unsent,
-  };
-}
-
 /** The body of `/status`. */
 export function statusOf(service: DirectoryService): object {
-  const nodes: Record<string, number> = {};
+  const nodes: Record<string, number> = { gone: service.absent().length };
   let bufferedBytes = 0;
   for (const member of service.registry.all()) {
     nodes[member.status] = (nodes[member.status] ?? 0) + 1;

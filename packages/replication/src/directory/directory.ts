@@ -2,23 +2,18 @@
  * The directory as a state machine: who is registered, what is in the log, who has what.
  * It does what DirectorySession, Sequencer and Feed say; this file is where they meet.
  */
-import type { DirectoryLog, Link, LinkEvents } from "@meridian/ports";
-import {
-  MeridianError,
-  type Hello,
-  type Member,
-  type NodeLoad,
-  type RegisteredMember,
-} from "@meridian/protocol";
+import type { DirectoryLog, Done, Link, LinkEvents } from "@meridian/ports";
+import { MeridianError, type Hello } from "@meridian/protocol";
 import { Deadlines, type Clock, type Gauge, type Logger } from "@meridian/runtime";
 
 import type { PeerInfo } from "../follow/follower.ts";
-import { Peers, type FollowOptions, type RemoteMember } from "../follow/peers.ts";
+import { Peers, type FollowOptions } from "../follow/peers.ts";
 import { DirectoryHorizon } from "../horizon/directory-horizon.ts";
 import { DIRECTORY_LIMITS, type DirectoryLimits } from "../limits.ts";
 import { Sequencer } from "../order/sequencer.ts";
 import { OFFERED_MAX } from "../reconcile/reconcile-responder.ts";
 import { DirectorySession, type SessionHost } from "./directory-session.ts";
+import { Membership, type AbsentMember, type MemberInfo } from "./membership.ts";
 import { ReconcileTurns } from "./reconcile-turns.ts";
 
 /** How a directory is made. */
@@ -38,25 +33,6 @@ export interface DirectoryOptions {
    * acknowledged.
    */
   readonly onFatal?: (failure: MeridianError) => void;
-}
-
-/** A registered node as the directory knows it. */
-export interface MemberInfo extends Member {
-  readonly ip: string;
-  readonly port: number;
-  readonly lagMs: number;
-  readonly load: NodeLoad;
-  /** The name of the directory that it has its link with; null for this one. What only that one knows is then 0. */
-  readonly peer: string | null;
-  readonly appliedThrough: number;
-  readonly outboxPending: number;
-  /** How far the node's clock is ahead of the directory's, as its last message says; includes the way here. */
-  readonly skewMs: number;
-  readonly connectedAtMs: number;
-  /** Bytes that wait on the node's link. */
-  readonly bufferedBytes: number;
-  /** Sequences not yet sent to it. */
-  readonly unsent: number;
 }
 
 /** The directory in numbers. */
@@ -92,13 +68,8 @@ export class Directory {
   readonly #host: SessionHost;
   readonly #peers: Peers;
   readonly #sessions = new Set<DirectorySession>();
-  /** Registered nodes by id. Invariant: every one of them is in #sessions and has said hello. */
-  readonly #members = new Map<string, DirectorySession>();
-  readonly #byIncarnation = new Map<number, DirectorySession>();
+  readonly #membership: Membership;
   readonly #turns: ReconcileTurns<DirectorySession>;
-  #announcing = false;
-  /** What is known of nodes with other directories, as text. */
-  #elsewhere = "[]";
   #watchedAtMs = 0;
   #stopped = false;
 
@@ -113,7 +84,7 @@ export class Directory {
       },
       onCommitted: (incarnation, position) => {
         this.#peers.onDurable();
-        this.#byIncarnation.get(incarnation)?.acknowledge(position);
+        this.#membership.ofIncarnation(incarnation)?.acknowledge(position);
       },
       onFailed: (failure) => this.#fail(failure),
     });
@@ -123,7 +94,7 @@ export class Directory {
       nowMs: () => options.clock.nowMs(),
       elapsedMs: () => options.clock.elapsedMs(),
       head: () => this.#sequencer.head,
-      members: () => this.#members.values(),
+      members: () => this.#membership.sessions,
       peers: () => this.#peers.horizonMembers,
       onRaised: (horizon) => this.#sequencer.observe(horizon),
       onFailed: (failure) => this.#fail(failure),
@@ -136,8 +107,18 @@ export class Directory {
       deadlines: this.#deadlines,
       leaseMs: this.#limits.leaseMs,
       joinMs: this.#limits.joinMs,
-      onMembers: () => this.#onMembersElsewhere(),
+      onMembers: () => this.#membership.onElsewhere(),
       onSynced: () => options.logger.info("caught up with the other directories"),
+    });
+    this.#membership = new Membership({
+      ...options,
+      deadlines: this.#deadlines,
+      membersMax: this.#limits.membersMax,
+      sessions: this.#sessions,
+      elsewhere: () => this.#peers.members,
+      onChange: () => options.onMembers?.(),
+      onAppliers: () => this.#updateWatches(),
+      onFailed: (failure) => this.#fail(failure),
     });
     this.#turns = new ReconcileTurns({
       clock: options.clock,
@@ -150,7 +131,7 @@ export class Directory {
   #makeHost(): SessionHost {
     const { cluster, log, clock } = this.#options;
     const peers = this.#peers;
-    const registry = (): RegisteredMember[] => [...this.#members.values()].map(registeredMember);
+    const membership = this.#membership;
     return {
       cluster,
       log,
@@ -158,7 +139,7 @@ export class Directory {
         return peers.isSyncing;
       },
       get registry() {
-        return registry();
+        return membership.registry;
       },
       hasFollowed: (incarnation, position) => peers.has(incarnation, position),
       sequencer: this.#sequencer,
@@ -175,9 +156,20 @@ export class Directory {
 
   /** The registered nodes, here and with the other directories. */
   get members(): readonly MemberInfo[] {
-    const known = { appliedThrough: 0, bufferedBytes: 0, unsent: 0 };
-    const elsewhere = this.#membersElsewhere().map((member) => ({ ...member, ...known }));
-    return [...[...this.#members.values()].map(memberInfo), ...elsewhere];
+    return this.#membership.present;
+  }
+
+  /** The nodes that were registered once, were not forgotten, and are not there. */
+  get absent(): readonly AbsentMember[] {
+    return this.#membership.absent;
+  }
+
+  /**
+   * Forgets a node that is gone, and returns what was known of it; calls back once that is durable. Throws `NODE_NOT_FOUND` for one that is
+   * not remembered, and `NODE_PRESENT` for one that is there.
+   */
+  forget(id: string, done: Done): AbsentMember {
+    return this.#membership.forget(id, done);
   }
 
   /** Why the directory is of little use now: it takes no node in, or no frames. Undefined while all is well. */
@@ -193,11 +185,13 @@ export class Directory {
     this.#watchLeases();
     this.#stepHorizon();
     this.#peers.start();
+    this.#membership.start();
   }
 
   /** Ends every link. Frames that were taken but not committed are still their senders'. */
   stop(): void {
     this.#stopped = true;
+    this.#membership.stop();
     this.#peers.stop();
     this.#deadlines.clear();
     for (const session of this.#sessions) {
@@ -231,7 +225,7 @@ export class Directory {
       horizonFrozenUntilMs: this.#horizon.frozenUntilMs,
       recentBytes: this.#sequencer.recentBytes,
       connections: this.#sessions.size,
-      members: this.#members.size,
+      members: this.#membership.size,
       reconciling: this.#turns.current?.id ?? null,
       reconcileWaiting: this.#turns.waiting,
       syncing: this.#peers.isSyncing,
@@ -244,7 +238,7 @@ export class Directory {
   gauges(): readonly Gauge[] {
     const fullest = (read: (session: DirectorySession) => number): number =>
       [...this.#sessions].reduce((most, session) => Math.max(most, read(session)), 0);
-    const { commitBytesMax, watchedMax } = this.#limits;
+    const { commitBytesMax, membersMax, watchedMax } = this.#limits;
     return [
       { name: "commitBytes", now: this.#sequencer.pendingBytes, max: commitBytesMax },
       {
@@ -254,6 +248,7 @@ export class Directory {
       },
       { name: "offeredEntries", now: fullest((each) => each.offeredEntries), max: OFFERED_MAX },
       { name: "watchedFrames", now: fullest((each) => each.watchedFrames), max: watchedMax },
+      { name: "rememberedMembers", now: this.#membership.known, max: membersMax },
     ];
   }
 
@@ -263,35 +258,19 @@ export class Directory {
   }
 
   #register(session: DirectorySession, hello: Hello): void {
-    const previous = this.#members.get(hello.nodeId);
-    if (previous !== undefined && previous.hello?.incarnation !== hello.incarnation) {
-      throw new MeridianError(
-        "NODE_ID_TAKEN",
-        `Expected a node id that no other live node has, got \`${hello.nodeId}\`, which a node at ${urlOf(previous)} has`,
-        { details: { nodeId: hello.nodeId } },
-      );
-    }
-    const twin = this.#byIncarnation.get(hello.incarnation);
-    if (twin !== undefined && twin.id !== hello.nodeId) {
-      throw new MeridianError(
-        "INCARNATION_REUSED",
-        `Expected a database of its own, got a copy of that of node \`${twin.id}\``,
-      );
-    }
+    const previous = this.#membership.previousOf(hello);
     if (previous !== undefined) {
       previous.close(new MeridianError("SESSION_REPLACED", "The same node has connected again"));
       this.#drop(previous, "replaced by a new link of the same node");
     }
-    this.#members.set(hello.nodeId, session);
-    this.#byIncarnation.set(hello.incarnation, session);
     this.#options.logger.info("node registered", { node: hello.nodeId, status: hello.status });
-    this.#announce();
+    this.#membership.add(session, hello);
   }
 
   #onProgress(session: DirectorySession, statusChanged: boolean): void {
     if (statusChanged) {
       this.#options.logger.info("node status", { node: session.id, status: session.status });
-      this.#announce();
+      this.#membership.announce();
     }
     this.#updateWatches();
   }
@@ -301,53 +280,19 @@ export class Directory {
     session.closed = true;
     this.#sessions.delete(session);
     this.#turns.end(session);
-    const { hello } = session;
-    if (hello === undefined || this.#members.get(hello.nodeId) !== session) return;
-    this.#members.delete(hello.nodeId);
-    this.#byIncarnation.delete(hello.incarnation);
-    this.#options.logger.info("node gone", { node: hello.nodeId, why });
-    this.#announce();
-    this.#updateWatches();
-  }
-
-  /** Tells every node who the members are, once for all that changes in this turn. */
-  #announce(): void {
-    this.#options.onMembers?.();
-    if (this.#announcing) return;
-    this.#announcing = true;
-    this.#deadlines.after(0, () => this.#tellMembers());
-  }
-
-  #tellMembers(): void {
-    this.#announcing = false;
-    const elsewhere = this.#membersElsewhere().map(plainMember);
-    const members = [...[...this.#members.values()].map(memberOf), ...elsewhere];
-    const nowMs = this.#host.nowMs();
-    for (const session of this.#members.values()) session.send({ type: "members", nowMs, members });
-    for (const session of this.#sessions) if (session.isFollower) session.tellRegistry();
-  }
-
-  /** Nodes that have their link with another directory. One that is here as well is here. */
-  #membersElsewhere(): RemoteMember[] {
-    return this.#peers.members.filter(({ id }) => !this.#members.has(id));
-  }
-
-  /** Other directories tell often; the nodes are told when it is news to them. */
-  #onMembersElsewhere(): void {
-    const elsewhere = JSON.stringify(this.#membersElsewhere().map(plainMember));
-    if (elsewhere === this.#elsewhere) return this.#options.onMembers?.();
-    this.#elsewhere = elsewhere;
-    this.#announce();
+    if (!this.#membership.remove(session)) return;
+    this.#options.logger.info("node gone", { node: session.id, why });
     this.#updateWatches();
   }
 
   #updateWatches(): void {
-    const watching = [...this.#members.values()].filter(({ isWatching }) => isWatching);
+    const { sessions } = this.#membership;
+    const watching = sessions.filter(({ isWatching }) => isWatching);
     if (watching.length === 0) return;
-    const elsewhere = this.#membersElsewhere().filter(({ status }) => status === "ready");
+    const elsewhere = this.#membership.elsewhere().filter(({ status }) => status === "ready");
     const readyElsewhere = elsewhere.map(({ id }) => id);
     for (const session of watching) {
-      const others = [...this.#members.values()].filter((member) => member !== session);
+      const others = sessions.filter((member) => member !== session);
       session.updateWatch(others, readyElsewhere);
     }
   }
@@ -410,42 +355,4 @@ export class Directory {
     this.stop();
     this.#options.onFatal?.(failure);
   }
-}
-
-function memberOf(session: DirectorySession): Member {
-  const { nodeId = "", region = "", lat = 0, lon = 0 } = session.hello ?? {};
-  return { id: nodeId, region, url: urlOf(session), lat, lon, status: session.status };
-}
-
-function registeredMember(session: DirectorySession): RegisteredMember {
-  return {
-    ...memberOf(session),
-    ip: session.hello?.ip ?? session.remoteAddress,
-    port: session.hello?.port ?? 0,
-    lagMs: session.lagMs,
-    load: session.load,
-    outboxPending: session.outboxPending,
-    skewMs: session.skewMs,
-    connectedAtMs: session.connectedAtMs,
-  };
-}
-
-function plainMember({ id, region, url, lat, lon, status }: Member): Member {
-  return { id, region, url, lat, lon, status };
-}
-
-function memberInfo(session: DirectorySession): MemberInfo {
-  return {
-    ...registeredMember(session),
-    peer: null,
-    appliedThrough: session.appliedThrough,
-    bufferedBytes: session.bufferedBytes,
-    unsent: session.unsent,
-  };
-}
-
-function urlOf({ hello, remoteAddress }: DirectorySession): string {
-  if (typeof hello?.url === "string") return hello.url;
-  const host = hello?.ip ?? remoteAddress;
-  return `http://${host.includes(":") ? `[${host}]` : host}:${hello?.port ?? 0}`;
 }

@@ -1,0 +1,77 @@
+/** What is said of nodes: those that are there, and those that are missed. */
+import { MeridianError } from "@meridian/protocol";
+import type { AbsentMember, MemberInfo } from "@meridian/replication";
+
+import type { NodeRegistry } from "../node-registry.ts";
+
+/** Where it is known who is there, and who ought to be. */
+export interface NodeSource {
+  readonly registry: NodeRegistry;
+  /** The nodes that are remembered and not there. */
+  absent(): readonly AbsentMember[];
+  /** Forgets a node that is gone. Resolves once that is durable. Throws `NODE_NOT_FOUND` or `NODE_PRESENT`. */
+  forget(id: string): Promise<AbsentMember>;
+}
+
+/** The body of `GET /nodes`: every node that is there or missed, in the order of their ids. */
+export function nodesBody(source: NodeSource): object {
+  const nodes = [...source.registry.all().map(describe), ...source.absent().map(describeAbsent)];
+  return { nodes: nodes.toSorted((a, b) => (a.id < b.id ? -1 : 1)) };
+}
+
+/** The body of `GET /nodes/<id>`. Throws `NODE_NOT_FOUND`. */
+export function nodeBody(source: NodeSource, id: string): object {
+  const member = source.registry.get(id);
+  if (member !== undefined) return describe(member);
+  const missed = source.absent().find((each) => each.id === id);
+  if (missed !== undefined) return describeAbsent(missed);
+  throw new MeridianError(
+    "NODE_NOT_FOUND",
+    `Expected the id of a known node, got \`${id.slice(0, 100)}\``,
+  );
+}
+
+/** The body of `DELETE /nodes/<id>`: the node as it was known. */
+export async function forgottenBody(source: NodeSource, id: string): Promise<object> {
+  return describeAbsent(await source.forget(id));
+}
+
+/** The public facts of a node, one by one: what the machine adds for itself stays inside. */
+function describe(member: MemberInfo) {
+  return {
+    ...placeOf(member),
+    status: member.status,
+    goneSinceMs: null,
+    lagMs: member.lagMs,
+    load: member.load,
+    appliedThrough: member.appliedThrough,
+    outboxPending: member.outboxPending,
+    skewMs: member.skewMs,
+    peer: member.peer,
+    connectedAtMs: member.connectedAtMs,
+    bufferedBytes: member.bufferedBytes,
+    unsent: member.unsent,
+  };
+}
+
+/** Of a node that is not there nobody knows how far it is. */
+function describeAbsent(member: AbsentMember) {
+  return {
+    ...placeOf(member),
+    status: "gone",
+    goneSinceMs: member.seenAtMs,
+    lagMs: null,
+    load: null,
+    appliedThrough: null,
+    outboxPending: null,
+    skewMs: null,
+    peer: null,
+    connectedAtMs: null,
+    bufferedBytes: null,
+    unsent: null,
+  };
+}
+
+function placeOf({ id, region, url, ip, port, lat, lon }: AbsentMember | MemberInfo) {
+  return { id, region, url, ip, port, lat, lon };
+}

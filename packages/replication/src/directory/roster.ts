@@ -1,0 +1,177 @@
+/**
+ * Which nodes there ought to be: every node that has ever been registered, until an operator has it forgotten. So one that is
+ * gone is missed, whatever becomes of the directory meanwhile.
+ *
+ * Of what two directories know of a node, the higher generation holds: it is odd while the node is remembered and even once it is
+ * forgotten, and grows by one with each change. Forgotten nodes are kept for that comparison.
+ */
+import type { DirectoryLog, Done } from "@meridian/ports";
+import type { MeridianError, RememberedMember } from "@meridian/protocol";
+import type { Clock, Deadlines, Logger } from "@meridian/runtime";
+
+/** What is remembered of a node that is there. */
+export type MemberFacts = Omit<RememberedMember, "generation" | "seenAtMs">;
+
+/** What a roster needs. */
+export interface RosterOptions {
+  readonly log: Pick<DirectoryLog, "members" | "remember">;
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly logger: Logger;
+  /** How many nodes are remembered, forgotten ones included, beside those that are there. */
+  readonly membersMax: number;
+  /** Whether a node is there now, here or with another directory. */
+  isPresent(id: string): boolean;
+  onFailed(failure: MeridianError): void;
+}
+
+/** What has changed becomes durable after so long, all of it together, in milliseconds. */
+const SAVE_MS = 100;
+
+/** How often it is made durable who is there: how wrong "gone since" may be after a directory was killed, in milliseconds. */
+const SEEN_MS = 60_000;
+
+export class Roster {
+  readonly #options: RosterOptions;
+  readonly #known: Map<string, RememberedMember>;
+  /** Ids of which something is not durable. */
+  #unsaved = new Set<string>();
+  #isSaving = false;
+  #isStopped = false;
+
+  constructor(options: RosterOptions) {
+    this.#options = options;
+    this.#known = new Map(options.log.members.map((member) => [member.id, member]));
+  }
+
+  /** How much is known, forgotten nodes included. */
+  get size(): number {
+    return this.#known.size;
+  }
+
+  /** The nodes that are remembered, whether they are there or not. */
+  get remembered(): readonly RememberedMember[] {
+    return [...this.#known.values()].filter(isRemembered);
+  }
+
+  /** The node of that id, if it is remembered. */
+  get(id: string): RememberedMember | undefined {
+    const known = this.#known.get(id);
+    return known !== undefined && isRemembered(known) ? known : undefined;
+  }
+
+  /** Begins to note now and then who is there. */
+  start(): void {
+    this.#options.deadlines.after(SEEN_MS, () => {
+      this.#noteAllSeen();
+      this.start();
+    });
+  }
+
+  /** Notes who is there at the end. */
+  stop(): void {
+    this.#noteAllSeen();
+    this.#save();
+    this.#isStopped = true;
+  }
+
+  /** A node is there. One that was forgotten is remembered again. */
+  see(facts: MemberFacts): void {
+    const known = this.#known.get(facts.id);
+    const isKnown = known !== undefined && isRemembered(known);
+    const generation = isKnown ? known.generation : (known?.generation ?? 0) + 1;
+    this.#known.set(facts.id, { ...facts, generation, seenAtMs: this.#options.clock.nowMs() });
+    if (isKnown && isSamePlace(known, facts)) return;
+    this.#saveSoon(facts.id);
+    if (known === undefined) this.#makeRoom();
+  }
+
+  /** A node was there until now. */
+  leave(id: string): void {
+    this.#noteSeen(id);
+    this.#saveSoon(id);
+  }
+
+  /** Forgets a node that is remembered and not there, and calls back once that is durable. */
+  forget(id: string, done: Done): void {
+    const known = this.#known.get(id);
+    if (known === undefined) return done();
+    this.#known.set(id, { ...known, generation: known.generation + 1 });
+    this.#unsaved.add(id);
+    this.#save(done);
+  }
+
+  #noteAllSeen(): void {
+    for (const id of this.#known.keys()) {
+      if (!this.#options.isPresent(id)) continue;
+      this.#noteSeen(id);
+      this.#saveSoon(id);
+    }
+  }
+
+  #noteSeen(id: string): void {
+    const known = this.#known.get(id);
+    if (known === undefined) return;
+    this.#known.set(id, { ...known, seenAtMs: this.#options.clock.nowMs() });
+  }
+
+  #saveSoon(id: string): void {
+    this.#unsaved.add(id);
+    if (this.#isSaving || this.#isStopped) return;
+    this.#isSaving = true;
+    this.#options.deadlines.after(SAVE_MS, () => this.#save());
+  }
+
+  #save(done?: Done): void {
+    const ids = [...this.#unsaved];
+    this.#unsaved = new Set();
+    this.#isSaving = false;
+    const members = ids.flatMap((id) => this.#known.get(id) ?? []);
+    const dropped = ids.filter((id) => !this.#known.has(id));
+    if (ids.length === 0 && done === undefined) return;
+    this.#options.log.remember(members, dropped, (failure) => {
+      if (failure !== undefined) this.#options.onFailed(failure);
+      done?.(failure);
+    });
+  }
+
+  /** Drops what is missed least where there is too much: a forgotten node before one that is only gone, then the longest gone. */
+  #makeRoom(): void {
+    const { membersMax, logger } = this.#options;
+    if (this.#known.size <= membersMax) return;
+    let least: RememberedMember | undefined;
+    for (const each of this.#known.values()) {
+      if (!this.#options.isPresent(each.id) && (least === undefined || isMissedLess(each, least)))
+        least = each;
+    }
+    if (least === undefined) return;
+    if (isRemembered(least)) {
+      logger.warn("too many nodes are remembered; the one that is gone the longest is forgotten", {
+        node: least.id,
+        max: membersMax,
+      });
+    }
+    this.#known.delete(least.id);
+    this.#saveSoon(least.id);
+  }
+}
+
+function isRemembered({ generation }: RememberedMember): boolean {
+  return generation % 2 === 1;
+}
+
+function isMissedLess(a: RememberedMember, b: RememberedMember): boolean {
+  if (isRemembered(a) !== isRemembered(b)) return !isRemembered(a);
+  return a.seenAtMs < b.seenAtMs;
+}
+
+function isSamePlace(a: MemberFacts, b: MemberFacts): boolean {
+  return (
+    a.region === b.region &&
+    a.url === b.url &&
+    a.ip === b.ip &&
+    a.port === b.port &&
+    a.lat === b.lat &&
+    a.lon === b.lon
+  );
+}
