@@ -123,8 +123,9 @@ export class SimulatedCluster {
   readonly #parts: ClusterParts;
   /** How many steps the process of a host has left; hosts that live on are not in it. */
   readonly #stepsLeft = new Map<string, number>();
-  /** The longest that a disk takes for a commit. */
+  /** The longest that the disk of a node takes for a commit, and that of a directory. */
   commitMs = 3;
+  logCommitMs = 3;
   /** In the order in which nodes prefer them. Invariant: there is at least one. */
   readonly directories: readonly SimulatedDirectory[];
   /** How long tombstones are kept. */
@@ -184,7 +185,7 @@ export class SimulatedCluster {
     const { world } = this;
     const clock = new ProcessClock(world, directory.machine);
     const schedule = (run: () => void): void =>
-      void clock.after(world.between(0, this.commitMs), run);
+      void clock.after(world.between(0, this.logCommitMs), run);
     const epoch = randomIdentity(world.random);
     const log =
       this.#parts.openLog?.(directory.disk, epoch, schedule, world) ??

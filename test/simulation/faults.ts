@@ -2,6 +2,16 @@
 import type { SimulatedCluster, SimulatedDirectory, SimulatedNode } from "./cluster.ts";
 import type { CutWays } from "./network.ts";
 
+/** What a commit takes at most in one cluster of four; and what one of a directory does in one of three. */
+const SLOW_COMMIT_MS = 40;
+const SLOW_LOG_MS = 300;
+
+/** Gives some clusters slow disks. What a directory has passed on and not committed is then lost with it more often. */
+export function slowDisks(cluster: SimulatedCluster, seed: number): void {
+  if (seed % 4 === 3) cluster.commitMs = cluster.logCommitMs = SLOW_COMMIT_MS;
+  if (seed % 3 === 1) cluster.logCommitMs = SLOW_LOG_MS;
+}
+
 /** Has something go wrong now and then until `untilMs`. */
 export function scheduleFaults(
   cluster: SimulatedCluster,

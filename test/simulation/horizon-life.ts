@@ -2,7 +2,7 @@
 import { watchAway } from "./away.ts";
 import { checkContents, checkCursors } from "./checks.ts";
 import { SimulatedCluster, type ClusterParts } from "./cluster.ts";
-import { horizonFaults, scheduleFaults } from "./faults.ts";
+import { horizonFaults, scheduleFaults, slowDisks } from "./faults.ts";
 import { checkConverged, heal } from "./healing.ts";
 import { checkForgetting, checkForgotten } from "./horizon-checks.ts";
 import { drawNetwork } from "./network.ts";
@@ -26,6 +26,7 @@ export async function liveBeyondHorizon(
   const network = drawNetwork(world, world.chance(0.3), 200_000);
   const size = { nodes: 3 + world.below(3), directories };
   const cluster = new SimulatedCluster(world, size, network, parts, horizonMs);
+  slowDisks(cluster, seed);
   for (const directory of cluster.directories) cluster.startDirectory(directory);
   for (const node of cluster.nodes) {
     node.machine.skewMs = world.between(-50, 50);

@@ -1,7 +1,7 @@
 /** One simulated life of a cluster, drawn from a seed: work, faults, healing, and what must then be true. */
 import { checkContents, checkCursors, checkStamps } from "./checks.ts";
 import { HONEST_PARTS, SimulatedCluster, type ClusterParts } from "./cluster.ts";
-import { allFaults, clockFaults, scheduleFaults } from "./faults.ts";
+import { allFaults, clockFaults, scheduleFaults, slowDisks } from "./faults.ts";
 import { checkConverged, checkRest, heal } from "./healing.ts";
 import { liveBeyondHorizon } from "./horizon-life.ts";
 import { drawNetwork } from "./network.ts";
@@ -18,8 +18,6 @@ export interface Outcome {
 }
 
 const FAULTS_MS = 12_000;
-/** What a commit takes at most in one cluster of four. */
-const SLOW_COMMIT_MS = 40;
 
 /**
  * What may go wrong: everything; only that nodes restart with their clocks set anew, and the directory's is set; or
@@ -62,7 +60,7 @@ async function live(
   const size = { nodes: 3 + world.below(3), directories };
   const cluster = new SimulatedCluster(world, size, drawNetwork(world, isLossy, 20_000), parts);
   const { nodes } = cluster;
-  if (seed % 4 === 3) cluster.commitMs = SLOW_COMMIT_MS;
+  slowDisks(cluster, seed);
   for (const directory of cluster.directories) cluster.startDirectory(directory);
   for (const node of nodes) {
     node.machine.skewMs = world.chance(0.3)

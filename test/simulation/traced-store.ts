@@ -28,6 +28,8 @@ export class WriteNames {
   readonly #names = new Map<string, string>();
   /** The last stamp given to a write that was given another than its first. */
   readonly #stamps = new Map<string, Stamp>();
+  /** The write that has taken the place of another one before anyone else saw that: they share what stamps come. */
+  readonly #successors = new Map<string, string>();
   /** What each write has replaced at its node. */
   readonly #replaced = new Map<string, string>();
   /** The newest stamp ever given to a write of each key, acknowledged or not. */
@@ -35,7 +37,12 @@ export class WriteNames {
 
   /** The stamp that the write of that name has now. */
   stampOf(name: string): Stamp {
-    return this.#stamps.get(name) ?? stampOf(name);
+    let last = name;
+    for (let next = this.#successors.get(name); next !== undefined && next !== name;) {
+      last = next;
+      next = this.#successors.get(next);
+    }
+    return this.#stamps.get(last) ?? stampOf(last);
   }
 
   /** Takes note of a write, acknowledged or not. */
@@ -64,7 +71,8 @@ export class WriteNames {
 
   /** A write that one with another stamp has taken the place of, before anyone else saw it. */
   supersede(old: Stamp, stamp: Stamp): void {
-    this.#stamps.set(this.nameOf(old), stamp);
+    const [name, by] = [this.nameOf(old), this.nameOf(stamp)];
+    if (name !== by) this.#successors.set(name, by);
   }
 
   /** A node has written something over something else. */

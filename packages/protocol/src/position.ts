@@ -1,5 +1,7 @@
 import { MeridianError } from "./errors.ts";
 
+const IDENTITY_MAX = 2 ** 48 - 1;
+
 /**
  * What a session has seen: everything in the log through `sequence`, and everything that the node of
  * `incarnation` wrote through `outboxPosition`, whether or not the log has it yet.
@@ -21,14 +23,20 @@ export function formatPosition(position: Position): string {
     .join(".")}`;
 }
 
-/** Reads a token that `formatPosition` wrote. Throws `INVALID_POSITION` for anything else. */
+/**
+ * Reads a token that `formatPosition` wrote. Throws `INVALID_POSITION` for anything else, and for what names no log or outbox
+ * that there can be: what comes back from clients must not go on to a directory.
+ */
 export function parsePosition(token: string): Position {
   const parts = /^p1((?:\.[0-9a-z]{1,11}){5})$/.exec(token)?.[1]?.slice(1).split(".") ?? [];
   const numbers = parts.map((part) => parseInt(part, 36));
   const [logId = NaN, epoch = NaN, sequence = NaN, incarnation = NaN, outboxPosition = NaN] =
     numbers;
   const position = { logId, epoch, sequence, incarnation, outboxPosition };
-  if (numbers.every(Number.isSafeInteger) && formatPosition(position) === token) return position;
+  const isWhole = numbers.every(Number.isSafeInteger) && formatPosition(position) === token;
+  const areIdentities = [logId, epoch, incarnation].every((id) => id <= IDENTITY_MAX);
+  const areNamed = (logId === 0 || epoch > 0) && (outboxPosition === 0 || incarnation > 0);
+  if (isWhole && areIdentities && areNamed) return position;
   throw new MeridianError(
     "INVALID_POSITION",
     `Expected a position token from an earlier answer, got \`${token.slice(0, 100)}\``,

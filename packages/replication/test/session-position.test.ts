@@ -1,5 +1,7 @@
 import { expect, it } from "vitest";
 
+import type { Position } from "@meridian/protocol";
+
 import { set } from "./node-rig.ts";
 import { ScriptedDirectory } from "./scripted-directory.ts";
 
@@ -19,17 +21,103 @@ it("a write counts among what a client has seen until the node stands where the 
   expect(script.replica.position()).toMatchObject({ sequence: 5, incarnation: 0 });
 });
 
-it("a place in an epoch that a node has not heard of is not reached by how far it is in its own", async () => {
+const NOWHERE = { sequence: null, position: 1_000_000 } as const;
+
+it.each([
+  ["an epoch", { logId: 7, epoch: 2 }],
+  ["a log", { logId: 8, epoch: 2 }],
+])("a place in %s that is unheard of is asked of the directory", async (_, where) => {
   const script = new ScriptedDirectory();
   script.welcome(5);
   script.feed({ after: 0, through: 5, committedThrough: 5, incarnation: 9, position: 1 }, []);
-  script.replica.drain();
+  expect(script.replica.status).toBe("ready");
+  const place = { ...where, sequence: 1_000_000, incarnation: 0, outboxPosition: 0 };
+  // It may be newer than what the node knows: the directory may have restarted just now.
+  expect(await within(script, place, 0)).toBe(false);
+  const asked = script.replica.reach(place, 100);
+  const nowMs = script.clock.nowMs();
+  expect(script.texts.at(-1)).toMatchObject({
+    type: "locate",
+    incarnation: 2,
+    position: 1_000_000,
+  });
+  // The directory lives, in the epoch that it began with: the other one is lost.
+  script.say({ type: "located", nowMs, incarnation: 2, ...NOWHERE });
+  expect(await asked).toBe(true);
+  expect(await script.replica.reach(place, 0)).toBe(true);
+});
+
+it("an answer about an epoch counts while the directory is in its own only", async () => {
+  const script = new ScriptedDirectory();
+  script.welcome(0);
+  const place = { logId: 7, epoch: 3, sequence: 4, incarnation: 0, outboxPosition: 0 };
+  const asked = script.replica.reach(place, 5_000);
+  script.say({ type: "located", nowMs: script.clock.nowMs(), incarnation: 3, ...NOWHERE });
+  expect(await asked).toBe(true);
+  script.reconnect();
+  const epochs: [number, number][] = [
+    [1, 0],
+    [2, 0],
+  ];
+  script.welcome(0, { epoch: 2, epochs });
+  expect(await within(script, place, 0)).toBe(false);
+  const again = script.replica.reach(place, 5_000);
+  script.reconnect();
+  script.welcome(4, { epoch: 3, epochs: [...epochs, [3, 0]] });
+  script.feed({ after: 0, through: 4, committedThrough: 4, incarnation: 9, position: 1 }, []);
+  expect(await again).toBe(true);
+});
+
+it("what an epoch lost is reached where it had been applied, and by no number elsewhere", async () => {
+  const script = new ScriptedDirectory();
+  script.welcome(81);
+  script.feed({ after: 0, through: 81, committedThrough: 81, incarnation: 9, position: 1 }, []);
   await script.settle();
-  const place = { logId: 7, sequence: 3, incarnation: 0, outboxPosition: 0 };
-  expect(await script.replica.reach({ ...place, epoch: 1 }, 0)).toBe(true);
-  const elsewhere = script.replica.reach({ ...place, epoch: 2 }, 100);
-  script.clock.advance(200);
-  expect(await elsewhere).toBe(false);
+  const place = { logId: 7, epoch: 1, incarnation: 0, outboxPosition: 0 };
+  const epochs: [number, number][] = [
+    [1, 0],
+    [2, 81],
+  ];
+  const goOn = (homeThrough: number): void => {
+    script.reconnect();
+    script.welcome(81, { epoch: 2, epochs, resumeAfter: 81, homeThrough });
+    script.feed({ after: 81, through: 99, committedThrough: 99, incarnation: 9, position: 7 }, []);
+  };
+  goOn(81);
+  await script.settle();
+  expect(await within(script, { ...place, sequence: 81 }, 0)).toBe(true);
+  expect(await within(script, { ...place, sequence: 82 }, 0)).toBe(false);
+});
+
+it("a client is told the place in the epoch that was left until what it lost is sent again", async () => {
+  const script = new ScriptedDirectory();
+  script.welcome(0);
+  const stamp = { time: 1_000_000, origin: 5 };
+  const bytes = new Uint8Array([1]);
+  const entry = {
+    key: "k",
+    value: bytes,
+    contentType: "a/b",
+    stamp,
+    expiresAtMs: 0,
+    deleted: false,
+  };
+  const header = { after: 0, through: 1, committedThrough: 0, incarnation: 9, position: 1 };
+  script.feed(header, [entry]);
+  await script.settle();
+  expect(script.replica.position()).toMatchObject({ epoch: 1, sequence: 1 });
+  script.reconnect();
+  const epochs: [number, number][] = [
+    [1, 0],
+    [2, 0],
+  ];
+  script.welcome(0, { epoch: 2, epochs });
+  const lost = { logId: 7, epoch: 1, sequence: 1, incarnation: 0, outboxPosition: 0 };
+  expect(script.replica.position()).toMatchObject(lost);
+  await script.settle();
+  const { incarnation } = script.disk;
+  expect(script.replica.position()).toMatchObject({ epoch: 2, incarnation, outboxPosition: 1 });
+  expect(await within(script, lost, 0)).toBe(true);
 });
 
 it("reports of a log that took over say nothing of what another one had acknowledged", async () => {
@@ -106,15 +194,23 @@ it("nor do those of one that lacks some of it, until that has been sent again", 
 });
 
 it.each([
-  ["an epoch that is unheard of, of a log that is followed,", 2, 8, false],
-  ["a log that is unheard of, where all that there are are known,", 2, 9, true],
-  ["a log that is unheard of, which may be that of a directory out of reach,", 3, 9, false],
-])("a place in %s is reached or not", async (_, directories, logId, isReached) => {
+  ["an epoch that is unheard of, of a log that is followed,", 2, 8],
+  ["a log that is unheard of, where as many are known as there are directories,", 2, 9],
+  ["a log that is unheard of, which may be that of a directory out of reach,", 3, 9],
+])("a place in %s is not reached", async (_, directories, logId) => {
   const script = new ScriptedDirectory(directories);
   script.welcome(0, { followed: [{ logId: 8, epoch: 3, sequence: 4 }] });
   await script.settle();
   const place = { logId, epoch: 4, sequence: 1, incarnation: 0, outboxPosition: 0 };
   const reached = script.replica.reach(place, 100);
+  script.say({ type: "located", nowMs: script.clock.nowMs(), incarnation: 4, ...NOWHERE });
   script.clock.advance(200);
-  expect(await reached).toBe(isReached);
+  expect(await reached).toBe(false);
 });
+
+/** Whether the node reaches a place within so many milliseconds in which nothing happens. */
+async function within(script: ScriptedDirectory, place: Position, ms: number): Promise<boolean> {
+  const reached = script.replica.reach(place, ms);
+  script.clock.advance(ms + 1);
+  return reached;
+}

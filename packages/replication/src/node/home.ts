@@ -63,7 +63,7 @@ export class Home {
   #arrival: Arrival | undefined;
   #others: readonly Cursor[];
   #savedOthers: readonly Cursor[];
-  /** How far the node was in the log that it left last: further than its cursor by what was not committed. */
+  /** How far the node was in the epoch that it left last: further than its cursor by what was not committed. */
   #left: Cursor | undefined;
   /** How far it had everything there: less than that in the middle of a compacted part. */
   #leftWhole: Cursor | undefined;
@@ -142,8 +142,11 @@ export class Home {
     if (missing === undefined || home?.logId === UNKNOWN.logId) return undefined;
     if (this.#completeFrom > 0) return undefined;
     if (missing.some((key) => this.#isForgotten(key))) return undefined;
-    if (isSameLog) this.#keys.cut(homeThrough);
-    else this.#leave(resumeAfter);
+    if (!isSameLog) this.#leave(resumeAfter);
+    else {
+      this.#keys.cut(homeThrough);
+      this.#noteLeft();
+    }
     applier.resume({ logId, epoch, sequence: resumeAfter }, welcome.head);
     const elsewhere = home === undefined ? 0 : committedThrough;
     const through = isSameLog ? homeThrough : elsewhere;
@@ -264,6 +267,13 @@ export class Home {
     this.#keys = new RecentKeys(floor);
     if (applier.cursor === undefined) return;
     this.#others = withCursor(this.#others, applier.whole);
+    this.#noteLeft();
+  }
+
+  /** What a client of this node has seen is known by this place, until the node has settled in another. */
+  #noteLeft(): void {
+    const { applier } = this.#options;
+    if (!applier.isSettled) return;
     this.#left = applier.place;
     this.#leftWhole = { ...applier.place, sequence: applier.wholeThrough };
   }

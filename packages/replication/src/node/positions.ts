@@ -4,6 +4,10 @@
  * A position names a sequence of the log, and the outbox position of a node whose latest writes the log may
  * not have had yet. This node knows the first by what it has applied, and the second by the frames that came
  * in; where those came compacted, or before it started, the directory can tell.
+ *
+ * Invariant: nothing is guessed. An epoch that the node has not heard of may be newer than its own: the directory may have
+ * restarted while the old link still seems to live. So the node asks its directory, and only the answer proves that
+ * the directory is still in the epoch of its `welcome`, and that the unheard-of epoch is lost.
  */
 import type { ReplicaStore } from "@meridian/ports";
 import {
@@ -33,10 +37,13 @@ export interface PositionsOptions {
 
 interface Waiter {
   readonly position: Position;
+  /** What the directory was asked last, on this link. */
+  asked: Reach | undefined;
   readonly finish: (reached: boolean) => void;
 }
 
-type Reach = "reached" | "not-yet" | "unknown";
+/** `unknown`: the directory can tell where its log has the outbox; `unheard`: it can tell whether the epoch is lost. */
+type Reach = "reached" | "not-yet" | "unknown" | "unheard";
 
 export class Positions {
   readonly #options: PositionsOptions;
@@ -46,6 +53,8 @@ export class Positions {
   /** Where that log has other nodes' outboxes, as the directory told. */
   readonly #located = new Map<number, { readonly position: number; readonly sequence: number }>();
   #epochs: Welcome["epochs"] = [];
+  /** Epochs of which the directory has answered, in the epoch of its last `welcome`, that they are none of its own. */
+  readonly #lost = new Set<number>();
   /** The node's own outbox is in the log through `position`, somewhere up to `sequence`. */
   #acknowledged = { position: 0, sequence: Infinity };
 
@@ -63,10 +72,10 @@ export class Positions {
     this.#epoch = epoch;
     this.#epochs = epochs;
     this.#located.clear();
+    this.#lost.clear();
     this.#acknowledged = { position, sequence };
-    for (const waiter of this.#waiters) {
-      if (this.#test(waiter.position) === "unknown") this.#locate(waiter.position);
-    }
+    for (const waiter of this.#waiters) waiter.asked = undefined;
+    this.check();
   }
 
   /** The directory has committed the outbox through `position`, and its log through `sequence`. */
@@ -94,11 +103,11 @@ export class Positions {
       const said = `Expected at most ${this.#options.waitersMax} requests waiting for a position`;
       return Promise.reject(new MeridianError("OVERLOADED", `${said}, got one more`));
     }
-    if (known === "unknown") this.#locate(position);
     return new Promise((resolve) => {
       const cancel = this.#options.deadlines.after(waitMs, () => waiter.finish(false));
       const waiter: Waiter = {
         position,
+        asked: undefined,
         finish: (reached) => {
           cancel();
           this.#waiters.delete(waiter);
@@ -106,19 +115,22 @@ export class Positions {
         },
       };
       this.#waiters.add(waiter);
+      this.#ask(waiter, known);
     });
   }
 
-  /** Lets go of everyone whose position is reached. */
+  /** Lets go of everyone whose position is reached, and asks the directory for those of whom it can tell more. */
   check(): void {
     for (const waiter of this.#waiters) {
-      if (this.#test(waiter.position) === "reached") waiter.finish(true);
+      const reach = this.#test(waiter.position);
+      if (reach === "reached") waiter.finish(true);
+      else this.#ask(waiter, reach);
     }
   }
 
   onLocated(message: Extract<DirectoryMessage, { type: "located" }>): void {
     const { incarnation, position, sequence } = message;
-    if (sequence === null) return;
+    if (sequence === null) return this.#onNowhere(incarnation);
     if (this.#located.size >= this.#options.waitersMax) this.#located.clear();
     this.#located.set(incarnation, { position, sequence });
     this.check();
@@ -140,14 +152,28 @@ export class Positions {
     return Math.max(applier.positionOf(store.incarnation) ?? 0, isThere ? position : 0);
   }
 
-  #locate({ incarnation, outboxPosition }: Position): void {
-    this.#options.locate(incarnation, outboxPosition);
+  #ask(waiter: Waiter, reach: Reach): void {
+    if (reach === "not-yet" || reach === waiter.asked) return;
+    waiter.asked = reach;
+    const { incarnation, outboxPosition, epoch, sequence } = waiter.position;
+    if (reach === "unknown") this.#options.locate(incarnation, outboxPosition);
+    if (reach === "unheard") this.#options.locate(epoch, sequence);
+  }
+
+  /** The directory has answered, in the epoch of its `welcome`, that its log has no such outbox. */
+  #onNowhere(id: number): void {
+    const isAsked = [...this.#waiters].some(({ position }) => position.epoch === id);
+    if (!isAsked) return;
+    if (this.#lost.size >= this.#options.waitersMax) this.#lost.clear();
+    this.#lost.add(id);
+    this.check();
   }
 
   #test(position: Position): Reach {
     const { store, applier } = this.#options;
     const { incarnation, outboxPosition } = position;
-    if (!this.#hasSequence(position)) return "not-yet";
+    const reach = this.#testSequence(position);
+    if (reach !== "reached") return reach;
     if (outboxPosition === 0) return "reached";
     if (incarnation === store.incarnation) {
       return outboxPosition <= store.outboxThrough ? "reached" : "not-yet";
@@ -162,29 +188,35 @@ export class Positions {
   }
 
   /**
-   * A sequence beyond the end of an older epoch was never committed; what it stood for comes again from its
-   * node's outbox. In another log the node knows its place if its directory follows that log; an epoch of it that is unheard
-   * of may be going on where this directory cannot reach. Of a log that no directory has, or an epoch that this log has
-   * lost, a sequence says nothing: once this node is ready, it and its log have exchanged all they have.
+   * In another log the node knows its place if its directory follows that log; an epoch of it that is unheard of may be
+   * going on where this directory cannot reach.
+   *
+   * A sequence beyond the end of an older epoch was ordered and never committed. It stands for writes that are still in
+   * the outboxes of nodes that the position does not name, so only a node that had applied it knows that it has them.
    */
-  #hasSequence({ logId, epoch, sequence }: Position): boolean {
+  #testSequence({ logId, epoch, sequence }: Position): Reach {
     const { applier, home } = this.#options;
-    const reached = logId === 0 ? undefined : home.reachedIn({ logId, epoch });
-    if (reached !== undefined && sequence <= reached) return true;
-    if (!applier.isSettled && sequence > 0) return false;
-    if (logId !== applier.logId) {
-      return logId === 0 || (this.#isNobodys(logId) && this.#options.isReady());
-    }
+    if (logId === 0 || sequence === 0) return "reached";
+    const reached = home.reachedIn({ logId, epoch });
+    if (reached !== undefined && sequence <= reached) return "reached";
+    if (!applier.isSettled) return "not-yet";
+    if (logId !== applier.logId)
+      return this.#isFollowed(logId) ? "not-yet" : this.#testUnheard(epoch);
     const index = this.#epochs.findIndex(([known]) => known === epoch);
-    if (index < 0 && epoch !== applier.epoch) return sequence === 0 || this.#options.isReady();
+    if (index < 0 && epoch !== applier.epoch) return this.#testUnheard(epoch);
     const end = index < 0 ? Infinity : (this.#epochs[index + 1]?.[1] ?? Infinity);
-    return applier.wholeThrough >= Math.min(sequence, end);
+    return sequence <= end && applier.wholeThrough >= sequence ? "reached" : "not-yet";
   }
 
-  /** Whether no directory has that log any more: those of all of them are known, and it is none of them. */
-  #isNobodys(logId: number): boolean {
-    const { applier, home, directories } = this.#options;
-    const logs = new Set([...home.logs, applier.logId]);
-    return !logs.has(logId) && logs.size >= directories;
+  /** Of an epoch that is lost, a sequence says nothing: once this node is ready, it and its log have exchanged all they have. */
+  #testUnheard(epoch: number): Reach {
+    if (!this.#lost.has(epoch)) return "unheard";
+    return this.#options.isReady() ? "reached" : "not-yet";
+  }
+
+  /** Whether that log may be another directory's: then this node hears of it when its own directory has followed it. */
+  #isFollowed(logId: number): boolean {
+    const { home, directories } = this.#options;
+    return directories > 1 || home.logs.has(logId);
   }
 }
