@@ -1,18 +1,12 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 
 import { describe, expect, it } from "vitest";
 
-import { withOptions } from "./documents/options-tables.ts";
+import { generatedDocuments, readDocument as read, ROOT } from "./documents/documents.ts";
 
-const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const LINES_MAX = 150;
 const TABLE_COLUMNS_MAX = 110;
-
-function read(path: string): string {
-  return readFileSync(join(ROOT, path), "utf8");
-}
 
 /** Every document of the repository, as paths from its root. */
 const DOCUMENTS = [
@@ -37,9 +31,8 @@ function anchorsOf(document: string): readonly string[] {
   return [...document.matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) => anchorOf(heading));
 }
 
-it("the options in CONFIGURATION.md are those of the programs", () => {
-  const document = read("packages/CONFIGURATION.md");
-  expect(withOptions(document)).toBe(document);
+it.each([...generatedDocuments()])("%s is what `npm run docs` writes", (path, text) => {
+  expect(read(path)).toBe(text);
 });
 
 it("the README is short, and its tables fit a screen", () => {

@@ -1,7 +1,7 @@
-/** Writes into CONFIGURATION.md what is generated: `npm run docs`. */
-import { readFileSync, writeFileSync } from "node:fs";
+/** Writes what is generated of the documents: `npm run docs`. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 
-import { withOptions } from "./options-tables.ts";
+import { generatedDocuments, ROOT } from "./documents.ts";
 
-const file = new URL("../../packages/CONFIGURATION.md", import.meta.url);
-writeFileSync(file, withOptions(readFileSync(file, "utf8")));
+for (const [path, text] of generatedDocuments()) writeFileSync(join(ROOT, path), text);

@@ -1,0 +1,118 @@
+/** What a directory answers over HTTP. */
+import * as v from "valibot";
+
+import {
+  count,
+  fingerprint,
+  gauge,
+  instant,
+  listedEntry,
+  load,
+  nextKey,
+  nodeStatus,
+  storeStats,
+  wholeNumber,
+} from "./elements.ts";
+
+const place = {
+  id: v.string(),
+  region: v.string(),
+  url: v.string(),
+  ip: v.string(),
+  port: count,
+  lat: v.number(),
+  lon: v.number(),
+};
+
+/** The nodes near a place, nearest first. */
+export const nearest = v.object({
+  nodes: v.array(
+    v.object({
+      ...place,
+      distanceMeters: count,
+      status: nodeStatus,
+      lagMs: v.number(),
+      load,
+    }),
+  ),
+});
+
+/** A node as its directory knows it. */
+export const node = v.object({
+  ...place,
+  status: nodeStatus,
+  lagMs: v.number(),
+  load,
+  appliedThrough: count,
+  outboxPending: count,
+  skewMs: wholeNumber,
+  peer: v.nullable(v.string()),
+  connectedAtMs: instant,
+  bufferedBytes: count,
+  unsent: count,
+});
+
+/** All nodes that the directory knows. */
+export const nodes = v.object({ nodes: v.array(node) });
+
+/** The digest of everything in the log. */
+export const logDigest = v.object({ count, fingerprint, sequence: count });
+
+/** The digest of a part of the log. */
+export const logDigestPage = v.object({
+  count,
+  fingerprint,
+  next: nextKey,
+  horizon: count,
+  sequence: count,
+});
+
+/** The entries in a part of the log. */
+export const logEntryPage = v.object({
+  horizon: count,
+  entries: v.array(listedEntry),
+  next: nextKey,
+  sequence: count,
+});
+
+/** A directory in numbers. */
+export const directoryStatus = v.object({
+  cluster: v.string(),
+  version: v.string(),
+  startedAtMs: instant,
+  nowMs: instant,
+  logId: count,
+  epoch: count,
+  head: count,
+  committedThrough: count,
+  horizonAtMs: v.nullable(v.number()),
+  horizonFrozenUntilMs: v.number(),
+  nodes: v.record(v.string(), count),
+  connections: count,
+  reconciling: v.nullable(v.string()),
+  reconcileWaiting: count,
+  syncing: v.boolean(),
+  stall: v.nullable(v.string()),
+  peers: v.array(
+    v.object({
+      name: v.string(),
+      connected: v.boolean(),
+      logId: count,
+      epoch: count,
+      applied: count,
+      behind: count,
+      lagMs: v.number(),
+      reconciling: v.boolean(),
+      members: count,
+    }),
+  ),
+  bufferedBytes: count,
+  recentBytes: count,
+  lagMaxMs: v.number(),
+  damage: v.nullable(v.string()),
+  gauges: v.array(gauge),
+  store: v.object({
+    ...storeStats.entries,
+    swept: v.object({ horizon: count, through: count }),
+  }),
+});

@@ -1,0 +1,93 @@
+import * as v from "valibot";
+
+import { ERROR_KINDS, type ErrorCode } from "../errors.ts";
+
+/** Text that names what it is, for the generated documents. */
+function described<Schema extends v.GenericSchema>(
+  schema: Schema,
+  description: string,
+): v.SchemaWithPipe<readonly [Schema, v.DescriptionAction<v.InferOutput<Schema>, string>]> {
+  return v.pipe(schema, v.description(description)) as never;
+}
+
+export const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+export const wholeNumber = v.pipe(v.number(), v.integer());
+export const instant = described(v.number(), "Milliseconds since the Unix epoch.");
+export const expiry = described(
+  v.nullable(v.number()),
+  "When the value expires, in milliseconds since the Unix epoch; null for never.",
+);
+export const etag = described(v.string(), "The quoted ETag of this version of the value.");
+export const key = described(v.string(), "1 to 1 024 bytes of UTF-8.");
+export const nextKey = described(
+  v.nullable(v.string()),
+  "The `after` of the next page; null at the end.",
+);
+export const fingerprint = described(v.string(), "Equal fingerprints and counts mean equal data.");
+
+export const nodeStatus = v.picklist([
+  "joining",
+  "syncing",
+  "ready",
+  "standalone",
+  "draining",
+  "gone",
+]);
+
+export const load = v.object({
+  entries: count,
+  bytes: count,
+  requestsPerSecond: v.number(),
+});
+
+export const gauge = v.object({
+  name: v.string(),
+  now: v.number(),
+  max: described(
+    v.number(),
+    "The bound; what comes beyond it is refused, or waits where it comes from.",
+  ),
+});
+
+export const acknowledgement = v.object({
+  level: v.union([v.picklist(["local", "directory", "all"]), count]),
+  reached: described(v.boolean(), "Whether the level asked for was reached in time."),
+  local: v.literal(true),
+  directory: v.boolean(),
+  nodes: described(v.array(v.string()), "The nodes that are known to have it durably."),
+  ready: described(v.array(v.string()), "The nodes that are known to be ready."),
+});
+
+/** Why a request failed, as `application/problem+json` (RFC 9457). Some codes have more members. */
+export const problem = v.looseObject({
+  type: v.string(),
+  title: v.string(),
+  status: v.number(),
+  detail: v.string(),
+  code: v.picklist(Object.keys(ERROR_KINDS) as ErrorCode[]),
+  retryable: described(v.boolean(), "Whether the same request may succeed later, unchanged."),
+});
+
+export const health = v.object({ status: v.literal("ok") });
+export const readiness = v.object({ status: v.literal("ready") });
+
+export const listedEntry = v.object({
+  key,
+  stamp: v.string(),
+  state: v.picklist(["live", "deleted", "expired"]),
+  expiresAtMs: expiry,
+  bytes: count,
+});
+
+export const storeStats = v.object({
+  entries: v.nullable(count),
+  journalRows: count,
+  databaseBytes: count,
+  walBytes: count,
+  unfoldedEntries: count,
+  unfoldedBytes: count,
+  pendingRecords: count,
+  pendingBytes: count,
+  purging: v.boolean(),
+  failed: v.boolean(),
+});

@@ -1,0 +1,176 @@
+/** What a region answers over HTTP. */
+import * as v from "valibot";
+
+import {
+  acknowledgement,
+  count,
+  etag,
+  expiry,
+  fingerprint,
+  gauge,
+  instant,
+  key,
+  listedEntry,
+  nextKey,
+  nodeStatus,
+  storeStats,
+  wholeNumber,
+} from "./elements.ts";
+
+const writtenEntry = v.object({ key, etag, expiresAtMs: expiry });
+
+/** The answer to a write of one key. */
+export const written = v.object({ ...writtenEntry.entries, acknowledged: acknowledgement });
+
+/** The answer to a delete. */
+export const deleted = v.object({ ...written.entries, deleted: v.boolean() });
+
+/** The answer to a set of many. */
+export const batchWritten = v.object({
+  entries: v.array(writtenEntry),
+  acknowledged: acknowledgement,
+});
+
+const encoding = v.picklist(["utf8", "base64"]);
+
+/** A live entry with its value. */
+export const found = v.object({
+  key,
+  found: v.literal(true),
+  value: v.string(),
+  encoding,
+  contentType: v.string(),
+  etag,
+  expiresAtMs: expiry,
+});
+
+/** The answer to a get of many, in the order of the keys. */
+export const batchFound = v.object({
+  entries: v.array(v.variant("found", [found, v.object({ key, found: v.literal(false) })])),
+});
+
+/** The body of a get of many. */
+export const batchGetBody = v.object({
+  keys: v.pipe(v.array(key), v.minLength(1), v.maxLength(1_000)),
+});
+
+const duration = v.union([v.string(), v.number()]);
+
+/** The body of a set of many. */
+export const batchSetBody = v.object({
+  entries: v.pipe(
+    v.array(
+      v.object({
+        key,
+        value: v.string(),
+        encoding: v.optional(encoding),
+        contentType: v.optional(v.string()),
+        ttl: v.optional(duration),
+      }),
+    ),
+    v.minLength(1),
+    v.maxLength(1_000),
+  ),
+  ack: v.optional(v.union([v.string(), v.number()])),
+  timeout: v.optional(v.string()),
+});
+
+/** A page of live keys. */
+export const keyPage = v.object({
+  keys: v.array(
+    v.object({ key, bytes: count, contentType: v.string(), etag, expiresAtMs: expiry }),
+  ),
+  next: nextKey,
+});
+
+/** The digest of everything on a region. */
+export const digest = v.object({ count, fingerprint, sequence: count });
+
+/** The digest of a part of the keys. */
+export const digestPage = v.object({
+  count,
+  fingerprint,
+  next: nextKey,
+  horizon: count,
+  sequence: count,
+});
+
+/** The entries in a part of the keys. */
+export const entryPage = v.object({
+  horizon: count,
+  entries: v.array(listedEntry),
+  next: nextKey,
+  sequence: count,
+});
+
+const quarantinedEntry = v.object({
+  id: count,
+  key,
+  bytes: count,
+  contentType: v.string(),
+  etag,
+  expiresAtMs: expiry,
+  quarantinedAtMs: instant,
+});
+
+/** A page of the quarantine. */
+export const quarantinePage = v.object({
+  size: count,
+  entries: v.array(quarantinedEntry),
+  next: v.nullable(count),
+});
+
+/** A quarantined entry with its value. */
+export const quarantined = v.object({ ...quarantinedEntry.entries, value: v.string(), encoding });
+
+/** The answer to a replay. */
+export const replayed = v.object({ ...written.entries, id: count });
+
+/** The answer to a drop. */
+export const dropped = v.object({ id: count, dropped: v.literal(true) });
+
+/** A region in numbers. */
+export const regionStatus = v.object({
+  id: v.string(),
+  region: v.string(),
+  lat: v.number(),
+  lon: v.number(),
+  url: v.string(),
+  cluster: v.string(),
+  version: v.string(),
+  startedAtMs: instant,
+  nowMs: instant,
+  status: nodeStatus,
+  readyPeers: v.array(v.string()),
+  damage: v.nullable(v.string()),
+  directory: v.nullable(v.string()),
+  replica: v.object({
+    incarnation: count,
+    logId: count,
+    epoch: count,
+    applied: count,
+    committedThrough: count,
+    behind: count,
+    lagMs: v.number(),
+    outboxThrough: count,
+    outboxPending: count,
+    horizonAtMs: v.nullable(v.number()),
+    quarantined: count,
+    connected: v.boolean(),
+    directory: count,
+    reconciling: v.boolean(),
+    heldBack: v.boolean(),
+    refusal: v.nullable(v.string()),
+    skewMs: wholeNumber,
+    clockCorrected: v.boolean(),
+  }),
+  gauges: v.array(gauge),
+  store: storeStats,
+  cache: v.object({
+    entries: count,
+    bytes: count,
+    removals: v.record(v.string(), count),
+    reads: v.object({ memory: count, store: count, misses: count }),
+  }),
+  requests: v.object({ active: count, perSecond: v.number() }),
+});

@@ -1,0 +1,229 @@
+import { health, readiness } from "./elements.ts";
+import {
+  batchFound,
+  batchGetBody,
+  batchSetBody,
+  batchWritten,
+  deleted,
+  digest,
+  digestPage,
+  dropped,
+  entryPage,
+  found,
+  keyPage,
+  quarantined,
+  quarantinePage,
+  regionStatus,
+  replayed,
+  written,
+} from "./region-api.ts";
+import { BYTES, type ApiRoute, type Parameter } from "./route.ts";
+import * as v from "valibot";
+
+const KEY = { name: "key", description: "1 to 1 024 bytes of UTF-8.", required: true } as const;
+const TTL = {
+  name: "ttl",
+  description: "How long the value lives: seconds, or `250ms`, `90s`, `15m`, `2h`, `7d`.",
+};
+const ACK: readonly Parameter[] = [
+  {
+    name: "ack",
+    description: "What to wait for: `local`, `directory`, `all`, or a number of ready regions.",
+  },
+  { name: "timeout", description: "How long to wait for it, at most 60 s." },
+];
+const STALE = { name: "stale", description: "`true`: read although the region is catching up." };
+const CONDITIONS: readonly Parameter[] = [
+  { name: "If-Match", description: "Write only if the region's newest entry has this ETag." },
+  { name: "If-None-Match", description: "`*`: write only if the key has no live value." },
+];
+const SESSION: readonly Parameter[] = [
+  { name: "Meridian-Position", description: "Answer nothing older than this token has seen." },
+  { name: "Meridian-Wait-Ms", description: "How long to wait for that, at most 10 000." },
+];
+const LIMIT = { name: "limit", description: "How many at most, 1 000 or fewer; 100 by default." };
+const RANGE: readonly Parameter[] = [
+  { name: "after", description: "Only keys after this one." },
+  { name: "through", description: "Only keys through this one." },
+];
+const READING = [
+  "NODE_SYNCING",
+  "NODE_DRAINING",
+  "NODE_REFUSED",
+  "POSITION_NOT_REACHED",
+  "INVALID_POSITION",
+] as const;
+const WRITING = ["ORIGIN_NOT_ALLOWED", "STORE_FULL", "STORE_FAILED", "OVERLOADED"] as const;
+
+/** Every request that a region takes. `HEAD` goes wherever `GET` does. */
+export const REGION_ROUTES: readonly ApiRoute[] = [
+  {
+    method: "GET",
+    path: "/cache/{key}",
+    summary: "Reads a value: the bytes as they were stored.",
+    query: [STALE],
+    headers: [
+      ...SESSION,
+      { name: "If-None-Match", description: "Answer 304 if the value has this ETag." },
+    ],
+    answer: BYTES,
+    errors: ["INVALID_KEY", "KEY_NOT_FOUND", ...READING],
+  },
+  {
+    method: "PUT",
+    path: "/cache/{key}",
+    summary: "Stores the body under the key.",
+    query: [TTL, ...ACK],
+    headers: [...SESSION, ...CONDITIONS],
+    body: BYTES,
+    answer: written,
+    errors: [
+      "INVALID_KEY",
+      "INVALID_TTL",
+      "INVALID_BODY",
+      "VALUE_TOO_LARGE",
+      "PRECONDITION_FAILED",
+      ...READING,
+      ...WRITING,
+    ],
+  },
+  {
+    method: "DELETE",
+    path: "/cache/{key}",
+    summary: "Deletes the key everywhere.",
+    query: ACK,
+    headers: [...SESSION, ...CONDITIONS],
+    answer: deleted,
+    errors: ["INVALID_KEY", "PRECONDITION_FAILED", ...READING, ...WRITING],
+  },
+  {
+    method: "GET",
+    path: "/cache",
+    summary: "Reads a value as JSON.",
+    query: [KEY, STALE],
+    headers: SESSION,
+    answer: found,
+    errors: ["INVALID_KEY", "KEY_NOT_FOUND", ...READING],
+  },
+  {
+    method: "POST",
+    path: "/cache",
+    summary: "Stores a text that the query holds.",
+    query: [
+      KEY,
+      { name: "value", description: "The text.", required: true },
+      { name: "minutes", description: "How long the value lives; instead of `ttl`." },
+      TTL,
+      ...ACK,
+    ],
+    headers: SESSION,
+    answer: written,
+    errors: ["INVALID_KEY", "INVALID_TTL", ...READING, ...WRITING],
+  },
+  {
+    method: "POST",
+    path: "/batch/get",
+    summary: "Reads up to 1 000 values.",
+    headers: SESSION,
+    body: batchGetBody,
+    answer: batchFound,
+    errors: ["INVALID_KEY", "INVALID_BODY", ...READING],
+  },
+  {
+    method: "POST",
+    path: "/batch/set",
+    summary: "Stores up to 1 000 values in one commit, all of them or none.",
+    headers: SESSION,
+    body: batchSetBody,
+    answer: batchWritten,
+    errors: [
+      "INVALID_KEY",
+      "INVALID_TTL",
+      "INVALID_BODY",
+      "VALUE_TOO_LARGE",
+      ...READING,
+      ...WRITING,
+    ],
+  },
+  {
+    method: "GET",
+    path: "/keys",
+    summary: "Lists live keys in order, without counting as a use of them.",
+    query: [
+      { name: "prefix", description: "Only keys that begin with this." },
+      { name: "after", description: "Only keys after this one." },
+      LIMIT,
+    ],
+    headers: SESSION,
+    answer: keyPage,
+    errors: READING,
+  },
+  {
+    method: "GET",
+    path: "/digest",
+    summary: "The digest of everything, or of the first entries of a part of the keys.",
+    query: [...RANGE, { name: "limit", description: "How many entries, 65 536 or fewer." }],
+    answer: v.union([digestPage, digest]),
+    errors: [],
+  },
+  {
+    method: "GET",
+    path: "/entries",
+    summary: "The entries of a part of the keys, tombstones and expired ones too.",
+    query: [...RANGE, LIMIT],
+    answer: entryPage,
+    errors: [],
+  },
+  {
+    method: "GET",
+    path: "/quarantine",
+    summary: "Lists what the cluster deleted while the region was away.",
+    query: [{ name: "after", description: "Only ids above this one." }, LIMIT],
+    answer: quarantinePage,
+    errors: [],
+  },
+  {
+    method: "GET",
+    path: "/quarantine/{id}",
+    summary: "A quarantined entry with its value.",
+    answer: quarantined,
+    errors: ["QUARANTINED_NOT_FOUND"],
+  },
+  {
+    method: "DELETE",
+    path: "/quarantine/{id}",
+    summary: "Drops a quarantined entry for good.",
+    answer: dropped,
+    errors: ["QUARANTINED_NOT_FOUND", ...WRITING],
+  },
+  {
+    method: "POST",
+    path: "/quarantine/{id}/replay",
+    summary: "Writes a quarantined entry anew, and keeps its expiry.",
+    query: ACK,
+    headers: CONDITIONS,
+    answer: replayed,
+    errors: ["QUARANTINED_NOT_FOUND", "QUARANTINED_EXPIRED", "PRECONDITION_FAILED", ...WRITING],
+  },
+  {
+    method: "GET",
+    path: "/status",
+    summary: "The region in numbers.",
+    answer: regionStatus,
+    errors: [],
+  },
+  {
+    method: "GET",
+    path: "/healthz",
+    summary: "Whether the process takes turns.",
+    answer: health,
+    errors: [],
+  },
+  {
+    method: "GET",
+    path: "/readyz",
+    summary: "Whether the region serves.",
+    answer: readiness,
+    errors: ["NODE_SYNCING", "NODE_DRAINING", "NODE_REFUSED", "STORE_CORRUPT"],
+  },
+];

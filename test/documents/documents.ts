@@ -1,0 +1,34 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+import { DIRECTORY_ROUTES, REGION_ROUTES } from "@meridian/protocol/http-api";
+
+import { apiPageOf, openApiOf, type ApiProgram } from "./openapi.ts";
+import { withOptions } from "./options-tables.ts";
+
+/** The folder of the repository. */
+export const ROOT: string = fileURLToPath(new URL("../..", import.meta.url));
+
+const CONFIGURATION = "packages/CONFIGURATION.md";
+
+/** Every generated document, by its path from the root. */
+export function generatedDocuments(): ReadonlyMap<string, string> {
+  const documents = new Map([[CONFIGURATION, withOptions(readDocument(CONFIGURATION))]]);
+  const { version } = JSON.parse(readDocument("packages/protocol/package.json")) as {
+    readonly version: string;
+  };
+  const programs: readonly (readonly [name: string, program: ApiProgram])[] = [
+    ["region", { title: "Meridian region", version, routes: REGION_ROUTES }],
+    ["directory", { title: "Meridian directory", version, routes: DIRECTORY_ROUTES }],
+  ];
+  for (const [name, program] of programs) {
+    documents.set(`packages/protocol/openapi/${name}.json`, openApiOf(program));
+    documents.set(`packages/protocol/openapi/${name}.html`, apiPageOf(program));
+  }
+  return documents;
+}
+
+/** The text of a document, by its path from the root. */
+export function readDocument(path: string): string {
+  return readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
+}
