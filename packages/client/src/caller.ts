@@ -10,38 +10,32 @@
  * `details.mayHaveBeenApplied`. A write with a condition is repeated only while it is certain that no attempt
  * was applied: a second one would be judged by what the first has done. Else it ends with `OUTCOME_UNKNOWN`.
  */
-import { MeridianError, type ErrorCode, type ErrorDetails } from "@meridian/protocol";
+import { MeridianError, type ErrorCode } from "@meridian/protocol";
 import { Backoff, type Random } from "@meridian/runtime";
 
 import type { Attempt } from "./circuit.ts";
 import { eitherOf } from "./either-of.ts";
-import { exchange, NoAnswer, type Answer, type Network, type Request } from "./exchange.ts";
+import { exchange, NoAnswer, type Answer, type Network } from "./exchange.ts";
 import type { Keeper } from "./keeper.ts";
 import { LifeSigns } from "./life-signs.ts";
 import type { NodePool, PooledNode } from "./node-pool.ts";
+import type { Opening } from "./opening.ts";
 import { pause } from "./pause.ts";
 import { errorOf } from "./problem.ts";
+import { presenceRequest } from "./requests.ts";
 import { retryAfterMs } from "./retry-after.ts";
+import {
+  giveUp,
+  mayHaveStored,
+  note,
+  onMaybeApplied,
+  outOfService,
+  withFacts,
+  type CallLimits,
+  type NodeRequest,
+  type Run,
+} from "./run.ts";
 import type { Seen, Session } from "./session.ts";
-
-/** A request to whichever node serves it. */
-export interface NodeRequest {
-  readonly method: Request["method"];
-  /** Path and query. */
-  readonly path: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array;
-  /** It may rightly take longer than an attempt's budget: the node is asked for signs of life meanwhile. */
-  readonly slow?: boolean;
-  /** A write that is applied only if a condition holds. */
-  readonly conditional?: boolean;
-}
-
-/** The bounds of one call. */
-export interface CallLimits {
-  readonly deadlineMs: number;
-  readonly signal?: AbortSignal | undefined;
-}
 
 /** A node's answer: a success, or that the key has no live value. */
 export interface NodeAnswer {
@@ -58,32 +52,13 @@ export interface CallerOptions {
   readonly random: Random;
   readonly pool: NodePool;
   readonly keeper: Keeper;
+  readonly opening: Opening;
   /** Undefined where the caller wants no session guarantees. */
   readonly session: Session | undefined;
   readonly attemptMs: number;
   /** Ends every call when the client is closed; its reason is thrown. */
   readonly closed: AbortSignal;
 }
-
-/** How far one call has come. */
-interface Run {
-  readonly request: NodeRequest;
-  readonly limits: CallLimits;
-  readonly signal: AbortSignal;
-  readonly endMs: number;
-  readonly pauses: Backoff;
-  /** What has gone wrong, each thing once. */
-  readonly failures: { readonly node: string; readonly reason: string }[];
-  /** Attempts without an answer. Each later attempt gets a larger budget: it may be an ocean away. */
-  unanswered: number;
-  /** Whether any node has been asked. */
-  asked: boolean;
-  mayHaveBeenApplied: boolean;
-  lastError: MeridianError | undefined;
-}
-
-/** How many failures an error tells of. */
-const FAILURES_MAX = 10;
 
 /** Codes by which a node says that it is not ready to serve. */
 const NOT_READY: ReadonlySet<ErrorCode> = new Set([
@@ -94,6 +69,12 @@ const NOT_READY: ReadonlySet<ErrorCode> = new Set([
 
 /** The part of an attempt's budget after which silence counts against a node although the call ended first. */
 const TELLING = 0.25;
+
+/** Beyond this size, a node may end the connection for the body's sake, and not because it fails. */
+const LARGE_BODY_BYTES = 64 * 1024;
+
+/** How long a node's word of the largest value that it takes is believed: it may be started with another. */
+const BOUND_MS = 60_000;
 
 /** Puts requests to nodes. */
 export class Caller {
@@ -117,7 +98,7 @@ export class Caller {
   }
 
   async #run(request: NodeRequest, limits: CallLimits, signal: AbortSignal): Promise<NodeAnswer> {
-    const { network, random, pool } = this.#options;
+    const { network, random, pool, keeper, opening } = this.#options;
     const run: Run = {
       request,
       limits,
@@ -130,36 +111,67 @@ export class Caller {
       mayHaveBeenApplied: false,
       lastError: undefined,
     };
+    signal.throwIfAborted();
+    if (!opening.isDone) await opening.wait(run);
+    if (pool.isOpen && !(await keeper.revive(limits.deadlineMs)))
+      throw outOfService(run, pool.nodes);
     const tried = new Set<PooledNode>();
     for (;;) {
       run.signal.throwIfAborted();
-      let node = pool.next(tried, network.clock.elapsedMs());
-      if (node === undefined && (await this.#pause(run))) {
-        tried.clear();
-        continue;
-      }
-      node ??= this.#anyNode(run);
-      tried.add(node);
-      const answer = await this.#attempt(node, run);
+      const node = await this.#choose(run, tried);
+      const answer = node === undefined ? undefined : await this.#attempt(node, run);
       if (answer !== undefined) return answer;
       if (network.clock.elapsedMs() >= run.endMs) throw giveUp(run);
     }
   }
 
+  /** The node to ask next, with a slot taken at it; undefined to choose anew. */
+  async #choose(run: Run, tried: Set<PooledNode>): Promise<PooledNode | undefined> {
+    const { network, pool, keeper } = this.#options;
+    const { clock, deadlines } = network;
+    if (run.asked && pool.isDown) {
+      if (!(await keeper.revive(run.endMs - clock.elapsedMs()))) {
+        throw outOfService(run, pool.nodes);
+      }
+      tried.clear();
+    }
+    let node = pool.next(tried, clock.elapsedMs());
+    if (node === undefined && (await this.#pause(run))) {
+      tried.clear();
+      return undefined;
+    }
+    node ??= this.#anyNode(run);
+    if (!node.slots.take()) {
+      const leftMs = run.endMs - clock.elapsedMs();
+      if (!(await node.slots.wait(deadlines, { leftMs, signal: run.signal }))) {
+        note(run, node, "too many requests before this one");
+        return undefined;
+      }
+    }
+    tried.add(node);
+    return node;
+  }
+
   async #attempt(node: PooledNode, run: Run): Promise<NodeAnswer | undefined> {
-    const { network } = this.#options;
-    const startMs = network.clock.elapsedMs();
+    const { network, attemptMs } = this.#options;
+    const { clock, ownLag } = network;
+    const startMs = clock.elapsedMs() - ownLag.lostMs;
     const attempt = node.circuit.begin();
-    run.asked = true;
     try {
+      refuseTooLarge(node, run, clock.elapsedMs());
+      run.asked = true;
       return this.#judge(node, attempt, await this.#ask(node, run), run);
     } catch (cause) {
       if (!(cause instanceof NoAnswer)) throw cause;
-      const { keeper, attemptMs } = this.#options;
       // The end of a short call says little of the node; of several in a row, it does.
-      const waitedMs = network.clock.elapsedMs() - startMs;
-      if (!cause.cutShort || waitedMs >= attemptMs * TELLING) {
-        keeper.failed(node, attempt, { decided: !cause.cutShort, restMs: 0 });
+      const waitedMs = clock.elapsedMs() - ownLag.lostMs - startMs;
+      if (cause.kind !== "cut-short" || waitedMs >= attemptMs * TELLING) {
+        this.#options.keeper.failed(node, attempt, {
+          decided: this.#isDecided(cause, run.request),
+          silent: true,
+          restMs: 0,
+          reason: cause.message,
+        });
       }
       note(run, node, cause.message);
       run.unanswered += 1;
@@ -167,7 +179,16 @@ export class Caller {
       return undefined;
     } finally {
       node.circuit.released(attempt);
+      node.slots.give();
     }
+  }
+
+  /** Whether one request without an answer is enough to leave the node. */
+  #isDecided({ kind }: NoAnswer, request: NodeRequest): boolean {
+    if (kind !== "broken") return kind !== "cut-short";
+    const large = (request.body?.length ?? 0) > LARGE_BODY_BYTES;
+    // While this process stalled, servers will have closed what lay idle, and rightly so.
+    return !large && !this.#options.network.ownLag.isStalled;
   }
 
   /** What an answer is to the call: its result, or undefined for the next attempt, or an error that ends it. */
@@ -179,11 +200,16 @@ export class Caller {
       keeper.succeeded(node, attempt);
       return { answer, found, node, repeated: run.mayHaveBeenApplied };
     }
-    if (answer.status < 500 || !error.retryable) keeper.succeeded(node, attempt);
+    // A node whose disk is full serves what it has.
+    const serves = answer.status < 500 || !error.retryable || error.code === "STORE_FULL";
+    if (serves) keeper.succeeded(node, attempt);
     else {
       const decided = NOT_READY.has(error.code);
       const restMs = retryAfterMs(answer.headers, network.clock.nowMs());
-      keeper.failed(node, attempt, { decided, restMs });
+      keeper.failed(node, attempt, { decided, restMs, silent: false, reason: error.message });
+    }
+    if (error.code === "VALUE_TOO_LARGE") {
+      learnBound(node, run.request, error, network.clock.elapsedMs());
     }
     if (!error.retryable) throw withFacts(run, error);
     note(run, node, error.message);
@@ -213,12 +239,10 @@ export class Caller {
   /** Whether a node has reached what was seen: a request that gives nothing else away. */
   async #probe(node: PooledNode, seen: Seen, budgetMs: number, run: Run): Promise<Answer> {
     try {
-      const probe: NodeRequest = { method: "HEAD", path: "/cache/position" };
-      return await this.#send(node, probe, [seen], budgetMs, run);
+      return await this.#send(node, presenceRequest("position"), [seen], budgetMs, run);
     } catch (cause) {
       if (!(cause instanceof NoAnswer)) throw cause;
-      const { message, cutShort } = cause;
-      throw new NoAnswer(message, { mayHaveArrived: false, cutShort }, cause);
+      throw new NoAnswer(cause.message, cause.kind, false, cause);
     }
   }
 
@@ -250,9 +274,8 @@ export class Caller {
         },
       );
       if (answer.headers.get("meridian-node") !== null) return answer;
-      throw new NoAnswer(`answered HTTP ${answer.status}, but not as a Meridian node`, {
-        mayHaveArrived: true,
-      });
+      const said = `answered HTTP ${answer.status}, but not as a Meridian node`;
+      throw new NoAnswer(said, "silent", true);
     } finally {
       life?.stop();
     }
@@ -277,49 +300,25 @@ export class Caller {
   }
 }
 
-/** Takes note that an attempt may have been applied. Throws where the call must not be repeated then. */
-function onMaybeApplied(run: Run): void {
-  run.mayHaveBeenApplied = true;
-  if (run.request.conditional !== true) return;
-  const told = run.failures.map(({ node, reason }) => `${node}: ${reason}`).join("; ");
-  const message = `Expected an answer to a write with a condition, got none that says what became of it (${told})`;
-  throw withFacts(run, new MeridianError("OUTCOME_UNKNOWN", message, { cause: run.lastError }));
+/** Takes note of the largest value that a node takes. */
+function learnBound(
+  node: PooledNode,
+  request: NodeRequest,
+  error: MeridianError,
+  nowMs: number,
+): void {
+  const bytes = error.details?.["bytesMax"];
+  if (request.method !== "PUT" || typeof bytes !== "number" || bytes < 0) return;
+  node.valueBytesMax = { bytes, untilMs: nowMs + BOUND_MS };
 }
 
-/** Whether a node that answers with an error may all the same have stored the write. */
-function mayHaveStored(answer: Answer, error: MeridianError, request: NodeRequest): boolean {
-  // One that is stored may find too many others waiting for their acknowledgement; one that hangs, the node tells of.
-  const isOverloaded = error.code === "OVERLOADED" && request.slow === true;
-  return answer.status === 500 || isOverloaded || error.details?.["mayHaveBeenApplied"] === true;
-}
-
-function note(run: Run, node: PooledNode, reason: string): void {
-  const known = run.failures.some((one) => one.node === node.info.id && one.reason === reason);
-  if (known) return;
-  if (run.failures.length === FAILURES_MAX) run.failures.shift();
-  run.failures.push({ node: node.info.id, reason });
-}
-
-/** The error of a call whose deadline is over. */
-function giveUp(run: Run): MeridianError {
-  if (run.lastError !== undefined) return withFacts(run, run.lastError);
-  const told = run.failures.map(({ node, reason }) => `${node}: ${reason}`).join("; ");
-  const message = `Expected an answer within ${run.limits.deadlineMs} ms, got none (${told})`;
-  return withFacts(run, new MeridianError("NO_READY_NODE", message));
-}
-
-function withFacts(run: Run, error: MeridianError): MeridianError {
-  const details: Record<string, unknown> = { ...error.details };
-  let { message } = error;
-  if (run.failures.length > 0) details["failures"] = [...run.failures];
-  if (run.mayHaveBeenApplied && !isRead(run.request)) {
-    details["mayHaveBeenApplied"] = true;
-    message += "; an attempt without an answer may have been applied";
-  }
-  const facts: ErrorDetails = details;
-  return new MeridianError(error.code, message, { details: facts, cause: error.cause });
-}
-
-function isRead(request: NodeRequest): boolean {
-  return request.method === "GET" || request.method === "HEAD" || request.path === "/batch/get";
+/** Throws `VALUE_TOO_LARGE` for a value that the node is known not to take: it need not be sent to learn that again. */
+function refuseTooLarge(node: PooledNode, run: Run, nowMs: number): void {
+  const { method, body } = run.request;
+  const bound = node.valueBytesMax;
+  if (bound === undefined || method !== "PUT" || body === undefined) return;
+  if (body.length <= bound.bytes || bound.untilMs <= nowMs) return;
+  const message = `Expected a value of at most ${bound.bytes} bytes, as node ${node.info.id} has said, got ${body.length}`;
+  const details = { bytesMax: bound.bytes };
+  throw withFacts(run, new MeridianError("VALUE_TOO_LARGE", message, { details }));
 }

@@ -1,15 +1,7 @@
 import { MeridianError } from "@meridian/protocol";
 import type { Clock } from "@meridian/runtime";
 
-import {
-  acknowledgementOf,
-  carriedEntryOf,
-  jsonOf,
-  keyInfoOf,
-  listOf,
-  rawEntryOf,
-  writtenOf,
-} from "./answers.ts";
+import { acknowledgementOf, jsonOf, keyInfoOf, listOf, rawEntryOf, writtenOf } from "./answers.ts";
 import type { Caller } from "./caller.ts";
 import type { Directories } from "./directories.ts";
 import type {
@@ -28,12 +20,14 @@ import type {
   WriteOptions,
 } from "./meridian-client.ts";
 import type { NodePool } from "./node-pool.ts";
+import type { ReadEntry, Reads } from "./reads.ts";
 import {
   BATCH_MAX,
-  cachePath,
+  checkedKey,
   deleteRequest,
   getManyRequest,
   keysRequest,
+  presenceRequest,
   readLimits,
   setManyRequest,
   setRequest,
@@ -44,6 +38,7 @@ import { decodeValue } from "./values.ts";
 /** What a client is put together from. */
 export interface ClientParts {
   readonly caller: Caller;
+  readonly reads: Reads;
   readonly pool: NodePool;
   readonly directories: Directories;
   readonly clock: Clock;
@@ -65,17 +60,20 @@ export class Client implements MeridianClient {
   async get<T = unknown>(key: string, options: CallOptions = {}): Promise<T | undefined> {
     const entry = await this.#read("`get`", key, options);
     if (entry === undefined) return undefined;
-    return decodeValue(key, { ...entry, bytes: entry.value }) as T;
+    const value = decodeValue(key, { ...entry, bytes: entry.value });
+    return (value === entry.value ? ownBytes(entry) : value) as T;
   }
 
   async getRaw(key: string, options: CallOptions = {}): Promise<RawEntry | undefined> {
-    return this.#read("`getRaw`", key, options);
+    const entry = await this.#read("`getRaw`", key, options);
+    if (entry === undefined) return undefined;
+    const { contentType, etag, expiresAtMs } = entry;
+    return { value: ownBytes(entry), contentType, etag, expiresAtMs };
   }
 
-  async #read(what: string, key: string, options: CallOptions): Promise<RawEntry | undefined> {
+  #read(what: string, key: string, options: CallOptions): Promise<ReadEntry | undefined> {
     const limits = readLimits(what, options, this.#parts.deadlineMs);
-    const reply = await this.#parts.caller.call({ method: "GET", path: cachePath(key) }, limits);
-    return reply.found ? carriedEntryOf(reply.answer) : undefined;
+    return this.#parts.reads.read(checkedKey(key), limits);
   }
 
   async getMany<T = unknown>(
@@ -84,7 +82,7 @@ export class Client implements MeridianClient {
   ): Promise<Map<string, T>> {
     const limits = readLimits("`getMany`", options, this.#parts.deadlineMs);
     const wanted = [...new Set(keys)];
-    for (const key of wanted) cachePath(key);
+    for (const key of wanted) checkedKey(key);
     const values = new Map<string, T>();
     for (let start = 0; start < wanted.length; start += BATCH_MAX) {
       const request = getManyRequest(wanted.slice(start, start + BATCH_MAX));
@@ -101,7 +99,7 @@ export class Client implements MeridianClient {
 
   async has(key: string, options: CallOptions = {}): Promise<boolean> {
     const limits = readLimits("`has`", options, this.#parts.deadlineMs);
-    const reply = await this.#parts.caller.call({ method: "HEAD", path: cachePath(key) }, limits);
+    const reply = await this.#parts.caller.call(presenceRequest(key), limits);
     return reply.found;
   }
 
@@ -169,4 +167,9 @@ export class Client implements MeridianClient {
     const message = "Expected an open client, got one that was closed";
     this.#parts.closing.abort(new MeridianError("CLIENT_CLOSED", message));
   }
+}
+
+/** The bytes of an entry, which this caller may change: others do not see it. */
+function ownBytes({ value, shared }: ReadEntry): Uint8Array {
+  return shared ? value.slice() : value;
 }

@@ -1,12 +1,5 @@
 import { checkCoordinates, MeridianError, type Coordinates } from "@meridian/protocol";
-import {
-  Backoff,
-  Deadlines,
-  systemClock,
-  systemRandom,
-  type Clock,
-  type Random,
-} from "@meridian/runtime";
+import { Deadlines, systemClock, systemRandom, type Clock, type Random } from "@meridian/runtime";
 
 import { Caller } from "./caller.ts";
 import { Client } from "./client.ts";
@@ -16,8 +9,10 @@ import type { Fetch, Network } from "./exchange.ts";
 import { Keeper } from "./keeper.ts";
 import type { MeridianClient } from "./meridian-client.ts";
 import { NodePool } from "./node-pool.ts";
+import { Opening } from "./opening.ts";
 import { checkMs, checkUrl, refuseUnknown } from "./options.ts";
-import { pause } from "./pause.ts";
+import { OwnLag } from "./own-lag.ts";
+import { Reads } from "./reads.ts";
 import { Session } from "./session.ts";
 
 /** How to reach a cluster: through a `directory` and from a `location`, or at fixed `nodes`. */
@@ -28,6 +23,13 @@ export interface ConnectOptions {
   readonly location?: Coordinates | undefined;
   /** URLs of nodes in order of preference, instead of `directory` and `location`. */
   readonly nodes?: readonly string[] | undefined;
+  /**
+   * URLs of nodes that are known beside what the directory says: they serve where it does not answer, and where
+   * those that it names do not.
+   */
+  readonly seeds?: readonly string[] | undefined;
+  /** Connect when the first call comes: `connect` asks nobody and does not fail. Default false. */
+  readonly lazy?: boolean | undefined;
   /** How many nearest nodes to know, 1 to 100. Default 4. */
   readonly limit?: number | undefined;
   /**
@@ -63,6 +65,8 @@ const OPTIONS: readonly string[] = [
   "directory",
   "location",
   "nodes",
+  "seeds",
+  "lazy",
   "limit",
   "consistency",
   "deadlineMs",
@@ -80,6 +84,7 @@ interface Settings {
   readonly directories: readonly string[];
   readonly wanted: Wanted | undefined;
   readonly nodes: readonly string[];
+  readonly seeds: readonly string[];
   readonly deadlineMs: number;
   readonly attemptMs: number;
   readonly refreshMs: number;
@@ -88,86 +93,69 @@ interface Settings {
 }
 
 /**
- * Connects to a cluster: asks the directory for the nearest nodes, until it answers or the deadline is over.
+ * Connects to a cluster: asks the directory for the nearest nodes, until it answers or the deadline is over. With
+ * `seeds`, it is asked once, and the seeds serve until it answers; with `lazy`, nobody is asked before the first call.
  * Throws `INVALID_ARGUMENT`, `INVALID_COORDINATES` or `UNKNOWN_OPTION` for what is wrong in the options,
  * `DIRECTORY_UNREACHABLE`, `NO_READY_NODE`, or the signal's reason.
  */
 export async function connect(options: ConnectOptions): Promise<MeridianClient> {
   const settings = readSettings(options);
-  const { clock = systemClock, random = systemRandom } = options;
-  // Called through the global object, as browsers demand.
-  const fetch: Fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
-  const network: Network = { fetch, clock, deadlines: new Deadlines(clock) };
+  const network = networkOf(options);
+  const { random = systemRandom, signal } = options;
+  const { clock } = network;
   const closing = new AbortController();
+  const closed = closing.signal;
   const { wanted, attemptMs, refreshMs, deadlineMs, failbackMs, failbackLagMs } = settings;
   const directories = new Directories(network, random, settings.directories);
-  const pool = new NodePool(random, failbackMs);
-  const first = await firstNodes({ network, random, settings, directories }, options.signal);
-  pool.update(first, clock.elapsedMs());
-  const { signal } = closing;
-  const keeper = new Keeper({
-    network,
-    random,
-    pool,
-    directories,
-    wanted,
-    attemptMs,
-    refreshMs,
-    failbackLagMs,
-    signal,
-  });
+  const pool = new NodePool(random, failbackMs, settings.seeds.map(seedOf));
+  const shared = { network, random, pool, directories, wanted, attemptMs };
+  const keeper = new Keeper({ ...shared, refreshMs, failbackLagMs, signal: closed });
+  const fixed = settings.nodes.map(fixedNodeOf);
+  const seeded = settings.seeds.length > 0;
+  const opening = new Opening({ ...shared, fixed, seeded, keeper, closed });
   const session = new Session();
   const caller = new Caller({
     network,
     random,
     pool,
     keeper,
+    opening,
     session: options.consistency === "eventual" ? undefined : session,
     attemptMs,
-    closed: signal,
+    closed,
   });
-  signal.addEventListener("abort", () => network.deadlines.clear(), { once: true });
-  keeper.start();
-  return new Client({ caller, pool, directories, session, clock, deadlineMs, closing });
+  const reads = new Reads({ caller, network, closed });
+  closed.addEventListener("abort", () => network.deadlines.clear(), { once: true });
+  if (options.lazy !== true) {
+    await opening.insist({ endMs: clock.elapsedMs() + deadlineMs, signal });
+  }
+  return new Client({ caller, reads, pool, directories, session, clock, deadlineMs, closing });
 }
 
-interface FirstQuestion {
-  readonly network: Network;
-  readonly random: Random;
-  readonly settings: Settings;
-  readonly directories: Directories;
+function networkOf({ clock = systemClock, fetch }: ConnectOptions): Network {
+  const deadlines = new Deadlines(clock);
+  return {
+    // Called through the global object, as browsers demand.
+    fetch: fetch ?? ((url, init) => globalThis.fetch(url, init)),
+    clock,
+    deadlines,
+    ownLag: new OwnLag(clock, deadlines),
+  };
 }
 
-async function firstNodes(
-  { network, random, settings, directories }: FirstQuestion,
-  signal: AbortSignal | undefined,
-): Promise<readonly NodeInfo[]> {
-  const { wanted, attemptMs, deadlineMs } = settings;
-  if (wanted === undefined) {
-    return settings.nodes.map((url) => {
-      const { host } = new URL(url);
-      return { id: host, region: host, url, distanceMeters: 0 };
-    });
-  }
-  const endMs = network.clock.elapsedMs() + deadlineMs;
-  const pauses = new Backoff({ random, firstMs: 100, maxMs: 1_000 });
-  for (;;) {
-    try {
-      const patience = { quietMs: attemptMs, endMs, signal };
-      return await directories.nearest({ wanted, patience });
-    } catch (cause) {
-      const pauseMs = Math.max(pauses.nextMs(), directories.restMs);
-      const again = cause instanceof MeridianError && cause.retryable;
-      if (!again || network.clock.elapsedMs() + pauseMs >= endMs) throw cause;
-      await pause(network, pauseMs, signal);
-      signal?.throwIfAborted();
-    }
-  }
+function fixedNodeOf(url: string): NodeInfo {
+  const { host } = new URL(url);
+  return { id: host, region: host, url, distanceMeters: 0 };
+}
+
+/** Farther than all that the directory names. */
+function seedOf(url: string): NodeInfo {
+  return { ...fixedNodeOf(url), distanceMeters: Infinity };
 }
 
 function readSettings(options: ConnectOptions): Settings {
   refuseUnknown("`connect`", options, OPTIONS);
-  const { consistency = "session", limit = 4 } = options;
+  const { consistency = "session", limit = 4, lazy = false } = options;
   if (consistency !== "session" && consistency !== "eventual") {
     throw new MeridianError(
       "INVALID_ARGUMENT",
@@ -179,6 +167,10 @@ function readSettings(options: ConnectOptions): Settings {
       "INVALID_ARGUMENT",
       `Expected \`limit\` as a whole number from 1 to 100, got \`${String(limit)}\``,
     );
+  }
+  if (typeof lazy !== "boolean") {
+    const message = `Expected \`lazy\` to be true or false, got \`${String(lazy)}\``;
+    throw new MeridianError("INVALID_ARGUMENT", message);
   }
   return {
     ...readPlaces(options, limit),
@@ -193,8 +185,8 @@ function readSettings(options: ConnectOptions): Settings {
 function readPlaces(
   options: ConnectOptions,
   limit: number,
-): Pick<Settings, "directories" | "wanted" | "nodes"> {
-  const { directory, location, nodes } = options;
+): Pick<Settings, "directories" | "wanted" | "nodes" | "seeds"> {
+  const { directory, location, nodes, seeds = [] } = options;
   const nearest = directory !== undefined && location !== undefined;
   const fixed = nodes !== undefined && nodes.length > 0;
   const mixed = nodes !== undefined && (directory !== undefined || location !== undefined);
@@ -203,6 +195,10 @@ function readPlaces(
       "INVALID_ARGUMENT",
       "Expected either `directory` and `location` or one or more `nodes`, got other options",
     );
+  }
+  if (fixed && seeds.length > 0) {
+    const message = "Expected `seeds` beside a `directory`, got them beside `nodes`";
+    throw new MeridianError("INVALID_ARGUMENT", message);
   }
   const directories = directory === undefined ? [] : [directory].flat();
   if (location !== undefined) {
@@ -213,5 +209,6 @@ function readPlaces(
     directories: directories.map((url) => checkUrl("directory", url)),
     wanted: location === undefined ? undefined : { location, limit },
     nodes: (nodes ?? []).map((url) => checkUrl("nodes", url)),
+    seeds: seeds.map((url) => checkUrl("seeds", url)),
   };
 }

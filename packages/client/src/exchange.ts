@@ -2,6 +2,7 @@
 import type { Clock, Deadlines } from "@meridian/runtime";
 
 import { followAbort } from "./follow-abort.ts";
+import type { OwnLag } from "./own-lag.ts";
 
 /** The part of the platform's `fetch` that the client uses. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -11,11 +12,12 @@ export interface Network {
   readonly fetch: Fetch;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
+  readonly ownLag: OwnLag;
 }
 
 /** A request to one server. */
 export interface Request {
-  readonly method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
+  readonly method: "GET" | "PUT" | "POST" | "DELETE";
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | undefined;
@@ -30,7 +32,7 @@ export interface Answer {
 
 /** How long an exchange may last. */
 export interface Patience {
-  /** Without a byte from the server for this long, it is given up. */
+  /** Without a byte from the server for this long, it is given up. Time that this process loses is not counted. */
   readonly quietMs: number;
   /** The instant at which it is given up whatever happens, on the clock's `elapsedMs`. */
   readonly endMs: number;
@@ -38,22 +40,23 @@ export interface Patience {
   readonly signal?: AbortSignal | undefined;
 }
 
+/**
+ * Why there is no answer: no connection (`refused`); a connection that broke (`broken`); none within the time that a
+ * server has (`silent`); or the caller's own time was over before that (`cut-short`), which says little of the server.
+ */
+export type Silence = "refused" | "broken" | "silent" | "cut-short";
+
 /** The server gave no answer, or not the whole of one. */
 export class NoAnswer extends Error {
-  /** Whether the server may have received the request and done what it asks. */
+  readonly kind: Silence;
+  /** Whether the server may have received the whole request and done what it asks. */
   readonly mayHaveArrived: boolean;
-  /** The caller's time was up before the server had its own; that says nothing about the server. */
-  readonly cutShort: boolean;
 
-  constructor(
-    message: string,
-    facts: { readonly mayHaveArrived: boolean; readonly cutShort?: boolean },
-    cause?: unknown,
-  ) {
+  constructor(message: string, kind: Silence, mayHaveArrived: boolean, cause?: unknown) {
     super(message, { cause });
     this.name = "NoAnswer";
-    this.mayHaveArrived = facts.mayHaveArrived;
-    this.cutShort = facts.cutShort ?? false;
+    this.kind = kind;
+    this.mayHaveArrived = mayHaveArrived;
   }
 }
 
@@ -66,6 +69,9 @@ const NEVER_LEFT: ReadonlySet<unknown> = new Set([
   "ENETUNREACH",
   "UND_ERR_CONNECT_TIMEOUT",
 ]);
+
+/** The server would read no more of a request whose end was still to be written: it has not had the whole of it. */
+const STOPPED_READING = "EPIPE";
 
 /** Sends a request and reads the answer. Throws `NoAnswer`, or the signal's reason. */
 export async function exchange(
@@ -131,13 +137,13 @@ function failureToConnect(cause: unknown): NoAnswer {
   const code: unknown =
     typeof inner === "object" && inner !== null && "code" in inner ? inner.code : undefined;
   const said = inner instanceof Error ? inner.message : String(inner);
-  const mayHaveArrived = !NEVER_LEFT.has(code);
-  return new NoAnswer(
-    said !== "" ? said : typeof code === "string" ? code : "failed",
-    { mayHaveArrived },
-    cause,
-  );
+  const message = said !== "" ? said : typeof code === "string" ? code : "failed";
+  if (NEVER_LEFT.has(code)) return new NoAnswer(message, "refused", false, cause);
+  return new NoAnswer(message, "broken", code !== STOPPED_READING, cause);
 }
+
+/** How late a deadline may be met before what has come meanwhile gets a turn to be read. */
+const LATE_MS = 20;
 
 /** Aborts an exchange when it has been quiet too long, has met its end, or is no longer wanted. */
 class Watch {
@@ -147,12 +153,17 @@ class Watch {
   readonly #aborted: Promise<never>;
   readonly #unfollow: () => void;
   #lastMs: number;
+  #lostBeforeMs: number;
+  #dueMs = 0;
+  #hadLastTurn = false;
   #cancel: () => void = () => {};
 
   constructor(network: Network, patience: Patience) {
     this.#network = network;
     this.#patience = patience;
+    network.ownLag.watch();
     this.#lastMs = network.clock.elapsedMs();
+    this.#lostBeforeMs = network.ownLag.lostMs;
     this.#aborted = new Promise((_, reject) => {
       this.signal.addEventListener("abort", () => reject(this.signal.reason as Error), {
         once: true,
@@ -177,28 +188,46 @@ class Watch {
 
   progress(): void {
     this.#lastMs = this.#network.clock.elapsedMs();
+    this.#lostBeforeMs = this.#network.ownLag.lostMs;
   }
 
   stop(): void {
     this.#cancel();
     this.#unfollow();
+    this.#network.ownLag.unwatch();
+  }
+
+  /** How long the server has been silent while this process could have heard it. */
+  get #silentMs(): number {
+    const { clock, ownLag } = this.#network;
+    const lostMs = ownLag.lostMs - this.#lostBeforeMs;
+    return Math.max(0, clock.elapsedMs() - this.#lastMs - lostMs);
   }
 
   #arm(): void {
+    const nowMs = this.#network.clock.elapsedMs();
     const { quietMs, endMs } = this.#patience;
-    const delayMs = Math.min(this.#lastMs + quietMs, endMs) - this.#network.clock.elapsedMs();
-    this.#cancel = this.#network.deadlines.after(Math.max(0, delayMs), () => this.#onDeadline());
+    const leftMs = Math.max(0, Math.min(quietMs - this.#silentMs, endMs - nowMs));
+    this.#dueMs = nowMs + leftMs;
+    this.#cancel = this.#network.deadlines.after(leftMs, () => this.#onDeadline());
   }
 
   #onDeadline(): void {
     const nowMs = this.#network.clock.elapsedMs();
     const { quietMs, endMs } = this.#patience;
-    if (nowMs < Math.min(this.#lastMs + quietMs, endMs)) {
+    const silentMs = this.#silentMs;
+    if (silentMs < quietMs && nowMs < endMs) {
       this.#arm();
       return;
     }
-    const waitedMs = nowMs - this.#lastMs;
-    const facts = { mayHaveArrived: true, cutShort: waitedMs < quietMs };
-    this.#controller.abort(new NoAnswer(`no answer within ${Math.round(waitedMs)} ms`, facts));
+    if (nowMs - this.#dueMs > LATE_MS && !this.#hadLastTurn) {
+      // What came while this process was busy is read before the next timer.
+      this.#hadLastTurn = true;
+      this.#cancel = this.#network.deadlines.after(1, () => this.#onDeadline());
+      return;
+    }
+    const kind = silentMs < quietMs ? "cut-short" : "silent";
+    const waitedMs = Math.round(nowMs - this.#lastMs);
+    this.#controller.abort(new NoAnswer(`no answer within ${waitedMs} ms`, kind, true));
   }
 }

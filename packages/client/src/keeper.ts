@@ -11,7 +11,7 @@ import { Backoff, type Random } from "@meridian/runtime";
 import type { Attempt } from "./circuit.ts";
 import type { Directories } from "./directories.ts";
 import type { NodeInfo, Wanted } from "./directory.ts";
-import { exchange, type Network } from "./exchange.ts";
+import { exchange, NoAnswer, type Network } from "./exchange.ts";
 import type { NodePool, PooledNode } from "./node-pool.ts";
 
 /** What a keeper works with. */
@@ -38,9 +38,16 @@ export interface Failure {
   readonly decided: boolean;
   /** How long the node asks to be left alone. */
   readonly restMs: number;
+  /** The node gave no answer at all. */
+  readonly silent: boolean;
+  /** What went wrong, for people. */
+  readonly reason: string;
 }
 
 const REFRESH_SPACING_MS = 1_000;
+/** Where every circuit is open: how often all nodes are looked at for a call, and how long it waits for that. */
+const REVIVAL_SPACING_MS = 100;
+const REVIVAL_MS = 40;
 /** How often a node is looked at while it looks well but is not trusted yet. */
 const LOOK_MS = 1_000;
 
@@ -53,6 +60,8 @@ export class Keeper {
   #lastRefreshMs = -Infinity;
   #lastAnswered = false;
   #refreshing: Promise<boolean> | undefined;
+  #revivedAtMs = -Infinity;
+  #reviving: Promise<void> | undefined;
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -60,19 +69,24 @@ export class Keeper {
     this.#retries = new Backoff({ random, firstMs: REFRESH_SPACING_MS, maxMs: refreshMs });
   }
 
-  /** Begins to refresh; the pool has just been filled. */
-  start(): void {
+  /** Begins to refresh; the pool has just been filled, by the directory if that has `answered`. */
+  start(answered: boolean): void {
     this.#lastRefreshMs = this.#nowMs;
-    this.#lastAnswered = this.#options.wanted !== undefined;
-    this.#scheduleRefresh(this.#jittered(this.#options.refreshMs));
+    this.#lastAnswered = answered;
+    const { refreshMs } = this.#options;
+    this.#scheduleRefresh(answered ? this.#jittered(refreshMs) : this.#retries.nextMs());
     this.#lookAfterAll();
   }
 
   /** A request to `node` failed: its circuit may open, and then the list may be out of date. */
-  failed(node: PooledNode, attempt: Attempt, { decided, restMs }: Failure): void {
+  failed(node: PooledNode, attempt: Attempt, failure: Failure): void {
+    const { decided, restMs, silent, reason } = failure;
     const nowMs = this.#nowMs;
+    node.unreachable = silent;
+    node.lastFailure = reason;
     if (restMs > 0) node.restsUntilMs = nowMs + restMs;
     if (!node.circuit.failed(attempt, decided)) return;
+    node.slots.dismiss();
     node.probation.begin(nowMs);
     this.#lookAfterAll();
     const spacingMs = this.#lastRefreshMs + REFRESH_SPACING_MS - nowMs;
@@ -82,7 +96,43 @@ export class Keeper {
   /** A request to `node` succeeded. */
   succeeded(node: PooledNode, attempt: Attempt): void {
     node.checks.reset();
+    node.unreachable = false;
     node.circuit.succeeded(attempt);
+  }
+
+  /**
+   * With every circuit open: looks at all nodes now, unless somebody has just done so. Resolves, within 40 ms, to
+   * whether a circuit lets a request through again. Where nothing listens any more, that is known at once; a node
+   * that takes longer to answer serves the next call.
+   */
+  async revive(leftMs: number): Promise<boolean> {
+    const { pool } = this.#options;
+    if (this.#reviving === undefined && this.#nowMs - this.#revivedAtMs >= REVIVAL_SPACING_MS) {
+      this.#revivedAtMs = this.#nowMs;
+      this.#reviving = this.#lookAtAll(Math.min(REVIVAL_MS, leftMs)).finally(() => {
+        this.#reviving = undefined;
+      });
+    }
+    await this.#reviving;
+    return !pool.isOpen;
+  }
+
+  /** Resolves once a node is ready, all have been looked at, or the time is over. */
+  async #lookAtAll(patienceMs: number): Promise<void> {
+    const { pool, network } = this.#options;
+    const nodes = pool.nodes.filter(({ restsUntilMs }) => restsUntilMs <= this.#nowMs);
+    let cancel = (): void => {};
+    const patience = new Promise<void>((resolve) => {
+      cancel = network.deadlines.after(patienceMs, resolve);
+    });
+    const ready = new Promise<void>((resolve) => {
+      const looks = nodes.map(async (node) => {
+        if (await this.#look(node)) resolve();
+      });
+      void Promise.all(looks).then(() => resolve());
+    });
+    await Promise.race([patience, ready]);
+    cancel();
   }
 
   /** Asks the directory now. Resolves to whether it answered; never rejects. */
@@ -141,12 +191,10 @@ export class Keeper {
 
   async #lookAfter(node: PooledNode): Promise<void> {
     const { pool, signal } = this.#options;
-    const { circuit, probation, checks } = node;
-    const ready = pool.nodes.includes(node) && (await this.#isReady(node));
+    const { probation, checks } = node;
+    const ready = pool.nodes.includes(node) && (await this.#look(node));
     const well = ready && (await this.#isOffered(node));
     if (!signal.aborted) {
-      if (ready) circuit.halfOpen();
-      else if (circuit.state === "half-open") circuit.open();
       probation.looked(well, this.#nowMs);
       if (well) checks.reset();
     }
@@ -154,14 +202,31 @@ export class Keeper {
     if (!signal.aborted) this.#lookAfterAll();
   }
 
+  /** Whether a node is ready; its circuit is told. */
+  #look(node: PooledNode): Promise<boolean> {
+    node.looking ??= this.#isReady(node).then((ready) => {
+      node.looking = undefined;
+      if (this.#options.signal.aborted) return false;
+      if (ready) node.circuit.halfOpen();
+      else if (node.circuit.state === "half-open") node.circuit.open();
+      return ready;
+    });
+    return node.looking;
+  }
+
+  /** Never rejects. */
   async #isReady(node: PooledNode): Promise<boolean> {
     const { network, attemptMs, signal } = this.#options;
     const endMs = this.#nowMs + attemptMs;
     try {
       const request = { method: "GET", url: `${node.info.url}/readyz` } as const;
       const answer = await exchange(network, request, { quietMs: attemptMs, endMs, signal });
+      node.unreachable = false;
+      if (answer.status !== 200) node.lastFailure = `/readyz answered HTTP ${answer.status}`;
       return answer.status === 200;
-    } catch {
+    } catch (cause) {
+      node.unreachable = true;
+      node.lastFailure = cause instanceof NoAnswer ? cause.message : String(cause);
       return false;
     }
   }

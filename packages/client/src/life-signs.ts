@@ -58,8 +58,7 @@ export class LifeSigns {
       await exchange(this.#network, { method: "GET", url }, patience);
       if (!signal.aborted) this.#schedule();
     } catch (cause) {
-      if (!signal.aborted)
-        this.#hung.abort(new NoAnswer("no sign of life", { mayHaveArrived: true }, cause));
+      if (!signal.aborted) this.#hung.abort(new NoAnswer("no sign of life", "silent", true, cause));
     }
   }
 }

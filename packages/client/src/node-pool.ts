@@ -13,12 +13,15 @@ import { Backoff, type Random } from "@meridian/runtime";
 import { Circuit } from "./circuit.ts";
 import type { NodeInfo } from "./directory.ts";
 import { Probation } from "./probation.ts";
+import { Slots } from "./slots.ts";
 
 /** One node and what the client knows of its health. */
 export interface PooledNode {
   info: NodeInfo;
   readonly circuit: Circuit;
   readonly probation: Probation;
+  /** Bounds the requests under way. */
+  readonly slots: Slots;
   /** Whether the directory's last answer had it. */
   listed: boolean;
   /** Until when it asked to be left alone, on the clock's `elapsedMs`. */
@@ -26,6 +29,14 @@ export interface PooledNode {
   /** A check of this node is due or under way. */
   checking: boolean;
   readonly checks: Backoff;
+  /** The question whether it is ready that is under way. */
+  looking: Promise<boolean> | undefined;
+  /** Whether it gave no answer at all when it was asked last. */
+  unreachable: boolean;
+  /** What went wrong last. */
+  lastFailure: string;
+  /** The largest value that it takes, as it said when it refused one, and until when that is believed. */
+  valueBytesMax: { readonly bytes: number; readonly untilMs: number } | undefined;
 }
 
 /** How many nodes are remembered that the directory leaves out. */
@@ -35,17 +46,32 @@ const UNLISTED_MAX = 5;
 export class NodePool {
   readonly #random: Random;
   readonly #failbackMs: number;
+  readonly #seeds: readonly NodeInfo[];
   #nodes: readonly PooledNode[] = [];
 
-  /** `failbackMs` is how long a node has to look well before it takes over from a farther one. */
-  constructor(random: Random, failbackMs: number) {
+  /**
+   * `failbackMs` is how long a node has to look well before it takes over from a farther one. `seeds` are known
+   * whatever the directory says; those that it does not name come last.
+   */
+  constructor(random: Random, failbackMs: number, seeds: readonly NodeInfo[] = []) {
     this.#random = random;
     this.#failbackMs = failbackMs;
+    this.#seeds = seeds;
   }
 
   /** All known nodes, nearest first. */
   get nodes(): readonly PooledNode[] {
     return this.#nodes;
+  }
+
+  /** Whether there are nodes, and the circuit of each is open. */
+  get isOpen(): boolean {
+    return this.#nodes.length > 0 && this.#nodes.every(({ circuit }) => circuit.state === "open");
+  }
+
+  /** Whether, beyond that, none of them gave any answer when it was asked last. */
+  get isDown(): boolean {
+    return this.isOpen && this.#nodes.every(({ unreachable }) => unreachable);
   }
 
   /** The node in use: where the next call goes first. */
@@ -102,8 +128,15 @@ export class NodePool {
       node.probation.begin(nowMs);
       next.set(node.info.url, node);
     }
+    for (const info of this.#seeds) {
+      if (next.has(info.url)) continue;
+      const node = known.get(info.url) ?? this.#fresh(info, false, nowMs);
+      node.info = info;
+      node.listed = false;
+      next.set(info.url, node);
+    }
     // Stable, so that what the directory ranks alike stays in its order.
-    this.#nodes = [...next.values()].sort((a, b) => a.info.distanceMeters - b.info.distanceMeters);
+    this.#nodes = [...next.values()].sort((a, b) => byDistance(a.info, b.info));
   }
 
   #fresh(info: NodeInfo, takesOver: boolean, nowMs: number): PooledNode {
@@ -113,10 +146,20 @@ export class NodePool {
       info,
       circuit: new Circuit(),
       probation,
+      slots: new Slots(),
       listed: true,
       restsUntilMs: -Infinity,
       checking: false,
       checks: new Backoff({ random: this.#random, firstMs: 250, maxMs: 10_000 }),
+      looking: undefined,
+      unreachable: false,
+      lastFailure: "",
+      valueBytesMax: undefined,
     };
   }
+}
+
+/** Infinite distances, which are those of seeds, are alike. */
+function byDistance(a: NodeInfo, b: NodeInfo): number {
+  return a.distanceMeters === b.distanceMeters ? 0 : a.distanceMeters - b.distanceMeters;
 }

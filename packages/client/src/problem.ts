@@ -5,7 +5,7 @@ import type { Answer } from "./exchange.ts";
 
 const decoder = new TextDecoder();
 
-/** What a status means where the answer has no body to say it, as those to HEAD have none. */
+/** What a status means where the answer has no body to say it. */
 const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
   400: "INVALID_ARGUMENT",
   404: "ROUTE_NOT_FOUND",

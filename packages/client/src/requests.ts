@@ -3,7 +3,6 @@ import type { AckLevel } from "@meridian/protocol";
 import { checkKey, MeridianError } from "@meridian/protocol";
 
 import { toBase64 } from "./base64.ts";
-import type { CallLimits, NodeRequest } from "./caller.ts";
 import type {
   CallOptions,
   KeysOptions,
@@ -13,6 +12,7 @@ import type {
   WriteOptions,
 } from "./meridian-client.ts";
 import { checkMs, readSpanMs, refuseUnknown } from "./options.ts";
+import type { CallLimits, NodeRequest } from "./run.ts";
 import { encodeValue } from "./values.ts";
 
 /** How many keys or entries one request may have. */
@@ -32,6 +32,19 @@ const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
 /** The path of a key. Throws `INVALID_KEY`. */
 export function cachePath(key: unknown): string {
+  return `/cache/${encodeURIComponent(checkedKey(key))}`;
+}
+
+/**
+ * The request whether a key has a value: answered by 304 without the value, or by 404. It is no `HEAD`, after each of
+ * which Node.js's `fetch` closes the connection.
+ */
+export function presenceRequest(key: unknown): NodeRequest {
+  return { method: "GET", path: cachePath(key), headers: { "if-none-match": "*" } };
+}
+
+/** A key that a path can carry. Throws `INVALID_KEY`. */
+export function checkedKey(key: unknown): string {
   const checked = checkText("key", key, "INVALID_KEY");
   checkKey(checked);
   // URLs give these two a meaning of their own, escaped or not.
@@ -41,7 +54,7 @@ export function cachePath(key: unknown): string {
       `Expected a key that a URL can carry, got \`${checked}\``,
     );
   }
-  return `/cache/${encodeURIComponent(checked)}`;
+  return checked;
 }
 
 /** The limits of a call that only reads. */

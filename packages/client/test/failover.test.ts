@@ -181,14 +181,15 @@ test("connecting without any directory fails with its code when the deadline is 
   expect(tookMs).toBeLessThanOrEqual(5_000);
 });
 
-test("with no node left, a call fails within its deadline and tells of every attempt", async () => {
+test("with no node left, a call fails at once and tells of every attempt", async () => {
   const { clock, nearServer, farServer, client } = await openScene();
   await nearServer.kill();
   await farServer.kill();
   const { value, tookMs } = await timed(clock, failure(client.get("key", { deadlineMs: 1_500 })));
   expect(value.code).toBe("NO_READY_NODE");
-  expect(value.message).toMatch(/1500 ms.*near: .*ECONNREFUSED.*far: /);
-  expect(tookMs).toBeLessThanOrEqual(1_500);
+  expect(value.message).toMatch(/near: .*ECONNREFUSED.*far: /);
+  expect(value.details).toMatchObject({ failures: [{ node: "near" }, { node: "far" }] });
+  expect(tookMs).toBeLessThanOrEqual(50);
 });
 
 test("a call of a short deadline that is cut off does not turn the client away from the node", async () => {

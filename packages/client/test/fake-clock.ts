@@ -26,6 +26,12 @@ export class FakeClock implements Clock {
     return this.#timers.length;
   }
 
+  /** As while a program computes: time moves on, and what was due meanwhile rings only when it is over. */
+  stall(forMs: number): void {
+    this.#elapsedMs += forMs;
+    this.advance(0);
+  }
+
   advance(byMs: number): void {
     const endMs = this.#elapsedMs + byMs;
     for (;;) {

@@ -251,7 +251,9 @@ export class FakeNode {
         return json(200, { ...written, deleted: held?.value !== undefined });
       }
       default:
-        return held?.value === undefined ? this.#miss() : this.#carry(held, held.value);
+        if (held?.value === undefined) return this.#miss();
+        if (call.headers["if-none-match"] === "*") return { status: 304 };
+        return this.#carry(held, held.value);
     }
   }
 
@@ -356,7 +358,7 @@ export function fetchOf(world: World): Fetch {
       const reply = node === undefined ? world.answerDirectory(call) : node.answer(call);
       if (reply === undefined) return undefined;
       const { status, headers = {}, body } = reply;
-      const bodiless = call.method === "HEAD" || body === undefined;
+      const bodiless = status === 304 || body === undefined;
       const response = new Response(bodiless ? null : (body as string), { status, headers });
       void (node?.holding ?? Promise.resolve()).then(() => resolve(response));
       return undefined;
@@ -368,6 +370,14 @@ export class Listener {
   readonly #answer: (call: Call) => Reply | undefined;
   #server: Server | undefined;
   #port = 0;
+  #inFlight = 0;
+  /** How many requests were under way at one time, at most. */
+  mostInFlight = 0;
+  /** How many connections are open, and were at one time, at most. */
+  #sockets = 0;
+  mostSockets = 0;
+  /** Answers are given once this resolves. */
+  holding: Promise<void> | undefined;
 
   constructor(answer: (call: Call) => Reply | undefined) {
     this.#answer = answer;
@@ -377,6 +387,11 @@ export class Listener {
   async start(): Promise<string> {
     const server = createServer((request, response) => {
       void (async () => {
+        this.#inFlight += 1;
+        this.mostInFlight = Math.max(this.mostInFlight, this.#inFlight);
+        response.once("close", () => {
+          this.#inFlight -= 1;
+        });
         const chunks: Buffer[] = [];
         for await (const chunk of request) chunks.push(chunk as Buffer);
         const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost");
@@ -388,9 +403,17 @@ export class Listener {
           body: Buffer.concat(chunks),
         });
         if (reply === undefined) return;
+        await this.holding;
         response.writeHead(reply.status, reply.headers);
         response.end(reply.body);
       })();
+    });
+    server.on("connection", (socket) => {
+      this.#sockets += 1;
+      this.mostSockets = Math.max(this.mostSockets, this.#sockets);
+      socket.once("close", () => {
+        this.#sockets -= 1;
+      });
     });
     await new Promise<void>((resolve) => server.listen(this.#port, "127.0.0.1", resolve));
     this.#server = server;

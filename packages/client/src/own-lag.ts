@@ -1,0 +1,70 @@
+/**
+ * How long this process has been too busy to hear what others say: it computed, collected garbage, or did not run at
+ * all. A server whose answer lies unread in a socket is not a silent one.
+ *
+ * While somebody waits for an answer, a timer is due every 25 ms. What it is late by is time lost, the lateness of a
+ * timer that is overdue at this moment included.
+ */
+import type { Clock, Deadlines } from "@meridian/runtime";
+
+const TICK_MS = 25;
+/** How late a timer may be without being counted: they are coarse. */
+const PUNCTUAL_MS = 10;
+/** From when on lost time is a stall, which breaks connections. */
+const STALL_MS = 100;
+/** How long after a stall a broken connection says nothing of the other side. */
+const AFTERMATH_MS = 1_000;
+
+/** Measures the time that this process loses. */
+export class OwnLag {
+  readonly #clock: Clock;
+  readonly #deadlines: Deadlines;
+  #watchers = 0;
+  #lostMs = 0;
+  #stalledAtMs = -Infinity;
+  /** When the timer is due; Infinity while none is set. */
+  #dueMs = Infinity;
+
+  constructor(clock: Clock, deadlines: Deadlines) {
+    this.#clock = clock;
+    this.#deadlines = deadlines;
+  }
+
+  /** All time lost so far, in milliseconds: for differences. */
+  get lostMs(): number {
+    return this.#lostMs + lateness(this.#clock.elapsedMs() - this.#dueMs);
+  }
+
+  /** Whether this process stalls, or has done so within the last second. */
+  get isStalled(): boolean {
+    const nowMs = this.#clock.elapsedMs();
+    return nowMs - this.#dueMs >= STALL_MS || nowMs - this.#stalledAtMs < AFTERMATH_MS;
+  }
+
+  /** Somebody waits for an answer. */
+  watch(): void {
+    this.#watchers += 1;
+    if (this.#dueMs === Infinity) this.#schedule();
+  }
+
+  /** Who called `watch` waits no longer. */
+  unwatch(): void {
+    this.#watchers -= 1;
+  }
+
+  #schedule(): void {
+    this.#dueMs = this.#clock.elapsedMs() + TICK_MS;
+    this.#deadlines.after(TICK_MS, () => {
+      const nowMs = this.#clock.elapsedMs();
+      const lostMs = lateness(nowMs - this.#dueMs);
+      this.#lostMs += lostMs;
+      if (lostMs >= STALL_MS) this.#stalledAtMs = nowMs;
+      this.#dueMs = Infinity;
+      if (this.#watchers > 0) this.#schedule();
+    });
+  }
+}
+
+function lateness(byMs: number): number {
+  return byMs > PUNCTUAL_MS ? byMs : 0;
+}

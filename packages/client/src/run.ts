@@ -1,0 +1,110 @@
+/** What is kept of one call while it goes from node to node, and the errors that it may end with. */
+import { MeridianError, type ErrorDetails } from "@meridian/protocol";
+import type { Backoff } from "@meridian/runtime";
+
+import type { Answer, Request } from "./exchange.ts";
+import type { PooledNode } from "./node-pool.ts";
+
+/** A request to whichever node serves it. */
+export interface NodeRequest {
+  readonly method: Request["method"];
+  /** Path and query. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+  /** It may rightly take longer than an attempt's budget: the node is asked for signs of life meanwhile. */
+  readonly slow?: boolean;
+  /** A write that is applied only if a condition holds. */
+  readonly conditional?: boolean;
+}
+
+/** The bounds of one call. */
+export interface CallLimits {
+  readonly deadlineMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How far one call has come. */
+export interface Run {
+  readonly request: NodeRequest;
+  readonly limits: CallLimits;
+  readonly signal: AbortSignal;
+  readonly endMs: number;
+  readonly pauses: Backoff;
+  /** What has gone wrong, each thing once. */
+  readonly failures: { readonly node: string; readonly reason: string }[];
+  /** Attempts without an answer. Each later attempt gets a larger budget: it may be an ocean away. */
+  unanswered: number;
+  /** Whether any node has been asked. */
+  asked: boolean;
+  mayHaveBeenApplied: boolean;
+  lastError: MeridianError | undefined;
+}
+
+/** How many failures an error tells of. */
+const FAILURES_MAX = 10;
+
+/** Takes note that an attempt may have been applied. Throws where the call must not be repeated then. */
+export function onMaybeApplied(run: Run): void {
+  run.mayHaveBeenApplied = true;
+  if (run.request.conditional !== true) return;
+  const message = `Expected an answer to a write with a condition, got none that says what became of it (${toldBy(run)})`;
+  throw withFacts(run, new MeridianError("OUTCOME_UNKNOWN", message, { cause: run.lastError }));
+}
+
+/** Whether a node that answers with an error may all the same have stored the write. */
+export function mayHaveStored(answer: Answer, error: MeridianError, request: NodeRequest): boolean {
+  // One that is stored may find too many others waiting for their acknowledgement; one that hangs, the node tells of.
+  const isOverloaded = error.code === "OVERLOADED" && request.slow === true;
+  return answer.status === 500 || isOverloaded || error.details?.["mayHaveBeenApplied"] === true;
+}
+
+/** Takes note of what went wrong at a node. */
+export function note(run: Run, node: PooledNode, reason: string): void {
+  const known = run.failures.some((one) => one.node === node.info.id && one.reason === reason);
+  if (known) return;
+  if (run.failures.length === FAILURES_MAX) run.failures.shift();
+  run.failures.push({ node: node.info.id, reason });
+}
+
+/** The error of a call whose deadline is over. */
+export function giveUp(run: Run): MeridianError {
+  if (run.lastError !== undefined) return withFacts(run, run.lastError);
+  const withinMs = Math.round(run.limits.deadlineMs);
+  const message = `Expected an answer within ${withinMs} ms, got none (${toldBy(run)})`;
+  return withFacts(run, new MeridianError("NO_READY_NODE", message));
+}
+
+/** The error of a call that is not worth its deadline: every circuit is open, and no node says that it is ready. */
+export function outOfService(run: Run, nodes: readonly PooledNode[]): MeridianError {
+  for (const node of nodes) if (node.lastFailure !== "") note(run, node, node.lastFailure);
+  const message = `Expected a node whose circuit is not open, got none (${toldBy(run)})`;
+  return withFacts(run, new MeridianError("NO_READY_NODE", message));
+}
+
+/** An error, and what this call went through before. */
+export function withFacts(run: Run, error: MeridianError): MeridianError {
+  const details: Record<string, unknown> = { ...error.details };
+  let { message } = error;
+  if (run.failures.length > 0) details["failures"] = [...run.failures];
+  if (run.mayHaveBeenApplied && !isRead(run.request)) {
+    details["mayHaveBeenApplied"] = true;
+    message += "; an attempt without an answer may have been applied";
+  }
+  const facts: ErrorDetails = details;
+  return new MeridianError(error.code, message, { details: facts, cause: error.cause });
+}
+
+function toldBy(run: Run): string {
+  return run.failures.map(({ node, reason }) => `${node}: ${reason}`).join("; ");
+}
+
+function isRead(request: NodeRequest): boolean {
+  return request.method === "GET" || request.path === "/batch/get";
+}
+
+/** The error of a wait that ended before the request that others wait for, too. */
+export function giveUpWaiting({ deadlineMs }: CallLimits): MeridianError {
+  const message = `Expected an answer within ${Math.round(deadlineMs)} ms, got none`;
+  return new MeridianError("NO_READY_NODE", message);
+}
