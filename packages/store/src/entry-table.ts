@@ -21,9 +21,10 @@ export interface EntryRow {
   readonly deleted: number;
   readonly content_type: string;
   readonly value: Uint8Array;
+  readonly attributes: Uint8Array | null;
 }
 
-interface FactsRow extends Omit<EntryRow, "value"> {
+interface FactsRow extends Omit<EntryRow, "value" | "attributes"> {
   readonly key: string;
   readonly bytes: number;
 }
@@ -43,7 +44,8 @@ export class EntryTable {
   constructor(database: Database.Database, onDamaged?: OnDamaged) {
     this.#onDamaged = onDamaged;
     this.#entry = database.prepare(
-      "SELECT time, origin, expires_at, deleted, content_type, value FROM entries WHERE key = ?",
+      `SELECT time, origin, expires_at, deleted, content_type, value, attributes
+       FROM entries WHERE key = ?`,
     );
     this.#stamp = database.prepare("SELECT time, origin FROM entries WHERE key = ?");
     this.#summaries = summaries(database, "");
@@ -82,7 +84,7 @@ export class EntryTable {
         key === null
           ? this.#summaries.all(time, expiredMs, limit)
           : this.#summariesAfter.all(time, expiredMs, key, limit);
-      return rows.map(([found, time, origin]) => ({ key: found, stamp: { time, origin } }));
+      return rows.map(summaryOfRow);
     });
   }
 
@@ -136,7 +138,7 @@ export function reading<T>(read: () => T, onDamaged?: OnDamaged): T {
 
 /** The entry of a row of the table. */
 export function entryOf(key: string, row: EntryRow): Entry {
-  return {
+  const entry = {
     key,
     value: plainBytes(row.value),
     contentType: row.content_type,
@@ -144,9 +146,15 @@ export function entryOf(key: string, row: EntryRow): Entry {
     expiresAtMs: row.expires_at,
     deleted: row.deleted === 1,
   };
+  return row.attributes === null ? entry : { ...entry, attributes: plainBytes(row.attributes) };
 }
 
-type SummaryRow = [key: string, time: number, origin: number];
+type SummaryRow = [key: string, time: number, origin: number, attributes: Uint8Array | null];
+
+function summaryOfRow([key, time, origin, attributes]: SummaryRow): Summary {
+  const summary = { key, stamp: { time, origin } };
+  return attributes === null ? summary : { ...summary, attributes: plainBytes(attributes) };
+}
 
 /** The condition is `isPurgeable`, denied; most entries are above the horizon, and it is over for them. */
 function summaries<P extends unknown[]>(
@@ -155,7 +163,7 @@ function summaries<P extends unknown[]>(
 ): Database.Statement<P, SummaryRow> {
   return database
     .prepare<P, SummaryRow>(
-      `SELECT key, time, origin FROM entries
+      `SELECT key, time, origin, attributes FROM entries
        WHERE (time > ? OR CASE expires_at WHEN 0 THEN deleted = 0 ELSE expires_at > ? END) ${where}
        ORDER BY key LIMIT ?`,
     )

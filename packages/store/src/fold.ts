@@ -99,6 +99,7 @@ export class Fold {
       deleted ? 1 : 0,
       entry.contentType,
       entry.value,
+      entry.attributes ?? null,
       ...(this.#sequenced ? [sequence] : []),
     );
   }
@@ -159,17 +160,18 @@ export function stampsOf(bytes: Uint8Array): Stamp[] {
   return stamps;
 }
 
-type Upsert = Database.Statement<(string | number | Uint8Array)[]>;
+type Upsert = Database.Statement<(string | number | Uint8Array | null)[]>;
 
 function upsert(database: Database.Database, kind: StoreKind, where: string): Upsert {
   const sequenced = kind === "directory";
   return database.prepare(
-    `INSERT INTO entries (key, time, origin, expires_at, deleted, content_type, value
+    `INSERT INTO entries (key, time, origin, expires_at, deleted, content_type, value, attributes
        ${sequenced ? ", sequence" : ""})
-     VALUES (?, ?, ?, ?, ?, ?, ? ${sequenced ? ", ?" : ""})
+     VALUES (?, ?, ?, ?, ?, ?, ?, ? ${sequenced ? ", ?" : ""})
      ON CONFLICT (key) DO UPDATE SET time = excluded.time, origin = excluded.origin,
        expires_at = excluded.expires_at, deleted = excluded.deleted,
        ${sequenced ? "sequence = excluded.sequence," : ""}
-       content_type = excluded.content_type, value = excluded.value ${where}`,
+       content_type = excluded.content_type, value = excluded.value,
+       attributes = excluded.attributes ${where}`,
   );
 }

@@ -14,27 +14,21 @@ import {
   type LogFrame,
 } from "@meridian/protocol";
 import type Database from "better-sqlite3";
-import { entryOf, plainBytes, reading } from "./entry-table.ts";
+import { entryOf, plainBytes, reading, type EntryRow } from "./entry-table.ts";
 import type { OnDamaged } from "./sqlite-error.ts";
 
 /** A compacted frame ends with the entry that reaches this many bytes. */
 const COMPACTED_BYTES = 256 * 1024;
 
-interface EntryRow {
+interface LogRow extends EntryRow {
   readonly key: string;
-  readonly time: number;
-  readonly origin: number;
-  readonly expires_at: number;
-  readonly deleted: number;
   readonly sequence: number;
-  readonly content_type: string;
-  readonly value: Uint8Array;
 }
 
 /** Reads the log on the main thread's connection. */
 export class LogReader {
   readonly #frames: Database.Statement<[number, number], LogFrame>;
-  readonly #entries: Database.Statement<[number, number], EntryRow>;
+  readonly #entries: Database.Statement<[number, number], LogRow>;
 
   readonly #onDamaged: OnDamaged | undefined;
 
@@ -45,7 +39,7 @@ export class LogReader {
        FROM journal WHERE id > ? AND id <= ? ORDER BY id`,
     );
     this.#entries = database.prepare(
-      `SELECT key, time, origin, expires_at, deleted, sequence, content_type, value
+      `SELECT key, time, origin, expires_at, deleted, sequence, content_type, value, attributes
        FROM entries WHERE sequence > ? AND sequence <= ? ORDER BY sequence`,
     );
   }

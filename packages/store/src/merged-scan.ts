@@ -1,5 +1,11 @@
 /** Ordered reads over the table of entries and the overlay together. */
-import { compareKeys, compareStamps, isPurgeable, type Summary } from "@meridian/protocol";
+import {
+  compareKeys,
+  compareStamps,
+  isPurgeable,
+  summaryOf,
+  type Summary,
+} from "@meridian/protocol";
 import type { EntryFacts, EntryTable } from "./entry-table.ts";
 import type { Overlaid, Overlay } from "./overlay.ts";
 
@@ -46,7 +52,7 @@ export function scanSummaries(table: EntryTable, overlay: Overlay, query: Summar
       const stored = table.stampOf(entry.key);
       if (stored !== undefined && compareStamps(stored, entry.stamp) > 0) return undefined;
     }
-    return { key: entry.key, stamp: entry.stamp };
+    return summaryOf(entry);
   };
   for (let from = query.after; ;) {
     const stored = table.summariesAfter(from, limit, horizon);

@@ -15,13 +15,13 @@ interface QuarantineRow extends EntryRow {
 
 /** Writes the quarantine, in transactions of the caller's. */
 export class QuarantineWriter {
-  readonly #insert: Database.Statement<(string | number | Uint8Array)[]>;
+  readonly #insert: Database.Statement<(string | number | Uint8Array | null)[]>;
   readonly #delete: Database.Statement<[number]>;
 
   constructor(database: Database.Database) {
     this.#insert = database.prepare(
-      `INSERT INTO quarantine (id, key, time, origin, expires_at, deleted, at_ms, content_type, value)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO quarantine (id, key, time, origin, expires_at, deleted, at_ms, content_type, value,
+         attributes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#delete = database.prepare("DELETE FROM quarantine WHERE id = ?");
   }
@@ -29,10 +29,8 @@ export class QuarantineWriter {
   /** Adds entries under the ids that follow `after`. */
   add(after: number, { atMs, count, block }: QuarantineWrite): void {
     let id = after;
-    for (const { key, stamp, expiresAtMs, deleted, contentType, value } of decodeBlock(
-      block,
-      count,
-    )) {
+    for (const entry of decodeBlock(block, count)) {
+      const { key, stamp, expiresAtMs, deleted, contentType, value, attributes } = entry;
       id += 1;
       this.#insert.run(
         id,
@@ -44,6 +42,7 @@ export class QuarantineWriter {
         atMs,
         contentType,
         value,
+        attributes ?? null,
       );
     }
   }
@@ -60,7 +59,8 @@ export class QuarantineReader {
 
   constructor(database: Database.Database) {
     this.#after = database.prepare(
-      `SELECT id, key, time, origin, expires_at, deleted, at_ms, content_type, value FROM quarantine
+      `SELECT id, key, time, origin, expires_at, deleted, at_ms, content_type, value, attributes
+       FROM quarantine
        WHERE id > ? AND id <= ? ORDER BY id LIMIT ?`,
     );
   }

@@ -1,7 +1,7 @@
 /**
  * The two schemas. Both have a journal, which takes every commit as one row, and a table of entries, into which
- * the journal is folded. The value is the last column of its row: scans that do not want it skip it,
- * and a large one lies on pages of its own.
+ * the journal is folded. The value comes last of what every row has: scans that do not want it skip it, and a large one
+ * lies on pages of its own. Behind it are the attributes, which nearly every row lacks: a row says so before its value.
  */
 
 /** What a database is for. */
@@ -159,11 +159,20 @@ const DIRECTORY_4 = `
   );
 `;
 
+const REPLICA_4 = `
+  ALTER TABLE entries ADD COLUMN attributes BLOB;
+  ALTER TABLE quarantine ADD COLUMN attributes BLOB;
+`;
+
+const DIRECTORY_5 = `
+  ALTER TABLE entries ADD COLUMN attributes BLOB;
+`;
+
 /** The schema of each kind. */
 export const SCHEMAS: Readonly<Record<StoreKind, StoreSchema>> = {
-  replica: { applicationId: 0x4d52444e, migrations: [REPLICA_1, REPLICA_2, REPLICA_3] },
+  replica: { applicationId: 0x4d52444e, migrations: [REPLICA_1, REPLICA_2, REPLICA_3, REPLICA_4] },
   directory: {
     applicationId: 0x4d524444,
-    migrations: [DIRECTORY_1, DIRECTORY_2, DIRECTORY_3, DIRECTORY_4],
+    migrations: [DIRECTORY_1, DIRECTORY_2, DIRECTORY_3, DIRECTORY_4, DIRECTORY_5],
   },
 };

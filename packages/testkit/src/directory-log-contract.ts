@@ -5,13 +5,21 @@
  * still has the frames as they came or has compacted them, and whatever is appended meanwhile.
  */
 import type { DirectoryLog } from "@meridian/ports";
-import { CURSORS_MAX, stampTimeOf, tombstone, type Cursor } from "@meridian/protocol";
+import {
+  CURSORS_MAX,
+  decodeBlock,
+  stampTimeOf,
+  summaryOf,
+  tombstone,
+  type Cursor,
+  type Entry,
+} from "@meridian/protocol";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { anyLogStep, LogHistory } from "./log-history.ts";
 import { append, frame, member, remember, saveHorizon, settle } from "./log-records.ts";
-import { entry, stamp } from "./replica-records.ts";
+import { attributed, entry, stamp } from "./replica-records.ts";
 import type { StoreHarness } from "./store-harness.ts";
 
 /** Runs the suite for one implementation, which has to keep at least three frames as they came. `runs` is how many random histories are tried. */
@@ -22,6 +30,7 @@ export function directoryLogContract<L extends DirectoryLog>(
 ): void {
   describe(`${title} keeps the contract of a directory log`, () => {
     describeBasics(harness);
+    describeAttributes(harness);
     describeFollowed(harness);
     describeMembers(harness);
     describeReads(harness);
@@ -106,6 +115,47 @@ function describeBasics<L extends DirectoryLog>(harness: StoreHarness<L>): void 
     expect(log.summariesAfter(null, 2).map(({ key }) => key)).toEqual(["a", "b"]);
     expect(log.summariesAfter("b", 2)).toEqual([{ key: "é", stamp: stamp(5) }]);
     await harness.close(log);
+  });
+}
+
+function describeAttributes<L extends DirectoryLog>(harness: StoreHarness<L>): void {
+  it("keeps attributes with their entries: as they came, compacted, and in its summaries", async () => {
+    const name = nextName();
+    const log = await harness.open(name);
+    const frames = [
+      [attributed(entry("a", 1)), entry("b", 1)],
+      [attributed(tombstone("b", stamp(2))), entry("c", 1)],
+      [entry("a", 3), attributed(entry("c", 3))],
+      [attributed(entry("d", 4))],
+      [attributed(entry("e", 5))],
+    ];
+    let after = 0;
+    for (const [index, entries] of frames.entries()) {
+      await append(log, frame(after, entries, 7, index + 1));
+      after += entries.length;
+    }
+    const newest = [entry("a", 3), attributed(tombstone("b", stamp(2)))].concat(
+      [entry("c", 3), entry("d", 4), entry("e", 5)].map(attributed),
+    );
+    const held = (from: L): unknown => {
+      const read = new Map<string, Entry>();
+      for (let reached = 0; reached < after;) {
+        for (const each of from.read(reached, 1)) {
+          for (const found of decodeBlock(each.block, each.count)) read.set(found.key, found);
+          reached = each.through;
+        }
+      }
+      return newest.map(({ key }) => read.get(key));
+    };
+    await settle(log);
+    expect(log.summariesAfter(null, 10)).toEqual(newest.map(summaryOf));
+    expect(held(log)).toEqual(newest);
+    await harness.close(log);
+    const reopened = await harness.open(name);
+    await settle(reopened);
+    expect(reopened.summariesAfter(null, 10)).toEqual(newest.map(summaryOf));
+    expect(held(reopened)).toEqual(newest);
+    await harness.close(reopened);
   });
 }
 

@@ -6,13 +6,14 @@ import {
   highestTimeOf,
   isPurgeable,
   replaces,
+  summaryOf,
   tombstone,
   type Entry,
 } from "@meridian/protocol";
 import fc from "fast-check";
 
 import { append, frame, saveHorizon, settle } from "./log-records.ts";
-import { entry } from "./replica-records.ts";
+import { attributed, entry } from "./replica-records.ts";
 import type { StoreHarness } from "./store-harness.ts";
 
 const KEYS = ["a", "b", "c", "d/e", "é", "😀", "g", "h", "i", "j"];
@@ -124,7 +125,8 @@ export class LogHistory<L extends DirectoryLog> {
       const key = KEYS[pick % KEYS.length] ?? "a";
       // What comes after a horizon is above it: that is what the directory sees to.
       const at = { time: this.#horizon + 1 + (pick % 50), origin: after + index + 1 };
-      return pick % 7 === 0 ? tombstone(key, at) : { ...entry(key, 1), stamp: at };
+      const plain = pick % 7 === 0 ? tombstone(key, at) : { ...entry(key, 1), stamp: at };
+      return pick % 3 === 0 ? attributed(plain) : plain;
     });
     this.#entries.push(...entries);
     this.#ends.push(this.#entries.length);
@@ -179,10 +181,10 @@ export class LogHistory<L extends DirectoryLog> {
 
   #compare(log: L): void {
     const held = new Map<string, Entry>();
-    for (const { key, stamp: at } of log.summariesAfter(null, 1_000)) {
-      const found = log.get(key);
-      assert.deepEqual(found?.stamp, at);
-      if (found !== undefined) held.set(key, found);
+    for (const summary of log.summariesAfter(null, 1_000)) {
+      const found = log.get(summary.key);
+      assert.deepEqual(found && summaryOf(found), summary);
+      if (found !== undefined) held.set(summary.key, found);
     }
     assert.deepEqual(viewOf(held, 0), viewOf(merged(this.#entries), log.horizonState.horizon));
     const everything = log.summariesAfter(null, 1_000, Number.MAX_SAFE_INTEGER);

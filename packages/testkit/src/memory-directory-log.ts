@@ -6,6 +6,7 @@ import {
   highestTimeOf,
   isPurgeable,
   replaces,
+  summaryOf,
   withCursor,
   type Cursor,
   type Entry,
@@ -199,7 +200,7 @@ export class MemoryDirectoryLog implements DirectoryLog {
       .filter((entry) => !isPurgeable(entry, horizon))
       .toSorted((a, b) => compareKeys(a.key, b.key))
       .slice(0, limit)
-      .map((entry) => ({ key: entry.key, stamp: entry.stamp }));
+      .map(summaryOf);
   }
 
   get(key: string): Entry | undefined {

@@ -4,6 +4,7 @@ import {
   compareStamps,
   isPurgeable,
   replaces,
+  summaryOf,
   type Cursor,
   type Entry,
   type Summary,
@@ -164,7 +165,7 @@ export class MemoryReplicaStore implements ReplicaStore {
       if (key !== null && compareKeys(candidate, key) <= 0) continue;
       const entry = this.get(candidate);
       if (entry === undefined || isPurgeable(entry, horizon)) continue;
-      summaries.push({ key: candidate, stamp: entry.stamp });
+      summaries.push(summaryOf(entry));
     }
     return summaries;
   }

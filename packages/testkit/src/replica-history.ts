@@ -4,7 +4,7 @@ import { burial, tombstone, type Entry, type Stamp, type ReplicaRecord } from "@
 import fc from "fast-check";
 
 import { ReplicaModel, viewOf } from "./replica-model.ts";
-import { append, entry, local, remote } from "./replica-records.ts";
+import { append, attributed, entry, local, remote } from "./replica-records.ts";
 import type { StoreHarness } from "./store-harness.ts";
 
 type Write = Extract<Step, { readonly picks: readonly number[] } | { readonly pick: number }>;
@@ -214,7 +214,8 @@ export class ReplicaHistory<S extends ReplicaStore> {
   #entryOf(pick: number): Entry {
     const key = KEYS[pick % KEYS.length] ?? "a";
     const at = this.#stampOf(pick);
-    return pick % 7 === 0 ? tombstone(key, at) : { ...entry(key, 1), stamp: at };
+    const plain = pick % 7 === 0 ? tombstone(key, at) : { ...entry(key, 1), stamp: at };
+    return pick % 3 === 0 ? attributed(plain) : plain;
   }
 
   #stampOf(pick: number): Stamp {

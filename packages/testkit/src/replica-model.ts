@@ -3,6 +3,7 @@ import {
   compareKeys,
   isPurgeable,
   replaces,
+  summaryOf,
   type Cursor,
   type Entry,
   type OutboxFrame,
@@ -92,7 +93,7 @@ export class ReplicaModel {
       entries: [...this.entries.values()]
         .filter((each) => !isPurgeable(each, this.horizon))
         .toSorted((a, b) => compareKeys(a.key, b.key))
-        .map(entryView),
+        .map((each) => [entryView(each), summaryOf(each)]),
     };
   }
 
@@ -135,7 +136,7 @@ export class ReplicaModel {
 
 /** All that can be read from a store. */
 export function viewOf(store: ReplicaStore): unknown {
-  const keys = store.summariesAfter(null, 1_000).map(({ key }) => key);
+  const summaries = store.summariesAfter(null, 1_000);
   return {
     incarnation: store.incarnation,
     cursor: store.cursor,
@@ -148,7 +149,7 @@ export function viewOf(store: ReplicaStore): unknown {
     quarantined: store.quarantined,
     quarantine: store.quarantinedAfter(0, 1_000).map(quarantineView),
     outbox: store.outboxAfter(store.outboxAcknowledged, 1e9).map(frameView),
-    entries: keys.map((key) => entryView(store.get(key))),
+    entries: summaries.map((summary) => [entryView(store.get(summary.key)), summary]),
   };
 }
 

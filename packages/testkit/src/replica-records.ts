@@ -33,6 +33,12 @@ export function entry(key: string, time: number, origin = 1): Entry {
   };
 }
 
+/** The entry with attributes that tell its stamp. */
+export function attributed(plain: Entry): Entry {
+  const { time, origin } = plain.stamp;
+  return { ...plain, attributes: new TextEncoder().encode(`\u0001\0${time}-${origin}`) };
+}
+
 /** The outbox frame of some entries. */
 export function frameOf(position: number, entries: readonly Entry[]): OutboxFrame {
   const highestTime = highestTimeOf(entries);

@@ -10,6 +10,7 @@ import {
   burial,
   compareKeys,
   stampTimeOf,
+  summaryOf,
   tombstone,
   type Entry,
   type Stamp,
@@ -20,7 +21,7 @@ import { describe, expect, it } from "vitest";
 
 import { anyStep, ReplicaHistory } from "./replica-history.ts";
 import { ReplicaModel, viewOf } from "./replica-model.ts";
-import { append, entry, frameOf, local, remote, stamp } from "./replica-records.ts";
+import { append, attributed, entry, frameOf, local, remote, stamp } from "./replica-records.ts";
 import type { StoreHarness } from "./store-harness.ts";
 
 /** Runs the suite for one implementation. `runs` is how many random histories are tried. */
@@ -113,10 +114,41 @@ function describeBasics<S extends ReplicaStore>(harness: StoreHarness<S>): void 
 }
 
 function describeDurability<S extends ReplicaStore>(harness: StoreHarness<S>): void {
+  it("keeps the attributes of the newest stamp, of tombstones too, and shows them in its summaries", () =>
+    withStore(harness, async (store, reopen) => {
+      const older = [attributed(entry("a", 5)), attributed(entry("b", 5)), entry("c", 5)];
+      const newer = [
+        entry("a", 6),
+        attributed(tombstone("b", stamp(6))),
+        attributed(entry("c", 6)),
+      ];
+      const expected = newer.map(summaryOf);
+      expect(expected.map(({ attributes }) => attributes !== undefined)).toEqual([
+        false,
+        true,
+        true,
+      ]);
+      await append(store, remote(older));
+      await harness.idle(store);
+      expect(store.summariesAfter(null, 10)).toEqual(older.map(summaryOf));
+      await append(store, local(1, newer));
+      await append(store, remote(older));
+      expect(store.summariesAfter(null, 10)).toEqual(expected);
+      await harness.idle(store);
+      const reopened = await reopen();
+      expect(reopened.summariesAfter(null, 10)).toEqual(expected);
+      expect(newer.map(({ key }) => reopened.get(key))).toEqual(newer);
+      expect(reopened.outboxAfter(0, 1_000)).toEqual([local(1, newer).frame]);
+    }));
+
   it("keeps values, content types and expiry byte for byte", () =>
     withStore(harness, async (store, reopen) => {
       const value = Uint8Array.from({ length: 20_000 }, (_, index) => index % 251);
-      const odd = { ...entry("\u0000\ufeff ключ 🔑", 3), value, contentType: "a/b; c=\u00e9" };
+      const odd = {
+        ...attributed(entry("\u0000\ufeff ключ 🔑", 3)),
+        value,
+        contentType: "a/b; c=\u00e9",
+      };
       const expiring = {
         ...entry("e", 4),
         expiresAtMs: 1_900_000_000_123,
@@ -312,7 +344,7 @@ function describeQuarantine<S extends ReplicaStore>(harness: StoreHarness<S>): v
 
   it("keeps what a burial replaces, byte for byte, under an id that is never given again", () =>
     withStore(harness, async (store, reopen) => {
-      const odd = { ...entry("\u0000 🔑", 3, 9), expiresAtMs: 1_900_000_000_123 };
+      const odd = { ...attributed(entry("\u0000 🔑", 3, 9)), expiresAtMs: 1_900_000_000_123 };
       await append(store, local(1, [odd, entry("b", 4)]));
       const record = append(store, taken(odd, 77));
       expect([store.quarantined, store.quarantinedAfter(0, 10)]).toEqual([0, []]);

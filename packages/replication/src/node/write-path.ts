@@ -33,6 +33,8 @@ export interface WriteRequest {
   readonly ttlMs: number;
   /** A delete; value, content type and TTL are then ignored. */
   readonly deleted: boolean;
+  /** Those of an entry that is written anew. */
+  readonly attributes?: Uint8Array;
   /** Throws to refuse the whole batch. Gets the newest entry of the key, tombstones and expired ones included. */
   readonly check?: (current: Entry | undefined) => void;
 }
@@ -122,8 +124,8 @@ export class WritePath {
         const said = `Expected an entry that has not expired, got one that did at ${entry.expiresAtMs}`;
         throw new MeridianError("QUARANTINED_EXPIRED", said);
       }
-      const { key, value, contentType, deleted, expiresAtMs } = entry;
-      const request = { key, value, contentType, deleted, ttlMs: 0 };
+      const { expiresAtMs, stamp: _, ...kept } = entry;
+      const request = { ...kept, ttlMs: 0 };
       const requests = [check === undefined ? request : { ...request, check }];
       return this.#stamp(requests, written, expiresAtMs);
     };
@@ -277,8 +279,8 @@ export class WritePath {
     const { store, stamps } = this.#options;
     for (const { key, check } of requests) check?.(written.get(key) ?? store.get(key));
     const nowMs = this.#options.nowMs();
-    return requests.map(({ key, value, contentType, ttlMs, deleted }) => {
-      const entry = {
+    return requests.map(({ key, value, contentType, ttlMs, deleted, attributes }) => {
+      const plain: Entry = {
         key,
         value: deleted ? NO_BYTES : value,
         contentType: deleted ? "" : contentType,
@@ -286,6 +288,7 @@ export class WritePath {
         expiresAtMs: endsAtMs ?? (deleted || ttlMs === 0 ? 0 : Math.ceil(nowMs + ttlMs)),
         deleted,
       };
+      const entry = attributes === undefined ? plain : { ...plain, attributes };
       written.set(key, entry);
       return entry;
     });
