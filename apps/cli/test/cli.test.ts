@@ -319,6 +319,7 @@ test.each<[string, readonly string[], RegExp]>([
     ["set", "k", "v", "--ack", "most", "--node", "http://127.0.0.1:1"],
     /`ack`/,
   ],
+  ["a reserved key", ["get", "\0a", "--node", "http://127.0.0.1:1"], /INVALID_KEY/],
   ["an empty key", ["get", "", "--node", "http://127.0.0.1:1"], /INVALID_KEY/],
   ["too many regions", ["dev", "--regions", "50"], /INVALID_CONFIG/],
 ])("%s exits with 2, says why on stderr, and leaves stdout empty", async (_, argv, message) => {

@@ -5,7 +5,8 @@
  * never separated by other work.
  */
 import {
-  checkKey,
+  checkClientKey,
+  CLIENT_KEY_MIN,
   CONTENT_TYPE_BYTES_MAX,
   formatPosition,
   isLive,
@@ -56,7 +57,7 @@ export interface ServiceStore {
   /** Bytes that wait for the disk or for folding. */
   readonly backlogBytes: number;
   /** A page of entries without their values, in key order. */
-  list(query: KeyQuery & { readonly liveAtMs: number }): KeyPage;
+  list(query: KeyQuery & { readonly from: string; readonly liveAtMs: number }): KeyPage;
 }
 
 /** Which keys to list. */
@@ -293,7 +294,7 @@ export class RegionService {
 
   /** The live record of a key, if there is one. Throws `INVALID_KEY`. */
   find(key: string): Found | undefined {
-    checkKey(key);
+    checkClientKey(key);
     const held = this.#memory.get(key);
     if (held !== undefined) {
       this.#memoryReads += 1;
@@ -318,7 +319,7 @@ export class RegionService {
     const check = condition && this.#checkOf(condition);
     const writes = requests.map((request): WriteRequest => {
       const { key, value, contentType, ttlMs = this.#ttlMsDefault } = request;
-      checkKey(key);
+      checkClientKey(key);
       checkContentType(contentType);
       this.checkLength(value.byteLength);
       return { key, value, contentType, ttlMs, deleted: false, ...(check && { check }) };
@@ -332,7 +333,7 @@ export class RegionService {
     ack: AckRequest,
     condition?: Condition,
   ): Promise<Written & { readonly deleted: boolean }> {
-    checkKey(key);
+    checkClientKey(key);
     let deleted = false;
     const check = this.#checkOf((live) => {
       deleted = live !== undefined;
@@ -362,9 +363,9 @@ export class RegionService {
     });
   }
 
-  /** A page of the live keys, in key order. Neither counts as a use of them. */
+  /** A page of the live keys, in key order, without reserved ones. Does not count as a use of them. */
   list(query: KeyQuery): KeyPage {
-    return this.#store.list({ ...query, liveAtMs: this.nowMs() });
+    return this.#store.list({ ...query, from: CLIENT_KEY_MIN, liveAtMs: this.nowMs() });
   }
 
   /** Follows entries that may be news: the replica's `onChange`. */

@@ -43,6 +43,14 @@ const cases: readonly Case[] = [
   { target: "/cache", ...invalidKey, says: "`key`" },
   { target: "/cache?key=", ...invalidKey },
   { target: "/cache?key=%ff", ...invalid, says: "%ff" },
+  // Reserved keys, at every door
+  { target: "/cache/%00a", ...invalidKey, says: "U+0000" },
+  { ...put, target: "/cache/%00", ...invalidKey, says: "U+0000" },
+  { method: "DELETE", target: "/cache/%00a", ...invalidKey, says: "U+0000" },
+  { target: "/cache?key=%00a", ...invalidKey, says: "U+0000" },
+  { ...post, target: "/cache?key=%00a&value=b", ...invalidKey, says: "U+0000" },
+  { ...batchGet, body: '{"keys":["a","\\u0000a"]}', ...invalidKey, says: "U+0000" },
+  { ...batchSet, body: setBody({ key: "\0a", value: "x" }), ...invalidKey, says: "U+0000" },
   // Options
   { target: "/cache/a?tll=5", ...unknownOption, says: "`tll`" },
   { target: "/cache/a?ttl=5", ...unknownOption, says: "`stale`" },

@@ -1,6 +1,6 @@
 /** Calls as requests: checking what the caller gives, and writing it down as HTTP. */
 import type { AckLevel } from "@meridian/protocol";
-import { checkKey, MeridianError } from "@meridian/protocol";
+import { checkClientKey, MeridianError } from "@meridian/protocol";
 
 import { toBase64 } from "./base64.ts";
 import type {
@@ -46,7 +46,7 @@ export function presenceRequest(key: unknown): NodeRequest {
 /** A key that a path can carry. Throws `INVALID_KEY`. */
 export function checkedKey(key: unknown): string {
   const checked = checkText("key", key, "INVALID_KEY");
-  checkKey(checked);
+  checkClientKey(checked);
   // URLs give these two a meaning of their own, escaped or not.
   if (checked === "." || checked === "..") {
     throw new MeridianError(
@@ -156,7 +156,7 @@ export function keysRequest(options: KeysOptions, after: string | undefined): No
 
 function batchEntry(entry: SetEntry): Readonly<Record<string, unknown>> {
   refuseUnknown("an entry of `setMany`", entry, ["key", "value", "ttl", "ttlMs", "contentType"]);
-  const key = checkKey(checkText("key", entry.key, "INVALID_KEY"));
+  const key = checkClientKey(checkText("key", entry.key, "INVALID_KEY"));
   const { bytes, contentType } = encodeValue(entry.value, checkContentType(entry.contentType));
   const ttlMs = readSpanMs("ttl", entry.ttl, entry.ttlMs);
   return {

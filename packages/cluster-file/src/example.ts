@@ -5,6 +5,7 @@ export const EXAMPLE: string = `# One file for every process of the cluster. Che
 #                  meridian-region --cluster-file <file> --id frankfurt --data <folder>
 #
 # Flags and environment variables go before what is written here. JSON may be written, too.
+version: 1
 cluster: example
 
 # In order of priority. Nodes and clients use the first that answers.

@@ -10,6 +10,7 @@ import {
   listCheck,
   numberCheck,
   readMembers,
+  shown,
   textCheck,
   type Check,
   type Checks,
@@ -91,11 +92,25 @@ const LOG: Checks<Written<LogSettings>> = {
 };
 
 interface FileMembers extends Omit<Written<ClusterFile>, "directories" | "regions"> {
+  /** Version 1 if it is left out. */
+  readonly version: number;
   readonly directories: readonly Placed<DirectoryEntry>[];
   readonly regions: readonly Placed<RegionEntry>[];
 }
 
+/** The version of the file's format. */
+const VERSION = 1;
+
+const version: Check<number> = (value, path, report) => {
+  if (value === VERSION) return VERSION;
+  report(
+    `Expected \`${path}\` ${VERSION}, got ${shown(value)}: another version of Meridian has to read this file`,
+  );
+  return undefined;
+};
+
 const FILE: Checks<FileMembers> = {
+  version,
   cluster: identifier("a cluster"),
   directories: listCheck(directory),
   regions: listCheck(region),
@@ -131,6 +146,8 @@ export function readClusterFile(path: string): ClusterFile {
 function readText(text: string, report: Report): ClusterFile | undefined {
   const value = readYaml(text, report);
   if (value === undefined) return undefined;
+  // What another version means by its members nobody knows here: one problem is enough.
+  if (isOfAnotherVersion(value)) return void version(value.version, "version", report);
   const read = readMembers(value, "", FILE, ["directories", "regions"], report);
   if (read === undefined) return undefined;
   const { directories = [], regions = [] } = read;
@@ -142,6 +159,12 @@ function readText(text: string, report: Report): ClusterFile | undefined {
     limits: read.limits ?? {},
     log: read.log ?? { level: undefined, format: undefined },
   };
+}
+
+function isOfAnotherVersion(value: unknown): value is { readonly version: unknown } {
+  return (
+    typeof value === "object" && value !== null && "version" in value && value.version !== VERSION
+  );
 }
 
 /** The value that YAML (of which JSON is a part) writes down; undefined after a problem, which was reported. */

@@ -123,7 +123,7 @@ test.each<[string, string]>([
   [fileOf({ regions: {} }), "Expected `regions` to be a list of at least one, got `{}`"],
   [
     fileOf({ region: [] }),
-    "Expected the file with members out of `cluster`, `directories`, `regions`, `limits`, `log`, got `region`",
+    "Expected the file with members out of `version`, `cluster`, `directories`, `regions`, `limits`, `log`, got `region`",
   ],
   [
     fileOf({ cluster: "My Shop" }),
@@ -283,4 +283,13 @@ test("whatever JSON it is given, it answers with a cluster or with problems", ()
       expect(Array.isArray(problemsOf(fileOf(value as object)))).toBe(true);
     }),
   );
+});
+
+test("a file of another version is refused for that alone", () => {
+  expect(problemsOf(fileOf({ version: 1 }))).toEqual([]);
+  for (const version of [2, 0, "1", null]) {
+    expect(problemsOf(fileOf({ version, of: "another kind" }))).toEqual([
+      `c.json: Expected \`version\` 1, got \`${JSON.stringify(version)}\`: another version of Meridian has to read this file`,
+    ]);
+  }
 });

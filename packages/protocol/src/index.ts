@@ -121,7 +121,7 @@ export {
   isAddress,
   isKey,
   parseCoordinates,
-  RESERVED_KEY_PREFIX,
+  isReservedKey,
   utf8Length,
   type Coordinates,
 } from "./validate.ts";

@@ -15,19 +15,29 @@ export interface Position {
   readonly outboxPosition: number;
 }
 
+/** The layout of tokens, named at their start. */
+const TOKEN_VERSION = "p1";
+
 /** The position as an opaque token, safe in a header. */
 export function formatPosition(position: Position): string {
   const { logId, epoch, sequence, incarnation, outboxPosition } = position;
-  return `p1.${[logId, epoch, sequence, incarnation, outboxPosition]
+  return `${TOKEN_VERSION}.${[logId, epoch, sequence, incarnation, outboxPosition]
     .map((part) => part.toString(36))
     .join(".")}`;
 }
 
 /**
- * Reads a token that `formatPosition` wrote. Throws `INVALID_POSITION` for anything else, and for what names no log or outbox
+ * Reads a token that `formatPosition` wrote. Throws `INVALID_POSITION` for anything else: a token of another version, and what names no log or outbox
  * that there can be: what comes back from clients must not go on to a directory.
  */
 export function parsePosition(token: string): Position {
+  const version = /^p\d{1,9}(?=\.)/.exec(token)?.[0];
+  if (version !== undefined && version !== TOKEN_VERSION) {
+    throw new MeridianError(
+      "INVALID_POSITION",
+      `Expected a position token of version ${TOKEN_VERSION}, got one of ${version}: this node cannot read what another version of Meridian has issued`,
+    );
+  }
   const parts = /^p1((?:\.[0-9a-z]{1,11}){5})$/.exec(token)?.[1]?.slice(1).split(".") ?? [];
   const numbers = parts.map((part) => parseInt(part, 36));
   const [logId = NaN, epoch = NaN, sequence = NaN, incarnation = NaN, outboxPosition = NaN] =

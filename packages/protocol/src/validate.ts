@@ -41,16 +41,18 @@ export function isKey(key: string): boolean {
   }
 }
 
-/** What the keys begin with that clients neither write nor see: Meridian's own, carried like all others. */
-export const RESERVED_KEY_PREFIX = "\0";
-
-/** The first key that is not reserved, in the order of keys. */
+/** The first key, in the order of keys, that is not reserved. */
 export const CLIENT_KEY_MIN = "\u0001";
+
+/** Whether a key is Meridian's own: no client writes, reads or lists it, and parties carry it like all others. */
+export function isReservedKey(key: string): boolean {
+  return key.charCodeAt(0) === 0;
+}
 
 /** Throws `INVALID_KEY` unless a client may name `key`: one that `checkKey` takes, and that is not reserved. Returns it. */
 export function checkClientKey(key: string): string {
   checkKey(key);
-  if (key.charCodeAt(0) !== 0) return key;
+  if (!isReservedKey(key)) return key;
   throw new MeridianError(
     "INVALID_KEY",
     "Expected a key that does not begin with U+0000, which is reserved",

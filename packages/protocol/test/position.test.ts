@@ -77,6 +77,10 @@ describe("a position token", () => {
     expect(refusal(() => parsePosition(token))).toBe("INVALID_POSITION");
   });
 
+  it("of another version is told so", () => {
+    expect(() => parsePosition("p2.1.2.3")).toThrow("version p1, got one of p2");
+  });
+
   it("is not repeated at length when it is refused", () => {
     expect(() => parsePosition("x".repeat(10_000))).toThrow(/^.{1,200}$/);
   });

@@ -4,7 +4,10 @@ import { describe, expect, it } from "vitest";
 import {
   checkCoordinates,
   checkIdentifier,
+  checkAddress,
+  checkClientKey,
   checkKey,
+  isWebOrigin,
   KEY_BYTES_MAX,
   parseCoordinates,
   utf8Length,
@@ -143,4 +146,63 @@ describe("an identifier", () => {
       expect(refusal(() => checkIdentifier("a node id", id))).toBe("INVALID_ARGUMENT");
     },
   );
+});
+
+describe("a network address", () => {
+  it.each([
+    "0.0.0.0",
+    "10.0.0.5",
+    "255.255.255.255",
+    "::",
+    "::1",
+    "2001:db8::1",
+    "::ffff:10.0.0.5",
+  ])("may be %s", (text) => {
+    expect(checkAddress(text)).toBe(text);
+  });
+
+  it.each([
+    "",
+    "10.0.0",
+    "10.0.0.256",
+    "10.0.0.05",
+    "10.0.0.5:80",
+    "10.0.0.5/8",
+    "[::1]",
+    "::1%eth0",
+    "::g",
+    "1:2",
+    ":",
+    "localhost",
+    " 10.0.0.5",
+    "10.0.0.5\n",
+  ])("is not %j", (text) => {
+    expect(refusal(() => checkAddress(text))).toBe("INVALID_ARGUMENT");
+  });
+});
+
+it.each([
+  ["http://a", true],
+  ["https://a.example:8443/", true],
+  ["http://[::1]:7401", true],
+  ["http://", false],
+  ["http://a:99999", false],
+  ["http://a/b", false],
+  ["http://a?b", false],
+  ["http://a#b", false],
+  ["http://u@a", false],
+  ["http://a\\b", false],
+  ["http://[10.0.0.5:80]:7401", false],
+  ["ws://a", false],
+  ["a", false],
+])("the URL of a host and no more: %s, %s", (text, answer) => {
+  expect(isWebOrigin(text)).toBe(answer);
+});
+
+it("a client may name any key but those that begin with U+0000", () => {
+  for (const key of ["a", "\u0001", "a\0"]) expect(checkClientKey(key)).toBe(key);
+  for (const key of ["\0", "\0a"]) {
+    expect(checkKey(key)).toBe(key);
+    expect(refusal(() => checkClientKey(key))).toBe("INVALID_KEY");
+  }
 });

@@ -15,6 +15,8 @@ export interface ListQuery {
   readonly prefix?: string;
   /** Only keys after this one. */
   readonly after?: string;
+  /** Only this key and those after it. */
+  readonly from?: string;
   /** At most so many entries. */
   readonly limit: number;
   /** Leaves out what is not live at this instant, in milliseconds since the Unix epoch. */
@@ -75,8 +77,10 @@ export function scanList(table: EntryTable, overlay: Overlay, query: ListQuery):
   const { prefix = "", after, limit, liveAtMs } = query;
   const entries: EntryFacts[] = [];
   const resumed = after !== undefined && compareKeys(after, prefix) >= 0;
-  let from = resumed ? after : prefix;
-  let including = !resumed;
+  const isBefore =
+    query.from !== undefined && compareKeys(resumed ? after : prefix, query.from) < 0;
+  let from = isBefore ? query.from : resumed ? after : prefix;
+  let including = isBefore || !resumed;
   for (let seen = 0; seen < ROWS_PER_PAGE;) {
     const rowsMax = Math.min(Math.max(limit, 64), ROWS_PER_PAGE - seen);
     const stored = table.factsFrom(from, including, rowsMax);

@@ -1,6 +1,6 @@
 /** `/batch/get` and `/batch/set`: many keys in one request. */
 import { checkOption, type Answer } from "@meridian/http";
-import { checkKey, MeridianError, parseTtlMs, checkTtlMs } from "@meridian/protocol";
+import { checkClientKey, MeridianError, parseTtlMs, checkTtlMs } from "@meridian/protocol";
 
 import { CONTENT_TYPE_DEFAULT } from "../cached-record.ts";
 import {
@@ -26,7 +26,7 @@ export async function batchGet(exchange: RegionExchange): Promise<Answer> {
   const { service } = exchange;
   await exchange.admit();
   const body = await readJson(exchange, ["keys"]);
-  const keys = listOf(body, "keys").map((key) => checkKey(textOf(key, "keys")));
+  const keys = listOf(body, "keys").map((key) => checkClientKey(textOf(key, "keys")));
   let bytes = 0;
   const entries = keys.map((key) => {
     const found = service.find(key);
@@ -74,7 +74,7 @@ async function readJson(exchange: RegionExchange, known: readonly string[]): Pro
 function setRequestOf(service: RegionService, item: unknown): SetRequest {
   const known = ["key", "value", "encoding", "contentType", "ttl"];
   const entry = objectOf(item, "each of `entries`", known);
-  const key = checkKey(textOf(entry["key"], "key"));
+  const key = checkClientKey(textOf(entry["key"], "key"));
   const encoding = optionalText(entry, "encoding") ?? "utf8";
   const value = bytesOf(textOf(entry["value"], "value"), encoding);
   service.checkLength(value.byteLength);

@@ -3,6 +3,7 @@
  * the app would, header for header, and takes a request only if it is sure of that; all others go to the app.
  */
 import { CORS_HEADERS, type ShortPath } from "@meridian/http";
+import { isReservedKey } from "@meridian/protocol";
 
 import type { RegionService } from "../region-service.ts";
 import { ageOf, cacheControlOf } from "./answers.ts";
@@ -74,7 +75,8 @@ export function plainKeyOf(url: string): string | undefined {
   const encoded = url.slice(KEY_PREFIX.length);
   if (!encoded.includes("%")) return encoded;
   try {
-    return decodeURIComponent(encoded);
+    const key = decodeURIComponent(encoded);
+    return isReservedKey(key) ? undefined : key;
   } catch {
     return undefined;
   }

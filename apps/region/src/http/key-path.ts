@@ -1,10 +1,10 @@
 import { decodeEscapes } from "@meridian/http";
-import { checkKey } from "@meridian/protocol";
+import { checkClientKey } from "@meridian/protocol";
 
 /** The path under which keys lie. */
 export const KEY_PREFIX = "/cache/";
 
 /** The key that a path under `/cache/` names. Throws `INVALID_KEY`. */
 export function keyOfPath(path: string): string {
-  return checkKey(decodeEscapes(path.slice(KEY_PREFIX.length), "INVALID_KEY"));
+  return checkClientKey(decodeEscapes(path.slice(KEY_PREFIX.length), "INVALID_KEY"));
 }

@@ -2,7 +2,7 @@
 import { isUtf8 } from "node:buffer";
 
 import type { Answer } from "@meridian/http";
-import { checkKey, MeridianError } from "@meridian/protocol";
+import { checkClientKey, MeridianError } from "@meridian/protocol";
 
 import type { CachedRecord } from "../cached-record.ts";
 import type { SetRequest } from "../region-service.ts";
@@ -16,7 +16,7 @@ export const TEXT_CONTENT_TYPE = "text/plain; charset=utf-8";
 /** `GET /cache?key=[&stale=]` */
 export async function getShort(exchange: RegionExchange): Promise<Answer> {
   const query = exchange.query("key", "stale");
-  const key = checkKey(required("key", query.key, "INVALID_KEY"));
+  const key = checkClientKey(required("key", query.key, "INVALID_KEY"));
   await exchange.admit(readFlag("stale", query.stale));
   const found = exchange.service.find(key);
   if (found === undefined) throw keyNotFound(key);
@@ -35,7 +35,7 @@ export async function getShort(exchange: RegionExchange): Promise<Answer> {
 export async function postShort(exchange: RegionExchange): Promise<Answer> {
   exchange.checkOrigin();
   const query = exchange.query("key", "value", "minutes", "ttl", "ack", "timeout");
-  const key = checkKey(required("key", query.key, "INVALID_KEY"));
+  const key = checkClientKey(required("key", query.key, "INVALID_KEY"));
   const value = new TextEncoder().encode(required("value", query.value, "INVALID_ARGUMENT"));
   const ttlMs = readTtlMs(query.ttl, query.minutes);
   const ack = readAck(query.ack, query.timeout);
