@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 
 import { DIRECTORY_ROUTES, REGION_ROUTES } from "@meridian/protocol/http-api";
 
+import { DOCS_STYLE } from "./docs-style.ts";
 import { apiPageOf, openApiOf, type ApiProgram } from "./openapi.ts";
 import { withOptions } from "./options-tables.ts";
 
@@ -22,8 +23,10 @@ export function generatedDocuments(): ReadonlyMap<string, string> {
     ["directory", { title: "Meridian directory", version, routes: DIRECTORY_ROUTES }],
   ];
   for (const [name, program] of programs) {
-    documents.set(`packages/protocol/openapi/${name}.json`, openApiOf(program));
-    documents.set(`packages/protocol/openapi/${name}.html`, apiPageOf(program));
+    const folder = `packages/protocol/openapi/${name}`;
+    documents.set(`${folder}/openapi.json`, openApiOf(program));
+    documents.set(`${folder}/docs.html`, apiPageOf(program));
+    documents.set(`${folder}/docs.css`, DOCS_STYLE);
   }
   return documents;
 }

@@ -1,3 +1,4 @@
+export { apiDocumentRoutes } from "./api-documents.ts";
 export {
   jsonAnswer,
   problemAnswer,

@@ -1,5 +1,6 @@
 /** The routes of a directory. Every path takes GET, and with it HEAD; that of a node takes DELETE, too. */
 import {
+  apiDocumentRoutes,
   decodeEscapes,
   digestQueryOf,
   entriesQueryOf,
@@ -76,6 +77,7 @@ export function routesOf(service: DirectoryService): RouteTable<Exchange> {
         return exchange.json(200, await service.entryPage(page));
       },
     },
+    ...apiDocumentRoutes("directory"),
     "/healthz": plain(() => ({ status: "ok" })),
     "/readyz": plain(() => {
       const reason = service.notReady();

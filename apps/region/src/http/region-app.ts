@@ -1,5 +1,11 @@
 /** The routes of a regional node. */
-import { routedApp, type AnswerStyle, type RoutedApp, type RouteTable } from "@meridian/http";
+import {
+  apiDocumentRoutes,
+  routedApp,
+  type AnswerStyle,
+  type RoutedApp,
+  type RouteTable,
+} from "@meridian/http";
 import type { Logger } from "@meridian/runtime";
 
 import type { RegionService } from "../region-service.ts";
@@ -56,6 +62,7 @@ export function routesOf(facts: NodeFacts): RouteTable<RegionExchange> {
     "/quarantine": { GET: getQuarantine },
     [quarantineRouteOf("/quarantine/1")]: { GET: getQuarantined, DELETE: dropQuarantined },
     [quarantineRouteOf("/quarantine/1/replay")]: { POST: replayQuarantined },
+    ...apiDocumentRoutes("region"),
     "/healthz": { GET: getHealth },
     "/readyz": { GET: getReadiness },
   };

@@ -37,10 +37,10 @@ export const nearest = v.object({
   ),
 });
 
-/** A node as its directory knows it. */
-export const node = v.object({
+const present = v.object({
   ...place,
-  status: nodeStatus,
+  status: v.picklist(["joining", "syncing", "ready", "standalone", "draining"]),
+  goneSinceMs: v.null(),
   lagMs: v.number(),
   load,
   appliedThrough: count,
@@ -51,6 +51,25 @@ export const node = v.object({
   bufferedBytes: count,
   unsent: count,
 });
+
+/** A node that is remembered and not there. */
+export const absentNode = v.object({
+  ...place,
+  status: v.literal("gone"),
+  goneSinceMs: instant,
+  lagMs: v.null(),
+  load: v.null(),
+  appliedThrough: v.null(),
+  outboxPending: v.null(),
+  skewMs: v.null(),
+  peer: v.null(),
+  connectedAtMs: v.null(),
+  bufferedBytes: v.null(),
+  unsent: v.null(),
+});
+
+/** A node as its directory knows it. */
+export const node = v.union([present, absentNode]);
 
 /** All nodes that the directory knows. */
 export const nodes = v.object({ nodes: v.array(node) });

@@ -2,6 +2,7 @@ import * as v from "valibot";
 
 import { health, readiness } from "./elements.ts";
 import {
+  absentNode,
   directoryStatus,
   logDigest,
   logDigestPage,
@@ -45,6 +46,13 @@ export const DIRECTORY_ROUTES: readonly ApiRoute[] = [
     summary: "One node.",
     answer: node,
     errors: ["NODE_NOT_FOUND"],
+  },
+  {
+    method: "DELETE",
+    path: "/nodes/{id}",
+    summary: "Forgets a node that is gone.",
+    answer: absentNode,
+    errors: ["NODE_NOT_FOUND", "NODE_PRESENT", "ORIGIN_NOT_ALLOWED"],
   },
   {
     method: "GET",

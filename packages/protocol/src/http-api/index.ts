@@ -11,6 +11,7 @@ export {
   readiness,
 } from "./elements.ts";
 export {
+  absentNode,
   directoryStatus,
   logDigest,
   logDigestPage,
