@@ -13,7 +13,7 @@ function refusalOf({ program }: Region): Promise<string> {
 }
 
 describe("a region that the directory refuses", () => {
-  it("says so and serves alone: one of another cluster, and one whose id is taken", async () => {
+  it("says so and takes no writes: one of another cluster, and one whose id is taken", async () => {
     const cluster = await startCluster([{ id: "paris", lat: 48.9, lon: 2.4 }]);
     const [paris] = cluster.regions;
     if (!paris) throw new Error("Expected a region");
@@ -37,9 +37,10 @@ describe("a region that the directory refuses", () => {
       expect(readiness.status).toBe(503);
       expect(await readiness.json()).toMatchObject({ code: "NODE_REFUSED", refusal });
       const { replica } = await getJson<{ replica: object }>(`${region.url}/status`);
-      expect(replica).toMatchObject({ connected: false, refusal });
-      await putValue(region.url, "whose", "mine");
-      expect(await getText(region.url, "whose")).toBe("mine");
+      expect(replica).toMatchObject({ connected: false, refusal, admission: "refused" });
+      const write = await request(`${region.url}/cache/whose`, { method: "PUT", body: "mine" });
+      expect(write.status).toBe(503);
+      expect(await write.json()).toMatchObject({ code: "NODE_REFUSED", refusal });
     }
     const { nodes } = await getJson<{ nodes: ListedNode[] }>(`${cluster.directory.url}/nodes`);
     expect(nodes).toHaveLength(1);

@@ -38,10 +38,11 @@ const QUESTIONS: Readonly<Record<string, { readonly path?: string; readonly body
   "GET /nearest": { path: "/nearest?lat=1&lon=2" },
   "GET /nodes": {},
   "GET /nodes/{id}": { path: "/nodes/paris" },
+  "DELETE /nodes/{id}": { path: "/nodes/rome" },
 };
 
-/** Routes that need a quarantined entry or a node that is gone, which this test does not have. */
-const NEEDS_MORE = /^([A-Z]+ \/quarantine\/\{id\}|DELETE \/nodes)/;
+/** Routes that need a quarantined entry, which this test does not have. */
+const NEEDS_MORE = /^[A-Z]+ \/quarantine\/\{id\}/;
 
 function rowsOf(routes: readonly ApiRoute[]): readonly (readonly [string, ApiRoute])[] {
   return routes
@@ -73,6 +74,13 @@ beforeAll(async () => {
     directory: [first.url],
   });
   stops.unshift(() => paris.stop());
+  const rome = await startSmallRegion({
+    id: "rome",
+    data: join(folder, "gone"),
+    directory: [first.url],
+  });
+  await until("the other region is ready", () => rome.status === "ready" || undefined);
+  await rome.stop();
   [directory, region] = [first.url, paris.url];
   await until("the region is ready", () => paris.status === "ready" || undefined);
   await request(`${region}/cache/k?ack=all`, { method: "PUT", body: "value" });

@@ -132,7 +132,7 @@ async function startRegion(durability: string): Promise<number> {
     "--log-level",
     "error",
   ];
-  const nobody = ["--directory", "http://127.0.0.1:9"];
+  const nobody = ["--directory", "http://127.0.0.1:9", "--standalone"];
   const args = [...flags, ...nobody, "--data", data, "--durability", durability];
   const child = start("../src/main.ts", args);
   const port = await portOf(child);

@@ -24,6 +24,8 @@ export interface NodeReport {
   readonly damage: string | null;
   /** The URL of the directory that the node is at or dials. */
   readonly directory: string | null;
+  /** What was found where the directories ought to be, if none has ever admitted the node; else null. */
+  readonly directoriesFound: string | null;
   readonly replica: ReplicaInfo;
   /** How full each queue is, and where its bound lies. */
   readonly gauges: readonly Gauge[];

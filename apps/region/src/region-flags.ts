@@ -73,6 +73,12 @@ const FLAGS = [
     description: "The URLs of the directories, with commas, the preferred one first.",
   },
   {
+    name: "standalone",
+    type: "switch",
+    description:
+      "Takes writes also before any directory has ever admitted the node; they travel once one has.",
+  },
+  {
     name: "cluster",
     type: "parsed",
     placeholder: "name",
@@ -169,6 +175,8 @@ export interface RegionFlags extends LogSettings {
   readonly data: string;
   /** The URLs of the directories, `http:` or `https:`, the preferred one first. At least one. */
   readonly directory: readonly string[];
+  /** Whether it takes writes also before any directory has ever admitted it. */
+  readonly standalone: boolean;
   readonly cluster: string;
   /** The address that clients are told; null for the one that the directory sees. */
   readonly ip: string | null;

@@ -11,11 +11,20 @@ import {
 } from "@meridian/http";
 import type { Dial } from "@meridian/ports";
 import type { MeridianError, NodeStatus } from "@meridian/protocol";
-import { digestAll, digestPage, Replica, type NodeIdentity } from "@meridian/replication";
+import {
+  admissionOf,
+  digestAll,
+  digestPage,
+  Replica,
+  type Admission,
+  type NodeIdentity,
+} from "@meridian/replication";
 import type { Clock, Gauge, Logger, Random } from "@meridian/runtime";
 import type { SqliteReplicaStore } from "@meridian/store";
 import { LINK_BYTES_MAX } from "@meridian/transport";
 
+import { AdmissionGate } from "./admission-gate.ts";
+import { DirectoryFinder } from "./directory-finder.ts";
 import { entryPageOf } from "./entry-page.ts";
 import { answerStyle } from "./http/answers.ts";
 import type { NodeFacts } from "./http/node-routes.ts";
@@ -38,6 +47,8 @@ export interface RegionNodeOptions {
   /** The URLs of the directories, the preferred one first; `dial` is told which by its place. */
   readonly directories: readonly string[];
   readonly dial: Dial;
+  /** Whether writes are taken before any directory has ever admitted the node. */
+  readonly standalone: boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -61,6 +72,7 @@ export class RegionNode {
   readonly #replica: Replica;
   readonly #memory: Memory;
   readonly #meter: LoadMeter;
+  readonly #finder: DirectoryFinder;
   readonly #style: AnswerStyle;
   readonly #startedAtMs: number;
 
@@ -91,7 +103,20 @@ export class RegionNode {
         after: (delayMs, callback) => clock.after(delayMs, callback),
       },
     });
+    this.#finder = new DirectoryFinder({
+      urls: options.directories,
+      clock,
+      logger,
+      isAdmitted: () => this.#admission() !== "never",
+    });
     this.service = new RegionService({
+      gate: new AdmissionGate({
+        nodeId: node.id,
+        standalone: options.standalone,
+        admission: () => this.#admission(),
+        refusal: () => this.#replica.link.refusal,
+        found: () => this.#finder.found,
+      }),
       nodeId: node.id,
       replica: this.#replica,
       memory: this.#memory,
@@ -149,6 +174,7 @@ export class RegionNode {
   /** Starts replicating. */
   start(): void {
     this.#replica.start();
+    if (!this.#options.standalone) this.#finder.start();
   }
 
   /**
@@ -156,6 +182,7 @@ export class RegionNode {
    * `finishMs`, and stops replicating.
    */
   async stop(finishMs: number): Promise<void> {
+    this.#finder.stop();
     this.service.drain();
     this.#replica.drain();
     await new Promise<void>((resolve) => {
@@ -167,6 +194,10 @@ export class RegionNode {
     });
     await this.#replica.stop();
     this.#memory.close();
+  }
+
+  #admission(): Admission {
+    return admissionOf(this.#options.store, this.#replica.link.refusal?.code ?? null);
   }
 
   #report(): NodeReport {
@@ -186,6 +217,7 @@ export class RegionNode {
       readyPeers: this.service.peers().map((peer) => peer.id),
       damage: this.service.damage?.message ?? null,
       directory: this.#options.directories[this.#replica.info().directory] ?? null,
+      directoriesFound: this.#finder.found,
       replica: this.#replica.info(),
       gauges: this.#gauges(),
       store: store.stats(),

@@ -20,6 +20,7 @@ import {
 import type { Quarantine, Receipt, Replica, WriteRequest } from "@meridian/replication";
 import type { Clock, Gauge } from "@meridian/runtime";
 
+import type { AdmissionGate } from "./admission-gate.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { etagOf, isContentType, type CachedRecord } from "./cached-record.ts";
 import type { Memory } from "./memory.ts";
@@ -48,6 +49,7 @@ export interface RegionServiceOptions {
   readonly valueBytesMax: number;
   /** The time to live of writes that name none, in milliseconds; 0 for none. */
   readonly ttlMsDefault: number;
+  readonly gate: AdmissionGate;
   /** Writes are refused while more bytes than this wait to be stored. Default: 128 MiB. */
   readonly backlogBytesMax?: number | undefined;
 }
@@ -150,6 +152,7 @@ export class RegionService {
   readonly bodies: ByteBudget;
   readonly #acknowledging: ByteBudget;
   readonly #patience: StorePatience;
+  readonly #gate: AdmissionGate;
   /** Why this node is of no use to its clients although it runs. */
   #damage: MeridianError | undefined;
   /** Bytes of writes that have not been answered as durable. */
@@ -169,6 +172,7 @@ export class RegionService {
     this.#memory = options.memory;
     this.#store = options.store;
     this.#patience = new StorePatience(options.clock);
+    this.#gate = options.gate;
     this.#ttlMsDefault = options.ttlMsDefault;
     this.#backlogBytesMax = options.backlogBytesMax ?? BACKLOG_BYTES_MAX;
     const bodyBytesMax = Math.max(BODY_BYTES_MAX, 4 * options.valueBytesMax);
@@ -224,7 +228,7 @@ export class RegionService {
   checkReady(): void {
     this.checkServing(false);
     const { refusal } = this.#replica.link;
-    if (refusal === undefined) return;
+    if (refusal === undefined) return this.#gate.check();
     throw new MeridianError(
       "NODE_REFUSED",
       `The directory refuses node \`${this.nodeId}\`, which serves alone: ${refusal.message}`,
@@ -417,6 +421,7 @@ export class RegionService {
     ack: AckRequest,
     write: () => Promise<Receipt>,
   ): Promise<Written> {
+    this.#gate.check();
     const waiting = ack.level === "local" ? 0 : bytes;
     this.#acknowledging.take(waiting);
     try {

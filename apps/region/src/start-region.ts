@@ -30,9 +30,11 @@ const REMOTE_BACKLOG_BYTES_MAX = 32 * 1024 * 1024;
 /** How a regional node is started: as its flags say. */
 export interface RegionOptions extends Omit<
   RegionFlags,
-  "clusterFile" | "region" | "connectionsMax" | keyof LogSettings
+  "clusterFile" | "region" | "connectionsMax" | "standalone" | keyof LogSettings
 > {
   readonly region: string;
+  /** Default: false. */
+  readonly standalone?: boolean;
   /** Default: 16 384. */
   readonly connectionsMax?: number;
   readonly logger: Logger;
@@ -96,6 +98,7 @@ export async function startRegion(options: RegionOptions): Promise<RunningRegion
     node: { cluster, id, region, ip, port: server.port, url, lat, lon },
     url: server.url,
     allowOrigin: options.allowOrigin ?? [],
+    standalone: options.standalone ?? false,
     store,
     directories,
     dial: throttledDial({

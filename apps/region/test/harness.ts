@@ -87,6 +87,8 @@ export type TestNodeOptions = Partial<
     | "backlogBytesMax"
     | "allowOrigin"
     | "dial"
+    | "directories"
+    | "standalone"
   >
 > & {
   /** Bounds of its servers. */
@@ -129,6 +131,7 @@ export async function testNode(options: TestNodeOptions = {}): Promise<TestNode>
     ttlMsDefault: 0,
     allowOrigin: [],
     directories: ["http://directory.test"],
+    standalone: true,
     dial: dialNobody,
     ...options,
     node: { ...identity, ip: null, port: 7401, url: null },

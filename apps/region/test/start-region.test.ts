@@ -50,6 +50,7 @@ async function optionsOf(): Promise<RegionOptions> {
     port: 0,
     data: join(folder, "data"),
     directory: [`http://127.0.0.1:${await freePort()}`],
+    standalone: true,
     cluster: "test",
     ip: null,
     url: null,

@@ -65,6 +65,7 @@ const NOT_READY: ReadonlySet<ErrorCode> = new Set([
   "NODE_SYNCING",
   "NODE_DRAINING",
   "NODE_REFUSED",
+  "NODE_NOT_ADMITTED",
 ]);
 
 /** The part of an attempt's budget after which silence counts against a node although the call ended first. */

@@ -115,6 +115,11 @@ export const ERROR_KINDS = {
     status: 503,
     retryable: true,
   },
+  NODE_NOT_ADMITTED: {
+    title: "No directory has ever admitted this node, so nobody else would get the write.",
+    status: 503,
+    retryable: true,
+  },
   OVERLOADED: {
     title: "Too much is waiting already.",
     status: 503,

@@ -10,7 +10,13 @@ export {
 } from "./limits.ts";
 export type { PeerInfo } from "./follow/follower.ts";
 export type { FollowOptions } from "./follow/peers.ts";
+export { admissionOf } from "./node/replica-options.ts";
 export { Replica } from "./node/replica.ts";
-export type { NodeIdentity, ReplicaInfo, ReplicaOptions } from "./node/replica-options.ts";
+export type {
+  Admission,
+  NodeIdentity,
+  ReplicaInfo,
+  ReplicaOptions,
+} from "./node/replica-options.ts";
 export type { Quarantine } from "./node/quarantine.ts";
 export type { Receipt, WriteRequest } from "./node/write-path.ts";

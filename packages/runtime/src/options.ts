@@ -20,6 +20,8 @@ interface OptionBase {
 export type OptionDeclaration = OptionBase &
   (
     | { readonly type: "text"; readonly default?: string | null }
+    /** True where the flag stands alone, or where flag, variable or file say `true`; else false. */
+    | { readonly type: "switch"; readonly default?: null }
     | {
         /** A whole number, or any decimal one, between `min` and `max`. */
         readonly type: "integer" | "number";
@@ -50,17 +52,22 @@ type CamelCase<Name extends string> = Name extends `${infer Head}-${infer Tail}`
   ? `${Head}${Capitalize<CamelCase<Tail>>}`
   : Name;
 
-type GivenValue<Option> = Option extends { readonly type: "integer" | "number" }
-  ? number
-  : Option extends { readonly type: "choice"; readonly choices: readonly (infer Choice)[] }
-    ? Choice
-    : Option extends { readonly type: "parsed"; readonly parse: (text: string) => infer Value }
-      ? Value
-      : string;
+type GivenValue<Option> = Option extends { readonly type: "switch" }
+  ? boolean
+  : Option extends { readonly type: "integer" | "number" }
+    ? number
+    : Option extends { readonly type: "choice"; readonly choices: readonly (infer Choice)[] }
+      ? Choice
+      : Option extends { readonly type: "parsed"; readonly parse: (text: string) => infer Value }
+        ? Value
+        : string;
 
 type OptionValue<Option> =
   | GivenValue<Option>
-  | (Option extends { readonly required: true } | { readonly default: string | number }
+  | (Option extends
+      | { readonly required: true }
+      | { readonly default: string | number }
+      | { readonly type: "switch" }
       ? never
       : null);
 
@@ -167,7 +174,7 @@ export function formatUsage(program: ProgramDescription): string {
     "",
     "Options, each with the environment variable that stands for it (the flag wins):",
   ];
-  const heads = program.options.map((option) => `--${option.name} <${placeholderOf(option)}>`);
+  const heads = program.options.map((option) => `--${option.name}${placeholderOf(option)}`);
   const width = Math.max(0, ...heads.map((head) => head.length));
   program.options.forEach((option, index) => {
     lines.push(`  ${(heads[index] ?? "").padEnd(width)}  ${variableOf(option.name)}`);
@@ -231,6 +238,7 @@ function readArguments(
   problems: string[],
 ): void {
   const names = new Set(table.map((option) => option.name));
+  const switches = new Set(table.filter(({ type }) => type === "switch").map(({ name }) => name));
   const seen = new Set<string>();
   for (let index = 0; index < argv.length; index += 1) {
     const argument = argv[index] ?? "";
@@ -242,6 +250,7 @@ function readArguments(
     const flag = equals === -1 ? argument : argument.slice(0, equals);
     const name = flag.slice(2);
     let text = equals === -1 ? undefined : argument.slice(equals + 1);
+    if (text === undefined && switches.has(name)) text = "true";
     // A value may begin with one dash (a latitude south), never with two: that is the next flag.
     if (text === undefined && argv[index + 1]?.startsWith("--") === false) {
       index += 1;
@@ -270,6 +279,7 @@ function valueOf(option: OptionDeclaration, given: Given | undefined, problems: 
     if (option.required === true) {
       throw new Error(`Expected \`--${option.name}\` (or ${variableOf(option.name)}), got nothing`);
     }
+    if (option.type === "switch") return false;
     const { default: fallback = null } = option;
     if (option.type === "parsed" && typeof fallback === "string") return option.parse(fallback);
     return fallback;
@@ -283,6 +293,9 @@ function readValue(option: OptionDeclaration, text: string, source: string): unk
   switch (option.type) {
     case "text":
       return text;
+    case "switch":
+      if (text === "true" || text === "false") return text === "true";
+      throw new Error(`Expected \`${source}\` to be \`true\` or \`false\`, got \`${text}\``);
     case "integer":
     case "number":
       return readNumber(option, text, source);
@@ -315,12 +328,14 @@ function readNumber(
 }
 
 function placeholderOf(option: OptionDeclaration): string {
-  if (option.type === "choice") return option.choices.join("|");
-  return option.type === "parsed" ? option.placeholder : option.type;
+  if (option.type === "switch") return "";
+  if (option.type === "choice") return ` <${option.choices.join("|")}>`;
+  return ` <${option.type === "parsed" ? option.placeholder : option.type}>`;
 }
 
 function defaultOf(option: OptionDeclaration): string {
   if (option.required === true) return "(required)";
+  if (option.type === "switch") return "(default: off)";
   const { default: fallback = null } = option;
   return fallback === null ? "(default: none)" : `(default: ${fallback})`;
 }

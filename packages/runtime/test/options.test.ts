@@ -46,6 +46,29 @@ function problemsOf(argv: readonly string[], env: Record<string, string> = {}): 
   throw new Error("nothing was refused");
 }
 
+describe("a switch", () => {
+  const table = [{ name: "alone", type: "switch", description: "Serves alone." }] as const;
+  const alone = (argv: readonly string[], env: Record<string, string> = {}): unknown =>
+    parseOptions(table, { argv, env });
+
+  it("is on where its flag stands, whatever comes behind, and where it is said to be true", () => {
+    const on = { kind: "run", values: { alone: true } };
+    expect(alone([])).toEqual({ kind: "run", values: { alone: false } });
+    for (const argv of [["--alone"], ["--alone=true"]]) expect(alone(argv)).toEqual(on);
+    expect(alone([], { MERIDIAN_ALONE: "true" })).toEqual(on);
+    expect(alone(["--alone=false"], { MERIDIAN_ALONE: "true" })).not.toEqual(on);
+  });
+
+  it("takes nothing else", () => {
+    expect(() => alone([], { MERIDIAN_ALONE: "yes" })).toThrow(
+      "Expected `MERIDIAN_ALONE` to be `true` or `false`, got `yes`",
+    );
+    expect(() => alone(["--alone", "true"])).toThrow("got the argument `true`");
+    const usage = formatUsage({ name: "program", summary: "Runs.", options: table });
+    expect(usage).toContain("  --alone  MERIDIAN_ALONE\n      Serves alone. (default: off)");
+  });
+});
+
 describe("parseOptions", () => {
   it("takes settings for what neither flag nor environment says, and checks them alike", () => {
     const setting = (name: string, text: string) => ({ name, text, source: `file: ${name}` });

@@ -276,9 +276,10 @@ export class SqliteDirectoryLog implements DirectoryLog {
     /** Everything that was purgeable under `horizon`, and ordered `through` there, has been removed. */
     readonly swept: PurgeScope;
   } {
+    const inTable = this.#table.size;
     return {
       ...this.#parts.stats(),
-      entries: this.#table.size,
+      entries: inTable === null ? null : inTable + this.#unfoldedEntries,
       unfoldedEntries: this.#unfoldedEntries,
       unfoldedBytes: this.#unfoldedBytes,
       purging: !isSameScope(this.#permitted, this.#writer.purged),

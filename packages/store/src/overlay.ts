@@ -81,6 +81,17 @@ export class Overlay {
     this.unfoldedBytes += bytes;
   }
 
+  /** How many of its keys the table has not, by the first `sampleMax` of them. */
+  newKeys(sampleMax: number): number {
+    let [seen, fresh] = [0, 0];
+    for (const key of this.#committed.keys()) {
+      if (seen === sampleMax) break;
+      seen += 1;
+      if (this.#stampOf(key) === undefined) fresh += 1;
+    }
+    return seen === 0 ? 0 : Math.round((fresh / seen) * this.#committed.size);
+  }
+
   /** Forgets what is not durable. */
   forgetAppended(): void {
     this.#appended.clear();

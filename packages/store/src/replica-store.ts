@@ -42,6 +42,9 @@ interface Told {
   readonly quarantineThrough: number;
 }
 
+/** How many unfolded keys are looked up to tell how many of them are new. */
+const SAMPLE_KEYS = 500;
+
 interface OutboxRow {
   readonly position: number;
   readonly count: number;
@@ -259,7 +262,7 @@ export class SqliteReplicaStore implements ReplicaStore {
   stats(): StoreStats {
     return {
       ...this.#parts.stats(),
-      entries: this.#table.size,
+      entries: this.#entries(),
       unfoldedEntries: this.#overlay.unfoldedEntries,
       unfoldedBytes: this.#overlay.unfoldedBytes,
       purging: this.#writer.purged.horizon < this.#durable.horizon,
@@ -274,6 +277,16 @@ export class SqliteReplicaStore implements ReplicaStore {
   /** Stops at once: what is not durable is given up, without a call of its `done`. */
   abort(): Promise<void> {
     return this.#parts.abort();
+  }
+
+  #entries(): number | null {
+    const inTable = this.#table.size;
+    try {
+      return inTable === null ? null : inTable + this.#overlay.newKeys(SAMPLE_KEYS);
+    } catch {
+      // What is damaged has been told where it was read.
+      return null;
+    }
   }
 
   #appendOwn(

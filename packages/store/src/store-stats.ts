@@ -2,7 +2,10 @@ import { statSync } from "node:fs";
 
 /** Plain numbers about a store, for its operator. */
 export interface StoreStats {
-  /** Keys in the table, tombstones and expired ones included; those only in the journal are not counted. Null if the database is damaged. */
+  /**
+   * Keys, tombstones and expired ones included. Of what is not in the table yet, a node counts the keys that are new, by a sample where there are
+   * many; a directory counts all, so that a key written anew counts twice for a moment. Null if the database is damaged.
+   */
   readonly entries: number | null;
   /** Rows of the journal: unfolded ones, and those kept for the outbox or for readers of the log. */
   readonly journalRows: number;

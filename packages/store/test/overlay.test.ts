@@ -57,6 +57,15 @@ it("drops an entry that a read has found older than the table's", () => {
   expect(overlay.find("new")).toMatchObject({ entry: entry("new", 7), settled: true });
 });
 
+it("tells how many of its keys are new, each once, by a sample where there are many", () => {
+  const overlay = new Overlay((key) => (key === "old" ? stamp(5) : undefined));
+  expect(overlay.newKeys(10)).toBe(0);
+  overlay.commit(row(1), [entry("old", 6), entry("a", 1), entry("b", 1)]);
+  overlay.commit(row(2), [entry("a", 2), entry("c", 2)]);
+  expect(overlay.newKeys(10)).toBe(3);
+  expect(overlay.newKeys(2)).toBe(2);
+});
+
 it("gives the lowest keys of a range, in order, however many there are", () => {
   const overlay = new Overlay(() => undefined);
   const keys = Array.from({ length: 5_000 }, (_, index) => `k${String(index).padStart(4, "0")}`);

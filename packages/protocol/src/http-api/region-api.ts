@@ -144,6 +144,7 @@ export const regionStatus = v.object({
   readyPeers: v.array(v.string()),
   damage: v.nullable(v.string()),
   directory: v.nullable(v.string()),
+  directoriesFound: v.nullable(v.string()),
   replica: v.object({
     incarnation: count,
     logId: count,
@@ -160,6 +161,7 @@ export const regionStatus = v.object({
     directory: count,
     reconciling: v.boolean(),
     heldBack: v.boolean(),
+    admission: v.picklist(["admitted", "never", "refused"]),
     refusal: v.nullable(v.string()),
     skewMs: wholeNumber,
     clockCorrected: v.boolean(),

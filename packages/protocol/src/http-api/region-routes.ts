@@ -53,7 +53,14 @@ const READING = [
   "POSITION_NOT_REACHED",
   "INVALID_POSITION",
 ] as const;
-const WRITING = ["ORIGIN_NOT_ALLOWED", "STORE_FULL", "STORE_FAILED", "OVERLOADED"] as const;
+const WRITING = [
+  "NODE_REFUSED",
+  "NODE_NOT_ADMITTED",
+  "ORIGIN_NOT_ALLOWED",
+  "STORE_FULL",
+  "STORE_FAILED",
+  "OVERLOADED",
+] as const;
 
 /** Every request that a region takes. `HEAD` goes wherever `GET` does. */
 export const REGION_ROUTES: readonly ApiRoute[] = [
@@ -224,6 +231,6 @@ export const REGION_ROUTES: readonly ApiRoute[] = [
     path: "/readyz",
     summary: "Whether the region serves.",
     answer: readiness,
-    errors: ["NODE_SYNCING", "NODE_DRAINING", "NODE_REFUSED", "STORE_CORRUPT"],
+    errors: ["NODE_SYNCING", "NODE_DRAINING", "NODE_REFUSED", "NODE_NOT_ADMITTED", "STORE_CORRUPT"],
   },
 ];

@@ -119,8 +119,10 @@ export class Acknowledgements {
 
   #isReached({ position, level, nodes, ready, heard }: Waiter): boolean {
     if (level === "local") return true;
-    if (level === "directory") return position <= this.#directoryThrough;
-    if (level === "all") return heard && ready.every((id) => nodes.includes(id));
+    const isOrdered = position <= this.#directoryThrough;
+    if (level === "directory") return isOrdered;
+    // What every node has, but no log yet, would be lost with them.
+    if (level === "all") return isOrdered && heard && ready.every((id) => nodes.includes(id));
     return 1 + nodes.filter((id) => ready.includes(id)).length >= level;
   }
 

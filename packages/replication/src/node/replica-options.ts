@@ -50,6 +50,12 @@ export interface ReplicaOptions {
   load?(): NodeLoad;
 }
 
+/**
+ * Whether a node is part of a cluster. `never`: no directory has ever taken this database in. `refused`: the directory that was last
+ * asked has refused the node, and will go on doing so until an operator has done something. Else `admitted`, cut off or not.
+ */
+export type Admission = "admitted" | "never" | "refused";
+
 /** A replica in numbers. */
 export interface ReplicaInfo {
   readonly incarnation: number;
@@ -72,6 +78,7 @@ export interface ReplicaInfo {
   readonly reconciling: boolean;
   /** Whether the directory cannot write its log now, so that the outbox waits. */
   readonly heldBack: boolean;
+  readonly admission: Admission;
   /** The code with which the directory refuses the node, if its operator has to do something; else null. */
   readonly refusal: ErrorCode | null;
   /** How far this machine's clock is ahead of the directory's. */
@@ -111,6 +118,7 @@ export function infoOf(
 ): ReplicaInfo {
   return {
     ...facts,
+    admission: admissionOf(store, facts.refusal),
     incarnation: store.incarnation,
     ...applier.info,
     outboxThrough: store.outboxThrough,
@@ -121,4 +129,16 @@ export function infoOf(
     skewMs: time.skewMs,
     clockCorrected: time.corrected,
   };
+}
+
+/** Refusals after which nothing that a node writes would ever travel. */
+const OUTCAST_CODES: ReadonlySet<ErrorCode> = new Set(["WRONG_CLUSTER", "NODE_ID_TAKEN"]);
+
+/** Whether the node of a store is part of a cluster. `refusal` is the code with which a directory has refused it. */
+export function admissionOf(
+  store: Pick<ReplicaStore, "cursor">,
+  refusal: ErrorCode | null,
+): Admission {
+  if (refusal !== null && OUTCAST_CODES.has(refusal)) return "refused";
+  return store.cursor === undefined ? "never" : "admitted";
 }

@@ -1,0 +1,125 @@
+/**
+ * What a node finds where its directories ought to be. A node that no directory has ever admitted is an island, most often by a slip:
+ * `--directory` names a region, another program, or nothing. It looks, says what it sees, and looks again until it is admitted.
+ */
+import type { Clock, Logger } from "@meridian/runtime";
+
+/** What a finder needs. */
+export interface DirectoryFinderOptions {
+  /** The URLs of the directories, without a last slash. */
+  readonly urls: readonly string[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Whether any directory has ever admitted the node. */
+  isAdmitted(): boolean;
+}
+
+/** When it first looks, and how often afterwards, in milliseconds. */
+const FIRST_MS = 3_000;
+const AGAIN_MS = 5_000;
+
+/** How long an answer may take, in milliseconds, and how much of it is read, in bytes. */
+const PATIENCE_MS = 2_000;
+const ANSWER_BYTES_MAX = 256 * 1024;
+
+type Json = Readonly<Record<string, unknown>>;
+
+export class DirectoryFinder {
+  readonly #options: DirectoryFinderOptions;
+  #found: string | null = null;
+  #cancel: () => void = () => {};
+  #isStopped = false;
+
+  constructor(options: DirectoryFinderOptions) {
+    this.#options = options;
+  }
+
+  /** What was last found, in words; null while nobody has looked, and once the node is admitted. */
+  get found(): string | null {
+    return this.#options.isAdmitted() ? null : this.#found;
+  }
+
+  start(): void {
+    this.#lookAfter(FIRST_MS);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancel();
+  }
+
+  #lookAfter(delayMs: number): void {
+    if (this.#isStopped || this.#options.isAdmitted()) return;
+    this.#cancel = this.#options.clock.after(delayMs, () => void this.#look());
+  }
+
+  async #look(): Promise<void> {
+    const { urls, logger } = this.#options;
+    const seen = await Promise.all(urls.map(async (url) => `${url} is ${await lookAt(url)}`));
+    const found = seen.join("; ");
+    if (found !== this.#found && !this.#isStopped && !this.#options.isAdmitted()) {
+      logger.error("no directory has ever admitted this node", { found });
+    }
+    this.#found = found;
+    this.#lookAfter(AGAIN_MS);
+  }
+}
+
+/** What answers at a URL: `the region …`, `a directory of cluster …`, `another program (…)`, or `silent (…)`. Never throws. */
+export async function lookAt(url: string): Promise<string> {
+  let response: Response;
+  let text: string;
+  try {
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    response = await fetch(`${url}/status`, { signal, redirect: "manual" });
+    text = await readStart(response);
+  } catch (cause) {
+    return `silent (${reasonOf(cause)})`;
+  }
+  const status = parseObject(text);
+  const cluster = nameOf(status["cluster"]);
+  if (isObject(status["replica"])) {
+    return `no directory but the region ${nameOf(status["id"])} of cluster ${cluster}`;
+  }
+  if (typeof status["logId"] === "number") return `a directory of cluster ${cluster}`;
+  const server = response.headers.get("server");
+  return `another program (HTTP ${response.status}${server === null ? "" : `, ${server.slice(0, 40)}`})`;
+}
+
+/** The beginning of an answer. What does not end there is no status. */
+async function readStart({ body }: Response): Promise<string> {
+  if (body === null) return "";
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    bytes += chunk.byteLength;
+    if (bytes > ANSWER_BYTES_MAX) break;
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function parseObject(text: string): Json {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : {};
+  } catch {
+    return {};
+  }
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function nameOf(value: unknown): string {
+  return typeof value === "string" ? `\`${value.slice(0, 63)}\`` : "unknown";
+}
+
+function reasonOf(cause: unknown): string {
+  if (cause instanceof Error && cause.name === "TimeoutError") return "no answer";
+  const inner: unknown = cause instanceof Error ? (cause.cause ?? cause) : cause;
+  const { code } = isObject(inner) ? inner : {};
+  if (typeof code === "string") return code;
+  return inner instanceof Error ? inner.message : String(inner);
+}
