@@ -1,6 +1,7 @@
 import type {
   Cursor,
   Entry,
+  MeridianError,
   OutboxFrame,
   QuarantinedEntry,
   ReplicaRecord,
@@ -27,9 +28,14 @@ export interface ReplicaStore {
   readonly admittedTime: number;
   /**
    * The last horizon that a record has made durable; 0 for none. Entries that are purgeable under it mean the same as
-   * absent ones, and the store removes them when it gets round to it.
+   * absent ones, and the store removes them when it gets round to it: not before everything is merged that was appended until
+   * this horizon could be read here. What is appended later, and is as old, the owner has to compare with it first.
    */
   readonly horizon: number;
+  /** Why what others wrote cannot be made durable now; undefined while it can. Such records fail; the store finds out by itself when it is over. */
+  readonly stall: MeridianError | undefined;
+  /** Why the next set may be refused; undefined while there is clearly room. Every stall is such a reason. */
+  readonly shortage: MeridianError | undefined;
   /** The newest entry of `key`, tombstones and expired entries included; a purgeable one may be gone or not. */
   get(key: string): Entry | undefined;
   /**

@@ -140,6 +140,11 @@ export const ERROR_KINDS = {
   },
   DIRECTORY_UNREACHABLE: { title: "The directory does not answer.", status: 503, retryable: true },
   STORE_FULL: { title: "There is no room left on the disk.", status: 507, retryable: true },
+  STORE_READ_ONLY: {
+    title: "The disk can be read only, or only read by this user.",
+    status: 507,
+    retryable: true,
+  },
   STORE_FAILED: { title: "The store could not do it.", status: 500, retryable: true },
   INTERNAL: {
     title: "Something is wrong in Meridian itself.",

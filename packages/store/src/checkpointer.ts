@@ -7,7 +7,7 @@
  * large as it has ever been, until somebody sets `auto_vacuum` and vacuums it while no program has it open.
  */
 import { statSync } from "node:fs";
-import { systemClock } from "@meridian/runtime";
+import type { Clock } from "@meridian/runtime";
 import type Database from "better-sqlite3";
 
 /** How long a checkpoint waits for readers, and for how long none is tried after one that did not finish. */
@@ -26,12 +26,14 @@ export class Checkpointer {
   readonly #database: Database.Database;
   readonly #walPath: string;
   readonly #commitWaitMs: number;
+  readonly #clock: Clock;
   readonly #canShrink: boolean;
   #notBeforeMs = 0;
 
   /** `commitWaitMs` is for how long the connection waits for others outside of checkpoints. */
-  constructor(database: Database.Database, path: string, commitWaitMs: number) {
+  constructor(database: Database.Database, path: string, commitWaitMs: number, clock: Clock) {
     this.#database = database;
+    this.#clock = clock;
     this.#walPath = `${path}-wal`;
     this.#commitWaitMs = commitWaitMs;
     this.#canShrink = database.pragma("auto_vacuum", { simple: true }) === 2;
@@ -44,13 +46,13 @@ export class Checkpointer {
 
   /** Whether the write-ahead log is larger than that, and may be moved. */
   isDue(walBytes: number): boolean {
-    return this.walBytes > walBytes && systemClock.elapsedMs() >= this.#notBeforeMs;
+    return this.walBytes > walBytes && this.#clock.elapsedMs() >= this.#notBeforeMs;
   }
 
   /** Moves the write-ahead log into the database. Somebody else's long read makes it wait for another time. */
   run(): void {
     // It is over with the pause unless it finishes.
-    this.#notBeforeMs = systemClock.elapsedMs() + CHECKPOINT_PAUSE_MS;
+    this.#notBeforeMs = this.#clock.elapsedMs() + CHECKPOINT_PAUSE_MS;
     this.#database.pragma(`busy_timeout = ${CHECKPOINT_WAIT_MS}`);
     try {
       const [row] = this.#database.pragma("wal_checkpoint(TRUNCATE)") as { busy: number }[];

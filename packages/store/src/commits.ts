@@ -4,16 +4,17 @@
  * What cannot be committed fails in a replica's store: its owner has promised nothing yet, and tells its client. After that
  * nothing is written that was sent before the failure was heard of, for what follows a hole in the outbox
  * must not become durable before the hole is filled. A log has passed its records on already, in an order that
- * cannot be changed any more. So where the failure is one that passes, such as a full disk, they wait here and are tried
+ * cannot be changed any more. So where the failure may pass, which is any but a damaged database, they wait here and are tried
  * again, and everything behind them waits with them.
  */
-import { MeridianError, type ErrorCode } from "@meridian/protocol";
-import { systemClock } from "@meridian/runtime";
+import type { Clock } from "@meridian/runtime";
 import type { Checkpointer } from "./checkpointer.ts";
-import type { DiskRoom } from "./disk-room.ts";
+import { diskErrno } from "./disk.ts";
+import type { Claim, DiskRoom } from "./disk-room.ts";
 import type { Journal } from "./journal.ts";
-import { asStoreError, sqliteCodeOf } from "./sqlite-error.ts";
+import { explain, isPassing, type Explained } from "./store-error.ts";
 import type { Transactions } from "./transactions.ts";
+import { noRoom, type Refused } from "./write-health.ts";
 import type { JournalWrite, WriterReply } from "./writer-messages.ts";
 
 /** A transaction takes no more than this, in bytes of blocks. */
@@ -22,11 +23,10 @@ const TRANSACTION_BYTES = 8 * 1024 * 1024;
 /** How often records that wait for the disk are tried again, in milliseconds. */
 const RETRY_MS = 500;
 
-/** What a failure means that is over once the disk has room, or another program has ended its transaction. */
-const PASSING_CODES: ReadonlySet<ErrorCode> = new Set(["STORE_FULL", "OVERLOADED"]);
-
 /** What commits need. */
 export interface CommitsOptions {
+  readonly path: string;
+  readonly clock: Clock;
   readonly journal: Journal;
   readonly transactions: Transactions;
   readonly checkpointer: Checkpointer;
@@ -36,6 +36,8 @@ export interface CommitsOptions {
   /** Whether records wait where they cannot be committed for now. */
   readonly isPatient: boolean;
   reply(reply: WriterReply): void;
+  /** Records have failed: the first set of a client and the first record that others wrote have so many bytes; 0 for none. */
+  onFailed(failure: Explained, refused: Refused): void;
   /** A commit that took `tookMs` is done. */
   onCommitted(tookMs: number): void;
   /** It is time to `run` again. */
@@ -74,7 +76,8 @@ export class Commits {
       const failure = this.#commit(group.slice(0, fitting));
       if (failure !== undefined) return this.#fail(failure, writes.slice(start));
       start += fitting;
-      if (fitting < group.length) return this.#fail(noRoom(), writes.slice(start));
+      if (fitting < group.length)
+        return this.#fail({ trouble: "full", error: noRoom() }, writes.slice(start));
     }
   }
 
@@ -89,48 +92,53 @@ export class Commits {
     for (const [index, write] of writes.entries()) {
       const added = bytesOf(write);
       bytes += added;
-      if (added === 0 || this.#hasRoom(bytes)) continue;
-      if (!this.#options.checkpointer.relieve() || !this.#hasRoom(bytes)) return index;
+      const claim = claimOf(write);
+      if (added === 0 || this.#hasRoom(bytes, claim)) continue;
+      if (!this.#options.checkpointer.relieve() || !this.#hasRoom(bytes, claim)) return index;
     }
     return writes.length;
   }
 
-  #hasRoom(bytes: number): boolean {
-    return this.#options.room.isFor(bytes, systemClock.elapsedMs());
+  #hasRoom(bytes: number, claim: Claim): boolean {
+    return this.#options.room.isFor(bytes, claim, this.#options.clock.elapsedMs());
   }
 
   /** Returns why that could not be. */
-  #commit(writes: readonly JournalWrite[]): MeridianError | undefined {
+  #commit(writes: readonly JournalWrite[]): Explained | undefined {
     if (writes.length === 0) return undefined;
-    const { journal, room, transactions, synchronous } = this.#options;
-    const startedMs = systemClock.elapsedMs();
+    const { journal, room, transactions, synchronous, clock, path } = this.#options;
+    const startedMs = clock.elapsedMs();
     try {
       transactions.run(synchronous, () => {
         for (const write of writes) journal.write(write);
       });
     } catch (cause) {
-      return commitFailure(cause);
+      return explain(cause, "commit", () => diskErrno(path));
     }
     const { rows: journalRows, admittedTime, quarantined } = journal;
     const count = writes.length;
     this.#options.reply({ kind: "committed", count, journalRows, admittedTime, quarantined });
     for (const write of writes) room.spend(bytesOf(write));
-    this.#options.onCommitted(systemClock.elapsedMs() - startedMs);
+    this.#options.onCommitted(clock.elapsedMs() - startedMs);
     return undefined;
   }
 
-  #fail({ code, message }: MeridianError, writes: readonly JournalWrite[]): void {
-    const { room, checkpointer, isPatient } = this.#options;
-    room.measure(systemClock.elapsedMs());
-    if (code === "STORE_FULL") checkpointer.relieve();
-    if (isPatient && PASSING_CODES.has(code)) {
+  #fail(failure: Explained, writes: readonly JournalWrite[]): void {
+    const { room, checkpointer, isPatient, clock } = this.#options;
+    const { code, message } = failure.error;
+    room.measure(clock.elapsedMs());
+    if (failure.trouble === "full") checkpointer.relieve();
+    if (isPatient && isPassing(failure.trouble)) {
       this.#waiting = [...writes];
-      this.#cancelRetry = systemClock.after(RETRY_MS, () => {
+      this.#cancelRetry = clock.after(RETRY_MS, () => {
         this.#cancelRetry = undefined;
         this.#options.onRetry();
       });
       return this.#options.reply({ kind: "stalled", code, message });
     }
+    const copy = writes.find((write) => write.kind === "entries" && write.outboxPosition === 0);
+    const set = writes.find((write) => claimOf(write) === "set");
+    this.#options.onFailed(failure, { setBytes: bytesOf(set), copyBytes: bytesOf(copy) });
     this.#generation += 1;
     this.#options.reply({ kind: "failed", generation: this.#generation, code, message });
   }
@@ -144,15 +152,9 @@ function groupEnd(writes: readonly JournalWrite[], start: number): number {
   return end;
 }
 
-function commitFailure(cause: unknown): MeridianError {
-  if (!sqliteCodeOf(cause).startsWith("SQLITE_BUSY")) return asStoreError(cause, "commit");
-  const said = "Could not commit: another program holds the database; nothing was written";
-  return new MeridianError("OVERLOADED", said, { cause });
-}
-
-function noRoom(): MeridianError {
-  const said = "Could not commit: what room is left is needed for what was taken";
-  return new MeridianError("STORE_FULL", said);
+/** What needs room in the journal says how urgently; the log takes what has been passed on already. */
+function claimOf(write: JournalWrite): Claim {
+  return write.kind === "entries" ? write.claim : "essential";
 }
 
 function bytesOf(write: JournalWrite | undefined): number {

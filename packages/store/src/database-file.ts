@@ -1,10 +1,10 @@
-import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { MeridianError } from "@meridian/protocol";
 import Database from "better-sqlite3";
+import { diskErrno, makeFolder, OpeningReserve } from "./disk.ts";
 import { lockStore, type StoreLock } from "./lock.ts";
 import { SCHEMAS, type StoreKind } from "./schema.ts";
-import { asStoreError } from "./sqlite-error.ts";
+import { asStoreError, explain } from "./store-error.ts";
 
 /** A database that is open, of the right kind and schema, and ours alone. */
 export interface DatabaseFile {
@@ -21,8 +21,9 @@ const READ_CACHE_KIB = 16 * 1024;
 
 /**
  * Opens or creates the database at `path`, locks it, checks what it is and brings its schema up to date.
- * `setUp` runs in the transaction that creates it. Throws `STORE_IN_USE`, `STORE_WRONG_KIND`,
- * `STORE_SCHEMA_TOO_NEW`, `STORE_CORRUPT`, `STORE_FULL` or `STORE_FAILED`, having changed nothing.
+ * `setUp` runs in the transaction that creates it. Where there is no room to open it, what was kept for that is given back first.
+ * Throws `STORE_IN_USE`, `STORE_WRONG_KIND`, `STORE_SCHEMA_TOO_NEW`, `STORE_CORRUPT`, `STORE_FULL`, `STORE_READ_ONLY` or
+ * `STORE_FAILED`, having changed nothing.
  */
 export function openDatabaseFile(
   path: string,
@@ -30,10 +31,27 @@ export function openDatabaseFile(
   setUp: (database: Database.Database) => void,
 ): DatabaseFile {
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
   } catch (cause) {
     throw asStoreError(cause, `create the folder of ${path}`);
   }
+  const reserve = new OpeningReserve(path);
+  try {
+    const file = tryOpening(path, kind, setUp);
+    reserve.take();
+    return file;
+  } catch (cause) {
+    const { trouble, error } = explain(cause, `open ${path}`);
+    if (trouble !== "full" || !reserve.give()) throw error;
+    return tryOpening(path, kind, setUp);
+  }
+}
+
+function tryOpening(
+  path: string,
+  kind: StoreKind,
+  setUp: (database: Database.Database) => void,
+): DatabaseFile {
   const lock = lockStore(path);
   let database: Database.Database | undefined;
   try {
@@ -50,7 +68,7 @@ export function openDatabaseFile(
   } catch (cause) {
     database?.close();
     lock.release();
-    throw asStoreError(cause, `open ${path}`);
+    throw asStoreError(cause, `open ${path}`, () => diskErrno(path));
   }
 }
 

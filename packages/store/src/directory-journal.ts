@@ -21,6 +21,9 @@ import type { JournalWrite } from "./writer-messages.ts";
 /** How many rows one call of `trim` looks at. */
 const TRIM_ROWS = 256;
 
+/** How many epochs are remembered. */
+const EPOCHS_MAX = 1_000;
+
 interface State {
   through: number;
   foldedThrough: number;
@@ -143,6 +146,9 @@ class DirectoryJournal implements Journal {
 
   write(write: JournalWrite): void {
     switch (write.kind) {
+      case "epoch":
+        this.#writeEpoch(write.epoch);
+        break;
       case "frame":
         this.#writeFrame(write);
         break;
@@ -158,6 +164,12 @@ class DirectoryJournal implements Journal {
       case "adopt":
         throw new Error("The log takes no records of a replica");
     }
+  }
+
+  #writeEpoch(epoch: number): void {
+    this.#sql.insertEpoch.run(epoch, this.#state.through);
+    // A node that has not been here for so many starts compares its data instead.
+    this.#sql.forgetEpochs.run(EPOCHS_MAX);
   }
 
   #writeHorizon({ horizon, frozenUntilMs, marks }: HorizonState): void {
@@ -256,6 +268,8 @@ class DirectoryJournal implements Journal {
 }
 
 interface Statements {
+  readonly insertEpoch: Database.Statement<[number, number]>;
+  readonly forgetEpochs: Database.Statement<[number]>;
   readonly insert: Database.Statement<(number | Uint8Array)[]>;
   readonly mark: Database.Statement<[number, number, number, number]>;
   readonly follow: Database.Statement<[number, number, number]>;
@@ -274,6 +288,10 @@ function prepare(database: Database.Database): Statements {
   const totals = `SELECT id, rows_through AS rows, entries_through AS entries, bytes_through AS bytes
     FROM journal ORDER BY id`;
   return {
+    insertEpoch: database.prepare("INSERT INTO epochs (epoch, after) VALUES (?, ?)"),
+    forgetEpochs: database.prepare(
+      "DELETE FROM epochs WHERE id <= (SELECT max(id) FROM epochs) - ?",
+    ),
     insert: database.prepare(
       `INSERT INTO journal (id, after, count, highest_time, incarnation, position, rows_through,
          entries_through, bytes_through, block) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,

@@ -35,12 +35,11 @@ interface UnfoldedFrame {
   readonly bytes: number;
 }
 
-/** How many epochs are remembered. */
-const EPOCHS_MAX = 1_000;
-
 /**
- * Opens the directory's log, creating it if there is none, and starts a new epoch of it.
- * Throws `STORE_IN_USE`, `STORE_WRONG_KIND`, `STORE_SCHEMA_TOO_NEW`, `STORE_CORRUPT`, `STORE_FULL` or `STORE_FAILED`.
+ * Opens the directory's log, creating it if there is none, and starts a new epoch of it. Where the disk takes nothing, the log is
+ * open all the same, says why in `stall`, and makes its epoch durable before anything else once it can.
+ * Throws `STORE_IN_USE`, `STORE_WRONG_KIND`, `STORE_SCHEMA_TOO_NEW`, `STORE_CORRUPT`, `STORE_FULL`, `STORE_READ_ONLY` or
+ * `STORE_FAILED` where it cannot even be read.
  */
 export function openDirectoryLog(options: StoreOptions): Promise<SqliteDirectoryLog> {
   const { random } = options;
@@ -50,9 +49,11 @@ export function openDirectoryLog(options: StoreOptions): Promise<SqliteDirectory
         .prepare("INSERT INTO state (id, log_id, folded_through) VALUES (1, ?, 0)")
         .run(randomIdentity(random));
     },
-    begin: (database: Database.Database): void => startEpoch(database, randomIdentity(random)),
+    make: (parts: StoreParts): SqliteDirectoryLog =>
+      new SqliteDirectoryLog(parts, randomIdentity(random)),
+    begin: (log: SqliteDirectoryLog): Promise<void> => log.begin(),
   };
-  return openStore("directory", options, preparation, (parts) => new SqliteDirectoryLog(parts));
+  return openStore("directory", options, preparation);
 }
 
 /** The directory's durable state in SQLite. */
@@ -79,10 +80,12 @@ export class SqliteDirectoryLog implements DirectoryLog {
   #unfoldedEntries = 0;
   #unfoldedBytes = 0;
   #settling: Settling[] = [];
+  #onBegun: ((failure?: MeridianError) => void) | undefined;
 
   /** For `openDirectoryLog`. */
-  constructor(parts: StoreParts) {
+  constructor(parts: StoreParts, epoch: number) {
     const { database, onDamaged, onBroken } = parts;
+    this.epoch = epoch;
     this.#parts = parts;
     this.#table = new EntryTable(database, onDamaged);
     this.#reader = new LogReader(database, onDamaged);
@@ -91,14 +94,10 @@ export class SqliteDirectoryLog implements DirectoryLog {
     this.#horizonState = horizonStateOf(database, state);
     this.#purgedThrough = database.prepare<[], number>("SELECT purged_through FROM state").pluck();
     this.#foldedThrough = state.foldedThrough;
-    this.epochs = database
-      .prepare<[], [number, number]>("SELECT epoch, after FROM epochs ORDER BY id")
-      .raw()
-      .all() as [number, number][];
-    this.epoch = this.epochs.at(-1)?.[0] ?? 0;
+    this.#committedThrough = lastSequence(database);
+    this.epochs = [...readEpochs(database), [epoch, this.#committedThrough]];
     const highest = database.prepare("SELECT max(highest_time) FROM journal").pluck().get();
     this.highestTime = Number(highest ?? 0);
-    this.#committedThrough = lastSequence(database);
     this.#appendedThrough = this.#committedThrough;
     this.#followed = readCursors(database, "followed");
     this.#members = new Map(readMembers(database).map((member) => [member.id, member]));
@@ -109,10 +108,19 @@ export class SqliteDirectoryLog implements DirectoryLog {
         this.#appendedThrough = this.#committedThrough;
       },
       onFolded: (through) => this.#folded(through),
+      onStalled: () => this.#onBegun?.(),
       onBroken: (failure) => {
         this.#failSettling("The writer died before the log was settled");
         onBroken(failure);
       },
+    });
+  }
+
+  /** For `openDirectoryLog`: resolves once the epoch is durable, or waits for the disk as everything after it will. */
+  begin(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#onBegun = (failure) => (failure === undefined ? resolve() : reject(failure));
+      this.#writer.append({ kind: "epoch", epoch: this.epoch }, () => {}, this.#onBegun);
     });
   }
 
@@ -368,12 +376,9 @@ function lastSequence(database: Database.Database): number {
   return last ?? readLogState(database).foldedThrough;
 }
 
-function startEpoch(database: Database.Database, epoch: number): void {
-  database
-    .prepare("INSERT INTO epochs (epoch, after) VALUES (?, ?)")
-    .run(epoch, lastSequence(database));
-  // A node that has not been here for so many starts compares its data instead.
-  database
-    .prepare("DELETE FROM epochs WHERE id <= (SELECT max(id) FROM epochs) - ?")
-    .run(EPOCHS_MAX);
+function readEpochs(database: Database.Database): (readonly [epoch: number, after: number])[] {
+  return database
+    .prepare<[], [number, number]>("SELECT epoch, after FROM epochs ORDER BY id")
+    .raw()
+    .all() as [number, number][];
 }

@@ -14,6 +14,18 @@ import type Database from "better-sqlite3";
 const RESERVE_BYTES = 1024 * 1024;
 const RESERVE_SHARE = 1 / 8;
 
+/** The same of the largest size that the store may have. */
+const BOUND_RESERVE_SHARE = 1 / 32;
+
+/**
+ * What room is asked for. A client's `set` is refused first, a `copy` of what is stored elsewhere after that, and what may make room, such
+ * as a delete, last.
+ */
+export type Claim = "set" | "copy" | "essential";
+
+/** How many reserves are left for the others. */
+const RESERVES_LEFT: Readonly<Record<Claim, number>> = { set: 2, copy: 1, essential: 0 };
+
 /** What an entry comes to in the table with its indexes, at most, as a multiple of its bytes in the journal. */
 const FOLDED_FACTOR = 2;
 
@@ -28,28 +40,31 @@ interface Measured {
 
 const UNKNOWN: Measured = { spareBytes: Infinity, reserveBytes: RESERVE_BYTES };
 
+/** How large a database may become. */
+export interface RoomBounds {
+  /** In pages; 0 for no bound but the disk's. */
+  readonly pageCountMax: number;
+  /** In bytes; 0 for no bound. */
+  readonly bytesMax: number;
+}
+
 /** Knows how much the files of a database may grow. */
 export class DiskRoom {
   readonly #database: Database.Database;
   readonly #path: string;
   readonly #pageBytes: number;
-  readonly #pageCountMax: number;
+  readonly #bounds: RoomBounds;
   /** The bytes of journal rows that are not folded yet. */
   #backlogBytes: number;
   #spareBytes = 0;
   #reserveBytes = 0;
   #measuredAtMs = -Infinity;
 
-  /** `pageCountMax` is the largest size of the database in pages; 0 for no bound but the disk's. */
-  constructor(
-    database: Database.Database,
-    path: string,
-    pageCountMax: number,
-    backlogBytes: number,
-  ) {
+  /** `backlogBytes` are those of journal rows that are not folded yet. */
+  constructor(database: Database.Database, path: string, bounds: RoomBounds, backlogBytes: number) {
     this.#database = database;
     this.#path = path;
-    this.#pageCountMax = pageCountMax;
+    this.#bounds = bounds;
     this.#backlogBytes = backlogBytes;
     this.#pageBytes = Number(database.pragma("page_size", { simple: true }));
   }
@@ -60,11 +75,15 @@ export class DiskRoom {
   }
 
   /** Whether there is room for `bytes` of journal rows on top of those that are not folded yet. */
-  isFor(bytes: number, elapsedMs: number): boolean {
-    if (elapsedMs - this.#measuredAtMs > MEASURED_FOR_MS || this.#spareBytes < costOf(bytes)) {
-      this.measure(elapsedMs);
-    }
-    return this.#spareBytes >= costOf(bytes);
+  isFor(bytes: number, claim: Claim, elapsedMs: number): boolean {
+    const isOld = elapsedMs - this.#measuredAtMs > MEASURED_FOR_MS;
+    if (isOld || !this.#holds(bytes, claim)) this.measure(elapsedMs);
+    return this.#holds(bytes, claim);
+  }
+
+  /** Whether there is room for the least of sets and `more` reserves beyond that. As far as measured. */
+  isAmple(more: number): boolean {
+    return this.#spareBytes > this.#reserveBytes * (RESERVES_LEFT.set + more);
   }
 
   /** Takes note of journal rows that were written. */
@@ -98,17 +117,25 @@ export class DiskRoom {
 
   /** Where the file system does not tell, SQLite has to find out by writing. */
   #look(): Measured {
+    const { pageCountMax, bytesMax } = this.#bounds;
+    const limitBytes = pageCountMax * this.#pageBytes;
+    const reserveBytes = Math.min(RESERVE_BYTES, limitBytes * RESERVE_SHARE);
     try {
-      return this.#pageCountMax > 0 ? this.#inPages() : this.#onDisk();
+      const found = pageCountMax > 0 ? this.#within(limitBytes, reserveBytes) : this.#onDisk();
+      if (bytesMax === 0) return found;
+      const own = this.#within(bytesMax, bytesMax * BOUND_RESERVE_SHARE);
+      return own.spareBytes < found.spareBytes ? own : found;
     } catch {
       return UNKNOWN;
     }
   }
 
-  #inPages(): Measured {
-    const limitBytes = this.#pageCountMax * this.#pageBytes;
+  #holds(bytes: number, claim: Claim): boolean {
+    return this.#spareBytes >= costOf(bytes) + this.#reserveBytes * RESERVES_LEFT[claim];
+  }
+
+  #within(limitBytes: number, reserveBytes: number): Measured {
     const usedBytes = (this.#pages("page_count") - this.#pages("freelist_count")) * this.#pageBytes;
-    const reserveBytes = Math.min(RESERVE_BYTES, limitBytes * RESERVE_SHARE);
     const spareBytes = limitBytes - usedBytes - this.#backlogBytes * FOLDED_FACTOR - reserveBytes;
     return { spareBytes, reserveBytes };
   }

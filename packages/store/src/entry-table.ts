@@ -1,6 +1,6 @@
 import { unixMsOf, type Entry, type Stamp, type Summary } from "@meridian/protocol";
 import type Database from "better-sqlite3";
-import { asStoreError, type OnDamaged } from "./sqlite-error.ts";
+import { asStoreError, type OnDamaged } from "./store-error.ts";
 
 /** An entry without its value. */
 export interface EntryFacts {

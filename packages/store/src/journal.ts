@@ -23,7 +23,7 @@ export interface Journal {
   readonly rows: number;
   /** The highest stamp time that a directory has admitted; 0 where that has no meaning. */
   readonly admittedTime: number;
-  /** The durable horizon of a replica, which by itself lets entries be removed; 0 for a directory. */
+  /** The durable horizon of a replica, under which entries may be removed from the opening on; 0 for a directory. */
   readonly horizon: number;
   /** The entries that are in the quarantine; 0 for a directory. */
   readonly quarantined: number;

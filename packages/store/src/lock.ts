@@ -1,6 +1,7 @@
 import { MeridianError } from "@meridian/protocol";
 import Database from "better-sqlite3";
-import { asStoreError, sqliteCodeOf } from "./sqlite-error.ts";
+import { diskErrno } from "./disk.ts";
+import { asStoreError, sqliteCodeOf } from "./store-error.ts";
 
 /** The exclusive use of a database, held until `release` or the death of the process. */
 export interface StoreLock {
@@ -27,7 +28,7 @@ export function lockStore(path: string): StoreLock {
         { details: { path }, cause },
       );
     }
-    throw asStoreError(cause, `lock ${path}`);
+    throw asStoreError(cause, `lock ${path}`, () => diskErrno(path));
   }
   const held = lock;
   return { release: () => void held.close() };

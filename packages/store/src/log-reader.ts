@@ -15,7 +15,7 @@ import {
 } from "@meridian/protocol";
 import type Database from "better-sqlite3";
 import { entryOf, plainBytes, reading, type EntryRow } from "./entry-table.ts";
-import type { OnDamaged } from "./sqlite-error.ts";
+import type { OnDamaged } from "./store-error.ts";
 
 /** A compacted frame ends with the entry that reaches this many bytes. */
 const COMPACTED_BYTES = 256 * 1024;

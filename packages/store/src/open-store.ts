@@ -1,18 +1,20 @@
 import type { MeridianError } from "@meridian/protocol";
 import type Database from "better-sqlite3";
+import { diskErrno } from "./disk.ts";
 import { makeReadOnly, openDatabaseFile, type DatabaseFile } from "./database-file.ts";
 import type { StoreKind } from "./schema.ts";
-import { asStoreError, type OnDamaged } from "./sqlite-error.ts";
+import { asStoreError, type OnDamaged } from "./store-error.ts";
 import { STORE_TUNING_DEFAULT, type StoreOptions } from "./store-options.ts";
 import { fileBytes, type StoreStats } from "./store-stats.ts";
 import { startWriterThread, WriterClient, type WriterEvents } from "./writer-client.ts";
 
-/** What is done to the database when a store is opened. */
-export interface Preparation {
+/** How a store is opened. */
+export interface Preparation<Store> {
   /** Runs in the transaction that creates the database. */
   readonly setUp: (database: Database.Database) => void;
-  /** The last thing that this thread writes. */
-  readonly begin?: (database: Database.Database) => void;
+  readonly make: (parts: StoreParts) => Store;
+  /** Runs when the store can be written; it is open when this is done. */
+  readonly begin?: (store: Store) => Promise<void>;
 }
 
 /** What both stores are made of: a database that is ours alone, read by this thread and written by another. */
@@ -86,29 +88,29 @@ export class StoreParts {
 export async function openStore<Store>(
   kind: StoreKind,
   options: StoreOptions,
-  { setUp, begin }: Preparation,
-  make: (parts: StoreParts) => Store,
+  { setUp, make, begin }: Preparation<Store>,
 ): Promise<Store> {
   const worker = await startWriterThread();
   let file: DatabaseFile | undefined;
   try {
     // The thread comes up while this one opens the database.
     file = openDatabaseFile(options.path, kind, setUp);
-    begin?.(file.database);
     makeReadOnly(file.database);
     const parts = new StoreParts(file, options, (events) => {
       const tuning = { ...STORE_TUNING_DEFAULT, ...options.tuning };
       const { path, durability, clock, expiryNowMs = () => clock.nowMs() } = options;
-      const request = { kind: "open", path, store: kind, durability, tuning } as const;
+      const { bytesMax = 0 } = options;
+      const request = { kind: "open", path, store: kind, durability, bytesMax, tuning } as const;
       return new WriterClient(worker, request, { ...options, events, expiryNowMs });
     });
     const store = make(parts);
     await parts.open();
+    await begin?.(store);
     return store;
   } catch (cause) {
     await worker.terminate();
     file?.database.close();
     file?.lock.release();
-    throw asStoreError(cause, `open ${options.path}`);
+    throw asStoreError(cause, `open ${options.path}`, () => diskErrno(options.path));
   }
 }

@@ -162,6 +162,7 @@ class ReplicaJournal implements Journal {
       case "adopt":
         state.incarnation = write.incarnation;
         break;
+      case "epoch":
       case "frame":
       case "horizon":
       case "members":

@@ -65,7 +65,7 @@ export function openReplicaStore(options: StoreOptions): Promise<SqliteReplicaSt
       )
       .run(randomIdentity(options.random));
   };
-  return openStore("replica", options, { setUp }, (parts) => new SqliteReplicaStore(parts));
+  return openStore("replica", options, { setUp, make: (parts) => new SqliteReplicaStore(parts) });
 }
 
 /** A node's durable state in SQLite. */
@@ -156,6 +156,14 @@ export class SqliteReplicaStore implements ReplicaStore {
     return this.#writer.quarantined;
   }
 
+  get stall(): MeridianError | undefined {
+    return this.#writer.stall;
+  }
+
+  get shortage(): MeridianError | undefined {
+    return this.#writer.shortage;
+  }
+
   /** The bytes that wait for the disk or for folding, all of them in memory: what to refuse writes by. */
   get backlogBytes(): number {
     return this.#overlay.unfoldedBytes + this.#writer.pendingBytes;
@@ -244,7 +252,11 @@ export class SqliteReplicaStore implements ReplicaStore {
           horizon: Math.max(told.horizon, horizon),
         };
         const write = { cursor: cursor ?? null, others: others ?? null, outboxThrough, horizon };
-        this.#write({ kind: "progress", ...write }, next, done);
+        // What was appended before this is readable was not compared with it, and is to be folded first.
+        const onDurable = (): void => {
+          if (horizon > 0) this.#writer.purge({ horizon, through: Number.MAX_SAFE_INTEGER });
+        };
+        this.#write({ kind: "progress", ...write }, next, done, onDurable);
         break;
       }
       case "release":
@@ -311,6 +323,7 @@ export class SqliteReplicaStore implements ReplicaStore {
       count,
       highestTime,
       block,
+      claim: entries.every(({ deleted }) => deleted) ? "essential" : "set",
       outboxPosition,
       replaced: replaced === undefined ? null : numbersOf(replaced),
       cursor: null,
@@ -340,6 +353,7 @@ export class SqliteReplicaStore implements ReplicaStore {
       count,
       highestTime,
       block,
+      claim: entries.every(({ deleted }) => deleted) ? "essential" : "copy",
       outboxPosition: 0,
       replaced: null,
       cursor: cursor ?? null,

@@ -1,7 +1,7 @@
 import type { MeridianError } from "@meridian/protocol";
 import type { Clock, Logger, Random } from "@meridian/runtime";
 import type { Durability } from "./durability.ts";
-import type { OnDamaged } from "./sqlite-error.ts";
+import type { OnDamaged } from "./store-error.ts";
 
 /** How a store is opened. */
 export interface StoreOptions {
@@ -27,6 +27,12 @@ export interface StoreOptions {
    * tell: the owner is to stop trusting it.
    */
   readonly onDamaged?: OnDamaged;
+  /**
+   * The largest size of the database, in bytes; 0 or left out: as large as the disk. Clients' sets are refused from about nine
+   * tenths of it on, what others wrote from nineteen twentieths on; the rest is for deletes, acknowledgements and folding. The write-ahead
+   * log comes on top, with at most `walBytesMax` and what one commit adds.
+   */
+  readonly bytesMax?: number | undefined;
   /** Bounds and switches that few have to touch. */
   readonly tuning?: Partial<StoreTuning>;
 }

@@ -1,9 +1,15 @@
 import { Worker } from "node:worker_threads";
 import { MeridianError, type ErrorCode } from "@meridian/protocol";
 import type { Clock, Logger } from "@meridian/runtime";
-import type { OnDamaged } from "./sqlite-error.ts";
+import type { OnDamaged } from "./store-error.ts";
 import { writerThreadFile } from "./worker-source.ts";
-import type { JournalWrite, PurgeScope, WriterReply, WriterRequest } from "./writer-messages.ts";
+import type {
+  JournalWrite,
+  PlainFailure,
+  PurgeScope,
+  WriterReply,
+  WriterRequest,
+} from "./writer-messages.ts";
 
 /** What a store hears from its writer. */
 export interface WriterEvents {
@@ -11,6 +17,8 @@ export interface WriterEvents {
   onFailed(): void;
   /** Called when the table has the entries of every journal row through this one. */
   onFolded(through: number): void;
+  /** Called each time that what was appended cannot be committed now and waits. */
+  onStalled?(): void;
   /** Called once when the writer has died, after every `done`. */
   onBroken(failure: MeridianError): void;
 }
@@ -57,8 +65,10 @@ export class WriterClient {
   purged: PurgeScope = { horizon: 0, through: 0 };
   /** The bytes of blocks that are appended but not yet durable. */
   pendingBytes = 0;
-  /** Why what is appended waits and is not committed now, if that is so. */
+  /** Why what is appended waits and is not committed now, or would fail: if that is so. */
   stall: MeridianError | undefined;
+  /** Why clients' sets are refused, if that is so. */
+  shortage: MeridianError | undefined;
 
   constructor(
     worker: Worker,
@@ -174,15 +184,20 @@ export class WriterClient {
         this.journalRows = reply.journalRows;
         this.admittedTime = Math.max(this.admittedTime, reply.admittedTime);
         this.quarantined = reply.quarantined;
-        this.#goOn();
+        if (this.#waits) this.#goOn();
         this.#succeed(reply.count);
         break;
       case "stalled":
         this.#halt(new MeridianError(reply.code, reply.message));
+        this.#events.onStalled?.();
+        break;
+      case "health":
+        this.stall = failureOf(reply.stall);
+        this.#onShortage(failureOf(reply.shortage));
         break;
       case "failed":
         this.#generation = reply.generation;
-        this.stall = undefined;
+        if (this.#waits) this.stall = undefined;
         this.#tellDamage(reply.code, reply.message);
         this.#failAll(new MeridianError(reply.code, reply.message));
         break;
@@ -205,6 +220,26 @@ export class WriterClient {
         break;
       case "closed":
         break;
+    }
+  }
+
+  /** Whether what cannot be committed now waits instead of failing. */
+  get #waits(): boolean {
+    return this.#request.store === "directory";
+  }
+
+  #onShortage(shortage: MeridianError | undefined): void {
+    const before = this.shortage;
+    this.shortage = shortage;
+    if (before?.code === shortage?.code) return;
+    const { path } = this.#request;
+    if (shortage === undefined) {
+      this.#logger.info("The store takes everything again", { path });
+    } else {
+      const { code, message: reason } = shortage;
+      const said =
+        "The store takes no new values now; what it has can be read, and it goes on by itself";
+      this.#logger.error(said, { path, code, reason });
     }
   }
 
@@ -286,6 +321,10 @@ export class WriterClient {
     this.#failAll(this.#broken);
     this.#events.onBroken(this.#broken);
   }
+}
+
+function failureOf(plain: PlainFailure | null): MeridianError | undefined {
+  return plain === null ? undefined : new MeridianError(plain.code, plain.message);
 }
 
 function blocksOf(write: JournalWrite): Uint8Array[] {

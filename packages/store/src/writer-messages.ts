@@ -7,6 +7,7 @@ import type {
   RememberedMember,
 } from "@meridian/protocol";
 import type { Durability } from "./durability.ts";
+import type { Claim } from "./disk-room.ts";
 import type { StoreKind } from "./schema.ts";
 import type { StoreTuning } from "./store-options.ts";
 
@@ -19,6 +20,8 @@ export type ReplicaWrite =
       readonly count: number;
       readonly highestTime: number;
       readonly block: Uint8Array;
+      /** How urgently it needs room. */
+      readonly claim: Claim;
       /** The outbox position it fills or refills; 0 for what others wrote. */
       readonly outboxPosition: number;
       /** For a restamp: the replaced stamps, as pairs of time and origin. */
@@ -49,6 +52,8 @@ export interface QuarantineWrite {
 
 /** One record of the directory's log. */
 export type DirectoryWrite =
+  /** The log is open anew: what follows is of this epoch. */
+  | { readonly kind: "epoch"; readonly epoch: number }
   | ({ readonly kind: "frame" } & LogFrame)
   | { readonly kind: "horizon"; readonly state: HorizonState }
   | {
@@ -56,6 +61,12 @@ export type DirectoryWrite =
       readonly members: readonly RememberedMember[];
       readonly dropped: readonly string[];
     };
+
+/** A failure on its way between threads. */
+export interface PlainFailure {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
 
 /** What a journal is told to write. */
 export type JournalWrite = ReplicaWrite | DirectoryWrite;
@@ -73,6 +84,8 @@ export type WriterRequest =
       readonly path: string;
       readonly store: StoreKind;
       readonly durability: Durability;
+      /** The largest size of the database, in bytes; 0 for no bound. */
+      readonly bytesMax: number;
       readonly tuning: StoreTuning;
     }
   /** A record whose generation is not the writer's was sent before a failure was heard of, and fails with it. */
@@ -98,14 +111,15 @@ export type WriterReply =
       readonly quarantined: number;
     }
   /** Nothing more is written of what was sent before this is heard of; records of `generation` will be. */
-  | {
-      readonly kind: "failed";
-      readonly generation: number;
-      readonly code: ErrorCode;
-      readonly message: string;
-    }
+  | ({ readonly kind: "failed"; readonly generation: number } & PlainFailure)
   /** The next records cannot be committed for now. They wait, are tried again, and will be `committed`, or `failed`. */
-  | { readonly kind: "stalled"; readonly code: ErrorCode; readonly message: string }
+  | ({ readonly kind: "stalled" } & PlainFailure)
+  /** Why what others wrote, or a client's set, cannot be stored now: see `WriteHealth`. */
+  | {
+      readonly kind: "health";
+      readonly stall: PlainFailure | null;
+      readonly shortage: PlainFailure | null;
+    }
   /** The entries of every journal row through this one are in the table; some rows may have gone. */
   | { readonly kind: "folded"; readonly through: number; readonly journalRows: number }
   /** Wants to be told, with the same number, when everything that was said before has been heard. */
@@ -113,5 +127,5 @@ export type WriterReply =
   /** Everything that this allowed to be removed has been, or is one last row. */
   | { readonly kind: "purged"; readonly scope: PurgeScope }
   /** Background work failed and rests until the next commit or tick. */
-  | { readonly kind: "hindered"; readonly code: ErrorCode; readonly message: string }
+  | ({ readonly kind: "hindered" } & PlainFailure)
   | { readonly kind: "closed" };

@@ -10,21 +10,22 @@
  */
 import type { MessagePort } from "node:worker_threads";
 import { receiveMessageOnPort } from "node:worker_threads";
-import type { MeridianError } from "@meridian/protocol";
-import { systemClock } from "@meridian/runtime";
+import type { Clock } from "@meridian/runtime";
 import Database from "better-sqlite3";
 import { Checkpointer } from "./checkpointer.ts";
 import { Commits } from "./commits.ts";
 import { directoryJournal } from "./directory-journal.ts";
+import { diskErrno } from "./disk.ts";
 import { DiskRoom } from "./disk-room.ts";
 import { Fold } from "./fold.ts";
 import type { Journal } from "./journal.ts";
 import { PurgePermits } from "./purge-permits.ts";
 import { replicaJournal } from "./replica-journal.ts";
-import { asStoreError } from "./sqlite-error.ts";
+import { explain, type Explained } from "./store-error.ts";
 import type { StoreTuning } from "./store-options.ts";
 import { Sweep } from "./sweep.ts";
 import { Transactions } from "./transactions.ts";
+import { WriteHealth } from "./write-health.ts";
 import type { PurgeScope, WriterReply, WriterRequest } from "./writer-messages.ts";
 
 /** How long a step of background work may take, in milliseconds. */
@@ -51,6 +52,8 @@ type OpenRequest = Extract<WriterRequest, { kind: "open" }>;
 /** Answers requests on a port until it is told to close. */
 export class Writer {
   readonly #port: MessagePort;
+  readonly #clock: Clock;
+  readonly #path: string;
   readonly #database: Database.Database;
   readonly #tuning: StoreTuning;
   readonly #journal: Journal;
@@ -61,6 +64,8 @@ export class Writer {
   readonly #room: DiskRoom;
   readonly #transactions: Transactions;
   readonly #commits: Commits;
+  /** What the disk of a replica takes; a log waits instead. */
+  readonly #health: WriteHealth | undefined;
   /** Somebody reads journal and table side by side, and has to have heard of a fold before rows of the table go. */
   readonly #isOverlaid: boolean;
   #scheduled = false;
@@ -72,8 +77,6 @@ export class Writer {
   #debtMs = 0;
   /** Rows through this one are to be folded whatever else arrives. */
   #settleThrough = 0;
-  /** The last durable horizon that removals were permitted under. */
-  #horizon = 0;
   /** The last scope of which it was told that everything in it is gone. */
   #purged: PurgeScope = this.#permits.inForce;
   /** How far the other side knows the journal to be folded, and how far it was asked to. */
@@ -88,8 +91,10 @@ export class Writer {
   /** What is to be permitted once everything that came before is committed. */
   #asked: PurgeScope | undefined;
 
-  constructor(port: MessagePort, request: OpenRequest) {
+  constructor(port: MessagePort, request: OpenRequest, clock: Clock) {
     this.#port = port;
+    this.#clock = clock;
+    this.#path = request.path;
     this.#tuning = request.tuning;
     this.#isOverlaid = request.store === "replica";
     this.#database = new Database(request.path, {
@@ -106,11 +111,13 @@ export class Writer {
         ? replicaJournal(this.#database)
         : directoryJournal(this.#database, request.tuning);
     const { pageCountMax, commitWaitMs, dieAtStep } = request.tuning;
-    this.#checkpointer = new Checkpointer(this.#database, request.path, commitWaitMs);
+    this.#checkpointer = new Checkpointer(this.#database, request.path, commitWaitMs, clock);
     const backlogBytes = unfoldedBytes(this.#database, this.#journal);
-    this.#room = new DiskRoom(this.#database, request.path, pageCountMax, backlogBytes);
+    const bounds = { pageCountMax, bytesMax: request.bytesMax };
+    this.#room = new DiskRoom(this.#database, request.path, bounds, backlogBytes);
     this.#transactions = new Transactions(this.#database, this.#journal, dieAtStep);
     this.#commits = this.#makeCommits(request);
+    this.#health = this.#makeHealth(request);
     const sweep = new Sweep(this.#database, request.store, request.tuning.expiredGraceMs);
     this.#sweep = sweep;
     this.#fold = new Fold(this.#database, request.store, this.#journal, (entry) =>
@@ -120,6 +127,8 @@ export class Writer {
 
   #makeCommits({ store, durability }: OpenRequest): Commits {
     return new Commits({
+      path: this.#path,
+      clock: this.#clock,
       journal: this.#journal,
       transactions: this.#transactions,
       checkpointer: this.#checkpointer,
@@ -128,21 +137,43 @@ export class Writer {
       synchronous: durability === "power" ? "FULL" : "NORMAL",
       isPatient: store === "directory",
       reply: (reply) => this.#reply(reply),
+      onFailed: (failure, refused) => this.#health?.fail(failure, refused),
       onCommitted: (tookMs) => this.#onCommitted(tookMs),
-      onRetry: () => {
-        this.#commit();
-        this.#schedule();
-      },
+      onRetry: () => this.#goOn(),
     });
+  }
+
+  #makeHealth({ store, durability }: OpenRequest): WriteHealth | undefined {
+    if (store === "directory") return undefined;
+    const touch = this.#database.prepare("UPDATE state SET id = id");
+    return new WriteHealth({
+      path: this.#path,
+      room: this.#room,
+      clock: this.#clock,
+      tryCommit: () => {
+        this.#transactions.run(durability === "power" ? "FULL" : "NORMAL", () => touch.run());
+      },
+      reply: (reply) => this.#reply(reply),
+      onRecovered: () => this.#goOn(),
+    });
+  }
+
+  /** Does what has waited for the disk. */
+  #goOn(): void {
+    this.#hindered = false;
+    this.#commit();
+    this.#schedule();
   }
 
   /** Starts to answer. */
   start(): void {
     this.#heardThrough = this.#journal.foldedThrough;
-    this.#followHorizon();
+    const { horizon } = this.#journal;
+    if (horizon > 0) this.#permit({ horizon, through: Number.MAX_SAFE_INTEGER });
     this.#measure();
     this.#port.on("message", (request: WriterRequest) => this.#receive(request));
     this.#reply({ kind: "opened", journalRows: this.#journal.rows });
+    this.#health?.look();
     this.#schedule();
   }
 
@@ -157,8 +188,9 @@ export class Writer {
     // Once for all the ticks that have waited.
     if (this.#ticked) {
       this.#ticked = false;
-      this.#sweep.consider(this.#permits.inForce, systemClock.elapsedMs());
+      this.#sweep.consider(this.#permits.inForce, this.#clock.elapsedMs());
       this.#measure();
+      this.#health?.look();
     }
     if (this.#closing) this.#close();
     else this.#schedule();
@@ -203,9 +235,8 @@ export class Writer {
 
   #onCommitted(tookMs: number): void {
     this.#hindered = false;
-    this.#followHorizon();
     this.#quiet = false;
-    this.#committedAtMs = systemClock.elapsedMs();
+    this.#committedAtMs = this.#clock.elapsedMs();
     this.#owe(tookMs);
   }
 
@@ -224,9 +255,9 @@ export class Writer {
       this.#scheduled = true;
       setImmediate(() => this.#run());
     } else {
-      this.#cancelTimer ??= systemClock.after(QUIET_MS, () => {
+      this.#cancelTimer ??= this.#clock.after(QUIET_MS, () => {
         this.#cancelTimer = undefined;
-        this.#quiet = systemClock.elapsedMs() - this.#committedAtMs >= QUIET_MS;
+        this.#quiet = this.#clock.elapsedMs() - this.#committedAtMs >= QUIET_MS;
         this.#schedule();
       });
     }
@@ -251,34 +282,36 @@ export class Writer {
     return (
       this.#sweep.pending &&
       this.#askedThrough <= this.#heardThrough &&
-      systemClock.elapsedMs() - this.#sweptAtMs >= SWEEP_EVERY_MS
+      this.#clock.elapsedMs() - this.#sweptAtMs >= SWEEP_EVERY_MS
     );
   }
 
   #run(): void {
     this.#scheduled = false;
     if (this.#closing) return;
-    const startedMs = systemClock.elapsedMs();
+    const startedMs = this.#clock.elapsedMs();
     try {
       if (this.#work()) this.#schedule();
       this.#relieved = false;
     } catch (cause) {
       this.#fold.reset();
       this.#sweep.reset();
-      this.#hinder(asStoreError(cause, "fold"));
+      this.#hinder(explain(cause, "fold", () => diskErrno(this.#path)));
     }
-    this.#debtMs = Math.max(0, this.#debtMs - (systemClock.elapsedMs() - startedMs));
+    this.#debtMs = Math.max(0, this.#debtMs - (this.#clock.elapsedMs() - startedMs));
   }
 
   /** Rests, unless there is no room and some can be made. */
-  #hinder({ code, message }: MeridianError): void {
+  #hinder(failure: Explained): void {
+    const { code, message } = failure.error;
     this.#measure();
-    if (code === "STORE_FULL" && !this.#relieved && this.#checkpointer.relieve()) {
+    if (failure.trouble === "full" && !this.#relieved && this.#checkpointer.relieve()) {
       this.#relieved = true;
       this.#schedule();
       return;
     }
     this.#hindered = true;
+    this.#health?.fail(failure);
     this.#reply({ kind: "hindered", code, message });
   }
 
@@ -291,7 +324,7 @@ export class Writer {
       return true;
     }
     if (this.#sweep.pending) return this.#sweepStep();
-    this.#sweep.consider(this.#permits.inForce, systemClock.elapsedMs());
+    this.#sweep.consider(this.#permits.inForce, this.#clock.elapsedMs());
     if (this.#sweep.pending) return true;
     if (this.#checkpointer.isLoose) {
       this.#transactions.run("NORMAL", () => this.#checkpointer.shrink());
@@ -304,8 +337,8 @@ export class Writer {
   /** Losing a step to a loss of power is harmless, so it never waits for the disk. */
   #foldStep(): void {
     const { foldedThrough: foldedBefore, rows: rowsBefore } = this.#journal;
-    const deadline = systemClock.elapsedMs() + STEP_MS;
-    const isOver = (): boolean => systemClock.elapsedMs() > deadline;
+    const deadline = this.#clock.elapsedMs() + STEP_MS;
+    const isOver = (): boolean => this.#clock.elapsedMs() > deadline;
     this.#transactions.run("NORMAL", () => {
       if (this.#fold.pending) this.#fold.step(isOver);
       if (this.#journal.canTrim && !isOver()) this.#journal.trim();
@@ -327,7 +360,7 @@ export class Writer {
       this.#askedThrough = foldedThrough;
       return false;
     }
-    const elapsedMs = (): number => systemClock.elapsedMs();
+    const elapsedMs = (): number => this.#clock.elapsedMs();
     const deadline = elapsedMs() + STEP_MS;
     this.#transactions.run("NORMAL", () => {
       const isOver = (): boolean => elapsedMs() > deadline;
@@ -338,14 +371,6 @@ export class Writer {
     return true;
   }
 
-  /** A replica's durable horizon is all that it takes to remove entries. */
-  #followHorizon(): void {
-    const { horizon } = this.#journal;
-    if (horizon === this.#horizon) return;
-    this.#horizon = horizon;
-    this.#permit({ horizon, through: Number.MAX_SAFE_INTEGER });
-  }
-
   #permit(scope: PurgeScope): void {
     this.#permits.give(scope, this.#journal.through);
     this.#advancePermits();
@@ -353,7 +378,7 @@ export class Writer {
 
   #advancePermits(): void {
     this.#permits.advance(this.#journal.foldedThrough);
-    this.#sweep.consider(this.#permits.inForce, systemClock.elapsedMs());
+    this.#sweep.consider(this.#permits.inForce, this.#clock.elapsedMs());
     this.#tellPurged();
   }
 
@@ -366,7 +391,7 @@ export class Writer {
 
   /** Looks how much room there is; when there is little, nothing is kept that need not be. */
   #measure(): void {
-    this.#room.measure(systemClock.elapsedMs());
+    this.#room.measure(this.#clock.elapsedMs());
     this.#journal.pressed = this.#room.isTight;
   }
 
@@ -378,6 +403,7 @@ export class Writer {
   #close(): void {
     this.#cancelTimer?.();
     this.#commits.close();
+    this.#health?.close();
     this.#port.removeAllListeners("message");
     try {
       this.#checkpoint();

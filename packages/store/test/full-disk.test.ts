@@ -59,6 +59,38 @@ it("takes what fits after a write that did not", async () => {
   await store.close();
 });
 
+it("says that there is no room, refuses sets before copies and copies before deletes, and says when it is over", async () => {
+  const options = { ...folder.options("bounded"), bytesMax: 4 * 1024 * 1024 };
+  const store = await openReplicaStore(options);
+  expect([store.shortage, store.stall]).toEqual([undefined, undefined]);
+  let time = 0;
+  let sets = 0;
+  const set = (): Promise<{ code: string } | undefined> =>
+    outcome(store, local(sets + 1, [entry(`set-${sets}`, (time += 1), 20_000)]));
+  for (; (await set()) === undefined; sets += 1) await folded(store);
+  await until(() => store.shortage !== undefined);
+  expect(store.shortage?.code).toBe("STORE_FULL");
+  expect(store.stall).toBeUndefined();
+
+  let copies = 0;
+  const copy = (): Promise<{ code: string } | undefined> =>
+    outcome(store, remote([entry(`copy-${copies}`, (time += 1), 20_000)]));
+  for (; (await copy()) === undefined; copies += 1) await folded(store);
+  expect(copies).toBeGreaterThan(1);
+  await until(() => store.stall !== undefined);
+
+  const acknowledged = { kind: "progress", outboxThrough: sets } as const;
+  expect(await outcome(store, acknowledged)).toBeUndefined();
+  for (let at = 0; at < sets; at += 1) {
+    const gone = tombstone(`set-${at}`, { time: (time += 1), origin: 1 });
+    expect(await outcome(store, local(sets + at + 1, [gone]))).toBeUndefined();
+  }
+  await until(() => store.stall === undefined && store.shortage === undefined);
+  expect(await copy()).toBeUndefined();
+  expect(store.stats().databaseBytes).toBeLessThanOrEqual(options.bytesMax);
+  await store.close();
+});
+
 it("lets the log wait for room, with everything behind what does not fit", async () => {
   const log = await openDirectoryLog(folder.options("waits", { pageCountMax: 100 }));
   expect(await outcome(log, frame(0, [entry("a", 1)], 1))).toBeUndefined();

@@ -91,7 +91,7 @@ describe("a purge beside the journal", () => {
 });
 
 describe("a purge that dies", () => {
-  const steps = Array.from({ length: 12 }, (_, index) => 9 + index * 3);
+  const steps = Array.from({ length: 12 }, (_, index) => 12 + index * 3);
   it.each(steps)("at step %i of the writer has told of all that it removed", async (dieAtStep) => {
     const name = `dies-${dieAtStep}`;
     const log = await openDirectoryLog(folder.options(name, { dieAtStep, sweepEveryMs: 2 }));

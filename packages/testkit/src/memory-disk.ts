@@ -20,6 +20,8 @@ export class CommitQueue {
   #scheduled = false;
   #crashed = false;
   #full = false;
+  /** A commit has failed since there was last no room. */
+  #hasFailed = false;
 
   /**
    * `onFailed` is called once for each commit that fails, before those whose records it took along. Without it, commits
@@ -33,11 +35,13 @@ export class CommitQueue {
   /** While set, no commit succeeds. */
   set full(full: boolean) {
     this.#full = full;
+    this.#hasFailed = false;
     if (!full && this.#waiting.length > 0) this.#begin();
   }
 
-  /** Why commits wait; undefined where none does. */
+  /** Why commits wait, or fail; undefined where none does. */
   get stall(): MeridianError | undefined {
+    if (this.#onFailed !== undefined) return this.#hasFailed ? full() : undefined;
     return this.#full && this.#waiting.length > 0 && !this.#scheduled ? full() : undefined;
   }
 
@@ -79,6 +83,7 @@ export class CommitQueue {
   }
 
   #fail(batch: readonly Waiting[]): void {
+    this.#hasFailed = true;
     this.#onFailed?.();
     for (const { done } of batch) if (!this.#crashed) done(full());
   }

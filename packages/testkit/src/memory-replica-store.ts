@@ -3,6 +3,7 @@ import {
   compareKeys,
   compareStamps,
   isPurgeable,
+  type MeridianError,
   replaces,
   summaryOf,
   type Cursor,
@@ -118,6 +119,14 @@ export class MemoryReplicaStore implements ReplicaStore {
   /** Entries held, purgeable ones that have not been removed included. */
   get size(): number {
     return this.#disk.entries.size;
+  }
+
+  get stall(): MeridianError | undefined {
+    return this.#commits.stall;
+  }
+
+  get shortage(): MeridianError | undefined {
+    return this.#commits.stall;
   }
 
   /** While set, every commit fails as on a full disk. */

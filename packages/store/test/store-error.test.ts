@@ -1,0 +1,86 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { MeridianError } from "@meridian/protocol";
+import { describe, expect, it } from "vitest";
+import { asStoreError, explain, isPassing, troubleOf, type Trouble } from "../src/store-error.ts";
+
+/** What each result code means where the error number behind it is not known. The others are `fault`s. */
+const MEANINGS: Readonly<Record<Exclude<Trouble, "fault">, RegExp>> = {
+  busy: /^SQLITE_(BUSY|LOCKED|PROTOCOL)/,
+  full: /^SQLITE_(FULL|IOERR_SHMSIZE)$/,
+  "read-only": /^SQLITE_(PERM|READONLY(?!_DBMOVED))/,
+  failing: /^SQLITE_(NOMEM|IOERR(?!_SHMSIZE|_CORRUPTFS|_DATA)|CANTOPEN)/,
+  damaged: /^SQLITE_(CORRUPT|NOTADB|IOERR_CORRUPTFS|IOERR_DATA)/,
+};
+
+/** Every result code of the SQLite that the driver is built from: of errors, not of successes and news. */
+function resultCodes(): string[] {
+  const driver = dirname(createRequire(import.meta.url).resolve("better-sqlite3/package.json"));
+  const header = readFileSync(join(driver, "deps/sqlite3/sqlite3.h"), "utf8");
+  const primary = [...header.matchAll(/^#define (SQLITE_[A-Z]+) +(\d+) +\/\*/gm)]
+    .filter(([, , value]) => Number(value) > 0 && Number(value) < 27)
+    .map(([, name = ""]) => name);
+  const extended = [...header.matchAll(/^#define (SQLITE_[A-Z0-9_]+) +\((SQLITE_[A-Z]+) *\|/gm)]
+    .filter(([, , base = ""]) => primary.includes(base))
+    .map(([, name = ""]) => name);
+  return [...primary, ...extended];
+}
+
+function failure(code: string): Error {
+  return Object.assign(new Error("it went wrong"), { code });
+}
+
+describe("what a failure means", () => {
+  it("is said for each result code of SQLite", () => {
+    const codes = resultCodes();
+    expect(codes.length).toBeGreaterThan(80);
+    const wrong = codes.filter((code) => {
+      const expected = Object.entries(MEANINGS).find(([, codesOf]) => codesOf.test(code));
+      return troubleOf(code) !== (expected?.[0] ?? "fault");
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  const behind: readonly (readonly [errno: string, trouble: Trouble])[] = [
+    ["ENOSPC", "full"],
+    ["EDQUOT", "full"],
+    ["EFBIG", "full"],
+    ["EROFS", "read-only"],
+    ["EACCES", "read-only"],
+    ["EPERM", "read-only"],
+    ["EIO", "failing"],
+    ["ENODEV", "failing"],
+  ];
+  it.each(behind)("is what %s says behind an error of input or output", (errno, trouble) => {
+    const wrong = resultCodes().filter((code) => {
+      const isVague = /^SQLITE_(IOERR|CANTOPEN)/.test(code) && troubleOf(code) !== "damaged";
+      // An error number that says nothing leaves what the code says.
+      const counts = isVague && errno !== "ENODEV";
+      return troubleOf(code, errno) !== (counts ? trouble : troubleOf(code));
+    });
+    expect(wrong).toEqual([]);
+    expect(troubleOf("", errno)).toBe(trouble);
+  });
+
+  it("is told with the error number in words, and a code for clients", () => {
+    const failed = explain(failure("SQLITE_IOERR_WRITE"), "commit", () => "EDQUOT");
+    expect(failed.error).toMatchObject({ code: "STORE_FULL", retryable: true });
+    expect(failed.error.message).toBe(
+      "Could not commit: the quota of this user is used up (EDQUOT)",
+    );
+    const readOnly = asStoreError(failure("SQLITE_CANTOPEN"), "open /d/region.db", () => "EROFS");
+    expect(readOnly).toMatchObject({ code: "STORE_READ_ONLY" });
+    expect(readOnly.message).toMatch(/the file system is read-only \(EROFS\)/);
+    expect(asStoreError(failure("SQLITE_BUSY"), "commit")).toMatchObject({ code: "OVERLOADED" });
+    expect(asStoreError(failure("EACCES"), "open").code).toBe("STORE_READ_ONLY");
+    expect(asStoreError(failure("SQLITE_CORRUPT_VTAB"), "read").code).toBe("STORE_CORRUPT");
+    const own = new MeridianError("STORE_WRONG_KIND", "Expected a replica");
+    expect(asStoreError(own, "open")).toBe(own);
+  });
+
+  it("passes unless the file or this program is wrong", () => {
+    const troubles = ["busy", "full", "read-only", "failing", "damaged", "fault"] as const;
+    expect(troubles.filter(isPassing)).toEqual(["busy", "full", "read-only", "failing"]);
+  });
+});
