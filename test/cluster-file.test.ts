@@ -39,6 +39,7 @@ it("everything a cluster file says of a process is an option of its program", ()
     cacheEntries: 9,
     cacheBytes: 9,
     valueBytesMax: 9,
+    storeBytesMax: 2 ** 20,
     ttlDefault: "1h",
   };
   const text = JSON.stringify({

@@ -22,6 +22,8 @@ export interface NodeReport {
   readonly readyPeers: readonly string[];
   /** What is wrong with the database, if it is damaged. */
   readonly damage: string | null;
+  /** Why the store takes no new values now, if that is so. */
+  readonly shortage: string | null;
   /** The URL of the directory that the node is at or dials. */
   readonly directory: string | null;
   /** What was found where the directories ought to be, if none has ever admitted the node; else null. */

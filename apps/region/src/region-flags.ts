@@ -138,6 +138,14 @@ const FLAGS = [
     description: "The largest value taken, in bytes.",
   },
   {
+    name: "store-bytes-max",
+    type: "integer",
+    min: 1024 * 1024,
+    max: 2 ** 50,
+    description:
+      "The most bytes that the database takes; without it, as many as the disk has. Near it, sets are refused and deletes are not.",
+  },
+  {
     name: "connections-max",
     type: "integer",
     min: 1,
@@ -191,6 +199,8 @@ export interface RegionFlags extends LogSettings {
   readonly cacheBytes: number;
   /** The largest value taken, in bytes. */
   readonly valueBytesMax: number;
+  /** The most bytes that the database takes; null for as many as the disk has. */
+  readonly storeBytesMax: number | null;
   /** The most connections of clients; more are refused. */
   readonly connectionsMax: number;
   /** The time to live of writes that name none, in milliseconds; null for none. */

@@ -216,6 +216,7 @@ export class RegionNode {
       status: this.service.draining ? "draining" : this.#replica.status,
       readyPeers: this.service.peers().map((peer) => peer.id),
       damage: this.service.damage?.message ?? null,
+      shortage: store.shortage?.message ?? null,
       directory: this.#options.directories[this.#replica.info().directory] ?? null,
       directoriesFound: this.#finder.found,
       replica: this.#replica.info(),

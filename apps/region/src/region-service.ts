@@ -58,6 +58,8 @@ export interface RegionServiceOptions {
 export interface ServiceStore {
   /** Bytes that wait for the disk or for folding. */
   readonly backlogBytes: number;
+  /** Why it takes no new values now. */
+  readonly shortage: MeridianError | undefined;
   /** A page of entries without their values, in key order. */
   list(query: KeyQuery & { readonly from: string; readonly liveAtMs: number }): KeyPage;
 }
@@ -217,7 +219,7 @@ export class RegionService {
   get serving(): boolean {
     if (this.#draining || this.#damage !== undefined) return false;
     const { status } = this.#replica;
-    return status === "ready" || status === "standalone";
+    return status === "ready" || status === "standalone" || status === "full";
   }
 
   get draining(): boolean {
@@ -227,6 +229,7 @@ export class RegionService {
   /** Throws unless this node is a good one to send clients to: what `/readyz` tells. */
   checkReady(): void {
     this.checkServing(false);
+    this.#checkRoom();
     const { refusal } = this.#replica.link;
     if (refusal === undefined) return this.#gate.check();
     throw new MeridianError(
@@ -317,9 +320,11 @@ export class RegionService {
   /**
    * Sets values in one commit: all of them or none. Throws `INVALID_KEY`, `VALUE_TOO_LARGE`,
    * `INVALID_ARGUMENT` (the content type), `PRECONDITION_FAILED`, `ACK_TIMEOUT` (the write is stored), `OVERLOADED`
-   * (with `details.mayHaveBeenApplied` if the disk has had the write for too long), and what the store throws.
+   * (with `details.mayHaveBeenApplied` if the disk has had the write for too long), `STORE_FULL` or `STORE_READ_ONLY` while the
+   * disk takes no new values, and what the store throws.
    */
   set(requests: readonly SetRequest[], ack: AckRequest, condition?: Condition): Promise<Written> {
+    this.#checkRoom();
     const check = condition && this.#checkOf(condition);
     const writes = requests.map((request): WriteRequest => {
       const { key, value, contentType, ttlMs = this.#ttlMsDefault } = request;
@@ -357,6 +362,7 @@ export class RegionService {
    * `QUARANTINED_EXPIRED`, and what `set` throws.
    */
   async replay(id: number, ack: AckRequest, condition?: Condition): Promise<Written> {
+    this.#checkRoom();
     this.#checkBacklog();
     const check = condition && this.#checkOf(condition);
     const held = this.quarantine.get(id)?.entry;
@@ -454,6 +460,12 @@ export class RegionService {
         this.#memory.land(key, receipt?.entries[index]);
       }
     }
+  }
+
+  /** Throws why the store takes no new values, if that is so. Deletes it may take. */
+  #checkRoom(): void {
+    const { shortage } = this.#store;
+    if (shortage !== undefined) throw shortage;
   }
 
   #backlogBytes(): number {

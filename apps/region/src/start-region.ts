@@ -30,13 +30,15 @@ const REMOTE_BACKLOG_BYTES_MAX = 32 * 1024 * 1024;
 /** How a regional node is started: as its flags say. */
 export interface RegionOptions extends Omit<
   RegionFlags,
-  "clusterFile" | "region" | "connectionsMax" | "standalone" | keyof LogSettings
+  "clusterFile" | "region" | "connectionsMax" | "storeBytesMax" | "standalone" | keyof LogSettings
 > {
   readonly region: string;
   /** Default: false. */
   readonly standalone?: boolean;
   /** Default: 16 384. */
   readonly connectionsMax?: number;
+  /** Default: as many as the disk has. */
+  readonly storeBytesMax?: number | null;
   readonly logger: Logger;
   /** Default: those of the platform. */
   readonly clock?: Clock;
@@ -74,6 +76,7 @@ export async function startRegion(options: RegionOptions): Promise<RunningRegion
   const store = await openReplicaStore({
     path,
     durability,
+    bytesMax: options.storeBytesMax ?? 0,
     clock,
     expiryNowMs,
     random,

@@ -53,6 +53,12 @@ export const LIMITS: readonly Limit[] = [
     roles: ["region"],
     check: count(VALUE_BYTES_MAX),
   },
+  {
+    member: "storeBytesMax",
+    option: "store-bytes-max",
+    roles: ["region"],
+    check: numberCheck(1024 * 1024, 2 ** 50, true),
+  },
   { member: "ttlDefault", option: "ttl-default", roles: ["region"], check: ttl },
 ];
 

@@ -181,7 +181,7 @@ test.each<[string, string]>([
   ],
   [
     fileOf({ regions: [{ ...REGION, limits: { lagMax: "1s" } }] }),
-    "Expected `regions[0].limits` with members out of `durability`, `connectionsMax`, `cacheEntries`, `cacheBytes`, `valueBytesMax`, `ttlDefault`, got `lagMax`",
+    "Expected `regions[0].limits` with members out of `durability`, `connectionsMax`, `cacheEntries`, `cacheBytes`, `valueBytesMax`, `storeBytesMax`, `ttlDefault`, got `lagMax`",
   ],
   [
     fileOf({ log: { level: "loud" } }),

@@ -5,7 +5,7 @@
 import type { Agreement, Capabilities } from "./versions.ts";
 
 /** What a node can do for clients. `gone` is the absence of a node. */
-export type NodeStatus = "joining" | "syncing" | "ready" | "standalone" | "draining";
+export type NodeStatus = "joining" | "syncing" | "ready" | "standalone" | "full" | "draining";
 
 /** The last point of a log that a node has applied and may resume from. */
 export interface Cursor {

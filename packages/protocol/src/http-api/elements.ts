@@ -30,6 +30,7 @@ export const nodeStatus = v.picklist([
   "syncing",
   "ready",
   "standalone",
+  "full",
   "draining",
   "gone",
 ]);

@@ -143,6 +143,7 @@ export const regionStatus = v.object({
   status: nodeStatus,
   readyPeers: v.array(v.string()),
   damage: v.nullable(v.string()),
+  shortage: v.nullable(v.string()),
   directory: v.nullable(v.string()),
   directoriesFound: v.nullable(v.string()),
   replica: v.object({

@@ -93,6 +93,11 @@ export class Home {
     return this.#savable;
   }
 
+  /** Whether the node is not on its way from one log to another. */
+  get hasArrived(): boolean {
+    return this.#arrival === undefined;
+  }
+
   /** For the node's introduction: where it may be fed from, and what has everything that it has. */
   get places(): Pick<Hello, "cursors" | "home"> {
     const { cursor } = this.#options.applier;

@@ -11,7 +11,9 @@ import type { Applier } from "../intake/applier.ts";
 import type { ProgressWatch } from "../link/progress-watch.ts";
 import type { ClusterClock } from "../time/cluster-clock.ts";
 import type { HybridClock } from "../time/hybrid-clock.ts";
+import type { DiskWatch } from "./disk-watch.ts";
 import { helloOf, type ReplicaOptions } from "./replica-options.ts";
+import type { ServingFacts } from "./serving-state.ts";
 import type { Settlement } from "./settlement.ts";
 import type { Submitter } from "./submitter.ts";
 import type { WritePath } from "./write-path.ts";
@@ -29,6 +31,7 @@ export interface PulseOptions extends Pick<
   readonly writes: WritePath;
   readonly progress: ProgressWatch;
   readonly settlement: Settlement;
+  readonly disk: DiskWatch;
   readonly stallMs: number;
 }
 
@@ -54,16 +57,36 @@ export class Pulse {
   }
 
   heartbeat(status: NodeStatus, isUp: boolean): NodeMessage {
-    const { time, applier, submitter } = this.#options;
+    const { time, applier, submitter, disk } = this.#options;
     return {
       type: "heartbeat",
       nowMs: time.ownMs(),
       status,
-      appliedThrough: applier.durableThrough,
+      appliedThrough: disk.visits ? 0 : applier.durableThrough,
       outboxPending: submitter.pending,
       lowestTime: this.lowestTime(),
       lagMs: this.lagMs(isUp),
       load: this.#options.load?.() ?? NO_LOAD,
+    };
+  }
+
+  /** Makes durable how far the node has come. The cursor first: what counts as acknowledged is to be covered by it. */
+  save(): void {
+    const { applier, submitter, settlement } = this.#options;
+    applier.save();
+    settlement.home.save();
+    submitter.save(settlement.home.savable);
+  }
+
+  /** What the node's status depends on. */
+  facts(up: boolean): ServingFacts {
+    const { applier, settlement, disk } = this.#options;
+    return {
+      up,
+      reconciling: settlement.reconciliation.isActive,
+      applied: applier.wholeThrough,
+      full: disk.isFull,
+      settled: applier.isSettled,
     };
   }
 
@@ -76,18 +99,25 @@ export class Pulse {
   }
 
   lagMs(isUp: boolean): number {
-    const { progress, applier } = this.#options;
-    return progress.lagMs(applier.behind === 0 && isUp);
+    const { progress, applier, disk } = this.#options;
+    return progress.lagMs(applier.behind === 0 && isUp && disk.takesIn);
   }
 
   /**
    * A message may have been lost without the link breaking: why to give the link up where nothing moves although something
-   * should. A directory that cannot write its log moves nothing; it is given up where there is another.
+   * should. A directory that cannot write its log moves nothing; it is given up where there is another. A node whose disk
+   * takes nothing does not move on until that is over, and then needs a new link.
    */
   stall(): MeridianError | undefined {
-    const { progress, submitter, applier, settlement, stallMs, directories = 1 } = this.#options;
+    const { progress, submitter, applier, settlement, disk } = this.#options;
+    const { stallMs, directories = 1 } = this.#options;
     const { isHeld } = submitter;
-    if (isHeld && directories === 1) {
+    if (disk.mayResume) {
+      const said = "The disk takes entries again; those that were passed over are asked for";
+      return new MeridianError("OUT_OF_ORDER", said);
+    }
+    if (!disk.takesIn) progress.logMoved();
+    if ((isHeld && directories === 1) || disk.visits) {
       progress.start();
       return undefined;
     }

@@ -33,6 +33,7 @@ import { ClusterClock } from "../time/cluster-clock.ts";
 import { HybridClock } from "../time/hybrid-clock.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
 import { CommittedOutbox } from "./committed-outbox.ts";
+import { DiskWatch } from "./disk-watch.ts";
 import { Positions } from "./positions.ts";
 import { Pulse } from "./pulse.ts";
 import { Quarantine } from "./quarantine.ts";
@@ -66,6 +67,7 @@ export class Replica {
   #members: readonly Member[] = [];
   readonly #committed = new CommittedOutbox();
   #isStopped = false;
+  readonly #disk: DiskWatch;
 
   constructor(options: ReplicaOptions) {
     const { store, clock, random, node } = options;
@@ -91,8 +93,10 @@ export class Replica {
       onLack: () => this.#acknowledgements.onLack(this.#submitter.acknowledgedThrough),
       onSentAgain: (position) => this.#acknowledgements.onSentAgain(position),
       onReconciled: () => this.#onReconciled(),
-      onFailed: (failure) => this.#link.reset(asMeridianError(failure)),
+      onFailed: (failure) => this.#onFailed(asMeridianError(failure)),
     });
+    const { home } = this.#settlement;
+    this.#disk = new DiskWatch(store, this.#applier, home);
     this.#pulse = new Pulse({
       ...options,
       time: this.#time,
@@ -103,12 +107,13 @@ export class Replica {
       writes: this.#writes,
       progress: this.#progress,
       settlement: this.#settlement,
+      disk: this.#disk,
       stallMs: this.#limits.stallMs,
     });
     this.#positions = new Positions({
       store,
       applier: this.#applier,
-      home: this.#settlement.home,
+      home,
       directories: options.directories ?? 1,
       deadlines: this.#deadlines,
       waitersMax: this.#limits.waitersMax,
@@ -174,7 +179,7 @@ export class Replica {
         else this.#committed.after(this.#options.store.outboxThrough, resolve);
       });
     });
-    this.#save();
+    this.#pulse.save();
     this.#positions.close();
     this.#acknowledgements.close();
     this.#choice.stop();
@@ -266,7 +271,7 @@ export class Replica {
       onReport: (through) => {
         this.#link.send({ type: "applied", nowMs: this.#time.ownMs(), through });
       },
-      onFailed: (failure) => this.#link.reset(failure),
+      onFailed: (failure) => this.#onFailed(failure),
     });
   }
 
@@ -281,7 +286,7 @@ export class Replica {
       onAdmitted: (time) => this.#applier.admit(time),
       onOutdated: () => this.#settlement.unsettle(),
       onRestamped: (entries) => this.#onRestamped(entries),
-      onFailed: (failure) => this.#link.reset(failure),
+      onFailed: (failure) => this.#onFailed(failure),
     });
   }
 
@@ -309,7 +314,7 @@ export class Replica {
         onMessage: (message) => this.#onMessage(message),
         onFrame: (bytes) => {
           // Until its turn to reconcile comes, the node stands in another log than what it is sent.
-          if (this.#settlement.reconciliation.isWaiting) return;
+          if (this.#settlement.reconciliation.isWaiting || !this.#disk.takesIn) return;
           this.#progress.reconcileMoved();
           this.#applier.take(bytes);
         },
@@ -330,15 +335,15 @@ export class Replica {
     this.#state.welcome(head, this.#limits.lagMax);
     this.#horizon.start(welcome.horizonMs);
     this.#stamps.observe(welcome.horizon);
+    this.#disk.welcome(welcome);
+    if (this.#disk.visits) return this.#updateStatus();
     this.#settlement.begin(link, welcome);
-    this.#options.logger.info("taken in by a directory", {
-      directory: this.#choice.current,
-      reconciles: this.#settlement.reconciliation.isActive,
-    });
+    const { home, reconciliation } = this.#settlement;
+    const facts = { directory: this.#choice.current, reconciles: reconciliation.isActive };
+    this.#options.logger.info("taken in by a directory", facts);
     const keys = this.#submitter.attach(link, outboxThrough, welcome.holdBack);
-    if (keys.length > 0)
-      this.#settlement.home.onAcknowledged(outboxThrough, committedThrough, keys);
-    this.#settlement.home.observe(committedThrough, welcome.followed);
+    if (keys.length > 0) home.onAcknowledged(outboxThrough, committedThrough, keys);
+    home.observe(committedThrough, welcome.followed);
     this.#positions.restart(welcome, this.#submitter.acknowledgedThrough);
     this.#committed.reach(this.#submitter.acknowledgedThrough);
     this.#acknowledgements.onDirectory(this.#submitter.acknowledgedThrough);
@@ -351,12 +356,18 @@ export class Replica {
     this.#submitter.adopt(this.#options.random);
   }
 
+  /** Something could not be made durable, or is wrong with what the link carries. */
+  #onFailed(failure: MeridianError): void {
+    const { isActive } = this.#settlement.reconciliation;
+    if (isActive || !this.#disk.keepsLink(failure)) this.#link.reset(failure);
+    else this.#updateStatus();
+  }
+
   /** What a reconciliation has compared no longer holds where stamps have become lower: it starts over. */
   #onRestamped(entries: readonly Entry[]): void {
     this.#options.onForget?.(entries.map(({ key }) => key));
-    if (!this.#settlement.reconciliation.isActive) return;
-    const said = "Stamps were lowered while they were being compared";
-    this.#link.reset(new MeridianError("OUT_OF_ORDER", said));
+    const failure = new MeridianError("OUT_OF_ORDER", "Stamps were lowered while compared");
+    if (this.#settlement.reconciliation.isActive) this.#link.reset(failure);
   }
 
   #onReconciled(): void {
@@ -367,9 +378,12 @@ export class Replica {
   }
 
   #onMessage(message: Exclude<DirectoryMessage, Welcome>): void {
+    // To a visitor, nothing else says anything of the log in which it stands.
+    if (this.#disk.visits && message.type !== "echo" && message.type !== "members") return;
     switch (message.type) {
       case "echo":
         this.#time.measure(message.nowMs, message.echoMs);
+        if (this.#disk.visits) return this.#checkPulse();
         this.#observe(message.head, message.committedThrough);
         this.#horizon.announce(message.horizon, message.horizonAt);
         this.#stamps.observe(message.horizon);
@@ -431,18 +445,12 @@ export class Replica {
     this.#settlement.onDown();
     this.#committed.forget();
     this.#members = [];
+    this.#disk.down();
     this.#updateStatus();
   }
 
-  /** The cursor first: what counts as acknowledged is to be covered by it. */
-  #save(): void {
-    this.#applier.save();
-    this.#settlement.home.save();
-    this.#submitter.save(this.#settlement.home.savable);
-  }
-
   #heartbeat(): NodeMessage {
-    this.#save();
+    this.#pulse.save();
     return this.#pulse.heartbeat(this.status, this.#link.up);
   }
 
@@ -453,12 +461,7 @@ export class Replica {
   }
 
   #updateStatus(): void {
-    const hasChanged = this.#state.update({
-      up: this.#link.up,
-      reconciling: this.#settlement.reconciliation.isActive,
-      applied: this.#applier.wholeThrough,
-    });
-    if (!hasChanged) return;
+    if (!this.#state.update(this.#pulse.facts(this.#link.up))) return;
     this.#options.logger.info("status", { status: this.status });
     this.#options.onStatus?.(this.status);
     if (this.#link.up) this.#link.send(this.#heartbeat());

@@ -5,6 +5,10 @@ export interface ServingFacts {
   /** The directory has taken the node in. */
   readonly up: boolean;
   readonly reconciling: boolean;
+  /** The disk takes nothing new. */
+  readonly full: boolean;
+  /** The node has had everything through some place of its log. */
+  readonly settled: boolean;
   readonly applied: number;
 }
 
@@ -45,15 +49,16 @@ export class ServingState {
   /** Moves on to what the facts make of the status. Returns whether it has changed. */
   update(facts: ServingFacts): boolean {
     const status = this.#next(facts);
-    if (status === "ready" || status === "standalone") this.#served = true;
+    if (status === "ready" || status === "standalone" || status === "full") this.#served = true;
     const hasChanged = status !== this.#status;
     this.#status = status;
     return hasChanged;
   }
 
-  #next({ up, reconciling, applied }: ServingFacts): NodeStatus {
+  #next({ up, reconciling, applied, full, settled }: ServingFacts): NodeStatus {
     if (this.#stopping) return "draining";
     if (!up) return this.#served || this.#joinExpired ? "standalone" : "joining";
+    if (full && (this.#served || settled)) return "full";
     if (reconciling) return this.#served ? "standalone" : "syncing";
     if (this.#status === "ready") return "ready";
     return applied >= this.#target ? "ready" : "syncing";

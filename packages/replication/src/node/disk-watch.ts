@@ -1,0 +1,89 @@
+/**
+ * What a node does with its link while its disk takes nothing of what the directory sends.
+ *
+ * It keeps the link, so that the others see it and what it lacks, and makes a new one once the disk takes entries again; that
+ * one feeds it from its cursor. Where it stands in the log of this link, at its cursor, it only passes frames over and goes on handing
+ * over its outbox, which may be what fills the disk. Where it would first have to move to this log, or to reconcile with it,
+ * which it could not store, it is a visitor: it says how it is, and nothing of either log.
+ */
+import type { ReplicaStore } from "@meridian/ports";
+import type { MeridianError, Welcome } from "@meridian/protocol";
+
+import type { Applier } from "../intake/applier.ts";
+import type { Home } from "./home.ts";
+
+/** What a store fails with while its disk takes nothing. */
+const DISK_CODES: ReadonlySet<string> = new Set([
+  "STORE_FULL",
+  "STORE_READ_ONLY",
+  "STORE_FAILED",
+  "OVERLOADED",
+]);
+
+export class DiskWatch {
+  readonly #store: Pick<ReplicaStore, "stall" | "shortage">;
+  readonly #applier: Pick<Applier, "logId" | "epoch" | "isSettled">;
+  readonly #home: Pick<Home, "hasArrived">;
+  #mode: "takes-in" | "passes-over" | "visits" = "takes-in";
+  /** The log at the other end of the link. */
+  #log: Pick<Welcome, "logId" | "epoch"> = { logId: 0, epoch: 0 };
+
+  constructor(
+    store: Pick<ReplicaStore, "stall" | "shortage">,
+    applier: Pick<Applier, "logId" | "epoch" | "isSettled">,
+    home: Pick<Home, "hasArrived">,
+  ) {
+    this.#store = store;
+    this.#applier = applier;
+    this.#home = home;
+  }
+
+  /** Whether frames are taken in. */
+  get takesIn(): boolean {
+    return this.#mode === "takes-in";
+  }
+
+  /** Whether the node says nothing of where it stands. */
+  get visits(): boolean {
+    return this.#mode === "visits";
+  }
+
+  /** Whether the node is no good one to send clients to that write. */
+  get isFull(): boolean {
+    return !this.takesIn || this.#store.shortage !== undefined;
+  }
+
+  /** Whether a new link would be fed in vain no more. */
+  get mayResume(): boolean {
+    return !this.takesIn && this.#store.stall === undefined;
+  }
+
+  /** A directory takes the node in. */
+  welcome({ logId, epoch, resume }: Welcome): void {
+    this.#log = { logId, epoch };
+    const stands = resume === "feed" && this.#stands;
+    if (this.#store.stall === undefined) this.#mode = "takes-in";
+    else this.#mode = stands ? "passes-over" : "visits";
+  }
+
+  /** Something failed. Returns whether the link is kept all the same; frames are then passed over. */
+  keepsLink({ code }: MeridianError): boolean {
+    if (!this.takesIn) return DISK_CODES.has(code);
+    const isOfDisk = DISK_CODES.has(code) && this.#store.stall !== undefined;
+    if (!isOfDisk || !this.#stands) return false;
+    this.#mode = "passes-over";
+    return true;
+  }
+
+  /** The link is down. */
+  down(): void {
+    this.#mode = "takes-in";
+  }
+
+  /** Whether the node stands in the log of this link, as if it had come just now. */
+  get #stands(): boolean {
+    const { logId, epoch, isSettled } = this.#applier;
+    const isHere = logId === this.#log.logId && epoch === this.#log.epoch;
+    return isHere && isSettled && this.#home.hasArrived;
+  }
+}
