@@ -4,10 +4,9 @@ import type { NodeAnswer } from "./caller.ts";
 import type { Acknowledgement } from "@meridian/protocol";
 import type { KeyInfo, RawEntry, Written } from "./meridian-client.ts";
 import { membersOf, readJson } from "./problem.ts";
+import { bytesOf, type ReceivedValue } from "./values.ts";
 
 type Members = Readonly<Record<string, unknown>>;
-
-const encoder = new TextEncoder();
 
 /** The members of a JSON answer. Throws `INVALID_BODY` for other answers. */
 export function jsonOf(reply: NodeAnswer): Members {
@@ -19,25 +18,49 @@ export function listOf(value: unknown): readonly Members[] {
   return Array.isArray(value) ? value.map(membersOf) : [];
 }
 
+/** An entry as it came in an answer: of most, only the value is wanted. */
+export interface ReceivedEntry extends ReceivedValue {
+  readonly etag: unknown;
+  readonly expiresAtMs: unknown;
+}
+
 /** The entry that an answer carries as its body. */
-export function carriedEntryOf({ headers, body }: NodeAnswer["answer"]): RawEntry {
+export function carriedEntryOf({ headers, body }: NodeAnswer["answer"]): ReceivedEntry {
   return {
-    value: body,
     contentType: headers.get("content-type") ?? "",
-    etag: bareEtag(headers.get("etag")),
-    expiresAtMs: instantOf(Number(headers.get("meridian-expires-at"))),
+    bytes: body,
+    etag: headers.get("etag"),
+    expiresAtMs: Number(headers.get("meridian-expires-at")),
   };
 }
 
-/** An entry of a batch answer, or undefined if it was not found. */
-export function rawEntryOf(entry: Members): RawEntry | undefined {
-  if (entry["found"] !== true) return undefined;
-  const value = textOf(entry["value"]);
+/** The entries of a batch answer that were found, by their keys. */
+export function batchEntriesOf(reply: NodeAnswer): ReadonlyMap<string, ReceivedEntry> {
+  const { entries } = jsonOf(reply);
+  const found = new Map<string, ReceivedEntry>();
+  if (!Array.isArray(entries)) return found;
+  for (const entry of entries as readonly (Members | null)[]) {
+    if (entry?.["found"] !== true) continue;
+    const value = textOf(entry["value"]);
+    const base64 = entry["encoding"] === "base64";
+    found.set(textOf(entry["key"]), {
+      contentType: textOf(entry["contentType"]),
+      bytes: base64 ? fromBase64(value) : undefined,
+      text: base64 ? undefined : value,
+      etag: entry["etag"],
+      expiresAtMs: entry["expiresAtMs"],
+    });
+  }
+  return found;
+}
+
+/** A received entry as callers get it. */
+export function rawEntryOf(entry: ReceivedEntry): RawEntry {
   return {
-    value: entry["encoding"] === "base64" ? fromBase64(value) : encoder.encode(value),
-    contentType: textOf(entry["contentType"]),
-    etag: bareEtag(entry["etag"]),
-    expiresAtMs: instantOf(entry["expiresAtMs"]),
+    value: bytesOf(entry),
+    contentType: entry.contentType,
+    etag: bareEtag(entry.etag),
+    expiresAtMs: instantOf(entry.expiresAtMs),
   };
 }
 

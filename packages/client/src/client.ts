@@ -1,7 +1,16 @@
 import { MeridianError } from "@meridian/protocol";
 import type { Clock } from "@meridian/runtime";
 
-import { acknowledgementOf, jsonOf, keyInfoOf, listOf, rawEntryOf, writtenOf } from "./answers.ts";
+import {
+  acknowledgementOf,
+  batchEntriesOf,
+  jsonOf,
+  keyInfoOf,
+  listOf,
+  rawEntryOf,
+  writtenOf,
+  type ReceivedEntry,
+} from "./answers.ts";
 import type { Caller } from "./caller.ts";
 import type { Directories } from "./directories.ts";
 import type {
@@ -20,7 +29,7 @@ import type {
   WriteOptions,
 } from "./meridian-client.ts";
 import type { NodePool } from "./node-pool.ts";
-import type { ReadEntry, Reads } from "./reads.ts";
+import type { Reads, Take } from "./reads.ts";
 import {
   BATCH_MAX,
   checkedKey,
@@ -32,6 +41,7 @@ import {
   setManyRequest,
   setRequest,
 } from "./requests.ts";
+import type { CallLimits } from "./run.ts";
 import type { Session } from "./session.ts";
 import { decodeValue } from "./values.ts";
 
@@ -52,28 +62,35 @@ export interface ClientParts {
 /** The client that `connect` returns. */
 export class Client implements MeridianClient {
   readonly #parts: ClientParts;
+  readonly #limits: CallLimits;
 
   constructor(parts: ClientParts) {
     this.#parts = parts;
+    this.#limits = { deadlineMs: parts.deadlineMs };
   }
 
-  async get<T = unknown>(key: string, options: CallOptions = {}): Promise<T | undefined> {
-    const entry = await this.#read("`get`", key, options);
-    if (entry === undefined) return undefined;
-    const value = decodeValue(key, { ...entry, bytes: entry.value });
-    return (value === entry.value ? ownBytes(entry) : value) as T;
+  get<T = unknown>(key: string, options?: CallOptions): Promise<T | undefined> {
+    return this.#read("`get`", key, options, ownValue as Take<T>);
   }
 
-  async getRaw(key: string, options: CallOptions = {}): Promise<RawEntry | undefined> {
-    const entry = await this.#read("`getRaw`", key, options);
-    if (entry === undefined) return undefined;
-    const { contentType, etag, expiresAtMs } = entry;
-    return { value: ownBytes(entry), contentType, etag, expiresAtMs };
+  getRaw(key: string, options?: CallOptions): Promise<RawEntry | undefined> {
+    return this.#read("`getRaw`", key, options, ownEntry);
   }
 
-  #read(what: string, key: string, options: CallOptions): Promise<ReadEntry | undefined> {
-    const limits = readLimits(what, options, this.#parts.deadlineMs);
-    return this.#parts.reads.read(checkedKey(key), limits);
+  /** No `async`: of ten thousand reads at once, each makes one promise. */
+  #read<T>(
+    what: string,
+    key: string,
+    options: CallOptions | undefined,
+    take: Take<T>,
+  ): Promise<T | undefined> {
+    const { reads, deadlineMs } = this.#parts;
+    try {
+      const limits = options === undefined ? this.#limits : readLimits(what, options, deadlineMs);
+      return reads.read(checkedKey(key), limits, take);
+    } catch (cause) {
+      return Promise.reject(cause as Error);
+    }
   }
 
   async getMany<T = unknown>(
@@ -86,13 +103,8 @@ export class Client implements MeridianClient {
     const values = new Map<string, T>();
     for (let start = 0; start < wanted.length; start += BATCH_MAX) {
       const request = getManyRequest(wanted.slice(start, start + BATCH_MAX));
-      const answer = jsonOf(await this.#parts.caller.call(request, limits));
-      for (const member of listOf(answer["entries"])) {
-        const entry = rawEntryOf(member);
-        const key = String(member["key"]);
-        if (entry === undefined) continue;
-        values.set(key, decodeValue(key, { ...entry, bytes: entry.value }) as T);
-      }
+      const entries = batchEntriesOf(await this.#parts.caller.call(request, limits));
+      for (const [key, entry] of entries) values.set(key, decodeValue(key, entry) as T);
     }
     return values;
   }
@@ -169,7 +181,13 @@ export class Client implements MeridianClient {
   }
 }
 
-/** The bytes of an entry, which this caller may change: others do not see it. */
-function ownBytes({ value, shared }: ReadEntry): Uint8Array {
-  return shared ? value.slice() : value;
+/** The value of an entry, which this caller may change: others do not see it. */
+function ownValue(key: string, entry: ReceivedEntry, shared: boolean): unknown {
+  const value = decodeValue(key, entry);
+  return shared && value instanceof Uint8Array ? value.slice() : value;
+}
+
+function ownEntry(_: string, entry: ReceivedEntry, shared: boolean): RawEntry {
+  const raw = rawEntryOf(entry);
+  return shared ? { ...raw, value: raw.value.slice() } : raw;
 }

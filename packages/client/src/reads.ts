@@ -10,13 +10,12 @@
  * A batch pays for small values. How many keys one may have is reckoned from the mean size of the values read so far; a
  * node that refuses an answer as too large is asked again for each half.
  */
-import { asMeridianError, type MeridianError } from "@meridian/protocol";
+import { asMeridianError } from "@meridian/protocol";
 
-import { carriedEntryOf, jsonOf, listOf, rawEntryOf } from "./answers.ts";
+import { batchEntriesOf, carriedEntryOf, type ReceivedEntry } from "./answers.ts";
 import type { Caller } from "./caller.ts";
 import type { Network } from "./exchange.ts";
 import { followAbort } from "./follow-abort.ts";
-import type { RawEntry } from "./meridian-client.ts";
 import { BATCH_MAX, cachePath, getManyRequest } from "./requests.ts";
 import { giveUpWaiting, type CallLimits } from "./run.ts";
 import { SLOTS } from "./slots.ts";
@@ -26,34 +25,37 @@ const BATCH_MIN = 4;
 /** How many bytes of values one batch is to have. */
 const BATCH_BYTES = 512 * 1024;
 
-/** An entry that was read. */
-export interface ReadEntry extends RawEntry {
-  /** Others were given the same bytes. */
-  readonly shared: boolean;
-}
+/** What a caller makes of an entry. `shared`: others are given the same one. */
+export type Take<T> = (key: string, entry: ReceivedEntry, shared: boolean) => T;
 
 interface Waiter {
+  readonly wanted: Wanted;
   readonly limits: CallLimits;
   readonly endMs: number;
-  readonly resolve: (entry: ReadEntry | undefined) => void;
+  readonly take: Take<unknown>;
+  readonly resolve: (value: unknown) => void;
   readonly reject: (reason: unknown) => void;
-  /** Lets go of its signal and its deadline. */
-  readonly release: (() => void)[];
+  /** It was answered, or has left. */
+  isDone: boolean;
+  /** Lets go of its signals and its own deadline. */
+  release: (() => void)[] | undefined;
   /** Whether its own deadline is watched, and not only that of its request. */
-  bounded: boolean;
+  isBounded: boolean;
 }
 
 /** A key, who waits for it, and the request that it has left with. */
 interface Wanted {
   readonly key: string;
-  readonly waiters: Set<Waiter>;
+  readonly waiters: Waiter[];
+  /** Invariant: how many of them are not done. */
+  waiting: number;
   flight: Flight | undefined;
 }
 
 /** A request under way. */
 interface Flight {
   readonly abandoned: AbortController;
-  /** Invariant: how many of its waiters have neither been answered nor left. */
+  /** Invariant: how many of the waiters of its keys are not done. */
   waiting: number;
 }
 
@@ -71,7 +73,7 @@ export class Reads {
   /** Keys that have not left yet. */
   readonly #wanted = new Map<string, Wanted>();
   /** Who has come in this turn. */
-  #fresh: (readonly [Wanted, Waiter])[] = [];
+  #fresh: Waiter[] = [];
   #flights = 0;
   #meanBytes = 0;
 
@@ -79,36 +81,49 @@ export class Reads {
     this.#options = options;
   }
 
-  /** The entry of a key, which was checked, or undefined if it has none. */
-  read(key: string, limits: CallLimits): Promise<ReadEntry | undefined> {
+  /** What `take` makes of the entry of a key, which was checked, or undefined if it has none. */
+  read<T>(key: string, limits: CallLimits, take: Take<T>): Promise<T | undefined> {
+    const { closed, network } = this.#options;
+    const { signal } = limits;
+    if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
+    if (closed.aborted) return Promise.reject(closed.reason as Error);
     return new Promise((resolve, reject) => {
-      const { signal } = limits;
-      const { closed, network } = this.#options;
-      if (signal?.aborted === true || closed.aborted) {
-        reject((signal?.aborted === true ? signal : closed).reason as Error);
-        return;
-      }
-      const endMs = network.clock.elapsedMs() + limits.deadlineMs;
-      const waiter: Waiter = { limits, endMs, resolve, reject, release: [], bounded: false };
-      let wanted = this.#wanted.get(key);
-      if (wanted === undefined) {
-        wanted = { key, waiters: new Set(), flight: undefined };
-        this.#wanted.set(key, wanted);
-      }
-      wanted.waiters.add(waiter);
-      this.#follow(wanted, waiter, signal);
-      if (this.#fresh.push([wanted, waiter]) === 1) queueMicrotask(() => this.#endTurn());
+      const wanted = this.#wantedOf(key);
+      const waiter: Waiter = {
+        wanted,
+        limits,
+        endMs: network.clock.elapsedMs() + limits.deadlineMs,
+        take,
+        resolve: resolve as (value: unknown) => void,
+        reject,
+        isDone: false,
+        release: undefined,
+        isBounded: false,
+      };
+      wanted.waiters.push(waiter);
+      wanted.waiting += 1;
+      if (signal !== undefined) this.#follow(waiter, signal);
+      if (this.#fresh.push(waiter) === 1) queueMicrotask(() => this.#endTurn());
     });
+  }
+
+  #wantedOf(key: string): Wanted {
+    let wanted = this.#wanted.get(key);
+    if (wanted === undefined) {
+      wanted = { key, waiters: [], waiting: 0, flight: undefined };
+      this.#wanted.set(key, wanted);
+    }
+    return wanted;
   }
 
   #endTurn(): void {
     const fresh = this.#fresh;
     this.#fresh = [];
     this.#depart();
-    for (const [wanted, waiter] of fresh) {
-      if (wanted.flight !== undefined) continue;
-      this.#bound(wanted, waiter);
-      this.#follow(wanted, waiter, this.#options.closed);
+    for (const waiter of fresh) {
+      if (waiter.wanted.flight !== undefined || waiter.isDone) continue;
+      this.#bound(waiter);
+      this.#follow(waiter, this.#options.closed);
     }
   }
 
@@ -131,14 +146,14 @@ export class Reads {
   }
 
   async #fly(batch: readonly Wanted[]): Promise<void> {
-    const waiters = batch.flatMap((wanted) => [...wanted.waiters]);
-    const last = waiters.reduce((a, b) => (b.endMs > a.endMs ? b : a));
-    const flight = { abandoned: new AbortController(), waiting: waiters.length };
+    const flight: Flight = { abandoned: new AbortController(), waiting: 0 };
+    const last = lastOf(batch);
     for (const wanted of batch) {
       wanted.flight = flight;
+      flight.waiting += wanted.waiting;
       for (const waiter of wanted.waiters) {
         // Those of one turn with one deadline end with their request.
-        if (waiter.limits.deadlineMs !== last.limits.deadlineMs) this.#bound(wanted, waiter);
+        if (waiter.limits.deadlineMs !== last.limits.deadlineMs) this.#bound(waiter);
       }
     }
     this.#flights += 1;
@@ -146,7 +161,9 @@ export class Reads {
       const deadlineMs = last.endMs - this.#options.network.clock.elapsedMs();
       await this.#ask(batch, { deadlineMs, signal: flight.abandoned.signal });
     } catch (cause) {
-      for (const wanted of batch) settle(wanted, (waiter) => waiter.reject(cause));
+      for (const { waiters } of batch) {
+        for (const waiter of waiters) if (settle(waiter)) waiter.reject(cause);
+      }
     } finally {
       this.#flights -= 1;
       this.#depart();
@@ -161,16 +178,12 @@ export class Reads {
       this.#deliver(first, reply.found ? carriedEntryOf(reply.answer) : undefined);
       return;
     }
-    const request = getManyRequest(batch.map(({ key }) => key));
     try {
-      const answer = jsonOf(await caller.call(request, limits));
-      const entries = new Map(listOf(answer["entries"]).map((one) => [one["key"], one]));
-      for (const wanted of batch) {
-        const entry = entries.get(wanted.key);
-        this.#deliver(wanted, entry === undefined ? undefined : rawEntryOf(entry));
-      }
+      const reply = await caller.call(getManyRequest(batch.map(({ key }) => key)), limits);
+      const entries = batchEntriesOf(reply);
+      for (const wanted of batch) this.#deliver(wanted, entries.get(wanted.key));
     } catch (cause) {
-      if (!isTooLarge(cause)) throw cause;
+      if (asMeridianError(cause).code !== "VALUE_TOO_LARGE") throw cause;
       this.#meanBytes = Math.max(this.#meanBytes, (2 * BATCH_BYTES) / batch.length);
       const middle = batch.length >> 1;
       await Promise.all([
@@ -180,53 +193,68 @@ export class Reads {
     }
   }
 
-  #deliver(wanted: Wanted, entry: RawEntry | undefined): void {
-    if (entry !== undefined) this.#meanBytes += (entry.value.length - this.#meanBytes) / 16;
-    const shared = wanted.waiters.size > 1;
-    settle(wanted, (waiter) => {
-      waiter.resolve(entry === undefined ? undefined : { ...entry, shared });
-    });
+  #deliver({ key, waiters }: Wanted, entry: ReceivedEntry | undefined): void {
+    if (entry !== undefined) {
+      const bytes = entry.bytes?.length ?? entry.text?.length ?? 0;
+      this.#meanBytes += (bytes - this.#meanBytes) / 16;
+    }
+    const shared = waiters.length > 1;
+    for (const waiter of waiters) {
+      if (!settle(waiter)) continue;
+      if (entry === undefined) waiter.resolve(undefined);
+      else {
+        try {
+          waiter.resolve(waiter.take(key, entry, shared));
+        } catch (cause) {
+          waiter.reject(cause);
+        }
+      }
+    }
   }
 
   /** Ends one wait when its own deadline is over. */
-  #bound(wanted: Wanted, waiter: Waiter): void {
-    if (waiter.bounded) return;
-    waiter.bounded = true;
+  #bound(waiter: Waiter): void {
+    if (waiter.isBounded) return;
+    waiter.isBounded = true;
     const { clock, deadlines } = this.#options.network;
     const leftMs = Math.max(0, waiter.endMs - clock.elapsedMs());
-    const late = (): void => this.#leave(wanted, waiter, giveUpWaiting(waiter.limits));
-    waiter.release.push(deadlines.after(leftMs, late));
+    const late = (): void => this.#leave(waiter, giveUpWaiting(waiter.limits));
+    (waiter.release ??= []).push(deadlines.after(leftMs, late));
   }
 
-  #follow(wanted: Wanted, waiter: Waiter, signal: AbortSignal | undefined): void {
-    if (signal === undefined) return;
-    const aborted = (): void => this.#leave(wanted, waiter, signal.reason);
-    waiter.release.push(followAbort(signal, aborted));
+  #follow(waiter: Waiter, signal: AbortSignal): void {
+    const aborted = (): void => this.#leave(waiter, signal.reason);
+    (waiter.release ??= []).push(followAbort(signal, aborted));
   }
 
-  #leave(wanted: Wanted, waiter: Waiter, reason: unknown): void {
-    if (!wanted.waiters.delete(waiter)) return;
-    for (const release of waiter.release) release();
+  #leave(waiter: Waiter, reason: unknown): void {
+    if (!settle(waiter)) return;
     waiter.reject(reason);
-    const { flight } = wanted;
-    if (flight === undefined) {
-      if (wanted.waiters.size === 0) this.#wanted.delete(wanted.key);
-      return;
+    const { wanted } = waiter;
+    if (wanted.flight?.waiting === 0) wanted.flight.abandoned.abort(reason);
+    if (wanted.flight === undefined && wanted.waiting === 0) this.#wanted.delete(wanted.key);
+  }
+}
+
+/** Marks a waiter as done. Returns whether it was not. */
+function settle(waiter: Waiter): boolean {
+  if (waiter.isDone) return false;
+  waiter.isDone = true;
+  const { wanted, release } = waiter;
+  wanted.waiting -= 1;
+  if (wanted.flight !== undefined) wanted.flight.waiting -= 1;
+  if (release !== undefined) for (const each of release) each();
+  return true;
+}
+
+/** Who of all waits longest. */
+function lastOf(batch: readonly Wanted[]): Waiter {
+  let last: Waiter | undefined;
+  for (const { waiters } of batch) {
+    for (const waiter of waiters) {
+      if (!waiter.isDone && (last === undefined || waiter.endMs > last.endMs)) last = waiter;
     }
-    flight.waiting -= 1;
-    if (flight.waiting === 0) flight.abandoned.abort(reason);
   }
-}
-
-function settle(wanted: Wanted, tell: (waiter: Waiter) => void): void {
-  for (const waiter of wanted.waiters) {
-    for (const release of waiter.release) release();
-    tell(waiter);
-  }
-  if (wanted.flight !== undefined) wanted.flight.waiting -= wanted.waiters.size;
-  wanted.waiters.clear();
-}
-
-function isTooLarge(cause: unknown): cause is MeridianError {
-  return asMeridianError(cause).code === "VALUE_TOO_LARGE";
+  if (last === undefined) throw new Error("Expected somebody to wait for a key that is wanted");
+  return last;
 }

@@ -40,13 +40,21 @@ export function encodeValue(value: unknown, contentType?: string): EncodedValue 
   );
 }
 
+/** A value as it came in an answer. Invariant: it has bytes or text, or both. */
+export interface ReceivedValue {
+  readonly contentType: string;
+  readonly bytes?: Uint8Array | undefined;
+  /** Kept, so that the bytes are decoded once, however many want the value. */
+  text?: string | undefined;
+}
+
 /** The value that stored bytes stand for. Throws `INVALID_BODY` where they are not what the content type says. */
-export function decodeValue(key: string, encoded: EncodedValue): unknown {
-  const { bytes, contentType } = encoded;
+export function decodeValue(key: string, received: ReceivedValue): unknown {
+  const { contentType } = received;
   const json = isJson(contentType);
-  if (!json && !/^text\//i.test(contentType)) return bytes;
+  if (!json && !/^text\//i.test(contentType)) return bytesOf(received);
   try {
-    const text = strictDecoder.decode(bytes);
+    const text = (received.text ??= strictDecoder.decode(received.bytes));
     return json ? JSON.parse(text) : text;
   } catch (cause) {
     throw new MeridianError(
@@ -57,8 +65,16 @@ export function decodeValue(key: string, encoded: EncodedValue): unknown {
   }
 }
 
+/** The stored bytes. */
+export function bytesOf({ bytes, text = "" }: ReceivedValue): Uint8Array {
+  return bytes ?? encoder.encode(text);
+}
+
 function isJson(contentType: string): boolean {
-  return /^(application\/json|[\w.!#$&^-]+\/[\w.!#$&^-]+\+json)\s*(;|$)/i.test(contentType);
+  return (
+    contentType === JSON_TYPE ||
+    /^(application\/json|[\w.!#$&^-]+\/[\w.!#$&^-]+\+json)\s*(;|$)/i.test(contentType)
+  );
 }
 
 function describe(value: unknown): string {
