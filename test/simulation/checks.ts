@@ -10,9 +10,22 @@ import { START_MS } from "./world.ts";
  */
 const STAMP_AHEAD_MS = 60_000;
 
-/** Equal stamps stand for equal entries: what digests, which know stamps only, cannot tell. */
+/**
+ * Everyone holds writes as they were made, and equal stamps stand for equal entries: what digests, which know stamps
+ * only, cannot tell.
+ */
 export function checkContents(cluster: SimulatedCluster): string[] {
   const violations: string[] = [];
+  const horizon = cluster.highestHorizon;
+  const wrong = (host: string, entry: Entry): void => {
+    const what = cluster.ledger.wrongCopy(entry, horizon);
+    if (what !== undefined) violations.push(`${host}: ${entry.key} ${what}`);
+  };
+  for (const { id, disk } of cluster.nodes)
+    for (const entry of disk.entries.values()) wrong(id, entry);
+  for (const { host, disk } of cluster.directories) {
+    for (const { entry } of disk.entries.values()) wrong(host, entry);
+  }
   const logged = cluster.directories.flatMap(({ disk }) => [...disk.entries.values()]);
   for (const { entry } of logged) {
     const { key, stamp } = entry;
@@ -49,6 +62,7 @@ function isSame(a: Entry, b: Entry): boolean {
   return (
     a.deleted === b.deleted &&
     a.expiresAtMs === b.expiresAtMs &&
+    a.contentType === b.contentType &&
     a.value.length === b.value.length &&
     a.value.every((byte, index) => byte === b.value[index])
   );

@@ -23,6 +23,7 @@ import {
 
 import { Auditor } from "./auditor.ts";
 import { BOUNDS, DIRECTORY } from "./bounds.ts";
+import { Ledger } from "./ledger.ts";
 import { Network, type End, type NetworkFaults } from "./network.ts";
 import { TracedLog } from "./traced-log.ts";
 import { TracedStore, WriteNames } from "./traced-store.ts";
@@ -33,6 +34,8 @@ export interface AcknowledgedWrite {
   readonly name: string;
   readonly key: string;
   readonly node: SimulatedNode;
+  /** When it was acknowledged, in true time. */
+  readonly atMs: number;
   readonly outboxPosition: number;
   /** The write that this one replaced at its node; undefined if the key was new there. */
   readonly over: string | undefined;
@@ -116,6 +119,7 @@ export class SimulatedCluster {
   readonly network: Network;
   readonly nodes: readonly SimulatedNode[];
   readonly names = new WriteNames();
+  readonly ledger = new Ledger(this.names);
   readonly acknowledged: AcknowledgedWrite[] = [];
   readonly auditor: Auditor;
   /** Grows whenever something is lost for good, or may be, that a client has seen. */
@@ -247,6 +251,7 @@ export class SimulatedCluster {
       this.#parts.openStore?.(node.disk, clock, world) ??
       new TracedStore(node.disk, (run) => clock.after(world.between(0, this.commitMs), run));
     store.names = this.names;
+    store.onMade = (entry) => this.ledger.made(entry);
     store.onStep = () => {
       this.auditor.checkCursor(node);
       return this.step(node.id);
@@ -344,45 +349,6 @@ export class SimulatedCluster {
       const held = disk === node.disk ? undefined : disk.entries.get(key);
       return held !== undefined && this.names.isAtLeast(held.stamp, name);
     });
-  }
-
-  /** Writes as a client would; `undefined` deletes. Calls back once it is acknowledged. */
-  write(
-    node: SimulatedNode,
-    key: string,
-    value: string | undefined,
-    ttlMs: number,
-    onAcknowledged?: (entry: Entry) => void,
-  ): void {
-    let over: string | undefined;
-    const request = {
-      key,
-      value: new TextEncoder().encode(value ?? ""),
-      contentType: "text/plain",
-      ttlMs,
-      deleted: value === undefined,
-      check: (current: Entry | undefined) => {
-        over = current === undefined ? undefined : this.names.nameOf(current.stamp);
-      },
-    };
-    const level = this.auditor.levelOfNext();
-    node.process?.replica.write([request], level !== "local").then(
-      (receipt) => {
-        const {
-          entries: [entry],
-          outboxPosition,
-        } = receipt;
-        if (entry === undefined) return;
-        const name = this.names.nameOf(entry.stamp);
-        const fades = entry.deleted || entry.expiresAtMs > 0;
-        this.acknowledged.push({ name, key, node, outboxPosition, over, fades });
-        this.auditor.auditAcknowledgement(node, receipt, level);
-        onAcknowledged?.(entry);
-      },
-      () => {
-        // The write was refused, and its client knows.
-      },
-    );
   }
 
   /** Whether everyone runs, is level, and has nothing left to send. */

@@ -87,29 +87,24 @@ async function live(
 }
 
 /**
- * Every acknowledged write is there, unless another one has replaced it: the final write of a key is none
- * that an acknowledged one had already replaced. A lost write and an undone delete both break that.
+ * Of every key that was acknowledged to anyone, what is there is the newest of those writes, or newer, and has not been
+ * replaced by another one of them. Nothing is forgotten before the horizon: a deleted key has its tombstone.
  */
 function checkAcknowledged(cluster: SimulatedCluster): string[] {
   const violations: string[] = [];
+  const { names, acknowledged } = cluster;
   const replaced = new Map<string, string>();
-  for (const { name, over } of cluster.acknowledged) {
-    if (over !== undefined) replaced.set(over, name);
-  }
-  // What is deleted or has expired may as well be unknown.
-  const faded = new Set<string>();
-  for (const { name, key, fades } of cluster.acknowledged) {
-    if (fades && !replaced.has(name)) faded.add(key);
-  }
-  const keys = new Set(cluster.acknowledged.map(({ key }) => key));
+  for (const { name, over } of acknowledged) if (over !== undefined) replaced.set(over, name);
   for (const { id, process } of cluster.nodes) {
-    for (const key of keys) {
+    for (const { name: written, key } of acknowledged) {
       const entry = process?.store.get(key);
-      const name = entry && cluster.names.nameOf(entry.stamp);
+      const name = entry && names.nameOf(entry.stamp);
       const by = name && replaced.get(name);
-      if (name === undefined) {
-        if (!faded.has(key)) violations.push(`${id}: ${key} is lost`);
-      } else if (by !== undefined) violations.push(`${id}: ${key} is back at ${name}, after ${by}`);
+      if (entry === undefined) violations.push(`${id}: ${key} is lost`);
+      else if (by !== undefined) violations.push(`${id}: ${key} is back at ${name}, after ${by}`);
+      else if (!names.isAtLeast(entry.stamp, written)) {
+        violations.push(`${id}: ${key} is ${name}, although ${written} is newer`);
+      }
     }
   }
   return violations;

@@ -4,6 +4,7 @@
  */
 import type { Entry, Position } from "@meridian/protocol";
 
+import { write } from "./clients.ts";
 import type { SimulatedCluster, SimulatedNode } from "./cluster.ts";
 
 const SESSIONS = 3;
@@ -97,8 +98,9 @@ class Session {
   #write(node: SimulatedNode, key: string): void {
     this.#writes += 1;
     const isAsked = this.#ask(WRITE_MS);
-    this.#cluster.write(node, key, `session-${this.#id}-${this.#writes}`, 0, (entry) => {
-      if (isAsked()) this.#note(node, entry);
+    const value = `session-${this.#id}-${this.#writes}`;
+    write(this.#cluster, node, [{ key, value, ttlMs: 0 }], ([entry]) => {
+      if (isAsked() && entry !== undefined) this.#note(node, entry);
     });
   }
 

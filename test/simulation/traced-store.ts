@@ -97,6 +97,8 @@ export class WriteNames {
  */
 export class TracedStore extends MemoryReplicaStore {
   names: WriteNames | undefined;
+  /** Called with each write that the node stamps. */
+  onMade: (entry: Entry) => void = () => {};
   /** Called between a commit and its answer; returns whether the process is still there to hear it. */
   onStep: () => boolean = () => true;
   #restamps = 0;
@@ -129,6 +131,7 @@ export class TracedStore extends MemoryReplicaStore {
       const isResubmitted = current !== undefined && !replaces(entry, current);
       if (current !== undefined && !isResubmitted) this.names?.replace(current.stamp, entry.stamp);
       written.set(entry.key, entry);
+      if (!isResubmitted) this.onMade(entry);
       this.names?.note(entry);
     }
   }

@@ -1,4 +1,9 @@
+import { write, type ClientWrite } from "./clients.ts";
 import type { SimulatedCluster } from "./cluster.ts";
+
+/** How many writes go in one batch now and then, and how likely one demands what does not hold. */
+const BATCH_MAX = 4;
+const REFUSED = 0.03;
 
 /** What is written in a simulation. */
 export interface Work {
@@ -15,13 +20,18 @@ export function scheduleWork(cluster: SimulatedCluster, { untilMs, size, ends }:
   const keys = Array.from({ length: size }, (_, index) => `key-${index}`);
   const everyMs = world.between(15, 120);
   let count = 0;
+  const draw = (): ClientWrite => {
+    count += 1;
+    const value = world.chance(ends) ? undefined : `value-${count}`.padEnd(world.below(200));
+    const ttlMs = world.chance(ends) ? world.between(1, 5_000) : 0;
+    const isRefused = world.chance(REFUSED);
+    return { key: world.pick(keys), value, ttlMs, isRefused };
+  };
   const work = (): void => {
     if (world.nowMs > untilMs) return;
     for (let burst = world.below(4); burst >= 0; burst -= 1) {
-      count += 1;
-      const value = world.chance(ends) ? undefined : `value-${count}`.padEnd(world.below(200));
-      const ttlMs = world.chance(ends) ? world.between(1, 5_000) : 0;
-      cluster.write(world.pick(nodes), world.pick(keys), value, ttlMs);
+      const size = world.chance(0.1) ? 1 + world.below(BATCH_MAX) : 1;
+      write(cluster, world.pick(nodes), Array.from({ length: size }, draw));
     }
     world.schedule(world.between(0, 2 * everyMs), work);
   };

@@ -1,0 +1,79 @@
+/** Writes as clients make them. */
+import type { Entry } from "@meridian/protocol";
+import type { WriteRequest } from "@meridian/replication";
+
+import type { SimulatedCluster, SimulatedNode } from "./cluster.ts";
+
+/** One write of a client. */
+export interface ClientWrite {
+  readonly key: string;
+  /** Undefined to delete. No two writes of a simulation set the same value. */
+  readonly value: string | undefined;
+  readonly ttlMs: number;
+  /** The client demands that something holds which does not. */
+  readonly isRefused?: boolean;
+}
+
+const TEXT = new TextEncoder();
+
+/** Writes a batch at a node, all or nothing. Calls back with the entries once it is acknowledged. */
+export function write(
+  cluster: SimulatedCluster,
+  node: SimulatedNode,
+  writes: readonly ClientWrite[],
+  onAcknowledged?: (entries: readonly Entry[]) => void,
+): void {
+  const { auditor, ledger, names, world } = cluster;
+  const replica = node.process?.replica;
+  if (replica === undefined) return;
+  const over = new Map<string, string | undefined>();
+  const requests = writes.map((each) =>
+    requestOf(each, (current) => {
+      if (!over.has(each.key)) over.set(each.key, current && names.nameOf(current.stamp));
+    }),
+  );
+  const level = auditor.levelOfNext();
+  const askedAtMs = replica.nowMs();
+  replica.write(requests, level !== "local").then(
+    (receipt) => {
+      for (const [index, entry] of receipt.entries.entries()) {
+        const request = requests[index];
+        const wrong = request && ledger.wrongAnswer(request, entry, [askedAtMs, replica.nowMs()]);
+        if (wrong !== undefined) auditor.report(`${node.id}: ${entry.key} ${wrong}`);
+        // Of several writes of one key in a batch, the last counts.
+        if (receipt.entries.some(({ key }, later) => later > index && key === entry.key)) continue;
+        cluster.acknowledged.push({
+          name: names.nameOf(entry.stamp),
+          key: entry.key,
+          node,
+          atMs: world.nowMs,
+          outboxPosition: receipt.outboxPosition,
+          over: over.get(entry.key),
+          fades: entry.deleted || entry.expiresAtMs > 0,
+        });
+      }
+      if (writes.some(({ isRefused }) => isRefused))
+        auditor.report(`${node.id}: took what was refused`);
+      auditor.auditAcknowledgement(node, receipt, level);
+      onAcknowledged?.(receipt.entries);
+    },
+    () => ledger.refused(requests),
+  );
+}
+
+function requestOf(
+  { key, value, ttlMs, isRefused = false }: ClientWrite,
+  onCurrent: (current: Entry | undefined) => void,
+): WriteRequest {
+  return {
+    key,
+    value: TEXT.encode(value ?? ""),
+    contentType: value === undefined ? "" : `text/plain; of=${value.trim()}`,
+    ttlMs,
+    deleted: value === undefined,
+    check: (current) => {
+      onCurrent(current);
+      if (isRefused) throw new Error("Expected what does not hold");
+    },
+  };
+}

@@ -1,0 +1,66 @@
+/** What clients asked for and what they were told: the model that every copy is held against. */
+import { BURIAL_ORIGIN, isPurgeable, unixMsOf, type Entry } from "@meridian/protocol";
+import type { WriteRequest } from "@meridian/replication";
+
+import type { WriteNames } from "./traced-store.ts";
+
+/** By how much the end of an entry may be rounded, in milliseconds. */
+const ROUNDING_MS = 2;
+
+export class Ledger {
+  readonly #names: WriteNames;
+  /** Each write as its node first stamped it, by name. */
+  readonly #made = new Map<string, Entry>();
+  /** Values whose clients were told that they are not stored. */
+  readonly #refused = new Set<string>();
+
+  constructor(names: WriteNames) {
+    this.#names = names;
+  }
+
+  /** A node has stamped a write. */
+  made(entry: Entry): void {
+    const name = this.#names.nameOf(entry.stamp);
+    if (!this.#made.has(name)) this.#made.set(name, entry);
+  }
+
+  /** Clients were told that these writes have failed. */
+  refused(requests: readonly WriteRequest[]): void {
+    for (const { value, deleted } of requests) if (!deleted) this.#refused.add(textOf(value));
+  }
+
+  /** What is wrong with the answer to a request that was made and answered when the node's clock showed these times. */
+  wrongAnswer(request: WriteRequest, entry: Entry, nowMs: readonly number[]): string | undefined {
+    const { key, deleted, ttlMs } = request;
+    if (entry.key !== key || entry.deleted !== deleted) return "is another write";
+    if (!deleted && textOf(entry.value) !== textOf(request.value)) return "has another value";
+    if (!deleted && entry.contentType !== request.contentType) return "has another content type";
+    if (deleted || ttlMs === 0) return entry.expiresAtMs === 0 ? undefined : "expires";
+    const leftMs = nowMs.map((each) => entry.expiresAtMs - each - ttlMs);
+    const isInTime = Math.min(...leftMs) <= ROUNDING_MS && Math.max(...leftMs) >= -ROUNDING_MS;
+    return isInTime ? undefined : `expires ${leftMs[0]} ms later than it was asked to`;
+  }
+
+  /** What is wrong with an entry that someone holds: it must be a write that was made, as it was made, and not refused. */
+  wrongCopy(entry: Entry, horizon: number): string | undefined {
+    const { stamp, deleted, value, contentType, expiresAtMs } = entry;
+    if (stamp.origin === BURIAL_ORIGIN || isPurgeable(entry, horizon)) return undefined;
+    const name = this.#names.nameOf(stamp);
+    const made = this.#made.get(name);
+    if (made === undefined) return `at ${name} was written by nobody`;
+    if (!deleted && this.#refused.has(textOf(value))) return `at ${name} was refused`;
+    if (made.deleted !== deleted || textOf(made.value) !== textOf(value)) {
+      return `at ${name} has another value than was written`;
+    }
+    if (made.contentType !== contentType) return `at ${name} has another content type`;
+    if ((made.expiresAtMs === 0) !== (expiresAtMs === 0)) return `at ${name} has another end`;
+    // A new stamp moves the end with it: the entry lives as long from the one as from the other.
+    const movedMs = unixMsOf(stamp.time) - unixMsOf(made.stamp.time);
+    const apartMs = expiresAtMs === 0 ? 0 : expiresAtMs - made.expiresAtMs - movedMs;
+    return Math.abs(apartMs) <= ROUNDING_MS ? undefined : `at ${name} lives ${apartMs} ms longer`;
+  }
+}
+
+function textOf(value: Uint8Array): string {
+  return new TextDecoder().decode(value);
+}
