@@ -1,9 +1,15 @@
 /** Watches a cluster while it runs, for what must hold at every moment and not only in the end. */
-import type { Entry, AckLevel } from "@meridian/protocol";
+import {
+  isPurgeable,
+  type AckLevel,
+  type Cursor,
+  type Entry,
+  type LogFrame,
+} from "@meridian/protocol";
 import { DIRECTORY_LIMITS, type Receipt } from "@meridian/replication";
 
 import { BOUNDS } from "./bounds.ts";
-import type { SimulatedCluster, SimulatedNode } from "./cluster.ts";
+import type { SimulatedCluster, SimulatedDirectory, SimulatedNode } from "./cluster.ts";
 import type { End, Tap } from "./network.ts";
 
 const VIOLATIONS_MAX = 20;
@@ -20,6 +26,10 @@ export class Auditor implements Tap {
   readonly violations: string[] = [];
   readonly #inFlight = new WeakMap<End, InFlight>();
   readonly #waiting = new Map<object, number>();
+  /** Where each epoch of a log has committed each outbox position. */
+  readonly #committed = new Map<string, number>();
+  /** The last cursor of each node that was held against its disk. */
+  readonly #covered = new WeakMap<SimulatedNode, Cursor>();
   #messages = 0;
   /** The latest time that the directory's clock has shown, in milliseconds since the simulation began. */
   latestDirectoryMs = 0;
@@ -126,14 +136,47 @@ export class Auditor implements Tap {
     return () => void this.#waiting.set(replica, (this.#waiting.get(replica) ?? 1) - 1);
   }
 
-  /** A node's store has committed something: its cursor is nowhere that the log has not durably been. */
-  checkCursor({ id, disk: { cursor } }: SimulatedNode): void {
+  /** A log has committed a frame. */
+  onLogCommit(epoch: number, { incarnation, position, through }: LogFrame): void {
+    if (position > 0) this.#committed.set(`${epoch} ${incarnation} ${position}`, through);
+  }
+
+  /**
+   * A node's store has committed something. Its cursor is nowhere that the log has not durably been; everything that the log
+   * has through the cursor is on the node's disk, or something newer; and so is what the outbox forgets as acknowledged.
+   */
+  checkCommit(node: SimulatedNode): void {
+    const { id, disk } = node;
+    const { cursor, outboxAcknowledged } = disk;
     const directory = this.#cluster.directories.find(
       ({ process }) => process?.log.epoch === cursor?.epoch,
     );
     if (cursor === undefined || directory === undefined) return;
     const { committedThrough } = directory.disk;
     this.#within(`${id}: cursor in the log`, cursor.sequence, committedThrough);
+    const acknowledged = `${cursor.epoch} ${disk.incarnation} ${outboxAcknowledged}`;
+    this.#within(
+      `${id}: place of what is acknowledged durably`,
+      this.#committed.get(acknowledged) ?? 0,
+      cursor.sequence,
+    );
+    const sequence = this.#covered.get(node)?.sequence;
+    if (sequence === cursor.sequence && this.#covered.get(node)?.epoch === cursor.epoch) return;
+    this.#covered.set(node, cursor);
+    this.#checkCovered(node, directory, cursor.sequence);
+  }
+
+  #checkCovered(node: SimulatedNode, directory: SimulatedDirectory, through: number): void {
+    const { highestHorizon, names } = this.#cluster;
+    if (node.process?.store.isRestamping === true) return;
+    for (const { entry, sequence } of directory.disk.entries.values()) {
+      if (sequence > through || isPurgeable(entry, highestHorizon)) continue;
+      const held = node.disk.entries.get(entry.key);
+      if (held !== undefined && names.isAtLeast(held.stamp, names.nameOf(entry.stamp))) continue;
+      const has = held === undefined ? "nothing" : names.nameOf(held.stamp);
+      const said = `${node.id}: cursor at ${through}, past ${entry.key} at ${sequence}`;
+      this.report(`${said}, of which its disk has ${has}`);
+    }
   }
 
   #checkEcho(end: End, frame: Uint8Array): void {

@@ -3,6 +3,7 @@ import type { Entry } from "@meridian/protocol";
 import type { WriteRequest } from "@meridian/replication";
 
 import type { SimulatedCluster, SimulatedNode } from "./cluster.ts";
+import type { Clocks } from "./ledger.ts";
 
 /** One write of a client. */
 export interface ClientWrite {
@@ -33,12 +34,13 @@ export function write(
     }),
   );
   const level = auditor.levelOfNext();
-  const askedAtMs = replica.nowMs();
+  const clocks = (): Clocks => [replica.nowMs(), world.nowMs];
+  const asked = clocks();
   replica.write(requests, level !== "local").then(
     (receipt) => {
       for (const [index, entry] of receipt.entries.entries()) {
         const request = requests[index];
-        const wrong = request && ledger.wrongAnswer(request, entry, [askedAtMs, replica.nowMs()]);
+        const wrong = request && ledger.wrongAnswer(request, entry, [asked, clocks()]);
         if (wrong !== undefined) auditor.report(`${node.id}: ${entry.key} ${wrong}`);
         // Of several writes of one key in a batch, the last counts.
         if (receipt.entries.some(({ key }, later) => later > index && key === entry.key)) continue;

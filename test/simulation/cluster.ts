@@ -195,6 +195,7 @@ export class SimulatedCluster {
       this.#parts.openLog?.(directory.disk, epoch, schedule, world) ??
       new TracedLog(directory.disk, epoch, schedule, BOUNDS.logFrames);
     log.onStep = () => this.step(directory.host);
+    log.onCommit = (frame) => this.auditor.onLogCommit(epoch, frame);
     const others = this.directories.filter((other) => other !== directory);
     const peers = others.map((other) => ({
       name: other.host,
@@ -253,7 +254,7 @@ export class SimulatedCluster {
     store.names = this.names;
     store.onMade = (entry) => this.ledger.made(entry);
     store.onStep = () => {
-      this.auditor.checkCursor(node);
+      this.auditor.checkCommit(node);
       return this.step(node.id);
     };
     const index = Number(node.id.slice(1));

@@ -58,6 +58,13 @@ function commonFaults(cluster: SimulatedCluster, setsClocks: boolean): (() => vo
     cluster.killNode(node);
     later(0, 4_000, () => cluster.startNode(node));
   };
+  const endNode = (node: SimulatedNode): void => {
+    const replica = node.process?.replica;
+    void replica?.stop().then(() => {
+      // Something else may have ended it meanwhile.
+      if (node.process?.replica === replica) restart(node);
+    });
+  };
   const cut = (host: string, ways?: CutWays): void => {
     network.cut(host, ways);
     later(50, 5_000, () => network.heal(host));
@@ -85,12 +92,19 @@ function commonFaults(cluster: SimulatedCluster, setsClocks: boolean): (() => vo
     },
     ...(cluster.directories.length > 1 ? cutsBetween(cluster) : []),
     ...(setsClocks ? [setNode, setDirectory] : []),
+    () => endNode(world.pick(nodes)),
+    () => {
+      const directory = pickDirectory(cluster);
+      directory.process?.machine.stop();
+      cluster.killDirectory(directory);
+      later(0, 3_000, () => cluster.startDirectory(directory));
+    },
     () => cluster.killWithin(world.pick(nodes).id, 1 + world.below(30)),
     () => cluster.killWithin(pickDirectory(cluster).host, 1 + world.below(60)),
     () => {
       const { process } = world.pick(nodes);
       if (process === undefined) return;
-      process.store.full = true;
+      process.store.full = world.pick([true, "entries"]);
       later(50, 1_500, () => {
         process.store.full = false;
       });

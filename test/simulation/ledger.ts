@@ -7,6 +7,9 @@ import type { WriteNames } from "./traced-store.ts";
 /** By how much the end of an entry may be rounded, in milliseconds. */
 const ROUNDING_MS = 2;
 
+/** What the clock of a node shows, and the true time. */
+export type Clocks = readonly [nodeMs: number, trueMs: number];
+
 export class Ledger {
   readonly #names: WriteNames;
   /** Each write as its node first stamped it, by name. */
@@ -29,16 +32,23 @@ export class Ledger {
     for (const { value, deleted } of requests) if (!deleted) this.#refused.add(textOf(value));
   }
 
-  /** What is wrong with the answer to a request that was made and answered when the node's clock showed these times. */
-  wrongAnswer(request: WriteRequest, entry: Entry, nowMs: readonly number[]): string | undefined {
+  /** What is wrong with the answer to a request. `nowMs` are the node's clock and the true one when it was made, and when it was answered. */
+  wrongAnswer(
+    request: WriteRequest,
+    entry: Entry,
+    [[madeMs, trueMadeMs], [answeredMs, trueAnsweredMs]]: readonly [Clocks, Clocks],
+  ): string | undefined {
     const { key, deleted, ttlMs } = request;
     if (entry.key !== key || entry.deleted !== deleted) return "is another write";
     if (!deleted && textOf(entry.value) !== textOf(request.value)) return "has another value";
     if (!deleted && entry.contentType !== request.contentType) return "has another content type";
     if (deleted || ttlMs === 0) return entry.expiresAtMs === 0 ? undefined : "expires";
-    const leftMs = nowMs.map((each) => entry.expiresAtMs - each - ttlMs);
-    const isInTime = Math.min(...leftMs) <= ROUNDING_MS && Math.max(...leftMs) >= -ROUNDING_MS;
-    return isInTime ? undefined : `expires ${leftMs[0]} ms later than it was asked to`;
+    // Where the clock was set meanwhile, nobody can tell what it showed when the write was stamped.
+    const wasSetMs = answeredMs - madeMs - (trueAnsweredMs - trueMadeMs);
+    if (Math.abs(wasSetMs) > ROUNDING_MS) return undefined;
+    const atMs = entry.expiresAtMs - ttlMs;
+    const isInTime = atMs >= madeMs - ROUNDING_MS && atMs <= answeredMs + ROUNDING_MS;
+    return isInTime ? undefined : `expires ${atMs - madeMs} ms later than it was asked to`;
   }
 
   /** What is wrong with an entry that someone holds: it must be a write that was made, as it was made, and not refused. */

@@ -9,8 +9,12 @@ export class TracedLog extends MemoryDirectoryLog {
   /** Called between a commit and its answer; returns whether the process is still there to hear it. */
   onStep: () => boolean = () => true;
 
+  /** Called with each frame that is durable. */
+  onCommit: (frame: LogFrame) => void = () => {};
+
   override append(frame: LogFrame, done: Done): void {
     super.append(frame, (failure) => {
+      if (failure === undefined) this.onCommit(frame);
       if (this.onStep()) done(failure);
     });
   }

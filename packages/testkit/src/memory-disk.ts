@@ -4,8 +4,13 @@ import { MeridianError } from "@meridian/protocol";
 /** Runs `callback` later, when a commit that was begun now would be over. */
 export type ScheduleCommit = (callback: () => void) => void;
 
+/** Whether nothing fits on a disk, or only what brings no entries, or everything. */
+export type Fullness = boolean | "entries";
+
 interface Waiting {
   readonly commit: () => void;
+  /** It brings no entries. */
+  readonly isSmall: boolean;
   readonly done: Done;
 }
 
@@ -19,7 +24,7 @@ export class CommitQueue {
   #waiting: Waiting[] = [];
   #scheduled = false;
   #crashed = false;
-  #full = false;
+  #full: Fullness = false;
   /** A commit has failed since there was last no room. */
   #hasFailed = false;
 
@@ -32,17 +37,18 @@ export class CommitQueue {
     this.#onFailed = onFailed;
   }
 
-  /** While set, no commit succeeds. */
-  set full(full: boolean) {
+  /** While set, no commit succeeds, or none that brings entries. */
+  set full(full: Fullness) {
     this.#full = full;
     this.#hasFailed = false;
-    if (!full && this.#waiting.length > 0) this.#begin();
+    if (full === false && this.#waiting.length > 0) this.#begin();
   }
 
   /** Why commits wait, or fail; undefined where none does. */
   get stall(): MeridianError | undefined {
     if (this.#onFailed !== undefined) return this.#hasFailed ? full() : undefined;
-    return this.#full && this.#waiting.length > 0 && !this.#scheduled ? full() : undefined;
+    const isStalled = this.#full !== false && this.#waiting.length > 0 && !this.#scheduled;
+    return isStalled ? full() : undefined;
   }
 
   /** Whether the process has died. */
@@ -50,10 +56,10 @@ export class CommitQueue {
     return this.#crashed;
   }
 
-  push(commit: () => void, done: Done): void {
+  push(commit: () => void, done: Done, isSmall = false): void {
     if (this.#crashed) return;
     const isStalled = this.stall !== undefined;
-    this.#waiting.push({ commit, done });
+    this.#waiting.push({ commit, done, isSmall });
     if (!isStalled) this.#begin();
   }
 
@@ -71,15 +77,23 @@ export class CommitQueue {
 
   #run(): void {
     this.#scheduled = false;
-    if (this.#full && this.#onFailed === undefined) return;
+    if (this.#full !== false && this.#onFailed === undefined) return;
     const batch = this.#waiting;
     this.#waiting = [];
-    if (this.#full) return this.#fail(batch);
-    for (const { commit, done } of batch) {
+    const end = this.#endOf(batch);
+    for (const { commit, done } of batch.slice(0, end)) {
       if (this.#crashed) return;
       commit();
       done();
     }
+    if (end < batch.length) this.#fail(batch.slice(end));
+  }
+
+  /** How many of a batch fit: what was begun after one that fails fails with it. */
+  #endOf(batch: readonly Waiting[]): number {
+    if (this.#full === false) return batch.length;
+    const first = batch.findIndex(({ isSmall }) => this.#full === true || !isSmall);
+    return first < 0 ? batch.length : first;
   }
 
   #fail(batch: readonly Waiting[]): void {

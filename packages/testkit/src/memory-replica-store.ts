@@ -14,7 +14,7 @@ import {
   type ReplicaRecord,
 } from "@meridian/protocol";
 
-import { CommitQueue, type ScheduleCommit } from "./memory-disk.ts";
+import { CommitQueue, type Fullness, type ScheduleCommit } from "./memory-disk.ts";
 
 /** What a `MemoryReplicaStore` leaves behind when its process dies. */
 export interface ReplicaDisk {
@@ -129,8 +129,8 @@ export class MemoryReplicaStore implements ReplicaStore {
     return this.#commits.stall;
   }
 
-  /** While set, every commit fails as on a full disk. */
-  set full(full: boolean) {
+  /** While set, commits fail as on a full disk: all of them, or those that bring entries. */
+  set full(full: Fullness) {
     this.#commits.full = full;
   }
 
@@ -188,7 +188,8 @@ export class MemoryReplicaStore implements ReplicaStore {
     }
     if ("cursor" in record && record.cursor !== undefined) this.#cursor = record.cursor;
     if (record.kind === "progress") this.#others = record.others ?? this.#others;
-    this.#commits.push(() => this.#commit(record), done);
+    const bringsNone = record.kind === "progress" || record.kind === "release";
+    this.#commits.push(() => this.#commit(record), done, bringsNone);
   }
 
   /** Removes what is purgeable, at most `rowsMax` entries. */

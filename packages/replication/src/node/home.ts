@@ -238,7 +238,9 @@ export class Home {
   /** Makes the places in other logs durable, if they have moved. To be called when the cursor has just been saved. */
   save(): void {
     const { applier, store } = this.#options;
-    if (applier.cursor !== undefined) this.#findSavable(applier.cursor.sequence);
+    // What is not durable yet may fail to become so, and the cursor go back with it.
+    const covered = Math.min(applier.whole.sequence, applier.durableThrough);
+    if (applier.cursor !== undefined) this.#findSavable(covered);
     if (this.#others === this.#savedOthers) return;
     this.#savedOthers = this.#others;
     store.append({ kind: "progress", others: this.#others }, (failure) => {

@@ -1,0 +1,57 @@
+/** What is durable as the cursor covers what is durable as acknowledged: the outbox forgets nothing before. */
+import { stampTimeOf, type Entry } from "@meridian/protocol";
+import { expect, it } from "vitest";
+
+import { set } from "./node-rig.ts";
+import { ScriptedDirectory } from "./scripted-directory.ts";
+
+function entryOf(script: ScriptedDirectory, key: string): Entry {
+  const stamp = { time: stampTimeOf(script.clock.nowMs()), origin: 5 };
+  const value = new TextEncoder().encode("v");
+  return { key, value, contentType: "text/plain", stamp, expiresAtMs: 0, deleted: false };
+}
+
+async function write(script: ScriptedDirectory): Promise<void> {
+  const written = script.replica.write([set("own")]);
+  await script.settle();
+  await written;
+}
+
+/** The log has the node's first write at `sequence`, and the time has come to save what is known. */
+async function acknowledge(script: ScriptedDirectory, sequence: number): Promise<void> {
+  const nowMs = script.clock.nowMs();
+  script.say({ type: "acknowledge", nowMs, outboxThrough: 1, committedThrough: sequence });
+  script.clock.advance(500);
+  await script.settle();
+}
+
+it("waits in a compacted part of the log, where a restart begins again", async () => {
+  const script = new ScriptedDirectory();
+  script.welcome(9);
+  await write(script);
+  const compacted = { after: 0, through: 5, committedThrough: 9, position: 9 };
+  script.feed(compacted, [entryOf(script, "k")]);
+  await script.settle();
+  await acknowledge(script, 5);
+  expect(script.disk).toMatchObject({ outboxAcknowledged: 0, outbox: [{ position: 1 }] });
+  script.feed({ after: 5, through: 9, committedThrough: 9, incarnation: 3, position: 1 }, []);
+  script.clock.advance(500);
+  await script.settle();
+  expect(script.disk).toMatchObject({ cursor: { sequence: 9 }, outboxAcknowledged: 1 });
+});
+
+it("waits for entries that the disk refuses, although it takes small records", async () => {
+  const script = new ScriptedDirectory();
+  script.welcome(0);
+  await write(script);
+  script.store.full = "entries";
+  const frame = { after: 0, through: 5, committedThrough: 5, incarnation: 3, position: 1 };
+  script.feed(frame, [entryOf(script, "k")]);
+  await acknowledge(script, 5);
+  script.reconnect();
+  script.welcome(5);
+  script.clock.advance(500);
+  await script.settle();
+  const covered = script.disk.cursor?.sequence ?? 0;
+  expect({ covered, kept: script.disk.outbox.length }).toEqual({ covered: 0, kept: 1 });
+});
