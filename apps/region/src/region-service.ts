@@ -4,6 +4,7 @@
  * Everything that decides is synchronous: a read and its refill, or a write's condition and its stamp, are
  * never separated by other work.
  */
+import { HeldBytes } from "@meridian/http";
 import {
   checkClientKey,
   CLIENT_KEY_MIN,
@@ -151,7 +152,7 @@ export class RegionService {
   readonly #ttlMsDefault: number;
   readonly #backlogBytesMax: number;
   /** What the bodies of requests take that are being read. */
-  readonly bodies: ByteBudget;
+  readonly bodies: HeldBytes;
   readonly #acknowledging: ByteBudget;
   readonly #patience: StorePatience;
   readonly #gate: AdmissionGate;
@@ -178,7 +179,9 @@ export class RegionService {
     this.#ttlMsDefault = options.ttlMsDefault;
     this.#backlogBytesMax = options.backlogBytesMax ?? BACKLOG_BYTES_MAX;
     const bodyBytesMax = Math.max(BODY_BYTES_MAX, 4 * options.valueBytesMax);
-    this.bodies = new ByteBudget("bodyBytes", "bodies that are being read", bodyBytesMax);
+    const { clock } = options;
+    const bodies = { name: "bodyBytes", what: "bodies that are being read", max: bodyBytesMax };
+    this.bodies = new HeldBytes({ ...bodies, clock });
     const ackBytesMax = Math.max(ACK_BYTES_MAX, 4 * options.valueBytesMax);
     const what = "writes that wait to be acknowledged more widely";
     this.#acknowledging = new ByteBudget("acknowledgingBytes", what, ackBytesMax);

@@ -2,11 +2,14 @@
 import type { ServerResponse } from "node:http";
 
 import {
+  asMeridianError,
   PROBLEM_CONTENT_TYPE,
   retryAfterOf,
   toProblem,
   type MeridianError,
 } from "@meridian/protocol";
+
+import { admitAnswer, bodyBytes, wholeBody, writeBody, type AnswerBody } from "./answer-body.ts";
 
 /** Names and values in turn, as `ServerResponse.writeHead` takes them fastest. */
 export type HeaderList = readonly string[];
@@ -16,7 +19,7 @@ export interface Answer {
   readonly status: number;
   /** With `Content-Length` where there is a body: without it, the body would travel in chunks, and `HEAD` tell no length. */
   readonly headers: HeaderList;
-  readonly body: string | Uint8Array | null;
+  readonly body: AnswerBody;
 }
 
 /** What is answered where no route can answer: to bytes that are no request, or to one too many. */
@@ -53,15 +56,23 @@ export function problemAnswer(error: MeridianError, headers: HeaderList = []): A
 export function responseOf({ status, headers, body }: Answer): Response {
   const named: Record<string, string> = {};
   for (let at = 0; at < headers.length; at += 2) named[headers[at] ?? ""] = headers[at + 1] ?? "";
-  return new Response(body as ConstructorParameters<typeof Response>[0], {
+  return new Response(wholeBody(body) as ConstructorParameters<typeof Response>[0], {
     status,
     headers: named,
   });
 }
 
-/** Writes the answer, unless the client is gone. */
-export function send(outgoing: ServerResponse, { status, headers, body }: Answer): void {
+/** Writes the answer, unless the client is gone; in its place a refusal, where there is no room for it. */
+export function send(outgoing: ServerResponse, answer: Answer): void {
   if (outgoing.destroyed) return;
+  let { status, headers, body } = answer;
+  let bytes = bodyBytes(body);
+  try {
+    admitAnswer(outgoing, bytes);
+  } catch (cause) {
+    ({ status, headers, body } = problemAnswer(asMeridianError(cause), ["Connection", "close"]));
+    bytes = bodyBytes(body);
+  }
   outgoing.writeHead(status, headers as string[]);
-  outgoing.end(body ?? undefined);
+  writeBody(outgoing, body, bytes);
 }

@@ -2,64 +2,88 @@ import type { IncomingMessage } from "node:http";
 
 import { asMeridianError, MeridianError } from "@meridian/protocol";
 
-/** What bodies may take that are being read, all together. */
-export interface BodyBudget {
-  /** Takes bytes, which are given back. Throws `OVERLOADED`, and takes nothing, if there are not so many left. */
-  take(bytes: number): void;
-  give(bytes: number): void;
-}
+import type { HeldBytes, Holder } from "./held-bytes.ts";
 
 /**
  * Reads the body of a request into bytes of its own: a slice of what the socket read would keep all of that
  * alive. Rejects with `VALUE_TOO_LARGE` as soon as more than `bytesMax` is declared or has come, and with
  * `INVALID_BODY` if the connection ends first. Rejects with `OVERLOADED` when all the bodies that are being read
- * have used up `budget`.
+ * have used up `bodies`, and this one moves least.
  */
 export function readIncoming(
   incoming: IncomingMessage,
   bytesMax: number,
-  budget: BodyBudget,
+  bodies: HeldBytes,
 ): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     checkDeclared(incoming.headers["content-length"], bytesMax);
     if (incoming.destroyed) throw cutShort();
-    let chunks: Uint8Array[] = [];
-    let length = 0;
-    let taken = 0;
-    const giveBack = (): void => {
-      budget.give(taken);
-      taken = 0;
-      chunks = [];
-    };
-    const stop = (failure: MeridianError): void => {
-      incoming.off("data", onData);
-      incoming.pause();
-      giveBack();
-      reject(failure);
-    };
-    const onData = (chunk: Uint8Array): void => {
-      length += chunk.byteLength;
-      if (length > bytesMax) return stop(tooLarge(length, bytesMax));
-      try {
-        budget.take(chunk.byteLength);
-      } catch (failure) {
-        return stop(asMeridianError(failure));
-      }
-      taken += chunk.byteLength;
-      chunks.push(chunk);
-    };
-    incoming.on("data", onData);
+    new Reading(incoming, bytesMax, bodies, resolve, reject);
+  });
+}
+
+/** A body that is being read. */
+class Reading implements Holder {
+  readonly #incoming: IncomingMessage;
+  readonly #bytesMax: number;
+  readonly #bodies: HeldBytes;
+  readonly #reject: (failure: MeridianError) => void;
+  #chunks: Uint8Array[] = [];
+  heldBytes = 0;
+  movedBytes = 0;
+
+  constructor(
+    incoming: IncomingMessage,
+    bytesMax: number,
+    bodies: HeldBytes,
+    resolve: (bytes: Uint8Array) => void,
+    reject: (failure: MeridianError) => void,
+  ) {
+    this.#incoming = incoming;
+    this.#bytesMax = bytesMax;
+    this.#bodies = bodies;
+    this.#reject = reject;
+    bodies.add(this);
+    incoming.on("data", this.#onData);
     incoming.on("end", () => {
-      resolve(join(chunks, length));
-      giveBack();
+      resolve(join(this.#chunks, this.movedBytes));
+      this.#letGo();
     });
-    incoming.on("error", (cause: Error) => stop(cutShort(cause)));
+    incoming.on("error", (cause: Error) => this.cut(cutShort(cause)));
     incoming.on("close", () => {
-      giveBack();
+      this.#letGo();
       // A stream that has ended closes too; an error that nobody hears of would still cost its stack.
       if (!incoming.readableEnded) reject(cutShort());
     });
-  });
+  }
+
+  cut(failure: MeridianError): void {
+    this.#incoming.off("data", this.#onData);
+    this.#incoming.pause();
+    this.#letGo();
+    this.#reject(failure);
+  }
+
+  readonly #onData = (chunk: Uint8Array): void => {
+    const { byteLength } = chunk;
+    this.movedBytes += byteLength;
+    if (this.movedBytes > this.#bytesMax) {
+      return this.cut(tooLarge(this.movedBytes, this.#bytesMax));
+    }
+    try {
+      this.#bodies.admit(byteLength, this);
+    } catch (failure) {
+      return this.cut(asMeridianError(failure));
+    }
+    this.heldBytes += byteLength;
+    this.#chunks.push(chunk);
+  };
+
+  #letGo(): void {
+    this.#bodies.remove(this);
+    this.heldBytes = 0;
+    this.#chunks = [];
+  }
 }
 
 /** Reads the body of a fetch request, by the rules of `readIncoming`. */

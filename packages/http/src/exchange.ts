@@ -4,8 +4,10 @@ import type { HttpBindings } from "@hono/node-server";
 import type { MeridianError } from "@meridian/protocol";
 import type { Context } from "hono";
 
+import { bodyBytes } from "./answer-body.ts";
 import { jsonAnswer, problemAnswer, textAnswer, type Answer, type HeaderList } from "./answer.ts";
-import { readIncoming, readStream, type BodyBudget } from "./body.ts";
+import { readIncoming, readStream } from "./body.ts";
+import type { HeldBytes } from "./held-bytes.ts";
 import type { OriginPolicy } from "./origins.ts";
 import { readQuery, type Query } from "./query.ts";
 import { targetOf } from "./target.ts";
@@ -25,7 +27,7 @@ export interface Carrier {
   /** Reads a header by its name in lower case. */
   header(name: string): string | undefined;
   /** Reads the body by the rules of `readIncoming`. */
-  body(bytesMax: number, budget: BodyBudget): Promise<Uint8Array>;
+  body(bytesMax: number, bodies: HeldBytes): Promise<Uint8Array>;
 }
 
 /** A request that came through an app. */
@@ -36,10 +38,10 @@ export function carrierOfContext(context: Context<AppEnv>): Carrier {
     method: req.method,
     ...targetOf(incoming?.url ?? req.url),
     header: (name) => req.header(name),
-    body: (bytesMax, budget) =>
+    body: (bytesMax, bodies) =>
       incoming === undefined
         ? readStream(req.raw, bytesMax)
-        : readIncoming(incoming, bytesMax, budget),
+        : readIncoming(incoming, bytesMax, bodies),
   };
 }
 
@@ -50,7 +52,7 @@ export function carrierOfIncoming(incoming: IncomingMessage): Carrier {
     method: incoming.method ?? "",
     ...targetOf(incoming.url ?? ""),
     header: (name) => headers[name]?.toString(),
-    body: (bytesMax, budget) => readIncoming(incoming, bytesMax, budget),
+    body: (bytesMax, bodies) => readIncoming(incoming, bytesMax, bodies),
   };
 }
 
@@ -94,8 +96,8 @@ export class Exchange {
   }
 
   /** Reads the body by the rules of `readIncoming`. */
-  readBody(bytesMax: number, budget: BodyBudget): Promise<Uint8Array> {
-    return this.#carrier.body(bytesMax, budget);
+  readBody(bytesMax: number, bodies: HeldBytes): Promise<Uint8Array> {
+    return this.#carrier.body(bytesMax, bodies);
   }
 
   /** Answers with a body that is made JSON. */
@@ -106,6 +108,13 @@ export class Exchange {
   /** Answers with a body that is text already. */
   text(status: number, contentType: string, text: string, headers: HeaderList = []): Answer {
     return textAnswer(status, contentType, text, [...headers, ...this.#common()]);
+  }
+
+  /** Answers with a body that is text, or anything else, in pieces. */
+  pieces(status: number, contentType: string, pieces: readonly Uint8Array[]): Answer {
+    const length = String(bodyBytes(pieces));
+    const headers = ["Content-Type", contentType, "Content-Length", length, ...this.#common()];
+    return { status, headers, body: pieces };
   }
 
   /** Answers with any body, or none. */

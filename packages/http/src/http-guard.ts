@@ -1,8 +1,9 @@
 /**
- * What an HTTP server may be asked to hold: connections, requests that arrive slowly, and answers that nobody takes.
- * Beyond each bound, clients get a problem that says so and may come again.
+ * What an HTTP server may be asked to hold: connections, requests that clients send ahead, and answers that nobody takes.
+ * Beyond each bound it parts with the clients that move least; only where all of them move is a newcomer refused, with a
+ * problem that says so.
  */
-import type { Server } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { Server as TlsServer } from "node:tls";
@@ -10,7 +11,11 @@ import { Server as TlsServer } from "node:tls";
 import { MeridianError } from "@meridian/protocol";
 import type { Clock, Gauge } from "@meridian/runtime";
 
+import { guardAnswers, unwrittenBytes } from "./answer-body.ts";
 import type { Refuse } from "./answer.ts";
+import { HeldBytes, type Holder } from "./held-bytes.ts";
+import { IdleConnections } from "./idle-connections.ts";
+import { Pipelines, REQUEST_BYTES } from "./pipelines.ts";
 import { answerRaw } from "./raw-answer.ts";
 
 /** How a guard is made. */
@@ -22,6 +27,8 @@ export interface HttpGuardOptions {
   readonly refuse: Refuse;
   /** Bytes of answers that have not left. Default: 256 MiB. */
   readonly answerBytesMax?: number;
+  /** The answer to the newest request of a connection. */
+  readonly newestAnswer: (socket: Duplex) => ServerResponse | undefined;
 }
 
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
@@ -32,26 +39,52 @@ const REFUSALS_MAX = 256;
 /** How long a refused client may take to hear why, in milliseconds. */
 const REFUSAL_MS = 1_000;
 
-/** How old the count of waiting answers may be: looking at ten thousand connections takes a millisecond. */
-const FRESH_MS = 100;
+/** What may be kept of one connection. */
+class Connection implements Holder {
+  readonly socket: Socket;
+  readonly #pipelines: Pipelines;
+
+  constructor(socket: Socket, pipelines: Pipelines) {
+    this.socket = socket;
+    this.#pipelines = pipelines;
+  }
+
+  get heldBytes(): number {
+    const { socket } = this;
+    return socket.writableLength + unwrittenBytes(socket) + this.#pipelines.heldBytes(socket);
+  }
+
+  get movedBytes(): number {
+    return this.socket.bytesWritten - this.socket.writableLength;
+  }
+
+  cut(): void {
+    this.socket.destroy();
+  }
+}
 
 /** Guards a server. */
 export class HttpGuard {
   readonly #options: HttpGuardOptions;
-  readonly #answerBytesMax: number;
+  readonly #answers: HeldBytes;
+  readonly #pipelines = new Pipelines();
   readonly #connections = new Set<Socket>();
   /** What answers are written to: the connections, or what deciphers them. */
-  readonly #carriers = new Set<Socket>();
+  readonly #carriers = new WeakMap<Duplex, Connection>();
+  readonly #idle: IdleConnections;
   readonly #refused = new Set<Socket>();
-  readonly #upgraded = new WeakSet<Duplex>();
   readonly #serve: (socket: Duplex) => void;
-  #answerBytes = 0;
-  #countedAtMs = -Infinity;
 
   /** Takes over the connections of a server that does not listen yet. */
   constructor(server: Server | TlsServer, options: HttpGuardOptions) {
     this.#options = options;
-    this.#answerBytesMax = options.answerBytesMax ?? ANSWER_BYTES_MAX;
+    this.#answers = new HeldBytes({
+      name: "httpAnswerBytes",
+      what: "answers that wait to be read",
+      max: options.answerBytesMax ?? ANSWER_BYTES_MAX,
+      clock: options.clock,
+    });
+    this.#idle = new IdleConnections(options.clock, options.newestAnswer);
     const isSecure = server instanceof TlsServer;
     const begin = server.listeners("connection");
     const serve = isSecure ? server.listeners("secureConnection") : begin;
@@ -60,7 +93,7 @@ export class HttpGuard {
     };
     server.removeAllListeners("connection");
     server.on("connection", (socket: Socket) => {
-      if (this.#connections.size >= options.connectionsMax) {
+      if (this.#connections.size >= options.connectionsMax && !this.#makeRoom()) {
         // Nobody would understand a refusal before the handshake.
         if (isSecure) socket.destroy();
         else this.#refuse(socket);
@@ -68,12 +101,11 @@ export class HttpGuard {
       }
       this.#connections.add(socket);
       socket.once("close", () => this.#connections.delete(socket));
+      if (!isSecure) this.#carry(socket);
       for (const listener of begin) listener.call(server, socket);
     });
-    server.on(isSecure ? "secureConnection" : "connection", (socket: Socket) => {
-      if (socket.destroyed) return;
-      this.#carriers.add(socket);
-      socket.once("close", () => this.#carriers.delete(socket));
+    server.on("secureConnection", (socket: Socket) => {
+      if (!socket.destroyed) this.#carry(socket);
     });
   }
 
@@ -85,13 +117,16 @@ export class HttpGuard {
         now: this.#connections.size,
         max: this.#options.connectionsMax,
       },
-      { name: "httpAnswerBytes", now: this.#countAnswers(), max: this.#answerBytesMax },
+      this.#answers.gauge(),
     ];
   }
 
   /** From here on, a connection carries no answers: another bounds what it holds. */
   upgrade(socket: Duplex): void {
-    this.#upgraded.add(socket);
+    const connection = this.#carriers.get(socket);
+    if (connection === undefined) return;
+    this.#answers.remove(connection);
+    this.#idle.delete(connection.socket);
   }
 
   /** Serves requests on a connection that the server has let go of. */
@@ -99,25 +134,40 @@ export class HttpGuard {
     this.#serve(socket);
   }
 
-  /** Throws `OVERLOADED` while answers that nobody takes are more than there may be. */
-  checkAnswers(): void {
-    const nowMs = this.#options.clock.elapsedMs();
-    if (nowMs - this.#countedAtMs >= FRESH_MS) {
-      this.#countedAtMs = nowMs;
-      this.#answerBytes = this.#countAnswers();
+  /** Calls back when it is the turn of a request, unless too much waits already and nobody's moves less than its client's. */
+  enter(incoming: IncomingMessage, outgoing: ServerResponse, serve: () => void): void {
+    const { socket } = incoming;
+    if (outgoing.socket === null) {
+      try {
+        this.#answers.admit(REQUEST_BYTES, this.#carriers.get(socket));
+      } catch {
+        // Whatever it is told waits behind all that it does not read.
+        socket.destroy();
+        return;
+      }
     }
-    const [now, max] = [this.#answerBytes, this.#answerBytesMax];
-    if (now <= max) return;
-    const said = `Expected at most ${max} bytes of answers that wait to be read, got ${now}`;
-    throw new MeridianError("OVERLOADED", said, { details: { now, max } });
+    this.#pipelines.enter(incoming, outgoing, serve);
   }
 
-  #countAnswers(): number {
-    let bytes = 0;
-    for (const socket of this.#carriers) {
-      if (!this.#upgraded.has(socket)) bytes += socket.writableLength;
-    }
-    return bytes;
+  #carry(socket: Socket): void {
+    const connection = new Connection(socket, this.#pipelines);
+    this.#carriers.set(socket, connection);
+    this.#answers.add(connection);
+    guardAnswers(socket, (bytes) => this.#answers.admit(bytes, connection));
+    this.#idle.add(socket);
+    socket.once("close", () => {
+      this.#answers.remove(connection);
+      this.#idle.delete(socket);
+    });
+  }
+
+  /** Parts with a connection on which nothing moves. Returns whether there was one. */
+  #makeRoom(): boolean {
+    const idle = this.#idle.take();
+    if (idle === undefined) return false;
+    this.#connections.delete(idle);
+    idle.destroy();
+    return true;
   }
 
   #refuse(socket: Socket): void {

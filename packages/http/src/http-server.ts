@@ -4,7 +4,7 @@ import { createServer as createSecureServer, type Server as SecureServer } from 
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 
-import { asMeridianError, MeridianError } from "@meridian/protocol";
+import { MeridianError } from "@meridian/protocol";
 import type { Clock, Gauge } from "@meridian/runtime";
 
 import { problemAnswer, send, type Refuse } from "./answer.ts";
@@ -64,20 +64,24 @@ export class HttpServer {
     this.#server = serverOf(options);
     const refuse: Refuse = (error) => this.#refuse(error);
     this.#request = (_, outgoing) => send(outgoing, refuse(options.starting));
-    const listener: RequestListener = (incoming, outgoing) => this.#answer(incoming, outgoing);
-    this.#server.on("request", listener);
+    this.#server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => {
+      this.#answer(incoming, outgoing);
+    });
     // Without a listener the server invites every body, however large.
     this.#server.on("checkContinue", (incoming: IncomingMessage, outgoing: ServerResponse) => {
-      listener(incoming, outgoing);
-      // A refusal is sent in a microtask.
-      setImmediate(() => {
-        if (!outgoing.headersSent && !outgoing.destroyed) outgoing.writeContinue();
+      this.#answer(incoming, outgoing, () => {
+        // A refusal is sent in a microtask.
+        setImmediate(() => {
+          if (!outgoing.headersSent && !outgoing.destroyed) outgoing.writeContinue();
+        });
       });
     });
     this.#server.on("clientError", (cause: NodeJS.ErrnoException, socket: Duplex) =>
       refuseConnection(cause, socket, refuse),
     );
-    this.#guard = new HttpGuard(this.#server, { ...options, refuse });
+    const newestAnswer = (socket: Duplex): ServerResponse | undefined =>
+      this.#lastAnswer.get(socket);
+    this.#guard = new HttpGuard(this.#server, { ...options, refuse, newestAnswer });
   }
 
   /** How full what the server holds is. */
@@ -153,14 +157,14 @@ export class HttpServer {
     cancel();
   }
 
-  #answer(incoming: IncomingMessage, outgoing: ServerResponse): void {
+  #answer(incoming: IncomingMessage, outgoing: ServerResponse, invite?: () => void): void {
     this.#lastAnswer.set(incoming.socket, outgoing);
-    try {
-      this.#guard.checkAnswers();
-    } catch (cause) {
-      return send(outgoing, this.#refuse(asMeridianError(cause)));
-    }
-    this.#request(incoming, outgoing);
+    // The shortest way for whoever sends one request at a time.
+    if (outgoing.socket !== null && invite === undefined) return this.#request(incoming, outgoing);
+    this.#guard.enter(incoming, outgoing, () => {
+      this.#request(incoming, outgoing);
+      invite?.();
+    });
   }
 
   /** Calls back once what a connection was asked before has been answered. */

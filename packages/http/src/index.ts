@@ -1,3 +1,4 @@
+export { admitAnswer, writeBody, type AnswerBody } from "./answer-body.ts";
 export { apiDocumentRoutes } from "./api-documents.ts";
 export {
   jsonAnswer,
@@ -8,7 +9,6 @@ export {
   type HeaderList,
   type Refuse,
 } from "./answer.ts";
-export type { BodyBudget } from "./body.ts";
 export { connectionsMaxOf } from "./connections-max.ts";
 export {
   carrierOfContext,
@@ -19,6 +19,7 @@ export {
   type AppEnv,
   type Carrier,
 } from "./exchange.ts";
+export { HeldBytes, SMALL_BYTES, type HeldBytesOptions, type Holder } from "./held-bytes.ts";
 export { HttpGuard, type HttpGuardOptions } from "./http-guard.ts";
 export {
   HttpServer,

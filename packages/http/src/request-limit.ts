@@ -1,19 +1,24 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
 
 import { MeridianError } from "@meridian/protocol";
 import type { Gauge } from "@meridian/runtime";
 
 const REQUESTS_MAX = 10_000;
 
-/** Requests under way on one connection: the others have as good a right to be answered. */
-const PIPELINED_MAX = 256;
+/** A request under way. */
+interface Tracked {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+}
 
-/** Counts and bounds the requests under way, so that a server that stops can let them finish. */
+/**
+ * Counts and bounds the requests under way, so that a server that stops can let them finish. Where there are too many, the
+ * oldest makes room that waits for its own client: for the rest of a body, or for an answer to be taken.
+ */
 export class RequestLimit {
   readonly #max: number;
-  #active = 0;
-  readonly #pipelined = new WeakMap<Socket, number>();
+  /** In the order of their coming. */
+  readonly #tracked = new Set<Tracked>();
   readonly #onIdle: (() => void)[] = [];
 
   constructor(max: number = REQUESTS_MAX) {
@@ -22,37 +27,44 @@ export class RequestLimit {
 
   /** Requests that have not been answered yet. */
   get active(): number {
-    return this.#active;
+    return this.#tracked.size;
   }
 
   gauge(): Gauge {
-    return { name: "httpRequests", now: this.#active, max: this.#max };
+    return { name: "httpRequests", now: this.active, max: this.#max };
   }
 
   /** Counts a request until its answer has left or its connection is gone. Throws `OVERLOADED`, and counts nothing. */
   track(incoming: IncomingMessage, outgoing: ServerResponse): void {
-    const { socket } = incoming;
-    const pipelined = 1 + (this.#pipelined.get(socket) ?? 0);
-    check("requests under way", this.#active + 1, this.#max);
-    check("requests under way on one connection", pipelined, PIPELINED_MAX);
-    this.#active += 1;
-    this.#pipelined.set(socket, pipelined);
-    outgoing.once("close", () => {
-      this.#active -= 1;
-      this.#pipelined.set(socket, (this.#pipelined.get(socket) ?? 1) - 1);
-      if (this.#active === 0) for (const callback of this.#onIdle.splice(0)) callback();
-    });
+    if (this.active >= this.#max) this.#makeRoom();
+    const tracked = { incoming, outgoing };
+    this.#tracked.add(tracked);
+    outgoing.once("close", () => this.#end(tracked));
   }
 
   /** Calls back once no request is under way. */
   onIdle(callback: () => void): void {
-    if (this.#active === 0) callback();
+    if (this.active === 0) callback();
     else this.#onIdle.push(callback);
+  }
+
+  #makeRoom(): void {
+    for (const tracked of this.#tracked) {
+      if (!waitsForClient(tracked)) continue;
+      tracked.incoming.socket.destroy();
+      return this.#end(tracked);
+    }
+    const [now, max] = [this.active + 1, this.#max];
+    const said = `Expected at most ${max} requests under way, got ${now}`;
+    throw new MeridianError("OVERLOADED", said, { details: { now, max } });
+  }
+
+  #end(tracked: Tracked): void {
+    if (!this.#tracked.delete(tracked) || this.active > 0) return;
+    for (const callback of this.#onIdle.splice(0)) callback();
   }
 }
 
-function check(what: string, now: number, max: number): void {
-  if (now <= max) return;
-  const said = `Expected at most ${max} ${what}, got ${now}`;
-  throw new MeridianError("OVERLOADED", said, { details: { now, max } });
+function waitsForClient({ incoming, outgoing }: Tracked): boolean {
+  return !incoming.complete || outgoing.writableEnded;
 }

@@ -26,6 +26,9 @@ export interface RequestListenerOptions {
   readonly direct?: ShortPath;
 }
 
+/** Where programs tell how they are: answered however many requests are under way. */
+const HEALTH = /^\/(healthz|readyz|status)(?=\?|$)/;
+
 /** What stands for the host in URLs that are made only to be routed by their path. */
 const HOST = "localhost";
 
@@ -38,7 +41,7 @@ export function requestListener(options: RequestListenerOptions): RequestListene
   return (incoming, outgoing) => {
     if (immediate?.(incoming, outgoing) === true) return;
     try {
-      limit.track(incoming, outgoing);
+      if (!HEALTH.test(incoming.url ?? "")) limit.track(incoming, outgoing);
     } catch (cause) {
       return send(outgoing, refusalOf(style, asMeridianError(cause)));
     }

@@ -2,11 +2,14 @@
  * A table of routes as a hono app. What no route has to think of is the same for all programs: paths that are not there,
  * methods that a path does not take, preflights, and the problem documents of what routes throw.
  */
+import type { ServerResponse } from "node:http";
+
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { asMeridianError, MeridianError } from "@meridian/protocol";
 import type { Logger } from "@meridian/runtime";
-import { Hono } from "hono";
+import { Hono, type Context } from "hono";
 
-import { responseOf, type Answer } from "./answer.ts";
+import { responseOf, send, type Answer } from "./answer.ts";
 import {
   carrierOfContext,
   Exchange,
@@ -50,7 +53,7 @@ export function routedApp<E extends Exchange>(options: RoutedAppOptions<E>): Rou
   for (const [path, methods] of Object.entries(routes)) {
     for (const [method, route] of Object.entries(methods)) {
       app.on(method, path, async (context) =>
-        responseOf(await route(exchange(carrierOfContext(context)))),
+        answered(context, await route(exchange(carrierOfContext(context)))),
       );
     }
   }
@@ -61,17 +64,26 @@ export function routedApp<E extends Exchange>(options: RoutedAppOptions<E>): Rou
     if (asked.method === "OPTIONS" && allowed !== undefined) {
       const origin = asked.header("origin");
       const isOpen = readingPosts.includes(route) || style.origins.allows(origin);
-      return responseOf(asked.plain(204, null, preflightHeaders(allowed, isOpen)));
+      return answered(context, asked.plain(204, null, preflightHeaders(allowed, isOpen)));
     }
     const error = routeError(asked.method, asked.path, routes, allowed);
     const headers = allowed === undefined ? [] : ["Allow", allowed.join(", ")];
-    return responseOf(asked.problem(error, headers));
+    return answered(context, asked.problem(error, headers));
   });
   app.onError((cause, context) => {
     const asked = new Exchange(style, carrierOfContext(context));
-    return responseOf(asked.problem(failureOf(cause, logger)));
+    return answered(context, asked.problem(failureOf(cause, logger)));
   });
   return app;
+}
+
+/** Has an answer leave as those do that no app has made, where there is a server to do it. */
+function answered({ env }: Context<AppEnv>, answer: Answer): Response {
+  const { incoming, outgoing } = env ?? {};
+  // Of the answer to a GET hono makes one to a HEAD.
+  if (outgoing === undefined || incoming?.method === "HEAD") return responseOf(answer);
+  send(outgoing as ServerResponse, answer);
+  return RESPONSE_ALREADY_SENT;
 }
 
 /** What a request failed with; what nobody foresaw is told to the operator. */

@@ -1,6 +1,12 @@
 /** `/batch/get` and `/batch/set`: many keys in one request. */
 import { checkOption, type Answer } from "@meridian/http";
-import { checkClientKey, MeridianError, parseTtlMs, checkTtlMs } from "@meridian/protocol";
+import {
+  checkClientKey,
+  checkTtlMs,
+  KEY_BYTES_MAX,
+  MeridianError,
+  parseTtlMs,
+} from "@meridian/protocol";
 
 import { CONTENT_TYPE_DEFAULT } from "../cached-record.ts";
 import {
@@ -12,9 +18,15 @@ import {
 } from "../region-service.ts";
 import { readAck } from "./arguments.ts";
 import type { RegionExchange } from "./exchange.ts";
+import { checkShape } from "./json-shape.ts";
 import { describeFound, TEXT_CONTENT_TYPE } from "./short-routes.ts";
+import { TextPieces } from "./text-pieces.ts";
 
 const KEYS_MAX = 1_000;
+/** The largest body that names keys: escaped, a byte of theirs takes six. */
+const KEYS_BYTES_MAX = KEYS_MAX * (6 * KEY_BYTES_MAX + 16);
+/** A batch is an object with a list of objects, each of which has a few members. */
+const JSON_BOUNDS = { depthMax: 16, partsMax: 10 * KEYS_MAX };
 /** The largest body of a batch, and the most bytes of values that one answers, unless one value may be larger. */
 const BATCH_BYTES_MAX = 16 * 1024 * 1024;
 
@@ -25,17 +37,19 @@ export async function batchGet(exchange: RegionExchange): Promise<Answer> {
   exchange.query();
   const { service } = exchange;
   await exchange.admit();
-  const body = await readJson(exchange, ["keys"]);
+  const body = await readJson(exchange, ["keys"], KEYS_BYTES_MAX);
   const keys = listOf(body, "keys").map((key) => checkClientKey(textOf(key, "keys")));
   let bytes = 0;
-  const entries = keys.map((key) => {
+  const text = new TextPieces('{"entries":[');
+  for (const [index, key] of keys.entries()) {
     const found = service.find(key);
-    if (found === undefined) return { key, found: false };
-    bytes += found.record.entry.value.byteLength;
+    bytes += found?.record.entry.value.byteLength ?? 0;
     checkBytes("one answer", bytes, bytesMaxOf(service));
-    return describeFound(key, found.record);
-  });
-  return exchange.json(200, { entries });
+    const entry = found === undefined ? { key, found: false } : describeFound(key, found.record);
+    text.add(`${index === 0 ? "" : ","}${JSON.stringify(entry)}`);
+  }
+  text.add("]}");
+  return exchange.pieces(200, "application/json", text.end());
 }
 
 /** `POST /batch/set` */
@@ -44,7 +58,7 @@ export async function batchSet(exchange: RegionExchange): Promise<Answer> {
   exchange.query();
   const { service } = exchange;
   await exchange.admit();
-  const body = await readJson(exchange, ["entries", "ack", "timeout"]);
+  const body = await readJson(exchange, ["entries", "ack", "timeout"], bytesMaxOf(service));
   const requests = listOf(body, "entries").map((item) => setRequestOf(service, item));
   const ack = readAck(ackTextOf(body["ack"]), optionalText(body, "timeout"));
   const written = await service.set(requests, ack);
@@ -58,8 +72,13 @@ function bytesMaxOf(service: RegionService): number {
   return Math.max(BATCH_BYTES_MAX, 2 * service.valueBytesMax);
 }
 
-async function readJson(exchange: RegionExchange, known: readonly string[]): Promise<JsonObject> {
-  const bytes = await exchange.body(bytesMaxOf(exchange.service));
+async function readJson(
+  exchange: RegionExchange,
+  known: readonly string[],
+  bytesMax: number,
+): Promise<JsonObject> {
+  const bytes = await exchange.body(bytesMax);
+  checkShape(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), JSON_BOUNDS);
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));

@@ -2,7 +2,9 @@
  * The shortest way to the commonest answer: `GET /cache/<key>` for a key in memory. It answers exactly as
  * the app would, header for header, and takes a request only if it is sure of that; all others go to the app.
  */
-import { CORS_HEADERS, type ShortPath } from "@meridian/http";
+import type { ServerResponse } from "node:http";
+
+import { admitAnswer, CORS_HEADERS, SMALL_BYTES, writeBody, type ShortPath } from "@meridian/http";
 import { isReservedKey } from "@meridian/protocol";
 
 import type { RegionService } from "../region-service.ts";
@@ -41,6 +43,8 @@ export function hitPath(service: RegionService): ShortPath {
     const record = service.hit(key);
     if (record === undefined) return false;
     const { value, expiresAtMs } = record.entry;
+    const { byteLength } = value;
+    if (byteLength > SMALL_BYTES && !isAdmitted(outgoing, byteLength)) return false;
     const expires = expiresAtMs !== 0;
     const headers = expires ? expiring : lasting;
     if (expires) headers[AT.expiry] = String(expiresAtMs);
@@ -51,10 +55,20 @@ export function hitPath(service: RegionService): ShortPath {
     headers[AT.cacheControl] = cacheControlOf(record);
     headers[AT.position + (expires ? 2 : 0)] = service.positionToken();
     outgoing.writeHead(200, headers);
-    if (value.byteLength > TEXT_BYTES_MAX) outgoing.end(value);
+    if (byteLength > TEXT_BYTES_MAX) writeBody(outgoing, value, byteLength);
     else outgoing.end(latin1(value), "latin1");
     return true;
   };
+}
+
+/** Whether there is room for an answer of so many bytes. The app refuses where there is none. */
+function isAdmitted(outgoing: ServerResponse, bytes: number): boolean {
+  try {
+    admitAnswer(outgoing, bytes);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The headers of a hit in the order of the app's, their values to be filled in. */

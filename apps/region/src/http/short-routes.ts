@@ -49,13 +49,13 @@ export async function postShort(exchange: RegionExchange): Promise<Answer> {
   return answerWritten(exchange, await exchange.service.set([request], ack));
 }
 
-/** A live entry as JSON tells of it. The value is text where its bytes are UTF-8, else base64. */
+/** A live entry as JSON tells of it. The value is text where its bytes are UTF-8 that JSON can say shortly, else base64. */
 export function describeFound(
   key: string,
   record: CachedRecord,
 ): Readonly<Record<string, unknown>> {
   const { value, expiresAtMs } = record.entry;
-  const encoding = isUtf8(value) ? "utf8" : "base64";
+  const encoding = isUtf8(value) && isShortAsJson(value) ? "utf8" : "base64";
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   return {
     key,
@@ -67,6 +67,19 @@ export function describeFound(
     expiresAtMs: expiresAtMs === 0 ? null : expiresAtMs,
   };
 }
+
+/** Whether a text in JSON takes no more than about twice its bytes, if it is long: most control characters take six. */
+function isShortAsJson(value: Uint8Array): boolean {
+  if (value.byteLength <= SHORT_BYTES) return true;
+  let controls = 0;
+  for (const byte of value) if (byte < 0x20 && !SHORT_ESCAPES.has(byte)) controls += 1;
+  return 4 * controls <= value.byteLength;
+}
+
+const SHORT_BYTES = 1_024;
+
+/** The control characters that take two bytes: `\b`, `\t`, `\n`, `\f` and `\r`. */
+const SHORT_ESCAPES: ReadonlySet<number> = new Set([0x08, 0x09, 0x0a, 0x0c, 0x0d]);
 
 function required(
   name: string,

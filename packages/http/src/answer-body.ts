@@ -1,0 +1,86 @@
+/** Bodies of answers on their way out: let in by whoever bounds them, in pieces small enough to tell whether the client takes them. */
+import type { ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+
+import { SMALL_BYTES } from "./held-bytes.ts";
+
+/** The body of an answer; a list is one body in pieces. */
+export type AnswerBody = string | Uint8Array | readonly Uint8Array[] | null;
+
+/** What is written at a time, at most, in bytes. */
+const PIECE_BYTES = 256 * 1024;
+
+/** What has not been written yet of the body that a connection is carrying. */
+const unwritten = new WeakMap<Duplex, number>();
+
+/** Bytes that wait to be written to a connection, beside those that wait in it. */
+export function unwrittenBytes(socket: Duplex): number {
+  return unwritten.get(socket) ?? 0;
+}
+
+/** What asks for room for the answers of a connection. Throws `OVERLOADED`. */
+type Admit = (bytes: number) => void;
+
+const rooms = new WeakMap<Duplex, Admit>();
+
+/** Has answers on a connection ask for room before they are written, but for small ones. */
+export function guardAnswers(socket: Duplex, admit: Admit): void {
+  rooms.set(socket, admit);
+}
+
+/** Asks for room for an answer of so many bytes. Throws `OVERLOADED`. */
+export function admitAnswer({ socket }: ServerResponse, bytes: number): void {
+  if (bytes > SMALL_BYTES && socket !== null) rooms.get(socket)?.(bytes);
+}
+
+/** How many bytes a body has. */
+export function bodyBytes(body: AnswerBody): number {
+  if (body === null) return 0;
+  if (typeof body === "string") return Buffer.byteLength(body);
+  if (body instanceof Uint8Array) return body.byteLength;
+  return body.reduce((sum, piece) => sum + piece.byteLength, 0);
+}
+
+/** A body as one, for whoever cannot take it in pieces. */
+export function wholeBody(body: AnswerBody): string | Uint8Array | null {
+  if (body === null || typeof body === "string" || body instanceof Uint8Array) return body;
+  return Buffer.concat(body);
+}
+
+/** Writes a body of so many bytes, and ends the answer with it. */
+export function writeBody(outgoing: ServerResponse, body: AnswerBody, bytes: number): void {
+  if (body === null) outgoing.end();
+  else if (bytes <= PIECE_BYTES) outgoing.end(wholeBody(body));
+  else writePieces(outgoing, piecesOf(body), bytes);
+}
+
+function writePieces(outgoing: ServerResponse, pieces: Iterator<Uint8Array>, bytes: number): void {
+  const { socket } = outgoing;
+  let left = bytes;
+  const goOn = (): void => {
+    for (let next = pieces.next(); next.done !== true; next = pieces.next()) {
+      left -= next.value.byteLength;
+      if (socket !== null) unwritten.set(socket, left);
+      if (!outgoing.write(next.value) && left > 0) {
+        outgoing.once("drain", goOn);
+        return;
+      }
+    }
+    if (socket !== null) unwritten.delete(socket);
+    outgoing.end();
+  };
+  goOn();
+}
+
+function* piecesOf(body: string | Uint8Array | readonly Uint8Array[]): Generator<Uint8Array> {
+  const parts = typeof body === "string" ? [Buffer.from(body)] : listOf(body);
+  for (const part of parts) {
+    for (let at = 0; at < part.byteLength; at += PIECE_BYTES) {
+      yield part.subarray(at, at + PIECE_BYTES);
+    }
+  }
+}
+
+function listOf(body: Uint8Array | readonly Uint8Array[]): readonly Uint8Array[] {
+  return body instanceof Uint8Array ? [body] : body;
+}

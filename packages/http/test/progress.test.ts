@@ -1,0 +1,218 @@
+import { once } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+
+import {
+  carrierOfIncoming,
+  HeldBytes,
+  jsonAnswer,
+  problemAnswer,
+  RequestLimit,
+  send,
+  type Answer,
+  type HttpServer,
+} from "@meridian/http";
+import type { MeridianError } from "@meridian/protocol";
+import { systemClock } from "@meridian/runtime";
+import { expect, it, onTestFinished } from "vitest";
+
+import { connectTo, exchangeBytes, startServer } from "./harness.ts";
+
+const MEBIBYTE = 1024 * 1024;
+const refuse = (error: MeridianError): Answer => problemAnswer(error);
+
+function get(path: string, more = ""): string {
+  return `GET ${path} HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
+}
+
+/** A connection that reads nothing. */
+function deaf(server: HttpServer): Socket {
+  const socket = connectTo(server);
+  socket.on("error", () => {});
+  socket.pause();
+  onTestFinished(() => void socket.destroy());
+  return socket;
+}
+
+/** What a server's gauge of that name says now. */
+function gauge(server: HttpServer, wanted: string): number {
+  return server.gauges().find(({ name }) => name === wanted)?.now ?? NaN;
+}
+
+async function statusOf(server: HttpServer, path: string): Promise<string> {
+  const answer = await exchangeBytes(server, get(path, "Connection: close\r\n"));
+  return answer.slice(9, 12);
+}
+
+/** Answers any path with as many mebibytes as it says. */
+function serveMebibytes(server: HttpServer): void {
+  const request = ({ url = "" }: IncomingMessage, outgoing: ServerResponse): void => {
+    const body = new Uint8Array(Number(url.slice(1)) * MEBIBYTE);
+    send(outgoing, { status: 200, headers: ["Content-Length", String(body.length)], body });
+  };
+  server.handle({ request, refuse });
+}
+
+it("a request that was sent ahead is looked at when the answer in front of it has left", async () => {
+  const server = await startServer();
+  const asked: string[] = [];
+  const answers: ServerResponse[] = [];
+  const request = ({ url = "" }: IncomingMessage, outgoing: ServerResponse): void => {
+    asked.push(url);
+    answers.push(outgoing);
+  };
+  server.handle({ request, refuse });
+  const socket = connectTo(server);
+  onTestFinished(() => void socket.destroy());
+  let heard = "";
+  socket.on("data", (chunk: Buffer) => (heard += chunk.toString()));
+  socket.write(get("/1") + get("/2") + get("/3"));
+  for (const path of ["/1", "/2", "/3"]) {
+    await expect.poll(() => asked.at(-1)).toBe(path);
+    expect(asked).toHaveLength(answers.length);
+    const outgoing = answers.at(-1);
+    if (outgoing !== undefined) send(outgoing, jsonAnswer(200, path));
+  }
+  await expect.poll(() => heard.match(/"\/\d"/g)).toEqual(['"/1"', '"/2"', '"/3"']);
+});
+
+it("a connection that sends ahead without end is read no further than a part of that, and all of it is answered", async () => {
+  const server = await startServer();
+  const waiting: ServerResponse[] = [];
+  let served = 0;
+  let isHeldUp = true;
+  const request = (_: IncomingMessage, outgoing: ServerResponse): void => {
+    served += 1;
+    if (isHeldUp) waiting.push(outgoing);
+    else send(outgoing, jsonAnswer(200, served));
+  };
+  server.handle({ request, refuse });
+  const socket = connectTo(server);
+  onTestFinished(() => void socket.destroy());
+  const count = 30_000;
+  socket.write(get("/").repeat(count));
+  await expect.poll(() => waiting.length).toBe(1);
+  const answerBytes = (): number => gauge(server, "httpAnswerBytes");
+  await expect.poll(answerBytes).toBeGreaterThan(64 * 4_096);
+  expect(answerBytes()).toBeLessThan(4_000 * 4_096);
+  isHeldUp = false;
+  let heard = 0;
+  socket.on(
+    "data",
+    (chunk: Buffer) => (heard += chunk.toString().split("HTTP/1.1 200").length - 1),
+  );
+  for (const outgoing of waiting) send(outgoing, jsonAnswer(200, 0));
+  // One or another may have come in two chunks.
+  await expect.poll(() => heard, { timeout: 50_000 }).toBeGreaterThan(count - 100);
+  expect(answerBytes()).toBe(0);
+});
+
+it("clients that ask for much and do not read make room for others, which go on being answered", async () => {
+  const server = await startServer({ answerBytesMax: 32 * MEBIBYTE });
+  serveMebibytes(server);
+  const idle = Array.from({ length: 6 }, () => deaf(server));
+  for (const socket of idle) socket.write(get("/16"));
+  for (let turn = 0; turn < 20; turn += 1) expect(await statusOf(server, "/0")).toBe("200");
+  await expect.poll(() => statusOf(server, "/8"), { timeout: 10_000 }).toBe("200");
+  expect(await statusOf(server, "/0")).toBe("200");
+  expect(gauge(server, "httpConnections")).toBeLessThan(idle.length);
+});
+
+it("a large answer arrives whole, and in one piece or many alike", async () => {
+  const server = await startServer();
+  const body = Buffer.alloc(5 * MEBIBYTE + 1, "0123456789");
+  const pieces = [
+    body.subarray(0, 10),
+    body.subarray(10, 3 * MEBIBYTE),
+    body.subarray(3 * MEBIBYTE),
+  ];
+  const headers = ["Content-Length", String(body.length)];
+  const request = ({ url }: IncomingMessage, outgoing: ServerResponse): void =>
+    send(outgoing, { status: 200, headers, body: url === "/pieces" ? pieces : body });
+  server.handle({ request, refuse });
+  for (const path of ["/whole", "/pieces"]) {
+    const answer = await exchangeBytes(server, get(path, "Connection: close\r\n"));
+    expect(answer.slice(answer.indexOf("\r\n\r\n") + 4) === body.toString("latin1")).toBe(true);
+  }
+});
+
+it("connections on which nothing moves make room for others, those that wait for the server do not", async () => {
+  const server = await startServer({ connectionsMax: 4 });
+  const answers: ServerResponse[] = [];
+  const request = ({ url }: IncomingMessage, outgoing: ServerResponse): void => {
+    if (url === "/later") answers.push(outgoing);
+    else send(outgoing, jsonAnswer(200, "now"));
+  };
+  server.handle({ request, refuse });
+  const served = connectTo(server);
+  onTestFinished(() => void served.destroy());
+  served.write(get("/later"));
+  const silent = [deaf(server), deaf(server), deaf(server)];
+  await Promise.all(silent.map((socket) => once(socket, "connect")));
+  await expect.poll(() => answers.length).toBe(1);
+  await expect.poll(() => statusOf(server, "/"), { timeout: 10_000 }).toBe("200");
+  const [outgoing] = answers;
+  if (outgoing !== undefined) send(outgoing, jsonAnswer(200, "later"));
+  expect(String(await once(served, "data"))).toContain("later");
+});
+
+it("of too many requests the oldest goes that waits for its own client", async () => {
+  const server = await startServer();
+  const limit = new RequestLimit(3);
+  const answers: ServerResponse[] = [];
+  const request = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    limit.track(incoming, outgoing);
+    answers.push(outgoing);
+  };
+  server.handle({ request, refuse });
+  const body = "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n";
+  const sent = [get("/"), `${body}123456789`, `${body}12345`, get("/"), get("/")];
+  const sockets: Socket[] = [];
+  const ended: number[] = [];
+  for (const [index, bytes] of sent.entries()) {
+    const socket = connectTo(server);
+    onTestFinished(() => void socket.destroy());
+    socket.on("error", () => {});
+    socket.on("close", () => ended.push(index));
+    socket.write(bytes);
+    sockets.push(socket);
+    await expect.poll(() => answers.length).toBe(index + 1);
+  }
+  await expect.poll(() => ended).toEqual([1, 2]);
+  expect(limit.active).toBe(3);
+});
+
+it("bodies that lack their last byte make room for those that come, and are told so", async () => {
+  const bodies = new HeldBytes({
+    name: "bodies",
+    what: "bodies",
+    max: MEBIBYTE,
+    clock: systemClock,
+  });
+  const server = await startServer();
+  const request = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    carrierOfIncoming(incoming)
+      .body(MEBIBYTE, bodies)
+      .then(
+        (body) => send(outgoing, jsonAnswer(200, body.length)),
+        (cause: MeridianError) => send(outgoing, problemAnswer(cause, ["Connection", "close"])),
+      );
+  };
+  server.handle({ request, refuse });
+  const bytes = 300 * 1_024;
+  const head = `PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: ${bytes}\r\n`;
+  const heard: string[] = [];
+  for (let count = 0; count < 2; count += 1) {
+    const socket = connectTo(server);
+    onTestFinished(() => void socket.destroy());
+    socket.on("error", () => {});
+    socket.on("data", (chunk: Buffer) => heard.push(chunk.toString()));
+    socket.write(`${head}\r\n${"x".repeat(bytes - 1)}`);
+  }
+  await expect.poll(() => bodies.gauge().now).toBe(2 * (bytes - 1));
+  const put = (): Promise<string> =>
+    exchangeBytes(server, `${head}Connection: close\r\n\r\n${"x".repeat(bytes)}`);
+  await expect.poll(put, { timeout: 10_000 }).toContain(`\r\n\r\n${bytes}`);
+  await expect.poll(() => heard.join()).toContain("OVERLOADED");
+  expect(bodies.gauge().now).toBeLessThan(2 * bytes);
+});
