@@ -72,6 +72,14 @@ function commonFaults(cluster: SimulatedCluster, setsClocks: boolean): (() => vo
   const setNode = (): void => {
     world.pick(nodes).machine.skewMs = world.between(-3_600_000, 3_600_000);
   };
+  // It serves by its own clock until it has heard another one.
+  const restartAstray = (): void => {
+    const node = world.pick(nodes);
+    cluster.killNode(node);
+    cut(node.id);
+    node.machine.skewMs = world.between(-3_600_000, 3_600_000);
+    later(0, 500, () => cluster.startNode(node));
+  };
   // Several directories have to agree on the time: what one has admitted another must not refuse.
   const skewMs = cluster.directories.length === 1 ? 3_600_000 : 10_000;
   const setDirectory = (): void => {
@@ -91,7 +99,7 @@ function commonFaults(cluster: SimulatedCluster, setsClocks: boolean): (() => vo
       later(0, 3_000, () => cluster.startDirectory(directory));
     },
     ...(cluster.directories.length > 1 ? cutsBetween(cluster) : []),
-    ...(setsClocks ? [setNode, setDirectory] : []),
+    ...(setsClocks ? [setNode, setDirectory, restartAstray] : []),
     () => endNode(world.pick(nodes)),
     () => {
       const directory = pickDirectory(cluster);

@@ -80,6 +80,14 @@ const FLAGS = [
     description:
       "How long deletes are remembered, 2s or more. What a node that was away for longer still has of them is quarantined there.",
   },
+  {
+    name: "expired-grace",
+    type: "parsed",
+    placeholder: "ttl",
+    parse: (text: string): number => parseTtlMs(text),
+    default: "1d",
+    description: "How long the values of entries that have expired are still kept on the disk.",
+  },
   ...LOG_OPTIONS,
 ] as const satisfies OptionTable;
 
@@ -108,6 +116,8 @@ export interface DirectoryFlags extends LogSettings {
   readonly lagMax: number;
   /** How long deletes are remembered, in milliseconds. */
   readonly horizon: number;
+  /** How long the values of entries that have expired are still kept, in milliseconds. */
+  readonly expiredGrace: number;
 }
 
 /** What the command line asks for. */

@@ -38,9 +38,9 @@ type Query = KeyRange & { readonly limit: number };
 /** Looks at parts of a log, a bounded number of entries at a time. What is written meanwhile may show. */
 export class LogPages {
   readonly #log: PagedLog;
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, "nowMs">;
 
-  constructor(log: PagedLog, clock: Clock) {
+  constructor(log: PagedLog, clock: Pick<Clock, "nowMs">) {
     this.#log = log;
     this.#clock = clock;
   }

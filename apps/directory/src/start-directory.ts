@@ -27,8 +27,10 @@ import { programVersion } from "./version.ts";
 /** How a directory is started: as its flags say. */
 export interface DirectoryOptions extends Omit<
   DirectoryFlags,
-  "id" | "clusterFile" | "peer" | "connectionsMax" | keyof LogSettings
+  "id" | "clusterFile" | "peer" | "connectionsMax" | "expiredGrace" | keyof LogSettings
 > {
+  /** How long the values of entries that have expired are still kept, in milliseconds. Default: a day. */
+  readonly expiredGrace?: number;
   /** Default: none. */
   readonly peer?: readonly string[] | null;
   /** Default: 16 384. */
@@ -69,7 +71,6 @@ const STARTING = new MeridianError(
 /** With a horizon below this, a node that is down for a while finds its data in the quarantine. */
 const SHORT_HORIZON_MS = 3_600_000;
 
-/** Values stay this long in the log after they have expired: a clock that is an hour ahead empties nothing. */
 const EXPIRED_GRACE_MS = 24 * 3_600_000;
 
 /**
@@ -78,19 +79,29 @@ const EXPIRED_GRACE_MS = 24 * 3_600_000;
  */
 export async function startDirectory(options: DirectoryOptions): Promise<RunningDirectory> {
   const { clock = systemClock, random = systemRandom, logger, durability } = options;
-  const tuning = { expiredGraceMs: EXPIRED_GRACE_MS, ...options.tuning };
+  const tuning = { expiredGraceMs: options.expiredGrace ?? EXPIRED_GRACE_MS, ...options.tuning };
   const connectionsMax = connectionsMaxOf(options.connectionsMax ?? CONNECTIONS_MAX, logger);
   const server = new HttpServer({ clock, connectionsMax, starting: STARTING });
   // The address first: a directory that cannot have it must not begin a new epoch of the log.
   await server.listen(options.host, options.port);
   const { url } = server;
   let log: SqliteDirectoryLog;
+  const running: Running = { directory: undefined };
   const health = new LogHealth(logger);
   const { onDamaged } = health;
   try {
     checkPeers(options.peer ?? [], url);
     const path = join(options.data, "directory.db");
-    log = await openDirectoryLog({ path, durability, clock, random, logger, tuning, onDamaged });
+    log = await openDirectoryLog({
+      path,
+      durability,
+      clock,
+      expiryNowMs: () => running.directory?.clocks.confirmedNowMs,
+      random,
+      logger,
+      tuning,
+      onDamaged,
+    });
   } catch (failure) {
     await server.close(0);
     throw failure;
@@ -100,10 +111,15 @@ export async function startDirectory(options: DirectoryOptions): Promise<Running
       horizonMs: options.horizon,
     });
   }
-  const stop = serve({ ...options, clock, random }, server, log, health);
+  const stop = serve({ ...options, clock, random }, server, log, health, running);
   logger.info(`listening on ${url}`, { cluster: options.cluster, epoch: log.epoch });
   let stopped: Promise<void> | undefined;
   return { url, stop: () => (stopped ??= stop()) };
+}
+
+/** The machine, once it has been made: the log is there before it, and is to know the time from it. */
+interface Running {
+  directory: Directory | undefined;
 }
 
 /** Puts the parts together on an open server and log, and returns what takes them apart. */
@@ -112,6 +128,7 @@ function serve(
   server: HttpServer,
   log: SqliteDirectoryLog,
   health: LogHealth,
+  running: Running,
 ): () => Promise<void> {
   const { cluster, clock, logger, onFatal } = options;
   const startedAtMs = clock.nowMs();
@@ -129,9 +146,10 @@ function serve(
       onFatal?.(failure);
     },
   });
+  running.directory = directory;
   const registry = new NodeRegistry(directory, clock);
   const digester = new LogDigester(log);
-  const pages = new LogPages(log, clock);
+  const pages = new LogPages(log, directory.clocks);
   const links = new LinkListener({
     path: LINK_PATH,
     accept: (link, remoteAddress) => directory.accept(link, remoteAddress),

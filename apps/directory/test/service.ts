@@ -49,6 +49,7 @@ export function serviceOf(
       syncing: false,
       stall: null,
       peers: [],
+      clocks: { aheadMs: 0, agreeing: 3, members: 3, confirmed: true, deviant: [] },
     }),
     absent: () => [],
     forget: () => Promise.reject(new Error("Nothing is forgotten here")),

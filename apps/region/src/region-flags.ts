@@ -160,6 +160,14 @@ const FLAGS = [
     parse: parseTtlMs,
     description: "The time to live of writes that name none, such as `90s` or `15m`.",
   },
+  {
+    name: "expired-grace",
+    type: "parsed",
+    placeholder: "ttl",
+    parse: (text: string): number => parseTtlMs(text),
+    default: "2h",
+    description: "How long the values of entries that have expired are still kept on the disk.",
+  },
   ...LOG_OPTIONS,
 ] as const satisfies OptionTable;
 
@@ -205,6 +213,8 @@ export interface RegionFlags extends LogSettings {
   readonly connectionsMax: number;
   /** The time to live of writes that name none, in milliseconds; null for none. */
   readonly ttlDefault: number | null;
+  /** How long the values of entries that have expired are still kept, in milliseconds. */
+  readonly expiredGrace: number;
 }
 
 /** What the command line asks for. */

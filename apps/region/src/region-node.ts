@@ -138,9 +138,9 @@ export class RegionNode {
     this.app = regionApp({ service: this.service, style: this.#style, facts, logger });
   }
 
-  /** Cluster time, or undefined while no directory has been heard. */
-  get knownNowMs(): number | undefined {
-    return this.#replica.knownNowMs;
+  /** Cluster time that a majority of the members has agreed on for a while; undefined where none has. */
+  get confirmedNowMs(): number | undefined {
+    return this.#replica.confirmedNowMs;
   }
 
   get status(): NodeStatus {

@@ -30,11 +30,19 @@ const REMOTE_BACKLOG_BYTES_MAX = 32 * 1024 * 1024;
 /** How a regional node is started: as its flags say. */
 export interface RegionOptions extends Omit<
   RegionFlags,
-  "clusterFile" | "region" | "connectionsMax" | "storeBytesMax" | "standalone" | keyof LogSettings
+  | "clusterFile"
+  | "region"
+  | "connectionsMax"
+  | "storeBytesMax"
+  | "expiredGrace"
+  | "standalone"
+  | keyof LogSettings
 > {
   readonly region: string;
   /** Default: false. */
   readonly standalone?: boolean;
+  /** How long the values of entries that have expired are still kept, in milliseconds. Default: two hours. */
+  readonly expiredGrace?: number;
   /** Default: 16 384. */
   readonly connectionsMax?: number;
   /** Default: as many as the disk has. */
@@ -69,9 +77,9 @@ export interface RunningRegion {
 export async function startRegion(options: RegionOptions): Promise<RunningRegion> {
   const { clock = systemClock, random = systemRandom, logger } = options;
   const path = join(options.data, "region.db");
-  const { durability } = options;
+  const { durability, expiredGrace } = options;
   let started: RegionNode | undefined;
-  const expiryNowMs = (): number | undefined => started?.knownNowMs;
+  const expiryNowMs = (): number | undefined => started?.confirmedNowMs;
   const onDamaged = (failure: MeridianError): void => started?.fail(failure);
   const store = await openReplicaStore({
     path,
@@ -82,6 +90,7 @@ export async function startRegion(options: RegionOptions): Promise<RunningRegion
     random,
     logger,
     onDamaged,
+    ...(expiredGrace !== undefined && { tuning: { expiredGraceMs: expiredGrace } }),
     onBroken: (failure) => options.onFatal?.(failure),
   });
   let server: HttpServer;

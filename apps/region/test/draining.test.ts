@@ -49,6 +49,7 @@ function welcomeTo({ nowMs, ...capabilities }: Hello): Welcome {
     leaseMs: 1_500,
     maxClockDriftMs: 10_000,
     holdBack: false,
+    clock: { aheadMs: 0, agreeing: 2, members: 2 },
   };
 }
 

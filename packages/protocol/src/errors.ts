@@ -236,6 +236,11 @@ export const ERROR_KINDS = {
     closeCode: 1001,
     retryable: true,
   },
+  CLOCK_OUT_OF_RANGE: {
+    title: "The node's clock shows a time that no stamp can hold.",
+    status: 503,
+    retryable: true,
+  },
   CLOCK_AHEAD: { title: "A stamp lies too far in the future.", status: 409, retryable: true },
 } as const;
 

@@ -63,6 +63,7 @@ export {
 export { DIRECTORY_SCHEMAS, NODE_SCHEMAS } from "./message-schema.ts";
 export { decodeDirectoryMessage, decodeNodeMessage, encodeMessage } from "./message-codec.ts";
 export type {
+  ClockWord,
   Cursor,
   DirectoryMessage,
   Echo,

@@ -55,6 +55,7 @@ const nowMs = instant;
 
 const cursor = v.object({ logId: identityOrNone, epoch: identityOrNone, sequence: whole });
 const cursors = v.pipe(v.array(cursor), v.maxLength(CURSORS_MAX));
+const clock = v.object({ aheadMs: instant, agreeing: whole, members: counted });
 const load = v.object({ entries: whole, bytes: whole, requestsPerSecond: rate });
 const range = v.object({ to: v.nullable(key), count: whole, fingerprint });
 const memberFields = { id: label, region: label, url: origin, lat, lon, status };
@@ -162,6 +163,7 @@ export const DIRECTORY_SCHEMAS = {
     leaseMs: v.pipe(whole, v.minValue(1), v.maxValue(LEASE_MS_MAX)),
     maxClockDriftMs: wholeDuration,
     holdBack: v.boolean(),
+    clock,
   }),
   echo: v.object({
     type: v.literal("echo"),
@@ -173,6 +175,7 @@ export const DIRECTORY_SCHEMAS = {
     horizon: whole,
     horizonAt: whole,
     holdBack: v.boolean(),
+    clock,
   }),
   acknowledge: v.object({
     type: v.literal("acknowledge"),
@@ -180,7 +183,13 @@ export const DIRECTORY_SCHEMAS = {
     outboxThrough: whole,
     committedThrough: whole,
   }),
-  refuse: v.object({ type: v.literal("refuse"), nowMs, position: counted, code: name }),
+  refuse: v.object({
+    type: v.literal("refuse"),
+    nowMs,
+    position: counted,
+    code: name,
+    timeMax: whole,
+  }),
   "applied-by": v.object({
     type: v.literal("applied-by"),
     nowMs,

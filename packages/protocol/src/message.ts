@@ -14,6 +14,16 @@ export interface Cursor {
   sequence: number;
 }
 
+/** What the clocks of all members say of a directory's. */
+export interface ClockWord {
+  /** How far the directory's clock is ahead of the time that most of them agree on. */
+  aheadMs: number;
+  /** How many agree on it, … */
+  agreeing: number;
+  /** … of how many members that are remembered. */
+  members: number;
+}
+
 /** How busy a node is. */
 export interface NodeLoad {
   entries: number;
@@ -209,6 +219,7 @@ export interface Welcome extends Agreement {
   maxClockDriftMs: number;
   /** The directory cannot write its log now: the node is to send no frames until a `heartbeat` says otherwise. */
   holdBack: boolean;
+  clock: ClockWord;
 }
 
 /** The answer to a node's `heartbeat`. */
@@ -225,8 +236,9 @@ export interface Echo {
   horizon: number;
   /** What is ordered after this sequence was admitted under that horizon. A node adopts it from there on. */
   horizonAt: number;
-  /** Like that of `welcome`. */
+  /** Like those of `welcome`. */
   holdBack: boolean;
+  clock: ClockWord;
 }
 
 interface Acknowledge {
@@ -244,6 +256,8 @@ interface Refuse {
   position: number;
   /** Why: `CLOCK_AHEAD`. A node takes any other for the same. */
   code: string;
+  /** The highest stamp time that the directory admits now. */
+  timeMax: number;
 }
 
 interface AppliedBy {

@@ -107,6 +107,7 @@ const DIRECTORY_MESSAGES: readonly DirectoryMessage[] = [
     leaseMs: 1_500,
     maxClockDriftMs: 10_000,
     holdBack: false,
+    clock: { aheadMs: -3_600_000, agreeing: 2, members: 3 },
   },
   {
     type: "echo",
@@ -118,9 +119,10 @@ const DIRECTORY_MESSAGES: readonly DirectoryMessage[] = [
     horizon: 6,
     horizonAt: 1,
     holdBack: false,
+    clock: { aheadMs: -3_600_000, agreeing: 2, members: 3 },
   },
   { type: "acknowledge", nowMs, outboxThrough: 1, committedThrough: 2 },
-  { type: "refuse", nowMs, position: 1, code: "CLOCK_AHEAD" },
+  { type: "refuse", nowMs, position: 1, code: "CLOCK_AHEAD", timeMax: 7 },
   { type: "applied-by", nowMs, position: 1, nodes: ["a", "b"], ready: ["a"] },
   { type: "located", nowMs, incarnation: 1, position: 2, sequence: null },
   {

@@ -4,8 +4,12 @@ export interface DirectoryLimits {
   readonly heartbeatMs: number;
   /** How long a silent node stays registered. */
   readonly leaseMs: number;
-  /** How far ahead of the directory's clock a stamp may lie. */
+  /** How far ahead of the cluster's time a stamp may lie, and within which clocks agree. */
   readonly maxClockDriftMs: number;
+  /** How long a majority of clocks is to agree before values are emptied by it. */
+  readonly confirmMs: number;
+  /** How long a frame whose stamps are ahead waits for the clocks to agree that they are. */
+  readonly doubtMs: number;
   /** How long tombstones are kept, and how long a node may be away and still find them. */
   readonly horizonMs: number;
   /** How long a connection may take to introduce itself. */
@@ -33,6 +37,8 @@ export const DIRECTORY_LIMITS: DirectoryLimits = {
   heartbeatMs: 500,
   leaseMs: 1_500,
   maxClockDriftMs: 10_000,
+  confirmMs: 60_000,
+  doubtMs: 3_000,
   horizonMs: 7 * 24 * 3_600_000,
   greetingMs: 5_000,
   linkBytesMax: 4 * 1024 * 1024,
@@ -66,6 +72,8 @@ export interface ReplicaLimits {
   readonly joinMs: number;
   /** How long frames may wait for the directory, or the log for this node, without any progress. */
   readonly stallMs: number;
+  /** Like that of a directory. */
+  readonly confirmMs: number;
   /** Sequences that a node may be behind when it comes back and still serve. */
   readonly lagMax: number;
   /** Bytes sent and not acknowledged. */
@@ -87,6 +95,7 @@ export const REPLICA_LIMITS: ReplicaLimits = {
   returnSettledMs: 30_000,
   joinMs: 3_000,
   stallMs: 5_000,
+  confirmMs: 60_000,
   lagMax: 1_000,
   windowBytes: 8 * 1024 * 1024,
   waitersMax: 10_000,

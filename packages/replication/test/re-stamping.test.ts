@@ -1,4 +1,4 @@
-import { stampTimeOf, type Entry } from "@meridian/protocol";
+import { stampTimeOf, type DirectoryMessage, type Entry } from "@meridian/protocol";
 import { copyReplicaDisk } from "@meridian/testkit";
 import { expect, it } from "vitest";
 
@@ -6,6 +6,12 @@ import { ClusterRig, set, textOf } from "./node-rig.ts";
 import { ScriptedDirectory } from "./scripted-directory.ts";
 
 const HOUR_MS = 3_600_000;
+
+/** The refusal of a directory whose clock is an hour behind, and which nobody contradicts. */
+function refusal(nowMs: number, position: number): Extract<DirectoryMessage, { type: "refuse" }> {
+  const timeMax = stampTimeOf(nowMs - HOUR_MS + 10_000);
+  return { type: "refuse", nowMs: nowMs - HOUR_MS, position, code: "CLOCK_AHEAD", timeMax };
+}
 
 it("what the directory has taken before it refuses a frame keeps its stamps, and what follows lies above", async () => {
   const script = new ScriptedDirectory();
@@ -18,12 +24,7 @@ it("what the directory has taken before it refuses a frame keeps its stamps, and
   await Promise.all(writes);
   const [first, second] = script.frames;
   // The directory's clock is an hour behind; it has taken the first for what it had admitted before.
-  script.say({
-    type: "refuse",
-    nowMs: script.clock.nowMs() - HOUR_MS,
-    position: 2,
-    code: "CLOCK_AHEAD",
-  });
+  script.say(refusal(script.clock.nowMs(), 2));
   await script.settle();
   const [, , firstAgain, secondAgain] = script.frames;
   expect(firstAgain).toEqual(first);
@@ -52,12 +53,7 @@ it("what another node wrote keeps its stamp, although it has replaced what is of
   const header = { after: 0, through: 1, committedThrough: 1, incarnation: 9, position: 1 };
   script.feed(header, [theirs]);
   await script.settle();
-  script.say({
-    type: "refuse",
-    nowMs: script.clock.nowMs() - HOUR_MS,
-    position: 1,
-    code: "CLOCK_AHEAD",
-  });
+  script.say(refusal(script.clock.nowMs(), 1));
   await script.settle();
   for (const { entries } of script.frames) {
     for (const entry of entries) expect(entry.stamp.time).toBeLessThanOrEqual(stamp.time);
@@ -74,8 +70,7 @@ async function interrupted(key: string): Promise<{ script: ScriptedDirectory; th
     await written;
   }
   script.welcome(1);
-  const refusal = { type: "refuse", position: 1, code: "CLOCK_AHEAD" } as const;
-  script.say({ ...refusal, nowMs: script.clock.nowMs() - HOUR_MS });
+  script.say(refusal(script.clock.nowMs(), 1));
   const theirs: Entry = {
     key,
     value: new TextEncoder().encode("theirs"),
@@ -126,8 +121,7 @@ it.each([
     await script.settle();
     await written;
   }
-  const nowMs = script.clock.nowMs() - HOUR_MS;
-  script.say({ type: "refuse", nowMs, position: 1, code: "CLOCK_AHEAD" });
+  script.say(refusal(script.clock.nowMs(), 1));
   await script.settle();
   const sent = script.frames.slice(-4).flatMap(({ entries }) => entries);
   const ofKey = sent.filter(({ key }) => key === "k");

@@ -345,16 +345,28 @@ it("an empty directory whose clock is behind is filled again, and taken further"
   expect(replica.info()).toMatchObject({ outboxPending: 0 });
 });
 
-it("cluster time is not known before a directory has been heard", async () => {
+it("cluster time is confirmed by a majority only, and only once that has held for a while", async () => {
   const rig = new ClusterRig();
   rig.isReachable = false;
   const { replica } = rig.node("a", { skewMs: 3_600_000 });
   await rig.pass(4_000);
   expect(replica.status).toBe("standalone");
-  expect(replica.knownNowMs).toBeUndefined();
+  expect(replica.confirmedNowMs).toBeUndefined();
   rig.isReachable = true;
-  await rig.pass(6_000);
-  expect(replica.knownNowMs).toBe(rig.clock.nowMs());
+  await rig.pass(90_000);
+  // One clock against another proves nothing.
+  expect(replica.info()).toMatchObject({ clockCorrected: true, clockConfirmed: false });
+  expect(replica.confirmedNowMs).toBeUndefined();
+  rig.node("b");
+  await rig.pass(30_000);
+  expect(replica.info()).toMatchObject({
+    clocksAgreeing: 2,
+    clocksMembers: 3,
+    clockConfirmed: true,
+  });
+  expect(replica.confirmedNowMs).toBeUndefined();
+  await rig.pass(40_000);
+  expect(replica.confirmedNowMs).toBe(rig.clock.nowMs());
 });
 
 it("a node that has restarted gives a log that has lost its tail what it had of that, although it knows no keys", async () => {

@@ -90,6 +90,7 @@ export class ScriptedDirectory {
       leaseMs: 1_500,
       maxClockDriftMs: 10_000,
       holdBack: false,
+      clock: { aheadMs: 0, agreeing: 2, members: 2 },
       ...more,
     });
   }

@@ -61,7 +61,7 @@ export interface StoreTuning {
 
 /** What holds where `tuning` is silent. */
 export const STORE_TUNING_DEFAULT: StoreTuning = {
-  expiredGraceMs: 60_000,
+  expiredGraceMs: 2 * 3_600_000,
   sweepEveryMs: 10_000,
   walIdleBytes: 4 * 1024 * 1024,
   walBytesMax: 16 * 1024 * 1024,

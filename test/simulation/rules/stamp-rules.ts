@@ -133,7 +133,7 @@ export const STAMP_RULES: readonly Rule[] = [
     rule: "no write is stamped while others get new stamps",
     off: "WritePath.pause goes on at once and lets writes through",
     faults: "all",
-    seed: 26,
+    seed: 124,
     harder: () => slowStores(),
     parts: () => patched(WritePath, "pause", () => (onIdle) => onIdle()),
   },

@@ -30,6 +30,7 @@ export function statusOf(service: DirectoryService): object {
     syncing: info.syncing,
     stall: info.stall,
     peers: info.peers,
+    clocks: info.clocks,
     bufferedBytes,
     recentBytes: info.recentBytes,
     lagMaxMs: service.lagMaxMs,

@@ -125,6 +125,13 @@ export const directoryStatus = v.object({
       members: count,
     }),
   ),
+  clocks: v.object({
+    aheadMs: wholeNumber,
+    agreeing: count,
+    members: count,
+    confirmed: v.boolean(),
+    deviant: v.array(v.object({ id: v.string(), aheadMs: wholeNumber })),
+  }),
   bufferedBytes: count,
   recentBytes: count,
   lagMaxMs: v.number(),

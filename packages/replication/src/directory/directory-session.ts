@@ -29,9 +29,11 @@ import type { OrderedFrame } from "../order/recent-frames.ts";
 import type { Sequencer } from "../order/sequencer.ts";
 import { ReconcileResponder } from "../reconcile/reconcile-responder.ts";
 import { AppliedWatch, type Applier } from "./applied-watch.ts";
+import type { DirectoryClocks } from "./directory-clocks.ts";
 import { Feed } from "./feed.ts";
 import type { Reconciling } from "./reconcile-turns.ts";
 import { resumeOfFollower, resumeOfNode, type Resume } from "./resume.ts";
+import { StampRefusal } from "./stamp-refusal.ts";
 
 /** What a session needs of the directory it is part of. */
 export interface SessionHost {
@@ -40,6 +42,8 @@ export interface SessionHost {
   readonly sequencer: Sequencer;
   readonly horizon: DirectoryHorizon;
   readonly limits: DirectoryLimits;
+  readonly clocks: DirectoryClocks;
+  /** This machine's own time. */
   nowMs(): number;
   elapsedMs(): number;
   /** Whether the directory is catching up with others, and takes no nodes in. */
@@ -70,8 +74,8 @@ export class DirectorySession implements Applier, Reconciling {
   #feed: Feed | undefined;
   #responder: ReconcileResponder | undefined;
   #watch: AppliedWatch;
-  /** A frame of this position was refused; those behind it are passed over until it comes again. */
-  #refusedPosition: number | undefined;
+  /** The frame that was refused for its stamps. */
+  readonly refusal: StampRefusal;
   #heardAtMs: number;
   /** When the node last went on with its reconciliation. */
   #reconciledAtMs = 0;
@@ -95,6 +99,7 @@ export class DirectorySession implements Applier, Reconciling {
     this.remoteAddress = remoteAddress;
     this.connectedAtMs = host.nowMs();
     this.#heardAtMs = host.elapsedMs();
+    this.refusal = new StampRefusal(host, (message) => this.send(message));
     this.#watch = new AppliedWatch(host.limits.watchedMax, (position, nodes, ready) => {
       this.#send({ type: "applied-by", nowMs: host.nowMs(), position, nodes, ready });
     });
@@ -181,10 +186,9 @@ export class DirectorySession implements Applier, Reconciling {
 
   /** Tells the node that its outbox is committed through `position`. */
   acknowledge(position: number): void {
-    const { sequencer } = this.#host;
-    const { committedThrough } = sequencer;
-    const nowMs = this.#host.nowMs();
-    this.#send({ type: "acknowledge", nowMs, outboxThrough: position, committedThrough });
+    const { committedThrough } = this.#host.sequencer;
+    const said = { outboxThrough: position, committedThrough };
+    this.#send({ type: "acknowledge", nowMs: this.#host.nowMs(), ...said });
   }
 
   /** Frames of which the node waits to hear who has applied them. */
@@ -261,6 +265,7 @@ export class DirectorySession implements Applier, Reconciling {
         `Expected an outbox that has reached position ${mark.position}, got one at ${hello.outboxThrough}`,
       );
     }
+    sequencer.checkClaim(hello.admittedTime);
     this.#host.onHello(this, hello);
     this.#hello = hello;
     this.status = hello.status;
@@ -342,6 +347,7 @@ export class DirectorySession implements Applier, Reconciling {
       leaseMs: limits.leaseMs,
       maxClockDriftMs: limits.maxClockDriftMs,
       holdBack: log.stall !== undefined,
+      clock: this.#host.clocks.word,
     });
     if (resume.resume === "feed") this.#startFeed(resume.resumeAfter);
   }
@@ -393,6 +399,7 @@ export class DirectorySession implements Applier, Reconciling {
     this.lagMs = message.lagMs;
     this.load = message.load;
     this.skewMs = Math.round(message.nowMs - nowMs);
+    if (this.#hello !== undefined) this.#host.clocks.hear(this.id, message.nowMs);
     this.#onAppliedThrough(message.appliedThrough);
     this.#send({
       type: "echo",
@@ -404,6 +411,7 @@ export class DirectorySession implements Applier, Reconciling {
       horizon: horizon.horizon,
       horizonAt: horizon.at,
       holdBack: log.stall !== undefined,
+      clock: this.#host.clocks.word,
     });
     this.onDrain();
     if (this.isFollower) this.tellRegistry();
@@ -451,20 +459,14 @@ export class DirectorySession implements Applier, Reconciling {
     if (header.incarnation !== this.#hello.incarnation || header.position === 0) {
       throw new MeridianError("MALFORMED_MESSAGE", "Expected a frame of the node's own outbox");
     }
-    if (this.#refusedPosition !== undefined && header.position !== this.#refusedPosition) return;
-    this.#refusedPosition = undefined;
+    if (this.refusal.passesOver(header.position)) return;
     const { sequencer, horizon, limits } = this.#host;
-    const nowMs = this.#host.nowMs();
     // Before its stamps are judged: a node whose frame is refused counts on those before it.
     if (!sequencer.isNext(header)) return this.#onDuplicate(header);
-    if (header.highestTime > sequencer.timeMax(nowMs, limits.maxClockDriftMs)) {
-      this.#refusedPosition = header.position;
-      const { position } = header;
-      return this.#send({ type: "refuse", nowMs, position, code: "CLOCK_AHEAD" });
-    }
+    if (this.refusal.refuses(header)) return;
     const lowestTime = checkBlock(blockOf(bytes), header.count, header.highestTime);
     sequencer.checkRoom(bytes.byteLength, limits.commitBytesMax);
-    sequencer.order(bytes, header, lowestTime, horizon.horizon, nowMs);
+    sequencer.order(bytes, header, lowestTime, horizon.horizon, this.#host.nowMs());
     if (!header.reportApplied) return;
     this.#watch.add(sequencer.head, header.position);
     this.#host.onProgress(this, false);

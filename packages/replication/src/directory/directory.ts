@@ -12,6 +12,8 @@ import { DirectoryHorizon } from "../horizon/directory-horizon.ts";
 import { DIRECTORY_LIMITS, type DirectoryLimits } from "../limits.ts";
 import { Sequencer } from "../order/sequencer.ts";
 import { OFFERED_MAX } from "../reconcile/reconcile-responder.ts";
+import type { ClocksInfo } from "./clocks-info.ts";
+import { DirectoryClocks } from "./directory-clocks.ts";
 import { DirectorySession, type SessionHost } from "./directory-session.ts";
 import { Membership, type AbsentMember, type MemberInfo } from "./membership.ts";
 import { ReconcileTurns } from "./reconcile-turns.ts";
@@ -57,6 +59,8 @@ export interface DirectoryInfo {
   readonly stall: string | null;
   /** The directories that it follows. */
   readonly peers: readonly PeerInfo[];
+  /** Whose clocks agree, and whose do not. */
+  readonly clocks: ClocksInfo;
 }
 
 export class Directory {
@@ -64,6 +68,8 @@ export class Directory {
   readonly #limits: DirectoryLimits;
   readonly #sequencer: Sequencer;
   readonly #horizon: DirectoryHorizon;
+  /** What time it is for the cluster. */
+  readonly clocks: DirectoryClocks;
   readonly #deadlines: Deadlines;
   readonly #host: SessionHost;
   readonly #peers: Peers;
@@ -77,7 +83,14 @@ export class Directory {
     this.#options = options;
     this.#limits = { ...DIRECTORY_LIMITS, ...options.limits };
     this.#deadlines = new Deadlines(options.clock);
-    this.#sequencer = new Sequencer(options.log, this.#limits.recentBytesMax, {
+    const peers = options.follow?.peers.map(({ name }) => name) ?? [];
+    this.clocks = new DirectoryClocks({
+      ...options,
+      limits: this.#limits,
+      remembered: () => [...peers, ...this.#membership.remembered],
+    });
+    const { ceiling } = this.clocks;
+    this.#sequencer = new Sequencer(options.log, this.#limits.recentBytesMax, ceiling, {
       onOrdered: (frame) => {
         this.#peers.onOrdered(frame);
         for (const session of this.#sessions) session.push(frame);
@@ -91,7 +104,7 @@ export class Directory {
     this.#horizon = new DirectoryHorizon({
       log: options.log,
       limits: this.#limits,
-      nowMs: () => options.clock.nowMs(),
+      confirmedMs: () => this.clocks.time.confirmedMs(),
       elapsedMs: () => options.clock.elapsedMs(),
       head: () => this.#sequencer.head,
       members: () => this.#membership.sessions,
@@ -108,6 +121,7 @@ export class Directory {
       leaseMs: this.#limits.leaseMs,
       joinMs: this.#limits.joinMs,
       onMembers: () => this.#membership.onElsewhere(),
+      onClock: (id, wallMs) => this.clocks.hear(id, wallMs),
       onSynced: () => options.logger.info("caught up with the other directories"),
     });
     this.#membership = new Membership({
@@ -145,6 +159,7 @@ export class Directory {
       sequencer: this.#sequencer,
       horizon: this.#horizon,
       limits: this.#limits,
+      clocks: this.clocks,
       nowMs: () => clock.nowMs(),
       elapsedMs: () => clock.elapsedMs(),
       onHello: (session, hello) => this.#register(session, hello),
@@ -231,6 +246,7 @@ export class Directory {
       syncing: this.#peers.isSyncing,
       stall: this.#options.log.stall?.message ?? null,
       peers: this.#peers.info,
+      clocks: this.clocks.info,
     };
   }
 
@@ -265,6 +281,8 @@ export class Directory {
     }
     this.#options.logger.info("node registered", { node: hello.nodeId, status: hello.status });
     this.#membership.add(session, hello);
+    this.clocks.hear(hello.nodeId, hello.nowMs);
+    this.clocks.judge();
   }
 
   #onProgress(session: DirectorySession, statusChanged: boolean): void {
@@ -331,6 +349,8 @@ export class Directory {
       );
       this.#drop(session, "lease expired");
     }
+    this.clocks.judge();
+    for (const session of this.#sessions) session.refusal.decide();
     this.#peers.watchLeases();
     this.#watchTurns();
     this.#deadlines.after(everyMs, () => this.#watchLeases());

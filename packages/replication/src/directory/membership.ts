@@ -103,6 +103,11 @@ export class Membership {
     return [...this.sessions.map(memberInfo), ...elsewhere];
   }
 
+  /** The ids of the nodes that there ought to be, whether they are there or not. */
+  get remembered(): readonly string[] {
+    return this.#roster.remembered.map(({ id }) => id);
+  }
+
   /** The nodes that are missed. */
   get absent(): readonly AbsentMember[] {
     return this.#roster.remembered

@@ -51,6 +51,8 @@ export interface FollowerOptions {
   readonly limits?: Partial<ReplicaLimits>;
   /** The other directory has told its nodes, or has not been heard for so long that they are forgotten. */
   onMembers(): void;
+  /** The clock of the other directory, or of one of its nodes, shows `wallMs`. */
+  onClock(id: string, wallMs: number): void;
   /** The follower has caught up, or its link has come or gone. */
   onChange(): void;
 }
@@ -280,6 +282,7 @@ export class Follower implements HorizonMember {
         this.#members = message.members;
         this.#membersAtMs = this.#options.clock.elapsedMs();
         this.#times.hear(message.head, message.lowestTime);
+        this.#hearClocks(message.nowMs);
         return this.#options.onMembers();
       case "acknowledge":
       case "refuse":
@@ -296,6 +299,11 @@ export class Follower implements HorizonMember {
   #reach(horizon: number, at: number): void {
     if (this.isReconciling || this.#applier.applied < at) return;
     this.#options.horizon.reach(horizon);
+  }
+
+  #hearClocks(peerMs: number): void {
+    this.#options.onClock(this.name, peerMs);
+    for (const { id, skewMs } of this.#members) this.#options.onClock(id, peerMs + skewMs);
   }
 
   #watchStall(): void {

@@ -31,6 +31,8 @@ export interface PeersOptions extends Pick<
   readonly joinMs: number;
   /** What is known of their nodes may have changed. */
   onMembers(): void;
+  /** The clock of one of them, or of one of their nodes, shows `wallMs`. */
+  onClock(id: string, wallMs: number): void;
   /** The directory has caught up, as far as it could be asked to. */
   onSynced(): void;
 }
@@ -69,8 +71,10 @@ export class Peers {
     const parts = { cluster, ...machines, clock, leaseMs, deadlines, logger, random, limits };
     const news = this.#news;
     const onMembers = (): void => this.#options.onMembers();
+    const onClock = (id: string, wallMs: number): void => this.#options.onClock(id, wallMs);
     const onChange = (): void => this.#update();
-    return peers.map((peer) => new Follower({ ...parts, ...peer, news, onMembers, onChange }));
+    const events = { onMembers, onClock, onChange };
+    return peers.map((peer) => new Follower({ ...parts, ...peer, news, ...events }));
   }
 
   get isSyncing(): boolean {

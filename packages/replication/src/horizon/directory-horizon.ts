@@ -14,6 +14,8 @@
  * A log that is new, or has lost something, does not know what its nodes know. Its horizon then stands still for as
  * long as a node may be away, but for what nodes bring that have exchanged everything with it. So it does after a leap
  * of the clock.
+ *
+ * The clock is the one that a majority of all members agrees on. While none does, nothing here moves at all.
  */
 import type { DirectoryLog } from "@meridian/ports";
 import {
@@ -36,7 +38,8 @@ export interface HorizonMember {
 export interface DirectoryHorizonOptions {
   readonly log: DirectoryLog;
   readonly limits: DirectoryLimits;
-  nowMs(): number;
+  /** The time that a majority of the members agrees on; undefined where none does. */
+  confirmedMs(): number | undefined;
   elapsedMs(): number;
   /** The sequence of the last entry ordered. */
   head(): number;
@@ -58,6 +61,8 @@ const LOOK_MS_MIN = 1_000;
 const LOOK_MS_MAX = 60_000;
 /** How long a directory waits after its start for nodes that know more than its log. */
 const GRACE_MS = 60_000;
+/** Until a time is known that can be counted from. */
+const FOR_NOW = Number.MAX_SAFE_INTEGER;
 
 export class DirectoryHorizon {
   readonly #options: DirectoryHorizonOptions;
@@ -67,14 +72,15 @@ export class DirectoryHorizon {
   #horizon: number;
   #at = 0;
   #startedAtMs = 0;
-  /** By how much wall time was ahead of elapsed time when it was last looked at. */
-  #aheadMs: number;
+  /** By how much confirmed time was ahead of elapsed time when it was last looked at. */
+  #aheadMs: number | undefined;
+  /** The horizon that this log has everything under, and that waits for a time to be held against; 0 for none. */
+  #reachable = 0;
 
   constructor(options: DirectoryHorizonOptions) {
     this.#options = options;
     this.#state = options.log.horizonState;
     this.#horizon = this.#state.horizon;
-    this.#aheadMs = options.nowMs() - options.elapsedMs();
   }
 
   /** The horizon in force. Invariant: durable. */
@@ -111,22 +117,23 @@ export class DirectoryHorizon {
     this.#options.onRaised(this.#horizon);
     this.#at = this.#options.head();
     this.#startedAtMs = this.#options.elapsedMs();
-    // A log that was never told anything is new; and while it was away for that long, others have gone on.
-    const lastAtMs = this.#state.marks.at(-1)?.[0] ?? 0;
-    const isStale = lastAtMs < this.#options.nowMs() - this.#options.limits.horizonMs;
-    if (this.#state.frozenUntilMs === 0 || isStale) this.freeze();
-    this.#permit();
+    // A log that was never told anything is new.
+    if (this.#state.frozenUntilMs === 0) this.freeze();
   }
 
   /** The log has turned out to lack something that nodes have. */
   freeze(): void {
-    const untilMs = this.#options.nowMs() + this.#options.limits.horizonMs;
+    const nowMs = this.#options.confirmedMs();
+    const untilMs = nowMs === undefined ? FOR_NOW : nowMs + this.#options.limits.horizonMs;
     this.#save({ ...this.#state, frozenUntilMs: Math.ceil(untilMs) });
   }
 
   /** A node or directory of that horizon and this log have exchanged everything: what is absent from both was deleted. */
   reach(horizon: number): void {
-    const bounded = Math.min(horizon, stampTimeOf(this.#options.nowMs()));
+    const nowMs = this.#options.confirmedMs();
+    this.#reachable = nowMs === undefined ? Math.max(this.#reachable, horizon) : 0;
+    if (nowMs === undefined) return;
+    const bounded = Math.min(horizon, stampTimeOf(nowMs));
     if (bounded <= this.#state.horizon) return;
     // What is as old as that and has just come is to be known before absence means anything.
     this.#options.log.settle((failure) => {
@@ -138,25 +145,32 @@ export class DirectoryHorizon {
   /** Follows the clock, as far as nothing speaks against it. */
   step(): void {
     const { horizonMs } = this.#options.limits;
-    if (this.#hasLeapt()) return this.freeze();
-    const now = this.#options.nowMs();
+    const now = this.#options.confirmedMs();
+    if (now === undefined) return;
+    if (this.#isFreezing(now)) return this.freeze();
+    if (this.#reachable > 0) this.reach(this.#reachable);
     const marks = this.#marksAt(now);
     // A clock that was ahead once may have frozen the horizon for years.
     const frozenUntilMs = Math.min(this.#state.frozenUntilMs, Math.ceil(now + horizonMs));
     const target = this.#target(now);
     const isStep = target > this.#state.horizon + (horizonMs / STEPS) * STAMPS_PER_MS;
     const horizon = isStep ? target : this.#state.horizon;
-    if (isStep || marks !== this.#state.marks) this.#save({ horizon, frozenUntilMs, marks });
+    const isNews = marks !== this.#state.marks || frozenUntilMs !== this.#state.frozenUntilMs;
+    if (isStep || isNews) this.#save({ horizon, frozenUntilMs, marks });
     else this.#permit();
   }
 
-  /** Whether the clock has been set ahead since it was last looked at: it is not to be believed so soon. */
-  #hasLeapt(): boolean {
-    const { limits } = this.#options;
-    const aheadMs = this.#options.nowMs() - this.#options.elapsedMs();
-    const leapMs = aheadMs - this.#aheadMs;
-    this.#aheadMs = aheadMs;
-    return leapMs > limits.maxClockDriftMs;
+  /**
+   * Whether the clock has been set ahead since it was last looked at: it is not to be believed so soon. Or whether the log was off for so
+   * long, when it is looked at first, that others have gone on.
+   */
+  #isFreezing(now: number): boolean {
+    const { maxClockDriftMs, horizonMs } = this.#options.limits;
+    const before = this.#aheadMs;
+    this.#aheadMs = now - this.#options.elapsedMs();
+    if (before !== undefined) return this.#aheadMs - before > maxClockDriftMs;
+    const lastAtMs = this.#state.marks.at(-1)?.[0] ?? 0;
+    return lastAtMs < now - horizonMs;
   }
 
   /** Whether nodes that know more than the log may not have come yet. */
@@ -208,7 +222,9 @@ export class DirectoryHorizon {
 
   #permit(): void {
     const { log, limits } = this.#options;
-    const longAgoMs = this.#options.nowMs() - limits.horizonMs;
+    const nowMs = this.#options.confirmedMs();
+    if (nowMs === undefined) return;
+    const longAgoMs = nowMs - limits.horizonMs;
     const through = this.#state.marks.findLast(([atMs]) => atMs <= longAgoMs)?.[1] ?? 0;
     if (through > 0) log.purge(this.#horizon, through);
   }

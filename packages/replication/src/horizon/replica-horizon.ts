@@ -75,8 +75,15 @@ export class ReplicaHorizon {
     return isDue ? horizon : undefined;
   }
 
-  /** Sorts what comes in. Returns undefined where all of it is simply taken in, as nearly always. */
-  screen(entries: readonly Entry[], isDonation: boolean, nowMs: number): Screened | undefined {
+  /**
+   * Sorts what comes in. Returns undefined where all of it is simply taken in, as nearly always. What ended by `expiredByMs` is not
+   * kept aside when it is buried.
+   */
+  screen(
+    entries: readonly Entry[],
+    isDonation: boolean,
+    expiredByMs: number,
+  ): Screened | undefined {
     const { horizon } = this.#store;
     const old = isDonation ? Math.max(horizon, this.#reconcilingUnder ?? 0) : horizon;
     const isNoteworthy = ({ stamp }: Entry): boolean =>
@@ -90,7 +97,8 @@ export class ReplicaHorizon {
       const instead = this.#instead(entry, held, isDonation);
       if (instead === undefined) kept.push(entry);
       else offered.push(instead);
-      if (held !== undefined && buries(entry, held) && isLive(held, nowMs)) quarantined.push(held);
+      if (held !== undefined && buries(entry, held) && isLive(held, expiredByMs))
+        quarantined.push(held);
     }
     return { kept, offered, quarantined };
   }

@@ -26,12 +26,13 @@ import {
 
 import type { ReplicaHorizon } from "../horizon/replica-horizon.ts";
 import type { ReplicaInfo } from "../node/replica-options.ts";
+import type { ClusterClock } from "../time/cluster-clock.ts";
 import type { HybridClock } from "../time/hybrid-clock.ts";
 
 /** How an applier does without what was deleted long ago. */
 export interface Screening {
   readonly horizon: ReplicaHorizon;
-  nowMs(): number;
+  readonly time: Pick<ClusterClock, "nowMs" | "confirmedMs">;
   /** Has the log hear of entries that are not taken in as they came; calls back once that is in the outbox. */
   offer(entries: readonly Entry[], done: () => void): void;
   /** Entries have gone into the quarantine. */
@@ -324,8 +325,10 @@ export class Applier {
     isDonation: boolean,
   ): RemoteRecord {
     const { screening } = this.#options;
-    const atMs = screening?.nowMs() ?? 0;
-    const screened = screening?.horizon.screen(entries, isDonation, atMs);
+    const atMs = screening?.time.nowMs() ?? 0;
+    // What may still be live by anybody's clock is kept aside.
+    const expiredByMs = screening?.time.confirmedMs() ?? 0;
+    const screened = screening?.horizon.screen(entries, isDonation, expiredByMs);
     if (screened === undefined) {
       return { kind: "remote", entries, block: blockOf(bytes), highestTime };
     }

@@ -9,6 +9,7 @@ import {
 import type { ReplicaHorizon } from "../horizon/replica-horizon.ts";
 import type { Applier } from "../intake/applier.ts";
 import type { ProgressWatch } from "../link/progress-watch.ts";
+import { ClockWatch } from "../time/clock-watch.ts";
 import type { ClusterClock } from "../time/cluster-clock.ts";
 import type { HybridClock } from "../time/hybrid-clock.ts";
 import type { DiskWatch } from "./disk-watch.ts";
@@ -21,7 +22,7 @@ import type { WritePath } from "./write-path.ts";
 /** What a pulse needs. */
 export interface PulseOptions extends Pick<
   ReplicaOptions,
-  "node" | "store" | "load" | "directories"
+  "node" | "store" | "clock" | "logger" | "load" | "directories"
 > {
   readonly time: ClusterClock;
   readonly stamps: HybridClock;
@@ -40,9 +41,11 @@ const NO_LOAD: NodeLoad = { entries: 0, bytes: 0, requestsPerSecond: 0 };
 /** What a node says of itself when it greets and with every heartbeat, and whether anything still moves. */
 export class Pulse {
   readonly #options: PulseOptions;
+  readonly #clockWatch: ClockWatch;
 
   constructor(options: PulseOptions) {
     this.#options = options;
+    this.#clockWatch = new ClockWatch(options.time, options.clock, options.logger);
   }
 
   hello(status: NodeStatus): Hello {
@@ -58,6 +61,7 @@ export class Pulse {
 
   heartbeat(status: NodeStatus, isUp: boolean): NodeMessage {
     const { time, applier, submitter, disk } = this.#options;
+    this.#clockWatch.look();
     return {
       type: "heartbeat",
       nowMs: time.ownMs(),
@@ -94,7 +98,7 @@ export class Pulse {
   lowestTime(): number {
     const { time, stamps, horizon, submitter, writes } = this.#options;
     // Where the horizon goes, no further: a clock that is ahead must not drag the stamps along.
-    const made = stamps.promise(time.nowMs() - horizon.distanceMs);
+    const made = stamps.promise((time.confirmedMs() ?? 0) - horizon.distanceMs);
     return Math.min(made, submitter.lowestTime, writes.lowestTime);
   }
 

@@ -81,10 +81,15 @@ export interface ReplicaInfo {
   readonly admission: Admission;
   /** The code with which the directory refuses the node, if its operator has to do something; else null. */
   readonly refusal: ErrorCode | null;
-  /** How far this machine's clock is ahead of the directory's. */
+  /** How far this machine's clock is ahead of the cluster's time; 0 while nothing is known of that. */
   readonly skewMs: number;
-  /** Whether the directory's time is used instead of this machine's. */
+  /** Whether the cluster's time is used instead of this machine's. */
   readonly clockCorrected: boolean;
+  /** How many members' clocks agree on the cluster's time, and of how many members, as the directory said last; 0 before. */
+  readonly clocksAgreeing: number;
+  readonly clocksMembers: number;
+  /** Whether those are a majority: else nothing that has expired is emptied here. */
+  readonly clockConfirmed: boolean;
 }
 
 /** What a node says of itself at the moment it connects, beside what its store says. */
@@ -126,8 +131,11 @@ export function infoOf(
     heldBack: submitter.isHeld,
     horizonAtMs: store.horizon === 0 ? null : unixMsOf(store.horizon),
     quarantined: store.quarantined,
-    skewMs: time.skewMs,
+    skewMs: time.aheadMs,
     clockCorrected: time.corrected,
+    clocksAgreeing: time.agreement.agreeing,
+    clocksMembers: time.agreement.members,
+    clockConfirmed: time.confirmedMs() !== undefined,
   };
 }
 

@@ -146,9 +146,9 @@ export class Replica {
     return this.#time.nowMs();
   }
 
-  /** Cluster time as a directory has confirmed it, or undefined while none has been heard: what cannot be undone waits for it. */
-  get knownNowMs(): number | undefined {
-    return this.#time.knownNowMs;
+  /** Cluster time as a majority of the members has agreed on it for a while; undefined where none has: what cannot be undone waits for it. */
+  get confirmedNowMs(): number | undefined {
+    return this.#time.confirmedMs(this.#limits.confirmMs);
   }
 
   /** Starts connecting. */
@@ -260,7 +260,7 @@ export class Replica {
       stamps: this.#stamps,
       screening: {
         horizon: this.#horizon,
-        nowMs: () => this.#time.nowMs(),
+        time: this.#time,
         offer: (entries, done) => this.#settlement.offer(entries, done),
         onQuarantined: (entries) => this.quarantine.report(entries),
       },
@@ -329,7 +329,7 @@ export class Replica {
   #onWelcome(link: Link, welcome: Welcome, askedAtMs: number): void {
     const { head, committedThrough, outboxThrough } = welcome;
     this.#time.maxDriftMs = welcome.maxClockDriftMs;
-    this.#time.measure(welcome.nowMs, askedAtMs);
+    this.#time.hear(welcome.nowMs, askedAtMs, welcome.clock);
     if (this.#submitter.holdsAnother(outboxThrough, welcome.outboxTime)) return this.#adopt();
     this.#progress.start();
     this.#state.welcome(head, this.#limits.lagMax);
@@ -382,7 +382,7 @@ export class Replica {
     if (this.#disk.visits && message.type !== "echo" && message.type !== "members") return;
     switch (message.type) {
       case "echo":
-        this.#time.measure(message.nowMs, message.echoMs);
+        this.#time.hear(message.nowMs, message.echoMs, message.clock);
         if (this.#disk.visits) return this.#checkPulse();
         this.#observe(message.head, message.committedThrough);
         this.#horizon.announce(message.horizon, message.horizonAt);
@@ -397,7 +397,7 @@ export class Replica {
         this.#positions.acknowledge(message.outboxThrough, message.committedThrough);
         return this.#onAcknowledge(message.outboxThrough, message.committedThrough);
       case "refuse":
-        return this.#submitter.refuse(message.position, message.nowMs);
+        return this.#submitter.refuse(message.position, message.timeMax);
       case "applied-by":
         return this.#acknowledgements.onApplied(message.position, message.nodes, message.ready);
       case "located":

@@ -24,7 +24,6 @@ import {
   highestTimeOf,
   lowestTimeOf,
   MeridianError,
-  stampTimeOf,
   unixMsOf,
   type Entry,
   type OutboxFrame,
@@ -230,16 +229,16 @@ export class Submitter {
     });
   }
 
-  /** The directory, whose time is `directoryMs`, has refused the frame at `position` for its stamps. */
-  refuse(position: number, directoryMs: number): void {
+  /** The directory, which admits stamps up to `timeMax`, has refused the frame at `position` for its stamps. */
+  refuse(position: number, timeMax: number): void {
     if (this.#restamping || position <= this.#acknowledgedThrough) return;
     this.#restamping = true;
     const { time, writes, stamps, logger } = this.#options;
-    logger.warn("stamps refused; going by the directory's clock", { skewMs: time.skewMs });
-    time.correct(directoryMs);
+    logger.warn("stamps refused; going by the cluster's time", { aheadMs: time.aheadMs });
+    time.obey();
     writes.pause(() => {
       const admittedTime = Math.max(this.#options.admittedTime(), this.#highestBefore(position));
-      const bound = Math.max(stampTimeOf(directoryMs + time.maxDriftMs), admittedTime);
+      const bound = Math.max(timeMax, admittedTime);
       this.#renewedTime = 0;
       stamps.lower(Math.max(admittedTime, this.#highestUpTo(bound, position)));
       if (this.#outdated !== undefined) {
@@ -342,13 +341,14 @@ export class Submitter {
     this.pump();
   }
 
-  /** The entry with a new stamp, and as long to live from it as it had from the old one. */
+  /** The entry with a new stamp, and as long to live from it as it had from the old one. Its end is put forward only by a time that is confirmed. */
   #restamp(entry: Entry): Entry {
     const { stamps, time } = this.#options;
     const isOutdated = entry.stamp.origin !== stamps.origin;
     const stamp = (isOutdated && this.#outdated?.next(0)) || stamps.next(time.nowMs());
     this.#renewedTime = Math.max(this.#renewedTime, stamp.time);
-    const movedMs = unixMsOf(stamp.time) - unixMsOf(entry.stamp.time);
+    const isConfirmed = time.confirmedMs() !== undefined;
+    const movedMs = isConfirmed ? unixMsOf(stamp.time) - unixMsOf(entry.stamp.time) : 0;
     const expiresAtMs = entry.expiresAtMs === 0 ? 0 : Math.max(1, entry.expiresAtMs + movedMs);
     return { ...entry, stamp, expiresAtMs };
   }

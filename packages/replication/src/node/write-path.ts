@@ -279,6 +279,7 @@ export class WritePath {
     const { store, stamps } = this.#options;
     for (const { key, check } of requests) check?.(written.get(key) ?? store.get(key));
     const nowMs = this.#options.nowMs();
+    stamps.check(nowMs, requests.length);
     return requests.map(({ key, value, contentType, ttlMs, deleted, attributes }) => {
       const plain: Entry = {
         key,

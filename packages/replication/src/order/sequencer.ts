@@ -19,8 +19,6 @@ import {
   NO_BYTES,
   orderFrame,
   readFrameHeader,
-  STAMPS_PER_MS,
-  stampTimeOf,
   type Cursor,
   type Entry,
   type FrameHeader,
@@ -28,6 +26,7 @@ import {
   type OutboxMark,
 } from "@meridian/protocol";
 
+import { StampCeiling, type CeilingTime } from "../time/stamp-ceiling.ts";
 import { RecentFrames, type OrderedFrame } from "./recent-frames.ts";
 import { buryStale } from "./stale-entries.ts";
 
@@ -40,9 +39,6 @@ export interface SequencerEvents {
   /** The log cannot be written: nothing may be promised any more. */
   onFailed(failure: MeridianError): void;
 }
-
-/** How far above the highest admitted stamp a new one may lie, whatever the clock says. */
-const ABOVE_ADMITTED_MS = 1_000;
 
 /** What is to be ordered that another directory's log has. */
 export interface FollowedRun {
@@ -64,16 +60,20 @@ export class Sequencer {
   #pendingBytes = 0;
   #head: number;
   #committedThrough: number;
-  /** The highest stamp time admitted, as far as the recent part of the log and the nodes tell. */
-  #highestTime: number;
+  readonly #ceiling: StampCeiling;
 
-  constructor(log: DirectoryLog, recentBytesMax: number, events: SequencerEvents) {
+  constructor(
+    log: DirectoryLog,
+    recentBytesMax: number,
+    time: CeilingTime,
+    events: SequencerEvents,
+  ) {
     this.#log = log;
     this.#events = events;
     this.#recent = new RecentFrames(recentBytesMax);
     this.#head = log.committedThrough;
     this.#committedThrough = log.committedThrough;
-    this.#highestTime = log.highestTime;
+    this.#ceiling = new StampCeiling(log.highestTime, time);
   }
 
   /** The sequence of the last entry ordered. */
@@ -85,18 +85,22 @@ export class Sequencer {
     return this.#committedThrough;
   }
 
-  /**
-   * The highest stamp time to admit at `nowMs`. Should this clock have been set back, stamps a little above those
-   * that were admitted before are still taken: nodes can issue no lower ones.
-   */
-  timeMax(nowMs: number, maxDriftMs: number): number {
-    const abovePrevious = this.#highestTime + STAMPS_PER_MS * ABOVE_ADMITTED_MS;
-    return Math.max(stampTimeOf(nowMs + maxDriftMs), abovePrevious);
+  /** The highest stamp time to admit now. */
+  timeMax(): number {
+    return this.#ceiling.timeMax;
   }
 
-  /** A node knows that a directory has admitted a stamp: this one, or one whose place it has taken. */
+  /** A directory has admitted that stamp: this one, or another. */
   observe(time: number): void {
-    this.#highestTime = Math.max(this.#highestTime, time);
+    this.#ceiling.observe(time);
+  }
+
+  /** A node claims that a directory has admitted that stamp. Throws `CLOCK_AHEAD` if that cannot be. */
+  checkClaim(time: number): void {
+    const { claimMax } = this.#ceiling;
+    if (time <= claimMax) return;
+    const said = `Expected a node that has seen stamps up to ${claimMax}, got one that has seen ${time}`;
+    throw new MeridianError("CLOCK_AHEAD", `${said}: clocks were wrong by more than a day`);
   }
 
   /** Bytes of frames that are ordered and not yet durable. */
@@ -178,7 +182,7 @@ export class Sequencer {
       sentAtMs: nowMs,
     });
     this.#head = through;
-    this.#highestTime = Math.max(this.#highestTime, highestTime);
+    this.#ceiling.admit(highestTime);
     if (position > 0) this.#received.set(incarnation, position);
     const frame = { after, through, incarnation, position, bytes };
     this.#order(frame, { count, highestTime }, (failure) => {

@@ -1,29 +1,59 @@
+/**
+ * The time that a party judges by. Its own wall clock is one reading among those of all members; the time that most of them agree on is
+ * taken over once and then carried on by elapsed time, so that neither a set clock here nor one at the directory moves it.
+ *
+ * Two times come out of this. What is served, stamped and given a time to live goes by the best there is, `nowMs`. What cannot be undone
+ * (emptying values, forgetting deletes) goes by `confirmedMs`, which is there only while a majority agrees, and has for a while.
+ */
 import type { Clock } from "@meridian/runtime";
 
-/**
- * The time that a node judges by: its own, unless that is off from the directory's by more than the bound.
- * Then it is the directory's, as well as a message's way there and back lets it be known.
- */
+import { isMajority } from "./clock-vote.ts";
+
+/** How far a vote was in agreement. */
+export interface Agreement {
+  readonly agreeing: number;
+  readonly members: number;
+}
+
+/** A majority that was not heard again for so long confirms nothing any more. */
+const FRESH_MS = 60_000;
+
+/** No answer takes longer that is believed to tell the time, in milliseconds. */
+const ROUND_TRIP_MS_MAX = 3_000;
+
 export class ClusterClock {
   readonly #clock: Clock;
-  #skewMs = 0;
-  #offsetMs = 0;
-  #isKnown = false;
-  /** Beyond this, the directory's time is used. */
+  /** What has been taken over: by how much the cluster's time is ahead of elapsed time. */
+  #basis: { readonly offsetMs: number; readonly isConfirmed: boolean } | undefined;
+  /** What was said last, whether it was taken over or not. */
+  #said: { readonly offsetMs: number; readonly agreement: Agreement } | undefined;
+  /** Since when a majority has agreed on one time, and when it was last heard to; by elapsed time. */
+  #confirmed: { readonly sinceMs: number; readonly heardAtMs: number } | undefined;
+  /** A stamp of this party was refused: it does without its own clock. */
+  #isObedient = false;
+  /** The own clock is used while it is off by no more. */
   maxDriftMs: number = Infinity;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Cluster time in milliseconds since the Unix epoch. */
+  /** Cluster time in milliseconds since the Unix epoch: by the own clock while that agrees. */
   nowMs(): number {
-    return this.#clock.nowMs() + this.#offsetMs;
+    const ownMs = this.#clock.nowMs();
+    const carriedMs = this.#carriedMs;
+    if (carriedMs === undefined) return ownMs;
+    const isOff = this.#isObedient || Math.abs(ownMs - carriedMs) > this.maxDriftMs;
+    return isOff ? carriedMs : ownMs;
   }
 
-  /** Cluster time, or undefined while no directory has said how this machine's clock compares with it. */
-  get knownNowMs(): number | undefined {
-    return this.#isKnown ? this.nowMs() : undefined;
+  /** Cluster time that a majority has agreed on for `forMs` and does now; undefined where that is not so. */
+  confirmedMs(forMs = 0): number | undefined {
+    const confirmed = this.#confirmed;
+    if (confirmed === undefined) return undefined;
+    const elapsedMs = this.#clock.elapsedMs();
+    const isStale = elapsedMs - confirmed.heardAtMs > FRESH_MS;
+    return isStale || elapsedMs - confirmed.sinceMs < forMs ? undefined : this.#carriedMs;
   }
 
   /** This machine's own time. */
@@ -31,27 +61,71 @@ export class ClusterClock {
     return this.#clock.nowMs();
   }
 
-  /** How far this machine's clock is ahead of the directory's, in milliseconds. */
-  get skewMs(): number {
-    return this.#skewMs;
+  /** How far this machine's clock is ahead of the cluster's time, in milliseconds; 0 while nothing is known of that. */
+  get aheadMs(): number {
+    return Math.round(this.#clock.nowMs() - (this.#carriedMs ?? this.#clock.nowMs()));
   }
 
-  /** Whether the directory's time is used instead of this machine's. */
+  /** Whether something else than this machine's clock is used. */
   get corrected(): boolean {
-    return this.#offsetMs !== 0;
+    const carriedMs = this.#carriedMs;
+    if (carriedMs === undefined) return false;
+    return this.#isObedient || Math.abs(this.#clock.nowMs() - carriedMs) > this.maxDriftMs;
   }
 
-  /** Takes note of the directory's time, in an answer to what was sent at `askedAtMs` of this machine's time. */
-  measure(directoryMs: number, askedAtMs: number): void {
-    this.#isKnown = true;
-    const ownMs = (askedAtMs + this.#clock.nowMs()) / 2;
-    this.#skewMs = Math.round(ownMs - directoryMs);
-    this.#offsetMs = Math.abs(this.#skewMs) > this.maxDriftMs ? -this.#skewMs : 0;
+  /** How many members were said last to agree. */
+  get agreement(): Agreement {
+    return this.#said?.agreement ?? { agreeing: 0, members: 0 };
   }
 
-  /** Goes by the directory's time although the skew is within the bound: it has refused a stamp for it. */
-  correct(directoryMs: number): void {
-    this.#skewMs = Math.round(this.#clock.nowMs() - directoryMs);
-    this.#offsetMs = -this.#skewMs;
+  /** The members agree, as far as `agreement` says, on a time that is ahead of elapsed time by `offsetMs`. */
+  learn(offsetMs: number | undefined, agreement: Agreement): void {
+    const isConfirmed = offsetMs !== undefined && isMajority(agreement);
+    if (!isConfirmed) this.#confirmed = undefined;
+    if (offsetMs === undefined) return;
+    this.#said = { offsetMs, agreement };
+    const { agreeing, members } = agreement;
+    // One clock against another proves nothing; yet where there are but two, both are to go by one.
+    const isUseful = isConfirmed || agreeing >= 2 || members <= 2;
+    if (isConfirmed) this.#confirm(offsetMs);
+    if (isConfirmed || (isUseful && this.#basis?.isConfirmed !== true)) {
+      this.#basis = { offsetMs, isConfirmed };
+    }
+  }
+
+  /**
+   * A directory whose clock shows `directoryMs` has answered what was sent at `askedAtMs` of this machine's time. Its clock is
+   * ahead of what the members agree on by `aheadMs`.
+   */
+  hear(
+    directoryMs: number,
+    askedAtMs: number,
+    word: Agreement & { readonly aheadMs: number },
+  ): void {
+    const wayMs = Math.min(Math.max(0, this.#clock.nowMs() - askedAtMs), ROUND_TRIP_MS_MAX) / 2;
+    const offsetMs = directoryMs - word.aheadMs + wayMs - this.#clock.elapsedMs();
+    this.learn(word.agreeing === 0 ? undefined : offsetMs, word);
+  }
+
+  /** Goes by what was said last, whatever it is worth: a stamp of this party was refused for it. */
+  obey(): void {
+    this.#isObedient = true;
+    if (this.#said === undefined) return;
+    this.#basis = { offsetMs: this.#said.offsetMs, isConfirmed: isMajority(this.#said.agreement) };
+  }
+
+  get #carriedMs(): number | undefined {
+    const basis = this.#basis;
+    return basis === undefined ? undefined : basis.offsetMs + this.#clock.elapsedMs();
+  }
+
+  #confirm(offsetMs: number): void {
+    const elapsedMs = this.#clock.elapsedMs();
+    const before = this.#confirmed;
+    const isSame =
+      before !== undefined &&
+      elapsedMs - before.heardAtMs <= FRESH_MS &&
+      Math.abs(offsetMs - (this.#basis?.offsetMs ?? offsetMs)) <= this.maxDriftMs;
+    this.#confirmed = { sinceMs: isSame ? before.sinceMs : elapsedMs, heardAtMs: elapsedMs };
   }
 }

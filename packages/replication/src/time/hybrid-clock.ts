@@ -1,5 +1,7 @@
-import { BURIAL_ORIGIN, stampTimeOf, type Stamp } from "@meridian/protocol";
+import { BURIAL_ORIGIN, MeridianError, stampTimeOf, type Stamp } from "@meridian/protocol";
 import { randomIdentity, type Random } from "@meridian/runtime";
+
+import { isStampable, STAMPABLE_TIME_MAX } from "./clock-vote.ts";
 
 /**
  * Issues stamps: never the same twice, never going back, above every stamp seen, close to wall time.
@@ -21,15 +23,27 @@ export class HybridClock {
     this.#last = floor + Math.floor(random.next() * spread);
   }
 
-  /** A new stamp, at or after the wall time `nowMs`. */
+  /** Throws `CLOCK_OUT_OF_RANGE` if no stamp can hold the wall time `nowMs`, or so many stamps above those that were seen. */
+  check(nowMs: number, count: number): void {
+    if (!isStampable(nowMs)) {
+      const said = `Expected a clock between 2024 and 2093, got one at ${nowMs} ms since 1970`;
+      throw new MeridianError("CLOCK_OUT_OF_RANGE", said);
+    }
+    if (this.#last + count > STAMPABLE_TIME_MAX) {
+      const said = `Expected stamps up to ${STAMPABLE_TIME_MAX}, got one at ${this.#last}`;
+      throw new MeridianError("CLOCK_OUT_OF_RANGE", said);
+    }
+  }
+
+  /** A new stamp, at or after the wall time `nowMs` if a stamp can hold that. */
   next(nowMs: number): Stamp {
-    this.#last = Math.max(this.#last + 1, stampTimeOf(nowMs));
+    this.#last = Math.max(this.#last + 1, isStampable(nowMs) ? stampTimeOf(nowMs) : 0);
     return { time: this.#last, origin: this.origin };
   }
 
   /** A time below which no stamp will be issued any more, unless `lower` takes it back. */
   promise(nowMs: number): number {
-    this.#last = Math.max(this.#last, stampTimeOf(nowMs));
+    if (isStampable(nowMs)) this.#last = Math.max(this.#last, stampTimeOf(nowMs));
     return this.#last + 1;
   }
 

@@ -1,0 +1,53 @@
+import type { DirectoryMessage, FrameHeader } from "@meridian/protocol";
+
+import type { SessionHost } from "./directory-session.ts";
+
+/** The frame of one link whose stamps lie too far ahead, if there is one: until it comes again, with others, nothing behind it is taken. */
+export class StampRefusal {
+  readonly #host: SessionHost;
+  readonly #send: (message: DirectoryMessage) => void;
+  #position: number | undefined;
+  /** Since when the refusal waits for the clocks to agree that the stamps are ahead, by elapsed time. */
+  #undecidedSinceMs: number | undefined;
+
+  constructor(host: SessionHost, send: (message: DirectoryMessage) => void) {
+    this.#host = host;
+    this.#send = send;
+  }
+
+  /** Whether a frame of that position is behind a refused one, which has not come again. */
+  passesOver(position: number): boolean {
+    if (this.#position !== undefined && position !== this.#position) return true;
+    this.#position = undefined;
+    this.#undecidedSinceMs = undefined;
+    return false;
+  }
+
+  /** Whether a frame, which is not passed over, is too far ahead. If so, its node hears of it. */
+  refuses({ highestTime, position }: FrameHeader): boolean {
+    if (highestTime <= this.#host.sequencer.timeMax()) return false;
+    this.#position = position;
+    this.#undecidedSinceMs = this.#host.elapsedMs();
+    this.decide();
+    return true;
+  }
+
+  /**
+   * Tells the node, unless it may yet turn out that this directory's clock is behind: that waits for the members' clocks, for a
+   * while. What is refused for no reason any more the node just sends again.
+   */
+  decide(): void {
+    const { clocks, sequencer, limits } = this.#host;
+    if (this.#position === undefined || this.#undecidedSinceMs === undefined) return;
+    const waitedMs = this.#host.elapsedMs() - this.#undecidedSinceMs;
+    if (!clocks.info.confirmed && waitedMs < limits.doubtMs) return;
+    this.#undecidedSinceMs = undefined;
+    this.#send({
+      type: "refuse",
+      nowMs: this.#host.nowMs(),
+      position: this.#position,
+      code: "CLOCK_AHEAD",
+      timeMax: sequencer.timeMax(),
+    });
+  }
+}
