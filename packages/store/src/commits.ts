@@ -73,7 +73,7 @@ export class Commits {
     for (let start = 0; start < writes.length;) {
       const group = writes.slice(start, groupEnd(writes, start));
       const fitting = this.#fitting(group);
-      const failure = this.#commit(group.slice(0, fitting));
+      const failure = this.#commitOrRelieve(group.slice(0, fitting));
       if (failure !== undefined) return this.#fail(failure, writes.slice(start));
       start += fitting;
       if (fitting < group.length)
@@ -103,6 +103,13 @@ export class Commits {
     return this.#options.room.isFor(bytes, claim, this.#options.clock.elapsedMs());
   }
 
+  /** Where there is no room, some may be made by moving the write-ahead log. */
+  #commitOrRelieve(writes: readonly JournalWrite[]): Explained | undefined {
+    const failure = this.#commit(writes);
+    if (failure?.trouble !== "full" || !this.#options.checkpointer.relieve()) return failure;
+    return this.#commit(writes);
+  }
+
   /** Returns why that could not be. */
   #commit(writes: readonly JournalWrite[]): Explained | undefined {
     if (writes.length === 0) return undefined;
@@ -124,10 +131,9 @@ export class Commits {
   }
 
   #fail(failure: Explained, writes: readonly JournalWrite[]): void {
-    const { room, checkpointer, isPatient, clock } = this.#options;
+    const { room, isPatient, clock } = this.#options;
     const { code, message } = failure.error;
     room.measure(clock.elapsedMs());
-    if (failure.trouble === "full") checkpointer.relieve();
     if (isPatient && isPassing(failure.trouble)) {
       this.#waiting = [...writes];
       this.#cancelRetry = clock.after(RETRY_MS, () => {

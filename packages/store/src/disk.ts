@@ -12,6 +12,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { errnoOf } from "./errno.ts";
 import { fileBytes } from "./store-stats.ts";
 
 /** What a probe writes, in bytes. */
@@ -52,7 +53,7 @@ export function diskErrno(path: string, bytes: number = PROBE_BYTES): string | u
     fsyncSync(file);
     return undefined;
   } catch (cause) {
-    return errnoIn(cause);
+    return errnoOf(cause) ?? "EIO";
   } finally {
     if (file !== undefined) closeQuietly(file);
     removeQuietly(probe);
@@ -97,11 +98,6 @@ function writeAll(file: number, bytes: Uint8Array, position: number): void {
   for (let done = 0; done < bytes.byteLength;) {
     done += writeSync(file, bytes, done, bytes.byteLength - done, position + done);
   }
-}
-
-function errnoIn(cause: unknown): string {
-  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-  return typeof code === "string" ? code : "EIO";
 }
 
 function closeQuietly(file: number): void {

@@ -6,6 +6,7 @@
  * tell the error number, so it is found out by doing the same again: see `diskErrno`.
  */
 import { MeridianError, type ErrorCode } from "@meridian/protocol";
+import { errnoOf } from "./errno.ts";
 
 /** Told each time that a database turns out to be damaged. */
 export type OnDamaged = (failure: MeridianError) => void;
@@ -95,16 +96,16 @@ export function isPassing(trouble: Trouble): boolean {
 }
 
 /**
- * Says what a failure means. `errnoOf` finds out the error number behind it, and is asked only where the
+ * Says what a failure means. `findErrno` finds out the error number behind it, and is asked only where the
  * failure does not say by itself.
  */
 export function explain(
   cause: unknown,
   doing: string,
-  errnoOf: () => string | undefined = () => undefined,
+  findErrno: () => string | undefined = () => undefined,
 ): Explained {
   const sqliteCode = sqliteCodeOf(cause);
-  const errno = INEXACT.test(sqliteCode) ? errnoOf() : errnoFrom(cause);
+  const errno = INEXACT.test(sqliteCode) ? findErrno() : errnoOf(cause);
   const trouble = troubleOf(sqliteCode, errno);
   if (cause instanceof MeridianError) return { trouble: troubleIn(cause), error: cause };
   const message = cause instanceof Error ? cause.message : String(cause);
@@ -122,26 +123,16 @@ export function explain(
 export function asStoreError(
   cause: unknown,
   doing: string,
-  errnoOf?: () => string | undefined,
+  findErrno?: () => string | undefined,
 ): MeridianError {
-  return explain(cause, doing, errnoOf).error;
+  return explain(cause, doing, findErrno).error;
 }
 
 /** The extended result code of a failure of SQLite, such as `SQLITE_FULL`; empty for any other failure. */
 export function sqliteCodeOf(cause: unknown): string {
-  const code = codeIn(cause);
-  return code.startsWith("SQLITE_") ? code : "";
-}
-
-/** The error number of a failure of the file system, such as `ENOSPC`. */
-function errnoFrom(cause: unknown): string | undefined {
-  const code = codeIn(cause);
-  return /^E[A-Z0-9]+$/.test(code) ? code : undefined;
-}
-
-function codeIn(cause: unknown): string {
-  if (!(cause instanceof Error) || cause instanceof MeridianError || !("code" in cause)) return "";
-  return typeof cause.code === "string" ? cause.code : "";
+  if (!(cause instanceof Error) || !("code" in cause)) return "";
+  const { code } = cause;
+  return typeof code === "string" && code.startsWith("SQLITE_") ? code : "";
 }
 
 /** What an error means that was explained before. */

@@ -114,7 +114,7 @@ export class WriteHealth {
     const bytes = Math.max(this.#refused.setBytes, this.#refused.copyBytes);
     const errno = diskErrno(path, bytes > 0 ? Math.min(TRIAL_BYTES_MAX, bytes) : undefined);
     try {
-      if (errno !== undefined) throw Object.assign(new Error(errno), { code: errno });
+      if (errno !== undefined) return refusedWith(errno);
       this.#options.tryCommit();
       return undefined;
     } catch (cause) {
@@ -150,6 +150,11 @@ export class WriteHealth {
     if (!isNews) return;
     this.#options.reply({ kind: "health", stall: plain(stall), shortage: plain(shortage) });
   }
+}
+
+function refusedWith(errno: string): MeridianError {
+  const cause = Object.assign(new Error(errno), { code: "SQLITE_IOERR" });
+  return explain(cause, "write to the store", () => errno).error;
 }
 
 /** The failure of what was not even tried. */

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { constants } from "node:os";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { MeridianError } from "@meridian/protocol";
@@ -29,6 +30,11 @@ function resultCodes(): string[] {
 
 function failure(code: string): Error {
   return Object.assign(new Error("it went wrong"), { code });
+}
+
+/** A failure of the file system, whose number Node does not always know the name of. */
+function fileFailure(errno: "EACCES" | "EDQUOT"): Error {
+  return Object.assign(new Error("it went wrong"), { errno: -constants.errno[errno] });
 }
 
 describe("what a failure means", () => {
@@ -73,7 +79,8 @@ describe("what a failure means", () => {
     expect(readOnly).toMatchObject({ code: "STORE_READ_ONLY" });
     expect(readOnly.message).toMatch(/the file system is read-only \(EROFS\)/);
     expect(asStoreError(failure("SQLITE_BUSY"), "commit")).toMatchObject({ code: "OVERLOADED" });
-    expect(asStoreError(failure("EACCES"), "open").code).toBe("STORE_READ_ONLY");
+    expect(asStoreError(fileFailure("EACCES"), "open").code).toBe("STORE_READ_ONLY");
+    expect(asStoreError(fileFailure("EDQUOT"), "open").code).toBe("STORE_FULL");
     expect(asStoreError(failure("SQLITE_CORRUPT_VTAB"), "read").code).toBe("STORE_CORRUPT");
     const own = new MeridianError("STORE_WRONG_KIND", "Expected a replica");
     expect(asStoreError(own, "open")).toBe(own);

@@ -1,0 +1,56 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { constants, tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const SOURCE = fileURLToPath(new URL("faulty-disk.c", import.meta.url));
+
+/** The errors that a disk may be made to fail with. */
+export type DiskError = "ENOSPC" | "EDQUOT" | "EFBIG" | "EROFS" | "EIO";
+
+/** A folder whose changes fail, for programs that are launched by it, while a test says so. */
+export class FaultyDisk {
+  readonly #root = mkdtempSync(join(tmpdir(), "meridian-faults-"));
+  /** Where the data are that it fails for. */
+  readonly folder: string = join(this.#root, "data");
+  readonly #library = join(this.#root, "faulty-disk.so");
+  readonly #control = join(this.#root, "fault");
+
+  /** Builds the disk, or returns why that cannot be. */
+  static build(): FaultyDisk | string {
+    const disk = new FaultyDisk();
+    try {
+      const args = ["-shared", "-fPIC", "-O1", "-o", disk.#library, SOURCE, "-ldl"];
+      execFileSync("cc", args, { stdio: "pipe" });
+      return disk;
+    } catch (cause) {
+      disk.remove();
+      return `a library cannot be built here, which takes a C compiler: ${String(cause)}`;
+    }
+  }
+
+  /** The command that launches a program on this disk. */
+  get launcher(): readonly string[] {
+    return [
+      "env",
+      `LD_PRELOAD=${this.#library}`,
+      `DISK_FAULT_FOLDER=${this.folder}`,
+      `DISK_FAULT_FILE=${this.#control}`,
+    ];
+  }
+
+  /** From now on, changes fail. */
+  fail(error: DiskError): void {
+    writeFileSync(this.#control, String(constants.errno[error]));
+  }
+
+  /** From now on, changes succeed. */
+  heal(): void {
+    rmSync(this.#control, { force: true });
+  }
+
+  remove(): void {
+    rmSync(this.#root, { recursive: true, force: true });
+  }
+}
