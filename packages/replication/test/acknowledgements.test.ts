@@ -1,19 +1,33 @@
-import { Deadlines } from "@meridian/runtime";
-import { ManualClock } from "@meridian/testkit";
 import { expect, it } from "vitest";
 
-import { Acknowledgements } from "../src/node/acknowledgements.ts";
+import { set } from "./node-rig.ts";
+import { ScriptedDirectory } from "./scripted-directory.ts";
 
-it("`all` is not reached by nodes alone: a log has to have the write as well", async () => {
-  const known = new Acknowledgements("a", new Deadlines(new ManualClock()), 10, 0);
-  const all = known.wait(1, "all", 1_000);
-  let answered = false;
-  void all.then(() => {
-    answered = true;
-  });
-  known.onApplied(1, ["b"], ["b"]);
-  await Promise.resolve();
-  expect(answered).toBe(false);
-  known.onDirectory(1);
-  expect(await all).toMatchObject({ reached: true, directory: true, nodes: ["a", "b"] });
-});
+it.each([
+  ["a number of nodes", 2],
+  ["all", "all"],
+] as const)(
+  "a write is acknowledged by %s only where the directory names them ready",
+  async (_, level) => {
+    const script = new ScriptedDirectory();
+    script.welcome(0);
+    const written = script.replica.write([set("k")], true);
+    await script.settle();
+    const receipt = await written;
+    const say = (nodes: string[], ready: string[]): void =>
+      script.say({ type: "applied-by", nowMs: script.clock.nowMs(), position: 1, nodes, ready });
+    const reaches = async (): Promise<boolean> => {
+      const known = script.replica.acknowledgement(receipt, level, 100);
+      script.clock.advance(200);
+      return (await known).reached;
+    };
+    const nowMs = script.clock.nowMs();
+    script.say({ type: "acknowledge", nowMs, outboxThrough: 1, committedThrough: 1 });
+    expect(await reaches()).toBe(false);
+    // One that has it and serves nobody is no copy to count on, and one that serves and lacks it is missing.
+    say(["b"], level === "all" ? ["c"] : []);
+    expect(await reaches()).toBe(false);
+    say(["b", "c"], ["c"]);
+    expect(await reaches()).toBe(true);
+  },
+);

@@ -113,6 +113,11 @@ export class ScriptedDirectory {
     this.#events?.onMessage(assembleFrame(whole, block));
   }
 
+  /** Lets happen what is due now, and not what comes of it: a write begins its commit. */
+  turn(): void {
+    for (const run of this.#queue.splice(0)) run();
+  }
+
   /** Lets every commit happen that is under way, and the reactions to it. */
   async settle(): Promise<void> {
     do {

@@ -1,6 +1,6 @@
 import { encodeMessage, capabilities, type Cursor } from "@meridian/protocol";
 import { digestOf, type SummarySource } from "@meridian/replication";
-import { emptyReplicaDisk } from "@meridian/testkit";
+import { emptyLogDisk, emptyReplicaDisk } from "@meridian/testkit";
 import { expect, it } from "vitest";
 
 import { GroupRig } from "./group-rig.ts";
@@ -78,6 +78,30 @@ it("a directory that starts takes nodes in once it has caught up with the others
   await rig.pass(200);
   expect(second.directory.notReady).toBeUndefined();
   expect(second.join("late", 51).of("welcome")).toHaveLength(1);
+});
+
+it("a directory that starts takes no nodes in while it lacks what a connected one has", async () => {
+  const rig = await GroupRig.start(2);
+  await rig.kill(1);
+  const first = rig.directory(0);
+  const sender = first.join("a", 1);
+  first.submit(sender, 1, 1, [first.entry("k")]);
+  await rig.pass(100);
+  // It has to compare what it has, and the other one has no room to settle what it would compare.
+  const disk = emptyLogDisk(72);
+  disk.entries.set("m", { entry: first.entry("m"), sequence: 1 });
+  disk.committedThrough = 1;
+  first.log.full = true;
+  const second = rig.start(1, disk);
+  // Longer than one that hears of nobody waits.
+  await rig.pass(3_500);
+  expect(second.directory.info().peers).toMatchObject([{ connected: true, reconciling: true }]);
+  expect(second.directory.notReady?.code).toBe("DIRECTORY_SYNCING");
+  expect(second.join("b", 2).closed?.code).toBe(4415);
+  first.log.full = false;
+  await rig.pass(3_000);
+  expect(second.directory.notReady).toBeUndefined();
+  expect(second.log.get("k")).toBeDefined();
 });
 
 it("a node sends again what its new directory has not followed", async () => {
