@@ -14,6 +14,8 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** Codes that any route may answer with. */
 const COMMON_ERRORS: readonly ErrorCode[] = [
+  "ORIGIN_NOT_ALLOWED",
+  "HOST_NOT_ALLOWED",
   "INVALID_ARGUMENT",
   "UNKNOWN_OPTION",
   "OVERLOADED",

@@ -1,4 +1,5 @@
 import { withClusterFile } from "@meridian/cluster-file";
+import { parseHosts, parseOrigins, type AllowedOrigins } from "@meridian/http";
 import { checkIdentifier, parseHorizonMs, parseTtlMs, parseUrls } from "@meridian/protocol";
 import {
   LOG_OPTIONS,
@@ -47,6 +48,22 @@ const FLAGS = [
     parse: parseUrls,
     description:
       "The URLs of the cluster's other directories, with commas; without it, there are none.",
+  },
+  {
+    name: "allow-origin",
+    type: "parsed",
+    placeholder: "origins",
+    parse: parseOrigins,
+    description:
+      "The origins of web pages that may ask it: a list with commas, or `*`; other pages are refused.",
+  },
+  {
+    name: "allow-host",
+    type: "parsed",
+    placeholder: "names",
+    parse: parseHosts,
+    description:
+      "Names it answers to, beside addresses and `localhost`, where it listens on a loopback address: those of a proxy, say.",
   },
   {
     name: "durability",
@@ -108,6 +125,10 @@ export interface DirectoryFlags extends LogSettings {
   readonly cluster: string;
   /** The URLs of the cluster's other directories, `http:` or `https:`; null or empty for none. */
   readonly peer: readonly string[] | null;
+  /** The origins of web pages that may ask it; null for none. */
+  readonly allowOrigin: AllowedOrigins | null;
+  /** Host names that it answers to where it listens on a loopback address; null for none. */
+  readonly allowHost: readonly string[] | null;
   /** What an acknowledged write survives: the death of the process, or also the loss of power. */
   readonly durability: "process" | "power";
   /** The most connections of clients and nodes; more are refused. */

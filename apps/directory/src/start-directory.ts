@@ -1,7 +1,13 @@
 import type { Link, LinkEvents } from "@meridian/ports";
 import { join } from "node:path";
 
-import { connectionsMaxOf, HttpServer, RequestLimit } from "@meridian/http";
+import {
+  connectionsMaxOf,
+  HttpServer,
+  OriginPolicy,
+  RequestLimit,
+  type AllowedOrigins,
+} from "@meridian/http";
 import { MeridianError } from "@meridian/protocol";
 import { Directory, type AbsentMember, type FollowOptions } from "@meridian/replication";
 import {
@@ -27,12 +33,23 @@ import { programVersion } from "./version.ts";
 /** How a directory is started: as its flags say. */
 export interface DirectoryOptions extends Omit<
   DirectoryFlags,
-  "id" | "clusterFile" | "peer" | "connectionsMax" | "expiredGrace" | keyof LogSettings
+  | "id"
+  | "clusterFile"
+  | "peer"
+  | "connectionsMax"
+  | "allowOrigin"
+  | "allowHost"
+  | "expiredGrace"
+  | keyof LogSettings
 > {
   /** How long the values of entries that have expired are still kept, in milliseconds. Default: a day. */
   readonly expiredGrace?: number;
   /** Default: none. */
   readonly peer?: readonly string[] | null;
+  /** Default: none, beside the directory's own pages where only its machine reaches it. */
+  readonly allowOrigin?: AllowedOrigins | null;
+  /** Default: none. */
+  readonly allowHost?: readonly string[] | null;
   /** Default: 16 384. */
   readonly connectionsMax?: number;
   readonly logger: Logger;
@@ -81,7 +98,12 @@ export async function startDirectory(options: DirectoryOptions): Promise<Running
   const { clock = systemClock, random = systemRandom, logger, durability } = options;
   const tuning = { expiredGraceMs: options.expiredGrace ?? EXPIRED_GRACE_MS, ...options.tuning };
   const connectionsMax = connectionsMaxOf(options.connectionsMax ?? CONNECTIONS_MAX, logger);
-  const server = new HttpServer({ clock, connectionsMax, starting: STARTING });
+  const server = new HttpServer({
+    clock,
+    connectionsMax,
+    allowHost: options.allowHost ?? [],
+    starting: STARTING,
+  });
   // The address first: a directory that cannot have it must not begin a new epoch of the log.
   await server.listen(options.host, options.port);
   const { url } = server;
@@ -150,11 +172,7 @@ function serve(
   const registry = new NodeRegistry(directory, clock);
   const digester = new LogDigester(log);
   const pages = new LogPages(log, directory.clocks);
-  const links = new LinkListener({
-    path: LINK_PATH,
-    accept: (link, remoteAddress) => directory.accept(link, remoteAddress),
-    logger,
-  });
+  const links = linksOf(directory, logger);
   const limit = new RequestLimit();
   const service: DirectoryService = {
     cluster,
@@ -181,6 +199,7 @@ function serve(
       ...directory.gauges(),
     ],
     limit,
+    origins: new OriginPolicy(options.allowOrigin ?? [], server.ownUrls),
   };
   directory.start();
   server.handle(directoryHandlers(service, { [LINK_PATH]: links.upgrade }));
@@ -199,6 +218,14 @@ function forgetNode(directory: Directory, id: string): Promise<AbsentMember> {
     const member = directory.forget(id, (failure) =>
       failure === undefined ? resolve(member) : reject(failure),
     );
+  });
+}
+
+function linksOf(directory: Directory, logger: Logger): LinkListener {
+  return new LinkListener({
+    path: LINK_PATH,
+    accept: (link, remoteAddress) => directory.accept(link, remoteAddress),
+    logger,
   });
 }
 

@@ -1,11 +1,11 @@
 import { expect } from "vitest";
 
-import { Exchange, RequestLimit, type Answer } from "@meridian/http";
+import { Exchange, OriginPolicy, RequestLimit, type Answer } from "@meridian/http";
 import type { Problem } from "@meridian/protocol";
 import type { MemberInfo } from "@meridian/replication";
 import { silentLogger } from "@meridian/runtime";
 
-import { answerNearest, createApp, DIRECTORY_STYLE } from "../src/http/app.ts";
+import { answerNearest, createApp, directoryStyle } from "../src/http/app.ts";
 import type { DirectoryService } from "../src/http/directory-service.ts";
 import { NodeRegistry } from "../src/node-registry.ts";
 import { manualClock, memberOf } from "./members.ts";
@@ -61,6 +61,7 @@ export function serviceOf(
     damage: () => undefined,
     gauges: () => [],
     limit: new RequestLimit(),
+    origins: new OriginPolicy([]),
     ...given,
   };
 }
@@ -83,7 +84,7 @@ export function nearestOf(service: DirectoryService, search: string): Answer {
     header: () => undefined,
     body: () => Promise.resolve(new Uint8Array()),
   };
-  return answerNearest(service, new Exchange(DIRECTORY_STYLE, carrier));
+  return answerNearest(service, new Exchange(directoryStyle(service), carrier));
 }
 
 /** The ids that `/nearest` gives. */

@@ -34,11 +34,11 @@ describe("requests over a socket", () => {
     const query = "/nearest?lat=48.86&lon=2.35&limit=2";
     const short = await exchange(
       url,
-      `GET ${query} HTTP/1.1\r\nHost: d\r\nConnection: close\r\n\r\n`,
+      `GET ${query} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`,
     );
     const routed = await exchange(
       url,
-      `GET http://d${query} HTTP/1.1\r\nHost: d\r\nConnection: close\r\n\r\n`,
+      `GET http://localhost${query} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`,
     );
     const bodyOf = (answer: string): string => answer.slice(answer.indexOf('{"nodes"'));
     expect(JSON.parse(bodyOf(short))).toMatchObject({ nodes: [{ id: "frankfurt" }, {}] });
@@ -51,7 +51,7 @@ describe("requests over a socket", () => {
     const url = await startService();
     for (const request of [
       "GET /status HTTP/1.1\r\nHost: a b[\r\nConnection: close\r\n\r\n",
-      "GET http://[/status HTTP/1.1\r\nHost: d\r\nConnection: close\r\n\r\n",
+      "GET http://[/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
     ]) {
       const answer = await exchange(url, request);
       expect(answer).toContain("HTTP/1.1 400");

@@ -1,5 +1,5 @@
 import { withClusterFile } from "@meridian/cluster-file";
-import { parseOrigins, type AllowedOrigins } from "@meridian/http";
+import { parseHosts, parseOrigins, type AllowedOrigins } from "@meridian/http";
 import {
   checkIdentifier,
   parseTtlMs,
@@ -104,7 +104,15 @@ const FLAGS = [
     placeholder: "origins",
     parse: parseOrigins,
     description:
-      "The origins of web pages that may write: a list with commas, or `*`; other pages may only read.",
+      "The origins of web pages that may ask it: a list with commas, or `*`; other pages are refused.",
+  },
+  {
+    name: "allow-host",
+    type: "parsed",
+    placeholder: "names",
+    parse: parseHosts,
+    description:
+      "Names it answers to, beside addresses and `localhost`, where it listens on a loopback address: those of a proxy, say.",
   },
   {
     name: "durability",
@@ -198,8 +206,10 @@ export interface RegionFlags extends LogSettings {
   readonly ip: string | null;
   /** The whole URL that clients are told instead, or null. */
   readonly url: string | null;
-  /** The origins of web pages that may write, beside the node's own; null for none. */
+  /** The origins of web pages that may ask it; null for none. */
   readonly allowOrigin: AllowedOrigins | null;
+  /** Host names that it answers to where it listens on a loopback address; null for none. */
+  readonly allowHost: readonly string[] | null;
   /** What an acknowledged write survives: the death of the process, or also the loss of power. */
   readonly durability: "process" | "power";
   /** The most entries and bytes held in memory. */

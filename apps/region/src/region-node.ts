@@ -41,7 +41,9 @@ export interface RegionNodeOptions {
   readonly node: NodeIdentity;
   /** Where the node is reached from this machine. */
   readonly url: string;
-  /** The origins of web pages that may write, beside the node's own. */
+  /** Where the node's own pages would come from, which may ask it. */
+  readonly ownUrls: readonly string[];
+  /** The origins of other web pages that may ask it. */
   readonly allowOrigin: AllowedOrigins;
   readonly store: SqliteReplicaStore;
   /** The URLs of the directories, the preferred one first; `dial` is told which by its place. */
@@ -133,7 +135,7 @@ export class RegionNode {
       digestPage: (query) => this.#digestPage(query),
       entryPage: (query) => this.#entryPage(query),
     };
-    const origins = new OriginPolicy(options.allowOrigin, ownUrls(options));
+    const origins = new OriginPolicy(options.allowOrigin, options.ownUrls);
     this.#style = answerStyle(this.service, origins);
     this.app = regionApp({ service: this.service, style: this.#style, facts, logger });
   }
@@ -150,9 +152,9 @@ export class RegionNode {
   /** What answers a server's requests. With `appOnly` all of them go through the app. */
   handlers(appOnly: boolean = false): HttpHandlers {
     const { service, app, limit } = this;
-    const [style, { logger }] = [this.#style, this.#options];
+    const [style, { clock, logger }] = [this.#style, this.#options];
     return {
-      request: regionListener({ service, style, app, limit, logger, appOnly }),
+      request: regionListener({ service, style, app, limit, clock, logger, appOnly }),
       refuse: (error) => refusalOf(style, error),
     };
   }
@@ -262,15 +264,4 @@ export class RegionNode {
     const sequence = this.#replica.info().applied;
     return { ...entryPageOf(this.#options.store, query, this.#replica.nowMs()), sequence };
   }
-}
-
-/** The URLs under which pages of the node itself would be reached. */
-function ownUrls({ url, node }: RegionNodeOptions): string[] {
-  const { protocol, hostname, port } = new URL(url);
-  const isLoopback = /^(127\.|\[::1\]|localhost$)/.test(hostname);
-  const hosts = [node.ip?.replace(/^(.*:.*)$/, "[$1]"), isLoopback ? "localhost" : undefined];
-  const others = hosts.flatMap((host) =>
-    host === undefined ? [] : `${protocol}//${host}:${port}`,
-  );
-  return [url, ...others, ...(node.url === null ? [] : [node.url])];
 }

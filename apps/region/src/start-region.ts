@@ -33,6 +33,7 @@ export interface RegionOptions extends Omit<
   | "clusterFile"
   | "region"
   | "connectionsMax"
+  | "allowHost"
   | "storeBytesMax"
   | "expiredGrace"
   | "standalone"
@@ -43,6 +44,8 @@ export interface RegionOptions extends Omit<
   readonly standalone?: boolean;
   /** How long the values of entries that have expired are still kept, in milliseconds. Default: two hours. */
   readonly expiredGrace?: number;
+  /** Default: none, but the host of `url`. */
+  readonly allowHost?: readonly string[] | null;
   /** Default: 16 384. */
   readonly connectionsMax?: number;
   /** Default: as many as the disk has. */
@@ -95,10 +98,7 @@ export async function startRegion(options: RegionOptions): Promise<RunningRegion
   });
   let server: HttpServer;
   try {
-    const { host, port } = options;
-    const connectionsMax = connectionsMaxOf(options.connectionsMax ?? CONNECTIONS_MAX, logger);
-    server = new HttpServer({ clock, connectionsMax, starting: STARTING });
-    await server.listen(host, port);
+    server = await listen(options, clock);
   } catch (failure) {
     await store.close();
     throw failure;
@@ -109,6 +109,7 @@ export async function startRegion(options: RegionOptions): Promise<RunningRegion
     ...options,
     node: { cluster, id, region, ip, port: server.port, url, lat, lon },
     url: server.url,
+    ownUrls: server.ownUrls,
     allowOrigin: options.allowOrigin ?? [],
     standalone: options.standalone ?? false,
     store,
@@ -143,4 +144,18 @@ export async function startRegion(options: RegionOptions): Promise<RunningRegion
     },
     stop: () => (stopped ??= stop()),
   };
+}
+
+async function listen(options: RegionOptions, clock: Clock): Promise<HttpServer> {
+  const { host, port, url, logger } = options;
+  // A proxy on this machine may hand on the name that clients are told.
+  const names = url === null ? [] : [new URL(url).hostname];
+  const server = new HttpServer({
+    clock,
+    connectionsMax: connectionsMaxOf(options.connectionsMax ?? CONNECTIONS_MAX, logger),
+    allowHost: [...(options.allowHost ?? []), ...names],
+    starting: STARTING,
+  });
+  await server.listen(host, port);
+  return server;
 }

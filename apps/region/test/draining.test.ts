@@ -62,7 +62,7 @@ it("a node that stops says so to the directory before the requests under way are
   const answered = new Promise<string>((resolve) => {
     upload.once("data", (bytes: Buffer) => resolve(bytes.toString()));
   });
-  upload.write("PUT /cache/a HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nha");
+  upload.write("PUT /cache/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nha");
   for (let turn = 0; turn < 10_000 && region.node.limit.active === 0; turn += 1) {
     await new Promise((resolve) => setImmediate(resolve));
   }

@@ -136,6 +136,7 @@ export async function testNode(options: TestNodeOptions = {}): Promise<TestNode>
     ...options,
     node: { ...identity, ip: null, port: 7401, url: null },
     url: "http://127.0.0.1:7401",
+    ownUrls: ["http://127.0.0.1:7401", "http://localhost:7401"],
     store,
     clock,
     random,

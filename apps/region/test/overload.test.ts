@@ -40,8 +40,8 @@ async function open(port: number): Promise<Socket> {
 }
 
 const MEBIBYTE = 1024 * 1024;
-const health = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
-const closing = "Host: x\r\nConnection: close\r\n";
+const health = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+const closing = "Host: localhost\r\nConnection: close\r\n";
 
 describe("connections", () => {
   it("beyond the bound are refused with a problem, and there is room again when others end", async () => {
@@ -60,7 +60,8 @@ describe("connections", () => {
     await expect
       .poll(
         async () =>
-          parseAnswer(await exchangeBytes(port, health.replace("Host: x\r\n", closing))).status,
+          parseAnswer(await exchangeBytes(port, health.replace("Host: localhost\r\n", closing)))
+            .status,
       )
       .toBe(200);
     held[1]?.write(health);
@@ -71,7 +72,7 @@ describe("connections", () => {
     const timeouts = { headersTimeout: 100, requestTimeout: 200, connectionsCheckingInterval: 20 };
     const region = await start({ limits: { timeouts } });
     const port = await region.serve();
-    const body = "PUT /cache/a HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf";
+    const body = "PUT /cache/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf";
     expect(await exchangeBytes(port)).toBe("");
     for (const bytes of ["GET /cache/a HTT", "GET /cache/a HTTP/1.1\r\nHo", body]) {
       const answer = parseAnswer(await exchangeBytes(port, bytes));
@@ -90,7 +91,7 @@ describe("clients that do not read", () => {
     for (let deaf = 0; deaf < 4; deaf += 1) {
       const socket = await open(port);
       socket.pause();
-      socket.write("GET /cache/big HTTP/1.1\r\nHost: x\r\n\r\n");
+      socket.write("GET /cache/big HTTP/1.1\r\nHost: localhost\r\n\r\n");
     }
     const ask = async (path: string): Promise<number> =>
       parseAnswer(await exchangeBytes(port, `GET ${path} HTTP/1.1\r\n${closing}\r\n`)).status;
@@ -168,8 +169,8 @@ describe("one connection", () => {
     const port = await region.serve();
     const stall = region.stall();
     const ahead = Array.from({ length: 100 }, (_, index) => {
-      const put = `PUT /cache/a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n${100 + index}`;
-      return `${put}GET /cache/a HTTP/1.1\r\nHost: x\r\n\r\n`;
+      const put = `PUT /cache/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\n${100 + index}`;
+      return `${put}GET /cache/a HTTP/1.1\r\nHost: localhost\r\n\r\n`;
     });
     const answered = exchangeBytes(port, ahead.join(""), `GET /status HTTP/1.1\r\n${closing}\r\n`);
     await expect.poll(() => region.node.limit.active).toBe(1);

@@ -104,7 +104,7 @@ describe("a region that stops", { timeout: 20_000 }, () => {
     const received: Buffer[] = [];
     upload.on("data", (chunk: Buffer) => received.push(chunk));
     upload.write(
-      "PUT /cache/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 4\r\n\r\nha",
+      "PUT /cache/a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 4\r\n\r\nha",
     );
     for (let polls = 0; polls < 1_000; polls += 1) {
       const status = (await (await fetch(`${region.url}/status`)).json()) as {

@@ -11,6 +11,10 @@ export interface ProcessEntry {
   readonly port: number | undefined;
   /** The folder of its data. */
   readonly data: string | undefined;
+  /** The origins of web pages that may ask it. */
+  readonly allowOrigin: readonly string[] | undefined;
+  /** Host names that it answers to where it listens on a loopback address. */
+  readonly allowHost: readonly string[] | undefined;
   /** Bounds of this process alone, before those of the cluster. */
   readonly limits: Limits;
 }
@@ -29,8 +33,6 @@ export interface RegionEntry extends ProcessEntry {
   readonly lon: number;
   /** The address that clients are told. */
   readonly ip: string | undefined;
-  /** The origins of web pages that may write. */
-  readonly allowOrigin: readonly string[] | undefined;
 }
 
 /** How every process logs. */

@@ -42,6 +42,11 @@ const origin = textCheck((text) => {
   );
 });
 
+const hostName = textCheck((text) => {
+  if (/^[a-z\d_]([a-z\d_.-]*[a-z\d_])?$/i.test(text)) return text;
+  throw new Error(`expected a name such as \`cache.example.com\`, got \`${text}\``);
+});
+
 function limits(roles: readonly Role[]): Check<Limits> {
   return (value, path, report) => readMembers(value, path, limitChecks(roles), [], report);
 }
@@ -52,6 +57,8 @@ const process = {
   host: textCheck(),
   port: numberCheck(1, 65_535, true),
   data: textCheck(),
+  allowOrigin: listCheck(origin),
+  allowHost: listCheck(hostName),
 };
 
 const DIRECTORY: Checks<Written<DirectoryEntry>> = { ...process, limits: limits(["directory"]) };
@@ -62,27 +69,28 @@ const REGION: Checks<Written<RegionEntry>> = {
   lat: numberCheck(-90, 90, false),
   lon: numberCheck(-180, 180, false),
   ip: textCheck(),
-  allowOrigin: listCheck(origin),
   limits: limits(["region"]),
 };
 
 const directory: Check<Placed<DirectoryEntry>> = (value, path, report) => {
   const read = readMembers(value, path, DIRECTORY, ["id"], report);
   if (read?.id === undefined) return undefined;
-  const { id, host, port, data } = read;
+  const { id, host, port, data, allowOrigin, allowHost } = read;
   if (read.url === undefined && host !== undefined && isWildcard(host)) {
     report(`Expected \`${path}.url\`, as nobody is reached at \`${host}\`, got nothing`);
   }
   const reached = read.url ?? urlOf(host, port ?? DIRECTORY_PORT);
-  return { path, entry: { id, url: reached, host, port, data, limits: read.limits ?? {} } };
+  const bounds = read.limits ?? {};
+  const doors = { allowOrigin, allowHost };
+  return { path, entry: { id, url: reached, host, port, data, limits: bounds, ...doors } };
 };
 
 const region: Check<Placed<RegionEntry>> = (value, path, report) => {
   const read = readMembers(value, path, REGION, ["id", "lat", "lon"], report);
   if (read?.id === undefined) return undefined;
-  const { id, lat = 0, lon = 0, url: own, host, port, data, ip, allowOrigin } = read;
+  const { id, lat = 0, lon = 0, url: own, host, port, data, ip, allowOrigin, allowHost } = read;
   const bounds = read.limits ?? {};
-  const place = { region: read.region, lat, lon, ip, allowOrigin };
+  const place = { region: read.region, lat, lon, ip, allowOrigin, allowHost };
   return { path, entry: { id, url: own, host, port, data, limits: bounds, ...place } };
 };
 

@@ -38,6 +38,8 @@ export function settingsOf(
   add("host", entry.host, `${path}.host`);
   add("port", portOf(entry), `${path}.${entry.port === undefined ? "url" : "port"}`);
   add("data", entry.data, `${path}.data`);
+  add("allow-origin", entry.allowOrigin?.join(","), `${path}.allowOrigin`);
+  add("allow-host", entry.allowHost?.join(","), `${path}.allowHost`);
   if (role === "region") addRegion(file, entry as RegionEntry, path, add);
   else addDirectory(file, entry as DirectoryEntry, add);
   for (const { member, option, roles } of LIMITS) {
@@ -59,7 +61,6 @@ function addRegion(file: ClusterFile, entry: RegionEntry, path: string, add: Add
   add("lon", entry.lon, `${path}.lon`);
   add("ip", entry.ip, `${path}.ip`);
   add("url", entry.url, `${path}.url`);
-  add("allow-origin", entry.allowOrigin?.join(","), `${path}.allowOrigin`);
   add("directory", directoryUrls(file).join(","), "directories");
 }
 

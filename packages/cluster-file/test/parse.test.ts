@@ -139,7 +139,7 @@ test.each<[string, string]>([
   ],
   [
     fileOf({ directories: [{ ...DIRECTORY, lat: 1 }] }),
-    "Expected `directories[0]` with members out of `id`, `url`, `host`, `port`, `data`, `limits`, got `lat`",
+    "Expected `directories[0]` with members out of `id`, `url`, `host`, `port`, `data`, `allowOrigin`, `allowHost`, `limits`, got `lat`",
   ],
   [
     fileOf({ regions: [{ ...REGION, lat: "1" }] }),
@@ -158,6 +158,10 @@ test.each<[string, string]>([
   [
     fileOf({ regions: [{ ...REGION, data: "" }] }),
     'Expected `regions[0].data` to be text, got `""`',
+  ],
+  [
+    fileOf({ directories: [{ ...DIRECTORY, allowHost: ["a b"] }] }),
+    "`directories[0].allowHost[0]`: expected a name such as `cache.example.com`, got `a b`",
   ],
   [
     fileOf({ regions: [{ ...REGION, allowOrigin: ["https://a.example.com/x"] }] }),

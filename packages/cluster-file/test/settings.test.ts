@@ -15,7 +15,14 @@ const TEXT = JSON.stringify({
   ],
   regions: [
     { id: "paris", region: "eu", lat: 48.86, lon: -2, url: "http://10.0.2.1:7410", data: "/p" },
-    { id: "rome", lat: 1e-7, lon: 12, port: 7499, allowOrigin: ["https://a.b", "https://c.d"] },
+    {
+      id: "rome",
+      lat: 1e-7,
+      lon: 12,
+      port: 7499,
+      allowOrigin: ["https://a.b", "https://c.d"],
+      allowHost: ["e.f"],
+    },
   ],
   limits: { durability: "process", cacheBytes: 1_000, ttlDefault: "1h" },
   log: { format: "json" },
@@ -44,6 +51,7 @@ test("a region gets its own entry, the directories in order, and the limits that
     lat: "1e-7",
     port: "7499",
     "allow-origin": "https://a.b,https://c.d",
+    "allow-host": "e.f",
   });
   expect(optionsOf("region", "rome")).not.toHaveProperty("url");
 });

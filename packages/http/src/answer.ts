@@ -48,14 +48,17 @@ export function jsonAnswer(status: number, body: unknown, headers: HeaderList = 
 /** The problem document of an error, with the status of its kind. */
 export function problemAnswer(error: MeridianError, headers: HeaderList = []): Answer {
   const problem = toProblem(error);
-  const all = [...headers, ...retryAfterOf(error.code)];
+  // An error is true now; a cache would keep one for who knows how long.
+  const all = ["Cache-Control", "no-store", ...headers, ...retryAfterOf(error.code)];
   return textAnswer(problem.status, PROBLEM_CONTENT_TYPE, JSON.stringify(problem), all);
 }
 
 /** The answer as a fetch response. */
 export function responseOf({ status, headers, body }: Answer): Response {
-  const named: Record<string, string> = {};
-  for (let at = 0; at < headers.length; at += 2) named[headers[at] ?? ""] = headers[at + 1] ?? "";
+  const named = new Headers();
+  for (let at = 0; at < headers.length; at += 2) {
+    named.append(headers[at] ?? "", headers[at + 1] ?? "");
+  }
   return new Response(wholeBody(body) as ConstructorParameters<typeof Response>[0], {
     status,
     headers: named,

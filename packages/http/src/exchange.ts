@@ -1,6 +1,5 @@
 import type { IncomingMessage } from "node:http";
 
-import type { HttpBindings } from "@hono/node-server";
 import type { MeridianError } from "@meridian/protocol";
 import type { Context } from "hono";
 
@@ -8,13 +7,18 @@ import { bodyBytes } from "./answer-body.ts";
 import { jsonAnswer, problemAnswer, textAnswer, type Answer, type HeaderList } from "./answer.ts";
 import { readIncoming, readStream } from "./body.ts";
 import type { HeldBytes } from "./held-bytes.ts";
-import type { OriginPolicy } from "./origins.ts";
+import { REFUSAL_HEADERS, type OriginPolicy } from "./origins.ts";
 import { readQuery, type Query } from "./query.ts";
 import { targetOf } from "./target.ts";
 
-/** The bindings of an app: those of the Node.js adapter, which are not there when it is called directly. */
+/** What an app is told beside the request: nothing where it is called directly. */
 export interface AppEnv {
-  readonly Bindings: Partial<HttpBindings>;
+  readonly Bindings: {
+    /** The request that came to a server. */
+    readonly incoming?: IncomingMessage;
+    /** The app's answer to it. */
+    answer?: Answer;
+  };
 }
 
 /** A request, whatever carries it. */
@@ -33,15 +37,12 @@ export interface Carrier {
 /** A request that came through an app. */
 export function carrierOfContext(context: Context<AppEnv>): Carrier {
   const { req, env } = context;
-  const incoming = env?.incoming;
+  if (env?.incoming !== undefined) return carrierOfIncoming(env.incoming);
   return {
     method: req.method,
-    ...targetOf(incoming?.url ?? req.url),
+    ...targetOf(req.url),
     header: (name) => req.header(name),
-    body: (bytesMax, bodies) =>
-      incoming === undefined
-        ? readStream(req.raw, bytesMax)
-        : readIncoming(incoming, bytesMax, bodies),
+    body: (bytesMax) => readStream(req.raw, bytesMax),
   };
 }
 
@@ -90,7 +91,7 @@ export class Exchange {
     return readQuery(this.#carrier.query, known);
   }
 
-  /** Throws `ORIGIN_NOT_ALLOWED` for a page that may not write. The first thing that a route does that writes. */
+  /** Throws `ORIGIN_NOT_ALLOWED` for a page that may not ask. */
   checkOrigin(): void {
     this.#style.origins.check(this.header("origin"));
   }
@@ -124,15 +125,14 @@ export class Exchange {
 
   /** Answers with the problem document of an error. */
   problem(error: MeridianError, headers: HeaderList = []): Answer {
+    // A page that may not ask learns that, and nothing of the program.
+    if (error.code === "ORIGIN_NOT_ALLOWED") return problemAnswer(error, REFUSAL_HEADERS);
     return problemAnswer(error, [...headers, ...this.#common(error)]);
   }
 
   #common(error?: MeridianError): HeaderList {
     const { origins } = this.#style;
-    return [
-      ...this.#style.headers(error),
-      ...origins.headers(this.#carrier.method, this.header("origin")),
-    ];
+    return [...this.#style.headers(error), ...origins.headers(this.header("origin"))];
   }
 }
 

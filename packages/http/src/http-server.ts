@@ -7,10 +7,13 @@ import type { Duplex } from "node:stream";
 import { MeridianError } from "@meridian/protocol";
 import type { Clock, Gauge } from "@meridian/runtime";
 
-import { problemAnswer, send, type Refuse } from "./answer.ts";
+import { problemAnswer, type Answer, type Refuse } from "./answer.ts";
+import { HostPolicy, isLoopback } from "./hosts.ts";
 import { HttpGuard } from "./http-guard.ts";
 import { HTTP_TIMEOUTS, type HttpTimeouts } from "./http-timeouts.ts";
-import { refuseConnection } from "./raw-answer.ts";
+import { answerRaw, refuseConnection } from "./raw-answer.ts";
+import { reply } from "./reply.ts";
+import { headError } from "./request-head.ts";
 import { targetOf } from "./target.ts";
 import { asksForWebSocket, headWithoutOffer, type UpgradeListener } from "./upgrades.ts";
 
@@ -35,6 +38,8 @@ export interface HttpServerOptions {
   readonly timeouts?: Partial<HttpTimeouts>;
   /** With it the server speaks TLS only, without it none. */
   readonly certificate?: Certificate;
+  /** Names under which it answers beside `localhost` where only this machine reaches it, in lower case. */
+  readonly allowHost?: readonly string[];
   /** What requests are refused with until there is somebody to answer them. */
   readonly starting: MeridianError;
 }
@@ -55,6 +60,7 @@ export class HttpServer {
   readonly #guard: HttpGuard;
   /** The newest answer of each connection. */
   readonly #lastAnswer = new WeakMap<Duplex, ServerResponse>();
+  #hosts = new HostPolicy("*");
   #request: RequestListener;
   #refuse: Refuse = (error) => problemAnswer(error, ["Connection", "close"]);
 
@@ -63,7 +69,8 @@ export class HttpServer {
     this.#options = options;
     this.#server = serverOf(options);
     const refuse: Refuse = (error) => this.#refuse(error);
-    this.#request = (_, outgoing) => send(outgoing, refuse(options.starting));
+    this.#request = (incoming, outgoing) =>
+      this.#reply(incoming, outgoing, refuse(options.starting));
     this.#server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => {
       this.#answer(incoming, outgoing);
     });
@@ -75,6 +82,15 @@ export class HttpServer {
           if (!outgoing.headersSent && !outgoing.destroyed) outgoing.writeContinue();
         });
       });
+    });
+    this.#server.on("checkExpectation", (incoming: IncomingMessage, outgoing: ServerResponse) =>
+      this.#guard.enter(incoming, outgoing, () =>
+        this.#reply(incoming, outgoing, refuse(expectationError(incoming))),
+      ),
+    );
+    this.#server.on("connect", (_: IncomingMessage, socket: Duplex) => {
+      socket.on("error", () => {});
+      answerRaw(socket, refuse(tunnelError()));
     });
     this.#server.on("clientError", (cause: NodeJS.ErrnoException, socket: Duplex) =>
       refuseConnection(cause, socket, refuse),
@@ -101,6 +117,8 @@ export class HttpServer {
       this.#server.once("error", refuse);
       this.#server.listen(port, host, () => {
         this.#server.off("error", refuse);
+        const { address } = this.#server.address() as AddressInfo;
+        if (isLoopback(address)) this.#hosts = new HostPolicy(this.#options.allowHost ?? []);
         resolve();
       });
     });
@@ -118,6 +136,13 @@ export class HttpServer {
     return `${scheme}://${bracketed(reached)}:${port}`;
   }
 
+  /** Where its own pages would come from, if only this machine reaches it; else none, since others may serve pages there. */
+  get ownUrls(): readonly string[] {
+    const { address, port } = this.#server.address() as AddressInfo;
+    if (!isLoopback(address)) return [];
+    return [this.url, `${new URL(this.url).protocol}//localhost:${port}`];
+  }
+
   /** Begins to answer requests. */
   handle({ request, upgrades = {}, refuse }: HttpHandlers): void {
     this.#request = request;
@@ -130,6 +155,8 @@ export class HttpServer {
         const { path } = targetOf(incoming.url ?? "");
         const taker = asksForWebSocket(incoming) ? upgrades[path] : undefined;
         if (taker === undefined) return this.#serveWithoutOffer(incoming, socket, head);
+        const refusal = headError(incoming, this.#hosts) ?? pageError(incoming);
+        if (refusal !== undefined) return answerRaw(socket, this.#refuse(refusal));
         this.#guard.upgrade(socket);
         taker(incoming, socket, head);
       });
@@ -160,11 +187,21 @@ export class HttpServer {
   #answer(incoming: IncomingMessage, outgoing: ServerResponse, invite?: () => void): void {
     this.#lastAnswer.set(incoming.socket, outgoing);
     // The shortest way for whoever sends one request at a time.
-    if (outgoing.socket !== null && invite === undefined) return this.#request(incoming, outgoing);
+    if (outgoing.socket !== null && invite === undefined) return this.#begin(incoming, outgoing);
     this.#guard.enter(incoming, outgoing, () => {
-      this.#request(incoming, outgoing);
+      this.#begin(incoming, outgoing);
       invite?.();
     });
+  }
+
+  #begin(incoming: IncomingMessage, outgoing: ServerResponse): void {
+    const wrong = headError(incoming, this.#hosts);
+    if (wrong === undefined) this.#request(incoming, outgoing);
+    else this.#reply(incoming, outgoing, this.#refuse(wrong));
+  }
+
+  #reply(incoming: IncomingMessage, outgoing: ServerResponse, answer: Answer): void {
+    reply(this.#options.clock, incoming, outgoing, answer);
   }
 
   /** Calls back once what a connection was asked before has been answered. */
@@ -182,7 +219,8 @@ export class HttpServer {
 }
 
 function serverOf({ timeouts, certificate }: HttpServerOptions): Server | SecureServer {
-  const options = { ...HTTP_TIMEOUTS, ...timeouts };
+  // `headError` tells a client that names no host what is wrong; the parser would close without a word.
+  const options = { ...HTTP_TIMEOUTS, ...timeouts, requireHostHeader: false };
   if (certificate === undefined) return createServer(options);
   const handshakeTimeout = options.headersTimeout;
   return checked(() => createSecureServer({ ...options, handshakeTimeout, ...certificate }));
@@ -198,6 +236,29 @@ function checked<T>(use: () => T): T {
       { cause },
     );
   }
+}
+
+/** Links are between programs; a page that opens one is up to no good. */
+function pageError({ headers: { origin } }: IncomingMessage): MeridianError | undefined {
+  if (origin === undefined) return undefined;
+  return new MeridianError(
+    "ORIGIN_NOT_ALLOWED",
+    `Expected a link of a program, which names no origin, got one of \`${origin.slice(0, 200)}\``,
+  );
+}
+
+function expectationError({ headers }: IncomingMessage): MeridianError {
+  return new MeridianError(
+    "EXPECTATION_FAILED",
+    `Expected \`Expect: 100-continue\` or none, got \`${(headers.expect ?? "").slice(0, 100)}\``,
+  );
+}
+
+function tunnelError(): MeridianError {
+  return new MeridianError(
+    "METHOD_NOT_ALLOWED",
+    "Expected a request to this server, got `CONNECT`",
+  );
 }
 
 function bracketed(host: string): string {

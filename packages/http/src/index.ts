@@ -28,8 +28,9 @@ export {
   type HttpServerOptions,
   type RequestListener,
 } from "./http-server.ts";
+export { isLoopback, parseHosts } from "./hosts.ts";
 export { HTTP_TIMEOUTS, type HttpTimeouts } from "./http-timeouts.ts";
-export { CORS_HEADERS, OriginPolicy, parseOrigins, type AllowedOrigins } from "./origins.ts";
+export { OriginPolicy, parseOrigins, type AllowedOrigins } from "./origins.ts";
 export { digestQueryOf, entriesQueryOf, PAGE_OPTIONS, type PageQuery } from "./page-query.ts";
 export { checkOption, readQuery, readWhole, type Query, type WholeBounds } from "./query.ts";
 export {
@@ -41,6 +42,7 @@ export { RequestLimit } from "./request-limit.ts";
 export {
   failureOf,
   routedApp,
+  runRoute,
   type Route,
   type RoutedApp,
   type RoutedAppOptions,

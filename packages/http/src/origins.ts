@@ -1,13 +1,13 @@
 /**
- * Which web pages may write. A browser names the origin of the page with every request that changes something, and a
- * page cannot have it name another; so a write that names a strange origin is refused, whether or not the browser
- * has asked first. Reads are open to every page, and programs other than browsers name no origin.
+ * Which web pages may ask a program. A browser names the origin of a page with every request that goes to another origin
+ * in a way that the page could read the answer, or that changes something; and a page cannot have it name another. So a
+ * request that names a strange origin is refused, whatever it asks for. Programs other than browsers name no origin.
  */
 import { MeridianError } from "@meridian/protocol";
 
 import type { HeaderList } from "./answer.ts";
 
-/** The origins whose pages may write: these, or every one. */
+/** The origins whose pages may ask: these, or every one. */
 export type AllowedOrigins = readonly string[] | "*";
 
 /**
@@ -30,45 +30,56 @@ function parseOrigin(text: string): string {
   );
 }
 
-/**
- * What lets a page of any origin read an answer: it may be shared by caches, whoever asked first. Which pages may
- * write is decided by refusing what others send, so these are the same for all.
- */
-export const CORS_HEADERS: HeaderList = [
-  "Access-Control-Allow-Origin",
-  "*",
-  "Access-Control-Expose-Headers",
-  "*",
-];
+/** What lets any page read an answer, with all its headers. */
+const OPEN: HeaderList = ["Access-Control-Allow-Origin", "*", "Access-Control-Expose-Headers", "*"];
 
-/** Decides which pages may write. */
+/**
+ * What goes with a preflight, and with the refusal of a page: any page may learn that it may not ask, and nothing else.
+ * Otherwise its script could not tell a refusal from a node that is gone.
+ */
+export const REFUSAL_HEADERS: HeaderList = ["Access-Control-Allow-Origin", "*"];
+
+/** Decides which pages may ask. */
 export class OriginPolicy {
   readonly #allowed: ReadonlySet<string> | "*";
+  readonly #own: ReadonlySet<string>;
+  /** What an answer carries to a request that names no origin: caches may keep it for one that does. */
+  readonly unnamed: HeaderList;
 
-  /** `own` are the URLs under which the node itself is reached: its own pages may write. */
-  constructor(allowed: AllowedOrigins, own: readonly string[]) {
-    const origins = own.filter((url) => URL.canParse(url)).map((url) => new URL(url).origin);
-    this.#allowed = allowed === "*" ? "*" : new Set([...allowed, ...origins]);
+  /** The pages of `own` URLs may ask, too: those of the program itself, where only this machine reaches it. */
+  constructor(allowed: AllowedOrigins, own: readonly string[] = []) {
+    this.#allowed = allowed === "*" ? "*" : new Set(allowed);
+    this.#own = new Set(own.filter((url) => URL.canParse(url)).map((url) => new URL(url).origin));
+    if (allowed === "*") this.unnamed = OPEN;
+    else this.unnamed = allowed.length === 0 ? [] : ["Vary", "Origin"];
   }
 
-  /** Whether a page of `origin`, as the header `Origin` names it, may write. */
-  allows(origin: string | undefined): boolean {
-    return origin !== undefined && (this.#allowed === "*" || this.#allowed.has(origin));
+  /** Whether a page of `origin`, as the header `Origin` names it, may ask. */
+  allows(origin: string): boolean {
+    return this.#allowed === "*" || this.#allowed.has(origin) || this.#own.has(origin);
   }
 
-  /** What lets a page read the answer to a request: any answer to a page, a refusal too. */
-  headers(method: string, origin: string | undefined): HeaderList {
-    const isRead = method === "GET" || method === "HEAD" || method === "OPTIONS";
-    return isRead || origin !== undefined ? CORS_HEADERS : [];
+  /** The headers that let a page of an allowed origin read the answer. */
+  headers(origin: string | undefined): HeaderList {
+    if (origin === undefined || this.#allowed === "*" || !this.#allowed.has(origin)) {
+      return this.unnamed;
+    }
+    return [
+      ...this.unnamed,
+      "Access-Control-Allow-Origin",
+      origin,
+      "Access-Control-Expose-Headers",
+      "*",
+    ];
   }
 
-  /** Throws `ORIGIN_NOT_ALLOWED` if a write names an origin whose pages may not. */
+  /** Throws `ORIGIN_NOT_ALLOWED` if a request names an origin whose pages may not ask. */
   check(origin: string | undefined): void {
     if (origin === undefined || this.allows(origin)) return;
     const named = origin.slice(0, 200);
     throw new MeridianError(
       "ORIGIN_NOT_ALLOWED",
-      `Expected a write of a page whose origin is among \`--allow-origin\`, got one of \`${named}\``,
+      `Expected a request of a page whose origin is among \`--allow-origin\`, got one of \`${named}\``,
       { details: { origin: named } },
     );
   }

@@ -1,5 +1,5 @@
 /** Answers on connections that carry no request: where a parser stumbled, or none was ever given the bytes. */
-import { STATUS_CODES } from "node:http";
+import { maxHeaderSize, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 
 import { MeridianError } from "@meridian/protocol";
@@ -25,6 +25,10 @@ function parserError(cause: NodeJS.ErrnoException): MeridianError {
   if (cause.code === "ERR_HTTP_REQUEST_TIMEOUT") {
     const said = "Expected a request to arrive in time, got only a part of it, or nothing";
     return new MeridianError("REQUEST_TIMEOUT", said, { cause });
+  }
+  if (cause.code === "HPE_HEADER_OVERFLOW") {
+    const said = `Expected a request whose head has at most ${maxHeaderSize} bytes, got more`;
+    return new MeridianError("HEADERS_TOO_LARGE", said, { cause });
   }
   return new MeridianError(
     "INVALID_ARGUMENT",

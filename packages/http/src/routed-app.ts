@@ -2,14 +2,13 @@
  * A table of routes as a hono app. What no route has to think of is the same for all programs: paths that are not there,
  * methods that a path does not take, preflights, and the problem documents of what routes throw.
  */
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
 
-import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { asMeridianError, MeridianError } from "@meridian/protocol";
 import type { Logger } from "@meridian/runtime";
 import { Hono, type Context } from "hono";
 
-import { responseOf, send, type Answer } from "./answer.ts";
+import { responseOf, type Answer } from "./answer.ts";
 import {
   carrierOfContext,
   Exchange,
@@ -33,8 +32,6 @@ export interface RoutedAppOptions<E extends Exchange> {
   readonly routes: RouteTable<E>;
   /** The path of the table under which a request's path falls, still percent-encoded. Default: the same. */
   readonly routeOf?: (path: string) => string;
-  /** Paths whose POST reads: its body only says what. */
-  readonly readingPosts?: readonly string[];
   readonly style: AnswerStyle;
   readonly exchange: (carrier: Carrier) => E;
   readonly logger: Logger;
@@ -45,7 +42,7 @@ export type RoutedApp = Hono<AppEnv>;
 
 /** Builds the app. */
 export function routedApp<E extends Exchange>(options: RoutedAppOptions<E>): RoutedApp {
-  const { routes, style, exchange, logger, readingPosts = [], routeOf = same } = options;
+  const { routes, style, exchange, logger, routeOf = same } = options;
   const app: RoutedApp = new Hono<AppEnv>({
     // The path as it was sent: a URL parser would have taken dot segments out of that of the request.
     getPath: (request, given) => routeOf(targetOf(incomingUrlOf(given?.env) ?? request.url).path),
@@ -53,7 +50,7 @@ export function routedApp<E extends Exchange>(options: RoutedAppOptions<E>): Rou
   for (const [path, methods] of Object.entries(routes)) {
     for (const [method, route] of Object.entries(methods)) {
       app.on(method, path, async (context) =>
-        answered(context, await route(exchange(carrierOfContext(context)))),
+        responseTo(context, await runRoute(route, exchange(carrierOfContext(context)))),
       );
     }
   }
@@ -62,29 +59,55 @@ export function routedApp<E extends Exchange>(options: RoutedAppOptions<E>): Rou
     const route = routeOf(asked.path);
     const allowed = methodsAt(routes, route);
     if (asked.method === "OPTIONS" && allowed !== undefined) {
-      const origin = asked.header("origin");
-      const isOpen = readingPosts.includes(route) || style.origins.allows(origin);
-      return answered(context, asked.plain(204, null, preflightHeaders(allowed, isOpen)));
+      return responseTo(context, {
+        status: 204,
+        headers: preflightHeaders(allowed),
+        body: null,
+      });
     }
+    asked.checkOrigin();
     const error = routeError(asked.method, asked.path, routes, allowed);
     const headers = allowed === undefined ? [] : ["Allow", allowed.join(", ")];
-    return answered(context, asked.problem(error, headers));
+    return responseTo(context, asked.problem(error, headers));
   });
   app.onError((cause, context) => {
     const asked = new Exchange(style, carrierOfContext(context));
-    return answered(context, asked.problem(failureOf(cause, logger)));
+    return responseTo(context, asked.problem(failureOf(cause, logger)));
   });
   return app;
 }
 
-/** Has an answer leave as those do that no app has made, where there is a server to do it. */
-function answered({ env }: Context<AppEnv>, answer: Answer): Response {
-  const { incoming, outgoing } = env ?? {};
-  // Of the answer to a GET hono makes one to a HEAD.
-  if (outgoing === undefined || incoming?.method === "HEAD") return responseOf(answer);
-  send(outgoing as ServerResponse, answer);
-  return RESPONSE_ALREADY_SENT;
+/** Answers a request by a route, unless it comes from a page that may not ask. */
+export function runRoute<E extends Exchange>(
+  route: Route<E>,
+  exchange: E,
+): Answer | Promise<Answer> {
+  exchange.checkOrigin();
+  return route(exchange);
 }
+
+/**
+ * Asks the app for the answer to a request that came to a server. The app sees only what it routes by: routes read the
+ * request itself, and the answer comes back as it is, without a fetch request and response made for each.
+ */
+export async function askApp(app: RoutedApp, incoming: IncomingMessage): Promise<Answer> {
+  const { method, url = "" } = incoming;
+  // Whether a body is sent back is for the server to know.
+  const routed = { method: method === "HEAD" ? "GET" : method, url };
+  const env: { incoming: IncomingMessage; answer?: Answer } = { incoming };
+  await app.fetch(routed as Request, env);
+  if (env.answer !== undefined) return env.answer;
+  throw new MeridianError("INTERNAL", "Expected an answer of the app, got none");
+}
+
+/** Gives the answer to whoever asked: a server, or a caller of the app who gets a response. */
+function responseTo({ env }: Context<AppEnv>, answer: Answer): Response {
+  if (env?.incoming === undefined) return responseOf(answer);
+  env.answer = answer;
+  return ANSWERED;
+}
+
+const ANSWERED = new Response(null);
 
 /** What a request failed with; what nobody foresaw is told to the operator. */
 export function failureOf(cause: unknown, logger: Logger): MeridianError {

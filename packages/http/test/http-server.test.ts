@@ -84,13 +84,13 @@ describe("a request that offers another protocol", () => {
     const server = await startServer();
     server.handle({ ...echo, upgrades });
     const offer =
-      "Host: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAM\r\n";
+      "Host: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAM\r\n";
     const bytes = await exchangeBytes(
       server,
       `PUT /a?b HTTP/1.1\r\n${offer}Content-Length: 4\r\n\r\nbody` +
         `GET /link HTTP/1.1\r\n${offer}\r\n` +
         `POST /c HTTP/1.1\r\n${offer}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n` +
-        "GET /last HTTP/1.1\r\nHost: x\r\nConnection: close, Upgrade\r\nUpgrade: h2c\r\n\r\n",
+        "GET /last HTTP/1.1\r\nHost: localhost\r\nConnection: close, Upgrade\r\nUpgrade: h2c\r\n\r\n",
     );
     expect(bytes).toContain("GET /last");
     const bodies = bytes
@@ -108,7 +108,7 @@ describe("a request that offers another protocol", () => {
   it("goes to whoever takes WebSockets on its path", async () => {
     const server = await startServer();
     server.handle({ ...echo, upgrades });
-    const offer = "Host: x\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n\r\n";
+    const offer = "Host: localhost\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n\r\n";
     expect(await exchangeBytes(server, `GET /link?x HTTP/1.1\r\n${offer}`)).toBe("taken");
     const other = `GET /other HTTP/1.1\r\n${offer.replace("Upgrade\r\n", "Upgrade, close\r\n")}`;
     expect(await exchangeBytes(server, other)).toContain("GET /other no offer");

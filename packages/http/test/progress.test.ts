@@ -22,7 +22,7 @@ const MEBIBYTE = 1024 * 1024;
 const refuse = (error: MeridianError): Answer => problemAnswer(error);
 
 function get(path: string, more = ""): string {
-  return `GET ${path} HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
+  return `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${more}\r\n`;
 }
 
 /** A connection that reads nothing. */
@@ -165,7 +165,7 @@ it("of too many requests the oldest goes that waits for its own client", async (
     answers.push(outgoing);
   };
   server.handle({ request, refuse });
-  const body = "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n";
+  const body = "PUT / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n";
   const sent = [get("/"), `${body}123456789`, `${body}12345`, get("/"), get("/")];
   const sockets: Socket[] = [];
   const ended: number[] = [];
@@ -200,7 +200,7 @@ it("bodies that lack their last byte make room for those that come, and are told
   };
   server.handle({ request, refuse });
   const bytes = 300 * 1_024;
-  const head = `PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: ${bytes}\r\n`;
+  const head = `PUT / HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${bytes}\r\n`;
   const heard: string[] = [];
   for (let count = 0; count < 2; count += 1) {
     const socket = connectTo(server);

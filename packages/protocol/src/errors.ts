@@ -44,6 +44,21 @@ export const ERROR_KINDS = {
     status: 400,
     retryable: false,
   },
+  HEADERS_TOO_LARGE: {
+    title: "The head of the request is larger than this server reads.",
+    status: 431,
+    retryable: false,
+  },
+  EXPECTATION_FAILED: {
+    title: "The request expects what this server does not do.",
+    status: 417,
+    retryable: false,
+  },
+  NOT_IMPLEMENTED: {
+    title: "The body is coded in a way that this server does not read.",
+    status: 501,
+    retryable: false,
+  },
   VALUE_TOO_LARGE: {
     title: "The value is larger than this node takes.",
     status: 413,
@@ -74,7 +89,12 @@ export const ERROR_KINDS = {
     retryable: false,
   },
   ORIGIN_NOT_ALLOWED: {
-    title: "Pages of this origin may not write.",
+    title: "Pages of this origin may not ask.",
+    status: 403,
+    retryable: false,
+  },
+  HOST_NOT_ALLOWED: {
+    title: "This server does not answer to that name.",
     status: 403,
     retryable: false,
   },

@@ -6,7 +6,6 @@ import {
   entriesQueryOf,
   Exchange,
   failureOf,
-  OriginPolicy,
   PAGE_OPTIONS,
   routedApp,
   type Answer,
@@ -23,18 +22,21 @@ import { statusOf } from "./status.ts";
 const NODE_PREFIX = "/nodes/";
 
 /** What all answers of a directory have in common: nobody keeps them, for they are true only now. */
-export const DIRECTORY_STYLE: AnswerStyle = {
-  origins: new OriginPolicy([], []),
-  headers: () => ["Cache-Control", "no-store"],
-};
+export function directoryStyle({ origins }: DirectoryService): AnswerStyle {
+  return {
+    origins,
+    headers: (error) => (error === undefined ? ["Cache-Control", "no-store"] : []),
+  };
+}
 
 /** Builds the app. */
 export function createApp(service: DirectoryService): RoutedApp {
+  const style = directoryStyle(service);
   return routedApp({
     routes: routesOf(service),
     routeOf: (path) => (/^\/nodes\/[^/]+$/.test(path) ? NODE_PREFIX : path),
-    style: DIRECTORY_STYLE,
-    exchange: (carrier) => new Exchange(DIRECTORY_STYLE, carrier),
+    style,
+    exchange: (carrier) => new Exchange(style, carrier),
     logger: service.logger,
   });
 }
@@ -56,7 +58,6 @@ export function routesOf(service: DirectoryService): RouteTable<Exchange> {
         return exchange.json(200, nodeBody(service, idOf(exchange)));
       },
       DELETE: async (exchange) => {
-        exchange.checkOrigin();
         exchange.query();
         return exchange.json(200, await forgottenBody(service, idOf(exchange)));
       },
@@ -90,6 +91,7 @@ export function routesOf(service: DirectoryService): RouteTable<Exchange> {
 /** The answer to `GET /nearest`, without the app's request and response. Never throws. */
 export function answerNearest(service: DirectoryService, exchange: Exchange): Answer {
   try {
+    exchange.checkOrigin();
     return getNearest(service, exchange);
   } catch (cause) {
     return exchange.problem(failureOf(cause, service.logger));

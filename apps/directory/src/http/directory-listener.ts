@@ -8,7 +8,7 @@ import {
   type UpgradeListener,
 } from "@meridian/http";
 
-import { answerNearest, createApp, DIRECTORY_STYLE } from "./app.ts";
+import { answerNearest, createApp, directoryStyle } from "./app.ts";
 import type { DirectoryService } from "./directory-service.ts";
 
 const NEAREST = "/nearest?";
@@ -21,19 +21,21 @@ export function directoryHandlers(
   service: DirectoryService,
   upgrades: Readonly<Record<string, UpgradeListener>> = {},
 ): HttpHandlers {
-  const { limit, logger } = service;
+  const { limit, clock, logger } = service;
+  const style = directoryStyle(service);
   const request = requestListener({
     app: createApp(service),
-    style: DIRECTORY_STYLE,
+    style,
     limit,
+    clock,
     logger,
     immediate: (incoming, outgoing) => {
       const { method, url = "" } = incoming;
       if (method !== "GET" || !url.startsWith(NEAREST)) return false;
-      const exchange = new Exchange(DIRECTORY_STYLE, carrierOfIncoming(incoming));
+      const exchange = new Exchange(style, carrierOfIncoming(incoming));
       send(outgoing, answerNearest(service, exchange));
       return true;
     },
   });
-  return { request, upgrades, refuse: (error) => refusalOf(DIRECTORY_STYLE, error) };
+  return { request, upgrades, refuse: (error) => refusalOf(style, error) };
 }

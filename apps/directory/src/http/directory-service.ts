@@ -1,4 +1,4 @@
-import type { PageQuery, RequestLimit } from "@meridian/http";
+import type { OriginPolicy, PageQuery, RequestLimit } from "@meridian/http";
 import type { MeridianError } from "@meridian/protocol";
 import type { DirectoryInfo } from "@meridian/replication";
 import type { Clock, Gauge, Logger } from "@meridian/runtime";
@@ -17,6 +17,8 @@ export interface DirectoryService extends NodeSource {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limit: RequestLimit;
+  /** Which web pages may ask. */
+  readonly origins: OriginPolicy;
   /** How full each queue is. */
   gauges(): readonly Gauge[];
   info(): DirectoryInfo;

@@ -18,32 +18,34 @@ export function answerStyle(service: RegionService, origins: OriginPolicy): Answ
 }
 
 /**
- * What an answer says of an entry besides its value: how fresh it is. A cache takes the entry's age off its lifetime
- * (RFC 9111, section 4.2), so that the first is rounded up and the second down for nothing to be kept beyond its end.
+ * What is said of every value. A cache may keep it, but has to ask each time whether it still holds, which the entity tag
+ * makes cheap: an entry may be replaced at any moment, and a client may have seen the newer one elsewhere. And whoever
+ * stored it, a browser runs nothing that is in it: it would do so in the name of the node.
  */
-export function freshnessHeaders(record: CachedRecord, nowMs: number, tier: Tier): HeaderList {
+// oxfmt-ignore
+export const VALUE_HEADERS: HeaderList = [
+  "Cache-Control", "no-cache",
+  "Vary", "Meridian-Position",
+  "X-Content-Type-Options", "nosniff",
+  "Content-Security-Policy", "sandbox; default-src 'none'",
+];
+
+/** What an answer says of an entry besides its value. */
+export function entryHeaders(record: CachedRecord, nowMs: number, tier: Tier): HeaderList {
   const { expiresAtMs } = record.entry;
   return [
     "ETag",
     record.etag,
     "Age",
     ageOf(record, nowMs),
-    "Cache-Control",
-    cacheControlOf(record),
     ...(expiresAtMs === 0 ? [] : ["Meridian-Expires-At", String(expiresAtMs)]),
     "Meridian-Cache",
     tier,
+    ...VALUE_HEADERS,
   ];
 }
 
 /** Seconds since the entry was made, those begun included. */
 export function ageOf(record: CachedRecord, nowMs: number): string {
   return String(Math.max(0, Math.ceil((nowMs - record.stampMs) / 1000)));
-}
-
-/** How long the entry is good for, from when it was made. */
-export function cacheControlOf(record: CachedRecord): string {
-  const { expiresAtMs } = record.entry;
-  if (expiresAtMs === 0) return "no-cache";
-  return `max-age=${Math.max(0, Math.floor((expiresAtMs - record.stampMs) / 1000))}`;
 }

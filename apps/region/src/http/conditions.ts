@@ -8,41 +8,74 @@ import { etagOf } from "../cached-record.ts";
 import type { Condition } from "../region-service.ts";
 import type { HeaderReader } from "./arguments.ts";
 
-/** Whether an `If-None-Match` of `list` names `etag` (weak comparison), so that the client has it already. */
+/**
+ * Whether an `If-None-Match` of `list` names `etag` (weak comparison), so that the client has it already. Throws
+ * `INVALID_ARGUMENT` for what is no list of tags.
+ */
 export function noneMatchNames(list: string, etag: string): boolean {
-  return tagsOf(list).some((tag) => tag === "*" || tag.replace(/^W\//, "") === etag);
+  return namesNoneMatch(tagsOf("If-None-Match", list), etag);
 }
 
-/** What `If-Match` and `If-None-Match` ask of a write; undefined if there are none. */
+/** What `If-Match` and `If-None-Match` ask of a write; undefined if there are none. Throws `INVALID_ARGUMENT`. */
 export function conditionOf(header: HeaderReader): Condition | undefined {
   const match = header("if-match");
   const noneMatch = header("if-none-match");
   if (match === undefined && noneMatch === undefined) return undefined;
+  const wanted = match === undefined ? undefined : tagsOf("If-Match", match);
+  const unwanted = noneMatch === undefined ? undefined : tagsOf("If-None-Match", noneMatch);
   return (live) => {
     const etag = live && etagOf(live);
-    if (match !== undefined && !matchNames(match, etag)) refuse("If-Match", match, etag);
-    if (noneMatch !== undefined && etag !== undefined && noneMatchNames(noneMatch, etag)) {
+    if (wanted !== undefined && !namesMatch(wanted, etag)) refuse("If-Match", match, etag);
+    if (unwanted !== undefined && etag !== undefined && namesNoneMatch(unwanted, etag)) {
       refuse("If-None-Match", noneMatch, etag);
     }
   };
 }
 
+/** One of the tags that a header lists. */
+interface Tag {
+  /** In its quotes. */
+  readonly etag: string;
+  readonly isWeak: boolean;
+}
+
 /** The strong comparison: a weak tag names nothing. */
-function matchNames(list: string, etag: string | undefined): boolean {
-  return etag !== undefined && tagsOf(list).some((tag) => tag === "*" || tag === etag);
+function namesMatch(tags: readonly Tag[] | "*", etag: string | undefined): boolean {
+  if (etag === undefined) return false;
+  return tags === "*" || tags.some((tag) => !tag.isWeak && tag.etag === etag);
 }
 
-function tagsOf(list: string): string[] {
-  return list
-    .split(",")
-    .map((tag) => tag.trim())
-    .map((tag) => (/^(W\/)?[^"*]+$/.test(tag) ? tag.replace(/^(W\/)?(.*)$/, '$1"$2"') : tag));
+function namesNoneMatch(tags: readonly Tag[] | "*", etag: string): boolean {
+  return tags === "*" || tags.some((tag) => tag.etag === etag);
 }
 
-function refuse(header: string, list: string, etag: string | undefined): never {
+/** One tag, and the comma behind it: a quoted tag may have commas and asterisks in it. */
+const TAG = /[ \t]*(?:(W\/)?(?:"([^"]*)"|([^\s",*]+)))?[ \t]*(?:,|$)/y;
+
+/** The tags of a list; `*` for any. */
+function tagsOf(header: string, list: string): readonly Tag[] | "*" {
+  if (list.trim() === "*") return "*";
+  const tags: Tag[] = [];
+  TAG.lastIndex = 0;
+  while (TAG.lastIndex < list.length) {
+    const found = TAG.exec(list);
+    if (found === null) {
+      throw new MeridianError(
+        "INVALID_ARGUMENT",
+        `Expected \`${header}\` to be \`*\` or entity tags in quotes with commas between them, got \`${list.slice(0, 200)}\``,
+      );
+    }
+    const [, weak, quoted, bare] = found;
+    const text = quoted ?? bare;
+    if (text !== undefined) tags.push({ etag: `"${text}"`, isWeak: weak !== undefined });
+  }
+  return tags;
+}
+
+function refuse(header: string, list: string | undefined, etag: string | undefined): never {
   throw new MeridianError(
     "PRECONDITION_FAILED",
-    `Expected \`${header}: ${list.slice(0, 200)}\` to hold, but the key has ${etag === undefined ? "no live value" : `the entity tag ${etag}`}`,
+    `Expected \`${header}: ${(list ?? "").slice(0, 200)}\` to hold, but the key has ${etag === undefined ? "no live value" : `the entity tag ${etag}`}`,
     { details: { etag: etag ?? null } },
   );
 }

@@ -4,7 +4,7 @@ import { MeridianError } from "@meridian/protocol";
 
 import { CONTENT_TYPE_DEFAULT } from "../cached-record.ts";
 import { checkContentType, factsOf, type SetRequest, type Written } from "../region-service.ts";
-import { freshnessHeaders } from "./answers.ts";
+import { entryHeaders } from "./answers.ts";
 import { readAck, readFlag, readTtlMs } from "./arguments.ts";
 import { conditionOf, noneMatchNames } from "./conditions.ts";
 import type { RegionExchange } from "./exchange.ts";
@@ -18,7 +18,7 @@ export async function getEntry(exchange: RegionExchange): Promise<Answer> {
   const found = exchange.service.find(key);
   if (found === undefined) throw keyNotFound(key);
   const { record, tier } = found;
-  const headers = freshnessHeaders(record, exchange.service.nowMs(), tier);
+  const headers = entryHeaders(record, exchange.service.nowMs(), tier);
   const held = exchange.header("if-none-match");
   if (held !== undefined && noneMatchNames(held, record.etag)) {
     return exchange.plain(304, null, headers);
@@ -34,7 +34,6 @@ export async function getEntry(exchange: RegionExchange): Promise<Answer> {
 
 /** `PUT /cache/<key>[?ttl=][&ack=][&timeout=]` */
 export async function putEntry(exchange: RegionExchange): Promise<Answer> {
-  exchange.checkOrigin();
   const { service } = exchange;
   const query = exchange.query("ttl", "ack", "timeout");
   const key = keyOfPath(exchange.path);
@@ -52,7 +51,6 @@ export async function putEntry(exchange: RegionExchange): Promise<Answer> {
 
 /** `DELETE /cache/<key>[?ack=][&timeout=]` */
 export async function deleteEntry(exchange: RegionExchange): Promise<Answer> {
-  exchange.checkOrigin();
   const { service } = exchange;
   const query = exchange.query("ack", "timeout");
   const key = keyOfPath(exchange.path);

@@ -4,11 +4,17 @@
  */
 import type { ServerResponse } from "node:http";
 
-import { admitAnswer, CORS_HEADERS, SMALL_BYTES, writeBody, type ShortPath } from "@meridian/http";
+import {
+  admitAnswer,
+  SMALL_BYTES,
+  writeBody,
+  type OriginPolicy,
+  type ShortPath,
+} from "@meridian/http";
 import { isReservedKey } from "@meridian/protocol";
 
 import type { RegionService } from "../region-service.ts";
-import { ageOf, cacheControlOf } from "./answers.ts";
+import { ageOf, VALUE_HEADERS } from "./answers.ts";
 import { KEY_PREFIX } from "./key-path.ts";
 
 /**
@@ -17,25 +23,24 @@ import { KEY_PREFIX } from "./key-path.ts";
  */
 const PLAIN_PATH = /^(?!.*(?:\/\.|%2e))\/cache\/[\w.~!$'()*,;:@&=+/%-]+$/i;
 
-/** The places of values in the list of headers; that of the position is two later where there is an expiry. */
+/** The places of values in the list of headers; those behind the expiry are two later where there is one. */
 const AT = {
   contentType: 1,
   contentLength: 3,
   etag: 5,
   age: 7,
-  cacheControl: 9,
-  expiry: 11,
-  position: 15,
+  expiry: 9,
+  position: 13 + VALUE_HEADERS.length,
 } as const;
 
 /** Up to here, head and value leave as one string; beyond, copying the value costs more than a second write. */
 const TEXT_BYTES_MAX = 4_096;
 
 /** The short path for hits in the memory of a service. */
-export function hitPath(service: RegionService): ShortPath {
+export function hitPath(service: RegionService, origins: OriginPolicy): ShortPath {
   // One list for all answers of a kind: `writeHead` has read it before another request is looked at.
-  const lasting = headerList(service, []);
-  const expiring = headerList(service, ["Meridian-Expires-At"]);
+  const lasting = headerList(service, origins, []);
+  const expiring = headerList(service, origins, ["Meridian-Expires-At"]);
   return (incoming, outgoing) => {
     if (incoming.method !== "GET") return false;
     const key = plainKeyOf(incoming.url ?? "");
@@ -52,7 +57,6 @@ export function hitPath(service: RegionService): ShortPath {
     headers[AT.contentLength] = record.length;
     headers[AT.etag] = record.etag;
     headers[AT.age] = ageOf(record, service.nowMs());
-    headers[AT.cacheControl] = cacheControlOf(record);
     headers[AT.position + (expires ? 2 : 0)] = service.positionToken();
     outgoing.writeHead(200, headers);
     if (byteLength > TEXT_BYTES_MAX) writeBody(outgoing, value, byteLength);
@@ -71,12 +75,16 @@ function isAdmitted(outgoing: ServerResponse, bytes: number): boolean {
   }
 }
 
-/** The headers of a hit in the order of the app's, their values to be filled in. */
-function headerList(service: RegionService, more: readonly string[]): string[] {
-  const names = ["Content-Type", "Content-Length", "ETag", "Age", "Cache-Control", ...more];
-  const known = ["Meridian-Cache", "memory", "Meridian-Node", service.nodeId];
+/** The headers of a hit in the order of the app's (`getEntry`), their values to be filled in. */
+function headerList(
+  service: RegionService,
+  origins: OriginPolicy,
+  more: readonly string[],
+): string[] {
+  const names = ["Content-Type", "Content-Length", "ETag", "Age", ...more];
   const blanks = names.flatMap((name) => [name, ""]);
-  return [...blanks, ...known, "Meridian-Position", "", ...CORS_HEADERS];
+  const known = ["Meridian-Cache", "memory", ...VALUE_HEADERS, "Meridian-Node", service.nodeId];
+  return [...blanks, ...known, "Meridian-Position", "", ...origins.unnamed];
 }
 
 function latin1(value: Uint8Array): string {
@@ -97,7 +105,12 @@ export function plainKeyOf(url: string): string | undefined {
 }
 
 /** The headers that make a read something else than a plain one. */
-const READ_HEADERS: readonly string[] = ["if-none-match", "meridian-position", "meridian-wait-ms"];
+const READ_HEADERS: readonly string[] = [
+  "origin",
+  "if-none-match",
+  "meridian-position",
+  "meridian-wait-ms",
+];
 
 /** Whether one of `names` is among the headers. */
 export function hasHeader(rawHeaders: readonly string[], names: readonly string[]): boolean {

@@ -33,15 +33,11 @@ export interface RegionAppOptions {
   readonly logger: Logger;
 }
 
-/** The path whose POST reads: its body only says what. */
-const READING_POST = "/batch/get";
-
 /** Builds the app. */
 export function regionApp({ service, style, facts, logger }: RegionAppOptions): RoutedApp {
   return routedApp({
     routes: routesOf(facts),
     routeOf,
-    readingPosts: [READING_POST],
     style,
     exchange: (carrier) => new RegionExchange(service, style, carrier),
     logger,
@@ -53,7 +49,7 @@ export function routesOf(facts: NodeFacts): RouteTable<RegionExchange> {
   return {
     "/cache": { GET: getShort, POST: postShort },
     [KEY_PREFIX]: { GET: getEntry, PUT: putEntry, DELETE: deleteEntry },
-    [READING_POST]: { POST: batchGet },
+    "/batch/get": { POST: batchGet },
     "/batch/set": { POST: batchSet },
     "/keys": { GET: getKeys },
     "/status": { GET: (exchange) => getStatus(exchange, facts) },

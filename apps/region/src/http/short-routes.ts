@@ -28,12 +28,13 @@ export async function getShort(exchange: RegionExchange): Promise<Answer> {
     tier,
     "Cache-Control",
     "no-cache",
+    "Vary",
+    "Meridian-Position",
   ]);
 }
 
 /** `POST /cache?key=&value=[&minutes=][&ttl=][&ack=][&timeout=]` */
 export async function postShort(exchange: RegionExchange): Promise<Answer> {
-  exchange.checkOrigin();
   const query = exchange.query("key", "value", "minutes", "ttl", "ack", "timeout");
   const key = checkClientKey(required("key", query.key, "INVALID_KEY"));
   const value = new TextEncoder().encode(required("value", query.value, "INVALID_ARGUMENT"));

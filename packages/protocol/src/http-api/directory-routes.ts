@@ -52,7 +52,7 @@ export const DIRECTORY_ROUTES: readonly ApiRoute[] = [
     path: "/nodes/{id}",
     summary: "Forgets a node that is gone.",
     answer: absentNode,
-    errors: ["NODE_NOT_FOUND", "NODE_PRESENT", "ORIGIN_NOT_ALLOWED"],
+    errors: ["NODE_NOT_FOUND", "NODE_PRESENT"],
   },
   {
     method: "GET",
