@@ -96,7 +96,7 @@ it("verify compares every directory and the nodes of all, also where only one di
   expect(one.exitCode).toBe(0);
   // By the URL under which the first follows it.
   expect(one.text).toMatch(new RegExp(`^${lines[0]?.url} +3 +same$`, "m"));
-  expect(one.text).toContain("Everyone holds the same 3 entries.");
+  expect(one.text).toContain("Everyone holds the same: 2 entries, 1 deleted.");
 });
 
 it("verify names what one directory lacks that another has, and who is behind", async () => {

@@ -81,10 +81,13 @@ interface Verdict {
   readonly text: string;
 }
 
-async function verify(...flags: string[]): Promise<Verdict> {
+const verify = (...flags: string[]): Promise<Verdict> => run("verify", ...flags);
+
+async function run(...command: string[]): Promise<Verdict> {
   let text = "";
   const write = (data: string | Uint8Array): unknown => (text += String(data));
-  const argv = ["verify", "--directory", directory.url, ...flags];
+  // The last word counts where a flag is given twice.
+  const argv = [...command.slice(0, 1), "--directory", directory.url, ...command.slice(1)];
   const io = { stdout: { write }, stderr: { write }, stdin: undefined, env: {}, colour: false };
   return { exitCode: await runCli(argv, io), text };
 }
@@ -99,7 +102,7 @@ describe("meridian verify", () => {
     });
     const { exitCode, text } = await verify();
     expect(text).toMatch(/^directory +3000 +same\noslo +3000 +same\nperth +3000 +same$/m);
-    expect(text).toContain("Everyone holds the same 3000 entries.");
+    expect(text).toContain("Everyone holds the same: 2999 entries, 1 deleted.");
     expect(exitCode).toBe(0);
   });
 
@@ -157,5 +160,24 @@ describe("meridian verify", () => {
     await Promise.all([...regions.values()].map((region) => region.stop()));
     await until("nobody is registered", async () => (await verify()).text.includes("got none"));
     expect(await verify()).toMatchObject({ exitCode: 4 });
+  });
+});
+
+describe("a node that is gone", () => {
+  it("is missed until it is forgotten, and verify exits 4 until then", async () => {
+    await set("oslo", ["a"]);
+    await regions.get("perth")?.stop();
+    const list = async (): Promise<string> => (await run("nodes")).text;
+    await until("perth is gone", async () => /^perth +gone, \d+ s /m.test(await list()));
+    const { exitCode, text } = await verify();
+    expect(text).toMatch(/^perth +- +gone, \d+ s$/m);
+    expect(text).toContain("Missed: perth.");
+    expect(text).not.toContain("Everyone");
+    expect(exitCode).toBe(4);
+    expect(await run("nodes", "forget", "oslo")).toMatchObject({ exitCode: 1 });
+    expect(await run("nodes", "forget", "perth")).toMatchObject({ exitCode: 0 });
+    expect(await list()).not.toContain("perth");
+    expect(await verify()).toMatchObject({ exitCode: 0 });
+    expect((await run("nodes", "forget", "perth")).text).toContain("NODE_NOT_FOUND");
   });
 });

@@ -2,6 +2,8 @@
 export interface CliIo {
   /** Data, and nothing else. */
   readonly stdout: { write(data: string | Uint8Array): unknown };
+  /** Whether people read it, to whom the next prompt belongs on a line of its own. */
+  readonly isTerminal?: boolean;
   /** Everything else. */
   readonly stderr: { write(text: string): unknown };
   /** Undefined where it is a terminal, from which no value is read. */

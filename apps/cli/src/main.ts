@@ -12,6 +12,7 @@ stdout.on("error", (error: NodeJS.ErrnoException) => {
 
 process.exitCode = await runCli(process.argv.slice(2), {
   stdout,
+  isTerminal: stdout.isTTY === true,
   stderr,
   stdin: stdin.isTTY === true ? undefined : stdin,
   env,

@@ -17,7 +17,7 @@ export function addOperatorCommands(
   program
     .command("verify")
     .description(
-      "Proves that all directories and all nodes hold the same, or names the keys that differ (exit code 1; 4 if somebody could not be asked).",
+      "Proves that all directories and all nodes hold the same, or names the keys that differ (exit code 1; 4 if somebody is missing or could not be asked).",
     )
     .option(
       "--directory <url>",
@@ -48,7 +48,7 @@ function addDrill(program: Command, io: CliIo, done: (exitCode: number) => void)
     .action(async () => done((await load()).listDrills(io)));
   drill
     .command("run", { isDefault: true })
-    .description("Runs all drills, or those named. Exit code 1 if a promise was broken.")
+    .description("Runs the drills that are named, or `all`. Exit code 1 if a promise was broken.")
     .argument("[names...]")
     .option("--seconds <count>", "how long each is under load (default: 6)")
     .option("--rate <count>", "requests a second (default: 200)")

@@ -10,14 +10,14 @@ import type { CheckFlags } from "./commands/config.ts";
 import type * as Entries from "./commands/entries.ts";
 import type { CommandFlags, KeysFlags, SetFlags, WriteFlags } from "./commands/entries.ts";
 import type { DevOptions } from "./dev/run-dev.ts";
-import type { CliIo } from "./io.ts";
+import { EXIT, type CliIo } from "./io.ts";
 import { addOperatorCommands } from "./operator-commands.ts";
 
 /** Makes the program. `done` is told the exit code of the command that ran. */
 export function makeProgram(io: CliIo, done: (exitCode: number) => void): Command {
   const program = new Command("meridian")
     .description("Talks to a Meridian cluster, and runs one on this machine.")
-    .helpCommand(false)
+    .helpCommand("help [command]", "tells what there is, or of one command")
     .version(programVersion(), "--version", "display the version")
     .showHelpAfterError("(`meridian --help` tells what there is)")
     .configureOutput({
@@ -30,6 +30,13 @@ export function makeProgram(io: CliIo, done: (exitCode: number) => void): Comman
   addOperatorCommands(program, io, done);
   addConfig(program, io, done);
   addDev(program, io, done);
+  program
+    .command("version")
+    .description("Tells the version.")
+    .action(() => {
+      io.stdout.write(`${programVersion()}\n`);
+      done(EXIT.ok);
+    });
   return program;
 }
 
@@ -37,21 +44,20 @@ function addEntryCommands(program: Command, io: CliIo, done: (exitCode: number) 
   const load = (): Promise<typeof Entries> => import("./commands/entries.ts");
   place(program.command("get"))
     .description(
-      "Writes the value of a key to stdout, as it is stored. Exit code 3 if there is none.",
+      "Writes the value of a key to stdout, as it is stored; on a terminal, with a line break. Exit code 3 if there is none.",
     )
     .argument("<key>")
     .action(async (key: string, flags: CommandFlags) =>
       done(await (await load()).get(key, flags, io)),
     );
   acknowledged(place(program.command("set")))
-    .description("Sets a key to a value: the argument, or what comes on stdin.")
+    .description(
+      "Sets a key to a value: the argument, as JSON where it is JSON, else as text; or what comes on stdin, as bytes.",
+    )
     .argument("<key>")
     .argument("[value]")
     .option("--ttl <ttl>", "how long it lives: seconds, or 90s, 15m, 2h, 7d (default: for ever)")
-    .option(
-      "--type <type>",
-      "content type, or `json` (default: text/plain; from stdin, application/octet-stream)",
-    )
+    .option("--type <type>", "content type, or `json` or `text` (default: as the description says)")
     .action(async (key: string, value: string | undefined, flags: SetFlags) =>
       done(await (await load()).set(key, value, flags, io)),
     );
@@ -79,16 +85,25 @@ function addClusterCommands(program: Command, io: CliIo, done: (exitCode: number
     .option("--limit <count>", "how many, 1 to 100 (default: 3)")
     .option("--exclude <ids>", "ids to leave out, with commas between them")
     .action(async (flags: NearestFlags) => done(await (await load()).nearest(flags, io)));
-  directory(program.command("nodes"))
-    .description("Lists every registered node, or tells of one.")
+  const nodes = directory(program.command("nodes"))
+    .description("Lists every node that is there or missed, or tells of one.")
     .argument("[id]")
     .action(async (id: string | undefined, flags: CommandFlags) =>
       done(await (await load()).nodes(id, flags, io)),
     );
+  directory(nodes.command("forget"))
+    .description("Forgets a node that is gone for good: nobody misses it any more.")
+    .argument("<id>")
+    .action(async (id: string, _: unknown, command: Command) =>
+      done(await (await load()).forget(id, command.optsWithGlobals(), io)),
+    );
   directory(program.command("status"))
     .description("Tells how the directory is doing, or a node.")
     .option("--node <id|url>", "of this node")
-    .action(async (flags: CommandFlags) => done(await (await load()).status(flags, io)));
+    .action(async (flags: CommandFlags) => {
+      const { status } = await import("./commands/status.ts");
+      done(await status(flags, io));
+    });
 }
 
 function addConfig(program: Command, io: CliIo, done: (exitCode: number) => void): void {

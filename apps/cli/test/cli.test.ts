@@ -1,86 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { afterEach, expect, test } from "vitest";
+import { connect } from "@meridian/client";
+import { expect, test } from "vitest";
 
-import { runCli } from "../src/index.ts";
-
-interface Call {
-  readonly method: string;
-  readonly url: string;
-  readonly headers: IncomingMessage["headers"];
-  readonly body: string;
-}
-
-interface Reply {
-  readonly status?: number;
-  readonly body: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-interface Outcome {
-  readonly exitCode: number;
-  readonly stdout: Buffer;
-  readonly stderr: string;
-}
-
-const toClose: (() => unknown)[] = [];
-
-afterEach(() => {
-  for (const close of toClose.splice(0)) close();
-});
-
-/** A directory and a node in one server; answers by method and path, remembers what it was asked. */
-async function serve(
-  routes: Readonly<Record<string, Reply>>,
-): Promise<{ readonly url: string; readonly calls: Call[] }> {
-  const calls: Call[] = [];
-  const server = createServer((request, response) => {
-    void (async () => {
-      const chunks: Buffer[] = [];
-      for await (const chunk of request) chunks.push(chunk as Buffer);
-      const { method = "", url = "", headers } = request;
-      calls.push({ method, url, headers, body: Buffer.concat(chunks).toString() });
-      const path = url.split("?")[0] ?? "";
-      const reply = routes[`${method} ${path}`] ?? {
-        status: 404,
-        body: { code: "ROUTE_NOT_FOUND", detail: `nothing at ${path}` },
-      };
-      const type = (reply.status ?? 200) < 400 ? "application/json" : "application/problem+json";
-      const told = { "content-type": type, "meridian-node": "test", ...reply.headers };
-      response.writeHead(reply.status ?? 200, told);
-      response.end(Buffer.isBuffer(reply.body) ? reply.body : JSON.stringify(reply.body));
-    })();
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  toClose.push(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, calls };
-}
-
-async function run(
-  argv: readonly string[],
-  given: { readonly stdin?: string; readonly env?: Record<string, string> } = {},
-): Promise<Outcome> {
-  const out: Buffer[] = [];
-  let stderr = "";
-  async function* input(): AsyncGenerator<Uint8Array> {
-    yield Buffer.from(given.stdin ?? "");
-  }
-  const exitCode = await runCli(argv, {
-    stdout: { write: (data) => out.push(Buffer.from(data as string)) },
-    stderr: { write: (text) => (stderr += text) },
-    stdin: given.stdin === undefined ? undefined : input(),
-    env: given.env ?? {},
-    colour: false,
-  });
-  return { exitCode, stdout: Buffer.concat(out), stderr };
-}
+import { run, serve, toClose, type Reply } from "./command.ts";
 
 const acknowledged = {
   level: "local",
@@ -104,6 +29,19 @@ test("get writes the stored bytes to stdout, and nothing else", async () => {
   expect(stdout.equals(bytes)).toBe(true);
   expect([exitCode, stderr]).toEqual([0, ""]);
 });
+
+test.each([
+  ["value", "value\n"],
+  ["a line\n", "a line\n"],
+  ["", "\n"],
+])(
+  "on a terminal, the prompt after the value %j comes on a line of its own",
+  async (value, shown) => {
+    const { url } = await serve({ "GET /cache/k": entry(Buffer.from(value)) });
+    const { stdout } = await run(["get", "k", "--node", url], { isTerminal: true });
+    expect(stdout.toString()).toBe(shown);
+  },
+);
 
 test("get of a key without a value exits with 3 and leaves stdout empty", async () => {
   const { url } = await serve({ "GET /cache/k": missing });
@@ -137,7 +75,46 @@ test("get --json of a key without a value says so", async () => {
   ]);
 });
 
-test("set takes its value from the argument, as text", async () => {
+test.each([
+  ["1", "application/json"],
+  ["-5.25", "application/json"],
+  ["true", "application/json"],
+  ['{"a": [1]}', "application/json"],
+  ['"Ada"', "application/json"],
+  ["Ada", "text/plain; charset=utf-8"],
+  ["", "text/plain; charset=utf-8"],
+  ["{a}", "text/plain; charset=utf-8"],
+  // JSON has no such number, or a program would read another one.
+  ["007", "text/plain; charset=utf-8"],
+  ["1.0", "text/plain; charset=utf-8"],
+  ["12345678901234567890", "text/plain; charset=utf-8"],
+])("set k %j stores these bytes as %s", async (value, type) => {
+  const { url, calls } = await serve({ "PUT /cache/k": { body: written } });
+  await run(["set", "k", value, "--node", url]);
+  expect(calls[0]).toMatchObject({ body: value, headers: { "content-type": type } });
+  await run(["set", "k", value, "--type", "text", "--node", url]);
+  expect(calls[1]?.headers["content-type"]).toBe("text/plain; charset=utf-8");
+});
+
+test("what set stores, a program reads as what it says", async () => {
+  const { url, calls } = await serve({ "PUT /cache/k": { body: written } });
+  for (const [argument, value] of [
+    ["1", 1],
+    ["Ada", "Ada"],
+  ] as const) {
+    await run(["set", "k", argument, "--node", url]);
+    const call = calls.at(-1);
+    const type = call?.headers["content-type"] ?? "";
+    const { url: node } = await serve({
+      "GET /cache/k": entry(Buffer.from(call?.body ?? ""), { "content-type": type }),
+    });
+    const client = await connect({ nodes: [node] });
+    expect(await client.get("k")).toBe(value);
+    client.close();
+  }
+});
+
+test("set takes its value from the argument", async () => {
   const { url, calls } = await serve({ "PUT /cache/k": { body: written } });
   const { exitCode, stdout } = await run([
     "set",
@@ -152,7 +129,6 @@ test("set takes its value from the argument, as text", async () => {
   ]);
   expect(exitCode).toBe(0);
   expect(calls[0]).toMatchObject({ url: "/cache/k?ack=2&ttl=900000ms", body: "-5" });
-  expect(calls[0]?.headers["content-type"]).toBe("text/plain; charset=utf-8");
   expect(stdout.toString()).toBe("KEY  BYTES  ETAG   EXPIRES\nk        2  abc-1  never\n");
 });
 
@@ -192,106 +168,6 @@ test("keys lists no more than it is asked for", async () => {
   const { stdout } = await run(["keys", "x/", "--limit", "1", "--json", "--node", url]);
   expect(stdout.toString().trim().split("\n")).toHaveLength(1);
   expect(calls[0]?.url).toBe("/keys?limit=1&prefix=x%2F");
-});
-
-test("with a location, the node is the nearest one of the directory", async () => {
-  const node = await serve({ "GET /cache/k": entry(Buffer.from("v")) });
-  const nodes = [{ id: "n", region: "n", url: node.url, distanceMeters: 5 }];
-  const directory = await serve({ "GET /nearest": { body: { nodes } } });
-  const env = { MERIDIAN_DIRECTORY: directory.url, MERIDIAN_LAT: "-33.5", MERIDIAN_LON: "151" };
-  expect((await run(["get", "k"], { env })).stdout.toString()).toBe("v");
-  expect(directory.calls[0]?.url).toBe("/nearest?lat=-33.5&lon=151&limit=4");
-  await run(["get", "k", "--lat", "-1.5", "--lon=2"], { env });
-  expect(directory.calls[1]?.url).toBe("/nearest?lat=-1.5&lon=2&limit=4");
-});
-
-test("without a location, the node is the first that is ready", async () => {
-  const node = await serve({ "GET /cache/k": entry(Buffer.from("v")) });
-  const nodes = [
-    { id: "a", url: "http://127.0.0.1:1", status: "syncing" },
-    { id: "b", url: node.url, status: "ready" },
-  ];
-  const directory = await serve({ "GET /nodes": { body: { nodes } } });
-  const { stdout } = await run(["get", "k", "--directory", directory.url]);
-  expect(stdout.toString()).toBe("v");
-});
-
-test("a node is named by its id, too", async () => {
-  const node = await serve({ "GET /status": { body: { node: "b", store: { rows: 5 } } } });
-  const directory = await serve({ "GET /nodes/b": { body: { id: "b", url: node.url } } });
-  const { stdout } = await run(["status", "--node", "b", "--directory", directory.url]);
-  expect(stdout.toString()).toBe("NAME        VALUE\nnode        b\nstore.rows  5\n");
-});
-
-test("nearest shows a table for people and the answer itself for machines", async () => {
-  const nodes = [
-    { id: "frankfurt", url: "http://f", distanceMeters: 478_600, lagMs: 1.4 },
-    { id: "montreal", url: "http://m", distanceMeters: 5_510_000, lagMs: 12 },
-  ];
-  const { url } = await serve({ "GET /nearest": { body: { nodes } } });
-  const argv = ["nearest", "--lat", "48.86", "--lon", "2.35", "--directory", url];
-  expect((await run(argv)).stdout.toString()).toBe(
-    "NODE         KM  LAG MS  URL\nfrankfurt   479       1  http://f\nmontreal   5510      12  http://m\n",
-  );
-  expect(JSON.parse((await run([...argv, "--json"])).stdout.toString())).toEqual({ nodes });
-});
-
-test("nodes shows every node, or the one that is named", async () => {
-  const node = {
-    id: "f",
-    status: "ready",
-    url: "http://f",
-    lat: 50,
-    lon: 8,
-    lagMs: 0,
-    outboxPending: 3,
-  };
-  const { url } = await serve({
-    "GET /nodes": { body: { nodes: [node] } },
-    "GET /nodes/f": { body: node },
-  });
-  const table =
-    "NODE  STATUS  LAT  LON  LAG MS  OUTBOX  URL\nf     ready    50    8       0       3  http://f\n";
-  expect((await run(["nodes", "--directory", url])).stdout.toString()).toBe(table);
-  expect((await run(["nodes", "f", "--directory", url])).stdout.toString()).toBe(table);
-  const other = await run(["nodes", "g", "--directory", url]);
-  expect(other.exitCode).toBe(1);
-});
-
-test("of several directories, the first that answers is used by every command", async () => {
-  const nodes = [{ id: "a", url: "http://a", status: "ready" }];
-  const syncing = { status: 503, body: { code: "DIRECTORY_SYNCING", detail: "catching up" } };
-  const first = await serve({ "GET /nodes": syncing, "GET /nearest": syncing });
-  const second = await serve({
-    "GET /nodes": { body: { nodes } },
-    "GET /nearest": { body: { nodes } },
-  });
-  const list = `http://127.0.0.1:1,${first.url}, ${second.url}/`;
-  const told = await run(["nodes", "--json", "--directory", list]);
-  expect(JSON.parse(told.stdout.toString())).toEqual({ nodes });
-  const place = ["--lat", "1", "--lon", "2", "--json"];
-  const nearest = await run(["nearest", ...place], { env: { MERIDIAN_DIRECTORY: list } });
-  expect(JSON.parse(nearest.stdout.toString())).toEqual({ nodes });
-  expect([first.calls.length, second.calls.length]).toEqual([2, 2]);
-});
-
-test("when no directory answers, each is named", async () => {
-  const { exitCode, stderr } = await run([
-    "nodes",
-    "--directory",
-    "http://127.0.0.1:1,http://127.0.0.1:2",
-  ]);
-  expect(exitCode).toBe(1);
-  expect(stderr).toMatch(/DIRECTORY_UNREACHABLE: .*:1\/nodes.*; .*:2\/nodes/);
-});
-
-test("a directory that does not answer is a failure that names it", async () => {
-  const { url } = await serve({});
-  for (const close of toClose.splice(0)) close();
-  const { exitCode, stdout, stderr } = await run(["nodes", "--directory", url]);
-  expect([exitCode, stdout.length]).toEqual([1, 0]);
-  expect(stderr).toContain(`meridian: DIRECTORY_UNREACHABLE: Expected an answer at ${url}/nodes, `);
-  expect(stderr).toContain("ECONNREFUSED");
 });
 
 test("with --json, an error is a problem document on stderr", async () => {
@@ -339,9 +215,29 @@ test("help goes to stdout and is a success, for every command", async () => {
   }
 });
 
-test("the version is that of the package", async () => {
-  const { exitCode, stdout } = await run(["--version"]);
+test.each([[["--version"]], [["version"]]])("%j is the version of the package", async (argv) => {
+  const { exitCode, stdout } = await run(argv);
   expect([exitCode, stdout.toString()]).toEqual([0, "0.1.0\n"]);
+});
+
+test("help is a command, too, and explains others", async () => {
+  const all = await run(["help"]);
+  expect([all.exitCode, all.stderr]).toEqual([0, ""]);
+  expect(all.stdout.toString()).toBe((await run(["--help"])).stdout.toString());
+  const one = await run(["help", "set"]);
+  expect([one.exitCode, one.stdout.toString()]).toEqual([
+    0,
+    (await run(["set", "--help"])).stdout.toString(),
+  ]);
+});
+
+test("drill without a name says what there is, runs nothing, and is no proof", async () => {
+  for (const argv of [["drill"], ["drill", "run"]]) {
+    const { exitCode, stdout, stderr } = await run(argv);
+    expect([exitCode, stdout.length]).toEqual([2, 0]);
+    expect(stderr).toMatch(/Expected the names of drills, or `all`/);
+    expect(stderr).toContain((await run(["drill", "list"])).stdout.toString());
+  }
 });
 
 function fileWith(text: string): string {

@@ -1,9 +1,10 @@
-/** The commands about the cluster itself: `nearest`, `nodes`, `status`. */
-import { MeridianError } from "@meridian/protocol";
+/** The commands about the nodes of a cluster: `nearest`, `nodes`, `nodes forget`. */
+import { asMeridianError, MeridianError } from "@meridian/protocol";
 
 import { DirectoryApi, getJson, type NodeRecord } from "../directory-api.ts";
 import { EXIT, type CliIo } from "../io.ts";
-import { directoryUrls, locationOf, nodeUrl } from "../place.ts";
+import { directoryUrls, locationOf } from "../place.ts";
+import { agoText } from "../span.ts";
 import { formatTable } from "../table.ts";
 import { printJson, type CommandFlags } from "./entries.ts";
 
@@ -39,7 +40,7 @@ export async function nearest(flags: NearestFlags, io: CliIo): Promise<number> {
   return EXIT.ok;
 }
 
-/** `meridian nodes`: every registered node, or the one of an id. */
+/** `meridian nodes`: every node that is there or missed, or the one of an id. */
 export async function nodes(
   id: string | undefined,
   flags: CommandFlags,
@@ -54,21 +55,32 @@ export async function nodes(
   return EXIT.ok;
 }
 
-/** `meridian status`: of the directory, or of the node that `--node` names. */
-export async function status(flags: CommandFlags, io: CliIo): Promise<number> {
-  const answer =
-    flags.node === undefined
-      ? await new DirectoryApi(directoryUrls(flags, io)).status()
-      : await getJson(`${await nodeUrl(flags.node, flags, io)}/status`, "NO_READY_NODE");
-  if (flags.json === true) printJson(io, answer);
-  else io.stdout.write(formatTable(["NAME", "VALUE"], flatten("", answer)));
+/** `meridian nodes forget`: a node that is gone is missed no longer, by any of the directories that are named. */
+export async function forget(id: string, flags: CommandFlags, io: CliIo): Promise<number> {
+  const urls = directoryUrls(flags, io);
+  let forgotten: Readonly<Record<string, unknown>> | undefined;
+  let unknown: MeridianError | undefined;
+  for (const url of urls) {
+    try {
+      const target = `${url}/nodes/${encodeURIComponent(id)}`;
+      forgotten = await getJson(target, "DIRECTORY_UNREACHABLE", { method: "DELETE" });
+    } catch (cause) {
+      const error = asMeridianError(cause);
+      // Each remembers those that it has heard of.
+      if (error.code !== "NODE_NOT_FOUND") throw error;
+      unknown = error;
+    }
+  }
+  if (forgotten === undefined && unknown !== undefined) throw unknown;
+  if (flags.json === true) printJson(io, forgotten);
+  else io.stdout.write(`${id} is forgotten: nobody misses it any more.\n`);
   return EXIT.ok;
 }
 
 function nodeTable(records: readonly NodeRecord[]): string {
   const rows = records.map((node) => [
     node.id,
-    node.status,
+    statusText(node),
     numberOr(node, "lat", (lat) => lat),
     numberOr(node, "lon", (lon) => lon),
     numberOr(node, "lagMs", Math.round),
@@ -78,18 +90,14 @@ function nodeTable(records: readonly NodeRecord[]): string {
   return formatTable(["NODE", "STATUS", "LAT", "LON", "LAG MS", "OUTBOX", "URL"], rows);
 }
 
+/** A node's status; of one that is gone, for how long. */
+function statusText({ status, fields }: NodeRecord): string {
+  const { goneSinceMs } = fields;
+  if (status !== "gone" || typeof goneSinceMs !== "number") return status;
+  return `gone, ${agoText(Date.now() - goneSinceMs)}`;
+}
+
 function numberOr(node: NodeRecord, name: string, shown: (value: number) => number): Cell {
   const value = node.fields[name];
   return typeof value === "number" ? shown(value) : "-";
-}
-
-/** An object's members, those of inner objects under dotted names. */
-function flatten(prefix: string, value: Readonly<Record<string, unknown>>): Cell[][] {
-  return Object.entries(value).flatMap(([name, member]) => {
-    const path = prefix + name;
-    if (typeof member === "object" && member !== null && !Array.isArray(member)) {
-      return flatten(`${path}.`, { ...member });
-    }
-    return [[path, typeof member === "string" ? member : JSON.stringify(member)]];
-  });
 }

@@ -1,4 +1,4 @@
-/** The commands `meridian drill list` and `meridian drill run`. */
+/** The commands `meridian drill list` and `meridian drill run`, whose name may be left out. */
 import { MeridianError } from "@meridian/protocol";
 import { systemRandom } from "@meridian/runtime";
 
@@ -29,18 +29,30 @@ const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** `meridian drill list`. */
 export function listDrills(io: CliIo): number {
-  const rows = DRILLS.map(({ name, story }) => [name, story("a region")]);
-  io.stdout.write(formatTable(["DRILL", "WHAT HAPPENS"], rows));
+  io.stdout.write(drillTable());
   return EXIT.ok;
 }
 
-/** `meridian drill run`: all drills, or those named. Exit code 0 if all passed, else 1. */
+function drillTable(): string {
+  const rows = DRILLS.map(({ name, story }) => [name, story("a region")]);
+  return formatTable(["DRILL", "WHAT HAPPENS"], rows);
+}
+
+/**
+ * `meridian drill run`: the drills that are named, or `all`. Exit code 0 if all passed, else 1. Without a name it tells
+ * what there is, and exits with 2: whoever waits for a proof has none.
+ */
 export async function runDrills(
   names: readonly string[],
   flags: DrillFlags,
   io: CliIo,
   given?: DevPrograms,
 ): Promise<number> {
+  if (names.length === 0 && flags.against === undefined) {
+    io.stderr.write("Expected the names of drills, or `all`. There are:\n\n");
+    io.stderr.write(drillTable());
+    return EXIT.usage;
+  }
   const drills = drillsOf(names);
   const numbers = readNumbers(flags);
   if (flags.against !== undefined && names.some((name) => name !== "steady")) {
@@ -95,7 +107,7 @@ function tell(reports: readonly DrillReport[], flags: DrillFlags, io: CliIo): nu
 }
 
 function drillsOf(names: readonly string[]): readonly Drill[] {
-  if (names.length === 0) return DRILLS;
+  if (names.length === 1 && names[0] === "all") return DRILLS;
   return names.map((name) => {
     const found = DRILLS.find((drill) => drill.name === name);
     if (found !== undefined) return found;

@@ -28,9 +28,13 @@ export interface KeysFlags extends CommandFlags {
   readonly limit?: string | undefined;
 }
 
+const LINE_BREAK = 10;
+const TEXT_TYPE = "text/plain; charset=utf-8";
+const JSON_TYPE = "application/json";
+
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** `meridian get`: the raw bytes, and nothing else, to stdout. */
+/** `meridian get`: the raw bytes, and nothing else, to stdout; to a terminal, a line break as well. */
 export async function get(key: string, flags: CommandFlags, io: CliIo): Promise<number> {
   const entry = await withClient(flags, io, (client) => client.getRaw(key));
   if (entry === undefined) {
@@ -39,11 +43,20 @@ export async function get(key: string, flags: CommandFlags, io: CliIo): Promise<
     return EXIT.keyNotFound;
   }
   if (flags.json === true) printJson(io, { key, found: true, ...entryJson(entry) });
-  else io.stdout.write(entry.value);
+  else writeValue(io, entry.value);
   return EXIT.ok;
 }
 
-/** `meridian set`: the value from the argument, else from stdin. */
+/** Writes a value as it is stored; on a terminal, the prompt comes on a line of its own. */
+export function writeValue(io: CliIo, value: Uint8Array): void {
+  io.stdout.write(value);
+  if (io.isTerminal && value.at(-1) !== LINE_BREAK) io.stdout.write("\n");
+}
+
+/**
+ * `meridian set`: the value from the argument, else from stdin. What `set n 1` stores is what a program stores by
+ * `set("n", 1)`, and what `set name Ada` does is read by a program as the text `Ada`.
+ */
 export async function set(
   key: string,
   argument: string | undefined,
@@ -52,9 +65,9 @@ export async function set(
 ): Promise<number> {
   const value = argument === undefined ? await readAll(io) : new TextEncoder().encode(argument);
   const standard =
-    argument === undefined ? "application/octet-stream" : "text/plain; charset=utf-8";
-  const contentType = flags.type === "json" ? "application/json" : (flags.type ?? standard);
-  if (contentType === "application/json") checkJson(value);
+    argument === undefined ? "application/octet-stream" : isJson(argument) ? JSON_TYPE : TEXT_TYPE;
+  const contentType = TYPES.get(flags.type ?? "") ?? flags.type ?? standard;
+  if (contentType === JSON_TYPE) checkJson(value);
   const ttlMs = flags.ttl === undefined ? undefined : parseTtlMs(flags.ttl);
   const options = { ...writeOptions(flags), ttlMs, contentType };
   const result = await withClient(flags, io, (client) => client.set(key, value, options));
@@ -144,6 +157,22 @@ async function readAll(io: CliIo): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of io.stdin) chunks.push(chunk);
   return Buffer.concat(chunks);
+}
+
+/** Names that stand for content types. */
+const TYPES: ReadonlyMap<string, string> = new Map([
+  ["json", JSON_TYPE],
+  ["text", TEXT_TYPE],
+]);
+
+/** Whether text is JSON that a program reads as what it says: not a number of more digits than one has. */
+function isJson(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value !== "number" || String(value) === text;
+  } catch {
+    return false;
+  }
 }
 
 function checkJson(value: Uint8Array): void {

@@ -5,7 +5,7 @@ import { DirectoryApi, getJson } from "../directory-api.ts";
 import { EXIT, type CliIo } from "../io.ts";
 import { directoryUrls, nodeUrl, type PlaceFlags } from "../place.ts";
 import { formatTable } from "../table.ts";
-import { printJson } from "./entries.ts";
+import { printJson, writeValue } from "./entries.ts";
 
 /** What every one of them takes. */
 export interface QuarantineFlags extends Pick<PlaceFlags, "directory" | "node"> {
@@ -68,7 +68,7 @@ export async function show(text: string, flags: QuarantineFlags, io: CliIo): Pro
   if (flags.json === true) printJson(io, found);
   else {
     const encoding = found["encoding"] === "base64" ? "base64" : "utf8";
-    io.stdout.write(Buffer.from(String(found["value"]), encoding));
+    writeValue(io, Buffer.from(String(found["value"]), encoding));
   }
   return EXIT.ok;
 }
@@ -105,7 +105,8 @@ async function decide(
   if ((flags.all === true) === ids.length > 0) {
     throw new MeridianError("INVALID_ARGUMENT", "Expected ids or `--all`, got both or neither");
   }
-  const given = ids.map(readId);
+  // One that is named twice is decided once.
+  const given = new Set(ids.map(readId));
   const holder = await holderOf(flags, io);
   const failures: { readonly id: number; readonly code: string; readonly detail: string }[] = [];
   const decided: number[] = [];

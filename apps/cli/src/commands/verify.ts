@@ -10,6 +10,7 @@ import {
 
 import { EXIT, type CliIo } from "../io.ts";
 import { directoryUrls, type PlaceFlags } from "../place.ts";
+import { agoText } from "../span.ts";
 import { formatTable } from "../table.ts";
 import { findParties, type Parties } from "../verify/find-parties.ts";
 import { verifyCluster, type PartyReport, type VerifyReport } from "../verify/verify-cluster.ts";
@@ -26,12 +27,12 @@ export interface VerifyFlags extends Pick<PlaceFlags, "directory"> {
   readonly patience?: string | undefined;
 }
 
-/** The exit code when somebody could not be asked: nothing is known of what they hold. */
+/** The exit code when somebody is missing or could not be asked: nothing is known of what they hold. */
 const EXIT_UNREACHABLE = 4;
 
 const KEYS_MAX = 1_000;
 
-/** `meridian verify`. Exit code 0 if all hold the same, 1 if a key differs, 4 if somebody could not be asked. */
+/** `meridian verify`. Exit code 0 if all hold the same, 1 if a key differs, 4 if somebody is missing or could not be asked. */
 export async function verify(flags: VerifyFlags, io: CliIo): Promise<number> {
   const keysMax = flags.limit === undefined ? 20 : readLimit(flags.limit);
   const patienceMs = parseTtlMs(flags.patience ?? "10s");
@@ -72,9 +73,10 @@ async function partiesOf(flags: VerifyFlags, io: CliIo): Promise<Parties> {
 }
 
 /** The report for people. */
-export function formatReport({ parties, differing, keys, equal }: VerifyReport): string {
+export function formatReport(report: VerifyReport): string {
+  const { parties, differing, keys, equal } = report;
   const rows = parties.map((party) => [party.name, party.entries ?? "-", verdictOf(party)]);
-  const lines = [formatTable(["WHERE", "ENTRIES", "VERDICT"], rows)];
+  const lines = [formatTable(["WHERE", "HOLDS", "VERDICT"], rows)];
   for (const { key, stamps } of keys) {
     const names = Object.entries(stamps).map(([name, stamp]) => [`  ${name}`, timeOf(stamp)]);
     lines.push(formatTable([JSON.stringify(key), ""], names));
@@ -84,13 +86,32 @@ export function formatReport({ parties, differing, keys, equal }: VerifyReport):
     const where = url === null || url === name ? name : `${name} (${url})`;
     if (failure !== null) lines.push(`${where} could not be asked: ${failure}\n`);
   }
-  if (equal) lines.push(`Everyone holds the same ${parties[0]?.entries ?? 0} entries.\n`);
+  const missed = parties.filter(({ gone }) => gone !== undefined).map(({ name }) => name);
+  if (missed.length > 0) {
+    const who = missed.join(", ");
+    lines.push(`Missed: ${who}. Start them, or say \`meridian nodes forget <id>\`.\n`);
+  }
+  if (equal) lines.push(`Everyone holds the same: ${contents(report)}.\n`);
   else if (differing > 0) lines.push(`${differing} key${differing === 1 ? "" : "s"} differ.\n`);
   else lines.push("Those who could be asked hold the same.\n");
   return lines.join("\n");
 }
 
-function verdictOf({ failure, differing, behind }: PartyReport): string {
+/** What everyone holds, in words. What was deleted or has expired is remembered for a while. */
+function contents({ tally, parties }: VerifyReport): string {
+  if (tally === null) return `${parties[0]?.entries ?? 0} live and deleted entries`;
+  const { live, expired, deleted } = tally;
+  const said = [`${live} ${live === 1 ? "entry" : "entries"}`];
+  if (expired > 0) said.push(`${expired} expired`);
+  if (deleted > 0) said.push(`${deleted} deleted`);
+  return said.join(", ");
+}
+
+function verdictOf({ failure, differing, behind, gone }: PartyReport): string {
+  if (gone !== undefined) {
+    const { sinceMs } = gone;
+    return sinceMs === null ? "gone" : `gone, ${agoText(Date.now() - sinceMs)}`;
+  }
   if (failure !== null) return "not reached";
   const said = differing === 0 ? "same" : `differs in ${differing}`;
   return behind ? `${said}, behind` : said;

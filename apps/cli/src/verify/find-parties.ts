@@ -25,7 +25,7 @@ interface Asked {
 }
 
 /**
- * Finds the directories that are given and those that they follow, each once, and every node that one of them knows.
+ * Finds the directories that are given and those that they follow, each once, and every node that one of them knows or misses.
  * Those that do not answer are among them. Throws `DIRECTORY_UNREACHABLE` if no directory answers.
  */
 export async function findParties(given: readonly GivenDirectory[]): Promise<Parties> {
@@ -42,7 +42,13 @@ export async function findParties(given: readonly GivenDirectory[]): Promise<Par
         party.logProgress(),
         new DirectoryApi(directory.url).nodes(),
       ]);
-      for (const { id, url } of records) if (!nodes.has(id)) nodes.set(id, { name: id, url });
+      for (const { id, url, status, fields } of records) {
+        // One that has gone from a directory may be at another one.
+        if (nodes.get(id)?.gone === undefined && nodes.has(id)) continue;
+        const { goneSinceMs } = fields;
+        const sinceMs = typeof goneSinceMs === "number" ? goneSinceMs : null;
+        nodes.set(id, { name: id, url, ...(status === "gone" && { gone: { sinceMs } }) });
+      }
       return { directory, log };
     } catch (cause) {
       failures.push(asMeridianError(cause).message);

@@ -15,6 +15,8 @@ export interface PartyAddress {
   readonly name: string;
   /** Null for a node of which nobody knows where it is. */
   readonly url: string | null;
+  /** Of a node that the directories remember and miss: since when, null where nobody can tell. */
+  readonly gone?: { readonly sinceMs: number | null };
 }
 
 /** Keys after `after` through `through`; null for the ends of the key space. */
@@ -46,6 +48,9 @@ export function isGone({ stamp, state, expiresAtMs }: Held, horizon: number): bo
   const deleted = state === "deleted";
   return isPurgeable({ stamp, deleted, expiresAtMs: expiresAtMs ?? 0 }, horizon);
 }
+
+/** Entries by what they are. */
+export type Tally = Readonly<Record<ListedEntry["state"], number>>;
 
 /** How far a node is in the log it follows, and in handing over its own writes. */
 export interface NodeProgress {
@@ -79,10 +84,27 @@ const ENTRIES_PER_PAGE = 1_000;
 export class Party {
   readonly name: string;
   readonly url: string | null;
+  readonly gone: PartyAddress["gone"];
 
-  constructor({ name, url }: PartyAddress) {
+  constructor({ name, url, gone }: PartyAddress) {
     this.name = name;
     this.url = url;
+    this.gone = gone;
+  }
+
+  /** How many of its entries are live, expired and deleted; undefined if they are more than `most`. */
+  async tally(most: number): Promise<Tally | undefined> {
+    const tally = { live: 0, expired: 0, deleted: 0 };
+    let left = most;
+    for (let after: string | null = null; ;) {
+      const { entries, next } = await this.#get("/entries", { after, limit: ENTRIES_PER_PAGE });
+      if (!Array.isArray(entries)) throw this.#unexpected("entries", entries);
+      left -= entries.length;
+      if (left < 0) return undefined;
+      for (const { state } of entries as readonly ListedEntry[]) tally[state] += 1;
+      if (next === null) return tally;
+      after = this.#text("next", next);
+    }
   }
 
   /** The digest of the first `limit` entries of a range. */

@@ -8,7 +8,7 @@
  */
 import { asMeridianError, formatStamp, MeridianError, type Stamp } from "@meridian/protocol";
 
-import { Party, type PartyAddress } from "./party.ts";
+import { Party, type PartyAddress, type Tally } from "./party.ts";
 import { pause, settle } from "./settling.ts";
 import { isOlder, list, newestOf, walk, type Holdings, type SuspectRange } from "./suspects.ts";
 
@@ -44,8 +44,10 @@ export interface DifferingKey {
 
 /** What came out. */
 export interface VerifyReport {
-  /** No two parties differ, and all of them answered. */
+  /** No two parties differ, all of them answered, and nobody is missed. */
   readonly equal: boolean;
+  /** What they hold: live, expired and deleted entries; null where that is not one answer, or they are too many to count. */
+  readonly tally: Tally | null;
   readonly parties: readonly PartyReport[];
   /** How many keys differ. */
   readonly differing: number;
@@ -56,6 +58,8 @@ export interface VerifyReport {
 /** How often a key is looked at again, at most. */
 const LOOKS = 2;
 const PAUSE_MS = 250;
+/** How many entries are counted by what they are, after the comparison: they are listed for it. */
+const TALLY_MAX = 100_000;
 /** Suspects are looked at again when there are so many. */
 const BATCH_KEYS = 5_000;
 
@@ -83,7 +87,10 @@ export async function verifyCluster(options: VerifyOptions): Promise<VerifyRepor
       lost = failures.size;
       continue;
     }
-    return comparison.report(directories, nodes, failures);
+    const report = comparison.report(directories, nodes, failures);
+    const counted = report.differing > 0 ? undefined : directories.find(isThere);
+    const tally = await counted?.tally(TALLY_MAX).catch(() => undefined);
+    return { ...report, tally: tally ?? null };
   }
 }
 
@@ -144,7 +151,7 @@ class Comparison {
     directories: readonly Party[],
     nodes: readonly Party[],
     failures: ReadonlyMap<Party, string>,
-  ): VerifyReport {
+  ): Omit<VerifyReport, "tally"> {
     const describe = (kind: PartyReport["kind"], party: Party): PartyReport => {
       const index = this.#parties.indexOf(party);
       return {
@@ -155,6 +162,7 @@ class Comparison {
         differing: this.#differingOf[index] ?? 0,
         failure: failures.get(party) ?? null,
         behind: this.#behind.has(party),
+        ...(party.gone !== undefined && { gone: party.gone }),
       };
     };
     const parties = [
@@ -162,7 +170,7 @@ class Comparison {
       ...nodes.map((party) => describe("node", party)),
     ];
     return {
-      equal: this.#differing === 0 && failures.size === 0,
+      equal: this.#differing === 0 && failures.size === 0 && nodes.every(isPresent),
       parties,
       differing: this.#differing,
       keys: this.#keys,
@@ -211,6 +219,10 @@ class Comparison {
     const stamps = this.#parties.map(({ name }, index) => [name, textOf(holdings[index])] as const);
     this.#keys.push({ key, stamps: Object.fromEntries(stamps) });
   }
+}
+
+function isPresent({ gone }: Party): boolean {
+  return gone === undefined;
 }
 
 function textOf(stamp: Stamp | undefined): string | null {
