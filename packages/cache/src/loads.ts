@@ -6,6 +6,7 @@
  * all the same. Deadlines are watched by the cache's one timer.
  */
 import { CacheError } from "./cache-error.ts";
+import { onAbort } from "./on-abort.ts";
 
 /** What a loader is given beside the key. */
 export interface LoadContext {
@@ -78,8 +79,7 @@ export class Loads<K, V> {
         reject(signal.reason as Error);
         if (--flight.waiting === 0) this.#giveUp(flight, signal.reason);
       };
-      signal.addEventListener("abort", leave, { once: true });
-      const stay = (): void => signal.removeEventListener("abort", leave);
+      const stay = onAbort(signal, leave);
       flight.promise.then(resolve, reject).then(stay, stay);
     });
   }

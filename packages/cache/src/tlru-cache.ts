@@ -128,10 +128,13 @@ export class TlruCache<K, V> extends CoreCache<K, V> {
   /**
    * Replaces the content by that of a snapshot, in its order; if it is too much, the first of it leave.
    * `elapsedMs` is how long ago the snapshot was taken, and is taken off all remaining times. Returns how
-   * many entries are here then. Throws `BAD_SNAPSHOT` and `BAD_SIZE`, and then nothing has changed.
+   * many entries are here then. Throws `BAD_SNAPSHOT`, `BAD_SIZE`, and `BAD_TTL` for a time that is none or below 0;
+   * then nothing has changed.
    */
   restore(snapshot: CacheSnapshot<K, V>, elapsedMs = 0): number {
     checkSnapshot(snapshot);
+    if (typeof elapsedMs !== "number" || !(elapsedMs >= 0))
+      throw unexpected("BAD_TTL", "elapsedMs", "from 0", elapsedMs);
     const sizes = snapshot.entries.map(([key, value]) => this.sizeOf(key, value));
     this.removeAll();
     snapshot.entries.forEach(([key, value, remainingMs], at) => {

@@ -153,3 +153,26 @@ describe("stale while revalidate", () => {
     expect(["a", "b", "c", "d", "e"].every((key) => cache.has(key))).toBe(true);
   });
 });
+
+describe("loads of one signal", () => {
+  it("take one listener of a signal that a hundred share, and all of them leave with it", async () => {
+    const shared = new AbortController();
+    let listeners = 0;
+    const { signal } = shared;
+    const listen = signal.addEventListener.bind(signal);
+    Object.assign(signal, {
+      addEventListener: (...args: Parameters<typeof listen>) => {
+        listeners++;
+        listen(...args);
+      },
+    });
+    const cache = new TlruCache<string, number>({ maxEntries: 200 });
+    const waits = Array.from({ length: 100 }, (_, n) =>
+      cache.getOrLoad(`k${n}`, () => new Promise<number>(() => {}), { signal }),
+    );
+    expect(listeners).toBe(1);
+    shared.abort(new Error("enough"));
+    for (const wait of waits) await expect(wait).rejects.toThrow("enough");
+    await expect(cache.getOrLoad("k0", () => 1)).resolves.toBe(1);
+  });
+});

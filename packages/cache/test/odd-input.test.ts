@@ -248,6 +248,18 @@ describe("snapshots", () => {
     expect(cache.get("a")).toBe(1);
   });
 
+  it.each([NaN, -1, -Infinity, "5"])(
+    "are not restored as of %j milliseconds ago, and nothing changes",
+    (elapsedMs) => {
+      const cache = new TlruCache<string, number>({ maxEntries: 5 });
+      cache.set("a", 1);
+      const snapshot = cache.snapshot();
+      cache.set("b", 2);
+      expect(codeOf(() => cache.restore(snapshot, elapsedMs as number))).toBe("BAD_TTL");
+      expect(cache.get("b")).toBe(2);
+    },
+  );
+
   it("survive JSON, and what is too much for the bound is cut at the least recently used end", () => {
     const cache = new TlruCache<string, number>({ maxEntries: 5 });
     for (const key of ["a", "b", "c", "d"]) cache.set(key, 1);
