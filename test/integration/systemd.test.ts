@@ -96,7 +96,8 @@ let root = "";
 beforeAll(async () => {
   if (reason !== undefined) return;
   // What the first of the three commands does; the build is cached.
-  const filters = ["--filter=@meridian/directory", "--filter=@meridian/region"];
+  const apps = ["directory", "region", "cli"];
+  const filters = apps.map((app) => `--filter=@meridian/${app}`);
   const built = await run("npx", ["turbo", "run", "build", ...filters]);
   if (built.status !== 0) throw new Error(built.said);
   root = temporaryFolder();
@@ -140,6 +141,14 @@ describe.skipIf(reason !== undefined)(`the installer${skipped}`, () => {
     expect(await run(node, [program, "--version"])).toEqual({ status: 0, said: `${version}\n` });
   });
 
+  it("puts the command `meridian` on the path of everybody", async () => {
+    const command = join(root, "usr/local/bin/meridian");
+    expect(statSync(command).mode & 0o777).toBe(0o755);
+    const script = read(command).replaceAll("/opt/meridian", join(root, "opt/meridian"));
+    const version = await run("sh", ["-c", script.replace('"$@"', "version")]);
+    expect(version).toEqual({ status: 0, said: "0.1.0\n" });
+  });
+
   it("leaves sources, development tools and its own scaffolding out", () => {
     const installed = join(root, "opt/meridian");
     expect(readdirSync(join(root, "opt"))).toEqual(["meridian"]);
@@ -149,7 +158,9 @@ describe.skipIf(reason !== undefined)(`the installer${skipped}`, () => {
     expect(existsSync(join(installed, "node_modules/vitest"))).toBe(false);
     expect(existsSync(join(installed, "node_modules/typescript"))).toBe(false);
   });
+});
 
+describe.skipIf(reason !== undefined)(`the installer, run again${skipped}`, () => {
   it(
     "upgrades the programs and the unit when run again, and keeps the options",
     async () => {
@@ -176,7 +187,12 @@ describe.skipIf(reason !== undefined)(`the installer${skipped}`, () => {
       expect(read(unit)).toBe(read(CLONE, UNITS["meridian-region@.service"]));
       expect(read(program)).toBe(read(CLONE, "apps/region/dist/main.js"));
       expect(read(again, "etc/meridian/region-a.env")).toBe(env);
-      expect(readdirSync(join(again, "opt"))).toEqual(["meridian"]);
+      // The version before is kept, also when another service of the same version is installed.
+      for (const args of [["region", "a"], ["directory"]]) {
+        expect((await install(again, ...args)).status).toBe(0);
+        expect(readdirSync(join(again, "opt"))).toEqual(["meridian", "meridian.old"]);
+        expect(read(again, "opt/meridian.old/apps/region/dist/main.js")).toBe("old");
+      }
     },
     SLOW_MS,
   );

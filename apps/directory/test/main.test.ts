@@ -93,9 +93,12 @@ describe("meridian-directory", { timeout: 20_000 }, () => {
     const [message] = (await once(child, "message")) as [{ type: string; url: string }];
     expect(message.type).toBe("listening");
     expect(await fetchJson(`${message.url}/readyz`)).toEqual({ status: "ready" });
+    child.kill("SIGHUP");
+    expect(await fetchJson(`${message.url}/readyz`)).toEqual({ status: "ready" });
     child.kill("SIGTERM");
     const { code, out, errors } = await ended;
     expect([code, errors]).toEqual([0, ""]);
+    expect(out).toContain("received SIGHUP and goes on");
     const [line] = out.split("\n");
     expect(JSON.parse(line ?? "")).toMatchObject({
       level: "info",

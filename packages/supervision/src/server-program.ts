@@ -79,6 +79,10 @@ async function serve<Values extends LogSettings>(
     format: values.logFormat,
   });
   const fail = (): void => process.exit(EXIT_FAILED);
+  // It comes when the terminal that started this program is closed, and from who expects that options are read anew.
+  process.on("SIGHUP", () => {
+    logger.info("received SIGHUP and goes on: options are read at the start only");
+  });
   const server = await program.start(values, { logger, tell, fail });
   notifyReady(`listening on ${server.url}`);
   startWatchdog(systemClock);

@@ -5,9 +5,10 @@
 #   sudo packages/supervision/systemd/install.sh region <id> --lat <degrees> --lon <degrees> [--option value]...
 #   sudo packages/supervision/systemd/install.sh region <id> --cluster-file <file> [--option value]...
 #
-# The programs go to /opt/meridian, the unit to /etc/systemd/system, the options to an environment file under
-# /etc/meridian. Run again without options to upgrade: the programs and the unit are replaced, the options
-# and the data stay. With DESTDIR set, everything goes under that folder, and systemd is not told.
+# The programs go to /opt/meridian, the command `meridian` to /usr/local/bin, the unit to /etc/systemd/system, the options
+# to an environment file under /etc/meridian. Run again without options to upgrade: the programs and the unit are
+# replaced, the options and the data stay, and the version before stays in /opt/meridian.old, to go back to by
+# `mv`. With DESTDIR set, everything goes under that folder, and systemd is not told.
 set -eu
 umask 022
 export LC_ALL=C
@@ -23,6 +24,7 @@ root=${DESTDIR:-}
 prefix=$root/opt/meridian
 units=$root/etc/systemd/system
 etc=$root/etc/meridian
+bin=$root/usr/local/bin
 
 # --- What is to be installed ---------------------------------------------------------------------------------
 
@@ -63,7 +65,7 @@ node=$(command -v node) ||
 node=$(readlink -f -- "$node")
 "$node" -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' ||
   fail "Expected Node.js 20.19 or newer, got $("$node" --version) at $node"
-for needed in directory region; do
+for needed in directory region cli; do
   [ -f "$clone/apps/$needed/dist/main.js" ] ||
     fail "Expected a built clone, found no apps/$needed/dist/main.js. Run: npm ci && npm run build"
 done
@@ -126,10 +128,10 @@ fi
 
 # --- Everything is right: write ------------------------------------------------------------------------------
 
-mkdir -p "$root/opt" "$units" "$etc"
-rm -rf "$prefix.new" "$prefix.old"
+mkdir -p "$root/opt" "$units" "$etc" "$bin"
+rm -rf "$prefix.new"
 mkdir -p "$prefix.new/bin"
-"$node" "$clone/packages/supervision/systemd/stage.mjs" "$clone" "$prefix.new" apps/directory apps/region
+"$node" "$clone/packages/supervision/systemd/stage.mjs" "$clone" "$prefix.new" apps/directory apps/region apps/cli
 case $node in
 # A service sees no home and no temporary folder of anyone else's.
 /home/* | /root/* | /run/* | /tmp/* | /var/tmp/*) cp -- "$node" "$prefix.new/bin/node" ;;
@@ -140,9 +142,22 @@ chmod -R a+rX,go-w "$prefix.new"
 "$prefix.new/bin/node" "$prefix.new/apps/$app/dist/main.js" --version >/dev/null
 (cd "$prefix.new" && bin/node -e 'new (require("better-sqlite3"))(":memory:").close()') ||
   fail "Expected modules built for $("$node" --version), the Node.js at $node. Run npm ci with that one"
-if [ -e "$prefix" ]; then mv -- "$prefix" "$prefix.old"; fi
-mv -- "$prefix.new" "$prefix"
-rm -rf "$prefix.old"
+if [ -e "$prefix" ] && diff -rq --no-dereference "$prefix" "$prefix.new" >/dev/null; then
+  # Several services of one version are installed one by one: the version before is another one.
+  rm -rf "$prefix.new"
+else
+  if [ -e "$prefix" ]; then
+    rm -rf "$prefix.old"
+    mv -- "$prefix" "$prefix.old"
+  fi
+  mv -- "$prefix.new" "$prefix"
+fi
+{
+  printf '#!/bin/sh\n'
+  printf 'exec /opt/meridian/bin/node /opt/meridian/apps/cli/dist/main.js "$@"\n'
+} >"$bin/meridian.new"
+chmod 755 "$bin/meridian.new"
+mv -- "$bin/meridian.new" "$bin/meridian"
 
 cp -- "$clone/apps/$app/systemd/$unit" "$units/$unit"
 chmod 644 "$units/$unit"
@@ -158,5 +173,8 @@ fi
 if [ -z "$root" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 
 printf 'Installed %s with its options in %s.\n' "$service" "${env_file#"$root"}"
+if [ -e "$prefix.old" ]; then
+  printf 'The version before is kept in /opt/meridian.old.\n'
+fi
 printf 'Start it now and at every boot: systemctl enable --now %s\n' "$service"
 printf 'Or, if it runs already:         systemctl restart %s\n' "$service"
