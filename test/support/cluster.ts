@@ -86,10 +86,10 @@ export class Cluster {
     return this.#directory(0).url;
   }
 
-  /** Starts a directory on its folder. Everyone finds it again, whatever its port. */
-  async startDirectory(index = 0): Promise<void> {
+  /** Starts a directory on its folder, with its clock ahead by `skewMs`. Everyone finds it again, whatever its port. */
+  async startDirectory(index = 0, skewMs = 0): Promise<void> {
     this.#directories ??= await this.#open();
-    await this.#directory(index).start();
+    await this.#directory(index).start(skewMs);
     this.#aim(index, this.#directory(index).url);
   }
 

@@ -9,6 +9,8 @@ import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
+import { skewedClock } from "@meridian/cli";
+
 import { within } from "./until.ts";
 
 /** The folder of the repository. */
@@ -33,6 +35,8 @@ export interface ProgramOptions {
   readonly args: readonly string[];
   /** A command that runs the program, such as one that puts it into a network of its own. */
   readonly launcher?: readonly string[];
+  /** By how much its clock is ahead, in milliseconds; negative for behind. */
+  readonly skewMs?: number;
 }
 
 /** The environment without what would configure the programs. */
@@ -56,7 +60,9 @@ export class Program {
 
   private constructor(options: ProgramOptions) {
     this.name = options.name;
-    const imports = ["--import", "tsx", "--import", END_WITH_PARENT];
+    const { skewMs = 0 } = options;
+    const skew = skewMs === 0 ? [] : ["--import", skewedClock(skewMs)];
+    const imports = ["--import", "tsx", "--import", END_WITH_PARENT, ...skew];
     const node = [process.execPath, "--conditions=@meridian/source", ...imports];
     const [command = "", ...args] = [
       ...(options.launcher ?? []),

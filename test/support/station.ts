@@ -18,6 +18,8 @@ export interface RegionSettings extends Place {
   readonly cluster?: string;
   /** The name of its folder and in messages; without it, its id. */
   readonly name?: string;
+  /** Further options of its program. */
+  readonly args?: readonly string[];
 }
 
 /** One program: its folder, its ways to directories, and its processes. */
@@ -77,12 +79,13 @@ abstract class Station {
     await Promise.all([...this.lines.values()].map((line) => line.close()));
   }
 
-  /** Starts a process. Resolves once it listens. */
-  protected async run(main: string, args: readonly string[]): Promise<void> {
+  /** Starts a process, with its clock ahead by `skewMs`. Resolves once it listens. */
+  protected async run(main: string, args: readonly string[], skewMs: number): Promise<void> {
     const { host, port, launcher } = this.#site;
     const common = [`--host=${host}`, `--port=${port}`, `--data=${this.folder}`];
     const { name } = this;
-    this.programs.push(await Program.start({ name, main, args: [...common, ...args], launcher }));
+    const options = { name, main, args: [...common, ...args], launcher, skewMs };
+    this.programs.push(await Program.start(options));
   }
 
   /** Where the directories are found. */
@@ -95,12 +98,14 @@ abstract class Station {
 export class Region extends Station {
   readonly place: Place;
   readonly #cluster: string;
+  readonly #more: readonly string[];
 
   constructor(settings: RegionSettings, outpost: Outpost, folder: string) {
     const { id, lat, lon, cluster = "meridian", name = id } = settings;
     super(name, outpost, folder);
     this.place = { id, lat, lon };
     this.#cluster = cluster;
+    this.#more = settings.args ?? [];
   }
 
   get id(): string {
@@ -119,11 +124,12 @@ export class Region extends Station {
     return join(this.folder, "region.db");
   }
 
-  /** Starts the process on the region's folder. Resolves once it listens. */
-  async start(): Promise<void> {
+  /** Starts the process on the region's folder, with its clock ahead by `skewMs`. Resolves once it listens. */
+  async start(skewMs = 0): Promise<void> {
     const { id, lat, lon } = this.place;
     const args = [`--id=${id}`, `--lat=${lat}`, `--lon=${lon}`, `--cluster=${this.#cluster}`];
-    await this.run("apps/region/src/main.ts", [...args, `--directory=${this.directories}`]);
+    const all = [...args, ...this.#more, `--directory=${this.directories}`];
+    await this.run("apps/region/src/main.ts", all, skewMs);
   }
 
   /** Resolves once the region says that it has this status. */
@@ -134,9 +140,9 @@ export class Region extends Station {
 
 /** One directory. */
 export class DirectoryStation extends Station {
-  /** Starts the process on the directory's folder. Resolves once it listens. */
-  async start(): Promise<void> {
+  /** Starts the process on the directory's folder, with its clock ahead by `skewMs`. Resolves once it listens. */
+  async start(skewMs = 0): Promise<void> {
     const args = this.lines.size === 0 ? [] : [`--peer=${this.directories}`];
-    await this.run("apps/directory/src/main.ts", args);
+    await this.run("apps/directory/src/main.ts", args, skewMs);
   }
 }

@@ -1,3 +1,4 @@
 export { LinkProxy, type Flow } from "./drill/link-proxy.ts";
 export { EXIT, type CliIo } from "./io.ts";
 export { runCli } from "./run-cli.ts";
+export { skewedClock } from "./drill/skewed-clock.ts";
