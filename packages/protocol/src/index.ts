@@ -107,6 +107,7 @@ export {
   agree,
   capabilities,
   FEATURES,
+  MEMBERS_CHANGED,
   PROTOCOL_VERSION,
   PROTOCOL_VERSION_MIN,
   type Agreement,

@@ -40,3 +40,6 @@ export const EPOCHS_MAX = 1_000;
 
 /** How many features a party may announce. */
 export const FEATURES_MAX = 64;
+
+/** How often a node may have been forgotten and remembered again. */
+export const GENERATION_MAX = 2 ** 32;

@@ -28,6 +28,7 @@ const directoryMessage = v.variant("type", [
   DIRECTORY_SCHEMAS["applied-by"],
   DIRECTORY_SCHEMAS.located,
   DIRECTORY_SCHEMAS.members,
+  DIRECTORY_SCHEMAS["members-changed"],
   DIRECTORY_SCHEMAS.registry,
   DIRECTORY_SCHEMAS.standing,
   DIRECTORY_SCHEMAS["reconcile-begin"],

@@ -11,6 +11,7 @@ import {
   EPOCHS_MAX,
   EXPIRES_AT_MS_MAX,
   FEATURES_MAX,
+  GENERATION_MAX,
   LISTED_MAX,
   OFFERED_ENTRIES_MAX,
   RANGES_MAX,
@@ -69,6 +70,18 @@ const registeredMember = v.object({
   outboxPending: whole,
   skewMs: instant,
   connectedAtMs: instant,
+});
+
+const rememberedMember = v.object({
+  id: label,
+  region: label,
+  url: origin,
+  ip: address,
+  port,
+  lat,
+  lon,
+  generation: v.pipe(counted, v.maxValue(GENERATION_MAX)),
+  seenAtMs: instant,
 });
 
 /** The messages of a node, or of a directory that follows. */
@@ -209,12 +222,19 @@ export const DIRECTORY_SCHEMAS = {
     nowMs,
     members: v.pipe(v.array(member), v.maxLength(LISTED_MAX)),
   }),
+  "members-changed": v.object({
+    type: v.literal("members-changed"),
+    nowMs,
+    changed: v.pipe(v.array(member), v.maxLength(LISTED_MAX)),
+    gone: ids,
+  }),
   registry: v.object({
     type: v.literal("registry"),
     nowMs,
     head: whole,
     lowestTime: whole,
     members: v.pipe(v.array(registeredMember), v.maxLength(LISTED_MAX)),
+    remembered: v.optional(v.pipe(v.array(rememberedMember), v.maxLength(LISTED_MAX))),
   }),
   standing: v.object({
     type: v.literal("standing"),

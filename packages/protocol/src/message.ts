@@ -2,6 +2,7 @@
  * The text messages of the replication link: one JSON object each, told apart by `type`.
  * Entries travel in binary frames beside them. PROTOCOL.md gives the meaning of every field.
  */
+import type { RememberedMember } from "./record.ts";
 import type { Agreement, Capabilities } from "./versions.ts";
 
 /** What a node can do for clients. `gone` is the absence of a node. */
@@ -286,6 +287,16 @@ interface Members {
   members: Member[];
 }
 
+/** For nodes that have the feature `members-changed`, after the first whole list. */
+interface MembersChanged {
+  type: "members-changed";
+  nowMs: number;
+  /** The members that are new or not as they were. */
+  changed: Member[];
+  /** The ids of those that are no members any more. */
+  gone: string[];
+}
+
 interface Registry {
   type: "registry";
   nowMs: number;
@@ -295,6 +306,8 @@ interface Registry {
   lowestTime: number;
   /** The nodes with a link to this directory. */
   members: RegisteredMember[];
+  /** What has changed, since the last one that said it, in what this directory remembers of nodes; missing means nothing. */
+  remembered?: RememberedMember[] | undefined;
 }
 
 interface Standing extends Agreement {
@@ -342,6 +355,7 @@ export type DirectoryMessage =
   | AppliedBy
   | Located
   | Members
+  | MembersChanged
   | Registry
   | Standing
   | ReconcileBegin

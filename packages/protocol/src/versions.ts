@@ -11,8 +11,11 @@ export const PROTOCOL_VERSION = 1;
 /** The oldest one. */
 export const PROTOCOL_VERSION_MIN = 1;
 
-/** The features that this code has beside its versions: none so far. */
-export const FEATURES: readonly string[] = [];
+/** A node that has it takes what has changed among the members instead of the whole list. */
+export const MEMBERS_CHANGED = "members-changed";
+
+/** The features that this code has beside its versions. */
+export const FEATURES: readonly string[] = [MEMBERS_CHANGED];
 
 /** What a party can speak. */
 export interface Capabilities {

@@ -131,6 +131,12 @@ const DIRECTORY_MESSAGES: readonly DirectoryMessage[] = [
     members: [{ id: "a", region: "r", url: "http://a", lat: 0, lon: -180, status: "ready" }],
   },
   {
+    type: "members-changed",
+    nowMs,
+    changed: [{ id: "a", region: "r", url: "http://a", lat: 0, lon: -180, status: "ready" }],
+    gone: ["b"],
+  },
+  {
     type: "registry",
     nowMs,
     head: 3,

@@ -113,6 +113,7 @@ const DIRECTORY_TYPES: Readonly<Record<DirectoryMessage["type"], true>> = {
   "applied-by": true,
   located: true,
   members: true,
+  "members-changed": true,
   registry: true,
   standing: true,
   "reconcile-begin": true,

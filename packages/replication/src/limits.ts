@@ -29,6 +29,8 @@ export interface DirectoryLimits {
   readonly watchedMax: number;
   /** Nodes that are remembered. Beyond that, the one that is gone the longest is forgotten. */
   readonly membersMax: number;
+  /** How long it takes at least from one announcement of the members to the next. */
+  readonly announceMs: number;
   /** How long a starting directory waits to hear from the others that it follows. */
   readonly joinMs: number;
 }
@@ -49,6 +51,7 @@ export const DIRECTORY_LIMITS: DirectoryLimits = {
   turnMs: 30_000,
   watchedMax: 4_096,
   membersMax: 10_000,
+  announceMs: 100,
   joinMs: 3_000,
 };
 

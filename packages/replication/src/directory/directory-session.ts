@@ -7,6 +7,7 @@ import {
   closeCodeOf,
   decodeNodeMessage,
   encodeMessage,
+  MEMBERS_CHANGED,
   FRAME_KIND,
   MeridianError,
   readFrameHeader,
@@ -20,7 +21,6 @@ import {
   type NodeMessage,
   type NodeStatus,
   type OutboxMark,
-  type RegisteredMember,
 } from "@meridian/protocol";
 
 import type { DirectoryHorizon } from "../horizon/directory-horizon.ts";
@@ -30,7 +30,9 @@ import type { Sequencer } from "../order/sequencer.ts";
 import { ReconcileResponder } from "../reconcile/reconcile-responder.ts";
 import { AppliedWatch, type Applier } from "./applied-watch.ts";
 import type { DirectoryClocks } from "./directory-clocks.ts";
+import { standingOf, welcomeOf } from "./answers.ts";
 import { Feed } from "./feed.ts";
+import type { Membership } from "./membership.ts";
 import type { Reconciling } from "./reconcile-turns.ts";
 import { resumeOfFollower, resumeOfNode, type Resume } from "./resume.ts";
 import { StampRefusal } from "./stamp-refusal.ts";
@@ -48,8 +50,8 @@ export interface SessionHost {
   elapsedMs(): number;
   /** Whether the directory is catching up with others, and takes no nodes in. */
   readonly isSyncing: boolean;
-  /** The nodes that have their link with this directory. */
-  readonly registry: RegisteredMember[];
+  /** The nodes that have their link with this directory, and those that it remembers. */
+  readonly membership: Pick<Membership, "registry" | "rememberedSince">;
   /** Whether a position of an outbox has come by way of another directory. */
   hasFollowed(incarnation: number, position: number): boolean;
   /** Takes a node in, or throws why not. */
@@ -82,6 +84,10 @@ export class DirectorySession implements Applier, Reconciling {
   /** See `Reconciling`. */
   comparedFurtherAtMs = 0;
   closed = false;
+  /** Whether the node takes what has changed among the members instead of the whole list. */
+  takesChanges = false;
+  /** Through which change of what is remembered this follower has been told. */
+  #rosterTold = 0;
 
   status: NodeStatus = "joining";
   appliedThrough = 0;
@@ -99,7 +105,7 @@ export class DirectorySession implements Applier, Reconciling {
     this.remoteAddress = remoteAddress;
     this.connectedAtMs = host.nowMs();
     this.#heardAtMs = host.elapsedMs();
-    this.refusal = new StampRefusal(host, (message) => this.send(message));
+    this.refusal = new StampRefusal(host, (message) => this.#send(message));
     this.#watch = new AppliedWatch(host.limits.watchedMax, (position, nodes, ready) => {
       this.#send({ type: "applied-by", nowMs: host.nowMs(), position, nodes, ready });
     });
@@ -203,12 +209,17 @@ export class DirectorySession implements Applier, Reconciling {
 
   /** Tells the node what is newly known of the frames it waits for, if its link has room; if not, a later call does. */
   updateWatch(appliers: readonly Applier[], readyElsewhere: readonly string[]): void {
-    if (this.#link.bufferedBytes >= this.#host.limits.linkBytesMax) return;
-    this.#watch.update(appliers, readyElsewhere);
+    if (this.hasRoom) this.#watch.update(appliers, readyElsewhere);
   }
 
-  send(message: DirectoryMessage): void {
-    if (!this.closed) this.#send(message);
+  /** Sends a message that is encoded already. */
+  sendText(message: string): void {
+    if (!this.closed) this.#link.send(message);
+  }
+
+  /** Whether there is room on the link. */
+  get hasRoom(): boolean {
+    return this.#link.bufferedBytes < this.#host.limits.linkBytesMax;
   }
 
   #send(message: DirectoryMessage): void {
@@ -281,7 +292,9 @@ export class DirectorySession implements Applier, Reconciling {
     this.isReconciling = resume.resume === "reconcile";
     sequencer.expectAfter(hello.incarnation, hello.outboxAcknowledged);
     sequencer.observe(hello.admittedTime);
-    this.#welcome(agree(hello), resume, mark);
+    const agreement = agree(hello);
+    this.takesChanges = agreement.features.includes(MEMBERS_CHANGED);
+    this.#welcome(agreement, resume, mark);
   }
 
   #onFollow(follow: Follow): void {
@@ -302,17 +315,7 @@ export class DirectorySession implements Applier, Reconciling {
 
   #onProbe({ cluster, ...capabilities }: Capabilities & { readonly cluster: string }): void {
     this.#checkGreeting(cluster);
-    const { sequencer, log, isSyncing } = this.#host;
-    this.#send({
-      type: "standing",
-      ...agree(capabilities),
-      nowMs: this.#host.nowMs(),
-      ready: !isSyncing && log.stall === undefined,
-      logId: log.logId,
-      epoch: log.epoch,
-      head: sequencer.head,
-      followed: [...log.followed],
-    });
+    this.#send(standingOf(this.#host, capabilities));
   }
 
   #checkGreeting(cluster: string): void {
@@ -327,36 +330,25 @@ export class DirectorySession implements Applier, Reconciling {
   }
 
   #welcome(agreement: Agreement, resume: Resume, mark: OutboxMark | undefined): void {
-    const { sequencer, log, limits, horizon } = this.#host;
-    this.#send({
-      type: "welcome",
-      ...agreement,
-      nowMs: this.#host.nowMs(),
-      logId: log.logId,
-      epoch: log.epoch,
-      head: sequencer.head,
-      committedThrough: sequencer.committedThrough,
-      epochs: log.epochs.map(([epoch, after]) => [epoch, after]),
-      ...resume,
-      followed: [...log.followed],
-      outboxThrough: mark?.position ?? 0,
-      outboxTime: mark?.highestTime ?? 0,
-      horizon: horizon.horizon,
-      horizonMs: limits.horizonMs,
-      heartbeatMs: limits.heartbeatMs,
-      leaseMs: limits.leaseMs,
-      maxClockDriftMs: limits.maxClockDriftMs,
-      holdBack: log.stall !== undefined,
-      clock: this.#host.clocks.word,
-    });
+    this.#send(welcomeOf(this.#host, agreement, resume, mark));
     if (resume.resume === "feed") this.#startFeed(resume.resumeAfter);
   }
 
-  /** Tells a follower which nodes have their link with this directory. */
+  /** Tells a follower which nodes have their link with this directory, if there is room; if not, a later call does. */
   tellRegistry(): void {
-    const { registry: members, sequencer, horizon } = this.#host;
-    const said = { head: sequencer.head, lowestTime: horizon.lowestTime, members };
-    this.send({ type: "registry", nowMs: this.#host.nowMs(), ...said });
+    if (this.closed || !this.hasRoom) return;
+    const { membership, sequencer, horizon } = this.#host;
+    const { lowestTime } = horizon;
+    const { changes, members: remembered } = membership.rememberedSince(this.#rosterTold);
+    this.#rosterTold = changes;
+    this.#send({
+      type: "registry",
+      nowMs: this.#host.nowMs(),
+      head: sequencer.head,
+      lowestTime,
+      members: membership.registry,
+      ...(remembered.length > 0 && { remembered: [...remembered] }),
+    });
   }
 
   #startFeed(after: number): void {

@@ -122,12 +122,14 @@ export class Directory {
       joinMs: this.#limits.joinMs,
       onMembers: () => this.#membership.onElsewhere(),
       onClock: (id, wallMs) => this.clocks.hear(id, wallMs),
+      onRemembered: (members) => this.#membership.merge(members),
       onSynced: () => options.logger.info("caught up with the other directories"),
     });
     this.#membership = new Membership({
       ...options,
       deadlines: this.#deadlines,
       membersMax: this.#limits.membersMax,
+      announceMs: this.#limits.announceMs,
       sessions: this.#sessions,
       elsewhere: () => this.#peers.members,
       onChange: () => options.onMembers?.(),
@@ -145,16 +147,13 @@ export class Directory {
   #makeHost(): SessionHost {
     const { cluster, log, clock } = this.#options;
     const peers = this.#peers;
-    const membership = this.#membership;
     return {
       cluster,
       log,
       get isSyncing() {
         return peers.isSyncing;
       },
-      get registry() {
-        return membership.registry;
-      },
+      membership: this.#membership,
       hasFollowed: (incarnation, position) => peers.has(incarnation, position),
       sequencer: this.#sequencer,
       horizon: this.#horizon,
@@ -290,6 +289,7 @@ export class Directory {
       this.#options.logger.info("node status", { node: session.id, status: session.status });
       this.#membership.announce();
     }
+    this.#membership.onHeard(session);
     this.#updateWatches();
   }
 

@@ -7,12 +7,14 @@ import {
   type Member,
   type NodeLoad,
   type RegisteredMember,
+  type RememberedMember,
 } from "@meridian/protocol";
 import type { Done } from "@meridian/ports";
 
 import type { RemoteMember } from "../follow/peers.ts";
 import type { DirectorySession } from "./directory-session.ts";
-import { Roster, type MemberFacts, type RosterOptions } from "./roster.ts";
+import { MemberNews } from "./member-news.ts";
+import { Roster, type MemberFacts, type RosterNews, type RosterOptions } from "./roster.ts";
 
 /** A registered node as the directory knows it. */
 export interface MemberInfo extends Member {
@@ -47,6 +49,8 @@ export interface MembershipOptions extends Omit<RosterOptions, "isPresent"> {
   readonly sessions: ReadonlySet<DirectorySession>;
   /** The nodes that have their link with another directory, each once. */
   elsewhere(): readonly RemoteMember[];
+  /** How long it takes at least from one announcement to the next. */
+  readonly announceMs: number;
   /** A node has come, gone or changed its status, or something newer is known of one. */
   onChange(): void;
   /** Which nodes are there, or ready, has changed. */
@@ -62,7 +66,9 @@ export class Membership {
   /** The nodes with other directories, and what was last told of them, as text. */
   #elsewhereIds: ReadonlySet<string> = new Set();
   #elsewhere = "[]";
+  readonly #news = new MemberNews();
   #isAnnouncing = false;
+  #toldAtMs = -Infinity;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
@@ -125,6 +131,18 @@ export class Membership {
     return this.#options.elsewhere().filter(({ id }) => !this.#byId.has(id));
   }
 
+  /** What has changed in what is remembered, since so many changes. */
+  rememberedSince(changes: number): RosterNews {
+    return this.#roster.since(changes);
+  }
+
+  /** Takes in what another directory remembers. */
+  merge(members: readonly RememberedMember[]): void {
+    if (members.length === 0) return;
+    this.#roster.merge(members);
+    this.#options.onChange();
+  }
+
   /** The link that the same node has had until now. Throws `NODE_ID_TAKEN` or `INCARNATION_REUSED` where it cannot be taken in. */
   previousOf(hello: Hello): DirectorySession | undefined {
     const previous = this.#byId.get(hello.nodeId);
@@ -176,16 +194,23 @@ export class Membership {
     }
     this.#options.logger.info("node forgotten", { node: id });
     this.#roster.forget(id, done);
-    this.#options.onChange();
+    this.announce();
     return member;
   }
 
-  /** Tells every node who the members are, once for all that changes in this turn. */
+  /** Tells every node who the members are: at once, or where that was just done, together with all that changes in the meantime. */
   announce(): void {
+    const { clock, deadlines, announceMs } = this.#options;
     this.#options.onChange();
     if (this.#isAnnouncing) return;
     this.#isAnnouncing = true;
-    this.#options.deadlines.after(0, () => this.#tell());
+    const restMs = this.#toldAtMs + announceMs - clock.elapsedMs();
+    deadlines.after(Math.max(0, restMs), () => this.#tell());
+  }
+
+  /** A node is heard of: if it could not be told the members for want of room, it may be now. */
+  onHeard(session: DirectorySession): void {
+    if (!this.#isAnnouncing) this.#news.inform(session, this.#options.clock.nowMs());
   }
 
   /** Other directories tell often; the nodes are told when it is news to them. */
@@ -209,11 +234,12 @@ export class Membership {
   }
 
   #tell(): void {
+    const { clock } = this.#options;
     this.#isAnnouncing = false;
+    this.#toldAtMs = clock.elapsedMs();
     const elsewhere = this.elsewhere().map(plainMember);
     const members = [...this.sessions.map(memberOf), ...elsewhere];
-    const nowMs = this.#options.clock.nowMs();
-    for (const session of this.#byId.values()) session.send({ type: "members", nowMs, members });
+    this.#news.tell(this.#byId.values(), members, clock.nowMs());
     for (const session of this.#options.sessions) if (session.isFollower) session.tellRegistry();
   }
 }

@@ -12,6 +12,12 @@ import type { Clock, Deadlines, Logger } from "@meridian/runtime";
 /** What is remembered of a node that is there. */
 export type MemberFacts = Omit<RememberedMember, "generation" | "seenAtMs">;
 
+/** What is remembered, as it stood after so many changes. */
+export interface RosterNews {
+  readonly changes: number;
+  readonly members: readonly RememberedMember[];
+}
+
 /** What a roster needs. */
 export interface RosterOptions {
   readonly log: Pick<DirectoryLog, "members" | "remember">;
@@ -34,6 +40,9 @@ const SEEN_MS = 60_000;
 export class Roster {
   readonly #options: RosterOptions;
   readonly #known: Map<string, RememberedMember>;
+  /** Which change of who is remembered, and where, each was last touched by: what other directories are to hear. */
+  readonly #changedBy = new Map<string, number>();
+  #changes = 1;
   /** Ids of which something is not durable. */
   #unsaved = new Set<string>();
   #isSaving = false;
@@ -42,6 +51,7 @@ export class Roster {
   constructor(options: RosterOptions) {
     this.#options = options;
     this.#known = new Map(options.log.members.map((member) => [member.id, member]));
+    for (const id of this.#known.keys()) this.#changedBy.set(id, this.#changes);
   }
 
   /** How much is known, forgotten nodes included. */
@@ -58,6 +68,27 @@ export class Roster {
   get(id: string): RememberedMember | undefined {
     const known = this.#known.get(id);
     return known !== undefined && isRemembered(known) ? known : undefined;
+  }
+
+  /** What has changed since so many changes; forgotten nodes are among it. */
+  since(changes: number): RosterNews {
+    if (changes === this.#changes) return { changes, members: [] };
+    const isNews = ({ id }: RememberedMember): boolean => (this.#changedBy.get(id) ?? 0) > changes;
+    return { changes: this.#changes, members: [...this.#known.values()].filter(isNews) };
+  }
+
+  /** Takes in what another directory remembers: of each node, what has the higher generation. */
+  merge(members: readonly RememberedMember[]): void {
+    const nowMs = this.#options.clock.nowMs();
+    for (const told of members) {
+      const known = this.#known.get(told.id);
+      const seenAtMs = Math.min(told.seenAtMs, nowMs);
+      if (known !== undefined && known.generation >= told.generation) continue;
+      this.#set({ ...told, seenAtMs });
+      // It is there, so it is remembered again.
+      if (!isRemembered(told) && this.#options.isPresent(told.id)) this.see(known ?? told);
+      if (known === undefined) this.#makeRoom();
+    }
   }
 
   /** Begins to note now and then who is there. */
@@ -80,9 +111,11 @@ export class Roster {
     const known = this.#known.get(facts.id);
     const isKnown = known !== undefined && isRemembered(known);
     const generation = isKnown ? known.generation : (known?.generation ?? 0) + 1;
-    this.#known.set(facts.id, { ...facts, generation, seenAtMs: this.#options.clock.nowMs() });
-    if (isKnown && isSamePlace(known, facts)) return;
-    this.#saveSoon(facts.id);
+    const { id, region, url, ip, port, lat, lon } = facts;
+    const place = { id, region, url, ip, port, lat, lon };
+    const next = { ...place, generation, seenAtMs: this.#options.clock.nowMs() };
+    if (isKnown && isSamePlace(known, facts)) return void this.#known.set(id, next);
+    this.#set(next);
     if (known === undefined) this.#makeRoom();
   }
 
@@ -96,9 +129,15 @@ export class Roster {
   forget(id: string, done: Done): void {
     const known = this.#known.get(id);
     if (known === undefined) return done();
-    this.#known.set(id, { ...known, generation: known.generation + 1 });
-    this.#unsaved.add(id);
+    this.#set({ ...known, generation: known.generation + 1 });
     this.#save(done);
+  }
+
+  #set(member: RememberedMember): void {
+    this.#known.set(member.id, member);
+    this.#changes += 1;
+    this.#changedBy.set(member.id, this.#changes);
+    this.#saveSoon(member.id);
   }
 
   #noteAllSeen(): void {
@@ -152,6 +191,7 @@ export class Roster {
       });
     }
     this.#known.delete(least.id);
+    this.#changedBy.delete(least.id);
     this.#saveSoon(least.id);
   }
 }

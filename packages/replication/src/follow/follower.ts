@@ -16,6 +16,7 @@ import {
   type Follow,
   type NodeMessage,
   type RegisteredMember,
+  type RememberedMember,
   type ReplicaRecord,
   type Welcome,
 } from "@meridian/protocol";
@@ -53,6 +54,8 @@ export interface FollowerOptions {
   onMembers(): void;
   /** The clock of the other directory, or of one of its nodes, shows `wallMs`. */
   onClock(id: string, wallMs: number): void;
+  /** The other directory has told what it remembers of nodes. */
+  onRemembered(members: readonly RememberedMember[]): void;
   /** The follower has caught up, or its link has come or gone. */
   onChange(): void;
 }
@@ -283,12 +286,14 @@ export class Follower implements HorizonMember {
         this.#membersAtMs = this.#options.clock.elapsedMs();
         this.#times.hear(message.head, message.lowestTime);
         this.#hearClocks(message.nowMs);
-        return this.#options.onMembers();
+        this.#options.onMembers();
+        return this.#options.onRemembered(message.remembered ?? []);
       case "acknowledge":
       case "refuse":
       case "applied-by":
       case "located":
       case "members":
+      case "members-changed":
       case "standing":
         // For nodes.
         return;

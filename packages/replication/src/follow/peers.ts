@@ -1,5 +1,5 @@
 import type { Dial } from "@meridian/ports";
-import type { RegisteredMember } from "@meridian/protocol";
+import type { RegisteredMember, RememberedMember } from "@meridian/protocol";
 import type { Deadlines, Logger, Random } from "@meridian/runtime";
 
 import type { HorizonMember } from "../horizon/directory-horizon.ts";
@@ -33,6 +33,8 @@ export interface PeersOptions extends Pick<
   onMembers(): void;
   /** The clock of one of them, or of one of their nodes, shows `wallMs`. */
   onClock(id: string, wallMs: number): void;
+  /** One of them has told what it remembers of nodes. */
+  onRemembered(members: readonly RememberedMember[]): void;
   /** The directory has caught up, as far as it could be asked to. */
   onSynced(): void;
 }
@@ -73,7 +75,9 @@ export class Peers {
     const onMembers = (): void => this.#options.onMembers();
     const onClock = (id: string, wallMs: number): void => this.#options.onClock(id, wallMs);
     const onChange = (): void => this.#update();
-    const events = { onMembers, onClock, onChange };
+    const onRemembered: FollowerOptions["onRemembered"] = (members) =>
+      this.#options.onRemembered(members);
+    const events = { onMembers, onClock, onRemembered, onChange };
     return peers.map((peer) => new Follower({ ...parts, ...peer, news, ...events }));
   }
 

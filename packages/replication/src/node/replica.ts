@@ -34,6 +34,7 @@ import { HybridClock } from "../time/hybrid-clock.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
 import { CommittedOutbox } from "./committed-outbox.ts";
 import { DiskWatch } from "./disk-watch.ts";
+import { KnownMembers } from "./known-members.ts";
 import { Positions } from "./positions.ts";
 import { Pulse } from "./pulse.ts";
 import { Quarantine } from "./quarantine.ts";
@@ -64,7 +65,7 @@ export class Replica {
   /** What the cluster has deleted while this node was away. */
   readonly quarantine: Quarantine;
   readonly #state = new ServingState();
-  #members: readonly Member[] = [];
+  readonly #members = new KnownMembers();
   readonly #committed = new CommittedOutbox();
   #isStopped = false;
   readonly #disk: DiskWatch;
@@ -95,8 +96,7 @@ export class Replica {
       onReconciled: () => this.#onReconciled(),
       onFailed: (failure) => this.#onFailed(asMeridianError(failure)),
     });
-    const { home } = this.#settlement;
-    this.#disk = new DiskWatch(store, this.#applier, home);
+    this.#disk = new DiskWatch(store, this.#applier, this.#settlement.home);
     this.#pulse = new Pulse({
       ...options,
       time: this.#time,
@@ -113,7 +113,7 @@ export class Replica {
     this.#positions = new Positions({
       store,
       applier: this.#applier,
-      home,
+      home: this.#settlement.home,
       directories: options.directories ?? 1,
       deadlines: this.#deadlines,
       waitersMax: this.#limits.waitersMax,
@@ -138,7 +138,7 @@ export class Replica {
 
   /** The registered nodes, this one included, as the directory last told. */
   get members(): readonly Member[] {
-    return this.#members;
+    return this.#members.list;
   }
 
   /** Cluster time, in milliseconds since the Unix epoch: the clock to judge expiry by. */
@@ -379,7 +379,7 @@ export class Replica {
 
   #onMessage(message: Exclude<DirectoryMessage, Welcome>): void {
     // To a visitor, nothing else says anything of the log in which it stands.
-    if (this.#disk.visits && message.type !== "echo" && message.type !== "members") return;
+    if (this.#disk.visits && message.type !== "echo" && !message.type.startsWith("members")) return;
     switch (message.type) {
       case "echo":
         this.#time.hear(message.nowMs, message.echoMs, message.clock);
@@ -403,8 +403,8 @@ export class Replica {
       case "located":
         return this.#positions.onLocated(message);
       case "members":
-        this.#members = message.members;
-        return;
+      case "members-changed":
+        return this.#members.take(message);
       case "reconcile-begin":
         this.#progress.reconcileMoved();
         return this.#settlement.reconciliation.begin(message.head, message.horizon);
@@ -444,7 +444,7 @@ export class Replica {
     this.#submitter.detach();
     this.#settlement.onDown();
     this.#committed.forget();
-    this.#members = [];
+    this.#members.clear();
     this.#disk.down();
     this.#updateStatus();
   }

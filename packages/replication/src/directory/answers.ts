@@ -1,0 +1,52 @@
+/** The longer messages of a directory, which say how its log stands. */
+import type { Agreement, Capabilities, DirectoryMessage, OutboxMark } from "@meridian/protocol";
+import { agree } from "@meridian/protocol";
+
+import type { SessionHost } from "./directory-session.ts";
+import type { Resume } from "./resume.ts";
+
+/** The answer to a greeting. `mark` is what the log has of the node's outbox. */
+export function welcomeOf(
+  host: SessionHost,
+  agreement: Agreement,
+  resume: Resume,
+  mark: OutboxMark | undefined,
+): DirectoryMessage {
+  const { sequencer, log, limits, horizon } = host;
+  return {
+    type: "welcome",
+    ...agreement,
+    nowMs: host.nowMs(),
+    logId: log.logId,
+    epoch: log.epoch,
+    head: sequencer.head,
+    committedThrough: sequencer.committedThrough,
+    epochs: log.epochs.map(([epoch, after]) => [epoch, after]),
+    ...resume,
+    followed: [...log.followed],
+    outboxThrough: mark?.position ?? 0,
+    outboxTime: mark?.highestTime ?? 0,
+    horizon: horizon.horizon,
+    horizonMs: limits.horizonMs,
+    heartbeatMs: limits.heartbeatMs,
+    leaseMs: limits.leaseMs,
+    maxClockDriftMs: limits.maxClockDriftMs,
+    holdBack: log.stall !== undefined,
+    clock: host.clocks.word,
+  };
+}
+
+/** The answer to a probe. */
+export function standingOf(host: SessionHost, capabilities: Capabilities): DirectoryMessage {
+  const { sequencer, log, isSyncing } = host;
+  return {
+    type: "standing",
+    ...agree(capabilities),
+    nowMs: host.nowMs(),
+    ready: !isSyncing && log.stall === undefined,
+    logId: log.logId,
+    epoch: log.epoch,
+    head: sequencer.head,
+    followed: [...log.followed],
+  };
+}

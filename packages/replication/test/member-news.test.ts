@@ -1,0 +1,170 @@
+import { encodeMessage, type NodeStatus } from "@meridian/protocol";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+
+import { copyLogDisk, emptyLogDisk } from "@meridian/testkit";
+
+import { KnownMembers } from "../src/node/known-members.ts";
+import { GroupRig } from "./group-rig.ts";
+import { DirectoryRig, type TestLink } from "./rig.ts";
+
+const NODES = 60;
+
+interface Crowd {
+  readonly rig: DirectoryRig;
+  readonly links: readonly TestLink[];
+}
+
+/** A directory with nodes that have all been told of each other. */
+function crowd(linkBytesMax = 4 * 1024 * 1024): Crowd {
+  const rig = new DirectoryRig({ linkBytesMax });
+  const links = Array.from({ length: NODES }, (_, index) => rig.join(`node-${index}`, 100 + index));
+  rig.clock.advance(200);
+  for (const link of links) link.texts.splice(0);
+  return { rig, links };
+}
+
+function say(rig: DirectoryRig, link: TestLink | undefined, status: NodeStatus): void {
+  link?.say({
+    type: "heartbeat",
+    nowMs: rig.clock.nowMs(),
+    status,
+    appliedThrough: 0,
+    outboxPending: 0,
+    lowestTime: 0,
+    lagMs: 0,
+    load: { entries: 0, bytes: 0, requestsPerSecond: 0 },
+  });
+}
+
+function bytesOf(link: TestLink): number {
+  const told = [...link.of("members"), ...link.of("members-changed")];
+  return told.reduce((sum, message) => sum + encodeMessage(message).length, 0);
+}
+
+describe("a change of the members", () => {
+  it("costs each node a message of its own size, encoded once for all", () => {
+    const { rig, links } = crowd();
+    const stringify = vi.spyOn(JSON, "stringify");
+    onTestFinished(() => stringify.mockRestore());
+    say(rig, links[7], "draining");
+    rig.clock.advance(100);
+    const encoded = stringify.mock.calls.map(([value]) => (value as { type?: string }).type);
+    stringify.mockRestore();
+    expect(encoded.filter((type) => type?.startsWith("members"))).toEqual(["members-changed"]);
+    for (const link of links) {
+      expect(link.of("members-changed")).toMatchObject([
+        { changed: [{ id: "node-7", status: "draining" }], gone: [] },
+      ]);
+      expect(bytesOf(link)).toBeLessThan(300);
+    }
+  });
+
+  it("is told at most ten times a second, together with all that change meanwhile", () => {
+    const { rig, links } = crowd();
+    for (let at = 0; at < 500; at += 10) {
+      say(rig, links[at % NODES], at % 20 === 0 ? "syncing" : "ready");
+      rig.clock.advance(10);
+    }
+    links[1]?.close(1000, "");
+    rig.clock.advance(200);
+    const told = links[0]?.of("members-changed") ?? [];
+    expect(told.length).toBeGreaterThan(1);
+    expect(told.length).toBeLessThanOrEqual(7);
+    expect(told.at(-1)).toMatchObject({ gone: ["node-1"] });
+  });
+});
+
+describe("a change of the members, where it cannot be told as such,", () => {
+  it("is told to a node that has not read what was sent before once it has, with the whole list", () => {
+    const { rig, links } = crowd(10_000);
+    const slow = links[3];
+    if (slow === undefined) throw new Error("Expected a node");
+    slow.bufferedBytes = 10_000;
+    say(rig, links[7], "draining");
+    rig.clock.advance(100);
+    say(rig, slow, "ready");
+    expect(bytesOf(slow)).toBe(0);
+    slow.bufferedBytes = 0;
+    say(rig, slow, "ready");
+    const [list, ...more] = slow.of("members");
+    expect([list?.members.length, more.length]).toEqual([NODES, 0]);
+    expect(list?.members.find(({ id }) => id === "node-7")?.status).toBe("draining");
+    say(rig, links[8], "draining");
+    rig.clock.advance(100);
+    expect(slow.of("members-changed")).toMatchObject([{ changed: [{ id: "node-8" }] }]);
+  });
+
+  it("is told with the whole list to a node that takes no changes", () => {
+    const rig = new DirectoryRig();
+    const plain = rig.join("plain", 1, { features: [] });
+    rig.clock.advance(200);
+    rig.join("other", 2);
+    rig.clock.advance(200);
+    expect(plain.of("members-changed")).toEqual([]);
+    expect(
+      plain
+        .of("members")
+        .at(-1)
+        ?.members.map(({ id }) => id),
+    ).toEqual(["plain", "other"]);
+  });
+
+  it("goes into what a node knows", () => {
+    const known = new KnownMembers();
+    const member = (id: string, status: NodeStatus) => {
+      return { id, region: "r", url: "http://a", lat: 0, lon: 0, status };
+    };
+    known.take({
+      type: "members",
+      nowMs: 0,
+      members: [member("a", "ready"), member("b", "ready")],
+    });
+    const changed = [member("b", "draining"), member("c", "joining")];
+    known.take({ type: "members-changed", nowMs: 0, changed, gone: ["a", "nobody"] });
+    expect(known.list).toEqual(changed);
+  });
+});
+
+describe("a directory that follows", () => {
+  it("is told nothing of the nodes while its link is full", () => {
+    const rig = new DirectoryRig({ linkBytesMax: 1_000 });
+    const follower = rig.connect();
+    const { versions, features, cluster } = rig.hello("x", 1);
+    const place = { logId: 9, epoch: 3, head: 0, cursors: [] };
+    follower.say({ type: "follow", versions, features, cluster, ...place, nowMs: 0 });
+    follower.texts.splice(0);
+    follower.bufferedBytes = 1_000;
+    for (let index = 0; index < 5; index += 1) {
+      rig.join(`node-${index}`, 100 + index);
+      rig.clock.advance(200);
+      rig.beat(follower);
+    }
+    expect(follower.of("registry")).toEqual([]);
+    follower.bufferedBytes = 0;
+    rig.beat(follower);
+    const [registry, ...more] = follower.of("registry");
+    expect([registry?.members.length, registry?.remembered?.length, more]).toEqual([5, 5, []]);
+    rig.beat(follower);
+    expect(follower.of("registry").at(-1)?.remembered).toBeUndefined();
+  });
+
+  it("hears of what is remembered and forgotten, also what happened while it was off", async () => {
+    const group = await GroupRig.start(2);
+    const berlin = group.node("berlin");
+    await group.pass(1_000);
+    const stopped = berlin.stop();
+    await group.pass(3_000);
+    await stopped;
+    const missed = (index: number): string[] =>
+      group.directory(index).directory.absent.map(({ id }) => id);
+    expect([missed(0), missed(1)]).toEqual([["berlin"], ["berlin"]]);
+    const disk = copyLogDisk(group.disks[0] ?? emptyLogDisk(0));
+    await group.kill(0);
+    group.directory(1).directory.forget("berlin", () => {});
+    await group.pass(500);
+    group.start(0, disk);
+    expect(missed(0)).toEqual(["berlin"]);
+    await group.pass(3_000);
+    expect([missed(0), missed(1)]).toEqual([[], []]);
+  });
+});
