@@ -163,6 +163,28 @@ describe("meridian verify", () => {
   });
 });
 
+describe("a value of which one party has nothing left", () => {
+  it("is named if it was emptied before its time, and not if its time was over", async () => {
+    const oslo = regions.get("oslo")?.url;
+    for (const [key, ttl] of [
+      ["alive", "30m"],
+      ["over", "1ms"],
+    ]) {
+      const url = `${oslo}/cache/${key}?ttl=${ttl}&ack=all`;
+      expect((await request(url, { method: "PUT", body: "v" })).status).toBe(200);
+    }
+    expect(await verify()).toMatchObject({ exitCode: 0 });
+    const emptied = "UPDATE entries SET value = x'', content_type = '', deleted = 1";
+    await tamper("perth", `${emptied} WHERE key = 'over'`);
+    expect(await verify()).toMatchObject({ exitCode: 0 });
+    await tamper("perth", `${emptied} WHERE key = 'alive'`);
+    const { exitCode, text } = await verify("--json");
+    expect(exitCode).toBe(1);
+    const { keys } = JSON.parse(text) as { readonly keys: readonly object[] };
+    expect(keys).toMatchObject([{ key: "alive", stamps: { perth: null } }]);
+  });
+});
+
 describe("a node that is gone", () => {
   it("is missed until it is forgotten, and verify exits 4 until then", async () => {
     await set("oslo", ["a"]);

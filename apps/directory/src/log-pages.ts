@@ -49,7 +49,9 @@ export class LogPages {
   async digest({ limit, ...range }: Query): Promise<LogDigestPage> {
     const sequence = await this.#settled();
     const { horizon } = this.#log.horizonState;
-    return { ...(await digestPage(this.#log, range, limit, setImmediate)), horizon, sequence };
+    const nowMs = this.#clock.nowMs();
+    const page = await digestPage(this.#log, range, limit, setImmediate, nowMs);
+    return { ...page, horizon, sequence };
   }
 
   /** The first entries of a range: everything that is committed now, at least. */

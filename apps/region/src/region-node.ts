@@ -249,7 +249,8 @@ export class RegionNode {
   async #digest(): Promise<object> {
     const { store } = this.#options;
     const sequence = this.#replica.info().applied;
-    const digest = await digestAll(store, (callback) => setImmediate(callback));
+    const nowMs = this.#replica.nowMs();
+    const digest = await digestAll(store, (callback) => setImmediate(callback), nowMs);
     return { ...digest, sequence };
   }
 
@@ -257,7 +258,8 @@ export class RegionNode {
     const sequence = this.#replica.info().applied;
     const defer = (callback: () => void): unknown => setImmediate(callback);
     const { store } = this.#options;
-    return { ...(await digestPage(store, range, limit, defer)), horizon: store.horizon, sequence };
+    const page = await digestPage(store, range, limit, defer, this.#replica.nowMs());
+    return { ...page, horizon: store.horizon, sequence };
   }
 
   #entryPage(query: PageQuery): object {

@@ -24,6 +24,8 @@ export interface Summary {
   readonly key: string;
   readonly stamp: Stamp;
   readonly attributes?: Uint8Array;
+  /** When an entry expires whose value has been emptied, in milliseconds since the Unix epoch; left out of all others. */
+  readonly emptiedUntilMs?: number;
 }
 
 /** What of an entry is compared. */

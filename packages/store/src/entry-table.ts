@@ -149,11 +149,22 @@ export function entryOf(key: string, row: EntryRow): Entry {
   return row.attributes === null ? entry : { ...entry, attributes: plainBytes(row.attributes) };
 }
 
-type SummaryRow = [key: string, time: number, origin: number, attributes: Uint8Array | null];
+type SummaryRow = [
+  key: string,
+  time: number,
+  origin: number,
+  attributes: Uint8Array | null,
+  emptiedUntilMs: number,
+];
 
-function summaryOfRow([key, time, origin, attributes]: SummaryRow): Summary {
+function summaryOfRow([key, time, origin, attributes, emptiedUntilMs]: SummaryRow): Summary {
   const summary = { key, stamp: { time, origin } };
-  return attributes === null ? summary : { ...summary, attributes: plainBytes(attributes) };
+  if (attributes === null && emptiedUntilMs === 0) return summary;
+  return {
+    ...summary,
+    ...(attributes !== null && { attributes: plainBytes(attributes) }),
+    ...(emptiedUntilMs > 0 && { emptiedUntilMs }),
+  };
 }
 
 /** The condition is `isPurgeable`, denied; most entries are above the horizon, and it is over for them. */
@@ -163,7 +174,7 @@ function summaries<P extends unknown[]>(
 ): Database.Statement<P, SummaryRow> {
   return database
     .prepare<P, SummaryRow>(
-      `SELECT key, time, origin, attributes FROM entries
+      `SELECT key, time, origin, attributes, deleted * expires_at FROM entries
        WHERE (time > ? OR CASE expires_at WHEN 0 THEN deleted = 0 ELSE expires_at > ? END) ${where}
        ORDER BY key LIMIT ?`,
     )

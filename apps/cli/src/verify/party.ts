@@ -52,6 +52,11 @@ export function isGone({ stamp, state, expiresAtMs }: Held, horizon: number): bo
 /** Entries by what they are. */
 export type Tally = Readonly<Record<ListedEntry["state"], number>>;
 
+/** Whether the value is gone although its time is not over: the party lacks what others may have. */
+export function isEmptied({ state, expiresAtMs }: Held): boolean {
+  return state === "deleted" && expiresAtMs !== null;
+}
+
 /** How far a node is in the log it follows, and in handing over its own writes. */
 export interface NodeProgress {
   readonly logId: number;

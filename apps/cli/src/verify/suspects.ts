@@ -8,7 +8,7 @@
  */
 import { compareKeys, compareStamps, type Stamp } from "@meridian/protocol";
 
-import { isGone, type KeyRange, type Party } from "./party.ts";
+import { isEmptied, isGone, type KeyRange, type Party } from "./party.ts";
 
 /** How many entries a digest is asked of, at most and at least. */
 const DIGEST_MAX = 16_384;
@@ -69,7 +69,9 @@ export async function list(parties: readonly Walked[], range: KeyRange): Promise
   const held = holdings.map(
     ({ entries }) =>
       new Map(
-        [...entries].flatMap(([key, each]) => (isGone(each, horizon) ? [] : [[key, each.stamp]])),
+        [...entries].flatMap(([key, each]) =>
+          isGone(each, horizon) || isEmptied(each) ? [] : [[key, each.stamp]],
+        ),
       ),
   );
   const keys = new Map<string, Holdings>();

@@ -12,12 +12,13 @@ export interface DigestPage extends Digest {
 /** How many entries are read before other work runs. */
 const STEP = 1_000;
 
-/** The digest of the first `limit` entries of a range. */
+/** The digest of the first `limit` entries of a range. `nowMs` is as for `DigestBuilder.add`. */
 export async function digestPage(
   source: SummarySource,
   { after, through }: KeyRange,
   limit: number,
   defer: (callback: () => void) => void,
+  nowMs?: number,
 ): Promise<DigestPage> {
   const builder = new DigestBuilder();
   let [from, left] = [after, limit];
@@ -26,7 +27,7 @@ export async function digestPage(
     const read: readonly Summary[] = source.summariesAfter(from, wanted);
     const within =
       through === null ? read : read.filter(({ key }) => compareKeys(key, through) <= 0);
-    for (const summary of within) builder.add(summary);
+    for (const summary of within) builder.add(summary, nowMs);
     left -= within.length;
     const last = within.at(-1)?.key ?? null;
     if (within.length < wanted || last === through) return { ...builder.finish(), next: null };

@@ -5,6 +5,9 @@
  * entries' words, each modulo 2^32. Equal data have equal digests whatever the order in which they came;
  * different data have equal ones with probability 2^-64. The hash is not cryptographic: a party who can choose
  * keys and stamps could make two ranges look alike.
+ *
+ * For whoever compares parties from outside, an entry whose value was emptied before its time is hashed to something else than one that
+ * still has its value. Emptied in time it is hashed as it was: parties empty when they get round to it.
  */
 import type { Summary } from "@meridian/protocol";
 
@@ -21,14 +24,18 @@ export interface SummarySource {
   summariesAfter(key: string | null, limit: number, horizon?: number): readonly Summary[];
 }
 
+/** No byte of attributes is mixed in like that. */
+const EMPTIED = 0x656d7074;
+
 /** Adds entries up to a digest. */
 export class DigestBuilder {
   #count = 0;
   #high = 0;
   #low = 0;
 
-  add(summary: Summary): void {
-    const { key, stamp, attributes } = summary;
+  /** With `nowMs`, what has been emptied and had not expired by then is told from what has not. */
+  add(summary: Summary, nowMs: number = Infinity): void {
+    const { key, stamp, attributes, emptiedUntilMs = 0 } = summary;
     let high = 0x9e3779b9;
     let low = 0x85ebca6b;
     const mix = (word: number): void => {
@@ -42,6 +49,7 @@ export class DigestBuilder {
     mix(Math.floor(stamp.origin / 2 ** 32));
     mix(stamp.origin | 0);
     if (attributes !== undefined) for (const byte of attributes) mix(byte);
+    if (emptiedUntilMs > nowMs) mix(EMPTIED);
     this.#count += 1;
     this.#high = (this.#high + finish(high ^ low)) >>> 0;
     this.#low = (this.#low + finish(low + Math.imul(high, 0x27d4eb2f))) >>> 0;
@@ -63,17 +71,18 @@ const PAGE = 2_000;
 
 /**
  * The digest of everything in `source`. Reads in pages and lets other work run between them, so it is exact
- * only for a source that does not change meanwhile.
+ * only for a source that does not change meanwhile. `nowMs` is as for `DigestBuilder.add`.
  */
 export async function digestAll(
   source: SummarySource,
   defer: (callback: () => void) => void,
+  nowMs?: number,
 ): Promise<Digest> {
   const builder = new DigestBuilder();
   let after: string | null = null;
   for (;;) {
     const page: readonly Summary[] = source.summariesAfter(after, PAGE);
-    for (const summary of page) builder.add(summary);
+    for (const summary of page) builder.add(summary, nowMs);
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE) return builder.finish();
     after = last.key;
