@@ -50,6 +50,11 @@ export function clockFaults(cluster: SimulatedCluster): (() => void)[] {
   return [restart, restart, restart, setDirectory];
 }
 
+/** What happens to machines and networks, but for their clocks and the loss of disks. */
+export function machineFaults(cluster: SimulatedCluster): (() => void)[] {
+  return commonFaults(cluster, false);
+}
+
 function commonFaults(cluster: SimulatedCluster, setsClocks: boolean): (() => void)[] {
   const { world, nodes, network } = cluster;
   const later = (low: number, high: number, run: () => void): void =>

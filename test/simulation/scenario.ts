@@ -4,6 +4,7 @@ import { HONEST_PARTS, SimulatedCluster, type ClusterParts } from "./cluster.ts"
 import { allFaults, clockFaults, scheduleFaults, slowDisks } from "./faults.ts";
 import { checkConverged, checkRest, heal } from "./healing.ts";
 import { liveBeyondHorizon } from "./horizon-life.ts";
+import { liveByWrongClocks } from "./clock-life.ts";
 import { drawNetwork } from "./network.ts";
 import { scheduleSessions } from "./sessions.ts";
 import { scheduleWork } from "./work.ts";
@@ -21,13 +22,15 @@ const FAULTS_MS = 12_000;
 
 /**
  * What may go wrong: everything; only that nodes restart with their clocks set anew, and the directory's is set; or
- * everything but wrong clocks, where tombstones are kept for seconds, and nodes and directories are away for longer.
+ * everything but wrong clocks, where tombstones are kept for seconds, and nodes and directories are away for longer; or clocks
+ * that are wrong by anything in a minority of the machines, where what has expired is emptied at once.
  */
-export type Faults = "all" | "clocks" | "horizon";
+export type Faults = "all" | "clocks" | "horizon" | "time";
 
-/** What a seed is tried with: every fifth forgets tombstones. */
+/** What a seed is tried with: every fifth forgets tombstones, and another fifth is about wrong clocks. */
 export function faultsOf(seed: number): Faults {
-  return seed % 5 === 0 ? "horizon" : "all";
+  if (seed % 5 === 0) return "horizon";
+  return seed % 5 === 1 ? "time" : "all";
 }
 
 /**
@@ -43,6 +46,7 @@ export async function simulate(
   const restore = parts.patch?.();
   try {
     if (faults === "horizon") return await liveBeyondHorizon(seed, parts, directories);
+    if (faults === "time") return await liveByWrongClocks(seed, parts, directories);
     return await live(seed, parts, faults, directories);
   } finally {
     restore?.();

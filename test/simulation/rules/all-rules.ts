@@ -3,11 +3,13 @@ import { LOG_RULES } from "./log-rules.ts";
 import { PLANTED_BUGS } from "./planted-bugs.ts";
 import type { Rule } from "./rule.ts";
 import { STAMP_RULES } from "./stamp-rules.ts";
+import { TIME_RULES } from "./time-rules.ts";
 
 /** Every rule that can be switched off. */
 export const ALL_RULES: readonly Rule[] = [
   ...STAMP_RULES,
   ...LOG_RULES,
   ...HORIZON_RULES,
+  ...TIME_RULES,
   ...PLANTED_BUGS,
 ];

@@ -78,6 +78,8 @@ export class Submitter {
   /** Gives stamps to what was in the outbox when an older copy of the database was put in its place. */
   #outdated: HybridClock | undefined;
   #savedThrough: number;
+  /** Stamps from here on were given when a directory had told the time. */
+  #judgedFrom = Infinity;
   readonly #times: PendingTimes;
 
   constructor(options: SubmitterOptions) {
@@ -153,6 +155,8 @@ export class Submitter {
    */
   attach(link: Link, acknowledgedThrough: number, isHeld: boolean): readonly string[] {
     this.detach();
+    // Nothing is promised by this: it asks for the next stamp.
+    if (this.#judgedFrom === Infinity) this.#judgedFrom = this.#options.stamps.promise(0);
     this.#isHeld = isHeld;
     const keys = this.#admitThrough(acknowledgedThrough);
     this.acknowledge(acknowledgedThrough);
@@ -347,10 +351,20 @@ export class Submitter {
     const isOutdated = entry.stamp.origin !== stamps.origin;
     const stamp = (isOutdated && this.#outdated?.next(0)) || stamps.next(time.nowMs());
     this.#renewedTime = Math.max(this.#renewedTime, stamp.time);
-    const isConfirmed = time.confirmedMs() !== undefined;
-    const movedMs = isConfirmed ? unixMsOf(stamp.time) - unixMsOf(entry.stamp.time) : 0;
+    const movedMs = this.#endedByStamp(entry)
+      ? unixMsOf(stamp.time) - unixMsOf(entry.stamp.time)
+      : 0;
     const expiresAtMs = entry.expiresAtMs === 0 ? 0 : Math.max(1, entry.expiresAtMs + movedMs);
     return { ...entry, stamp, expiresAtMs };
+  }
+
+  /**
+   * Whether the end of an entry was reckoned by the clock that its stamp shows, and is to move with it. A clock that was ahead goes on in the
+   * stamps after the time is right again; the ends of what is written then are right.
+   */
+  #endedByStamp({ stamp, expiresAtMs }: Entry): boolean {
+    const isByThatClock = stamp.time < this.#judgedFrom && expiresAtMs >= unixMsOf(stamp.time);
+    return isByThatClock && this.#options.time.confirmedMs() !== undefined;
   }
 
   #maySend(): boolean {

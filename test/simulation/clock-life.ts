@@ -1,0 +1,170 @@
+/**
+ * A life in which clocks are wrong by hours and by decades, those of directories included, in a minority of the machines, for as long as
+ * it takes, and values live for a while. Stores empty what has expired as soon as they are told that it certainly has.
+ */
+import { NO_BYTES, type Entry } from "@meridian/protocol";
+
+import { checkCursors } from "./checks.ts";
+import { write } from "./clients.ts";
+import { SimulatedCluster, type ClusterParts, type SimulatedNode } from "./cluster.ts";
+import { machineFaults, scheduleFaults } from "./faults.ts";
+import { checkConverged, heal } from "./healing.ts";
+import { drawNetwork } from "./network.ts";
+import type { Outcome } from "./scenario.ts";
+import { START_MS, World } from "./world.ts";
+
+const FAULTS_MS = 15_000;
+const WATCH_EVERY_MS = 100;
+const HOUR_MS = 3_600_000;
+/** Expired values are emptied after so long: as far as right clocks, and messages on their way, may mislead. */
+const GRACE_MS = 2_000;
+/** Within which the time that a majority confirms has to be right. */
+const CONFIRMED_WITHIN_MS = 2_000;
+
+/** What a client was told, who wrote when the node's time was right: it lives until then, in true time. */
+interface Promised {
+  readonly entry: Entry;
+  readonly endsAtMs: number;
+}
+
+/** Runs the simulation of `seed`. */
+export async function liveByWrongClocks(
+  seed: number,
+  parts: ClusterParts,
+  directories: number,
+): Promise<Outcome> {
+  const world = new World(seed);
+  const network = drawNetwork(world, world.chance(0.3), 20_000);
+  const size = { nodes: 3 + world.below(3), directories };
+  const cluster = new SimulatedCluster(world, size, network, parts);
+  for (const directory of cluster.directories) cluster.startDirectory(directory);
+  for (const node of cluster.nodes) {
+    node.machine.skewMs = world.between(-50, 50);
+    cluster.startNode(node);
+  }
+  const violations = new Set<string>();
+  watch(cluster, violations);
+  const promised = new Map<string, Promised>();
+  work(cluster, promised);
+  // Everyone is to be remembered before anyone is wrong.
+  await world.run(3_000);
+  scheduleFaults(cluster, FAULTS_MS, [...wrongClocks(cluster), ...machineFaults(cluster)]);
+  await world.run(FAULTS_MS);
+  await heal(cluster);
+  await world.run(world.nowMs + 4_000);
+  for (const each of checkConverged(cluster)) violations.add(each);
+  for (const each of checkAlive(cluster, promised)) violations.add(each);
+  for (const each of checkCursors(cluster)) violations.add(each);
+  const { acknowledged } = cluster;
+  return { violations: [...violations], acknowledged: acknowledged.length, quarantined: 0 };
+}
+
+/** The machines whose clocks are wrong now and then: the same ones all the time, fewer than half, a directory most of all. */
+function wrongClocks(cluster: SimulatedCluster): (() => void)[] {
+  const { world, nodes, directories } = cluster;
+  const machines = [...directories, ...nodes].map(({ machine }) => machine);
+  const wrong = machines.slice(0, Math.ceil(machines.length / 2) - 1);
+  // What wrong clocks agree on must not be believed for that.
+  const alikeMs = world.between(-HOUR_MS, HOUR_MS);
+  const draw = (): number =>
+    world.pick([
+      0,
+      alikeMs,
+      alikeMs,
+      world.between(-HOUR_MS, HOUR_MS),
+      world.between(-300, 300) * 365 * 24 * HOUR_MS,
+    ]);
+  const set = (): void => {
+    world.pick(wrong).skewMs = draw();
+  };
+  return Array.from({ length: 9 }, () => set);
+}
+
+function work(cluster: SimulatedCluster, promised: Map<string, Promised>): void {
+  const { world, nodes } = cluster;
+  const keys = Array.from({ length: 5 + world.below(40) }, (_, index) => `key-${index}`);
+  let count = 0;
+  const put = (): void => {
+    if (world.nowMs > FAULTS_MS) return;
+    const [node, key] = [world.pick(nodes), world.pick(keys)];
+    const ttlMs = world.chance(0.5) ? world.between(1, 5_000) : world.between(30_000, 300_000);
+    const isRight = isNearby(node, world);
+    count += 1;
+    write(cluster, node, [{ key, value: `value-${count}`, ttlMs }], ([entry]) => {
+      if (entry === undefined) return;
+      const endsAtMs = isRight ? entry.expiresAtMs - START_MS - 2 * CONFIRMED_WITHIN_MS : 0;
+      promised.set(cluster.names.nameOf(entry.stamp), { entry, endsAtMs });
+    });
+    world.schedule(world.between(20, 150), put);
+  };
+  put();
+}
+
+function isNearby({ process }: SimulatedNode, { nowMs }: World): boolean {
+  const offMs = (process?.replica.nowMs() ?? Infinity) - START_MS - nowMs;
+  return Math.abs(offMs) <= CONFIRMED_WITHIN_MS;
+}
+
+/** Lets everyone empty what it takes for expired, and holds that against the true time. */
+function watch(cluster: SimulatedCluster, violations: Set<string>): void {
+  const { world } = cluster;
+  const trueMs = START_MS + world.nowMs;
+  for (const node of cluster.nodes) {
+    const confirmedMs = node.process?.replica.confirmedNowMs;
+    if (confirmedMs === undefined) continue;
+    const offMs = Math.round(confirmedMs - trueMs);
+    if (Math.abs(offMs) > CONFIRMED_WITHIN_MS) {
+      violations.add(`${node.id}: confirms a time that is off by ${offMs} ms`);
+    }
+    // What is served goes by the node's clock while that is within the bound of the cluster's.
+    const servedOffMs = Math.round((node.process?.replica.nowMs() ?? trueMs) - trueMs);
+    if (Math.abs(servedOffMs) > 10_000 + CONFIRMED_WITHIN_MS) {
+      violations.add(`${node.id}: serves by a time that is off by ${servedOffMs} ms`);
+    }
+    for (const [key, entry] of node.disk.entries) {
+      const emptied = emptiedAt(entry, confirmedMs - GRACE_MS);
+      if (emptied === undefined) continue;
+      if (entry.expiresAtMs > trueMs)
+        violations.add(`${node.id}: ${key} is emptied while it lives`);
+      node.disk.entries.set(key, emptied);
+    }
+  }
+  for (const { disk, process, host } of cluster.directories) {
+    const confirmedMs = process?.machine.clocks.confirmedNowMs;
+    if (confirmedMs === undefined) continue;
+    for (const [key, logged] of disk.entries) {
+      const emptied = emptiedAt(logged.entry, confirmedMs - GRACE_MS);
+      if (emptied === undefined) continue;
+      if (logged.entry.expiresAtMs > trueMs) {
+        violations.add(`${host}: ${key} is emptied while it lives`);
+      }
+      disk.entries.set(key, { ...logged, entry: emptied });
+    }
+  }
+  world.schedule(WATCH_EVERY_MS, () => watch(cluster, violations));
+}
+
+/** The entry without its value, if it had expired by then and has one. */
+function emptiedAt(entry: Entry, byMs: number): Entry | undefined {
+  if (entry.deleted || entry.expiresAtMs === 0 || entry.expiresAtMs > byMs) return undefined;
+  return { ...entry, value: NO_BYTES, contentType: "", deleted: true };
+}
+
+/** A value whose time is not over by the true clock is on every node, and would be served there. */
+function checkAlive(cluster: SimulatedCluster, promised: ReadonlyMap<string, Promised>): string[] {
+  const violations: string[] = [];
+  const { names, world, nodes } = cluster;
+  for (const [name, { entry, endsAtMs }] of promised) {
+    if (endsAtMs <= world.nowMs) continue;
+    for (const { id, process } of nodes) {
+      const held = process?.store.get(entry.key);
+      if (held === undefined) violations.push(`${id}: ${entry.key} at ${name} is lost`);
+      else if (names.nameOf(held.stamp) !== name) continue;
+      else if (held.deleted) violations.push(`${id}: ${entry.key} at ${name} is emptied`);
+      else if (held.expiresAtMs <= START_MS + world.nowMs) {
+        violations.push(`${id}: ${entry.key} at ${name} has expired too soon`);
+      }
+    }
+  }
+  return violations;
+}
