@@ -1,0 +1,120 @@
+/** Both programs, asked by pages in a browser. */
+import { existsSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+
+import { chromium, type Browser, type Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { startBothPrograms, type BothPrograms } from "../support/both-programs.ts";
+
+const CHROMIUM = "/usr/bin/chromium";
+
+/** Serves an empty page to be at an origin of its own. */
+async function servePage(): Promise<{ readonly server: Server; readonly origin: string }> {
+  const server = createServer((_, answer) => {
+    answer.setHeader("Content-Type", "text/html");
+    answer.end("<title>page</title>");
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { server, origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+let browser: Browser;
+let programs: BothPrograms;
+let allowed: Awaited<ReturnType<typeof servePage>>;
+let stranger: Awaited<ReturnType<typeof servePage>>;
+
+const open = async (url: string): Promise<Page> => {
+  const page = await browser.newPage();
+  await page.goto(url);
+  return page;
+};
+
+/** What a page's own script is told: status and text, or code. */
+const ask = (page: Page, method: string, url: string, body?: string): Promise<readonly unknown[]> =>
+  page.evaluate(
+    `fetch(${JSON.stringify(url)}, ${JSON.stringify({ method, body, headers: { "Meridian-Wait-Ms": "9" } })})
+      .then(async (answer) => {
+        const text = await answer.text();
+        return [answer.status, answer.status === 403 ? JSON.parse(text).code : text];
+      }, (failure) => [failure.name])`,
+  );
+
+const statusOf = async (...asked: Parameters<typeof ask>): Promise<unknown> =>
+  (await ask(...asked))[0];
+
+describe.skipIf(!existsSync(CHROMIUM))(
+  `a page in ${CHROMIUM} (skipped where there is none)`,
+  () => {
+    beforeAll(async () => {
+      [allowed, stranger] = [await servePage(), await servePage()];
+      programs = await startBothPrograms({ allowOrigin: [allowed.origin] });
+      const args = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+      ];
+      browser = await chromium.launch({ executablePath: CHROMIUM, args });
+    });
+    afterAll(async () => {
+      await browser?.close();
+      await programs.stop();
+      for (const { server } of [allowed, stranger]) {
+        server.close();
+        server.closeAllConnections();
+      }
+    });
+
+    it("that is allowed reads, writes, and is never shown what was overwritten", async () => {
+      const page = await open(allowed.origin);
+      const key = `${programs.region}/cache/held`;
+      expect(await statusOf(page, "PUT", `${key}?ttl=1h`, "one")).toBe(200);
+      expect(await ask(page, "GET", key)).toEqual([200, "one"]);
+      await fetch(`${key}?ttl=1h`, { method: "PUT", body: "two" });
+      expect(await ask(page, "GET", key)).toEqual([200, "two"]);
+      expect(await statusOf(page, "GET", `${programs.directory}/nodes`)).toBe(200);
+    });
+
+    it("that is not allowed learns that, and nothing else, and changes nothing", async () => {
+      const page = await open(stranger.origin);
+      await fetch(`${programs.region}/cache/kept`, { method: "PUT", body: "kept" });
+      for (const [method, url] of [
+        ["GET", `${programs.region}/cache/kept`],
+        ["PUT", `${programs.region}/cache/kept`],
+        ["DELETE", `${programs.region}/cache/kept`],
+        ["GET", `${programs.region}/keys`],
+        ["GET", `${programs.directory}/status`],
+      ] as const) {
+        const body = method === "PUT" ? "taken" : undefined;
+        expect(await ask(page, method, url, body)).toEqual([403, "ORIGIN_NOT_ALLOWED"]);
+      }
+      expect(await (await fetch(`${programs.region}/cache/kept`)).text()).toBe("kept");
+    });
+
+    it("opens no link to the directory, allowed or not", async () => {
+      const link = `${programs.directory.replace("http", "ws")}/replicate`;
+      for (const { origin } of [allowed, stranger]) {
+        const page = await open(origin);
+        const heard = page.evaluate(
+          `new Promise((resolve) => {
+          const socket = new WebSocket(${JSON.stringify(link)});
+          socket.onopen = () => resolve("open");
+          socket.onerror = () => resolve("refused");
+        })`,
+        );
+        expect(await heard).toBe("refused");
+      }
+    });
+
+    it("that is stored as a value runs nothing", async () => {
+      const url = `${programs.region}/cache/page`;
+      const body = "<title>stored</title><script>document.title = 'ran'</script>";
+      await fetch(url, { method: "PUT", headers: { "Content-Type": "text/html" }, body });
+      const page = await open(url);
+      expect(await page.title()).toBe("stored");
+      expect(await page.content()).toContain("document.title = 'ran'");
+    });
+  },
+);
