@@ -57,7 +57,10 @@ interface Flood {
 
 describe("a region whose disk stalls under a flood of writes", () => {
   it("refuses what is too much, stays as small as it was said to, and goes on afterwards", async () => {
-    const cluster = await startCluster([{ id: "paris", lat: 48.9, lon: 2.4 }]);
+    const cluster = await startCluster([
+      { id: "paris", lat: 48.9, lon: 2.4 },
+      { id: "tokyo", lat: 35.7, lon: 139.7 },
+    ]);
     const [paris] = cluster.regions;
     if (!paris) throw new Error("Expected a region");
     await putValue(paris.url, "calm", "before");
@@ -68,6 +71,9 @@ describe("a region whose disk stalls under a flood of writes", () => {
     const state: Flood = { value: "v".repeat(MEBIBYTE), statuses: new Map(), over: false };
     const writers = Array.from({ length: 300 }, (_, name) => flood(paris, name, state));
     await until("writes are refused", () => (state.statuses.get(503) ?? 0) > 1_000);
+    await until("clients are sent elsewhere", async () => {
+      return (await cluster.offered()).join() === "tokyo";
+    });
     // Three hundred at a time, each of a mebibyte: far more than may wait.
     const { now, max } = await gaugeOf(paris.url, "writeBytes");
     expect(now).toBeLessThan(2.2 * max);
@@ -87,6 +93,7 @@ describe("a region whose disk stalls under a flood of writes", () => {
       return true;
     });
     await until("nothing waits", async () => (await gaugeOf(paris.url, "bodyBytes")).now === 0);
+    await until("clients are sent here again", async () => (await cluster.offered()).length === 2);
   });
 });
 

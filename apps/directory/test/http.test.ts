@@ -6,6 +6,8 @@ import { createApp } from "../src/http/app.ts";
 import { absent, memberOf } from "./members.ts";
 import { CITIES, get, idsNear, nearestOf, PARIS, problemAt, serviceOf } from "./service.ts";
 
+const LOAD = { entries: 1, bytes: 1, requestsPerSecond: 1 };
+
 describe("GET /nearest", () => {
   it("gives the ready nodes, nearest first, with all that a client needs", async () => {
     const response = await get(`/nearest?${PARIS}`);
@@ -42,6 +44,7 @@ describe("GET /nearest", () => {
         memberOf({ id: status, status }),
       ),
       memberOf({ id: "lagging", lagMs: 10_000 }),
+      memberOf({ id: "refusing", load: { ...LOAD, refusing: true } }),
       memberOf({ id: "almost", lagMs: 9_999, lat: 80 }),
     ];
     expect(await idsNear("lat=0&lon=0", members)).toEqual(["almost"]);

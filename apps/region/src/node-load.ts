@@ -1,5 +1,5 @@
 import type { NodeLoad } from "@meridian/protocol";
-import type { Clock } from "@meridian/runtime";
+import type { Clock, Gauge } from "@meridian/runtime";
 
 import type { Memory } from "./memory.ts";
 import type { RegionService } from "./region-service.ts";
@@ -7,16 +7,36 @@ import type { RegionService } from "./region-service.ts";
 /** Differences over less time than this would be noise. */
 const WINDOW_MS = 1_000;
 
+/** How long a node counts as refusing after it was last full: clients that it sends away come back at once if they may. */
+const REFUSING_MS = 5_000;
+
+/** Beyond these parts of their bounds, gauges say that what comes is refused, whoever sends it; of writes, what is not small. */
+const FULL: Readonly<Record<string, number>> = {
+  httpConnections: 0.95,
+  httpRequests: 0.95,
+  httpAnswerBytes: 0.95,
+  bodyBytes: 0.95,
+  writeBytes: 0.75,
+};
+
 /** Measures how busy a node is, for its heartbeats. */
 export class LoadMeter {
   readonly #service: RegionService;
   readonly #memory: Memory;
   readonly #clock: Clock;
+  readonly #gauges: () => readonly Gauge[];
+  #fullAtMs = -Infinity;
   #atMs: number;
   #operations = 0;
   #perSecond = 0;
 
-  constructor(service: RegionService, memory: Memory, clock: Clock) {
+  constructor(
+    service: RegionService,
+    memory: Memory,
+    clock: Clock,
+    gauges: () => readonly Gauge[],
+  ) {
+    this.#gauges = gauges;
     this.#service = service;
     this.#memory = memory;
     this.#clock = clock;
@@ -34,6 +54,12 @@ export class LoadMeter {
       this.#atMs = nowMs;
     }
     const { entries, bytes } = this.#memory.stats();
-    return { entries, bytes, requestsPerSecond: this.#perSecond };
+    const load = { entries, bytes, requestsPerSecond: this.#perSecond };
+    if (this.#isFull()) this.#fullAtMs = nowMs;
+    return nowMs - this.#fullAtMs < REFUSING_MS ? { ...load, refusing: true } : load;
+  }
+
+  #isFull(): boolean {
+    return this.#gauges().some(({ name, now, max }) => now >= (FULL[name] ?? Infinity) * max);
   }
 }

@@ -128,7 +128,7 @@ export class RegionNode {
       ttlMsDefault: options.ttlMsDefault,
       backlogBytesMax: options.backlogBytesMax,
     });
-    this.#meter = new LoadMeter(this.service, this.#memory, clock);
+    this.#meter = new LoadMeter(this.service, this.#memory, clock, () => this.#gauges());
     const facts: NodeFacts = {
       status: () => this.#report(),
       digest: () => this.#digest(),

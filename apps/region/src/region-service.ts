@@ -4,7 +4,7 @@
  * Everything that decides is synchronous: a read and its refill, or a write's condition and its stamp, are
  * never separated by other work.
  */
-import { HeldBytes } from "@meridian/http";
+import { HeldBytes, SMALL_BYTES } from "@meridian/http";
 import {
   checkClientKey,
   CLIENT_KEY_MIN,
@@ -366,10 +366,11 @@ export class RegionService {
    */
   async replay(id: number, ack: AckRequest, condition?: Condition): Promise<Written> {
     this.#checkRoom();
-    this.#checkBacklog();
     const check = condition && this.#checkOf(condition);
     const held = this.quarantine.get(id)?.entry;
-    return this.#acknowledged(held === undefined ? 0 : bytesOf([held]), ack, async () => {
+    const bytes = held === undefined ? 0 : bytesOf([held]);
+    this.#checkBacklog(bytes);
+    return this.#acknowledged(bytes, ack, async () => {
       const receipt = await this.quarantine.replay(id, check, isReported(ack.level));
       this.#writes += 1;
       return receipt;
@@ -448,8 +449,8 @@ export class RegionService {
   }
 
   async #commit(requests: readonly WriteRequest[], level: AckLevel): Promise<Receipt> {
-    this.#checkBacklog();
     const bytes = bytesOf(requests);
+    this.#checkBacklog(bytes);
     for (const { key } of requests) this.#memory.announce(key);
     this.#waitingBytes += bytes;
     let receipt: Receipt | undefined;
@@ -475,10 +476,11 @@ export class RegionService {
     return this.#waitingBytes + this.#store.backlogBytes;
   }
 
-  /** Throws `OVERLOADED` while too much waits in memory for the disk. */
-  #checkBacklog(): void {
+  /** Throws `OVERLOADED` while too much waits in memory for the disk; the last quarter of the room is for small writes. */
+  #checkBacklog(wanted: number): void {
     const bytes = this.#backlogBytes();
-    const bytesMax = this.#backlogBytesMax;
+    const max = this.#backlogBytesMax;
+    const bytesMax = wanted <= SMALL_BYTES ? max : max - Math.floor(max / 4);
     if (bytes <= bytesMax) return;
     throw new MeridianError(
       "OVERLOADED",

@@ -57,7 +57,12 @@ const nowMs = instant;
 const cursor = v.object({ logId: identityOrNone, epoch: identityOrNone, sequence: whole });
 const cursors = v.pipe(v.array(cursor), v.maxLength(CURSORS_MAX));
 const clock = v.object({ aheadMs: instant, agreeing: whole, members: counted });
-const load = v.object({ entries: whole, bytes: whole, requestsPerSecond: rate });
+const load = v.object({
+  entries: whole,
+  bytes: whole,
+  requestsPerSecond: rate,
+  refusing: v.optional(v.boolean()),
+});
 const range = v.object({ to: v.nullable(key), count: whole, fingerprint });
 const memberFields = { id: label, region: label, url: origin, lat, lon, status };
 const member = v.object(memberFields);

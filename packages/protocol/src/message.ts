@@ -31,6 +31,8 @@ export interface NodeLoad {
   bytes: number;
   /** Requests a second over the last heartbeats. */
   requestsPerSecond: number;
+  /** Whether it has too much to do to take what clients ask for. Without it: no. */
+  refusing?: boolean | undefined;
 }
 
 /** One range of keys in a `compare` message. */

@@ -23,7 +23,10 @@ export function nearestBody(
   const limit = readWhole("limit", query.limit, LIMIT);
   const excluded = readIds(query.exclude);
   const isOffered = (member: MemberInfo): boolean =>
-    member.status === "ready" && member.lagMs < lagMaxMs && !excluded.has(member.id);
+    member.status === "ready" &&
+    member.load.refusing !== true &&
+    member.lagMs < lagMaxMs &&
+    !excluded.has(member.id);
   const found = registry.nearest(coordinates, limit, isOffered);
   if (found.length === 0) throw nobodyReady(registry, lagMaxMs, excluded.size);
   return `{"nodes":[${found.map(offer).join(",")}]}`;

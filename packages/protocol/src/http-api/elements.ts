@@ -39,6 +39,7 @@ export const load = v.object({
   entries: count,
   bytes: count,
   requestsPerSecond: v.number(),
+  refusing: v.optional(v.boolean()),
 });
 
 export const gauge = v.object({
