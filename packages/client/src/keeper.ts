@@ -183,7 +183,9 @@ export class Keeper {
       if (node.checking || (node.circuit.state === "closed" && node.probation.isOver)) continue;
       node.checking = true;
       const rest = Math.max(0, node.restsUntilMs - this.#nowMs);
-      const pauseMs = node.probation.isRunning ? this.#jittered(LOOK_MS) : node.checks.nextMs();
+      // The last look comes when the probation is over, and not up to a second later.
+      const lookMs = Math.min(this.#jittered(LOOK_MS), node.probation.leftMs(this.#nowMs));
+      const pauseMs = node.probation.isRunning ? Math.max(0, lookMs) : node.checks.nextMs();
       const delayMs = Math.max(pauseMs, rest);
       this.#options.network.deadlines.after(delayMs, () => void this.#lookAfter(node));
     }

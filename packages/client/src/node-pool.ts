@@ -39,6 +39,9 @@ export interface PooledNode {
   valueBytesMax: { readonly bytes: number; readonly untilMs: number } | undefined;
 }
 
+/** How rarely a node is looked at that has failed: so long it may be ready before its probation begins. */
+const CHECK_MS_MAX = 2_000;
+
 /** How many nodes are remembered that the directory leaves out. */
 const UNLISTED_MAX = 5;
 
@@ -150,7 +153,7 @@ export class NodePool {
       listed: true,
       restsUntilMs: -Infinity,
       checking: false,
-      checks: new Backoff({ random: this.#random, firstMs: 250, maxMs: 10_000 }),
+      checks: new Backoff({ random: this.#random, firstMs: 250, maxMs: CHECK_MS_MAX }),
       looking: undefined,
       unreachable: false,
       lastFailure: "",

@@ -29,6 +29,11 @@ export class Probation {
     return !this.#over && this.#sinceMs !== undefined;
   }
 
+  /** How long the node still has to look well, in milliseconds. */
+  leftMs(nowMs: number): number {
+    return this.#needMs - (nowMs - (this.#sinceMs ?? nowMs));
+  }
+
   /** The node has failed, or nothing is known of it yet. */
   begin(nowMs: number): void {
     this.#sinceMs = undefined;

@@ -102,6 +102,23 @@ test("a node comes back only when it has been ready for five seconds without a b
   await passUntil(clock, () => client.nodes[0]?.id === "near", 10_000);
 });
 
+test.each([1_000, 20_000, 300_000])(
+  "a node that was away for %i ms is used again within seven and a half seconds of being ready",
+  async (awayMs) => {
+    const scene = await openScene();
+    const { clock, near, client } = scene;
+    near.mood = "hung";
+    await timed(clock, client.set("key", 1));
+    await pass(scene, awayMs);
+    near.mood = "ready";
+    const readyAtMs = clock.elapsedMs();
+    await passUntil(clock, () => client.nodes[0]?.id === "near", 20_000);
+    const tookMs = clock.elapsedMs() - readyAtMs;
+    expect(tookMs).toBeGreaterThanOrEqual(5_000);
+    expect(tookMs).toBeLessThanOrEqual(7_500);
+  },
+);
+
 test("how long that is can be chosen", async () => {
   const scene = await openScene({ failbackMs: 0 });
   const { clock, near, client } = scene;

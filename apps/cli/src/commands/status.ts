@@ -72,7 +72,12 @@ function nodeRows(answer: Json): readonly Row[] {
     ["quarantined", number(replica["quarantined"])],
     [
       "trouble",
-      troubles(answer, ["damage", "directoriesFound"], [], membersOf(replica), ["refusal"]),
+      troubles(answer, ["damage", "directoriesFound"], [], membersOf(replica), [
+        "refusal",
+        "clockCorrected",
+        "heldBack",
+        "reconciling",
+      ]),
     ],
   ];
 }
@@ -86,13 +91,21 @@ function identityRows(answer: Json, what: string): readonly Row[] {
   return [[`${what}`, `of the cluster ${text(cluster)}, version ${text(version)}${up}`]];
 }
 
+/** What the sizes of a store are called. */
+const SIZES: readonly (readonly [member: string, name: string])[] = [
+  ["databaseBytes", "database"],
+  ["walBytes", "write-ahead log"],
+  ["unfoldedBytes", "journal"],
+  ["pendingBytes", "waiting to be written"],
+];
+
 function storeRows(answer: Json): readonly Row[] {
   const store = membersOf(answer["store"]);
-  const sizes = Object.entries(store).filter(
-    ([name, value]) => typeof value === "number" && /bytes/i.test(name),
-  );
-  if (sizes.length === 0) return [];
-  return [["on disk", sizes.map(([name, bytes]) => `${name} ${bytesText(bytes)}`).join(", ")]];
+  const sizes = SIZES.flatMap(([member, name]) => {
+    const bytes = store[member];
+    return typeof bytes === "number" && bytes > 0 ? [`${name} ${bytesText(bytes)}`] : [];
+  });
+  return [["on disk", sizes.join(", ") || "nothing"]];
 }
 
 /** What is wrong, in the program's own words. */
@@ -108,6 +121,7 @@ function troubles(
     ...innerTexts.map((name) => [name, inner[name]] as const),
   ].flatMap(([name, value]) => {
     if (value === null || value === undefined || value === false) return [];
+    if (value === true) return [name];
     return [typeof value === "string" ? value : `${name}: ${JSON.stringify(value)}`];
   });
   const set = flags.filter((name) => answer[name] === true);
