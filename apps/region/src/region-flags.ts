@@ -3,6 +3,7 @@ import { parseHosts, parseOrigins, type AllowedOrigins } from "@meridian/http";
 import {
   checkIdentifier,
   parseTtlMs,
+  parseAddress,
   parseUrl,
   parseUrls,
   VALUE_BYTES_MAX,
@@ -88,7 +89,9 @@ const FLAGS = [
   },
   {
     name: "ip",
-    type: "text",
+    type: "parsed",
+    placeholder: "address",
+    parse: parseAddress,
     description: "The address that clients are told; without it, the one that the directory sees.",
   },
   {

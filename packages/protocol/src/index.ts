@@ -102,7 +102,7 @@ export {
 } from "./stamp.ts";
 export { HORIZON_MS_MIN, parseHorizonMs } from "./horizon.ts";
 export { checkTtlMs, parseTtlMs, TTL_MS_MAX } from "./ttl.ts";
-export { isWebOrigin, parseUrl, parseUrls } from "./url.ts";
+export { isWebOrigin, parseAddress, parseUrl, parseUrls } from "./url.ts";
 export {
   agree,
   capabilities,

@@ -1,10 +1,27 @@
 import { MeridianError } from "./errors.ts";
+import { checkAddress } from "./validate.ts";
 
-/** Reads the setting of an `http:` or `https:` URL, and takes slashes from its end. Throws `INVALID_CONFIG` for anything else. */
+/**
+ * Reads the setting of an `http:` or `https:` URL, and takes slashes from its end. Throws `INVALID_CONFIG` for anything
+ * else, also for a URL with a query, a fragment or a user: paths are put behind it.
+ */
 export function parseUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol === "http:" || url?.protocol === "https:") return text.replace(/\/+$/, "");
-  throw new MeridianError("INVALID_CONFIG", `expected an http or https URL, got \`${text}\``);
+  const isWeb = url?.protocol === "http:" || url?.protocol === "https:";
+  if (isWeb && !/[\s?#@\\]/.test(text)) return text.replace(/\/+$/, "");
+  throw new MeridianError(
+    "INVALID_CONFIG",
+    `expected an http or https URL without query, fragment and user, got \`${text}\``,
+  );
+}
+
+/**
+ * Reads the setting of an IPv4 or IPv6 address, and writes it canonically: one address, one text. Throws
+ * `INVALID_ARGUMENT` for anything else, such as an address with brackets, a port or a zone.
+ */
+export function parseAddress(text: string): string {
+  checkAddress(text);
+  return text.includes(":") ? new URL(`http://[${text}]`).hostname.slice(1, -1) : text;
 }
 
 /** Reads a list of such URLs, with commas. Throws `INVALID_CONFIG` also for one that is there twice. */
