@@ -72,6 +72,8 @@ export class Home {
   /** Acknowledgements that are not saved: the first that the cursor has not reached, and the newest. */
   #acknowledged: readonly Acknowledged[] = [];
   #savable: number;
+  /** The highest place in the log of what has become savable. */
+  #savableThrough = 0;
   /**
    * A node that has just started may hold more than what its cursor covers, of frames that no directory has committed, and
    * has forgotten their keys. They come again while the epoch of its cursor lasts: from here on it has them all.
@@ -250,10 +252,20 @@ export class Home {
     });
   }
 
+  /** Something was not made durable, the cursor perhaps: what it was to cover waits again until it does. */
+  onLost(): void {
+    const durable = this.#options.store.outboxAcknowledged;
+    if (this.#savable <= durable) return;
+    const again = { position: this.#savable, through: this.#savableThrough };
+    this.#acknowledged = [again, ...this.#acknowledged.slice(-1)];
+    this.#savable = durable;
+  }
+
   #findSavable(covered: number): void {
     const isCovered = ({ through }: Acknowledged): boolean => through <= covered;
-    for (const { position } of this.#acknowledged.filter(isCovered)) {
+    for (const { position, through } of this.#acknowledged.filter(isCovered)) {
       this.#savable = Math.max(this.#savable, position);
+      this.#savableThrough = Math.max(this.#savableThrough, through);
     }
     this.#acknowledged = this.#acknowledged.filter((each) => !isCovered(each));
   }

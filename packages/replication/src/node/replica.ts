@@ -358,8 +358,8 @@ export class Replica {
 
   /** Something could not be made durable, or is wrong with what the link carries. */
   #onFailed(failure: MeridianError): void {
-    const { isActive } = this.#settlement.reconciliation;
-    if (isActive || !this.#disk.keepsLink(failure)) this.#link.reset(failure);
+    const keepsLink = this.#disk.lose(failure);
+    if (!keepsLink || this.#settlement.reconciliation.isActive) this.#link.reset(failure);
     else this.#updateStatus();
   }
 
