@@ -12,10 +12,10 @@ const ATTEMPTS = 5;
 
 /** Takes digests of a log, one at a time: who asks while one is taken gets that one. */
 export class LogDigester {
-  readonly #log: Pick<DirectoryLog, "committedThrough" | "settle" | "summariesAfter">;
+  readonly #log: Pick<DirectoryLog, "committedThrough" | "settle" | "summaryPage">;
   #taking: Promise<LogDigest> | undefined;
 
-  constructor(log: Pick<DirectoryLog, "committedThrough" | "settle" | "summariesAfter">) {
+  constructor(log: Pick<DirectoryLog, "committedThrough" | "settle" | "summaryPage">) {
     this.#log = log;
   }
 

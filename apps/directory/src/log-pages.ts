@@ -29,7 +29,7 @@ export interface LogEntryPage {
 /** What the pages are read from. */
 export type PagedLog = Pick<
   DirectoryLog,
-  "committedThrough" | "horizonState" | "settle" | "summariesAfter"
+  "committedThrough" | "horizonState" | "settle" | "summaryPage"
 > &
   Pick<SqliteDirectoryLog, "factsAfter">;
 

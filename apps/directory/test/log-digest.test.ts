@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { MeridianError, type Summary } from "@meridian/protocol";
+import type { SummaryPage } from "@meridian/ports";
+import { MeridianError } from "@meridian/protocol";
 
 import { LogDigester } from "../src/log-digest.ts";
 
@@ -22,17 +23,18 @@ class GrowingLog {
     queueMicrotask(() => done(this.#failure));
   }
 
-  summariesAfter(key: string | null, limit: number): Summary[] {
+  summaryPage(key: string | null, limit: number): SummaryPage {
     if (key === null) {
       this.readings += 1;
       this.committedThrough += this.#growth(this.readings);
     }
     const first = key === null ? 0 : Number(key) + 1;
     const count = Math.max(0, Math.min(limit, this.#keys - first));
-    return Array.from({ length: count }, (_, index) => ({
+    const summaries = Array.from({ length: count }, (_, index) => ({
       key: String(first + index),
       stamp: { time: 5, origin: 6 },
     }));
+    return { summaries, next: count < limit ? null : (summaries.at(-1)?.key ?? null) };
   }
 }
 

@@ -30,7 +30,10 @@ function logOf(failure?: MeridianError, horizon = 0): PagedLog {
         folded = facts;
         done(failure);
       }),
-    summariesAfter: after,
+    summaryPage: (key, limit) => {
+      const summaries = after(key, limit);
+      return { summaries, next: summaries.length < limit ? null : (summaries.at(-1)?.key ?? null) };
+    },
     factsAfter: after,
   };
 }

@@ -77,6 +77,7 @@ export class RegionNode {
   readonly #finder: DirectoryFinder;
   readonly #style: AnswerStyle;
   readonly #startedAtMs: number;
+  #digesting: Promise<object> | undefined;
 
   constructor(options: RegionNodeOptions) {
     const { node, store, clock, random, logger, dial, onStatus } = options;
@@ -131,7 +132,7 @@ export class RegionNode {
     this.#meter = new LoadMeter(this.service, this.#memory, clock, () => this.#gauges());
     const facts: NodeFacts = {
       status: () => this.#report(),
-      digest: () => this.#digest(),
+      digest: () => this.#sharedDigest(),
       digestPage: (query) => this.#digestPage(query),
       entryPage: (query) => this.#entryPage(query),
     };
@@ -244,6 +245,14 @@ export class RegionNode {
       { name: "cacheEntries", now: entries, max: cacheEntries },
       { name: "cacheBytes", now: bytes, max: cacheBytes },
     ];
+  }
+
+  /** One for all who ask while it is taken. */
+  #sharedDigest(): Promise<object> {
+    this.#digesting ??= this.#digest().finally(() => {
+      this.#digesting = undefined;
+    });
+    return this.#digesting;
   }
 
   async #digest(): Promise<object> {

@@ -7,7 +7,6 @@
 import { HeldBytes, SMALL_BYTES } from "@meridian/http";
 import {
   checkClientKey,
-  CLIENT_KEY_MIN,
   CONTENT_TYPE_BYTES_MAX,
   formatPosition,
   isLive,
@@ -24,6 +23,7 @@ import type { Clock, Gauge } from "@meridian/runtime";
 import type { AdmissionGate } from "./admission-gate.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { etagOf, isContentType, type CachedRecord } from "./cached-record.ts";
+import { listKeys, type KeyPage, type KeyQuery, type KeySource } from "./key-listing.ts";
 import type { Memory } from "./memory.ts";
 import { StorePatience } from "./store-patience.ts";
 
@@ -56,34 +56,11 @@ export interface RegionServiceOptions {
 }
 
 /** What the service needs of the store beside the replica's use of it. */
-export interface ServiceStore {
+export interface ServiceStore extends KeySource {
   /** Bytes that wait for the disk or for folding. */
   readonly backlogBytes: number;
   /** Why it takes no new values now. */
   readonly shortage: MeridianError | undefined;
-  /** A page of entries without their values, in key order. */
-  list(query: KeyQuery & { readonly from: string; readonly liveAtMs: number }): KeyPage;
-}
-
-/** Which keys to list. */
-export interface KeyQuery {
-  readonly prefix: string;
-  /** Only keys after this one. */
-  readonly after?: string;
-  readonly limit: number;
-}
-
-/** A live key as it is listed. */
-export interface ListedKey extends Pick<Entry, "key" | "contentType" | "stamp" | "expiresAtMs"> {
-  /** The value's length. */
-  readonly bytes: number;
-}
-
-/** A page of keys. It may be short, even empty, and yet not be the last. */
-export interface KeyPage {
-  readonly entries: readonly ListedKey[];
-  /** The key that the next page starts after; null at the end. */
-  readonly next: string | null;
 }
 
 /** What a request says of the session it belongs to. */
@@ -378,8 +355,8 @@ export class RegionService {
   }
 
   /** A page of the live keys, in key order, without reserved ones. Does not count as a use of them. */
-  list(query: KeyQuery): KeyPage {
-    return this.#store.list({ ...query, from: CLIENT_KEY_MIN, liveAtMs: this.nowMs() });
+  list(query: KeyQuery): Promise<KeyPage> {
+    return listKeys(this.#store, query, () => this.nowMs());
   }
 
   /** Follows entries that may be news: the replica's `onChange`. */

@@ -10,6 +10,7 @@ import type {
 } from "@meridian/protocol";
 
 import type { Done } from "./done.ts";
+import type { SummaryPage } from "./summary-page.ts";
 
 /** The directory's durable state: the log, compacted by key behind its recent frames. */
 export interface DirectoryLog {
@@ -74,6 +75,8 @@ export interface DirectoryLog {
   remember(members: readonly RememberedMember[], dropped: readonly string[], done: Done): void;
   /** Like that of a `ReplicaStore`; the log's own horizon is that of `horizonState`. */
   summariesAfter(key: string | null, limit: number, horizon?: number): readonly Summary[];
+  /** Like that of a `ReplicaStore`. */
+  summaryPage(key: string | null, limit: number, horizon?: number): SummaryPage;
   /** The newest entry of `key`, tombstones and expired entries included; a purgeable one may be gone or not. */
   get(key: string): Entry | undefined;
 }

@@ -11,3 +11,4 @@ export type { DirectoryLog } from "./directory-log.ts";
 export type { Done } from "./done.ts";
 export type { Dial, Link, LinkEvents } from "./link.ts";
 export type { ReplicaStore } from "./replica-store.ts";
+export type { SummaryPage } from "./summary-page.ts";

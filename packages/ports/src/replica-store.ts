@@ -9,6 +9,7 @@ import type {
 } from "@meridian/protocol";
 
 import type { Done } from "./done.ts";
+import type { SummaryPage } from "./summary-page.ts";
 
 /** A node's durable state: the data, the outbox and the cursor, committed together. */
 export interface ReplicaStore {
@@ -49,6 +50,11 @@ export interface ReplicaStore {
    * which it is when not given. So the answer is the same before and after a purge.
    */
   summariesAfter(key: string | null, limit: number, horizon?: number): readonly Summary[];
+  /**
+   * Likewise, but of the next `limit` keys only, those left out included: the work is bounded however many keys are
+   * purgeable, and a page may be short, even empty, and yet not be the last.
+   */
+  summaryPage(key: string | null, limit: number, horizon?: number): SummaryPage;
   /** How many entries are in the quarantine, as far as it is durable. */
   readonly quarantined: number;
   /** Durable entries of the quarantine whose ids are above `id`, in the order of their ids, at most `limit`. */

@@ -1,5 +1,11 @@
 export { digestPage, type DigestPage } from "./reconcile/digest-page.ts";
-export { digestAll, digestOf, type Digest, type SummarySource } from "./reconcile/digest.ts";
+export {
+  digestAll,
+  digestOf,
+  type Digest,
+  type PagedSource,
+  type SummarySource,
+} from "./reconcile/digest.ts";
 export { Directory, type DirectoryInfo, type DirectoryOptions } from "./directory/directory.ts";
 export type { AbsentMember, MemberInfo } from "./directory/membership.ts";
 export {

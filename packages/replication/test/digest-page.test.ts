@@ -1,15 +1,21 @@
 import { compareKeys, type Summary, type KeyRange } from "@meridian/protocol";
-import { digestOf, digestPage, type SummarySource } from "@meridian/replication";
+import { digestOf, digestPage, type PagedSource, type SummarySource } from "@meridian/replication";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 const ALL: KeyRange = { after: null, through: null };
 
-function sourceOf(summaries: readonly Summary[]): SummarySource {
+function sourceOf(summaries: readonly Summary[]): SummarySource & PagedSource {
   const sorted = summaries.toSorted((a, b) => compareKeys(a.key, b.key));
+  const after = (key: string | null, limit: number): Summary[] =>
+    sorted.filter((each) => key === null || compareKeys(each.key, key) > 0).slice(0, limit);
   return {
-    summariesAfter: (key, limit) =>
-      sorted.filter((each) => key === null || compareKeys(each.key, key) > 0).slice(0, limit),
+    summariesAfter: after,
+    summaryPage: (key, limit) => {
+      const found = after(key, limit);
+      const next = found.length < limit ? null : (found.at(-1)?.key ?? null);
+      return { summaries: found, next };
+    },
   };
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 
+import type { SummaryPage } from "@meridian/ports";
 import type { Summary } from "@meridian/protocol";
 import { digestAll, digestOf } from "@meridian/replication";
 import fc from "fast-check";
@@ -141,8 +142,10 @@ it("the digest of a source is that of all its entries, however many pages they f
   const keys = Array.from({ length: 4_500 }, (_, index) => `k${String(index).padStart(5, "0")}`);
   const list = keys.map((each, index) => ({ key: each, stamp: { time: index, origin: 1 } }));
   const source = {
-    summariesAfter: (after: string | null, limit: number): readonly Summary[] =>
-      list.filter((each) => after === null || each.key > after).slice(0, limit),
+    summaryPage: (after: string | null, limit: number): SummaryPage => {
+      const summaries = list.filter((each) => after === null || each.key > after).slice(0, limit);
+      return { summaries, next: summaries.length < limit ? null : (summaries.at(-1)?.key ?? null) };
+    },
   };
   expect(await digestAll(source, setImmediate)).toEqual(digestOf(list));
 });

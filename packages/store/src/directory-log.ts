@@ -9,13 +9,14 @@ import {
   type OutboxMark,
   type RememberedMember,
 } from "@meridian/protocol";
-import type { DirectoryLog, Done } from "@meridian/ports";
+import type { DirectoryLog, Done, SummaryPage } from "@meridian/ports";
 import { randomIdentity } from "@meridian/runtime";
 import type Database from "better-sqlite3";
 import { readLogState, type LogStateRow } from "./directory-journal.ts";
 import { readCursors } from "./cursor-table.ts";
-import { EntryTable, reading, type EntryFacts } from "./entry-table.ts";
+import { countingSummaries, EntryTable, reading, type EntryFacts } from "./entry-table.ts";
 import { LogReader } from "./log-reader.ts";
+import { collectSummaries } from "./merged-scan.ts";
 import { readMembers } from "./member-table.ts";
 import { openStore, type StoreParts } from "./open-store.ts";
 import type { StoreOptions } from "./store-options.ts";
@@ -263,7 +264,19 @@ export class SqliteDirectoryLog implements DirectoryLog {
     limit: number,
     horizon: number = this.#horizonState.horizon,
   ): readonly Summary[] {
-    return this.#table.summariesAfter(key, limit, horizon);
+    return collectSummaries(key, limit, (after) => this.summaryPage(after, limit, horizon));
+  }
+
+  summaryPage(
+    key: string | null,
+    limit: number,
+    horizon: number = this.#horizonState.horizon,
+  ): SummaryPage {
+    const rows = this.#table.summariesAfter(key, limit, horizon);
+    return {
+      summaries: countingSummaries(rows),
+      next: rows.length < limit ? null : (rows.at(-1)?.key ?? null),
+    };
   }
 
   /** Entries without their values, in key order after `key` (null: from the start), as far as they are folded. */

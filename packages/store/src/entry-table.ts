@@ -1,4 +1,4 @@
-import { unixMsOf, type Entry, type Stamp, type Summary } from "@meridian/protocol";
+import { isPurgeable, type Entry, type Stamp, type Summary } from "@meridian/protocol";
 import type Database from "better-sqlite3";
 import { asStoreError, type OnDamaged } from "./store-error.ts";
 
@@ -33,8 +33,8 @@ interface FactsRow extends Omit<EntryRow, "value" | "attributes"> {
 export class EntryTable {
   readonly #entry: Database.Statement<[string], EntryRow>;
   readonly #stamp: Database.Statement<[string], Stamp>;
-  readonly #summaries: Database.Statement<[number, number, number], SummaryRow>;
-  readonly #summariesAfter: Database.Statement<[number, number, string, number], SummaryRow>;
+  readonly #summaries: Database.Statement<[number], SummaryRow>;
+  readonly #summariesAfter: Database.Statement<[string, number], SummaryRow>;
   readonly #facts: Database.Statement<[string, number], FactsRow>;
   readonly #factsAfter: Database.Statement<[string, number], FactsRow>;
   readonly #count: Database.Statement<[], number | null>;
@@ -49,7 +49,7 @@ export class EntryTable {
     );
     this.#stamp = database.prepare("SELECT time, origin FROM entries WHERE key = ?");
     this.#summaries = summaries(database, "");
-    this.#summariesAfter = summaries(database, "AND key > ?");
+    this.#summariesAfter = summaries(database, "WHERE key > ?");
     this.#facts = facts(database, "key >= ?");
     this.#factsAfter = facts(database, "key > ?");
     this.#count = database
@@ -72,19 +72,11 @@ export class EntryTable {
     return this.#reading(() => this.#stamp.get(key));
   }
 
-  /**
-   * The keys after `key` (null: from the start) in key order, at most `limit`; those that are purgeable under `horizon`
-   * are passed over.
-   */
-  summariesAfter(key: string | null, limit: number, horizon: number): Summary[] {
-    // Every entry is above the one, and none has expired by the other.
-    const [time, expiredMs] = horizon === 0 ? [-1, 0] : [horizon, unixMsOf(horizon)];
+  /** The next `limit` keys after `key` (null: from the start) in key order, with what tells whether they are purgeable. */
+  summariesAfter(key: string | null, limit: number, horizon: number): StoredSummary[] {
     return this.#reading(() => {
-      const rows =
-        key === null
-          ? this.#summaries.all(time, expiredMs, limit)
-          : this.#summariesAfter.all(time, expiredMs, key, limit);
-      return rows.map(summaryOfRow);
+      const rows = key === null ? this.#summaries.all(limit) : this.#summariesAfter.all(key, limit);
+      return rows.map((row) => summaryOfRow(row, horizon));
     });
   }
 
@@ -149,16 +141,31 @@ export function entryOf(key: string, row: EntryRow): Entry {
   return row.attributes === null ? entry : { ...entry, attributes: plainBytes(row.attributes) };
 }
 
+/** A summary, and whether it counts. */
+export interface StoredSummary extends Summary {
+  readonly isPurgeable: boolean;
+}
+
+/** The summaries of those that count. */
+export function countingSummaries(stored: readonly StoredSummary[]): Summary[] {
+  return stored.flatMap(({ isPurgeable: isLeftOut, ...summary }) => (isLeftOut ? [] : summary));
+}
+
 type SummaryRow = [
   key: string,
   time: number,
   origin: number,
+  expiresAtMs: number,
+  deleted: number,
   attributes: Uint8Array | null,
-  emptiedUntilMs: number,
 ];
 
-function summaryOfRow([key, time, origin, attributes, emptiedUntilMs]: SummaryRow): Summary {
-  const summary = { key, stamp: { time, origin } };
+function summaryOfRow(row: SummaryRow, horizon: number): StoredSummary {
+  const [key, time, origin, expiresAtMs, deleted, attributes] = row;
+  const stamp = { time, origin };
+  const facts = { key, stamp, deleted: deleted === 1, expiresAtMs };
+  const summary = { key, stamp, isPurgeable: isPurgeable(facts, horizon) };
+  const emptiedUntilMs = deleted * expiresAtMs;
   if (attributes === null && emptiedUntilMs === 0) return summary;
   return {
     ...summary,
@@ -167,15 +174,13 @@ function summaryOfRow([key, time, origin, attributes, emptiedUntilMs]: SummaryRo
   };
 }
 
-/** The condition is `isPurgeable`, denied; most entries are above the horizon, and it is over for them. */
 function summaries<P extends unknown[]>(
   database: Database.Database,
   where: string,
 ): Database.Statement<P, SummaryRow> {
   return database
     .prepare<P, SummaryRow>(
-      `SELECT key, time, origin, attributes, deleted * expires_at FROM entries
-       WHERE (time > ? OR CASE expires_at WHEN 0 THEN deleted = 0 ELSE expires_at > ? END) ${where}
+      `SELECT key, time, origin, expires_at, deleted, attributes FROM entries ${where}
        ORDER BY key LIMIT ?`,
     )
     .raw() as Database.Statement<P, SummaryRow>;

@@ -1,4 +1,5 @@
 /** Ordered reads over the table of entries and the overlay together. */
+import type { SummaryPage } from "@meridian/ports";
 import {
   compareKeys,
   compareStamps,
@@ -6,7 +7,12 @@ import {
   summaryOf,
   type Summary,
 } from "@meridian/protocol";
-import type { EntryFacts, EntryTable } from "./entry-table.ts";
+import {
+  countingSummaries,
+  type EntryFacts,
+  type EntryTable,
+  type StoredSummary,
+} from "./entry-table.ts";
 import type { Overlaid, Overlay } from "./overlay.ts";
 
 /** Which keys to list. */
@@ -30,8 +36,8 @@ export interface ListPage {
   readonly next: string | null;
 }
 
-/** How many rows a page looks at before it is returned short. */
-const ROWS_PER_PAGE = 10_000;
+/** How many rows a page looks at before it is returned short: the work of one turn. */
+const ROWS_PER_PAGE = 1_000;
 
 /** Where a scan starts, and what it gives. */
 export interface SummaryQuery {
@@ -43,32 +49,42 @@ export interface SummaryQuery {
   readonly horizon: number;
 }
 
-/** The keys of a query in key order, with the newest stamp of each. */
-export function scanSummaries(table: EntryTable, overlay: Overlay, query: SummaryQuery): Summary[] {
-  const { limit, horizon } = query;
+/** The next `limit` keys of a query, with the newest stamp of each that counts. */
+export function scanSummaryPage(
+  table: EntryTable,
+  overlay: Overlay,
+  { after, limit, horizon }: SummaryQuery,
+): SummaryPage {
+  const convert = ({ entry }: Overlaid): StoredSummary => ({
+    ...summaryOf(entry),
+    isPurgeable: isPurgeable(entry, horizon),
+  });
+  const stored = table.summariesAfter(after, limit, horizon);
+  const end = stored.length < limit ? null : (stored.at(-1)?.key ?? null);
+  const overlaid = overlay.keysBetween(after, end, limit);
+  // The overlay may have more keys than it was asked for.
+  const next = overlaid.length < limit ? end : (overlaid.at(-1) ?? null);
+  const found = mergeByKey(stored, overlaid, overlay, convert).filter(
+    ({ key }) => next === null || compareKeys(key, next) <= 0,
+  );
+  return { summaries: countingSummaries(found), next };
+}
+
+/** The first `limit` summaries after `after` of what is read in pages. */
+export function collectSummaries(
+  after: string | null,
+  limit: number,
+  pageAfter: (after: string | null) => SummaryPage,
+): Summary[] {
   const found: Summary[] = [];
-  const convert = ({ entry, settled }: Overlaid, row: Summary | undefined): Summary | undefined => {
-    if (isPurgeable(entry, horizon)) return undefined;
-    // What the table has may be newer and purgeable, and was passed over.
-    if (row === undefined && !settled && entry.stamp.time <= horizon) {
-      const stored = table.stampOf(entry.key);
-      if (stored !== undefined && compareStamps(stored, entry.stamp) > 0) return undefined;
-    }
-    return summaryOf(entry);
-  };
-  for (let from = query.after; ;) {
-    const stored = table.summariesAfter(from, limit, horizon);
-    const end = stored.length < limit ? null : (stored.at(-1)?.key ?? null);
-    const overlaid = overlay.keysBetween(from, end, limit);
-    // The overlay may have more keys than it was asked for.
-    const reached = overlaid.length < limit ? end : (overlaid.at(-1) ?? null);
-    for (const summary of mergeByKey(stored, overlaid, overlay, convert)) {
-      if (reached !== null && compareKeys(summary.key, reached) > 0) break;
+  for (let from = after; ;) {
+    const { summaries, next } = pageAfter(from);
+    for (const summary of summaries) {
       found.push(summary);
       if (found.length === limit) return found;
     }
-    if (reached === null) return found;
-    from = reached;
+    if (next === null) return found;
+    from = next;
   }
 }
 
@@ -82,7 +98,7 @@ export function scanList(table: EntryTable, overlay: Overlay, query: ListQuery):
   let from = isBefore ? query.from : resumed ? after : prefix;
   let including = isBefore || !resumed;
   for (let seen = 0; seen < ROWS_PER_PAGE;) {
-    const rowsMax = Math.min(Math.max(limit, 64), ROWS_PER_PAGE - seen);
+    const rowsMax = Math.min(Math.max(limit, 256), ROWS_PER_PAGE - seen);
     const stored = table.factsFrom(from, including, rowsMax);
     const end = stored.length < rowsMax ? null : (stored.at(-1)?.key ?? null);
     const overlaid = overlay.keysBetween(from, end, rowsMax);

@@ -12,14 +12,20 @@ import {
   type RemoteRecord,
   type ReplicaRecord,
 } from "@meridian/protocol";
-import type { Done, ReplicaStore } from "@meridian/ports";
+import type { Done, ReplicaStore, SummaryPage } from "@meridian/ports";
 import { randomIdentity } from "@meridian/runtime";
 import type Database from "better-sqlite3";
 import { readCursors } from "./cursor-table.ts";
 import { EntryTable, plainBytes, reading } from "./entry-table.ts";
 import { stampsOf } from "./fold.ts";
 import type { JournalRow } from "./journal.ts";
-import { scanList, scanSummaries, type ListPage, type ListQuery } from "./merged-scan.ts";
+import {
+  scanList,
+  scanSummaryPage,
+  collectSummaries,
+  type ListPage,
+  type ListQuery,
+} from "./merged-scan.ts";
 import { openStore, type StoreParts } from "./open-store.ts";
 import { Overlay } from "./overlay.ts";
 import { QuarantineReader } from "./quarantine.ts";
@@ -202,7 +208,11 @@ export class SqliteReplicaStore implements ReplicaStore {
     limit: number,
     horizon: number = this.horizon,
   ): readonly Summary[] {
-    return scanSummaries(this.#table, this.#overlay, { after: key, limit, horizon });
+    return collectSummaries(key, limit, (after) => this.summaryPage(after, limit, horizon));
+  }
+
+  summaryPage(key: string | null, limit: number, horizon: number = this.horizon): SummaryPage {
+    return scanSummaryPage(this.#table, this.#overlay, { after: key, limit, horizon });
   }
 
   quarantinedAfter(id: number, limit: number): readonly QuarantinedEntry[] {

@@ -18,6 +18,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { anyLogStep, LogHistory } from "./log-history.ts";
+import { numbered, pagesOf } from "./page-walk.ts";
 import { append, frame, member, remember, saveHorizon, settle } from "./log-records.ts";
 import { attributed, entry, stamp } from "./replica-records.ts";
 import type { StoreHarness } from "./store-harness.ts";
@@ -34,6 +35,7 @@ export function directoryLogContract<L extends DirectoryLog>(
     describeFollowed(harness);
     describeMembers(harness);
     describeReads(harness);
+    describePages(harness);
     describeHorizon(harness);
     describeHistories(harness, runs);
   });
@@ -224,6 +226,28 @@ function describeReads<L extends DirectoryLog>(harness: StoreHarness<L>): void {
     expect(log.read(0, 1)).toEqual(frames.slice(0, 1));
     expect(log.read(0, bytes * 2)).toEqual(frames.slice(0, 2));
     expect(log.read(1, 1_000_000)).toEqual(frames.slice(1));
+    await harness.close(log);
+  });
+}
+
+function describePages<L extends DirectoryLog>(harness: StoreHarness<L>): void {
+  it("looks at no more keys for a page than it is asked for, however many are purgeable", async () => {
+    const log = await harness.open(nextName());
+    const keys = numbered(40);
+    await append(
+      log,
+      frame(
+        0,
+        keys.map((key) => (key === "k05" ? entry(key, 9) : tombstone(key, stamp(1)))),
+        7,
+        1,
+      ),
+    );
+    await settle(log);
+    for (const limit of [1, 4, 7, 100]) {
+      expect(pagesOf(log, keys, limit, 5)).toEqual(["k05"]);
+      expect(pagesOf(log, keys, limit, 0)).toEqual(keys);
+    }
     await harness.close(log);
   });
 }

@@ -1,4 +1,4 @@
-import type { DirectoryLog, Done } from "@meridian/ports";
+import type { DirectoryLog, Done, SummaryPage } from "@meridian/ports";
 import {
   compareKeys,
   decodeBlock,
@@ -187,6 +187,22 @@ export class MemoryDirectoryLog implements DirectoryLog {
       disk.purgedThrough = Math.max(disk.purgedThrough, sequence);
       left -= 1;
     }
+  }
+
+  summaryPage(
+    key: string | null,
+    limit: number,
+    horizon: number = this.horizonState.horizon,
+  ): SummaryPage {
+    const entries = [...this.#disk.entries.values()]
+      .map(({ entry }) => entry)
+      .filter((entry) => key === null || compareKeys(entry.key, key) > 0)
+      .toSorted((a, b) => compareKeys(a.key, b.key));
+    const page = entries.slice(0, limit);
+    return {
+      summaries: page.filter((entry) => !isPurgeable(entry, horizon)).map(summaryOf),
+      next: entries.length > limit ? (page.at(-1)?.key ?? null) : null,
+    };
   }
 
   summariesAfter(

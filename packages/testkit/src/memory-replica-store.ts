@@ -1,4 +1,4 @@
-import type { Done, ReplicaStore } from "@meridian/ports";
+import type { Done, ReplicaStore, SummaryPage } from "@meridian/ports";
 import {
   compareKeys,
   compareStamps,
@@ -160,16 +160,30 @@ export class MemoryReplicaStore implements ReplicaStore {
     return this.#disk.quarantine.get(id);
   }
 
+  summaryPage(key: string | null, limit: number, horizon: number = this.horizon): SummaryPage {
+    const keys = this.#sortedKeys().filter((each) => key === null || compareKeys(each, key) > 0);
+    const page = keys.slice(0, limit);
+    const entries = page.flatMap((each) => this.get(each) ?? []);
+    return {
+      summaries: entries.filter((entry) => !isPurgeable(entry, horizon)).map(summaryOf),
+      next: keys.length > limit ? (page.at(-1) ?? null) : null,
+    };
+  }
+
+  #sortedKeys(): readonly string[] {
+    this.#sorted ??= [...new Set([...this.#disk.entries.keys(), ...this.#early.keys()])].toSorted(
+      compareKeys,
+    );
+    return this.#sorted;
+  }
+
   summariesAfter(
     key: string | null,
     limit: number,
     horizon: number = this.horizon,
   ): readonly Summary[] {
-    this.#sorted ??= [...new Set([...this.#disk.entries.keys(), ...this.#early.keys()])].toSorted(
-      compareKeys,
-    );
     const summaries: Summary[] = [];
-    for (const candidate of this.#sorted) {
+    for (const candidate of this.#sortedKeys()) {
       if (summaries.length >= limit) break;
       if (key !== null && compareKeys(candidate, key) <= 0) continue;
       const entry = this.get(candidate);

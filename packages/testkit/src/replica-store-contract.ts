@@ -20,6 +20,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { anyStep, ReplicaHistory } from "./replica-history.ts";
+import { numbered, pagesOf } from "./page-walk.ts";
 import { ReplicaModel, viewOf } from "./replica-model.ts";
 import { append, attributed, entry, frameOf, local, remote, stamp } from "./replica-records.ts";
 import type { StoreHarness } from "./store-harness.ts";
@@ -320,6 +321,20 @@ function describeHorizon<S extends ReplicaStore>(harness: StoreHarness<S>): void
       expect(keys(reopened)).toEqual(["c", "d", "e"]);
       expect([reopened.get("a"), reopened.get("b")]).toEqual([undefined, undefined]);
       expect(reopened.get("e")).toEqual(entry("e", 1));
+    }));
+
+  it("looks at no more keys for a page than it is asked for, however many are purgeable", () =>
+    withStore(harness, async (store) => {
+      const keys = numbered(40);
+      const [folded, other] = [keys.slice(0, 20), keys.slice(20)];
+      const dead = (key: string): Entry => tombstone(key, stamp(1));
+      await append(store, remote([...folded.map(dead), entry("k05", 9)]));
+      await harness.idle(store);
+      await append(store, remote([...other.map(dead), entry("k35", 9)]));
+      for (const limit of [1, 4, 7, 100]) {
+        expect(pagesOf(store, keys, limit, 5)).toEqual(["k05", "k35"]);
+        expect(pagesOf(store, keys, limit, 0)).toEqual(keys);
+      }
     }));
 
   it("removes a tombstone only once what came before the horizon is merged", () =>

@@ -1,5 +1,5 @@
 /** Parts that are honest but for one thing. */
-import type { Done } from "@meridian/ports";
+import type { Done, SummaryPage } from "@meridian/ports";
 import type { Entry, LogFrame, ReplicaRecord, Summary } from "@meridian/protocol";
 import type { ReplicaDisk } from "@meridian/testkit";
 
@@ -113,6 +113,11 @@ class ForgetfulLog extends TracedLog {
   override summariesAfter(key: string | null, limit: number, horizon?: number): readonly Summary[] {
     this.forget();
     return super.summariesAfter(key, limit, horizon);
+  }
+
+  override summaryPage(key: string | null, limit: number, horizon?: number): SummaryPage {
+    this.forget();
+    return super.summaryPage(key, limit, horizon);
   }
 }
 

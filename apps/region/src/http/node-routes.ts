@@ -25,7 +25,7 @@ export async function getKeys(exchange: RegionExchange): Promise<Answer> {
     ...(after !== undefined && { after }),
   };
   await exchange.admit();
-  const { entries, next } = exchange.service.list(query);
+  const { entries, next } = await exchange.service.list(query);
   const keys = entries.map(({ key, bytes, contentType, stamp, expiresAtMs }) => ({
     key,
     bytes,

@@ -9,6 +9,7 @@
  * For whoever compares parties from outside, an entry whose value was emptied before its time is hashed to something else than one that
  * still has its value. Emptied in time it is hashed as it was: parties empty when they get round to it.
  */
+import type { ReplicaStore, SummaryPage } from "@meridian/ports";
 import type { Summary } from "@meridian/protocol";
 
 /** What there is in a range of keys. */
@@ -26,6 +27,9 @@ export interface SummarySource {
 
 /** No byte of attributes is mixed in like that. */
 const EMPTIED = 0x656d7074;
+
+/** What is read in bounded pages: a store or a log. */
+export type PagedSource = Pick<ReplicaStore, "summaryPage">;
 
 /** Adds entries up to a digest. */
 export class DigestBuilder {
@@ -74,18 +78,17 @@ const PAGE = 2_000;
  * only for a source that does not change meanwhile. `nowMs` is as for `DigestBuilder.add`.
  */
 export async function digestAll(
-  source: SummarySource,
+  source: PagedSource,
   defer: (callback: () => void) => void,
   nowMs?: number,
 ): Promise<Digest> {
   const builder = new DigestBuilder();
   let after: string | null = null;
   for (;;) {
-    const page: readonly Summary[] = source.summariesAfter(after, PAGE);
-    for (const summary of page) builder.add(summary, nowMs);
-    const last = page.at(-1);
-    if (last === undefined || page.length < PAGE) return builder.finish();
-    after = last.key;
+    const { summaries, next }: SummaryPage = source.summaryPage(after, PAGE);
+    for (const summary of summaries) builder.add(summary, nowMs);
+    if (next === null) return builder.finish();
+    after = next;
     await new Promise<void>((resolve) => defer(resolve));
   }
 }

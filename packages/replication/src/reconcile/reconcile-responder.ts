@@ -162,10 +162,10 @@ export class ReconcileResponder {
   #page(answer: Answer): boolean {
     const { log, horizon } = this.#options;
     const { entries, to } = answer.offer;
-    const page = log.summariesAfter(answer.after, PAGE, horizon);
+    const page = log.summaryPage(answer.after, PAGE, horizon);
     const donated: Entry[] = [];
     let bytes = 0;
-    for (const summary of page) {
+    for (const summary of page.summaries) {
       if (!isWithin(summary.key, to)) break;
       if (bytes >= FRAME_BYTES_TARGET) return this.#donate(answer, donated, false);
       donated.push(...this.#takeOfferedBefore(answer, summary.key));
@@ -181,8 +181,8 @@ export class ReconcileResponder {
       if (order < 0) answer.wanted.push(summary.key);
       answer.after = summary.key;
     }
-    const last = page.at(-1);
-    const isOver = page.length < PAGE || last === undefined || !isWithin(last.key, to);
+    const isOver = page.next === null || page.next === to || !isWithin(page.next, to);
+    answer.after = page.next;
     if (isOver) donated.push(...this.#takeOfferedBefore(answer, null));
     return this.#donate(answer, donated, isOver);
   }

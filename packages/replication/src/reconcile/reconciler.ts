@@ -22,7 +22,7 @@ import { digestOf } from "./digest.ts";
 
 /** What a reconciler needs. */
 export interface ReconcilerOptions {
-  readonly store: Pick<ReplicaStore, "summariesAfter">;
+  readonly store: Pick<ReplicaStore, "summariesAfter" | "summaryPage">;
   send(message: string): void;
   ownMs(): number;
   /** Sends the newest entries of `keys` through the outbox. Calls back when the directory has committed them. */
@@ -143,12 +143,12 @@ export class Reconciler {
 
   #walk(): void {
     const { store } = this.#options;
-    const summaries = store.summariesAfter(this.#walkFrom, PAGE, this.#horizon);
-    const last = summaries.at(-1);
-    this.#walked = summaries.length < PAGE || last === undefined;
     const from = this.#walkFrom;
-    this.#walkFrom = last?.key ?? null;
-    this.#compare(from, summaries, RANGE_ENTRIES, this.#walked ? null : this.#walkFrom);
+    const { summaries, next } = store.summaryPage(from, PAGE, this.#horizon);
+    this.#walked = next === null;
+    this.#walkFrom = next;
+    // A page counts in full, for that is the work that it was.
+    this.#compare(from, summaries, RANGE_ENTRIES, next, PAGE);
   }
 
   #split(range: Range): void {
@@ -161,6 +161,7 @@ export class Reconciler {
     summaries: readonly Summary[],
     size: number,
     to: string | null,
+    weight: number = summaries.length,
   ): void {
     const ranges: Range[] = [];
     const digests: RangeDigest[] = [];
@@ -173,7 +174,7 @@ export class Reconciler {
       digests.push({ to: end, ...digestOf(part) });
       after = end;
     }
-    const id = this.#ask(ranges, summaries.length);
+    const id = this.#ask(ranges, weight);
     const nowMs = this.#options.ownMs();
     this.#options.send(encodeMessage({ type: "compare", nowMs, id, from, ranges: digests }));
   }

@@ -1,0 +1,53 @@
+/** Lists the keys that clients may see, in bounded steps: what has expired takes its time, too. */
+import { CLIENT_KEY_MIN, type Entry } from "@meridian/protocol";
+
+/** Which keys to list. */
+export interface KeyQuery {
+  readonly prefix: string;
+  /** Only keys after this one. */
+  readonly after?: string;
+  readonly limit: number;
+}
+
+/** A live key as it is listed. */
+export interface ListedKey extends Pick<Entry, "key" | "contentType" | "stamp" | "expiresAtMs"> {
+  /** The value's length. */
+  readonly bytes: number;
+}
+
+/** A page of keys. It may be short, even empty, and yet not be the last. */
+export interface KeyPage {
+  readonly entries: readonly ListedKey[];
+  /** The key that the next page starts after; null at the end. */
+  readonly next: string | null;
+}
+
+/** What the keys are read from. */
+export interface KeySource {
+  /** A bounded look at the entries, without their values, in key order. */
+  list(query: KeyQuery & { readonly from: string; readonly liveAtMs: number }): KeyPage;
+}
+
+/** How many looks one listing may take before its page is short. */
+const STEPS_MAX = 32;
+
+/** A page of the live keys. Other work runs between two looks at them. */
+export async function listKeys(
+  source: KeySource,
+  query: KeyQuery,
+  nowMs: () => number,
+): Promise<KeyPage> {
+  const entries: ListedKey[] = [];
+  let next = query.after ?? null;
+  for (let step = 0; step < STEPS_MAX; step += 1) {
+    if (step > 0) await new Promise((resolve) => setImmediate(resolve));
+    const after = next === null ? {} : { after: next };
+    const limit = query.limit - entries.length;
+    const bounds = { from: CLIENT_KEY_MIN, liveAtMs: nowMs() };
+    const page = source.list({ ...query, ...after, ...bounds, limit });
+    entries.push(...page.entries);
+    next = page.next;
+    if (next === null || entries.length === query.limit) break;
+  }
+  return { entries, next };
+}
