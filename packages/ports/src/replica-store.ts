@@ -6,6 +6,7 @@ import type {
   QuarantinedEntry,
   ReplicaRecord,
   Summary,
+  TailRun,
 } from "@meridian/protocol";
 
 import type { Done } from "./done.ts";
@@ -17,6 +18,11 @@ export interface ReplicaStore {
   readonly incarnation: number;
   /** Where the node stood when the store was opened, or has been told to stand since. */
   readonly cursor: Cursor | undefined;
+  /**
+   * What the store held beyond its cursor when it was opened: the keys of the frames that had come since, in the order in which they
+   * came. Undefined where that was too much to be kept, or is not known.
+   */
+  readonly tail: readonly TailRun[] | undefined;
   /** Places in other logs before which the node has everything, as last told; newest last. */
   readonly others: readonly Cursor[];
   /** The last outbox position given out; 0 for none. */

@@ -16,3 +16,24 @@ export function cursorIn(
 ): Cursor | undefined {
   return cursors.find((each) => each.logId === logId && each.epoch === epoch);
 }
+
+/** Keys that a frame of a log has brought to a node, beyond the node's cursor. */
+export interface TailRun {
+  /** Where the frame ends. */
+  readonly place: Cursor;
+  readonly keys: readonly string[];
+}
+
+/**
+ * Whether a frame that ends at `place` is still beyond a node's cursor, once that has moved from `before` to `after`. A cursor in another
+ * log or epoch than before is made durable only when the node owes nothing to it any more, so it covers all that came from elsewhere.
+ */
+export function isBeyond(place: Cursor, before: Cursor | undefined, after: Cursor): boolean {
+  if (after.logId === 0) return false;
+  if (isSameEpoch(place, after)) return place.sequence > after.sequence;
+  return before !== undefined && isSameEpoch(before, after);
+}
+
+function isSameEpoch(a: Cursor, b: Cursor): boolean {
+  return a.logId === b.logId && a.epoch === b.epoch;
+}

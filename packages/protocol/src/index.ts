@@ -1,5 +1,5 @@
 export type { Acknowledgement, AckLevel } from "./acknowledgement.ts";
-export { cursorIn, withCursor } from "./cursors.ts";
+export { cursorIn, isBeyond, withCursor, type TailRun } from "./cursors.ts";
 export {
   burial,
   BURIAL_ORIGIN,

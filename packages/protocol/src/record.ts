@@ -31,6 +31,8 @@ export type ReplicaRecord =
       readonly highestTime: number;
       /** Where the node stands once this is durable, if it may resume from there. */
       readonly cursor?: Cursor;
+      /** Where in a log the frame ends that brought this; missing for what was given outside the order of the log. */
+      readonly place?: Cursor;
       /**
        * Entries that the store holds and that burials among `entries` replace: they go into the quarantine in the same
        * transaction, in this order. `atMs` is the cluster's wall time. Never an empty list.

@@ -73,7 +73,7 @@ export class ClusterRig {
     this.#away.delete(id);
   }
 
-  node(id: string, options: { skewMs?: number; disk?: ReplicaDisk } = {}): NodeRig {
+  node(id: string, options: { skewMs?: number; disk?: ReplicaDisk | undefined } = {}): NodeRig {
     const disk = options.disk ?? emptyReplicaDisk(100 + id.charCodeAt(0));
     const store = new MemoryReplicaStore(disk, (run) => this.#queue.push(run));
     const rig = {

@@ -10,6 +10,7 @@ import { replaceCursors } from "./cursor-table.ts";
 import type { Journal, JournalRow } from "./journal.ts";
 import { QuarantineWriter } from "./quarantine.ts";
 import type { Purged } from "./sweep.ts";
+import { TailWriter } from "./tail-table.ts";
 import type { JournalWrite, ReplicaWrite } from "./writer-messages.ts";
 
 /** How many rows one call of `trim` looks at. */
@@ -82,6 +83,7 @@ class ReplicaJournal implements Journal {
   readonly #database: Database.Database;
   readonly #sql: Statements;
   readonly #quarantine: QuarantineWriter;
+  readonly #tail: TailWriter;
   /** Nothing is kept for being recent. */
   pressed = false;
   #state: State;
@@ -91,6 +93,7 @@ class ReplicaJournal implements Journal {
     this.#database = database;
     this.#sql = prepare(database);
     this.#quarantine = new QuarantineWriter(database);
+    this.#tail = new TailWriter(database);
     const row = readReplicaState(database);
     this.#state = {
       incarnation: row.incarnation,
@@ -151,7 +154,7 @@ class ReplicaJournal implements Journal {
         this.#writeEntries(write);
         break;
       case "progress":
-        if (write.cursor !== null) state.cursor = write.cursor;
+        if (write.cursor !== null) this.#move(write.cursor);
         if (write.others !== null) state.others = write.others;
         if (write.horizon > state.horizon) state.horizon = write.horizon;
         this.#acknowledge(Math.min(write.outboxThrough, state.outboxThrough));
@@ -170,10 +173,16 @@ class ReplicaJournal implements Journal {
     }
   }
 
+  #move(cursor: Cursor): void {
+    this.#tail.move(this.#state.cursor, cursor);
+    this.#state.cursor = cursor;
+  }
+
   #writeEntries(write: Extract<ReplicaWrite, { kind: "entries" }>): void {
     const state = this.#state;
     const { outboxPosition, highestTime } = write;
-    if (write.cursor !== null) state.cursor = write.cursor;
+    if (write.run !== null) this.#tail.add(write.run.place, write.run.keys);
+    if (write.cursor !== null) this.#move(write.cursor);
     if (highestTime > state.highestTime) state.highestTime = highestTime;
     if (outboxPosition === 0 && highestTime > state.admittedTime) state.admittedTime = highestTime;
     if (write.quarantined !== null) {
@@ -228,6 +237,7 @@ class ReplicaJournal implements Journal {
     const state = this.#state;
     if (!state.dirty) return;
     state.dirty = false;
+    this.#tail.flush();
     if (state.others !== null) replaceCursors(this.#database, state.others);
     state.others = null;
     this.#sql.saveState.run(
@@ -286,10 +296,12 @@ class ReplicaJournal implements Journal {
 
   committed(): void {
     this.#kept = { ...this.#state };
+    this.#tail.committed();
   }
 
   rolledBack(): void {
     this.#state = { ...this.#kept };
+    this.#tail.rolledBack();
   }
 }
 

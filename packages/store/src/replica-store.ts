@@ -11,6 +11,7 @@ import {
   type QuarantinedEntry,
   type RemoteRecord,
   type ReplicaRecord,
+  type TailRun,
 } from "@meridian/protocol";
 import type { Done, ReplicaStore, SummaryPage } from "@meridian/ports";
 import { randomIdentity } from "@meridian/runtime";
@@ -32,6 +33,7 @@ import { QuarantineReader } from "./quarantine.ts";
 import { cursorOf, readReplicaState } from "./replica-journal.ts";
 import type { StoreOptions } from "./store-options.ts";
 import type { StoreStats } from "./store-stats.ts";
+import { readTail } from "./tail-table.ts";
 import type { WriterClient } from "./writer-client.ts";
 import type { QuarantineWrite } from "./writer-messages.ts";
 
@@ -82,6 +84,7 @@ export class SqliteReplicaStore implements ReplicaStore {
   readonly #overlay: Overlay;
   readonly #writer: WriterClient;
   readonly #outbox: Database.Statement<[number, number], OutboxRow>;
+  readonly tail: readonly TailRun[] | undefined;
   #told: Told;
   #durable: Told;
 
@@ -109,6 +112,7 @@ export class SqliteReplicaStore implements ReplicaStore {
       quarantineThrough: row.quarantine_through,
     };
     this.#durable = this.#told;
+    this.tail = readTail(database);
     this.#readUnfolded(row.folded_through);
     this.#writer = parts.connect({
       onFailed: () => {
@@ -337,6 +341,7 @@ export class SqliteReplicaStore implements ReplicaStore {
       outboxPosition,
       replaced: replaced === undefined ? null : numbersOf(replaced),
       cursor: null,
+      run: null,
       quarantined: null,
       released,
     } as const;
@@ -367,6 +372,7 @@ export class SqliteReplicaStore implements ReplicaStore {
       outboxPosition: 0,
       replaced: null,
       cursor: cursor ?? null,
+      run: runOf(record),
       quarantined: quarantined === undefined ? null : quarantineWrite(quarantined),
       released: [],
     } as const;
@@ -414,6 +420,11 @@ export class SqliteReplicaStore implements ReplicaStore {
       this.#overlay.commit({ id, bytes: block.byteLength }, entries, stamps);
     }
   }
+}
+
+function runOf({ place, entries }: RemoteRecord): TailRun | null {
+  if (place === undefined || entries.length === 0) return null;
+  return { place, keys: entries.map(({ key }) => key) };
 }
 
 function numbersOf(stamps: readonly Stamp[]): Float64Array {

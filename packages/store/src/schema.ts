@@ -164,13 +164,30 @@ const REPLICA_4 = `
   ALTER TABLE quarantine ADD COLUMN attributes BLOB;
 `;
 
+/** Nobody knows yet what a node has had beyond its cursor until now. */
+const REPLICA_5 = `
+  CREATE TABLE tail (
+    id INTEGER PRIMARY KEY,
+    log_id INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    keys TEXT
+  );
+  INSERT INTO tail (log_id, epoch, sequence, keys)
+    SELECT cursor_log_id, cursor_epoch, 9007199254740991, NULL FROM state
+    WHERE cursor_log_id IS NOT NULL AND cursor_log_id > 0;
+`;
+
 const DIRECTORY_5 = `
   ALTER TABLE entries ADD COLUMN attributes BLOB;
 `;
 
 /** The schema of each kind. */
 export const SCHEMAS: Readonly<Record<StoreKind, StoreSchema>> = {
-  replica: { applicationId: 0x4d52444e, migrations: [REPLICA_1, REPLICA_2, REPLICA_3, REPLICA_4] },
+  replica: {
+    applicationId: 0x4d52444e,
+    migrations: [REPLICA_1, REPLICA_2, REPLICA_3, REPLICA_4, REPLICA_5],
+  },
   directory: {
     applicationId: 0x4d524444,
     migrations: [DIRECTORY_1, DIRECTORY_2, DIRECTORY_3, DIRECTORY_4, DIRECTORY_5],

@@ -5,6 +5,7 @@ import type {
   HorizonState,
   LogFrame,
   RememberedMember,
+  TailRun,
 } from "@meridian/protocol";
 import type { Durability } from "./durability.ts";
 import type { Claim } from "./disk-room.ts";
@@ -27,6 +28,8 @@ export type ReplicaWrite =
       /** For a restamp: the replaced stamps, as pairs of time and origin. */
       readonly replaced: Float64Array | null;
       readonly cursor: Cursor | null;
+      /** The frame of a log that it came with; null for what came otherwise. */
+      readonly run: TailRun | null;
       /** Entries that go into the quarantine. */
       readonly quarantined: QuarantineWrite | null;
       /** Ids of entries that leave it. */

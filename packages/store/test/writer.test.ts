@@ -25,6 +25,7 @@ function write(position: number, key: string): ReplicaWrite {
     outboxPosition: position,
     replaced: null,
     cursor: null,
+    run: null,
     quarantined: null,
     released: [],
   };

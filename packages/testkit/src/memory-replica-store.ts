@@ -2,6 +2,7 @@ import type { Done, ReplicaStore, SummaryPage } from "@meridian/ports";
 import {
   compareKeys,
   compareStamps,
+  isBeyond,
   isPurgeable,
   type MeridianError,
   replaces,
@@ -12,6 +13,7 @@ import {
   type OutboxFrame,
   type QuarantinedEntry,
   type ReplicaRecord,
+  type TailRun,
 } from "@meridian/protocol";
 
 import { CommitQueue, type Fullness, type ScheduleCommit } from "./memory-disk.ts";
@@ -27,6 +29,8 @@ export interface ReplicaDisk {
   admittedTime: number;
   horizon: number;
   entries: Map<string, Entry>;
+  /** What is held beyond the cursor. */
+  tail: readonly TailRun[];
   outbox: OutboxFrame[];
   /** By id, in the order of the ids. */
   quarantine: Map<number, QuarantinedEntry>;
@@ -45,6 +49,7 @@ export function emptyReplicaDisk(incarnation: number): ReplicaDisk {
     admittedTime: 0,
     horizon: 0,
     entries: new Map(),
+    tail: [],
     outbox: [],
     quarantine: new Map(),
     quarantineThrough: 0,
@@ -64,6 +69,7 @@ export function copyReplicaDisk(disk: ReplicaDisk): ReplicaDisk {
 /** A `ReplicaStore` in memory: the model that real stores are held against, and the disk of simulations. */
 export class MemoryReplicaStore implements ReplicaStore {
   readonly #disk: ReplicaDisk;
+  readonly tail: readonly TailRun[];
   readonly #commits: CommitQueue;
   /** Remote entries that are readable and not durable yet. */
   #early = new Map<string, Entry>();
@@ -74,6 +80,7 @@ export class MemoryReplicaStore implements ReplicaStore {
 
   constructor(disk: ReplicaDisk, schedule: ScheduleCommit) {
     this.#disk = disk;
+    this.tail = disk.tail;
     this.#commits = new CommitQueue(schedule, () => this.#forget());
     this.#incarnation = disk.incarnation;
     this.#cursor = disk.cursor;
@@ -245,12 +252,16 @@ export class MemoryReplicaStore implements ReplicaStore {
         this.#merge(record.entries);
         this.#quarantine(record.quarantined);
         disk.admittedTime = Math.max(disk.admittedTime, record.highestTime);
-        if (record.cursor !== undefined) disk.cursor = record.cursor;
+        if (record.place !== undefined && record.entries.length > 0) {
+          const keys = record.entries.map(({ key }) => key);
+          disk.tail = [...disk.tail, { place: record.place, keys }];
+        }
+        if (record.cursor !== undefined) this.#move(record.cursor);
         return;
       case "restamp":
         return this.#restamp(record);
       case "progress":
-        if (record.cursor !== undefined) disk.cursor = record.cursor;
+        if (record.cursor !== undefined) this.#move(record.cursor);
         disk.others = record.others ?? disk.others;
         if (record.outboxThrough !== undefined) this.#acknowledge(record.outboxThrough);
         disk.horizon = Math.max(disk.horizon, record.horizon ?? 0);
@@ -263,6 +274,12 @@ export class MemoryReplicaStore implements ReplicaStore {
         this.#incarnation = record.incarnation;
         return;
     }
+  }
+
+  #move(cursor: Cursor): void {
+    const disk = this.#disk;
+    disk.tail = disk.tail.filter(({ place }) => isBeyond(place, disk.cursor, cursor));
+    disk.cursor = cursor;
   }
 
   #merge(entries: readonly Entry[]): void {

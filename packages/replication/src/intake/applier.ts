@@ -303,7 +303,9 @@ export class Applier {
     if (withCursor) this.#savedSequence = cursor.sequence;
     const generation = this.#generation;
     this.#appended += 1;
-    this.#options.store.append(withCursor ? { ...record, cursor } : record, (failure) => {
+    const place = { ...this.place, sequence: header.through };
+    const kept = isDonation ? record : { ...record, place };
+    this.#options.store.append(withCursor ? { ...kept, cursor } : kept, (failure) => {
       this.#answered += 1;
       if (failure !== undefined) return this.#lose(failure);
       if (generation !== this.#generation) return;

@@ -10,7 +10,7 @@
  * them, and what its directory says that its own log has of them. From there it can be fed by their directories.
  *
  * Invariant: what is durable as the cursor covers what is durable as acknowledged. So a node that restarts is at
- * home where its cursor is, while the epoch lasts in which it was saved; it no longer remembers any keys.
+ * home where its cursor is, and remembers the keys of what it has had beyond that, as far as its store has kept them.
  */
 import type { ReplicaStore } from "@meridian/ports";
 import {
@@ -19,6 +19,7 @@ import {
   withCursor,
   type Cursor,
   type Hello,
+  type TailRun,
   type Welcome,
 } from "@meridian/protocol";
 
@@ -75,19 +76,22 @@ export class Home {
   /** The highest place in the log of what has become savable. */
   #savableThrough = 0;
   /**
-   * A node that has just started may hold more than what its cursor covers, of frames that no directory has committed, and
-   * has forgotten their keys. They come again while the epoch of its cursor lasts: from here on it has them all.
+   * A node that has just started may hold more than what its cursor covers, of frames that no directory has committed. Where its
+   * store does not tell their keys, they come again while the epoch of its cursor lasts: from here on it has them all.
    */
   #completeFrom: number;
 
   constructor(options: HomeOptions) {
     const { cursor, others, outboxAcknowledged } = options.store;
     this.#options = options;
-    this.#home = cursor && { ...cursor };
     this.#keys = new RecentKeys(cursor?.sequence ?? 0);
     this.#others = this.#savedOthers = others;
     this.#savable = outboxAcknowledged;
-    this.#completeFrom = cursor === undefined ? 0 : Infinity;
+    const tail = tailOf(options.store);
+    for (const { place, keys } of tail ?? []) this.#keys.add(place.sequence, keys);
+    const through = Math.max(cursor?.sequence ?? 0, tail?.at(-1)?.place.sequence ?? 0);
+    this.#home = cursor && { ...cursor, sequence: through };
+    this.#completeFrom = tail === undefined ? Infinity : 0;
   }
 
   /** The last outbox position that may durably count as acknowledged, as `save` has found it. */
@@ -314,4 +318,12 @@ export class Home {
     const newest = this.#acknowledged.at(-1);
     this.#acknowledged = newest === undefined ? [] : [{ ...newest, through: sequence }];
   }
+}
+
+/** What a node holds of the log of its cursor beyond that; undefined where nobody can tell, or where it holds something of another. */
+function tailOf({ cursor, tail }: ReplicaStore): readonly TailRun[] | undefined {
+  if (cursor === undefined) return [];
+  const isHere = ({ place }: TailRun): boolean =>
+    place.logId === cursor.logId && place.epoch === cursor.epoch;
+  return tail?.every(isHere) === true ? tail : undefined;
 }
