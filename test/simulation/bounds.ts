@@ -12,8 +12,8 @@ export const BOUNDS = {
   logFrames: 20,
   /** What one read of a log or an outbox gives. */
   readBytes: 2_000,
-  /** The largest frame that simulated writes make: every key at once, or what waited for one commit. */
-  frameBytes: 16_000,
+  /** The largest frame that simulated writes make: what waited for one commit, and with it every key that is sent again after a start. */
+  frameBytes: 26_000,
   /** What may wait on a link beside frames: acknowledgements, heartbeats, the list of members. */
   textBytes: 16_000,
 } as const;

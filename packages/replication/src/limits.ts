@@ -92,7 +92,7 @@ export const REPLICA_LIMITS: ReplicaLimits = {
   backoffMaxMs: 5_000,
   connectMs: 5_000,
   connectBesideMs: 1_000,
-  probeMs: 2_500,
+  probeMs: 1_000,
   returnMs: 5_000,
   returnMaxMs: 300_000,
   returnSettledMs: 30_000,

@@ -1,6 +1,6 @@
 import { encodeMessage, capabilities, type Cursor } from "@meridian/protocol";
 import { digestOf, type SummarySource } from "@meridian/replication";
-import { emptyLogDisk, emptyReplicaDisk } from "@meridian/testkit";
+import { copyLogDisk, emptyLogDisk, emptyReplicaDisk } from "@meridian/testkit";
 import { expect, it } from "vitest";
 
 import { GroupRig } from "./group-rig.ts";
@@ -61,7 +61,7 @@ it("a directory refuses to follow itself or a copy of its log, and tells the two
   }
 });
 
-it("a directory that starts takes nodes in once it has caught up with the others, or cannot reach them", async () => {
+it("a directory that starts takes nodes in once it has caught up with the others, or nothing listens where they ought to be", async () => {
   const rig = new GroupRig(2);
   const early = rig.directory(0).join("early", 50);
   expect(early.closed?.code).toBe(4415);
@@ -70,7 +70,7 @@ it("a directory that starts takes nodes in once it has caught up with the others
   await rig.kill(1);
   rig.cut("d0", "d1");
   const second = rig.start(1);
-  await rig.pass(2_900);
+  await rig.pass(300);
   expect(second.directory.notReady?.code).toBe("DIRECTORY_SYNCING");
   const probe = second.connect();
   probe.say({ type: "probe", ...capabilities(), cluster: "test", nowMs: 0 });
@@ -265,4 +265,22 @@ it("a node that could not store what another log had sent goes on from where tha
   script.reconnect();
   script.welcome(3, { ...there, resumeAfter: 1, homeThrough: 3 });
   expect(script.replica.info()).toMatchObject({ logId: 8, applied: 1 });
+});
+
+it("a node goes back to a better directory once that has answered well for five seconds", async () => {
+  const rig = await GroupRig.start(2);
+  const node = rig.node("a");
+  await rig.pass(1_000);
+  const disk = copyLogDisk(rig.disks[0] ?? emptyLogDisk(0));
+  await rig.kill(0);
+  await rig.pass(4_000);
+  expect(node.info().directory).toBe(1);
+  const back = rig.start(0, disk);
+  let goodMs = 0;
+  for (let turn = 0; turn < 200 && node.info().directory !== 0; turn += 1) {
+    await rig.pass(100);
+    if (!back.directory.info().syncing) goodMs += 100;
+  }
+  expect(goodMs).toBeGreaterThanOrEqual(5_000);
+  expect(goodMs).toBeLessThanOrEqual(6_300);
 });

@@ -12,7 +12,6 @@ import {
   stampTimeOf,
   summaryOf,
   tombstone,
-  type Cursor,
   type Entry,
   type Stamp,
   type ReplicaRecord,
@@ -24,6 +23,7 @@ import { anyStep, ReplicaHistory } from "./replica-history.ts";
 import { numbered, pagesOf } from "./page-walk.ts";
 import { ReplicaModel, viewOf } from "./replica-model.ts";
 import { append, attributed, entry, frameOf, local, remote, stamp } from "./replica-records.ts";
+import { describeTail } from "./replica-tail-contract.ts";
 import type { StoreHarness } from "./store-harness.ts";
 
 /** Runs the suite for one implementation. `runs` is how many random histories are tried. */
@@ -35,7 +35,7 @@ export function replicaStoreContract<S extends ReplicaStore>(
   describe(`${title} keeps the contract of a replica store`, () => {
     describeBasics(harness);
     describeDurability(harness);
-    describeTail(harness);
+    describeTail((test) => withStore(harness, test));
     describeOutbox(harness);
     describeRestamps(harness);
     describeScans(harness);
@@ -180,52 +180,6 @@ function describeDurability<S extends ReplicaStore>(harness: StoreHarness<S>): v
       expect(reopened.highestTime).toBe(2 ** 53 - 1);
       expect(reopened.admittedTime).toBe(20);
       expect(reopened.outboxAfter(0, 1000)).toHaveLength(1);
-    }));
-}
-
-function describeTail<S extends ReplicaStore>(harness: StoreHarness<S>): void {
-  const place = (sequence: number, epoch = 3): Cursor => ({ logId: 7, epoch, sequence });
-  const from = (at: Cursor, keys: readonly string[], cursor?: Cursor): ReplicaRecord => ({
-    ...remote(
-      keys.map((key) => entry(key, at.sequence)),
-      cursor,
-    ),
-    place: at,
-  });
-
-  it("tells after a restart which keys it holds beyond its cursor, in the order of the frames", () =>
-    withStore(harness, async (store, reopen) => {
-      expect(store.tail).toEqual([]);
-      await append(store, { kind: "progress", cursor: place(0) });
-      await append(store, from(place(2), ["a", "b"], place(0)));
-      await append(store, from(place(3), ["c"], place(2)));
-      await append(store, remote([entry("donated", 9)]));
-      await append(store, from(place(5), ["d", "é"], place(2)));
-      store = await reopen();
-      const tail = [
-        { place: place(3), keys: ["c"] },
-        { place: place(5), keys: ["d", "é"] },
-      ];
-      expect(store.tail).toEqual(tail);
-      await append(store, { kind: "progress", cursor: place(3) });
-      store = await reopen();
-      expect(store.tail).toEqual(tail.slice(1));
-      await append(store, { kind: "progress", cursor: place(5) });
-      store = await reopen();
-      expect(store.tail).toEqual([]);
-    }));
-
-  it("takes a cursor elsewhere for one that covers all that came before, and one nowhere, too", () =>
-    withStore(harness, async (store, reopen) => {
-      await append(store, { kind: "progress", cursor: place(0) });
-      await append(store, from(place(2), ["a"], place(0)));
-      await append(store, from(place(4, 8), ["b"]));
-      await append(store, { kind: "progress", cursor: place(3, 8) });
-      store = await reopen();
-      expect(store.tail).toEqual([{ place: place(4, 8), keys: ["b"] }]);
-      await append(store, { kind: "progress", cursor: { logId: 0, epoch: 0, sequence: 0 } });
-      store = await reopen();
-      expect(store.tail).toEqual([]);
     }));
 }
 

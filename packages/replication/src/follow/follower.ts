@@ -124,6 +124,11 @@ export class Follower implements HorizonMember {
     return this.#link.up;
   }
 
+  /** Whether nothing listens where the other directory ought to be. */
+  get isAlone(): boolean {
+    return this.#link.isRefused;
+  }
+
   /** Whether it has everything that the other directory had when the link came up. */
   get hasCaughtUp(): boolean {
     return this.isUp && this.#applier.isSettled && this.#applier.wholeThrough >= this.#target;

@@ -39,6 +39,9 @@ export interface PeersOptions extends Pick<
   onSynced(): void;
 }
 
+/** Where nothing listens after so long, no directory runs that is to be waited for, in milliseconds. */
+const ALONE_MS = 400;
+
 /** A node that has its link with another directory. */
 export interface RemoteMember extends RegisteredMember {
   /** The name of that directory. */
@@ -49,7 +52,7 @@ export interface RemoteMember extends RegisteredMember {
  * The other directories that this one follows.
  *
  * A directory that starts is syncing until it has caught up with each of them that it has reached within the time to
- * join: until then it may lack what nodes have been told is safe. They follow each other regardless of that, so two that
+ * join: until then it may lack what nodes have been told is safe. Those where nothing listens are not waited for. They follow each other regardless of that, so two that
  * start at once do not wait for each other.
  */
 export class Peers {
@@ -58,6 +61,7 @@ export class Peers {
   readonly #news: FollowedEntries;
   /** Those to catch up with before the directory takes nodes in. */
   readonly #awaited: Set<Follower>;
+  #hasAsked = false;
   #hasJoined = false;
 
   constructor(options: PeersOptions) {
@@ -112,6 +116,10 @@ export class Peers {
     log.settle((failure) => {
       if (failure !== undefined) return;
       for (const follower of this.#followers) follower.start();
+      deadlines.after(Math.min(ALONE_MS, joinMs), () => {
+        this.#hasAsked = true;
+        this.#update();
+      });
       deadlines.after(joinMs, () => {
         this.#hasJoined = true;
         this.#update();
@@ -151,7 +159,8 @@ export class Peers {
   #update(): void {
     if (!this.isSyncing) return;
     for (const follower of this.#awaited) {
-      if (follower.hasCaughtUp || (this.#hasJoined && !follower.isUp)) {
+      const isAway = this.#hasJoined ? !follower.isUp : this.#hasAsked && follower.isAlone;
+      if (follower.hasCaughtUp || isAway) {
         this.#awaited.delete(follower);
       }
     }

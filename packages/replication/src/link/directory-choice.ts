@@ -117,11 +117,21 @@ export class DirectoryChoice {
 
   #probeLater(): void {
     this.#cancelProbe?.();
-    this.#cancelProbe = this.#options.deadlines.after(this.#options.limits.probeMs, () => {
+    this.#cancelProbe = this.#options.deadlines.after(this.#probeInMs(), () => {
       this.#endProbes();
       for (let directory = 0; directory < this.#current; directory += 1) this.#probe(directory);
       this.#probeLater();
     });
+  }
+
+  /** As often as always, but for the probe that decides: not later than a directory has answered well for long enough. */
+  #probeInMs(): number {
+    const { clock, limits } = this.#options;
+    const nowMs = clock.elapsedMs();
+    const left = this.#goodSinceMs.map((sinceMs) =>
+      sinceMs === undefined ? Infinity : sinceMs + this.#goodMs - nowMs,
+    );
+    return Math.min(limits.probeMs, ...left.filter((ms) => ms > 0));
   }
 
   #stopProbing(): void {

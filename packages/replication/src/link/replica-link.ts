@@ -82,6 +82,8 @@ export class ReplicaLink implements LinkFacts {
   #link: Link | undefined;
   #opened = false;
   #welcomed = false;
+  /** The last attempt was refused at once: nothing listens there. */
+  #isRefused = false;
   /** No link has opened since it was said that the directory does not answer. */
   #isUnanswered = false;
   #heardAtMs = 0;
@@ -104,6 +106,11 @@ export class ReplicaLink implements LinkFacts {
   /** Whether the directory has taken the node in. */
   get up(): boolean {
     return this.#welcomed;
+  }
+
+  /** Whether nothing listens where the directory was last dialled. */
+  get isRefused(): boolean {
+    return this.#isRefused;
   }
 
   get refusal(): MeridianError | undefined {
@@ -162,6 +169,7 @@ export class ReplicaLink implements LinkFacts {
       onOpen: () => {
         if (this.#link !== link) return;
         this.#opened = true;
+        this.#isRefused = false;
         this.#isUnanswered = false;
         this.#greet(link);
       },
@@ -236,6 +244,7 @@ export class ReplicaLink implements LinkFacts {
 
   #onClose(closeCode: number, reason: string): void {
     const code = errorOfCloseCode(closeCode);
+    this.#isRefused = !this.#opened;
     const fields = { code: code ?? String(closeCode), why: reason };
     if (code !== undefined && FATAL_CODES.has(code)) {
       this.#refusal = new MeridianError(code, reason);
