@@ -64,10 +64,12 @@ export class Ledger {
     }
     if (made.contentType !== contentType) return `at ${name} has another content type`;
     if ((made.expiresAtMs === 0) !== (expiresAtMs === 0)) return `at ${name} has another end`;
-    // A new stamp moves the end with it: the entry lives as long from the one as from the other.
+    // A new stamp moves the end with it, or leaves it where it was: what a wrong clock did not reckon.
+    const keptMs = expiresAtMs - made.expiresAtMs;
     const movedMs = unixMsOf(stamp.time) - unixMsOf(made.stamp.time);
     const apartMs = expiresAtMs === 0 ? 0 : expiresAtMs - made.expiresAtMs - movedMs;
-    return Math.abs(apartMs) <= ROUNDING_MS ? undefined : `at ${name} lives ${apartMs} ms longer`;
+    const isAsMade = Math.min(Math.abs(apartMs), Math.abs(keptMs)) <= ROUNDING_MS;
+    return isAsMade ? undefined : `at ${name} lives ${apartMs} ms longer`;
   }
 }
 

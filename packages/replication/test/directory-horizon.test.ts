@@ -182,3 +182,34 @@ it("a node whose cursor lies before a purged entry reconciles, and one that know
   ].map((link) => link.of("welcome")[0]?.resume);
   expect(resumes).toEqual(["reconcile", "feed", "reconcile", "feed", "reconcile"]);
 });
+
+it("no horizon moves and nothing may be purged while no majority of clocks agrees, and both do once one does", () => {
+  const hourMs = 3_600_000;
+  const rig = new DirectoryRig({ horizonMs: HORIZON_MS });
+  const links = [rig.join("a", 1, { nowMs: 0 }), rig.join("b", 2, { nowMs: 0 })];
+  const pass = (offsMs: readonly number[]): void => {
+    for (let passed = 0; passed < 4 * HORIZON_MS; passed += 500) {
+      rig.clock.advance(500);
+      const nowMs = rig.clock.nowMs();
+      for (const [index, link] of links.entries()) {
+        link.say({
+          type: "heartbeat",
+          nowMs: nowMs + (offsMs[index] ?? 0),
+          status: "ready",
+          appliedThrough: 0,
+          outboxPending: 0,
+          lowestTime: stampTimeOf(nowMs),
+          lagMs: 0,
+          load: { entries: 0, bytes: 0, requestsPerSecond: 0 },
+        });
+      }
+      rig.commit();
+    }
+  };
+  pass([hourMs, -hourMs]);
+  expect(rig.directory.info()).toMatchObject({ horizon: 0, clocks: { confirmed: false } });
+  expect(rig.directory.info().clocks.deviant.map(({ id }) => id)).toEqual(["a", "b"]);
+  pass([hourMs, 0]);
+  expect(rig.directory.info().horizon).toBeGreaterThan(0);
+  expect(rig.directory.info().clocks).toMatchObject({ confirmed: true, deviant: [{ id: "a" }] });
+});

@@ -132,6 +132,7 @@ export class Submitter {
 
   /** Sends nothing until told otherwise, or on a new link. */
   hold(isHeld: boolean): void {
+    this.#noteTime();
     if (isHeld === this.#isHeld) return;
     this.#isHeld = isHeld;
     if (isHeld) this.#options.logger.warn("the directory cannot write its log; the outbox waits");
@@ -155,8 +156,7 @@ export class Submitter {
    */
   attach(link: Link, acknowledgedThrough: number, isHeld: boolean): readonly string[] {
     this.detach();
-    // Nothing is promised by this: it asks for the next stamp.
-    if (this.#judgedFrom === Infinity) this.#judgedFrom = this.#options.stamps.promise(0);
+    this.#noteTime();
     this.#isHeld = isHeld;
     const keys = this.#admitThrough(acknowledgedThrough);
     this.acknowledge(acknowledgedThrough);
@@ -365,6 +365,12 @@ export class Submitter {
   #endedByStamp({ stamp, expiresAtMs }: Entry): boolean {
     const isByThatClock = stamp.time < this.#judgedFrom && expiresAtMs >= unixMsOf(stamp.time);
     return isByThatClock && this.#options.time.confirmedMs() !== undefined;
+  }
+
+  #noteTime(): void {
+    const { time, stamps } = this.#options;
+    // Nothing is promised by this: it asks for the next stamp.
+    if (this.#judgedFrom === Infinity && time.isTold) this.#judgedFrom = stamps.promise(0);
   }
 
   #maySend(): boolean {

@@ -66,6 +66,11 @@ export class ClusterClock {
     return Math.round(this.#clock.nowMs() - (this.#carriedMs ?? this.#clock.nowMs()));
   }
 
+  /** Whether a time that others have told is gone by, or held against this machine's clock. */
+  get isTold(): boolean {
+    return this.#basis !== undefined;
+  }
+
   /** Whether something else than this machine's clock is used. */
   get corrected(): boolean {
     const carriedMs = this.#carriedMs;
