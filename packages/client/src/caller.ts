@@ -262,7 +262,7 @@ export class Caller {
       headers["meridian-wait-ms"] = String(Math.min(10_000, Math.floor(budgetMs / 2)));
     }
     const { endMs, signal } = run;
-    const bounds = { budgetMs, endMs, signal };
+    const bounds = { budgetMs, signal, closed: this.#options.closed };
     const life = request.slow === true ? new LifeSigns(network, node, bounds) : undefined;
     try {
       const answer = await exchange(

@@ -6,33 +6,33 @@ import type { PooledNode } from "./node-pool.ts";
 export interface LifeBounds {
   /** How long it may give no sign of life, in milliseconds. */
   readonly budgetMs: number;
-  /** When the request ends anyway, on the clock's `elapsedMs`. */
-  readonly endMs: number;
   /** Ends the request early. */
   readonly signal: AbortSignal;
+  /** Ends every question when the client is closed. */
+  readonly closed: AbortSignal;
 }
 
 /**
  * Asks a node, over and over, whether it lives, while it works on a request that may take long; ends that
- * request when it does not.
+ * request when it does not. All requests at one node ask one question at a time.
  */
 export class LifeSigns {
   readonly #network: Network;
   readonly #node: PooledNode;
   readonly #everyMs: number;
-  readonly #endMs: number;
+  readonly #closed: AbortSignal;
   readonly #hung = new AbortController();
-  readonly #stopped = new AbortController();
+  #isStopped = false;
   /** What the request is to follow. */
   readonly signal: AbortSignal;
   readonly #release: () => void;
   #cancel: () => void = () => {};
 
-  constructor(network: Network, node: PooledNode, { budgetMs, endMs, signal }: LifeBounds) {
+  constructor(network: Network, node: PooledNode, { budgetMs, signal, closed }: LifeBounds) {
     this.#network = network;
     this.#node = node;
     this.#everyMs = budgetMs / 2;
-    this.#endMs = endMs;
+    this.#closed = closed;
     const either = eitherOf(signal, this.#hung.signal);
     this.signal = either.signal;
     this.#release = either.release;
@@ -41,7 +41,7 @@ export class LifeSigns {
 
   stop(): void {
     this.#cancel();
-    this.#stopped.abort();
+    this.#isStopped = true;
     this.#release();
   }
 
@@ -50,15 +50,23 @@ export class LifeSigns {
   }
 
   async #ask(): Promise<void> {
-    const url = `${this.#node.info.url}/healthz`;
-    const quietMs = this.#everyMs;
-    const { signal } = this.#stopped;
+    const node = this.#node;
+    node.lifeSign ??= this.#askNode().finally(() => {
+      node.lifeSign = undefined;
+    });
     try {
-      const patience = { quietMs, endMs: this.#endMs, signal };
-      await exchange(this.#network, { method: "GET", url }, patience);
-      if (!signal.aborted) this.#schedule();
+      await node.lifeSign;
+      if (!this.#isStopped) this.#schedule();
     } catch (cause) {
-      if (!signal.aborted) this.#hung.abort(new NoAnswer("no sign of life", "silent", true, cause));
+      if (!this.#isStopped) {
+        this.#hung.abort(new NoAnswer("no sign of life", "silent", true, cause));
+      }
     }
+  }
+
+  async #askNode(): Promise<void> {
+    const url = `${this.#node.info.url}/healthz`;
+    const patience = { quietMs: this.#everyMs, endMs: Infinity, signal: this.#closed };
+    await exchange(this.#network, { method: "GET", url }, patience);
   }
 }

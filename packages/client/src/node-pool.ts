@@ -31,6 +31,8 @@ export interface PooledNode {
   readonly checks: Backoff;
   /** The question whether it is ready that is under way. */
   looking: Promise<boolean> | undefined;
+  /** The question whether it lives that is under way. */
+  lifeSign: Promise<void> | undefined;
   /** Whether it gave no answer at all when it was asked last. */
   unreachable: boolean;
   /** What went wrong last. */
@@ -155,6 +157,7 @@ export class NodePool {
       checking: false,
       checks: new Backoff({ random: this.#random, firstMs: 250, maxMs: CHECK_MS_MAX }),
       looking: undefined,
+      lifeSign: undefined,
       unreachable: false,
       lastFailure: "",
       valueBytesMax: undefined,

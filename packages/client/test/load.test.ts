@@ -54,6 +54,21 @@ test("no more than 64 requests are under way at a node, whatever they are, and a
   expect(client.nodes[0]?.circuit).toBe("closed");
 });
 
+test("many writes that wait for acknowledgement ask for one sign of life at a time", async () => {
+  const { clock, near, nearServer, client } = await openScene();
+  for (let n = 0; n < SLOTS; n += 1) near.slowPaths.add(`/cache/k${n}`);
+  const work = Array.from({ length: SLOTS }, (_, n) =>
+    failure(client.set(`k${n}`, n, { ack: "all", timeout: "30s" })),
+  );
+  await passUntil(clock, () => clock.elapsedMs() > 10_000);
+  const signs = near.calls.filter(({ path }) => path === "/healthz").length;
+  expect(signs).toBeGreaterThan(10);
+  expect(signs).toBeLessThan(40);
+  expect(nearServer.mostInFlight).toBeLessThanOrEqual(SLOTS + 1);
+  client.close();
+  for (const each of await Promise.all(work)) expect(each.code).toBe("CLIENT_CLOSED");
+});
+
 test("what waits for its turn at a node that hangs goes to the next one, within two seconds", async () => {
   const { clock, near, far, client } = await openScene();
   near.mood = "hung";
