@@ -64,12 +64,14 @@ export class Ledger {
     }
     if (made.contentType !== contentType) return `at ${name} has another content type`;
     if ((made.expiresAtMs === 0) !== (expiresAtMs === 0)) return `at ${name} has another end`;
-    // A new stamp moves the end with it, or leaves it where it was: what a wrong clock did not reckon.
-    const keptMs = expiresAtMs - made.expiresAtMs;
+    // A new stamp moves the end with it, so that the entry lives as long from the one as from the other; or not, where
+    // nobody has confirmed the time.
     const movedMs = unixMsOf(stamp.time) - unixMsOf(made.stamp.time);
-    const apartMs = expiresAtMs === 0 ? 0 : expiresAtMs - made.expiresAtMs - movedMs;
-    const isAsMade = Math.min(Math.abs(apartMs), Math.abs(keptMs)) <= ROUNDING_MS;
-    return isAsMade ? undefined : `at ${name} lives ${apartMs} ms longer`;
+    const shiftedMs = expiresAtMs === 0 ? 0 : expiresAtMs - made.expiresAtMs;
+    const isWithin =
+      shiftedMs >= Math.min(0, movedMs) - ROUNDING_MS &&
+      shiftedMs <= Math.max(0, movedMs) + ROUNDING_MS;
+    return isWithin ? undefined : `at ${name} ends ${shiftedMs} ms later, and was moved ${movedMs}`;
   }
 }
 
