@@ -1,0 +1,63 @@
+import { spawnSync } from "node:child_process";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+/** A copy of the tree in a folder of its own, in which bugs can be planted: nothing of it reaches the tree itself. */
+export class Tree {
+  readonly path: string;
+
+  constructor() {
+    this.path = mkdtempSync(join(tmpdir(), "meridian-mutants-"));
+    const listed = spawnSync("git", ["ls-files", "-co", "--exclude-standard", "-z"], { cwd: ROOT });
+    const names = listed.stdout
+      .toString()
+      .split("\0")
+      .filter((name) => name !== "");
+    for (const name of names) this.#copy(name);
+    this.#linkModules();
+  }
+
+  write(file: string, text: string): void {
+    writeFileSync(join(this.path, file), text);
+  }
+
+  remove(): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+
+  #copy(name: string): void {
+    mkdirSync(dirname(join(this.path, name)), { recursive: true });
+    // A file that was removed and not committed is listed, too.
+    if (existsSync(join(ROOT, name))) cpSync(join(ROOT, name), join(this.path, name));
+  }
+
+  /** What was installed is shared; the workspaces are those of the copy. */
+  #linkModules(): void {
+    const own = join(this.path, "node_modules");
+    mkdirSync(join(own, "@meridian"), { recursive: true });
+    for (const name of readdirSync(join(ROOT, "node_modules"))) {
+      if (name !== "@meridian" && !name.startsWith(".vite")) {
+        symlinkSync(join(ROOT, "node_modules", name), join(own, name));
+      }
+    }
+    for (const folder of ["packages", "apps"]) {
+      for (const name of readdirSync(join(this.path, folder), { withFileTypes: true })) {
+        if (!name.isDirectory()) continue;
+        symlinkSync(join(this.path, folder, name.name), join(own, "@meridian", name.name));
+      }
+    }
+  }
+}
