@@ -15,16 +15,11 @@ function lowestTime(script: ScriptedDirectory): number {
 
 it("counts what is being committed, however long the disk takes", async () => {
   const script = new ScriptedDirectory();
-  script.welcome(0);
+  // Shorter than what follows: otherwise the clock alone would hold the horizon back.
+  script.welcome(0, { horizonMs: 100 });
   const madeAtMs = script.clock.nowMs();
   void script.replica.write([set("k")]);
   script.turn();
-  // For longer than tombstones are kept: otherwise the clock alone would hold the horizon back.
-  for (let day = 0; day < 8; day += 1) {
-    script.clock.advance(86_400_000);
-    script.reconnect();
-    script.welcome(0);
-  }
   expect(lowestTime(script)).toBeLessThanOrEqual(stampTimeOf(madeAtMs + 1));
 });
 
