@@ -44,17 +44,17 @@ export const MUTANTS: readonly Mutant[] = [
     suite: RECONCILING,
   },
   {
-    bug: "the outbox is durably acknowledged through the cursor in memory",
+    bug: "the outbox is durably acknowledged through a place inside a compacted part",
     file: `${REPLICATION}/node/home.ts`,
-    find: "Math.min(applier.whole.sequence, applier.durableThrough)",
+    find: "Math.min(applier.whole.sequence, store.cursor?.sequence ?? 0)",
     put: "applier.progress.sequence",
     suite: DURABLE,
   },
   {
-    bug: "the outbox is durably acknowledged before its entries are durable",
+    bug: "the outbox stays acknowledged where the disk has taken the cursor back",
     file: `${REPLICATION}/node/home.ts`,
-    find: "Math.min(applier.whole.sequence, applier.durableThrough)",
-    put: "applier.whole.sequence",
+    find: "if (covered < this.#covering) {",
+    put: "if (covered < 0) {",
     suite: DURABLE,
   },
   {

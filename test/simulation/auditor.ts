@@ -21,6 +21,15 @@ const LOOK_EVERY = 64;
 /** What a node has sent on one link and the directory has not acknowledged on it, by outbox position. */
 type InFlight = Map<number, number>;
 
+/** How often a host may begin to reconcile once everything is mended: in vain at first, where it was under way. */
+const RECONCILIATIONS_MAX = 4;
+
+/** How many promises of each kind. */
+export interface Promises {
+  acknowledgements: number;
+  positions: number;
+}
+
 export class Auditor implements Tap {
   readonly #cluster: SimulatedCluster;
   readonly violations: string[] = [];
@@ -33,6 +42,11 @@ export class Auditor implements Tap {
   #messages = 0;
   /** The latest time that the directory's clock has shown, in milliseconds since the simulation began. */
   latestDirectoryMs = 0;
+  /** What clients have waited for, and how much of it came: a promise that is never kept is not broken either. */
+  readonly asked: Promises = { acknowledgements: 0, positions: 0 };
+  readonly reached: Promises = { acknowledgements: 0, positions: 0 };
+  /** How often each host has begun to reconcile since everything was mended; undefined before. */
+  #begun: Map<string, number> | undefined;
 
   constructor(cluster: SimulatedCluster) {
     this.#cluster = cluster;
@@ -64,7 +78,13 @@ export class Auditor implements Tap {
     }
   }
 
+  /** From now on nothing goes wrong any more. */
+  onMended(): void {
+    this.#begun = new Map();
+  }
+
   onDeliver(end: End, message: string | Uint8Array): void {
+    this.#countReconciliations(end, message);
     if (this.#cluster.directoryAt(end.host) !== undefined || typeof message !== "string") return;
     const through = /^\{"type":"acknowledge".*"outboxThrough":(\d+)/.exec(message)?.[1];
     const inFlight = through === undefined ? undefined : this.#inFlight.get(end);
@@ -94,6 +114,7 @@ export class Auditor implements Tap {
     const holds = (held: Entry | undefined): boolean =>
       held !== undefined && names.isAtLeast(held.stamp, name);
     const leave = this.waits(replica, "an acknowledgement");
+    this.asked.acknowledgements += 1;
     replica.acknowledgement(receipt, level, ACKNOWLEDGEMENT_MS).then(
       (known) => {
         leave();
@@ -112,6 +133,7 @@ export class Auditor implements Tap {
           }
         }
         if (!known.reached) return;
+        this.reached.acknowledgements += 1;
         const isEnough =
           level === "directory"
             ? known.directory
@@ -176,6 +198,16 @@ export class Auditor implements Tap {
       const has = held === undefined ? "nothing" : names.nameOf(held.stamp);
       const said = `${node.id}: cursor at ${through}, past ${entry.key} at ${sequence}`;
       this.report(`${said}, of which its disk has ${has}`);
+    }
+  }
+
+  /** One that stalls and begins anew, for ever, converges at last by what is written meanwhile. */
+  #countReconciliations({ host }: End, message: string | Uint8Array): void {
+    if (typeof message !== "string" || !message.startsWith('{"type":"reconcile-begin"')) return;
+    const count = (this.#begun?.get(host) ?? 0) + 1;
+    this.#begun?.set(host, count);
+    if (this.#begun !== undefined) {
+      this.#within(`${host}: reconciliations begun in peace`, count, RECONCILIATIONS_MAX);
     }
   }
 

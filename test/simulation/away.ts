@@ -1,7 +1,13 @@
-import type { SimulatedCluster } from "./cluster.ts";
+import type { SimulatedCluster, SimulatedNode } from "./cluster.ts";
 
 /** How long a node has to be connected before it counts as back. */
 const BACK_FOR_GOOD_MS = 1_000;
+
+/** The longest time that a node was away, of those that ended at `atMs` or later: what came back before had handed over what it had. */
+export function longestAwayMs({ away }: SimulatedNode, atMs: number): number {
+  const later = [...away.spells].filter(([sinceMs, lengthMs]) => sinceMs + lengthMs >= atMs);
+  return Math.max(0, ...later.map(([, lengthMs]) => lengthMs));
+}
 
 /** Takes note of who can speak with a directory, while all of those speak with each other, and is level with it but for what is under way. */
 export function watchAway(cluster: SimulatedCluster): void {
@@ -27,7 +33,7 @@ export function watchAway(cluster: SimulatedCluster): void {
     if (!isThere) away.sinceMs ??= world.nowMs;
     if (away.sinceMs === undefined) continue;
     const awayMs = (away.backMs ?? world.nowMs) - away.sinceMs;
-    away.longestMs = Math.max(away.longestMs, awayMs);
+    away.spells.set(away.sinceMs, awayMs);
     // Who comes back for a moment has not handed over what it had to send.
     if (away.backMs !== undefined && world.nowMs - away.backMs > BACK_FOR_GOOD_MS) {
       away.sinceMs = undefined;

@@ -49,10 +49,10 @@ export interface SimulatedNode {
   disk: ReplicaDisk;
   backup: ReplicaDisk | undefined;
   /**
-   * The longest time that it could not speak with the directory, since when it has not done so for good, and since when
-   * it can again; true time.
+   * How long it could not speak with the directory, by when that began; since when it has not done so for good, and since
+   * when it can again; true time.
    */
-  away: { longestMs: number; sinceMs: number | undefined; backMs: number | undefined };
+  away: { spells: Map<number, number>; sinceMs: number | undefined; backMs: number | undefined };
   process: { replica: Replica; store: TracedStore; clock: ProcessClock } | undefined;
 }
 
@@ -159,7 +159,7 @@ export class SimulatedCluster {
       machine: { skewMs: 0 },
       disk: emptyReplicaDisk(randomIdentity(world.random)),
       backup: undefined,
-      away: { longestMs: 0, sinceMs: 0, backMs: undefined },
+      away: { spells: new Map(), sinceMs: 0, backMs: undefined },
       process: undefined,
     }));
     this.auditor = new Auditor(this);

@@ -12,6 +12,7 @@ export async function heal(cluster: SimulatedCluster): Promise<void> {
   // Nothing can be proven of a network that goes on losing messages for ever.
   network.faults = { ...network.faults, loss: 0, duplication: 0, reorder: false };
   network.healAll();
+  cluster.auditor.onMended();
   for (const directory of cluster.directories) cluster.startDirectory(directory);
   for (const node of nodes) {
     cluster.startNode(node);

@@ -1,5 +1,6 @@
 import { compareStamps, type Entry, type Stamp } from "@meridian/protocol";
 
+import { longestAwayMs } from "./away.ts";
 import type { AcknowledgedWrite, SimulatedCluster, SimulatedNode } from "./cluster.ts";
 
 /** By how much clocks and what is on its way may blur how long a node was away. */
@@ -18,8 +19,8 @@ export function checkForgetting(cluster: SimulatedCluster): string[] {
     const stamp = cluster.names.stampOf(write.name);
     const isNewest = cluster.names.isNewest(write.key, stamp);
     const { node } = write;
-    if (isQuarantined && isNewest && node.away.longestMs < cluster.horizonMs - BLUR_MS) {
-      const awayMs = Math.round(node.away.longestMs);
+    const awayMs = Math.round(longestAwayMs(node, write.atMs - BLUR_MS));
+    if (isQuarantined && isNewest && awayMs < cluster.horizonMs - BLUR_MS) {
       violations.push(
         `${node.id}: ${write.key} at ${write.name} is quarantined, away ${awayMs} ms at most`,
       );

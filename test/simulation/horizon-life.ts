@@ -54,7 +54,8 @@ export async function liveBeyondHorizon(
     ...checkCursors(cluster),
   );
   const quarantined = cluster.nodes.reduce((sum, { disk }) => sum + disk.quarantine.size, 0);
-  return { violations, acknowledged: cluster.acknowledged.length, quarantined };
+  const { asked, reached } = cluster.auditor;
+  return { violations, acknowledged: cluster.acknowledged.length, asked, reached, quarantined };
 }
 
 function watch(cluster: SimulatedCluster): void {

@@ -1,4 +1,5 @@
 /** One simulated life of a cluster, drawn from a seed: work, faults, healing, and what must then be true. */
+import type { Promises } from "./auditor.ts";
 import { checkContents, checkCursors, checkStamps } from "./checks.ts";
 import { HONEST_PARTS, SimulatedCluster, type ClusterParts } from "./cluster.ts";
 import { allFaults, clockFaults, scheduleFaults, slowDisks } from "./faults.ts";
@@ -14,6 +15,9 @@ import { World } from "./world.ts";
 export interface Outcome {
   readonly violations: readonly string[];
   readonly acknowledged: number;
+  /** What clients waited for, and how much of it came. */
+  readonly asked: Promises;
+  readonly reached: Promises;
   /** Entries that ended in a quarantine. */
   readonly quarantined: number;
 }
@@ -87,7 +91,9 @@ async function live(
     ...checkStamps(cluster),
     ...(await checkRest(cluster)),
   ];
-  return { violations, acknowledged: cluster.acknowledged.length, quarantined: 0 };
+  const { asked, reached } = cluster.auditor;
+  const acknowledged = cluster.acknowledged.length;
+  return { violations, acknowledged, asked, reached, quarantined: 0 };
 }
 
 /**

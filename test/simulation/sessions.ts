@@ -46,10 +46,13 @@ class Session {
       else this.#write(node, key);
     };
     if (this.#token === undefined) return proceed();
-    const leave = this.#cluster.auditor.waits(replica, "a position");
+    const { auditor } = this.#cluster;
+    const leave = auditor.waits(replica, "a position");
+    auditor.asked.positions += 1;
     const isAsked = this.#ask(waitMs + 1);
     replica.reach(this.#token, waitMs).then((reached) => {
       leave();
+      if (reached) auditor.reached.positions += 1;
       if (reached && isAsked() && node.process?.replica === replica) proceed();
     }, leave);
   }

@@ -4,6 +4,9 @@ import { slowLogs } from "./rules/tampering.ts";
 import { simulate } from "./scenario.ts";
 import { TracedLog } from "./traced-log.ts";
 
+/** How much of what is asked for has to come, although so much goes wrong meanwhile. */
+const SHARE = 0.5;
+
 /** Seeds that once failed, each with its line of story. */
 const HISTORY: readonly (readonly [seed: number, story: string])[] = [
   [51, "an old entry, offered again behind a refused one, was given a new stamp and came back"],
@@ -37,6 +40,22 @@ describe("a cluster that loses messages, processes, clocks, disks and directorie
       expect(violations, `SIM_SEED=${seed}`).toEqual([]);
     });
   }
+
+  it("keeps most of what it promises, and does not merely break nothing", async () => {
+    const asked = { acknowledgements: 0, positions: 0 };
+    const reached = { acknowledgements: 0, positions: 0 };
+    for (let seed = 1; seed <= 20; seed += 1) {
+      const outcome = await simulate(seed);
+      for (const kind of ["acknowledgements", "positions"] as const) {
+        asked[kind] += outcome.asked[kind];
+        reached[kind] += outcome.reached[kind];
+      }
+    }
+    for (const kind of ["acknowledgements", "positions"] as const) {
+      expect(asked[kind]).toBeGreaterThan(500);
+      expect(reached[kind]).toBeGreaterThan(SHARE * asked[kind]);
+    }
+  });
 
   it("converges where only clocks are set", async () => {
     for (let seed = 1; seed <= 50; seed += 1) {

@@ -49,9 +49,13 @@ it("waits for entries that the disk refuses, although it takes small records", a
   script.feed(frame, [entryOf(script, "k")]);
   await acknowledge(script, 5);
   script.reconnect();
+  // There is room again before the frame comes again.
+  script.store.full = false;
   script.welcome(5);
-  script.clock.advance(500);
-  await script.settle();
+  for (let beat = 0; beat < 3; beat += 1) {
+    script.clock.advance(400);
+    await script.settle();
+  }
   const covered = script.disk.cursor?.sequence ?? 0;
   expect({ covered, kept: script.disk.outbox.length }).toEqual({ covered: 0, kept: 1 });
 });
