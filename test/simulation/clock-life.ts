@@ -56,7 +56,14 @@ export async function liveByWrongClocks(
   for (const each of checkAlive(cluster, promised)) violations.add(each);
   for (const each of checkCursors(cluster)) violations.add(each);
   const { acknowledged } = cluster;
-  return { violations: [...violations], acknowledged: acknowledged.length, quarantined: 0 };
+  const { asked, reached } = cluster.auditor;
+  return {
+    violations: [...violations],
+    acknowledged: acknowledged.length,
+    asked,
+    reached,
+    quarantined: 0,
+  };
 }
 
 /** The machines whose clocks are wrong now and then: the same ones all the time, fewer than half, a directory most of all. */

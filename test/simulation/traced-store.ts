@@ -143,9 +143,8 @@ export class TracedStore extends MemoryReplicaStore {
       const old = replaced[index];
       const first = offered[index]?.stamp;
       if (old !== undefined) this.names?.rename(old, stamp);
-      // What had a lower stamp may have been offered before, and is known by it.
-      const isSuperseded = first !== undefined && compareStamps(first, stamp) > 0;
-      if (old !== undefined && isSuperseded && compareStamps(first, old) !== 0) {
+      // Another write of the key has taken its place in the frame: from here on they have the same stamps.
+      if (old !== undefined && first !== undefined && compareStamps(first, old) !== 0) {
         this.names?.supersede(first, stamp);
       }
     }
