@@ -46,15 +46,15 @@ export const MUTANTS: readonly Mutant[] = [
   {
     bug: "the outbox is durably acknowledged through a place inside a compacted part",
     file: `${REPLICATION}/node/home.ts`,
-    find: "Math.min(applier.whole.sequence, store.cursor?.sequence ?? 0)",
+    find: "Math.min(applier.whole.sequence, applier.durableThrough)",
     put: "applier.progress.sequence",
     suite: DURABLE,
   },
   {
     bug: "the outbox stays acknowledged where the disk has taken the cursor back",
     file: `${REPLICATION}/node/home.ts`,
-    find: "if (covered < this.#covering) {",
-    put: "if (covered < 0) {",
+    find: "    if (this.#savable <= durable) return;\n",
+    put: "    if (durable >= 0) return;\n",
     suite: DURABLE,
   },
   {
