@@ -21,8 +21,8 @@ const FULL: Readonly<Record<string, number>> = {
 
 /** Measures how busy a node is, for its heartbeats. */
 export class LoadMeter {
-  readonly #service: RegionService;
-  readonly #memory: Memory;
+  readonly #service: Pick<RegionService, "operations">;
+  readonly #memory: Pick<Memory, "stats">;
   readonly #clock: Clock;
   readonly #gauges: () => readonly Gauge[];
   #fullAtMs = -Infinity;
@@ -31,8 +31,8 @@ export class LoadMeter {
   #perSecond = 0;
 
   constructor(
-    service: RegionService,
-    memory: Memory,
+    service: Pick<RegionService, "operations">,
+    memory: Pick<Memory, "stats">,
     clock: Clock,
     gauges: () => readonly Gauge[],
   ) {

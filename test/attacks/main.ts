@@ -1,0 +1,64 @@
+/**
+ * Attacks both programs by each route in each manner, one after the other, longer and with more clients than the checks do:
+ * `npm run hunt:attacks [-- --clients 400 --seconds 10 --only "batch/get"]`. Ends with 1 if a bound did not hold.
+ */
+import { parseArgs } from "node:util";
+
+import { Cluster } from "../support/cluster.ts";
+import { Crowd, MANNERS } from "./manners.ts";
+import { lineOf, siege, type SiegeReport } from "./siege.ts";
+import { fortressesOf, type Fortress } from "./targets.ts";
+
+const PLACES = [
+  { id: "paris", lat: 48.9, lon: 2.4 },
+  { id: "tokyo", lat: 35.7, lon: 139.7 },
+];
+
+const { values } = parseArgs({
+  options: {
+    clients: { type: "string", default: "400" },
+    seconds: { type: "string", default: "10" },
+    only: { type: "string", default: "" },
+  },
+});
+
+const cluster = new Cluster();
+let failures = 0;
+try {
+  await cluster.start(PLACES);
+  for (const fortress of await fortressesOf(cluster)) {
+    for (const [manner] of Object.entries(MANNERS)) {
+      for (const { route, bytes } of fortress.requests)
+        await attack(fortress, manner, route, bytes);
+    }
+  }
+} finally {
+  await cluster.dispose();
+}
+process.exitCode = failures === 0 ? 0 : 1;
+
+async function attack(
+  { name, target }: Fortress,
+  manner: string,
+  route: string,
+  bytes: Buffer,
+): Promise<void> {
+  const title = `${name}, ${route}, ${manner}`;
+  const behave = MANNERS[manner];
+  if (behave === undefined || !title.includes(values.only)) return;
+  const clients = Number(values.clients);
+  const crowd = (): Crowd => new Crowd(target.url, behave, [bytes], clients);
+  try {
+    const report = await siege(target, crowd, Number(values.seconds) * 1_000);
+    const isHeld = holds(report);
+    if (!isHeld) failures += 1;
+    console.log(`${isHeld ? "held  " : "FAILED"} ${lineOf(title, report)}`);
+  } catch (cause) {
+    failures += 1;
+    console.log(`FAILED ${title}: ${cause instanceof Error ? cause.message : String(cause)}`);
+  }
+}
+
+function holds({ grownBytes, allowedBytes, health }: SiegeReport): boolean {
+  return grownBytes < allowedBytes && health.answered === health.asked;
+}

@@ -1,0 +1,97 @@
+/** What a program is asked in an attack: each of its routes, as it names them itself, for the most that the route gives or takes. */
+import { request } from "../support/region-requests.ts";
+
+const KIBIBYTE = 1024;
+/** The keys of values that make the longest answers: JSON needs six times the bytes of NUL. */
+export const LARGE_KEYS: readonly string[] = Array.from(
+  { length: 16 },
+  (_, index) => `nul/${index}`,
+);
+export const LARGE_VALUE: string = "\0".repeat(1024 * KIBIBYTE);
+
+/** How a route is asked: a target and, if it takes one, a body. */
+interface Asking {
+  readonly target: string;
+  readonly body?: string;
+}
+
+const KEYS_BODY = JSON.stringify({ keys: LARGE_KEYS });
+const SET_BODY = JSON.stringify({
+  entries: LARGE_KEYS.map((_, index) => ({
+    key: `set/${index}`,
+    value: "v".repeat(900 * KIBIBYTE),
+  })),
+});
+
+/** Routes whose name alone does not say what to ask for. Every route that takes a body, or stands for many paths, has to be here. */
+const ASKINGS: Readonly<Record<string, Asking>> = {
+  "GET /cache": { target: "/cache?key=nul/0" },
+  "POST /cache": { target: `/cache?key=short&value=${"v".repeat(8 * KIBIBYTE)}` },
+  "GET /cache/": { target: "/cache/nul/0" },
+  "PUT /cache/": { target: "/cache/put", body: "v".repeat(1024 * KIBIBYTE) },
+  "DELETE /cache/": { target: "/cache/deleted" },
+  "POST /batch/get": { target: "/batch/get", body: KEYS_BODY },
+  "POST /batch/set": { target: "/batch/set", body: SET_BODY },
+  "GET /quarantine/id": { target: "/quarantine/1" },
+  "DELETE /quarantine/id": { target: "/quarantine/1" },
+  "POST /quarantine/id/replay": { target: "/quarantine/1/replay" },
+  "GET /nearest": { target: "/nearest?lat=1&lon=2&limit=100" },
+  "GET /nodes/": { target: "/nodes/paris" },
+  "DELETE /nodes/": { target: "/nodes/nobody" },
+  "GET /keys": { target: "/keys?limit=1000" },
+  "GET /entries": { target: "/entries?limit=1000" },
+  "GET /quarantine": { target: "/quarantine?limit=1000" },
+};
+
+/** A request as its bytes. */
+export interface RouteRequest {
+  readonly route: string;
+  readonly bytes: Buffer;
+}
+
+/** One request for each route and method that a program has. Throws for a route that nobody has thought of here. */
+export async function requestsOf(url: string): Promise<readonly RouteRequest[]> {
+  const paths = pathsIn(await detailOf(`${url}/no/such/route`));
+  const routes = await Promise.all(
+    paths.map(async (path) => {
+      // A method that no route has is answered with those that it has.
+      const { headers } = await request(`${url}${path}${path.endsWith("/") ? "x" : ""}`, {
+        method: "PATCH",
+      });
+      const methods = (headers.get("allow") ?? "")
+        .split(", ")
+        .filter((method) => method !== "HEAD");
+      return methods.map((method) => requestOf(`${method} ${path}`));
+    }),
+  );
+  return routes.flat();
+}
+
+function requestOf(route: string): RouteRequest {
+  const [method = "", path = ""] = route.split(" ");
+  const known =
+    ASKINGS[route] ?? (method === "GET" && !path.endsWith("/") ? { target: path } : undefined);
+  if (known === undefined) {
+    throw new Error(`Expected test/attacks/requests.ts to say how \`${route}\` is asked for most`);
+  }
+  const { target, body } = known;
+  const length = body === undefined ? "" : `Content-Length: ${Buffer.byteLength(body)}\r\n`;
+  const type = "Content-Type: application/json\r\n";
+  return {
+    route,
+    bytes: Buffer.from(
+      `${method} ${target} HTTP/1.1\r\nHost: x\r\n${type}${length}\r\n${body ?? ""}`,
+    ),
+  };
+}
+
+async function detailOf(url: string): Promise<string> {
+  const { detail } = (await (await request(url)).json()) as { readonly detail: string };
+  return detail;
+}
+
+/** The paths that a program names where it is asked for another. */
+function pathsIn(detail: string): string[] {
+  const [named = ""] = detail.split(", got ");
+  return [...named.matchAll(/`(\/[^`]*)`/g)].map(([, path = ""]) => path);
+}

@@ -1,0 +1,50 @@
+/** The two programs as targets of attacks. */
+import type { Cluster } from "../support/cluster.ts";
+import { putValue, request } from "../support/region-requests.ts";
+import { LARGE_KEYS, LARGE_VALUE, requestsOf, type RouteRequest } from "./requests.ts";
+import { expectOk, type Target } from "./siege.ts";
+
+/** A program, and all that it can be asked. */
+export interface Fortress {
+  readonly name: string;
+  readonly target: Target;
+  readonly requests: readonly RouteRequest[];
+}
+
+/** Fills a cluster with what makes the longest answers, and names its directory and its first region. */
+export async function fortressesOf(cluster: Cluster): Promise<readonly Fortress[]> {
+  const [region] = cluster.regions;
+  if (region === undefined) throw new Error("Expected a region");
+  for (const key of LARGE_KEYS) await putValue(region.url, key, LARGE_VALUE);
+  for (let index = 0; index < 100; index += 1)
+    await putValue(region.url, `key/${index}`, "v".repeat(100));
+  const { directory, directoryUrl } = cluster;
+  const fortress = async (name: string, target: Target): Promise<Fortress> => {
+    // What a process takes when it first does something is not what it holds for its clients.
+    for (let turn = 0; turn < 30; turn += 1) await target.serve(target.url).catch(() => {});
+    return { name, target, requests: await requestsOf(target.url) };
+  };
+  return [
+    await fortress("region", {
+      url: region.url,
+      get memoryBytes() {
+        return region.program.memoryBytes;
+      },
+      serve: async (url) => {
+        await putValue(url, "honest", "value");
+        await expectOk(`${url}/cache/honest`);
+        await expectOk(`${url}/cache/nul/3`);
+      },
+    }),
+    await fortress("directory", {
+      url: directoryUrl,
+      get memoryBytes() {
+        return directory.memoryBytes;
+      },
+      serve: async (url) => {
+        await expectOk(`${url}/nearest?lat=1&lon=2`);
+        await (await request(`${url}/nodes`)).arrayBuffer();
+      },
+    }),
+  ];
+}
