@@ -69,8 +69,9 @@ export class DirectoryClocks {
 
   /** What the nodes are told. */
   get word(): ClockWord {
-    const { aheadMs, agreeing, members } = this.#info;
-    return { aheadMs, agreeing, members };
+    const { agreeing, members } = this.#info;
+    // By what this directory goes itself, confirmed or not: a node that goes by anything else would be refused for it.
+    return { aheadMs: this.time.aheadMs, agreeing, members };
   }
 
   /** The clock of a node or of another directory shows `wallMs`. */
