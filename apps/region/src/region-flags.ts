@@ -4,8 +4,8 @@ import {
   checkIdentifier,
   parseTtlMs,
   parseAddress,
-  parseUrl,
   parseUrls,
+  parseWebOrigin,
   VALUE_BYTES_MAX,
   VALUE_BYTES_MAX_DEFAULT,
 } from "@meridian/protocol";
@@ -98,7 +98,7 @@ const FLAGS = [
     name: "url",
     type: "parsed",
     placeholder: "url",
-    parse: parseUrl,
+    parse: parseWebOrigin,
     description: "The whole URL that clients are told instead of address and port.",
   },
   {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 
-import { checkIdentifier, MeridianError } from "@meridian/protocol";
+import { checkAddress, checkIdentifier, MeridianError, parseWebOrigin } from "@meridian/protocol";
 import { LOG_LEVELS } from "@meridian/runtime";
 import { LineCounter, parseDocument } from "yaml";
 
@@ -68,7 +68,8 @@ const REGION: Checks<Written<RegionEntry>> = {
   region: identifier("a region"),
   lat: numberCheck(-90, 90, false),
   lon: numberCheck(-180, 180, false),
-  ip: textCheck(),
+  url: textCheck(parseWebOrigin),
+  ip: textCheck(checkAddress),
   limits: limits(["region"]),
 };
 

@@ -50,13 +50,16 @@ export { compareKeys } from "./key-order.ts";
 export { listEntry, type ListedEntry } from "./listed-entry.ts";
 export {
   ATTRIBUTES_BYTES_MAX,
+  COMPARED_ENTRIES_MAX,
   CONTENT_TYPE_BYTES_MAX,
   CURSORS_MAX,
   EXPIRES_AT_MS_MAX,
   EXTENSION_BYTES_MAX,
   FRAME_BYTES_TARGET,
+  GREETING_BYTES_MAX,
   KEY_BYTES_MAX,
   MESSAGE_BYTES_MAX,
+  TEXT_BYTES_MAX,
   VALUE_BYTES_MAX,
   VALUE_BYTES_MAX_DEFAULT,
 } from "./limits.ts";
@@ -102,7 +105,7 @@ export {
 } from "./stamp.ts";
 export { HORIZON_MS_MIN, parseHorizonMs } from "./horizon.ts";
 export { checkTtlMs, parseTtlMs, TTL_MS_MAX } from "./ttl.ts";
-export { isWebOrigin, parseAddress, parseUrl, parseUrls } from "./url.ts";
+export { isWebOrigin, parseAddress, parseUrl, parseUrls, parseWebOrigin } from "./url.ts";
 export {
   agree,
   capabilities,

@@ -23,11 +23,20 @@ export const EXTENSION_BYTES_MAX = 65_535;
 /** The latest instant at which an entry may expire, in milliseconds since the Unix epoch: what a `Date` can hold. */
 export const EXPIRES_AT_MS_MAX = 8.64e15;
 
+/** The largest text message that a party takes, in bytes: an `offer` or `wanted` of some thousand of the longest keys. */
+export const TEXT_BYTES_MAX: number = 4 * 1024 * 1024;
+
+/** The largest text message before a greeting has been taken, in bytes. */
+export const GREETING_BYTES_MAX: number = 8 * 1024;
+
 /** Where a sender starts a new frame, in bytes. One entry alone may be larger. */
 export const FRAME_BYTES_TARGET: number = 256 * 1024;
 
 /** How many ranges a `compare` asks about. */
 export const RANGES_MAX = 4_096;
+
+/** How many entries a `compare` asks about. */
+export const COMPARED_ENTRIES_MAX = 65_536;
 
 /** How many entries an `offer` lists. */
 export const OFFERED_ENTRIES_MAX = 65_536;

@@ -4,7 +4,12 @@ import * as v from "valibot";
 import { MeridianError } from "./errors.ts";
 import { DIRECTORY_SCHEMAS, NODE_SCHEMAS } from "./message-schema.ts";
 import type { DirectoryMessage, NodeMessage } from "./message.ts";
+import { isDeeperThan } from "./json-depth.ts";
+import { TEXT_BYTES_MAX } from "./limits.ts";
 import { agree, capabilities } from "./versions.ts";
+
+/** Messages are nested four deep; what later versions add may be deeper. */
+const DEPTH_MAX = 32;
 
 const nodeMessage = v.variant("type", [
   NODE_SCHEMAS.hello,
@@ -48,11 +53,11 @@ export function encodeMessage(message: NodeMessage | DirectoryMessage): string {
 
 /**
  * Reads a message from a node. Throws `UNSUPPORTED_VERSION` for a `hello`, `follow` or `probe` with no version in common,
- * whatever else is in it, and `MALFORMED_MESSAGE` for anything else. Members that it does not know are left out.
+ * whatever else is in it, and `MALFORMED_MESSAGE` for anything else, text of more than `bytesMax` units too. Members that it does not know are left out.
  */
-export function decodeNodeMessage(json: string): NodeMessage {
+export function decodeNodeMessage(json: string, bytesMax: number = TEXT_BYTES_MAX): NodeMessage {
   const schema = nodeMessage satisfies Same<typeof nodeMessage, NodeMessage>;
-  const message: NodeMessage = decode<NodeMessage>(schema, parse(json, checkVersions));
+  const message: NodeMessage = decode<NodeMessage>(schema, parse(json, bytesMax, checkVersions));
   if (message.type === "hello" && message.outboxAcknowledged > message.outboxThrough) {
     throw beyond("outboxAcknowledged", `at most ${message.outboxThrough}`);
   }
@@ -65,16 +70,35 @@ export function decodeNodeMessage(json: string): NodeMessage {
  */
 export function decodeDirectoryMessage(json: string): DirectoryMessage {
   const schema = directoryMessage satisfies Same<typeof directoryMessage, DirectoryMessage>;
-  const message: DirectoryMessage = decode<DirectoryMessage>(schema, parse(json, checkChosen));
+  const message: DirectoryMessage = decode<DirectoryMessage>(
+    schema,
+    parse(json, TEXT_BYTES_MAX, checkChosen),
+  );
   if ("committedThrough" in message && "head" in message) {
     if (message.committedThrough > message.head) {
       throw beyond("committedThrough", `at most ${message.head}`);
     }
   }
+  if ("clock" in message && message.clock.agreeing > message.clock.members) {
+    throw beyond("clock.agreeing", `at most ${message.clock.members}`);
+  }
   return message;
 }
 
-function parse(json: string, check: (greeting: Record<string, unknown>) => void): unknown {
+function parse(
+  json: string,
+  bytesMax: number,
+  check: (greeting: Record<string, unknown>) => void,
+): unknown {
+  // Before anything is made of it: a large text costs time, and nested arrays more than their share.
+  if (json.length > bytesMax) {
+    const said = `Expected text of at most ${bytesMax} bytes, got ${json.length}`;
+    throw new MeridianError("MALFORMED_MESSAGE", said);
+  }
+  if (isDeeperThan(json, DEPTH_MAX)) {
+    const said = `Expected JSON nested at most ${DEPTH_MAX} deep, got more`;
+    throw new MeridianError("MALFORMED_MESSAGE", said);
+  }
   let value: unknown;
   try {
     value = JSON.parse(json);

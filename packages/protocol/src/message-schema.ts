@@ -7,6 +7,7 @@
 import * as v from "valibot";
 
 import {
+  COMPARED_ENTRIES_MAX,
   CURSORS_MAX,
   EPOCHS_MAX,
   EXPIRES_AT_MS_MAX,
@@ -63,7 +64,11 @@ const load = v.object({
   requestsPerSecond: rate,
   refusing: v.optional(v.boolean()),
 });
-const range = v.object({ to: v.nullable(key), count: whole, fingerprint });
+const range = v.object({
+  to: v.nullable(key),
+  count: v.pipe(whole, v.maxValue(COMPARED_ENTRIES_MAX)),
+  fingerprint,
+});
 const memberFields = { id: label, region: label, url: origin, lat, lon, status };
 const member = v.object(memberFields);
 const registeredMember = v.object({

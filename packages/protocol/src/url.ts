@@ -24,6 +24,15 @@ export function parseAddress(text: string): string {
   return text.includes(":") ? new URL(`http://[${text}]`).hostname.slice(1, -1) : text;
 }
 
+/** Reads the setting of a URL that `isWebOrigin` takes, without a slash at its end. Throws `INVALID_CONFIG` for anything else. */
+export function parseWebOrigin(text: string): string {
+  if (isWebOrigin(text)) return text.replace(/\/$/, "");
+  throw new MeridianError(
+    "INVALID_CONFIG",
+    `expected an http or https URL without a path, got \`${text}\``,
+  );
+}
+
 /** Reads a list of such URLs, with commas. Throws `INVALID_CONFIG` also for one that is there twice. */
 export function parseUrls(text: string): readonly string[] {
   const urls = text.split(",").map((part) => parseUrl(part.trim()));

@@ -25,6 +25,8 @@ export interface DirectoryLimits {
   /** How long a turn to reconcile holds up the other nodes without getting any further, and how long at most. */
   readonly turnStillMs: number;
   readonly turnMs: number;
+  /** How long a node may apply nothing of what it is sent and still be waited for. */
+  readonly appliedRestMs: number;
   /** Frames whose appliers one node may wait for. */
   readonly watchedMax: number;
   /** Nodes that are remembered. Beyond that, the one that is gone the longest is forgotten. */
@@ -49,6 +51,7 @@ export const DIRECTORY_LIMITS: DirectoryLimits = {
   turnRestMs: 30_000,
   turnStillMs: 5_000,
   turnMs: 30_000,
+  appliedRestMs: 5_000,
   watchedMax: 4_096,
   membersMax: 10_000,
   announceMs: 100,

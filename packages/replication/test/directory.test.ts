@@ -159,13 +159,17 @@ it("a node resumes after its cursor where the cursor is on this log, and reconci
   const cursors = [
     { logId: 8, epoch: 1, sequence: 2 },
     { logId: 7, epoch: 9, sequence: 2 },
-    { logId: 7, epoch: 1, sequence: 4 },
   ];
   for (const [index, cursor] of cursors.entries()) {
     const lost = rig.join(`c${index}`, 10 + index, { cursor });
     expect(lost.of("welcome")[0]?.resume).toBe("reconcile");
     expect(lost.frames).toEqual([]);
   }
+  // Nobody can have been told of a sequence that this epoch has not come to.
+  expectClosed(
+    rig.join("d", 20, { cursor: { logId: 7, epoch: 1, sequence: 4 } }),
+    "MALFORMED_MESSAGE",
+  );
 });
 
 it("a node whose acknowledged writes are not in the log reconciles although its cursor is on it", () => {
@@ -340,7 +344,8 @@ it("nobody is said to have applied what the log does not have", () => {
   const [sender, boaster] = [rig.join("a", 1), rig.join("b", 2)];
   rig.beat(boaster, 1_000);
   rig.submit(sender, 1, 1, [rig.entry("k")], { reportApplied: true });
-  expect(sender.of("applied-by").at(-1)).toMatchObject({ nodes: [], ready: ["b"] });
+  expectClosed(boaster, "MALFORMED_MESSAGE");
+  expect(sender.of("applied-by").at(-1)).toMatchObject({ nodes: [], ready: [] });
 });
 
 it("a node whose names could not be part of an address is turned away", () => {

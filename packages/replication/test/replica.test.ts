@@ -287,7 +287,7 @@ it("a reconciliation that is cut off before its turn is not forgotten, even by a
   await rig.settle();
   const disk = emptyReplicaDisk(1);
   // The log has lost what it had acknowledged.
-  disk.cursor = { logId: 7, epoch: 1, sequence: 5 };
+  disk.cursor = { logId: 7, epoch: 9, sequence: 5 };
   disk.outboxThrough = disk.outboxAcknowledged = 5;
   const lost = rig.directory.entry("lost");
   disk.entries.set(lost.key, lost);

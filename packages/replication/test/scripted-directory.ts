@@ -35,6 +35,8 @@ export class ScriptedDirectory {
   readonly frames: SentFrame[] = [];
   readonly texts: NodeMessage[] = [];
   readonly replica: Replica;
+  /** With which code the node closed its link first. */
+  closed: number | undefined;
   #events: LinkEvents | undefined;
 
   constructor(directories = 1) {
@@ -44,7 +46,10 @@ export class ScriptedDirectory {
       directories,
       dial: (events) => {
         this.#events = events;
-        return { bufferedBytes: 0, send: (message) => this.#hear(message), close: () => {} };
+        const close = (code: number): void => {
+          this.closed ??= code;
+        };
+        return { bufferedBytes: 0, send: (message) => this.#hear(message), close };
       },
       clock: this.clock,
       random: seededRandom(1),
@@ -53,6 +58,11 @@ export class ScriptedDirectory {
     });
     this.replica.start();
     this.#events?.onOpen();
+  }
+
+  /** The node hears text that need not be a message. */
+  hear(text: string): void {
+    this.#events?.onMessage(text);
   }
 
   say(message: DirectoryMessage): void {

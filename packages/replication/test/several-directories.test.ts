@@ -249,7 +249,7 @@ it("a probe from another cluster is refused", () => {
 
 it("a node that could not store what another log had sent goes on from where that log has it", async () => {
   const script = new ScriptedDirectory();
-  script.welcome(0);
+  script.welcome(0, { followed: [{ logId: 8, epoch: 2, sequence: 1 }] });
   script.feed({ after: 0, through: 5, committedThrough: 5, incarnation: 9, position: 1 }, []);
   await script.settle();
   script.clock.advance(500);

@@ -10,7 +10,13 @@
  */
 import type { Duplex } from "node:stream";
 
-import { asMeridianError, closeCodeOf, MESSAGE_BYTES_MAX, MeridianError } from "@meridian/protocol";
+import {
+  asMeridianError,
+  closeCodeOf,
+  MESSAGE_BYTES_MAX,
+  MeridianError,
+  TEXT_BYTES_MAX,
+} from "@meridian/protocol";
 import type { Link, LinkEvents } from "@meridian/ports";
 import type { Logger } from "@meridian/runtime";
 import type { ClientOptions, RawData, WebSocket } from "ws";
@@ -182,6 +188,11 @@ export class SocketLink implements WebSocketLink {
   #receive(data: RawData, isBinary: boolean): void {
     if (this.#closing !== undefined) return;
     const bytes = data as Buffer;
+    // Larger ones are frames; nothing is made of text that its reader would refuse.
+    if (!isBinary && bytes.byteLength > TEXT_BYTES_MAX) {
+      const said = `Expected text of at most ${TEXT_BYTES_MAX} bytes, got ${bytes.byteLength}`;
+      return this.#fail(new MeridianError("MALFORMED_MESSAGE", said));
+    }
     // A plain view, not the Buffer itself: the `slice` of a Buffer shares memory where that of an array copies.
     const message = isBinary
       ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)

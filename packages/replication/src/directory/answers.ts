@@ -2,8 +2,8 @@
 import type { Agreement, Capabilities, DirectoryMessage, OutboxMark } from "@meridian/protocol";
 import { agree } from "@meridian/protocol";
 
-import type { SessionHost } from "./directory-session.ts";
 import type { Resume } from "./resume.ts";
+import type { SessionHost } from "./session-host.ts";
 
 /** The answer to a greeting. `mark` is what the log has of the node's outbox. */
 export function welcomeOf(

@@ -1,7 +1,8 @@
 /** The directory's side of one link: what one node says, and what it is told. */
-import type { DirectoryLog, Link } from "@meridian/ports";
+import type { Link } from "@meridian/ports";
 import {
   agree,
+  asMeridianError,
   blockOf,
   checkBlock,
   closeCodeOf,
@@ -9,8 +10,10 @@ import {
   encodeMessage,
   MEMBERS_CHANGED,
   FRAME_KIND,
+  GREETING_BYTES_MAX,
   MeridianError,
   readFrameHeader,
+  TEXT_BYTES_MAX,
   type Agreement,
   type Capabilities,
   type DirectoryMessage,
@@ -23,45 +26,17 @@ import {
   type OutboxMark,
 } from "@meridian/protocol";
 
-import type { DirectoryHorizon } from "../horizon/directory-horizon.ts";
-import type { DirectoryLimits } from "../limits.ts";
 import type { OrderedFrame } from "../order/recent-frames.ts";
-import type { Sequencer } from "../order/sequencer.ts";
-import { ReconcileResponder } from "../reconcile/reconcile-responder.ts";
 import { AppliedWatch, type Applier } from "./applied-watch.ts";
-import type { DirectoryClocks } from "./directory-clocks.ts";
 import { standingOf, welcomeOf } from "./answers.ts";
+import { AppliedProgress } from "./applied-progress.ts";
+import { checkApplied, checkCursors, checkPlaces, checkReachable, type OwnLog } from "./claims.ts";
 import { Feed } from "./feed.ts";
-import type { Membership } from "./membership.ts";
 import type { Reconciling } from "./reconcile-turns.ts";
 import { resumeOfFollower, resumeOfNode, type Resume } from "./resume.ts";
+import type { SessionHost } from "./session-host.ts";
+import { SessionReconciliation } from "./session-reconciliation.ts";
 import { StampRefusal } from "./stamp-refusal.ts";
-
-/** What a session needs of the directory it is part of. */
-export interface SessionHost {
-  readonly cluster: string;
-  readonly log: DirectoryLog;
-  readonly sequencer: Sequencer;
-  readonly horizon: DirectoryHorizon;
-  readonly limits: DirectoryLimits;
-  readonly clocks: DirectoryClocks;
-  /** This machine's own time. */
-  nowMs(): number;
-  elapsedMs(): number;
-  /** Whether the directory is catching up with others, and takes no nodes in. */
-  readonly isSyncing: boolean;
-  /** The nodes that have their link with this directory, and those that it remembers. */
-  readonly membership: Pick<Membership, "registry" | "rememberedSince">;
-  /** Whether a position of an outbox has come by way of another directory. */
-  hasFollowed(incarnation: number, position: number): boolean;
-  /** Takes a node in, or throws why not. */
-  onHello(session: DirectorySession, hello: Hello): void;
-  /** The session's status or what it has applied has changed. */
-  onProgress(session: DirectorySession, statusChanged: boolean): void;
-  /** The node asks for its turn to reconcile; `begin` is called when it comes. */
-  onReconcile(session: DirectorySession, begin: (head: number) => void): void;
-  onReconciled(session: DirectorySession): void;
-}
 
 const NO_LOAD: NodeLoad = { entries: 0, bytes: 0, requestsPerSecond: 0 };
 
@@ -74,15 +49,11 @@ export class DirectorySession implements Applier, Reconciling {
   /** How another directory introduced itself, which follows this one's log. */
   #follow: Follow | undefined;
   #feed: Feed | undefined;
-  #responder: ReconcileResponder | undefined;
+  readonly #reconciliation: SessionReconciliation;
   #watch: AppliedWatch;
   /** The frame that was refused for its stamps. */
   readonly refusal: StampRefusal;
   #heardAtMs: number;
-  /** When the node last went on with its reconciliation. */
-  #reconciledAtMs = 0;
-  /** See `Reconciling`. */
-  comparedFurtherAtMs = 0;
   closed = false;
   /** Whether the node takes what has changed among the members instead of the whole list. */
   takesChanges = false;
@@ -90,11 +61,11 @@ export class DirectorySession implements Applier, Reconciling {
   #rosterTold = 0;
 
   status: NodeStatus = "joining";
-  appliedThrough = 0;
+  readonly #applied: AppliedProgress;
+  /** The last sequence that an earlier feed of this link had sent. */
+  #fedBefore = 0;
   outboxPending = 0;
   lowestTime = 0;
-  /** From the hello that shows the need until it is done. */
-  isReconciling = false;
   lagMs = 0;
   skewMs = 0;
   load: NodeLoad = NO_LOAD;
@@ -106,6 +77,13 @@ export class DirectorySession implements Applier, Reconciling {
     this.connectedAtMs = host.nowMs();
     this.#heardAtMs = host.elapsedMs();
     this.refusal = new StampRefusal(host, (message) => this.#send(message));
+    this.#applied = new AppliedProgress(this.#heardAtMs);
+    this.#reconciliation = new SessionReconciliation({
+      host,
+      link,
+      session: this,
+      startFeed: (after) => this.#startFeed(after),
+    });
     this.#watch = new AppliedWatch(host.limits.watchedMax, (position, nodes, ready) => {
       this.#send({ type: "applied-by", nowMs: host.nowMs(), position, nodes, ready });
     });
@@ -129,8 +107,19 @@ export class DirectorySession implements Applier, Reconciling {
     return this.#hello !== undefined || this.#follow !== undefined;
   }
 
+  /** Whether a write that waits for all ready nodes is to wait for this one: it says that it is ready, and applies what it is sent. */
   get ready(): boolean {
-    return this.status === "ready";
+    const restMs = this.#applied.restMs(this.#sentThrough, this.#host.elapsedMs());
+    return this.status === "ready" && restMs <= this.#host.limits.appliedRestMs;
+  }
+
+  get appliedThrough(): number {
+    return this.#applied.through;
+  }
+
+  /** The last sequence that the node can have: it was sent on this link, or lies before the place where it went on. */
+  get #sentThrough(): number {
+    return Math.max(this.#fedBefore, this.#feed?.sentThrough ?? 0);
   }
 
   /** Does not count `ms` of silence: the directory could not listen. */
@@ -142,15 +131,24 @@ export class DirectorySession implements Applier, Reconciling {
     return this.#host.elapsedMs() - this.#heardAtMs;
   }
 
-  /** How long a reconciliation has been at rest that has begun; 0 where none has, or where the node is slow to take answers. */
+  /** From the hello that shows the need until it is done. */
+  get isReconciling(): boolean {
+    return this.#reconciliation.isDue;
+  }
+
+  /** See `Reconciling`. */
+  get comparedFurtherAtMs(): number {
+    return this.#reconciliation.comparedFurtherAtMs;
+  }
+
+  /** How long its reconciliation has been at rest; 0 where none is due, or where it is not the node that rests. */
   get reconcileRestMs(): number {
-    if (this.#responder === undefined || this.#responder.isAnswering) return 0;
-    return this.#host.elapsedMs() - this.#reconciledAtMs;
+    return this.#reconciliation.restMs;
   }
 
   /** Entries that the node has offered and that wait to be answered. */
   get offeredEntries(): number {
-    return this.#responder?.offeredEntries ?? 0;
+    return this.#reconciliation.offeredEntries;
   }
 
   get bufferedBytes(): number {
@@ -166,7 +164,8 @@ export class DirectorySession implements Applier, Reconciling {
     if (this.closed) return;
     this.#heardAtMs = this.#host.elapsedMs();
     try {
-      if (typeof message === "string") this.#onText(decodeNodeMessage(message));
+      const bytesMax = this.hasGreeted ? TEXT_BYTES_MAX : GREETING_BYTES_MAX;
+      if (typeof message === "string") this.#onText(decodeNodeMessage(message, bytesMax));
       else this.#onFrame(message);
     } catch (error) {
       if (!(error instanceof MeridianError)) throw error;
@@ -176,7 +175,7 @@ export class DirectorySession implements Applier, Reconciling {
 
   onDrain(): void {
     if (this.closed) return;
-    this.#responder?.pump();
+    this.#reconciliation.pump();
     this.#feed?.pump();
   }
 
@@ -244,28 +243,26 @@ export class DirectorySession implements Applier, Reconciling {
       case "locate":
         return this.#onLocate(message.incarnation, message.position);
       case "reconcile":
-        this.isReconciling = true;
-        return this.#host.onReconcile(this, (head) => this.#beginReconcile(head));
       case "compare":
-        this.#reconciledAtMs = this.#heardAtMs;
-        if (this.#responder?.compare(message)) this.comparedFurtherAtMs = this.#heardAtMs;
-        return;
       case "offer":
-        this.#reconciledAtMs = this.#heardAtMs;
-        return this.#responder?.offer(message);
       case "reconciled":
-        this.#responder = undefined;
-        if (this.isReconciling) this.#host.horizon.reach(this.#hello?.horizon ?? 0);
-        this.isReconciling = false;
-        return this.#host.onReconciled(this);
+        return this.#reconciliation.onMessage(message);
       case "goodbye":
         return this.close(new MeridianError("GOING_AWAY", "The node has said goodbye"));
     }
   }
 
+  get #ownLog(): OwnLog {
+    const { logId, epoch } = this.#host.log;
+    const { head, committedThrough } = this.#host.sequencer;
+    return { logId, epoch, head, committedThrough };
+  }
+
   #onHello(hello: Hello): void {
     const { sequencer, log, horizon } = this.#host;
     this.#checkGreeting(hello.cluster);
+    checkPlaces(hello, this.#ownLog);
+    checkReachable(hello, this.remoteAddress);
     if (this.#host.isSyncing) {
       throw new MeridianError("DIRECTORY_SYNCING", "The directory is catching up with the others");
     }
@@ -289,7 +286,6 @@ export class DirectorySession implements Applier, Reconciling {
       hello,
     );
     if (isLoss) horizon.freeze();
-    this.isReconciling = resume.resume === "reconcile";
     sequencer.expectAfter(hello.incarnation, hello.outboxAcknowledged);
     sequencer.observe(hello.admittedTime);
     const agreement = agree(hello);
@@ -300,6 +296,7 @@ export class DirectorySession implements Applier, Reconciling {
   #onFollow(follow: Follow): void {
     const { log } = this.#host;
     this.#checkGreeting(follow.cluster);
+    checkCursors(follow, this.#ownLog);
     if (follow.logId === log.logId) {
       const said =
         follow.epoch === log.epoch
@@ -332,6 +329,7 @@ export class DirectorySession implements Applier, Reconciling {
   #welcome(agreement: Agreement, resume: Resume, mark: OutboxMark | undefined): void {
     this.#send(welcomeOf(this.#host, agreement, resume, mark));
     if (resume.resume === "feed") this.#startFeed(resume.resumeAfter);
+    else this.#reconciliation.demand();
   }
 
   /** Tells a follower which nodes have their link with this directory, if there is room; if not, a later call does. */
@@ -353,6 +351,7 @@ export class DirectorySession implements Applier, Reconciling {
 
   #startFeed(after: number): void {
     const { log, sequencer, limits } = this.#host;
+    this.#fedBefore = this.#sentThrough;
     this.#feed = new Feed({
       link: this.#link,
       log,
@@ -366,22 +365,20 @@ export class DirectorySession implements Applier, Reconciling {
     this.#feed.pump();
   }
 
-  /** The node's turn has come: what is through `head` is compared, and it gets everything after that as it comes. */
-  #beginReconcile(head: number): void {
-    const { log, limits } = this.#host;
-    const { horizon } = this.#host.horizon;
-    const nowMs = (): number => this.#host.nowMs();
-    this.#reconciledAtMs = this.#host.elapsedMs();
-    const under = Math.max(horizon, this.#hello?.horizon ?? 0);
-    // What is wanted of a node it sends, to be buried then; a directory sends nothing.
-    const buriesUnder = this.isFollower ? horizon : 0;
-    const options = { log, link: this.#link, limits, horizon: under, buriesUnder, nowMs };
-    this.#responder = new ReconcileResponder(options);
-    this.#send({ type: "reconcile-begin", nowMs: nowMs(), head, horizon });
-    this.#startFeed(head);
+  /** Runs `callback` once other work has had its turn, unless the link is gone. What it throws ends the link, as with a message. */
+  later(callback: () => void): void {
+    this.#host.later(() => {
+      if (this.closed) return;
+      try {
+        callback();
+      } catch (error) {
+        this.close(asMeridianError(error));
+      }
+    });
   }
 
   #onHeartbeat(message: Extract<NodeMessage, { type: "heartbeat" }>): void {
+    checkApplied("appliedThrough", message.appliedThrough, this.#host.sequencer.head);
     const { sequencer, horizon, log } = this.#host;
     const nowMs = this.#host.nowMs();
     const statusChanged = message.status !== this.status;
@@ -392,7 +389,7 @@ export class DirectorySession implements Applier, Reconciling {
     this.load = message.load;
     this.skewMs = Math.round(message.nowMs - nowMs);
     if (this.#hello !== undefined) this.#host.clocks.hear(this.id, message.nowMs);
-    this.#onAppliedThrough(message.appliedThrough);
+    this.#applied.report(message.appliedThrough, this.#sentThrough, this.#heardAtMs);
     this.#send({
       type: "echo",
       nowMs,
@@ -411,13 +408,9 @@ export class DirectorySession implements Applier, Reconciling {
   }
 
   #onApplied(through: number): void {
-    this.#onAppliedThrough(through);
+    checkApplied("through", through, this.#host.sequencer.head);
+    this.#applied.report(through, this.#sentThrough, this.#heardAtMs);
     this.#host.onProgress(this, false);
-  }
-
-  #onAppliedThrough(through: number): void {
-    const known = Math.min(through, this.#host.sequencer.head);
-    this.appliedThrough = Math.max(this.appliedThrough, known);
   }
 
   #onLocate(incarnation: number, position: number): void {

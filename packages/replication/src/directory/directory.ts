@@ -14,9 +14,10 @@ import { Sequencer } from "../order/sequencer.ts";
 import { OFFERED_MAX } from "../reconcile/reconcile-responder.ts";
 import type { ClocksInfo } from "./clocks-info.ts";
 import { DirectoryClocks } from "./directory-clocks.ts";
-import { DirectorySession, type SessionHost } from "./directory-session.ts";
+import { DirectorySession } from "./directory-session.ts";
 import { Membership, type AbsentMember, type MemberInfo } from "./membership.ts";
 import { ReconcileTurns } from "./reconcile-turns.ts";
+import type { SessionHost } from "./session-host.ts";
 
 /** How a directory is made. */
 export interface DirectoryOptions {
@@ -165,6 +166,7 @@ export class Directory {
       onProgress: (session, statusChanged) => this.#onProgress(session, statusChanged),
       onReconcile: (session, begin) => this.#turns.ask(session, begin),
       onReconciled: (session) => this.#turns.end(session),
+      later: (callback) => void this.#deadlines.after(0, callback),
     };
   }
 
@@ -352,6 +354,8 @@ export class Directory {
     this.clocks.judge();
     for (const session of this.#sessions) session.refusal.decide();
     this.#peers.watchLeases();
+    // Who has stopped applying is not waited for any more.
+    this.#updateWatches();
     this.#watchTurns();
     this.#deadlines.after(everyMs, () => this.#watchLeases());
   }
@@ -361,7 +365,7 @@ export class Directory {
     // Nobody can go on where the directory cannot write what they send.
     if (this.#options.log.stall !== undefined) return;
     const { turnRestMs } = this.#limits;
-    for (const session of this.#turns.begun) {
+    for (const session of this.#sessions) {
       if (session.reconcileRestMs <= turnRestMs) continue;
       const said = `Expected its reconciliation to go on within ${turnRestMs} ms`;
       session.close(new MeridianError("OUT_OF_ORDER", said));

@@ -1,6 +1,6 @@
 import type { DirectoryMessage, FrameHeader } from "@meridian/protocol";
 
-import type { SessionHost } from "./directory-session.ts";
+import type { SessionHost } from "./session-host.ts";
 
 /** The frame of one link whose stamps lie too far ahead, if there is one: until it comes again, with others, nothing behind it is taken. */
 export class StampRefusal {

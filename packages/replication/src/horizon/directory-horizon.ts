@@ -128,18 +128,31 @@ export class DirectoryHorizon {
     this.#save({ ...this.#state, frozenUntilMs: Math.ceil(untilMs) });
   }
 
-  /** A node or directory of that horizon and this log have exchanged everything: what is absent from both was deleted. */
+  /**
+   * A node or directory of that horizon and this log have exchanged everything: what is absent from both was deleted. It is believed as
+   * far as a horizon can have come, and as far as no other node has anything older to send.
+   */
   reach(horizon: number): void {
     const nowMs = this.#options.confirmedMs();
     this.#reachable = nowMs === undefined ? Math.max(this.#reachable, horizon) : 0;
     if (nowMs === undefined) return;
-    const bounded = Math.min(horizon, stampTimeOf(nowMs));
+    const bounded = Math.min(horizon, this.#highestPossible(nowMs));
     if (bounded <= this.#state.horizon) return;
     // What is as old as that and has just come is to be known before absence means anything.
     this.#options.log.settle((failure) => {
       if (failure !== undefined) return;
       if (bounded > this.#state.horizon) this.#save({ ...this.#state, horizon: bounded });
     });
+  }
+
+  /** No directory whose clock is right has come further with its horizon, and no node whose horizon that is sends anything older. */
+  #highestPossible(now: number): number {
+    const { horizonMs, maxClockDriftMs } = this.#options.limits;
+    let highest = stampTimeOf(Math.min(now, now - horizonMs + maxClockDriftMs));
+    for (const { lowestTime, isReconciling } of this.#options.members()) {
+      if (!isReconciling && lowestTime > 0) highest = Math.min(highest, lowestTime - 1);
+    }
+    return highest;
   }
 
   /** Follows the clock, as far as nothing speaks against it. */

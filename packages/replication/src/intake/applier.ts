@@ -16,6 +16,7 @@ import {
   decodeBlock,
   encodeBlock,
   FRAME_KIND,
+  highestTimeOf,
   MeridianError,
   readFrameHeader,
   type Cursor,
@@ -249,6 +250,7 @@ export class Applier {
       }
     }
     const entries = decodeBlock(blockOf(bytes), header.count);
+    checkHeader(header, entries, isDonation);
     if (!isDonation) {
       if (header.incarnation === 0) this.#noteCompacted(header.position);
       this.#advance(header);
@@ -398,4 +400,15 @@ export class Applier {
     this.#held.clear();
     this.#origins.clear();
   }
+}
+
+/** The node's clock and cursor go by the header: it has to be that of the entries. */
+function checkHeader(header: FrameHeader, entries: readonly Entry[], isDonation: boolean): void {
+  const { count, after, through } = header;
+  const highest = highestTimeOf(entries);
+  if (highest === header.highestTime && (isDonation || count <= through - after)) return;
+  throw new MeridianError(
+    "MALFORMED_MESSAGE",
+    `Expected a frame of the newest stamp ${highest} and ${count} sequences, got ${header.highestTime} and ${through - after}`,
+  );
 }

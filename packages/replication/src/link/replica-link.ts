@@ -19,6 +19,7 @@ import {
 import { Backoff, type Clock, type Deadlines, type Logger, type Random } from "@meridian/runtime";
 
 import type { ReplicaLimits } from "../limits.ts";
+import { checkWelcome, type Greeting } from "./directory-claims.ts";
 import type { DirectoryChoice } from "./directory-choice.ts";
 
 /** What a link tells its owner. */
@@ -87,6 +88,8 @@ export class ReplicaLink implements LinkFacts {
   /** No link has opened since it was said that the directory does not answer. */
   #isUnanswered = false;
   #heardAtMs = 0;
+  /** What the directory was told when the link was opened. */
+  #greeting: Greeting | undefined;
   #askedAtMs = 0;
   #leaseMs = 0;
   #cancelTimer: (() => void) | undefined;
@@ -193,7 +196,8 @@ export class ReplicaLink implements LinkFacts {
 
   #greet(link: Link): void {
     this.#askedAtMs = this.#options.clock.nowMs();
-    link.send(encodeMessage(this.#options.events.hello()));
+    this.#greeting = this.#options.events.hello();
+    link.send(encodeMessage(this.#greeting));
   }
 
   #onMessage(link: Link, message: string | Uint8Array): void {
@@ -219,7 +223,8 @@ export class ReplicaLink implements LinkFacts {
   }
 
   #onWelcome(link: Link, welcome: Welcome): void {
-    if (this.#welcomed) return;
+    if (this.#welcomed || this.#greeting === undefined) return;
+    checkWelcome(welcome, this.#greeting);
     this.#cancelTimer?.();
     this.#refusal = undefined;
     this.#welcomed = true;

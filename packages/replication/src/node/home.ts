@@ -211,6 +211,12 @@ export class Home {
     this.#raise(through);
   }
 
+  /** A directory has taken the node in, and had these keys of its outbox although that was not known. */
+  onWelcome({ outboxThrough, committedThrough, followed }: Welcome, keys: readonly string[]): void {
+    if (keys.length > 0) this.onAcknowledged(outboxThrough, committedThrough, keys);
+    this.observe(committedThrough, followed);
+  }
+
   /** Takes note of what the log had of other logs when it was committed through `at`. */
   observe(at: number, followed: readonly Cursor[]): void {
     if (followed.length === 0) return;

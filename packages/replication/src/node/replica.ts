@@ -327,23 +327,22 @@ export class Replica {
   }
 
   #onWelcome(link: Link, welcome: Welcome, askedAtMs: number): void {
-    const { head, committedThrough, outboxThrough } = welcome;
+    const { head, outboxThrough } = welcome;
     this.#time.maxDriftMs = welcome.maxClockDriftMs;
     this.#time.hear(welcome.nowMs, askedAtMs, welcome.clock);
     if (this.#submitter.holdsAnother(outboxThrough, welcome.outboxTime)) return this.#adopt();
+    this.#submitter.observeHorizon(welcome);
     this.#progress.start();
     this.#state.welcome(head, this.#limits.lagMax);
     this.#horizon.start(welcome.horizonMs);
-    this.#stamps.observe(welcome.horizon);
     this.#disk.welcome(welcome);
     if (this.#disk.visits) return this.#updateStatus();
     this.#settlement.begin(link, welcome);
-    const { home, reconciliation } = this.#settlement;
-    const facts = { directory: this.#choice.current, reconciles: reconciliation.isActive };
+    const { isActive: reconciles } = this.#settlement.reconciliation;
+    const facts = { directory: this.#choice.current, reconciles };
     this.#options.logger.info("taken in by a directory", facts);
     const keys = this.#submitter.attach(link, outboxThrough, welcome.holdBack);
-    if (keys.length > 0) home.onAcknowledged(outboxThrough, committedThrough, keys);
-    home.observe(committedThrough, welcome.followed);
+    this.#settlement.home.onWelcome(welcome, keys);
     this.#positions.restart(welcome, this.#submitter.acknowledgedThrough);
     this.#committed.reach(this.#submitter.acknowledgedThrough);
     this.#acknowledgements.onDirectory(this.#submitter.acknowledgedThrough);
@@ -380,13 +379,14 @@ export class Replica {
   #onMessage(message: Exclude<DirectoryMessage, Welcome>): void {
     // To a visitor, nothing else says anything of the log in which it stands.
     if (this.#disk.visits && message.type !== "echo" && !message.type.startsWith("members")) return;
+    this.#submitter.check(message);
     switch (message.type) {
       case "echo":
         this.#time.hear(message.nowMs, message.echoMs, message.clock);
         if (this.#disk.visits) return this.#checkPulse();
         this.#observe(message.head, message.committedThrough);
+        this.#submitter.observeHorizon(message);
         this.#horizon.announce(message.horizon, message.horizonAt);
-        this.#stamps.observe(message.horizon);
         this.#applier.adoptHorizon(() => this.#pulse.lowestTime());
         this.#settlement.home.observe(message.committedThrough, message.followed);
         this.#positions.check();

@@ -15,6 +15,7 @@
  */
 import type { Link, ReplicaStore } from "@meridian/ports";
 import {
+  asMeridianError,
   assembleFrame,
   decodeBlock,
   encodeBlock,
@@ -25,12 +26,14 @@ import {
   lowestTimeOf,
   MeridianError,
   unixMsOf,
+  type DirectoryMessage,
   type Entry,
   type OutboxFrame,
 } from "@meridian/protocol";
 import { randomIdentity, type Logger, type Random } from "@meridian/runtime";
 
 import { PendingTimes } from "../horizon/pending-times.ts";
+import { checkHorizon, checkOutboxPosition } from "../link/directory-claims.ts";
 import type { ClusterClock } from "../time/cluster-clock.ts";
 import { HybridClock } from "../time/hybrid-clock.ts";
 import type { WritePath } from "./write-path.ts";
@@ -63,6 +66,9 @@ interface InFlight {
 export class Submitter {
   readonly #options: SubmitterOptions;
   #link: Link | undefined;
+  /** The last position that was sent, on whichever link, and the last that the outbox had at the start. */
+  #givenThrough = 0;
+  readonly #startedAt: number;
   #sentThrough = 0;
   #acknowledgedThrough: number;
   /** The frames sent and not acknowledged, oldest first. */
@@ -83,6 +89,7 @@ export class Submitter {
   readonly #times: PendingTimes;
 
   constructor(options: SubmitterOptions) {
+    this.#startedAt = options.store.outboxThrough;
     this.#options = options;
     this.#acknowledgedThrough = options.store.outboxAcknowledged;
     this.#savedThrough = this.#acknowledgedThrough;
@@ -99,6 +106,21 @@ export class Submitter {
       const said = "The node's database has taken a new identity";
       this.#options.onFailed(failure ?? new MeridianError("INCARNATION_REUSED", said));
     });
+  }
+
+  /**
+   * New stamps lie above a horizon. Throws `MALFORMED_MESSAGE` for one that leaves no room for them. Any other may be true: clocks may
+   * have been set back since.
+   */
+  observeHorizon({ horizon }: { readonly horizon: number }): void {
+    checkHorizon(horizon);
+    this.#options.stamps.observe(horizon);
+  }
+
+  /** Throws `MALFORMED_MESSAGE` if the directory speaks of a position that no directory was ever sent. */
+  check(message: DirectoryMessage): void {
+    // What is in the outbox from before the start may have been sent then.
+    checkOutboxPosition(message, Math.max(this.#givenThrough, this.#startedAt));
   }
 
   get acknowledgedThrough(): number {
@@ -294,6 +316,23 @@ export class Submitter {
   }
 
   #restampAfter(after: number, refusedAbove: number): void {
+    try {
+      this.#restampNext(after, refusedAbove);
+    } catch (cause) {
+      // This runs when a commit is done, where nobody else would take the failure.
+      this.#failRestamp(asMeridianError(cause));
+    }
+  }
+
+  #failRestamp(failure: MeridianError): void {
+    this.#restamping = false;
+    // What has kept its stamp is older than any write to come, and must not outdo it.
+    this.#options.stamps.observe(this.#options.store.highestTime);
+    this.#options.writes.resume();
+    this.#options.onFailed(failure);
+  }
+
+  #restampNext(after: number, refusedAbove: number): void {
     const { store } = this.#options;
     const frame = firstAbove(refusedAbove, this.#outboxFrames(after));
     if (frame === undefined) return this.#endRestamp();
@@ -322,11 +361,7 @@ export class Submitter {
         this.#options.onRestamped(entries);
         return this.#restampAfter(position, refusedAbove);
       }
-      this.#restamping = false;
-      // What has kept its stamp is older than any write to come, and must not outdo it.
-      this.#options.stamps.observe(store.highestTime);
-      this.#options.writes.resume();
-      this.#options.onFailed(failure);
+      this.#failRestamp(failure);
     });
   }
 
@@ -397,6 +432,7 @@ export class Submitter {
       position,
     };
     this.#link?.send(assembleFrame(header, block));
+    this.#givenThrough = Math.max(this.#givenThrough, position);
     this.#inFlight.push({ frame, keys });
     this.#inFlightBytes += bytesOf(frame);
     this.#sentThrough = position;

@@ -6,8 +6,9 @@
  * committed next, as one frame. One commit is under way at a time, so a write is always checked against
  * durable data, and a failed commit leaves no gap in the outbox. Nothing waits on a timer.
  */
-import type { ReplicaStore } from "@meridian/ports";
+import type { Done, ReplicaStore } from "@meridian/ports";
 import {
+  asMeridianError,
   encodeBlock,
   FRAME_BYTES_TARGET,
   entryBytes,
@@ -77,6 +78,8 @@ interface Batch {
 interface Accepted {
   readonly batch: Batch;
   readonly entries: readonly Entry[];
+  /** The entries as a frame carries them. */
+  readonly block: Uint8Array;
 }
 
 export class WritePath {
@@ -231,13 +234,13 @@ export class WritePath {
       position: store.outboxThrough + 1,
       count: entries.length,
       highestTime: highestTimeOf(entries),
-      block: encodeBlock(entries),
+      block: joined(accepted.map(({ block }) => block)),
     };
     const released = accepted.flatMap(({ batch }) => batch.released);
     const record = { kind: "local", frame, entries } as const;
     this.#committing = true;
     this.#committingLowest = lowestTimeOf(entries);
-    store.append(released.length === 0 ? record : { ...record, released }, (failure) => {
+    const done: Done = (failure) => {
       this.#committing = false;
       this.#committingLowest = Infinity;
       if (failure === undefined) this.#answer(accepted, frame, entries);
@@ -245,13 +248,19 @@ export class WritePath {
       if (this.#paused) this.#idle();
       else if (this.#waiting.length > 0) this.#flush();
       this.#checkClosed();
-    });
+    };
+    try {
+      store.append(released.length === 0 ? record : { ...record, released }, done);
+    } catch (cause) {
+      // The store takes nothing any more. This runs in no call of a writer's, so they hear of it here.
+      done(asMeridianError(cause));
+    }
   }
 
-  /** Takes as many batches as one frame holds; answers those whose checks fail. */
+  /** Takes as many batches as one frame holds; answers those whose checks fail, or whose entries no frame can carry. */
   #accept(): Accepted[] {
     const accepted: Accepted[] = [];
-    const written = new Map<string, Entry>();
+    let written = new Map<string, Entry>();
     let bytes = 0;
     let taken = 0;
     for (const batch of this.#waiting) {
@@ -259,11 +268,16 @@ export class WritePath {
       taken += 1;
       try {
         const entries = batch.make(written);
-        for (const entry of entries) bytes += entryBytes(entry);
+        const block = encodeBlock(entries);
+        bytes += block.byteLength;
         if (entries.length === 0) batch.done(undefined, { entries, outboxPosition: 0 });
-        else accepted.push({ batch, entries });
+        else accepted.push({ batch, entries, block });
       } catch (failure) {
         batch.done(failure);
+        // What it would have written is not there for those behind it.
+        written = new Map(
+          accepted.flatMap((each) => each.entries.map((entry) => [entry.key, entry])),
+        );
       }
     }
     this.#waiting = this.#waiting.slice(taken);
@@ -315,6 +329,19 @@ export class WritePath {
     this.#onClosed = undefined;
     onClosed?.();
   }
+}
+
+/** The blocks one after the other; the only one as it is. */
+function joined(blocks: readonly Uint8Array[]): Uint8Array {
+  const [first] = blocks;
+  if (first !== undefined && blocks.length === 1) return first;
+  const whole = new Uint8Array(blocks.reduce((bytes, block) => bytes + block.byteLength, 0));
+  let offset = 0;
+  for (const block of blocks) {
+    whole.set(block, offset);
+    offset += block.byteLength;
+  }
+  return whole;
 }
 
 function draining(): MeridianError {

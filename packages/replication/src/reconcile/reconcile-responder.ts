@@ -4,12 +4,14 @@
  *
  * A node walks through the key space and asks which of its ranges differ (`compare`); for those that do, it
  * lists what it has (`offer`), and the directory sends what is newer here as donations, and the keys of what
- * is newer there as `wanted`. Everything is paged, and pauses while the link is full.
+ * is newer there as `wanted`. Everything is paged, pauses while the link is full, and lets other work run after a bounded
+ * number of entries, whatever the node asks.
  */
 import type { DirectoryLog, Link } from "@meridian/ports";
 import {
   assembleFrame,
   burial,
+  COMPARED_ENTRIES_MAX,
   compareKeys,
   compareStamps,
   encodeBlock,
@@ -23,11 +25,11 @@ import {
   NO_BYTES,
   type Entry,
   type NodeMessage,
-  type RangeDigest,
 } from "@meridian/protocol";
 
 import type { DirectoryLimits } from "../limits.ts";
-import { digestOf } from "./digest.ts";
+import { Comparison } from "./comparison.ts";
+import { OpenRanges } from "./open-ranges.ts";
 
 type Offer = Extract<NodeMessage, { type: "offer" }>;
 type Compare = Extract<NodeMessage, { type: "compare" }>;
@@ -48,8 +50,10 @@ const PAGE = 256;
 const OFFERS_MAX = 16_384;
 /** How many entries those offers may be of, all together: a node has no more under comparison at a time. */
 export const OFFERED_MAX = 65_536;
-/** How many entries one question may be about. */
-const COMPARED_MAX = 65_536;
+/** How many questions may wait to be answered; all together, they are about no more entries than one may be. */
+const COMPARES_MAX = 1_024;
+/** How many entries are looked at before other work runs. */
+const WORK = 8_192;
 
 /** What a responder needs. */
 export interface ResponderOptions {
@@ -61,12 +65,22 @@ export interface ResponderOptions {
   /** What is offered, as old as that, and absent here, is answered with its burial; 0 for never. Invariant: ≤ `horizon`. */
   readonly buriesUnder: number;
   nowMs(): number;
+  /** Runs `callback` once other work has had its turn, unless the link is gone then. What it throws ends the link. */
+  later(callback: () => void): void;
 }
 
 export class ReconcileResponder {
   readonly #options: ResponderOptions;
+  readonly #comparisons: Comparison[] = [];
   readonly #answers: Answer[] = [];
+  /** What has not been found to be equal, and not been exchanged. */
+  readonly #open = new OpenRanges();
+  /** Entries of the questions, and of the offers, that wait to be answered. */
+  #asked = 0;
   #offered = 0;
+  /** How many entries may still be looked at before other work runs. */
+  #work = WORK;
+  #isResting = false;
   /** Keys through here have been compared, each at least once. */
   #compared = "";
   #comparedAll = false;
@@ -76,24 +90,24 @@ export class ReconcileResponder {
   }
 
   /**
-   * Answers which of the ranges differ from the log's. Returns whether the node's walk
-   * through the key space has got further by this. Throws `MALFORMED_MESSAGE` for too many entries.
+   * Takes a question which of the ranges differ from the log's, and starts answering it. Returns whether the node's walk
+   * through the key space has got further by this. Throws `MALFORMED_MESSAGE` for too many entries or questions.
    */
-  compare({ id, from, ranges }: Compare): boolean {
-    const entries = ranges.reduce((sum, { count }) => sum + count, 0);
-    if (entries > COMPARED_MAX) {
-      const said = `Expected at most ${COMPARED_MAX} entries to compare, got ${entries}`;
+  compare(question: Compare): boolean {
+    this.#asked += entriesOf(question);
+    if (this.#asked > COMPARED_ENTRIES_MAX || this.#comparisons.length >= COMPARES_MAX) {
+      const said = `Expected at most ${COMPARES_MAX} questions about ${COMPARED_ENTRIES_MAX} entries, got more`;
       throw new MeridianError("MALFORMED_MESSAGE", said);
     }
-    const differing: number[] = [];
-    let after = from;
-    for (const [index, range] of ranges.entries()) {
-      if (!this.#isSame(after, range)) differing.push(index);
-      after = range.to;
-    }
-    const { link } = this.#options;
-    link.send(encodeMessage({ type: "compared", nowMs: this.#options.nowMs(), id, differing }));
-    return this.#goOn(from, after);
+    const { log, horizon } = this.#options;
+    this.#comparisons.push(new Comparison(log, horizon, question));
+    this.pump();
+    return this.#goOn(question.from, question.ranges.at(-1)?.to ?? null);
+  }
+
+  /** Whether all that the log has, through where it was compared, is on the other side, and the other way round. */
+  get isWhole(): boolean {
+    return this.#open.isEmpty;
   }
 
   /** Keys that have been compared before are nothing new, however often they are. */
@@ -112,7 +126,7 @@ export class ReconcileResponder {
 
   /** Whether offers wait to be answered. */
   get isAnswering(): boolean {
-    return this.#answers.length > 0;
+    return this.#answers.length > 0 || this.#comparisons.length > 0;
   }
 
   /** Takes a list of what the node has in a range, and starts answering it. Throws `MALFORMED_MESSAGE` for too many. */
@@ -130,32 +144,54 @@ export class ReconcileResponder {
     this.pump();
   }
 
-  /** Goes on answering, as far as the link has room. */
+  /** Goes on answering, as far as the link has room and other work need not run. */
   pump(): void {
     const { link, limits } = this.#options;
-    for (let answer = this.#answers[0]; answer !== undefined;) {
-      if (link.bufferedBytes >= limits.linkBytesMax) return;
-      if (this.#page(answer)) {
-        this.#answers.shift();
-        this.#offered -= answer.offer.entries.length;
-        const { wanted: keys, donated } = answer;
-        const { id } = answer.offer;
-        const nowMs = this.#options.nowMs();
-        link.send(encodeMessage({ type: "wanted", nowMs, id, donated, keys }));
-      }
-      answer = this.#answers[0];
+    while (this.isAnswering && this.#mayWork() && link.bufferedBytes < limits.linkBytesMax) {
+      const [comparison] = this.#comparisons;
+      const [answer] = this.#answers;
+      if (comparison !== undefined) this.#compare(comparison);
+      else if (answer !== undefined) this.#answer(answer);
     }
   }
 
-  /** One entry more than the range is said to have is enough to know that it differs. */
-  #isSame(after: string | null, range: RangeDigest): boolean {
-    const { log, horizon } = this.#options;
-    const summaries = log
-      .summariesAfter(after, range.count + 1, horizon)
-      .filter(({ key }) => isWithin(key, range.to));
-    return (
-      summaries.length === range.count && digestOf(summaries).fingerprint === range.fingerprint
-    );
+  #mayWork(): boolean {
+    if (!this.#isResting && this.#work < WORK) {
+      this.#isResting = true;
+      this.#options.later(() => {
+        this.#isResting = false;
+        this.#work = WORK;
+        this.pump();
+      });
+    }
+    return this.#work > 0;
+  }
+
+  #compare(comparison: Comparison): void {
+    this.#work -= comparison.step();
+    if (!comparison.isDone) return;
+    this.#comparisons.shift();
+    const { question, differing } = comparison;
+    this.#asked -= entriesOf(question);
+    const open = new Set(differing);
+    let after = question.from;
+    for (const [index, { to }] of question.ranges.entries()) {
+      if (!open.has(index)) this.#open.settle(after, to);
+      after = to;
+    }
+    const { id } = question;
+    const nowMs = this.#options.nowMs();
+    this.#options.link.send(encodeMessage({ type: "compared", nowMs, id, differing }));
+  }
+
+  #answer(answer: Answer): void {
+    if (!this.#page(answer)) return;
+    this.#answers.shift();
+    const { wanted: keys, donated, offer } = answer;
+    this.#offered -= offer.entries.length;
+    this.#open.settle(offer.from, offer.to);
+    const nowMs = this.#options.nowMs();
+    this.#options.link.send(encodeMessage({ type: "wanted", nowMs, id: offer.id, donated, keys }));
   }
 
   /** Deals with a page of the log's keys, or as many as one frame takes. Returns whether the offer is answered. */
@@ -165,10 +201,12 @@ export class ReconcileResponder {
     const page = log.summaryPage(answer.after, PAGE, horizon);
     const donated: Entry[] = [];
     let bytes = 0;
+    this.#work -= Math.max(1, page.summaries.length);
     for (const summary of page.summaries) {
       if (!isWithin(summary.key, to)) break;
       if (bytes >= FRAME_BYTES_TARGET) return this.#donate(answer, donated, false);
-      donated.push(...this.#takeOfferedBefore(answer, summary.key));
+      const isReached = this.#takeOfferedBefore(answer, summary.key, donated);
+      if (!isReached) return this.#donate(answer, donated, false);
       const offered = entries[answer.next];
       let order = 1;
       if (offered !== undefined && offered[0] === summary.key) {
@@ -182,21 +220,24 @@ export class ReconcileResponder {
       answer.after = summary.key;
     }
     const isOver = page.next === null || page.next === to || !isWithin(page.next, to);
-    answer.after = page.next;
-    if (isOver) donated.push(...this.#takeOfferedBefore(answer, null));
-    return this.#donate(answer, donated, isOver);
+    if (!isOver) answer.after = page.next;
+    const isAnswered = isOver && this.#takeOfferedBefore(answer, null, donated);
+    return this.#donate(answer, donated, isAnswered);
   }
 
   /**
-   * What the node has below `key` and the log has not. Returns what the log does have that is newer, and was left out
+   * What the node has below `key` and the log has not. Adds to `newer` what the log does have that is newer, and was left out
    * because it is purgeable under the node's horizon: the node has never heard of it. And the burials of what was deleted.
+   * Returns whether it has come to `key`: it stops after a page.
    */
-  #takeOfferedBefore(answer: Answer, key: string | null): Entry[] {
+  #takeOfferedBefore(answer: Answer, key: string | null, newer: Entry[]): boolean {
     const { log, horizon, buriesUnder } = this.#options;
     const { entries } = answer.offer;
-    const newer: Entry[] = [];
+    const end = answer.next + PAGE;
     for (let offered = entries[answer.next]; offered !== undefined;) {
-      if (key !== null && compareKeys(offered[0], key) >= 0) break;
+      if (key !== null && compareKeys(offered[0], key) >= 0) return true;
+      if (answer.next >= end) return false;
+      this.#work -= 1;
       const [offeredKey, time, origin] = offered;
       const held = horizon === 0 ? undefined : log.get(offeredKey);
       if (held !== undefined && compareStamps(held.stamp, { time, origin }) > 0) {
@@ -207,7 +248,7 @@ export class ReconcileResponder {
       answer.next += 1;
       offered = entries[answer.next];
     }
-    return newer;
+    return true;
   }
 
   #donate(answer: Answer, entries: readonly Entry[], isOver: boolean): boolean {
@@ -228,6 +269,11 @@ export class ReconcileResponder {
     this.#options.link.send(assembleFrame(header, encodeBlock(entries)));
     return isOver;
   }
+}
+
+function entriesOf({ ranges }: Compare): number {
+  // A range without entries takes its room, too.
+  return ranges.reduce((sum, { count }) => sum + Math.max(1, count), 0);
 }
 
 /** An entry that is not live any more, without its bytes. */

@@ -85,6 +85,7 @@ export class Reconciler {
   onCompared({ id, differing }: Extract<DirectoryMessage, { type: "compared" }>): void {
     const question = this.#close(id);
     if (question === undefined) return;
+    checkIndexes(differing, question.ranges.length);
     // Where everything differs, splitting finds nothing out.
     const split = differing.length < question.ranges.length;
     for (const index of differing) {
@@ -108,6 +109,7 @@ export class Reconciler {
       const said = `Expected ${donated} donated entries, got ${question.donated}`;
       throw new MeridianError("OUT_OF_ORDER", said);
     }
+    for (const key of keys) checkWithin(key, question.ranges);
     if (keys.length > 0) {
       this.#resubmitting += keys.length;
       this.#options.resubmit(keys, () => {
@@ -222,4 +224,20 @@ export class Reconciler {
     this.#inQuestion -= question.entries;
     return question;
   }
+}
+
+/** Throws `MALFORMED_MESSAGE` unless these are indexes of `count` ranges, each once, in order. */
+function checkIndexes(indexes: readonly number[], count: number): void {
+  const isRight = indexes.every((index, at) => index < count && index > (indexes[at - 1] ?? -1));
+  if (isRight) return;
+  const said = `Expected indexes of ${count} ranges in order, got others`;
+  throw new MeridianError("MALFORMED_MESSAGE", said);
+}
+
+/** Throws `MALFORMED_MESSAGE` unless a key lies in the one range that was offered. */
+function checkWithin(key: string, [range]: readonly Range[]): void {
+  const { from = null, to = null } = range ?? {};
+  const isBehind = from === null || compareKeys(key, from) > 0;
+  if (isBehind && (to === null || compareKeys(key, to) <= 0)) return;
+  throw new MeridianError("MALFORMED_MESSAGE", "Expected keys of the range offered, got another");
 }

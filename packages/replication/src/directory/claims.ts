@@ -1,0 +1,53 @@
+/**
+ * What a peer says of itself, held against what this directory knows to be possible: it has given out so many sequences in this epoch,
+ * and sent so many on this link. What is possible of a member whatever the state of the link is in the schema of its message; how far
+ * ahead stamps may lie is for the sequencer to say. PROTOCOL.md, "What is possible", lists all of it.
+ *
+ * What cannot be true is answered with the end of that one link, before anything is changed.
+ */
+import { isAddress, MeridianError, type Cursor, type Follow, type Hello } from "@meridian/protocol";
+
+/** What a directory knows of its own log. */
+export interface OwnLog {
+  readonly logId: number;
+  readonly epoch: number;
+  /** The last sequence given out. */
+  readonly head: number;
+  /** The watermark. */
+  readonly committedThrough: number;
+}
+
+/** Throws `MALFORMED_MESSAGE` if a node claims a place in the current epoch that it cannot have been told of. */
+export function checkPlaces({ cursors, home }: Pick<Hello, "cursors" | "home">, log: OwnLog): void {
+  checkCursors({ cursors }, log);
+  if (home !== null) checkSequence("home.sequence", home, log, log.head);
+}
+
+/** The same of a directory that follows. */
+export function checkCursors({ cursors }: Pick<Follow, "cursors">, log: OwnLog): void {
+  for (const cursor of cursors) {
+    checkSequence("cursors.sequence", cursor, log, log.committedThrough);
+  }
+}
+
+/** Throws `MALFORMED_MESSAGE` if a node names no address of its own and is seen from none, as one that is gone already. */
+export function checkReachable({ ip, url }: Pick<Hello, "ip" | "url">, seenFrom: string): void {
+  if (ip !== null || url !== null || isAddress(seenFrom)) return;
+  const said = `Expected a node that can be reached at an address, got \`${seenFrom}\``;
+  throw new MeridianError("MALFORMED_MESSAGE", said);
+}
+
+function checkSequence(what: string, place: Cursor, log: OwnLog, most: number): void {
+  if (place.logId !== log.logId || place.epoch !== log.epoch || place.sequence <= most) return;
+  throw impossible(what, most, place.sequence);
+}
+
+/** Throws `MALFORMED_MESSAGE` if a peer says that it has applied what nobody was ever sent. */
+export function checkApplied(what: string, through: number, head: number): void {
+  if (through > head) throw impossible(what, head, through);
+}
+
+function impossible(what: string, most: number, got: number): MeridianError {
+  const said = `Expected \`${what}\` of at most ${most}, got ${got}`;
+  return new MeridianError("MALFORMED_MESSAGE", said);
+}

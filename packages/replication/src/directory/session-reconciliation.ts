@@ -1,0 +1,112 @@
+import type { Link } from "@meridian/ports";
+import { encodeMessage, MeridianError, type NodeMessage } from "@meridian/protocol";
+
+import { ReconcileResponder } from "../reconcile/reconcile-responder.ts";
+import type { DirectorySession } from "./directory-session.ts";
+import type { SessionHost } from "./session-host.ts";
+
+/** What a session's part in reconciling needs of the session. */
+export interface SessionReconciliationOptions {
+  readonly host: SessionHost;
+  readonly link: Link;
+  readonly session: DirectorySession;
+  /** Feeds the peer what comes after a sequence. */
+  startFeed(after: number): void;
+}
+
+/** The reconciliation of one peer, from the greeting or question that shows the need until it is done. */
+export class SessionReconciliation {
+  readonly #options: SessionReconciliationOptions;
+  #responder: ReconcileResponder | undefined;
+  /** When the peer last went on with it; until it has asked for its turn, when it was told to. */
+  #movedAtMs = 0;
+  /** When its comparison last got further than ever before. */
+  comparedFurtherAtMs = 0;
+  /** Whether it is needed, and not over. */
+  isDue = false;
+  /** Whether the peer was told to ask for its turn, and has not. */
+  #isOwed = false;
+
+  constructor(options: SessionReconciliationOptions) {
+    this.#options = options;
+  }
+
+  /** The peer is told to reconcile. */
+  demand(): void {
+    this.isDue = true;
+    this.#isOwed = true;
+    this.#move();
+  }
+
+  /** How long it has been at rest; 0 where the peer waits: for its turn, for room on its disk, or for an answer that it is slow to take. */
+  get restMs(): number {
+    const { status } = this.#options.session;
+    const isOwed = this.#isOwed && status !== "full";
+    const isMoving = this.#responder === undefined ? !isOwed : this.#responder.isAnswering;
+    return isMoving ? 0 : this.#options.host.elapsedMs() - this.#movedAtMs;
+  }
+
+  /** Entries that the peer has offered and that wait to be answered. */
+  get offeredEntries(): number {
+    return this.#responder?.offeredEntries ?? 0;
+  }
+
+  /** Goes on answering, as far as the link has room. */
+  pump(): void {
+    this.#responder?.pump();
+  }
+
+  onMessage(
+    message: Extract<NodeMessage, { type: "reconcile" | "compare" | "offer" | "reconciled" }>,
+  ): void {
+    const { host, session } = this.#options;
+    this.#move();
+    switch (message.type) {
+      case "reconcile":
+        this.isDue = true;
+        this.#isOwed = false;
+        return host.onReconcile(session, (head) => this.#begin(head));
+      case "compare":
+        if (this.#responder?.compare(message)) this.comparedFurtherAtMs = this.#movedAtMs;
+        return;
+      case "offer":
+        return this.#responder?.offer(message);
+      case "reconciled":
+        return this.#end();
+    }
+  }
+
+  #move(): void {
+    this.#movedAtMs = this.#options.host.elapsedMs();
+  }
+
+  /** The peer's turn has come: what is through `head` is compared, and it gets everything after that as it comes. */
+  #begin(head: number): void {
+    const { host, link, session } = this.#options;
+    const { log, limits } = host;
+    const { horizon } = host.horizon;
+    const nowMs = (): number => host.nowMs();
+    this.#move();
+    const under = Math.max(horizon, session.hello?.horizon ?? 0);
+    // What is wanted of a node it sends, to be buried then; a directory sends nothing.
+    const buriesUnder = session.isFollower ? horizon : 0;
+    const later = (callback: () => void): void => session.later(callback);
+    const options = { log, link, limits, horizon: under, buriesUnder, nowMs, later };
+    this.#responder = new ReconcileResponder(options);
+    link.send(encodeMessage({ type: "reconcile-begin", nowMs: nowMs(), head, horizon }));
+    this.#options.startFeed(head);
+  }
+
+  /** Absence means something only where everything has been compared. */
+  #end(): void {
+    if (this.#responder?.isWhole !== true) {
+      const said = "Expected `reconciled` once all keys have been compared, got it before";
+      throw new MeridianError("MALFORMED_MESSAGE", said);
+    }
+    const { host, session } = this.#options;
+    this.#responder = undefined;
+    host.horizon.reach(session.hello?.horizon ?? 0);
+    this.isDue = false;
+    host.onReconciled(session);
+  }
+}
