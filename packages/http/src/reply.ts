@@ -16,6 +16,9 @@ import { hasBody } from "./request-head.ts";
 const UNWANTED_BYTES_MAX = 64 * 1024 * 1024;
 const UNWANTED_MS = 10_000;
 
+/** An unwanted body of at most so many bytes is read to its end, to keep the connection. */
+const SMALL_BODY_BYTES_MAX = 4 * 1024 * 1024;
+
 /** Answers a request, whether its body has come whole or not. */
 export function reply(
   clock: Clock,
@@ -25,11 +28,28 @@ export function reply(
 ): void {
   if (incoming.complete || !hasBody(incoming) || outgoing.destroyed) return send(outgoing, answer);
   const { status, headers, body } = answer;
+  if (isKept(incoming, outgoing, answer)) {
+    send(outgoing, answer);
+    incoming.resume();
+    return;
+  }
   outgoing.shouldKeepAlive = false;
   outgoing.writeHead(status, [...headers.filter(isOther), "Connection", "close"]);
   if (outgoing.socket === null)
     outgoing.once("socket", () => linger(clock, incoming, outgoing, body));
   else linger(clock, incoming, outgoing, body);
+}
+
+/** Whether the rest of a body is little, and certain to come, so that another request may follow it. */
+function isKept(
+  { headers }: IncomingMessage,
+  { shouldKeepAlive }: ServerResponse,
+  answer: Answer,
+): boolean {
+  const length = Number(headers["content-length"] ?? Infinity);
+  // Who waits to be invited may send the body of a refused request or not.
+  if (length > SMALL_BODY_BYTES_MAX || headers.expect !== undefined) return false;
+  return shouldKeepAlive && answer.headers.every((_, index, all) => isOther("", index, all));
 }
 
 function isOther(_: string, index: number, headers: readonly string[]): boolean {

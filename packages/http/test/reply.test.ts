@@ -92,3 +92,18 @@ it("a body that nobody wants is read for a bounded number of bytes", async () =>
   expect(pieces).toBeGreaterThan(64);
   expect(pieces).toBeLessThan(200);
 });
+
+it("a little body that nobody wants is read to its end, and the connection goes on", async () => {
+  const { server, timers } = await refusing();
+  const socket = stubborn(server);
+  let text = "";
+  socket.on("data", (bytes: Buffer) => (text += bytes.toString()));
+  for (const count of [1, 2]) {
+    socket.write("PUT / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\nsome");
+    await expect.poll(() => text.match(/HTTP\/1\.1 413/g)?.length).toBe(count);
+    socket.write(Buffer.alloc(100_000 - 4));
+  }
+  expect(text).not.toContain("Connection: close");
+  expect(timers).toHaveLength(0);
+  socket.destroy();
+});
