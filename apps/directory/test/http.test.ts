@@ -201,6 +201,7 @@ describe("the other paths", () => {
       syncing: false,
       stall: null,
       peers: [],
+      clocks: { aheadMs: 0, agreeing: 3, members: 3, confirmed: true, deviant: [] },
       bufferedBytes: 11,
       recentBytes: 100,
       lagMaxMs: 10_000,

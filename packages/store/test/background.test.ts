@@ -154,8 +154,9 @@ describe("listing", () => {
     await outcome(store, remote(dead));
     await folded(store);
     const page = store.list({ limit: 10, liveAtMs: 1 });
-    expect(page).toEqual({ entries: [], next: "k09999" });
-    expect(store.list({ limit: 10, liveAtMs: 1, after: "k09999" })).toEqual({
+    expect(page).toEqual({ entries: [], next: "k00999" });
+    expect(store.list({ limit: 10, liveAtMs: 1, after: "k13999" })).toMatchObject({ entries: [] });
+    expect(store.list({ limit: 10, liveAtMs: 1, after: "k14999" })).toEqual({
       entries: [],
       next: null,
     });
