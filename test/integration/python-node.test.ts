@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
+import { LinkProxy } from "@meridian/cli";
 import { startDirectory, type RunningDirectory } from "@meridian/directory";
 import { silentLogger } from "@meridian/runtime";
 import { expect, it, onTestFinished } from "vitest";
@@ -16,10 +17,10 @@ import { until } from "../support/until.ts";
 
 const HAS_PYTHON = spawnSync("python3", ["--version"]).status === 0;
 
-function directoryOn(data: string, port: number): Promise<RunningDirectory> {
+function directoryOn(data: string): Promise<RunningDirectory> {
   return startDirectory({
     host: "127.0.0.1",
-    port,
+    port: 0,
     cluster: "meridian",
     durability: "process",
     logger: silentLogger,
@@ -27,6 +28,11 @@ function directoryOn(data: string, port: number): Promise<RunningDirectory> {
     lagMax: 10_000,
     horizon: 3_600_000,
   });
+}
+
+interface ListedNode {
+  readonly id: string;
+  readonly status: string;
 }
 
 interface PythonNode {
@@ -61,24 +67,26 @@ it.skipIf(!HAS_PYTHON)(
   async () => {
     const folder = mkdtempSync(join(tmpdir(), "meridian-python-"));
     const data = join(folder, "directory");
-    let directory = await directoryOn(data, 0);
-    const { url } = directory;
-    const port = Number(new URL(url).port);
+    let directory = await directoryOn(data);
+    // The directory is found again there, whatever its port.
+    const line = await LinkProxy.listen();
+    line.target = directory.url;
     const region = await startSmallRegion({
       id: "paris",
       cluster: "meridian",
       data: join(folder, "region"),
-      directory: [url],
+      directory: [line.url],
     });
     onTestFinished(async () => {
       await region.stop();
       await directory.stop();
+      await line.close();
       rmSync(folder, { recursive: true, force: true });
     });
     await until("the region is ready", () => region.status === "ready" || undefined);
     await putValue(region.url, "before", "joined");
 
-    const python = startPython(port, "snake");
+    const python = startPython(Number(new URL(line.url).port), "snake");
     await python.printed(/^ready$/);
     await python.printed(/^stored before$/);
     await putValue(region.url, "from/region", "grüße", { ack: "all" });
@@ -96,7 +104,8 @@ it.skipIf(!HAS_PYTHON)(
     await directory.stop();
     await python.printed(/^down/);
     python.say("set while/away yes");
-    directory = await directoryOn(data, port);
+    directory = await directoryOn(data);
+    line.target = directory.url;
     await python.printed(/^acknowledged 2$/);
     await inRegion("while/away", "yes");
 
@@ -106,8 +115,12 @@ it.skipIf(!HAS_PYTHON)(
     await python.printed(/^none from\/python$/);
     python.say("delete from/region");
     await inRegion("from/region", undefined);
-    const { nodes } = await getJson<{ readonly nodes: readonly object[] }>(`${url}/nodes`);
-    expect(nodes).toContainEqual(expect.objectContaining({ id: "snake", status: "ready" }));
+    await until("the directory takes it for ready", async () => {
+      const { nodes } = await getJson<{ readonly nodes: readonly ListedNode[] }>(
+        `${directory.url}/nodes`,
+      );
+      return nodes.some(({ id, status }) => id === "snake" && status === "ready") || undefined;
+    });
     expect(python.lines.filter((line) => line.startsWith("error"))).toEqual([]);
   },
 );
