@@ -55,7 +55,7 @@ export const HORIZON_RULES: readonly Rule[] = [
     rule: "a node says what is absent and as old as its horizon",
     off: "it takes in whatever comes",
     faults: "horizon",
-    seed: 20,
+    seed: 104,
     parts: () =>
       patched(
         ReplicaHorizon,

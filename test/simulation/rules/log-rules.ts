@@ -194,7 +194,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a restored copy takes a new identity",
     off: "greetings claim an outbox that has gone on, and Submitter.holdsAnother says no",
     faults: "all",
-    seed: 189,
+    seed: 23,
     parts: () =>
       both(
         greeting((hello) => ({ ...hello, outboxThrough: Number.MAX_SAFE_INTEGER })),
@@ -205,7 +205,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a reconciliation goes both ways",
     off: "Reconciler.onWanted is told that nothing is wanted",
     faults: "all",
-    seed: 11,
+    seed: 80,
     parts: () =>
       patched(
         Reconciler,
@@ -249,7 +249,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a reconciliation starts over when stamps are lowered under it",
     off: "ReplicaLink.reset ignores that reason",
     faults: "all",
-    seed: 270,
+    seed: 345,
     parts: () =>
       patched(
         ReplicaLink,
@@ -264,14 +264,14 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a link on which nothing moves is given up",
     off: "ProgressWatch sees no stall",
     faults: "all",
-    seed: 274,
+    seed: 529,
     parts: () => patched(ProgressWatch, "isStalled", () => () => false),
   },
   {
     rule: "a node within a compacted part claims nothing there",
     off: "a compacted run does not say how far the log had come",
     faults: "all",
-    seed: 16,
+    seed: 312,
     parts: () => ({
       rewrite: (message, to) => {
         if (to.host === DIRECTORY || typeof message === "string") return message;
