@@ -1,18 +1,7 @@
 /** What a directory answers over HTTP. */
 import * as v from "valibot";
 
-import {
-  count,
-  fingerprint,
-  gauge,
-  instant,
-  listedEntry,
-  load,
-  nextKey,
-  nodeStatus,
-  storeStats,
-  wholeNumber,
-} from "./elements.ts";
+import { count, gauge, instant, load, nodeStatus, storeStats, wholeNumber } from "./elements.ts";
 
 const place = {
   id: v.string(),
@@ -73,26 +62,6 @@ export const node = v.union([present, absentNode]);
 
 /** All nodes that the directory knows. */
 export const nodes = v.object({ nodes: v.array(node) });
-
-/** The digest of everything in the log. */
-export const logDigest = v.object({ count, fingerprint, sequence: count });
-
-/** The digest of a part of the log. */
-export const logDigestPage = v.object({
-  count,
-  fingerprint,
-  next: nextKey,
-  horizon: count,
-  sequence: count,
-});
-
-/** The entries in a part of the log. */
-export const logEntryPage = v.object({
-  horizon: count,
-  entries: v.array(listedEntry),
-  next: nextKey,
-  sequence: count,
-});
 
 /** A directory in numbers. */
 export const directoryStatus = v.object({

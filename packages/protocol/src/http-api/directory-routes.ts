@@ -1,22 +1,8 @@
 import * as v from "valibot";
 
-import { health, readiness } from "./elements.ts";
-import {
-  absentNode,
-  directoryStatus,
-  logDigest,
-  logDigestPage,
-  logEntryPage,
-  nearest,
-  node,
-  nodes,
-} from "./directory-api.ts";
-import type { ApiRoute, Parameter } from "./route.ts";
-
-const RANGE: readonly Parameter[] = [
-  { name: "after", description: "Only keys after this one." },
-  { name: "through", description: "Only keys through this one." },
-];
+import { digest, digestPage, entryPage, health, RANGE, readiness } from "./elements.ts";
+import { absentNode, directoryStatus, nearest, node, nodes } from "./directory-api.ts";
+import type { ApiRoute } from "./route.ts";
 
 /** Every request that a directory takes. `HEAD` goes wherever `GET` does. */
 export const DIRECTORY_ROUTES: readonly ApiRoute[] = [
@@ -59,7 +45,7 @@ export const DIRECTORY_ROUTES: readonly ApiRoute[] = [
     path: "/digest",
     summary: "The digest of everything in the log, or of the first entries of a part of the keys.",
     query: [...RANGE, { name: "limit", description: "How many entries, 65 536 or fewer." }],
-    answer: v.union([logDigestPage, logDigest]),
+    answer: v.union([digestPage, digest]),
     errors: ["OVERLOADED"],
   },
   {
@@ -70,7 +56,7 @@ export const DIRECTORY_ROUTES: readonly ApiRoute[] = [
       ...RANGE,
       { name: "limit", description: "How many at most, 1 000 or fewer; 100 by default." },
     ],
-    answer: logEntryPage,
+    answer: entryPage,
     errors: [],
   },
   {

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 
 import { ERROR_KINDS, type ErrorCode } from "../errors.ts";
+import type { Parameter } from "./route.ts";
 
 /** Text that names what it is, for the generated documents. */
 function described<Schema extends v.GenericSchema>(
@@ -93,3 +94,29 @@ export const storeStats = v.object({
   purging: v.boolean(),
   failed: v.boolean(),
 });
+
+/** The digest of everything. */
+export const digest = v.object({ count, fingerprint, sequence: count });
+
+/** The digest of a part of the keys. */
+export const digestPage = v.object({
+  count,
+  fingerprint,
+  next: nextKey,
+  horizon: count,
+  sequence: count,
+});
+
+/** The entries in a part of the keys. */
+export const entryPage = v.object({
+  horizon: count,
+  entries: v.array(listedEntry),
+  next: nextKey,
+  sequence: count,
+});
+
+/** The part of the keys that a page is about. */
+export const RANGE: readonly Parameter[] = [
+  { name: "after", description: "Only keys after this one." },
+  { name: "through", description: "Only keys through this one." },
+];

@@ -9,17 +9,11 @@ export {
   nodeStatus,
   problem,
   readiness,
+  digest,
+  digestPage,
+  entryPage,
 } from "./elements.ts";
-export {
-  absentNode,
-  directoryStatus,
-  logDigest,
-  logDigestPage,
-  logEntryPage,
-  nearest,
-  node,
-  nodes,
-} from "./directory-api.ts";
+export { absentNode, directoryStatus, nearest, node, nodes } from "./directory-api.ts";
 export { DIRECTORY_ROUTES } from "./directory-routes.ts";
 export {
   batchFound,
@@ -27,10 +21,7 @@ export {
   batchSetBody,
   batchWritten,
   deleted,
-  digest,
-  digestPage,
   dropped,
-  entryPage,
   found,
   keyPage,
   quarantined,

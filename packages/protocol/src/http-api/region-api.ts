@@ -6,11 +6,9 @@ import {
   count,
   etag,
   expiry,
-  fingerprint,
   gauge,
   instant,
   key,
-  listedEntry,
   nextKey,
   nodeStatus,
   storeStats,
@@ -81,26 +79,6 @@ export const keyPage = v.object({
     v.object({ key, bytes: count, contentType: v.string(), etag, expiresAtMs: expiry }),
   ),
   next: nextKey,
-});
-
-/** The digest of everything on a region. */
-export const digest = v.object({ count, fingerprint, sequence: count });
-
-/** The digest of a part of the keys. */
-export const digestPage = v.object({
-  count,
-  fingerprint,
-  next: nextKey,
-  horizon: count,
-  sequence: count,
-});
-
-/** The entries in a part of the keys. */
-export const entryPage = v.object({
-  horizon: count,
-  entries: v.array(listedEntry),
-  next: nextKey,
-  sequence: count,
 });
 
 const quarantinedEntry = v.object({

@@ -1,14 +1,11 @@
-import { health, readiness } from "./elements.ts";
+import { digest, digestPage, entryPage, health, RANGE, readiness } from "./elements.ts";
 import {
   batchFound,
   batchGetBody,
   batchSetBody,
   batchWritten,
   deleted,
-  digest,
-  digestPage,
   dropped,
-  entryPage,
   found,
   keyPage,
   quarantined,
@@ -42,10 +39,6 @@ const SESSION: readonly Parameter[] = [
   { name: "Meridian-Wait-Ms", description: "How long to wait for that, at most 10 000." },
 ];
 const LIMIT = { name: "limit", description: "How many at most, 1 000 or fewer; 100 by default." };
-const RANGE: readonly Parameter[] = [
-  { name: "after", description: "Only keys after this one." },
-  { name: "through", description: "Only keys through this one." },
-];
 const READING = [
   "NODE_SYNCING",
   "NODE_DRAINING",
