@@ -25,6 +25,13 @@ async function acknowledge(script: ScriptedDirectory, sequence: number): Promise
   await script.settle();
 }
 
+async function beat(script: ScriptedDirectory, times: number): Promise<void> {
+  for (let time = 0; time < times; time += 1) {
+    script.clock.advance(400);
+    await script.settle();
+  }
+}
+
 it("waits in a compacted part of the log, where a restart begins again", async () => {
   const script = new ScriptedDirectory();
   script.welcome(9);
@@ -52,10 +59,41 @@ it("waits for entries that the disk refuses, although it takes small records", a
   // There is room again before the frame comes again.
   script.store.full = false;
   script.welcome(5);
-  for (let beat = 0; beat < 3; beat += 1) {
-    script.clock.advance(400);
-    await script.settle();
-  }
+  await beat(script, 3);
   const covered = script.disk.cursor?.sequence ?? 0;
   expect({ covered, kept: script.disk.outbox.length }).toEqual({ covered: 0, kept: 1 });
+});
+
+it("waits again for a cursor that the disk has taken back", async () => {
+  const script = new ScriptedDirectory();
+  script.welcome(0);
+  await write(script);
+  // The entries are durable; the cursor follows once the log is, and is refused together with the acknowledgement.
+  const frame = { after: 0, through: 5, incarnation: 3, position: 1 };
+  script.feed(frame, [entryOf(script, "k")]);
+  await script.settle();
+  script.store.full = true;
+  await acknowledge(script, 5);
+  script.reconnect();
+  script.store.full = false;
+  script.welcome(5);
+  await beat(script, 3);
+  const covered = script.disk.cursor?.sequence ?? 0;
+  expect({ covered, kept: script.disk.outbox.length }).toEqual({ covered: 0, kept: 1 });
+});
+
+it("waits for a place that was acknowledged before node and log compared", async () => {
+  const script = new ScriptedDirectory();
+  const nowMs = script.clock.nowMs();
+  script.welcome(4, { resume: "reconcile" });
+  await write(script);
+  await acknowledge(script, 5);
+  script.say({ type: "reconcile-begin", nowMs, head: 4, horizon: 0 });
+  const compare = script.texts.findLast((message) => message.type === "compare");
+  script.say({ type: "compared", nowMs, id: compare?.id ?? 0, differing: [] });
+  await beat(script, 3);
+  expect(script.disk).toMatchObject({ cursor: { sequence: 4 }, outboxAcknowledged: 0 });
+  script.feed({ after: 4, through: 5, committedThrough: 5, incarnation: 1, position: 1 }, []);
+  await beat(script, 3);
+  expect(script.disk).toMatchObject({ cursor: { sequence: 5 }, outboxAcknowledged: 1 });
 });

@@ -49,7 +49,7 @@ interface Arrival {
 
 interface Acknowledged {
   readonly position: number;
-  /** The log was committed through here when that was heard. */
+  /** The log was committed through here when that was heard; infinite where it was another log, or another epoch. */
   readonly through: number;
 }
 
@@ -161,6 +161,7 @@ export class Home {
     applier.resume({ logId, epoch, sequence: resumeAfter }, welcome.head);
     const elsewhere = home === undefined ? 0 : committedThrough;
     const through = isSameLog ? homeThrough : elsewhere;
+    this.#suspendAcknowledged();
     this.#arrival = { through, owes: missing.length > 0 };
     this.advance();
     return missing;
@@ -185,6 +186,7 @@ export class Home {
   /** The node is to reconcile: until that is over, nobody can tell what has everything that it has. */
   unsettle(): void {
     if (this.#options.applier.isSettled) this.#leave(0);
+    this.#suspendAcknowledged();
     this.#arrival = undefined;
     this.#home = { ...UNKNOWN };
   }
@@ -320,9 +322,15 @@ export class Home {
     const { logId, epoch } = this.#options.applier;
     this.#arrival = undefined;
     this.#home = { logId, epoch, sequence };
-    // Until now they counted in another log.
     const newest = this.#acknowledged.at(-1);
-    this.#acknowledged = newest === undefined ? [] : [{ ...newest, through: sequence }];
+    if (newest === undefined) return;
+    const through = newest.through === Infinity ? sequence : Math.max(newest.through, sequence);
+    this.#acknowledged = [{ ...newest, through }];
+  }
+
+  /** What was acknowledged counts in the log that is left: where it is in the next one is known once the node has settled there. */
+  #suspendAcknowledged(): void {
+    this.#acknowledged = this.#acknowledged.map((each) => ({ ...each, through: Infinity }));
   }
 }
 
