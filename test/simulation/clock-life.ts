@@ -18,6 +18,8 @@ const WATCH_EVERY_MS = 100;
 const HOUR_MS = 3_600_000;
 /** Expired values are emptied after so long: as far as right clocks, and messages on their way, may mislead. */
 const GRACE_MS = 2_000;
+/** Clocks that are off by less may agree with right ones, and be believed: they are not wrong. */
+const AGREEING_MS = 12_000;
 /** Within which the time that a majority confirms has to be right. */
 const CONFIRMED_WITHIN_MS = 2_000;
 
@@ -71,16 +73,14 @@ function wrongClocks(cluster: SimulatedCluster): (() => void)[] {
   const { world, nodes, directories } = cluster;
   const machines = [...directories, ...nodes].map(({ machine }) => machine);
   const wrong = machines.slice(0, Math.ceil(machines.length / 2) - 1);
+  const astray = (reachMs: number): number => {
+    const offMs = world.between(-reachMs, reachMs);
+    return offMs + Math.sign(offMs) * AGREEING_MS;
+  };
   // What wrong clocks agree on must not be believed for that.
-  const alikeMs = world.between(-HOUR_MS, HOUR_MS);
+  const alikeMs = astray(HOUR_MS);
   const draw = (): number =>
-    world.pick([
-      0,
-      alikeMs,
-      alikeMs,
-      world.between(-HOUR_MS, HOUR_MS),
-      world.between(-300, 300) * 365 * 24 * HOUR_MS,
-    ]);
+    world.pick([0, alikeMs, alikeMs, astray(HOUR_MS), astray(300 * 365 * 24 * HOUR_MS)]);
   const set = (): void => {
     world.pick(wrong).skewMs = draw();
   };

@@ -1,6 +1,12 @@
-import { stampTimeOf, type DirectoryMessage, type Entry } from "@meridian/protocol";
+import {
+  stampTimeOf,
+  unixMsOf,
+  type DirectoryMessage,
+  type Entry,
+  type Welcome,
+} from "@meridian/protocol";
 import { copyReplicaDisk } from "@meridian/testkit";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
 import { ClusterRig, set, textOf } from "./node-rig.ts";
 import { ScriptedDirectory } from "./scripted-directory.ts";
@@ -157,4 +163,47 @@ it("a restored backup brings nothing back that it had not sent when its clock wa
   }
   expect(restored.replica.get("only")).toEqual(b.replica.get("only"));
   expect(restored.replica.info()).toMatchObject({ connected: true, outboxPending: 0 });
+});
+
+describe("the end of a write that gets a new stamp", () => {
+  const TTL_MS = 60_000;
+
+  /** What becomes of a write whose stamp a directory refuses that says what time it is, `said`. */
+  async function ended(said: Partial<Welcome>, isWrittenBefore: boolean) {
+    const script = new ScriptedDirectory();
+    const write = async (key: string): Promise<void> => {
+      const written = script.replica.write([set(key, "v", { ttlMs: TTL_MS })]);
+      await script.settle();
+      await written;
+    };
+    await write("before");
+    if (isWrittenBefore) await write("k");
+    script.welcome(0, { nowMs: script.clock.nowMs() - HOUR_MS, ...said });
+    if (!isWrittenBefore) await write("k");
+    const made = script.replica.get("k");
+    script.say(refusal(script.clock.nowMs(), 1));
+    await script.settle();
+    const renewed = script.replica.get("k");
+    expect(script.frames.at(-1)?.entries).toEqual([renewed]);
+    if (made === undefined || renewed === undefined) throw new Error("Expected the write");
+    const { stamp, expiresAtMs, ...rest } = renewed;
+    expect({ ...made, ...rest }).toEqual(made);
+    return {
+      movedMs: Math.round(unixMsOf(stamp.time) - unixMsOf(made.stamp.time)),
+      endMovedMs: Math.round(expiresAtMs - made.expiresAtMs),
+    };
+  }
+
+  it("moves with the stamp that a wrong clock has made", async () => {
+    expect(await ended({}, true)).toEqual({ movedMs: -HOUR_MS, endMovedMs: -HOUR_MS });
+  });
+
+  it("stays where no majority confirms the time", async () => {
+    const clock = { aheadMs: 0, agreeing: 2, members: 5 };
+    expect(await ended({ clock }, true)).toEqual({ movedMs: -HOUR_MS, endMovedMs: 0 });
+  });
+
+  it("stays where it was reckoned by the right time", async () => {
+    expect(await ended({}, false)).toEqual({ movedMs: -HOUR_MS, endMovedMs: 0 });
+  });
 });
