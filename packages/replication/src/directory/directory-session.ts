@@ -352,7 +352,7 @@ export class DirectorySession implements Applier, Reconciling {
   #startFeed(after: number): void {
     const { log, sequencer, limits } = this.#host;
     this.#fedBefore = this.#sentThrough;
-    this.#feed = new Feed({
+    const feed: Feed = new Feed({
       link: this.#link,
       log,
       sequencer,
@@ -361,8 +361,11 @@ export class DirectorySession implements Applier, Reconciling {
       after,
       linkBytesMax: limits.linkBytesMax,
       nowMs: () => this.#host.nowMs(),
+      // A later one takes its place.
+      later: (callback) => this.later(() => this.#feed === feed && callback()),
     });
-    this.#feed.pump();
+    this.#feed = feed;
+    feed.pump();
   }
 
   /** Runs `callback` once other work has had its turn, unless the link is gone. What it throws ends the link, as with a message. */

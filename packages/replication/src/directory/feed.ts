@@ -17,6 +17,7 @@ import {
 
 import type { OrderedFrame } from "../order/recent-frames.ts";
 import type { Sequencer } from "../order/sequencer.ts";
+import { TurnWork } from "../turn-work.ts";
 
 /** What a feed needs. */
 export interface FeedOptions {
@@ -29,16 +30,26 @@ export interface FeedOptions {
   readonly after: number;
   readonly linkBytesMax: number;
   nowMs(): number;
+  /** Runs `callback` once other work has had its turn, unless the link is gone then. What it throws ends the link. */
+  later(callback: () => void): void;
 }
+
+/** What sending a frame costs beside its entries and bytes, in rows. */
+const FRAME_COST = 8;
 
 export class Feed {
   readonly #options: FeedOptions;
+  readonly #work: TurnWork;
   /** Everything through here has been sent. Invariant: ≤ the sequencer's head. */
   #sentThrough: number;
 
   constructor(options: FeedOptions) {
     this.#options = options;
     this.#sentThrough = options.after;
+    this.#work = new TurnWork(
+      (callback) => options.later(callback),
+      () => this.pump(),
+    );
   }
 
   get sentThrough(): number {
@@ -50,19 +61,23 @@ export class Feed {
     if (frame.after === this.#sentThrough && this.#hasRoom()) this.#sendOrdered(frame);
   }
 
-  /** Sends what the node is behind by, as far as its link has room. */
+  /** Sends what the node is behind by, as far as its link has room and other work need not run. */
   pump(): void {
     const { sequencer, log } = this.#options;
-    while (this.#sentThrough < sequencer.head && this.#hasRoom()) {
+    while (this.#sentThrough < sequencer.head && this.#hasRoom() && this.#work.mayGoOn()) {
       const recent = sequencer.recentAt(this.#sentThrough);
       if (recent !== undefined) {
+        this.#work.spend(FRAME_COST, recent.bytes.byteLength);
         this.#sendOrdered(recent);
         continue;
       }
       const frames = log.read(this.#sentThrough, FRAME_BYTES_TARGET);
       if (this.#sentThrough < log.purgedThrough) return this.#end();
       if (frames.length === 0) return;
-      for (const frame of frames) this.#sendLogged(frame);
+      for (const frame of frames) {
+        this.#work.spend(FRAME_COST + frame.count, frame.block.byteLength);
+        this.#sendLogged(frame);
+      }
     }
   }
 

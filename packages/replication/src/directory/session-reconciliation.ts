@@ -90,9 +90,12 @@ export class SessionReconciliation {
     const under = Math.max(horizon, session.hello?.horizon ?? 0);
     // What is wanted of a node it sends, to be buried then; a directory sends nothing.
     const buriesUnder = session.isFollower ? horizon : 0;
-    const later = (callback: () => void): void => session.later(callback);
-    const options = { log, link, limits, horizon: under, buriesUnder, nowMs, later };
-    this.#responder = new ReconcileResponder(options);
+    const options = { log, link, limits, horizon: under, buriesUnder, nowMs };
+    const responder: ReconcileResponder = new ReconcileResponder({
+      ...options,
+      later: (callback) => session.later(() => this.#responder === responder && callback()),
+    });
+    this.#responder = responder;
     link.send(encodeMessage({ type: "reconcile-begin", nowMs: nowMs(), head, horizon }));
     this.#options.startFeed(head);
   }

@@ -7,6 +7,7 @@
  */
 import type { Dial, DirectoryLog, Done, Link } from "@meridian/ports";
 import {
+  asMeridianError,
   burial,
   isPurgeable,
   MeridianError,
@@ -101,6 +102,7 @@ export class Follower implements HorizonMember {
       store: options.log,
       applier: this.#applier,
       ownMs: () => options.clock.nowMs(),
+      later: (callback) => this.#later(callback),
       compareUnder: (horizon) => horizon,
       resubmit: (keys, done) => {
         this.#remind(keys);
@@ -127,6 +129,16 @@ export class Follower implements HorizonMember {
   /** Whether nothing listens where the other directory ought to be. */
   get isAlone(): boolean {
     return this.#link.isRefused;
+  }
+
+  #later(callback: () => void): void {
+    this.#options.deadlines.after(0, () => {
+      try {
+        callback();
+      } catch (failure) {
+        this.#link.reset(asMeridianError(failure));
+      }
+    });
   }
 
   /** Whether it has everything that the other directory had when the link came up. */

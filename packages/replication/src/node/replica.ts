@@ -85,7 +85,7 @@ export class Replica {
     this.#applier = this.#makeApplier();
     this.#submitter = this.#makeSubmitter();
     this.#settlement = new Settlement({
-      store,
+      ...options,
       applier: this.#applier,
       horizon: this.#horizon,
       writes: this.#writes,

@@ -16,6 +16,8 @@ export interface SettlementOptions {
   readonly writes: WritePath;
   readonly committed: CommittedOutbox;
   ownMs(): number;
+  /** Runs `callback` once other work has had its turn. */
+  defer(callback: () => void): void;
   /** The log may lack what the node has had acknowledged. */
   onLack(): void;
   /** What was missing has been sent again, through this outbox position. */
@@ -85,6 +87,7 @@ export class Settlement {
       store,
       applier,
       ownMs: () => this.#options.ownMs(),
+      later: (callback) => this.#later(callback),
       compareUnder: (other) => horizon.reconcile(other),
       resubmit: (keys, done) => writes.resubmit(keys, this.#whenCommitted(done)),
       offer: (entries, done) => writes.offer(entries, this.#whenCommitted(done)),
@@ -93,6 +96,17 @@ export class Settlement {
         this.home.settle();
         this.#options.onReconciled();
       },
+    });
+  }
+
+  /** What is thrown there nobody else would take. */
+  #later(callback: () => void): void {
+    this.#options.defer(() => {
+      try {
+        callback();
+      } catch (failure) {
+        this.#options.onFailed(failure);
+      }
     });
   }
 

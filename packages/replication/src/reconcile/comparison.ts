@@ -10,24 +10,35 @@ const PAGE = 1_024;
 /** What a range costs beside its entries: looking its first key up. */
 const RANGE_COST = 16;
 
+/** What is asked, and of what. */
+export interface ComparisonOptions {
+  readonly log: Pick<DirectoryLog, "summaryPage">;
+  /** What is purgeable under it is left out. */
+  readonly horizon: number;
+  readonly question: Compare;
+  /** The keys after `from` through `to` are the same. */
+  onSame(from: string | null, to: string | null): void;
+}
+
 /** One question which of its ranges differ from the log's, answered in steps. */
 export class Comparison {
   readonly question: Compare;
   /** The indexes of the ranges that differ, as far as they have been compared. */
   readonly differing: number[] = [];
-  readonly #log: Pick<DirectoryLog, "summaryPage">;
-  readonly #horizon: number;
+  readonly #options: ComparisonOptions;
   #index = 0;
+  /** Where the range begins. */
+  #from: string | null;
   /** The keys of the range through here are in the digest. */
   #after: string | null;
   #digest = new DigestBuilder();
   #left: number;
 
-  /** What is purgeable under `horizon` is left out. */
-  constructor(log: Pick<DirectoryLog, "summaryPage">, horizon: number, question: Compare) {
+  constructor(options: ComparisonOptions) {
+    const { question } = options;
     this.question = question;
-    this.#log = log;
-    this.#horizon = horizon;
+    this.#options = options;
+    this.#from = question.from;
     this.#after = question.from;
     this.#left = countAt(question, 0);
   }
@@ -37,13 +48,14 @@ export class Comparison {
     return this.#index >= this.question.ranges.length;
   }
 
-  /** Reads on, and returns what that has cost: about as many entries as were read. */
+  /** Reads on, and returns how many rows that may have taken: those that are left out are read, too. */
   step(): number {
     const range = this.question.ranges[this.#index];
     if (range === undefined) return 0;
+    const { log, horizon } = this.#options;
     // One entry more than the range is said to have is enough to know that it differs.
     const wanted = Math.min(PAGE, this.#left + 1);
-    const { summaries, next } = this.#log.summaryPage(this.#after, wanted, this.#horizon);
+    const { summaries, next } = log.summaryPage(this.#after, wanted, horizon);
     let isOver = next === null || isAtEnd(next, range.to);
     for (const summary of summaries) {
       if (range.to !== null && compareKeys(summary.key, range.to) > 0) {
@@ -55,15 +67,17 @@ export class Comparison {
     }
     this.#after = next;
     if (isOver || this.#left < 0) this.#endRange(range.to);
-    return RANGE_COST + summaries.length;
+    return RANGE_COST + wanted;
   }
 
   #endRange(to: string | null): void {
     const { fingerprint } = this.#digest.finish();
     const isSame =
       this.#left === 0 && fingerprint === this.question.ranges[this.#index]?.fingerprint;
-    if (!isSame) this.differing.push(this.#index);
+    if (isSame) this.#options.onSame(this.#from, to);
+    else this.differing.push(this.#index);
     this.#index += 1;
+    this.#from = to;
     this.#after = to;
     this.#digest = new DigestBuilder();
     this.#left = countAt(this.question, this.#index);

@@ -28,6 +28,7 @@ import {
 } from "@meridian/protocol";
 
 import type { DirectoryLimits } from "../limits.ts";
+import { TurnWork } from "../turn-work.ts";
 import { Comparison } from "./comparison.ts";
 import { OpenRanges } from "./open-ranges.ts";
 
@@ -41,19 +42,21 @@ interface Answer {
   next: number;
   /** The log's keys through here have been dealt with. */
   after: string | null;
+  /** How many keys of the log are looked at next. */
+  rows: number;
   readonly wanted: string[];
   donated: number;
 }
 
 const PAGE = 256;
+/** How many keys of the log are looked at for an offer beyond those that are offered; twice as many with each page. */
+const ROWS_BESIDE = 32;
 /** How many offers may wait to be answered. */
 const OFFERS_MAX = 16_384;
 /** How many entries those offers may be of, all together: a node has no more under comparison at a time. */
 export const OFFERED_MAX = 65_536;
 /** How many questions may wait to be answered; all together, they are about no more entries than one may be. */
 const COMPARES_MAX = 1_024;
-/** How many entries are looked at before other work runs. */
-const WORK = 8_192;
 
 /** What a responder needs. */
 export interface ResponderOptions {
@@ -78,15 +81,19 @@ export class ReconcileResponder {
   /** Entries of the questions, and of the offers, that wait to be answered. */
   #asked = 0;
   #offered = 0;
-  /** How many entries may still be looked at before other work runs. */
-  #work = WORK;
-  #isResting = false;
+  readonly #work: TurnWork;
+  /** Entries that were looked up for the page under way, and their bytes. */
+  #read = { rows: 0, bytes: 0 };
   /** Keys through here have been compared, each at least once. */
   #compared = "";
   #comparedAll = false;
 
   constructor(options: ResponderOptions) {
     this.#options = options;
+    this.#work = new TurnWork(
+      (callback) => options.later(callback),
+      () => this.pump(),
+    );
   }
 
   /**
@@ -100,7 +107,8 @@ export class ReconcileResponder {
       throw new MeridianError("MALFORMED_MESSAGE", said);
     }
     const { log, horizon } = this.#options;
-    this.#comparisons.push(new Comparison(log, horizon, question));
+    const onSame = (from: string | null, to: string | null): void => this.#open.settle(from, to);
+    this.#comparisons.push(new Comparison({ log, horizon, question, onSame }));
     this.pump();
     return this.#goOn(question.from, question.ranges.at(-1)?.to ?? null);
   }
@@ -140,14 +148,15 @@ export class ReconcileResponder {
       const said = `Expected at most ${OFFERED_MAX} offered entries to answer, got ${this.#offered}`;
       throw new MeridianError("MALFORMED_MESSAGE", said);
     }
-    this.#answers.push({ offer, next: 0, after: offer.from, wanted: [], donated: 0 });
+    const rows = Math.min(PAGE, offer.entries.length + ROWS_BESIDE);
+    this.#answers.push({ offer, next: 0, after: offer.from, rows, wanted: [], donated: 0 });
     this.pump();
   }
 
   /** Goes on answering, as far as the link has room and other work need not run. */
   pump(): void {
     const { link, limits } = this.#options;
-    while (this.isAnswering && this.#mayWork() && link.bufferedBytes < limits.linkBytesMax) {
+    while (this.isAnswering && link.bufferedBytes < limits.linkBytesMax && this.#work.mayGoOn()) {
       const [comparison] = this.#comparisons;
       const [answer] = this.#answers;
       if (comparison !== undefined) this.#compare(comparison);
@@ -155,30 +164,12 @@ export class ReconcileResponder {
     }
   }
 
-  #mayWork(): boolean {
-    if (!this.#isResting && this.#work < WORK) {
-      this.#isResting = true;
-      this.#options.later(() => {
-        this.#isResting = false;
-        this.#work = WORK;
-        this.pump();
-      });
-    }
-    return this.#work > 0;
-  }
-
   #compare(comparison: Comparison): void {
-    this.#work -= comparison.step();
+    this.#work.spend(comparison.step());
     if (!comparison.isDone) return;
     this.#comparisons.shift();
     const { question, differing } = comparison;
     this.#asked -= entriesOf(question);
-    const open = new Set(differing);
-    let after = question.from;
-    for (const [index, { to }] of question.ranges.entries()) {
-      if (!open.has(index)) this.#open.settle(after, to);
-      after = to;
-    }
     const { id } = question;
     const nowMs = this.#options.nowMs();
     this.#options.link.send(encodeMessage({ type: "compared", nowMs, id, differing }));
@@ -198,13 +189,14 @@ export class ReconcileResponder {
   #page(answer: Answer): boolean {
     const { log, horizon } = this.#options;
     const { entries, to } = answer.offer;
-    const page = log.summaryPage(answer.after, PAGE, horizon);
+    this.#read = { rows: 0, bytes: 0 };
+    const page = log.summaryPage(answer.after, answer.rows, horizon);
     const donated: Entry[] = [];
-    let bytes = 0;
-    this.#work -= Math.max(1, page.summaries.length);
+    this.#work.spend(answer.rows);
+    answer.rows = Math.min(PAGE, 2 * answer.rows);
     for (const summary of page.summaries) {
       if (!isWithin(summary.key, to)) break;
-      if (bytes >= FRAME_BYTES_TARGET) return this.#donate(answer, donated, false);
+      if (this.#isPageFull) return this.#donate(answer, donated, false);
       const isReached = this.#takeOfferedBefore(answer, summary.key, donated);
       if (!isReached) return this.#donate(answer, donated, false);
       const offered = entries[answer.next];
@@ -213,8 +205,7 @@ export class ReconcileResponder {
         answer.next += 1;
         order = compareStamps(summary.stamp, { time: offered[1], origin: offered[2] });
       }
-      const entry = order > 0 ? log.get(summary.key) : undefined;
-      if (entry !== undefined) bytes += entryBytes(entry);
+      const entry = order > 0 ? this.#get(summary.key) : undefined;
       if (entry !== undefined) donated.push(entry);
       if (order < 0) answer.wanted.push(summary.key);
       answer.after = summary.key;
@@ -228,18 +219,16 @@ export class ReconcileResponder {
   /**
    * What the node has below `key` and the log has not. Adds to `newer` what the log does have that is newer, and was left out
    * because it is purgeable under the node's horizon: the node has never heard of it. And the burials of what was deleted.
-   * Returns whether it has come to `key`: it stops after a page.
+   * Returns whether it has come to `key`: it stops where the page is full.
    */
   #takeOfferedBefore(answer: Answer, key: string | null, newer: Entry[]): boolean {
-    const { log, horizon, buriesUnder } = this.#options;
+    const { horizon, buriesUnder } = this.#options;
     const { entries } = answer.offer;
-    const end = answer.next + PAGE;
     for (let offered = entries[answer.next]; offered !== undefined;) {
       if (key !== null && compareKeys(offered[0], key) >= 0) return true;
-      if (answer.next >= end) return false;
-      this.#work -= 1;
+      if (this.#isPageFull) return false;
       const [offeredKey, time, origin] = offered;
-      const held = horizon === 0 ? undefined : log.get(offeredKey);
+      const held = horizon === 0 ? this.#pass() : this.#get(offeredKey);
       if (held !== undefined && compareStamps(held.stamp, { time, origin }) > 0) {
         newer.push(isPurgeable(held, horizon) ? emptied(held) : held);
       } else if (time <= buriesUnder && (held === undefined || isPurgeable(held, buriesUnder))) {
@@ -249,6 +238,22 @@ export class ReconcileResponder {
       offered = entries[answer.next];
     }
     return true;
+  }
+
+  get #isPageFull(): boolean {
+    return this.#read.rows >= PAGE || this.#read.bytes >= FRAME_BYTES_TARGET;
+  }
+
+  #get(key: string): Entry | undefined {
+    const entry = this.#options.log.get(key);
+    this.#pass(entry === undefined ? 0 : entryBytes(entry));
+    return entry;
+  }
+
+  #pass(bytes: number = 0): undefined {
+    this.#read.rows += 1;
+    this.#read.bytes += bytes;
+    this.#work.spend(1, bytes);
   }
 
   #donate(answer: Answer, entries: readonly Entry[], isOver: boolean): boolean {

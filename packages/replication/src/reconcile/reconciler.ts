@@ -18,12 +18,15 @@ import {
   type Summary,
 } from "@meridian/protocol";
 
+import { TurnWork } from "../turn-work.ts";
 import { digestOf } from "./digest.ts";
 
 /** What a reconciler needs. */
 export interface ReconcilerOptions {
-  readonly store: Pick<ReplicaStore, "summariesAfter" | "summaryPage">;
+  readonly store: Pick<ReplicaStore, "summaryPage">;
   send(message: string): void;
+  /** Runs `callback` once other work has had its turn, unless the link is gone then. What it throws ends the link. */
+  later(callback: () => void): void;
   ownMs(): number;
   /** Sends the newest entries of `keys` through the outbox. Calls back when the directory has committed them. */
   resubmit(keys: readonly string[], done: () => void): void;
@@ -37,6 +40,12 @@ interface Range {
   readonly from: string | null;
   readonly to: string | null;
   readonly count: number;
+}
+
+/** A part of what the store has. */
+interface Read {
+  readonly summaries: readonly Summary[];
+  readonly to: string | null;
 }
 
 interface Question {
@@ -53,6 +62,8 @@ const SPLIT = 16;
 const OFFER_ENTRIES = 32;
 const WINDOW_ENTRIES = 16_384;
 const PAGE = RANGE_ENTRIES * RANGES_A_QUESTION;
+/** More entries no offer has: with keys as long as they may be, it is a message that may be sent. */
+const OFFER_ENTRIES_MAX = 256;
 
 export class Reconciler {
   readonly #options: ReconcilerOptions;
@@ -66,9 +77,14 @@ export class Reconciler {
   #resubmitting = 0;
   #begun = false;
   #horizon = 0;
+  readonly #work: TurnWork;
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
+    this.#work = new TurnWork(
+      (callback) => options.later(callback),
+      () => this.#proceed(),
+    );
   }
 
   get begun(): boolean {
@@ -129,9 +145,9 @@ export class Reconciler {
     });
   }
 
-  /** Asks on, as far as the window allows. */
+  /** Asks on, as far as the window allows and other work need not run. */
   #proceed(): void {
-    while (this.#inQuestion + this.#resubmitting < WINDOW_ENTRIES) {
+    while (this.#inQuestion + this.#resubmitting < WINDOW_ENTRIES && this.#work.mayGoOn()) {
       const next = this.#differing.pop();
       if (next !== undefined) {
         if (next.split && next.range.count > OFFER_ENTRIES) this.#split(next.range);
@@ -147,6 +163,7 @@ export class Reconciler {
     const { store } = this.#options;
     const from = this.#walkFrom;
     const { summaries, next } = store.summaryPage(from, PAGE, this.#horizon);
+    this.#work.spend(PAGE);
     this.#walked = next === null;
     this.#walkFrom = next;
     // A page counts in full, for that is the work that it was.
@@ -154,7 +171,8 @@ export class Reconciler {
   }
 
   #split(range: Range): void {
-    this.#compare(range.from, this.#summaries(range), Math.ceil(range.count / SPLIT), range.to);
+    const { summaries, to } = this.#read(range, true, PAGE);
+    this.#compare(range.from, summaries, Math.ceil(range.count / SPLIT), to);
   }
 
   /** Asks about `summaries`, which are all there is after `from` through `to`, in ranges of `size`. */
@@ -182,31 +200,39 @@ export class Reconciler {
   }
 
   #offer(range: Range): void {
-    const summaries = this.#summaries(range);
-    const id = this.#ask([range], summaries.length);
+    const { from } = range;
+    const { summaries, to } = this.#read(range, false, OFFER_ENTRIES_MAX);
+    const id = this.#ask([{ from, to, count: summaries.length }], summaries.length);
     const entries = summaries.map(({ key, stamp }): [string, number, number] => [
       key,
       stamp.time,
       stamp.origin,
     ]);
-    const { from, to } = range;
     const nowMs = this.#options.ownMs();
     this.#options.send(encodeMessage({ type: "offer", nowMs, id, from, to, entries }));
   }
 
-  #summaries(range: Range): readonly Summary[] {
-    const { from, to, count } = range;
-    const found: Summary[] = [];
-    // New keys may have come into the range since it was counted: read on until its end.
-    for (let after = from; ;) {
-      const page = this.#options.store.summariesAfter(after, count + 1, this.#horizon);
-      for (const summary of page) {
-        if (to !== null && compareKeys(summary.key, to) > 0) return found;
-        found.push(summary);
-        after = summary.key;
+  /**
+   * What there is from the beginning of a range through `to`: its end, or as far as a turn gets. New keys may have come into the range since
+   * it was counted, and any number in it may be purgeable. What is left of it is a range that differs, too.
+   */
+  #read(range: Range, split: boolean, entriesMax: number): Read {
+    const summaries: Summary[] = [];
+    let from = range.from;
+    for (let rows = 0; rows < PAGE && summaries.length < entriesMax;) {
+      const limit = Math.min(range.count + 1, PAGE - rows, entriesMax - summaries.length);
+      const page = this.#options.store.summaryPage(from, limit, this.#horizon);
+      this.#work.spend(limit);
+      rows += limit;
+      for (const summary of page.summaries) if (isIn(summary.key, range)) summaries.push(summary);
+      from = page.next;
+      if (from === null || from === range.to || !isIn(from, range)) {
+        return { summaries, to: range.to };
       }
-      if (page.length < count + 1) return found;
     }
+    const count = Math.max(0, range.count - summaries.length);
+    this.#differing.push({ range: { from, to: range.to, count }, split });
+    return { summaries, to: from };
   }
 
   #ask(ranges: readonly Range[], entries: number): number {
@@ -236,8 +262,11 @@ function checkIndexes(indexes: readonly number[], count: number): void {
 
 /** Throws `MALFORMED_MESSAGE` unless a key lies in the one range that was offered. */
 function checkWithin(key: string, [range]: readonly Range[]): void {
-  const { from = null, to = null } = range ?? {};
-  const isBehind = from === null || compareKeys(key, from) > 0;
-  if (isBehind && (to === null || compareKeys(key, to) <= 0)) return;
+  if (range !== undefined && isIn(key, range)) return;
   throw new MeridianError("MALFORMED_MESSAGE", "Expected keys of the range offered, got another");
+}
+
+function isIn(key: string, { from, to }: Pick<Range, "from" | "to">): boolean {
+  const isBehind = from === null || compareKeys(key, from) > 0;
+  return isBehind && (to === null || compareKeys(key, to) <= 0);
 }

@@ -5,7 +5,10 @@ import type { Applier } from "../intake/applier.ts";
 import { Reconciler, type ReconcilerOptions } from "./reconciler.ts";
 
 /** What a reconciliation needs. */
-export interface ReconciliationOptions extends Pick<ReconcilerOptions, "store" | "ownMs"> {
+export interface ReconciliationOptions extends Pick<
+  ReconcilerOptions,
+  "store" | "ownMs" | "later"
+> {
   readonly applier: Pick<Applier, "suspend" | "reconcileFrom">;
   /** The horizon to compare under with a log of that horizon. */
   compareUnder(horizon: number): number;
@@ -54,6 +57,7 @@ export class Reconciliation {
       store,
       send: (message) => link.send(message),
       ownMs,
+      later: (callback) => this.#options.later(unlessBroken(callback)),
       resubmit: (keys, done) => this.#options.resubmit(keys, unlessBroken(done)),
       offer: (entries, done) => this.#options.offer(entries, unlessBroken(done)),
       onDone: () => {
