@@ -1,8 +1,8 @@
 import type { NodeLoad } from "@meridian/protocol";
 import type { Clock, Gauge } from "@meridian/runtime";
 
-import type { Memory } from "./memory.ts";
-import type { RegionService } from "./region-service.ts";
+import type { Memory } from "./service/memory.ts";
+import type { RegionService } from "./service/region-service.ts";
 
 /** Differences over less time than this would be noise. */
 const WINDOW_MS = 1_000;

@@ -3,8 +3,8 @@ import type { ReplicaInfo } from "@meridian/replication";
 import type { Gauge } from "@meridian/runtime";
 import type { SqliteReplicaStore } from "@meridian/store";
 
-import type { MemoryStats } from "./memory.ts";
-import type { ReadCounts } from "./region-service.ts";
+import type { MemoryStats } from "./service/memory.ts";
+import type { ReadCounts } from "./service/region-service.ts";
 
 /** The body of `/status`: a node in numbers, for its operator. */
 export interface NodeReport {

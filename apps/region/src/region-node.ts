@@ -23,17 +23,17 @@ import type { Clock, Gauge, Logger, Random } from "@meridian/runtime";
 import type { SqliteReplicaStore } from "@meridian/store";
 import { LINK_BYTES_MAX } from "@meridian/transport";
 
-import { AdmissionGate } from "./admission-gate.ts";
+import { AdmissionGate } from "./service/admission-gate.ts";
 import { DirectoryFinder } from "./directory-finder.ts";
-import { entryPageOf } from "./entry-page.ts";
-import { answerStyle } from "./http/answers.ts";
-import type { NodeFacts } from "./http/node-routes.ts";
-import { regionApp } from "./http/region-app.ts";
-import { regionListener } from "./http/region-listener.ts";
-import { Memory } from "./memory.ts";
+import { entryPageOf } from "./service/entry-page.ts";
+import { answerStyle } from "./listeners/http/answers.ts";
+import type { NodeFacts } from "./listeners/http/node-routes.ts";
+import { regionApp } from "./listeners/http/region-app.ts";
+import { regionListener } from "./listeners/http/region-listener.ts";
+import { Memory } from "./service/memory.ts";
 import { LoadMeter } from "./node-load.ts";
 import type { NodeReport } from "./node-status.ts";
-import { RegionService } from "./region-service.ts";
+import { RegionService } from "./service/region-service.ts";
 import { programVersion } from "./version.ts";
 
 /** What a node is made of. */

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 
-import { checkShape } from "../src/http/json-shape.ts";
+import { checkShape } from "../src/listeners/http/json-shape.ts";
 
 const BOUNDS = { depthMax: 4, partsMax: 20 };
 

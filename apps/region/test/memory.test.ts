@@ -2,7 +2,7 @@ import { compareStamps, isLive, tombstone, type Entry } from "@meridian/protocol
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { Memory } from "../src/memory.ts";
+import { Memory } from "../src/service/memory.ts";
 import { ManualClock } from "./harness.ts";
 
 const entryOf = (key: string, time: number, expiresAtMs = 0): Entry => ({

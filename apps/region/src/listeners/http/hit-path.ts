@@ -13,7 +13,7 @@ import {
 } from "@meridian/http";
 import { isReservedKey } from "@meridian/protocol";
 
-import type { RegionService } from "../region-service.ts";
+import type { RegionService } from "../../service/region-service.ts";
 import { ageOf, VALUE_HEADERS } from "./answers.ts";
 import { KEY_PREFIX } from "./key-path.ts";
 

@@ -8,14 +8,14 @@ import {
   parseTtlMs,
 } from "@meridian/protocol";
 
-import { CONTENT_TYPE_DEFAULT } from "../cached-record.ts";
+import { CONTENT_TYPE_DEFAULT } from "../../service/cached-record.ts";
 import {
   checkBytes,
   checkContentType,
   factsOf,
   type RegionService,
   type SetRequest,
-} from "../region-service.ts";
+} from "../../service/region-service.ts";
 import { readAck } from "./arguments.ts";
 import type { RegionExchange } from "./exchange.ts";
 import { checkShape } from "./json-shape.ts";

@@ -1,6 +1,6 @@
 import { Exchange, type AnswerStyle, type Carrier } from "@meridian/http";
 
-import type { RegionService } from "../region-service.ts";
+import type { RegionService } from "../../service/region-service.ts";
 import { readSession } from "./arguments.ts";
 
 /** One request to a node and the means to answer it. */

@@ -2,7 +2,7 @@
 import { readWhole, type Answer } from "@meridian/http";
 import { MeridianError, type QuarantinedEntry } from "@meridian/protocol";
 
-import { recordOf } from "../cached-record.ts";
+import { recordOf } from "../../service/cached-record.ts";
 import { readAck } from "./arguments.ts";
 import { conditionOf } from "./conditions.ts";
 import { answerWritten } from "./entry-routes.ts";

@@ -4,8 +4,8 @@
  */
 import { MeridianError } from "@meridian/protocol";
 
-import { etagOf } from "../cached-record.ts";
-import type { Condition } from "../region-service.ts";
+import { etagOf } from "../../service/cached-record.ts";
+import type { Condition } from "../../service/region-service.ts";
 import type { HeaderReader } from "./arguments.ts";
 
 /**

@@ -1,7 +1,7 @@
 /** What the node tells of itself: its keys, its status, its health. */
 import { readWhole, type Answer, type PageQuery } from "@meridian/http";
 
-import { etagOf } from "../cached-record.ts";
+import { etagOf } from "../../service/cached-record.ts";
 import type { RegionExchange } from "./exchange.ts";
 
 /** What the node knows of itself beside its service. */

@@ -8,7 +8,7 @@ import {
 } from "@meridian/http";
 import type { Logger } from "@meridian/runtime";
 
-import type { RegionService } from "../region-service.ts";
+import type { RegionService } from "../../service/region-service.ts";
 import { batchGet, batchSet } from "./batch-routes.ts";
 import { deleteEntry, getEntry, putEntry } from "./entry-routes.ts";
 import { RegionExchange } from "./exchange.ts";

@@ -14,7 +14,7 @@ import {
 } from "@meridian/http";
 import type { Clock, Logger } from "@meridian/runtime";
 
-import type { RegionService } from "../region-service.ts";
+import type { RegionService } from "../../service/region-service.ts";
 import { putEntry } from "./entry-routes.ts";
 import { RegionExchange } from "./exchange.ts";
 import { hitPath, plainKeyOf } from "./hit-path.ts";

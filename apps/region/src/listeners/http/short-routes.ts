@@ -4,8 +4,8 @@ import { isUtf8 } from "node:buffer";
 import type { Answer } from "@meridian/http";
 import { checkClientKey, MeridianError } from "@meridian/protocol";
 
-import type { CachedRecord } from "../cached-record.ts";
-import type { SetRequest } from "../region-service.ts";
+import type { CachedRecord } from "../../service/cached-record.ts";
+import type { SetRequest } from "../../service/region-service.ts";
 import { readAck, readFlag, readTtlMs } from "./arguments.ts";
 import { answerWritten, keyNotFound } from "./entry-routes.ts";
 import type { RegionExchange } from "./exchange.ts";

@@ -2,8 +2,13 @@
 import type { Answer } from "@meridian/http";
 import { MeridianError } from "@meridian/protocol";
 
-import { CONTENT_TYPE_DEFAULT } from "../cached-record.ts";
-import { checkContentType, factsOf, type SetRequest, type Written } from "../region-service.ts";
+import { CONTENT_TYPE_DEFAULT } from "../../service/cached-record.ts";
+import {
+  checkContentType,
+  factsOf,
+  type SetRequest,
+  type Written,
+} from "../../service/region-service.ts";
 import { entryHeaders } from "./answers.ts";
 import { readAck, readFlag, readTtlMs } from "./arguments.ts";
 import { conditionOf, noneMatchNames } from "./conditions.ts";

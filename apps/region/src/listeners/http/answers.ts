@@ -1,7 +1,7 @@
 import type { AnswerStyle, HeaderList, OriginPolicy } from "@meridian/http";
 
-import type { CachedRecord } from "../cached-record.ts";
-import type { RegionService, Tier } from "../region-service.ts";
+import type { CachedRecord } from "../../service/cached-record.ts";
+import type { RegionService, Tier } from "../../service/region-service.ts";
 
 /** What all answers of a node have in common: who it is, and what its client has seen. */
 export function answerStyle(service: RegionService, origins: OriginPolicy): AnswerStyle {
