@@ -87,7 +87,7 @@ export interface ClusterParts {
 }
 
 /** What a node could take for the horizon, other than its store's own. */
-export interface Horizons {
+interface Horizons {
   /** What the directory's is at this moment. */
   readonly directory: number;
   /** What the node's clock makes of it. */

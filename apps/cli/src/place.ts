@@ -6,7 +6,7 @@ import { DirectoryApi, type NodeRecord } from "./directory-api.ts";
 import type { CliIo } from "./io.ts";
 
 /** Where the directory is unless told otherwise. */
-export const DIRECTORY_URL = "http://127.0.0.1:7400";
+const DIRECTORY_URL = "http://127.0.0.1:7400";
 
 /** What every command that talks to a cluster takes. */
 export interface PlaceFlags {

@@ -58,7 +58,7 @@ const dialNobody: Dial = (events) => {
 };
 
 /** Keeps a store from writing, as a disk does that has come to a halt. */
-export interface Stall {
+interface Stall {
   end(): void;
 }
 

@@ -18,7 +18,7 @@ const VALUE = 100;
 const keyOf = (id: number): string => `tenant:7:user:${id}:profile:v2`;
 
 /** A small generator (mulberry32), so that every library sees the same requests. */
-export function randomFrom(seed: number): () => number {
+function randomFrom(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
@@ -29,7 +29,7 @@ export function randomFrom(seed: number): () => number {
 }
 
 /** Draws from `0…count - 1`, rank r with probability ∝ 1 / (r + 1)^skew, after Gray et al. 1994. */
-export function zipfFrom(random: () => number, count: number, skew: number): () => number {
+function zipfFrom(random: () => number, count: number, skew: number): () => number {
   let zeta = 0;
   for (let rank = 1; rank <= count; rank++) zeta += 1 / rank ** skew;
   const alpha = 1 / (1 - skew);

@@ -40,7 +40,7 @@ export const anyText: fc.Arbitrary<string> = fc.oneof(
     .map((units) => String.fromCharCode(...units)),
 );
 
-export const key: fc.Arbitrary<string> = wellFormedText.filter(
+const key: fc.Arbitrary<string> = wellFormedText.filter(
   (text) => text !== "" && bytesOf(text) <= KEY_BYTES_MAX,
 );
 

@@ -54,7 +54,7 @@ export interface QuarantineWrite {
 }
 
 /** One record of the directory's log. */
-export type DirectoryWrite =
+type DirectoryWrite =
   /** The log is open anew: what follows is of this epoch. */
   | { readonly kind: "epoch"; readonly epoch: number }
   | ({ readonly kind: "frame" } & LogFrame)

@@ -73,7 +73,7 @@ async function partiesOf(flags: VerifyFlags, io: CliIo): Promise<Parties> {
 }
 
 /** The report for people. */
-export function formatReport(report: VerifyReport): string {
+function formatReport(report: VerifyReport): string {
   const { parties, differing, keys, equal } = report;
   const rows = parties.map((party) => [party.name, party.entries ?? "-", verdictOf(party)]);
   const lines = [formatTable(["WHERE", "HOLDS", "VERDICT"], rows)];

@@ -7,14 +7,14 @@ import { checkIdentifier, MeridianError, parseCoordinates } from "@meridian/prot
 import { PLACES, REGIONS_DEFAULT, type Place } from "./places.ts";
 
 /** A directory to run. */
-export interface DirectoryConfig {
+interface DirectoryConfig {
   readonly id: string;
   /** Undefined for the next one after that of the first directory. */
   readonly port: number | undefined;
 }
 
 /** A region to run. Without a port it gets the next one after the directories'. */
-export interface RegionConfig extends Place {
+interface RegionConfig extends Place {
   readonly port: number | undefined;
 }
 

@@ -6,7 +6,7 @@ import { MeridianError } from "@meridian/protocol";
 import type { DevConfig } from "./dev-config.ts";
 
 /** The first directory's port unless told otherwise; other directories and the regions follow it. */
-export const DIRECTORY_PORT = 7400;
+const DIRECTORY_PORT = 7400;
 
 /** How far apart the blocks are that are tried, and how many of them. */
 const BLOCK_STEP = 100;

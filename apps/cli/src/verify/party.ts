@@ -66,7 +66,7 @@ export interface NodeProgress {
 }
 
 /** How far a directory has the log of another one that it follows. */
-export interface FollowedProgress {
+interface FollowedProgress {
   /** The URL by which it reaches the other one. */
   readonly name: string;
   /** 0 before it was first heard of. */

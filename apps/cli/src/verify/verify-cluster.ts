@@ -37,7 +37,7 @@ export interface PartyReport extends PartyAddress {
 }
 
 /** A key that parties differ on: by the name of each, the stamp that it holds, or null for none. */
-export interface DifferingKey {
+interface DifferingKey {
   readonly key: string;
   readonly stamps: Readonly<Record<string, string | null>>;
 }

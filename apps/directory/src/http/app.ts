@@ -42,7 +42,7 @@ export function createApp(service: DirectoryService): RoutedApp {
 }
 
 /** The routes by path and method; that of the prefix stands for all nodes. */
-export function routesOf(service: DirectoryService): RouteTable<Exchange> {
+function routesOf(service: DirectoryService): RouteTable<Exchange> {
   const plain = (body: () => object) => ({
     GET: (exchange: Exchange): Answer => {
       exchange.query();

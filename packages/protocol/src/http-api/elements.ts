@@ -24,7 +24,7 @@ export const nextKey = described(
   v.nullable(v.string()),
   "The `after` of the next page; null at the end.",
 );
-export const fingerprint = described(v.string(), "Equal fingerprints and counts mean equal data.");
+const fingerprint = described(v.string(), "Equal fingerprints and counts mean equal data.");
 
 export const nodeStatus = v.picklist([
   "joining",

@@ -113,7 +113,7 @@ const READ_HEADERS: readonly string[] = [
 ];
 
 /** Whether one of `names` is among the headers. */
-export function hasHeader(rawHeaders: readonly string[], names: readonly string[]): boolean {
+function hasHeader(rawHeaders: readonly string[], names: readonly string[]): boolean {
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? "";
     for (const wanted of names) {

@@ -45,7 +45,7 @@ export function regionApp({ service, style, facts, logger }: RegionAppOptions): 
 }
 
 /** The routes by path and method, of which those of prefixes stand for all paths under them. */
-export function routesOf(facts: NodeFacts): RouteTable<RegionExchange> {
+function routesOf(facts: NodeFacts): RouteTable<RegionExchange> {
   return {
     "/cache": { GET: getShort, POST: postShort },
     [KEY_PREFIX]: { GET: getEntry, PUT: putEntry, DELETE: deleteEntry },
