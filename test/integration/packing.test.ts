@@ -15,12 +15,16 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
+import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+import { packageFolders, publishedFolders, ROOT } from "../api/published.ts";
+import { apiReports, type ApiReport } from "../api/reports.ts";
+
 const SLOW_MS = 600_000;
 const run = promisify(execFile);
 
@@ -38,17 +42,23 @@ interface Packed {
   readonly files: readonly { readonly path: string }[];
 }
 
-const folders = ["packages", "apps"].flatMap((parent) =>
-  readdirSync(join(ROOT, parent))
-    .map((name) => join(parent, name))
-    .filter((folder) => existsSync(join(ROOT, folder, "package.json"))),
-);
+const folders = packageFolders();
 const manifestOf = (folder: string): Manifest =>
   JSON.parse(readFileSync(join(ROOT, folder, "package.json"), "utf8")) as Manifest;
-const published = folders.filter((folder) => manifestOf(folder).private !== true);
+const published = publishedFolders();
 
 let clone: string;
 let packed: readonly Packed[];
+let reports: readonly ApiReport[];
+
+/** How CommonJS and Node.js before 12 look for types: nothing here is for them. */
+const CJS_RESOLUTIONS: readonly unknown[] = ["node10", "node16-cjs"];
+/** Entries without types of their own. */
+const SOURCES_ONLY = [/^\.\/source\//, /^\.\/openapi\//];
+
+function tarballOf(manifest: Manifest): string {
+  return packed.find(({ name }) => name === manifest.name)?.filename ?? "";
+}
 
 /** Copies the tracked files, and links the modules: those of the workspaces to the copies. */
 async function makeClone(): Promise<string> {
@@ -84,6 +94,7 @@ beforeAll(async () => {
   const { stdout } = await run("npm", argv, { cwd: clone, maxBuffer: 2 ** 26 });
   // What `prepack` prints comes first.
   packed = JSON.parse(stdout.slice(stdout.search(/^\[\s*$/m))) as readonly Packed[];
+  reports = apiReports(clone, published);
 }, SLOW_MS);
 
 afterAll(() => rmSync(clone, { recursive: true, force: true }));
@@ -111,6 +122,34 @@ describe.each(published)("the tarball of %s", (folder) => {
     expect([...promised, "LICENSE", "package.json"].filter((path) => !isThere(path))).toEqual([]);
     const licence = readFileSync(join(ROOT, folder, "LICENSE"), "utf8");
     expect(licence).toBe(readFileSync(join(ROOT, "LICENSE"), "utf8"));
+  });
+
+  it("has a manifest that publint finds nothing to say against", async () => {
+    const file = readFileSync(join(clone, tarballOf(manifest)));
+    const tarball = file.buffer.slice(file.byteOffset, file.byteOffset + file.byteLength);
+    const { messages, pkg } = await publint({ pack: { tarball }, strict: true });
+    expect(messages.map((message) => formatMessage(message, pkg, { color: false }))).toEqual([]);
+  });
+
+  it("has types that fit its modules, for ES modules and bundlers", async () => {
+    const tarball = readFileSync(join(clone, tarballOf(manifest)));
+    const checked = await checkPackage(createPackageFromTarballData(tarball), {
+      excludeEntrypoints: SOURCES_ONLY,
+    });
+    const problems = "problems" in checked ? checked.problems : [{ kind: "no types" }];
+    const isForModules = (problem: object): boolean =>
+      !("resolutionKind" in problem) || !CJS_RESOLUTIONS.includes(problem.resolutionKind);
+    expect(problems.filter(isForModules)).toEqual([]);
+  });
+
+  it("exports what its reports say; `npm run api` writes them anew", () => {
+    const made = reports.filter(({ file }) => file.startsWith(`${folder}/`));
+    expect(made.length).toBeGreaterThan(0);
+    const kept = made.map(({ file }) => {
+      const path = join(ROOT, file);
+      return { file, text: existsSync(path) ? readFileSync(path, "utf8") : "" };
+    });
+    expect(made).toEqual(kept);
   });
 
   it("holds no tests, and nothing that the build keeps for itself", () => {
