@@ -142,6 +142,18 @@ export class Program {
     }
   }
 
+  /** The time that the process has had on a core, in milliseconds; 0 if it is gone. */
+  get cpuMs(): number {
+    try {
+      const stat = readFileSync(`/proc/${this.#child.pid}/stat`, "utf8");
+      // The name before it may hold spaces. Linux counts in hundredths of a second.
+      const [user, system] = stat.slice(stat.lastIndexOf(")")).split(" ").slice(12, 14);
+      return 10 * (Number(user) + Number(system));
+    } catch {
+      return 0;
+    }
+  }
+
   /** Kills the process as `kill -9` does. Resolves once it is gone. */
   async kill(): Promise<void> {
     this.#child.kill("SIGKILL");

@@ -36,6 +36,16 @@ function say(rig: DirectoryRig, link: TestLink | undefined, status: NodeStatus):
   });
 }
 
+/** A directory that follows, and has been told all there is. */
+function follow(rig: DirectoryRig, logId: number, isTold = true): TestLink {
+  const link = rig.connect();
+  const { versions, features, cluster } = rig.hello("x", 1);
+  const place = { logId, epoch: 3, head: 0, cursors: [] };
+  link.say({ type: "follow", versions, features, cluster, ...place, nowMs: 0 });
+  if (isTold) link.texts.splice(0);
+  return link;
+}
+
 function bytesOf(link: TestLink): number {
   const told = [...link.of("members"), ...link.of("members-changed")];
   return told.reduce((sum, message) => sum + encodeMessage(message).length, 0);
@@ -125,14 +135,37 @@ describe("a change of the members, where it cannot be told as such,", () => {
   });
 });
 
+describe("who has applied a frame", () => {
+  it("costs its sender a few lists of all, however many report it one by one", () => {
+    const { rig, links } = crowd();
+    const [writer, ...others] = links;
+    if (writer === undefined) throw new Error("Expected a node");
+    rig.submit(writer, 100, 1, [rig.entry("k")], { reportApplied: true });
+    rig.commit();
+    for (const link of others) {
+      link.say({ type: "applied", nowMs: rig.clock.nowMs(), through: 1 });
+      rig.clock.advance(1);
+    }
+    rig.clock.advance(NODES / 10);
+    const told = writer.of("applied-by");
+    expect(told.length).toBeLessThan(20);
+    expect(told.at(-1)?.nodes.length).toBe(NODES - 1);
+  });
+
+  it("is told at each report where they are few", () => {
+    const rig = new DirectoryRig();
+    const [writer, ...others] = [1, 2, 3, 4].map((index) => rig.join(`node-${index}`, index));
+    if (writer === undefined) throw new Error("Expected a node");
+    rig.submit(writer, 1, 1, [rig.entry("k")], { reportApplied: true });
+    for (const link of others) link.say({ type: "applied", nowMs: 0, through: 1 });
+    expect(writer.of("applied-by").map(({ nodes }) => nodes.length)).toEqual([0, 1, 2, 3]);
+  });
+});
+
 describe("a directory that follows", () => {
   it("is told nothing of the nodes while its link is full", () => {
     const rig = new DirectoryRig({ linkBytesMax: 1_000 });
-    const follower = rig.connect();
-    const { versions, features, cluster } = rig.hello("x", 1);
-    const place = { logId: 9, epoch: 3, head: 0, cursors: [] };
-    follower.say({ type: "follow", versions, features, cluster, ...place, nowMs: 0 });
-    follower.texts.splice(0);
+    const follower = follow(rig, 9);
     follower.bufferedBytes = 1_000;
     for (let index = 0; index < 5; index += 1) {
       rig.join(`node-${index}`, 100 + index);
@@ -144,10 +177,55 @@ describe("a directory that follows", () => {
     rig.beat(follower);
     const [registry, ...more] = follower.of("registry");
     expect([registry?.members.length, registry?.remembered?.length, more]).toEqual([5, 5, []]);
+    rig.clock.advance(100);
     rig.beat(follower);
-    expect(follower.of("registry").at(-1)?.remembered).toBeUndefined();
+    const [, next] = follower.of("registry");
+    expect([next?.members.length, next?.remembered]).toEqual([5, undefined]);
+  });
+});
+
+describe("many that follow, or are remembered,", () => {
+  it("hear of the nodes at most ten times a second, in words that were made once for all that follow", () => {
+    const { rig } = crowd();
+    const followers = [9, 10, 11].map((logId) => follow(rig, logId));
+    const stringify = vi.spyOn(JSON, "stringify");
+    onTestFinished(() => stringify.mockRestore());
+    for (let at = 0; at < 1_000; at += 10) {
+      for (const each of followers) rig.beat(each);
+      rig.clock.advance(10);
+    }
+    const encoded = stringify.mock.calls.filter(
+      ([value]) => Array.isArray(value) && value.length === NODES,
+    );
+    stringify.mockRestore();
+    expect(encoded.length).toBeLessThanOrEqual(11);
+    for (const each of followers) {
+      const told = each.of("registry");
+      expect(told.length).toBeGreaterThan(5);
+      expect(told.length).toBeLessThanOrEqual(11);
+      expect(told.at(-1)?.members.length).toBe(NODES);
+    }
   });
 
+  it("are told in several messages where one does not hold them", () => {
+    const rig = new DirectoryRig();
+    const count = 2_500;
+    for (let index = 0; index < count; index += 1) {
+      rig.join(`node-${index}`, 100 + index).close(1000, "");
+    }
+    rig.clock.advance(200);
+    const follower = follow(rig, 9, false);
+    for (let turn = 0; turn < 5; turn += 1) {
+      rig.clock.advance(100);
+      rig.beat(follower);
+    }
+    const told = follower.of("registry").map(({ remembered = [] }) => remembered);
+    expect(told.map(({ length }) => length)).toEqual([1_000, 1_000, 500, 0, 0, 0]);
+    expect(new Set(told.flat().map(({ id }) => id)).size).toBe(count);
+  });
+});
+
+describe("a directory that was off", () => {
   it("hears of what is remembered and forgotten, also what happened while it was off", async () => {
     const group = await GroupRig.start(2);
     const berlin = group.node("berlin");

@@ -59,6 +59,8 @@ export class DirectorySession implements Applier, Reconciling {
   takesChanges = false;
   /** Through which change of what is remembered this follower has been told. */
   #rosterTold = 0;
+  /** When it was last told the registry. */
+  #registryAtMs = -Infinity;
 
   status: NodeStatus = "joining";
   readonly #applied: AppliedProgress;
@@ -336,17 +338,18 @@ export class DirectorySession implements Applier, Reconciling {
   tellRegistry(): void {
     if (this.closed || !this.hasRoom) return;
     const { membership, sequencer, horizon } = this.#host;
+    const { head } = sequencer;
     const { lowestTime } = horizon;
-    const { changes, members: remembered } = membership.rememberedSince(this.#rosterTold);
+    const { text, changes } = membership.registryFor(this.#rosterTold, { head, lowestTime });
     this.#rosterTold = changes;
-    this.#send({
-      type: "registry",
-      nowMs: this.#host.nowMs(),
-      head: sequencer.head,
-      lowestTime,
-      members: membership.registry,
-      ...(remembered.length > 0 && { remembered: [...remembered] }),
-    });
+    this.#registryAtMs = this.#host.elapsedMs();
+    this.#link.send(text);
+  }
+
+  /** A follower asks, by its heartbeats, what it was told last a moment ago at most. */
+  #remindRegistry(): void {
+    const restMs = this.#host.elapsedMs() - this.#registryAtMs;
+    if (restMs >= this.#host.limits.announceMs) this.tellRegistry();
   }
 
   #startFeed(after: number): void {
@@ -406,7 +409,7 @@ export class DirectorySession implements Applier, Reconciling {
       clock: this.#host.clocks.word,
     });
     this.onDrain();
-    if (this.isFollower) this.tellRegistry();
+    if (this.isFollower) this.#remindRegistry();
     else this.#host.onProgress(this, statusChanged);
   }
 
@@ -435,7 +438,7 @@ export class DirectorySession implements Applier, Reconciling {
         `Expected the frame that is known at position ${position}, got another`,
       );
     }
-    if (reportApplied && mark.position >= position) this.#watch.add(mark.sequence, position);
+    if (reportApplied && mark.position >= position) this.#watchFrame(mark.sequence, position);
     this.acknowledge(mark.position);
   }
 
@@ -455,8 +458,11 @@ export class DirectorySession implements Applier, Reconciling {
     const lowestTime = checkBlock(blockOf(bytes), header.count, header.highestTime);
     sequencer.checkRoom(bytes.byteLength, limits.commitBytesMax);
     sequencer.order(bytes, header, lowestTime, horizon.horizon, this.#host.nowMs());
-    if (!header.reportApplied) return;
-    this.#watch.add(sequencer.head, header.position);
-    this.#host.onProgress(this, false);
+    if (header.reportApplied) this.#watchFrame(sequencer.head, header.position);
+  }
+
+  #watchFrame(through: number, position: number): void {
+    this.#watch.add(through, position);
+    this.#host.onWatch(this);
   }
 }

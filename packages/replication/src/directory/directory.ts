@@ -12,6 +12,7 @@ import { DirectoryHorizon } from "../horizon/directory-horizon.ts";
 import { DIRECTORY_LIMITS, type DirectoryLimits } from "../limits.ts";
 import { Sequencer } from "../order/sequencer.ts";
 import { OFFERED_MAX } from "../reconcile/reconcile-responder.ts";
+import { AppliedNews } from "./applied-news.ts";
 import type { ClocksInfo } from "./clocks-info.ts";
 import { DirectoryClocks } from "./directory-clocks.ts";
 import { DirectorySession } from "./directory-session.ts";
@@ -76,6 +77,7 @@ export class Directory {
   readonly #peers: Peers;
   readonly #sessions = new Set<DirectorySession>();
   readonly #membership: Membership;
+  readonly #appliedNews: AppliedNews;
   readonly #turns: ReconcileTurns<DirectorySession>;
   #watchedAtMs = 0;
   #stopped = false;
@@ -134,8 +136,13 @@ export class Directory {
       sessions: this.#sessions,
       elsewhere: () => this.#peers.members,
       onChange: () => options.onMembers?.(),
-      onAppliers: () => this.#updateWatches(),
+      onAppliers: () => this.#appliedNews.changed(),
       onFailed: (failure) => this.#fail(failure),
+    });
+    this.#appliedNews = new AppliedNews({
+      ...options,
+      deadlines: this.#deadlines,
+      membership: this.#membership,
     });
     this.#turns = new ReconcileTurns({
       clock: options.clock,
@@ -164,6 +171,7 @@ export class Directory {
       elapsedMs: () => clock.elapsedMs(),
       onHello: (session, hello) => this.#register(session, hello),
       onProgress: (session, statusChanged) => this.#onProgress(session, statusChanged),
+      onWatch: (session) => this.#appliedNews.watch(session),
       onReconcile: (session, begin) => this.#turns.ask(session, begin),
       onReconciled: (session) => this.#turns.end(session),
       later: (callback) => void this.#deadlines.after(0, callback),
@@ -292,7 +300,7 @@ export class Directory {
       this.#membership.announce();
     }
     this.#membership.onHeard(session);
-    this.#updateWatches();
+    this.#appliedNews.changed();
   }
 
   #drop(session: DirectorySession, why: string): void {
@@ -302,19 +310,7 @@ export class Directory {
     this.#turns.end(session);
     if (!this.#membership.remove(session)) return;
     this.#options.logger.info("node gone", { node: session.id, why });
-    this.#updateWatches();
-  }
-
-  #updateWatches(): void {
-    const { sessions } = this.#membership;
-    const watching = sessions.filter(({ isWatching }) => isWatching);
-    if (watching.length === 0) return;
-    const elsewhere = this.#membership.elsewhere().filter(({ status }) => status === "ready");
-    const readyElsewhere = elsewhere.map(({ id }) => id);
-    for (const session of watching) {
-      const others = sessions.filter((member) => member !== session);
-      session.updateWatch(others, readyElsewhere);
-    }
+    this.#appliedNews.leave(session);
   }
 
   #beginTurn(session: DirectorySession, begin: (head: number) => void): void {
@@ -355,7 +351,7 @@ export class Directory {
     for (const session of this.#sessions) session.refusal.decide();
     this.#peers.watchLeases();
     // Who has stopped applying is not waited for any more.
-    this.#updateWatches();
+    this.#appliedNews.changed();
     this.#watchTurns();
     this.#deadlines.after(everyMs, () => this.#watchLeases());
   }

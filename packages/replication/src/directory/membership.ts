@@ -14,7 +14,8 @@ import type { Done } from "@meridian/ports";
 import type { RemoteMember } from "../follow/peers.ts";
 import type { DirectorySession } from "./directory-session.ts";
 import { MemberNews } from "./member-news.ts";
-import { Roster, type MemberFacts, type RosterNews, type RosterOptions } from "./roster.ts";
+import { RegistryNews, type RegistryMessage, type RegistryStanding } from "./registry-news.ts";
+import { Roster, type MemberFacts, type RosterOptions } from "./roster.ts";
 
 /** A registered node as the directory knows it. */
 export interface MemberInfo extends Member {
@@ -67,12 +68,18 @@ export class Membership {
   #elsewhereIds: ReadonlySet<string> = new Set();
   #elsewhere = "[]";
   readonly #news = new MemberNews();
+  readonly #registry: RegistryNews;
   #isAnnouncing = false;
   #toldAtMs = -Infinity;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
     this.#roster = new Roster({ ...options, isPresent: (id) => this.#isPresent(id) });
+    this.#registry = new RegistryNews({
+      ...options,
+      registered: () => this.sessions.map(registeredMember),
+      rememberedSince: (changes) => this.#roster.since(changes),
+    });
   }
 
   start(): void {
@@ -121,19 +128,21 @@ export class Membership {
       .map((member) => ({ ...placeOf(member), seenAtMs: member.seenAtMs }));
   }
 
-  /** What other directories are told. */
-  get registry(): RegisteredMember[] {
-    return this.sessions.map(registeredMember);
-  }
-
   /** Nodes that have their link with another directory. One that is here as well is here. */
   elsewhere(): readonly RemoteMember[] {
     return this.#options.elsewhere().filter(({ id }) => !this.#byId.has(id));
   }
 
-  /** What has changed in what is remembered, since so many changes. */
-  rememberedSince(changes: number): RosterNews {
-    return this.#roster.since(changes);
+  /** The ids of the nodes that are ready, with other directories. */
+  get readyElsewhere(): readonly string[] {
+    return this.elsewhere()
+      .filter(({ status }) => status === "ready")
+      .map(({ id }) => id);
+  }
+
+  /** What another directory that has heard of so many changes is to hear now. */
+  registryFor(changes: number, standing: RegistryStanding): RegistryMessage {
+    return this.#registry.messageFor(changes, standing);
   }
 
   /** Takes in what another directory remembers. */
@@ -240,6 +249,7 @@ export class Membership {
     const elsewhere = this.elsewhere().map(plainMember);
     const members = [...this.sessions.map(memberOf), ...elsewhere];
     this.#news.tell(this.#byId.values(), members, clock.nowMs());
+    this.#registry.changed();
     for (const session of this.#options.sessions) if (session.isFollower) session.tellRegistry();
   }
 }

@@ -37,6 +37,9 @@ const SAVE_MS = 100;
 /** How often it is made durable who is there: how wrong "gone since" may be after a directory was killed, in milliseconds. */
 const SEEN_MS = 60_000;
 
+/** How many nodes other directories hear of at once: all together may be more than a message holds. */
+const NEWS_MAX = 1_000;
+
 export class Roster {
   readonly #options: RosterOptions;
   readonly #known: Map<string, RememberedMember>;
@@ -51,7 +54,7 @@ export class Roster {
   constructor(options: RosterOptions) {
     this.#options = options;
     this.#known = new Map(options.log.members.map((member) => [member.id, member]));
-    for (const id of this.#known.keys()) this.#changedBy.set(id, this.#changes);
+    for (const id of this.#known.keys()) this.#changedBy.set(id, (this.#changes += 1));
   }
 
   /** How much is known, forgotten nodes included. */
@@ -70,11 +73,14 @@ export class Roster {
     return known !== undefined && isRemembered(known) ? known : undefined;
   }
 
-  /** What has changed since so many changes; forgotten nodes are among it. */
+  /** What has changed since so many changes, the first of it where that is much; forgotten nodes are among it. */
   since(changes: number): RosterNews {
     if (changes === this.#changes) return { changes, members: [] };
-    const isNews = ({ id }: RememberedMember): boolean => (this.#changedBy.get(id) ?? 0) > changes;
-    return { changes: this.#changes, members: [...this.#known.values()].filter(isNews) };
+    const isNews = ([, by]: readonly [string, number]): boolean => by > changes;
+    const news = [...this.#changedBy].filter(isNews).toSorted(([, a], [, b]) => a - b);
+    const [told, rest] = [news.slice(0, NEWS_MAX), news.slice(NEWS_MAX)];
+    const members = told.flatMap(([id]) => this.#known.get(id) ?? []);
+    return { changes: rest.length === 0 ? this.#changes : (told.at(-1)?.[1] ?? changes), members };
   }
 
   /** Takes in what another directory remembers: of each node, what has the higher generation. */

@@ -22,13 +22,15 @@ export interface SessionHost {
   /** Whether the directory is catching up with others, and takes no nodes in. */
   readonly isSyncing: boolean;
   /** The nodes that have their link with this directory, and those that it remembers. */
-  readonly membership: Pick<Membership, "registry" | "rememberedSince">;
+  readonly membership: Pick<Membership, "registryFor">;
   /** Whether a position of an outbox has come by way of another directory. */
   hasFollowed(incarnation: number, position: number): boolean;
   /** Takes a node in, or throws why not. */
   onHello(session: DirectorySession, hello: Hello): void;
   /** The session's status or what it has applied has changed. */
   onProgress(session: DirectorySession, statusChanged: boolean): void;
+  /** The session wants to hear who has applied a frame of its node. */
+  onWatch(session: DirectorySession): void;
   /** The node asks for its turn to reconcile; `begin` is called when it comes. */
   onReconcile(session: DirectorySession, begin: (head: number) => void): void;
   onReconciled(session: DirectorySession): void;

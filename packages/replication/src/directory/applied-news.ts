@@ -1,0 +1,78 @@
+/**
+ * Tells the nodes that wait for it who has applied their frames.
+ *
+ * Each message lists everyone. Told at each report of each node, it would cost the square of their number: so among many nodes, what a few
+ * reports bring is told together, and among few of them each one at once.
+ */
+import type { Clock, Deadlines } from "@meridian/runtime";
+
+import type { Applier } from "./applied-watch.ts";
+import type { Membership } from "./membership.ts";
+
+/** A node that waits to hear who has applied its frames. */
+export interface Watcher extends Applier {
+  /** Whether it still waits for one. */
+  readonly isWatching: boolean;
+  updateWatch(appliers: readonly Applier[], readyElsewhere: readonly string[]): void;
+}
+
+/** What it needs. */
+export interface AppliedNewsOptions {
+  readonly clock: Pick<Clock, "elapsedMs">;
+  readonly deadlines: Deadlines;
+  readonly membership: Pick<Membership, "sessions" | "size" | "readyElsewhere">;
+}
+
+/** How much longer it takes at least from one telling to the next for each so many nodes, in milliseconds. */
+const NODES_PER_MS = 10;
+
+export class AppliedNews {
+  readonly #options: AppliedNewsOptions;
+  readonly #watchers = new Set<Watcher>();
+  #isDue = false;
+  #toldAtMs = -Infinity;
+
+  constructor(options: AppliedNewsOptions) {
+    this.#options = options;
+  }
+
+  /** A node has sent a frame of which it wants to know who has applied it. */
+  watch(watcher: Watcher): void {
+    this.#watchers.add(watcher);
+    this.changed();
+  }
+
+  /** A node is gone. */
+  leave(watcher: Watcher): void {
+    this.#watchers.delete(watcher);
+    this.changed();
+  }
+
+  /** Something may have changed: who has applied what, who is ready, or who is there. */
+  changed(): void {
+    if (this.#isDue || this.#watchers.size === 0) return;
+    const { clock, deadlines, membership } = this.#options;
+    const paceMs = Math.floor(membership.size / NODES_PER_MS);
+    const restMs = this.#toldAtMs + paceMs - clock.elapsedMs();
+    if (restMs <= 0) return this.#tell();
+    this.#isDue = true;
+    deadlines.after(restMs, () => this.#tell());
+  }
+
+  #tell(): void {
+    this.#isDue = false;
+    const { clock, membership } = this.#options;
+    this.#toldAtMs = clock.elapsedMs();
+    const { readyElsewhere } = membership;
+    const appliers = membership.sessions.map(asApplier);
+    for (const watcher of this.#watchers) {
+      const others = appliers.filter(({ id }) => id !== watcher.id);
+      watcher.updateWatch(others, readyElsewhere);
+      if (!watcher.isWatching) this.#watchers.delete(watcher);
+    }
+  }
+}
+
+function asApplier({ id, ready, appliedThrough }: Applier): Applier {
+  return { id, ready, appliedThrough };
+}

@@ -1,0 +1,78 @@
+/**
+ * What other directories are told of the nodes of this one. Each of them hears all of it, often: so the nodes are put into words at most once in a
+ * while, for all who hear of them; only how the log and the horizon stand is always of the moment.
+ */
+import type { RegisteredMember } from "@meridian/protocol";
+import type { Clock } from "@meridian/runtime";
+
+import type { RosterNews } from "./roster.ts";
+
+/** What it needs. */
+export interface RegistryNewsOptions {
+  readonly clock: Clock;
+  /** How long what was put into words is used. */
+  readonly announceMs: number;
+  /** The nodes that have their link with this directory. */
+  registered(): readonly RegisteredMember[];
+  /** What has changed in what is remembered, since so many changes. */
+  rememberedSince(changes: number): RosterNews;
+}
+
+/** How this directory's log and horizon stand. */
+export interface RegistryStanding {
+  readonly head: number;
+  readonly lowestTime: number;
+}
+
+/** A message, and through which change of what is remembered it tells. */
+export interface RegistryMessage {
+  readonly text: string;
+  readonly changes: number;
+}
+
+export class RegistryNews {
+  readonly #options: RegistryNewsOptions;
+  #members = "[]";
+  /** What those who knew of so many changes hear: as text, and through which change. */
+  readonly #remembered = new Map<number, RegistryMessage>();
+  #staleAtMs = -Infinity;
+
+  constructor(options: RegistryNewsOptions) {
+    this.#options = options;
+  }
+
+  /** What has changed is to be told now. */
+  changed(): void {
+    this.#staleAtMs = -Infinity;
+  }
+
+  /** What a directory that has heard of so many changes is to hear now. */
+  messageFor(changes: number, { head, lowestTime }: RegistryStanding): RegistryMessage {
+    const { clock } = this.#options;
+    this.#refresh();
+    const remembered = this.#rememberedSince(changes);
+    // As `encodeMessage` would write it.
+    const standing = `"nowMs":${clock.nowMs()},"head":${head},"lowestTime":${lowestTime}`;
+    const text = `{"type":"registry",${standing},"members":${this.#members}${remembered.text}}`;
+    return { text, changes: remembered.changes };
+  }
+
+  #refresh(): void {
+    const { clock, announceMs } = this.#options;
+    const nowMs = clock.elapsedMs();
+    if (nowMs < this.#staleAtMs) return;
+    this.#staleAtMs = nowMs + announceMs;
+    this.#members = JSON.stringify(this.#options.registered());
+    this.#remembered.clear();
+  }
+
+  #rememberedSince(changes: number): RegistryMessage {
+    const known = this.#remembered.get(changes);
+    if (known !== undefined) return known;
+    const news = this.#options.rememberedSince(changes);
+    const text = news.members.length > 0 ? `,"remembered":${JSON.stringify(news.members)}` : "";
+    const told = { text, changes: news.changes };
+    this.#remembered.set(changes, told);
+    return told;
+  }
+}
