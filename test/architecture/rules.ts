@@ -1,7 +1,7 @@
 /**
  * The rules of architecture, as one pure function from a package to the list of what is wrong with it.
  *
- *   apps: directory, region, cli
+ *   apps: directory, region, cli, examples
  *     → middle: client, replication, store, cache, geo, transport, http, cluster-file, supervision
  *         → ports
  *             → bottom: protocol, runtime
@@ -16,7 +16,7 @@ import { readSourceFile, type Reach } from "./source-file.ts";
 import type { WorkspacePackage } from "./workspace.ts";
 
 const LAYERS = {
-  apps: ["directory", "region", "cli"],
+  apps: ["directory", "region", "cli", "examples"],
   middle: [
     "client",
     "replication",

@@ -1,0 +1,28 @@
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+import { onTestFinished } from "vitest";
+
+import { plainEnvironment, ROOT } from "./program.ts";
+
+/** Starts an example that listens, ends it with the test, and resolves to where it listens. */
+export async function startExample(
+  file: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const args = ["--conditions=@meridian/source", "--import", "tsx", file];
+  const child = spawn(process.execPath, args, {
+    cwd: join(ROOT, "apps/examples"),
+    env: { ...plainEnvironment(), PORT: "0", ...env },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  onTestFinished(() => {
+    child.kill("SIGKILL");
+  });
+  for await (const line of createInterface({ input: child.stdout })) {
+    const [, url] = /^listening on (.*)$/.exec(line) ?? [];
+    if (url !== undefined) return url;
+  }
+  throw new Error(`Expected ${file} to say where it listens, got its end.`);
+}
