@@ -25,4 +25,10 @@ export type {
   ReplicaOptions,
 } from "./node/replica-options.ts";
 export type { Quarantine } from "./node/quarantine.ts";
-export type { Receipt, WriteRequest } from "./node/write-path.ts";
+export type {
+  BatchWrite,
+  Content,
+  Receipt,
+  UpdateRequest,
+  WriteRequest,
+} from "./node/write-path.ts";

@@ -43,7 +43,7 @@ import { infoOf, type ReplicaInfo, type ReplicaOptions } from "./replica-options
 import { ServingState } from "./serving-state.ts";
 import { Settlement } from "./settlement.ts";
 import { Submitter } from "./submitter.ts";
-import { WritePath, type Receipt, type WriteRequest } from "./write-path.ts";
+import { WritePath, type BatchWrite, type Receipt } from "./write-path.ts";
 
 export class Replica {
   readonly #options: ReplicaOptions;
@@ -196,7 +196,7 @@ export class Replica {
    * Writes a batch as one. Resolves once it is durable here; rejects with what a check threw or why the store could not.
    * `reportApplied` asks the directory to tell which nodes have it: needed for the levels above `directory`.
    */
-  write(requests: readonly WriteRequest[], reportApplied = false): Promise<Receipt> {
+  write(requests: readonly BatchWrite[], reportApplied = false): Promise<Receipt> {
     return new Promise((resolve, reject) => {
       this.#writes.write(requests, reportApplied, (failure, receipt) =>
         receipt === undefined ? reject(failure) : resolve(receipt),

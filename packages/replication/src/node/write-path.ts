@@ -21,32 +21,54 @@ import {
   VALUE_BYTES_MAX,
   type Entry,
   type OutboxFrame,
+  type Stamp,
 } from "@meridian/protocol";
 
 import type { HybridClock } from "../time/hybrid-clock.ts";
 
-/** One write of a batch. */
-export interface WriteRequest {
-  readonly key: string;
+/** What a key is to hold. */
+export interface Content {
   readonly value: Uint8Array;
   readonly contentType: string;
   /** Time to live in milliseconds; 0 for ever. */
   readonly ttlMs: number;
+  /** When it expires, in milliseconds since the Unix epoch, 0 for never. It goes before `ttlMs`. */
+  readonly expiresAtMs?: number;
   /** A delete; value, content type and TTL are then ignored. */
   readonly deleted: boolean;
   /** Those of an entry that is written anew. */
   readonly attributes?: Uint8Array;
-  /** Throws to refuse the whole batch. Gets the newest entry of the key, tombstones and expired ones included. */
+}
+
+/** A write of a batch that knows what its key is to hold. */
+export interface WriteRequest extends Content {
+  readonly key: string;
+  /** Throws to refuse the whole batch. Gets what `UpdateRequest.update` gets. */
   readonly check?: (current: Entry | undefined) => void;
 }
+
+/** A write of a batch that computes what its key is to hold. */
+export interface UpdateRequest {
+  readonly key: string;
+  /**
+   * Gets the newest entry of the key, tombstones and expired ones included, as the writes before it have left it. Returns what
+   * the key is to hold, undefined to leave it as it is, or throws to refuse the whole batch. No other write of the key comes
+   * between what it gets and what it returns; it is called once, and has to be quick.
+   */
+  readonly update: (current: Entry | undefined) => Content | undefined;
+}
+
+/** One write of a batch. */
+export type BatchWrite = WriteRequest | UpdateRequest;
 
 /** The largest batch, in bytes of values and keys: its frame must fit into one message, beside a frame's worth of others. */
 const BATCH_BYTES_MAX = VALUE_BYTES_MAX + FRAME_BYTES_TARGET;
 
 /** What is known of a write once it is durable on this node. */
 export interface Receipt {
-  /** The entries as they were stored, in the order of the requests. */
+  /** The entries as they were stored, in the order of the requests; none for an update that left its key as it was. */
   readonly entries: readonly Entry[];
+  /** Covers them, and what their checks and updates have seen; 0 where all that was durable before. */
   readonly outboxPosition: number;
 }
 
@@ -75,11 +97,13 @@ interface Batch {
   readonly done: Written;
 }
 
-interface Accepted {
+interface Taken {
   readonly batch: Batch;
   readonly entries: readonly Entry[];
-  /** The entries as a frame carries them. */
+  /** The entries as a frame carries them; empty without entries. */
   readonly block: Uint8Array;
+  /** Why it is refused. */
+  readonly refusal?: unknown;
 }
 
 export class WritePath {
@@ -102,12 +126,7 @@ export class WritePath {
   }
 
   /** Writes a batch as one; `done` hears of it once it is durable here. */
-  write(requests: readonly WriteRequest[], reportApplied: boolean, done: Written): void {
-    const bytes = requests.reduce((sum, { key, value }) => sum + 3 * key.length + value.length, 0);
-    if (bytes > BATCH_BYTES_MAX) {
-      const said = `Expected a batch of at most ${BATCH_BYTES_MAX} bytes, got ${bytes}`;
-      return done(new MeridianError("VALUE_TOO_LARGE", said));
-    }
+  write(requests: readonly BatchWrite[], reportApplied: boolean, done: Written): void {
     const make = (written: Map<string, Entry>): readonly Entry[] => this.#stamp(requests, written);
     this.#enqueue({ make, isOld: false, released: [], reportApplied, done });
   }
@@ -127,10 +146,9 @@ export class WritePath {
         const said = `Expected an entry that has not expired, got one that did at ${entry.expiresAtMs}`;
         throw new MeridianError("QUARANTINED_EXPIRED", said);
       }
-      const { expiresAtMs, stamp: _, ...kept } = entry;
+      const { stamp: _, ...kept } = entry;
       const request = { ...kept, ttlMs: 0 };
-      const requests = [check === undefined ? request : { ...request, check }];
-      return this.#stamp(requests, written, expiresAtMs);
+      return this.#stamp([check === undefined ? request : { ...request, check }], written);
     };
     this.#enqueue({ make, isOld: false, released: [id], reportApplied, done });
   }
@@ -223,28 +241,36 @@ export class WritePath {
   }
 
   #flush(): void {
-    const accepted = this.#accept();
-    if (accepted.length === 0) {
+    const taken = this.#take();
+    const writing = taken.filter(({ entries }) => entries.length > 0);
+    if (writing.length === 0) {
+      for (const each of taken) answer(each, 0);
       this.#schedule();
       return this.#checkClosed();
     }
     const { store } = this.#options;
-    const entries = accepted.flatMap((each) => each.entries);
+    const entries = writing.flatMap((each) => each.entries);
     const frame = {
       position: store.outboxThrough + 1,
       count: entries.length,
       highestTime: highestTimeOf(entries),
-      block: joined(accepted.map(({ block }) => block)),
+      block: joined(writing.map(({ block }) => block)),
     };
-    const released = accepted.flatMap(({ batch }) => batch.released);
+    const released = writing.flatMap(({ batch }) => batch.released);
     const record = { kind: "local", frame, entries } as const;
     this.#committing = true;
     this.#committingLowest = lowestTimeOf(entries);
     const done: Done = (failure) => {
       this.#committing = false;
       this.#committingLowest = Infinity;
-      if (failure === undefined) this.#answer(accepted, frame, entries);
-      else for (const { batch } of accepted) batch.done(failure);
+      if (failure === undefined) {
+        const reportApplied = writing.some(({ batch }) => batch.reportApplied);
+        this.#options.onDurable(frame, entries, reportApplied);
+        for (const each of taken) answer(each, frame.position);
+      } else {
+        // What was refused, or left as it was, may have been so for what is not there now.
+        for (const { batch } of taken) batch.done(failure);
+      }
       if (this.#paused) this.#idle();
       else if (this.#waiting.length > 0) this.#flush();
       this.#checkClosed();
@@ -257,64 +283,49 @@ export class WritePath {
     }
   }
 
-  /** Takes as many batches as one frame holds; answers those whose checks fail, or whose entries no frame can carry. */
-  #accept(): Accepted[] {
-    const accepted: Accepted[] = [];
+  /** Takes as many batches as one frame holds, and makes their entries. */
+  #take(): Taken[] {
+    const taken: Taken[] = [];
     let written = new Map<string, Entry>();
     let bytes = 0;
-    let taken = 0;
     for (const batch of this.#waiting) {
       if (bytes >= FRAME_BYTES_TARGET) break;
-      taken += 1;
       try {
         const entries = batch.make(written);
-        const block = encodeBlock(entries);
+        const block = entries.length === 0 ? NO_BYTES : encodeBlock(entries);
         bytes += block.byteLength;
-        if (entries.length === 0) batch.done(undefined, { entries, outboxPosition: 0 });
-        else accepted.push({ batch, entries, block });
-      } catch (failure) {
-        batch.done(failure);
+        taken.push({ batch, entries, block });
+      } catch (refusal) {
+        taken.push({ batch, entries: [], block: NO_BYTES, refusal });
         // What it would have written is not there for those behind it.
-        written = new Map(
-          accepted.flatMap((each) => each.entries.map((entry) => [entry.key, entry])),
-        );
+        written = new Map(taken.flatMap(({ entries }) => entries.map((each) => [each.key, each])));
       }
     }
-    this.#waiting = this.#waiting.slice(taken);
-    return accepted;
+    this.#waiting = this.#waiting.slice(taken.length);
+    return taken;
   }
 
-  /** Checks and stamps. What does not live for ever expires at `endsAtMs` if that is given, else by its TTL. */
-  #stamp(
-    requests: readonly WriteRequest[],
-    written: Map<string, Entry>,
-    endsAtMs?: number,
-  ): readonly Entry[] {
+  /** Checks or computes each write upon those before it, and stamps what comes of it. */
+  #stamp(requests: readonly BatchWrite[], written: Map<string, Entry>): readonly Entry[] {
     const { store, stamps } = this.#options;
-    for (const { key, check } of requests) check?.(written.get(key) ?? store.get(key));
     const nowMs = this.#options.nowMs();
     stamps.check(nowMs, requests.length);
-    return requests.map(({ key, value, contentType, ttlMs, deleted, attributes }) => {
-      const plain: Entry = {
-        key,
-        value: deleted ? NO_BYTES : value,
-        contentType: deleted ? "" : contentType,
-        stamp: stamps.next(nowMs),
-        expiresAtMs: endsAtMs ?? (deleted || ttlMs === 0 ? 0 : Math.ceil(nowMs + ttlMs)),
-        deleted,
-      };
-      const entry = attributes === undefined ? plain : { ...plain, attributes };
+    const entries: Entry[] = [];
+    let bytes = 0;
+    for (const request of requests) {
+      const { key } = request;
+      const content = contentOf(request, () => written.get(key) ?? store.get(key));
+      if (content === undefined) continue;
+      bytes += 3 * key.length + content.value.length;
+      if (bytes > BATCH_BYTES_MAX) {
+        const said = `Expected a batch of at most ${BATCH_BYTES_MAX} bytes, got ${bytes} or more`;
+        throw new MeridianError("VALUE_TOO_LARGE", said);
+      }
+      const entry = entryOf(key, content, stamps.next(nowMs), nowMs);
       written.set(key, entry);
-      return entry;
-    });
-  }
-
-  #answer(accepted: readonly Accepted[], frame: OutboxFrame, entries: readonly Entry[]): void {
-    const reportApplied = accepted.some(({ batch }) => batch.reportApplied);
-    this.#options.onDurable(frame, entries, reportApplied);
-    for (const { batch, entries: own } of accepted) {
-      batch.done(undefined, { entries: own, outboxPosition: frame.position });
+      entries.push(entry);
     }
+    return entries;
   }
 
   #idle(): void {
@@ -329,6 +340,33 @@ export class WritePath {
     this.#onClosed = undefined;
     onClosed?.();
   }
+}
+
+/** Tells a writer what became of its batch: entries through `position` are durable. */
+function answer({ batch, entries, refusal }: Taken, outboxPosition: number): void {
+  if (refusal === undefined) batch.done(undefined, { entries, outboxPosition });
+  else batch.done(refusal);
+}
+
+/** What a write makes of a key; undefined to leave it as it is. Throws what refuses the write. */
+function contentOf(request: BatchWrite, current: () => Entry | undefined): Content | undefined {
+  if ("update" in request) return request.update(current());
+  request.check?.(current());
+  return request;
+}
+
+function entryOf(key: string, content: Content, stamp: Stamp, nowMs: number): Entry {
+  const { value, contentType, ttlMs, expiresAtMs, deleted, attributes } = content;
+  const endsAtMs = expiresAtMs ?? (ttlMs === 0 ? 0 : Math.ceil(nowMs + ttlMs));
+  const plain: Entry = {
+    key,
+    value: deleted ? NO_BYTES : value,
+    contentType: deleted ? "" : contentType,
+    stamp,
+    expiresAtMs: deleted ? 0 : endsAtMs,
+    deleted,
+  };
+  return attributes === undefined ? plain : { ...plain, attributes };
 }
 
 /** The blocks one after the other; the only one as it is. */
