@@ -48,6 +48,17 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          // What needs more than Node.js: systemd, a browser, other languages, a compiler, mounts.
+          name: "system",
+          include: ["test/system/**/*.test.ts"],
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+          testTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: "simulation",
           include: ["test/simulation/**/*.test.ts"],
           // Nothing but arithmetic: every processor is worth using.
