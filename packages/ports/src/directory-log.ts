@@ -12,6 +12,9 @@ import type {
 import type { Done } from "./done.ts";
 import type { SummaryPage } from "./summary-page.ts";
 
+/** What tells whether an entry is newer than another one, and whether it is purgeable. */
+export type EntryMark = Pick<Entry, "key" | "stamp" | "deleted" | "expiresAtMs">;
+
 /** The directory's durable state: the log, compacted by key behind its recent frames. */
 export interface DirectoryLog {
   /** Which log the sequences count in: a whole number in [1, 2^48), drawn when the database was made. */
@@ -50,7 +53,7 @@ export interface DirectoryLog {
    */
   append(frame: LogFrame, done: Done): void;
   /**
-   * Durable entries after `after`, in order: as many frames as fit in `bytesMax`, at least one if there is
+   * Durable entries after `after`, in order: as many frames as fit in `bytesMax` and one turn may read, at least one if there is
    * anything. Each frame starts where the one before ended, the first at `after`.
    */
   read(after: number, bytesMax: number): readonly LogFrame[];
@@ -79,4 +82,6 @@ export interface DirectoryLog {
   summaryPage(key: string | null, limit: number, horizon?: number): SummaryPage;
   /** The newest entry of `key`, tombstones and expired entries included; a purgeable one may be gone or not. */
   get(key: string): Entry | undefined;
+  /** Likewise, without the bytes of its value. */
+  peek(key: string): EntryMark | undefined;
 }

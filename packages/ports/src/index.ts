@@ -7,7 +7,7 @@
  * another thread. A `done` callback is called exactly once, in the order of the calls, never from inside
  * the call itself, and never after `close`.
  */
-export type { DirectoryLog } from "./directory-log.ts";
+export type { DirectoryLog, EntryMark } from "./directory-log.ts";
 export type { Done } from "./done.ts";
 export type { Dial, Link, LinkEvents } from "./link.ts";
 export type { ReplicaStore } from "./replica-store.ts";

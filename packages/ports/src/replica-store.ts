@@ -46,7 +46,7 @@ export interface ReplicaStore {
   /** The newest entry of `key`, tombstones and expired entries included; a purgeable one may be gone or not. */
   get(key: string): Entry | undefined;
   /**
-   * Outbox frames after `position`, oldest first: as many as fit in `bytesMax`, at least one if there is one.
+   * Outbox frames after `position`, oldest first: as many as fit in `bytesMax` and one turn may read, at least one if there is one.
    * Frames that are appended but not yet durable are left out.
    */
   outboxAfter(position: number, bytesMax: number): readonly OutboxFrame[];
@@ -63,7 +63,10 @@ export interface ReplicaStore {
   summaryPage(key: string | null, limit: number, horizon?: number): SummaryPage;
   /** How many entries are in the quarantine, as far as it is durable. */
   readonly quarantined: number;
-  /** Durable entries of the quarantine whose ids are above `id`, in the order of their ids, at most `limit`. */
+  /**
+   * Durable entries of the quarantine whose ids are above `id`, in the order of their ids, at most `limit`: as many as one turn may read, at
+   * least one if there is one.
+   */
   quarantinedAfter(id: number, limit: number): readonly QuarantinedEntry[];
   /** The entry of that id, if it is durably in the quarantine. */
   quarantinedEntry(id: number): QuarantinedEntry | undefined;

@@ -237,7 +237,7 @@ class DirectoryJournal implements Journal {
     state.stateDirty = true;
   }
 
-  trim(): void {
+  trim(isOver: () => boolean): void {
     const state = this.#state;
     const { recentBytesMax, recentEntriesMax } = this.#tuning;
     const rows = this.#sql.oldest.all(TRIM_ROWS);
@@ -252,6 +252,7 @@ class DirectoryJournal implements Journal {
       }
       this.#sql.delete.run(row.id);
       state.rowsDeleted = row.rows;
+      if (isOver()) return;
     }
     if (rows.length < TRIM_ROWS) state.canTrim = false;
   }

@@ -9,7 +9,7 @@ import {
   type OutboxMark,
   type RememberedMember,
 } from "@meridian/protocol";
-import type { DirectoryLog, Done, SummaryPage } from "@meridian/ports";
+import type { DirectoryLog, Done, EntryMark, SummaryPage } from "@meridian/ports";
 import { randomIdentity } from "@meridian/runtime";
 import type Database from "better-sqlite3";
 import { readLogState, type LogStateRow } from "./directory-journal.ts";
@@ -21,6 +21,7 @@ import { readMembers } from "./member-table.ts";
 import { openStore, type StoreParts } from "./open-store.ts";
 import type { StoreOptions } from "./store-options.ts";
 import type { StoreStats } from "./store-stats.ts";
+import { otherWork, ROWS_PER_TURN } from "./turns.ts";
 import type { WriterClient } from "./writer-client.ts";
 import type { PurgeScope } from "./writer-messages.ts";
 
@@ -34,6 +35,10 @@ interface UnfoldedFrame {
   readonly through: number;
   readonly count: number;
   readonly bytes: number;
+}
+
+interface KeptFrame extends UnfoldedFrame {
+  readonly highestTime: number;
 }
 
 /**
@@ -52,6 +57,7 @@ export function openDirectoryLog(options: StoreOptions): Promise<SqliteDirectory
     },
     make: (parts: StoreParts): SqliteDirectoryLog =>
       new SqliteDirectoryLog(parts, randomIdentity(random)),
+    load: (log: SqliteDirectoryLog): Promise<void> => log.load(),
     begin: (log: SqliteDirectoryLog): Promise<void> => log.begin(),
   };
   return openStore("directory", options, preparation);
@@ -63,7 +69,6 @@ export class SqliteDirectoryLog implements DirectoryLog {
   readonly epochs: readonly (readonly [epoch: number, after: number])[];
   /** Drawn each time the log is opened. */
   readonly epoch: number;
-  readonly highestTime: number;
   readonly #parts: StoreParts;
   readonly #table: EntryTable;
   readonly #reader: LogReader;
@@ -77,6 +82,7 @@ export class SqliteDirectoryLog implements DirectoryLog {
   #appendedThrough: number;
   #committedThrough: number;
   #foldedThrough: number;
+  #highestTime = 0;
   #unfolded: UnfoldedFrame[] = [];
   #unfoldedEntries = 0;
   #unfoldedBytes = 0;
@@ -97,13 +103,10 @@ export class SqliteDirectoryLog implements DirectoryLog {
     this.#foldedThrough = state.foldedThrough;
     this.#committedThrough = lastSequence(database);
     this.epochs = [...readEpochs(database), [epoch, this.#committedThrough]];
-    const highest = database.prepare("SELECT max(highest_time) FROM journal").pluck().get();
-    this.highestTime = Number(highest ?? 0);
     this.#appendedThrough = this.#committedThrough;
     this.#followed = readCursors(database, "followed");
     this.#members = new Map(readMembers(database).map((member) => [member.id, member]));
     this.#readMarks(database);
-    this.#readUnfolded(database);
     this.#writer = parts.connect({
       onFailed: () => {
         this.#appendedThrough = this.#committedThrough;
@@ -115,6 +118,28 @@ export class SqliteDirectoryLog implements DirectoryLog {
         onBroken(failure);
       },
     });
+  }
+
+  /** For `openDirectoryLog`: reads what the journal is of, a turn's worth at a time. */
+  async load(): Promise<void> {
+    const rows = this.#parts.database.prepare<[number, number], KeptFrame>(
+      `SELECT id AS through, count, length(block) AS bytes, highest_time AS highestTime
+       FROM journal WHERE id > ? ORDER BY id LIMIT ?`,
+    );
+    for (let after = 0; ;) {
+      const frames = rows.all(after, ROWS_PER_TURN);
+      for (const { highestTime, ...frame } of frames) {
+        this.#highestTime = Math.max(this.#highestTime, highestTime);
+        if (frame.through > this.#foldedThrough) this.#addUnfolded(frame);
+        after = frame.through;
+      }
+      if (frames.length < ROWS_PER_TURN) return;
+      await otherWork();
+    }
+  }
+
+  get highestTime(): number {
+    return this.#highestTime;
   }
 
   /** For `openDirectoryLog`: resolves once the epoch is durable, or waits for the disk as everything after it will. */
@@ -292,6 +317,10 @@ export class SqliteDirectoryLog implements DirectoryLog {
     return this.#table.get(key);
   }
 
+  peek(key: string): EntryMark | undefined {
+    return this.#table.mark(key);
+  }
+
   /** Plain numbers, for `/status`. */
   stats(): StoreStats & {
     /** Everything that was purgeable under `horizon`, and ordered `through` there, has been removed. */
@@ -359,13 +388,6 @@ export class SqliteDirectoryLog implements DirectoryLog {
       "SELECT incarnation, position, sequence, highest_time AS highestTime FROM marks",
     );
     for (const { incarnation, ...mark } of marks.iterate()) this.#marks.set(incarnation, mark);
-  }
-
-  #readUnfolded(database: Database.Database): void {
-    const frames = database.prepare<[number], UnfoldedFrame>(
-      `SELECT id AS through, count, length(block) AS bytes FROM journal WHERE id > ? ORDER BY id`,
-    );
-    for (const frame of frames.iterate(this.#foldedThrough)) this.#addUnfolded(frame);
   }
 }
 

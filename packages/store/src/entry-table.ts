@@ -1,3 +1,4 @@
+import type { EntryMark } from "@meridian/ports";
 import { isPurgeable, type Entry, type Stamp, type Summary } from "@meridian/protocol";
 import type Database from "better-sqlite3";
 import { asStoreError, type OnDamaged } from "./store-error.ts";
@@ -33,6 +34,7 @@ interface FactsRow extends Omit<EntryRow, "value" | "attributes"> {
 export class EntryTable {
   readonly #entry: Database.Statement<[string], EntryRow>;
   readonly #stamp: Database.Statement<[string], Stamp>;
+  readonly #mark: Database.Statement<[string], MarkRow>;
   readonly #summaries: Database.Statement<[number], SummaryRow>;
   readonly #summariesAfter: Database.Statement<[string, number], SummaryRow>;
   readonly #facts: Database.Statement<[string, number], FactsRow>;
@@ -48,6 +50,11 @@ export class EntryTable {
        FROM entries WHERE key = ?`,
     );
     this.#stamp = database.prepare("SELECT time, origin FROM entries WHERE key = ?");
+    this.#mark = database
+      .prepare<[string], MarkRow>(
+        "SELECT time, origin, expires_at, deleted FROM entries WHERE key = ?",
+      )
+      .raw() as Database.Statement<[string], MarkRow>;
     this.#summaries = summaries(database, "");
     this.#summariesAfter = summaries(database, "WHERE key > ?");
     this.#facts = facts(database, "key >= ?");
@@ -70,6 +77,16 @@ export class EntryTable {
   /** The stamp of the entry of `key`. */
   stampOf(key: string): Stamp | undefined {
     return this.#reading(() => this.#stamp.get(key));
+  }
+
+  /** The entry of `key` without its value. */
+  mark(key: string): EntryMark | undefined {
+    return this.#reading(() => {
+      const row = this.#mark.get(key);
+      if (row === undefined) return undefined;
+      const [time, origin, expiresAtMs, deleted] = row;
+      return { key, stamp: { time, origin }, deleted: deleted === 1, expiresAtMs };
+    });
   }
 
   /** The next `limit` keys after `key` (null: from the start) in key order, with what tells whether they are purgeable. */
@@ -150,6 +167,8 @@ export interface StoredSummary extends Summary {
 export function countingSummaries(stored: readonly StoredSummary[]): Summary[] {
   return stored.flatMap(({ isPurgeable: isLeftOut, ...summary }) => (isLeftOut ? [] : summary));
 }
+
+type MarkRow = [time: number, origin: number, expiresAtMs: number, deleted: number];
 
 type SummaryRow = [
   key: string,

@@ -38,8 +38,8 @@ export interface Journal {
   markFolded(through: number): void;
   /** Takes note of what the removal of entries from the table has changed. */
   markPurged(purged: Purged): void;
-  /** Deletes some of the rows that are no longer needed. */
-  trim(): void;
+  /** Deletes some of the rows that are no longer needed, at least one if there is one, until `isOver` says so: a row may be large. */
+  trim(isOver: () => boolean): void;
   /** Keeps what was done since the last call of either. */
   committed(): void;
   /** Forgets what was done since the last call of either. */

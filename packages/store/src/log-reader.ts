@@ -16,6 +16,7 @@ import {
 import type Database from "better-sqlite3";
 import { entryOf, plainBytes, reading, type EntryRow } from "./entry-table.ts";
 import type { OnDamaged } from "./store-error.ts";
+import { ROWS_PER_TURN } from "./turns.ts";
 
 /** A compacted frame ends with the entry that reaches this many bytes. */
 const COMPACTED_BYTES = 256 * 1024;
@@ -70,7 +71,7 @@ export class LogReader {
     for (const row of this.#frames.iterate(after, through)) {
       if (frames.length === 0 && row.after > after) return undefined;
       bytes += row.block.byteLength;
-      if (frames.length > 0 && bytes > bytesMax) break;
+      if (frames.length === ROWS_PER_TURN || (frames.length > 0 && bytes > bytesMax)) break;
       const frame = { ...row, block: plainBytes(row.block) };
       frames.push(row.after < after ? tailOf(frame, after) : frame);
     }
@@ -85,10 +86,11 @@ export class LogReader {
     let reached = after;
     let through = after;
     let isWhole = true;
+    let rows = 0;
     for (const row of this.#entries.iterate(after, foldedThrough)) {
       const entry = entryOf(row.key, row);
       const size = entryBytes(entry);
-      if (bytes > 0 && bytes + size > bytesMax) {
+      if (rows === ROWS_PER_TURN || (bytes > 0 && bytes + size > bytesMax)) {
         isWhole = false;
         break;
       }
@@ -101,6 +103,7 @@ export class LogReader {
       run.push(entry);
       runBytes += size;
       bytes += size;
+      rows += 1;
       through = row.sequence;
     }
     frames.push(compactedFrame(reached, isWhole ? foldedThrough : through, run));

@@ -13,6 +13,8 @@ export interface Preparation<Store> {
   /** Runs in the transaction that creates the database. */
   readonly setUp: (database: Database.Database) => void;
   readonly make: (parts: StoreParts) => Store;
+  /** Reads what the store keeps in memory, in steps. Nothing is written before it is done. */
+  readonly load: (store: Store) => Promise<void>;
   /** Runs when the store can be written; it is open when this is done. */
   readonly begin?: (store: Store) => Promise<void>;
 }
@@ -88,7 +90,7 @@ export class StoreParts {
 export async function openStore<Store>(
   kind: StoreKind,
   options: StoreOptions,
-  { setUp, make, begin }: Preparation<Store>,
+  { setUp, make, load, begin }: Preparation<Store>,
 ): Promise<Store> {
   const worker = await startWriterThread();
   let file: DatabaseFile | undefined;
@@ -104,6 +106,7 @@ export async function openStore<Store>(
       return new WriterClient(worker, request, { ...options, events, expiryNowMs });
     });
     const store = make(parts);
+    await load(store);
     await parts.open();
     await begin?.(store);
     return store;

@@ -10,6 +10,11 @@
  * Invariant: a settled entry is what the table will hold once every row through its own is folded.
  */
 import { compareKeys, compareStamps, type Entry, type Stamp } from "@meridian/protocol";
+import { SortedKeys } from "./sorted-keys.ts";
+
+/** So many keys are looked through and sorted when a scan asks for them; of more, the order is kept until they are few again. */
+const SORTED_FROM = 4_096;
+const SORTED_TO = 1_024;
 
 /** An entry that the journal has and the table may not. */
 export interface Overlaid {
@@ -36,6 +41,8 @@ export class Overlay {
   readonly #stampOf: (key: string) => Stamp | undefined;
   readonly #appended = new Map<string, Slot>();
   readonly #committed = new Map<string, Slot>();
+  /** The keys of both layers, while they are many. */
+  #sorted: SortedKeys | undefined;
   #rows: Row[] = [];
   #dropped = 0;
   /** The entries of journal rows that are durable and not folded. */
@@ -54,8 +61,10 @@ export class Overlay {
       const slot = this.#appended.get(entry.key);
       if (slot === undefined || compareStamps(entry.stamp, slot.entry.stamp) > 0) {
         this.#appended.set(entry.key, { entry, id, settled: false });
+        if (slot === undefined) this.#sorted?.add(entry.key);
       }
     }
+    this.#keepOrder();
   }
 
   /** Applies a journal row that is durable. `replaced` makes it a restamp. */
@@ -69,6 +78,7 @@ export class Overlay {
       const old = replaced?.[index];
       if (old !== undefined && this.#holds(entry.key, old)) {
         this.#committed.set(entry.key, { entry, id, settled: true });
+        this.#sorted?.add(entry.key);
       } else {
         this.#merge(id, entry);
       }
@@ -79,6 +89,7 @@ export class Overlay {
     this.#rows.push({ id, entries, bytes });
     this.unfoldedEntries += entries.length;
     this.unfoldedBytes += bytes;
+    this.#keepOrder();
   }
 
   /** How many of its keys the table has not, by the first `sampleMax` of them. */
@@ -94,7 +105,11 @@ export class Overlay {
 
   /** Forgets what is not durable. */
   forgetAppended(): void {
+    for (const key of this.#appended.keys()) {
+      if (!this.#committed.has(key)) this.#sorted?.delete(key);
+    }
     this.#appended.clear();
+    this.#keepOrder();
   }
 
   /** Drops what the table has now: everything that came with the rows through `id`. */
@@ -106,9 +121,10 @@ export class Overlay {
       this.unfoldedEntries -= row.entries.length;
       this.unfoldedBytes -= row.bytes;
       for (const { key } of row.entries) {
-        if (this.#committed.get(key)?.id === row.id) this.#committed.delete(key);
+        if (this.#committed.get(key)?.id === row.id) this.#uncommit(key);
       }
     }
+    this.#keepOrder();
     if (this.#dropped * 2 < this.#rows.length) return;
     this.#rows = this.#rows.slice(this.#dropped);
     this.#dropped = 0;
@@ -129,34 +145,48 @@ export class Overlay {
   settle(key: string, stored: Stamp | undefined): void {
     const slot = this.#committed.get(key);
     if (slot === undefined || slot.settled) return;
-    if (stored !== undefined && compareStamps(stored, slot.entry.stamp) > 0) {
-      this.#committed.delete(key);
-    } else {
-      slot.settled = true;
-    }
+    if (stored !== undefined && compareStamps(stored, slot.entry.stamp) > 0) this.#uncommit(key);
+    else slot.settled = true;
   }
 
   /** The keys after `after` (null: from the start) and through `through` (null: to the end), in order; at most `limit`. */
   keysBetween(after: string | null, through: string | null, limit: number): string[] {
-    let keys: string[] = [];
-    let end = through;
-    const take = (key: string): void => {
-      if (after !== null && compareKeys(key, after) <= 0) return;
-      if (end !== null && compareKeys(key, end) > 0) return;
+    const keys: string[] = [];
+    for (const key of this.#sorted?.after(after) ?? this.#keysAfter(after)) {
+      if (keys.length === limit || (through !== null && compareKeys(key, through) > 0)) break;
       keys.push(key);
-      if (keys.length < limit * 2 + 1024) return;
-      keys = keys.sort(compareKeys).slice(0, limit);
-      end = keys.at(-1) ?? end;
-    };
-    for (const key of this.#committed.keys()) take(key);
-    for (const key of this.#appended.keys()) if (!this.#committed.has(key)) take(key);
-    return keys.sort(compareKeys).slice(0, limit);
+    }
+    return keys;
+  }
+
+  /** Likewise, by looking at all keys: while they are few, or once when they have become many. */
+  #keysAfter(after: string | null): string[] {
+    const keys = new Set<string>();
+    for (const layer of [this.#committed, this.#appended]) {
+      for (const key of layer.keys()) {
+        if (after === null || compareKeys(key, after) > 0) keys.add(key);
+      }
+    }
+    return [...keys].sort(compareKeys);
+  }
+
+  #uncommit(key: string): void {
+    this.#committed.delete(key);
+    if (!this.#appended.has(key)) this.#sorted?.delete(key);
+  }
+
+  #keepOrder(): void {
+    const keys = this.#committed.size + this.#appended.size;
+    if (this.#sorted === undefined) {
+      if (keys > SORTED_FROM) this.#sorted = new SortedKeys(this.#keysAfter(null));
+    } else if (keys < SORTED_TO) this.#sorted = undefined;
   }
 
   #merge(id: number, entry: Entry): void {
     const slot = this.#committed.get(entry.key);
     if (slot === undefined) {
       this.#committed.set(entry.key, { entry, id, settled: false });
+      this.#sorted?.add(entry.key);
     } else if (compareStamps(entry.stamp, slot.entry.stamp) > 0) {
       this.#committed.set(entry.key, { entry, id, settled: slot.settled });
     }

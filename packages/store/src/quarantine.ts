@@ -5,6 +5,7 @@
 import { decodeBlock, type QuarantinedEntry } from "@meridian/protocol";
 import type Database from "better-sqlite3";
 import { entryOf, reading, type EntryRow } from "./entry-table.ts";
+import { BYTES_PER_TURN } from "./turns.ts";
 import type { QuarantineWrite } from "./writer-messages.ts";
 
 interface QuarantineRow extends EntryRow {
@@ -65,12 +66,17 @@ export class QuarantineReader {
     );
   }
 
-  /** Entries with ids above `id` and through `through`, in the order of their ids, at most `limit`. */
+  /** Entries with ids above `id` and through `through`, in the order of their ids, at most `limit`, or as many as a turn reads. */
   after(id: number, through: number, limit: number): QuarantinedEntry[] {
-    return reading(() =>
-      this.#after
-        .all(id, through, limit)
-        .map((row) => ({ id: row.id, entry: entryOf(row.key, row), atMs: row.at_ms })),
-    );
+    return reading(() => {
+      const entries: QuarantinedEntry[] = [];
+      let bytes = 0;
+      for (const row of this.#after.iterate(id, through, limit)) {
+        entries.push({ id: row.id, entry: entryOf(row.key, row), atMs: row.at_ms });
+        bytes += row.value.byteLength;
+        if (bytes >= BYTES_PER_TURN) break;
+      }
+      return entries;
+    });
   }
 }

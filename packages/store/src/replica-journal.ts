@@ -272,21 +272,32 @@ class ReplicaJournal implements Journal {
     this.#state.dirty = true;
   }
 
-  trim(): void {
+  trim(isOver: () => boolean): void {
+    const { trimmedThrough, foldedThrough } = this.#state;
+    if (trimmedThrough < foldedThrough) this.#trimFolded(isOver);
+    else this.#trimAcknowledged(isOver);
+  }
+
+  #trimFolded(isOver: () => boolean): void {
     const state = this.#state;
-    if (state.trimmedThrough < state.foldedThrough) {
-      const rows = this.#sql.folded.all(state.trimmedThrough, state.foldedThrough, TRIM_ROWS);
-      for (const { id, position } of rows) {
-        if (position === null || position <= state.outboxAcknowledged) this.#delete(id);
-      }
-      state.trimmedThrough =
-        rows.length < TRIM_ROWS ? state.foldedThrough : (rows.at(-1)?.id ?? state.foldedThrough);
-      return;
+    const rows = this.#sql.folded.all(state.trimmedThrough, state.foldedThrough, TRIM_ROWS);
+    for (const { id, position } of rows) {
+      const isNeeded = position !== null && position > state.outboxAcknowledged;
+      if (!isNeeded) this.#delete(id);
+      state.trimmedThrough = id;
+      if (!isNeeded && isOver()) return;
     }
-    const { outboxAcknowledged, trimmedThrough } = state;
+    if (rows.length < TRIM_ROWS) state.trimmedThrough = state.foldedThrough;
+  }
+
+  #trimAcknowledged(isOver: () => boolean): void {
+    const { outboxAcknowledged, trimmedThrough } = this.#state;
     const ids = this.#sql.acknowledged.all(outboxAcknowledged, trimmedThrough, TRIM_ROWS);
-    for (const id of ids) this.#delete(id);
-    if (ids.length < TRIM_ROWS) state.outboxTrimmed = outboxAcknowledged;
+    for (const id of ids) {
+      this.#delete(id);
+      if (isOver()) return;
+    }
+    if (ids.length < TRIM_ROWS) this.#state.outboxTrimmed = outboxAcknowledged;
   }
 
   #delete(id: number): void {

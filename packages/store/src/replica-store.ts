@@ -34,6 +34,7 @@ import { cursorOf, readReplicaState } from "./replica-journal.ts";
 import type { StoreOptions } from "./store-options.ts";
 import type { StoreStats } from "./store-stats.ts";
 import { readTail } from "./tail-table.ts";
+import { BYTES_PER_TURN, otherWork, ROWS_PER_TURN } from "./turns.ts";
 import type { WriterClient } from "./writer-client.ts";
 import type { QuarantineWrite } from "./writer-messages.ts";
 
@@ -73,7 +74,11 @@ export function openReplicaStore(options: StoreOptions): Promise<SqliteReplicaSt
       )
       .run(randomIdentity(options.random));
   };
-  return openStore("replica", options, { setUp, make: (parts) => new SqliteReplicaStore(parts) });
+  return openStore("replica", options, {
+    setUp,
+    make: (parts) => new SqliteReplicaStore(parts),
+    load: (store) => store.load(),
+  });
 }
 
 /** A node's durable state in SQLite. */
@@ -87,6 +92,8 @@ export class SqliteReplicaStore implements ReplicaStore {
   readonly tail: readonly TailRun[] | undefined;
   #told: Told;
   #durable: Told;
+  /** How far the journal was folded when the store was opened. */
+  readonly #foldedThrough: number;
 
   /** For `openReplicaStore`. */
   constructor(parts: StoreParts) {
@@ -113,7 +120,7 @@ export class SqliteReplicaStore implements ReplicaStore {
     };
     this.#durable = this.#told;
     this.tail = readTail(database);
-    this.#readUnfolded(row.folded_through);
+    this.#foldedThrough = row.folded_through;
     this.#writer = parts.connect({
       onFailed: () => {
         this.#told = this.#durable;
@@ -124,6 +131,19 @@ export class SqliteReplicaStore implements ReplicaStore {
     });
     this.#writer.admittedTime = row.admitted_time;
     this.#writer.quarantined = row.quarantined;
+  }
+
+  /** For `openReplicaStore`: reads what is not folded, a turn's worth at a time. */
+  async load(): Promise<void> {
+    const rows = this.#parts.database.prepare<[number, number], JournalRow>(
+      "SELECT id, count, replaced, block FROM journal WHERE id > ? ORDER BY id LIMIT ?",
+    );
+    for (let after = this.#foldedThrough; ;) {
+      const read = this.#readUnfolded(rows.iterate(after, ROWS_PER_TURN));
+      if (read === undefined) return;
+      after = read;
+      await otherWork();
+    }
   }
 
   get incarnation(): number {
@@ -196,7 +216,7 @@ export class SqliteReplicaStore implements ReplicaStore {
       let bytes = 0;
       for (const row of this.#outbox.iterate(position, this.#durable.outboxThrough)) {
         bytes += row.block.byteLength;
-        if (frames.length > 0 && bytes > bytesMax) break;
+        if (frames.length === ROWS_PER_TURN || (frames.length > 0 && bytes > bytesMax)) break;
         frames.push({ ...row, block: plainBytes(row.block) });
       }
       return frames;
@@ -404,21 +424,29 @@ export class SqliteReplicaStore implements ReplicaStore {
     throw new MeridianError("INTERNAL", `Expected outbox position ${expected}, got ${position}`);
   }
 
-  #readUnfolded(foldedThrough: number): void {
-    const rows = this.#parts.database.prepare<[number], JournalRow>(
-      "SELECT id, count, replaced, block FROM journal WHERE id > ? ORDER BY id",
-    );
-    for (const { id, count, replaced, block } of rows.iterate(foldedThrough)) {
-      let entries: Entry[];
-      try {
-        entries = decodeBlock(plainBytes(block), count);
-      } catch (cause) {
-        const said = `Expected ${count} entries in journal row ${id}, got other bytes`;
-        throw new MeridianError("STORE_CORRUPT", said, { cause });
-      }
+  /** Takes in as many rows as a turn may. Returns the id of the last; undefined where there was none. */
+  #readUnfolded(rows: Iterable<JournalRow>): number | undefined {
+    let last: number | undefined;
+    let bytes = 0;
+    for (const { id, count, replaced, block } of rows) {
+      const entries = entriesOf(id, block, count);
       const stamps = replaced === null ? undefined : stampsOf(replaced);
       this.#overlay.commit({ id, bytes: block.byteLength }, entries, stamps);
+      last = id;
+      bytes += block.byteLength;
+      if (bytes >= BYTES_PER_TURN) break;
     }
+    return last;
+  }
+}
+
+/** The entries of a row of the journal. Throws `STORE_CORRUPT`. */
+function entriesOf(id: number, block: Uint8Array, count: number): Entry[] {
+  try {
+    return decodeBlock(plainBytes(block), count);
+  } catch (cause) {
+    const said = `Expected ${count} entries in journal row ${id}, got other bytes`;
+    throw new MeridianError("STORE_CORRUPT", said, { cause });
   }
 }
 

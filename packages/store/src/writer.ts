@@ -341,7 +341,7 @@ export class Writer {
     const isOver = (): boolean => this.#clock.elapsedMs() > deadline;
     this.#transactions.run("NORMAL", () => {
       if (this.#fold.pending) this.#fold.step(isOver);
-      if (this.#journal.canTrim && !isOver()) this.#journal.trim();
+      if (this.#journal.canTrim && !isOver()) this.#journal.trim(isOver);
     });
     this.#room.fold(this.#fold.foldedBytes);
     this.#fold.foldedBytes = 0;

@@ -1,4 +1,5 @@
-import { NO_BYTES, type Entry, type Stamp } from "@meridian/protocol";
+import { compareKeys, NO_BYTES, type Entry, type Stamp } from "@meridian/protocol";
+import { seededRandom } from "@meridian/runtime";
 import { expect, it } from "vitest";
 import { Overlay } from "../src/overlay.ts";
 
@@ -81,4 +82,30 @@ it("gives the lowest keys of a range, in order, however many there are", () => {
   expect(overlay.keysBetween("k0999", null, 10)).toEqual(keys.slice(1_000, 1_010));
   expect(overlay.keysBetween(null, "k0002", 10)).toEqual(keys.slice(0, 3));
   expect(overlay.keysBetween("k4999", null, 10)).toEqual([]);
+});
+
+it("keeps its keys in order, however many they are and however they come and go", () => {
+  const random = seededRandom(5);
+  const overlay = new Overlay(() => undefined);
+  const nameOf = (): string => `k${Math.floor(random.next() * 20_000)}`;
+  const rows: string[][] = [];
+  for (let id = 1; id <= 400; id += 1) {
+    const keys = Array.from({ length: 40 }, nameOf);
+    const entries = keys.map((key) => entry(key, id));
+    overlay.append(id, entries);
+    if (id % 7 === 0) overlay.forgetAppended();
+    overlay.commit(row(id), entries);
+    rows.push(keys);
+    if (id > 200) overlay.drop(id - 200);
+    if (id % 40 !== 0) continue;
+    const held = [...new Set(rows.slice(Math.max(0, id - 200)).flat())].toSorted(compareKeys);
+    const [after, through] = [held[held.length >> 2] ?? "", held[held.length >> 1] ?? ""];
+    expect(overlay.keysBetween(null, null, 1e9)).toEqual(held);
+    const between = held.filter((key) => compareKeys(key, after) > 0);
+    expect(overlay.keysBetween(after, null, 500)).toEqual(between.slice(0, 500));
+    const within = between.filter((key) => compareKeys(key, through) <= 0);
+    expect(overlay.keysBetween(after, through, 1e9)).toEqual(within);
+  }
+  overlay.drop(400);
+  expect(overlay.keysBetween(null, null, 10)).toEqual([]);
 });

@@ -1,4 +1,4 @@
-import type { DirectoryLog, Done, SummaryPage } from "@meridian/ports";
+import type { DirectoryLog, EntryMark, Done, SummaryPage } from "@meridian/ports";
 import {
   compareKeys,
   decodeBlock,
@@ -221,6 +221,10 @@ export class MemoryDirectoryLog implements DirectoryLog {
 
   get(key: string): Entry | undefined {
     return this.#disk.entries.get(key)?.entry;
+  }
+
+  peek(key: string): EntryMark | undefined {
+    return this.get(key);
   }
 
   /** The process dies. */

@@ -30,7 +30,7 @@ interface Remembered {
  * looked into only when something comes from another directory: a directory that has all the nodes hardly pays.
  */
 export class FollowedEntries {
-  readonly #log: Pick<DirectoryLog, "get" | "settle" | "committedThrough">;
+  readonly #log: Pick<DirectoryLog, "peek" | "settle" | "committedThrough">;
   #stamps = new Map<string, Stamp>();
   #frames: OrderedFrame[] = [];
   #frameBytes = 0;
@@ -40,7 +40,7 @@ export class FollowedEntries {
   #settling: Remembered | undefined;
   #hasAsked = false;
 
-  constructor(log: Pick<DirectoryLog, "get" | "settle" | "committedThrough">) {
+  constructor(log: Pick<DirectoryLog, "peek" | "settle" | "committedThrough">) {
     this.#log = log;
   }
 
@@ -94,7 +94,7 @@ export class FollowedEntries {
     const { key } = entry;
     const known = this.#stamps.get(key) ?? this.#settling?.stamps.get(key);
     if (known !== undefined && !replaces(entry, { key, stamp: known })) return false;
-    return replaces(entry, this.#log.get(key));
+    return replaces(entry, this.#log.peek(key));
   }
 
   #take(entry: Entry): boolean {

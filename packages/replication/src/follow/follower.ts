@@ -365,7 +365,7 @@ export class Follower implements HorizonMember {
     const fresh = news.takeNews(entries);
     const stale = entries.filter((entry) => isStale(log, horizon, entry));
     // What is no news and not in the log's table is on its way there.
-    const buried = stale.filter((each) => fresh.includes(each) || log.get(each.key) !== undefined);
+    const buried = stale.filter((each) => fresh.includes(each) || log.peek(each.key) !== undefined);
     if (buried.length === 0) return fresh;
     const burials = buried.map((entry) => graveOf(log, entry));
     sequencer.follow({ entries: burials, epoch: 0, followed: undefined }, clock.nowMs(), () => {});
@@ -381,7 +381,7 @@ export class Follower implements HorizonMember {
     const { horizon } = this.#options.horizon;
     const burials: Entry[] = [];
     for (const key of keys) {
-      const held = log.get(key);
+      const held = log.peek(key);
       if (held === undefined) burials.push(burial(key, horizon));
       else if (isPurgeable(held, horizon)) burials.push(burial(key, held.stamp.time + 1));
     }

@@ -58,13 +58,13 @@ export function buryStale(
  * that. So it takes its place in the log, and whoever is fed from there hears of it.
  */
 export function graveOf(log: DirectoryLog, { key, stamp }: Entry): Entry {
-  const held = log.get(key)?.stamp.time ?? 0;
+  const held = log.peek(key)?.stamp.time ?? 0;
   return burial(key, stamp.time >= held ? stamp.time : held + 1);
 }
 
 /** Whether an entry was made at or before `horizon` and the log has nothing of its key: it was deleted. */
 export function isStale(log: DirectoryLog, horizon: number, entry: Entry): boolean {
   if (entry.stamp.time > horizon || isPurgeable(entry, horizon)) return false;
-  const held = log.get(entry.key);
+  const held = log.peek(entry.key);
   return held === undefined || isPurgeable(held, horizon);
 }

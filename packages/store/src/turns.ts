@@ -1,0 +1,8 @@
+/** What one turn of the event loop reads of a journal, in rows and in bytes: some milliseconds. */
+export const ROWS_PER_TURN = 1_024;
+export const BYTES_PER_TURN: number = 1024 * 1024;
+
+/** Resolves once other work has had its turn. */
+export function otherWork(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
