@@ -2,6 +2,9 @@
 export const TURN_ROWS = 4_096;
 export const TURN_BYTES: number = 1024 * 1024;
 
+/** What sending a frame costs beside its bytes, in rows. */
+export const FRAME_COST = 8;
+
 /**
  * Bounds the work of a turn of the event loop. Who walks over rows asks before each piece whether there may be one, and says afterwards what
  * it has cost: so a turn goes over its bound by one piece at most.

@@ -17,7 +17,7 @@ import {
 
 import type { OrderedFrame } from "../order/recent-frames.ts";
 import type { Sequencer } from "../order/sequencer.ts";
-import { TurnWork } from "../turn-work.ts";
+import { FRAME_COST, TurnWork } from "../turn-work.ts";
 
 /** What a feed needs. */
 export interface FeedOptions {
@@ -33,9 +33,6 @@ export interface FeedOptions {
   /** Runs `callback` once other work has had its turn, unless the link is gone then. What it throws ends the link. */
   later(callback: () => void): void;
 }
-
-/** What sending a frame costs beside its entries and bytes, in rows. */
-const FRAME_COST = 8;
 
 export class Feed {
   readonly #options: FeedOptions;

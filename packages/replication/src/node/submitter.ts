@@ -36,6 +36,7 @@ import { PendingTimes } from "../horizon/pending-times.ts";
 import { checkHorizon, checkOutboxPosition } from "../link/directory-claims.ts";
 import type { ClusterClock } from "../time/cluster-clock.ts";
 import { HybridClock } from "../time/hybrid-clock.ts";
+import { FRAME_COST, TurnWork } from "../turn-work.ts";
 import type { WritePath } from "./write-path.ts";
 
 /** What a submitter needs. */
@@ -46,6 +47,8 @@ export interface SubmitterOptions {
   readonly time: ClusterClock;
   readonly writes: WritePath;
   readonly windowBytes: number;
+  /** Runs `callback` once other work has had its turn. */
+  defer(callback: () => void): void;
   /** The highest stamp time that a directory has admitted. */
   admittedTime(): number;
   /** The directory has committed a frame with this highest stamp time. */
@@ -87,6 +90,7 @@ export class Submitter {
   /** Stamps from here on were given when a directory had told the time. */
   #judgedFrom = Infinity;
   readonly #times: PendingTimes;
+  readonly #work: TurnWork;
 
   constructor(options: SubmitterOptions) {
     this.#startedAt = options.store.outboxThrough;
@@ -95,6 +99,10 @@ export class Submitter {
     this.#savedThrough = this.#acknowledgedThrough;
     this.#times = new PendingTimes(options.store.outboxThrough);
     this.#times.acknowledge(this.#acknowledgedThrough);
+    this.#work = new TurnWork(
+      (callback) => options.defer(callback),
+      () => this.#pumpLater(),
+    );
   }
 
   /** The database counts as a new one from here on: it is an older copy of one that went on. */
@@ -220,10 +228,23 @@ export class Submitter {
 
   /** Sends what the window has room for. */
   pump(): void {
-    while (this.#maySend() && this.#sentThrough < this.#options.store.outboxThrough) {
-      const frames = this.#options.store.outboxAfter(this.#sentThrough, FRAME_BYTES_TARGET);
+    const { store } = this.#options;
+    while (this.#maySend() && this.#sentThrough < store.outboxThrough && this.#work.mayGoOn()) {
+      const frames = store.outboxAfter(this.#sentThrough, FRAME_BYTES_TARGET);
       if (frames.length === 0) return;
-      for (const frame of frames) this.#send(frame);
+      for (const frame of frames) {
+        this.#work.spend(FRAME_COST, frame.block.byteLength);
+        this.#send(frame);
+      }
+    }
+  }
+
+  /** What is thrown in a later turn nobody else would take. */
+  #pumpLater(): void {
+    try {
+      this.pump();
+    } catch (failure) {
+      this.#options.onFailed(asMeridianError(failure));
     }
   }
 

@@ -64,6 +64,9 @@ export type BatchWrite = WriteRequest | UpdateRequest;
 /** The largest batch, in bytes of values and keys: its frame must fit into one message, beside a frame's worth of others. */
 const BATCH_BYTES_MAX = VALUE_BYTES_MAX + FRAME_BYTES_TARGET;
 
+/** More keys are not looked up at a time to be sent once more. */
+const RESUBMITTED_MAX = 1_024;
+
 /** What is known of a write once it is durable on this node. */
 export interface Receipt {
   /** The entries as they were stored, in the order of the requests; none for an update that left its key as it was. */
@@ -168,7 +171,8 @@ export class WritePath {
     let next = start;
     const make = (): readonly Entry[] => {
       const entries: Entry[] = [];
-      for (let bytes = 0; next < keys.length && bytes < FRAME_BYTES_TARGET; next += 1) {
+      const end = Math.min(keys.length, next + RESUBMITTED_MAX);
+      for (let bytes = 0; next < end && bytes < FRAME_BYTES_TARGET; next += 1) {
         const entry = this.#options.store.get(keys[next] ?? "");
         if (entry === undefined) continue;
         entries.push(entry);
