@@ -171,8 +171,7 @@ async function measureChanges(members: Members): Promise<void> {
 async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "meridian-members-"));
   const args = ["--port=0", `--data=${folder}`];
-  const main = "apps/directory/src/main.ts";
-  const directory = await Program.start({ name: "directory", main, args });
+  const directory = await Program.start({ name: "directory", program: "directory", args });
   const members = new Members();
   try {
     let asker = new Asker(directory.url);

@@ -119,9 +119,9 @@ function report(timeline: Timeline, rate: number): void {
 
 async function startPrograms(folder: string, programs: Program[]): Promise<string[]> {
   const start = async (name: string, args: readonly string[]): Promise<string> => {
-    const main = `apps/${name === "directory" ? name : "region"}/src/main.ts`;
+    const kind = name === "directory" ? name : "region";
     const common = ["--port=0", `--data=${join(folder, name)}`];
-    const program = await Program.start({ name, main, args: [...common, ...args] });
+    const program = await Program.start({ name, program: kind, args: [...common, ...args] });
     programs.push(program);
     return program.url;
   };

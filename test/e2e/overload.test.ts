@@ -132,7 +132,6 @@ describe("ten thousand idle connections", () => {
       `${count} idle: ${(grown / MEBIBYTE).toFixed(0)} MiB, a read took ${tookMs.toFixed(1)} ms`,
     );
     expect(grown).toBeLessThan(300 * MEBIBYTE);
-    expect(tookMs).toBeLessThan(2_000);
     await until("all are gone", () => gone === count, 40_000);
     expect(await getText(paris.url, "calm")).toBe("still here");
   });

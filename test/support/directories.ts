@@ -66,7 +66,7 @@ export class DirectoryGroup {
     const peers = this.#peers[index]?.map(({ url }) => url) ?? [];
     const program = await Program.start({
       name: `directory-${index}`,
-      main: "apps/directory/src/main.ts",
+      program: "directory",
       args: [
         "--port=0",
         `--data=${join(this.folder, `directory-${index}`)}`,

@@ -9,7 +9,7 @@ import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-import { skewedClock } from "@meridian/cli";
+import { findPrograms, skewedClock, type DevPrograms } from "@meridian/cli";
 
 import { within } from "./until.ts";
 
@@ -26,12 +26,14 @@ process.once("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
 
+/** Each program as one file: loading its sources one by one takes five times as long. */
+let found: Promise<DevPrograms> | undefined;
+
 /** Which program to run. */
 export interface ProgramOptions {
   /** For messages. */
   readonly name: string;
-  /** The file to run, from the root of the repository. */
-  readonly main: string;
+  readonly program: keyof DevPrograms;
   readonly args: readonly string[];
   /** A command that runs the program, such as one that puts it into a network of its own. */
   readonly launcher?: readonly string[];
@@ -58,18 +60,12 @@ export class Program {
   readonly #listening: Promise<string>;
   #url = "";
 
-  private constructor(options: ProgramOptions) {
+  private constructor(options: ProgramOptions, { entry, execArgv }: DevPrograms["region"]) {
     this.name = options.name;
     const { skewMs = 0 } = options;
     const skew = skewMs === 0 ? [] : ["--import", skewedClock(skewMs)];
-    const imports = ["--import", "tsx", "--import", END_WITH_PARENT, ...skew];
-    const node = [process.execPath, "--conditions=@meridian/source", ...imports];
-    const [command = "", ...args] = [
-      ...(options.launcher ?? []),
-      ...node,
-      options.main,
-      ...options.args,
-    ];
+    const node = [process.execPath, ...execArgv, "--import", END_WITH_PARENT, ...skew, entry];
+    const [command = "", ...args] = [...(options.launcher ?? []), ...node, ...options.args];
     const child = spawn(command, args, {
       cwd: ROOT,
       env: plainEnvironment(),
@@ -99,7 +95,8 @@ export class Program {
 
   /** Starts a program. Resolves once it listens; rejects with what it printed if it ends before. */
   static async start(options: ProgramOptions): Promise<Program> {
-    const program = new Program(options);
+    found ??= findPrograms();
+    const program = new Program(options, (await found)[options.program]);
     try {
       program.#url = await within(`${program.name} listens`, program.#listening, 30_000);
     } catch (cause) {

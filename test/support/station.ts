@@ -3,7 +3,7 @@ import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Line, Outpost } from "./line.ts";
-import { Program } from "./program.ts";
+import { Program, type ProgramOptions } from "./program.ts";
 import { until } from "./until.ts";
 
 /** Where a region stands. */
@@ -80,11 +80,15 @@ abstract class Station {
   }
 
   /** Starts a process, with its clock ahead by `skewMs`. Resolves once it listens. */
-  protected async run(main: string, args: readonly string[], skewMs: number): Promise<void> {
+  protected async run(
+    program: ProgramOptions["program"],
+    args: readonly string[],
+    skewMs: number,
+  ): Promise<void> {
     const { host, port, launcher } = this.#site;
     const common = [`--host=${host}`, `--port=${port}`, `--data=${this.folder}`];
     const { name } = this;
-    const options = { name, main, args: [...common, ...args], launcher, skewMs };
+    const options = { name, program, args: [...common, ...args], launcher, skewMs };
     this.programs.push(await Program.start(options));
   }
 
@@ -129,7 +133,7 @@ export class Region extends Station {
     const { id, lat, lon } = this.place;
     const args = [`--id=${id}`, `--lat=${lat}`, `--lon=${lon}`, `--cluster=${this.#cluster}`];
     const all = [...args, ...this.#more, `--directory=${this.directories}`];
-    await this.run("apps/region/src/main.ts", all, skewMs);
+    await this.run("region", all, skewMs);
   }
 
   /** Resolves once the region says that it has this status. */
@@ -143,6 +147,6 @@ export class DirectoryStation extends Station {
   /** Starts the process on the directory's folder, with its clock ahead by `skewMs`. Resolves once it listens. */
   async start(skewMs = 0): Promise<void> {
     const args = this.lines.size === 0 ? [] : [`--peer=${this.directories}`];
-    await this.run("apps/directory/src/main.ts", args, skewMs);
+    await this.run("directory", args, skewMs);
   }
 }

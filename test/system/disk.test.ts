@@ -42,10 +42,10 @@ interface Setting {
   readonly args?: readonly string[];
 }
 
-async function run(name: string, kind: string, setting: Setting): Promise<Program> {
+async function run(name: string, kind: "directory" | "region", setting: Setting): Promise<Program> {
   const program = await Program.start({
     name,
-    main: `apps/${kind}/src/main.ts`,
+    program: kind,
     args: ["--port=0", `--data=${setting.data}`, ...(setting.args ?? [])],
     ...(setting.launcher && { launcher: setting.launcher }),
   });
