@@ -10,6 +10,7 @@ import {
   type ReplicaOptions,
   type SummarySource,
 } from "@meridian/replication";
+import { ALL_RULES, type Rules } from "@meridian/replication/source/rules";
 import { randomIdentity, silentLogger } from "@meridian/runtime";
 import {
   copyLogDisk,
@@ -82,6 +83,8 @@ export interface ClusterParts {
     to: End,
     cluster: SimulatedCluster,
   ): string | Uint8Array | undefined;
+  /** Rules that the machines do without. */
+  readonly rules?: Partial<Rules>;
   /** Changes the machines for as long as one simulation runs; returns how to change them back. */
   patch?(): () => void;
 }
@@ -281,7 +284,10 @@ export class SimulatedCluster {
       limits: NODE_LIMITS,
       defer: (callback) => clock.after(0, callback),
     };
-    const replica = new Replica(this.#parts.replicaOptions?.(options) ?? options);
+    const replica = new Replica(this.#parts.replicaOptions?.(options) ?? options, {
+      ...ALL_RULES,
+      ...this.#parts.rules,
+    });
     replica.start();
     this.#parts.onStart?.(node.id, replica);
     node.process = { replica, store, clock };

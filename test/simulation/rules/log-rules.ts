@@ -255,7 +255,7 @@ export const LOG_RULES: readonly Rule[] = [
         ReplicaLink,
         "reset",
         (original) =>
-          function (this: ReplicaLink, error) {
+          function (this: ReplicaLink<never>, error) {
             if (!error.message.startsWith("Stamps were lowered")) original.call(this, error);
           },
       ),

@@ -1,13 +1,12 @@
 import { stampTimeOf } from "@meridian/protocol";
-import { Applier } from "@meridian/replication/source/intake/applier";
 import { HybridClock } from "@meridian/replication/source/time/hybrid-clock";
 import { Sequencer } from "@meridian/replication/source/order/sequencer";
-import { Submitter } from "@meridian/replication/source/node/submitter";
+import { Restamper } from "@meridian/replication/source/node/restamper";
 import { WritePath } from "@meridian/replication/source/node/write-path";
 
 import type { ClusterParts } from "../cluster.ts";
 import { TracedStore } from "../traced-store.ts";
-import { both, patched, type Rule } from "./rule.ts";
+import { patched, type Rule } from "./rule.ts";
 import { forgetful, lost, stores, tampered } from "./tampering.ts";
 
 /** A store that does not know after a restart how far its clock had come. */
@@ -53,10 +52,10 @@ export const STAMP_RULES: readonly Rule[] = [
   },
   {
     rule: "what is refused gets a new stamp from its origin",
-    off: "Submitter.refuse does nothing",
+    off: "Restamper.refuse does nothing",
     faults: "all",
     seed: 6,
-    parts: () => patched(Submitter, "refuse", () => () => {}),
+    parts: () => patched(Restamper, "refuse", () => () => {}),
   },
   {
     rule: "receivers apply whatever was admitted, with no check of their own",
@@ -99,35 +98,13 @@ export const STAMP_RULES: readonly Rule[] = [
   },
   {
     rule: "what an acknowledgement would have told is learnt from the next welcome",
-    off: "Applier.admit does nothing while Submitter.attach runs",
+    off: "nothing is learnt from a welcome",
     faults: "all",
     isRare: true,
     seed: 67,
     harder: () =>
       lost((message) => typeof message === "string" && message.startsWith(ACKNOWLEDGE), 2),
-    parts: () => {
-      let attaching = false;
-      const attach = patched(
-        Submitter,
-        "attach",
-        (original) =>
-          function (this: Submitter, ...args) {
-            attaching = true;
-            const keys = original.apply(this, args);
-            attaching = false;
-            return keys;
-          },
-      );
-      const admit = patched(
-        Applier,
-        "admit",
-        (original) =>
-          function (this: Applier, time) {
-            if (!attaching) original.call(this, time);
-          },
-      );
-      return both(attach, admit);
-    },
+    parts: () => ({ rules: { welcomeTellsAdmitted: false } }),
   },
   {
     rule: "no write is stamped while others get new stamps",
@@ -143,15 +120,7 @@ export const STAMP_RULES: readonly Rule[] = [
     faults: "all",
     isRare: true,
     seed: 754,
-    parts: () =>
-      patched(
-        Submitter,
-        "refuse",
-        (original) =>
-          function (this: Submitter, _position, directoryMs) {
-            original.call(this, this.acknowledgedThrough + 1, directoryMs);
-          },
-      ),
+    parts: () => ({ rules: { stampsBeforeRefusedStay: false } }),
   },
   {
     rule: "a directory takes what another has admitted, also if its own clock is behind",

@@ -5,33 +5,34 @@
  * It only ever takes. What the other directory lacks it gets by following this one in turn, so nothing that it wants
  * in a reconciliation is sent. Its watermark counts: what it has not committed moves no place here.
  */
-import type { Dial, DirectoryLog, Done, Link } from "@meridian/ports";
+import type { Dial, DirectoryLog, Link } from "@meridian/ports";
 import {
   asMeridianError,
   burial,
   isPurgeable,
   MeridianError,
   capabilities,
-  type DirectoryMessage,
   type Entry,
   type Follow,
   type NodeMessage,
   type RegisteredMember,
   type RememberedMember,
-  type ReplicaRecord,
   type Welcome,
 } from "@meridian/protocol";
 import type { Clock, Deadlines, LogFields, Logger, Random } from "@meridian/runtime";
 
+import { Events } from "../events.ts";
 import type { DirectoryHorizon, HorizonMember } from "../horizon/directory-horizon.ts";
-import { Applier } from "../intake/applier.ts";
+import { Applier, type ApplierEvents } from "../intake/applier.ts";
+import { LogPosition } from "../intake/log-position.ts";
 import { REPLICA_LIMITS, type ReplicaLimits } from "../limits.ts";
 import { ProgressWatch } from "../link/progress-watch.ts";
-import { ReplicaLink } from "../link/replica-link.ts";
+import { isForFollower, type FollowerLinkMessage } from "../link/link-messages.ts";
+import { ReplicaLink, type LinkEvents } from "../link/replica-link.ts";
 import type { Sequencer } from "../order/sequencer.ts";
-import { graveOf, isStale } from "../order/stale-entries.ts";
-import { Reconciliation } from "../reconcile/reconciliation.ts";
+import { Reconciliation, type ReconcilingParty } from "../reconcile/reconciliation.ts";
 import type { FollowedEntries } from "./followed-entries.ts";
+import { FollowerIntake } from "./follower-intake.ts";
 import { PeerTimes } from "./peer-times.ts";
 
 /** What a follower needs. */
@@ -80,13 +81,17 @@ export interface PeerInfo {
 /** A directory is not in the way of its nodes for longer than they would wait. */
 const LIMITS: Partial<ReplicaLimits> = { backoffMaxMs: 1_000, connectMs: 2_000 };
 
-export class Follower implements HorizonMember {
+/** What the link and the applier of a follower tell it. */
+type FollowerEvents = ApplierEvents & LinkEvents<FollowerLinkMessage>;
+
+export class Follower implements HorizonMember, ReconcilingParty {
   readonly #options: FollowerOptions;
   readonly #limits: ReplicaLimits;
+  readonly #position: LogPosition;
   readonly #applier: Applier;
   readonly #reconciliation: Reconciliation;
   readonly #progress: ProgressWatch;
-  readonly #link: ReplicaLink;
+  readonly #link: ReplicaLink<FollowerLinkMessage>;
   #members: readonly RegisteredMember[] = [];
   #membersAtMs = 0;
   #times = new PeerTimes();
@@ -94,28 +99,19 @@ export class Follower implements HorizonMember {
   #target = Infinity;
 
   constructor(options: FollowerOptions) {
+    const { clock, logger, name, log } = options;
+    const events = new Events<FollowerEvents>();
+    const limits = { ...REPLICA_LIMITS, ...LIMITS, ...options.limits };
     this.#options = options;
-    this.#limits = { ...REPLICA_LIMITS, ...LIMITS, ...options.limits };
-    this.#progress = new ProgressWatch(options.clock, this.#limits.stallMs);
-    this.#applier = this.#makeApplier();
-    this.#reconciliation = new Reconciliation({
-      store: options.log,
-      applier: this.#applier,
-      ownMs: () => options.clock.nowMs(),
-      later: (callback) => this.#later(callback),
-      compareUnder: (horizon) => horizon,
-      resubmit: (keys, done) => {
-        this.#remind(keys);
-        done();
-      },
-      offer: (_entries, done) => done(),
-      onDone: () => {
-        this.#link.send({ type: "reconciled", nowMs: options.clock.nowMs() });
-        this.#applier.settle();
-        options.onChange();
-      },
-    });
-    this.#link = this.#makeLink();
+    this.#limits = limits;
+    this.#progress = new ProgressWatch(clock, limits.stallMs);
+    this.#position = new LogPosition(undefined);
+    const intake = new FollowerIntake(options, this.#position);
+    this.#applier = new Applier(this.#position, intake, events);
+    this.#reconciliation = new Reconciliation(this, log, this.#position, this.#applier);
+    const context = { ...options, limits, logger: withFields(logger, { peer: name }), events };
+    this.#link = new ReplicaLink(context, isForFollower);
+    events.connect(this.#handlers());
   }
 
   get name(): string {
@@ -131,29 +127,19 @@ export class Follower implements HorizonMember {
     return this.#link.isRefused;
   }
 
-  #later(callback: () => void): void {
-    this.#options.deadlines.after(0, () => {
-      try {
-        callback();
-      } catch (failure) {
-        this.#link.reset(asMeridianError(failure));
-      }
-    });
-  }
-
   /** Whether it has everything that the other directory had when the link came up. */
   get hasCaughtUp(): boolean {
-    return this.isUp && this.#applier.isSettled && this.#applier.wholeThrough >= this.#target;
+    return this.isUp && this.#position.isSettled && this.#position.wholeThrough >= this.#target;
   }
 
   /** No entry that still comes from the other directory's nodes has a lower stamp time; 0 while that is not known. */
   get lowestTime(): number {
-    return this.#times.lowestTime(this.#applier.applied);
+    return this.#times.lowestTime(this.#position.applied);
   }
 
   /** Whether this directory does not stand in the other one's log yet. */
   get isReconciling(): boolean {
-    return !this.#applier.isSettled;
+    return !this.#position.isSettled;
   }
 
   /** The nodes that have their link with the other directory. */
@@ -162,8 +148,8 @@ export class Follower implements HorizonMember {
   }
 
   get info(): PeerInfo {
-    const { logId, epoch, applied, behind } = this.#applier;
-    const isLevel = behind === 0 && this.isUp && this.#applier.isSettled;
+    const { logId, epoch, applied, behind, isSettled } = this.#position;
+    const isLevel = behind === 0 && this.isUp && isSettled;
     return {
       name: this.name,
       connected: this.isUp,
@@ -179,8 +165,8 @@ export class Follower implements HorizonMember {
 
   /** The last position of that outbox that has come from there, as everything before it has. */
   positionOf(incarnation: number): number {
-    const { wholeThrough, applied } = this.#applier;
-    return wholeThrough === applied ? (this.#applier.positionOf(incarnation) ?? 0) : 0;
+    const { wholeThrough, applied } = this.#position;
+    return wholeThrough === applied ? (this.#position.positionOf(incarnation) ?? 0) : 0;
   }
 
   start(): void {
@@ -199,55 +185,37 @@ export class Follower implements HorizonMember {
     this.#options.onMembers();
   }
 
-  #makeApplier(): Applier {
-    return new Applier({
-      store: {
-        cursor: undefined,
-        admittedTime: 0,
-        append: (record, done) => this.#append(record, done),
+  /** What is done about what the link and the applier tell. */
+  #handlers(): FollowerEvents {
+    return {
+      greeting: () => this.#follow(),
+      heartbeat: () => this.#heartbeat(),
+      welcomed: (link, welcome) => this.#onWelcome(link, welcome),
+      told: (message) => this.#onMessage(message),
+      frameCame: (bytes) => this.#onFrame(bytes),
+      down: () => {
+        this.#reconciliation.stop();
+        this.#options.onChange();
       },
-      stamps: { observe: () => {} },
-      onEntries: () => {},
-      onDonation: (id, count) => this.#reconciliation.onDonation(id, count),
-      onApplied: () => {
+      donated: (id, count) => this.#reconciliation.onDonation(id, count),
+      applied: () => {
         this.#progress.logMoved();
         if (this.hasCaughtUp) this.#options.onChange();
       },
-      onReport: () => {},
-      onFailed: (failure) => this.#link.reset(failure),
-    });
+      lost: (failure) => {
+        this.#position.returnTo(undefined);
+        this.#link.reset(failure);
+      },
+    };
   }
 
-  #makeLink(): ReplicaLink {
-    const { dial, clock, random, deadlines, logger, name, log } = this.#options;
-    return new ReplicaLink({
-      dial,
-      clock,
-      random,
-      deadlines,
-      logger: withFields(logger, { peer: name }),
-      limits: this.#limits,
-      events: {
-        hello: () => this.#follow(),
-        onWelcome: (link, welcome) => this.#onWelcome(link, welcome),
-        onMessage: (message) => this.#onMessage(message),
-        onFrame: (bytes) => {
-          // Until its turn to reconcile comes, the follower stands in another log than what it is sent.
-          if (this.#reconciliation.isWaiting) return;
-          // What cannot be written is not taken either: it comes again once the gap is noticed.
-          if (log.stall !== undefined) return;
-          this.#progress.reconcileMoved();
-          this.#applier.take(bytes);
-        },
-        heartbeat: () => this.#heartbeat(),
-        onDrain: () => {},
-        onDown: () => {
-          this.#reconciliation.stop();
-          this.#options.onChange();
-        },
-        onIncarnationReused: () => {},
-      },
-    });
+  #onFrame(bytes: Uint8Array): void {
+    // Until its turn to reconcile comes, the follower stands in another log than what it is sent.
+    if (this.#reconciliation.isWaiting) return;
+    // What cannot be written is not taken either: it comes again once the gap is noticed.
+    if (this.#options.log.stall !== undefined) return;
+    this.#progress.reconcileMoved();
+    this.#applier.take(bytes);
   }
 
   #follow(): Follow {
@@ -274,20 +242,20 @@ export class Follower implements HorizonMember {
     this.#times = new PeerTimes();
     this.#progress.start();
     if (welcome.resume === "feed") {
-      this.#applier.resume({ logId, epoch, sequence: welcome.resumeAfter }, head);
+      this.#position.becomeUnsettled({ logId, epoch, sequence: welcome.resumeAfter }, head);
       this.#applier.settle();
-      this.#applier.observe(head, committedThrough);
+      this.#position.observe(head, committedThrough);
     } else {
       this.#reconciliation.ask(link, logId, epoch);
     }
     this.#options.onChange();
   }
 
-  #onMessage(message: Exclude<DirectoryMessage, Welcome>): void {
+  #onMessage(message: FollowerLinkMessage): void {
     switch (message.type) {
       case "echo":
         if (!this.#reconciliation.isWaiting) {
-          this.#applier.observe(message.head, message.committedThrough);
+          this.#position.observe(message.head, message.committedThrough);
         }
         this.#reach(message.horizon, message.horizonAt);
         return this.#watchStall();
@@ -305,21 +273,12 @@ export class Follower implements HorizonMember {
         this.#hearClocks(message.nowMs);
         this.#options.onMembers();
         return this.#options.onRemembered(message.remembered ?? []);
-      case "acknowledge":
-      case "refuse":
-      case "applied-by":
-      case "located":
-      case "members":
-      case "members-changed":
-      case "standing":
-        // For nodes.
-        return;
     }
   }
 
   /** What the other directory takes for deleted is deleted here, too, once this log has everything that it had when it came to that. */
   #reach(horizon: number, at: number): void {
-    if (this.isReconciling || this.#applier.applied < at) return;
+    if (this.isReconciling || this.#position.applied < at) return;
     this.#options.horizon.reach(horizon);
   }
 
@@ -332,7 +291,7 @@ export class Follower implements HorizonMember {
     if (this.#options.log.stall !== undefined) return this.#progress.start();
     const isStalled = this.#progress.isStalled({
       outboxWaits: false,
-      logWaits: this.#applier.behind > 0,
+      logWaits: this.#position.behind > 0,
       reconciles: this.#reconciliation.isActive,
       waitsForTurn: this.#reconciliation.isWaiting,
     });
@@ -347,7 +306,7 @@ export class Follower implements HorizonMember {
       type: "heartbeat",
       nowMs: this.#options.clock.nowMs(),
       status: this.hasCaughtUp ? "ready" : "syncing",
-      appliedThrough: this.#applier.durableThrough,
+      appliedThrough: this.#position.durableThrough,
       outboxPending: 0,
       lowestTime: 0,
       lagMs: this.info.lagMs,
@@ -355,28 +314,35 @@ export class Follower implements HorizonMember {
     };
   }
 
-  /**
-   * The entries that are to be ordered here. Orders burials of what was deleted here long ago, which go to everyone: the other
-   * directory may never have heard of what has deleted it.
-   */
-  #newsOf(entries: readonly Entry[]): readonly Entry[] {
-    const { log, sequencer, news, clock } = this.#options;
-    const { horizon } = this.#options.horizon;
-    const fresh = news.takeNews(entries);
-    const stale = entries.filter((entry) => isStale(log, horizon, entry));
-    // What is no news and not in the log's table is on its way there.
-    const buried = stale.filter((each) => fresh.includes(each) || log.peek(each.key) !== undefined);
-    if (buried.length === 0) return fresh;
-    const burials = buried.map((entry) => graveOf(log, entry));
-    sequencer.follow({ entries: burials, epoch: 0, followed: undefined }, clock.nowMs(), () => {});
-    return fresh.filter((entry) => !stale.includes(entry));
+  ownMs(): number {
+    return this.#options.clock.nowMs();
+  }
+
+  later(callback: () => void): void {
+    this.#options.deadlines.after(0, () => {
+      try {
+        callback();
+      } catch (failure) {
+        this.#link.reset(asMeridianError(failure));
+      }
+    });
+  }
+
+  compareUnder(horizon: number): number {
+    return horizon;
+  }
+
+  onReconciled(): void {
+    this.#link.send({ type: "reconciled", nowMs: this.ownMs() });
+    this.#applier.settle();
+    this.#options.onChange();
   }
 
   /**
-   * The other directory has something older of these keys than this one. It hears of what this one has by following it in turn; but
-   * not of what it has passed over in a comparison, because that did not count any more.
+   * The other directory has something older of these keys than this one. It receives this one's live entries by following this
+   * log. It does not receive those that the comparison passed over because they were purgeable: a burial of each is ordered.
    */
-  #remind(keys: readonly string[]): void {
+  giveAgain(keys: readonly string[], done: () => void): void {
     const { log, sequencer, clock } = this.#options;
     const { horizon } = this.#options.horizon;
     const burials: Entry[] = [];
@@ -385,21 +351,11 @@ export class Follower implements HorizonMember {
       if (held === undefined) burials.push(burial(key, horizon));
       else if (isPurgeable(held, horizon)) burials.push(burial(key, held.stamp.time + 1));
     }
-    if (burials.length === 0) return;
-    sequencer.follow({ entries: burials, epoch: 0, followed: undefined }, clock.nowMs(), () => {});
-  }
-
-  /** The applier's store is this directory's log. */
-  #append(record: ReplicaRecord, done: Done): void {
-    const { sequencer, news, clock } = this.#options;
-    const entries = record.kind === "remote" ? this.#newsOf(record.entries) : [];
-    const cursor = "cursor" in record ? record.cursor : undefined;
-    const followed = cursor?.logId === 0 ? undefined : cursor;
-    const { epoch } = this.#applier;
-    sequencer.follow({ entries, epoch, followed }, clock.nowMs(), (failure) => {
-      if (failure === undefined) news.onDurable();
-      done(failure);
-    });
+    if (burials.length > 0) {
+      const frame = { entries: burials, epoch: 0, followed: undefined };
+      sequencer.follow(frame, clock.nowMs(), () => {});
+    }
+    done();
   }
 }
 

@@ -6,41 +6,26 @@
  * stand. It goes back to one that has answered well for a while; a going back that comes to nothing doubles
  * that while, so that nodes do not flap.
  */
-import type { Dial, Link } from "@meridian/ports";
+import type { Link } from "@meridian/ports";
 import {
   cursorIn,
   decodeDirectoryMessage,
   encodeMessage,
   MeridianError,
   capabilities,
-  type Cursor,
   type DirectoryMessage,
 } from "@meridian/protocol";
-import type { Clock, Deadlines, Logger } from "@meridian/runtime";
 
-import type { ReplicaLimits } from "../limits.ts";
+import type { LogPosition } from "../intake/log-position.ts";
+import type { NodeContext } from "../node/node-context.ts";
 
 /** How a directory has answered a probe. */
 export type Standing = Extract<DirectoryMessage, { type: "standing" }>;
 
-/** What a choice needs. */
-export interface DirectoryChoiceOptions {
-  readonly cluster: string;
-  /** How many directories there are; the first is the best. */
-  readonly directories: number;
-  readonly dial: Dial;
-  readonly clock: Clock;
-  readonly deadlines: Deadlines;
-  readonly logger: Logger;
-  readonly limits: ReplicaLimits;
-  /** The place in the log of the directory that the node is at. */
-  place(): Cursor;
-  /** A better directory is to be tried: `current` names it from now on. */
-  onBetter(): void;
-}
-
 export class DirectoryChoice {
-  readonly #options: DirectoryChoiceOptions;
+  readonly #context: NodeContext;
+  /** The place in the log of the directory that the node is at. */
+  readonly #position: Pick<LogPosition, "place">;
   #current = 0;
   /** The current directory is tried once more before the others are. */
   #isRetrying = false;
@@ -54,9 +39,10 @@ export class DirectoryChoice {
   #probes: Link[] = [];
   #cancelProbe: (() => void) | undefined;
 
-  constructor(options: DirectoryChoiceOptions) {
-    this.#options = options;
-    this.#goodMs = options.limits.returnMs;
+  constructor(context: NodeContext, position: Pick<LogPosition, "place">) {
+    this.#context = context;
+    this.#position = position;
+    this.#goodMs = context.limits.returnMs;
   }
 
   /** The directory to dial: its place in the order, from 0. */
@@ -66,7 +52,7 @@ export class DirectoryChoice {
 
   /** Whether there is another directory to turn to. */
   get hasOthers(): boolean {
-    return this.#options.directories > 1;
+    return this.#context.directories > 1;
   }
 
   /** The current directory has taken the node in. */
@@ -82,7 +68,7 @@ export class DirectoryChoice {
    * one was up. `mayRetry`: the same directory may well take the node in, if it is dialled again.
    */
   onDown(wasUp: boolean, mayRetry: boolean): boolean {
-    const { directories } = this.#options;
+    const { directories } = this.#context;
     this.#stopProbing();
     this.#noteReturn();
     if (directories === 1) return true;
@@ -107,7 +93,7 @@ export class DirectoryChoice {
 
   /** A node that has gone back and is away again soon waits longer before it does so again. */
   #noteReturn(): void {
-    const { clock, limits } = this.#options;
+    const { clock, limits } = this.#context;
     const last = this.#return;
     if (last === undefined || last.directory !== this.#current) return;
     this.#return = undefined;
@@ -117,7 +103,7 @@ export class DirectoryChoice {
 
   #probeLater(): void {
     this.#cancelProbe?.();
-    this.#cancelProbe = this.#options.deadlines.after(this.#probeInMs(), () => {
+    this.#cancelProbe = this.#context.deadlines.after(this.#probeInMs(), () => {
       this.#endProbes();
       for (let directory = 0; directory < this.#current; directory += 1) this.#probe(directory);
       this.#probeLater();
@@ -126,7 +112,7 @@ export class DirectoryChoice {
 
   /** As often as always, but for the probe that decides: not later than a directory has answered well for long enough. */
   #probeInMs(): number {
-    const { clock, limits } = this.#options;
+    const { clock, limits } = this.#context;
     const nowMs = clock.elapsedMs();
     const left = this.#goodSinceMs.map((sinceMs) =>
       sinceMs === undefined ? Infinity : sinceMs + this.#goodMs - nowMs,
@@ -146,7 +132,8 @@ export class DirectoryChoice {
   }
 
   #probe(directory: number): void {
-    const { dial, clock, cluster } = this.#options;
+    const { dial, clock, node } = this.#context;
+    const { cluster } = node;
     let hasAnswered = false;
     const link = dial(
       {
@@ -172,7 +159,7 @@ export class DirectoryChoice {
   }
 
   #onStanding(directory: number, standing: Standing): void {
-    const { clock, logger } = this.#options;
+    const { clock, logger } = this.#context;
     const nowMs = clock.elapsedMs();
     if (!this.#isGood(standing)) {
       this.#goodSinceMs[directory] = undefined;
@@ -186,14 +173,14 @@ export class DirectoryChoice {
     this.#return = { directory, atMs: nowMs };
     this.#failed = 0;
     this.#isRetrying = false;
-    this.#options.onBetter();
+    this.#context.events.emit.betterFound();
   }
 
   /** It takes nodes in, and its log has all but the newest of what this node's log has. */
   #isGood({ ready, followed }: Standing): boolean {
-    const place = this.#options.place();
+    const { place } = this.#position;
     const through = cursorIn(followed, place)?.sequence;
-    const { lagMax } = this.#options.limits;
+    const { lagMax } = this.#context.limits;
     return ready && through !== undefined && through >= place.sequence - lagMax;
   }
 }

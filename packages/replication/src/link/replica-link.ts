@@ -2,7 +2,7 @@
  * Keeps a node connected to its directory: dials, greets, keeps the lease alive, notices silence, and comes
  * back by itself after any break, with jittered exponential back-off.
  */
-import type { Dial, Link, LinkEvents } from "@meridian/ports";
+import type { Dial, Link, LinkEvents as SocketEvents } from "@meridian/ports";
 import {
   closeCodeOf,
   decodeDirectoryMessage,
@@ -18,25 +18,28 @@ import {
 } from "@meridian/protocol";
 import { Backoff, type Clock, type Deadlines, type Logger, type Random } from "@meridian/runtime";
 
+import type { Emitter } from "../events.ts";
 import type { ReplicaLimits } from "../limits.ts";
 import { checkWelcome, type Greeting } from "./directory-claims.ts";
 import type { DirectoryChoice } from "./directory-choice.ts";
+import type { IsForParty } from "./link-messages.ts";
 
-/** What a link tells its owner. */
-export interface ReplicaLinkEvents {
-  /** The introduction, made anew for each link. */
-  hello(): Hello | Follow;
-  /** `askedAtMs` is when the hello was sent, by this machine's clock. */
-  onWelcome(link: Link, welcome: Welcome, askedAtMs: number): void;
-  onMessage(message: Exclude<DirectoryMessage, Welcome>): void;
-  onFrame(bytes: Uint8Array): void;
-  /** It is time for a sign of life. */
+/** What a link tells its owner, and asks of it. */
+export interface LinkEvents<Message extends DirectoryMessage> {
+  /** Asks for the introduction, which is made anew for each link. */
+  greeting(): Hello | Follow;
+  /** Asks for a sign of life. */
   heartbeat(): NodeMessage;
-  onDrain(): void;
-  /** The link is gone. Called once for each `onWelcome`. */
-  onDown(): void;
-  /** The directory says that this database is an older copy of one that went on. */
-  onIncarnationReused(): void;
+  /** The directory has taken the node in. `askedAtMs` is when the greeting was sent, by this machine's clock. */
+  welcomed(link: Link, welcome: Welcome, askedAtMs: number): void;
+  told(message: Message): void;
+  frameCame(bytes: Uint8Array): void;
+  /** The link is gone. Emitted once for each `welcomed`. */
+  down(): void;
+  /** What was sent has left this process. Missing where only as much is sent as is asked for. */
+  drained?(): void;
+  /** The directory says that this database is an older copy of one that went on. Missing where the peer has no outbox. */
+  incarnationReused?(): void;
 }
 
 /** What an operator may ask of a link. */
@@ -47,16 +50,15 @@ export interface LinkFacts {
   readonly bufferedBytes: number;
 }
 
-export interface ReplicaLinkOptions {
+/** What a link is made with. */
+export interface LinkContext<Message extends DirectoryMessage> {
   readonly dial: Dial;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   readonly deadlines: Deadlines;
   readonly limits: ReplicaLimits;
-  /** Who is dialled, where there are several. */
-  readonly choice?: DirectoryChoice;
-  readonly events: ReplicaLinkEvents;
+  readonly events: Emitter<LinkEvents<Message>>;
 }
 
 /** Why a directory refuses a peer for good: the operator has to do something. */
@@ -76,8 +78,11 @@ const LEAVING_CODES: ReadonlySet<string> = new Set([
   "STORE_FULL",
 ]);
 
-export class ReplicaLink implements LinkFacts {
-  readonly #options: ReplicaLinkOptions;
+export class ReplicaLink<Message extends DirectoryMessage> implements LinkFacts {
+  readonly #context: LinkContext<Message>;
+  readonly #isForParty: IsForParty<Message>;
+  /** Who is dialled, where there are several. */
+  readonly #choice: DirectoryChoice | undefined;
   readonly #backoff: Backoff;
   /** The link in use; what an older one still says is not listened to. */
   #link: Link | undefined;
@@ -96,9 +101,15 @@ export class ReplicaLink implements LinkFacts {
   #stopped = false;
   #refusal: MeridianError | undefined;
 
-  constructor(options: ReplicaLinkOptions) {
-    const { random, limits } = options;
-    this.#options = options;
+  constructor(
+    context: LinkContext<Message>,
+    isForParty: IsForParty<Message>,
+    choice?: DirectoryChoice,
+  ) {
+    const { random, limits } = context;
+    this.#context = context;
+    this.#isForParty = isForParty;
+    this.#choice = choice;
     this.#backoff = new Backoff({
       random,
       firstMs: limits.backoffFirstMs,
@@ -132,7 +143,7 @@ export class ReplicaLink implements LinkFacts {
     this.#stopped = true;
     this.#cancelTimer?.();
     const link = this.#link;
-    if (this.#welcomed) this.send({ type: "goodbye", nowMs: this.#options.clock.nowMs() });
+    if (this.#welcomed) this.send({ type: "goodbye", nowMs: this.#context.clock.nowMs() });
     this.#down();
     link?.close(1000, "The node is shutting down");
   }
@@ -144,7 +155,7 @@ export class ReplicaLink implements LinkFacts {
   /** Leaves this directory for the one that has been chosen instead. */
   move(): void {
     const link = this.#link;
-    if (this.#welcomed) this.send({ type: "goodbye", nowMs: this.#options.clock.nowMs() });
+    if (this.#welcomed) this.send({ type: "goodbye", nowMs: this.#context.clock.nowMs() });
     this.#down();
     link?.close(1000, "The node goes to another directory");
     this.#connect();
@@ -156,7 +167,7 @@ export class ReplicaLink implements LinkFacts {
     if (link === undefined) return;
     const { code, message } = error;
     if (this.#opened) {
-      this.#options.logger.warn("link to the directory given up", { code, why: message });
+      this.#context.logger.warn("link to the directory given up", { code, why: message });
     } else {
       this.#sayUnanswered(code, message);
     }
@@ -167,8 +178,8 @@ export class ReplicaLink implements LinkFacts {
   }
 
   #connect(): void {
-    const { dial, limits, deadlines, choice } = this.#options;
-    const events: LinkEvents = {
+    const { dial, limits, deadlines } = this.#context;
+    const events: SocketEvents = {
       onOpen: () => {
         if (this.#link !== link) return;
         this.#opened = true;
@@ -180,31 +191,31 @@ export class ReplicaLink implements LinkFacts {
         if (this.#link === link) this.#onMessage(link, message);
       },
       onDrain: () => {
-        if (this.#link === link) this.#options.events.onDrain();
+        if (this.#link === link) this.#context.events.emit.drained?.();
       },
       onClose: (code, reason) => {
         if (this.#link === link) this.#onClose(code, reason);
       },
     };
-    const link = dial(events, choice?.current ?? 0);
+    const link = dial(events, this.#choice?.current ?? 0);
     this.#link = link;
-    const connectMs = choice?.hasOthers === true ? limits.connectBesideMs : limits.connectMs;
+    const connectMs = this.#choice?.hasOthers === true ? limits.connectBesideMs : limits.connectMs;
     this.#cancelTimer = deadlines.after(connectMs, () => {
       this.reset(new MeridianError("DIRECTORY_UNREACHABLE", "Expected a welcome, got none"));
     });
   }
 
   #greet(link: Link): void {
-    this.#askedAtMs = this.#options.clock.nowMs();
-    this.#greeting = this.#options.events.hello();
+    this.#askedAtMs = this.#context.clock.nowMs();
+    this.#greeting = this.#context.events.emit.greeting();
     link.send(encodeMessage(this.#greeting));
   }
 
   #onMessage(link: Link, message: string | Uint8Array): void {
-    this.#heardAtMs = this.#options.clock.elapsedMs();
+    this.#heardAtMs = this.#context.clock.elapsedMs();
     try {
       if (typeof message !== "string") {
-        if (this.#welcomed) this.#options.events.onFrame(message);
+        if (this.#welcomed) this.#context.events.emit.frameCame(message);
         return;
       }
       const decoded = decodeDirectoryMessage(message);
@@ -219,7 +230,7 @@ export class ReplicaLink implements LinkFacts {
   #hear(message: Exclude<DirectoryMessage, Welcome>): void {
     // Only a link that has proved to last makes the next break start from the shortest delay.
     if (message.type === "echo") this.#backoff.reset();
-    this.#options.events.onMessage(message);
+    if (this.#isForParty(message)) this.#context.events.emit.told(message);
   }
 
   #onWelcome(link: Link, welcome: Welcome): void {
@@ -229,20 +240,20 @@ export class ReplicaLink implements LinkFacts {
     this.#refusal = undefined;
     this.#welcomed = true;
     this.#leaseMs = welcome.leaseMs;
-    this.#options.choice?.onUp();
-    this.#options.events.onWelcome(link, welcome, this.#askedAtMs);
+    this.#choice?.onUp();
+    this.#context.events.emit.welcomed(link, welcome, this.#askedAtMs);
     this.#beat(link, welcome.heartbeatMs);
   }
 
   #beat(link: Link, heartbeatMs: number): void {
     if (this.#link !== link) return;
-    const silentMs = this.#options.clock.elapsedMs() - this.#heardAtMs;
+    const silentMs = this.#context.clock.elapsedMs() - this.#heardAtMs;
     if (silentMs > this.#leaseMs) {
       const said = `Expected a message within ${this.#leaseMs} ms, got none`;
       return this.reset(new MeridianError("LEASE_EXPIRED", said));
     }
-    link.send(encodeMessage(this.#options.events.heartbeat()));
-    this.#cancelTimer = this.#options.deadlines.after(heartbeatMs, () =>
+    link.send(encodeMessage(this.#context.events.emit.heartbeat()));
+    this.#cancelTimer = this.#context.deadlines.after(heartbeatMs, () =>
       this.#beat(link, heartbeatMs),
     );
   }
@@ -253,21 +264,21 @@ export class ReplicaLink implements LinkFacts {
     const fields = { code: code ?? String(closeCode), why: reason };
     if (code !== undefined && FATAL_CODES.has(code)) {
       this.#refusal = new MeridianError(code, reason);
-      this.#options.logger.error("the directory refuses this node", fields);
+      this.#context.logger.error("the directory refuses this node", fields);
     } else if (this.#opened) {
-      this.#options.logger.info("link to the directory closed", fields);
+      this.#context.logger.info("link to the directory closed", fields);
     } else {
       this.#sayUnanswered(fields.code, reason);
     }
     const wasUp = this.#welcomed;
     this.#down();
-    if (code === "INCARNATION_REUSED") this.#options.events.onIncarnationReused();
+    if (code === "INCARNATION_REUSED") this.#context.events.emit.incarnationReused?.();
     this.#reconnect(wasUp, code);
   }
 
   /** A link could not even be opened. Once is news, as where the directory starts later than its nodes. */
   #sayUnanswered(code: string, why: string): void {
-    const { logger } = this.#options;
+    const { logger } = this.#context;
     if (this.#isUnanswered) logger.debug("the directory still does not answer", { code, why });
     else logger.info("the directory does not answer; trying again", { code, why });
     this.#isUnanswered = true;
@@ -279,15 +290,15 @@ export class ReplicaLink implements LinkFacts {
     this.#opened = false;
     const wasUp = this.#welcomed;
     this.#welcomed = false;
-    if (wasUp) this.#options.events.onDown();
+    if (wasUp) this.#context.events.emit.down();
   }
 
   #reconnect(wasUp: boolean, code: ErrorCode | undefined): void {
     if (this.#stopped) return;
-    const { choice, limits, random, deadlines } = this.#options;
+    const { limits, random, deadlines } = this.#context;
     const isLinkOnly = wasUp && (code === undefined || !LEAVING_CODES.has(code));
     const mayRetry = isLinkOnly || code === "INCARNATION_REUSED";
-    const isRound = choice?.onDown(wasUp, mayRetry) ?? true;
+    const isRound = this.#choice?.onDown(wasUp, mayRetry) ?? true;
     // Those who were cut off by one event are not to come to the next directory at one moment.
     const delayMs = isRound ? this.#backoff.nextMs() : random.next() * limits.backoffFirstMs;
     this.#cancelTimer = deadlines.after(delayMs, () => this.#connect());

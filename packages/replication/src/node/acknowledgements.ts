@@ -1,5 +1,6 @@
 import { MeridianError, type AckLevel, type Acknowledgement } from "@meridian/protocol";
-import type { Deadlines } from "@meridian/runtime";
+
+import type { NodeContext } from "./node-context.ts";
 
 interface Waiter {
   readonly position: number;
@@ -21,9 +22,7 @@ const REPORTS_MAX = 256;
 
 /** Writers that wait for their write to be known more widely. */
 export class Acknowledgements {
-  readonly #nodeId: string;
-  readonly #deadlines: Deadlines;
-  readonly #max: number;
+  readonly #context: NodeContext;
   readonly #waiters = new Set<Waiter>();
   #directoryThrough: number;
   /** Of positions through here, reports of later ones say nothing that are below `#orderedFrom`. */
@@ -32,11 +31,9 @@ export class Acknowledgements {
   /** What the directory said of the newest positions: it may answer before the writer begins to wait. */
   readonly #reports: Report[] = [];
 
-  constructor(nodeId: string, deadlines: Deadlines, max: number, directoryThrough: number) {
-    this.#nodeId = nodeId;
-    this.#deadlines = deadlines;
-    this.#max = max;
-    this.#directoryThrough = directoryThrough;
+  constructor(context: NodeContext) {
+    this.#context = context;
+    this.#directoryThrough = context.store.outboxAcknowledged;
   }
 
   /** Writers that wait. */
@@ -46,12 +43,14 @@ export class Acknowledgements {
 
   /** Resolves once the level is reached, or after `timeoutMs` with what is known then. Rejects with `OVERLOADED`. */
   wait(position: number, level: AckLevel, timeoutMs: number): Promise<Acknowledgement> {
-    if (this.#waiters.size >= this.#max) {
-      const said = `Expected at most ${this.#max} writes waiting to be acknowledged`;
+    const { node, deadlines, limits } = this.#context;
+    const { waitersMax } = limits;
+    if (this.#waiters.size >= waitersMax) {
+      const said = `Expected at most ${waitersMax} writes waiting to be acknowledged`;
       return Promise.reject(new MeridianError("OVERLOADED", `${said}, got one more`));
     }
     return new Promise((resolve) => {
-      const cancel = this.#deadlines.after(timeoutMs, () => waiter.finish(false));
+      const cancel = deadlines.after(timeoutMs, () => waiter.finish(false));
       const waiter: Waiter = {
         position,
         level,
@@ -66,8 +65,8 @@ export class Acknowledgements {
             reached,
             local: true,
             directory: position <= this.#directoryThrough,
-            nodes: [this.#nodeId, ...waiter.nodes],
-            ready: [this.#nodeId, ...waiter.ready],
+            nodes: [node.id, ...waiter.nodes],
+            ready: [node.id, ...waiter.ready],
           });
         },
       };

@@ -9,7 +9,7 @@
 import type { ReplicaStore } from "@meridian/ports";
 import type { MeridianError, Welcome } from "@meridian/protocol";
 
-import type { Applier } from "../intake/applier.ts";
+import type { LogPosition } from "../intake/log-position.ts";
 import type { Home } from "./home.ts";
 
 /** What a store fails with while its disk takes nothing. */
@@ -22,7 +22,7 @@ const DISK_CODES: ReadonlySet<string> = new Set([
 
 export class DiskWatch {
   readonly #store: Pick<ReplicaStore, "stall" | "shortage">;
-  readonly #applier: Pick<Applier, "logId" | "epoch" | "isSettled">;
+  readonly #position: Pick<LogPosition, "logId" | "epoch" | "isSettled">;
   readonly #home: Pick<Home, "hasArrived" | "onLost">;
   #mode: "takes-in" | "passes-over" | "visits" = "takes-in";
   /** The log at the other end of the link. */
@@ -30,11 +30,11 @@ export class DiskWatch {
 
   constructor(
     store: Pick<ReplicaStore, "stall" | "shortage">,
-    applier: Pick<Applier, "logId" | "epoch" | "isSettled">,
+    position: Pick<LogPosition, "logId" | "epoch" | "isSettled">,
     home: Pick<Home, "hasArrived" | "onLost">,
   ) {
     this.#store = store;
-    this.#applier = applier;
+    this.#position = position;
     this.#home = home;
   }
 
@@ -83,7 +83,7 @@ export class DiskWatch {
 
   /** Whether the node stands in the log of this link, as if it had come just now. */
   get #stands(): boolean {
-    const { logId, epoch, isSettled } = this.#applier;
+    const { logId, epoch, isSettled } = this.#position;
     const isHere = logId === this.#log.logId && epoch === this.#log.epoch;
     return isHere && isSettled && this.#home.hasArrived;
   }

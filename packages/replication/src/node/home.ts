@@ -24,14 +24,10 @@ import {
 } from "@meridian/protocol";
 
 import type { Applier } from "../intake/applier.ts";
+import type { LogPosition } from "../intake/log-position.ts";
+import type { NodeContext } from "./node-context.ts";
 import { RecentKeys } from "./recent-keys.ts";
-
-/** What a home needs. */
-export interface HomeOptions {
-  readonly store: ReplicaStore;
-  readonly applier: Applier;
-  onFailed(failure: unknown): void;
-}
+import { SavableOutbox } from "./savable-outbox.ts";
 
 /** What a directory's log had of other logs when it was committed through `at`. */
 interface Claim {
@@ -39,29 +35,30 @@ interface Claim {
   readonly followed: readonly Cursor[];
 }
 
-/** A log that the node is fed from and that is not its home yet. */
-interface Arrival {
-  /** The log has everything that the node has through here, once nothing is owed. */
-  through: number;
-  /** Something is being sent again that the log may not have. */
-  owes: boolean;
-}
+/** Which log holds everything that the node holds, its unacknowledged outbox left out. */
+type Whereabouts =
+  /** None: no directory has ever taken the node in. */
+  | { readonly kind: "nowhere" }
+  /** That of `place`, through that sequence. */
+  | { readonly kind: "at"; readonly place: Cursor }
+  /**
+   * The log that the node is fed from, once the node has applied it through `through` and owes it nothing: `owes` says that
+   * something is being sent again which that log may lack.
+   */
+  | { readonly kind: "arriving"; readonly through: number; readonly owes: boolean }
+  /** Nobody can tell: the node has to reconcile. */
+  | { readonly kind: "unknown" };
 
-interface Acknowledged {
-  readonly position: number;
-  /** The log was committed through here when that was heard; infinite where it was another log, or another epoch. */
-  readonly through: number;
-}
-
-/** The home of a node that cannot tell: no log has that id. */
-const UNKNOWN: Readonly<Cursor> = { logId: 0, epoch: 0, sequence: 0 };
+/** How a greeting says that the home is unknown: no log has that id. */
+const IN_NO_LOG: Readonly<Cursor> = { logId: 0, epoch: 0, sequence: 0 };
 
 export class Home {
-  readonly #options: HomeOptions;
-  /** Undefined for a node that no directory has ever taken in. */
-  #home: Cursor | undefined;
+  readonly #context: NodeContext;
+  readonly #position: LogPosition;
+  readonly #applier: Applier;
+  readonly #savable: SavableOutbox;
+  #where: Whereabouts;
   #keys: RecentKeys;
-  #arrival: Arrival | undefined;
   #others: readonly Cursor[];
   #savedOthers: readonly Cursor[];
   /** How far the node was in the epoch that it left last: further than its cursor by what was not committed. */
@@ -70,51 +67,50 @@ export class Home {
   #leftWhole: Cursor | undefined;
   /** The first that is not reached, and the newest: newer ones must not put the first off for ever. */
   #claims: readonly Claim[] = [];
-  /** Acknowledgements that are not saved: the first that the cursor has not reached, and the newest. */
-  #acknowledged: readonly Acknowledged[] = [];
-  #savable: number;
-  /** The highest place in the log of what has become savable. */
-  #savableThrough = 0;
   /**
    * A node that has just started may hold more than what its cursor covers, of frames that no directory has committed. Where its
    * store does not tell their keys, they come again while the epoch of its cursor lasts: from here on it has them all.
    */
   #completeFrom: number;
 
-  constructor(options: HomeOptions) {
-    const { cursor, others, outboxAcknowledged } = options.store;
-    this.#options = options;
+  constructor(context: NodeContext, position: LogPosition, applier: Applier) {
+    const { cursor, others, outboxAcknowledged } = context.store;
+    this.#context = context;
+    this.#position = position;
+    this.#applier = applier;
+    this.#savable = new SavableOutbox(outboxAcknowledged);
     this.#keys = new RecentKeys(cursor?.sequence ?? 0);
     this.#others = this.#savedOthers = others;
-    this.#savable = outboxAcknowledged;
-    const tail = tailOf(options.store);
+    const tail = tailOf(context.store);
     for (const { place, keys } of tail ?? []) this.#keys.add(place.sequence, keys);
     const through = Math.max(cursor?.sequence ?? 0, tail?.at(-1)?.place.sequence ?? 0);
-    this.#home = cursor && { ...cursor, sequence: through };
+    if (cursor === undefined) this.#where = { kind: "nowhere" };
+    else if (cursor.logId === IN_NO_LOG.logId) this.#where = { kind: "unknown" };
+    else this.#where = { kind: "at", place: { ...cursor, sequence: through } };
     this.#completeFrom = tail === undefined ? Infinity : 0;
   }
 
   /** The last outbox position that may durably count as acknowledged, as `save` has found it. */
   get savable(): number {
-    return this.#savable;
+    return this.#savable.position;
   }
 
   /** Whether the node is not on its way from one log to another. */
   get hasArrived(): boolean {
-    return this.#arrival === undefined;
+    return this.#where.kind !== "arriving";
   }
 
   /** For the node's introduction: where it may be fed from, and what has everything that it has. */
   get places(): Pick<Hello, "cursors" | "home"> {
-    const { cursor } = this.#options.applier;
+    const { cursor } = this.#position;
     const cursors = cursor === undefined ? this.#others : withCursor(this.#others, cursor);
-    return { cursors: [...cursors], home: this.#home ?? null };
+    return { cursors: [...cursors], home: this.#greetedHome };
   }
 
   /** The place in a log that covers everything that a client of this node can have seen, its outbox left out. */
   get seen(): Cursor {
-    const { applier } = this.#options;
-    return applier.isSettled ? applier.place : (this.#left ?? applier.place);
+    const { isSettled, place } = this.#position;
+    return isSettled ? place : (this.#left ?? place);
   }
 
   /** How far the node has that epoch of a log that it is not fed from; undefined if it does not know. */
@@ -132,44 +128,44 @@ export class Home {
   }
 
   /**
-   * The directory feeds the node. Returns the keys of what its log may lack, to be sent again, and `paid` called when
-   * they are durably in the outbox; undefined if nobody can tell what it lacks, and the two have to reconcile.
+   * The directory feeds the node. Returns the keys of what its log may lack: they are to be sent again, and `paid` is to be called
+   * when they are durably in the outbox. Returns undefined if nobody can tell what it lacks, and the two have to reconcile.
    */
   arrive(welcome: Welcome): readonly string[] | undefined {
-    const { applier } = this.#options;
     const { logId, epoch, resumeAfter, homeThrough, committedThrough } = welcome;
-    const home = this.#home;
+    const position = this.#position;
+    const home = this.#where.kind === "at" ? this.#where.place : undefined;
     const isSameLog = home?.logId === logId;
     // A node that has lost what was on its way to the disk is back where its cursor is, in another log perhaps. And
     // another directory may have told of a place here that is further than where the node stands.
-    const stands = applier.logId === logId && applier.epoch === epoch;
-    const isHere = stands && isSameLog && home.epoch === epoch && resumeAfter <= applier.applied;
-    if (isHere && applier.isSettled) {
+    const stands = position.logId === logId && position.epoch === epoch;
+    const isHere = stands && isSameLog && home.epoch === epoch && resumeAfter <= position.applied;
+    if (isHere && position.isSettled) {
       this.#completeFrom = Math.min(this.#completeFrom, welcome.head);
       this.advance();
       return [];
     }
+    if (this.#where.kind === "unknown" || this.#completeFrom > 0) return undefined;
     const missing = home === undefined ? [] : this.#keys.after(homeThrough);
-    if (missing === undefined || home?.logId === UNKNOWN.logId) return undefined;
-    if (this.#completeFrom > 0) return undefined;
+    if (missing === undefined) return undefined;
     if (missing.some((key) => this.#isForgotten(key))) return undefined;
     if (!isSameLog) this.#leave(resumeAfter);
     else {
       this.#keys.cut(homeThrough);
       this.#noteLeft();
     }
-    applier.resume({ logId, epoch, sequence: resumeAfter }, welcome.head);
+    position.becomeUnsettled({ logId, epoch, sequence: resumeAfter }, welcome.head);
     const elsewhere = home === undefined ? 0 : committedThrough;
     const through = isSameLog ? homeThrough : elsewhere;
-    this.#suspendAcknowledged();
-    this.#arrival = { through, owes: missing.length > 0 };
+    this.#savable.leaveLog();
+    this.#where = { kind: "arriving", through, owes: missing.length > 0 };
     this.advance();
     return missing;
   }
 
   /** Whether the horizon has passed what this node has of a key: there is nothing to send of it, and it may still mean something to others. */
   #isForgotten(key: string): boolean {
-    const { store } = this.#options;
+    const { store } = this.#context;
     if (store.horizon === 0) return false;
     const held = store.get(key);
     return held === undefined || isPurgeable(held, store.horizon);
@@ -177,27 +173,26 @@ export class Home {
 
   /** What the log may have lacked is in the outbox, durably. Returns whether the node is still fed from that log. */
   paid(): boolean {
-    if (this.#arrival === undefined) return false;
-    this.#arrival.owes = false;
+    if (this.#where.kind !== "arriving") return false;
+    this.#where = { ...this.#where, owes: false };
     this.advance();
     return true;
   }
 
   /** The node is to reconcile: until that is over, nobody can tell what has everything that it has. */
   unsettle(): void {
-    if (this.#options.applier.isSettled) this.#leave(0);
-    this.#suspendAcknowledged();
-    this.#arrival = undefined;
-    this.#home = { ...UNKNOWN };
+    if (this.#position.isSettled) this.#leave(0);
+    this.#savable.leaveLog();
+    this.#where = { kind: "unknown" };
   }
 
   /** Node and log have exchanged all that differed. */
   settle(): void {
-    const { applier } = this.#options;
-    applier.settle();
+    const { applied, committedThrough } = this.#position;
+    this.#applier.settle();
     this.#completeFrom = 0;
-    this.#keys.raiseFloor(applier.committedThrough);
-    this.#settleAt(Math.max(applier.applied, applier.committedThrough));
+    this.#keys.raiseFloor(committedThrough);
+    this.#becomeAt(Math.max(applied, committedThrough));
     this.advance();
   }
 
@@ -209,7 +204,7 @@ export class Home {
   /** The outbox is committed through `position`, the log through `through`; these keys have come into it. */
   onAcknowledged(position: number, through: number, keys: readonly string[]): void {
     this.#keys.add(through, keys);
-    this.#acknowledged = [...this.#acknowledged.slice(0, 1), { position, through }];
+    this.#savable.acknowledge(position, through);
     this.#raise(through);
   }
 
@@ -228,58 +223,43 @@ export class Home {
 
   /** `applied` has moved, or something that is waited for has happened. */
   advance(): void {
-    const { applier } = this.#options;
-    if (applier.applied >= this.#completeFrom) this.#completeFrom = 0;
-    if (applier.isSettled) this.#takeClaims(applier.durableThrough);
-    const arrival = this.#arrival;
-    if (arrival === undefined) {
-      if (applier.isSettled) this.#raise(applier.applied);
-    } else if (!arrival.owes && applier.applied >= arrival.through) {
-      applier.settle();
-      this.#settleAt(applier.applied);
+    const { applied, isSettled, durableThrough } = this.#position;
+    if (applied >= this.#completeFrom) this.#completeFrom = 0;
+    if (isSettled) this.#takeClaims(durableThrough);
+    if (this.#where.kind !== "arriving") {
+      if (isSettled) this.#raise(applied);
+    } else if (!this.#where.owes && applied >= this.#where.through) {
+      this.#applier.settle();
+      this.#becomeAt(applied);
     }
   }
 
   /** The link is down. A node that had not quite arrived cannot tell any more where it is at home. */
   onDown(): void {
     this.#claims = [];
-    if (this.#arrival === undefined) return;
-    this.#others = withCursor(this.#others, this.#options.applier.whole);
-    this.#arrival = undefined;
-    this.#home = { ...UNKNOWN };
+    if (this.#where.kind !== "arriving") return;
+    this.#others = withCursor(this.#others, this.#position.whole);
+    this.#where = { kind: "unknown" };
   }
 
   /** Makes the places in other logs durable, if they have moved. To be called when the cursor has just been saved. */
   save(): void {
-    const { applier, store } = this.#options;
+    const { store, events } = this.#context;
+    const { whole, durableThrough, isSettled } = this.#position;
     // What is not durable yet may fail to become so, and the cursor go back with it.
-    const covered = Math.min(applier.whole.sequence, applier.durableThrough);
-    if (applier.cursor !== undefined) this.#findSavable(covered);
+    if (isSettled) this.#savable.cover(Math.min(whole.sequence, durableThrough));
     if (this.#others === this.#savedOthers) return;
     this.#savedOthers = this.#others;
     store.append({ kind: "progress", others: this.#others }, (failure) => {
       if (failure === undefined) return;
       this.#savedOthers = store.others;
-      this.#options.onFailed(failure);
+      events.emit.failed(failure);
     });
   }
 
   /** Something was not made durable, the cursor perhaps: what it was to cover waits again until it does. */
   onLost(): void {
-    const durable = this.#options.store.outboxAcknowledged;
-    if (this.#savable <= durable) return;
-    const again = { position: this.#savable, through: this.#savableThrough };
-    this.#acknowledged = [again, ...this.#acknowledged.slice(-1)];
-    this.#savable = durable;
-  }
-
-  #findSavable(covered: number): void {
-    const isCovered = ({ through }: Acknowledged): boolean => through <= covered;
-    for (const { position, through } of this.#acknowledged.filter(isCovered)) {
-      this.#savable = Math.max(this.#savable, position);
-      this.#savableThrough = Math.max(this.#savableThrough, through);
-    }
-    this.#acknowledged = this.#acknowledged.filter((each) => !isCovered(each));
+    this.#savable.lose(this.#context.store.outboxAcknowledged);
   }
 
   #takeClaims(applied: number): void {
@@ -294,43 +274,42 @@ export class Home {
   }
 
   #leave(floor: number): void {
-    const { applier } = this.#options;
     this.#keys = new RecentKeys(floor);
-    if (applier.cursor === undefined) return;
-    this.#others = withCursor(this.#others, applier.whole);
+    if (!this.#position.isSettled) return;
+    this.#others = withCursor(this.#others, this.#position.whole);
     this.#noteLeft();
   }
 
   /** What a client of this node has seen is known by this place, until the node has settled in another. */
   #noteLeft(): void {
-    const { applier } = this.#options;
-    if (!applier.isSettled) return;
-    this.#left = applier.place;
-    this.#leftWhole = { ...applier.place, sequence: applier.wholeThrough };
+    const { isSettled, place, wholeThrough } = this.#position;
+    if (!isSettled) return;
+    this.#left = place;
+    this.#leftWhole = { ...place, sequence: wholeThrough };
   }
 
-  /** The log has everything that the node has through here at least. */
+  /** The log holds everything that the node holds through here at least. */
   #raise(sequence: number): void {
-    const { applier } = this.#options;
-    const place = this.#arrival ?? this.#home;
-    if (place === undefined) return;
-    if ("owes" in place) place.through = Math.max(place.through, sequence);
-    else if (place.logId === applier.logId) place.sequence = Math.max(place.sequence, sequence);
+    const where = this.#where;
+    if (where.kind === "arriving") {
+      this.#where = { ...where, through: Math.max(where.through, sequence) };
+    } else if (where.kind === "at" && where.place.logId === this.#position.logId) {
+      const place = { ...where.place, sequence: Math.max(where.place.sequence, sequence) };
+      this.#where = { kind: "at", place };
+    }
   }
 
-  #settleAt(sequence: number): void {
-    const { logId, epoch } = this.#options.applier;
-    this.#arrival = undefined;
-    this.#home = { logId, epoch, sequence };
-    const newest = this.#acknowledged.at(-1);
-    if (newest === undefined) return;
-    const through = newest.through === Infinity ? sequence : Math.max(newest.through, sequence);
-    this.#acknowledged = [{ ...newest, through }];
+  /** The home as the node's introduction tells it. */
+  get #greetedHome(): Cursor | null {
+    if (this.#where.kind === "nowhere") return null;
+    return this.#where.kind === "at" ? this.#where.place : { ...IN_NO_LOG };
   }
 
-  /** What was acknowledged counts in the log that is left: where it is in the next one is known once the node has settled there. */
-  #suspendAcknowledged(): void {
-    this.#acknowledged = this.#acknowledged.map((each) => ({ ...each, through: Infinity }));
+  /** Nothing is owed any more: the log that the node stands in is its home. */
+  #becomeAt(sequence: number): void {
+    const { logId, epoch } = this.#position;
+    this.#where = { kind: "at", place: { logId, epoch, sequence } };
+    this.#savable.settleAt(sequence);
   }
 }
 

@@ -9,30 +9,25 @@
  * restarted while the old link still seems to live. So the node asks its directory, and only the answer proves that
  * the directory is still in the epoch of its `welcome`, and that the unheard-of epoch is lost.
  */
-import type { ReplicaStore } from "@meridian/ports";
 import {
   MeridianError,
   type DirectoryMessage,
   type Position,
   type Welcome,
 } from "@meridian/protocol";
-import type { Deadlines } from "@meridian/runtime";
 
-import type { Applier } from "../intake/applier.ts";
+import type { LogPosition } from "../intake/log-position.ts";
+import type { ReplicaLink } from "../link/replica-link.ts";
 import type { Home } from "./home.ts";
+import type { NodeContext } from "./node-context.ts";
+import type { ServingState } from "./serving-state.ts";
 
-/** What the positions need. */
-export interface PositionsOptions {
-  readonly store: ReplicaStore;
-  readonly applier: Applier;
+/** The parts of a node that know where it stands. */
+export interface PositionsParts {
+  readonly position: LogPosition;
   readonly home: Pick<Home, "seen" | "reachedIn" | "logs">;
-  /** How many directories the cluster has, each with a log of its own. */
-  readonly directories: number;
-  readonly deadlines: Deadlines;
-  readonly waitersMax: number;
-  isReady(): boolean;
-  /** Asks the directory where the log has another node's outbox position. */
-  locate(incarnation: number, position: number): void;
+  readonly state: Pick<ServingState, "status">;
+  readonly link: Pick<ReplicaLink<never>, "send">;
 }
 
 interface Waiter {
@@ -46,7 +41,8 @@ interface Waiter {
 type Reach = "reached" | "not-yet" | "unknown" | "unheard";
 
 export class Positions {
-  readonly #options: PositionsOptions;
+  readonly #context: NodeContext;
+  readonly #parts: PositionsParts;
   readonly #waiters = new Set<Waiter>();
   /** The epoch of the directory that was heard of last: its sequences say nothing while the node stands in another log. */
   #epoch = 0;
@@ -58,8 +54,9 @@ export class Positions {
   /** The node's own outbox is in the log through `position`, somewhere up to `sequence`. */
   #acknowledged = { position: 0, sequence: Infinity };
 
-  constructor(options: PositionsOptions) {
-    this.#options = options;
+  constructor(context: NodeContext, parts: PositionsParts) {
+    this.#context = context;
+    this.#parts = parts;
   }
 
   /** Requests that wait for a position. */
@@ -85,11 +82,10 @@ export class Positions {
 
   /** What a client that is answered now has seen. */
   current(): Position {
-    const { store, home } = this.#options;
-    const { outboxThrough, incarnation } = store;
+    const { outboxThrough, incarnation } = this.#context.store;
     const isPending = outboxThrough > this.#sequenced();
     // Each answer to a client asks for this: spreading `seen` made a hit cost a fifth more.
-    const { logId, epoch, sequence } = home.seen;
+    const { logId, epoch, sequence } = this.#parts.home.seen;
     return {
       logId,
       epoch,
@@ -103,12 +99,13 @@ export class Positions {
   reach(position: Position, waitMs: number): Promise<boolean> {
     const known = this.#test(position);
     if (known === "reached") return Promise.resolve(true);
-    if (this.#waiters.size >= this.#options.waitersMax) {
-      const said = `Expected at most ${this.#options.waitersMax} requests waiting for a position`;
+    const { deadlines, limits } = this.#context;
+    if (this.#waiters.size >= limits.waitersMax) {
+      const said = `Expected at most ${limits.waitersMax} requests waiting for a position`;
       return Promise.reject(new MeridianError("OVERLOADED", `${said}, got one more`));
     }
     return new Promise((resolve) => {
-      const cancel = this.#options.deadlines.after(waitMs, () => waiter.finish(false));
+      const cancel = deadlines.after(waitMs, () => waiter.finish(false));
       const waiter: Waiter = {
         position,
         asked: undefined,
@@ -135,7 +132,7 @@ export class Positions {
   onLocated(message: Extract<DirectoryMessage, { type: "located" }>): void {
     const { incarnation, position, sequence } = message;
     if (sequence === null) return this.#onNowhere(incarnation);
-    if (this.#located.size >= this.#options.waitersMax) this.#located.clear();
+    if (this.#located.size >= this.#context.limits.waitersMax) this.#located.clear();
     this.#located.set(incarnation, { position, sequence });
     this.check();
   }
@@ -147,34 +144,42 @@ export class Positions {
 
   /** The last of the node's own positions that the place covers which a client is told. */
   #sequenced(): number {
-    const { store, applier } = this.#options;
+    const { store } = this.#context;
+    const { position: place } = this.#parts;
     // Until the node has settled, that is a place in the log that it has left.
-    if (!applier.isSettled) return 0;
+    if (!place.isSettled) return 0;
     const { position, sequence } = this.#acknowledged;
     // An acknowledgement may come before the place in the log that it is about.
-    const isThere = applier.epoch === this.#epoch && applier.applied >= sequence;
-    return Math.max(applier.positionOf(store.incarnation) ?? 0, isThere ? position : 0);
+    const isThere = place.epoch === this.#epoch && place.applied >= sequence;
+    return Math.max(place.positionOf(store.incarnation) ?? 0, isThere ? position : 0);
   }
 
   #ask(waiter: Waiter, reach: Reach): void {
     if (reach === "not-yet" || reach === waiter.asked) return;
     waiter.asked = reach;
     const { incarnation, outboxPosition, epoch, sequence } = waiter.position;
-    if (reach === "unknown") this.#options.locate(incarnation, outboxPosition);
-    if (reach === "unheard") this.#options.locate(epoch, sequence);
+    if (reach === "unknown") this.#locate(incarnation, outboxPosition);
+    if (reach === "unheard") this.#locate(epoch, sequence);
+  }
+
+  /** Asks the directory where the log has another node's outbox position. */
+  #locate(incarnation: number, position: number): void {
+    const nowMs = this.#context.time.ownMs();
+    this.#parts.link.send({ type: "locate", nowMs, incarnation, position });
   }
 
   /** The directory has answered, in the epoch of its `welcome`, that its log has no such outbox. */
   #onNowhere(id: number): void {
     const isAsked = [...this.#waiters].some(({ position }) => position.epoch === id);
     if (!isAsked) return;
-    if (this.#lost.size >= this.#options.waitersMax) this.#lost.clear();
+    if (this.#lost.size >= this.#context.limits.waitersMax) this.#lost.clear();
     this.#lost.add(id);
     this.check();
   }
 
   #test(position: Position): Reach {
-    const { store, applier } = this.#options;
+    const { store } = this.#context;
+    const { position: place } = this.#parts;
     const { incarnation, outboxPosition } = position;
     const reach = this.#testSequence(position);
     if (reach !== "reached") return reach;
@@ -182,12 +187,12 @@ export class Positions {
     if (incarnation === store.incarnation) {
       return outboxPosition <= store.outboxThrough ? "reached" : "not-yet";
     }
-    if ((applier.positionOf(incarnation) ?? 0) >= outboxPosition) {
-      return applier.wholeThrough === applier.applied ? "reached" : "not-yet";
+    if ((place.positionOf(incarnation) ?? 0) >= outboxPosition) {
+      return place.wholeThrough === place.applied ? "reached" : "not-yet";
     }
     const located = this.#located.get(incarnation);
     if (located === undefined || located.position < outboxPosition) return "unknown";
-    const isThere = applier.epoch === this.#epoch && applier.wholeThrough >= located.sequence;
+    const isThere = place.epoch === this.#epoch && place.wholeThrough >= located.sequence;
     return isThere ? "reached" : "not-yet";
   }
 
@@ -199,28 +204,27 @@ export class Positions {
    * the outboxes of nodes that the position does not name, so only a node that had applied it knows that it has them.
    */
   #testSequence({ logId, epoch, sequence }: Position): Reach {
-    const { applier, home } = this.#options;
+    const { position: place, home } = this.#parts;
     if (logId === 0 || sequence === 0) return "reached";
     const reached = home.reachedIn({ logId, epoch });
     if (reached !== undefined && sequence <= reached) return "reached";
-    if (!applier.isSettled) return "not-yet";
-    if (logId !== applier.logId)
+    if (!place.isSettled) return "not-yet";
+    if (logId !== place.logId)
       return this.#isFollowed(logId) ? "not-yet" : this.#testUnheard(epoch);
     const index = this.#epochs.findIndex(([known]) => known === epoch);
-    if (index < 0 && epoch !== applier.epoch) return this.#testUnheard(epoch);
+    if (index < 0 && epoch !== place.epoch) return this.#testUnheard(epoch);
     const end = index < 0 ? Infinity : (this.#epochs[index + 1]?.[1] ?? Infinity);
-    return sequence <= end && applier.wholeThrough >= sequence ? "reached" : "not-yet";
+    return sequence <= end && place.wholeThrough >= sequence ? "reached" : "not-yet";
   }
 
   /** Of an epoch that is lost, a sequence says nothing: once this node is ready, it and its log have exchanged all they have. */
   #testUnheard(epoch: number): Reach {
     if (!this.#lost.has(epoch)) return "unheard";
-    return this.#options.isReady() ? "reached" : "not-yet";
+    return this.#parts.state.status === "ready" ? "reached" : "not-yet";
   }
 
   /** Whether that log may be another directory's: then this node hears of it when its own directory has followed it. */
   #isFollowed(logId: number): boolean {
-    const { home, directories } = this.#options;
-    return directories > 1 || home.logs.has(logId);
+    return this.#context.directories > 1 || this.#parts.home.logs.has(logId);
   }
 }

@@ -1,110 +1,104 @@
-import {
-  MeridianError,
-  type Hello,
-  type NodeLoad,
-  type NodeMessage,
-  type NodeStatus,
-} from "@meridian/protocol";
+import { MeridianError, type Hello, type NodeMessage, type NodeStatus } from "@meridian/protocol";
 
 import type { ReplicaHorizon } from "../horizon/replica-horizon.ts";
 import type { Applier } from "../intake/applier.ts";
+import type { LogPosition } from "../intake/log-position.ts";
 import type { ProgressWatch } from "../link/progress-watch.ts";
 import { ClockWatch } from "../time/clock-watch.ts";
-import type { ClusterClock } from "../time/cluster-clock.ts";
-import type { HybridClock } from "../time/hybrid-clock.ts";
+import type { Reconciliation } from "../reconcile/reconciliation.ts";
 import type { DiskWatch } from "./disk-watch.ts";
-import { helloOf, type ReplicaOptions } from "./replica-options.ts";
+import type { Home } from "./home.ts";
+import type { NodeContext } from "./node-context.ts";
+import { helloOf } from "./replica-options.ts";
 import type { ServingFacts } from "./serving-state.ts";
-import type { Settlement } from "./settlement.ts";
 import type { Submitter } from "./submitter.ts";
 import type { WritePath } from "./write-path.ts";
 
-/** What a pulse needs. */
-export interface PulseOptions extends Pick<
-  ReplicaOptions,
-  "node" | "store" | "clock" | "logger" | "load" | "directories"
-> {
-  readonly time: ClusterClock;
-  readonly stamps: HybridClock;
-  readonly horizon: ReplicaHorizon;
+/** The parts of a node that it tells of. */
+export interface PulseParts {
+  readonly position: LogPosition;
   readonly applier: Applier;
-  readonly submitter: Submitter;
+  readonly home: Home;
+  readonly horizon: ReplicaHorizon;
   readonly writes: WritePath;
-  readonly progress: ProgressWatch;
-  readonly settlement: Settlement;
+  readonly submitter: Submitter;
+  readonly reconciliation: Reconciliation;
   readonly disk: DiskWatch;
-  readonly stallMs: number;
+  readonly progress: ProgressWatch;
 }
 
-const NO_LOAD: NodeLoad = { entries: 0, bytes: 0, requestsPerSecond: 0 };
-
-/** What a node says of itself when it greets and with every heartbeat, and whether anything still moves. */
+/** Says how a node is, when it greets and with every heartbeat, and notices when nothing moves any more. */
 export class Pulse {
-  readonly #options: PulseOptions;
+  readonly #context: NodeContext;
+  readonly #parts: PulseParts;
   readonly #clockWatch: ClockWatch;
 
-  constructor(options: PulseOptions) {
-    this.#options = options;
-    this.#clockWatch = new ClockWatch(options.time, options.clock, options.logger);
+  constructor(context: NodeContext, parts: PulseParts) {
+    const { time, clock, logger } = context;
+    this.#context = context;
+    this.#parts = parts;
+    this.#clockWatch = new ClockWatch(time, clock, logger);
   }
 
   hello(status: NodeStatus): Hello {
-    const { node, store, time, applier, submitter, settlement } = this.#options;
+    const { node, store, time, admitted } = this.#context;
     return helloOf(node, store, {
       status,
-      ...settlement.home.places,
-      outboxAcknowledged: submitter.acknowledgedThrough,
-      admittedTime: applier.admittedTime,
+      ...this.#parts.home.places,
+      outboxAcknowledged: this.#parts.submitter.acknowledgedThrough,
+      admittedTime: admitted.time,
       nowMs: time.ownMs(),
     });
   }
 
   heartbeat(status: NodeStatus, isUp: boolean): NodeMessage {
-    const { time, applier, submitter, disk } = this.#options;
+    const { time, load } = this.#context;
+    const { position, submitter, disk } = this.#parts;
     this.#clockWatch.look();
     return {
       type: "heartbeat",
       nowMs: time.ownMs(),
       status,
-      appliedThrough: disk.visits ? 0 : applier.durableThrough,
+      appliedThrough: disk.visits ? 0 : position.durableThrough,
       outboxPending: submitter.pending,
       lowestTime: this.lowestTime(),
       lagMs: this.lagMs(isUp),
-      load: this.#options.load?.() ?? NO_LOAD,
+      load: load(),
     };
   }
 
   /** Makes durable how far the node has come. The cursor first: what counts as acknowledged is to be covered by it. */
   save(): void {
-    const { applier, submitter, settlement } = this.#options;
+    const { applier, submitter, home } = this.#parts;
     applier.save();
-    settlement.home.save();
-    submitter.save(settlement.home.savable);
+    home.save();
+    submitter.save(home.savable);
   }
 
   /** What the node's status depends on. */
   facts(up: boolean): ServingFacts {
-    const { applier, settlement, disk } = this.#options;
+    const { position, reconciliation, disk } = this.#parts;
     return {
       up,
-      reconciling: settlement.reconciliation.isActive,
-      applied: applier.wholeThrough,
+      reconciling: reconciliation.isActive,
+      applied: position.wholeThrough,
       full: disk.isFull,
-      settled: applier.isSettled,
+      settled: position.isSettled,
     };
   }
 
   /** No entry that this node still has to send, or will ever make, has a lower stamp time. */
   lowestTime(): number {
-    const { time, stamps, horizon, submitter, writes } = this.#options;
+    const { time, stamps } = this.#context;
+    const { horizon, submitter, writes } = this.#parts;
     // Where the horizon goes, no further: a clock that is ahead must not drag the stamps along.
     const made = stamps.promise((time.confirmedMs() ?? 0) - horizon.distanceMs);
     return Math.min(made, submitter.lowestTime, writes.lowestTime);
   }
 
   lagMs(isUp: boolean): number {
-    const { progress, applier, disk } = this.#options;
-    return progress.lagMs(applier.behind === 0 && isUp && disk.takesIn);
+    const { progress, position, disk } = this.#parts;
+    return progress.lagMs(position.behind === 0 && isUp && disk.takesIn);
   }
 
   /**
@@ -113,8 +107,8 @@ export class Pulse {
    * takes nothing does not move on until that is over, and then needs a new link.
    */
   stall(): MeridianError | undefined {
-    const { progress, submitter, applier, settlement, disk } = this.#options;
-    const { stallMs, directories = 1 } = this.#options;
+    const { progress, submitter, position, reconciliation, disk } = this.#parts;
+    const { limits, directories } = this.#context;
     const { isHeld } = submitter;
     if (disk.mayResume) {
       const said = "The disk takes entries again; those that were passed over are asked for";
@@ -125,15 +119,15 @@ export class Pulse {
       progress.start();
       return undefined;
     }
-    const { reconciliation } = settlement;
     const isStalled = progress.isStalled({
       outboxWaits: submitter.waiting,
-      logWaits: applier.behind > 0,
+      logWaits: position.behind > 0,
       reconciles: reconciliation.isActive,
       waitsForTurn: reconciliation.isWaiting,
     });
     if (!isStalled) return undefined;
     if (isHeld) return new MeridianError("STORE_FULL", "The directory cannot write its log");
-    return new MeridianError("OUT_OF_ORDER", `Expected progress within ${stallMs} ms, got none`);
+    const said = `Expected progress within ${limits.stallMs} ms, got none`;
+    return new MeridianError("OUT_OF_ORDER", said);
   }
 }

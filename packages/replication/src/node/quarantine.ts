@@ -1,24 +1,21 @@
-import type { ReplicaStore } from "@meridian/ports";
 import type { Entry, QuarantinedEntry } from "@meridian/protocol";
-import type { Logger } from "@meridian/runtime";
 
+import type { NodeContext } from "./node-context.ts";
 import type { Receipt, WritePath, WriteRequest } from "./write-path.ts";
 
 /** What this node held live and the cluster has deleted while it was away: kept until somebody decides. */
 export class Quarantine {
-  readonly #store: ReplicaStore;
+  readonly #context: NodeContext;
   readonly #writes: WritePath;
-  readonly #logger: Logger;
 
-  constructor(store: ReplicaStore, writes: WritePath, logger: Logger) {
-    this.#store = store;
+  constructor(context: NodeContext, writes: WritePath) {
+    this.#context = context;
     this.#writes = writes;
-    this.#logger = logger;
   }
 
   /** Says that entries have come into it. */
   report(entries: readonly Entry[]): void {
-    this.#logger.warn("entries deleted while this node was away are quarantined", {
+    this.#context.logger.warn("entries deleted while this node was away are quarantined", {
       count: entries.length,
       firstKey: entries[0]?.key ?? "",
     });
@@ -26,17 +23,17 @@ export class Quarantine {
 
   /** How many entries there are. */
   get size(): number {
-    return this.#store.quarantined;
+    return this.#context.store.quarantined;
   }
 
   /** Entries with ids above `id`, in the order of their ids, at most `limit`. */
   after(id: number, limit: number): readonly QuarantinedEntry[] {
-    return this.#store.quarantinedAfter(id, limit);
+    return this.#context.store.quarantinedAfter(id, limit);
   }
 
   /** The entry of that id. */
   get(id: number): QuarantinedEntry | undefined {
-    return this.#store.quarantinedEntry(id);
+    return this.#context.store.quarantinedEntry(id);
   }
 
   /**
@@ -55,7 +52,7 @@ export class Quarantine {
   /** Drops entries for good. Resolves once that is durable; ids that are not there are passed over. */
   drop(ids: readonly number[]): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#store.append({ kind: "release", ids }, (failure) =>
+      this.#context.store.append({ kind: "release", ids }, (failure) =>
         failure === undefined ? resolve() : reject(failure),
       );
     });

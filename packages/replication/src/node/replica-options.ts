@@ -10,7 +10,7 @@ import {
 } from "@meridian/protocol";
 import type { Clock, Logger, Random } from "@meridian/runtime";
 
-import type { Applier } from "../intake/applier.ts";
+import type { LogPosition } from "../intake/log-position.ts";
 import type { ReplicaLimits } from "../limits.ts";
 import type { ClusterClock } from "../time/cluster-clock.ts";
 import type { Submitter } from "./submitter.ts";
@@ -116,7 +116,7 @@ export function helloOf(node: NodeIdentity, store: ReplicaStore, facts: HelloFac
 /** The numbers of a replica, out of its parts. */
 export function infoOf(
   store: ReplicaStore,
-  applier: Applier,
+  position: LogPosition,
   submitter: Submitter,
   time: ClusterClock,
   facts: Pick<ReplicaInfo, "lagMs" | "connected" | "directory" | "reconciling" | "refusal">,
@@ -125,7 +125,7 @@ export function infoOf(
     ...facts,
     admission: admissionOf(store, facts.refusal),
     incarnation: store.incarnation,
-    ...applier.info,
+    ...position.info,
     outboxThrough: store.outboxThrough,
     outboxPending: submitter.pending,
     heldBack: submitter.isHeld,

@@ -8,10 +8,7 @@
  */
 import type { Link } from "@meridian/ports";
 import {
-  asMeridianError,
   MeridianError,
-  STAMPS_PER_MS,
-  type DirectoryMessage,
   type Entry,
   type Acknowledgement,
   type AckLevel,
@@ -21,25 +18,30 @@ import {
   type Position,
   type Welcome,
 } from "@meridian/protocol";
-import { Deadlines, type Gauge } from "@meridian/runtime";
+import type { Gauge } from "@meridian/runtime";
 
+import { Events } from "../events.ts";
 import { ReplicaHorizon } from "../horizon/replica-horizon.ts";
 import { Applier } from "../intake/applier.ts";
-import { REPLICA_LIMITS, type ReplicaLimits } from "../limits.ts";
+import { LogPosition } from "../intake/log-position.ts";
+import { ReplicaIntake } from "../intake/replica-intake.ts";
 import { DirectoryChoice } from "../link/directory-choice.ts";
+import { isForNode, type NodeLinkMessage } from "../link/link-messages.ts";
 import { ProgressWatch } from "../link/progress-watch.ts";
 import { ReplicaLink, type LinkFacts } from "../link/replica-link.ts";
-import { ClusterClock } from "../time/cluster-clock.ts";
-import { HybridClock } from "../time/hybrid-clock.ts";
+import { ALL_RULES, type Rules } from "../rules.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
 import { CommittedOutbox } from "./committed-outbox.ts";
 import { DiskWatch } from "./disk-watch.ts";
+import { Home } from "./home.ts";
 import { KnownMembers } from "./known-members.ts";
+import { contextOf, type NodeContext, type NodeEvents } from "./node-context.ts";
 import { Positions } from "./positions.ts";
 import { Pulse } from "./pulse.ts";
 import { Quarantine } from "./quarantine.ts";
 import { replicaGauges } from "./replica-gauges.ts";
 import { infoOf, type ReplicaInfo, type ReplicaOptions } from "./replica-options.ts";
+import { Restamper } from "./restamper.ts";
 import { ServingState } from "./serving-state.ts";
 import { Settlement } from "./settlement.ts";
 import { Submitter } from "./submitter.ts";
@@ -47,89 +49,67 @@ import { WritePath, type BatchWrite, type Receipt } from "./write-path.ts";
 
 export class Replica {
   readonly #options: ReplicaOptions;
-  readonly #limits: ReplicaLimits;
-  readonly #deadlines: Deadlines;
-  readonly #time: ClusterClock;
-  readonly #stamps: HybridClock;
+  readonly #context: NodeContext;
+  readonly #position: LogPosition;
+  readonly #choice: DirectoryChoice;
+  readonly #link: ReplicaLink<NodeLinkMessage>;
+  readonly #progress: ProgressWatch;
   readonly #horizon: ReplicaHorizon;
   readonly #writes: WritePath;
-  readonly #submitter: Submitter;
   readonly #applier: Applier;
-  readonly #choice: DirectoryChoice;
-  readonly #positions: Positions;
-  readonly #progress: ProgressWatch;
-  readonly #acknowledgements: Acknowledgements;
-  readonly #link: ReplicaLink;
+  readonly #submitter: Submitter;
+  readonly #restamper: Restamper;
+  readonly #home: Home;
   readonly #settlement: Settlement;
+  readonly #disk: DiskWatch;
   readonly #pulse: Pulse;
+  readonly #positions: Positions;
+  readonly #acknowledgements: Acknowledgements;
   /** What the cluster has deleted while this node was away. */
   readonly quarantine: Quarantine;
   readonly #state = new ServingState();
   readonly #members = new KnownMembers();
   readonly #committed = new CommittedOutbox();
   #isStopped = false;
-  readonly #disk: DiskWatch;
 
-  constructor(options: ReplicaOptions) {
-    const { store, clock, random, node } = options;
+  /** Makes the parts, each of those that it needs, and connects what they tell at the end. */
+  constructor(options: ReplicaOptions, rules: Rules = ALL_RULES) {
+    const events = new Events<NodeEvents>();
+    const context = contextOf(options, events, rules);
+    const { store, clock, limits } = context;
     this.#options = options;
-    this.#limits = { ...REPLICA_LIMITS, ...options.limits };
-    this.#deadlines = new Deadlines(clock);
-    this.#time = new ClusterClock(clock);
-    this.#progress = new ProgressWatch(clock, this.#limits.stallMs);
-    const floor = Math.max(store.highestTime, store.horizon);
-    this.#stamps = new HybridClock(random, floor, STAMPS_PER_MS);
+    this.#context = context;
+    this.#position = new LogPosition(store.cursor);
+    this.#choice = new DirectoryChoice(context, this.#position);
+    this.#link = new ReplicaLink(context, isForNode, this.#choice);
+    this.#progress = new ProgressWatch(clock, limits.stallMs);
     this.#horizon = new ReplicaHorizon(store);
-    this.#writes = this.#makeWritePath();
-    this.quarantine = new Quarantine(store, this.#writes, options.logger);
-    this.#applier = this.#makeApplier();
-    this.#submitter = this.#makeSubmitter();
-    this.#settlement = new Settlement({
-      ...options,
-      applier: this.#applier,
+    this.#writes = new WritePath(context);
+    this.quarantine = new Quarantine(context, this.#writes);
+    const intake = new ReplicaIntake(context, this.#position, this.#horizon);
+    this.#applier = new Applier(this.#position, intake, events);
+    this.#submitter = new Submitter(context);
+    this.#restamper = new Restamper(context, this.#writes, this.#submitter);
+    this.#home = new Home(context, this.#position, this.#applier);
+    const parts = {
+      position: this.#position,
+      link: this.#link,
+      progress: this.#progress,
       horizon: this.#horizon,
       writes: this.#writes,
-      committed: this.#committed,
-      ownMs: () => this.#time.ownMs(),
-      onLack: () => this.#acknowledgements.onLack(this.#submitter.acknowledgedThrough),
-      onSentAgain: (position) => this.#acknowledgements.onSentAgain(position),
-      onReconciled: () => this.#onReconciled(),
-      onFailed: (failure) => this.#onFailed(asMeridianError(failure)),
-    });
-    this.#disk = new DiskWatch(store, this.#applier, this.#settlement.home);
-    this.#pulse = new Pulse({
-      ...options,
-      time: this.#time,
-      stamps: this.#stamps,
-      horizon: this.#horizon,
       applier: this.#applier,
       submitter: this.#submitter,
-      writes: this.#writes,
-      progress: this.#progress,
-      settlement: this.#settlement,
-      disk: this.#disk,
-      stallMs: this.#limits.stallMs,
-    });
-    this.#positions = new Positions({
-      store,
-      applier: this.#applier,
-      home: this.#settlement.home,
-      directories: options.directories ?? 1,
-      deadlines: this.#deadlines,
-      waitersMax: this.#limits.waitersMax,
-      isReady: () => this.status === "ready",
-      locate: (incarnation, position) => {
-        this.#link.send({ type: "locate", nowMs: this.#time.ownMs(), incarnation, position });
-      },
-    });
-    this.#acknowledgements = new Acknowledgements(
-      node.id,
-      this.#deadlines,
-      this.#limits.waitersMax,
-      store.outboxAcknowledged,
-    );
-    this.#choice = this.#makeChoice();
-    this.#link = this.#makeLink();
+      home: this.#home,
+      committed: this.#committed,
+      state: this.#state,
+    };
+    this.#settlement = new Settlement(context, parts);
+    this.#disk = new DiskWatch(store, this.#position, this.#home);
+    const { reconciliation } = this.#settlement;
+    this.#pulse = new Pulse(context, { ...parts, reconciliation, disk: this.#disk });
+    this.#positions = new Positions(context, parts);
+    this.#acknowledgements = new Acknowledgements(context);
+    events.connect(this.#handlers());
   }
 
   get status(): NodeStatus {
@@ -143,18 +123,18 @@ export class Replica {
 
   /** Cluster time, in milliseconds since the Unix epoch: the clock to judge expiry by. */
   nowMs(): number {
-    return this.#time.nowMs();
+    return this.#context.time.nowMs();
   }
 
   /** Cluster time as a majority of the members has agreed on it for a while; undefined where none has: what cannot be undone waits for it. */
   get confirmedNowMs(): number | undefined {
-    return this.#time.confirmedMs(this.#limits.confirmMs);
+    return this.#context.time.confirmedMs(this.#context.limits.confirmMs);
   }
 
   /** Starts connecting. */
   start(): void {
     this.#options.onStatus?.(this.status);
-    this.#deadlines.after(this.#limits.joinMs, () => {
+    this.#context.deadlines.after(this.#context.limits.joinMs, () => {
       this.#state.expireJoin();
       this.#updateStatus();
     });
@@ -173,7 +153,7 @@ export class Replica {
     this.#isStopped = true;
     this.drain();
     await new Promise<void>((resolve) => {
-      this.#deadlines.after(this.#limits.drainMs, resolve);
+      this.#context.deadlines.after(this.#context.limits.drainMs, resolve);
       this.#writes.close(() => {
         if (!this.#link.up) resolve();
         else this.#committed.after(this.#options.store.outboxThrough, resolve);
@@ -184,7 +164,7 @@ export class Replica {
     this.#acknowledgements.close();
     this.#choice.stop();
     this.#link.stop();
-    this.#deadlines.clear();
+    this.#context.deadlines.clear();
   }
 
   /** The newest entry of `key`, tombstones and expired ones included. */
@@ -221,7 +201,7 @@ export class Replica {
 
   /** The replica in numbers, for an operator. */
   info(): ReplicaInfo {
-    return infoOf(this.#options.store, this.#applier, this.#submitter, this.#time, {
+    return infoOf(this.#options.store, this.#position, this.#submitter, this.#context.time, {
       lagMs: this.#pulse.lagMs(this.#link.up),
       connected: this.#link.up,
       directory: this.#choice.current,
@@ -232,7 +212,12 @@ export class Replica {
 
   /** How full what the replica holds is. */
   gauges(): readonly Gauge[] {
-    return replicaGauges(this.#limits, this.#submitter, this.#acknowledgements, this.#positions);
+    return replicaGauges(
+      this.#context.limits,
+      this.#submitter,
+      this.#acknowledgements,
+      this.#positions,
+    );
   }
 
   /** The link to the directory. */
@@ -240,100 +225,60 @@ export class Replica {
     return this.#link;
   }
 
-  #makeWritePath(): WritePath {
-    return new WritePath({
-      store: this.#options.store,
-      stamps: this.#stamps,
-      nowMs: () => this.#time.nowMs(),
-      defer: (callback) => this.#options.defer(callback),
-      onDurable: (frame, entries, reportApplied) => {
+  /** What is done about what the parts tell. */
+  #handlers(): NodeEvents {
+    const { store, time } = this.#context;
+    const { reconciliation } = this.#settlement;
+    return {
+      greeting: () => this.#pulse.hello(this.status),
+      heartbeat: () => this.#heartbeat(),
+      welcomed: (link, welcome, askedAtMs) => this.#onWelcome(link, welcome, askedAtMs),
+      told: (message) => this.#onMessage(message),
+      frameCame: (bytes) => this.#onFrame(bytes),
+      drained: () => this.#submitter.pump(),
+      down: () => this.#onDown(),
+      incarnationReused: () => this.#adopt(),
+      betterFound: () => this.#link.move(),
+      durable: (frame, entries, reportApplied) => {
         this.#options.onChange?.(entries);
         this.#submitter.offer(frame, entries, reportApplied);
         this.#positions.check();
       },
-    });
-  }
-
-  #makeApplier(): Applier {
-    return new Applier({
-      store: this.#options.store,
-      stamps: this.#stamps,
-      screening: {
-        horizon: this.#horizon,
-        time: this.#time,
-        offer: (entries, done) => this.#settlement.offer(entries, done),
-        onQuarantined: (entries) => this.quarantine.report(entries),
+      changed: (entries) => this.#options.onChange?.(entries),
+      taken: (through, keys) => this.#home.onTaken(through, keys),
+      corrected: (entries, offered) => this.#settlement.offer(entries, offered),
+      quarantined: (entries) => this.quarantine.report(entries),
+      donated: (id, count) => reconciliation.onDonation(id, count),
+      applied: () => this.#onApplied(),
+      reported: (through) => this.#link.send({ type: "applied", nowMs: time.ownMs(), through }),
+      outdated: () => this.#settlement.unsettle(),
+      restamped: (entries) => this.#onRestamped(entries),
+      lacked: () => this.#acknowledgements.onLack(this.#submitter.acknowledgedThrough),
+      sentAgain: (position) => this.#acknowledgements.onSentAgain(position),
+      reconciled: () => this.#onReconciled(),
+      lost: (failure) => {
+        this.#position.returnTo(store.cursor);
+        this.#onFailed(failure);
       },
-      onEntries: (entries) => this.#options.onChange?.(entries),
-      onTaken: (through, keys) => this.#settlement.home.onTaken(through, keys),
-      onDonation: (id, count) => this.#settlement.reconciliation.onDonation(id, count),
-      onApplied: () => this.#onApplied(),
-      onReport: (through) => {
-        this.#link.send({ type: "applied", nowMs: this.#time.ownMs(), through });
-      },
-      onFailed: (failure) => this.#onFailed(failure),
-    });
+      failed: (failure) => this.#onFailed(failure),
+    };
   }
 
-  #makeSubmitter(): Submitter {
-    return new Submitter({
-      ...this.#options,
-      stamps: this.#stamps,
-      time: this.#time,
-      writes: this.#writes,
-      windowBytes: this.#limits.windowBytes,
-      admittedTime: () => Math.max(this.#applier.admittedTime, this.#options.store.horizon),
-      onAdmitted: (time) => this.#applier.admit(time),
-      onOutdated: () => this.#settlement.unsettle(),
-      onRestamped: (entries) => this.#onRestamped(entries),
-      onFailed: (failure) => this.#onFailed(failure),
-    });
-  }
-
-  #makeChoice(): DirectoryChoice {
-    return new DirectoryChoice({
-      ...this.#options,
-      cluster: this.#options.node.cluster,
-      directories: this.#options.directories ?? 1,
-      deadlines: this.#deadlines,
-      limits: this.#limits,
-      place: () => this.#applier.place,
-      onBetter: () => this.#link.move(),
-    });
-  }
-
-  #makeLink(): ReplicaLink {
-    return new ReplicaLink({
-      ...this.#options,
-      choice: this.#choice,
-      deadlines: this.#deadlines,
-      limits: this.#limits,
-      events: {
-        hello: () => this.#pulse.hello(this.status),
-        onWelcome: (link, welcome, askedAtMs) => this.#onWelcome(link, welcome, askedAtMs),
-        onMessage: (message) => this.#onMessage(message),
-        onFrame: (bytes) => {
-          // Until its turn to reconcile comes, the node stands in another log than what it is sent.
-          if (this.#settlement.reconciliation.isWaiting || !this.#disk.takesIn) return;
-          this.#progress.reconcileMoved();
-          this.#applier.take(bytes);
-        },
-        heartbeat: () => this.#heartbeat(),
-        onDrain: () => this.#submitter.pump(),
-        onDown: () => this.#onDown(),
-        onIncarnationReused: () => this.#adopt(),
-      },
-    });
+  #onFrame(bytes: Uint8Array): void {
+    // Until its turn to reconcile comes, the node stands in another log than what it is sent.
+    if (this.#settlement.reconciliation.isWaiting || !this.#disk.takesIn) return;
+    this.#progress.reconcileMoved();
+    this.#applier.take(bytes);
   }
 
   #onWelcome(link: Link, welcome: Welcome, askedAtMs: number): void {
     const { head, outboxThrough } = welcome;
-    this.#time.maxDriftMs = welcome.maxClockDriftMs;
-    this.#time.hear(welcome.nowMs, askedAtMs, welcome.clock);
+    this.#context.time.maxDriftMs = welcome.maxClockDriftMs;
+    this.#context.time.hear(welcome.nowMs, askedAtMs, welcome.clock);
     if (this.#submitter.holdsAnother(outboxThrough, welcome.outboxTime)) return this.#adopt();
     this.#submitter.observeHorizon(welcome);
     this.#progress.start();
-    this.#state.welcome(head, this.#limits.lagMax);
+    this.#state.welcome(head, this.#context.limits.lagMax);
     this.#horizon.start(welcome.horizonMs);
     this.#disk.welcome(welcome);
     if (this.#disk.visits) return this.#updateStatus();
@@ -341,8 +286,9 @@ export class Replica {
     const { isActive: reconciles } = this.#settlement.reconciliation;
     const facts = { directory: this.#choice.current, reconciles };
     this.#options.logger.info("taken in by a directory", facts);
+    this.#restamper.noteTime();
     const keys = this.#submitter.attach(link, outboxThrough, welcome.holdBack);
-    this.#settlement.home.onWelcome(welcome, keys);
+    this.#home.onWelcome(welcome, keys);
     this.#positions.restart(welcome, this.#submitter.acknowledgedThrough);
     this.#committed.reach(this.#submitter.acknowledgedThrough);
     this.#acknowledgements.onDirectory(this.#submitter.acknowledgedThrough);
@@ -352,7 +298,7 @@ export class Replica {
   /** Counts as a new database from here on: this one is an older copy of one that went on. */
   #adopt(): void {
     this.#options.logger.warn("the database is a restored copy; it takes a new identity");
-    this.#submitter.adopt(this.#options.random);
+    this.#restamper.adopt();
   }
 
   /** Something could not be made durable, or is wrong with what the link carries. */
@@ -371,25 +317,26 @@ export class Replica {
 
   #onReconciled(): void {
     this.#acknowledgements.onSentAgain(this.#submitter.acknowledgedThrough + 1);
-    this.#link.send({ type: "reconciled", nowMs: this.#time.ownMs() });
-    this.#state.reconciled(this.#applier.wholeThrough);
+    this.#link.send({ type: "reconciled", nowMs: this.#context.time.ownMs() });
+    this.#state.reconciled(this.#position.wholeThrough);
     this.#updateStatus();
   }
 
-  #onMessage(message: Exclude<DirectoryMessage, Welcome>): void {
+  #onMessage(message: NodeLinkMessage): void {
     // To a visitor, nothing else says anything of the log in which it stands.
     if (this.#disk.visits && message.type !== "echo" && !message.type.startsWith("members")) return;
     this.#submitter.check(message);
     switch (message.type) {
       case "echo":
-        this.#time.hear(message.nowMs, message.echoMs, message.clock);
+        this.#context.time.hear(message.nowMs, message.echoMs, message.clock);
         if (this.#disk.visits) return this.#checkPulse();
         this.#observe(message.head, message.committedThrough);
         this.#submitter.observeHorizon(message);
         this.#horizon.announce(message.horizon, message.horizonAt);
-        this.#applier.adoptHorizon(() => this.#pulse.lowestTime());
-        this.#settlement.home.observe(message.committedThrough, message.followed);
+        this.#applier.adoptHorizon(() => this.#dueHorizon());
+        this.#home.observe(message.committedThrough, message.followed);
         this.#positions.check();
+        this.#restamper.noteTime();
         this.#submitter.hold(message.holdBack);
         return this.#checkPulse();
       case "acknowledge":
@@ -397,7 +344,7 @@ export class Replica {
         this.#positions.acknowledge(message.outboxThrough, message.committedThrough);
         return this.#onAcknowledge(message.outboxThrough, message.committedThrough);
       case "refuse":
-        return this.#submitter.refuse(message.position, message.timeMax);
+        return this.#restamper.refuse(message.position, message.timeMax);
       case "applied-by":
         return this.#acknowledgements.onApplied(message.position, message.nodes, message.ready);
       case "located":
@@ -412,30 +359,30 @@ export class Replica {
       case "wanted":
         this.#progress.reconcileMoved();
         return this.#settlement.reconciliation.onAnswer(message);
-      case "registry":
-      case "standing":
-        // Not for a node on this link.
-        return;
     }
   }
 
   /** Until a reconciliation begins, the applier stands in another log, of which this one's sequences say nothing. */
   #observe(head: number, committedThrough: number): void {
     if (this.#settlement.reconciliation.isWaiting) return;
-    this.#applier.observe(head, committedThrough);
+    this.#position.observe(head, committedThrough);
+  }
+
+  #dueHorizon(): number | undefined {
+    return this.#horizon.due(this.#position.applied, this.#pulse.lowestTime());
   }
 
   #onAcknowledge(position: number, committedThrough: number): void {
     this.#progress.outboxMoved();
     const keys = this.#submitter.acknowledge(position);
-    this.#settlement.home.onAcknowledged(position, committedThrough, keys);
+    this.#home.onAcknowledged(position, committedThrough, keys);
     this.#acknowledgements.onDirectory(position);
     this.#committed.reach(position);
   }
 
   #onApplied(): void {
     this.#progress.logMoved();
-    this.#settlement.home.advance();
+    this.#home.advance();
     this.#positions.check();
     if (this.status === "syncing") this.#updateStatus();
   }

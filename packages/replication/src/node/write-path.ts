@@ -6,7 +6,7 @@
  * committed next, as one frame. One commit is under way at a time, so a write is always checked against
  * durable data, and a failed commit leaves no gap in the outbox. Nothing waits on a timer.
  */
-import type { Done, ReplicaStore } from "@meridian/ports";
+import type { Done } from "@meridian/ports";
 import {
   asMeridianError,
   encodeBlock,
@@ -20,11 +20,10 @@ import {
   replaces,
   VALUE_BYTES_MAX,
   type Entry,
-  type OutboxFrame,
   type Stamp,
 } from "@meridian/protocol";
 
-import type { HybridClock } from "../time/hybrid-clock.ts";
+import type { NodeContext } from "./node-context.ts";
 
 /** What a key is to hold. */
 export interface Content {
@@ -78,17 +77,6 @@ export interface Receipt {
 /** Called once with the receipt, or with what a check threw or why the store could not. */
 export type Written = (failure: unknown, receipt?: Receipt) => void;
 
-/** What the write path needs. */
-export interface WritePathOptions {
-  readonly store: ReplicaStore;
-  readonly stamps: HybridClock;
-  nowMs(): number;
-  /** Runs `callback` at the end of this turn of the event loop. */
-  defer(callback: () => void): void;
-  /** The node's own writes are durable. Called before their writers are answered. */
-  onDurable(frame: OutboxFrame, entries: readonly Entry[], reportApplied: boolean): void;
-}
-
 interface Batch {
   /** Makes the entries when their turn comes, or throws. `written` is what this commit has written before them. */
   readonly make: (written: Map<string, Entry>) => readonly Entry[];
@@ -110,7 +98,7 @@ interface Taken {
 }
 
 export class WritePath {
-  readonly #options: WritePathOptions;
+  readonly #context: NodeContext;
   #waiting: Batch[] = [];
   /** How many runs of `resubmit` are not done. */
   #resubmitting = 0;
@@ -124,8 +112,8 @@ export class WritePath {
   #closed = false;
   #onClosed: (() => void) | undefined;
 
-  constructor(options: WritePathOptions) {
-    this.#options = options;
+  constructor(context: NodeContext) {
+    this.#context = context;
   }
 
   /** Writes a batch as one; `done` hears of it once it is durable here. */
@@ -140,12 +128,12 @@ export class WritePath {
    */
   replay(id: number, check: WriteRequest["check"], reportApplied: boolean, done: Written): void {
     const make = (written: Map<string, Entry>): readonly Entry[] => {
-      const { entry } = this.#options.store.quarantinedEntry(id) ?? {};
+      const { entry } = this.#context.store.quarantinedEntry(id) ?? {};
       if (entry === undefined) {
         const said = `Expected the id of a quarantined entry, got \`${id}\``;
         throw new MeridianError("QUARANTINED_NOT_FOUND", said);
       }
-      if (!isLive(entry, this.#options.nowMs())) {
+      if (!isLive(entry, this.#context.time.nowMs())) {
         const said = `Expected an entry that has not expired, got one that did at ${entry.expiresAtMs}`;
         throw new MeridianError("QUARANTINED_EXPIRED", said);
       }
@@ -173,7 +161,7 @@ export class WritePath {
       const entries: Entry[] = [];
       const end = Math.min(keys.length, next + RESUBMITTED_MAX);
       for (let bytes = 0; next < end && bytes < FRAME_BYTES_TARGET; next += 1) {
-        const entry = this.#options.store.get(keys[next] ?? "");
+        const entry = this.#context.store.get(keys[next] ?? "");
         if (entry === undefined) continue;
         entries.push(entry);
         bytes += entryBytes(entry);
@@ -194,7 +182,7 @@ export class WritePath {
   offer(entries: readonly Entry[], done: Written): void {
     const make = (): readonly Entry[] =>
       entries.map((entry) => {
-        const held = this.#options.store.get(entry.key);
+        const held = this.#context.store.get(entry.key);
         return held !== undefined && replaces(held, entry) ? held : entry;
       });
     this.#enqueue({ make, isOld: true, released: [], reportApplied: false, done });
@@ -238,7 +226,7 @@ export class WritePath {
   #schedule(): void {
     if (this.#scheduled || this.#committing || this.#paused || this.#waiting.length === 0) return;
     this.#scheduled = true;
-    this.#options.defer(() => {
+    this.#context.defer(() => {
       this.#scheduled = false;
       if (!this.#committing && !this.#paused) this.#flush();
     });
@@ -252,7 +240,7 @@ export class WritePath {
       this.#schedule();
       return this.#checkClosed();
     }
-    const { store } = this.#options;
+    const { store } = this.#context;
     const entries = writing.flatMap((each) => each.entries);
     const frame = {
       position: store.outboxThrough + 1,
@@ -269,7 +257,7 @@ export class WritePath {
       this.#committingLowest = Infinity;
       if (failure === undefined) {
         const reportApplied = writing.some(({ batch }) => batch.reportApplied);
-        this.#options.onDurable(frame, entries, reportApplied);
+        this.#context.events.emit.durable(frame, entries, reportApplied);
         for (const each of taken) answer(each, frame.position);
       } else {
         // What was refused, or left as it was, may have been so for what is not there now.
@@ -311,8 +299,8 @@ export class WritePath {
 
   /** Checks or computes each write upon those before it, and stamps what comes of it. */
   #stamp(requests: readonly BatchWrite[], written: Map<string, Entry>): readonly Entry[] {
-    const { store, stamps } = this.#options;
-    const nowMs = this.#options.nowMs();
+    const { store, stamps, time } = this.#context;
+    const nowMs = time.nowMs();
     stamps.check(nowMs, requests.length);
     const entries: Entry[] = [];
     let bytes = 0;

@@ -13,7 +13,6 @@ import {
   encodeMessage,
   MeridianError,
   type DirectoryMessage,
-  type Entry,
   type RangeDigest,
   type Summary,
 } from "@meridian/protocol";
@@ -21,17 +20,18 @@ import {
 import { TurnWork } from "../turn-work.ts";
 import { digestOf } from "./digest.ts";
 
-/** What a reconciler needs. */
+/** What is compared with the log. */
+export type ReconcilerStore = Pick<ReplicaStore, "summaryPage">;
+
+/** The link of a reconciler, and whom it works for. */
 export interface ReconcilerOptions {
-  readonly store: Pick<ReplicaStore, "summaryPage">;
+  readonly store: ReconcilerStore;
   send(message: string): void;
   /** Runs `callback` once other work has had its turn, unless the link is gone then. What it throws ends the link. */
   later(callback: () => void): void;
   ownMs(): number;
-  /** Sends the newest entries of `keys` through the outbox. Calls back when the directory has committed them. */
-  resubmit(keys: readonly string[], done: () => void): void;
-  /** Likewise for entries as they are, or what is newer here. */
-  offer(entries: readonly Entry[], done: () => void): void;
+  /** Gives the log the newest entries of `keys`. Calls back when it has them. */
+  giveAgain(keys: readonly string[], done: () => void): void;
   onDone(): void;
 }
 
@@ -74,7 +74,7 @@ export class Reconciler {
   #walked = false;
   #nextId = 1;
   #inQuestion = 0;
-  #resubmitting = 0;
+  #giving = 0;
   #begun = false;
   #horizon = 0;
   readonly #work: TurnWork;
@@ -127,27 +127,23 @@ export class Reconciler {
     }
     for (const key of keys) checkWithin(key, question.ranges);
     if (keys.length > 0) {
-      this.#resubmitting += keys.length;
-      this.#options.resubmit(keys, () => {
-        this.#resubmitting -= keys.length;
-        this.#proceed();
-      });
+      this.#options.giveAgain(keys, this.hold(keys.length));
     }
     this.#proceed();
   }
 
-  /** Has the log hear of entries while the reconciliation is under way, which is not over before. */
-  offer(entries: readonly Entry[]): void {
-    this.#resubmitting += entries.length;
-    this.#options.offer(entries, () => {
-      this.#resubmitting -= entries.length;
+  /** Is not over before the log has `entries` more of this side: until the function that is returned is called. */
+  hold(entries: number): () => void {
+    this.#giving += entries;
+    return () => {
+      this.#giving -= entries;
       this.#proceed();
-    });
+    };
   }
 
   /** Asks on, as far as the window allows and other work need not run. */
   #proceed(): void {
-    while (this.#inQuestion + this.#resubmitting < WINDOW_ENTRIES && this.#work.mayGoOn()) {
+    while (this.#inQuestion + this.#giving < WINDOW_ENTRIES && this.#work.mayGoOn()) {
       const next = this.#differing.pop();
       if (next !== undefined) {
         if (next.split && next.range.count > OFFER_ENTRIES) this.#split(next.range);
@@ -155,7 +151,7 @@ export class Reconciler {
       } else if (!this.#walked) this.#walk();
       else break;
     }
-    if (!this.#walked || this.#questions.size > 0 || this.#resubmitting > 0) return;
+    if (!this.#walked || this.#questions.size > 0 || this.#giving > 0) return;
     if (this.#differing.length === 0) this.#options.onDone();
   }
 

@@ -1,23 +1,22 @@
 import type { Link } from "@meridian/ports";
-import { encodeMessage, type DirectoryMessage, type Entry } from "@meridian/protocol";
+import { encodeMessage, type DirectoryMessage } from "@meridian/protocol";
 
 import type { Applier } from "../intake/applier.ts";
-import { Reconciler, type ReconcilerOptions } from "./reconciler.ts";
+import type { LogPosition } from "../intake/log-position.ts";
+import { Reconciler, type ReconcilerStore } from "./reconciler.ts";
 
-/** What a reconciliation needs. */
-export interface ReconciliationOptions extends Pick<
-  ReconcilerOptions,
-  "store" | "ownMs" | "later"
-> {
-  readonly applier: Pick<Applier, "suspend" | "reconcileFrom">;
+/** Whoever reconciles with a log: a node, or a directory that follows another one. */
+export interface ReconcilingParty {
+  /** This machine's own time. */
+  ownMs(): number;
+  /** Runs `callback` once other work has had its turn. What it throws ends the link. */
+  later(callback: () => void): void;
   /** The horizon to compare under with a log of that horizon. */
   compareUnder(horizon: number): number;
-  /** Sends the newest entries of `keys` through the outbox. Calls back when the directory has committed them. */
-  resubmit(keys: readonly string[], done: () => void): void;
-  /** Likewise for entries as they are, or what is newer here. */
-  offer(entries: readonly Entry[], done: () => void): void;
+  /** Gives the log the newest entries of `keys`. Calls back when it has them. */
+  giveAgain(keys: readonly string[], done: () => void): void;
   /** Everything that differed has been exchanged. The peer is still to be told. */
-  onDone(): void;
+  onReconciled(): void;
 }
 
 interface Current {
@@ -28,11 +27,22 @@ interface Current {
 
 /** The reconciliation with the log at the other end of the link: from the welcome that asks for it until it is over, or the link is down. */
 export class Reconciliation {
-  readonly #options: ReconciliationOptions;
+  readonly #party: ReconcilingParty;
+  readonly #store: ReconcilerStore;
+  readonly #position: LogPosition;
+  readonly #applier: Applier;
   #current: Current | undefined;
 
-  constructor(options: ReconciliationOptions) {
-    this.#options = options;
+  constructor(
+    party: ReconcilingParty,
+    store: ReconcilerStore,
+    position: LogPosition,
+    applier: Applier,
+  ) {
+    this.#party = party;
+    this.#store = store;
+    this.#position = position;
+    this.#applier = applier;
   }
 
   get isActive(): boolean {
@@ -46,41 +56,36 @@ export class Reconciliation {
 
   /** Asks for a turn to reconcile with a log. */
   ask(link: Link, logId: number, epoch: number): void {
-    const { store, applier } = this.#options;
-    const ownMs = (): number => this.#options.ownMs();
-    applier.suspend();
-    // A link that broke meanwhile has taken its reconciliation along.
-    const unlessBroken = (done: () => void) => (): void => {
-      if (this.#current?.reconciler === reconciler) done();
-    };
+    const party = this.#party;
+    this.#applier.suspend();
     const reconciler: Reconciler = new Reconciler({
-      store,
+      store: this.#store,
       send: (message) => link.send(message),
-      ownMs,
-      later: (callback) => this.#options.later(unlessBroken(callback)),
-      resubmit: (keys, done) => this.#options.resubmit(keys, unlessBroken(done)),
-      offer: (entries, done) => this.#options.offer(entries, unlessBroken(done)),
+      ownMs: () => party.ownMs(),
+      later: (callback) => party.later(this.#unlessBroken(reconciler, callback)),
+      giveAgain: (keys, done) => party.giveAgain(keys, this.#unlessBroken(reconciler, done)),
       onDone: () => {
         this.#current = undefined;
-        this.#options.onDone();
+        party.onReconciled();
       },
     });
     this.#current = { reconciler, logId, epoch };
-    link.send(encodeMessage({ type: "reconcile", nowMs: ownMs() }));
+    link.send(encodeMessage({ type: "reconcile", nowMs: party.ownMs() }));
   }
 
   /** Its turn has come: what the log, of that horizon, has through `head` is compared. */
   begin(head: number, horizon: number): void {
     if (this.#current === undefined || !this.isWaiting) return;
     const { reconciler, logId, epoch } = this.#current;
-    this.#options.applier.reconcileFrom(logId, epoch, head);
-    reconciler.begin(this.#options.compareUnder(horizon));
+    this.#position.becomeReconciling(logId, epoch, head);
+    reconciler.begin(this.#party.compareUnder(horizon));
   }
 
-  /** Has the log hear of entries as a part of the reconciliation, which is not over before they are committed. Returns whether one is under way. */
-  offer(entries: readonly Entry[]): boolean {
-    this.#current?.reconciler.offer(entries);
-    return this.isActive;
+  /** Keeps a reconciliation that is under way from being over before the function that is returned is called: the log gets `entries` more. */
+  hold(entries: number): () => void {
+    const reconciler = this.#current?.reconciler;
+    if (reconciler === undefined) return () => {};
+    return this.#unlessBroken(reconciler, reconciler.hold(entries));
   }
 
   /** Takes in an answer. Throws `OUT_OF_ORDER` if a donation is missing. */
@@ -97,5 +102,12 @@ export class Reconciliation {
   /** The link is down. */
   stop(): void {
     this.#current = undefined;
+  }
+
+  /** A link that broke meanwhile has taken its reconciliation along. */
+  #unlessBroken(reconciler: Reconciler, done: () => void): () => void {
+    return () => {
+      if (this.#current?.reconciler === reconciler) done();
+    };
   }
 }

@@ -1,0 +1,66 @@
+import type { DirectoryLog, Done } from "@meridian/ports";
+import type { Cursor, Entry } from "@meridian/protocol";
+import type { Clock } from "@meridian/runtime";
+
+import type { DirectoryHorizon } from "../horizon/directory-horizon.ts";
+import type { Intake, Kept, Progress, ReceivedFrame } from "../intake/applier.ts";
+import type { LogPosition } from "../intake/log-position.ts";
+import type { Sequencer } from "../order/sequencer.ts";
+import { graveOf, isStale } from "../order/stale-entries.ts";
+import type { FollowedEntries } from "./followed-entries.ts";
+
+/** The parts of a directory that take in what comes from another one. */
+export interface FollowerIntakeParts {
+  readonly log: DirectoryLog;
+  readonly sequencer: Sequencer;
+  readonly news: FollowedEntries;
+  readonly horizon: Pick<DirectoryHorizon, "horizon">;
+  readonly clock: Clock;
+}
+
+/** Puts what a directory takes in from another one's log into its own, as far as that is news there. */
+export class FollowerIntake implements Intake {
+  readonly #parts: FollowerIntakeParts;
+  readonly #position: LogPosition;
+
+  constructor(parts: FollowerIntakeParts, position: LogPosition) {
+    this.#parts = parts;
+    this.#position = position;
+  }
+
+  keep({ entries, isDonation }: ReceivedFrame, kept: Kept): void {
+    const cursor = isDonation ? undefined : this.#position.takeCursor();
+    this.#order(this.#newsOf(entries), cursor, kept);
+  }
+
+  save({ cursor }: Progress, done: Done): void {
+    this.#order([], cursor, done);
+  }
+
+  #order(entries: readonly Entry[], cursor: Cursor | undefined, done: Kept | Done): void {
+    const { sequencer, news, clock } = this.#parts;
+    const followed = cursor?.logId === 0 ? undefined : cursor;
+    const { epoch } = this.#position;
+    sequencer.follow({ entries, epoch, followed }, clock.nowMs(), (failure) => {
+      if (failure === undefined) news.onDurable();
+      done(failure);
+    });
+  }
+
+  /**
+   * The entries that are to be ordered here. Orders burials of what was deleted here long ago, which go to everyone: the other
+   * directory may never have heard of what has deleted it.
+   */
+  #newsOf(entries: readonly Entry[]): readonly Entry[] {
+    const { log, sequencer, news, clock } = this.#parts;
+    const { horizon } = this.#parts.horizon;
+    const fresh = news.takeNews(entries);
+    const stale = entries.filter((entry) => isStale(log, horizon, entry));
+    // What is no news and not in the log's table is on its way there.
+    const buried = stale.filter((each) => fresh.includes(each) || log.peek(each.key) !== undefined);
+    if (buried.length === 0) return fresh;
+    const burials = buried.map((entry) => graveOf(log, entry));
+    sequencer.follow({ entries: burials, epoch: 0, followed: undefined }, clock.nowMs(), () => {});
+    return fresh.filter((entry) => !stale.includes(entry));
+  }
+}

@@ -1,0 +1,255 @@
+/**
+ * Where a node stands in the log that it is sent, and what that place is good for.
+ *
+ * The node stands in the log in one of three ways:
+ * - `settled`: the log holds everything that the node holds. The cursor follows what is applied and committed.
+ * - `unsettled`: the node goes on from a place that it has, and the log may lack something of the node's. There is no cursor.
+ * - `reconciling`: the two compare what they hold. What the node is sent is complete only together with what the comparison
+ *   brings, so nothing is `whole`, and there is no cursor.
+ *
+ * A compacted frame omits entries that a later entry has overwritten. Until the node has applied the log up to the head at
+ * which that frame was read, its data is a mixture that never existed in the log. The node therefore reports only
+ * `wholeThrough`. Example: it has applied 50; frames 51 to 60 come compacted, read at head 90. At `applied` 60 it still reports
+ * 50, and at 90 it reports 90.
+ */
+import type { Cursor, FrameHeader } from "@meridian/protocol";
+
+import { DurableRecords, type RecordTicket } from "./durable-records.ts";
+
+/** How many outboxes' positions are remembered. */
+const ORIGINS_MAX = 4_096;
+
+/** A stretch of the log that came compacted. Invariant: `before` < `from`. */
+interface Compacted {
+  /** The last sequence before the stretch at which the node's data equalled the log's. */
+  readonly before: number;
+  /** From this sequence on it equals the log's again. */
+  readonly from: number;
+}
+
+export class LogPosition {
+  #state: "settled" | "unsettled" | "reconciling" = "unsettled";
+  #logId = 0;
+  #epoch = 0;
+  #applied = 0;
+  #committedThrough = 0;
+  /** The highest sequence that the directory is known to have ordered. Invariant: ≥ applied. */
+  #head = 0;
+  #compacted: Compacted | undefined;
+  /** The sequence of the cursor that was last handed to the store. */
+  #savedSequence = 0;
+  readonly #durable = new DurableRecords();
+  /** Where frames began of which something is still to be offered to the log: the cursor may not pass them before it is. */
+  readonly #held = new Set<{ readonly sequence: number }>();
+  /** The last position seen of each outbox, in the log of this epoch. */
+  readonly #origins = new Map<number, number>();
+
+  /** Stands at `cursor`; nowhere without one. */
+  constructor(cursor: Cursor | undefined) {
+    this.returnTo(cursor);
+  }
+
+  get logId(): number {
+    return this.#logId;
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** Everything through this sequence is in the store, or on its way there. */
+  get applied(): number {
+    return this.#applied;
+  }
+
+  get committedThrough(): number {
+    return this.#committedThrough;
+  }
+
+  /** Whether the log holds everything that the node holds. */
+  get isSettled(): boolean {
+    return this.#state === "settled";
+  }
+
+  /** The last sequence at which the node has what the log had there, or something newer of the same keys. */
+  get wholeThrough(): number {
+    return this.#state === "reconciling" ? 0 : this.#wholeAt(this.#applied);
+  }
+
+  /** What the log has through this sequence is durable here, or something newer; 0 while the cursor may not follow. */
+  get durableThrough(): number {
+    return this.isSettled ? this.#wholeAt(this.#durable.through) : 0;
+  }
+
+  /** Sequences that the directory is known to have and this node has not. */
+  get behind(): number {
+    return Math.max(0, this.#head - this.#applied);
+  }
+
+  /** Whether the node has applied everything that is committed, all of it whole, and owes the log nothing. */
+  get isLevel(): boolean {
+    const isWhole = this.isSettled && this.wholeThrough === this.#applied;
+    return isWhole && this.#held.size === 0 && this.#applied >= this.#committedThrough;
+  }
+
+  /** What is applied in this log. */
+  get place(): Cursor {
+    return { logId: this.#logId, epoch: this.#epoch, sequence: this.#applied };
+  }
+
+  /** What is applied and committed in this log. */
+  get progress(): Cursor {
+    let sequence = Math.min(this.#applied, this.#committedThrough);
+    for (const held of this.#held) sequence = Math.min(sequence, held.sequence);
+    return { ...this.place, sequence };
+  }
+
+  /** Where the node may resume from in this log; undefined while the cursor may not follow. */
+  get cursor(): Cursor | undefined {
+    return this.isSettled ? this.progress : undefined;
+  }
+
+  /** What is committed in this log and whole here: where the node may resume from after a restart, which forgets what was compacted. */
+  get whole(): Cursor {
+    const { progress } = this;
+    return { ...progress, sequence: this.#wholeAt(progress.sequence) };
+  }
+
+  /** The cursor that is stored with the next frame; undefined while none may follow. */
+  takeCursor(): Cursor | undefined {
+    if (!this.isSettled) return undefined;
+    const cursor = this.whole;
+    this.#savedSequence = cursor.sequence;
+    return cursor;
+  }
+
+  /** The cursor, if it has moved since one was last taken. */
+  takeMovedCursor(): Cursor | undefined {
+    return this.whole.sequence > this.#savedSequence ? this.takeCursor() : undefined;
+  }
+
+  /** The cursor of a node that is level. */
+  takeLevelCursor(): Cursor {
+    const { progress } = this;
+    this.#savedSequence = progress.sequence;
+    return progress;
+  }
+
+  /** Where the node stands, for an operator. */
+  get info(): Pick<LogPosition, "logId" | "epoch" | "applied" | "committedThrough" | "behind"> {
+    const { logId, epoch, applied, committedThrough, behind } = this;
+    return { logId, epoch, applied, committedThrough, behind };
+  }
+
+  /** The last position of that outbox that is in the store; undefined if none has been seen. */
+  positionOf(incarnation: number): number | undefined {
+    return this.#origins.get(incarnation);
+  }
+
+  /** Goes on in a log, which has come to `head`, from a place that the node has. */
+  becomeUnsettled({ logId, epoch, sequence }: Cursor, head: number): void {
+    const compacted = this.#logId === logId ? this.#compacted : undefined;
+    this.#moveTo(logId, epoch, sequence);
+    this.#state = "unsettled";
+    if (compacted === undefined) return;
+    // What was omitted was overwritten by something durable; an epoch that lost its tail still has that.
+    const { before, from } = compacted;
+    this.#compacted = { before: Math.min(before, sequence), from: Math.min(from, head) };
+  }
+
+  /** The log may lack something of the node's, although the node stands on it. A comparison that was begun goes on being needed. */
+  unsettle(): void {
+    if (this.#state === "settled") this.#state = "unsettled";
+  }
+
+  /** Starts at `head` of a log that the node compares itself with. */
+  becomeReconciling(logId: number, epoch: number, head: number): void {
+    this.#moveTo(logId, epoch, head);
+    this.#state = "reconciling";
+  }
+
+  /** The log holds what the node holds: from here on the cursor follows. */
+  becomeSettled(): void {
+    // What was donated may not be durable yet.
+    if (this.#state === "reconciling") this.#durable.awaitAll();
+    this.#state = "settled";
+    this.#savedSequence = -1;
+  }
+
+  /** Something was not stored: the node stands where its store says, and nowhere if that is in no log. */
+  returnTo(cursor: Cursor | undefined): void {
+    const { logId, epoch, sequence } = cursor ?? { logId: 0, epoch: 0, sequence: 0 };
+    this.#moveTo(logId, epoch, sequence);
+    this.#state = logId === 0 ? "unsettled" : "settled";
+  }
+
+  /** Takes note of how far the log is ordered and committed. */
+  observe(head: number, committedThrough: number): void {
+    this.#head = Math.max(this.#head, head);
+    this.#committedThrough = Math.max(this.#committedThrough, committedThrough);
+  }
+
+  /** A frame that follows on what is applied has come. */
+  advance({ through, count, incarnation, position }: FrameHeader): void {
+    // The position of a compacted frame is the head at which it was read.
+    if (incarnation === 0) this.#noteCompacted(position);
+    this.#applied = through;
+    if (count === 0) this.#durable.pass(through);
+    if (incarnation !== 0 && position !== 0) this.#noteOrigin(incarnation, position);
+  }
+
+  /** A record with entries of the log through `through` is handed to the store. */
+  append(through: number): RecordTicket {
+    return this.#durable.append(through);
+  }
+
+  /** The store has taken that record. Returns whether the node still stands where it was when the record was made. */
+  stored(ticket: RecordTicket): boolean {
+    return this.#durable.take(ticket, this.#applied);
+  }
+
+  /** The store has refused a record. */
+  refused(): void {
+    this.#durable.refuse();
+  }
+
+  /** Keeps the cursor from passing `sequence` until the function that is returned is called. */
+  hold(sequence: number): () => void {
+    const held = { sequence };
+    this.#held.add(held);
+    return () => void this.#held.delete(held);
+  }
+
+  #noteCompacted(head: number): void {
+    if (head <= (this.#compacted?.from ?? 0)) return;
+    this.#compacted = { before: this.#wholeAt(this.#applied), from: head };
+  }
+
+  #wholeAt(sequence: number): number {
+    if (this.#compacted === undefined || sequence >= this.#compacted.from) return sequence;
+    return Math.min(sequence, this.#compacted.before);
+  }
+
+  #noteOrigin(incarnation: number, position: number): void {
+    this.#origins.delete(incarnation);
+    this.#origins.set(incarnation, position);
+    if (this.#origins.size <= ORIGINS_MAX) return;
+    for (const oldest of this.#origins.keys()) {
+      this.#origins.delete(oldest);
+      return;
+    }
+  }
+
+  #moveTo(logId: number, epoch: number, sequence: number): void {
+    this.#logId = logId;
+    this.#epoch = epoch;
+    this.#applied = sequence;
+    this.#committedThrough = sequence;
+    this.#head = sequence;
+    this.#savedSequence = sequence;
+    this.#durable.moveTo(sequence);
+    this.#compacted = undefined;
+    this.#held.clear();
+    this.#origins.clear();
+  }
+}

@@ -1,0 +1,65 @@
+import type { Done } from "@meridian/ports";
+import { encodeBlock, type RemoteRecord } from "@meridian/protocol";
+
+import type { ReplicaHorizon } from "../horizon/replica-horizon.ts";
+import type { NodeContext } from "../node/node-context.ts";
+import type { Intake, Kept, Progress, ReceivedFrame } from "./applier.ts";
+import type { LogPosition } from "./log-position.ts";
+
+/** Puts what a node takes in into its store, without what was deleted long ago. */
+export class ReplicaIntake implements Intake {
+  readonly #context: NodeContext;
+  readonly #position: LogPosition;
+  readonly #horizon: ReplicaHorizon;
+
+  constructor(context: NodeContext, position: LogPosition, horizon: ReplicaHorizon) {
+    this.#context = context;
+    this.#position = position;
+    this.#horizon = horizon;
+  }
+
+  keep(frame: ReceivedFrame, kept: Kept): void {
+    const { store, stamps, admitted, events } = this.#context;
+    const { highestTime, reportApplied } = frame.header;
+    stamps.observe(highestTime);
+    admitted.raise(highestTime);
+    const record = this.#recordOf(frame);
+    store.append(frame.isDonation ? record : this.#placed(record, frame), (failure) => {
+      const isHere = kept(failure);
+      if (!isHere || !reportApplied || !this.#position.isSettled) return;
+      events.emit.reported(this.#position.durableThrough);
+    });
+    if (record.quarantined !== undefined) events.emit.quarantined(record.quarantined.entries);
+    events.emit.changed(record.entries);
+  }
+
+  save(progress: Progress, done: Done): void {
+    this.#context.store.append({ kind: "progress", ...progress }, done);
+  }
+
+  /** The record with its place in the log, and with the cursor where one follows. */
+  #placed(record: RemoteRecord, { header: { through } }: ReceivedFrame): RemoteRecord {
+    const keys = record.entries.map(({ key }) => key);
+    this.#context.events.emit.taken(through, keys);
+    const place = { ...this.#position.place, sequence: through };
+    const cursor = this.#position.takeCursor();
+    return cursor === undefined ? { ...record, place } : { ...record, place, cursor };
+  }
+
+  /** What the store is to take of a frame: nearly always all of it, as it came. */
+  #recordOf({ header, entries, block, isDonation }: ReceivedFrame): RemoteRecord {
+    const { time, events } = this.#context;
+    const { highestTime, after } = header;
+    const atMs = time.nowMs();
+    // What may still be live by anybody's clock is kept aside.
+    const expiredByMs = time.confirmedMs() ?? 0;
+    const screened = this.#horizon.screen(entries, isDonation, expiredByMs);
+    if (screened === undefined) return { kind: "remote", entries, block, highestTime };
+    const { kept, offered, quarantined } = screened;
+    if (offered.length > 0) events.emit.corrected(offered, this.#position.hold(after));
+    const kind = "remote";
+    const record: RemoteRecord = { kind, entries: kept, block: encodeBlock(kept), highestTime };
+    if (quarantined.length === 0) return record;
+    return { ...record, quarantined: { entries: quarantined, atMs } };
+  }
+}

@@ -1,0 +1,219 @@
+/**
+ * Gives new stamps to what the directory has refused to order because its stamps lie too far ahead.
+ *
+ * The directory refuses such a frame before anyone has seen it. The node then goes by the directory's clock, and gives new
+ * stamps to all in the outbox from that frame on that lies too far ahead: in the old order, above every stamp that any
+ * directory has admitted as far as the node knows, and above those of the frames before, which this directory has taken. No
+ * write is stamped meanwhile.
+ *
+ * In a database that was restored from a backup, such a frame may have been sent and replaced long ago. Nobody can tell
+ * when it was made, only that it was after what this copy had heard of: so that is where its new stamps lie, and
+ * whatever else was written since stands above them.
+ */
+import {
+  asMeridianError,
+  decodeBlock,
+  encodeBlock,
+  highestTimeOf,
+  MeridianError,
+  unixMsOf,
+  type Entry,
+  type OutboxFrame,
+} from "@meridian/protocol";
+import { randomIdentity } from "@meridian/runtime";
+
+import { HybridClock } from "../time/hybrid-clock.ts";
+import type { NodeContext } from "./node-context.ts";
+import { outboxFrames } from "./outbox-frames.ts";
+import type { Submitter } from "./submitter.ts";
+import type { WritePath } from "./write-path.ts";
+
+export class Restamper {
+  readonly #context: NodeContext;
+  readonly #writes: WritePath;
+  readonly #submitter: Submitter;
+  #isActive = false;
+  /** The highest stamp time given since a frame was refused. */
+  #renewedTime = 0;
+  /** Gives stamps to what was in the outbox when an older copy of the database was put in its place. */
+  #outdated: HybridClock | undefined;
+  /** Stamps from here on were given when a directory had told the time. */
+  #judgedFrom = Infinity;
+
+  constructor(context: NodeContext, writes: WritePath, submitter: Submitter) {
+    this.#context = context;
+    this.#writes = writes;
+    this.#submitter = submitter;
+  }
+
+  /** The database counts as a new one from here on: it is an older copy of one that went on. */
+  adopt(): void {
+    const { store, random, events } = this.#context;
+    const incarnation = randomIdentity(random);
+    this.#outdated = new HybridClock(random, this.#admittedTime);
+    store.append({ kind: "adopt", incarnation }, (failure) => {
+      const said = "The node's database has taken a new identity";
+      events.emit.failed(failure ?? new MeridianError("INCARNATION_REUSED", said));
+    });
+  }
+
+  /** Takes note of which stamps are given by a time that a directory has told. */
+  noteTime(): void {
+    const { time, stamps } = this.#context;
+    // Nothing is promised by this: it asks for the next stamp.
+    if (this.#judgedFrom === Infinity && time.isTold) this.#judgedFrom = stamps.promise(0);
+  }
+
+  /** The directory, which admits stamps up to `timeMax`, has refused the frame at position `refused` for its stamps. */
+  refuse(refused: number, timeMax: number): void {
+    const { acknowledgedThrough } = this.#submitter;
+    if (this.#isActive || refused <= acknowledgedThrough) return;
+    const position = this.#context.rules.stampsBeforeRefusedStay
+      ? refused
+      : acknowledgedThrough + 1;
+    this.#isActive = true;
+    this.#submitter.suspend();
+    const { time, stamps, logger, events } = this.#context;
+    logger.warn("stamps refused; going by the cluster's time", { aheadMs: time.aheadMs });
+    time.obey();
+    this.#writes.pause(() => {
+      const admittedTime = Math.max(this.#admittedTime, this.#highestBefore(position));
+      const bound = Math.max(timeMax, admittedTime);
+      this.#renewedTime = 0;
+      stamps.lower(Math.max(admittedTime, this.#highestUpTo(bound, position)));
+      if (this.#outdated !== undefined) {
+        for (const kept of this.#keptOutdated(bound)) this.#outdated.observe(kept);
+        events.emit.outdated();
+      }
+      this.#restampAfter(position - 1, bound);
+    });
+  }
+
+  /** New stamps lie above what a directory has admitted, and above a horizon. */
+  get #admittedTime(): number {
+    return Math.max(this.#context.admitted.time, this.#context.store.horizon);
+  }
+
+  /** The highest stamp time in the outbox before a refused position: the directory has taken that. */
+  #highestBefore(position: number): number {
+    let highest = 0;
+    for (const frame of outboxFrames(this.#context.store, this.#submitter.acknowledgedThrough)) {
+      if (frame.position >= position) break;
+      highest = Math.max(highest, frame.highestTime);
+    }
+    return highest;
+  }
+
+  /** The highest stamp time up to `bound` from a position on: it stays, and new ones have to lie above it, or order would be lost. */
+  #highestUpTo(bound: number, position: number): number {
+    let highest = 0;
+    for (const frame of outboxFrames(this.#context.store, position - 1)) {
+      const times = frame.highestTime <= bound ? [frame.highestTime] : timesOf(frame);
+      for (const time of times) if (time <= bound) highest = Math.max(highest, time);
+    }
+    return highest;
+  }
+
+  /** Stamp times up to `bound` of what an older copy of the database had not sent: they stay, and new ones lie above. */
+  *#keptOutdated(bound: number): Generator<number> {
+    const { store, stamps } = this.#context;
+    for (const { block, count } of outboxFrames(store, this.#submitter.acknowledgedThrough)) {
+      for (const { stamp } of decodeBlock(block, count)) {
+        if (stamp.origin !== stamps.origin && stamp.time <= bound) yield stamp.time;
+      }
+    }
+  }
+
+  #restampAfter(after: number, refusedAbove: number): void {
+    try {
+      this.#restampNext(after, refusedAbove);
+    } catch (cause) {
+      // This runs when a commit is done, where nobody else would take the failure.
+      this.#fail(asMeridianError(cause));
+    }
+  }
+
+  #restampNext(after: number, refusedAbove: number): void {
+    const { store, events } = this.#context;
+    const frame = firstAbove(refusedAbove, outboxFrames(store, after));
+    if (frame === undefined) return this.#end();
+    const { position } = frame;
+    // What has been admitted meanwhile, by whomever, keeps its stamp, and so does what already has a new one.
+    const bound = Math.max(refusedAbove, this.#admittedTime, this.#renewedTime);
+    // The newest of a key stands for all before it, or those would come back above it; and it has its new stamp already
+    // if an earlier frame held one of them, or the write would be there twice, once above what has replaced it.
+    const old = decodeBlock(frame.block, frame.count).map((entry) => store.get(entry.key) ?? entry);
+    const made = new Map<string, Entry>();
+    const entries = old.map((entry) => {
+      const { key, stamp } = entry;
+      const renewed = made.get(key) ?? (stamp.time > bound ? this.#restamp(entry) : entry);
+      made.set(key, renewed);
+      return renewed;
+    });
+    const restamped = {
+      position,
+      count: frame.count,
+      highestTime: highestTimeOf(entries),
+      block: encodeBlock(entries),
+    };
+    const replaced = old.map(({ stamp }) => stamp);
+    store.append({ kind: "restamp", frame: restamped, entries, replaced }, (failure) => {
+      if (failure !== undefined) return this.#fail(failure);
+      events.emit.restamped(entries);
+      this.#restampAfter(position, refusedAbove);
+    });
+  }
+
+  #fail(failure: MeridianError): void {
+    const { store, stamps, events } = this.#context;
+    this.#isActive = false;
+    this.#submitter.resume();
+    // What has kept its stamp is older than any write to come, and must not outdo it.
+    stamps.observe(store.highestTime);
+    this.#writes.resume();
+    events.emit.failed(failure);
+  }
+
+  /** Has everything sent again that is not acknowledged; what the directory had taken it passes over. */
+  #end(): void {
+    this.#isActive = false;
+    if (this.#outdated !== undefined) {
+      const said = "Stamps were lowered in a restored database";
+      this.#context.events.emit.failed(new MeridianError("OUT_OF_ORDER", said));
+    }
+    this.#submitter.startOver();
+    this.#writes.resume();
+    this.#submitter.pump();
+  }
+
+  /** The entry with a new stamp, and as long to live from it as it had from the old one. Its end is put forward only by a time that is confirmed. */
+  #restamp(entry: Entry): Entry {
+    const { stamps, time } = this.#context;
+    const isOutdated = entry.stamp.origin !== stamps.origin;
+    const stamp = (isOutdated && this.#outdated?.next(0)) || stamps.next(time.nowMs());
+    this.#renewedTime = Math.max(this.#renewedTime, stamp.time);
+    const movedMs = this.#endedByStamp(entry)
+      ? unixMsOf(stamp.time) - unixMsOf(entry.stamp.time)
+      : 0;
+    const expiresAtMs = entry.expiresAtMs === 0 ? 0 : Math.max(1, entry.expiresAtMs + movedMs);
+    return { ...entry, stamp, expiresAtMs };
+  }
+
+  /**
+   * Whether the end of an entry was reckoned by the clock that its stamp shows, and is to move with it. A clock that was ahead goes on in the
+   * stamps after the time is right again; the ends of what is written then are right.
+   */
+  #endedByStamp({ stamp, expiresAtMs }: Entry): boolean {
+    const isByThatClock = stamp.time < this.#judgedFrom && expiresAtMs >= unixMsOf(stamp.time);
+    return isByThatClock && this.#context.time.confirmedMs() !== undefined;
+  }
+}
+
+function firstAbove(bound: number, frames: Iterable<OutboxFrame>): OutboxFrame | undefined {
+  for (const frame of frames) if (frame.highestTime > bound) return frame;
+  return undefined;
+}
+
+function timesOf({ block, count }: OutboxFrame): number[] {
+  return decodeBlock(block, count).map(({ stamp }) => stamp.time);
+}

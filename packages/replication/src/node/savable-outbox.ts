@@ -1,0 +1,64 @@
+interface Acknowledged {
+  readonly position: number;
+  /** The log was committed through here when that was heard; infinite where it was another log, or another epoch. */
+  readonly through: number;
+}
+
+/**
+ * Through which outbox position the node may durably count its outbox as acknowledged.
+ *
+ * Invariant: the durable cursor covers what is durable as acknowledged. So an acknowledgement that was heard when the log was
+ * committed through 90 is savable once the durable cursor has come to 90.
+ */
+export class SavableOutbox {
+  /** Acknowledgements that the cursor does not cover: the first, and the newest. */
+  #waiting: readonly Acknowledged[] = [];
+  #position: number;
+  /** The highest place in the log of what has become savable. */
+  #through = 0;
+
+  constructor(outboxAcknowledged: number) {
+    this.#position = outboxAcknowledged;
+  }
+
+  /** The last position that may be saved. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** The directory has committed the outbox through `position`, and its log through `through`. */
+  acknowledge(position: number, through: number): void {
+    this.#waiting = [...this.#waiting.slice(0, 1), { position, through }];
+  }
+
+  /** The cursor covers the log through `sequence`, durably. */
+  cover(sequence: number): void {
+    const isCovered = ({ through }: Acknowledged): boolean => through <= sequence;
+    for (const { position, through } of this.#waiting.filter(isCovered)) {
+      this.#position = Math.max(this.#position, position);
+      this.#through = Math.max(this.#through, through);
+    }
+    this.#waiting = this.#waiting.filter((each) => !isCovered(each));
+  }
+
+  /** Something was not made durable, the cursor perhaps: what it was to cover, after position `durable`, waits again until it does. */
+  lose(durable: number): void {
+    if (this.#position <= durable) return;
+    const again = { position: this.#position, through: this.#through };
+    this.#waiting = [again, ...this.#waiting.slice(-1)];
+    this.#position = durable;
+  }
+
+  /** What was acknowledged counts in the log that is left: where it is in the next one is known once the node has settled there. */
+  leaveLog(): void {
+    this.#waiting = this.#waiting.map((each) => ({ ...each, through: Infinity }));
+  }
+
+  /** The node has settled at `sequence` of its log. */
+  settleAt(sequence: number): void {
+    const newest = this.#waiting.at(-1);
+    if (newest === undefined) return;
+    const through = newest.through === Infinity ? sequence : Math.max(newest.through, sequence);
+    this.#waiting = [{ ...newest, through }];
+  }
+}
