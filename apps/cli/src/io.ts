@@ -4,6 +4,10 @@ export interface CliIo {
   readonly stdout: { write(data: string | Uint8Array): unknown };
   /** Whether people read it, to whom the next prompt belongs on a line of its own. */
   readonly isTerminal?: boolean;
+  /** Resolves once what was written is not waiting in this process any more. */
+  readonly drained?: () => Promise<void>;
+  /** Whether people watch how a long command goes on. */
+  readonly showsProgress?: boolean;
   /** Everything else. */
   readonly stderr: { write(text: string): unknown };
   /** Undefined where it is a terminal, from which no value is read. */

@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+import { once } from "node:events";
+
 import { runCli } from "./run-cli.ts";
 
 const { stdin, stdout, stderr, env } = process;
@@ -13,6 +15,10 @@ stdout.on("error", (error: NodeJS.ErrnoException) => {
 process.exitCode = await runCli(process.argv.slice(2), {
   stdout,
   isTerminal: stdout.isTTY === true,
+  drained: async () => {
+    if (stdout.writableNeedDrain) await once(stdout, "drain");
+  },
+  showsProgress: stderr.isTTY === true,
   stderr,
   stdin: stdin.isTTY === true ? undefined : stdin,
   env,

@@ -9,6 +9,8 @@ import type * as Config from "./commands/config.ts";
 import type { CheckFlags } from "./commands/config.ts";
 import type * as Entries from "./commands/entries.ts";
 import type { CommandFlags, KeysFlags, SetFlags, WriteFlags } from "./commands/entries.ts";
+import type * as Transfer from "./commands/transfer.ts";
+import type { ExportFlags, ImportFlags } from "./commands/transfer.ts";
 import type { DevOptions } from "./dev/run-dev.ts";
 import { EXIT, type CliIo } from "./io.ts";
 import { addOperatorCommands } from "./operator-commands.ts";
@@ -26,6 +28,7 @@ export function makeProgram(io: CliIo, done: (exitCode: number) => void): Comman
     })
     .exitOverride();
   addEntryCommands(program, io, done);
+  addTransferCommands(program, io, done);
   addClusterCommands(program, io, done);
   addOperatorCommands(program, io, done);
   addConfig(program, io, done);
@@ -73,6 +76,28 @@ function addEntryCommands(program: Command, io: CliIo, done: (exitCode: number) 
     .option("--limit <count>", "no more than this many")
     .action(async (prefix: string | undefined, flags: KeysFlags) =>
       done(await (await load()).keys(prefix, flags, io)),
+    );
+}
+
+function addTransferCommands(program: Command, io: CliIo, done: (exitCode: number) => void): void {
+  const load = (): Promise<typeof Transfer> => import("./commands/transfer.ts");
+  place(program.command("export"))
+    .description(
+      "Writes the entries that have a value to stdout, in key order, a line of JSON each.",
+    )
+    .argument("[prefix]", "only keys that begin with this")
+    .option("--after <key>", "only keys behind this one")
+    .option("--rate <count>", "no more than this many entries a second")
+    .action(async (prefix: string | undefined, flags: ExportFlags) =>
+      done(await (await load()).exportEntries(prefix, flags, io)),
+    );
+  acknowledged(place(program.command("import")))
+    .description("Sets what the lines of a file or of stdin say, as `export` writes them.")
+    .argument("[file]")
+    .option("--from-line <number>", "pass over the lines before this one")
+    .option("--rate <count>", "no more than this many entries a second")
+    .action(async (file: string | undefined, flags: ImportFlags) =>
+      done(await (await load()).importEntries(file, flags, io)),
     );
 }
 

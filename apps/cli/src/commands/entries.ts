@@ -1,10 +1,11 @@
 /** The commands that read and write entries: `get`, `set`, `del`, `keys`. */
-import type { AckLevel, MeridianClient, RawEntry, WriteOptions } from "@meridian/client";
+import type { AckLevel, MeridianClient, WriteOptions } from "@meridian/client";
 import { MeridianError, parseTtlMs } from "@meridian/protocol";
 
 import { EXIT, type CliIo } from "../io.ts";
 import { openClient, type PlaceFlags } from "../place.ts";
 import { formatTable } from "../table.ts";
+import { entryJson } from "../transfer/entry-line.ts";
 
 /** What every command takes. */
 export interface CommandFlags extends PlaceFlags {
@@ -127,7 +128,8 @@ export function printJson(io: CliIo, value: unknown): void {
   io.stdout.write(`${JSON.stringify(value)}\n`);
 }
 
-async function withClient<T>(
+/** Connects as the flags say, and closes the client afterwards. */
+export async function withClient<T>(
   flags: CommandFlags,
   io: CliIo,
   use: (client: MeridianClient) => Promise<T>,
@@ -140,7 +142,8 @@ async function withClient<T>(
   }
 }
 
-function writeOptions(flags: WriteFlags): WriteOptions {
+/** The options of a write that its flags say. */
+export function writeOptions(flags: WriteFlags): WriteOptions {
   const { ack, timeout } = flags;
   const level =
     ack !== undefined && /^\d+$/.test(ack) ? Number(ack) : (ack as AckLevel | undefined);
@@ -181,16 +184,6 @@ function checkJson(value: Uint8Array): void {
   } catch (cause) {
     const said = cause instanceof Error ? cause.message : String(cause);
     throw new MeridianError("INVALID_ARGUMENT", `Expected a JSON value: ${said}`, { cause });
-  }
-}
-
-function entryJson(entry: RawEntry): Readonly<Record<string, unknown>> {
-  const { value, contentType, etag, expiresAtMs } = entry;
-  const about = { contentType, etag, expiresAtMs: expiresAtMs ?? null };
-  try {
-    return { value: decoder.decode(value), encoding: "utf8", ...about };
-  } catch {
-    return { value: Buffer.from(value).toString("base64"), encoding: "base64", ...about };
   }
 }
 

@@ -1,0 +1,170 @@
+/** The commands that carry entries to and from files: `export`, `import`. */
+import { createReadStream } from "node:fs";
+
+import type { KeyInfo, MeridianClient, SetEntry } from "@meridian/client";
+import { MeridianError, VALUE_BYTES_MAX } from "@meridian/protocol";
+
+import { EXIT, type CliIo } from "../io.ts";
+import { decodeEntryLine, encodeEntryLine, type EntryLine } from "../transfer/entry-line.ts";
+import { readLines } from "../transfer/lines.ts";
+import { Progress } from "../transfer/progress.ts";
+import { withClient, writeOptions, type CommandFlags, type WriteFlags } from "./entries.ts";
+
+/** What `export` takes. */
+export interface ExportFlags extends CommandFlags {
+  readonly after?: string | undefined;
+  readonly rate?: string | undefined;
+}
+
+/** What `import` takes. */
+export interface ImportFlags extends WriteFlags {
+  readonly fromLine?: string | undefined;
+  readonly rate?: string | undefined;
+}
+
+/** How much is under way at once: few requests, and no more memory than that. */
+const BATCH_ENTRIES = 200;
+const BATCH_BYTES = 1024 * 1024;
+/** Six characters of JSON for a byte, and room for the key and the rest. */
+const LINE_BYTES_MAX = 6 * VALUE_BYTES_MAX + 64 * 1024;
+
+/** `meridian export`: the entries that have a value, in key order, a line of JSON each, to stdout. */
+export async function exportEntries(
+  prefix: string | undefined,
+  flags: ExportFlags,
+  io: CliIo,
+): Promise<number> {
+  const progress = new Progress(io, "exported", flags.rate);
+  let { after } = flags;
+  try {
+    await withClient(flags, io, async (client) => {
+      for await (const batch of batchesOf(client.keys({ prefix, after }), ({ bytes }) => bytes)) {
+        after = await exportBatch(client, batch, progress, io);
+      }
+    });
+  } catch (cause) {
+    throw continued(cause, after === undefined ? "" : `; go on with \`--after ${quoted(after)}\``);
+  }
+  progress.end();
+  return EXIT.ok;
+}
+
+/** Writes the entries of some keys; what has none any more is left out. Returns the last key. */
+async function exportBatch(
+  client: MeridianClient,
+  batch: readonly KeyInfo[],
+  progress: Progress,
+  io: CliIo,
+): Promise<string | undefined> {
+  const entries = await Promise.all(batch.map(({ key }) => client.getRaw(key)));
+  const lines = batch.flatMap(({ key }, index) => {
+    const entry = entries[index];
+    return entry === undefined ? [] : [encodeEntryLine(key, entry)];
+  });
+  const text = lines.join("");
+  io.stdout.write(text);
+  await io.drained?.();
+  await progress.add(lines.length, text.length);
+  return batch.at(-1)?.key;
+}
+
+/**
+ * `meridian import`: sets what the lines of a file or of stdin say. What has expired meanwhile is passed over. Lines are
+ * stored in order: where one is wrong, all before its batch are stored, and the error names the line to go on with.
+ */
+export async function importEntries(
+  file: string | undefined,
+  flags: ImportFlags,
+  io: CliIo,
+): Promise<number> {
+  const input = file === undefined ? io.stdin : createReadStream(file);
+  if (input === undefined) {
+    const said = "Expected a file or lines on stdin, got neither";
+    throw new MeridianError("INVALID_ARGUMENT", said);
+  }
+  const progress = new Progress(io, "imported", flags.rate);
+  const first = lineNumber(flags.fromLine);
+  const options = writeOptions(flags);
+  let [next, expired] = [first, 0];
+  try {
+    await withClient(flags, io, async (client) => {
+      const lines = decodedLines(input, first);
+      for await (const batch of batchesOf(lines, ({ value }) => value.length)) {
+        const nowMs = Date.now();
+        const live = batch.filter(({ expiresAtMs }) => expiresAtMs === null || expiresAtMs > nowMs);
+        if (live.length > 0)
+          await client.setMany(
+            live.map((each) => asSet(each, nowMs)),
+            options,
+          );
+        expired += batch.length - live.length;
+        next = (batch.at(-1)?.line ?? next) + 1;
+        const bytes = live.reduce((sum, { value }) => sum + value.length, 0);
+        await progress.add(live.length, bytes);
+      }
+    });
+  } catch (cause) {
+    throw continued(
+      cause,
+      `; all before line ${next} is stored: go on with \`--from-line ${next}\``,
+    );
+  }
+  progress.end(expired === 0 ? "" : `; ${expired} had expired`);
+  return EXIT.ok;
+}
+
+interface ReadLine extends EntryLine {
+  readonly line: number;
+}
+
+async function* decodedLines(
+  input: AsyncIterable<Uint8Array>,
+  first: number,
+): AsyncGenerator<ReadLine, void, undefined> {
+  for await (const { text, line } of readLines(input, LINE_BYTES_MAX)) {
+    if (line >= first) yield { ...decodeEntryLine(text, line), line };
+  }
+}
+
+function asSet({ key, value, contentType, expiresAtMs }: ReadLine, nowMs: number): SetEntry {
+  const ttlMs = expiresAtMs === null ? undefined : expiresAtMs - nowMs;
+  return { key, value, contentType, ttlMs };
+}
+
+/** What comes, in pieces that are bounded in number and, but for one larger than that, in bytes. */
+async function* batchesOf<T>(
+  items: AsyncIterable<T>,
+  bytesOf: (item: T) => number,
+): AsyncGenerator<readonly T[], void, undefined> {
+  let [batch, bytes]: [T[], number] = [[], 0];
+  for await (const item of items) {
+    const more = bytesOf(item);
+    if (batch.length >= BATCH_ENTRIES || (batch.length > 0 && bytes + more > BATCH_BYTES)) {
+      yield batch;
+      [batch, bytes] = [[], 0];
+    }
+    batch.push(item);
+    bytes += more;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+function lineNumber(text = "1"): number {
+  const line = Number(text);
+  if (Number.isSafeInteger(line) && line >= 1) return line;
+  const said = `Expected \`--from-line\` as a whole number from 1, got \`${text}\``;
+  throw new MeridianError("INVALID_ARGUMENT", said);
+}
+
+/** The same error, which also says how to go on from there. */
+function continued(cause: unknown, how: string): unknown {
+  if (!(cause instanceof MeridianError)) return cause;
+  const { code, message, details } = cause;
+  const more = details === undefined ? { cause } : { cause, details };
+  return new MeridianError(code, `${message}${how}`, more);
+}
+
+/** A word for a shell. */
+function quoted(text: string): string {
+  return /^[\w:./@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}

@@ -1,0 +1,85 @@
+/** `meridian export` and `meridian import`, from one cluster to another. */
+import { runCli } from "@meridian/cli";
+import { connect } from "@meridian/client";
+import { expect, it, onTestFinished } from "vitest";
+
+import { startBothPrograms } from "../support/both-programs.ts";
+
+async function startRegion(): Promise<string> {
+  const programs = await startBothPrograms();
+  onTestFinished(() => programs.stop());
+  return programs.region;
+}
+
+interface Outcome {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function meridian(argv: readonly string[], stdin = ""): Promise<Outcome> {
+  let [stdout, stderr] = ["", ""];
+  const exitCode = await runCli(argv, {
+    stdout: { write: (data) => (stdout += String(data)) },
+    stderr: { write: (text) => (stderr += text) },
+    stdin: (async function* () {
+      yield Buffer.from(stdin);
+    })(),
+    env: {},
+    colour: false,
+  });
+  return { exitCode, stdout, stderr };
+}
+
+it("carries every entry from one cluster to another, with its bytes, type and end", async () => {
+  const [from, to] = [await startRegion(), await startRegion()];
+  const [source, target] = [await connect({ nodes: [from] }), await connect({ nodes: [to] })];
+  onTestFinished(() => [source, target].forEach((client) => client.close()));
+  const many = Array.from({ length: 450 }, (_, index) => `many:${String(index).padStart(4, "0")}`);
+  await source.setMany(many.map((key) => ({ key, value: { key } })));
+  await source.set("bytes", Uint8Array.of(0, 255, 10), { ttl: "1h" });
+  await source.set("text", "früh\n", { contentType: "text/plain; charset=utf-8" });
+  await source.set("large", new Uint8Array(900_000).fill(0));
+  await source.set("gone", 1);
+  await source.delete("gone");
+
+  const { exitCode, stdout, stderr } = await meridian(["export", "--node", from]);
+  expect([exitCode, stdout.split("\n").length]).toEqual([0, 454]);
+  expect(stderr).toMatch(/^exported 453 entries, [\d.]+ MiB, \d+ a second\n$/);
+  const imported = await meridian(["import", "--node", to], stdout);
+  expect(imported.stderr).toMatch(/^imported 453 entries, /);
+
+  for await (const { key } of source.keys()) {
+    const [was, is] = [await source.getRaw(key), await target.getRaw(key)];
+    expect(is && { ...is, value: [...is.value.subarray(0, 9)], etag: "", expiresAtMs: 0 }).toEqual(
+      was && { ...was, value: [...was.value.subarray(0, 9)], etag: "", expiresAtMs: 0 },
+    );
+    expect(is?.value.length).toBe(was?.value.length);
+  }
+  const [was, is] = [await source.getRaw("bytes"), await target.getRaw("bytes")];
+  // The machine's clock and the cluster's are not the same.
+  expect(Math.abs((is?.expiresAtMs ?? 0) - (was?.expiresAtMs ?? 0))).toBeLessThan(60_000);
+
+  const behind = await meridian(["export", "many:", "--after", "many:0447", "--node", to]);
+  expect(behind.stdout.trim().split("\n")).toHaveLength(2);
+});
+
+it("passes over what has expired, and says where to go on behind a line that is wrong", async () => {
+  const region = await startRegion();
+  const line = (key: string, expiresAtMs: number | null = null): string =>
+    JSON.stringify({ key, value: "v", contentType: "text/plain", expiresAtMs });
+  const expired = await meridian(["import", "--node", region], `${line("a", 1_000)}\n${line("b")}`);
+  expect(expired.stderr).toMatch(/^imported 1 entries, .*; 1 had expired\n$/);
+  expect((await fetch(`${region}/cache/a`)).status).toBe(404);
+
+  const lines = Array.from({ length: 250 }, (_, index) => line(`k${index}`));
+  const wrong = await meridian(["import", "--node", region], [...lines, "nonsense"].join("\n"));
+  expect(wrong.exitCode).not.toBe(0);
+  expect(wrong.stderr).toContain("line 251: Expected JSON");
+  expect(wrong.stderr).toContain("all before line 201 is stored: go on with `--from-line 201`");
+  expect((await fetch(`${region}/cache/k199`)).status).toBe(200);
+  expect((await fetch(`${region}/cache/k200`)).status).toBe(404);
+  const rest = ["import", "--node", region, "--from-line", "201"];
+  expect((await meridian(rest, lines.join("\n"))).stderr).toMatch(/^imported 50 entries/);
+  expect((await fetch(`${region}/cache/k249`)).status).toBe(200);
+});
