@@ -173,6 +173,23 @@ describe("a module that is forbidden to one package", () => {
     },
   );
 
+  it.each([
+    "@meridian/http",
+    "hono/tiny",
+    "node:http",
+    "../listeners/listener.ts",
+    "../listeners/http/answers.ts",
+  ])("of %s is found in the service of a region, which knows no protocol", (module) => {
+    const text = `import type { x } from "${module}";`;
+    const declared = declares(module.startsWith("hono") ? "hono" : module);
+    const found = plant("apps/region", text, declared, "src/service/planted.ts");
+    expect(found).toEqual([
+      `apps/region/src/service/planted.ts: the service knows no protocol, and may not import ${module}`,
+    ]);
+    const elsewhere = plant("apps/region", text, declared, "src/supervised/planted.ts");
+    expect(elsewhere).toEqual([]);
+  });
+
   it("of the tools of testing is right in testkit only", () => {
     expect(plant("packages/testkit", `import { it } from "vitest";`)).toEqual([]);
     expect(plant("packages/geo", `import { it } from "vitest";`)).toHaveLength(1);

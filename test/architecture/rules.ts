@@ -51,6 +51,21 @@ const FORBIDDEN: Readonly<Record<string, readonly string[]>> = {
   replication: ["ws", "better-sqlite3"],
 };
 
+/** Rooms of a package that know less than the package: what files in the folder must not import, packages and paths. */
+const ROOMS: readonly {
+  readonly folder: string;
+  readonly packages: readonly string[];
+  readonly folders: readonly string[];
+  readonly why: string;
+}[] = [
+  {
+    folder: "apps/region/src/service",
+    packages: ["@meridian/http", "hono", "node:http", "node:https", "ws"],
+    folders: ["apps/region/src/listeners"],
+    why: "the service knows no protocol",
+  },
+];
+
 /** Apps that another app may start as programs: declared, and located, but not loaded. */
 const MAY_START: Readonly<Record<string, readonly string[]>> = { cli: ["directory", "region"] };
 
@@ -116,12 +131,25 @@ function violationsOfFile(
     found.push(`has ${file.codeLines} lines of code, above ${CODE_LINES_MAX}`);
   }
   for (const reach of file.reaches) {
+    const forbidden = violationOfRoom(`${pkg.folder}/${path}`, reach.specifier);
+    if (forbidden !== undefined) found.push(forbidden);
     const violation = /^\.{1,2}($|\/)|^\//.test(reach.specifier)
       ? violationOfPath(path, reach.specifier)
       : violationOfModule(pkg, name, reach);
     if (violation !== undefined) found.push(violation);
   }
   return found;
+}
+
+function violationOfRoom(file: string, specifier: string): string | undefined {
+  const room = ROOMS.find(({ folder }) => file.startsWith(`${folder}/`));
+  if (room === undefined) return undefined;
+  const isPath = specifier.startsWith(".");
+  const target = isPath ? posix.join(posix.dirname(file), specifier) : moduleOf(specifier);
+  const isForbidden = isPath
+    ? room.folders.some((folder) => target.startsWith(`${folder}/`))
+    : room.packages.includes(target);
+  return isForbidden ? `${room.why}, and may not import ${specifier}` : undefined;
 }
 
 function violationOfPath(path: string, specifier: string): string | undefined {

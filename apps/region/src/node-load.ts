@@ -19,9 +19,12 @@ const FULL: Readonly<Record<string, number>> = {
   writeBytes: 0.75,
 };
 
+/** What counts the operations of a node. */
+type Operations = { readonly [Part in "reads" | "writes"]: Pick<RegionService[Part], "count"> };
+
 /** Measures how busy a node is, for its heartbeats. */
 export class LoadMeter {
-  readonly #service: Pick<RegionService, "operations">;
+  readonly #service: Operations;
   readonly #memory: Pick<Memory, "stats">;
   readonly #clock: Clock;
   readonly #gauges: () => readonly Gauge[];
@@ -31,7 +34,7 @@ export class LoadMeter {
   #perSecond = 0;
 
   constructor(
-    service: Pick<RegionService, "operations">,
+    service: Operations,
     memory: Pick<Memory, "stats">,
     clock: Clock,
     gauges: () => readonly Gauge[],
@@ -48,7 +51,7 @@ export class LoadMeter {
     const nowMs = this.#clock.elapsedMs();
     const passedMs = nowMs - this.#atMs;
     if (passedMs >= WINDOW_MS) {
-      const operations = this.#service.operations();
+      const operations = this.#service.reads.count + this.#service.writes.count;
       this.#perSecond = ((operations - this.#operations) / passedMs) * 1000;
       this.#operations = operations;
       this.#atMs = nowMs;

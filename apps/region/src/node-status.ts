@@ -4,7 +4,7 @@ import type { Gauge } from "@meridian/runtime";
 import type { SqliteReplicaStore } from "@meridian/store";
 
 import type { MemoryStats } from "./service/memory.ts";
-import type { ReadCounts } from "./service/region-service.ts";
+import type { ReadCounts } from "./service/reads.ts";
 
 /** The body of `/status`: a node in numbers, for its operator. */
 export interface NodeReport {

@@ -1,50 +1,30 @@
 /** The parts of a regional node, put together. */
-import {
-  OriginPolicy,
-  refusalOf,
-  RequestLimit,
-  type AllowedOrigins,
-  type AnswerStyle,
-  type HttpHandlers,
-  type PageQuery,
-  type RoutedApp,
-} from "@meridian/http";
 import type { Dial } from "@meridian/ports";
 import type { MeridianError, NodeStatus } from "@meridian/protocol";
-import {
-  admissionOf,
-  digestAll,
-  digestPage,
-  Replica,
-  type Admission,
-  type NodeIdentity,
-} from "@meridian/replication";
+import { admissionOf, Replica, type Admission, type NodeIdentity } from "@meridian/replication";
 import type { Clock, Gauge, Logger, Random } from "@meridian/runtime";
 import type { SqliteReplicaStore } from "@meridian/store";
 import { LINK_BYTES_MAX } from "@meridian/transport";
 
-import { AdmissionGate } from "./service/admission-gate.ts";
 import { DirectoryFinder } from "./directory-finder.ts";
-import { entryPageOf } from "./service/entry-page.ts";
-import { answerStyle } from "./listeners/http/answers.ts";
-import type { NodeFacts } from "./listeners/http/node-routes.ts";
-import { regionApp } from "./listeners/http/region-app.ts";
-import { regionListener } from "./listeners/http/region-listener.ts";
-import { Memory } from "./service/memory.ts";
+import type { Listener, ServedNode } from "./listeners/listener.ts";
 import { LoadMeter } from "./node-load.ts";
 import type { NodeReport } from "./node-status.ts";
-import { RegionService } from "./service/region-service.ts";
+import { RequestAdmission } from "./service/admission.ts";
+import { Contents } from "./service/contents.ts";
+import { Memory } from "./service/memory.ts";
+import { Reads } from "./service/reads.ts";
+import type { RegionService } from "./service/region-service.ts";
+import { WriteGate } from "./service/write-gate.ts";
+import { Writes, type WritesOptions } from "./service/writes.ts";
 import { programVersion } from "./version.ts";
 
 /** What a node is made of. */
-export interface RegionNodeOptions {
+export interface RegionNodeOptions extends Pick<
+  WritesOptions,
+  "valueBytesMax" | "ttlMsDefault" | "backlogBytesMax"
+> {
   readonly node: NodeIdentity;
-  /** Where the node is reached from this machine. */
-  readonly url: string;
-  /** Where the node's own pages would come from, which may ask it. */
-  readonly ownUrls: readonly string[];
-  /** The origins of other web pages that may ask it. */
-  readonly allowOrigin: AllowedOrigins;
   readonly store: SqliteReplicaStore;
   /** The URLs of the directories, the preferred one first; `dial` is told which by its place. */
   readonly directories: readonly string[];
@@ -56,28 +36,21 @@ export interface RegionNodeOptions {
   readonly logger: Logger;
   readonly cacheEntries: number;
   readonly cacheBytes: number;
-  readonly valueBytesMax: number;
-  readonly ttlMsDefault: number;
-  /** See `RegionServiceOptions`. */
-  readonly backlogBytesMax?: number;
-  /** How full what the node's sockets hold is. */
-  readonly socketGauges?: () => readonly Gauge[];
+  /** What clients reach the node by, listening already. The URL of the first is that of the node's reports. */
+  readonly listeners: readonly Listener[];
   readonly onStatus?: (status: NodeStatus) => void;
 }
 
-/** A regional node without its sockets. */
-export class RegionNode {
+/** A regional node. */
+export class RegionNode implements ServedNode {
   readonly service: RegionService;
-  readonly app: RoutedApp;
-  readonly limit: RequestLimit = new RequestLimit();
+  readonly contents: Contents;
   readonly #options: RegionNodeOptions;
   readonly #replica: Replica;
   readonly #memory: Memory;
   readonly #meter: LoadMeter;
   readonly #finder: DirectoryFinder;
-  readonly #style: AnswerStyle;
   readonly #startedAtMs: number;
-  #digesting: Promise<object> | undefined;
 
   constructor(options: RegionNodeOptions) {
     const { node, store, clock, random, logger, dial, onStatus } = options;
@@ -92,8 +65,8 @@ export class RegionNode {
       random,
       logger,
       defer: (callback) => setImmediate(callback),
-      onChange: (entries) => this.service.follow(entries),
-      onForget: (keys) => this.service.forget(keys),
+      onChange: (entries) => this.#memory.followAll(entries),
+      onForget: (keys) => this.#memory.forgetAll(keys),
       load: () => this.#meter.read(),
       ...(onStatus && { onStatus }),
     });
@@ -112,33 +85,9 @@ export class RegionNode {
       logger,
       isAdmitted: () => this.#admission() !== "never",
     });
-    this.service = new RegionService({
-      gate: new AdmissionGate({
-        nodeId: node.id,
-        standalone: options.standalone,
-        admission: () => this.#admission(),
-        refusal: () => this.#replica.link.refusal,
-        found: () => this.#finder.found,
-      }),
-      nodeId: node.id,
-      replica: this.#replica,
-      memory: this.#memory,
-      store,
-      clock,
-      valueBytesMax: options.valueBytesMax,
-      ttlMsDefault: options.ttlMsDefault,
-      backlogBytesMax: options.backlogBytesMax,
-    });
+    this.contents = new Contents(store, this.#replica);
+    this.service = this.#makeService();
     this.#meter = new LoadMeter(this.service, this.#memory, clock, () => this.#gauges());
-    const facts: NodeFacts = {
-      status: () => this.#report(),
-      digest: () => this.#sharedDigest(),
-      digestPage: (query) => this.#digestPage(query),
-      entryPage: (query) => this.#entryPage(query),
-    };
-    const origins = new OriginPolicy(options.allowOrigin, options.ownUrls);
-    this.#style = answerStyle(this.service, origins);
-    this.app = regionApp({ service: this.service, style: this.#style, facts, logger });
   }
 
   /** Cluster time that a majority of the members has agreed on for a while; undefined where none has. */
@@ -150,52 +99,45 @@ export class RegionNode {
     return this.#replica.status;
   }
 
-  /** What answers a server's requests. With `appOnly` all of them go through the app. */
-  handlers(appOnly: boolean = false): HttpHandlers {
-    const { service, app, limit } = this;
-    const [style, { clock, logger }] = [this.#style, this.#options];
-    return {
-      request: regionListener({ service, style, app, limit, clock, logger, appOnly }),
-      refuse: (error) => refusalOf(style, error),
-    };
-  }
-
   /**
    * The database is damaged. The node serves nobody any more and has the directory say so; what others do not have yet
    * it goes on handing over, as far as it can be read.
    */
   fail(damage: MeridianError): void {
-    if (this.service.damage !== undefined) return;
+    if (this.service.admission.damage !== undefined) return;
     this.#options.logger.error(
       "the database is damaged; stop this node and delete its data folder, it fills itself again",
       { code: damage.code, why: damage.message },
     );
-    this.service.fail(damage);
+    this.service.admission.fail(damage);
     this.#replica.drain();
   }
 
-  /** Starts replicating. */
+  /** Starts replicating, and has the listeners answer. */
   start(): void {
+    for (const listener of this.#options.listeners) listener.start(this);
     this.#replica.start();
     if (!this.#options.standalone) this.#finder.start();
   }
 
   /**
    * Refuses new requests, has the directory send clients elsewhere, lets the requests under way finish for up to
-   * `finishMs`, and stops replicating.
+   * `finishMs`, stops replicating, and cuts the connections.
    */
   async stop(finishMs: number): Promise<void> {
+    const { clock, listeners } = this.#options;
     this.#finder.stop();
-    this.service.drain();
+    this.service.admission.drain();
     this.#replica.drain();
     await new Promise<void>((resolve) => {
-      const cancel = this.#options.clock.after(finishMs, resolve);
-      this.limit.onIdle(() => {
+      const cancel = clock.after(finishMs, resolve);
+      void Promise.all(listeners.map((listener) => listener.drain())).then(() => {
         cancel();
         resolve();
       });
     });
     await this.#replica.stop();
+    await Promise.all(listeners.map((listener) => listener.stop()));
     this.#memory.close();
   }
 
@@ -203,43 +145,43 @@ export class RegionNode {
     return admissionOf(this.#options.store, this.#replica.link.refusal?.code ?? null);
   }
 
-  #report(): NodeReport {
-    const { node, url, store } = this.#options;
+  /** The node in numbers, for its operator. */
+  report(): NodeReport {
+    const { node, store, listeners } = this.#options;
     const { id, region, lat, lon, cluster } = node;
     return {
       id,
       region,
       lat,
       lon,
-      url,
+      url: listeners[0]?.url ?? "",
       cluster,
       version: programVersion(),
       startedAtMs: this.#startedAtMs,
       nowMs: this.#replica.nowMs(),
-      status: this.service.draining ? "draining" : this.#replica.status,
-      readyPeers: this.service.peers().map((peer) => peer.id),
-      damage: this.service.damage?.message ?? null,
+      status: this.service.admission.draining ? "draining" : this.#replica.status,
+      readyPeers: this.service.admission.peers().map((peer) => peer.id),
+      damage: this.service.admission.damage?.message ?? null,
       shortage: store.shortage?.message ?? null,
       directory: this.#options.directories[this.#replica.info().directory] ?? null,
       directoriesFound: this.#finder.found,
       replica: this.#replica.info(),
       gauges: this.#gauges(),
       store: store.stats(),
-      cache: { ...this.#memory.stats(), reads: this.service.reads() },
+      cache: { ...this.#memory.stats(), reads: this.service.reads.counts() },
       requests: {
-        active: this.limit.active,
+        active: listeners.reduce((sum, listener) => sum + listener.requests, 0),
         perSecond: this.#meter.read().requestsPerSecond,
       },
     };
   }
 
   #gauges(): readonly Gauge[] {
-    const { cacheEntries, cacheBytes, socketGauges } = this.#options;
+    const { cacheEntries, cacheBytes, listeners } = this.#options;
     const { entries, bytes } = this.#memory.stats();
     return [
-      ...(socketGauges?.() ?? []),
-      this.limit.gauge(),
-      ...this.service.gauges(),
+      ...listeners.flatMap((listener) => listener.gauges()),
+      ...this.service.writes.gauges(),
       ...this.#replica.gauges(),
       { name: "linkBytes", now: this.#replica.link.bufferedBytes, max: LINK_BYTES_MAX },
       { name: "cacheEntries", now: entries, max: cacheEntries },
@@ -247,32 +189,20 @@ export class RegionNode {
     ];
   }
 
-  /** One for all who ask while it is taken. */
-  #sharedDigest(): Promise<object> {
-    this.#digesting ??= this.#digest().finally(() => {
-      this.#digesting = undefined;
+  #makeService(): RegionService {
+    const { store, standalone, node } = this.#options;
+    const [replica, memory] = [this.#replica, this.#memory];
+    const gate = new WriteGate({
+      nodeId: node.id,
+      standalone,
+      admission: () => this.#admission(),
+      refusal: () => replica.link.refusal,
+      shortage: () => store.shortage,
+      found: () => this.#finder.found,
     });
-    return this.#digesting;
-  }
-
-  async #digest(): Promise<object> {
-    const { store } = this.#options;
-    const sequence = this.#replica.info().applied;
-    const nowMs = this.#replica.nowMs();
-    const digest = await digestAll(store, (callback) => setImmediate(callback), nowMs);
-    return { ...digest, sequence };
-  }
-
-  async #digestPage({ limit, ...range }: PageQuery): Promise<object> {
-    const sequence = this.#replica.info().applied;
-    const defer = (callback: () => void): unknown => setImmediate(callback);
-    const { store } = this.#options;
-    const page = await digestPage(store, range, limit, defer, this.#replica.nowMs());
-    return { ...page, horizon: store.horizon, sequence };
-  }
-
-  #entryPage(query: PageQuery): object {
-    const sequence = this.#replica.info().applied;
-    return { ...entryPageOf(this.#options.store, query, this.#replica.nowMs()), sequence };
+    const admission = new RequestAdmission({ nodeId: node.id, replica, gate });
+    const reads = new Reads({ replica, memory, store, admission });
+    const writes = new Writes({ ...this.#options, replica, memory, gate });
+    return { nodeId: node.id, admission, reads, writes, time: replica };
   }
 }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 
-import { connectionsMaxOf, HttpServer } from "@meridian/http";
-import { MeridianError, type NodeStatus } from "@meridian/protocol";
+import { connectionsMaxOf } from "@meridian/http";
+import type { MeridianError, NodeStatus } from "@meridian/protocol";
 import {
   systemClock,
   systemRandom,
@@ -13,6 +13,7 @@ import {
 import { openReplicaStore } from "@meridian/store";
 import { dialLink } from "@meridian/transport";
 
+import { HttpListener } from "./listeners/http/http-listener.ts";
 import type { RegionFlags } from "./region-flags.ts";
 import { RegionNode } from "./region-node.ts";
 import { throttledDial } from "./throttled-dial.ts";
@@ -21,8 +22,6 @@ import { throttledDial } from "./throttled-dial.ts";
 const FINISH_MS = 5_000;
 
 const CONNECTIONS_MAX = 16_384;
-
-const STARTING = new MeridianError("NODE_SYNCING", "The node is still putting itself together");
 
 /** What may wait in memory to be stored before the node reads no more from the directory: less than refuses its own writes. */
 const REMOTE_BACKLOG_BYTES_MAX = 32 * 1024 * 1024;
@@ -96,9 +95,9 @@ export async function startRegion(options: RegionOptions): Promise<RunningRegion
     ...(expiredGrace !== undefined && { tuning: { expiredGraceMs: expiredGrace } }),
     onBroken: (failure) => options.onFatal?.(failure),
   });
-  let server: HttpServer;
+  let http: HttpListener;
   try {
-    server = await listen(options, clock);
+    http = await listen(options, clock);
   } catch (failure) {
     await store.close();
     throw failure;
@@ -107,10 +106,8 @@ export async function startRegion(options: RegionOptions): Promise<RunningRegion
   const directories = options.directory.map((each) => each.replace(/\/+$/, ""));
   const node = new RegionNode({
     ...options,
-    node: { cluster, id, region, ip, port: server.port, url, lat, lon },
-    url: server.url,
-    ownUrls: server.ownUrls,
-    allowOrigin: options.allowOrigin ?? [],
+    node: { cluster, id, region, ip, port: http.port, url, lat, lon },
+    listeners: [http],
     standalone: options.standalone ?? false,
     store,
     directories,
@@ -120,25 +117,22 @@ export async function startRegion(options: RegionOptions): Promise<RunningRegion
       backlogBytes: () => store.backlogBytes,
       backlogBytesMax: REMOTE_BACKLOG_BYTES_MAX,
     }),
-    socketGauges: () => server.gauges(),
     clock,
     random,
     ttlMsDefault: options.ttlDefault ?? 0,
   });
   started = node;
-  server.handle(node.handlers());
-  logger.info(`listening on ${server.url}`, { node: id, cluster });
+  logger.info(`listening on ${http.url}`, { node: id, cluster });
   node.start();
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     logger.info("stopping", { node: id });
     await node.stop(FINISH_MS);
-    await server.close(0);
     await store.close();
   };
   return {
-    url: server.url,
-    port: server.port,
+    url: http.url,
+    port: http.port,
     get status() {
       return node.status;
     },
@@ -146,16 +140,17 @@ export async function startRegion(options: RegionOptions): Promise<RunningRegion
   };
 }
 
-async function listen(options: RegionOptions, clock: Clock): Promise<HttpServer> {
+async function listen(options: RegionOptions, clock: Clock): Promise<HttpListener> {
   const { host, port, url, logger } = options;
   // A proxy on this machine may hand on the name that clients are told.
   const names = url === null ? [] : [new URL(url).hostname];
-  const server = new HttpServer({
+  const http = new HttpListener({
     clock,
+    logger,
+    allowOrigin: options.allowOrigin ?? [],
     connectionsMax: connectionsMaxOf(options.connectionsMax ?? CONNECTIONS_MAX, logger),
     allowHost: [...(options.allowHost ?? []), ...names],
-    starting: STARTING,
   });
-  await server.listen(host, port);
-  return server;
+  await http.listen(host, port);
+  return http;
 }

@@ -63,10 +63,10 @@ it("a node that stops says so to the directory before the requests under way are
     upload.once("data", (bytes: Buffer) => resolve(bytes.toString()));
   });
   upload.write("PUT /cache/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nha");
-  for (let turn = 0; turn < 10_000 && region.node.limit.active === 0; turn += 1) {
+  for (let turn = 0; turn < 10_000 && region.requests === 0; turn += 1) {
     await new Promise((resolve) => setImmediate(resolve));
   }
-  expect(region.node.limit.active).toBe(1);
+  expect(region.requests).toBe(1);
   heard.length = 0;
   const stopped = region.node.stop(5_000);
   expect(heard).toMatchObject([{ type: "heartbeat", status: "draining" }]);

@@ -4,12 +4,18 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { HttpServer, type HttpServerOptions } from "@meridian/http";
-import { MeridianError, type ReplicaRecord } from "@meridian/protocol";
+import { OriginPolicy, type HttpServerOptions, type RoutedApp } from "@meridian/http";
+import type { ReplicaRecord } from "@meridian/protocol";
 import { seededRandom, silentLogger, systemClock, type Clock } from "@meridian/runtime";
-import { openReplicaStore, type StoreTuning } from "@meridian/store";
+import { openReplicaStore, type SqliteReplicaStore, type StoreTuning } from "@meridian/store";
 import Database from "better-sqlite3";
 
+import {
+  HttpListener,
+  httpNode,
+  type HttpListenerOptions,
+} from "../src/listeners/http/http-listener.ts";
+import { regionApp } from "../src/listeners/http/region-app.ts";
 import { RegionNode, type RegionNodeOptions } from "../src/region-node.ts";
 
 /** A clock that stands still until it is told. */
@@ -51,6 +57,9 @@ export class ManualClock implements Clock {
   }
 }
 
+/** Where pages of a node without a server would come from. */
+const OWN_URLS = ["http://127.0.0.1:7401", "http://localhost:7401"];
+
 /** A directory that is away: links close without opening. */
 const dialNobody: Dial = (events) => {
   queueMicrotask(() => events.onClose(1006, "nobody there"));
@@ -65,10 +74,16 @@ interface Stall {
 /** A node on a real store in a folder of its own, under a clock that stands still. */
 export interface TestNode {
   readonly node: RegionNode;
+  /** Answers without a server. */
+  readonly app: RoutedApp;
   readonly clock: ManualClock;
   request(target: string, init?: RequestInit): Promise<Response>;
-  /** Listens on a port of its own; `appOnly` as in `RegionNode.listener`. */
+  /** Listens on a port of its own; `appOnly` as in `HttpListenerOptions`. */
   serve(appOnly?: boolean): Promise<number>;
+  /** Requests under way at its listeners. */
+  readonly requests: number;
+  /** Resolves once there are none. */
+  idle(): Promise<unknown>;
   /** Stalls the node's disk. */
   stall(): Stall;
   /** Waits for a promise while time passes. */
@@ -85,12 +100,12 @@ export type TestNodeOptions = Partial<
     | "valueBytesMax"
     | "ttlMsDefault"
     | "backlogBytesMax"
-    | "allowOrigin"
     | "dial"
     | "directories"
     | "standalone"
   >
 > & {
+  readonly allowOrigin?: HttpListenerOptions["allowOrigin"];
   /** Bounds of its servers. */
   readonly limits?: Partial<
     Pick<HttpServerOptions, "connectionsMax" | "answerBytesMax" | "timeouts">
@@ -109,67 +124,71 @@ export async function testNode(options: TestNodeOptions = {}): Promise<TestNode>
   const random = seededRandom(1);
   const logger = silentLogger;
   const path = join(folder, "region.db");
-  const { tuning } = options;
-  const store = await openReplicaStore({
-    path,
-    durability: "process",
-    clock,
-    random,
-    logger,
-    ...(tuning && { tuning }),
-  });
-  for (const record of options.records ?? []) {
-    await new Promise<void>((resolve, reject) => {
-      store.append(record, (failure) => (failure === undefined ? resolve() : reject(failure)));
-    });
-  }
+  const context = { clock, random, logger };
+  const store = await openStore(path, context, options);
+  const { allowOrigin = [] } = options;
+  const listeners: HttpListener[] = [];
   const identity = { cluster: "test", id: "fra", region: "eu", lat: 50.1, lon: 8.7 };
   const node = new RegionNode({
     cacheEntries: 1_000,
     cacheBytes: 64 * 1024 * 1024,
     valueBytesMax: 1024 * 1024,
     ttlMsDefault: 0,
-    allowOrigin: [],
     directories: ["http://directory.test"],
     standalone: true,
     dial: dialNobody,
     ...options,
     node: { ...identity, ip: null, port: 7401, url: null },
-    url: "http://127.0.0.1:7401",
-    ownUrls: ["http://127.0.0.1:7401", "http://localhost:7401"],
+    listeners,
     store,
-    clock,
-    random,
-    logger,
+    ...context,
   });
   node.start();
   if (options.joining !== true) clock.advance(10_000);
-  const servers: HttpServer[] = [];
+  const origins = new OriginPolicy(allowOrigin, OWN_URLS);
+  const app = regionApp(httpNode(node, origins, clock), logger);
   return {
     node,
+    app,
     clock,
-    request: async (target, init) => node.app.request(target, init),
-    serve: async (appOnly) => {
-      const server = new HttpServer({
-        starting: new MeridianError("NODE_SYNCING", "Not yet"),
-        clock: systemClock,
-        connectionsMax: 100,
-        ...options.limits,
-      });
-      await server.listen("127.0.0.1", 0);
-      servers.push(server);
-      server.handle(node.handlers(appOnly));
-      return server.port;
+    request: async (target, init) => app.request(target, init),
+    serve: async (appOnly = false) => {
+      const bounds = { connectionsMax: 100, ...options.limits };
+      const served = { clock: systemClock, logger, allowOrigin, appOnly };
+      const listener = new HttpListener({ ...served, ...bounds });
+      await listener.listen("127.0.0.1", 0);
+      listeners.push(listener);
+      listener.start(node);
+      return listener.port;
     },
+    get requests() {
+      return listeners.reduce((sum, { requests }) => sum + requests, 0);
+    },
+    idle: () => Promise.all(listeners.map((listener) => listener.drain())),
     stall: () => stallOf(path),
     settle: (promise) => settle(promise, clock),
     close: async () => {
-      for (const server of servers) await server.close(0);
+      for (const listener of listeners) await listener.stop();
       await settle(node.stop(1_000), clock);
       await store.close();
       rmSync(folder, { recursive: true });
     },
   };
+}
+
+async function openStore(
+  path: string,
+  context: Pick<RegionNodeOptions, "clock" | "random" | "logger">,
+  { tuning, records = [] }: TestNodeOptions,
+): Promise<SqliteReplicaStore> {
+  const tuned = tuning === undefined ? {} : { tuning };
+  const store = await openReplicaStore({ path, durability: "process", ...context, ...tuned });
+  for (const record of records) {
+    await new Promise<void>((resolve, reject) => {
+      store.append(record, (failure) => (failure === undefined ? resolve() : reject(failure)));
+    });
+  }
+  return store;
 }
 
 function stallOf(path: string): Stall {

@@ -19,7 +19,12 @@ it.each([
     { name: "cacheBytes", now: 100, max: 100 },
     { name, now, max: 100 },
   ];
-  const meter = new LoadMeter({ operations: () => 0 }, { stats }, clock, gauges);
+  const meter = new LoadMeter(
+    { reads: { count: 0 }, writes: { count: 0 } },
+    { stats },
+    clock,
+    gauges,
+  );
   expect(meter.read().refusing).toBeUndefined();
   now = full;
   expect(meter.read().refusing).toBe(true);

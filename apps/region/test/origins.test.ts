@@ -44,7 +44,7 @@ const targets: Readonly<Record<string, string>> = {
 };
 
 function routesOf(node: TestNode): readonly (readonly [method: string, path: string])[] {
-  return node.node.app.routes.map(({ method, path }) => [method, path]);
+  return node.app.routes.map(({ method, path }) => [method, path]);
 }
 
 function ask(node: TestNode, method: string, path: string, origin?: string): Promise<Response> {

@@ -186,10 +186,10 @@ describe("one connection", () => {
       return `${put}GET /cache/a HTTP/1.1\r\nHost: localhost\r\n\r\n`;
     });
     const answered = exchangeBytes(port, ahead.join(""), `GET /status HTTP/1.1\r\n${closing}\r\n`);
-    await expect.poll(() => region.node.limit.active, PATIENT).toBe(1);
+    await expect.poll(() => region.requests, PATIENT).toBe(1);
     stall.end();
     const read = (await answered).match(/\r\n\r\n1\d\d(?=HTTP)/g) ?? [];
     expect(read.map((text) => Number(text))).toEqual(ahead.map((_, index) => 100 + index));
-    expect(region.node.limit.active).toBe(0);
+    expect(region.requests).toBe(0);
   });
 });

@@ -257,7 +257,7 @@ describe("a node that is not ready", () => {
 
   it("sends clients away while it drains", async () => {
     const node = await testNode();
-    node.node.service.drain();
+    node.node.service.admission.drain();
     for (const [method, target] of targets) {
       const answer = await node.request(target, { method });
       expect(answer.status).toBe(503);

@@ -10,7 +10,7 @@ it("a value in memory is served by no node that drains", async () => {
   const url = `http://127.0.0.1:${await region.serve()}/cache/k`;
   expect((await fetch(url, { method: "PUT", body: "v" })).status).toBe(200);
   for (let read = 0; read < 2; read += 1) expect(await (await fetch(url)).text()).toBe("v");
-  region.node.service.drain();
+  region.node.service.admission.drain();
   const answer = await fetch(url);
   expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([
     503,

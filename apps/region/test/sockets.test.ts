@@ -232,8 +232,7 @@ describe("a body that stops half-way", () => {
         socket.on("error", reject);
       });
       // A request that is answered after it shows that the node has dealt with it.
-      const { limit } = region.node;
-      await new Promise<void>((resolve) => limit.onIdle(resolve));
+      await region.idle();
       expect((await region.request("/cache/half")).status).toBe(404);
       expect(await (await region.request("/digest")).text()).toBe(before);
     }

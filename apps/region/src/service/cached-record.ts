@@ -1,30 +1,15 @@
-import { formatStamp, unixMsOf, type Entry } from "@meridian/protocol";
+import { formatStamp, type Entry } from "@meridian/protocol";
 
-/** The content type of a value that came without one. */
-export const CONTENT_TYPE_DEFAULT = "application/octet-stream";
-
-/** What memory holds of a key: the entry, and what an HTTP answer says of it, made once. */
+/** What memory holds of a key. */
 export interface CachedRecord {
   readonly entry: Entry;
-  /** The entity tag in its quotes. */
-  readonly etag: string;
-  /** The entry's content type if a header can carry it, else the default one. */
-  readonly contentType: string;
-  /** The value's length in bytes, in decimal. */
-  readonly length: string;
-  /** The millisecond of the stamp. */
-  readonly stampMs: number;
+  /** What a listener has made of the entry for its protocol, so that it makes it once. A listener takes only what is its own. */
+  face: unknown;
 }
 
 /** The record of an entry. */
 export function recordOf(entry: Entry): CachedRecord {
-  return {
-    entry,
-    etag: etagOf(entry),
-    contentType: isContentType(entry.contentType) ? entry.contentType : CONTENT_TYPE_DEFAULT,
-    length: String(entry.value.byteLength),
-    stampMs: unixMsOf(entry.stamp.time),
-  };
+  return { entry, face: undefined };
 }
 
 /** The entity tag of an entry: its stamp, in quotes. */
@@ -32,7 +17,7 @@ export function etagOf(entry: Pick<Entry, "stamp">): string {
   return `"${formatStamp(entry.stamp)}"`;
 }
 
-/** Whether a header can carry `text` as a content type: printable ASCII, not empty. */
+/** Whether `text` names a content type: printable ASCII, not empty. */
 export function isContentType(text: string): boolean {
   return /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(text);
 }

@@ -1,6 +1,16 @@
-import type { PageQuery } from "@meridian/http";
-import { compareKeys, isPurgeable, listEntry, type ListedEntry } from "@meridian/protocol";
+import {
+  compareKeys,
+  isPurgeable,
+  listEntry,
+  type KeyRange,
+  type ListedEntry,
+} from "@meridian/protocol";
 import type { SqliteReplicaStore } from "@meridian/store";
+
+/** The first entries of a part of the key space. */
+export interface EntryPageQuery extends KeyRange {
+  readonly limit: number;
+}
 
 /** What a store holds in a part of the key space: tombstones and expired entries too, but for purgeable ones. */
 export interface EntryPage {
@@ -14,7 +24,7 @@ export interface EntryPage {
 /** The first entries of a range, as of `nowMs`. */
 export function entryPageOf(
   store: Pick<SqliteReplicaStore, "list" | "horizon">,
-  { after, through, limit }: PageQuery,
+  { after, through, limit }: EntryPageQuery,
   nowMs: number,
 ): EntryPage {
   const page = store.list({ limit, ...(after !== null && { after }) });

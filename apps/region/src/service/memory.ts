@@ -123,6 +123,16 @@ export class Memory {
     else if (order < 0) this.#cache.delete(entry.key);
   }
 
+  /** Follows entries that may be news. */
+  followAll(entries: readonly Entry[]): void {
+    for (const entry of entries) this.follow(entry);
+  }
+
+  /** Forgets what it holds of these keys. */
+  forgetAll(keys: readonly string[]): void {
+    for (const key of keys) this.forget(key);
+  }
+
   /** Forgets a key, whose entry in the store has got a lower stamp. */
   forget(key: string): void {
     const flight = this.#flights.get(key);

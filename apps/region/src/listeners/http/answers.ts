@@ -1,7 +1,9 @@
 import type { AnswerStyle, HeaderList, OriginPolicy } from "@meridian/http";
 
 import type { CachedRecord } from "../../service/cached-record.ts";
-import type { RegionService, Tier } from "../../service/region-service.ts";
+import type { RegionService } from "../../service/region-service.ts";
+import type { Tier } from "../../service/requests.ts";
+import { faceOf, type EntryFace } from "./entry-face.ts";
 
 /** What all answers of a node have in common: who it is, and what its client has seen. */
 export function answerStyle(service: RegionService, origins: OriginPolicy): AnswerStyle {
@@ -12,7 +14,7 @@ export function answerStyle(service: RegionService, origins: OriginPolicy): Answ
       "Meridian-Node",
       service.nodeId,
       "Meridian-Position",
-      service.positionToken(),
+      service.admission.positionToken(),
     ],
   };
 }
@@ -33,11 +35,12 @@ export const VALUE_HEADERS: HeaderList = [
 /** What an answer says of an entry besides its value. */
 export function entryHeaders(record: CachedRecord, nowMs: number, tier: Tier): HeaderList {
   const { expiresAtMs } = record.entry;
+  const face = faceOf(record);
   return [
     "ETag",
-    record.etag,
+    face.etag,
     "Age",
-    ageOf(record, nowMs),
+    ageOf(face, nowMs),
     ...(expiresAtMs === 0 ? [] : ["Meridian-Expires-At", String(expiresAtMs)]),
     "Meridian-Cache",
     tier,
@@ -46,6 +49,6 @@ export function entryHeaders(record: CachedRecord, nowMs: number, tier: Tier): H
 }
 
 /** Seconds since the entry was made, those begun included. */
-export function ageOf(record: CachedRecord, nowMs: number): string {
-  return String(Math.max(0, Math.ceil((nowMs - record.stampMs) / 1000)));
+export function ageOf({ stampMs }: EntryFace, nowMs: number): string {
+  return String(Math.max(0, Math.ceil((nowMs - stampMs) / 1000)));
 }

@@ -7,7 +7,7 @@ import {
   type AckLevel,
 } from "@meridian/protocol";
 
-import type { AckRequest, Session } from "../../service/region-service.ts";
+import type { AckRequest, Session } from "../../service/requests.ts";
 
 const TIMEOUT_MS_DEFAULT = 5_000;
 const TIMEOUT_MS_MAX = 60_000;

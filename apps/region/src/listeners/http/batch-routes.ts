@@ -8,15 +8,10 @@ import {
   parseTtlMs,
 } from "@meridian/protocol";
 
-import { CONTENT_TYPE_DEFAULT } from "../../service/cached-record.ts";
-import {
-  checkBytes,
-  checkContentType,
-  factsOf,
-  type RegionService,
-  type SetRequest,
-} from "../../service/region-service.ts";
+import type { RegionService } from "../../service/region-service.ts";
+import { checkBytes, checkContentType, factsOf, type SetRequest } from "../../service/requests.ts";
 import { readAck } from "./arguments.ts";
+import { CONTENT_TYPE_DEFAULT, faceOf } from "./entry-face.ts";
 import type { RegionExchange } from "./exchange.ts";
 import { checkShape } from "./json-shape.ts";
 import { describeFound, TEXT_CONTENT_TYPE } from "./short-routes.ts";
@@ -42,10 +37,13 @@ export async function batchGet(exchange: RegionExchange): Promise<Answer> {
   let bytes = 0;
   const text = new TextPieces('{"entries":[');
   for (const [index, key] of keys.entries()) {
-    const found = service.find(key);
+    const found = service.reads.find(key);
     bytes += found?.record.entry.value.byteLength ?? 0;
     checkBytes("one answer", bytes, bytesMaxOf(service));
-    const entry = found === undefined ? { key, found: false } : describeFound(key, found.record);
+    const entry =
+      found === undefined
+        ? { key, found: false }
+        : describeFound(found.record.entry, faceOf(found.record));
     text.add(`${index === 0 ? "" : ","}${JSON.stringify(entry)}`);
   }
   text.add("]}");
@@ -60,15 +58,15 @@ export async function batchSet(exchange: RegionExchange): Promise<Answer> {
   const body = await readJson(exchange, ["entries", "ack", "timeout"], bytesMaxOf(service));
   const requests = listOf(body, "entries").map((item) => setRequestOf(service, item));
   const ack = readAck(ackTextOf(body["ack"]), optionalText(body, "timeout"));
-  const written = await service.set(requests, ack);
+  const written = await service.writes.set(requests, ack);
   return exchange.json(200, {
     entries: written.entries.map(factsOf),
     acknowledged: written.acknowledged,
   });
 }
 
-function bytesMaxOf(service: RegionService): number {
-  return Math.max(BATCH_BYTES_MAX, 2 * service.valueBytesMax);
+function bytesMaxOf({ writes }: RegionService): number {
+  return Math.max(BATCH_BYTES_MAX, 2 * writes.valueBytesMax);
 }
 
 async function readJson(
@@ -95,7 +93,7 @@ function setRequestOf(service: RegionService, item: unknown): SetRequest {
   const key = checkClientKey(textOf(entry["key"], "key"));
   const encoding = optionalText(entry, "encoding") ?? "utf8";
   const value = bytesOf(textOf(entry["value"], "value"), encoding);
-  service.checkLength(value.byteLength);
+  service.writes.checkLength(value.byteLength);
   const contentType =
     optionalText(entry, "contentType") ??
     (encoding === "utf8" ? TEXT_CONTENT_TYPE : CONTENT_TYPE_DEFAULT);

@@ -5,7 +5,7 @@
 import { MeridianError } from "@meridian/protocol";
 
 import { etagOf } from "../../service/cached-record.ts";
-import type { Condition } from "../../service/region-service.ts";
+import type { Condition } from "../../service/requests.ts";
 import type { HeaderReader } from "./arguments.ts";
 
 /**

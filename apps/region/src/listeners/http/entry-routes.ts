@@ -2,16 +2,16 @@
 import type { Answer } from "@meridian/http";
 import { MeridianError } from "@meridian/protocol";
 
-import { CONTENT_TYPE_DEFAULT } from "../../service/cached-record.ts";
 import {
   checkContentType,
   factsOf,
   type SetRequest,
   type Written,
-} from "../../service/region-service.ts";
+} from "../../service/requests.ts";
 import { entryHeaders } from "./answers.ts";
 import { readAck, readFlag, readTtlMs } from "./arguments.ts";
 import { conditionOf, noneMatchNames } from "./conditions.ts";
+import { CONTENT_TYPE_DEFAULT, faceOf } from "./entry-face.ts";
 import type { RegionExchange } from "./exchange.ts";
 import { keyOfPath } from "./key-path.ts";
 
@@ -20,19 +20,20 @@ export async function getEntry(exchange: RegionExchange): Promise<Answer> {
   const { stale } = exchange.query("stale");
   const key = keyOfPath(exchange.path);
   await exchange.admit(readFlag("stale", stale));
-  const found = exchange.service.find(key);
+  const found = exchange.service.reads.find(key);
   if (found === undefined) throw keyNotFound(key);
   const { record, tier } = found;
-  const headers = entryHeaders(record, exchange.service.nowMs(), tier);
+  const face = faceOf(record);
+  const headers = entryHeaders(record, exchange.service.time.nowMs(), tier);
   const held = exchange.header("if-none-match");
-  if (held !== undefined && noneMatchNames(held, record.etag)) {
+  if (held !== undefined && noneMatchNames(held, face.etag)) {
     return exchange.plain(304, null, headers);
   }
   return exchange.plain(200, record.entry.value, [
     "Content-Type",
-    record.contentType,
+    face.contentType,
     "Content-Length",
-    record.length,
+    face.length,
     ...headers,
   ]);
 }
@@ -47,11 +48,14 @@ export async function putEntry(exchange: RegionExchange): Promise<Answer> {
   const contentType = exchange.header("content-type") ?? CONTENT_TYPE_DEFAULT;
   checkContentType(contentType);
   checkWhole(exchange);
-  service.checkLength(Number(exchange.header("content-length") ?? 0));
+  service.writes.checkLength(Number(exchange.header("content-length") ?? 0));
   await exchange.admit();
-  const value = await exchange.body(service.valueBytesMax);
+  const value = await exchange.body(service.writes.valueBytesMax);
   const request: SetRequest = { key, value, contentType, ...(ttlMs !== undefined && { ttlMs }) };
-  return answerWritten(exchange, await service.set([request], ack, conditionOf(exchange.header)));
+  return answerWritten(
+    exchange,
+    await service.writes.set([request], ack, conditionOf(exchange.header)),
+  );
 }
 
 /** `DELETE /cache/<key>[?ack=][&timeout=]` */
@@ -61,7 +65,7 @@ export async function deleteEntry(exchange: RegionExchange): Promise<Answer> {
   const key = keyOfPath(exchange.path);
   const ack = readAck(query.ack, query.timeout);
   await exchange.admit();
-  const written = await service.delete(key, ack, conditionOf(exchange.header));
+  const written = await service.writes.delete(key, ack, conditionOf(exchange.header));
   return answerWritten(exchange, written, { deleted: written.deleted });
 }
 

@@ -1,24 +1,36 @@
-import { Exchange, type AnswerStyle, type Carrier } from "@meridian/http";
+import { Exchange, type AnswerStyle, type Carrier, type HeldBytes } from "@meridian/http";
 
 import type { RegionService } from "../../service/region-service.ts";
+import type { ServedNode } from "../listener.ts";
 import { readSession } from "./arguments.ts";
+
+/** A node as it is served over HTTP. */
+export interface HttpNode extends ServedNode {
+  readonly style: AnswerStyle;
+  /** What the bodies of requests take that are being read. */
+  readonly bodies: HeldBytes;
+}
 
 /** One request to a node and the means to answer it. */
 export class RegionExchange extends Exchange {
-  readonly service: RegionService;
+  readonly node: HttpNode;
 
-  constructor(service: RegionService, style: AnswerStyle, carrier: Carrier) {
-    super(style, carrier);
-    this.service = service;
+  constructor(node: HttpNode, carrier: Carrier) {
+    super(node.style, carrier);
+    this.node = node;
   }
 
-  /** Lets the request in by the rules of `RegionService.admit`; its session is in its headers. */
+  get service(): RegionService {
+    return this.node.service;
+  }
+
+  /** Lets the request in by the rules of `RequestAdmission.admit`; its session is in its headers. */
   async admit(stale: boolean = false): Promise<void> {
-    await this.service.admit(readSession(this.header, stale));
+    await this.service.admission.admit(readSession(this.header, stale));
   }
 
   /** Reads the body, within what all bodies together may take. Rejects with `VALUE_TOO_LARGE` beyond `bytesMax`. */
   body(bytesMax: number): Promise<Uint8Array> {
-    return this.readBody(bytesMax, this.service.bodies);
+    return this.readBody(bytesMax, this.node.bodies);
   }
 }

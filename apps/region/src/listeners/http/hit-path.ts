@@ -15,6 +15,7 @@ import { isReservedKey } from "@meridian/protocol";
 
 import type { RegionService } from "../../service/region-service.ts";
 import { ageOf, VALUE_HEADERS } from "./answers.ts";
+import { faceOf } from "./entry-face.ts";
 import { KEY_PREFIX } from "./key-path.ts";
 
 /**
@@ -41,23 +42,25 @@ export function hitPath(service: RegionService, origins: OriginPolicy): ShortPat
   // One list for all answers of a kind: `writeHead` has read it before another request is looked at.
   const lasting = headerList(service, origins, []);
   const expiring = headerList(service, origins, ["Meridian-Expires-At"]);
+  const { reads, admission, time } = service;
   return (incoming, outgoing) => {
     if (incoming.method !== "GET") return false;
     const key = plainKeyOf(incoming.url ?? "");
     if (key === undefined || hasHeader(incoming.rawHeaders, READ_HEADERS)) return false;
-    const record = service.hit(key);
+    const record = reads.hit(key);
     if (record === undefined) return false;
     const { value, expiresAtMs } = record.entry;
     const { byteLength } = value;
     if (byteLength > SMALL_BYTES && !isAdmitted(outgoing, byteLength)) return false;
+    const face = faceOf(record);
     const expires = expiresAtMs !== 0;
     const headers = expires ? expiring : lasting;
     if (expires) headers[AT.expiry] = String(expiresAtMs);
-    headers[AT.contentType] = record.contentType;
-    headers[AT.contentLength] = record.length;
-    headers[AT.etag] = record.etag;
-    headers[AT.age] = ageOf(record, service.nowMs());
-    headers[AT.position + (expires ? 2 : 0)] = service.positionToken();
+    headers[AT.contentType] = face.contentType;
+    headers[AT.contentLength] = face.length;
+    headers[AT.etag] = face.etag;
+    headers[AT.age] = ageOf(face, time.nowMs());
+    headers[AT.position + (expires ? 2 : 0)] = admission.positionToken();
     outgoing.writeHead(200, headers);
     if (byteLength > TEXT_BYTES_MAX) writeBody(outgoing, value, byteLength);
     else outgoing.end(latin1(value), "latin1");

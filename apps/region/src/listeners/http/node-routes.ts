@@ -1,19 +1,8 @@
 /** What the node tells of itself: its keys, its status, its health. */
-import { readWhole, type Answer, type PageQuery } from "@meridian/http";
+import { readWhole, type Answer } from "@meridian/http";
 
 import { etagOf } from "../../service/cached-record.ts";
 import type { RegionExchange } from "./exchange.ts";
-
-/** What the node knows of itself beside its service. */
-export interface NodeFacts {
-  /** The body of `/status`. */
-  status(): object;
-  /** The body of `/digest`. */
-  digest(): Promise<object>;
-  /** The body of `/digest` for a part of the keys, and of `/entries`. */
-  digestPage(query: PageQuery): Promise<object>;
-  entryPage(query: PageQuery): object;
-}
 
 /** `GET /keys[?prefix=][&after=][&limit=]` */
 export async function getKeys(exchange: RegionExchange): Promise<Answer> {
@@ -25,7 +14,7 @@ export async function getKeys(exchange: RegionExchange): Promise<Answer> {
     ...(after !== undefined && { after }),
   };
   await exchange.admit();
-  const { entries, next } = await exchange.service.list(query);
+  const { entries, next } = await exchange.service.reads.list(query);
   const keys = entries.map(({ key, bytes, contentType, stamp, expiresAtMs }) => ({
     key,
     bytes,
@@ -37,9 +26,9 @@ export async function getKeys(exchange: RegionExchange): Promise<Answer> {
 }
 
 /** `GET /status` */
-export function getStatus(exchange: RegionExchange, facts: NodeFacts): Answer {
+export function getStatus(exchange: RegionExchange): Answer {
   exchange.query();
-  return exchange.json(200, facts.status(), ["Cache-Control", "no-store"]);
+  return exchange.json(200, exchange.node.report(), ["Cache-Control", "no-store"]);
 }
 
 /** `GET /healthz` */
@@ -51,6 +40,6 @@ export function getHealth(exchange: RegionExchange): Answer {
 /** `GET /readyz` */
 export function getReadiness(exchange: RegionExchange): Answer {
   exchange.query();
-  exchange.service.checkReady();
+  exchange.service.admission.checkReady();
   return exchange.json(200, { status: "ready" }, ["Cache-Control", "no-store"]);
 }

@@ -2,17 +2,17 @@
 import { digestQueryOf, entriesQueryOf, PAGE_OPTIONS, type Answer } from "@meridian/http";
 
 import type { RegionExchange } from "./exchange.ts";
-import type { NodeFacts } from "./node-routes.ts";
 
 /** `GET /digest[?after=][&through=][&limit=]`: of everything, or of the first entries of a part. */
-export async function getDigest(exchange: RegionExchange, facts: NodeFacts): Promise<Answer> {
+export async function getDigest(exchange: RegionExchange): Promise<Answer> {
   const page = digestQueryOf(exchange.query(...PAGE_OPTIONS));
-  const body = page === undefined ? await facts.digest() : await facts.digestPage(page);
+  const { contents } = exchange.node;
+  const body = page === undefined ? await contents.digest() : await contents.digestPage(page);
   return exchange.json(200, body, ["Cache-Control", "no-store"]);
 }
 
 /** `GET /entries[?after=][&through=][&limit=]`: tombstones and expired entries too, which `/keys` leaves out. */
-export function getEntries(exchange: RegionExchange, facts: NodeFacts): Answer {
-  const body = facts.entryPage(entriesQueryOf(exchange.query(...PAGE_OPTIONS)));
+export function getEntries(exchange: RegionExchange): Answer {
+  const body = exchange.node.contents.entryPage(entriesQueryOf(exchange.query(...PAGE_OPTIONS)));
   return exchange.json(200, body, ["Cache-Control", "no-store"]);
 }

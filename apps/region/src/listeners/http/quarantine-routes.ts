@@ -2,10 +2,10 @@
 import { readWhole, type Answer } from "@meridian/http";
 import { MeridianError, type QuarantinedEntry } from "@meridian/protocol";
 
-import { recordOf } from "../../service/cached-record.ts";
 import { readAck } from "./arguments.ts";
 import { conditionOf } from "./conditions.ts";
 import { answerWritten } from "./entry-routes.ts";
+import { EntryFace } from "./entry-face.ts";
 import type { RegionExchange } from "./exchange.ts";
 import { describeFound } from "./short-routes.ts";
 
@@ -25,7 +25,7 @@ export function getQuarantine(exchange: RegionExchange): Answer {
   const { after, limit } = exchange.query("after", "limit");
   const bounds = { min: 0, max: Number.MAX_SAFE_INTEGER, fallback: 0 };
   const most = readWhole("limit", limit, { min: 1, max: 1_000, fallback: 100 });
-  const { quarantine } = exchange.service;
+  const { quarantine } = exchange.service.writes;
   const entries = quarantine.after(readWhole("after", after, bounds), most);
   const last = entries.at(-1)?.id ?? null;
   // A page may be short because its values are large.
@@ -38,7 +38,7 @@ export function getQuarantine(exchange: RegionExchange): Answer {
 export function getQuarantined(exchange: RegionExchange): Answer {
   exchange.query();
   const found = find(exchange);
-  const { value, encoding } = describeFound(found.entry.key, recordOf(found.entry));
+  const { value, encoding } = describeFound(found.entry, new EntryFace(found.entry));
   return exchange.json(200, { ...describe(found), value, encoding }, [...NO_STORE]);
 }
 
@@ -48,7 +48,7 @@ export async function replayQuarantined(exchange: RegionExchange): Promise<Answe
   const level = readAck(ack, timeout);
   const id = idOf(exchange);
   await exchange.admit();
-  const written = await exchange.service.replay(id, level, conditionOf(exchange.header));
+  const written = await exchange.service.writes.replay(id, level, conditionOf(exchange.header));
   return answerWritten(exchange, written, { id });
 }
 
@@ -56,12 +56,12 @@ export async function replayQuarantined(exchange: RegionExchange): Promise<Answe
 export async function dropQuarantined(exchange: RegionExchange): Promise<Answer> {
   exchange.query();
   const { id } = find(exchange);
-  await exchange.service.quarantine.drop([id]);
+  await exchange.service.writes.quarantine.drop([id]);
   return exchange.json(200, { id, dropped: true }, [...NO_STORE]);
 }
 
 function describe({ id, entry, atMs }: QuarantinedEntry): object {
-  const { etag, contentType } = recordOf(entry);
+  const { etag, contentType } = new EntryFace(entry);
   const { key, value, expiresAtMs } = entry;
   return {
     id,
@@ -76,7 +76,7 @@ function describe({ id, entry, atMs }: QuarantinedEntry): object {
 
 function find(exchange: RegionExchange): QuarantinedEntry {
   const id = idOf(exchange);
-  const found = exchange.service.quarantine.get(id);
+  const found = exchange.service.writes.quarantine.get(id);
   if (found !== undefined) return found;
   throw notFound(String(id));
 }

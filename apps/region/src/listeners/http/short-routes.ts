@@ -2,12 +2,12 @@
 import { isUtf8 } from "node:buffer";
 
 import type { Answer } from "@meridian/http";
-import { checkClientKey, MeridianError } from "@meridian/protocol";
+import { checkClientKey, MeridianError, type Entry } from "@meridian/protocol";
 
-import type { CachedRecord } from "../../service/cached-record.ts";
-import type { SetRequest } from "../../service/region-service.ts";
+import type { SetRequest } from "../../service/requests.ts";
 import { readAck, readFlag, readTtlMs } from "./arguments.ts";
 import { answerWritten, keyNotFound } from "./entry-routes.ts";
+import { faceOf, type EntryFace } from "./entry-face.ts";
 import type { RegionExchange } from "./exchange.ts";
 
 /** The content type of values that are given as text. */
@@ -18,12 +18,13 @@ export async function getShort(exchange: RegionExchange): Promise<Answer> {
   const query = exchange.query("key", "stale");
   const key = checkClientKey(required("key", query.key, "INVALID_KEY"));
   await exchange.admit(readFlag("stale", query.stale));
-  const found = exchange.service.find(key);
+  const found = exchange.service.reads.find(key);
   if (found === undefined) throw keyNotFound(key);
   const { record, tier } = found;
-  return exchange.json(200, describeFound(key, record), [
+  const face = faceOf(record);
+  return exchange.json(200, describeFound(record.entry, face), [
     "ETag",
-    record.etag,
+    face.etag,
     "Meridian-Cache",
     tier,
     "Cache-Control",
@@ -47,15 +48,14 @@ export async function postShort(exchange: RegionExchange): Promise<Answer> {
     contentType: TEXT_CONTENT_TYPE,
     ...(ttlMs !== undefined && { ttlMs }),
   };
-  return answerWritten(exchange, await exchange.service.set([request], ack));
+  return answerWritten(exchange, await exchange.service.writes.set([request], ack));
 }
 
 /** A live entry as JSON tells of it. The value is text where its bytes are UTF-8 that JSON can say shortly, else base64. */
 export function describeFound(
-  key: string,
-  record: CachedRecord,
+  { key, value, expiresAtMs }: Entry,
+  { contentType, etag }: EntryFace,
 ): Readonly<Record<string, unknown>> {
-  const { value, expiresAtMs } = record.entry;
   const encoding = isUtf8(value) && isShortAsJson(value) ? "utf8" : "base64";
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   return {
@@ -63,8 +63,8 @@ export function describeFound(
     found: true,
     value: bytes.toString(encoding),
     encoding,
-    contentType: record.contentType,
-    etag: record.etag,
+    contentType,
+    etag,
     expiresAtMs: expiresAtMs === 0 ? null : expiresAtMs,
   };
 }

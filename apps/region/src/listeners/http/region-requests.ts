@@ -7,22 +7,19 @@ import {
   requestListener,
   runRoute,
   type Answer,
-  type AnswerStyle,
   type RequestLimit,
   type RequestListener,
   type RoutedApp,
 } from "@meridian/http";
 import type { Clock, Logger } from "@meridian/runtime";
 
-import type { RegionService } from "../../service/region-service.ts";
 import { putEntry } from "./entry-routes.ts";
-import { RegionExchange } from "./exchange.ts";
+import { RegionExchange, type HttpNode } from "./exchange.ts";
 import { hitPath, plainKeyOf } from "./hit-path.ts";
 
-/** What a listener is made of. */
-export interface RegionListenerOptions {
-  readonly service: RegionService;
-  readonly style: AnswerStyle;
+/** What requests are answered from. */
+export interface RegionRequestsOptions {
+  readonly node: HttpNode;
   readonly app: RoutedApp;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -31,18 +28,20 @@ export interface RegionListenerOptions {
   readonly appOnly?: boolean;
 }
 
-/** Builds the listener. */
-export function regionListener(options: RegionListenerOptions): RequestListener {
-  const { service, style, appOnly } = options;
-  if (appOnly === true) return requestListener(options);
+/** Builds what answers a server's requests. */
+export function regionRequests(options: RegionRequestsOptions): RequestListener {
+  const { node, appOnly } = options;
+  const { style } = node;
+  if (appOnly === true) return requestListener({ ...options, style });
   return requestListener({
     ...options,
-    immediate: hitPath(service, style.origins),
+    style,
+    immediate: hitPath(node.service, style.origins),
     direct: (incoming) => {
       if (incoming.method !== "PUT" || plainKeyOf(incoming.url ?? "") === undefined) {
         return undefined;
       }
-      return put(new RegionExchange(service, style, carrierOfIncoming(incoming)));
+      return put(new RegionExchange(node, carrierOfIncoming(incoming)));
     },
   });
 }

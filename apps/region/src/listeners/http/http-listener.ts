@@ -1,0 +1,108 @@
+/** A node's service over HTTP. */
+import {
+  HeldBytes,
+  HttpServer,
+  OriginPolicy,
+  refusalOf,
+  RequestLimit,
+  type AllowedOrigins,
+  type HttpServerOptions,
+} from "@meridian/http";
+import { MeridianError } from "@meridian/protocol";
+import type { Clock, Gauge, Logger } from "@meridian/runtime";
+
+import type { RegionService } from "../../service/region-service.ts";
+import type { Listener, ServedNode } from "../listener.ts";
+import { answerStyle } from "./answers.ts";
+import type { HttpNode } from "./exchange.ts";
+import { regionApp } from "./region-app.ts";
+import { regionRequests } from "./region-requests.ts";
+
+/** What bodies of requests may take that are being read, in bytes: at least two of the largest. */
+const BODY_BYTES_MAX = 128 * 1024 * 1024;
+
+const STARTING = new MeridianError("NODE_SYNCING", "The node is still putting itself together");
+
+/** How a listener is made. */
+export interface HttpListenerOptions extends Omit<HttpServerOptions, "starting"> {
+  readonly logger: Logger;
+  /** The origins of web pages that may ask, beside its own. */
+  readonly allowOrigin: AllowedOrigins;
+  /** Answers everything through the app. For tests that compare the two. */
+  readonly appOnly?: boolean;
+}
+
+/** Answers HTTP requests from a node. */
+export class HttpListener implements Listener {
+  readonly #options: HttpListenerOptions;
+  readonly #server: HttpServer;
+  readonly #limit = new RequestLimit();
+  #bodies: HeldBytes | undefined;
+
+  constructor(options: HttpListenerOptions) {
+    this.#options = options;
+    this.#server = new HttpServer({ ...options, starting: STARTING });
+  }
+
+  /** Takes the address, as `HttpServer.listen` does. */
+  listen(host: string, port: number): Promise<void> {
+    return this.#server.listen(host, port);
+  }
+
+  get url(): string {
+    return this.#server.url;
+  }
+
+  get port(): number {
+    return this.#server.port;
+  }
+
+  get requests(): number {
+    return this.#limit.active;
+  }
+
+  start(served: ServedNode): void {
+    const { allowOrigin, clock, logger, appOnly = false } = this.#options;
+    const node = httpNode(served, new OriginPolicy(allowOrigin, this.#server.ownUrls), clock);
+    this.#bodies = node.bodies;
+    const app = regionApp(node, logger);
+    this.#server.handle({
+      request: regionRequests({ node, app, limit: this.#limit, clock, logger, appOnly }),
+      refuse: (error) => refusalOf(node.style, error),
+    });
+  }
+
+  drain(): Promise<void> {
+    return new Promise((resolve) => this.#limit.onIdle(resolve));
+  }
+
+  stop(): Promise<void> {
+    return this.#server.close(0);
+  }
+
+  gauges(): readonly Gauge[] {
+    const bodies = this.#bodies === undefined ? [] : [this.#bodies.gauge()];
+    return [...this.#server.gauges(), this.#limit.gauge(), ...bodies];
+  }
+}
+
+/** A node with what its HTTP needs beside it. */
+export function httpNode(served: ServedNode, origins: OriginPolicy, clock: Clock): HttpNode {
+  const { service, contents } = served;
+  return {
+    service,
+    contents,
+    report: () => served.report(),
+    style: answerStyle(service, origins),
+    bodies: new HeldBytes({
+      name: "bodyBytes",
+      what: "bodies that are being read",
+      max: bodyBytesMax(service),
+      clock,
+    }),
+  };
+}
+
+function bodyBytesMax({ writes }: RegionService): number {
+  return Math.max(BODY_BYTES_MAX, 4 * writes.valueBytesMax);
+}

@@ -1,0 +1,28 @@
+import type { Gauge } from "@meridian/runtime";
+
+import type { Contents } from "../service/contents.ts";
+import type { RegionService } from "../service/region-service.ts";
+
+/** What a listener answers from. */
+export interface ServedNode {
+  readonly service: RegionService;
+  readonly contents: Contents;
+  /** The node in numbers, for its operator. */
+  report(): object;
+}
+
+/** Takes requests in one protocol at one address, which it has from the start. */
+export interface Listener {
+  /** Where it is reached from this machine. */
+  readonly url: string;
+  /** Requests under way. */
+  readonly requests: number;
+  /** Begins to answer from a node; until then it refuses. */
+  start(node: ServedNode): void;
+  /** Resolves once no request is under way. That none is admitted any more is for the node's admission to see to. */
+  drain(): Promise<void>;
+  /** Takes no more connections, cuts those that are left, and resolves when the last is gone. */
+  stop(): Promise<void>;
+  /** How full what it holds is. */
+  gauges(): readonly Gauge[];
+}

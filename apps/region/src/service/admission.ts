@@ -1,0 +1,130 @@
+/** Which requests a node serves now, and what a client that it has answered has seen. */
+import { formatPosition, MeridianError, type Position } from "@meridian/protocol";
+import type { Replica } from "@meridian/replication";
+
+import type { Peer, Session } from "./requests.ts";
+import type { WriteGate } from "./write-gate.ts";
+
+/** What admission goes by. */
+export interface RequestAdmissionOptions {
+  readonly nodeId: string;
+  readonly replica: Replica;
+  readonly gate: WriteGate;
+}
+
+/** Lets requests in. */
+export class RequestAdmission {
+  readonly #options: RequestAdmissionOptions;
+  /** Why this node is of no use to its clients although it runs. */
+  #damage: MeridianError | undefined;
+  #draining = false;
+  #token = "";
+  #tokenOf: Position = { logId: 0, epoch: 0, sequence: -1, incarnation: 0, outboxPosition: 0 };
+
+  constructor(options: RequestAdmissionOptions) {
+    this.#options = options;
+  }
+
+  /** Whether requests are served now without asking for stale data. */
+  get serving(): boolean {
+    if (this.#draining || this.#damage !== undefined) return false;
+    const { status } = this.#options.replica;
+    return status === "ready" || status === "standalone" || status === "full";
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  /** Why this node serves nobody although it runs. */
+  get damage(): MeridianError | undefined {
+    return this.#damage;
+  }
+
+  /** The database is damaged: nobody can tell what else of it is wrong. From now on no request is admitted. */
+  fail(damage: MeridianError): void {
+    this.#damage ??= damage;
+  }
+
+  /** From now on no request is admitted any more; those that were go on. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  /**
+   * Lets a request in, once this node has reached its session's position. Throws `NODE_SYNCING` and
+   * `NODE_DRAINING` with the nodes to ask instead, and `POSITION_NOT_REACHED`.
+   */
+  async admit(session: Session): Promise<void> {
+    this.checkServing(session.stale);
+    const { position, waitMs } = session;
+    if (position === undefined || (await this.#options.replica.reach(position, waitMs))) return;
+    throw new MeridianError(
+      "POSITION_NOT_REACHED",
+      `Expected to reach position \`${formatPosition(position)}\` within ${waitMs} ms, got to \`${this.positionToken()}\``,
+      { details: { waitMs } },
+    );
+  }
+
+  /** Throws `NODE_SYNCING` or `NODE_DRAINING` unless requests are served now. */
+  checkServing(stale: boolean): void {
+    if (this.serving) return;
+    const { nodeId, replica } = this.#options;
+    if (this.#damage !== undefined) {
+      throw new MeridianError(
+        "NODE_DRAINING",
+        `The database of node \`${nodeId}\` is damaged; ask one of \`alternatives\``,
+        { details: { alternatives: this.peers(), damage: this.#damage.message } },
+      );
+    }
+    const { status } = replica;
+    const draining = this.#draining || status === "draining";
+    if (stale && !draining) return;
+    throw new MeridianError(
+      draining ? "NODE_DRAINING" : "NODE_SYNCING",
+      draining
+        ? `Node \`${nodeId}\` is shutting down; ask one of \`alternatives\``
+        : `Node \`${nodeId}\` is \`${status}\`; ask one of \`alternatives\`, or again in a moment`,
+      { details: { alternatives: this.peers() } },
+    );
+  }
+
+  /** Throws unless this node is a good one to send clients to: what `/readyz` tells. */
+  checkReady(): void {
+    const { nodeId, replica, gate } = this.#options;
+    this.checkServing(false);
+    gate.checkRoom();
+    const { refusal } = replica.link;
+    if (refusal === undefined) return gate.check();
+    throw new MeridianError(
+      "NODE_REFUSED",
+      `The directory refuses node \`${nodeId}\`, which serves alone: ${refusal.message}`,
+      { details: { refusal: refusal.code, alternatives: this.peers() } },
+    );
+  }
+
+  /** What a client that is answered now has seen, as the token that it may present later. */
+  positionToken(): string {
+    const position = this.#options.replica.position();
+    const known = this.#tokenOf;
+    if (
+      position.sequence !== known.sequence ||
+      position.outboxPosition !== known.outboxPosition ||
+      position.logId !== known.logId ||
+      position.epoch !== known.epoch ||
+      position.incarnation !== known.incarnation
+    ) {
+      this.#tokenOf = position;
+      this.#token = formatPosition(position);
+    }
+    return this.#token;
+  }
+
+  /** The other nodes that are ready, as the directory last told. */
+  peers(): readonly Peer[] {
+    const { nodeId, replica } = this.#options;
+    return replica.members
+      .filter(({ id, status }) => id !== nodeId && status === "ready")
+      .map(({ id, url }) => ({ id, url }));
+  }
+}

@@ -1,0 +1,46 @@
+/** What a node holds, for whoever compares nodes with each other: digests and pages, as of a place in the log. */
+import { digestAll, digestPage, type Replica } from "@meridian/replication";
+import type { SqliteReplicaStore } from "@meridian/store";
+
+import { entryPageOf, type EntryPageQuery } from "./entry-page.ts";
+
+const defer = (callback: () => void): unknown => setImmediate(callback);
+
+/** Tells what a node holds. */
+export class Contents {
+  readonly #store: SqliteReplicaStore;
+  readonly #replica: Pick<Replica, "info" | "nowMs">;
+  #digesting: Promise<object> | undefined;
+
+  constructor(store: SqliteReplicaStore, replica: Pick<Replica, "info" | "nowMs">) {
+    this.#store = store;
+    this.#replica = replica;
+  }
+
+  /** The digest of everything: one for all who ask while it is taken. */
+  digest(): Promise<object> {
+    this.#digesting ??= this.#digest().finally(() => {
+      this.#digesting = undefined;
+    });
+    return this.#digesting;
+  }
+
+  /** The digest of the first entries of a part. */
+  async digestPage({ limit, ...range }: EntryPageQuery): Promise<object> {
+    const sequence = this.#replica.info().applied;
+    const page = await digestPage(this.#store, range, limit, defer, this.#replica.nowMs());
+    return { ...page, horizon: this.#store.horizon, sequence };
+  }
+
+  /** The first entries of a part. */
+  entryPage(query: EntryPageQuery): object {
+    const sequence = this.#replica.info().applied;
+    return { ...entryPageOf(this.#store, query, this.#replica.nowMs()), sequence };
+  }
+
+  async #digest(): Promise<object> {
+    const sequence = this.#replica.info().applied;
+    const digest = await digestAll(this.#store, defer, this.#replica.nowMs());
+    return { ...digest, sequence };
+  }
+}

@@ -1,0 +1,252 @@
+/**
+ * Writes: checked, bounded, made durable, and acknowledged as widely as asked. A condition or an update and the stamp of what
+ * comes of it are never separated by other work.
+ */
+import { checkClientKey, isLive, MeridianError, NO_BYTES, type Entry } from "@meridian/protocol";
+import type { AckLevel } from "@meridian/protocol";
+import type { BatchWrite, Quarantine, Receipt, Replica, WriteRequest } from "@meridian/replication";
+import type { Clock, Gauge } from "@meridian/runtime";
+
+import { ByteBudget } from "./byte-budget.ts";
+import type { Memory } from "./memory.ts";
+import {
+  checkBytes,
+  checkContentType,
+  factsOf,
+  type AckRequest,
+  type Condition,
+  type SetRequest,
+  type Update,
+  type Written,
+} from "./requests.ts";
+import { StorePatience } from "./store-patience.ts";
+import type { WriteGate } from "./write-gate.ts";
+
+/** What waits in memory to be stored, at most, unless it is said otherwise. */
+const BACKLOG_BYTES_MAX = 128 * 1024 * 1024;
+
+/** What a write takes in memory beside its key and value until it is answered, in bytes, about. */
+const WRITE_BYTES = 500;
+
+/** Writes of at most so many bytes are taken where larger ones are refused already. */
+const SMALL_BYTES = 16 * 1024;
+
+/** What writes may take that are stored and wait to be known more widely, in bytes. */
+const ACK_BYTES_MAX = 64 * 1024 * 1024;
+
+/** What writes are made of. */
+export interface WritesOptions {
+  readonly replica: Replica;
+  readonly memory: Memory;
+  /** Bytes that wait for the disk or for folding. */
+  readonly store: { readonly backlogBytes: number };
+  readonly clock: Clock;
+  readonly gate: WriteGate;
+  /** The largest value taken, in bytes. */
+  readonly valueBytesMax: number;
+  /** The time to live of writes that name none, in milliseconds; 0 for none. */
+  readonly ttlMsDefault: number;
+  /** Writes are refused while more bytes than this wait to be stored. Default: 128 MiB. */
+  readonly backlogBytesMax?: number | undefined;
+}
+
+/** Writes what clients ask for. */
+export class Writes {
+  readonly valueBytesMax: number;
+  readonly #options: WritesOptions;
+  readonly #backlogBytesMax: number;
+  readonly #acknowledging: ByteBudget;
+  readonly #patience: StorePatience;
+  /** Bytes of writes that have not been answered as durable. */
+  #waitingBytes = 0;
+  #count = 0;
+
+  constructor(options: WritesOptions) {
+    this.#options = options;
+    this.valueBytesMax = options.valueBytesMax;
+    this.#patience = new StorePatience(options.clock);
+    this.#backlogBytesMax = options.backlogBytesMax ?? BACKLOG_BYTES_MAX;
+    const ackBytesMax = Math.max(ACK_BYTES_MAX, 4 * options.valueBytesMax);
+    const what = "writes that wait to be acknowledged more widely";
+    this.#acknowledging = new ByteBudget("acknowledgingBytes", what, ackBytesMax);
+  }
+
+  /** How full what writes hold is. */
+  gauges(): readonly Gauge[] {
+    return [
+      { name: "writeBytes", now: this.#backlogBytes(), max: this.#backlogBytesMax },
+      this.#acknowledging.gauge(),
+    ];
+  }
+
+  /** Entries written since the start. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /**
+   * Sets values in one commit: all of them or none. Throws `INVALID_KEY`, `VALUE_TOO_LARGE`,
+   * `INVALID_ARGUMENT` (the content type), `PRECONDITION_FAILED`, `ACK_TIMEOUT` (the write is stored), `OVERLOADED`
+   * (with `details.mayHaveBeenApplied` if the disk has had the write for too long), `STORE_FULL` or `STORE_READ_ONLY` while the
+   * disk takes no new values, and what the store throws.
+   */
+  set(requests: readonly SetRequest[], ack: AckRequest, condition?: Condition): Promise<Written> {
+    this.#options.gate.checkRoom();
+    const check = condition && this.#onLive(condition);
+    const writes = requests.map((request): WriteRequest => {
+      const { key, value, contentType, ttlMs = this.#options.ttlMsDefault } = request;
+      checkClientKey(key);
+      checkContentType(contentType);
+      this.checkLength(value.byteLength);
+      return { key, value, contentType, ttlMs, deleted: false, ...(check && { check }) };
+    });
+    return this.#write(writes, bytesOf(writes), ack);
+  }
+
+  /** Deletes a key; `deleted` tells whether it was live. Throws as `set` does. */
+  async delete(
+    key: string,
+    ack: AckRequest,
+    condition?: Condition,
+  ): Promise<Written & { readonly deleted: boolean }> {
+    checkClientKey(key);
+    let deleted = false;
+    const check = this.#onLive((live) => {
+      deleted = live !== undefined;
+      condition?.(live);
+    });
+    const write = { key, value: NO_BYTES, contentType: "", ttlMs: 0, deleted: true, check };
+    return { ...(await this.#write([write], bytesOf([write]), ack)), deleted };
+  }
+
+  /**
+   * Has a key hold what `update` makes of what it holds live; `entries` is empty if that is nothing. What comes of it is held
+   * to be at most `bytes` long until it is known. Throws as `set` does, and what `update` throws.
+   */
+  update(key: string, update: Update, bytes: number, ack: AckRequest): Promise<Written> {
+    checkClientKey(key);
+    this.#options.gate.checkRoom();
+    const compute = this.#onLive(update);
+    const write: BatchWrite = {
+      key,
+      update: (current) => {
+        const content = compute(current);
+        if (content === undefined || content.deleted) return content;
+        checkContentType(content.contentType);
+        this.checkLength(content.value.byteLength);
+        return content;
+      },
+    };
+    return this.#write([write], WRITE_BYTES + 2 * key.length + bytes, ack);
+  }
+
+  /**
+   * Writes a quarantined entry anew and takes it out of the quarantine. Throws `QUARANTINED_NOT_FOUND`,
+   * `QUARANTINED_EXPIRED`, and what `set` throws.
+   */
+  async replay(id: number, ack: AckRequest, condition?: Condition): Promise<Written> {
+    this.#options.gate.checkRoom();
+    const check = condition && this.#onLive(condition);
+    const held = this.quarantine.get(id)?.entry;
+    const bytes = held === undefined ? 0 : bytesOf([held]);
+    this.#checkBacklog(bytes);
+    return this.#acknowledged(bytes, ack, async () => {
+      const receipt = await this.quarantine.replay(id, check, isReported(ack.level));
+      this.#count += 1;
+      return receipt;
+    });
+  }
+
+  /** What the cluster deleted while this node was away and held it live. */
+  get quarantine(): Quarantine {
+    return this.#options.replica.quarantine;
+  }
+
+  /** Throws `VALUE_TOO_LARGE` if this node takes no value of so many bytes. */
+  checkLength(bytes: number): void {
+    checkBytes("a value", bytes, this.valueBytesMax);
+  }
+
+  /** Asks `about` of the live entry where the replica tells of any. */
+  #onLive<T>(about: (live: Entry | undefined) => T): (current: Entry | undefined) => T {
+    return (current) =>
+      about(
+        current !== undefined && isLive(current, this.#options.replica.nowMs())
+          ? current
+          : undefined,
+      );
+  }
+
+  #write(writes: readonly BatchWrite[], bytes: number, ack: AckRequest): Promise<Written> {
+    return this.#acknowledged(bytes, ack, () => this.#commit(writes, bytes, ack.level));
+  }
+
+  /** Writes so many bytes, and waits until that is as widely known as asked. */
+  async #acknowledged(
+    bytes: number,
+    ack: AckRequest,
+    write: () => Promise<Receipt>,
+  ): Promise<Written> {
+    const { gate, replica } = this.#options;
+    gate.check();
+    const waiting = ack.level === "local" ? 0 : bytes;
+    this.#acknowledging.take(waiting);
+    try {
+      const receipt = await this.#patience.wait(write());
+      const acknowledged = await replica.acknowledgement(receipt, ack.level, ack.timeoutMs);
+      if (acknowledged.reached) return { entries: receipt.entries, acknowledged };
+      throw new MeridianError(
+        "ACK_TIMEOUT",
+        `Expected acknowledgement \`${ack.level}\` within ${ack.timeoutMs} ms; the write is stored on this node and will travel`,
+        { details: { acknowledged, entries: receipt.entries.map(factsOf) } },
+      );
+    } finally {
+      this.#acknowledging.give(waiting);
+    }
+  }
+
+  async #commit(writes: readonly BatchWrite[], bytes: number, level: AckLevel): Promise<Receipt> {
+    const { memory, replica } = this.#options;
+    this.#checkBacklog(bytes);
+    for (const { key } of writes) memory.announce(key);
+    this.#waitingBytes += bytes;
+    let receipt: Receipt | undefined;
+    try {
+      receipt = await replica.write(writes, isReported(level));
+      this.#count += receipt.entries.length;
+      return receipt;
+    } finally {
+      this.#waitingBytes -= bytes;
+      const newest = new Map(receipt?.entries.map((entry) => [entry.key, entry]));
+      for (const { key } of writes) memory.land(key, newest.get(key));
+    }
+  }
+
+  #backlogBytes(): number {
+    return this.#waitingBytes + this.#options.store.backlogBytes;
+  }
+
+  /** Throws `OVERLOADED` while too much waits in memory for the disk; the last quarter of the room is for small writes. */
+  #checkBacklog(wanted: number): void {
+    const bytes = this.#backlogBytes();
+    const max = this.#backlogBytesMax;
+    const bytesMax = wanted <= SMALL_BYTES ? max : max - Math.floor(max / 4);
+    if (bytes <= bytesMax) return;
+    throw new MeridianError(
+      "OVERLOADED",
+      `Expected at most ${bytesMax} bytes waiting to be stored, got ${bytes}`,
+      { details: { bytes, bytesMax } },
+    );
+  }
+}
+
+function bytesOf(requests: readonly Pick<Entry, "key" | "value">[]): number {
+  let bytes = 0;
+  for (const { key, value } of requests) bytes += WRITE_BYTES + 2 * key.length + value.byteLength;
+  return bytes;
+}
+
+/** Whether the directory has to tell who applied a write that is acknowledged so widely. */
+function isReported(level: AckLevel): boolean {
+  return typeof level === "number" ? level > 1 : level === "all";
+}
