@@ -1,53 +1,75 @@
-/** Plants bugs in a copy of the tree, one at a time, and asks of each whether the one suite that is named beside it notices. */
-import { spawnSync } from "node:child_process";
+/**
+ * Plants bugs in copies of the tree, one at a time in each, and asks of each whether the one suite that is named beside it notices. Each suite has
+ * to pass without any.
+ */
+import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
-import { MUTANTS, type Mutant, type Suite } from "./mutants.ts";
+import type { Mutant, Suite } from "./mutant.ts";
+import { MUTANTS } from "./mutants.ts";
 import { Tree } from "./tree.ts";
 
-const USAGE = `Usage: npm run hunt:mutants -- [text]
-         plants the bugs whose description has \`text\` in it: all of them by default. The exit code is 0 if every one was
-         noticed by its suite, and every suite passes without it.`;
+const USAGE = `Usage: npm run hunt:mutants -- [--from <n>] [text]
+         plants the bugs whose description has \`text\` in it: all of them by default. With --from, it goes on at the n-th. The exit
+         code is 0 if every one was noticed by its suite, and every suite passes without it.`;
 
-const { positionals } = parseArgs({ allowPositionals: true });
-if (positionals.length > 1) {
+/** A suite that takes longer has failed: with some bugs one would run for ever. */
+const SUITE_MS = 300_000;
+const SIMULATE = ["--conditions=@meridian/source", "--import", "tsx", "test/simulation/main.ts"];
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { from: { type: "string", default: "1" } },
+});
+const from = Number(values.from);
+if (positionals.length > 1 || !(from >= 1)) {
   console.error(USAGE);
   process.exit(2);
 }
 const [text = ""] = positionals;
 const chosen = MUTANTS.filter(({ bug }) => bug.includes(text));
-const tree = new Tree();
+const waiting = [...chosen.entries()].slice(from - 1);
+const asked = waiting.length;
+/** Whether each suite passes without a bug, by its name. */
+const passing = new Map<string, Promise<boolean>>();
 let failed = 0;
-try {
-  const passing = new Set<string>();
-  for (const mutant of chosen) {
-    const verdict = judge(tree, mutant, passing);
-    if (verdict !== "noticed") failed += 1;
-    console.log(`${verdict}: ${mutant.bug} (${nameOf(mutant.suite)})`);
-  }
-} finally {
-  tree.remove();
-}
-console.log(`${chosen.length - failed} of ${chosen.length} planted bugs were noticed`);
+await Promise.all(Array.from({ length: availableParallelism() }, () => plantInOwnTree()));
+console.log(`${asked - failed} of ${asked} planted bugs were noticed`);
 process.exitCode = failed === 0 ? 0 : 1;
 
-function judge({ path }: Tree, { file, find, put, suite }: Mutant, passing: Set<string>): string {
-  const source = readFileSync(join(path, file), "utf8");
+async function plantInOwnTree(): Promise<void> {
+  const tree = new Tree();
+  try {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const [index, mutant] = next;
+      const verdict = await judge(tree, mutant);
+      if (verdict !== "noticed") failed += 1;
+      const place = `${index + 1} of ${chosen.length}`;
+      console.log(`${place}: ${verdict}: ${mutant.bug} (${nameOf(mutant.suite)})`);
+    }
+  } finally {
+    tree.remove();
+  }
+}
+
+async function judge(tree: Tree, { file, find, put, suite }: Mutant): Promise<string> {
+  const source = readFileSync(join(tree.path, file), "utf8");
   const places = source.split(find).length - 1;
   if (places !== 1) return `DOES NOT APPLY, its text is there ${places} times`;
-  if (!passing.has(nameOf(suite))) {
-    if (run(path, suite) !== 0) return "ITS SUITE FAILS WITHOUT IT";
-    passing.add(nameOf(suite));
-  }
+  const name = nameOf(suite);
+  const passes = passing.get(name) ?? run(tree.path, suite);
+  passing.set(name, passes);
+  if (!(await passes)) return "ITS SUITE FAILS WITHOUT IT";
   tree.write(
     file,
     source.replace(find, () => put),
   );
-  const status = run(path, suite);
+  const isLetThrough = await run(tree.path, suite);
   tree.write(file, source);
-  return status === 0 ? "LET THROUGH" : "noticed";
+  return isLetThrough ? "LET THROUGH" : "noticed";
 }
 
 function nameOf(suite: Suite): string {
@@ -56,20 +78,21 @@ function nameOf(suite: Suite): string {
     : `seeds ${suite.seeds}`;
 }
 
-function run(cwd: string, suite: Suite): number | null {
-  const node = (...args: readonly string[]): number | null =>
-    spawnSync(process.execPath, args, { cwd, stdio: "ignore", env: { ...process.env, CI: "1" } })
-      .status;
-  if ("seeds" in suite) {
-    const simulate = [
-      "--conditions=@meridian/source",
-      "--import",
-      "tsx",
-      "test/simulation/main.ts",
-    ];
-    return node(...simulate, ...suite.seeds.split(" "));
-  }
-  const title = suite.title === undefined ? [] : ["-t", suite.title];
+/** Resolves to whether a suite passes. */
+function run(cwd: string, suite: Suite): Promise<boolean> {
   const vitest = join("node_modules", "vitest", "vitest.mjs");
-  return node(vitest, "run", "--config", "test/vitest.config.ts", suite.test, ...title);
+  const args =
+    "seeds" in suite
+      ? [...SIMULATE, ...suite.seeds.split(" ")]
+      : [vitest, "run", "--config", "test/vitest.config.ts", suite.test, ...titleOf(suite)];
+  const env = { ...process.env, CI: "1" };
+  const child = spawn(process.execPath, args, { cwd, stdio: "ignore", env, timeout: SUITE_MS });
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("exit", (code) => resolve(code === 0));
+  });
+}
+
+function titleOf({ title }: Extract<Suite, { test: string }>): readonly string[] {
+  return title === undefined ? [] : ["-t", title];
 }
