@@ -107,7 +107,7 @@ const NODE_LIMITS = {
   stallMs: 1_500,
   confirmMs: 2_000,
   lagMax: 20,
-  probeMs: 300,
+  probeMs: 600,
   returnMs: 800,
   returnMaxMs: 4_000,
   returnSettledMs: 2_000,
@@ -128,6 +128,8 @@ export class SimulatedCluster {
   readonly auditor: Auditor;
   /** Grows whenever something is lost for good, or may be, that a client has seen. */
   losses = 0;
+  /** Nothing goes wrong any more. */
+  isMended = false;
   readonly #parts: ClusterParts;
   /** How many steps the process of a host has left; hosts that live on are not in it. */
   readonly #stepsLeft = new Map<string, number>();
@@ -227,7 +229,6 @@ export class SimulatedCluster {
   }
 
   killDirectory(directory: SimulatedDirectory = this.directory): void {
-    this.losses += 1;
     directory.process?.log.crash();
     directory.process?.clock.die();
     directory.process = undefined;
@@ -237,6 +238,7 @@ export class SimulatedCluster {
   /** The directory's database is lost, and an empty one takes its place. */
   replaceDirectory(directory: SimulatedDirectory = this.directory): void {
     this.killDirectory(directory);
+    this.losses += 1;
     directory.disk = emptyLogDisk(randomIdentity(this.world.random));
   }
 
@@ -247,6 +249,7 @@ export class SimulatedCluster {
   restoreDirectory(directory: SimulatedDirectory = this.directory): void {
     if (directory.backup === undefined) return;
     this.killDirectory(directory);
+    this.losses += 1;
     directory.disk = copyLogDisk(directory.backup);
   }
 

@@ -85,10 +85,8 @@ function commonFaults(cluster: SimulatedCluster, setsClocks: boolean): (() => vo
     node.machine.skewMs = world.between(-3_600_000, 3_600_000);
     later(0, 500, () => cluster.startNode(node));
   };
-  // Several directories have to agree on the time: what one has admitted another must not refuse.
-  const skewMs = cluster.directories.length === 1 ? 3_600_000 : 10_000;
   const setDirectory = (): void => {
-    pickDirectory(cluster).machine.skewMs = world.between(-skewMs, skewMs);
+    pickDirectory(cluster).machine.skewMs = world.between(-3_600_000, 3_600_000);
   };
   return [
     () => restart(world.pick(nodes)),

@@ -1,8 +1,10 @@
-import type { SimulatedCluster } from "./cluster.ts";
+import type { SimulatedCluster, SimulatedNode } from "./cluster.ts";
 
 const HEALING_MS = 60_000;
 /** Longer than a message takes, a commit and a heartbeat. */
 const REST_MS = 1_200;
+/** Within which nodes are back at the best directory: longer than they put that off. */
+const RETURN_MS = 20_000;
 
 /** Mends everything and waits until nothing moves any more. */
 export async function heal(cluster: SimulatedCluster): Promise<void> {
@@ -12,6 +14,7 @@ export async function heal(cluster: SimulatedCluster): Promise<void> {
   // Nothing can be proven of a network that goes on losing messages for ever.
   network.faults = { ...network.faults, loss: 0, duplication: 0, reorder: false };
   network.healAll();
+  cluster.isMended = true;
   cluster.auditor.onMended();
   for (const directory of cluster.directories) cluster.startDirectory(directory);
   for (const node of nodes) {
@@ -55,13 +58,19 @@ export function checkConverged(cluster: SimulatedCluster): string[] {
   return new Set(prints).size === 1 ? [] : [`digests differ: ${prints.join(" ")}`];
 }
 
-/** Directories that follow each other pass nothing round for ever: without writes their logs do not grow. */
+/** Nodes go back to the best directory; and directories that follow each other pass nothing round for ever: without writes their logs do not grow. */
 export async function checkRest(cluster: SimulatedCluster): Promise<string[]> {
+  const { world, nodes } = cluster;
   if (cluster.directories.length === 1) return [];
-  // A node that goes back to a better directory just now may send again what that one has not told of yet.
-  await cluster.world.run(cluster.world.nowMs + 5_000);
+  const isBack = ({ process }: SimulatedNode): boolean => process?.replica.info().directory === 0;
+  const untilMs = world.nowMs + RETURN_MS;
+  while (world.nowMs < untilMs && !nodes.every(isBack)) await world.run(world.nowMs + 500);
+  const away = nodes.filter((node) => !isBack(node)).map(({ id }) => id);
+  if (away.length > 0) return [`not back at the best directory: ${away.join()}`];
+  // Who has gone back just now may send again what that one has not told of yet.
+  await world.run(world.nowMs + 2_000);
   const before = cluster.heads();
-  await cluster.world.run(cluster.world.nowMs + 3_000);
+  await world.run(world.nowMs + 3_000);
   const after = cluster.heads();
   return after === before ? [] : [`logs grow without writes: ${before} to ${after}`];
 }

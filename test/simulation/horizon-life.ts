@@ -12,7 +12,9 @@ import { World } from "./world.ts";
 
 /** Several horizons. */
 const FAULTS_MS = 25_000;
-const WATCH_EVERY_MS = 50;
+/** How often who is away is noted, and something swept: while things go wrong, and once nothing does any more. */
+const WATCH_EVERY_MS = 100;
+const WATCH_CALM_MS = 250;
 
 /** Runs the simulation of `seed`. */
 export async function liveBeyondHorizon(
@@ -61,6 +63,7 @@ export async function liveBeyondHorizon(
 function watch(cluster: SimulatedCluster): void {
   const { world } = cluster;
   watchAway(cluster);
-  if (world.chance(0.3)) cluster.sweep();
-  world.schedule(WATCH_EVERY_MS, () => watch(cluster));
+  if (world.chance(0.6)) cluster.sweep();
+  const everyMs = cluster.isMended ? WATCH_CALM_MS : WATCH_EVERY_MS;
+  world.schedule(everyMs, () => watch(cluster));
 }

@@ -18,6 +18,8 @@ class Session {
   #token: Position | undefined;
   /** The newest write of each key that the client has seen, by name. */
   readonly #seen = new Map<string, string>();
+  /** The directory of the node that the token is from, when it was. */
+  #directory = 0;
   #losses = 0;
   #writes = 0;
   /** Until when it waits for an answer, unless that comes before. */
@@ -81,7 +83,8 @@ class Session {
     const entry = node.process?.replica.get(key);
     const seen = this.#seen.get(key);
     const { names } = this.#cluster;
-    if (node.process?.store.isRestamping === true || this.#isOfLostLog(node)) return;
+    if (node.process?.store.isRestamping === true) return;
+    if (this.#isOfLostLog(node) || this.#hasMoved(node)) return;
     if (seen !== undefined && (entry === undefined || !names.isAtLeast(entry.stamp, seen))) {
       const got = entry === undefined ? "nothing" : names.nameOf(entry.stamp);
       this.#cluster.auditor.report(
@@ -98,6 +101,17 @@ class Session {
     return !isKept && ![disk.cursor, ...disk.others].some((place) => place?.logId === logId);
   }
 
+  /**
+   * The node whose outbox the token names has gone to another directory since. There, its newer writes may come before those that
+   * its old directory had, which it sends again: its position alone does not tell.
+   */
+  #hasMoved(node: SimulatedNode): boolean {
+    const { incarnation = 0 } = this.#token ?? {};
+    const owner = this.#cluster.nodes.find(({ disk }) => disk.incarnation === incarnation);
+    if (owner === undefined || owner === node) return false;
+    return owner.process?.replica.info().directory !== this.#directory;
+  }
+
   #write(node: SimulatedNode, key: string): void {
     this.#writes += 1;
     const isAsked = this.#ask(WRITE_MS);
@@ -112,6 +126,7 @@ class Session {
     // A process that has died meanwhile gives no answer.
     if (node.process === undefined) return;
     this.#token = node.process.replica.position();
+    this.#directory = node.process.replica.info().directory;
     this.#seen.set(entry.key, names.nameOf(entry.stamp));
   }
 }

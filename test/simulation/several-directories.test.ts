@@ -22,6 +22,7 @@ const HISTORY: readonly (readonly [
     "all",
     "a write was stamped below the one it replaced, because giving that a new stamp had failed",
   ],
+  [38, 3, "all", "a node did not go back to the best directory, whose answers it had cut off"],
 ];
 
 describe("several directories", () => {

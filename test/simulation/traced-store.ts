@@ -13,18 +13,33 @@ import { MemoryReplicaStore } from "@meridian/testkit";
 
 import { BOUNDS } from "./bounds.ts";
 
-/** Names are made for every write: this is cheaper than a stamp's proper text. */
-function keyOf({ time, origin }: Stamp): string {
-  return `${time}-${origin}`;
-}
+/** Names for stamps, and back: they are asked for often, so each is made once. */
+class StampNames {
+  readonly #names = new Map<number, Map<number, string>>();
+  readonly #stamps = new Map<string, Stamp>();
 
-function stampOf(name: string): Stamp {
-  const [time, origin] = name.split("-");
-  return { time: Number(time), origin: Number(origin) };
+  nameOf(stamp: Stamp): string {
+    let ofOrigin = this.#names.get(stamp.origin);
+    if (ofOrigin === undefined) this.#names.set(stamp.origin, (ofOrigin = new Map()));
+    let name = ofOrigin.get(stamp.time);
+    if (name === undefined) {
+      name = `${stamp.time}-${stamp.origin}`;
+      ofOrigin.set(stamp.time, name);
+      this.#stamps.set(name, stamp);
+    }
+    return name;
+  }
+
+  stampOf(name: string): Stamp {
+    const stamp = this.#stamps.get(name);
+    if (stamp === undefined) throw new Error(`Expected the name of a stamp, got \`${name}\``);
+    return stamp;
+  }
 }
 
 /** Knows writes by the stamp that they were made with, whatever stamps they were given later. */
 export class WriteNames {
+  readonly #texts = new StampNames();
   readonly #names = new Map<string, string>();
   /** The last stamp given to a write that was given another than its first. */
   readonly #stamps = new Map<string, Stamp>();
@@ -42,7 +57,7 @@ export class WriteNames {
       last = next;
       next = this.#successors.get(next);
     }
-    return this.#stamps.get(last) ?? stampOf(last);
+    return this.#stamps.get(last) ?? this.#texts.stampOf(last);
   }
 
   /** Takes note of a write, acknowledged or not. */
@@ -59,13 +74,13 @@ export class WriteNames {
   }
 
   nameOf(stamp: Stamp): string {
-    const text = keyOf(stamp);
+    const text = this.#texts.nameOf(stamp);
     return this.#names.get(text) ?? text;
   }
 
   rename(old: Stamp, stamp: Stamp): void {
     const name = this.nameOf(old);
-    this.#names.set(keyOf(stamp), name);
+    this.#names.set(this.#texts.nameOf(stamp), name);
     this.#stamps.set(name, stamp);
   }
 

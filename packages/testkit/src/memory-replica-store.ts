@@ -30,7 +30,7 @@ export interface ReplicaDisk {
   horizon: number;
   entries: Map<string, Entry>;
   /** What is held beyond the cursor. */
-  tail: readonly TailRun[];
+  tail: TailRun[];
   outbox: OutboxFrame[];
   /** By id, in the order of the ids. */
   quarantine: Map<number, QuarantinedEntry>;
@@ -61,6 +61,7 @@ export function copyReplicaDisk(disk: ReplicaDisk): ReplicaDisk {
   return {
     ...disk,
     entries: new Map(disk.entries),
+    tail: [...disk.tail],
     outbox: [...disk.outbox],
     quarantine: new Map(disk.quarantine),
   };
@@ -80,7 +81,7 @@ export class MemoryReplicaStore implements ReplicaStore {
 
   constructor(disk: ReplicaDisk, schedule: ScheduleCommit) {
     this.#disk = disk;
-    this.tail = disk.tail;
+    this.tail = [...disk.tail];
     this.#commits = new CommitQueue(schedule, () => this.#forget());
     this.#incarnation = disk.incarnation;
     this.#cursor = disk.cursor;
@@ -254,7 +255,7 @@ export class MemoryReplicaStore implements ReplicaStore {
         disk.admittedTime = Math.max(disk.admittedTime, record.highestTime);
         if (record.place !== undefined && record.entries.length > 0) {
           const keys = record.entries.map(({ key }) => key);
-          disk.tail = [...disk.tail, { place: record.place, keys }];
+          disk.tail.push({ place: record.place, keys });
         }
         if (record.cursor !== undefined) this.#move(record.cursor);
         return;
@@ -278,7 +279,9 @@ export class MemoryReplicaStore implements ReplicaStore {
 
   #move(cursor: Cursor): void {
     const disk = this.#disk;
-    disk.tail = disk.tail.filter(({ place }) => isBeyond(place, disk.cursor, cursor));
+    if (disk.tail.length > 0) {
+      disk.tail = disk.tail.filter(({ place }) => isBeyond(place, disk.cursor, cursor));
+    }
     disk.cursor = cursor;
   }
 

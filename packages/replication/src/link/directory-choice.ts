@@ -36,7 +36,8 @@ export class DirectoryChoice {
   #goodMs: number;
   /** The directory that the node has gone back to, and when; until it has proved to last. */
   #return: { readonly directory: number; readonly atMs: number } | undefined;
-  #probes: Link[] = [];
+  /** The probes that are not answered, each with how to wait for it no longer. */
+  readonly #probes = new Map<Link, () => void>();
   #cancelProbe: (() => void) | undefined;
 
   constructor(context: NodeContext, position: Pick<LogPosition, "place">) {
@@ -104,7 +105,6 @@ export class DirectoryChoice {
   #probeLater(): void {
     this.#cancelProbe?.();
     this.#cancelProbe = this.#context.deadlines.after(this.#probeInMs(), () => {
-      this.#endProbes();
       for (let directory = 0; directory < this.#current; directory += 1) this.#probe(directory);
       this.#probeLater();
     });
@@ -123,16 +123,16 @@ export class DirectoryChoice {
   #stopProbing(): void {
     this.#cancelProbe?.();
     this.#cancelProbe = undefined;
-    this.#endProbes();
+    for (const link of this.#probes.keys()) this.#endProbe(link);
   }
 
-  /** Who has not answered by now does not answer well. */
-  #endProbes(): void {
-    for (const link of this.#probes.splice(0)) link.close(1000, "The probe is over");
+  #endProbe(link: Link): void {
+    this.#probes.get(link)?.();
+    if (this.#probes.delete(link)) link.close(1000, "The probe is over");
   }
 
   #probe(directory: number): void {
-    const { dial, clock, node } = this.#context;
+    const { dial, clock, node, deadlines, limits } = this.#context;
     const { cluster } = node;
     let hasAnswered = false;
     const link = dial(
@@ -142,20 +142,26 @@ export class DirectoryChoice {
           link.send(encodeMessage({ type: "probe", ...capabilities(), cluster, nowMs }));
         },
         onMessage: (message) => {
-          const standing = this.#probes.includes(link) ? standingOf(message) : undefined;
-          if (standing === undefined || hasAnswered) return;
+          const standing = this.#probes.has(link) ? standingOf(message) : undefined;
+          if (standing === undefined) return;
           hasAnswered = true;
-          link.close(1000, "The probe is over");
+          this.#endProbe(link);
           this.#onStanding(directory, standing);
         },
         onDrain: () => {},
         onClose: () => {
+          this.#probes.get(link)?.();
+          this.#probes.delete(link);
           if (!hasAnswered) this.#goodSinceMs[directory] = undefined;
         },
       },
       directory,
     );
-    this.#probes.push(link);
+    // Who has not answered by then does not answer well. The next probe may be on its way sooner.
+    this.#probes.set(
+      link,
+      deadlines.after(limits.probeMs, () => this.#endProbe(link)),
+    );
   }
 
   #onStanding(directory: number, standing: Standing): void {
