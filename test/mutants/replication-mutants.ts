@@ -35,14 +35,14 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
   {
     bug: "the outbox is durably acknowledged through a place inside a compacted part",
     file: `${REPLICATION}/node/home.ts`,
-    find: "Math.min(applier.whole.sequence, applier.durableThrough)",
-    put: "applier.progress.sequence",
+    find: "this.#savable.cover(Math.min(whole.sequence, durableThrough))",
+    put: "this.#savable.cover(this.#position.progress.sequence)",
     suite: DURABLE,
   },
   {
     bug: "the outbox stays acknowledged where the disk has taken the cursor back",
-    file: `${REPLICATION}/node/home.ts`,
-    find: "    if (this.#savable <= durable) return;\n",
+    file: `${REPLICATION}/node/savable-outbox.ts`,
+    find: "    if (this.#position <= durable) return;\n",
     put: "    if (durable >= 0) return;\n",
     suite: DURABLE,
   },
@@ -55,9 +55,9 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
   },
   {
     bug: "the cursor is saved before its entries",
-    file: `${REPLICATION}/intake/applier.ts`,
-    find: "    if (withCursor) this.#savedSequence = cursor.sequence;\n",
-    put: '    if (withCursor) {\n      this.#savedSequence = cursor.sequence;\n      this.#options.store.append({ kind: "progress", cursor }, () => {});\n    }\n',
+    file: `${REPLICATION}/intake/replica-intake.ts`,
+    find: "    const cursor = this.#position.takeCursor();\n",
+    put: '    const cursor = this.#position.takeCursor();\n    if (cursor !== undefined) this.#context.store.append({ kind: "progress", cursor }, () => {});\n',
     suite: { seeds: "1 20" },
   },
   {
@@ -77,15 +77,15 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
   {
     bug: "a starting directory takes nodes in once it is connected",
     file: `${REPLICATION}/follow/peers.ts`,
-    find: "if (follower.hasCaughtUp || (",
-    put: "if (follower.isUp || follower.hasCaughtUp || (",
+    find: "if (follower.hasCaughtUp || isAway) {",
+    put: "if (follower.isUp || follower.hasCaughtUp || isAway) {",
     suite: { test: `${TESTS}/several-directories.test.ts`, title: "while it lacks" },
   },
   {
     bug: "a starting directory waits for as long as a lost one may take, and no longer",
     file: `${REPLICATION}/follow/peers.ts`,
-    find: "(this.#hasJoined && !follower.isUp)",
-    put: "this.#hasJoined",
+    find: "this.#hasJoined ? !follower.isUp : ",
+    put: "this.#hasJoined ? true : ",
     suite: { test: `${TESTS}/several-directories.test.ts`, title: "while it lacks" },
   },
   {
@@ -112,8 +112,8 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
   {
     bug: "the end of an epoch counts for what was lost behind it",
     file: `${REPLICATION}/node/positions.ts`,
-    find: "sequence <= end && applier.wholeThrough >= sequence",
-    put: "applier.wholeThrough >= Math.min(sequence, end)",
+    find: "sequence <= end && place.wholeThrough >= sequence",
+    put: "place.wholeThrough >= Math.min(sequence, end)",
     suite: POSITIONS,
   },
   {
@@ -139,21 +139,21 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
   },
   {
     bug: "a new stamp moves the end the other way",
-    file: `${REPLICATION}/node/submitter.ts`,
+    file: `${REPLICATION}/node/restamper.ts`,
     find: "Math.max(1, entry.expiresAtMs + movedMs)",
     put: "Math.max(1, entry.expiresAtMs - movedMs)",
     suite: STAMPED_ANEW,
   },
   {
     bug: "a new stamp moves an end that nobody's wrong clock has set",
-    file: `${REPLICATION}/node/submitter.ts`,
-    find: "    return isByThatClock && this.#options.time.confirmedMs() !== undefined;\n",
-    put: "    return isByThatClock || this.#options.time.isTold;\n",
+    file: `${REPLICATION}/node/restamper.ts`,
+    find: "isByThatClock && this.#context.time.confirmedMs() !== undefined",
+    put: "isByThatClock || this.#context.time.isTold",
     suite: STAMPED_ANEW,
   },
   {
     bug: "a new stamp loses the content type",
-    file: `${REPLICATION}/node/submitter.ts`,
+    file: `${REPLICATION}/node/restamper.ts`,
     find: "    return { ...entry, stamp, expiresAtMs };\n",
     put: '    return { ...entry, contentType: "", stamp, expiresAtMs };\n',
     suite: STAMPED_ANEW,
@@ -161,15 +161,15 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
   {
     bug: "a write that the disk refused is said to be stored",
     file: `${REPLICATION}/node/write-path.ts`,
-    find: "else for (const { batch } of accepted) batch.done(failure);",
-    put: "else this.#answer(accepted, frame, entries);",
+    find: "for (const { batch } of taken) batch.done(failure);",
+    put: "for (const each of taken) answer(each, frame.position);",
     suite: { seeds: "1 20" },
   },
   {
     bug: "a node that does not know what it has beyond its cursor is fed by any directory",
     file: `${REPLICATION}/node/home.ts`,
-    find: "    if (this.#completeFrom > 0) return undefined;\n",
-    put: "",
+    find: 'if (this.#where.kind === "unknown" || this.#completeFrom > 0) return undefined;',
+    put: 'if (this.#where.kind === "unknown") return undefined;',
     suite: RESTARTED,
   },
   {
@@ -209,7 +209,7 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
   },
   {
     bug: "what is acknowledged before a comparison counts where that ends",
-    file: `${REPLICATION}/node/home.ts`,
+    file: `${REPLICATION}/node/savable-outbox.ts`,
     find: "newest.through === Infinity ? sequence : Math.max(newest.through, sequence)",
     put: "sequence",
     suite: DURABLE,
@@ -239,8 +239,8 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
     bug: "a node is believed to have applied what nobody was sent",
     file: `${REPLICATION}/directory/claims.ts`,
     find: "if (through > head) throw",
-    put: "if (through > 2 * head + 1_000) throw",
-    suite: { test: `${TESTS}/odd-nodes.test.ts` },
+    put: "if (through > head + 1_000_000) throw",
+    suite: { test: `${TESTS}/directory.test.ts` },
   },
   {
     bug: "a directory is believed to have more of an outbox than there is",
@@ -252,8 +252,8 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
   {
     bug: "one batch that cannot be encoded fails all that wait with it",
     file: `${REPLICATION}/node/write-path.ts`,
-    find: "        batch.done(failure);\n        // What",
-    put: "        if (written.size >= 0) throw failure;\n        // What",
+    find: "        taken.push({ batch, entries: [], block: NO_BYTES, refusal });\n",
+    put: "        if (taken.length >= 0) throw refusal;\n",
     suite: { test: `${TESTS}/replica.test.ts` },
   },
   {

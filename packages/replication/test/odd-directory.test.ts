@@ -120,6 +120,17 @@ describe.each(STATES)("a node whose link is %s", (state) => {
   );
 });
 
+it.each([
+  ["more of the outbox than there is", { outboxThrough: 1 }],
+  ["a place that the node has never been at", { head: 5, resumeAfter: 5 }],
+  ["more of what the node has than it has", { head: 5, homeThrough: 5 }],
+])("a directory that takes a node in with %s is left", (_, more) => {
+  const script = new ScriptedDirectory();
+  script.welcome(0, more);
+  expect(script.closed).toBe(4400);
+  expect(script.replica.info()).toMatchObject({ applied: 0, outboxPending: 0 });
+});
+
 function keyOf(entry: Entry | undefined): string | undefined {
   return entry === undefined ? undefined : `${entry.key} ${entry.value.join()}`;
 }
