@@ -39,14 +39,14 @@ export const PROGRAM_MUTANTS: readonly Mutant[] = [
   {
     bug: "a batch is one commit for each entry",
     file: "apps/region/src/listeners/http/batch-routes.ts",
-    find: "  const written = await service.set(requests, ack);\n",
-    put: "  for (const request of requests.slice(1)) await service.set([request], ack);\n  const written = await service.set(requests, ack);\n",
+    find: "  const written = await service.writes.set(requests, ack);\n",
+    put: "  for (const request of requests.slice(1)) await service.writes.set([request], ack);\n  const written = await service.writes.set(requests, ack);\n",
     suite: SHORT,
   },
   {
     bug: "the short path answers from memory while the node drains",
-    file: "apps/region/src/service/region-service.ts",
-    find: "    if (!this.serving) return undefined;\n",
+    file: "apps/region/src/service/reads.ts",
+    find: "    if (!this.#options.admission.serving) return undefined;\n",
     put: "",
     suite: SHORT,
   },
