@@ -142,7 +142,11 @@ export const NODE_SCHEMAS = {
   }),
   applied: v.object({ type: v.literal("applied"), nowMs, through: counted }),
   locate: v.object({ type: v.literal("locate"), nowMs, incarnation: identity, position: counted }),
-  reconcile: v.object({ type: v.literal("reconcile"), nowMs }),
+  reconcile: v.object({
+    type: v.literal("reconcile"),
+    nowMs,
+    appliedThrough: v.optional(whole),
+  }),
   compare: v.object({
     type: v.literal("compare"),
     nowMs,
@@ -262,6 +266,7 @@ export const DIRECTORY_SCHEMAS = {
     nowMs,
     head: whole,
     horizon: whole,
+    resumes: v.optional(v.boolean()),
   }),
   compared: v.object({
     type: v.literal("compared"),

@@ -126,6 +126,11 @@ interface Locate {
 interface Reconcile {
   type: "reconcile";
   nowMs: number;
+  /**
+   * Set by a node that goes on with a reconciliation that was cut off: it has the log from where that began through here, and the
+   * parts of the key space that were done are as they were.
+   */
+  appliedThrough?: number | undefined;
 }
 
 interface Compare {
@@ -329,6 +334,8 @@ interface ReconcileBegin {
   head: number;
   /** The directory's horizon. Both sides leave out what is purgeable under the higher one of theirs. */
   horizon: number;
+  /** Whether it goes on where it was cut off. Then `head` is the `appliedThrough` of the node. */
+  resumes?: boolean | undefined;
 }
 
 interface Compared {

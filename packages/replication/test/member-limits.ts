@@ -174,7 +174,7 @@ const VALUES: Readonly<Record<string, Readonly<Record<string, Values>>>> = {
   },
   applied: { nowMs: instant, through: counted },
   locate: { nowMs: instant, incarnation: identity, position: counted },
-  reconcile: { nowMs: instant },
+  reconcile: { nowMs: instant, appliedThrough: whole },
   compare: {
     nowMs: instant,
     id: whole,
@@ -296,7 +296,12 @@ const VALUES: Readonly<Record<string, Readonly<Record<string, Values>>>> = {
     head: whole,
     followed: cursors,
   },
-  "reconcile-begin": { nowMs: instant, head: whole, horizon: whole },
+  "reconcile-begin": {
+    nowMs: instant,
+    head: whole,
+    horizon: whole,
+    resumes: { right: [true, false], wrong: [null, 0, "true"] },
+  },
   compared: { nowMs: instant, id: whole, differing: listOf(whole, 4_096) },
   wanted: { nowMs: instant, id: whole, donated: whole, keys: listOf(key, 65_536) },
 };

@@ -39,6 +39,8 @@ export class ClusterRig {
 
   /** How often a node has asked for its turn to reconcile. */
   reconciliations = 0;
+  /** Told of every text that a node sends. */
+  onText: (text: string) => void = () => {};
 
   constructor(limits: Partial<DirectoryLimits> = {}, disk: LogDisk = emptyLogDisk(7)) {
     this.#limits = limits;
@@ -158,8 +160,10 @@ export class ClusterRig {
     const near: Link = {
       bufferedBytes: 0,
       send: (message) => {
-        if (typeof message === "string" && message.includes('"reconcile"'))
-          this.reconciliations += 1;
+        if (typeof message === "string") {
+          if (message.includes('"reconcile"')) this.reconciliations += 1;
+          this.onText(message);
+        }
         later(() => far.events.onMessage(copyOf(message)));
       },
       close: (code, reason) => {

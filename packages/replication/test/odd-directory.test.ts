@@ -61,7 +61,7 @@ const USUAL: readonly DirectoryMessage[] = [
     head: 0,
     followed: [],
   },
-  { type: "reconcile-begin", nowMs, head: 0, horizon: 0 },
+  { type: "reconcile-begin", nowMs, head: 0, horizon: 0, resumes: false },
   { type: "compared", nowMs, id: 1, differing: [] },
   { type: "wanted", nowMs, id: 1, donated: 0, keys: [] },
 ];

@@ -35,7 +35,7 @@ function usualMessages(rig: DirectoryRig): readonly NodeMessage[] {
     },
     { type: "applied", nowMs, through: 1 },
     { type: "locate", nowMs, incarnation: 1, position: 1 },
-    { type: "reconcile", nowMs },
+    { type: "reconcile", nowMs, appliedThrough: 1 },
     {
       type: "compare",
       nowMs,

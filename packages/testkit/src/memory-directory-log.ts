@@ -72,6 +72,8 @@ export class MemoryDirectoryLog implements DirectoryLog {
   readonly epoch: number;
   readonly highestTime: number;
   /** What may be removed. */
+  /** Its keys in order, until they change. */
+  #sorted: readonly string[] | undefined;
   #permission = { horizon: 0, through: 0 };
 
   /** Opens the log, which starts the epoch. All but the newest `framesMax` frames are compacted. */
@@ -184,6 +186,7 @@ export class MemoryDirectoryLog implements DirectoryLog {
       if (left === 0) return;
       if (sequence > through || !isPurgeable(entry, horizon)) continue;
       disk.entries.delete(key);
+      this.#sorted = undefined;
       disk.purgedThrough = Math.max(disk.purgedThrough, sequence);
       left -= 1;
     }
@@ -194,14 +197,11 @@ export class MemoryDirectoryLog implements DirectoryLog {
     limit: number,
     horizon: number = this.horizonState.horizon,
   ): SummaryPage {
-    const entries = [...this.#disk.entries.values()]
-      .map(({ entry }) => entry)
-      .filter((entry) => key === null || compareKeys(entry.key, key) > 0)
-      .toSorted((a, b) => compareKeys(a.key, b.key));
-    const page = entries.slice(0, limit);
+    const keys = this.#keysAfter(key);
+    const page = keys.slice(0, limit);
     return {
-      summaries: page.filter((entry) => !isPurgeable(entry, horizon)).map(summaryOf),
-      next: entries.length > limit ? (page.at(-1)?.key ?? null) : null,
+      summaries: this.#summariesOf(page, horizon),
+      next: keys.length > limit ? (page.at(-1) ?? null) : null,
     };
   }
 
@@ -210,13 +210,17 @@ export class MemoryDirectoryLog implements DirectoryLog {
     limit: number,
     horizon: number = this.horizonState.horizon,
   ): readonly Summary[] {
-    return [...this.#disk.entries.values()]
-      .map(({ entry }) => entry)
-      .filter((entry) => key === null || compareKeys(entry.key, key) > 0)
-      .filter((entry) => !isPurgeable(entry, horizon))
-      .toSorted((a, b) => compareKeys(a.key, b.key))
-      .slice(0, limit)
-      .map(summaryOf);
+    return this.#summariesOf(this.#keysAfter(key), horizon).slice(0, limit);
+  }
+
+  #keysAfter(key: string | null): readonly string[] {
+    this.#sorted ??= [...this.#disk.entries.keys()].toSorted(compareKeys);
+    return this.#sorted.filter((each) => key === null || compareKeys(each, key) > 0);
+  }
+
+  #summariesOf(keys: readonly string[], horizon: number): readonly Summary[] {
+    const entries = keys.flatMap((key) => this.get(key) ?? []);
+    return entries.filter((entry) => !isPurgeable(entry, horizon)).map(summaryOf);
   }
 
   get(key: string): Entry | undefined {
@@ -243,6 +247,7 @@ export class MemoryDirectoryLog implements DirectoryLog {
     if (position > 0) disk.marks.set(incarnation, { position, sequence, highestTime });
     for (const [index, entry] of decodeBlock(frame.block, frame.count).entries()) {
       if (!replaces(entry, disk.entries.get(entry.key)?.entry)) continue;
+      this.#sorted = undefined;
       disk.entries.set(entry.key, { entry, sequence: frame.after + 1 + index });
     }
     while (disk.frames.length > this.#framesMax) disk.frames.shift();

@@ -181,6 +181,12 @@ export class DirectorySession implements Applier, Reconciling {
     this.#feed?.pump();
   }
 
+  /** The link is gone. */
+  leave(): void {
+    this.#reconciliation.keep(this.#sentThrough);
+    this.closed = true;
+  }
+
   /** Ends the link with the error's close code. */
   close(error: MeridianError): void {
     this.#link.close(closeCodeOf(error.code), error.message);

@@ -18,6 +18,7 @@ import { DirectoryClocks } from "./directory-clocks.ts";
 import { DirectorySession } from "./directory-session.ts";
 import { Membership, type AbsentMember, type MemberInfo } from "./membership.ts";
 import { ReconcileTurns } from "./reconcile-turns.ts";
+import { KeptComparisons } from "./kept-comparisons.ts";
 import type { SessionHost } from "./session-host.ts";
 
 /** How a directory is made. */
@@ -167,6 +168,7 @@ export class Directory {
       horizon: this.#horizon,
       limits: this.#limits,
       clocks: this.clocks,
+      comparisons: new KeptComparisons(),
       nowMs: () => clock.nowMs(),
       elapsedMs: () => clock.elapsedMs(),
       onHello: (session, hello) => this.#register(session, hello),
@@ -305,7 +307,7 @@ export class Directory {
 
   #drop(session: DirectorySession, why: string): void {
     if (session.closed) return;
-    session.closed = true;
+    session.leave();
     this.#sessions.delete(session);
     this.#turns.end(session);
     if (!this.#membership.remove(session)) return;

@@ -5,6 +5,7 @@ import type { DirectoryHorizon } from "../horizon/directory-horizon.ts";
 import type { DirectoryLimits } from "../limits.ts";
 import type { Sequencer } from "../order/sequencer.ts";
 import type { DirectoryClocks } from "./directory-clocks.ts";
+import type { KeptComparisons } from "./kept-comparisons.ts";
 import type { DirectorySession } from "./directory-session.ts";
 import type { Membership } from "./membership.ts";
 
@@ -16,6 +17,7 @@ export interface SessionHost {
   readonly horizon: DirectoryHorizon;
   readonly limits: DirectoryLimits;
   readonly clocks: DirectoryClocks;
+  readonly comparisons: KeptComparisons;
   /** This machine's own time. */
   nowMs(): number;
   elapsedMs(): number;

@@ -1,8 +1,10 @@
 import type { Link } from "@meridian/ports";
 import { encodeMessage, MeridianError, type NodeMessage } from "@meridian/protocol";
 
+import { OpenRanges } from "../reconcile/open-ranges.ts";
 import { ReconcileResponder } from "../reconcile/reconcile-responder.ts";
 import type { DirectorySession } from "./directory-session.ts";
+import type { KeptComparison } from "./kept-comparisons.ts";
 import type { SessionHost } from "./session-host.ts";
 
 /** What a session's part in reconciling needs of the session. */
@@ -18,6 +20,10 @@ export interface SessionReconciliationOptions {
 export class SessionReconciliation {
   readonly #options: SessionReconciliationOptions;
   #responder: ReconcileResponder | undefined;
+  /** What of it would be kept, should the link be lost. */
+  #current: Omit<KeptComparison, "sentThrough"> | undefined;
+  /** What the peer says that it has if it has been cut off. */
+  #appliedThrough: number | undefined;
   /** When the peer last went on with it; until it has asked for its turn, when it was told to. */
   #movedAtMs = 0;
   /** When its comparison last got further than ever before. */
@@ -65,6 +71,7 @@ export class SessionReconciliation {
       case "reconcile":
         this.isDue = true;
         this.#isOwed = false;
+        this.#appliedThrough = message.appliedThrough;
         return host.onReconcile(session, (head) => this.#begin(head));
       case "compare":
         if (this.#responder?.compare(message)) this.comparedFurtherAtMs = this.#movedAtMs;
@@ -88,16 +95,42 @@ export class SessionReconciliation {
     const nowMs = (): number => host.nowMs();
     this.#move();
     const under = Math.max(horizon, session.hello?.horizon ?? 0);
+    const { nodeId, incarnation } = session.hello ?? {};
+    const kept = this.#keptUnder(under);
+    const { open = new OpenRanges() } = kept ?? {};
+    const from = kept === undefined ? head : (this.#appliedThrough ?? head);
+    this.#current =
+      nodeId === undefined || incarnation === undefined
+        ? undefined
+        : { nodeId, incarnation, open, under, head: kept?.head ?? head };
     // What is wanted of a node it sends, to be buried then; a directory sends nothing.
     const buriesUnder = session.isFollower ? horizon : 0;
-    const options = { log, link, limits, horizon: under, buriesUnder, nowMs };
+    const options = { log, link, limits, open, horizon: under, buriesUnder, nowMs };
     const responder: ReconcileResponder = new ReconcileResponder({
       ...options,
       later: (callback) => session.later(() => this.#responder === responder && callback()),
     });
     this.#responder = responder;
-    link.send(encodeMessage({ type: "reconcile-begin", nowMs: nowMs(), head, horizon }));
-    this.#options.startFeed(head);
+    const resumes = kept === undefined ? {} : { resumes: true };
+    const told = { nowMs: nowMs(), head: from, horizon, ...resumes };
+    link.send(encodeMessage({ type: "reconcile-begin", ...told }));
+    this.#options.startFeed(from);
+  }
+
+  #keptUnder(under: number): KeptComparison | undefined {
+    const { host, session } = this.#options;
+    if (session.hello === undefined) return undefined;
+    const { nodeId, incarnation } = session.hello;
+    const { purgedThrough } = host.log;
+    const appliedThrough = this.#appliedThrough;
+    return host.comparisons.take({ nodeId, incarnation, appliedThrough, under, purgedThrough });
+  }
+
+  /** The link is lost, on which the peer has been sent the log through here. */
+  keep(sentThrough: number): void {
+    if (this.#current === undefined) return;
+    this.#options.host.comparisons.keep({ ...this.#current, sentThrough });
+    this.#current = undefined;
   }
 
   /** Absence means something only where everything has been compared. */
@@ -108,6 +141,7 @@ export class SessionReconciliation {
     }
     const { host, session } = this.#options;
     this.#responder = undefined;
+    this.#current = undefined;
     host.horizon.reach(session.hello?.horizon ?? 0);
     this.isDue = false;
     host.onReconciled(session);

@@ -242,6 +242,7 @@ export class Follower implements HorizonMember, ReconcilingParty {
     this.#times = new PeerTimes();
     this.#progress.start();
     if (welcome.resume === "feed") {
+      this.#reconciliation.forget();
       this.#position.becomeUnsettled({ logId, epoch, sequence: welcome.resumeAfter }, head);
       this.#applier.settle();
       this.#position.observe(head, committedThrough);
@@ -261,7 +262,7 @@ export class Follower implements HorizonMember, ReconcilingParty {
         return this.#watchStall();
       case "reconcile-begin":
         this.#progress.reconcileMoved();
-        return this.#reconciliation.begin(message.head, message.horizon);
+        return this.#reconciliation.begin(message);
       case "compared":
       case "wanted":
         this.#progress.reconcileMoved();

@@ -71,6 +71,11 @@ export class LogPosition {
     return this.#state === "settled";
   }
 
+  /** Whether the node and the log compare what they hold, and everything that came since that began was stored. */
+  get isReconciling(): boolean {
+    return this.#state === "reconciling";
+  }
+
   /** The last sequence at which the node has what the log had there, or something newer of the same keys. */
   get wholeThrough(): number {
     return this.#state === "reconciling" ? 0 : this.#wholeAt(this.#applied);

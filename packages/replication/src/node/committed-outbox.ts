@@ -8,7 +8,7 @@ export class CommittedOutbox {
   #through = 0;
   #waiting: Waiting[] = [];
 
-  /** Calls back once the outbox is committed through `position`, unless the link goes down before. */
+  /** Calls back once the outbox is committed through `position`, on whichever link that is heard. */
   after(position: number, done: () => void): void {
     if (position <= this.#through) done();
     else this.#waiting.push({ position, done });
@@ -20,10 +20,5 @@ export class CommittedOutbox {
     const waiting = this.#waiting;
     this.#waiting = waiting.filter((each) => each.position > this.#through);
     for (const each of waiting) if (each.position <= this.#through) each.done();
-  }
-
-  /** The link is down: nobody is called back for what was asked on it. */
-  forget(): void {
-    this.#waiting = [];
   }
 }

@@ -312,7 +312,7 @@ export class Replica {
   #onRestamped(entries: readonly Entry[]): void {
     this.#options.onForget?.(entries.map(({ key }) => key));
     const failure = new MeridianError("OUT_OF_ORDER", "Stamps were lowered while compared");
-    if (this.#settlement.reconciliation.isActive) this.#link.reset(failure);
+    if (this.#settlement.reconciliation.forget()) this.#link.reset(failure);
   }
 
   #onReconciled(): void {
@@ -354,7 +354,7 @@ export class Replica {
         return this.#members.take(message);
       case "reconcile-begin":
         this.#progress.reconcileMoved();
-        return this.#settlement.reconciliation.begin(message.head, message.horizon);
+        return this.#settlement.reconciliation.begin(message);
       case "compared":
       case "wanted":
         this.#progress.reconcileMoved();
@@ -390,7 +390,6 @@ export class Replica {
   #onDown(): void {
     this.#submitter.detach();
     this.#settlement.onDown();
-    this.#committed.forget();
     this.#members.clear();
     this.#disk.down();
     this.#updateStatus();

@@ -42,6 +42,7 @@ export class Settlement implements ReconcilingParty {
       home.unsettle();
       return this.reconciliation.ask(link, welcome.logId, welcome.epoch);
     }
+    this.reconciliation.forget();
     position.observe(welcome.head, welcome.committedThrough);
     if (missing.length === 0) return;
     writes.resubmit(missing, (failure, receipt) => {
@@ -52,6 +53,7 @@ export class Settlement implements ReconcilingParty {
 
   /** The node and whatever log it comes to next are to compare what they have. */
   unsettle(): void {
+    this.reconciliation.forget();
     this.#parts.home.unsettle();
     this.#parts.applier.suspend();
   }
@@ -109,8 +111,10 @@ export class Settlement implements ReconcilingParty {
 
   #whenCommitted(done: () => void): Written {
     return (failure, receipt) => {
-      if (receipt === undefined) this.#fail(failure);
-      else this.#parts.committed.after(receipt.outboxPosition, done);
+      if (receipt === undefined) {
+        this.#fail(failure);
+        this.reconciliation.forget();
+      } else this.#parts.committed.after(receipt.outboxPosition, done);
     };
   }
 

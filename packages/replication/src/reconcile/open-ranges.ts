@@ -15,6 +15,11 @@ export class OpenRanges {
     return this.#open.length === 0;
   }
 
+  /** How many parts there are. */
+  get pieces(): number {
+    return this.#open.length;
+  }
+
   /** Takes the keys after `after` through `through` out. Throws `MALFORMED_MESSAGE` if too many pieces are left. */
   settle(after: string | null, through: string | null): void {
     if (isEnd(through, after)) return;

@@ -30,7 +30,7 @@ import {
 import type { DirectoryLimits } from "../limits.ts";
 import { TurnWork } from "../turn-work.ts";
 import { Comparison } from "./comparison.ts";
-import { OpenRanges } from "./open-ranges.ts";
+import type { OpenRanges } from "./open-ranges.ts";
 
 type Offer = Extract<NodeMessage, { type: "offer" }>;
 type Compare = Extract<NodeMessage, { type: "compare" }>;
@@ -63,6 +63,8 @@ export interface ResponderOptions {
   readonly log: DirectoryLog;
   readonly link: Link;
   readonly limits: Pick<DirectoryLimits, "linkBytesMax">;
+  /** What has not been found to be equal, and not been exchanged: all of it, unless this goes on from somewhere. */
+  readonly open: OpenRanges;
   /** What is purgeable under it is left out. */
   readonly horizon: number;
   /** What is offered, as old as that, and absent here, is answered with its burial; 0 for never. Invariant: ≤ `horizon`. */
@@ -76,8 +78,7 @@ export class ReconcileResponder {
   readonly #options: ResponderOptions;
   readonly #comparisons: Comparison[] = [];
   readonly #answers: Answer[] = [];
-  /** What has not been found to be equal, and not been exchanged. */
-  readonly #open = new OpenRanges();
+  readonly #open: OpenRanges;
   /** Entries of the questions, and of the offers, that wait to be answered. */
   #asked = 0;
   #offered = 0;
@@ -90,6 +91,7 @@ export class ReconcileResponder {
 
   constructor(options: ResponderOptions) {
     this.#options = options;
+    this.#open = options.open;
     this.#work = new TurnWork(
       (callback) => options.later(callback),
       () => this.pump(),

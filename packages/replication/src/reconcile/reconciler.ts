@@ -42,6 +42,11 @@ interface Range {
   readonly count: number;
 }
 
+interface Differing {
+  readonly range: Range;
+  readonly split: boolean;
+}
+
 /** A part of what the store has. */
 interface Read {
   readonly summaries: readonly Summary[];
@@ -50,6 +55,8 @@ interface Read {
 
 interface Question {
   readonly ranges: readonly Range[];
+  /** Whether those of them that differ are to be split, should nobody answer. */
+  readonly split: boolean;
   readonly entries: number;
   /** Entries that have been donated in answer. */
   donated: number;
@@ -69,13 +76,15 @@ export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #questions = new Map<number, Question>();
   /** Ranges known to differ, to be split or offered. */
-  readonly #differing: { readonly range: Range; readonly split: boolean }[] = [];
+  readonly #differing: Differing[] = [];
   #walkFrom: string | null = null;
   #walked = false;
   #nextId = 1;
   #inQuestion = 0;
   #giving = 0;
   #begun = false;
+  /** Whether there is nobody to ask. */
+  #isPaused = false;
   #horizon = 0;
   readonly #work: TurnWork;
 
@@ -91,17 +100,32 @@ export class Reconciler {
     return this.#begun;
   }
 
-  /** The directory is ready to answer, and leaves out what is purgeable under `horizon`, as this side does. */
+  /**
+   * The directory is ready to answer, and leaves out what is purgeable under `horizon`, as this side does. After a pause, it goes on
+   * where it was.
+   */
   begin(horizon: number): void {
     this.#begun = true;
+    this.#isPaused = false;
     this.#horizon = horizon;
     this.#proceed();
   }
 
+  /** Nobody answers any more: what was asked is to be asked again. */
+  pause(): void {
+    this.#isPaused = true;
+    for (const { ranges, split } of this.#questions.values()) {
+      for (const range of ranges) this.#differing.push({ range, split });
+    }
+    this.#questions.clear();
+    this.#inQuestion = 0;
+  }
+
   onCompared({ id, differing }: Extract<DirectoryMessage, { type: "compared" }>): void {
-    const question = this.#close(id);
+    const question = this.#questions.get(id);
     if (question === undefined) return;
     checkIndexes(differing, question.ranges.length);
+    this.#close(id, question);
     // Where everything differs, splitting finds nothing out.
     const split = differing.length < question.ranges.length;
     for (const index of differing) {
@@ -119,13 +143,14 @@ export class Reconciler {
 
   /** Throws `OUT_OF_ORDER` if a donation is missing. */
   onWanted({ id, donated, keys }: Extract<DirectoryMessage, { type: "wanted" }>): void {
-    const question = this.#close(id);
+    const question = this.#questions.get(id);
     if (question === undefined) return;
     if (question.donated !== donated) {
       const said = `Expected ${donated} donated entries, got ${question.donated}`;
       throw new MeridianError("OUT_OF_ORDER", said);
     }
     for (const key of keys) checkWithin(key, question.ranges);
+    this.#close(id, question);
     if (keys.length > 0) {
       this.#options.giveAgain(keys, this.hold(keys.length));
     }
@@ -143,16 +168,26 @@ export class Reconciler {
 
   /** Asks on, as far as the window allows and other work need not run. */
   #proceed(): void {
+    if (this.#isPaused) return;
     while (this.#inQuestion + this.#giving < WINDOW_ENTRIES && this.#work.mayGoOn()) {
       const next = this.#differing.pop();
-      if (next !== undefined) {
-        if (next.split && next.range.count > OFFER_ENTRIES) this.#split(next.range);
-        else this.#offer(next.range);
-      } else if (!this.#walked) this.#walk();
+      if (next !== undefined) this.#askAbout(next);
+      else if (!this.#walked) this.#walk();
       else break;
     }
     if (!this.#walked || this.#questions.size > 0 || this.#giving > 0) return;
     if (this.#differing.length === 0) this.#options.onDone();
+  }
+
+  #askAbout(next: Differing): void {
+    try {
+      if (next.split && next.range.count > OFFER_ENTRIES) this.#split(next.range);
+      else this.#offer(next.range);
+    } catch (failure) {
+      // It could not be read, and is not done.
+      this.#differing.push(next);
+      throw failure;
+    }
   }
 
   #walk(): void {
@@ -190,7 +225,7 @@ export class Reconciler {
       digests.push({ to: end, ...digestOf(part) });
       after = end;
     }
-    const id = this.#ask(ranges, weight);
+    const id = this.#ask(ranges, true, weight);
     const nowMs = this.#options.ownMs();
     this.#options.send(encodeMessage({ type: "compare", nowMs, id, from, ranges: digests }));
   }
@@ -198,7 +233,7 @@ export class Reconciler {
   #offer(range: Range): void {
     const { from } = range;
     const { summaries, to } = this.#read(range, false, OFFER_ENTRIES_MAX);
-    const id = this.#ask([{ from, to, count: summaries.length }], summaries.length);
+    const id = this.#ask([{ from, to, count: summaries.length }], false, summaries.length);
     const entries = summaries.map(({ key, stamp }): [string, number, number] => [
       key,
       stamp.time,
@@ -231,20 +266,17 @@ export class Reconciler {
     return { summaries, to: from };
   }
 
-  #ask(ranges: readonly Range[], entries: number): number {
+  #ask(ranges: readonly Range[], split: boolean, entries: number): number {
     const id = this.#nextId;
     this.#nextId += 1;
-    this.#questions.set(id, { ranges, entries, donated: 0 });
+    this.#questions.set(id, { ranges, split, entries, donated: 0 });
     this.#inQuestion += entries;
     return id;
   }
 
-  #close(id: number): Question | undefined {
-    const question = this.#questions.get(id);
-    if (question === undefined) return undefined;
+  #close(id: number, { entries }: Question): void {
     this.#questions.delete(id);
-    this.#inQuestion -= question.entries;
-    return question;
+    this.#inQuestion -= entries;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Link } from "@meridian/ports";
-import { encodeMessage, type DirectoryMessage } from "@meridian/protocol";
+import { encodeMessage, MeridianError, type DirectoryMessage } from "@meridian/protocol";
 
 import type { Applier } from "../intake/applier.ts";
 import type { LogPosition } from "../intake/log-position.ts";
@@ -19,13 +19,28 @@ export interface ReconcilingParty {
   onReconciled(): void;
 }
 
+type Begin = Pick<
+  Extract<DirectoryMessage, { type: "reconcile-begin" }>,
+  "head" | "horizon" | "resumes"
+>;
+
 interface Current {
   readonly reconciler: Reconciler;
   readonly logId: number;
   readonly epoch: number;
+  /** Undefined while the link is lost. */
+  link: Link | undefined;
+  /** Whether its turn has come on this link. */
+  hasTurn: boolean;
 }
 
-/** The reconciliation with the log at the other end of the link: from the welcome that asks for it until it is over, or the link is down. */
+/**
+ * The reconciliation with the log at the other end of the link: from the welcome that asks for it until it is over.
+ *
+ * One that is cut off is kept: with the same epoch of the log, it goes on where it was, if the directory remembers it, too. It is void as soon
+ * as the node is fed by or compares with anything else, for that log may lack what came from there; where stamps have become
+ * lower; and where something that came with it was not stored. A node that starts begins anew.
+ */
 export class Reconciliation {
   readonly #party: ReconcilingParty;
   readonly #store: ReconcilerStore;
@@ -46,50 +61,81 @@ export class Reconciliation {
   }
 
   get isActive(): boolean {
-    return this.#current !== undefined;
+    return this.#current?.link !== undefined;
   }
 
   /** Whether its turn has not come yet: until then the node stands in another log. */
   get isWaiting(): boolean {
-    return this.#current?.reconciler.begun === false;
+    return this.isActive && this.#current?.hasTurn === false;
   }
 
   /** Asks for a turn to reconcile with a log. */
   ask(link: Link, logId: number, epoch: number): void {
-    const party = this.#party;
+    const kept = this.#keptOf(logId, epoch);
+    const current = kept ?? this.#make(logId, epoch);
+    current.link = link;
+    current.hasTurn = false;
+    this.#current = current;
     this.#applier.suspend();
+    const resumed = kept === undefined ? {} : { appliedThrough: this.#position.applied };
+    link.send(encodeMessage({ type: "reconcile", nowMs: this.#party.ownMs(), ...resumed }));
+  }
+
+  /** What has been done of a reconciliation with that epoch, which was cut off, if it still holds. */
+  #keptOf(logId: number, epoch: number): Current | undefined {
+    const current = this.#current;
+    if (current?.logId !== logId || current.epoch !== epoch) return undefined;
+    const { place, isReconciling } = this.#position;
+    return isReconciling && place.logId === logId && place.epoch === epoch ? current : undefined;
+  }
+
+  #make(logId: number, epoch: number): Current {
+    const party = this.#party;
     const reconciler: Reconciler = new Reconciler({
       store: this.#store,
-      send: (message) => link.send(message),
+      send: (message) => current.link?.send(message),
       ownMs: () => party.ownMs(),
-      later: (callback) => party.later(this.#unlessBroken(reconciler, callback)),
-      giveAgain: (keys, done) => party.giveAgain(keys, this.#unlessBroken(reconciler, done)),
+      later: (callback) => party.later(this.#unlessVoid(reconciler, callback)),
+      giveAgain: (keys, done) => party.giveAgain(keys, this.#unlessVoid(reconciler, done)),
       onDone: () => {
         this.#current = undefined;
         party.onReconciled();
       },
     });
-    this.#current = { reconciler, logId, epoch };
-    link.send(encodeMessage({ type: "reconcile", nowMs: party.ownMs() }));
+    const current: Current = { reconciler, logId, epoch, link: undefined, hasTurn: false };
+    return current;
   }
 
-  /** Its turn has come: what the log, of that horizon, has through `head` is compared. */
-  begin(head: number, horizon: number): void {
+  /**
+   * Its turn has come: what the log, of that horizon, has through `head` is compared, or what is left of that where it was cut off. Throws
+   * `MALFORMED_MESSAGE` where it is to go on beyond what the node has.
+   */
+  begin({ head, horizon, resumes = false }: Begin): void {
     if (this.#current === undefined || !this.isWaiting) return;
-    const { reconciler, logId, epoch } = this.#current;
+    const { applied } = this.#position;
+    if (resumes && head > applied) {
+      const said = `Expected to go on at most from sequence ${applied}, got ${head}`;
+      throw new MeridianError("MALFORMED_MESSAGE", said);
+    }
+    const { logId, epoch, link, reconciler } = this.#current;
+    const current = reconciler.begun && !resumes ? this.#make(logId, epoch) : this.#current;
+    current.link = link;
+    current.hasTurn = true;
+    this.#current = current;
     this.#position.becomeReconciling(logId, epoch, head);
-    reconciler.begin(this.#party.compareUnder(horizon));
+    current.reconciler.begin(this.#party.compareUnder(horizon));
   }
 
   /** Keeps a reconciliation that is under way from being over before the function that is returned is called: the log gets `entries` more. */
   hold(entries: number): () => void {
     const reconciler = this.#current?.reconciler;
     if (reconciler === undefined) return () => {};
-    return this.#unlessBroken(reconciler, reconciler.hold(entries));
+    return this.#unlessVoid(reconciler, reconciler.hold(entries));
   }
 
   /** Takes in an answer. Throws `OUT_OF_ORDER` if a donation is missing. */
   onAnswer(message: Extract<DirectoryMessage, { type: "compared" | "wanted" }>): void {
+    if (!this.isActive) return;
     if (message.type === "compared") this.#current?.reconciler.onCompared(message);
     else this.#current?.reconciler.onWanted(message);
   }
@@ -101,11 +147,21 @@ export class Reconciliation {
 
   /** The link is down. */
   stop(): void {
-    this.#current = undefined;
+    if (this.#current === undefined) return;
+    this.#current.link = undefined;
+    if (this.#current.reconciler.begun) this.#current.reconciler.pause();
+    else this.#current = undefined;
   }
 
-  /** A link that broke meanwhile has taken its reconciliation along. */
-  #unlessBroken(reconciler: Reconciler, done: () => void): () => void {
+  /** What has been done of it holds no longer. Returns whether it was under way. */
+  forget(): boolean {
+    const { isActive } = this;
+    this.#current = undefined;
+    return isActive;
+  }
+
+  /** What is done of another one says nothing of this. */
+  #unlessVoid(reconciler: Reconciler, done: () => void): () => void {
     return () => {
       if (this.#current?.reconciler === reconciler) done();
     };

@@ -1,0 +1,61 @@
+import type { OpenRanges } from "../reconcile/open-ranges.ts";
+
+/** How far a node's reconciliation had come when its link was lost. */
+export interface KeptComparison {
+  readonly nodeId: string;
+  readonly incarnation: number;
+  /** What is left to be compared. */
+  readonly open: OpenRanges;
+  /** The horizon that was compared under. */
+  readonly under: number;
+  /** The sequence that the node was fed from, and the last that it was sent. */
+  readonly head: number;
+  readonly sentThrough: number;
+}
+
+/** What a node says with which it comes back, and what is to hold now. */
+export interface Return {
+  readonly nodeId: string;
+  readonly incarnation: number;
+  readonly appliedThrough: number | undefined;
+  readonly under: number;
+  /** See `DirectoryLog.purgedThrough`. */
+  readonly purgedThrough: number;
+}
+
+/** So many are kept, the newest, and none with more pieces. */
+const KEPT_MAX = 64;
+const PIECES_MAX = 256;
+
+/**
+ * Remembers reconciliations that were cut off, so that they go on where they were. For as long as the epoch lasts, which is that of this process:
+ * later, the log may lack what the node was fed.
+ *
+ * A part that was done stays done: the node had there all that the log had, and the log what the node had. What the node has written since is
+ * in its outbox, and what has come to the log since is what it is fed from `appliedThrough` on, unless something of that was purged.
+ * What both leave out under a higher horizon is the same on both sides.
+ */
+export class KeptComparisons {
+  readonly #kept = new Map<number, KeptComparison>();
+
+  keep(comparison: KeptComparison): void {
+    const { incarnation, open } = comparison;
+    this.#kept.delete(incarnation);
+    if (open.pieces > PIECES_MAX) return;
+    this.#kept.set(incarnation, comparison);
+    const [oldest] = this.#kept.keys();
+    if (this.#kept.size > KEPT_MAX && oldest !== undefined) this.#kept.delete(oldest);
+  }
+
+  /** What is kept of a node, if it can go on from there. It is forgotten by this. */
+  take(asked: Return): KeptComparison | undefined {
+    const { nodeId, incarnation, appliedThrough, under, purgedThrough } = asked;
+    const kept = this.#kept.get(incarnation);
+    this.#kept.delete(incarnation);
+    if (kept === undefined || appliedThrough === undefined || kept.nodeId !== nodeId) {
+      return undefined;
+    }
+    const isSent = appliedThrough >= kept.head && appliedThrough <= kept.sentThrough;
+    return isSent && appliedThrough >= purgedThrough && under >= kept.under ? kept : undefined;
+  }
+}
