@@ -3,7 +3,7 @@
  *
  *   apps: directory, region, cli, examples
  *     → middle: client, replication, store, cache, geo, transport, http, cluster-file, supervision
- *         → ports
+ *         → ports, options
  *             → bottom: protocol, runtime
  *
  * No arrow points back or across. `testkit` stands beside them: it may use all but the apps, and
@@ -28,7 +28,7 @@ const LAYERS = {
     "cluster-file",
     "supervision",
   ],
-  ports: ["ports"],
+  ports: ["ports", "options"],
   bottom: ["protocol", "runtime"],
   testing: ["testkit"],
 } as const;

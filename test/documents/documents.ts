@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
+import { PROGRAM_OPTIONS } from "@meridian/options";
 import { DIRECTORY_ROUTES, REGION_ROUTES } from "@meridian/protocol/http-api";
 
+import { clusterJsonSchema } from "./cluster-schema.ts";
 import { DOCS_STYLE } from "./docs-style.ts";
 import { apiPageOf, openApiOf, type ApiProgram } from "./openapi.ts";
 import { withOptions } from "./options-tables.ts";
@@ -10,11 +12,15 @@ import { withOptions } from "./options-tables.ts";
 /** The folder of the repository. */
 export const ROOT: string = fileURLToPath(new URL("../..", import.meta.url));
 
+const CLUSTER_SCHEMA = "packages/cluster-file/cluster-file.schema.json";
 const CONFIGURATION = "packages/CONFIGURATION.md";
 
 /** Every generated document, by its path from the root. */
 export function generatedDocuments(): ReadonlyMap<string, string> {
-  const documents = new Map([[CONFIGURATION, withOptions(readDocument(CONFIGURATION))]]);
+  const documents = new Map([
+    [CONFIGURATION, withOptions(readDocument(CONFIGURATION), PROGRAM_OPTIONS)],
+    [CLUSTER_SCHEMA, clusterJsonSchema(PROGRAM_OPTIONS)],
+  ]);
   const { version } = JSON.parse(readDocument("packages/protocol/package.json")) as {
     readonly version: string;
   };

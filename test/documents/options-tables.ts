@@ -1,26 +1,85 @@
-import { DIRECTORY_FLAGS } from "@meridian/directory";
-import { REGION_FLAGS } from "@meridian/region";
-import type { OptionDeclaration, OptionTable } from "@meridian/runtime";
+import { memberOf } from "@meridian/cluster-file";
+import type { OptionRow, OptionTable, ProgramTables, Role } from "@meridian/options";
 
-const BEGIN = "<!-- options: written by `npm run docs` -->";
-const END = "<!-- end of options -->";
-
-/** CONFIGURATION.md with the tables of options as the programs declare them. */
-export function withOptions(document: string): string {
-  const start = document.indexOf(BEGIN);
-  const end = document.indexOf(END);
-  if (start < 0 || end < start)
-    throw new Error("Expected the marks of the options in CONFIGURATION.md");
-  const tables = `${table("region", REGION_FLAGS)}\n${table("directory", DIRECTORY_FLAGS)}`;
-  return `${document.slice(0, start)}${BEGIN}\n\n${tables}\n${document.slice(end)}`;
+/** CONFIGURATION.md with the tables of options, and the members of the cluster file, as the programs declare them. */
+export function withOptions(document: string, tables: ProgramTables): string {
+  const options = `${optionsTable("region", tables)}\n${optionsTable("directory", tables)}`;
+  return withPart(withPart(document, "options", options), "members", membersTable(tables));
 }
 
-function table(program: string, options: OptionTable): string {
-  const rows = [
-    [`\`meridian-${program}\``, "default", "meaning"],
-    ...options.map((option) => [`\`--${option.name}\``, defaultOf(option), meaningOf(option)]),
-  ];
-  const widths = [0, 1, 2].map((column) =>
+/** The document with what stands between the marks of a part replaced. */
+function withPart(document: string, part: string, text: string): string {
+  const begin = `<!-- ${part}: written by \`npm run docs\` -->`;
+  const start = document.indexOf(begin);
+  const end = document.indexOf(`<!-- end of ${part} -->`);
+  if (start < 0 || end < start) throw new Error(`Expected the marks of \`${part}\``);
+  return `${document.slice(0, start)}${begin}\n\n${text}\n${document.slice(end)}`;
+}
+
+function optionsTable(role: Role, tables: ProgramTables): string {
+  return tableOf([
+    [`\`meridian-${role}\``, "default", "meaning", "cluster file"],
+    ...tables[role].map((row) => [
+      `\`--${row.name}\``,
+      defaultOf(row),
+      meaningOf(row),
+      placeOf(row, role),
+    ]),
+  ]);
+}
+
+function defaultOf(row: OptionRow): string {
+  if (row.required) return "must be given";
+  const { default: fallback } = row;
+  return fallback === undefined || typeof fallback === "object" ? "" : `\`${fallback}\``;
+}
+
+function meaningOf(row: OptionRow): string {
+  if (row.kind !== "choice") return row.description;
+  const choices = row.choices.map((choice) => `\`${choice}\``).join(", ");
+  return `${row.description} One of ${choices}.`;
+}
+
+function placeOf(row: OptionRow, role: Role): string {
+  if (row.file === null) return "";
+  const list = role === "region" ? "regions[]." : "directories[].";
+  const owner = { process: list, limits: "limits.", log: "log.", cluster: "" }[row.file];
+  return `\`${owner}${memberOf(row)}\``;
+}
+
+function membersTable({ directory, region }: ProgramTables): string {
+  const both = [...directory, ...region];
+  const only = (some: OptionTable, others: OptionTable): string =>
+    membersOf(
+      some.filter((row) => !others.some(({ name }) => name === row.name)),
+      "limits",
+    );
+  const shared = directory.filter(({ name }) => region.some((row) => row.name === name));
+  return tableOf([
+    ["member", "meaning"],
+    ["`version`", "the version of the file's format: 1, also where it is left out"],
+    [membersOf(both, "cluster"), "the cluster's name"],
+    [
+      "`directories`",
+      `at least one, in order of priority: ${membersOf(directory, "process")}, \`url\` (where others reach it), \`limits\``,
+    ],
+    ["`regions`", `at least one: ${membersOf(region, "process")}, \`limits\``],
+    [
+      "`limits`",
+      `for all processes, unless a process has its own: ${membersOf(shared, "limits")}; of directories ${only(directory, region)}; of regions ${only(region, directory)}`,
+    ],
+    ["`log`", membersOf(both, "log")],
+    ["`//`", "a comment, in any object (for JSON, which has no others)"],
+  ]);
+}
+
+function membersOf(rows: OptionTable, place: OptionRow["file"]): string {
+  const names = rows.filter(({ file }) => file === place).map((row) => `\`${memberOf(row)}\``);
+  return [...new Set(names)].join(", ");
+}
+
+function tableOf(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((cells) => cells[column]?.length ?? 0)),
   );
   const line = (cells: readonly string[]): string =>
@@ -28,15 +87,4 @@ function table(program: string, options: OptionTable): string {
   const [head = [], ...body] = rows;
   const rule = widths.map((width) => "-".repeat(width));
   return [head, rule, ...body].map(line).join("");
-}
-
-function defaultOf(option: OptionDeclaration): string {
-  if (option.required) return "must be given";
-  return option.default === undefined || option.default === null ? "" : `\`${option.default}\``;
-}
-
-function meaningOf(option: OptionDeclaration): string {
-  if (option.type !== "choice") return option.description;
-  const choices = option.choices.map((choice) => `\`${choice}\``).join(", ");
-  return `${option.description} One of ${choices}.`;
 }

@@ -146,6 +146,10 @@ function addConfig(program: Command, io: CliIo, done: (exitCode: number) => void
     .command("example")
     .description("Writes a cluster file to start from to stdout.")
     .action(async () => done((await load()).example(io)));
+  config
+    .command("schema")
+    .description("Writes the JSON Schema of cluster files to stdout, for editors.")
+    .action(async () => done((await load()).schema(io)));
 }
 
 function addDev(program: Command, io: CliIo, done: (exitCode: number) => void): void {

@@ -1,2 +1,1 @@
-export { DIRECTORY_FLAGS } from "./directory-flags.ts";
 export { startDirectory, type DirectoryOptions, type RunningDirectory } from "./start-directory.ts";

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
+import { parseFlags } from "@meridian/cluster-file";
+import { DIRECTORY_OPTIONS } from "@meridian/options";
 import { runServer } from "@meridian/supervision";
 
-import { DIRECTORY_FLAGS, parseDirectoryFlags } from "./directory-flags.ts";
 import { startDirectory } from "./start-directory.ts";
 import { programVersion } from "./version.ts";
 
@@ -9,9 +10,9 @@ await runServer({
   name: "meridian-directory",
   summary:
     "Runs the directory of a Meridian cluster: it knows every node, and carries every write to all of them.",
-  options: DIRECTORY_FLAGS,
+  options: DIRECTORY_OPTIONS,
   version: programVersion,
-  parse: parseDirectoryFlags,
+  parse: (sources) => parseFlags("directory", sources),
   // Where it fails, nothing is lost: the nodes keep what was not acknowledged.
   start: (flags, { logger, fail }) => startDirectory({ ...flags, logger, onFatal: fail }),
 });

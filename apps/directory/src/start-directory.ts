@@ -1,27 +1,20 @@
 import type { Link, LinkEvents } from "@meridian/ports";
 import { join } from "node:path";
 
+import { connectionsMaxOf, HttpServer, OriginPolicy, RequestLimit } from "@meridian/http";
 import {
-  connectionsMaxOf,
-  HttpServer,
-  OriginPolicy,
-  RequestLimit,
-  type AllowedOrigins,
-} from "@meridian/http";
+  defaultsOf,
+  DIRECTORY_OPTIONS,
+  type DirectoryFlags,
+  type DirectorySettings,
+  type LogSettings,
+} from "@meridian/options";
 import { MeridianError } from "@meridian/protocol";
 import { Directory, type AbsentMember, type FollowOptions } from "@meridian/replication";
-import {
-  systemClock,
-  systemRandom,
-  type Clock,
-  type Logger,
-  type LogSettings,
-  type Random,
-} from "@meridian/runtime";
+import { systemClock, systemRandom, type Clock, type Logger, type Random } from "@meridian/runtime";
 import { openDirectoryLog, type SqliteDirectoryLog, type StoreTuning } from "@meridian/store";
 import { dialLink, LINK_BYTES_MAX, LinkListener } from "@meridian/transport";
 
-import type { DirectoryFlags } from "./directory-flags.ts";
 import { directoryHandlers } from "./http/directory-listener.ts";
 import type { DirectoryService } from "./http/directory-service.ts";
 import { LogDigester } from "./log-digest.ts";
@@ -30,28 +23,11 @@ import { LogPages } from "./log-pages.ts";
 import { NodeRegistry } from "./node-registry.ts";
 import { programVersion } from "./version.ts";
 
-/** How a directory is started: as its flags say. */
+/** How a directory is started: as its flags say, with their defaults for what is not given. */
 export interface DirectoryOptions extends Omit<
-  DirectoryFlags,
-  | "id"
-  | "clusterFile"
-  | "peer"
-  | "connectionsMax"
-  | "allowOrigin"
-  | "allowHost"
-  | "expiredGrace"
-  | keyof LogSettings
+  DirectorySettings,
+  "id" | "clusterFile" | keyof LogSettings
 > {
-  /** How long the values of entries that have expired are still kept, in milliseconds. Default: a day. */
-  readonly expiredGrace?: number;
-  /** Default: none. */
-  readonly peer?: readonly string[] | null;
-  /** Default: none, beside the directory's own pages where only its machine reaches it. */
-  readonly allowOrigin?: AllowedOrigins | null;
-  /** Default: none. */
-  readonly allowHost?: readonly string[] | null;
-  /** Default: 16 384. */
-  readonly connectionsMax?: number;
   readonly logger: Logger;
   /** Default: those of the platform. */
   readonly clock?: Clock;
@@ -73,8 +49,6 @@ export interface RunningDirectory {
   stop(): Promise<void>;
 }
 
-const CONNECTIONS_MAX = 16_384;
-
 const LINK_PATH = "/replicate";
 
 /** Connections on which no answer comes are cut this long after the stop, in milliseconds. */
@@ -88,16 +62,15 @@ const STARTING = new MeridianError(
 /** With a horizon below this, a node that is down for a while finds its data in the quarantine. */
 const SHORT_HORIZON_MS = 3_600_000;
 
-const EXPIRED_GRACE_MS = 24 * 3_600_000;
-
 /**
  * Starts a directory. Resolves once it answers.
  * Rejects with `INVALID_CONFIG` (also where it is to follow itself), `ADDRESS_IN_USE`, and what opening the log throws.
  */
-export async function startDirectory(options: DirectoryOptions): Promise<RunningDirectory> {
+export async function startDirectory(given: DirectoryOptions): Promise<RunningDirectory> {
+  const options = { ...defaultsOf(DIRECTORY_OPTIONS), ...given };
   const { clock = systemClock, random = systemRandom, logger, durability } = options;
-  const tuning = { expiredGraceMs: options.expiredGrace ?? EXPIRED_GRACE_MS, ...options.tuning };
-  const connectionsMax = connectionsMaxOf(options.connectionsMax ?? CONNECTIONS_MAX, logger);
+  const tuning = { expiredGraceMs: options.expiredGrace, ...options.tuning };
+  const connectionsMax = connectionsMaxOf(options.connectionsMax, logger);
   const server = new HttpServer({
     clock,
     connectionsMax,
@@ -144,9 +117,16 @@ interface Running {
   directory: Directory | undefined;
 }
 
+/** The options with the values of all. */
+type Settled = DirectoryOptions &
+  Omit<DirectoryFlags, "id" | "clusterFile" | keyof LogSettings> & {
+    readonly clock: Clock;
+    readonly random: Random;
+  };
+
 /** Puts the parts together on an open server and log, and returns what takes them apart. */
 function serve(
-  options: DirectoryOptions & { readonly clock: Clock; readonly random: Random },
+  options: Settled,
   server: HttpServer,
   log: SqliteDirectoryLog,
   health: LogHealth,
@@ -230,7 +210,7 @@ function linksOf(directory: Directory, logger: Logger): LinkListener {
 }
 
 /** How the others are reached. */
-function followOptions(options: DirectoryOptions & { readonly random: Random }): FollowOptions {
+function followOptions(options: Settled): FollowOptions {
   const { peer, random, logger } = options;
   const peers = (peer ?? []).map((name) => ({
     name,

@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
 
-import { parseDirectoryFlags } from "../src/directory-flags.ts";
+import { parseFlags } from "@meridian/cluster-file";
 import { start } from "./running.ts";
 
 const parsePeers = (peer: string): unknown =>
-  parseDirectoryFlags({ argv: ["--data", "d", "--peer", peer], env: {} });
+  parseFlags("directory", { argv: ["--data", "d", "--peer", peer], env: {} });
 
 it("--peer takes the URLs of the other directories, each once", () => {
   expect(parsePeers("http://a:7400/, https://b")).toMatchObject({
@@ -17,7 +17,7 @@ it("--peer takes the URLs of the other directories, each once", () => {
 
 it("--horizon is two seconds at least", () => {
   const parse = (horizon: string): unknown =>
-    parseDirectoryFlags({ argv: ["--data", "d", "--horizon", horizon], env: {} });
+    parseFlags("directory", { argv: ["--data", "d", "--horizon", horizon], env: {} });
   expect(parse("2s")).toMatchObject({ values: { horizon: 2_000 } });
   for (const short of ["1999ms", "1", "0s"]) expect(() => parse(short)).toThrow(/--horizon/);
 });

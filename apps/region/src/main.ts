@@ -1,20 +1,20 @@
 #!/usr/bin/env node
+import { parseFlags } from "@meridian/cluster-file";
+import { REGION_OPTIONS } from "@meridian/options";
 import { runServer } from "@meridian/supervision";
 
-import { parseRegionFlags, REGION_FLAGS } from "./region-flags.ts";
 import { startRegion } from "./start-region.ts";
 import { programVersion } from "./version.ts";
 
 await runServer({
   name: "meridian-region",
   summary: "Runs a regional node of a Meridian cluster: reads and writes at local speed.",
-  options: REGION_FLAGS,
+  options: REGION_OPTIONS,
   version: programVersion,
-  parse: parseRegionFlags,
+  parse: (sources) => parseFlags("region", sources),
   start: (flags, { logger, tell, fail }) =>
     startRegion({
       ...flags,
-      region: flags.region ?? flags.id,
       logger,
       onStatus: (status) => tell({ type: "status", status }),
       onFatal: fail,

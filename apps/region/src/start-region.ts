@@ -1,54 +1,30 @@
 import { join } from "node:path";
 
 import { connectionsMaxOf } from "@meridian/http";
-import type { MeridianError, NodeStatus } from "@meridian/protocol";
 import {
-  systemClock,
-  systemRandom,
-  type Clock,
-  type Logger,
+  defaultsOf,
+  REGION_OPTIONS,
   type LogSettings,
-  type Random,
-} from "@meridian/runtime";
+  type RegionFlags,
+  type RegionSettings,
+} from "@meridian/options";
+import type { MeridianError, NodeStatus } from "@meridian/protocol";
+import { systemClock, systemRandom, type Clock, type Logger, type Random } from "@meridian/runtime";
 import { openReplicaStore } from "@meridian/store";
 import { dialLink } from "@meridian/transport";
 
 import { HttpListener } from "./listeners/http/http-listener.ts";
-import type { RegionFlags } from "./region-flags.ts";
 import { RegionNode } from "./region-node.ts";
 import { throttledDial } from "./throttled-dial.ts";
 
 /** How long a node that stops waits for the requests under way. */
 const FINISH_MS = 5_000;
 
-const CONNECTIONS_MAX = 16_384;
-
 /** What may wait in memory to be stored before the node reads no more from the directory: less than refuses its own writes. */
 const REMOTE_BACKLOG_BYTES_MAX = 32 * 1024 * 1024;
 
-/** How a regional node is started: as its flags say. */
-export interface RegionOptions extends Omit<
-  RegionFlags,
-  | "clusterFile"
-  | "region"
-  | "connectionsMax"
-  | "allowHost"
-  | "storeBytesMax"
-  | "expiredGrace"
-  | "standalone"
-  | keyof LogSettings
-> {
-  readonly region: string;
-  /** Default: false. */
-  readonly standalone?: boolean;
-  /** How long the values of entries that have expired are still kept, in milliseconds. Default: two hours. */
-  readonly expiredGrace?: number;
-  /** Default: none, but the host of `url`. */
-  readonly allowHost?: readonly string[] | null;
-  /** Default: 16 384. */
-  readonly connectionsMax?: number;
-  /** Default: as many as the disk has. */
-  readonly storeBytesMax?: number | null;
+/** How a regional node is started: as its flags say, with their defaults for what is not given. */
+export interface RegionOptions extends Omit<RegionSettings, "clusterFile" | keyof LogSettings> {
   readonly logger: Logger;
   /** Default: those of the platform. */
   readonly clock?: Clock;
@@ -76,7 +52,8 @@ export interface RunningRegion {
  * Starts a regional node. Resolves once it listens; it serves when its status is `ready` or `standalone`.
  * Rejects with `INVALID_CONFIG`, `ADDRESS_IN_USE`, and what opening the store throws.
  */
-export async function startRegion(options: RegionOptions): Promise<RunningRegion> {
+export async function startRegion(given: RegionOptions): Promise<RunningRegion> {
+  const options = { ...defaultsOf(REGION_OPTIONS), ...given };
   const { clock = systemClock, random = systemRandom, logger } = options;
   const path = join(options.data, "region.db");
   const { durability, expiredGrace } = options;
@@ -92,7 +69,7 @@ export async function startRegion(options: RegionOptions): Promise<RunningRegion
     random,
     logger,
     onDamaged,
-    ...(expiredGrace !== undefined && { tuning: { expiredGraceMs: expiredGrace } }),
+    tuning: { expiredGraceMs: expiredGrace },
     onBroken: (failure) => options.onFatal?.(failure),
   });
   let http: HttpListener;
@@ -106,9 +83,8 @@ export async function startRegion(options: RegionOptions): Promise<RunningRegion
   const directories = options.directory.map((each) => each.replace(/\/+$/, ""));
   const node = new RegionNode({
     ...options,
-    node: { cluster, id, region, ip, port: http.port, url, lat, lon },
+    node: { cluster, id, region: region ?? id, ip, port: http.port, url, lat, lon },
     listeners: [http],
-    standalone: options.standalone ?? false,
     store,
     directories,
     dial: throttledDial({
@@ -140,7 +116,9 @@ export async function startRegion(options: RegionOptions): Promise<RunningRegion
   };
 }
 
-async function listen(options: RegionOptions, clock: Clock): Promise<HttpListener> {
+type Doors = Pick<RegionFlags, "host" | "port" | "url" | "connectionsMax">;
+
+async function listen(options: RegionOptions & Doors, clock: Clock): Promise<HttpListener> {
   const { host, port, url, logger } = options;
   // A proxy on this machine may hand on the name that clients are told.
   const names = url === null ? [] : [new URL(url).hostname];
@@ -148,7 +126,7 @@ async function listen(options: RegionOptions, clock: Clock): Promise<HttpListene
     clock,
     logger,
     allowOrigin: options.allowOrigin ?? [],
-    connectionsMax: connectionsMaxOf(options.connectionsMax ?? CONNECTIONS_MAX, logger),
+    connectionsMax: connectionsMaxOf(options.connectionsMax, logger),
     allowHost: [...(options.allowHost ?? []), ...names],
   });
   await http.listen(host, port);

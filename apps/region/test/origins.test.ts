@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { OriginPolicy, parseOrigins } from "@meridian/http";
+import { parseFlags } from "@meridian/cluster-file";
+import { OriginPolicy } from "@meridian/http";
+import { parseOrigins } from "@meridian/protocol";
 
-import { parseRegionFlags } from "../src/region-flags.ts";
 import {
   exchangeBytes,
   headerOf,
@@ -186,14 +187,16 @@ describe("the origins that a node is given", () => {
     "null",
   ])("are refused as `%s`", (text) => {
     const argv = ["--id=a", "--lat=1", "--lon=1", "--data=x", `--allow-origin=${text}`];
-    expect(() => parseRegionFlags({ argv, env: {} })).toThrow(/--allow-origin/);
+    expect(() => parseFlags("region", { argv, env: {} })).toThrow(/--allow-origin/);
   });
 
   it("come from a flag or the environment, and are none by default", () => {
     const argv = ["--id=a", "--lat=1", "--lon=1", "--data=x"];
     const given = { argv, env: { MERIDIAN_ALLOW_ORIGIN: "*" } };
-    expect(parseRegionFlags(given)).toMatchObject({ values: { allowOrigin: "*" } });
-    expect(parseRegionFlags({ argv, env: {} })).toMatchObject({ values: { allowOrigin: null } });
+    expect(parseFlags("region", given)).toMatchObject({ values: { allowOrigin: "*" } });
+    expect(parseFlags("region", { argv, env: {} })).toMatchObject({
+      values: { allowOrigin: null },
+    });
   });
 
   it("need not be among the URLs of the node to be its own", () => {

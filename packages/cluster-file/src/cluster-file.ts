@@ -1,53 +1,55 @@
-import type { Limits } from "./limits.ts";
+import type { CamelCase, DirectoryRow, OptionRow, RegionRow, TextKinds } from "@meridian/options";
 
-/** What is said of any process. What is not said is left to the program's own default. */
-export interface ProcessEntry {
-  /** Names the process; unique in the file. */
-  readonly id: string;
-  /** Where others reach it, without a last slash. */
-  readonly url: string | undefined;
-  /** The address and port to listen on. */
-  readonly host: string | undefined;
-  readonly port: number | undefined;
-  /** The folder of its data. */
-  readonly data: string | undefined;
-  /** The origins of web pages that may ask it. */
-  readonly allowOrigin: readonly string[] | undefined;
-  /** Host names that it answers to where it listens on a loopback address. */
-  readonly allowHost: readonly string[] | undefined;
+/** The value of an option as the file writes it. */
+export type FileValue = string | number | boolean | readonly string[];
+
+type ValueOf<Row extends OptionRow> = Row extends { readonly kind: "switch" }
+  ? boolean
+  : Row extends { readonly kind: infer Kind extends keyof TextKinds }
+    ? readonly string[] extends TextKinds[Kind]
+      ? readonly string[]
+      : string
+    : Row extends { readonly kind: "choice" }
+      ? string
+      : number;
+
+type InProcess<Rows extends OptionRow> = Extract<Rows, { readonly file: "process" }>;
+type Required<Rows extends OptionRow> = Extract<InProcess<Rows>, { readonly requiredInFile: true }>;
+
+/** What an entry says of a process. What is not said is left to the program's own default. */
+type Said<Rows extends OptionRow> = {
+  readonly [Row in Required<Rows> as CamelCase<Row["name"]>]: ValueOf<Row>;
+} & {
+  readonly [
+    Row in Exclude<InProcess<Rows>, Required<Rows>> as CamelCase<Row["name"]>
+  ]?: ValueOf<Row>;
+};
+
+/** Bounds that are given, by their names in the file. */
+export type Limits = Readonly<Record<string, FileValue>>;
+
+interface Bounded {
   /** Bounds of this process alone, before those of the cluster. */
   readonly limits: Limits;
 }
 
-/** A directory. */
-export interface DirectoryEntry extends ProcessEntry {
-  /** As it is written, else made of host and port. */
-  readonly url: string;
-}
+/** A directory, with the URL where others reach it: as it is written, else made of host and port. */
+export type DirectoryEntry = Said<DirectoryRow> & Bounded & { readonly url: string };
 
-/** A regional node. */
-export interface RegionEntry extends ProcessEntry {
-  readonly region: string | undefined;
-  /** Decimal degrees. */
-  readonly lat: number;
-  readonly lon: number;
-  /** The address that clients are told. */
-  readonly ip: string | undefined;
-}
+/** A regional node. Its `url`, if it is said, is without a last slash. */
+export type RegionEntry = Said<RegionRow> & Bounded;
 
-/** How every process logs. */
-export interface LogSettings {
-  readonly level: string | undefined;
-  readonly format: string | undefined;
-}
+/** What is said of any process. */
+export type ProcessEntry = Pick<RegionEntry, "id" | "url" | "host" | "port" | "data" | "limits">;
 
 /** A cluster: who belongs to it, where, and within which bounds. */
 export interface ClusterFile {
-  readonly cluster: string | undefined;
+  readonly cluster?: string;
   /** In order of priority; at least one. */
   readonly directories: readonly DirectoryEntry[];
   /** At least one. */
   readonly regions: readonly RegionEntry[];
   readonly limits: Limits;
-  readonly log: LogSettings;
+  /** How every process logs. */
+  readonly log: Readonly<Record<string, FileValue>>;
 }

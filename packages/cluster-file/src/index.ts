@@ -1,13 +1,14 @@
 export type {
   ClusterFile,
   DirectoryEntry,
-  LogSettings,
+  FileValue,
+  Limits,
   ProcessEntry,
   RegionEntry,
 } from "./cluster-file.ts";
 export { EXAMPLE } from "./example.ts";
-export { LIMITS, type Limit, type Limits, type Role } from "./limits.ts";
 export { directoryUrls, listensOn, nodeUrls, portOf } from "./lookups.ts";
 export { parseClusterFile, readClusterFile } from "./parse.ts";
+export { clusterSchemas, memberOf } from "./schema.ts";
 export { settingsOf } from "./settings.ts";
-export { withClusterFile } from "./with-cluster-file.ts";
+export { parseFlags, withClusterFile } from "./with-cluster-file.ts";

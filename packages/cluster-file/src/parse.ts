@@ -1,173 +1,148 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 
-import { checkAddress, checkIdentifier, MeridianError, parseWebOrigin } from "@meridian/protocol";
-import { LOG_LEVELS } from "@meridian/runtime";
+import { PROGRAM_OPTIONS, type ProgramTables, type Role } from "@meridian/options";
+import { MeridianError } from "@meridian/protocol";
+import * as v from "valibot";
 import { LineCounter, parseDocument } from "yaml";
 
-import {
-  choiceCheck,
-  listCheck,
-  numberCheck,
-  readMembers,
-  shown,
-  textCheck,
-  type Check,
-  type Checks,
-  type Report,
-} from "./check.ts";
-import type { ClusterFile, DirectoryEntry, LogSettings, RegionEntry } from "./cluster-file.ts";
+import type { ClusterFile, DirectoryEntry, RegionEntry } from "./cluster-file.ts";
 import { doublesOf, type Placed } from "./doubles.ts";
-import { limitChecks, type Limits, type Role } from "./limits.ts";
 import { DIRECTORY_PORT, isWildcard, urlOf } from "./lookups.ts";
+import { clusterSchemas, VERSION } from "./schema.ts";
 
-/** The members of an entry as they are written. */
-type Written<T> = { [Name in keyof T]: Exclude<T[Name], undefined> };
-
-const identifier = (what: string): Check<string> =>
-  textCheck((text) => checkIdentifier(what, text));
-
-const url = textCheck((text) => {
-  const parsed = URL.canParse(text) ? new URL(text) : undefined;
-  const isWeb = parsed?.protocol === "http:" || parsed?.protocol === "https:";
-  if (isWeb && parsed.search === "" && parsed.hash === "") return parsed.href.replace(/\/+$/, "");
-  throw new Error(`expected a URL such as \`http://10.0.0.1:7400\`, got \`${text}\``);
-});
-
-const origin = textCheck((text) => {
-  const parsed = URL.canParse(text) ? new URL(text) : undefined;
-  if (text === "*" || (parsed?.href === `${parsed?.origin}/` && !text.includes("*"))) return text;
-  throw new Error(
-    `expected an origin such as \`https://app.example.com\`, or \`*\`, got \`${text}\``,
-  );
-});
-
-const hostName = textCheck((text) => {
-  if (/^[a-z\d_]([a-z\d_.-]*[a-z\d_])?$/i.test(text)) return text;
-  throw new Error(`expected a name such as \`cache.example.com\`, got \`${text}\``);
-});
-
-function limits(roles: readonly Role[]): Check<Limits> {
-  return (value, path, report) => readMembers(value, path, limitChecks(roles), [], report);
-}
-
-const process = {
-  id: identifier("an id"),
-  url,
-  host: textCheck(),
-  port: numberCheck(1, 65_535, true),
-  data: textCheck(),
-  allowOrigin: listCheck(origin),
-  allowHost: listCheck(hostName),
-};
-
-const DIRECTORY: Checks<Written<DirectoryEntry>> = { ...process, limits: limits(["directory"]) };
-
-const REGION: Checks<Written<RegionEntry>> = {
-  ...process,
-  region: identifier("a region"),
-  lat: numberCheck(-90, 90, false),
-  lon: numberCheck(-180, 180, false),
-  url: textCheck(parseWebOrigin),
-  ip: textCheck(checkAddress),
-  limits: limits(["region"]),
-};
-
-const directory: Check<Placed<DirectoryEntry>> = (value, path, report) => {
-  const read = readMembers(value, path, DIRECTORY, ["id"], report);
-  if (read?.id === undefined) return undefined;
-  const { id, host, port, data, allowOrigin, allowHost } = read;
-  if (read.url === undefined && host !== undefined && isWildcard(host)) {
-    report(`Expected \`${path}.url\`, as nobody is reached at \`${host}\`, got nothing`);
-  }
-  const reached = read.url ?? urlOf(host, port ?? DIRECTORY_PORT);
-  const bounds = read.limits ?? {};
-  const doors = { allowOrigin, allowHost };
-  return { path, entry: { id, url: reached, host, port, data, limits: bounds, ...doors } };
-};
-
-const region: Check<Placed<RegionEntry>> = (value, path, report) => {
-  const read = readMembers(value, path, REGION, ["id", "lat", "lon"], report);
-  if (read?.id === undefined) return undefined;
-  const { id, lat = 0, lon = 0, url: own, host, port, data, ip, allowOrigin, allowHost } = read;
-  const bounds = read.limits ?? {};
-  const place = { region: read.region, lat, lon, ip, allowOrigin, allowHost };
-  return { path, entry: { id, url: own, host, port, data, limits: bounds, ...place } };
-};
-
-const LOG: Checks<Written<LogSettings>> = {
-  level: choiceCheck(LOG_LEVELS),
-  format: choiceCheck(["text", "json"]),
-};
-
-interface FileMembers extends Omit<Written<ClusterFile>, "directories" | "regions"> {
-  /** Version 1 if it is left out. */
-  readonly version: number;
-  readonly directories: readonly Placed<DirectoryEntry>[];
-  readonly regions: readonly Placed<RegionEntry>[];
-}
-
-/** The version of the file's format. */
-const VERSION = 1;
-
-const version: Check<number> = (value, path, report) => {
-  if (value === VERSION) return VERSION;
-  report(
-    `Expected \`${path}\` ${VERSION}, got ${shown(value)}: another version of Meridian has to read this file`,
-  );
-  return undefined;
-};
-
-const FILE: Checks<FileMembers> = {
-  version,
-  cluster: identifier("a cluster"),
-  directories: listCheck(directory),
-  regions: listCheck(region),
-  limits: limits(["directory", "region"]),
-  log: (value, path, report) => {
-    const read = readMembers(value, path, LOG, [], report);
-    return { level: read?.level, format: read?.format };
-  },
-};
+/** Told of a problem. */
+type Report = (problem: string) => void;
 
 /**
  * Reads the text of a cluster file, YAML or JSON; `name` names it in messages. Throws `INVALID_CONFIG` with every problem found, one
  * sentence each, in `details.problems`.
  */
-export function parseClusterFile(text: string, name: string): ClusterFile {
+export function parseClusterFile(
+  text: string,
+  name: string,
+  tables: ProgramTables = PROGRAM_OPTIONS,
+): ClusterFile {
   const problems: string[] = [];
-  const file = readText(text, (problem) => problems.push(problem));
+  const file = readText(text, tables, (problem) => problems.push(problem));
   if (file !== undefined && problems.length === 0) return file;
   throw invalid(name, problems);
 }
 
 /** Reads a cluster file from the disk. Throws `INVALID_CONFIG` as `parseClusterFile` does. */
-export function readClusterFile(path: string): ClusterFile {
+export function readClusterFile(path: string, tables?: ProgramTables): ClusterFile {
   let text: string;
   try {
     text = readFileSync(path, "utf8");
   } catch (cause) {
     throw invalid(path, [`Expected a cluster file at \`${path}\`: ${messageOf(cause)}`], cause);
   }
-  return parseClusterFile(text, basename(path));
+  return parseClusterFile(text, basename(path), tables);
 }
 
-function readText(text: string, report: Report): ClusterFile | undefined {
+function readText(text: string, tables: ProgramTables, report: Report): ClusterFile | undefined {
   const value = readYaml(text, report);
   if (value === undefined) return undefined;
   // What another version means by its members nobody knows here: one problem is enough.
-  if (isOfAnotherVersion(value)) return void version(value.version, "version", report);
-  const read = readMembers(value, "", FILE, ["directories", "regions"], report);
-  if (read === undefined) return undefined;
-  const { directories = [], regions = [] } = read;
-  for (const double of doublesOf(directories, regions)) report(double);
+  if (isOfAnotherVersion(value)) {
+    const got = shown(value.version);
+    report(
+      `Expected \`version\` ${VERSION}, got ${got}: another version of Meridian has to read this file`,
+    );
+    return undefined;
+  }
+  if (Array.isArray(value)) {
+    report(`Expected the file to be an object, got ${shown(value)}`);
+    return undefined;
+  }
+  const read = v.safeParse(clusterSchemas(tables).file, value, { abortPipeEarly: true });
+  for (const issue of read.issues ?? []) report(problemOf(issue));
+  const directories = placed<Written<DirectoryEntry>>(value, "directories", "directory", tables);
+  const regions = placed<Written<RegionEntry>>(value, "regions", "region", tables);
+  const reached = directories.map((each) => reachable(each, report));
+  const others = regions.map(({ path, entry }) => {
+    const { url, ...rest } = entry;
+    const told = url === undefined ? {} : { url: withoutSlash(url) };
+    return { path, entry: { limits: {}, ...rest, ...told } };
+  });
+  for (const double of doublesOf(reached, others)) report(double);
+  if (!read.success) return undefined;
+  const { cluster, limits, log } = read.output as Partial<ClusterFile>;
   return {
-    cluster: read.cluster,
-    directories: directories.map(({ entry }) => entry),
-    regions: regions.map(({ entry }) => entry),
-    limits: read.limits ?? {},
-    log: read.log ?? { level: undefined, format: undefined },
+    ...(cluster !== undefined && { cluster }),
+    directories: reached.map(({ entry }) => entry),
+    regions: others.map(({ entry }) => entry),
+    limits: limits ?? {},
+    log: log ?? {},
   };
+}
+
+/** An entry as it may be written: with nothing in the place of what follows from the rest. */
+type Written<T> = Omit<T, "limits" | "url"> & Partial<Pick<T, keyof T & ("limits" | "url")>>;
+
+/** The entries of a list that have an id, with those members that are right: the schema is made of the rows that the type is made of. */
+function placed<T>(
+  file: unknown,
+  list: "directories" | "regions",
+  role: Role,
+  tables: ProgramTables,
+): readonly Placed<T>[] {
+  const entries: unknown = (file as Readonly<Record<string, unknown>> | null)?.[list];
+  if (!Array.isArray(entries)) return [];
+  return entries.flatMap((entry: unknown, index) => {
+    if (typeof entry !== "object" || entry === null) return [];
+    const { issues = [] } = v.safeParse(clusterSchemas(tables)[role], entry);
+    const wrong = new Set(issues.map(({ path }) => path?.[0]?.key));
+    const members = Object.entries(entry).filter(([name]) => !wrong.has(name));
+    const hasId = members.some(([name]) => name === "id");
+    return hasId ? [{ path: `${list}[${index}]`, entry: Object.fromEntries(members) as T }] : [];
+  });
+}
+
+/** A directory with the URL where others reach it. */
+function reachable(
+  { path, entry }: Placed<Written<DirectoryEntry>>,
+  report: Report,
+): Placed<DirectoryEntry> {
+  const { url, host, port = DIRECTORY_PORT } = entry;
+  if (url === undefined && host !== undefined && isWildcard(host)) {
+    report(`Expected \`${path}.url\`, as nobody is reached at \`${host}\`, got nothing`);
+  }
+  return { path, entry: { limits: {}, ...entry, url: withoutSlash(url ?? urlOf(host, port)) } };
+}
+
+function withoutSlash(url: string): string {
+  return url.replace(/\/+$/, "");
+}
+
+/** One sentence for what a schema found: what was expected, where, and what came. */
+function problemOf(issue: v.BaseIssue<unknown>): string {
+  const { type, kind, message, input } = issue;
+  const path = pathOf(issue.path ?? []);
+  const what = path === "" ? "the file" : `\`${path}\``;
+  // Where a text was read, the reader has said it all.
+  if (kind !== "schema" && type.startsWith("raw_")) return `${what}: ${message}`;
+  const last = issue.path?.at(-1);
+  if (type === "never") {
+    const parent = pathOf(issue.path?.slice(0, -1) ?? []);
+    const owner = parent === "" ? "the file" : `\`${parent}\``;
+    return `Expected ${owner} ${message}, got \`${String(last?.key)}\``;
+  }
+  const isMissing = last?.origin === "key" || input === undefined;
+  if (isMissing) return `Expected ${what}, got nothing`;
+  return `Expected ${what} to be ${message}, got ${shown(input)}`;
+}
+
+function pathOf(items: readonly v.IssuePathItem[]): string {
+  return items
+    .map(({ type, key }) => (type === "array" ? `[${String(key)}]` : `.${String(key)}`))
+    .join("")
+    .replace(/^\./, "");
+}
+
+/** A value as problems show it. */
+function shown(value: unknown): string {
+  return value === undefined ? "nothing" : `\`${JSON.stringify(value).slice(0, 100)}\``;
 }
 
 function isOfAnotherVersion(value: unknown): value is { readonly version: unknown } {

@@ -1,11 +1,9 @@
 import { MeridianError } from "@meridian/protocol";
-import type { Setting } from "@meridian/runtime";
+import { PROGRAM_OPTIONS, type OptionTable, type Role, type Setting } from "@meridian/options";
 
-import type { ClusterFile, DirectoryEntry, ProcessEntry, RegionEntry } from "./cluster-file.ts";
-import { LIMITS, type Role } from "./limits.ts";
+import type { ClusterFile, FileValue, ProcessEntry } from "./cluster-file.ts";
 import { directoryUrls, portOf } from "./lookups.ts";
-
-type Value = string | number | undefined;
+import { memberOf } from "./schema.ts";
 
 /**
  * What a cluster file says of one process, as options of its program; what it does not say is left out. `name` names the
@@ -16,6 +14,7 @@ export function settingsOf(
   role: Role,
   id: string,
   name: string,
+  table: OptionTable = PROGRAM_OPTIONS[role],
 ): readonly Setting[] {
   const entries: readonly ProcessEntry[] = role === "region" ? file.regions : file.directories;
   const index = entries.findIndex((entry) => entry.id === id);
@@ -28,43 +27,38 @@ export function settingsOf(
       `Expected an id of \`${list}\` in ${name}: ${ids}, got \`${id}\``,
     );
   }
-  const settings: Setting[] = [];
-  const add = (option: string, value: Value, path: string): void => {
-    if (value === undefined) return;
-    settings.push({ name: option, text: String(value), source: `${name}: ${path}` });
-  };
   const path = `${list}[${index}]`;
-  add("cluster", file.cluster, "cluster");
-  add("host", entry.host, `${path}.host`);
-  add("port", portOf(entry), `${path}.${entry.port === undefined ? "url" : "port"}`);
-  add("data", entry.data, `${path}.data`);
-  add("allow-origin", entry.allowOrigin?.join(","), `${path}.allowOrigin`);
-  add("allow-host", entry.allowHost?.join(","), `${path}.allowHost`);
-  if (role === "region") addRegion(file, entry as RegionEntry, path, add);
-  else addDirectory(file, entry as DirectoryEntry, add);
-  for (const { member, option, roles } of LIMITS) {
-    if (!roles.includes(role)) continue;
-    const own = entry.limits[member];
-    const owner = own === undefined ? "limits" : `${path}.limits`;
-    add(option, own ?? file.limits[member], `${owner}.${member}`);
+  const places: Readonly<Record<string, readonly Place[]>> = {
+    cluster: [{ path: "", members: { ...file } }],
+    process: [{ path: `${path}.`, members: { ...entry } }],
+    limits: [
+      { path: `${path}.limits.`, members: entry.limits },
+      { path: "limits.", members: file.limits },
+    ],
+    log: [{ path: "log.", members: file.log }],
+  };
+  const settings: Setting[] = [];
+  const add = (option: string, value: FileValue | undefined, place: string): void => {
+    if (value === undefined) return;
+    settings.push({ name: option, text: String(value), source: `${name}: ${place}` });
+  };
+  const urls = directoryUrls(file);
+  if (role === "region") add("directory", urls.join(","), "directories");
+  const peers = urls.filter((url) => url !== entry.url);
+  if (role === "directory" && peers.length > 0) add("peer", peers.join(","), "directories");
+  if (entry.port === undefined) add("port", portOf(entry), `${path}.url`);
+  for (const row of table) {
+    // Which process it is was said beside the file.
+    if (row.file === null || row.name === "id") continue;
+    const member = memberOf(row);
+    const said = places[row.file]?.find(({ members }) => members[member] !== undefined);
+    add(row.name, said?.members[member] as FileValue | undefined, `${said?.path}${member}`);
   }
-  add("log-level", file.log.level, "log.level");
-  add("log-format", file.log.format, "log.format");
   return settings;
 }
 
-type Add = (option: string, value: Value, path: string) => void;
-
-function addRegion(file: ClusterFile, entry: RegionEntry, path: string, add: Add): void {
-  add("region", entry.region, `${path}.region`);
-  add("lat", entry.lat, `${path}.lat`);
-  add("lon", entry.lon, `${path}.lon`);
-  add("ip", entry.ip, `${path}.ip`);
-  add("url", entry.url, `${path}.url`);
-  add("directory", directoryUrls(file).join(","), "directories");
-}
-
-function addDirectory(file: ClusterFile, entry: DirectoryEntry, add: Add): void {
-  const peers = directoryUrls(file).filter((url) => url !== entry.url);
-  add("peer", peers.length === 0 ? undefined : peers.join(","), "directories");
+/** An object of the file, and the beginning of its members' paths. */
+interface Place {
+  readonly path: string;
+  readonly members: Readonly<Record<string, unknown>>;
 }

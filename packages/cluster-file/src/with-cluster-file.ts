@@ -1,11 +1,30 @@
 import { basename } from "node:path";
 
+import {
+  givenText,
+  OptionsError,
+  parseOptions,
+  PROGRAM_OPTIONS,
+  type OptionSources,
+  type OptionTable,
+  type ParsedOptions,
+  type ProgramFlags,
+  type Role,
+} from "@meridian/options";
 import { MeridianError } from "@meridian/protocol";
-import { givenText, OptionsError, type OptionSources, type OptionTable } from "@meridian/runtime";
 
-import type { Role } from "./limits.ts";
 import { readClusterFile } from "./parse.ts";
 import { settingsOf } from "./settings.ts";
+
+/** Reads the flags of a program, their environment twins, and the cluster file. Throws `OptionsError`. */
+export function parseFlags<R extends Role>(
+  role: R,
+  sources: OptionSources,
+): ParsedOptions<ProgramFlags[R]> {
+  const table: OptionTable = PROGRAM_OPTIONS[role];
+  const parsed = parseOptions(table, withClusterFile(role, table, sources));
+  return parsed as ParsedOptions<ProgramFlags[R]>;
+}
 
 /**
  * The sources of a program's options with what a cluster file says of the process, if `--cluster-file` names one: which
@@ -25,7 +44,8 @@ export function withClusterFile(
     ]);
   }
   try {
-    return { ...sources, settings: settingsOf(readClusterFile(path), role, id, basename(path)) };
+    const file = readClusterFile(path, { ...PROGRAM_OPTIONS, [role]: table });
+    return { ...sources, settings: settingsOf(file, role, id, basename(path), table) };
   } catch (cause) {
     throw cause instanceof MeridianError ? new OptionsError(problemsOf(cause)) : cause;
   }

@@ -52,7 +52,7 @@ test("a file says who belongs to the cluster, where, and within which bounds", (
           url: "https://paris.example.com",
           port: 7401,
           ip: "10.0.0.9",
-          allowOrigin: ["https://a.example.com", "*"],
+          allowOrigin: ["https://a.example.com", "https://b.example.com"],
           limits: { cacheBytes: 1 },
         },
       ],
@@ -92,7 +92,7 @@ test("a file says who belongs to the cluster, where, and within which bounds", (
         port: 7401,
         data: undefined,
         ip: "10.0.0.9",
-        allowOrigin: ["https://a.example.com", "*"],
+        allowOrigin: ["https://a.example.com", "https://b.example.com"],
         limits: { cacheBytes: 1 },
       },
     ],
@@ -131,7 +131,7 @@ test.each<[string, string]>([
   ],
   [
     fileOf({ directories: [{ ...DIRECTORY, url: "10.0.0.1" }] }),
-    "`directories[0].url`: expected a URL such as `http://10.0.0.1:7400`, got `10.0.0.1`",
+    "`directories[0].url`: expected an http or https URL without query, fragment and user, got `10.0.0.1`",
   ],
   [
     fileOf({ directories: [{ id: "d", host: "0.0.0.0" }] }),
@@ -139,7 +139,7 @@ test.each<[string, string]>([
   ],
   [
     fileOf({ directories: [{ ...DIRECTORY, lat: 1 }] }),
-    "Expected `directories[0]` with members out of `id`, `url`, `host`, `port`, `data`, `allowOrigin`, `allowHost`, `limits`, got `lat`",
+    "Expected `directories[0]` with members out of `id`, `host`, `port`, `data`, `allowOrigin`, `allowHost`, `limits`, `url`, got `lat`",
   ],
   [
     fileOf({ regions: [{ ...REGION, lat: "1" }] }),
@@ -161,11 +161,15 @@ test.each<[string, string]>([
   ],
   [
     fileOf({ directories: [{ ...DIRECTORY, allowHost: ["a b"] }] }),
-    "`directories[0].allowHost[0]`: expected a name such as `cache.example.com`, got `a b`",
+    "`directories[0].allowHost[0]`: expected names such as `cache.example.com`, got `a b`",
   ],
   [
     fileOf({ regions: [{ ...REGION, allowOrigin: ["https://a.example.com/x"] }] }),
-    "`regions[0].allowOrigin[0]`: expected an origin such as `https://app.example.com`, or `*`, got `https://a.example.com/x`",
+    "`regions[0].allowOrigin[0]`: expected origins such as `https://app.example.com`, or `*` alone, got `https://a.example.com/x`",
+  ],
+  [
+    fileOf({ regions: [{ ...REGION, allowOrigin: ["https://a.example.com", "*"] }] }),
+    "`regions[0].allowOrigin`: expected origins such as `https://app.example.com`, or `*` alone, got `*`",
   ],
   [
     fileOf({ limits: { cacheBytes: "256M" } }),
@@ -185,7 +189,7 @@ test.each<[string, string]>([
   ],
   [
     fileOf({ regions: [{ ...REGION, limits: { lagMax: "1s" } }] }),
-    "Expected `regions[0].limits` with members out of `durability`, `connectionsMax`, `cacheEntries`, `cacheBytes`, `valueBytesMax`, `storeBytesMax`, `ttlDefault`, got `lagMax`",
+    "Expected `regions[0].limits` with members out of `cacheEntries`, `cacheBytes`, `valueBytesMax`, `storeBytesMax`, `ttlDefault`, `durability`, `connectionsMax`, `expiredGrace`, got `lagMax`",
   ],
   [
     fileOf({ log: { level: "loud" } }),

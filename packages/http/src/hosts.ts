@@ -6,18 +6,6 @@
  */
 import { MeridianError } from "@meridian/protocol";
 
-/** Reads a list of host names with commas. Throws `INVALID_CONFIG` for anything that is not a name alone. */
-export function parseHosts(text: string): readonly string[] {
-  return text.split(",").map((item) => {
-    const name = item.trim().toLowerCase();
-    if (/^[a-z\d_]([a-z\d_.-]*[a-z\d_])?$/.test(name)) return name;
-    throw new MeridianError(
-      "INVALID_CONFIG",
-      `expected names such as \`cache.example.com\` with commas between them, got \`${item.slice(0, 200)}\``,
-    );
-  });
-}
-
 /** Whether only this machine reaches a server that listens on `address`. */
 export function isLoopback(address: string): boolean {
   return /^(127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/i.test(address);

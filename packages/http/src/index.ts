@@ -28,9 +28,9 @@ export {
   type HttpServerOptions,
   type RequestListener,
 } from "./http-server.ts";
-export { isLoopback, parseHosts } from "./hosts.ts";
+export { isLoopback } from "./hosts.ts";
 export { HTTP_TIMEOUTS, type HttpTimeouts } from "./http-timeouts.ts";
-export { OriginPolicy, parseOrigins, type AllowedOrigins } from "./origins.ts";
+export { OriginPolicy } from "./origins.ts";
 export { digestQueryOf, entriesQueryOf, PAGE_OPTIONS, type PageQuery } from "./page-query.ts";
 export { checkOption, readQuery, readWhole, type Query, type WholeBounds } from "./query.ts";
 export {

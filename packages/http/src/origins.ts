@@ -3,32 +3,9 @@
  * in a way that the page could read the answer, or that changes something; and a page cannot have it name another. So a
  * request that names a strange origin is refused, whatever it asks for. Programs other than browsers name no origin.
  */
-import { MeridianError } from "@meridian/protocol";
+import { MeridianError, type AllowedOrigins } from "@meridian/protocol";
 
 import type { HeaderList } from "./answer.ts";
-
-/** The origins whose pages may ask: these, or every one. */
-export type AllowedOrigins = readonly string[] | "*";
-
-/**
- * Reads a list of origins with commas between them, or `*` for every one.
- * Throws `INVALID_CONFIG` for anything that is not the http or https origin of a page.
- */
-export function parseOrigins(text: string): AllowedOrigins {
-  if (text.trim() === "*") return "*";
-  return text.split(",").map((item) => parseOrigin(item.trim()));
-}
-
-function parseOrigin(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const isWeb = url?.protocol === "http:" || url?.protocol === "https:";
-  // A name with a wildcard would parse, and match nothing.
-  if (isWeb && url.href === `${url.origin}/` && !text.includes("*")) return url.origin;
-  throw new MeridianError(
-    "INVALID_CONFIG",
-    `expected origins such as \`https://app.example.com\` with commas between them, or \`*\`, got \`${text.slice(0, 200)}\``,
-  );
-}
 
 /** What lets any page read an answer, with all its headers. */
 const OPEN: HeaderList = ["Access-Control-Allow-Origin", "*", "Access-Control-Expose-Headers", "*"];

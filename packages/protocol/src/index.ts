@@ -105,7 +105,16 @@ export {
 } from "./stamp.ts";
 export { HORIZON_MS_MIN, parseHorizonMs } from "./horizon.ts";
 export { checkTtlMs, parseTtlMs, TTL_MS_MAX } from "./ttl.ts";
-export { isWebOrigin, parseAddress, parseUrl, parseUrls, parseWebOrigin } from "./url.ts";
+export {
+  isWebOrigin,
+  parseAddress,
+  parseHosts,
+  parseOrigins,
+  parseUrl,
+  parseUrls,
+  parseWebOrigin,
+  type AllowedOrigins,
+} from "./url.ts";
 export {
   agree,
   capabilities,

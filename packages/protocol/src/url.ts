@@ -44,3 +44,38 @@ export function parseUrls(text: string): readonly string[] {
 export function isWebOrigin(text: string): boolean {
   return /^https?:\/\/[^\s\\/?#@]+\/?$/i.test(text) && URL.canParse(text);
 }
+
+/** The origins whose pages may ask: these, or every one. */
+export type AllowedOrigins = readonly string[] | "*";
+
+/**
+ * Reads the setting of origins with commas between them, or `*` for every one.
+ * Throws `INVALID_CONFIG` for anything that is not the http or https origin of a page.
+ */
+export function parseOrigins(text: string): AllowedOrigins {
+  if (text.trim() === "*") return "*";
+  return text.split(",").map((item) => parseOrigin(item.trim()));
+}
+
+function parseOrigin(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isWeb = url?.protocol === "http:" || url?.protocol === "https:";
+  // A name with a wildcard would parse, and match nothing.
+  if (isWeb && url.href === `${url.origin}/` && !text.includes("*")) return url.origin;
+  throw new MeridianError(
+    "INVALID_CONFIG",
+    `expected origins such as \`https://app.example.com\`, or \`*\` alone, got \`${text.slice(0, 200)}\``,
+  );
+}
+
+/** Reads the setting of host names with commas between them, in lower case. Throws `INVALID_CONFIG` for anything else. */
+export function parseHosts(text: string): readonly string[] {
+  return text.split(",").map((item) => {
+    const name = item.trim().toLowerCase();
+    if (/^[a-z\d_]([a-z\d_.-]*[a-z\d_])?$/.test(name)) return name;
+    throw new MeridianError(
+      "INVALID_CONFIG",
+      `expected names such as \`cache.example.com\`, got \`${item.slice(0, 200)}\``,
+    );
+  });
+}

@@ -11,21 +11,6 @@ export {
   type LogLevel,
   type Logger,
 } from "./logger.ts";
-export { LOG_OPTIONS, type LogSettings } from "./log-options.ts";
-export {
-  formatUsage,
-  givenText,
-  OptionsError,
-  parseOptions,
-  variableOf,
-  type OptionDeclaration,
-  type OptionSources,
-  type OptionTable,
-  type OptionValues,
-  type ParsedOptions,
-  type ProgramDescription,
-  type Setting,
-} from "./options.ts";
 export { randomIdentity, type Random } from "./random.ts";
 export { seededRandom } from "./seeded-random.ts";
 export { systemClock } from "./system-clock.ts";

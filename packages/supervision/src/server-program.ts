@@ -2,17 +2,16 @@
  * What the programs that serve have in common: reading their options, telling systemd and their parent how they stand,
  * stopping in order on a signal, and saying in plain words why they cannot run.
  */
-import { asMeridianError } from "@meridian/protocol";
 import {
   formatUsage,
-  lineLogger,
   OptionsError,
-  systemClock,
-  type Logger,
   type LogSettings,
   type OptionSources,
+  type ParsedOptions,
   type ProgramDescription,
-} from "@meridian/runtime";
+} from "@meridian/options";
+import { asMeridianError } from "@meridian/protocol";
+import { lineLogger, systemClock, type Logger } from "@meridian/runtime";
 import { notifyReady, notifyStopping, startWatchdog } from "./notify.ts";
 import { outliveOutput } from "./output.ts";
 import { exitWhenParentDies } from "./parent.ts";
@@ -40,12 +39,7 @@ export interface RunningServer {
 export interface ServerProgram<Values extends LogSettings> extends ProgramDescription {
   version(): string;
   /** Reads what the command line asks for. Throws `OptionsError`. */
-  parse(
-    sources: OptionSources,
-  ):
-    | { readonly kind: "run"; readonly values: Values }
-    | { readonly kind: "help" }
-    | { readonly kind: "version" };
+  parse(sources: OptionSources): ParsedOptions<Values>;
   /** Resolves once it listens. */
   start(values: Values, process: ServerProcess): Promise<RunningServer>;
 }

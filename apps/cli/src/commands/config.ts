@@ -1,4 +1,7 @@
-/** The commands about the cluster file: `config check`, `config example`. */
+/** The commands about the cluster file: `config check`, `config example`, `config schema`. */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+
 import {
   EXAMPLE,
   listensOn,
@@ -38,6 +41,15 @@ export function check(path: string, flags: CheckFlags, io: CliIo): number {
 /** `meridian config example`: a file to start from. */
 export function example(io: CliIo): number {
   io.stdout.write(EXAMPLE);
+  return EXIT.ok;
+}
+
+/** `meridian config schema`: what editors need to help with a file. */
+export function schema(io: CliIo): number {
+  const path = createRequire(import.meta.url).resolve(
+    "@meridian/cluster-file/cluster-file.schema.json",
+  );
+  io.stdout.write(readFileSync(path, "utf8"));
   return EXIT.ok;
 }
 

@@ -5,10 +5,9 @@ import {
   OriginPolicy,
   refusalOf,
   RequestLimit,
-  type AllowedOrigins,
   type HttpServerOptions,
 } from "@meridian/http";
-import { MeridianError } from "@meridian/protocol";
+import { MeridianError, type AllowedOrigins } from "@meridian/protocol";
 import type { Clock, Gauge, Logger } from "@meridian/runtime";
 
 import type { RegionService } from "../../service/region-service.ts";

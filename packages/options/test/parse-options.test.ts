@@ -1,34 +1,38 @@
 import fc from "fast-check";
 import { describe, expect, expectTypeOf, it } from "vitest";
 
-import { formatUsage, givenText, OptionsError, parseOptions, variableOf } from "@meridian/runtime";
+import {
+  defaultsOf,
+  formatUsage,
+  givenText,
+  OptionsError,
+  parseOptions,
+  variableOf,
+} from "../src/index.ts";
 
 const TABLE = [
-  { name: "host", type: "text", default: "127.0.0.1", description: "Where to listen." },
-  { name: "port", type: "integer", min: 0, max: 65_535, default: 7400, description: "The port." },
-  { name: "lat", type: "number", min: -90, max: 90, required: true, description: "The latitude." },
-  { name: "url", type: "text", default: null, description: "What clients use." },
+  { name: "host", kind: "text", default: "127.0.0.1", file: null, description: "Where." },
+  {
+    name: "port",
+    kind: "integer",
+    min: 0,
+    max: 65_535,
+    default: 7400,
+    file: null,
+    description: "A.",
+  },
+  { name: "lat", kind: "number", min: -90, max: 90, required: true, file: null, description: "B." },
+  { name: "url", kind: "text", file: null, description: "What clients use." },
   {
     name: "durability",
-    type: "choice",
+    kind: "choice",
     choices: ["process", "power"],
     default: "process",
+    file: null,
     description: "What a write survives.",
   },
-  {
-    name: "lag-max",
-    type: "parsed",
-    parse: readSeconds,
-    placeholder: "ttl",
-    default: "10s",
-    description: "The bound.",
-  },
+  { name: "lag-max", kind: "duration", default: "10s", file: null, description: "The bound." },
 ] as const;
-
-function readSeconds(text: string): number {
-  if (!/^\d+s$/.test(text)) throw new Error(`Expected seconds such as \`5s\`, got \`${text}\``);
-  return Number(text.slice(0, -1)) * 1_000;
-}
 
 function run(argv: readonly string[], env: Record<string, string> = {}) {
   const parsed = parseOptions(TABLE, { argv, env });
@@ -47,14 +51,17 @@ function problemsOf(argv: readonly string[], env: Record<string, string> = {}): 
 }
 
 describe("a switch", () => {
-  const table = [{ name: "alone", type: "switch", description: "Serves alone." }] as const;
+  const table = [
+    { name: "alone", kind: "switch", file: null, description: "Serves alone." },
+  ] as const;
   const alone = (argv: readonly string[], env: Record<string, string> = {}): unknown =>
     parseOptions(table, { argv, env });
 
   it("is on where its flag stands, whatever comes behind, and where it is said to be true", () => {
     const on = { kind: "run", values: { alone: true } };
     expect(alone([])).toEqual({ kind: "run", values: { alone: false } });
-    for (const argv of [["--alone"], ["--alone=true"]]) expect(alone(argv)).toEqual(on);
+    for (const argv of [["--alone"], ["--alone=true"], ["--alone", "true"]])
+      expect(alone(argv)).toEqual(on);
     expect(alone([], { MERIDIAN_ALONE: "true" })).toEqual(on);
     expect(alone(["--alone=false"], { MERIDIAN_ALONE: "true" })).not.toEqual(on);
   });
@@ -63,9 +70,9 @@ describe("a switch", () => {
     expect(() => alone([], { MERIDIAN_ALONE: "yes" })).toThrow(
       "Expected `MERIDIAN_ALONE` to be `true` or `false`, got `yes`",
     );
-    expect(() => alone(["--alone", "true"])).toThrow("got the argument `true`");
+    expect(() => alone(["--alone", "yes"])).toThrow("`--alone` to be `true` or `false`, got `yes`");
     const usage = formatUsage({ name: "program", summary: "Runs.", options: table });
-    expect(usage).toContain("  --alone  MERIDIAN_ALONE\n      Serves alone. (default: off)");
+    expect(usage).toContain("--alone [true|false]  Serves alone. (env: MERIDIAN_ALONE)");
   });
 });
 
@@ -145,14 +152,14 @@ describe("parseOptions refuses", () => {
   });
 
   it("with all problems at once, each in its own words", () => {
-    const argv = ["--port", "70000", "--durability", "luck", "stray", "--url", "--lag-max", "soon"];
+    const argv = ["--port", "70000", "--durability", "luck", "stray", "--lag-max", "soon", "--url"];
     expect(problemsOf(argv)).toEqual([
       "Expected only options, got the argument `stray`",
       "Expected a value after `--url`, got nothing",
       "Expected `--port` to be a whole number between 0 and 65535, got `70000`",
       "Expected `--lat` (or MERIDIAN_LAT), got nothing",
       "Expected `--durability` to be `process` or `power`, got `luck`",
-      "`--lag-max`: Expected seconds such as `5s`, got `soon`",
+      expect.stringMatching(/^`--lag-max`: Expected a time to live .*, got `soon`$/),
     ]);
   });
 
@@ -166,6 +173,13 @@ describe("parseOptions refuses", () => {
 
   it.each(["91", "Infinity", "1,5", "north", "--", ""])("%j as a latitude", (text) => {
     expect(problemsOf([`--lat=${text}`])).toHaveLength(1);
+  });
+
+  it("the next flag as a value", () => {
+    expect(problemsOf(["--lat", "0", "--host", "--port", "1"])).toEqual([
+      "Expected only options, got the argument `1`",
+      "Expected a value after `--host`, got `--port`",
+    ]);
   });
 
   it("a repeated flag", () => {
@@ -195,19 +209,31 @@ describe("parseOptions refuses", () => {
   });
 });
 
+it("what need not be given has its default", () => {
+  expect(defaultsOf(TABLE)).toEqual({
+    host: "127.0.0.1",
+    port: 7400,
+    url: null,
+    durability: "process",
+    lagMax: 10_000,
+  });
+});
+
 describe("formatUsage", () => {
   it("lists every option with its variable, values and default", () => {
     const text = formatUsage({ name: "some-program", summary: "It runs.", options: TABLE });
-    expect(text).toContain("Usage: some-program [options]\n\nIt runs.\n");
+    expect(text).toContain("Usage: some-program [options]\n\nIt runs.");
     for (const { name, description } of TABLE) {
       expect(text).toContain(`--${name} <`);
-      expect(text).toContain(variableOf(name));
-      expect(text).toContain(description);
+      const line = text.replace(/\s+/g, " ");
+      expect(line).toContain(description);
+      expect(line).toContain(`env: ${variableOf(name)}`);
     }
     expect(text).toContain("--durability <process|power>");
     expect(text).toContain("--lag-max <ttl>");
-    expect(text).toContain("The bound. (default: 10s)");
-    expect(text).toContain("The latitude. (required)");
-    expect(text).toContain("What clients use. (default: none)");
+    expect(text).toContain('The bound. (default: "10s", env: MERIDIAN_LAG_MAX)');
+    expect(text).toContain("B. (required) (env: MERIDIAN_LAT)");
+    expect(text).toContain("What clients use. (env: MERIDIAN_URL)");
+    expect(text).toContain("--version");
   });
 });

@@ -1,0 +1,51 @@
+import type { GivenOptions, OptionValues } from "./option-row.ts";
+import { rowFor } from "./option-row.ts";
+import { PROCESS_ROWS } from "./process-options.ts";
+
+const ROWS = [
+  {
+    name: "id",
+    kind: "name",
+    what: "an id",
+    file: "process",
+    requiredInFile: true,
+    description: "Which directory of the cluster file it is.",
+  },
+  {
+    name: "peer",
+    kind: "urls",
+    // The file lists all directories.
+    file: null,
+    description:
+      "The URLs of the cluster's other directories, with commas; without it, there are none.",
+  },
+  {
+    name: "lag-max",
+    kind: "duration",
+    default: "10s",
+    file: "limits",
+    description: "Nodes that are behind by this or more are not offered to clients.",
+  },
+  {
+    name: "horizon",
+    kind: "horizon",
+    default: "7d",
+    file: "limits",
+    description:
+      "How long deletes are remembered, 2s or more. What a node that was away for longer still has of them is quarantined there.",
+  },
+] as const;
+
+/** A row of the directory's table. */
+export type DirectoryRow = (typeof ROWS)[number] | (typeof PROCESS_ROWS)[number];
+
+/** The options of `meridian-directory`. */
+export const DIRECTORY_OPTIONS: readonly DirectoryRow[] = [...ROWS, ...PROCESS_ROWS].map((row) =>
+  rowFor(row, "directory"),
+);
+
+/** The values of those options. */
+export type DirectoryFlags = OptionValues<DirectoryRow>;
+
+/** Values of those options that are given in code. */
+export type DirectorySettings = GivenOptions<DirectoryRow>;

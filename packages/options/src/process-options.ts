@@ -1,0 +1,96 @@
+/** The options that both programs have. No `satisfies` here: types of declarations are made from this file alone. */
+export const PROCESS_ROWS = [
+  {
+    name: "cluster-file",
+    kind: "text",
+    file: null,
+    description:
+      "A file that describes the cluster: what is not given here is as it says of `--id`.",
+  },
+  {
+    name: "cluster",
+    kind: "name",
+    what: "a cluster",
+    default: "meridian",
+    file: "cluster",
+    description: "The cluster it belongs to; processes of others are refused.",
+  },
+  {
+    name: "host",
+    kind: "text",
+    default: "127.0.0.1",
+    file: "process",
+    description: "The address to listen on.",
+  },
+  {
+    name: "port",
+    kind: "integer",
+    min: 0,
+    minInFile: 1,
+    max: 65_535,
+    default: { directory: 7400, region: 7401 },
+    file: "process",
+    description: "The port to listen on; 0 takes a free one.",
+  },
+  {
+    name: "data",
+    kind: "text",
+    required: true,
+    file: "process",
+    description: "The folder of its data.",
+  },
+  {
+    name: "allow-origin",
+    kind: "origins",
+    file: "process",
+    description:
+      "The origins of web pages that may ask it: a list with commas, or `*`; other pages are refused.",
+  },
+  {
+    name: "allow-host",
+    kind: "hosts",
+    file: "process",
+    description:
+      "Names it answers to, beside addresses and `localhost`, where it listens on a loopback address: those of a proxy, say.",
+  },
+  {
+    name: "durability",
+    kind: "choice",
+    choices: ["process", "power"],
+    default: "process",
+    file: "limits",
+    description: "What an acknowledged write survives: the death of the process, or a power cut.",
+  },
+  {
+    name: "connections-max",
+    kind: "integer",
+    min: 1,
+    max: 1_000_000,
+    default: 16_384,
+    file: "limits",
+    description: "The most connections of clients and nodes; more are refused.",
+  },
+  {
+    name: "expired-grace",
+    kind: "duration",
+    default: { directory: "1d", region: "2h" },
+    file: "limits",
+    description: "How long the values of entries that have expired are still kept on the disk.",
+  },
+  {
+    name: "log-level",
+    kind: "choice",
+    choices: ["debug", "info", "warn", "error"],
+    default: "info",
+    file: "log",
+    description: "The least grave log lines to print.",
+  },
+  {
+    name: "log-format",
+    kind: "choice",
+    choices: ["text", "json"],
+    default: "text",
+    file: "log",
+    description: "Log lines for people, or one JSON object each.",
+  },
+] as const;
