@@ -11,6 +11,7 @@ import type { Listener, ServedNode } from "./listeners/listener.ts";
 import { LoadMeter } from "./node-load.ts";
 import type { NodeReport } from "./node-status.ts";
 import { RequestAdmission } from "./service/admission.ts";
+import { ChangeFeed } from "./service/change-feed.ts";
 import { Contents } from "./service/contents.ts";
 import { Memory } from "./service/memory.ts";
 import { Reads } from "./service/reads.ts";
@@ -48,6 +49,7 @@ export class RegionNode implements ServedNode {
   readonly #options: RegionNodeOptions;
   readonly #replica: Replica;
   readonly #memory: Memory;
+  readonly #changes: ChangeFeed;
   readonly #meter: LoadMeter;
   readonly #finder: DirectoryFinder;
   readonly #startedAtMs: number;
@@ -56,6 +58,7 @@ export class RegionNode implements ServedNode {
     const { node, store, clock, random, logger, dial, onStatus } = options;
     this.#options = options;
     this.#startedAtMs = clock.nowMs();
+    this.#changes = new ChangeFeed({ random, logger });
     this.#replica = new Replica({
       node,
       store,
@@ -65,8 +68,8 @@ export class RegionNode implements ServedNode {
       random,
       logger,
       defer: (callback) => setImmediate(callback),
-      onChange: (entries) => this.#memory.followAll(entries),
-      onForget: (keys) => this.#memory.forgetAll(keys),
+      onChange: (entries, isNew) => this.#changes.changed(entries, isNew),
+      onRestamped: (entries) => this.#changes.restamped(entries),
       load: () => this.#meter.read(),
       ...(onStatus && { onStatus }),
     });
@@ -79,6 +82,7 @@ export class RegionNode implements ServedNode {
         after: (delayMs, callback) => clock.after(delayMs, callback),
       },
     });
+    this.#changes.follow(this.#memory);
     this.#finder = new DirectoryFinder({
       urls: options.directories,
       clock,
@@ -182,6 +186,7 @@ export class RegionNode implements ServedNode {
     return [
       ...listeners.flatMap((listener) => listener.gauges()),
       ...this.service.writes.gauges(),
+      ...this.#changes.gauges(),
       ...this.#replica.gauges(),
       { name: "linkBytes", now: this.#replica.link.bufferedBytes, max: LINK_BYTES_MAX },
       { name: "cacheEntries", now: entries, max: cacheEntries },
@@ -203,6 +208,6 @@ export class RegionNode implements ServedNode {
     const admission = new RequestAdmission({ nodeId: node.id, replica, gate });
     const reads = new Reads({ replica, memory, store, admission });
     const writes = new Writes({ ...this.#options, replica, memory, gate });
-    return { nodeId: node.id, admission, reads, writes, time: replica };
+    return { nodeId: node.id, admission, reads, writes, changes: this.#changes, time: replica };
   }
 }

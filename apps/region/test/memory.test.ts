@@ -37,8 +37,8 @@ describe("memory", () => {
   it("follows others' newer entries only for keys that it holds", () => {
     const { memory } = makeMemory();
     memory.fill(entryOf("a", 1));
-    memory.follow(entryOf("a", 2));
-    memory.follow(entryOf("b", 2));
+    memory.changed([entryOf("a", 2)], false);
+    memory.changed([entryOf("b", 2)], false);
     expect(memory.get("a")?.entry.stamp.time).toBe(2);
     expect(memory.get("b")).toBeUndefined();
   });
@@ -46,7 +46,7 @@ describe("memory", () => {
   it("drops what is deleted", () => {
     const { memory } = makeMemory();
     memory.fill(entryOf("a", 1));
-    memory.follow(tombstone("a", { time: 2, origin: 1 }));
+    memory.changed([tombstone("a", { time: 2, origin: 1 })], false);
     expect(memory.get("a")).toBeUndefined();
     expect(memory.stats().entries).toBe(0);
   });
@@ -54,27 +54,29 @@ describe("memory", () => {
   it("asks the store again when something older arrives late", () => {
     const { memory } = makeMemory();
     memory.fill(entryOf("a", 2));
-    memory.follow(entryOf("a", 1));
+    memory.changed([entryOf("a", 1)], false);
     expect(memory.get("a")).toBeUndefined();
   });
 
   it("does not take in an own write that was overtaken while it was committed", () => {
     const { memory } = makeMemory();
     memory.announce("a");
-    memory.follow(entryOf("a", 3));
-    memory.follow(entryOf("a", 2));
-    memory.land("a", entryOf("a", 2));
+    memory.changed([entryOf("a", 3)], false);
+    memory.changed([entryOf("a", 2)], true);
+    memory.land("a");
     expect(memory.get("a")).toBeUndefined();
     memory.announce("a");
-    memory.land("a", entryOf("a", 4));
+    memory.changed([entryOf("a", 4)], true);
+    memory.land("a");
     expect(memory.get("a")?.entry.stamp.time).toBe(4);
   });
 
   it("does not take in an own write that was given a new stamp meanwhile", () => {
     const { memory } = makeMemory();
     memory.announce("a");
-    memory.forget("a");
-    memory.land("a", entryOf("a", 2));
+    memory.restamped([entryOf("a", 1)]);
+    memory.changed([entryOf("a", 2)], true);
+    memory.land("a");
     expect(memory.get("a")).toBeUndefined();
   });
 
@@ -143,12 +145,12 @@ describe("memory over a store", () => {
               pending.push({ dueAt: at + delay, entry });
             } else if (kind === "remote") {
               merge(entry);
-              memory.follow(entry);
+              memory.changed([entry], false);
             } else if (kind === "restamp") {
               const held = store.get(key);
               if (held !== undefined) {
                 store.set(key, { ...held, stamp: { time: held.stamp.time - 5, origin: 1 } });
-                memory.forget(key);
+                memory.restamped([held]);
               }
             } else if (kind === "tick") {
               clock.advance(ttlMs);
@@ -157,9 +159,9 @@ describe("memory over a store", () => {
             pending = pending.filter(({ dueAt }) => dueAt > at);
             for (const write of due) {
               merge(write.entry);
-              memory.follow(write.entry);
+              memory.changed([write.entry], true);
             }
-            for (const write of due) memory.land(write.entry.key, write.entry);
+            for (const write of due) memory.land(write.entry.key);
             for (const each of ["a", "b", "c"]) {
               const truth = store.get(each);
               const live = truth !== undefined && isLive(truth, clock.nowMs()) ? truth : undefined;

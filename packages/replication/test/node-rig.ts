@@ -106,7 +106,7 @@ export class ClusterRig {
       logger: silentLogger,
       defer: (callback) => this.#queue.push(callback),
       onChange: (entries) => rig.changes.push(...entries),
-      onForget: (keys) => rig.forgotten.push(...keys),
+      onRestamped: (entries) => rig.forgotten.push(...entries.map(({ key }) => key)),
     });
     replica.start();
     return { ...rig, replica };

@@ -6,13 +6,15 @@
  * record (a late arrival, or a write that was given a new stamp) drops the record, so that the next read
  * asks the store again. Everything here is synchronous; nothing can come between a read and its refill.
  *
- * The node's own writes are the exception that takes time: between `announce` and `land` memory watches their
- * keys, and takes a write in without asking the store only if nothing newer has come meanwhile.
+ * Memory follows the change feed. Others' entries replace only what it holds; what clients write here it takes in, because they
+ * are likely to read it. Between `announce` and `land` it watches the keys of their writes: an own entry that has become durable is
+ * taken in without asking the store only if nothing newer has come meanwhile.
  */
 import { TlruCache, type CacheClock, type CacheStats } from "@meridian/cache";
-import { compareStamps, isLive, replaces, type Entry, type Stamp } from "@meridian/protocol";
+import { compareStamps, isLive, type Entry, type Stamp } from "@meridian/protocol";
 
 import { recordOf, type CachedRecord } from "./cached-record.ts";
+import type { Follower } from "./change-feed.ts";
 
 /** What a record takes beside its key and value: the record, its strings and the cache's own. In bytes, about. */
 const RECORD_BYTES = 400;
@@ -47,7 +49,7 @@ interface Flight {
 const UNKNOWN: Stamp = { time: Infinity, origin: 0 };
 
 /** The records that are answered without asking the store. */
-export class Memory {
+export class Memory implements Follower {
   readonly #cache: TlruCache<string, CachedRecord>;
   readonly #nowMs: () => number;
   /** The keys of writes under way. */
@@ -98,46 +100,25 @@ export class Memory {
     else flight.writes += 1;
   }
 
-  /** Says that a write of a key is over, and takes in what was written, if anything was. */
-  land(key: string, entry: Entry | undefined): void {
+  /** Says that a write of a key is over. */
+  land(key: string): void {
     const flight = this.#flights.get(key);
     if (flight === undefined) return;
     flight.writes -= 1;
     if (flight.writes === 0) this.#flights.delete(key);
-    if (entry === undefined) return;
-    const { newest } = flight;
-    if (newest !== undefined && compareStamps(entry.stamp, newest) < 0) return;
-    if (replaces(entry, this.#cache.peek(key)?.entry)) this.fill(entry);
   }
 
-  /** Follows a change of a key that memory holds; does nothing for other keys. */
-  follow(entry: Entry): void {
-    const flight = this.#flights.get(entry.key);
-    if (flight !== undefined && compareStamps(entry.stamp, flight.newest ?? entry.stamp) >= 0) {
-      flight.newest = entry.stamp;
+  changed(entries: readonly Entry[], isNew: boolean): void {
+    for (const entry of entries) this.#follow(entry, isNew);
+  }
+
+  /** What it remembers of their keys is void. */
+  restamped(entries: readonly Entry[]): void {
+    for (const { key } of entries) {
+      const flight = this.#flights.get(key);
+      if (flight !== undefined) flight.newest = UNKNOWN;
+      this.#cache.delete(key);
     }
-    const held = this.#cache.peek(entry.key);
-    if (held === undefined) return;
-    const order = compareStamps(entry.stamp, held.entry.stamp);
-    if (order > 0) this.fill(entry);
-    else if (order < 0) this.#cache.delete(entry.key);
-  }
-
-  /** Follows entries that may be news. */
-  followAll(entries: readonly Entry[]): void {
-    for (const entry of entries) this.follow(entry);
-  }
-
-  /** Forgets what it holds of these keys. */
-  forgetAll(keys: readonly string[]): void {
-    for (const key of keys) this.forget(key);
-  }
-
-  /** Forgets a key, whose entry in the store has got a lower stamp. */
-  forget(key: string): void {
-    const flight = this.#flights.get(key);
-    if (flight !== undefined) flight.newest = UNKNOWN;
-    this.#cache.delete(key);
   }
 
   stats(): MemoryStats {
@@ -152,5 +133,20 @@ export class Memory {
   /** Ends the timer. */
   close(): void {
     this.#cache.close();
+  }
+
+  #follow(entry: Entry, isNew: boolean): void {
+    const flight = this.#flights.get(entry.key);
+    const newest = flight?.newest;
+    const isNewest = newest === undefined || compareStamps(entry.stamp, newest) >= 0;
+    if (flight !== undefined && isNewest) flight.newest = entry.stamp;
+    const held = this.#cache.peek(entry.key);
+    if (held === undefined) {
+      if (isNew && flight !== undefined && isNewest) this.fill(entry);
+      return;
+    }
+    const order = compareStamps(entry.stamp, held.entry.stamp);
+    if (order > 0) this.fill(entry);
+    else if (order < 0) this.#cache.delete(entry.key);
   }
 }

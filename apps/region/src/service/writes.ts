@@ -100,7 +100,7 @@ export class Writes {
       this.checkLength(value.byteLength);
       return { key, value, contentType, ttlMs, deleted: false, ...(check && { check }) };
     });
-    return this.#write(writes, bytesOf(writes), ack);
+    return this.#writeAll(writes, bytesOf(writes), ack);
   }
 
   /** Deletes a key; `deleted` tells whether it was live. Throws as `set` does. */
@@ -116,7 +116,7 @@ export class Writes {
       condition?.(live);
     });
     const write = { key, value: NO_BYTES, contentType: "", ttlMs: 0, deleted: true, check };
-    return { ...(await this.#write([write], bytesOf([write]), ack)), deleted };
+    return { ...(await this.#writeAll([write], bytesOf([write]), ack)), deleted };
   }
 
   /**
@@ -137,7 +137,7 @@ export class Writes {
         return content;
       },
     };
-    return this.#write([write], WRITE_BYTES + 2 * key.length + bytes, ack);
+    return this.#writeAll([write], WRITE_BYTES + 2 * key.length + bytes, ack);
   }
 
   /**
@@ -148,13 +148,10 @@ export class Writes {
     this.#options.gate.checkRoom();
     const check = condition && this.#onLive(condition);
     const held = this.quarantine.get(id)?.entry;
-    const bytes = held === undefined ? 0 : bytesOf([held]);
-    this.#checkBacklog(bytes);
-    return this.#acknowledged(bytes, ack, async () => {
-      const receipt = await this.quarantine.replay(id, check, isReported(ack.level));
-      this.#count += 1;
-      return receipt;
-    });
+    const writes = held === undefined ? [] : [held];
+    return this.#write(writes, bytesOf(writes), ack, () =>
+      this.quarantine.replay(id, check, isReported(ack.level)),
+    );
   }
 
   /** What the cluster deleted while this node was away and held it live. */
@@ -177,12 +174,14 @@ export class Writes {
       );
   }
 
-  #write(writes: readonly BatchWrite[], bytes: number, ack: AckRequest): Promise<Written> {
-    return this.#acknowledged(bytes, ack, () => this.#commit(writes, bytes, ack.level));
+  #writeAll(writes: readonly BatchWrite[], bytes: number, ack: AckRequest): Promise<Written> {
+    const { replica } = this.#options;
+    return this.#write(writes, bytes, ack, () => replica.write(writes, isReported(ack.level)));
   }
 
-  /** Writes so many bytes, and waits until that is as widely known as asked. */
-  async #acknowledged(
+  /** Writes so many bytes of these keys, and waits until that is as widely known as asked. */
+  async #write(
+    keys: readonly { readonly key: string }[],
     bytes: number,
     ack: AckRequest,
     write: () => Promise<Receipt>,
@@ -192,7 +191,7 @@ export class Writes {
     const waiting = ack.level === "local" ? 0 : bytes;
     this.#acknowledging.take(waiting);
     try {
-      const receipt = await this.#patience.wait(write());
+      const receipt = await this.#patience.wait(this.#commit(keys, bytes, write));
       const acknowledged = await replica.acknowledgement(receipt, ack.level, ack.timeoutMs);
       if (acknowledged.reached) return { entries: receipt.entries, acknowledged };
       throw new MeridianError(
@@ -205,20 +204,22 @@ export class Writes {
     }
   }
 
-  async #commit(writes: readonly BatchWrite[], bytes: number, level: AckLevel): Promise<Receipt> {
-    const { memory, replica } = this.#options;
+  async #commit(
+    keys: readonly { readonly key: string }[],
+    bytes: number,
+    write: () => Promise<Receipt>,
+  ): Promise<Receipt> {
+    const { memory } = this.#options;
     this.#checkBacklog(bytes);
-    for (const { key } of writes) memory.announce(key);
+    for (const { key } of keys) memory.announce(key);
     this.#waitingBytes += bytes;
-    let receipt: Receipt | undefined;
     try {
-      receipt = await replica.write(writes, isReported(level));
+      const receipt = await write();
       this.#count += receipt.entries.length;
       return receipt;
     } finally {
       this.#waitingBytes -= bytes;
-      const newest = new Map(receipt?.entries.map((entry) => [entry.key, entry]));
-      for (const { key } of writes) memory.land(key, newest.get(key));
+      for (const { key } of keys) memory.land(key);
     }
   }
 

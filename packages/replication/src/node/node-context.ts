@@ -39,7 +39,12 @@ export interface NodeContext extends Required<
 /** What the parts of a node's machine tell it. */
 export interface NodeEvents extends ApplierEvents, Required<LinkEvents<NodeLinkMessage>> {
   /** The node's own writes are durable. Their writers are answered after this. */
-  durable(frame: OutboxFrame, entries: readonly Entry[], reportApplied: boolean): void;
+  durable(
+    frame: OutboxFrame,
+    entries: readonly Entry[],
+    reportApplied: boolean,
+    isNew: boolean,
+  ): void;
   /** Entries of others that may be news are on their way to the store. */
   changed(entries: readonly Entry[]): void;
   /** A frame of the log that ends with `through` has brought these keys. */

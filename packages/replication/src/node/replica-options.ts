@@ -42,10 +42,13 @@ export interface ReplicaOptions {
   readonly limits?: Partial<ReplicaLimits>;
   /** Runs `callback` at the end of this turn of the event loop. */
   defer(callback: () => void): void;
-  /** Entries that may be news: own ones once durable, others' on receipt. The newest stamp wins. */
-  onChange?(entries: readonly Entry[]): void;
-  /** Entries have got lower stamps than before: what is remembered of these keys is void. */
-  onForget?(keys: readonly string[]): void;
+  /**
+   * Entries that may be news: own ones once durable, others' on receipt. The newest stamp wins. `isNew` says that all of them have
+   * been written here just now; what is sent again has not.
+   */
+  onChange?(entries: readonly Entry[], isNew: boolean): void;
+  /** Entries have got lower stamps than before: what is remembered of their keys is void. */
+  onRestamped?(entries: readonly Entry[]): void;
   onStatus?(status: NodeStatus): void;
   load?(): NodeLoad;
 }

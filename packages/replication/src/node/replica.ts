@@ -239,12 +239,12 @@ export class Replica {
       down: () => this.#onDown(),
       incarnationReused: () => this.#adopt(),
       betterFound: () => this.#link.move(),
-      durable: (frame, entries, reportApplied) => {
-        this.#options.onChange?.(entries);
+      durable: (frame, entries, reportApplied, isNew) => {
+        this.#options.onChange?.(entries, isNew);
         this.#submitter.offer(frame, entries, reportApplied);
         this.#positions.check();
       },
-      changed: (entries) => this.#options.onChange?.(entries),
+      changed: (entries) => this.#options.onChange?.(entries, false),
       taken: (through, keys) => this.#home.onTaken(through, keys),
       corrected: (entries, offered) => this.#settlement.offer(entries, offered),
       quarantined: (entries) => this.quarantine.report(entries),
@@ -310,7 +310,7 @@ export class Replica {
 
   /** What a reconciliation has compared no longer holds where stamps have become lower: it starts over. */
   #onRestamped(entries: readonly Entry[]): void {
-    this.#options.onForget?.(entries.map(({ key }) => key));
+    this.#options.onRestamped?.(entries);
     const failure = new MeridianError("OUT_OF_ORDER", "Stamps were lowered while compared");
     if (this.#settlement.reconciliation.forget()) this.#link.reset(failure);
   }

@@ -257,7 +257,8 @@ export class WritePath {
       this.#committingLowest = Infinity;
       if (failure === undefined) {
         const reportApplied = writing.some(({ batch }) => batch.reportApplied);
-        this.#context.events.emit.durable(frame, entries, reportApplied);
+        const isNew = writing.every(({ batch }) => !batch.isOld);
+        this.#context.events.emit.durable(frame, entries, reportApplied, isNew);
         for (const each of taken) answer(each, frame.position);
       } else {
         // What was refused, or left as it was, may have been so for what is not there now.

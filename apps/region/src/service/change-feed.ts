@@ -1,0 +1,241 @@
+/**
+ * What changes on this node, for whoever wants to hear of it.
+ *
+ * A follower lives in this process and is told of each entry when it comes. A subscriber reads at its own pace from a ring of the
+ * last changes, which has no values: what a key holds is to be read. The ring is one for all and bounded in changes and bytes, so
+ * a slow subscriber holds nothing for itself and keeps nothing from others. Who falls behind the ring, or comes back with the
+ * token of another run of the program, is told once that it has missed something, and has to read anew what it wants to know.
+ *
+ * Nothing is kept before somebody has subscribed.
+ */
+import { MeridianError, type Entry, type Stamp } from "@meridian/protocol";
+import { randomIdentity, type Gauge, type Logger, type Random } from "@meridian/runtime";
+
+/** A key that holds something else now. */
+export interface Change {
+  /** One more than that of the change before it. */
+  readonly sequence: number;
+  readonly key: string;
+  readonly stamp: Stamp;
+  /** In milliseconds since the Unix epoch; 0 for never. */
+  readonly expiresAtMs: number;
+  readonly deleted: boolean;
+}
+
+/** Hears of entries when they come. Must not throw. */
+export interface Follower {
+  /** Entries that may be news; `isNew` says that all of them were written here just now, and are durable. */
+  changed(entries: readonly Entry[], isNew: boolean): void;
+  /** Entries whose stamps in the store have become lower. */
+  restamped(entries: readonly Entry[]): void;
+}
+
+/** How a feed is made. */
+export interface ChangeFeedOptions {
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Changes that are kept, at most. Default: 65 536. */
+  readonly changesMax?: number;
+  /** What they may take in memory, in bytes, about. Default: 16 MiB. */
+  readonly bytesMax?: number;
+  /** Default: 10 000. */
+  readonly subscribersMax?: number;
+}
+
+/** What a subscriber is told. */
+export interface News {
+  /** Something before `changes` is not told: everything that matters is to be read anew. */
+  readonly hasMissed: boolean;
+  readonly changes: readonly Change[];
+}
+
+/** A subscriber's place in a feed. */
+export interface Subscription {
+  /** The place behind what has been read. With it, another subscription goes on there. */
+  readonly token: string;
+  /** The next changes, at most `limit` of them; none once everything has been read. */
+  read(limit: number): News;
+  /** `onNews` is not called any more. */
+  close(): void;
+}
+
+/** What a change takes in memory beside its key, in bytes, about. */
+const CHANGE_BYTES = 160;
+
+interface Place {
+  readonly run: number;
+  readonly sequence: number;
+}
+
+interface Subscriber {
+  /** Everything through here has been read; below 0 for a place that this run does not know. */
+  through: number;
+  /** It has read everything, and wants to hear when there is more. */
+  isWaiting: boolean;
+  readonly onNews: () => void;
+}
+
+/** Tells of changes. */
+export class ChangeFeed {
+  /** Which run of the program the sequences are of. */
+  readonly #run: number;
+  readonly #logger: Logger;
+  readonly #changesMax: number;
+  readonly #bytesMax: number;
+  readonly #subscribersMax: number;
+  readonly #followers: Follower[] = [];
+  readonly #subscribers = new Set<Subscriber>();
+  /** The change of a sequence is at the remainder of that by `changesMax`. */
+  #ring: (Change | undefined)[] = [];
+  /** Invariant: the changes of sequences above `#before`, up to `#head`, are in the ring. */
+  #before = 0;
+  #head = 0;
+  #bytes = 0;
+  #isKeeping = false;
+  #isWaking = false;
+
+  constructor(options: ChangeFeedOptions) {
+    this.#run = randomIdentity(options.random);
+    this.#logger = options.logger;
+    this.#changesMax = options.changesMax ?? 65_536;
+    this.#bytesMax = options.bytesMax ?? 16 * 1024 * 1024;
+    this.#subscribersMax = options.subscribersMax ?? 10_000;
+  }
+
+  /** How full the ring is. */
+  gauges(): readonly Gauge[] {
+    return [
+      { name: "changes", now: this.#head - this.#before, max: this.#changesMax },
+      { name: "changeBytes", now: this.#bytes, max: this.#bytesMax },
+      { name: "changeSubscribers", now: this.#subscribers.size, max: this.#subscribersMax },
+    ];
+  }
+
+  /** Tells `follower` of all that comes. */
+  follow(follower: Follower): void {
+    this.#followers.push(follower);
+  }
+
+  /** Entries may be news; `isNew` as followers are told it. */
+  changed(entries: readonly Entry[], isNew: boolean): void {
+    for (const follower of this.#followers) follower.changed(entries, isNew);
+    this.#keep(entries);
+  }
+
+  /** Entries have got lower stamps. */
+  restamped(entries: readonly Entry[]): void {
+    for (const follower of this.#followers) follower.restamped(entries);
+    this.#keep(entries);
+  }
+
+  /**
+   * Begins behind what `token` stands for, without one with what comes from now on. `onNews` is called when there is something to
+   * read after everything has been read, in a turn of its own. Throws `INVALID_ARGUMENT` for what is no token, and
+   * `OVERLOADED` if there are too many subscribers.
+   */
+  subscribe(onNews: () => void, token?: string): Subscription {
+    const from = token === undefined ? undefined : parseToken(token);
+    const [now, max] = [this.#subscribers.size + 1, this.#subscribersMax];
+    if (now > max) {
+      const said = `Expected at most ${max} subscribers, got ${now}`;
+      throw new MeridianError("OVERLOADED", said, { details: { now, max } });
+    }
+    this.#begin();
+    const subscriber = { through: this.#placeOf(from), isWaiting: false, onNews };
+    this.#subscribers.add(subscriber);
+    const run = this.#run;
+    return {
+      get token() {
+        const isUnknown = token !== undefined && subscriber.through < 0;
+        return isUnknown ? token : `c1.${run}.${subscriber.through}`;
+      },
+      read: (limit) => this.#read(subscriber, limit),
+      close: () => void this.#subscribers.delete(subscriber),
+    };
+  }
+
+  #begin(): void {
+    if (this.#isKeeping) return;
+    this.#isKeeping = true;
+    this.#ring = Array.from({ length: this.#changesMax }, () => undefined);
+  }
+
+  #placeOf(from: Place | undefined): number {
+    if (from === undefined) return this.#head;
+    return from.run === this.#run && from.sequence <= this.#head ? from.sequence : -1;
+  }
+
+  #read(subscriber: Subscriber, limit: number): News {
+    const hasMissed = subscriber.through < this.#before;
+    if (hasMissed) subscriber.through = this.#head;
+    const changes: Change[] = [];
+    const end = Math.min(this.#head, subscriber.through + limit);
+    for (let sequence = subscriber.through + 1; sequence <= end; sequence += 1) {
+      changes.push(this.#at(sequence));
+    }
+    subscriber.through = end;
+    subscriber.isWaiting = end === this.#head;
+    return { hasMissed, changes };
+  }
+
+  #keep(entries: readonly Entry[]): void {
+    if (!this.#isKeeping) {
+      this.#head += entries.length;
+      this.#before = this.#head;
+      return;
+    }
+    for (const { key, stamp, expiresAtMs, deleted } of entries) {
+      if (this.#head - this.#before === this.#changesMax) this.#drop();
+      this.#head += 1;
+      const change = { sequence: this.#head, key, stamp, expiresAtMs, deleted };
+      this.#ring[this.#head % this.#changesMax] = change;
+      this.#bytes += bytesOf(change);
+      while (this.#bytes > this.#bytesMax) this.#drop();
+    }
+    if (this.#isWaking || this.#subscribers.size === 0) return;
+    this.#isWaking = true;
+    setImmediate(() => this.#wake());
+  }
+
+  #drop(): void {
+    this.#before += 1;
+    this.#bytes -= bytesOf(this.#at(this.#before));
+    this.#ring[this.#before % this.#changesMax] = undefined;
+  }
+
+  #at(sequence: number): Change {
+    const change = this.#ring[sequence % this.#changesMax];
+    if (change?.sequence === sequence) return change;
+    throw new MeridianError("INTERNAL", `Expected change ${sequence} to be kept`);
+  }
+
+  #wake(): void {
+    this.#isWaking = false;
+    for (const subscriber of this.#subscribers) {
+      if (!subscriber.isWaiting || subscriber.through === this.#head) continue;
+      subscriber.isWaiting = false;
+      try {
+        subscriber.onNews();
+      } catch (cause) {
+        // One that fails must not keep the others waiting, nor end the program.
+        this.#subscribers.delete(subscriber);
+        this.#logger.error("a subscriber failed at the news of a change", { error: String(cause) });
+      }
+    }
+  }
+}
+
+function bytesOf({ key }: Change): number {
+  return CHANGE_BYTES + 2 * key.length;
+}
+
+function parseToken(token: string): Place {
+  const [, run, sequence] = /^c1\.(\d{1,15})\.(\d{1,15})$/.exec(token) ?? [];
+  if (run !== undefined && sequence !== undefined) {
+    return { run: Number(run), sequence: Number(sequence) };
+  }
+  throw new MeridianError(
+    "INVALID_ARGUMENT",
+    `Expected the token of a place among changes, got \`${token.slice(0, 100)}\``,
+  );
+}

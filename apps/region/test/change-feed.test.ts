@@ -1,0 +1,205 @@
+import { MeridianError, type Entry } from "@meridian/protocol";
+import { seededRandom, silentLogger } from "@meridian/runtime";
+import fc from "fast-check";
+import { expect, it } from "vitest";
+
+import {
+  ChangeFeed,
+  type ChangeFeedOptions,
+  type Subscription,
+} from "../src/service/change-feed.ts";
+
+let runs = 0;
+
+/** A feed as another run of the program makes it. */
+function feedOf(bounds: Partial<ChangeFeedOptions> = {}): ChangeFeed {
+  runs += 1;
+  return new ChangeFeed({ random: seededRandom(runs), logger: silentLogger, ...bounds });
+}
+
+function entryOf(key: string, time = 1, expiresAtMs = 0): Entry {
+  const stamp = { time, origin: 1 };
+  return { key, value: new Uint8Array(9), contentType: "", stamp, expiresAtMs, deleted: false };
+}
+
+/** What a subscriber reads now: the keys, behind `missed` where it has missed something. */
+function keysOf(subscription: Subscription, limit = 100): readonly string[] {
+  const { hasMissed, changes } = subscription.read(limit);
+  return [...(hasMissed ? ["missed"] : []), ...changes.map(({ key }) => key)];
+}
+
+const ignore = (): void => {};
+
+it("a subscriber hears what has changed since it came, without values, in order and once", () => {
+  const feed = feedOf();
+  feed.changed([entryOf("before")], true);
+  const subscription = feed.subscribe(ignore);
+  feed.changed([entryOf("a", 5, 99), entryOf("b")], true);
+  feed.restamped([entryOf("a", 4)]);
+  const { hasMissed, changes } = subscription.read(2);
+  expect(hasMissed).toBe(false);
+  const stamp = { time: 5, origin: 1 };
+  expect(changes[0]).toEqual({ sequence: 2, key: "a", stamp, expiresAtMs: 99, deleted: false });
+  expect(changes[1]).toMatchObject({ sequence: 3, key: "b" });
+  expect(subscription.read(2).changes).toMatchObject([{ sequence: 4, key: "a" }]);
+  expect(keysOf(subscription)).toEqual([]);
+});
+
+it("a follower is told of each entry at once, with its value", () => {
+  const feed = feedOf();
+  const heard: unknown[] = [];
+  feed.follow({
+    changed: (entries, isNew) => heard.push(["changed", entries, isNew]),
+    restamped: (entries) => heard.push(["restamped", entries]),
+  });
+  const [a, b] = [entryOf("a"), entryOf("b")];
+  feed.changed([a], true);
+  feed.changed([b], false);
+  feed.restamped([a]);
+  expect(heard).toEqual([
+    ["changed", [a], true],
+    ["changed", [b], false],
+    ["restamped", [a]],
+  ]);
+});
+
+it("a subscriber that comes back with its token goes on where it was", () => {
+  const feed = feedOf();
+  const first = feed.subscribe(ignore);
+  feed.changed([entryOf("a"), entryOf("b")], true);
+  expect(keysOf(first, 1)).toEqual(["a"]);
+  const { token } = first;
+  first.close();
+  feed.changed([entryOf("c")], false);
+  expect(keysOf(feed.subscribe(ignore, token))).toEqual(["b", "c"]);
+  expect(keysOf(feed.subscribe(ignore, token))).toEqual(["b", "c"]);
+});
+
+it("a subscriber that falls behind the ring is told once that it has missed something, and goes on from there", () => {
+  const feed = feedOf({ changesMax: 3 });
+  const [slow, fast] = [feed.subscribe(ignore), feed.subscribe(ignore)];
+  const { token } = slow;
+  for (const key of ["a", "b", "c"]) {
+    feed.changed([entryOf(key)], true);
+    expect(keysOf(fast)).toEqual([key]);
+  }
+  feed.changed([entryOf("d")], true);
+  expect(keysOf(fast)).toEqual(["d"]);
+  expect(keysOf(slow)).toEqual(["missed"]);
+  expect(keysOf(feed.subscribe(ignore, token))).toEqual(["missed"]);
+  feed.changed([entryOf("e")], true);
+  expect([keysOf(slow), keysOf(fast)]).toEqual([["e"], ["e"]]);
+});
+
+it("a token of another run of the program, or of its future, has missed something, as long as nobody has read that", () => {
+  const before = feedOf();
+  const old = before.subscribe(ignore);
+  before.changed([entryOf("a")], true);
+  old.read(1);
+  const feed = feedOf();
+  feed.changed([entryOf("b"), entryOf("c")], true);
+  const back = feed.subscribe(ignore, old.token);
+  const again = feed.subscribe(ignore, back.token);
+  expect(keysOf(back)).toEqual(["missed"]);
+  expect(keysOf(again)).toEqual(["missed"]);
+  expect(keysOf(feed.subscribe(ignore, back.token))).toEqual([]);
+  const future = back.token.replace(/\d+$/, "99");
+  expect(keysOf(feed.subscribe(ignore, future))).toEqual(["missed"]);
+});
+
+it.each(["", "c1", "c1.1", "c1.1.-1", "c1.x.1", "c2.1.1", "c1.1.1.1", `c1.1.${"9".repeat(40)}`])(
+  "%j is no token",
+  (token) => {
+    expect(() => feedOf().subscribe(ignore, token)).toThrow("token of a place");
+  },
+);
+
+it("the ring is bounded in bytes, whatever the keys, and by nobody's reading", () => {
+  const feed = feedOf({ changesMax: 1_000, bytesMax: 10_000 });
+  const subscription = feed.subscribe(ignore);
+  for (let turn = 0; turn < 300; turn += 1) {
+    feed.changed([entryOf("k".repeat(1 + (turn % 900)))], true);
+    for (const { now, max } of feed.gauges()) expect(now).toBeLessThanOrEqual(max);
+  }
+  expect(keysOf(subscription)).toEqual(["missed"]);
+});
+
+it("nothing is kept for a feed that nobody has subscribed to", () => {
+  const feed = feedOf();
+  feed.changed(
+    Array.from({ length: 100 }, (_, at) => entryOf(`k${at}`)),
+    true,
+  );
+  expect(feed.gauges().map(({ now }) => now)).toEqual([0, 0, 0]);
+});
+
+it("a subscriber is woken once for all that comes after it has read everything, and one that fails keeps nobody else waiting", async () => {
+  const feed = feedOf();
+  let woken = 0;
+  const failing = feed.subscribe(() => {
+    throw new Error("Expected no news");
+  });
+  const subscription = feed.subscribe(() => {
+    woken += 1;
+  });
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  feed.changed([entryOf("early")], true);
+  await turn();
+  expect(woken).toBe(0);
+  failing.read(9);
+  subscription.read(9);
+  feed.changed([entryOf("a")], true);
+  feed.changed([entryOf("b")], true);
+  expect(woken).toBe(0);
+  await turn();
+  feed.changed([entryOf("c")], true);
+  await turn();
+  expect(woken).toBe(1);
+  expect(keysOf(subscription)).toEqual(["a", "b", "c"]);
+  expect(feed.gauges().at(-1)?.now).toBe(1);
+});
+
+it("one subscriber more than there is room for is refused", () => {
+  const feed = feedOf({ subscribersMax: 1 });
+  const subscription = feed.subscribe(ignore);
+  expect(() => feed.subscribe(ignore)).toThrow(MeridianError);
+  subscription.close();
+  feed.subscribe(ignore);
+});
+
+it("whoever reads as they like hears every change in order, or that it has missed some", () => {
+  const step = fc.record({
+    keys: fc.integer({ min: 0, max: 5 }),
+    reader: fc.nat({ max: 2 }),
+    limit: fc.nat({ max: 4 }),
+    returns: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(
+      fc.array(step, { maxLength: 60 }),
+      fc.integer({ min: 1, max: 7 }),
+      (steps, size) => {
+        const feed = feedOf({ changesMax: size });
+        const readers = [0, 1, 2].map(() => ({ subscription: feed.subscribe(ignore), through: 0 }));
+        let made = 0;
+        for (const { keys, reader: index, limit, returns } of steps) {
+          const entries = Array.from({ length: keys }, (_, at) => entryOf(`k${made + at + 1}`));
+          made += keys;
+          feed.changed(entries, true);
+          const reader = readers[index];
+          if (reader === undefined) continue;
+          if (returns) reader.subscription = feed.subscribe(ignore, reader.subscription.token);
+          const { hasMissed, changes } = reader.subscription.read(limit);
+          expect(hasMissed).toBe(reader.through < made - size);
+          if (hasMissed) reader.through = made;
+          for (const { sequence, key } of changes) {
+            reader.through += 1;
+            expect([sequence, key]).toEqual([reader.through, `k${reader.through}`]);
+          }
+          expect(changes.length).toBe(hasMissed ? 0 : Math.min(limit, changes.length));
+        }
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
