@@ -7,8 +7,9 @@ import { startRegion } from "@meridian/region";
 import { silentLogger } from "@meridian/runtime";
 import { expect, it, onTestFinished } from "vitest";
 
-import { getJson } from "../support/region-requests.ts";
+import { getJson, request } from "../support/region-requests.ts";
 import { ROOT } from "../support/program.ts";
+import { until } from "../support/until.ts";
 
 interface Gauge {
   readonly name: string;
@@ -83,4 +84,54 @@ it("both programs have exactly the gauges that the document names, each under it
       expect(now).toBeLessThan(max);
     }
   }
+});
+
+/** One number of the text format: its name, perhaps labels, and what it is. */
+const SAMPLE =
+  /^([a-z][a-z\d_]*)(\{[a-z]+="[^"\\\n]*"(,[a-z]+="[^"\\\n]*")*\})? (\+Inf|-?\d+(\.\d+)?(e[+-]\d+)?)$/;
+
+/** The numbers of a program's `/metrics` by their series. */
+async function metricsOf(url: string): Promise<ReadonlyMap<string, number>> {
+  const response = await request(`${url}/metrics`);
+  expect(response.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+  const lines = (await response.text()).trimEnd().split("\n");
+  const samples = lines.filter((line) => !/^# (HELP|TYPE) /.test(line));
+  for (const line of samples) expect(line).toMatch(SAMPLE);
+  const told = new Map(
+    samples.map((line) => [line.replace(/ \S+$/, ""), Number(/\S+$/.exec(line)?.[0])]),
+  );
+  expect(told.size).toBe(samples.length);
+  const types = lines.filter((line) => line.startsWith("# TYPE"));
+  expect(new Set(types).size).toBe(types.length);
+  return told;
+}
+
+it("both programs tell Prometheus each number once: what they have counted, and every gauge with its bound", async () => {
+  const urls = await startBoth();
+  await until(
+    "the region is ready",
+    async () => (await request(`${urls.region}/readyz`)).ok || undefined,
+  );
+  await request(`${urls.region}/cache/k?ack=directory`, { method: "PUT", body: "value" });
+  for (const key of ["k", "k", "none"]) await request(`${urls.region}/cache/${key}`);
+  for (const url of [urls.region, urls.directory]) {
+    const told = await metricsOf(url);
+    for (const { name, max } of await gaugesOf(url)) {
+      const series = `meridian_${name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`;
+      expect([series, told.has(series), told.get(`${series}_max`)]).toEqual([series, true, max]);
+    }
+  }
+  expect(Object.fromEntries(await metricsOf(urls.region))).toMatchObject({
+    'meridian_reads_total{from="memory"}': 2,
+    'meridian_reads_total{from="nowhere"}': 1,
+    meridian_written_entries_total: 1,
+    meridian_write_seconds_count: 1,
+    'meridian_write_seconds_bucket{le="+Inf"}': 1,
+    'meridian_node_status{status="ready"}': 1,
+    meridian_connected: 1,
+  });
+  expect(Object.fromEntries(await metricsOf(urls.directory))).toMatchObject({
+    'meridian_nodes{status="ready"}': 1,
+    meridian_committed_entries_total: 1,
+  });
 });

@@ -33,6 +33,7 @@ const QUESTIONS: Readonly<Record<string, { readonly path?: string; readonly body
   "GET /entries": {},
   "GET /quarantine": {},
   "GET /status": {},
+  "GET /metrics": {},
   "GET /healthz": {},
   "GET /readyz": {},
   "GET /nearest": { path: "/nearest?lat=1&lon=2" },

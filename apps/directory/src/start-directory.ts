@@ -11,10 +11,18 @@ import {
 } from "@meridian/options";
 import { MeridianError } from "@meridian/protocol";
 import { Directory, type AbsentMember, type FollowOptions } from "@meridian/replication";
-import { systemClock, systemRandom, type Clock, type Logger, type Random } from "@meridian/runtime";
+import {
+  Metrics,
+  systemClock,
+  systemRandom,
+  type Clock,
+  type Logger,
+  type Random,
+} from "@meridian/runtime";
 import { openDirectoryLog, type SqliteDirectoryLog, type StoreTuning } from "@meridian/store";
-import { dialLink, LINK_BYTES_MAX, LinkListener } from "@meridian/transport";
+import { dialLink, LinkListener } from "@meridian/transport";
 
+import { registerDirectory } from "./directory-metrics.ts";
 import { directoryHandlers } from "./http/directory-listener.ts";
 import type { DirectoryService } from "./http/directory-service.ts";
 import { LogDigester } from "./log-digest.ts";
@@ -154,6 +162,9 @@ function serve(
   const pages = new LogPages(log, directory.clocks);
   const links = linksOf(directory, logger);
   const limit = new RequestLimit();
+  const metrics = new Metrics();
+  metrics.level(() => [...server.gauges(), limit.gauge(), ...links.gauges()]);
+  registerDirectory(metrics, directory, registry);
   const service: DirectoryService = {
     cluster,
     version: programVersion(),
@@ -171,13 +182,7 @@ function serve(
     entryPage: (query) => pages.entries(query),
     notReady: () => leaving ?? health.damage ?? directory.notReady,
     damage: () => health.damage,
-    gauges: () => [
-      ...server.gauges(),
-      limit.gauge(),
-      ...links.gauges(),
-      { name: "linkBytes", now: directory.linkBytes, max: LINK_BYTES_MAX },
-      ...directory.gauges(),
-    ],
+    metrics,
     limit,
     origins: new OriginPolicy(options.allowOrigin ?? [], server.ownUrls),
   };

@@ -3,7 +3,7 @@ import { expect } from "vitest";
 import { Exchange, OriginPolicy, RequestLimit, type Answer } from "@meridian/http";
 import type { Problem } from "@meridian/protocol";
 import type { MemberInfo } from "@meridian/replication";
-import { silentLogger } from "@meridian/runtime";
+import { Metrics, silentLogger } from "@meridian/runtime";
 
 import { answerNearest, createApp, directoryStyle } from "../src/http/app.ts";
 import type { DirectoryService } from "../src/http/directory-service.ts";
@@ -59,7 +59,7 @@ export function serviceOf(
     entryPage: () => Promise.reject(new Error("Nothing is paged here")),
     notReady: () => undefined,
     damage: () => undefined,
-    gauges: () => [],
+    metrics: new Metrics(),
     limit: new RequestLimit(),
     origins: new OriginPolicy([]),
     ...given,

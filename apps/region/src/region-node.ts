@@ -2,13 +2,13 @@
 import type { Dial } from "@meridian/ports";
 import type { MeridianError, NodeStatus } from "@meridian/protocol";
 import { admissionOf, Replica, type Admission, type NodeIdentity } from "@meridian/replication";
-import type { Clock, Gauge, Logger, Random } from "@meridian/runtime";
+import { Metrics, type Clock, type Logger, type Random } from "@meridian/runtime";
 import type { SqliteReplicaStore } from "@meridian/store";
-import { LINK_BYTES_MAX } from "@meridian/transport";
 
 import { DirectoryFinder } from "./directory-finder.ts";
 import type { Listener, ServedNode } from "./listeners/listener.ts";
 import { LoadMeter } from "./node-load.ts";
+import { registerReplica } from "./replica-metrics.ts";
 import type { NodeReport } from "./node-status.ts";
 import { RequestAdmission } from "./service/admission.ts";
 import { ChangeFeed } from "./service/change-feed.ts";
@@ -46,6 +46,7 @@ export interface RegionNodeOptions extends Pick<
 export class RegionNode implements ServedNode {
   readonly service: RegionService;
   readonly contents: Contents;
+  readonly metrics: Metrics = new Metrics();
   readonly #options: RegionNodeOptions;
   readonly #replica: Replica;
   readonly #memory: Memory;
@@ -58,7 +59,7 @@ export class RegionNode implements ServedNode {
     const { node, store, clock, random, logger, dial, onStatus } = options;
     this.#options = options;
     this.#startedAtMs = clock.nowMs();
-    this.#changes = new ChangeFeed({ random, logger });
+    this.#changes = new ChangeFeed({ random, logger, metrics: this.metrics });
     this.#replica = new Replica({
       node,
       store,
@@ -77,6 +78,7 @@ export class RegionNode implements ServedNode {
       entriesMax: options.cacheEntries,
       bytesMax: options.cacheBytes,
       nowMs: () => this.#replica.nowMs(),
+      metrics: this.metrics,
       clock: {
         nowMs: () => clock.elapsedMs(),
         after: (delayMs, callback) => clock.after(delayMs, callback),
@@ -91,7 +93,9 @@ export class RegionNode implements ServedNode {
     });
     this.contents = new Contents(store, this.#replica);
     this.service = this.#makeService();
-    this.#meter = new LoadMeter(this.service, this.#memory, clock, () => this.#gauges());
+    this.#meter = new LoadMeter(this.service, this.#memory, clock, () => this.metrics.levels());
+    registerReplica(this.metrics, this.#replica);
+    this.metrics.level(() => options.listeners.flatMap((listener) => listener.gauges()));
   }
 
   /** Cluster time that a majority of the members has agreed on for a while; undefined where none has. */
@@ -170,7 +174,7 @@ export class RegionNode implements ServedNode {
       directory: this.#options.directories[this.#replica.info().directory] ?? null,
       directoriesFound: this.#finder.found,
       replica: this.#replica.info(),
-      gauges: this.#gauges(),
+      gauges: this.metrics.levels(),
       store: store.stats(),
       cache: { ...this.#memory.stats(), reads: this.service.reads.counts() },
       requests: {
@@ -180,22 +184,9 @@ export class RegionNode implements ServedNode {
     };
   }
 
-  #gauges(): readonly Gauge[] {
-    const { cacheEntries, cacheBytes, listeners } = this.#options;
-    const { entries, bytes } = this.#memory.stats();
-    return [
-      ...listeners.flatMap((listener) => listener.gauges()),
-      ...this.service.writes.gauges(),
-      ...this.#changes.gauges(),
-      ...this.#replica.gauges(),
-      { name: "linkBytes", now: this.#replica.link.bufferedBytes, max: LINK_BYTES_MAX },
-      { name: "cacheEntries", now: entries, max: cacheEntries },
-      { name: "cacheBytes", now: bytes, max: cacheBytes },
-    ];
-  }
-
   #makeService(): RegionService {
     const { store, standalone, node } = this.#options;
+    const { metrics } = this;
     const [replica, memory] = [this.#replica, this.#memory];
     const gate = new WriteGate({
       nodeId: node.id,
@@ -206,8 +197,8 @@ export class RegionNode implements ServedNode {
       found: () => this.#finder.found,
     });
     const admission = new RequestAdmission({ nodeId: node.id, replica, gate });
-    const reads = new Reads({ replica, memory, store, admission });
-    const writes = new Writes({ ...this.#options, replica, memory, gate });
+    const reads = new Reads({ replica, memory, store, admission, metrics });
+    const writes = new Writes({ ...this.#options, replica, memory, gate, metrics });
     return { nodeId: node.id, admission, reads, writes, changes: this.#changes, time: replica };
   }
 }

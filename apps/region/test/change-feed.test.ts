@@ -1,5 +1,5 @@
 import { MeridianError, type Entry } from "@meridian/protocol";
-import { seededRandom, silentLogger } from "@meridian/runtime";
+import { Metrics, seededRandom, silentLogger } from "@meridian/runtime";
 import fc from "fast-check";
 import { expect, it } from "vitest";
 
@@ -14,7 +14,8 @@ let runs = 0;
 /** A feed as another run of the program makes it. */
 function feedOf(bounds: Partial<ChangeFeedOptions> = {}): ChangeFeed {
   runs += 1;
-  return new ChangeFeed({ random: seededRandom(runs), logger: silentLogger, ...bounds });
+  const random = seededRandom(runs);
+  return new ChangeFeed({ random, logger: silentLogger, metrics: new Metrics(), ...bounds });
 }
 
 function entryOf(key: string, time = 1, expiresAtMs = 0): Entry {
@@ -115,26 +116,29 @@ it.each(["", "c1", "c1.1", "c1.1.-1", "c1.x.1", "c2.1.1", "c1.1.1.1", `c1.1.${"9
 );
 
 it("the ring is bounded in bytes, whatever the keys, and by nobody's reading", () => {
-  const feed = feedOf({ changesMax: 1_000, bytesMax: 10_000 });
+  const metrics = new Metrics();
+  const feed = feedOf({ changesMax: 1_000, bytesMax: 10_000, metrics });
   const subscription = feed.subscribe(ignore);
   for (let turn = 0; turn < 300; turn += 1) {
     feed.changed([entryOf("k".repeat(1 + (turn % 900)))], true);
-    for (const { now, max } of feed.gauges()) expect(now).toBeLessThanOrEqual(max);
+    for (const { now, max } of metrics.levels()) expect(now).toBeLessThanOrEqual(max);
   }
   expect(keysOf(subscription)).toEqual(["missed"]);
 });
 
 it("nothing is kept for a feed that nobody has subscribed to", () => {
-  const feed = feedOf();
+  const metrics = new Metrics();
+  const feed = feedOf({ metrics });
   feed.changed(
     Array.from({ length: 100 }, (_, at) => entryOf(`k${at}`)),
     true,
   );
-  expect(feed.gauges().map(({ now }) => now)).toEqual([0, 0, 0]);
+  expect(metrics.levels().map(({ now }) => now)).toEqual([0, 0, 0]);
 });
 
 it("a subscriber is woken once for all that comes after it has read everything, and one that fails keeps nobody else waiting", async () => {
-  const feed = feedOf();
+  const metrics = new Metrics();
+  const feed = feedOf({ metrics });
   let woken = 0;
   const failing = feed.subscribe(() => {
     throw new Error("Expected no news");
@@ -156,7 +160,7 @@ it("a subscriber is woken once for all that comes after it has read everything, 
   await turn();
   expect(woken).toBe(1);
   expect(keysOf(subscription)).toEqual(["a", "b", "c"]);
-  expect(feed.gauges().at(-1)?.now).toBe(1);
+  expect(metrics.levels().at(-1)?.now).toBe(1);
 });
 
 it("one subscriber more than there is room for is refused", () => {

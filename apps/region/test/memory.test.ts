@@ -1,4 +1,5 @@
 import { compareStamps, isLive, tombstone, type Entry } from "@meridian/protocol";
+import { Metrics } from "@meridian/runtime";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
@@ -28,7 +29,7 @@ function makeMemory(entriesMax = 100, bytesMax = 1e9): Rig {
     after: (delayMs: number, callback: () => void) => clock.after(delayMs, callback),
   };
   const nowMs = (): number => clock.nowMs() + rig.skewMs;
-  const memory = new Memory({ entriesMax, bytesMax, nowMs, clock: timer });
+  const memory = new Memory({ entriesMax, bytesMax, nowMs, clock: timer, metrics: new Metrics() });
   const rig = { memory, clock, skewMs: 0 };
   return rig;
 }

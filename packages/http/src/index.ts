@@ -30,6 +30,7 @@ export {
 } from "./http-server.ts";
 export { isLoopback } from "./hosts.ts";
 export { HTTP_TIMEOUTS, type HttpTimeouts } from "./http-timeouts.ts";
+export { answerMetrics } from "./metrics-answer.ts";
 export { OriginPolicy } from "./origins.ts";
 export { digestQueryOf, entriesQueryOf, PAGE_OPTIONS, type PageQuery } from "./page-query.ts";
 export { checkOption, readQuery, readWhole, type Query, type WholeBounds } from "./query.ts";

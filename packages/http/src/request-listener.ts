@@ -28,7 +28,7 @@ export interface RequestListenerOptions {
 }
 
 /** Where programs tell how they are: answered however many requests are under way. */
-const HEALTH = /^\/(healthz|readyz|status)(?=\?|$)/;
+const HEALTH = /^\/(healthz|readyz|status|metrics)(?=\?|$)/;
 
 /** From node:http to an app, and past it where a program knows a shorter way. */
 export function requestListener(options: RequestListenerOptions): RequestListener {

@@ -11,6 +11,16 @@ export {
   type LogLevel,
   type Logger,
 } from "./logger.ts";
+export { METRICS_CONTENT_TYPE, metricsText } from "./metrics-text.ts";
+export {
+  Counter,
+  Histogram,
+  Metrics,
+  WAIT_SECONDS,
+  type Labels,
+  type MetricFamily,
+  type Sample,
+} from "./metrics.ts";
 export { randomIdentity, type Random } from "./random.ts";
 export { seededRandom } from "./seeded-random.ts";
 export { systemClock } from "./system-clock.ts";

@@ -1,5 +1,6 @@
 /** The routes of a directory. Every path takes GET, and with it HEAD; that of a node takes DELETE, too. */
 import {
+  answerMetrics,
   apiDocumentRoutes,
   decodeEscapes,
   digestQueryOf,
@@ -63,6 +64,7 @@ function routesOf(service: DirectoryService): RouteTable<Exchange> {
       },
     },
     "/status": plain(() => statusOf(service)),
+    "/metrics": { GET: (exchange) => answerMetrics(exchange, service.metrics) },
     "/digest": {
       GET: async (exchange) => {
         const page = digestQueryOf(exchange.query(...PAGE_OPTIONS));

@@ -1,7 +1,7 @@
 import type { OriginPolicy, PageQuery, RequestLimit } from "@meridian/http";
 import type { MeridianError } from "@meridian/protocol";
 import type { DirectoryInfo } from "@meridian/replication";
-import type { Clock, Gauge, Logger } from "@meridian/runtime";
+import type { Clock, Logger, Metrics } from "@meridian/runtime";
 
 import type { LogDigest } from "../log-digest.ts";
 import type { LogDigestPage, LogEntryPage } from "../log-pages.ts";
@@ -19,8 +19,8 @@ export interface DirectoryService extends NodeSource {
   readonly limit: RequestLimit;
   /** Which web pages may ask. */
   readonly origins: OriginPolicy;
-  /** How full each queue is. */
-  gauges(): readonly Gauge[];
+  /** What is counted and measured, and how full each queue is. */
+  readonly metrics: Metrics;
   info(): DirectoryInfo;
   /** The log's store in plain numbers. */
   store(): object;

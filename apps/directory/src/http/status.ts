@@ -35,7 +35,7 @@ export function statusOf(service: DirectoryService): object {
     recentBytes: info.recentBytes,
     lagMaxMs: service.lagMaxMs,
     damage: service.damage()?.message ?? null,
-    gauges: service.gauges(),
+    gauges: service.metrics.levels(),
     store: service.store(),
   };
 }

@@ -1,4 +1,4 @@
-import type { Gauge } from "@meridian/runtime";
+import type { Gauge, Metrics } from "@meridian/runtime";
 
 import type { Contents } from "../service/contents.ts";
 import type { RegionService } from "../service/region-service.ts";
@@ -7,6 +7,7 @@ import type { RegionService } from "../service/region-service.ts";
 export interface ServedNode {
   readonly service: RegionService;
   readonly contents: Contents;
+  readonly metrics: Metrics;
   /** The node in numbers, for its operator. */
   report(): object;
 }

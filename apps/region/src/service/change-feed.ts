@@ -9,7 +9,7 @@
  * Nothing is kept before somebody has subscribed.
  */
 import { MeridianError, type Entry, type Stamp } from "@meridian/protocol";
-import { randomIdentity, type Gauge, type Logger, type Random } from "@meridian/runtime";
+import { randomIdentity, type Logger, type Metrics, type Random } from "@meridian/runtime";
 
 /** A key that holds something else now. */
 export interface Change {
@@ -34,6 +34,7 @@ export interface Follower {
 export interface ChangeFeedOptions {
   readonly random: Random;
   readonly logger: Logger;
+  readonly metrics: Metrics;
   /** Changes that are kept, at most. Default: 65 536. */
   readonly changesMax?: number;
   /** What they may take in memory, in bytes, about. Default: 16 MiB. */
@@ -100,15 +101,11 @@ export class ChangeFeed {
     this.#changesMax = options.changesMax ?? 65_536;
     this.#bytesMax = options.bytesMax ?? 16 * 1024 * 1024;
     this.#subscribersMax = options.subscribersMax ?? 10_000;
-  }
-
-  /** How full the ring is. */
-  gauges(): readonly Gauge[] {
-    return [
+    options.metrics.level(() => [
       { name: "changes", now: this.#head - this.#before, max: this.#changesMax },
       { name: "changeBytes", now: this.#bytes, max: this.#bytesMax },
       { name: "changeSubscribers", now: this.#subscribers.size, max: this.#subscribersMax },
-    ];
+    ]);
   }
 
   /** Tells `follower` of all that comes. */

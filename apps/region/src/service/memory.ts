@@ -11,6 +11,7 @@
  * taken in without asking the store only if nothing newer has come meanwhile.
  */
 import { TlruCache, type CacheClock, type CacheStats } from "@meridian/cache";
+import type { Metrics } from "@meridian/runtime";
 import { compareStamps, isLive, type Entry, type Stamp } from "@meridian/protocol";
 
 import { recordOf, type CachedRecord } from "./cached-record.ts";
@@ -28,7 +29,10 @@ export interface MemoryOptions {
   readonly nowMs: () => number;
   /** For the timer that frees what has expired. */
   readonly clock: CacheClock;
+  readonly metrics: Metrics;
 }
+
+const REASONS = ["evicted", "expired", "deleted", "cleared", "replaced", "rejected"] as const;
 
 /** What memory holds and what became of the rest. */
 export interface MemoryStats {
@@ -63,6 +67,7 @@ export class Memory implements Follower {
       sizeOf: ({ entry }) => RECORD_BYTES + 2 * entry.key.length + entry.value.byteLength,
       clock: options.clock,
     });
+    this.#register(options);
   }
 
   /** The record of a key, marked as used, if memory holds it and it is live. */
@@ -133,6 +138,18 @@ export class Memory implements Follower {
   /** Ends the timer. */
   close(): void {
     this.#cache.close();
+  }
+
+  #register({ metrics, entriesMax, bytesMax }: MemoryOptions): void {
+    metrics.level(() => [
+      { name: "cacheEntries", now: this.#cache.size, max: entriesMax },
+      { name: "cacheBytes", now: this.#cache.bytes, max: bytesMax },
+    ]);
+    const help = "Entries that have left memory or were not let in, by reason.";
+    for (const reason of REASONS) {
+      const read = (): number => this.stats().removals[reason];
+      metrics.counted("meridian_cache_removals_total", help, read, { reason });
+    }
   }
 
   #follow(entry: Entry, isNew: boolean): void {

@@ -3,6 +3,7 @@
  */
 import { checkClientKey } from "@meridian/protocol";
 import type { Replica } from "@meridian/replication";
+import type { Counter, Metrics } from "@meridian/runtime";
 
 import type { CachedRecord } from "./cached-record.ts";
 import { listKeys, type KeyPage, type KeyQuery, type KeySource } from "./key-listing.ts";
@@ -23,36 +24,41 @@ export interface ReadsOptions {
   readonly store: KeySource;
   /** Whether requests are served now. */
   readonly admission: { readonly serving: boolean };
+  readonly metrics: Metrics;
 }
 
 /** Reads what a node holds. */
 export class Reads {
   readonly #options: ReadsOptions;
   readonly #memory: Memory;
-  #memoryReads = 0;
-  #storeReads = 0;
-  #misses = 0;
+  readonly #memoryReads: Counter;
+  readonly #storeReads: Counter;
+  readonly #misses: Counter;
 
   constructor(options: ReadsOptions) {
     this.#options = options;
     this.#memory = options.memory;
+    this.#memoryReads = readCounter(options.metrics, "memory");
+    this.#storeReads = readCounter(options.metrics, "store");
+    this.#misses = readCounter(options.metrics, "nowhere");
   }
 
   /** Reads since the start. */
   counts(): ReadCounts {
-    return { memory: this.#memoryReads, store: this.#storeReads, misses: this.#misses };
+    const [memory, store] = [this.#memoryReads.value, this.#storeReads.value];
+    return { memory, store, misses: this.#misses.value };
   }
 
   /** Keys read since the start. */
   get count(): number {
-    return this.#memoryReads + this.#storeReads + this.#misses;
+    return this.#memoryReads.value + this.#storeReads.value + this.#misses.value;
   }
 
   /** The live record of a key if memory has it and requests are served now. */
   hit(key: string): CachedRecord | undefined {
     if (!this.#options.admission.serving) return undefined;
     const record = this.#memory.get(key);
-    if (record !== undefined) this.#memoryReads += 1;
+    if (record !== undefined) this.#memoryReads.add();
     return record;
   }
 
@@ -61,16 +67,16 @@ export class Reads {
     checkClientKey(key);
     const held = this.#memory.get(key);
     if (held !== undefined) {
-      this.#memoryReads += 1;
+      this.#memoryReads.add();
       return { record: held, tier: "memory" };
     }
     const entry = this.#options.replica.get(key);
     const record = entry && this.#memory.fill(entry);
     if (record === undefined) {
-      this.#misses += 1;
+      this.#misses.add();
       return undefined;
     }
-    this.#storeReads += 1;
+    this.#storeReads.add();
     return { record, tier: "store" };
   }
 
@@ -79,4 +85,8 @@ export class Reads {
     const { store, replica } = this.#options;
     return listKeys(store, query, () => replica.nowMs());
   }
+}
+
+function readCounter(metrics: Metrics, from: string): Counter {
+  return metrics.counter("meridian_reads_total", "Keys read, by where they were found.", { from });
 }

@@ -5,7 +5,13 @@
 import { checkClientKey, isLive, MeridianError, NO_BYTES, type Entry } from "@meridian/protocol";
 import type { AckLevel } from "@meridian/protocol";
 import type { BatchWrite, Quarantine, Receipt, Replica, WriteRequest } from "@meridian/replication";
-import type { Clock, Gauge } from "@meridian/runtime";
+import {
+  WAIT_SECONDS,
+  type Clock,
+  type Counter,
+  type Histogram,
+  type Metrics,
+} from "@meridian/runtime";
 
 import { ByteBudget } from "./byte-budget.ts";
 import type { Memory } from "./memory.ts";
@@ -42,6 +48,7 @@ export interface WritesOptions {
   readonly store: { readonly backlogBytes: number };
   readonly clock: Clock;
   readonly gate: WriteGate;
+  readonly metrics: Metrics;
   /** The largest value taken, in bytes. */
   readonly valueBytesMax: number;
   /** The time to live of writes that name none, in milliseconds; 0 for none. */
@@ -59,7 +66,8 @@ export class Writes {
   readonly #patience: StorePatience;
   /** Bytes of writes that have not been answered as durable. */
   #waitingBytes = 0;
-  #count = 0;
+  readonly #count: Counter;
+  readonly #seconds: Histogram;
 
   constructor(options: WritesOptions) {
     this.#options = options;
@@ -69,19 +77,22 @@ export class Writes {
     const ackBytesMax = Math.max(ACK_BYTES_MAX, 4 * options.valueBytesMax);
     const what = "writes that wait to be acknowledged more widely";
     this.#acknowledging = new ByteBudget("acknowledgingBytes", what, ackBytesMax);
-  }
-
-  /** How full what writes hold is. */
-  gauges(): readonly Gauge[] {
-    return [
+    const { metrics } = options;
+    this.#count = metrics.counter("meridian_written_entries_total", "Entries written here.");
+    this.#seconds = metrics.histogram(
+      "meridian_write_seconds",
+      "How long writes took to be durable here.",
+      WAIT_SECONDS,
+    );
+    metrics.level(() => [
       { name: "writeBytes", now: this.#backlogBytes(), max: this.#backlogBytesMax },
       this.#acknowledging.gauge(),
-    ];
+    ]);
   }
 
   /** Entries written since the start. */
   get count(): number {
-    return this.#count;
+    return this.#count.value;
   }
 
   /**
@@ -209,13 +220,15 @@ export class Writes {
     bytes: number,
     write: () => Promise<Receipt>,
   ): Promise<Receipt> {
-    const { memory } = this.#options;
+    const { memory, clock } = this.#options;
     this.#checkBacklog(bytes);
+    const beganAtMs = clock.elapsedMs();
     for (const { key } of keys) memory.announce(key);
     this.#waitingBytes += bytes;
     try {
       const receipt = await write();
-      this.#count += receipt.entries.length;
+      this.#count.add(receipt.entries.length);
+      this.#seconds.observe((clock.elapsedMs() - beganAtMs) / 1_000);
       return receipt;
     } finally {
       this.#waitingBytes -= bytes;

@@ -2,7 +2,7 @@ import * as v from "valibot";
 
 import { digest, digestPage, entryPage, health, RANGE, readiness } from "./elements.ts";
 import { absentNode, directoryStatus, nearest, node, nodes } from "./directory-api.ts";
-import type { ApiRoute } from "./route.ts";
+import { BYTES, type ApiRoute } from "./route.ts";
 
 /** Every request that a directory takes. `HEAD` goes wherever `GET` does. */
 export const DIRECTORY_ROUTES: readonly ApiRoute[] = [
@@ -64,6 +64,13 @@ export const DIRECTORY_ROUTES: readonly ApiRoute[] = [
     path: "/status",
     summary: "The directory in numbers.",
     answer: directoryStatus,
+    errors: [],
+  },
+  {
+    method: "GET",
+    path: "/metrics",
+    summary: "The numbers that Prometheus collects, in its text format 0.0.4.",
+    answer: BYTES,
     errors: [],
   },
   {

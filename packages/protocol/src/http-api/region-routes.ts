@@ -213,6 +213,13 @@ export const REGION_ROUTES: readonly ApiRoute[] = [
   },
   {
     method: "GET",
+    path: "/metrics",
+    summary: "The numbers that Prometheus collects, in its text format 0.0.4.",
+    answer: BYTES,
+    errors: [],
+  },
+  {
+    method: "GET",
     path: "/healthz",
     summary: "Whether the process takes turns.",
     answer: health,

@@ -87,10 +87,11 @@ export class HttpListener implements Listener {
 
 /** A node with what its HTTP needs beside it. */
 export function httpNode(served: ServedNode, origins: OriginPolicy, clock: Clock): HttpNode {
-  const { service, contents } = served;
+  const { service, contents, metrics } = served;
   return {
     service,
     contents,
+    metrics,
     report: () => served.report(),
     style: answerStyle(service, origins),
     bodies: new HeldBytes({

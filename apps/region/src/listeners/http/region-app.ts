@@ -1,5 +1,11 @@
 /** The routes of a regional node. */
-import { apiDocumentRoutes, routedApp, type RoutedApp, type RouteTable } from "@meridian/http";
+import {
+  answerMetrics,
+  apiDocumentRoutes,
+  routedApp,
+  type RoutedApp,
+  type RouteTable,
+} from "@meridian/http";
 import type { Logger } from "@meridian/runtime";
 
 import { batchGet, batchSet } from "./batch-routes.ts";
@@ -37,6 +43,7 @@ const ROUTES: RouteTable<RegionExchange> = {
   "/batch/set": { POST: batchSet },
   "/keys": { GET: getKeys },
   "/status": { GET: getStatus },
+  "/metrics": { GET: (exchange) => answerMetrics(exchange, exchange.node.metrics) },
   "/digest": { GET: getDigest },
   "/entries": { GET: getEntries },
   "/quarantine": { GET: getQuarantine },

@@ -1,0 +1,148 @@
+/**
+ * What a program counts and measures, for its operator. A number is registered where it is made; `/status` and `/metrics` are two
+ * renderings of the same.
+ *
+ * Names are those of Prometheus: what is counted ends in `_total`, what is measured in its unit, `_seconds` or `_bytes`.
+ */
+import type { Gauge } from "./gauge.ts";
+
+/** What tells the numbers of one name apart. */
+export type Labels = Readonly<Record<string, string>>;
+
+/** A number that only grows. */
+export class Counter {
+  #value = 0;
+
+  get value(): number {
+    return this.#value;
+  }
+
+  add(amount: number = 1): void {
+    this.#value += amount;
+  }
+}
+
+/** How often values fell under each of some bounds. */
+export class Histogram {
+  /** The upper bounds of its buckets, each within, in rising order; a last bucket has none. */
+  readonly bounds: readonly number[];
+  readonly #counts: number[];
+  #sum = 0;
+
+  constructor(bounds: readonly number[]) {
+    this.bounds = bounds;
+    this.#counts = Array.from({ length: bounds.length + 1 }, () => 0);
+  }
+
+  /** How many values fell into each bucket, that without a bound last. */
+  get counts(): readonly number[] {
+    return this.#counts;
+  }
+
+  get sum(): number {
+    return this.#sum;
+  }
+
+  observe(value: number): void {
+    this.#sum += value;
+    let bucket = 0;
+    while (bucket < this.bounds.length && value > (this.bounds[bucket] ?? Infinity)) bucket += 1;
+    this.#counts[bucket] = (this.#counts[bucket] ?? 0) + 1;
+  }
+}
+
+/** How long what waits for a disk or for other machines takes, in seconds. */
+export const WAIT_SECONDS: readonly number[] = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+];
+
+/** One number of a name, or one histogram. */
+export interface Sample {
+  readonly labels: Labels;
+  /** The number now; undefined if nobody knows it. */
+  readonly value: Histogram | (() => number | undefined);
+}
+
+/** All numbers of one name. */
+export interface MetricFamily {
+  readonly name: string;
+  readonly kind: "counter" | "gauge" | "histogram";
+  /** What it says, as one sentence. */
+  readonly help: string;
+  readonly samples: readonly Sample[];
+}
+
+const ENDINGS = { counter: /_total$/, gauge: /[a-z\d]$/, histogram: /_(seconds|bytes)$/ } as const;
+
+/** The numbers of a program. */
+export class Metrics {
+  readonly #families = new Map<string, MetricFamily & { readonly samples: Sample[] }>();
+  readonly #levels: (() => readonly Gauge[])[] = [];
+
+  /** A count that begins at 0. */
+  counter(name: string, help: string, labels: Labels = {}): Counter {
+    const counter = new Counter();
+    this.counted(name, help, () => counter.value, labels);
+    return counter;
+  }
+
+  /** A count that somebody else keeps. */
+  counted(name: string, help: string, read: () => number | undefined, labels: Labels = {}): void {
+    this.#add("counter", name, help, { labels, value: read });
+  }
+
+  /** What is so now. */
+  gauge(name: string, help: string, read: () => number | undefined, labels: Labels = {}): void {
+    this.#add("gauge", name, help, { labels, value: read });
+  }
+
+  /** How values spread over `bounds`. */
+  histogram(name: string, help: string, bounds: readonly number[], labels: Labels = {}): Histogram {
+    const histogram = new Histogram(bounds);
+    this.#add("histogram", name, help, { labels, value: histogram });
+    return histogram;
+  }
+
+  /** How full things with a bound are. */
+  level(read: () => readonly Gauge[]): void {
+    this.#levels.push(read);
+  }
+
+  /** How full everything with a bound is. */
+  levels(): readonly Gauge[] {
+    return this.#levels.flatMap((read) => read());
+  }
+
+  /** Everything that is registered, in the order of registration, and then what has a bound. */
+  families(): readonly MetricFamily[] {
+    return [...this.#families.values(), ...this.levels().flatMap(familiesOfLevel)];
+  }
+
+  #add(kind: MetricFamily["kind"], name: string, help: string, sample: Sample): void {
+    if (!/^[a-z][a-z\d]*(_[a-z\d]+)*$/.test(name) || !ENDINGS[kind].test(name)) {
+      throw new Error(`Expected a name for a ${kind} with its unit, got \`${name}\``);
+    }
+    const family = this.#families.get(name) ?? { name, kind, help, samples: [] };
+    const key = JSON.stringify(sample.labels);
+    const isTaken = family.samples.some(({ labels }) => JSON.stringify(labels) === key);
+    if (isTaken || family.kind !== kind || family.help !== help) {
+      throw new Error(`Expected \`${name}\` to be registered once with the labels ${key}`);
+    }
+    family.samples.push(sample);
+    this.#families.set(name, family);
+  }
+}
+
+function familiesOfLevel({ name, now, max }: Gauge): MetricFamily[] {
+  const snake = `meridian_${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`;
+  const of = (family: string, help: string, value: number): MetricFamily => ({
+    name: family,
+    kind: "gauge",
+    help,
+    samples: [{ labels: {}, value: () => value }],
+  });
+  return [
+    of(snake, `The gauge ${name} of /status.`, now),
+    of(`${snake}_max`, `The bound of the gauge ${name} of /status.`, max),
+  ];
+}
