@@ -7,6 +7,7 @@ import {
   Replica,
   type Digest,
   type DirectoryLimits,
+  type DirectoryOptions,
   type ReplicaOptions,
   type SummarySource,
 } from "@meridian/replication";
@@ -70,6 +71,7 @@ export interface SimulatedDirectory {
 export interface ClusterParts {
   openStore?(disk: ReplicaDisk, clock: ProcessClock, world: World): TracedStore;
   openLog?(disk: LogDisk, epoch: number, schedule: ScheduleCommit, world: World): TracedLog;
+  openReplica?(options: ReplicaOptions, rules: Rules): Replica;
   replicaOptions?(options: ReplicaOptions): ReplicaOptions;
   onStart?(id: string, replica: Replica): void;
   /** Removes some of what a node's store may forget. */
@@ -85,8 +87,6 @@ export interface ClusterParts {
   ): string | Uint8Array | undefined;
   /** Rules that the machines do without. */
   readonly rules?: Partial<Rules>;
-  /** Changes the machines for as long as one simulation runs; returns how to change them back. */
-  patch?(): () => void;
 }
 
 /** What a node could take for the horizon, other than its store's own. */
@@ -131,6 +131,7 @@ export class SimulatedCluster {
   /** Nothing goes wrong any more. */
   isMended = false;
   readonly #parts: ClusterParts;
+  readonly #rules: Rules;
   /** How many steps the process of a host has left; hosts that live on are not in it. */
   readonly #stepsLeft = new Map<string, number>();
   /** The longest that the disk of a node takes for a commit, and that of a directory. */
@@ -151,6 +152,7 @@ export class SimulatedCluster {
     this.world = world;
     this.horizonMs = horizonMs;
     this.#parts = parts;
+    this.#rules = { ...ALL_RULES, ...parts.rules };
     this.network = new Network(world, faults, BOUNDS.linkBytes / 2);
     this.directories = Array.from({ length: size.directories }, (_, index) => ({
       host: index === 0 ? DIRECTORY : `${DIRECTORY}-${index}`,
@@ -207,7 +209,7 @@ export class SimulatedCluster {
       name: other.host,
       dial: (events: LinkEvents) => this.#dial(directory.host, other, events),
     }));
-    const machine = new Directory({
+    const options: DirectoryOptions = {
       cluster: "simulated",
       log,
       clock,
@@ -223,7 +225,8 @@ export class SimulatedCluster {
       },
       ...(peers.length > 0 && { follow: { random: world.random, peers, limits: FOLLOWER_LIMITS } }),
       onFatal: () => this.killDirectory(directory),
-    });
+    };
+    const machine = new Directory(options, this.#rules);
     machine.start();
     directory.process = { machine, log, clock };
   }
@@ -287,10 +290,8 @@ export class SimulatedCluster {
       limits: NODE_LIMITS,
       defer: (callback) => clock.after(0, callback),
     };
-    const replica = new Replica(this.#parts.replicaOptions?.(options) ?? options, {
-      ...ALL_RULES,
-      ...this.#parts.rules,
-    });
+    const made = this.#parts.replicaOptions?.(options) ?? options;
+    const replica = this.#parts.openReplica?.(made, this.#rules) ?? new Replica(made, this.#rules);
     replica.start();
     this.#parts.onStart?.(node.id, replica);
     node.process = { replica, store, clock };

@@ -39,22 +39,16 @@ export function faultsOf(seed: number): Faults {
 
 /**
  * Runs the simulation of `seed`. With several directories, they follow each other, and nodes choose among them.
- * One at a time: parts may change the machines while it runs.
  */
-export async function simulate(
+export function simulate(
   seed: number,
   parts: ClusterParts = HONEST_PARTS,
   faults: Faults = "all",
   directories = 1,
 ): Promise<Outcome> {
-  const restore = parts.patch?.();
-  try {
-    if (faults === "horizon") return await liveBeyondHorizon(seed, parts, directories);
-    if (faults === "time") return await liveByWrongClocks(seed, parts, directories);
-    return await live(seed, parts, faults, directories);
-  } finally {
-    restore?.();
-  }
+  if (faults === "horizon") return liveBeyondHorizon(seed, parts, directories);
+  if (faults === "time") return liveByWrongClocks(seed, parts, directories);
+  return live(seed, parts, faults, directories);
 }
 
 async function live(

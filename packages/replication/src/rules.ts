@@ -3,13 +3,76 @@
  * No option of a program leads here: programs make their machines with all rules on.
  */
 export interface Rules {
+  /** A clock merges every stamp that its node receives. */
+  readonly clocksMergeStamps: boolean;
+  /** Equal times are ordered by origin. */
+  readonly stampsNameOrigins: boolean;
+  /** A stamp too far ahead is refused at admission. */
+  readonly stampsAheadAreRefused: boolean;
+  /** What is refused gets a new stamp from its origin. */
+  readonly refusedIsRestamped: boolean;
   /** Frames before a refused one keep their stamps: the directory has taken them. */
   readonly stampsBeforeRefusedStay: boolean;
-  /** What an acknowledgement that was lost would have told of stamps is learnt from the next welcome. */
+  /** New stamps lie above every stamp that the node has seen admitted. */
+  readonly newStampsLieAboveAdmitted: boolean;
+  /** No write is stamped while others get new stamps. */
+  readonly writesWaitForRestamping: boolean;
+  /** What a lost acknowledgement would have told of stamps is learnt from the next welcome. */
   readonly welcomeTellsAdmitted: boolean;
+  /** A directory takes what another has admitted, also if its own clock is behind. */
+  readonly admittedElsewhereCounts: boolean;
+  /** A reconciliation starts over when stamps are lowered under it. */
+  readonly restampingRestartsComparison: boolean;
+
+  /** A reconciliation that was begun is not forgotten by a crash. */
+  readonly comparisonOutlivesCrash: boolean;
+  /** What a log may have lost is sent again by who remembers it. */
+  readonly recentKeysAreSentAgain: boolean;
+  /** A restored copy of a database takes a new identity. */
+  readonly restoredCopyIsNoticed: boolean;
+  /** A reconciliation goes both ways: the node gives what is wanted. */
+  readonly wantedIsGiven: boolean;
+  /** Donations are counted, because one may be lost. */
+  readonly donationsAreCounted: boolean;
+  /** A link on which nothing moves is given up. */
+  readonly stallsAreNoticed: boolean;
+  /** A node does not get its own entries back. */
+  readonly ownFramesAreLeftOut: boolean;
+
+  /** A node says what is absent and as old as its horizon. */
+  readonly absentIsBuried: boolean;
+  /** A directory adopts the horizons that it follows. */
+  readonly followedHorizonIsAdopted: boolean;
+  /** What one log has buried is buried in all. */
+  readonly burialsAreFollowed: boolean;
+
+  /** A directory goes by what most clocks say, and not by its own. */
+  readonly mostClocksAreBelieved: boolean;
+  /** What cannot be undone waits for a majority of clocks. */
+  readonly majorityIsAwaited: boolean;
 }
 
 export const ALL_RULES: Rules = {
+  clocksMergeStamps: true,
+  stampsNameOrigins: true,
+  stampsAheadAreRefused: true,
+  refusedIsRestamped: true,
   stampsBeforeRefusedStay: true,
+  newStampsLieAboveAdmitted: true,
+  writesWaitForRestamping: true,
   welcomeTellsAdmitted: true,
+  admittedElsewhereCounts: true,
+  restampingRestartsComparison: true,
+  comparisonOutlivesCrash: true,
+  recentKeysAreSentAgain: true,
+  restoredCopyIsNoticed: true,
+  wantedIsGiven: true,
+  donationsAreCounted: true,
+  stallsAreNoticed: true,
+  ownFramesAreLeftOut: true,
+  absentIsBuried: true,
+  followedHorizonIsAdopted: true,
+  burialsAreFollowed: true,
+  mostClocksAreBelieved: true,
+  majorityIsAwaited: true,
 };

@@ -1,10 +1,7 @@
-import { BURIAL_ORIGIN, isPurgeable, tombstone, type Entry } from "@meridian/protocol";
-import { DirectoryHorizon } from "@meridian/replication/source/horizon/directory-horizon";
-import { FollowedEntries } from "@meridian/replication/source/follow/followed-entries";
-import { ReplicaHorizon } from "@meridian/replication/source/horizon/replica-horizon";
+import { isPurgeable, tombstone, type Entry } from "@meridian/protocol";
 
 import { TracedLog } from "../traced-log.ts";
-import { patched, type Rule } from "./rule.ts";
+import { without, type Rule } from "./rule.ts";
 import { logs, tampered } from "./tampering.ts";
 
 /** A log that claims to know every key. */
@@ -56,16 +53,7 @@ export const HORIZON_RULES: readonly Rule[] = [
     off: "it takes in whatever comes",
     faults: "horizon",
     seed: 104,
-    parts: () =>
-      patched(
-        ReplicaHorizon,
-        "screen",
-        (original) =>
-          function (this: ReplicaHorizon, entries, ...rest) {
-            const screened = original.call(this, entries, ...rest);
-            return screened && { ...screened, kept: entries, offered: [] };
-          },
-      ),
+    parts: () => without("absentIsBuried"),
   },
   {
     rule: "what a burial takes away is kept aside",
@@ -85,7 +73,7 @@ export const HORIZON_RULES: readonly Rule[] = [
     faults: "horizon",
     directories: 2,
     seed: 1,
-    parts: () => patched(DirectoryHorizon, "reach", () => () => {}),
+    parts: () => without("followedHorizonIsAdopted"),
   },
   {
     rule: "a directory that may have missed what was purged reconciles",
@@ -101,17 +89,6 @@ export const HORIZON_RULES: readonly Rule[] = [
     faults: "horizon",
     directories: 2,
     seed: 3,
-    parts: () =>
-      patched(
-        FollowedEntries,
-        "takeNews",
-        (original) =>
-          function (this: FollowedEntries, entries) {
-            return original.call(
-              this,
-              entries.filter(({ stamp }) => stamp.origin !== BURIAL_ORIGIN),
-            );
-          },
-      ),
+    parts: () => without("burialsAreFollowed"),
   },
 ];

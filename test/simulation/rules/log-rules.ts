@@ -6,18 +6,12 @@ import {
   type OutboxMark,
   type ReplicaRecord,
 } from "@meridian/protocol";
-import { Applier } from "@meridian/replication/source/intake/applier";
-import { RecentKeys } from "@meridian/replication/source/node/recent-keys";
-import { Reconciler } from "@meridian/replication/source/reconcile/reconciler";
-import { ReplicaLink } from "@meridian/replication/source/link/replica-link";
-import { Submitter } from "@meridian/replication/source/node/submitter";
-import { ProgressWatch } from "@meridian/replication/source/link/progress-watch";
 
 import { DIRECTORY } from "../bounds.ts";
 import type { ClusterParts, SimulatedCluster } from "../cluster.ts";
 import { TracedLog } from "../traced-log.ts";
 import { TracedStore } from "../traced-store.ts";
-import { both, patched, type Rule } from "./rule.ts";
+import { both, without, type Rule } from "./rule.ts";
 import { HastyLog, logs, lost, slowLogs, stores } from "./tampering.ts";
 
 /** A store whose outbox forgets a frame as soon as it is durable. */
@@ -161,10 +155,10 @@ export const LOG_RULES: readonly Rule[] = [
   },
   {
     rule: "a reconciliation that was begun is not forgotten",
-    off: "Applier.suspend leaves the cursor where it is",
+    off: "the cursor stays where it is",
     faults: "all",
     seed: 71,
-    parts: () => patched(Applier, "suspend", () => () => {}),
+    parts: () => without("comparisonOutlivesCrash"),
   },
   {
     rule: "a directory draws a new epoch at each start",
@@ -183,89 +177,52 @@ export const LOG_RULES: readonly Rule[] = [
   },
   {
     rule: "what a log may have lost is sent again by who remembers it",
-    off: "RecentKeys remembers nothing",
+    off: "nothing is remembered",
     faults: "all",
     seed: 1550,
     isRare: true,
     harder: () => slowLogs(TracedLog),
-    parts: () => patched(RecentKeys, "after", () => () => []),
+    parts: () => without("recentKeysAreSentAgain"),
   },
   {
     rule: "a restored copy takes a new identity",
-    off: "greetings claim an outbox that has gone on, and Submitter.holdsAnother says no",
+    off: "greetings claim an outbox that has gone on, and nodes do not look",
     faults: "all",
     seed: 23,
     parts: () =>
       both(
         greeting((hello) => ({ ...hello, outboxThrough: Number.MAX_SAFE_INTEGER })),
-        patched(Submitter, "holdsAnother", () => () => false),
+        without("restoredCopyIsNoticed"),
       ),
   },
   {
     rule: "a reconciliation goes both ways",
-    off: "Reconciler.onWanted is told that nothing is wanted",
+    off: "a node gives nothing",
     faults: "all",
     seed: 80,
-    parts: () =>
-      patched(
-        Reconciler,
-        "onWanted",
-        (original) =>
-          function (this: Reconciler, message) {
-            original.call(this, { ...message, keys: [] });
-          },
-      ),
+    parts: () => without("wantedIsGiven"),
   },
   {
     rule: "donations are counted, because one may be lost",
-    off: "Reconciler is told that as many were sent as came",
+    off: "any number is taken for the right one",
     faults: "all",
     seed: 38,
     harder: () => lost((message) => typeof message !== "string" && message[0] === 2, 4),
-    parts: () => {
-      const donated = new WeakMap<Reconciler, Map<number, number>>();
-      const counted = patched(
-        Reconciler,
-        "onDonation",
-        (original) =>
-          function (this: Reconciler, id, count) {
-            const counts = donated.get(this) ?? new Map<number, number>();
-            donated.set(this, counts.set(id, (counts.get(id) ?? 0) + count));
-            original.call(this, id, count);
-          },
-      );
-      const answered = patched(
-        Reconciler,
-        "onWanted",
-        (original) =>
-          function (this: Reconciler, message) {
-            original.call(this, { ...message, donated: donated.get(this)?.get(message.id) ?? 0 });
-          },
-      );
-      return both(counted, answered);
-    },
+    parts: () => without("donationsAreCounted"),
   },
   {
     rule: "a reconciliation starts over when stamps are lowered under it",
-    off: "ReplicaLink.reset ignores that reason",
+    off: "it goes on",
     faults: "all",
     seed: 345,
-    parts: () =>
-      patched(
-        ReplicaLink,
-        "reset",
-        (original) =>
-          function (this: ReplicaLink<never>, error) {
-            if (!error.message.startsWith("Stamps were lowered")) original.call(this, error);
-          },
-      ),
+    parts: () => without("restampingRestartsComparison"),
   },
   {
     rule: "a link on which nothing moves is given up",
-    off: "ProgressWatch sees no stall",
+    off: "no stall is seen",
     faults: "all",
     seed: 529,
-    parts: () => patched(ProgressWatch, "isStalled", () => () => false),
+    parts: () => without("stallsAreNoticed"),
   },
   {
     rule: "a node within a compacted part claims nothing there",

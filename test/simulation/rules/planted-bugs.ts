@@ -1,16 +1,20 @@
-import { decodeBlock, type Entry } from "@meridian/protocol";
-import type { Replica } from "@meridian/replication";
-import { Acknowledgements } from "@meridian/replication/source/node/acknowledgements";
-import { Feed } from "@meridian/replication/source/directory/feed";
-import { Positions } from "@meridian/replication/source/node/positions";
+import {
+  decodeBlock,
+  type Acknowledgement,
+  type AckLevel,
+  type Entry,
+  type Position,
+} from "@meridian/protocol";
+import { Replica, type Receipt } from "@meridian/replication";
 import { randomIdentity } from "@meridian/runtime";
 
 import type { ClusterParts } from "../cluster.ts";
 import { TracedStore } from "../traced-store.ts";
-import { patched, type Rule } from "./rule.ts";
+import { without, type Rule } from "./rule.ts";
 import { tampered } from "./tampering.ts";
 
 const ECHO_MS = 200;
+const APPLIED_BY = '{"type":"applied-by"';
 
 /** Nodes that write again what they get from others; not more often than a simulation can bear. */
 function echoing(): ClusterParts {
@@ -44,6 +48,37 @@ function echoing(): ClusterParts {
       return { ...options, random: { next }, onChange };
     },
   };
+}
+
+/** A replica for which every position counts as reached. */
+class CredulousReplica extends Replica {
+  override reach(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+}
+
+/** A replica whose positions name the log alone. */
+class ForgetfulReplica extends Replica {
+  override position(): Position {
+    return { ...super.position(), incarnation: 0, outboxPosition: 0 };
+  }
+}
+
+/** A replica for which every acknowledgement counts for one more frame. */
+class HastyReplica extends Replica {
+  override acknowledgement(
+    receipt: Receipt,
+    level: AckLevel,
+    timeoutMs: number,
+  ): Promise<Acknowledgement> {
+    const outboxPosition = Math.max(0, receipt.outboxPosition - 1);
+    return super.acknowledgement({ ...receipt, outboxPosition }, level, timeoutMs);
+  }
+}
+
+/** Replicas of another class. */
+function replicas(replica: typeof Replica): ClusterParts {
+  return { openReplica: (options, rules) => new replica(options, rules) };
 }
 
 /** Mistakes that someone might make, each against a promise that no rule above names. */
@@ -95,15 +130,7 @@ export const PLANTED_BUGS: readonly Rule[] = [
     off: "the feed does not know whose they are",
     faults: "all",
     seed: 1,
-    parts: () =>
-      patched(
-        Feed,
-        "push",
-        (original) =>
-          function (this: Feed, frame) {
-            original.call(this, { ...frame, incarnation: 0 });
-          },
-      ),
+    parts: () => without("ownFramesAreLeftOut"),
   },
   {
     rule: "what comes from others is not sent on",
@@ -154,51 +181,33 @@ export const PLANTED_BUGS: readonly Rule[] = [
     off: "every position counts as reached",
     faults: "all",
     seed: 1,
-    parts: () => patched(Positions, "reach", () => () => Promise.resolve(true)),
+    parts: () => replicas(CredulousReplica),
   },
   {
     rule: "a position names the outbox that the log has yet to get",
     off: "it names the log alone",
     faults: "all",
     seed: 2,
-    parts: () =>
-      patched(
-        Positions,
-        "current",
-        (original) =>
-          function (this: Positions) {
-            return { ...original.call(this), incarnation: 0, outboxPosition: 0 };
-          },
-      ),
+    parts: () => replicas(ForgetfulReplica),
   },
   {
     rule: "a write is said to be in the log once it is",
     off: "every acknowledgement counts for one more frame",
     faults: "all",
     seed: 1,
-    parts: () =>
-      patched(
-        Acknowledgements,
-        "onDirectory",
-        (original) =>
-          function (this: Acknowledgements, position) {
-            original.call(this, position + 1);
-          },
-      ),
+    parts: () => replicas(HastyReplica),
   },
   {
     rule: "a write is said to be on the nodes that have it",
     off: "every node that is ready counts",
     faults: "all",
     seed: 1,
-    parts: () =>
-      patched(
-        Acknowledgements,
-        "onApplied",
-        (original) =>
-          function (this: Acknowledgements, position, _nodes, ready) {
-            original.call(this, position, ready, ready);
-          },
-      ),
+    parts: () => ({
+      rewrite: (message) => {
+        if (typeof message !== "string" || !message.startsWith(APPLIED_BY)) return message;
+        const said = JSON.parse(message) as { readonly ready: readonly string[] };
+        return JSON.stringify({ ...said, nodes: said.ready });
+      },
+    }),
   },
 ];

@@ -1,3 +1,5 @@
+import type { Rules } from "@meridian/replication/source/rules";
+
 import type { ClusterParts } from "../cluster.ts";
 import type { Faults } from "../scenario.ts";
 
@@ -25,37 +27,12 @@ export function partsWithout(rule: Rule): ClusterParts {
   return rule.harder === undefined ? rule.parts() : both(rule.harder(), rule.parts());
 }
 
-type Methods = Record<string, (...args: never[]) => unknown>;
-
-/** Replaces one method of a machine for as long as a simulation runs. `replacement` is given the method it stands in for. */
-export function patched<Machine extends object, Name extends keyof Machine & string>(
-  machine: { prototype: Machine },
-  name: Name,
-  replacement: (original: Machine[Name]) => Machine[Name],
-): ClusterParts {
-  return {
-    patch: () => {
-      const methods = machine.prototype as Methods;
-      const original = methods[name];
-      if (original === undefined) throw new Error(`Expected a method \`${name}\`, got none`);
-      methods[name] = replacement(original as Machine[Name]) as Methods[string];
-      return () => {
-        methods[name] = original;
-      };
-    },
-  };
+/** Machines that do without a rule of replication. */
+export function without(rule: keyof Rules): ClusterParts {
+  return { rules: { [rule]: false } };
 }
 
 /** Both parts at once, where they do not concern the same thing. */
 export function both(first: ClusterParts, second: ClusterParts): ClusterParts {
-  return {
-    ...first,
-    ...second,
-    patch: () => {
-      const restore = [first.patch?.(), second.patch?.()];
-      return () => {
-        for (const undo of restore.toReversed()) undo?.();
-      };
-    },
-  };
+  return { ...first, ...second, rules: { ...first.rules, ...second.rules } };
 }

@@ -1,12 +1,8 @@
 import { stampTimeOf } from "@meridian/protocol";
-import { HybridClock } from "@meridian/replication/source/time/hybrid-clock";
-import { Sequencer } from "@meridian/replication/source/order/sequencer";
-import { Restamper } from "@meridian/replication/source/node/restamper";
-import { WritePath } from "@meridian/replication/source/node/write-path";
 
 import type { ClusterParts } from "../cluster.ts";
 import { TracedStore } from "../traced-store.ts";
-import { patched, type Rule } from "./rule.ts";
+import { without, type Rule } from "./rule.ts";
 import { forgetful, lost, stores, tampered } from "./tampering.ts";
 
 /** A store that does not know after a restart how far its clock had come. */
@@ -31,10 +27,10 @@ function slowStores(): ClusterParts {
 export const STAMP_RULES: readonly Rule[] = [
   {
     rule: "a clock merges every stamp that its node receives",
-    off: "HybridClock.observe does nothing",
+    off: "it goes by its own alone",
     faults: "all",
     seed: 1,
-    parts: () => patched(HybridClock, "observe", () => () => {}),
+    parts: () => without("clocksMergeStamps"),
   },
   {
     rule: "a clock's floor comes back from the store after a crash",
@@ -45,17 +41,17 @@ export const STAMP_RULES: readonly Rule[] = [
   },
   {
     rule: "a stamp too far ahead is refused at admission",
-    off: "Sequencer.timeMax is infinite",
+    off: "every stamp is admitted",
     faults: "all",
     seed: 11,
-    parts: () => patched(Sequencer, "timeMax", () => () => Infinity),
+    parts: () => without("stampsAheadAreRefused"),
   },
   {
     rule: "what is refused gets a new stamp from its origin",
-    off: "Restamper.refuse does nothing",
+    off: "it keeps the old one",
     faults: "all",
     seed: 6,
-    parts: () => patched(Restamper, "refuse", () => () => {}),
+    parts: () => without("refusedIsRestamped"),
   },
   {
     rule: "receivers apply whatever was admitted, with no check of their own",
@@ -83,18 +79,10 @@ export const STAMP_RULES: readonly Rule[] = [
   },
   {
     rule: "new stamps lie above every stamp that the node has seen admitted",
-    off: "HybridClock.lower goes down to 0",
+    off: "they begin at the clock",
     faults: "all",
     seed: 77,
-    parts: () =>
-      patched(
-        HybridClock,
-        "lower",
-        (original) =>
-          function (this: HybridClock) {
-            original.call(this, 0);
-          },
-      ),
+    parts: () => without("newStampsLieAboveAdmitted"),
   },
   {
     rule: "what an acknowledgement would have told is learnt from the next welcome",
@@ -104,15 +92,15 @@ export const STAMP_RULES: readonly Rule[] = [
     seed: 67,
     harder: () =>
       lost((message) => typeof message === "string" && message.startsWith(ACKNOWLEDGE), 2),
-    parts: () => ({ rules: { welcomeTellsAdmitted: false } }),
+    parts: () => without("welcomeTellsAdmitted"),
   },
   {
     rule: "no write is stamped while others get new stamps",
-    off: "WritePath.pause goes on at once and lets writes through",
+    off: "writes go on",
     faults: "all",
     seed: 124,
     harder: () => slowStores(),
-    parts: () => patched(WritePath, "pause", () => (onIdle) => onIdle()),
+    parts: () => without("writesWaitForRestamping"),
   },
   {
     rule: "frames before a refused one keep their stamps",
@@ -120,30 +108,22 @@ export const STAMP_RULES: readonly Rule[] = [
     faults: "all",
     isRare: true,
     seed: 754,
-    parts: () => ({ rules: { stampsBeforeRefusedStay: false } }),
+    parts: () => without("stampsBeforeRefusedStay"),
   },
   {
     rule: "a directory takes what another has admitted, also if its own clock is behind",
-    off: "Sequencer.observe does nothing",
+    off: "it goes by its clock alone",
     faults: "all",
     isRare: true,
     seed: 262,
-    parts: () => patched(Sequencer, "observe", () => () => {}),
+    parts: () => without("admittedElsewhereCounts"),
   },
   {
     rule: "equal times are ordered by origin",
     off: "all stamps have one origin",
     faults: "all",
     seed: 1,
-    parts: () =>
-      patched(
-        HybridClock,
-        "next",
-        (original) =>
-          function (this: HybridClock, nowMs) {
-            return { ...original.call(this, nowMs), origin: 1 };
-          },
-      ),
+    parts: () => without("stampsNameOrigins"),
   },
   {
     rule: "an origin is drawn at each opening of a database",

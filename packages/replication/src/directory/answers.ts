@@ -16,7 +16,7 @@ export function welcomeOf(
   return {
     type: "welcome",
     ...agreement,
-    nowMs: host.nowMs(),
+    nowMs: host.clock.nowMs(),
     logId: log.logId,
     epoch: log.epoch,
     head: sequencer.head,
@@ -38,12 +38,12 @@ export function welcomeOf(
 
 /** The answer to a probe. */
 export function standingOf(host: SessionHost, capabilities: Capabilities): DirectoryMessage {
-  const { sequencer, log, isSyncing } = host;
+  const { sequencer, log, peers } = host;
   return {
     type: "standing",
     ...agree(capabilities),
-    nowMs: host.nowMs(),
-    ready: !isSyncing && log.stall === undefined,
+    nowMs: host.clock.nowMs(),
+    ready: !peers.isSyncing && log.stall === undefined,
     logId: log.logId,
     epoch: log.epoch,
     head: sequencer.head,

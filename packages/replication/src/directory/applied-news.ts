@@ -4,9 +4,8 @@
  * Each message lists everyone. Told at each report of each node, it would cost the square of their number: so among many nodes, what a few
  * reports bring is told together, and among few of them each one at once.
  */
-import type { Clock, Deadlines } from "@meridian/runtime";
-
 import type { Applier } from "./applied-watch.ts";
+import type { DirectoryContext } from "./directory-context.ts";
 import type { Membership } from "./membership.ts";
 
 /** A node that waits to hear who has applied its frames. */
@@ -16,24 +15,19 @@ export interface Watcher extends Applier {
   updateWatch(appliers: readonly Applier[], readyElsewhere: readonly string[]): void;
 }
 
-/** What it needs. */
-export interface AppliedNewsOptions {
-  readonly clock: Pick<Clock, "elapsedMs">;
-  readonly deadlines: Deadlines;
-  readonly membership: Pick<Membership, "sessions" | "size" | "readyElsewhere">;
-}
-
 /** How much longer it takes at least from one telling to the next for each so many nodes, in milliseconds. */
 const NODES_PER_MS = 10;
 
 export class AppliedNews {
-  readonly #options: AppliedNewsOptions;
+  readonly #context: DirectoryContext;
+  readonly #membership: Membership;
   readonly #watchers = new Set<Watcher>();
   #isDue = false;
   #toldAtMs = -Infinity;
 
-  constructor(options: AppliedNewsOptions) {
-    this.#options = options;
+  constructor(context: DirectoryContext, membership: Membership) {
+    this.#context = context;
+    this.#membership = membership;
   }
 
   /** A node has sent a frame of which it wants to know who has applied it. */
@@ -51,8 +45,8 @@ export class AppliedNews {
   /** Something may have changed: who has applied what, who is ready, or who is there. */
   changed(): void {
     if (this.#isDue || this.#watchers.size === 0) return;
-    const { clock, deadlines, membership } = this.#options;
-    const paceMs = Math.floor(membership.size / NODES_PER_MS);
+    const { clock, deadlines } = this.#context;
+    const paceMs = Math.floor(this.#membership.size / NODES_PER_MS);
     const restMs = this.#toldAtMs + paceMs - clock.elapsedMs();
     if (restMs <= 0) return this.#tell();
     this.#isDue = true;
@@ -61,10 +55,9 @@ export class AppliedNews {
 
   #tell(): void {
     this.#isDue = false;
-    const { clock, membership } = this.#options;
-    this.#toldAtMs = clock.elapsedMs();
-    const { readyElsewhere } = membership;
-    const appliers = membership.sessions.map(asApplier);
+    this.#toldAtMs = this.#context.clock.elapsedMs();
+    const { readyElsewhere } = this.#membership;
+    const appliers = this.#membership.sessions.map(asApplier);
     for (const watcher of this.#watchers) {
       const others = appliers.filter(({ id }) => id !== watcher.id);
       watcher.updateWatch(others, readyElsewhere);

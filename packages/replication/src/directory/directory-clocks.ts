@@ -1,42 +1,36 @@
 import type { ClockWord } from "@meridian/protocol";
-import type { Clock, Logger } from "@meridian/runtime";
 
-import type { DirectoryLimits } from "../limits.ts";
+import type { Peers } from "../follow/peers.ts";
+import type { ClockVote } from "../time/clock-vote.ts";
 import { ClusterClock } from "../time/cluster-clock.ts";
 import { MemberClocks } from "../time/member-clocks.ts";
 import type { CeilingTime } from "../time/stamp-ceiling.ts";
+import type { DirectoryContext } from "./directory-context.ts";
+import type { Membership } from "./membership.ts";
 import { describeClocks, sayClocks, type ClocksInfo } from "./clocks-info.ts";
-
-/** What a directory needs to tell the time. */
-export interface DirectoryClocksOptions {
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly limits: DirectoryLimits;
-  /** The members that are remembered, this directory left out: the other directories, and the nodes. */
-  remembered(): Iterable<string>;
-}
 
 /** How this directory is called among those whose clocks are compared; no node can be called so. */
 const THIS_DIRECTORY = "this directory";
 
 /** A directory's part in telling the time: it hears all clocks, goes by what most of them say, and tells the nodes. */
 export class DirectoryClocks {
-  readonly #options: DirectoryClocksOptions;
+  readonly #context: DirectoryContext;
   readonly #members: MemberClocks;
   /** The cluster's time. */
   readonly time: ClusterClock;
   #info: ClocksInfo;
 
-  constructor(options: DirectoryClocksOptions) {
-    this.#options = options;
-    const { clock, limits } = options;
-    this.time = new ClusterClock(clock);
+  /** The members are the other directories, and all nodes that are remembered. */
+  constructor(context: DirectoryContext, peers: Peers, membership: Membership) {
+    const { clock, limits, rules } = context;
+    this.#context = context;
+    this.time = new ClusterClock(clock, rules);
     this.time.maxDriftMs = limits.maxClockDriftMs;
     this.#members = new MemberClocks({
       clock,
       own: THIS_DIRECTORY,
       withinMs: limits.maxClockDriftMs,
-      remembered: () => options.remembered(),
+      remembered: () => [...peers.names, ...membership.remembered],
     });
     const unheard = { offsetMs: undefined, agreeing: 0, members: 1, others: [] };
     this.#info = describeClocks(unheard, this.#ownOffsetMs);
@@ -49,12 +43,12 @@ export class DirectoryClocks {
 
   /** Cluster time as a majority of the members has agreed on it for a while; undefined where none has. */
   get confirmedNowMs(): number | undefined {
-    return this.time.confirmedMs(this.#options.limits.confirmMs);
+    return this.time.confirmedMs(this.#context.limits.confirmMs);
   }
 
   /** What the stamps that are admitted are held against. */
   get ceiling(): CeilingTime {
-    const { clock, limits } = this.#options;
+    const { clock, limits } = this.#context;
     return {
       nowMs: () => this.time.nowMs(),
       elapsedMs: () => clock.elapsedMs(),
@@ -81,15 +75,21 @@ export class DirectoryClocks {
 
   /** Goes by what most clocks say now. */
   judge(): void {
-    const vote = this.#members.vote();
+    const vote = this.#vote();
     this.time.learn(vote.offsetMs, vote);
     const before = this.#info;
     this.#info = describeClocks(vote, this.#ownOffsetMs);
-    sayClocks(this.#options.logger, before, this.#info);
+    sayClocks(this.#context.logger, before, this.#info);
+  }
+
+  #vote(): ClockVote {
+    const vote = this.#members.vote();
+    if (this.#context.rules.mostClocksAreBelieved) return vote;
+    return { ...vote, offsetMs: this.#ownOffsetMs, agreeing: 2, members: 2 };
   }
 
   get #ownOffsetMs(): number {
-    const { clock } = this.#options;
+    const { clock } = this.#context;
     return clock.nowMs() - clock.elapsedMs();
   }
 }

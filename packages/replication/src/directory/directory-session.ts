@@ -14,7 +14,6 @@ import {
   MeridianError,
   readFrameHeader,
   TEXT_BYTES_MAX,
-  type Agreement,
   type Capabilities,
   type DirectoryMessage,
   type Follow,
@@ -23,62 +22,58 @@ import {
   type NodeLoad,
   type NodeMessage,
   type NodeStatus,
-  type OutboxMark,
 } from "@meridian/protocol";
 
 import type { OrderedFrame } from "../order/recent-frames.ts";
 import { AppliedWatch, type Applier } from "./applied-watch.ts";
-import { standingOf, welcomeOf } from "./answers.ts";
+import { standingOf } from "./answers.ts";
 import { AppliedProgress } from "./applied-progress.ts";
-import { checkApplied, checkCursors, checkPlaces, checkReachable, type OwnLog } from "./claims.ts";
+import { checkApplied } from "./claims.ts";
 import { Feed } from "./feed.ts";
-import type { Reconciling } from "./reconcile-turns.ts";
-import { resumeOfFollower, resumeOfNode, type Resume } from "./resume.ts";
+import {
+  checkCluster,
+  checkFollow,
+  checkHello,
+  takeInFollower,
+  takeInNode,
+  type Introduction,
+  type TakenIn,
+} from "./greeting.ts";
 import type { SessionHost } from "./session-host.ts";
+import { NOTHING_REPORTED, reportOf } from "./report.ts";
 import { SessionReconciliation } from "./session-reconciliation.ts";
 import { StampRefusal } from "./stamp-refusal.ts";
 
-const NO_LOAD: NodeLoad = { entries: 0, bytes: 0, requestsPerSecond: 0 };
-
-export class DirectorySession implements Applier, Reconciling {
+export class DirectorySession implements Applier {
   readonly #host: SessionHost;
   readonly #link: Link;
   readonly remoteAddress: string;
   readonly connectedAtMs: number;
-  #hello: Hello | undefined;
-  /** How another directory introduced itself, which follows this one's log. */
-  #follow: Follow | undefined;
+  #introduction: Introduction = { kind: "none" };
   #feed: Feed | undefined;
   readonly #reconciliation: SessionReconciliation;
   #watch: AppliedWatch;
   /** The frame that was refused for its stamps. */
-  readonly refusal: StampRefusal;
+  readonly #refusal: StampRefusal;
   #heardAtMs: number;
-  closed = false;
-  /** Whether the node takes what has changed among the members instead of the whole list. */
-  takesChanges = false;
+  #isClosed = false;
   /** Through which change of what is remembered this follower has been told. */
   #rosterTold = 0;
   /** When it was last told the registry. */
   #registryAtMs = -Infinity;
 
-  status: NodeStatus = "joining";
+  #report = NOTHING_REPORTED;
   readonly #applied: AppliedProgress;
   /** The last sequence that an earlier feed of this link had sent. */
   #fedBefore = 0;
-  outboxPending = 0;
-  lowestTime = 0;
-  lagMs = 0;
-  skewMs = 0;
-  load: NodeLoad = NO_LOAD;
 
   constructor(host: SessionHost, link: Link, remoteAddress: string) {
     this.#host = host;
     this.#link = link;
     this.remoteAddress = remoteAddress;
-    this.connectedAtMs = host.nowMs();
-    this.#heardAtMs = host.elapsedMs();
-    this.refusal = new StampRefusal(host, (message) => this.#send(message));
+    this.connectedAtMs = host.clock.nowMs();
+    this.#heardAtMs = host.clock.elapsedMs();
+    this.#refusal = new StampRefusal(host, (message) => this.#send(message));
     this.#applied = new AppliedProgress(this.#heardAtMs);
     this.#reconciliation = new SessionReconciliation({
       host,
@@ -87,31 +82,60 @@ export class DirectorySession implements Applier, Reconciling {
       startFeed: (after) => this.#startFeed(after),
     });
     this.#watch = new AppliedWatch(host.limits.watchedMax, (position, nodes, ready) => {
-      this.#send({ type: "applied-by", nowMs: host.nowMs(), position, nodes, ready });
+      this.#send({ type: "applied-by", nowMs: host.clock.nowMs(), position, nodes, ready });
     });
   }
 
   /** How the node introduced itself; undefined until it has. */
   get hello(): Hello | undefined {
-    return this.#hello;
+    return this.#introduction.kind === "node" ? this.#introduction.hello : undefined;
   }
 
   get id(): string {
-    return this.#hello?.nodeId ?? "";
+    return this.hello?.nodeId ?? "";
+  }
+
+  get status(): NodeStatus {
+    return this.#report.status;
+  }
+
+  get outboxPending(): number {
+    return this.#report.outboxPending;
+  }
+
+  get lowestTime(): number {
+    return this.#report.lowestTime;
+  }
+
+  get lagMs(): number {
+    return this.#report.lagMs;
+  }
+
+  get skewMs(): number {
+    return this.#report.skewMs;
+  }
+
+  get load(): NodeLoad {
+    return this.#report.load;
+  }
+
+  /** Whether the node takes what has changed among the members instead of the whole list. */
+  get takesChanges(): boolean {
+    return this.#introduction.kind === "node" && this.#introduction.takesChanges;
   }
 
   /** Whether another directory follows this one's log on the link. */
   get isFollower(): boolean {
-    return this.#follow !== undefined;
+    return this.#introduction.kind === "follower";
   }
 
   get hasGreeted(): boolean {
-    return this.#hello !== undefined || this.#follow !== undefined;
+    return this.#introduction.kind !== "none";
   }
 
   /** Whether a write that waits for all ready nodes is to wait for this one: it says that it is ready, and applies what it is sent. */
   get ready(): boolean {
-    const restMs = this.#applied.restMs(this.#sentThrough, this.#host.elapsedMs());
+    const restMs = this.#applied.restMs(this.#sentThrough, this.#host.clock.elapsedMs());
     return this.status === "ready" && restMs <= this.#host.limits.appliedRestMs;
   }
 
@@ -130,7 +154,7 @@ export class DirectorySession implements Applier, Reconciling {
   }
 
   get silentMs(): number {
-    return this.#host.elapsedMs() - this.#heardAtMs;
+    return this.#host.clock.elapsedMs() - this.#heardAtMs;
   }
 
   /** From the hello that shows the need until it is done. */
@@ -138,7 +162,7 @@ export class DirectorySession implements Applier, Reconciling {
     return this.#reconciliation.isDue;
   }
 
-  /** See `Reconciling`. */
+  /** When its comparison last got further than ever before, by a clock that never jumps. */
   get comparedFurtherAtMs(): number {
     return this.#reconciliation.comparedFurtherAtMs;
   }
@@ -163,8 +187,8 @@ export class DirectorySession implements Applier, Reconciling {
   }
 
   onMessage(message: string | Uint8Array): void {
-    if (this.closed) return;
-    this.#heardAtMs = this.#host.elapsedMs();
+    if (this.#isClosed) return;
+    this.#heardAtMs = this.#host.clock.elapsedMs();
     try {
       const bytesMax = this.hasGreeted ? TEXT_BYTES_MAX : GREETING_BYTES_MAX;
       if (typeof message === "string") this.#onText(decodeNodeMessage(message, bytesMax));
@@ -176,15 +200,25 @@ export class DirectorySession implements Applier, Reconciling {
   }
 
   onDrain(): void {
-    if (this.closed) return;
+    if (this.#isClosed) return;
     this.#reconciliation.pump();
     this.#feed?.pump();
   }
 
-  /** The link is gone. */
+  /** Whether the directory is through with this link. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** The link is gone: nothing that comes from it counts any more. */
   leave(): void {
     this.#reconciliation.keep(this.#sentThrough);
-    this.closed = true;
+    this.#isClosed = true;
+  }
+
+  /** Tells the node that its stamps are refused, if that waited for the clocks to agree, and need wait no longer. */
+  decideRefusal(): void {
+    this.#refusal.decide();
   }
 
   /** Ends the link with the error's close code. */
@@ -201,7 +235,7 @@ export class DirectorySession implements Applier, Reconciling {
   acknowledge(position: number): void {
     const { committedThrough } = this.#host.sequencer;
     const said = { outboxThrough: position, committedThrough };
-    this.#send({ type: "acknowledge", nowMs: this.#host.nowMs(), ...said });
+    this.#send({ type: "acknowledge", nowMs: this.#host.clock.nowMs(), ...said });
   }
 
   /** Frames of which the node waits to hear who has applied them. */
@@ -221,7 +255,7 @@ export class DirectorySession implements Applier, Reconciling {
 
   /** Sends a message that is encoded already. */
   sendText(message: string): void {
-    if (!this.closed) this.#link.send(message);
+    if (!this.#isClosed) this.#link.send(message);
   }
 
   /** Whether there is room on the link. */
@@ -260,116 +294,77 @@ export class DirectorySession implements Applier, Reconciling {
     }
   }
 
-  get #ownLog(): OwnLog {
-    const { logId, epoch } = this.#host.log;
-    const { head, committedThrough } = this.#host.sequencer;
-    return { logId, epoch, head, committedThrough };
-  }
-
   #onHello(hello: Hello): void {
-    const { sequencer, log, horizon } = this.#host;
-    this.#checkGreeting(hello.cluster);
-    checkPlaces(hello, this.#ownLog);
-    checkReachable(hello, this.remoteAddress);
-    if (this.#host.isSyncing) {
-      throw new MeridianError("DIRECTORY_SYNCING", "The directory is catching up with the others");
-    }
-    const mark = sequencer.mark(hello.incarnation);
-    if (mark !== undefined && hello.outboxThrough < mark.position) {
-      throw new MeridianError(
-        "INCARNATION_REUSED",
-        `Expected an outbox that has reached position ${mark.position}, got one at ${hello.outboxThrough}`,
-      );
-    }
-    sequencer.checkClaim(hello.admittedTime);
-    this.#host.onHello(this, hello);
-    this.#hello = hello;
-    this.status = hello.status;
-    this.skewMs = Math.round(hello.nowMs - this.#host.nowMs());
-    const { isLoss, ...resume } = resumeOfNode(
-      log,
-      sequencer.head,
-      mark?.position,
-      horizon.horizon,
-      hello,
-    );
-    if (isLoss) horizon.freeze();
-    sequencer.expectAfter(hello.incarnation, hello.outboxAcknowledged);
-    sequencer.observe(hello.admittedTime);
-    const agreement = agree(hello);
-    this.takesChanges = agreement.features.includes(MEMBERS_CHANGED);
-    this.#welcome(agreement, resume, mark);
+    this.#checkFirst();
+    const mark = checkHello(this.#host, hello, this.remoteAddress);
+    const takesChanges = agree(hello).features.includes(MEMBERS_CHANGED);
+    this.#host.events.emit.greeted(this, hello);
+    this.#introduction = { kind: "node", hello, takesChanges };
+    const { status } = hello;
+    this.#report = { ...this.#report, status, skewMs: this.#skewOf(hello.nowMs) };
+    this.#takeIn(takeInNode(this.#host, hello, mark));
   }
 
   #onFollow(follow: Follow): void {
-    const { log } = this.#host;
-    this.#checkGreeting(follow.cluster);
-    checkCursors(follow, this.#ownLog);
-    if (follow.logId === log.logId) {
-      const said =
-        follow.epoch === log.epoch
-          ? "Expected another directory, got this one: leave its own URL out of --peer"
-          : "Expected a directory with a log of its own, got a copy of this one's: start it on an empty folder";
-      throw new MeridianError("SAME_LOG", said);
-    }
-    this.#follow = follow;
-    const resume = resumeOfFollower(log, follow.cursors, follow.head === 0);
-    this.#welcome(agree(follow), resume, undefined);
+    this.#checkFirst();
+    checkFollow(this.#host, follow);
+    this.#introduction = { kind: "follower", follow };
+    this.#takeIn(takeInFollower(this.#host, follow));
     this.tellRegistry();
   }
 
   #onProbe({ cluster, ...capabilities }: Capabilities & { readonly cluster: string }): void {
-    this.#checkGreeting(cluster);
+    this.#checkFirst();
+    checkCluster(this.#host, cluster);
     this.#send(standingOf(this.#host, capabilities));
   }
 
-  #checkGreeting(cluster: string): void {
-    if (this.hasGreeted) {
-      throw new MeridianError("MALFORMED_MESSAGE", "Expected one greeting, got a second");
-    }
-    if (cluster === this.#host.cluster) return;
-    throw new MeridianError(
-      "WRONG_CLUSTER",
-      `Expected a node of cluster \`${this.#host.cluster}\`, got one of \`${cluster}\``,
-    );
+  #checkFirst(): void {
+    if (!this.hasGreeted) return;
+    throw new MeridianError("MALFORMED_MESSAGE", "Expected one greeting, got a second");
   }
 
-  #welcome(agreement: Agreement, resume: Resume, mark: OutboxMark | undefined): void {
-    this.#send(welcomeOf(this.#host, agreement, resume, mark));
+  #takeIn({ resume, welcome }: TakenIn): void {
+    this.#send(welcome);
     if (resume.resume === "feed") this.#startFeed(resume.resumeAfter);
     else this.#reconciliation.demand();
   }
 
+  #skewOf(wallMs: number): number {
+    return Math.round(wallMs - this.#host.clock.nowMs());
+  }
+
   /** Tells a follower which nodes have their link with this directory, if there is room; if not, a later call does. */
   tellRegistry(): void {
-    if (this.closed || !this.hasRoom) return;
+    if (this.#isClosed || !this.hasRoom) return;
     const { membership, sequencer, horizon } = this.#host;
     const { head } = sequencer;
     const { lowestTime } = horizon;
     const { text, changes } = membership.registryFor(this.#rosterTold, { head, lowestTime });
     this.#rosterTold = changes;
-    this.#registryAtMs = this.#host.elapsedMs();
+    this.#registryAtMs = this.#host.clock.elapsedMs();
     this.#link.send(text);
   }
 
   /** A follower asks, by its heartbeats, what it was told last a moment ago at most. */
   #remindRegistry(): void {
-    const restMs = this.#host.elapsedMs() - this.#registryAtMs;
+    const restMs = this.#host.clock.elapsedMs() - this.#registryAtMs;
     if (restMs >= this.#host.limits.announceMs) this.tellRegistry();
   }
 
   #startFeed(after: number): void {
-    const { log, sequencer, limits } = this.#host;
+    const { log, sequencer, limits, rules } = this.#host;
     this.#fedBefore = this.#sentThrough;
     const feed: Feed = new Feed({
       link: this.#link,
       log,
       sequencer,
       // What a follower has had from here is marked with its epoch: it has that.
-      incarnation: this.#hello?.incarnation ?? this.#follow?.epoch ?? 0,
+      incarnation: this.#outbox,
       after,
       linkBytesMax: limits.linkBytesMax,
-      nowMs: () => this.#host.nowMs(),
+      rules,
+      nowMs: () => this.#host.clock.nowMs(),
       // A later one takes its place.
       later: (callback) => this.later(() => this.#feed === feed && callback()),
     });
@@ -377,10 +372,17 @@ export class DirectorySession implements Applier, Reconciling {
     feed.pump();
   }
 
+  /** What frames name whose entries the peer has already. */
+  get #outbox(): number {
+    const introduction = this.#introduction;
+    if (introduction.kind === "node") return introduction.hello.incarnation;
+    return introduction.kind === "follower" ? introduction.follow.epoch : 0;
+  }
+
   /** Runs `callback` once other work has had its turn, unless the link is gone. What it throws ends the link, as with a message. */
   later(callback: () => void): void {
-    this.#host.later(() => {
-      if (this.closed) return;
+    this.#host.deadlines.after(0, () => {
+      if (this.#isClosed) return;
       try {
         callback();
       } catch (error) {
@@ -392,15 +394,10 @@ export class DirectorySession implements Applier, Reconciling {
   #onHeartbeat(message: Extract<NodeMessage, { type: "heartbeat" }>): void {
     checkApplied("appliedThrough", message.appliedThrough, this.#host.sequencer.head);
     const { sequencer, horizon, log } = this.#host;
-    const nowMs = this.#host.nowMs();
+    const nowMs = this.#host.clock.nowMs();
     const statusChanged = message.status !== this.status;
-    this.status = message.status;
-    this.outboxPending = message.outboxPending;
-    this.lowestTime = message.lowestTime;
-    this.lagMs = message.lagMs;
-    this.load = message.load;
-    this.skewMs = Math.round(message.nowMs - nowMs);
-    if (this.#hello !== undefined) this.#host.clocks.hear(this.id, message.nowMs);
+    this.#report = reportOf(message, nowMs);
+    if (this.hello !== undefined) this.#host.clocks.hear(this.id, message.nowMs);
     this.#applied.report(message.appliedThrough, this.#sentThrough, this.#heardAtMs);
     this.#send({
       type: "echo",
@@ -416,23 +413,29 @@ export class DirectorySession implements Applier, Reconciling {
     });
     this.onDrain();
     if (this.isFollower) this.#remindRegistry();
-    else this.#host.onProgress(this, statusChanged);
+    else this.#host.events.emit.progressed(this, statusChanged);
   }
 
   #onApplied(through: number): void {
     checkApplied("through", through, this.#host.sequencer.head);
     this.#applied.report(through, this.#sentThrough, this.#heardAtMs);
-    this.#host.onProgress(this, false);
+    this.#host.events.emit.progressed(this, false);
   }
 
   #onLocate(incarnation: number, position: number): void {
     const mark = this.#host.sequencer.mark(incarnation);
     let sequence = mark !== undefined && mark.position >= position ? mark.sequence : null;
     // Where exactly it stands here nobody knows, but it is not after the head.
-    if (sequence === null && this.#host.hasFollowed(incarnation, position)) {
+    if (sequence === null && this.#host.peers.has(incarnation, position)) {
       sequence = this.#host.sequencer.head;
     }
-    this.#send({ type: "located", nowMs: this.#host.nowMs(), incarnation, position, sequence });
+    this.#send({
+      type: "located",
+      nowMs: this.#host.clock.nowMs(),
+      incarnation,
+      position,
+      sequence,
+    });
   }
 
   #onDuplicate({ incarnation, position, highestTime, reportApplied }: FrameHeader): void {
@@ -450,25 +453,26 @@ export class DirectorySession implements Applier, Reconciling {
 
   #onFrame(bytes: Uint8Array): void {
     const header = readFrameHeader(bytes);
-    if (this.#hello === undefined || header.kind !== FRAME_KIND.entries || header.count === 0) {
+    const { hello } = this;
+    if (hello === undefined || header.kind !== FRAME_KIND.entries || header.count === 0) {
       throw new MeridianError("MALFORMED_MESSAGE", "Expected a frame of entries after `hello`");
     }
-    if (header.incarnation !== this.#hello.incarnation || header.position === 0) {
+    if (header.incarnation !== hello.incarnation || header.position === 0) {
       throw new MeridianError("MALFORMED_MESSAGE", "Expected a frame of the node's own outbox");
     }
-    if (this.refusal.passesOver(header.position)) return;
+    if (this.#refusal.passesOver(header.position)) return;
     const { sequencer, horizon, limits } = this.#host;
     // Before its stamps are judged: a node whose frame is refused counts on those before it.
     if (!sequencer.isNext(header)) return this.#onDuplicate(header);
-    if (this.refusal.refuses(header)) return;
+    if (this.#refusal.refuses(header)) return;
     const lowestTime = checkBlock(blockOf(bytes), header.count, header.highestTime);
     sequencer.checkRoom(bytes.byteLength, limits.commitBytesMax);
-    sequencer.order(bytes, header, lowestTime, horizon.horizon, this.#host.nowMs());
+    sequencer.order(bytes, header, lowestTime, horizon.horizon, this.#host.clock.nowMs());
     if (header.reportApplied) this.#watchFrame(sequencer.head, header.position);
   }
 
   #watchFrame(through: number, position: number): void {
     this.#watch.add(through, position);
-    this.#host.onWatch(this);
+    this.#host.events.emit.watched(this);
   }
 }

@@ -4,17 +4,20 @@
  */
 import type { DirectoryLog, Done, Link, LinkEvents } from "@meridian/ports";
 import { MeridianError, type Hello } from "@meridian/protocol";
-import { Deadlines, type Clock, type Gauge, type Logger } from "@meridian/runtime";
+import type { Clock, Gauge, Logger } from "@meridian/runtime";
 
+import { Events } from "../events.ts";
 import type { PeerInfo } from "../follow/follower.ts";
 import { Peers, type FollowOptions } from "../follow/peers.ts";
 import { DirectoryHorizon } from "../horizon/directory-horizon.ts";
-import { DIRECTORY_LIMITS, type DirectoryLimits } from "../limits.ts";
+import type { DirectoryLimits } from "../limits.ts";
 import { Sequencer } from "../order/sequencer.ts";
 import { OFFERED_MAX } from "../reconcile/reconcile-responder.ts";
 import { AppliedNews } from "./applied-news.ts";
+import { ALL_RULES, type Rules } from "../rules.ts";
 import type { ClocksInfo } from "./clocks-info.ts";
 import { DirectoryClocks } from "./directory-clocks.ts";
+import { contextOf, type DirectoryContext, type DirectoryEvents } from "./directory-context.ts";
 import { DirectorySession } from "./directory-session.ts";
 import { Membership, type AbsentMember, type MemberInfo } from "./membership.ts";
 import { ReconcileTurns } from "./reconcile-turns.ts";
@@ -68,115 +71,71 @@ export interface DirectoryInfo {
 
 export class Directory {
   readonly #options: DirectoryOptions;
-  readonly #limits: DirectoryLimits;
-  readonly #sequencer: Sequencer;
-  readonly #horizon: DirectoryHorizon;
+  readonly #context: DirectoryContext;
+  readonly #sessions = new Set<DirectorySession>();
+  readonly #peers: Peers;
+  readonly #membership: Membership;
   /** What time it is for the cluster. */
   readonly clocks: DirectoryClocks;
-  readonly #deadlines: Deadlines;
-  readonly #host: SessionHost;
-  readonly #peers: Peers;
-  readonly #sessions = new Set<DirectorySession>();
-  readonly #membership: Membership;
+  readonly #sequencer: Sequencer;
+  readonly #horizon: DirectoryHorizon;
   readonly #appliedNews: AppliedNews;
-  readonly #turns: ReconcileTurns<DirectorySession>;
+  readonly #turns: ReconcileTurns;
+  readonly #host: SessionHost;
   #watchedAtMs = 0;
   #stopped = false;
 
-  constructor(options: DirectoryOptions) {
+  /** Makes the parts, each of those that it needs, and connects what they tell at the end. */
+  constructor(options: DirectoryOptions, rules: Rules = ALL_RULES) {
+    const events = new Events<DirectoryEvents>();
+    const context = contextOf(options, events, rules);
     this.#options = options;
-    this.#limits = { ...DIRECTORY_LIMITS, ...options.limits };
-    this.#deadlines = new Deadlines(options.clock);
-    const peers = options.follow?.peers.map(({ name }) => name) ?? [];
-    this.clocks = new DirectoryClocks({
-      ...options,
-      limits: this.#limits,
-      remembered: () => [...peers, ...this.#membership.remembered],
-    });
-    const { ceiling } = this.clocks;
-    this.#sequencer = new Sequencer(options.log, this.#limits.recentBytesMax, ceiling, {
-      onOrdered: (frame) => {
+    this.#context = context;
+    this.#peers = new Peers(context);
+    this.#membership = new Membership(context, this.#sessions, this.#peers);
+    this.clocks = new DirectoryClocks(context, this.#peers, this.#membership);
+    this.#sequencer = new Sequencer(context, this.clocks.ceiling);
+    const parts = {
+      peers: this.#peers,
+      membership: this.#membership,
+      clocks: this.clocks,
+      sequencer: this.#sequencer,
+    };
+    this.#horizon = new DirectoryHorizon(context, parts);
+    const comparisons = new KeptComparisons();
+    this.#host = { ...context, ...parts, horizon: this.#horizon, comparisons };
+    if (options.follow !== undefined) this.#peers.follow(options.follow, this.#host);
+    this.#appliedNews = new AppliedNews(context, this.#membership);
+    this.#turns = new ReconcileTurns(context);
+    events.connect(this.#handlers());
+  }
+
+  /** What is done about what the parts tell. */
+  #handlers(): DirectoryEvents {
+    const { logger } = this.#context;
+    return {
+      ordered: (frame) => {
         this.#peers.onOrdered(frame);
         for (const session of this.#sessions) session.push(frame);
       },
-      onCommitted: (incarnation, position) => {
+      committed: (incarnation, position) => {
         this.#peers.onDurable();
         this.#membership.ofIncarnation(incarnation)?.acknowledge(position);
       },
-      onFailed: (failure) => this.#fail(failure),
-    });
-    this.#horizon = new DirectoryHorizon({
-      log: options.log,
-      limits: this.#limits,
-      confirmedMs: () => this.clocks.time.confirmedMs(),
-      elapsedMs: () => options.clock.elapsedMs(),
-      head: () => this.#sequencer.head,
-      members: () => this.#membership.sessions,
-      peers: () => this.#peers.horizonMembers,
-      onRaised: (horizon) => this.#sequencer.observe(horizon),
-      onFailed: (failure) => this.#fail(failure),
-    });
-    this.#peers = new Peers({
-      ...options,
-      follow: options.follow,
-      sequencer: this.#sequencer,
-      horizon: this.#horizon,
-      deadlines: this.#deadlines,
-      leaseMs: this.#limits.leaseMs,
-      joinMs: this.#limits.joinMs,
-      onMembers: () => this.#membership.onElsewhere(),
-      onClock: (id, wallMs) => this.clocks.hear(id, wallMs),
-      onRemembered: (members) => this.#membership.merge(members),
-      onSynced: () => options.logger.info("caught up with the other directories"),
-    });
-    this.#membership = new Membership({
-      ...options,
-      deadlines: this.#deadlines,
-      membersMax: this.#limits.membersMax,
-      announceMs: this.#limits.announceMs,
-      sessions: this.#sessions,
-      elsewhere: () => this.#peers.members,
-      onChange: () => options.onMembers?.(),
-      onAppliers: () => this.#appliedNews.changed(),
-      onFailed: (failure) => this.#fail(failure),
-    });
-    this.#appliedNews = new AppliedNews({
-      ...options,
-      deadlines: this.#deadlines,
-      membership: this.#membership,
-    });
-    this.#turns = new ReconcileTurns({
-      clock: options.clock,
-      limits: this.#limits,
-      onTurn: (session, begin) => this.#beginTurn(session, begin),
-    });
-    this.#host = this.#makeHost();
-  }
-
-  #makeHost(): SessionHost {
-    const { cluster, log, clock } = this.#options;
-    const peers = this.#peers;
-    return {
-      cluster,
-      log,
-      get isSyncing() {
-        return peers.isSyncing;
-      },
-      membership: this.#membership,
-      hasFollowed: (incarnation, position) => peers.has(incarnation, position),
-      sequencer: this.#sequencer,
-      horizon: this.#horizon,
-      limits: this.#limits,
-      clocks: this.clocks,
-      comparisons: new KeptComparisons(),
-      nowMs: () => clock.nowMs(),
-      elapsedMs: () => clock.elapsedMs(),
-      onHello: (session, hello) => this.#register(session, hello),
-      onProgress: (session, statusChanged) => this.#onProgress(session, statusChanged),
-      onWatch: (session) => this.#appliedNews.watch(session),
-      onReconcile: (session, begin) => this.#turns.ask(session, begin),
-      onReconciled: (session) => this.#turns.end(session),
-      later: (callback) => void this.#deadlines.after(0, callback),
+      failed: (failure) => this.#fail(failure),
+      greeted: (session, hello) => this.#register(session, hello),
+      progressed: (session, statusChanged) => this.#onProgress(session, statusChanged),
+      watched: (session) => this.#appliedNews.watch(session),
+      turnAsked: (session, begin) => this.#turns.ask(session, begin),
+      turnCame: (session, begin) => this.#beginTurn(session, begin),
+      reconciled: (session) => this.#turns.end(session),
+      membersChanged: () => this.#options.onMembers?.(),
+      appliersChanged: () => this.#appliedNews.changed(),
+      elsewhereChanged: () => this.#membership.onElsewhere(),
+      clockHeard: (id, wallMs) => this.clocks.hear(id, wallMs),
+      remembered: (members) => this.#membership.merge(members),
+      followerChanged: () => this.#peers.update(),
+      synced: () => logger.info("caught up with the other directories"),
     };
   }
 
@@ -219,7 +178,7 @@ export class Directory {
     this.#stopped = true;
     this.#membership.stop();
     this.#peers.stop();
-    this.#deadlines.clear();
+    this.#context.deadlines.clear();
     for (const session of this.#sessions) {
       session.close(new MeridianError("GOING_AWAY", "The directory is shutting down"));
     }
@@ -265,13 +224,13 @@ export class Directory {
   gauges(): readonly Gauge[] {
     const fullest = (read: (session: DirectorySession) => number): number =>
       [...this.#sessions].reduce((most, session) => Math.max(most, read(session)), 0);
-    const { commitBytesMax, membersMax, watchedMax } = this.#limits;
+    const { commitBytesMax, membersMax, watchedMax } = this.#context.limits;
     return [
       { name: "commitBytes", now: this.#sequencer.pendingBytes, max: commitBytesMax },
       {
         name: "recentBytes",
         now: this.#sequencer.recentBytes,
-        max: this.#limits.recentBytesMax + commitBytesMax,
+        max: this.#context.limits.recentBytesMax + commitBytesMax,
       },
       { name: "offeredEntries", now: fullest((each) => each.offeredEntries), max: OFFERED_MAX },
       { name: "watchedFrames", now: fullest((each) => each.watchedFrames), max: watchedMax },
@@ -306,7 +265,7 @@ export class Directory {
   }
 
   #drop(session: DirectorySession, why: string): void {
-    if (session.closed) return;
+    if (session.isClosed) return;
     session.leave();
     this.#sessions.delete(session);
     this.#turns.end(session);
@@ -327,7 +286,7 @@ export class Directory {
   }
 
   #stepHorizon(): void {
-    this.#deadlines.after(this.#horizon.stepMs, () => {
+    this.#context.deadlines.after(this.#horizon.stepMs, () => {
       this.#peers.forgetNews();
       this.#horizon.step();
       this.#stepHorizon();
@@ -335,7 +294,7 @@ export class Directory {
   }
 
   #watchLeases(): void {
-    const { leaseMs, greetingMs } = this.#limits;
+    const { leaseMs, greetingMs } = this.#context.limits;
     const everyMs = leaseMs / 6;
     const nowMs = this.#options.clock.elapsedMs();
     // A directory that was itself at a standstill has heard nobody, and may not blame them for it.
@@ -350,19 +309,19 @@ export class Directory {
       this.#drop(session, "lease expired");
     }
     this.clocks.judge();
-    for (const session of this.#sessions) session.refusal.decide();
+    for (const session of this.#sessions) session.decideRefusal();
     this.#peers.watchLeases();
     // Who has stopped applying is not waited for any more.
     this.#appliedNews.changed();
     this.#watchTurns();
-    this.#deadlines.after(everyMs, () => this.#watchLeases());
+    this.#context.deadlines.after(everyMs, () => this.#watchLeases());
   }
 
   #watchTurns(): void {
     this.#turns.watch();
     // Nobody can go on where the directory cannot write what they send.
     if (this.#options.log.stall !== undefined) return;
-    const { turnRestMs } = this.#limits;
+    const { turnRestMs } = this.#context.limits;
     for (const session of this.#sessions) {
       if (session.reconcileRestMs <= turnRestMs) continue;
       const said = `Expected its reconciliation to go on within ${turnRestMs} ms`;

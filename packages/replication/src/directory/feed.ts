@@ -17,6 +17,7 @@ import {
 
 import type { OrderedFrame } from "../order/recent-frames.ts";
 import type { Sequencer } from "../order/sequencer.ts";
+import type { Rules } from "../rules.ts";
 import { FRAME_COST, TurnWork } from "../turn-work.ts";
 
 /** What a feed needs. */
@@ -29,6 +30,7 @@ export interface FeedOptions {
   /** The last sequence that the node has. */
   readonly after: number;
   readonly linkBytesMax: number;
+  readonly rules: Rules;
   nowMs(): number;
   /** Runs `callback` once other work has had its turn, unless the link is gone then. What it throws ends the link. */
   later(callback: () => void): void;
@@ -89,7 +91,8 @@ export class Feed {
   }
 
   #sendOrdered(frame: OrderedFrame): void {
-    if (frame.incarnation === this.#options.incarnation) {
+    const { rules } = this.#options;
+    if (frame.incarnation === this.#options.incarnation && rules.ownFramesAreLeftOut) {
       const { after, through, incarnation, position } = frame;
       this.#send({
         after,

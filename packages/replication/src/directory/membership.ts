@@ -11,11 +11,12 @@ import {
 } from "@meridian/protocol";
 import type { Done } from "@meridian/ports";
 
-import type { RemoteMember } from "../follow/peers.ts";
+import type { Peers, RemoteMember } from "../follow/peers.ts";
+import type { DirectoryContext } from "./directory-context.ts";
 import type { DirectorySession } from "./directory-session.ts";
 import { MemberNews } from "./member-news.ts";
 import { RegistryNews, type RegistryMessage, type RegistryStanding } from "./registry-news.ts";
-import { Roster, type MemberFacts, type RosterOptions } from "./roster.ts";
+import { Roster, type MemberFacts } from "./roster.ts";
 
 /** A registered node as the directory knows it. */
 export interface MemberInfo extends Member {
@@ -44,22 +45,11 @@ export interface AbsentMember extends Omit<Member, "status"> {
   readonly seenAtMs: number;
 }
 
-/** What a membership needs. */
-export interface MembershipOptions extends Omit<RosterOptions, "isPresent"> {
-  /** All links, those of followers included. */
-  readonly sessions: ReadonlySet<DirectorySession>;
-  /** The nodes that have their link with another directory, each once. */
-  elsewhere(): readonly RemoteMember[];
-  /** How long it takes at least from one announcement to the next. */
-  readonly announceMs: number;
-  /** A node has come, gone or changed its status, or something newer is known of one. */
-  onChange(): void;
-  /** Which nodes are there, or ready, has changed. */
-  onAppliers(): void;
-}
-
 export class Membership {
-  readonly #options: MembershipOptions;
+  readonly #context: DirectoryContext;
+  /** All links, those of followers included. */
+  readonly #links: ReadonlySet<DirectorySession>;
+  readonly #peers: Peers;
   readonly #roster: Roster;
   /** Registered nodes by id. Invariant: every one of them is among the sessions and has said hello. */
   readonly #byId = new Map<string, DirectorySession>();
@@ -72,11 +62,12 @@ export class Membership {
   #isAnnouncing = false;
   #toldAtMs = -Infinity;
 
-  constructor(options: MembershipOptions) {
-    this.#options = options;
-    this.#roster = new Roster({ ...options, isPresent: (id) => this.#isPresent(id) });
-    this.#registry = new RegistryNews({
-      ...options,
+  constructor(context: DirectoryContext, links: ReadonlySet<DirectorySession>, peers: Peers) {
+    this.#context = context;
+    this.#links = links;
+    this.#peers = peers;
+    this.#roster = new Roster(context, (id) => this.#isPresent(id));
+    this.#registry = new RegistryNews(context, {
       registered: () => this.sessions.map(registeredMember),
       rememberedSince: (changes) => this.#roster.since(changes),
     });
@@ -130,7 +121,7 @@ export class Membership {
 
   /** Nodes that have their link with another directory. One that is here as well is here. */
   elsewhere(): readonly RemoteMember[] {
-    return this.#options.elsewhere().filter(({ id }) => !this.#byId.has(id));
+    return this.#peers.members.filter(({ id }) => !this.#byId.has(id));
   }
 
   /** The ids of the nodes that are ready, with other directories. */
@@ -149,7 +140,7 @@ export class Membership {
   merge(members: readonly RememberedMember[]): void {
     if (members.length === 0) return;
     this.#roster.merge(members);
-    this.#options.onChange();
+    this.#context.events.emit.membersChanged();
   }
 
   /** The link that the same node has had until now. Throws `NODE_ID_TAKEN` or `INCARNATION_REUSED` where it cannot be taken in. */
@@ -201,7 +192,7 @@ export class Membership {
         ? new MeridianError("NODE_PRESENT", `Expected a node that is gone, got \`${named}\``)
         : new MeridianError("NODE_NOT_FOUND", `Expected the id of a known node, got \`${named}\``);
     }
-    this.#options.logger.info("node forgotten", { node: id });
+    this.#context.logger.info("node forgotten", { node: id });
     this.#roster.forget(id, done);
     this.announce();
     return member;
@@ -209,22 +200,22 @@ export class Membership {
 
   /** Tells every node who the members are: at once, or where that was just done, together with all that changes in the meantime. */
   announce(): void {
-    const { clock, deadlines, announceMs } = this.#options;
-    this.#options.onChange();
+    const { clock, deadlines, limits } = this.#context;
+    this.#context.events.emit.membersChanged();
     if (this.#isAnnouncing) return;
     this.#isAnnouncing = true;
-    const restMs = this.#toldAtMs + announceMs - clock.elapsedMs();
+    const restMs = this.#toldAtMs + limits.announceMs - clock.elapsedMs();
     deadlines.after(Math.max(0, restMs), () => this.#tell());
   }
 
   /** A node is heard of: if it could not be told the members for want of room, it may be now. */
   onHeard(session: DirectorySession): void {
-    if (!this.#isAnnouncing) this.#news.inform(session, this.#options.clock.nowMs());
+    if (!this.#isAnnouncing) this.#news.inform(session, this.#context.clock.nowMs());
   }
 
   /** Other directories tell often; the nodes are told when it is news to them. */
   onElsewhere(): void {
-    const members = this.#options.elsewhere();
+    const members = this.#peers.members;
     for (const member of members) this.#roster.see(placeOf(member));
     const ids = new Set(members.map(({ id }) => id));
     for (const id of this.#elsewhereIds) {
@@ -232,10 +223,10 @@ export class Membership {
     }
     this.#elsewhereIds = ids;
     const told = JSON.stringify(this.elsewhere().map(plainMember));
-    if (told === this.#elsewhere) return this.#options.onChange();
+    if (told === this.#elsewhere) return this.#context.events.emit.membersChanged();
     this.#elsewhere = told;
     this.announce();
-    this.#options.onAppliers();
+    this.#context.events.emit.appliersChanged();
   }
 
   #isPresent(id: string): boolean {
@@ -243,14 +234,14 @@ export class Membership {
   }
 
   #tell(): void {
-    const { clock } = this.#options;
+    const { clock } = this.#context;
     this.#isAnnouncing = false;
     this.#toldAtMs = clock.elapsedMs();
     const elsewhere = this.elsewhere().map(plainMember);
     const members = [...this.sessions.map(memberOf), ...elsewhere];
     this.#news.tell(this.#byId.values(), members, clock.nowMs());
     this.#registry.changed();
-    for (const session of this.#options.sessions) if (session.isFollower) session.tellRegistry();
+    for (const session of this.#links) if (session.isFollower) session.tellRegistry();
   }
 }
 

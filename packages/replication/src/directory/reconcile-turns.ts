@@ -6,44 +6,28 @@
  * longer than any has to, is not broken off, which would cost its node what it has compared; but it holds up nobody any
  * more: the next node begins beside it. Nodes wait in the order of asking, and one that asks again waits behind the others.
  */
-import type { Clock } from "@meridian/runtime";
+import type { DirectoryContext } from "./directory-context.ts";
+import type { DirectorySession } from "./directory-session.ts";
 
-import type { DirectoryLimits } from "../limits.ts";
-
-/** A node that wants to reconcile. */
-export interface Reconciling {
-  readonly id: string;
-  /** When its comparison last got further than ever before, by a clock that never jumps. */
-  readonly comparedFurtherAtMs: number;
-}
-
-/** What the turns need. */
-export interface ReconcileTurnsOptions<Session extends Reconciling> {
-  readonly clock: Pick<Clock, "elapsedMs">;
-  readonly limits: Pick<DirectoryLimits, "turnStillMs" | "turnMs">;
-  /** The turn of a session has come. */
-  readonly onTurn: (session: Session, begin: (head: number) => void) => void;
-}
-
-interface Turn<Session> {
-  readonly session: Session;
+interface Turn {
+  readonly session: DirectorySession;
   readonly begin: (head: number) => void;
   beganAtMs: number;
 }
 
 /** Gives turns to those that ask. */
-export class ReconcileTurns<Session extends Reconciling> {
-  readonly #options: ReconcileTurnsOptions<Session>;
-  readonly #waiting: Turn<Session>[] = [];
+export class ReconcileTurns {
+  readonly #context: DirectoryContext;
+  readonly #waiting: Turn[] = [];
   /** Those that have begun and are not over, in that order. Invariant: only the last can hold others up. */
-  readonly #begun: Turn<Session>[] = [];
+  readonly #begun: Turn[] = [];
 
-  constructor(options: ReconcileTurnsOptions<Session>) {
-    this.#options = options;
+  constructor(context: DirectoryContext) {
+    this.#context = context;
   }
 
   /** The one that began last and is not over. */
-  get current(): Session | undefined {
+  get current(): DirectorySession | undefined {
     return this.#begun.at(-1)?.session;
   }
 
@@ -53,19 +37,19 @@ export class ReconcileTurns<Session extends Reconciling> {
   }
 
   /** Those that have begun and are not over. */
-  get begun(): readonly Session[] {
+  get begun(): readonly DirectorySession[] {
     return this.#begun.map(({ session }) => session);
   }
 
-  /** Has a session wait for its turn. `begin` is what `onTurn` is handed then. */
-  ask(session: Session, begin: (head: number) => void): void {
+  /** Has a session wait for its turn. `begin` is what `turnCame` is handed then. */
+  ask(session: DirectorySession, begin: (head: number) => void): void {
     if ([...this.#begun, ...this.#waiting].some((turn) => turn.session === session)) return;
     this.#waiting.push({ session, begin, beganAtMs: 0 });
     this.watch();
   }
 
   /** A session is through, or gone. */
-  end(session: Session): void {
+  end(session: DirectorySession): void {
     for (const turns of [this.#begun, this.#waiting]) {
       const index = turns.findIndex((turn) => turn.session === session);
       if (index >= 0) turns.splice(index, 1);
@@ -78,15 +62,15 @@ export class ReconcileTurns<Session extends Reconciling> {
     const [next] = this.#waiting;
     if (next === undefined || this.#isHeld()) return;
     this.#waiting.shift();
-    next.beganAtMs = this.#options.clock.elapsedMs();
+    next.beganAtMs = this.#context.clock.elapsedMs();
     this.#begun.push(next);
-    this.#options.onTurn(next.session, next.begin);
+    this.#context.events.emit.turnCame(next.session, next.begin);
   }
 
   #isHeld(): boolean {
     const last = this.#begun.at(-1);
     if (last === undefined) return false;
-    const { clock, limits } = this.#options;
+    const { clock, limits } = this.#context;
     const nowMs = clock.elapsedMs();
     const movedAtMs = Math.max(last.beganAtMs, last.session.comparedFurtherAtMs);
     return nowMs - movedAtMs < limits.turnStillMs && nowMs - last.beganAtMs < limits.turnMs;

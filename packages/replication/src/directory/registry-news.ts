@@ -3,15 +3,12 @@
  * while, for all who hear of them; only how the log and the horizon stand is always of the moment.
  */
 import type { RegisteredMember } from "@meridian/protocol";
-import type { Clock } from "@meridian/runtime";
 
+import type { DirectoryContext } from "./directory-context.ts";
 import type { RosterNews } from "./roster.ts";
 
-/** What it needs. */
+/** Where it reads what it tells. */
 export interface RegistryNewsOptions {
-  readonly clock: Clock;
-  /** How long what was put into words is used. */
-  readonly announceMs: number;
   /** The nodes that have their link with this directory. */
   registered(): readonly RegisteredMember[];
   /** What has changed in what is remembered, since so many changes. */
@@ -31,13 +28,15 @@ export interface RegistryMessage {
 }
 
 export class RegistryNews {
+  readonly #context: DirectoryContext;
   readonly #options: RegistryNewsOptions;
   #members = "[]";
   /** What those who knew of so many changes hear: as text, and through which change. */
   readonly #remembered = new Map<number, RegistryMessage>();
   #staleAtMs = -Infinity;
 
-  constructor(options: RegistryNewsOptions) {
+  constructor(context: DirectoryContext, options: RegistryNewsOptions) {
+    this.#context = context;
     this.#options = options;
   }
 
@@ -48,7 +47,7 @@ export class RegistryNews {
 
   /** What a directory that has heard of so many changes is to hear now. */
   messageFor(changes: number, { head, lowestTime }: RegistryStanding): RegistryMessage {
-    const { clock } = this.#options;
+    const { clock } = this.#context;
     this.#refresh();
     const remembered = this.#rememberedSince(changes);
     // As `encodeMessage` would write it.
@@ -58,10 +57,11 @@ export class RegistryNews {
   }
 
   #refresh(): void {
-    const { clock, announceMs } = this.#options;
+    const { clock, limits } = this.#context;
     const nowMs = clock.elapsedMs();
     if (nowMs < this.#staleAtMs) return;
-    this.#staleAtMs = nowMs + announceMs;
+    // What was put into words is used for so long.
+    this.#staleAtMs = nowMs + limits.announceMs;
     this.#members = JSON.stringify(this.#options.registered());
     this.#remembered.clear();
   }

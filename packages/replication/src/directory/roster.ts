@@ -5,9 +5,10 @@
  * Of what two directories know of a node, the higher generation holds: it is odd while the node is remembered and even once it is
  * forgotten, and grows by one with each change. Forgotten nodes are kept for that comparison.
  */
-import type { DirectoryLog, Done } from "@meridian/ports";
-import type { MeridianError, RememberedMember } from "@meridian/protocol";
-import type { Clock, Deadlines, Logger } from "@meridian/runtime";
+import type { Done } from "@meridian/ports";
+import type { RememberedMember } from "@meridian/protocol";
+
+import type { DirectoryContext } from "./directory-context.ts";
 
 /** What is remembered of a node that is there. */
 export type MemberFacts = Omit<RememberedMember, "generation" | "seenAtMs">;
@@ -16,19 +17,6 @@ export type MemberFacts = Omit<RememberedMember, "generation" | "seenAtMs">;
 export interface RosterNews {
   readonly changes: number;
   readonly members: readonly RememberedMember[];
-}
-
-/** What a roster needs. */
-export interface RosterOptions {
-  readonly log: Pick<DirectoryLog, "members" | "remember">;
-  readonly clock: Clock;
-  readonly deadlines: Deadlines;
-  readonly logger: Logger;
-  /** How many nodes are remembered, forgotten ones included, beside those that are there. */
-  readonly membersMax: number;
-  /** Whether a node is there now, here or with another directory. */
-  isPresent(id: string): boolean;
-  onFailed(failure: MeridianError): void;
 }
 
 /** What has changed becomes durable after so long, all of it together, in milliseconds. */
@@ -41,7 +29,9 @@ const SEEN_MS = 60_000;
 const NEWS_MAX = 1_000;
 
 export class Roster {
-  readonly #options: RosterOptions;
+  readonly #context: DirectoryContext;
+  /** Whether a node is there now, here or with another directory. */
+  readonly #isPresent: (id: string) => boolean;
   readonly #known: Map<string, RememberedMember>;
   /** Which change of who is remembered, and where, each was last touched by: what other directories are to hear. */
   readonly #changedBy = new Map<string, number>();
@@ -51,9 +41,10 @@ export class Roster {
   #isSaving = false;
   #isStopped = false;
 
-  constructor(options: RosterOptions) {
-    this.#options = options;
-    this.#known = new Map(options.log.members.map((member) => [member.id, member]));
+  constructor(context: DirectoryContext, isPresent: (id: string) => boolean) {
+    this.#context = context;
+    this.#isPresent = isPresent;
+    this.#known = new Map(context.log.members.map((member) => [member.id, member]));
     for (const id of this.#known.keys()) this.#changedBy.set(id, (this.#changes += 1));
   }
 
@@ -85,21 +76,21 @@ export class Roster {
 
   /** Takes in what another directory remembers: of each node, what has the higher generation. */
   merge(members: readonly RememberedMember[]): void {
-    const nowMs = this.#options.clock.nowMs();
+    const nowMs = this.#context.clock.nowMs();
     for (const told of members) {
       const known = this.#known.get(told.id);
       const seenAtMs = Math.min(told.seenAtMs, nowMs);
       if (known !== undefined && known.generation >= told.generation) continue;
       this.#set({ ...told, seenAtMs });
       // It is there, so it is remembered again.
-      if (!isRemembered(told) && this.#options.isPresent(told.id)) this.see(known ?? told);
+      if (!isRemembered(told) && this.#isPresent(told.id)) this.see(known ?? told);
       if (known === undefined) this.#makeRoom();
     }
   }
 
   /** Begins to note now and then who is there. */
   start(): void {
-    this.#options.deadlines.after(SEEN_MS, () => {
+    this.#context.deadlines.after(SEEN_MS, () => {
       this.#noteAllSeen();
       this.start();
     });
@@ -119,7 +110,7 @@ export class Roster {
     const generation = isKnown ? known.generation : (known?.generation ?? 0) + 1;
     const { id, region, url, ip, port, lat, lon } = facts;
     const place = { id, region, url, ip, port, lat, lon };
-    const next = { ...place, generation, seenAtMs: this.#options.clock.nowMs() };
+    const next = { ...place, generation, seenAtMs: this.#context.clock.nowMs() };
     if (isKnown && isSamePlace(known, facts)) return void this.#known.set(id, next);
     this.#set(next);
     if (known === undefined) this.#makeRoom();
@@ -148,7 +139,7 @@ export class Roster {
 
   #noteAllSeen(): void {
     for (const id of this.#known.keys()) {
-      if (!this.#options.isPresent(id)) continue;
+      if (!this.#isPresent(id)) continue;
       this.#noteSeen(id);
       this.#saveSoon(id);
     }
@@ -157,14 +148,14 @@ export class Roster {
   #noteSeen(id: string): void {
     const known = this.#known.get(id);
     if (known === undefined) return;
-    this.#known.set(id, { ...known, seenAtMs: this.#options.clock.nowMs() });
+    this.#known.set(id, { ...known, seenAtMs: this.#context.clock.nowMs() });
   }
 
   #saveSoon(id: string): void {
     this.#unsaved.add(id);
     if (this.#isSaving || this.#isStopped) return;
     this.#isSaving = true;
-    this.#options.deadlines.after(SAVE_MS, () => this.#save());
+    this.#context.deadlines.after(SAVE_MS, () => this.#save());
   }
 
   #save(done?: Done): void {
@@ -174,19 +165,20 @@ export class Roster {
     const members = ids.flatMap((id) => this.#known.get(id) ?? []);
     const dropped = ids.filter((id) => !this.#known.has(id));
     if (ids.length === 0 && done === undefined) return;
-    this.#options.log.remember(members, dropped, (failure) => {
-      if (failure !== undefined) this.#options.onFailed(failure);
+    this.#context.log.remember(members, dropped, (failure) => {
+      if (failure !== undefined) this.#context.events.emit.failed(failure);
       done?.(failure);
     });
   }
 
   /** Drops what is missed least where there is too much: a forgotten node before one that is only gone, then the longest gone. */
   #makeRoom(): void {
-    const { membersMax, logger } = this.#options;
+    const { logger, limits } = this.#context;
+    const { membersMax } = limits;
     if (this.#known.size <= membersMax) return;
     let least: RememberedMember | undefined;
     for (const each of this.#known.values()) {
-      if (!this.#options.isPresent(each.id) && (least === undefined || isMissedLess(each, least)))
+      if (!this.#isPresent(each.id) && (least === undefined || isMissedLess(each, least)))
         least = each;
     }
     if (least === undefined) return;

@@ -49,7 +49,7 @@ export class SessionReconciliation {
     const { status } = this.#options.session;
     const isOwed = this.#isOwed && status !== "full";
     const isMoving = this.#responder === undefined ? !isOwed : this.#responder.isAnswering;
-    return isMoving ? 0 : this.#options.host.elapsedMs() - this.#movedAtMs;
+    return isMoving ? 0 : this.#options.host.clock.elapsedMs() - this.#movedAtMs;
   }
 
   /** Entries that the peer has offered and that wait to be answered. */
@@ -72,7 +72,7 @@ export class SessionReconciliation {
         this.isDue = true;
         this.#isOwed = false;
         this.#appliedThrough = message.appliedThrough;
-        return host.onReconcile(session, (head) => this.#begin(head));
+        return host.events.emit.turnAsked(session, (head) => this.#begin(head));
       case "compare":
         if (this.#responder?.compare(message)) this.comparedFurtherAtMs = this.#movedAtMs;
         return;
@@ -84,7 +84,7 @@ export class SessionReconciliation {
   }
 
   #move(): void {
-    this.#movedAtMs = this.#options.host.elapsedMs();
+    this.#movedAtMs = this.#options.host.clock.elapsedMs();
   }
 
   /** The peer's turn has come: what is through `head` is compared, and it gets everything after that as it comes. */
@@ -92,7 +92,7 @@ export class SessionReconciliation {
     const { host, link, session } = this.#options;
     const { log, limits } = host;
     const { horizon } = host.horizon;
-    const nowMs = (): number => host.nowMs();
+    const nowMs = (): number => host.clock.nowMs();
     this.#move();
     const under = Math.max(horizon, session.hello?.horizon ?? 0);
     const { nodeId, incarnation } = session.hello ?? {};
@@ -144,6 +144,6 @@ export class SessionReconciliation {
     this.#current = undefined;
     host.horizon.reach(session.hello?.horizon ?? 0);
     this.isDue = false;
-    host.onReconciled(session);
+    host.events.emit.reconciled(session);
   }
 }

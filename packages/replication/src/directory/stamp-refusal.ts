@@ -27,7 +27,7 @@ export class StampRefusal {
   refuses({ highestTime, position }: FrameHeader): boolean {
     if (highestTime <= this.#host.sequencer.timeMax()) return false;
     this.#position = position;
-    this.#undecidedSinceMs = this.#host.elapsedMs();
+    this.#undecidedSinceMs = this.#host.clock.elapsedMs();
     this.decide();
     return true;
   }
@@ -39,12 +39,12 @@ export class StampRefusal {
   decide(): void {
     const { clocks, sequencer, limits } = this.#host;
     if (this.#position === undefined || this.#undecidedSinceMs === undefined) return;
-    const waitedMs = this.#host.elapsedMs() - this.#undecidedSinceMs;
+    const waitedMs = this.#host.clock.elapsedMs() - this.#undecidedSinceMs;
     if (!clocks.info.confirmed && waitedMs < limits.doubtMs) return;
     this.#undecidedSinceMs = undefined;
     this.#send({
       type: "refuse",
-      nowMs: this.#host.nowMs(),
+      nowMs: this.#host.clock.nowMs(),
       position: this.#position,
       code: "CLOCK_AHEAD",
       timeMax: sequencer.timeMax(),

@@ -1,29 +1,20 @@
-import type { DirectoryLog, Done } from "@meridian/ports";
-import type { Cursor, Entry } from "@meridian/protocol";
-import type { Clock } from "@meridian/runtime";
+import type { Done } from "@meridian/ports";
+import { BURIAL_ORIGIN, type Cursor, type Entry } from "@meridian/protocol";
 
-import type { DirectoryHorizon } from "../horizon/directory-horizon.ts";
+import type { DirectoryContext } from "../directory/directory-context.ts";
 import type { Intake, Kept, Progress, ReceivedFrame } from "../intake/applier.ts";
 import type { LogPosition } from "../intake/log-position.ts";
-import type { Sequencer } from "../order/sequencer.ts";
 import { graveOf, isStale } from "../order/stale-entries.ts";
-import type { FollowedEntries } from "./followed-entries.ts";
-
-/** The parts of a directory that take in what comes from another one. */
-export interface FollowerIntakeParts {
-  readonly log: DirectoryLog;
-  readonly sequencer: Sequencer;
-  readonly news: FollowedEntries;
-  readonly horizon: Pick<DirectoryHorizon, "horizon">;
-  readonly clock: Clock;
-}
+import type { FollowerParts } from "./follower.ts";
 
 /** Puts what a directory takes in from another one's log into its own, as far as that is news there. */
 export class FollowerIntake implements Intake {
-  readonly #parts: FollowerIntakeParts;
+  readonly #context: DirectoryContext;
+  readonly #parts: FollowerParts;
   readonly #position: LogPosition;
 
-  constructor(parts: FollowerIntakeParts, position: LogPosition) {
+  constructor(context: DirectoryContext, parts: FollowerParts, position: LogPosition) {
+    this.#context = context;
     this.#parts = parts;
     this.#position = position;
   }
@@ -38,7 +29,8 @@ export class FollowerIntake implements Intake {
   }
 
   #order(entries: readonly Entry[], cursor: Cursor | undefined, done: Kept | Done): void {
-    const { sequencer, news, clock } = this.#parts;
+    const { sequencer, news } = this.#parts;
+    const { clock } = this.#context;
     const followed = cursor?.logId === 0 ? undefined : cursor;
     const { epoch } = this.#position;
     sequencer.follow({ entries, epoch, followed }, clock.nowMs(), (failure) => {
@@ -52,9 +44,12 @@ export class FollowerIntake implements Intake {
    * directory may never have heard of what has deleted it.
    */
   #newsOf(entries: readonly Entry[]): readonly Entry[] {
-    const { log, sequencer, news, clock } = this.#parts;
+    const { log, clock, rules } = this.#context;
+    const { sequencer, news } = this.#parts;
     const { horizon } = this.#parts.horizon;
-    const fresh = news.takeNews(entries);
+    const isTaken = ({ stamp }: Entry): boolean =>
+      rules.burialsAreFollowed || stamp.origin !== BURIAL_ORIGIN;
+    const fresh = news.takeNews(entries.filter(isTaken));
     const stale = entries.filter((entry) => isStale(log, horizon, entry));
     // What is no news and not in the log's table is on its way there.
     const buried = stale.filter((each) => fresh.includes(each) || log.peek(each.key) !== undefined);

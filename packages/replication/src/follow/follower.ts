@@ -5,7 +5,7 @@
  * It only ever takes. What the other directory lacks it gets by following this one in turn, so nothing that it wants
  * in a reconciliation is sent. Its watermark counts: what it has not committed moves no place here.
  */
-import type { Dial, DirectoryLog, Link } from "@meridian/ports";
+import type { Dial, Link } from "@meridian/ports";
 import {
   asMeridianError,
   burial,
@@ -16,11 +16,11 @@ import {
   type Follow,
   type NodeMessage,
   type RegisteredMember,
-  type RememberedMember,
   type Welcome,
 } from "@meridian/protocol";
-import type { Clock, Deadlines, LogFields, Logger, Random } from "@meridian/runtime";
+import type { LogFields, Logger, Random } from "@meridian/runtime";
 
+import type { DirectoryContext } from "../directory/directory-context.ts";
 import { Events } from "../events.ts";
 import type { DirectoryHorizon, HorizonMember } from "../horizon/directory-horizon.ts";
 import { Applier, type ApplierEvents } from "../intake/applier.ts";
@@ -31,35 +31,25 @@ import { isForFollower, type FollowerLinkMessage } from "../link/link-messages.t
 import { ReplicaLink, type LinkEvents } from "../link/replica-link.ts";
 import type { Sequencer } from "../order/sequencer.ts";
 import { Reconciliation, type ReconcilingParty } from "../reconcile/reconciliation.ts";
+import type { Rules } from "../rules.ts";
 import type { FollowedEntries } from "./followed-entries.ts";
 import { FollowerIntake } from "./follower-intake.ts";
 import { PeerTimes } from "./peer-times.ts";
 
-/** What a follower needs. */
-export interface FollowerOptions {
-  /** Names the other directory for people. */
+/** The other directory. */
+export interface FollowedPeer {
+  /** Names it for people. */
   readonly name: string;
   readonly dial: Dial;
-  readonly cluster: string;
-  readonly log: DirectoryLog;
-  readonly sequencer: Sequencer;
-  readonly news: FollowedEntries;
-  /** This directory's. */
-  readonly horizon: Pick<DirectoryHorizon, "horizon" | "reach">;
-  readonly clock: Clock;
   readonly random: Random;
-  readonly logger: Logger;
-  readonly deadlines: Deadlines;
-  readonly leaseMs: number;
-  readonly limits?: Partial<ReplicaLimits>;
-  /** The other directory has told its nodes, or has not been heard for so long that they are forgotten. */
-  onMembers(): void;
-  /** The clock of the other directory, or of one of its nodes, shows `wallMs`. */
-  onClock(id: string, wallMs: number): void;
-  /** The other directory has told what it remembers of nodes. */
-  onRemembered(members: readonly RememberedMember[]): void;
-  /** The follower has caught up, or its link has come or gone. */
-  onChange(): void;
+  readonly limits?: Partial<ReplicaLimits> | undefined;
+}
+
+/** The parts of this directory that take in what comes from the other one. */
+export interface FollowerParts {
+  readonly sequencer: Sequencer;
+  readonly horizon: DirectoryHorizon;
+  readonly news: FollowedEntries;
 }
 
 /** How a directory stands to another one that it follows. */
@@ -85,7 +75,9 @@ const LIMITS: Partial<ReplicaLimits> = { backoffMaxMs: 1_000, connectMs: 2_000 }
 type FollowerEvents = ApplierEvents & LinkEvents<FollowerLinkMessage>;
 
 export class Follower implements HorizonMember, ReconcilingParty {
-  readonly #options: FollowerOptions;
+  readonly #context: DirectoryContext;
+  readonly #peer: FollowedPeer;
+  readonly #parts: FollowerParts;
   readonly #limits: ReplicaLimits;
   readonly #position: LogPosition;
   readonly #applier: Applier;
@@ -98,24 +90,28 @@ export class Follower implements HorizonMember, ReconcilingParty {
   /** What is to be applied for the follower to have caught up: the head when it was taken in. */
   #target = Infinity;
 
-  constructor(options: FollowerOptions) {
-    const { clock, logger, name, log } = options;
+  constructor(context: DirectoryContext, peer: FollowedPeer, parts: FollowerParts) {
+    const { log, clock, deadlines } = context;
+    const { name, dial, random } = peer;
     const events = new Events<FollowerEvents>();
-    const limits = { ...REPLICA_LIMITS, ...LIMITS, ...options.limits };
-    this.#options = options;
+    const limits = { ...REPLICA_LIMITS, ...LIMITS, ...peer.limits };
+    const logger = withFields(context.logger, { peer: name });
+    this.#context = context;
+    this.#peer = peer;
+    this.#parts = parts;
     this.#limits = limits;
-    this.#progress = new ProgressWatch(clock, limits.stallMs);
+    this.#progress = new ProgressWatch(clock, limits.stallMs, context.rules);
     this.#position = new LogPosition(undefined);
-    const intake = new FollowerIntake(options, this.#position);
-    this.#applier = new Applier(this.#position, intake, events);
+    const intake = new FollowerIntake(context, parts, this.#position);
+    this.#applier = new Applier(this.#position, intake, { events, rules: context.rules });
     this.#reconciliation = new Reconciliation(this, log, this.#position, this.#applier);
-    const context = { ...options, limits, logger: withFields(logger, { peer: name }), events };
-    this.#link = new ReplicaLink(context, isForFollower);
+    const link = { dial, clock, random, deadlines, logger, limits, events };
+    this.#link = new ReplicaLink(link, isForFollower);
     events.connect(this.#handlers());
   }
 
   get name(): string {
-    return this.#options.name;
+    return this.#peer.name;
   }
 
   get isUp(): boolean {
@@ -180,9 +176,9 @@ export class Follower implements HorizonMember, ReconcilingParty {
   /** Forgets the other directory's nodes if it has been silent for longer than their lease. */
   watchLease(): void {
     if (this.#members.length === 0) return;
-    if (this.#options.clock.elapsedMs() - this.#membersAtMs <= this.#options.leaseMs) return;
+    if (this.#context.clock.elapsedMs() - this.#membersAtMs <= this.#context.limits.leaseMs) return;
     this.#members = [];
-    this.#options.onMembers();
+    this.#context.events.emit.elsewhereChanged();
   }
 
   /** What is done about what the link and the applier tell. */
@@ -195,12 +191,12 @@ export class Follower implements HorizonMember, ReconcilingParty {
       frameCame: (bytes) => this.#onFrame(bytes),
       down: () => {
         this.#reconciliation.stop();
-        this.#options.onChange();
+        this.#context.events.emit.followerChanged();
       },
       donated: (id, count) => this.#reconciliation.onDonation(id, count),
       applied: () => {
         this.#progress.logMoved();
-        if (this.hasCaughtUp) this.#options.onChange();
+        if (this.hasCaughtUp) this.#context.events.emit.followerChanged();
       },
       lost: (failure) => {
         this.#position.returnTo(undefined);
@@ -213,20 +209,20 @@ export class Follower implements HorizonMember, ReconcilingParty {
     // Until its turn to reconcile comes, the follower stands in another log than what it is sent.
     if (this.#reconciliation.isWaiting) return;
     // What cannot be written is not taken either: it comes again once the gap is noticed.
-    if (this.#options.log.stall !== undefined) return;
+    if (this.#context.log.stall !== undefined) return;
     this.#progress.reconcileMoved();
     this.#applier.take(bytes);
   }
 
   #follow(): Follow {
-    const { cluster, log, sequencer, clock } = this.#options;
+    const { cluster, log, clock } = this.#context;
     return {
       type: "follow",
       ...capabilities(),
       cluster,
       logId: log.logId,
       epoch: log.epoch,
-      head: sequencer.head,
+      head: this.#parts.sequencer.head,
       cursors: [...log.followed],
       nowMs: clock.nowMs(),
     };
@@ -234,7 +230,7 @@ export class Follower implements HorizonMember, ReconcilingParty {
 
   #onWelcome(link: Link, welcome: Welcome): void {
     const { logId, epoch, head, committedThrough } = welcome;
-    this.#options.logger.info("following another directory", {
+    this.#context.logger.info("following another directory", {
       peer: this.name,
       resume: welcome.resume,
     });
@@ -249,7 +245,7 @@ export class Follower implements HorizonMember, ReconcilingParty {
     } else {
       this.#reconciliation.ask(link, logId, epoch);
     }
-    this.#options.onChange();
+    this.#context.events.emit.followerChanged();
   }
 
   #onMessage(message: FollowerLinkMessage): void {
@@ -269,27 +265,28 @@ export class Follower implements HorizonMember, ReconcilingParty {
         return this.#reconciliation.onAnswer(message);
       case "registry":
         this.#members = message.members;
-        this.#membersAtMs = this.#options.clock.elapsedMs();
+        this.#membersAtMs = this.#context.clock.elapsedMs();
         this.#times.hear(message.head, message.lowestTime);
         this.#hearClocks(message.nowMs);
-        this.#options.onMembers();
-        return this.#options.onRemembered(message.remembered ?? []);
+        this.#context.events.emit.elsewhereChanged();
+        return this.#context.events.emit.remembered(message.remembered ?? []);
     }
   }
 
   /** What the other directory takes for deleted is deleted here, too, once this log has everything that it had when it came to that. */
   #reach(horizon: number, at: number): void {
     if (this.isReconciling || this.#position.applied < at) return;
-    this.#options.horizon.reach(horizon);
+    this.#parts.horizon.reach(horizon);
   }
 
   #hearClocks(peerMs: number): void {
-    this.#options.onClock(this.name, peerMs);
-    for (const { id, skewMs } of this.#members) this.#options.onClock(id, peerMs + skewMs);
+    this.#context.events.emit.clockHeard(this.name, peerMs);
+    for (const { id, skewMs } of this.#members)
+      this.#context.events.emit.clockHeard(id, peerMs + skewMs);
   }
 
   #watchStall(): void {
-    if (this.#options.log.stall !== undefined) return this.#progress.start();
+    if (this.#context.log.stall !== undefined) return this.#progress.start();
     const isStalled = this.#progress.isStalled({
       outboxWaits: false,
       logWaits: this.#position.behind > 0,
@@ -305,7 +302,7 @@ export class Follower implements HorizonMember, ReconcilingParty {
     this.#applier.save();
     return {
       type: "heartbeat",
-      nowMs: this.#options.clock.nowMs(),
+      nowMs: this.#context.clock.nowMs(),
       status: this.hasCaughtUp ? "ready" : "syncing",
       appliedThrough: this.#position.durableThrough,
       outboxPending: 0,
@@ -315,12 +312,16 @@ export class Follower implements HorizonMember, ReconcilingParty {
     };
   }
 
+  get rules(): Rules {
+    return this.#context.rules;
+  }
+
   ownMs(): number {
-    return this.#options.clock.nowMs();
+    return this.#context.clock.nowMs();
   }
 
   later(callback: () => void): void {
-    this.#options.deadlines.after(0, () => {
+    this.#context.deadlines.after(0, () => {
       try {
         callback();
       } catch (failure) {
@@ -336,7 +337,7 @@ export class Follower implements HorizonMember, ReconcilingParty {
   onReconciled(): void {
     this.#link.send({ type: "reconciled", nowMs: this.ownMs() });
     this.#applier.settle();
-    this.#options.onChange();
+    this.#context.events.emit.followerChanged();
   }
 
   /**
@@ -344,8 +345,9 @@ export class Follower implements HorizonMember, ReconcilingParty {
    * log. It does not receive those that the comparison passed over because they were purgeable: a burial of each is ordered.
    */
   giveAgain(keys: readonly string[], done: () => void): void {
-    const { log, sequencer, clock } = this.#options;
-    const { horizon } = this.#options.horizon;
+    const { log, clock } = this.#context;
+    const { sequencer, horizon: own } = this.#parts;
+    const { horizon } = own;
     const burials: Entry[] = [];
     for (const key of keys) {
       const held = log.peek(key);

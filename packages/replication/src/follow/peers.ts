@@ -1,12 +1,13 @@
 import type { Dial } from "@meridian/ports";
-import type { RegisteredMember, RememberedMember } from "@meridian/protocol";
-import type { Deadlines, Logger, Random } from "@meridian/runtime";
+import type { RegisteredMember } from "@meridian/protocol";
+import type { Random } from "@meridian/runtime";
 
+import type { DirectoryContext } from "../directory/directory-context.ts";
 import type { HorizonMember } from "../horizon/directory-horizon.ts";
 import type { ReplicaLimits } from "../limits.ts";
 import type { OrderedFrame } from "../order/recent-frames.ts";
 import { FollowedEntries } from "./followed-entries.ts";
-import { Follower, type FollowerOptions, type PeerInfo } from "./follower.ts";
+import { Follower, type FollowerParts, type PeerInfo } from "./follower.ts";
 
 /** Which directories a directory follows. */
 export interface FollowOptions {
@@ -19,25 +20,8 @@ export interface FollowOptions {
   readonly limits?: Partial<ReplicaLimits>;
 }
 
-/** What the peers need. */
-export interface PeersOptions extends Pick<
-  FollowerOptions,
-  "cluster" | "log" | "sequencer" | "clock" | "leaseMs" | "horizon"
-> {
-  readonly follow: FollowOptions | undefined;
-  readonly deadlines: Deadlines;
-  readonly logger: Logger;
-  /** How long a starting directory waits to hear from each of them. */
-  readonly joinMs: number;
-  /** What is known of their nodes may have changed. */
-  onMembers(): void;
-  /** The clock of one of them, or of one of their nodes, shows `wallMs`. */
-  onClock(id: string, wallMs: number): void;
-  /** One of them has told what it remembers of nodes. */
-  onRemembered(members: readonly RememberedMember[]): void;
-  /** The directory has caught up, as far as it could be asked to. */
-  onSynced(): void;
-}
+/** The parts of a directory that its followers bring to it what they get. */
+type FollowingParts = Omit<FollowerParts, "news">;
 
 /** Where nothing listens after so long, no directory runs that is to be waited for, in milliseconds. */
 const ALONE_MS = 400;
@@ -56,33 +40,31 @@ export interface RemoteMember extends RegisteredMember {
  * start at once do not wait for each other.
  */
 export class Peers {
-  readonly #options: PeersOptions;
-  readonly #followers: readonly Follower[];
+  readonly #context: DirectoryContext;
+  #followers: readonly Follower[] = [];
   readonly #news: FollowedEntries;
   /** Those to catch up with before the directory takes nodes in. */
-  readonly #awaited: Set<Follower>;
+  #awaited: Set<Follower> = new Set();
   #hasAsked = false;
   #hasJoined = false;
 
-  constructor(options: PeersOptions) {
-    this.#options = options;
-    this.#news = new FollowedEntries(options.log);
-    this.#followers = options.follow === undefined ? [] : this.#makeFollowers(options.follow);
+  constructor(context: DirectoryContext) {
+    this.#context = context;
+    this.#news = new FollowedEntries(context.log);
+  }
+
+  /** Makes the followers; before that, there are no other directories. */
+  follow({ peers, random, limits }: FollowOptions, parts: FollowingParts): void {
+    const shared = { ...parts, news: this.#news };
+    this.#followers = peers.map(
+      (peer) => new Follower(this.#context, { ...peer, random, limits }, shared),
+    );
     this.#awaited = new Set(this.#followers);
   }
 
-  #makeFollowers({ peers, random, limits = {} }: FollowOptions): Follower[] {
-    const { cluster, log, sequencer, horizon, clock, leaseMs, deadlines, logger } = this.#options;
-    const machines = { log, sequencer, horizon };
-    const parts = { cluster, ...machines, clock, leaseMs, deadlines, logger, random, limits };
-    const news = this.#news;
-    const onMembers = (): void => this.#options.onMembers();
-    const onClock = (id: string, wallMs: number): void => this.#options.onClock(id, wallMs);
-    const onChange = (): void => this.#update();
-    const onRemembered: FollowerOptions["onRemembered"] = (members) =>
-      this.#options.onRemembered(members);
-    const events = { onMembers, onClock, onRemembered, onChange };
-    return peers.map((peer) => new Follower({ ...parts, ...peer, news, ...events }));
+  /** What people call them. */
+  get names(): readonly string[] {
+    return this.#followers.map(({ name }) => name);
   }
 
   get isSyncing(): boolean {
@@ -112,17 +94,18 @@ export class Peers {
   /** Starts following, once the log knows everything that is in it. */
   start(): void {
     if (this.#followers.length === 0) return;
-    const { log, deadlines, joinMs } = this.#options;
+    const { log, deadlines, limits } = this.#context;
+    const { joinMs } = limits;
     log.settle((failure) => {
       if (failure !== undefined) return;
       for (const follower of this.#followers) follower.start();
       deadlines.after(Math.min(ALONE_MS, joinMs), () => {
         this.#hasAsked = true;
-        this.#update();
+        this.update();
       });
       deadlines.after(joinMs, () => {
         this.#hasJoined = true;
-        this.#update();
+        this.update();
       });
     });
   }
@@ -156,7 +139,8 @@ export class Peers {
     return this.#followers.some((follower) => follower.positionOf(incarnation) >= position);
   }
 
-  #update(): void {
+  /** A follower may have caught up, or need not be waited for any more. */
+  update(): void {
     if (!this.isSyncing) return;
     for (const follower of this.#awaited) {
       const isAway = this.#hasJoined ? !follower.isUp : this.#hasAsked && follower.isAlone;
@@ -164,6 +148,6 @@ export class Peers {
         this.#awaited.delete(follower);
       }
     }
-    if (!this.isSyncing) this.#options.onSynced();
+    if (!this.isSyncing) this.#context.events.emit.synced();
   }
 }

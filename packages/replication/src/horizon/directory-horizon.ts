@@ -17,15 +17,13 @@
  *
  * The clock is the one that a majority of all members agrees on. While none does, nothing here moves at all.
  */
-import type { DirectoryLog } from "@meridian/ports";
-import {
-  STAMPS_PER_MS,
-  stampTimeOf,
-  type HorizonState,
-  type MeridianError,
-} from "@meridian/protocol";
+import { STAMPS_PER_MS, stampTimeOf, type HorizonState } from "@meridian/protocol";
 
-import type { DirectoryLimits } from "../limits.ts";
+import type { DirectoryClocks } from "../directory/directory-clocks.ts";
+import type { DirectoryContext } from "../directory/directory-context.ts";
+import type { Membership } from "../directory/membership.ts";
+import type { Peers } from "../follow/peers.ts";
+import type { Sequencer } from "../order/sequencer.ts";
 
 /** What the horizon has to know of a connected node, or of another directory. */
 export interface HorizonMember {
@@ -35,21 +33,12 @@ export interface HorizonMember {
   readonly isReconciling: boolean;
 }
 
-export interface DirectoryHorizonOptions {
-  readonly log: DirectoryLog;
-  readonly limits: DirectoryLimits;
-  /** The time that a majority of the members agrees on; undefined where none does. */
-  confirmedMs(): number | undefined;
-  elapsedMs(): number;
-  /** The sequence of the last entry ordered. */
-  head(): number;
-  /** The nodes. */
-  members(): Iterable<HorizonMember>;
-  /** The other directories that this one follows. */
-  peers(): Iterable<HorizonMember>;
-  /** A horizon is in force: nodes stamp above it, whatever the clock says. */
-  onRaised(horizon: number): void;
-  onFailed(failure: MeridianError): void;
+/** The parts of a directory that a horizon depends on, and that depend on it. */
+export interface DirectoryHorizonParts {
+  readonly clocks: DirectoryClocks;
+  readonly sequencer: Sequencer;
+  readonly membership: Membership;
+  readonly peers: Peers;
 }
 
 /** The horizon moves in steps of this part of its distance. */
@@ -65,7 +54,8 @@ const GRACE_MS = 60_000;
 const FOR_NOW = Number.MAX_SAFE_INTEGER;
 
 export class DirectoryHorizon {
-  readonly #options: DirectoryHorizonOptions;
+  readonly #context: DirectoryContext;
+  readonly #parts: DirectoryHorizonParts;
   /** What is to be durable; `#log.horizonState` is what is. */
   #state: HorizonState;
   #isSaving = false;
@@ -77,9 +67,10 @@ export class DirectoryHorizon {
   /** The horizon that this log has everything under, and that waits for a time to be held against; 0 for none. */
   #reachable = 0;
 
-  constructor(options: DirectoryHorizonOptions) {
-    this.#options = options;
-    this.#state = options.log.horizonState;
+  constructor(context: DirectoryContext, parts: DirectoryHorizonParts) {
+    this.#context = context;
+    this.#parts = parts;
+    this.#state = context.log.horizonState;
     this.#horizon = this.#state.horizon;
   }
 
@@ -100,31 +91,31 @@ export class DirectoryHorizon {
 
   /** How often `step` is to be called. */
   get stepMs(): number {
-    const { horizonMs } = this.#options.limits;
+    const { horizonMs } = this.#context.limits;
     return Math.min(Math.max(LOOK_MS_MIN, horizonMs / STEPS), LOOK_MS_MAX);
   }
 
   /** No entry that a node of this directory still sends has a lower stamp time; 0 while that is not known, the greatest number without nodes. */
   get lowestTime(): number {
     if (this.#isStarting) return 0;
-    const times = [...this.#options.members()].map((each) =>
+    const times = [...this.#parts.membership.sessions].map((each) =>
       each.isReconciling ? 0 : each.lowestTime,
     );
     return Math.min(Number.MAX_SAFE_INTEGER, ...times);
   }
 
   start(): void {
-    this.#options.onRaised(this.#horizon);
-    this.#at = this.#options.head();
-    this.#startedAtMs = this.#options.elapsedMs();
+    this.#parts.sequencer.observe(this.#horizon);
+    this.#at = this.#parts.sequencer.head;
+    this.#startedAtMs = this.#context.clock.elapsedMs();
     // A log that was never told anything is new.
     if (this.#state.frozenUntilMs === 0) this.freeze();
   }
 
   /** The log has turned out to lack something that nodes have. */
   freeze(): void {
-    const nowMs = this.#options.confirmedMs();
-    const untilMs = nowMs === undefined ? FOR_NOW : nowMs + this.#options.limits.horizonMs;
+    const nowMs = this.#parts.clocks.time.confirmedMs();
+    const untilMs = nowMs === undefined ? FOR_NOW : nowMs + this.#context.limits.horizonMs;
     this.#save({ ...this.#state, frozenUntilMs: Math.ceil(untilMs) });
   }
 
@@ -133,13 +124,14 @@ export class DirectoryHorizon {
    * far as a horizon can have come, and as far as no other node has anything older to send.
    */
   reach(horizon: number): void {
-    const nowMs = this.#options.confirmedMs();
+    if (!this.#context.rules.followedHorizonIsAdopted) return;
+    const nowMs = this.#parts.clocks.time.confirmedMs();
     this.#reachable = nowMs === undefined ? Math.max(this.#reachable, horizon) : 0;
     if (nowMs === undefined) return;
     const bounded = Math.min(horizon, this.#highestPossible(nowMs));
     if (bounded <= this.#state.horizon) return;
     // What is as old as that and has just come is to be known before absence means anything.
-    this.#options.log.settle((failure) => {
+    this.#context.log.settle((failure) => {
       if (failure !== undefined) return;
       if (bounded > this.#state.horizon) this.#save({ ...this.#state, horizon: bounded });
     });
@@ -147,9 +139,9 @@ export class DirectoryHorizon {
 
   /** No directory whose clock is right has come further with its horizon, and no node whose horizon that is sends anything older. */
   #highestPossible(now: number): number {
-    const { horizonMs, maxClockDriftMs } = this.#options.limits;
+    const { horizonMs, maxClockDriftMs } = this.#context.limits;
     let highest = stampTimeOf(Math.min(now, now - horizonMs + maxClockDriftMs));
-    for (const { lowestTime, isReconciling } of this.#options.members()) {
+    for (const { lowestTime, isReconciling } of this.#parts.membership.sessions) {
       if (!isReconciling && lowestTime > 0) highest = Math.min(highest, lowestTime - 1);
     }
     return highest;
@@ -157,8 +149,8 @@ export class DirectoryHorizon {
 
   /** Follows the clock, as far as nothing speaks against it. */
   step(): void {
-    const { horizonMs } = this.#options.limits;
-    const now = this.#options.confirmedMs();
+    const { horizonMs } = this.#context.limits;
+    const now = this.#parts.clocks.time.confirmedMs();
     if (now === undefined) return;
     if (this.#isFreezing(now)) return this.freeze();
     if (this.#reachable > 0) this.reach(this.#reachable);
@@ -178,9 +170,9 @@ export class DirectoryHorizon {
    * long, when it is looked at first, that others have gone on.
    */
   #isFreezing(now: number): boolean {
-    const { maxClockDriftMs, horizonMs } = this.#options.limits;
+    const { maxClockDriftMs, horizonMs } = this.#context.limits;
     const before = this.#aheadMs;
-    this.#aheadMs = now - this.#options.elapsedMs();
+    this.#aheadMs = now - this.#context.clock.elapsedMs();
     if (before !== undefined) return this.#aheadMs - before > maxClockDriftMs;
     const lastAtMs = this.#state.marks.at(-1)?.[0] ?? 0;
     return lastAtMs < now - horizonMs;
@@ -188,18 +180,18 @@ export class DirectoryHorizon {
 
   /** Whether nodes that know more than the log may not have come yet. */
   get #isStarting(): boolean {
-    const sinceStartMs = this.#options.elapsedMs() - this.#startedAtMs;
-    return sinceStartMs < Math.min(GRACE_MS, this.#options.limits.horizonMs);
+    const sinceStartMs = this.#context.clock.elapsedMs() - this.#startedAtMs;
+    return sinceStartMs < Math.min(GRACE_MS, this.#context.limits.horizonMs);
   }
 
   #target(now: number): number {
-    const { horizonMs } = this.#options.limits;
+    const { horizonMs } = this.#context.limits;
     if (this.#isStarting || now < this.#state.frozenUntilMs) return 0;
-    const members = [...this.#options.members()];
+    const members = [...this.#parts.membership.sessions];
     // Without nodes there is nobody to say what this log has lost.
     if (members.length === 0) return 0;
     let target = stampTimeOf(now - horizonMs);
-    for (const { lowestTime, isReconciling } of [...members, ...this.#options.peers()]) {
+    for (const { lowestTime, isReconciling } of [...members, ...this.#parts.peers.horizonMembers]) {
       if (isReconciling) return 0;
       target = Math.min(target, lowestTime - 1);
     }
@@ -208,25 +200,25 @@ export class DirectoryHorizon {
 
   /** The marks, with a new one if the last is old enough, and without those that say nothing any more. */
   #marksAt(now: number): HorizonState["marks"] {
-    const { horizonMs } = this.#options.limits;
+    const { horizonMs } = this.#context.limits;
     const known = this.#state.marks.filter(([atMs]) => atMs <= now);
     const newestAtMs = known.at(-1)?.[0] ?? -Infinity;
     if (now - newestAtMs < horizonMs / MARKS) return this.#state.marks;
     const useful = known.filter((_, index) => (known[index + 1]?.[0] ?? now) > now - horizonMs);
-    return [...useful, [Math.floor(now), this.#options.log.committedThrough]];
+    return [...useful, [Math.floor(now), this.#context.log.committedThrough]];
   }
 
   #save(state: HorizonState): void {
     this.#state = state;
     if (this.#isSaving) return;
     this.#isSaving = true;
-    this.#options.log.saveHorizon(state, (failure) => {
+    this.#context.log.saveHorizon(state, (failure) => {
       this.#isSaving = false;
-      if (failure !== undefined) return this.#options.onFailed(failure);
+      if (failure !== undefined) return this.#context.events.emit.failed(failure);
       if (state.horizon > this.#horizon) {
         this.#horizon = state.horizon;
-        this.#at = this.#options.head();
-        this.#options.onRaised(this.#horizon);
+        this.#at = this.#parts.sequencer.head;
+        this.#parts.sequencer.observe(this.#horizon);
       }
       this.#permit();
       if (this.#state !== state) this.#save(this.#state);
@@ -234,8 +226,8 @@ export class DirectoryHorizon {
   }
 
   #permit(): void {
-    const { log, limits } = this.#options;
-    const nowMs = this.#options.confirmedMs();
+    const { log, limits } = this.#context;
+    const nowMs = this.#parts.clocks.time.confirmedMs();
     if (nowMs === undefined) return;
     const longAgoMs = nowMs - limits.horizonMs;
     const through = this.#state.marks.findLast(([atMs]) => atMs <= longAgoMs)?.[1] ?? 0;

@@ -20,6 +20,7 @@ import {
 } from "@meridian/protocol";
 
 import type { Emitter } from "../events.ts";
+import type { Rules } from "../rules.ts";
 import type { LogPosition } from "./log-position.ts";
 
 /** A frame that has been checked. */
@@ -59,16 +60,22 @@ export interface ApplierEvents {
   lost(failure: MeridianError): void;
 }
 
+/** What an applier shares with the other parts of its owner. */
+export interface ApplierContext {
+  readonly events: Emitter<ApplierEvents>;
+  readonly rules: Rules;
+}
+
 export class Applier {
   readonly #position: LogPosition;
   readonly #intake: Intake;
-  readonly #events: Emitter<ApplierEvents>;
+  readonly #context: ApplierContext;
   #isAdopting = false;
 
-  constructor(position: LogPosition, intake: Intake, events: Emitter<ApplierEvents>) {
+  constructor(position: LogPosition, intake: Intake, context: ApplierContext) {
     this.#position = position;
     this.#intake = intake;
-    this.#events = events;
+    this.#context = context;
   }
 
   /** Takes in a frame. Throws `MALFORMED_MESSAGE` or `OUT_OF_ORDER`; the link is then to be closed. */
@@ -81,8 +88,8 @@ export class Applier {
     checkHeader(header, entries, isDonation);
     if (!isDonation) this.#position.advance(header);
     if (entries.length > 0) this.#keep({ header, entries, block, isDonation });
-    if (isDonation) this.#events.emit.donated(header.position, header.count);
-    else this.#events.emit.applied();
+    if (isDonation) this.#context.events.emit.donated(header.position, header.count);
+    else this.#context.events.emit.applied();
   }
 
   /**
@@ -90,6 +97,7 @@ export class Applier {
    * has may be missing in the log although its cursor lies on it.
    */
   suspend(): void {
+    if (!this.#context.rules.comparisonOutlivesCrash) return;
     this.#position.unsettle();
     this.#save({ cursor: { logId: 0, epoch: 0, sequence: 0 } });
   }
@@ -132,7 +140,7 @@ export class Applier {
     this.#intake.keep(frame, (failure) => {
       if (failure === undefined) return this.#position.stored(ticket);
       this.#position.refused();
-      this.#events.emit.lost(failure);
+      this.#context.events.emit.lost(failure);
       return false;
     });
   }
@@ -140,7 +148,7 @@ export class Applier {
   #save(progress: Progress, onDone?: () => void): void {
     this.#intake.save(progress, (failure) => {
       onDone?.();
-      if (failure !== undefined) this.#events.emit.lost(failure);
+      if (failure !== undefined) this.#context.events.emit.lost(failure);
     });
   }
 }

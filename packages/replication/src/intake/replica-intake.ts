@@ -48,14 +48,16 @@ export class ReplicaIntake implements Intake {
 
   /** What the store is to take of a frame: nearly always all of it, as it came. */
   #recordOf({ header, entries, block, isDonation }: ReceivedFrame): RemoteRecord {
-    const { time, events } = this.#context;
+    const { time, events, rules } = this.#context;
     const { highestTime, after } = header;
     const atMs = time.nowMs();
     // What may still be live by anybody's clock is kept aside.
     const expiredByMs = time.confirmedMs() ?? 0;
     const screened = this.#horizon.screen(entries, isDonation, expiredByMs);
     if (screened === undefined) return { kind: "remote", entries, block, highestTime };
-    const { kept, offered, quarantined } = screened;
+    const { quarantined } = screened;
+    const kept = rules.absentIsBuried ? screened.kept : entries;
+    const offered = rules.absentIsBuried ? screened.offered : [];
     if (offered.length > 0) events.emit.corrected(offered, this.#position.hold(after));
     const kind = "remote";
     const record: RemoteRecord = { kind, entries: kept, block: encodeBlock(kept), highestTime };

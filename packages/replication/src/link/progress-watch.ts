@@ -1,5 +1,7 @@
 import type { Clock } from "@meridian/runtime";
 
+import type { Rules } from "../rules.ts";
+
 /** What should move. */
 export interface Expected {
   /** Frames wait to be acknowledged. */
@@ -18,13 +20,15 @@ const TURN_PATIENCE = 12;
 export class ProgressWatch {
   readonly #clock: Clock;
   readonly #stallMs: number;
+  readonly #rules: Rules;
   /** When the outbox and the log were last seen to move, or to have no need to. */
   #outboxMovedAtMs = 0;
   #logMovedAtMs = 0;
   #reconcileMovedAtMs = 0;
   #levelAtMs: number;
 
-  constructor(clock: Clock, stallMs: number) {
+  constructor(clock: Clock, stallMs: number, rules: Rules) {
+    this.#rules = rules;
     this.#clock = clock;
     this.#stallMs = stallMs;
     this.#levelAtMs = clock.elapsedMs();
@@ -50,6 +54,7 @@ export class ProgressWatch {
 
   /** Whether anything should have moved and has not, for longer than the bound. */
   isStalled({ outboxWaits, logWaits, reconciles, waitsForTurn }: Expected): boolean {
+    if (!this.#rules.stallsAreNoticed) return false;
     const nowMs = this.#clock.elapsedMs();
     if (!outboxWaits) this.#outboxMovedAtMs = nowMs;
     if (!logWaits || reconciles) this.#logMovedAtMs = nowMs;

@@ -146,7 +146,8 @@ export class Home {
       return [];
     }
     if (this.#where.kind === "unknown" || this.#completeFrom > 0) return undefined;
-    const missing = home === undefined ? [] : this.#keys.after(homeThrough);
+    const hasNews = home !== undefined && this.#context.rules.recentKeysAreSentAgain;
+    const missing = hasNews ? this.#keys.after(homeThrough) : [];
     if (missing === undefined) return undefined;
     if (missing.some((key) => this.#isForgotten(key))) return undefined;
     if (!isSameLog) this.#leave(resumeAfter);

@@ -82,12 +82,12 @@ export class Replica {
     this.#position = new LogPosition(store.cursor);
     this.#choice = new DirectoryChoice(context, this.#position);
     this.#link = new ReplicaLink(context, isForNode, this.#choice);
-    this.#progress = new ProgressWatch(clock, limits.stallMs);
+    this.#progress = new ProgressWatch(clock, limits.stallMs, rules);
     this.#horizon = new ReplicaHorizon(store);
     this.#writes = new WritePath(context);
     this.quarantine = new Quarantine(context, this.#writes);
     const intake = new ReplicaIntake(context, this.#position, this.#horizon);
-    this.#applier = new Applier(this.#position, intake, events);
+    this.#applier = new Applier(this.#position, intake, context);
     this.#submitter = new Submitter(context);
     this.#restamper = new Restamper(context, this.#writes, this.#submitter);
     this.#home = new Home(context, this.#position, this.#applier);
@@ -312,6 +312,7 @@ export class Replica {
   #onRestamped(entries: readonly Entry[]): void {
     this.#options.onRestamped?.(entries);
     const failure = new MeridianError("OUT_OF_ORDER", "Stamps were lowered while compared");
+    if (!this.#context.rules.restampingRestartsComparison) return;
     if (this.#settlement.reconciliation.forget()) this.#link.reset(failure);
   }
 

@@ -48,9 +48,9 @@ export class Restamper {
 
   /** The database counts as a new one from here on: it is an older copy of one that went on. */
   adopt(): void {
-    const { store, random, events } = this.#context;
+    const { store, random, events, rules } = this.#context;
     const incarnation = randomIdentity(random);
-    this.#outdated = new HybridClock(random, this.#admittedTime);
+    this.#outdated = new HybridClock(random, this.#admittedTime, 0, rules);
     store.append({ kind: "adopt", incarnation }, (failure) => {
       const said = "The node's database has taken a new identity";
       events.emit.failed(failure ?? new MeridianError("INCARNATION_REUSED", said));
@@ -67,10 +67,10 @@ export class Restamper {
   /** The directory, which admits stamps up to `timeMax`, has refused the frame at position `refused` for its stamps. */
   refuse(refused: number, timeMax: number): void {
     const { acknowledgedThrough } = this.#submitter;
+    const { rules } = this.#context;
+    if (!rules.refusedIsRestamped) return;
     if (this.#isActive || refused <= acknowledgedThrough) return;
-    const position = this.#context.rules.stampsBeforeRefusedStay
-      ? refused
-      : acknowledgedThrough + 1;
+    const position = rules.stampsBeforeRefusedStay ? refused : acknowledgedThrough + 1;
     this.#isActive = true;
     this.#submitter.suspend();
     const { time, stamps, logger, events } = this.#context;
@@ -177,9 +177,10 @@ export class Restamper {
   /** Has everything sent again that is not acknowledged; what the directory had taken it passes over. */
   #end(): void {
     this.#isActive = false;
-    if (this.#outdated !== undefined) {
+    const { events, rules } = this.#context;
+    if (this.#outdated !== undefined && rules.restampingRestartsComparison) {
       const said = "Stamps were lowered in a restored database";
-      this.#context.events.emit.failed(new MeridianError("OUT_OF_ORDER", said));
+      events.emit.failed(new MeridianError("OUT_OF_ORDER", said));
     }
     this.#submitter.startOver();
     this.#writes.resume();

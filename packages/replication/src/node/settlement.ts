@@ -5,6 +5,7 @@ import type { ReplicaHorizon } from "../horizon/replica-horizon.ts";
 import type { Applier } from "../intake/applier.ts";
 import type { LogPosition } from "../intake/log-position.ts";
 import { Reconciliation, type ReconcilingParty } from "../reconcile/reconciliation.ts";
+import type { Rules } from "../rules.ts";
 import type { CommittedOutbox } from "./committed-outbox.ts";
 import type { Home } from "./home.ts";
 import type { NodeContext } from "./node-context.ts";
@@ -78,6 +79,10 @@ export class Settlement implements ReconcilingParty {
       if (failure === undefined) done();
       else this.#fail(failure);
     });
+  }
+
+  get rules(): Rules {
+    return this.#context.rules;
   }
 
   ownMs(): number {

@@ -121,8 +121,8 @@ export class Submitter {
    * whose highest stamp time it tells: then this database is a copy of one that went on.
    */
   holdsAnother(position: number, highestTime: number): boolean {
-    const { store } = this.#context;
-    if (position <= store.outboxAcknowledged) return false;
+    const { store, rules } = this.#context;
+    if (position <= store.outboxAcknowledged || !rules.restoredCopyIsNoticed) return false;
     const [frame] = store.outboxAfter(position - 1, 1);
     return frame?.position === position && frame.highestTime !== highestTime;
   }

@@ -203,6 +203,7 @@ export class WritePath {
 
   /** Lets no write through until `resume`, and calls back as soon as no commit is under way. */
   pause(onIdle: () => void): void {
+    if (!this.#context.rules.writesWaitForRestamping) return onIdle();
     this.#paused = true;
     this.#onIdle = onIdle;
     if (!this.#committing) this.#idle();

@@ -8,7 +8,7 @@
  *
  * Invariant: committedThrough ≤ head; per outbox, committed position ≤ received position.
  */
-import type { DirectoryLog, Done } from "@meridian/ports";
+import type { Done } from "@meridian/ports";
 import {
   assembleFrame,
   blockOf,
@@ -26,19 +26,10 @@ import {
   type OutboxMark,
 } from "@meridian/protocol";
 
+import type { DirectoryContext } from "../directory/directory-context.ts";
 import { StampCeiling, type CeilingTime } from "../time/stamp-ceiling.ts";
 import { RecentFrames, type OrderedFrame } from "./recent-frames.ts";
 import { buryStale } from "./stale-entries.ts";
-
-/** What the sequencer tells the directory. */
-export interface SequencerEvents {
-  /** A frame has its place in the log. */
-  onOrdered(frame: OrderedFrame): void;
-  /** A frame is durable. */
-  onCommitted(incarnation: number, position: number): void;
-  /** The log cannot be written: nothing may be promised any more. */
-  onFailed(failure: MeridianError): void;
-}
 
 /** What is to be ordered that another directory's log has. */
 export interface FollowedRun {
@@ -50,8 +41,7 @@ export interface FollowedRun {
 }
 
 export class Sequencer {
-  readonly #log: DirectoryLog;
-  readonly #events: SequencerEvents;
+  readonly #context: DirectoryContext;
   readonly #recent: RecentFrames;
   /** The last position ordered of each outbox that has sent anything in this epoch. */
   readonly #received = new Map<number, number>();
@@ -62,15 +52,10 @@ export class Sequencer {
   #committedThrough: number;
   readonly #ceiling: StampCeiling;
 
-  constructor(
-    log: DirectoryLog,
-    recentBytesMax: number,
-    time: CeilingTime,
-    events: SequencerEvents,
-  ) {
-    this.#log = log;
-    this.#events = events;
-    this.#recent = new RecentFrames(recentBytesMax);
+  constructor(context: DirectoryContext, time: CeilingTime) {
+    const { log, limits } = context;
+    this.#context = context;
+    this.#recent = new RecentFrames(limits.recentBytesMax);
     this.#head = log.committedThrough;
     this.#committedThrough = log.committedThrough;
     this.#ceiling = new StampCeiling(log.highestTime, time);
@@ -87,12 +72,12 @@ export class Sequencer {
 
   /** The highest stamp time to admit now. */
   timeMax(): number {
-    return this.#ceiling.timeMax;
+    return this.#context.rules.stampsAheadAreRefused ? this.#ceiling.timeMax : Infinity;
   }
 
   /** A directory has admitted that stamp: this one, or another. */
   observe(time: number): void {
-    this.#ceiling.observe(time);
+    if (this.#context.rules.admittedElsewhereCounts) this.#ceiling.observe(time);
   }
 
   /** A node claims that a directory has admitted that stamp. Throws `CLOCK_AHEAD` if that cannot be. */
@@ -114,7 +99,7 @@ export class Sequencer {
 
   /** What is durable of an outbox. */
   mark(incarnation: number): OutboxMark | undefined {
-    return this.#log.outboxMark(incarnation);
+    return this.#context.log.outboxMark(incarnation);
   }
 
   /** The last position of an outbox that is not to come any more, ordered here or taken elsewhere. */
@@ -164,7 +149,8 @@ export class Sequencer {
     horizon: number,
     nowMs: number,
   ): void {
-    const stale = lowestTime <= horizon ? buryStale(this.#log, horizon, bytes, header) : undefined;
+    const stale =
+      lowestTime <= horizon ? buryStale(this.#context.log, horizon, bytes, header) : undefined;
     if (stale === undefined) return this.#orderFrame(bytes, header, nowMs);
     // The burials first: were they lost behind the frame, its sender would not hear of them.
     this.#orderFrame(stale.burials, readFrameHeader(stale.burials), nowMs);
@@ -186,7 +172,7 @@ export class Sequencer {
     if (position > 0) this.#received.set(incarnation, position);
     const frame = { after, through, incarnation, position, bytes };
     this.#order(frame, { count, highestTime }, (failure) => {
-      if (failure === undefined) this.#events.onCommitted(incarnation, position);
+      if (failure === undefined) this.#context.events.emit.committed(incarnation, position);
     });
   }
 
@@ -204,7 +190,7 @@ export class Sequencer {
     };
     if (count === 0) {
       const frame = { ...order, count, highestTime, block: NO_BYTES };
-      return this.#log.append(
+      return this.#context.log.append(
         { ...frame, ...(followed && { followed }) },
         this.#committed(after, done),
       );
@@ -231,10 +217,10 @@ export class Sequencer {
     const { after, through, incarnation, position, bytes } = frame;
     this.#recent.push(frame);
     this.#pendingBytes += bytes.byteLength;
-    this.#events.onOrdered(frame);
+    this.#context.events.emit.ordered(frame);
     const logged = { after, through, incarnation, position, block: blockOf(bytes), ...more };
     const committed = this.#committed(through, done);
-    this.#log.append(logged, (failure) => {
+    this.#context.log.append(logged, (failure) => {
       if (failure === undefined) this.#pendingBytes -= bytes.byteLength;
       committed(failure);
     });
@@ -247,7 +233,7 @@ export class Sequencer {
         this.#committedThrough = through;
         this.#recent.trim(through);
       } else {
-        this.#events.onFailed(failure);
+        this.#context.events.emit.failed(failure);
       }
       done(failure);
     };

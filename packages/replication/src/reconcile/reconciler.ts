@@ -17,6 +17,7 @@ import {
   type Summary,
 } from "@meridian/protocol";
 
+import type { Rules } from "../rules.ts";
 import { TurnWork } from "../turn-work.ts";
 import { digestOf } from "./digest.ts";
 
@@ -26,6 +27,7 @@ export type ReconcilerStore = Pick<ReplicaStore, "summaryPage">;
 /** The link of a reconciler, and whom it works for. */
 export interface ReconcilerOptions {
   readonly store: ReconcilerStore;
+  readonly rules: Rules;
   send(message: string): void;
   /** Runs `callback` once other work has had its turn, unless the link is gone then. What it throws ends the link. */
   later(callback: () => void): void;
@@ -145,13 +147,14 @@ export class Reconciler {
   onWanted({ id, donated, keys }: Extract<DirectoryMessage, { type: "wanted" }>): void {
     const question = this.#questions.get(id);
     if (question === undefined) return;
-    if (question.donated !== donated) {
+    const { rules } = this.#options;
+    if (question.donated !== donated && rules.donationsAreCounted) {
       const said = `Expected ${donated} donated entries, got ${question.donated}`;
       throw new MeridianError("OUT_OF_ORDER", said);
     }
     for (const key of keys) checkWithin(key, question.ranges);
     this.#close(id, question);
-    if (keys.length > 0) {
+    if (keys.length > 0 && rules.wantedIsGiven) {
       this.#options.giveAgain(keys, this.hold(keys.length));
     }
     this.#proceed();

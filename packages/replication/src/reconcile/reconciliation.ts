@@ -3,10 +3,12 @@ import { encodeMessage, MeridianError, type DirectoryMessage } from "@meridian/p
 
 import type { Applier } from "../intake/applier.ts";
 import type { LogPosition } from "../intake/log-position.ts";
+import type { Rules } from "../rules.ts";
 import { Reconciler, type ReconcilerStore } from "./reconciler.ts";
 
 /** Whoever reconciles with a log: a node, or a directory that follows another one. */
 export interface ReconcilingParty {
+  readonly rules: Rules;
   /** This machine's own time. */
   ownMs(): number;
   /** Runs `callback` once other work has had its turn. What it throws ends the link. */
@@ -93,6 +95,7 @@ export class Reconciliation {
     const party = this.#party;
     const reconciler: Reconciler = new Reconciler({
       store: this.#store,
+      rules: this.#party.rules,
       send: (message) => current.link?.send(message),
       ownMs: () => party.ownMs(),
       later: (callback) => party.later(this.#unlessVoid(reconciler, callback)),

@@ -7,6 +7,7 @@
  */
 import type { Clock } from "@meridian/runtime";
 
+import { ALL_RULES, type Rules } from "../rules.ts";
 import { isMajority } from "./clock-vote.ts";
 
 /** How far a vote was in agreement. */
@@ -23,6 +24,7 @@ const ROUND_TRIP_MS_MAX = 3_000;
 
 export class ClusterClock {
   readonly #clock: Clock;
+  readonly #rules: Rules;
   /** What has been taken over: by how much the cluster's time is ahead of elapsed time. */
   #basis: { readonly offsetMs: number; readonly isConfirmed: boolean } | undefined;
   /** What was said last, whether it was taken over or not. */
@@ -34,8 +36,9 @@ export class ClusterClock {
   /** The own clock is used while it is off by no more. */
   maxDriftMs: number = Infinity;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, rules: Rules = ALL_RULES) {
     this.#clock = clock;
+    this.#rules = rules;
   }
 
   /** Cluster time in milliseconds since the Unix epoch: by the own clock while that agrees. */
@@ -49,6 +52,7 @@ export class ClusterClock {
 
   /** Cluster time that a majority has agreed on for `forMs` and does now; undefined where that is not so. */
   confirmedMs(forMs = 0): number | undefined {
+    if (!this.#rules.majorityIsAwaited) return this.ownMs();
     const confirmed = this.#confirmed;
     if (confirmed === undefined) return undefined;
     const elapsedMs = this.#clock.elapsedMs();

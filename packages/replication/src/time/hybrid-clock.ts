@@ -1,6 +1,7 @@
 import { BURIAL_ORIGIN, MeridianError, stampTimeOf, type Stamp } from "@meridian/protocol";
 import { randomIdentity, type Random } from "@meridian/runtime";
 
+import { ALL_RULES, type Rules } from "../rules.ts";
 import { isStampable, STAMPABLE_TIME_MAX } from "./clock-vote.ts";
 
 /**
@@ -10,6 +11,7 @@ import { isStampable, STAMPABLE_TIME_MAX } from "./clock-vote.ts";
 export class HybridClock {
   /** What tells its stamps from all others of the same time. */
   readonly origin: number;
+  readonly #rules: Rules;
   /** Invariant: at or above every time issued or observed, but for what `lower` has taken back. */
   #last: number;
 
@@ -17,7 +19,8 @@ export class HybridClock {
    * Draws an origin that nobody else has. `floor` is the highest stamp time that is known to have been issued. The first
    * stamp lies up to `spread` above it: two copies of a database, both behind their stamps, are not to give out the same times.
    */
-  constructor(random: Random, floor: number, spread = 0) {
+  constructor(random: Random, floor: number, spread = 0, rules: Rules = ALL_RULES) {
+    this.#rules = rules;
     // The greatest one is kept for burials.
     this.origin = Math.min(randomIdentity(random), BURIAL_ORIGIN - 1);
     this.#last = floor + Math.floor(random.next() * spread);
@@ -38,7 +41,7 @@ export class HybridClock {
   /** A new stamp, at or after the wall time `nowMs` if a stamp can hold that. */
   next(nowMs: number): Stamp {
     this.#last = Math.max(this.#last + 1, isStampable(nowMs) ? stampTimeOf(nowMs) : 0);
-    return { time: this.#last, origin: this.origin };
+    return { time: this.#last, origin: this.#rules.stampsNameOrigins ? this.origin : 1 };
   }
 
   /** A time below which no stamp will be issued any more, unless `lower` takes it back. */
@@ -49,11 +52,11 @@ export class HybridClock {
 
   /** Takes note of a time that another party has issued. */
   observe(time: number): void {
-    if (time > this.#last) this.#last = time;
+    if (time > this.#last && this.#rules.clocksMergeStamps) this.#last = time;
   }
 
   /** Goes back to `floor`, because everything issued above it has been refused and will be issued anew. */
   lower(floor: number): void {
-    this.#last = floor;
+    this.#last = this.#rules.newStampsLieAboveAdmitted ? floor : 0;
   }
 }

@@ -1,0 +1,72 @@
+import type { DirectoryLog } from "@meridian/ports";
+import type { Hello, MeridianError, RememberedMember } from "@meridian/protocol";
+import { Deadlines, type Clock, type Logger } from "@meridian/runtime";
+
+import type { Emitter } from "../events.ts";
+import { DIRECTORY_LIMITS, type DirectoryLimits } from "../limits.ts";
+import type { OrderedFrame } from "../order/recent-frames.ts";
+import type { Rules } from "../rules.ts";
+import type { DirectorySession } from "./directory-session.ts";
+import type { DirectoryOptions } from "./directory.ts";
+
+/** What all parts of a directory's machine share. */
+export interface DirectoryContext {
+  /** Nodes of another cluster are refused. */
+  readonly cluster: string;
+  readonly log: DirectoryLog;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits: DirectoryLimits;
+  readonly deadlines: Deadlines;
+  readonly events: Emitter<DirectoryEvents>;
+  readonly rules: Rules;
+}
+
+/** What the parts of a directory's machine tell it. */
+export interface DirectoryEvents {
+  /** A frame has its place in the log. */
+  ordered(frame: OrderedFrame): void;
+  /** A frame is durable. */
+  committed(incarnation: number, position: number): void;
+  /** The log cannot be written: nothing may be promised any more. */
+  failed(failure: MeridianError): void;
+
+  /** A node has introduced itself on a link. Throws where it cannot be taken in. */
+  greeted(session: DirectorySession, hello: Hello): void;
+  /** The session's status or what it has applied has changed. */
+  progressed(session: DirectorySession, statusChanged: boolean): void;
+  /** The session wants to hear who has applied a frame of its node. */
+  watched(session: DirectorySession): void;
+  /** The node asks for its turn to reconcile; `begin` is to be called when it comes. */
+  turnAsked(session: DirectorySession, begin: (head: number) => void): void;
+  /** The turn of a session has come. */
+  turnCame(session: DirectorySession, begin: (head: number) => void): void;
+  /** The node has exchanged all that differed. */
+  reconciled(session: DirectorySession): void;
+
+  /** A node has come, gone or changed its status, or something newer is known of one. */
+  membersChanged(): void;
+  /** Which nodes are there, or ready, has changed. */
+  appliersChanged(): void;
+  /** What is known of the nodes of another directory may have changed. */
+  elsewhereChanged(): void;
+  /** The clock of another directory, or of one of its nodes, shows `wallMs`. */
+  clockHeard(id: string, wallMs: number): void;
+  /** Another directory has told what it remembers of nodes. */
+  remembered(members: readonly RememberedMember[]): void;
+  /** A follower has caught up, or its link has come or gone. */
+  followerChanged(): void;
+  /** The directory has caught up with the others, as far as it could be asked to. */
+  synced(): void;
+}
+
+/** What the parts of a directory made with `options` share, and where they tell what has happened. */
+export function contextOf(
+  options: DirectoryOptions,
+  events: Emitter<DirectoryEvents>,
+  rules: Rules,
+): DirectoryContext {
+  const { cluster, log, clock, logger } = options;
+  const limits = { ...DIRECTORY_LIMITS, ...options.limits };
+  return { cluster, log, clock, logger, limits, deadlines: new Deadlines(clock), events, rules };
+}

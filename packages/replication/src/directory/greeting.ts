@@ -1,0 +1,101 @@
+/** What is said before a link is anything: whether its other end is taken in, and where it goes on. */
+import {
+  agree,
+  MeridianError,
+  type DirectoryMessage,
+  type Follow,
+  type Hello,
+  type OutboxMark,
+} from "@meridian/protocol";
+
+import { welcomeOf } from "./answers.ts";
+import { checkCursors, checkPlaces, checkReachable, type OwnLog } from "./claims.ts";
+import { resumeOfFollower, resumeOfNode, type Resume } from "./resume.ts";
+import type { SessionHost } from "./session-host.ts";
+
+/** What is at the other end of a link: nobody yet, a node, or a directory that follows this one. */
+export type Introduction =
+  | { readonly kind: "none" }
+  /** `takesChanges`: it takes what has changed among the members instead of the whole list. */
+  | { readonly kind: "node"; readonly hello: Hello; readonly takesChanges: boolean }
+  | { readonly kind: "follower"; readonly follow: Follow };
+
+/** How a peer that is taken in goes on, and what it is told. */
+export interface TakenIn {
+  readonly resume: Resume;
+  readonly welcome: DirectoryMessage;
+}
+
+/** Throws `WRONG_CLUSTER` for a peer of another cluster. */
+export function checkCluster(host: SessionHost, cluster: string): void {
+  if (cluster === host.cluster) return;
+  throw new MeridianError(
+    "WRONG_CLUSTER",
+    `Expected a node of cluster \`${host.cluster}\`, got one of \`${cluster}\``,
+  );
+}
+
+/** Throws what is wrong with what a node says of itself, before anything is changed. Returns what the log has of its outbox. */
+export function checkHello(
+  host: SessionHost,
+  hello: Hello,
+  remoteAddress: string,
+): OutboxMark | undefined {
+  const { sequencer, peers } = host;
+  checkCluster(host, hello.cluster);
+  checkPlaces(hello, ownLog(host));
+  checkReachable(hello, remoteAddress);
+  if (peers.isSyncing) {
+    throw new MeridianError("DIRECTORY_SYNCING", "The directory is catching up with the others");
+  }
+  const mark = sequencer.mark(hello.incarnation);
+  if (mark !== undefined && hello.outboxThrough < mark.position) {
+    throw new MeridianError(
+      "INCARNATION_REUSED",
+      `Expected an outbox that has reached position ${mark.position}, got one at ${hello.outboxThrough}`,
+    );
+  }
+  sequencer.checkClaim(hello.admittedTime);
+  return mark;
+}
+
+/** Takes in a node that has been checked. `mark` is what the log has of its outbox. */
+export function takeInNode(host: SessionHost, hello: Hello, mark: OutboxMark | undefined): TakenIn {
+  const { log, sequencer, horizon } = host;
+  const { isLoss, ...resume } = resumeOfNode(
+    log,
+    sequencer.head,
+    mark?.position,
+    horizon.horizon,
+    hello,
+  );
+  if (isLoss) horizon.freeze();
+  sequencer.expectAfter(hello.incarnation, hello.outboxAcknowledged);
+  sequencer.observe(hello.admittedTime);
+  return { resume, welcome: welcomeOf(host, agree(hello), resume, mark) };
+}
+
+/** Throws what is wrong with what another directory says of itself that wants to follow this one. */
+export function checkFollow(host: SessionHost, follow: Follow): void {
+  const { log } = host;
+  checkCluster(host, follow.cluster);
+  checkCursors(follow, ownLog(host));
+  if (follow.logId !== log.logId) return;
+  const said =
+    follow.epoch === log.epoch
+      ? "Expected another directory, got this one: leave its own URL out of --peer"
+      : "Expected a directory with a log of its own, got a copy of this one's: start it on an empty folder";
+  throw new MeridianError("SAME_LOG", said);
+}
+
+/** Takes in a directory that has been checked. */
+export function takeInFollower(host: SessionHost, follow: Follow): TakenIn {
+  const resume = resumeOfFollower(host.log, follow.cursors, follow.head === 0);
+  return { resume, welcome: welcomeOf(host, agree(follow), resume, undefined) };
+}
+
+function ownLog({ log, sequencer }: SessionHost): OwnLog {
+  const { logId, epoch } = log;
+  const { head, committedThrough } = sequencer;
+  return { logId, epoch, head, committedThrough };
+}
