@@ -156,6 +156,31 @@ describe("a path from one file to another", () => {
   });
 });
 
+describe("a floor of replication", () => {
+  it.each([
+    ["src/node/x.ts", "../intake/applier.ts"],
+    ["src/node/x.ts", "./y.ts"],
+    ["src/directory/x.ts", "../follow/peers.ts"],
+    ["src/link/x.ts", "../limits.ts"],
+    ["src/index.ts", "./node/replica.ts"],
+  ])("is loaded from above (%s loads %s)", (path, target) => {
+    expect(plant("packages/replication", `import { x } from "${target}";`, {}, path)).toEqual([]);
+  });
+
+  it.each([
+    ["src/intake/x.ts", "../node/replica.ts", "intake may load nothing of node"],
+    ["src/node/x.ts", "../directory/feed.ts", "node may load nothing of directory"],
+    ["src/link/x.ts", "../reconcile/digest.ts", "link may load nothing of reconcile"],
+    ["src/limits.ts", "./time/clock-vote.ts", "the ground floor may load nothing of time"],
+    ["src/cellar/x.ts", "../limits.ts", "`cellar` is on no floor"],
+  ])("is not loaded from below or beside (%s loads %s)", (path, target, said) => {
+    const found = plant("packages/replication", `import { x } from "${target}";`, {}, path);
+    expect(found).toEqual([`packages/replication/${path}: ${said}`]);
+    const typed = plant("packages/replication", `import type { X } from "${target}";`, {}, path);
+    expect(typed).toEqual([]);
+  });
+});
+
 describe("a module that is forbidden to one package", () => {
   it.each(["ws", "better-sqlite3", "node:fs", "fs", "node:fs/promises"])(
     "of %s is found in replication, declared or not",

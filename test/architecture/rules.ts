@@ -78,6 +78,19 @@ const FROM_SOURCE_ONLY: Readonly<Record<string, readonly string[]>> = {
 /** The tools of testing, which the root declares for every package. */
 const TEST_TOOLS = ["vitest", "fast-check"];
 
+/**
+ * The rooms inside a package, from the top floor down. What a file loads lies in its own room or on a lower floor: what it only names the types of
+ * may lie anywhere. Files beside the rooms are the ground floor; `index.ts` alone looks at all of them.
+ */
+const FLOORS: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  "packages/replication/src": [
+    ["node", "directory"],
+    ["follow"],
+    ["intake", "link", "reconcile", "order", "horizon"],
+    ["time"],
+  ],
+};
+
 const CODE_LINES_MAX = 400;
 
 /** Names of drawers that anything ends up in. */
@@ -133,6 +146,8 @@ function violationsOfFile(
   for (const reach of file.reaches) {
     const forbidden = violationOfRoom(`${pkg.folder}/${path}`, reach.specifier);
     if (forbidden !== undefined) found.push(forbidden);
+    const climb = violationOfFloor(`${pkg.folder}/${path}`, reach);
+    if (climb !== undefined) found.push(climb);
     const violation = /^\.{1,2}($|\/)|^\//.test(reach.specifier)
       ? violationOfPath(path, reach.specifier)
       : violationOfModule(pkg, name, reach);
@@ -150,6 +165,29 @@ function violationOfRoom(file: string, specifier: string): string | undefined {
     ? room.folders.some((folder) => target.startsWith(`${folder}/`))
     : room.packages.includes(target);
   return isForbidden ? `${room.why}, and may not import ${specifier}` : undefined;
+}
+
+function violationOfFloor(file: string, { specifier, kind }: Reach): string | undefined {
+  const [folder, floors] =
+    Object.entries(FLOORS).find(([each]) => file.startsWith(`${each}/`)) ?? [];
+  if (folder === undefined || floors === undefined) return undefined;
+  if (!specifier.startsWith(".") || kind === "type" || file === `${folder}/index.ts`)
+    return undefined;
+  const from = roomOf(folder, file);
+  const to = roomOf(folder, posix.join(posix.dirname(file), specifier));
+  if (from === to) return undefined;
+  const floorOf = (room: string): number =>
+    room === "" ? floors.length : floors.findIndex((rooms) => rooms.includes(room));
+  if (floorOf(from) < 0) return `\`${from}\` is on no floor`;
+  return floorOf(from) < floorOf(to)
+    ? undefined
+    : `${from === "" ? "the ground floor" : from} may load nothing of ${to === "" ? folder : to}`;
+}
+
+/** The room of a file: the folder below `folder` that it lies in, empty if it lies beside the rooms. */
+function roomOf(folder: string, file: string): string {
+  const [room = "", ...rest] = file.slice(folder.length + 1).split("/");
+  return rest.length === 0 ? "" : room;
 }
 
 function violationOfPath(path: string, specifier: string): string | undefined {
