@@ -7,8 +7,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { plainEnvironment } from "@meridian/supervision";
 
-import { plainEnvironment, ROOT } from "../support/program.ts";
+import { ROOT } from "../support/program.ts";
 import { until, within } from "../support/until.ts";
 
 const ROUNDS = 5;
@@ -31,7 +32,7 @@ async function startOnce(): Promise<number> {
   // A group of its own, so that all of it can be told what a terminal tells on Ctrl-C.
   const child = spawn("npm", ["run", "dev", "--", `--data=${join(data, "cluster")}`], {
     cwd: ROOT,
-    env: plainEnvironment(),
+    env: plainEnvironment(process.env),
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
   });

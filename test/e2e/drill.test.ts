@@ -5,9 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { describe, expect, it, onTestFinished } from "vitest";
+import { plainEnvironment } from "@meridian/supervision";
 
 import { startCluster } from "../support/start-cluster.ts";
-import { plainEnvironment, ROOT } from "../support/program.ts";
+import { ROOT } from "../support/program.ts";
 import { until, within } from "../support/until.ts";
 
 interface Run {
@@ -23,7 +24,7 @@ function drill(...args: string[]): Run {
   const folder = mkdtempSync(join(tmpdir(), "meridian-drills-"));
   const node = ["--conditions=@meridian/source", "--import", "tsx"];
   const argv = [...node, "apps/cli/src/main.ts", "drill", "run", ...args];
-  const env = { ...plainEnvironment(), TMPDIR: folder };
+  const env = { ...plainEnvironment(process.env), TMPDIR: folder };
   const child = spawn(process.execPath, argv, { cwd: ROOT, env });
   onTestFinished(async () => {
     child.kill("SIGKILL");

@@ -40,7 +40,7 @@ describe("a client whose node is killed", () => {
       await client.set("visits", visit);
       expect(await client.get("visits")).toBe(visit);
     }
-    expect(await inOrder).toBe(0);
+    expect((await inOrder).code).toBe(0);
     expect(await client.get("visits")).toBe(120);
   });
 });

@@ -7,8 +7,9 @@ import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 
 import { expect, it, onTestFinished } from "vitest";
+import { plainEnvironment } from "@meridian/supervision";
 
-import { plainEnvironment, ROOT } from "../support/program.ts";
+import { ROOT } from "../support/program.ts";
 import { until, within } from "../support/until.ts";
 
 const README = readFileSync(join(ROOT, "README.md"), "utf8");
@@ -37,7 +38,7 @@ function patternOf(answer: string): RegExp {
 async function startDev(): Promise<number> {
   const data = mkdtempSync(join(tmpdir(), "meridian-readme-"));
   const args = ["run", "--silent", "dev", "--", "--data", data];
-  const dev = spawn("npm", args, { cwd: ROOT, env: plainEnvironment(), detached: true });
+  const dev = spawn("npm", args, { cwd: ROOT, env: plainEnvironment(process.env), detached: true });
   let isGone = false;
   const exited = new Promise<void>((resolve) => {
     dev.once("exit", () => {
@@ -70,7 +71,7 @@ async function run(block: string, directoryPort: number): Promise<string> {
     text = text.replaceAll(`:${DIRECTORY_PORT + offset}/`, `:${directoryPort + offset}/`);
   }
   const env = {
-    ...plainEnvironment(),
+    ...plainEnvironment(process.env),
     MERIDIAN_DIRECTORY: `http://127.0.0.1:${directoryPort}`,
   };
   const { stdout } = await promisify(execFile)("sh", ["-eu", "-c", text], { cwd: ROOT, env });

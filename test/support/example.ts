@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 import { onTestFinished } from "vitest";
+import { plainEnvironment } from "@meridian/supervision";
 
-import { plainEnvironment, ROOT } from "./program.ts";
+import { ROOT } from "./program.ts";
 
 /** Starts an example that listens, ends it with the test, and resolves to where it listens. */
 export async function startExample(
@@ -14,7 +15,7 @@ export async function startExample(
   const args = ["--conditions=@meridian/source", "--import", "tsx", file];
   const child = spawn(process.execPath, args, {
     cwd: join(ROOT, "apps/examples"),
-    env: { ...plainEnvironment(), PORT: "0", ...env },
+    env: { ...plainEnvironment(process.env), PORT: "0", ...env },
     stdio: ["ignore", "pipe", "inherit"],
   });
   onTestFinished(() => {

@@ -6,7 +6,7 @@ import { afterEach, expect, test } from "vitest";
 
 import { takeDataDirectory } from "../src/dev/data-directory.ts";
 import { readDevConfig, type DevFlags } from "../src/dev/dev-config.ts";
-import { LineSplitter } from "../src/dev/log-lines.ts";
+import { LineSplitter } from "@meridian/supervision";
 import { choosePorts } from "../src/dev/ports.ts";
 
 const folders: string[] = [];

@@ -1,3 +1,12 @@
+export { LineSplitter } from "./line-splitter.ts";
+export {
+  commandOf,
+  ManagedProcess,
+  plainEnvironment,
+  type ManagedProcessOptions,
+  type NodeProgram,
+  type ProcessEnd,
+} from "./managed-process.ts";
 export { notifyReady, notifyStopping, startWatchdog } from "./notify.ts";
 export { outliveOutput } from "./output.ts";
 export { exitWhenParentDies } from "./parent.ts";

@@ -2,13 +2,13 @@
 import { join } from "node:path";
 
 import type { Random } from "@meridian/runtime";
+import type { NodeProgram } from "@meridian/supervision";
 
 import type { CliIo } from "../io.ts";
 import type { RunningDirectory } from "./banner.ts";
 import type { DevConfig } from "./dev-config.ts";
 import { DevLog } from "./log-lines.ts";
 import type { Ports } from "./ports.ts";
-import type { Program } from "./programs.ts";
 import { SupervisedChild } from "./supervised-child.ts";
 
 /** What a cluster is made of. */
@@ -16,8 +16,8 @@ export interface ClusterOptions {
   readonly config: DevConfig;
   readonly ports: Ports;
   readonly dataPath: string;
-  readonly directoryProgram: Program;
-  readonly regionProgram: Program;
+  readonly directoryProgram: NodeProgram;
+  readonly regionProgram: NodeProgram;
   readonly io: CliIo;
   readonly random: Random;
   readonly graceMs: number;
@@ -114,17 +114,13 @@ export class DevCluster {
     for (const child of this.#children.values()) child.kill();
   }
 
-  #add(name: string, program: Program, args: readonly string[]): void {
+  #add(name: string, program: NodeProgram, args: readonly string[]): void {
     const { random, graceMs, io } = this.#options;
-    // The programs refuse variables that they do not know, and the command has some of its own.
-    const env = Object.fromEntries(
-      Object.entries(io.env).filter(([variable]) => !variable.startsWith("MERIDIAN_")),
-    );
     const child = new SupervisedChild({
       name,
       program,
       args,
-      env,
+      env: io.env,
       random,
       graceMs,
       onLine: (line) => this.#log.write(name, line),

@@ -2,21 +2,14 @@
 import { fileURLToPath } from "node:url";
 
 import { MeridianError } from "@meridian/protocol";
+import type { NodeProgram } from "@meridian/supervision";
 
 import { bundleSource, endBundler } from "./source-bundle.ts";
 
-/** How to run one program. */
-export interface Program {
-  /** The file that Node.js is given. */
-  readonly entry: string;
-  /** Arguments of Node.js itself, before the entry. */
-  readonly execArgv: readonly string[];
-}
-
 /** The programs of a cluster. */
 export interface DevPrograms {
-  readonly directory: Program;
-  readonly region: Program;
+  readonly directory: NodeProgram;
+  readonly region: NodeProgram;
 }
 
 /** Finds the programs of the directory and the regions. Throws `INVALID_CONFIG` where they are not installed. */
@@ -48,16 +41,16 @@ function findMain(packageName: string): string {
   }
 }
 
-function built(entry: string): Program {
+function built(entry: string): NodeProgram {
   return { entry, execArgv: ["--import", new URL("./exit-with-parent.js", import.meta.url).href] };
 }
 
 /** Has `exit-with-parent` in it. */
-function bundled(entry: string): Program {
+function bundled(entry: string): NodeProgram {
   return { entry, execArgv: ["--enable-source-maps"] };
 }
 
-function loaded(entry: string): Program {
+function loaded(entry: string): NodeProgram {
   const guard = new URL("./exit-with-parent.ts", import.meta.url).href;
   return { entry, execArgv: [...process.execArgv, "--import", guard] };
 }

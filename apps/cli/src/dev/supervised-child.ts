@@ -1,15 +1,16 @@
 /** A program that is started again when it dies. */
-import { spawn, type ChildProcess } from "node:child_process";
-
 import { Backoff, type Random } from "@meridian/runtime";
-
-import { LineSplitter } from "./log-lines.ts";
-import type { Program } from "./programs.ts";
+import {
+  commandOf,
+  ManagedProcess,
+  type NodeProgram,
+  type ProcessEnd,
+} from "@meridian/supervision";
 
 /** What to run and whom to tell. */
 export interface ChildOptions {
   readonly name: string;
-  readonly program: Program;
+  readonly program: NodeProgram;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly random: Random;
@@ -36,7 +37,7 @@ const STEADY_MS = 10_000;
 export class SupervisedChild {
   readonly #options: ChildOptions;
   readonly #pauses: Backoff;
-  #child: ChildProcess | undefined;
+  #child: ManagedProcess | undefined;
   #restart: NodeJS.Timeout | undefined;
   #stopping = false;
   #listened = false;
@@ -54,63 +55,40 @@ export class SupervisedChild {
   }
 
   start(): void {
-    const { program, args, env, onMessage } = this.#options;
+    const { name, program, args, env, onLine, onMessage } = this.#options;
     this.#startedMs = performance.now();
-    const child = spawn(process.execPath, [...program.execArgv, program.entry, ...args], {
-      stdio: ["ignore", "pipe", "pipe", "ipc"],
-      // A group of its own: Ctrl-C reaches the parent only, which stops the programs in order.
-      detached: true,
+    const child = new ManagedProcess({
+      name,
+      command: commandOf(program, args),
       env,
+      output: onLine,
+      onMessage: (message) => {
+        if (message["type"] === "listening") this.#listened = true;
+        onMessage(message);
+      },
     });
     this.#child = child;
-    for (const stream of [child.stdout, child.stderr]) this.#forward(stream);
-    child.on("message", (message: unknown) => {
-      if (typeof message !== "object" || message === null) return;
-      if ("type" in message && message.type === "listening") this.#listened = true;
-      onMessage({ ...message });
-    });
-    // A process that cannot be spawned has no exit; one that can may still report errors of its channel.
-    child.once("error", (error) => {
-      if (child.pid === undefined) this.#onExit(error.message, undefined);
-      else this.#options.onNews(`${this.#options.name}: ${error.message}`);
-    });
-    child.once("exit", (code, signal) => {
-      this.#onExit(signal === null ? `exit code ${code ?? "none"}` : `signal ${signal}`, code);
-    });
+    void child.exited.then((end) => this.#onExit(end));
   }
 
   /** Stops it in order: SIGTERM, and SIGKILL when the grace is over. Resolves once it is gone. */
   async stop(): Promise<void> {
     this.#stopping = true;
     clearTimeout(this.#restart);
-    const child = this.#child;
-    if (child === undefined) return;
     const { name, graceMs, onNews } = this.#options;
-    const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-    child.kill("SIGTERM");
-    const late = setTimeout(() => {
-      onNews(`${name} has not stopped within ${graceMs} ms and is killed`);
-      child.kill("SIGKILL");
-    }, graceMs);
-    await gone;
-    clearTimeout(late);
+    await this.#child?.stop(graceMs, () =>
+      onNews(`${name} has not stopped within ${graceMs} ms and is killed`),
+    );
   }
 
   /** Ends it now. */
   kill(): void {
     this.#stopping = true;
     clearTimeout(this.#restart);
-    this.#child?.kill("SIGKILL");
+    this.#child?.signal("SIGKILL");
   }
 
-  #forward(stream: NodeJS.ReadableStream | null): void {
-    const lines = new LineSplitter(this.#options.onLine);
-    stream?.setEncoding("utf8");
-    stream?.on("data", (text: string) => lines.push(text));
-    stream?.once("end", () => lines.end());
-  }
-
-  #onExit(how: string, code: number | null | undefined): void {
+  #onExit({ how, code }: ProcessEnd): void {
     this.#child = undefined;
     if (this.#stopping) return;
     const { name, onNews, onGivenUp } = this.#options;

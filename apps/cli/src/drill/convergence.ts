@@ -23,11 +23,12 @@ const KEYS_NAMED = 5;
 const READERS = 16;
 const READ_ATTEMPTS = 20;
 
-/** Waits until every one of `names` is ready, and all directories and nodes hold the same. */
+/** Waits until every one of `names` is ready, and all directories and nodes hold the same. Rejects once it is `stopped`. */
 export async function converge(
   directories: readonly Destination[],
   names: readonly string[],
   patienceMs: number,
+  stopped: AbortSignal,
 ): Promise<Convergence> {
   const startedMs = performance.now();
   let failure = "";
@@ -42,7 +43,7 @@ export async function converge(
     } catch (cause) {
       failure = cause instanceof Error ? cause.message : String(cause);
     }
-    await pause(POLL_MS);
+    await pause(POLL_MS, stopped);
   }
   return { ms: null, entries: 0, failure };
 }

@@ -54,7 +54,7 @@ export const DIRECTORY_DRILLS: readonly Drill[] = [
 async function killFirst(stage: Stage, meanwhile: () => void): Promise<void> {
   const { cluster, hold } = stage;
   const killedAtMs = performance.now();
-  await cluster.directory.process.kill();
+  await cluster.directory.kill();
   meanwhile();
   await goOver(stage, cluster.regions, killedAtMs);
   await hold(1);

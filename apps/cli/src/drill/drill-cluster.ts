@@ -35,11 +35,7 @@ export class DrillCluster {
 
   /** Makes the machines, none of which runs yet. */
   static async make(options: DrillClusterOptions): Promise<DrillCluster> {
-    const { programs, folder, onLost, horizonMs } = options;
-    // The programs refuse variables that they do not know, and the command has some of its own.
-    const env = Object.fromEntries(
-      Object.entries(options.env).filter(([variable]) => !variable.startsWith("MERIDIAN_")),
-    );
+    const { programs, folder, env, onLost, horizonMs } = options;
     const common = { folder, env, onLost };
     /** The links that lead to each directory. */
     const leading: LinkProxy[][] = Array.from({ length: options.directories }, () => []);
@@ -82,13 +78,13 @@ export class DrillCluster {
 
   /** Ends everything, whatever state it is in. */
   async dispose(): Promise<void> {
-    await Promise.all(this.#machines.map((machine) => machine.process.kill()));
+    await Promise.all(this.#machines.map((machine) => machine.kill()));
     await Promise.all(this.#machines.flatMap(({ links }) => links.map((link) => link.close())));
   }
 
   /** Ends every process at once, from where nothing can be waited for. */
   killNow(): void {
-    for (const machine of this.#machines) machine.process.killNow();
+    for (const machine of this.#machines) machine.killNow();
   }
 
   get #machines(): readonly Machine[] {

@@ -29,7 +29,7 @@ export const DRILLS: readonly Drill[] = [
     name: "kill-region",
     story: (victim) => `${victim} is killed with SIGKILL, and started again`,
     run: async ({ victim, hold }) => {
-      await victim.process.kill();
+      await victim.kill();
       await hold(1);
       await victim.start();
     },
@@ -38,7 +38,7 @@ export const DRILLS: readonly Drill[] = [
     name: "kill-directory",
     story: () => "the directory is killed with SIGKILL, and started again",
     run: async ({ cluster, hold }) => {
-      await cluster.directory.process.kill();
+      await cluster.directory.kill();
       await hold(1);
       await cluster.directory.start();
     },
@@ -46,12 +46,12 @@ export const DRILLS: readonly Drill[] = [
   {
     name: "pause-region",
     story: (victim) => `${victim} is held up with SIGSTOP, and goes on`,
-    run: ({ victim, hold }) => holdUp(victim.process, hold),
+    run: ({ victim, hold }) => holdUp(victim, hold),
   },
   {
     name: "pause-directory",
     story: () => "the directory is held up with SIGSTOP, and goes on",
-    run: ({ cluster, hold }) => holdUp(cluster.directory.process, hold),
+    run: ({ cluster, hold }) => holdUp(cluster.directory, hold),
   },
   {
     name: "clock-ahead",
@@ -59,7 +59,7 @@ export const DRILLS: readonly Drill[] = [
       `${victim} starts cut off, with its clock an hour ahead, serves, and comes back`,
     run: async (stage) => {
       const { victim, hold } = stage;
-      await victim.process.stop();
+      await victim.stop();
       for (const link of victim.links) link.cut();
       await victim.start(HOUR_MS);
       await serves(victim);
@@ -75,7 +75,7 @@ export const DRILLS: readonly Drill[] = [
     story: (victim) => `${victim}'s clock is an hour behind`,
     run: async (stage) => {
       const { victim, hold } = stage;
-      await victim.process.stop();
+      await victim.stop();
       await victim.start(-HOUR_MS);
       await hold(1);
       await restart(stage);
@@ -86,7 +86,7 @@ export const DRILLS: readonly Drill[] = [
     story: (victim) => `${victim}'s database is put back to an old backup`,
     run: async (stage) => {
       const { victim, hold } = stage;
-      await victim.process.stop();
+      await victim.stop();
       victim.backUp();
       await victim.start();
       await hold(1);
@@ -102,11 +102,11 @@ export const DRILLS: readonly Drill[] = [
     name: "restore-directory",
     story: () => "the directory's database is put back to an old backup",
     run: async ({ cluster: { directory }, hold }) => {
-      await directory.process.stop();
+      await directory.stop();
       directory.backUp();
       await directory.start();
       await hold(1);
-      await directory.process.kill();
+      await directory.kill();
       directory.restore();
       await directory.start();
     },
@@ -115,7 +115,7 @@ export const DRILLS: readonly Drill[] = [
     name: "lose-directory",
     story: () => "the directory's data are lost whole",
     run: async ({ cluster: { directory }, hold }) => {
-      await directory.process.kill();
+      await directory.kill();
       directory.lose();
       await hold(0.5);
       await directory.start();
@@ -135,14 +135,14 @@ async function cutOff(
   for (const link of links) link.heal();
 }
 
-async function holdUp(process: Machine["process"], hold: Stage["hold"]): Promise<void> {
-  process.hold();
+async function holdUp(machine: Machine, hold: Stage["hold"]): Promise<void> {
+  machine.hold();
   await hold(1);
-  process.resume();
+  machine.resume();
 }
 
 async function restart({ victim }: Stage): Promise<void> {
-  await victim.process.stop();
+  await victim.stop();
   await victim.start();
 }
 
@@ -153,7 +153,7 @@ async function restart({ victim }: Stage): Promise<void> {
 async function replaceData(stage: Stage, change: () => void): Promise<void> {
   const { load, victim } = stage;
   await handOver(stage);
-  await victim.process.stop();
+  await victim.stop();
   change();
   await victim.start();
   load.readmit(victim.name);

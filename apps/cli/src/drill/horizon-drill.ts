@@ -26,7 +26,7 @@ export const HORIZON_DRILL: Drill = {
     // One session: what it reads at the victim is what it has written.
     for (const key of KEYS) await requests.get(victim.url ?? "", key);
     await handOver(stage);
-    await victim.process.stop();
+    await victim.stop();
     const awaySinceMs = performance.now();
     for (const key of DELETED) await load.delete(requests, other.url ?? "", key);
     await until(() => handsOver(other));

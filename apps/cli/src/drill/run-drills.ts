@@ -82,17 +82,19 @@ async function drillOn(
   broken: string[],
   random: Random,
 ): Promise<DrillReport> {
-  const { rate, seconds, seed } = options;
+  const { rate, seconds, seed, stopped } = options;
   const victim = cluster.regions[Math.floor(random.next() * cluster.regions.length)];
   if (victim === undefined)
     throw new MeridianError("INVALID_ARGUMENT", "Expected a region, got none");
   const names = cluster.regions.map(({ name }) => name);
   await cluster.start();
-  const ready = await converge(cluster.directories, names, CONVERGENCE_MS);
+  const ready = await converge(cluster.directories, names, CONVERGENCE_MS, stopped);
   const destinations = cluster.regions;
   const load = new Load({ destinations, rate, random, prefix: "drill/", ttlMsMax: 0 });
   if (ready.failure !== null) throw new MeridianError("NO_READY_NODE", ready.failure);
-  const hold = (share: number): Promise<void> => pause(share * seconds * 1000);
+  // Nobody waits for a drill that was stopped; its load must not go on.
+  stopped.addEventListener("abort", () => void load.stop(), { once: true });
+  const hold = (share: number): Promise<void> => pause(share * seconds * 1000, stopped);
   load.start();
   await hold(SHARES.before);
   const notes: string[] = [];
@@ -105,10 +107,10 @@ async function drillOn(
     complain: (line) => void broken.push(line),
   });
   // While the load goes on: it may not take a rest for everyone to come together.
-  const healed = await converge(cluster.directories, names, CONVERGENCE_MS);
+  const healed = await converge(cluster.directories, names, CONVERGENCE_MS, stopped);
   await hold(SHARES.after);
   await load.stop();
-  const ended = await converge(cluster.directories, names, CONVERGENCE_MS);
+  const ended = await converge(cluster.directories, names, CONVERGENCE_MS, stopped);
   const failure = ended.failure ?? healed.failure;
   const convergence = { ...ended, failure, ms: ended.failure === null ? healed.ms : null };
   const audit = await auditKeys(load.ledger, destinations);
@@ -143,9 +145,9 @@ export async function runAgainst(
   const load = new Load({ destinations, rate, random, prefix, ttlMsMax: GUEST_TTL_MS });
   try {
     load.start();
-    await stoppable(pause(seconds * 1000), stopped);
+    await pause(seconds * 1000, stopped);
     await load.stop();
-    const convergence = await converge(directories, names, CONVERGENCE_MS);
+    const convergence = await converge(directories, names, CONVERGENCE_MS, stopped);
     const violations = [...load.violations, ...(await auditKeys(load.ledger, destinations))];
     return {
       drill: "steady",

@@ -1,4 +1,6 @@
 /** Waiting until what was under way when one began to wait has arrived everywhere. */
+import { setTimeout } from "node:timers/promises";
+
 import type { Party } from "./party.ts";
 
 const PAUSE_MS = 50;
@@ -56,7 +58,12 @@ async function waitFor(
   }
 }
 
-/** Resolves after `ms` milliseconds. */
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+/** Resolves after `ms` milliseconds; rejects at once where nobody waits for that any more, with why. */
+export async function pause(ms: number, stopped?: AbortSignal): Promise<void> {
+  stopped?.throwIfAborted();
+  try {
+    await setTimeout(ms, undefined, stopped === undefined ? {} : { signal: stopped });
+  } catch (cause) {
+    throw stopped?.reason ?? cause;
+  }
 }

@@ -1,0 +1,208 @@
+/**
+ * One of Meridian's programs in a process of its own: the other end of what `runServer` does in it. The program tells over
+ * the IPC channel where it listens and how it stands, and ends when the channel breaks; so it does not outlive this process
+ * however that ends, and is killed where this process still can.
+ */
+import { spawn, type ChildProcess } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+
+import { systemClock } from "@meridian/runtime";
+
+import { LineSplitter } from "./line-splitter.ts";
+
+/** A program that Node.js runs. */
+export interface NodeProgram {
+  /** The file that Node.js is given. */
+  readonly entry: string;
+  /** Arguments of Node.js itself, before the entry. */
+  readonly execArgv: readonly string[];
+}
+
+/** The command that runs a program; `imports` are modules that are loaded before it. */
+export function commandOf(
+  { entry, execArgv }: NodeProgram,
+  args: readonly string[],
+  imports: readonly string[] = [],
+): readonly string[] {
+  const preloads = imports.flatMap((module) => ["--import", module]);
+  return [process.execPath, ...execArgv, ...preloads, entry, ...args];
+}
+
+/** An environment without what would configure the programs: they refuse variables that they do not know. */
+export function plainEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { NODE_OPTIONS: _, NOTIFY_SOCKET: __, ...others } = env;
+  return Object.fromEntries(
+    Object.entries(others).filter(([name]) => !name.startsWith("MERIDIAN_")),
+  );
+}
+
+/** What to run and whom to tell. */
+export interface ManagedProcessOptions {
+  /** For messages. */
+  readonly name: string;
+  /** What to run, and its arguments. */
+  readonly command: readonly string[];
+  /** See `plainEnvironment`, which is applied to it. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  /** Told each line that it prints, or the file to the end of which all of it goes. */
+  readonly output: ((line: string) => void) | { readonly file: string };
+  /** Told what the program sends. */
+  readonly onMessage?: (message: Readonly<Record<string, unknown>>) => void;
+}
+
+/** How a process has ended. */
+export interface ProcessEnd {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** In words: `exit code 1`, `signal SIGKILL`, or why it could not be started. */
+  readonly how: string;
+}
+
+const START_MS = 30_000;
+const STOP_MS = 15_000;
+
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
+/** A process, which runs from the moment it is made. */
+export class ManagedProcess {
+  readonly name: string;
+  /** Resolves once it is gone. */
+  readonly exited: Promise<ProcessEnd>;
+  readonly #child: ChildProcess;
+  readonly #listening: Promise<string>;
+  #url = "";
+  #status: string | undefined;
+
+  constructor(options: ManagedProcessOptions) {
+    const { name, output, onMessage } = options;
+    this.name = name;
+    const child = spawned(options);
+    this.#child = child;
+    running.add(child);
+    if (typeof output === "function") forwardLines(child, output);
+    this.exited = new Promise((resolve) => {
+      // A process that cannot be started has no exit; one that can may still report errors of its channel.
+      child.on("error", ({ message }) => {
+        if (child.pid === undefined) resolve({ code: null, signal: null, how: message });
+      });
+      child.once("exit", (code, signal) => {
+        const how = signal === null ? `exit code ${code ?? "none"}` : `signal ${signal}`;
+        resolve({ code, signal, how });
+      });
+    });
+    void this.exited.then(() => running.delete(child));
+    this.#listening = new Promise((resolve, reject) => {
+      child.on("message", (message: unknown) => {
+        if (typeof message !== "object" || message === null) return;
+        this.#hear({ ...message }, resolve);
+        onMessage?.({ ...message });
+      });
+      const fail = ({ how }: ProcessEnd): void =>
+        reject(new Error(`Expected ${name} to listen, but it ended (${how})`));
+      // After its exit there may still be output that says why.
+      child.once("close", () => void this.exited.then(fail));
+    });
+    this.#listening.catch(() => {});
+  }
+
+  /** The number of the process; undefined if it could not be started. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** Where it is reached since it listens. */
+  get url(): string {
+    return this.#url;
+  }
+
+  /** The last status that it has told of. */
+  get status(): string | undefined {
+    return this.#status;
+  }
+
+  /** Resolves once it listens, to where. Rejects where it ends before, or takes longer than this and is killed for that. */
+  async listens(patienceMs: number = START_MS): Promise<string> {
+    let late = false;
+    const cancel = systemClock.after(patienceMs, () => {
+      late = true;
+      this.signal("SIGKILL");
+    });
+    try {
+      return await this.#listening;
+    } catch (cause) {
+      if (!late) throw cause;
+      throw new Error(`Expected ${this.name} to listen within ${patienceMs} ms`, { cause });
+    } finally {
+      cancel();
+    }
+  }
+
+  /** Asks it to stop, and kills it after `graceMs`, of which `onLate` is told. Resolves once it is gone. */
+  async stop(graceMs: number = STOP_MS, onLate?: () => void): Promise<ProcessEnd> {
+    this.signal("SIGTERM");
+    const cancel = systemClock.after(graceMs, () => {
+      onLate?.();
+      this.signal("SIGKILL");
+    });
+    const end = await this.exited;
+    cancel();
+    return end;
+  }
+
+  /** Kills it as `kill -9` does. Resolves once it is gone. */
+  async kill(): Promise<void> {
+    this.signal("SIGKILL");
+    await this.exited;
+  }
+
+  /** Halts it in the middle of what it does, until `resume`. */
+  halt(): void {
+    this.signal("SIGSTOP");
+  }
+
+  /** Lets it go on. */
+  resume(): void {
+    this.signal("SIGCONT");
+  }
+
+  /** Sends it a signal, if it is there. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  #hear({ type, url, status }: Record<string, unknown>, listening: (url: string) => void): void {
+    if (type === "status" && typeof status === "string") this.#status = status;
+    if (type !== "listening" || typeof url !== "string") return;
+    this.#url = url;
+    listening(url);
+  }
+}
+
+function spawned({ command, env, cwd, output }: ManagedProcessOptions): ChildProcess {
+  const [file = "", ...args] = command;
+  const log = typeof output === "function" ? "pipe" : openSync(output.file, "a");
+  try {
+    return spawn(file, args, {
+      stdio: ["ignore", log, log, "ipc"],
+      // A group of its own: Ctrl-C reaches this process only, which ends the programs as it sees fit.
+      detached: true,
+      env: plainEnvironment(env),
+      cwd,
+    });
+  } finally {
+    if (typeof log === "number") closeSync(log);
+  }
+}
+
+function forwardLines(child: ChildProcess, onLine: (line: string) => void): void {
+  for (const stream of [child.stdout, child.stderr]) {
+    const lines = new LineSplitter(onLine);
+    stream?.setEncoding("utf8");
+    stream?.on("data", (text: string) => lines.push(text));
+    stream?.once("end", () => lines.end());
+  }
+}

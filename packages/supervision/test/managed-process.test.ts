@@ -1,0 +1,95 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterEach, expect, it, onTestFinished } from "vitest";
+
+import { commandOf, ManagedProcess, plainEnvironment } from "../src/index.ts";
+
+const started: ManagedProcess[] = [];
+
+afterEach(async () => {
+  await Promise.all(started.splice(0).map((each) => each.kill()));
+});
+
+const tell = (message: object): string => `process.send(${JSON.stringify(message)});`;
+const LISTEN = tell({ type: "listening", url: "http://x" });
+/** Keeps a program alive for as long as its parent lives. */
+const STAY = `process.on("message", () => {});`;
+
+function run(script: string, output: string[] | { readonly file: string } = []): ManagedProcess {
+  const process_ = new ManagedProcess({
+    name: "program",
+    command: [process.execPath, "--eval", script],
+    env: { PATH: process.env["PATH"], MERIDIAN_PORT: "1", NODE_OPTIONS: "--bad" },
+    output: Array.isArray(output) ? (line) => void output.push(line) : output,
+  });
+  started.push(process_);
+  return process_;
+}
+
+it("a program tells where it listens and how it stands, and what it prints comes by the line", async () => {
+  const lines: string[] = [];
+  const status = tell({ type: "status", status: "ready" });
+  const program = run(
+    `console.log("a\\nb"); console.error("c"); ${status} ${LISTEN} ${STAY}`,
+    lines,
+  );
+  expect(program.url).toBe("");
+  expect(await program.listens()).toBe("http://x");
+  expect([program.url, program.status]).toEqual(["http://x", "ready"]);
+  expect(await program.stop()).toMatchObject({ signal: "SIGTERM", how: "signal SIGTERM" });
+  expect(lines.toSorted()).toEqual(["a", "b", "c"]);
+});
+
+it("one that ends before it listens says how", async () => {
+  await expect(run("process.exit(7)").listens()).rejects.toThrow(
+    "Expected program to listen, but it ended (exit code 7)",
+  );
+});
+
+it("one that takes too long to listen is killed", async () => {
+  const program = run(STAY);
+  await expect(program.listens(1)).rejects.toThrow("Expected program to listen within 1 ms");
+  expect((await program.exited).signal).toBe("SIGKILL");
+});
+
+it("one that does not heed SIGTERM is killed after the grace", async () => {
+  const program = run(`process.on("SIGTERM", () => {}); ${LISTEN} ${STAY}`);
+  await program.listens();
+  let late = 0;
+  expect((await program.stop(1, () => (late += 1))).signal).toBe("SIGKILL");
+  expect(late).toBe(1);
+});
+
+it("a command that is not there ends at once, with why", async () => {
+  const program = new ManagedProcess({
+    name: "nothing",
+    command: ["/nowhere/at-all"],
+    env: {},
+    output: () => {},
+  });
+  expect((await program.exited).how).toContain("ENOENT");
+  await expect(program.listens()).rejects.toThrow("ENOENT");
+});
+
+it("what it prints goes to the end of a file where one is named", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "meridian-managed-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, "log");
+  await run(`console.log("one")`, { file }).exited;
+  await run(`console.log("two")`, { file }).exited;
+  expect(readFileSync(file, "utf8")).toBe("one\ntwo\n");
+});
+
+it("a program inherits nothing that would configure it, and modules are loaded before it", () => {
+  const env = { PATH: "/bin", MERIDIAN_PORT: "1", NODE_OPTIONS: "x", NOTIFY_SOCKET: "y" };
+  expect(plainEnvironment(env)).toEqual({ PATH: "/bin" });
+  expect(commandOf({ entry: "main.js", execArgv: ["-a"] }, ["--b"], ["m"]).slice(1)).toEqual([
+    "-a",
+    "--import",
+    "m",
+    "main.js",
+    "--b",
+  ]);
+});
