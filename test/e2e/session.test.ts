@@ -13,7 +13,7 @@ const TURNS = 20;
 const BATCH_KEYS = 1_000;
 
 /** Writes numbers to keys of its own, reads them back, and reads what the others write. */
-class Session {
+class ObservedSession {
   readonly name: string;
   /** What was acknowledged, by key. */
   readonly acknowledged = new Map<string, number>();
@@ -134,7 +134,7 @@ it("sessions read what they wrote, and nothing older than before, while the firs
       const client = await connect({ directory, location: { lat, lon } });
       onTestFinished(() => client.close());
       const others = names.filter((other) => other !== name);
-      return new Session(name, client, others);
+      return new ObservedSession(name, client, others);
     }),
   );
   const running = sessions.map((session) => session.run());

@@ -11,7 +11,7 @@ const SESSIONS = 3;
 /** How long a session waits for a write that is never answered: its node may have died. */
 const WRITE_MS = 1_000;
 
-class Session {
+class SimulatedSession {
   readonly #cluster: SimulatedCluster;
   readonly #keys: readonly string[];
   readonly #id: number;
@@ -139,7 +139,7 @@ export function scheduleSessions(
 ): void {
   const { world } = cluster;
   for (let id = 0; id < SESSIONS; id += 1) {
-    const session = new Session(cluster, keys, id);
+    const session = new SimulatedSession(cluster, keys, id);
     const act = (): void => {
       if (world.nowMs > untilMs) return;
       session.act();

@@ -10,7 +10,7 @@ export interface Stored {
 }
 
 /** What a region says of a write. */
-export interface Written {
+export interface WriteAnswer {
   readonly etag: string;
   /** The token of everything that the writer has seen. */
   readonly position: string;
@@ -40,7 +40,7 @@ export async function putValue(
   key: string,
   value: string | Uint8Array<ArrayBuffer>,
   { contentType = "text/plain", ...query }: PutOptions = {},
-): Promise<Written> {
+): Promise<WriteAnswer> {
   const options = new URLSearchParams({ ...query });
   const response = await request(`${addressOf(region, key)}?${options.toString()}`, {
     method: "PUT",
@@ -51,7 +51,7 @@ export async function putValue(
 }
 
 /** Deletes a key; rejects unless that is acknowledged. */
-export async function deleteValue(region: string, key: string): Promise<Written> {
+export async function deleteValue(region: string, key: string): Promise<WriteAnswer> {
   const response = await request(addressOf(region, key), { method: "DELETE" });
   return writtenOf(await successful(response, `DELETE ${key}`));
 }
@@ -90,7 +90,7 @@ function addressOf(region: string, key: string): string {
   return `${region}/cache/${key.split("/").map(encodeURIComponent).join("/")}`;
 }
 
-async function writtenOf(response: Response): Promise<Written> {
+async function writtenOf(response: Response): Promise<WriteAnswer> {
   const written = {
     etag: response.headers.get("etag") ?? "",
     position: response.headers.get("meridian-position") ?? "",

@@ -15,7 +15,7 @@ import { Backoff, type Random } from "@meridian/runtime";
 
 import type { Attempt } from "./circuit.ts";
 import { eitherOf } from "./either-of.ts";
-import { exchange, NoAnswer, type Answer, type Network } from "./exchange.ts";
+import { exchange, NoAnswer, type RawAnswer, type Network } from "./exchange.ts";
 import type { Keeper } from "./keeper.ts";
 import { LifeSigns } from "./life-signs.ts";
 import type { NodePool, PooledNode } from "./node-pool.ts";
@@ -39,7 +39,7 @@ import type { Seen, Session } from "./session.ts";
 
 /** A node's answer: a success, or that the key has no live value. */
 export interface NodeAnswer {
-  readonly answer: Answer;
+  readonly answer: RawAnswer;
   readonly found: boolean;
   readonly node: PooledNode;
   /** An earlier attempt of this call got no answer and may have been applied. */
@@ -193,7 +193,7 @@ export class Caller {
   }
 
   /** What an answer is to the call: its result, or undefined for the next attempt, or an error that ends it. */
-  #judge(node: PooledNode, attempt: Attempt, answer: Answer, run: Run): NodeAnswer | undefined {
+  #judge(node: PooledNode, attempt: Attempt, answer: RawAnswer, run: Run): NodeAnswer | undefined {
     const { keeper, network } = this.#options;
     const error = errorOf(answer, `Node ${node.info.id}`);
     const found = error?.code !== "KEY_NOT_FOUND";
@@ -221,7 +221,7 @@ export class Caller {
   }
 
   /** One request to one node, once that node has reached everything that the session has seen. */
-  async #ask(node: PooledNode, run: Run): Promise<Answer> {
+  async #ask(node: PooledNode, run: Run): Promise<RawAnswer> {
     const { attemptMs, session } = this.#options;
     const budgetMs = attemptMs * (1 + run.unanswered);
     const presented = session?.toPresent(node.info.url) ?? [];
@@ -238,7 +238,7 @@ export class Caller {
   }
 
   /** Whether a node has reached what was seen: a request that gives nothing else away. */
-  async #probe(node: PooledNode, seen: Seen, budgetMs: number, run: Run): Promise<Answer> {
+  async #probe(node: PooledNode, seen: Seen, budgetMs: number, run: Run): Promise<RawAnswer> {
     try {
       return await this.#send(node, presenceRequest("position"), [seen], budgetMs, run);
     } catch (cause) {
@@ -253,7 +253,7 @@ export class Caller {
     presented: readonly Seen[],
     budgetMs: number,
     run: Run,
-  ): Promise<Answer> {
+  ): Promise<RawAnswer> {
     const { network } = this.#options;
     const headers: Record<string, string> = { ...request.headers };
     const [seen] = presented;

@@ -1,7 +1,7 @@
 /** What a directory says of nodes. */
 import { MeridianError, type Coordinates } from "@meridian/protocol";
 
-import type { Answer } from "./exchange.ts";
+import type { RawAnswer } from "./exchange.ts";
 import { errorOf, membersOf, readJson } from "./problem.ts";
 
 /** A node as the directory describes it. */
@@ -28,7 +28,7 @@ export interface Wanted {
  * node that was started with a wrong address must not cost a client all others. Throws what the directory answered
  * instead of a list.
  */
-export function nodesOf(answer: Answer, directory: string): readonly NodeInfo[] {
+export function nodesOf(answer: RawAnswer, directory: string): readonly NodeInfo[] {
   const error = errorOf(answer, `The directory ${directory}`);
   if (error !== undefined) throw error;
   const { nodes } = membersOf(readJson(answer, `the directory ${directory}`));

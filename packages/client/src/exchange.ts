@@ -24,7 +24,7 @@ export interface Request {
 }
 
 /** An answer, read to its end. */
-export interface Answer {
+export interface RawAnswer {
   readonly status: number;
   readonly headers: Headers;
   readonly body: Uint8Array;
@@ -78,7 +78,7 @@ export async function exchange(
   network: Network,
   request: Request,
   patience: Patience,
-): Promise<Answer> {
+): Promise<RawAnswer> {
   const watch = new Watch(network, patience);
   try {
     const { fetch } = network;

@@ -1,7 +1,7 @@
 /** Errors out of HTTP answers. */
 import { ERROR_KINDS, MeridianError, type ErrorCode } from "@meridian/protocol";
 
-import type { Answer } from "./exchange.ts";
+import type { RawAnswer } from "./exchange.ts";
 
 const decoder = new TextDecoder();
 
@@ -18,7 +18,7 @@ const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
 };
 
 /** The JSON value of a body. Throws `INVALID_BODY` for anything else. */
-export function readJson(answer: Answer, from: string): unknown {
+export function readJson(answer: RawAnswer, from: string): unknown {
   const text = decoder.decode(answer.body);
   try {
     return JSON.parse(text);
@@ -37,7 +37,7 @@ export function membersOf(value: unknown): Readonly<Record<string, unknown>> {
 }
 
 /** The error that an answer stands for, or undefined for a success. */
-export function errorOf(answer: Answer, from: string): MeridianError | undefined {
+export function errorOf(answer: RawAnswer, from: string): MeridianError | undefined {
   if (answer.status < 400) return undefined;
   const problem = problemOf(answer, from);
   if (problem !== undefined) return problem;
@@ -50,7 +50,7 @@ export function errorOf(answer: Answer, from: string): MeridianError | undefined
   });
 }
 
-function problemOf(answer: Answer, from: string): MeridianError | undefined {
+function problemOf(answer: RawAnswer, from: string): MeridianError | undefined {
   if (answer.body.length === 0 || !/json/.test(answer.headers.get("content-type") ?? "")) {
     return undefined;
   }

@@ -2,7 +2,7 @@
 import { MeridianError, type ErrorDetails } from "@meridian/protocol";
 import type { Backoff } from "@meridian/runtime";
 
-import type { Answer, Request } from "./exchange.ts";
+import type { RawAnswer, Request } from "./exchange.ts";
 import type { PooledNode } from "./node-pool.ts";
 
 /** A request to whichever node serves it. */
@@ -53,7 +53,11 @@ export function onMaybeApplied(run: Run): void {
 }
 
 /** Whether a node that answers with an error may all the same have stored the write. */
-export function mayHaveStored(answer: Answer, error: MeridianError, request: NodeRequest): boolean {
+export function mayHaveStored(
+  answer: RawAnswer,
+  error: MeridianError,
+  request: NodeRequest,
+): boolean {
   // One that is stored may find too many others waiting for their acknowledgement; one that hangs, the node tells of.
   const isOverloaded = error.code === "OVERLOADED" && request.slow === true;
   return answer.status === 500 || isOverloaded || error.details?.["mayHaveBeenApplied"] === true;

@@ -57,8 +57,8 @@ function readText(text: string, tables: ProgramTables, report: Report): ClusterF
   }
   const read = v.safeParse(clusterSchemas(tables).file, value, { abortPipeEarly: true });
   for (const issue of read.issues ?? []) report(problemOf(issue));
-  const directories = placed<Written<DirectoryEntry>>(value, "directories", "directory", tables);
-  const regions = placed<Written<RegionEntry>>(value, "regions", "region", tables);
+  const directories = placed<AsWritten<DirectoryEntry>>(value, "directories", "directory", tables);
+  const regions = placed<AsWritten<RegionEntry>>(value, "regions", "region", tables);
   const reached = directories.map((each) => reachable(each, report));
   const others = regions.map(({ path, entry }) => {
     const { url, ...rest } = entry;
@@ -78,7 +78,7 @@ function readText(text: string, tables: ProgramTables, report: Report): ClusterF
 }
 
 /** An entry as it may be written: with nothing in the place of what follows from the rest. */
-type Written<T> = Omit<T, "limits" | "url"> & Partial<Pick<T, keyof T & ("limits" | "url")>>;
+type AsWritten<T> = Omit<T, "limits" | "url"> & Partial<Pick<T, keyof T & ("limits" | "url")>>;
 
 /** The entries of a list that have an id, with those members that are right: the schema is made of the rows that the type is made of. */
 function placed<T>(
@@ -101,7 +101,7 @@ function placed<T>(
 
 /** A directory with the URL where others reach it. */
 function reachable(
-  { path, entry }: Placed<Written<DirectoryEntry>>,
+  { path, entry }: Placed<AsWritten<DirectoryEntry>>,
   report: Report,
 ): Placed<DirectoryEntry> {
   const { url, host, port = DIRECTORY_PORT } = entry;

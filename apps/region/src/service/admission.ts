@@ -2,7 +2,7 @@
 import { formatPosition, MeridianError, type Position } from "@meridian/protocol";
 import type { Replica } from "@meridian/replication";
 
-import type { Peer, Session } from "./requests.ts";
+import type { OtherNode, SessionNeeds } from "./requests.ts";
 import type { WriteGate } from "./write-gate.ts";
 
 /** What admission goes by. */
@@ -55,7 +55,7 @@ export class RequestAdmission {
    * Lets a request in, once this node has reached its session's position. Throws `NODE_SYNCING` and
    * `NODE_DRAINING` with the nodes to ask instead, and `POSITION_NOT_REACHED`.
    */
-  async admit(session: Session): Promise<void> {
+  async admit(session: SessionNeeds): Promise<void> {
     this.checkServing(session.stale);
     const { position, waitMs } = session;
     if (position === undefined || (await this.#options.replica.reach(position, waitMs))) return;
@@ -121,7 +121,7 @@ export class RequestAdmission {
   }
 
   /** The other nodes that are ready, as the directory last told. */
-  peers(): readonly Peer[] {
+  peers(): readonly OtherNode[] {
     const { nodeId, replica } = this.#options;
     return replica.members
       .filter(({ id, status }) => id !== nodeId && status === "ready")

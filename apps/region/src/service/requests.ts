@@ -12,7 +12,7 @@ import type { Content } from "@meridian/replication";
 import { etagOf, isContentType, type CachedRecord } from "./cached-record.ts";
 
 /** What a request says of the session it belongs to. */
-export interface Session {
+export interface SessionNeeds {
   /** What the client has seen already: it is served nothing older. */
   readonly position?: Position;
   /** How long it waits for that, in milliseconds. */
@@ -55,13 +55,13 @@ export interface Found {
 }
 
 /** What was written, and who has it. */
-export interface Written {
+export interface WriteResult {
   readonly entries: readonly Entry[];
   readonly acknowledged: Acknowledgement;
 }
 
 /** Another node that a client may ask. */
-export interface Peer {
+export interface OtherNode {
   readonly id: string;
   readonly url: string;
 }

@@ -23,7 +23,7 @@ import {
   type Condition,
   type SetRequest,
   type Update,
-  type Written,
+  type WriteResult,
 } from "./requests.ts";
 import { StorePatience } from "./store-patience.ts";
 import type { WriteGate } from "./write-gate.ts";
@@ -101,7 +101,11 @@ export class Writes {
    * (with `details.mayHaveBeenApplied` if the disk has had the write for too long), `STORE_FULL` or `STORE_READ_ONLY` while the
    * disk takes no new values, and what the store throws.
    */
-  set(requests: readonly SetRequest[], ack: AckRequest, condition?: Condition): Promise<Written> {
+  set(
+    requests: readonly SetRequest[],
+    ack: AckRequest,
+    condition?: Condition,
+  ): Promise<WriteResult> {
     this.#options.gate.checkRoom();
     const check = condition && this.#onLive(condition);
     const writes = requests.map((request): WriteRequest => {
@@ -119,7 +123,7 @@ export class Writes {
     key: string,
     ack: AckRequest,
     condition?: Condition,
-  ): Promise<Written & { readonly deleted: boolean }> {
+  ): Promise<WriteResult & { readonly deleted: boolean }> {
     checkClientKey(key);
     let deleted = false;
     const check = this.#onLive((live) => {
@@ -134,7 +138,7 @@ export class Writes {
    * Has a key hold what `update` makes of what it holds live; `entries` is empty if that is nothing. What comes of it is held
    * to be at most `bytes` long until it is known. Throws as `set` does, and what `update` throws.
    */
-  update(key: string, update: Update, bytes: number, ack: AckRequest): Promise<Written> {
+  update(key: string, update: Update, bytes: number, ack: AckRequest): Promise<WriteResult> {
     checkClientKey(key);
     this.#options.gate.checkRoom();
     const compute = this.#onLive(update);
@@ -155,7 +159,7 @@ export class Writes {
    * Writes a quarantined entry anew and takes it out of the quarantine. Throws `QUARANTINED_NOT_FOUND`,
    * `QUARANTINED_EXPIRED`, and what `set` throws.
    */
-  async replay(id: number, ack: AckRequest, condition?: Condition): Promise<Written> {
+  async replay(id: number, ack: AckRequest, condition?: Condition): Promise<WriteResult> {
     this.#options.gate.checkRoom();
     const check = condition && this.#onLive(condition);
     const held = this.quarantine.get(id)?.entry;
@@ -185,7 +189,7 @@ export class Writes {
       );
   }
 
-  #writeAll(writes: readonly BatchWrite[], bytes: number, ack: AckRequest): Promise<Written> {
+  #writeAll(writes: readonly BatchWrite[], bytes: number, ack: AckRequest): Promise<WriteResult> {
     const { replica } = this.#options;
     return this.#write(writes, bytes, ack, () => replica.write(writes, isReported(ack.level)));
   }
@@ -196,7 +200,7 @@ export class Writes {
     bytes: number,
     ack: AckRequest,
     write: () => Promise<Receipt>,
-  ): Promise<Written> {
+  ): Promise<WriteResult> {
     const { gate, replica } = this.#options;
     gate.check();
     const waiting = ack.level === "local" ? 0 : bytes;

@@ -4,15 +4,15 @@
  * Each message lists everyone. Told at each report of each node, it would cost the square of their number: so among many nodes, what a few
  * reports bring is told together, and among few of them each one at once.
  */
-import type { Applier } from "./applied-watch.ts";
+import type { ApplyingNode } from "./applied-watch.ts";
 import type { DirectoryContext } from "./directory-context.ts";
 import type { Membership } from "./membership.ts";
 
 /** A node that waits to hear who has applied its frames. */
-export interface Watcher extends Applier {
+export interface Watcher extends ApplyingNode {
   /** Whether it still waits for one. */
   readonly isWatching: boolean;
-  updateWatch(appliers: readonly Applier[], readyElsewhere: readonly string[]): void;
+  updateWatch(appliers: readonly ApplyingNode[], readyElsewhere: readonly string[]): void;
 }
 
 /** How much longer it takes at least from one telling to the next for each so many nodes, in milliseconds. */
@@ -57,7 +57,7 @@ export class AppliedNews {
     this.#isDue = false;
     this.#toldAtMs = this.#context.clock.elapsedMs();
     const { readyElsewhere } = this.#membership;
-    const appliers = this.#membership.sessions.map(asApplier);
+    const appliers = this.#membership.sessions.map(asApplyingNode);
     for (const watcher of this.#watchers) {
       const others = appliers.filter(({ id }) => id !== watcher.id);
       watcher.updateWatch(others, readyElsewhere);
@@ -66,6 +66,6 @@ export class AppliedNews {
   }
 }
 
-function asApplier({ id, ready, appliedThrough }: Applier): Applier {
+function asApplyingNode({ id, ready, appliedThrough }: ApplyingNode): ApplyingNode {
   return { id, ready, appliedThrough };
 }

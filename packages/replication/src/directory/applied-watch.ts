@@ -1,5 +1,5 @@
 /** A node that may have applied a frame. */
-export interface Applier {
+export interface ApplyingNode {
   readonly id: string;
   readonly ready: boolean;
   /** Everything through this sequence is durable there. */
@@ -46,7 +46,7 @@ export class AppliedWatch {
    * those before it, so of neighbours of which the same is known only the last is reported. Of nodes that are
    * `readyElsewhere`, with another directory, nobody here can tell what they have applied.
    */
-  update(appliers: readonly Applier[], readyElsewhere: readonly string[]): void {
+  update(appliers: readonly ApplyingNode[], readyElsewhere: readonly string[]): void {
     const readyHere = appliers.filter((applier) => applier.ready).map((applier) => applier.id);
     const ready = [...readyHere, ...readyElsewhere];
     const readyKnown = ready.join();

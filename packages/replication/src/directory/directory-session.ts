@@ -25,7 +25,7 @@ import {
 } from "@meridian/protocol";
 
 import type { OrderedFrame } from "../order/recent-frames.ts";
-import { AppliedWatch, type Applier } from "./applied-watch.ts";
+import { AppliedWatch, type ApplyingNode } from "./applied-watch.ts";
 import { standingOf } from "./answers.ts";
 import { AppliedProgress } from "./applied-progress.ts";
 import { checkApplied } from "./claims.ts";
@@ -44,7 +44,7 @@ import { NOTHING_REPORTED, reportOf } from "./report.ts";
 import { SessionReconciliation } from "./session-reconciliation.ts";
 import { StampRefusal } from "./stamp-refusal.ts";
 
-export class DirectorySession implements Applier {
+export class DirectorySession implements ApplyingNode {
   readonly #host: SessionHost;
   readonly #link: Link;
   readonly remoteAddress: string;
@@ -249,7 +249,7 @@ export class DirectorySession implements Applier {
   }
 
   /** Tells the node what is newly known of the frames it waits for, if its link has room; if not, a later call does. */
-  updateWatch(appliers: readonly Applier[], readyElsewhere: readonly string[]): void {
+  updateWatch(appliers: readonly ApplyingNode[], readyElsewhere: readonly string[]): void {
     if (this.hasRoom) this.#watch.update(appliers, readyElsewhere);
   }
 

@@ -9,7 +9,7 @@ import type { Rules } from "../rules.ts";
 import type { CommittedOutbox } from "./committed-outbox.ts";
 import type { Home } from "./home.ts";
 import type { NodeContext } from "./node-context.ts";
-import type { WritePath, Written } from "./write-path.ts";
+import type { WritePath, WriteDone } from "./write-path.ts";
 
 /** The parts of a node that a settlement brings to one log. */
 export interface SettlementParts {
@@ -114,7 +114,7 @@ export class Settlement implements ReconcilingParty {
     this.#context.events.emit.reconciled();
   }
 
-  #whenCommitted(done: () => void): Written {
+  #whenCommitted(done: () => void): WriteDone {
     return (failure, receipt) => {
       if (receipt === undefined) {
         this.#fail(failure);

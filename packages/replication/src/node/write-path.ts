@@ -75,7 +75,7 @@ export interface Receipt {
 }
 
 /** Called once with the receipt, or with what a check threw or why the store could not. */
-export type Written = (failure: unknown, receipt?: Receipt) => void;
+export type WriteDone = (failure: unknown, receipt?: Receipt) => void;
 
 interface Batch {
   /** Makes the entries when their turn comes, or throws. `written` is what this commit has written before them. */
@@ -85,7 +85,7 @@ interface Batch {
   /** Ids of quarantined entries that it writes anew. */
   readonly released: readonly number[];
   readonly reportApplied: boolean;
-  readonly done: Written;
+  readonly done: WriteDone;
 }
 
 interface Taken {
@@ -117,7 +117,7 @@ export class WritePath {
   }
 
   /** Writes a batch as one; `done` hears of it once it is durable here. */
-  write(requests: readonly BatchWrite[], reportApplied: boolean, done: Written): void {
+  write(requests: readonly BatchWrite[], reportApplied: boolean, done: WriteDone): void {
     const make = (written: Map<string, Entry>): readonly Entry[] => this.#stamp(requests, written);
     this.#enqueue({ make, isOld: false, released: [], reportApplied, done });
   }
@@ -126,7 +126,7 @@ export class WritePath {
    * Writes a quarantined entry anew, with a new stamp and the expiry that it had, and takes it out of the quarantine.
    * Fails with `QUARANTINED_NOT_FOUND`, `QUARANTINED_EXPIRED`, or what `check` throws.
    */
-  replay(id: number, check: WriteRequest["check"], reportApplied: boolean, done: Written): void {
+  replay(id: number, check: WriteRequest["check"], reportApplied: boolean, done: WriteDone): void {
     const make = (written: Map<string, Entry>): readonly Entry[] => {
       const { entry } = this.#context.store.quarantinedEntry(id) ?? {};
       if (entry === undefined) {
@@ -145,7 +145,7 @@ export class WritePath {
   }
 
   /** Sends the newest entries of `keys` once more, with the stamps they have when their turn comes. */
-  resubmit(keys: readonly string[], done: Written): void {
+  resubmit(keys: readonly string[], done: WriteDone): void {
     if (this.#closed) return done(draining());
     this.#resubmitting += 1;
     this.#resubmitFrom(keys, 0, { entries: [], outboxPosition: 0 }, (failure, receipt) => {
@@ -155,7 +155,7 @@ export class WritePath {
   }
 
   /** A frame's worth at a time, which is read when its turn comes, and only then. */
-  #resubmitFrom(keys: readonly string[], start: number, last: Receipt, done: Written): void {
+  #resubmitFrom(keys: readonly string[], start: number, last: Receipt, done: WriteDone): void {
     let next = start;
     const make = (): readonly Entry[] => {
       const entries: Entry[] = [];
@@ -168,7 +168,7 @@ export class WritePath {
       }
       return entries;
     };
-    const partDone: Written = (failure, receipt) => {
+    const partDone: WriteDone = (failure, receipt) => {
       if (receipt === undefined) return done(failure);
       // A part whose entries have all gone meanwhile takes no position.
       const reached = receipt.outboxPosition > 0 ? receipt : last;
@@ -179,7 +179,7 @@ export class WritePath {
   }
 
   /** Sends entries with the stamps they have, or what is newer here when their turn comes. */
-  offer(entries: readonly Entry[], done: Written): void {
+  offer(entries: readonly Entry[], done: WriteDone): void {
     const make = (): readonly Entry[] =>
       entries.map((entry) => {
         const held = this.#context.store.get(entry.key);

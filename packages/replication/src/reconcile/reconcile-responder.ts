@@ -36,7 +36,7 @@ type Offer = Extract<NodeMessage, { type: "offer" }>;
 type Compare = Extract<NodeMessage, { type: "compare" }>;
 
 /** An offer that is being answered. */
-interface Answer {
+interface OfferAnswer {
   readonly offer: Offer;
   /** How many of the offered entries have been dealt with. */
   next: number;
@@ -77,7 +77,7 @@ export interface ResponderOptions {
 export class ReconcileResponder {
   readonly #options: ResponderOptions;
   readonly #comparisons: Comparison[] = [];
-  readonly #answers: Answer[] = [];
+  readonly #answers: OfferAnswer[] = [];
   readonly #open: OpenRanges;
   /** Entries of the questions, and of the offers, that wait to be answered. */
   #asked = 0;
@@ -177,7 +177,7 @@ export class ReconcileResponder {
     this.#options.link.send(encodeMessage({ type: "compared", nowMs, id, differing }));
   }
 
-  #answer(answer: Answer): void {
+  #answer(answer: OfferAnswer): void {
     if (!this.#page(answer)) return;
     this.#answers.shift();
     const { wanted: keys, donated, offer } = answer;
@@ -188,7 +188,7 @@ export class ReconcileResponder {
   }
 
   /** Deals with a page of the log's keys, or as many as one frame takes. Returns whether the offer is answered. */
-  #page(answer: Answer): boolean {
+  #page(answer: OfferAnswer): boolean {
     const { log, horizon } = this.#options;
     const { entries, to } = answer.offer;
     this.#read = { rows: 0, bytes: 0 };
@@ -223,7 +223,7 @@ export class ReconcileResponder {
    * because it is purgeable under the node's horizon: the node has never heard of it. And the burials of what was deleted.
    * Returns whether it has come to `key`: it stops where the page is full.
    */
-  #takeOfferedBefore(answer: Answer, key: string | null, newer: Entry[]): boolean {
+  #takeOfferedBefore(answer: OfferAnswer, key: string | null, newer: Entry[]): boolean {
     const { horizon, buriesUnder } = this.#options;
     const { entries } = answer.offer;
     for (let offered = entries[answer.next]; offered !== undefined;) {
@@ -258,7 +258,7 @@ export class ReconcileResponder {
     this.#work.spend(1, bytes);
   }
 
-  #donate(answer: Answer, entries: readonly Entry[], isOver: boolean): boolean {
+  #donate(answer: OfferAnswer, entries: readonly Entry[], isOver: boolean): boolean {
     if (entries.length === 0) return isOver;
     answer.donated += entries.length;
     const header = {

@@ -7,7 +7,7 @@ import {
   type AckLevel,
 } from "@meridian/protocol";
 
-import type { AckRequest, Session } from "../../service/requests.ts";
+import type { AckRequest, SessionNeeds } from "../../service/requests.ts";
 
 const TIMEOUT_MS_DEFAULT = 5_000;
 const TIMEOUT_MS_MAX = 60_000;
@@ -69,7 +69,7 @@ export function readFlag(name: string, text: string | undefined): boolean {
 export type HeaderReader = (name: string) => string | undefined;
 
 /** Reads the session of a request. Throws `INVALID_POSITION` and `INVALID_ARGUMENT`. */
-export function readSession(header: HeaderReader, stale: boolean): Session {
+export function readSession(header: HeaderReader, stale: boolean): SessionNeeds {
   const token = header("meridian-position");
   const waitMs = readWhole("Meridian-Wait-Ms", header("meridian-wait-ms"), {
     min: 0,

@@ -6,7 +6,7 @@ import {
   checkContentType,
   factsOf,
   type SetRequest,
-  type Written,
+  type WriteResult,
 } from "../../service/requests.ts";
 import { entryHeaders } from "./answers.ts";
 import { readAck, readFlag, readTtlMs } from "./arguments.ts";
@@ -72,7 +72,7 @@ export async function deleteEntry(exchange: RegionExchange): Promise<Answer> {
 /** The answer to a write of one key. */
 export function answerWritten(
   exchange: RegionExchange,
-  written: Written,
+  written: WriteResult,
   facts: Readonly<Record<string, unknown>> = {},
 ): Answer {
   const [entry] = written.entries;
