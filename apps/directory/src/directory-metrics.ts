@@ -1,18 +1,9 @@
-import type { NodeStatus } from "@meridian/protocol";
+import { NODE_STATUSES } from "@meridian/protocol";
 import type { Directory } from "@meridian/replication";
 import type { Metrics } from "@meridian/runtime";
 import { LINK_BYTES_MAX } from "@meridian/transport";
 
 import type { NodeRegistry } from "./node-registry.ts";
-
-const STATUSES: readonly NodeStatus[] = [
-  "joining",
-  "syncing",
-  "ready",
-  "standalone",
-  "full",
-  "draining",
-];
 
 /** Registers how a directory fares. */
 export function registerDirectory(
@@ -20,7 +11,7 @@ export function registerDirectory(
   directory: Directory,
   registry: NodeRegistry,
 ): void {
-  for (const status of STATUSES) {
+  for (const status of NODE_STATUSES) {
     const read = (): number => registry.all().filter((node) => node.status === status).length;
     metrics.gauge("meridian_nodes", "Nodes, by their status.", read, { status });
   }

@@ -1,22 +1,13 @@
-import type { NodeStatus } from "@meridian/protocol";
+import { NODE_STATUSES } from "@meridian/protocol";
 import type { Replica, ReplicaInfo } from "@meridian/replication";
 import type { Metrics } from "@meridian/runtime";
 import { LINK_BYTES_MAX } from "@meridian/transport";
-
-const STATUSES: readonly NodeStatus[] = [
-  "joining",
-  "syncing",
-  "ready",
-  "standalone",
-  "full",
-  "draining",
-];
 
 /** Registers how a replica fares. */
 export function registerReplica(metrics: Metrics, replica: Replica): void {
   const told = (name: string, help: string, of: (info: ReplicaInfo) => number): void =>
     metrics.gauge(name, help, () => of(replica.info()));
-  for (const status of STATUSES) {
+  for (const status of NODE_STATUSES) {
     const read = (): number => (replica.status === status ? 1 : 0);
     metrics.gauge("meridian_node_status", "1 for the status that the node has.", read, { status });
   }

@@ -75,11 +75,11 @@ export type {
   Member,
   NodeLoad,
   NodeMessage,
-  NodeStatus,
   RangeDigest,
   RegisteredMember,
   Welcome,
 } from "./message.ts";
+export { NODE_STATUSES, type NodeStatus } from "./node-status.ts";
 export type {
   HorizonState,
   LogFrame,

@@ -19,6 +19,7 @@ import {
 } from "./limits.ts";
 import { isAddress, isIdentifier, isKey } from "./validate.ts";
 import { isWebOrigin } from "./url.ts";
+import { NODE_STATUSES } from "./node-status.ts";
 
 /** The latest instant that a `Date` can hold, in milliseconds since the Unix epoch. */
 const INSTANT_MAX = EXPIRES_AT_MS_MAX;
@@ -46,7 +47,7 @@ const port = v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(65_53
 const fingerprint = v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/));
 const lat = v.pipe(v.number(), v.minValue(-90), v.maxValue(90));
 const lon = v.pipe(v.number(), v.minValue(-180), v.maxValue(180));
-const status = v.picklist(["joining", "syncing", "ready", "standalone", "full", "draining"]);
+const status = v.picklist(NODE_STATUSES);
 const ids = v.pipe(v.array(label), v.maxLength(LISTED_MAX));
 const features = v.pipe(v.array(name), v.maxLength(FEATURES_MAX));
 const versions = v.pipe(

@@ -2,11 +2,9 @@
  * The text messages of the replication link: one JSON object each, told apart by `type`.
  * Entries travel in binary frames beside them. PROTOCOL.md gives the meaning of every field.
  */
+import type { NodeStatus } from "./node-status.ts";
 import type { RememberedMember } from "./record.ts";
 import type { Agreement, Capabilities } from "./versions.ts";
-
-/** What a node can do for clients. `gone` is the absence of a node. */
-export type NodeStatus = "joining" | "syncing" | "ready" | "standalone" | "full" | "draining";
 
 /** The last point of a log that a node has applied and may resume from. */
 export interface Cursor {

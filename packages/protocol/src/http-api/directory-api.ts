@@ -1,7 +1,16 @@
 /** What a directory answers over HTTP. */
 import * as v from "valibot";
 
-import { count, gauge, instant, load, nodeStatus, storeStats, wholeNumber } from "./elements.ts";
+import {
+  count,
+  gauge,
+  instant,
+  load,
+  nodeStatus,
+  presentStatus,
+  storeStats,
+  wholeNumber,
+} from "./elements.ts";
 
 const place = {
   id: v.string(),
@@ -28,7 +37,7 @@ export const nearest = v.object({
 
 const present = v.object({
   ...place,
-  status: v.picklist(["joining", "syncing", "ready", "standalone", "draining"]),
+  status: presentStatus,
   goneSinceMs: v.null(),
   lagMs: v.number(),
   load,

@@ -3,6 +3,8 @@ import * as v from "valibot";
 import { ERROR_KINDS, type ErrorCode } from "../errors.ts";
 import type { Parameter } from "./route.ts";
 
+import { NODE_STATUSES } from "../node-status.ts";
+
 /** Text that names what it is, for the generated documents. */
 function described<Schema extends v.GenericSchema>(
   schema: Schema,
@@ -26,15 +28,10 @@ export const nextKey = described(
 );
 const fingerprint = described(v.string(), "Equal fingerprints and counts mean equal data.");
 
-export const nodeStatus = v.picklist([
-  "joining",
-  "syncing",
-  "ready",
-  "standalone",
-  "full",
-  "draining",
-  "gone",
-]);
+/** What a node that is there says of itself. */
+export const presentStatus = v.picklist(NODE_STATUSES);
+
+export const nodeStatus = v.picklist([...NODE_STATUSES, "gone"]);
 
 export const load = v.object({
   entries: count,
