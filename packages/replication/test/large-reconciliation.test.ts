@@ -6,7 +6,7 @@ import { expect, it } from "vitest";
 import { ClusterRig } from "./node-rig.ts";
 import { DirectoryRig } from "./rig.ts";
 
-/** More than two pages of 2 048 keys. */
+/** More than four pages of 1 024 keys. */
 const KEYS = 5_000;
 const ENDS = 3;
 

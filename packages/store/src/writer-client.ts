@@ -38,6 +38,9 @@ export async function startWriterThread(): Promise<Worker> {
   return new Worker(file, { execArgv: [] });
 }
 
+/** Of a commit of many records, no more is told in one turn. */
+const REPLY_BYTES_PER_TURN = 256 * 1024;
+
 /** The writer thread, seen from the main thread. */
 export class WriterClient {
   readonly #worker: Worker;
@@ -49,6 +52,12 @@ export class WriterClient {
   readonly #onDamaged: OnDamaged | undefined;
   #outstanding: Outstanding[] = [];
   #settledCount = 0;
+  /** What has come and is still to be taken; of the first, how many records have been told of. */
+  #replies: WriterReply[] = [];
+  #told = 0;
+  /** The bytes of the records that were told of since the last rest. */
+  #takenBytes = 0;
+  #isResting = false;
   #generation = 0;
   #broken: MeridianError | undefined;
   #ended = false;
@@ -166,6 +175,7 @@ export class WriterClient {
     this.#cancelTick();
     this.#outstanding = [];
     this.#settledCount = 0;
+    this.#replies = [];
     await this.#worker.terminate();
   }
 
@@ -174,18 +184,42 @@ export class WriterClient {
   }
 
   #receive(reply: WriterReply): void {
+    this.#replies.push(reply);
+    if (!this.#isResting) this.#takeReplies();
+  }
+
+  /** Takes what has come, in order, until it has been as much as a turn may take. */
+  #takeReplies(): void {
+    for (let first = this.#replies[0]; first !== undefined; first = this.#replies[0]) {
+      if (this.#takenBytes >= REPLY_BYTES_PER_TURN) return this.#rest();
+      if (first.kind !== "committed" || this.#succeedNext(first)) this.#replies.shift();
+      if (first.kind !== "committed") this.#take(first);
+    }
+  }
+
+  #rest(): void {
+    this.#isResting = true;
+    setImmediate(() => {
+      this.#isResting = false;
+      this.#takenBytes = 0;
+      this.#takeReplies();
+    });
+  }
+
+  /** The thread has ended: nothing comes any more that would have to be waited for. */
+  #takeAllReplies(): void {
+    while (this.#replies.length > 0) {
+      this.#takenBytes = 0;
+      this.#takeReplies();
+    }
+  }
+
+  #take(reply: Exclude<WriterReply, { kind: "committed" }>): void {
     switch (reply.kind) {
       case "opened":
         this.journalRows = reply.journalRows;
         this.#onOpened?.();
         this.#onOpened = undefined;
-        break;
-      case "committed":
-        this.journalRows = reply.journalRows;
-        this.admittedTime = Math.max(this.admittedTime, reply.admittedTime);
-        this.quarantined = reply.quarantined;
-        if (this.#waits) this.#goOn();
-        this.#succeed(reply.count);
         break;
       case "stalled":
         this.#halt(new MeridianError(reply.code, reply.message));
@@ -264,13 +298,22 @@ export class WriterClient {
     if (code === "STORE_CORRUPT") this.#onDamaged?.(new MeridianError(code, message));
   }
 
-  #succeed(count: number): void {
-    for (let index = 0; index < count; index += 1) {
+  /** Tells of as many records of a commit as the turn may. Returns whether it was of all. */
+  #succeedNext(reply: Extract<WriterReply, { kind: "committed" }>): boolean {
+    if (this.#told === 0) {
+      this.journalRows = reply.journalRows;
+      this.admittedTime = Math.max(this.admittedTime, reply.admittedTime);
+      this.quarantined = reply.quarantined;
+      if (this.#waits) this.#goOn();
+    }
+    while (this.#told < reply.count && this.#takenBytes < REPLY_BYTES_PER_TURN) {
       const record = this.#outstanding[this.#settledCount];
+      this.#told += 1;
       // An abort from inside a `done` ends them all.
-      if (record === undefined) return;
+      if (record === undefined) continue;
       this.#settledCount += 1;
       this.pendingBytes -= record.bytes;
+      this.#takenBytes += record.bytes;
       record.onDurable();
       record.done();
     }
@@ -281,6 +324,9 @@ export class WriterClient {
       this.#outstanding.splice(0, this.#settledCount);
       this.#settledCount = 0;
     }
+    if (this.#told < reply.count) return false;
+    this.#told = 0;
+    return true;
   }
 
   #failAll(failure: MeridianError): void {
@@ -303,12 +349,14 @@ export class WriterClient {
   }
 
   #exited(): void {
+    this.#takeAllReplies();
     if (!this.#ended) this.#break(undefined);
     this.#failAll(new MeridianError("STORE_FAILED", "The writer ended before it was done"));
     this.#onExit?.();
   }
 
   #break(cause: unknown): void {
+    this.#takeAllReplies();
     if (this.#broken !== undefined) return;
     const said = cause instanceof Error ? cause.message : "its thread ended";
     const { path } = this.#request;

@@ -135,7 +135,8 @@ export class SessionReconciliation {
 
   /** Absence means something only where everything has been compared. */
   #end(): void {
-    if (this.#responder?.isWhole !== true) {
+    const responder = this.#responder;
+    if (responder?.isWhole !== true) {
       const said = "Expected `reconciled` once all keys have been compared, got it before";
       throw new MeridianError("MALFORMED_MESSAGE", said);
     }
@@ -144,6 +145,7 @@ export class SessionReconciliation {
     this.#current = undefined;
     host.horizon.reach(session.hello?.horizon ?? 0);
     this.isDue = false;
+    host.logger.info("node has reconciled", { node: session.id, ...responder.looked });
     host.events.emit.reconciled(session);
   }
 }

@@ -46,6 +46,7 @@ export class Settlement implements ReconcilingParty {
     this.reconciliation.forget();
     position.observe(welcome.head, welcome.committedThrough);
     if (missing.length === 0) return;
+    this.#context.logger.info("sending again what the log may lack", { keys: missing.length });
     writes.resubmit(missing, (failure, receipt) => {
       if (receipt === undefined) return this.#fail(failure);
       if (home.paid()) this.#context.events.emit.sentAgain(receipt.outboxPosition);

@@ -6,7 +6,7 @@ import { DigestBuilder } from "./digest.ts";
 type Compare = Extract<NodeMessage, { type: "compare" }>;
 
 /** How many entries are read at a time. */
-const PAGE = 1_024;
+const PAGE = 512;
 /** What a range costs beside its entries: looking its first key up. */
 const RANGE_COST = 16;
 

@@ -74,6 +74,12 @@ export interface ResponderOptions {
   later(callback: () => void): void;
 }
 
+/** How many rows of the log were looked at, and how many bytes of entries. */
+export interface Looked {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
 export class ReconcileResponder {
   readonly #options: ResponderOptions;
   readonly #comparisons: Comparison[] = [];
@@ -83,6 +89,7 @@ export class ReconcileResponder {
   #asked = 0;
   #offered = 0;
   readonly #work: TurnWork;
+  #looked: Looked = { rows: 0, bytes: 0 };
   /** Entries that were looked up for the page under way, and their bytes. */
   #read = { rows: 0, bytes: 0 };
   /** Keys through here have been compared, each at least once. */
@@ -113,6 +120,16 @@ export class ReconcileResponder {
     this.#comparisons.push(new Comparison({ log, horizon, question, onSame }));
     this.pump();
     return this.#goOn(question.from, question.ranges.at(-1)?.to ?? null);
+  }
+
+  /** What has been looked at so far. */
+  get looked(): Looked {
+    return this.#looked;
+  }
+
+  #spend(rows: number, bytes: number = 0): void {
+    this.#work.spend(rows, bytes);
+    this.#looked = { rows: this.#looked.rows + rows, bytes: this.#looked.bytes + bytes };
   }
 
   /** Whether all that the log has, through where it was compared, is on the other side, and the other way round. */
@@ -167,7 +184,7 @@ export class ReconcileResponder {
   }
 
   #compare(comparison: Comparison): void {
-    this.#work.spend(comparison.step());
+    this.#spend(comparison.step());
     if (!comparison.isDone) return;
     this.#comparisons.shift();
     const { question, differing } = comparison;
@@ -194,7 +211,7 @@ export class ReconcileResponder {
     this.#read = { rows: 0, bytes: 0 };
     const page = log.summaryPage(answer.after, answer.rows, horizon);
     const donated: Entry[] = [];
-    this.#work.spend(answer.rows);
+    this.#spend(answer.rows);
     answer.rows = Math.min(PAGE, 2 * answer.rows);
     for (const summary of page.summaries) {
       if (!isWithin(summary.key, to)) break;
@@ -255,7 +272,7 @@ export class ReconcileResponder {
   #pass(bytes: number = 0): undefined {
     this.#read.rows += 1;
     this.#read.bytes += bytes;
-    this.#work.spend(1, bytes);
+    this.#spend(1, bytes);
   }
 
   #donate(answer: OfferAnswer, entries: readonly Entry[], isOver: boolean): boolean {

@@ -10,6 +10,7 @@ import {
 
 import type { RegionService } from "../../service/region-service.ts";
 import { checkBytes, checkContentType, factsOf, type SetRequest } from "../../service/requests.ts";
+import { OneAtATime } from "../../service/one-at-a-time.ts";
 import { readAck } from "./arguments.ts";
 import { CONTENT_TYPE_DEFAULT, faceOf } from "./entry-face.ts";
 import type { RegionExchange } from "./exchange.ts";
@@ -25,17 +26,30 @@ const JSON_BOUNDS = { depthMax: 16, partsMax: 10 * KEYS_MAX };
 /** The largest body of a batch, and the most bytes of values that one answers, unless one value may be larger. */
 const BATCH_BYTES_MAX = 16 * 1024 * 1024;
 
+/** After so many bytes of values, other work has its turn. */
+const BYTES_PER_TURN = 1024 * 1024;
+/** What a key costs beside its value, in bytes of values. */
+const KEY_COST = 4 * 1024;
+
+/** One at a time, so that not many answers are held in part between their turns. */
+const batches = new OneAtATime();
+
 type JsonObject = Readonly<Record<string, unknown>>;
 
 /** `POST /batch/get` */
 export async function batchGet(exchange: RegionExchange): Promise<Answer> {
   exchange.query();
-  const { service } = exchange;
   await exchange.admit();
   const body = await readJson(exchange, ["keys"], KEYS_BYTES_MAX);
   const keys = listOf(body, "keys").map((key) => checkClientKey(textOf(key, "keys")));
-  let bytes = 0;
+  return batches.run(() => answerOf(exchange, keys));
+}
+
+async function answerOf(exchange: RegionExchange, keys: readonly string[]): Promise<Answer> {
+  const { service } = exchange;
   const text = new TextPieces('{"entries":[');
+  let bytes = 0;
+  let work = 0;
   for (const [index, key] of keys.entries()) {
     const found = service.reads.find(key);
     bytes += found?.record.entry.value.byteLength ?? 0;
@@ -45,6 +59,10 @@ export async function batchGet(exchange: RegionExchange): Promise<Answer> {
         ? { key, found: false }
         : describeFound(found.record.entry, faceOf(found.record));
     text.add(`${index === 0 ? "" : ","}${JSON.stringify(entry)}`);
+    work += KEY_COST + (found?.record.entry.value.byteLength ?? 0);
+    if (work < BYTES_PER_TURN) continue;
+    work = 0;
+    await new Promise((resolve) => setImmediate(resolve));
   }
   text.add("]}");
   return exchange.pieces(200, "application/json", text.end());

@@ -1,0 +1,236 @@
+/**
+ * No request and no message does more than a bounded number of rows and bytes in one turn of the event loop, on stores of many keys: counted where SQLite hands
+ * them out. What is asked of each route and said in each message stands in tables that a new one is missing from.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { startDirectory, type RunningDirectory } from "@meridian/directory";
+import type { Link } from "@meridian/ports";
+import { capabilities, NODE_SCHEMAS, type NodeMessage } from "@meridian/protocol";
+import { silentLogger } from "@meridian/runtime";
+import { dialLink } from "@meridian/transport";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { LARGE_KEYS, LARGE_VALUE, requestsOf } from "../attacks/requests.ts";
+import { exchangeRaw } from "../support/both-programs.ts";
+import { fillStore, keyOf } from "../support/filled-stores.ts";
+import { getJson } from "../support/region-requests.ts";
+import { startSmallRegion } from "../support/small-region.ts";
+import { SqlMeter } from "../support/sql-meter.ts";
+import { until } from "../support/until.ts";
+
+const KEYS = 20_000;
+const EXPIRED = 8_000;
+/** What one round of the event loop may read: that of a timer's turn and that of an immediate one, each checked before every piece, and a piece more. */
+const ROWS = 2 * (4_096 + 1_024);
+/** Likewise, where a piece may be of the largest value that there is, and of the next one, which is read and does not fit. */
+const BYTES = 1024 * 1024 + 3 * LARGE_VALUE.length + 256 * 1024;
+
+const folder = mkdtempSync(join(tmpdir(), "meridian-turns-"));
+const running: (() => Promise<void>)[] = [];
+let meter: SqlMeter | undefined;
+let directory = "";
+let region = "";
+
+function directoryHere(): Promise<RunningDirectory> {
+  return startDirectory({
+    host: "127.0.0.1",
+    port: 0,
+    cluster: "test",
+    durability: "process",
+    logger: silentLogger,
+    data: join(folder, "directory"),
+    lagMax: 10_000,
+    horizon: 3_600_000,
+  });
+}
+
+beforeAll(async () => {
+  const nowMs = Date.now();
+  const at = { id: "paris", data: join(folder, "region"), valueBytesMax: 2 * 1024 * 1024 };
+  const more = LARGE_KEYS.map((key) => [key, Buffer.from(LARGE_VALUE)] as const);
+  const first = await directoryHere();
+  const empty = await startSmallRegion({ ...at, directory: [first.url] });
+  await empty.stop();
+  await first.stop();
+  const filling = { keys: KEYS, expired: EXPIRED, more };
+  fillStore({ data: at.data, kind: "region" }, { ...filling, lacksEvery: 500 }, nowMs);
+  fillStore({ data: join(folder, "directory"), kind: "directory" }, filling, nowMs);
+  meter = new SqlMeter();
+  const second = await directoryHere();
+  const node = await startSmallRegion({ ...at, directory: [second.url] });
+  running.push(
+    () => node.stop(),
+    () => second.stop(),
+  );
+  [directory, region] = [second.url, node.url];
+  await until("the region serves", async () => (await fetch(`${region}/readyz`)).ok);
+}, 60_000);
+
+afterAll(async () => {
+  for (const stop of running) await stop();
+  meter?.dispose();
+  rmSync(folder, { recursive: true });
+});
+
+function expectBounded(what: string): void {
+  const { rows, bytes } = meter?.take() ?? { rows: NaN, bytes: NaN };
+  expect([what, rows <= ROWS ? "" : `${rows} rows`]).toEqual([what, ""]);
+  expect([what, bytes <= BYTES ? "" : `${bytes} bytes`]).toEqual([what, ""]);
+}
+
+it("opening two stores and comparing them", async () => {
+  const { count } = await getJson<{ readonly count: number }>(`${region}/digest`);
+  expect(count).toBe(KEYS + LARGE_KEYS.length);
+  expectBounded("the start");
+});
+
+it("every route of both programs, asked for the most", async () => {
+  for (const url of [directory, region]) {
+    const requests = await requestsOf(url);
+    expect(requests.length).toBeGreaterThan(5);
+    meter?.take();
+    for (const { route, bytes } of requests) {
+      const closing = Buffer.from(
+        bytes.toString("latin1").replace("\r\n", "\r\nConnection: close\r\n"),
+        "latin1",
+      );
+      expect(await exchangeRaw(url, closing)).toMatch(/^HTTP\/1\.1 [2345]/);
+      expectBounded(route);
+    }
+  }
+});
+
+it("a prefix behind which everything has expired", async () => {
+  const page = await getJson<{ readonly keys: readonly unknown[] }>(`${region}/keys?prefix=k0000`);
+  expect(page.keys.length).toBeLessThanOrEqual(100);
+  expectBounded("/keys");
+});
+
+const nowMs = Date.now();
+const hello: NodeMessage = {
+  type: "hello",
+  ...capabilities(),
+  cluster: "test",
+  nodeId: "odd",
+  region: "odd",
+  incarnation: 4_711,
+  ip: null,
+  port: 1,
+  url: null,
+  lat: 0,
+  lon: 0,
+  status: "ready",
+  cursors: [],
+  home: null,
+  outboxThrough: 0,
+  outboxAcknowledged: 0,
+  admittedTime: 0,
+  horizon: 0,
+  nowMs,
+};
+const heartbeat: NodeMessage = {
+  type: "heartbeat",
+  nowMs,
+  status: "ready",
+  appliedThrough: 0,
+  outboxPending: 0,
+  lowestTime: 1,
+  lagMs: 0,
+  load: { entries: 0, bytes: 0, requestsPerSecond: 0 },
+};
+const home = { logId: 99, epoch: 9, sequence: 1 };
+const compared: NodeMessage[] = [
+  { ...hello, cursors: [home], home },
+  { type: "reconcile", nowMs },
+];
+const everything = { to: null, count: 65_536, fingerprint: "0000000000000000" };
+const ranges = Array.from({ length: 4_096 }, (_, index) => ({
+  ...everything,
+  to: index === 4_095 ? null : keyOf(index),
+  count: 1,
+}));
+const entries = Array.from({ length: KEYS }, (_, index): [string, number, number] => [
+  keyOf(index),
+  1,
+  5,
+]);
+const say = { nowMs, id: 1, from: null };
+/** What is said before each message, and it, asking for the most. */
+const SCRIPTS: Readonly<Record<NodeMessage["type"], readonly NodeMessage[]>> = {
+  hello: [hello, heartbeat],
+  follow: [
+    {
+      type: "follow",
+      ...capabilities(),
+      cluster: "test",
+      logId: 98,
+      epoch: 97,
+      head: 0,
+      cursors: [],
+      nowMs,
+    },
+  ],
+  probe: [{ type: "probe", ...capabilities(), cluster: "test", nowMs }],
+  heartbeat: [hello, heartbeat],
+  applied: [hello, { type: "applied", nowMs, through: 1 }],
+  locate: [hello, { type: "locate", nowMs, incarnation: 4_711, position: 1 }],
+  reconcile: compared,
+  compare: [...compared, { type: "compare", ...say, ranges: [everything] }],
+  offer: [...compared, { type: "offer", ...say, to: null, entries }],
+  reconciled: [...compared, { type: "reconciled", nowMs }],
+  goodbye: [hello, { type: "goodbye", nowMs }],
+};
+const MORE: Readonly<Record<string, readonly NodeMessage[]>> = {
+  "compare, in many ranges": [...compared, { type: "compare", ...say, ranges }],
+  "offer of nothing": [...compared, { type: "offer", ...say, to: null, entries: [] }],
+};
+
+describe("messages of a node", () => {
+  it("are all in the table", () => {
+    expect(Object.keys(SCRIPTS).toSorted()).toEqual(Object.keys(NODE_SCHEMAS).toSorted());
+  });
+
+  it.each(Object.entries({ ...SCRIPTS, ...MORE }))("%s", async (type, messages) => {
+    meter?.take();
+    await converse(messages);
+    expectBounded(type);
+  });
+});
+
+/** What shows that a message has been dealt with in full, where it does not end the link. */
+const ENDS: Partial<Record<string, RegExp>> = {
+  hello: /"type":"echo"/,
+  follow: /"type":"registry"/,
+  probe: /"type":"standing"/,
+  heartbeat: /"type":"echo"/,
+  applied: /"type":"echo"/,
+  locate: /"type":"located"/,
+  reconcile: /"type":"reconcile-begin"/,
+  compare: /"type":"compared"/,
+  offer: /"type":"wanted"/,
+};
+
+/** Says these to the directory, each when it may be said, and hears it until the last one has been dealt with. */
+function converse(messages: readonly NodeMessage[]): Promise<void> {
+  return new Promise((resolve) => {
+    const left = [...messages];
+    let said = "";
+    const url = `${directory.replace("http", "ws")}/replicate`;
+    const next = (): void => {
+      const message = left.shift();
+      if (message === undefined) return;
+      said = message.type;
+      link.send(JSON.stringify(message));
+    };
+    const onMessage = (message: string | Uint8Array): void => {
+      if (typeof message !== "string") return;
+      if (left.length === 0 && ENDS[said]?.test(message)) return link.close(1000, "");
+      if (/"type":"(welcome|reconcile-begin|echo)"/.test(message)) next();
+    };
+    const events = { onOpen: next, onMessage, onDrain: () => {}, onClose: () => resolve() };
+    const link: Link = dialLink(url, events, { logger: silentLogger });
+  });
+}

@@ -1,0 +1,77 @@
+/** Counts what SQLite hands out to this thread in a turn of the event loop, of whichever statement, store and caller. */
+import Database from "better-sqlite3";
+
+/** What one turn was handed out from one database. */
+interface TurnReading {
+  rows: number;
+  bytes: number;
+}
+
+interface StatementMethods {
+  all: (this: StatementMethods, ...parameters: unknown[]) => unknown[];
+  get: (this: StatementMethods, ...parameters: unknown[]) => unknown;
+  iterate: (this: StatementMethods, ...parameters: unknown[]) => Iterable<unknown>;
+  readonly database: { readonly name: string };
+}
+
+/** Counts from when it is made until it is disposed of. There may be one at a time. */
+export class SqlMeter {
+  readonly #methods: StatementMethods;
+  readonly #original: Pick<StatementMethods, "all" | "get" | "iterate">;
+  #turn = new Map<string, TurnReading>();
+  #most: TurnReading = { rows: 0, bytes: 0 };
+
+  constructor() {
+    const probe = new Database(":memory:");
+    this.#methods = Object.getPrototypeOf(probe.prepare("SELECT 1")) as StatementMethods;
+    const { all, get, iterate } = this.#methods;
+    this.#original = { all, get, iterate };
+    probe.close();
+    const count = (statement: StatementMethods, row: unknown): void => this.#count(statement, row);
+    this.#methods.all = function (this: StatementMethods, ...parameters) {
+      const rows = all.apply(this, parameters);
+      for (const row of rows) count(this, row);
+      return rows;
+    };
+    this.#methods.get = function (this: StatementMethods, ...parameters) {
+      const row = get.apply(this, parameters);
+      count(this, row);
+      return row;
+    };
+    this.#methods.iterate = function* (this: StatementMethods, ...parameters) {
+      for (const row of iterate.apply(this, parameters)) {
+        count(this, row);
+        yield row;
+      }
+    };
+  }
+
+  /** The most that any turn was handed out since the last call. */
+  take(): TurnReading {
+    const most = this.#most;
+    this.#most = { rows: 0, bytes: 0 };
+    return most;
+  }
+
+  dispose(): void {
+    Object.assign(this.#methods, this.#original);
+  }
+
+  #count({ database }: StatementMethods, row: unknown): void {
+    // What runs as a turn of its own comes after what is under way now.
+    if (this.#turn.size === 0) setImmediate(() => this.#turn.clear());
+    const turn = this.#turn.get(database.name) ?? { rows: 0, bytes: 0 };
+    this.#turn.set(database.name, turn);
+    turn.rows += 1;
+    turn.bytes += bytesOf(row);
+    this.#most.rows = Math.max(this.#most.rows, turn.rows);
+    this.#most.bytes = Math.max(this.#most.bytes, turn.bytes);
+  }
+}
+
+function bytesOf(value: unknown): number {
+  if (typeof value === "string") return value.length;
+  if (value instanceof Uint8Array) return value.byteLength;
+  if (typeof value !== "object" || value === null) return 8;
+  return Object.values(value).reduce((sum: number, each) => sum + bytesOf(each), 0);
+}

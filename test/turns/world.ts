@@ -1,0 +1,86 @@
+/** Programs over stores of many keys, whose turns are measured. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { fillStore, type Filling } from "../support/filled-stores.ts";
+import { Program } from "../support/program.ts";
+import { longestTurn, probedBy, type LongestTurn } from "./turn-probe.ts";
+
+/** One program on a folder of its own. */
+export class Host {
+  readonly name: string;
+  readonly kind: "region" | "directory";
+  readonly data: string;
+  readonly #args: readonly string[];
+  readonly #turnsFile: string;
+  program: Program | undefined;
+
+  constructor(folder: string, name: string, kind: Host["kind"], args: readonly string[] = []) {
+    this.name = name;
+    this.kind = kind;
+    this.data = join(folder, name);
+    this.#turnsFile = join(folder, `${name}.turns`);
+    this.#args = args;
+  }
+
+  get url(): string {
+    return this.program?.url ?? "";
+  }
+
+  /** Starts it. Resolves once it listens, to how long that took, in milliseconds. */
+  async start(directory: Host | undefined, port = 0): Promise<number> {
+    const startedMs = performance.now();
+    const at = [`--host=127.0.0.1`, `--port=${port}`, `--data=${this.data}`];
+    const node = [`--id=${this.name}`, "--lat=1", "--lon=2", `--directory=${directory?.url}`];
+    this.program = await Program.start({
+      name: this.name,
+      program: this.kind,
+      args: [...at, ...(this.kind === "region" ? node : []), ...this.#args],
+      launcher: probedBy(this.#turnsFile),
+    });
+    return performance.now() - startedMs;
+  }
+
+  async stop(): Promise<void> {
+    await this.program?.stop();
+  }
+
+  async kill(): Promise<void> {
+    await this.program?.kill();
+  }
+
+  fill(filling: Filling, nowMs: number): void {
+    fillStore(this, filling, nowMs);
+  }
+
+  /** The longest turn since it was last asked for. */
+  longestTurn(): Promise<LongestTurn> {
+    return longestTurn(this.#turnsFile, () => process.kill(this.program?.pid ?? 0, "SIGUSR2"));
+  }
+
+  /** What it has logged with these words, a line each. */
+  logged(words: string): readonly string[] {
+    return (this.program?.lines ?? []).filter((line) => line.includes(words));
+  }
+}
+
+/** Runs `work` with a folder that is deleted afterwards, and all programs that it has started. */
+export async function withHosts(
+  work: (host: (...args: HostArgs) => Host) => Promise<void>,
+): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "meridian-hunt-"));
+  const hosts: Host[] = [];
+  try {
+    await work((name, kind, args) => {
+      const host = new Host(folder, name, kind, args);
+      hosts.push(host);
+      return host;
+    });
+  } finally {
+    for (const host of hosts) await host.kill();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+type HostArgs = readonly [name: string, kind: Host["kind"], args?: readonly string[]];
