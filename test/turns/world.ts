@@ -56,7 +56,9 @@ export class Host {
 
   /** The longest turn since it was last asked for. */
   longestTurn(): Promise<LongestTurn> {
-    return longestTurn(this.#turnsFile, () => process.kill(this.program?.pid ?? 0, "SIGUSR2"));
+    const pid = this.program?.pid;
+    if (pid === undefined) throw new Error(`Expected ${this.name} to run`);
+    return longestTurn(this.#turnsFile, () => process.kill(pid, "SIGUSR2"));
   }
 
   /** What it has logged with these words, a line each. */

@@ -56,6 +56,8 @@ export const SOCKET_OPTIONS: Readonly<
 export const LINK_BYTES_MAX: number = MESSAGE_BYTES_MAX + 16 * 1024 * 1024;
 
 const DRAIN_BYTES_DEFAULT = 1024 * 1024;
+/** After so many bytes of messages, other work has its turn: the system may have two mebibytes of them ready at once. */
+const READ_BYTES_PER_TURN = 256 * 1024;
 const CLOSED_ABNORMALLY = 1006;
 const REASON_BYTES_MAX = 123;
 const BINARY = { binary: true } as const;
@@ -98,6 +100,10 @@ export class SocketLink implements WebSocketLink {
   /** What the owner closed the link with. */
   #closing: { readonly code: number; readonly reason: string } | undefined;
   #failure = "";
+  /** The bytes of messages since the last rest, and whether the link rests now, or is paused by its owner. */
+  #readBytes = 0;
+  #isResting = false;
+  #isPaused = false;
 
   constructor(socket: WebSocket, options: LinkOptions) {
     this.#socket = socket;
@@ -138,11 +144,24 @@ export class SocketLink implements WebSocketLink {
   }
 
   pause(): void {
+    this.#isPaused = true;
     this.#socket.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.#isPaused = false;
+    if (!this.#isResting) this.#socket.resume();
+  }
+
+  /** Reads on in a later turn. */
+  #rest(): void {
+    this.#isResting = true;
+    this.#socket.pause();
+    setImmediate(() => {
+      this.#isResting = false;
+      this.#readBytes = 0;
+      if (!this.#isPaused) this.#socket.resume();
+    });
   }
 
   close(code: number, reason: string): void {
@@ -198,6 +217,8 @@ export class SocketLink implements WebSocketLink {
       ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
       : bytes.toString();
     this.#guard((events) => events.onMessage(message));
+    this.#readBytes += bytes.byteLength;
+    if (this.#readBytes >= READ_BYTES_PER_TURN && !this.#isResting) this.#rest();
   }
 
   #finish(code: number, reason: string): void {

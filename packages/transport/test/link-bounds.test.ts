@@ -27,6 +27,39 @@ function beginMessage(rig: Rig, length: number): Promise<ReturnType<typeof conne
   });
 }
 
+it("a link takes in what has come at once over several turns, and keeps its order", async () => {
+  const sizes: number[] = [];
+  let turnBytes = 0;
+  const server: Recorder = new Recorder({
+    onMessage: (message) => {
+      if (turnBytes === 0) {
+        setImmediate(() => {
+          sizes.push(turnBytes);
+          turnBytes = 0;
+        });
+      }
+      turnBytes += message.length;
+    },
+  });
+  const rig = await startRig(() => server);
+  const client: Recorder = new Recorder({
+    onOpen: () => {
+      for (let index = 0; index < 4_000; index += 1) {
+        link.send(new Uint8Array(1_024).fill(index % 251));
+      }
+    },
+  });
+  const link = dialLink(rig.url, client, options);
+  await server.received(4_000);
+  expect(server.messages.map((message) => message[0])).toEqual(
+    Array.from({ length: 4_000 }, (_, index) => index % 251),
+  );
+  // What one read of the system has brought is worked through, and then it is over.
+  expect(Math.max(...sizes)).toBeLessThan(256 * 1024 + 128 * 1024);
+  link.close(1000, "");
+  await client.closed();
+});
+
 describe("a link", () => {
   it("writes what is sent at once when the work at hand is done, in order", async () => {
     const server = new Recorder();
