@@ -106,7 +106,7 @@ export class LogPosition {
   get progress(): Cursor {
     let sequence = Math.min(this.#applied, this.#committedThrough);
     for (const held of this.#held) sequence = Math.min(sequence, held.sequence);
-    return { ...this.place, sequence };
+    return { logId: this.#logId, epoch: this.#epoch, sequence };
   }
 
   /** Where the node may resume from in this log; undefined while the cursor may not follow. */
@@ -116,8 +116,8 @@ export class LogPosition {
 
   /** What is committed in this log and whole here: where the node may resume from after a restart, which forgets what was compacted. */
   get whole(): Cursor {
-    const { progress } = this;
-    return { ...progress, sequence: this.#wholeAt(progress.sequence) };
+    const { logId, epoch, sequence } = this.progress;
+    return { logId, epoch, sequence: this.#wholeAt(sequence) };
   }
 
   /** The cursor that is stored with the next frame; undefined while none may follow. */
