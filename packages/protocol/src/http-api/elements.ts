@@ -1,9 +1,8 @@
 import * as v from "valibot";
 
 import { ERROR_KINDS, type ErrorCode } from "../errors.ts";
-import type { Parameter } from "./route.ts";
-
 import { NODE_STATUSES } from "../node-status.ts";
+import type { Parameter } from "./route.ts";
 
 /** Text that names what it is, for the generated documents. */
 function described<Schema extends v.GenericSchema>(
