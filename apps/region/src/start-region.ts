@@ -8,7 +8,14 @@ import {
   type RegionFlags,
   type RegionSettings,
 } from "@meridian/options";
-import type { MeridianError, NodeStatus } from "@meridian/protocol";
+import {
+  checkCoordinates,
+  checkIdentifier,
+  parseAddress,
+  parseWebOrigin,
+  type MeridianError,
+  type NodeStatus,
+} from "@meridian/protocol";
 import { systemClock, systemRandom, type Clock, type Logger, type Random } from "@meridian/runtime";
 import { openReplicaStore } from "@meridian/store";
 import { dialLink } from "@meridian/transport";
@@ -50,11 +57,12 @@ export interface RunningRegion {
 
 /**
  * Starts a regional node. Resolves once it listens; it serves when its status is `ready` or `standalone`.
- * Rejects with `INVALID_CONFIG`, `ADDRESS_IN_USE`, and what opening the store throws.
+ * Rejects with `INVALID_CONFIG`, `INVALID_ARGUMENT` or `INVALID_COORDINATES` for a place that no directory would take, `ADDRESS_IN_USE`, and what opening the store throws.
  */
 export async function startRegion(given: RegionOptions): Promise<RunningRegion> {
   const options = { ...defaultsOf(REGION_OPTIONS), ...given };
   const { clock = systemClock, random = systemRandom, logger } = options;
+  const place = placeOf(options);
   const path = join(options.data, "region.db");
   const { durability, expiredGrace } = options;
   let started: RegionNode | undefined;
@@ -79,11 +87,10 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
     await store.close();
     throw failure;
   }
-  const { cluster, id, region, ip, url, lat, lon } = options;
   const directories = options.directory.map((each) => each.replace(/\/+$/, ""));
   const node = new RegionNode({
     ...options,
-    node: { cluster, id, region: region ?? id, ip, port: http.port, url, lat, lon },
+    node: { ...place, cluster: options.cluster, port: http.port },
     listeners: [http],
     store,
     directories,
@@ -98,11 +105,11 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
     ttlMsDefault: options.ttlDefault ?? 0,
   });
   started = node;
-  logger.info(`listening on ${http.url}`, { node: id, cluster });
+  logger.info(`listening on ${http.url}`, { node: place.id, cluster: options.cluster });
   node.start();
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
-    logger.info("stopping", { node: id });
+    logger.info("stopping", { node: place.id });
     await node.stop(FINISH_MS);
     await store.close();
   };
@@ -131,4 +138,22 @@ async function listen(options: RegionOptions & Doors, clock: Clock): Promise<Htt
   });
   await http.listen(host, port);
   return http;
+}
+
+/** Who and where the node is, as it is told to directories. Throws for what they would not take. */
+function placeOf({
+  id,
+  region,
+  ip,
+  url,
+  lat,
+  lon,
+}: Pick<RegionFlags, "id" | "region" | "ip" | "url" | "lat" | "lon">) {
+  return {
+    ...checkCoordinates({ lat, lon }),
+    id: checkIdentifier("an id", id),
+    region: checkIdentifier("a region", region ?? id),
+    ip: ip === null ? null : parseAddress(ip),
+    url: url === null ? null : parseWebOrigin(url),
+  };
 }

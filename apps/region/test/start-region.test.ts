@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer, connect, type AddressInfo, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -80,6 +80,20 @@ async function startServing(options: RegionOptions): Promise<RunningRegion> {
   await serving;
   return region;
 }
+
+describe("a region that no directory would take in", () => {
+  it.each<[string, Partial<RegionOptions>, string]>([
+    ["an address with a port", { ip: "10.0.0.5:80" }, "INVALID_ARGUMENT"],
+    ["an empty address", { ip: "" }, "INVALID_ARGUMENT"],
+    ["a URL with a path", { url: "http://a/b" }, "INVALID_CONFIG"],
+    ["an id in upper case", { id: "FRA" }, "INVALID_ARGUMENT"],
+    ["a place that is none", { lat: 91 }, "INVALID_COORDINATES"],
+  ])("is not started: %s", async (_, part, code) => {
+    const options = { ...(await optionsOf()), ...part };
+    await expect(startRegion(options)).rejects.toMatchObject({ code });
+    expect(existsSync(options.data)).toBe(false);
+  });
+});
 
 describe("a region whose directory is away", { timeout: 20_000 }, () => {
   it("takes writes, and has them after a restart", async () => {

@@ -40,8 +40,12 @@ export function parseUrls(text: string): readonly string[] {
   throw new MeridianError("INVALID_CONFIG", `expected each URL once, got \`${text}\``);
 }
 
+/** The longest name of a host has 253 characters. */
+const WEB_ORIGIN_UNITS_MAX = 300;
+
 /** Whether it is an `http:` or `https:` URL of a host and no more: no path, query, fragment or user. */
 export function isWebOrigin(text: string): boolean {
+  if (text.length > WEB_ORIGIN_UNITS_MAX) return false;
   return /^https?:\/\/[^\s\\/?#@]+\/?$/i.test(text) && URL.canParse(text);
 }
 

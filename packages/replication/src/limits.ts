@@ -31,6 +31,8 @@ export interface DirectoryLimits {
   readonly watchedMax: number;
   /** Nodes that are remembered. Beyond that, the one that is gone the longest is forgotten. */
   readonly membersMax: number;
+  /** Nodes that are there. One more is not taken in: everyone hears of all of them in one message. */
+  readonly presentMax: number;
   /** How long it takes at least from one announcement of the members to the next. */
   readonly announceMs: number;
   /** How long a starting directory waits to hear from the others that it follows. */
@@ -54,6 +56,7 @@ export const DIRECTORY_LIMITS: DirectoryLimits = {
   appliedRestMs: 5_000,
   watchedMax: 4_096,
   membersMax: 10_000,
+  presentMax: 3_000,
   announceMs: 100,
   joinMs: 3_000,
 };

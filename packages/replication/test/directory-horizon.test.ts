@@ -1,5 +1,6 @@
 /** The directory's side of the horizon: when it follows the clock, whom it tells, and what it buries. */
 import { burial, decodeBlock, stampTimeOf, type Entry } from "@meridian/protocol";
+import { emptyLogDisk } from "@meridian/testkit";
 import { expect, it } from "vitest";
 
 import { DirectoryRig, type TestLink } from "./rig.ts";
@@ -7,8 +8,10 @@ import { DirectoryRig, type TestLink } from "./rig.ts";
 const HORIZON_MS = 10_000;
 
 /** A directory whose horizon has passed the first seconds of its life, and a node on it. */
-async function directoryWithHorizon(): Promise<{ rig: DirectoryRig; a: TestLink; b: TestLink }> {
-  const rig = new DirectoryRig({ horizonMs: HORIZON_MS });
+async function directoryWithHorizon(
+  disk = emptyLogDisk(7),
+): Promise<{ rig: DirectoryRig; a: TestLink; b: TestLink }> {
+  const rig = new DirectoryRig({ horizonMs: HORIZON_MS }, { disk });
   const [a, b] = [rig.join("a", 1), rig.join("b", 2)];
   rig.commit();
   tick(rig, 3 * HORIZON_MS, a, b);
@@ -143,20 +146,57 @@ it("a clock that leaps moves no horizon, and is believed only after as long as a
   expect(rig.directory.info().horizon).toBeLessThan(stampTimeOf(rig.clock.nowMs()));
 });
 
-it("a node that is ahead of a horizon shows a loss only where its home is this log", async () => {
-  const { rig } = await directoryWithHorizon();
-  const { horizon, horizonFrozenUntilMs } = rig.directory.info();
+it("a node that is ahead of a horizon shows a loss only where its home is this log, and only of what was lost before the start", async () => {
+  const disk = emptyLogDisk(7);
+  const { rig } = await directoryWithHorizon(disk);
+  const { horizon } = rig.directory.info();
   const { logId } = rig.log;
   const [here, elsewhere] = [logId, 99].map((id) => ({ logId: id, epoch: 1, sequence: 0 }));
   const cursors = [here, elsewhere].flatMap((cursor) => cursor ?? []);
   const ahead = { cursors, horizon: horizon + 1 };
-  const c = rig.join("c", 3, { ...ahead, home: elsewhere ?? null });
-  rig.commit();
+  const started = new DirectoryRig({ horizonMs: HORIZON_MS }, { clock: rig.clock, disk, epoch: 2 });
+  const nodes = [started.join("a", 1), started.join("b", 2)] as const;
+  const frozenMs = (): number =>
+    started.directory.info().horizonFrozenUntilMs - started.clock.nowMs();
+  const c = started.join("c", 3, { ...ahead, home: elsewhere ?? null });
+  started.commit();
   expect(c.of("welcome")[0]?.resume).toBe("reconcile");
-  expect(rig.directory.info().horizonFrozenUntilMs).toBe(horizonFrozenUntilMs);
-  rig.join("d", 4, { ...ahead, home: here ?? null });
-  rig.commit();
-  expect(rig.directory.info().horizonFrozenUntilMs).toBeGreaterThan(rig.clock.nowMs());
+  c.close(1000, "");
+  expect(frozenMs()).toBeLessThanOrEqual(0);
+  tick(started, 1_000, ...nodes);
+  started.join("d", 4, { ...ahead, home: here ?? null }).close(1000, "");
+  started.commit();
+  expect(frozenMs()).toBe(HORIZON_MS - 1_000);
+  // One that says so again and again keeps nothing up.
+  for (let turn = 0; turn < 20; turn += 1) {
+    tick(started, 1_000, ...nodes);
+    started.join("d", 4, { ...ahead, home: here ?? null }).close(1000, "");
+    started.commit();
+  }
+  expect(frozenMs()).toBe(HORIZON_MS - 1_000 - 20_000);
+  expect(started.directory.info().horizon).toBeGreaterThan(horizon);
+});
+
+it.each([
+  ["says that it cannot tell what it still sends", {}, 0],
+  ["says that it has something old to send, for ever", {}, 1],
+  ["reconciles for ever", { cursor: { logId: 99, epoch: 1, sequence: 5 } }, 0],
+])("a node that %s does not stop the horizon for ever", async (_, hello, lowestTime) => {
+  const { rig, a, b } = await directoryWithHorizon();
+  const odd = rig.join("odd", 3, hello);
+  const { horizon } = rig.directory.info();
+  const pass = (ms: number): void => {
+    for (let passed = 0; passed < ms; passed += 500) {
+      rig.beat(odd, 0, lowestTime);
+      odd.say({ type: "reconcile", nowMs: rig.clock.nowMs() });
+      tick(rig, 500, a, b);
+    }
+  };
+  pass(HORIZON_MS);
+  expect(rig.directory.info().horizon).toBe(horizon);
+  pass(4 * HORIZON_MS);
+  expect(rig.directory.info().horizon).toBeGreaterThan(horizon);
+  expect(odd.closed).toBeUndefined();
 });
 
 it("a node whose cursor lies before a purged entry reconciles, and one that knows of a higher horizon, too", async () => {

@@ -393,3 +393,19 @@ it("who is ready may change a hundred times over for many frames, and is told on
   rig.beat(other, 150);
   expect(sender.of("applied-by").slice(before)).toMatchObject([{ position: 150, nodes: ["b"] }]);
 });
+
+it("a node that says it has applied what it was not sent loses its link, and counts for nothing", () => {
+  const rig = new DirectoryRig();
+  const [writer, reader] = [rig.join("writer", 1), rig.join("reader", 2)];
+  const elsewhere = { logId: 99, epoch: 1, sequence: 5 };
+  // The one waits for its turn to reconcile; the link of the other has no room.
+  const [unfed, slow] = [rig.join("unfed", 3, { cursor: elsewhere }), rig.join("slow", 4)];
+  slow.bufferedBytes = 2 ** 30;
+  rig.submit(writer, 1, 1, [rig.entry("k")], { reportApplied: true });
+  rig.commit();
+  unfed.say({ type: "applied", nowMs: 0, through: 1 });
+  rig.beat(slow, 1);
+  expect([unfed.closed?.code, slow.closed?.code]).toEqual([4400, 4400]);
+  rig.beat(reader, 1);
+  expect(writer.of("applied-by").map(({ nodes }) => nodes.join())).toEqual(["", "", "", "reader"]);
+});

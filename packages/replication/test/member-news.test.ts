@@ -1,13 +1,15 @@
-import { encodeMessage, type NodeStatus } from "@meridian/protocol";
+import { encodeMessage, TEXT_BYTES_MAX, type NodeStatus } from "@meridian/protocol";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 
 import { copyLogDisk, emptyLogDisk } from "@meridian/testkit";
 
+import { DIRECTORY_LIMITS } from "../src/limits.ts";
 import { KnownMembers } from "../src/node/known-members.ts";
 import { GroupRig } from "./group-rig.ts";
 import { DirectoryRig, type TestLink } from "./rig.ts";
 
 const NODES = 60;
+const LONG_ADDRESS = "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255";
 
 interface Crowd {
   readonly rig: DirectoryRig;
@@ -209,7 +211,7 @@ describe("many that follow, or are remembered,", () => {
 
   it("are told in several messages where one does not hold them", () => {
     const rig = new DirectoryRig();
-    const count = 2_500;
+    const count = 1_500;
     for (let index = 0; index < count; index += 1) {
       rig.join(`node-${index}`, 100 + index).close(1000, "");
     }
@@ -220,9 +222,47 @@ describe("many that follow, or are remembered,", () => {
       rig.beat(follower);
     }
     const told = follower.of("registry").map(({ remembered = [] }) => remembered);
-    expect(told.map(({ length }) => length)).toEqual([1_000, 1_000, 500, 0, 0, 0]);
+    expect(told.map(({ length }) => length)).toEqual([500, 500, 500, 0, 0, 0]);
     expect(new Set(told.flat().map(({ id }) => id)).size).toBe(count);
   });
+});
+
+it("the longest words on as many nodes as there may be fit into one message, and one more node is not taken in", () => {
+  const presentMax = 64;
+  const rig = new DirectoryRig({ presentMax });
+  const label = (index: number): string => `${"n".repeat(57)}-${1_000 + index}`;
+  const url = `http://${"h".repeat(253)}:65535`;
+  const hello = { lat: -89.12345678901234, lon: -179.1234567890123, url, ip: LONG_ADDRESS };
+  const reader = rig.join("reader", 1);
+  const links = Array.from({ length: presentMax - 1 }, (_, index) => {
+    return rig.join(label(index), 2 + index, { ...hello, region: "r".repeat(63) });
+  });
+  for (const link of links) {
+    const load = {
+      entries: 2 ** 53 - 1,
+      bytes: 2 ** 53 - 1,
+      requestsPerSecond: 1.2345678901234567e-100,
+    };
+    const said = {
+      appliedThrough: 0,
+      outboxPending: 2 ** 53 - 1,
+      lowestTime: 0,
+      lagMs: 1e15 + 0.1,
+      load,
+    };
+    link.say({ type: "heartbeat", nowMs: 0, status: "standalone", ...said });
+  }
+  const follower = follow(rig, 9, false);
+  rig.clock.advance(100);
+  rig.beat(follower);
+  for (const message of [reader.of("members").at(-1), ...follower.of("registry")]) {
+    if (message === undefined) throw new Error("Expected a message");
+    expect(message.members.length).toBe(presentMax);
+    const bytesOfEach = encodeMessage(message).length / presentMax;
+    expect(bytesOfEach * DIRECTORY_LIMITS.presentMax).toBeLessThan(TEXT_BYTES_MAX);
+  }
+  expect(rig.join("one-more", 99_999).closed?.code).toBe(4413);
+  expect(rig.join("reader", 1).closed).toBeUndefined();
 });
 
 describe("a directory that was off", () => {

@@ -52,7 +52,9 @@ it("an answer about an epoch counts while the directory is in its own only", asy
   script.welcome(0);
   const place = { logId: 7, epoch: 3, sequence: 4, incarnation: 0, outboxPosition: 0 };
   const asked = script.replica.reach(place, 5_000);
-  script.say({ type: "located", nowMs: script.clock.nowMs(), incarnation: 3, ...NOWHERE });
+  const { sequence: position } = place;
+  const nowMs = script.clock.nowMs();
+  script.say({ type: "located", nowMs, incarnation: 3, position, sequence: null });
   expect(await asked).toBe(true);
   script.reconnect();
   const epochs: [number, number][] = [
@@ -214,3 +216,29 @@ async function within(script: ScriptedDirectory, place: Position, ms: number): P
   script.clock.advance(ms + 1);
   return reached;
 }
+
+it("an answer to what nobody asked, or to what has been answered, ends the link and tells nothing", async () => {
+  for (const answers of [1, 2]) {
+    const script = new ScriptedDirectory();
+    script.welcome(0);
+    const place = { logId: 7, epoch: 3, sequence: 4, incarnation: 0, outboxPosition: 0 };
+    const asked = answers === 2 ? script.replica.reach(place, 5_000) : undefined;
+    const said = { type: "located", incarnation: 3, position: 4, sequence: null } as const;
+    for (let told = 0; told < answers; told += 1) {
+      expect(script.closed).toBeUndefined();
+      script.say({ ...said, nowMs: script.clock.nowMs() });
+    }
+    expect(script.closed).toBe(4400);
+    expect(await asked).toBe(answers === 2 ? true : undefined);
+  }
+});
+
+it("many who wait for one place ask the directory once", async () => {
+  const script = new ScriptedDirectory();
+  script.welcome(0);
+  const place = { logId: 7, epoch: 3, sequence: 1_000_000, incarnation: 0, outboxPosition: 0 };
+  const asked = [1, 2, 3].map(() => script.replica.reach(place, 5_000));
+  expect(script.texts.filter(({ type }) => type === "locate")).toHaveLength(1);
+  script.say({ type: "located", nowMs: script.clock.nowMs(), incarnation: 3, ...NOWHERE });
+  expect(await Promise.all(asked)).toEqual([true, true, true]);
+});

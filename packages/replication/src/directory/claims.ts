@@ -42,9 +42,9 @@ function checkSequence(what: string, place: Cursor, log: OwnLog, most: number): 
   throw impossible(what, most, place.sequence);
 }
 
-/** Throws `MALFORMED_MESSAGE` if a peer says that it has applied what nobody was ever sent. */
-export function checkApplied(what: string, through: number, head: number): void {
-  if (through > head) throw impossible(what, head, through);
+/** Throws `MALFORMED_MESSAGE` if a peer says that it has applied what it was not sent. */
+export function checkApplied(what: string, through: number, sentThrough: number): void {
+  if (through > sentThrough) throw impossible(what, sentThrough, through);
 }
 
 function impossible(what: string, most: number, got: number): MeridianError {

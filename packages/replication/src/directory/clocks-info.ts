@@ -58,6 +58,10 @@ export function sayClocks(logger: Logger, before: ClocksInfo, now: ClocksInfo): 
   } else if (deviant.length > 0) {
     const said = "no majority of the members' clocks agrees";
     logger.error(`${said}; nothing that has expired is emptied, and deletes are kept`, fields);
+  } else {
+    const said =
+      "half of the members or more are gone; nothing that has expired is emptied, and deletes are kept";
+    logger.warn(`${said}, until they are back or those that never will be are forgotten`, fields);
   }
 }
 

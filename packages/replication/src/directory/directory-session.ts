@@ -392,7 +392,7 @@ export class DirectorySession implements ApplyingNode {
   }
 
   #onHeartbeat(message: Extract<NodeMessage, { type: "heartbeat" }>): void {
-    checkApplied("appliedThrough", message.appliedThrough, this.#host.sequencer.head);
+    checkApplied("appliedThrough", message.appliedThrough, this.#sentThrough);
     const { sequencer, horizon, log } = this.#host;
     const nowMs = this.#host.clock.nowMs();
     const statusChanged = message.status !== this.status;
@@ -417,7 +417,7 @@ export class DirectorySession implements ApplyingNode {
   }
 
   #onApplied(through: number): void {
-    checkApplied("through", through, this.#host.sequencer.head);
+    checkApplied("through", through, this.#sentThrough);
     this.#applied.report(through, this.#sentThrough, this.#heardAtMs);
     this.#host.events.emit.progressed(this, false);
   }

@@ -224,7 +224,7 @@ export class Directory {
   gauges(): readonly Gauge[] {
     const fullest = (read: (session: DirectorySession) => number): number =>
       [...this.#sessions].reduce((most, session) => Math.max(most, read(session)), 0);
-    const { commitBytesMax, membersMax, watchedMax } = this.#context.limits;
+    const { commitBytesMax, membersMax, presentMax, watchedMax } = this.#context.limits;
     return [
       { name: "commitBytes", now: this.#sequencer.pendingBytes, max: commitBytesMax },
       {
@@ -234,6 +234,7 @@ export class Directory {
       },
       { name: "offeredEntries", now: fullest((each) => each.offeredEntries), max: OFFERED_MAX },
       { name: "watchedFrames", now: fullest((each) => each.watchedFrames), max: watchedMax },
+      { name: "members", now: this.#membership.size, max: presentMax },
       { name: "rememberedMembers", now: this.#membership.known, max: membersMax },
     ];
   }

@@ -69,7 +69,7 @@ export function takeInNode(host: SessionHost, hello: Hello, mark: OutboxMark | u
     horizon.horizon,
     hello,
   );
-  if (isLoss) horizon.freeze();
+  if (isLoss) horizon.onLoss();
   sequencer.expectAfter(hello.incarnation, hello.outboxAcknowledged);
   sequencer.observe(hello.admittedTime);
   return { resume, welcome: welcomeOf(host, agree(hello), resume, mark) };

@@ -143,7 +143,10 @@ export class Membership {
     this.#context.events.emit.membersChanged();
   }
 
-  /** The link that the same node has had until now. Throws `NODE_ID_TAKEN` or `INCARNATION_REUSED` where it cannot be taken in. */
+  /**
+   * The link that the same node has had until now. Throws `NODE_ID_TAKEN`, `INCARNATION_REUSED`, or `OVERLOADED` for one too many, where it cannot be
+   * taken in.
+   */
   previousOf(hello: Hello): DirectorySession | undefined {
     const previous = this.#byId.get(hello.nodeId);
     if (previous !== undefined && previous.hello?.incarnation !== hello.incarnation) {
@@ -152,6 +155,10 @@ export class Membership {
         `Expected a node id that no other live node has, got \`${hello.nodeId}\`, which a node at ${urlOf(previous)} has`,
         { details: { nodeId: hello.nodeId } },
       );
+    }
+    const { presentMax } = this.#context.limits;
+    if (previous === undefined && this.size >= presentMax) {
+      throw new MeridianError("OVERLOADED", `Expected at most ${presentMax} nodes, got one more`);
     }
     const twin = this.#byIncarnation.get(hello.incarnation);
     if (twin === undefined || twin.id === hello.nodeId) return previous;
@@ -234,11 +241,12 @@ export class Membership {
   }
 
   #tell(): void {
-    const { clock } = this.#context;
+    const { clock, limits } = this.#context;
     this.#isAnnouncing = false;
     this.#toldAtMs = clock.elapsedMs();
     const elsewhere = this.elsewhere().map(plainMember);
-    const members = [...this.sessions.map(memberOf), ...elsewhere];
+    const all = [...this.sessions.map(memberOf), ...elsewhere];
+    const members = all.slice(0, limits.presentMax);
     this.#news.tell(this.#byId.values(), members, clock.nowMs());
     this.#registry.changed();
     for (const session of this.#links) if (session.isFollower) session.tellRegistry();

@@ -26,7 +26,7 @@ const SAVE_MS = 100;
 const SEEN_MS = 60_000;
 
 /** How many nodes other directories hear of at once: all together may be more than a message holds. */
-const NEWS_MAX = 1_000;
+const NEWS_MAX = 500;
 
 export class Roster {
   readonly #context: DirectoryContext;

@@ -114,6 +114,11 @@ export class Follower implements HorizonMember, ReconcilingParty {
     return this.#peer.name;
   }
 
+  /** See `HorizonMember`. */
+  get id(): string {
+    return this.name;
+  }
+
   get isUp(): boolean {
     return this.#link.up;
   }

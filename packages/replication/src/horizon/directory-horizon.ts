@@ -15,6 +15,10 @@
  * long as a node may be away, but for what nodes bring that have exchanged everything with it. So it does after a leap
  * of the clock.
  *
+ * It waits for those that are connected, as far as what they say could be so. A log can only have lost something while it was not open: so what
+ * nodes know that it does not keeps the horizon still for its distance from the start. And no entry waits on a connected node for several
+ * such distances: so what one says that it has still to send, or that it reconciles, holds nothing up for longer.
+ *
  * The clock is the one that a majority of all members agrees on. While none does, nothing here moves at all.
  */
 import { STAMPS_PER_MS, stampTimeOf, type HorizonState } from "@meridian/protocol";
@@ -27,6 +31,8 @@ import type { Sequencer } from "../order/sequencer.ts";
 
 /** What the horizon has to know of a connected node, or of another directory. */
 export interface HorizonMember {
+  /** Names it for people. */
+  readonly id: string;
   /** No entry that it still sends has a lower stamp time; 0 where that is not known. */
   readonly lowestTime: number;
   /** It is to exchange everything, and has not. */
@@ -50,6 +56,8 @@ const LOOK_MS_MIN = 1_000;
 const LOOK_MS_MAX = 60_000;
 /** How long a directory waits after its start for nodes that know more than its log. */
 const GRACE_MS = 60_000;
+/** How many of its distances the horizon lies back at most for what connected members say. */
+const WAITS = 4;
 /** Until a time is known that can be counted from. */
 const FOR_NOW = Number.MAX_SAFE_INTEGER;
 
@@ -62,6 +70,8 @@ export class DirectoryHorizon {
   #horizon: number;
   #at = 0;
   #startedAtMs = 0;
+  /** For whom it was last said that the horizon waits. */
+  #waitsFor: string | undefined;
   /** By how much confirmed time was ahead of elapsed time when it was last looked at. */
   #aheadMs: number | undefined;
   /** The horizon that this log has everything under, and that waits for a time to be held against; 0 for none. */
@@ -109,14 +119,21 @@ export class DirectoryHorizon {
     this.#at = this.#parts.sequencer.head;
     this.#startedAtMs = this.#context.clock.elapsedMs();
     // A log that was never told anything is new.
-    if (this.#state.frozenUntilMs === 0) this.freeze();
+    if (this.#state.frozenUntilMs === 0) this.#freezeFor(this.#context.limits.horizonMs);
   }
 
-  /** The log has turned out to lack something that nodes have. */
-  freeze(): void {
+  /** A node shows, as far as it is to be believed, that the log has lost something: that was before it was opened, and who knows of it comes within the horizon's distance from then. */
+  onLoss(): void {
+    const { clock, limits } = this.#context;
+    const restMs = this.#startedAtMs + limits.horizonMs - clock.elapsedMs();
+    if (restMs > 0) this.#freezeFor(restMs);
+  }
+
+  #freezeFor(ms: number): void {
     const nowMs = this.#parts.clocks.time.confirmedMs();
-    const untilMs = nowMs === undefined ? FOR_NOW : nowMs + this.#context.limits.horizonMs;
-    this.#save({ ...this.#state, frozenUntilMs: Math.ceil(untilMs) });
+    const untilMs = nowMs === undefined ? FOR_NOW : Math.ceil(nowMs + ms);
+    if (untilMs <= this.#state.frozenUntilMs) return;
+    this.#save({ ...this.#state, frozenUntilMs: untilMs });
   }
 
   /**
@@ -152,7 +169,7 @@ export class DirectoryHorizon {
     const { horizonMs } = this.#context.limits;
     const now = this.#parts.clocks.time.confirmedMs();
     if (now === undefined) return;
-    if (this.#isFreezing(now)) return this.freeze();
+    if (this.#isFreezing(now)) return this.#freezeFor(horizonMs);
     if (this.#reachable > 0) this.reach(this.#reachable);
     const marks = this.#marksAt(now);
     // A clock that was ahead once may have frozen the horizon for years.
@@ -191,11 +208,27 @@ export class DirectoryHorizon {
     // Without nodes there is nobody to say what this log has lost.
     if (members.length === 0) return 0;
     let target = stampTimeOf(now - horizonMs);
-    for (const { lowestTime, isReconciling } of [...members, ...this.#parts.peers.horizonMembers]) {
-      if (isReconciling) return 0;
-      target = Math.min(target, lowestTime - 1);
+    let slowest: HorizonMember | undefined;
+    for (const each of [...members, ...this.#parts.peers.horizonMembers]) {
+      const bound = each.isReconciling ? 0 : Math.max(0, each.lowestTime - 1);
+      if (bound >= target) continue;
+      target = bound;
+      slowest = each;
     }
-    return target;
+    const overdue = stampTimeOf(now - 2 * horizonMs);
+    this.#sayWaiting(this.#state.horizon < overdue && target < overdue ? slowest : undefined);
+    return Math.max(target, stampTimeOf(now - WAITS * horizonMs));
+  }
+
+  #sayWaiting(member: HorizonMember | undefined): void {
+    if (member?.id === this.#waitsFor) return;
+    this.#waitsFor = member?.id;
+    if (member === undefined) return;
+    const { id, isReconciling } = member;
+    const said = isReconciling ? "reconciles" : "has not sent what it has";
+    this.#context.logger.warn(`deletes are kept because a node or directory ${said}`, {
+      peer: id,
+    });
   }
 
   /** The marks, with a new one if the last is old enough, and without those that say nothing any more. */

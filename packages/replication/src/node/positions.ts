@@ -46,6 +46,8 @@ export class Positions {
   readonly #waiters = new Set<Waiter>();
   /** The epoch of the directory that was heard of last: its sequences say nothing while the node stands in another log. */
   #epoch = 0;
+  /** What the directory was asked on this link and has not answered, as text. */
+  readonly #asked = new Set<string>();
   /** Where that log has other nodes' outboxes, as the directory told. */
   readonly #located = new Map<number, { readonly position: number; readonly sequence: number }>();
   #epochs: Welcome["epochs"] = [];
@@ -68,6 +70,7 @@ export class Positions {
   restart({ epoch, epochs, committedThrough: sequence }: Welcome, position: number): void {
     this.#epoch = epoch;
     this.#epochs = epochs;
+    this.#asked.clear();
     this.#located.clear();
     this.#lost.clear();
     this.#acknowledged = { position, sequence };
@@ -129,8 +132,13 @@ export class Positions {
     }
   }
 
+  /** Throws `MALFORMED_MESSAGE` for an answer to what was not asked. */
   onLocated(message: Extract<DirectoryMessage, { type: "located" }>): void {
     const { incarnation, position, sequence } = message;
+    if (!this.#asked.delete(questionOf(incarnation, position))) {
+      const said = `position ${position} of outbox ${incarnation}`;
+      throw new MeridianError("MALFORMED_MESSAGE", `Expected no word of ${said}: nobody asked`);
+    }
     if (sequence === null) return this.#onNowhere(incarnation);
     if (this.#located.size >= this.#context.limits.waitersMax) this.#located.clear();
     this.#located.set(incarnation, { position, sequence });
@@ -162,9 +170,13 @@ export class Positions {
     if (reach === "unheard") this.#locate(epoch, sequence);
   }
 
-  /** Asks the directory where the log has another node's outbox position. */
+  /** Asks the directory where the log has another node's outbox position, unless it was asked and has not answered. */
   #locate(incarnation: number, position: number): void {
-    const nowMs = this.#context.time.ownMs();
+    const { limits, time } = this.#context;
+    const question = questionOf(incarnation, position);
+    if (this.#asked.has(question) || this.#asked.size >= limits.waitersMax) return;
+    this.#asked.add(question);
+    const nowMs = time.ownMs();
     this.#parts.link.send({ type: "locate", nowMs, incarnation, position });
   }
 
@@ -227,4 +239,8 @@ export class Positions {
   #isFollowed(logId: number): boolean {
     return this.#context.directories > 1 || this.#parts.home.logs.has(logId);
   }
+}
+
+function questionOf(incarnation: number, position: number): string {
+  return `${incarnation}.${position}`;
 }

@@ -8,7 +8,7 @@
 import type { Clock } from "@meridian/runtime";
 
 import { ALL_RULES, type Rules } from "../rules.ts";
-import { isMajority } from "./clock-vote.ts";
+import { isMajority, isStampable } from "./clock-vote.ts";
 
 /** How far a vote was in agreement. */
 export interface Agreement {
@@ -113,7 +113,8 @@ export class ClusterClock {
   ): void {
     const wayMs = Math.min(Math.max(0, this.#clock.nowMs() - askedAtMs), ROUND_TRIP_MS_MAX) / 2;
     const offsetMs = directoryMs - word.aheadMs + wayMs - this.#clock.elapsedMs();
-    this.learn(word.agreeing === 0 ? undefined : offsetMs, word);
+    const isPossible = word.agreeing > 0 && isStampable(directoryMs - word.aheadMs);
+    this.learn(isPossible ? offsetMs : undefined, word);
   }
 
   /** Goes by what was said last, whatever it is worth: a stamp of this party was refused for it. */
