@@ -210,12 +210,14 @@ describe("many that follow, or are remembered,", () => {
   });
 
   it("are told in several messages where one does not hold them", () => {
-    const rig = new DirectoryRig();
+    const disk = emptyLogDisk(7);
     const count = 1_500;
+    const place = { region: "r", url: "http://a", ip: "10.0.0.1", port: 1, lat: 0, lon: 0 };
     for (let index = 0; index < count; index += 1) {
-      rig.join(`node-${index}`, 100 + index).close(1000, "");
+      const id = `node-${index}`;
+      disk.members.set(id, { ...place, id, generation: 1, seenAtMs: 0 });
     }
-    rig.clock.advance(200);
+    const rig = new DirectoryRig({}, { disk });
     const follower = follow(rig, 9, false);
     for (let turn = 0; turn < 5; turn += 1) {
       rig.clock.advance(100);

@@ -1,0 +1,110 @@
+/**
+ * Every callback that runs in no call of anybody's (a timer, a microtask, an event of a socket, of a server, of a worker) ends the process if it throws. So each
+ * place where the programs defer one is listed here, with what catches what it throws, or why nothing is thrown. Continuations of promises need no
+ * place in it: the linter has each of them awaited or caught.
+ *
+ * A new place fails this test. Before it goes into the list: does it encode, decode, or read a store? Then it needs a `try` of its own.
+ */
+import { fileURLToPath } from "node:url";
+import { expect, it } from "vitest";
+
+import { readWorkspace } from "./architecture/workspace.ts";
+
+/** What runs in the processes of regions and directories. */
+const FOLDERS = [
+  ...["http", "transport", "store", "supervision", "replication", "runtime", "cache"].map(
+    (name) => `packages/${name}`,
+  ),
+  "apps/region",
+  "apps/directory",
+];
+
+const DEFERS =
+  /\b(?:setImmediate|setTimeout|setInterval|queueMicrotask|nextTick)\(|\.defer\(|\.(?:on|once|addListener|addEventListener)\(|\b(?:clock|deadlines)\.after\(/g;
+
+/** What becomes of what is thrown. */
+const SETTLES = "only settles a promise, ends a socket or counts: throws nothing";
+const STEP = "the step of one party: what it throws ends that one's link or work";
+const OWN = "goes over this process's own state, which no peer's message reaches unchecked";
+const ANSWERS = "answers with what is thrown";
+const WORKER =
+  "runs in the thread that writes: its owner hears of what it throws, and fails what waits";
+const NAMES = "only declares or hands on such a function";
+
+/** By file: how many callbacks are deferred there, and what catches them. */
+const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
+  "apps/region/src/directory-finder.ts": [1, STEP],
+  "apps/region/src/region-node.ts": [3, NAMES],
+  "apps/region/src/service/change-feed.ts": [1, OWN],
+  "apps/region/src/service/contents.ts": [1, NAMES],
+  "apps/region/src/service/key-listing.ts": [1, SETTLES],
+  "apps/region/src/service/store-patience.ts": [1, SETTLES],
+  "apps/region/src/throttled-dial.ts": [2, OWN],
+  "packages/cache/src/on-abort.ts": [1, SETTLES],
+  "packages/cache/src/platform.ts": [1, NAMES],
+  "packages/cache/src/timekeeper.ts": [1, OWN],
+  "packages/http/src/answer-body.ts": [1, ANSWERS],
+  "packages/http/src/body.ts": [4, SETTLES],
+  "packages/http/src/http-guard.ts": [7, SETTLES],
+  "packages/http/src/http-server.ts": [13, ANSWERS],
+  "packages/http/src/pipelines.ts": [2, SETTLES],
+  "packages/http/src/reply.ts": [6, SETTLES],
+  "packages/http/src/request-limit.ts": [1, SETTLES],
+  "packages/http/src/routed-app.ts": [1, ANSWERS],
+  "packages/replication/src/directory/applied-news.ts": [1, OWN],
+  "packages/replication/src/directory/directory.ts": [3, OWN],
+  "packages/replication/src/directory/membership.ts": [1, OWN],
+  "packages/replication/src/directory/roster.ts": [2, OWN],
+  "packages/replication/src/follow/follower.ts": [1, STEP],
+  "packages/replication/src/follow/peers.ts": [2, OWN],
+  "packages/replication/src/link/directory-choice.ts": [2, OWN],
+  "packages/replication/src/link/replica-link.ts": [3, OWN],
+  "packages/replication/src/node/acknowledgements.ts": [1, SETTLES],
+  "packages/replication/src/node/node-context.ts": [1, NAMES],
+  "packages/replication/src/node/positions.ts": [1, SETTLES],
+  "packages/replication/src/node/replica.ts": [2, OWN],
+  "packages/replication/src/node/settlement.ts": [1, STEP],
+  "packages/replication/src/node/submitter.ts": [1, STEP],
+  "packages/replication/src/node/write-path.ts": [1, STEP],
+  "packages/runtime/src/deadlines.ts": [1, NAMES],
+  "packages/runtime/src/system-clock.ts": [1, NAMES],
+  "packages/store/src/commits.ts": [1, OWN],
+  "packages/store/src/directory-log.ts": [2, OWN],
+  "packages/store/src/turns.ts": [1, SETTLES],
+  "packages/store/src/write-health.ts": [1, OWN],
+  "packages/store/src/writer-client.ts": [5, OWN],
+  "packages/store/src/writer-thread.ts": [1, WORKER],
+  "packages/store/src/writer.ts": [3, WORKER],
+  "packages/supervision/src/notify.ts": [3, SETTLES],
+  "packages/supervision/src/output.ts": [1, SETTLES],
+  "packages/supervision/src/parent.ts": [2, SETTLES],
+  "packages/supervision/src/server-program.ts": [3, SETTLES],
+  "packages/transport/src/dial-link.ts": [2, STEP],
+  "packages/transport/src/link-listener.ts": [3, STEP],
+  "packages/transport/src/receive-budget.ts": [1, STEP],
+  "packages/transport/src/web-socket-link.ts": [5, STEP],
+};
+
+function placesIn(text: string): number {
+  const code = text.split("\n").filter((line) => !/^\s*(?:\*|\/\/|\/\*)/.test(line));
+  return [...code.join("\n").matchAll(DEFERS)].length;
+}
+
+it("each callback that the programs defer is known, with what catches what it throws", () => {
+  const workspace = readWorkspace(fileURLToPath(new URL("..", import.meta.url)));
+  const found = workspace
+    .filter(({ folder }) => FOLDERS.includes(folder))
+    .flatMap(({ folder, sources }) =>
+      Object.entries(sources)
+        .filter(([path]) => path.startsWith("src/"))
+        .map(([path, text]) => [`${folder}/${path}`, placesIn(text)] as const),
+    )
+    .filter(([, count]) => count > 0);
+  const known = Object.entries(KNOWN).map(([path, [count]]) => [path, count]);
+  expect(Object.fromEntries(found)).toEqual(Object.fromEntries(known));
+});
+
+it("a new place is found, wherever it stands", () => {
+  expect(placesIn("socket.on('data', f); setImmediate(g);\n  // clock.after(1, h)")).toBe(2);
+  expect(placesIn("this.#context.deadlines.after(1, f)")).toBe(1);
+});
