@@ -1,8 +1,8 @@
 /** Whatever a directory says, in whatever state the link is: it costs the link at most, and nothing that the node has stored. */
 import { agree, capabilities, type DirectoryMessage, type Entry } from "@meridian/protocol";
+import { membersOf, oddMessages } from "@meridian/testkit";
 import { describe, expect, it } from "vitest";
 
-import { membersOf, oddMessages } from "./member-limits.ts";
 import { ScriptedDirectory } from "./scripted-directory.ts";
 
 const nowMs = 1_767_225_600_000;

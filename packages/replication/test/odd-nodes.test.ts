@@ -6,9 +6,9 @@ import {
   stampTimeOf,
   type NodeMessage,
 } from "@meridian/protocol";
+import { membersOf, oddMessages } from "@meridian/testkit";
 import { describe, expect, it } from "vitest";
 
-import { membersOf, oddMessages } from "./member-limits.ts";
 import { DirectoryRig, type TestLink } from "./rig.ts";
 
 const nowMs = 1_767_225_600_000;

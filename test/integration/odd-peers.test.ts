@@ -1,0 +1,279 @@
+/**
+ * Whatever a peer says over a real link, in whatever state its session is: it costs the peer its link, and nobody else anything. A directory as it runs, on its database, with
+ * nodes that write and read meanwhile.
+ */
+import { randomInt } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { startDirectory } from "@meridian/directory";
+import {
+  assembleFrame,
+  encodeBlock,
+  encodeMessage,
+  FRAME_KIND,
+  stampTimeOf,
+  type NodeMessage,
+} from "@meridian/protocol";
+import { Replica } from "@meridian/replication";
+import { silentLogger, systemClock, systemRandom } from "@meridian/runtime";
+import { emptyReplicaDisk, MemoryReplicaStore, oddMessages } from "@meridian/testkit";
+import { dialLink, type WebSocketLink } from "@meridian/transport";
+import { expect, it, onTestFinished } from "vitest";
+
+import { getJson } from "../support/region-requests.ts";
+import { until } from "../support/until.ts";
+
+/** How many odd links there are at a time. */
+const LINKS = 64;
+const STATES = ["new", "fed", "unfed", "reconciling", "following"] as const;
+/** What ends a link in any state. */
+const END = "the end";
+
+type State = (typeof STATES)[number];
+
+function helloOf(slot: number): Extract<NodeMessage, { type: "hello" }> {
+  return {
+    type: "hello",
+    versions: [1, 1],
+    features: [],
+    cluster: "test",
+    nodeId: `odd-${slot}`,
+    region: "odd",
+    incarnation: 10_000 + slot,
+    ip: null,
+    port: 7_401,
+    url: null,
+    lat: 0,
+    lon: 0,
+    status: "syncing",
+    cursors: [],
+    home: null,
+    outboxThrough: 0,
+    outboxAcknowledged: 0,
+    admittedTime: 0,
+    horizon: 0,
+    nowMs: Date.now(),
+  };
+}
+
+function usualMessages(): readonly NodeMessage[] {
+  const nowMs = Date.now();
+  const greeting = { versions: [1, 1] as [number, number], features: [], cluster: "test", nowMs };
+  const load = { entries: 0, bytes: 0, requestsPerSecond: 0 };
+  const times = { lowestTime: stampTimeOf(nowMs), lagMs: 0 };
+  const range = { to: null, count: 0, fingerprint: "0000000000000000" };
+  return [
+    helloOf(LINKS),
+    { type: "follow", ...greeting, logId: 99, epoch: 98, head: 0, cursors: [] },
+    { type: "probe", ...greeting },
+    {
+      type: "heartbeat",
+      nowMs,
+      status: "ready",
+      appliedThrough: 0,
+      outboxPending: 0,
+      ...times,
+      load,
+    },
+    { type: "applied", nowMs, through: 1 },
+    { type: "locate", nowMs, incarnation: 1, position: 1 },
+    { type: "reconcile", nowMs },
+    { type: "compare", nowMs, id: 1, from: null, ranges: [range] },
+    { type: "offer", nowMs, id: 2, from: null, to: null, entries: [] },
+    { type: "reconciled", nowMs },
+    { type: "goodbye", nowMs },
+  ];
+}
+
+/** Frames with one field that is not as it should be. */
+function oddFrames(): readonly Uint8Array[] {
+  const nowMs = Date.now();
+  const stamp = { time: stampTimeOf(nowMs), origin: 5 };
+  const entry = {
+    key: "odd",
+    value: Uint8Array.of(1),
+    contentType: "",
+    stamp,
+    expiresAtMs: 0,
+    deleted: false,
+  };
+  const [block, most] = [encodeBlock([entry]), Number.MAX_SAFE_INTEGER];
+  const usual = {
+    kind: FRAME_KIND.entries,
+    reportApplied: true,
+    count: 1,
+    after: most - 1,
+    through: most,
+    committedThrough: most,
+    highestTime: stamp.time,
+    sentAtMs: -1e300,
+    // Nobody's: a frame that is right would be taken.
+    incarnation: 666,
+    position: 1,
+  };
+  const fields = ["highestTime", "incarnation", "position", "count"] as const;
+  const frames = fields.flatMap((field) =>
+    [0, 1, 2, most, 2 ** 48].map((value) => assembleFrame({ ...usual, [field]: value }, block)),
+  );
+  return [...frames, new Uint8Array(), new Uint8Array(63), new Uint8Array(64).fill(255)];
+}
+
+interface Visit {
+  readonly state: State;
+  readonly said: string | Uint8Array;
+  readonly isRight: boolean;
+}
+
+/**
+ * Each message in each state, and each odd one in one of them, in turn: replication's own tests try each of those in all. What a frame does depends on
+ * the state, so there all are tried in each.
+ */
+function visitsOf(): readonly Visit[] {
+  const usual = usualMessages();
+  const odd = oddMessages(usual).map(({ json, isRight }, index): Visit => {
+    return { state: STATES[index % STATES.length] ?? "new", said: json, isRight };
+  });
+  const each = STATES.flatMap((state) => [
+    ...usual.map((message): Visit => ({ state, said: encodeMessage(message), isRight: true })),
+    ...oddFrames().map((said): Visit => ({ state, said, isRight: false })),
+  ]);
+  return [...odd, ...each];
+}
+
+/** One odd peer: comes into a state, says something, and then what nobody may say. Resolves to why its link was closed. */
+function visit(
+  directory: string,
+  slot: number,
+  state: State,
+  said: string | Uint8Array,
+): Promise<string> {
+  return new Promise((resolve) => {
+    const say = (message: NodeMessage): void => link.send(encodeMessage(message));
+    const finish = (): void => {
+      link.send(said);
+      link.send(END);
+    };
+    const link: WebSocketLink = dialLink(
+      `${directory}/replicate`,
+      {
+        onOpen: () => {
+          if (state === "new") return finish();
+          if (state === "following") {
+            const { versions, features, cluster, nowMs } = helloOf(slot);
+            const place = { logId: 1_000 + slot, epoch: 98, head: 0, cursors: [] };
+            return say({ type: "follow", versions, features, cluster, nowMs, ...place });
+          }
+          const elsewhere = { logId: 99, epoch: 1, sequence: 1 };
+          const away = state === "fed" ? {} : { cursors: [elsewhere], home: elsewhere };
+          say({ ...helloOf(slot), ...away });
+        },
+        onMessage: (message) => {
+          if (typeof message !== "string" || !message.includes('"type":"welcome"')) return;
+          if (state === "reconciling") say({ type: "reconcile", nowMs: Date.now() });
+          finish();
+        },
+        onDrain: () => {},
+        onClose: (code, reason) => resolve(`${code} ${reason}`),
+      },
+      { logger: silentLogger },
+    );
+  });
+}
+
+function healthyNode(directory: string, id: string): Replica {
+  const commitSoon = (commit: () => void): void => void setImmediate(commit);
+  const store = new MemoryReplicaStore(emptyReplicaDisk(randomInt(1, 2 ** 47)), commitSoon);
+  const replica = new Replica({
+    node: { cluster: "test", id, region: id, ip: null, port: 9, url: null, lat: 1, lon: 2 },
+    store,
+    dial: (events) => dialLink(`${directory}/replicate`, events, { logger: silentLogger }),
+    clock: systemClock,
+    random: systemRandom,
+    logger: silentLogger,
+    defer: (callback) => setImmediate(callback),
+  });
+  replica.start();
+  onTestFinished(() => replica.stop());
+  return replica;
+}
+
+/** Repeats something until it is told to end. */
+function repeat(step: (turn: number) => Promise<void>): () => Promise<void> {
+  let isOver = false;
+  const loop = (async () => {
+    for (let turn = 1; !isOver; turn += 1) {
+      await step(turn);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  })();
+  loop.catch(() => {});
+  return async () => {
+    isOver = true;
+    await loop;
+  };
+}
+
+async function startAll(): Promise<{ readonly url: string; readonly nodes: readonly Replica[] }> {
+  const folder = mkdtempSync(join(tmpdir(), "meridian-odd-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const directory = await startDirectory({
+    host: "127.0.0.1",
+    port: 0,
+    data: folder,
+    cluster: "test",
+    logger: silentLogger,
+  });
+  onTestFinished(() => directory.stop());
+  const nodes = ["berlin", "tokyo"].map((id) => healthyNode(directory.url, id));
+  await until("all nodes are ready", () => nodes.every(({ status }) => status === "ready"));
+  return { url: directory.url, nodes };
+}
+
+it(
+  "a peer may say anything over its link in any state, and no node, no write and no answer is the worse for it",
+  { timeout: 120_000 },
+  async () => {
+    const { url, nodes } = await startAll();
+    const nearest = (): Promise<{ readonly nodes: readonly { readonly id: string }[] }> =>
+      getJson(`${url}/nearest?lat=1&lon=2&limit=100`);
+    const missed: string[] = [];
+    const endWatch = repeat(async () => {
+      const ids = (await nearest()).nodes.map(({ id }) => id);
+      for (const id of ["berlin", "tokyo"]) if (!ids.includes(id)) missed.push(id);
+    });
+    const written: string[] = [];
+    const endLoad = repeat(async (turn) => {
+      const [key, contentType, ttlMs] = [`key/${turn}`, "text/plain", 0];
+      const write = { key, value: Uint8Array.of(turn % 256), contentType, ttlMs, deleted: false };
+      await nodes[turn % nodes.length]?.write([write]);
+      written.push(key);
+    });
+
+    const visits = visitsOf();
+    const failures: string[] = [];
+    const next = visits.values();
+    const slot = async (index: number): Promise<void> => {
+      for (const { state, said, isRight } of next) {
+        const why = await visit(url, index, state, said);
+        const isEnd = why.includes(END);
+        if (isEnd && !isRight) failures.push(`${state}: ${String(said).slice(0, 200)} was taken`);
+      }
+    };
+    await Promise.all(Array.from({ length: LINKS }, (_, index) => slot(index)));
+    await endWatch();
+    await endLoad();
+
+    expect(failures).toEqual([]);
+    expect(missed).toEqual([]);
+    expect(written.length).toBeGreaterThan(10);
+    await until("the directory and both nodes hold all that was written", async () => {
+      const { count } = await getJson<{ readonly count: number }>(`${url}/digest`);
+      return (
+        count === written.length &&
+        nodes.every((node) => written.every((key) => node.get(key) !== undefined))
+      );
+    });
+  },
+);
