@@ -1,5 +1,6 @@
 /** Watches a cluster while it runs, for what must hold at every moment and not only in the end. */
 import {
+  compareStamps,
   isPurgeable,
   type AckLevel,
   type Cursor,
@@ -194,6 +195,8 @@ export class Auditor implements Tap {
     for (const { entry, sequence } of directory.disk.entries.values()) {
       if (sequence > through || isPurgeable(entry, highestHorizon)) continue;
       const held = node.disk.entries.get(entry.key);
+      // By the stamp that it has in the log: a node may have given what it sends there again another one.
+      if (held !== undefined && compareStamps(held.stamp, entry.stamp) >= 0) continue;
       if (held !== undefined && names.isAtLeast(held.stamp, names.nameOf(entry.stamp))) continue;
       const has = held === undefined ? "nothing" : names.nameOf(held.stamp);
       const said = `${node.id}: cursor at ${through}, past ${entry.key} at ${sequence}`;

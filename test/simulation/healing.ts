@@ -3,8 +3,6 @@ import type { SimulatedCluster, SimulatedNode } from "./cluster.ts";
 const HEALING_MS = 60_000;
 /** Longer than a message takes, a commit and a heartbeat. */
 const REST_MS = 1_200;
-/** Within which nodes are back at the best directory: longer than they put that off. */
-const RETURN_MS = 20_000;
 
 /** Mends everything and waits until nothing moves any more. */
 export async function heal(cluster: SimulatedCluster): Promise<void> {
@@ -25,16 +23,21 @@ export async function heal(cluster: SimulatedCluster): Promise<void> {
   while (world.nowMs < untilMs && !(await isAtRest(cluster))) await world.run(world.nowMs + 500);
 }
 
-/** Whether all are level, and stay so without anything being written. */
+/** Whether all are level at the best directory, and stay so without anything being written. */
 async function isAtRest(cluster: SimulatedCluster): Promise<boolean> {
-  if (!isConverged(cluster)) return false;
-  // Where there are several, a node may go back to a better one just now, and send again what that has not told of yet.
+  if (!isConverged(cluster) || strays(cluster).length > 0) return false;
+  // Where there are several, who has gone back just now may send again what that one has not told of yet.
   if (cluster.directories.length > 1) return true;
   const heads = cluster.heads();
   await cluster.world.run(cluster.world.nowMs + REST_MS);
   const isResting = cluster.heads() === heads;
   if (!isResting) cluster.auditor.report("the log grows although nobody writes");
   return isResting && isConverged(cluster);
+}
+
+/** Nodes that are not at the best directory. */
+function strays({ nodes }: SimulatedCluster): readonly SimulatedNode[] {
+  return nodes.filter(({ process }) => process?.replica.info().directory !== 0);
 }
 
 function isConverged(cluster: SimulatedCluster): boolean {
@@ -58,16 +61,12 @@ export function checkConverged(cluster: SimulatedCluster): string[] {
   return new Set(prints).size === 1 ? [] : [`digests differ: ${prints.join(" ")}`];
 }
 
-/** Nodes go back to the best directory; and directories that follow each other pass nothing round for ever: without writes their logs do not grow. */
+/** Nodes are back at the best directory; and directories that follow each other pass nothing round for ever: without writes their logs do not grow. */
 export async function checkRest(cluster: SimulatedCluster): Promise<string[]> {
-  const { world, nodes } = cluster;
+  const { world } = cluster;
   if (cluster.directories.length === 1) return [];
-  const isBack = ({ process }: SimulatedNode): boolean => process?.replica.info().directory === 0;
-  const untilMs = world.nowMs + RETURN_MS;
-  while (world.nowMs < untilMs && !nodes.every(isBack)) await world.run(world.nowMs + 500);
-  const away = nodes.filter((node) => !isBack(node)).map(({ id }) => id);
+  const away = strays(cluster).map(({ id }) => id);
   if (away.length > 0) return [`not back at the best directory: ${away.join()}`];
-  // Who has gone back just now may send again what that one has not told of yet.
   await world.run(world.nowMs + 2_000);
   const before = cluster.heads();
   await world.run(world.nowMs + 3_000);
