@@ -97,3 +97,20 @@ it("waits for a place that was acknowledged before node and log compared", async
   await beat(script, 3);
   expect(script.disk).toMatchObject({ cursor: { sequence: 5 }, outboxAcknowledged: 1 });
 });
+
+it("waits for it also where a comparison goes on that was begun on a link before", async () => {
+  const script = new ScriptedDirectory();
+  const nowMs = script.clock.nowMs();
+  script.welcome(4, { resume: "reconcile" });
+  script.say({ type: "reconcile-begin", nowMs, head: 4, horizon: 0 });
+  await write(script);
+  await acknowledge(script, 5);
+  script.reconnect();
+  script.welcome(5, { resume: "reconcile" });
+  script.say({ type: "reconcile-begin", nowMs, head: 4, horizon: 0 });
+  await script.settle();
+  const compare = script.texts.findLast((message) => message.type === "compare");
+  script.say({ type: "compared", nowMs, id: compare?.id ?? 0, differing: [] });
+  await beat(script, 3);
+  expect(script.disk).toMatchObject({ cursor: { sequence: 4 }, outboxAcknowledged: 0 });
+});

@@ -127,6 +127,11 @@ export class Home {
     return new Set([...this.#others, ...followed].map(({ logId }) => logId));
   }
 
+  /** A directory has taken the node in. */
+  enter(log: Pick<Cursor, "logId" | "epoch">): void {
+    this.#savable.enterLog(log);
+  }
+
   /**
    * The directory feeds the node. Returns the keys of what its log may lack: they are to be sent again, and `paid` is to be called
    * when they are durably in the outbox. Returns undefined if nobody can tell what it lacks, and the two have to reconcile.
@@ -158,7 +163,6 @@ export class Home {
     position.becomeUnsettled({ logId, epoch, sequence: resumeAfter }, welcome.head);
     const elsewhere = home === undefined ? 0 : committedThrough;
     const through = isSameLog ? homeThrough : elsewhere;
-    this.#savable.leaveLog();
     this.#where = { kind: "arriving", through, owes: missing.length > 0 };
     this.advance();
     return missing;
@@ -183,7 +187,6 @@ export class Home {
   /** The node is to reconcile: until that is over, nobody can tell what has everything that it has. */
   unsettle(): void {
     if (this.#position.isSettled) this.#leave(0);
-    this.#savable.leaveLog();
     this.#where = { kind: "unknown" };
   }
 

@@ -1,3 +1,5 @@
+import type { Cursor } from "@meridian/protocol";
+
 interface Acknowledged {
   readonly position: number;
   /** The log was committed through here when that was heard; infinite where it was another log, or another epoch. */
@@ -14,6 +16,8 @@ export class SavableOutbox {
   /** Acknowledgements that the cursor does not cover: the first, and the newest. */
   #waiting: readonly Acknowledged[] = [];
   #position: number;
+  /** The log that acknowledgements come from. */
+  #log = { logId: 0, epoch: 0 };
   /** The highest place in the log of what has become savable. */
   #through = 0;
 
@@ -49,8 +53,13 @@ export class SavableOutbox {
     this.#position = durable;
   }
 
-  /** What was acknowledged counts in the log that is left: where it is in the next one is known once the node has settled there. */
-  leaveLog(): void {
+  /**
+   * A directory has taken the node in: acknowledgements come from its log from here on. Where that has what another log has
+   * acknowledged, or another epoch of it, is known once the node has settled there.
+   */
+  enterLog({ logId, epoch }: Pick<Cursor, "logId" | "epoch">): void {
+    if (this.#log.logId === logId && this.#log.epoch === epoch) return;
+    this.#log = { logId, epoch };
     this.#waiting = this.#waiting.map((each) => ({ ...each, through: Infinity }));
   }
 

@@ -37,6 +37,7 @@ export class Settlement implements ReconcilingParty {
   /** The directory has taken the node in. */
   begin(link: Link, welcome: Welcome): void {
     const { home, position, writes } = this.#parts;
+    home.enter(welcome);
     const missing = welcome.resume === "feed" ? home.arrive(welcome) : undefined;
     if (missing?.length !== 0) this.#context.events.emit.lacked();
     if (missing === undefined) {
