@@ -238,8 +238,8 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
   {
     bug: "a node is believed to have applied what nobody was sent",
     file: `${REPLICATION}/directory/claims.ts`,
-    find: "if (through > head) throw",
-    put: "if (through > head + 1_000_000) throw",
+    find: "if (through > sentThrough) throw",
+    put: "if (through > sentThrough + 1_000_000) throw",
     suite: { test: `${TESTS}/directory.test.ts` },
   },
   {
