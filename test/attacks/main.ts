@@ -5,9 +5,10 @@
 import { parseArgs } from "node:util";
 
 import { Cluster } from "../support/cluster.ts";
-import { Crowd, MANNERS } from "./manners.ts";
+import { LINK_MANNERS, UPGRADE } from "./link-manners.ts";
+import { Crowd, MANNERS, type Manner } from "./manners.ts";
 import { lineOf, siege, type SiegeReport } from "./siege.ts";
-import { fortressesOf, type Fortress } from "./targets.ts";
+import { fortressesOf, linksOf, type Fortress } from "./targets.ts";
 
 const PLACES = [
   { id: "paris", lat: 48.9, lon: 2.4 },
@@ -29,9 +30,12 @@ try {
   for (const fortress of await fortressesOf(cluster)) {
     for (const [manner] of Object.entries(MANNERS)) {
       for (const { route, bytes } of fortress.requests)
-        await attack(fortress, manner, route, bytes);
+        await attack(fortress, MANNERS, manner, route, bytes);
     }
   }
+  const links = linksOf(cluster);
+  for (const manner of Object.keys(LINK_MANNERS))
+    await attack(links, LINK_MANNERS, manner, "/replicate", UPGRADE);
 } finally {
   await cluster.dispose();
 }
@@ -39,12 +43,13 @@ process.exitCode = failures === 0 ? 0 : 1;
 
 async function attack(
   { name, target }: Fortress,
+  manners: Readonly<Record<string, Manner>>,
   manner: string,
   route: string,
   bytes: Buffer,
 ): Promise<void> {
   const title = `${name}, ${route}, ${manner}`;
-  const behave = MANNERS[manner];
+  const behave = manners[manner];
   if (behave === undefined || !title.includes(values.only)) return;
   const clients = Number(values.clients);
   const crowd = (): Crowd => new Crowd(target.url, behave, [bytes], clients);
@@ -59,6 +64,7 @@ async function attack(
   }
 }
 
-function holds({ grownBytes, allowedBytes, health }: SiegeReport): boolean {
-  return grownBytes < allowedBytes && health.answered === health.asked;
+function holds({ grownBytes, allowedBytes, health, nearest }: SiegeReport): boolean {
+  const areAnswered = health.answered === health.asked && nearest.answered === nearest.asked;
+  return grownBytes < allowedBytes && areAnswered;
 }

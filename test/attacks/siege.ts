@@ -25,6 +25,8 @@ interface Gauge {
 /** A process that is attacked. */
 export interface Target {
   readonly url: string;
+  /** A question for the nearest node, which the directory answers whoever is attacked. */
+  readonly nearest: string;
   /** The memory that it has in use. */
   readonly memoryBytes: number;
   /** One service to an honest client; rejects if it is refused. */
@@ -37,6 +39,8 @@ export interface SiegeReport {
   readonly allowedBytes: number;
   /** Requests about its health, and how many of them were answered with 200. */
   readonly health: Count;
+  /** Questions for the nearest node. */
+  readonly nearest: Count;
   /** Services to others. */
   readonly services: Count;
   /** The longest that a question about its health took, in milliseconds. */
@@ -66,10 +70,10 @@ export async function siege(target: Target, attack: () => Crowd, ms: number): Pr
     crowd.leave();
     await watch.end();
   }
-  const { health, services, longestMs } = watch;
+  const { health, nearest, services, longestMs } = watch;
   const grownBytes = watch.highestBytes - before;
   const allowedBytes = GROWTH_BYTES + GROWTH_FACTOR * watch.boundBytes;
-  return { grownBytes, allowedBytes, health, services, longestMs, cut: crowd.cut };
+  return { grownBytes, allowedBytes, health, nearest, services, longestMs, cut: crowd.cut };
 }
 
 /** Asks again and again how a program is, and for its service. */
@@ -78,6 +82,7 @@ class Watch {
   readonly #bounds = new Map<string, number>();
   readonly #loops: Promise<unknown>;
   readonly health: Count = { asked: 0, answered: 0 };
+  readonly nearest: Count = { asked: 0, answered: 0 };
   readonly services: Count = { asked: 0, answered: 0 };
   servedInARow = 0;
   longestMs = 0;
@@ -93,6 +98,7 @@ class Watch {
         await expectOk(`${url}/healthz`);
         this.longestMs = Math.max(this.longestMs, performance.now() - atMs);
       }),
+      this.#repeat(this.nearest, () => expectOk(target.nearest)),
       this.#repeat(this.services, async () => {
         const served = await serve(url).then(
           () => true,
@@ -149,8 +155,8 @@ export async function expectOk(url: string): Promise<void> {
 
 /** A report as a line of text. */
 export function lineOf(name: string, report: SiegeReport): string {
-  const { grownBytes, allowedBytes, health, services, longestMs, cut } = report;
+  const { grownBytes, allowedBytes, health, nearest, services, longestMs, cut } = report;
   const mebibytes = (bytes: number): string => `${(bytes / MEBIBYTE).toFixed(0)} MiB`;
   const told = ({ answered, asked }: Count): string => `${answered}/${asked}`;
-  return `${name}: grown by ${mebibytes(grownBytes)} of ${mebibytes(allowedBytes)}, health ${told(health)} (${longestMs.toFixed(0)} ms), services ${told(services)}, ${cut} cut`;
+  return `${name}: grown by ${mebibytes(grownBytes)} of ${mebibytes(allowedBytes)}, health ${told(health)} (${longestMs.toFixed(0)} ms), nearest ${told(nearest)}, services ${told(services)}, ${cut} cut`;
 }

@@ -1,6 +1,7 @@
 /** The two programs as targets of attacks. */
 import type { Cluster } from "../support/cluster.ts";
 import { putValue, request } from "../support/region-requests.ts";
+import { UPGRADE } from "./link-manners.ts";
 import { LARGE_KEYS, LARGE_VALUE, requestsOf, type RouteRequest } from "./requests.ts";
 import { expectOk, type Target } from "./siege.ts";
 
@@ -19,6 +20,7 @@ export async function fortressesOf(cluster: Cluster): Promise<readonly Fortress[
   for (let index = 0; index < 100; index += 1)
     await putValue(region.url, `key/${index}`, "v".repeat(100));
   const { directory, directoryUrl } = cluster;
+  const nearest = `${directoryUrl}/nearest?lat=1&lon=2`;
   const fortress = async (name: string, target: Target): Promise<Fortress> => {
     // What a process takes when it first does something is not what it holds for its clients.
     for (let turn = 0; turn < 30; turn += 1) await target.serve(target.url).catch(() => {});
@@ -27,6 +29,7 @@ export async function fortressesOf(cluster: Cluster): Promise<readonly Fortress[
   return [
     await fortress("region", {
       url: region.url,
+      nearest,
       get memoryBytes() {
         return region.program.memoryBytes;
       },
@@ -38,6 +41,7 @@ export async function fortressesOf(cluster: Cluster): Promise<readonly Fortress[
     }),
     await fortress("directory", {
       url: directoryUrl,
+      nearest,
       get memoryBytes() {
         return directory.memoryBytes;
       },
@@ -47,4 +51,22 @@ export async function fortressesOf(cluster: Cluster): Promise<readonly Fortress[
       },
     }),
   ];
+}
+
+/** The links of a cluster's directory, whose service is to bring a write to all nodes. */
+export function linksOf(cluster: Cluster): Fortress {
+  const [region] = cluster.regions;
+  if (region === undefined) throw new Error("Expected a region");
+  const { directory, directoryUrl } = cluster;
+  const target: Target = {
+    url: directoryUrl,
+    nearest: `${directoryUrl}/nearest?lat=1&lon=2`,
+    get memoryBytes() {
+      return directory.memoryBytes;
+    },
+    serve: async () => {
+      await putValue(region.url, "honest", "value", { ack: "all" });
+    },
+  };
+  return { name: "links", target, requests: [{ route: "/replicate", bytes: UPGRADE }] };
 }

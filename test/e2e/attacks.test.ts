@@ -28,6 +28,7 @@ it(
         console.log(lineOf(`${name}, ${manner}`, report));
         expect(report.grownBytes, `${name}, ${manner}`).toBeLessThan(report.allowedBytes);
         expect(report.health.answered, `${name}, ${manner}`).toBe(report.health.asked);
+        expect(report.nearest.answered, `${name}, ${manner}`).toBe(report.nearest.asked);
       }
     }
     const ids = (await cluster.offered()).toSorted();

@@ -1,0 +1,151 @@
+/** How a peer behaves on a replication link that means no good, or is broken. */
+import type { Socket } from "node:net";
+
+import type { Manner } from "./manners.ts";
+
+const KIBIBYTE = 1024;
+const TEXT = 1;
+const BINARY = 2;
+const PING = 9;
+const STEP_MS = 10;
+/** Messages that are sent at one step. */
+const BURST = 64;
+
+/** What opens a link: the request for an upgrade. */
+export const UPGRADE: Buffer = Buffer.from(
+  [
+    "GET /replicate HTTP/1.1",
+    "Host: 127.0.0.1",
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    "",
+    "",
+  ].join("\r\n"),
+);
+
+/** The head of a frame of a client whose mask is zero, so that its payload goes as it is. */
+function headOf(opcode: number, length: number): Buffer {
+  const head = Buffer.alloc(14);
+  head[0] = 0x80 | opcode;
+  head[1] = 0x80 | 127;
+  head.writeBigUInt64BE(BigInt(length), 2);
+  return head;
+}
+
+function frameOf(opcode: number, payload: Buffer): Buffer {
+  if (opcode !== PING) return Buffer.concat([headOf(opcode, payload.length), payload]);
+  return Buffer.concat([Buffer.from([0x80 | PING, 0x80 | payload.length, 0, 0, 0, 0]), payload]);
+}
+
+function textOf(message: object): Buffer {
+  return frameOf(TEXT, Buffer.from(JSON.stringify({ ...message, nowMs: Date.now() })));
+}
+
+let peers = 0;
+
+/** A greeting under a name that comes again and again, as that of a node that is broken does. */
+function hello(place: object): Buffer {
+  peers += 1;
+  const name = peers % 400;
+  return textOf({
+    type: "hello",
+    versions: [1, 1],
+    features: [],
+    cluster: "meridian",
+    nodeId: `odd-${name}`,
+    region: "odd",
+    incarnation: 1_000_000 + name,
+    ip: null,
+    port: 1,
+    url: null,
+    lat: 0,
+    lon: 0,
+    status: "syncing",
+    cursors: [],
+    home: null,
+    outboxThrough: 0,
+    outboxAcknowledged: 0,
+    admittedTime: 0,
+    horizon: 0,
+    ...place,
+  });
+}
+
+const HEARTBEAT = {
+  type: "heartbeat",
+  status: "syncing",
+  appliedThrough: 0,
+  outboxPending: 0,
+  lowestTime: 0,
+  lagMs: 0,
+  load: { entries: 0, bytes: 0, requestsPerSecond: 0 },
+};
+
+const ELSEWHERE = { logId: 9, epoch: 1, sequence: 1 };
+
+/** Opens a link, and then does something. */
+function linked(behave: (socket: Socket) => void): Manner {
+  return (socket, upgrade) => {
+    socket.resume();
+    socket.write(upgrade);
+    socket.once("data", () => behave(socket));
+  };
+}
+
+/** Sends a message without end, as fast as it is taken. */
+function floods(socket: Socket, message: () => Buffer): void {
+  const timer = setInterval(() => {
+    if (socket.writableLength > KIBIBYTE * KIBIBYTE) return;
+    for (let index = 0; index < BURST; index += 1) socket.write(message());
+  }, STEP_MS);
+  socket.once("close", () => clearInterval(timer));
+}
+
+/** All manners on a link, by what they are called in reports. */
+export const LINK_MANNERS: Readonly<Record<string, Manner>> = {
+  "never sends the second half of a message": linked((socket) => {
+    socket.write(hello({}));
+    socket.write(headOf(BINARY, 32 * KIBIBYTE * KIBIBYTE));
+    socket.write(Buffer.alloc(16 * KIBIBYTE * KIBIBYTE));
+  }),
+  "asks and never reads": linked((socket) => {
+    socket.write(hello({}));
+    socket.pause();
+    floods(socket, () => textOf(HEARTBEAT));
+  }),
+  "asks small things without end": linked((socket) => {
+    socket.write(hello({}));
+    floods(socket, () => textOf({ type: "locate", incarnation: 1, position: 1 }));
+  }),
+  "changes its status without end": linked((socket) => {
+    socket.write(hello({}));
+    let turn = 0;
+    floods(socket, () =>
+      textOf({ ...HEARTBEAT, status: (turn += 1) % 2 === 0 ? "syncing" : "full" }),
+    );
+  }),
+  "follows and asks without end": linked((socket) => {
+    peers += 1;
+    const place = { logId: 1_000_000 + peers, epoch: 1, head: 0, cursors: [] };
+    socket.write(
+      textOf({ type: "follow", versions: [1, 1], features: [], cluster: "meridian", ...place }),
+    );
+    floods(socket, () => textOf(HEARTBEAT));
+  }),
+  "compares without end": linked((socket) => {
+    socket.write(hello({ cursors: [ELSEWHERE], home: ELSEWHERE }));
+    socket.write(textOf({ type: "reconcile" }));
+    let id = 0;
+    const ranges = [{ to: null, count: 65_535, fingerprint: "0000000000000000" }];
+    floods(socket, () => textOf({ type: "compare", id: (id += 1), from: null, ranges }));
+  }),
+  "sends a huge text before its greeting": linked((socket) => {
+    socket.write(frameOf(TEXT, Buffer.alloc(3 * KIBIBYTE * KIBIBYTE, "[")));
+  }),
+  "pings without end": linked((socket) => {
+    socket.pause();
+    floods(socket, () => frameOf(PING, Buffer.alloc(125)));
+  }),
+};
