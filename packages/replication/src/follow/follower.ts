@@ -248,7 +248,7 @@ export class Follower implements HorizonMember, ReconcilingParty {
       this.#applier.settle();
       this.#position.observe(head, committedThrough);
     } else {
-      this.#reconciliation.ask(link, logId, epoch);
+      this.#reconciliation.ask(link, welcome);
     }
     this.#context.events.emit.followerChanged();
   }

@@ -42,7 +42,7 @@ export class Settlement implements ReconcilingParty {
     if (missing?.length !== 0) this.#context.events.emit.lacked();
     if (missing === undefined) {
       home.unsettle();
-      return this.reconciliation.ask(link, welcome.logId, welcome.epoch);
+      return this.reconciliation.ask(link, welcome);
     }
     this.reconciliation.forget();
     position.observe(welcome.head, welcome.committedThrough);

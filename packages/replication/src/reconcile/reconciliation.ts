@@ -1,5 +1,10 @@
 import type { Link } from "@meridian/ports";
-import { encodeMessage, MeridianError, type DirectoryMessage } from "@meridian/protocol";
+import {
+  encodeMessage,
+  MeridianError,
+  type DirectoryMessage,
+  type Welcome,
+} from "@meridian/protocol";
 
 import type { Applier } from "../intake/applier.ts";
 import type { LogPosition } from "../intake/log-position.ts";
@@ -26,12 +31,16 @@ type Begin = Pick<
   "head" | "horizon" | "resumes"
 >;
 
+type LogAtWelcome = Pick<Welcome, "logId" | "epoch" | "head" | "committedThrough">;
+
 interface Current {
   readonly reconciler: Reconciler;
   readonly logId: number;
   readonly epoch: number;
   /** Undefined while the link is lost. */
   link: Link | undefined;
+  /** How far the log had come when the link was made. */
+  welcome: LogAtWelcome | undefined;
   /** Whether its turn has come on this link. */
   hasTurn: boolean;
 }
@@ -72,10 +81,12 @@ export class Reconciliation {
   }
 
   /** Asks for a turn to reconcile with a log. */
-  ask(link: Link, logId: number, epoch: number): void {
-    const kept = this.#keptOf(logId, epoch);
+  ask(link: Link, welcome: LogAtWelcome): void {
+    const { logId, epoch } = welcome;
+    const kept = this.#keptOf(welcome);
     const current = kept ?? this.#make(logId, epoch);
     current.link = link;
+    current.welcome = welcome;
     current.hasTurn = false;
     this.#current = current;
     this.#applier.suspend();
@@ -84,7 +95,7 @@ export class Reconciliation {
   }
 
   /** What has been done of a reconciliation with that epoch, which was cut off, if it still holds. */
-  #keptOf(logId: number, epoch: number): Current | undefined {
+  #keptOf({ logId, epoch }: LogAtWelcome): Current | undefined {
     const current = this.#current;
     if (current?.logId !== logId || current.epoch !== epoch) return undefined;
     const { place, isReconciling } = this.#position;
@@ -105,7 +116,8 @@ export class Reconciliation {
         party.onReconciled();
       },
     });
-    const current: Current = { reconciler, logId, epoch, link: undefined, hasTurn: false };
+    const nowhere = { link: undefined, welcome: undefined, hasTurn: false };
+    const current: Current = { reconciler, logId, epoch, ...nowhere };
     return current;
   }
 
@@ -120,12 +132,14 @@ export class Reconciliation {
       const said = `Expected to go on at most from sequence ${applied}, got ${head}`;
       throw new MeridianError("MALFORMED_MESSAGE", said);
     }
-    const { logId, epoch, link, reconciler } = this.#current;
+    const { logId, epoch, link, reconciler, welcome } = this.#current;
     const current = reconciler.begun && !resumes ? this.#make(logId, epoch) : this.#current;
     current.link = link;
     current.hasTurn = true;
     this.#current = current;
     this.#position.becomeReconciling(logId, epoch, head);
+    // What is compared is the log as it is now, however far behind that the feed goes on.
+    if (welcome !== undefined) this.#position.observe(welcome.head, welcome.committedThrough);
     current.reconciler.begin(this.#party.compareUnder(horizon));
   }
 
