@@ -7,7 +7,7 @@
  *             → bottom: protocol, runtime
  *
  * No arrow points back or across. `testkit` stands beside them: it may use all but the apps, and
- * only tests may use it.
+ * only tests may use it. So may only tests use `harness`, which starts the apps.
  */
 import { builtinModules } from "node:module";
 import { posix } from "node:path";
@@ -31,6 +31,7 @@ const LAYERS = {
   ports: ["ports", "options"],
   bottom: ["protocol", "runtime"],
   testing: ["testkit"],
+  clusters: ["harness"],
 } as const;
 
 type Layer = keyof typeof LAYERS;
@@ -41,6 +42,7 @@ const MAY_USE: Readonly<Record<Layer, readonly Layer[]>> = {
   ports: ["bottom"],
   bottom: [],
   testing: ["middle", "ports", "bottom"],
+  clusters: ["apps", "middle", "ports", "bottom", "testing"],
 };
 
 /** Packages that run on any platform, and so import no module of Node.js. */
@@ -214,7 +216,8 @@ function violationOfModule(
   if (target !== undefined && !mayUse(name, target) && starts !== true) {
     return `${name} may not import ${target}`;
   }
-  if (layerOf(name) === "testing" && TEST_TOOLS.includes(module)) return undefined;
+  const forTests = ["testing", "clusters"].includes(layerOf(name) ?? "");
+  if (forTests && TEST_TOOLS.includes(module)) return undefined;
   const developing = kind === "type" || FROM_SOURCE_ONLY[name]?.includes(module) === true;
   const declared = {
     ...manifest.dependencies,

@@ -3,8 +3,8 @@
  * `npm run hunt:attacks [-- --clients 400 --seconds 10 --only "batch/get"]`. Ends with 1 if a bound did not hold.
  */
 import { parseArgs } from "node:util";
+import { Cluster } from "@meridian/harness";
 
-import { Cluster } from "../support/cluster.ts";
 import { LINK_MANNERS, UPGRADE } from "./link-manners.ts";
 import { Crowd, MANNERS, type Manner } from "./manners.ts";
 import { lineOf, siege, type SiegeReport } from "./siege.ts";

@@ -1,5 +1,5 @@
+import { request } from "@meridian/harness";
 /** What a program is asked in an attack: each of its routes, as it names them itself, for the most that the route gives or takes. */
-import { request } from "../support/region-requests.ts";
 
 const KIBIBYTE = 1024;
 /** The keys of values that make the longest answers: JSON needs six times the bytes of NUL. */

@@ -4,8 +4,7 @@
  * What has to hold: the memory of the process grows by no more than 64 MiB and one and a half times the bounds of what its
  * gauges say that it holds; its health is answered all the time; and others are served while the attack goes on.
  */
-import { request } from "../support/region-requests.ts";
-import { until } from "../support/until.ts";
+import { request, until } from "@meridian/harness";
 import type { Crowd } from "./manners.ts";
 
 const MEBIBYTE = 1024 * 1024;

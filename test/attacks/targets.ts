@@ -1,6 +1,5 @@
 /** The two programs as targets of attacks. */
-import type { Cluster } from "../support/cluster.ts";
-import { putValue, request } from "../support/region-requests.ts";
+import { type Cluster, putValue, request } from "@meridian/harness";
 import { UPGRADE } from "./link-manners.ts";
 import { LARGE_KEYS, LARGE_VALUE, requestsOf, type RouteRequest } from "./requests.ts";
 import { expectOk, type Target } from "./siege.ts";

@@ -13,12 +13,16 @@
 import { parseArgs } from "node:util";
 
 import Database from "better-sqlite3";
-
-import { Cluster, FIVE_PLACES, type Digest } from "../support/cluster.ts";
-import { ProxyNetwork } from "../support/proxy-network.ts";
-import { getJson, request } from "../support/region-requests.ts";
-import type { Region } from "../support/station.ts";
-import { until } from "../support/until.ts";
+import {
+  Cluster,
+  type Digest,
+  FIVE_PLACES,
+  getJson,
+  ProxyNetwork,
+  type Region,
+  request,
+  until,
+} from "@meridian/harness";
 
 const VALUE = "v".repeat(100);
 const BATCH = 1_000;

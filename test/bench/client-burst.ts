@@ -15,9 +15,7 @@ import { join } from "node:path";
 
 import { connect, type MeridianClient } from "@meridian/client";
 import { Redis } from "ioredis";
-
-import { Cluster, FIVE_PLACES } from "../support/cluster.ts";
-import { until } from "../support/until.ts";
+import { Cluster, FIVE_PLACES, until } from "@meridian/harness";
 
 const CALLS = 10_000;
 const KEYS = [1, 100, 10_000];

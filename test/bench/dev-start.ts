@@ -8,9 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { plainEnvironment } from "@meridian/supervision";
-
-import { ROOT } from "../support/program.ts";
-import { until, within } from "../support/until.ts";
+import { ROOT, until, within } from "@meridian/harness";
 
 const ROUNDS = 5;
 const READY = /^Ready in /;

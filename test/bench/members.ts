@@ -9,10 +9,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Program, request, until } from "@meridian/harness";
 
-import { Program } from "../support/program.ts";
-import { request } from "../support/region-requests.ts";
-import { until } from "../support/until.ts";
 import { LightNode, type Received } from "./light-node.ts";
 
 const [COUNT = 1_000, REST_SECONDS = 20] = process.argv.slice(2).map(Number);

@@ -4,8 +4,7 @@ import { Replica } from "@meridian/replication";
 import { silentLogger, systemClock, systemRandom } from "@meridian/runtime";
 import { emptyReplicaDisk, MemoryReplicaStore } from "@meridian/testkit";
 import { dialLink } from "@meridian/transport";
-
-import { until } from "../support/until.ts";
+import { until } from "@meridian/harness";
 
 /** Joins a cluster as one more node, without HTTP and disk, and tells of each key that it hears of. */
 export async function observe(

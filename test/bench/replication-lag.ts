@@ -11,11 +11,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { FIVE_PLACES, getJson, Program, until } from "@meridian/harness";
 
-import { FIVE_PLACES } from "../support/cluster.ts";
-import { Program } from "../support/program.ts";
-import { getJson } from "../support/region-requests.ts";
-import { until } from "../support/until.ts";
 import { HttpConnection } from "./http-connection.ts";
 import { observe } from "./observer.ts";
 

@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
+import { startCluster } from "@meridian/harness";
 
 import { Crowd, MANNERS } from "../attacks/manners.ts";
 import { lineOf, siege } from "../attacks/siege.ts";
 import { fortressesOf } from "../attacks/targets.ts";
-import { startCluster } from "../support/start-cluster.ts";
 
 const PLACES = [
   { id: "paris", lat: 48.9, lon: 2.4 },

@@ -1,11 +1,16 @@
 /** Clocks that are wrong, the directory's included, around values that live for a while. */
 import { runCli } from "@meridian/cli";
 import { expect, it } from "vitest";
-
-import { FIVE_PLACES, type Cluster, type Region } from "../support/cluster.ts";
-import { getJson, getText, putValue } from "../support/region-requests.ts";
-import { startCluster } from "../support/start-cluster.ts";
-import { until } from "../support/until.ts";
+import {
+  type Cluster,
+  FIVE_PLACES,
+  getJson,
+  getText,
+  putValue,
+  type Region,
+  startCluster,
+  until,
+} from "@meridian/harness";
 
 const HOUR_MS = 3_600_000;
 const YEAR_MS = 365 * 24 * HOUR_MS;

@@ -2,11 +2,15 @@ import { closeSync, fstatSync, openSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 
 import { expect, it } from "vitest";
-
-import type { Region } from "../support/cluster.ts";
-import { getJson, getText, putValue, request } from "../support/region-requests.ts";
-import { startCluster } from "../support/start-cluster.ts";
-import { until } from "../support/until.ts";
+import {
+  getJson,
+  getText,
+  putValue,
+  type Region,
+  request,
+  startCluster,
+  until,
+} from "@meridian/harness";
 
 const KEYS = 2_000;
 

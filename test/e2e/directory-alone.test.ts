@@ -1,9 +1,6 @@
 /** A directory that starts alone knows whom it misses, and says so as soon as it listens. */
 import { expect, it } from "vitest";
-
-import { FIVE_PLACES } from "../support/cluster.ts";
-import { getJson, request } from "../support/region-requests.ts";
-import { startCluster } from "../support/start-cluster.ts";
+import { FIVE_PLACES, getJson, request, startCluster } from "@meridian/harness";
 
 interface Listed {
   readonly id: string;

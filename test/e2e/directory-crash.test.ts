@@ -1,8 +1,14 @@
 import { describe, expect, it } from "vitest";
-
-import { FIVE_PLACES, type Cluster, type Region } from "../support/cluster.ts";
-import { deleteValue, getText, getValue, putValue } from "../support/region-requests.ts";
-import { startCluster } from "../support/start-cluster.ts";
+import {
+  type Cluster,
+  deleteValue,
+  FIVE_PLACES,
+  getText,
+  getValue,
+  putValue,
+  type Region,
+  startCluster,
+} from "@meridian/harness";
 
 const DOWN_MS = 5_000;
 

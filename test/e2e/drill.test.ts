@@ -6,10 +6,7 @@ import { join } from "node:path";
 
 import { describe, expect, it, onTestFinished } from "vitest";
 import { plainEnvironment } from "@meridian/supervision";
-
-import { startCluster } from "../support/start-cluster.ts";
-import { ROOT } from "../support/program.ts";
-import { until, within } from "../support/until.ts";
+import { ROOT, startCluster, until, within } from "@meridian/harness";
 
 interface Run {
   readonly text: () => string;

@@ -1,8 +1,6 @@
 import { connect } from "@meridian/client";
 import { describe, expect, it, onTestFinished } from "vitest";
-
-import { startCluster } from "../support/start-cluster.ts";
-import { until } from "../support/until.ts";
+import { startCluster, until } from "@meridian/harness";
 
 describe("a client whose node is killed", () => {
   it("is answered by the next within its deadline, and reads what it wrote", async () => {

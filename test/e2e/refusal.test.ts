@@ -1,9 +1,14 @@
 import { describe, expect, it } from "vitest";
-
-import type { ListedNode, Region } from "../support/cluster.ts";
-import { getJson, getText, putValue, request } from "../support/region-requests.ts";
-import { startCluster } from "../support/start-cluster.ts";
-import { until } from "../support/until.ts";
+import {
+  getJson,
+  getText,
+  type ListedNode,
+  putValue,
+  type Region,
+  request,
+  startCluster,
+  until,
+} from "@meridian/harness";
 
 /** Resolves to the line in which a region says that the directory refuses it. */
 function refusalOf({ program }: Region): Promise<string> {

@@ -1,9 +1,14 @@
 import { describe, expect, it } from "vitest";
-
-import type { Cluster, Region } from "../support/cluster.ts";
-import { getJson, getText, putValue, request } from "../support/region-requests.ts";
-import { startCluster } from "../support/start-cluster.ts";
-import { until } from "../support/until.ts";
+import {
+  type Cluster,
+  getJson,
+  getText,
+  putValue,
+  type Region,
+  request,
+  startCluster,
+  until,
+} from "@meridian/harness";
 
 const WRITERS = 16;
 const ENOUGH = 600;

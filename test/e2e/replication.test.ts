@@ -1,11 +1,14 @@
 import { randomBytes } from "node:crypto";
 
 import { describe, expect, it } from "vitest";
-
-import { FIVE_PLACES } from "../support/cluster.ts";
-import { deleteValue, getValue, putValue } from "../support/region-requests.ts";
-import { startCluster } from "../support/start-cluster.ts";
-import { until } from "../support/until.ts";
+import {
+  deleteValue,
+  FIVE_PLACES,
+  getValue,
+  putValue,
+  startCluster,
+  until,
+} from "@meridian/harness";
 
 describe("five regions and a directory", () => {
   it("serve what was set, deleted and expired in one of them everywhere", async () => {

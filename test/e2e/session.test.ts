@@ -2,11 +2,14 @@
 import { LinkProxy } from "@meridian/cli";
 import { connect, type MeridianClient } from "@meridian/client";
 import { expect, it, onTestFinished } from "vitest";
-
-import type { Cluster, Region } from "../support/cluster.ts";
-import { getJson, request } from "../support/region-requests.ts";
-import { startCluster } from "../support/start-cluster.ts";
-import { until } from "../support/until.ts";
+import {
+  type Cluster,
+  getJson,
+  type Region,
+  request,
+  startCluster,
+  until,
+} from "@meridian/harness";
 
 /** How many turns each session makes in each state of the cluster. */
 const TURNS = 20;

@@ -1,7 +1,6 @@
 import { expect, it, onTestFailed, onTestFinished } from "vitest";
+import { NamespaceNetwork, ProxyNetwork } from "@meridian/harness";
 
-import { NamespaceNetwork } from "../support/namespace-network.ts";
-import { ProxyNetwork } from "../support/proxy-network.ts";
 import { Storm } from "../storm/storm.ts";
 
 const ROUNDS = 6;

@@ -9,9 +9,7 @@ import { MeridianError } from "@meridian/protocol";
 import type { RunningRegion } from "@meridian/region";
 import { silentLogger } from "@meridian/runtime";
 import { afterEach, beforeEach, expect, it } from "vitest";
-
-import { startSmallRegion } from "../support/small-region.ts";
-import { until } from "../support/until.ts";
+import { startSmallRegion, until } from "@meridian/harness";
 
 let folder: string;
 let directory: RunningDirectory;

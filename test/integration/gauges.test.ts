@@ -6,10 +6,7 @@ import { startDirectory } from "@meridian/directory";
 import { startRegion } from "@meridian/region";
 import { silentLogger } from "@meridian/runtime";
 import { expect, it, onTestFinished } from "vitest";
-
-import { getJson, request } from "../support/region-requests.ts";
-import { ROOT } from "../support/program.ts";
-import { until } from "../support/until.ts";
+import { getJson, request, ROOT, until } from "@meridian/harness";
 
 interface Gauge {
   readonly name: string;

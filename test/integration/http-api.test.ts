@@ -14,10 +14,7 @@ import {
 import { silentLogger } from "@meridian/runtime";
 import * as v from "valibot";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-
-import { request } from "../support/region-requests.ts";
-import { startSmallRegion } from "../support/small-region.ts";
-import { until } from "../support/until.ts";
+import { request, startSmallRegion, until } from "@meridian/harness";
 
 /** How each route is asked, by its method and path; a route without any fails its test. */
 const QUESTIONS: Readonly<Record<string, { readonly path?: string; readonly body?: string }>> = {

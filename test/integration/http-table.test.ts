@@ -1,13 +1,12 @@
 /** One list of requests as bytes, which both programs answer alike. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-
 import {
+  type BothPrograms,
   exchangeRaw,
+  type RawAnswer,
   readRaw,
   startBothPrograms,
-  type BothPrograms,
-  type RawAnswer,
-} from "../support/both-programs.ts";
+} from "@meridian/harness";
 
 let programs: BothPrograms;
 beforeAll(async () => {

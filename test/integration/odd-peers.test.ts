@@ -21,9 +21,7 @@ import { silentLogger, systemClock, systemRandom } from "@meridian/runtime";
 import { emptyReplicaDisk, MemoryReplicaStore, oddMessages } from "@meridian/testkit";
 import { dialLink, type WebSocketLink } from "@meridian/transport";
 import { expect, it, onTestFinished } from "vitest";
-
-import { getJson } from "../support/region-requests.ts";
-import { until } from "../support/until.ts";
+import { getJson, until } from "@meridian/harness";
 
 /** How many odd links there are at a time. */
 const LINKS = 64;

@@ -1,15 +1,19 @@
 /** Directories as processes, regional nodes over real sockets and SQLite: who is where when directories come and go. */
 import { join } from "node:path";
 
-import type { LinkProxy } from "@meridian/cli";
 import type { RunningRegion } from "@meridian/region";
 import type { LogFields, Logger } from "@meridian/runtime";
-import { expect, it, onTestFailed, onTestFinished } from "vitest";
-
-import { DirectoryGroup } from "../support/directories.ts";
-import { getJson, getText, putValue } from "../support/region-requests.ts";
-import { startSmallRegion } from "../support/small-region.ts";
-import { until } from "../support/until.ts";
+import { expect, it, onTestFinished } from "vitest";
+import {
+  getJson,
+  getText,
+  putValue,
+  startSmallRegion,
+  until,
+  startDirectories,
+  type Cluster,
+  type Line,
+} from "@meridian/harness";
 
 interface Standing {
   readonly logId: number;
@@ -25,10 +29,10 @@ interface Digest {
 /** A node, and what it has told of the directories that took it in. */
 class Node {
   readonly region: RunningRegion;
-  readonly lines: readonly LinkProxy[];
+  readonly lines: readonly Line[];
   readonly taken: LogFields[];
 
-  constructor(region: RunningRegion, lines: readonly LinkProxy[], taken: LogFields[]) {
+  constructor(region: RunningRegion, lines: readonly Line[], taken: LogFields[]) {
     this.region = region;
     this.lines = lines;
     this.taken = taken;
@@ -44,15 +48,9 @@ class Node {
   }
 }
 
-async function startGroup(directories: number): Promise<DirectoryGroup> {
-  const group = await DirectoryGroup.start(directories);
-  onTestFinished(() => group.dispose());
-  onTestFailed(() => console.log(group.report()));
-  return group;
-}
-
-async function startNode(group: DirectoryGroup, id: string, order: number[]): Promise<Node> {
-  const lines = await Promise.all(order.map((index) => group.line(index)));
+async function startNode(group: Cluster, id: string, order: number[]): Promise<Node> {
+  const ways = await group.ways();
+  const lines = order.flatMap((index) => ways[index] ?? []);
   const taken: LogFields[] = [];
   const take = (message: string, fields: LogFields = {}): void => {
     if (message === "taken in by a directory") taken.push(fields);
@@ -69,19 +67,21 @@ async function startNode(group: DirectoryGroup, id: string, order: number[]): Pr
   return new Node(region, lines, taken);
 }
 
-async function startNodes(group: DirectoryGroup, order: number[]): Promise<Node[]> {
+async function startNodes(group: Cluster, order: number[]): Promise<Node[]> {
   const nodes = await Promise.all(["a", "b", "c"].map((id) => startNode(group, id, order)));
   await until("all are at the first", () => nodes.every(({ at }) => at === 0));
   return nodes;
 }
 
+/** The ways between directories. */
+function peerLines({ directories }: Cluster): readonly Line[] {
+  return directories.flatMap(({ lines }) => [...lines.values()]);
+}
+
 /** Resolves once all directories and nodes hold the same `count` entries. */
-async function converge(
-  group: DirectoryGroup,
-  nodes: readonly Node[],
-  count: number,
-): Promise<void> {
-  const urls = [...group.urls, ...nodes.map(({ url }) => url)];
+async function converge(group: Cluster, nodes: readonly Node[], count: number): Promise<void> {
+  const running = group.directories.filter(({ program }) => program.isRunning);
+  const urls = [...running, ...nodes].map(({ url }) => url);
   await until(`${count} equal entries everywhere`, async () => {
     const digests = await Promise.all(urls.map((url) => getJson<Digest>(`${url}/digest`)));
     const prints = new Set(digests.map(({ fingerprint }) => fingerprint));
@@ -90,7 +90,7 @@ async function converge(
 }
 
 /** The heads of all logs, once every directory has all of the others. */
-function levelHeads(group: DirectoryGroup): Promise<number[]> {
+function levelHeads(group: Cluster): Promise<number[]> {
   return until("every directory has all of the others", async () => {
     const all = await Promise.all(group.urls.map((url) => getJson<Standing>(`${url}/status`)));
     const heads = new Map(all.map(({ logId, head }) => [logId, head]));
@@ -102,14 +102,14 @@ function levelHeads(group: DirectoryGroup): Promise<number[]> {
 }
 
 it("nodes go on at the second directory without comparing anything, and back to the first once it has caught up", async () => {
-  const group = await startGroup(2);
+  const group = await startDirectories(2);
   const nodes = await startNodes(group, [0, 1]);
   const [a, b] = nodes as [Node, Node];
   for (let index = 0; index < 50; index += 1) await putValue(a.url, `before-${index}`, "v");
   await converge(group, nodes, 50);
   await levelHeads(group);
   const killedAtMs = performance.now();
-  await group.kill(0);
+  await group.killDirectory(0);
   await until("all are at the second", () => nodes.every(({ at }) => at === 1));
   const goneMs = performance.now() - killedAtMs;
   console.log(`killed: all nodes at the next directory after ${Math.round(goneMs)} ms`);
@@ -118,7 +118,7 @@ it("nodes go on at the second directory without comparing anything, and back to 
   await putValue(b.url, "during", "v", { ack: "directory" });
   await until("a has it", async () => (await getText(a.url, "during")) === "v");
   await converge(group, nodes, 51);
-  await group.restart(0);
+  await group.startDirectory(0);
   await until("all are back", () => nodes.every(({ at }) => at === 0), 60_000);
   for (const { taken } of nodes) expect(taken.at(-1)).toEqual({ directory: 0, reconciles: false });
   await putValue(b.url, "after", "v", { ack: "all" });
@@ -126,31 +126,31 @@ it("nodes go on at the second directory without comparing anything, and back to 
 }, 120_000);
 
 it("writes on both sides of a cut between directories are everywhere once it is mended", async () => {
-  const group = await startGroup(2);
+  const group = await startDirectories(2);
   const left = await startNode(group, "left", [0]);
   const right = await startNode(group, "right", [1]);
   await until("both are ready", () => left.at === 0 && right.at === 0);
-  const nearest = `${group.url(0)}/nearest?lat=0&lon=0`;
+  const nearest = `${group.directoryUrl}/nearest?lat=0&lon=0`;
   await until("either directory offers both", async () => {
     const { nodes } = await getJson<{ nodes: readonly { id: string }[] }>(nearest);
     return nodes.length === 2;
   });
   await putValue(left.url, "shared", "old");
   await converge(group, [left, right], 1);
-  group.cutPeers();
+  for (const line of peerLines(group)) line.cut();
   const written = await putValue(left.url, "left", "l", { ack: "directory" });
   await putValue(left.url, "shared", "left");
   await putValue(right.url, "right", "r", { ack: "directory" });
   await putValue(right.url, "shared", "right");
   expect(await getText(right.url, "left")).toBeUndefined();
-  group.healPeers();
+  for (const line of peerLines(group)) line.heal();
   await converge(group, [left, right], 3);
   expect(await getText(left.url, "shared")).toBe("right");
   expect(await getText(right.url, "left", written.position)).toBe("l");
 }, 120_000);
 
 it("three directories pass nothing round for ever", async () => {
-  const group = await startGroup(3);
+  const group = await startDirectories(3);
   const nodes = await Promise.all([0, 1, 2].map((index) => startNode(group, `n${index}`, [index])));
   await until("all are ready", () => nodes.every(({ at }) => at === 0));
   const puts = nodes.flatMap(({ url }) =>

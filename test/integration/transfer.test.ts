@@ -2,8 +2,7 @@
 import { runCli } from "@meridian/cli";
 import { connect } from "@meridian/client";
 import { expect, it, onTestFinished } from "vitest";
-
-import { startBothPrograms } from "../support/both-programs.ts";
+import { startBothPrograms } from "@meridian/harness";
 
 async function startRegion(): Promise<string> {
   const programs = await startBothPrograms();

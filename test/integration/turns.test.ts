@@ -12,14 +12,11 @@ import { capabilities, NODE_SCHEMAS, type NodeMessage } from "@meridian/protocol
 import { silentLogger } from "@meridian/runtime";
 import { dialLink } from "@meridian/transport";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { exchangeRaw, getJson, startSmallRegion, until } from "@meridian/harness";
 
 import { LARGE_KEYS, LARGE_VALUE, requestsOf } from "../attacks/requests.ts";
-import { exchangeRaw } from "../support/both-programs.ts";
 import { fillStore, keyOf } from "../support/filled-stores.ts";
-import { getJson } from "../support/region-requests.ts";
-import { startSmallRegion } from "../support/small-region.ts";
 import { SqlMeter } from "../support/sql-meter.ts";
-import { until } from "../support/until.ts";
 
 const KEYS = 20_000;
 const EXPIRED = 8_000;

@@ -8,10 +8,7 @@ import { startDirectory, type RunningDirectory } from "@meridian/directory";
 import type { RunningRegion } from "@meridian/region";
 import { silentLogger } from "@meridian/runtime";
 import { afterEach, beforeEach, expect, it } from "vitest";
-
-import { deleteValue, putValue } from "../support/region-requests.ts";
-import { startSmallRegion } from "../support/small-region.ts";
-import { until } from "../support/until.ts";
+import { deleteValue, putValue, startSmallRegion, until } from "@meridian/harness";
 
 let folder: string;
 let directories: RunningDirectory[];

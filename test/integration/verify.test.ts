@@ -10,10 +10,7 @@ import type { RunningRegion } from "@meridian/region";
 import { silentLogger } from "@meridian/runtime";
 import type Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-
-import { request } from "../support/region-requests.ts";
-import { startSmallRegion } from "../support/small-region.ts";
-import { until } from "../support/until.ts";
+import { request, startSmallRegion, until } from "@meridian/harness";
 
 const Sqlite = createRequire(new URL("../../packages/store/package.json", import.meta.url))(
   "better-sqlite3",

@@ -1,9 +1,12 @@
 /** What a storm does to a cluster, and how each of it is undone. */
-import type { Cluster, Region } from "../support/cluster.ts";
-import type { Line } from "../support/line.ts";
-import type { Program } from "../support/program.ts";
-import { getJson } from "../support/region-requests.ts";
-import { until } from "../support/until.ts";
+import {
+  type Cluster,
+  getJson,
+  type Line,
+  type Program,
+  type Region,
+  until,
+} from "@meridian/harness";
 import type { Load } from "./load.ts";
 
 /** Undoes a fault. */

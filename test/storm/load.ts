@@ -3,10 +3,9 @@
  * sent by whichever client is free, so that the regions that are there get what those that are not would have got.
  */
 import type { Random } from "@meridian/runtime";
+import { type Region, within } from "@meridian/harness";
 
 import { HttpConnection } from "../bench/http-connection.ts";
-import type { Region } from "../support/cluster.ts";
-import { within } from "../support/until.ts";
 import type { Oracle } from "./oracle.ts";
 
 /** How many clients a region has. */

@@ -1,9 +1,8 @@
 /** A storm from the command line: `npm run storm -- [--rounds 50] [--rate 2000] [--seed 1] [--directories 2] [--network proxies]`. */
 import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
+import { NamespaceNetwork, ProxyNetwork } from "@meridian/harness";
 
-import { NamespaceNetwork } from "../support/namespace-network.ts";
-import { ProxyNetwork } from "../support/proxy-network.ts";
 import { Storm, type StormReport } from "./storm.ts";
 
 const WRONG_SHOWN = 20;

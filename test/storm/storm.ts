@@ -4,11 +4,17 @@
  * what clients were told must hold on every region.
  */
 import { seededRandom, type Random } from "@meridian/runtime";
+import {
+  Cluster,
+  type Digest,
+  FIVE_PLACES,
+  getJson,
+  type Network,
+  type Region,
+  request,
+  until,
+} from "@meridian/harness";
 
-import { Cluster, FIVE_PLACES, type Digest, type Region } from "../support/cluster.ts";
-import type { Network } from "../support/line.ts";
-import { getJson, request } from "../support/region-requests.ts";
-import { until } from "../support/until.ts";
 import { faultsOf } from "./faults.ts";
 import { Load, type Tally } from "./load.ts";
 import { Oracle, type Held, type Wrong } from "./oracle.ts";

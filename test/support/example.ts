@@ -4,8 +4,7 @@ import { createInterface } from "node:readline";
 
 import { onTestFinished } from "vitest";
 import { plainEnvironment } from "@meridian/supervision";
-
-import { ROOT } from "./program.ts";
+import { ROOT } from "@meridian/harness";
 
 /** Starts an example that listens, ends it with the test, and resolves to where it listens. */
 export async function startExample(

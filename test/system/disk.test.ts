@@ -1,12 +1,18 @@
 import { join } from "node:path";
 import { runCli } from "@meridian/cli";
 import { afterEach, describe, expect, it, onTestFailed, type TestContext } from "vitest";
+import {
+  deleteValue,
+  getJson,
+  getText,
+  Program,
+  putValue,
+  request,
+  until,
+} from "@meridian/harness";
 
 import { FaultyDisk, type DiskError } from "../support/faulty-disk.ts";
-import { Program } from "../support/program.ts";
-import { deleteValue, getJson, getText, putValue, request } from "../support/region-requests.ts";
 import { SmallDisk } from "../support/small-disk.ts";
-import { until } from "../support/until.ts";
 
 /** Each error, with the code that a program answers and words that it says. */
 const ERRORS: readonly (readonly [error: DiskError, code: string, status: number])[] = [

@@ -3,10 +3,9 @@ import { existsSync } from "node:fs";
 
 import { chromium } from "playwright-core";
 import { expect, it, onTestFinished } from "vitest";
+import { type BothPrograms, startBothPrograms, until } from "@meridian/harness";
 
-import { startBothPrograms, type BothPrograms } from "../support/both-programs.ts";
 import { startExample } from "../support/example.ts";
-import { until } from "../support/until.ts";
 
 const CHROMIUM = "/usr/bin/chromium";
 

@@ -5,8 +5,7 @@ import type { AddressInfo } from "node:net";
 
 import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-
-import { startBothPrograms, type BothPrograms } from "../support/both-programs.ts";
+import { type BothPrograms, startBothPrograms } from "@meridian/harness";
 
 const CHROMIUM = "/usr/bin/chromium";
 

@@ -6,8 +6,7 @@ import { promisify } from "node:util";
 
 import { Agent, interceptors, request } from "undici";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-
-import { startBothPrograms, type BothPrograms } from "../support/both-programs.ts";
+import { type BothPrograms, startBothPrograms } from "@meridian/harness";
 
 const run = promisify(execFile);
 const CLIENTS = join(import.meta.dirname, "clients");

@@ -9,11 +9,15 @@ import { LinkProxy } from "@meridian/cli";
 import { startDirectory, type RunningDirectory } from "@meridian/directory";
 import { silentLogger } from "@meridian/runtime";
 import { expect, it, onTestFinished } from "vitest";
-
-import { ROOT } from "../support/program.ts";
-import { deleteValue, getJson, getText, putValue } from "../support/region-requests.ts";
-import { startSmallRegion } from "../support/small-region.ts";
-import { until } from "../support/until.ts";
+import {
+  deleteValue,
+  getJson,
+  getText,
+  putValue,
+  ROOT,
+  startSmallRegion,
+  until,
+} from "@meridian/harness";
 
 const HAS_PYTHON = spawnSync("python3", ["--version"]).status === 0;
 

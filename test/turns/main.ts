@@ -6,10 +6,9 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 import Database from "better-sqlite3";
+import { request, until } from "@meridian/harness";
 
 import { keyOf } from "../support/filled-stores.ts";
-import { request } from "../support/region-requests.ts";
-import { until } from "../support/until.ts";
 import { withHosts, type Host } from "./world.ts";
 
 const { values } = parseArgs({

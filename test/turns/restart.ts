@@ -3,9 +3,8 @@
  * `npm run hunt:restart [-- --keys 2000000]`. Ends with 1 where anything is compared after a clean stop, or all of it after a kill.
  */
 import { parseArgs } from "node:util";
+import { putValue, request, until } from "@meridian/harness";
 
-import { putValue, request } from "../support/region-requests.ts";
-import { until } from "../support/until.ts";
 import { withHosts, type Host } from "./world.ts";
 
 const { values } = parseArgs({ options: { keys: { type: "string", default: "2000000" } } });

@@ -1,7 +1,7 @@
 /** Measures the turns of the event loop of a program from within, without a change to the program. */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 
-import { until } from "../support/until.ts";
+import { until } from "@meridian/harness";
 
 /** The longest turn since the last reading, in milliseconds. */
 export interface LongestTurn {

@@ -2,9 +2,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Program } from "@meridian/harness";
 
 import { fillStore, type Filling } from "../support/filled-stores.ts";
-import { Program } from "../support/program.ts";
 import { longestTurn, probedBy, type LongestTurn } from "./turn-probe.ts";
 
 /** One program on a folder of its own. */

@@ -114,6 +114,11 @@ export class ManagedProcess {
     return this.#child.pid;
   }
 
+  /** Whether it has not ended yet. */
+  get isRunning(): boolean {
+    return running.has(this.#child);
+  }
+
   /** Where it is reached since it listens. */
   get url(): string {
     return this.#url;

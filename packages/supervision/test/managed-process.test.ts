@@ -37,8 +37,9 @@ it("a program tells where it listens and how it stands, and what it prints comes
   );
   expect(program.url).toBe("");
   expect(await program.listens()).toBe("http://x");
-  expect([program.url, program.status]).toEqual(["http://x", "ready"]);
+  expect([program.url, program.status, program.isRunning]).toEqual(["http://x", "ready", true]);
   expect(await program.stop()).toMatchObject({ signal: "SIGTERM", how: "signal SIGTERM" });
+  expect(program.isRunning).toBe(false);
   expect(lines.toSorted()).toEqual(["a", "b", "c"]);
 });
 

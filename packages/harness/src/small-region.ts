@@ -7,20 +7,13 @@ export type SmallRegion = Pick<RegionOptions, "id" | "data" | "directory"> & Par
 /** Starts a region in this process that holds little, at a port of its own. */
 export function startSmallRegion(options: SmallRegion): Promise<RunningRegion> {
   return startRegion({
-    region: options.id,
     lat: 1,
     lon: 2,
-    host: "127.0.0.1",
     port: 0,
     cluster: "test",
-    ip: null,
-    url: null,
-    allowOrigin: null,
-    durability: "process",
     cacheEntries: 1_000,
     cacheBytes: 1_000_000,
     valueBytesMax: 1_000,
-    ttlDefault: null,
     logger: silentLogger,
     ...options,
   });

@@ -1,12 +1,13 @@
 /** Programs of this repository as child processes, run from source. None outlives the test process. */
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { findPrograms, skewedClock, type DevPrograms } from "@meridian/cli";
 import { commandOf, ManagedProcess, type NodeProgram } from "@meridian/supervision";
 
 /** The folder of the repository. */
-export const ROOT: string = fileURLToPath(new URL("../..", import.meta.url));
+export const ROOT: string = join(fileURLToPath(new URL(".", import.meta.url)), "../../../");
 
 /** Run by each program before its own code: nobody is there to see an orderly end. */
 const END_WITH_PARENT = `data:text/javascript,${encodeURIComponent(

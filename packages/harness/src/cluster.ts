@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import type { Network } from "./line.ts";
+import type { Line, Network, Outpost } from "./line.ts";
 import type { Program } from "./program.ts";
 import { ProxyNetwork } from "./proxy-network.ts";
 import { getJson } from "./region-requests.ts";
@@ -47,16 +47,19 @@ export interface ClusterParts {
 /** Directories and their regions. */
 export class Cluster {
   readonly #network: Network;
-  readonly #folder = mkdtempSync(join(tmpdir(), "meridian-e2e-"));
+  /** Where everything is kept that the cluster stores. */
+  readonly folder: string = mkdtempSync(join(tmpdir(), "meridian-e2e-"));
   readonly #count: number;
   readonly #directoryDisk: string;
   #directories: readonly DirectoryStation[] | undefined;
   readonly #regions: Region[] = [];
+  /** The ways of nodes that are no processes of this cluster. */
+  readonly #guests: Pick<Outpost, "lines">[] = [];
 
   constructor({ network = new ProxyNetwork(), directories = 1, directoryDisk }: ClusterParts = {}) {
     this.#network = network;
     this.#count = directories;
-    this.#directoryDisk = directoryDisk ?? this.#folder;
+    this.#directoryDisk = directoryDisk ?? this.folder;
   }
 
   /** The directories that have been started, in order of preference. */
@@ -107,7 +110,7 @@ export class Cluster {
   /** Starts a region. Resolves once it listens. */
   async add(settings: RegionSettings): Promise<Region> {
     const outpost = await this.#network.add();
-    const region = new Region(settings, outpost, this.#folder);
+    const region = new Region(settings, outpost, this.folder);
     this.#regions.push(region);
     for (const [index, directory] of this.directories.entries()) this.#aim(index, directory.url);
     await region.start();
@@ -116,10 +119,23 @@ export class Cluster {
 
   /** Starts the directories and regions. Resolves once all are ready. */
   async start(places: readonly Place[]): Promise<void> {
-    this.#directories = await this.#open();
-    await Promise.all(this.directories.map((_, index) => this.startDirectory(index)));
+    await this.startDirectories();
     await Promise.all(places.map((place) => this.add(place)));
     await until("every region is ready", async () => (await this.near()).length === places.length);
+  }
+
+  /** Starts the directories alone. Resolves once all listen. */
+  async startDirectories(): Promise<void> {
+    this.#directories = await this.#open();
+    await Promise.all(this.directories.map((_, index) => this.startDirectory(index)));
+  }
+
+  /** A way to each directory, in order of preference, for a node that this process runs itself. */
+  async ways(): Promise<readonly Line[]> {
+    const { lines } = await this.#network.add();
+    this.#guests.push({ lines });
+    for (const [index, directory] of this.directories.entries()) this.#aim(index, directory.url);
+    return [...lines.values()];
   }
 
   /** The nodes that the directory offers, nearest to `place` first. */
@@ -180,7 +196,7 @@ export class Cluster {
   async dispose(): Promise<void> {
     await Promise.all(this.#stations.map((station) => station.dispose()));
     await this.#network.close();
-    rmSync(this.#folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true });
   }
 
   get #stations(): readonly (DirectoryStation | Region)[] {
@@ -203,7 +219,7 @@ export class Cluster {
 
   /** Has everyone find a directory at a URL, or nowhere. */
   #aim(index: number, url: string | undefined): void {
-    for (const { lines } of this.#stations) {
+    for (const { lines } of [...this.#stations, ...this.#guests]) {
       const line = lines.get(index);
       if (line !== undefined) line.target = url;
     }

@@ -24,14 +24,10 @@ export async function startBothPrograms(
   const folder = mkdtempSync(join(tmpdir(), "meridian-http-"));
   const { allowOrigin = [], valueBytesMax = 1_000_000 } = given;
   const directory = await startDirectory({
-    host: "127.0.0.1",
     port: 0,
     cluster: "test",
-    durability: "process",
     logger: silentLogger,
     data: join(folder, "directory"),
-    lagMax: 10_000,
-    horizon: 3_600_000,
     allowOrigin,
   });
   const region = await startSmallRegion({
