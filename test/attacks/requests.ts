@@ -80,7 +80,7 @@ function requestOf(route: string): RouteRequest {
   return {
     route,
     bytes: Buffer.from(
-      `${method} ${target} HTTP/1.1\r\nHost: x\r\n${type}${length}\r\n${body ?? ""}`,
+      `${method} ${target} HTTP/1.1\r\nHost: 127.0.0.1\r\n${type}${length}\r\n${body ?? ""}`,
     ),
   };
 }
