@@ -34,6 +34,7 @@ const NAMES = "only declares or hands on such a function";
 /** By file: how many callbacks are deferred there, and what catches them. */
 const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "apps/region/src/directory-finder.ts": [1, STEP],
+  "apps/region/src/listeners/http/batch-routes.ts": [1, SETTLES],
   "apps/region/src/region-node.ts": [3, NAMES],
   "apps/region/src/service/change-feed.ts": [1, OWN],
   "apps/region/src/service/contents.ts": [1, NAMES],
@@ -47,7 +48,7 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "packages/http/src/body.ts": [4, SETTLES],
   "packages/http/src/http-guard.ts": [7, SETTLES],
   "packages/http/src/http-server.ts": [13, ANSWERS],
-  "packages/http/src/pipelines.ts": [2, SETTLES],
+  "packages/http/src/pipelines.ts": [3, ANSWERS],
   "packages/http/src/reply.ts": [6, SETTLES],
   "packages/http/src/request-limit.ts": [1, SETTLES],
   "packages/http/src/routed-app.ts": [1, ANSWERS],
@@ -73,7 +74,7 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "packages/store/src/directory-log.ts": [2, OWN],
   "packages/store/src/turns.ts": [1, SETTLES],
   "packages/store/src/write-health.ts": [1, OWN],
-  "packages/store/src/writer-client.ts": [5, OWN],
+  "packages/store/src/writer-client.ts": [6, OWN],
   "packages/store/src/writer-thread.ts": [1, WORKER],
   "packages/store/src/writer.ts": [3, WORKER],
   "packages/supervision/src/managed-process.ts": [7, SETTLES],
@@ -84,7 +85,7 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "packages/transport/src/dial-link.ts": [2, STEP],
   "packages/transport/src/link-listener.ts": [3, STEP],
   "packages/transport/src/receive-budget.ts": [1, STEP],
-  "packages/transport/src/web-socket-link.ts": [5, STEP],
+  "packages/transport/src/web-socket-link.ts": [6, STEP],
 };
 
 function placesIn(text: string): number {
