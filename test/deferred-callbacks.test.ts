@@ -48,7 +48,7 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "packages/http/src/body.ts": [4, SETTLES],
   "packages/http/src/http-guard.ts": [7, SETTLES],
   "packages/http/src/http-server.ts": [13, ANSWERS],
-  "packages/http/src/pipelines.ts": [3, ANSWERS],
+  "packages/http/src/pipelines.ts": [4, ANSWERS],
   "packages/http/src/reply.ts": [6, SETTLES],
   "packages/http/src/request-limit.ts": [1, SETTLES],
   "packages/http/src/routed-app.ts": [1, ANSWERS],

@@ -1,7 +1,8 @@
 /**
  * One request of a connection at a time. Those that a client sends ahead wait here unanswered: an answer that is made
  * before the one in front of it has left would wait in memory for as long as the client likes. And a read that was sent
- * behind a write is to see it. Each has a turn of its own, so that one connection takes no more than its share of the time.
+ * behind a write is to see it. Of all that have waited, few are served in one turn of the event loop: hundreds that came in one
+ * packet, or on many connections, are not answered before anybody else is.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
@@ -12,9 +13,14 @@ const WAITING_MAX = 64;
 /** What a waiting request takes, in bytes, about, beside its head. */
 export const REQUEST_BYTES: number = 4 * 1024;
 
+/** Of requests that have waited, how many are served in one turn. */
+const SERVED_PER_TURN = 8;
+
 /** The requests that wait on the connections of a server. */
 export class Pipelines {
   readonly #waiting = new WeakMap<Duplex, Set<IncomingMessage>>();
+  /** Those whose turn it is: at most one of each connection. */
+  #due: (() => void)[] = [];
 
   /** What waits on a connection, in bytes. */
   heldBytes(socket: Duplex): number {
@@ -37,11 +43,17 @@ export class Pipelines {
       waiting.delete(incoming);
       if (waiting.size === 0) this.#waiting.delete(socket);
       if (waiting.size < WAITING_MAX / 2) socket.resume();
-      // In a turn of its own: hundreds that came in one packet are not answered before anybody else is.
-      setImmediate(() => {
+      if (this.#due.length === 0) setImmediate(() => this.#serveDue());
+      this.#due.push(() => {
         if (!socket.destroyed) serve();
       });
     });
+  }
+
+  #serveDue(): void {
+    const served = this.#due.splice(0, SERVED_PER_TURN);
+    if (this.#due.length > 0) setImmediate(() => this.#serveDue());
+    for (const serve of served) serve();
   }
 
   /** node:http has a socket read on, in a tick of its own, with each request that has come whole: a pause has to follow that. */

@@ -216,3 +216,30 @@ it("bodies that lack their last byte make room for those that come, and are told
   await expect.poll(() => heard.join()).toContain("OVERLOADED");
   expect(bodies.gauge().now).toBeLessThan(2 * bytes);
 });
+
+it("of requests that were sent ahead on many connections, few are answered in one turn", async () => {
+  const server = await startServer();
+  let [turn, most, inTurn, answered] = [0, 0, 0, 0];
+  let lastTurn = -1;
+  const spin = (): void => {
+    turn += 1;
+    if (answered < 1_000) setImmediate(spin);
+  };
+  setImmediate(spin);
+  const request = ({ url }: IncomingMessage, outgoing: ServerResponse): void => {
+    answered += 1;
+    if (url === "/ahead") {
+      inTurn = turn === lastTurn ? inTurn + 1 : 1;
+      lastTurn = turn;
+      most = Math.max(most, inTurn);
+    }
+    send(outgoing, { status: 200, headers: ["Content-Length", "2"], body: "ok" });
+  };
+  server.handle({ request, refuse });
+  const ahead = get("/first") + get("/ahead").repeat(48) + get("/ahead", "Connection: close\r\n");
+  const connections = Array.from({ length: 20 }, () => exchangeBytes(server, ahead));
+  for (const bytes of await Promise.all(connections))
+    expect(bytes.split("HTTP/1.1 200").length).toBe(51);
+  expect(answered).toBe(1_000);
+  expect(most).toBeLessThanOrEqual(8);
+});
