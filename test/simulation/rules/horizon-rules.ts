@@ -52,7 +52,7 @@ export const HORIZON_RULES: readonly Rule[] = [
     rule: "a node says what is absent and as old as its horizon",
     off: "it takes in whatever comes",
     faults: "horizon",
-    seed: 104,
+    seed: 39,
     parts: () => without("absentIsBuried"),
   },
   {

@@ -216,6 +216,7 @@ export const LOG_RULES: readonly Rule[] = [
     off: "it goes on",
     faults: "all",
     seed: 345,
+    isRare: true,
     parts: () => without("restampingRestartsComparison"),
   },
   {
