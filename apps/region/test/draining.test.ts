@@ -1,14 +1,8 @@
 import type { Dial } from "@meridian/ports";
 import { connect } from "node:net";
 
-import {
-  agree,
-  decodeNodeMessage,
-  encodeMessage,
-  type Hello,
-  type NodeMessage,
-  type Welcome,
-} from "@meridian/protocol";
+import { decodeNodeMessage, encodeMessage, type NodeMessage } from "@meridian/protocol";
+import { welcomeWith } from "@meridian/testkit";
 import { expect, it } from "vitest";
 
 import { testNode } from "./harness.ts";
@@ -21,35 +15,10 @@ function directoryLink(heard: NodeMessage[]): Dial {
       if (typeof sent !== "string") return;
       const message = decodeNodeMessage(sent);
       heard.push(message);
-      if (message.type === "hello") events.onMessage(encodeMessage(welcomeTo(message)));
+      if (message.type !== "hello") return;
+      events.onMessage(encodeMessage(welcomeWith({ nowMs: message.nowMs, logId: 5 })));
     };
     return { bufferedBytes: 0, send, close: () => {} };
-  };
-}
-
-function welcomeTo({ nowMs, ...capabilities }: Hello): Welcome {
-  return {
-    type: "welcome",
-    ...agree(capabilities),
-    nowMs,
-    logId: 5,
-    epoch: 1,
-    head: 0,
-    committedThrough: 0,
-    epochs: [[1, 0]],
-    resume: "feed",
-    resumeAfter: 0,
-    homeThrough: 0,
-    followed: [],
-    outboxThrough: 0,
-    outboxTime: 0,
-    horizon: 0,
-    horizonMs: 604_800_000,
-    heartbeatMs: 500,
-    leaseMs: 1_500,
-    maxClockDriftMs: 10_000,
-    holdBack: false,
-    clock: { aheadMs: 0, agreeing: 2, members: 2 },
   };
 }
 

@@ -1,6 +1,6 @@
 /** Whatever a directory says, in whatever state the link is: it costs the link at most, and nothing that the node has stored. */
 import { agree, capabilities, type DirectoryMessage, type Entry } from "@meridian/protocol";
-import { membersOf, oddMessages } from "@meridian/testkit";
+import { membersOf, oddMessages, welcomeWith } from "@meridian/testkit";
 import { describe, expect, it } from "vitest";
 
 import { ScriptedDirectory } from "./scripted-directory.ts";
@@ -9,29 +9,7 @@ const nowMs = 1_767_225_600_000;
 const clock = { aheadMs: 0, agreeing: 1, members: 1 };
 
 const USUAL: readonly DirectoryMessage[] = [
-  {
-    type: "welcome",
-    ...agree({ ...capabilities(), features: [] }),
-    nowMs,
-    logId: 7,
-    epoch: 1,
-    head: 0,
-    committedThrough: 0,
-    epochs: [[1, 0]],
-    resume: "feed",
-    resumeAfter: 0,
-    homeThrough: 0,
-    followed: [],
-    outboxThrough: 0,
-    outboxTime: 0,
-    horizon: 0,
-    horizonMs: 604_800_000,
-    heartbeatMs: 500,
-    leaseMs: 1_500,
-    maxClockDriftMs: 10_000,
-    holdBack: false,
-    clock,
-  },
+  welcomeWith({ ...agree({ ...capabilities(), features: [] }), nowMs, clock }),
   {
     type: "echo",
     nowMs,

@@ -1,11 +1,7 @@
 import type { Link, LinkEvents } from "@meridian/ports";
 import {
-  assembleFrame,
   decodeDirectoryMessage,
-  encodeBlock,
   encodeMessage,
-  FRAME_KIND,
-  highestTimeOf,
   capabilities,
   readFrameHeader,
   stampTimeOf,
@@ -18,7 +14,13 @@ import {
 } from "@meridian/protocol";
 import { Directory, type DirectoryLimits, type FollowOptions } from "@meridian/replication";
 import { silentLogger } from "@meridian/runtime";
-import { emptyLogDisk, ManualClock, MemoryDirectoryLog, type LogDisk } from "@meridian/testkit";
+import {
+  emptyLogDisk,
+  ManualClock,
+  MemoryDirectoryLog,
+  type LogDisk,
+  frameWith,
+} from "@meridian/testkit";
 
 /** The node's end of a link to a directory, in memory: what it was sent, and what it says. */
 export class TestLink implements Link {
@@ -186,22 +188,8 @@ export class DirectoryRig {
     entries: readonly Entry[],
     header: Partial<FrameHeader> = {},
   ): void {
-    const frame = assembleFrame(
-      {
-        kind: FRAME_KIND.entries,
-        reportApplied: false,
-        count: entries.length,
-        after: 0,
-        through: 0,
-        committedThrough: 0,
-        highestTime: highestTimeOf(entries),
-        sentAtMs: this.clock.nowMs(),
-        incarnation,
-        position,
-        ...header,
-      },
-      encodeBlock(entries),
-    );
+    const sentAtMs = this.clock.nowMs();
+    const frame = frameWith({ sentAtMs, incarnation, position, ...header }, entries);
     link.events?.onMessage(frame);
   }
 }

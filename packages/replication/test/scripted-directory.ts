@@ -1,14 +1,8 @@
 import type { LinkEvents } from "@meridian/ports";
 import {
-  assembleFrame,
   decodeBlock,
   decodeNodeMessage,
-  encodeBlock,
   encodeMessage,
-  FRAME_KIND,
-  highestTimeOf,
-  agree,
-  capabilities,
   readFrameHeader,
   type DirectoryMessage,
   type Entry,
@@ -18,7 +12,13 @@ import {
 } from "@meridian/protocol";
 import { Replica } from "@meridian/replication";
 import { seededRandom, silentLogger } from "@meridian/runtime";
-import { emptyReplicaDisk, ManualClock, MemoryReplicaStore } from "@meridian/testkit";
+import {
+  emptyReplicaDisk,
+  frameWith,
+  ManualClock,
+  MemoryReplicaStore,
+  welcomeWith,
+} from "@meridian/testkit";
 
 /** A frame of a node's outbox, taken apart. */
 export interface SentFrame {
@@ -79,48 +79,13 @@ export class ScriptedDirectory {
 
   /** Takes the node in, and goes on after its cursor, unless it is told otherwise. */
   welcome(head: number, more: Partial<Welcome> = {}): void {
-    this.say({
-      type: "welcome",
-      ...agree(capabilities()),
-      nowMs: this.clock.nowMs(),
-      logId: 7,
-      epoch: 1,
-      head,
-      committedThrough: head,
-      epochs: [[1, 0]],
-      resume: "feed",
-      resumeAfter: 0,
-      homeThrough: 0,
-      followed: [],
-      outboxThrough: 0,
-      outboxTime: 0,
-      horizon: 0,
-      horizonMs: 604_800_000,
-      heartbeatMs: 500,
-      leaseMs: 1_500,
-      maxClockDriftMs: 10_000,
-      holdBack: false,
-      clock: { aheadMs: 0, agreeing: 2, members: 2 },
-      ...more,
-    });
+    const nowMs = this.clock.nowMs();
+    this.say(welcomeWith({ nowMs, head, committedThrough: head, ...more }));
   }
 
   feed(header: Partial<FrameHeader>, entries: readonly Entry[]): void {
-    const block = encodeBlock(entries);
-    const whole = {
-      kind: FRAME_KIND.entries,
-      reportApplied: false,
-      count: entries.length,
-      after: 0,
-      through: 0,
-      committedThrough: 0,
-      highestTime: highestTimeOf(entries),
-      sentAtMs: this.clock.nowMs(),
-      incarnation: 0,
-      position: 0,
-      ...header,
-    };
-    this.#events?.onMessage(assembleFrame(whole, block));
+    const sentAtMs = this.clock.nowMs();
+    this.#events?.onMessage(frameWith({ sentAtMs, ...header }, entries));
   }
 
   /** Lets happen what is due now, and not what comes of it: a write begins its commit. */

@@ -16,3 +16,4 @@ export { replicaStoreContract } from "./replica-store-contract.ts";
 export type { StoreHarness } from "./store-harness.ts";
 export { directoryLogContract } from "./directory-log-contract.ts";
 export { membersOf, oddMessages, type OddMessage } from "./member-limits.ts";
+export { frameWith, welcomeWith } from "./directory-words.ts";
