@@ -40,12 +40,14 @@ export class Pipelines {
     this.#waiting.set(socket, waiting.add(incoming));
     if (waiting.size >= WAITING_MAX) this.#pause(socket);
     outgoing.once("socket", () => {
-      waiting.delete(incoming);
-      if (waiting.size === 0) this.#waiting.delete(socket);
-      if (waiting.size < WAITING_MAX / 2) socket.resume();
       if (this.#due.length === 0) setImmediate(() => this.#serveDue());
       this.#due.push(() => {
-        if (!socket.destroyed) serve();
+        // Until now it waits, and counts as held.
+        waiting.delete(incoming);
+        if (waiting.size === 0) this.#waiting.delete(socket);
+        if (socket.destroyed) return;
+        if (waiting.size < WAITING_MAX / 2) socket.resume();
+        serve();
       });
     });
   }
