@@ -97,6 +97,15 @@ test.each([
   expect(stderr).toContain(message);
 });
 
+test.each([
+  ["/nowhere/entries.ndjson", "ENOENT"],
+  ["/", "EISDIR"],
+])("import of %s, which is no file, says so", async (file, said) => {
+  const { exitCode, stderr } = await run(["import", file, "--node", "http://127.0.0.1:1"]);
+  expect(exitCode).not.toBe(0);
+  expect(stderr).toContain(`INVALID_ARGUMENT: Expected a file that can be read, got ${said}`);
+});
+
 test("import without lines says what it wants", async () => {
   const { stderr } = await run(["import"]);
   expect(stderr).toContain("Expected a file or lines on stdin, got neither");

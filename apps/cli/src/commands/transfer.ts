@@ -77,7 +77,7 @@ export async function importEntries(
   flags: ImportFlags,
   io: CliIo,
 ): Promise<number> {
-  const input = file === undefined ? io.stdin : createReadStream(file);
+  const input = file === undefined ? io.stdin : readFile(file);
   if (input === undefined) {
     const said = "Expected a file or lines on stdin, got neither";
     throw new MeridianError("INVALID_ARGUMENT", said);
@@ -111,6 +111,17 @@ export async function importEntries(
   }
   progress.end(expired === 0 ? "" : `; ${expired} had expired`);
   return EXIT.ok;
+}
+
+/** What a file holds. Throws `INVALID_ARGUMENT` where it cannot be read. */
+async function* readFile(file: string): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    for await (const chunk of createReadStream(file)) yield chunk as Buffer;
+  } catch (cause) {
+    const said = cause instanceof Error ? cause.message : String(cause);
+    const expected = `Expected a file that can be read, got ${said}`;
+    throw new MeridianError("INVALID_ARGUMENT", expected, { cause });
+  }
 }
 
 interface ReadLine extends EntryLine {

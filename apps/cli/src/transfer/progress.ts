@@ -5,6 +5,8 @@ import { MeridianError } from "@meridian/protocol";
 import type { CliIo } from "../io.ts";
 
 const SHOW_EVERY_MS = 1_000;
+/** The longest that a timer of Node.js can wait. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
 
 /** Counts what has been moved, holds it to a rate, and shows it to people once a second. */
 export class Progress {
@@ -37,7 +39,7 @@ export class Progress {
       this.#io.stderr.write(`\r${this.#line(elapsedMs)}`);
     }
     const dueMs = (this.#entries / this.#perSecond) * 1_000;
-    if (dueMs > elapsedMs) await sleep(dueMs - elapsedMs);
+    if (dueMs > elapsedMs) await sleep(Math.min(dueMs - elapsedMs, TIMER_MAX_MS));
   }
 
   /** Says what has been moved, all in all. */
