@@ -1,9 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 
-/** The folder of the repository. */
-export const ROOT: string = fileURLToPath(new URL("../..", import.meta.url));
+import { ROOT } from "@meridian/harness";
 
 /** The folders of all packages and programs, from the root. */
 export function packageFolders(): string[] {

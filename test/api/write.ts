@@ -2,7 +2,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { publishedFolders, ROOT } from "./published.ts";
+import { ROOT } from "@meridian/harness";
+
+import { publishedFolders } from "./published.ts";
 import { apiReports } from "./reports.ts";
 
 for (const { file, text } of apiReports(ROOT, publishedFolders())) {

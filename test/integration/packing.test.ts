@@ -18,11 +18,12 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
+import { ROOT } from "@meridian/harness";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { packageFolders, publishedFolders, ROOT } from "../api/published.ts";
+import { packageFolders, publishedFolders } from "../api/published.ts";
 import { apiReports, type ApiReport } from "../api/reports.ts";
 
 const SLOW_MS = 600_000;
