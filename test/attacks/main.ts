@@ -64,7 +64,9 @@ async function attack(
   }
 }
 
-function holds({ grownBytes, allowedBytes, health, nearest }: SiegeReport): boolean {
-  const areAnswered = health.answered === health.asked && nearest.answered === nearest.asked;
+function holds(report: SiegeReport): boolean {
+  const { grownBytes, allowedBytes, health, nearest, nobodyReady } = report;
+  const areFound = nearest.answered === nearest.asked && nobodyReady === 0;
+  const areAnswered = health.answered === health.asked && areFound;
   return grownBytes < allowedBytes && areAnswered;
 }

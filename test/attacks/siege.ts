@@ -40,6 +40,8 @@ export interface SiegeReport {
   readonly health: Count;
   /** Questions for the nearest node. */
   readonly nearest: Count;
+  /** Those of them that were told of no node: nodes that cannot be heard are not ready. */
+  readonly nobodyReady: number;
   /** Services to others. */
   readonly services: Count;
   /** The longest that a question about its health took, in milliseconds. */
@@ -69,10 +71,11 @@ export async function siege(target: Target, attack: () => Crowd, ms: number): Pr
     crowd.leave();
     await watch.end();
   }
-  const { health, nearest, services, longestMs } = watch;
+  const { health, nearest, nobodyReady, services, longestMs } = watch;
   const grownBytes = watch.highestBytes - before;
   const allowedBytes = GROWTH_BYTES + GROWTH_FACTOR * watch.boundBytes;
-  return { grownBytes, allowedBytes, health, nearest, services, longestMs, cut: crowd.cut };
+  const counts = { health, nearest, nobodyReady, services };
+  return { grownBytes, allowedBytes, ...counts, longestMs, cut: crowd.cut };
 }
 
 /** Asks again and again how a program is, and for its service. */
@@ -82,6 +85,7 @@ class Watch {
   readonly #loops: Promise<unknown>;
   readonly health: Count = { asked: 0, answered: 0 };
   readonly nearest: Count = { asked: 0, answered: 0 };
+  nobodyReady = 0;
   readonly services: Count = { asked: 0, answered: 0 };
   servedInARow = 0;
   longestMs = 0;
@@ -97,7 +101,7 @@ class Watch {
         await expectOk(`${url}/healthz`);
         this.longestMs = Math.max(this.longestMs, performance.now() - atMs);
       }),
-      this.#repeat(this.nearest, () => expectOk(target.nearest)),
+      this.#repeat(this.nearest, () => this.#findNearest()),
       this.#repeat(this.services, async () => {
         const served = await serve(url).then(
           () => true,
@@ -134,6 +138,14 @@ class Watch {
     }
   }
 
+  async #findNearest(): Promise<void> {
+    const response = await request(this.#target.nearest);
+    const body = await response.text();
+    if (response.status === 200) return;
+    if (!body.includes("NO_READY_NODE")) throw new Error(`Expected nodes, got ${body}`);
+    this.nobodyReady += 1;
+  }
+
   async #readGauges(): Promise<void> {
     const response = await fetch(`${this.#target.url}/status`, {
       signal: AbortSignal.timeout(PATIENCE_MS),
@@ -154,8 +166,9 @@ export async function expectOk(url: string): Promise<void> {
 
 /** A report as a line of text. */
 export function lineOf(name: string, report: SiegeReport): string {
-  const { grownBytes, allowedBytes, health, nearest, services, longestMs, cut } = report;
+  const { grownBytes, allowedBytes, health, nearest, nobodyReady } = report;
+  const { services, longestMs, cut } = report;
   const mebibytes = (bytes: number): string => `${(bytes / MEBIBYTE).toFixed(0)} MiB`;
   const told = ({ answered, asked }: Count): string => `${answered}/${asked}`;
-  return `${name}: grown by ${mebibytes(grownBytes)} of ${mebibytes(allowedBytes)}, health ${told(health)} (${longestMs.toFixed(0)} ms), nearest ${told(nearest)}, services ${told(services)}, ${cut} cut`;
+  return `${name}: grown by ${mebibytes(grownBytes)} of ${mebibytes(allowedBytes)}, health ${told(health)} (${longestMs.toFixed(0)} ms), nearest ${told(nearest)} (${nobodyReady} without a node), services ${told(services)}, ${cut} cut`;
 }

@@ -28,6 +28,7 @@ it(
         console.log(lineOf(`${name}, ${manner}`, report));
         expect(report.grownBytes, `${name}, ${manner}`).toBeLessThan(report.allowedBytes);
         expect(report.health.answered, `${name}, ${manner}`).toBe(report.health.asked);
+        // That it knows of a node all the while, a machine with little time to spare cannot promise.
         expect(report.nearest.answered, `${name}, ${manner}`).toBe(report.nearest.asked);
       }
     }

@@ -25,6 +25,21 @@ it("a node that finds no directory serves alone after a while, and is ready once
   expect(replica.status).toBe("ready");
 });
 
+it("a node that stood still does not give up its link for the silence, and one that hears nothing does", async () => {
+  const rig = new ClusterRig();
+  const { replica } = rig.node("a");
+  await rig.settle();
+  let greetings = 0;
+  rig.onText = (text) => (greetings += Number(text.includes('"hello"')));
+  rig.clock.standStill(10_000);
+  expect(replica.status).toBe("ready");
+  await rig.pass(5_000);
+  expect(greetings).toBe(0);
+  // Time passes, and nothing that is sent arrives.
+  rig.clock.advance(3_000);
+  expect(replica.status).not.toBe("ready");
+});
+
 it("what one node writes is in every other one, and told to it", async () => {
   const rig = new ClusterRig();
   const [a, b, c] = [rig.node("a"), rig.node("b"), rig.node("c")];

@@ -301,7 +301,10 @@ export class Directory {
     // A directory that was itself at a standstill has heard nobody, and may not blame them for it.
     const lateMs = nowMs - this.#watchedAtMs - everyMs;
     this.#watchedAtMs = nowMs;
-    if (lateMs > everyMs) for (const session of this.#sessions) session.excuse(lateMs);
+    if (lateMs > everyMs) {
+      for (const session of this.#sessions) session.excuse(lateMs);
+      this.#peers.excuse(lateMs);
+    }
     for (const session of this.#sessions) {
       if (session.silentMs <= (session.hasGreeted ? leaseMs : greetingMs)) continue;
       session.close(

@@ -178,6 +178,11 @@ export class Follower implements HorizonMember, ReconcilingParty {
     this.#link.stop();
   }
 
+  /** Does not count `ms` of silence. */
+  excuse(ms: number): void {
+    this.#membersAtMs += ms;
+  }
+
   /** Forgets the other directory's nodes if it has been silent for longer than their lease. */
   watchLease(): void {
     if (this.#members.length === 0) return;

@@ -129,6 +129,11 @@ export class Peers {
     if (this.#followers.length > 0) this.#news.forget();
   }
 
+  /** Does not count `ms` of silence: this directory could not listen. */
+  excuse(ms: number): void {
+    for (const follower of this.#followers) follower.excuse(ms);
+  }
+
   /** Forgets the nodes of those that have fallen silent. */
   watchLeases(): void {
     for (const follower of this.#followers) follower.watchLease();

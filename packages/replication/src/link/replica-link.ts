@@ -242,19 +242,23 @@ export class ReplicaLink<Message extends DirectoryMessage> implements LinkFacts 
     this.#leaseMs = welcome.leaseMs;
     this.#choice?.onUp();
     this.#context.events.emit.welcomed(link, welcome, this.#askedAtMs);
-    this.#beat(link, welcome.heartbeatMs);
+    this.#beat(link, welcome.heartbeatMs, this.#context.clock.elapsedMs());
   }
 
-  #beat(link: Link, heartbeatMs: number): void {
+  #beat(link: Link, heartbeatMs: number, dueAtMs: number): void {
     if (this.#link !== link) return;
-    const silentMs = this.#context.clock.elapsedMs() - this.#heardAtMs;
+    const nowMs = this.#context.clock.elapsedMs();
+    // A node that was itself at a standstill has heard nothing, and may not blame the directory for it.
+    const lateMs = nowMs - dueAtMs;
+    if (lateMs > heartbeatMs) this.#heardAtMs += lateMs;
+    const silentMs = nowMs - this.#heardAtMs;
     if (silentMs > this.#leaseMs) {
       const said = `Expected a message within ${this.#leaseMs} ms, got none`;
       return this.reset(new MeridianError("LEASE_EXPIRED", said));
     }
     link.send(encodeMessage(this.#context.events.emit.heartbeat()));
     this.#cancelTimer = this.#context.deadlines.after(heartbeatMs, () =>
-      this.#beat(link, heartbeatMs),
+      this.#beat(link, heartbeatMs, nowMs + heartbeatMs),
     );
   }
 
