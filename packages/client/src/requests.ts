@@ -1,6 +1,6 @@
 /** Calls as requests: checking what the caller gives, and writing it down as HTTP. */
 import type { AckLevel } from "@meridian/protocol";
-import { checkClientKey, MeridianError } from "@meridian/protocol";
+import { checkClientKey, decodeUtf8, MeridianError } from "@meridian/protocol";
 
 import { toBase64 } from "./base64.ts";
 import type {
@@ -28,7 +28,6 @@ const CALL = ["signal", "deadlineMs"];
 const WRITE = [...CALL, "ack", "timeout", "timeoutMs"];
 
 const encoder = new TextEncoder();
-const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The path of a key. Throws `INVALID_KEY`. */
 export function cachePath(key: unknown): string {
@@ -169,7 +168,7 @@ function batchEntry(entry: SetEntry): Readonly<Record<string, unknown>> {
 
 function textOrBase64(bytes: Uint8Array): { readonly value: string; readonly encoding: string } {
   try {
-    return { value: strictDecoder.decode(bytes), encoding: "utf8" };
+    return { value: decodeUtf8(bytes), encoding: "utf8" };
   } catch {
     return { value: toBase64(bytes), encoding: "base64" };
   }

@@ -5,7 +5,7 @@
  *   text/…                     a string
  *   anything else              bytes (Uint8Array)
  */
-import { MeridianError } from "@meridian/protocol";
+import { decodeUtf8, MeridianError } from "@meridian/protocol";
 
 import { jsonTextOf } from "./json-value.ts";
 
@@ -19,7 +19,6 @@ const JSON_TYPE = "application/json";
 const BYTES_TYPE = "application/octet-stream";
 
 const encoder = new TextEncoder();
-const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * The stored form of a value. Without `contentType`, a `Uint8Array` is `application/octet-stream` and anything else
@@ -54,7 +53,7 @@ export function decodeValue(key: string, received: ReceivedValue): unknown {
   const json = isJson(contentType);
   if (!json && !/^text\//i.test(contentType)) return bytesOf(received);
   try {
-    const text = (received.text ??= strictDecoder.decode(received.bytes));
+    const text = (received.text ??= decodeUtf8(bytesOf(received)));
     return json ? JSON.parse(text) : text;
   } catch (cause) {
     throw new MeridianError(

@@ -32,6 +32,7 @@ import {
   VALUE_BYTES_MAX,
 } from "./limits.ts";
 import { isStamp, STAMP_TIME_MAX } from "./stamp.ts";
+import { decodeUtf8 } from "./text.ts";
 import { utf8Length } from "./validate.ts";
 
 /** The bytes of a frame before its entries. */
@@ -85,7 +86,6 @@ export interface FrameOrder {
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 const WHOLE_FIELDS = [
   "after",
@@ -317,7 +317,7 @@ function endOfEntry(view: DataView, valueEnd: number, flags: number): number {
 
 function checkUtf8(block: Uint8Array, start: number, end: number): void {
   for (let offset = start; offset < end; offset += 1) {
-    if ((block[offset] ?? 0) > 0x7f) return void decodeUtf8(block, start, end);
+    if ((block[offset] ?? 0) > 0x7f) return void checkedText(block, start, end);
   }
 }
 
@@ -405,17 +405,17 @@ function readText(block: Uint8Array, start: number, end: number): string {
     let text = "";
     for (let offset = start; offset < end; offset += 1) {
       const byte = block[offset] ?? 0;
-      if (byte > 0x7f) return decodeUtf8(block, start, end);
+      if (byte > 0x7f) return checkedText(block, start, end);
       text += String.fromCharCode(byte);
     }
     return text;
   }
-  return decodeUtf8(block, start, end);
+  return checkedText(block, start, end);
 }
 
-function decodeUtf8(block: Uint8Array, start: number, end: number): string {
+function checkedText(block: Uint8Array, start: number, end: number): string {
   try {
-    return decoder.decode(block.subarray(start, end));
+    return decodeUtf8(block.subarray(start, end));
   } catch {
     throw malformed("text in UTF-8", "other bytes");
   }

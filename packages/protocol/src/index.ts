@@ -103,6 +103,7 @@ export {
   unixMsOf,
   type Stamp,
 } from "./stamp.ts";
+export { decodeUtf8, isBase64 } from "./text.ts";
 export { HORIZON_MS_MIN, parseHorizonMs } from "./horizon.ts";
 export { checkTtlMs, parseTtlMs, TTL_MS_MAX } from "./ttl.ts";
 export {

@@ -1,6 +1,6 @@
 /** The commands that read and write entries: `get`, `set`, `del`, `keys`. */
 import type { AckLevel, MeridianClient, WriteOptions } from "@meridian/client";
-import { MeridianError, parseTtlMs } from "@meridian/protocol";
+import { decodeUtf8, MeridianError, parseTtlMs } from "@meridian/protocol";
 
 import { EXIT, type CliIo } from "../io.ts";
 import { openClient, type PlaceFlags } from "../place.ts";
@@ -32,8 +32,6 @@ export interface KeysFlags extends CommandFlags {
 const LINE_BREAK = 10;
 const TEXT_TYPE = "text/plain; charset=utf-8";
 const JSON_TYPE = "application/json";
-
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** `meridian get`: the raw bytes, and nothing else, to stdout; to a terminal, a line break as well. */
 export async function get(key: string, flags: CommandFlags, io: CliIo): Promise<number> {
@@ -180,7 +178,7 @@ function isJson(text: string): boolean {
 
 function checkJson(value: Uint8Array): void {
   try {
-    JSON.parse(decoder.decode(value));
+    JSON.parse(decodeUtf8(value));
   } catch (cause) {
     const said = cause instanceof Error ? cause.message : String(cause);
     throw new MeridianError("INVALID_ARGUMENT", `Expected a JSON value: ${said}`, { cause });

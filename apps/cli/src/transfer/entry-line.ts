@@ -1,6 +1,6 @@
 /** An entry as `export` writes it and `import` reads it: one JSON object a line. */
 import type { RawEntry } from "@meridian/client";
-import { MeridianError } from "@meridian/protocol";
+import { decodeUtf8, isBase64, MeridianError } from "@meridian/protocol";
 
 /** What a line says. */
 export interface EntryLine {
@@ -11,15 +11,12 @@ export interface EntryLine {
   readonly expiresAtMs: number | null;
 }
 
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
-
 /** The members that describe an entry in JSON: bytes that are UTF-8 as text, others in base64. */
 export function entryJson(entry: RawEntry): Readonly<Record<string, unknown>> {
   const { value, contentType, etag, expiresAtMs } = entry;
   const about = { contentType, etag, expiresAtMs: expiresAtMs ?? null };
   try {
-    return { value: decoder.decode(value), encoding: "utf8", ...about };
+    return { value: decodeUtf8(value), encoding: "utf8", ...about };
   } catch {
     return { value: Buffer.from(value).toString("base64"), encoding: "base64", ...about };
   }
@@ -42,7 +39,7 @@ export function decodeEntryLine(text: string, line: number): EntryLine {
   if (encoding !== "utf8" && encoding !== "base64") {
     throw wrong(line, "`encoding` as `utf8` or `base64`", encoding);
   }
-  if (encoding === "base64" && !BASE64.test(value)) throw wrong(line, "`value` in base64", value);
+  if (encoding === "base64" && !isBase64(value)) throw wrong(line, "`value` in base64", value);
   if (contentType !== undefined && typeof contentType !== "string") {
     throw wrong(line, "`contentType` as text", contentType);
   }

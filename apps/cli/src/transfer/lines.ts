@@ -1,4 +1,4 @@
-import { MeridianError } from "@meridian/protocol";
+import { decodeUtf8, MeridianError } from "@meridian/protocol";
 
 /** A line of text, and its number from 1. */
 export interface NumberedLine {
@@ -16,7 +16,6 @@ export async function* readLines(
   input: AsyncIterable<Uint8Array>,
   bytesMax: number,
 ): AsyncGenerator<NumberedLine, void, undefined> {
-  const decoder = new TextDecoder("utf-8", { fatal: true });
   let [line, pieces, bytes]: [number, Uint8Array[], number] = [1, [], 0];
   const keep = (piece: Uint8Array): void => {
     bytes += piece.length;
@@ -28,7 +27,7 @@ export async function* readLines(
   };
   const take = (): string => {
     try {
-      return decoder.decode(Buffer.concat(pieces)).trim();
+      return decodeUtf8(Buffer.concat(pieces)).trim();
     } catch (cause) {
       const said = `line ${line}: Expected UTF-8, got other bytes`;
       throw new MeridianError("INVALID_ARGUMENT", said, { cause });
