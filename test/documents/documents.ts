@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 import { PROGRAM_OPTIONS } from "@meridian/options";
-import { DIRECTORY_ROUTES, REGION_ROUTES } from "@meridian/protocol/http-api";
+import { DIRECTORY_API, REGION_API, routesOf } from "@meridian/protocol/http-api";
 
 import { clusterJsonSchema } from "./cluster-schema.ts";
 import { DOCS_STYLE } from "./docs-style.ts";
@@ -25,8 +25,8 @@ export function generatedDocuments(): ReadonlyMap<string, string> {
     readonly version: string;
   };
   const programs: readonly (readonly [name: string, program: ApiProgram])[] = [
-    ["region", { title: "Meridian region", version, routes: REGION_ROUTES }],
-    ["directory", { title: "Meridian directory", version, routes: DIRECTORY_ROUTES }],
+    ["region", { title: "Meridian region", version, routes: routesOf(REGION_API) }],
+    ["directory", { title: "Meridian directory", version, routes: routesOf(DIRECTORY_API) }],
   ];
   for (const [name, program] of programs) {
     const folder = `packages/protocol/openapi/${name}`;

@@ -1,13 +1,19 @@
 /** The HTTP API of a program as an OpenAPI 3.1 document, and as a page for people. */
 import { ERROR_KINDS, PROBLEM_CONTENT_TYPE, type ErrorCode } from "@meridian/protocol";
-import { BYTES, problem, type ApiRoute, type Parameter } from "@meridian/protocol/http-api";
+import {
+  BYTES,
+  problem,
+  type ApiRoute,
+  type Parameter,
+  type PlacedRoute,
+} from "@meridian/protocol/http-api";
 import { toJsonSchema } from "@valibot/to-json-schema";
 
 /** A program that has an HTTP API. */
 export interface ApiProgram {
   readonly title: string;
   readonly version: string;
-  readonly routes: readonly ApiRoute[];
+  readonly routes: readonly PlacedRoute[];
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -38,7 +44,7 @@ export function openApiOf({ title, version, routes }: ApiProgram): string {
   return `${JSON.stringify(document, null, 2)}\n`;
 }
 
-function operationOf(route: ApiRoute): Json {
+function operationOf(route: PlacedRoute): Json {
   const { method, path, summary, query = [], headers = [], body, answer, errors } = route;
   return {
     operationId: `${method.toLowerCase()} ${path}`,
@@ -116,7 +122,7 @@ ${sections}
 `;
 }
 
-function sectionOf(route: ApiRoute): string {
+function sectionOf(route: PlacedRoute): string {
   const { method, path, summary, query = [], headers = [], body, answer, errors } = route;
   return [
     `<section>`,

@@ -6,12 +6,16 @@ import { join } from "node:path";
 import { startDirectory } from "@meridian/directory";
 import {
   BYTES,
-  DIRECTORY_ROUTES,
+  DIRECTORY_API,
   problem,
-  REGION_ROUTES,
-  type ApiRoute,
+  REGION_API,
+  routesOf,
+  type ApiTable,
+  type PlacedRoute,
 } from "@meridian/protocol/http-api";
-import { silentLogger } from "@meridian/runtime";
+import { encodeBlock, stampTimeOf } from "@meridian/protocol";
+import { silentLogger, systemClock, systemRandom } from "@meridian/runtime";
+import { openReplicaStore } from "@meridian/store";
 import * as v from "valibot";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { request, startSmallRegion, until } from "@meridian/harness";
@@ -29,6 +33,9 @@ const QUESTIONS: Readonly<Record<string, { readonly path?: string; readonly body
   "GET /digest": { path: "/digest?limit=10" },
   "GET /entries": {},
   "GET /quarantine": {},
+  "GET /quarantine/{id}": { path: "/quarantine/1" },
+  "DELETE /quarantine/{id}": { path: "/quarantine/2" },
+  "POST /quarantine/{id}/replay": { path: "/quarantine/3/replay" },
   "GET /status": {},
   "GET /metrics": {},
   "GET /healthz": {},
@@ -39,13 +46,35 @@ const QUESTIONS: Readonly<Record<string, { readonly path?: string; readonly body
   "DELETE /nodes/{id}": { path: "/nodes/rome" },
 };
 
-/** Routes that need a quarantined entry, which this test does not have. */
-const NEEDS_MORE = /^[A-Z]+ \/quarantine\/\{id\}/;
+function rowsOf(api: ApiTable): readonly (readonly [string, PlacedRoute])[] {
+  return routesOf(api).map((route) => [`${route.method} ${route.path}`, route]);
+}
 
-function rowsOf(routes: readonly ApiRoute[]): readonly (readonly [string, ApiRoute])[] {
-  return routes
-    .map((route) => [`${route.method} ${route.path}`, route] as const)
-    .filter(([name]) => !NEEDS_MORE.test(name));
+/** Fills the store of a region that has not been started with three entries that the cluster has deleted. */
+async function quarantineThree(data: string): Promise<void> {
+  const store = await openReplicaStore({
+    path: join(data, "region.db"),
+    durability: "process",
+    clock: systemClock,
+    random: systemRandom,
+    logger: silentLogger,
+  });
+  const time = stampTimeOf(Date.now() - 60_000);
+  const entries = ["shown", "dropped", "replayed"].map((key) => ({
+    key,
+    value: new TextEncoder().encode(key),
+    contentType: "text/plain",
+    stamp: { time, origin: 5 },
+    expiresAtMs: 0,
+    deleted: false,
+  }));
+  const quarantined = { entries, atMs: Date.now() };
+  const block = encodeBlock([]);
+  const failure = await new Promise<unknown>((resolve) => {
+    store.append({ kind: "remote", entries: [], block, highestTime: time, quarantined }, resolve);
+  });
+  expect(failure).toBeUndefined();
+  await store.close();
 }
 
 let folder: string;
@@ -66,6 +95,7 @@ beforeAll(async () => {
     horizon: 3_600_000,
   });
   stops.push(() => first.stop());
+  await quarantineThree(join(folder, "region"));
   const paris = await startSmallRegion({
     id: "paris",
     data: join(folder, "region"),
@@ -90,7 +120,7 @@ afterAll(async () => {
 });
 
 /** Asks a route, and holds its answer to its schema: nothing missing, nothing besides. */
-async function expectAnswer(base: () => string, route: ApiRoute): Promise<void> {
+async function expectAnswer(base: () => string, route: PlacedRoute): Promise<void> {
   const question = QUESTIONS[`${route.method} ${route.path}`];
   expect(question, `a question for ${route.method} ${route.path}`).toBeDefined();
   const { path = route.path, body } = question ?? {};
@@ -106,12 +136,36 @@ async function expectAnswer(base: () => string, route: ApiRoute): Promise<void> 
 }
 
 describe("a region answers what its schemas say", () => {
-  it.each(rowsOf(REGION_ROUTES))("%s", (_, route) => expectAnswer(() => region, route));
+  it.each(rowsOf(REGION_API))("%s", (_, route) => expectAnswer(() => region, route));
 });
 
 describe("a directory answers what its schemas say", () => {
-  it.each(rowsOf(DIRECTORY_ROUTES))("%s", (_, route) => expectAnswer(() => directory, route));
+  it.each(rowsOf(DIRECTORY_API))("%s", (_, route) => expectAnswer(() => directory, route));
 });
+
+/** Each option of a route on its own, with a value that may be wrong. */
+function optionsOf(api: ApiTable): readonly (readonly [string, string, string])[] {
+  return routesOf(api).flatMap(({ method, path, query = [] }) =>
+    query.map(({ name }) => [method, path, name] as const),
+  );
+}
+
+describe.each([
+  ["a region", (): string => region, REGION_API],
+  ["a directory", (): string => directory, DIRECTORY_API],
+] as const)("%s knows the options that its schemas name", (_, base, api) => {
+  it.each(optionsOf(api))("%s %s: %s", async (method, path, name) => {
+    const url = `${base()}${path}?${name}=?`;
+    expect(await codeOf(await request(url, { method }))).not.toBe("UNKNOWN_OPTION");
+    const other = await request(`${url}&none-of-these=1`, { method });
+    expect(await codeOf(other)).toBe("UNKNOWN_OPTION");
+  });
+});
+
+async function codeOf(response: Response): Promise<string | undefined> {
+  const text = await response.text();
+  return response.ok ? undefined : v.parse(problem, JSON.parse(text)).code;
+}
 
 it.each([
   ["a region", (): string => `${region}/cache/none`],
@@ -126,8 +180,8 @@ it.each([
 });
 
 it.each([
-  ["a region", (): string => region, REGION_ROUTES],
-  ["a directory", (): string => directory, DIRECTORY_ROUTES],
+  ["a region", (): string => region, routesOf(REGION_API)],
+  ["a directory", (): string => directory, routesOf(DIRECTORY_API)],
 ] as const)("%s serves the document of its API, and a page of it", async (_, base, routes) => {
   const document = (await (await request(`${base()}/openapi.json`)).json()) as {
     readonly paths: Readonly<Record<string, object>>;

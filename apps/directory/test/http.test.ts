@@ -207,7 +207,7 @@ describe("the other paths", () => {
       lagMaxMs: 10_000,
       damage: null,
       gauges: [],
-      store: { entries: 9 },
+      store: serviceOf([]).store(),
     });
   });
 

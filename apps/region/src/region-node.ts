@@ -1,6 +1,7 @@
 /** The parts of a regional node, put together. */
 import type { Dial } from "@meridian/ports";
 import type { MeridianError, NodeStatus } from "@meridian/protocol";
+import type { Described, regionStatus } from "@meridian/protocol/http-api";
 import { admissionOf, Replica, type Admission, type NodeIdentity } from "@meridian/replication";
 import { Metrics, type Clock, type Logger, type Random } from "@meridian/runtime";
 import type { SqliteReplicaStore } from "@meridian/store";
@@ -9,7 +10,6 @@ import { DirectoryFinder } from "./directory-finder.ts";
 import type { Listener, ServedNode } from "./listeners/listener.ts";
 import { LoadMeter } from "./node-load.ts";
 import { registerReplica } from "./replica-metrics.ts";
-import type { NodeReport } from "./node-status.ts";
 import { RequestAdmission } from "./service/admission.ts";
 import { ChangeFeed } from "./service/change-feed.ts";
 import { Contents } from "./service/contents.ts";
@@ -154,7 +154,7 @@ export class RegionNode implements ServedNode {
   }
 
   /** The node in numbers, for its operator. */
-  report(): NodeReport {
+  report(): Described<typeof regionStatus> {
     const { node, store, listeners } = this.#options;
     const { id, region, lat, lon, cluster } = node;
     return {

@@ -22,6 +22,14 @@ export interface Answer {
   readonly body: AnswerBody;
 }
 
+declare const told: unique symbol;
+
+/** An answer whose body is the JSON of a `Body`. */
+export interface JsonAnswer<Body> extends Answer {
+  /** For the compiler alone, which so refuses an answer that its route does not promise. */
+  readonly [told]: Body;
+}
+
 /** What is answered where no route can answer: to bytes that are no request, or to one too many. */
 export type Refuse = (error: MeridianError) => Answer;
 
@@ -41,8 +49,21 @@ export function textAnswer(
 }
 
 /** An answer whose body is JSON. */
-export function jsonAnswer(status: number, body: unknown, headers: HeaderList = []): Answer {
-  return textAnswer(status, "application/json", JSON.stringify(body), headers);
+export function jsonAnswer<const Body>(
+  status: number,
+  body: Body,
+  headers: HeaderList = [],
+): JsonAnswer<Body> {
+  return jsonTextAnswer<Body>(status, JSON.stringify(body), headers);
+}
+
+/** An answer whose body is the JSON of a `Body` already. */
+export function jsonTextAnswer<Body>(
+  status: number,
+  text: string,
+  headers: HeaderList = [],
+): JsonAnswer<Body> {
+  return textAnswer(status, "application/json", text, headers) as JsonAnswer<Body>;
 }
 
 /** The problem document of an error, with the status of its kind. */

@@ -4,7 +4,15 @@ import type { MeridianError } from "@meridian/protocol";
 import type { Context } from "hono";
 
 import { bodyBytes } from "./answer-body.ts";
-import { jsonAnswer, problemAnswer, textAnswer, type Answer, type HeaderList } from "./answer.ts";
+import {
+  jsonAnswer,
+  jsonTextAnswer,
+  problemAnswer,
+  textAnswer,
+  type Answer,
+  type HeaderList,
+  type JsonAnswer,
+} from "./answer.ts";
 import { readIncoming, readStream } from "./body.ts";
 import type { HeldBytes } from "./held-bytes.ts";
 import { REFUSAL_HEADERS, type OriginPolicy } from "./origins.ts";
@@ -102,20 +110,26 @@ export class Exchange {
   }
 
   /** Answers with a body that is made JSON. */
-  json(status: number, body: unknown, headers: HeaderList = []): Answer {
+  json<const Body>(status: number, body: Body, headers: HeaderList = []): JsonAnswer<Body> {
     return jsonAnswer(status, body, [...headers, ...this.#common()]);
+  }
+
+  /** Answers with a body that is the JSON of a `Body` already. */
+  jsonText<Body>(text: string): JsonAnswer<Body> {
+    return jsonTextAnswer(200, text, this.#common());
+  }
+
+  /** The same in pieces. */
+  jsonPieces<Body>(pieces: readonly Uint8Array[]): JsonAnswer<Body> {
+    const length = String(bodyBytes(pieces));
+    const headers = ["Content-Type", "application/json", "Content-Length", length];
+    const answer = { status: 200, headers: [...headers, ...this.#common()], body: pieces };
+    return answer as Answer as JsonAnswer<Body>;
   }
 
   /** Answers with a body that is text already. */
   text(status: number, contentType: string, text: string, headers: HeaderList = []): Answer {
     return textAnswer(status, contentType, text, [...headers, ...this.#common()]);
-  }
-
-  /** Answers with a body that is text, or anything else, in pieces. */
-  pieces(status: number, contentType: string, pieces: readonly Uint8Array[]): Answer {
-    const length = String(bodyBytes(pieces));
-    const headers = ["Content-Type", contentType, "Content-Length", length, ...this.#common()];
-    return { status, headers, body: pieces };
   }
 
   /** Answers with any body, or none. */

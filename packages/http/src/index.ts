@@ -7,6 +7,7 @@ export {
   textAnswer,
   type Answer,
   type HeaderList,
+  type JsonAnswer,
   type Refuse,
 } from "./answer.ts";
 export { connectionsMaxOf } from "./connections-max.ts";
@@ -44,6 +45,7 @@ export {
   failureOf,
   routedApp,
   runRoute,
+  type ApiRoutes,
   type Route,
   type RoutedApp,
   type RoutedAppOptions,

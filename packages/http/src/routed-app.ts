@@ -5,10 +5,11 @@
 import type { IncomingMessage } from "node:http";
 
 import { asMeridianError, MeridianError } from "@meridian/protocol";
+import type { AnswerOf, ApiTable, BYTES } from "@meridian/protocol/http-api";
 import type { Logger } from "@meridian/runtime";
 import { Hono, type Context } from "hono";
 
-import { responseOf, type Answer } from "./answer.ts";
+import { responseOf, type Answer, type JsonAnswer } from "./answer.ts";
 import {
   carrierOfContext,
   Exchange,
@@ -20,12 +21,29 @@ import { preflightHeaders } from "./preflight.ts";
 import { targetOf } from "./target.ts";
 
 /** What a program does for the requests of one path and method. */
-export type Route<E extends Exchange> = (exchange: E) => Answer | Promise<Answer>;
+export type Route<E extends Exchange, Told extends Answer = Answer> = (
+  exchange: E,
+) => Told | Promise<Told>;
 
 /** The routes of a program by path and method. A path may be the prefix of many, as `routeOf` says. */
 export type RouteTable<E extends Exchange> = Readonly<
   Record<string, Readonly<Record<string, Route<E>>>>
 >;
+
+/**
+ * A route for each request of an API, each of which answers what the API says: one that is missing, or answers anything else,
+ * does not compile.
+ */
+export type ApiRoutes<Api extends ApiTable, E extends Exchange> = {
+  readonly [Path in keyof Api]: {
+    readonly [Method in keyof Api[Path]]: Route<
+      E,
+      AnswerOf<Api[Path][Method]> extends typeof BYTES
+        ? Answer
+        : JsonAnswer<AnswerOf<Api[Path][Method]>>
+    >;
+  };
+};
 
 /** What an app is made of. */
 export interface RoutedAppOptions<E extends Exchange> {

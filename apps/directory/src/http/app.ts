@@ -11,9 +11,11 @@ import {
   routedApp,
   type Answer,
   type AnswerStyle,
+  type ApiRoutes,
+  type JsonAnswer,
   type RoutedApp,
-  type RouteTable,
 } from "@meridian/http";
+import type { Described, DIRECTORY_API, nearest } from "@meridian/protocol/http-api";
 
 import type { DirectoryService } from "./directory-service.ts";
 import { NEAREST_OPTIONS, nearestBody } from "./nearest.ts";
@@ -21,6 +23,7 @@ import { forgottenBody, nodeBody, nodesBody } from "./nodes.ts";
 import { statusOf } from "./status.ts";
 
 const NODE_PREFIX = "/nodes/";
+const NODE_PATH = "/nodes/{id}";
 
 /** What all answers of a directory have in common: nobody keeps them, for they are true only now. */
 export function directoryStyle({ origins }: DirectoryService): AnswerStyle {
@@ -34,18 +37,17 @@ export function directoryStyle({ origins }: DirectoryService): AnswerStyle {
 export function createApp(service: DirectoryService): RoutedApp {
   const style = directoryStyle(service);
   return routedApp({
-    routes: routesOf(service),
-    routeOf: (path) => (/^\/nodes\/[^/]+$/.test(path) ? NODE_PREFIX : path),
+    routes: { ...routesOf(service), ...apiDocumentRoutes("directory") },
+    routeOf: (path) => (/^\/nodes\/[^/]+$/.test(path) ? NODE_PATH : path),
     style,
     exchange: (carrier) => new Exchange(style, carrier),
     logger: service.logger,
   });
 }
 
-/** The routes by path and method; that of the prefix stands for all nodes. */
-function routesOf(service: DirectoryService): RouteTable<Exchange> {
-  const plain = (body: () => object) => ({
-    GET: (exchange: Exchange): Answer => {
+function routesOf(service: DirectoryService): ApiRoutes<typeof DIRECTORY_API, Exchange> {
+  const plain = <const Body>(body: () => Body) => ({
+    GET: (exchange: Exchange): JsonAnswer<Body> => {
       exchange.query();
       return exchange.json(200, body());
     },
@@ -53,7 +55,7 @@ function routesOf(service: DirectoryService): RouteTable<Exchange> {
   return {
     "/nearest": { GET: (exchange) => getNearest(service, exchange) },
     "/nodes": plain(() => nodesBody(service)),
-    [NODE_PREFIX]: {
+    [NODE_PATH]: {
       GET: (exchange) => {
         exchange.query();
         return exchange.json(200, nodeBody(service, idOf(exchange)));
@@ -70,7 +72,7 @@ function routesOf(service: DirectoryService): RouteTable<Exchange> {
         const page = digestQueryOf(exchange.query(...PAGE_OPTIONS));
         return exchange.json(
           200,
-          await (page === undefined ? service.digest() : service.digestPage(page)),
+          page === undefined ? await service.digest() : await service.digestPage(page),
         );
       },
     },
@@ -80,7 +82,6 @@ function routesOf(service: DirectoryService): RouteTable<Exchange> {
         return exchange.json(200, await service.entryPage(page));
       },
     },
-    ...apiDocumentRoutes("directory"),
     "/healthz": plain(() => ({ status: "ok" })),
     "/readyz": plain(() => {
       const reason = service.notReady();
@@ -101,12 +102,14 @@ export function answerNearest(service: DirectoryService, exchange: Exchange): An
 }
 
 /** A directory that is catching up with others may not know yet which nodes are level. */
-function getNearest(service: DirectoryService, exchange: Exchange): Answer {
+function getNearest(
+  service: DirectoryService,
+  exchange: Exchange,
+): JsonAnswer<Described<typeof nearest>> {
   const reason = service.notReady();
   if (reason?.code === "DIRECTORY_SYNCING") throw reason;
   const query = exchange.query(...NEAREST_OPTIONS);
-  const body = nearestBody(service.registry, service.lagMaxMs, query);
-  return exchange.text(200, "application/json", body);
+  return exchange.jsonText(nearestBody(service.registry, service.lagMaxMs, query));
 }
 
 function idOf({ path }: Exchange): string {

@@ -1,5 +1,6 @@
 import type { OriginPolicy, PageQuery, RequestLimit } from "@meridian/http";
 import type { MeridianError } from "@meridian/protocol";
+import type { Described, directoryStatus } from "@meridian/protocol/http-api";
 import type { DirectoryInfo } from "@meridian/replication";
 import type { Clock, Logger, Metrics } from "@meridian/runtime";
 
@@ -23,7 +24,7 @@ export interface DirectoryService extends NodeSource {
   readonly metrics: Metrics;
   info(): DirectoryInfo;
   /** The log's store in plain numbers. */
-  store(): object;
+  store(): Described<typeof directoryStatus>["store"];
   digest(): Promise<LogDigest>;
   /** The digest of a part of the log, and the entries in one. */
   digestPage(query: PageQuery): Promise<LogDigestPage>;

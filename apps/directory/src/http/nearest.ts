@@ -1,5 +1,6 @@
 import { readWhole, type Query, type WholeBounds } from "@meridian/http";
 import { checkIdentifier, MeridianError, parseCoordinates } from "@meridian/protocol";
+import type { Described, nearestNode } from "@meridian/protocol/http-api";
 import type { MemberInfo } from "@meridian/replication";
 
 import type { NearNode, NodeRegistry } from "../node-registry.ts";
@@ -32,6 +33,8 @@ export function nearestBody(
   return `{"nodes":[${found.map(offer).join(",")}]}`;
 }
 
+type NearestNode = Described<typeof nearestNode>;
+
 /** The JSON of a node around its distance, which alone differs between requests. */
 type Frame = readonly [before: string, after: string];
 
@@ -47,8 +50,13 @@ function offer({ member, distanceMeters }: NearNode): string {
 }
 
 function frameOf({ id, region, url, ip, port, lat, lon, status, lagMs, load }: MemberInfo): Frame {
-  const before = JSON.stringify({ id, region, url, ip, port, lat, lon });
-  const after = JSON.stringify({ status, lagMs, load });
+  const place = { id, region, url, ip, port, lat, lon } satisfies Partial<NearestNode>;
+  const before = JSON.stringify(place);
+  const after = JSON.stringify({
+    status,
+    lagMs,
+    load,
+  } satisfies Omit<NearestNode, keyof typeof place | "distanceMeters">);
   return [`${before.slice(0, -1)},"distanceMeters":`, `,${after.slice(1)}`];
 }
 

@@ -1,5 +1,6 @@
 /** What is said of nodes: those that are there, and those that are missed. */
 import { MeridianError } from "@meridian/protocol";
+import type { absentNode, Described, node, nodes, presentNode } from "@meridian/protocol/http-api";
 import type { AbsentMember, MemberInfo } from "@meridian/replication";
 
 import type { NodeRegistry } from "../node-registry.ts";
@@ -14,13 +15,13 @@ export interface NodeSource {
 }
 
 /** The body of `GET /nodes`: every node that is there or missed, in the order of their ids. */
-export function nodesBody(source: NodeSource): object {
-  const nodes = [...source.registry.all().map(describe), ...source.absent().map(describeAbsent)];
-  return { nodes: nodes.toSorted((a, b) => (a.id < b.id ? -1 : 1)) };
+export function nodesBody(source: NodeSource): Described<typeof nodes> {
+  const known = [...source.registry.all().map(describe), ...source.absent().map(describeAbsent)];
+  return { nodes: known.toSorted((a, b) => (a.id < b.id ? -1 : 1)) };
 }
 
 /** The body of `GET /nodes/<id>`. Throws `NODE_NOT_FOUND`. */
-export function nodeBody(source: NodeSource, id: string): object {
+export function nodeBody(source: NodeSource, id: string): Described<typeof node> {
   const member = source.registry.get(id);
   if (member !== undefined) return describe(member);
   const missed = source.absent().find((each) => each.id === id);
@@ -32,12 +33,15 @@ export function nodeBody(source: NodeSource, id: string): object {
 }
 
 /** The body of `DELETE /nodes/<id>`: the node as it was known. */
-export async function forgottenBody(source: NodeSource, id: string): Promise<object> {
+export async function forgottenBody(
+  source: NodeSource,
+  id: string,
+): Promise<Described<typeof absentNode>> {
   return describeAbsent(await source.forget(id));
 }
 
 /** The public facts of a node, one by one: what the machine adds for itself stays inside. */
-function describe(member: MemberInfo) {
+function describe(member: MemberInfo): Described<typeof presentNode> {
   return {
     ...placeOf(member),
     status: member.status,
@@ -55,7 +59,7 @@ function describe(member: MemberInfo) {
 }
 
 /** Of a node that is not there nobody knows how far it is. */
-function describeAbsent(member: AbsentMember) {
+function describeAbsent(member: AbsentMember): Described<typeof absentNode> {
   return {
     ...placeOf(member),
     status: "gone",
@@ -72,6 +76,8 @@ function describeAbsent(member: AbsentMember) {
   };
 }
 
-function placeOf({ id, region, url, ip, port, lat, lon }: AbsentMember | MemberInfo) {
+type Place = Pick<AbsentMember, "id" | "region" | "url" | "ip" | "port" | "lat" | "lon">;
+
+function placeOf({ id, region, url, ip, port, lat, lon }: AbsentMember | MemberInfo): Place {
   return { id, region, url, ip, port, lat, lon };
 }

@@ -1,10 +1,11 @@
 /** What the directory tells of itself. */
 import { unixMsOf } from "@meridian/protocol";
+import type { Described, directoryStatus } from "@meridian/protocol/http-api";
 
 import type { DirectoryService } from "./directory-service.ts";
 
 /** The body of `/status`. */
-export function statusOf(service: DirectoryService): object {
+export function statusOf(service: DirectoryService): Described<typeof directoryStatus> {
   const nodes: Record<string, number> = { gone: service.absent().length };
   let bufferedBytes = 0;
   for (const member of service.registry.all()) {

@@ -1,3 +1,4 @@
+import type { Described, regionStatus } from "@meridian/protocol/http-api";
 import type { Gauge, Metrics } from "@meridian/runtime";
 
 import type { Contents } from "../service/contents.ts";
@@ -9,7 +10,7 @@ export interface ServedNode {
   readonly contents: Contents;
   readonly metrics: Metrics;
   /** The node in numbers, for its operator. */
-  report(): object;
+  report(): Described<typeof regionStatus>;
 }
 
 /** Takes requests in one protocol at one address, which it has from the start. */

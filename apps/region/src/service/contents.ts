@@ -1,4 +1,10 @@
 /** What a node holds, for whoever compares nodes with each other: digests and pages, as of a place in the log. */
+import type {
+  Described,
+  digest,
+  digestPage as pageSchema,
+  entryPage,
+} from "@meridian/protocol/http-api";
 import { digestAll, digestPage, type Replica } from "@meridian/replication";
 import type { SqliteReplicaStore } from "@meridian/store";
 
@@ -6,11 +12,13 @@ import { entryPageOf, type EntryPageQuery } from "./entry-page.ts";
 
 const defer = (callback: () => void): unknown => setImmediate(callback);
 
+type Digest = Described<typeof digest>;
+
 /** Tells what a node holds. */
 export class Contents {
   readonly #store: SqliteReplicaStore;
   readonly #replica: Pick<Replica, "info" | "nowMs">;
-  #digesting: Promise<object> | undefined;
+  #digesting: Promise<Digest> | undefined;
 
   constructor(store: SqliteReplicaStore, replica: Pick<Replica, "info" | "nowMs">) {
     this.#store = store;
@@ -18,7 +26,7 @@ export class Contents {
   }
 
   /** The digest of everything: one for all who ask while it is taken. */
-  digest(): Promise<object> {
+  digest(): Promise<Digest> {
     this.#digesting ??= this.#digest().finally(() => {
       this.#digesting = undefined;
     });
@@ -26,19 +34,19 @@ export class Contents {
   }
 
   /** The digest of the first entries of a part. */
-  async digestPage({ limit, ...range }: EntryPageQuery): Promise<object> {
+  async digestPage({ limit, ...range }: EntryPageQuery): Promise<Described<typeof pageSchema>> {
     const sequence = this.#replica.info().applied;
     const page = await digestPage(this.#store, range, limit, defer, this.#replica.nowMs());
     return { ...page, horizon: this.#store.horizon, sequence };
   }
 
   /** The first entries of a part. */
-  entryPage(query: EntryPageQuery): object {
+  entryPage(query: EntryPageQuery): Described<typeof entryPage> {
     const sequence = this.#replica.info().applied;
     return { ...entryPageOf(this.#store, query, this.#replica.nowMs()), sequence };
   }
 
-  async #digest(): Promise<object> {
+  async #digest(): Promise<Digest> {
     const sequence = this.#replica.info().applied;
     const digest = await digestAll(this.#store, defer, this.#replica.nowMs());
     return { ...digest, sequence };

@@ -22,20 +22,20 @@ const place = {
   lon: v.number(),
 };
 
-/** The nodes near a place, nearest first. */
-export const nearest = v.object({
-  nodes: v.array(
-    v.object({
-      ...place,
-      distanceMeters: count,
-      status: nodeStatus,
-      lagMs: v.number(),
-      load,
-    }),
-  ),
+/** A node near a place. */
+export const nearestNode = v.object({
+  ...place,
+  distanceMeters: count,
+  status: nodeStatus,
+  lagMs: v.number(),
+  load,
 });
 
-const present = v.object({
+/** The nodes near a place, nearest first. */
+export const nearest = v.object({ nodes: v.array(nearestNode) });
+
+/** A node that is there. */
+export const presentNode = v.object({
   ...place,
   status: presentStatus,
   goneSinceMs: v.null(),
@@ -67,7 +67,7 @@ export const absentNode = v.object({
 });
 
 /** A node as its directory knows it. */
-export const node = v.union([present, absentNode]);
+export const node = v.union([presentNode, absentNode]);
 
 /** All nodes that the directory knows. */
 export const nodes = v.object({ nodes: v.array(node) });

@@ -5,7 +5,7 @@ import { NODE_STATUSES } from "../node-status.ts";
 import type { Parameter } from "./route.ts";
 
 /** Text that names what it is, for the generated documents. */
-function described<Schema extends v.GenericSchema>(
+export function described<Schema extends v.GenericSchema>(
   schema: Schema,
   description: string,
 ): v.SchemaWithPipe<readonly [Schema, v.DescriptionAction<v.InferOutput<Schema>, string>]> {

@@ -1,6 +1,6 @@
 /**
- * The HTTP API of both programs as schemas: what each request takes and what it answers. The documents, and the checks of whoever
- * asks a program, come from here.
+ * The HTTP API of both programs as schemas: what each request takes and what it answers. From here come the types of what the
+ * programs answer, the checks of whoever asks them, and the documents.
  */
 export {
   acknowledgement,
@@ -13,8 +13,16 @@ export {
   digestPage,
   entryPage,
 } from "./elements.ts";
-export { absentNode, directoryStatus, nearest, node, nodes } from "./directory-api.ts";
-export { DIRECTORY_ROUTES } from "./directory-routes.ts";
+export {
+  absentNode,
+  directoryStatus,
+  nearest,
+  nearestNode,
+  node,
+  nodes,
+  presentNode,
+} from "./directory-api.ts";
+export { DIRECTORY_API } from "./directory-routes.ts";
 export {
   batchFound,
   batchGetBody,
@@ -30,5 +38,15 @@ export {
   replayed,
   written,
 } from "./region-api.ts";
-export { REGION_ROUTES } from "./region-routes.ts";
-export { BYTES, type ApiRoute, type Parameter } from "./route.ts";
+export { REGION_API } from "./region-routes.ts";
+export { checkAnswer } from "./check-answer.ts";
+export {
+  BYTES,
+  routesOf,
+  type AnswerOf,
+  type ApiRoute,
+  type ApiTable,
+  type Described,
+  type Parameter,
+  type PlacedRoute,
+} from "./route.ts";

@@ -4,6 +4,7 @@ import * as v from "valibot";
 import {
   acknowledgement,
   count,
+  described,
   etag,
   expiry,
   gauge,
@@ -119,11 +120,17 @@ export const regionStatus = v.object({
   startedAtMs: instant,
   nowMs: instant,
   status: nodeStatus,
-  readyPeers: v.array(v.string()),
-  damage: v.nullable(v.string()),
-  shortage: v.nullable(v.string()),
-  directory: v.nullable(v.string()),
-  directoriesFound: v.nullable(v.string()),
+  readyPeers: described(v.array(v.string()), "The other registered regions that are ready."),
+  damage: described(v.nullable(v.string()), "What is wrong with the database, if it is damaged."),
+  shortage: described(
+    v.nullable(v.string()),
+    "Why the store takes no new values now, if it does not.",
+  ),
+  directory: described(v.nullable(v.string()), "The URL of the directory it is at or dials."),
+  directoriesFound: described(
+    v.nullable(v.string()),
+    "What was found where the directories ought to be, if none has ever admitted the region.",
+  ),
   replica: v.object({
     incarnation: count,
     logId: count,

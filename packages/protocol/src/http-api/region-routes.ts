@@ -14,7 +14,7 @@ import {
   replayed,
   written,
 } from "./region-api.ts";
-import { BYTES, type ApiRoute, type Parameter } from "./route.ts";
+import { BYTES, type ApiTable, type Parameter } from "./route.ts";
 import * as v from "valibot";
 
 const KEY = { name: "key", description: "1 to 1 024 bytes of UTF-8.", required: true } as const;
@@ -55,181 +55,179 @@ const WRITING = [
 ] as const;
 
 /** Every request that a region takes. `HEAD` goes wherever `GET` does. */
-export const REGION_ROUTES: readonly ApiRoute[] = [
-  {
-    method: "GET",
-    path: "/cache/{key}",
-    summary: "Reads a value: the bytes as they were stored.",
-    query: [STALE],
-    headers: [
-      ...SESSION,
-      { name: "If-None-Match", description: "Answer 304 if the value has this ETag." },
-    ],
-    answer: BYTES,
-    errors: ["INVALID_KEY", "KEY_NOT_FOUND", ...READING],
+export const REGION_API = {
+  "/cache/{key}": {
+    GET: {
+      summary: "Reads a value: the bytes as they were stored.",
+      query: [STALE],
+      headers: [
+        ...SESSION,
+        { name: "If-None-Match", description: "Answer 304 if the value has this ETag." },
+      ],
+      answer: BYTES,
+      errors: ["INVALID_KEY", "KEY_NOT_FOUND", ...READING],
+    },
+    PUT: {
+      summary: "Stores the body under the key.",
+      query: [TTL, ...ACK],
+      headers: [...SESSION, ...CONDITIONS],
+      body: BYTES,
+      answer: written,
+      errors: [
+        "INVALID_KEY",
+        "INVALID_TTL",
+        "INVALID_BODY",
+        "VALUE_TOO_LARGE",
+        "PRECONDITION_FAILED",
+        ...READING,
+        ...WRITING,
+      ],
+    },
+    DELETE: {
+      summary: "Deletes the key everywhere.",
+      query: ACK,
+      headers: [...SESSION, ...CONDITIONS],
+      answer: deleted,
+      errors: ["INVALID_KEY", "PRECONDITION_FAILED", ...READING, ...WRITING],
+    },
   },
-  {
-    method: "PUT",
-    path: "/cache/{key}",
-    summary: "Stores the body under the key.",
-    query: [TTL, ...ACK],
-    headers: [...SESSION, ...CONDITIONS],
-    body: BYTES,
-    answer: written,
-    errors: [
-      "INVALID_KEY",
-      "INVALID_TTL",
-      "INVALID_BODY",
-      "VALUE_TOO_LARGE",
-      "PRECONDITION_FAILED",
-      ...READING,
-      ...WRITING,
-    ],
+  "/cache": {
+    GET: {
+      summary: "Reads a value as JSON.",
+      query: [KEY, STALE],
+      headers: SESSION,
+      answer: found,
+      errors: ["INVALID_KEY", "KEY_NOT_FOUND", ...READING],
+    },
+    POST: {
+      summary: "Stores a text that the query holds.",
+      query: [
+        KEY,
+        { name: "value", description: "The text.", required: true },
+        { name: "minutes", description: "How long the value lives; instead of `ttl`." },
+        TTL,
+        ...ACK,
+      ],
+      headers: SESSION,
+      answer: written,
+      errors: ["INVALID_KEY", "INVALID_TTL", ...READING, ...WRITING],
+    },
   },
-  {
-    method: "DELETE",
-    path: "/cache/{key}",
-    summary: "Deletes the key everywhere.",
-    query: ACK,
-    headers: [...SESSION, ...CONDITIONS],
-    answer: deleted,
-    errors: ["INVALID_KEY", "PRECONDITION_FAILED", ...READING, ...WRITING],
+  "/batch/get": {
+    POST: {
+      summary: "Reads up to 1 000 values.",
+      headers: SESSION,
+      body: batchGetBody,
+      answer: batchFound,
+      errors: ["INVALID_KEY", "INVALID_BODY", ...READING],
+    },
   },
-  {
-    method: "GET",
-    path: "/cache",
-    summary: "Reads a value as JSON.",
-    query: [KEY, STALE],
-    headers: SESSION,
-    answer: found,
-    errors: ["INVALID_KEY", "KEY_NOT_FOUND", ...READING],
+  "/batch/set": {
+    POST: {
+      summary: "Stores up to 1 000 values in one commit, all of them or none.",
+      headers: SESSION,
+      body: batchSetBody,
+      answer: batchWritten,
+      errors: [
+        "INVALID_KEY",
+        "INVALID_TTL",
+        "INVALID_BODY",
+        "VALUE_TOO_LARGE",
+        ...READING,
+        ...WRITING,
+      ],
+    },
   },
-  {
-    method: "POST",
-    path: "/cache",
-    summary: "Stores a text that the query holds.",
-    query: [
-      KEY,
-      { name: "value", description: "The text.", required: true },
-      { name: "minutes", description: "How long the value lives; instead of `ttl`." },
-      TTL,
-      ...ACK,
-    ],
-    headers: SESSION,
-    answer: written,
-    errors: ["INVALID_KEY", "INVALID_TTL", ...READING, ...WRITING],
+  "/keys": {
+    GET: {
+      summary: "Lists live keys in order, without counting as a use of them.",
+      query: [
+        { name: "prefix", description: "Only keys that begin with this." },
+        { name: "after", description: "Only keys after this one." },
+        LIMIT,
+      ],
+      headers: SESSION,
+      answer: keyPage,
+      errors: READING,
+    },
   },
-  {
-    method: "POST",
-    path: "/batch/get",
-    summary: "Reads up to 1 000 values.",
-    headers: SESSION,
-    body: batchGetBody,
-    answer: batchFound,
-    errors: ["INVALID_KEY", "INVALID_BODY", ...READING],
+  "/digest": {
+    GET: {
+      summary: "The digest of everything, or of the first entries of a part of the keys.",
+      query: [...RANGE, { name: "limit", description: "How many entries, 65 536 or fewer." }],
+      answer: v.union([digestPage, digest]),
+      errors: [],
+    },
   },
-  {
-    method: "POST",
-    path: "/batch/set",
-    summary: "Stores up to 1 000 values in one commit, all of them or none.",
-    headers: SESSION,
-    body: batchSetBody,
-    answer: batchWritten,
-    errors: [
-      "INVALID_KEY",
-      "INVALID_TTL",
-      "INVALID_BODY",
-      "VALUE_TOO_LARGE",
-      ...READING,
-      ...WRITING,
-    ],
+  "/entries": {
+    GET: {
+      summary: "The entries of a part of the keys, tombstones and expired ones too.",
+      query: [...RANGE, LIMIT],
+      answer: entryPage,
+      errors: [],
+    },
   },
-  {
-    method: "GET",
-    path: "/keys",
-    summary: "Lists live keys in order, without counting as a use of them.",
-    query: [
-      { name: "prefix", description: "Only keys that begin with this." },
-      { name: "after", description: "Only keys after this one." },
-      LIMIT,
-    ],
-    headers: SESSION,
-    answer: keyPage,
-    errors: READING,
+  "/quarantine": {
+    GET: {
+      summary: "Lists what the cluster deleted while the region was away.",
+      query: [{ name: "after", description: "Only ids above this one." }, LIMIT],
+      answer: quarantinePage,
+      errors: [],
+    },
   },
-  {
-    method: "GET",
-    path: "/digest",
-    summary: "The digest of everything, or of the first entries of a part of the keys.",
-    query: [...RANGE, { name: "limit", description: "How many entries, 65 536 or fewer." }],
-    answer: v.union([digestPage, digest]),
-    errors: [],
+  "/quarantine/{id}": {
+    GET: {
+      summary: "A quarantined entry with its value.",
+      answer: quarantined,
+      errors: ["QUARANTINED_NOT_FOUND"],
+    },
+    DELETE: {
+      summary: "Drops a quarantined entry for good.",
+      answer: dropped,
+      errors: ["QUARANTINED_NOT_FOUND", ...WRITING],
+    },
   },
-  {
-    method: "GET",
-    path: "/entries",
-    summary: "The entries of a part of the keys, tombstones and expired ones too.",
-    query: [...RANGE, LIMIT],
-    answer: entryPage,
-    errors: [],
+  "/quarantine/{id}/replay": {
+    POST: {
+      summary: "Writes a quarantined entry anew, and keeps its expiry.",
+      query: ACK,
+      headers: CONDITIONS,
+      answer: replayed,
+      errors: ["QUARANTINED_NOT_FOUND", "QUARANTINED_EXPIRED", "PRECONDITION_FAILED", ...WRITING],
+    },
   },
-  {
-    method: "GET",
-    path: "/quarantine",
-    summary: "Lists what the cluster deleted while the region was away.",
-    query: [{ name: "after", description: "Only ids above this one." }, LIMIT],
-    answer: quarantinePage,
-    errors: [],
+  "/status": {
+    GET: {
+      summary: "The region in numbers.",
+      answer: regionStatus,
+      errors: [],
+    },
   },
-  {
-    method: "GET",
-    path: "/quarantine/{id}",
-    summary: "A quarantined entry with its value.",
-    answer: quarantined,
-    errors: ["QUARANTINED_NOT_FOUND"],
+  "/metrics": {
+    GET: {
+      summary: "The numbers that Prometheus collects, in its text format 0.0.4.",
+      answer: BYTES,
+      errors: [],
+    },
   },
-  {
-    method: "DELETE",
-    path: "/quarantine/{id}",
-    summary: "Drops a quarantined entry for good.",
-    answer: dropped,
-    errors: ["QUARANTINED_NOT_FOUND", ...WRITING],
+  "/healthz": {
+    GET: {
+      summary: "Whether the process takes turns.",
+      answer: health,
+      errors: [],
+    },
   },
-  {
-    method: "POST",
-    path: "/quarantine/{id}/replay",
-    summary: "Writes a quarantined entry anew, and keeps its expiry.",
-    query: ACK,
-    headers: CONDITIONS,
-    answer: replayed,
-    errors: ["QUARANTINED_NOT_FOUND", "QUARANTINED_EXPIRED", "PRECONDITION_FAILED", ...WRITING],
+  "/readyz": {
+    GET: {
+      summary: "Whether the region serves.",
+      answer: readiness,
+      errors: [
+        "NODE_SYNCING",
+        "NODE_DRAINING",
+        "NODE_REFUSED",
+        "NODE_NOT_ADMITTED",
+        "STORE_CORRUPT",
+      ],
+    },
   },
-  {
-    method: "GET",
-    path: "/status",
-    summary: "The region in numbers.",
-    answer: regionStatus,
-    errors: [],
-  },
-  {
-    method: "GET",
-    path: "/metrics",
-    summary: "The numbers that Prometheus collects, in its text format 0.0.4.",
-    answer: BYTES,
-    errors: [],
-  },
-  {
-    method: "GET",
-    path: "/healthz",
-    summary: "Whether the process takes turns.",
-    answer: health,
-    errors: [],
-  },
-  {
-    method: "GET",
-    path: "/readyz",
-    summary: "Whether the region serves.",
-    answer: readiness,
-    errors: ["NODE_SYNCING", "NODE_DRAINING", "NODE_REFUSED", "NODE_NOT_ADMITTED", "STORE_CORRUPT"],
-  },
-];
+} as const satisfies ApiTable;

@@ -1,4 +1,4 @@
-import type { GenericSchema } from "valibot";
+import type { GenericSchema, InferOutput } from "valibot";
 
 import type { ErrorCode } from "../errors.ts";
 
@@ -12,11 +12,8 @@ export interface Parameter {
 /** Bytes of any content type. */
 export const BYTES = "bytes";
 
-/** One request that a program takes, and what it answers. */
+/** What a request to one path takes by one method, and what it answers. */
 export interface ApiRoute {
-  readonly method: "GET" | "PUT" | "POST" | "DELETE";
-  /** With `{name}` where any text may stand. */
-  readonly path: string;
   /** What it does, as one sentence. */
   readonly summary: string;
   readonly query?: readonly Parameter[];
@@ -28,3 +25,37 @@ export interface ApiRoute {
   /** The codes that are this route's own, beside those of every route. */
   readonly errors: readonly ErrorCode[];
 }
+
+/** The requests that a program takes, by path and method. A path has `{name}` where any text may stand. */
+export type ApiTable = Readonly<
+  Record<string, Readonly<Partial<Record<"GET" | "PUT" | "POST" | "DELETE", ApiRoute>>>>
+>;
+
+/** A route with its place in the table. */
+export interface PlacedRoute extends ApiRoute {
+  readonly method: string;
+  readonly path: string;
+}
+
+/** The routes of a table one by one. */
+export function routesOf(table: ApiTable): readonly PlacedRoute[] {
+  return Object.entries(table).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, route]) => ({ method, path, ...route })),
+  );
+}
+
+/** What a schema describes, as whoever only reads it sees it. */
+export type Described<Schema extends GenericSchema> = Unchanging<InferOutput<Schema>>;
+
+/** What a route answers; `typeof BYTES` where that is not JSON. */
+export type AnswerOf<Route> = Route extends { readonly answer: infer Answer }
+  ? Answer extends GenericSchema
+    ? Described<Answer>
+    : typeof BYTES
+  : never;
+
+type Unchanging<Value> = Value extends readonly (infer Element)[]
+  ? readonly Unchanging<Element>[]
+  : Value extends object
+    ? { readonly [Name in keyof Value]: Unchanging<Value[Name]> }
+    : Value;

@@ -1,5 +1,5 @@
 /** `/batch/get` and `/batch/set`: many keys in one request. */
-import { checkOption, type Answer } from "@meridian/http";
+import { checkOption, type JsonAnswer } from "@meridian/http";
 import {
   checkClientKey,
   checkTtlMs,
@@ -7,6 +7,8 @@ import {
   MeridianError,
   parseTtlMs,
 } from "@meridian/protocol";
+
+import type { batchFound, batchWritten, Described } from "@meridian/protocol/http-api";
 
 import type { RegionService } from "../../service/region-service.ts";
 import { checkBytes, checkContentType, factsOf, type SetRequest } from "../../service/requests.ts";
@@ -36,8 +38,10 @@ const batches = new OneAtATime();
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
+type FoundAnswer = JsonAnswer<Described<typeof batchFound>>;
+
 /** `POST /batch/get` */
-export async function batchGet(exchange: RegionExchange): Promise<Answer> {
+export async function batchGet(exchange: RegionExchange): Promise<FoundAnswer> {
   exchange.query();
   await exchange.admit();
   const body = await readJson(exchange, ["keys"], KEYS_BYTES_MAX);
@@ -45,7 +49,7 @@ export async function batchGet(exchange: RegionExchange): Promise<Answer> {
   return batches.run(() => answerOf(exchange, keys));
 }
 
-async function answerOf(exchange: RegionExchange, keys: readonly string[]): Promise<Answer> {
+async function answerOf(exchange: RegionExchange, keys: readonly string[]): Promise<FoundAnswer> {
   const { service } = exchange;
   const text = new TextPieces('{"entries":[');
   let bytes = 0;
@@ -54,7 +58,7 @@ async function answerOf(exchange: RegionExchange, keys: readonly string[]): Prom
     const found = service.reads.find(key);
     bytes += found?.record.entry.value.byteLength ?? 0;
     checkBytes("one answer", bytes, bytesMaxOf(service));
-    const entry =
+    const entry: Described<typeof batchFound>["entries"][number] =
       found === undefined
         ? { key, found: false }
         : describeFound(found.record.entry, faceOf(found.record));
@@ -65,11 +69,13 @@ async function answerOf(exchange: RegionExchange, keys: readonly string[]): Prom
     await new Promise((resolve) => setImmediate(resolve));
   }
   text.add("]}");
-  return exchange.pieces(200, "application/json", text.end());
+  return exchange.jsonPieces(text.end());
 }
 
 /** `POST /batch/set` */
-export async function batchSet(exchange: RegionExchange): Promise<Answer> {
+export async function batchSet(
+  exchange: RegionExchange,
+): Promise<JsonAnswer<Described<typeof batchWritten>>> {
   exchange.query();
   const { service } = exchange;
   await exchange.admit();

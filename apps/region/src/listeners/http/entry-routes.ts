@@ -1,6 +1,7 @@
 /** `/cache/<key>`: values as they are. */
-import type { Answer } from "@meridian/http";
+import type { Answer, JsonAnswer } from "@meridian/http";
 import { MeridianError } from "@meridian/protocol";
+import type { deleted, Described, written } from "@meridian/protocol/http-api";
 
 import {
   checkContentType,
@@ -39,7 +40,7 @@ export async function getEntry(exchange: RegionExchange): Promise<Answer> {
 }
 
 /** `PUT /cache/<key>[?ttl=][&ack=][&timeout=]` */
-export async function putEntry(exchange: RegionExchange): Promise<Answer> {
+export async function putEntry(exchange: RegionExchange): Promise<WrittenAnswer> {
   const { service } = exchange;
   const query = exchange.query("ttl", "ack", "timeout");
   const key = keyOfPath(exchange.path);
@@ -59,27 +60,32 @@ export async function putEntry(exchange: RegionExchange): Promise<Answer> {
 }
 
 /** `DELETE /cache/<key>[?ack=][&timeout=]` */
-export async function deleteEntry(exchange: RegionExchange): Promise<Answer> {
+export async function deleteEntry(
+  exchange: RegionExchange,
+): Promise<JsonAnswer<Described<typeof deleted>>> {
   const { service } = exchange;
   const query = exchange.query("ack", "timeout");
   const key = keyOfPath(exchange.path);
   const ack = readAck(query.ack, query.timeout);
   await exchange.admit();
-  const written = await service.writes.delete(key, ack, conditionOf(exchange.header));
-  return answerWritten(exchange, written, { deleted: written.deleted });
+  const result = await service.writes.delete(key, ack, conditionOf(exchange.header));
+  return answerWritten(exchange, result, { deleted: result.deleted });
 }
 
-/** The answer to a write of one key. */
-export function answerWritten(
+type Written = Described<typeof written>;
+type WrittenAnswer = JsonAnswer<Written>;
+
+/** The answer to a write of one key, with what else there is to say of it. */
+export function answerWritten<Facts extends object = object>(
   exchange: RegionExchange,
-  written: WriteResult,
-  facts: Readonly<Record<string, unknown>> = {},
-): Answer {
-  const [entry] = written.entries;
+  { entries, acknowledged }: WriteResult,
+  facts?: Facts,
+): JsonAnswer<Written & Facts> {
+  const [entry] = entries;
   if (entry === undefined)
     throw new MeridianError("INTERNAL", "Expected a written entry, got none");
   const told = factsOf(entry);
-  const body = { ...told, ...facts, acknowledged: written.acknowledged };
+  const body = { ...told, ...(facts as Facts), acknowledged };
   return exchange.json(200, body, ["ETag", told.etag]);
 }
 

@@ -1,6 +1,13 @@
 /** `/quarantine`: what the cluster deleted while this node was away, for its operator to decide about. */
-import { readWhole, type Answer } from "@meridian/http";
+import { readWhole, type JsonAnswer } from "@meridian/http";
 import { MeridianError, type QuarantinedEntry } from "@meridian/protocol";
+import type {
+  Described,
+  dropped,
+  quarantined,
+  quarantinePage,
+  replayed,
+} from "@meridian/protocol/http-api";
 
 import { readAck } from "./arguments.ts";
 import { conditionOf } from "./conditions.ts";
@@ -15,13 +22,15 @@ export const QUARANTINE_PREFIX = "/quarantine/";
 const NO_STORE = ["Cache-Control", "no-store"];
 const REPLAY = "/replay";
 
-/** The route of a path under the prefix. */
+/** The path in the API of a path under the prefix. */
 export function quarantineRouteOf(path: string): string {
-  return `${QUARANTINE_PREFIX}id${path.endsWith(REPLAY) ? REPLAY : ""}`;
+  return path.endsWith(REPLAY) ? "/quarantine/{id}/replay" : "/quarantine/{id}";
 }
 
 /** `GET /quarantine[?after=][&limit=]` */
-export function getQuarantine(exchange: RegionExchange): Answer {
+export function getQuarantine(
+  exchange: RegionExchange,
+): JsonAnswer<Described<typeof quarantinePage>> {
   const { after, limit } = exchange.query("after", "limit");
   const bounds = { min: 0, max: Number.MAX_SAFE_INTEGER, fallback: 0 };
   const most = readWhole("limit", limit, { min: 1, max: 1_000, fallback: 100 });
@@ -35,7 +44,9 @@ export function getQuarantine(exchange: RegionExchange): Answer {
 }
 
 /** `GET /quarantine/<id>`: with its value. */
-export function getQuarantined(exchange: RegionExchange): Answer {
+export function getQuarantined(
+  exchange: RegionExchange,
+): JsonAnswer<Described<typeof quarantined>> {
   exchange.query();
   const found = find(exchange);
   const { value, encoding } = describeFound(found.entry, new EntryFace(found.entry));
@@ -43,7 +54,9 @@ export function getQuarantined(exchange: RegionExchange): Answer {
 }
 
 /** `POST /quarantine/<id>/replay[?ack=][&timeout=]`: writes it anew. Takes conditions as `PUT` does. */
-export async function replayQuarantined(exchange: RegionExchange): Promise<Answer> {
+export async function replayQuarantined(
+  exchange: RegionExchange,
+): Promise<JsonAnswer<Described<typeof replayed>>> {
   const { ack, timeout } = exchange.query("ack", "timeout");
   const level = readAck(ack, timeout);
   const id = idOf(exchange);
@@ -53,14 +66,20 @@ export async function replayQuarantined(exchange: RegionExchange): Promise<Answe
 }
 
 /** `DELETE /quarantine/<id>`: for good. */
-export async function dropQuarantined(exchange: RegionExchange): Promise<Answer> {
+export async function dropQuarantined(
+  exchange: RegionExchange,
+): Promise<JsonAnswer<Described<typeof dropped>>> {
   exchange.query();
   const { id } = find(exchange);
   await exchange.service.writes.quarantine.drop([id]);
   return exchange.json(200, { id, dropped: true }, [...NO_STORE]);
 }
 
-function describe({ id, entry, atMs }: QuarantinedEntry): object {
+function describe({
+  id,
+  entry,
+  atMs,
+}: QuarantinedEntry): Described<typeof quarantinePage>["entries"][number] {
   const { etag, contentType } = new EntryFace(entry);
   const { key, value, expiresAtMs } = entry;
   return {

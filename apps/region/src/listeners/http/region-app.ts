@@ -3,9 +3,10 @@ import {
   answerMetrics,
   apiDocumentRoutes,
   routedApp,
+  type ApiRoutes,
   type RoutedApp,
-  type RouteTable,
 } from "@meridian/http";
+import type { REGION_API } from "@meridian/protocol/http-api";
 import type { Logger } from "@meridian/runtime";
 
 import { batchGet, batchSet } from "./batch-routes.ts";
@@ -27,7 +28,7 @@ import { getShort, postShort } from "./short-routes.ts";
 /** Builds the app. */
 export function regionApp(node: HttpNode, logger: Logger): RoutedApp {
   return routedApp({
-    routes: ROUTES,
+    routes: { ...ROUTES, ...apiDocumentRoutes("region") },
     routeOf,
     style: node.style,
     exchange: (carrier) => new RegionExchange(node, carrier),
@@ -35,10 +36,11 @@ export function regionApp(node: HttpNode, logger: Logger): RoutedApp {
   });
 }
 
-/** The routes by path and method, of which those of prefixes stand for all paths under them. */
-const ROUTES: RouteTable<RegionExchange> = {
+const KEY_PATH = "/cache/{key}";
+
+const ROUTES: ApiRoutes<typeof REGION_API, RegionExchange> = {
   "/cache": { GET: getShort, POST: postShort },
-  [KEY_PREFIX]: { GET: getEntry, PUT: putEntry, DELETE: deleteEntry },
+  [KEY_PATH]: { GET: getEntry, PUT: putEntry, DELETE: deleteEntry },
   "/batch/get": { POST: batchGet },
   "/batch/set": { POST: batchSet },
   "/keys": { GET: getKeys },
@@ -47,9 +49,8 @@ const ROUTES: RouteTable<RegionExchange> = {
   "/digest": { GET: getDigest },
   "/entries": { GET: getEntries },
   "/quarantine": { GET: getQuarantine },
-  [quarantineRouteOf("/quarantine/1")]: { GET: getQuarantined, DELETE: dropQuarantined },
-  [quarantineRouteOf("/quarantine/1/replay")]: { POST: replayQuarantined },
-  ...apiDocumentRoutes("region"),
+  "/quarantine/{id}": { GET: getQuarantined, DELETE: dropQuarantined },
+  "/quarantine/{id}/replay": { POST: replayQuarantined },
   "/healthz": { GET: getHealth },
   "/readyz": { GET: getReadiness },
 };
@@ -57,5 +58,5 @@ const ROUTES: RouteTable<RegionExchange> = {
 /** All keys share one route, and all quarantined entries do. */
 function routeOf(path: string): string {
   if (path.startsWith(QUARANTINE_PREFIX)) return quarantineRouteOf(path);
-  return path.startsWith(KEY_PREFIX) ? KEY_PREFIX : path;
+  return path.startsWith(KEY_PREFIX) ? KEY_PATH : path;
 }

@@ -1,8 +1,9 @@
 /** `/cache?key=`: for a shell or an address bar, where a key is easier as an option. */
 import { isUtf8 } from "node:buffer";
 
-import type { Answer } from "@meridian/http";
+import type { JsonAnswer } from "@meridian/http";
 import { checkClientKey, MeridianError, type Entry } from "@meridian/protocol";
+import type { Described, found as foundSchema, written } from "@meridian/protocol/http-api";
 
 import type { SetRequest } from "../../service/requests.ts";
 import { readAck, readFlag, readTtlMs } from "./arguments.ts";
@@ -13,8 +14,10 @@ import type { RegionExchange } from "./exchange.ts";
 /** The content type of values that are given as text. */
 export const TEXT_CONTENT_TYPE = "text/plain; charset=utf-8";
 
+type FoundEntry = Described<typeof foundSchema>;
+
 /** `GET /cache?key=[&stale=]` */
-export async function getShort(exchange: RegionExchange): Promise<Answer> {
+export async function getShort(exchange: RegionExchange): Promise<JsonAnswer<FoundEntry>> {
   const query = exchange.query("key", "stale");
   const key = checkClientKey(required("key", query.key, "INVALID_KEY"));
   await exchange.admit(readFlag("stale", query.stale));
@@ -35,7 +38,9 @@ export async function getShort(exchange: RegionExchange): Promise<Answer> {
 }
 
 /** `POST /cache?key=&value=[&minutes=][&ttl=][&ack=][&timeout=]` */
-export async function postShort(exchange: RegionExchange): Promise<Answer> {
+export async function postShort(
+  exchange: RegionExchange,
+): Promise<JsonAnswer<Described<typeof written>>> {
   const query = exchange.query("key", "value", "minutes", "ttl", "ack", "timeout");
   const key = checkClientKey(required("key", query.key, "INVALID_KEY"));
   const value = new TextEncoder().encode(required("value", query.value, "INVALID_ARGUMENT"));
@@ -55,7 +60,7 @@ export async function postShort(exchange: RegionExchange): Promise<Answer> {
 export function describeFound(
   { key, value, expiresAtMs }: Entry,
   { contentType, etag }: EntryFace,
-): Readonly<Record<string, unknown>> {
+): FoundEntry {
   const encoding = isUtf8(value) && isShortAsJson(value) ? "utf8" : "base64";
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   return {
