@@ -6,6 +6,7 @@ import type { Gauge } from "@meridian/runtime";
 import { WebSocketServer, type WebSocket } from "ws";
 
 import { plainAddress } from "./address.ts";
+import { ReadTurns } from "./read-turns.ts";
 import { ReceiveBudget } from "./receive-budget.ts";
 import {
   acceptLink,
@@ -31,6 +32,7 @@ export class LinkListener {
   readonly #server = new WebSocketServer({ ...SOCKET_OPTIONS, noServer: true });
 
   readonly #receiving: ReceiveBudget;
+  readonly #turns = new ReadTurns();
 
   constructor(options: LinkListenerOptions) {
     this.#options = options;
@@ -61,7 +63,7 @@ export class LinkListener {
     const link: SocketLink = acceptLink(
       { socket, wire },
       (accepted) => this.#options.accept(accepted, remoteAddress),
-      this.#options,
+      { ...this.#options, turns: this.#turns },
     );
     const receiving = this.#receiving.follow(wire, (error) => link.cut(error));
     socket.on("message", () => receiving.onMessage());

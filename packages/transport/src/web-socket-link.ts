@@ -19,14 +19,14 @@ import {
 } from "@meridian/protocol";
 import type { Link, LinkEvents } from "@meridian/ports";
 import type { Logger } from "@meridian/runtime";
-import type { ClientOptions, RawData, WebSocket } from "ws";
+import type { ClientOptions, WebSocket } from "ws";
+
+import { Inbox, type Arrived } from "./inbox.ts";
+import { ReadTurns, Share, type TurnTaker } from "./read-turns.ts";
 
 /** A link whose owner can hold back what the peer sends. */
 export interface WebSocketLink extends Link {
-  /**
-   * Reads no more until `resume`: what the peer sends waits with the peer. Messages that have arrived already may
-   * still come.
-   */
+  /** Reads no more until `resume`: what the peer sends waits with the peer. */
   pause(): void;
   resume(): void;
 }
@@ -39,10 +39,20 @@ export interface LinkOptions {
   readonly drainBytes?: number;
 }
 
+/** The same among links that take turns to be read. */
+export interface SharedLinkOptions extends LinkOptions {
+  /** Default: its own. */
+  readonly turns?: ReadTurns;
+}
+
 /** What both ends open their sockets with. Values are mostly compressed or small, and latency counts. */
 export const SOCKET_OPTIONS: Readonly<
-  Required<Pick<ClientOptions, "maxPayload" | "perMessageDeflate">> & { closeTimeout: number }
+  Required<Pick<ClientOptions, "autoPong" | "maxPayload" | "perMessageDeflate">> & {
+    closeTimeout: number;
+  }
 > = {
+  /** Pings are counted, and answered in their turn. */
+  autoPong: false,
   maxPayload: MESSAGE_BYTES_MAX,
   perMessageDeflate: false,
   /** How long a peer may take to answer a close frame before the connection is cut, in milliseconds. */
@@ -56,12 +66,19 @@ export const SOCKET_OPTIONS: Readonly<
 export const LINK_BYTES_MAX: number = MESSAGE_BYTES_MAX + 16 * 1024 * 1024;
 
 const DRAIN_BYTES_DEFAULT = 1024 * 1024;
-/** After so many bytes of messages, other work has its turn: the system may have two mebibytes of them ready at once. */
-const READ_BYTES_PER_TURN = 256 * 1024;
+/** Pings and pongs that may come between two messages. */
+const PINGS_MAX = 128;
+
 const CLOSED_ABNORMALLY = 1006;
 const REASON_BYTES_MAX = 123;
 const BINARY = { binary: true } as const;
 const TEXT = { binary: false } as const;
+
+/** What a link ends with. */
+interface Ended {
+  readonly code: number;
+  readonly reason: string;
+}
 
 /** A WebSocket that a server has accepted, and the connection under it. */
 export interface AcceptedSocket {
@@ -76,7 +93,7 @@ export interface AcceptedSocket {
 export function acceptLink(
   { socket, wire }: AcceptedSocket,
   makeEvents: (link: WebSocketLink) => LinkEvents,
-  options: LinkOptions,
+  options: SharedLinkOptions,
 ): SocketLink {
   const link = new SocketLink(socket, options);
   link.wire = wire;
@@ -86,7 +103,7 @@ export function acceptLink(
 }
 
 /** A link over a socket that may still be connecting. For this package only. */
-export class SocketLink implements WebSocketLink {
+export class SocketLink implements WebSocketLink, TurnTaker {
   readonly #socket: WebSocket;
   readonly #logger: Logger;
   readonly #drainBytes: number;
@@ -98,17 +115,25 @@ export class SocketLink implements WebSocketLink {
   /** Whether `bufferedBytes` has been above `drainBytes` since `onDrain` was last called. */
   #full = false;
   /** What the owner closed the link with. */
-  #closing: { readonly code: number; readonly reason: string } | undefined;
+  #closing: Ended | undefined;
+  /** What the connection has ended with. */
+  #ended: Ended | undefined;
   #failure = "";
-  /** The bytes of messages since the last rest, and whether the link rests now, or is paused by its owner. */
-  #readBytes = 0;
-  #isResting = false;
+  readonly #turns: ReadTurns;
+  readonly #share = new Share();
+  /** What has arrived and waits for the turn of this link. */
+  readonly #inbox = new Inbox();
+  /** Whether the link waits for its turn, and whether its owner holds it back. */
+  #isWaiting = false;
   #isPaused = false;
+  /** Pings and pongs since the last message. */
+  #pings = 0;
 
-  constructor(socket: WebSocket, options: LinkOptions) {
+  constructor(socket: WebSocket, options: SharedLinkOptions) {
     this.#socket = socket;
     this.#logger = options.logger;
     this.#drainBytes = options.drainBytes ?? DRAIN_BYTES_DEFAULT;
+    this.#turns = options.turns ?? new ReadTurns();
   }
 
   get bufferedBytes(): number {
@@ -116,13 +141,13 @@ export class SocketLink implements WebSocketLink {
   }
 
   attach(makeEvents: () => LinkEvents): void {
-    this.#socket.on("message", (data, isBinary) => this.#receive(data, isBinary));
-    // Pongs go out by themselves.
-    this.#socket.on("ping", () => this.#checkBuffered());
+    this.#socket.on("message", (data, isBinary) => this.#take({ bytes: data as Buffer, isBinary }));
+    this.#socket.on("ping", (data) => this.#onPing(data));
+    this.#socket.on("pong", () => this.#countPing());
     this.#socket.on("error", (error) => {
       this.#failure = error.message;
     });
-    this.#socket.on("close", (code, reason) => this.#finish(code, reason.toString()));
+    this.#socket.on("close", (code, reason) => this.#end(code, reason.toString()));
     try {
       this.#events = makeEvents();
     } catch (cause) {
@@ -131,6 +156,10 @@ export class SocketLink implements WebSocketLink {
   }
 
   open(): void {
+    this.wire?.on("data", (chunk: Uint8Array) => {
+      this.#share.addBytes(chunk.byteLength);
+      if (this.#share.isUsedUp) this.#wait();
+    });
     this.#guard((events) => events.onOpen());
   }
 
@@ -150,18 +179,33 @@ export class SocketLink implements WebSocketLink {
 
   resume(): void {
     this.#isPaused = false;
-    if (!this.#isResting) this.#socket.resume();
+    if (!this.#isWaiting) this.#readOn();
   }
 
-  /** Reads on in a later turn. */
-  #rest(): void {
-    this.#isResting = true;
+  takeTurn(): void {
+    this.#isWaiting = false;
+    this.#share.renew();
+    if (!this.#isPaused) this.#readOn();
+  }
+
+  /** Reads no more until it is the turn of this link. */
+  #wait(): void {
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
     this.#socket.pause();
-    setImmediate(() => {
-      this.#isResting = false;
-      this.#readBytes = 0;
-      if (!this.#isPaused) this.#socket.resume();
-    });
+    this.#turns.wait(this);
+  }
+
+  /** Hands on what has arrived, and reads more, as far as the share goes. */
+  #readOn(): void {
+    while (!this.#isHeldBack && !this.#inbox.isEmpty) this.#deliver(this.#inbox.take());
+    if (this.#isHeldBack) return;
+    if (this.#ended !== undefined) this.#finish(this.#ended);
+    else this.#socket.resume();
+  }
+
+  get #isHeldBack(): boolean {
+    return this.#isPaused || this.#isWaiting;
   }
 
   close(code: number, reason: string): void {
@@ -204,29 +248,66 @@ export class SocketLink implements WebSocketLink {
     this.#guard((events) => events.onDrain());
   };
 
-  #receive(data: RawData, isBinary: boolean): void {
+  /** A message has arrived. */
+  #take(message: Arrived): void {
+    this.#pings = 0;
     if (this.#closing !== undefined) return;
-    const bytes = data as Buffer;
+    if (this.#isHeldBack) this.#inbox.add(message);
+    else this.#deliver(message);
+  }
+
+  #deliver(message: Arrived | undefined): void {
+    if (message === undefined || this.#closing !== undefined) return;
+    const { bytes, isBinary } = message;
     // Larger ones are frames; nothing is made of text that its reader would refuse.
     if (!isBinary && bytes.byteLength > TEXT_BYTES_MAX) {
       const said = `Expected text of at most ${TEXT_BYTES_MAX} bytes, got ${bytes.byteLength}`;
       return this.#fail(new MeridianError("MALFORMED_MESSAGE", said));
     }
     // A plain view, not the Buffer itself: the `slice` of a Buffer shares memory where that of an array copies.
-    const message = isBinary
+    const content = isBinary
       ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
       : bytes.toString();
-    this.#guard((events) => events.onMessage(message));
-    this.#readBytes += bytes.byteLength;
-    if (this.#readBytes >= READ_BYTES_PER_TURN && !this.#isResting) this.#rest();
+    this.#guard((events) => events.onMessage(content));
+    this.#share.addMessage();
+    if (this.#share.isUsedUp) this.#wait();
   }
 
-  #finish(code: number, reason: string): void {
+  #onPing(data: Buffer): void {
+    this.#countPing();
+    const socket = this.#socket;
+    if (this.#closing !== undefined || socket.readyState !== socket.OPEN) return;
+    this.#cork();
+    socket.pong(data);
+    this.#checkBuffered();
+  }
+
+  #countPing(): void {
+    if (this.#closing !== undefined) return;
+    this.#pings += 1;
+    this.#share.addMessage();
+    if (this.#share.isUsedUp) this.#wait();
+    if (this.#pings <= PINGS_MAX) return;
+    const said = `Expected at most ${PINGS_MAX} pings and pongs between two messages, got one more`;
+    this.#fail(new MeridianError("MALFORMED_MESSAGE", said));
+  }
+
+  /** The connection is gone. What came over it is still handed on. */
+  #end(code: number, reason: string): void {
+    this.#ended = { code, reason };
+    if (this.#closing !== undefined) this.#inbox.clear();
+    if (this.#inbox.isEmpty) this.#finish(this.#ended);
+    // The owner of a paused link has no way to learn that it is over but to be told the rest.
+    else if (!this.#isWaiting) this.resume();
+  }
+
+  #finish({ code, reason }: Ended): void {
     const closed = this.#closing ?? {
       code,
       reason: reason === "" && code === CLOSED_ABNORMALLY ? this.#failure : reason,
     };
     this.#closing = closed;
+    this.#turns.leave(this);
     this.#guard((events) => events.onClose(closed.code, closed.reason));
     this.#events = undefined;
   }

@@ -1,0 +1,72 @@
+/**
+ * Shares one thread out among links. A link whose peer sends little is read whenever something comes. One that has used
+ * up its share of a turn is read no more, and waits with all others of which that is so: of these, each turn of the event
+ * loop serves one. So the peers that send without end take turns with each other, and with all other work; what they
+ * send waits with them.
+ */
+
+/** A link's share of a turn, in bytes: the system may have two mebibytes ready at once. */
+const SHARE_BYTES = 256 * 1024;
+
+/** The same in messages: each may be passed on to a thousand others. */
+const SHARE_MESSAGES = 64;
+
+/** Somebody who waits for its turn. */
+export interface TurnTaker {
+  /** Its turn has come. */
+  takeTurn(): void;
+}
+
+/** Who waits, in the order in which they are served. */
+export class ReadTurns {
+  readonly #waiting = new Set<TurnTaker>();
+  #isServing = false;
+
+  /** Calls `takeTurn` in a later turn of the event loop, in which no other is served. */
+  wait(taker: TurnTaker): void {
+    this.#waiting.add(taker);
+    this.#serve();
+  }
+
+  /** Does not wait any more. */
+  leave(taker: TurnTaker): void {
+    this.#waiting.delete(taker);
+  }
+
+  #serve(): void {
+    if (this.#isServing || this.#waiting.size === 0) return;
+    this.#isServing = true;
+    setImmediate(() => {
+      this.#isServing = false;
+      const [taker] = this.#waiting;
+      if (taker !== undefined) {
+        this.#waiting.delete(taker);
+        taker.takeTurn();
+      }
+      this.#serve();
+    });
+  }
+}
+
+/** What one link has used of its share. */
+export class Share {
+  #bytes = 0;
+  #messages = 0;
+
+  get isUsedUp(): boolean {
+    return this.#bytes >= SHARE_BYTES || this.#messages >= SHARE_MESSAGES;
+  }
+
+  addBytes(bytes: number): void {
+    this.#bytes += bytes;
+  }
+
+  addMessage(): void {
+    this.#messages += 1;
+  }
+
+  renew(): void {
+    this.#bytes = 0;
+    this.#messages = 0;
+  }
+}

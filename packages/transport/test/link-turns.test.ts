@@ -1,0 +1,130 @@
+import { once } from "node:events";
+import { expect, it } from "vitest";
+import { WebSocket } from "ws";
+
+import { silentLogger } from "@meridian/runtime";
+import { dialLink } from "@meridian/transport";
+
+import { Recorder, startRig } from "./rig.ts";
+
+const options = { logger: silentLogger };
+
+/** What one turn hands on of a link at most. */
+const SHARE_MESSAGES = 64;
+
+it("of links that send without end, one is read in a turn; one that says little is heard at once", async () => {
+  const floods = 20;
+  const each = 1_000;
+  const perTurn: number[] = [];
+  let inTurn = 0;
+  let flooded = 0;
+  let floodedWhenHeard = Infinity;
+  const servers: Recorder[] = [];
+  const rig = await startRig(() => {
+    const server = new Recorder({
+      onMessage: (message) => {
+        if (message === "polite") {
+          floodedWhenHeard = Math.min(floodedWhenHeard, flooded);
+          return;
+        }
+        flooded += 1;
+        if (inTurn === 0) {
+          setImmediate(() => {
+            perTurn.push(inTurn);
+            inTurn = 0;
+          });
+        }
+        inTurn += 1;
+      },
+    });
+    servers.push(server);
+    return server;
+  });
+  const clients = Array.from({ length: floods + 1 }, () => new Recorder());
+  const links = clients.map((client) => dialLink(rig.url, client, options));
+  await Promise.all(clients.map((client) => client.until(() => client.events.length > 0)));
+  for (const link of links.slice(1)) {
+    for (let index = 0; index < each; index += 1) link.send("flood");
+  }
+  links[0]?.send("polite");
+  for (const link of links) link.close(1000, "");
+  await Promise.all(servers.map((server) => server.closed()));
+  await new Promise((resolve) => setImmediate(resolve));
+  // A link that closes is heard to its end.
+  expect(flooded).toBe(floods * each);
+  expect(floodedWhenHeard).toBeLessThan((floods * each) / 4);
+  // Once all have used up their first share, each turn serves one of them.
+  const first = perTurn.findIndex(
+    (_, index) => sum(perTurn.slice(0, index + 1)) >= floods * SHARE_MESSAGES,
+  );
+  expect(Math.max(...perTurn.slice(first + 1))).toBeLessThanOrEqual(2 * SHARE_MESSAGES);
+});
+
+it("a peer that breaks off behind what it has sent is heard to the end, and then it is over", async () => {
+  const server: Recorder = new Recorder();
+  const rig = await startRig(() => server);
+  const peer = new WebSocket(rig.url);
+  await once(peer, "open");
+  for (let index = 0; index < 1_000; index += 1) peer.send(String(index));
+  await new Promise((resolve) => peer.send("last", resolve));
+  peer.close(1000);
+  await server.closed();
+  expect(server.messages).toHaveLength(1_001);
+  expect(server.events.at(-1)).toBe("close 1000");
+  expect(server.events.at(-2)).toBe("message");
+});
+
+it("a link that its owner holds back hands nothing on, until it is let go on", async () => {
+  let isPaused = false;
+  let whilePaused = 0;
+  const server: Recorder = new Recorder({
+    onMessage: (message) => {
+      if (isPaused) whilePaused += 1;
+      if (message !== "stop") return;
+      isPaused = true;
+      rig.accepted[0]?.link.pause();
+      setImmediate(() => {
+        isPaused = false;
+        rig.accepted[0]?.link.resume();
+      });
+    },
+  });
+  const rig = await startRig(() => server);
+  const client: Recorder = new Recorder();
+  const link = dialLink(rig.url, client, options);
+  await client.until(() => client.events.includes("open"));
+  for (let index = 0; index < 10; index += 1) {
+    link.send("stop");
+    link.send("behind it");
+  }
+  await server.received(20);
+  expect(whilePaused).toBe(0);
+  link.close(1000, "");
+  await client.closed();
+});
+
+it("answers pings, and closes a link on which they come without end", async () => {
+  const server: Recorder = new Recorder();
+  const rig = await startRig(() => server);
+  const peer = new WebSocket(rig.url);
+  let pongs = 0;
+  peer.on("pong", () => (pongs += 1));
+  await once(peer, "open");
+  for (let round = 0; round < 3; round += 1) {
+    for (let index = 0; index < 128; index += 1) peer.ping(String(index));
+    peer.send("a message between");
+  }
+  await server.received(3);
+  for (let index = 0; index < 129; index += 1) peer.pong();
+  const [code, reason] = (await once(peer, "close")) as [number, Buffer];
+  expect(code).toBe(4400);
+  expect(reason.toString()).toBe(
+    "Expected at most 128 pings and pongs between two messages, got one more",
+  );
+  expect(pongs).toBe(3 * 128);
+  expect(server.messages).toHaveLength(3);
+});
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
