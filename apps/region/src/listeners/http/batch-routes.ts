@@ -1,5 +1,5 @@
 /** `/batch/get` and `/batch/set`: many keys in one request. */
-import { checkOption, type JsonAnswer } from "@meridian/http";
+import type { JsonAnswer } from "@meridian/http";
 import {
   checkClientKey,
   checkTtlMs,
@@ -13,30 +13,22 @@ import type { batchFound, batchWritten, Described } from "@meridian/protocol/htt
 import type { RegionService } from "../../service/region-service.ts";
 import { checkBytes, checkContentType, factsOf, type SetRequest } from "../../service/requests.ts";
 import { OneAtATime } from "../../service/one-at-a-time.ts";
+import { Steps } from "../../service/steps.ts";
 import { readAck } from "./arguments.ts";
 import { CONTENT_TYPE_DEFAULT, faceOf } from "./entry-face.ts";
 import type { RegionExchange } from "./exchange.ts";
-import { checkShape } from "./json-shape.ts";
+import { objectOf, optionalText, textOf } from "./json-members.ts";
 import { describeFound, TEXT_CONTENT_TYPE } from "./short-routes.ts";
 import { TextPieces } from "./text-pieces.ts";
 
 const KEYS_MAX = 1_000;
 /** The largest body that names keys: escaped, a byte of theirs takes six. */
 const KEYS_BYTES_MAX = KEYS_MAX * (6 * KEY_BYTES_MAX + 16);
-/** A batch is an object with a list of objects, each of which has a few members. */
-const JSON_BOUNDS = { depthMax: 16, partsMax: 10 * KEYS_MAX };
 /** The largest body of a batch, and the most bytes of values that one answers, unless one value may be larger. */
 const BATCH_BYTES_MAX = 16 * 1024 * 1024;
 
-/** After so many bytes of values, other work has its turn. */
-const BYTES_PER_TURN = 1024 * 1024;
-/** What a key costs beside its value, in bytes of values. */
-const KEY_COST = 4 * 1024;
-
 /** One at a time, so that not many answers are held in part between their turns. */
-const batches = new OneAtATime();
-
-type JsonObject = Readonly<Record<string, unknown>>;
+const answering = new OneAtATime();
 
 type FoundAnswer = JsonAnswer<Described<typeof batchFound>>;
 
@@ -44,29 +36,29 @@ type FoundAnswer = JsonAnswer<Described<typeof batchFound>>;
 export async function batchGet(exchange: RegionExchange): Promise<FoundAnswer> {
   exchange.query();
   await exchange.admit();
-  const body = await readJson(exchange, ["keys"], KEYS_BYTES_MAX);
-  const keys = listOf(body, "keys").map((key) => checkClientKey(textOf(key, "keys")));
-  return batches.run(() => answerOf(exchange, keys));
+  const bytes = await exchange.body(KEYS_BYTES_MAX);
+  const itemOf = (key: unknown): string => checkClientKey(textOf(key, "keys"));
+  const shape = { list: "keys", itemsMax: KEYS_MAX, others: [], itemOf };
+  return exchange.node.batches.read(bytes, shape, ({ items }) =>
+    answering.run(() => answerOf(exchange, items)),
+  );
 }
 
 async function answerOf(exchange: RegionExchange, keys: readonly string[]): Promise<FoundAnswer> {
   const { service } = exchange;
   const text = new TextPieces('{"entries":[');
   let bytes = 0;
-  let work = 0;
+  const steps = new Steps();
   for (const [index, key] of keys.entries()) {
     const found = service.reads.find(key);
     bytes += found?.record.entry.value.byteLength ?? 0;
-    checkBytes("one answer", bytes, bytesMaxOf(service));
+    checkBytes("one answer", bytes, batchBytesMax(service));
     const entry: Described<typeof batchFound>["entries"][number] =
       found === undefined
         ? { key, found: false }
         : describeFound(found.record.entry, faceOf(found.record));
     text.add(`${index === 0 ? "" : ","}${JSON.stringify(entry)}`);
-    work += KEY_COST + (found?.record.entry.value.byteLength ?? 0);
-    if (work < BYTES_PER_TURN) continue;
-    work = 0;
-    await new Promise((resolve) => setImmediate(resolve));
+    await steps.spend(found?.record.entry.value.byteLength ?? 0);
   }
   text.add("]}");
   return exchange.jsonPieces(text.end());
@@ -79,36 +71,21 @@ export async function batchSet(
   exchange.query();
   const { service } = exchange;
   await exchange.admit();
-  const body = await readJson(exchange, ["entries", "ack", "timeout"], bytesMaxOf(service));
-  const requests = listOf(body, "entries").map((item) => setRequestOf(service, item));
+  const bytes = await exchange.body(batchBytesMax(service));
+  const itemOf = (item: unknown): SetRequest => setRequestOf(service, item);
+  const shape = { list: "entries", itemsMax: KEYS_MAX, others: ["ack", "timeout"], itemOf };
+  const { body, items } = await exchange.node.batches.read(bytes, shape, (batch) => batch);
   const ack = readAck(ackTextOf(body["ack"]), optionalText(body, "timeout"));
-  const written = await service.writes.set(requests, ack);
+  const written = await service.writes.set(items, ack);
   return exchange.json(200, {
     entries: written.entries.map(factsOf),
     acknowledged: written.acknowledged,
   });
 }
 
-function bytesMaxOf({ writes }: RegionService): number {
+/** The largest body of a batch that a node takes, in bytes. */
+export function batchBytesMax({ writes }: RegionService): number {
   return Math.max(BATCH_BYTES_MAX, 2 * writes.valueBytesMax);
-}
-
-async function readJson(
-  exchange: RegionExchange,
-  known: readonly string[],
-  bytesMax: number,
-): Promise<JsonObject> {
-  const bytes = await exchange.body(bytesMax);
-  checkShape(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), JSON_BOUNDS);
-  let json: unknown;
-  try {
-    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw new MeridianError("INVALID_BODY", "Expected JSON in UTF-8, got something else", {
-      cause,
-    });
-  }
-  return objectOf(json, "the body", known);
 }
 
 function setRequestOf(service: RegionService, item: unknown): SetRequest {
@@ -150,44 +127,6 @@ function ttlMsOf(ttl: unknown): number | undefined {
 
 function ackTextOf(ack: unknown): string | undefined {
   return typeof ack === "number" ? String(ack) : ack === undefined ? undefined : textOf(ack, "ack");
-}
-
-function objectOf(json: unknown, what: string, known: readonly string[]): JsonObject {
-  if (typeof json !== "object" || json === null || Array.isArray(json)) {
-    throw new MeridianError(
-      "INVALID_BODY",
-      `Expected ${what} to be an object, got ${kindOf(json)}`,
-    );
-  }
-  for (const name of Object.keys(json)) checkOption(name, known);
-  return json as JsonObject;
-}
-
-function listOf(body: JsonObject, name: string): readonly unknown[] {
-  const list = body[name];
-  if (!Array.isArray(list)) {
-    throw new MeridianError(
-      "INVALID_BODY",
-      `Expected \`${name}\` to be a list, got ${kindOf(list)}`,
-    );
-  }
-  if (list.length >= 1 && list.length <= KEYS_MAX) return list;
-  throw invalid(`Expected 1 to ${KEYS_MAX} of \`${name}\`, got ${list.length}`);
-}
-
-function optionalText(object: JsonObject, name: string): string | undefined {
-  return object[name] === undefined ? undefined : textOf(object[name], name);
-}
-
-function textOf(json: unknown, name: string): string {
-  if (typeof json === "string") return json;
-  throw new MeridianError("INVALID_BODY", `Expected \`${name}\` to be text, got ${kindOf(json)}`);
-}
-
-function kindOf(json: unknown): string {
-  if (json === null) return "null";
-  if (json === undefined) return "nothing";
-  return Array.isArray(json) ? "a list" : `${typeof json === "object" ? "an" : "a"} ${typeof json}`;
 }
 
 function invalid(message: string): MeridianError {

@@ -3,12 +3,14 @@ import { Exchange, type AnswerStyle, type Carrier, type HeldBytes } from "@merid
 import type { RegionService } from "../../service/region-service.ts";
 import type { ServedNode } from "../listener.ts";
 import { readSession } from "./arguments.ts";
+import type { BatchBodies } from "./batch-bodies.ts";
 
 /** A node as it is served over HTTP. */
 export interface HttpNode extends ServedNode {
   readonly style: AnswerStyle;
   /** What the bodies of requests take that are being read. */
   readonly bodies: HeldBytes;
+  readonly batches: BatchBodies;
 }
 
 /** One request to a node and the means to answer it. */

@@ -13,6 +13,8 @@ import type { Clock, Gauge, Logger } from "@meridian/runtime";
 import type { RegionService } from "../../service/region-service.ts";
 import type { Listener, ServedNode } from "../listener.ts";
 import { answerStyle } from "./answers.ts";
+import { BatchBodies } from "./batch-bodies.ts";
+import { batchBytesMax } from "./batch-routes.ts";
 import type { HttpNode } from "./exchange.ts";
 import { regionApp } from "./region-app.ts";
 import { regionRequests } from "./region-requests.ts";
@@ -36,7 +38,7 @@ export class HttpListener implements Listener {
   readonly #options: HttpListenerOptions;
   readonly #server: HttpServer;
   readonly #limit = new RequestLimit();
-  #bodies: HeldBytes | undefined;
+  #node: HttpNode | undefined;
 
   constructor(options: HttpListenerOptions) {
     this.#options = options;
@@ -63,7 +65,7 @@ export class HttpListener implements Listener {
   start(served: ServedNode): void {
     const { allowOrigin, clock, logger, appOnly = false } = this.#options;
     const node = httpNode(served, new OriginPolicy(allowOrigin, this.#server.ownUrls), clock);
-    this.#bodies = node.bodies;
+    this.#node = node;
     const app = regionApp(node, logger);
     this.#server.handle({
       request: regionRequests({ node, app, limit: this.#limit, clock, logger, appOnly }),
@@ -80,8 +82,9 @@ export class HttpListener implements Listener {
   }
 
   gauges(): readonly Gauge[] {
-    const bodies = this.#bodies === undefined ? [] : [this.#bodies.gauge()];
-    return [...this.#server.gauges(), this.#limit.gauge(), ...bodies];
+    const { bodies, batches } = this.#node ?? {};
+    const held = bodies && batches ? [bodies.gauge(), batches.gauge()] : [];
+    return [...this.#server.gauges(), this.#limit.gauge(), ...held];
   }
 }
 
@@ -100,6 +103,7 @@ export function httpNode(served: ServedNode, origins: OriginPolicy, clock: Clock
       max: bodyBytesMax(service),
       clock,
     }),
+    batches: new BatchBodies(4 * batchBytesMax(service)),
   };
 }
 
