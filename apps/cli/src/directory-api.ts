@@ -1,19 +1,61 @@
 /** What the command asks of a directory, and of a node about itself. */
 import {
   asMeridianError,
-  ERROR_KINDS,
   MeridianError,
   type Coordinates,
   type ErrorCode,
 } from "@meridian/protocol";
+import {
+  absentNode,
+  checkAnswer,
+  nearestNode,
+  presentNode,
+  problem,
+  type Described,
+} from "@meridian/protocol/http-api";
+import * as v from "valibot";
 
-/** A node as the directory describes it; `fields` has everything that was said. */
-export interface NodeRecord {
-  readonly id: string;
-  readonly url: string;
-  readonly status: string;
-  readonly fields: Readonly<Record<string, unknown>>;
-}
+/** What the command has to know of a node, wherever it is; an answer tells more. */
+const knownNode = v.variant("status", [
+  v.pick(presentNode, [
+    "id",
+    "url",
+    "status",
+    "goneSinceMs",
+    "lat",
+    "lon",
+    "lagMs",
+    "outboxPending",
+  ]),
+  v.pick(absentNode, [
+    "id",
+    "url",
+    "status",
+    "goneSinceMs",
+    "lat",
+    "lon",
+    "lagMs",
+    "outboxPending",
+  ]),
+]);
+
+const knownNodes = v.object({ nodes: v.array(knownNode) });
+
+const nearNodes = v.object({
+  nodes: v.array(v.pick(nearestNode, ["id", "url", "distanceMeters", "lagMs"])),
+});
+
+/** A failure; of a newer program it may have a code that nobody knows here. */
+const failure = v.object({
+  code: v.fallback(problem.entries.code, "INTERNAL"),
+  detail: problem.entries.detail,
+});
+
+/** A node as a directory knows it. */
+export type KnownNode = Described<typeof knownNode>;
+
+/** A node near a place. */
+export type NearNode = Described<typeof nearNodes>["nodes"][number];
 
 /** What `nearest` looks for. */
 export interface NearestQuery {
@@ -45,33 +87,31 @@ export class DirectoryApi {
     return this.#urls[0];
   }
 
-  async nearest({ location, limit, exclude }: NearestQuery): Promise<readonly NodeRecord[]> {
+  async nearest({ location, limit, exclude }: NearestQuery): Promise<readonly NearNode[]> {
     const query = new URLSearchParams({ lat: String(location.lat), lon: String(location.lon) });
     if (limit !== undefined) query.set("limit", limit);
     if (exclude !== undefined) query.set("exclude", exclude);
-    const { nodes } = await this.#get(`/nearest?${query.toString()}`);
-    return Array.isArray(nodes) ? nodes.map(recordOf) : [];
+    return (await this.get(`/nearest?${query.toString()}`, nearNodes)).nodes;
   }
 
-  async nodes(): Promise<readonly NodeRecord[]> {
-    const { nodes } = await this.#get("/nodes");
-    return Array.isArray(nodes) ? nodes.map(recordOf) : [];
+  async nodes(): Promise<readonly KnownNode[]> {
+    return (await this.get("/nodes", knownNodes)).nodes;
   }
 
-  async node(id: string): Promise<NodeRecord> {
-    return recordOf(await this.#get(`/nodes/${encodeURIComponent(id)}`));
+  node(id: string): Promise<KnownNode> {
+    return this.get(`/nodes/${encodeURIComponent(id)}`, knownNode);
   }
 
-  status(): Promise<Readonly<Record<string, unknown>>> {
-    return this.#get("/status");
-  }
-
-  async #get(path: string): Promise<Readonly<Record<string, unknown>>> {
+  /** The answer at a path, which is what `schema` describes. */
+  async get<Schema extends v.GenericSchema>(
+    path: string,
+    schema: Schema,
+  ): Promise<Described<Schema>> {
     const failures: string[] = [];
     for (;;) {
       const [first, second, ...others] = this.#urls;
       try {
-        return await getJson(first + path, "DIRECTORY_UNREACHABLE");
+        return await getJson(first + path, schema, "DIRECTORY_UNREACHABLE");
       } catch (cause) {
         const { code, message, retryable } = asMeridianError(cause);
         // One that answers that it cannot, such as while it catches up, is as good as away.
@@ -84,12 +124,16 @@ export class DirectoryApi {
   }
 }
 
-/** The JSON object at a URL, or in answer to another request to it. Throws what the server answered, or `unreachable`. */
-export async function getJson(
+/**
+ * What `schema` describes, at a URL or in answer to another request to it. Throws what the server answered, `INTERNAL` where that
+ * is something else, or `unreachable`.
+ */
+export async function getJson<Schema extends v.GenericSchema>(
   url: string,
+  schema: Schema,
   unreachable: ErrorCode,
   init: RequestInit = {},
-): Promise<Readonly<Record<string, unknown>>> {
+): Promise<Described<Schema>> {
   let status: number;
   let text: string;
   try {
@@ -103,32 +147,19 @@ export async function getJson(
       cause,
     });
   }
-  const answer = parseObject(text, url);
-  if (status < 400) return answer;
-  const { code, detail } = answer;
-  const known = typeof code === "string" && Object.hasOwn(ERROR_KINDS, code);
-  throw new MeridianError(
-    known ? (code as ErrorCode) : "INTERNAL",
-    typeof detail === "string" ? detail : `${url} answered HTTP ${status}`,
-  );
+  const answer = parsed(text, url);
+  if (status < 400) return checkAnswer(schema, answer, url);
+  const { output, success } = v.safeParse(failure, answer);
+  throw success
+    ? new MeridianError(output.code, output.detail)
+    : new MeridianError("INTERNAL", `${url} answered HTTP ${status}`);
 }
 
-function parseObject(text: string, url: string): Readonly<Record<string, unknown>> {
+function parsed(text: string, url: string): unknown {
   try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null) return { ...value };
-  } catch {
-    // Told below, with what came instead.
+    return JSON.parse(text);
+  } catch (cause) {
+    const said = `Expected JSON at ${url}, got \`${text.slice(0, 80)}\``;
+    throw new MeridianError("INTERNAL", said, { cause });
   }
-  throw new MeridianError("INTERNAL", `Expected JSON at ${url}, got \`${text.slice(0, 80)}\``);
-}
-
-function recordOf(value: unknown): NodeRecord {
-  const fields: Record<string, unknown> =
-    typeof value === "object" && value !== null ? { ...value } : {};
-  const text = (name: string): string => {
-    const member = fields[name];
-    return typeof member === "string" ? member : "";
-  };
-  return { id: text("id"), url: text("url"), status: text("status"), fields };
 }

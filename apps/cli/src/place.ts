@@ -2,7 +2,7 @@
 import { connect, type MeridianClient } from "@meridian/client";
 import { MeridianError, parseCoordinates, type Coordinates } from "@meridian/protocol";
 
-import { DirectoryApi, type NodeRecord } from "./directory-api.ts";
+import { DirectoryApi } from "./directory-api.ts";
 import type { CliIo } from "./io.ts";
 
 /** Where the directory is unless told otherwise. */
@@ -66,8 +66,7 @@ export async function openClient(flags: PlaceFlags, io: CliIo): Promise<Meridian
 /** The URL of a node that is named by its id or by its URL. */
 export async function nodeUrl(node: string, flags: PlaceFlags, io: CliIo): Promise<string> {
   if (/^https?:\/\//.test(node)) return node.replace(/\/+$/, "");
-  const record: NodeRecord = await new DirectoryApi(directoryUrls(flags, io)).node(node);
-  return record.url;
+  return (await new DirectoryApi(directoryUrls(flags, io)).node(node)).url;
 }
 
 function nonEmpty(text: string | undefined): string | undefined {

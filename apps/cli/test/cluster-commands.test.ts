@@ -1,5 +1,12 @@
 import { expect, test } from "vitest";
 
+import {
+  absentNodeOf,
+  directoryStatusOf,
+  nearestNodeOf,
+  nodeOf,
+  regionStatusOf,
+} from "./answers.ts";
 import { run, serve, toClose, type Reply } from "./command.ts";
 
 const entry = (body: Buffer, more: Readonly<Record<string, string>> = {}): Reply => ({
@@ -9,7 +16,7 @@ const entry = (body: Buffer, more: Readonly<Record<string, string>> = {}): Reply
 
 test("with a location, the node is the nearest one of the directory", async () => {
   const node = await serve({ "GET /cache/k": entry(Buffer.from("v")) });
-  const nodes = [{ id: "n", region: "n", url: node.url, distanceMeters: 5 }];
+  const nodes = [nearestNodeOf({ id: "n", url: node.url })];
   const directory = await serve({ "GET /nearest": { body: { nodes } } });
   const env = { MERIDIAN_DIRECTORY: directory.url, MERIDIAN_LAT: "-33.5", MERIDIAN_LON: "151" };
   expect((await run(["get", "k"], { env })).stdout.toString()).toBe("v");
@@ -21,8 +28,8 @@ test("with a location, the node is the nearest one of the directory", async () =
 test("without a location, the node is the first that is ready", async () => {
   const node = await serve({ "GET /cache/k": entry(Buffer.from("v")) });
   const nodes = [
-    { id: "a", url: "http://127.0.0.1:1", status: "syncing" },
-    { id: "b", url: node.url, status: "ready" },
+    nodeOf({ id: "a", url: "http://127.0.0.1:1", status: "syncing" }),
+    nodeOf({ id: "b", url: node.url }),
   ];
   const directory = await serve({ "GET /nodes": { body: { nodes } } });
   const { stdout } = await run(["get", "k", "--directory", directory.url]);
@@ -30,9 +37,9 @@ test("without a location, the node is the first that is ready", async () => {
 });
 
 test("a node is named by its id, too", async () => {
-  const told = { id: "b", status: "ready", replica: { behind: 1234, lagMs: 2.4, connected: true } };
+  const told = regionStatusOf({ id: "b", replica: { behind: 1234, lagMs: 2.4 } });
   const node = await serve({ "GET /status": { body: told } });
-  const directory = await serve({ "GET /nodes/b": { body: { id: "b", url: node.url } } });
+  const directory = await serve({ "GET /nodes/b": { body: nodeOf({ id: "b", url: node.url }) } });
   const { stdout } = await run(["status", "--node", "b", "--directory", directory.url]);
   expect(stdout.toString()).toMatch(/^node b +of the cluster/m);
   expect(stdout.toString()).toMatch(/^behind +1,234 writes, 2 ms$/m);
@@ -41,19 +48,16 @@ test("a node is named by its id, too", async () => {
 });
 
 test("status says in words how a directory is, and what troubles it", async () => {
-  const told = {
-    cluster: "c",
-    version: "1",
+  const told = directoryStatusOf({
     startedAtMs: 1_000,
     nowMs: 200_000,
     head: 12,
     committedThrough: 11,
     nodes: { ready: 2, gone: 1, syncing: 0 },
-    peers: [],
     bufferedBytes: 2_048,
     syncing: true,
     damage: "page 7 is torn",
-  };
+  });
   const { url } = await serve({ "GET /status": { body: told } });
   const { stdout } = await run(["status", "--directory", url]);
   const lines = stdout.toString();
@@ -68,8 +72,8 @@ test("status says in words how a directory is, and what troubles it", async () =
 
 test("nearest shows a table for people and the answer itself for machines", async () => {
   const nodes = [
-    { id: "frankfurt", url: "http://f", distanceMeters: 478_600, lagMs: 1.4 },
-    { id: "montreal", url: "http://m", distanceMeters: 5_510_000, lagMs: 12 },
+    nearestNodeOf({ id: "frankfurt", url: "http://f", distanceMeters: 478_600, lagMs: 1.4 }),
+    nearestNodeOf({ id: "montreal", url: "http://m", distanceMeters: 5_510_000, lagMs: 12 }),
   ];
   const { url } = await serve({ "GET /nearest": { body: { nodes } } });
   const argv = ["nearest", "--lat", "48.86", "--lon", "2.35", "--directory", url];
@@ -80,15 +84,7 @@ test("nearest shows a table for people and the answer itself for machines", asyn
 });
 
 test("nodes shows every node, or the one that is named", async () => {
-  const node = {
-    id: "f",
-    status: "ready",
-    url: "http://f",
-    lat: 50,
-    lon: 8,
-    lagMs: 0,
-    outboxPending: 3,
-  };
+  const node = nodeOf({ id: "f", url: "http://f", outboxPending: 3 });
   const { url } = await serve({
     "GET /nodes": { body: { nodes: [node] } },
     "GET /nodes/f": { body: node },
@@ -102,7 +98,7 @@ test("nodes shows every node, or the one that is named", async () => {
 });
 
 test("nodes tells for how long one has been gone; forget has all directories forget it", async () => {
-  const gone = { id: "g", status: "gone", url: "http://g", goneSinceMs: Date.now() - 200_000 };
+  const gone = absentNodeOf({ id: "g", url: "http://g", goneSinceMs: Date.now() - 200_000 });
   const unknown = { status: 404, body: { code: "NODE_NOT_FOUND", detail: "no g" } };
   const routes = { "GET /nodes": { body: { nodes: [gone] } } };
   const first = await serve({ ...routes, "DELETE /nodes/g": unknown });
@@ -119,20 +115,33 @@ test("nodes tells for how long one has been gone; forget has all directories for
 });
 
 test("of several directories, the first that answers is used by every command", async () => {
-  const nodes = [{ id: "a", url: "http://a", status: "ready" }];
+  const [node, near] = [
+    nodeOf({ id: "a", url: "http://a" }),
+    nearestNodeOf({ id: "a", url: "http://a" }),
+  ];
   const syncing = { status: 503, body: { code: "DIRECTORY_SYNCING", detail: "catching up" } };
   const first = await serve({ "GET /nodes": syncing, "GET /nearest": syncing });
   const second = await serve({
-    "GET /nodes": { body: { nodes } },
-    "GET /nearest": { body: { nodes } },
+    "GET /nodes": { body: { nodes: [node] } },
+    "GET /nearest": { body: { nodes: [near] } },
   });
   const list = `http://127.0.0.1:1,${first.url}, ${second.url}/`;
   const told = await run(["nodes", "--json", "--directory", list]);
-  expect(JSON.parse(told.stdout.toString())).toEqual({ nodes });
+  expect(JSON.parse(told.stdout.toString())).toEqual({ nodes: [node] });
   const place = ["--lat", "1", "--lon", "2", "--json"];
   const nearest = await run(["nearest", ...place], { env: { MERIDIAN_DIRECTORY: list } });
-  expect(JSON.parse(nearest.stdout.toString())).toEqual({ nodes });
+  expect(JSON.parse(nearest.stdout.toString())).toEqual({ nodes: [near] });
   expect([first.calls.length, second.calls.length]).toEqual([2, 2]);
+});
+
+test("an answer that is not what it ought to be is a failure that says what is wrong", async () => {
+  const { lagMs: _, ...node } = nodeOf({ id: "f", url: "http://f" });
+  const { url } = await serve({ "GET /nodes/f": { body: node }, "GET /status": { body: [] } });
+  const nodes = await run(["nodes", "f", "--directory", url]);
+  expect([nodes.exitCode, nodes.stdout.length]).toEqual([1, 0]);
+  expect(nodes.stderr).toContain(`INTERNAL: Expected \`lagMs\` from ${url}/nodes/f`);
+  const status = await run(["status", "--directory", url]);
+  expect(status.stderr).toContain(`INTERNAL: Expected \`cluster\` from ${url}/status, got nothing`);
 });
 
 test("when no directory answers, each is named", async () => {

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { runCli } from "../src/index.ts";
+import { nodeOf } from "./answers.ts";
 
 interface Quarantined {
   readonly id: number;
@@ -54,7 +55,7 @@ function answer(
   query: URLSearchParams,
   conditional: boolean,
 ): readonly [number, unknown] {
-  const nodes = ["oslo", "perth"].map((id) => ({ id, url: `${url}/${id}`, status: "ready" }));
+  const nodes = ["oslo", "perth"].map((id) => nodeOf({ id, url: `${url}/${id}` }));
   if (path === "/nodes") return [200, { nodes }];
   if (path.startsWith("/nodes/")) return [200, nodes.find(({ id }) => path.endsWith(id))];
   if (path === "/perth/quarantine") return [200, { size: 0, entries: [], next: null }];

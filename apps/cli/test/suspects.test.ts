@@ -1,8 +1,7 @@
-import { compareKeys, type Stamp } from "@meridian/protocol";
+import { compareKeys, type KeyRange, type Stamp } from "@meridian/protocol";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import type { KeyRange } from "../src/verify/party.ts";
 import { walk, type Walked } from "../src/verify/suspects.ts";
 
 type Held = ReadonlyMap<string, Stamp>;

@@ -1,7 +1,9 @@
 /** The commands about the nodes of a cluster: `nearest`, `nodes`, `nodes forget`. */
 import { asMeridianError, MeridianError } from "@meridian/protocol";
+import { absentNode } from "@meridian/protocol/http-api";
+import * as v from "valibot";
 
-import { DirectoryApi, getJson, type NodeRecord } from "../directory-api.ts";
+import { DirectoryApi, getJson, type KnownNode } from "../directory-api.ts";
 import { EXIT, type CliIo } from "../io.ts";
 import { directoryUrls, locationOf } from "../place.ts";
 import { agoText } from "../span.ts";
@@ -14,7 +16,8 @@ export interface NearestFlags extends CommandFlags {
   readonly exclude?: string | undefined;
 }
 
-type Cell = string | number;
+/** What has to be known of a node that is forgotten. */
+const FORGOTTEN = v.pick(absentNode, ["id"]);
 
 /** `meridian nearest`. */
 export async function nearest(flags: NearestFlags, io: CliIo): Promise<number> {
@@ -27,13 +30,13 @@ export async function nearest(flags: NearestFlags, io: CliIo): Promise<number> {
   }
   const api = new DirectoryApi(directoryUrls(flags, io));
   const nodes = await api.nearest({ location, limit: flags.limit, exclude: flags.exclude });
-  if (flags.json === true) printJson(io, { nodes: nodes.map(({ fields }) => fields) });
+  if (flags.json === true) printJson(io, { nodes });
   else {
-    const rows = nodes.map((node) => [
-      node.id,
-      numberOr(node, "distanceMeters", (meters) => Math.round(meters / 1000)),
-      numberOr(node, "lagMs", Math.round),
-      node.url,
+    const rows = nodes.map(({ id, distanceMeters, lagMs, url }) => [
+      id,
+      Math.round(distanceMeters / 1000),
+      Math.round(lagMs),
+      url,
     ]);
     io.stdout.write(formatTable(["NODE", "KM", "LAG MS", "URL"], rows));
   }
@@ -49,8 +52,7 @@ export async function nodes(
   const api = new DirectoryApi(directoryUrls(flags, io));
   const records = id === undefined ? await api.nodes() : [await api.node(id)];
   if (flags.json === true) {
-    const all = records.map(({ fields }) => fields);
-    printJson(io, id === undefined ? { nodes: all } : all[0]);
+    printJson(io, id === undefined ? { nodes: records } : records[0]);
   } else io.stdout.write(nodeTable(records));
   return EXIT.ok;
 }
@@ -58,12 +60,12 @@ export async function nodes(
 /** `meridian nodes forget`: a node that is gone is missed no longer, by any of the directories that are named. */
 export async function forget(id: string, flags: CommandFlags, io: CliIo): Promise<number> {
   const urls = directoryUrls(flags, io);
-  let forgotten: Readonly<Record<string, unknown>> | undefined;
+  let forgotten: object | undefined;
   let unknown: MeridianError | undefined;
   for (const url of urls) {
     try {
       const target = `${url}/nodes/${encodeURIComponent(id)}`;
-      forgotten = await getJson(target, "DIRECTORY_UNREACHABLE", { method: "DELETE" });
+      forgotten = await getJson(target, FORGOTTEN, "DIRECTORY_UNREACHABLE", { method: "DELETE" });
     } catch (cause) {
       const error = asMeridianError(cause);
       // Each remembers those that it has heard of.
@@ -77,27 +79,20 @@ export async function forget(id: string, flags: CommandFlags, io: CliIo): Promis
   return EXIT.ok;
 }
 
-function nodeTable(records: readonly NodeRecord[]): string {
+function nodeTable(records: readonly KnownNode[]): string {
   const rows = records.map((node) => [
     node.id,
     statusText(node),
-    numberOr(node, "lat", (lat) => lat),
-    numberOr(node, "lon", (lon) => lon),
-    numberOr(node, "lagMs", Math.round),
-    numberOr(node, "outboxPending", (count) => count),
+    node.lat,
+    node.lon,
+    node.lagMs === null ? "-" : Math.round(node.lagMs),
+    node.outboxPending ?? "-",
     node.url,
   ]);
   return formatTable(["NODE", "STATUS", "LAT", "LON", "LAG MS", "OUTBOX", "URL"], rows);
 }
 
 /** A node's status; of one that is gone, for how long. */
-function statusText({ status, fields }: NodeRecord): string {
-  const { goneSinceMs } = fields;
-  if (status !== "gone" || typeof goneSinceMs !== "number") return status;
-  return `gone, ${agoText(Date.now() - goneSinceMs)}`;
-}
-
-function numberOr(node: NodeRecord, name: string, shown: (value: number) => number): Cell {
-  const value = node.fields[name];
-  return typeof value === "number" ? shown(value) : "-";
+function statusText({ status, goneSinceMs }: KnownNode): string {
+  return goneSinceMs === null ? status : `gone, ${agoText(Date.now() - goneSinceMs)}`;
 }

@@ -1,5 +1,7 @@
 /** The commands `meridian quarantine list`, `show`, `replay` and `drop`. */
 import { asMeridianError, MeridianError } from "@meridian/protocol";
+import { dropped, quarantined, quarantinePage, type Described } from "@meridian/protocol/http-api";
+import * as v from "valibot";
 
 import { DirectoryApi, getJson } from "../directory-api.ts";
 import { EXIT, type CliIo } from "../io.ts";
@@ -24,15 +26,15 @@ interface Holder {
   readonly url: string;
 }
 
-/** A quarantined entry, as its node tells of it. */
-interface Quarantined {
-  readonly id: number;
-  readonly key: string;
-  readonly bytes: number;
-  readonly contentType: string;
-  readonly expiresAtMs: number | null;
-  readonly quarantinedAtMs: number;
-}
+/** What has to be known of the entries that a node tells of, and of what it has done with one. */
+const page = v.object({
+  entries: v.array(v.omit(quarantinePage.entries.entries.item, ["etag"])),
+  next: quarantinePage.entries.next,
+});
+const shown = v.pick(quarantined, ["value", "encoding"]);
+const decidedEntry = v.pick(dropped, ["id"]);
+
+type Quarantined = Described<typeof page>["entries"][number];
 
 const PAGE = 500;
 const UNREACHABLE = "NO_READY_NODE";
@@ -64,12 +66,9 @@ export async function list(flags: QuarantineFlags, io: CliIo): Promise<number> {
 export async function show(text: string, flags: QuarantineFlags, io: CliIo): Promise<number> {
   const id = readId(text);
   const { url } = await holderOf(flags, io);
-  const found = await getJson(`${url}/quarantine/${id}`, UNREACHABLE);
+  const found = await getJson(`${url}/quarantine/${id}`, shown, UNREACHABLE);
   if (flags.json === true) printJson(io, found);
-  else {
-    const encoding = found["encoding"] === "base64" ? "base64" : "utf8";
-    writeValue(io, Buffer.from(String(found["value"]), encoding));
-  }
+  else writeValue(io, Buffer.from(found.value, found.encoding));
   return EXIT.ok;
 }
 
@@ -77,7 +76,8 @@ export async function show(text: string, flags: QuarantineFlags, io: CliIo): Pro
 export function replay(ids: readonly string[], flags: ReplayFlags, io: CliIo): Promise<number> {
   const headers: Record<string, string> = flags.overwrite === true ? {} : { "if-none-match": "*" };
   const send = async ({ url }: Holder, id: number): Promise<void> => {
-    await getJson(`${url}/quarantine/${id}/replay`, UNREACHABLE, { method: "POST", headers });
+    const target = `${url}/quarantine/${id}/replay`;
+    await getJson(target, decidedEntry, UNREACHABLE, { method: "POST", headers });
   };
   return decide(ids, flags, io, { done: "replayed", send });
 }
@@ -85,7 +85,7 @@ export function replay(ids: readonly string[], flags: ReplayFlags, io: CliIo): P
 /** `meridian quarantine drop`. Exit code 1 if one of them was not dropped. */
 export function drop(ids: readonly string[], flags: ReplayFlags, io: CliIo): Promise<number> {
   const send = async ({ url }: Holder, id: number): Promise<void> => {
-    await getJson(`${url}/quarantine/${id}`, UNREACHABLE, { method: "DELETE" });
+    await getJson(`${url}/quarantine/${id}`, decidedEntry, UNREACHABLE, { method: "DELETE" });
   };
   return decide(ids, flags, io, { done: "dropped", send });
 }
@@ -131,10 +131,11 @@ async function decide(
 
 /** Everything in a node's quarantine, page by page. */
 async function* entriesOf({ url }: Holder): AsyncGenerator<Quarantined> {
-  for (let after: unknown = 0; typeof after === "number";) {
-    const page = await getJson(`${url}/quarantine?after=${after}&limit=${PAGE}`, UNREACHABLE);
-    if (Array.isArray(page["entries"])) yield* page["entries"] as readonly Quarantined[];
-    after = page["next"];
+  for (let after: number | null = 0; after !== null;) {
+    const target: string = `${url}/quarantine?after=${after}&limit=${PAGE}`;
+    const { entries, next }: Described<typeof page> = await getJson(target, page, UNREACHABLE);
+    yield* entries;
+    after = next;
   }
 }
 

@@ -1,4 +1,7 @@
 /** The command `meridian status`: how a directory or a node is doing, as a table for people. */
+import { directoryStatus, regionStatus, type Described } from "@meridian/protocol/http-api";
+import * as v from "valibot";
+
 import { DirectoryApi, getJson } from "../directory-api.ts";
 import { EXIT, type CliIo } from "../io.ts";
 import { directoryUrls, nodeUrl } from "../place.ts";
@@ -6,160 +9,151 @@ import { agoText } from "../span.ts";
 import { formatTable } from "../table.ts";
 import { printJson, type CommandFlags } from "./entries.ts";
 
-type Json = Readonly<Record<string, unknown>>;
 type Row = readonly [name: string, value: string];
+
+/** What the table of a directory shows. */
+const directoryShown = v.pick(directoryStatus, [
+  "cluster",
+  "version",
+  "startedAtMs",
+  "nowMs",
+  "nodes",
+  "head",
+  "committedThrough",
+  "peers",
+  "horizonAtMs",
+  "bufferedBytes",
+  "store",
+  "syncing",
+  "damage",
+  "stall",
+]);
+
+/** What the table of a node shows. */
+const nodeShown = v.pick(regionStatus, [
+  "id",
+  "cluster",
+  "version",
+  "startedAtMs",
+  "nowMs",
+  "status",
+  "lat",
+  "lon",
+  "directory",
+  "replica",
+  "readyPeers",
+  "cache",
+  "store",
+  "damage",
+  "directoriesFound",
+]);
+
+type DirectoryShown = Described<typeof directoryShown>;
+type NodeShown = Described<typeof nodeShown>;
 
 /** `meridian status`: of the directory, or of the node that `--node` names. `--json` gives all that it says. */
 export async function status(flags: CommandFlags, io: CliIo): Promise<number> {
-  const answer =
-    flags.node === undefined
-      ? await new DirectoryApi(directoryUrls(flags, io)).status()
-      : await getJson(`${await nodeUrl(flags.node, flags, io)}/status`, "NO_READY_NODE");
-  if (flags.json === true) printJson(io, answer);
-  else {
-    const rows = flags.node === undefined ? directoryRows(answer) : nodeRows(answer);
-    io.stdout.write(formatTable(["WHAT", "HOW IT IS"], rows));
+  if (flags.node === undefined) {
+    const answer = await new DirectoryApi(directoryUrls(flags, io)).get("/status", directoryShown);
+    show(answer, directoryRows, flags, io);
+  } else {
+    const url = `${await nodeUrl(flags.node, flags, io)}/status`;
+    show(await getJson(url, nodeShown, "NO_READY_NODE"), nodeRows, flags, io);
   }
   return EXIT.ok;
 }
 
-function directoryRows(answer: Json): readonly Row[] {
-  const nodes = Object.entries(membersOf(answer["nodes"])).filter(([, count]) => count !== 0);
-  const peers = listOf(answer["peers"]).map((peer) => {
-    const name = text(peer["name"]);
-    const applied = number(peer["applied"]);
-    return `${name} (through ${applied})`;
-  });
-  const horizonAtMs = answer["horizonAtMs"];
+function show<Answer>(
+  answer: Answer,
+  rowsOf: (answer: Answer) => readonly Row[],
+  flags: CommandFlags,
+  io: CliIo,
+): void {
+  if (flags.json === true) printJson(io, answer);
+  else io.stdout.write(formatTable(["WHAT", "HOW IT IS"], rowsOf(answer)));
+}
+
+function directoryRows(answer: DirectoryShown): readonly Row[] {
+  const { head, committedThrough, horizonAtMs, syncing, damage, stall } = answer;
+  const nodes = Object.entries(answer.nodes).filter(([, count]) => count !== 0);
+  const peers = answer.peers.map(({ name, applied }) => `${name} (through ${number(applied)})`);
   return [
     ...identityRows(answer, "directory"),
-    ["nodes", nodes.map(([name, count]) => `${String(count)} ${name}`).join(", ") || "none"],
-    ["log", `${number(answer["head"])} writes, ${number(answer["committedThrough"])} on disk`],
+    ["nodes", nodes.map(([name, count]) => `${count} ${name}`).join(", ") || "none"],
+    ["log", `${number(head)} writes, ${number(committedThrough)} on disk`],
     ...(peers.length === 0 ? [] : [["follows", peers.join(", ")] as const]),
     [
       "forgets deletes",
-      typeof horizonAtMs === "number" ? `older than ${dateText(horizonAtMs)}` : "none yet",
+      horizonAtMs === null ? "none yet" : `older than ${new Date(horizonAtMs).toISOString()}`,
     ],
-    ["waiting to be sent", bytesText(answer["bufferedBytes"])],
+    ["waiting to be sent", bytesText(answer.bufferedBytes)],
     ...storeRows(answer),
-    ["trouble", troubles(answer, ["damage", "stall"], ["syncing"])],
+    ["trouble", troubles({ syncing, damage, stall })],
   ];
 }
 
-function nodeRows(answer: Json): readonly Row[] {
-  const replica = membersOf(answer["replica"]);
-  const cache = membersOf(answer["cache"]);
-  const reads = membersOf(cache["reads"]);
-  const { memory, store, misses } = reads;
-  const connected = replica["connected"] === true;
+function nodeRows(answer: NodeShown): readonly Row[] {
+  const { replica, cache, damage, directoriesFound } = answer;
+  const { refusal, clockCorrected, heldBack, reconciling } = replica;
+  const { memory, store, misses } = cache.reads;
+  const silence = replica.connected ? "" : ", which does not answer";
   return [
-    ...identityRows(answer, `node ${text(answer["id"])}`),
-    ["status", text(answer["status"])],
-    ["place", `${number(answer["lat"])}, ${number(answer["lon"])}`],
-    [
-      "directory",
-      `${text(answer["directory"]) || "none"}${connected ? "" : ", which does not answer"}`,
-    ],
-    ["behind", `${number(replica["behind"])} writes, ${milliseconds(replica["lagMs"])}`],
-    ["not handed over", `${number(replica["outboxPending"])} writes`],
-    ["ready peers", listOfText(answer["readyPeers"]).join(", ") || "none"],
+    ...identityRows(answer, `node ${answer.id}`),
+    ["status", answer.status],
+    ["place", `${number(answer.lat)}, ${number(answer.lon)}`],
+    ["directory", `${answer.directory ?? "none"}${silence}`],
+    ["behind", `${number(replica.behind)} writes, ${Math.round(replica.lagMs)} ms`],
+    ["not handed over", `${number(replica.outboxPending)} writes`],
+    ["ready peers", answer.readyPeers.join(", ") || "none"],
     [
       "reads",
       `${number(memory)} from memory, ${number(store)} from disk, ${number(misses)} without a value`,
     ],
-    ["memory", `${number(cache["entries"])} entries, ${bytesText(cache["bytes"])}`],
+    ["memory", `${number(cache.entries)} entries, ${bytesText(cache.bytes)}`],
     ...storeRows(answer),
-    ["quarantined", number(replica["quarantined"])],
+    ["quarantined", number(replica.quarantined)],
     [
       "trouble",
-      troubles(answer, ["damage", "directoriesFound"], [], membersOf(replica), [
-        "refusal",
-        "clockCorrected",
-        "heldBack",
-        "reconciling",
-      ]),
+      troubles({ damage, directoriesFound, refusal, clockCorrected, heldBack, reconciling }),
     ],
   ];
 }
 
-function identityRows(answer: Json, what: string): readonly Row[] {
+function identityRows(answer: DirectoryShown | NodeShown, what: string): readonly Row[] {
   const { cluster, version, startedAtMs, nowMs } = answer;
-  const up =
-    typeof startedAtMs === "number" && typeof nowMs === "number"
-      ? `, for ${agoText(nowMs - startedAtMs)}`
-      : "";
-  return [[`${what}`, `of the cluster ${text(cluster)}, version ${text(version)}${up}`]];
+  const up = agoText(nowMs - startedAtMs);
+  return [[what, `of the cluster ${cluster}, version ${version}, for ${up}`]];
 }
 
-/** What the sizes of a store are called. */
-const SIZES: readonly (readonly [member: string, name: string])[] = [
-  ["databaseBytes", "database"],
-  ["walBytes", "write-ahead log"],
-  ["unfoldedBytes", "journal"],
-  ["pendingBytes", "waiting to be written"],
-];
+function storeRows({ store }: DirectoryShown | NodeShown): readonly Row[] {
+  const sizes = [
+    ["database", store.databaseBytes],
+    ["write-ahead log", store.walBytes],
+    ["journal", store.unfoldedBytes],
+    ["waiting to be written", store.pendingBytes],
+  ] as const;
+  const shown = sizes.flatMap(([name, bytes]) =>
+    bytes > 0 ? [`${name} ${bytesText(bytes)}`] : [],
+  );
+  return [["on disk", shown.join(", ") || "nothing"]];
+}
 
-function storeRows(answer: Json): readonly Row[] {
-  const store = membersOf(answer["store"]);
-  const sizes = SIZES.flatMap(([member, name]) => {
-    const bytes = store[member];
-    return typeof bytes === "number" && bytes > 0 ? [`${name} ${bytesText(bytes)}`] : [];
+/** What is wrong: the names of what is so, and what the program says of itself in its own words. */
+function troubles(signs: Readonly<Record<string, string | boolean | null>>): string {
+  const said = Object.entries(signs).flatMap(([name, sign]) => {
+    if (sign === null || sign === false) return [];
+    return [sign === true ? name : sign];
   });
-  return [["on disk", sizes.join(", ") || "nothing"]];
+  return said.join("; ") || "none";
 }
 
-/** What is wrong, in the program's own words. */
-function troubles(
-  answer: Json,
-  texts: readonly string[],
-  flags: readonly string[],
-  inner: Json = {},
-  innerTexts: readonly string[] = [],
-): string {
-  const said = [
-    ...texts.map((name) => [name, answer[name]] as const),
-    ...innerTexts.map((name) => [name, inner[name]] as const),
-  ].flatMap(([name, value]) => {
-    if (value === null || value === undefined || value === false) return [];
-    if (value === true) return [name];
-    return [typeof value === "string" ? value : `${name}: ${JSON.stringify(value)}`];
-  });
-  const set = flags.filter((name) => answer[name] === true);
-  return [...set, ...said].join("; ") || "none";
+function number(value: number): string {
+  return value.toLocaleString("en-US");
 }
 
-function membersOf(value: unknown): Json {
-  return typeof value === "object" && value !== null ? { ...value } : {};
-}
-
-function listOf(value: unknown): readonly Json[] {
-  return Array.isArray(value) ? value.map(membersOf) : [];
-}
-
-function listOfText(value: unknown): readonly string[] {
-  return Array.isArray(value) ? value.map(text) : [];
-}
-
-function text(value: unknown): string {
-  return typeof value === "string" ? value : "";
-}
-
-function number(value: unknown): string {
-  return typeof value === "number" ? value.toLocaleString("en-US") : "-";
-}
-
-function milliseconds(value: unknown): string {
-  return typeof value === "number" ? `${Math.round(value)} ms` : "-";
-}
-
-function bytesText(value: unknown): string {
-  if (typeof value !== "number") return "-";
-  if (value < 1024) return `${value} bytes`;
-  if (value < 1024 ** 2) return `${(value / 1024).toFixed(1)} KiB`;
-  if (value < 1024 ** 3) return `${(value / 1024 ** 2).toFixed(1)} MiB`;
-  return `${(value / 1024 ** 3).toFixed(1)} GiB`;
-}
-
-function dateText(ms: number): string {
-  return new Date(ms).toISOString();
+function bytesText(bytes: number): string {
+  if (bytes < 1024) return `${bytes} bytes`;
+  if (bytes < 1024 ** 2) return `${(bytes / 1024).toFixed(1)} KiB`;
+  if (bytes < 1024 ** 3) return `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
+  return `${(bytes / 1024 ** 3).toFixed(1)} GiB`;
 }

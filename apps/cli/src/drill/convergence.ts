@@ -1,5 +1,5 @@
 /** The end of a drill: everyone has to come to hold the same, and that has to be what was promised. */
-import { DirectoryApi, type NodeRecord } from "../directory-api.ts";
+import { DirectoryApi, type KnownNode } from "../directory-api.ts";
 import type { PartyAddress } from "../verify/party.ts";
 import { pause } from "../verify/settling.ts";
 import { verifyCluster, type VerifyReport } from "../verify/verify-cluster.ts";
@@ -53,7 +53,7 @@ async function compare(
   names: readonly string[],
 ): Promise<VerifyReport | string> {
   const addresses: PartyAddress[] = [];
-  let nodes: readonly NodeRecord[] = [];
+  let nodes: readonly KnownNode[] = [];
   for (const { name, url } of directories) {
     if (url === undefined) return `${name} does not run`;
     addresses.push({ name, url });

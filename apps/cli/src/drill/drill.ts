@@ -1,4 +1,7 @@
 /** What a drill is, and what it waits for. */
+import { regionStatus, type Described } from "@meridian/protocol/http-api";
+import * as v from "valibot";
+
 import { getJson } from "../directory-api.ts";
 import { pause } from "../verify/settling.ts";
 import type { DrillCluster } from "./drill-cluster.ts";
@@ -46,15 +49,16 @@ export async function until(isSo: () => Promise<boolean>): Promise<boolean> {
 }
 
 /** What a region says of its replica. */
-export async function replicaOf({ url }: Machine): Promise<Readonly<Record<string, unknown>>> {
-  const { replica } = await getJson(`${url}/status`, "NO_READY_NODE");
-  return replica as Readonly<Record<string, unknown>>;
+export async function replicaOf({ url }: Machine): Promise<Described<typeof standing>["replica"]> {
+  return (await getJson(`${url}/status`, standing, "NO_READY_NODE")).replica;
 }
+
+const standing = v.pick(regionStatus, ["replica"]);
 
 /** Whether a directory has everything that a region has written. */
 export async function handsOver(region: Machine): Promise<boolean> {
   const { outboxPending, connected } = await replicaOf(region);
-  return connected === true && outboxPending === 0;
+  return connected && outboxPending === 0;
 }
 
 /** Has nobody ask the victim any more, and resolves once a directory has everything that it has written. */

@@ -1,4 +1,6 @@
 /** What can be drilled: each drill lets one thing go wrong under load, and puts it right again. */
+import { readiness } from "@meridian/protocol/http-api";
+
 import { getJson } from "../directory-api.ts";
 import { DIRECTORY_DRILLS } from "./directory-drills.ts";
 import { handOver, replicaOf, until, type Drill, type Stage } from "./drill.ts";
@@ -164,5 +166,7 @@ async function isConnected(region: Machine): Promise<boolean> {
 }
 
 async function serves(region: Machine): Promise<void> {
-  await until(async () => (await getJson(`${region.url}/readyz`, "NO_READY_NODE")) !== undefined);
+  await until(
+    async () => (await getJson(`${region.url}/readyz`, readiness, "NO_READY_NODE")) !== undefined,
+  );
 }

@@ -1,5 +1,6 @@
 /** The drill of a region that comes back with entries of which nobody remembers any more that they were deleted. */
 import { stampTimeOf } from "@meridian/protocol";
+import { directoryStatus, quarantinePage, type Described } from "@meridian/protocol/http-api";
 
 import { getJson } from "../directory-api.ts";
 import { handOver, handsOver, until, type Drill } from "./drill.ts";
@@ -49,22 +50,20 @@ export const HORIZON_DRILL: Drill = {
 
 /** Resolves to the question whether a directory has forgotten everything that is deleted there now. */
 async function forgetting({ url }: Machine): Promise<() => Promise<boolean>> {
-  const status = (): ReturnType<typeof getJson> =>
-    getJson(`${url}/status`, "DIRECTORY_UNREACHABLE");
+  const status = (): Promise<Described<typeof directoryStatus>> =>
+    getJson(`${url}/status`, directoryStatus, "DIRECTORY_UNREACHABLE");
   const { head, nowMs } = await status();
-  const time = stampTimeOf(Number(nowMs) + MARGIN_MS);
+  const time = stampTimeOf(nowMs + MARGIN_MS);
   return async () => {
-    const { swept } = (await status())["store"] as {
-      readonly swept: { readonly horizon: number; readonly through: number };
-    };
-    return swept.horizon >= time && swept.through >= Number(head);
+    const { swept } = (await status()).store;
+    return swept.horizon >= time && swept.through >= head;
   };
 }
 
 /** The keys in a region's quarantine. */
 async function quarantineOf({ url }: Machine): Promise<ReadonlySet<string>> {
-  const { entries } = await getJson(`${url}/quarantine?limit=1000`, "NO_READY_NODE");
-  return new Set((entries as readonly { readonly key: string }[]).map(({ key }) => key));
+  const page = await getJson(`${url}/quarantine?limit=1000`, quarantinePage, "NO_READY_NODE");
+  return new Set(page.entries.map(({ key }) => key));
 }
 
 /** What ought to be in a quarantine, and is not. */

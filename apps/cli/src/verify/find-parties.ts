@@ -42,11 +42,9 @@ export async function findParties(given: readonly GivenDirectory[]): Promise<Par
         party.logProgress(),
         new DirectoryApi(directory.url).nodes(),
       ]);
-      for (const { id, url, status, fields } of records) {
+      for (const { id, url, status, goneSinceMs: sinceMs } of records) {
         // One that has gone from a directory may be at another one.
         if (nodes.get(id)?.gone === undefined && nodes.has(id)) continue;
-        const { goneSinceMs } = fields;
-        const sinceMs = typeof goneSinceMs === "number" ? goneSinceMs : null;
         nodes.set(id, { name: id, url, ...(status === "gone" && { gone: { sinceMs } }) });
       }
       return { directory, log };

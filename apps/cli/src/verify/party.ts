@@ -3,9 +3,18 @@ import {
   isPurgeable,
   MeridianError,
   parseStamp,
+  type KeyRange,
   type ListedEntry,
   type Stamp,
 } from "@meridian/protocol";
+import {
+  digestPage,
+  directoryStatus,
+  entryPage,
+  regionStatus,
+  type Described,
+} from "@meridian/protocol/http-api";
+import * as v from "valibot";
 
 import { getJson } from "../directory-api.ts";
 
@@ -17,12 +26,6 @@ export interface PartyAddress {
   readonly url: string | null;
   /** Of a node that the directories remember and miss: since when, null where nobody can tell. */
   readonly gone?: { readonly sinceMs: number | null };
-}
-
-/** Keys after `after` through `through`; null for the ends of the key space. */
-export interface KeyRange {
-  readonly after: string | null;
-  readonly through: string | null;
 }
 
 /** The digest of the beginning of a range. */
@@ -81,7 +84,20 @@ export interface LogProgress {
   readonly peers: readonly FollowedProgress[];
 }
 
-type Json = Readonly<Record<string, unknown>>;
+const digestOfPage = v.pick(digestPage, ["count", "fingerprint", "next"]);
+const nodeStanding = v.object({
+  replica: v.pick(regionStatus.entries.replica, [
+    "logId",
+    "applied",
+    "outboxThrough",
+    "outboxPending",
+  ]),
+});
+const logStanding = v.object({
+  logId: directoryStatus.entries.logId,
+  head: directoryStatus.entries.head,
+  peers: v.array(v.pick(directoryStatus.entries.peers.item, ["name", "logId", "applied"])),
+});
 
 const ENTRIES_PER_PAGE = 1_000;
 
@@ -101,98 +117,67 @@ export class Party {
   async tally(most: number): Promise<Tally | undefined> {
     const tally = { live: 0, expired: 0, deleted: 0 };
     let left = most;
-    for (let after: string | null = null; ;) {
-      const { entries, next } = await this.#get("/entries", { after, limit: ENTRIES_PER_PAGE });
-      if (!Array.isArray(entries)) throw this.#unexpected("entries", entries);
+    for await (const { entries } of this.#pages({ after: null, through: null })) {
       left -= entries.length;
       if (left < 0) return undefined;
-      for (const { state } of entries as readonly ListedEntry[]) tally[state] += 1;
-      if (next === null) return tally;
-      after = this.#text("next", next);
+      for (const { state } of entries) tally[state] += 1;
     }
+    return tally;
   }
 
   /** The digest of the first `limit` entries of a range. */
-  async digest(range: KeyRange, limit: number): Promise<DigestPage> {
-    const { count, fingerprint, next } = await this.#get("/digest", { ...range, limit });
-    return {
-      count: this.#number("count", count),
-      fingerprint: this.#text("fingerprint", fingerprint),
-      next: next === null ? null : this.#text("next", next),
-    };
+  digest(range: KeyRange, limit: number): Promise<DigestPage> {
+    return this.#get("/digest", digestOfPage, { ...range, limit });
   }
 
   /** Everything in a range, tombstones and expired entries included. */
   async entries(range: KeyRange): Promise<Holding> {
     const held = new Map<string, Held>();
     let highest = 0;
-    for (let { after } = range; ;) {
-      const limit = ENTRIES_PER_PAGE;
-      const { entries, next, horizon } = await this.#get("/entries", { ...range, after, limit });
-      if (!Array.isArray(entries)) throw this.#unexpected("entries", entries);
-      highest = Math.max(highest, this.#number("horizon", horizon));
-      for (const { key, stamp, state, expiresAtMs } of entries as readonly ListedEntry[]) {
-        const parsed = parseStamp(this.#text("stamp", stamp));
-        held.set(this.#text("key", key), { stamp: parsed, state, expiresAtMs });
+    for await (const { entries, horizon } of this.#pages(range)) {
+      highest = Math.max(highest, horizon);
+      for (const { key, stamp, state, expiresAtMs } of entries) {
+        held.set(key, { stamp: parseStamp(stamp), state, expiresAtMs });
       }
-      if (next === null) return { horizon: highest, entries: held };
-      after = this.#text("next", next);
     }
+    return { horizon: highest, entries: held };
   }
 
   /** How far it is, if it is a node. */
   async nodeProgress(): Promise<NodeProgress> {
-    const { replica } = await this.#get("/status", {});
-    if (typeof replica !== "object" || replica === null) throw this.#unexpected("replica", replica);
-    const { logId, applied, outboxThrough, outboxPending } = replica as Json;
-    const through = this.#number("outboxThrough", outboxThrough);
-    return {
-      logId: this.#number("logId", logId),
-      applied: this.#number("applied", applied),
-      outboxThrough: through,
-      outboxAcknowledged: through - this.#number("outboxPending", outboxPending),
-    };
+    const { replica } = await this.#get("/status", nodeStanding);
+    const { logId, applied, outboxThrough, outboxPending } = replica;
+    return { logId, applied, outboxThrough, outboxAcknowledged: outboxThrough - outboxPending };
   }
 
   /** How far it is, if it is a directory. */
-  async logProgress(): Promise<LogProgress> {
-    const { logId, head, peers } = await this.#get("/status", {});
-    if (!Array.isArray(peers)) throw this.#unexpected("peers", peers);
-    return {
-      logId: this.#number("logId", logId),
-      head: this.#number("head", head),
-      peers: (peers as readonly Json[]).map((peer) => ({
-        name: this.#text("name", peer["name"]),
-        logId: this.#number("logId", peer["logId"]),
-        applied: this.#number("applied", peer["applied"]),
-      })),
-    };
+  logProgress(): Promise<LogProgress> {
+    return this.#get("/status", logStanding);
   }
 
-  #get(path: string, query: Readonly<Record<string, string | number | null>>): Promise<Json> {
+  async *#pages({ after, through }: KeyRange): AsyncGenerator<Described<typeof entryPage>, void> {
+    for (let from = after; ;) {
+      const query = { after: from, through, limit: ENTRIES_PER_PAGE };
+      const page = await this.#get("/entries", entryPage, query);
+      yield page;
+      if (page.next === null) return;
+      from = page.next;
+    }
+  }
+
+  #get<Schema extends v.GenericSchema>(
+    path: string,
+    schema: Schema,
+    query: Readonly<Record<string, string | number | null>> = {},
+  ): Promise<Described<Schema>> {
     const given = new URLSearchParams();
     for (const [name, value] of Object.entries(query)) {
       if (value !== null) given.set(name, String(value));
     }
     const search = given.toString();
     const target = search === "" ? path : `${path}?${search}`;
-    if (this.url !== null) return getJson(this.url + target, "NO_READY_NODE");
+    if (this.url !== null) return getJson(this.url + target, schema, "NO_READY_NODE");
     const said = `Expected a directory to know where ${this.name} is, got none`;
     return Promise.reject(new MeridianError("NO_READY_NODE", said));
-  }
-
-  #number(name: string, value: unknown): number {
-    if (typeof value === "number") return value;
-    throw this.#unexpected(name, value);
-  }
-
-  #text(name: string, value: unknown): string {
-    if (typeof value === "string") return value;
-    throw this.#unexpected(name, value);
-  }
-
-  #unexpected(name: string, value: unknown): MeridianError {
-    const got = JSON.stringify(value)?.slice(0, 80) ?? "nothing";
-    return new MeridianError("INTERNAL", `Expected \`${name}\` from ${this.url}, got ${got}`);
   }
 }

@@ -6,9 +6,9 @@
  * they are so few that they are listed and compared one by one; then the questions grow again. At any time a
  * party is asked for one bounded page, and at most one short list of each is held.
  */
-import { compareKeys, compareStamps, type Stamp } from "@meridian/protocol";
+import { compareKeys, compareStamps, type KeyRange, type Stamp } from "@meridian/protocol";
 
-import { isEmptied, isGone, type KeyRange, type Party } from "./party.ts";
+import { isEmptied, isGone, type Party } from "./party.ts";
 
 /** How many entries a digest is asked of, at most and at least. */
 const DIGEST_MAX = 16_384;

@@ -67,7 +67,7 @@ export const absentNode = v.object({
 });
 
 /** A node as its directory knows it. */
-export const node = v.union([presentNode, absentNode]);
+export const node = v.variant("status", [presentNode, absentNode]);
 
 /** All nodes that the directory knows. */
 export const nodes = v.object({ nodes: v.array(node) });
