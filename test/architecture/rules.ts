@@ -2,7 +2,7 @@
  * The rules of architecture, as one pure function from a package to the list of what is wrong with it.
  *
  *   apps: directory, region, cli, examples
- *     → middle: client, replication, store, cache, geo, transport, http, cluster-file, supervision
+ *     → middle: client, replication, store, cache, geo, certificates, transport, http, cluster-file, supervision
  *         → ports, options
  *             → bottom: protocol, runtime
  *
@@ -23,6 +23,7 @@ const LAYERS = {
     "store",
     "cache",
     "geo",
+    "certificates",
     "transport",
     "http",
     "cluster-file",

@@ -1,0 +1,182 @@
+/**
+ * An authority of one's own, which vouches for the programs of a cluster: whoever trusts its certificate knows them.
+ * Keys are ECDSA over P-256, which every TLS library takes.
+ */
+import "reflect-metadata";
+
+import type { webcrypto } from "node:crypto";
+import { isIP } from "node:net";
+
+import { MeridianError } from "@meridian/protocol";
+import {
+  AuthorityKeyIdentifierExtension,
+  BasicConstraintsExtension,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  SubjectAlternativeNameExtension,
+  SubjectKeyIdentifierExtension,
+  type X509Certificate,
+  X509CertificateGenerator,
+  type Extension,
+} from "@peculiar/x509";
+
+const DAY_MS = 86_400_000;
+
+/** So much before the moment that a certificate is made it is good already: not all clocks agree. */
+const EARLY_MS = 3_600_000;
+
+const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+
+/** A certificate and its key, as PEM. */
+export interface MadeCertificate {
+  /** The certificate, then those between it and the root. */
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** How long something that is made is good. */
+export interface Validity {
+  /** Milliseconds since the Unix epoch. */
+  readonly nowMs: number;
+  /** Counted from `nowMs`; below nothing for what has expired already. */
+  readonly days: number;
+}
+
+/** What a certificate is for. */
+export interface CertificateWish extends Validity {
+  /** Names and addresses under which its owner is reached, at least one; the first is its name. */
+  readonly hosts: readonly string[];
+}
+
+type Keys = webcrypto.CryptoKeyPair;
+
+/** Makes certificates. */
+export class Authority {
+  /** Its own certificate: what others are to trust. */
+  readonly cert: string;
+  /** Its private key. */
+  readonly key: string;
+  readonly #certificate: X509Certificate;
+  readonly #keys: Keys;
+  /** Certificates between what it makes and the root. */
+  readonly #chain: string;
+
+  private constructor(made: MadeCertificate, certificate: X509Certificate, keys: Keys, chain = "") {
+    this.cert = made.cert;
+    this.key = made.key;
+    this.#certificate = certificate;
+    this.#keys = keys;
+    this.#chain = chain;
+  }
+
+  /** An authority that nobody but itself vouches for. */
+  static async create(name: string, validity: Validity): Promise<Authority> {
+    const keys = await newKeys();
+    const certificate = await X509CertificateGenerator.createSelfSigned({
+      name: `CN=${escaped(name)}`,
+      keys,
+      signingAlgorithm: ALGORITHM,
+      ...datesOf(validity),
+      extensions: await authorityExtensions(keys, 1),
+    });
+    const made = { cert: pem(certificate), key: await keyText(keys) };
+    return new Authority(made, certificate, keys);
+  }
+
+  /** An authority that this one vouches for. */
+  async intermediate(name: string, validity: Validity): Promise<Authority> {
+    const keys = await newKeys();
+    const extensions = [
+      ...(await authorityExtensions(keys, 0)),
+      await AuthorityKeyIdentifierExtension.create(this.#certificate.publicKey),
+    ];
+    const certificate = await this.#sign(name, keys, validity, extensions);
+    const made = { cert: pem(certificate), key: await keyText(keys) };
+    return new Authority(made, certificate, keys, made.cert + this.#chain);
+  }
+
+  /** A certificate with which its owner may both listen and dial. Throws `INVALID_ARGUMENT` for what is no host. */
+  async issue({ hosts, ...validity }: CertificateWish): Promise<MadeCertificate> {
+    const names = hosts.map(nameOf);
+    const [first] = names;
+    if (first === undefined) {
+      throw new MeridianError("INVALID_ARGUMENT", "Expected a host for a certificate, got none");
+    }
+    const keys = await newKeys();
+    const certificate = await this.#sign(first.value, keys, validity, [
+      new BasicConstraintsExtension(false, undefined, true),
+      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
+      new SubjectAlternativeNameExtension([...names]),
+      await SubjectKeyIdentifierExtension.create(keys.publicKey),
+      await AuthorityKeyIdentifierExtension.create(this.#certificate.publicKey),
+    ]);
+    return { cert: pem(certificate) + this.#chain, key: await keyText(keys) };
+  }
+
+  #sign(
+    name: string,
+    keys: Keys,
+    validity: Validity,
+    extensions: Extension[],
+  ): Promise<X509Certificate> {
+    return X509CertificateGenerator.create({
+      // Names of hosts may be longer than a common name, which nobody reads any more.
+      subject: `CN=${escaped(name.slice(0, 64))}`,
+      issuer: this.#certificate.subjectName,
+      publicKey: keys.publicKey,
+      signingKey: this.#keys.privateKey,
+      signingAlgorithm: ALGORITHM,
+      ...datesOf(validity),
+      extensions,
+    });
+  }
+}
+
+function nameOf(host: string): { readonly type: "dns" | "ip"; readonly value: string } {
+  if (isIP(host) !== 0) return { type: "ip", value: host };
+  if (/^(\*\.)?[a-z\d]([a-z\d-]*[a-z\d])?(\.[a-z\d]([a-z\d-]*[a-z\d])?)*$/i.test(host)) {
+    return { type: "dns", value: host };
+  }
+  throw new MeridianError(
+    "INVALID_ARGUMENT",
+    `Expected a host as a name or an address, such as \`cache.example.com\` or \`10.0.0.1\`, got \`${host.slice(0, 200)}\``,
+  );
+}
+
+async function authorityExtensions(keys: Keys, below: number): Promise<Extension[]> {
+  return [
+    new BasicConstraintsExtension(true, below, true),
+    new KeyUsagesExtension(KeyUsageFlags.keyCertSign + KeyUsageFlags.cRLSign, true),
+    await SubjectKeyIdentifierExtension.create(keys.publicKey),
+  ];
+}
+
+function datesOf({ nowMs, days }: Validity): { notBefore: Date; notAfter: Date } {
+  const notAfter = nowMs + days * DAY_MS;
+  return {
+    notBefore: new Date(Math.min(nowMs, notAfter) - EARLY_MS),
+    notAfter: new Date(notAfter),
+  };
+}
+
+function newKeys(): Promise<Keys> {
+  return crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
+}
+
+async function keyText({ privateKey }: Keys): Promise<string> {
+  const bytes = Buffer.from(await crypto.subtle.exportKey("pkcs8", privateKey));
+  const lines = bytes.toString("base64").match(/.{1,64}/g) ?? [];
+  return `-----BEGIN PRIVATE KEY-----\n${lines.join("\n")}\n-----END PRIVATE KEY-----\n`;
+}
+
+function pem(certificate: X509Certificate): string {
+  return `${certificate.toString("pem")}\n`;
+}
+
+/** A text as it stands in the name of a certificate. */
+function escaped(text: string): string {
+  return text.replace(/[,+"\\<>;=#]/g, (character) => `\\${character}`);
+}

@@ -1,0 +1,158 @@
+/** What a program's certificate files say, read as a whole or not at all. */
+import { createPrivateKey, X509Certificate, type KeyObject } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { createSecureContext } from "node:tls";
+
+import { MeridianError } from "@meridian/protocol";
+
+/** Paths of PEM files, as the options of a program name them. */
+export interface CredentialFiles {
+  /** The certificate that a program listens and dials with, then those between it and the authority. */
+  readonly tlsCert: string | null;
+  readonly tlsKey: string | null;
+  /** Whom it trusts when it dials; those of the platform where null. */
+  readonly tlsCa: string | null;
+  /** Whom it trusts of those that open links; null where they need no certificate. */
+  readonly tlsClientCa: string | null;
+}
+
+/** What a program listens with: PEM texts. */
+export interface ServerCredentials {
+  readonly cert: string;
+  readonly key: string;
+  readonly clientCa?: string;
+}
+
+/** What the files hold. */
+export interface Material {
+  readonly server: ServerCredentials | undefined;
+  readonly ca: string | undefined;
+  /** The certificates of `server.cert`, its own first. */
+  readonly chain: readonly X509Certificate[];
+  readonly authorities: readonly X509Certificate[];
+}
+
+/** Throws `INVALID_CONFIG` for options that make no sense together. */
+export function checkFiles({ tlsCert, tlsKey, tlsClientCa }: CredentialFiles): void {
+  if ((tlsCert === null) !== (tlsKey === null)) {
+    const [given, missing] =
+      tlsCert === null ? ["--tls-key", "--tls-cert"] : ["--tls-cert", "--tls-key"];
+    throw invalid(`Expected \`${missing}\` beside \`${given}\`, got nothing`);
+  }
+  if (tlsClientCa !== null && tlsCert === null) {
+    throw invalid(
+      "Expected `--tls-cert` beside `--tls-client-ca`: certificates of clients are asked for over TLS only",
+    );
+  }
+}
+
+/** Reads the files. Rejects with `INVALID_CONFIG`, which names the file, for what is missing, cut off or does not fit together. */
+export async function readMaterial(files: CredentialFiles): Promise<Material> {
+  const [cert, key, ca, clientCa] = await Promise.all([
+    readPem("--tls-cert", files.tlsCert),
+    readPem("--tls-key", files.tlsKey),
+    readPem("--tls-ca", files.tlsCa),
+    readPem("--tls-client-ca", files.tlsClientCa),
+  ]);
+  const authorities = ca === undefined ? [] : certificatesOf("--tls-ca", files.tlsCa, ca);
+  if (clientCa !== undefined) certificatesOf("--tls-client-ca", files.tlsClientCa, clientCa);
+  if (cert === undefined || key === undefined) {
+    return { server: undefined, ca, chain: [], authorities };
+  }
+  const chain = certificatesOf("--tls-cert", files.tlsCert, cert);
+  if (chain[0]?.checkPrivateKey(keyOf(files.tlsKey, key)) !== true) {
+    throw invalid(
+      `Expected the key in \`${files.tlsKey}\` (--tls-key) to be that of the certificate in \`${files.tlsCert}\` (--tls-cert), got another one's`,
+    );
+  }
+  const server = { cert, key, ...(clientCa !== undefined && { clientCa }) };
+  try {
+    // What the TLS library would refuse at each connection.
+    createSecureContext({ cert, key, ca: clientCa });
+  } catch (cause) {
+    throw invalid(
+      `Expected a certificate that TLS takes in \`${files.tlsCert}\`: ${messageOf(cause)}`,
+      cause,
+    );
+  }
+  return { server, ca, chain, authorities };
+}
+
+/** Whether a chain ends at one of these authorities, as peers that trust only them will ask. */
+export function leadsTo(
+  chain: readonly X509Certificate[],
+  authorities: readonly X509Certificate[],
+): boolean {
+  const linked = chain.every((each, index) => {
+    const next = chain[index + 1];
+    return next === undefined || isSignedBy(each, next);
+  });
+  const last = chain.at(-1);
+  return (
+    linked &&
+    last !== undefined &&
+    authorities.some((each) => each.raw.equals(last.raw) || isSignedBy(last, each))
+  );
+}
+
+function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+}
+
+async function readPem(option: string, path: string | null): Promise<string | undefined> {
+  if (path === null) return undefined;
+  try {
+    return await readFile(path, "latin1");
+  } catch (cause) {
+    throw invalid(
+      `Expected to read \`${path}\` (${option}): ${(cause as NodeJS.ErrnoException).code ?? messageOf(cause)}`,
+      cause,
+    );
+  }
+}
+
+const BLOCK = /-----BEGIN CERTIFICATE-----[\sA-Za-z0-9+/=]+-----END CERTIFICATE-----/g;
+
+/** Every certificate of a PEM text. A file that is being written may end in the middle of one, and would pass as what comes before. */
+function certificatesOf(
+  option: string,
+  path: string | null,
+  text: string,
+): readonly X509Certificate[] {
+  const blocks = text.match(BLOCK) ?? [];
+  const begun = text.split("-----BEGIN ").length - 1;
+  if (blocks.length === 0 || blocks.length !== begun) {
+    const got = begun === 0 ? "none" : "something else, or one that is cut off";
+    throw invalid(`Expected whole certificates as PEM in \`${path}\` (${option}), got ${got}`);
+  }
+  return blocks.map((block) => {
+    try {
+      return new X509Certificate(block);
+    } catch (cause) {
+      throw invalid(
+        `Expected certificates as PEM in \`${path}\` (${option}): ${messageOf(cause)}`,
+        cause,
+      );
+    }
+  });
+}
+
+function keyOf(path: string | null, text: string): KeyObject {
+  try {
+    return createPrivateKey(text);
+  } catch (cause) {
+    // What the library says may quote the file.
+    throw invalid(
+      `Expected a private key as PEM without a passphrase in \`${path}\` (--tls-key), got something else, or one that is cut off`,
+      cause,
+    );
+  }
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+function invalid(message: string, cause?: unknown): MeridianError {
+  return new MeridianError("INVALID_CONFIG", message, { cause });
+}

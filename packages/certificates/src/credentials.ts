@@ -1,0 +1,208 @@
+/**
+ * The certificates of a running program. They are read at the start, again when the program is told to, and when a file has
+ * changed. What cannot be used is told, and those before stay in use: whoever renews certificates writes one file
+ * after the other.
+ */
+import { stat } from "node:fs/promises";
+
+import { asMeridianError } from "@meridian/protocol";
+import type { Clock, Logger } from "@meridian/runtime";
+
+import {
+  checkFiles,
+  leadsTo,
+  readMaterial,
+  type CredentialFiles,
+  type Material,
+  type ServerCredentials,
+} from "./credential-files.ts";
+
+/** What credentials need. */
+export interface CredentialsOptions {
+  readonly files: CredentialFiles;
+  /** Whether it listens without TLS, whatever certificate there is. */
+  readonly plain?: boolean;
+  /** The URLs that are dialled. Files are not read that are of use only for those of `https:`, where there is none. */
+  readonly dials?: readonly string[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** How often the files are looked at, in milliseconds. Default: 5 000. */
+  readonly watchMs?: number;
+}
+
+/** What a program dials with: PEM texts. */
+export interface DialCredentials {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly minVersion: "TLSv1.2";
+}
+
+const WATCH_MS = 5_000;
+const DAY_MS = 86_400_000;
+
+/** So many days before a certificate expires it is told, once a day. */
+const WARN_DAYS = 14;
+
+const LONG_AGO = -Infinity;
+
+/** A program's certificates. */
+export class Credentials {
+  readonly #options: CredentialsOptions;
+  #material: Material;
+  #signature: string;
+  /** The signature of the files that were last found unusable: they are told once. */
+  #refused = "";
+  #warnedAtMs = LONG_AGO;
+  #listener: (server: ServerCredentials) => void = () => {};
+  #cancel: () => void = () => {};
+  #isStopped = false;
+  #reading: Promise<void> = Promise.resolve();
+
+  private constructor(options: CredentialsOptions, material: Material, signature: string) {
+    this.#options = options;
+    this.#material = material;
+    this.#signature = signature;
+  }
+
+  /** Reads the files. Rejects with `INVALID_CONFIG`. */
+  static async open(given: CredentialsOptions): Promise<Credentials> {
+    const files = usedFiles(given);
+    checkFiles(files);
+    const signature = await signatureOf(files);
+    const options = { ...given, files };
+    const credentials = new Credentials(options, await readMaterial(files), signature);
+    credentials.#warn();
+    return credentials;
+  }
+
+  /** What to listen with; undefined for listening without TLS. */
+  get server(): ServerCredentials | undefined {
+    return this.#options.plain === true ? undefined : this.#material.server;
+  }
+
+  /** What to dial with. It changes; ask for it at each dial. */
+  get dialing(): DialCredentials {
+    const { server, ca } = this.#material;
+    return {
+      minVersion: "TLSv1.2",
+      ...(ca !== undefined && { ca }),
+      ...(server && { cert: server.cert, key: server.key }),
+    };
+  }
+
+  /** Begins to look at the files, and hands on what to listen with whenever it changes. `take` may throw what it cannot use. */
+  watch(take: (server: ServerCredentials) => void): void {
+    this.#listener = take;
+    this.#lookLater();
+  }
+
+  /** Looks no more. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancel();
+  }
+
+  /** Reads the files again, whether they have changed or not, and tells what came of it. Never rejects. */
+  reload(): Promise<void> {
+    this.#reading = this.#reading.then(async () => {
+      this.#refused = "";
+      await this.#read(await signatureOf(this.#options.files));
+    });
+    return this.#reading;
+  }
+
+  #lookLater(): void {
+    const { files, clock, watchMs = WATCH_MS } = this.#options;
+    if (this.#isStopped || Object.values(files).every((path) => path === null)) return;
+    this.#cancel = clock.after(watchMs, () => {
+      this.#reading = this.#reading.then(() => this.#look());
+      void this.#reading.then(() => this.#lookLater());
+    });
+  }
+
+  async #look(): Promise<void> {
+    const signature = await signatureOf(this.#options.files);
+    const isNew = signature !== this.#signature && signature !== this.#refused;
+    if (isNew) await this.#read(signature);
+    this.#warn();
+  }
+
+  async #read(signature: string): Promise<void> {
+    const { logger, files } = this.#options;
+    try {
+      const material = await readMaterial(files);
+      if (material.server !== undefined && this.server !== undefined) {
+        this.#listener(material.server);
+      }
+      this.#material = material;
+      this.#signature = signature;
+      this.#refused = "";
+      this.#warnedAtMs = LONG_AGO;
+      if (material.server === undefined && material.ca === undefined) return;
+      logger.info("certificates were read again; connections that are open go on", {
+        expires: material.chain[0]?.validTo,
+      });
+      this.#warn();
+    } catch (cause) {
+      this.#refused = signature;
+      const { code, message } = asMeridianError(cause);
+      logger.error("certificates cannot be used; those before stay in use", { code, why: message });
+    }
+  }
+
+  /** Tells of what peers will stumble over. */
+  #warn(): void {
+    const { logger, clock, files } = this.#options;
+    const { chain, authorities } = this.#material;
+    const nowMs = clock.nowMs();
+    const [own] = chain;
+    if (own === undefined || nowMs - this.#warnedAtMs < DAY_MS) return;
+    this.#warnedAtMs = nowMs;
+    const file = files.tlsCert;
+    for (const each of chain) {
+      const leftMs = Date.parse(each.validTo) - nowMs;
+      const fields = { file, subject: each.subject, expires: each.validTo };
+      if (leftMs <= 0) logger.error("a certificate has expired; peers refuse it: renew it", fields);
+      else if (leftMs < WARN_DAYS * DAY_MS) {
+        logger.warn("a certificate expires soon; renew it", fields);
+      }
+    }
+    if (Date.parse(own.validFrom) > nowMs) {
+      const fields = { file, from: own.validFrom };
+      logger.error("the certificate is not good yet; peers refuse it: look at the clock", fields);
+    }
+    if (authorities.length > 0 && !leadsTo(chain, authorities)) {
+      logger.warn(
+        "the certificate does not lead to an authority of --tls-ca: peers that trust only those refuse it. Is an intermediate certificate missing?",
+        { file, issuer: own.issuer },
+      );
+    }
+  }
+}
+
+function usedFiles({ files, plain = false, dials }: CredentialsOptions): CredentialFiles {
+  const { tlsCert, tlsKey, tlsCa, tlsClientCa } = files;
+  const dialsSecurely = dials?.some((url) => url.startsWith("https:")) !== false;
+  const own = plain && !dialsSecurely ? { tlsCert: null, tlsKey: null } : { tlsCert, tlsKey };
+  return {
+    ...own,
+    tlsCa: dialsSecurely ? tlsCa : null,
+    tlsClientCa: plain ? null : tlsClientCa,
+  };
+}
+
+/** Differs once a file has been written, replaced, or removed. */
+async function signatureOf(files: CredentialFiles): Promise<string> {
+  const { tlsCert, tlsKey, tlsCa, tlsClientCa } = files;
+  const parts = [tlsCert, tlsKey, tlsCa, tlsClientCa].map(async (path) => {
+    if (path === null) return "";
+    try {
+      const { mtimeMs, size, ino } = await stat(path);
+      return `${mtimeMs}:${size}:${ino}`;
+    } catch {
+      return "missing";
+    }
+  });
+  return (await Promise.all(parts)).join(",");
+}
