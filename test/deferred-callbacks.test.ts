@@ -12,9 +12,16 @@ import { readWorkspace } from "./architecture/workspace.ts";
 
 /** What runs in the processes of regions and directories. */
 const FOLDERS = [
-  ...["http", "transport", "store", "supervision", "replication", "runtime", "cache"].map(
-    (name) => `packages/${name}`,
-  ),
+  ...[
+    "certificates",
+    "http",
+    "transport",
+    "store",
+    "supervision",
+    "replication",
+    "runtime",
+    "cache",
+  ].map((name) => `packages/${name}`),
   "apps/region",
   "apps/directory",
 ];
@@ -33,7 +40,7 @@ const NAMES = "only declares or hands on such a function";
 
 /** By file: how many callbacks are deferred there, and what catches them. */
 const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
-  "apps/region/src/directory-finder.ts": [1, STEP],
+  "apps/region/src/directory-finder.ts": [2, STEP],
   "apps/region/src/listeners/http/batch-routes.ts": [1, SETTLES],
   "apps/region/src/region-node.ts": [3, NAMES],
   "apps/region/src/service/change-feed.ts": [1, OWN],
@@ -44,10 +51,11 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "packages/cache/src/on-abort.ts": [1, SETTLES],
   "packages/cache/src/platform.ts": [1, NAMES],
   "packages/cache/src/timekeeper.ts": [1, OWN],
+  "packages/certificates/src/credentials.ts": [1, SETTLES],
   "packages/http/src/answer-body.ts": [1, ANSWERS],
   "packages/http/src/body.ts": [4, SETTLES],
-  "packages/http/src/http-guard.ts": [7, SETTLES],
-  "packages/http/src/http-server.ts": [13, ANSWERS],
+  "packages/http/src/http-guard.ts": [8, SETTLES],
+  "packages/http/src/http-server.ts": [14, ANSWERS],
   "packages/http/src/pipelines.ts": [4, ANSWERS],
   "packages/http/src/reply.ts": [6, SETTLES],
   "packages/http/src/request-limit.ts": [1, SETTLES],
@@ -82,7 +90,7 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "packages/supervision/src/output.ts": [1, SETTLES],
   "packages/supervision/src/parent.ts": [2, SETTLES],
   "packages/supervision/src/server-program.ts": [3, SETTLES],
-  "packages/transport/src/dial-link.ts": [2, STEP],
+  "packages/transport/src/dial-link.ts": [3, STEP],
   "packages/transport/src/link-listener.ts": [3, STEP],
   "packages/transport/src/receive-budget.ts": [1, STEP],
   "packages/transport/src/web-socket-link.ts": [6, STEP],

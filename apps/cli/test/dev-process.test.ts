@@ -186,13 +186,22 @@ test("of a cluster file, the programs get the whole, but addresses of this machi
   const folder = temporary();
   const config = join(folder, "cluster.json");
   const port = await freePort();
-  const directories = [{ id: "main", url: "http://10.0.0.1:7400", host: "0.0.0.0", data: "/d" }];
+  const directories = [
+    {
+      id: "main",
+      url: "http://10.0.0.1:7400",
+      host: "0.0.0.0",
+      data: "/d",
+      tlsCert: "/c",
+      tlsKey: "/k",
+    },
+  ];
   const regions = [{ id: "paris", lat: 48.86, lon: 2.35, url: "http://10.0.0.2:7401" }];
   writeFileSync(config, JSON.stringify({ directories, regions }));
   const data = join(folder, "data");
   const run = await start({ data, config, port: String(port), regions: undefined });
   await run.says(/Ready in .* a directory and 1 region\./);
-  const common = `--cluster-file=${config} --host=127.0.0.1`;
+  const common = `--cluster-file=${config} --insecure-no-tls --host=127.0.0.1`;
   expect(storyOf(data, "main")).toContain(
     `started ${common} --port=${port} --data=${join(data, "main")} --id=main\n`,
   );

@@ -1,6 +1,7 @@
 import type { Link, LinkEvents } from "@meridian/ports";
 import { join } from "node:path";
 
+import { Credentials } from "@meridian/certificates";
 import { connectionsMaxOf, HttpServer, OriginPolicy, RequestLimit } from "@meridian/http";
 import {
   defaultsOf,
@@ -50,6 +51,8 @@ export interface DirectoryOptions extends Omit<
 export interface RunningDirectory {
   /** Where it is reached from this machine. */
   readonly url: string;
+  /** Reads the certificates again, and tells the log what came of it. Open connections go on. */
+  reload(): Promise<void>;
   /**
    * Refuses new requests, lets those under way finish for a second, says goodbye to the nodes and closes the
    * log. Calling it again returns the same promise.
@@ -79,11 +82,20 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
   const { clock = systemClock, random = systemRandom, logger, durability } = options;
   const tuning = { expiredGraceMs: options.expiredGrace, ...options.tuning };
   const connectionsMax = connectionsMaxOf(options.connectionsMax, logger);
+  const credentials = await Credentials.open({
+    files: options,
+    plain: options.insecureNoTls,
+    dials: options.peer ?? [],
+    clock,
+    logger,
+  });
   const server = new HttpServer({
     clock,
     connectionsMax,
     allowHost: options.allowHost ?? [],
+    insecure: options.insecureNoTls,
     starting: STARTING,
+    ...(credentials.server && { certificate: credentials.server }),
   });
   // The address first: a directory that cannot have it must not begin a new epoch of the log.
   await server.listen(options.host, options.port);
@@ -114,10 +126,16 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
       horizonMs: options.horizon,
     });
   }
-  const stop = serve({ ...options, clock, random }, server, log, health, running);
+  const settled = { ...options, clock, random, credentials };
+  const stop = serve(settled, server, log, health, running);
+  credentials.watch((certificate) => server.reload(certificate));
   logger.info(`listening on ${url}`, { cluster: options.cluster, epoch: log.epoch });
   let stopped: Promise<void> | undefined;
-  return { url, stop: () => (stopped ??= stop()) };
+  return {
+    url,
+    reload: () => credentials.reload(),
+    stop: () => (stopped ??= stop()),
+  };
 }
 
 /** The machine, once it has been made: the log is there before it, and is to know the time from it. */
@@ -130,6 +148,7 @@ type Settled = DirectoryOptions &
   Omit<DirectoryFlags, "id" | "clusterFile" | keyof LogSettings> & {
     readonly clock: Clock;
     readonly random: Random;
+    readonly credentials: Credentials;
   };
 
 /** Puts the parts together on an open server and log, and returns what takes them apart. */
@@ -190,6 +209,7 @@ function serve(
   server.handle(directoryHandlers(service, { [LINK_PATH]: links.upgrade }));
   return async () => {
     logger.info("stopping", { cluster });
+    options.credentials.stop();
     leaving ??= goingAway("The directory is shutting down");
     directory.stop();
     links.stop();
@@ -216,11 +236,14 @@ function linksOf(directory: Directory, logger: Logger): LinkListener {
 
 /** How the others are reached. */
 function followOptions(options: Settled): FollowOptions {
-  const { peer, random, logger } = options;
+  const { peer, random, logger, credentials } = options;
   const peers = (peer ?? []).map((name) => ({
     name,
     dial: (events: LinkEvents): Link =>
-      dialLink(`${name.replace(/\/+$/, "")}/replicate`, events, { logger }),
+      dialLink(`${name.replace(/\/+$/, "")}/replicate`, events, {
+        logger,
+        credentials: credentials.dialing,
+      }),
   }));
   return { random, peers };
 }

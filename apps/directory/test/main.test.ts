@@ -98,7 +98,7 @@ describe("meridian-directory", { timeout: 20_000 }, () => {
     child.kill("SIGTERM");
     const { code, out, errors } = await ended;
     expect([code, errors]).toEqual([0, ""]);
-    expect(out).toContain("received SIGHUP and goes on");
+    expect(out).toContain("received SIGHUP and goes on: certificates are read again");
     const [line] = out.split("\n");
     expect(JSON.parse(line ?? "")).toMatchObject({
       level: "info",

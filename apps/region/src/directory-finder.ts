@@ -2,12 +2,19 @@
  * What a node finds where its directories ought to be. A node that no directory has ever admitted is an island, most often by a slip:
  * `--directory` names a region, another program, or nothing. It looks, says what it sees, and looks again until it is admitted.
  */
+import { once } from "node:events";
+import { request, type IncomingMessage } from "node:http";
+import { request as secureRequest } from "node:https";
+import type { SecureContextOptions } from "node:tls";
+
 import type { Clock, Logger } from "@meridian/runtime";
 
 /** What a finder needs. */
 export interface DirectoryFinderOptions {
   /** The URLs of the directories, without a last slash. */
   readonly urls: readonly string[];
+  /** What they are asked with over TLS. It may change. */
+  credentials(): SecureContextOptions;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Whether any directory has ever admitted the node. */
@@ -55,7 +62,10 @@ export class DirectoryFinder {
 
   async #look(): Promise<void> {
     const { urls, logger } = this.#options;
-    const seen = await Promise.all(urls.map(async (url) => `${url} is ${await lookAt(url)}`));
+    const credentials = this.#options.credentials();
+    const seen = await Promise.all(
+      urls.map(async (url) => `${url} is ${await lookAt(url, credentials)}`),
+    );
     const found = seen.join("; ");
     if (found !== this.#found && !this.#isStopped && !this.#options.isAdmitted()) {
       logger.error("no directory has ever admitted this node", { found });
@@ -66,12 +76,11 @@ export class DirectoryFinder {
 }
 
 /** What answers at a URL: `the region …`, `a directory of cluster …`, `another program (…)`, or `silent (…)`. Never throws. */
-export async function lookAt(url: string): Promise<string> {
-  let response: Response;
+export async function lookAt(url: string, credentials: SecureContextOptions = {}): Promise<string> {
+  let response: IncomingMessage;
   let text: string;
   try {
-    const signal = AbortSignal.timeout(PATIENCE_MS);
-    response = await fetch(`${url}/status`, { signal, redirect: "manual" });
+    response = await ask(`${url}/status`, credentials);
     text = await readStart(response);
   } catch (cause) {
     return `silent (${reasonOf(cause)})`;
@@ -82,16 +91,29 @@ export async function lookAt(url: string): Promise<string> {
     return `no directory but the region ${nameOf(status["id"])} of cluster ${cluster}`;
   }
   if (typeof status["logId"] === "number") return `a directory of cluster ${cluster}`;
-  const server = response.headers.get("server");
-  return `another program (HTTP ${response.status}${server === null ? "" : `, ${server.slice(0, 40)}`})`;
+  const server = response.headers["server"];
+  const named = typeof server === "string" ? `, ${server.slice(0, 40)}` : "";
+  return `another program (HTTP ${response.statusCode}${named})`;
+}
+
+async function ask(url: string, credentials: SecureContextOptions): Promise<IncomingMessage> {
+  const signal = AbortSignal.timeout(PATIENCE_MS);
+  const options = { signal, agent: false };
+  const asked = url.startsWith("https:")
+    ? secureRequest(url, { ...options, ...credentials })
+    : request(url, options);
+  asked.end();
+  const [response] = (await once(asked, "response")) as [IncomingMessage];
+  // The end of its time comes to both.
+  asked.on("error", () => {});
+  return response;
 }
 
 /** The beginning of an answer. What does not end there is no status. */
-async function readStart({ body }: Response): Promise<string> {
-  if (body === null) return "";
+async function readStart(response: IncomingMessage): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of body) {
+  for await (const chunk of response as AsyncIterable<Uint8Array>) {
     chunks.push(chunk);
     bytes += chunk.byteLength;
     if (bytes > ANSWER_BYTES_MAX) break;
@@ -117,7 +139,7 @@ function nameOf(value: unknown): string {
 }
 
 function reasonOf(cause: unknown): string {
-  if (cause instanceof Error && cause.name === "TimeoutError") return "no answer";
+  if (cause instanceof Error && cause.name === "AbortError") return "no answer";
   const inner: unknown = cause instanceof Error ? (cause.cause ?? cause) : cause;
   const { code } = isObject(inner) ? inner : {};
   if (typeof code === "string") return code;

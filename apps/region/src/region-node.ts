@@ -6,7 +6,7 @@ import { admissionOf, Replica, type Admission, type NodeIdentity } from "@meridi
 import { Metrics, type Clock, type Logger, type Random } from "@meridian/runtime";
 import type { SqliteReplicaStore } from "@meridian/store";
 
-import { DirectoryFinder } from "./directory-finder.ts";
+import { DirectoryFinder, type DirectoryFinderOptions } from "./directory-finder.ts";
 import type { Listener, ServedNode } from "./listeners/listener.ts";
 import { LoadMeter } from "./node-load.ts";
 import { registerReplica } from "./replica-metrics.ts";
@@ -30,6 +30,8 @@ export interface RegionNodeOptions extends Pick<
   /** The URLs of the directories, the preferred one first; `dial` is told which by its place. */
   readonly directories: readonly string[];
   readonly dial: Dial;
+  /** What the directories are asked with over TLS. */
+  readonly credentials: DirectoryFinderOptions["credentials"];
   /** Whether writes are taken before any directory has ever admitted the node. */
   readonly standalone: boolean;
   readonly clock: Clock;
@@ -87,6 +89,7 @@ export class RegionNode implements ServedNode {
     this.#changes.follow(this.#memory);
     this.#finder = new DirectoryFinder({
       urls: options.directories,
+      credentials: options.credentials,
       clock,
       logger,
       isAdmitted: () => this.#admission() !== "never",

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 
+import { Credentials } from "@meridian/certificates";
 import { connectionsMaxOf } from "@meridian/http";
 import {
   defaultsOf,
@@ -13,11 +14,11 @@ import {
   checkIdentifier,
   parseAddress,
   parseWebOrigin,
-  type MeridianError,
+  MeridianError,
   type NodeStatus,
 } from "@meridian/protocol";
 import { systemClock, systemRandom, type Clock, type Logger, type Random } from "@meridian/runtime";
-import { openReplicaStore } from "@meridian/store";
+import { openReplicaStore, type SqliteReplicaStore } from "@meridian/store";
 import { dialLink } from "@meridian/transport";
 
 import { HttpListener } from "./listeners/http/http-listener.ts";
@@ -48,6 +49,8 @@ export interface RunningRegion {
   readonly url: string;
   readonly port: number;
   readonly status: NodeStatus;
+  /** Reads the certificates again, and tells the log what came of it. Open connections go on. */
+  reload(): Promise<void>;
   /**
    * Refuses new requests, lets those under way finish for up to 5 seconds, offers the directory what it
    * has not taken yet, and closes everything. Calling it again returns the same promise.
@@ -63,39 +66,41 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
   const options = { ...defaultsOf(REGION_OPTIONS), ...given };
   const { clock = systemClock, random = systemRandom, logger } = options;
   const place = placeOf(options);
-  const path = join(options.data, "region.db");
-  const { durability, expiredGrace } = options;
-  let started: RegionNode | undefined;
-  const expiryNowMs = (): number | undefined => started?.confirmedNowMs;
-  const onDamaged = (failure: MeridianError): void => started?.fail(failure);
-  const store = await openReplicaStore({
-    path,
-    durability,
-    bytesMax: options.storeBytesMax ?? 0,
+  const directories = options.directory.map((each) => each.replace(/\/+$/, ""));
+  const credentials = await Credentials.open({
+    files: options,
+    plain: options.insecureNoTls,
+    dials: directories,
     clock,
-    expiryNowMs,
-    random,
     logger,
-    onDamaged,
-    tuning: { expiredGraceMs: expiredGrace },
-    onBroken: (failure) => options.onFatal?.(failure),
   });
+  let started: RegionNode | undefined;
+  const store = await openStore({ ...options, clock, random }, () => started);
   let http: HttpListener;
   try {
-    http = await listen(options, clock);
+    http = await listen(options, credentials, clock);
   } catch (failure) {
     await store.close();
     throw failure;
   }
-  const directories = options.directory.map((each) => each.replace(/\/+$/, ""));
   const node = new RegionNode({
     ...options,
-    node: { ...place, cluster: options.cluster, port: http.port },
+    node: {
+      ...place,
+      cluster: options.cluster,
+      port: http.port,
+      url: place.url ?? secureUrl(place.ip, http),
+    },
     listeners: [http],
     store,
     directories,
+    credentials: () => credentials.dialing,
     dial: throttledDial({
-      dial: (events, index) => dialLink(`${directories[index]}/replicate`, events, { logger }),
+      dial: (events, index) =>
+        dialLink(`${directories[index]}/replicate`, events, {
+          logger,
+          credentials: credentials.dialing,
+        }),
       clock,
       backlogBytes: () => store.backlogBytes,
       backlogBytesMax: REMOTE_BACKLOG_BYTES_MAX,
@@ -107,9 +112,11 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
   started = node;
   logger.info(`listening on ${http.url}`, { node: place.id, cluster: options.cluster });
   node.start();
+  credentials.watch((server) => http.reload(server));
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     logger.info("stopping", { node: place.id });
+    credentials.stop();
     await node.stop(FINISH_MS);
     await store.close();
   };
@@ -119,14 +126,47 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
     get status() {
       return node.status;
     },
+    reload: () => credentials.reload(),
     stop: () => (stopped ??= stop()),
   };
 }
 
-type Doors = Pick<RegionFlags, "host" | "port" | "url" | "connectionsMax">;
+type StoreFlags = Pick<RegionFlags, "data" | "durability" | "storeBytesMax" | "expiredGrace">;
 
-async function listen(options: RegionOptions & Doors, clock: Clock): Promise<HttpListener> {
+/** Opens the store of a node that is started afterwards. */
+function openStore(
+  options: RegionOptions & StoreFlags & { readonly clock: Clock; readonly random: Random },
+  node: () => RegionNode | undefined,
+): Promise<SqliteReplicaStore> {
+  const { durability, clock, random, logger } = options;
+  return openReplicaStore({
+    path: join(options.data, "region.db"),
+    durability,
+    bytesMax: options.storeBytesMax ?? 0,
+    clock,
+    expiryNowMs: () => node()?.confirmedNowMs,
+    random,
+    logger,
+    onDamaged: (failure) => node()?.fail(failure),
+    tuning: { expiredGraceMs: options.expiredGrace },
+    onBroken: (failure) => options.onFatal?.(failure),
+  });
+}
+
+type Doors = Pick<RegionFlags, "host" | "port" | "url" | "connectionsMax" | "insecureNoTls">;
+
+async function listen(
+  options: RegionOptions & Doors,
+  { server: certificate }: Credentials,
+  clock: Clock,
+): Promise<HttpListener> {
   const { host, port, url, logger } = options;
+  if (certificate !== undefined && isWildcard(host) && url === null && options.ip == null) {
+    throw new MeridianError(
+      "INVALID_CONFIG",
+      `Expected \`--url\` beside \`--tls-cert\` and \`--host ${host}\`, to know under which name of the certificate clients reach the node, got nothing`,
+    );
+  }
   // A proxy on this machine may hand on the name that clients are told.
   const names = url === null ? [] : [new URL(url).hostname];
   const http = new HttpListener({
@@ -135,9 +175,22 @@ async function listen(options: RegionOptions & Doors, clock: Clock): Promise<Htt
     allowOrigin: options.allowOrigin ?? [],
     connectionsMax: connectionsMaxOf(options.connectionsMax, logger),
     allowHost: [...(options.allowHost ?? []), ...names],
+    insecure: options.insecureNoTls,
+    ...(certificate && { certificate }),
   });
   await http.listen(host, port);
   return http;
+}
+
+function isWildcard(host: string): boolean {
+  return host === "0.0.0.0" || host === "::";
+}
+
+/** The URL that clients are told of a node that listens with TLS: a directory would make a plain one of its address. */
+function secureUrl(ip: string | null, { url, port }: HttpListener): string | null {
+  if (!url.startsWith("https:")) return null;
+  if (ip === null) return url;
+  return `https://${ip.includes(":") ? `[${ip}]` : ip}:${port}`;
 }
 
 /** Who and where the node is, as it is told to directories. Throws for what they would not take. */

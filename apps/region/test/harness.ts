@@ -135,6 +135,7 @@ export async function testNode(options: TestNodeOptions = {}): Promise<TestNode>
     valueBytesMax: 1024 * 1024,
     ttlMsDefault: 0,
     directories: ["http://directory.test"],
+    credentials: () => ({}),
     standalone: true,
     dial: dialNobody,
     ...options,

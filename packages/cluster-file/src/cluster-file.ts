@@ -40,7 +40,10 @@ export type DirectoryEntry = Said<DirectoryRow> & Bounded & { readonly url: stri
 export type RegionEntry = Said<RegionRow> & Bounded;
 
 /** What is said of any process. */
-export type ProcessEntry = Pick<RegionEntry, "id" | "url" | "host" | "port" | "data" | "limits">;
+export type ProcessEntry = Pick<
+  RegionEntry,
+  "id" | "url" | "host" | "port" | "data" | "limits" | "tlsCert" | "insecureNoTls"
+>;
 
 /** A cluster: who belongs to it, where, and within which bounds. */
 export interface ClusterFile {

@@ -11,11 +11,20 @@ cluster: example
 # In order of priority. Nodes and clients use the first that answers.
 directories:
   - id: primary
-    url: http://10.0.0.1:7400
+    url: https://directory-1.example.com:7400
     host: 0.0.0.0
+    tlsCert: /etc/meridian/tls/cert.pem
+    tlsKey: /etc/meridian/tls/key.pem
+    # Whom to trust when dialling the other directory, and of whom to take links.
+    tlsCa: /etc/meridian/tls/ca.pem
+    tlsClientCa: /etc/meridian/tls/ca.pem
   - id: secondary
-    url: http://10.0.1.1:7400
+    url: https://directory-2.example.com:7400
     host: 0.0.0.0
+    tlsCert: /etc/meridian/tls/cert.pem
+    tlsKey: /etc/meridian/tls/key.pem
+    tlsCa: /etc/meridian/tls/ca.pem
+    tlsClientCa: /etc/meridian/tls/ca.pem
 
 regions:
   # The port is that of the URL unless it is given. Without a URL, clients are told the address that the directory sees.
@@ -23,15 +32,24 @@ regions:
     region: eu-central
     lat: 50.1109
     lon: 8.6821
-    url: http://10.0.2.1:7401
+    url: https://frankfurt.example.com:7401
     host: 0.0.0.0
+    tlsCert: /etc/meridian/tls/cert.pem
+    tlsKey: /etc/meridian/tls/key.pem
+    tlsCa: /etc/meridian/tls/ca.pem
     allowOrigin: [https://app.example.com]
   - id: sydney
     region: ap-southeast
     lat: -33.8688
     lon: 151.2093
     port: 7401
-    host: 0.0.0.0
+    # Listens on the address of its own machine only; a proxy there ends TLS for its clients.
+    host: 127.0.0.1
+    url: https://sydney.example.com
+    tlsCert: /etc/meridian/tls/cert.pem
+    tlsKey: /etc/meridian/tls/key.pem
+    tlsCa: /etc/meridian/tls/ca.pem
+    insecureNoTls: true
     data: /var/lib/meridian/sydney
     limits:
       cacheBytes: 67108864

@@ -22,16 +22,24 @@ export function listensOn(entry: ProcessEntry): string {
   return `${bracketed(entry.host ?? HOST)}:${port}`;
 }
 
-/** The port to listen on: as it is written, else that of an `http:` URL that names one. */
-export function portOf({ port, url }: ProcessEntry): number | undefined {
+/** The port to listen on: as it is written, else that of a URL that names one and does not lead to a proxy which ends TLS. */
+export function portOf(entry: ProcessEntry): number | undefined {
+  const { port, url } = entry;
   if (port !== undefined || url === undefined) return port;
   const { protocol, port: named } = new URL(url);
-  return protocol === "http:" && named !== "" ? Number(named) : undefined;
+  return protocol === schemeOf(entry) && named !== "" ? Number(named) : undefined;
 }
 
-/** The URL of what listens on an address. */
-export function urlOf(host: string | undefined, port: number): string {
-  return `http://${bracketed(host ?? HOST)}:${port}`;
+/** The URL of what listens on an address, of a process that is described so. */
+export function urlOf(entry: Omit<ProcessEntry, "id" | "limits">, port: number): string {
+  return `${schemeOf(entry)}//${bracketed(entry.host ?? HOST)}:${port}`;
+}
+
+function schemeOf({
+  tlsCert,
+  insecureNoTls = false,
+}: Pick<ProcessEntry, "tlsCert" | "insecureNoTls">): "http:" | "https:" {
+  return tlsCert === undefined || insecureNoTls ? "http:" : "https:";
 }
 
 /** Whether an address stands for all of a machine's. */

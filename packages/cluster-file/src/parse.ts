@@ -108,7 +108,7 @@ function reachable(
   if (url === undefined && host !== undefined && isWildcard(host)) {
     report(`Expected \`${path}.url\`, as nobody is reached at \`${host}\`, got nothing`);
   }
-  return { path, entry: { limits: {}, ...entry, url: withoutSlash(url ?? urlOf(host, port)) } };
+  return { path, entry: { limits: {}, ...entry, url: withoutSlash(url ?? urlOf(entry, port)) } };
 }
 
 function withoutSlash(url: string): string {

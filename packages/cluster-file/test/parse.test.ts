@@ -12,6 +12,7 @@ import {
   listensOn,
   nodeUrls,
   parseClusterFile,
+  portOf,
   readClusterFile,
 } from "../src/index.ts";
 
@@ -111,6 +112,28 @@ test("the example is right", () => {
   expect(file.regions.map(({ id }) => id)).toEqual(["frankfurt", "sydney"]);
 });
 
+test("a directory with a certificate is reached over TLS, and what a URL of it says of the port holds", () => {
+  const tls = { tlsCert: "c", tlsKey: "k" };
+  const file = parseClusterFile(
+    fileOf({
+      directories: [
+        { id: "a", port: 7500, ...tls },
+        { id: "b", url: "https://b.example:7501", ...tls },
+        { id: "c", url: "https://c.example:7502", ...tls, insecureNoTls: true },
+        { id: "d", port: 7503, ...tls, insecureNoTls: true },
+      ],
+    }),
+    "c.json",
+  );
+  expect(directoryUrls(file).map((url) => new URL(url).protocol)).toEqual([
+    "https:",
+    "https:",
+    "https:",
+    "http:",
+  ]);
+  expect(file.directories.map(portOf)).toEqual([7500, 7501, undefined, 7503]);
+});
+
 test("a member named // is a comment, wherever it stands", () => {
   const text = `{"//": ["a", 1], "directories": [{"//": "b", "id": "d"}], "regions": [{"id":"r","lat":1,"lon":2,"limits":{"//":"c"}}]}`;
   expect(problemsOf(text)).toEqual([]);
@@ -139,7 +162,7 @@ test.each<[string, string]>([
   ],
   [
     fileOf({ directories: [{ ...DIRECTORY, lat: 1 }] }),
-    "Expected `directories[0]` with members out of `id`, `host`, `port`, `data`, `allowOrigin`, `allowHost`, `limits`, `url`, got `lat`",
+    "Expected `directories[0]` with members out of `id`, `host`, `port`, `tlsCert`, `tlsKey`, `tlsCa`, `tlsClientCa`, `insecureNoTls`, `data`, `allowOrigin`, `allowHost`, `limits`, `url`, got `lat`",
   ],
   [
     fileOf({ regions: [{ ...REGION, lat: "1" }] }),

@@ -11,7 +11,7 @@ export { NamespaceNetwork } from "./namespace-network.ts";
 export { Program, ROOT } from "./program.ts";
 export { ProxyNetwork } from "./proxy-network.ts";
 export { deleteValue, getJson, getText, getValue, putValue, request } from "./region-requests.ts";
-export { startSmallRegion } from "./small-region.ts";
+export { type SmallRegion, startSmallRegion } from "./small-region.ts";
 export { startCluster, startDirectories } from "./start-cluster.ts";
 export { Region } from "./station.ts";
 export { until, within } from "./until.ts";

@@ -86,7 +86,13 @@ abstract class Station {
     skewMs: number,
   ): Promise<void> {
     const { host, port, launcher } = this.#site;
-    const common = [`--host=${host}`, `--port=${port}`, `--data=${this.folder}`];
+    const common = [
+      `--host=${host}`,
+      `--port=${port}`,
+      `--data=${this.folder}`,
+      // In network namespaces it is reached from others.
+      "--insecure-no-tls",
+    ];
     const { name } = this;
     const options = { name, program, args: [...common, ...args], launcher, skewMs };
     this.programs.push(await Program.start(options));

@@ -92,6 +92,8 @@ export class HttpGuard {
       for (const listener of serve) listener.call(server, socket);
     };
     server.removeAllListeners("connection");
+    /** Connections that have not shaken hands, by their other end. */
+    const greeting = new Map<string, Socket>();
     server.on("connection", (socket: Socket) => {
       if (this.#connections.size >= options.connectionsMax && !this.#makeRoom()) {
         // Nobody would understand a refusal before the handshake.
@@ -101,10 +103,13 @@ export class HttpGuard {
       }
       this.#connections.add(socket);
       socket.once("close", () => this.#connections.delete(socket));
-      if (!isSecure) this.#carry(socket);
+      if (isSecure) this.#await(socket, greeting);
+      else this.#carry(socket);
       for (const listener of begin) listener.call(server, socket);
     });
     server.on("secureConnection", (socket: Socket) => {
+      const raw = greeting.get(otherEnd(socket));
+      if (raw !== undefined) this.#idle.delete(raw);
       if (!socket.destroyed) this.#carry(socket);
     });
   }
@@ -149,6 +154,17 @@ export class HttpGuard {
     this.#pipelines.enter(incoming, outgoing, serve);
   }
 
+  /** Has a connection make room for others until it has shaken hands, if it takes its time. */
+  #await(socket: Socket, greeting: Map<string, Socket>): void {
+    const end = otherEnd(socket);
+    greeting.set(end, socket);
+    this.#idle.add(socket);
+    socket.once("close", () => {
+      this.#idle.delete(socket);
+      if (greeting.get(end) === socket) greeting.delete(end);
+    });
+  }
+
   #carry(socket: Socket): void {
     const connection = new Connection(socket, this.#pipelines);
     this.#carriers.set(socket, connection);
@@ -189,4 +205,9 @@ export class HttpGuard {
     // What the client sends is not wanted; closing before it is read would take the answer from it.
     socket.resume();
   }
+}
+
+/** Where a connection comes from: the same of a connection and of what deciphers it. */
+function otherEnd({ remoteAddress = "", remotePort = 0, localAddress = "" }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress}`;
 }

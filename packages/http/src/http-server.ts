@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
+import { TLSSocket, type SecureContextOptions } from "node:tls";
 
 import { MeridianError } from "@meridian/protocol";
 import type { Clock, Gauge } from "@meridian/runtime";
@@ -25,6 +26,8 @@ export interface Certificate {
   /** The certificate, and those between it and the authority. */
   readonly cert: string | Buffer;
   readonly key: string | Buffer;
+  /** With it, an upgrade is served only to who shows a certificate that one of these authorities vouches for. */
+  readonly clientCa?: string | Buffer;
 }
 
 /** How a server is made. */
@@ -38,6 +41,8 @@ export interface HttpServerOptions {
   readonly timeouts?: Partial<HttpTimeouts>;
   /** With it the server speaks TLS only, without it none. */
   readonly certificate?: Certificate;
+  /** Whether it may listen without TLS where others than this machine reach it. Default: false. */
+  readonly insecure?: boolean;
   /** Names under which it answers beside `localhost` where only this machine reaches it, in lower case. */
   readonly allowHost?: readonly string[];
   /** What requests are refused with until there is somebody to answer them. */
@@ -107,7 +112,8 @@ export class HttpServer {
 
   /**
    * Takes the address. Port 0 takes a free one. Until `handle` is called, requests are refused.
-   * Rejects with `ADDRESS_IN_USE` and, for an address that is not to be had, with `INVALID_CONFIG`.
+   * Rejects with `ADDRESS_IN_USE` and, for an address that is not to be had, or that others than this machine reach
+   * without TLS, with `INVALID_CONFIG`.
    */
   async listen(host: string, port: number): Promise<void> {
     await new Promise<void>((resolve, reject) => {
@@ -118,7 +124,14 @@ export class HttpServer {
       this.#server.listen(port, host, () => {
         this.#server.off("error", refuse);
         const { address } = this.#server.address() as AddressInfo;
-        if (isLoopback(address)) this.#hosts = new HostPolicy(this.#options.allowHost ?? []);
+        const { allowHost = [], certificate, insecure = false } = this.#options;
+        if (isLoopback(address)) this.#hosts = new HostPolicy(allowHost);
+        else if (certificate === undefined && !insecure) {
+          // Nothing has been answered from here yet.
+          this.#server.close(() => reject(exposedError(host)));
+          this.#server.closeAllConnections();
+          return;
+        }
         resolve();
       });
     });
@@ -155,7 +168,8 @@ export class HttpServer {
         const { path } = targetOf(incoming.url ?? "");
         const taker = asksForWebSocket(incoming) ? upgrades[path] : undefined;
         if (taker === undefined) return this.#serveWithoutOffer(incoming, socket, head);
-        const refusal = headError(incoming, this.#hosts) ?? pageError(incoming);
+        const refusal =
+          headError(incoming, this.#hosts) ?? pageError(incoming) ?? this.#strangerError(socket);
         if (refusal !== undefined) return answerRaw(socket, this.#refuse(refusal));
         this.#guard.upgrade(socket);
         taker(incoming, socket, head);
@@ -169,7 +183,7 @@ export class HttpServer {
       throw new MeridianError("INVALID_CONFIG", "Expected a server with TLS, got a plain one");
     }
     const server = this.#server;
-    checked(() => server.setSecureContext({ ...certificate }));
+    checked(() => server.setSecureContext(contextOf(certificate)));
   }
 
   /**
@@ -182,6 +196,17 @@ export class HttpServer {
     const cancel = this.#options.clock.after(graceMs, () => this.#server.closeAllConnections());
     await closed;
     cancel();
+  }
+
+  /** Why a link is refused to who is at the other end of a connection; undefined if it is not. */
+  #strangerError(socket: Duplex): MeridianError | undefined {
+    if (this.#options.certificate?.clientCa === undefined) return undefined;
+    // A connection that resumes a session without a certificate counts as authorized.
+    const isKnown =
+      socket instanceof TLSSocket &&
+      socket.authorized &&
+      Object.keys(socket.getPeerCertificate()).length > 0;
+    return isKnown ? undefined : new MeridianError("FORBIDDEN", STRANGER);
   }
 
   #answer(incoming: IncomingMessage, outgoing: ServerResponse, invite?: () => void): void {
@@ -223,7 +248,23 @@ function serverOf({ timeouts, certificate }: HttpServerOptions): Server | Secure
   const options = { ...HTTP_TIMEOUTS, ...timeouts, requireHostHeader: false };
   if (certificate === undefined) return createServer(options);
   const handshakeTimeout = options.headersTimeout;
-  return checked(() => createSecureServer({ ...options, handshakeTimeout, ...certificate }));
+  const requestCert = certificate.clientCa !== undefined;
+  const secure = {
+    ...contextOf(certificate),
+    handshakeTimeout,
+    requestCert,
+    rejectUnauthorized: false,
+  };
+  const server = checked(() => createSecureServer({ ...options, ...secure }));
+  // Nobody would understand an answer before the handshake, nor would what waits to be sent ever leave.
+  server.removeAllListeners("tlsClientError");
+  server.on("tlsClientError", (_, socket) => socket.destroy());
+  return server;
+}
+
+function contextOf({ cert, key, clientCa }: Certificate): SecureContextOptions {
+  const trusted = clientCa === undefined ? {} : { ca: clientCa };
+  return { cert, key, minVersion: "TLSv1.2", ...trusted };
 }
 
 function checked<T>(use: () => T): T {
@@ -244,6 +285,16 @@ function pageError({ headers: { origin } }: IncomingMessage): MeridianError | un
   return new MeridianError(
     "ORIGIN_NOT_ALLOWED",
     `Expected a link of a program, which names no origin, got one of \`${origin.slice(0, 200)}\``,
+  );
+}
+
+const STRANGER =
+  "Expected a link of who shows a certificate of an authority of `--tls-client-ca`, got one without";
+
+function exposedError(host: string): MeridianError {
+  return new MeridianError(
+    "INVALID_CONFIG",
+    `Expected \`--tls-cert\` and \`--tls-key\`, as others than this machine reach \`--host ${host}\`, got nothing; \`--insecure-no-tls\` listens without, such as behind a proxy that ends TLS`,
   );
 }
 

@@ -1,22 +1,25 @@
-import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { Authority, type MadeCertificate } from "@meridian/certificates/authority";
+import { systemClock } from "@meridian/runtime";
 
-import type { Certificate } from "@meridian/http";
+const validity = (days: number): { nowMs: number; days: number } => ({
+  nowMs: systemClock.nowMs(),
+  days,
+});
 
-/** Whether certificates can be made here. */
-export const hasOpenssl: boolean = spawnSync("openssl", ["version"]).status === 0;
+/** An authority of a test. */
+export function authority(name: string): Promise<Authority> {
+  return Authority.create(name, validity(2));
+}
 
-/** A certificate for this machine that only it vouches for. */
-export function selfSigned(name: string): Certificate {
-  const folder = mkdtempSync(join(tmpdir(), "meridian-certificate-"));
-  const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
-  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  const names = ["-subj", `/CN=${name}`, "-addext", "subjectAltName=IP:127.0.0.1"];
-  const files = ["-keyout", key, "-out", cert, "-days", "2"];
-  execFileSync("openssl", ["req", "-x509", ...curve, ...names, ...files], { stdio: "ignore" });
-  const made = { cert: readFileSync(cert), key: readFileSync(key) };
-  rmSync(folder, { recursive: true });
-  return made;
+/** An authority between another and its certificates. */
+export function between(root: Authority): Promise<Authority> {
+  return root.intermediate("between", validity(2));
+}
+
+/** A certificate for this machine, or for others; below no days it has expired. */
+export function certificateOf(
+  from: Authority,
+  { hosts = ["127.0.0.1"], days = 1 }: { hosts?: readonly string[]; days?: number } = {},
+): Promise<MadeCertificate> {
+  return from.issue({ hosts, ...validity(days) });
 }

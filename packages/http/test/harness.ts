@@ -7,14 +7,17 @@ import { onTestFinished } from "vitest";
 import { HttpServer, type HttpServerOptions } from "@meridian/http";
 
 /** A server on a free port of this machine, closed when the test ends. */
-export async function startServer(given: Partial<HttpServerOptions> = {}): Promise<HttpServer> {
+export async function startServer({
+  host = "127.0.0.1",
+  ...given
+}: Partial<HttpServerOptions> & { host?: string } = {}): Promise<HttpServer> {
   const server = new HttpServer({
     clock: systemClock,
     connectionsMax: 100,
     starting: new MeridianError("DIRECTORY_UNREACHABLE", "Not yet"),
     ...given,
   });
-  await server.listen("127.0.0.1", 0);
+  await server.listen(host, 0);
   onTestFinished(() => server.close(0));
   return server;
 }

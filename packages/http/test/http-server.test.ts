@@ -47,7 +47,7 @@ describe("an HTTP server", () => {
       ["0.0.0.0", "127.0.0.1"],
       ["localhost", expect.stringMatching(/^(127\.0\.0\.1|\[::1\])$/)],
     ]) {
-      const server = await listenOn(String(host), 0);
+      const server = await listenOn(String(host), 0, { insecure: true });
       const { hostname, protocol, port } = new URL(server.url);
       expect([protocol, hostname]).toEqual(["http:", reached]);
       expect(Number(port)).toBe(server.port);
@@ -115,9 +115,13 @@ describe("a request that offers another protocol", () => {
   });
 });
 
-async function listenOn(host: string, port: number): Promise<HttpServer> {
+async function listenOn(
+  host: string,
+  port: number,
+  { insecure = false } = {},
+): Promise<HttpServer> {
   const starting = new MeridianError("DIRECTORY_UNREACHABLE", "Not yet");
-  const server = new HttpServer({ clock: systemClock, connectionsMax: 10, starting });
+  const server = new HttpServer({ clock: systemClock, connectionsMax: 10, starting, insecure });
   await server.listen(host, port);
   return server;
 }

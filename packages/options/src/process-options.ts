@@ -33,6 +33,40 @@ export const PROCESS_ROWS = [
     description: "The port to listen on; 0 takes a free one.",
   },
   {
+    name: "tls-cert",
+    kind: "text",
+    file: "process",
+    description:
+      "A file with the certificate to listen with, and those between it and its authority, as PEM; without it, it listens without TLS. Links are dialled with it, too.",
+  },
+  {
+    name: "tls-key",
+    kind: "text",
+    file: "process",
+    description: "A file with the key of that certificate, as PEM without a passphrase.",
+  },
+  {
+    name: "tls-ca",
+    kind: "text",
+    file: "process",
+    description:
+      "A file with the certificates of the authorities to trust when it dials directories; without it, those of the platform.",
+  },
+  {
+    name: "tls-client-ca",
+    kind: "text",
+    file: "process",
+    description:
+      "A file with the certificates of authorities: links are taken only from who shows a certificate of one of these.",
+  },
+  {
+    name: "insecure-no-tls",
+    kind: "switch",
+    file: "process",
+    description:
+      "Listens without TLS, whatever certificate there is, also where others than this machine reach the address, such as behind a proxy that ends TLS.",
+  },
+  {
     name: "data",
     kind: "text",
     required: true,

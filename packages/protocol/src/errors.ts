@@ -98,6 +98,7 @@ export const ERROR_KINDS = {
     status: 403,
     retryable: false,
   },
+  FORBIDDEN: { title: "Whoever asks may not do this.", status: 403, retryable: false },
   PRECONDITION_FAILED: {
     title: "The entry is not in the state that the request asked for.",
     status: 412,

@@ -2,16 +2,17 @@ import { MeridianError } from "./errors.ts";
 import { checkAddress } from "./validate.ts";
 
 /**
- * Reads the setting of an `http:` or `https:` URL, and takes slashes from its end. Throws `INVALID_CONFIG` for anything
- * else, also for a URL with a query, a fragment or a user: paths are put behind it.
+ * Reads the setting of an `http:` or `https:` URL, and takes slashes from its end; `ws:` and `wss:` mean the same.
+ * Throws `INVALID_CONFIG` for anything else, also for a URL with a query, a fragment or a user: paths are put behind it.
  */
-export function parseUrl(text: string): string {
+export function parseUrl(given: string): string {
+  const text = given.replace(/^ws(?=s?:)/i, "http");
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const isWeb = url?.protocol === "http:" || url?.protocol === "https:";
   if (isWeb && !/[\s?#@\\]/.test(text)) return text.replace(/\/+$/, "");
   throw new MeridianError(
     "INVALID_CONFIG",
-    `expected an http or https URL without query, fragment and user, got \`${text}\``,
+    `expected an http or https URL without query, fragment and user, got \`${given}\``,
   );
 }
 

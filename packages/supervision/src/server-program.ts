@@ -31,6 +31,8 @@ export interface ServerProcess {
 /** A server that runs. */
 export interface RunningServer {
   readonly url: string;
+  /** Reads anew what it can while it runs, and logs what came of it. Without it, nothing is read after the start. */
+  reload?(): Promise<void>;
   /** Stops it in order. */
   stop(): Promise<void>;
 }
@@ -73,11 +75,13 @@ async function serve<Values extends LogSettings>(
     format: values.logFormat,
   });
   const fail = (): void => process.exit(EXIT_FAILED);
-  // It comes when the terminal that started this program is closed, and from who expects that options are read anew.
+  let server: RunningServer | undefined;
+  // It comes when the terminal that started this program is closed, too.
   process.on("SIGHUP", () => {
-    logger.info("received SIGHUP and goes on: options are read at the start only");
+    logger.info("received SIGHUP and goes on: certificates are read again, options are not");
+    void server?.reload?.();
   });
-  const server = await program.start(values, { logger, tell, fail });
+  server = await program.start(values, { logger, tell, fail });
   notifyReady(`listening on ${server.url}`);
   startWatchdog(systemClock);
   stopOnSignal(server, logger);

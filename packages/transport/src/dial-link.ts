@@ -1,12 +1,18 @@
+import type { IncomingMessage } from "node:http";
+
 import type { LinkEvents } from "@meridian/ports";
 import { WebSocket } from "ws";
 
 import {
   SOCKET_OPTIONS,
   SocketLink,
+  type DialCredentials,
   type LinkOptions,
   type WebSocketLink,
 } from "./web-socket-link.ts";
+
+/** How much is read of the answer of a server that takes no link. */
+const REFUSAL_UNITS_MAX = 4_096;
 
 /**
  * Opens a link to `url` (`http:`, `https:`, `ws:` or `wss:`; the path included). Returns at once; `onOpen`
@@ -17,14 +23,36 @@ import {
 export function dialLink(
   url: string | URL,
   events: LinkEvents,
-  options: LinkOptions,
+  options: LinkOptions & { readonly credentials?: DialCredentials },
 ): WebSocketLink {
-  const socket = new WebSocket(url, { ...SOCKET_OPTIONS });
+  const socket = new WebSocket(url, { ...options.credentials, ...SOCKET_OPTIONS });
   const link = new SocketLink(socket, options);
   link.attach(() => events);
   socket.on("upgrade", (response) => {
     link.wire = response.socket;
   });
   socket.on("open", () => link.open());
+  socket.on("unexpected-response", (_, response) => {
+    void refusalOf(response).then((why) => {
+      link.explain(why);
+      socket.terminate();
+    });
+  });
   return link;
+}
+
+/** What a server says that takes no link. Never rejects. */
+async function refusalOf(response: IncomingMessage): Promise<string> {
+  let text = "";
+  try {
+    for await (const chunk of response.setEncoding("utf8") as AsyncIterable<string>) {
+      text += chunk;
+      if (text.length > REFUSAL_UNITS_MAX) break;
+    }
+    const { code, detail } = JSON.parse(text) as { readonly code?: unknown; detail?: unknown };
+    if (typeof code === "string" && typeof detail === "string") return `${code}: ${detail}`;
+  } catch {
+    // It is no program of ours, or was cut off.
+  }
+  return `the server takes no link here (HTTP ${response.statusCode})`;
 }

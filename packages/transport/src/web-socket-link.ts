@@ -45,6 +45,9 @@ export interface SharedLinkOptions extends LinkOptions {
   readonly turns?: ReadTurns;
 }
 
+/** What the end that dials shows and trusts over TLS. Without a `ca`, it trusts the authorities of the platform. */
+export type DialCredentials = Pick<ClientOptions, "ca" | "cert" | "key" | "minVersion">;
+
 /** What both ends open their sockets with. Values are mostly compressed or small, and latency counts. */
 export const SOCKET_OPTIONS: Readonly<
   Required<Pick<ClientOptions, "autoPong" | "maxPayload" | "perMessageDeflate">> & {
@@ -145,7 +148,7 @@ export class SocketLink implements WebSocketLink, TurnTaker {
     this.#socket.on("ping", (data) => this.#onPing(data));
     this.#socket.on("pong", () => this.#countPing());
     this.#socket.on("error", (error) => {
-      this.#failure = error.message;
+      this.#failure ||= error.message;
     });
     this.#socket.on("close", (code, reason) => this.#end(code, reason.toString()));
     try {
@@ -153,6 +156,11 @@ export class SocketLink implements WebSocketLink, TurnTaker {
     } catch (cause) {
       this.#fail(asMeridianError(cause));
     }
+  }
+
+  /** Says why the link will not open, in the place of what the platform says. */
+  explain(why: string): void {
+    this.#failure = why;
   }
 
   open(): void {

@@ -122,7 +122,7 @@ describe("dialling", () => {
     const client = new Recorder();
     dialLink(`${rig.url}/else`, client, options);
     await client.closed();
-    expect(client.events).toEqual(["close 1006 Unexpected server response: 404"]);
+    expect(client.events).toEqual(["close 1006 the server takes no link here (HTTP 404)"]);
     expect(rig.accepted).toEqual([]);
     expect(await (await fetch(rig.url)).text()).toBe("plain HTTP");
   });

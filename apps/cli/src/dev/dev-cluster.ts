@@ -83,7 +83,7 @@ export class DevCluster {
     const args = ["--host=127.0.0.1", `--port=${port}`, `--data=${data}`];
     return config.clusterFile === undefined
       ? args
-      : [`--cluster-file=${config.clusterFile}`, ...args];
+      : [`--cluster-file=${config.clusterFile}`, "--insecure-no-tls", ...args];
   }
 
   /** Writes a line of `dev` itself. */

@@ -5,6 +5,7 @@ import {
   OriginPolicy,
   refusalOf,
   RequestLimit,
+  type Certificate,
   type HttpServerOptions,
 } from "@meridian/http";
 import { MeridianError, type AllowedOrigins } from "@meridian/protocol";
@@ -48,6 +49,11 @@ export class HttpListener implements Listener {
   /** Takes the address, as `HttpServer.listen` does. */
   listen(host: string, port: number): Promise<void> {
     return this.#server.listen(host, port);
+  }
+
+  /** Takes another certificate, as `HttpServer.reload` does. */
+  reload(certificate: Certificate): void {
+    this.#server.reload(certificate);
   }
 
   get url(): string {
