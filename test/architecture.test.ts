@@ -54,6 +54,8 @@ describe("an arrow between layers", () => {
     ["apps/region", "testkit"],
     ["apps/cli", "region"],
     ["apps/cli", "unheard-of"],
+    ["packages/client", "local-cluster"],
+    ["packages/local-cluster", "cli"],
   ])("that points back or across is found (%s to %s)", (folder, target) => {
     const from = folder.split("/")[1] ?? "";
     const module = `@meridian/${target}`;
@@ -78,19 +80,21 @@ describe("an arrow between layers", () => {
     ["apps/region", "cache"],
     ["apps/directory", "supervision"],
     ["apps/cli", "client"],
+    ["apps/cli", "local-cluster"],
+    ["packages/local-cluster", "supervision"],
   ])("that points down is right (%s to %s)", (folder, target) => {
     const module = `@meridian/${target}`;
     expect(plant(folder, `import { x } from "${module}";`, declares(module))).toEqual([]);
   });
 
-  it("from the command to the programs that it starts is right as long as it loads nothing", () => {
+  it("from a cluster to the programs that it starts is right as long as it loads nothing", () => {
     const apps = declares("@meridian/region", "@meridian/directory");
     const located = `export const at = import.meta.resolve("@meridian/region");`;
-    expect(plant("apps/cli", located, apps)).toEqual([]);
+    expect(plant("packages/local-cluster", located, apps)).toEqual([]);
     expect(plant("apps/directory", located, apps)).not.toEqual([]);
     const loaded = `export const region = await import("@meridian/region");`;
-    expect(plant("apps/cli", loaded, apps)).toEqual([
-      "apps/cli/src/planted.ts: cli may not import region",
+    expect(plant("packages/local-cluster", loaded, apps)).toEqual([
+      "packages/local-cluster/src/planted.ts: local-cluster may not import region",
     ]);
   });
 

@@ -2,6 +2,7 @@
  * The rules of architecture, as one pure function from a package to the list of what is wrong with it.
  *
  *   apps: directory, region, cli, examples
+ *     → machines: local-cluster
  *     → middle: client, replication, store, cache, geo, certificates, transport, http, cluster-file, supervision
  *         → ports, options
  *             → bottom: protocol, runtime
@@ -17,6 +18,7 @@ import type { WorkspacePackage } from "./workspace.ts";
 
 const LAYERS = {
   apps: ["directory", "region", "cli", "examples"],
+  machines: ["local-cluster"],
   middle: [
     "client",
     "replication",
@@ -38,12 +40,13 @@ const LAYERS = {
 type Layer = keyof typeof LAYERS;
 
 const MAY_USE: Readonly<Record<Layer, readonly Layer[]>> = {
-  apps: ["middle", "ports", "bottom"],
+  apps: ["machines", "middle", "ports", "bottom"],
+  machines: ["middle", "ports", "bottom"],
   middle: ["ports", "bottom"],
   ports: ["bottom"],
   bottom: [],
   testing: ["middle", "ports", "bottom"],
-  clusters: ["apps", "middle", "ports", "bottom", "testing"],
+  clusters: ["apps", "machines", "middle", "ports", "bottom", "testing"],
 };
 
 /** Packages that run on any platform, and so import no module of Node.js. */
@@ -69,13 +72,15 @@ const ROOMS: readonly {
   },
 ];
 
-/** Apps that another app may start as programs: declared, and located, but not loaded. */
-const MAY_START: Readonly<Record<string, readonly string[]>> = { cli: ["directory", "region"] };
+/** Apps that a package may start as programs: declared, and located, but not loaded. */
+const MAY_START: Readonly<Record<string, readonly string[]>> = {
+  "local-cluster": ["directory", "region"],
+};
 
 /** What a package may import from its development dependencies: tools for running from source, unused once built. */
 const FROM_SOURCE_ONLY: Readonly<Record<string, readonly string[]>> = {
   store: ["esbuild"],
-  cli: ["esbuild"],
+  "local-cluster": ["esbuild"],
 };
 
 /** The tools of testing, which the root declares for every package. */

@@ -1,8 +1,8 @@
 /** Sessions of real clients while the nodes change their directory, and while a client changes its node. */
-import { LinkProxy } from "@meridian/cli";
 import { connect, type MeridianClient } from "@meridian/client";
 import { expect, it, onTestFinished } from "vitest";
 import {
+  LinkProxy,
   type Cluster,
   getJson,
   type Region,

@@ -21,9 +21,9 @@ it("a storm over two directories and five regions loses no acknowledged write an
   });
   onTestFinished(() => storm.dispose());
   onTestFailed(() => console.log(faults.join("\n"), storm.report()));
-  const { wrong, bugs, tally, digest } = await storm.run();
+  const { wrong, bugs, counts, digest } = await storm.run();
   expect([...wrong, ...bugs]).toEqual([]);
   expect(faults).toHaveLength(ROUNDS);
-  expect(tally.acknowledged).toBeGreaterThan(WRITES_PER_SECOND);
+  expect(counts.acknowledged).toBeGreaterThan(WRITES_PER_SECOND);
   expect(digest.count).toBeGreaterThan(0);
 });

@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { LinkProxy, runCli } from "@meridian/cli";
+import { runCli } from "@meridian/cli";
 import { startDirectory, type RunningDirectory } from "@meridian/directory";
 import type { RunningRegion } from "@meridian/region";
 import { silentLogger } from "@meridian/runtime";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { deleteValue, putValue, startSmallRegion, until } from "@meridian/harness";
+import { deleteValue, LinkProxy, putValue, startSmallRegion, until } from "@meridian/harness";
 
 let folder: string;
 let directories: RunningDirectory[];

@@ -1,4 +1,5 @@
 /** What a storm does to a cluster, and how each of it is undone. */
+import type { Load } from "@meridian/local-cluster";
 import {
   type Cluster,
   getJson,
@@ -7,7 +8,6 @@ import {
   type Region,
   until,
 } from "@meridian/harness";
-import type { Load } from "./load.ts";
 
 /** Undoes a fault. */
 type Undo = () => void | Promise<void>;
@@ -101,7 +101,7 @@ function broken(lines: readonly Line[], breakOne: (line: Line) => void): Undo {
 }
 
 async function killed(region: Region): Promise<Undo> {
-  await region.program.kill();
+  await region.kill();
   return () => region.start();
 }
 
@@ -115,17 +115,17 @@ function halted(program: Program): Undo {
  * first hands everything over, and is left alone where it cannot.
  */
 async function setBack(region: Region, load: Load): Promise<Undo> {
-  await region.program.kill();
+  await region.kill();
   region.backUp();
   await region.start();
   return async () => {
-    await load.avoid(region);
+    await load.avoid(region.name);
     if (await handsOver(region)) {
-      await region.program.kill();
+      await region.kill();
       region.restore();
       await region.start();
     }
-    load.readmit(region);
+    load.readmit(region.name);
   };
 }
 

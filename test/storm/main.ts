@@ -34,19 +34,18 @@ function readWhole(text: string): number {
 }
 
 function print(report: StormReport): void {
-  const { faults, tally, stormMs, convergenceMs, digest, memory, wrong } = report;
-  const refused = [...tally.refused].map(([status, count]) => `${count} with ${status}`);
+  const { faults, counts, stormMs, convergenceMs, digest, memory, wrong } = report;
+  const { acknowledged, deletes, refused, unanswered } = counts;
   const seconds = (ms: number): string => (ms / 1_000).toFixed(1);
-  const perSecond = Math.round((1_000 * tally.acknowledged) / stormMs);
-  const count = (kind: string): number => wrong.filter((each) => each.kind === kind).length;
+  const perSecond = Math.round((1_000 * acknowledged) / stormMs);
   console.log([...faults].map(([name, times]) => `${times} × ${name}`).join(", "));
   console.log(
-    `${tally.sent} writes in ${seconds(stormMs)} s: ${tally.acknowledged} acknowledged (${tally.deletes} deletes), ` +
-      `${perSecond} a second; ${tally.open} without an answer, refused ${refused.join(", ") || "none"}`,
+    `${seconds(stormMs)} s: ${acknowledged} writes acknowledged (${deletes} deletes), ` +
+      `${perSecond} a second; ${unanswered} without an answer, ${refused} refused`,
   );
   console.log(
-    `${count("lost")} lost, ${count("resurrected")} resurrected, ${count("invented")} invented; ` +
-      `equal digests after ${seconds(convergenceMs)} s: ${digest.count} entries, ${digest.fingerprint}`,
+    `${wrong.length} promises broken; equal digests after ${seconds(convergenceMs)} s: ` +
+      `${digest.count} entries, ${digest.fingerprint}`,
   );
   console.log(
     memory.map(([name, bytes]) => `${name} ${(bytes / MEBIBYTE).toFixed(0)} MiB`).join(", "),
@@ -67,10 +66,7 @@ const storm = new Storm({
 try {
   const report = await storm.run();
   print(report);
-  const wrong = [
-    ...report.wrong.map(({ kind, key, said }) => `${kind} ${key}: ${said}`),
-    ...report.bugs,
-  ];
+  const wrong = [...report.wrong, ...report.bugs];
   for (const line of wrong.slice(0, WRONG_SHOWN)) console.log(`WRONG ${line}`);
   if (wrong.length > 0) {
     console.log(storm.report());

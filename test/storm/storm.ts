@@ -3,12 +3,13 @@
  * way, between directories too, faults overlap, and clients write all the while. Then everything is healed, and
  * what clients were told must hold on every region.
  */
+import { Load, type Got, type LoadCounts } from "@meridian/local-cluster";
+import { parseStamp } from "@meridian/protocol";
 import { seededRandom, type Random } from "@meridian/runtime";
 import {
   Cluster,
   type Digest,
   FIVE_PLACES,
-  getJson,
   type Network,
   type Region,
   request,
@@ -16,8 +17,6 @@ import {
 } from "@meridian/harness";
 
 import { faultsOf } from "./faults.ts";
-import { Load, type Tally } from "./load.ts";
-import { Oracle, type Held, type Wrong } from "./oracle.ts";
 
 /** How a storm is raised. */
 export interface StormOptions {
@@ -37,13 +36,13 @@ export interface StormOptions {
 export interface StormReport {
   /** How often each fault was done. */
   readonly faults: ReadonlyMap<string, number>;
-  readonly tally: Tally;
+  readonly counts: LoadCounts;
   readonly stormMs: number;
   /** From the end of all faults and writes to equal digests. */
   readonly convergenceMs: number;
   readonly digest: Digest;
-  /** What does not hold of a key, at any region: each key once of a kind. */
-  readonly wrong: readonly Wrong[];
+  /** Promises that are broken, at any region, in plain words. */
+  readonly wrong: readonly string[];
   /** What no fault excuses, as the programs said it. */
   readonly bugs: readonly string[];
   /** The memory of each process at the end, in bytes. */
@@ -51,6 +50,11 @@ export interface StormReport {
 }
 
 const BATCH_KEYS = 1_000;
+/** How many keys there are; few enough for regions to overwrite and delete each other's. */
+const SHARED_KEYS = 20_000;
+const SESSIONS_EACH = 24;
+/** Longer than most of what goes wrong takes: a write that is answered at last is one of which more is known. */
+const PATIENCE_MS = 4_000;
 /** How long the cluster may take to agree in the end. */
 const CONVERGENCE_MS_MAX = 60_000;
 
@@ -58,8 +62,6 @@ const CONVERGENCE_MS_MAX = 60_000;
 export class Storm {
   readonly #options: StormOptions;
   readonly #cluster: Cluster;
-  readonly #oracle = new Oracle();
-  readonly #load: Load;
   readonly #random: Random;
   readonly #faults = new Map<string, number>();
   /** What is hit now, by name. */
@@ -70,7 +72,6 @@ export class Storm {
     this.#options = options;
     this.#cluster = new Cluster(options);
     this.#random = seededRandom(options.seed);
-    this.#load = new Load(this.#oracle, seededRandom(options.seed + 1));
   }
 
   /** What the programs printed last. */
@@ -85,44 +86,52 @@ export class Storm {
 
   /** Raises the storm, heals everything, and looks. */
   async run(): Promise<StormReport> {
-    const { rounds, rate } = this.#options;
+    const { rounds, rate, seed } = this.#options;
     const cluster = this.#cluster;
     await cluster.start(FIVE_PLACES);
-    this.#load.start(cluster.regions, rate);
+    const load = new Load({
+      destinations: cluster.regions,
+      rate,
+      random: seededRandom(seed + 1),
+      prefix: "k",
+      ttlMsMax: 0,
+      sharedKeys: SHARED_KEYS,
+      sessionsEach: SESSIONS_EACH,
+      patienceMs: PATIENCE_MS,
+    });
+    load.start();
     const startedAtMs = performance.now();
     for (let round = 1; round <= rounds; round += 1) {
-      await this.#strike(round);
+      await this.#strike(round, load);
       await this.#pause(300, 1_500);
     }
     await Promise.all(this.#healing);
     const stormMs = performance.now() - startedAtMs;
-    await this.#load.stop();
+    await load.stop();
     const healedAtMs = performance.now();
     const digest = await this.#agreed();
     const convergenceMs = performance.now() - healedAtMs;
-    const wrong = new Map<string, Wrong>();
-    for (const region of cluster.regions) {
-      for (const each of await this.#judge(region)) wrong.set(`${each.kind} ${each.key}`, each);
-    }
+    const wrong: string[] = [...load.violations];
+    for (const region of cluster.regions) wrong.push(...(await judge(region, load)));
     return {
       faults: this.#faults,
-      tally: this.#load.tally,
+      counts: load.counts(),
       stormMs,
       convergenceMs,
       digest,
-      wrong: [...wrong.values()],
+      wrong,
       bugs: cluster.lines().filter((line) => / error |INTERNAL/.test(line)),
       memory: cluster.memory(),
     };
   }
 
   /** Does one fault to what is not hit already, and has it undone after a while. */
-  async #strike(round: number): Promise<void> {
+  async #strike(round: number, load: Load): Promise<void> {
     const region = pick(this.#random, this.#cluster.regions);
     const directory = Math.floor(this.#random.next() * this.#options.directories);
-    const faults = faultsOf(this.#cluster, this.#load, { region, directory });
+    const faults = faultsOf(this.#cluster, load, { region, directory });
     const { name, victim, strike } = pick(this.#random, faults);
-    if (this.#hit.has(victim)) return this.#strike(round);
+    if (this.#hit.has(victim)) return this.#strike(round, load);
     this.#hit.add(victim);
     this.#faults.set(name, (this.#faults.get(name) ?? 0) + 1);
     this.#options.tell(`${round}: ${name}, ${victim}`);
@@ -135,10 +144,9 @@ export class Storm {
 
   /** Resolves once every party holds the same. Nobody knows how much: some writes were not answered. */
   async #agreed(): Promise<Digest> {
-    const { urls } = this.#cluster;
     let last: readonly Digest[] = [];
     const probe = async (): Promise<Digest | undefined> => {
-      last = await Promise.all(urls.map((url) => getJson<Digest>(`${url}/digest`)));
+      last = await this.#cluster.digests();
       return new Set(last.map(({ fingerprint }) => fingerprint)).size === 1 ? last[0] : undefined;
     };
     try {
@@ -149,31 +157,42 @@ export class Storm {
     }
   }
 
-  async #judge(region: Region): Promise<readonly Wrong[]> {
-    const wrong: Wrong[] = [];
-    const { keys } = this.#oracle;
-    for (let at = 0; at < keys.length; at += BATCH_KEYS) {
-      const part = keys.slice(at, at + BATCH_KEYS);
-      const response = await request(`${region.url}/batch/get`, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({ keys: part }),
-      });
-      const { entries } = (await response.json()) as {
-        readonly entries: readonly (Held & { readonly key: string; readonly found: boolean })[];
-      };
-      for (const entry of entries) {
-        const found = this.#oracle.verdict(entry.key, entry.found ? entry : undefined);
-        if (found !== undefined) wrong.push({ ...found, said: `${region.name}: ${found.said}` });
-      }
-    }
-    return wrong;
-  }
-
   #pause(fromMs: number, toMs: number): Promise<void> {
     const ms = fromMs + this.#random.next() * (toMs - fromMs);
     return new Promise((resolve) => setTimeout(resolve, ms));
   }
+}
+
+/** Reads every key at a region. Returns the promises that are broken. */
+async function judge(region: Region, { ledger }: Load): Promise<readonly string[]> {
+  const broken: string[] = [];
+  const { keys } = ledger;
+  for (let at = 0; at < keys.length; at += BATCH_KEYS) {
+    const part = keys.slice(at, at + BATCH_KEYS);
+    const response = await request(`${region.url}/batch/get`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ keys: part }),
+    });
+    const { entries } = (await response.json()) as { readonly entries: readonly Held[] };
+    for (const entry of entries) {
+      const said = ledger.broken(entry.key, gotOf(entry), ledger.floor(entry.key), Date.now());
+      if (said !== undefined) broken.push(`in the end, at ${region.name}: ${said}`);
+    }
+  }
+  return broken;
+}
+
+/** What a region says of a key. */
+interface Held {
+  readonly key: string;
+  readonly found: boolean;
+  readonly value: string;
+  readonly etag: string;
+}
+
+function gotOf({ found, value, etag }: Held): Got {
+  return found ? { number: Number(value), stamp: parseStamp(etag.slice(1, -1)) } : undefined;
 }
 
 function pick<T>(random: Random, among: readonly T[]): T {

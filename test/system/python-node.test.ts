@@ -5,11 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-import { LinkProxy } from "@meridian/cli";
 import { startDirectory, type RunningDirectory } from "@meridian/directory";
 import { silentLogger } from "@meridian/runtime";
 import { expect, it, onTestFinished } from "vitest";
 import {
+  LinkProxy,
   deleteValue,
   getJson,
   getText,

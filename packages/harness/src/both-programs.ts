@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { startDirectory } from "@meridian/directory";
+import { until } from "@meridian/local-cluster";
 import { silentLogger } from "@meridian/runtime";
 
 import { startSmallRegion } from "./small-region.ts";
-import { until } from "./until.ts";
 
 /** Both programs, running. */
 export interface BothPrograms {

@@ -1,3 +1,18 @@
+// What tests use of the clusters themselves, so that they find everything in one place.
+export {
+  Cluster,
+  type Digest,
+  FIVE_PLACES,
+  type Line,
+  LinkProxy,
+  type ListedNode,
+  type Network,
+  Program,
+  ProxyNetwork,
+  Region,
+  until,
+  within,
+} from "@meridian/local-cluster";
 export {
   type BothPrograms,
   type RawAnswer,
@@ -5,13 +20,8 @@ export {
   readRaw,
   startBothPrograms,
 } from "./both-programs.ts";
-export { Cluster, type Digest, FIVE_PLACES, type ListedNode } from "./cluster.ts";
-export type { Line, Network } from "./line.ts";
 export { NamespaceNetwork } from "./namespace-network.ts";
-export { Program, ROOT } from "./program.ts";
-export { ProxyNetwork } from "./proxy-network.ts";
 export { deleteValue, getJson, getText, getValue, putValue, request } from "./region-requests.ts";
 export { type SmallRegion, startSmallRegion } from "./small-region.ts";
 export { startCluster, startDirectories } from "./start-cluster.ts";
-export { Region } from "./station.ts";
-export { until, within } from "./until.ts";
+export { ROOT } from "./root.ts";

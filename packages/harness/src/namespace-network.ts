@@ -10,9 +10,7 @@
  */
 import { execFileSync } from "node:child_process";
 
-import type { Flow } from "@meridian/cli";
-
-import type { Line, Network, Outpost, Site } from "./line.ts";
+import type { Flow, Line, Network, Outpost, Site } from "@meridian/local-cluster";
 
 const DIRECTORY_PORT = 7400;
 const NOBODY = "02:00:00:00:00:ff";

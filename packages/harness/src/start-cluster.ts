@@ -1,6 +1,5 @@
+import { Cluster, FIVE_PLACES, type ClusterParts, type Place } from "@meridian/local-cluster";
 import { onTestFailed, onTestFinished } from "vitest";
-
-import { Cluster, FIVE_PLACES, type ClusterParts, type Place } from "./cluster.ts";
 
 /** Fewer regions than there are places: more would only make most tests slower. */
 const THREE_PLACES = FIVE_PLACES.slice(0, 3);

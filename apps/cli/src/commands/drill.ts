@@ -1,9 +1,8 @@
 /** The commands `meridian drill list` and `meridian drill run`, whose name may be left out. */
+import { findPrograms, PLACES, type NodePrograms } from "@meridian/local-cluster";
 import { MeridianError } from "@meridian/protocol";
 import { systemRandom } from "@meridian/runtime";
 
-import { PLACES } from "../dev/places.ts";
-import { findPrograms, type DevPrograms } from "../dev/programs.ts";
 import { formatDrill, formatSummary, type DrillReport } from "../drill/drill-report.ts";
 import type { Drill } from "../drill/drill.ts";
 import { DRILLS } from "../drill/drills.ts";
@@ -46,7 +45,7 @@ export async function runDrills(
   names: readonly string[],
   flags: DrillFlags,
   io: CliIo,
-  given?: DevPrograms,
+  given?: NodePrograms,
 ): Promise<number> {
   if (names.length === 0 && flags.against === undefined) {
     io.stderr.write("Expected the names of drills, or `all`. There are:\n\n");
@@ -72,7 +71,7 @@ export async function runDrills(
       return tell([await runAgainst(directory, common)], flags, io);
     }
     const programs = given ?? (await findPrograms());
-    const options = { ...common, env: io.env, keep: flags.keep === true, programs };
+    const options = { ...common, keep: flags.keep === true, programs };
     return tell(await runAll(drills, options, flags, io), flags, io);
   } finally {
     for (const name of STOP_SIGNALS) process.off(name, onSignal);

@@ -1,6 +1,6 @@
 /** What `meridian dev` prints once the cluster is ready. */
 import { formatTable } from "../table.ts";
-import type { Place } from "./places.ts";
+import type { Place } from "@meridian/local-cluster";
 
 /** A region that runs. */
 export interface RunningPlace extends Place {

@@ -1,6 +1,7 @@
 /** The development cluster: directories and regions, each a process of its own. */
 import { join } from "node:path";
 
+import { directoryArguments, placeArguments, regionArguments } from "@meridian/local-cluster";
 import type { Random } from "@meridian/runtime";
 import type { NodeProgram } from "@meridian/supervision";
 
@@ -62,14 +63,14 @@ export class DevCluster {
     const { config, ports, directoryProgram, regionProgram } = this.#options;
     const urls = this.directories.map(({ url }) => url);
     config.directories.forEach(({ id }, index) => {
-      const peers = urls.filter((_, other) => other !== index).join(",");
-      const args = peers === "" ? [] : [`--peer=${peers}`];
+      const args = [...directoryArguments(urls.filter((_, other) => other !== index))];
       if (config.clusterFile !== undefined) args.push(`--id=${id}`);
       this.#add(id, directoryProgram, [...this.#common(id, ports.directories[index]), ...args]);
     });
-    config.regions.forEach(({ id, lat, lon }, index) => {
+    config.regions.forEach((region, index) => {
+      const { id } = region;
       const port = ports.regions[index];
-      const args = [`--id=${id}`, `--lat=${lat}`, `--lon=${lon}`, `--directory=${urls.join(",")}`];
+      const args = [...regionArguments(region, urls)];
       // What the file tells clients is where the node is elsewhere.
       if (config.clusterFile !== undefined) args.push(`--url=${urlOf(port)}`);
       this.#add(id, regionProgram, [...this.#common(id, port), ...args]);
@@ -79,8 +80,7 @@ export class DevCluster {
 
   #common(id: string, port = 0): readonly string[] {
     const { config, dataPath } = this.#options;
-    const data = join(dataPath, id);
-    const args = ["--host=127.0.0.1", `--port=${port}`, `--data=${data}`];
+    const args = placeArguments("127.0.0.1", port, join(dataPath, id));
     return config.clusterFile === undefined
       ? args
       : [`--cluster-file=${config.clusterFile}`, "--insecure-no-tls", ...args];

@@ -2,9 +2,11 @@
 import { resolve } from "node:path";
 
 import { portOf, readClusterFile, type ClusterFile } from "@meridian/cluster-file";
+import { PLACES, type Place } from "@meridian/local-cluster";
 import { checkIdentifier, MeridianError, parseCoordinates } from "@meridian/protocol";
 
-import { PLACES, REGIONS_DEFAULT, type Place } from "./places.ts";
+/** How many regions there are unless told otherwise. */
+const REGIONS_DEFAULT = 5;
 
 /** A directory to run. */
 interface DirectoryConfig {

@@ -1,4 +1,5 @@
 /** The command `meridian dev`. */
+import { findPrograms, type NodePrograms } from "@meridian/local-cluster";
 import { asMeridianError } from "@meridian/protocol";
 import { systemRandom } from "@meridian/runtime";
 
@@ -8,7 +9,6 @@ import { takeDataDirectory, type DataDirectory } from "./data-directory.ts";
 import { DevCluster } from "./dev-cluster.ts";
 import { readDevConfig, type DevConfig, type DevFlags } from "./dev-config.ts";
 import { choosePorts, portIsFree, type Ports } from "./ports.ts";
-import { findPrograms, type DevPrograms } from "./programs.ts";
 
 /** What the command line says. */
 export interface DevOptions extends DevFlags {
@@ -29,7 +29,11 @@ const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
  * Runs the cluster until a signal ends it, or until one of its programs cannot be kept running. Returns the exit code.
  * Throws `INVALID_CONFIG`, `ADDRESS_IN_USE` or `STORE_IN_USE` before anything is started.
  */
-export async function runDev(options: DevOptions, io: CliIo, given?: DevPrograms): Promise<number> {
+export async function runDev(
+  options: DevOptions,
+  io: CliIo,
+  given?: NodePrograms,
+): Promise<number> {
   const config = readDevConfig(options);
   const programs = given ?? (await findPrograms());
   const data = takeDataDirectory(options.data, options.fresh === true);

@@ -1,11 +1,10 @@
 /** The end of a drill: everyone has to come to hold the same, and that has to be what was promised. */
+import { gotOf, RegionRequests, type Destination, type Ledger } from "@meridian/local-cluster";
+
 import { DirectoryApi, type KnownNode } from "../directory-api.ts";
 import type { PartyAddress } from "../verify/party.ts";
 import { pause } from "../verify/settling.ts";
 import { verifyCluster, type VerifyReport } from "../verify/verify-cluster.ts";
-import type { Ledger } from "./ledger.ts";
-import type { Destination } from "./load.ts";
-import { RegionRequests } from "./region-requests.ts";
 
 /** How the regions came together. */
 export interface Convergence {
@@ -54,8 +53,8 @@ async function compare(
 ): Promise<VerifyReport | string> {
   const addresses: PartyAddress[] = [];
   let nodes: readonly KnownNode[] = [];
-  for (const { name, url } of directories) {
-    if (url === undefined) return `${name} does not run`;
+  for (const { name, url, isUp } of directories) {
+    if (!isUp) return `${name} does not run`;
     addresses.push({ name, url });
     // Each is to know all nodes, wherever they have their links.
     nodes = await new DirectoryApi(url).nodes();
@@ -100,16 +99,17 @@ export async function auditKeys(
 
 async function auditKey(
   ledger: Ledger,
-  { url }: Destination,
+  { url, isUp }: Destination,
   key: string,
 ): Promise<string | undefined> {
   let why = "the region does not run";
   for (let attempt = 0; attempt < READ_ATTEMPTS; attempt += 1) {
-    if (url === undefined) break;
-    const reply = await new RegionRequests().get(url, key);
+    if (!isUp) break;
+    const requests = new RegionRequests();
+    const reply = await requests.get(url, key);
+    requests.close();
     if (reply.kind === "done") {
-      const got = reply.value === undefined ? undefined : Number(reply.value);
-      return ledger.broken(key, got, ledger.floor(key), Date.now());
+      return ledger.broken(key, gotOf(reply), ledger.floor(key), Date.now());
     }
     why = reply.kind === "refused" ? reply.code : reply.why;
     await pause(POLL_MS);

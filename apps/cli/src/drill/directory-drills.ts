@@ -1,6 +1,7 @@
 /** Drills with two directories: the regions are to be on the other one at once, and back when all is well. */
+import type { Region } from "@meridian/local-cluster";
+
 import { replicaOf, until, type Drill, type Stage } from "./drill.ts";
-import type { Machine } from "./machine.ts";
 
 const [FIRST, SECOND] = [0, 1];
 /** How soon a region is to be at another directory. */
@@ -18,7 +19,7 @@ export const DIRECTORY_DRILLS: readonly Drill[] = [
     name: "lose-first-directory",
     directories: 2,
     story: () => "the first of two directories loses its data whole, and is filled by the second",
-    run: (stage) => killFirst(stage, () => stage.cluster.directory.lose()),
+    run: (stage) => killFirst(stage, () => stage.cluster.emptyDirectory()),
   },
   {
     name: "cut-first-directory",
@@ -28,7 +29,7 @@ export const DIRECTORY_DRILLS: readonly Drill[] = [
       const { victim, hold } = stage;
       await cutFirst(stage);
       await hold(1);
-      victim.links[FIRST]?.heal();
+      victim.lines.get(FIRST)?.heal();
       await goBack(stage, [victim]);
     },
   },
@@ -39,12 +40,12 @@ export const DIRECTORY_DRILLS: readonly Drill[] = [
       `two directories cannot reach each other, and ${victim} is at the second, while others are at the first`,
     run: async (stage) => {
       const { cluster, victim, hold } = stage;
-      const between = cluster.directories.flatMap(({ links }) => links);
+      const between = cluster.directories.flatMap(({ lines }) => [...lines.values()]);
       await cutFirst(stage);
-      for (const link of between) link.cut();
+      for (const line of between) line.cut();
       await hold(1);
-      for (const link of between) link.heal();
-      victim.links[FIRST]?.heal();
+      for (const line of between) line.heal();
+      victim.lines.get(FIRST)?.heal();
       await goBack(stage, [victim]);
     },
   },
@@ -54,22 +55,22 @@ export const DIRECTORY_DRILLS: readonly Drill[] = [
 async function killFirst(stage: Stage, meanwhile: () => void): Promise<void> {
   const { cluster, hold } = stage;
   const killedAtMs = performance.now();
-  await cluster.directory.kill();
+  await cluster.killDirectory(FIRST);
   meanwhile();
   await goOver(stage, cluster.regions, killedAtMs);
   await hold(1);
-  await cluster.directory.start();
+  await cluster.startDirectory(FIRST);
   await goBack(stage, cluster.regions);
 }
 
 async function cutFirst(stage: Stage): Promise<void> {
   const cutAtMs = performance.now();
-  stage.victim.links[FIRST]?.cut();
+  stage.victim.lines.get(FIRST)?.cut();
   await goOver(stage, [stage.victim], cutAtMs);
 }
 
 /** Waits until the regions are at the second directory. */
-async function goOver(stage: Stage, regions: readonly Machine[], sinceMs: number): Promise<void> {
+async function goOver(stage: Stage, regions: readonly Region[], sinceMs: number): Promise<void> {
   const areThere = await until(() => areAt(regions, SECOND));
   const tookMs = performance.now() - sinceMs;
   stage.note(`${namesOf(regions)} at the second directory after ${seconds(tookMs)}`);
@@ -79,7 +80,7 @@ async function goOver(stage: Stage, regions: readonly Machine[], sinceMs: number
 }
 
 /** Waits until the regions are at the first directory again. */
-async function goBack(stage: Stage, regions: readonly Machine[]): Promise<void> {
+async function goBack(stage: Stage, regions: readonly Region[]): Promise<void> {
   const sinceMs = performance.now();
   const areThere = await until(() => areAt(regions, FIRST));
   const tookMs = performance.now() - sinceMs;
@@ -87,12 +88,12 @@ async function goBack(stage: Stage, regions: readonly Machine[]): Promise<void> 
   else stage.complain(`${namesOf(regions)} not back at the first after ${seconds(tookMs)}`);
 }
 
-async function areAt(regions: readonly Machine[], directory: number): Promise<boolean> {
+async function areAt(regions: readonly Region[], directory: number): Promise<boolean> {
   const replicas = await Promise.all(regions.map(replicaOf));
   return replicas.every((replica) => replica["connected"] && replica["directory"] === directory);
 }
 
-function namesOf(regions: readonly Machine[]): string {
+function namesOf(regions: readonly Region[]): string {
   return regions.map(({ name }) => name).join(", ");
 }
 

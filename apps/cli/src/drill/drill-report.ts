@@ -1,7 +1,8 @@
 /** What is told of drills. */
+import type { LoadCounts } from "@meridian/local-cluster";
+
 import { formatTable } from "../table.ts";
 import type { Convergence } from "./convergence.ts";
-import type { LoadCounts } from "./load.ts";
 
 /** What came out of one drill. */
 export interface DrillReport {

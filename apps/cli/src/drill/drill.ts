@@ -1,19 +1,17 @@
 /** What a drill is, and what it waits for. */
+import type { Cluster, Load, Region } from "@meridian/local-cluster";
 import { regionStatus, type Described } from "@meridian/protocol/http-api";
 import * as v from "valibot";
 
 import { getJson } from "../directory-api.ts";
 import { pause } from "../verify/settling.ts";
-import type { DrillCluster } from "./drill-cluster.ts";
-import type { Load } from "./load.ts";
-import type { Machine } from "./machine.ts";
 
 /** What a drill works with. */
 export interface Stage {
-  readonly cluster: DrillCluster;
+  readonly cluster: Cluster;
   readonly load: Load;
   /** The region that it happens to. */
-  readonly victim: Machine;
+  readonly victim: Region;
   /** Lets the load go on for a share of the time that things may be wrong. */
   readonly hold: (share: number) => Promise<void>;
   /** Notes what has been measured. */
@@ -49,14 +47,14 @@ export async function until(isSo: () => Promise<boolean>): Promise<boolean> {
 }
 
 /** What a region says of its replica. */
-export async function replicaOf({ url }: Machine): Promise<Described<typeof standing>["replica"]> {
+export async function replicaOf({ url }: Region): Promise<Described<typeof standing>["replica"]> {
   return (await getJson(`${url}/status`, standing, "NO_READY_NODE")).replica;
 }
 
 const standing = v.pick(regionStatus, ["replica"]);
 
 /** Whether a directory has everything that a region has written. */
-export async function handsOver(region: Machine): Promise<boolean> {
+export async function handsOver(region: Region): Promise<boolean> {
   const { outboxPending, connected } = await replicaOf(region);
   return connected && outboxPending === 0;
 }

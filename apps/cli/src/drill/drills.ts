@@ -1,12 +1,11 @@
 /** What can be drilled: each drill lets one thing go wrong under load, and puts it right again. */
+import type { Line, Program, Region } from "@meridian/local-cluster";
 import { readiness } from "@meridian/protocol/http-api";
 
 import { getJson } from "../directory-api.ts";
 import { DIRECTORY_DRILLS } from "./directory-drills.ts";
 import { handOver, replicaOf, until, type Drill, type Stage } from "./drill.ts";
 import { HORIZON_DRILL } from "./horizon-drill.ts";
-import type { LinkProxy } from "./link-proxy.ts";
-import type { Machine } from "./machine.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -20,12 +19,12 @@ export const DRILLS: readonly Drill[] = [
   {
     name: "cut",
     story: (victim) => `${victim}'s connection to the directory is cut, and healed`,
-    run: ({ victim, hold }) => cutOff((link) => link.cut(), victim, hold),
+    run: ({ victim, hold }) => cutOff((line) => line.cut(), victim, hold),
   },
   {
     name: "black-hole",
     story: (victim) => `what ${victim} and the directory send each other vanishes for a while`,
-    run: ({ victim, hold }) => cutOff((link) => link.blackHole(), victim, hold),
+    run: ({ victim, hold }) => cutOff((line) => line.blackHole(), victim, hold),
   },
   {
     name: "kill-region",
@@ -40,15 +39,15 @@ export const DRILLS: readonly Drill[] = [
     name: "kill-directory",
     story: () => "the directory is killed with SIGKILL, and started again",
     run: async ({ cluster, hold }) => {
-      await cluster.directory.kill();
+      await cluster.killDirectory();
       await hold(1);
-      await cluster.directory.start();
+      await cluster.startDirectory();
     },
   },
   {
     name: "pause-region",
     story: (victim) => `${victim} is held up with SIGSTOP, and goes on`,
-    run: ({ victim, hold }) => holdUp(victim, hold),
+    run: ({ victim, hold }) => holdUp(victim.program, hold),
   },
   {
     name: "pause-directory",
@@ -62,11 +61,11 @@ export const DRILLS: readonly Drill[] = [
     run: async (stage) => {
       const { victim, hold } = stage;
       await victim.stop();
-      for (const link of victim.links) link.cut();
+      for (const line of victim.lines.values()) line.cut();
       await victim.start(HOUR_MS);
       await serves(victim);
       await hold(0.5);
-      for (const link of victim.links) link.heal();
+      for (const line of victim.lines.values()) line.heal();
       await until(() => isConnected(victim));
       await hold(0.5);
       await restart(stage);
@@ -98,29 +97,30 @@ export const DRILLS: readonly Drill[] = [
   {
     name: "lose-region",
     story: (victim) => `${victim}'s disk is lost, and replaced by an empty one`,
-    run: (stage) => replaceData(stage, () => stage.victim.lose()),
+    run: (stage) => replaceData(stage, () => stage.victim.empty()),
   },
   {
     name: "restore-directory",
     story: () => "the directory's database is put back to an old backup",
-    run: async ({ cluster: { directory }, hold }) => {
-      await directory.stop();
-      directory.backUp();
-      await directory.start();
+    run: async ({ cluster, hold }) => {
+      const [directory] = cluster.directories;
+      await cluster.stopDirectory();
+      directory?.backUp();
+      await cluster.startDirectory();
       await hold(1);
-      await directory.kill();
-      directory.restore();
-      await directory.start();
+      await cluster.killDirectory();
+      directory?.restore();
+      await cluster.startDirectory();
     },
   },
   {
     name: "lose-directory",
     story: () => "the directory's data are lost whole",
-    run: async ({ cluster: { directory }, hold }) => {
-      await directory.kill();
-      directory.lose();
+    run: async ({ cluster, hold }) => {
+      await cluster.killDirectory();
+      cluster.emptyDirectory();
       await hold(0.5);
-      await directory.start();
+      await cluster.startDirectory();
     },
   },
   ...DIRECTORY_DRILLS,
@@ -128,19 +128,19 @@ export const DRILLS: readonly Drill[] = [
 ];
 
 async function cutOff(
-  cut: (link: LinkProxy) => void,
-  { links }: Machine,
+  cut: (line: Line) => void,
+  { lines }: Region,
   hold: Stage["hold"],
 ): Promise<void> {
-  for (const link of links) cut(link);
+  for (const line of lines.values()) cut(line);
   await hold(1);
-  for (const link of links) link.heal();
+  for (const line of lines.values()) line.heal();
 }
 
-async function holdUp(machine: Machine, hold: Stage["hold"]): Promise<void> {
-  machine.hold();
+async function holdUp(program: Program, hold: Stage["hold"]): Promise<void> {
+  program.halt();
   await hold(1);
-  machine.resume();
+  program.resume();
 }
 
 async function restart({ victim }: Stage): Promise<void> {
@@ -161,11 +161,11 @@ async function replaceData(stage: Stage, change: () => void): Promise<void> {
   load.readmit(victim.name);
 }
 
-async function isConnected(region: Machine): Promise<boolean> {
+async function isConnected(region: Region): Promise<boolean> {
   return (await replicaOf(region))["connected"] === true;
 }
 
-async function serves(region: Machine): Promise<void> {
+async function serves(region: Region): Promise<void> {
   await until(
     async () => (await getJson(`${region.url}/readyz`, readiness, "NO_READY_NODE")) !== undefined,
   );

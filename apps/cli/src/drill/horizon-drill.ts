@@ -1,11 +1,10 @@
 /** The drill of a region that comes back with entries of which nobody remembers any more that they were deleted. */
+import { RegionRequests, type Region } from "@meridian/local-cluster";
 import { stampTimeOf } from "@meridian/protocol";
 import { directoryStatus, quarantinePage, type Described } from "@meridian/protocol/http-api";
 
 import { getJson } from "../directory-api.ts";
 import { handOver, handsOver, until, type Drill } from "./drill.ts";
-import type { Machine } from "./machine.ts";
-import { RegionRequests } from "./region-requests.ts";
 
 const KEYS: readonly string[] = Array.from({ length: 40 }, (_, index) => `horizon/${index}`);
 const DELETED: readonly string[] = KEYS.slice(0, KEYS.length / 2);
@@ -23,15 +22,15 @@ export const HORIZON_DRILL: Drill = {
     const { cluster, load, victim, note, complain } = stage;
     const other = cluster.regions.find((region) => region !== victim) ?? victim;
     const requests = new RegionRequests();
-    for (const key of KEYS) await load.set(requests, other.url ?? "", key, 0);
+    for (const key of KEYS) await load.set(requests, other.url, key, 0);
     // One session: what it reads at the victim is what it has written.
-    for (const key of KEYS) await requests.get(victim.url ?? "", key);
+    for (const key of KEYS) await requests.get(victim.url, key);
     await handOver(stage);
     await victim.stop();
     const awaySinceMs = performance.now();
-    for (const key of DELETED) await load.delete(requests, other.url ?? "", key);
+    for (const key of DELETED) await load.delete(requests, other.url, key);
     await until(() => handsOver(other));
-    const isForgotten = await until(await forgetting(cluster.directory));
+    const isForgotten = await until(await forgetting(cluster.directoryUrl));
     if (!isForgotten) complain("the directory still remembers what was deleted long ago");
     const awayMs = performance.now() - awaySinceMs;
     await victim.start();
@@ -49,7 +48,7 @@ export const HORIZON_DRILL: Drill = {
 };
 
 /** Resolves to the question whether a directory has forgotten everything that is deleted there now. */
-async function forgetting({ url }: Machine): Promise<() => Promise<boolean>> {
+async function forgetting(url: string): Promise<() => Promise<boolean>> {
   const status = (): Promise<Described<typeof directoryStatus>> =>
     getJson(`${url}/status`, directoryStatus, "DIRECTORY_UNREACHABLE");
   const { head, nowMs } = await status();
@@ -61,7 +60,7 @@ async function forgetting({ url }: Machine): Promise<() => Promise<boolean>> {
 }
 
 /** The keys in a region's quarantine. */
-async function quarantineOf({ url }: Machine): Promise<ReadonlySet<string>> {
+async function quarantineOf({ url }: Region): Promise<ReadonlySet<string>> {
   const page = await getJson(`${url}/quarantine?limit=1000`, quarantinePage, "NO_READY_NODE");
   return new Set(page.entries.map(({ key }) => key));
 }

@@ -3,20 +3,24 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import {
+  Cluster,
+  Load,
+  PLACES,
+  RegionRequests,
+  type Destination,
+  type NodePrograms,
+} from "@meridian/local-cluster";
 import { MeridianError } from "@meridian/protocol";
 import { seededRandom, type Random } from "@meridian/runtime";
 
 import { DirectoryApi } from "../directory-api.ts";
-import type { DevPrograms } from "../dev/programs.ts";
 import { findParties } from "../verify/find-parties.ts";
 import { pause } from "../verify/settling.ts";
 import { auditKeys, converge } from "./convergence.ts";
-import { DrillCluster } from "./drill-cluster.ts";
 import type { DrillReport } from "./drill-report.ts";
 import type { Drill } from "./drill.ts";
 import { DRILLS } from "./drills.ts";
-import { Load, type Destination } from "./load.ts";
-import { RegionRequests } from "./region-requests.ts";
 
 /** How drills are run. */
 export interface DrillOptions {
@@ -28,8 +32,7 @@ export interface DrillOptions {
   readonly regions: number;
   /** Keeps the folders of data and logs, and says where they are. */
   readonly keep: boolean;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly programs: DevPrograms;
+  readonly programs: NodePrograms;
   /** Ends the drill, with all of its programs. */
   readonly stopped: AbortSignal;
   readonly say: (line: string) => void;
@@ -49,8 +52,9 @@ export async function runDrill(drill: Drill, options: DrillOptions): Promise<Dri
   const broken: string[] = [];
   const complain = (how: string): void => void broken.push(how);
   const { directories = 1, horizonMs } = drill;
-  const parts = { ...options, directories, horizonMs, folder, onLost: complain };
-  const cluster = await DrillCluster.make(parts);
+  const { programs } = options;
+  const directoryArgs = horizonMs === undefined ? [] : [`--horizon=${horizonMs}ms`];
+  const cluster = new Cluster({ programs, directories, directoryArgs, folder, onLost: complain });
   // Even where nothing can be waited for any more, nothing stays behind.
   const killNow = (): void => {
     cluster.killNow();
@@ -76,18 +80,18 @@ function randomFor({ name }: Drill, seed: number): Random {
 }
 
 async function drillOn(
-  cluster: DrillCluster,
+  cluster: Cluster,
   drill: Drill,
   options: DrillOptions,
   broken: string[],
   random: Random,
 ): Promise<DrillReport> {
   const { rate, seconds, seed, stopped } = options;
+  await cluster.start(PLACES.slice(0, options.regions));
   const victim = cluster.regions[Math.floor(random.next() * cluster.regions.length)];
   if (victim === undefined)
     throw new MeridianError("INVALID_ARGUMENT", "Expected a region, got none");
   const names = cluster.regions.map(({ name }) => name);
-  await cluster.start();
   const ready = await converge(cluster.directories, names, CONVERGENCE_MS, stopped);
   const destinations = cluster.regions;
   const load = new Load({ destinations, rate, random, prefix: "drill/", ttlMsMax: 0 });
@@ -131,15 +135,15 @@ async function drillOn(
 /** Puts a cluster that runs already under load, and checks it. What it writes expires, and is deleted. */
 export async function runAgainst(
   directory: string,
-  options: Omit<DrillOptions, "programs" | "env" | "keep" | "regions">,
+  options: Omit<DrillOptions, "programs" | "keep" | "regions">,
 ): Promise<DrillReport> {
   const { rate, seconds, seed, stopped } = options;
   const random = seededRandom(seed);
   const parties = await findParties([{ url: directory }]);
-  const directories = parties.directories.map(({ name, url }) => ({ name, url: url ?? undefined }));
+  const directories = parties.directories.map(({ name, url }) => placeOf(name, url ?? ""));
   const records = await new DirectoryApi(directory).nodes();
   const ready = records.filter(({ status }) => status === "ready");
-  const destinations: Destination[] = ready.map(({ id, url }) => ({ name: id, url }));
+  const destinations: Destination[] = ready.map(({ id, url }) => placeOf(id, url));
   const names = destinations.map(({ name }) => name);
   const prefix = `drill/${seed}-${process.pid}/`;
   const load = new Load({ destinations, rate, random, prefix, ttlMsMax: GUEST_TTL_MS });
@@ -165,7 +169,12 @@ export async function runAgainst(
     const requests = new RegionRequests();
     const url = destinations[0]?.url;
     for (const key of load.ledger.keys) if (url !== undefined) await requests.delete(url, key);
+    requests.close();
   }
+}
+
+function placeOf(name: string, url: string): Destination {
+  return { name, url, isUp: url !== "" };
 }
 
 /** Settles as `work` does, or rejects as soon as it is to be stopped. */

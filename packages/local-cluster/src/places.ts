@@ -1,11 +1,11 @@
-/** A regional node of the development cluster, and where it says it is. */
+/** Where a region stands, in decimal degrees. */
 export interface Place {
   readonly id: string;
   readonly lat: number;
   readonly lon: number;
 }
 
-/** Cities with their true coordinates; the first five are the regions unless told otherwise. */
+/** Cities on five continents with their true coordinates. */
 export const PLACES: readonly Place[] = [
   { id: "montreal", lat: 45.5019, lon: -73.5674 },
   { id: "frankfurt", lat: 50.1109, lon: 8.6821 },
@@ -21,5 +21,5 @@ export const PLACES: readonly Place[] = [
   { id: "dubai", lat: 25.2048, lon: 55.2708 },
 ];
 
-/** How many regions there are unless told otherwise. */
-export const REGIONS_DEFAULT = 5;
+/** The first five of them. */
+export const FIVE_PLACES: readonly Place[] = PLACES.slice(0, 5);

@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 
 import { afterEach, beforeEach, expect, test } from "vitest";
 
-import { bundleSource, endBundler } from "../src/dev/source-bundle.ts";
+import { bundleSource, endBundler } from "../src/source-bundle.ts";
 
 let folder = "";
 

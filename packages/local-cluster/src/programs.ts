@@ -1,4 +1,4 @@
-/** The programs that `meridian dev` runs, from source or built, whichever this command itself is. */
+/** The programs of a cluster, from source or built, whichever this package itself is. */
 import { fileURLToPath } from "node:url";
 
 import { MeridianError } from "@meridian/protocol";
@@ -7,13 +7,13 @@ import type { NodeProgram } from "@meridian/supervision";
 import { bundleSource, endBundler } from "./source-bundle.ts";
 
 /** The programs of a cluster. */
-export interface DevPrograms {
+export interface NodePrograms {
   readonly directory: NodeProgram;
   readonly region: NodeProgram;
 }
 
 /** Finds the programs of the directory and the regions. Throws `INVALID_CONFIG` where they are not installed. */
-export async function findPrograms(): Promise<DevPrograms> {
+export async function findPrograms(): Promise<NodePrograms> {
   const [directory, region] = [findMain("@meridian/directory"), findMain("@meridian/region")];
   if (!directory.endsWith(".ts")) return { directory: built(directory), region: built(region) };
   try {
@@ -35,7 +35,7 @@ function findMain(packageName: string): string {
   } catch (cause) {
     throw new MeridianError(
       "INVALID_CONFIG",
-      `Expected the package \`${packageName}\` beside this command, got none; install it with \`npm install ${packageName}\``,
+      `Expected the package \`${packageName}\` beside this one, got none; install it with \`npm install ${packageName}\``,
       { cause },
     );
   }

@@ -4,8 +4,8 @@ import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 
 import { afterEach, describe, expect, it } from "vitest";
 
-import { LinkProxy } from "../src/drill/link-proxy.ts";
-import { skewedClock } from "../src/drill/skewed-clock.ts";
+import { LinkProxy } from "../src/link-proxy.ts";
+import { skewedClock } from "../src/skewed-clock.ts";
 
 const toClose: (() => unknown)[] = [];
 

@@ -1,16 +1,19 @@
 /** The programs of a cluster, each on a folder of its own, with its ways to the directories. */
-import { cpSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Line, Outpost } from "./line.ts";
+import type { Place } from "./places.ts";
+import { directoryArguments, placeArguments, regionArguments } from "./program-arguments.ts";
 import { Program, type ProgramOptions } from "./program.ts";
 import { until } from "./until.ts";
 
-/** Where a region stands. */
-export interface Place {
-  readonly id: string;
-  readonly lat: number;
-  readonly lon: number;
+/** What the stations of a cluster share. */
+export interface StationParts extends Pick<ProgramOptions, "programs"> {
+  /** Holds the folder, its copy and the log of each. */
+  readonly folder: string;
+  /** Told of a program that has ended although nobody had it end. */
+  readonly onLost?: ((how: string) => void) | undefined;
 }
 
 /** How a region is started. */
@@ -30,16 +33,21 @@ abstract class Station {
   /** Its processes, the one that was started last included. */
   readonly programs: Program[] = [];
   protected readonly folder: string;
+  readonly #parts: StationParts;
   readonly #site: Outpost["site"];
+  /** The process that listens, and that nobody has had end. */
+  #kept: Program | undefined;
+  #isOver = false;
 
-  constructor(name: string, { site, lines }: Outpost, folder: string) {
+  constructor(name: string, { site, lines }: Outpost, parts: StationParts) {
     this.name = name;
     this.lines = lines;
-    this.folder = join(folder, name);
+    this.folder = join(parts.folder, name);
+    this.#parts = parts;
     this.#site = site;
   }
 
-  /** The process; throws if it has never been started. */
+  /** The process that was started last; throws if none has been. */
   get program(): Program {
     const program = this.programs.at(-1);
     if (program === undefined) throw new Error(`${this.name} has not been started`);
@@ -51,21 +59,49 @@ abstract class Station {
     return this.#site.reach(this.program.url);
   }
 
+  /** Whether its process is there and listens, and nobody has had it end. */
+  get isUp(): boolean {
+    return this.#kept?.isRunning === true;
+  }
+
+  /** Asks the process to stop, and resolves once it has. */
+  async stop(): Promise<void> {
+    this.#kept = undefined;
+    await this.program.stop();
+  }
+
+  /** Kills the process as `kill -9` does, and resolves once it is gone. */
+  async kill(): Promise<void> {
+    this.#kept = undefined;
+    await this.program.kill();
+  }
+
+  /** Kills the process at once, from where nothing can be waited for. */
+  killNow(): void {
+    this.#isOver = true;
+    this.#kept = undefined;
+    this.programs.at(-1)?.signal("SIGKILL");
+  }
+
   /** Deletes its data. It must not run. */
   empty(): void {
-    rmSync(this.folder, { recursive: true });
+    rmSync(this.folder, { recursive: true, force: true });
   }
 
   /** Keeps a copy of its data. It must not run. */
   backUp(): void {
-    rmSync(`${this.folder}.copy`, { recursive: true, force: true });
-    cpSync(this.folder, `${this.folder}.copy`, { recursive: true });
+    rmSync(this.#copy, { recursive: true, force: true });
+    cpSync(this.folder, this.#copy, { recursive: true });
   }
 
   /** Puts the copy in the place of its data. It must not run. */
   restore(): void {
     this.empty();
-    cpSync(`${this.folder}.copy`, this.folder, { recursive: true });
+    cpSync(this.#copy, this.folder, { recursive: true });
+  }
+
+  get #copy(): string {
+    return `${this.folder}.copy`;
   }
 
   /** What its process printed last. */
@@ -73,8 +109,10 @@ abstract class Station {
     return this.programs.at(-1)?.tail() ?? "";
   }
 
-  /** Kills the process if it runs. */
+  /** Kills the process if it runs, and takes its lines down. */
   async dispose(): Promise<void> {
+    this.#isOver = true;
+    this.#kept = undefined;
     await Promise.all(this.programs.map((program) => program.kill()));
     await Promise.all([...this.lines.values()].map((line) => line.close()));
   }
@@ -85,22 +123,28 @@ abstract class Station {
     args: readonly string[],
     skewMs: number,
   ): Promise<void> {
-    const { host, port, launcher } = this.#site;
-    const common = [
-      `--host=${host}`,
-      `--port=${port}`,
-      `--data=${this.folder}`,
-      // In network namespaces it is reached from others.
-      "--insecure-no-tls",
-    ];
     const { name } = this;
-    const options = { name, program, args: [...common, ...args], launcher, skewMs };
-    this.programs.push(await Program.start(options));
+    const { host, port, launcher } = this.#site;
+    const { programs, folder, onLost } = this.#parts;
+    mkdirSync(folder, { recursive: true });
+    const log = join(folder, `${name}.log`);
+    // In network namespaces it is reached from others.
+    const plain = host === "127.0.0.1" ? [] : ["--insecure-no-tls"];
+    const all = [...placeArguments(host, port, this.folder), ...plain, ...args];
+    const options = { name, program, args: all, programs, launcher, skewMs, log };
+    const started = await Program.spawn(options);
+    this.programs.push(started);
+    if (this.#isOver) await started.kill();
+    await started.listens();
+    this.#kept = started;
+    void started.exited.then(({ how }) => {
+      if (this.#kept === started) onLost?.(`${name} ended by itself (${how})`);
+    });
   }
 
   /** Where the directories are found. */
-  protected get directories(): string {
-    return [...this.lines.values()].map(({ url }) => url).join(",");
+  protected get directories(): readonly string[] {
+    return [...this.lines.values()].map(({ url }) => url);
   }
 }
 
@@ -110,9 +154,9 @@ export class Region extends Station {
   readonly #cluster: string;
   readonly #more: readonly string[];
 
-  constructor(settings: RegionSettings, outpost: Outpost, folder: string) {
+  constructor(settings: RegionSettings, outpost: Outpost, parts: StationParts) {
     const { id, lat, lon, cluster = "meridian", name = id } = settings;
-    super(name, outpost, folder);
+    super(name, outpost, parts);
     this.place = { id, lat, lon };
     this.#cluster = cluster;
     this.#more = settings.args ?? [];
@@ -136,10 +180,8 @@ export class Region extends Station {
 
   /** Starts the process on the region's folder, with its clock ahead by `skewMs`. Resolves once it listens. */
   async start(skewMs = 0): Promise<void> {
-    const { id, lat, lon } = this.place;
-    const args = [`--id=${id}`, `--lat=${lat}`, `--lon=${lon}`, `--cluster=${this.#cluster}`];
-    const all = [...args, ...this.#more, `--directory=${this.directories}`];
-    await this.run("region", all, skewMs);
+    const args = [...regionArguments(this.place, this.directories), `--cluster=${this.#cluster}`];
+    await this.run("region", [...args, ...this.#more], skewMs);
   }
 
   /** Resolves once the region says that it has this status. */
@@ -150,9 +192,16 @@ export class Region extends Station {
 
 /** One directory. */
 export class DirectoryStation extends Station {
+  readonly #more: readonly string[];
+
+  constructor(name: string, outpost: Outpost, parts: StationParts, more: readonly string[]) {
+    super(name, outpost, parts);
+    this.#more = more;
+  }
+
   /** Starts the process on the directory's folder, with its clock ahead by `skewMs`. Resolves once it listens. */
   async start(skewMs = 0): Promise<void> {
-    const args = this.lines.size === 0 ? [] : [`--peer=${this.directories}`];
-    await this.run("directory", args, skewMs);
+    const args = directoryArguments(this.directories);
+    await this.run("directory", [...args, ...this.#more], skewMs);
   }
 }

@@ -4,22 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { Line, Network, Outpost } from "./line.ts";
+import type { Place } from "./places.ts";
 import type { Program } from "./program.ts";
 import { ProxyNetwork } from "./proxy-network.ts";
-import { getJson } from "./region-requests.ts";
-import { DirectoryStation, Region, type Place, type RegionSettings } from "./station.ts";
+import { DirectoryStation, Region, type RegionSettings, type StationParts } from "./station.ts";
 import { until } from "./until.ts";
-
-export type { Place, Region } from "./station.ts";
-
-/** Five regions on five continents. */
-export const FIVE_PLACES: readonly Place[] = [
-  { id: "montreal", lat: 45.5, lon: -73.57 },
-  { id: "frankfurt", lat: 50.11, lon: 8.68 },
-  { id: "singapore", lat: 1.35, lon: 103.82 },
-  { id: "sao-paulo", lat: -23.55, lon: -46.63 },
-  { id: "sydney", lat: -33.87, lon: 151.21 },
-];
 
 /** Everything a party holds, in short. */
 export interface Digest {
@@ -35,31 +24,47 @@ export interface ListedNode extends Place {
 }
 
 /** What a cluster may be made of. */
-export interface ClusterParts {
+export interface ClusterParts extends Omit<StationParts, "folder"> {
+  /** Where everything is kept that the cluster stores; without it, in a folder of its own that goes with it. */
+  readonly folder?: string;
   /** Without a network of their own, the programs reach the directories through proxies. */
   readonly network?: Network;
   /** How many directories there are: one, unless told. */
   readonly directories?: number;
   /** Where the folders of the directories are to be. */
-  readonly directoryDisk?: string;
+  readonly directoryDisk?: string | undefined;
+  /** Further options of the directories' program. */
+  readonly directoryArgs?: readonly string[];
 }
 
 /** Directories and their regions. */
 export class Cluster {
   readonly #network: Network;
-  /** Where everything is kept that the cluster stores. */
-  readonly folder: string = mkdtempSync(join(tmpdir(), "meridian-e2e-"));
+  readonly #parts: StationParts;
+  readonly #ownFolder: string | undefined;
   readonly #count: number;
   readonly #directoryDisk: string;
+  readonly #directoryArgs: readonly string[];
   #directories: readonly DirectoryStation[] | undefined;
   readonly #regions: Region[] = [];
   /** The ways of nodes that are no processes of this cluster. */
   readonly #guests: Pick<Outpost, "lines">[] = [];
 
-  constructor({ network = new ProxyNetwork(), directories = 1, directoryDisk }: ClusterParts = {}) {
+  constructor(parts: ClusterParts = {}) {
+    const { network = new ProxyNetwork(), directories = 1, directoryArgs = [] } = parts;
+    this.#ownFolder =
+      parts.folder === undefined ? mkdtempSync(join(tmpdir(), "meridian-cluster-")) : undefined;
+    const folder = parts.folder ?? this.#ownFolder ?? "";
+    this.#parts = { folder, programs: parts.programs, onLost: parts.onLost };
     this.#network = network;
     this.#count = directories;
-    this.#directoryDisk = directoryDisk ?? this.folder;
+    this.#directoryDisk = parts.directoryDisk ?? folder;
+    this.#directoryArgs = directoryArgs;
+  }
+
+  /** Where everything is kept that the cluster stores. */
+  get folder(): string {
+    return this.#parts.folder;
   }
 
   /** The directories that have been started, in order of preference. */
@@ -99,7 +104,13 @@ export class Cluster {
   /** Kills a directory. */
   async killDirectory(index = 0): Promise<void> {
     this.#aim(index, undefined);
-    await this.#directory(index).program.kill();
+    await this.#directory(index).kill();
+  }
+
+  /** Asks a directory to stop, and resolves once it has. */
+  async stopDirectory(index = 0): Promise<void> {
+    this.#aim(index, undefined);
+    await this.#directory(index).stop();
   }
 
   /** Deletes everything that a directory has stored. It must not run. */
@@ -110,7 +121,7 @@ export class Cluster {
   /** Starts a region. Resolves once it listens. */
   async add(settings: RegionSettings): Promise<Region> {
     const outpost = await this.#network.add();
-    const region = new Region(settings, outpost, this.folder);
+    const region = new Region(settings, outpost, this.#parts);
     this.#regions.push(region);
     for (const [index, directory] of this.directories.entries()) this.#aim(index, directory.url);
     await region.start();
@@ -152,12 +163,23 @@ export class Cluster {
     return (await this.near()).map(({ id }) => id);
   }
 
+  /** What each party holds, in short. */
+  digests(): Promise<readonly Digest[]> {
+    return Promise.all(
+      this.urls.map(async (url) => {
+        const response = await fetch(`${url}/digest`, { signal: AbortSignal.timeout(15_000) });
+        if (!response.ok) throw new Error(`Expected a digest of ${url}, got ${response.status}`);
+        return (await response.json()) as Digest;
+      }),
+    );
+  }
+
   /** Resolves once every directory and every region hold the same `count` entries, to what that is in short. */
   async converged(count: number): Promise<Digest> {
     let last: readonly Digest[] = [];
     try {
       return await until("equal digests", async () => {
-        last = await Promise.all(this.urls.map((url) => getJson<Digest>(`${url}/digest`)));
+        last = await this.digests();
         const [first] = last;
         const equal = last.every(
           (each) => each.count === count && each.fingerprint === first?.fingerprint,
@@ -192,11 +214,16 @@ export class Cluster {
     return this.#stations.map((station) => station.tail()).join("\n");
   }
 
-  /** Kills every process and removes every file. */
+  /** Kills every process and removes every file, but for those in a folder that was given. */
   async dispose(): Promise<void> {
     await Promise.all(this.#stations.map((station) => station.dispose()));
     await this.#network.close();
-    rmSync(this.folder, { recursive: true, force: true });
+    if (this.#ownFolder !== undefined) rmSync(this.#ownFolder, { recursive: true, force: true });
+  }
+
+  /** Kills every process at once, from where nothing can be waited for. */
+  killNow(): void {
+    for (const station of this.#stations) station.killNow();
   }
 
   get #stations(): readonly (DirectoryStation | Region)[] {
@@ -213,7 +240,8 @@ export class Cluster {
     const outposts = await this.#network.open(this.#count);
     return outposts.map((outpost, index) => {
       const name = this.#count === 1 ? "directory" : `directory-${index + 1}`;
-      return new DirectoryStation(name, outpost, this.#directoryDisk);
+      const parts = { ...this.#parts, folder: this.#directoryDisk };
+      return new DirectoryStation(name, outpost, parts, this.#directoryArgs);
     });
   }
 

@@ -1,6 +1,5 @@
-import { LinkProxy } from "@meridian/cli";
-
 import type { Network, Outpost, Site } from "./line.ts";
+import { LinkProxy } from "./link-proxy.ts";
 
 /** On this machine, on any free port. */
 const HERE: Site = { launcher: [], host: "127.0.0.1", port: 0, reach: (url) => url };

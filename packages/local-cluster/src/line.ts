@@ -1,4 +1,4 @@
-import type { Flow } from "@meridian/cli";
+import type { Flow } from "./link-proxy.ts";
 
 /** The way from a region or a directory to a directory, which can be broken. */
 export interface Line {

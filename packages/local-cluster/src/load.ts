@@ -1,0 +1,275 @@
+/**
+ * Clients that write and read at a rate, whatever happens to the regions, and what they have been promised. What is due
+ * is sent by whichever client is free, so that the regions that are there get what those that are not would have got.
+ *
+ * Every other session is at home in one region and waits for it while it is away; the rest go to whatever region
+ * comes, as people on the move do. Each carries its position token along, so that wherever it reads it must find what
+ * it wrote, and nothing older than what it has read.
+ */
+import type { Random } from "@meridian/runtime";
+
+import { Ledger, type Attempt, type Got } from "./ledger.ts";
+import { RegionRequests, type Reply } from "./region-requests.ts";
+
+/** A region that clients go to. */
+export interface Destination {
+  readonly name: string;
+  readonly url: string;
+  /** Whether there is somebody to be asked. */
+  readonly isUp: boolean;
+}
+
+/** How much there is to do. */
+export interface LoadOptions {
+  readonly destinations: readonly Destination[];
+  /** Requests a second, of all sessions together. */
+  readonly rate: number;
+  readonly random: Random;
+  /** What every key begins with. */
+  readonly prefix: string;
+  /** Nothing that is written lives longer, in milliseconds; 0 for no bound. */
+  readonly ttlMsMax: number;
+  /**
+   * Keys of their own for each session, and reads beside the writes; unless there are so many keys that all sessions set
+   * and delete, over and over each other. Those are to be read when the load is over.
+   */
+  readonly sharedKeys?: number;
+  /** How many sessions each region has; unless told, as many as the rate asks for. */
+  readonly sessionsEach?: number;
+  /** After how long a request is given up, in milliseconds. */
+  readonly patienceMs?: number;
+}
+
+/** What came of it. */
+export interface LoadCounts {
+  readonly acknowledged: number;
+  readonly deletes: number;
+  readonly reads: number;
+  /** Requests that were refused in plain words, and those without an answer. */
+  readonly refused: number;
+  readonly unanswered: number;
+}
+
+const KEYS_PER_SESSION = 16;
+const TTL_MS_MIN = 500;
+const TTL_MS_SPREAD = 4_000;
+/** What sets, deletes and own reads take up of what is done, one after the other; the rest reads what others wrote. */
+const [SETS, DELETES, OWN_READS] = [0.45, 0.55, 0.75];
+/** Of shared keys, nothing is read. */
+const SHARED_SETS = 0.8;
+/** What could not be sent for longer than this is not made up for. */
+const LATE_MS_MAX = 1_000;
+/** How long a session waits before it looks again whether there is somebody to be asked. */
+const AWAY_MS = 20;
+
+/** The sessions of a drill. */
+export class Load {
+  readonly ledger: Ledger;
+  /** Broken promises, in plain words. */
+  readonly violations: string[] = [];
+  readonly #options: LoadOptions;
+  readonly #avoided = new Set<string>();
+  /** How many requests each region has not answered. */
+  readonly #asking = new Map<string, number>();
+  readonly #running: Promise<void>[] = [];
+  #stopping = false;
+  /** When the request that was taken last was due. */
+  #dueMs = 0;
+  #reads = 0;
+  #refused = 0;
+  #unanswered = 0;
+
+  constructor(options: LoadOptions) {
+    this.#options = options;
+    this.ledger = new Ledger(options.sharedKeys === undefined ? "writer" : "stamp");
+  }
+
+  /** Begins. */
+  start(): void {
+    const { rate, destinations, sessionsEach } = this.#options;
+    const needed = Math.max(2 * destinations.length, Math.min(64, Math.ceil(rate / 10)));
+    const sessions = sessionsEach === undefined ? needed : sessionsEach * destinations.length;
+    this.#dueMs = performance.now();
+    for (let index = 0; index < sessions; index += 1) {
+      this.#running.push(this.#session(index, sessions));
+    }
+  }
+
+  /** Ends; resolves once every request has its answer or none. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all(this.#running);
+  }
+
+  /** Has no session go to a region until `readmit`; resolves once nobody waits for its answer any more. */
+  async avoid(name: string): Promise<void> {
+    this.#avoided.add(name);
+    while ((this.#asking.get(name) ?? 0) > 0) await pauseFor(10);
+  }
+
+  readmit(name: string): void {
+    this.#avoided.delete(name);
+  }
+
+  counts(): LoadCounts {
+    return {
+      acknowledged: this.ledger.count("acknowledged"),
+      deletes: this.ledger.count("acknowledged", "delete"),
+      reads: this.#reads,
+      refused: this.#refused,
+      unanswered: this.#unanswered,
+    };
+  }
+
+  async #session(index: number, sessions: number): Promise<void> {
+    const requests = new RegionRequests(this.#options.patienceMs);
+    /** What this session has read of others' keys: it may read nothing older. */
+    const seen = new Map<string, Attempt>();
+    const turn = { requests, index, sessions, seen };
+    while (!this.#stopping) {
+      if (this.#destination(index) === undefined) {
+        await pauseFor(AWAY_MS);
+        continue;
+      }
+      await pauseFor(this.#take() - performance.now());
+      // In the meantime it may have gone.
+      const destination = this.#destination(index);
+      if (destination === undefined) continue;
+      const { name, url } = destination;
+      this.#asking.set(name, (this.#asking.get(name) ?? 0) + 1);
+      await this.#act({ ...turn, url });
+      this.#asking.set(name, (this.#asking.get(name) ?? 0) - 1);
+    }
+    requests.close();
+  }
+
+  /** Takes the next request that is due, and returns when that is. */
+  #take(): number {
+    const everyMs = 1_000 / this.#options.rate;
+    this.#dueMs = Math.max(this.#dueMs + everyMs, performance.now() - LATE_MS_MAX);
+    return this.#dueMs;
+  }
+
+  #act(turn: Turn): Promise<void> {
+    return this.#options.sharedKeys === undefined ? this.#actAlone(turn) : this.#actAmongAll(turn);
+  }
+
+  async #actAlone({ requests, url, index, sessions, seen }: Turn): Promise<void> {
+    const { random, prefix } = this.#options;
+    const keyOf = (session: number): string =>
+      `${prefix}${session}/${Math.floor(random.next() * KEYS_PER_SESSION)}`;
+    const choice = random.next();
+    if (choice < SETS) return this.set(requests, url, keyOf(index), this.#ttlMs());
+    if (choice < DELETES) return this.delete(requests, url, keyOf(index));
+    if (choice < OWN_READS) return this.#readOwn(requests, url, keyOf(index));
+    const other = Math.floor(random.next() * sessions);
+    if (other !== index) await this.#readOther(requests, url, keyOf(other), seen);
+  }
+
+  async #actAmongAll({ requests, url }: Turn): Promise<void> {
+    const { random, prefix, sharedKeys = 1, ttlMsMax } = this.#options;
+    const key = `${prefix}${Math.floor(random.next() * sharedKeys)}`;
+    if (random.next() < SHARED_SETS) return this.set(requests, url, key, ttlMsMax);
+    return this.delete(requests, url, key);
+  }
+
+  #destination(session: number): Destination | undefined {
+    const { destinations, random } = this.#options;
+    const isOpen = ({ name, isUp }: Destination): boolean => isUp && !this.#avoided.has(name);
+    if (session % 2 === 1) {
+      const home = destinations[((session - 1) / 2) % destinations.length];
+      return home !== undefined && isOpen(home) ? home : undefined;
+    }
+    const open = destinations.filter(isOpen);
+    return open[Math.floor(random.next() * open.length)];
+  }
+
+  /** Sets a key by way of a session; `ttlMs` is 0 for ever. */
+  async set(requests: RegionRequests, url: string, key: string, ttlMs: number): Promise<void> {
+    const attempt = this.ledger.attempt(key, "set", ttlMs, Date.now());
+    this.#settle(attempt, await requests.set(url, key, String(attempt.number), ttlMs));
+  }
+
+  /** Deletes a key by way of a session. */
+  async delete(requests: RegionRequests, url: string, key: string): Promise<void> {
+    const attempt = this.ledger.attempt(key, "delete", 0, Date.now());
+    this.#settle(attempt, await requests.delete(url, key));
+  }
+
+  #ttlMs(): number {
+    const { random, ttlMsMax } = this.#options;
+    const isShort = random.next() < 0.25;
+    return isShort ? TTL_MS_MIN + Math.floor(random.next() * TTL_MS_SPREAD) : ttlMsMax;
+  }
+
+  #settle(attempt: Attempt, reply: Reply): void {
+    if (reply.kind === "done") this.ledger.acknowledge(attempt, reply);
+    else attempt.outcome = this.#count(reply) ? "refused" : "unknown";
+  }
+
+  async #readOwn(requests: RegionRequests, url: string, key: string): Promise<void> {
+    const floor = this.ledger.floor(key);
+    const got = await this.#read(requests, url, key);
+    if (got !== undefined) this.#judge(url, key, got.of, floor, "read-your-writes");
+  }
+
+  async #readOther(
+    requests: RegionRequests,
+    url: string,
+    key: string,
+    seen: Map<string, Attempt>,
+  ): Promise<void> {
+    const got = await this.#read(requests, url, key);
+    if (got === undefined) return;
+    this.#judge(url, key, got.of, seen.get(key), "monotonic reads");
+    const shown = this.ledger.find(got.of);
+    // A write of which nobody knows may take effect after a later one: it says nothing of the order.
+    if (shown !== undefined && shown.outcome !== "unknown") seen.set(key, shown);
+  }
+
+  async #read(
+    requests: RegionRequests,
+    url: string,
+    key: string,
+  ): Promise<{ readonly of: Got } | undefined> {
+    const reply = await requests.get(url, key);
+    if (reply.kind === "done") {
+      this.#reads += 1;
+      return { of: gotOf(reply) };
+    }
+    this.#count(reply);
+    return undefined;
+  }
+
+  /** Counts a request that came to nothing; whether it was refused in plain words. */
+  #count(reply: Reply): boolean {
+    const isRefused = reply.kind === "refused";
+    if (isRefused) this.#refused += 1;
+    else this.#unanswered += 1;
+    return isRefused;
+  }
+
+  #judge(url: string, key: string, got: Got, floor: Attempt | undefined, promise: string): void {
+    const broken = this.ledger.broken(key, got, floor, Date.now());
+    const { name = url } = this.#options.destinations.find((each) => each.url === url) ?? {};
+    if (broken !== undefined) this.violations.push(`${promise}, at ${name}: ${broken}`);
+  }
+}
+
+/** What a session has in hand. */
+interface Turn {
+  readonly requests: RegionRequests;
+  readonly url: string;
+  readonly index: number;
+  readonly sessions: number;
+  readonly seen: Map<string, Attempt>;
+}
+
+/** What was read, as the ledger knows it. */
+export function gotOf({ value, stamp }: Extract<Reply, { kind: "done" }>): Got {
+  return value === undefined ? undefined : { number: Number(value), stamp };
+}
+
+function pauseFor(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)));
+}
