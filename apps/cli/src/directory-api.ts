@@ -52,10 +52,23 @@ const failure = v.object({
 });
 
 /** A node as a directory knows it. */
-export type KnownNode = Described<typeof knownNode>;
+export type KnownNode = Pick<Described<typeof presentNode | typeof absentNode>, KnownMember>;
+
+type KnownMember =
+  | "id"
+  | "url"
+  | "status"
+  | "goneSinceMs"
+  | "lat"
+  | "lon"
+  | "lagMs"
+  | "outboxPending";
 
 /** A node near a place. */
-export type NearNode = Described<typeof nearNodes>["nodes"][number];
+export type NearNode = Pick<
+  Described<typeof nearestNode>,
+  "id" | "url" | "distanceMeters" | "lagMs"
+>;
 
 /** What `nearest` looks for. */
 export interface NearestQuery {

@@ -47,7 +47,9 @@ export async function until(isSo: () => Promise<boolean>): Promise<boolean> {
 }
 
 /** What a region says of its replica. */
-export async function replicaOf({ url }: Region): Promise<Described<typeof standing>["replica"]> {
+export async function replicaOf({
+  url,
+}: Region): Promise<Described<typeof regionStatus>["replica"]> {
   return (await getJson(`${url}/status`, standing, "NO_READY_NODE")).replica;
 }
 
