@@ -5,8 +5,9 @@
 import { parseArgs } from "node:util";
 import { Cluster } from "@meridian/harness";
 
+import { CrowdProcess } from "./crowd-process.ts";
 import { LINK_MANNERS, UPGRADE } from "./link-manners.ts";
-import { Crowd, MANNERS, type Manner } from "./manners.ts";
+import { MANNERS } from "./manners.ts";
 import { lineOf, siege, type SiegeReport } from "./siege.ts";
 import { fortressesOf, linksOf, type Fortress } from "./targets.ts";
 
@@ -30,12 +31,12 @@ try {
   for (const fortress of await fortressesOf(cluster)) {
     for (const [manner] of Object.entries(MANNERS)) {
       for (const { route, bytes } of fortress.requests)
-        await attack(fortress, MANNERS, manner, route, bytes);
+        await attack(fortress, manner, route, bytes);
     }
   }
   const links = linksOf(cluster);
   for (const manner of Object.keys(LINK_MANNERS))
-    await attack(links, LINK_MANNERS, manner, "/replicate", UPGRADE);
+    await attack(links, manner, "/replicate", UPGRADE);
 } finally {
   await cluster.dispose();
 }
@@ -43,18 +44,19 @@ process.exitCode = failures === 0 ? 0 : 1;
 
 async function attack(
   { name, target }: Fortress,
-  manners: Readonly<Record<string, Manner>>,
   manner: string,
   route: string,
   bytes: Buffer,
 ): Promise<void> {
   const title = `${name}, ${route}, ${manner}`;
-  const behave = manners[manner];
-  if (behave === undefined || !title.includes(values.only)) return;
-  const clients = Number(values.clients);
-  const crowd = (): Crowd => new Crowd(target.url, behave, [bytes], clients);
+  if (!title.includes(values.only)) return;
+  const orders = { url: target.url, manner, bytes, clients: Number(values.clients) };
   try {
-    const report = await siege(target, crowd, Number(values.seconds) * 1_000);
+    const report = await siege(
+      target,
+      () => CrowdProcess.start(orders),
+      Number(values.seconds) * 1_000,
+    );
     const isHeld = holds(report);
     if (!isHeld) failures += 1;
     console.log(`${isHeld ? "held  " : "FAILED"} ${lineOf(title, report)}`);

@@ -63,13 +63,19 @@ export const MANNERS: Readonly<Record<string, Manner>> = {
   "says nothing": saysNothing,
 };
 
+/** Whoever attacks a program. */
+export interface Attackers {
+  /** Connections that have been cut, or refused. */
+  readonly cut: number;
+  leave(): void;
+}
+
 /** Clients that all behave in one way, and come again when they are cut. */
-export class Crowd {
+export class Crowd implements Attackers {
   readonly #url: URL;
   readonly #manner: Manner;
   readonly #sockets = new Set<Socket>();
   #over = false;
-  /** Connections that have been cut, or refused. */
   cut = 0;
 
   constructor(url: string, manner: Manner, requests: readonly Buffer[], count: number) {

@@ -27,17 +27,17 @@ const SET_BODY = JSON.stringify({
 const ASKINGS: Readonly<Record<string, Asking>> = {
   "GET /cache": { target: "/cache?key=nul/0" },
   "POST /cache": { target: `/cache?key=short&value=${"v".repeat(8 * KIBIBYTE)}` },
-  "GET /cache/": { target: "/cache/nul/0" },
-  "PUT /cache/": { target: "/cache/put", body: "v".repeat(1024 * KIBIBYTE) },
-  "DELETE /cache/": { target: "/cache/deleted" },
+  "GET /cache/{key}": { target: "/cache/nul/0" },
+  "PUT /cache/{key}": { target: "/cache/put", body: "v".repeat(1024 * KIBIBYTE) },
+  "DELETE /cache/{key}": { target: "/cache/deleted" },
   "POST /batch/get": { target: "/batch/get", body: KEYS_BODY },
   "POST /batch/set": { target: "/batch/set", body: SET_BODY },
-  "GET /quarantine/id": { target: "/quarantine/1" },
-  "DELETE /quarantine/id": { target: "/quarantine/1" },
-  "POST /quarantine/id/replay": { target: "/quarantine/1/replay" },
+  "GET /quarantine/{id}": { target: "/quarantine/1" },
+  "DELETE /quarantine/{id}": { target: "/quarantine/1" },
+  "POST /quarantine/{id}/replay": { target: "/quarantine/1/replay" },
   "GET /nearest": { target: "/nearest?lat=1&lon=2&limit=100" },
-  "GET /nodes/": { target: "/nodes/paris" },
-  "DELETE /nodes/": { target: "/nodes/nobody" },
+  "GET /nodes/{id}": { target: "/nodes/paris" },
+  "DELETE /nodes/{id}": { target: "/nodes/nobody" },
   "GET /keys": { target: "/keys?limit=1000" },
   "GET /entries": { target: "/entries?limit=1000" },
   "GET /quarantine": { target: "/quarantine?limit=1000" },
@@ -55,7 +55,7 @@ export async function requestsOf(url: string): Promise<readonly RouteRequest[]> 
   const routes = await Promise.all(
     paths.map(async (path) => {
       // A method that no route has is answered with those that it has.
-      const { headers } = await request(`${url}${path}${path.endsWith("/") ? "x" : ""}`, {
+      const { headers } = await request(`${url}${path.replace(/\{\w+\}/, "1")}`, {
         method: "PATCH",
       });
       const methods = (headers.get("allow") ?? "")
@@ -70,7 +70,7 @@ export async function requestsOf(url: string): Promise<readonly RouteRequest[]> 
 function requestOf(route: string): RouteRequest {
   const [method = "", path = ""] = route.split(" ");
   const known =
-    ASKINGS[route] ?? (method === "GET" && !path.endsWith("/") ? { target: path } : undefined);
+    ASKINGS[route] ?? (method === "GET" && !path.includes("{") ? { target: path } : undefined);
   if (known === undefined) {
     throw new Error(`Expected test/attacks/requests.ts to say how \`${route}\` is asked for most`);
   }

@@ -5,7 +5,7 @@
  * gauges say that it holds; its health is answered all the time; and others are served while the attack goes on.
  */
 import { request, until } from "@meridian/harness";
-import type { Crowd } from "./manners.ts";
+import type { Attackers } from "./manners.ts";
 
 const MEBIBYTE = 1024 * 1024;
 const GROWTH_BYTES = 64 * MEBIBYTE;
@@ -56,9 +56,13 @@ interface Count {
 }
 
 /** Has a crowd attack a program for so long, and longer until others have been served; reports what was seen. */
-export async function siege(target: Target, attack: () => Crowd, ms: number): Promise<SiegeReport> {
+export async function siege(
+  target: Target,
+  attack: () => Attackers | Promise<Attackers>,
+  ms: number,
+): Promise<SiegeReport> {
   const before = target.memoryBytes;
-  const crowd = attack();
+  const crowd = await attack();
   const watch = new Watch(target);
   const endMs = performance.now() + ms;
   try {

@@ -1,0 +1,54 @@
+/** A crowd in a process of its own: what it sends and reads is not to keep those waiting who ask how the attacked program is. */
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+
+import { LINK_MANNERS } from "./link-manners.ts";
+import { Crowd, MANNERS, type Attackers } from "./manners.ts";
+
+const CUT_EVERY_MS = 100;
+
+/** What a crowd is told to do. */
+export interface Orders {
+  readonly url: string;
+  /** The name of a manner. */
+  readonly manner: string;
+  readonly bytes: Buffer;
+  readonly clients: number;
+}
+
+/** Clients that all behave in one way, in another process. */
+export class CrowdProcess implements Attackers {
+  readonly #child: ChildProcess;
+  cut = 0;
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+    child.on("message", (cut) => (this.cut = Number(cut)));
+    child.on("error", () => {});
+  }
+
+  /** Resolves once it attacks. */
+  static async start(orders: Orders): Promise<CrowdProcess> {
+    const child = fork(fileURLToPath(import.meta.url), { serialization: "advanced" });
+    child.send(orders);
+    await once(child, "message");
+    return new CrowdProcess(child);
+  }
+
+  leave(): void {
+    this.#child.kill("SIGKILL");
+  }
+}
+
+function obey({ url, manner, bytes, clients }: Orders): void {
+  const behave = { ...MANNERS, ...LINK_MANNERS }[manner];
+  if (behave === undefined) throw new Error(`Expected the name of a manner, got ${manner}`);
+  const crowd = new Crowd(url, behave, [Buffer.from(bytes)], clients);
+  setInterval(() => process.send?.(crowd.cut), CUT_EVERY_MS);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  process.once("message", (orders) => obey(orders as Orders));
+  process.once("disconnect", () => process.exit());
+}
