@@ -266,6 +266,8 @@ export class WritePath {
         for (const { batch } of taken) batch.done(failure);
       }
       if (this.#paused) this.#idle();
+      // A large frame is on its way to the directory in this turn: the next is made in another.
+      else if (frame.block.byteLength > FRAME_BYTES_TARGET) this.#schedule();
       else if (this.#waiting.length > 0) this.#flush();
       this.#checkClosed();
     };
