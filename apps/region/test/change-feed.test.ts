@@ -207,3 +207,29 @@ it("whoever reads as they like hears every change in order, or that it has misse
     { numRuns: 200 },
   );
 });
+
+it("few subscribers are told in one turn, and all are told of all there is", async () => {
+  const feed = feedOf();
+  const SUBSCRIBERS = 1_000;
+  let toldThisTurn = 0;
+  let mostInATurn = 0;
+  const told = new Set<number>();
+  const subscriptions = Array.from({ length: SUBSCRIBERS }, (_, index) => {
+    const subscription = feed.subscribe(() => {
+      if (toldThisTurn === 0) setImmediate(() => (toldThisTurn = 0));
+      toldThisTurn += 1;
+      mostInATurn = Math.max(mostInATurn, toldThisTurn);
+      // What comes while some have been told and others have not.
+      if (index === 500 && !told.has(index)) feed.changed([entryOf("late")], true);
+      told.add(index);
+      keysOf(subscription);
+    });
+    return subscription;
+  });
+  for (const subscription of subscriptions) subscription.read(1);
+  feed.changed([entryOf("a"), entryOf("b")], true);
+  for (let turn = 0; turn < 100; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  expect(told.size).toBe(SUBSCRIBERS);
+  expect(mostInATurn).toBeLessThanOrEqual(64);
+  expect(subscriptions.flatMap((subscription) => keysOf(subscription))).toEqual([]);
+});

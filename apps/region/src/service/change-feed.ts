@@ -63,6 +63,9 @@ export interface Subscription {
 /** What a change takes in memory beside its key, in bytes, about. */
 const CHANGE_BYTES = 160;
 
+/** Subscribers that are told of news in one turn. */
+const WOKEN_PER_TURN = 64;
+
 interface Place {
   readonly run: number;
   readonly sequence: number;
@@ -93,7 +96,8 @@ export class ChangeFeed {
   #head = 0;
   #bytes = 0;
   #isKeeping = false;
-  #isWaking = false;
+  /** The round in which subscribers are told, and the head when it began. */
+  #round: { readonly left: Iterator<Subscriber>; readonly head: number } | undefined;
 
   constructor(options: ChangeFeedOptions) {
     this.#run = randomIdentity(options.random);
@@ -189,9 +193,7 @@ export class ChangeFeed {
       this.#bytes += bytesOf(change);
       while (this.#bytes > this.#bytesMax) this.#drop();
     }
-    if (this.#isWaking || this.#subscribers.size === 0) return;
-    this.#isWaking = true;
-    setImmediate(() => this.#wake());
+    if (this.#round === undefined && this.#subscribers.size > 0) this.#beginRound();
   }
 
   #drop(): void {
@@ -206,18 +208,38 @@ export class ChangeFeed {
     throw new MeridianError("INTERNAL", `Expected change ${sequence} to be kept`);
   }
 
+  #beginRound(): void {
+    this.#round = { left: this.#subscribers.values(), head: this.#head };
+    setImmediate(() => this.#wake());
+  }
+
+  /** Tells some of those that wait, and the rest in later turns: what each makes of the news takes its time, too. */
   #wake(): void {
-    this.#isWaking = false;
-    for (const subscriber of this.#subscribers) {
+    if (this.#round === undefined) return;
+    const { left, head } = this.#round;
+    for (let told = 0; told < WOKEN_PER_TURN;) {
+      const { done, value: subscriber } = left.next();
+      if (done === true) {
+        this.#round = undefined;
+        // Those that were passed over may have read everything that there was then.
+        if (head !== this.#head) this.#beginRound();
+        return;
+      }
       if (!subscriber.isWaiting || subscriber.through === this.#head) continue;
       subscriber.isWaiting = false;
-      try {
-        subscriber.onNews();
-      } catch (cause) {
-        // One that fails must not keep the others waiting, nor end the program.
-        this.#subscribers.delete(subscriber);
-        this.#logger.error("a subscriber failed at the news of a change", { error: String(cause) });
-      }
+      told += 1;
+      this.#tell(subscriber);
+    }
+    setImmediate(() => this.#wake());
+  }
+
+  #tell(subscriber: Subscriber): void {
+    try {
+      subscriber.onNews();
+    } catch (cause) {
+      // One that fails must not keep the others waiting, nor end the program.
+      this.#subscribers.delete(subscriber);
+      this.#logger.error("a subscriber failed at the news of a change", { error: String(cause) });
     }
   }
 }
