@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 
+import { formatPosition } from "@meridian/protocol";
 import { describe, expect, it, onTestFinished } from "vitest";
 
 import {
@@ -173,6 +174,57 @@ describe("a write that waits for a disk", () => {
     await expect
       .poll(async () => (await gaugeOf(region, "writeBytes")).now, PATIENT)
       .toBeLessThan(200);
+  });
+});
+
+describe("requests that wait", () => {
+  const WAITERS = 2_000;
+
+  it("for acknowledgements are so many that others are served, and one more is refused before it is stored", async () => {
+    const region = await start();
+    const put = async (key: string, ack: string): Promise<Response> =>
+      region.request(`/cache/${key}?ack=${ack}&timeout=60s`, { method: "PUT", body: "value" });
+    const waiting = Array.from({ length: WAITERS }, () => put("waiting", "directory"));
+    await expect
+      .poll(async () => (await gaugeOf(region, "acknowledgementWaiters")).now, PATIENT)
+      .toBe(WAITERS);
+    const refused = await put("refused", "directory");
+    expect([refused.status, headerOf(refused, "retry-after")]).toEqual([503, "1"]);
+    expect(await jsonOf(refused)).toMatchObject({ code: "OVERLOADED", max: WAITERS });
+    expect((await region.request("/cache/refused")).status).toBe(404);
+    expect((await put("local", "local")).status).toBe(200);
+    expect((await region.request("/cache/local")).status).toBe(200);
+    await expect.poll(async () => (await region.request("/cache/waiting")).status).toBe(200);
+    const answers = await region.settle(Promise.all(waiting));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([504]));
+    expect((await gaugeOf(region, "acknowledgementWaiters")).now).toBe(0);
+  });
+
+  it("for positions are so many that others are served", async () => {
+    const region = await start();
+    await region.serve();
+    await region.request("/cache/key", { method: "PUT", body: "value" });
+    const position = formatPosition({
+      logId: 4,
+      epoch: 5,
+      sequence: 6,
+      incarnation: 0,
+      outboxPosition: 0,
+    });
+    const headers = { "Meridian-Position": position, "Meridian-Wait-Ms": "10000" };
+    const get = async (): Promise<Response> => region.request("/cache/key", { headers });
+    const waiting = Array.from({ length: WAITERS }, get);
+    const positions = await gaugeOf(region, "positionWaiters");
+    expect(positions.now).toBe(WAITERS);
+    const refused = await get();
+    expect([refused.status, headerOf(refused, "retry-after")]).toEqual([503, "1"]);
+    expect(await jsonOf(refused)).toMatchObject({ code: "OVERLOADED", max: WAITERS });
+    expect((await region.request("/cache/key")).status).toBe(200);
+    const answers = await region.settle(Promise.all(waiting));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([409]));
+    const acknowledgements = await gaugeOf(region, "acknowledgementWaiters");
+    const requests = await gaugeOf(region, "httpRequests");
+    expect(positions.max + acknowledgements.max).toBeLessThan(requests.max / 2);
   });
 });
 

@@ -87,7 +87,7 @@ export interface ReplicaLimits {
   readonly lagMax: number;
   /** Bytes sent and not acknowledged. */
   readonly windowBytes: number;
-  /** Requests that may wait for a position or an acknowledgement. */
+  /** Requests that may wait for a position, and as many for an acknowledgement: few of those that a node serves at a time. */
   readonly waitersMax: number;
   /** How long `stop` waits for the directory to take the outbox. */
   readonly drainMs: number;
@@ -107,6 +107,6 @@ export const REPLICA_LIMITS: ReplicaLimits = {
   confirmMs: 60_000,
   lagMax: 1_000,
   windowBytes: 8 * 1024 * 1024,
-  waitersMax: 10_000,
+  waitersMax: 2_000,
   drainMs: 2_000,
 };

@@ -203,8 +203,7 @@ export class Writes {
   ): Promise<WriteResult> {
     const { gate, replica } = this.#options;
     gate.check();
-    const waiting = ack.level === "local" ? 0 : bytes;
-    this.#acknowledging.take(waiting);
+    const giveBack = this.#reserve(ack.level, bytes);
     try {
       const receipt = await this.#patience.wait(this.#commit(keys, bytes, write));
       const acknowledged = await replica.acknowledgement(receipt, ack.level, ack.timeoutMs);
@@ -215,8 +214,24 @@ export class Writes {
         { details: { acknowledged, entries: receipt.entries.map(factsOf) } },
       );
     } finally {
-      this.#acknowledging.give(waiting);
+      giveBack();
     }
+  }
+
+  /** Takes what a write costs that waits to be known more widely, and returns what gives it back. Throws `OVERLOADED`. */
+  #reserve(level: AckLevel, bytes: number): () => void {
+    if (level === "local") return () => {};
+    const giveBack = this.#options.replica.reserveAcknowledgement();
+    try {
+      this.#acknowledging.take(bytes);
+    } catch (cause) {
+      giveBack();
+      throw cause;
+    }
+    return () => {
+      giveBack();
+      this.#acknowledging.give(bytes);
+    };
   }
 
   async #commit(

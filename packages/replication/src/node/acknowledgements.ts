@@ -24,6 +24,7 @@ const REPORTS_MAX = 256;
 export class Acknowledgements {
   readonly #context: NodeContext;
   readonly #waiters = new Set<Waiter>();
+  #reserved = 0;
   #directoryThrough: number;
   /** Of positions through here, reports of later ones say nothing that are below `#orderedFrom`. */
   #unorderedThrough = 0;
@@ -36,19 +37,27 @@ export class Acknowledgements {
     this.#directoryThrough = context.store.outboxAcknowledged;
   }
 
-  /** Writers that wait. */
+  /** Writers that wait, or are going to. */
   get waiting(): number {
-    return this.#waiters.size;
+    return Math.max(this.#reserved, this.#waiters.size);
   }
 
-  /** Resolves once the level is reached, or after `timeoutMs` with what is known then. Rejects with `OVERLOADED`. */
+  /** Keeps a place for a writer that is going to wait, and returns what gives it back. Throws `OVERLOADED`, before anything is written. */
+  reserve(): () => void {
+    if (this.#reserved >= this.#context.limits.waitersMax) throw this.#overloaded();
+    this.#reserved += 1;
+    let isKept = true;
+    return () => {
+      if (isKept) this.#reserved -= 1;
+      isKept = false;
+    };
+  }
+
+  /** Resolves once the level is reached, or after `timeoutMs` with what is known then. Rejects with `OVERLOADED` if no place is left. */
   wait(position: number, level: AckLevel, timeoutMs: number): Promise<Acknowledgement> {
     const { node, deadlines, limits } = this.#context;
-    const { waitersMax } = limits;
-    if (this.#waiters.size >= waitersMax) {
-      const said = `Expected at most ${waitersMax} writes waiting to be acknowledged`;
-      return Promise.reject(new MeridianError("OVERLOADED", `${said}, got one more`));
-    }
+    if (level !== "local" && this.#waiters.size >= limits.waitersMax)
+      return Promise.reject(this.#overloaded());
     return new Promise((resolve) => {
       const cancel = deadlines.after(timeoutMs, () => waiter.finish(false));
       const waiter: Waiter = {
@@ -110,6 +119,12 @@ export class Acknowledgements {
   /** Answers everyone with what is known now. */
   close(): void {
     for (const waiter of this.#waiters) waiter.finish(false);
+  }
+
+  #overloaded(): MeridianError {
+    const { waitersMax: max } = this.#context.limits;
+    const said = `Expected at most ${max} writes waiting to be acknowledged, got one more`;
+    return new MeridianError("OVERLOADED", said, { details: { max } });
   }
 
   #check(waiter: Waiter): void {

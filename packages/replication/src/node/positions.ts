@@ -104,8 +104,9 @@ export class Positions {
     if (known === "reached") return Promise.resolve(true);
     const { deadlines, limits } = this.#context;
     if (this.#waiters.size >= limits.waitersMax) {
-      const said = `Expected at most ${limits.waitersMax} requests waiting for a position`;
-      return Promise.reject(new MeridianError("OVERLOADED", `${said}, got one more`));
+      const { waitersMax: max } = limits;
+      const said = `Expected at most ${max} requests waiting for a position, got one more`;
+      return Promise.reject(new MeridianError("OVERLOADED", said, { details: { max } }));
     }
     return new Promise((resolve) => {
       const cancel = deadlines.after(waitMs, () => waiter.finish(false));

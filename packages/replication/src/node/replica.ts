@@ -184,6 +184,14 @@ export class Replica {
     });
   }
 
+  /**
+   * Keeps a place for a write whose acknowledgement is going to be waited for, and returns what gives it back. Throws `OVERLOADED` if too many
+   * wait already, while nothing has been written.
+   */
+  reserveAcknowledgement(): () => void {
+    return this.#acknowledgements.reserve();
+  }
+
   /** Resolves once a write is as widely known as asked, or after `timeoutMs` with what is known then. */
   acknowledgement(receipt: Receipt, level: AckLevel, timeoutMs: number): Promise<Acknowledgement> {
     return this.#acknowledgements.wait(receipt.outboxPosition, level, timeoutMs);
