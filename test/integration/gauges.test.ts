@@ -111,12 +111,16 @@ it("both programs tell Prometheus each number once: what they have counted, and 
   );
   await request(`${urls.region}/cache/k?ack=directory`, { method: "PUT", body: "value" });
   for (const key of ["k", "k", "none"]) await request(`${urls.region}/cache/${key}`);
+  await request(`${urls.region}/nowhere`);
+  await request(`${urls.directory}/nearest?lat=north`);
   for (const url of [urls.region, urls.directory]) {
     const told = await metricsOf(url);
     for (const { name, max } of await gaugesOf(url)) {
       const series = `meridian_${name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`;
       expect([series, told.has(series), told.get(`${series}_max`)]).toEqual([series, true, max]);
     }
+    expect(told.get("process_cpu_seconds_total")).toBeGreaterThan(0);
+    expect(told.get("process_resident_memory_bytes")).toBeGreaterThan(1e6);
   }
   expect(Object.fromEntries(await metricsOf(urls.region))).toMatchObject({
     'meridian_reads_total{from="memory"}': 2,
@@ -126,9 +130,14 @@ it("both programs tell Prometheus each number once: what they have counted, and 
     'meridian_write_seconds_bucket{le="+Inf"}': 1,
     'meridian_node_status{status="ready"}': 1,
     meridian_connected: 1,
+    'meridian_http_request_seconds_count{method="PUT",route="/cache/{key}",status="200"}': 1,
+    'meridian_http_request_seconds_count{method="GET",route="/cache/{key}",status="200"}': 2,
+    'meridian_http_request_seconds_count{method="GET",route="/cache/{key}",status="404"}': 1,
+    'meridian_http_request_seconds_count{method="GET",route="none",status="404"}': 1,
   });
   expect(Object.fromEntries(await metricsOf(urls.directory))).toMatchObject({
     'meridian_nodes{status="ready"}': 1,
     meridian_committed_entries_total: 1,
+    'meridian_http_request_seconds_count{method="GET",route="/nearest",status="400"}': 1,
   });
 });

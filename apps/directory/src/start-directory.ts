@@ -21,9 +21,9 @@ import {
   type Random,
 } from "@meridian/runtime";
 import { openDirectoryLog, type SqliteDirectoryLog, type StoreTuning } from "@meridian/store";
-import { dialLink, LinkListener } from "@meridian/transport";
+import { registerProcess } from "@meridian/supervision";
+import { dialLink, LINK_BYTES_MAX, LinkListener } from "@meridian/transport";
 
-import { registerDirectory } from "./directory-metrics.ts";
 import { directoryHandlers } from "./http/directory-listener.ts";
 import type { DirectoryService } from "./http/directory-service.ts";
 import { LogDigester } from "./log-digest.ts";
@@ -89,8 +89,10 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
     clock,
     logger,
   });
+  const metrics = new Metrics();
   const server = new HttpServer({
     clock,
+    metrics,
     connectionsMax,
     allowHost: options.allowHost ?? [],
     insecure: options.insecureNoTls,
@@ -126,7 +128,7 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
       horizonMs: options.horizon,
     });
   }
-  const settled = { ...options, clock, random, credentials };
+  const settled = { ...options, clock, random, credentials, metrics };
   const stop = serve(settled, server, log, health, running);
   credentials.watch((certificate) => server.reload(certificate));
   logger.info(`listening on ${url}`, { cluster: options.cluster, epoch: log.epoch });
@@ -149,6 +151,7 @@ type Settled = DirectoryOptions &
     readonly clock: Clock;
     readonly random: Random;
     readonly credentials: Credentials;
+    readonly metrics: Metrics;
   };
 
 /** Puts the parts together on an open server and log, and returns what takes them apart. */
@@ -159,7 +162,7 @@ function serve(
   health: LogHealth,
   running: Running,
 ): () => Promise<void> {
-  const { cluster, clock, logger, onFatal } = options;
+  const { cluster, clock, logger, metrics, onFatal } = options;
   const startedAtMs = clock.nowMs();
   let leaving: MeridianError | undefined;
   const directory = new Directory({
@@ -167,6 +170,7 @@ function serve(
     log,
     clock,
     logger,
+    metrics,
     follow: followOptions(options),
     limits: { horizonMs: options.horizon },
     onMembers: () => registry.changed(),
@@ -179,11 +183,8 @@ function serve(
   const registry = new NodeRegistry(directory, clock);
   const digester = new LogDigester(log);
   const pages = new LogPages(log, directory.clocks);
-  const links = linksOf(directory, logger);
-  const limit = new RequestLimit();
-  const metrics = new Metrics();
-  metrics.level(() => [...server.gauges(), limit.gauge(), ...links.gauges()]);
-  registerDirectory(metrics, directory, registry);
+  const links = linksOf(directory, logger, metrics);
+  const limit = new RequestLimit(metrics);
   const service: DirectoryService = {
     cluster,
     version: programVersion(),
@@ -205,12 +206,14 @@ function serve(
     limit,
     origins: new OriginPolicy(options.allowOrigin ?? [], server.ownUrls),
   };
+  const endMeasuring = registerProcess(metrics, clock);
   directory.start();
   server.handle(directoryHandlers(service, { [LINK_PATH]: links.upgrade }));
   return async () => {
     logger.info("stopping", { cluster });
     options.credentials.stop();
     leaving ??= goingAway("The directory is shutting down");
+    endMeasuring();
     directory.stop();
     links.stop();
     await server.close(GRACE_MS);
@@ -226,11 +229,13 @@ function forgetNode(directory: Directory, id: string): Promise<AbsentMember> {
   });
 }
 
-function linksOf(directory: Directory, logger: Logger): LinkListener {
+function linksOf(directory: Directory, logger: Logger, metrics: Metrics): LinkListener {
+  metrics.level(() => [{ name: "linkBytes", now: directory.linkBytes, max: LINK_BYTES_MAX }]);
   return new LinkListener({
     path: LINK_PATH,
     accept: (link, remoteAddress) => directory.accept(link, remoteAddress),
     logger,
+    metrics,
   });
 }
 

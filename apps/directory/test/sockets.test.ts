@@ -4,14 +4,19 @@ import { describe, expect, it, onTestFinished } from "vitest";
 
 import { HttpServer } from "@meridian/http";
 import { MeridianError } from "@meridian/protocol";
-import { systemClock } from "@meridian/runtime";
+import { Metrics, systemClock } from "@meridian/runtime";
 
 import { directoryHandlers } from "../src/http/directory-listener.ts";
 import { CITIES, serviceOf } from "./service.ts";
 
 async function startService(): Promise<string> {
   const starting = new MeridianError("DIRECTORY_UNREACHABLE", "Not yet");
-  const server = new HttpServer({ clock: systemClock, connectionsMax: 100, starting });
+  const server = new HttpServer({
+    clock: systemClock,
+    metrics: new Metrics(),
+    connectionsMax: 100,
+    starting,
+  });
   await server.listen("127.0.0.1", 0);
   onTestFinished(() => server.close(0));
   server.handle(directoryHandlers(serviceOf(CITIES)));

@@ -3,13 +3,13 @@ import type { Dial } from "@meridian/ports";
 import type { MeridianError, NodeStatus } from "@meridian/protocol";
 import type { Described, regionStatus } from "@meridian/protocol/http-api";
 import { admissionOf, Replica, type Admission, type NodeIdentity } from "@meridian/replication";
-import { Metrics, type Clock, type Logger, type Random } from "@meridian/runtime";
+import type { Clock, Logger, Metrics, Random } from "@meridian/runtime";
 import type { SqliteReplicaStore } from "@meridian/store";
+import { LINK_BYTES_MAX } from "@meridian/transport";
 
 import { DirectoryFinder, type DirectoryFinderOptions } from "./directory-finder.ts";
 import type { Listener, ServedNode } from "./listeners/listener.ts";
 import { LoadMeter } from "./node-load.ts";
-import { registerReplica } from "./replica-metrics.ts";
 import { RequestAdmission } from "./service/admission.ts";
 import { ChangeFeed } from "./service/change-feed.ts";
 import { Contents } from "./service/contents.ts";
@@ -37,6 +37,8 @@ export interface RegionNodeOptions extends Pick<
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** What the node's parts count and measure. */
+  readonly metrics: Metrics;
   readonly cacheEntries: number;
   readonly cacheBytes: number;
   /** What clients reach the node by, listening already. The URL of the first is that of the node's reports. */
@@ -48,7 +50,7 @@ export interface RegionNodeOptions extends Pick<
 export class RegionNode implements ServedNode {
   readonly service: RegionService;
   readonly contents: Contents;
-  readonly metrics: Metrics = new Metrics();
+  readonly metrics: Metrics;
   readonly #options: RegionNodeOptions;
   readonly #replica: Replica;
   readonly #memory: Memory;
@@ -60,6 +62,7 @@ export class RegionNode implements ServedNode {
   constructor(options: RegionNodeOptions) {
     const { node, store, clock, random, logger, dial, onStatus } = options;
     this.#options = options;
+    this.metrics = options.metrics;
     this.#startedAtMs = clock.nowMs();
     this.#changes = new ChangeFeed({ random, logger, metrics: this.metrics });
     this.#replica = new Replica({
@@ -70,6 +73,7 @@ export class RegionNode implements ServedNode {
       clock,
       random,
       logger,
+      metrics: this.metrics,
       defer: (callback) => setImmediate(callback),
       onChange: (entries, isNew) => this.#changes.changed(entries, isNew),
       onRestamped: (entries) => this.#changes.restamped(entries),
@@ -97,8 +101,9 @@ export class RegionNode implements ServedNode {
     this.contents = new Contents(store, this.#replica);
     this.service = this.#makeService();
     this.#meter = new LoadMeter(this.service, this.#memory, clock, () => this.metrics.levels());
-    registerReplica(this.metrics, this.#replica);
-    this.metrics.level(() => options.listeners.flatMap((listener) => listener.gauges()));
+    this.metrics.level(() => [
+      { name: "linkBytes", now: this.#replica.link.bufferedBytes, max: LINK_BYTES_MAX },
+    ]);
   }
 
   /** Cluster time that a majority of the members has agreed on for a while; undefined where none has. */

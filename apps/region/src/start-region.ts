@@ -9,6 +9,7 @@ import {
   type RegionFlags,
   type RegionSettings,
 } from "@meridian/options";
+import type { Dial } from "@meridian/ports";
 import {
   checkCoordinates,
   checkIdentifier,
@@ -17,8 +18,16 @@ import {
   MeridianError,
   type NodeStatus,
 } from "@meridian/protocol";
-import { systemClock, systemRandom, type Clock, type Logger, type Random } from "@meridian/runtime";
+import {
+  Metrics,
+  systemClock,
+  systemRandom,
+  type Clock,
+  type Logger,
+  type Random,
+} from "@meridian/runtime";
 import { openReplicaStore, type SqliteReplicaStore } from "@meridian/store";
+import { registerProcess } from "@meridian/supervision";
 import { dialLink } from "@meridian/transport";
 
 import { HttpListener } from "./listeners/http/http-listener.ts";
@@ -67,6 +76,7 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
   const { clock = systemClock, random = systemRandom, logger } = options;
   const place = placeOf(options);
   const directories = options.directory.map((each) => each.replace(/\/+$/, ""));
+  const metrics = new Metrics();
   const credentials = await Credentials.open({
     files: options,
     plain: options.insecureNoTls,
@@ -78,7 +88,7 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
   const store = await openStore({ ...options, clock, random }, () => started);
   let http: HttpListener;
   try {
-    http = await listen(options, credentials, clock);
+    http = await listen(options, credentials, clock, metrics);
   } catch (failure) {
     await store.close();
     throw failure;
@@ -95,28 +105,22 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
     store,
     directories,
     credentials: () => credentials.dialing,
-    dial: throttledDial({
-      dial: (events, index) =>
-        dialLink(`${directories[index]}/replicate`, events, {
-          logger,
-          credentials: credentials.dialing,
-        }),
-      clock,
-      backlogBytes: () => store.backlogBytes,
-      backlogBytesMax: REMOTE_BACKLOG_BYTES_MAX,
-    }),
+    dial: dialOf(directories, { credentials, store, clock, logger }),
     clock,
     random,
+    metrics,
     ttlMsDefault: options.ttlDefault ?? 0,
   });
   started = node;
   logger.info(`listening on ${http.url}`, { node: place.id, cluster: options.cluster });
+  const endMeasuring = registerProcess(metrics, clock);
   node.start();
   credentials.watch((server) => http.reload(server));
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     logger.info("stopping", { node: place.id });
     credentials.stop();
+    endMeasuring();
     await node.stop(FINISH_MS);
     await store.close();
   };
@@ -129,6 +133,32 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
     reload: () => credentials.reload(),
     stop: () => (stopped ??= stop()),
   };
+}
+
+/** How the directories are reached, by their places. */
+function dialOf(
+  directories: readonly string[],
+  {
+    credentials,
+    store,
+    clock,
+    logger,
+  }: {
+    readonly credentials: Credentials;
+    readonly store: SqliteReplicaStore;
+    readonly clock: Clock;
+    readonly logger: Logger;
+  },
+): Dial {
+  return throttledDial({
+    dial: (events, index) => {
+      const { dialing } = credentials;
+      return dialLink(`${directories[index]}/replicate`, events, { logger, credentials: dialing });
+    },
+    clock,
+    backlogBytes: () => store.backlogBytes,
+    backlogBytesMax: REMOTE_BACKLOG_BYTES_MAX,
+  });
 }
 
 type StoreFlags = Pick<RegionFlags, "data" | "durability" | "storeBytesMax" | "expiredGrace">;
@@ -159,6 +189,7 @@ async function listen(
   options: RegionOptions & Doors,
   { server: certificate }: Credentials,
   clock: Clock,
+  metrics: Metrics,
 ): Promise<HttpListener> {
   const { host, port, url, logger } = options;
   if (certificate !== undefined && isWildcard(host) && url === null && options.ip == null) {
@@ -172,6 +203,7 @@ async function listen(
   const http = new HttpListener({
     clock,
     logger,
+    metrics,
     allowOrigin: options.allowOrigin ?? [],
     connectionsMax: connectionsMaxOf(options.connectionsMax, logger),
     allowHost: [...(options.allowHost ?? []), ...names],

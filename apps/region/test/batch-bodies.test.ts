@@ -1,3 +1,4 @@
+import { Metrics } from "@meridian/runtime";
 import { expect, it } from "vitest";
 
 import { BatchBodies } from "../src/listeners/http/batch-bodies.ts";
@@ -32,7 +33,8 @@ it.each([
   ["of many items", 1, 1_000, 1],
   ["that come together", 200, 1, 60 * KIBIBYTE],
 ])("bodies %s are read in turns of a mebibyte", async (_, bodies, count, bytes) => {
-  const batches = new BatchBodies(64 * MEBIBYTE);
+  const metrics = new Metrics();
+  const batches = new BatchBodies(metrics, 64 * MEBIBYTE);
   const body = bodyOf(count, bytes);
   const work = turns();
   const itemOf = (json: unknown): void => work.add(4 * KIBIBYTE + String(json).length);
@@ -46,19 +48,21 @@ it.each([
 });
 
 it("refuses a body for which there is no room, and takes it once there is", async () => {
-  const batches = new BatchBodies(3 * MEBIBYTE);
+  const metrics = new Metrics();
+  const batches = new BatchBodies(metrics, 3 * MEBIBYTE);
   const body = bodyOf(2, MEBIBYTE / 2);
   const read = (): Promise<number> =>
     batches.read(body, { ...shape, itemOf: String }, ({ items }) => items.length);
   const answers = await Promise.allSettled([read(), read(), read()]);
   expect(answers.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected"]);
   expect(answers[2]).toMatchObject({ reason: { code: "OVERLOADED" } });
-  expect(batches.gauge().now).toBe(0);
+  expect(metrics.levels()[0]?.now).toBe(0);
   expect(await read()).toBe(2);
 });
 
 it("holds a body for as long as it is used", async () => {
-  const batches = new BatchBodies(3 * MEBIBYTE);
+  const metrics = new Metrics();
+  const batches = new BatchBodies(metrics, 3 * MEBIBYTE);
   const body = bodyOf(1, 10);
   let finish: (value: string) => void = () => {};
   const used = batches.read(
@@ -66,10 +70,10 @@ it("holds a body for as long as it is used", async () => {
     { ...shape, itemOf: String },
     () => new Promise<string>((resolve) => (finish = resolve)),
   );
-  while (batches.gauge().now === 0) await Promise.resolve();
+  while (metrics.levels()[0]?.now === 0) await Promise.resolve();
   await new Promise((resolve) => setImmediate(resolve));
-  expect(batches.gauge().now).toBe(body.byteLength);
+  expect(metrics.levels()[0]?.now).toBe(body.byteLength);
   finish("done");
   expect(await used).toBe("done");
-  expect(batches.gauge().now).toBe(0);
+  expect(metrics.levels()[0]?.now).toBe(0);
 });

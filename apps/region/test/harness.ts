@@ -6,7 +6,7 @@ import { join } from "node:path";
 
 import { OriginPolicy, type HttpServerOptions, type RoutedApp } from "@meridian/http";
 import type { ReplicaRecord } from "@meridian/protocol";
-import { seededRandom, silentLogger, systemClock, type Clock } from "@meridian/runtime";
+import { Metrics, seededRandom, silentLogger, systemClock, type Clock } from "@meridian/runtime";
 import { openReplicaStore, type SqliteReplicaStore, type StoreTuning } from "@meridian/store";
 import Database from "better-sqlite3";
 
@@ -125,6 +125,7 @@ export async function testNode(options: TestNodeOptions = {}): Promise<TestNode>
   const logger = silentLogger;
   const path = join(folder, "region.db");
   const context = { clock, random, logger };
+  const metrics = new Metrics();
   const store = await openStore(path, context, options);
   const { allowOrigin = [] } = options;
   const listeners: HttpListener[] = [];
@@ -142,6 +143,7 @@ export async function testNode(options: TestNodeOptions = {}): Promise<TestNode>
     node: { ...identity, ip: null, port: 7401, url: null },
     listeners,
     store,
+    metrics,
     ...context,
   });
   node.start();
@@ -155,7 +157,8 @@ export async function testNode(options: TestNodeOptions = {}): Promise<TestNode>
     request: async (target, init) => app.request(target, init),
     serve: async (appOnly = false) => {
       const bounds = { connectionsMax: 100, ...options.limits };
-      const served = { clock: systemClock, logger, allowOrigin, appOnly };
+      const own = listeners.length === 0 ? metrics : new Metrics();
+      const served = { clock: systemClock, logger, metrics: own, allowOrigin, appOnly };
       const listener = new HttpListener({ ...served, ...bounds });
       await listener.listen("127.0.0.1", 0);
       listeners.push(listener);

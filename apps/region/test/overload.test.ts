@@ -21,7 +21,7 @@ interface GaugeReport {
 
 async function gaugeOf(region: TestNode, name: string): Promise<GaugeReport> {
   const { gauges } = await jsonOf(await region.request("/status"));
-  const found = (gauges as GaugeReport[]).find((gauge) => gauge.name === name);
+  const found = (gauges as GaugeReport[]).findLast((gauge) => gauge.name === name);
   if (found === undefined) throw new Error(`Expected the gauge ${name}`);
   return found;
 }

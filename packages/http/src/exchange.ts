@@ -26,6 +26,8 @@ export interface AppEnv {
     readonly incoming?: IncomingMessage;
     /** The app's answer to it. */
     answer?: Answer;
+    /** The path of the route that it was given to. */
+    route?: string;
   };
 }
 

@@ -8,7 +8,7 @@
  * of large things goes on with small ones.
  */
 import { MeridianError } from "@meridian/protocol";
-import type { Clock, Gauge } from "@meridian/runtime";
+import type { Clock, Gauge, Metrics } from "@meridian/runtime";
 
 /** A client that bytes are held for. */
 export interface Holder {
@@ -28,6 +28,7 @@ export interface HeldBytesOptions {
   readonly what: string;
   readonly max: number;
   readonly clock: Pick<Clock, "elapsedMs">;
+  readonly metrics: Metrics;
 }
 
 /** What is no larger is let into the last quarter of the room. */
@@ -62,13 +63,7 @@ export class HeldBytes {
 
   constructor(options: HeldBytesOptions) {
     this.#options = options;
-  }
-
-  gauge(): Gauge {
-    const { name, max } = this.#options;
-    let now = 0;
-    for (const { heldBytes } of this.#holders) now += heldBytes;
-    return { name, now, max };
+    options.metrics.level(() => [this.#level()]);
   }
 
   /** From here on, bytes may be held for a client. */
@@ -101,6 +96,13 @@ export class HeldBytes {
     if (holder !== undefined && !this.#sights.has(holder)) {
       this.#note(holder, bytes, this.#options.clock.elapsedMs());
     }
+  }
+
+  #level(): Gauge {
+    const { name, max } = this.#options;
+    let now = 0;
+    for (const { heldBytes } of this.#holders) now += heldBytes;
+    return { name, now, max };
   }
 
   /** Brings what is known of the holders up to date. */

@@ -9,7 +9,7 @@ import type { Duplex } from "node:stream";
 import { Server as TlsServer } from "node:tls";
 
 import { MeridianError } from "@meridian/protocol";
-import type { Clock, Gauge } from "@meridian/runtime";
+import type { Clock, Metrics } from "@meridian/runtime";
 
 import { guardAnswers, unwrittenBytes } from "./answer-body.ts";
 import type { Refuse } from "./answer.ts";
@@ -23,6 +23,7 @@ export interface HttpGuardOptions {
   /** More are refused. */
   readonly connectionsMax: number;
   readonly clock: Clock;
+  readonly metrics: Metrics;
   /** Tells a client why it is refused, where no request has come that could be answered. */
   readonly refuse: Refuse;
   /** Bytes of answers that have not left. Default: 256 MiB. */
@@ -83,7 +84,10 @@ export class HttpGuard {
       what: "answers that wait to be read",
       max: options.answerBytesMax ?? ANSWER_BYTES_MAX,
       clock: options.clock,
+      metrics: options.metrics,
     });
+    const { connectionsMax: max } = options;
+    options.metrics.level(() => [{ name: "httpConnections", now: this.#connections.size, max }]);
     this.#idle = new IdleConnections(options.clock, options.newestAnswer);
     const isSecure = server instanceof TlsServer;
     const begin = server.listeners("connection");
@@ -112,18 +116,6 @@ export class HttpGuard {
       if (raw !== undefined) this.#idle.delete(raw);
       if (!socket.destroyed) this.#carry(socket);
     });
-  }
-
-  /** How full what the server holds is. */
-  gauges(): readonly Gauge[] {
-    return [
-      {
-        name: "httpConnections",
-        now: this.#connections.size,
-        max: this.#options.connectionsMax,
-      },
-      this.#answers.gauge(),
-    ];
   }
 
   /** From here on, a connection carries no answers: another bounds what it holds. */

@@ -6,7 +6,7 @@ import type { Duplex } from "node:stream";
 import { TLSSocket, type SecureContextOptions } from "node:tls";
 
 import { MeridianError } from "@meridian/protocol";
-import type { Clock, Gauge } from "@meridian/runtime";
+import type { Clock, Metrics } from "@meridian/runtime";
 
 import { problemAnswer, type Answer, type Refuse } from "./answer.ts";
 import { HostPolicy, isLoopback } from "./hosts.ts";
@@ -33,6 +33,8 @@ export interface Certificate {
 /** How a server is made. */
 export interface HttpServerOptions {
   readonly clock: Clock;
+  /** Is told how full what the server holds is. */
+  readonly metrics: Metrics;
   /** More connections are refused. */
   readonly connectionsMax: number;
   /** See `HttpGuardOptions`. */
@@ -103,11 +105,6 @@ export class HttpServer {
     const newestAnswer = (socket: Duplex): ServerResponse | undefined =>
       this.#lastAnswer.get(socket);
     this.#guard = new HttpGuard(this.#server, { ...options, refuse, newestAnswer });
-  }
-
-  /** How full what the server holds is. */
-  gauges(): readonly Gauge[] {
-    return this.#guard.gauges();
   }
 
   /**

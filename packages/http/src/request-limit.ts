@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
 import { MeridianError } from "@meridian/protocol";
-import type { Gauge } from "@meridian/runtime";
+import type { Metrics } from "@meridian/runtime";
 
 const REQUESTS_MAX = 10_000;
 
@@ -21,17 +21,14 @@ export class RequestLimit {
   readonly #tracked = new Set<Tracked>();
   readonly #onIdle: (() => void)[] = [];
 
-  constructor(max: number = REQUESTS_MAX) {
+  constructor(metrics: Metrics, max: number = REQUESTS_MAX) {
     this.#max = max;
+    metrics.level(() => [{ name: "httpRequests", now: this.active, max }]);
   }
 
   /** Requests that have not been answered yet. */
   get active(): number {
     return this.#tracked.size;
-  }
-
-  gauge(): Gauge {
-    return { name: "httpRequests", now: this.active, max: this.#max };
   }
 
   /** Counts a request until its answer has left or its connection is gone. Throws `OVERLOADED`, and counts nothing. */

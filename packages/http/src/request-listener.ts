@@ -1,14 +1,15 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
 import { asMeridianError, MeridianError } from "@meridian/protocol";
-import type { Clock, Logger } from "@meridian/runtime";
+import type { Clock, Logger, Metrics } from "@meridian/runtime";
 
 import type { Answer } from "./answer.ts";
 import { carrierOfIncoming, Exchange, type AnswerStyle } from "./exchange.ts";
 import type { RequestListener } from "./http-server.ts";
 import { reply } from "./reply.ts";
 import type { RequestLimit } from "./request-limit.ts";
-import { askApp, failureOf, type RoutedApp } from "./routed-app.ts";
+import { RequestTimes } from "./request-times.ts";
+import { askApp, failureOf, NO_ROUTE, type RoutedAnswer, type RoutedApp } from "./routed-app.ts";
 import { pathAndQueryOf } from "./target.ts";
 
 /** Answers a request at once if it can; false if it has done nothing. */
@@ -21,7 +22,10 @@ export interface RequestListenerOptions {
   readonly limit: RequestLimit;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** For what is answered from memory: it is not worth counting. */
+  readonly metrics: Metrics;
+  /** The route of what is answered by the short ways below. */
+  readonly shortRoute?: string;
+  /** For what is answered from memory: it is not worth counting as under way. */
   readonly immediate?: ShortPath;
   /** Answers as the app would, without being routed; undefined if it has done nothing. */
   readonly direct?: (incoming: IncomingMessage) => Promise<Answer> | undefined;
@@ -33,29 +37,45 @@ const HEALTH = /^\/(healthz|readyz|status|metrics)(?=\?|$)/;
 /** From node:http to an app, and past it where a program knows a shorter way. */
 export function requestListener(options: RequestListenerOptions): RequestListener {
   const { app, style, limit, clock, logger, immediate, direct } = options;
-  const serve = async (incoming: IncomingMessage): Promise<Answer> => {
+  const { shortRoute = NO_ROUTE } = options;
+  const times = new RequestTimes(clock, options.metrics);
+  const shortTimes = times.of("GET", shortRoute);
+  const serve = async (incoming: IncomingMessage): Promise<RoutedAnswer> => {
+    let route = NO_ROUTE;
     try {
       const taken = direct?.(incoming);
-      if (taken !== undefined) return await taken;
+      if (taken !== undefined) {
+        route = shortRoute;
+        return { answer: await taken, route };
+      }
       const target = pathAndQueryOf(incoming.url ?? "");
       if (target === undefined) throw targetError(incoming);
       incoming.url = target;
       return await askApp(app, incoming);
     } catch (cause) {
       const exchange = new Exchange(style, carrierOfIncoming(incoming));
-      return exchange.problem(failureOf(cause, logger));
+      return { answer: exchange.problem(failureOf(cause, logger)), route };
     }
   };
   return (incoming, outgoing) => {
-    if (immediate?.(incoming, outgoing) === true) return;
+    const startedMs = clock.elapsedMs();
+    if (immediate?.(incoming, outgoing) === true) {
+      shortTimes.observe(outgoing.statusCode, startedMs);
+      return;
+    }
+    const { method = "" } = incoming;
     try {
       if (!HEALTH.test(incoming.url ?? "")) limit.track(incoming, outgoing);
     } catch (cause) {
       const exchange = new Exchange(style, carrierOfIncoming(incoming));
       const refusal = exchange.problem(asMeridianError(cause), ["Connection", "close"]);
+      times.of(method, NO_ROUTE).observe(refusal.status, startedMs);
       return reply(clock, incoming, outgoing, refusal);
     }
-    void serve(incoming).then((answer) => reply(clock, incoming, outgoing, answer));
+    void serve(incoming).then(({ answer, route }) => {
+      times.of(method, route).observe(answer.status, startedMs);
+      reply(clock, incoming, outgoing, answer);
+    });
   };
 }
 

@@ -67,9 +67,10 @@ export function routedApp<E extends Exchange>(options: RoutedAppOptions<E>): Rou
   });
   for (const [path, methods] of Object.entries(routes)) {
     for (const [method, route] of Object.entries(methods)) {
-      app.on(method, path, async (context) =>
-        responseTo(context, await runRoute(route, exchange(carrierOfContext(context)))),
-      );
+      app.on(method, path, async (context) => {
+        if (context.env !== undefined) context.env.route = path;
+        return responseTo(context, await runRoute(route, exchange(carrierOfContext(context))));
+      });
     }
   }
   app.notFound((context) => {
@@ -104,17 +105,26 @@ export function runRoute<E extends Exchange>(
   return route(exchange);
 }
 
+/** The route of requests for which a program has none. */
+export const NO_ROUTE = "none";
+
+/** An answer, and the route that has given it. */
+export interface RoutedAnswer {
+  readonly answer: Answer;
+  readonly route: string;
+}
+
 /**
  * Asks the app for the answer to a request that came to a server. The app sees only what it routes by: routes read the
  * request itself, and the answer comes back as it is, without a fetch request and response made for each.
  */
-export async function askApp(app: RoutedApp, incoming: IncomingMessage): Promise<Answer> {
+export async function askApp(app: RoutedApp, incoming: IncomingMessage): Promise<RoutedAnswer> {
   const { method, url = "" } = incoming;
   // Whether a body is sent back is for the server to know.
   const routed = { method: method === "HEAD" ? "GET" : method, url };
-  const env: { incoming: IncomingMessage; answer?: Answer } = { incoming };
+  const env: AppEnv["Bindings"] = { incoming };
   await app.fetch(routed as Request, env);
-  if (env.answer !== undefined) return env.answer;
+  if (env.answer !== undefined) return { answer: env.answer, route: env.route ?? NO_ROUTE };
   throw new MeridianError("INTERNAL", "Expected an answer of the app, got none");
 }
 

@@ -1,22 +1,35 @@
 import { connect, type Socket } from "node:net";
 
 import { MeridianError } from "@meridian/protocol";
-import { systemClock } from "@meridian/runtime";
+import { Metrics, systemClock, type Gauge } from "@meridian/runtime";
 import { onTestFinished } from "vitest";
 
 import { HttpServer, type HttpServerOptions } from "@meridian/http";
+
+const metricsOf = new WeakMap<HttpServer, Metrics>();
+
+/** How full what a server holds is: its level of that name. */
+export function levelOf(server: HttpServer, wanted: string): Gauge | undefined {
+  return metricsOf
+    .get(server)
+    ?.levels()
+    .find(({ name }) => name === wanted);
+}
 
 /** A server on a free port of this machine, closed when the test ends. */
 export async function startServer({
   host = "127.0.0.1",
   ...given
 }: Partial<HttpServerOptions> & { host?: string } = {}): Promise<HttpServer> {
+  const metrics = new Metrics();
   const server = new HttpServer({
     clock: systemClock,
+    metrics,
     connectionsMax: 100,
     starting: new MeridianError("DIRECTORY_UNREACHABLE", "Not yet"),
     ...given,
   });
+  metricsOf.set(server, metrics);
   await server.listen(host, 0);
   onTestFinished(() => server.close(0));
   return server;

@@ -1,5 +1,6 @@
 import { HeldBytes, SMALL_BYTES, type Holder } from "@meridian/http";
 import { MeridianError } from "@meridian/protocol";
+import { Metrics } from "@meridian/runtime";
 import { expect, it } from "vitest";
 
 const KIB = 1024;
@@ -26,7 +27,9 @@ class Client implements Holder {
 /** A server that holds at most 1 000 KiB. */
 class Server {
   nowMs = 0;
+  readonly metrics = new Metrics();
   readonly held = new HeldBytes({
+    metrics: this.metrics,
     name: "held",
     what: "answers",
     max: MAX,
@@ -122,7 +125,7 @@ it("small things are never refused: where they fill everything, the slowest goes
     server.nowMs += 1;
     expect(server.admit(client, 4 * KIB)).toBe(true);
   }
-  expect(server.held.gauge().now).toBeLessThanOrEqual(MAX);
+  expect(server.metrics.levels()[0]?.now).toBeLessThanOrEqual(MAX);
   expect(clients.some(({ cutWith }) => cutWith !== undefined)).toBe(true);
 });
 
@@ -141,6 +144,6 @@ it("a client that is gone holds nothing, and cannot be cut twice", () => {
   const server = new Server();
   const clients = server.filled();
   for (const client of clients) server.held.remove(client);
-  expect(server.held.gauge()).toEqual({ name: "held", now: 0, max: MAX });
+  expect(server.metrics.levels()[0]).toEqual({ name: "held", now: 0, max: MAX });
   expect(server.filled()).toHaveLength(7);
 });

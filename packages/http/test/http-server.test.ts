@@ -1,7 +1,7 @@
 import { once } from "node:events";
 
 import { MeridianError } from "@meridian/protocol";
-import { systemClock } from "@meridian/runtime";
+import { Metrics, systemClock } from "@meridian/runtime";
 import { describe, expect, it } from "vitest";
 
 import { HttpServer, problemAnswer, type HttpHandlers } from "@meridian/http";
@@ -121,7 +121,14 @@ async function listenOn(
   { insecure = false } = {},
 ): Promise<HttpServer> {
   const starting = new MeridianError("DIRECTORY_UNREACHABLE", "Not yet");
-  const server = new HttpServer({ clock: systemClock, connectionsMax: 10, starting, insecure });
+  const metrics = new Metrics();
+  const server = new HttpServer({
+    clock: systemClock,
+    metrics,
+    connectionsMax: 10,
+    starting,
+    insecure,
+  });
   await server.listen(host, port);
   return server;
 }

@@ -8,7 +8,7 @@ import { expect, it } from "vitest";
 import { problemAnswer, type HttpServer } from "@meridian/http";
 
 import { reply } from "../src/reply.ts";
-import { connectTo, startServer } from "./harness.ts";
+import { connectTo, levelOf, startServer } from "./harness.ts";
 
 const HEAD = "PUT / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999999\r\n\r\n";
 
@@ -44,7 +44,7 @@ function stubborn(server: HttpServer): Socket {
 }
 
 function connections(server: HttpServer): number | undefined {
-  return server.gauges().find(({ name }) => name === "httpConnections")?.now;
+  return levelOf(server, "httpConnections")?.now;
 }
 
 it("a refusal has come, with its end, before the body has", async () => {

@@ -13,7 +13,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { problemAnswer, type HttpHandlers, type HttpServer } from "@meridian/http";
 
 import { authority, between, certificateOf } from "./certificates.ts";
-import { connectTo, exchangeBytes, startServer } from "./harness.ts";
+import { connectTo, exchangeBytes, levelOf, startServer } from "./harness.ts";
 
 const handlers: HttpHandlers = {
   request: (incoming, outgoing) => {
@@ -205,7 +205,7 @@ describe("the connections of a server with a certificate", () => {
     const first = await connectAs(server);
     const second = connectTo(server);
     await once(second, "close");
-    const gauge = server.gauges().find(({ name }) => name === "httpConnections");
+    const gauge = levelOf(server, "httpConnections");
     expect(gauge).toEqual({ name: "httpConnections", now: 1, max: 1 });
     first.destroy();
   });

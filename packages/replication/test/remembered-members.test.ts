@@ -69,7 +69,7 @@ describe("a directory remembers", () => {
     });
     rig.join("e", 30).close(1000, "");
     expect(missed(rig)).toEqual(["c", "e"]);
-    const gauge = rig.directory.gauges().find(({ name }) => name === "rememberedMembers");
+    const gauge = rig.metrics.levels().find(({ name }) => name === "rememberedMembers");
     expect(gauge).toEqual({ name: "rememberedMembers", now: 3, max: 3 });
   });
 });

@@ -13,7 +13,7 @@ import {
   type NodeMessage,
 } from "@meridian/protocol";
 import { Directory, type DirectoryLimits, type FollowOptions } from "@meridian/replication";
-import { silentLogger } from "@meridian/runtime";
+import { Metrics, silentLogger } from "@meridian/runtime";
 import {
   emptyLogDisk,
   ManualClock,
@@ -82,6 +82,7 @@ export interface DirectoryRigParts {
 /** A directory over a log in memory, whose commits finish when told. */
 export class DirectoryRig {
   readonly clock: ManualClock;
+  readonly metrics: Metrics = new Metrics();
   readonly directory: Directory;
   fatal: string | undefined;
   #commits: (() => void)[] = [];
@@ -104,6 +105,7 @@ export class DirectoryRig {
       log,
       clock: this.clock,
       logger: silentLogger,
+      metrics: this.metrics,
       limits,
       ...(follow && { follow }),
       onFatal: ({ code }) => {

@@ -178,7 +178,7 @@ it("a node leaves a directory that cannot write for another, and comes back when
     await settled(rig, node.write([set(`k${turn}`)]));
     await rig.pass(1_000);
   }
-  expect(first.directory.gauges().find(({ name }) => name === "commitBytes")?.now).toBeLessThan(
+  expect(first.metrics.levels().find(({ name }) => name === "commitBytes")?.now).toBeLessThan(
     1_000,
   );
   expect(node.info().directory).toBe(1);

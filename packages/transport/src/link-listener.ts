@@ -2,7 +2,7 @@ import type { LinkEvents } from "@meridian/ports";
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 
-import type { Gauge } from "@meridian/runtime";
+import type { Metrics } from "@meridian/runtime";
 import { WebSocketServer, type WebSocket } from "ws";
 
 import { plainAddress } from "./address.ts";
@@ -24,6 +24,8 @@ export interface LinkListenerOptions extends LinkOptions {
   readonly accept: (link: WebSocketLink, remoteAddress: string) => LinkEvents;
   /** What messages may take that have begun and not yet arrived whole, on all links, in bytes. Default: 256 MiB. */
   readonly receiveBytesMax?: number;
+  /** Is told how full what this end keeps for its links is. */
+  readonly metrics: Metrics;
 }
 
 /** The server end of links: takes the `upgrade` events of an HTTP server. */
@@ -36,13 +38,11 @@ export class LinkListener {
 
   constructor(options: LinkListenerOptions) {
     this.#options = options;
-    this.#receiving = new ReceiveBudget(options.receiveBytesMax);
-  }
-
-  /** How full what this end keeps for its links is. */
-  gauges(): readonly Gauge[] {
-    const { now, max } = this.#receiving;
-    return [{ name: "linkReceiveBytes", now, max }];
+    const receiving = new ReceiveBudget(options.receiveBytesMax);
+    this.#receiving = receiving;
+    options.metrics.level(() => [
+      { name: "linkReceiveBytes", now: receiving.now, max: receiving.max },
+    ]);
   }
 
   /** The listener to register for `upgrade`. */

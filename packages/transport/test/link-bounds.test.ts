@@ -128,7 +128,7 @@ describe("messages that never arrive whole", () => {
     const receiveBytesMax = 1024 * 1024;
     const server: Recorder = new Recorder();
     const rig = await startRig(() => server, { receiveBytesMax });
-    const [gauge] = rig.listener.gauges();
+    const [gauge] = rig.metrics.levels();
     expect(gauge).toEqual({ name: "linkReceiveBytes", now: 0, max: receiveBytesMax });
 
     const whole = new Recorder();
@@ -136,13 +136,13 @@ describe("messages that never arrive whole", () => {
     await whole.until(() => whole.events.includes("open"));
     for (let index = 0; index < 8; index += 1) link.send(new Uint8Array(512 * 1024));
     await server.received(8);
-    expect(rig.listener.gauges()[0]?.now).toBeLessThan(64 * 1024);
+    expect(rig.metrics.levels()[0]?.now).toBeLessThan(64 * 1024);
 
     const begun = await beginMessage(rig, 60 * 1024 * 1024);
     begun.write(Buffer.alloc(2 * receiveBytesMax));
     await server.closed();
     expect(server.events.at(-1)).toMatch(/^close 4413 .*not arrived whole/);
-    expect(rig.listener.gauges()[0]?.now).toBeLessThan(64 * 1024);
+    expect(rig.metrics.levels()[0]?.now).toBeLessThan(64 * 1024);
     link.close(1000, "");
     await whole.closed();
   });

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
 
-import { silentLogger, type Logger } from "@meridian/runtime";
+import { Metrics, silentLogger, type Logger } from "@meridian/runtime";
 import { LinkListener, type WebSocketLink } from "@meridian/transport";
 
 /** What happened on a link, and promises for what will. */
@@ -65,6 +65,7 @@ export interface Rig {
   readonly url: string;
   readonly port: number;
   readonly listener: LinkListener;
+  readonly metrics: Metrics;
   /** The links accepted so far, oldest first, with the addresses they came from. */
   readonly accepted: { readonly link: WebSocketLink; readonly address: string }[];
 }
@@ -79,9 +80,11 @@ export async function startRig(
   } = {},
 ): Promise<Rig> {
   const accepted: Rig["accepted"] = [];
+  const metrics = new Metrics();
   const listener = new LinkListener({
     path: "/replicate",
     logger: silentLogger,
+    metrics,
     ...options,
     accept(link, address) {
       accepted.push({ link, address });
@@ -98,7 +101,7 @@ export async function startRig(
     await new Promise((resolve) => server.close(resolve));
   });
   const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}/replicate`, port, listener, accepted };
+  return { url: `http://127.0.0.1:${port}/replicate`, port, listener, metrics, accepted };
 }
 
 /** A logger that keeps what it is told. */

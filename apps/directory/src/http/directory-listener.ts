@@ -21,7 +21,7 @@ export function directoryHandlers(
   service: DirectoryService,
   upgrades: Readonly<Record<string, UpgradeListener>> = {},
 ): HttpHandlers {
-  const { limit, clock, logger } = service;
+  const { limit, clock, logger, metrics } = service;
   const style = directoryStyle(service);
   const request = requestListener({
     app: createApp(service),
@@ -29,6 +29,8 @@ export function directoryHandlers(
     limit,
     clock,
     logger,
+    metrics,
+    shortRoute: "/nearest",
     immediate: (incoming, outgoing) => {
       const { method, url = "" } = incoming;
       if (method !== "GET" || !url.startsWith(NEAREST)) return false;

@@ -1,5 +1,5 @@
 import type { Described, regionStatus } from "@meridian/protocol/http-api";
-import type { Gauge, Metrics } from "@meridian/runtime";
+import type { Metrics } from "@meridian/runtime";
 
 import type { Contents } from "../service/contents.ts";
 import type { RegionService } from "../service/region-service.ts";
@@ -25,6 +25,4 @@ export interface Listener {
   drain(): Promise<void>;
   /** Takes no more connections, cuts those that are left, and resolves when the last is gone. */
   stop(): Promise<void>;
-  /** How full what it holds is. */
-  gauges(): readonly Gauge[];
 }

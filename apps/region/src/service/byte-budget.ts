@@ -1,22 +1,17 @@
 import { MeridianError } from "@meridian/protocol";
-import type { Gauge } from "@meridian/runtime";
+import type { Metrics } from "@meridian/runtime";
 
 /** Bytes that something may hold in memory, and what it holds now. */
 export class ByteBudget {
-  readonly #name: string;
   readonly #what: string;
   readonly #max: number;
   #now = 0;
 
-  /** `name` is that of the gauge, `what` completes "Expected at most n bytes of …". */
-  constructor(name: string, what: string, max: number) {
-    this.#name = name;
+  /** `name` is that of its level among the metrics, `what` completes "Expected at most n bytes of …". */
+  constructor(metrics: Metrics, name: string, what: string, max: number) {
+    metrics.level(() => [{ name, now: this.#now, max }]);
     this.#what = what;
     this.#max = max;
-  }
-
-  gauge(): Gauge {
-    return { name: this.#name, now: this.#now, max: this.#max };
   }
 
   /** Takes bytes, which are to be given back. Throws `OVERLOADED`, and takes nothing, if there are not so many left. */

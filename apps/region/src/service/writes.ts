@@ -74,10 +74,10 @@ export class Writes {
     this.valueBytesMax = options.valueBytesMax;
     this.#patience = new StorePatience(options.clock);
     this.#backlogBytesMax = options.backlogBytesMax ?? BACKLOG_BYTES_MAX;
+    const { metrics } = options;
     const ackBytesMax = Math.max(ACK_BYTES_MAX, 4 * options.valueBytesMax);
     const what = "writes that wait to be acknowledged more widely";
-    this.#acknowledging = new ByteBudget("acknowledgingBytes", what, ackBytesMax);
-    const { metrics } = options;
+    this.#acknowledging = new ByteBudget(metrics, "acknowledgingBytes", what, ackBytesMax);
     this.#count = metrics.counter("meridian_written_entries_total", "Entries written here.");
     this.#seconds = metrics.histogram(
       "meridian_write_seconds",
@@ -86,7 +86,6 @@ export class Writes {
     );
     metrics.level(() => [
       { name: "writeBytes", now: this.#backlogBytes(), max: this.#backlogBytesMax },
-      this.#acknowledging.gauge(),
     ]);
   }
 

@@ -4,7 +4,7 @@
  */
 import type { DirectoryLog, Done, Link, LinkEvents } from "@meridian/ports";
 import { MeridianError, type Hello } from "@meridian/protocol";
-import type { Clock, Gauge, Logger } from "@meridian/runtime";
+import type { Clock, Logger, Metrics } from "@meridian/runtime";
 
 import { Events } from "../events.ts";
 import type { PeerInfo } from "../follow/follower.ts";
@@ -12,12 +12,12 @@ import { Peers, type FollowOptions } from "../follow/peers.ts";
 import { DirectoryHorizon } from "../horizon/directory-horizon.ts";
 import type { DirectoryLimits } from "../limits.ts";
 import { Sequencer } from "../order/sequencer.ts";
-import { OFFERED_MAX } from "../reconcile/reconcile-responder.ts";
 import { AppliedNews } from "./applied-news.ts";
 import { ALL_RULES, type Rules } from "../rules.ts";
 import type { ClocksInfo } from "./clocks-info.ts";
 import { DirectoryClocks } from "./directory-clocks.ts";
 import { contextOf, type DirectoryContext, type DirectoryEvents } from "./directory-context.ts";
+import { registerDirectory } from "./directory-metrics.ts";
 import { DirectorySession } from "./directory-session.ts";
 import { Membership, type AbsentMember, type MemberInfo } from "./membership.ts";
 import { ReconcileTurns } from "./reconcile-turns.ts";
@@ -31,6 +31,8 @@ export interface DirectoryOptions {
   readonly log: DirectoryLog;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Is told how the directory fares. */
+  readonly metrics?: Metrics;
   readonly limits?: Partial<DirectoryLimits>;
   /** The other directories; without it, there are none. */
   readonly follow?: FollowOptions;
@@ -108,6 +110,8 @@ export class Directory {
     this.#appliedNews = new AppliedNews(context, this.#membership);
     this.#turns = new ReconcileTurns(context);
     events.connect(this.#handlers());
+    const bounded = { ...parts, limits: context.limits, sessions: this.#sessions };
+    if (options.metrics !== undefined) registerDirectory(options.metrics, bounded);
   }
 
   /** What is done about what the parts tell. */
@@ -218,25 +222,6 @@ export class Directory {
       peers: this.#peers.info,
       clocks: this.clocks.info,
     };
-  }
-
-  /** How full what the directory holds is; of what it holds for each node, the fullest. */
-  gauges(): readonly Gauge[] {
-    const fullest = (read: (session: DirectorySession) => number): number =>
-      [...this.#sessions].reduce((most, session) => Math.max(most, read(session)), 0);
-    const { commitBytesMax, membersMax, presentMax, watchedMax } = this.#context.limits;
-    return [
-      { name: "commitBytes", now: this.#sequencer.pendingBytes, max: commitBytesMax },
-      {
-        name: "recentBytes",
-        now: this.#sequencer.recentBytes,
-        max: this.#context.limits.recentBytesMax + commitBytesMax,
-      },
-      { name: "offeredEntries", now: fullest((each) => each.offeredEntries), max: OFFERED_MAX },
-      { name: "watchedFrames", now: fullest((each) => each.watchedFrames), max: watchedMax },
-      { name: "members", now: this.#membership.size, max: presentMax },
-      { name: "rememberedMembers", now: this.#membership.known, max: membersMax },
-    ];
   }
 
   /** Bytes that have not left this process, of the link that has most. */

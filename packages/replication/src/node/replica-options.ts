@@ -8,7 +8,7 @@ import {
   type NodeLoad,
   type NodeStatus,
 } from "@meridian/protocol";
-import type { Clock, Logger, Random } from "@meridian/runtime";
+import type { Clock, Logger, Metrics, Random } from "@meridian/runtime";
 
 import type { LogPosition } from "../intake/log-position.ts";
 import type { ReplicaLimits } from "../limits.ts";
@@ -39,6 +39,8 @@ export interface ReplicaOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Is told how the replica fares. */
+  readonly metrics?: Metrics;
   readonly limits?: Partial<ReplicaLimits>;
   /** Runs `callback` at the end of this turn of the event loop. */
   defer(callback: () => void): void;

@@ -18,7 +18,6 @@ import {
   type Position,
   type Welcome,
 } from "@meridian/protocol";
-import type { Gauge } from "@meridian/runtime";
 
 import { Events } from "../events.ts";
 import { ReplicaHorizon } from "../horizon/replica-horizon.ts";
@@ -39,7 +38,7 @@ import { contextOf, type NodeContext, type NodeEvents } from "./node-context.ts"
 import { Positions } from "./positions.ts";
 import { Pulse } from "./pulse.ts";
 import { Quarantine } from "./quarantine.ts";
-import { replicaGauges } from "./replica-gauges.ts";
+import { registerReplica } from "./replica-metrics.ts";
 import { infoOf, type ReplicaInfo, type ReplicaOptions } from "./replica-options.ts";
 import { Restamper } from "./restamper.ts";
 import { ServingState } from "./serving-state.ts";
@@ -110,6 +109,9 @@ export class Replica {
     this.#positions = new Positions(context, parts);
     this.#acknowledgements = new Acknowledgements(context);
     events.connect(this.#handlers());
+    const [acknowledgements, positions] = [this.#acknowledgements, this.#positions];
+    const bounded = { limits, submitter: this.#submitter, acknowledgements, positions };
+    if (options.metrics !== undefined) registerReplica(options.metrics, this, bounded);
   }
 
   get status(): NodeStatus {
@@ -216,16 +218,6 @@ export class Replica {
       reconciling: this.#settlement.reconciliation.isActive,
       refusal: this.#link.refusal?.code ?? null,
     });
-  }
-
-  /** How full what the replica holds is. */
-  gauges(): readonly Gauge[] {
-    return replicaGauges(
-      this.#context.limits,
-      this.#submitter,
-      this.#acknowledgements,
-      this.#positions,
-    );
   }
 
   /** The link to the directory. */

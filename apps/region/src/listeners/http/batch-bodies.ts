@@ -1,6 +1,6 @@
 /** The bodies of batches: parsed an item at a time, and few of them at once. */
 import { decodeUtf8, MeridianError } from "@meridian/protocol";
-import type { Gauge } from "@meridian/runtime";
+import type { Metrics } from "@meridian/runtime";
 
 import { ByteBudget } from "../../service/byte-budget.ts";
 import { OneAtATime } from "../../service/one-at-a-time.ts";
@@ -39,12 +39,9 @@ export class BatchBodies {
   readonly #large = new Queue();
 
   /** `bytesMax` is what all bodies may take together that wait to be read. */
-  constructor(bytesMax: number) {
-    this.#held = new ByteBudget("batchBytes", "batches that wait to be taken apart", bytesMax);
-  }
-
-  gauge(): Gauge {
-    return this.#held.gauge();
+  constructor(metrics: Metrics, bytesMax: number) {
+    const what = "batches that wait to be taken apart";
+    this.#held = new ByteBudget(metrics, "batchBytes", what, bytesMax);
   }
 
   /**

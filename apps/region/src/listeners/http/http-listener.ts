@@ -9,7 +9,7 @@ import {
   type HttpServerOptions,
 } from "@meridian/http";
 import { MeridianError, type AllowedOrigins } from "@meridian/protocol";
-import type { Clock, Gauge, Logger } from "@meridian/runtime";
+import type { Clock, Logger } from "@meridian/runtime";
 
 import type { RegionService } from "../../service/region-service.ts";
 import type { Listener, ServedNode } from "../listener.ts";
@@ -38,11 +38,11 @@ export interface HttpListenerOptions extends Omit<HttpServerOptions, "starting">
 export class HttpListener implements Listener {
   readonly #options: HttpListenerOptions;
   readonly #server: HttpServer;
-  readonly #limit = new RequestLimit();
-  #node: HttpNode | undefined;
+  readonly #limit: RequestLimit;
 
   constructor(options: HttpListenerOptions) {
     this.#options = options;
+    this.#limit = new RequestLimit(options.metrics);
     this.#server = new HttpServer({ ...options, starting: STARTING });
   }
 
@@ -69,12 +69,11 @@ export class HttpListener implements Listener {
   }
 
   start(served: ServedNode): void {
-    const { allowOrigin, clock, logger, appOnly = false } = this.#options;
+    const { allowOrigin, clock, logger, metrics, appOnly = false } = this.#options;
     const node = httpNode(served, new OriginPolicy(allowOrigin, this.#server.ownUrls), clock);
-    this.#node = node;
     const app = regionApp(node, logger);
     this.#server.handle({
-      request: regionRequests({ node, app, limit: this.#limit, clock, logger, appOnly }),
+      request: regionRequests({ node, app, limit: this.#limit, clock, logger, metrics, appOnly }),
       refuse: (error) => refusalOf(node.style, error),
     });
   }
@@ -85,12 +84,6 @@ export class HttpListener implements Listener {
 
   stop(): Promise<void> {
     return this.#server.close(0);
-  }
-
-  gauges(): readonly Gauge[] {
-    const { bodies, batches } = this.#node ?? {};
-    const held = bodies && batches ? [bodies.gauge(), batches.gauge()] : [];
-    return [...this.#server.gauges(), this.#limit.gauge(), ...held];
   }
 }
 
@@ -108,8 +101,9 @@ export function httpNode(served: ServedNode, origins: OriginPolicy, clock: Clock
       what: "bodies that are being read",
       max: bodyBytesMax(service),
       clock,
+      metrics,
     }),
-    batches: new BatchBodies(4 * batchBytesMax(service)),
+    batches: new BatchBodies(metrics, 4 * batchBytesMax(service)),
   };
 }
 

@@ -4,6 +4,9 @@ import { checkClientKey, MeridianError } from "@meridian/protocol";
 /** The path under which keys lie. */
 export const KEY_PREFIX = "/cache/";
 
+/** The route of all keys. */
+export const KEY_PATH = "/cache/{key}";
+
 /** A segment that URL parsers and proxies take out of a path, escaped or not (RFC 3986, section 5.2.4). */
 const DOT_SEGMENT = /(^|\/)(\.|%2e){1,2}(\/|$)/i;
 

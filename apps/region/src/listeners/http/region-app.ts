@@ -12,7 +12,7 @@ import type { Logger } from "@meridian/runtime";
 import { batchGet, batchSet } from "./batch-routes.ts";
 import { deleteEntry, getEntry, putEntry } from "./entry-routes.ts";
 import { RegionExchange, type HttpNode } from "./exchange.ts";
-import { KEY_PREFIX } from "./key-path.ts";
+import { KEY_PATH, KEY_PREFIX } from "./key-path.ts";
 import { getHealth, getKeys, getReadiness, getStatus } from "./node-routes.ts";
 import { getDigest, getEntries } from "./page-routes.ts";
 import {
@@ -35,8 +35,6 @@ export function regionApp(node: HttpNode, logger: Logger): RoutedApp {
     logger,
   });
 }
-
-const KEY_PATH = "/cache/{key}";
 
 const ROUTES: ApiRoutes<typeof REGION_API, RegionExchange> = {
   "/cache": { GET: getShort, POST: postShort },

@@ -11,11 +11,12 @@ import {
   type RequestListener,
   type RoutedApp,
 } from "@meridian/http";
-import type { Clock, Logger } from "@meridian/runtime";
+import type { Clock, Logger, Metrics } from "@meridian/runtime";
 
 import { putEntry } from "./entry-routes.ts";
 import { RegionExchange, type HttpNode } from "./exchange.ts";
 import { hitPath, plainKeyOf } from "./hit-path.ts";
+import { KEY_PATH } from "./key-path.ts";
 
 /** What requests are answered from. */
 export interface RegionRequestsOptions {
@@ -23,6 +24,7 @@ export interface RegionRequestsOptions {
   readonly app: RoutedApp;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics: Metrics;
   readonly limit: RequestLimit;
   /** Answers everything through the app. For tests that compare the two. */
   readonly appOnly?: boolean;
@@ -36,6 +38,7 @@ export function regionRequests(options: RegionRequestsOptions): RequestListener 
   return requestListener({
     ...options,
     style,
+    shortRoute: KEY_PATH,
     immediate: hitPath(node.service, style.origins),
     direct: (incoming) => {
       if (incoming.method !== "PUT" || plainKeyOf(incoming.url ?? "") === undefined) {

@@ -1,10 +1,27 @@
 import { NODE_STATUSES } from "@meridian/protocol";
-import type { Replica, ReplicaInfo } from "@meridian/replication";
 import type { Metrics } from "@meridian/runtime";
-import { LINK_BYTES_MAX } from "@meridian/transport";
 
-/** Registers how a replica fares. */
-export function registerReplica(metrics: Metrics, replica: Replica): void {
+import type { ReplicaLimits } from "../limits.ts";
+import type { Acknowledgements } from "./acknowledgements.ts";
+import type { Positions } from "./positions.ts";
+import type { Replica } from "./replica.ts";
+import type { ReplicaInfo } from "./replica-options.ts";
+import type { Submitter } from "./submitter.ts";
+
+/** What holds what a replica bounds. */
+export interface BoundedParts {
+  readonly limits: ReplicaLimits;
+  readonly submitter: Submitter;
+  readonly acknowledgements: Acknowledgements;
+  readonly positions: Positions;
+}
+
+/** Registers how a replica fares, and how full what it holds is. */
+export function registerReplica(
+  metrics: Metrics,
+  replica: Pick<Replica, "info" | "status">,
+  { limits, submitter, acknowledgements, positions }: BoundedParts,
+): void {
   const told = (name: string, help: string, of: (info: ReplicaInfo) => number): void =>
     metrics.gauge(name, help, () => of(replica.info()));
   for (const status of NODE_STATUSES) {
@@ -35,8 +52,10 @@ export function registerReplica(metrics: Metrics, replica: Replica): void {
     "By how much the clock here is ahead.",
     (info) => info.skewMs / 1_000,
   );
+  const { windowBytes, waitersMax } = limits;
   metrics.level(() => [
-    ...replica.gauges(),
-    { name: "linkBytes", now: replica.link.bufferedBytes, max: LINK_BYTES_MAX },
+    { name: "outboxInFlightBytes", now: submitter.inFlightBytes, max: windowBytes },
+    { name: "acknowledgementWaiters", now: acknowledgements.waiting, max: waitersMax },
+    { name: "positionWaiters", now: positions.waiting, max: waitersMax },
   ]);
 }
