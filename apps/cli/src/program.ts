@@ -14,6 +14,8 @@ import type { ExportFlags, ImportFlags } from "./commands/transfer.ts";
 import type { DevOptions } from "./dev/run-dev.ts";
 import { EXIT, type CliIo } from "./io.ts";
 import { addOperatorCommands } from "./operator-commands.ts";
+import { addSecretCommands } from "./secret-commands.ts";
+import { trust } from "./trust.ts";
 
 /** Makes the program. `done` is told the exit code of the command that ran. */
 export function makeProgram(io: CliIo, done: (exitCode: number) => void): Command {
@@ -21,6 +23,14 @@ export function makeProgram(io: CliIo, done: (exitCode: number) => void): Comman
     .description("Talks to a Meridian cluster, and runs one on this machine.")
     .helpCommand("help [command]", "tells what there is, or of one command")
     .version(programVersion(), "--version", "display the version")
+    .option(
+      "--ca <file>",
+      "certificates of the authorities to trust over TLS (MERIDIAN_CA; default: those of the platform)",
+    )
+    .hook("preAction", async (_, command) => {
+      const { ca = io.env["MERIDIAN_CA"] } = command.optsWithGlobals<{ readonly ca?: string }>();
+      if (ca !== undefined && ca !== "") await trust(ca);
+    })
     .showHelpAfterError("(`meridian --help` tells what there is)")
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
@@ -32,6 +42,7 @@ export function makeProgram(io: CliIo, done: (exitCode: number) => void): Comman
   addClusterCommands(program, io, done);
   addOperatorCommands(program, io, done);
   addConfig(program, io, done);
+  addSecretCommands(program, io, done);
   addDev(program, io, done);
   program
     .command("version")

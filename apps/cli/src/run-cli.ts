@@ -3,6 +3,7 @@ import { CommanderError } from "commander";
 
 import { EXIT, type CliIo } from "./io.ts";
 import { makeProgram } from "./program.ts";
+import { trustPlatform } from "./trust.ts";
 
 /** Codes of what is wrong in the command line rather than in the world. */
 const USAGE: ReadonlySet<ErrorCode> = new Set([
@@ -30,6 +31,8 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
     // Commander has written its own message already.
     if (cause instanceof CommanderError) return cause.exitCode === 0 ? EXIT.ok : EXIT.usage;
     return explain(asMeridianError(cause), argv.includes("--json"), io);
+  } finally {
+    trustPlatform();
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import "reflect-metadata";
 
-import type { webcrypto } from "node:crypto";
+import { createPrivateKey, type webcrypto } from "node:crypto";
 import { isIP } from "node:net";
 
 import { MeridianError } from "@meridian/protocol";
@@ -17,7 +17,7 @@ import {
   KeyUsagesExtension,
   SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
-  type X509Certificate,
+  X509Certificate,
   X509CertificateGenerator,
   type Extension,
 } from "@peculiar/x509";
@@ -83,6 +83,23 @@ export class Authority {
     });
     const made = { cert: pem(certificate), key: await keyText(keys) };
     return new Authority(made, certificate, keys);
+  }
+
+  /** An authority that was made before. Throws `INVALID_CONFIG` for what is none. */
+  static async load(made: MadeCertificate): Promise<Authority> {
+    try {
+      const certificate = new X509Certificate(made.cert);
+      const pkcs8 = createPrivateKey(made.key).export({ type: "pkcs8", format: "der" });
+      const privateKey = await crypto.subtle.importKey("pkcs8", pkcs8, ALGORITHM, true, ["sign"]);
+      const publicKey = await certificate.publicKey.export(ALGORITHM, ["verify"]);
+      return new Authority(made, certificate, { privateKey, publicKey });
+    } catch (cause) {
+      throw new MeridianError(
+        "INVALID_CONFIG",
+        "Expected the certificate and the key of an authority as PEM, got something else",
+        { cause },
+      );
+    }
   }
 
   /** An authority that this one vouches for. */

@@ -243,6 +243,18 @@ describe("an authority", () => {
     },
   );
 
+  it("that was made before makes certificates that it vouches for", async () => {
+    const loaded = await Authority.load(root);
+    const made = await loaded.issue({ hosts: HOST, ...now, days: 1 });
+    files = { ...files, tlsCa: written().tlsCa };
+    write(made);
+    await open();
+    expect(lines).toEqual([expect.stringMatching(/^warn a certificate expires soon/)]);
+    await expect(Authority.load({ cert: root.cert, key: "no" })).rejects.toMatchObject({
+      code: "INVALID_CONFIG",
+    });
+  });
+
   it("makes none for nobody", async () => {
     await expect(root.issue({ hosts: [], ...now, days: 1 })).rejects.toThrow("Expected a host");
   });

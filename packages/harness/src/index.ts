@@ -21,7 +21,16 @@ export {
   startBothPrograms,
 } from "./both-programs.ts";
 export { NamespaceNetwork } from "./namespace-network.ts";
-export { deleteValue, getJson, getText, getValue, putValue, request } from "./region-requests.ts";
+export { type ClusterCredentials, makeCredentials } from "./cluster-credentials.ts";
+export {
+  clusterFetch,
+  deleteValue,
+  getJson,
+  getText,
+  getValue,
+  putValue,
+  request,
+} from "./region-requests.ts";
 export { type SmallRegion, startSmallRegion } from "./small-region.ts";
 export { startCluster, startDirectories } from "./start-cluster.ts";
 export { ROOT } from "./root.ts";

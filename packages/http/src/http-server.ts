@@ -291,7 +291,7 @@ const STRANGER =
 function exposedError(host: string): MeridianError {
   return new MeridianError(
     "INVALID_CONFIG",
-    `Expected \`--tls-cert\` and \`--tls-key\`, as others than this machine reach \`--host ${host}\`, got nothing; \`--insecure-no-tls\` listens without, such as behind a proxy that ends TLS`,
+    `Expected \`--tls-cert\` and \`--tls-key\`, as others than this machine reach \`--host ${host}\`, got nothing; \`meridian init\` makes them, and \`--insecure-no-tls\` listens without, such as behind a proxy that ends TLS`,
   );
 }
 

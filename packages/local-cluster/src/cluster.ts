@@ -55,7 +55,8 @@ export class Cluster {
     this.#ownFolder =
       parts.folder === undefined ? mkdtempSync(join(tmpdir(), "meridian-cluster-")) : undefined;
     const folder = parts.folder ?? this.#ownFolder ?? "";
-    this.#parts = { folder, programs: parts.programs, onLost: parts.onLost };
+    const { programs, onLost, secure } = parts;
+    this.#parts = { folder, programs, onLost, secure };
     this.#network = network;
     this.#count = directories;
     this.#directoryDisk = parts.directoryDisk ?? folder;
@@ -153,7 +154,7 @@ export class Cluster {
   async near(place: Omit<Place, "id"> = { lat: 0, lon: 0 }): Promise<readonly ListedNode[]> {
     const { lat, lon } = place;
     const url = `${this.directoryUrl}/nearest?lat=${lat}&lon=${lon}&limit=100`;
-    const response = await fetch(url, { signal: AbortSignal.timeout(5_000) });
+    const response = await this.#fetch(url, { signal: AbortSignal.timeout(5_000) });
     const { nodes = [] } = (await response.json()) as { nodes?: readonly ListedNode[] };
     return nodes;
   }
@@ -167,7 +168,9 @@ export class Cluster {
   digests(): Promise<readonly Digest[]> {
     return Promise.all(
       this.urls.map(async (url) => {
-        const response = await fetch(`${url}/digest`, { signal: AbortSignal.timeout(15_000) });
+        const response = await this.#fetch(`${url}/digest`, {
+          signal: AbortSignal.timeout(15_000),
+        });
         if (!response.ok) throw new Error(`Expected a digest of ${url}, got ${response.status}`);
         return (await response.json()) as Digest;
       }),
@@ -243,6 +246,10 @@ export class Cluster {
       const parts = { ...this.#parts, folder: this.#directoryDisk };
       return new DirectoryStation(name, outpost, parts, this.#directoryArgs);
     });
+  }
+
+  #fetch(url: string, init: RequestInit): Promise<Response> {
+    return (this.#parts.secure?.fetch ?? fetch)(url, init);
   }
 
   /** Has everyone find a directory at a URL, or nowhere. */

@@ -10,5 +10,11 @@ export { findPrograms, type NodePrograms } from "./programs.ts";
 export { ProxyNetwork } from "./proxy-network.ts";
 export { RegionRequests, type Reply } from "./region-requests.ts";
 export { skewedClock } from "./skewed-clock.ts";
-export { DirectoryStation, Region, type RegionSettings, type StationParts } from "./station.ts";
+export {
+  DirectoryStation,
+  Region,
+  type RegionSettings,
+  type SecureParts,
+  type StationParts,
+} from "./station.ts";
 export { until, within } from "./until.ts";

@@ -8,12 +8,22 @@ import { directoryArguments, placeArguments, regionArguments } from "./program-a
 import { Program, type ProgramOptions } from "./program.ts";
 import { until } from "./until.ts";
 
+/** What the programs of a cluster that speaks TLS need, and who asks them. */
+export interface SecureParts {
+  /** Further options of every program, which name its certificates. */
+  readonly args: readonly string[];
+  /** A `fetch` that trusts them. */
+  readonly fetch: (url: string, init?: RequestInit) => Promise<Response>;
+}
+
 /** What the stations of a cluster share. */
 export interface StationParts extends Pick<ProgramOptions, "programs"> {
   /** Holds the folder, its copy and the log of each. */
   readonly folder: string;
   /** Told of a program that has ended although nobody had it end. */
   readonly onLost?: ((how: string) => void) | undefined;
+  /** With it, everything speaks TLS. */
+  readonly secure?: SecureParts | undefined;
 }
 
 /** How a region is started. */
@@ -125,12 +135,13 @@ abstract class Station {
   ): Promise<void> {
     const { name } = this;
     const { host, port, launcher } = this.#site;
-    const { programs, folder, onLost } = this.#parts;
+    const { programs, folder, onLost, secure } = this.#parts;
     mkdirSync(folder, { recursive: true });
     const log = join(folder, `${name}.log`);
     // In network namespaces it is reached from others.
     const plain = host === "127.0.0.1" ? [] : ["--insecure-no-tls"];
-    const all = [...placeArguments(host, port, this.folder), ...plain, ...args];
+    const speaks = secure?.args ?? plain;
+    const all = [...placeArguments(host, port, this.folder), ...speaks, ...args];
     const options = { name, program, args: all, programs, launcher, skewMs, log };
     const started = await Program.spawn(options);
     this.programs.push(started);
@@ -144,7 +155,8 @@ abstract class Station {
 
   /** Where the directories are found. */
   protected get directories(): readonly string[] {
-    return [...this.lines.values()].map(({ url }) => url);
+    const scheme = this.#parts.secure === undefined ? "http:" : "https:";
+    return [...this.lines.values()].map(({ url }) => url.replace("http:", scheme));
   }
 }
 

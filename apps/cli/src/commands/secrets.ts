@@ -1,0 +1,163 @@
+/** `meridian init` and `meridian certificate`: an authority of the cluster's own, and what it vouches for. */
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+
+import { Authority } from "@meridian/certificates/authority";
+import { MeridianError } from "@meridian/protocol";
+import { systemClock } from "@meridian/runtime";
+
+import { EXIT, type CliIo } from "../io.ts";
+
+/** What the commands take. */
+export interface CertificateFlags {
+  /** Names with commas between them, of a machine each. */
+  readonly host?: readonly string[];
+  readonly days: string;
+  readonly folder?: string;
+  readonly renew?: boolean;
+}
+
+const AUTHORITY_DAYS = 3_650;
+const DAYS_MAX = AUTHORITY_DAYS;
+
+/** A machine without a name is this one. */
+const LOCAL = "localhost,127.0.0.1,::1";
+
+const AUTHORITY = { cert: "ca.pem", key: "ca-key.pem" } as const;
+const MACHINE = { cert: "cert.pem", key: "key.pem" } as const;
+
+/** Only its owner reads what is secret. */
+const SECRET = 0o600;
+const PUBLIC = 0o644;
+const FOLDER = 0o700;
+
+/** `meridian init`: all of it, in a folder that holds nothing. */
+export async function init(folder: string, flags: CertificateFlags, io: CliIo): Promise<number> {
+  const days = daysOf(flags);
+  const machines = (flags.host ?? [LOCAL]).map(namesOf);
+  const names = machines.map(([first]) => first);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) {
+    const said = `Expected machines whose first names differ, got \`${twice}\` twice`;
+    throw new MeridianError("INVALID_ARGUMENT", said);
+  }
+  if (existsSync(folder) && readdirSync(folder).length > 0) {
+    throw new MeridianError(
+      "INVALID_ARGUMENT",
+      `Expected a new or empty folder, got \`${folder}\`: what is there is not overwritten. \`meridian certificate\` adds a machine`,
+    );
+  }
+  const nowMs = systemClock.nowMs();
+  const authority = await Authority.create("Meridian", { nowMs, days: AUTHORITY_DAYS });
+  // Everything is made before anything is written: what is wrong leaves nothing behind.
+  const made = await Promise.all(
+    machines.map(async (hosts) => ({
+      name: hosts[0],
+      ...(await authority.issue({ hosts, nowMs, days })),
+    })),
+  );
+  mkdirSync(folder, { recursive: true, mode: FOLDER });
+  writePair(folder, AUTHORITY, authority);
+  for (const { name, ...certificate } of made) {
+    mkdirSync(join(folder, name), { mode: FOLDER });
+    writePair(join(folder, name), MACHINE, certificate);
+  }
+  io.stdout.write(
+    [
+      `Made an authority and ${made.length === 1 ? "a certificate" : `${made.length} certificates`} in ${folder}:`,
+      `  ${join(folder, AUTHORITY.cert)}      for --tls-ca and --tls-client-ca everywhere, and --ca of this command`,
+      `  ${join(folder, AUTHORITY.key)}  makes certificates: keep it off the machines, and in a safe place`,
+      ...names.map((name) => `  ${machineLine(folder, name)}`),
+      "",
+    ].join("\n"),
+  );
+  return EXIT.ok;
+}
+
+/** `meridian certificate`: one machine more, or a new certificate for one. */
+export async function certificate(
+  text: string,
+  flags: CertificateFlags,
+  io: CliIo,
+): Promise<number> {
+  const { folder = "secrets", renew = false } = flags;
+  const days = daysOf(flags);
+  const hosts = namesOf(text);
+  const [name] = hosts;
+  const place = join(folder, name);
+  const isThere = existsSync(join(place, MACHINE.cert));
+  if (isThere !== renew) {
+    const said = renew
+      ? `Expected a certificate in \`${place}\` to renew, got none`
+      : `Expected no certificate in \`${place}\`, got one; \`--renew\` replaces it`;
+    throw new MeridianError("INVALID_ARGUMENT", said);
+  }
+  const authority = await Authority.load({
+    cert: readSecret(join(folder, AUTHORITY.cert)),
+    key: readSecret(join(folder, AUTHORITY.key)),
+  });
+  const made = await authority.issue({ hosts, nowMs: systemClock.nowMs(), days });
+  mkdirSync(place, { recursive: true, mode: FOLDER });
+  writePair(place, MACHINE, made);
+  io.stdout.write(`Made ${machineLine(folder, name)}\n`);
+  return EXIT.ok;
+}
+
+function machineLine(folder: string, name: string): string {
+  const place = join(folder, name);
+  return `${join(place, MACHINE.cert)}, ${join(place, MACHINE.key)}  for --tls-cert and --tls-key of ${name}`;
+}
+
+/** Writes each file beside its place first, so that none is there by half. */
+function writePair(
+  folder: string,
+  files: { readonly cert: string; readonly key: string },
+  made: { readonly cert: string; readonly key: string },
+): void {
+  for (const [file, text, mode] of [
+    [files.key, made.key, SECRET],
+    [files.cert, made.cert, PUBLIC],
+  ] as const) {
+    const path = join(folder, file);
+    writeFileSync(`${path}.new`, text, { mode });
+    renameSync(`${path}.new`, path);
+  }
+}
+
+function readSecret(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new MeridianError(
+      "INVALID_ARGUMENT",
+      `Expected \`${path}\`, as \`meridian init\` makes it: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
+  }
+}
+
+function namesOf(text: string): readonly [string, ...string[]] {
+  const [first = "", ...others] = text.split(",").map((name) => name.trim());
+  // It becomes the name of a folder; whether it is one of a host, the authority says.
+  if (/^[a-z\d*][a-z\d.:*-]*$/i.test(first)) return [first, ...others];
+  throw new MeridianError(
+    "INVALID_ARGUMENT",
+    `Expected names such as \`cache.example.com,10.0.0.1\`, got \`${text.slice(0, 200)}\``,
+  );
+}
+
+function daysOf({ days }: CertificateFlags): number {
+  const count = /^\d+$/.test(days) ? Number(days) : 0;
+  if (count >= 1 && count <= DAYS_MAX) return count;
+  throw new MeridianError(
+    "INVALID_ARGUMENT",
+    `Expected \`--days\` to be a whole number from 1 to ${DAYS_MAX}, got \`${days}\``,
+  );
+}

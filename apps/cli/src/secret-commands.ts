@@ -1,0 +1,44 @@
+/** The commands that make what a cluster keeps secret. */
+import type { Command } from "commander";
+
+import type * as Secrets from "./commands/secrets.ts";
+import type { CertificateFlags } from "./commands/secrets.ts";
+import type { CliIo } from "./io.ts";
+
+/** Adds them to the program. `done` is told the exit code of the one that ran. */
+export function addSecretCommands(
+  program: Command,
+  io: CliIo,
+  done: (exitCode: number) => void,
+): void {
+  const load = (): Promise<typeof Secrets> => import("./commands/secrets.ts");
+  program
+    .command("init")
+    .description(
+      "Makes an authority of the cluster's own and certificates for its machines in a folder, which must be new or empty.",
+    )
+    .argument("[folder]", "where to put them", "secrets")
+    .option(
+      "--host <names>",
+      "names and addresses of a machine, with commas between them; repeatable (default: localhost,127.0.0.1,::1)",
+      collect,
+    )
+    .option("--days <count>", "how long the certificates of machines are good", "825")
+    .action(async (folder: string, flags: CertificateFlags) =>
+      done(await (await load()).init(folder, flags, io)),
+    );
+  program
+    .command("certificate")
+    .description("Makes a certificate for a machine more, with the authority in a folder.")
+    .argument("<names>", "its names and addresses, with commas between them")
+    .option("--folder <folder>", "what `init` has made", "secrets")
+    .option("--days <count>", "how long it is good", "825")
+    .option("--renew", "in the place of one that the machine has")
+    .action(async (names: string, flags: CertificateFlags) =>
+      done(await (await load()).certificate(names, flags, io)),
+    );
+}
+
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}

@@ -1,0 +1,38 @@
+/** Whom the command trusts over TLS. The platform's own `fetch` cannot be told, so another takes its place. */
+import { readFile } from "node:fs/promises";
+import { createSecureContext } from "node:tls";
+
+import { MeridianError } from "@meridian/protocol";
+
+const platform = globalThis.fetch;
+
+/** Trusts the authorities whose certificates a file has, and nobody else. Throws `INVALID_CONFIG`. */
+export async function trust(path: string): Promise<void> {
+  const ca = await readAuthorities(path);
+  const { Agent, fetch } = await import("undici");
+  const dispatcher = new Agent({ connect: { ca } });
+  const trusting = (input: string | URL, init: object = {}): unknown =>
+    fetch(input, { ...init, dispatcher });
+  globalThis.fetch = trusting as typeof globalThis.fetch;
+}
+
+/** Trusts those of the platform again. */
+export function trustPlatform(): void {
+  globalThis.fetch = platform;
+}
+
+async function readAuthorities(path: string): Promise<string> {
+  try {
+    const text = await readFile(path, "utf8");
+    createSecureContext({ ca: text });
+    if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
+    throw new Error("there is none");
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new MeridianError(
+      "INVALID_CONFIG",
+      `Expected certificates as PEM in \`${path}\` (--ca): ${why}`,
+      { cause },
+    );
+  }
+}
