@@ -73,6 +73,7 @@ export class LightNode {
     const header = {
       kind: FRAME_KIND.entries,
       reportApplied,
+      incomplete: false,
       count: 1,
       after: 0,
       through: 0,

@@ -101,6 +101,7 @@ function oddFrames(): readonly Uint8Array[] {
   const usual = {
     kind: FRAME_KIND.entries,
     reportApplied: true,
+    incomplete: false,
     count: 1,
     after: most - 1,
     through: most,

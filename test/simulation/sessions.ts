@@ -18,8 +18,6 @@ class SimulatedSession {
   #token: Position | undefined;
   /** The newest write of each key that the client has seen, by name. */
   readonly #seen = new Map<string, string>();
-  /** The directory of the node that the token is from, when it was. */
-  #directory = 0;
   #losses = 0;
   #writes = 0;
   /** Until when it waits for an answer, unless that comes before. */
@@ -79,18 +77,20 @@ class SimulatedSession {
     this.#seen.clear();
   }
 
+  /** Reads a key, and with it every other one that it has seen: none is older than that. */
   #read(node: SimulatedNode, key: string): void {
-    const entry = node.process?.replica.get(key);
-    const seen = this.#seen.get(key);
-    const { names } = this.#cluster;
-    if (node.process?.store.isRestamping === true) return;
-    if (this.#isOfLostLog(node) || this.#hasMoved(node)) return;
-    if (seen !== undefined && (entry === undefined || !names.isAtLeast(entry.stamp, seen))) {
+    const { names, auditor } = this.#cluster;
+    const { store, replica } = node.process ?? {};
+    if (replica === undefined || store?.isRestamping === true || this.#isOfLostLog(node)) return;
+    for (const [known, seen] of this.#seen) {
+      const entry = replica.get(known);
+      if (entry !== undefined && names.isAtLeast(entry.stamp, seen)) continue;
       const got = entry === undefined ? "nothing" : names.nameOf(entry.stamp);
-      this.#cluster.auditor.report(
-        `session ${this.#id} at ${node.id}: ${key} is ${got}, after ${seen} was seen`,
+      auditor.report(
+        `session ${this.#id} at ${node.id}: ${known} is ${got}, after ${seen} was seen`,
       );
     }
+    const entry = replica.get(key);
     if (entry !== undefined) this.#note(node, entry);
   }
 
@@ -99,17 +99,6 @@ class SimulatedSession {
     const { logId } = this.#token ?? { logId: 0 };
     const isKept = this.#cluster.directories.some((directory) => directory.disk.logId === logId);
     return !isKept && ![disk.cursor, ...disk.others].some((place) => place?.logId === logId);
-  }
-
-  /**
-   * The node whose outbox the token names has gone to another directory since. There, its newer writes may come before those that
-   * its old directory had, which it sends again: its position alone does not tell.
-   */
-  #hasMoved(node: SimulatedNode): boolean {
-    const { incarnation = 0 } = this.#token ?? {};
-    const owner = this.#cluster.nodes.find(({ disk }) => disk.incarnation === incarnation);
-    if (owner === undefined || owner === node) return false;
-    return owner.process?.replica.info().directory !== this.#directory;
   }
 
   #write(node: SimulatedNode, key: string): void {
@@ -126,7 +115,6 @@ class SimulatedSession {
     // A process that has died meanwhile gives no answer.
     if (node.process === undefined) return;
     this.#token = node.process.replica.position();
-    this.#directory = node.process.replica.info().directory;
     this.#seen.set(entry.key, names.nameOf(entry.stamp));
   }
 }

@@ -154,6 +154,7 @@ export class FakeNode {
     const header: FrameHeader = {
       kind: FRAME_KIND.entries,
       reportApplied: false,
+      incomplete: false,
       count: 1,
       after: 0,
       through: 0,

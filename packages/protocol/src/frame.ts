@@ -7,7 +7,8 @@
  * an entry: it writes the sequence numbers into the header of the very bytes it received.
  *
  *   header  0 u8  kind: 1 entries, 2 donation        entry   0 f64 stamp time
- *           1 u8  flags: 1 report when applied               8 f64 stamp origin
+ *           1 u8  flags: 1 report when applied,              8 f64 stamp origin
+ *                 2 the log may lack what came before
  *           2 u16 bytes of the extension                    16 f64 expiresAtMs, 0 for never
  *           4 u32 count of entries                          24 u32 bytes of the value
  *           8 f64 after: the sequence before the first      28 u16 bytes of the key
@@ -48,6 +49,10 @@ const ATTRIBUTES_HEADER_BYTES = 2;
 const DELETED = 1;
 const HAS_ATTRIBUTES = 2;
 
+/** The flags of a frame. */
+const REPORT_APPLIED = 1;
+const INCOMPLETE = 2;
+
 /** What a frame is for. */
 export const FRAME_KIND = {
   /** Entries on their way into or out of the log. */
@@ -61,6 +66,8 @@ export interface FrameHeader {
   readonly kind: number;
   /** The sender waits to hear which nodes have applied this frame. */
   readonly reportApplied: boolean;
+  /** The log may lack earlier writes of the outbox, which another log has acknowledged: the position says nothing of them. Only from a node. */
+  readonly incomplete: boolean;
   readonly count: number;
   /** The sequence just before this frame. Invariant: after ≤ through. */
   readonly after: number;
@@ -106,7 +113,8 @@ export function readFrameHeader(frame: Uint8Array): FrameHeader {
   const flags = view.getUint8(1);
   const header = {
     kind,
-    reportApplied: flags === 1,
+    reportApplied: (flags & REPORT_APPLIED) !== 0,
+    incomplete: (flags & INCOMPLETE) !== 0,
     count: view.getUint32(4, true),
     after: view.getFloat64(8, true),
     through: view.getFloat64(16, true),
@@ -119,7 +127,7 @@ export function readFrameHeader(frame: Uint8Array): FrameHeader {
   if (kind !== FRAME_KIND.entries && kind !== FRAME_KIND.donation) {
     throw malformed("a frame of kind 1 or 2", `kind ${kind}`);
   }
-  if (flags > 1) throw malformed("known flags", `flags ${flags}`);
+  if (flags > REPORT_APPLIED + INCOMPLETE) throw malformed("known flags", `flags ${flags}`);
   for (const field of WHOLE_FIELDS) {
     if (!isWhole(header[field])) throw malformed(`a whole \`${field}\``, `${header[field]}`);
   }
@@ -140,7 +148,10 @@ export function readFrameHeader(frame: Uint8Array): FrameHeader {
 export function writeFrameHeader(frame: Uint8Array, header: FrameHeader): void {
   const view = viewOf(frame);
   view.setUint8(0, header.kind);
-  view.setUint8(1, header.reportApplied ? 1 : 0);
+  view.setUint8(
+    1,
+    (header.reportApplied ? REPORT_APPLIED : 0) | (header.incomplete ? INCOMPLETE : 0),
+  );
   view.setUint32(4, header.count, true);
   view.setFloat64(32, header.highestTime, true);
   view.setFloat64(48, header.incarnation, true);
@@ -155,6 +166,13 @@ export function orderFrame(frame: Uint8Array, order: FrameOrder): void {
   view.setFloat64(16, order.through, true);
   view.setFloat64(24, order.committedThrough, true);
   view.setFloat64(40, order.sentAtMs, true);
+}
+
+/** Takes the position out of a frame that is incomplete, in place: to others it would mean that the log has everything before it. */
+export function hidePosition(frame: Uint8Array): void {
+  const view = viewOf(frame);
+  view.setUint8(1, view.getUint8(1) & ~INCOMPLETE);
+  view.setFloat64(56, 0, true);
 }
 
 /** A frame of a header, an extension and a block of entries, copied into one array. */

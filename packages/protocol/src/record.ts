@@ -84,6 +84,8 @@ export interface LogFrame {
   /** Whose outbox it came from, and where in it; both 0 once the run has been compacted. */
   readonly incarnation: number;
   readonly position: number;
+  /** The log may lack earlier positions of the outbox: the frame is kept as one of no position, and `OutboxMark.sequence` is 0. */
+  readonly incomplete?: boolean;
   readonly block: Uint8Array;
   /** What this log has of another directory's log once the run is durable. Not kept with the run. */
   readonly followed?: Cursor;
@@ -92,7 +94,7 @@ export interface LogFrame {
 /** How far the log has one node's outbox. */
 export interface OutboxMark {
   readonly position: number;
-  /** The sequence of the last entry of that position. */
+  /** The log has everything of the outbox through that position by this sequence; 0 where it may lack something. */
   readonly sequence: number;
   /** The highest stamp time in that position: tells a restored copy of the outbox from the one that went on. */
   readonly highestTime: number;

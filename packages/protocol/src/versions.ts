@@ -14,8 +14,11 @@ export const PROTOCOL_VERSION_MIN = 1;
 /** A node that has it takes what has changed among the members instead of the whole list. */
 export const MEMBERS_CHANGED = "members-changed";
 
+/** A node that has it marks the frames of its outbox before which a log may lack something of the outbox. */
+export const INCOMPLETE_OUTBOX = "incomplete-outbox";
+
 /** The features that this code has beside its versions. */
-export const FEATURES: readonly string[] = [MEMBERS_CHANGED];
+export const FEATURES: readonly string[] = [MEMBERS_CHANGED, INCOMPLETE_OUTBOX];
 
 /** What a party can speak. */
 export interface Capabilities {

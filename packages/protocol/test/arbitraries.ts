@@ -93,6 +93,7 @@ export const frameHeader: fc.Arbitrary<FrameHeader> = fc
   .record({
     kind: fc.constantFrom(FRAME_KIND.entries, FRAME_KIND.donation),
     reportApplied: fc.boolean(),
+    incomplete: fc.boolean(),
     count: fc.constant(0),
     after: whole,
     through: whole,

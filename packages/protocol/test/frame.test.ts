@@ -30,6 +30,7 @@ function frameOf(list: readonly Entry[], header: Partial<FrameHeader> = {}): Uin
   const plain: FrameHeader = {
     kind: FRAME_KIND.entries,
     reportApplied: false,
+    incomplete: false,
     count: list.length,
     after: 7,
     through: 7 + list.length,
@@ -265,7 +266,7 @@ describe("a frame of the right length", () => {
   it.each<[string, (view: DataView) => void]>([
     ["kind 0", (view) => view.setUint8(0, 0)],
     ["kind 3", (view) => view.setUint8(0, 3)],
-    ["an unknown flag", (view) => view.setUint8(1, 2)],
+    ["an unknown flag", (view) => view.setUint8(1, 4)],
     ["an extension longer than itself", (view) => view.setUint16(2, 65_535, true)],
     ["an extension that reaches into its entries", (view) => view.setUint16(2, 1, true)],
     ["a count of 2^32 - 1", (view) => view.setUint32(4, 2 ** 32 - 1)],

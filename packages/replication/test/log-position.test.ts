@@ -8,6 +8,7 @@ function frame(after: number, through: number, readAt = 0): FrameHeader {
   return {
     kind: FRAME_KIND.entries,
     reportApplied: false,
+    incomplete: false,
     count: through - after,
     after,
     through,

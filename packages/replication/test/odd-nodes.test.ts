@@ -127,6 +127,7 @@ describe.each(STATES)("a node whose session is %s", (state) => {
         const header = {
           kind: FRAME_KIND.entries,
           reportApplied: true,
+          incomplete: false,
           count: 1,
           after: most - 1,
           through: most,

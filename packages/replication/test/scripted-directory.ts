@@ -17,12 +17,14 @@ import {
   frameWith,
   ManualClock,
   MemoryReplicaStore,
+  type ReplicaDisk,
   welcomeWith,
 } from "@meridian/testkit";
 
 /** A frame of a node's outbox, taken apart. */
 export interface SentFrame {
   readonly position: number;
+  readonly incomplete: boolean;
   readonly entries: readonly Entry[];
 }
 
@@ -30,8 +32,8 @@ export interface SentFrame {
 export class ScriptedDirectory {
   #queue: (() => void)[] = [];
   readonly clock = new ManualClock();
-  readonly disk = emptyReplicaDisk(1);
-  readonly store = new MemoryReplicaStore(this.disk, (run) => this.#queue.push(run));
+  readonly disk: ReplicaDisk;
+  readonly store: MemoryReplicaStore;
   readonly frames: SentFrame[] = [];
   readonly texts: NodeMessage[] = [];
   readonly replica: Replica;
@@ -39,7 +41,9 @@ export class ScriptedDirectory {
   closed: number | undefined;
   #events: LinkEvents | undefined;
 
-  constructor(directories = 1) {
+  constructor(directories = 1, disk: ReplicaDisk = emptyReplicaDisk(1)) {
+    this.disk = disk;
+    this.store = new MemoryReplicaStore(disk, (run) => this.#queue.push(run));
     this.replica = new Replica({
       node: { cluster: "test", id: "a", region: "a", ip: null, port: 1, url: null, lat: 0, lon: 0 },
       store: this.store,
@@ -108,7 +112,7 @@ export class ScriptedDirectory {
       this.texts.push(decodeNodeMessage(message));
       return;
     }
-    const { position, count } = readFrameHeader(message);
-    this.frames.push({ position, entries: decodeBlock(message.subarray(64), count) });
+    const { position, incomplete, count } = readFrameHeader(message);
+    this.frames.push({ position, incomplete, entries: decodeBlock(message.subarray(64), count) });
   }
 }

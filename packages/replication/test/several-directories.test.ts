@@ -123,6 +123,35 @@ it("a node sends again what its new directory has not followed", async () => {
   for (const key of ["k", "l"]) expect(textOf(rig.directory(1).log.get(key))).toBe("v");
 });
 
+it.each([
+  ["sends again", 2_000],
+  ["compares", 0],
+])(
+  "a write counts as seen elsewhere only with the older ones that a lost directory had acknowledged, which its node %s",
+  async (_, togetherMs) => {
+    const rig = new GroupRig(2);
+    if (togetherMs === 0) rig.cut("d0", "d1");
+    await rig.pass(5_000);
+    rig.cut("b", "d0");
+    const [a, b] = [rig.node("a"), rig.node("b")];
+    await rig.pass(3_000);
+    rig.cut("d0", "d1");
+    const older = a.write([set("older")]);
+    // Durable at once; what the directory makes of it is heard later than that.
+    const seen = older.then(() => a.position());
+    await settled(rig, older);
+    const token = await seen;
+    expect(token.outboxPosition).toBe(1);
+    await rig.kill(0);
+    // It comes to the other directory with a newer write, which goes before what that one lacks.
+    await settled(rig, a.write([set("newer")]));
+    const answered = b.reach(token, 10_000).then((reached) => [reached, textOf(b.get("older"))]);
+    await rig.pass(1_500);
+    expect(textOf(b.get("newer"))).toBe("v");
+    expect(await answered).toEqual([true, "v"]);
+  },
+);
+
 it("a node that does not remember what it would have to send again reconciles", async () => {
   const rig = await GroupRig.start(2);
   const disk = emptyReplicaDisk(5);

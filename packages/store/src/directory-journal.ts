@@ -180,9 +180,10 @@ class DirectoryJournal implements Journal {
 
   #writeFrame(write: LogFrame): void {
     const state = this.#state;
-    const { incarnation, position, through } = write;
+    const { incarnation, position, through, highestTime, incomplete = false } = write;
     if (incarnation !== 0 && position !== 0) {
-      this.#marks.set(incarnation, { position, sequence: through, highestTime: write.highestTime });
+      const sequence = incomplete ? 0 : through;
+      this.#marks.set(incarnation, { position, sequence, highestTime });
     }
     if (write.followed !== undefined) this.#followed = withCursor(this.#followed, write.followed);
     if (through === state.through) return;
@@ -194,9 +195,9 @@ class DirectoryJournal implements Journal {
       through,
       write.after,
       write.count,
-      write.highestTime,
+      highestTime,
       incarnation,
-      position,
+      incomplete ? 0 : position,
       state.rowsThrough,
       state.entriesThrough,
       state.bytesThrough,

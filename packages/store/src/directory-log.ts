@@ -197,6 +197,7 @@ export class SqliteDirectoryLog implements DirectoryLog {
    */
   append(frame: LogFrame, done: Done): void {
     const { after, through, count, highestTime, incarnation, position, followed } = frame;
+    const { incomplete = false } = frame;
     if (after !== this.#appendedThrough || after + count > through) {
       const expected = `a frame of ${count} entries after ${this.#appendedThrough}`;
       throw new MeridianError(
@@ -215,6 +216,7 @@ export class SqliteDirectoryLog implements DirectoryLog {
         highestTime,
         incarnation,
         position,
+        incomplete,
         block,
         ...(followed && { followed }),
       },
@@ -226,7 +228,8 @@ export class SqliteDirectoryLog implements DirectoryLog {
         }
         const known = this.#marks.get(incarnation)?.position ?? 0;
         if (incarnation !== 0 && position > known) {
-          this.#marks.set(incarnation, { position, sequence: through, highestTime });
+          const sequence = incomplete ? 0 : through;
+          this.#marks.set(incarnation, { position, sequence, highestTime });
         }
       },
       done,

@@ -31,6 +31,7 @@ export function directoryLogContract<L extends DirectoryLog>(
 ): void {
   describe(`${title} keeps the contract of a directory log`, () => {
     describeBasics(harness);
+    describeMarks(harness);
     describeAttributes(harness);
     describeFollowed(harness);
     describeMembers(harness);
@@ -73,22 +74,6 @@ function describeBasics<L extends DirectoryLog>(harness: StoreHarness<L>): void 
     await harness.close(third);
   });
 
-  it("marks each outbox with the frame it has of it", async () => {
-    const name = nextName();
-    const log = await harness.open(name);
-    expect(log.outboxMark(7)).toBeUndefined();
-    await append(log, frame(0, [entry("a", 5), entry("b", 2)], 7, 1));
-    const second = append(log, frame(2, [entry("a", 3)], 7, 2));
-    expect(log.outboxMark(7)).toEqual({ position: 1, sequence: 2, highestTime: 5 });
-    await second;
-    await append(log, frame(3, [entry("c", 9)], 8, 12));
-    await harness.close(log);
-    const reopened = await harness.open(name);
-    expect(reopened.outboxMark(7)).toEqual({ position: 2, sequence: 3, highestTime: 3 });
-    expect(reopened.outboxMark(8)).toEqual({ position: 12, sequence: 4, highestTime: 9 });
-    await harness.close(reopened);
-  });
-
   it("calls back in order, never from inside the call, and shows nothing before", async () => {
     const log = await harness.open(nextName());
     const order: number[] = [];
@@ -117,6 +102,45 @@ function describeBasics<L extends DirectoryLog>(harness: StoreHarness<L>): void 
     expect(log.summariesAfter(null, 2).map(({ key }) => key)).toEqual(["a", "b"]);
     expect(log.summariesAfter("b", 2)).toEqual([{ key: "é", stamp: stamp(5) }]);
     await harness.close(log);
+  });
+}
+
+function describeMarks<L extends DirectoryLog>(harness: StoreHarness<L>): void {
+  it("marks each outbox with the frame it has of it", async () => {
+    const name = nextName();
+    const log = await harness.open(name);
+    expect(log.outboxMark(7)).toBeUndefined();
+    await append(log, frame(0, [entry("a", 5), entry("b", 2)], 7, 1));
+    const second = append(log, frame(2, [entry("a", 3)], 7, 2));
+    expect(log.outboxMark(7)).toEqual({ position: 1, sequence: 2, highestTime: 5 });
+    await second;
+    await append(log, frame(3, [entry("c", 9)], 8, 12));
+    await harness.close(log);
+    const reopened = await harness.open(name);
+    expect(reopened.outboxMark(7)).toEqual({ position: 2, sequence: 3, highestTime: 3 });
+    expect(reopened.outboxMark(8)).toEqual({ position: 12, sequence: 4, highestTime: 9 });
+    await harness.close(reopened);
+  });
+
+  it("keeps no position of a frame before which it may lack something, and knows no place of it", async () => {
+    const name = nextName();
+    const log = await harness.open(name);
+    await append(log, frame(0, [entry("a", 5)], 7, 1));
+    await append(log, { ...frame(1, [entry("b", 6)], 7, 9), incomplete: true });
+    expect(log.outboxMark(7)).toEqual({ position: 9, sequence: 0, highestTime: 6 });
+    await harness.crash(log);
+    const reopened = await harness.open(name);
+    expect(reopened.outboxMark(7)).toEqual({ position: 9, sequence: 0, highestTime: 6 });
+    const read = reopened
+      .read(0, Infinity)
+      .map(({ incarnation, position }) => [incarnation, position]);
+    expect(read).toEqual([
+      [7, 1],
+      [7, 0],
+    ]);
+    await append(reopened, frame(2, [entry("c", 7)], 7, 10));
+    expect(reopened.outboxMark(7)).toEqual({ position: 10, sequence: 3, highestTime: 7 });
+    await harness.close(reopened);
   });
 }
 

@@ -45,6 +45,7 @@ export function frameWith(
   const whole = {
     kind: FRAME_KIND.entries,
     reportApplied: false,
+    incomplete: false,
     count: entries.length,
     after: 0,
     through: 0,

@@ -238,12 +238,13 @@ export class MemoryDirectoryLog implements DirectoryLog {
 
   #commit(frame: LogFrame): void {
     const disk = this.#disk;
-    const { followed, ...kept } = frame;
+    const { followed, incomplete = false, ...kept } = frame;
     if (followed !== undefined) disk.followed = withCursor(disk.followed, followed);
     if (frame.through === frame.after) return;
-    disk.frames.push(kept);
+    disk.frames.push(incomplete ? { ...kept, position: 0 } : kept);
     disk.committedThrough = frame.through;
-    const { incarnation, position, through: sequence, highestTime } = frame;
+    const { incarnation, position, through, highestTime } = frame;
+    const sequence = incomplete ? 0 : through;
     if (position > 0) disk.marks.set(incarnation, { position, sequence, highestTime });
     for (const [index, entry] of decodeBlock(frame.block, frame.count).entries()) {
       if (!replaces(entry, disk.entries.get(entry.key)?.entry)) continue;

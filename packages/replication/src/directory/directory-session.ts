@@ -8,6 +8,7 @@ import {
   closeCodeOf,
   decodeNodeMessage,
   encodeMessage,
+  INCOMPLETE_OUTBOX,
   MEMBERS_CHANGED,
   FRAME_KIND,
   GREETING_BYTES_MAX,
@@ -121,7 +122,7 @@ export class DirectorySession implements ApplyingNode {
 
   /** Whether the node takes what has changed among the members instead of the whole list. */
   get takesChanges(): boolean {
-    return this.#introduction.kind === "node" && this.#introduction.takesChanges;
+    return this.#has(MEMBERS_CHANGED);
   }
 
   /** Whether another directory follows this one's log on the link. */
@@ -297,9 +298,9 @@ export class DirectorySession implements ApplyingNode {
   #onHello(hello: Hello): void {
     this.#checkFirst();
     const mark = checkHello(this.#host, hello, this.remoteAddress);
-    const takesChanges = agree(hello).features.includes(MEMBERS_CHANGED);
+    const { features } = agree(hello);
     this.#host.events.emit.greeted(this, hello);
-    this.#introduction = { kind: "node", hello, takesChanges };
+    this.#introduction = { kind: "node", hello, features };
     const { status } = hello;
     this.#report = { ...this.#report, status, skewMs: this.#skewOf(hello.nowMs) };
     this.#takeIn(takeInNode(this.#host, hello, mark));
@@ -328,6 +329,11 @@ export class DirectorySession implements ApplyingNode {
     this.#send(welcome);
     if (resume.resume === "feed") this.#startFeed(resume.resumeAfter);
     else this.#reconciliation.demand();
+  }
+
+  /** Whether that feature was agreed on. */
+  #has(feature: string): boolean {
+    return this.#introduction.kind === "node" && this.#introduction.features.includes(feature);
   }
 
   #skewOf(wallMs: number): number {
@@ -424,7 +430,8 @@ export class DirectorySession implements ApplyingNode {
 
   #onLocate(incarnation: number, position: number): void {
     const mark = this.#host.sequencer.mark(incarnation);
-    let sequence = mark !== undefined && mark.position >= position ? mark.sequence : null;
+    const isKnown = mark !== undefined && mark.position >= position && mark.sequence > 0;
+    let sequence = isKnown ? mark.sequence : null;
     // Where exactly it stands here nobody knows, but it is not after the head.
     if (sequence === null && this.#host.peers.has(incarnation, position)) {
       sequence = this.#host.sequencer.head;
@@ -447,7 +454,9 @@ export class DirectorySession implements ApplyingNode {
         `Expected the frame that is known at position ${position}, got another`,
       );
     }
-    if (reportApplied && mark.position >= position) this.#watchFrame(mark.sequence, position);
+    const { head } = this.#host.sequencer;
+    if (reportApplied && mark.position >= position)
+      this.#watchFrame(mark.sequence || head, position);
     this.acknowledge(mark.position);
   }
 
@@ -456,6 +465,12 @@ export class DirectorySession implements ApplyingNode {
     const { hello } = this;
     if (hello === undefined || header.kind !== FRAME_KIND.entries || header.count === 0) {
       throw new MeridianError("MALFORMED_MESSAGE", "Expected a frame of entries after `hello`");
+    }
+    if (header.incomplete && !this.#has(INCOMPLETE_OUTBOX)) {
+      throw new MeridianError(
+        "MALFORMED_MESSAGE",
+        "Expected flags that were agreed on, got others",
+      );
     }
     if (header.incarnation !== hello.incarnation || header.position === 0) {
       throw new MeridianError("MALFORMED_MESSAGE", "Expected a frame of the node's own outbox");

@@ -124,6 +124,7 @@ export class Feed {
       ...frame,
       kind: FRAME_KIND.entries,
       reportApplied: false,
+      incomplete: false,
       committedThrough: this.#options.sequencer.committedThrough,
       sentAtMs: this.#options.nowMs(),
     };

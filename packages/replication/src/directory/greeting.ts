@@ -16,8 +16,8 @@ import type { SessionHost } from "./session-host.ts";
 /** What is at the other end of a link: nobody yet, a node, or a directory that follows this one. */
 export type Introduction =
   | { readonly kind: "none" }
-  /** `takesChanges`: it takes what has changed among the members instead of the whole list. */
-  | { readonly kind: "node"; readonly hello: Hello; readonly takesChanges: boolean }
+  /** `features`: those that were agreed on with it. */
+  | { readonly kind: "node"; readonly hello: Hello; readonly features: readonly string[] }
   | { readonly kind: "follower"; readonly follow: Follow };
 
 /** How a peer that is taken in goes on, and what it is told. */

@@ -125,8 +125,16 @@ export class Applier {
     });
   }
 
-  /** Whether a frame follows on what is applied; one that lies before that is passed over. Throws `OUT_OF_ORDER` for a gap. */
-  #isNext({ after, through, committedThrough }: FrameHeader): boolean {
+  /**
+   * Whether a frame follows on what is applied; one that lies before that is passed over. Throws `OUT_OF_ORDER` for a gap, and
+   * `MALFORMED_MESSAGE` for one that only nodes send.
+   */
+  #isNext({ after, through, committedThrough, incomplete }: FrameHeader): boolean {
+    if (incomplete)
+      throw new MeridianError(
+        "MALFORMED_MESSAGE",
+        "Expected a frame of a log, got one that only nodes send",
+      );
     this.#position.observe(through, committedThrough);
     const { applied } = this.#position;
     if (through <= applied) return false;

@@ -176,12 +176,11 @@ export class Home {
     return held === undefined || isPurgeable(held, store.horizon);
   }
 
-  /** What the log may have lacked is in the outbox, durably. Returns whether the node is still fed from that log. */
-  paid(): boolean {
-    if (this.#where.kind !== "arriving") return false;
+  /** What the log may have lacked is in the outbox, durably. */
+  paid(): void {
+    if (this.#where.kind !== "arriving") return;
     this.#where = { ...this.#where, owes: false };
     this.advance();
-    return true;
   }
 
   /** The node is to reconcile: until that is over, nobody can tell what has everything that it has. */

@@ -59,10 +59,10 @@ export interface NodeEvents extends ApplierEvents, Required<LinkEvents<NodeLinkM
   outdated(): void;
   /** Entries have new stamps, lower ones perhaps: what memory holds of their keys is void. */
   restamped(entries: readonly Entry[]): void;
-  /** The log may lack what the node has had acknowledged. */
+  /** The log may lack what the node has had acknowledged elsewhere. */
   lacked(): void;
-  /** What the log lacked has been sent again, through this outbox position. */
-  sentAgain(outboxPosition: number): void;
+  /** With the outbox through this position, the log has all that the node has had acknowledged. */
+  completed(outboxPosition: number): void;
   /** A reconciliation is over. */
   reconciled(): void;
   /** A better directory is to be tried. */

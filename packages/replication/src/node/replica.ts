@@ -253,8 +253,14 @@ export class Replica {
       reported: (through) => this.#link.send({ type: "applied", nowMs: time.ownMs(), through }),
       outdated: () => this.#settlement.unsettle(),
       restamped: (entries) => this.#onRestamped(entries),
-      lacked: () => this.#acknowledgements.onLack(this.#submitter.acknowledgedThrough),
-      sentAgain: (position) => this.#acknowledgements.onSentAgain(position),
+      lacked: () => {
+        this.#submitter.lack();
+        this.#acknowledgements.onLack(this.#submitter.acknowledgedThrough);
+      },
+      completed: (position) => {
+        this.#submitter.complete(position);
+        this.#acknowledgements.onSentAgain(position);
+      },
       reconciled: () => this.#onReconciled(),
       lost: (failure) => {
         this.#position.returnTo(store.cursor);
@@ -287,7 +293,7 @@ export class Replica {
     const facts = { directory: this.#choice.current, reconciles };
     this.#options.logger.info("taken in by a directory", facts);
     this.#restamper.noteTime();
-    const keys = this.#submitter.attach(link, outboxThrough, welcome.holdBack);
+    const keys = this.#submitter.attach(link, welcome);
     this.#home.onWelcome(welcome, keys);
     this.#positions.restart(welcome, this.#submitter.acknowledgedThrough);
     this.#committed.reach(this.#submitter.acknowledgedThrough);
@@ -317,7 +323,6 @@ export class Replica {
   }
 
   #onReconciled(): void {
-    this.#acknowledgements.onSentAgain(this.#submitter.acknowledgedThrough + 1);
     this.#link.send({ type: "reconciled", nowMs: this.#context.time.ownMs() });
     this.#state.reconciled(this.#position.wholeThrough);
     this.#updateStatus();

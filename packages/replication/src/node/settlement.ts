@@ -9,6 +9,7 @@ import type { Rules } from "../rules.ts";
 import type { CommittedOutbox } from "./committed-outbox.ts";
 import type { Home } from "./home.ts";
 import type { NodeContext } from "./node-context.ts";
+import type { Submitter } from "./submitter.ts";
 import type { WritePath, WriteDone } from "./write-path.ts";
 
 /** The parts of a node that a settlement brings to one log. */
@@ -19,13 +20,19 @@ export interface SettlementParts {
   readonly horizon: ReplicaHorizon;
   readonly writes: WritePath;
   readonly committed: CommittedOutbox;
+  readonly submitter: Pick<Submitter, "acknowledgedThrough">;
 }
+
+/** Among how many of its keys, the first ones, a node looks for one to send once more. */
+const KEYS_LOOKED_AT = 256;
 
 /** Brings a node and the directory that takes it in to the same data: by the feed alone, by sending again what is missing, or by reconciling. */
 export class Settlement implements ReconcilingParty {
   readonly #context: NodeContext;
   readonly #parts: SettlementParts;
   readonly reconciliation: Reconciliation;
+  /** How often a directory has taken the node in: what was begun with one says nothing of the next. */
+  #begun = 0;
 
   constructor(context: NodeContext, parts: SettlementParts) {
     const { position, applier } = parts;
@@ -37,6 +44,8 @@ export class Settlement implements ReconcilingParty {
   /** The directory has taken the node in. */
   begin(link: Link, welcome: Welcome): void {
     const { home, position, writes } = this.#parts;
+    this.#begun += 1;
+    const begun = this.#begun;
     home.enter(welcome);
     const missing = welcome.resume === "feed" ? home.arrive(welcome) : undefined;
     if (missing?.length !== 0) this.#context.events.emit.lacked();
@@ -48,9 +57,12 @@ export class Settlement implements ReconcilingParty {
     position.observe(welcome.head, welcome.committedThrough);
     if (missing.length === 0) return;
     this.#context.logger.info("sending again what the log may lack", { keys: missing.length });
-    writes.resubmit(missing, (failure, receipt) => {
-      if (receipt === undefined) return this.#fail(failure);
-      if (home.paid()) this.#context.events.emit.sentAgain(receipt.outboxPosition);
+    const paid: WriteDone = (failure, receipt) => {
+      if (receipt === undefined) this.#fail(failure);
+      else if (begun === this.#begun) home.paid();
+    };
+    writes.resubmit(missing, paid, (position) => {
+      if (begun === this.#begun) this.#context.events.emit.completed(position);
     });
   }
 
@@ -114,6 +126,19 @@ export class Settlement implements ReconcilingParty {
     this.#parts.horizon.settle();
     this.#parts.home.settle();
     this.#context.events.emit.reconciled();
+    // What was wanted is acknowledged, so everything after that comes last.
+    this.#context.events.emit.completed(this.#parts.submitter.acknowledgedThrough + 1);
+    this.#sayComplete();
+  }
+
+  /** Frames that were sent meanwhile have said that the log may lack something, and no later one need come: one goes behind them, with anything that the node has. */
+  #sayComplete(): void {
+    const { store } = this.#context;
+    const [any] = store.summaryPage(null, KEYS_LOOKED_AT).summaries;
+    if (store.outboxThrough === 0 || any === undefined) return;
+    this.#parts.writes.resubmit([any.key], (failure, receipt) => {
+      if (receipt === undefined) this.#fail(failure);
+    });
   }
 
   #whenCommitted(done: () => void): WriteDone {

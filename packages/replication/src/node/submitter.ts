@@ -12,10 +12,12 @@ import {
   FRAME_BYTES_TARGET,
   FRAME_HEADER_BYTES,
   FRAME_KIND,
+  INCOMPLETE_OUTBOX,
   lowestTimeOf,
   type DirectoryMessage,
   type Entry,
   type OutboxFrame,
+  type Welcome,
 } from "@meridian/protocol";
 
 import { PendingTimes } from "../horizon/pending-times.ts";
@@ -41,6 +43,10 @@ export class Submitter {
   /** The frames sent and not acknowledged, oldest first. */
   #inFlight: InFlight[] = [];
   #inFlightBytes = 0;
+  /** With the frame of this position, and those before it, the log has all that any log has acknowledged. */
+  #completeFrom: number;
+  /** Whether the directory is to hear which frames go before that. */
+  #saysIncomplete = false;
   /** Frames through here are reported when applied. */
   #reportThrough = 0;
   /** Frames get new stamps: nothing is sent meanwhile. */
@@ -55,6 +61,8 @@ export class Submitter {
     const { outboxThrough, outboxAcknowledged } = context.store;
     this.#context = context;
     this.#startedAt = outboxThrough;
+    // What a log lacked may be in the last of the frames from before the start, and in no earlier one.
+    this.#completeFrom = outboxThrough;
     this.#acknowledgedThrough = this.#savedThrough = outboxAcknowledged;
     this.#times = new PendingTimes(outboxThrough);
     this.#times.acknowledge(this.#acknowledgedThrough);
@@ -131,11 +139,12 @@ export class Submitter {
    * Starts sending on a new link, after what the directory says it has committed, unless it is to hold back. Returns the
    * keys of what was not known to be committed until now.
    */
-  attach(link: Link, acknowledgedThrough: number, isHeld: boolean): readonly string[] {
+  attach(link: Link, { outboxThrough, holdBack, features }: Welcome): readonly string[] {
     this.detach();
-    this.#isHeld = isHeld;
-    const keys = this.#admitThrough(acknowledgedThrough);
-    this.acknowledge(acknowledgedThrough);
+    this.#isHeld = holdBack;
+    this.#saysIncomplete = features.includes(INCOMPLETE_OUTBOX);
+    const keys = this.#admitThrough(outboxThrough);
+    this.acknowledge(outboxThrough);
     this.#sentThrough = this.#acknowledgedThrough;
     this.#link = link;
     this.pump();
@@ -154,6 +163,16 @@ export class Submitter {
       keys.push(...keysOf(frame));
     }
     return keys;
+  }
+
+  /** The log may lack what other logs have acknowledged, until `complete` tells when it has that. */
+  lack(): void {
+    this.#completeFrom = Infinity;
+  }
+
+  /** With the frame of that position, and those before it, the log has all that any log has acknowledged. */
+  complete(position: number): void {
+    this.#completeFrom = position;
   }
 
   detach(): void {
@@ -256,6 +275,7 @@ export class Submitter {
     const header = {
       kind: FRAME_KIND.entries,
       reportApplied: position <= this.#reportThrough,
+      incomplete: this.#saysIncomplete && position < this.#completeFrom,
       count,
       after: 0,
       through: 0,

@@ -77,6 +77,13 @@ export interface Receipt {
 /** Called once with the receipt, or with what a check threw or why the store could not. */
 export type WriteDone = (failure: unknown, receipt?: Receipt) => void;
 
+/** What is to be sent once more. */
+interface Resubmission {
+  readonly keys: readonly string[];
+  readonly done: WriteDone;
+  readonly onLast: ((position: number) => void) | undefined;
+}
+
 interface Batch {
   /** Makes the entries when their turn comes, or throws. `written` is what this commit has written before them. */
   readonly make: (written: Map<string, Entry>) => readonly Entry[];
@@ -144,18 +151,23 @@ export class WritePath {
     this.#enqueue({ make, isOld: false, released: [id], reportApplied, done });
   }
 
-  /** Sends the newest entries of `keys` once more, with the stamps they have when their turn comes. */
-  resubmit(keys: readonly string[], done: WriteDone): void {
+  /**
+   * Sends the newest entries of `keys` once more, with the stamps they have when their turn comes. Calls `onLast` before it hands the last
+   * of them to the store, with the outbox position that they get.
+   */
+  resubmit(keys: readonly string[], done: WriteDone, onLast?: (position: number) => void): void {
     if (this.#closed) return done(draining());
     this.#resubmitting += 1;
-    this.#resubmitFrom(keys, 0, { entries: [], outboxPosition: 0 }, (failure, receipt) => {
+    const finish: WriteDone = (failure, receipt) => {
       this.#resubmitting -= 1;
       done(failure, receipt);
-    });
+    };
+    this.#resubmitFrom({ keys, done: finish, onLast }, 0, { entries: [], outboxPosition: 0 });
   }
 
   /** A frame's worth at a time, which is read when its turn comes, and only then. */
-  #resubmitFrom(keys: readonly string[], start: number, last: Receipt, done: WriteDone): void {
+  #resubmitFrom(resubmission: Resubmission, start: number, last: Receipt): void {
+    const { keys, done, onLast } = resubmission;
     let next = start;
     const make = (): readonly Entry[] => {
       const entries: Entry[] = [];
@@ -166,6 +178,7 @@ export class WritePath {
         entries.push(entry);
         bytes += entryBytes(entry);
       }
+      if (next === keys.length) onLast?.(this.#context.store.outboxThrough + 1);
       return entries;
     };
     const partDone: WriteDone = (failure, receipt) => {
@@ -173,7 +186,7 @@ export class WritePath {
       // A part whose entries have all gone meanwhile takes no position.
       const reached = receipt.outboxPosition > 0 ? receipt : last;
       if (next === keys.length) done(undefined, reached);
-      else this.#resubmitFrom(keys, next, reached, done);
+      else this.#resubmitFrom(resubmission, next, reached);
     };
     this.#add({ make, isOld: true, released: [], reportApplied: false, done: partDone });
   }

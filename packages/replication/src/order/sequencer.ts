@@ -14,6 +14,7 @@ import {
   blockOf,
   encodeBlock,
   FRAME_KIND,
+  hidePosition,
   highestTimeOf,
   MeridianError,
   NO_BYTES,
@@ -158,7 +159,7 @@ export class Sequencer {
   }
 
   #orderFrame(bytes: Uint8Array, header: FrameHeader, nowMs: number): void {
-    const { incarnation, position, count, highestTime } = header;
+    const { incarnation, position, incomplete, count, highestTime } = header;
     const after = this.#head;
     const through = after + count;
     orderFrame(bytes, {
@@ -167,11 +168,12 @@ export class Sequencer {
       committedThrough: this.#committedThrough,
       sentAtMs: nowMs,
     });
+    if (incomplete) hidePosition(bytes);
     this.#head = through;
     this.#ceiling.admit(highestTime);
     if (position > 0) this.#received.set(incarnation, position);
     const frame = { after, through, incarnation, position, bytes };
-    this.#order(frame, { count, highestTime }, (failure) => {
+    this.#order(frame, { count, highestTime, incomplete }, (failure) => {
       if (failure === undefined) this.#context.events.emit.committed(incarnation, position);
     });
   }
@@ -199,6 +201,7 @@ export class Sequencer {
       ...order,
       kind: FRAME_KIND.entries,
       reportApplied: false,
+      incomplete: false,
       count,
       committedThrough: this.#committedThrough,
       highestTime,
@@ -211,7 +214,7 @@ export class Sequencer {
 
   #order(
     frame: OrderedFrame,
-    more: Pick<LogFrame, "count" | "highestTime" | "followed">,
+    more: Pick<LogFrame, "count" | "highestTime" | "incomplete" | "followed">,
     done: Done,
   ): void {
     const { after, through, incarnation, position, bytes } = frame;

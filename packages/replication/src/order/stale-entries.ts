@@ -42,6 +42,7 @@ export function buryStale(
     ...header,
     kind: FRAME_KIND.entries,
     reportApplied: false,
+    incomplete: false,
     count: burials.length,
     highestTime: highestTimeOf(burials),
     incarnation: 0,

@@ -281,6 +281,7 @@ export class ReconcileResponder {
     const header = {
       kind: FRAME_KIND.donation,
       reportApplied: false,
+      incomplete: false,
       count: entries.length,
       after: 0,
       through: 0,
