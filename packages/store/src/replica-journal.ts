@@ -6,9 +6,10 @@
  */
 import { MeridianError, type Cursor } from "@meridian/protocol";
 import type Database from "better-sqlite3";
-import { replaceCursors } from "./cursor-table.ts";
+import { readCursors, replaceCursors } from "./cursor-table.ts";
 import type { Journal, JournalRow } from "./journal.ts";
 import { QuarantineWriter } from "./quarantine.ts";
+import { applyRecord, type ReplicaFacts } from "./replica-state.ts";
 import type { Purged } from "./sweep.ts";
 import { TailWriter } from "./tail-table.ts";
 import type { JournalWrite, ReplicaWrite } from "./writer-messages.ts";
@@ -17,18 +18,9 @@ import type { JournalWrite, ReplicaWrite } from "./writer-messages.ts";
 const TRIM_ROWS = 256;
 
 interface State {
-  incarnation: number;
-  cursor: Cursor | null;
-  /** The list that is to be written with the next flush; null if the one in the database stands. */
-  others: readonly Cursor[] | null;
-  outboxThrough: number;
-  outboxAcknowledged: number;
-  highestTime: number;
+  facts: ReplicaFacts;
   admittedTime: number;
-  journalThrough: number;
   foldedThrough: number;
-  horizon: number;
-  quarantineThrough: number;
   quarantined: number;
   gaps: number;
   rows: number;
@@ -66,8 +58,25 @@ export function readReplicaState(database: Database.Database): ReplicaStateRow {
   return row;
 }
 
-/** The cursor of a state row. */
-export function cursorOf(row: ReplicaStateRow): Cursor | undefined {
+/** What the store knows by its state row and its list of cursors. */
+export function readReplicaFacts(
+  database: Database.Database,
+  row: ReplicaStateRow = readReplicaState(database),
+): ReplicaFacts {
+  return {
+    incarnation: row.incarnation,
+    cursor: cursorOf(row),
+    others: readCursors(database, "cursors"),
+    outboxThrough: row.outbox_through,
+    outboxAcknowledged: row.outbox_acknowledged,
+    highestTime: row.highest_time,
+    journalThrough: row.journal_through,
+    horizon: row.horizon,
+    quarantineThrough: row.quarantine_through,
+  };
+}
+
+function cursorOf(row: ReplicaStateRow): Cursor | undefined {
   const { cursor_log_id: logId, cursor_epoch: epoch, cursor_sequence: sequence } = row;
   return logId === null || epoch === null || sequence === null
     ? undefined
@@ -88,6 +97,8 @@ class ReplicaJournal implements Journal {
   pressed = false;
   #state: State;
   #kept: State;
+  /** The list of cursors that the database has. */
+  #savedOthers: readonly Cursor[];
 
   constructor(database: Database.Database) {
     this.#database = database;
@@ -96,17 +107,9 @@ class ReplicaJournal implements Journal {
     this.#tail = new TailWriter(database);
     const row = readReplicaState(database);
     this.#state = {
-      incarnation: row.incarnation,
-      cursor: cursorOf(row) ?? null,
-      others: null,
-      outboxThrough: row.outbox_through,
-      outboxAcknowledged: row.outbox_acknowledged,
-      highestTime: row.highest_time,
+      facts: readReplicaFacts(database, row),
       admittedTime: row.admitted_time,
-      journalThrough: row.journal_through,
       foldedThrough: row.folded_through,
-      horizon: row.horizon,
-      quarantineThrough: row.quarantine_through,
       quarantined: row.quarantined,
       gaps: row.gaps,
       rows: Number(database.prepare("SELECT count(*) FROM journal").pluck().get()),
@@ -115,10 +118,11 @@ class ReplicaJournal implements Journal {
       dirty: false,
     };
     this.#kept = { ...this.#state };
+    this.#savedOthers = this.#state.facts.others;
   }
 
   get through(): number {
-    return this.#state.journalThrough;
+    return this.#state.facts.journalThrough;
   }
 
   get foldedThrough(): number {
@@ -134,7 +138,7 @@ class ReplicaJournal implements Journal {
   }
 
   get horizon(): number {
-    return this.#state.horizon;
+    return this.#state.facts.horizon;
   }
 
   get quarantined(): number {
@@ -142,59 +146,40 @@ class ReplicaJournal implements Journal {
   }
 
   get canTrim(): boolean {
-    const { trimmedThrough, foldedThrough, outboxTrimmed, outboxAcknowledged } = this.#state;
-    return trimmedThrough < foldedThrough || outboxTrimmed < outboxAcknowledged;
+    const { trimmedThrough, foldedThrough, outboxTrimmed, facts } = this.#state;
+    return trimmedThrough < foldedThrough || outboxTrimmed < facts.outboxAcknowledged;
   }
 
   write(write: JournalWrite): void {
+    if (!isOfReplica(write)) throw new Error("A replica takes no records of the log");
     const state = this.#state;
+    const before = state.facts;
     state.dirty = true;
-    switch (write.kind) {
-      case "entries":
-        this.#writeEntries(write);
-        break;
-      case "progress":
-        if (write.cursor !== null) this.#move(write.cursor);
-        if (write.others !== null) state.others = write.others;
-        if (write.horizon > state.horizon) state.horizon = write.horizon;
-        this.#acknowledge(Math.min(write.outboxThrough, state.outboxThrough));
-        break;
-      case "release":
-        this.#release(write.ids);
-        break;
-      case "adopt":
-        state.incarnation = write.incarnation;
-        break;
-      case "epoch":
-      case "frame":
-      case "horizon":
-      case "members":
-        throw new Error("A replica takes no records of the log");
+    state.facts = applyRecord(before, write);
+    const { cursor } = state.facts;
+    if (write.kind === "entries" && write.run !== null) {
+      this.#tail.add(write.run.place, write.run.keys);
     }
+    if (cursor !== undefined && cursor !== before.cursor) {
+      this.#tail.move(before.cursor ?? null, cursor);
+    }
+    if (write.kind === "entries") this.#writeEntries(write, before);
+    else if (write.kind === "release") this.#release(write.ids);
+    else this.#admit(before.outboxAcknowledged, state.facts.outboxAcknowledged);
   }
 
-  #move(cursor: Cursor): void {
-    this.#tail.move(this.#state.cursor, cursor);
-    this.#state.cursor = cursor;
-  }
-
-  #writeEntries(write: Extract<ReplicaWrite, { kind: "entries" }>): void {
+  #writeEntries(write: Extract<ReplicaWrite, { kind: "entries" }>, before: ReplicaFacts): void {
     const state = this.#state;
-    const { outboxPosition, highestTime } = write;
-    if (write.run !== null) this.#tail.add(write.run.place, write.run.keys);
-    if (write.cursor !== null) this.#move(write.cursor);
-    if (highestTime > state.highestTime) state.highestTime = highestTime;
+    const { outboxPosition, highestTime, quarantined } = write;
     if (outboxPosition === 0 && highestTime > state.admittedTime) state.admittedTime = highestTime;
-    if (write.quarantined !== null) {
-      const { quarantined } = write;
-      this.#quarantine.add(state.quarantineThrough, quarantined);
-      state.quarantineThrough += quarantined.count;
+    if (quarantined !== null) {
+      this.#quarantine.add(before.quarantineThrough, quarantined);
       state.quarantined += quarantined.count;
     }
     this.#release(write.released);
     if (write.id === 0) return;
     if (write.replaced !== null) this.#leaveOutbox(outboxPosition);
-    const inOutbox = outboxPosition > state.outboxAcknowledged;
+    const inOutbox = outboxPosition > before.outboxAcknowledged;
     this.#sql.insert.run(
       write.id,
       write.count,
@@ -204,8 +189,6 @@ class ReplicaJournal implements Journal {
       write.block,
     );
     state.rows += 1;
-    state.journalThrough = write.id;
-    if (outboxPosition > state.outboxThrough) state.outboxThrough = outboxPosition;
   }
 
   /** The row of a restamped position is an ordinary one from now on, and unneeded if it was folded. */
@@ -225,12 +208,11 @@ class ReplicaJournal implements Journal {
     for (const id of ids) if (this.#quarantine.remove(id)) this.#state.quarantined -= 1;
   }
 
-  #acknowledge(through: number): void {
-    const state = this.#state;
-    if (through <= state.outboxAcknowledged) return;
-    const admitted = this.#sql.highestTime.get(state.outboxAcknowledged, through) ?? 0;
-    if (admitted > state.admittedTime) state.admittedTime = admitted;
-    state.outboxAcknowledged = through;
+  /** What the directory has committed of the outbox, it has admitted. */
+  #admit(after: number, through: number): void {
+    if (through <= after) return;
+    const admitted = this.#sql.highestTime.get(after, through) ?? 0;
+    if (admitted > this.#state.admittedTime) this.#state.admittedTime = admitted;
   }
 
   flush(): void {
@@ -238,21 +220,22 @@ class ReplicaJournal implements Journal {
     if (!state.dirty) return;
     state.dirty = false;
     this.#tail.flush();
-    if (state.others !== null) replaceCursors(this.#database, state.others);
-    state.others = null;
+    const { facts } = state;
+    if (facts.others !== this.#savedOthers) replaceCursors(this.#database, facts.others);
+    this.#savedOthers = facts.others;
     this.#sql.saveState.run(
-      state.incarnation,
-      state.cursor?.logId ?? null,
-      state.cursor?.epoch ?? null,
-      state.cursor?.sequence ?? null,
-      state.outboxThrough,
-      state.outboxAcknowledged,
-      state.highestTime,
+      facts.incarnation,
+      facts.cursor?.logId ?? null,
+      facts.cursor?.epoch ?? null,
+      facts.cursor?.sequence ?? null,
+      facts.outboxThrough,
+      facts.outboxAcknowledged,
+      facts.highestTime,
       state.admittedTime,
-      state.journalThrough,
+      facts.journalThrough,
       state.foldedThrough,
-      state.horizon,
-      state.quarantineThrough,
+      facts.horizon,
+      facts.quarantineThrough,
       state.quarantined,
       state.gaps,
     );
@@ -282,7 +265,7 @@ class ReplicaJournal implements Journal {
     const state = this.#state;
     const rows = this.#sql.folded.all(state.trimmedThrough, state.foldedThrough, TRIM_ROWS);
     for (const { id, position } of rows) {
-      const isNeeded = position !== null && position > state.outboxAcknowledged;
+      const isNeeded = position !== null && position > state.facts.outboxAcknowledged;
       if (!isNeeded) this.#delete(id);
       state.trimmedThrough = id;
       if (!isNeeded && isOver()) return;
@@ -291,7 +274,8 @@ class ReplicaJournal implements Journal {
   }
 
   #trimAcknowledged(isOver: () => boolean): void {
-    const { outboxAcknowledged, trimmedThrough } = this.#state;
+    const { facts, trimmedThrough } = this.#state;
+    const { outboxAcknowledged } = facts;
     const ids = this.#sql.acknowledged.all(outboxAcknowledged, trimmedThrough, TRIM_ROWS);
     for (const id of ids) {
       this.#delete(id);
@@ -312,6 +296,7 @@ class ReplicaJournal implements Journal {
 
   rolledBack(): void {
     this.#state = { ...this.#kept };
+    this.#savedOthers = this.#kept.facts.others;
     this.#tail.rolledBack();
   }
 }
@@ -370,6 +355,11 @@ function prepare(database: Database.Database): Statements {
          gaps = ?`,
     ),
   };
+}
+
+function isOfReplica(write: JournalWrite): write is ReplicaWrite {
+  const { kind } = write;
+  return kind === "entries" || kind === "progress" || kind === "release" || kind === "adopt";
 }
 
 function bytesOf(numbers: Float64Array): Uint8Array {

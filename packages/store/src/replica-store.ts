@@ -16,7 +16,6 @@ import {
 import type { Done, ReplicaStore, SummaryPage } from "@meridian/ports";
 import { randomIdentity } from "@meridian/runtime";
 import type Database from "better-sqlite3";
-import { readCursors } from "./cursor-table.ts";
 import { EntryTable, plainBytes, reading } from "./entry-table.ts";
 import { stampsOf } from "./fold.ts";
 import type { JournalRow } from "./journal.ts";
@@ -30,26 +29,14 @@ import {
 import { openStore, type StoreParts } from "./open-store.ts";
 import { Overlay } from "./overlay.ts";
 import { QuarantineReader } from "./quarantine.ts";
-import { cursorOf, readReplicaState } from "./replica-journal.ts";
+import { readReplicaFacts, readReplicaState } from "./replica-journal.ts";
+import { applyRecord, type ReplicaFacts } from "./replica-state.ts";
 import type { StoreOptions } from "./store-options.ts";
 import type { StoreStats } from "./store-stats.ts";
 import { readTail } from "./tail-table.ts";
 import { BYTES_PER_TURN, otherWork, ROWS_PER_TURN } from "./turns.ts";
 import type { WriterClient } from "./writer-client.ts";
-import type { QuarantineWrite } from "./writer-messages.ts";
-
-/** What the store was told, through some record. */
-interface Told {
-  readonly incarnation: number;
-  readonly cursor: Cursor | undefined;
-  readonly others: readonly Cursor[];
-  readonly outboxThrough: number;
-  readonly outboxAcknowledged: number;
-  readonly highestTime: number;
-  readonly journalThrough: number;
-  readonly horizon: number;
-  readonly quarantineThrough: number;
-}
+import type { QuarantineWrite, ReplicaWrite } from "./writer-messages.ts";
 
 /** How many unfolded keys are looked up to tell how many of them are new. */
 const SAMPLE_KEYS = 500;
@@ -90,8 +77,9 @@ export class SqliteReplicaStore implements ReplicaStore {
   readonly #writer: WriterClient;
   readonly #outbox: Database.Statement<[number, number], OutboxRow>;
   readonly tail: readonly TailRun[] | undefined;
-  #told: Told;
-  #durable: Told;
+  /** Through what was appended, and through what of it is durable. */
+  #told: ReplicaFacts;
+  #durable: ReplicaFacts;
   /** How far the journal was folded when the store was opened. */
   readonly #foldedThrough: number;
 
@@ -107,17 +95,7 @@ export class SqliteReplicaStore implements ReplicaStore {
        WHERE outbox_position > ? AND outbox_position <= ? ORDER BY outbox_position`,
     );
     const row = readReplicaState(database);
-    this.#told = {
-      incarnation: row.incarnation,
-      cursor: cursorOf(row),
-      others: readCursors(database, "cursors"),
-      outboxThrough: row.outbox_through,
-      outboxAcknowledged: row.outbox_acknowledged,
-      highestTime: row.highest_time,
-      journalThrough: row.journal_through,
-      horizon: row.horizon,
-      quarantineThrough: row.quarantine_through,
-    };
+    this.#told = readReplicaFacts(database, row);
     this.#durable = this.#told;
     this.tail = readTail(database);
     this.#foldedThrough = row.folded_through;
@@ -276,31 +254,18 @@ export class SqliteReplicaStore implements ReplicaStore {
         this.#appendRemote(record, done);
         break;
       case "progress": {
-        const { cursor, others, outboxThrough = 0, horizon = 0 } = record;
-        const acknowledged = Math.min(outboxThrough, told.outboxThrough);
-        const next = {
-          ...told,
-          cursor: cursor ?? told.cursor,
-          others: others ?? told.others,
-          outboxAcknowledged: Math.max(told.outboxAcknowledged, acknowledged),
-          horizon: Math.max(told.horizon, horizon),
-        };
-        const write = { cursor: cursor ?? null, others: others ?? null, outboxThrough, horizon };
+        const { cursor = null, others = null, outboxThrough = 0, horizon = 0 } = record;
         // What was appended before this is readable was not compared with it, and is to be folded first.
         const onDurable = (): void => {
           if (horizon > 0) this.#writer.purge({ horizon, through: Number.MAX_SAFE_INTEGER });
         };
-        this.#write({ kind: "progress", ...write }, next, done, onDurable);
+        this.#write({ kind: "progress", cursor, others, outboxThrough, horizon }, done, onDurable);
         break;
       }
       case "release":
-        this.#write({ kind: "release", ids: record.ids }, told, done);
+      case "adopt":
+        this.#write(record, done);
         break;
-      case "adopt": {
-        const { incarnation } = record;
-        this.#write({ kind: "adopt", incarnation }, { ...told, incarnation }, done);
-        break;
-      }
     }
   }
 
@@ -341,16 +306,9 @@ export class SqliteReplicaStore implements ReplicaStore {
     done: Done,
   ): void {
     const { position: outboxPosition, count, highestTime } = frame;
-    const told = this.#told;
-    const id = told.journalThrough + 1;
+    const id = this.#told.journalThrough + 1;
     const block = new Uint8Array(frame.block);
     const bytes = block.byteLength;
-    const next = {
-      ...told,
-      journalThrough: id,
-      outboxThrough: Math.max(told.outboxThrough, outboxPosition),
-      highestTime: Math.max(told.highestTime, highestTime),
-    };
     const write = {
       kind: "entries",
       id,
@@ -365,23 +323,15 @@ export class SqliteReplicaStore implements ReplicaStore {
       quarantined: null,
       released,
     } as const;
-    this.#write(write, next, done, () => this.#overlay.commit({ id, bytes }, entries, replaced));
+    this.#write(write, done, () => this.#overlay.commit({ id, bytes }, entries, replaced));
   }
 
   #appendRemote(record: RemoteRecord, done: Done): void {
     const { entries, highestTime, cursor, quarantined } = record;
-    const told = this.#told;
     const block = new Uint8Array(record.block);
     const bytes = block.byteLength;
     const count = entries.length;
-    const id = count === 0 ? 0 : told.journalThrough + 1;
-    const next = {
-      ...told,
-      cursor: cursor ?? told.cursor,
-      journalThrough: Math.max(told.journalThrough, id),
-      highestTime: Math.max(told.highestTime, highestTime),
-      quarantineThrough: told.quarantineThrough + (quarantined?.entries.length ?? 0),
-    };
+    const id = count === 0 ? 0 : this.#told.journalThrough + 1;
     const write = {
       kind: "entries",
       id,
@@ -396,18 +346,14 @@ export class SqliteReplicaStore implements ReplicaStore {
       quarantined: quarantined === undefined ? null : quarantineWrite(quarantined),
       released: [],
     } as const;
-    this.#write(write, next, done, () => {
+    this.#write(write, done, () => {
       if (count > 0) this.#overlay.commit({ id, bytes }, entries);
     });
     this.#overlay.append(id, entries);
   }
 
-  #write(
-    write: Parameters<WriterClient["append"]>[0],
-    told: Told,
-    done: Done,
-    onDurable: () => void = () => {},
-  ): void {
+  #write(write: ReplicaWrite, done: Done, onDurable: () => void = () => {}): void {
+    const told = applyRecord(this.#told, write);
     this.#writer.append(
       write,
       () => {

@@ -1,0 +1,53 @@
+/**
+ * What a replica's store knows beside its entries. Both sides of the thread keep it, the owner as of what it has appended and
+ * the writer as of what it has written, and both bring it up to date by this one function.
+ */
+import type { Cursor } from "@meridian/protocol";
+import type { ReplicaWrite } from "./writer-messages.ts";
+
+/** What a store knows, through some write. */
+export interface ReplicaFacts {
+  readonly incarnation: number;
+  readonly cursor: Cursor | undefined;
+  /** The cursors in other logs. */
+  readonly others: readonly Cursor[];
+  readonly outboxThrough: number;
+  /** Invariant: ≤ outboxThrough. */
+  readonly outboxAcknowledged: number;
+  /** The highest stamp time that there has ever been. */
+  readonly highestTime: number;
+  /** The last row of the journal that there is or was. */
+  readonly journalThrough: number;
+  readonly horizon: number;
+  /** The last id that an entry in the quarantine has got. */
+  readonly quarantineThrough: number;
+}
+
+/** What is known once `write` is there, too. */
+export function applyRecord(facts: ReplicaFacts, write: ReplicaWrite): ReplicaFacts {
+  switch (write.kind) {
+    case "entries":
+      return {
+        ...facts,
+        cursor: write.cursor ?? facts.cursor,
+        outboxThrough: Math.max(facts.outboxThrough, write.outboxPosition),
+        highestTime: Math.max(facts.highestTime, write.highestTime),
+        journalThrough: Math.max(facts.journalThrough, write.id),
+        quarantineThrough: facts.quarantineThrough + (write.quarantined?.count ?? 0),
+      };
+    case "progress": {
+      const acknowledged = Math.min(write.outboxThrough, facts.outboxThrough);
+      return {
+        ...facts,
+        cursor: write.cursor ?? facts.cursor,
+        others: write.others ?? facts.others,
+        outboxAcknowledged: Math.max(facts.outboxAcknowledged, acknowledged),
+        horizon: Math.max(facts.horizon, write.horizon),
+      };
+    }
+    case "adopt":
+      return { ...facts, incarnation: write.incarnation };
+    case "release":
+      return facts;
+  }
+}
