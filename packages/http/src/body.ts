@@ -16,34 +16,37 @@ export function readIncoming(
   bodies: HeldBytes,
 ): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    checkDeclared(incoming.headers["content-length"], bytesMax);
+    const declared = checkDeclared(incoming.headers["content-length"], bytesMax);
     if (incoming.destroyed) throw cutShort();
-    new Reading(incoming, bytesMax, bodies, resolve, reject);
+    new Reading({ incoming, declared, bytesMax, bodies }, resolve, reject);
   });
+}
+
+/** Whose body is read. */
+interface Wanted {
+  readonly incoming: IncomingMessage;
+  /** The length that it is said to have; 0 where that is not said. */
+  readonly declared: number;
+  readonly bytesMax: number;
+  readonly bodies: HeldBytes;
 }
 
 /** A body that is being read. */
 class Reading implements Holder {
-  readonly #incoming: IncomingMessage;
-  readonly #bytesMax: number;
-  readonly #bodies: HeldBytes;
+  readonly #wanted: Wanted;
   readonly #reject: (failure: MeridianError) => void;
   #chunks: Uint8Array[] = [];
   heldBytes = 0;
   movedBytes = 0;
 
   constructor(
-    incoming: IncomingMessage,
-    bytesMax: number,
-    bodies: HeldBytes,
+    wanted: Wanted,
     resolve: (bytes: Uint8Array) => void,
     reject: (failure: MeridianError) => void,
   ) {
-    this.#incoming = incoming;
-    this.#bytesMax = bytesMax;
-    this.#bodies = bodies;
+    const { incoming } = wanted;
+    this.#wanted = wanted;
     this.#reject = reject;
-    bodies.add(this);
     incoming.on("data", this.#onData);
     incoming.on("end", () => {
       resolve(join(this.#chunks, this.movedBytes));
@@ -58,20 +61,25 @@ class Reading implements Holder {
   }
 
   cut(failure: MeridianError): void {
-    this.#incoming.off("data", this.#onData);
-    this.#incoming.pause();
+    this.#wanted.incoming.off("data", this.#onData);
+    this.#wanted.incoming.pause();
     this.#letGo();
     this.#reject(failure);
   }
 
   readonly #onData = (chunk: Uint8Array): void => {
     const { byteLength } = chunk;
+    const { declared, bytesMax, bodies } = this.#wanted;
     this.movedBytes += byteLength;
-    if (this.movedBytes > this.#bytesMax) {
-      return this.cut(tooLarge(this.movedBytes, this.#bytesMax));
+    if (this.movedBytes > bytesMax) return this.cut(tooLarge(this.movedBytes, bytesMax));
+    // What has come whole waits for nobody.
+    if (byteLength === declared) {
+      this.#chunks.push(chunk);
+      return;
     }
     try {
-      this.#bodies.admit(byteLength, this);
+      if (this.heldBytes === 0) bodies.add(this);
+      bodies.admit(byteLength, this);
     } catch (failure) {
       return this.cut(asMeridianError(failure));
     }
@@ -80,7 +88,7 @@ class Reading implements Holder {
   };
 
   #letGo(): void {
-    this.#bodies.remove(this);
+    this.#wanted.bodies.remove(this);
     this.heldBytes = 0;
     this.#chunks = [];
   }
@@ -107,9 +115,10 @@ export async function readStream(
   return join(chunks, length);
 }
 
-function checkDeclared(header: string | null | undefined, bytesMax: number): void {
+function checkDeclared(header: string | null | undefined, bytesMax: number): number {
   const length = Number(header ?? 0);
   if (length > bytesMax) throw tooLarge(length, bytesMax);
+  return length;
 }
 
 function tooLarge(length: number, bytesMax: number): MeridianError {

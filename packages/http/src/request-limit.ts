@@ -9,6 +9,9 @@ const REQUESTS_MAX = 10_000;
 interface Tracked {
   readonly incoming: IncomingMessage;
   readonly outgoing: ServerResponse;
+  isUnderWay: boolean;
+  older: Tracked | undefined;
+  newer: Tracked | undefined;
 }
 
 /**
@@ -17,8 +20,13 @@ interface Tracked {
  */
 export class RequestLimit {
   readonly #max: number;
-  /** In the order of their coming. */
-  readonly #tracked = new Set<Tracked>();
+  /**
+   * In the order of their coming. A list, because a set that much is put into and taken out of leaves tables behind, each of
+   * which keeps the requests alive that were in it until the next full collection of garbage.
+   */
+  #oldest: Tracked | undefined;
+  #newest: Tracked | undefined;
+  #active = 0;
   readonly #onIdle: (() => void)[] = [];
 
   constructor(metrics: Metrics, max: number = REQUESTS_MAX) {
@@ -28,14 +36,18 @@ export class RequestLimit {
 
   /** Requests that have not been answered yet. */
   get active(): number {
-    return this.#tracked.size;
+    return this.#active;
   }
 
   /** Counts a request until its answer has left or its connection is gone. Throws `OVERLOADED`, and counts nothing. */
   track(incoming: IncomingMessage, outgoing: ServerResponse): void {
     if (this.active >= this.#max) this.#makeRoom();
-    const tracked = { incoming, outgoing };
-    this.#tracked.add(tracked);
+    const older = this.#newest;
+    const tracked: Tracked = { incoming, outgoing, isUnderWay: true, older, newer: undefined };
+    if (older === undefined) this.#oldest = tracked;
+    else older.newer = tracked;
+    this.#newest = tracked;
+    this.#active += 1;
     outgoing.once("close", () => this.#end(tracked));
   }
 
@@ -46,10 +58,10 @@ export class RequestLimit {
   }
 
   #makeRoom(): void {
-    for (const tracked of this.#tracked) {
-      if (!waitsForClient(tracked)) continue;
-      tracked.incoming.socket.destroy();
-      return this.#end(tracked);
+    for (let each = this.#oldest; each !== undefined; each = each.newer) {
+      if (!waitsForClient(each)) continue;
+      each.incoming.socket.destroy();
+      return this.#end(each);
     }
     const [now, max] = [this.active + 1, this.#max];
     const said = `Expected at most ${max} requests under way, got ${now}`;
@@ -57,7 +69,16 @@ export class RequestLimit {
   }
 
   #end(tracked: Tracked): void {
-    if (!this.#tracked.delete(tracked) || this.active > 0) return;
+    if (!tracked.isUnderWay) return;
+    tracked.isUnderWay = false;
+    const { older, newer } = tracked;
+    if (older === undefined) this.#oldest = newer;
+    else older.newer = newer;
+    if (newer === undefined) this.#newest = older;
+    else newer.older = older;
+    tracked.older = tracked.newer = undefined;
+    this.#active -= 1;
+    if (this.#active > 0) return;
     for (const callback of this.#onIdle.splice(0)) callback();
   }
 }
