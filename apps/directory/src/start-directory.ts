@@ -183,7 +183,7 @@ function serve(
   const registry = new NodeRegistry(directory, clock);
   const digester = new LogDigester(log);
   const pages = new LogPages(log, directory.clocks);
-  const links = linksOf(directory, logger, metrics);
+  const links = linksOf(directory, clock, logger, metrics);
   const limit = new RequestLimit(metrics);
   const service: DirectoryService = {
     cluster,
@@ -229,11 +229,17 @@ function forgetNode(directory: Directory, id: string): Promise<AbsentMember> {
   });
 }
 
-function linksOf(directory: Directory, logger: Logger, metrics: Metrics): LinkListener {
+function linksOf(
+  directory: Directory,
+  clock: Clock,
+  logger: Logger,
+  metrics: Metrics,
+): LinkListener {
   metrics.level(() => [{ name: "linkBytes", now: directory.linkBytes, max: LINK_BYTES_MAX }]);
   return new LinkListener({
     path: LINK_PATH,
     accept: (link, remoteAddress) => directory.accept(link, remoteAddress),
+    clock,
     logger,
     metrics,
   });

@@ -2,10 +2,12 @@ import type { LinkEvents } from "@meridian/ports";
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 
-import type { Metrics } from "@meridian/runtime";
+import { MeridianError, PROBLEM_CONTENT_TYPE, toProblem, type ErrorCode } from "@meridian/protocol";
+import type { Clock, Metrics } from "@meridian/runtime";
 import { WebSocketServer, type WebSocket } from "ws";
 
 import { plainAddress } from "./address.ts";
+import { Doorway, type Place } from "./doorway.ts";
 import { ReadTurns } from "./read-turns.ts";
 import { ReceiveBudget } from "./receive-budget.ts";
 import {
@@ -20,6 +22,7 @@ import {
 export interface LinkListenerOptions extends LinkOptions {
   /** The one path that links are accepted on, such as `/replicate`. Others are answered with 404. */
   readonly path: string;
+  readonly clock: Clock;
   /** Takes a new link and the address its peer is seen from, and returns who listens to it. */
   readonly accept: (link: WebSocketLink, remoteAddress: string) => LinkEvents;
   /** What messages may take that have begun and not yet arrived whole, on all links, in bytes. Default: 256 MiB. */
@@ -28,6 +31,21 @@ export interface LinkListenerOptions extends LinkOptions {
   readonly metrics: Metrics;
 }
 
+/** What ends a link by the fault of its peer, or is no better than that. */
+const FAULTS: ReadonlySet<ErrorCode> = new Set([
+  "LEASE_EXPIRED",
+  "MALFORMED_MESSAGE",
+  "OVERLOADED",
+  "SAME_LOG",
+  "UNSUPPORTED_VERSION",
+  "WRONG_CLUSTER",
+] as const);
+
+const CROWDED = new MeridianError(
+  "OVERLOADED",
+  "Expected a connection to wait for a moment until it becomes a link, but too many do, or it has for too long",
+);
+
 /** The server end of links: takes the `upgrade` events of an HTTP server. */
 export class LinkListener {
   readonly #options: LinkListenerOptions;
@@ -35,13 +53,16 @@ export class LinkListener {
 
   readonly #receiving: ReceiveBudget;
   readonly #turns = new ReadTurns();
+  readonly #doorway: Doorway;
 
   constructor(options: LinkListenerOptions) {
     this.#options = options;
     const receiving = new ReceiveBudget(options.receiveBytesMax);
     this.#receiving = receiving;
+    this.#doorway = new Doorway(options.clock);
     options.metrics.level(() => [
       { name: "linkReceiveBytes", now: receiving.now, max: receiving.max },
+      { name: "linksWaiting", ...this.#doorway.waiting },
     ]);
   }
 
@@ -50,33 +71,55 @@ export class LinkListener {
     // Whatever happens to a refused connection concerns nobody.
     socket.on("error", () => {});
     const [path] = (request.url ?? "").split("?");
-    if (path !== this.#options.path) {
-      refuse(socket);
-      return;
-    }
-    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-      this.#accept(webSocket, socket, plainAddress(request.socket.remoteAddress));
+    if (path !== this.#options.path) return refuse(socket, "404 Not Found");
+    const address = plainAddress(request.socket.remoteAddress);
+    let link: SocketLink | undefined;
+    const leave = this.#doorway.come(address, {
+      enter: (place) => {
+        socket.once("close", () => place.onGone());
+        this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+          link = this.#accept(webSocket, socket, address, place);
+        });
+      },
+      makeRoom: () => {
+        const said = "Expected a greeting at once where others wait, got none";
+        link?.cut(new MeridianError("LEASE_EXPIRED", said));
+        socket.destroy();
+      },
+      refuse: () => refuse(socket, "503 Service Unavailable", JSON.stringify(toProblem(CROWDED))),
     });
+    socket.once("close", leave);
   };
 
-  #accept(socket: WebSocket, wire: Duplex, remoteAddress: string): void {
-    const link: SocketLink = acceptLink(
+  #accept(socket: WebSocket, wire: Duplex, remoteAddress: string, place: Place): SocketLink {
+    const watch = {
+      answered: (): void => place.free(),
+      parted: (code: ErrorCode): void => {
+        if (FAULTS.has(code)) place.takeAgain();
+        else place.free();
+      },
+    };
+    const link = acceptLink(
       { socket, wire },
       (accepted) => this.#options.accept(accepted, remoteAddress),
-      { ...this.#options, turns: this.#turns },
+      { ...this.#options, turns: this.#turns, watch },
     );
     const receiving = this.#receiving.follow(wire, (error) => link.cut(error));
     socket.on("message", () => receiving.onMessage());
     socket.on("close", () => receiving.end());
+    return link;
   }
 
   /** Closes all links with 1001. The peers have two seconds to agree, then their connections are cut. */
   stop(): void {
+    this.#doorway.close();
     for (const client of this.#server.clients) client.close(1001);
     this.#server.close();
   }
 }
 
-function refuse(socket: Duplex): void {
-  socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+function refuse(socket: Duplex, status: string, body = ""): void {
+  const length = `Content-Length: ${Buffer.byteLength(body)}`;
+  const type = `Content-Type: ${PROBLEM_CONTENT_TYPE}`;
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n${type}\r\n${length}\r\n\r\n${body}`);
 }

@@ -13,9 +13,11 @@ import type { Duplex } from "node:stream";
 import {
   asMeridianError,
   closeCodeOf,
+  errorOfCloseCode,
   MESSAGE_BYTES_MAX,
   MeridianError,
   TEXT_BYTES_MAX,
+  type ErrorCode,
 } from "@meridian/protocol";
 import type { Link, LinkEvents } from "@meridian/ports";
 import type { Logger } from "@meridian/runtime";
@@ -43,6 +45,15 @@ export interface LinkOptions {
 export interface SharedLinkOptions extends LinkOptions {
   /** Default: its own. */
   readonly turns?: ReadTurns;
+  readonly watch?: LinkWatch;
+}
+
+/** What is told of a link to whoever has accepted it. */
+export interface LinkWatch {
+  /** This end has sent its first message. */
+  answered(): void;
+  /** This end has ended the link with that code. */
+  parted(code: ErrorCode): void;
 }
 
 /** What the end that dials shows and trusts over TLS. Without a `ca`, it trusts the authorities of the platform. */
@@ -122,6 +133,8 @@ export class SocketLink implements WebSocketLink, TurnTaker {
   /** What the connection has ended with. */
   #ended: Ended | undefined;
   #failure = "";
+  readonly #watch: LinkWatch | undefined;
+  #hasAnswered = false;
   readonly #turns: ReadTurns;
   readonly #share = new Share();
   /** What has arrived and waits for the turn of this link. */
@@ -137,6 +150,7 @@ export class SocketLink implements WebSocketLink, TurnTaker {
     this.#logger = options.logger;
     this.#drainBytes = options.drainBytes ?? DRAIN_BYTES_DEFAULT;
     this.#turns = options.turns ?? new ReadTurns();
+    this.#watch = options.watch;
   }
 
   get bufferedBytes(): number {
@@ -174,6 +188,8 @@ export class SocketLink implements WebSocketLink, TurnTaker {
   send(message: string | Uint8Array): void {
     const socket = this.#socket;
     if (this.#closing !== undefined || socket.readyState !== socket.OPEN) return;
+    if (!this.#hasAnswered) this.#watch?.answered();
+    this.#hasAnswered = true;
     this.#cork();
     socket.send(message, typeof message === "string" ? TEXT : BINARY, this.#onSent);
     if (socket.bufferedAmount > this.#drainBytes) this.#full = true;
@@ -221,6 +237,8 @@ export class SocketLink implements WebSocketLink, TurnTaker {
     const cut = cutReason(reason);
     this.#closing = { code, reason: cut };
     this.#socket.close(code, cut);
+    const error = errorOfCloseCode(code);
+    if (error !== undefined) this.#watch?.parted(error);
   }
 
   /** Ends the link at once, without a word to the peer: it would not hear it. */
@@ -229,6 +247,7 @@ export class SocketLink implements WebSocketLink, TurnTaker {
     this.#closing = { code: closeCodeOf(error.code), reason: error.message };
     this.#logger.warn("A replication link was cut", { code: error.code, error: error.message });
     this.#socket.terminate();
+    this.#watch?.parted(error.code);
   }
 
   #cork(): void {

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
 
-import { Metrics, silentLogger, type Logger } from "@meridian/runtime";
+import { Metrics, silentLogger, systemClock, type Logger } from "@meridian/runtime";
 import { LinkListener, type WebSocketLink } from "@meridian/transport";
 
 /** What happened on a link, and promises for what will. */
@@ -84,6 +84,7 @@ export async function startRig(
   const listener = new LinkListener({
     path: "/replicate",
     logger: silentLogger,
+    clock: systemClock,
     metrics,
     ...options,
     accept(link, address) {

@@ -1,0 +1,142 @@
+import { ManualClock } from "@meridian/testkit";
+import { expect, it } from "vitest";
+
+import { Doorway, type Place } from "../src/doorway.ts";
+
+/** Places at one address. */
+const PLACES = 64;
+
+/** Somebody at the door. */
+class Guest {
+  place: Place | undefined;
+  isRefused = false;
+  isAskedForRoom = false;
+
+  enter(place: Place): void {
+    this.place = place;
+  }
+
+  makeRoom(): void {
+    this.isAskedForRoom = true;
+    this.place?.onGone();
+  }
+
+  refuse(): void {
+    this.isRefused = true;
+  }
+}
+
+class House {
+  readonly clock = new ManualClock();
+  readonly door = new Doorway(this.clock);
+
+  come(count: number, address = "10.0.0.1"): Guest[] {
+    return Array.from({ length: count }, () => {
+      const guest = new Guest();
+      this.door.come(address, guest);
+      return guest;
+    });
+  }
+
+  /** Has everyone enter for whom there is a place. */
+  async settle(): Promise<void> {
+    for (let turn = 0; turn < 3 * PLACES; turn += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+}
+
+function entered(guests: readonly Guest[]): number {
+  return guests.filter(({ place }) => place !== undefined).length;
+}
+
+it("lets one in a turn, from one address after the other", async () => {
+  const house = new House();
+  const many = house.come(10, "10.0.0.1");
+  const [one] = house.come(1, "10.0.0.2");
+  for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  expect(one?.place).toBeDefined();
+  expect(entered(many)).toBeLessThanOrEqual(3);
+});
+
+it("lets in everyone who makes itself known, at once", async () => {
+  const house = new House();
+  const guests = house.come(10 * PLACES);
+  for (let round = 0; round < 10; round += 1) {
+    await house.settle();
+    for (const { place } of guests) place?.free();
+  }
+  expect(entered(guests)).toBe(10 * PLACES);
+});
+
+it("keeps the place of one that is gone unknown for a second, and that of one that was no good", async () => {
+  const house = new House();
+  const strangers = house.come(PLACES);
+  await house.settle();
+  expect(entered(strangers)).toBe(PLACES);
+  const next = house.come(2 * PLACES);
+  for (const { place } of strangers) place?.onGone();
+  await house.settle();
+  expect(entered(next)).toBe(0);
+  const [other] = house.come(1, "10.0.0.2");
+  await house.settle();
+  expect(other?.place).toBeDefined();
+  house.clock.advance(1_000);
+  await house.settle();
+  expect(entered(next)).toBe(PLACES);
+  for (const { place } of next) {
+    place?.free();
+    place?.takeAgain();
+    place?.onGone();
+  }
+  await house.settle();
+  expect(entered(next)).toBe(PLACES);
+  house.clock.advance(1_000);
+  await house.settle();
+  expect(entered(next)).toBe(2 * PLACES);
+});
+
+it("asks for room who has said nothing for a second, where others wait", async () => {
+  const house = new House();
+  const silent = house.come(PLACES);
+  await house.settle();
+  house.clock.advance(10_000);
+  expect(silent.some(({ isAskedForRoom }) => isAskedForRoom)).toBe(false);
+  const next = house.come(3);
+  await house.settle();
+  house.clock.advance(100);
+  await house.settle();
+  expect(silent.filter(({ isAskedForRoom }) => isAskedForRoom)).toHaveLength(3);
+  expect(entered(next)).toBe(3);
+});
+
+it("refuses whom it cannot keep waiting, who has waited for too long, and everyone once it closes", async () => {
+  const house = new House();
+  house.come(PLACES);
+  await house.settle();
+  const waiting = house.come(4_096);
+  const [beyond] = house.come(1);
+  expect(beyond?.isRefused).toBe(true);
+  expect(waiting.some(({ isRefused }) => isRefused)).toBe(false);
+  house.clock.standStill(6_000);
+  await house.settle();
+  expect(waiting[0]?.isRefused).toBe(true);
+  house.door.close();
+  expect(waiting.every(({ isRefused }) => isRefused)).toBe(true);
+  expect(house.door.waiting.now).toBe(0);
+});
+
+it("forgets who goes while it waits", async () => {
+  const house = new House();
+  house.come(PLACES);
+  await house.settle();
+  const guest = new Guest();
+  const leave = house.door.come("10.0.0.1", guest);
+  expect(house.door.waiting.now).toBe(1);
+  leave();
+  leave();
+  expect(house.door.waiting.now).toBe(0);
+  house.clock.advance(2_000);
+  await house.settle();
+  expect(guest.place).toBeUndefined();
+});
