@@ -189,8 +189,8 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
   {
     bug: "a full link is sent more all the same",
     file: `${REPLICATION}/directory/feed.ts`,
-    find: "return this.#options.link.bufferedBytes < this.#options.linkBytesMax;",
-    put: "return this.#options.link.bufferedBytes < 10 * this.#options.linkBytesMax;",
+    find: "return this.#options.link.bufferedBytes < this.#options.linkBytesMax();",
+    put: "return this.#options.link.bufferedBytes < 10 * this.#options.linkBytesMax();",
     suite: { test: `${TESTS}/directory.test.ts` },
   },
   {

@@ -2,7 +2,7 @@
 import type { ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 
-import { SMALL_BYTES } from "./held-bytes.ts";
+import { SMALL_BYTES } from "@meridian/runtime";
 
 /** The body of an answer; a list is one body in pieces. */
 export type AnswerBody = string | Uint8Array | readonly Uint8Array[] | null;

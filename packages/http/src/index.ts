@@ -20,7 +20,7 @@ export {
   type AppEnv,
   type Carrier,
 } from "./exchange.ts";
-export { HeldBytes, SMALL_BYTES, type HeldBytesOptions, type Holder } from "./held-bytes.ts";
+export { HeldBytes, type HeldBytesOptions, type Holder } from "./held-bytes.ts";
 export { HttpGuard, type HttpGuardOptions } from "./http-guard.ts";
 export {
   HttpServer,

@@ -1,6 +1,6 @@
-import { HeldBytes, SMALL_BYTES, type Holder } from "@meridian/http";
+import { HeldBytes, type Holder } from "@meridian/http";
 import { MeridianError } from "@meridian/protocol";
-import { Metrics } from "@meridian/runtime";
+import { Metrics, SMALL_BYTES } from "@meridian/runtime";
 import { expect, it } from "vitest";
 
 const KIB = 1024;

@@ -16,6 +16,8 @@ export interface DirectoryLimits {
   readonly greetingMs: number;
   /** Bytes that may wait on one link before its node is fed from the log, at its own pace. */
   readonly linkBytesMax: number;
+  /** The same of all links together: where there are many, each has an equal part of it. */
+  readonly allLinksBytesMax: number;
   /** Bytes of recent frames kept in memory for nodes that are only a little behind. */
   readonly recentBytesMax: number;
   /** Bytes of frames that may wait for the disk: a node that sends more is disconnected, and keeps it. */
@@ -48,6 +50,7 @@ export const DIRECTORY_LIMITS: DirectoryLimits = {
   horizonMs: 7 * 24 * 3_600_000,
   greetingMs: 5_000,
   linkBytesMax: 4 * 1024 * 1024,
+  allLinksBytesMax: 128 * 1024 * 1024,
   recentBytesMax: 16 * 1024 * 1024,
   commitBytesMax: 256 * 1024 * 1024,
   turnRestMs: 30_000,

@@ -128,6 +128,21 @@ it("a silent node is gone within two seconds, one that beats stays", () => {
   expect(rig.directory.members.map(({ id }) => id)).toEqual(["b"]);
 });
 
+it("many slow nodes share what may wait on all links, and each gets the rest from the log", () => {
+  const rig = new DirectoryRig({ allLinksBytesMax: 10_000, recentBytesMax: 1_000 });
+  const sender = rig.join("a", 1);
+  const slow = Array.from({ length: 9 }, (_, index) => rig.join(`slow${index}`, index + 2));
+  for (const node of slow) node.isSlow = true;
+  for (let position = 1; position <= 50; position += 1) {
+    rig.submit(sender, 1, position, [rig.entry(`key-${position}`, 0, 100)]);
+    rig.commit();
+  }
+  // Ten links, a thousand bytes each, and a frame.
+  for (const { bufferedBytes } of slow) expect(bufferedBytes).toBeLessThan(1_500);
+  for (let turn = 0; turn < 50; turn += 1) for (const node of slow) node.drain();
+  for (const { frames } of slow) expect(frames.at(-1)?.header.through).toBe(50);
+});
+
 it("a slow node gets no more than its bound, slows nobody, and gets the rest from the log", () => {
   const rig = new DirectoryRig({ linkBytesMax: 2_000, recentBytesMax: 1_000 });
   const [sender, slow, quick] = [rig.join("a", 1), rig.join("b", 2), rig.join("c", 3)];

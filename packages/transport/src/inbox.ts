@@ -8,6 +8,12 @@ export interface Arrived {
 export class Inbox {
   #messages: (Arrived | undefined)[] = [];
   #at = 0;
+  #bytes = 0;
+
+  /** What they take. */
+  get bytes(): number {
+    return this.#bytes;
+  }
 
   get isEmpty(): boolean {
     return this.#at === this.#messages.length;
@@ -15,6 +21,7 @@ export class Inbox {
 
   add(message: Arrived): void {
     this.#messages.push(message);
+    this.#bytes += message.bytes.byteLength;
   }
 
   /** Takes the oldest out; undefined if there is none. */
@@ -22,6 +29,7 @@ export class Inbox {
     const message = this.#messages[this.#at];
     if (message === undefined) return undefined;
     this.#messages[this.#at] = undefined;
+    this.#bytes -= message.bytes.byteLength;
     this.#at += 1;
     if (this.isEmpty) this.clear();
     return message;
@@ -30,5 +38,6 @@ export class Inbox {
   clear(): void {
     this.#messages = [];
     this.#at = 0;
+    this.#bytes = 0;
   }
 }

@@ -8,8 +8,8 @@ import { WebSocketServer, type WebSocket } from "ws";
 
 import { plainAddress } from "./address.ts";
 import { Doorway, type Place } from "./doorway.ts";
+import { LinkBytes } from "./link-bytes.ts";
 import { ReadTurns } from "./read-turns.ts";
-import { ReceiveBudget } from "./receive-budget.ts";
 import {
   acceptLink,
   SOCKET_OPTIONS,
@@ -25,8 +25,8 @@ export interface LinkListenerOptions extends LinkOptions {
   readonly clock: Clock;
   /** Takes a new link and the address its peer is seen from, and returns who listens to it. */
   readonly accept: (link: WebSocketLink, remoteAddress: string) => LinkEvents;
-  /** What messages may take that have begun and not yet arrived whole, on all links, in bytes. Default: 256 MiB. */
-  readonly receiveBytesMax?: number;
+  /** What may be held for all links together, in bytes. Default: 256 MiB. */
+  readonly heldBytesMax?: number;
   /** Is told how full what this end keeps for its links is. */
   readonly metrics: Metrics;
 }
@@ -51,19 +51,15 @@ export class LinkListener {
   readonly #options: LinkListenerOptions;
   readonly #server = new WebSocketServer({ ...SOCKET_OPTIONS, noServer: true });
 
-  readonly #receiving: ReceiveBudget;
+  readonly #bytes: LinkBytes;
   readonly #turns = new ReadTurns();
   readonly #doorway: Doorway;
 
   constructor(options: LinkListenerOptions) {
     this.#options = options;
-    const receiving = new ReceiveBudget(options.receiveBytesMax);
-    this.#receiving = receiving;
+    this.#bytes = new LinkBytes(options.clock, options.metrics, options.heldBytesMax);
     this.#doorway = new Doorway(options.clock);
-    options.metrics.level(() => [
-      { name: "linkReceiveBytes", now: receiving.now, max: receiving.max },
-      { name: "linksWaiting", ...this.#doorway.waiting },
-    ]);
+    options.metrics.level(() => [{ name: "linksWaiting", ...this.#doorway.waiting }]);
   }
 
   /** The listener to register for `upgrade`. */
@@ -99,15 +95,11 @@ export class LinkListener {
         else place.free();
       },
     };
-    const link = acceptLink(
+    return acceptLink(
       { socket, wire },
       (accepted) => this.#options.accept(accepted, remoteAddress),
-      { ...this.#options, turns: this.#turns, watch },
+      { ...this.#options, turns: this.#turns, bytes: this.#bytes, watch },
     );
-    const receiving = this.#receiving.follow(wire, (error) => link.cut(error));
-    socket.on("message", () => receiving.onMessage());
-    socket.on("close", () => receiving.end());
-    return link;
   }
 
   /** Closes all links with 1001. The peers have two seconds to agree, then their connections are cut. */

@@ -24,6 +24,7 @@ import type { Logger } from "@meridian/runtime";
 import type { ClientOptions, WebSocket } from "ws";
 
 import { Inbox, type Arrived } from "./inbox.ts";
+import type { CountedLink, LinkAccount, LinkBytes } from "./link-bytes.ts";
 import { ReadTurns, Share, type TurnTaker } from "./read-turns.ts";
 
 /** A link whose owner can hold back what the peer sends. */
@@ -41,10 +42,12 @@ export interface LinkOptions {
   readonly drainBytes?: number;
 }
 
-/** The same among links that take turns to be read. */
+/** The same of one link among many. */
 export interface SharedLinkOptions extends LinkOptions {
-  /** Default: its own. */
+  /** By which they take turns to be read. Default: its own. */
   readonly turns?: ReadTurns;
+  /** What is held for all of them. */
+  readonly bytes?: LinkBytes;
   readonly watch?: LinkWatch;
 }
 
@@ -80,6 +83,9 @@ export const SOCKET_OPTIONS: Readonly<
 export const LINK_BYTES_MAX: number = MESSAGE_BYTES_MAX + 16 * 1024 * 1024;
 
 const DRAIN_BYTES_DEFAULT = 1024 * 1024;
+/** What the head of a ping takes. */
+const CONTROL_HEAD_BYTES = 6;
+
 /** Pings and pongs that may come between two messages. */
 const PINGS_MAX = 128;
 
@@ -117,7 +123,7 @@ export function acceptLink(
 }
 
 /** A link over a socket that may still be connecting. For this package only. */
-export class SocketLink implements WebSocketLink, TurnTaker {
+export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
   readonly #socket: WebSocket;
   readonly #logger: Logger;
   readonly #drainBytes: number;
@@ -135,6 +141,7 @@ export class SocketLink implements WebSocketLink, TurnTaker {
   #failure = "";
   readonly #watch: LinkWatch | undefined;
   #hasAnswered = false;
+  readonly #account: LinkAccount | undefined;
   readonly #turns: ReadTurns;
   readonly #share = new Share();
   /** What has arrived and waits for the turn of this link. */
@@ -151,10 +158,15 @@ export class SocketLink implements WebSocketLink, TurnTaker {
     this.#drainBytes = options.drainBytes ?? DRAIN_BYTES_DEFAULT;
     this.#turns = options.turns ?? new ReadTurns();
     this.#watch = options.watch;
+    this.#account = options.bytes?.follow(this);
   }
 
   get bufferedBytes(): number {
     return this.#socket.bufferedAmount;
+  }
+
+  get waitingBytes(): number {
+    return this.#inbox.bytes;
   }
 
   attach(makeEvents: () => LinkEvents): void {
@@ -178,6 +190,10 @@ export class SocketLink implements WebSocketLink, TurnTaker {
   }
 
   open(): void {
+    // Before the socket makes messages of it.
+    this.wire?.prependListener("data", (chunk: Uint8Array) => {
+      this.#account?.arrived(chunk.byteLength);
+    });
     this.wire?.on("data", (chunk: Uint8Array) => {
       this.#share.addBytes(chunk.byteLength);
       if (this.#share.isUsedUp) this.#wait();
@@ -190,10 +206,17 @@ export class SocketLink implements WebSocketLink, TurnTaker {
     if (this.#closing !== undefined || socket.readyState !== socket.OPEN) return;
     if (!this.#hasAnswered) this.#watch?.answered();
     this.#hasAnswered = true;
-    this.#cork();
-    socket.send(message, typeof message === "string" ? TEXT : BINARY, this.#onSent);
-    if (socket.bufferedAmount > this.#drainBytes) this.#full = true;
-    this.#checkBuffered();
+    const hasLeft = this.#account?.sends(message);
+    const onSent =
+      hasLeft === undefined
+        ? this.#onSent
+        : (error?: Error | null): void => {
+            hasLeft();
+            this.#onSent(error);
+          };
+    this.#write(() => {
+      socket.send(message, typeof message === "string" ? TEXT : BINARY, onSent);
+    });
   }
 
   pause(): void {
@@ -250,6 +273,17 @@ export class SocketLink implements WebSocketLink, TurnTaker {
     this.#watch?.parted(error.code);
   }
 
+  /** Writes to the socket, and counts what that adds to what waits. */
+  #write(write: () => void): void {
+    const before = this.#socket.bufferedAmount;
+    this.#cork();
+    write();
+    const after = this.#socket.bufferedAmount;
+    if (after > this.#drainBytes) this.#full = true;
+    this.#account?.sent(after - before);
+    this.#checkBuffered();
+  }
+
   #cork(): void {
     const { wire } = this;
     if (this.#corked || wire === undefined) return;
@@ -278,6 +312,7 @@ export class SocketLink implements WebSocketLink, TurnTaker {
   /** A message has arrived. */
   #take(message: Arrived): void {
     this.#pings = 0;
+    this.#account?.completed();
     if (this.#closing !== undefined) return;
     if (this.#isHeldBack) this.#inbox.add(message);
     else this.#deliver(message);
@@ -304,9 +339,8 @@ export class SocketLink implements WebSocketLink, TurnTaker {
     this.#countPing();
     const socket = this.#socket;
     if (this.#closing !== undefined || socket.readyState !== socket.OPEN) return;
-    this.#cork();
-    socket.pong(data);
-    this.#checkBuffered();
+    this.#account?.passed(data.byteLength + CONTROL_HEAD_BYTES);
+    this.#write(() => socket.pong(data));
   }
 
   #countPing(): void {
@@ -335,6 +369,7 @@ export class SocketLink implements WebSocketLink, TurnTaker {
     };
     this.#closing = closed;
     this.#turns.leave(this);
+    this.#account?.end();
     this.#guard((events) => events.onClose(closed.code, closed.reason));
     this.#events = undefined;
   }

@@ -1,31 +1,13 @@
 import { once } from "node:events";
-import { connect } from "node:net";
 import { describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 
 import { silentLogger } from "@meridian/runtime";
 import { dialLink, LINK_BYTES_MAX } from "@meridian/transport";
 
-import { Recorder, startRig, type Rig } from "./rig.ts";
+import { Recorder, startRig } from "./rig.ts";
 
 const options = { logger: silentLogger };
-
-/** The receiving side of a handshake and a frame's header, for `length` bytes of which none follow. */
-function beginMessage(rig: Rig, length: number): Promise<ReturnType<typeof connect>> {
-  const socket = connect(rig.port, "127.0.0.1");
-  socket.on("error", () => {});
-  socket.write(
-    "GET /replicate HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
-  );
-  const header = Buffer.alloc(14);
-  header.set([0x82, 0xff]);
-  header.writeBigUInt64BE(BigInt(length), 2);
-  return once(socket, "data").then(() => {
-    socket.write(header);
-    return socket;
-  });
-}
 
 it("a link takes in what has come at once over several turns, and keeps its order", async () => {
   const sizes: number[] = [];
@@ -120,30 +102,5 @@ describe("a link", () => {
     expect(client.messages).toEqual(["late"]);
     for (const each of [link, second]) each.close(1000, "");
     await Promise.all([client.closed(), other.closed()]);
-  });
-});
-
-describe("messages that never arrive whole", () => {
-  it("take no more than their bound, and those that do are counted no longer", async () => {
-    const receiveBytesMax = 1024 * 1024;
-    const server: Recorder = new Recorder();
-    const rig = await startRig(() => server, { receiveBytesMax });
-    const [gauge] = rig.metrics.levels();
-    expect(gauge).toEqual({ name: "linkReceiveBytes", now: 0, max: receiveBytesMax });
-
-    const whole = new Recorder();
-    const link = dialLink(rig.url, whole, options);
-    await whole.until(() => whole.events.includes("open"));
-    for (let index = 0; index < 8; index += 1) link.send(new Uint8Array(512 * 1024));
-    await server.received(8);
-    expect(rig.metrics.levels()[0]?.now).toBeLessThan(64 * 1024);
-
-    const begun = await beginMessage(rig, 60 * 1024 * 1024);
-    begun.write(Buffer.alloc(2 * receiveBytesMax));
-    await server.closed();
-    expect(server.events.at(-1)).toMatch(/^close 4413 .*not arrived whole/);
-    expect(rig.metrics.levels()[0]?.now).toBeLessThan(64 * 1024);
-    link.close(1000, "");
-    await whole.closed();
   });
 });

@@ -76,7 +76,7 @@ export async function startRig(
   options: {
     readonly logger?: Logger;
     readonly drainBytes?: number;
-    readonly receiveBytesMax?: number;
+    readonly heldBytesMax?: number;
   } = {},
 ): Promise<Rig> {
   const accepted: Rig["accepted"] = [];

@@ -261,7 +261,7 @@ export class DirectorySession implements ApplyingNode {
 
   /** Whether there is room on the link. */
   get hasRoom(): boolean {
-    return this.#link.bufferedBytes < this.#host.limits.linkBytesMax;
+    return this.#link.bufferedBytes < this.#host.linkBytesMax();
   }
 
   #send(message: DirectoryMessage): void {
@@ -359,7 +359,8 @@ export class DirectorySession implements ApplyingNode {
   }
 
   #startFeed(after: number): void {
-    const { log, sequencer, limits, rules } = this.#host;
+    const host = this.#host;
+    const { log, sequencer, rules } = host;
     this.#fedBefore = this.#sentThrough;
     const feed: Feed = new Feed({
       link: this.#link,
@@ -368,9 +369,9 @@ export class DirectorySession implements ApplyingNode {
       // What a follower has had from here is marked with its epoch: it has that.
       incarnation: this.#outbox,
       after,
-      linkBytesMax: limits.linkBytesMax,
+      linkBytesMax: host.linkBytesMax,
       rules,
-      nowMs: () => this.#host.clock.nowMs(),
+      nowMs: () => host.clock.nowMs(),
       // A later one takes its place.
       later: (callback) => this.later(() => this.#feed === feed && callback()),
     });

@@ -105,7 +105,8 @@ export class Directory {
     };
     this.#horizon = new DirectoryHorizon(context, parts);
     const comparisons = new KeptComparisons();
-    this.#host = { ...context, ...parts, horizon: this.#horizon, comparisons };
+    const linkBytesMax = (): number => linkBytesOf(context.limits, this.#sessions.size);
+    this.#host = { ...context, ...parts, horizon: this.#horizon, comparisons, linkBytesMax };
     if (options.follow !== undefined) this.#peers.follow(options.follow, this.#host);
     this.#appliedNews = new AppliedNews(context, this.#membership);
     this.#turns = new ReconcileTurns(context);
@@ -325,4 +326,8 @@ export class Directory {
     this.stop();
     this.#options.onFatal?.(failure);
   }
+}
+
+function linkBytesOf({ linkBytesMax, allLinksBytesMax }: DirectoryLimits, links: number): number {
+  return Math.min(linkBytesMax, allLinksBytesMax / Math.max(1, links));
 }

@@ -29,7 +29,7 @@ export interface FeedOptions {
   readonly incarnation: number;
   /** The last sequence that the node has. */
   readonly after: number;
-  readonly linkBytesMax: number;
+  linkBytesMax(): number;
   readonly rules: Rules;
   nowMs(): number;
   /** Runs `callback` once other work has had its turn, unless the link is gone then. What it throws ends the link. */
@@ -87,7 +87,7 @@ export class Feed {
   }
 
   #hasRoom(): boolean {
-    return this.#options.link.bufferedBytes < this.#options.linkBytesMax;
+    return this.#options.link.bufferedBytes < this.#options.linkBytesMax();
   }
 
   #sendOrdered(frame: OrderedFrame): void {

@@ -90,7 +90,7 @@ export class SessionReconciliation {
   /** The peer's turn has come: what is through `head` is compared, and it gets everything after that as it comes. */
   #begin(head: number): void {
     const { host, link, session } = this.#options;
-    const { log, limits } = host;
+    const { log } = host;
     const { horizon } = host.horizon;
     const nowMs = (): number => host.clock.nowMs();
     this.#move();
@@ -105,9 +105,10 @@ export class SessionReconciliation {
         : { nodeId, incarnation, open, under, head: kept?.head ?? head };
     // What is wanted of a node it sends, to be buried then; a directory sends nothing.
     const buriesUnder = session.isFollower ? horizon : 0;
-    const options = { log, link, limits, open, horizon: under, buriesUnder, nowMs };
+    const options = { log, link, open, horizon: under, buriesUnder, nowMs };
     const responder: ReconcileResponder = new ReconcileResponder({
       ...options,
+      linkBytesMax: host.linkBytesMax,
       later: (callback) => session.later(() => this.#responder === responder && callback()),
     });
     this.#responder = responder;

@@ -27,7 +27,6 @@ import {
   type NodeMessage,
 } from "@meridian/protocol";
 
-import type { DirectoryLimits } from "../limits.ts";
 import { TurnWork } from "../turn-work.ts";
 import { Comparison } from "./comparison.ts";
 import type { OpenRanges } from "./open-ranges.ts";
@@ -62,7 +61,8 @@ const COMPARES_MAX = 1_024;
 export interface ResponderOptions {
   readonly log: DirectoryLog;
   readonly link: Link;
-  readonly limits: Pick<DirectoryLimits, "linkBytesMax">;
+  /** Bytes that may wait on the link before the answers do. */
+  linkBytesMax(): number;
   /** What has not been found to be equal, and not been exchanged: all of it, unless this goes on from somewhere. */
   readonly open: OpenRanges;
   /** What is purgeable under it is left out. */
@@ -172,10 +172,13 @@ export class ReconcileResponder {
     this.pump();
   }
 
+  get #hasRoom(): boolean {
+    return this.#options.link.bufferedBytes < this.#options.linkBytesMax();
+  }
+
   /** Goes on answering, as far as the link has room and other work need not run. */
   pump(): void {
-    const { link, limits } = this.#options;
-    while (this.isAnswering && link.bufferedBytes < limits.linkBytesMax && this.#work.mayGoOn()) {
+    while (this.isAnswering && this.#hasRoom && this.#work.mayGoOn()) {
       const [comparison] = this.#comparisons;
       const [answer] = this.#answers;
       if (comparison !== undefined) this.#compare(comparison);

@@ -4,14 +4,9 @@
  */
 import type { ServerResponse } from "node:http";
 
-import {
-  admitAnswer,
-  SMALL_BYTES,
-  writeBody,
-  type OriginPolicy,
-  type ShortPath,
-} from "@meridian/http";
+import { admitAnswer, writeBody, type OriginPolicy, type ShortPath } from "@meridian/http";
 import { isReservedKey } from "@meridian/protocol";
+import { SMALL_BYTES } from "@meridian/runtime";
 
 import type { RegionService } from "../../service/region-service.ts";
 import { ageOf, VALUE_HEADERS } from "./answers.ts";

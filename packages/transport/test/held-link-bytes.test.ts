@@ -1,0 +1,121 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { expect, it } from "vitest";
+import { WebSocket } from "ws";
+
+import { silentLogger } from "@meridian/runtime";
+import { dialLink } from "@meridian/transport";
+
+import { Recorder, startRig, type Rig } from "./rig.ts";
+
+const options = { logger: silentLogger };
+
+const MEBIBYTE = 1024 * 1024;
+
+/** The receiving side of a handshake and a frame's header, for `length` bytes of which none follow. */
+function beginMessage(rig: Rig, length: number): Promise<ReturnType<typeof connect>> {
+  const socket = connect(rig.port, "127.0.0.1");
+  socket.on("error", () => {});
+  socket.write(
+    "GET /replicate HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+  );
+  const header = Buffer.alloc(14);
+  header.set([0x82, 0xff]);
+  header.writeBigUInt64BE(BigInt(length), 2);
+  return once(socket, "data").then(() => {
+    socket.write(header);
+    return socket;
+  });
+}
+
+const heldBytesMax = 8 * MEBIBYTE;
+const held = (rig: Rig): number => rig.metrics.levels()[0]?.now ?? NaN;
+
+it("what is held for all links is at most its bound: halves of messages that do not move on are cut, and nobody else", async () => {
+  const servers: Recorder[] = [];
+  const rig = await startRig(
+    () => {
+      const server = new Recorder();
+      servers.push(server);
+      return server;
+    },
+    { heldBytesMax },
+  );
+  expect(rig.metrics.levels()[0]).toEqual({
+    name: "heldLinkBytes",
+    now: 0,
+    max: heldBytesMax,
+  });
+  const begun = await Promise.all(
+    Array.from({ length: 3 }, () => beginMessage(rig, 60 * MEBIBYTE)),
+  );
+  const halves = [...servers];
+  for (const socket of begun) socket.write(Buffer.alloc(2 * MEBIBYTE));
+  const whole = new Recorder();
+  const link = dialLink(rig.url, whole, options);
+  await whole.until(() => whole.events.includes("open"));
+  // More than there would be room for beside the halves, were it kept.
+  for (let index = 0; index < 32; index += 1) link.send(new Uint8Array(MEBIBYTE));
+  begun[0]?.write(Buffer.alloc(4 * MEBIBYTE));
+  await servers[3]?.received(32);
+  await Promise.race(halves.map((server) => server.closed()));
+  const ends = halves.flatMap(({ events }) => events.filter((each) => each.startsWith("close")));
+  expect(ends).not.toEqual([]);
+  for (const end of ends) expect(end).toMatch(/^close 4413 Expected messages on links to move on/);
+  expect(held(rig)).toBeLessThanOrEqual(heldBytesMax);
+  expect(servers[3]).not.toSatisfy(isClosed);
+  for (const socket of begun) socket.destroy();
+  await Promise.all(halves.map((server) => server.closed()));
+  link.close(1000, "");
+  await Promise.all([whole.closed(), servers[3]?.closed()]);
+  expect(held(rig)).toBe(0);
+});
+
+it("what is held counts a frame once however many it is sent to, and what is not read until somebody is cut", async () => {
+  const servers: Recorder[] = [];
+  const rig = await startRig(
+    () => {
+      const server = new Recorder();
+      servers.push(server);
+      return server;
+    },
+    { heldBytesMax },
+  );
+  const peers = await Promise.all(
+    Array.from({ length: 8 }, async () => {
+      const peer = new WebSocket(rig.url);
+      peer.on("error", () => {});
+      await once(peer, "open");
+      peer.pause();
+      return peer;
+    }),
+  );
+  const links = rig.accepted.map(({ link }) => link);
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  const isCut = (): boolean => servers.some(isClosed);
+  // The system takes some mebibytes before anything waits in the process.
+  const unread = (): number => Math.min(...links.map(({ bufferedBytes }) => bufferedBytes));
+  for (let sent = 0; sent < 64 && unread() < 2 * MEBIBYTE; sent += 1) {
+    const frame = new Uint8Array(MEBIBYTE);
+    for (const link of links) link.send(frame);
+    await turn();
+  }
+  const sum = links.reduce((bytes, { bufferedBytes }) => bytes + bufferedBytes, 0);
+  expect(sum).toBeGreaterThan(heldBytesMax);
+  expect(held(rig)).toBeLessThan(heldBytesMax);
+  expect(isCut()).toBe(false);
+  for (let sent = 0; sent < 256 && !isCut(); sent += 1) {
+    for (const link of links) link.send(new Uint8Array(256 * 1024));
+    await turn();
+  }
+  expect(isCut()).toBe(true);
+  expect(held(rig)).toBeLessThanOrEqual(heldBytesMax);
+  for (const peer of peers) peer.terminate();
+  await Promise.all(servers.map((server) => server.closed()));
+  expect(held(rig)).toBe(0);
+});
+
+function isClosed({ events }: Recorder): boolean {
+  return events.some((event) => event.startsWith("close"));
+}
