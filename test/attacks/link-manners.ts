@@ -1,6 +1,8 @@
 /** How a peer behaves on a replication link that means no good, or is broken. */
 import type { Socket } from "node:net";
 
+import { heartbeatOf, helloOf } from "@meridian/testkit";
+
 import type { Manner } from "./manners.ts";
 
 const KIBIBYTE = 1024;
@@ -49,39 +51,14 @@ let peers = 0;
 function hello(place: object): Buffer {
   peers += 1;
   const name = peers % 400;
+  const named = { nodeId: `odd-${name}`, incarnation: 1_000_000 + name, nowMs: 0 };
   return textOf({
-    type: "hello",
-    versions: [1, 1],
-    features: [],
-    cluster: "meridian",
-    nodeId: `odd-${name}`,
-    region: "odd",
-    incarnation: 1_000_000 + name,
-    ip: null,
-    port: 1,
-    url: null,
-    lat: 0,
-    lon: 0,
-    status: "syncing",
-    cursors: [],
-    home: null,
-    outboxThrough: 0,
-    outboxAcknowledged: 0,
-    admittedTime: 0,
-    horizon: 0,
+    ...helloOf({ ...named, cluster: "meridian", features: [], status: "syncing" }),
     ...place,
   });
 }
 
-const HEARTBEAT = {
-  type: "heartbeat",
-  status: "syncing",
-  appliedThrough: 0,
-  outboxPending: 0,
-  lowestTime: 0,
-  lagMs: 0,
-  load: { entries: 0, bytes: 0, requestsPerSecond: 0 },
-};
+const HEARTBEAT = heartbeatOf({ status: "syncing", nowMs: 0 });
 
 const ELSEWHERE = { logId: 9, epoch: 1, sequence: 1 };
 

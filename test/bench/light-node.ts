@@ -1,6 +1,5 @@
 import {
   assembleFrame,
-  capabilities,
   encodeBlock,
   encodeMessage,
   FRAME_KIND,
@@ -11,6 +10,7 @@ import {
   type NodeStatus,
 } from "@meridian/protocol";
 import { silentLogger } from "@meridian/runtime";
+import { heartbeatOf, helloOf } from "@meridian/testkit";
 import { dialLink, type WebSocketLink } from "@meridian/transport";
 
 /** What has come over the links of many nodes. */
@@ -121,41 +121,24 @@ export class LightNode {
   }
 
   #hello(): Hello {
-    return {
-      type: "hello",
-      ...capabilities(),
+    return helloOf({
       cluster: "meridian",
       nodeId: this.id,
       region: `region-${this.#index % 30}`,
       incarnation: this.#incarnation,
-      ip: null,
       port: 7_401,
-      url: null,
       lat: (this.#index % 170) - 85,
       lon: (this.#index % 359) - 179,
       status: this.#status,
-      cursors: [],
-      home: null,
-      outboxThrough: 0,
-      outboxAcknowledged: 0,
-      admittedTime: 0,
-      horizon: 0,
       nowMs: Date.now(),
-    };
+    });
   }
 
   #beat(): void {
     const nowMs = Date.now();
-    this.#say({
-      type: "heartbeat",
-      nowMs,
-      status: this.#status,
-      appliedThrough: this.#applied,
-      outboxPending: 0,
-      lowestTime: stampTimeOf(nowMs),
-      lagMs: 0,
-      load: { entries: 1_000, bytes: 524_288, requestsPerSecond: 12.5 },
-    });
+    const load = { entries: 1_000, bytes: 524_288, requestsPerSecond: 12.5 };
+    const said = { status: this.#status, appliedThrough: this.#applied, load };
+    this.#say(heartbeatOf({ nowMs, lowestTime: stampTimeOf(nowMs), ...said }));
   }
 
   #say(message: NodeMessage): void {

@@ -2,8 +2,9 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 
-import { encodeMessage, capabilities } from "@meridian/protocol";
+import { encodeMessage } from "@meridian/protocol";
 import { silentLogger } from "@meridian/runtime";
+import { heartbeatOf, helloOf } from "@meridian/testkit";
 import { dialLink } from "@meridian/transport";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { getJson, getText, putValue, type Region, startCluster, until } from "@meridian/harness";
@@ -141,27 +142,8 @@ async function deafNode(directory: string): Promise<{ stop(): void }> {
     `${directory}/replicate`,
     {
       onOpen: () => {
-        const place = { lat: 0, lon: 0, ip: null, port: 9, url: null };
-        const identity = { cluster: "meridian", nodeId: "deaf", region: "deaf", incarnation: 77 };
-        const facts = {
-          cursors: [],
-          home: null,
-          outboxThrough: 0,
-          outboxAcknowledged: 0,
-          admittedTime: 0,
-          horizon: 0,
-        };
-        link.send(
-          encodeMessage({
-            type: "hello",
-            ...capabilities(),
-            ...identity,
-            ...place,
-            ...facts,
-            status: "ready",
-            nowMs: Date.now(),
-          }),
-        );
+        const named = { cluster: "meridian", nodeId: "deaf", incarnation: 77 };
+        link.send(encodeMessage(helloOf({ ...named, nowMs: Date.now() })));
       },
       onMessage: () => {
         welcomed = true;
@@ -173,17 +155,8 @@ async function deafNode(directory: string): Promise<{ stop(): void }> {
     { logger: silentLogger },
   );
   await until("the deaf node is welcomed", () => welcomed);
-  const load = { entries: 0, bytes: 0, requestsPerSecond: 0 };
   const timer = setInterval(() => {
-    const said = {
-      status: "ready",
-      appliedThrough: 0,
-      outboxPending: 0,
-      lowestTime: 0,
-      lagMs: 0,
-      load,
-    } as const;
-    link.send(encodeMessage({ type: "heartbeat", nowMs: Date.now(), ...said }));
+    link.send(encodeMessage(heartbeatOf({ nowMs: Date.now() })));
   }, 200);
   const stop = (): void => {
     clearInterval(timer);

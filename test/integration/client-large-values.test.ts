@@ -4,12 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { connect, type MeridianClient } from "@meridian/client";
-import { startDirectory, type RunningDirectory } from "@meridian/directory";
+import type { RunningDirectory } from "@meridian/directory";
 import { MeridianError } from "@meridian/protocol";
 import type { RunningRegion } from "@meridian/region";
-import { silentLogger } from "@meridian/runtime";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { startSmallRegion, until } from "@meridian/harness";
+import { startSmallDirectory, startSmallRegion, until } from "@meridian/harness";
 
 let folder: string;
 let directory: RunningDirectory;
@@ -18,16 +17,7 @@ let client: MeridianClient;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "meridian-large-"));
-  directory = await startDirectory({
-    host: "127.0.0.1",
-    port: 0,
-    data: join(folder, "directory"),
-    cluster: "test",
-    durability: "process",
-    lagMax: 10_000,
-    horizon: 3_600_000,
-    logger: silentLogger,
-  });
+  directory = await startSmallDirectory({ data: join(folder, "directory") });
   region = await startSmallRegion({
     id: "oslo",
     data: join(folder, "oslo"),

@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { startDirectory } from "@meridian/directory";
 import {
   BYTES,
   DIRECTORY_API,
@@ -18,7 +17,7 @@ import { silentLogger, systemClock, systemRandom } from "@meridian/runtime";
 import { openReplicaStore } from "@meridian/store";
 import * as v from "valibot";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { request, startSmallRegion, until } from "@meridian/harness";
+import { request, startSmallDirectory, startSmallRegion, until } from "@meridian/harness";
 
 /** How each route is asked, by its method and path; a route without any fails its test. */
 const QUESTIONS: Readonly<Record<string, { readonly path?: string; readonly body?: string }>> = {
@@ -84,16 +83,7 @@ const stops: (() => Promise<void>)[] = [];
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "meridian-api-"));
-  const first = await startDirectory({
-    host: "127.0.0.1",
-    port: 0,
-    cluster: "test",
-    durability: "process",
-    logger: silentLogger,
-    data: join(folder, "directory"),
-    lagMax: 10_000,
-    horizon: 3_600_000,
-  });
+  const first = await startSmallDirectory({ data: join(folder, "directory") });
   stops.push(() => first.stop());
   await quarantineThree(join(folder, "region"));
   const paris = await startSmallRegion({

@@ -2,7 +2,6 @@
  * Whatever a peer says over a real link, in whatever state its session is: it costs the peer its link, and nobody else anything. A directory as it runs, on its database, with
  * nodes that write and read meanwhile.
  */
-import { randomInt } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,14 +13,17 @@ import {
   encodeMessage,
   FRAME_KIND,
   stampTimeOf,
+  type Hello,
   type NodeMessage,
 } from "@meridian/protocol";
-import { Replica } from "@meridian/replication";
-import { silentLogger, systemClock, systemRandom } from "@meridian/runtime";
-import { emptyReplicaDisk, MemoryReplicaStore, oddMessages } from "@meridian/testkit";
+import type { Replica } from "@meridian/replication";
+import { silentLogger } from "@meridian/runtime";
+import { heartbeatOf, helloOf, oddMessages } from "@meridian/testkit";
 import { dialLink, type WebSocketLink } from "@meridian/transport";
 import { expect, it, onTestFinished } from "vitest";
 import { getJson, until } from "@meridian/harness";
+
+import { startMemoryNode } from "../support/memory-node.ts";
 
 /** How many odd links there are at a time. */
 const LINKS = 64;
@@ -31,50 +33,20 @@ const END = "the end";
 
 type State = (typeof STATES)[number];
 
-function helloOf(slot: number): Extract<NodeMessage, { type: "hello" }> {
-  return {
-    type: "hello",
-    versions: [1, 1],
-    features: [],
-    cluster: "test",
-    nodeId: `odd-${slot}`,
-    region: "odd",
-    incarnation: 10_000 + slot,
-    ip: null,
-    port: 7_401,
-    url: null,
-    lat: 0,
-    lon: 0,
-    status: "syncing",
-    cursors: [],
-    home: null,
-    outboxThrough: 0,
-    outboxAcknowledged: 0,
-    admittedTime: 0,
-    horizon: 0,
-    nowMs: Date.now(),
-  };
+function oddHello(slot: number): Hello {
+  const named = { nodeId: `odd-${slot}`, incarnation: 10_000 + slot, nowMs: Date.now() };
+  return helloOf({ ...named, features: [], status: "syncing" });
 }
 
 function usualMessages(): readonly NodeMessage[] {
   const nowMs = Date.now();
   const greeting = { versions: [1, 1] as [number, number], features: [], cluster: "test", nowMs };
-  const load = { entries: 0, bytes: 0, requestsPerSecond: 0 };
-  const times = { lowestTime: stampTimeOf(nowMs), lagMs: 0 };
   const range = { to: null, count: 0, fingerprint: "0000000000000000" };
   return [
-    helloOf(LINKS),
+    oddHello(LINKS),
     { type: "follow", ...greeting, logId: 99, epoch: 98, head: 0, cursors: [] },
     { type: "probe", ...greeting },
-    {
-      type: "heartbeat",
-      nowMs,
-      status: "ready",
-      appliedThrough: 0,
-      outboxPending: 0,
-      ...times,
-      load,
-    },
+    heartbeatOf({ nowMs, lowestTime: stampTimeOf(nowMs) }),
     { type: "applied", nowMs, through: 1 },
     { type: "locate", nowMs, incarnation: 1, position: 1 },
     { type: "reconcile", nowMs },
@@ -160,13 +132,13 @@ function visit(
         onOpen: () => {
           if (state === "new") return finish();
           if (state === "following") {
-            const { versions, features, cluster, nowMs } = helloOf(slot);
+            const { versions, features, cluster, nowMs } = oddHello(slot);
             const place = { logId: 1_000 + slot, epoch: 98, head: 0, cursors: [] };
             return say({ type: "follow", versions, features, cluster, nowMs, ...place });
           }
           const elsewhere = { logId: 99, epoch: 1, sequence: 1 };
           const away = state === "fed" ? {} : { cursors: [elsewhere], home: elsewhere };
-          say({ ...helloOf(slot), ...away });
+          say({ ...oddHello(slot), ...away });
         },
         onMessage: (message) => {
           if (typeof message !== "string" || !message.includes('"type":"welcome"')) return;
@@ -182,18 +154,7 @@ function visit(
 }
 
 function healthyNode(directory: string, id: string): Replica {
-  const commitSoon = (commit: () => void): void => void setImmediate(commit);
-  const store = new MemoryReplicaStore(emptyReplicaDisk(randomInt(1, 2 ** 47)), commitSoon);
-  const replica = new Replica({
-    node: { cluster: "test", id, region: id, ip: null, port: 9, url: null, lat: 1, lon: 2 },
-    store,
-    dial: (events) => dialLink(`${directory}/replicate`, events, { logger: silentLogger }),
-    clock: systemClock,
-    random: systemRandom,
-    logger: silentLogger,
-    defer: (callback) => setImmediate(callback),
-  });
-  replica.start();
+  const replica = startMemoryNode({ directory, cluster: "test", id });
   onTestFinished(() => replica.stop());
   return replica;
 }

@@ -6,13 +6,20 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { startDirectory, type RunningDirectory } from "@meridian/directory";
+import type { RunningDirectory } from "@meridian/directory";
 import type { Link } from "@meridian/ports";
 import { capabilities, NODE_SCHEMAS, type NodeMessage } from "@meridian/protocol";
 import { silentLogger } from "@meridian/runtime";
+import { heartbeatOf, helloOf } from "@meridian/testkit";
 import { dialLink } from "@meridian/transport";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { exchangeRaw, getJson, startSmallRegion, until } from "@meridian/harness";
+import {
+  exchangeRaw,
+  getJson,
+  startSmallDirectory,
+  startSmallRegion,
+  until,
+} from "@meridian/harness";
 
 import { LARGE_KEYS, LARGE_VALUE, requestsOf } from "../attacks/requests.ts";
 import { fillStore, keyOf } from "../support/filled-stores.ts";
@@ -32,16 +39,7 @@ let directory = "";
 let region = "";
 
 function directoryHere(): Promise<RunningDirectory> {
-  return startDirectory({
-    host: "127.0.0.1",
-    port: 0,
-    cluster: "test",
-    durability: "process",
-    logger: silentLogger,
-    data: join(folder, "directory"),
-    lagMax: 10_000,
-    horizon: 3_600_000,
-  });
+  return startSmallDirectory({ data: join(folder, "directory") });
 }
 
 beforeAll(async () => {
@@ -107,37 +105,8 @@ it("a prefix behind which everything has expired", async () => {
 });
 
 const nowMs = Date.now();
-const hello: NodeMessage = {
-  type: "hello",
-  ...capabilities(),
-  cluster: "test",
-  nodeId: "odd",
-  region: "odd",
-  incarnation: 4_711,
-  ip: null,
-  port: 1,
-  url: null,
-  lat: 0,
-  lon: 0,
-  status: "ready",
-  cursors: [],
-  home: null,
-  outboxThrough: 0,
-  outboxAcknowledged: 0,
-  admittedTime: 0,
-  horizon: 0,
-  nowMs,
-};
-const heartbeat: NodeMessage = {
-  type: "heartbeat",
-  nowMs,
-  status: "ready",
-  appliedThrough: 0,
-  outboxPending: 0,
-  lowestTime: 1,
-  lagMs: 0,
-  load: { entries: 0, bytes: 0, requestsPerSecond: 0 },
-};
+const hello = helloOf({ nodeId: "odd", incarnation: 4_711, nowMs });
+const heartbeat = heartbeatOf({ nowMs, lowestTime: 1 });
 const home = { logId: 99, epoch: 9, sequence: 1 };
 const compared: NodeMessage[] = [
   { ...hello, cursors: [home], home },

@@ -5,12 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { runCli } from "@meridian/cli";
-import { startDirectory, type RunningDirectory } from "@meridian/directory";
+import type { RunningDirectory } from "@meridian/directory";
 import type { RunningRegion } from "@meridian/region";
-import { silentLogger } from "@meridian/runtime";
 import type Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { request, startSmallRegion, until } from "@meridian/harness";
+import { request, startSmallDirectory, startSmallRegion, until } from "@meridian/harness";
 
 const Sqlite = createRequire(new URL("../../packages/store/package.json", import.meta.url))(
   "better-sqlite3",
@@ -22,16 +21,7 @@ let regions: Map<string, RunningRegion>;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "meridian-verify-"));
-  directory = await startDirectory({
-    host: "127.0.0.1",
-    port: 0,
-    data: join(folder, "directory"),
-    cluster: "test",
-    durability: "process",
-    lagMax: 10_000,
-    horizon: 3_600_000,
-    logger: silentLogger,
-  });
+  directory = await startSmallDirectory({ data: join(folder, "directory") });
   regions = new Map();
   for (const id of ["oslo", "perth"]) await add(id);
 });

@@ -16,28 +16,18 @@ import {
 import * as v from "valibot";
 
 /** What the command has to know of a node, wherever it is; an answer tells more. */
-const knownNode = v.variant("status", [
-  v.pick(presentNode, [
-    "id",
-    "url",
-    "status",
-    "goneSinceMs",
-    "lat",
-    "lon",
-    "lagMs",
-    "outboxPending",
-  ]),
-  v.pick(absentNode, [
-    "id",
-    "url",
-    "status",
-    "goneSinceMs",
-    "lat",
-    "lon",
-    "lagMs",
-    "outboxPending",
-  ]),
-]);
+const KNOWN = [
+  "id",
+  "url",
+  "status",
+  "goneSinceMs",
+  "lat",
+  "lon",
+  "lagMs",
+  "outboxPending",
+] as const;
+
+const knownNode = v.variant("status", [v.pick(presentNode, KNOWN), v.pick(absentNode, KNOWN)]);
 
 const knownNodes = v.object({ nodes: v.array(knownNode) });
 

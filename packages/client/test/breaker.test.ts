@@ -48,15 +48,22 @@ test("a node that only ever fails late is left after three calls that were too s
   expect([value, tookMs]).toEqual([1, 0]);
 });
 
-test("a failed node gets one request when it is back, while the others go on elsewhere", async () => {
+/** The near node has failed, and is asked again. */
+async function comeBack(): ReturnType<typeof openScene> {
   const scene = await openScene();
-  const { world, clock, near, far, client } = scene;
+  const { world, clock, near, client } = scene;
   await client.set("key", 1);
   world.replicate();
   near.mood = "draining";
   await client.get("key");
   near.mood = "ready";
   await passUntil(clock, () => client.nodes[0]?.id === "near", 20_000);
+  return scene;
+}
+
+test("a failed node gets one request when it is back, while the others go on elsewhere", async () => {
+  const scene = await comeBack();
+  const { clock, near, far, client } = scene;
   expect(circuits(scene)).toEqual({ near: "half-open", far: "closed" });
   near.slowPaths.add("/cache/slow");
   const trial = client.get("slow", { deadlineMs: 5_000 });
@@ -71,14 +78,8 @@ test("a failed node gets one request when it is back, while the others go on els
 });
 
 test("the success of that one request brings all others back", async () => {
-  const scene = await openScene();
-  const { world, clock, near, far, client } = scene;
-  await client.set("key", 1);
-  world.replicate();
-  near.mood = "draining";
-  await client.get("key");
-  near.mood = "ready";
-  await passUntil(clock, () => client.nodes[0]?.id === "near", 20_000);
+  const scene = await comeBack();
+  const { far, client } = scene;
   await client.get("key");
   expect(circuits(scene)).toEqual({ near: "closed", far: "closed" });
   const before = far.served;

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 
 import { connect, type MeridianClient } from "../src/index.ts";
 import { FakeClock } from "./fake-clock.ts";
-import { fetchOf, World } from "./world.ts";
+import { fetchOf, World, type FakeNode } from "./world.ts";
 
 async function open(
   count: number,
@@ -81,11 +81,8 @@ test("with eventual consistency no position is presented", async () => {
   expect(far?.calls.every(({ headers }) => headers["meridian-position"] === undefined)).toBe(true);
 });
 
-test("positions of two other nodes are both reached before a third may answer", async () => {
-  const { world, clock, client } = await open(3);
-  const [first, second, third] = world.nodes;
-  if (!first || !second || !third) throw new Error("unreachable");
-  // The first node has taken a write but not yet answered when it begins to drain; the second takes the next one.
+/** Writes `a` at the first node, which begins to drain before it has answered, and meanwhile `b` at the next one. */
+async function writeAtBoth(first: FakeNode, client: MeridianClient): Promise<void> {
   let answer = (): void => {};
   first.holding = new Promise((resolve) => (answer = resolve));
   const writing = client.set("a", 1);
@@ -95,6 +92,13 @@ test("positions of two other nodes are both reached before a third may answer", 
   await client.set("b", 2);
   answer();
   await writing;
+}
+
+test("positions of two other nodes are both reached before a third may answer", async () => {
+  const { world, clock, client } = await open(3);
+  const [first, second, third] = world.nodes;
+  if (!first || !second || !third) throw new Error("unreachable");
+  await writeAtBoth(first, client);
   expect([first.data.has("a"), second.data.has("b")]).toEqual([true, true]);
   second.mood = "draining";
   // The log gets the second node's write only.
@@ -131,15 +135,7 @@ test("an answer of one node does not make the client forget what it has seen of 
   const { world, clock, client } = await open(3);
   const [first, second] = world.nodes;
   if (!first || !second) throw new Error("unreachable");
-  let answer = (): void => {};
-  first.holding = new Promise((resolve) => (answer = resolve));
-  const writing = client.set("a", 1);
-  await first.received(1);
-  first.holding = undefined;
-  first.mood = "draining";
-  await client.set("b", 2);
-  answer();
-  await writing;
+  await writeAtBoth(first, client);
   second.mood = "draining";
   // The log gets the first node's write only.
   second.outbox.splice(0);

@@ -4,10 +4,9 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { startDirectory } from "@meridian/directory";
 import { until } from "@meridian/local-cluster";
-import { silentLogger } from "@meridian/runtime";
 
+import { startSmallDirectory } from "./small-directory.ts";
 import { startSmallRegion } from "./small-region.ts";
 
 /** Both programs, running. */
@@ -23,13 +22,7 @@ export async function startBothPrograms(
 ): Promise<BothPrograms> {
   const folder = mkdtempSync(join(tmpdir(), "meridian-http-"));
   const { allowOrigin = [], valueBytesMax = 1_000_000 } = given;
-  const directory = await startDirectory({
-    port: 0,
-    cluster: "test",
-    logger: silentLogger,
-    data: join(folder, "directory"),
-    allowOrigin,
-  });
+  const directory = await startSmallDirectory({ data: join(folder, "directory"), allowOrigin });
   const region = await startSmallRegion({
     id: "paris",
     data: join(folder, "region"),

@@ -31,6 +31,7 @@ export {
   putValue,
   request,
 } from "./region-requests.ts";
+export { startSmallDirectory } from "./small-directory.ts";
 export { type SmallRegion, startSmallRegion } from "./small-region.ts";
 export { startCluster, startDirectories } from "./start-cluster.ts";
 export { ROOT } from "./root.ts";

@@ -1,6 +1,6 @@
 /** The directory's side of the horizon: when it follows the clock, whom it tells, and what it buries. */
 import { burial, decodeBlock, stampTimeOf, type Entry } from "@meridian/protocol";
-import { emptyLogDisk } from "@meridian/testkit";
+import { emptyLogDisk, heartbeatOf } from "@meridian/testkit";
 import { expect, it } from "vitest";
 
 import { DirectoryRig, type TestLink } from "./rig.ts";
@@ -232,16 +232,9 @@ it("no horizon moves and nothing may be purged while no majority of clocks agree
       rig.clock.advance(500);
       const nowMs = rig.clock.nowMs();
       for (const [index, link] of links.entries()) {
-        link.say({
-          type: "heartbeat",
-          nowMs: nowMs + (offsMs[index] ?? 0),
-          status: "ready",
-          appliedThrough: 0,
-          outboxPending: 0,
-          lowestTime: stampTimeOf(nowMs),
-          lagMs: 0,
-          load: { entries: 0, bytes: 0, requestsPerSecond: 0 },
-        });
+        link.say(
+          heartbeatOf({ nowMs: nowMs + (offsMs[index] ?? 0), lowestTime: stampTimeOf(nowMs) }),
+        );
       }
       rig.commit();
     }

@@ -4,13 +4,13 @@ import { seededRandom, silentLogger } from "@meridian/runtime";
 import {
   emptyLogDisk,
   emptyReplicaDisk,
-  ManualClock,
   MemoryReplicaStore,
   type LogDisk,
   type ReplicaDisk,
 } from "@meridian/testkit";
 
 import { DirectoryRig } from "./rig.ts";
+import { SteppedRig } from "./stepped-rig.ts";
 
 interface Wire {
   readonly hosts: readonly string[];
@@ -18,20 +18,19 @@ interface Wire {
 }
 
 /** Directories `d0`, `d1`, … that follow each other, and nodes, in one process: messages and commits happen when `settle` is called. */
-export class GroupRig {
-  readonly clock = new ManualClock();
+export class GroupRig extends SteppedRig {
   readonly directories: (DirectoryRig | undefined)[] = [];
   /** What each directory has left on its disk, or leaves there. */
   readonly disks: LogDisk[] = [];
   readonly #count: number;
   readonly #limits: Partial<DirectoryLimits>;
   readonly #stores: MemoryReplicaStore[] = [];
-  #queue: (() => void)[] = [];
   #wires: Wire[] = [];
   /** Pairs of hosts between which nothing gets through. */
   readonly #cuts = new Set<string>();
 
   constructor(count: number, limits: Partial<DirectoryLimits> = {}) {
+    super();
     this.#count = count;
     this.#limits = limits;
     for (let index = 0; index < count; index += 1) this.start(index);
@@ -94,7 +93,7 @@ export class GroupRig {
 
   /** A node that prefers the directories in their order. */
   node(id: string, disk: ReplicaDisk = emptyReplicaDisk(100 + id.charCodeAt(0))): Replica {
-    const store = new MemoryReplicaStore(disk, (run) => this.#queue.push(run));
+    const store = new MemoryReplicaStore(disk, (run) => this.queue.push(run));
     this.#stores.push(store);
     const replica = new Replica({
       node: { cluster: "test", id, region: id, ip: null, port: 1, url: null, lat: 0, lon: 0 },
@@ -104,7 +103,7 @@ export class GroupRig {
       clock: this.clock,
       random: seededRandom(id.charCodeAt(0)),
       logger: silentLogger,
-      defer: (callback) => this.#queue.push(callback),
+      defer: (callback) => this.queue.push(callback),
     });
     replica.start();
     return replica;
@@ -117,25 +116,8 @@ export class GroupRig {
     return [...logs, ...this.#stores].map(({ size }) => size);
   }
 
-  /** Lets every message and commit happen that is under way. */
-  async settle(): Promise<void> {
-    for (let turn = 0; turn < 1_000; turn += 1) {
-      const queue = this.#queue;
-      this.#queue = [];
-      for (const run of queue) run();
-      for (const rig of this.directories) rig?.commit();
-      for (let reaction = 0; reaction < 5; reaction += 1) await Promise.resolve();
-      if (this.#queue.length === 0) return;
-    }
-    throw new Error("Expected the group to come to rest");
-  }
-
-  /** Lets time pass in steps, so that heartbeats are answered. */
-  async pass(ms: number): Promise<void> {
-    for (let passed = 0; passed < ms; passed += 100) {
-      this.clock.advance(Math.min(100, ms - passed));
-      await this.settle();
-    }
+  protected override commit(): void {
+    for (const rig of this.directories) rig?.commit();
   }
 
   #dial(host: string, index: number, near: LinkEvents): Link {
@@ -143,14 +125,14 @@ export class GroupRig {
     const rig = this.directories[index];
     let isOpen = rig !== undefined && !this.#cuts.has(hosts.join(" "));
     const later = (run: () => void): void => {
-      this.#queue.push(() => {
+      this.queue.push(() => {
         if (isOpen) run();
       });
     };
     const end = (code: number, reason: string): void => {
       if (!isOpen) return;
       isOpen = false;
-      this.#queue.push(
+      this.queue.push(
         () => near.onClose(code, reason),
         () => far?.onClose(code, reason),
       );
@@ -169,7 +151,7 @@ export class GroupRig {
           "127.0.0.1",
         )
       : undefined;
-    if (!isOpen) this.#queue.push(() => near.onClose(1006, "unreachable"));
+    if (!isOpen) this.queue.push(() => near.onClose(1006, "unreachable"));
     later(() => near.onOpen());
     this.#wires.push({ hosts, break: () => end(1006, "") });
     return linkTo(() => far);

@@ -1,4 +1,5 @@
 /** Nodes that say that all is well, and do not do what they were told to. */
+import { heartbeatOf } from "@meridian/testkit";
 import { expect, it } from "vitest";
 
 import { DIRECTORY_LIMITS } from "../src/limits.ts";
@@ -60,16 +61,7 @@ it("a node that is told to reconcile and does not ask within its time loses its 
   );
   if (idle === undefined || full === undefined || asking === undefined) throw new Error("No nodes");
   const beat = (link: TestLink, status: "full" | "syncing"): void =>
-    link.say({
-      type: "heartbeat",
-      nowMs: rig.clock.nowMs(),
-      status,
-      appliedThrough: 0,
-      outboxPending: 0,
-      lowestTime: 0,
-      lagMs: 0,
-      load: { entries: 0, bytes: 0, requestsPerSecond: 0 },
-    });
+    link.say(heartbeatOf({ nowMs: rig.clock.nowMs(), status }));
   asking.say({ type: "reconcile", nowMs: rig.clock.nowMs() });
   let keptMs = 0;
   for (let passed = 0; passed < turnRestMs + 1_000; passed += 500) {

@@ -1,23 +1,14 @@
 /** A reconciliation of more keys than one page, one question or one link holds, which differ at both ends. */
-import { stampTimeOf, type Entry } from "@meridian/protocol";
 import { emptyLogDisk, emptyReplicaDisk } from "@meridian/testkit";
 import { expect, it } from "vitest";
 
 import { ClusterRig } from "./node-rig.ts";
+import { entryOf, nameOf } from "./numbered-entries.ts";
 import { DirectoryRig } from "./rig.ts";
 
 /** More than four pages of 1 024 keys. */
 const KEYS = 5_000;
 const ENDS = 3;
-
-const nameOf = (index: number): string => `k${String(index).padStart(5, "0")}`;
-
-function entryOf(index: number, version: number): Entry {
-  const time = stampTimeOf(Date.UTC(2025, 0, 1)) + index * 10 + version;
-  const value = new Uint8Array([version]);
-  const stamp = { time, origin: 5 };
-  return { key: nameOf(index), value, contentType: "a/b", stamp, expiresAtMs: 0, deleted: false };
-}
 
 it("finds what differs at either end of five thousand keys, in both directions", async () => {
   const log = emptyLogDisk(7);

@@ -1,7 +1,7 @@
 import { encodeMessage, TEXT_BYTES_MAX, type NodeStatus } from "@meridian/protocol";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 
-import { copyLogDisk, emptyLogDisk } from "@meridian/testkit";
+import { copyLogDisk, emptyLogDisk, heartbeatOf } from "@meridian/testkit";
 
 import { DIRECTORY_LIMITS } from "../src/limits.ts";
 import { KnownMembers } from "../src/node/known-members.ts";
@@ -26,16 +26,7 @@ function crowd(linkBytesMax = 4 * 1024 * 1024): Crowd {
 }
 
 function say(rig: DirectoryRig, link: TestLink | undefined, status: NodeStatus): void {
-  link?.say({
-    type: "heartbeat",
-    nowMs: rig.clock.nowMs(),
-    status,
-    appliedThrough: 0,
-    outboxPending: 0,
-    lowestTime: 0,
-    lagMs: 0,
-    load: { entries: 0, bytes: 0, requestsPerSecond: 0 },
-  });
+  link?.say(heartbeatOf({ nowMs: rig.clock.nowMs(), status }));
 }
 
 /** A directory that follows, and has been told all there is. */

@@ -5,13 +5,13 @@ import { seededRandom, silentLogger } from "@meridian/runtime";
 import {
   emptyLogDisk,
   emptyReplicaDisk,
-  ManualClock,
   MemoryReplicaStore,
   type LogDisk,
   type ReplicaDisk,
 } from "@meridian/testkit";
 
 import { DirectoryRig } from "./rig.ts";
+import { SteppedRig } from "./stepped-rig.ts";
 
 /** One node of a `ClusterRig`. */
 export interface NodeRig {
@@ -25,11 +25,9 @@ export interface NodeRig {
 }
 
 /** A directory and nodes in one process: messages and commits happen when `settle` is called. */
-export class ClusterRig {
-  readonly clock = new ManualClock();
+export class ClusterRig extends SteppedRig {
   readonly #limits: Partial<DirectoryLimits>;
   directory: DirectoryRig;
-  #queue: (() => void)[] = [];
   /** Whether nodes can reach the directory. */
   isReachable = true;
   readonly #links = new Map<LinkEvents, string>();
@@ -43,6 +41,7 @@ export class ClusterRig {
   onText: (text: string) => void = () => {};
 
   constructor(limits: Partial<DirectoryLimits> = {}, disk: LogDisk = emptyLogDisk(7)) {
+    super();
     this.#limits = limits;
     this.directory = new DirectoryRig(limits, { disk, clock: this.clock });
   }
@@ -77,7 +76,7 @@ export class ClusterRig {
 
   node(id: string, options: { skewMs?: number; disk?: ReplicaDisk | undefined } = {}): NodeRig {
     const disk = options.disk ?? emptyReplicaDisk(100 + id.charCodeAt(0));
-    const store = new MemoryReplicaStore(disk, (run) => this.#queue.push(run));
+    const store = new MemoryReplicaStore(disk, (run) => this.queue.push(run));
     const rig = {
       store,
       disk,
@@ -104,7 +103,7 @@ export class ClusterRig {
       },
       random: seededRandom(id.charCodeAt(0) + 1_000 * this.#started),
       logger: silentLogger,
-      defer: (callback) => this.#queue.push(callback),
+      defer: (callback) => this.queue.push(callback),
       onChange: (entries) => rig.changes.push(...entries),
       onRestamped: (entries) => rig.forgotten.push(...entries.map(({ key }) => key)),
     });
@@ -112,26 +111,8 @@ export class ClusterRig {
     return { ...rig, replica };
   }
 
-  /** Lets every message and commit happen that is under way. */
-  async settle(): Promise<void> {
-    for (let turn = 0; turn < 1_000; turn += 1) {
-      const queue = this.#queue;
-      this.#queue = [];
-      for (const run of queue) run();
-      this.directory.commit();
-      // Reactions of promises may bring more.
-      for (let reaction = 0; reaction < 5; reaction += 1) await Promise.resolve();
-      if (this.#queue.length === 0) return;
-    }
-    throw new Error("Expected the cluster to come to rest");
-  }
-
-  /** Lets time pass in steps, so that heartbeats are answered. */
-  async pass(ms: number): Promise<void> {
-    for (let passed = 0; passed < ms; passed += 100) {
-      this.clock.advance(Math.min(100, ms - passed));
-      await this.settle();
-    }
+  protected override commit(): void {
+    this.directory.commit();
   }
 
   /** Every link breaks, and none can be made until `isReachable` is set. */
@@ -146,16 +127,16 @@ export class ClusterRig {
     const isReachable = this.isReachable && !this.#away.has(id);
     const ends = { isOpen: isReachable };
     const later = (run: () => void): void => {
-      this.#queue.push(() => {
+      this.queue.push(() => {
         if (ends.isOpen && this.isReachable && !this.#away.has(id)) run();
       });
     };
     const close = (events: LinkEvents, code: number, reason: string): void => {
       if (!ends.isOpen) return;
       ends.isOpen = false;
-      this.#queue.push(() => events.onClose(code, reason));
+      this.queue.push(() => events.onClose(code, reason));
     };
-    if (!isReachable) this.#queue.push(() => node.onClose(1006, "unreachable"));
+    if (!isReachable) this.queue.push(() => node.onClose(1006, "unreachable"));
     const far = {} as { events: LinkEvents };
     const near: Link = {
       bufferedBytes: 0,

@@ -6,7 +6,7 @@ import {
   stampTimeOf,
   type NodeMessage,
 } from "@meridian/protocol";
-import { membersOf, oddMessages } from "@meridian/testkit";
+import { heartbeatOf, membersOf, oddMessages } from "@meridian/testkit";
 import { describe, expect, it } from "vitest";
 
 import { DirectoryRig, type TestLink } from "./rig.ts";
@@ -23,16 +23,7 @@ function usualMessages(rig: DirectoryRig): readonly NodeMessage[] {
     rig.hello("odd", 666),
     { type: "follow", ...greeting, logId: 99, epoch: 98, head: 0, cursors: [] },
     { type: "probe", ...greeting },
-    {
-      type: "heartbeat",
-      nowMs,
-      status: "ready",
-      appliedThrough: 0,
-      outboxPending: 0,
-      lowestTime: stampTimeOf(nowMs),
-      lagMs: 0,
-      load: { entries: 0, bytes: 0, requestsPerSecond: 0 },
-    },
+    heartbeatOf({ nowMs, lowestTime: stampTimeOf(nowMs) }),
     { type: "applied", nowMs, through: 1 },
     { type: "locate", nowMs, incarnation: 1, position: 1 },
     { type: "reconcile", nowMs, appliedThrough: 1 },

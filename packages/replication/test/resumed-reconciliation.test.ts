@@ -1,5 +1,5 @@
 /** A reconciliation that is cut off goes on where it was, unless what has been done of it may not hold any more. */
-import { decodeNodeMessage, stampTimeOf, type Entry } from "@meridian/protocol";
+import { decodeNodeMessage } from "@meridian/protocol";
 import {
   KeptComparisons,
   type KeptComparison,
@@ -9,17 +9,9 @@ import { emptyLogDisk, emptyReplicaDisk, type LogDisk } from "@meridian/testkit"
 import { describe, expect, it } from "vitest";
 
 import { ClusterRig, set, type NodeRig } from "./node-rig.ts";
+import { entryOf, nameOf } from "./numbered-entries.ts";
 
 const KEYS = 6_000;
-
-const nameOf = (index: number): string => `k${String(index).padStart(5, "0")}`;
-
-function entryOf(index: number, version: number): Entry {
-  const time = stampTimeOf(Date.UTC(2025, 0, 1)) + index * 10 + version;
-  const value = new Uint8Array([version]);
-  const stamp = { time, origin: 5 };
-  return { key: nameOf(index), value, contentType: "a/b", stamp, expiresAtMs: 0, deleted: false };
-}
 
 interface Scene {
   readonly rig: ClusterRig;

@@ -17,3 +17,4 @@ export type { StoreHarness } from "./store-harness.ts";
 export { directoryLogContract } from "./directory-log-contract.ts";
 export { membersOf, oddMessages, type OddMessage } from "./member-limits.ts";
 export { frameWith, welcomeWith } from "./directory-words.ts";
+export { heartbeatOf, helloOf } from "./node-words.ts";

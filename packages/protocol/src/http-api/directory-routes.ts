@@ -1,8 +1,9 @@
 import * as v from "valibot";
 
-import { digest, digestPage, entryPage, health, RANGE, readiness } from "./elements.ts";
+import { digest, digestPage, entryPage, RANGE, readiness } from "./elements.ts";
 import { absentNode, directoryStatus, nearest, node, nodes } from "./directory-api.ts";
-import { BYTES, type ApiTable } from "./route.ts";
+import { COMMON_API } from "./common-routes.ts";
+import type { ApiTable } from "./route.ts";
 
 /** Every request that a directory takes. `HEAD` goes wherever `GET` does. */
 export const DIRECTORY_API = {
@@ -65,20 +66,7 @@ export const DIRECTORY_API = {
       errors: [],
     },
   },
-  "/metrics": {
-    GET: {
-      summary: "The numbers that Prometheus collects, in its text format 0.0.4.",
-      answer: BYTES,
-      errors: [],
-    },
-  },
-  "/healthz": {
-    GET: {
-      summary: "Whether the process takes turns.",
-      answer: health,
-      errors: [],
-    },
-  },
+  ...COMMON_API,
   "/readyz": {
     GET: {
       summary: "Whether the directory serves.",

@@ -1,4 +1,4 @@
-import { digest, digestPage, entryPage, health, RANGE, readiness } from "./elements.ts";
+import { digest, digestPage, entryPage, RANGE, readiness } from "./elements.ts";
 import {
   batchFound,
   batchGetBody,
@@ -14,6 +14,7 @@ import {
   replayed,
   written,
 } from "./region-api.ts";
+import { COMMON_API } from "./common-routes.ts";
 import { BYTES, type ApiTable, type Parameter } from "./route.ts";
 import * as v from "valibot";
 
@@ -203,20 +204,7 @@ export const REGION_API = {
       errors: [],
     },
   },
-  "/metrics": {
-    GET: {
-      summary: "The numbers that Prometheus collects, in its text format 0.0.4.",
-      answer: BYTES,
-      errors: [],
-    },
-  },
-  "/healthz": {
-    GET: {
-      summary: "Whether the process takes turns.",
-      answer: health,
-      errors: [],
-    },
-  },
+  ...COMMON_API,
   "/readyz": {
     GET: {
       summary: "Whether the region serves.",

@@ -1,0 +1,20 @@
+import { health } from "./elements.ts";
+import { BYTES, type ApiTable } from "./route.ts";
+
+/** What both programs are asked alike. */
+export const COMMON_API = {
+  "/metrics": {
+    GET: {
+      summary: "The numbers that Prometheus collects, in its text format 0.0.4.",
+      answer: BYTES,
+      errors: [],
+    },
+  },
+  "/healthz": {
+    GET: {
+      summary: "Whether the process takes turns.",
+      answer: health,
+      errors: [],
+    },
+  },
+} as const satisfies ApiTable;
