@@ -15,7 +15,6 @@
 import type { ReplicaStore } from "@meridian/ports";
 import {
   cursorIn,
-  isPurgeable,
   withCursor,
   type Cursor,
   type Hello,
@@ -154,7 +153,6 @@ export class Home {
     const hasNews = home !== undefined && this.#context.rules.recentKeysAreSentAgain;
     const missing = hasNews ? this.#keys.after(homeThrough) : [];
     if (missing === undefined) return undefined;
-    if (missing.some((key) => this.#isForgotten(key))) return undefined;
     if (!isSameLog) this.#leave(resumeAfter);
     else {
       this.#keys.cut(homeThrough);
@@ -166,14 +164,6 @@ export class Home {
     this.#where = { kind: "arriving", through, owes: missing.length > 0 };
     this.advance();
     return missing;
-  }
-
-  /** Whether the horizon has passed what this node has of a key: there is nothing to send of it, and it may still mean something to others. */
-  #isForgotten(key: string): boolean {
-    const { store } = this.#context;
-    if (store.horizon === 0) return false;
-    const held = store.get(key);
-    return held === undefined || isPurgeable(held, store.horizon);
   }
 
   /** What the log may have lacked is in the outbox, durably. */

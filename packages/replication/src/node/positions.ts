@@ -66,7 +66,7 @@ export class Positions {
     return this.#waiters.size;
   }
 
-  /** A directory has taken the node in: what its log has committed holds the outbox through `position`. */
+  /** A directory has taken the node in: what its log has committed holds the outbox through `position`. To be followed by a `check`. */
   restart({ epoch, epochs, committedThrough: sequence }: Welcome, position: number): void {
     this.#epoch = epoch;
     this.#epochs = epochs;
@@ -75,7 +75,6 @@ export class Positions {
     this.#lost.clear();
     this.#acknowledged = { position, sequence };
     for (const waiter of this.#waiters) waiter.asked = undefined;
-    this.check();
   }
 
   /** The directory has committed the outbox through `position`, and its log through `sequence`. */

@@ -4,7 +4,7 @@ interface Run {
 }
 
 /** How many keys are remembered. */
-const KEYS_MAX = 32_768;
+export const RECENT_KEYS_MAX = 32_768;
 
 /**
  * Which keys the newest frames of a log brought, or took from this node: should another directory not have these
@@ -25,10 +25,10 @@ export class RecentKeys {
     if (keys.length === 0) return;
     this.#runs.push({ through, keys });
     this.#keys += keys.length;
-    if (this.#keys <= KEYS_MAX) return;
+    if (this.#keys <= RECENT_KEYS_MAX) return;
     let count = 0;
     // Half at once: shifting an array is linear.
-    while (this.#keys > KEYS_MAX / 2) {
+    while (this.#keys > RECENT_KEYS_MAX / 2) {
       const run = this.#runs[count];
       if (run === undefined) break;
       this.#keys -= run.keys.length;

@@ -293,12 +293,19 @@ export class Replica {
     const facts = { directory: this.#choice.current, reconciles };
     this.#options.logger.info("taken in by a directory", facts);
     this.#restamper.noteTime();
-    const keys = this.#submitter.attach(link, welcome);
-    this.#home.onWelcome(welcome, keys);
     this.#positions.restart(welcome, this.#submitter.acknowledgedThrough);
-    this.#committed.reach(this.#submitter.acknowledgedThrough);
-    this.#acknowledgements.onDirectory(this.#submitter.acknowledgedThrough);
+    this.#submitter.attach(link, welcome, (keys) => this.#onAttached(welcome, keys));
     this.#updateStatus();
+  }
+
+  /** The outbox goes on behind what the directory has of it. */
+  #onAttached(welcome: Welcome, keys: readonly string[]): void {
+    const { acknowledgedThrough } = this.#submitter;
+    this.#home.onWelcome(welcome, keys);
+    this.#positions.acknowledge(acknowledgedThrough, welcome.committedThrough);
+    this.#positions.check();
+    this.#committed.reach(acknowledgedThrough);
+    this.#acknowledgements.onDirectory(acknowledgedThrough);
   }
 
   /** Counts as a new database from here on: this one is an older copy of one that went on. */

@@ -24,7 +24,7 @@ import { randomIdentity } from "@meridian/runtime";
 
 import { HybridClock } from "../time/hybrid-clock.ts";
 import type { NodeContext } from "./node-context.ts";
-import { outboxFrames } from "./outbox-frames.ts";
+import { OutboxWalk } from "./outbox-walk.ts";
 import type { Submitter } from "./submitter.ts";
 import type { WritePath } from "./write-path.ts";
 
@@ -32,6 +32,7 @@ export class Restamper {
   readonly #context: NodeContext;
   readonly #writes: WritePath;
   readonly #submitter: Submitter;
+  readonly #outbox: OutboxWalk;
   #isActive = false;
   /** The highest stamp time given since a frame was refused. */
   #renewedTime = 0;
@@ -44,6 +45,7 @@ export class Restamper {
     this.#context = context;
     this.#writes = writes;
     this.#submitter = submitter;
+    this.#outbox = new OutboxWalk(context, (failure) => this.#fail(failure));
   }
 
   /** The database counts as a new one from here on: it is an older copy of one that went on. */
@@ -73,20 +75,10 @@ export class Restamper {
     const position = rules.stampsBeforeRefusedStay ? refused : acknowledgedThrough + 1;
     this.#isActive = true;
     this.#submitter.suspend();
-    const { time, stamps, logger, events } = this.#context;
+    const { time, logger } = this.#context;
     logger.warn("stamps refused; going by the cluster's time", { aheadMs: time.aheadMs });
     time.obey();
-    this.#writes.pause(() => {
-      const admittedTime = Math.max(this.#admittedTime, this.#highestBefore(position));
-      const bound = Math.max(timeMax, admittedTime);
-      this.#renewedTime = 0;
-      stamps.lower(Math.max(admittedTime, this.#highestUpTo(bound, position)));
-      if (this.#outdated !== undefined) {
-        for (const kept of this.#keptOutdated(bound)) this.#outdated.observe(kept);
-        events.emit.outdated();
-      }
-      this.#restampAfter(position - 1, bound);
-    });
+    this.#writes.pause(() => this.#look(position, timeMax));
   }
 
   /** New stamps lie above what a directory has admitted, and above a horizon. */
@@ -94,49 +86,76 @@ export class Restamper {
     return Math.max(this.#context.admitted.time, this.#context.store.horizon);
   }
 
-  /** The highest stamp time in the outbox before a refused position: the directory has taken that. */
-  #highestBefore(position: number): number {
-    let highest = 0;
-    for (const frame of outboxFrames(this.#context.store, this.#submitter.acknowledgedThrough)) {
-      if (frame.position >= position) break;
-      highest = Math.max(highest, frame.highestTime);
-    }
-    return highest;
+  /** Looks through the outbox for the stamps that stay, and goes on with the rest. */
+  #look(position: number, timeMax: number): void {
+    // The directory has taken what is before a refused position.
+    let taken = 0;
+    const { acknowledgedThrough } = this.#submitter;
+    const seeTaken = (frame: OutboxFrame): boolean => {
+      if (frame.position >= position) return false;
+      taken = Math.max(taken, frame.highestTime);
+      return true;
+    };
+    this.#walk(acknowledgedThrough, seeTaken, () => {
+      const bound = Math.max(timeMax, this.#admittedTime, taken);
+      this.#lookBehind(position, bound, Math.max(this.#admittedTime, taken));
+    });
   }
 
-  /** The highest stamp time up to `bound` from a position on: it stays, and new ones have to lie above it, or order would be lost. */
-  #highestUpTo(bound: number, position: number): number {
-    let highest = 0;
-    for (const frame of outboxFrames(this.#context.store, position - 1)) {
+  /** What has a stamp up to `bound` from a position on keeps it, and new ones have to lie above it, or order would be lost. */
+  #lookBehind(position: number, bound: number, admittedTime: number): void {
+    let highest = admittedTime;
+    const see = (frame: OutboxFrame): boolean => {
       const times = frame.highestTime <= bound ? [frame.highestTime] : timesOf(frame);
       for (const time of times) if (time <= bound) highest = Math.max(highest, time);
-    }
-    return highest;
+      return true;
+    };
+    this.#walk(position - 1, see, () => {
+      this.#renewedTime = 0;
+      this.#context.stamps.lower(Math.max(highest, this.#admittedTime));
+      if (this.#outdated === undefined) return this.#restampAfter(position - 1, bound);
+      this.#lookAtOutdated(this.#outdated, bound, () => this.#restampAfter(position - 1, bound));
+    });
   }
 
-  /** Stamp times up to `bound` of what an older copy of the database had not sent: they stay, and new ones lie above. */
-  *#keptOutdated(bound: number): Generator<number> {
-    const { store, stamps } = this.#context;
-    for (const { block, count } of outboxFrames(store, this.#submitter.acknowledgedThrough)) {
+  /** Stamps up to `bound` of what an older copy of the database had not sent stay, and new ones lie above. */
+  #lookAtOutdated(outdated: HybridClock, bound: number, done: () => void): void {
+    const { stamps, events } = this.#context;
+    const see = ({ block, count }: OutboxFrame): boolean => {
       for (const { stamp } of decodeBlock(block, count)) {
-        if (stamp.origin !== stamps.origin && stamp.time <= bound) yield stamp.time;
+        if (stamp.origin !== stamps.origin && stamp.time <= bound) outdated.observe(stamp.time);
       }
-    }
+      return true;
+    };
+    this.#walk(this.#submitter.acknowledgedThrough, see, () => {
+      events.emit.outdated();
+      done();
+    });
   }
 
-  #restampAfter(after: number, refusedAbove: number): void {
+  /** This runs when a commit is done, or in a later turn, where nobody else would take a failure. */
+  #walk(after: number, see: (frame: OutboxFrame) => boolean, done: () => void): void {
     try {
-      this.#restampNext(after, refusedAbove);
+      this.#outbox.begin(after, see, done);
     } catch (cause) {
-      // This runs when a commit is done, where nobody else would take the failure.
       this.#fail(asMeridianError(cause));
     }
   }
 
-  #restampNext(after: number, refusedAbove: number): void {
+  #restampAfter(after: number, refusedAbove: number): void {
+    let next: OutboxFrame | undefined;
+    const see = (frame: OutboxFrame): boolean => {
+      if (frame.highestTime > refusedAbove) next = frame;
+      return next === undefined;
+    };
+    this.#walk(after, see, () => {
+      if (next === undefined) this.#end();
+      else this.#restampFrame(next, refusedAbove);
+    });
+  }
+
+  #restampFrame(frame: OutboxFrame, refusedAbove: number): void {
     const { store, events } = this.#context;
-    const frame = firstAbove(refusedAbove, outboxFrames(store, after));
-    if (frame === undefined) return this.#end();
     const { position } = frame;
     // What has been admitted meanwhile, by whomever, keeps its stamp, and so does what already has a new one.
     const bound = Math.max(refusedAbove, this.#admittedTime, this.#renewedTime);
@@ -208,11 +227,6 @@ export class Restamper {
     const isByThatClock = stamp.time < this.#judgedFrom && expiresAtMs >= unixMsOf(stamp.time);
     return isByThatClock && this.#context.time.confirmedMs() !== undefined;
   }
-}
-
-function firstAbove(bound: number, frames: Iterable<OutboxFrame>): OutboxFrame | undefined {
-  for (const frame of frames) if (frame.highestTime > bound) return frame;
-  return undefined;
 }
 
 function timesOf({ block, count }: OutboxFrame): number[] {

@@ -58,6 +58,7 @@ export class Settlement implements ReconcilingParty {
     if (missing.length === 0) return;
     this.#context.logger.info("sending again what the log may lack", { keys: missing.length });
     const paid: WriteDone = (failure, receipt) => {
+      // With its link, the node loses the hope to arrive, and compares all with the next log.
       if (receipt === undefined) this.#fail(failure);
       else if (begun === this.#begun) home.paid();
     };

@@ -24,7 +24,8 @@ import { PendingTimes } from "../horizon/pending-times.ts";
 import { checkHorizon, checkOutboxPosition } from "../link/directory-claims.ts";
 import { FRAME_COST, TurnWork } from "../turn-work.ts";
 import type { NodeContext } from "./node-context.ts";
-import { outboxFrames } from "./outbox-frames.ts";
+import { OutboxWalk } from "./outbox-walk.ts";
+import { RECENT_KEYS_MAX } from "./recent-keys.ts";
 
 interface InFlight {
   readonly frame: OutboxFrame;
@@ -56,6 +57,7 @@ export class Submitter {
   #savedThrough: number;
   readonly #times: PendingTimes;
   readonly #work: TurnWork;
+  readonly #walk: OutboxWalk;
 
   constructor(context: NodeContext) {
     const { outboxThrough, outboxAcknowledged } = context.store;
@@ -70,6 +72,7 @@ export class Submitter {
       (callback) => context.defer(callback),
       () => this.#pumpLater(),
     );
+    this.#walk = new OutboxWalk(context, (failure) => context.events.emit.failed(failure));
   }
 
   /**
@@ -136,33 +139,35 @@ export class Submitter {
   }
 
   /**
-   * Starts sending on a new link, after what the directory says it has committed, unless it is to hold back. Returns the
-   * keys of what was not known to be committed until now.
+   * Starts sending on a new link, after what the directory says it has committed, unless it is to hold back. Calls `onAttached` then, with
+   * the keys of what was not known to be committed until now: not all where there are more than a node remembers.
    */
-  attach(link: Link, { outboxThrough, holdBack, features }: Welcome): readonly string[] {
+  attach(
+    link: Link,
+    { outboxThrough: committed, holdBack, features }: Welcome,
+    onAttached: (keys: readonly string[]) => void,
+  ): void {
     this.detach();
     this.#isHeld = holdBack;
     this.#saysIncomplete = features.includes(INCOMPLETE_OUTBOX);
-    const keys = this.#admitThrough(outboxThrough);
-    this.acknowledge(outboxThrough);
-    this.#sentThrough = this.#acknowledgedThrough;
-    this.#link = link;
-    this.pump();
-    return keys;
-  }
-
-  /** The directory has committed these frames although its acknowledgement of them was lost. */
-  #admitThrough(position: number): readonly string[] {
-    if (position <= this.#acknowledgedThrough) return [];
     const keys: string[] = [];
-    for (const frame of outboxFrames(this.#context.store, this.#acknowledgedThrough)) {
-      if (frame.position > position) break;
-      if (this.#context.rules.welcomeTellsAdmitted) {
-        this.#context.admitted.raise(frame.highestTime);
-      }
-      keys.push(...keysOf(frame));
-    }
-    return keys;
+    const done = (): void => {
+      this.acknowledge(committed);
+      this.#sentThrough = this.#acknowledgedThrough;
+      this.#link = link;
+      this.pump();
+      onAttached(keys);
+    };
+    if (committed <= this.#acknowledgedThrough) return done();
+    // The directory has committed these frames although its acknowledgement of them was lost.
+    const see = (frame: OutboxFrame): boolean => {
+      if (frame.position > committed) return false;
+      const { admitted, rules } = this.#context;
+      if (rules.welcomeTellsAdmitted) admitted.raise(frame.highestTime);
+      if (keys.length <= RECENT_KEYS_MAX) keys.push(...keysOf(frame));
+      return true;
+    };
+    this.#walk.begin(this.#acknowledgedThrough, see, done);
   }
 
   /** The log may lack what other logs have acknowledged, until `complete` tells when it has that. */
@@ -176,6 +181,7 @@ export class Submitter {
   }
 
   detach(): void {
+    this.#walk.stop();
     this.#link = undefined;
     this.#isHeld = false;
     this.#inFlight = [];

@@ -14,6 +14,7 @@ import {
   entryBytes,
   highestTimeOf,
   isLive,
+  isPurgeable,
   lowestTimeOf,
   MeridianError,
   NO_BYTES,
@@ -81,7 +82,7 @@ export type WriteDone = (failure: unknown, receipt?: Receipt) => void;
 interface Resubmission {
   readonly keys: readonly string[];
   readonly done: WriteDone;
-  readonly onLast: ((position: number) => void) | undefined;
+  readonly onComplete: ((position: number) => void) | undefined;
 }
 
 interface Batch {
@@ -152,33 +153,40 @@ export class WritePath {
   }
 
   /**
-   * Sends the newest entries of `keys` once more, with the stamps they have when their turn comes. Calls `onLast` before it hands the last
-   * of them to the store, with the outbox position that they get.
+   * Sends the newest entries of `keys` once more, with the stamps they have when their turn comes. Calls `onComplete` before it hands the last
+   * of them to the store, with the outbox position that they get. Who asks for that needs all of them: it fails with `OUT_OF_ORDER` if the horizon has
+   * passed what this node has of a key, of which there is nothing to send, and which may still mean something to others.
    */
-  resubmit(keys: readonly string[], done: WriteDone, onLast?: (position: number) => void): void {
+  resubmit(
+    keys: readonly string[],
+    done: WriteDone,
+    onComplete?: (position: number) => void,
+  ): void {
     if (this.#closed) return done(draining());
     this.#resubmitting += 1;
     const finish: WriteDone = (failure, receipt) => {
       this.#resubmitting -= 1;
       done(failure, receipt);
     };
-    this.#resubmitFrom({ keys, done: finish, onLast }, 0, { entries: [], outboxPosition: 0 });
+    this.#resubmitFrom({ keys, done: finish, onComplete }, 0, { entries: [], outboxPosition: 0 });
   }
 
   /** A frame's worth at a time, which is read when its turn comes, and only then. */
   #resubmitFrom(resubmission: Resubmission, start: number, last: Receipt): void {
-    const { keys, done, onLast } = resubmission;
+    const { keys, done, onComplete } = resubmission;
+    const { store } = this.#context;
     let next = start;
     const make = (): readonly Entry[] => {
       const entries: Entry[] = [];
       const end = Math.min(keys.length, next + RESUBMITTED_MAX);
       for (let bytes = 0; next < end && bytes < FRAME_BYTES_TARGET; next += 1) {
-        const entry = this.#context.store.get(keys[next] ?? "");
+        const entry = store.get(keys[next] ?? "");
+        if (onComplete !== undefined && isForgotten(entry, store.horizon)) throw forgotten();
         if (entry === undefined) continue;
         entries.push(entry);
         bytes += entryBytes(entry);
       }
-      if (next === keys.length) onLast?.(this.#context.store.outboxThrough + 1);
+      if (next === keys.length) onComplete?.(store.outboxThrough + 1);
       return entries;
     };
     const partDone: WriteDone = (failure, receipt) => {
@@ -389,6 +397,15 @@ function joined(blocks: readonly Uint8Array[]): Uint8Array {
     offset += block.byteLength;
   }
   return whole;
+}
+
+function isForgotten(held: Entry | undefined, horizon: number): boolean {
+  return horizon > 0 && (held === undefined || isPurgeable(held, horizon));
+}
+
+function forgotten(): MeridianError {
+  const said = "Expected to have all that the log may lack, got a key that is forgotten here";
+  return new MeridianError("OUT_OF_ORDER", said);
 }
 
 function draining(): MeridianError {
