@@ -22,7 +22,14 @@ import {
 } from "@meridian/runtime";
 import { openDirectoryLog, type SqliteDirectoryLog, type StoreTuning } from "@meridian/store";
 import { registerProcess } from "@meridian/supervision";
-import { dialLink, LINK_BYTES_MAX, LinkListener } from "@meridian/transport";
+import {
+  dialLink,
+  LINK_BYTES_MAX,
+  linkCuts,
+  type LinkCuts,
+  LinkListener,
+  type LinkListenerOptions,
+} from "@meridian/transport";
 
 import { directoryHandlers } from "./http/directory-listener.ts";
 import type { DirectoryService } from "./http/directory-service.ts";
@@ -93,6 +100,7 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
   const server = new HttpServer({
     clock,
     metrics,
+    logger,
     connectionsMax,
     allowHost: options.allowHost ?? [],
     insecure: options.insecureNoTls,
@@ -163,6 +171,7 @@ function serve(
   running: Running,
 ): () => Promise<void> {
   const { cluster, clock, logger, metrics, onFatal } = options;
+  const cuts = linkCuts(options);
   const startedAtMs = clock.nowMs();
   let leaving: MeridianError | undefined;
   const directory = new Directory({
@@ -171,7 +180,7 @@ function serve(
     clock,
     logger,
     metrics,
-    follow: followOptions(options),
+    follow: followOptions(options, cuts),
     limits: { horizonMs: options.horizon },
     onMembers: () => registry.changed(),
     onFatal: (failure) => {
@@ -183,8 +192,8 @@ function serve(
   const registry = new NodeRegistry(directory, clock);
   const digester = new LogDigester(log);
   const pages = new LogPages(log, directory.clocks);
-  const links = linksOf(directory, clock, logger, metrics);
-  const limit = new RequestLimit(metrics);
+  const links = linksOf(directory, { clock, logger, metrics, cuts });
+  const limit = new RequestLimit(metrics, () => server.cuts.tell("request"));
   const service: DirectoryService = {
     cluster,
     version: programVersion(),
@@ -231,28 +240,27 @@ function forgetNode(directory: Directory, id: string): Promise<AbsentMember> {
 
 function linksOf(
   directory: Directory,
-  clock: Clock,
-  logger: Logger,
-  metrics: Metrics,
+  options: Pick<LinkListenerOptions, "clock" | "logger" | "metrics" | "cuts">,
 ): LinkListener {
-  metrics.level(() => [{ name: "linkBytes", now: directory.linkBytes, max: LINK_BYTES_MAX }]);
+  options.metrics.level(() => [
+    { name: "linkBytes", now: directory.linkBytes, max: LINK_BYTES_MAX },
+  ]);
   return new LinkListener({
     path: LINK_PATH,
     accept: (link, remoteAddress) => directory.accept(link, remoteAddress),
-    clock,
-    logger,
-    metrics,
+    ...options,
   });
 }
 
 /** How the others are reached. */
-function followOptions(options: Settled): FollowOptions {
+function followOptions(options: Settled, cuts: LinkCuts): FollowOptions {
   const { peer, random, logger, credentials } = options;
   const peers = (peer ?? []).map((name) => ({
     name,
     dial: (events: LinkEvents): Link =>
       dialLink(`${name.replace(/\/+$/, "")}/replicate`, events, {
         logger,
+        cuts,
         credentials: credentials.dialing,
       }),
   }));

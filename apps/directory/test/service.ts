@@ -72,7 +72,7 @@ export function serviceOf(
     notReady: () => undefined,
     damage: () => undefined,
     metrics: new Metrics(),
-    limit: new RequestLimit(new Metrics()),
+    limit: new RequestLimit(new Metrics(), () => {}),
     origins: new OriginPolicy([]),
     ...given,
   };

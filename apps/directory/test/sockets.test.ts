@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 
 import { HttpServer } from "@meridian/http";
 import { MeridianError } from "@meridian/protocol";
-import { Metrics, systemClock } from "@meridian/runtime";
+import { Metrics, systemClock, silentLogger } from "@meridian/runtime";
 
 import { directoryHandlers } from "../src/http/directory-listener.ts";
 import { CITIES, serviceOf } from "./service.ts";
@@ -13,6 +13,7 @@ async function startService(): Promise<string> {
   const starting = new MeridianError("DIRECTORY_UNREACHABLE", "Not yet");
   const server = new HttpServer({
     clock: systemClock,
+    logger: silentLogger,
     metrics: new Metrics(),
     connectionsMax: 100,
     starting,

@@ -28,7 +28,7 @@ import {
 } from "@meridian/runtime";
 import { openReplicaStore, type SqliteReplicaStore } from "@meridian/store";
 import { registerProcess } from "@meridian/supervision";
-import { dialLink } from "@meridian/transport";
+import { dialLink, linkCuts } from "@meridian/transport";
 
 import { HttpListener } from "./listeners/http/http-listener.ts";
 import { RegionNode } from "./region-node.ts";
@@ -105,7 +105,7 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
     store,
     directories,
     credentials: () => credentials.dialing,
-    dial: dialOf(directories, { credentials, store, clock, logger }),
+    dial: dialOf(directories, { credentials, store, clock, logger, metrics }),
     clock,
     random,
     metrics,
@@ -143,17 +143,21 @@ function dialOf(
     store,
     clock,
     logger,
+    metrics,
   }: {
     readonly credentials: Credentials;
     readonly store: SqliteReplicaStore;
     readonly clock: Clock;
     readonly logger: Logger;
+    readonly metrics: Metrics;
   },
 ): Dial {
+  const cuts = linkCuts({ clock, logger, metrics });
   return throttledDial({
     dial: (events, index) => {
       const { dialing } = credentials;
-      return dialLink(`${directories[index]}/replicate`, events, { logger, credentials: dialing });
+      const url = `${directories[index]}/replicate`;
+      return dialLink(url, events, { logger, cuts, credentials: dialing });
     },
     clock,
     backlogBytes: () => store.backlogBytes,

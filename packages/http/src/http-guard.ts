@@ -9,11 +9,12 @@ import type { Duplex } from "node:stream";
 import { Server as TlsServer } from "node:tls";
 
 import { MeridianError } from "@meridian/protocol";
-import type { Clock, Metrics } from "@meridian/runtime";
+import type { Clock, Cuts, Metrics } from "@meridian/runtime";
 
 import { guardAnswers, unwrittenBytes } from "./answer-body.ts";
 import type { Refuse } from "./answer.ts";
 import { HeldBytes, type Holder } from "./held-bytes.ts";
+import type { HttpCut } from "./http-cuts.ts";
 import { IdleConnections } from "./idle-connections.ts";
 import { Pipelines, REQUEST_BYTES } from "./pipelines.ts";
 import { answerRaw } from "./raw-answer.ts";
@@ -24,6 +25,7 @@ export interface HttpGuardOptions {
   readonly connectionsMax: number;
   readonly clock: Clock;
   readonly metrics: Metrics;
+  readonly cuts: Cuts<HttpCut>;
   /** Tells a client why it is refused, where no request has come that could be answered. */
   readonly refuse: Refuse;
   /** Bytes of answers that have not left. Default: 256 MiB. */
@@ -44,9 +46,11 @@ const REFUSAL_MS = 1_000;
 class Connection implements Holder {
   readonly socket: Socket;
   readonly #pipelines: Pipelines;
+  readonly #cuts: Cuts<HttpCut>;
 
-  constructor(socket: Socket, pipelines: Pipelines) {
+  constructor(socket: Socket, pipelines: Pipelines, cuts: Cuts<HttpCut>) {
     this.socket = socket;
+    this.#cuts = cuts;
     this.#pipelines = pipelines;
   }
 
@@ -60,6 +64,7 @@ class Connection implements Holder {
   }
 
   cut(): void {
+    this.#cuts.tell("unread", { from: this.socket.remoteAddress, bytes: this.heldBytes });
     this.socket.destroy();
   }
 }
@@ -100,6 +105,7 @@ export class HttpGuard {
     const greeting = new Map<string, Socket>();
     server.on("connection", (socket: Socket) => {
       if (this.#connections.size >= options.connectionsMax && !this.#makeRoom()) {
+        options.cuts.tell("refused", { from: socket.remoteAddress });
         // Nobody would understand a refusal before the handshake.
         if (isSecure) socket.destroy();
         else this.#refuse(socket);
@@ -139,6 +145,7 @@ export class HttpGuard {
         this.#answers.admit(REQUEST_BYTES, this.#carriers.get(socket));
       } catch {
         // Whatever it is told waits behind all that it does not read.
+        this.#options.cuts.tell("sent-ahead", { from: socket.remoteAddress });
         socket.destroy();
         return;
       }
@@ -158,7 +165,7 @@ export class HttpGuard {
   }
 
   #carry(socket: Socket): void {
-    const connection = new Connection(socket, this.#pipelines);
+    const connection = new Connection(socket, this.#pipelines, this.#options.cuts);
     this.#carriers.set(socket, connection);
     this.#answers.add(connection);
     guardAnswers(socket, (bytes) => this.#answers.admit(bytes, connection));
@@ -174,6 +181,7 @@ export class HttpGuard {
     const idle = this.#idle.take();
     if (idle === undefined) return false;
     this.#connections.delete(idle);
+    this.#options.cuts.tell("idle", { from: idle.remoteAddress });
     idle.destroy();
     return true;
   }

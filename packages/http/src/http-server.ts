@@ -6,10 +6,11 @@ import type { Duplex } from "node:stream";
 import { TLSSocket, type SecureContextOptions } from "node:tls";
 
 import { MeridianError } from "@meridian/protocol";
-import type { Clock, Metrics } from "@meridian/runtime";
+import type { Clock, Cuts, Logger, Metrics } from "@meridian/runtime";
 
 import { problemAnswer, type Answer, type Refuse } from "./answer.ts";
 import { HostPolicy, isLoopback } from "./hosts.ts";
+import { httpCuts, type HttpCut } from "./http-cuts.ts";
 import { HttpGuard } from "./http-guard.ts";
 import { HTTP_TIMEOUTS, type HttpTimeouts } from "./http-timeouts.ts";
 import { answerRaw, refuseConnection } from "./raw-answer.ts";
@@ -35,6 +36,8 @@ export interface HttpServerOptions {
   readonly clock: Clock;
   /** Is told how full what the server holds is. */
   readonly metrics: Metrics;
+  /** Is told of connections that the server parts with. */
+  readonly logger: Logger;
   /** More connections are refused. */
   readonly connectionsMax: number;
   /** See `HttpGuardOptions`. */
@@ -65,6 +68,8 @@ export class HttpServer {
   readonly #server: Server | SecureServer;
   readonly #options: HttpServerOptions;
   readonly #guard: HttpGuard;
+  /** Connections that the server parts with. */
+  readonly cuts: Cuts<HttpCut>;
   /** The newest answer of each connection. */
   readonly #lastAnswer = new WeakMap<Duplex, ServerResponse>();
   #hosts = new HostPolicy("*");
@@ -104,7 +109,13 @@ export class HttpServer {
     );
     const newestAnswer = (socket: Duplex): ServerResponse | undefined =>
       this.#lastAnswer.get(socket);
-    this.#guard = new HttpGuard(this.#server, { ...options, refuse, newestAnswer });
+    this.cuts = httpCuts(options);
+    this.#guard = new HttpGuard(this.#server, {
+      ...options,
+      cuts: this.cuts,
+      refuse,
+      newestAnswer,
+    });
   }
 
   /**

@@ -20,6 +20,7 @@ interface Tracked {
  */
 export class RequestLimit {
   readonly #max: number;
+  readonly #onCut: () => void;
   /**
    * In the order of their coming. A list, because a set that much is put into and taken out of leaves tables behind, each of
    * which keeps the requests alive that were in it until the next full collection of garbage.
@@ -29,8 +30,10 @@ export class RequestLimit {
   #active = 0;
   readonly #onIdle: (() => void)[] = [];
 
-  constructor(metrics: Metrics, max: number = REQUESTS_MAX) {
+  /** `onCut` is called before a connection is cut for its request. */
+  constructor(metrics: Metrics, onCut: () => void, max: number = REQUESTS_MAX) {
     this.#max = max;
+    this.#onCut = onCut;
     metrics.level(() => [{ name: "httpRequests", now: this.active, max }]);
   }
 
@@ -60,6 +63,7 @@ export class RequestLimit {
   #makeRoom(): void {
     for (let each = this.#oldest; each !== undefined; each = each.newer) {
       if (!waitsForClient(each)) continue;
+      this.#onCut();
       each.incoming.socket.destroy();
       return this.#end(each);
     }

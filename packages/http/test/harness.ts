@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net";
 
 import { MeridianError } from "@meridian/protocol";
-import { Metrics, systemClock, type Gauge } from "@meridian/runtime";
+import { Metrics, systemClock, type Gauge, silentLogger } from "@meridian/runtime";
 import { onTestFinished } from "vitest";
 
 import { HttpServer, type HttpServerOptions } from "@meridian/http";
@@ -24,6 +24,7 @@ export async function startServer({
   const metrics = new Metrics();
   const server = new HttpServer({
     clock: systemClock,
+    logger: silentLogger,
     metrics,
     connectionsMax: 100,
     starting: new MeridianError("DIRECTORY_UNREACHABLE", "Not yet"),

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 
 import { MeridianError } from "@meridian/protocol";
-import { Metrics, systemClock } from "@meridian/runtime";
+import { Metrics, systemClock, silentLogger } from "@meridian/runtime";
 import { describe, expect, it } from "vitest";
 
 import { HttpServer, problemAnswer, type HttpHandlers } from "@meridian/http";
@@ -124,6 +124,7 @@ async function listenOn(
   const metrics = new Metrics();
   const server = new HttpServer({
     clock: systemClock,
+    logger: silentLogger,
     metrics,
     connectionsMax: 10,
     starting,

@@ -13,7 +13,7 @@ import {
   type HttpServer,
 } from "@meridian/http";
 import type { MeridianError } from "@meridian/protocol";
-import { Metrics, systemClock } from "@meridian/runtime";
+import { Metrics, systemClock, metricsText } from "@meridian/runtime";
 import { expect, it, onTestFinished } from "vitest";
 
 import { connectTo, exchangeBytes, levelOf, startServer } from "./harness.ts";
@@ -137,7 +137,8 @@ it("a large answer arrives whole, and in one piece or many alike", async () => {
 });
 
 it("connections on which nothing moves make room for others, those that wait for the server do not", async () => {
-  const server = await startServer({ connectionsMax: 4 });
+  const metrics = new Metrics();
+  const server = await startServer({ connectionsMax: 4, metrics });
   const answers: ServerResponse[] = [];
   const request = ({ url }: IncomingMessage, outgoing: ServerResponse): void => {
     if (url === "/later") answers.push(outgoing);
@@ -151,6 +152,7 @@ it("connections on which nothing moves make room for others, those that wait for
   await Promise.all(silent.map((socket) => once(socket, "connect")));
   await expect.poll(() => answers.length).toBe(1);
   await expect.poll(() => statusOf(server, "/"), { timeout: 10_000 }).toBe("200");
+  expect(metricsText(metrics)).toMatch(/meridian_http_cuts_total\{reason="idle"\} [1-9]/);
   const [outgoing] = answers;
   if (outgoing !== undefined) send(outgoing, jsonAnswer(200, "later"));
   expect(String(await once(served, "data"))).toContain("later");
@@ -158,7 +160,7 @@ it("connections on which nothing moves make room for others, those that wait for
 
 it("of too many requests the oldest goes that waits for its own client", async () => {
   const server = await startServer();
-  const limit = new RequestLimit(new Metrics(), 3);
+  const limit = new RequestLimit(new Metrics(), () => server.cuts.tell("request"), 3);
   const answers: ServerResponse[] = [];
   const request = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     limit.track(incoming, outgoing);

@@ -1,5 +1,6 @@
 export { Backoff, type BackoffOptions } from "./backoff.ts";
 export type { Clock } from "./clock.ts";
+export { Cuts, type CutsOptions } from "./cuts.ts";
 export { Deadlines } from "./deadlines.ts";
 export type { Gauge } from "./gauge.ts";
 export { HeldBytes, SMALL_BYTES, type HeldBytesOptions, type Holder } from "./held-bytes.ts";

@@ -8,6 +8,7 @@ import { WebSocketServer, type WebSocket } from "ws";
 
 import { plainAddress } from "./address.ts";
 import { Doorway, type Place } from "./doorway.ts";
+import { FAULTS } from "./link-cuts.ts";
 import { LinkBytes } from "./link-bytes.ts";
 import { ReadTurns } from "./read-turns.ts";
 import {
@@ -30,16 +31,6 @@ export interface LinkListenerOptions extends LinkOptions {
   /** Is told how full what this end keeps for its links is. */
   readonly metrics: Metrics;
 }
-
-/** What ends a link by the fault of its peer, or is no better than that. */
-const FAULTS: ReadonlySet<ErrorCode> = new Set([
-  "LEASE_EXPIRED",
-  "MALFORMED_MESSAGE",
-  "OVERLOADED",
-  "SAME_LOG",
-  "UNSUPPORTED_VERSION",
-  "WRONG_CLUSTER",
-] as const);
 
 const CROWDED = new MeridianError(
   "OVERLOADED",

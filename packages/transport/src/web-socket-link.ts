@@ -24,6 +24,7 @@ import type { Logger } from "@meridian/runtime";
 import type { ClientOptions, WebSocket } from "ws";
 
 import { Inbox, type Arrived } from "./inbox.ts";
+import { FAULTS, type LinkCuts } from "./link-cuts.ts";
 import type { CountedLink, LinkAccount, LinkBytes } from "./link-bytes.ts";
 import { ReadTurns, Share, type TurnTaker } from "./read-turns.ts";
 
@@ -40,6 +41,8 @@ export interface LinkOptions {
   readonly logger: Logger;
   /** See `onDrain`. It must not be above the bound at which the owner stops sending. Default: 1 MiB. */
   readonly drainBytes?: number;
+  /** Counts the links that this end ends, and tells of them. Default: each is told of. */
+  readonly cuts?: LinkCuts;
 }
 
 /** The same of one link among many. */
@@ -142,6 +145,7 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
   readonly #watch: LinkWatch | undefined;
   #hasAnswered = false;
   readonly #account: LinkAccount | undefined;
+  readonly #cuts: LinkCuts | undefined;
   readonly #turns: ReadTurns;
   readonly #share = new Share();
   /** What has arrived and waits for the turn of this link. */
@@ -158,6 +162,7 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
     this.#drainBytes = options.drainBytes ?? DRAIN_BYTES_DEFAULT;
     this.#turns = options.turns ?? new ReadTurns();
     this.#watch = options.watch;
+    this.#cuts = options.cuts;
     this.#account = options.bytes?.follow(this);
   }
 
@@ -261,16 +266,25 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
     this.#closing = { code, reason: cut };
     this.#socket.close(code, cut);
     const error = errorOfCloseCode(code);
-    if (error !== undefined) this.#watch?.parted(error);
+    if (error !== undefined) this.#part(error, reason);
   }
 
   /** Ends the link at once, without a word to the peer: it would not hear it. */
   cut(error: MeridianError): void {
     if (this.#closing !== undefined) return;
     this.#closing = { code: closeCodeOf(error.code), reason: error.message };
-    this.#logger.warn("A replication link was cut", { code: error.code, error: error.message });
+    if (this.#cuts === undefined) {
+      this.#logger.warn("A replication link was cut", { code: error.code, error: error.message });
+    }
     this.#socket.terminate();
-    this.#watch?.parted(error.code);
+    this.#part(error.code, error.message);
+  }
+
+  /** This end has ended the link. Whose lease has expired, its owner tells. */
+  #part(code: ErrorCode, error: string): void {
+    this.#watch?.parted(code);
+    if (FAULTS.has(code) && code !== "LEASE_EXPIRED") this.#cuts?.tell(code, { error });
+    else this.#cuts?.count(code);
   }
 
   /** Writes to the socket, and counts what that adds to what waits. */
@@ -391,7 +405,7 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
         ...fields,
         stack: cause instanceof Error ? cause.stack : error.stack,
       });
-    } else {
+    } else if (this.#cuts === undefined) {
       this.#logger.warn("A replication link was closed because of what came over it", fields);
     }
     this.close(closeCodeOf(error.code), error.message);

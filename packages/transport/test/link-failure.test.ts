@@ -4,8 +4,8 @@ import { describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 
 import { MeridianError, MESSAGE_BYTES_MAX } from "@meridian/protocol";
-import { silentLogger } from "@meridian/runtime";
-import { dialLink } from "@meridian/transport";
+import { Metrics, metricsText, silentLogger, systemClock } from "@meridian/runtime";
+import { dialLink, linkCuts } from "@meridian/transport";
 
 import { Recorder, recordingLogger, startRig, type Rig } from "./rig.ts";
 
@@ -85,6 +85,26 @@ describe("an error in a callback", () => {
     await server.closed();
     expect(lines).toHaveLength(1);
   });
+});
+
+it("links that are ended are counted by why, and told of once in a while", async () => {
+  const { lines, logger } = recordingLogger();
+  const metrics = new Metrics();
+  const server = new Recorder({
+    onMessage: () => {
+      throw new MeridianError("MALFORMED_MESSAGE", "Expected sense, got none");
+    },
+  });
+  const cuts = linkCuts({ clock: systemClock, logger, metrics });
+  const rig = await startRig(() => server, { logger, cuts });
+  for (let times = 0; times < 3; times += 1) {
+    const client: Recorder = new Recorder({ onOpen: () => link.send("nonsense") });
+    const link = dialLink(rig.url, client, options);
+    await client.closed();
+  }
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).toContain("Expected sense, got none");
+  expect(metricsText(metrics)).toContain('meridian_link_cuts_total{reason="MALFORMED_MESSAGE"} 3');
 });
 
 describe("a peer", () => {

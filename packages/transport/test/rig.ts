@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
 
 import { Metrics, silentLogger, systemClock, type Logger } from "@meridian/runtime";
-import { LinkListener, type WebSocketLink } from "@meridian/transport";
+import { LinkListener, type LinkCuts, type WebSocketLink } from "@meridian/transport";
 
 /** What happened on a link, and promises for what will. */
 export class Recorder implements LinkEvents {
@@ -77,6 +77,7 @@ export async function startRig(
     readonly logger?: Logger;
     readonly drainBytes?: number;
     readonly heldBytesMax?: number;
+    readonly cuts?: LinkCuts;
   } = {},
 ): Promise<Rig> {
   const accepted: Rig["accepted"] = [];

@@ -29,7 +29,7 @@ export interface FeedOptions {
   readonly incarnation: number;
   /** The last sequence that the node has. */
   readonly after: number;
-  linkBytesMax(): number;
+  readonly linkBytesMax: () => number;
   readonly rules: Rules;
   nowMs(): number;
   /** Runs `callback` once other work has had its turn, unless the link is gone then. What it throws ends the link. */

@@ -15,5 +15,5 @@ export interface SessionHost extends DirectoryContext {
   readonly peers: Pick<Peers, "isSyncing" | "has">;
   readonly membership: Pick<Membership, "registryFor">;
   /** Bytes that may wait on one link before its peer is fed at its own pace: so many, but less where there are many links. */
-  linkBytesMax(): number;
+  readonly linkBytesMax: () => number;
 }

@@ -62,7 +62,7 @@ export interface ResponderOptions {
   readonly log: DirectoryLog;
   readonly link: Link;
   /** Bytes that may wait on the link before the answers do. */
-  linkBytesMax(): number;
+  readonly linkBytesMax: () => number;
   /** What has not been found to be equal, and not been exchanged: all of it, unless this goes on from somewhere. */
   readonly open: OpenRanges;
   /** What is purgeable under it is left out. */

@@ -42,8 +42,9 @@ export class HttpListener implements Listener {
 
   constructor(options: HttpListenerOptions) {
     this.#options = options;
-    this.#limit = new RequestLimit(options.metrics);
-    this.#server = new HttpServer({ ...options, starting: STARTING });
+    const server = new HttpServer({ ...options, starting: STARTING });
+    this.#server = server;
+    this.#limit = new RequestLimit(options.metrics, () => server.cuts.tell("request"));
   }
 
   /** Takes the address, as `HttpServer.listen` does. */
