@@ -63,6 +63,12 @@ async function startDev(): Promise<number> {
   return Number(port);
 }
 
+/** The code of the README that starts programs, on ports and in a folder of its own. */
+function startingCode(folder: string): string {
+  const code = /^```ts start\n(.*?)^```/ms.exec(README)?.[1] ?? "";
+  return code.replaceAll('data: "data', `port: 0, data: "${folder}`);
+}
+
 async function run(block: string, directoryPort: number): Promise<string> {
   let text = block;
   for (let offset = 0; offset < PORTS; offset += 1) {
@@ -89,6 +95,12 @@ it("the commands of README.md and HTTP.md do what they say", async () => {
   for (const id of ["montreal", "frankfurt", "singapore", "sao-paulo", "sydney"]) {
     expect(told).toContain(id);
   }
+  const folder = mkdtempSync(join(tmpdir(), "meridian-readme-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const flags = ["--conditions=@meridian/source", "--import=tsx", "--input-type=module"];
+  const argv = [...flags, "--eval", startingCode(folder)];
+  const started = await promisify(execFile)(process.execPath, argv, { cwd: ROOT });
+  expect(started.stdout).toMatch(/^http:.*:\d+ is a region of http:.*:\d+\n$/);
   expect(EXAMPLES).toHaveLength([...HTTP.matchAll(/^```sh$/gm)].length);
   for (const { block, answer } of EXAMPLES) {
     const printed = (await run(block, port)).replaceAll("\r\n", "\n").trim();

@@ -14,6 +14,7 @@ import { MeridianError } from "@meridian/protocol";
 import { Directory, type AbsentMember, type FollowOptions } from "@meridian/replication";
 import {
   Metrics,
+  silentLogger,
   systemClock,
   systemRandom,
   type Clock,
@@ -44,7 +45,8 @@ export interface DirectoryOptions extends Omit<
   DirectorySettings,
   "id" | "clusterFile" | keyof LogSettings
 > {
-  readonly logger: Logger;
+  /** Default: one that says nothing. */
+  readonly logger?: Logger;
   /** Default: those of the platform. */
   readonly clock?: Clock;
   readonly random?: Random;
@@ -85,7 +87,7 @@ const SHORT_HORIZON_MS = 3_600_000;
  * Rejects with `INVALID_CONFIG` (also where it is to follow itself), `ADDRESS_IN_USE`, and what opening the log throws.
  */
 export async function startDirectory(given: DirectoryOptions): Promise<RunningDirectory> {
-  const options = { ...defaultsOf(DIRECTORY_OPTIONS), ...given };
+  const options = { ...defaultsOf(DIRECTORY_OPTIONS), logger: silentLogger, ...given };
   const { clock = systemClock, random = systemRandom, logger, durability } = options;
   const tuning = { expiredGraceMs: options.expiredGrace, ...options.tuning };
   const connectionsMax = connectionsMaxOf(options.connectionsMax, logger);
@@ -158,6 +160,7 @@ type Settled = DirectoryOptions &
   Omit<DirectoryFlags, "id" | "clusterFile" | keyof LogSettings> & {
     readonly clock: Clock;
     readonly random: Random;
+    readonly logger: Logger;
     readonly credentials: Credentials;
     readonly metrics: Metrics;
   };

@@ -20,6 +20,7 @@ import {
 } from "@meridian/protocol";
 import {
   Metrics,
+  silentLogger,
   systemClock,
   systemRandom,
   type Clock,
@@ -41,8 +42,14 @@ const FINISH_MS = 5_000;
 const REMOTE_BACKLOG_BYTES_MAX = 32 * 1024 * 1024;
 
 /** How a regional node is started: as its flags say, with their defaults for what is not given. */
-export interface RegionOptions extends Omit<RegionSettings, "clusterFile" | keyof LogSettings> {
-  readonly logger: Logger;
+export interface RegionOptions extends Omit<
+  RegionSettings,
+  "clusterFile" | "directory" | keyof LogSettings
+> {
+  /** The URL of the directory, or those of several, the preferred one first. */
+  readonly directory?: string | readonly string[];
+  /** Default: one that says nothing. */
+  readonly logger?: Logger;
   /** Default: those of the platform. */
   readonly clock?: Clock;
   readonly random?: Random;
@@ -72,10 +79,10 @@ export interface RunningRegion {
  * Rejects with `INVALID_CONFIG`, `INVALID_ARGUMENT` or `INVALID_COORDINATES` for a place that no directory would take, `ADDRESS_IN_USE`, and what opening the store throws.
  */
 export async function startRegion(given: RegionOptions): Promise<RunningRegion> {
-  const options = { ...defaultsOf(REGION_OPTIONS), ...given };
+  const options = { ...defaultsOf(REGION_OPTIONS), logger: silentLogger, ...given };
   const { clock = systemClock, random = systemRandom, logger } = options;
   const place = placeOf(options);
-  const directories = options.directory.map((each) => each.replace(/\/+$/, ""));
+  const directories = [options.directory].flat().map((each) => each.replace(/\/+$/, ""));
   const metrics = new Metrics();
   const credentials = await Credentials.open({
     files: options,
@@ -88,7 +95,7 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
   const store = await openStore({ ...options, clock, random }, () => started);
   let http: HttpListener;
   try {
-    http = await listen(options, credentials, clock, metrics);
+    http = await listen({ ...options, clock }, credentials, metrics);
   } catch (failure) {
     await store.close();
     throw failure;
@@ -165,11 +172,17 @@ function dialOf(
   });
 }
 
+/** What has been settled of what may be left out. */
+interface Settled extends RegionOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
 type StoreFlags = Pick<RegionFlags, "data" | "durability" | "storeBytesMax" | "expiredGrace">;
 
 /** Opens the store of a node that is started afterwards. */
 function openStore(
-  options: RegionOptions & StoreFlags & { readonly clock: Clock; readonly random: Random },
+  options: Settled & StoreFlags & { readonly random: Random },
   node: () => RegionNode | undefined,
 ): Promise<SqliteReplicaStore> {
   const { durability, clock, random, logger } = options;
@@ -190,12 +203,11 @@ function openStore(
 type Doors = Pick<RegionFlags, "host" | "port" | "url" | "connectionsMax" | "insecureNoTls">;
 
 async function listen(
-  options: RegionOptions & Doors,
+  options: Settled & Doors,
   { server: certificate }: Credentials,
-  clock: Clock,
   metrics: Metrics,
 ): Promise<HttpListener> {
-  const { host, port, url, logger } = options;
+  const { clock, host, port, url, logger } = options;
   if (certificate !== undefined && isWildcard(host) && url === null && options.ip == null) {
     throw new MeridianError(
       "INVALID_CONFIG",

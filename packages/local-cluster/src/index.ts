@@ -18,3 +18,4 @@ export {
   type StationParts,
 } from "./station.ts";
 export { until, within } from "./until.ts";
+export { startCluster, type RunningCluster, type StartClusterOptions } from "./start-cluster.ts";
