@@ -1,21 +1,27 @@
 /** Answers as results: reading what a node says of entries, keys and acknowledgements. */
 import { fromBase64 } from "./base64.ts";
 import type { NodeAnswer } from "./caller.ts";
-import type { Acknowledgement } from "@meridian/protocol";
+import { MeridianError } from "@meridian/protocol";
+import {
+  checkAnswer,
+  type batchFound,
+  type batchWritten,
+  type Described,
+  type keyPage,
+} from "@meridian/protocol/http-api";
+import type { GenericSchema } from "valibot";
+
 import type { KeyInfo, RawEntry, Written } from "./meridian-client.ts";
-import { membersOf, readJson } from "./problem.ts";
+import { readJson } from "./problem.ts";
 import { bytesOf, type ReceivedValue } from "./values.ts";
 
-type Members = Readonly<Record<string, unknown>>;
-
-/** The members of a JSON answer. Throws `INVALID_BODY` for other answers. */
-export function jsonOf(reply: NodeAnswer): Members {
-  return membersOf(readJson(reply.answer, `node ${reply.node.info.id}`));
-}
-
-/** The list in a member, or none. */
-export function listOf(value: unknown): readonly Members[] {
-  return Array.isArray(value) ? value.map(membersOf) : [];
+/** A JSON answer, which is what its schema says. Throws `INVALID_BODY` for one that is no JSON, and `INTERNAL` for any other. */
+export function answerOf<Schema extends GenericSchema>(
+  schema: Schema,
+  { answer, node }: NodeAnswer,
+): Described<Schema> {
+  const from = `node ${node.info.id}`;
+  return checkAnswer(schema, readJson(answer, from), from);
 }
 
 /** An entry as it came in an answer: of most, only the value is wanted. */
@@ -34,24 +40,40 @@ export function carriedEntryOf({ headers, body }: NodeAnswer["answer"]): Receive
   };
 }
 
-/** The entries of a batch answer that were found, by their keys. */
-export function batchEntriesOf(reply: NodeAnswer): ReadonlyMap<string, ReceivedEntry> {
-  const { entries } = jsonOf(reply);
+/**
+ * The entries of a batch answer that were found, by their keys. They are looked at only as far as they are used: to hold each
+ * against its schema takes as long as to parse it.
+ */
+export function batchEntriesOf({ answer, node }: NodeAnswer): ReadonlyMap<string, ReceivedEntry> {
+  const from = `node ${node.info.id}`;
+  const batch = readJson(answer, from) as Partial<Described<typeof batchFound>> | null;
   const found = new Map<string, ReceivedEntry>();
-  if (!Array.isArray(entries)) return found;
-  for (const entry of entries as readonly (Members | null)[]) {
-    if (entry?.["found"] !== true) continue;
-    const value = textOf(entry["value"]);
-    const base64 = entry["encoding"] === "base64";
-    found.set(textOf(entry["key"]), {
-      contentType: textOf(entry["contentType"]),
+  for (const entry of listOf(batch?.entries, from)) {
+    if (entry?.found !== true) continue;
+    const { key, value, encoding, contentType, etag, expiresAtMs } = entry;
+    if (typeof value !== "string" || typeof contentType !== "string") {
+      throw odd(from, "a value and a content type");
+    }
+    const base64 = encoding === "base64";
+    found.set(key, {
+      contentType,
       bytes: base64 ? fromBase64(value) : undefined,
       text: base64 ? undefined : value,
-      etag: entry["etag"],
-      expiresAtMs: entry["expiresAtMs"],
+      etag,
+      expiresAtMs,
     });
   }
   return found;
+}
+
+function listOf<Item>(list: readonly Item[] | undefined, from: string): readonly Item[] {
+  if (Array.isArray(list)) return list;
+  throw odd(from, "a list of them");
+}
+
+function odd(from: string, expected: string): MeridianError {
+  const said = `Expected \`entries\` from ${from} to have ${expected}, got something else`;
+  return new MeridianError("INTERNAL", said);
 }
 
 /** A received entry as callers get it. */
@@ -65,41 +87,24 @@ export function rawEntryOf(entry: ReceivedEntry): RawEntry {
 }
 
 /** A key of a listing. */
-export function keyInfoOf(key: Members): KeyInfo {
+export function keyInfoOf(listed: Described<typeof keyPage>["keys"][number]): KeyInfo {
+  const { key, bytes, contentType, etag, expiresAtMs } = listed;
   return {
-    key: textOf(key["key"]),
-    bytes: Number(key["bytes"]),
-    contentType: textOf(key["contentType"]),
-    etag: bareEtag(key["etag"]),
-    expiresAtMs: instantOf(key["expiresAtMs"]),
+    key,
+    bytes,
+    contentType,
+    etag: bareEtag(etag),
+    expiresAtMs: instantOf(expiresAtMs),
   };
 }
 
 /** What was written. */
-export function writtenOf(written: Members): Written {
-  return {
-    key: textOf(written["key"]),
-    etag: bareEtag(written["etag"]),
-    expiresAtMs: instantOf(written["expiresAtMs"]),
-  };
-}
-
-/** How far a write had got. */
-export function acknowledgementOf(value: unknown): Acknowledgement {
-  const { level, reached, directory, nodes, ready } = membersOf(value);
-  return {
-    level:
-      typeof level === "number"
-        ? level
-        : level === "directory" || level === "all"
-          ? level
-          : "local",
-    reached: reached === true,
-    local: true,
-    directory: directory === true,
-    nodes: Array.isArray(nodes) ? nodes.map(String) : [],
-    ready: Array.isArray(ready) ? ready.map(String) : [],
-  };
+export function writtenOf({
+  key,
+  etag,
+  expiresAtMs,
+}: Described<typeof batchWritten>["entries"][number]): Written {
+  return { key, etag: bareEtag(etag), expiresAtMs: instantOf(expiresAtMs) };
 }
 
 function instantOf(value: unknown): number | undefined {

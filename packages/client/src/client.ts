@@ -1,12 +1,11 @@
 import { MeridianError } from "@meridian/protocol";
+import { batchWritten, deleted, keyPage, written } from "@meridian/protocol/http-api";
 import type { Clock } from "@meridian/runtime";
 
 import {
-  acknowledgementOf,
+  answerOf,
   batchEntriesOf,
-  jsonOf,
   keyInfoOf,
-  listOf,
   rawEntryOf,
   writtenOf,
   type ReceivedEntry,
@@ -117,30 +116,27 @@ export class Client implements MeridianClient {
 
   async set(key: string, value: unknown, options: SetOptions = {}): Promise<SetResult> {
     const { request, limits } = setRequest(key, value, options, this.#parts.deadlineMs);
-    const answer = jsonOf(await this.#parts.caller.call(request, limits));
-    return { ...writtenOf(answer), acknowledged: acknowledgementOf(answer["acknowledged"]) };
+    const answer = answerOf(written, await this.#parts.caller.call(request, limits));
+    return { ...writtenOf(answer), acknowledged: answer.acknowledged };
   }
 
   async setMany(entries: Iterable<SetEntry>, options: SetManyOptions = {}): Promise<SetManyResult> {
     const { request, limits } = setManyRequest([...entries], options, this.#parts.deadlineMs);
-    const answer = jsonOf(await this.#parts.caller.call(request, limits));
-    return {
-      entries: listOf(answer["entries"]).map(writtenOf),
-      acknowledged: acknowledgementOf(answer["acknowledged"]),
-    };
+    const answer = answerOf(batchWritten, await this.#parts.caller.call(request, limits));
+    return { entries: answer.entries.map(writtenOf), acknowledged: answer.acknowledged };
   }
 
   async delete(key: string, options: WriteOptions = {}): Promise<DeleteResult> {
     const { request, limits } = deleteRequest(key, options, this.#parts.deadlineMs);
     const reply = await this.#parts.caller.call(request, limits);
-    const answer = jsonOf(reply);
+    const answer = answerOf(deleted, reply);
     const { etag } = writtenOf(answer);
-    const wasLive = answer["deleted"] === true;
+    const wasLive = answer.deleted;
     return {
       key,
       etag,
       deleted: wasLive || !reply.repeated ? wasLive : undefined,
-      acknowledged: acknowledgementOf(answer["acknowledged"]),
+      acknowledged: answer.acknowledged,
     };
   }
 
@@ -150,10 +146,9 @@ export class Client implements MeridianClient {
     for (;;) {
       const request = keysRequest(options, after);
       const limits = readLimits("`keys`", { signal, deadlineMs }, this.#parts.deadlineMs);
-      const answer = jsonOf(await this.#parts.caller.call(request, limits));
-      for (const key of listOf(answer["keys"])) yield keyInfoOf(key);
-      const { next } = answer;
-      if (typeof next !== "string") return;
+      const { keys, next } = answerOf(keyPage, await this.#parts.caller.call(request, limits));
+      for (const key of keys) yield keyInfoOf(key);
+      if (next === null) return;
       after = next;
     }
   }

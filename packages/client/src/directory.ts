@@ -1,8 +1,10 @@
 /** What a directory says of nodes. */
-import { MeridianError, type Coordinates } from "@meridian/protocol";
+import type { Coordinates } from "@meridian/protocol";
+import { checkAnswer, nearestNode } from "@meridian/protocol/http-api";
+import * as v from "valibot";
 
 import type { RawAnswer } from "./exchange.ts";
-import { errorOf, membersOf, readJson } from "./problem.ts";
+import { errorOf, readJson } from "./problem.ts";
 
 /** A node as the directory describes it. */
 export interface NodeInfo {
@@ -31,23 +33,28 @@ export interface Wanted {
 export function nodesOf(answer: RawAnswer, directory: string): readonly NodeInfo[] {
   const error = errorOf(answer, `The directory ${directory}`);
   if (error !== undefined) throw error;
-  const { nodes } = membersOf(readJson(answer, `the directory ${directory}`));
-  if (!Array.isArray(nodes)) {
-    throw new MeridianError("INTERNAL", `Expected \`nodes\` from ${directory}, got something else`);
-  }
-  return nodes.flatMap((node: unknown) => readNode(membersOf(node)) ?? []);
+  const from = `the directory ${directory}`;
+  const { nodes } = checkAnswer(listed, readJson(answer, from), from);
+  return nodes.flatMap((node) => readNode(node) ?? []);
 }
 
-function readNode(node: Readonly<Record<string, unknown>>): NodeInfo | undefined {
-  const { id, region, url, distanceMeters, lagMs } = node;
-  if (typeof id !== "string" || typeof url !== "string" || !isHttpUrl(url)) return undefined;
-  return {
-    id,
-    region: typeof region === "string" ? region : id,
-    url: url.replace(/\/+$/, ""),
-    distanceMeters: typeof distanceMeters === "number" ? distanceMeters : 0,
-    lagMs: typeof lagMs === "number" ? lagMs : undefined,
-  };
+const listed = v.object({ nodes: v.array(v.unknown()) });
+
+const { id, region, url, distanceMeters, lagMs } = nearestNode.entries;
+
+/** What has to be known of a node. */
+const knownNode = v.object({
+  id,
+  url,
+  region: v.optional(region),
+  distanceMeters: v.optional(distanceMeters, 0),
+  lagMs: v.optional(lagMs),
+});
+
+function readNode(node: unknown): NodeInfo | undefined {
+  const { success, output } = v.safeParse(knownNode, node);
+  if (!success || !isHttpUrl(output.url)) return undefined;
+  return { ...output, region: output.region ?? output.id, url: output.url.replace(/\/+$/, "") };
 }
 
 function isHttpUrl(url: string): boolean {

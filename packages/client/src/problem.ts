@@ -32,7 +32,7 @@ export function readJson(answer: RawAnswer, from: string): unknown {
 }
 
 /** The members of a JSON object; of anything else, none. */
-export function membersOf(value: unknown): Readonly<Record<string, unknown>> {
+function membersOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null ? { ...value } : {};
 }
 

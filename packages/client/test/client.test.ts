@@ -46,6 +46,32 @@ test("connecting asks the directory once, for the nodes nearest to the location"
   expect(client.nodes.map(({ id }) => id)).toEqual(["near", "far"]);
 });
 
+test.each<readonly [string, object, (client: MeridianClient) => Promise<unknown>, string]>([
+  ["set", { key: "k", etag: 1 }, (client) => client.set("k", 1), "`etag`"],
+  ["setMany", { entries: {} }, (client) => client.setMany([{ key: "k", value: 1 }]), "`entries`"],
+  [
+    "delete",
+    { key: "k", etag: "e", expiresAtMs: null },
+    (client) => client.delete("k"),
+    "`acknowledged`",
+  ],
+  ["keys", { keys: [{}], next: null }, (client) => client.keys().next(), "`keys.0.key`"],
+  ["getMany", { entries: 1 }, (client) => client.getMany(["k"]), "`entries`"],
+  [
+    "getMany",
+    { entries: [{ key: "k", found: true }] },
+    (client) => client.getMany(["k"]),
+    "a value",
+  ],
+])("%s refuses the answer %j, and says what is wrong with it", async (_, body, call, said) => {
+  const { node, client } = await open();
+  node.scripted.push({ status: 200, body: JSON.stringify(body) });
+  expect(await failure(call(client))).toMatchObject({
+    code: "INTERNAL",
+    message: expect.stringContaining(said),
+  });
+});
+
 test("what was set is read back as it was, and only the nearest node is asked", async () => {
   const { world, client } = await open();
   await client.set("json", { a: [1, null, "ü"] });
