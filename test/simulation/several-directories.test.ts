@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { faultsOf, simulate, type Faults } from "./scenario.ts";
 
-const SEEDS = Number(process.env["SIM_SEEDS"] ?? 200);
+const SEEDS = Number(process.env["SIM_SEEDS"] ?? 100);
 const BATCHES = 10;
 
 /** Seeds that once failed, each with its line of story. */
