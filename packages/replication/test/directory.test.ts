@@ -143,6 +143,25 @@ it("many slow nodes share what may wait on all links, and each gets the rest fro
   for (const { frames } of slow) expect(frames.at(-1)?.header.through).toBe(50);
 });
 
+it("a peer that says without end that it lives loses its link, one that was held up does not", () => {
+  const rig = new DirectoryRig();
+  const [held, flood, other] = [rig.join("a", 1), rig.join("b", 2), rig.join("c", 3)];
+  for (let beats = 0; beats < 240; beats += 1) rig.beat(held);
+  for (let beats = 0; beats < 260; beats += 1) rig.beat(flood);
+  expect(held.closed).toBeUndefined();
+  expect(held.of("echo")).toHaveLength(240);
+  expectClosed(flood, "MALFORMED_MESSAGE");
+  expect(flood.of("echo").length).toBeLessThanOrEqual(256);
+  // As often as a node may change its status, for as long as it likes.
+  for (let seconds = 0; seconds < 60; seconds += 1) {
+    for (let beats = 0; beats < 40; beats += 1) {
+      rig.clock.advance(25);
+      rig.beat(other);
+    }
+  }
+  expect(other.closed).toBeUndefined();
+});
+
 it("a slow node gets no more than its bound, slows nobody, and gets the rest from the log", () => {
   const rig = new DirectoryRig({ linkBytesMax: 2_000, recentBytesMax: 1_000 });
   const [sender, slow, quick] = [rig.join("a", 1), rig.join("b", 2), rig.join("c", 3)];

@@ -90,7 +90,7 @@ describe.each(STATES)("a node whose session is %s", (state) => {
       rig.submit(writer, 1, position, [rig.entry(`k${position}`)], { reportApplied: true });
       rig.commit();
       const through = rig.directory.info().head;
-      for (const each of [writer, reader]) rig.beat(each, through, stampTimeOf(rig.clock.nowMs()));
+      reader.say({ type: "applied", nowMs: rig.clock.nowMs(), through });
       const taken = writer.of("acknowledge").at(-1)?.outboxThrough;
       const applied = writer.of("applied-by").at(-1);
       if (taken !== position || reader.frames.at(-1)?.header.through !== through)

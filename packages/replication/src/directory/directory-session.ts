@@ -35,11 +35,13 @@ import {
   checkCluster,
   checkFollow,
   checkHello,
+  outboxOf,
   takeInFollower,
   takeInNode,
   type Introduction,
   type TakenIn,
 } from "./greeting.ts";
+import { Pace } from "./pace.ts";
 import type { SessionHost } from "./session-host.ts";
 import { NOTHING_REPORTED, reportOf } from "./report.ts";
 import { SessionReconciliation } from "./session-reconciliation.ts";
@@ -65,6 +67,7 @@ export class DirectorySession implements ApplyingNode {
 
   #report = NOTHING_REPORTED;
   readonly #applied: AppliedProgress;
+  readonly #pace: Pace;
   /** The last sequence that an earlier feed of this link had sent. */
   #fedBefore = 0;
 
@@ -76,6 +79,7 @@ export class DirectorySession implements ApplyingNode {
     this.#heardAtMs = host.clock.elapsedMs();
     this.#refusal = new StampRefusal(host, (message) => this.#send(message));
     this.#applied = new AppliedProgress(this.#heardAtMs);
+    this.#pace = new Pace(host.limits.heartbeatMs, this.#heardAtMs);
     this.#reconciliation = new SessionReconciliation({
       host,
       link,
@@ -367,7 +371,7 @@ export class DirectorySession implements ApplyingNode {
       log,
       sequencer,
       // What a follower has had from here is marked with its epoch: it has that.
-      incarnation: this.#outbox,
+      incarnation: outboxOf(this.#introduction),
       after,
       linkBytesMax: host.linkBytesMax,
       rules,
@@ -377,13 +381,6 @@ export class DirectorySession implements ApplyingNode {
     });
     this.#feed = feed;
     feed.pump();
-  }
-
-  /** What frames name whose entries the peer has already. */
-  get #outbox(): number {
-    const introduction = this.#introduction;
-    if (introduction.kind === "node") return introduction.hello.incarnation;
-    return introduction.kind === "follower" ? introduction.follow.epoch : 0;
   }
 
   /** Runs `callback` once other work has had its turn, unless the link is gone. What it throws ends the link, as with a message. */
@@ -399,6 +396,7 @@ export class DirectorySession implements ApplyingNode {
   }
 
   #onHeartbeat(message: Extract<NodeMessage, { type: "heartbeat" }>): void {
+    this.#pace.beat(this.#host.clock.elapsedMs());
     checkApplied("appliedThrough", message.appliedThrough, this.#sentThrough);
     const { sequencer, horizon, log } = this.#host;
     const nowMs = this.#host.clock.nowMs();

@@ -20,6 +20,12 @@ export type Introduction =
   | { readonly kind: "node"; readonly hello: Hello; readonly features: readonly string[] }
   | { readonly kind: "follower"; readonly follow: Follow };
 
+/** What frames name whose entries the peer has already. */
+export function outboxOf(introduction: Introduction): number {
+  if (introduction.kind === "node") return introduction.hello.incarnation;
+  return introduction.kind === "follower" ? introduction.follow.epoch : 0;
+}
+
 /** How a peer that is taken in goes on, and what it is told. */
 export interface TakenIn {
   readonly resume: Resume;
