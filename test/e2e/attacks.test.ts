@@ -1,9 +1,10 @@
 import { expect, it } from "vitest";
-import { startCluster } from "@meridian/harness";
+import { request, startCluster, until } from "@meridian/harness";
 
+import { LINK_MANNERS, UPGRADE } from "../attacks/link-manners.ts";
 import { Crowd, MANNERS } from "../attacks/manners.ts";
 import { lineOf, siege } from "../attacks/siege.ts";
-import { fortressesOf } from "../attacks/targets.ts";
+import { fortressesOf, linksOf } from "../attacks/targets.ts";
 
 const PLACES = [
   { id: "paris", lat: 48.9, lon: 2.4 },
@@ -13,6 +14,10 @@ const PLACES = [
 /** How many clients attack, and for how long. */
 const CLIENTS = 40;
 const SIEGE_MS = 2_000;
+
+/** The same on links: a few are as loud as many, and their noise is made in this process. */
+const PEERS = 12;
+const LINK_SIEGE_MS = 1_000;
 
 it(
   "no client that never reads, never ends, or sends without end costs a program more than its bounds, or others its service",
@@ -34,5 +39,28 @@ it(
     }
     const ids = (await cluster.offered()).toSorted();
     expect(ids).toEqual(["paris", "tokyo"]);
+  },
+);
+
+it(
+  "no peer on a link, whatever it sends or does not read, costs the directory more than its bounds, or others their link",
+  { timeout: 300_000 },
+  async () => {
+    const cluster = await startCluster(PLACES);
+    const { target } = linksOf(cluster);
+    for (const [manner, behave] of Object.entries(LINK_MANNERS)) {
+      const attack = (): Crowd => new Crowd(target.url, behave, [UPGRADE], PEERS);
+      const report = await siege(target, attack, LINK_SIEGE_MS);
+      console.log(lineOf(`links, ${manner}`, report));
+      expect(report.grownBytes, manner).toBeLessThan(report.allowedBytes);
+      expect(report.health.answered, manner).toBe(report.health.asked);
+      expect(report.nearest.answered, manner).toBe(report.nearest.asked);
+    }
+    await until("both regions are offered", async () => {
+      const ids = await cluster.offered();
+      return ids.includes("paris") && ids.includes("tokyo");
+    });
+    const counted = await (await request(`${target.url}/metrics`)).text();
+    expect(counted).toMatch(/meridian_link_cuts_total\{reason="MALFORMED_MESSAGE"\} [1-9]/);
   },
 );
