@@ -13,7 +13,7 @@ import type { Checkpointer } from "./checkpointer.ts";
 import { diskErrno } from "./disk.ts";
 import type { DiskRoom } from "./disk-room.ts";
 import { Fold } from "./fold.ts";
-import type { Journal } from "./journal.ts";
+import type { JournalRows } from "./journal.ts";
 import { PurgePermits } from "./purge-permits.ts";
 import type { StoreKind } from "./schema.ts";
 import { explain, type Explained } from "./store-error.ts";
@@ -45,11 +45,11 @@ export interface BackgroundParts {
   readonly tuning: StoreTuning;
   readonly clock: Clock;
   readonly database: Database.Database;
-  readonly journal: Journal;
+  readonly journal: JournalRows;
   readonly transactions: Transactions;
   readonly checkpointer: Checkpointer;
   readonly room: DiskRoom;
-  reply(reply: WriterReply): void;
+  reply(reply: WriterReply<never>): void;
   /** A step has failed, and no room could be made for it. */
   onHindered(failure: Explained): void;
 }
@@ -58,7 +58,7 @@ export interface BackgroundParts {
 export class BackgroundWork {
   readonly #parts: BackgroundParts;
   readonly #clock: Clock;
-  readonly #journal: Journal;
+  readonly #journal: JournalRows;
   readonly #fold: Fold;
   readonly #sweep: Sweep;
   readonly #permits = new PurgePermits();

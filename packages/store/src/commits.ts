@@ -24,10 +24,10 @@ const TRANSACTION_BYTES = 8 * 1024 * 1024;
 const RETRY_MS = 500;
 
 /** What commits need. */
-export interface CommitsOptions {
+export interface CommitsOptions<Write, Facts> {
   readonly path: string;
   readonly clock: Clock;
-  readonly journal: Journal;
+  readonly journal: Journal<Write, Facts>;
   readonly transactions: Transactions;
   readonly checkpointer: Checkpointer;
   readonly room: DiskRoom;
@@ -35,7 +35,7 @@ export interface CommitsOptions {
   readonly synchronous: string;
   /** Whether records wait where they cannot be committed for now. */
   readonly isPatient: boolean;
-  reply(reply: WriterReply): void;
+  reply(reply: WriterReply<Facts>): void;
   /** Records have failed: the first set of a client and the first record that others wrote have so many bytes; 0 for none. */
   onFailed(failure: Explained, refused: Refused): void;
   /** A commit that took `tookMs` is done. */
@@ -45,13 +45,13 @@ export interface CommitsOptions {
 }
 
 /** The records that are to be committed. */
-export class Commits {
-  readonly #options: CommitsOptions;
-  #waiting: JournalWrite[] = [];
+export class Commits<Write extends JournalWrite, Facts> {
+  readonly #options: CommitsOptions<Write, Facts>;
+  #waiting: Write[] = [];
   #generation = 0;
   #cancelRetry: (() => void) | undefined;
 
-  constructor(options: CommitsOptions) {
+  constructor(options: CommitsOptions<Write, Facts>) {
     this.#options = options;
   }
 
@@ -61,7 +61,7 @@ export class Commits {
   }
 
   /** Takes a record, unless it was sent before a failure was heard of. */
-  take(generation: number, write: JournalWrite): void {
+  take(generation: number, write: Write): void {
     if (generation === this.#generation) this.#waiting.push(write);
   }
 
@@ -104,14 +104,14 @@ export class Commits {
   }
 
   /** Where there is no room, some may be made by moving the write-ahead log. */
-  #commitOrRelieve(writes: readonly JournalWrite[]): Explained | undefined {
+  #commitOrRelieve(writes: readonly Write[]): Explained | undefined {
     const failure = this.#commit(writes);
     if (failure?.trouble !== "full" || !this.#options.checkpointer.relieve()) return failure;
     return this.#commit(writes);
   }
 
   /** Returns why that could not be. */
-  #commit(writes: readonly JournalWrite[]): Explained | undefined {
+  #commit(writes: readonly Write[]): Explained | undefined {
     if (writes.length === 0) return undefined;
     const { journal, room, transactions, synchronous, clock, path } = this.#options;
     const startedMs = clock.elapsedMs();
@@ -122,15 +122,14 @@ export class Commits {
     } catch (cause) {
       return explain(cause, "commit", () => diskErrno(path));
     }
-    const { rows: journalRows, admittedTime, quarantined } = journal;
-    const count = writes.length;
-    this.#options.reply({ kind: "committed", count, journalRows, admittedTime, quarantined });
+    const { rows: journalRows, facts } = journal;
+    this.#options.reply({ kind: "committed", count: writes.length, journalRows, facts });
     for (const write of writes) room.spend(bytesOf(write));
     this.#options.onCommitted(clock.elapsedMs() - startedMs);
     return undefined;
   }
 
-  #fail(failure: Explained, writes: readonly JournalWrite[]): void {
+  #fail(failure: Explained, writes: readonly Write[]): void {
     const { room, isPatient, clock } = this.#options;
     const { code, message } = failure.error;
     room.measure(clock.elapsedMs());

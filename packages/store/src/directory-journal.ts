@@ -16,7 +16,7 @@ import type { Journal, JournalRow } from "./journal.ts";
 import { MemberWriter } from "./member-table.ts";
 import type { StoreTuning } from "./store-options.ts";
 import type { Purged } from "./sweep.ts";
-import type { JournalWrite } from "./writer-messages.ts";
+import type { DirectoryCommit, DirectoryWrite } from "./writer-messages.ts";
 
 /** How many rows one call of `trim` looks at. */
 const TRIM_ROWS = 256;
@@ -77,14 +77,16 @@ export function readLogState(database: Database.Database): LogStateRow {
 }
 
 /** Creates the journal of the directory on the writer thread. */
-export function directoryJournal(database: Database.Database, tuning: StoreTuning): Journal {
+export function directoryJournal(
+  database: Database.Database,
+  tuning: StoreTuning,
+): Journal<DirectoryWrite, DirectoryCommit> {
   return new DirectoryJournal(database, tuning);
 }
 
-class DirectoryJournal implements Journal {
-  readonly admittedTime: number = 0;
+class DirectoryJournal implements Journal<DirectoryWrite, DirectoryCommit> {
+  readonly facts: DirectoryCommit = null;
   readonly horizon: number = 0;
-  readonly quarantined: number = 0;
   readonly #tuning: StoreTuning;
   readonly #sql: Statements;
   readonly #members: MemberWriter;
@@ -144,7 +146,7 @@ class DirectoryJournal implements Journal {
     this.#pressed = pressed;
   }
 
-  write(write: JournalWrite): void {
+  write(write: DirectoryWrite): void {
     switch (write.kind) {
       case "epoch":
         this.#writeEpoch(write.epoch);
@@ -158,11 +160,6 @@ class DirectoryJournal implements Journal {
       case "members":
         this.#members.write(write.members, write.dropped);
         break;
-      case "entries":
-      case "progress":
-      case "release":
-      case "adopt":
-        throw new Error("The log takes no records of a replica");
     }
   }
 

@@ -23,7 +23,9 @@ import type { StoreOptions } from "./store-options.ts";
 import type { StoreStats } from "./store-stats.ts";
 import { otherWork, ROWS_PER_TURN } from "./turns.ts";
 import type { WriterClient } from "./writer-client.ts";
-import type { PurgeScope } from "./writer-messages.ts";
+import type { DirectoryCommit, DirectoryWrite, PurgeScope } from "./writer-messages.ts";
+
+type Parts = StoreParts<DirectoryWrite, DirectoryCommit>;
 
 interface Settling {
   readonly through: number;
@@ -55,7 +57,7 @@ export function openDirectoryLog(options: StoreOptions): Promise<SqliteDirectory
         .prepare("INSERT INTO state (id, log_id, folded_through) VALUES (1, ?, 0)")
         .run(randomIdentity(random));
     },
-    make: (parts: StoreParts): SqliteDirectoryLog =>
+    make: (parts: Parts): SqliteDirectoryLog =>
       new SqliteDirectoryLog(parts, randomIdentity(random)),
     load: (log: SqliteDirectoryLog): Promise<void> => log.load(),
     begin: (log: SqliteDirectoryLog): Promise<void> => log.begin(),
@@ -69,10 +71,10 @@ export class SqliteDirectoryLog implements DirectoryLog {
   readonly epochs: readonly (readonly [epoch: number, after: number])[];
   /** Drawn each time the log is opened. */
   readonly epoch: number;
-  readonly #parts: StoreParts;
+  readonly #parts: Parts;
   readonly #table: EntryTable;
   readonly #reader: LogReader;
-  readonly #writer: WriterClient;
+  readonly #writer: WriterClient<DirectoryWrite, DirectoryCommit>;
   readonly #purgedThrough: Database.Statement<[], number>;
   #horizonState: HorizonState;
   #permitted: PurgeScope = { horizon: 0, through: 0 };
@@ -90,7 +92,7 @@ export class SqliteDirectoryLog implements DirectoryLog {
   #onBegun: ((failure?: MeridianError) => void) | undefined;
 
   /** For `openDirectoryLog`. */
-  constructor(parts: StoreParts, epoch: number) {
+  constructor(parts: Parts, epoch: number) {
     const { database, onDamaged, onBroken } = parts;
     this.epoch = epoch;
     this.#parts = parts;

@@ -9,7 +9,7 @@
  */
 import { compareStamps, decodeBlock, type Entry, type Stamp } from "@meridian/protocol";
 import type Database from "better-sqlite3";
-import type { Journal, JournalRow } from "./journal.ts";
+import type { JournalRow, JournalRows } from "./journal.ts";
 import type { StoreKind } from "./schema.ts";
 
 /** A batch ends after the row that reaches one of these. */
@@ -28,7 +28,7 @@ interface Item {
 
 /** Folds one journal. All of it runs in transactions of the caller's. */
 export class Fold {
-  readonly #journal: Journal;
+  readonly #journal: JournalRows;
   readonly #onEntry: (entry: Entry) => void;
   readonly #sequenced: boolean;
   readonly #stampOf: Database.Statement<[string], Stamp>;
@@ -45,7 +45,7 @@ export class Fold {
   constructor(
     database: Database.Database,
     kind: StoreKind,
-    journal: Journal,
+    journal: JournalRows,
     onEntry: (entry: Entry) => void,
   ) {
     this.#journal = journal;

@@ -7,12 +7,13 @@ import { asStoreError, type OnDamaged } from "./store-error.ts";
 import { STORE_TUNING_DEFAULT, type StoreOptions } from "./store-options.ts";
 import { fileBytes, type StoreStats } from "./store-stats.ts";
 import { startWriterThread, WriterClient, type WriterEvents } from "./writer-client.ts";
+import type { JournalWrite } from "./writer-messages.ts";
 
 /** How a store is opened. */
-export interface Preparation<Store> {
+export interface Preparation<Store, Write extends JournalWrite, Facts> {
   /** Runs in the transaction that creates the database. */
   readonly setUp: (database: Database.Database) => void;
-  readonly make: (parts: StoreParts) => Store;
+  readonly make: (parts: StoreParts<Write, Facts>) => Store;
   /** Reads what the store keeps in memory, in steps. Nothing is written before it is done. */
   readonly load: (store: Store) => Promise<void>;
   /** Runs when the store can be written; it is open when this is done. */
@@ -20,19 +21,19 @@ export interface Preparation<Store> {
 }
 
 /** What both stores are made of: a database that is ours alone, read by this thread and written by another. */
-export class StoreParts {
+export class StoreParts<Write extends JournalWrite, Facts> {
   readonly database: Database.Database;
   readonly onDamaged: OnDamaged | undefined;
   readonly onBroken: (failure: MeridianError) => void;
   readonly #file: DatabaseFile;
-  readonly #connect: (events: WriterEvents) => WriterClient;
-  #writer: WriterClient | undefined;
+  readonly #connect: (events: WriterEvents<Facts>) => WriterClient<Write, Facts>;
+  #writer: WriterClient<Write, Facts> | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(
     file: DatabaseFile,
     options: StoreOptions,
-    connect: (events: WriterEvents) => WriterClient,
+    connect: (events: WriterEvents<Facts>) => WriterClient<Write, Facts>,
   ) {
     this.database = file.database;
     this.onDamaged = options.onDamaged;
@@ -42,7 +43,7 @@ export class StoreParts {
   }
 
   /** The writer, which tells its news to `events`. To be called once. */
-  connect(events: WriterEvents): WriterClient {
+  connect(events: WriterEvents<Facts>): WriterClient<Write, Facts> {
     this.#writer = this.#connect(events);
     return this.#writer;
   }
@@ -87,10 +88,10 @@ export class StoreParts {
 }
 
 /** Opens or creates the database of a store and starts its writer; throws a store's errors, having let go of everything. */
-export async function openStore<Store>(
+export async function openStore<Store, Write extends JournalWrite, Facts>(
   kind: StoreKind,
   options: StoreOptions,
-  { setUp, make, load, begin }: Preparation<Store>,
+  { setUp, make, load, begin }: Preparation<Store, Write, Facts>,
 ): Promise<Store> {
   const worker = await startWriterThread();
   let file: DatabaseFile | undefined;
@@ -98,7 +99,7 @@ export async function openStore<Store>(
     // The thread comes up while this one opens the database.
     file = openDatabaseFile(options.path, kind, setUp);
     makeReadOnly(file.database);
-    const parts = new StoreParts(file, options, (events) => {
+    const parts = new StoreParts<Write, Facts>(file, options, (events) => {
       const tuning = { ...STORE_TUNING_DEFAULT, ...options.tuning };
       const { path, durability, clock, expiryNowMs = () => clock.nowMs() } = options;
       const { bytesMax = 0 } = options;

@@ -12,7 +12,7 @@ import { QuarantineWriter } from "./quarantine.ts";
 import { applyRecord, type ReplicaFacts } from "./replica-state.ts";
 import type { Purged } from "./sweep.ts";
 import { TailWriter } from "./tail-table.ts";
-import type { JournalWrite, ReplicaWrite } from "./writer-messages.ts";
+import type { ReplicaCommit, ReplicaWrite } from "./writer-messages.ts";
 
 /** How many rows one call of `trim` looks at. */
 const TRIM_ROWS = 256;
@@ -84,11 +84,11 @@ function cursorOf(row: ReplicaStateRow): Cursor | undefined {
 }
 
 /** Creates the journal of a replica on the writer thread. */
-export function replicaJournal(database: Database.Database): Journal {
+export function replicaJournal(database: Database.Database): Journal<ReplicaWrite, ReplicaCommit> {
   return new ReplicaJournal(database);
 }
 
-class ReplicaJournal implements Journal {
+class ReplicaJournal implements Journal<ReplicaWrite, ReplicaCommit> {
   readonly #database: Database.Database;
   readonly #sql: Statements;
   readonly #quarantine: QuarantineWriter;
@@ -133,16 +133,13 @@ class ReplicaJournal implements Journal {
     return this.#state.rows;
   }
 
-  get admittedTime(): number {
-    return this.#state.admittedTime;
+  get facts(): ReplicaCommit {
+    const { admittedTime, quarantined } = this.#state;
+    return { admittedTime, quarantined };
   }
 
   get horizon(): number {
     return this.#state.facts.horizon;
-  }
-
-  get quarantined(): number {
-    return this.#state.quarantined;
   }
 
   get canTrim(): boolean {
@@ -150,8 +147,7 @@ class ReplicaJournal implements Journal {
     return trimmedThrough < foldedThrough || outboxTrimmed < facts.outboxAcknowledged;
   }
 
-  write(write: JournalWrite): void {
-    if (!isOfReplica(write)) throw new Error("A replica takes no records of the log");
+  write(write: ReplicaWrite): void {
     const state = this.#state;
     const before = state.facts;
     state.dirty = true;
@@ -355,11 +351,6 @@ function prepare(database: Database.Database): Statements {
          gaps = ?`,
     ),
   };
-}
-
-function isOfReplica(write: JournalWrite): write is ReplicaWrite {
-  const { kind } = write;
-  return kind === "entries" || kind === "progress" || kind === "release" || kind === "adopt";
 }
 
 function bytesOf(numbers: Float64Array): Uint8Array {

@@ -36,7 +36,9 @@ import type { StoreStats } from "./store-stats.ts";
 import { readTail } from "./tail-table.ts";
 import { BYTES_PER_TURN, otherWork, ROWS_PER_TURN } from "./turns.ts";
 import type { WriterClient } from "./writer-client.ts";
-import type { QuarantineWrite, ReplicaWrite } from "./writer-messages.ts";
+import type { QuarantineWrite, ReplicaCommit, ReplicaWrite } from "./writer-messages.ts";
+
+type Parts = StoreParts<ReplicaWrite, ReplicaCommit>;
 
 /** How many unfolded keys are looked up to tell how many of them are new. */
 const SAMPLE_KEYS = 500;
@@ -63,28 +65,30 @@ export function openReplicaStore(options: StoreOptions): Promise<SqliteReplicaSt
   };
   return openStore("replica", options, {
     setUp,
-    make: (parts) => new SqliteReplicaStore(parts),
+    make: (parts: Parts) => new SqliteReplicaStore(parts),
     load: (store) => store.load(),
   });
 }
 
 /** A node's durable state in SQLite. */
 export class SqliteReplicaStore implements ReplicaStore {
-  readonly #parts: StoreParts;
+  readonly #parts: Parts;
   readonly #table: EntryTable;
   readonly #quarantine: QuarantineReader;
   readonly #overlay: Overlay;
-  readonly #writer: WriterClient;
+  readonly #writer: WriterClient<ReplicaWrite, ReplicaCommit>;
   readonly #outbox: Database.Statement<[number, number], OutboxRow>;
   readonly tail: readonly TailRun[] | undefined;
   /** Through what was appended, and through what of it is durable. */
   #told: ReplicaFacts;
   #durable: ReplicaFacts;
+  /** What the last commit has made so. */
+  #committed: ReplicaCommit;
   /** How far the journal was folded when the store was opened. */
   readonly #foldedThrough: number;
 
   /** For `openReplicaStore`. */
-  constructor(parts: StoreParts) {
+  constructor(parts: Parts) {
     const { database, onDamaged, onBroken } = parts;
     this.#parts = parts;
     this.#table = new EntryTable(database, onDamaged);
@@ -99,7 +103,9 @@ export class SqliteReplicaStore implements ReplicaStore {
     this.#durable = this.#told;
     this.tail = readTail(database);
     this.#foldedThrough = row.folded_through;
+    this.#committed = { admittedTime: row.admitted_time, quarantined: row.quarantined };
     this.#writer = parts.connect({
+      onCommitted: (facts) => (this.#committed = facts),
       onFailed: () => {
         this.#told = this.#durable;
         this.#overlay.forgetAppended();
@@ -107,8 +113,6 @@ export class SqliteReplicaStore implements ReplicaStore {
       onFolded: (through) => this.#overlay.drop(through),
       onBroken,
     });
-    this.#writer.admittedTime = row.admitted_time;
-    this.#writer.quarantined = row.quarantined;
   }
 
   /** For `openReplicaStore`: reads what is not folded, a turn's worth at a time. */
@@ -152,7 +156,7 @@ export class SqliteReplicaStore implements ReplicaStore {
 
   /** The highest stamp time that a directory has admitted, as far as that is durable. Invariant: ≤ highestTime. */
   get admittedTime(): number {
-    return this.#writer.admittedTime;
+    return this.#committed.admittedTime;
   }
 
   /** The last horizon that a record has made durable; 0 for none. What is purgeable under it is removed in short steps. */
@@ -161,7 +165,7 @@ export class SqliteReplicaStore implements ReplicaStore {
   }
 
   get quarantined(): number {
-    return this.#writer.quarantined;
+    return this.#committed.quarantined;
   }
 
   get stall(): MeridianError | undefined {

@@ -1,16 +1,16 @@
 import type Database from "better-sqlite3";
-import type { Journal } from "./journal.ts";
+import type { JournalRows } from "./journal.ts";
 
 /** Runs changes to the database of the writer, and tells its journal how they ended. */
 export class Transactions {
   readonly #database: Database.Database;
-  readonly #journal: Journal;
+  readonly #journal: JournalRows;
   readonly #dieAtStep: number;
   #synchronous = "";
   #steps = 0;
 
   /** For crash tests: the thread dies on the step `dieAtStep`; 0 for never. */
-  constructor(database: Database.Database, journal: Journal, dieAtStep: number) {
+  constructor(database: Database.Database, journal: JournalRows, dieAtStep: number) {
     this.#database = database;
     this.#journal = journal;
     this.#dieAtStep = dieAtStep;

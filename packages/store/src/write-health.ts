@@ -40,7 +40,7 @@ export interface WriteHealthOptions {
   readonly clock: Clock;
   /** Commits something that changes nothing; throws what SQLite throws. */
   tryCommit(): void;
-  reply(reply: WriterReply): void;
+  reply(reply: WriterReply<never>): void;
   /** The disk takes again what it did not take. */
   onRecovered(): void;
 }

@@ -12,7 +12,9 @@ import type {
 } from "./writer-messages.ts";
 
 /** What a store hears from its writer. */
-export interface WriterEvents {
+export interface WriterEvents<Facts> {
+  /** Called with what each commit has made so, before the `onDurable` of its records. */
+  onCommitted?(facts: Facts): void;
   /** Called when every record that is not yet durable has failed, before their `done` are called. */
   onFailed(): void;
   /** Called when the table has the entries of every journal row through this one. */
@@ -42,9 +44,9 @@ export async function startWriterThread(): Promise<Worker> {
 const REPLY_BYTES_PER_TURN = 256 * 1024;
 
 /** The writer thread, seen from the main thread. */
-export class WriterClient {
+export class WriterClient<Write extends JournalWrite, Facts> {
   readonly #worker: Worker;
-  readonly #events: WriterEvents;
+  readonly #events: WriterEvents<Facts>;
   readonly #clock: Clock;
   readonly #expiryNowMs: () => number | undefined;
   readonly #logger: Logger;
@@ -53,7 +55,7 @@ export class WriterClient {
   #outstanding: Outstanding[] = [];
   #settledCount = 0;
   /** What has come and is still to be taken; of the first, how many records have been told of. */
-  #replies: WriterReply[] = [];
+  #replies: WriterReply<Facts>[] = [];
   #told = 0;
   /** The bytes of the records that were told of since the last rest. */
   #takenBytes = 0;
@@ -66,10 +68,6 @@ export class WriterClient {
   #onExit: (() => void) | undefined;
   /** How many rows the journal has. */
   journalRows = 0;
-  /** The highest stamp time that a directory has admitted, as far as it is durable. */
-  admittedTime = 0;
-  /** How many entries are in the quarantine, as far as it is durable. */
-  quarantined = 0;
   /** What is known to hold nothing any more that can be removed. */
   purged: PurgeScope = { horizon: 0, through: 0 };
   /** The bytes of blocks that are appended but not yet durable. */
@@ -83,7 +81,7 @@ export class WriterClient {
     worker: Worker,
     request: OpenRequest,
     parts: {
-      readonly events: WriterEvents;
+      readonly events: WriterEvents<Facts>;
       readonly clock: Clock;
       readonly expiryNowMs: () => number | undefined;
       readonly logger: Logger;
@@ -97,7 +95,7 @@ export class WriterClient {
     this.#logger = parts.logger;
     this.#request = request;
     this.#onDamaged = parts.onDamaged;
-    worker.on("message", (reply: WriterReply) => this.#receive(reply));
+    worker.on("message", (reply: WriterReply<Facts>) => this.#receive(reply));
     worker.on("error", (cause) => this.#break(cause));
     worker.on("exit", () => this.#exited());
   }
@@ -122,11 +120,7 @@ export class WriterClient {
   }
 
   /** Hands a record over. `onDurable` is called just before `done` if it succeeds. Its blocks are given away. */
-  append(
-    write: JournalWrite,
-    onDurable: () => void,
-    done: (failure?: MeridianError) => void,
-  ): void {
+  append(write: Write, onDurable: () => void, done: (failure?: MeridianError) => void): void {
     if (this.#ended) {
       throw new MeridianError("STORE_FAILED", "Expected an open store, got one that is closed");
     }
@@ -183,7 +177,7 @@ export class WriterClient {
     this.#worker.postMessage(request, transfer);
   }
 
-  #receive(reply: WriterReply): void {
+  #receive(reply: WriterReply<Facts>): void {
     this.#replies.push(reply);
     if (!this.#isResting) this.#takeReplies();
   }
@@ -214,7 +208,7 @@ export class WriterClient {
     }
   }
 
-  #take(reply: Exclude<WriterReply, { kind: "committed" }>): void {
+  #take(reply: Exclude<WriterReply<Facts>, { kind: "committed" }>): void {
     switch (reply.kind) {
       case "opened":
         this.journalRows = reply.journalRows;
@@ -299,11 +293,10 @@ export class WriterClient {
   }
 
   /** Tells of as many records of a commit as the turn may. Returns whether it was of all. */
-  #succeedNext(reply: Extract<WriterReply, { kind: "committed" }>): boolean {
+  #succeedNext(reply: Extract<WriterReply<Facts>, { kind: "committed" }>): boolean {
     if (this.#told === 0) {
       this.journalRows = reply.journalRows;
-      this.admittedTime = Math.max(this.admittedTime, reply.admittedTime);
-      this.quarantined = reply.quarantined;
+      this.#events.onCommitted?.(reply.facts);
       if (this.#waits) this.#goOn();
     }
     while (this.#told < reply.count && this.#takenBytes < REPLY_BYTES_PER_TURN) {

@@ -54,7 +54,7 @@ export interface QuarantineWrite {
 }
 
 /** One record of the directory's log. */
-type DirectoryWrite =
+export type DirectoryWrite =
   /** The log is open anew: what follows is of this epoch. */
   | { readonly kind: "epoch"; readonly epoch: number }
   | ({ readonly kind: "frame" } & LogFrame)
@@ -74,6 +74,17 @@ export interface PlainFailure {
 /** What a journal is told to write. */
 export type JournalWrite = ReplicaWrite | DirectoryWrite;
 
+/** What the owner of a replica's store is told with each commit. */
+export interface ReplicaCommit {
+  /** The highest stamp time that a directory has admitted. */
+  readonly admittedTime: number;
+  /** The entries that are in the quarantine. */
+  readonly quarantined: number;
+}
+
+/** The owner of a log knows all that a commit changes. */
+export type DirectoryCommit = null;
+
 /** What may be removed: entries that are purgeable under `horizon` and whose sequence is at most `through`. */
 export interface PurgeScope {
   readonly horizon: number;
@@ -81,7 +92,7 @@ export interface PurgeScope {
 }
 
 /** What the writer thread is asked. Its first request is `open`, its last is `close`. */
-export type WriterRequest =
+export type WriterRequest<Write = JournalWrite> =
   | {
       readonly kind: "open";
       readonly path: string;
@@ -92,7 +103,7 @@ export type WriterRequest =
       readonly tuning: StoreTuning;
     }
   /** A record whose generation is not the writer's was sent before a failure was heard of, and fails with it. */
-  | { readonly kind: "append"; readonly generation: number; readonly write: JournalWrite }
+  | { readonly kind: "append"; readonly generation: number; readonly write: Write }
   | { readonly kind: "tick"; readonly nowMs: number }
   /** Fold everything that is there now, whatever else arrives. */
   | { readonly kind: "settle" }
@@ -103,15 +114,14 @@ export type WriterRequest =
   | { readonly kind: "close" };
 
 /** What the writer thread answers. */
-export type WriterReply =
+export type WriterReply<Facts = unknown> =
   | { readonly kind: "opened"; readonly journalRows: number }
   /** The next `count` records are durable. */
   | {
       readonly kind: "committed";
       readonly count: number;
       readonly journalRows: number;
-      readonly admittedTime: number;
-      readonly quarantined: number;
+      readonly facts: Facts;
     }
   /** Nothing more is written of what was sent before this is heard of; records of `generation` will be. */
   | ({ readonly kind: "failed"; readonly generation: number } & PlainFailure)

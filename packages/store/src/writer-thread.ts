@@ -1,10 +1,16 @@
 import { parentPort } from "node:worker_threads";
 import { systemClock } from "@meridian/runtime";
+import { directoryJournal } from "./directory-journal.ts";
+import { replicaJournal } from "./replica-journal.ts";
 import { Writer } from "./writer.ts";
 import type { WriterRequest } from "./writer-messages.ts";
 
 const port = parentPort;
 port?.once("message", (request: WriterRequest) => {
   if (request.kind !== "open") throw new Error("The first request must be to open");
-  new Writer(port, request, systemClock).start();
+  const writer =
+    request.store === "replica"
+      ? new Writer(port, request, systemClock, replicaJournal)
+      : new Writer(port, request, systemClock, (log) => directoryJournal(log, request.tuning));
+  writer.start();
 });

@@ -11,13 +11,11 @@ import Database from "better-sqlite3";
 import { BackgroundWork } from "./background-work.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { Commits } from "./commits.ts";
-import { directoryJournal } from "./directory-journal.ts";
 import { DiskRoom } from "./disk-room.ts";
-import type { Journal } from "./journal.ts";
-import { replicaJournal } from "./replica-journal.ts";
+import type { Journal, JournalRows } from "./journal.ts";
 import { Transactions } from "./transactions.ts";
 import { WriteHealth } from "./write-health.ts";
-import type { PurgeScope, WriterReply, WriterRequest } from "./writer-messages.ts";
+import type { JournalWrite, PurgeScope, WriterReply, WriterRequest } from "./writer-messages.ts";
 
 /** The page cache of the writing connection, in KiB. */
 const CACHE_KIB = 32 * 1024;
@@ -25,16 +23,16 @@ const CACHE_KIB = 32 * 1024;
 type OpenRequest = Extract<WriterRequest, { kind: "open" }>;
 
 /** Answers requests on a port until it is told to close. */
-export class Writer {
+export class Writer<Write extends JournalWrite, Facts> {
   readonly #port: MessagePort;
   readonly #clock: Clock;
   readonly #path: string;
   readonly #database: Database.Database;
-  readonly #journal: Journal;
+  readonly #journal: Journal<Write, Facts>;
   readonly #checkpointer: Checkpointer;
   readonly #room: DiskRoom;
   readonly #transactions: Transactions;
-  readonly #commits: Commits;
+  readonly #commits: Commits<Write, Facts>;
   /** What the disk of a replica takes; a log waits instead. */
   readonly #health: WriteHealth | undefined;
   readonly #work: BackgroundWork;
@@ -43,16 +41,18 @@ export class Writer {
   /** What is to be permitted once everything that came before is committed. */
   #asked: PurgeScope | undefined;
 
-  constructor(port: MessagePort, request: OpenRequest, clock: Clock) {
-    const { path, store, tuning } = request;
+  constructor(
+    port: MessagePort,
+    request: OpenRequest,
+    clock: Clock,
+    openJournal: (database: Database.Database) => Journal<Write, Facts>,
+  ) {
+    const { path, tuning } = request;
     this.#port = port;
     this.#clock = clock;
     this.#path = path;
     this.#database = openDatabase(request);
-    this.#journal =
-      store === "replica"
-        ? replicaJournal(this.#database)
-        : directoryJournal(this.#database, tuning);
+    this.#journal = openJournal(this.#database);
     const { pageCountMax, commitWaitMs, dieAtStep } = tuning;
     this.#checkpointer = new Checkpointer(this.#database, path, commitWaitMs, clock);
     const backlogBytes = unfoldedBytes(this.#database, this.#journal);
@@ -64,7 +64,7 @@ export class Writer {
     this.#work = this.#makeWork(request);
   }
 
-  #makeCommits({ store, durability }: OpenRequest): Commits {
+  #makeCommits({ store, durability }: OpenRequest): Commits<Write, Facts> {
     return new Commits({
       path: this.#path,
       clock: this.#clock,
@@ -129,18 +129,18 @@ export class Writer {
     const { horizon } = this.#journal;
     if (horizon > 0) this.#work.permit({ horizon, through: Number.MAX_SAFE_INTEGER });
     this.#measure();
-    this.#port.on("message", (request: WriterRequest) => this.#receive(request));
+    this.#port.on("message", (request: WriterRequest<Write>) => this.#receive(request));
     this.#reply({ kind: "opened", journalRows: this.#journal.rows });
     this.#health?.look();
     this.#work.schedule();
   }
 
-  #receive(first: WriterRequest): void {
+  #receive(first: WriterRequest<Write>): void {
     this.#take(first);
     for (;;) {
       const next = receiveMessageOnPort(this.#port);
       if (next === undefined) break;
-      this.#take(next.message as WriterRequest);
+      this.#take(next.message as WriterRequest<Write>);
     }
     this.#commit();
     // Once for all the ticks that have waited.
@@ -154,7 +154,7 @@ export class Writer {
     else this.#work.schedule();
   }
 
-  #take(request: WriterRequest): void {
+  #take(request: WriterRequest<Write>): void {
     switch (request.kind) {
       case "append":
         this.#commits.take(request.generation, request.write);
@@ -211,7 +211,7 @@ export class Writer {
     this.#port.close();
   }
 
-  #reply(reply: WriterReply): void {
+  #reply(reply: WriterReply<Facts>): void {
     this.#port.postMessage(reply);
   }
 }
@@ -226,7 +226,7 @@ function openDatabase({ path, tuning }: OpenRequest): Database.Database {
 }
 
 /** The bytes of journal rows that are not folded. */
-function unfoldedBytes(database: Database.Database, { foldedThrough }: Journal): number {
+function unfoldedBytes(database: Database.Database, { foldedThrough }: JournalRows): number {
   const sum = database
     .prepare<[number], number | null>("SELECT sum(length(block)) FROM journal WHERE id > ?")
     .pluck();

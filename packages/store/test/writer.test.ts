@@ -4,6 +4,7 @@ import { systemClock } from "@meridian/runtime";
 import { openReplicaStore, STORE_TUNING_DEFAULT } from "@meridian/store";
 import { afterAll, expect, it } from "vitest";
 import type { ReplicaWrite, WriterReply, WriterRequest } from "../src/writer-messages.ts";
+import { replicaJournal } from "../src/replica-journal.ts";
 import { Writer } from "../src/writer.ts";
 import { entry, local } from "./records.ts";
 import { StoreFolder } from "./store-folder.ts";
@@ -43,7 +44,7 @@ class Conversation {
     const tuning = { ...STORE_TUNING_DEFAULT, commitWaitMs: 1 };
     const path = folder.file(name);
     const request = { kind: "open", path, store: "replica", durability: "process" } as const;
-    new Writer(port2, { ...request, bytesMax: 0, tuning }, systemClock).start();
+    new Writer(port2, { ...request, bytesMax: 0, tuning }, systemClock, replicaJournal).start();
   }
 
   say(request: WriterRequest): void {
