@@ -14,6 +14,7 @@ import { readWorkspace } from "./architecture/workspace.ts";
 const FOLDERS = [
   ...[
     "certificates",
+    "tokens",
     "http",
     "transport",
     "store",
@@ -90,6 +91,7 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "packages/supervision/src/output.ts": [1, SETTLES],
   "packages/supervision/src/parent.ts": [2, SETTLES],
   "packages/supervision/src/server-program.ts": [3, SETTLES],
+  "packages/tokens/src/token-verifier.ts": [1, SETTLES],
   "packages/transport/src/dial-link.ts": [3, STEP],
   "packages/transport/src/link-listener.ts": [3, STEP],
   "packages/transport/src/receive-budget.ts": [1, STEP],

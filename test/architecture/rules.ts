@@ -18,7 +18,7 @@ import type { WorkspacePackage } from "./workspace.ts";
 
 const LAYERS = {
   apps: ["directory", "region", "cli", "examples"],
-  machines: ["local-cluster"],
+  machines: ["local-cluster", "security"],
   middle: [
     "client",
     "replication",
@@ -26,6 +26,7 @@ const LAYERS = {
     "cache",
     "geo",
     "certificates",
+    "tokens",
     "transport",
     "http",
     "cluster-file",

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { PROGRAM_OPTIONS } from "@meridian/options";
 import { DIRECTORY_API, REGION_API, routesOf } from "@meridian/protocol/http-api";
 
+import { withAccess } from "./access-table.ts";
 import { clusterJsonSchema } from "./cluster-schema.ts";
 import { DOCS_STYLE } from "./docs-style.ts";
 import { apiPageOf, openApiOf, type ApiProgram } from "./openapi.ts";
@@ -13,12 +14,15 @@ import { withOptions } from "./options-tables.ts";
 export const ROOT: string = fileURLToPath(new URL("../..", import.meta.url));
 
 const CLUSTER_SCHEMA = "packages/cluster-file/cluster-file.schema.json";
+const SECURITY = "packages/SECURITY.md";
+const APIS = { region: REGION_API, directory: DIRECTORY_API };
 const CONFIGURATION = "packages/CONFIGURATION.md";
 
 /** Every generated document, by its path from the root. */
 export function generatedDocuments(): ReadonlyMap<string, string> {
   const documents = new Map([
     [CONFIGURATION, withOptions(readDocument(CONFIGURATION), PROGRAM_OPTIONS)],
+    [SECURITY, withAccess(readDocument(SECURITY), APIS)],
     [CLUSTER_SCHEMA, clusterJsonSchema(PROGRAM_OPTIONS)],
   ]);
   const { version } = JSON.parse(readDocument("packages/protocol/package.json")) as {

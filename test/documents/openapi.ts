@@ -22,6 +22,8 @@ type Json = Readonly<Record<string, unknown>>;
 const COMMON_ERRORS: readonly ErrorCode[] = [
   "ORIGIN_NOT_ALLOWED",
   "HOST_NOT_ALLOWED",
+  "UNAUTHENTICATED",
+  "FORBIDDEN",
   "INVALID_ARGUMENT",
   "UNKNOWN_OPTION",
   "OVERLOADED",
@@ -39,7 +41,12 @@ export function openApiOf({ title, version, routes }: ApiProgram): string {
     openapi: "3.1.0",
     info: { title, version, license: { name: "MIT", identifier: "MIT" } },
     paths,
-    components: { schemas: { Problem: schemaOf(problem) } },
+    // None where a program asks for no tokens.
+    security: [{}, { token: [] }],
+    components: {
+      schemas: { Problem: schemaOf(problem) },
+      securitySchemes: { token: { type: "http", scheme: "bearer", bearerFormat: "JWT" } },
+    },
   };
   return `${JSON.stringify(document, null, 2)}\n`;
 }

@@ -8,7 +8,7 @@ export function withOptions(document: string, tables: ProgramTables): string {
 }
 
 /** The document with what stands between the marks of a part replaced. */
-function withPart(document: string, part: string, text: string): string {
+export function withPart(document: string, part: string, text: string): string {
   const begin = `<!-- ${part}: written by \`npm run docs\` -->`;
   const start = document.indexOf(begin);
   const end = document.indexOf(`<!-- end of ${part} -->`);
@@ -78,7 +78,7 @@ function membersOf(rows: OptionTable, place: OptionRow["file"]): string {
   return [...new Set(names)].join(", ");
 }
 
-function tableOf(rows: readonly (readonly string[])[]): string {
+export function tableOf(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((cells) => cells[column]?.length ?? 0)),
   );

@@ -15,7 +15,7 @@ import type { DevOptions } from "./dev/run-dev.ts";
 import { EXIT, type CliIo } from "./io.ts";
 import { addOperatorCommands } from "./operator-commands.ts";
 import { addSecretCommands } from "./secret-commands.ts";
-import { trust } from "./trust.ts";
+import { show, trust } from "./trust.ts";
 
 /** Makes the program. `done` is told the exit code of the command that ran. */
 export function makeProgram(io: CliIo, done: (exitCode: number) => void): Command {
@@ -27,9 +27,17 @@ export function makeProgram(io: CliIo, done: (exitCode: number) => void): Comman
       "--ca <file>",
       "certificates of the authorities to trust over TLS (MERIDIAN_CA; default: those of the platform)",
     )
+    .option(
+      "--token-file <file>",
+      "a file with the token to show (or the token itself in MERIDIAN_TOKEN)",
+    )
     .hook("preAction", async (_, command) => {
-      const { ca = io.env["MERIDIAN_CA"] } = command.optsWithGlobals<{ readonly ca?: string }>();
+      const { ca = io.env["MERIDIAN_CA"], tokenFile } = command.optsWithGlobals<{
+        readonly ca?: string;
+        readonly tokenFile?: string;
+      }>();
       if (ca !== undefined && ca !== "") await trust(ca);
+      await show(tokenFile, io.env["MERIDIAN_TOKEN"]);
     })
     .showHelpAfterError("(`meridian --help` tells what there is)")
     .configureOutput({

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 
 import type * as Secrets from "./commands/secrets.ts";
-import type { CertificateFlags } from "./commands/secrets.ts";
+import type { CertificateFlags, TokenFlags } from "./commands/secrets.ts";
 import type { CliIo } from "./io.ts";
 
 /** Adds them to the program. `done` is told the exit code of the one that ran. */
@@ -37,6 +37,27 @@ export function addSecretCommands(
     .action(async (names: string, flags: CertificateFlags) =>
       done(await (await load()).certificate(names, flags, io)),
     );
+  const token = program.command("token").description("Makes tokens, and keys that sign them.");
+  token
+    .command("create")
+    .description("Writes a token to stdout. Whoever has it may do what it grants until it expires.")
+    .requiredOption("--scope <scope>", "read, write, admin (all keys), or node (joins the cluster)")
+    .option("--prefix <prefix>", "only for keys that begin with this; repeatable", collect)
+    .option(
+      "--node <id>",
+      "of scope node: the id that may join, or * for all and for directories; repeatable",
+      collect,
+    )
+    .option("--cluster <name>", "the cluster whose programs take it", "meridian")
+    .option("--subject <name>", "whom it is for, for logs")
+    .option("--expires <ttl>", "how long it is good", "90d")
+    .option("--folder <folder>", "what `init` has made", "secrets")
+    .action(async (flags: TokenFlags) => done(await (await load()).tokenCreate(flags, io)));
+  token
+    .command("rotate")
+    .description("Makes another key to sign with, beside those that are trusted.")
+    .option("--folder <folder>", "what `init` has made", "secrets")
+    .action(async (flags: TokenFlags) => done(await (await load()).tokenRotate(flags, io)));
 }
 
 function collect(value: string, before: readonly string[] = []): readonly string[] {

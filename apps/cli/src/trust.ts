@@ -1,4 +1,4 @@
-/** Whom the command trusts over TLS. The platform's own `fetch` cannot be told, so another takes its place. */
+/** Whom the command trusts over TLS, and what token it shows. The platform's own `fetch` cannot be told, so another takes its place. */
 import { readFile } from "node:fs/promises";
 import { createSecureContext } from "node:tls";
 
@@ -16,7 +16,28 @@ export async function trust(path: string): Promise<void> {
   globalThis.fetch = trusting as typeof globalThis.fetch;
 }
 
-/** Trusts those of the platform again. */
+/** Shows a token with every request: that of a file, or else the given one. Throws `INVALID_CONFIG`. */
+export async function show(path: string | undefined, given: string | undefined): Promise<void> {
+  const token = path === undefined ? (given ?? "") : await readToken(path);
+  if (token === "") return;
+  const plain = globalThis.fetch;
+  globalThis.fetch = (input, init = {}) => {
+    const headers = new Headers(init.headers);
+    headers.set("authorization", `Bearer ${token.trim()}`);
+    return plain(input, { ...init, headers });
+  };
+}
+
+async function readToken(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new MeridianError("INVALID_CONFIG", `Expected a token in \`${path}\`: ${why}`, { cause });
+  }
+}
+
+/** Trusts those of the platform again, and shows nothing. */
 export function trustPlatform(): void {
   globalThis.fetch = platform;
 }

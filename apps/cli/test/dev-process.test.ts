@@ -201,7 +201,7 @@ test("of a cluster file, the programs get the whole, but addresses of this machi
   const data = join(folder, "data");
   const run = await start({ data, config, port: String(port), regions: undefined });
   await run.says(/Ready in .* a directory and 1 region\./);
-  const common = `--cluster-file=${config} --insecure-no-tls --host=127.0.0.1`;
+  const common = `--cluster-file=${config} --insecure-no-tls --insecure-no-tokens --host=127.0.0.1`;
   expect(storyOf(data, "main")).toContain(
     `started ${common} --port=${port} --data=${join(data, "main")} --id=main\n`,
   );

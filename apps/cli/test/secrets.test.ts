@@ -1,5 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createServer as createPlainServer } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -25,8 +26,20 @@ describe("init", () => {
     const { exitCode, stdout } = await run(["init", folder, ...machines, "--days", "30"]);
     expect(exitCode).toBe(0);
     expect(stdout.toString()).toContain("2 certificates");
-    expect(readdirSync(folder)).toEqual(["a.example", "b.example", "ca-key.pem", "ca.pem"]);
-    for (const path of [["ca-key.pem"], ["a.example", "key.pem"], ["b.example", "key.pem"]]) {
+    expect(readdirSync(folder)).toEqual([
+      "a.example",
+      "b.example",
+      "ca-key.pem",
+      "ca.pem",
+      "signing-key.json",
+      "token-keys.json",
+    ]);
+    for (const path of [
+      ["ca-key.pem"],
+      ["signing-key.json"],
+      ["a.example", "key.pem"],
+      ["b.example", "key.pem"],
+    ]) {
       expect([path, modeOf(...path)]).toEqual([path, 0o600]);
     }
     expect([modeOf(), modeOf("a.example")]).toEqual([0o700, 0o700]);
@@ -82,7 +95,74 @@ describe("certificate", () => {
   });
 });
 
+describe("token", () => {
+  const create = (...args: readonly string[]): ReturnType<typeof run> =>
+    run(["token", "create", "--folder", folder, ...args]);
+  const claimsOf = (token: Buffer): unknown =>
+    JSON.parse(Buffer.from(token.toString().split(".")[1] ?? "", "base64url").toString());
+
+  it("create makes tokens that grant what is asked for, and nothing else", async () => {
+    await run(["init", folder]);
+    const app = ["--scope", "write", "--prefix", "app1:", "--prefix", "app2:", "--expires", "1h"];
+    const { stdout } = await create(...app, "--subject", "billing", "--cluster", "shop");
+    const claims = claimsOf(stdout) as { readonly iat: number };
+    const granted = { scope: "write", prefixes: ["app1:", "app2:"], sub: "billing", aud: "shop" };
+    expect(claims).toEqual({
+      ...granted,
+      iat: expect.any(Number),
+      exp: claims.iat + 3_600,
+      jti: expect.stringMatching(/^[a-z0-9]{10,}$/),
+    });
+    const node = await create("--scope", "node", "--node", "oslo");
+    expect(claimsOf(node.stdout)).toMatchObject({ scope: "node", nodes: ["oslo"] });
+  });
+
+  it.each([
+    ["a scope that is none", ["--scope", "root"], "Expected a scope out of"],
+    ["admin for a prefix", ["--scope", "admin", "--prefix", "a"], "for all keys"],
+    ["a node without an id", ["--scope", "node"], "the ids of nodes"],
+    ["a reader with one", ["--scope", "read", "--node", "oslo"], "no ids of nodes"],
+    ["a time that is none", ["--scope", "read", "--expires", "soon"], "INVALID_TTL"],
+  ])("create makes none of %s", async (_, args, says) => {
+    await run(["init", folder]);
+    const { exitCode, stdout, stderr } = await create(...args);
+    expect([exitCode, stdout.toString()]).toEqual([2, ""]);
+    expect(stderr).toContain(says);
+  });
+
+  it("rotate trusts the key before, and signs with another", async () => {
+    await run(["init", folder]);
+    const before = JSON.parse(read("signing-key.json")) as { readonly kid: string };
+    expect((await run(["token", "rotate", "--folder", folder])).exitCode).toBe(0);
+    const after = JSON.parse(read("signing-key.json")) as { readonly kid: string };
+    const { keys } = JSON.parse(read("token-keys.json")) as { readonly keys: readonly object[] };
+    expect(keys).toMatchObject([{ kid: after.kid }, { kid: before.kid }]);
+    expect(JSON.stringify(keys)).not.toContain('"d":');
+    expect(modeOf("signing-key.json")).toBe(0o600);
+  });
+});
+
 describe("a command", () => {
+  it("shows the token of --token-file, or of the environment, and then none", async () => {
+    const shown: (string | undefined)[] = [];
+    const server = createPlainServer(({ headers }, answer) => {
+      shown.push(headers.authorization);
+      answer.end('{"nodes":[]}');
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const argv = ["nodes", "--directory", `http://127.0.0.1:${port}`];
+    const path = join(folder, "..", "token");
+    writeFileSync(path, "a.b.c\n");
+    await run([...argv, "--token-file", path]);
+    await run(argv, { env: { MERIDIAN_TOKEN: "d.e.f" } });
+    await run(argv);
+    expect(shown).toEqual(["Bearer a.b.c", "Bearer d.e.f", undefined]);
+    expect((await run([...argv, "--token-file", "/none"])).exitCode).toBe(2);
+    server.closeAllConnections();
+  });
+
   it("trusts over TLS whom --ca names, for its own time alone", async () => {
     await run(["init", folder]);
     const [cert, key] = [read("localhost", "cert.pem"), read("localhost", "key.pem")];

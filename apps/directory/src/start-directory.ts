@@ -1,8 +1,13 @@
 import type { Link, LinkEvents } from "@meridian/ports";
 import { join } from "node:path";
 
-import { Credentials } from "@meridian/certificates";
-import { connectionsMaxOf, HttpServer, OriginPolicy, RequestLimit } from "@meridian/http";
+import {
+  connectionsMaxOf,
+  HttpServer,
+  OriginPolicy,
+  principalOf,
+  RequestLimit,
+} from "@meridian/http";
 import {
   defaultsOf,
   DIRECTORY_OPTIONS,
@@ -21,6 +26,7 @@ import {
   type Logger,
   type Random,
 } from "@meridian/runtime";
+import { Security } from "@meridian/security";
 import { openDirectoryLog, type SqliteDirectoryLog, type StoreTuning } from "@meridian/store";
 import { registerProcess } from "@meridian/supervision";
 import {
@@ -34,6 +40,7 @@ import {
 
 import { directoryHandlers } from "./http/directory-listener.ts";
 import type { DirectoryService } from "./http/directory-service.ts";
+import { identified } from "./link-identity.ts";
 import { LogDigester } from "./log-digest.ts";
 import { LogHealth } from "./log-health.ts";
 import { LogPages } from "./log-pages.ts";
@@ -91,13 +98,8 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
   const { clock = systemClock, random = systemRandom, logger, durability } = options;
   const tuning = { expiredGraceMs: options.expiredGrace, ...options.tuning };
   const connectionsMax = connectionsMaxOf(options.connectionsMax, logger);
-  const credentials = await Credentials.open({
-    files: options,
-    plain: options.insecureNoTls,
-    dials: options.peer ?? [],
-    clock,
-    logger,
-  });
+  const dials = options.peer ?? [];
+  const security = await Security.open({ flags: options, dials, clock, logger });
   const metrics = new Metrics();
   const server = new HttpServer({
     clock,
@@ -105,9 +107,8 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
     logger,
     connectionsMax,
     allowHost: options.allowHost ?? [],
-    insecure: options.insecureNoTls,
     starting: STARTING,
-    ...(credentials.server && { certificate: credentials.server }),
+    ...security.serving,
   });
   // The address first: a directory that cannot have it must not begin a new epoch of the log.
   await server.listen(options.host, options.port);
@@ -117,7 +118,7 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
   const health = new LogHealth(logger);
   const { onDamaged } = health;
   try {
-    checkPeers(options.peer ?? [], url);
+    checkPeers(dials, url);
     const path = join(options.data, "directory.db");
     log = await openDirectoryLog({
       path,
@@ -138,14 +139,14 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
       horizonMs: options.horizon,
     });
   }
-  const settled = { ...options, clock, random, credentials, metrics };
+  const settled = { ...options, clock, random, security, metrics };
   const stop = serve(settled, server, log, health, running);
-  credentials.watch((certificate) => server.reload(certificate));
+  security.watch((certificate) => server.reload(certificate));
   logger.info(`listening on ${url}`, { cluster: options.cluster, epoch: log.epoch });
   let stopped: Promise<void> | undefined;
   return {
     url,
-    reload: () => credentials.reload(),
+    reload: () => security.reload(),
     stop: () => (stopped ??= stop()),
   };
 }
@@ -161,7 +162,7 @@ type Settled = DirectoryOptions &
     readonly clock: Clock;
     readonly random: Random;
     readonly logger: Logger;
-    readonly credentials: Credentials;
+    readonly security: Security;
     readonly metrics: Metrics;
   };
 
@@ -220,10 +221,11 @@ function serve(
   };
   const endMeasuring = registerProcess(metrics, clock);
   directory.start();
-  server.handle(directoryHandlers(service, { [LINK_PATH]: links.upgrade }));
+  const { authenticator } = options.security;
+  server.handle(directoryHandlers(service, { [LINK_PATH]: links.upgrade }, authenticator));
   return async () => {
     logger.info("stopping", { cluster });
-    options.credentials.stop();
+    options.security.stop();
     leaving ??= goingAway("The directory is shutting down");
     endMeasuring();
     directory.stop();
@@ -250,21 +252,25 @@ function linksOf(
   ]);
   return new LinkListener({
     path: LINK_PATH,
-    accept: (link, remoteAddress) => directory.accept(link, remoteAddress),
+    accept: (link, remoteAddress, request) => {
+      const events = directory.accept(link, remoteAddress);
+      const principal = principalOf(request);
+      return principal === undefined ? events : identified(events, principal);
+    },
     ...options,
   });
 }
 
 /** How the others are reached. */
 function followOptions(options: Settled, cuts: LinkCuts): FollowOptions {
-  const { peer, random, logger, credentials } = options;
+  const { peer, random, logger, security } = options;
   const peers = (peer ?? []).map((name) => ({
     name,
     dial: (events: LinkEvents): Link =>
       dialLink(`${name.replace(/\/+$/, "")}/replicate`, events, {
         logger,
         cuts,
-        credentials: credentials.dialing,
+        credentials: security.dialing,
       }),
   }));
   return { random, peers };

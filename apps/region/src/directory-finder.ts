@@ -3,7 +3,7 @@
  * `--directory` names a region, another program, or nothing. It looks, says what it sees, and looks again until it is admitted.
  */
 import { once } from "node:events";
-import { request, type IncomingMessage } from "node:http";
+import { request, type IncomingMessage, type RequestOptions } from "node:http";
 import { request as secureRequest } from "node:https";
 import type { SecureContextOptions } from "node:tls";
 
@@ -14,7 +14,7 @@ export interface DirectoryFinderOptions {
   /** The URLs of the directories, without a last slash. */
   readonly urls: readonly string[];
   /** What they are asked with over TLS. It may change. */
-  credentials(): SecureContextOptions;
+  credentials(): Credentials;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Whether any directory has ever admitted the node. */
@@ -28,6 +28,9 @@ const AGAIN_MS = 5_000;
 /** How long an answer may take, in milliseconds, and how much of it is read, in bytes. */
 const PATIENCE_MS = 2_000;
 const ANSWER_BYTES_MAX = 256 * 1024;
+
+/** What directories are shown, and trusted by. */
+type Credentials = SecureContextOptions & Pick<RequestOptions, "headers">;
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -76,7 +79,7 @@ export class DirectoryFinder {
 }
 
 /** What answers at a URL: `the region …`, `a directory of cluster …`, `another program (…)`, or `silent (…)`. Never throws. */
-export async function lookAt(url: string, credentials: SecureContextOptions = {}): Promise<string> {
+export async function lookAt(url: string, credentials: Credentials = {}): Promise<string> {
   let response: IncomingMessage;
   let text: string;
   try {
@@ -90,18 +93,19 @@ export async function lookAt(url: string, credentials: SecureContextOptions = {}
   if (isObject(status["replica"])) {
     return `no directory but the region ${nameOf(status["id"])} of cluster ${cluster}`;
   }
+  if (status["code"] === "UNAUTHENTICATED") return "one that wants a good token (--token-file)";
   if (typeof status["logId"] === "number") return `a directory of cluster ${cluster}`;
   const server = response.headers["server"];
   const named = typeof server === "string" ? `, ${server.slice(0, 40)}` : "";
   return `another program (HTTP ${response.statusCode}${named})`;
 }
 
-async function ask(url: string, credentials: SecureContextOptions): Promise<IncomingMessage> {
+async function ask(url: string, credentials: Credentials): Promise<IncomingMessage> {
   const signal = AbortSignal.timeout(PATIENCE_MS);
   const options = { signal, agent: false };
   const asked = url.startsWith("https:")
     ? secureRequest(url, { ...options, ...credentials })
-    : request(url, options);
+    : request(url, { ...options, headers: credentials.headers });
   asked.end();
   const [response] = (await once(asked, "response")) as [IncomingMessage];
   // The end of its time comes to both.

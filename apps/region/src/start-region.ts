@@ -1,6 +1,5 @@
 import { join } from "node:path";
 
-import { Credentials } from "@meridian/certificates";
 import { connectionsMaxOf } from "@meridian/http";
 import {
   defaultsOf,
@@ -27,6 +26,7 @@ import {
   type Logger,
   type Random,
 } from "@meridian/runtime";
+import { Security } from "@meridian/security";
 import { openReplicaStore, type SqliteReplicaStore } from "@meridian/store";
 import { registerProcess } from "@meridian/supervision";
 import { dialLink, linkCuts } from "@meridian/transport";
@@ -84,18 +84,12 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
   const place = placeOf(options);
   const directories = [options.directory].flat().map((each) => each.replace(/\/+$/, ""));
   const metrics = new Metrics();
-  const credentials = await Credentials.open({
-    files: options,
-    plain: options.insecureNoTls,
-    dials: directories,
-    clock,
-    logger,
-  });
+  const security = await Security.open({ flags: options, dials: directories, clock, logger });
   let started: RegionNode | undefined;
   const store = await openStore({ ...options, clock, random }, () => started);
   let http: HttpListener;
   try {
-    http = await listen({ ...options, clock }, credentials, metrics);
+    http = await listen({ ...options, clock }, security, metrics);
   } catch (failure) {
     await store.close();
     throw failure;
@@ -111,8 +105,8 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
     listeners: [http],
     store,
     directories,
-    credentials: () => credentials.dialing,
-    dial: dialOf(directories, { credentials, store, clock, logger, metrics }),
+    credentials: () => security.dialing,
+    dial: dialOf(directories, { security, store, clock, logger, metrics }),
     clock,
     random,
     metrics,
@@ -122,11 +116,11 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
   logger.info(`listening on ${http.url}`, { node: place.id, cluster: options.cluster });
   const endMeasuring = registerProcess(metrics, clock);
   node.start();
-  credentials.watch((server) => http.reload(server));
+  security.watch((server) => http.reload(server));
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     logger.info("stopping", { node: place.id });
-    credentials.stop();
+    security.stop();
     endMeasuring();
     await node.stop(FINISH_MS);
     await store.close();
@@ -137,7 +131,7 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
     get status() {
       return node.status;
     },
-    reload: () => credentials.reload(),
+    reload: () => security.reload(),
     stop: () => (stopped ??= stop()),
   };
 }
@@ -146,13 +140,13 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
 function dialOf(
   directories: readonly string[],
   {
-    credentials,
+    security,
     store,
     clock,
     logger,
     metrics,
   }: {
-    readonly credentials: Credentials;
+    readonly security: Security;
     readonly store: SqliteReplicaStore;
     readonly clock: Clock;
     readonly logger: Logger;
@@ -162,7 +156,7 @@ function dialOf(
   const cuts = linkCuts({ clock, logger, metrics });
   return throttledDial({
     dial: (events, index) => {
-      const { dialing } = credentials;
+      const { dialing } = security;
       const url = `${directories[index]}/replicate`;
       return dialLink(url, events, { logger, cuts, credentials: dialing });
     },
@@ -200,15 +194,20 @@ function openStore(
   });
 }
 
-type Doors = Pick<RegionFlags, "host" | "port" | "url" | "connectionsMax" | "insecureNoTls">;
+type Doors = Pick<RegionFlags, "host" | "port" | "url" | "connectionsMax">;
 
 async function listen(
   options: Settled & Doors,
-  { server: certificate }: Credentials,
+  security: Security,
   metrics: Metrics,
 ): Promise<HttpListener> {
   const { clock, host, port, url, logger } = options;
-  if (certificate !== undefined && isWildcard(host) && url === null && options.ip == null) {
+  if (
+    security.serving.certificate !== undefined &&
+    isWildcard(host) &&
+    url === null &&
+    options.ip == null
+  ) {
     throw new MeridianError(
       "INVALID_CONFIG",
       `Expected \`--url\` beside \`--tls-cert\` and \`--host ${host}\`, to know under which name of the certificate clients reach the node, got nothing`,
@@ -223,8 +222,8 @@ async function listen(
     allowOrigin: options.allowOrigin ?? [],
     connectionsMax: connectionsMaxOf(options.connectionsMax, logger),
     allowHost: [...(options.allowHost ?? []), ...names],
-    insecure: options.insecureNoTls,
-    ...(certificate && { certificate }),
+    authenticator: security.authenticator,
+    ...security.serving,
   });
   await http.listen(host, port);
   return http;

@@ -55,6 +55,8 @@ export interface ConnectOptions {
   readonly failbackLagMs?: number | undefined;
   /** Ends the attempt to connect. It has no say once connected. */
   readonly signal?: AbortSignal | undefined;
+  /** The token to show, or what gives one, called for each request: tokens may be short-lived. */
+  readonly token?: string | (() => string | Promise<string>) | undefined;
   /** Default: the platform's. */
   readonly fetch?: Fetch | undefined;
   readonly clock?: Clock | undefined;
@@ -75,6 +77,7 @@ const OPTIONS: readonly string[] = [
   "failbackMs",
   "failbackLagMs",
   "signal",
+  "token",
   "fetch",
   "clock",
   "random",
@@ -132,14 +135,26 @@ export async function connect(options: ConnectOptions): Promise<MeridianClient> 
   return new Client({ caller, reads, pool, directories, session, clock, deadlineMs, closing });
 }
 
-function networkOf({ clock = systemClock, fetch }: ConnectOptions): Network {
+function networkOf({ clock = systemClock, fetch, token }: ConnectOptions): Network {
   const deadlines = new Deadlines(clock);
+  // Called through the global object, as browsers demand.
+  const plain: Fetch = fetch ?? ((url, init) => globalThis.fetch(url, init));
   return {
-    // Called through the global object, as browsers demand.
-    fetch: fetch ?? ((url, init) => globalThis.fetch(url, init)),
+    fetch: token === undefined ? plain : showing(token, plain),
     clock,
     deadlines,
     ownLag: new OwnLag(clock, deadlines),
+  };
+}
+
+/** A `fetch` that shows a token. */
+function showing(token: NonNullable<ConnectOptions["token"]>, fetch: Fetch): Fetch {
+  return async (url, init) => {
+    const authorization = `Bearer ${typeof token === "string" ? token : await token()}`;
+    return fetch(url, {
+      ...init,
+      headers: { ...(init.headers as Record<string, string>), authorization },
+    });
   };
 }
 

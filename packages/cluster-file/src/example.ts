@@ -15,6 +15,8 @@ directories:
     host: 0.0.0.0
     tlsCert: /etc/meridian/tls/cert.pem
     tlsKey: /etc/meridian/tls/key.pem
+    tokenKeys: /etc/meridian/token-keys.json
+    tokenFile: /etc/meridian/node.token
     # Whom to trust when dialling the other directory, and of whom to take links.
     tlsCa: /etc/meridian/tls/ca.pem
     tlsClientCa: /etc/meridian/tls/ca.pem
@@ -23,6 +25,8 @@ directories:
     host: 0.0.0.0
     tlsCert: /etc/meridian/tls/cert.pem
     tlsKey: /etc/meridian/tls/key.pem
+    tokenKeys: /etc/meridian/token-keys.json
+    tokenFile: /etc/meridian/node.token
     tlsCa: /etc/meridian/tls/ca.pem
     tlsClientCa: /etc/meridian/tls/ca.pem
 
@@ -36,6 +40,8 @@ regions:
     host: 0.0.0.0
     tlsCert: /etc/meridian/tls/cert.pem
     tlsKey: /etc/meridian/tls/key.pem
+    tokenKeys: /etc/meridian/token-keys.json
+    tokenFile: /etc/meridian/node.token
     tlsCa: /etc/meridian/tls/ca.pem
     allowOrigin: [https://app.example.com]
   - id: sydney
@@ -48,6 +54,8 @@ regions:
     url: https://sydney.example.com
     tlsCert: /etc/meridian/tls/cert.pem
     tlsKey: /etc/meridian/tls/key.pem
+    tokenKeys: /etc/meridian/token-keys.json
+    tokenFile: /etc/meridian/node.token
     tlsCa: /etc/meridian/tls/ca.pem
     insecureNoTls: true
     data: /var/lib/meridian/sydney

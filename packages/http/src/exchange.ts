@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 
 import type { MeridianError } from "@meridian/protocol";
+import { checkKeys } from "@meridian/protocol/http-api";
 import type { Context } from "hono";
 
 import { bodyBytes } from "./answer-body.ts";
@@ -15,6 +16,7 @@ import {
 } from "./answer.ts";
 import { readIncoming, readStream } from "./body.ts";
 import type { HeldBytes } from "./held-bytes.ts";
+import { principalOf } from "./principals.ts";
 import { REFUSAL_HEADERS, type OriginPolicy } from "./origins.ts";
 import { readQuery, type Query } from "./query.ts";
 import { targetOf } from "./target.ts";
@@ -40,6 +42,8 @@ export interface Carrier {
   readonly query: string;
   /** Reads a header by its name in lower case. */
   header(name: string): string | undefined;
+  /** Throws `FORBIDDEN` for a key that whoever asks has no token for. */
+  checkKey?(key: string): void;
   /** Reads the body by the rules of `readIncoming`. */
   body(bytesMax: number, bodies: HeldBytes): Promise<Uint8Array>;
 }
@@ -59,7 +63,9 @@ export function carrierOfContext(context: Context<AppEnv>): Carrier {
 /** A request straight from a server. */
 export function carrierOfIncoming(incoming: IncomingMessage): Carrier {
   const { headers } = incoming;
+  const principal = principalOf(incoming);
   return {
+    ...(principal && { checkKey: (key: string) => checkKeys(principal, key) }),
     method: incoming.method ?? "",
     ...targetOf(incoming.url ?? ""),
     header: (name) => headers[name]?.toString(),
@@ -104,6 +110,12 @@ export class Exchange {
   /** Throws `ORIGIN_NOT_ALLOWED` for a page that may not ask. */
   checkOrigin(): void {
     this.#style.origins.check(this.header("origin"));
+  }
+
+  /** Returns a key of the request's body. Throws `FORBIDDEN` for one that whoever asks has no token for. */
+  checkedKey(key: string): string {
+    this.#carrier.checkKey?.(key);
+    return key;
   }
 
   /** Reads the body by the rules of `readIncoming`. */

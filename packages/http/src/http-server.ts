@@ -48,6 +48,8 @@ export interface HttpServerOptions {
   readonly certificate?: Certificate;
   /** Whether it may listen without TLS where others than this machine reach it. Default: false. */
   readonly insecure?: boolean;
+  /** Whether nobody asks for tokens, although others than this machine may not reach it without. Default: false. */
+  readonly unguarded?: boolean;
   /** Names under which it answers beside `localhost` where only this machine reaches it, in lower case. */
   readonly allowHost?: readonly string[];
   /** What requests are refused with until there is somebody to answer them. */
@@ -132,15 +134,13 @@ export class HttpServer {
       this.#server.listen(port, host, () => {
         this.#server.off("error", refuse);
         const { address } = this.#server.address() as AddressInfo;
-        const { allowHost = [], certificate, insecure = false } = this.#options;
+        const { allowHost = [] } = this.#options;
         if (isLoopback(address)) this.#hosts = new HostPolicy(allowHost);
-        else if (certificate === undefined && !insecure) {
-          // Nothing has been answered from here yet.
-          this.#server.close(() => reject(exposedError(host)));
-          this.#server.closeAllConnections();
-          return;
-        }
-        resolve();
+        const exposed = isLoopback(address) ? undefined : exposedError(host, this.#options);
+        if (exposed === undefined) return resolve();
+        // Nothing has been answered from here yet.
+        this.#server.close(() => reject(exposed));
+        this.#server.closeAllConnections();
       });
     });
   }
@@ -299,7 +299,16 @@ function pageError({ headers: { origin } }: IncomingMessage): MeridianError | un
 const STRANGER =
   "Expected a link of who shows a certificate of an authority of `--tls-client-ca`, got one without";
 
-function exposedError(host: string): MeridianError {
+/** What is missing of a server that others than this machine reach. */
+function exposedError(host: string, options: HttpServerOptions): MeridianError | undefined {
+  const { certificate, insecure = false, unguarded = false } = options;
+  if (certificate !== undefined || insecure) {
+    if (!unguarded) return undefined;
+    return new MeridianError(
+      "INVALID_CONFIG",
+      `Expected \`--token-keys\`, as others than this machine reach \`--host ${host}\`, got nothing; \`meridian init\` makes them, and \`--insecure-no-tokens\` answers everybody`,
+    );
+  }
   return new MeridianError(
     "INVALID_CONFIG",
     `Expected \`--tls-cert\` and \`--tls-key\`, as others than this machine reach \`--host ${host}\`, got nothing; \`meridian init\` makes them, and \`--insecure-no-tls\` listens without, such as behind a proxy that ends TLS`,

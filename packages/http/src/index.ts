@@ -20,6 +20,8 @@ export {
   type AppEnv,
   type Carrier,
 } from "./exchange.ts";
+export { Gate, type Authenticator, type GateOptions } from "./gate.ts";
+export { principalOf } from "./principals.ts";
 export { HeldBytes, type HeldBytesOptions, type Holder } from "./held-bytes.ts";
 export { HttpGuard, type HttpGuardOptions } from "./http-guard.ts";
 export {

@@ -7,10 +7,20 @@ import { Exchange, OriginPolicy, routedApp, type ApiRoutes } from "@meridian/htt
 
 const API = {
   "/count": {
-    GET: { summary: "", answer: v.object({ count: v.number() }), errors: [] },
-    DELETE: { summary: "", answer: v.object({ kind: v.literal("none") }), errors: [] },
+    GET: {
+      summary: "",
+      access: { scope: "any" },
+      answer: v.object({ count: v.number() }),
+      errors: [],
+    },
+    DELETE: {
+      summary: "",
+      access: { scope: "any" },
+      answer: v.object({ kind: v.literal("none") }),
+      errors: [],
+    },
   },
-  "/{name}": { GET: { summary: "", answer: BYTES, errors: [] } },
+  "/{name}": { GET: { summary: "", access: { scope: "any" }, answer: BYTES, errors: [] } },
 } as const satisfies ApiTable;
 
 type Routes = ApiRoutes<typeof API, Exchange>;

@@ -139,7 +139,7 @@ abstract class Station {
     mkdirSync(folder, { recursive: true });
     const log = join(folder, `${name}.log`);
     // In network namespaces it is reached from others.
-    const plain = host === "127.0.0.1" ? [] : ["--insecure-no-tls"];
+    const plain = host === "127.0.0.1" ? [] : ["--insecure-no-tls", "--insecure-no-tokens"];
     const speaks = secure?.args ?? plain;
     const all = [...placeArguments(host, port, this.folder), ...speaks, ...args];
     const options = { name, program, args: all, programs, launcher, skewMs, log };

@@ -67,6 +67,26 @@ export const PROCESS_ROWS = [
       "Listens without TLS, whatever certificate there is, also where others than this machine reach the address, such as behind a proxy that ends TLS.",
   },
   {
+    name: "token-keys",
+    kind: "text",
+    file: "process",
+    description:
+      "A file with public keys, as a JSON Web Key Set: every request and link needs a token that one of them signed; without it, none does.",
+  },
+  {
+    name: "token-file",
+    kind: "text",
+    file: "process",
+    description: "A file with the token to show to directories, of scope `node`.",
+  },
+  {
+    name: "insecure-no-tokens",
+    kind: "switch",
+    file: "process",
+    description:
+      "Asks for no tokens and shows none, whatever files there are, also where others than this machine reach the address.",
+  },
+  {
     name: "data",
     kind: "text",
     required: true,

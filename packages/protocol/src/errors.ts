@@ -98,7 +98,17 @@ export const ERROR_KINDS = {
     status: 403,
     retryable: false,
   },
-  FORBIDDEN: { title: "Whoever asks may not do this.", status: 403, retryable: false },
+  UNAUTHENTICATED: {
+    title: "The request has no token that is good.",
+    status: 401,
+    retryable: false,
+  },
+  FORBIDDEN: {
+    title: "Whoever asks may not do this.",
+    status: 403,
+    closeCode: 4401,
+    retryable: false,
+  },
   PRECONDITION_FAILED: {
     title: "The entry is not in the state that the request asked for.",
     status: 412,

@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 
 import { MeridianError, PROBLEM_CONTENT_TYPE, toProblem, type ErrorCode } from "@meridian/protocol";
 import type { Clock, Metrics } from "@meridian/runtime";
-import { WebSocketServer, type WebSocket } from "ws";
+import { WebSocketServer } from "ws";
 
 import { plainAddress } from "./address.ts";
 import { Doorway, type Place } from "./doorway.ts";
@@ -13,6 +13,7 @@ import { LinkBytes } from "./link-bytes.ts";
 import { ReadTurns } from "./read-turns.ts";
 import {
   acceptLink,
+  type AcceptedSocket,
   SOCKET_OPTIONS,
   type LinkOptions,
   type SocketLink,
@@ -24,8 +25,12 @@ export interface LinkListenerOptions extends LinkOptions {
   /** The one path that links are accepted on, such as `/replicate`. Others are answered with 404. */
   readonly path: string;
   readonly clock: Clock;
-  /** Takes a new link and the address its peer is seen from, and returns who listens to it. */
-  readonly accept: (link: WebSocketLink, remoteAddress: string) => LinkEvents;
+  /** Takes a new link, the address its peer is seen from, and what it asked for the link with; returns who listens to it. */
+  readonly accept: (
+    link: WebSocketLink,
+    remoteAddress: string,
+    request: IncomingMessage,
+  ) => LinkEvents;
   /** What may be held for all links together, in bytes. Default: 256 MiB. */
   readonly heldBytesMax?: number;
   /** Is told how full what this end keeps for its links is. */
@@ -65,7 +70,7 @@ export class LinkListener {
       enter: (place) => {
         socket.once("close", () => place.onGone());
         this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-          link = this.#accept(webSocket, socket, address, place);
+          link = this.#accept({ socket: webSocket, wire: socket }, request, place);
         });
       },
       makeRoom: () => {
@@ -78,7 +83,8 @@ export class LinkListener {
     socket.once("close", leave);
   };
 
-  #accept(socket: WebSocket, wire: Duplex, remoteAddress: string, place: Place): SocketLink {
+  #accept(accepting: AcceptedSocket, request: IncomingMessage, place: Place): SocketLink {
+    const remoteAddress = plainAddress(request.socket.remoteAddress);
     const watch = {
       answered: (): void => place.free(),
       parted: (code: ErrorCode): void => {
@@ -87,8 +93,8 @@ export class LinkListener {
       },
     };
     return acceptLink(
-      { socket, wire },
-      (accepted) => this.#options.accept(accepted, remoteAddress),
+      accepting,
+      (accepted) => this.#options.accept(accepted, remoteAddress, request),
       { ...this.#options, turns: this.#turns, bytes: this.#bytes, watch },
     );
   }

@@ -62,8 +62,8 @@ export interface LinkWatch {
   parted(code: ErrorCode): void;
 }
 
-/** What the end that dials shows and trusts over TLS. Without a `ca`, it trusts the authorities of the platform. */
-export type DialCredentials = Pick<ClientOptions, "ca" | "cert" | "key" | "minVersion">;
+/** What the end that dials shows, and trusts over TLS. Without a `ca`, it trusts the authorities of the platform. */
+export type DialCredentials = Pick<ClientOptions, "ca" | "cert" | "key" | "minVersion" | "headers">;
 
 /** What both ends open their sockets with. Values are mostly compressed or small, and latency counts. */
 export const SOCKET_OPTIONS: Readonly<

@@ -1,4 +1,4 @@
-/** `meridian init` and `meridian certificate`: an authority of the cluster's own, and what it vouches for. */
+/** `meridian init`, `meridian certificate` and `meridian token`: what a cluster keeps secret, and what is made of it. */
 import {
   existsSync,
   mkdirSync,
@@ -10,8 +10,10 @@ import {
 import { join } from "node:path";
 
 import { Authority } from "@meridian/certificates/authority";
-import { MeridianError } from "@meridian/protocol";
-import { systemClock } from "@meridian/runtime";
+import { checkIdentifier, MeridianError, parseTtlMs } from "@meridian/protocol";
+import type { Scope } from "@meridian/protocol/http-api";
+import { systemClock, systemRandom } from "@meridian/runtime";
+import { createToken, makeSigningKey, publicKeysOf, type SigningKey } from "@meridian/tokens";
 
 import { EXIT, type CliIo } from "../io.ts";
 
@@ -24,6 +26,17 @@ export interface CertificateFlags {
   readonly renew?: boolean;
 }
 
+/** What `token create` takes. */
+export interface TokenFlags {
+  readonly scope: string;
+  readonly prefix?: readonly string[];
+  readonly node?: readonly string[];
+  readonly cluster: string;
+  readonly subject?: string;
+  readonly folder: string;
+  readonly expires: string;
+}
+
 const AUTHORITY_DAYS = 3_650;
 const DAYS_MAX = AUTHORITY_DAYS;
 
@@ -31,6 +44,8 @@ const DAYS_MAX = AUTHORITY_DAYS;
 const LOCAL = "localhost,127.0.0.1,::1";
 
 const AUTHORITY = { cert: "ca.pem", key: "ca-key.pem" } as const;
+/** Keys of tokens: public ones, and the one that signs. */
+const SIGNING = { cert: "token-keys.json", key: "signing-key.json" } as const;
 const MACHINE = { cert: "cert.pem", key: "key.pem" } as const;
 
 /** Only its owner reads what is secret. */
@@ -63,8 +78,10 @@ export async function init(folder: string, flags: CertificateFlags, io: CliIo): 
       ...(await authority.issue({ hosts, nowMs, days })),
     })),
   );
+  const signing = await makeSigningKey();
   mkdirSync(folder, { recursive: true, mode: FOLDER });
   writePair(folder, AUTHORITY, authority);
+  writePair(folder, SIGNING, { cert: json(publicKeysOf([signing])), key: json(signing) });
   for (const { name, ...certificate } of made) {
     mkdirSync(join(folder, name), { mode: FOLDER });
     writePair(join(folder, name), MACHINE, certificate);
@@ -74,6 +91,8 @@ export async function init(folder: string, flags: CertificateFlags, io: CliIo): 
       `Made an authority and ${made.length === 1 ? "a certificate" : `${made.length} certificates`} in ${folder}:`,
       `  ${join(folder, AUTHORITY.cert)}      for --tls-ca and --tls-client-ca everywhere, and --ca of this command`,
       `  ${join(folder, AUTHORITY.key)}  makes certificates: keep it off the machines, and in a safe place`,
+      `  ${join(folder, SIGNING.cert)}  for --token-keys everywhere`,
+      `  ${join(folder, SIGNING.key)}  signs tokens (\`meridian token create\`): keep it as safe`,
       ...names.map((name) => `  ${machineLine(folder, name)}`),
       "",
     ].join("\n"),
@@ -108,6 +127,53 @@ export async function certificate(
   writePair(place, MACHINE, made);
   io.stdout.write(`Made ${machineLine(folder, name)}\n`);
   return EXIT.ok;
+}
+
+/** `meridian token create`: a token on stdout. */
+export async function tokenCreate(flags: TokenFlags, io: CliIo): Promise<number> {
+  const { scope, prefix, node = [], cluster, subject = "", folder, expires } = flags;
+  const nowMs = systemClock.nowMs();
+  const wish = {
+    scope: scope as Scope,
+    prefixes: prefix ?? (scope === "node" ? [] : [""]),
+    nodes: node.map((id) => (id === "*" ? id : checkIdentifier("the id of a node", id))),
+    cluster,
+    subject,
+    nowMs,
+    expiresAtMs: nowMs + parseTtlMs(expires),
+  };
+  const token = await createToken(readKey(join(folder, SIGNING.key)), wish, systemRandom);
+  io.stdout.write(`${token}\n`);
+  return EXIT.ok;
+}
+
+/** `meridian token rotate`: another key signs from now on; tokens of those before stay good until they expire. */
+export async function tokenRotate(
+  { folder }: Pick<TokenFlags, "folder">,
+  io: CliIo,
+): Promise<number> {
+  const known = JSON.parse(readSecret(join(folder, SIGNING.cert))) as { readonly keys: unknown[] };
+  const signing = await makeSigningKey();
+  const keys = [...publicKeysOf([signing]).keys, ...known.keys];
+  writePair(folder, SIGNING, { cert: json({ keys }), key: json(signing) });
+  io.stdout.write(
+    `Made a key. Copy ${join(folder, SIGNING.cert)} to every machine before you make tokens with it; take keys out of it to void their tokens\n`,
+  );
+  return EXIT.ok;
+}
+
+function readKey(path: string): SigningKey {
+  try {
+    const key = JSON.parse(readSecret(path)) as SigningKey;
+    if (typeof key.kid === "string" && typeof key.d === "string") return key;
+  } catch (cause) {
+    if (cause instanceof MeridianError) throw cause;
+  }
+  throw new MeridianError("INVALID_CONFIG", `Expected a key that signs tokens in \`${path}\``);
+}
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
 }
 
 function machineLine(folder: string, name: string): string {

@@ -83,7 +83,12 @@ export class DevCluster {
     const args = placeArguments("127.0.0.1", port, join(dataPath, id));
     return config.clusterFile === undefined
       ? args
-      : [`--cluster-file=${config.clusterFile}`, "--insecure-no-tls", ...args];
+      : [
+          `--cluster-file=${config.clusterFile}`,
+          "--insecure-no-tls",
+          "--insecure-no-tokens",
+          ...args,
+        ];
   }
 
   /** Writes a line of `dev` itself. */

@@ -7,15 +7,18 @@ import {
   entriesQueryOf,
   Exchange,
   failureOf,
+  Gate,
   PAGE_OPTIONS,
   routedApp,
   type Answer,
   type AnswerStyle,
   type ApiRoutes,
+  type Authenticator,
   type JsonAnswer,
   type RoutedApp,
 } from "@meridian/http";
-import type { Described, DIRECTORY_API, nearest } from "@meridian/protocol/http-api";
+import { DIRECTORY_API, type Described, type nearest } from "@meridian/protocol/http-api";
+import type { Clock, Logger } from "@meridian/runtime";
 
 import type { DirectoryService } from "./directory-service.ts";
 import { NEAREST_OPTIONS, nearestBody } from "./nearest.ts";
@@ -33,16 +36,41 @@ export function directoryStyle({ origins }: DirectoryService): AnswerStyle {
   };
 }
 
+/** What asks for tokens before requests are answered. */
+export function directoryGate(
+  authenticator: Authenticator,
+  style: AnswerStyle,
+  clock: Clock,
+  logger: Logger,
+): Gate {
+  const open = Object.keys(apiDocumentRoutes("directory"));
+  const keyPrefix = "/";
+  return new Gate({
+    authenticator,
+    api: DIRECTORY_API,
+    routeOf,
+    keyPrefix,
+    open,
+    style,
+    clock,
+    logger,
+  });
+}
+
 /** Builds the app. */
 export function createApp(service: DirectoryService): RoutedApp {
   const style = directoryStyle(service);
   return routedApp({
     routes: { ...routesOf(service), ...apiDocumentRoutes("directory") },
-    routeOf: (path) => (/^\/nodes\/[^/]+$/.test(path) ? NODE_PATH : path),
+    routeOf,
     style,
     exchange: (carrier) => new Exchange(style, carrier),
     logger: service.logger,
   });
+}
+
+function routeOf(path: string): string {
+  return /^\/nodes\/[^/]+$/.test(path) ? NODE_PATH : path;
 }
 
 function routesOf(service: DirectoryService): ApiRoutes<typeof DIRECTORY_API, Exchange> {

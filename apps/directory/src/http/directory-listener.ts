@@ -4,11 +4,13 @@ import {
   refusalOf,
   requestListener,
   send,
+  type Authenticator,
   type HttpHandlers,
+  type Refuse,
   type UpgradeListener,
 } from "@meridian/http";
 
-import { answerNearest, createApp, directoryStyle } from "./app.ts";
+import { answerNearest, createApp, directoryGate, directoryStyle } from "./app.ts";
 import type { DirectoryService } from "./directory-service.ts";
 
 const NEAREST = "/nearest?";
@@ -16,10 +18,12 @@ const NEAREST = "/nearest?";
 /**
  * From a server to the app, and past it for `GET /nearest`: nearly every request is one, and the same answer without
  * the app's request and response objects takes a fifth less of the processor. `upgrades` takes WebSockets, by path.
+ * With an `authenticator`, requests and links need tokens.
  */
 export function directoryHandlers(
   service: DirectoryService,
   upgrades: Readonly<Record<string, UpgradeListener>> = {},
+  authenticator?: Authenticator,
 ): HttpHandlers {
   const { limit, clock, logger, metrics } = service;
   const style = directoryStyle(service);
@@ -39,5 +43,9 @@ export function directoryHandlers(
       return true;
     },
   });
-  return { request, upgrades, refuse: (error) => refusalOf(style, error) };
+  const refuse: Refuse = (error) => refusalOf(style, error);
+  if (authenticator === undefined) return { request, upgrades, refuse };
+  const gate = directoryGate(authenticator, style, clock, logger);
+  const links = Object.entries(upgrades).map(([path, take]) => [path, gate.guardLink(take)]);
+  return { request: gate.guard(request), upgrades: Object.fromEntries(links), refuse };
 }

@@ -5,6 +5,7 @@ import { BYTES, type ApiTable } from "./route.ts";
 export const COMMON_API = {
   "/metrics": {
     GET: {
+      access: { scope: "any" },
       summary: "The numbers that Prometheus collects, in its text format 0.0.4.",
       answer: BYTES,
       errors: [],
@@ -12,6 +13,7 @@ export const COMMON_API = {
   },
   "/healthz": {
     GET: {
+      access: { scope: "public" },
       summary: "Whether the process takes turns.",
       answer: health,
       errors: [],

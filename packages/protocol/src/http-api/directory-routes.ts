@@ -9,6 +9,7 @@ import type { ApiTable } from "./route.ts";
 export const DIRECTORY_API = {
   "/nearest": {
     GET: {
+      access: { scope: "any" },
       summary: "The ready regions nearest to a place, by great-circle distance.",
       query: [
         { name: "lat", description: "Decimal degrees, north positive.", required: true },
@@ -22,6 +23,7 @@ export const DIRECTORY_API = {
   },
   "/nodes": {
     GET: {
+      access: { scope: "any" },
       summary: "Every node that the directory knows.",
       answer: nodes,
       errors: [],
@@ -29,11 +31,13 @@ export const DIRECTORY_API = {
   },
   "/nodes/{id}": {
     GET: {
+      access: { scope: "any" },
       summary: "One node.",
       answer: node,
       errors: ["NODE_NOT_FOUND"],
     },
     DELETE: {
+      access: { scope: "admin" },
       summary: "Forgets a node that is gone.",
       answer: absentNode,
       errors: ["NODE_NOT_FOUND", "NODE_PRESENT"],
@@ -41,6 +45,7 @@ export const DIRECTORY_API = {
   },
   "/digest": {
     GET: {
+      access: { scope: "read", keys: "all" },
       summary:
         "The digest of everything in the log, or of the first entries of a part of the keys.",
       query: [...RANGE, { name: "limit", description: "How many entries, 65 536 or fewer." }],
@@ -50,6 +55,7 @@ export const DIRECTORY_API = {
   },
   "/entries": {
     GET: {
+      access: { scope: "read", keys: "all" },
       summary: "The entries of a part of the keys, tombstones and expired ones too.",
       query: [
         ...RANGE,
@@ -61,6 +67,7 @@ export const DIRECTORY_API = {
   },
   "/status": {
     GET: {
+      access: { scope: "any" },
       summary: "The directory in numbers.",
       answer: directoryStatus,
       errors: [],
@@ -69,6 +76,7 @@ export const DIRECTORY_API = {
   ...COMMON_API,
   "/readyz": {
     GET: {
+      access: { scope: "public" },
       summary: "Whether the directory serves.",
       answer: readiness,
       errors: ["DIRECTORY_SYNCING", "STORE_FULL", "STORE_CORRUPT"],

@@ -39,6 +39,14 @@ export {
   written,
 } from "./region-api.ts";
 export { REGION_API } from "./region-routes.ts";
+export {
+  checkKeys,
+  checkScope,
+  SCOPES,
+  type Access,
+  type Principal,
+  type Scope,
+} from "./access.ts";
 export { checkAnswer } from "./check-answer.ts";
 export {
   BYTES,

@@ -59,6 +59,7 @@ const WRITING = [
 export const REGION_API = {
   "/cache/{key}": {
     GET: {
+      access: { scope: "read", keys: "path" },
       summary: "Reads a value: the bytes as they were stored.",
       query: [STALE],
       headers: [
@@ -69,6 +70,7 @@ export const REGION_API = {
       errors: ["INVALID_KEY", "KEY_NOT_FOUND", ...READING],
     },
     PUT: {
+      access: { scope: "write", keys: "path" },
       summary: "Stores the body under the key.",
       query: [TTL, ...ACK],
       headers: [...SESSION, ...CONDITIONS],
@@ -85,6 +87,7 @@ export const REGION_API = {
       ],
     },
     DELETE: {
+      access: { scope: "write", keys: "path" },
       summary: "Deletes the key everywhere.",
       query: ACK,
       headers: [...SESSION, ...CONDITIONS],
@@ -94,6 +97,7 @@ export const REGION_API = {
   },
   "/cache": {
     GET: {
+      access: { scope: "read", keys: "query" },
       summary: "Reads a value as JSON.",
       query: [KEY, STALE],
       headers: SESSION,
@@ -101,6 +105,7 @@ export const REGION_API = {
       errors: ["INVALID_KEY", "KEY_NOT_FOUND", ...READING],
     },
     POST: {
+      access: { scope: "write", keys: "query" },
       summary: "Stores a text that the query holds.",
       query: [
         KEY,
@@ -116,6 +121,7 @@ export const REGION_API = {
   },
   "/batch/get": {
     POST: {
+      access: { scope: "read", keys: "body" },
       summary: "Reads up to 1 000 values.",
       headers: SESSION,
       body: batchGetBody,
@@ -125,6 +131,7 @@ export const REGION_API = {
   },
   "/batch/set": {
     POST: {
+      access: { scope: "write", keys: "body" },
       summary: "Stores up to 1 000 values in one commit, all of them or none.",
       headers: SESSION,
       body: batchSetBody,
@@ -141,6 +148,7 @@ export const REGION_API = {
   },
   "/keys": {
     GET: {
+      access: { scope: "read", keys: "prefix" },
       summary: "Lists live keys in order, without counting as a use of them.",
       query: [
         { name: "prefix", description: "Only keys that begin with this." },
@@ -154,6 +162,7 @@ export const REGION_API = {
   },
   "/digest": {
     GET: {
+      access: { scope: "read", keys: "all" },
       summary: "The digest of everything, or of the first entries of a part of the keys.",
       query: [...RANGE, { name: "limit", description: "How many entries, 65 536 or fewer." }],
       answer: v.union([digestPage, digest]),
@@ -162,6 +171,7 @@ export const REGION_API = {
   },
   "/entries": {
     GET: {
+      access: { scope: "read", keys: "all" },
       summary: "The entries of a part of the keys, tombstones and expired ones too.",
       query: [...RANGE, LIMIT],
       answer: entryPage,
@@ -170,6 +180,7 @@ export const REGION_API = {
   },
   "/quarantine": {
     GET: {
+      access: { scope: "admin" },
       summary: "Lists what the cluster deleted while the region was away.",
       query: [{ name: "after", description: "Only ids above this one." }, LIMIT],
       answer: quarantinePage,
@@ -178,11 +189,13 @@ export const REGION_API = {
   },
   "/quarantine/{id}": {
     GET: {
+      access: { scope: "admin" },
       summary: "A quarantined entry with its value.",
       answer: quarantined,
       errors: ["QUARANTINED_NOT_FOUND"],
     },
     DELETE: {
+      access: { scope: "admin" },
       summary: "Drops a quarantined entry for good.",
       answer: dropped,
       errors: ["QUARANTINED_NOT_FOUND", ...WRITING],
@@ -190,6 +203,7 @@ export const REGION_API = {
   },
   "/quarantine/{id}/replay": {
     POST: {
+      access: { scope: "admin" },
       summary: "Writes a quarantined entry anew, and keeps its expiry.",
       query: ACK,
       headers: CONDITIONS,
@@ -199,6 +213,7 @@ export const REGION_API = {
   },
   "/status": {
     GET: {
+      access: { scope: "any" },
       summary: "The region in numbers.",
       answer: regionStatus,
       errors: [],
@@ -207,6 +222,7 @@ export const REGION_API = {
   ...COMMON_API,
   "/readyz": {
     GET: {
+      access: { scope: "public" },
       summary: "Whether the region serves.",
       answer: readiness,
       errors: [

@@ -1,6 +1,7 @@
 import type { GenericSchema, InferOutput } from "valibot";
 
 import type { ErrorCode } from "../errors.ts";
+import type { Access } from "./access.ts";
 
 /** A parameter of a query, or a header of a request. */
 export interface Parameter {
@@ -16,6 +17,8 @@ export const BYTES = "bytes";
 export interface ApiRoute {
   /** What it does, as one sentence. */
   readonly summary: string;
+  /** What it demands of whoever asks, where tokens are asked for. */
+  readonly access: Access;
   readonly query?: readonly Parameter[];
   readonly headers?: readonly Parameter[];
   /** What the body of the request is; absent where there is none. */

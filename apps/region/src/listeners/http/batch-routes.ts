@@ -37,7 +37,7 @@ export async function batchGet(exchange: RegionExchange): Promise<FoundAnswer> {
   exchange.query();
   await exchange.admit();
   const bytes = await exchange.body(KEYS_BYTES_MAX);
-  const itemOf = (key: unknown): string => checkClientKey(textOf(key, "keys"));
+  const itemOf = (key: unknown): string => exchange.checkedKey(checkClientKey(textOf(key, "keys")));
   const shape = { list: "keys", itemsMax: KEYS_MAX, others: [], itemOf };
   return exchange.node.batches.read(bytes, shape, ({ items }) =>
     answering.run(() => answerOf(exchange, items)),
@@ -72,7 +72,11 @@ export async function batchSet(
   const { service } = exchange;
   await exchange.admit();
   const bytes = await exchange.body(batchBytesMax(service));
-  const itemOf = (item: unknown): SetRequest => setRequestOf(service, item);
+  const itemOf = (item: unknown): SetRequest => {
+    const request = setRequestOf(service, item);
+    exchange.checkedKey(request.key);
+    return request;
+  };
   const shape = { list: "entries", itemsMax: KEYS_MAX, others: ["ack", "timeout"], itemOf };
   const { body, items } = await exchange.node.batches.read(bytes, shape, (batch) => batch);
   const ack = readAck(ackTextOf(body["ack"]), optionalText(body, "timeout"));

@@ -5,6 +5,7 @@ import {
   OriginPolicy,
   refusalOf,
   RequestLimit,
+  type Authenticator,
   type Certificate,
   type HttpServerOptions,
 } from "@meridian/http";
@@ -17,7 +18,7 @@ import { answerStyle } from "./answers.ts";
 import { BatchBodies } from "./batch-bodies.ts";
 import { batchBytesMax } from "./batch-routes.ts";
 import type { HttpNode } from "./exchange.ts";
-import { regionApp } from "./region-app.ts";
+import { regionApp, regionGate } from "./region-app.ts";
 import { regionRequests } from "./region-requests.ts";
 
 /** What bodies of requests may take that are being read, in bytes: at least two of the largest. */
@@ -30,6 +31,8 @@ export interface HttpListenerOptions extends Omit<HttpServerOptions, "starting">
   readonly logger: Logger;
   /** The origins of web pages that may ask, beside its own. */
   readonly allowOrigin: AllowedOrigins;
+  /** Tells what tokens grant; without it, everybody is answered. */
+  readonly authenticator?: Authenticator | undefined;
   /** Answers everything through the app. For tests that compare the two. */
   readonly appOnly?: boolean;
 }
@@ -73,8 +76,19 @@ export class HttpListener implements Listener {
     const { allowOrigin, clock, logger, metrics, appOnly = false } = this.#options;
     const node = httpNode(served, new OriginPolicy(allowOrigin, this.#server.ownUrls), clock);
     const app = regionApp(node, logger);
+    const request = regionRequests({
+      node,
+      app,
+      limit: this.#limit,
+      clock,
+      logger,
+      metrics,
+      appOnly,
+    });
+    const { authenticator } = this.#options;
+    const gate = authenticator && regionGate(authenticator, node.style, clock, logger);
     this.#server.handle({
-      request: regionRequests({ node, app, limit: this.#limit, clock, logger, metrics, appOnly }),
+      request: gate?.guard(request) ?? request,
       refuse: (error) => refusalOf(node.style, error),
     });
   }

@@ -2,12 +2,15 @@
 import {
   answerMetrics,
   apiDocumentRoutes,
+  Gate,
   routedApp,
+  type AnswerStyle,
   type ApiRoutes,
+  type Authenticator,
   type RoutedApp,
 } from "@meridian/http";
-import type { REGION_API } from "@meridian/protocol/http-api";
-import type { Logger } from "@meridian/runtime";
+import { REGION_API } from "@meridian/protocol/http-api";
+import type { Clock, Logger } from "@meridian/runtime";
 
 import { batchGet, batchSet } from "./batch-routes.ts";
 import { deleteEntry, getEntry, putEntry } from "./entry-routes.ts";
@@ -52,6 +55,26 @@ const ROUTES: ApiRoutes<typeof REGION_API, RegionExchange> = {
   "/healthz": { GET: getHealth },
   "/readyz": { GET: getReadiness },
 };
+
+/** What asks for tokens before requests are answered. */
+export function regionGate(
+  authenticator: Authenticator,
+  style: AnswerStyle,
+  clock: Clock,
+  logger: Logger,
+): Gate {
+  const open = Object.keys(apiDocumentRoutes("region"));
+  return new Gate({
+    authenticator,
+    api: REGION_API,
+    routeOf,
+    keyPrefix: KEY_PREFIX,
+    open,
+    style,
+    clock,
+    logger,
+  });
+}
 
 /** All keys share one route, and all quarantined entries do. */
 function routeOf(path: string): string {

@@ -1,0 +1,176 @@
+/**
+ * Asks for a token before anything is answered. What a route demands stands in the table of the API; a request for which the
+ * table has nothing needs a token, too. Whose request it is goes with it, for routes that read keys out of a body.
+ */
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+
+import { asMeridianError, MeridianError } from "@meridian/protocol";
+import {
+  checkKeys,
+  checkScope,
+  type Access,
+  type ApiTable,
+  type Principal,
+} from "@meridian/protocol/http-api";
+import type { Clock, Logger } from "@meridian/runtime";
+
+import type { Answer } from "./answer.ts";
+import { carrierOfIncoming, Exchange, refusalOf, type AnswerStyle } from "./exchange.ts";
+import type { RequestListener } from "./http-server.ts";
+import { setPrincipal } from "./principals.ts";
+import { readQuery } from "./query.ts";
+import { answerRaw } from "./raw-answer.ts";
+import { reply } from "./reply.ts";
+import { decodeEscapes, pathAndQueryOf, targetOf, type Target } from "./target.ts";
+import type { UpgradeListener } from "./upgrades.ts";
+
+/** Tells what a token grants. */
+export interface Authenticator {
+  /** What a header `Authorization` grants, if it was verified before. */
+  known(authorization: string | undefined): Principal | undefined;
+  /** Verifies it. Rejects with `UNAUTHENTICATED`. */
+  verify(authorization: string | undefined): Promise<Principal>;
+}
+
+/** What a gate is made of. */
+export interface GateOptions {
+  readonly authenticator: Authenticator;
+  readonly api: ApiTable;
+  /** The path of the table under which a request's path falls. */
+  readonly routeOf: (path: string) => string;
+  /** The path before the keys that paths name. */
+  readonly keyPrefix: string;
+  /** Paths beside the table that everybody may read. */
+  readonly open: readonly string[];
+  readonly style: AnswerStyle;
+  readonly clock: Clock;
+  /** Told of every request that needs a token of scope `admin`. */
+  readonly logger: Logger;
+}
+
+const PUBLIC: Access = { scope: "public" };
+const UNKNOWN: Access = { scope: "any" };
+const CHALLENGE = ["WWW-Authenticate", "Bearer"];
+
+/** Lets requests and links pass that have a token which covers them. */
+export class Gate {
+  readonly #options: GateOptions;
+  readonly #open: ReadonlySet<string>;
+
+  constructor(options: GateOptions) {
+    this.#options = options;
+    this.#open = new Set(options.open);
+  }
+
+  /** What answers requests, behind the gate. */
+  guard(next: RequestListener): RequestListener {
+    const { authenticator, style, clock } = this.#options;
+    return (incoming, outgoing) => {
+      const refuse = (cause: unknown): void => {
+        const error = asMeridianError(cause);
+        const exchange = new Exchange(style, carrierOfIncoming(incoming));
+        // What is left of a body is not wanted.
+        const headers = ["Connection", "close", ...challengeOf(error)];
+        reply(clock, incoming, outgoing, exchange.problem(error, headers));
+      };
+      const access = this.#accessOf(incoming);
+      const pass = (principal: Principal): void => {
+        try {
+          this.#check(incoming, principal, access);
+        } catch (cause) {
+          return refuse(cause);
+        }
+        setPrincipal(incoming, principal);
+        if (access.scope === "admin") this.#audit(incoming, principal);
+        next(incoming, outgoing);
+      };
+      if (access.scope === "public") return next(incoming, outgoing);
+      const { authorization } = incoming.headers;
+      const known = authenticator.known(authorization);
+      if (known !== undefined) return pass(known);
+      authenticator.verify(authorization).then(pass, refuse);
+    };
+  }
+
+  /** What takes links, behind the gate: they need a token of scope `node`. */
+  guardLink(next: UpgradeListener): UpgradeListener {
+    const { authenticator, style } = this.#options;
+    return (incoming, socket, head) => {
+      const refuse = (cause: unknown): void => {
+        const error = asMeridianError(cause);
+        answerRaw(socket, withHeaders(refusalOf(style, error), challengeOf(error)));
+      };
+      const pass = (principal: Principal): void => {
+        if (isGone(socket)) return;
+        if (principal.scope !== "node") return refuse(notNode(principal));
+        setPrincipal(incoming, principal);
+        next(incoming, socket, head);
+      };
+      authenticator.verify(incoming.headers.authorization).then(pass, refuse);
+    };
+  }
+
+  #audit({ method, url = "" }: IncomingMessage, { id, subject }: Principal): void {
+    const { path } = targetOf(url);
+    const fields = { method, path: path.slice(0, 200), token: id, subject };
+    this.#options.logger.info("a request of scope admin", fields);
+  }
+
+  #check(incoming: IncomingMessage, principal: Principal, access: Access): void {
+    checkScope(principal, access);
+    if (principal.prefixes.includes("")) return;
+    const target = targetOfIncoming(incoming);
+    if (access.keys === "path") {
+      const key = target.path.slice(this.#options.keyPrefix.length);
+      checkKeys(principal, decodeEscapes(key, "INVALID_KEY"));
+    } else if (access.keys === "query" || access.keys === "prefix") {
+      const name = access.keys === "query" ? "key" : "prefix";
+      checkKeys(principal, optionOf(target, name));
+    }
+  }
+
+  #accessOf(incoming: IncomingMessage): Access {
+    const { method = "" } = incoming;
+    // Browsers ask what they may ask without a token (CORS).
+    if (method === "OPTIONS") return PUBLIC;
+    const { path } = targetOfIncoming(incoming);
+    if (this.#open.has(path)) return PUBLIC;
+    const { api, routeOf } = this.#options;
+    const route = routeOf(path);
+    const methods = Object.hasOwn(api, route) ? api[route] : undefined;
+    return methods?.[(method === "HEAD" ? "GET" : method) as "GET"]?.access ?? UNKNOWN;
+  }
+}
+
+/** The target as it is routed. */
+function targetOfIncoming({ url = "" }: IncomingMessage): Target {
+  return targetOf(pathAndQueryOf(url) ?? "/");
+}
+
+/** An option of the query, read as routes read it; they refuse a query with options that they do not know. */
+function optionOf({ query }: Target, name: string): string {
+  const names = query
+    .split("&")
+    .map((pair) => decodeEscapes((pair.split("=")[0] ?? "").replaceAll("+", " ")));
+  return readQuery(query, names)[name] ?? "";
+}
+
+function challengeOf({ code }: MeridianError): readonly string[] {
+  return code === "UNAUTHENTICATED" ? CHALLENGE : [];
+}
+
+function notNode({ scope }: Principal): MeridianError {
+  return new MeridianError(
+    "FORBIDDEN",
+    `Expected a token of scope \`node\` for a link, got one of \`${scope}\``,
+  );
+}
+
+function isGone(socket: Duplex): boolean {
+  return socket.destroyed || !socket.writable;
+}
+
+function withHeaders(answer: Answer, headers: readonly string[]): Answer {
+  return { ...answer, headers: [...answer.headers, ...headers] };
+}

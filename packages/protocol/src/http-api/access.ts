@@ -1,0 +1,66 @@
+/** Who may ask what: what a token grants, what a route demands, and whether the one covers the other. */
+import { MeridianError } from "../errors.ts";
+
+/** What a token is for. Each of the first three grants what those before it do; `node` opens links to directories. */
+export type Scope = "read" | "write" | "admin" | "node";
+
+/** Every scope. */
+export const SCOPES: readonly Scope[] = ["read", "write", "admin", "node"];
+
+/** What a token grants, once it has been verified. */
+export interface Principal {
+  /** The id of the token. */
+  readonly id: string;
+  /** Whom it was made for, for logs. */
+  readonly subject: string;
+  readonly scope: Scope;
+  /** Only keys that begin with one of these; the empty one stands for all keys. */
+  readonly prefixes: readonly string[];
+  /** The ids of the nodes that may join with it; `*` stands for all, and for directories. */
+  readonly nodes: readonly string[];
+  /** Milliseconds since the Unix epoch. */
+  readonly expiresAtMs: number;
+}
+
+/** What a route demands of whoever asks. */
+export interface Access {
+  /** `public`: nothing. `any`: a token, whatever its scope. */
+  readonly scope: "public" | "any" | "read" | "write" | "admin";
+  /**
+   * Where the request names the keys that it touches: in the rest of its path, under `key` or `prefix` of its query, in its
+   * body, or nowhere, because it touches all of them.
+   */
+  readonly keys?: "path" | "query" | "prefix" | "body" | "all";
+}
+
+const RANK: Readonly<Record<Access["scope"] | Scope, number>> = {
+  public: 0,
+  any: 1,
+  node: 1,
+  read: 2,
+  write: 3,
+  admin: 4,
+};
+
+/** Throws `FORBIDDEN` unless the token's scope covers what a route demands. */
+export function checkScope(principal: Principal, access: Access): void {
+  if (RANK[principal.scope] >= RANK[access.scope]) {
+    if (access.keys === "all" || access.scope === "admin") checkKeys(principal, "");
+    return;
+  }
+  throw new MeridianError(
+    "FORBIDDEN",
+    `Expected a token of scope \`${access.scope}\`, got one of \`${principal.scope}\``,
+  );
+}
+
+/** Throws `FORBIDDEN` unless the token covers a key, or all keys that begin with `key`. */
+export function checkKeys({ prefixes }: Principal, key: string): void {
+  if (prefixes.some((prefix) => key.startsWith(prefix))) return;
+  throw new MeridianError(
+    "FORBIDDEN",
+    key === ""
+      ? "Expected a token for all keys, got one for those of a prefix"
+      : "Expected a key that begins with a prefix of the token, got another one",
+  );
+}

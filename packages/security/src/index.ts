@@ -1,0 +1,1 @@
+export { Security, type Dialing, type SecurityOptions } from "./security.ts";

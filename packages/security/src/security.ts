@@ -1,0 +1,105 @@
+/** What a program shows, trusts and demands, by its options; read again while it runs. */
+import {
+  Credentials,
+  type CredentialFiles,
+  type DialCredentials,
+  type ServerCredentials,
+} from "@meridian/certificates";
+import type { Clock, Logger } from "@meridian/runtime";
+import { OwnToken, TokenVerifier } from "@meridian/tokens";
+
+/** The options of a program that say it. */
+interface SecurityFlags extends CredentialFiles {
+  readonly cluster: string;
+  readonly tokenKeys: string | null;
+  readonly tokenFile: string | null;
+  readonly insecureNoTls: boolean;
+  readonly insecureNoTokens: boolean;
+}
+
+/** What it takes beside them. */
+export interface SecurityOptions {
+  readonly flags: SecurityFlags;
+  /** The URLs of the directories that are dialled. */
+  readonly dials: readonly string[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** What links are dialled with. */
+export interface Dialing extends DialCredentials {
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** A program's certificates and tokens. */
+export class Security {
+  /** Tells what tokens grant; undefined where none are asked for. */
+  readonly authenticator: TokenVerifier | undefined;
+  readonly #flags: SecurityFlags;
+  readonly #credentials: Credentials;
+  readonly #own: OwnToken;
+
+  private constructor(
+    flags: SecurityFlags,
+    credentials: Credentials,
+    own: OwnToken,
+    authenticator: TokenVerifier | undefined,
+  ) {
+    this.#flags = flags;
+    this.#credentials = credentials;
+    this.#own = own;
+    this.authenticator = authenticator;
+  }
+
+  /** Reads all files. Rejects with `INVALID_CONFIG`. */
+  static async open({ flags, dials, clock, logger }: SecurityOptions): Promise<Security> {
+    const { insecureNoTls, insecureNoTokens, tokenFile, tokenKeys, cluster } = flags;
+    const watched = { clock, logger };
+    const plain = insecureNoTls;
+    const credentials = await Credentials.open({ files: flags, plain, dials, ...watched });
+    const path = insecureNoTokens ? null : tokenFile;
+    const own = new OwnToken({ path, dials, insecure: insecureNoTls });
+    const authenticator =
+      tokenKeys === null || insecureNoTokens
+        ? undefined
+        : await TokenVerifier.open({ path: tokenKeys, cluster, ...watched });
+    return new Security(flags, credentials, own, authenticator);
+  }
+
+  /** What a server is to know of it. */
+  get serving(): {
+    readonly insecure: boolean;
+    readonly unguarded: boolean;
+    readonly certificate?: ServerCredentials;
+  } {
+    const { server } = this.#credentials;
+    return {
+      insecure: this.#flags.insecureNoTls,
+      unguarded: this.authenticator === undefined && !this.#flags.insecureNoTokens,
+      ...(server && { certificate: server }),
+    };
+  }
+
+  /** What to dial with. It changes; ask for it at each dial. */
+  get dialing(): Dialing {
+    return { ...this.#credentials.dialing, headers: this.#own.headers };
+  }
+
+  /** Begins to look at the files; hands on a new certificate to listen with. */
+  watch(take: (certificate: ServerCredentials) => void): void {
+    this.#credentials.watch(take);
+    this.authenticator?.watch();
+  }
+
+  /** Reads all files again, and tells the log what came of it. Never rejects. */
+  async reload(): Promise<void> {
+    await this.#credentials.reload();
+    await this.authenticator?.reload();
+  }
+
+  /** Looks no more. */
+  stop(): void {
+    this.#credentials.stop();
+    this.authenticator?.stop();
+  }
+}

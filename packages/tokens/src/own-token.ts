@@ -1,0 +1,65 @@
+/** The token that a program shows to others. It may be replaced while the program runs. */
+import { readFileSync } from "node:fs";
+
+import { MeridianError } from "@meridian/protocol";
+
+/** How a program's own token is opened. */
+export interface OwnTokenOptions {
+  /** The file that holds it; null for none. */
+  readonly path: string | null;
+  /** The URLs that it is shown to. */
+  readonly dials: readonly string[];
+  /** Whether it may be shown without TLS to others than this machine. */
+  readonly insecure: boolean;
+}
+
+/** A token in a file. */
+export class OwnToken {
+  readonly #path: string | null;
+  #last = "";
+
+  /** Throws `INVALID_CONFIG` for a file without a token, and for one that anybody on the way would read. */
+  constructor({ path, dials, insecure }: OwnTokenOptions) {
+    this.#path = path;
+    if (path === null) return;
+    this.#last = readToken(path);
+    const plain = dials.find((url) => !isPrivate(url));
+    if (plain === undefined || insecure) return;
+    throw new MeridianError(
+      "INVALID_CONFIG",
+      `Expected \`https:\` for ${plain}, to which the token of \`--token-file\` is shown, got a URL without TLS; \`--insecure-no-tls\` shows it nevertheless`,
+    );
+  }
+
+  /** The headers to dial with. The file is read each time; the last token holds where it cannot be. */
+  get headers(): Readonly<Record<string, string>> {
+    if (this.#path === null) return {};
+    try {
+      this.#last = readToken(this.#path);
+    } catch {
+      // It is being written, or gone: whoever is dialled says whether the last one is good.
+    }
+    return { authorization: `Bearer ${this.#last}` };
+  }
+}
+
+function readToken(path: string): string {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8").trim();
+  } catch (cause) {
+    const why = (cause as NodeJS.ErrnoException).code ?? "it cannot be read";
+    throw invalid(`Expected a token in \`${path}\` (--token-file): ${why}`, cause);
+  }
+  if (/^[\w-]+\.[\w-]+\.[\w-]+$/.test(text)) return text;
+  throw invalid(`Expected a token in \`${path}\` (--token-file), got something else`);
+}
+
+function isPrivate(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === "https:" || /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
+}
+
+function invalid(message: string, cause?: unknown): MeridianError {
+  return new MeridianError("INVALID_CONFIG", message, { cause });
+}

@@ -1,0 +1,212 @@
+/**
+ * Verifies tokens by public keys from a file, and asks nobody. What has been verified is kept for a while, so that a client
+ * that asks often costs one signature.
+ */
+import { readFile, stat } from "node:fs/promises";
+
+import { asMeridianError, MeridianError } from "@meridian/protocol";
+import { SCOPES, type Principal, type Scope } from "@meridian/protocol/http-api";
+import type { Clock, Logger } from "@meridian/runtime";
+import { createLocalJWKSet, errors, jwtVerify, type JSONWebKeySet, type LocalJWKSet } from "jose";
+
+import { ALGORITHM } from "./token-maker.ts";
+
+/** What a verifier needs. */
+export interface TokenVerifierOptions {
+  /** A JSON Web Key Set of public keys. */
+  readonly path: string;
+  /** The cluster that tokens must be made for. */
+  readonly cluster: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+const TOKEN_LENGTH_MAX = 4_096;
+const KEPT_MAX = 10_000;
+const WATCH_MS = 5_000;
+/** How far clocks may differ. */
+const TOLERANCE_SECONDS = 10;
+
+/** Knows good tokens from others. */
+export class TokenVerifier {
+  readonly #options: TokenVerifierOptions;
+  /** What is known to be good, by the header that it comes in; the oldest first. */
+  readonly #kept = new Map<string, Principal>();
+  #keys: LocalJWKSet;
+  #signature: string;
+  #isStopped = false;
+  #cancel: () => void = () => {};
+
+  private constructor(options: TokenVerifierOptions, keys: LocalJWKSet, signature: string) {
+    this.#options = options;
+    this.#keys = keys;
+    this.#signature = signature;
+  }
+
+  /** Reads the keys. Rejects with `INVALID_CONFIG`. */
+  static async open(options: TokenVerifierOptions): Promise<TokenVerifier> {
+    const signature = await signatureOf(options.path);
+    return new TokenVerifier(options, await readKeys(options.path), signature);
+  }
+
+  /** Begins to look at the file. */
+  watch(): void {
+    this.#lookLater();
+  }
+
+  /** Looks no more. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancel();
+  }
+
+  /** Reads the keys again, and tells what came of it. Tokens of keys that are gone are good no more. Never rejects. */
+  async reload(): Promise<void> {
+    const { path, logger } = this.#options;
+    this.#signature = await signatureOf(path);
+    try {
+      this.#keys = await readKeys(path);
+      this.#kept.clear();
+      logger.info("token keys were read again");
+    } catch (cause) {
+      const { code, message } = asMeridianError(cause);
+      logger.error("token keys cannot be used; those before stay in use", { code, why: message });
+    }
+  }
+
+  /** What a header grants that was verified before; undefined where it has to be verified. */
+  known(authorization: string | undefined): Principal | undefined {
+    if (authorization === undefined) return undefined;
+    const kept = this.#kept.get(authorization);
+    if (kept === undefined || kept.expiresAtMs > this.#options.clock.nowMs()) return kept;
+    this.#kept.delete(authorization);
+    return undefined;
+  }
+
+  /** What a header grants. Rejects with `UNAUTHENTICATED`. */
+  async verify(authorization: string | undefined): Promise<Principal> {
+    const token = tokenOf(authorization);
+    const { cluster, clock } = this.#options;
+    const keys = this.#keys;
+    let principal: Principal;
+    try {
+      const { payload } = await jwtVerify(token, keys, {
+        algorithms: [ALGORITHM],
+        audience: cluster,
+        requiredClaims: ["exp", "iat", "jti"],
+        clockTolerance: TOLERANCE_SECONDS,
+        currentDate: new Date(clock.nowMs()),
+      });
+      if ((payload.iat ?? 0) * 1_000 > clock.nowMs() + TOLERANCE_SECONDS * 1_000) throw NOT_YET;
+      principal = principalOf(payload);
+    } catch (cause) {
+      throw refusalOf(cause);
+    }
+    // Not under keys that have been replaced meanwhile.
+    if (keys === this.#keys) this.#keep(authorization ?? "", principal);
+    return principal;
+  }
+
+  #keep(authorization: string, principal: Principal): void {
+    if (this.#kept.size >= KEPT_MAX) {
+      for (const oldest of this.#kept.keys()) {
+        this.#kept.delete(oldest);
+        break;
+      }
+    }
+    this.#kept.set(authorization, principal);
+  }
+
+  #lookLater(): void {
+    if (this.#isStopped) return;
+    this.#cancel = this.#options.clock.after(WATCH_MS, () => {
+      void signatureOf(this.#options.path)
+        .then((signature) => (signature === this.#signature ? undefined : this.reload()))
+        .then(() => this.#lookLater());
+    });
+  }
+}
+
+const NOT_YET = new MeridianError(
+  "UNAUTHENTICATED",
+  "Expected a token that is good now, got one that is not good yet; a clock may be wrong",
+);
+
+function tokenOf(authorization: string | undefined): string {
+  const [, token] = /^Bearer +([\w-]+\.[\w-]+\.[\w-]+)$/i.exec(authorization ?? "") ?? [];
+  if (token !== undefined && token.length <= TOKEN_LENGTH_MAX) return token;
+  const got = authorization === undefined ? "none" : "something else";
+  throw new MeridianError(
+    "UNAUTHENTICATED",
+    `Expected a token in \`Authorization: Bearer\`, got ${got}`,
+  );
+}
+
+/** The signature has been verified: whoever made it holds the key. */
+function principalOf(payload: Readonly<Record<string, unknown>>): Principal {
+  const { jti, sub, exp, scope, prefixes = [], nodes = [] } = payload;
+  if (
+    typeof jti === "string" &&
+    typeof exp === "number" &&
+    SCOPES.includes(scope as Scope) &&
+    isTexts(prefixes) &&
+    isTexts(nodes)
+  ) {
+    const subject = typeof sub === "string" ? sub : "";
+    const expiresAtMs = exp * 1_000;
+    return { id: jti, subject, scope: scope as Scope, prefixes, nodes, expiresAtMs };
+  }
+  throw new MeridianError("UNAUTHENTICATED", "Expected a token that says what it grants");
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === "string");
+}
+
+/** Only who has a token that this cluster signed learns what is wrong with it. */
+function refusalOf(cause: unknown): MeridianError {
+  if (cause instanceof MeridianError) return cause;
+  const got =
+    cause instanceof errors.JWTExpired
+      ? "one that has expired"
+      : cause instanceof errors.JWTClaimValidationFailed && cause.claim === "nbf"
+        ? "one that is not good yet; a clock may be wrong"
+        : "another one";
+  return new MeridianError("UNAUTHENTICATED", `Expected a good token of this cluster, got ${got}`);
+}
+
+async function readKeys(path: string): Promise<LocalJWKSet> {
+  let found: unknown;
+  try {
+    found = JSON.parse(await readFile(path, "utf8"));
+  } catch (cause) {
+    const why = (cause as NodeJS.ErrnoException).code ?? "it is no JSON";
+    throw invalid(`Expected public keys in \`${path}\` (--token-keys): ${why}`, cause);
+  }
+  const { keys = [] } = (found ?? {}) as { readonly keys?: unknown };
+  if (!Array.isArray(keys) || keys.length === 0 || !keys.every(isPublicKey)) {
+    throw invalid(
+      `Expected a JSON Web Key Set of public Ed25519 keys, each with its \`kid\`, in \`${path}\` (--token-keys), got something else; a private key does not belong there`,
+    );
+  }
+  return createLocalJWKSet({ keys } as JSONWebKeySet);
+}
+
+function isPublicKey(key: unknown): boolean {
+  const { kty, crv, x, d, kid } = (key ?? {}) as Readonly<Record<string, unknown>>;
+  const isEd25519 = kty === "OKP" && crv === "Ed25519" && typeof x === "string";
+  return isEd25519 && d === undefined && typeof kid === "string";
+}
+
+async function signatureOf(path: string): Promise<string> {
+  try {
+    const { mtimeMs, size, ino } = await stat(path);
+    return `${mtimeMs}:${size}:${ino}`;
+  } catch {
+    return "missing";
+  }
+}
+
+function invalid(message: string, cause?: unknown): MeridianError {
+  return new MeridianError("INVALID_CONFIG", message, { cause });
+}

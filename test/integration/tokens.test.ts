@@ -1,0 +1,384 @@
+/** Every route of both programs against every kind of token: what the table of the API says is what happens. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { request as plainRequest, type IncomingMessage } from "node:http";
+import { once } from "node:events";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { connect } from "@meridian/client";
+import { startDirectory } from "@meridian/directory";
+import { request, startSmallRegion, until } from "@meridian/harness";
+import {
+  DIRECTORY_API,
+  REGION_API,
+  routesOf,
+  type Access,
+  type ApiTable,
+  type PlacedRoute,
+  type Scope,
+} from "@meridian/protocol/http-api";
+import { silentLogger, systemClock, systemRandom, type Logger } from "@meridian/runtime";
+import {
+  createToken,
+  makeSigningKey,
+  publicKeysOf,
+  type SigningKey,
+  type TokenWish,
+} from "@meridian/tokens";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const HOUR_MS = 3_600_000;
+const folder = mkdtempSync(join(tmpdir(), "meridian-tokens-"));
+const keysFile = join(folder, "token-keys.json");
+const stops: (() => Promise<void>)[] = [];
+
+let key: SigningKey;
+let stranger: SigningKey;
+let directory: string;
+let region: string;
+
+async function tokenOf(wish: Partial<TokenWish> = {}, signing = key): Promise<string> {
+  const nowMs = systemClock.nowMs();
+  const all = {
+    scope: "read" as Scope,
+    prefixes: wish.scope === "node" ? [] : [""],
+    nodes: wish.scope === "node" ? ["*"] : [],
+    subject: "test",
+    cluster: "test",
+    nowMs,
+    expiresAtMs: nowMs + HOUR_MS,
+    ...wish,
+  };
+  return createToken(signing, all, systemRandom);
+}
+
+async function fileOf(token: string): Promise<string> {
+  const path = join(folder, `${token.slice(-8)}.token`);
+  writeFileSync(path, `${token}\n`);
+  return path;
+}
+
+beforeAll(async () => {
+  [key, stranger] = [await makeSigningKey(), await makeSigningKey()];
+  writeFileSync(keysFile, JSON.stringify(publicKeysOf([key])));
+  const common = { cluster: "test", tokenKeys: keysFile, logger: silentLogger, port: 0 };
+  const running = await startDirectory({ ...common, data: join(folder, "directory") });
+  stops.push(() => running.stop());
+  directory = running.url;
+  const paris = await startSmallRegion({
+    ...common,
+    id: "paris",
+    data: join(folder, "paris"),
+    directory: [directory],
+    tokenFile: await fileOf(await tokenOf({ scope: "node", nodes: ["paris"] })),
+  });
+  stops.unshift(() => paris.stop());
+  region = paris.url;
+  await until("the region is ready", () => paris.status === "ready");
+});
+
+afterAll(async () => {
+  for (const stop of stops) await stop();
+  rmSync(folder, { recursive: true });
+});
+
+/** How each route is asked about a key, by its method and path; a route without any is asked at its path. */
+const QUESTIONS: Readonly<Record<string, (key: string) => { path?: string; body?: string }>> = {
+  "GET /cache/{key}": (name) => ({ path: `/cache/${name}` }),
+  "PUT /cache/{key}": (name) => ({ path: `/cache/${name}`, body: "value" }),
+  "DELETE /cache/{key}": (name) => ({ path: `/cache/${name}` }),
+  "GET /cache": (name) => ({ path: `/cache?key=${name}` }),
+  "POST /cache": (name) => ({ path: `/cache?key=${name}&value=1` }),
+  "POST /batch/get": (name) => ({ body: JSON.stringify({ keys: ["app1:a", name] }) }),
+  "POST /batch/set": (name) => ({
+    body: JSON.stringify({
+      entries: [
+        { key: "app1:a", value: "1" },
+        { key: name, value: "1" },
+      ],
+    }),
+  }),
+  "GET /keys": (name) => ({ path: `/keys?prefix=${name}` }),
+  "GET /nearest": () => ({ path: "/nearest?lat=1&lon=2" }),
+  "GET /nodes/{id}": () => ({ path: "/nodes/nobody" }),
+  "DELETE /nodes/{id}": () => ({ path: "/nodes/nobody" }),
+  "GET /quarantine/{id}": () => ({ path: "/quarantine/1" }),
+  "DELETE /quarantine/{id}": () => ({ path: "/quarantine/1" }),
+  "POST /quarantine/{id}/replay": () => ({ path: "/quarantine/1/replay" }),
+};
+
+interface Told {
+  readonly status: number;
+  readonly code: string;
+  readonly challenge: string | null;
+}
+
+async function ask(
+  base: string,
+  { method, path }: Pick<PlacedRoute, "method" | "path">,
+  token: string | undefined,
+  name = "app1:k",
+): Promise<Told> {
+  const question = QUESTIONS[`${method} ${path}`]?.(name) ?? {};
+  const response = await request(base + (question.path ?? path), {
+    method,
+    headers: {
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(question.body !== undefined && { "content-type": "application/json" }),
+    },
+    ...(question.body !== undefined && { body: question.body }),
+  });
+  const text = await response.text();
+  const { code = "" } = text.startsWith("{") ? (JSON.parse(text) as { code?: string }) : {};
+  return { status: response.status, code, challenge: response.headers.get("www-authenticate") };
+}
+
+const RANK = { public: 0, any: 1, node: 1, read: 2, write: 3, admin: 4 } as const;
+const covers = (scope: Scope, access: Access): boolean => RANK[scope] >= RANK[access.scope];
+
+/** What became of a request: whether it was let in, and if not, how it was refused. */
+function outcomeOf({ status, code, challenge }: Told): string {
+  if (code === "UNAUTHENTICATED") return `${status} ${challenge}`;
+  return code === "FORBIDDEN" ? `${status} ${challenge}` : "in";
+}
+const REFUSED = "401 Bearer";
+const FORBIDDEN = "403 null";
+
+function rowsOf(api: ApiTable): readonly (readonly [string, PlacedRoute])[] {
+  return routesOf(api).map((route) => [`${route.method} ${route.path}`, route]);
+}
+
+async function expectTable(base: string, route: PlacedRoute): Promise<void> {
+  const { access } = route;
+  const isPublic = access.scope === "public";
+  const nowMs = systemClock.nowMs();
+  const past = { nowMs: nowMs - 2 * HOUR_MS, expiresAtMs: nowMs - HOUR_MS };
+  const admin = { scope: "admin" } as const;
+  const good = await tokenOf(admin);
+  const bad: Readonly<Record<string, string | undefined>> = {
+    no: undefined,
+    malformed: "a.b.c",
+    oversized: `${"a".repeat(5_000)}.b.c`,
+    tampered: `${good.slice(0, -8)}AAAAAAAA`,
+    unsigned: `${Buffer.from('{"alg":"none"}').toString("base64url")}.${good.split(".")[1]}.`,
+    expired: await tokenOf({ ...admin, ...past }),
+    "not yet good": await tokenOf({
+      ...admin,
+      nowMs: nowMs + HOUR_MS,
+      expiresAtMs: nowMs + 2 * HOUR_MS,
+    }),
+    "of another key": await tokenOf(admin, stranger),
+    "of another cluster": await tokenOf({ ...admin, cluster: "other" }),
+  };
+  for (const [kind, token] of Object.entries(bad)) {
+    const outcome = outcomeOf(await ask(base, route, token));
+    expect([kind, outcome]).toEqual([kind, isPublic ? "in" : REFUSED]);
+  }
+  const own = { prefixes: ["app1:"] };
+  for (const scope of ["node", "read", "write", "admin"] as const) {
+    const outcome = outcomeOf(await ask(base, route, await tokenOf({ scope })));
+    expect([scope, outcome]).toEqual([scope, covers(scope, access) ? "in" : FORBIDDEN]);
+  }
+  for (const scope of ["read", "write"] as const) {
+    const token = await tokenOf({ scope, ...own });
+    const outcomes = [
+      outcomeOf(await ask(base, route, token)),
+      outcomeOf(await ask(base, route, token, "app2:k")),
+    ];
+    const mayOwn = covers(scope, access) && access.keys !== "all";
+    const mayAll = covers(scope, access) && access.keys === undefined;
+    const expected = [mayOwn, mayAll].map((may) => (may ? "in" : FORBIDDEN));
+    expect([scope, outcomes]).toEqual([scope, expected]);
+  }
+}
+
+describe("a region answers whom the table of its API says", () => {
+  it.each(rowsOf(REGION_API))("%s", (_, route) => expectTable(region, route));
+});
+
+describe("a directory answers whom the table of its API says", () => {
+  it.each(rowsOf(DIRECTORY_API))("%s", (_, route) => expectTable(directory, route));
+});
+
+/** Asks by a target that no library would send. */
+async function askRaw(base: string, target: string, token: string): Promise<string> {
+  const { hostname, port } = new URL(base);
+  const headers = { authorization: `Bearer ${token}` };
+  const asked = plainRequest({ hostname, port, path: target, headers, agent: false });
+  asked.end();
+  const [answer] = (await once(asked, "response")) as [IncomingMessage];
+  let text = "";
+  for await (const chunk of answer) text += String(chunk);
+  return `${answer.statusCode} ${text}`;
+}
+
+describe("a token for a prefix", () => {
+  it.each([
+    "/cache/app2%3Ak",
+    "/cache/%61pp2:k",
+    "/cache?key=app2:k",
+    "/cache?key=%61pp2:k",
+    "/cache?k%65y=app2:k",
+    "/cache?stale=true&key=app2:k",
+    "/cache?key=app1:k&key=app2:k",
+    "/cache?key=app2:k&key=app1:k",
+    "/cache/app1:../app2:k",
+    "/cache/app1:k/../../app2:k",
+    "http://x/cache/app2:k",
+    "/cache/app2:k?",
+    "/cache/app2:k#app1:",
+    "/keys",
+    "/keys?prefix=app",
+    "/keys?prefix=app2:",
+    "/keys?prefix=app1:&prefix=",
+    "/keys?prefix=",
+    "//cache/app2:k",
+  ])("reads nothing of others by %s", async (target) => {
+    const writing = await tokenOf({ scope: "write" });
+    await ask(region, { method: "PUT", path: "/cache/{key}" }, writing, "app2:k");
+    const token = await tokenOf({ prefixes: ["app1:"] });
+    expect(await askRaw(region, target, token)).toMatch(/^4\d\d .*"code"/);
+  });
+
+  it("lists and writes its own", async () => {
+    const token = await tokenOf({ scope: "write", prefixes: ["app1:"] });
+    await ask(region, { method: "PUT", path: "/cache/{key}" }, token, "app1:own");
+    expect(await askRaw(region, "/keys?prefix=app1:o", token)).toContain('"app1:own"');
+    expect(await askRaw(region, "/cache/app1:own", token)).toBe("200 value");
+  });
+});
+
+describe("keys of tokens", () => {
+  it("are exchanged without a gap, and void the tokens of those that are gone", async () => {
+    const next = await makeSigningKey();
+    const path = join(folder, "rotated.json");
+    const write = (keys: readonly SigningKey[]): void =>
+      writeFileSync(path, JSON.stringify(publicKeysOf(keys)));
+    write([key]);
+    const running = await startDirectory({
+      cluster: "test",
+      tokenKeys: path,
+      logger: silentLogger,
+      port: 0,
+      data: join(folder, "rotated"),
+    });
+    stops.unshift(() => running.stop());
+    const [before, after] = [await tokenOf(), await tokenOf({}, next)];
+    const route = { method: "GET", path: "/nodes" };
+    const codes = async (): Promise<readonly number[]> => [
+      (await ask(running.url, route, before)).status,
+      (await ask(running.url, route, after)).status,
+    ];
+    expect(await codes()).toEqual([200, 401]);
+    write([next, key]);
+    await running.reload();
+    expect(await codes()).toEqual([200, 200]);
+    writeFileSync(path, '{"keys":[{"kty":');
+    await running.reload();
+    expect(await codes()).toEqual([200, 200]);
+    write([next]);
+    await running.reload();
+    expect(await codes()).toEqual([401, 200]);
+  });
+
+  it("are no keys that sign", async () => {
+    const path = join(folder, "private.json");
+    writeFileSync(path, JSON.stringify({ keys: [key] }));
+    const started = startDirectory({
+      tokenKeys: path,
+      logger: silentLogger,
+      port: 0,
+      data: join(folder, "private"),
+    });
+    await expect(started).rejects.toMatchObject({
+      code: "INVALID_CONFIG",
+      message: expect.stringContaining("a private key does not belong there"),
+    });
+  });
+});
+
+describe("a link", () => {
+  it.each<[string, () => Promise<string | null>, RegExp]>([
+    ["no token", async () => null, /UNAUTHENTICATED: Expected a token/],
+    ["one of another scope", () => tokenOf({ scope: "admin" }), /FORBIDDEN: .*scope `node`/],
+    ["one of another key", () => tokenOf({ scope: "node" }, stranger), /UNAUTHENTICATED/],
+    [
+      "one that names other nodes",
+      () => tokenOf({ scope: "node", nodes: ["oslo"] }),
+      /FORBIDDEN.*got a node `rome`/,
+    ],
+  ])("is not taken with %s", async (_, make, says) => {
+    const lines: string[] = [];
+    const log = (message: string, fields: object = {}): void =>
+      void lines.push(`${message} ${Object.values(fields).join(": ")}`);
+    const logger: Logger = { debug: log, info: log, warn: log, error: log };
+    const token = await make();
+    const rome = await startSmallRegion({
+      id: "rome",
+      data: join(folder, `rome-${token?.slice(-8) ?? "none"}`),
+      directory: [directory],
+      tokenFile: token === null ? null : await fileOf(token),
+      logger,
+    });
+    try {
+      await until("the node says why", () => lines.some((line) => says.test(line)));
+      expect(rome.status).toBe("joining");
+    } finally {
+      await rome.stop();
+    }
+  });
+
+  it("of a directory is taken with a token for all ids, and not for some", async () => {
+    const follow = async (nodes: readonly string[]): Promise<() => Promise<boolean>> => {
+      const path = await fileOf(await tokenOf({ scope: "node", nodes }));
+      const follower = await startDirectory({
+        cluster: "test",
+        logger: silentLogger,
+        port: 0,
+        data: join(folder, `follower-${nodes.join()}`),
+        peer: [directory],
+        tokenFile: path,
+      });
+      stops.unshift(() => follower.stop());
+      return async () => {
+        const { peers } = (await (await request(`${follower.url}/status`)).json()) as {
+          peers: readonly { connected: boolean }[];
+        };
+        return peers[0]?.connected === true;
+      };
+    };
+    const some = await follow(["paris"]);
+    const all = await follow(["*"]);
+    await until("it follows", all);
+    expect(await some()).toBe(false);
+  });
+});
+
+describe("the SDK", () => {
+  it("shows its token to directory and nodes, a new one for each request", async () => {
+    let shown = 0;
+    const token = (): Promise<string> => {
+      shown += 1;
+      return tokenOf({ scope: "write" });
+    };
+    const location = { lat: 1, lon: 2 };
+    const client = await connect({ directory, location, token });
+    await client.set("app1:sdk", "value");
+    expect(await client.get("app1:sdk")).toBe("value");
+    expect(shown).toBeGreaterThan(2);
+    client.close();
+    const bare = connect({ directory, location, deadlineMs: 1_000 });
+    await expect(bare).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
+  });
+});
+
+it("a program that others reach does not answer everybody, unless told to", async () => {
+  const options = { host: "0.0.0.0", insecureNoTls: true, port: 0, logger: silentLogger };
+  const data = join(folder, "exposed");
+  await expect(startDirectory({ ...options, data })).rejects.toMatchObject({
+    code: "INVALID_CONFIG",
+    message: expect.stringContaining("--insecure-no-tokens"),
+  });
+  const open = await startDirectory({ ...options, data, insecureNoTokens: true });
+  await open.stop();
+});
