@@ -85,6 +85,8 @@ export interface ClusterParts {
     to: End,
     cluster: SimulatedCluster,
   ): string | Uint8Array | undefined;
+  /** What goes wrong as often as everything else together. */
+  faults?(cluster: SimulatedCluster): readonly (() => void)[];
   /** Rules that the machines do without. */
   readonly rules?: Partial<Rules>;
 }
@@ -175,6 +177,11 @@ export class SimulatedCluster {
       this.network.taps.push({ rewrite: (message, to) => parts.rewrite?.(message, to, this) });
     }
     this.network.onSent = (host) => this.step(host);
+  }
+
+  /** What goes wrong beside what always does. */
+  get moreFaults(): readonly (() => void)[] {
+    return this.#parts.faults?.(this) ?? [];
   }
 
   /** The directory that nodes prefer. */

@@ -18,11 +18,11 @@ export function scheduleFaults(
   untilMs: number,
   faults: readonly (() => void)[],
 ): void {
-  const { world } = cluster;
+  const { world, moreFaults } = cluster;
   const everyMs = world.between(300, 2_500);
   const strike = (): void => {
     if (world.nowMs > untilMs) return;
-    world.pick(faults)();
+    world.pick(moreFaults.length > 0 && world.chance(0.5) ? moreFaults : faults)();
     world.schedule(world.between(0, 2 * everyMs), strike);
   };
   world.schedule(world.between(0, 2 * everyMs), strike);

@@ -11,16 +11,10 @@ export interface Rules {
   readonly stampsAheadAreRefused: boolean;
   /** What is refused gets a new stamp from its origin. */
   readonly refusedIsRestamped: boolean;
-  /** Frames before a refused one keep their stamps: the directory has taken them. */
-  readonly stampsBeforeRefusedStay: boolean;
   /** New stamps lie above every stamp that the node has seen admitted. */
   readonly newStampsLieAboveAdmitted: boolean;
   /** No write is stamped while others get new stamps. */
   readonly writesWaitForRestamping: boolean;
-  /** What a lost acknowledgement would have told of stamps is learnt from the next welcome. */
-  readonly welcomeTellsAdmitted: boolean;
-  /** A directory takes what another has admitted, also if its own clock is behind. */
-  readonly admittedElsewhereCounts: boolean;
   /** A reconciliation starts over when stamps are lowered under it. */
   readonly restampingRestartsComparison: boolean;
 
@@ -57,11 +51,8 @@ export const ALL_RULES: Rules = {
   stampsNameOrigins: true,
   stampsAheadAreRefused: true,
   refusedIsRestamped: true,
-  stampsBeforeRefusedStay: true,
   newStampsLieAboveAdmitted: true,
   writesWaitForRestamping: true,
-  welcomeTellsAdmitted: true,
-  admittedElsewhereCounts: true,
   restampingRestartsComparison: true,
   comparisonOutlivesCrash: true,
   recentKeysAreSentAgain: true,

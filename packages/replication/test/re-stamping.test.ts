@@ -41,6 +41,19 @@ it("what the directory has taken before it refuses a frame keeps its stamps, and
   expect(restamped?.stamp.time).toBeGreaterThan(kept?.stamp.time ?? Infinity);
 });
 
+it("what a lost acknowledgement would have told of admitted stamps is learnt from the next welcome", async () => {
+  const script = new ScriptedDirectory();
+  script.welcome(0);
+  const written = script.replica.write([set("k")]);
+  await script.settle();
+  const { time } = (await written).entries[0]?.stamp ?? { time: NaN };
+  script.reconnect();
+  script.welcome(1, { outboxThrough: 1, outboxTime: time });
+  script.reconnect();
+  // The next directory may be another one, whose clock is behind: it is to take what was admitted already.
+  expect(script.texts.at(-1)).toMatchObject({ type: "hello", admittedTime: time });
+});
+
 it("what another node wrote keeps its stamp, although it has replaced what is offered again", async () => {
   const script = new ScriptedDirectory();
   const written = script.replica.write([set("k", "mine")]);

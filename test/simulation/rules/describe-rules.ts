@@ -9,8 +9,7 @@ const SEEDS = 60;
 /** Tests that a simulation fails without each of `rules`, at a seed at which it does not fail with it. */
 export function describeRules(rules: readonly Rule[]): void {
   describe("the simulation notices", () => {
-    const tested = rules.filter(({ isRare = false }) => !isRare);
-    it.each(tested.map((each) => [each.rule, each] as const))(
+    it.each(rules.map((each) => [each.rule, each] as const))(
       "where it does not hold that %s",
       async (_name, rule) => {
         const { faults, seed, directories } = rule;

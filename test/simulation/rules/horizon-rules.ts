@@ -1,6 +1,7 @@
 import { isPurgeable, tombstone, type Entry } from "@meridian/protocol";
 
 import { TracedLog } from "../traced-log.ts";
+import { restoredDirectories } from "./circumstances.ts";
 import { without, type Rule } from "./rule.ts";
 import { logs, tampered } from "./tampering.ts";
 
@@ -52,7 +53,8 @@ export const HORIZON_RULES: readonly Rule[] = [
     rule: "a node says what is absent and as old as its horizon",
     off: "it takes in whatever comes",
     faults: "horizon",
-    seed: 39,
+    seed: 6,
+    harder: () => restoredDirectories(),
     parts: () => without("absentIsBuried"),
   },
   {

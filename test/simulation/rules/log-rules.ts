@@ -11,6 +11,7 @@ import { DIRECTORY } from "../bounds.ts";
 import type { ClusterParts, SimulatedCluster } from "../cluster.ts";
 import { TracedLog } from "../traced-log.ts";
 import { TracedStore } from "../traced-store.ts";
+import { dyingReconcilers, lostDirectories, straysAndLosses } from "./circumstances.ts";
 import { both, without, type Rule } from "./rule.ts";
 import { HastyLog, logs, lost, slowLogs, stores } from "./tampering.ts";
 
@@ -133,7 +134,8 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "acknowledged positions that the log lacks mean to reconcile",
     off: "the log claims to have what a greeting says was acknowledged",
     faults: "all",
-    seed: 136,
+    seed: 1,
+    harder: () => lostDirectories(),
     parts: () => {
       const acknowledged = new Map<number, number>();
       class BoastfulLog extends TracedLog {
@@ -156,9 +158,9 @@ export const LOG_RULES: readonly Rule[] = [
   {
     rule: "a reconciliation that was begun is not forgotten",
     off: "the cursor stays where it is",
-    faults: "all",
-    isRare: true,
-    seed: 71,
+    faults: "horizon",
+    seed: 4,
+    harder: () => dyingReconcilers(),
     parts: () => without("comparisonOutlivesCrash"),
   },
   {
@@ -169,20 +171,20 @@ export const LOG_RULES: readonly Rule[] = [
     parts: () => logs(OneEpochLog),
   },
   {
-    rule: "a log that was made anew has another id",
+    rule: "a log has an id of its own",
     off: "every log has the id 1",
     faults: "all",
-    seed: 200,
-    isRare: true,
+    directories: 2,
+    seed: 1,
     parts: () => logs(OneIdLog),
   },
   {
     rule: "what a log may have lost is sent again by who remembers it",
     off: "nothing is remembered",
     faults: "all",
-    seed: 1550,
-    isRare: true,
-    harder: () => slowLogs(TracedLog),
+    directories: 2,
+    seed: 6,
+    harder: () => lostDirectories(),
     parts: () => without("recentKeysAreSentAgain"),
   },
   {
@@ -200,7 +202,9 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a reconciliation goes both ways",
     off: "a node gives nothing",
     faults: "all",
-    seed: 88,
+    directories: 2,
+    seed: 4,
+    harder: () => lostDirectories(),
     parts: () => without("wantedIsGiven"),
   },
   {
@@ -215,8 +219,8 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a reconciliation starts over when stamps are lowered under it",
     off: "it goes on",
     faults: "all",
-    seed: 345,
-    isRare: true,
+    seed: 6,
+    harder: () => straysAndLosses(),
     parts: () => without("restampingRestartsComparison"),
   },
   {

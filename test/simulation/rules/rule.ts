@@ -16,10 +16,8 @@ export interface Rule {
   parts(): ClusterParts;
   /** Circumstances under which the rule matters more often; it holds in them. */
   harder?(): ClusterParts;
-  /** A seed at which the simulation fails without the rule; where the rule is rare, one to begin the search at. */
+  /** A seed at which the simulation fails without the rule. */
   readonly seed: number;
-  /** So few clusters need the rule that only the hunt looks for one. */
-  readonly isRare?: boolean;
 }
 
 /** The parts of a simulation without the rule, in the circumstances where that matters. */

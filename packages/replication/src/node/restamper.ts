@@ -66,13 +66,12 @@ export class Restamper {
     if (this.#judgedFrom === Infinity && time.isTold) this.#judgedFrom = stamps.promise(0);
   }
 
-  /** The directory, which admits stamps up to `timeMax`, has refused the frame at position `refused` for its stamps. */
-  refuse(refused: number, timeMax: number): void {
+  /** The directory, which admits stamps up to `timeMax`, has refused the frame at `position` for its stamps: it has taken those before. */
+  refuse(position: number, timeMax: number): void {
     const { acknowledgedThrough } = this.#submitter;
     const { rules } = this.#context;
     if (!rules.refusedIsRestamped) return;
-    if (this.#isActive || refused <= acknowledgedThrough) return;
-    const position = rules.stampsBeforeRefusedStay ? refused : acknowledgedThrough + 1;
+    if (this.#isActive || position <= acknowledgedThrough) return;
     this.#isActive = true;
     this.#submitter.suspend();
     const { time, logger } = this.#context;

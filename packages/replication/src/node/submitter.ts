@@ -162,8 +162,7 @@ export class Submitter {
     // The directory has committed these frames although its acknowledgement of them was lost.
     const see = (frame: OutboxFrame): boolean => {
       if (frame.position > committed) return false;
-      const { admitted, rules } = this.#context;
-      if (rules.welcomeTellsAdmitted) admitted.raise(frame.highestTime);
+      this.#context.admitted.raise(frame.highestTime);
       if (keys.length <= RECENT_KEYS_MAX) keys.push(...keysOf(frame));
       return true;
     };

@@ -78,7 +78,7 @@ export class Sequencer {
 
   /** A directory has admitted that stamp: this one, or another. */
   observe(time: number): void {
-    if (this.#context.rules.admittedElsewhereCounts) this.#ceiling.observe(time);
+    this.#ceiling.observe(time);
   }
 
   /** A node claims that a directory has admitted that stamp. Throws `CLOCK_AHEAD` if that cannot be. */

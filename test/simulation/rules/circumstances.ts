@@ -1,0 +1,116 @@
+/** Circumstances in which a rule matters more often than it usually does; clusters hold in them, too. */
+import type { ClusterParts, SimulatedNode } from "../cluster.ts";
+import { TracedStore } from "../traced-store.ts";
+
+const BEGIN = '{"type":"reconcile-begin"';
+
+/** Stores on disks that take up to `commitMs` for a commit. */
+export function slowStores(commitMs: number): ClusterParts {
+  return {
+    openStore: (disk, clock, world) =>
+      new TracedStore(disk, (run) => clock.after(world.between(0, commitMs), run)),
+  };
+}
+
+/** Nodes that die while they reconcile, every other time. */
+export function dyingReconcilers(): ClusterParts {
+  return {
+    rewrite: (message, to, cluster) => {
+      const { world, isMended } = cluster;
+      const isBegin = typeof message === "string" && message.startsWith(BEGIN);
+      if (isBegin && !isMended && world.chance(0.5))
+        cluster.killWithin(to.host, 1 + world.below(10));
+      return message;
+    },
+  };
+}
+
+/** Nodes come back with a wrong clock and what they have written by it, to a directory that has lost what it had. */
+export function straysAndLosses(): ClusterParts {
+  return {
+    faults: (cluster) => {
+      const { world, nodes, network, directories } = cluster;
+      const goAstray = (node: SimulatedNode): void => {
+        cluster.killNode(node);
+        network.cut(node.id);
+        node.machine.skewMs = world.between(20_000, 3_600_000);
+        cluster.startNode(node);
+      };
+      const lose = (): void => {
+        const node = world.pick(nodes);
+        goAstray(node);
+        const directory = world.pick(directories);
+        world.schedule(world.between(500, 2_500), () => {
+          cluster.replaceDirectory(directory);
+          cluster.startDirectory(directory);
+          network.heal(node.id);
+        });
+      };
+      return [lose];
+    },
+  };
+}
+
+/** Nodes are restored from a backup, twice from the same one, and write by a clock that stands far behind. */
+export function restoredBehind(): ClusterParts {
+  return {
+    faults: (cluster) => {
+      const { world, nodes, network } = cluster;
+      const live = (node: SimulatedNode): void => {
+        network.cut(node.id);
+        node.machine.skewMs = -3_600_000;
+        cluster.startNode(node);
+        world.schedule(world.between(300, 1_000), () => network.heal(node.id));
+      };
+      const twice = (): void => {
+        const node = world.pick(nodes);
+        cluster.killNode(node);
+        cluster.backUpNode(node);
+        live(node);
+        world.schedule(world.between(2_000, 3_000), () => {
+          cluster.restoreNode(node);
+          live(node);
+        });
+      };
+      return [twice];
+    },
+  };
+}
+
+/** Directories lose what only they have: nodes go from one to another, which has not followed it, and the first one comes back empty. */
+export function lostDirectories(): ClusterParts {
+  return {
+    faults: (cluster) => {
+      const { world, network, directories } = cluster;
+      const lose = (): void => {
+        const directory = world.pick(directories);
+        const others = directories.filter((other) => other !== directory);
+        for (const other of others) network.cutBetween(directory.host, other.host);
+        world.schedule(world.between(50, 500), () => {
+          cluster.replaceDirectory(directory);
+          for (const other of others) network.healBetween(directory.host, other.host);
+          world.schedule(world.between(0, 2_000), () => cluster.startDirectory(directory));
+        });
+      };
+      return [lose];
+    },
+  };
+}
+
+/** Directories come back from a backup that is older than the horizon. */
+export function restoredDirectories(): ClusterParts {
+  return {
+    faults: (cluster) => {
+      const { world, directories, horizonMs } = cluster;
+      const restore = (): void => {
+        const directory = world.pick(directories);
+        cluster.backUpDirectory(directory);
+        world.schedule(world.between(1, 2) * horizonMs, () => {
+          cluster.restoreDirectory(directory);
+          cluster.startDirectory(directory);
+        });
+      };
+      return [restore];
+    },
+  };
+}
