@@ -52,9 +52,9 @@ it(
       const attack = (): Crowd => new Crowd(target.url, behave, [UPGRADE], PEERS);
       const report = await siege(target, attack, LINK_SIEGE_MS);
       console.log(lineOf(`links, ${manner}`, report));
-      expect(report.grownBytes, manner).toBeLessThan(report.allowedBytes);
-      expect(report.health.answered, manner).toBe(report.health.asked);
-      expect(report.nearest.answered, manner).toBe(report.nearest.asked);
+      expect(report.grownBytes, `links, ${manner}`).toBeLessThan(report.allowedBytes);
+      expect(report.health.answered, `links, ${manner}`).toBe(report.health.asked);
+      expect(report.nearest.answered, `links, ${manner}`).toBe(report.nearest.asked);
     }
     await until("both regions are offered", async () => {
       const ids = await cluster.offered();

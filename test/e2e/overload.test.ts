@@ -207,3 +207,45 @@ describe("a node that never reads", () => {
     expect(await cluster.offered()).toContain(reader.id);
   });
 });
+
+describe("a region that refuses", () => {
+  it("is not offered while it is full of connections, and is again once they are gone", async () => {
+    const cluster = await startCluster([{ id: "tokyo", lat: 35.7, lon: 139.7 }]);
+    const paris = { id: "paris", lat: 48.9, lon: 2.4 };
+    const region = await cluster.add({ ...paris, args: ["--connections-max", "40"] });
+    await until("paris is offered", async () => (await cluster.offered()).includes("paris"));
+    expect((await cluster.near(paris))[0]?.id).toBe("paris");
+
+    const { hostname, port } = new URL(region.url);
+    // One after the other comes again where one had to make room: the region stays full.
+    let isOver = false;
+    const sockets = new Set<Socket>();
+    const hold = (): void => {
+      const socket = connect(Number(port), hostname);
+      sockets.add(socket);
+      socket.on("error", () => {});
+      socket.resume();
+      socket.once("close", () => {
+        sockets.delete(socket);
+        if (!isOver) hold();
+      });
+    };
+    const release = (): void => {
+      isOver = true;
+      for (const socket of sockets) socket.destroy();
+    };
+    onTestFinished(release);
+    for (let held = 0; held < 40; held += 1) hold();
+    await until("paris is not offered", async () => !(await cluster.offered()).includes("paris"));
+    expect((await cluster.near(paris))[0]?.id).toBe("tokyo");
+    // It keeps its link, and is no member that is missed.
+    const { nodes } = await getJson<{ readonly nodes: readonly { readonly id: string }[] }>(
+      `${cluster.directoryUrl}/nodes`,
+    );
+    expect(nodes).toContainEqual(expect.objectContaining({ id: "paris", status: "ready" }));
+
+    release();
+    await until("paris is offered again", async () => (await cluster.offered()).includes("paris"));
+    expect((await cluster.near(paris))[0]?.id).toBe("paris");
+  });
+});

@@ -60,6 +60,31 @@ it("of links that send without end, one is read in a turn; one that says little 
   expect(Math.max(...perTurn.slice(first + 1))).toBeLessThanOrEqual(2 * SHARE_MESSAGES);
 });
 
+it("what a server floods a link with is taken in turns, between which there is other work", async () => {
+  const perTurn: number[] = [];
+  let inTurn = 0;
+  const rig = await startRig(() => new Recorder());
+  const client: Recorder = new Recorder({
+    onMessage: () => {
+      if (inTurn === 0) {
+        setImmediate(() => {
+          perTurn.push(inTurn);
+          inTurn = 0;
+        });
+      }
+      inTurn += 1;
+    },
+  });
+  const link = dialLink(rig.url, client, options);
+  await client.until(() => client.events.includes("open"));
+  for (let index = 0; index < 5_000; index += 1) rig.accepted[0]?.link.send("flood");
+  await client.received(5_000);
+  expect(perTurn.length).toBeGreaterThan(30);
+  expect(Math.max(...perTurn)).toBeLessThanOrEqual(2 * SHARE_MESSAGES);
+  link.close(1000, "");
+  await client.closed();
+});
+
 it("a peer that breaks off behind what it has sent is heard to the end, and then it is over", async () => {
   const server: Recorder = new Recorder();
   const rig = await startRig(() => server);
