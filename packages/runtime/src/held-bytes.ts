@@ -104,9 +104,9 @@ export class HeldBytes<Failure extends Error> {
   /** Counts bytes that are held for a client already. Where they are too many, cuts whoever is slowest, be it this client. */
   take(bytes: number, holder: Holder<Failure>): void {
     const { max, clock } = this.#options;
-    if (!this.#holders.has(holder)) return;
     this.#now += bytes;
-    if (this.#now > max / 4) this.#look();
+    if (this.#now <= max / 4 || !this.#holders.has(holder)) return;
+    this.#look();
     if (!this.#sights.has(holder)) this.#note(holder, bytes, clock.elapsedMs());
     // What has moved on since it was last looked is held no more.
     if (this.#now > max) this.#look(0);

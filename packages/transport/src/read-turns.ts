@@ -9,7 +9,7 @@
 const SHARE_BYTES = 256 * 1024;
 
 /** The same in messages: each may be passed on to a thousand others. */
-const SHARE_MESSAGES = 64;
+const SHARE_MESSAGES = 128;
 
 /** Somebody who waits for its turn. */
 export interface TurnTaker {

@@ -211,17 +211,21 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
     if (this.#closing !== undefined || socket.readyState !== socket.OPEN) return;
     if (!this.#hasAnswered) this.#watch?.answered();
     this.#hasAnswered = true;
+    const before = socket.bufferedAmount;
+    this.#cork();
+    const format = typeof message === "string" ? TEXT : BINARY;
+    socket.send(message, format, this.#onSentOf(message));
+    this.#countBuffered(before);
+  }
+
+  /** What is called once a message has left. */
+  #onSentOf(message: string | Uint8Array): (error?: Error | null) => void {
     const hasLeft = this.#account?.sends(message);
-    const onSent =
-      hasLeft === undefined
-        ? this.#onSent
-        : (error?: Error | null): void => {
-            hasLeft();
-            this.#onSent(error);
-          };
-    this.#write(() => {
-      socket.send(message, typeof message === "string" ? TEXT : BINARY, onSent);
-    });
+    if (hasLeft === undefined) return this.#onSent;
+    return (error) => {
+      hasLeft();
+      this.#onSent(error);
+    };
   }
 
   pause(): void {
@@ -287,17 +291,6 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
     else this.#cuts?.count(code);
   }
 
-  /** Writes to the socket, and counts what that adds to what waits. */
-  #write(write: () => void): void {
-    const before = this.#socket.bufferedAmount;
-    this.#cork();
-    write();
-    const after = this.#socket.bufferedAmount;
-    if (after > this.#drainBytes) this.#full = true;
-    this.#account?.sent(after - before);
-    this.#checkBuffered();
-  }
-
   #cork(): void {
     const { wire } = this;
     if (this.#corked || wire === undefined) return;
@@ -309,8 +302,11 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
     });
   }
 
-  #checkBuffered(): void {
+  /** Counts what a write has added to what waited before. */
+  #countBuffered(before: number): void {
     const bytes = this.#socket.bufferedAmount;
+    if (bytes > this.#drainBytes) this.#full = true;
+    this.#account?.sent(bytes - before);
     if (bytes <= LINK_BYTES_MAX) return;
     const said = `Expected at most ${LINK_BYTES_MAX} bytes waiting on a link, got ${bytes}`;
     this.cut(new MeridianError("OVERLOADED", said));
@@ -354,7 +350,10 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
     const socket = this.#socket;
     if (this.#closing !== undefined || socket.readyState !== socket.OPEN) return;
     this.#account?.passed(data.byteLength + CONTROL_HEAD_BYTES);
-    this.#write(() => socket.pong(data));
+    const before = socket.bufferedAmount;
+    this.#cork();
+    socket.pong(data);
+    this.#countBuffered(before);
   }
 
   #countPing(): void {
