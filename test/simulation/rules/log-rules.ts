@@ -11,7 +11,12 @@ import { DIRECTORY } from "../bounds.ts";
 import type { ClusterParts, SimulatedCluster } from "../cluster.ts";
 import { TracedLog } from "../traced-log.ts";
 import { TracedStore } from "../traced-store.ts";
-import { dyingReconcilers, lostDirectories, straysAndLosses } from "./circumstances.ts";
+import {
+  dyingReconcilers,
+  lostDirectories,
+  restoredBehind,
+  straysAndLosses,
+} from "./circumstances.ts";
 import { both, without, type Rule } from "./rule.ts";
 import { HastyLog, logs, lost, slowLogs, stores } from "./tampering.ts";
 
@@ -77,6 +82,9 @@ function headers(change: (header: ReturnType<typeof readFrameHeader>) => object)
     },
   };
 }
+
+/** What a link that moves on is told of it. */
+const PROGRESS = /^\{"type":"(acknowledge|compared|wanted|reconcile-begin)"/;
 
 /** Rules of the log, the outbox and reconciliation. */
 export const LOG_RULES: readonly Rule[] = [
@@ -191,7 +199,8 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a restored copy takes a new identity",
     off: "greetings claim an outbox that has gone on, and nodes do not look",
     faults: "all",
-    seed: 77,
+    seed: 5,
+    harder: () => restoredBehind(),
     parts: () =>
       both(
         greeting((hello) => ({ ...hello, outboxThrough: Number.MAX_SAFE_INTEGER })),
@@ -227,7 +236,8 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a link on which nothing moves is given up",
     off: "no stall is seen",
     faults: "all",
-    seed: 529,
+    seed: 1,
+    harder: () => lost((message) => typeof message === "string" && PROGRESS.test(message), 8),
     parts: () => without("stallsAreNoticed"),
   },
   {
