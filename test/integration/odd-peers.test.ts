@@ -7,18 +7,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { startDirectory } from "@meridian/directory";
-import {
-  assembleFrame,
-  encodeBlock,
-  encodeMessage,
-  FRAME_KIND,
-  stampTimeOf,
-  type Hello,
-  type NodeMessage,
-} from "@meridian/protocol";
+import { encodeMessage, stampTimeOf, type Hello, type NodeMessage } from "@meridian/protocol";
 import type { Replica } from "@meridian/replication";
 import { silentLogger } from "@meridian/runtime";
-import { heartbeatOf, helloOf, oddMessages } from "@meridian/testkit";
+import { heartbeatOf, helloOf, oddFrames, oddMessages } from "@meridian/testkit";
 import { dialLink, type WebSocketLink } from "@meridian/transport";
 import { expect, it, onTestFinished } from "vitest";
 import { getJson, until } from "@meridian/harness";
@@ -57,40 +49,6 @@ function usualMessages(): readonly NodeMessage[] {
   ];
 }
 
-/** Frames with one field that is not as it should be. */
-function oddFrames(): readonly Uint8Array[] {
-  const nowMs = Date.now();
-  const stamp = { time: stampTimeOf(nowMs), origin: 5 };
-  const entry = {
-    key: "odd",
-    value: Uint8Array.of(1),
-    contentType: "",
-    stamp,
-    expiresAtMs: 0,
-    deleted: false,
-  };
-  const [block, most] = [encodeBlock([entry]), Number.MAX_SAFE_INTEGER];
-  const usual = {
-    kind: FRAME_KIND.entries,
-    reportApplied: true,
-    incomplete: false,
-    count: 1,
-    after: most - 1,
-    through: most,
-    committedThrough: most,
-    highestTime: stamp.time,
-    sentAtMs: -1e300,
-    // Nobody's: a frame that is right would be taken.
-    incarnation: 666,
-    position: 1,
-  };
-  const fields = ["highestTime", "incarnation", "position", "count"] as const;
-  const frames = fields.flatMap((field) =>
-    [0, 1, 2, most, 2 ** 48].map((value) => assembleFrame({ ...usual, [field]: value }, block)),
-  );
-  return [...frames, new Uint8Array(), new Uint8Array(63), new Uint8Array(64).fill(255)];
-}
-
 interface Visit {
   readonly state: State;
   readonly said: string | Uint8Array;
@@ -108,7 +66,7 @@ function visitsOf(): readonly Visit[] {
   });
   const each = STATES.flatMap((state) => [
     ...usual.map((message): Visit => ({ state, said: encodeMessage(message), isRight: true })),
-    ...oddFrames().map((said): Visit => ({ state, said, isRight: false })),
+    ...oddFrames(Date.now()).map((said): Visit => ({ state, said, isRight: false })),
   ]);
   return [...odd, ...each];
 }

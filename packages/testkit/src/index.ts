@@ -18,3 +18,4 @@ export { directoryLogContract } from "./directory-log-contract.ts";
 export { membersOf, oddMessages, type OddMessage } from "./member-limits.ts";
 export { frameWith, welcomeWith } from "./directory-words.ts";
 export { heartbeatOf, helloOf } from "./node-words.ts";
+export { oddFrames } from "./odd-frames.ts";

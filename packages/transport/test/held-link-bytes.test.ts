@@ -30,18 +30,21 @@ function beginMessage(rig: Rig, length: number): Promise<ReturnType<typeof conne
 }
 
 const heldBytesMax = 8 * MEBIBYTE;
+/** A rig with so much room, and what each link of it has heard. */
+async function startRecording(): Promise<{ readonly rig: Rig; readonly servers: Recorder[] }> {
+  const servers: Recorder[] = [];
+  const accept = (): Recorder => {
+    const server = new Recorder();
+    servers.push(server);
+    return server;
+  };
+  return { rig: await startRig(accept, { heldBytesMax }), servers };
+}
+
 const held = (rig: Rig): number => rig.metrics.levels()[0]?.now ?? NaN;
 
 it("what is held for all links is at most its bound: halves of messages that do not move on are cut, and nobody else", async () => {
-  const servers: Recorder[] = [];
-  const rig = await startRig(
-    () => {
-      const server = new Recorder();
-      servers.push(server);
-      return server;
-    },
-    { heldBytesMax },
-  );
+  const { rig, servers } = await startRecording();
   expect(rig.metrics.levels()[0]).toEqual({
     name: "heldLinkBytes",
     now: 0,
@@ -73,15 +76,7 @@ it("what is held for all links is at most its bound: halves of messages that do 
 });
 
 it("what is held counts a frame once however many it is sent to, and what is not read until somebody is cut", async () => {
-  const servers: Recorder[] = [];
-  const rig = await startRig(
-    () => {
-      const server = new Recorder();
-      servers.push(server);
-      return server;
-    },
-    { heldBytesMax },
-  );
+  const { rig, servers } = await startRecording();
   const peers = await Promise.all(
     Array.from({ length: 8 }, async () => {
       const peer = new WebSocket(rig.url);
