@@ -372,6 +372,34 @@ describe("the SDK", () => {
   });
 });
 
+it("a request of scope admin leaves a line with the token's id, and no token stands in a log", async () => {
+  const lines: string[] = [];
+  const log = (message: string, fields: object = {}): void =>
+    void lines.push(`${message} ${JSON.stringify(fields)}`);
+  const logger: Logger = { debug: log, info: log, warn: log, error: log };
+  const data = join(folder, "audited");
+  const running = await startDirectory({
+    cluster: "test",
+    tokenKeys: keysFile,
+    port: 0,
+    data,
+    logger,
+  });
+  stops.unshift(() => running.stop());
+  const route = { method: "DELETE", path: "/nodes/{id}" };
+  const [admin, writer] = [await tokenOf({ scope: "admin" }), await tokenOf({ scope: "write" })];
+  expect((await ask(running.url, route, admin)).code).toBe("NODE_NOT_FOUND");
+  expect((await ask(running.url, route, writer)).code).toBe("FORBIDDEN");
+  const [, claims = ""] = admin.split(".");
+  const { jti } = JSON.parse(Buffer.from(claims, "base64url").toString()) as { jti: string };
+  const fields = { method: "DELETE", path: "/nodes/nobody", token: jti, subject: "test" };
+  const audited = lines.filter((line) => line.startsWith("a request of scope admin"));
+  expect(audited).toEqual([`a request of scope admin ${JSON.stringify(fields)}`]);
+  for (const token of [admin, writer]) {
+    expect(lines.join("\n")).not.toContain(token.split(".")[2]);
+  }
+});
+
 it("a program that others reach does not answer everybody, unless told to", async () => {
   const options = { host: "0.0.0.0", insecureNoTls: true, port: 0, logger: silentLogger };
   const data = join(folder, "exposed");
