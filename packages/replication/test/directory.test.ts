@@ -59,7 +59,7 @@ it("a missing position ends the link, and nothing is ordered", () => {
 
 it("a stamp too far ahead is refused before anyone sees it, and what comes behind it is passed over", () => {
   const rig = new DirectoryRig();
-  const [sender, other] = [rig.join("a", 1), rig.join("b", 2)];
+  const [sender, other] = [rig.takePart("a", 1), rig.takePart("b", 2)];
   rig.submit(sender, 1, 1, [rig.entry("k", 10_001)]);
   rig.submit(sender, 1, 2, [rig.entry("l")]);
   expect(sender.of("refuse")).toMatchObject([{ position: 1, code: "CLOCK_AHEAD" }]);
@@ -362,7 +362,7 @@ it("a turn to reconcile that does not go on is given up", () => {
 
 it("a clock that is set back does not refuse what nodes cannot but issue", () => {
   const rig = new DirectoryRig();
-  const sender = rig.join("a", 1);
+  const sender = rig.takePart("a", 1);
   const ahead = rig.entry("k", 3_600_000);
   rig.submit(sender, 1, 1, [rig.entry("j")]);
   const after = rig.entry("k", 1);
