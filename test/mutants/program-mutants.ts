@@ -32,15 +32,15 @@ export const PROGRAM_MUTANTS: readonly Mutant[] = [
   {
     bug: "a server is said to be ready before it listens",
     file: "packages/supervision/src/server-program.ts",
-    find: "  const server = await program.start(values",
-    put: '  notifyReady("starting");\n  const server = await program.start(values',
+    find: "  server = await program.start(values",
+    put: '  notifyReady("starting");\n  server = await program.start(values',
     suite: { test: "packages/supervision/test/server-program.test.ts" },
   },
   {
     bug: "a batch is one commit for each entry",
     file: "apps/region/src/listeners/http/batch-routes.ts",
-    find: "  const written = await service.writes.set(requests, ack);\n",
-    put: "  for (const request of requests.slice(1)) await service.writes.set([request], ack);\n  const written = await service.writes.set(requests, ack);\n",
+    find: "  const written = await service.writes.set(items, ack);\n",
+    put: "  for (const item of items.slice(1)) await service.writes.set([item], ack);\n  const written = await service.writes.set(items, ack);\n",
     suite: SHORT,
   },
   {
