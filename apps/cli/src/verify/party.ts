@@ -86,6 +86,7 @@ export interface LogProgress {
 
 const digestOfPage = v.pick(digestPage, ["count", "fingerprint", "next"]);
 const nodeStanding = v.object({
+  id: regionStatus.entries.id,
   replica: v.pick(regionStatus.entries.replica, [
     "logId",
     "applied",
@@ -143,9 +144,13 @@ export class Party {
     return { horizon: highest, entries: held };
   }
 
-  /** How far it is, if it is a node. */
+  /** How far it is, if it is a node. Throws `NO_READY_NODE` where another one answers: what that holds says nothing of this one. */
   async nodeProgress(): Promise<NodeProgress> {
-    const { replica } = await this.#get("/status", nodeStanding);
+    const { id, replica } = await this.#get("/status", nodeStanding);
+    if (id !== this.name) {
+      const said = `Expected the node \`${this.name}\` at ${this.url}, got \`${id}\``;
+      throw new MeridianError("NO_READY_NODE", said);
+    }
     const { logId, applied, outboxThrough, outboxPending } = replica;
     return { logId, applied, outboxThrough, outboxAcknowledged: outboxThrough - outboxPending };
   }
