@@ -270,6 +270,7 @@ export class DirectorySession implements ApplyingNode {
 
   #send(message: DirectoryMessage): void {
     this.#link.send(encodeMessage(message));
+    if (message.type === "welcome" || message.type === "echo") this.#refusal.onTold();
   }
 
   #onText(message: NodeMessage): void {

@@ -9,6 +9,8 @@ export class StampRefusal {
   #position: number | undefined;
   /** Since when the refusal waits for the clocks to agree that the stamps are ahead, by elapsed time. */
   #undecidedSinceMs: number | undefined;
+  /** Whether the node has heard that the clocks agree: only then does it know how long what it stamps anew has to live. */
+  #isTold = false;
 
   constructor(host: SessionHost, send: (message: DirectoryMessage) => void) {
     this.#host = host;
@@ -32,15 +34,21 @@ export class StampRefusal {
     return true;
   }
 
+  /** The node has just been told what the clocks say. */
+  onTold(): void {
+    this.#isTold = this.#host.clocks.info.confirmed;
+    this.decide();
+  }
+
   /**
    * Tells the node, unless it may yet turn out that this directory's clock is behind: that waits for the members' clocks, for a
    * while. What is refused for no reason any more the node just sends again.
    */
   decide(): void {
-    const { clocks, sequencer, limits } = this.#host;
+    const { sequencer, limits } = this.#host;
     if (this.#position === undefined || this.#undecidedSinceMs === undefined) return;
     const waitedMs = this.#host.clock.elapsedMs() - this.#undecidedSinceMs;
-    if (!clocks.info.confirmed && waitedMs < limits.doubtMs) return;
+    if (!this.#isTold && waitedMs < limits.doubtMs) return;
     this.#undecidedSinceMs = undefined;
     this.#send({
       type: "refuse",
