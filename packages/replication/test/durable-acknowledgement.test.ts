@@ -114,5 +114,26 @@ it("waits for it also where a comparison goes on that was begun on a link before
   const compare = script.texts.findLast((message) => message.type === "compare");
   script.say({ type: "compared", nowMs, id: compare?.id ?? 0, differing: [] });
   await beat(script, 3);
-  expect(script.disk).toMatchObject({ cursor: { sequence: 4 }, outboxAcknowledged: 0 });
+  expect(script.disk).toMatchObject({ cursor: { logId: 0 }, outboxAcknowledged: 0 });
+  script.feed({ after: 4, through: 5, committedThrough: 5, incarnation: 1, position: 1 }, []);
+  await beat(script, 3);
+  expect(script.disk).toMatchObject({ cursor: { sequence: 5 }, outboxAcknowledged: 1 });
+});
+
+it("has the cursor follow in another log only from where that was when the node had arrived there", async () => {
+  const script = new ScriptedDirectory();
+  script.welcome(0);
+  await write(script);
+  script.feed({ after: 0, through: 1, committedThrough: 1, incarnation: 1, position: 1 }, []);
+  await acknowledge(script, 1);
+  expect(script.disk).toMatchObject({ cursor: { sequence: 1 }, outboxAcknowledged: 1 });
+  // The other log has that write within a compacted stretch, through which the node has not come.
+  const { logId, epoch } = script.disk.cursor ?? { logId: 0, epoch: 0 };
+  const other = { logId: logId + 1, epoch: epoch + 1 };
+  script.reconnect();
+  script.welcome(5, { ...other, resumeAfter: 0, homeThrough: 1 });
+  const compacted = { after: 0, through: 5, committedThrough: 9, position: 9 };
+  script.feed(compacted, [entryOf(script, "k")]);
+  await beat(script, 3);
+  expect(script.disk.cursor).toMatchObject({ logId, sequence: 1 });
 });

@@ -2,7 +2,8 @@
  * Where a node stands in the log that it is sent, and what that place is good for.
  *
  * The node stands in the log in one of three ways:
- * - `settled`: the log holds everything that the node holds. The cursor follows what is applied and committed.
+ * - `settled`: the log holds everything that the node holds. The cursor follows what is applied and committed, from the place on that
+ *   the log had come to then: what the node has had acknowledged, in another log perhaps, may stand anywhere up to there.
  * - `unsettled`: the node goes on from a place that it has, and the log may lack something of the node's. There is no cursor.
  * - `reconciling`: the two compare what they hold. What the node is sent is complete only together with what the comparison
  *   brings, so nothing is `whole`, and there is no cursor.
@@ -36,6 +37,8 @@ export class LogPosition {
   /** The highest sequence that the directory is known to have ordered. Invariant: ≥ applied. */
   #head = 0;
   #compacted: Compacted | undefined;
+  /** The cursor follows from here on. */
+  #followedFrom = 0;
   /** The sequence of the cursor that was last handed to the store. */
   #savedSequence = 0;
   readonly #durable = new DurableRecords();
@@ -83,7 +86,11 @@ export class LogPosition {
 
   /** What the log has through this sequence is durable here, or something newer; 0 while the cursor may not follow. */
   get durableThrough(): number {
-    return this.isSettled ? this.#wholeAt(this.#durable.through) : 0;
+    return this.#isFollowed ? this.#wholeAt(this.#durable.through) : 0;
+  }
+
+  get #isFollowed(): boolean {
+    return this.isSettled && this.whole.sequence >= this.#followedFrom;
   }
 
   /** Sequences that the directory is known to have and this node has not. */
@@ -122,7 +129,7 @@ export class LogPosition {
 
   /** The cursor that is stored with the next frame; undefined while none may follow. */
   takeCursor(): Cursor | undefined {
-    if (!this.isSettled) return undefined;
+    if (!this.#isFollowed) return undefined;
     const cursor = this.whole;
     this.#savedSequence = cursor.sequence;
     return cursor;
@@ -176,7 +183,10 @@ export class LogPosition {
   /** The log holds what the node holds: from here on the cursor follows. */
   becomeSettled(): void {
     // What was donated may not be durable yet.
-    if (this.#state === "reconciling") this.#durable.awaitAll();
+    const isCompared = this.#state === "reconciling";
+    if (isCompared) this.#durable.awaitAll();
+    const from = isCompared ? this.#committedThrough : this.#applied;
+    this.#followedFrom = Math.max(this.#followedFrom, from);
     this.#state = "settled";
     this.#savedSequence = -1;
   }
@@ -250,6 +260,7 @@ export class LogPosition {
     this.#epoch = epoch;
     this.#applied = sequence;
     this.#committedThrough = sequence;
+    this.#followedFrom = 0;
     this.#head = sequence;
     this.#savedSequence = sequence;
     this.#durable.moveTo(sequence);
