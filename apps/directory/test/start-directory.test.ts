@@ -79,7 +79,6 @@ describe("a directory with a log of its own", () => {
     const first = await start({ data });
     const node = new FakeNode(first.url, "paris");
     await node.received("welcome");
-    await node.heartbeat("ready");
     const forget = (url: string): Promise<Response> =>
       fetch(`${url}/nodes/paris`, { method: "DELETE" });
     expect(await (await forget(first.url)).json()).toMatchObject({ code: "NODE_PRESENT" });
@@ -94,7 +93,6 @@ describe("a directory with a log of its own", () => {
     expect(await fetchJson(`${third.url}/nodes`)).toEqual({ nodes: [] });
     const back = new FakeNode(third.url, "paris", 12);
     await back.received("welcome");
-    await back.heartbeat("ready");
     back.close();
     await back.gone();
     await third.stop();

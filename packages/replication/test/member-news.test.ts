@@ -161,7 +161,7 @@ describe("a directory that follows", () => {
     const follower = follow(rig, 9);
     follower.bufferedBytes = 1_000;
     for (let index = 0; index < 5; index += 1) {
-      rig.takePart(`node-${index}`, 100 + index);
+      rig.join(`node-${index}`, 100 + index);
       rig.clock.advance(200);
       rig.beat(follower);
     }

@@ -137,13 +137,6 @@ export class DirectoryRig {
     return link;
   }
 
-  /** A node joins, and shows that it takes part: it is ready, and has everything that the log had when it came. */
-  takePart(nodeId: string, incarnation: number): TestLink {
-    const link = this.join(nodeId, incarnation);
-    this.beat(link, link.of("welcome")[0]?.resumeAfter);
-    return link;
-  }
-
   hello(nodeId: string, incarnation: number, { cursor, ...hello }: HelloParts = {}): Hello {
     return {
       type: "hello",

@@ -247,7 +247,7 @@ export class Directory {
       this.#options.logger.info("node status", { node: session.id, status: session.status });
       this.#membership.announce();
     }
-    if (this.#membership.onHeard(session)) this.clocks.judge();
+    this.#membership.onHeard(session);
     this.#appliedNews.changed();
   }
 

@@ -57,8 +57,6 @@ export class Membership {
   /** The nodes with other directories, and what was last told of them, as text. */
   #elsewhereIds: ReadonlySet<string> = new Set();
   #elsewhere = "[]";
-  /** Those that have not taken part, and through where the log was committed when they came. */
-  readonly #newcomers = new WeakMap<DirectorySession, number>();
   readonly #news = new MemberNews();
   readonly #registry: RegistryNews;
   #isAnnouncing = false;
@@ -174,10 +172,7 @@ export class Membership {
   add(session: DirectorySession, hello: Hello): void {
     this.#byId.set(hello.nodeId, session);
     this.#byIncarnation.set(hello.incarnation, session);
-    if (this.#roster.get(hello.nodeId) === undefined) {
-      this.#newcomers.set(session, this.#context.log.committedThrough);
-    }
-    this.#seeIfKnown(factsOf(hello, session.remoteAddress));
+    this.#roster.see(factsOf(hello, session.remoteAddress));
     this.announce();
   }
 
@@ -220,27 +215,15 @@ export class Membership {
     deadlines.after(Math.max(0, restMs), () => this.#tell());
   }
 
-  /**
-   * A node is heard of: if it could not be told the members for want of room, it may be now. Returns whether it has shown for the first time
-   * that it takes part, from when on it is remembered.
-   */
-  onHeard(session: DirectorySession): boolean {
-    const { hello, status, appliedThrough } = session;
-    const dueThrough = this.#newcomers.get(session) ?? Infinity;
-    const isNew = hello !== undefined && status === "ready" && appliedThrough >= dueThrough;
-    if (isNew) {
-      this.#newcomers.delete(session);
-      this.#roster.see(factsOf(hello, session.remoteAddress));
-      this.#registry.changed();
-    }
+  /** A node is heard of: if it could not be told the members for want of room, it may be now. */
+  onHeard(session: DirectorySession): void {
     if (!this.#isAnnouncing) this.#news.inform(session, this.#context.clock.nowMs());
-    return isNew;
   }
 
   /** Other directories tell often; the nodes are told when it is news to them. */
   onElsewhere(): void {
     const members = this.#peers.members;
-    for (const member of members) this.#seeIfKnown(placeOf(member));
+    for (const member of members) this.#roster.see(placeOf(member));
     const ids = new Set(members.map(({ id }) => id));
     for (const id of this.#elsewhereIds) {
       if (!ids.has(id) && !this.#byId.has(id)) this.#roster.leave(id);
@@ -251,11 +234,6 @@ export class Membership {
     this.#elsewhere = told;
     this.announce();
     this.#context.events.emit.appliersChanged();
-  }
-
-  /** A node is there that may be a new one: who has only greeted need not be one at all, and is not missed. */
-  #seeIfKnown(facts: MemberFacts): void {
-    if (this.#roster.get(facts.id) !== undefined) this.#roster.see(facts);
   }
 
   #isPresent(id: string): boolean {

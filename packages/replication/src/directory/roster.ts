@@ -1,6 +1,6 @@
 /**
- * Which nodes there ought to be: every node that has ever taken part, until an operator has it forgotten. So one that is
- * gone is missed, whatever becomes of the directory meanwhile. Who has only greeted has not taken part: ids that somebody makes up are not missed.
+ * Which nodes there ought to be: every node that has ever been registered, until an operator has it forgotten. So one that is
+ * gone is missed, whatever becomes of the directory meanwhile.
  *
  * Of what two directories know of a node, the higher generation holds: it is odd while the node is remembered and even once it is
  * forgotten, and grows by one with each change. Forgotten nodes are kept for that comparison.
@@ -118,7 +118,6 @@ export class Roster {
 
   /** A node was there until now. */
   leave(id: string): void {
-    if (!this.#known.has(id)) return;
     this.#noteSeen(id);
     this.#saveSoon(id);
   }
