@@ -3,22 +3,16 @@ import type { Link } from "@meridian/ports";
 import {
   agree,
   asMeridianError,
-  blockOf,
-  checkBlock,
   closeCodeOf,
   decodeNodeMessage,
   encodeMessage,
-  INCOMPLETE_OUTBOX,
   MEMBERS_CHANGED,
-  FRAME_KIND,
   GREETING_BYTES_MAX,
   MeridianError,
-  readFrameHeader,
   TEXT_BYTES_MAX,
   type Capabilities,
   type DirectoryMessage,
   type Follow,
-  type FrameHeader,
   type Hello,
   type NodeLoad,
   type NodeMessage,
@@ -26,7 +20,7 @@ import {
 } from "@meridian/protocol";
 
 import type { OrderedFrame } from "../order/recent-frames.ts";
-import { AppliedWatch, type ApplyingNode } from "./applied-watch.ts";
+import type { ApplyingNode } from "./applied-watch.ts";
 import { standingOf } from "./answers.ts";
 import { AppliedProgress } from "./applied-progress.ts";
 import { checkApplied } from "./claims.ts";
@@ -41,11 +35,11 @@ import {
   type Introduction,
   type TakenIn,
 } from "./greeting.ts";
+import { OutboxIntake } from "./outbox-intake.ts";
 import { Pace } from "./pace.ts";
 import type { SessionHost } from "./session-host.ts";
 import { NOTHING_REPORTED, reportOf } from "./report.ts";
 import { SessionReconciliation } from "./session-reconciliation.ts";
-import { StampRefusal } from "./stamp-refusal.ts";
 
 export class DirectorySession implements ApplyingNode {
   readonly #host: SessionHost;
@@ -55,9 +49,7 @@ export class DirectorySession implements ApplyingNode {
   #introduction: Introduction = { kind: "none" };
   #feed: Feed | undefined;
   readonly #reconciliation: SessionReconciliation;
-  #watch: AppliedWatch;
-  /** The frame that was refused for its stamps. */
-  readonly #refusal: StampRefusal;
+  readonly #intake: OutboxIntake;
   #heardAtMs: number;
   #isClosed = false;
   /** Through which change of what is remembered this follower has been told. */
@@ -77,7 +69,6 @@ export class DirectorySession implements ApplyingNode {
     this.remoteAddress = remoteAddress;
     this.connectedAtMs = host.clock.nowMs();
     this.#heardAtMs = host.clock.elapsedMs();
-    this.#refusal = new StampRefusal(host, (message) => this.#send(message));
     this.#applied = new AppliedProgress(this.#heardAtMs);
     this.#pace = new Pace(host.limits.heartbeatMs, this.#heardAtMs);
     this.#reconciliation = new SessionReconciliation({
@@ -86,8 +77,12 @@ export class DirectorySession implements ApplyingNode {
       session: this,
       startFeed: (after) => this.#startFeed(after),
     });
-    this.#watch = new AppliedWatch(host.limits.watchedMax, (position, nodes, ready) => {
-      this.#send({ type: "applied-by", nowMs: host.clock.nowMs(), position, nodes, ready });
+    this.#intake = new OutboxIntake({
+      host,
+      send: (message) => this.#send(message),
+      hello: () => this.hello,
+      has: (feature) => this.#has(feature),
+      watched: () => host.events.emit.watched(this),
     });
   }
 
@@ -197,7 +192,7 @@ export class DirectorySession implements ApplyingNode {
     try {
       const bytesMax = this.hasGreeted ? TEXT_BYTES_MAX : GREETING_BYTES_MAX;
       if (typeof message === "string") this.#onText(decodeNodeMessage(message, bytesMax));
-      else this.#onFrame(message);
+      else this.#intake.onFrame(message);
     } catch (error) {
       if (!(error instanceof MeridianError)) throw error;
       this.close(error);
@@ -223,7 +218,7 @@ export class DirectorySession implements ApplyingNode {
 
   /** Tells the node that its stamps are refused, if that waited for the clocks to agree, and need wait no longer. */
   decideRefusal(): void {
-    this.#refusal.decide();
+    this.#intake.decideRefusal();
   }
 
   /** Ends the link with the error's close code. */
@@ -238,24 +233,22 @@ export class DirectorySession implements ApplyingNode {
 
   /** Tells the node that its outbox is committed through `position`. */
   acknowledge(position: number): void {
-    const { committedThrough } = this.#host.sequencer;
-    const said = { outboxThrough: position, committedThrough };
-    this.#send({ type: "acknowledge", nowMs: this.#host.clock.nowMs(), ...said });
+    this.#intake.acknowledge(position);
   }
 
   /** Frames of which the node waits to hear who has applied them. */
   get watchedFrames(): number {
-    return this.#watch.size;
+    return this.#intake.watchedFrames;
   }
 
   /** Whether the node waits to hear who has applied a frame of its. */
   get isWatching(): boolean {
-    return this.#watch.isWatching;
+    return this.#intake.isWatching;
   }
 
   /** Tells the node what is newly known of the frames it waits for, if its link has room; if not, a later call does. */
   updateWatch(appliers: readonly ApplyingNode[], readyElsewhere: readonly string[]): void {
-    if (this.hasRoom) this.#watch.update(appliers, readyElsewhere);
+    if (this.hasRoom) this.#intake.updateWatch(appliers, readyElsewhere);
   }
 
   /** Sends a message that is encoded already. */
@@ -270,7 +263,7 @@ export class DirectorySession implements ApplyingNode {
 
   #send(message: DirectoryMessage): void {
     this.#link.send(encodeMessage(message));
-    if (message.type === "welcome" || message.type === "echo") this.#refusal.onTold();
+    if (message.type === "welcome" || message.type === "echo") this.#intake.onClocksTold();
   }
 
   #onText(message: NodeMessage): void {
@@ -289,7 +282,7 @@ export class DirectorySession implements ApplyingNode {
       case "applied":
         return this.#onApplied(message.through);
       case "locate":
-        return this.#onLocate(message.incarnation, message.position);
+        return this.#intake.onLocate(message.incarnation, message.position);
       case "reconcile":
       case "compare":
       case "offer":
@@ -426,68 +419,5 @@ export class DirectorySession implements ApplyingNode {
     checkApplied("through", through, this.#sentThrough);
     this.#applied.report(through, this.#sentThrough, this.#heardAtMs);
     this.#host.events.emit.progressed(this, false);
-  }
-
-  #onLocate(incarnation: number, position: number): void {
-    const mark = this.#host.sequencer.mark(incarnation);
-    const isKnown = mark !== undefined && mark.position >= position && mark.sequence > 0;
-    let sequence = isKnown ? mark.sequence : null;
-    // Where exactly it stands here nobody knows, but it is not after the head.
-    if (sequence === null && this.#host.peers.has(incarnation, position)) {
-      sequence = this.#host.sequencer.head;
-    }
-    this.#send({
-      type: "located",
-      nowMs: this.#host.clock.nowMs(),
-      incarnation,
-      position,
-      sequence,
-    });
-  }
-
-  #onDuplicate({ incarnation, position, highestTime, reportApplied }: FrameHeader): void {
-    const mark = this.#host.sequencer.mark(incarnation);
-    if (mark === undefined) return;
-    if (mark.position === position && mark.highestTime !== highestTime) {
-      throw new MeridianError(
-        "INCARNATION_REUSED",
-        `Expected the frame that is known at position ${position}, got another`,
-      );
-    }
-    const { head } = this.#host.sequencer;
-    if (reportApplied && mark.position >= position)
-      this.#watchFrame(mark.sequence || head, position);
-    this.acknowledge(mark.position);
-  }
-
-  #onFrame(bytes: Uint8Array): void {
-    const header = readFrameHeader(bytes);
-    const { hello } = this;
-    if (hello === undefined || header.kind !== FRAME_KIND.entries || header.count === 0) {
-      throw new MeridianError("MALFORMED_MESSAGE", "Expected a frame of entries after `hello`");
-    }
-    if (header.incomplete && !this.#has(INCOMPLETE_OUTBOX)) {
-      throw new MeridianError(
-        "MALFORMED_MESSAGE",
-        "Expected flags that were agreed on, got others",
-      );
-    }
-    if (header.incarnation !== hello.incarnation || header.position === 0) {
-      throw new MeridianError("MALFORMED_MESSAGE", "Expected a frame of the node's own outbox");
-    }
-    if (this.#refusal.passesOver(header.position)) return;
-    const { sequencer, horizon, limits } = this.#host;
-    // Before its stamps are judged: a node whose frame is refused counts on those before it.
-    if (!sequencer.isNext(header)) return this.#onDuplicate(header);
-    if (this.#refusal.refuses(header)) return;
-    const lowestTime = checkBlock(blockOf(bytes), header.count, header.highestTime);
-    sequencer.checkRoom(bytes.byteLength, limits.commitBytesMax);
-    sequencer.order(bytes, header, lowestTime, horizon.horizon, this.#host.clock.nowMs());
-    if (header.reportApplied) this.#watchFrame(sequencer.head, header.position);
-  }
-
-  #watchFrame(through: number, position: number): void {
-    this.#watch.add(through, position);
-    this.#host.events.emit.watched(this);
   }
 }
