@@ -90,7 +90,7 @@ export class LogPosition {
   }
 
   get #isFollowed(): boolean {
-    return this.isSettled && this.whole.sequence >= this.#followedFrom;
+    return this.isSettled && this.#wholeSequence >= this.#followedFrom;
   }
 
   /** Sequences that the directory is known to have and this node has not. */
@@ -111,9 +111,13 @@ export class LogPosition {
 
   /** What is applied and committed in this log. */
   get progress(): Cursor {
+    return { logId: this.#logId, epoch: this.#epoch, sequence: this.#progressSequence };
+  }
+
+  get #progressSequence(): number {
     let sequence = Math.min(this.#applied, this.#committedThrough);
     for (const held of this.#held) sequence = Math.min(sequence, held.sequence);
-    return { logId: this.#logId, epoch: this.#epoch, sequence };
+    return sequence;
   }
 
   /** Where the node may resume from in this log; undefined while the cursor may not follow. */
@@ -123,8 +127,11 @@ export class LogPosition {
 
   /** What is committed in this log and whole here: where the node may resume from after a restart, which forgets what was compacted. */
   get whole(): Cursor {
-    const { logId, epoch, sequence } = this.progress;
-    return { logId, epoch, sequence: this.#wholeAt(sequence) };
+    return { logId: this.#logId, epoch: this.#epoch, sequence: this.#wholeSequence };
+  }
+
+  get #wholeSequence(): number {
+    return this.#wholeAt(this.#progressSequence);
   }
 
   /** The cursor that is stored with the next frame; undefined while none may follow. */
@@ -137,7 +144,7 @@ export class LogPosition {
 
   /** The cursor, if it has moved since one was last taken. */
   takeMovedCursor(): Cursor | undefined {
-    return this.whole.sequence > this.#savedSequence ? this.takeCursor() : undefined;
+    return this.#wholeSequence > this.#savedSequence ? this.takeCursor() : undefined;
   }
 
   /** The cursor of a node that is level. */
