@@ -24,6 +24,7 @@ const HISTORY: readonly (readonly [
   ],
   [38, 3, "all", "a node did not go back to the best directory, whose answers it had cut off"],
   [7003608, 2, "all", "a comparison that went on ended below what had been acknowledged since"],
+  [8300279, 3, "all", "a cursor passed what a full disk had refused and its node had not heard of"],
 ];
 
 describe("several directories", () => {

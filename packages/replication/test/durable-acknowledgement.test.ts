@@ -1,6 +1,6 @@
 /** What is durable as the cursor covers what is durable as acknowledged: the outbox forgets nothing before. */
 import { stampTimeOf, type Entry } from "@meridian/protocol";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
 import { set } from "./node-rig.ts";
 import { ScriptedDirectory } from "./scripted-directory.ts";
@@ -136,4 +136,46 @@ it("has the cursor follow in another log only from where that was when the node 
   script.feed(compacted, [entryOf(script, "k")]);
   await beat(script, 3);
   expect(script.disk.cursor).toMatchObject({ logId, sequence: 1 });
+});
+
+describe("the cursor passes no entries that the disk has refused, although it has room again before their turn to hear of that comes", () => {
+  const fails = (promise: Promise<unknown>): void => void promise.catch(() => {});
+  /** What is on its way to the disk before those entries, and fails with them. */
+  const BEFORE: [string, (script: ScriptedDirectory) => void][] = [
+    ["an acknowledgement", (script) => script.clock.advance(500)],
+    [
+      "a write",
+      (script) => {
+        fails(script.replica.write([set("another")]));
+        script.turn();
+      },
+    ],
+    ["a drop from the quarantine", (script) => fails(script.replica.quarantine.drop([1]))],
+  ];
+
+  it.each(BEFORE)("behind %s", async (_, hand) => {
+    const script = new ScriptedDirectory();
+    script.welcome(0);
+    await write(script);
+    const first = { after: 0, through: 3, committedThrough: 3, incarnation: 3, position: 1 };
+    script.feed(first, [entryOf(script, "j")]);
+    await script.settle();
+    const committed = (through: number): void => {
+      const nowMs = script.clock.nowMs();
+      script.say({ type: "acknowledge", nowMs, outboxThrough: 1, committedThrough: through });
+    };
+    committed(3);
+    expect(script.disk).toMatchObject({ cursor: { sequence: 3 }, outboxAcknowledged: 0 });
+    hand(script);
+    script.store.full = true;
+    const next = { after: 3, through: 5, committedThrough: 3, incarnation: 3, position: 2 };
+    script.feed(next, [entryOf(script, "k")]);
+    committed(5);
+    script.turn();
+    script.store.full = false;
+    await script.settle();
+    await beat(script, 1);
+    expect(script.disk.cursor).toMatchObject({ sequence: 3 });
+    expect(script.disk.entries.has("k")).toBe(false);
+  });
 });

@@ -30,8 +30,11 @@ export interface Screened {
   readonly quarantined: readonly Entry[];
 }
 
+/** What is read of a store here. */
+type HorizonStore = Pick<ReplicaStore, "horizon" | "get">;
+
 export class ReplicaHorizon {
-  readonly #store: ReplicaStore;
+  readonly #store: HorizonStore;
   /** The highest that has been announced by this directory, and from which sequence on it holds. */
   #announced = { horizon: 0, at: 0 };
   /** The directory's horizon as the reconciliation began that is under way. */
@@ -39,7 +42,7 @@ export class ReplicaHorizon {
   /** How far the directory's horizon stays behind the clock. */
   distanceMs: number = Infinity;
 
-  constructor(store: ReplicaStore) {
+  constructor(store: HorizonStore) {
     this.#store = store;
   }
 

@@ -71,11 +71,18 @@ export class Applier {
   readonly #intake: Intake;
   readonly #context: ApplierContext;
   #isAdopting = false;
+  /** How much of what was handed over has not been answered. */
+  #unanswered = 0;
 
   constructor(position: LogPosition, intake: Intake, context: ApplierContext) {
     this.#position = position;
     this.#intake = intake;
     this.#context = context;
+  }
+
+  /** Whether anything is on its way to the disk. */
+  get isKeeping(): boolean {
+    return this.#unanswered > 0;
   }
 
   /** Takes in a frame. Throws `MALFORMED_MESSAGE` or `OUT_OF_ORDER`; the link is then to be closed. */
@@ -145,7 +152,9 @@ export class Applier {
 
   #keep(frame: ReceivedFrame): void {
     const ticket = this.#position.append(frame.header.through);
+    this.#unanswered += 1;
     this.#intake.keep(frame, (failure) => {
+      this.#unanswered -= 1;
       if (failure === undefined) return this.#position.stored(ticket);
       this.#position.refused();
       this.#context.events.emit.lost(failure);
@@ -154,7 +163,9 @@ export class Applier {
   }
 
   #save(progress: Progress, onDone?: () => void): void {
+    this.#unanswered += 1;
     this.#intake.save(progress, (failure) => {
+      this.#unanswered -= 1;
       onDone?.();
       if (failure !== undefined) this.#context.events.emit.lost(failure);
     });

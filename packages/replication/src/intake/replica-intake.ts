@@ -19,12 +19,12 @@ export class ReplicaIntake implements Intake {
   }
 
   keep(frame: ReceivedFrame, kept: Kept): void {
-    const { store, stamps, admitted, events } = this.#context;
+    const { append, stamps, admitted, events } = this.#context;
     const { highestTime, reportApplied } = frame.header;
     stamps.observe(highestTime);
     admitted.raise(highestTime);
     const record = this.#recordOf(frame);
-    store.append(frame.isDonation ? record : this.#placed(record, frame), (failure) => {
+    append(frame.isDonation ? record : this.#placed(record, frame), (failure) => {
       const isHere = kept(failure);
       if (!isHere || !reportApplied || !this.#position.isSettled) return;
       events.emit.reported(this.#position.durableThrough);
@@ -34,7 +34,7 @@ export class ReplicaIntake implements Intake {
   }
 
   save(progress: Progress, done: Done): void {
-    this.#context.store.append({ kind: "progress", ...progress }, done);
+    this.#context.append({ kind: "progress", ...progress }, done);
   }
 
   /** The record with its place in the log, and with the cursor where one follows. */

@@ -23,7 +23,7 @@ const DISK_CODES: ReadonlySet<string> = new Set([
 export class DiskWatch {
   readonly #store: Pick<ReplicaStore, "stall" | "shortage">;
   readonly #position: Pick<LogPosition, "logId" | "epoch" | "isSettled">;
-  readonly #home: Pick<Home, "hasArrived" | "onLost">;
+  readonly #home: Pick<Home, "hasArrived">;
   #mode: "takes-in" | "passes-over" | "visits" = "takes-in";
   /** The log at the other end of the link. */
   #log: Pick<Welcome, "logId" | "epoch"> = { logId: 0, epoch: 0 };
@@ -31,7 +31,7 @@ export class DiskWatch {
   constructor(
     store: Pick<ReplicaStore, "stall" | "shortage">,
     position: Pick<LogPosition, "logId" | "epoch" | "isSettled">,
-    home: Pick<Home, "hasArrived" | "onLost">,
+    home: Pick<Home, "hasArrived">,
   ) {
     this.#store = store;
     this.#position = position;
@@ -66,9 +66,8 @@ export class DiskWatch {
     else this.#mode = stands ? "passes-over" : "visits";
   }
 
-  /** Something failed, and with it perhaps what was to be durable before it. Returns whether the link is kept all the same; frames are then passed over. */
+  /** Something failed. Returns whether the link is kept all the same; frames are then passed over. */
   lose({ code }: MeridianError): boolean {
-    this.#home.onLost();
     if (!this.takesIn) return DISK_CODES.has(code);
     const isOfDisk = DISK_CODES.has(code) && this.#store.stall !== undefined;
     if (!isOfDisk || !this.#stands) return false;

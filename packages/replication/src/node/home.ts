@@ -237,13 +237,13 @@ export class Home {
 
   /** Makes the places in other logs durable, if they have moved. To be called when the cursor has just been saved. */
   save(): void {
-    const { store, events } = this.#context;
+    const { store, append, events } = this.#context;
     const { whole, durableThrough, isSettled } = this.#position;
     // What is not durable yet may fail to become so, and the cursor go back with it.
     if (isSettled) this.#savable.cover(Math.min(whole.sequence, durableThrough));
     if (this.#others === this.#savedOthers) return;
     this.#savedOthers = this.#others;
-    store.append({ kind: "progress", others: this.#others }, (failure) => {
+    append({ kind: "progress", others: this.#others }, (failure) => {
       if (failure === undefined) return;
       this.#savedOthers = store.others;
       events.emit.failed(failure);
@@ -307,7 +307,10 @@ export class Home {
 }
 
 /** What a node holds of the log of its cursor beyond that; undefined where nobody can tell, or where it holds something of another. */
-function tailOf({ cursor, tail }: ReplicaStore): readonly TailRun[] | undefined {
+function tailOf({
+  cursor,
+  tail,
+}: Pick<ReplicaStore, "cursor" | "tail">): readonly TailRun[] | undefined {
   if (cursor === undefined) return [];
   const isHere = ({ place }: TailRun): boolean =>
     place.logId === cursor.logId && place.epoch === cursor.epoch;

@@ -1,3 +1,4 @@
+import type { ReplicaStore } from "@meridian/ports";
 import {
   STAMPS_PER_MS,
   type Entry,
@@ -22,9 +23,13 @@ import type { ReplicaOptions } from "./replica-options.ts";
 export interface NodeContext extends Required<
   Pick<
     ReplicaOptions,
-    "node" | "store" | "dial" | "directories" | "clock" | "random" | "logger" | "defer" | "load"
+    "node" | "dial" | "directories" | "clock" | "random" | "logger" | "defer" | "load"
   >
 > {
+  /** Read here, and written to by `append` alone. */
+  readonly store: Omit<ReplicaStore, "append">;
+  /** Hands a record to the store. If it fails, `refused` is told before `done` is called. */
+  readonly append: ReplicaStore["append"];
   readonly limits: ReplicaLimits;
   readonly deadlines: Deadlines;
   /** What time it is for the cluster. */
@@ -67,6 +72,11 @@ export interface NodeEvents extends ApplierEvents, Required<LinkEvents<NodeLinkM
   reconciled(): void;
   /** A better directory is to be tried. */
   betterFound(): void;
+  /**
+   * A record could not be made durable, and neither will be anything that was appended after it until now, although nobody else has been told
+   * of that yet: the store stands where it last was durably.
+   */
+  refused(): void;
   /** Something could not be made durable, or is wrong with what the link carries. */
   failed(failure: MeridianError): void;
 }
@@ -83,6 +93,11 @@ export function contextOf(
   const floor = Math.max(store.highestTime, store.horizon);
   return {
     ...options,
+    append: (record, done) =>
+      store.append(record, (failure) => {
+        if (failure !== undefined) events.emit.refused();
+        done(failure);
+      }),
     directories: options.directories ?? 1,
     load: () => options.load?.() ?? NO_LOAD,
     defer: (callback) => options.defer(callback),

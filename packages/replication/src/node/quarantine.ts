@@ -52,7 +52,7 @@ export class Quarantine {
   /** Drops entries for good. Resolves once that is durable; ids that are not there are passed over. */
   drop(ids: readonly number[]): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#context.store.append({ kind: "release", ids }, (failure) =>
+      this.#context.append({ kind: "release", ids }, (failure) =>
         failure === undefined ? resolve() : reject(failure),
       );
     });

@@ -104,7 +104,11 @@ export type HelloFacts = Pick<
 >;
 
 /** The introduction of a node. */
-export function helloOf(node: NodeIdentity, store: ReplicaStore, facts: HelloFacts): Hello {
+export function helloOf(
+  node: NodeIdentity,
+  store: Pick<ReplicaStore, "incarnation" | "outboxThrough" | "horizon">,
+  facts: HelloFacts,
+): Hello {
   const { cluster, id: nodeId, region, ip, port, url, lat, lon } = node;
   const { incarnation, outboxThrough, horizon } = store;
   const identity = { cluster, nodeId, region, incarnation, ip, port, url, lat, lon };

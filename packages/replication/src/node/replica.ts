@@ -227,7 +227,7 @@ export class Replica {
 
   /** What is done about what the parts tell. */
   #handlers(): NodeEvents {
-    const { store, time } = this.#context;
+    const { time } = this.#context;
     const { reconciliation } = this.#settlement;
     return {
       greeting: () => this.#pulse.hello(this.status),
@@ -262,10 +262,8 @@ export class Replica {
         this.#acknowledgements.onSentAgain(position);
       },
       reconciled: () => this.#onReconciled(),
-      lost: (failure) => {
-        this.#position.returnTo(store.cursor);
-        this.#onFailed(failure);
-      },
+      refused: () => this.#onRefused(),
+      lost: (failure) => this.#onFailed(failure),
       failed: (failure) => this.#onFailed(failure),
     };
   }
@@ -312,6 +310,12 @@ export class Replica {
   #adopt(): void {
     this.#options.logger.warn("the database is a restored copy; it takes a new identity");
     this.#restamper.adopt();
+  }
+
+  /** Where the node stands is told and saved again before each part of it hears that its record has failed: that has to be true by then. */
+  #onRefused(): void {
+    if (this.#applier.isKeeping) this.#position.returnTo(this.#options.store.cursor);
+    this.#home.onLost();
   }
 
   /** Something could not be made durable, or is wrong with what the link carries. */

@@ -50,10 +50,10 @@ export class Restamper {
 
   /** The database counts as a new one from here on: it is an older copy of one that went on. */
   adopt(): void {
-    const { store, random, events, rules } = this.#context;
+    const { append, random, events, rules } = this.#context;
     const incarnation = randomIdentity(random);
     this.#outdated = new HybridClock(random, this.#admittedTime, 0, rules);
-    store.append({ kind: "adopt", incarnation }, (failure) => {
+    append({ kind: "adopt", incarnation }, (failure) => {
       const said = "The node's database has taken a new identity";
       events.emit.failed(failure ?? new MeridianError("INCARNATION_REUSED", said));
     });
@@ -154,7 +154,7 @@ export class Restamper {
   }
 
   #restampFrame(frame: OutboxFrame, refusedAbove: number): void {
-    const { store, events } = this.#context;
+    const { store, append, events } = this.#context;
     const { position } = frame;
     // What has been admitted meanwhile, by whomever, keeps its stamp, and so does what already has a new one.
     const bound = Math.max(refusedAbove, this.#admittedTime, this.#renewedTime);
@@ -175,7 +175,7 @@ export class Restamper {
       block: encodeBlock(entries),
     };
     const replaced = old.map(({ stamp }) => stamp);
-    store.append({ kind: "restamp", frame: restamped, entries, replaced }, (failure) => {
+    append({ kind: "restamp", frame: restamped, entries, replaced }, (failure) => {
       if (failure !== undefined) return this.#fail(failure);
       events.emit.restamped(entries);
       this.#restampAfter(position, refusedAbove);

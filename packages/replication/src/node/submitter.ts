@@ -241,7 +241,7 @@ export class Submitter {
     if (through <= this.#savedThrough) return;
     this.#savedThrough = through;
     const record = { kind: "progress", outboxThrough: this.#savedThrough } as const;
-    this.#context.store.append(record, (failure) => {
+    this.#context.append(record, (failure) => {
       if (failure === undefined) return;
       this.#savedThrough = this.#context.store.outboxAcknowledged;
       this.#context.events.emit.failed(failure);

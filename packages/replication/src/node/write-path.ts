@@ -262,7 +262,7 @@ export class WritePath {
       this.#schedule();
       return this.#checkClosed();
     }
-    const { store } = this.#context;
+    const { store, append } = this.#context;
     const entries = writing.flatMap((each) => each.entries);
     const frame = {
       position: store.outboxThrough + 1,
@@ -293,7 +293,7 @@ export class WritePath {
       this.#checkClosed();
     };
     try {
-      store.append(released.length === 0 ? record : { ...record, released }, done);
+      append(released.length === 0 ? record : { ...record, released }, done);
     } catch (cause) {
       // The store takes nothing any more. This runs in no call of a writer's, so they hear of it here.
       done(asMeridianError(cause));
