@@ -6,6 +6,7 @@ import { DIRECTORY_API, REGION_API, routesOf } from "@meridian/protocol/http-api
 
 import { withAccess } from "./access-table.ts";
 import { clusterJsonSchema } from "./cluster-schema.ts";
+import { withExitCodes } from "./exit-tables.ts";
 import { DOCS_STYLE } from "./docs-style.ts";
 import { apiPageOf, openApiOf, type ApiProgram } from "./openapi.ts";
 import { withOptions } from "./options-tables.ts";
@@ -16,12 +17,14 @@ export const ROOT: string = fileURLToPath(new URL("../..", import.meta.url));
 const CLUSTER_SCHEMA = "packages/cluster-file/cluster-file.schema.json";
 const SECURITY = "packages/SECURITY.md";
 const APIS = { region: REGION_API, directory: DIRECTORY_API };
+const EXIT_CODES = "packages/EXIT-CODES.md";
 const CONFIGURATION = "packages/CONFIGURATION.md";
 
 /** Every generated document, by its path from the root. */
 export function generatedDocuments(): ReadonlyMap<string, string> {
   const documents = new Map([
     [CONFIGURATION, withOptions(readDocument(CONFIGURATION), PROGRAM_OPTIONS)],
+    [EXIT_CODES, withExitCodes(readDocument(EXIT_CODES))],
     [SECURITY, withAccess(readDocument(SECURITY), APIS)],
     [CLUSTER_SCHEMA, clusterJsonSchema(PROGRAM_OPTIONS)],
   ]);

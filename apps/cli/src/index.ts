@@ -1,2 +1,3 @@
-export { EXIT, type CliIo } from "./io.ts";
+export { EXIT, EXIT_MEANINGS } from "./exit-codes.ts";
+export type { CliIo } from "./io.ts";
 export { runCli } from "./run-cli.ts";

@@ -16,12 +16,3 @@ export interface CliIo {
   /** Whether to colour what people read. */
   readonly colour: boolean;
 }
-
-/** The exit codes of the command. */
-export const EXIT = {
-  ok: 0,
-  failure: 1,
-  /** The command line is not one that can run. */
-  usage: 2,
-  keyNotFound: 3,
-} as const;

@@ -1,6 +1,7 @@
 /** The command line: what there is, and which module does it. Those are loaded only when they are used. */
 import { readFileSync } from "node:fs";
 
+import { MeridianError } from "@meridian/protocol";
 import { Command, InvalidArgumentError } from "commander";
 
 import type * as Cluster from "./commands/cluster.ts";
@@ -12,13 +13,19 @@ import type { CommandFlags, KeysFlags, SetFlags, WriteFlags } from "./commands/e
 import type * as Transfer from "./commands/transfer.ts";
 import type { ExportFlags, ImportFlags } from "./commands/transfer.ts";
 import type { DevOptions } from "./dev/run-dev.ts";
-import { EXIT, type CliIo } from "./io.ts";
+import { chosenContext, type ContextChoice } from "./contexts.ts";
+import { EXIT } from "./exit-codes.ts";
+import type { CliIo } from "./io.ts";
+import { addManualCommands } from "./manual-commands.ts";
 import { addOperatorCommands } from "./operator-commands.ts";
 import { addSecretCommands } from "./secret-commands.ts";
 import { show, trust } from "./trust.ts";
 
 /** Makes the program. `done` is told the exit code of the command that ran. */
-export function makeProgram(io: CliIo, done: (exitCode: number) => void): Command {
+export function makeProgram(given: CliIo, done: (exitCode: number) => void): Command {
+  // What a context says stands for variables that are not set.
+  const env = { ...given.env };
+  const io: CliIo = { ...given, env };
   const program = new Command("meridian")
     .description("Talks to a Meridian cluster, and runs one on this machine.")
     .helpCommand("help [command]", "tells what there is, or of one command")
@@ -31,14 +38,8 @@ export function makeProgram(io: CliIo, done: (exitCode: number) => void): Comman
       "--token-file <file>",
       "a file with the token to show (or the token itself in MERIDIAN_TOKEN)",
     )
-    .hook("preAction", async (_, command) => {
-      const { ca = io.env["MERIDIAN_CA"], tokenFile } = command.optsWithGlobals<{
-        readonly ca?: string;
-        readonly tokenFile?: string;
-      }>();
-      if (ca !== undefined && ca !== "") await trust(ca);
-      await show(tokenFile, io.env["MERIDIAN_TOKEN"]);
-    })
+    .option("--context <name>", "the cluster of this context (MERIDIAN_CONTEXT)")
+    .hook("preAction", (_, command) => address(command, env))
     .showHelpAfterError("(`meridian --help` tells what there is)")
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
@@ -52,6 +53,7 @@ export function makeProgram(io: CliIo, done: (exitCode: number) => void): Comman
   addConfig(program, io, done);
   addSecretCommands(program, io, done);
   addDev(program, io, done);
+  addManualCommands(program, io, done);
   program
     .command("version")
     .description("Tells the version.")
@@ -60,6 +62,26 @@ export function makeProgram(io: CliIo, done: (exitCode: number) => void): Comman
       done(EXIT.ok);
     });
   return program;
+}
+
+/** Settles which cluster a command is about, whom to trust there, and what token to show. */
+async function address(command: Command, env: Record<string, string | undefined>): Promise<void> {
+  const flags = command.optsWithGlobals<
+    ContextChoice & { readonly ca?: string; readonly tokenFile?: string }
+  >();
+  const asks = command.options.some(({ long }) => long === "--directory");
+  // `context add` says which one it names.
+  const isForContexts = asks && command.parent?.name() !== "context";
+  if (flags.context !== undefined && !isForContexts) {
+    const said = `Expected no \`--context\` with \`${command.name()}\`, which asks no cluster`;
+    throw new MeridianError("INVALID_ARGUMENT", said);
+  }
+  const context = isForContexts ? chosenContext(flags, env) : undefined;
+  if (context !== undefined) env["MERIDIAN_DIRECTORY"] = context.directory;
+  const { ca = env["MERIDIAN_CA"] || context?.ca } = flags;
+  if (ca !== undefined) await trust(ca);
+  const given = env["MERIDIAN_TOKEN"];
+  await show(flags.tokenFile ?? (given ? undefined : context?.tokenFile), given);
 }
 
 function addEntryCommands(program: Command, io: CliIo, done: (exitCode: number) => void): void {

@@ -1,7 +1,8 @@
 import { asMeridianError, toProblem, type ErrorCode, type MeridianError } from "@meridian/protocol";
 import { CommanderError } from "commander";
 
-import { EXIT, type CliIo } from "./io.ts";
+import { EXIT } from "./exit-codes.ts";
+import type { CliIo } from "./io.ts";
 import { makeProgram } from "./program.ts";
 import { trustPlatform } from "./trust.ts";
 

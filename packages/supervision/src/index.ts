@@ -17,3 +17,4 @@ export {
   type ServerProcess,
   type ServerProgram,
 } from "./server-program.ts";
+export { SERVER_EXIT, SERVER_EXIT_MEANINGS } from "./server-exit.ts";

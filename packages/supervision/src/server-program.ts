@@ -15,9 +15,7 @@ import { lineLogger, systemClock, type Logger } from "@meridian/runtime";
 import { notifyReady, notifyStopping, startWatchdog } from "./notify.ts";
 import { outliveOutput } from "./output.ts";
 import { exitWhenParentDies } from "./parent.ts";
-
-const EXIT_FAILED = 1;
-const EXIT_INVALID_CONFIG = 2;
+import { SERVER_EXIT } from "./server-exit.ts";
 
 /** What a server is given of the process that it runs in. */
 export interface ServerProcess {
@@ -60,7 +58,7 @@ export async function runServer<Values extends LogSettings>(
     else await serve(program, parsed.values);
   } catch (cause) {
     for (const line of explain(cause)) process.stderr.write(`${program.name}: ${line}\n`);
-    process.exit(isConfigError(cause) ? EXIT_INVALID_CONFIG : EXIT_FAILED);
+    process.exit(isConfigError(cause) ? SERVER_EXIT.invalidConfig : SERVER_EXIT.failed);
   }
 }
 
@@ -74,7 +72,7 @@ async function serve<Values extends LogSettings>(
     level: values.logLevel,
     format: values.logFormat,
   });
-  const fail = (): void => process.exit(EXIT_FAILED);
+  const fail = (): void => process.exit(SERVER_EXIT.failed);
   let server: RunningServer | undefined;
   // It comes when the terminal that started this program is closed, too.
   process.on("SIGHUP", () => {
@@ -92,15 +90,15 @@ function stopOnSignal(server: RunningServer, logger: Logger): void {
   let stopping = false;
   const stop = (signal: NodeJS.Signals): void => {
     // Whoever asks twice does not want to wait.
-    if (stopping) process.exit(EXIT_FAILED);
+    if (stopping) process.exit(SERVER_EXIT.failed);
     stopping = true;
     notifyStopping();
     logger.info(`received ${signal}`);
     server.stop().then(
-      () => process.exit(0),
+      () => process.exit(SERVER_EXIT.stopped),
       (cause: unknown) => {
         logger.error("stopping failed", { error: explain(cause).join("; ") });
-        process.exit(EXIT_FAILED);
+        process.exit(SERVER_EXIT.failed);
       },
     );
   };

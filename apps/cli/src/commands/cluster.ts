@@ -4,7 +4,8 @@ import { absentNode } from "@meridian/protocol/http-api";
 import * as v from "valibot";
 
 import { DirectoryApi, getJson, type KnownNode } from "../directory-api.ts";
-import { EXIT, type CliIo } from "../io.ts";
+import { EXIT } from "../exit-codes.ts";
+import type { CliIo } from "../io.ts";
 import { directoryUrls, locationOf } from "../place.ts";
 import { agoText } from "../span.ts";
 import { formatTable } from "../table.ts";

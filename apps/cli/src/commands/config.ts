@@ -11,7 +11,8 @@ import {
 } from "@meridian/cluster-file";
 import { asMeridianError } from "@meridian/protocol";
 
-import { EXIT, type CliIo } from "../io.ts";
+import { EXIT } from "../exit-codes.ts";
+import type { CliIo } from "../io.ts";
 import { formatTable } from "../table.ts";
 import { printJson } from "./entries.ts";
 

@@ -7,7 +7,8 @@ import { formatDrill, formatSummary, type DrillReport } from "../drill/drill-rep
 import type { Drill } from "../drill/drill.ts";
 import { DRILLS } from "../drill/drills.ts";
 import { runAgainst, runDrill, type DrillOptions } from "../drill/run-drills.ts";
-import { EXIT, type CliIo } from "../io.ts";
+import { EXIT } from "../exit-codes.ts";
+import type { CliIo } from "../io.ts";
 import { directoryUrl } from "../place.ts";
 import { formatTable } from "../table.ts";
 import { printJson } from "./entries.ts";

@@ -2,7 +2,8 @@
 import type { AckLevel, MeridianClient, WriteOptions } from "@meridian/client";
 import { decodeUtf8, MeridianError, parseTtlMs } from "@meridian/protocol";
 
-import { EXIT, type CliIo } from "../io.ts";
+import { EXIT } from "../exit-codes.ts";
+import type { CliIo } from "../io.ts";
 import { openClient, type PlaceFlags } from "../place.ts";
 import { formatTable } from "../table.ts";
 import { entryJson } from "../transfer/entry-line.ts";

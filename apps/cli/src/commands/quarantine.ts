@@ -4,7 +4,8 @@ import { dropped, quarantined, quarantinePage, type Described } from "@meridian/
 import * as v from "valibot";
 
 import { DirectoryApi, getJson } from "../directory-api.ts";
-import { EXIT, type CliIo } from "../io.ts";
+import { EXIT } from "../exit-codes.ts";
+import type { CliIo } from "../io.ts";
 import { directoryUrls, nodeUrl, type PlaceFlags } from "../place.ts";
 import { formatTable } from "../table.ts";
 import { printJson, writeValue } from "./entries.ts";

@@ -15,7 +15,8 @@ import type { Scope } from "@meridian/protocol/http-api";
 import { systemClock, systemRandom } from "@meridian/runtime";
 import { createToken, makeSigningKey, publicKeysOf, type SigningKey } from "@meridian/tokens";
 
-import { EXIT, type CliIo } from "../io.ts";
+import { EXIT } from "../exit-codes.ts";
+import type { CliIo } from "../io.ts";
 
 /** What the commands take. */
 export interface CertificateFlags {

@@ -3,7 +3,8 @@ import { directoryStatus, regionStatus, type Described } from "@meridian/protoco
 import * as v from "valibot";
 
 import { DirectoryApi, getJson } from "../directory-api.ts";
-import { EXIT, type CliIo } from "../io.ts";
+import { EXIT } from "../exit-codes.ts";
+import type { CliIo } from "../io.ts";
 import { directoryUrls, nodeUrl } from "../place.ts";
 import { agoText } from "../span.ts";
 import { formatTable } from "../table.ts";

@@ -4,7 +4,8 @@ import { createReadStream } from "node:fs";
 import type { KeyInfo, MeridianClient, SetEntry } from "@meridian/client";
 import { MeridianError, VALUE_BYTES_MAX } from "@meridian/protocol";
 
-import { EXIT, type CliIo } from "../io.ts";
+import { EXIT } from "../exit-codes.ts";
+import type { CliIo } from "../io.ts";
 import { decodeEntryLine, encodeEntryLine, type EntryLine } from "../transfer/entry-line.ts";
 import { readLines } from "../transfer/lines.ts";
 import { Progress } from "../transfer/progress.ts";

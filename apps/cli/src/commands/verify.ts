@@ -8,7 +8,8 @@ import {
   unixMsOf,
 } from "@meridian/protocol";
 
-import { EXIT, type CliIo } from "../io.ts";
+import { EXIT } from "../exit-codes.ts";
+import type { CliIo } from "../io.ts";
 import { directoryUrls, type PlaceFlags } from "../place.ts";
 import { agoText } from "../span.ts";
 import { formatTable } from "../table.ts";
@@ -26,9 +27,6 @@ export interface VerifyFlags extends Pick<PlaceFlags, "directory"> {
   /** How long to wait for those that are behind. */
   readonly patience?: string | undefined;
 }
-
-/** The exit code when somebody is missing or could not be asked: nothing is known of what they hold. */
-const EXIT_UNREACHABLE = 4;
 
 const KEYS_MAX = 1_000;
 
@@ -49,12 +47,12 @@ export async function verify(flags: VerifyFlags, io: CliIo): Promise<number> {
     if (code !== "NO_READY_NODE" && code !== "DIRECTORY_UNREACHABLE") throw cause;
     if (flags.json === true) printJson(io, { equal: false, failure: message });
     else io.stderr.write(`meridian: ${code}: ${message}\n`);
-    return EXIT_UNREACHABLE;
+    return EXIT.unreachable;
   }
   if (flags.json === true) printJson(io, report);
   else io.stdout.write(formatReport(report));
   if (report.differing > 0) return EXIT.failure;
-  return report.equal ? EXIT.ok : EXIT_UNREACHABLE;
+  return report.equal ? EXIT.ok : EXIT.unreachable;
 }
 
 /** Everyone of the cluster file, if there is one, and everyone whom the directories know. */

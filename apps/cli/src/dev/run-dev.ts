@@ -3,7 +3,8 @@ import { findPrograms, type NodePrograms } from "@meridian/local-cluster";
 import { asMeridianError } from "@meridian/protocol";
 import { systemRandom } from "@meridian/runtime";
 
-import { EXIT, type CliIo } from "../io.ts";
+import { EXIT } from "../exit-codes.ts";
+import type { CliIo } from "../io.ts";
 import { formatBanner } from "./banner.ts";
 import { takeDataDirectory, type DataDirectory } from "./data-directory.ts";
 import { DevCluster } from "./dev-cluster.ts";

@@ -3,6 +3,7 @@ import { Backoff, type Random } from "@meridian/runtime";
 import {
   commandOf,
   ManagedProcess,
+  SERVER_EXIT,
   type NodeProgram,
   type ProcessEnd,
 } from "@meridian/supervision";
@@ -28,8 +29,6 @@ export interface ChildOptions {
 
 /** How many times it may die, one after the other, before it has listened once. */
 const EARLY_DEATHS_MAX = 5;
-/** The exit code of a program that refuses its configuration: trying again would not help. */
-const EXIT_INVALID_CONFIG = 2;
 /** Once it has run for this long, the next death is not counted as one of a series. */
 const STEADY_MS = 10_000;
 
@@ -92,7 +91,7 @@ export class SupervisedChild {
     this.#child = undefined;
     if (this.#stopping) return;
     const { name, onNews, onGivenUp } = this.#options;
-    if (code === EXIT_INVALID_CONFIG) {
+    if (code === SERVER_EXIT.invalidConfig) {
       onGivenUp(`${name} refuses its configuration (${how}); its log says why`);
       return;
     }

@@ -1,0 +1,119 @@
+/** What describes the command: completion, manual pages, and the table of exit codes. */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import type { Command } from "commander";
+import { expect, test } from "vitest";
+
+import { EXIT } from "../src/index.ts";
+import { makeProgram } from "../src/program.ts";
+import { run, toClose } from "./command.ts";
+
+/** What bash offers after a line that is being typed. */
+function offered(script: string, line: string): readonly string[] {
+  const words = line.split(" ");
+  const typed = words.map((word) => `'${word}'`).join(" ");
+  const ask = `COMP_WORDS=(${typed}); COMP_CWORD=${words.length - 1}; _meridian; printf '%s\n' "\${COMPREPLY[@]}"`;
+  const { stdout, stderr } = spawnSync("bash", ["-c", `${script}\n${ask}`], { encoding: "utf8" });
+  expect(stderr).toBe("");
+  return stdout.split("\n").filter((word) => word !== "");
+}
+
+function everyCommand(command: Command): readonly Command[] {
+  return [command, ...command.commands.flatMap(everyCommand)];
+}
+
+function program(): Command {
+  const io = { stdout: { write: () => {} }, stderr: { write: () => {} }, stdin: undefined };
+  return makeProgram({ ...io, env: {}, colour: false }, () => {});
+}
+
+function pathOf(command: Command): string {
+  const before = command.parent === null ? "" : `${pathOf(command.parent)} `;
+  return before + command.name();
+}
+
+function folder(): string {
+  const made = mkdtempSync(join(tmpdir(), "meridian-manual-"));
+  toClose.push(() => rmSync(made, { recursive: true, force: true }));
+  return made;
+}
+
+async function scriptFor(shell: string): Promise<string> {
+  const { exitCode, stdout } = await run(["completion", shell]);
+  expect(exitCode).toBe(0);
+  return stdout.toString();
+}
+
+test("bash is offered every command and every option, wherever it is in a line", async () => {
+  const script = await scriptFor("bash");
+  const missing = everyCommand(program()).flatMap((command) => {
+    const words = new Set(offered(script, `${pathOf(command)} `));
+    const expected = [
+      ...command.commands.map((each) => each.name()),
+      ...command.options.map(({ long }) => long ?? ""),
+      "--ca",
+      "--token-file",
+      "--context",
+      "--help",
+    ];
+    return expected.filter((word) => !words.has(word)).map((word) => `${pathOf(command)} ${word}`);
+  });
+  expect(missing).toEqual([]);
+});
+
+test.each([
+  ["meridian tok", ["token"]],
+  ["meridian token cr", ["create"]],
+  ["meridian --ca ca.pem token cr", ["create"]],
+  ["meridian completion ", []],
+  ["meridian get --directory ", []],
+  ["meridian get --nod", ["--node"]],
+])("bash is offered what may follow %j", async (line, words) => {
+  const found = offered(await scriptFor("bash"), line);
+  expect(found.filter((word) => words.length === 0 && !word.startsWith("-"))).toEqual([]);
+  for (const word of words) expect(found).toContain(word);
+});
+
+test.each(["zsh", "fish"])("%s reads its script without a word", async (shell) => {
+  const script = await scriptFor(shell);
+  for (const command of everyCommand(program())) {
+    for (const { long } of command.options) expect(script).toContain(long?.slice(2));
+  }
+  if (spawnSync(shell, ["--version"]).status !== 0) return;
+  const file = join(folder(), "script");
+  writeFileSync(file, script);
+  const { status, stderr } = spawnSync(shell, ["-n", file], { encoding: "utf8" });
+  expect([status, stderr]).toEqual([0, ""]);
+});
+
+test("every command at the top has a manual page, which says every option under it", async () => {
+  const pages = folder();
+  expect((await run(["man", pages])).exitCode).toBe(0);
+  const root = program();
+  const names = ["meridian.1", ...root.commands.map((command) => `meridian-${command.name()}.1`)];
+  expect(readdirSync(pages)).toEqual(names.toSorted());
+  for (const command of root.commands) {
+    const page = readFileSync(join(pages, `meridian-${command.name()}.1`), "utf8");
+    for (const { flags } of everyCommand(command).flatMap((each) => each.options)) {
+      expect(page).toContain(flags.replaceAll("-", "\\-"));
+    }
+    for (const code of Object.values(EXIT)) expect(page).toContain(`\\fB${code}\\fR`);
+  }
+});
+
+test("roff finds nothing to say against the pages", async () => {
+  if (spawnSync("man", ["--version"]).status !== 0) return;
+  const pages = folder();
+  await run(["man", pages]);
+  for (const name of readdirSync(pages)) {
+    const argv = ["--warnings", "-l", "-Tutf8", join(pages, name)];
+    const env = { ...process.env, LC_ALL: "C.UTF-8", MANWIDTH: "80", MAN_KEEP_STDERR: "1" };
+    const { stdout, stderr } = spawnSync("man", argv, { encoding: "utf8", env });
+    expect([name, stderr]).toEqual([name, ""]);
+    // Bold is a letter, a backspace, and the letter again.
+    expect(stdout.replaceAll(/.\u0008/g, "")).toContain("EXIT STATUS");
+  }
+});
