@@ -130,8 +130,8 @@ describe("an import", () => {
   });
 
   it("of the bundler is right in what runs from source, once declared, and nowhere else", () => {
-    const text = `export const bundler = () => import("esbuild");`;
-    const manifest = { devDependencies: { esbuild: "1.0.0" } };
+    const text = `export const bundler = () => import("@meridian/source-bundle");`;
+    const manifest = { devDependencies: { "@meridian/source-bundle": "1.0.0" } };
     expect(plant("packages/store", text, manifest)).toEqual([]);
     expect(plant("packages/store", text)).toHaveLength(1);
     expect(plant("apps/region", text, manifest)).toHaveLength(1);

@@ -5,7 +5,7 @@
  *     → machines: local-cluster
  *     → middle: client, replication, store, cache, geo, certificates, transport, http, cluster-file, supervision
  *         → ports, options
- *             → bottom: protocol, runtime
+ *             → bottom: protocol, runtime, and source-bundle, which only what runs from source loads
  *
  * No arrow points back or across. `testkit` stands beside them: it may use all but the apps, and
  * only tests may use it. So may only tests use `harness`, which starts the apps.
@@ -34,6 +34,7 @@ const LAYERS = {
   ],
   ports: ["ports", "options"],
   bottom: ["protocol", "runtime"],
+  sources: ["source-bundle"],
   testing: ["testkit"],
   clusters: ["harness"],
 } as const;
@@ -42,10 +43,11 @@ type Layer = keyof typeof LAYERS;
 
 const MAY_USE: Readonly<Record<Layer, readonly Layer[]>> = {
   apps: ["machines", "middle", "ports", "bottom"],
-  machines: ["middle", "ports", "bottom"],
-  middle: ["ports", "bottom"],
+  machines: ["middle", "ports", "bottom", "sources"],
+  middle: ["ports", "bottom", "sources"],
   ports: ["bottom"],
   bottom: [],
+  sources: [],
   testing: ["middle", "ports", "bottom"],
   clusters: ["apps", "machines", "middle", "ports", "bottom", "testing"],
 };
@@ -80,8 +82,8 @@ const MAY_START: Readonly<Record<string, readonly string[]>> = {
 
 /** What a package may import from its development dependencies: tools for running from source, unused once built. */
 const FROM_SOURCE_ONLY: Readonly<Record<string, readonly string[]>> = {
-  store: ["esbuild"],
-  "local-cluster": ["esbuild"],
+  store: ["@meridian/source-bundle"],
+  "local-cluster": ["@meridian/source-bundle"],
 };
 
 /** The tools of testing, which the root declares for every package. */

@@ -5,11 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { bundleSource } from "@meridian/source-bundle";
 import { afterEach, expect, test } from "vitest";
 
 import { portIsFree } from "../src/dev/ports.ts";
 
-const DRIVER = fileURLToPath(new URL("./fixtures/dev-driver.ts", import.meta.url));
+const bundled = (file: URL): Promise<string> => bundleSource(fileURLToPath(file));
+const DRIVER = await bundled(new URL("./fixtures/dev-driver.ts", import.meta.url));
+const CHILD = await bundled(new URL("./fixtures/child.ts", import.meta.url));
 const toClose: (() => unknown)[] = [];
 
 afterEach(async () => {
@@ -54,8 +57,8 @@ async function start(options: object, env: Record<string, string> = {}): Promise
   const given = { port: String(await freePort()), regions: "2", ...options };
   const parent = spawn(
     process.execPath,
-    ["--conditions=@meridian/source", "--import", "tsx", DRIVER, JSON.stringify(given)],
-    { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] },
+    ["--conditions=@meridian/source", DRIVER, JSON.stringify(given)],
+    { env: { ...process.env, TEST_PROGRAM: CHILD, ...env }, stdio: ["ignore", "pipe", "pipe"] },
   );
   let [text, stdout] = ["", ""];
   const waiting = new Set<() => void>();
@@ -245,7 +248,7 @@ test("a second signal kills what does not stop", async () => {
 });
 
 test("when the parent is killed, the programs end by themselves", async () => {
-  const run = await start({ data: temporary() }, { TEST_REAL: "yes" });
+  const run = await start({ data: temporary() }, { TEST_PROGRAM: "" });
   await run.says(/Ready/);
   const all = programsOf(run);
   expect(all).toHaveLength(3);
@@ -254,7 +257,7 @@ test("when the parent is killed, the programs end by themselves", async () => {
 });
 
 test("when the parent is killed while the programs are still starting, they end by themselves", async () => {
-  const run = await start({ data: temporary() }, { TEST_REAL: "yes" });
+  const run = await start({ data: temporary() }, { TEST_PROGRAM: "" });
   for (let turn = 0; turn < 2_000 && programsOf(run).length < 3; turn += 1) {
     await new Promise((resolve) => setTimeout(resolve, 5));
   }

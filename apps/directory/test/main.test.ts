@@ -4,11 +4,12 @@ import { writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { bundleSource } from "@meridian/source-bundle";
 import { describe, expect, it, onTestFinished } from "vitest";
 
 import { fetchJson, temporaryFolder } from "./running.ts";
 
-const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+const MAIN = await bundleSource(fileURLToPath(new URL("../src/main.ts", import.meta.url)));
 
 interface Ended {
   readonly code: number | null;
@@ -17,8 +18,7 @@ interface Ended {
 }
 
 function run(argv: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
-  const node = ["--conditions=@meridian/source", "--import", "tsx"];
-  const child = spawn(process.execPath, [...node, MAIN, ...argv], {
+  const child = spawn(process.execPath, [MAIN, ...argv], {
     stdio: ["ignore", "pipe", "pipe", "ipc"],
     env: { PATH: process.env["PATH"], ...env },
   });

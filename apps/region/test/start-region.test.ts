@@ -7,9 +7,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { silentLogger, systemClock, type Clock } from "@meridian/runtime";
+import { bundleSource } from "@meridian/source-bundle";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { startRegion, type RegionOptions, type RunningRegion } from "../src/index.ts";
+
+const MAIN = await bundleSource(fileURLToPath(new URL("../src/main.ts", import.meta.url)));
 
 let folder: string;
 beforeEach(() => {
@@ -174,8 +177,8 @@ describe("a region that cannot start", { timeout: 20_000 }, () => {
 
 describe("the program", { timeout: 30_000 }, () => {
   const run = (args: readonly string[], env: Record<string, string> = {}): ChildProcess =>
-    fork(fileURLToPath(new URL("../src/main.ts", import.meta.url)), args, {
-      execArgv: ["--conditions=@meridian/source", "--import", "tsx"],
+    fork(MAIN, args, {
+      execArgv: [],
       env: { PATH: process.env["PATH"] ?? "", ...env },
       silent: true,
     });

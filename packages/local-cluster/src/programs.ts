@@ -4,8 +4,6 @@ import { fileURLToPath } from "node:url";
 import { MeridianError } from "@meridian/protocol";
 import type { NodeProgram } from "@meridian/supervision";
 
-import { bundleSource, endBundler } from "./source-bundle.ts";
-
 /** The programs of a cluster. */
 export interface NodePrograms {
   readonly directory: NodeProgram;
@@ -17,13 +15,14 @@ export async function findPrograms(): Promise<NodePrograms> {
   const [directory, region] = [findMain("@meridian/directory"), findMain("@meridian/region")];
   if (!directory.endsWith(".ts")) return { directory: built(directory), region: built(region) };
   try {
-    const bundles = await Promise.all([bundleSource(directory), bundleSource(region)]);
-    return { directory: bundled(bundles[0]), region: bundled(bundles[1]) };
+    const { bundleSource } = await import("@meridian/source-bundle");
+    const inject = fileURLToPath(guard("ts"));
+    const bundle = (entry: string): Promise<string> => bundleSource(entry, { inject });
+    const [first, second] = await Promise.all([bundle(directory), bundle(region)]);
+    return { directory: bundled(first), region: bundled(second) };
   } catch {
     // Without a bundler, or with source that it refuses: the loader runs it, or says what is wrong with it.
     return { directory: loaded(directory), region: loaded(region) };
-  } finally {
-    await endBundler().catch(() => {});
   }
 }
 
@@ -42,7 +41,7 @@ function findMain(packageName: string): string {
 }
 
 function built(entry: string): NodeProgram {
-  return { entry, execArgv: ["--import", new URL("./exit-with-parent.js", import.meta.url).href] };
+  return { entry, execArgv: ["--import", guard("js").href] };
 }
 
 /** Has `exit-with-parent` in it. */
@@ -51,6 +50,9 @@ function bundled(entry: string): NodeProgram {
 }
 
 function loaded(entry: string): NodeProgram {
-  const guard = new URL("./exit-with-parent.ts", import.meta.url).href;
-  return { entry, execArgv: [...process.execArgv, "--import", guard] };
+  return { entry, execArgv: [...process.execArgv, "--import", guard("ts").href] };
+}
+
+function guard(extension: "js" | "ts"): URL {
+  return new URL(`./exit-with-parent.${extension}`, import.meta.url);
 }

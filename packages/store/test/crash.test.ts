@@ -6,6 +6,7 @@ import { burial, type MeridianError, type ReplicaRecord } from "@meridian/protoc
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { openDirectoryLog, openReplicaStore, type SqliteReplicaStore } from "@meridian/store";
+import { bundleSource } from "@meridian/source-bundle";
 import { emptyReplicaDisk, MemoryReplicaStore } from "@meridian/testkit";
 import { afterAll, describe, expect, it } from "vitest";
 import { entry, frame, local, outcome, remote } from "./records.ts";
@@ -99,11 +100,11 @@ describe("the death of the writer", () => {
 
 /** Lets a child write and kills it, three times; returns how far it said that its writes are durable. */
 async function killWriters(kind: "replica" | "directory", path: string): Promise<number> {
-  const writer = fileURLToPath(new URL("./killed-writer.ts", import.meta.url));
-  const execArgv = ["--conditions=@meridian/source", "--import", "tsx"];
+  const source = fileURLToPath(new URL("./killed-writer.ts", import.meta.url));
+  const writer = await bundleSource(source);
   let acknowledged = 0;
   for (const round of [1, 2, 3]) {
-    const child = fork(writer, [kind, path], { execArgv });
+    const child = fork(writer, [kind, path], { execArgv: [] });
     await new Promise<void>((resolve) => {
       child.on("message", (through: number) => {
         acknowledged = through;

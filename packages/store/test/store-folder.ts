@@ -47,7 +47,8 @@ export async function until(isTrue: () => boolean): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS;
   while (!isTrue()) {
     if (performance.now() > deadline) throw new Error("Expected the writer thread to get there");
-    await new Promise((resolve) => setImmediate(resolve));
+    // Looking again at once would take a processor from the thread.
+    await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }
 

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 
-import { FROM_SOURCE, Program, programOf } from "./program.ts";
+import { EVALUATE, Program, programOf } from "./program.ts";
 
 const TIME_LIMIT_MS = 30_000;
 
 /** A program that starts `child` with an IPC channel, prints its process id, and goes on. */
 function parentOf(child: string): string {
   return `const { spawn } = await import("node:child_process");
-    const arguments_ = ${JSON.stringify([...FROM_SOURCE, programOf(child)])};
+    const arguments_ = ${JSON.stringify([...EVALUATE, programOf(child)])};
     const child = spawn(process.execPath, arguments_, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
     child.on("message", (message) => console.log(message));
     setInterval(() => {}, 1_000);`;

@@ -1,20 +1,19 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-const SOURCE = fileURLToPath(new URL("../src/index.ts", import.meta.url));
+import { bundleSource } from "@meridian/source-bundle";
 
-/** What a program needs to run from source. */
-export const FROM_SOURCE: readonly string[] = [
-  "--conditions=@meridian/source",
-  "--import",
-  "tsx",
-  "--input-type=module",
-  "--eval",
-];
+/** This package as one file, as programs import it. */
+export const SUPERVISION: string = await bundleSource(
+  fileURLToPath(new URL("../src/index.ts", import.meta.url)),
+);
+
+/** What Node.js is given before the text of a program. */
+export const EVALUATE: readonly string[] = ["--input-type=module", "--eval"];
 
 /** The text of a program that has the names of this package and a clock. */
 export function programOf(script: string): string {
-  return `import { exitWhenParentDies, notifyReady, notifyStopping, startWatchdog } from ${JSON.stringify(SOURCE)};
+  return `import { exitWhenParentDies, notifyReady, notifyStopping, startWatchdog } from ${JSON.stringify(SUPERVISION)};
     const clock = {
       after(delayMs, callback) {
         const timer = setTimeout(callback, delayMs).unref();
@@ -32,7 +31,7 @@ export class Program {
   readonly #closed: Promise<string>;
 
   constructor(script: string, env: Readonly<Record<string, string>> = {}) {
-    this.process = spawn(process.execPath, [...FROM_SOURCE, programOf(script)], {
+    this.process = spawn(process.execPath, [...EVALUATE, programOf(script)], {
       env: { PATH: process.env["PATH"] ?? "", ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });

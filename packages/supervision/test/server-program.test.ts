@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { Program } from "./program.ts";
+import { Program, SUPERVISION } from "./program.ts";
 import { reasonToSkip, SystemdReceiver } from "./systemd-receiver.ts";
 
 const reason = reasonToSkip();
@@ -10,7 +10,7 @@ const TIME_LIMIT_MS = 30_000;
 /** A server whose start is `start`. What it says to systemd there comes before what it says when it listens. */
 function serverOf(start: string): string {
   return `
-    import { runServer } from ${JSON.stringify(new URL("../src/index.ts", import.meta.url).pathname)};
+    import { runServer } from ${JSON.stringify(SUPERVISION)};
     await runServer({
       name: "server", summary: "", options: {},
       version: () => "1",

@@ -1,18 +1,25 @@
 /**
- * A program that runs from source, made one file so that it starts fast: loading a hundred small modules through a
- * TypeScript loader costs each process five times the time of loading one. Made when it is needed and kept until
- * one of its sources changes; there is nothing to run or to clean.
+ * Makes one file of JavaScript of the source of a program or thread, so that it starts fast: loading a hundred small modules
+ * through a TypeScript loader costs each process five times the time of loading one file. `bundleSource` makes the file when it is
+ * needed and keeps it until one of its sources changes; there is nothing to run or to clean.
  *
- * Each module keeps the `import.meta.url` of its source, so that it finds the files beside it. The exception is a
- * module that names a compiled file of which there is only the source, such as what a thread of it is to run: that
- * source is bundled, too, and the module finds it as if all were compiled. Else each process would have to do it.
+ * Each module keeps the `import.meta.url` of its source, so that it finds the files beside its source. The exception is a
+ * module that names a compiled file of which only the source exists, such as the code of a thread: `bundleSource` bundles
+ * that source, too, and gives the module a URL beside which the compiled file lies.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { threadId } from "node:worker_threads";
 
 import type * as Esbuild from "esbuild";
+
+/** How a bundle is made. */
+export interface BundleOptions {
+  /** A module that the program loads before its own code. Threads of the program do not load it. */
+  readonly inject?: string;
+}
 
 /** Packages with files of their own beside their code, which must be loaded from where they are. */
 const EXTERNAL = /^(better-sqlite3|esbuild)$/;
@@ -20,53 +27,84 @@ const EXTERNAL = /^(better-sqlite3|esbuild)$/;
 const MODULE_URL = "__sourceUrl";
 
 const SELF = fileURLToPath(import.meta.url);
-const GUARD = fileURLToPath(new URL("./exit-with-parent.ts", import.meta.url));
 
 /** How a module names a compiled file beside it. */
 const COMPILED_FILE = /new URL\("\.\/([\w.-]+)\.js", import\.meta\.url\)/g;
 
-/** Turns `entry` (a TypeScript file) into one file of JavaScript and returns its path. Throws if there is no bundler. */
-export async function bundleSource(entry: string): Promise<string> {
-  const folder = join(dirname(entry), "../node_modules/.cache/meridian-dev");
-  const file = join(folder, "main.js");
+/**
+ * Turns `entry` (the path of a TypeScript file) into one file of JavaScript and returns its path, which lies in the
+ * `node_modules/.cache` of the package of `entry`. Rejects if there is no bundler, or if the bundler refuses the source.
+ */
+export async function bundleSource(entry: string, options: BundleOptions = {}): Promise<string> {
+  const root = packageFolder(entry);
+  const folder = join(root, "node_modules/.cache/source-bundle", relative(root, dirname(entry)));
+  const { inject } = options;
+  const start = inject === undefined ? "" : `${basename(inject, ".ts")}-`;
+  const file = join(folder, start + compiledName(entry));
   if (isFresh(file)) return file;
-  const { build } = await bundler();
-  const wanted = new Map([[file, entry]]);
-  const involved = new Set<string>([SELF]);
   mkdirSync(folder, { recursive: true });
   write(join(folder, "package.json"), '{"type":"module"}');
-  // A map is iterated to what is added meanwhile.
-  for (const [outfile, source] of wanted) {
-    const plugins = [keepPlaces(folder, wanted)];
-    // A thread ends with its program.
-    const inject = outfile === file ? [GUARD] : [];
-    const options = { ...optionsFor(source), outfile, plugins, inject };
-    const { outputFiles, metafile } = await build(options);
-    for (const input of Object.keys(metafile.inputs)) involved.add(`/${input}`);
-    for (const { path, contents } of outputFiles) write(path, contents);
-    involved.add(outfile);
-  }
+  const involved = await withBundler((bundler) => bundle(bundler, file, entry, options));
   write(`${file}.json`, JSON.stringify(versionsOf(involved)));
   return file;
 }
 
-/** Writes a file that others may read at this moment: they see the whole of it, the old one or the new. */
+/** Bundles `entry` into `file`, and what `entry` names as compiled beside it. Returns the paths of all that this was made of. */
+async function bundle(
+  { build }: typeof Esbuild,
+  file: string,
+  entry: string,
+  { inject }: BundleOptions,
+): Promise<ReadonlySet<string>> {
+  const folder = dirname(file);
+  const wanted = new Map([[file, entry]]);
+  const involved = new Set<string>([SELF]);
+  // The loop also visits what `keepPlaces` adds meanwhile.
+  for (const [outfile, source] of wanted) {
+    const { outputFiles, metafile } = await build({
+      ...optionsFor(source),
+      outfile,
+      plugins: [keepPlaces(folder, wanted)],
+      inject: inject === undefined || outfile !== file ? [] : [inject],
+    });
+    for (const input of Object.keys(metafile.inputs)) involved.add(`/${input}`);
+    for (const { path, contents } of outputFiles) write(path, contents);
+    involved.add(outfile);
+  }
+  return involved;
+}
+
+/** The nearest folder above `entry` with a `package.json`. */
+function packageFolder(entry: string): string {
+  for (let folder = dirname(entry); folder !== dirname(folder); folder = dirname(folder)) {
+    if (existsSync(join(folder, "package.json"))) return folder;
+  }
+  return dirname(entry);
+}
+
+/** Replaces a file that others may read at this moment: they see the whole of the old one or of the new one. */
 function write(path: string, contents: string | Uint8Array): void {
-  writeFileSync(`${path}.${process.pid}`, contents);
-  renameSync(`${path}.${process.pid}`, path);
+  const fresh = `${path}.${process.pid}-${threadId}`;
+  writeFileSync(fresh, contents);
+  renameSync(fresh, path);
 }
 
-/** Ends the bundler's own process, if it was used. */
-export async function endBundler(): Promise<void> {
-  await (await loading)?.stop();
-}
+let users = 0;
 
-/** Loaded only when there is something to bundle. */
-let loading: Promise<typeof Esbuild> | undefined;
-
-function bundler(): Promise<typeof Esbuild> {
-  loading ??= import("esbuild");
-  return loading;
+/** Gives `use` the bundler, and ends the bundler's own process after the last use. */
+async function withBundler<T>(use: (bundler: typeof Esbuild) => Promise<T>): Promise<T> {
+  users += 1;
+  try {
+    // Loaded only when there is something to bundle.
+    const bundler = await import("esbuild");
+    try {
+      return await use(bundler);
+    } finally {
+      if (users === 1) await bundler.stop();
+    }
+  } finally {
+    users -= 1;
+  }
 }
 
 function optionsFor(
@@ -119,7 +157,7 @@ function keepPlaces(folder: string, wanted: Map<string, string>): Esbuild.Plugin
   };
 }
 
-/** The sources of the compiled files that a module names but that are not there. */
+/** The sources of the compiled files that a module names but that do not exist. */
 function uncompiledBeside(path: string, text: string): readonly string[] {
   return [...text.matchAll(COMPILED_FILE)]
     .map(([, name]) => join(dirname(path), `${name}.ts`))
@@ -130,11 +168,12 @@ function compiledName(source: string): string {
   return basename(source).replace(/ts$/, "js");
 }
 
-/** Whether the bundle is there, and every one of its sources and this file are as they were. */
+/** Whether the bundle exists, and every one of its sources and this file are as they were when it was made. */
 function isFresh(file: string): boolean {
   try {
     statSync(file);
     const sources = JSON.parse(readFileSync(`${file}.json`, "utf8")) as Record<string, string>;
+    // In a copy of the whole tree this file has another path, and the bundle is made anew.
     if (!Object.hasOwn(sources, SELF)) return false;
     return Object.entries(sources).every(([path, version]) => versionOf(path) === version);
   } catch {

@@ -6,17 +6,17 @@ import { pathToFileURL } from "node:url";
 
 import { afterEach, beforeEach, expect, test } from "vitest";
 
-import { bundleSource, endBundler } from "../src/source-bundle.ts";
+import { bundleSource } from "@meridian/source-bundle";
 
 let folder = "";
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "meridian-bundle-"));
   mkdirSync(join(folder, "src"));
+  writeFileSync(join(folder, "package.json"), "{}");
 });
 
-afterEach(async () => {
-  await endBundler();
+afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -76,6 +76,14 @@ test("what is compiled already is left where it is", async () => {
   const main = writeThreaded("one");
   write("thread.js", 'console.log("compiled");');
   expect(output(await bundleSource(main))).toBe("compiled\nfalse");
+});
+
+test("what is injected runs first, in a bundle beside the one without it", async () => {
+  const inject = write("first.ts", 'console.log("first");');
+  const main = write("main.ts", 'console.log("main");');
+  const [plain, injected] = await Promise.all([bundleSource(main), bundleSource(main, { inject })]);
+  expect(output(injected)).toBe("first\nmain");
+  expect(output(plain)).toBe("main");
 });
 
 test("source that cannot be bundled is an error", async () => {

@@ -1,0 +1,1 @@
+export { bundleSource, type BundleOptions } from "./source-bundle.ts";
