@@ -1,6 +1,5 @@
-/** Runs seeds in as many processes as there are processors. */
+/** Runs seeds in several processes. */
 import { fork } from "node:child_process";
-import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 
 /** A run of seeds. */
@@ -20,15 +19,16 @@ export interface JobResult {
   readonly failed: readonly { readonly seed: number; readonly violations: readonly string[] }[];
 }
 
-/** Has jobs done until `next` gives no more, and tells of each as it is over. Rejects if a process dies. */
+/** Has jobs done in so many processes until `next` gives no more, and tells of each as it is over. Rejects if a process dies. */
 export async function runJobs(
+  processes: number,
   next: () => Job | undefined,
   onResult: (result: JobResult) => void,
 ): Promise<void> {
   const worker = fileURLToPath(new URL("farm-worker.ts", import.meta.url));
   await Promise.all(
     Array.from(
-      { length: availableParallelism() },
+      { length: processes },
       () =>
         new Promise<void>((resolve, reject) => {
           const first = next();

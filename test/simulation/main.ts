@@ -1,4 +1,5 @@
 /** Runs many seeds, for the hunt; the tests run a fixed range. */
+import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 
 import { runJobs, type Job, type JobResult } from "./farm.ts";
@@ -13,8 +14,9 @@ const USAGE = `Usage: npm run simulate -- [first] [count]
          switches each rule off in turn (whose name has \`text\` in it), and counts how many of \`count\` seeds (100)
          fail without it
 
-With --directories <n>, clusters have as many directories, which follow each other.
-All of them use every processor, and print each seed that fails as SIM_SEED=<seed>. The exit code tells of failures.`;
+With --directories <n>, clusters have as many directories, which follow each other. With --jobs <n>, as many seeds run at
+a time, each in a process; by default as many as there are processors. What comes of a seed does not depend on that.
+All of them print each seed that fails as SIM_SEED=<seed>. The exit code tells of failures.`;
 
 const BATCH = 20;
 const REPORT_EVERY_MS = 60_000;
@@ -22,9 +24,13 @@ const UNITS_MS = { s: 1_000, m: 60_000, h: 3_600_000 } as const;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { directories: { type: "string", default: "1" } },
+  options: {
+    directories: { type: "string", default: "1" },
+    jobs: { type: "string", default: String(availableParallelism()) },
+  },
 });
 const directories = whole(values.directories);
+const processes = whole(values.jobs);
 const [mode = "1", ...rest] = positionals;
 if (mode === "nightly") await hunt(...nightly(rest));
 else if (mode === "rules") await tableOfRules(whole(rest[0] ?? "100"), rest[1] ?? "");
@@ -61,7 +67,7 @@ async function hunt(first: number, count: number, durationMs: number): Promise<v
     next += size;
     return { first: next - size, count: size, directories };
   };
-  await runJobs(job, (result: JobResult) => {
+  await runJobs(processes, job, (result: JobResult) => {
     done += result.job.count;
     acknowledged += result.acknowledged;
     failed += result.failed.length;
@@ -87,6 +93,7 @@ async function tableOfRules(count: number, text: string): Promise<void> {
   const left = new Map(rules.map(({ rule }) => [rule, Math.ceil(count / BATCH)]));
   const failing = new Map<string, number[]>();
   await runJobs(
+    processes,
     () => jobs.shift(),
     ({ job: { rule = "" }, failed }) => {
       failing.set(rule, [...(failing.get(rule) ?? []), ...failed.map(({ seed }) => seed)]);
