@@ -12,6 +12,7 @@ import { DIRECTORY_LIMITS, type Receipt } from "@meridian/replication";
 import { BOUNDS } from "./bounds.ts";
 import type { SimulatedCluster, SimulatedDirectory, SimulatedNode } from "./cluster.ts";
 import type { End, Tap } from "./network.ts";
+import { START_MS } from "./world.ts";
 
 const VIOLATIONS_MAX = 20;
 /** How long a simulated client waits for its write to be known more widely. */
@@ -41,8 +42,8 @@ export class Auditor implements Tap {
   /** The last cursor of each node that was held against its disk. */
   readonly #covered = new WeakMap<SimulatedNode, Cursor>();
   #messages = 0;
-  /** The latest time that the directory's clock has shown, in milliseconds since the simulation began. */
-  latestDirectoryMs = 0;
+  /** The latest time that a directory has gone by, its own or what other clocks agreed on, in milliseconds since the simulation began. */
+  latestJudgedMs = 0;
   /** What clients have waited for, and how much of it came: a promise that is never kept is not broken either. */
   readonly asked: Promises = { acknowledgements: 0, positions: 0 };
   readonly reached: Promises = { acknowledgements: 0, positions: 0 };
@@ -65,8 +66,8 @@ export class Auditor implements Tap {
       (directory ? linkBytes : windowBytes) + readBytes + frameBytes + directories * textBytes;
     this.#within(`${end.host}: bytes waiting on a link`, end.bufferedBytes, bound);
     if (directory !== undefined) {
-      const directoryMs = this.#cluster.world.nowMs + directory.machine.skewMs;
-      this.latestDirectoryMs = Math.max(this.latestDirectoryMs, directoryMs);
+      const judgedMs = (directory.process?.machine.clocks.nowMs() ?? START_MS) - START_MS;
+      this.latestJudgedMs = Math.max(this.latestJudgedMs, judgedMs);
       if (typeof message !== "string") this.#checkEcho(end, message);
       this.#messages += 1;
       if (this.#messages % LOOK_EVERY !== 0) return;

@@ -5,7 +5,7 @@ import type { SimulatedCluster } from "./cluster.ts";
 import { START_MS } from "./world.ts";
 
 /**
- * How far a stamp may lie ahead of what the directory's clock has ever shown. Where that was set back, the stamps of
+ * How far a stamp may lie ahead of the latest time that a directory has gone by. Where that was set back, the stamps of
  * nodes whose clocks were right may follow each other further ahead, as far as time has gone on since.
  */
 const STAMP_AHEAD_MS = 60_000;
@@ -48,9 +48,9 @@ export function checkCursors({ nodes, directories }: SimulatedCluster): string[]
   });
 }
 
-/** Stamps stay close to time, however wrong the clocks of nodes were. */
+/** Stamps stay close to the time that directories go by, however wrong the clocks of nodes are. Whether that time is right is what other lives are about. */
 export function checkStamps({ directories, auditor }: SimulatedCluster): string[] {
-  const boundMs = auditor.latestDirectoryMs + STAMP_AHEAD_MS;
+  const boundMs = auditor.latestJudgedMs + STAMP_AHEAD_MS;
   const logged = directories.flatMap(({ disk }) => [...disk.entries.values()]);
   return logged.flatMap(({ entry: { key, stamp } }) => {
     const aheadMs = unixMsOf(stamp.time) - START_MS - boundMs;
