@@ -10,6 +10,7 @@ import {
   REGION_API,
   routesOf,
   type ApiTable,
+  type BackupReport,
   type PlacedRoute,
 } from "@meridian/protocol/http-api";
 import { encodeBlock, stampTimeOf } from "@meridian/protocol";
@@ -19,8 +20,14 @@ import * as v from "valibot";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { request, startSmallDirectory, startSmallRegion, until } from "@meridian/harness";
 
+interface Question {
+  /** Default: that of the route. */
+  readonly path?: string | ((base: string) => Promise<string>);
+  readonly body?: string;
+}
+
 /** How each route is asked, by its method and path; a route without any fails its test. */
-const QUESTIONS: Readonly<Record<string, { readonly path?: string; readonly body?: string }>> = {
+const QUESTIONS: Readonly<Record<string, Question>> = {
   "PUT /cache/{key}": { path: "/cache/k?ttl=1h&ack=all", body: "value" },
   "GET /cache/{key}": { path: "/cache/k" },
   "DELETE /cache/{key}": { path: "/cache/gone" },
@@ -37,6 +44,10 @@ const QUESTIONS: Readonly<Record<string, { readonly path?: string; readonly body
   "POST /quarantine/{id}/replay": { path: "/quarantine/3/replay" },
   "GET /status": {},
   "GET /metrics": {},
+  "POST /backup": {},
+  "GET /backup": {},
+  "DELETE /backup": {},
+  "GET /backup/content": { path: placeOfBackup },
   "GET /healthz": {},
   "GET /readyz": {},
   "GET /nearest": { path: "/nearest?lat=1&lon=2" },
@@ -47,6 +58,16 @@ const QUESTIONS: Readonly<Record<string, { readonly path?: string; readonly body
 
 function rowsOf(api: ApiTable): readonly (readonly [string, PlacedRoute])[] {
   return routesOf(api).map((route) => [`${route.method} ${route.path}`, route]);
+}
+
+/** Where the beginning of a new backup is. */
+async function placeOfBackup(base: string): Promise<string> {
+  await request(`${base}/backup`, { method: "POST" });
+  const id = await until("a backup is ready", async () => {
+    const told = (await (await request(`${base}/backup`)).json()) as BackupReport;
+    return told.state === "ready" ? told.id : undefined;
+  });
+  return `/backup/content?id=${id}&from=0`;
 }
 
 /** Fills the store of a region that has not been started with three entries that the cluster has deleted. */
@@ -113,7 +134,8 @@ afterAll(async () => {
 async function expectAnswer(base: () => string, route: PlacedRoute): Promise<void> {
   const question = QUESTIONS[`${route.method} ${route.path}`];
   expect(question, `a question for ${route.method} ${route.path}`).toBeDefined();
-  const { path = route.path, body } = question ?? {};
+  const { path: place = route.path, body } = question ?? {};
+  const path = typeof place === "string" ? place : await place(base());
   const response = await request(`${base()}${path}`, {
     method: route.method,
     ...(body !== undefined && { body, headers: { "content-type": "application/json" } }),

@@ -150,10 +150,14 @@ export async function getJson<Schema extends v.GenericSchema>(
       cause,
     });
   }
-  const answer = parsed(text, url);
-  if (status < 400) return checkAnswer(schema, answer, url);
-  const { output, success } = v.safeParse(failure, answer);
-  throw success
+  if (status < 400) return checkAnswer(schema, parsed(text, url), url);
+  throw problemOf(text, status, url);
+}
+
+/** What a problem document tells of, or a server that says none. */
+export function problemOf(text: string, status: number, url: string): MeridianError {
+  const { output, success } = v.safeParse(failure, parsed(text, url));
+  return success
     ? new MeridianError(output.code, output.detail)
     : new MeridianError("INTERNAL", `${url} answered HTTP ${status}`);
 }

@@ -1,6 +1,8 @@
 /** The commands by which an operator proves that a cluster is whole. */
 import type { Command } from "commander";
 
+import type * as Backup from "./commands/backup.ts";
+import type { BackupFlags, RestoreFlags, VerifyBackupFlags } from "./commands/backup.ts";
 import type * as Drill from "./commands/drill.ts";
 import type { DrillFlags } from "./commands/drill.ts";
 import type * as Quarantine from "./commands/quarantine.ts";
@@ -31,8 +33,48 @@ export function addOperatorCommands(
       const { verify } = await import("./commands/verify.ts");
       done(await verify(flags, io));
     });
+  addBackup(program, io, done);
   addDrill(program, io, done);
   addQuarantine(program, io, done);
+}
+
+function addBackup(program: Command, io: CliIo, done: (exitCode: number) => void): void {
+  const load = (): Promise<typeof Backup> => import("./commands/backup.ts");
+  const backup = program
+    .command("backup")
+    .description("Copies all that a program has into one file that is checked, while it runs.");
+  for (const kind of ["region", "directory"] as const) {
+    backup
+      .command(kind)
+      .description(
+        `Backs up a ${kind}: over HTTP (scope admin), or from its data folder. The same command again goes on where it broke off.`,
+      )
+      .argument("<url|folder>")
+      .requiredOption("--out <file>", "where to; it must not be there yet")
+      .option("--json", "for machines")
+      .action(async (source: string, flags: BackupFlags) =>
+        done(await (await load()).backup(kind, source, flags, io)),
+      );
+  }
+  backup
+    .command("verify")
+    .description("Reads a backup, and tells of what it is. Exit code 1 if any of it has changed.")
+    .argument("<file>")
+    .option("--json", "for machines")
+    .action(async (file: string, flags: VerifyBackupFlags) =>
+      done(await (await load()).verifyFile(file, flags, io)),
+    );
+  program
+    .command("restore")
+    .description(
+      "Puts a backup into the data folder of a program that does not run. A region takes a new identity when it starts, and gets from the directory what it lacks.",
+    )
+    .argument("<file>")
+    .requiredOption("--data <folder>", "the folder, without data")
+    .option("--json", "for machines")
+    .action(async (file: string, flags: RestoreFlags) =>
+      done(await (await load()).restore(file, flags, io)),
+    );
 }
 
 function addDrill(program: Command, io: CliIo, done: (exitCode: number) => void): void {

@@ -1,6 +1,4 @@
 /** The command line: what there is, and which module does it. Those are loaded only when they are used. */
-import { readFileSync } from "node:fs";
-
 import { MeridianError } from "@meridian/protocol";
 import { Command, InvalidArgumentError } from "commander";
 
@@ -20,6 +18,7 @@ import { addManualCommands } from "./manual-commands.ts";
 import { addOperatorCommands } from "./operator-commands.ts";
 import { addSecretCommands } from "./secret-commands.ts";
 import { show, trust } from "./trust.ts";
+import { programVersion } from "./version.ts";
 
 /** Makes the program. `done` is told the exit code of the command that ran. */
 export function makeProgram(given: CliIo, done: (exitCode: number) => void): Command {
@@ -244,9 +243,4 @@ function acknowledged(command: Command): Command {
 function collect(value: string, before: readonly string[] = []): readonly string[] {
   if (value === "") throw new InvalidArgumentError("Expected a region, got nothing.");
   return [...before, value];
-}
-
-function programVersion(): string {
-  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { readonly version: string }).version;
 }

@@ -27,7 +27,13 @@ import {
   type Random,
 } from "@meridian/runtime";
 import { Security } from "@meridian/security";
-import { openDirectoryLog, type SqliteDirectoryLog, type StoreTuning } from "@meridian/store";
+import {
+  DATABASE_NAMES,
+  LiveBackup,
+  openDirectoryLog,
+  type SqliteDirectoryLog,
+  type StoreTuning,
+} from "@meridian/store";
 import { registerProcess } from "@meridian/supervision";
 import {
   dialLink,
@@ -119,7 +125,7 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
   const { onDamaged } = health;
   try {
     checkPeers(dials, url);
-    const path = join(options.data, "directory.db");
+    const path = join(options.data, DATABASE_NAMES.directory);
     log = await openDirectoryLog({
       path,
       durability,
@@ -198,9 +204,11 @@ function serve(
   const pages = new LogPages(log, directory.clocks);
   const links = linksOf(directory, { clock, logger, metrics, cuts });
   const limit = new RequestLimit(metrics, () => server.cuts.tell("request"));
+  const backups = backupsOf(options);
   const service: DirectoryService = {
     cluster,
     version: programVersion(),
+    backups,
     startedAtMs,
     lagMaxMs: options.lagMax,
     registry,
@@ -231,8 +239,17 @@ function serve(
     directory.stop();
     links.stop();
     await server.close(GRACE_MS);
+    await backups.stop();
     await log.close();
   };
+}
+
+function backupsOf({ data, clock, random, logger }: Settled): LiveBackup {
+  const path = join(data, DATABASE_NAMES.directory);
+  const version = programVersion();
+  const backups = new LiveBackup({ path, kind: "directory", version, clock, random, logger });
+  backups.clear();
+  return backups;
 }
 
 function forgetNode(directory: Directory, id: string): Promise<AbsentMember> {

@@ -17,6 +17,10 @@ export const CITIES = [
   memberOf({ id: "tokyo", region: "ap-northeast", lat: 35.68, lon: 139.69 }),
   memberOf({ id: "sydney", region: "ap-southeast", lat: -33.87, lon: 151.21 }),
 ];
+function noBackup(): Promise<never> {
+  return Promise.reject(new Error("There are no backups here"));
+}
+
 /** Where requests come from. */
 export const PARIS = "lat=48.86&lon=2.35";
 
@@ -34,6 +38,14 @@ export function serviceOf(
     registry: new NodeRegistry({ members }, clock),
     clock,
     logger: silentLogger,
+    backups: {
+      start: noBackup,
+      read: noBackup,
+      drop: noBackup,
+      report: () => {
+        throw new Error("There are no backups here");
+      },
+    },
     info: () => ({
       logId: 5,
       epoch: 2,

@@ -4,7 +4,7 @@ import type { MeridianError, NodeStatus } from "@meridian/protocol";
 import type { Described, regionStatus } from "@meridian/protocol/http-api";
 import { admissionOf, Replica, type Admission, type NodeIdentity } from "@meridian/replication";
 import type { Clock, Logger, Metrics, Random } from "@meridian/runtime";
-import type { SqliteReplicaStore } from "@meridian/store";
+import type { LiveBackup, SqliteReplicaStore } from "@meridian/store";
 import { LINK_BYTES_MAX } from "@meridian/transport";
 
 import { DirectoryFinder, type DirectoryFinderOptions } from "./directory-finder.ts";
@@ -39,6 +39,7 @@ export interface RegionNodeOptions extends Pick<
   readonly logger: Logger;
   /** What the node's parts count and measure. */
   readonly metrics: Metrics;
+  readonly backups: LiveBackup;
   readonly cacheEntries: number;
   readonly cacheBytes: number;
   /** What clients reach the node by, listening already. The URL of the first is that of the node's reports. */
@@ -51,6 +52,7 @@ export class RegionNode implements ServedNode {
   readonly service: RegionService;
   readonly contents: Contents;
   readonly metrics: Metrics;
+  readonly backups: LiveBackup;
   readonly #options: RegionNodeOptions;
   readonly #replica: Replica;
   readonly #memory: Memory;
@@ -63,6 +65,7 @@ export class RegionNode implements ServedNode {
     const { node, store, clock, random, logger, dial, onStatus } = options;
     this.#options = options;
     this.metrics = options.metrics;
+    this.backups = options.backups;
     this.#startedAtMs = clock.nowMs();
     this.#changes = new ChangeFeed({ random, logger, metrics: this.metrics });
     this.#replica = new Replica({
@@ -154,6 +157,7 @@ export class RegionNode implements ServedNode {
     });
     await this.#replica.stop();
     await Promise.all(listeners.map((listener) => listener.stop()));
+    await this.backups.stop();
     this.#memory.close();
   }
 

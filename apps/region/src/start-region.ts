@@ -27,13 +27,19 @@ import {
   type Random,
 } from "@meridian/runtime";
 import { Security } from "@meridian/security";
-import { openReplicaStore, type SqliteReplicaStore } from "@meridian/store";
+import {
+  DATABASE_NAMES,
+  LiveBackup,
+  openReplicaStore,
+  type SqliteReplicaStore,
+} from "@meridian/store";
 import { registerProcess } from "@meridian/supervision";
 import { dialLink, linkCuts } from "@meridian/transport";
 
 import { HttpListener } from "./listeners/http/http-listener.ts";
 import { RegionNode } from "./region-node.ts";
 import { throttledDial } from "./throttled-dial.ts";
+import { programVersion } from "./version.ts";
 
 /** How long a node that stops waits for the requests under way. */
 const FINISH_MS = 5_000;
@@ -110,6 +116,7 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
     clock,
     random,
     metrics,
+    backups: backupsOf({ ...options, clock, random }),
     ttlMsDefault: options.ttlDefault ?? 0,
   });
   started = node;
@@ -172,6 +179,19 @@ interface Settled extends RegionOptions {
   readonly logger: Logger;
 }
 
+function databaseOf({ data }: Pick<RegionFlags, "data">): string {
+  return join(data, DATABASE_NAMES.replica);
+}
+
+function backupsOf(options: Settled & { readonly random: Random }): LiveBackup {
+  const { clock, random, logger } = options;
+  const path = databaseOf(options);
+  const version = programVersion();
+  const backups = new LiveBackup({ path, kind: "replica", version, clock, random, logger });
+  backups.clear();
+  return backups;
+}
+
 type StoreFlags = Pick<RegionFlags, "data" | "durability" | "storeBytesMax" | "expiredGrace">;
 
 /** Opens the store of a node that is started afterwards. */
@@ -181,7 +201,7 @@ function openStore(
 ): Promise<SqliteReplicaStore> {
   const { durability, clock, random, logger } = options;
   return openReplicaStore({
-    path: join(options.data, "region.db"),
+    path: databaseOf(options),
     durability,
     bytesMax: options.storeBytesMax ?? 0,
     clock,

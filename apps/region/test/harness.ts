@@ -7,7 +7,12 @@ import { join } from "node:path";
 import { OriginPolicy, type HttpServerOptions, type RoutedApp } from "@meridian/http";
 import type { ReplicaRecord } from "@meridian/protocol";
 import { Metrics, seededRandom, silentLogger, systemClock, type Clock } from "@meridian/runtime";
-import { openReplicaStore, type SqliteReplicaStore, type StoreTuning } from "@meridian/store";
+import {
+  openReplicaStore,
+  type SqliteReplicaStore,
+  type StoreTuning,
+  LiveBackup,
+} from "@meridian/store";
 import Database from "better-sqlite3";
 
 import {
@@ -144,6 +149,7 @@ export async function testNode(options: TestNodeOptions = {}): Promise<TestNode>
     listeners,
     store,
     metrics,
+    backups: new LiveBackup({ path, kind: "replica", version: "0.0.0", ...context }),
     ...context,
   });
   node.start();

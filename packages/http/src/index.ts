@@ -10,6 +10,7 @@ export {
   type JsonAnswer,
   type Refuse,
 } from "./answer.ts";
+export { backupRoutes, type Backups } from "./backup-routes.ts";
 export { connectionsMaxOf } from "./connections-max.ts";
 export {
   carrierOfContext,

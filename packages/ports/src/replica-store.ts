@@ -16,6 +16,8 @@ import type { SummaryPage } from "./summary-page.ts";
 export interface ReplicaStore {
   /** The identity of this database: a whole number in [1, 2^48). */
   readonly incarnation: number;
+  /** Whether the store was opened on a database that was restored: what is in its outbox may have been sent and replaced since. */
+  readonly isCopy: boolean;
   /** Where the node stood when the store was opened, or has been told to stand since. */
   readonly cursor: Cursor | undefined;
   /**

@@ -82,6 +82,16 @@ export const ERROR_KINDS = {
     status: 410,
     retryable: false,
   },
+  BACKUP_NOT_FOUND: {
+    title: "There is no such backup, or none any more.",
+    status: 404,
+    retryable: false,
+  },
+  BACKUP_DAMAGED: {
+    title: "The file is not the backup that was written.",
+    status: 422,
+    retryable: false,
+  },
   ROUTE_NOT_FOUND: { title: "There is nothing at this path.", status: 404, retryable: false },
   METHOD_NOT_ALLOWED: {
     title: "This path does not take that method.",

@@ -5,7 +5,7 @@ import {
   type Entry,
   type Welcome,
 } from "@meridian/protocol";
-import { copyReplicaDisk } from "@meridian/testkit";
+import { copyReplicaDisk, type ReplicaDisk } from "@meridian/testkit";
 import { describe, expect, it } from "vitest";
 
 import { ClusterRig, set, textOf } from "./node-rig.ts";
@@ -149,7 +149,14 @@ it.each([
   expect(script.replica.get("k")).toEqual(ofKey[0]);
 });
 
-it("a restored backup brings nothing back that it had not sent when its clock was wrong", async () => {
+it("a restored backup brings nothing back that it had not sent when its clock was wrong", () =>
+  expectNothingBack({}));
+
+it("nor does one that was given a new incarnation before it was opened", () =>
+  expectNothingBack({ incarnation: 4_711, isCopy: true }));
+
+/** Restores a node as it was before its writes had been refused, sent anew and replaced. `given` is what is done to the backup. */
+async function expectNothingBack(given: Partial<ReplicaDisk>): Promise<void> {
   const rig = new ClusterRig();
   const b = rig.node("b");
   await rig.pass(500);
@@ -158,7 +165,7 @@ it("a restored backup brings nothing back that it had not sent when its clock wa
   const written = a.replica.write([set("k", "old"), set("only", "kept")]);
   await rig.settle();
   await written;
-  const backup = copyReplicaDisk(a.disk);
+  const backup = { ...copyReplicaDisk(a.disk), ...given };
   rig.comeBack("a");
   await rig.pass(3_000);
   expect(textOf(b.replica.get("k"))).toBe("old");
@@ -176,7 +183,7 @@ it("a restored backup brings nothing back that it had not sent when its clock wa
   }
   expect(restored.replica.get("only")).toEqual(b.replica.get("only"));
   expect(restored.replica.info()).toMatchObject({ connected: true, outboxPending: 0 });
-});
+}
 
 describe("the end of a write that gets a new stamp", () => {
   const TTL_MS = 60_000;

@@ -77,8 +77,8 @@ export function makeReadOnly(database: Database.Database): void {
   database.pragma("query_only = ON");
 }
 
-/** Returns the version of the file's schema: 0 for a new file. */
-function checkKind(database: Database.Database, path: string, kind: StoreKind): number {
+/** Returns the version of the file's schema: 0 for a new file. Throws `STORE_WRONG_KIND` or `STORE_SCHEMA_TOO_NEW`. */
+export function checkKind(database: Database.Database, path: string, kind: StoreKind): number {
   const { applicationId, migrations } = SCHEMAS[kind];
   const found = Number(database.pragma("application_id", { simple: true }));
   const version = Number(database.pragma("user_version", { simple: true }));

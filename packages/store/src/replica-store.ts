@@ -14,7 +14,7 @@ import {
   type TailRun,
 } from "@meridian/protocol";
 import type { Done, ReplicaStore, SummaryPage } from "@meridian/ports";
-import { randomIdentity } from "@meridian/runtime";
+import { randomIdentity, type Random } from "@meridian/runtime";
 import type Database from "better-sqlite3";
 import { EntryTable, plainBytes, reading } from "./entry-table.ts";
 import { stampsOf } from "./fold.ts";
@@ -67,6 +67,7 @@ export function openReplicaStore(options: StoreOptions): Promise<SqliteReplicaSt
     setUp,
     make: (parts: Parts) => new SqliteReplicaStore(parts),
     load: (store) => store.load(),
+    begin: (store) => store.begin(options.random),
   });
 }
 
@@ -79,6 +80,7 @@ export class SqliteReplicaStore implements ReplicaStore {
   readonly #writer: WriterClient<ReplicaWrite, ReplicaCommit>;
   readonly #outbox: Database.Statement<[number, number], OutboxRow>;
   readonly tail: readonly TailRun[] | undefined;
+  readonly isCopy: boolean;
   /** Through what was appended, and through what of it is durable. */
   #told: ReplicaFacts;
   #durable: ReplicaFacts;
@@ -101,6 +103,7 @@ export class SqliteReplicaStore implements ReplicaStore {
     const row = readReplicaState(database);
     this.#told = readReplicaFacts(database, row);
     this.#durable = this.#told;
+    this.isCopy = row.incarnation === 0;
     this.tail = readTail(database);
     this.#foldedThrough = row.folded_through;
     this.#committed = { admittedTime: row.admitted_time, quarantined: row.quarantined };
@@ -126,6 +129,17 @@ export class SqliteReplicaStore implements ReplicaStore {
       after = read;
       await otherWork();
     }
+  }
+
+  /** For `openReplicaStore`: a database that was restored has no identity, and takes one before anybody is told it. */
+  begin(random: Random): Promise<void> {
+    if (!this.isCopy) return Promise.resolve();
+    const incarnation = randomIdentity(random);
+    return new Promise((resolve, reject) => {
+      this.append({ kind: "adopt", incarnation }, (failure) =>
+        failure === undefined ? resolve() : reject(failure),
+      );
+    });
   }
 
   get incarnation(): number {

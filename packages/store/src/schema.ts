@@ -7,6 +7,12 @@
 /** What a database is for. */
 export type StoreKind = "replica" | "directory";
 
+/** The names of their files in the data folders of their programs. */
+export const DATABASE_NAMES: Readonly<Record<StoreKind, string>> = {
+  replica: "region.db",
+  directory: "directory.db",
+};
+
 /** A kind of database: how its file says so, and the steps from an empty file to the newest schema. */
 export interface StoreSchema {
   /** SQLite's `application_id`. */

@@ -21,6 +21,8 @@ import { CommitQueue, type Fullness, type ScheduleCommit } from "./memory-disk.t
 /** What a `MemoryReplicaStore` leaves behind when its process dies. */
 export interface ReplicaDisk {
   incarnation: number;
+  /** It was restored, under a new incarnation, and not opened since. */
+  isCopy?: boolean;
   cursor: Cursor | undefined;
   others: readonly Cursor[];
   outboxThrough: number;
@@ -71,6 +73,7 @@ export function copyReplicaDisk(disk: ReplicaDisk): ReplicaDisk {
 export class MemoryReplicaStore implements ReplicaStore {
   readonly #disk: ReplicaDisk;
   readonly tail: readonly TailRun[];
+  readonly isCopy: boolean;
   readonly #commits: CommitQueue;
   /** Remote entries that are readable and not durable yet. */
   #early = new Map<string, Entry>();
@@ -83,6 +86,8 @@ export class MemoryReplicaStore implements ReplicaStore {
     this.#disk = disk;
     this.tail = [...disk.tail];
     this.#commits = new CommitQueue(schedule, () => this.#forget());
+    this.isCopy = disk.isCopy === true;
+    disk.isCopy = false;
     this.#incarnation = disk.incarnation;
     this.#cursor = disk.cursor;
     this.#others = disk.others;

@@ -2,6 +2,7 @@
 import {
   answerMetrics,
   apiDocumentRoutes,
+  backupRoutes,
   decodeEscapes,
   digestQueryOf,
   entriesQueryOf,
@@ -94,6 +95,7 @@ function routesOf(service: DirectoryService): ApiRoutes<typeof DIRECTORY_API, Ex
       },
     },
     "/status": plain(() => statusOf(service)),
+    ...backupRoutes(() => service.backups),
     "/metrics": { GET: (exchange) => answerMetrics(exchange, service.metrics) },
     "/digest": {
       GET: async (exchange) => {

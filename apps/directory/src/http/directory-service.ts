@@ -1,4 +1,4 @@
-import type { OriginPolicy, PageQuery, RequestLimit } from "@meridian/http";
+import type { Backups, OriginPolicy, PageQuery, RequestLimit } from "@meridian/http";
 import type { MeridianError } from "@meridian/protocol";
 import type { Described, directoryStatus } from "@meridian/protocol/http-api";
 import type { DirectoryInfo } from "@meridian/replication";
@@ -22,6 +22,7 @@ export interface DirectoryService extends NodeSource {
   readonly origins: OriginPolicy;
   /** What is counted and measured, and how full each queue is. */
   readonly metrics: Metrics;
+  readonly backups: Backups;
   info(): DirectoryInfo;
   /** The log's store in plain numbers. */
   store(): Described<typeof directoryStatus>["store"];

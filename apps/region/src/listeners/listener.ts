@@ -1,3 +1,4 @@
+import type { Backups } from "@meridian/http";
 import type { Described, regionStatus } from "@meridian/protocol/http-api";
 import type { Metrics } from "@meridian/runtime";
 
@@ -9,6 +10,7 @@ export interface ServedNode {
   readonly service: RegionService;
   readonly contents: Contents;
   readonly metrics: Metrics;
+  readonly backups: Backups;
   /** The node in numbers, for its operator. */
   report(): Described<typeof regionStatus>;
 }

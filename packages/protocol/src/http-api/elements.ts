@@ -2,7 +2,7 @@ import * as v from "valibot";
 
 import { ERROR_KINDS, type ErrorCode } from "../errors.ts";
 import { NODE_STATUSES } from "../node-status.ts";
-import type { Parameter } from "./route.ts";
+import type { Described, Parameter } from "./route.ts";
 
 /** Text that names what it is, for the generated documents. */
 export function described<Schema extends v.GenericSchema>(
@@ -68,6 +68,29 @@ export const problem = v.looseObject({
 });
 
 export const health = v.object({ status: v.literal("ok") });
+/** A backup that a program makes of its database. */
+export const backupReport = v.object({
+  id: v.string(),
+  kind: described(
+    v.picklist(["replica", "directory"]),
+    "Whose database it is: a region's or a directory's.",
+  ),
+  version: described(v.string(), "The version of the program."),
+  takenAtMs: instant,
+  state: v.picklist(["copying", "ready", "failed"]),
+  done: described(v.number(), "How much is copied, from 0 to 1."),
+  failure: described(v.nullable(v.string()), "Why it failed."),
+  schema: described(v.nullable(count), "The version of the database's schema."),
+  bytes: described(v.nullable(count), "The size of the database, once it is ready."),
+  sha256: described(
+    v.nullable(v.string()),
+    "The SHA-256 of the database in hex, once it is ready.",
+  ),
+});
+
+/** What a program says of a backup that it makes. */
+export type BackupReport = Described<typeof backupReport>;
+
 export const readiness = v.object({ status: v.literal("ready") });
 
 export const listedEntry = v.object({

@@ -4,6 +4,7 @@
  */
 export {
   acknowledgement,
+  backupReport,
   health,
   listedEntry,
   nodeStatus,
@@ -12,6 +13,7 @@ export {
   digest,
   digestPage,
   entryPage,
+  type BackupReport,
 } from "./elements.ts";
 export {
   absentNode,
@@ -22,6 +24,7 @@ export {
   nodes,
   presentNode,
 } from "./directory-api.ts";
+export { COMMON_API } from "./common-routes.ts";
 export { DIRECTORY_API } from "./directory-routes.ts";
 export {
   batchFound,

@@ -140,6 +140,7 @@ export class Replica {
       this.#state.expireJoin();
       this.#updateStatus();
     });
+    if (this.#options.store.isCopy) this.#restamper.distrustOutbox();
     this.#link.start();
   }
 

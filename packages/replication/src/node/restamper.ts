@@ -50,13 +50,19 @@ export class Restamper {
 
   /** The database counts as a new one from here on: it is an older copy of one that went on. */
   adopt(): void {
-    const { append, random, events, rules } = this.#context;
+    const { append, random, events } = this.#context;
     const incarnation = randomIdentity(random);
-    this.#outdated = new HybridClock(random, this.#admittedTime, 0, rules);
+    this.distrustOutbox();
     append({ kind: "adopt", incarnation }, (failure) => {
       const said = "The node's database has taken a new identity";
       events.emit.failed(failure ?? new MeridianError("INCARNATION_REUSED", said));
     });
+  }
+
+  /** What is in the outbox may have been sent, and replaced, by what this database is an older copy of. */
+  distrustOutbox(): void {
+    const { random, rules } = this.#context;
+    this.#outdated = new HybridClock(random, this.#admittedTime, 0, rules);
   }
 
   /** Takes note of which stamps are given by a time that a directory has told. */

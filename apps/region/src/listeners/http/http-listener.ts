@@ -104,11 +104,12 @@ export class HttpListener implements Listener {
 
 /** A node with what its HTTP needs beside it. */
 export function httpNode(served: ServedNode, origins: OriginPolicy, clock: Clock): HttpNode {
-  const { service, contents, metrics } = served;
+  const { service, contents, metrics, backups } = served;
   return {
     service,
     contents,
     metrics,
+    backups,
     report: () => served.report(),
     style: answerStyle(service, origins),
     bodies: new HeldBytes({

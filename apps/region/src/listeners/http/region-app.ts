@@ -2,6 +2,7 @@
 import {
   answerMetrics,
   apiDocumentRoutes,
+  backupRoutes,
   Gate,
   routedApp,
   type AnswerStyle,
@@ -46,6 +47,7 @@ const ROUTES: ApiRoutes<typeof REGION_API, RegionExchange> = {
   "/batch/set": { POST: batchSet },
   "/keys": { GET: getKeys },
   "/status": { GET: getStatus },
+  ...backupRoutes((exchange: RegionExchange) => exchange.node.backups),
   "/metrics": { GET: (exchange) => answerMetrics(exchange, exchange.node.metrics) },
   "/digest": { GET: getDigest },
   "/entries": { GET: getEntries },

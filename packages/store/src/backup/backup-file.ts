@@ -1,0 +1,141 @@
+/**
+ * A backup file: two lines of text, then a database as SQLite has it.
+ *
+ *     meridian-backup 1 <SHA-256 of the next line without its break, in hex>
+ *     {"kind":"replica","bytes":8192,"sha256":"…",…}
+ *     <the database>
+ *
+ * The first line vouches for the second, and the second for the database: no bit of the file can change without being noticed.
+ */
+import { createHash } from "node:crypto";
+import { open, type FileHandle } from "node:fs/promises";
+
+import { MeridianError } from "@meridian/protocol";
+
+import type { StoreKind } from "../schema.ts";
+
+/** What a backup says of itself. */
+export interface BackupFacts {
+  /** Tells it from every other backup. */
+  readonly id: string;
+  readonly kind: StoreKind;
+  /** The version of the program that has made it. */
+  readonly version: string;
+  /** The version of the database's schema. */
+  readonly schema: number;
+  /** What was durable then is in it. */
+  readonly takenAtMs: number;
+  /** The bytes of the database, and their SHA-256 in hex. */
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** A backup file that is open, with its facts and the place where its database begins. */
+export interface OpenBackup {
+  readonly file: FileHandle;
+  readonly facts: BackupFacts;
+  readonly start: number;
+}
+
+const MAGIC = "meridian-backup 1 ";
+const HEAD_BYTES_MAX = 4_096;
+const PIECE_BYTES = 1024 * 1024;
+const LINE_BREAK = 10;
+
+/** The lines before the database. */
+export function encodeBackupHead(facts: BackupFacts): Uint8Array {
+  const line = JSON.stringify(facts);
+  return Buffer.from(`${MAGIC}${sha256Of(line)}\n${line}\n`);
+}
+
+/** Opens a backup file and reads what it says of itself. Rejects with `BACKUP_DAMAGED`, and with `INVALID_ARGUMENT` for a file that cannot be read. */
+export async function openBackup(path: string): Promise<OpenBackup> {
+  const file = await open(path).catch((cause: unknown) => {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new MeridianError("INVALID_ARGUMENT", `Expected a backup in \`${path}\`: ${why}`, {
+      cause,
+    });
+  });
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES_MAX), 0);
+    return { file, ...readHead(buffer.subarray(0, bytesRead), path) };
+  } catch (cause) {
+    await file.close();
+    throw cause;
+  }
+}
+
+function readHead(bytes: Buffer, path: string): Omit<OpenBackup, "file"> {
+  if (bytes.toString("latin1", 0, MAGIC.length) !== MAGIC) {
+    throw damaged(path, "begins with other bytes than a backup of version 1");
+  }
+  const first = bytes.indexOf(LINE_BREAK);
+  const second = bytes.indexOf(LINE_BREAK, first + 1);
+  if (first < 0 || second < 0) throw damaged(path, "ends before it says what it is");
+  const line = bytes.toString("utf8", first + 1, second);
+  const sum = bytes.toString("latin1", MAGIC.length, first);
+  if (sum !== sha256Of(line)) throw damaged(path, "says other things of itself than were written");
+  return { facts: JSON.parse(line) as BackupFacts, start: second + 1 };
+}
+
+/** Reads the database of a backup piece by piece. Rejects with `BACKUP_DAMAGED` before the end if it is not what it was. */
+export async function* piecesOf(
+  { file, facts, start }: OpenBackup,
+  path: string,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const hash = createHash("sha256");
+  const { size } = await file.stat();
+  if (size !== start + facts.bytes) {
+    throw damaged(path, `has ${size} bytes instead of ${start + facts.bytes}`);
+  }
+  for (let at = 0; at < facts.bytes;) {
+    const length = Math.min(PIECE_BYTES, facts.bytes - at);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, start + at);
+    if (bytesRead === 0) throw damaged(path, "has become shorter");
+    const piece = buffer.subarray(0, bytesRead);
+    hash.update(piece);
+    at += bytesRead;
+    yield piece;
+  }
+  if (hash.digest("hex") !== facts.sha256) throw damaged(path, "holds other data than was written");
+}
+
+/** Reads a whole backup file. Rejects with `BACKUP_DAMAGED` if any of it is not what was written. */
+export async function verifyBackup(
+  path: string,
+  onBytes: (bytes: number) => void = () => {},
+): Promise<BackupFacts> {
+  const backup = await openBackup(path);
+  try {
+    for await (const piece of piecesOf(backup, path)) onBytes(piece.byteLength);
+    return backup.facts;
+  } finally {
+    await backup.file.close();
+  }
+}
+
+/** The SHA-256 of a file, in hex. */
+export async function sha256OfFile(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  const file = await open(path);
+  try {
+    for await (const piece of file.createReadStream({ autoClose: false })) {
+      hash.update(piece as Buffer);
+    }
+  } finally {
+    await file.close();
+  }
+  return hash.digest("hex");
+}
+
+function sha256Of(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
+function damaged(path: string, how: string): MeridianError {
+  return new MeridianError(
+    "BACKUP_DAMAGED",
+    `Expected a backup as it was written, got \`${path}\`, which ${how}; nothing was taken from it`,
+    { details: { path } },
+  );
+}

@@ -1,0 +1,215 @@
+/** Backups of a store that is open and written, as files that are checked, and what is restored from them. */
+import {
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+
+import { asMeridianError, tombstone } from "@meridian/protocol";
+import { seededRandom, silentLogger } from "@meridian/runtime";
+import {
+  DATABASE_NAMES,
+  encodeBackupHead,
+  LiveBackup,
+  openDirectoryLog,
+  openReplicaStore,
+  restoreBackup,
+  takeSnapshot,
+  verifyBackup,
+  type StoreKind,
+} from "@meridian/store";
+import { ManualClock } from "@meridian/testkit";
+import Database from "better-sqlite3";
+import { afterAll, expect, it } from "vitest";
+
+import { entry, frame, local, outcome } from "./records.ts";
+import { StoreFolder, until } from "./store-folder.ts";
+
+const folder = new StoreFolder();
+afterAll(() => folder.remove());
+
+/** A backup file of the database of that name. */
+async function backupOf(name: string, kind: StoreKind): Promise<string> {
+  const to = folder.file(name).replace("store.db", "copy");
+  const copied = await takeSnapshot({ path: folder.file(name), kind, to });
+  const facts = { id: "1", version: "0.1.0", takenAtMs: 1, ...copied };
+  const file = `${to}.backup`;
+  writeFileSync(file, Buffer.concat([encodeBackupHead(facts), readFileSync(to)]));
+  return file;
+}
+
+/** Restores it into a folder of its own, and tells where its database is then. */
+async function restored(file: string, name: string): Promise<string> {
+  const into = join(folder.path, name);
+  const { kind } = await restoreBackup({ file, folder: into });
+  return join(into, DATABASE_NAMES[kind]);
+}
+
+it("holds what was durable at one moment, however much is written meanwhile", async () => {
+  const store = await openReplicaStore(folder.options("written"));
+  let position = 0;
+  const write = async (): Promise<void> => {
+    position += 1;
+    // Both of a pair, or neither.
+    const pair = [entry("left", position, 3_000), entry("right", position, 3_000)];
+    const filling = entry(`k${position % 500}`, position, 4_000);
+    await outcome(store, local(position, [...pair, filling]));
+  };
+  for (let index = 0; index < 150; index += 1) await write();
+  const before = position;
+  let isTaken = false;
+  const taken = backupOf("written", "replica").finally(() => (isTaken = true));
+  while (!isTaken) await write();
+  const file = await taken;
+  const after = position;
+  await store.close();
+
+  const copy = await openReplicaStore({
+    ...folder.options("x"),
+    path: await restored(file, "of-written"),
+  });
+  const { outboxThrough } = copy;
+  expect(outboxThrough).toBeGreaterThanOrEqual(before);
+  expect(outboxThrough).toBeLessThan(after);
+  expect([copy.get("left"), copy.get("right")].map((each) => each?.stamp.time)).toEqual([
+    outboxThrough,
+    outboxThrough,
+  ]);
+  expect(copy.outboxAfter(outboxThrough - 1, 1e9)).toHaveLength(1);
+  await copy.close();
+});
+
+it("gives a restored node another incarnation once, and says that it is a copy", async () => {
+  const store = await openReplicaStore(folder.options("node"));
+  const { incarnation } = store;
+  await outcome(store, local(1, [entry("kept", 1), tombstone("gone", { time: 2, origin: 1 })]));
+  expect(store.isCopy).toBe(false);
+  const file = await backupOf("node", "replica");
+  await store.close();
+  const options = { ...folder.options("x"), path: await restored(file, "of-node") };
+  const copy = await openReplicaStore(options);
+  expect([copy.isCopy, copy.incarnation > 0]).toEqual([true, true]);
+  expect(copy.incarnation).not.toBe(incarnation);
+  expect(copy.get("kept")).toEqual(entry("kept", 1));
+  expect(copy.get("gone")?.deleted).toBe(true);
+  const taken = copy.incarnation;
+  await copy.close();
+  const again = await openReplicaStore(options);
+  expect([again.isCopy, again.incarnation]).toEqual([false, taken]);
+  await again.close();
+});
+
+it("gives a restored directory the same log, and an epoch of its own", async () => {
+  const log = await openDirectoryLog(folder.options("log"));
+  await outcome(log, frame(0, [entry("a", 1), entry("b", 2)], 1));
+  const file = await backupOf("log", "directory");
+  await outcome(log, frame(2, [entry("c", 3)], 2));
+  await log.close();
+  const path = await restored(file, "of-log");
+  const copy = await openDirectoryLog({ ...folder.options("y"), path });
+  expect([copy.logId, copy.committedThrough]).toEqual([log.logId, 2]);
+  expect(copy.epoch).not.toBe(log.epoch);
+  expect(copy.epochs.at(-1)).toEqual([copy.epoch, 2]);
+  await copy.close();
+});
+
+it("finds every change of a backup file, and restores nothing of one that has changed", async () => {
+  const store = await openReplicaStore(folder.options("flipped"));
+  await outcome(store, local(1, [entry("k", 1)]));
+  const file = await backupOf("flipped", "replica");
+  await store.close();
+  expect(await verifyBackup(file)).toMatchObject({ kind: "replica" });
+  const bytes = readFileSync(file);
+  const random = seededRandom(7);
+  const places = [
+    ...Array(150).keys(),
+    ...Array.from({ length: 50 }, () => random.next() * bytes.length),
+  ];
+  const changed = `${file}.changed`;
+  const into = join(folder.path, "of-changed");
+  const codeOf = (attempt: Promise<unknown>): Promise<unknown> =>
+    attempt.then(
+      () => "none",
+      (failure: unknown) => asMeridianError(failure).code,
+    );
+  const expectNothing = async (what: string): Promise<void> => {
+    expect([what, await codeOf(verifyBackup(changed))]).toEqual([what, "BACKUP_DAMAGED"]);
+    const restoring = restoreBackup({ file: changed, folder: into });
+    expect([what, await codeOf(restoring)]).toEqual([what, "BACKUP_DAMAGED"]);
+  };
+  for (const place of places.map(Math.floor)) {
+    const flipped = Buffer.from(bytes);
+    flipped[place] = (flipped[place] ?? 0) ^ (1 << Math.floor(random.next() * 8));
+    writeFileSync(changed, flipped);
+    await expectNothing(`bit of byte ${place}`);
+  }
+  for (const length of [0, 1, 90, 300, bytes.length - 1]) {
+    copyFileSync(file, changed);
+    truncateSync(changed, length);
+    await expectNothing(`the first ${length} bytes`);
+  }
+  writeFileSync(changed, Buffer.concat([bytes, Buffer.of(0)]));
+  await expectNothing("a byte more");
+  expect(readdirSync(into).filter((name) => !name.endsWith(".lock"))).toEqual([]);
+});
+
+it("restores into no folder that has data, or that a program uses", async () => {
+  const store = await openReplicaStore(folder.options("used"));
+  await outcome(store, local(1, [entry("k", 1)]));
+  const file = await backupOf("used", "replica");
+  await store.close();
+  const path = await restored(file, "of-used");
+  const before = readFileSync(path);
+  const again = { file, folder: join(folder.path, "of-used") };
+  await expect(restoreBackup(again)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  const running = await openReplicaStore({ ...folder.options("z"), path });
+  await expect(restoreBackup(again)).rejects.toMatchObject({ code: "STORE_IN_USE" });
+  await running.close();
+  expect(readFileSync(path).length).toBeGreaterThanOrEqual(before.length);
+  const newer = new Database(folder.file("used"));
+  newer.pragma("user_version = 99");
+  newer.close();
+  await expect(backupOf("used", "replica")).rejects.toMatchObject({ code: "STORE_SCHEMA_TOO_NEW" });
+  await expect(backupOf("used", "directory")).rejects.toMatchObject({ code: "STORE_WRONG_KIND" });
+  expect(existsSync(folder.file("used").replace("store.db", "copy"))).toBe(false);
+});
+
+it("takes one backup of a program at a time, and drops what nobody fetches", async () => {
+  const store = await openReplicaStore(folder.options("live"));
+  await outcome(store, local(1, [entry("k", 1, 100_000)]));
+  const clock = new ManualClock();
+  const backups = new LiveBackup({
+    path: folder.file("live"),
+    kind: "replica",
+    version: "1.2.3",
+    clock,
+    random: seededRandom(3),
+    logger: silentLogger,
+  });
+  const left = `${folder.file("live")}-backup`;
+  expect(() => backups.report()).toThrow(expect.objectContaining({ code: "BACKUP_NOT_FOUND" }));
+  const { id, state } = await backups.start();
+  expect(state).toBe("copying");
+  await expect(backups.start()).rejects.toMatchObject({ code: "OVERLOADED" });
+  await expect(backups.read(id, 0)).rejects.toMatchObject({ code: "BACKUP_NOT_FOUND" });
+  await until(() => backups.report().state === "ready");
+  const { bytes } = backups.report();
+  expect((await backups.read(id, 0)).subarray(0, 15).toString()).toBe("SQLite format 3");
+  expect(await backups.read(id, Number(bytes) + 5)).toHaveLength(0);
+  await expect(backups.read("other", 0)).rejects.toMatchObject({ code: "BACKUP_NOT_FOUND" });
+  await expect(backups.start()).rejects.toMatchObject({ code: "OVERLOADED" });
+  clock.advance(61_000);
+  expect((await backups.start()).id).not.toBe(id);
+  await until(() => backups.report().state === "ready");
+  clock.advance(600_001);
+  await until(() => !existsSync(left));
+  expect(() => backups.report()).toThrow(expect.objectContaining({ code: "BACKUP_NOT_FOUND" }));
+  await backups.start();
+  await backups.stop();
+  expect(existsSync(left)).toBe(false);
+  await store.close();
+});
