@@ -11,7 +11,7 @@ import {
 } from "@meridian/protocol/http-api";
 import type { GenericSchema } from "valibot";
 
-import type { KeyInfo, RawEntry, Written } from "./meridian-client.ts";
+import type { KeyInfo, RawEntry, Written } from "./call-options.ts";
 import { readJson } from "./problem.ts";
 import { bytesOf, type ReceivedValue } from "./values.ts";
 
@@ -112,7 +112,7 @@ function instantOf(value: unknown): number | undefined {
 }
 
 /** Etags are quoted in headers; callers get and give them bare. */
-function bareEtag(value: unknown): string {
+export function bareEtag(value: unknown): string {
   return textOf(value).replace(/^(W\/)?"(.*)"$/, "$2");
 }
 

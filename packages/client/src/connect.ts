@@ -3,9 +3,11 @@ import { Deadlines, systemClock, systemRandom, type Clock, type Random } from "@
 
 import { Caller } from "./caller.ts";
 import { Client } from "./client.ts";
+import { ClusterTime } from "./cluster-time.ts";
 import { Directories } from "./directories.ts";
 import type { NodeInfo, Wanted } from "./directory.ts";
 import type { Fetch, Network } from "./exchange.ts";
+import { Fills } from "./fill/fills.ts";
 import { Keeper } from "./keeper.ts";
 import type { MeridianClient } from "./meridian-client.ts";
 import { NodePool } from "./node-pool.ts";
@@ -132,7 +134,10 @@ export async function connect(options: ConnectOptions): Promise<MeridianClient> 
   if (options.lazy !== true) {
     await opening.insist({ endMs: clock.elapsedMs() + deadlineMs, signal });
   }
-  return new Client({ caller, reads, pool, directories, session, clock, deadlineMs, closing });
+  const time = new ClusterTime(clock);
+  const fills = new Fills({ caller, reads, network, time, closed, deadlineMs });
+  const parts = { caller, reads, fills, time, clock, deadlineMs };
+  return new Client({ ...parts, pool, directories, session, closing }) as MeridianClient;
 }
 
 function networkOf({ clock = systemClock, fetch, token }: ConnectOptions): Network {

@@ -8,8 +8,6 @@ export type {
   DeleteResult,
   KeyInfo,
   KeysOptions,
-  KnownNode,
-  MeridianClient,
   RawEntry,
   SetEntry,
   SetManyOptions,
@@ -18,4 +16,9 @@ export type {
   SetResult,
   WriteOptions,
   Written,
-} from "./meridian-client.ts";
+} from "./call-options.ts";
+export type { FillOptions, LoadContext, Loader } from "./fill/fill-options.ts";
+export { isMeridianError } from "./is-meridian-error.ts";
+export type { KnownNode, Load, MeridianClient } from "./meridian-client.ts";
+export type { Namespace } from "./namespace.ts";
+export type { Storable, Stored } from "./storable.ts";

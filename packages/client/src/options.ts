@@ -28,6 +28,15 @@ export function checkMs(
   );
 }
 
+/** Throws `INVALID_ARGUMENT` unless `value` is a number from 0 to 1. */
+export function checkShare(name: string, value: number): number {
+  if (typeof value === "number" && value >= 0 && value <= 1) return value;
+  throw new MeridianError(
+    "INVALID_ARGUMENT",
+    `Expected \`${name}\` from 0 to 1, got \`${String(value)}\``,
+  );
+}
+
 /**
  * How long something lasts, as callers write it: text with a unit under `name`, or milliseconds under the same name with
  * `Ms`. Returns milliseconds, or undefined where neither is given. A number without a unit means seconds in some

@@ -26,7 +26,7 @@ const BATCH_MIN = 4;
 const BATCH_BYTES = 512 * 1024;
 
 /** What a caller makes of an entry. `shared`: others are given the same one. */
-export type Take<T> = (key: string, entry: ReceivedEntry, shared: boolean) => T;
+export type Take<T> = (key: string, entry: ReceivedEntry, shared: boolean) => T | Promise<T>;
 
 interface Waiter {
   readonly wanted: Wanted;

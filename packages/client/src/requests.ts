@@ -10,10 +10,10 @@ import type {
   SetManyOptions,
   SetOptions,
   WriteOptions,
-} from "./meridian-client.ts";
+} from "./call-options.ts";
 import { checkMs, readSpanMs, refuseUnknown } from "./options.ts";
 import type { CallLimits, NodeRequest } from "./run.ts";
-import { encodeValue } from "./values.ts";
+import type { EncodedValue } from "./values.ts";
 
 /** How many keys or entries one request may have. */
 export const BATCH_MAX = 1000;
@@ -21,6 +21,8 @@ export const BATCH_MAX = 1000;
 const ACK_TIMEOUT_MS = 5_000;
 const ACK_TIMEOUT_MS_MAX = 60_000;
 const DEADLINE_MS_MAX = 600_000;
+/** The largest body of a set of many, in bytes, beside one value that is larger: what every node takes. */
+const BATCH_BYTES_MAX = 16 * 1024 * 1024 - 1024;
 /** Beyond this size, a body may take longer to send than an attempt's budget. */
 const SLOW_BODY_BYTES = 64 * 1024;
 
@@ -28,6 +30,7 @@ const CALL = ["signal", "deadlineMs"];
 const WRITE = [...CALL, "ack", "timeout", "timeoutMs"];
 
 const encoder = new TextEncoder();
+const JSON_HEADERS = { "content-type": "application/json" };
 
 /** The path of a key. Throws `INVALID_KEY`. */
 export function cachePath(key: unknown): string {
@@ -68,16 +71,18 @@ export interface Write {
   readonly limits: CallLimits;
 }
 
+/** The options of `set`. */
+const SET = [...WRITE, "ttl", "ttlMs", "contentType", "ifAbsent", "ifMatch"];
+
 /** The request that sets one value. */
 export function setRequest(
   key: string,
-  value: unknown,
+  { bytes, contentType }: EncodedValue,
   options: SetOptions,
   deadlineMs: number,
 ): Write {
-  refuseUnknown("`set`", options, [...WRITE, "ttl", "ttlMs", "contentType", "ifAbsent", "ifMatch"]);
+  refuseUnknown("`set`", options, SET);
   const path = cachePath(key);
-  const { bytes, contentType } = encodeValue(value, checkContentType(options.contentType));
   const { query, limits, slow } = writeTerms(options, deadlineMs);
   const ttlMs = readSpanMs("ttl", options.ttl, options.ttlMs);
   if (ttlMs !== undefined) query.set("ttl", `${ttlMs}ms`);
@@ -109,27 +114,79 @@ export function deleteRequest(key: string, options: WriteOptions, deadlineMs: nu
   };
 }
 
-/** The request that sets several values at once. */
-export function setManyRequest(
-  entries: readonly SetEntry[],
+/** A value to set among others, as it is stored. */
+export interface EncodedEntry {
+  readonly key: string;
+  readonly value: EncodedValue;
+  readonly ttlMs: number | undefined;
+}
+
+/** How long an entry of `setMany` lives, and its content type. Throws for what is wrong in it, but for its value. */
+export function entryTerms(entry: SetEntry): {
+  readonly ttlMs: number | undefined;
+  readonly contentType: string | undefined;
+} {
+  refuseUnknown("an entry of `setMany`", entry, ["key", "value", "ttl", "ttlMs", "contentType"]);
+  return {
+    ttlMs: readSpanMs("ttl", entry.ttl, entry.ttlMs),
+    contentType: checkContentType(entry.contentType),
+  };
+}
+
+/** The requests that set values, each as many as fit into one. */
+export function setManyRequests(
+  entries: readonly EncodedEntry[],
   options: SetManyOptions,
   deadlineMs: number,
-): Write {
+): readonly Write[] {
   refuseUnknown("`setMany`", options, WRITE);
-  if (entries.length === 0 || entries.length > BATCH_MAX) {
-    throw new MeridianError(
-      "INVALID_ARGUMENT",
-      `Expected 1 to ${BATCH_MAX} entries, which are set all or none, got ${entries.length}`,
-    );
+  if (entries.length === 0) {
+    throw new MeridianError("INVALID_ARGUMENT", "Expected at least one entry, got none");
   }
   const { limits, slow, timeoutMs } = writeTerms(options, deadlineMs);
-  const body = jsonRequest("/batch/set", {
-    entries: entries.map(batchEntry),
-    ...(options.ack === undefined ? {} : { ack: options.ack }),
-    ...(timeoutMs === undefined ? {} : { timeout: `${timeoutMs}ms` }),
+  const { ack } = options;
+  const terms = JSON.stringify({
+    ...(ack !== undefined && { ack }),
+    ...(timeoutMs !== undefined && { timeout: `${timeoutMs}ms` }),
   });
-  const large = (body.body?.length ?? 0) > SLOW_BODY_BYTES;
-  return { request: { ...body, slow: slow || large }, limits };
+  const end = encoder.encode(`]${terms === "{}" ? "" : `,${terms.slice(1, -1)}`}}`);
+  return chunksOf(entries).map((chunk) => {
+    const body = joined([BATCH_START, ...chunk, end]);
+    const request = { method: "POST", path: "/batch/set", headers: JSON_HEADERS, body } as const;
+    return { request: { ...request, slow: slow || body.length > SLOW_BODY_BYTES }, limits };
+  });
+}
+
+/** The entries as JSON, as many together as one body may have. */
+function chunksOf(entries: readonly EncodedEntry[]): readonly (readonly Uint8Array[])[] {
+  const chunks: Uint8Array[][] = [];
+  let count = BATCH_MAX;
+  let bytes = 0;
+  for (const entry of entries) {
+    const item = encoder.encode(`${count === 0 ? "" : ","}${JSON.stringify(batchEntry(entry))}`);
+    if (count === BATCH_MAX || bytes + item.length > BATCH_BYTES_MAX) {
+      chunks.push([]);
+      count = 0;
+      bytes = 0;
+    }
+    chunks.at(-1)?.push(count === 0 && item[0] === COMMA ? item.subarray(1) : item);
+    count += 1;
+    bytes += item.length;
+  }
+  return chunks;
+}
+
+const BATCH_START = encoder.encode('{"entries":[');
+const COMMA = 0x2c;
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 /** The request that reads up to `BATCH_MAX` keys. */
@@ -153,15 +210,11 @@ export function keysRequest(options: KeysOptions, after: string | undefined): No
   return { method: "GET", path: withQuery("/keys", query) };
 }
 
-function batchEntry(entry: SetEntry): Readonly<Record<string, unknown>> {
-  refuseUnknown("an entry of `setMany`", entry, ["key", "value", "ttl", "ttlMs", "contentType"]);
-  const key = checkClientKey(checkText("key", entry.key, "INVALID_KEY"));
-  const { bytes, contentType } = encodeValue(entry.value, checkContentType(entry.contentType));
-  const ttlMs = readSpanMs("ttl", entry.ttl, entry.ttlMs);
+function batchEntry({ key, value, ttlMs }: EncodedEntry): object {
   return {
     key,
-    contentType,
-    ...textOrBase64(bytes),
+    contentType: value.contentType,
+    ...textOrBase64(value.bytes),
     ...(ttlMs === undefined ? {} : { ttl: `${ttlMs}ms` }),
   };
 }
@@ -212,7 +265,8 @@ function isNamedLevel(ack: string): boolean {
   return ack === "local" || ack === "directory" || ack === "all";
 }
 
-function limitsOf(options: CallOptions, deadlineMs: number): CallLimits {
+/** The limits of a call. */
+export function limitsOf(options: CallOptions, deadlineMs: number): CallLimits {
   return {
     deadlineMs: checkMs("deadlineMs", options.deadlineMs, deadlineMs, 1, DEADLINE_MS_MAX),
     signal: options.signal,
@@ -237,7 +291,8 @@ function condition(options: SetOptions): Record<string, string> {
   );
 }
 
-function checkContentType(contentType: string | undefined): string | undefined {
+/** Throws `INVALID_ARGUMENT` for what is no content type. */
+export function checkContentType(contentType: string | undefined): string | undefined {
   if (contentType === undefined) return undefined;
   if (typeof contentType === "string" && /^[!-~][ -~]{0,254}$/.test(contentType)) {
     return contentType;
@@ -248,7 +303,12 @@ function checkContentType(contentType: string | undefined): string | undefined {
   );
 }
 
-function checkText(name: string, value: unknown, code: "INVALID_KEY" | "INVALID_ARGUMENT"): string {
+/** Throws the code unless `value` is text. */
+export function checkText(
+  name: string,
+  value: unknown,
+  code: "INVALID_KEY" | "INVALID_ARGUMENT",
+): string {
   if (typeof value === "string") return value;
   throw new MeridianError(code, `Expected \`${name}\` to be a string, got \`${String(value)}\``);
 }
@@ -257,7 +317,7 @@ function jsonRequest(path: string, body: unknown): NodeRequest {
   return {
     method: "POST",
     path,
-    headers: { "content-type": "application/json" },
+    headers: JSON_HEADERS,
     body: encoder.encode(JSON.stringify(body)),
   };
 }

@@ -62,6 +62,7 @@ test("an answer that stops in its middle is left for another node's", async () =
   await client.set("key", 1);
   far.data.set("key", {
     version: 9,
+    etag: '"v9"',
     value: Buffer.from("2"),
     contentType: "application/json",
     expiresAtMs: null,

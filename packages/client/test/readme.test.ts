@@ -5,7 +5,13 @@ import { ERROR_KINDS, MeridianError } from "@meridian/protocol";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { Client } from "../src/client.ts";
-import { connect, type ConnectOptions, type MeridianClient } from "../src/index.ts";
+import { Keyspace } from "../src/keyspace.ts";
+import {
+  connect,
+  isMeridianError,
+  type ConnectOptions,
+  type MeridianClient,
+} from "../src/index.ts";
 import { fetchOf, World } from "./world.ts";
 
 const README = readFileSync(new URL("../README.md", import.meta.url), "utf8");
@@ -28,10 +34,17 @@ const connectTo = (options: ConnectOptions): Promise<MeridianClient> => {
   world.addNode("near");
   return connect({ ...options, fetch: fetchOf(world) });
 };
+/** What the examples import. */
+const GIVEN = { connect: connectTo, isMeridianError };
 beforeAll(async () => {
   client = await connectTo({ nodes: ["http://near.test"] });
 });
 afterAll(() => client.close());
+
+/** An option, and the one that gives it in milliseconds. */
+function inMs(name: string): string[] {
+  return /ttl|stale/i.test(name) ? [name, `${name}Ms`] : [name];
+}
 
 /** What a call says there is when it is given an option that there is not. */
 async function known(call: (options: object) => Promise<unknown>): Promise<string[]> {
@@ -42,7 +55,7 @@ async function known(call: (options: object) => Promise<unknown>): Promise<strin
 
 test("the README's examples run as they are, and give what they say", async () => {
   const blocks = [...README.matchAll(/^```js\n(.*?)^```/gms)].map(([, block = ""]) => block);
-  expect(blocks).toHaveLength(3);
+  expect(blocks.length).toBeGreaterThan(3);
   let checks = 0;
   const same = (got: unknown, expected: unknown): void => {
     expect(got).toEqual(expected);
@@ -52,11 +65,12 @@ test("the README's examples run as they are, and give what they say", async () =
     .join("\n")
     .replace(/^import .*$/m, "")
     .replace(/^( *)(.*); \/\/ → (.*)$/gm, "$1same($2, $3);");
-  const module = `export async function run(connect, same) {\n${code}\n}`;
+  const names = Object.keys(GIVEN).join(", ");
+  const module = `export async function run({ ${names} }, same) {\n${code}\n}`;
   const readme = (await import(`data:text/javascript,${encodeURIComponent(module)}`)) as {
-    run(connecting: typeof connectTo, comparing: typeof same): Promise<void>;
+    run(given: typeof GIVEN, comparing: typeof same): Promise<void>;
   };
-  await readme.run(connectTo, same);
+  await readme.run(GIVEN, same);
   expect(checks).toBe(README.match(/; \/\/ → /g)?.length);
   expect(checks).toBeGreaterThan(5);
 });
@@ -75,6 +89,8 @@ test("the README's options are those of the calls", async () => {
   const ofKeys = await known((options) => client.keys(options).next());
   expect(ofKeys.filter((name) => !README.includes(`\`${name}\``))).toEqual([]);
   expect(ofKeys).toContain("prefix");
+  const ofFills = [...common, ...namesIn("fill option").flatMap(inMs)].toSorted();
+  expect(ofFills).toEqual(await known((options) => client.getOrSet("k", () => 1, options)));
   const ofEntries = ["key", "value", ...namesIn("write option", "each of many")].toSorted();
   expect(ofEntries).toEqual(
     await known((options) => client.setMany([{ key: "k", value: 1, ...options }])),
@@ -82,7 +98,9 @@ test("the README's options are those of the calls", async () => {
 });
 
 test("the README's methods are those of the client", () => {
-  const names = Object.getOwnPropertyNames(Client.prototype);
+  const names = [Client, Keyspace].flatMap(({ prototype }) =>
+    Object.getOwnPropertyNames(prototype),
+  );
   expect(namesIn("method").toSorted()).toEqual(
     names.filter((name) => name !== "constructor").toSorted(),
   );

@@ -7,12 +7,20 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 
-import { formatPosition, MeridianError, parsePosition, toProblem } from "@meridian/protocol";
+import {
+  formatPosition,
+  formatStamp,
+  MeridianError,
+  parsePosition,
+  stampTimeOf,
+  toProblem,
+} from "@meridian/protocol";
 
 import type { Fetch } from "../src/index.ts";
 
 interface Held {
   readonly version: number;
+  readonly etag: string;
   readonly value: Buffer | undefined;
   readonly contentType: string;
   readonly expiresAtMs: number | null;
@@ -46,7 +54,7 @@ const problem = (error: MeridianError): Reply => {
   return { status: body.status, headers, body: JSON.stringify(body) };
 };
 
-const json = (status: number, value: unknown): Reply => ({
+export const json = (status: number, value: unknown): Reply => ({
   status,
   headers: { "content-type": "application/json" },
   body: JSON.stringify(value),
@@ -62,6 +70,8 @@ export class World {
     at: number;
   }[] = [];
   versions = 0;
+  /** The nodes' time, by which they stamp entries and let them expire. */
+  nowMs: () => number = () => 1_800_000_000_000;
   /** What the directory answers instead, if anything. */
   directoryMood: "ready" | "hung" | "failing" = "ready";
   /** Ids that `/nearest` leaves out. */
@@ -251,28 +261,33 @@ export class FakeNode {
         return json(200, { ...written, deleted: held?.value !== undefined });
       }
       default:
-        if (held?.value === undefined) return this.#miss();
+        if (held?.value === undefined || !this.#isLive(held)) return this.#miss();
         if (call.headers["if-none-match"] === "*") return { status: 304 };
         return this.#carry(held, held.value);
     }
   }
 
-  #carry({ version, contentType, expiresAtMs }: Held, body: Buffer): Reply {
-    const headers = { "content-type": contentType, etag: `"v${version}"` };
+  #isLive({ value, expiresAtMs }: Held): boolean {
+    return value !== undefined && (expiresAtMs === null || this.#world.nowMs() < expiresAtMs);
+  }
+
+  #carry({ etag, contentType, expiresAtMs }: Held, body: Buffer): Reply {
+    const headers = { "content-type": contentType, etag };
     if (expiresAtMs === null) return { status: 200, headers, body };
     return { status: 200, headers: { ...headers, "meridian-expires-at": `${expiresAtMs}` }, body };
   }
 
   #put(key: string, held: Held | undefined, call: Call): Reply {
     const { "if-match": ifMatch, "if-none-match": ifNoneMatch } = call.headers;
-    const version = held?.value === undefined ? undefined : `"v${held.version}"`;
+    const etag = held !== undefined && this.#isLive(held) ? held.etag : undefined;
     const refused =
-      (ifNoneMatch === "*" && version !== undefined) ||
-      (ifMatch !== undefined && ifMatch !== version);
+      (ifNoneMatch === "*" && etag !== undefined) || (ifMatch !== undefined && ifMatch !== etag);
     if (refused) return problem(new MeridianError("PRECONDITION_FAILED", "changed meanwhile"));
     const ttl = call.query.get("ttl");
-    const expiresAtMs = ttl === null ? null : 1_800_000_000_000 + parseInt(ttl, 10);
-    return json(200, this.#write(key, call.body, call.headers["content-type"] ?? "", expiresAtMs));
+    const expiresAtMs = ttl === null ? null : this.#world.nowMs() + parseInt(ttl, 10);
+    const type = call.headers["content-type"] ?? "";
+    const written = this.#write(key, call.body, type, expiresAtMs);
+    return { ...json(200, written), headers: { etag: written.etag } };
   }
 
   #setMany(call: Call): Reply {
@@ -300,9 +315,8 @@ export class FakeNode {
 
   #entry(key: string): { readonly key: string; readonly found: boolean } {
     const held = this.data.get(key);
-    if (held?.value === undefined) return { key, found: false };
-    const { version, value, contentType, expiresAtMs } = held;
-    const etag = `"v${version}"`;
+    if (held?.value === undefined || !this.#isLive(held)) return { key, found: false };
+    const { etag, value, contentType, expiresAtMs } = held;
     const utf8 = Buffer.from(value.toString()).equals(value);
     const text = utf8
       ? { value: value.toString(), encoding: "utf8" }
@@ -317,7 +331,9 @@ export class FakeNode {
 
   #write(key: string, value: Buffer | undefined, contentType: string, expiresAtMs: number | null) {
     const version = (this.#world.versions += 1);
-    const write = { key, value, contentType, version, expiresAtMs, origin: this.index };
+    const time = stampTimeOf(this.#world.nowMs()) + version;
+    const etag = `"${formatStamp({ time, origin: this.index })}"`;
+    const write = { key, value, contentType, version, etag, expiresAtMs, origin: this.index };
     this.outbox.push(write);
     this.#written += 1;
     this.#merge(write);
@@ -329,7 +345,7 @@ export class FakeNode {
       nodes: [],
       ready: ["one"],
     };
-    return { key, etag: `"v${version}"`, expiresAtMs, acknowledged };
+    return { key, etag, expiresAtMs, acknowledged };
   }
 
   #merge(write: Write): void {

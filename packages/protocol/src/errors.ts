@@ -145,6 +145,11 @@ export const ERROR_KINDS = {
     status: 500,
     retryable: false,
   },
+  LOAD_TIMEOUT: {
+    title: "The program's own loader took longer than it may.",
+    status: 504,
+    retryable: true,
+  },
   NODE_SYNCING: {
     title: "This node is catching up and would answer with stale data.",
     status: 503,

@@ -1,0 +1,270 @@
+/**
+ * `getOrSet`: a value from the cluster, else from a loader, whose value is then stored.
+ *
+ * How fresh an entry is, its reader decides: it is fresh for `ttl` from when it was written, which its etag says. A stale value is
+ * kept by nothing more than a longer life: it is written with the `ttl` and the time for which stale values are given.
+ *
+ * Of all calls for a key in this process, one loads; the others wait for what it gives. A call that has read before a load ended, and
+ * found nothing, reads again, so that none loads twice what was there to be read.
+ *
+ * What is loaded is stored only if the entry is still the one that was read: a value that somebody has set meanwhile is newer
+ * than what was loaded before. Whatever becomes of that, the value is given.
+ */
+import { MeridianError } from "@meridian/protocol";
+
+import { bareEtag, type ReceivedEntry } from "../answers.ts";
+import type { Caller } from "../caller.ts";
+import type { ClusterTime } from "../cluster-time.ts";
+import { eitherOf } from "../either-of.ts";
+import type { Network } from "../exchange.ts";
+import { orAborted } from "../or-aborted.ts";
+import type { Reads } from "../reads.ts";
+import { deleteRequest, limitsOf, setRequest } from "../requests.ts";
+import type { CallLimits } from "../run.ts";
+import { ABSENT, ABSENT_TYPE, type Shape } from "../shape.ts";
+import type { EncodedValue, ReceivedValue } from "../values.ts";
+import { Fill } from "./fill.ts";
+import { fillPlanOf, type FillOptions, type FillPlan, type Loader } from "./fill-options.ts";
+import { freshnessOf, type Freshness } from "./freshness.ts";
+
+/** What fills go through. */
+export interface FillsOptions {
+  readonly caller: Caller;
+  readonly reads: Reads;
+  readonly network: Network;
+  readonly time: ClusterTime;
+  /** Ends everything when the client is closed. */
+  readonly closed: AbortSignal;
+  readonly deadlineMs: number;
+}
+
+/** What is wanted, and where it comes from. */
+export interface FillRequest<In, Out> {
+  /** The whole key, which was checked. */
+  readonly key: string;
+  /** What the loader knows it by. */
+  readonly name: string;
+  readonly load: Loader<In, Out>;
+  readonly shape: Shape<In, Out>;
+}
+
+/** A key that is asked for. */
+interface AskedKey {
+  calls: number;
+  /** How many loads have stored something since it is asked for. */
+  stored: number;
+  fill: Fill | undefined;
+}
+
+/** An entry that was read. */
+interface Held {
+  readonly entry: ReceivedEntry;
+  readonly etag: string;
+  readonly freshness: Freshness;
+}
+
+/** What a read told: an entry, nothing, or that no node answers. */
+type Look = Held | undefined | "unreachable";
+
+/** How often a key is read again because it was stored meanwhile. */
+const LOOKS_MAX = 3;
+
+/** Fills the keys of a client. */
+export class Fills {
+  readonly #options: FillsOptions;
+  /** Invariant: a key is here while a call for it, or a load, is under way. */
+  readonly #asked = new Map<string, AskedKey>();
+
+  constructor(options: FillsOptions) {
+    this.#options = options;
+  }
+
+  /** The value of a key, or undefined where the loader finds none. */
+  async getOrSet<In, Out>(
+    request: FillRequest<In, Out>,
+    options: FillOptions,
+  ): Promise<Out | undefined> {
+    const plan = fillPlanOf("`getOrSet`", options);
+    const limits = limitsOf(options, this.#options.deadlineMs);
+    checkLoader(request.load);
+    const asked = this.#enter(request.key);
+    try {
+      return await this.#answer(asked, request, plan, limits);
+    } finally {
+      this.#leave(request.key, asked);
+    }
+  }
+
+  async #answer<In, Out>(
+    asked: AskedKey,
+    request: FillRequest<In, Out>,
+    plan: FillPlan,
+    limits: CallLimits,
+  ): Promise<Out | undefined> {
+    const { key, shape } = request;
+    const held = await this.#look(asked, key, plan, limits);
+    const found = held === "unreachable" ? undefined : held;
+    const value = found && (await shape.decode(key, found.entry, true));
+    if (found?.freshness === "fresh") return value;
+    const fill = this.#join(asked, request, plan, held);
+    if (found?.freshness === "refresh") {
+      fill.detach();
+      return value;
+    }
+    const mayFallBack = found?.freshness === "fallback";
+    if (mayFallBack && plan.softMs !== undefined) {
+      const { deadlines } = this.#options.network;
+      const over = fill.isOverWithin(plan.softMs, (ms, then) => deadlines.after(ms, then));
+      if (!(await orAborted(over, limits.signal))) {
+        fill.detach();
+        return value;
+      }
+    }
+    let loaded: ReceivedValue | undefined;
+    try {
+      loaded = await fill.wait(limits.signal);
+    } catch (cause) {
+      if (!mayFallBack || limits.signal?.aborted === true || isOurs(cause)) throw cause;
+      return value;
+    }
+    return loaded && (await shape.decode(key, loaded, true));
+  }
+
+  /** Reads a key, again where a load has stored it meanwhile. */
+  async #look(asked: AskedKey, key: string, plan: FillPlan, limits: CallLimits): Promise<Look> {
+    for (let looks = 1; ; looks += 1) {
+      const { stored } = asked;
+      const held = await this.#read(key, plan, limits);
+      const isGood = typeof held === "object" && held.freshness === "fresh";
+      if (isGood || asked.stored === stored || looks === LOOKS_MAX) return held;
+    }
+  }
+
+  async #read(key: string, plan: FillPlan, limits: CallLimits): Promise<Look> {
+    const { reads, time } = this.#options;
+    try {
+      return await reads.read(key, limits, (_, entry): Held => {
+        const etag = bareEtag(entry.etag);
+        const ageMs = time.ageMsOf(etag);
+        const isAbsent = entry.contentType === ABSENT_TYPE;
+        return { entry, etag, freshness: isAbsent ? "fresh" : freshnessOf(plan, etag, ageMs) };
+      });
+    } catch (cause) {
+      if (cause instanceof MeridianError && cause.retryable) return "unreachable";
+      throw cause;
+    }
+  }
+
+  /** The load of a key that is under way, or a new one. */
+  #join<In, Out>(asked: AskedKey, request: FillRequest<In, Out>, plan: FillPlan, held: Look): Fill {
+    if (asked.fill?.isOver === false) return asked.fill;
+    asked.calls += 1;
+    const run = async (signal: AbortSignal): Promise<ReceivedValue | undefined> => {
+      try {
+        return await this.#fill(asked, request, plan, held, signal);
+      } finally {
+        this.#leave(request.key, asked);
+      }
+    };
+    asked.fill = new Fill(run, this.#options.closed);
+    return asked.fill;
+  }
+
+  /** Loads and stores a value. */
+  async #fill<In, Out>(
+    asked: AskedKey,
+    request: FillRequest<In, Out>,
+    plan: FillPlan,
+    held: Look,
+    signal: AbortSignal,
+  ): Promise<ReceivedValue | undefined> {
+    const { key, shape } = request;
+    const found = held === "unreachable" ? undefined : held;
+    const stale = found && (await shape.decode(key, found.entry, true));
+    const value = await this.#load(request, stale, plan.hardMs, signal);
+    const encoded =
+      value === undefined ? undefined : await shape.encode(key, value, plan.contentType);
+    if (held !== "unreachable") await this.#store(key, encoded, plan, held, signal);
+    asked.stored += 1;
+    return encoded;
+  }
+
+  /** What the loader gives. Throws what it throws, and `LOAD_TIMEOUT`. */
+  async #load<In, Out>(
+    { key, name, load }: FillRequest<In, Out>,
+    stale: Out | undefined,
+    hardMs: number,
+    signal: AbortSignal,
+  ): Promise<In | undefined> {
+    signal.throwIfAborted();
+    const limit = new AbortController();
+    const said = `Expected a value of \`${key}\` from its loader within ${hardMs} ms, got none`;
+    const timeout = new MeridianError("LOAD_TIMEOUT", said, { details: { key } });
+    const cancel = this.#options.network.deadlines.after(hardMs, () => limit.abort(timeout));
+    const either = eitherOf(limit.signal, signal);
+    try {
+      const loading = (async () => load({ key: name, signal: either.signal, stale }))();
+      return await orAborted(loading, either.signal);
+    } finally {
+      either.release();
+      cancel();
+    }
+  }
+
+  /** Stores what was loaded, or takes away what is no more. Never throws: the value is given all the same. */
+  async #store(
+    key: string,
+    value: EncodedValue | undefined,
+    plan: FillPlan,
+    held: Held | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { caller, time, network, deadlineMs } = this.#options;
+    const condition = held === undefined ? { ifAbsent: true } : { ifMatch: held.etag };
+    const ttlMs = value === undefined ? plan.negativeMs : livingMs(plan);
+    if (value === undefined && ttlMs === undefined && held === undefined) return;
+    try {
+      const { request, limits } =
+        value === undefined && ttlMs === undefined
+          ? deleteRequest(key, condition, deadlineMs)
+          : setRequest(key, value ?? ABSENT, { ...condition, ttlMs, signal }, deadlineMs);
+      const sentAtMs = network.clock.nowMs();
+      const { answer } = await caller.call(request, limits);
+      time.wrote(answer.headers.get("etag"), sentAtMs);
+    } catch {
+      // Somebody has set another value, or no node takes this one.
+    }
+  }
+
+  #enter(key: string): AskedKey {
+    let asked = this.#asked.get(key);
+    if (asked === undefined) {
+      asked = { calls: 0, stored: 0, fill: undefined };
+      this.#asked.set(key, asked);
+    }
+    asked.calls += 1;
+    return asked;
+  }
+
+  #leave(key: string, asked: AskedKey): void {
+    asked.calls -= 1;
+    if (asked.calls === 0) this.#asked.delete(key);
+  }
+}
+
+/** How long what is loaded lives; undefined for ever. */
+function livingMs({ freshMs, staleMs, staleIfErrorMs }: FillPlan): number | undefined {
+  return freshMs === Infinity ? undefined : freshMs + Math.max(staleMs, staleIfErrorMs);
+}
+
+/** Whether something went wrong that no stale value ought to hide. */
+function isOurs(cause: unknown): boolean {
+  if (!(cause instanceof MeridianError)) return false;
+  return cause.code === "INVALID_ARGUMENT" || cause.code === "CLIENT_CLOSED";
+}
+
+function checkLoader(load: unknown): void {
+  if (typeof load === "function") return;
+  const said = `Expected a function that loads the value, got ${typeof load}`;
+  throw new MeridianError("INVALID_ARGUMENT", said);
+}
