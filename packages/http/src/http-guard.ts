@@ -73,17 +73,19 @@ class Connection implements Holder {
 export class HttpGuard {
   readonly #options: HttpGuardOptions;
   readonly #answers: HeldBytes;
-  readonly #pipelines = new Pipelines();
+  readonly #pipelines: Pipelines;
   readonly #connections = new Set<Socket>();
   /** What answers are written to: the connections, or what deciphers them. */
   readonly #carriers = new WeakMap<Duplex, Connection>();
   readonly #idle: IdleConnections;
   readonly #refused = new Set<Socket>();
+  readonly #suspended = new Set<Duplex>();
   readonly #serve: (socket: Duplex) => void;
 
   /** Takes over the connections of a server that does not listen yet. */
   constructor(server: Server | TlsServer, options: HttpGuardOptions) {
     this.#options = options;
+    this.#pipelines = new Pipelines(options.clock);
     this.#answers = new HeldBytes({
       name: "httpAnswerBytes",
       what: "answers that wait to be read",
@@ -132,9 +134,30 @@ export class HttpGuard {
     this.#idle.delete(connection.socket);
   }
 
-  /** Serves requests on a connection that the server has let go of. */
-  serve(socket: Duplex): void {
-    this.#serve(socket);
+  /** The server has let go of a connection that is to be served again. Returns what serves it, when it is its turn. */
+  suspend(socket: Duplex): () => void {
+    const onClose = (): void => void this.#suspended.delete(socket);
+    this.#suspended.add(socket);
+    socket.once("close", onClose);
+    return () =>
+      this.#pipelines.wait(() => {
+        this.#suspended.delete(socket);
+        socket.off("close", onClose);
+        if (socket.destroyed) return;
+        // It is idle no more, of which the server knows nothing.
+        if ("setTimeout" in socket) (socket as Socket).setTimeout(0);
+        this.#serve(socket);
+      });
+  }
+
+  /** Cuts the connections that the server has let go of and that are not served again yet. */
+  cutSuspended(): void {
+    for (const socket of this.#suspended) socket.destroy();
+  }
+
+  /** Whether a request may be served at once that is the only one of its connection. */
+  mayBegin(incoming: IncomingMessage): boolean {
+    return this.#pipelines.mayBegin(incoming);
   }
 
   /** Calls back when it is the turn of a request, unless too much waits already and nobody's moves less than its client's. */

@@ -77,6 +77,7 @@ export class HttpServer {
   #hosts = new HostPolicy("*");
   #request: RequestListener;
   #refuse: Refuse = (error) => problemAnswer(error, ["Connection", "close"]);
+  #upgrades: Readonly<Record<string, UpgradeListener>> = {};
 
   /** Throws `INVALID_CONFIG` for a certificate that is none. */
   constructor(options: HttpServerOptions) {
@@ -97,14 +98,20 @@ export class HttpServer {
         });
       });
     });
-    this.#server.on("checkExpectation", (incoming: IncomingMessage, outgoing: ServerResponse) =>
+    this.#server.on("checkExpectation", (incoming: IncomingMessage, outgoing: ServerResponse) => {
+      this.#lastAnswer.set(incoming.socket, outgoing);
       this.#guard.enter(incoming, outgoing, () =>
         this.#reply(incoming, outgoing, refuse(expectationError(incoming))),
-      ),
-    );
+      );
+    });
     this.#server.on("connect", (_: IncomingMessage, socket: Duplex) => {
       socket.on("error", () => {});
       answerRaw(socket, refuse(tunnelError()));
+    });
+    this.#server.on("upgrade", (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
+      // Whatever happens to a connection that nobody serves concerns nobody. One connection may be let go of many times.
+      socket.off("error", ignore).on("error", ignore);
+      this.#upgrade(incoming, socket, head);
     });
     this.#server.on("clientError", (cause: NodeJS.ErrnoException, socket: Duplex) =>
       refuseConnection(cause, socket, refuse),
@@ -168,21 +175,7 @@ export class HttpServer {
   handle({ request, upgrades = {}, refuse }: HttpHandlers): void {
     this.#request = request;
     this.#refuse = refuse;
-    if (Object.keys(upgrades).length === 0) return;
-    this.#server.on("upgrade", (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
-      // Whatever happens to a connection that nobody serves concerns nobody.
-      socket.on("error", () => {});
-      this.#onceAnswered(socket, () => {
-        const { path } = targetOf(incoming.url ?? "");
-        const taker = asksForWebSocket(incoming) ? upgrades[path] : undefined;
-        if (taker === undefined) return this.#serveWithoutOffer(incoming, socket, head);
-        const refusal =
-          headError(incoming, this.#hosts) ?? pageError(incoming) ?? this.#strangerError(socket);
-        if (refusal !== undefined) return answerRaw(socket, this.#refuse(refusal));
-        this.#guard.upgrade(socket);
-        taker(incoming, socket, head);
-      });
-    });
+    this.#upgrades = upgrades;
   }
 
   /** Takes another certificate for the connections to come. Throws `INVALID_CONFIG`, and keeps the one before. */
@@ -201,7 +194,10 @@ export class HttpServer {
   async close(graceMs: number): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeIdleConnections();
-    const cancel = this.#options.clock.after(graceMs, () => this.#server.closeAllConnections());
+    const cancel = this.#options.clock.after(graceMs, () => {
+      this.#server.closeAllConnections();
+      this.#guard.cutSuspended();
+    });
     await closed;
     cancel();
   }
@@ -220,7 +216,8 @@ export class HttpServer {
   #answer(incoming: IncomingMessage, outgoing: ServerResponse, invite?: () => void): void {
     this.#lastAnswer.set(incoming.socket, outgoing);
     // The shortest way for whoever sends one request at a time.
-    if (outgoing.socket !== null && invite === undefined) return this.#begin(incoming, outgoing);
+    const isAlone = outgoing.socket !== null && invite === undefined;
+    if (isAlone && this.#guard.mayBegin(incoming)) return this.#begin(incoming, outgoing);
     this.#guard.enter(incoming, outgoing, () => {
       this.#begin(incoming, outgoing);
       invite?.();
@@ -237,19 +234,33 @@ export class HttpServer {
     reply(this.#options.clock, incoming, outgoing, answer);
   }
 
+  /** A request asks for another protocol, or is one too many that was sent ahead. */
+  #upgrade(incoming: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { path } = targetOf(incoming.url ?? "");
+    const taker = asksForWebSocket(incoming) ? this.#upgrades[path] : undefined;
+    if (taker === undefined) {
+      // Counts as held until then.
+      socket.unshift(Buffer.concat([headWithoutOffer(incoming), head]));
+      return this.#onceAnswered(socket, this.#guard.suspend(socket));
+    }
+    this.#onceAnswered(socket, () => {
+      const refusal =
+        headError(incoming, this.#hosts) ?? pageError(incoming) ?? this.#strangerError(socket);
+      if (refusal !== undefined) return answerRaw(socket, this.#refuse(refusal));
+      this.#guard.upgrade(socket);
+      taker(incoming, socket, head);
+    });
+  }
+
   /** Calls back once what a connection was asked before has been answered. */
   #onceAnswered(socket: Duplex, callback: () => void): void {
     const last = this.#lastAnswer.get(socket);
     if (last === undefined || last.writableFinished) callback();
     else last.once("finish", () => setImmediate(callback));
   }
-
-  #serveWithoutOffer(incoming: IncomingMessage, socket: Duplex, head: Buffer): void {
-    if (socket.destroyed) return;
-    socket.unshift(Buffer.concat([headWithoutOffer(incoming), head]));
-    this.#guard.serve(socket);
-  }
 }
+
+function ignore(): void {}
 
 function serverOf({ timeouts, certificate }: HttpServerOptions): Server | SecureServer {
   // `headError` tells a client that names no host what is wrong; the parser would close without a word.
