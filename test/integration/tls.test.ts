@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { Authority, type CertificateWish } from "@meridian/certificates/authority";
+import { runCli } from "@meridian/cli";
 import { startDirectory, type DirectoryOptions, type RunningDirectory } from "@meridian/directory";
 import { startSmallRegion, until, type SmallRegion } from "@meridian/harness";
 import type { RunningRegion } from "@meridian/region";
@@ -79,6 +80,15 @@ async function ask(url: string, trusted = root.cert): Promise<unknown> {
   return JSON.parse(text);
 }
 
+/** What the command writes. */
+async function meridian(argv: readonly string[]): Promise<string> {
+  let said = "";
+  const write = (text: string | Uint8Array): void => void (said += String(text));
+  const io = { stdout: { write }, stderr: { write }, stdin: undefined, env: {}, colour: false };
+  await runCli(argv, io);
+  return said;
+}
+
 describe("a region over TLS", () => {
   it("joins a directory over TLS, and is offered to clients by an https URL", async () => {
     const directory = await directoryWith(await filesOf());
@@ -92,6 +102,14 @@ describe("a region over TLS", () => {
     expect(nodes).toMatchObject([{ url: region.url, ip: "127.0.0.1" }]);
     expect(region.url).toMatch(/^https:/);
     expect(await ask(`${region.url}/readyz`)).toMatchObject({ status: "ready" });
+
+    const doctor = await meridian(["doctor", "--json", "--ca", ca, "--directory", directory.url]);
+    const { complaints } = JSON.parse(doctor) as { complaints: readonly { kind: string }[] };
+    // Those of this test are good for two days.
+    const expires = "certificate-expires";
+    expect(complaints.map(({ kind }) => kind)).toEqual(["one-directory", expires, expires]);
+    const top = await meridian(["top", "--once", "--ca", ca, "--directory", directory.url]);
+    expect(top).toMatch(/\nregion-\d+ +ready +\d+ +0 +/);
   });
 
   it("is told of under the address that it gives itself", async () => {

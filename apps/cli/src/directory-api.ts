@@ -25,6 +25,7 @@ const KNOWN = [
   "lon",
   "lagMs",
   "outboxPending",
+  "load",
 ] as const;
 
 const knownNode = v.variant("status", [v.pick(presentNode, KNOWN), v.pick(absentNode, KNOWN)]);
@@ -52,7 +53,8 @@ type KnownMember =
   | "lat"
   | "lon"
   | "lagMs"
-  | "outboxPending";
+  | "outboxPending"
+  | "load";
 
 /** A node near a place. */
 export type NearNode = Pick<
@@ -137,12 +139,26 @@ export async function getJson<Schema extends v.GenericSchema>(
   unreachable: ErrorCode,
   init: RequestInit = {},
 ): Promise<Described<Schema>> {
-  let status: number;
-  let text: string;
+  const { status, text } = await requested(url, unreachable, init);
+  if (status < 400) return checkAnswer(schema, parsed(text, url), url);
+  throw problemOf(text, status, url);
+}
+
+/** The text at a URL. Throws what the server answered, or `unreachable`. */
+export async function getText(url: string, unreachable: ErrorCode): Promise<string> {
+  const { status, text } = await requested(url, unreachable, {});
+  if (status < 400) return text;
+  throw problemOf(text, status, url);
+}
+
+async function requested(
+  url: string,
+  unreachable: ErrorCode,
+  init: RequestInit,
+): Promise<{ readonly status: number; readonly text: string }> {
   try {
     const response = await fetch(url, { ...init, signal: AbortSignal.timeout(PATIENCE_MS) });
-    status = response.status;
-    text = await response.text();
+    return { status: response.status, text: await response.text() };
   } catch (cause) {
     const inner: unknown = cause instanceof Error ? (cause.cause ?? cause) : cause;
     const said = inner instanceof Error ? inner.message : String(inner);
@@ -150,8 +166,6 @@ export async function getJson<Schema extends v.GenericSchema>(
       cause,
     });
   }
-  if (status < 400) return checkAnswer(schema, parsed(text, url), url);
-  throw problemOf(text, status, url);
 }
 
 /** What a problem document tells of, or a server that says none. */

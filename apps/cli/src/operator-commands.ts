@@ -6,6 +6,8 @@ import type { BackupFlags, RestoreFlags, VerifyBackupFlags } from "./commands/ba
 import type * as Drill from "./commands/drill.ts";
 import type { DrillFlags } from "./commands/drill.ts";
 import type * as Quarantine from "./commands/quarantine.ts";
+import type { DoctorFlags } from "./commands/doctor.ts";
+import type { TopFlags } from "./commands/top.ts";
 import type { QuarantineFlags, ReplayFlags } from "./commands/quarantine.ts";
 import type { VerifyFlags } from "./commands/verify.ts";
 import type { CliIo } from "./io.ts";
@@ -33,6 +35,7 @@ export function addOperatorCommands(
       const { verify } = await import("./commands/verify.ts");
       done(await verify(flags, io));
     });
+  addCare(program, io, done);
   addBackup(program, io, done);
   addDrill(program, io, done);
   addQuarantine(program, io, done);
@@ -77,6 +80,35 @@ function addBackup(program: Command, io: CliIo, done: (exitCode: number) => void
     );
 }
 
+function addCare(program: Command, io: CliIo, done: (exitCode: number) => void): void {
+  directory(program.command("doctor"))
+    .description(
+      "Says what is wrong with a cluster, and what helps (exit code 1 if anything is, 4 if no directory answers).",
+    )
+    .option("--accept <kinds>", "kinds of complaints that are no news, with commas between them")
+    .option("--json", "for machines")
+    .action(async (flags: DoctorFlags) => {
+      const { doctor } = await import("./commands/doctor.ts");
+      done(await doctor(flags, io));
+    });
+  directory(program.command("top"))
+    .description("Shows the regions as they are, every few seconds until Ctrl-C.")
+    .option("--every <ttl>", "how often (default: 2s)")
+    .option("--once", "once")
+    .option("--json", "for machines: a line for each time")
+    .action(async (flags: TopFlags) => {
+      const { top } = await import("./commands/top.ts");
+      done(await top(flags, io));
+    });
+}
+
+function directory(command: Command): Command {
+  return command.option(
+    "--directory <url>",
+    "the directory, or several with commas (MERIDIAN_DIRECTORY; default: http://127.0.0.1:7400)",
+  );
+}
+
 function addDrill(program: Command, io: CliIo, done: (exitCode: number) => void): void {
   const load = (): Promise<typeof Drill> => import("./commands/drill.ts");
   const drill = program
@@ -112,12 +144,7 @@ function addQuarantine(program: Command, io: CliIo, done: (exitCode: number) => 
       "What the cluster deleted while a node was away that held it live: for an operator to decide.",
     );
   const add = (name: string): Command =>
-    quarantine
-      .command(name)
-      .option(
-        "--directory <url>",
-        "the directory, or several with commas (MERIDIAN_DIRECTORY; default: http://127.0.0.1:7400)",
-      )
+    directory(quarantine.command(name))
       .option("--node <id|url>", "at this node (default for list: at all of them)")
       .option("--json", "for machines");
   add("list")

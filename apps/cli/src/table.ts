@@ -1,3 +1,6 @@
+/** A number as people write it, or what stands where there is none. */
+const NUMBER = /^([\d.,]+|-)$/;
+
 /** Rows as a table for people: columns padded to their widest cell, two spaces between, numbers to the right. */
 export function formatTable(
   head: readonly string[],
@@ -6,7 +9,7 @@ export function formatTable(
   const all = [head, ...rows.map((row) => row.map(String))];
   const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? "").length)));
   const right = head.map(
-    (_, column) => rows.length > 0 && rows.every((row) => typeof row[column] === "number"),
+    (_, column) => rows.length > 0 && rows.every((row) => NUMBER.test(String(row[column]))),
   );
   const line = (row: readonly string[]): string =>
     row

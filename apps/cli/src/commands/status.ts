@@ -6,6 +6,7 @@ import { DirectoryApi, getJson } from "../directory-api.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { CliIo } from "../io.ts";
 import { directoryUrls, nodeUrl } from "../place.ts";
+import { bytesText, countText } from "../quantity.ts";
 import { agoText } from "../span.ts";
 import { formatTable } from "../table.ts";
 import { printJson, type CommandFlags } from "./entries.ts";
@@ -77,11 +78,11 @@ function show<Answer>(
 function directoryRows(answer: DirectoryShown): readonly Row[] {
   const { head, committedThrough, horizonAtMs, syncing, damage, stall } = answer;
   const nodes = Object.entries(answer.nodes).filter(([, count]) => count !== 0);
-  const peers = answer.peers.map(({ name, applied }) => `${name} (through ${number(applied)})`);
+  const peers = answer.peers.map(({ name, applied }) => `${name} (through ${countText(applied)})`);
   return [
     ...identityRows(answer, "directory"),
     ["nodes", nodes.map(([name, count]) => `${count} ${name}`).join(", ") || "none"],
-    ["log", `${number(head)} writes, ${number(committedThrough)} on disk`],
+    ["log", `${countText(head)} writes, ${countText(committedThrough)} on disk`],
     ...(peers.length === 0 ? [] : [["follows", peers.join(", ")] as const]),
     [
       "forgets deletes",
@@ -101,18 +102,18 @@ function nodeRows(answer: NodeShown): readonly Row[] {
   return [
     ...identityRows(answer, `node ${answer.id}`),
     ["status", answer.status],
-    ["place", `${number(answer.lat)}, ${number(answer.lon)}`],
+    ["place", `${countText(answer.lat)}, ${countText(answer.lon)}`],
     ["directory", `${answer.directory ?? "none"}${silence}`],
-    ["behind", `${number(replica.behind)} writes, ${Math.round(replica.lagMs)} ms`],
-    ["not handed over", `${number(replica.outboxPending)} writes`],
+    ["behind", `${countText(replica.behind)} writes, ${Math.round(replica.lagMs)} ms`],
+    ["not handed over", `${countText(replica.outboxPending)} writes`],
     ["ready peers", answer.readyPeers.join(", ") || "none"],
     [
       "reads",
-      `${number(memory)} from memory, ${number(store)} from disk, ${number(misses)} without a value`,
+      `${countText(memory)} from memory, ${countText(store)} from disk, ${countText(misses)} without a value`,
     ],
-    ["memory", `${number(cache.entries)} entries, ${bytesText(cache.bytes)}`],
+    ["memory", `${countText(cache.entries)} entries, ${bytesText(cache.bytes)}`],
     ...storeRows(answer),
-    ["quarantined", number(replica.quarantined)],
+    ["quarantined", countText(replica.quarantined)],
     [
       "trouble",
       troubles({ damage, directoriesFound, refusal, clockCorrected, heldBack, reconciling }),
@@ -146,15 +147,4 @@ function troubles(signs: Readonly<Record<string, string | boolean | null>>): str
     return [sign === true ? name : sign];
   });
   return said.join("; ") || "none";
-}
-
-function number(value: number): string {
-  return value.toLocaleString("en-US");
-}
-
-function bytesText(bytes: number): string {
-  if (bytes < 1024) return `${bytes} bytes`;
-  if (bytes < 1024 ** 2) return `${(bytes / 1024).toFixed(1)} KiB`;
-  if (bytes < 1024 ** 3) return `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
-  return `${(bytes / 1024 ** 3).toFixed(1)} GiB`;
 }
