@@ -13,6 +13,7 @@ import { LoadMeter } from "./node-load.ts";
 import { RequestAdmission } from "./service/admission.ts";
 import { ChangeFeed } from "./service/change-feed.ts";
 import { Contents } from "./service/contents.ts";
+import { Leases } from "./service/leases.ts";
 import { Memory } from "./service/memory.ts";
 import { Reads } from "./service/reads.ts";
 import type { RegionService } from "./service/region-service.ts";
@@ -147,6 +148,7 @@ export class RegionNode implements ServedNode {
     const { clock, listeners } = this.#options;
     this.#finder.stop();
     this.service.admission.drain();
+    this.service.leases.close();
     this.#replica.drain();
     await new Promise<void>((resolve) => {
       const cancel = clock.after(finishMs, resolve);
@@ -211,6 +213,8 @@ export class RegionNode implements ServedNode {
     const admission = new RequestAdmission({ nodeId: node.id, replica, gate });
     const reads = new Reads({ replica, memory, store, admission, metrics });
     const writes = new Writes({ ...this.#options, replica, memory, gate, metrics });
-    return { nodeId: node.id, admission, reads, writes, changes: this.#changes, time: replica };
+    const leases = new Leases({ ...this.#options, metrics });
+    const changes = this.#changes;
+    return { nodeId: node.id, admission, reads, writes, leases, changes, time: replica };
   }
 }

@@ -53,6 +53,9 @@ const WRITES: readonly (readonly [string, RequestInit])[] = [
   ["/cache/key", PUT],
   ["/cache/key", { method: "DELETE" }],
   ["/cache?key=key&value=value", { method: "POST" }],
+  ["/touch?key=key&ttl=1h", { method: "POST" }],
+  ["/pull?key=key", { method: "POST" }],
+  ["/batch/delete", { method: "POST", body: '{"keys":["key"]}' }],
   ["/batch/set", { method: "POST", body: '{"entries":[{"key":"key","value":"value"}]}' }],
 ];
 

@@ -37,11 +37,16 @@ const STRANGERS = [
 const bodies: Readonly<Record<string, string>> = {
   "PUT /cache/": "x",
   "POST /batch/get": '{"keys":["a"]}',
+  "POST /batch/has": '{"keys":["a"]}',
+  "POST /batch/delete": '{"keys":["none"]}',
   "POST /batch/set": '{"entries":[{"key":"a","value":"x"}]}',
 };
 const targets: Readonly<Record<string, string>> = {
   "/cache/": "/cache/a",
   "/cache": "/cache?key=a",
+  "/touch": "/touch?key=a&ttl=1h",
+  "/pull": "/pull?key=none",
+  "/lease": "/lease?key=a",
 };
 
 function routesOf(node: TestNode): readonly (readonly [method: string, path: string])[] {

@@ -1,7 +1,7 @@
 /**
  * Reads: from memory, else from the store, which then refills memory. A read and its refill are never separated by other work.
  */
-import { checkClientKey } from "@meridian/protocol";
+import { checkClientKey, isLive, type Entry } from "@meridian/protocol";
 import type { Replica } from "@meridian/replication";
 import type { Counter, Metrics } from "@meridian/runtime";
 
@@ -78,6 +78,13 @@ export class Reads {
     }
     this.#storeReads.add();
     return { record, tier: "store" };
+  }
+
+  /** The live entry of a key, if there is one. Does not count as a use of it. */
+  peek(key: string): Entry | undefined {
+    const { replica } = this.#options;
+    const entry = replica.get(key);
+    return entry !== undefined && isLive(entry, replica.nowMs()) ? entry : undefined;
   }
 
   /** A page of the live keys, in key order, without reserved ones. Does not count as a use of them. */

@@ -3,6 +3,7 @@ import type { Replica } from "@meridian/replication";
 
 import type { RequestAdmission } from "./admission.ts";
 import type { ChangeFeed } from "./change-feed.ts";
+import type { Leases } from "./leases.ts";
 import type { Reads } from "./reads.ts";
 import type { Writes } from "./writes.ts";
 
@@ -12,6 +13,7 @@ export interface RegionService {
   readonly admission: RequestAdmission;
   readonly reads: Reads;
   readonly writes: Writes;
+  readonly leases: Leases;
   readonly changes: ChangeFeed;
   /** The cluster's time, by which expiry is judged. */
   readonly time: Pick<Replica, "nowMs">;

@@ -45,6 +45,9 @@ export interface SetRequest {
  */
 export type Update = (live: Entry | undefined) => Content | undefined;
 
+/** How long a value is to live: for `ttlMs`, 0 for ever, or until `expiresAtMs`. */
+export type Life = Pick<Content, "ttlMs" | "expiresAtMs">;
+
 /** Where a read was answered from. */
 export type Tier = "memory" | "store";
 

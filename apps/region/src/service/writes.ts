@@ -4,7 +4,14 @@
  */
 import { checkClientKey, isLive, MeridianError, NO_BYTES, type Entry } from "@meridian/protocol";
 import type { AckLevel } from "@meridian/protocol";
-import type { BatchWrite, Quarantine, Receipt, Replica, WriteRequest } from "@meridian/replication";
+import type {
+  BatchWrite,
+  Content,
+  Quarantine,
+  Receipt,
+  Replica,
+  WriteRequest,
+} from "@meridian/replication";
 import {
   WAIT_SECONDS,
   type Clock,
@@ -21,6 +28,7 @@ import {
   factsOf,
   type AckRequest,
   type Condition,
+  type Life,
   type SetRequest,
   type Update,
   type WriteResult,
@@ -123,14 +131,45 @@ export class Writes {
     ack: AckRequest,
     condition?: Condition,
   ): Promise<WriteResult & { readonly deleted: boolean }> {
-    checkClientKey(key);
     let deleted = false;
-    const check = this.#onLive((live) => {
+    const write = this.#deletion(key, (live) => {
       deleted = live !== undefined;
       condition?.(live);
     });
-    const write = { key, value: NO_BYTES, contentType: "", ttlMs: 0, deleted: true, check };
     return { ...(await this.#writeAll([write], bytesOf([write]), ack)), deleted };
+  }
+
+  /** Deletes keys in one commit; `deleted` has those that were live. Throws as `set` does. */
+  async deleteAll(
+    keys: readonly string[],
+    ack: AckRequest,
+  ): Promise<WriteResult & { readonly deleted: ReadonlySet<string> }> {
+    const deleted = new Set<string>();
+    const writes = keys.map((key) =>
+      this.#deletion(key, (live) => {
+        if (live !== undefined) deleted.add(key);
+      }),
+    );
+    return { ...(await this.#writeAll(writes, bytesOf(writes), ack)), deleted };
+  }
+
+  /**
+   * Has the value of a key, which is at most `bytes` long, live for another time; `entries` is empty where there is none.
+   * Throws as `set` does.
+   */
+  touch(key: string, life: Life, bytes: number, ack: AckRequest): Promise<WriteResult> {
+    const touched = (live: Entry | undefined): Content | undefined => {
+      if (live === undefined) return undefined;
+      const { value, contentType, attributes } = live;
+      return { value, contentType, deleted: false, ...(attributes && { attributes }), ...life };
+    };
+    return this.update(key, touched, bytes, ack);
+  }
+
+  #deletion(key: string, condition: Condition): WriteRequest {
+    checkClientKey(key);
+    const check = this.#onLive(condition);
+    return { key, value: NO_BYTES, contentType: "", ttlMs: 0, deleted: true, check };
   }
 
   /**

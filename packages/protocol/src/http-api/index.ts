@@ -27,17 +27,22 @@ export {
 export { COMMON_API } from "./common-routes.ts";
 export { DIRECTORY_API } from "./directory-routes.ts";
 export {
+  batchDeleteBody,
+  batchDeleted,
   batchFound,
   batchGetBody,
+  batchPresence,
   batchSetBody,
   batchWritten,
   deleted,
   dropped,
   found,
   keyPage,
+  lease,
   quarantined,
   quarantinePage,
   regionStatus,
+  released,
   replayed,
   written,
 } from "./region-api.ts";

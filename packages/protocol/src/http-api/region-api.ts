@@ -30,6 +30,18 @@ export const batchWritten = v.object({
   acknowledged: acknowledgement,
 });
 
+/** The answer to a delete of many. */
+export const batchDeleted = v.object({
+  entries: v.array(
+    v.object({
+      key,
+      etag,
+      deleted: described(v.boolean(), "Whether the region had a live value."),
+    }),
+  ),
+  acknowledged: acknowledgement,
+});
+
 const encoding = v.picklist(["utf8", "base64"]);
 
 /** A live entry with its value. */
@@ -48,12 +60,24 @@ export const batchFound = v.object({
   entries: v.array(v.variant("found", [found, v.object({ key, found: v.literal(false) })])),
 });
 
-/** The body of a get of many. */
-export const batchGetBody = v.object({
-  keys: v.pipe(v.array(key), v.minLength(1), v.maxLength(1_000)),
+/** The answer to the question which of many keys have a live value, in their order. */
+export const batchPresence = v.object({
+  entries: v.array(v.object({ key, found: v.boolean() })),
 });
 
+const keys = v.pipe(v.array(key), v.minLength(1), v.maxLength(1_000));
+
+/** The body of a get of many, and of the question which of them there are. */
+export const batchGetBody = v.object({ keys });
+
 const duration = v.union([v.string(), v.number()]);
+const terms = {
+  ack: v.optional(v.union([v.string(), v.number()])),
+  timeout: v.optional(v.string()),
+};
+
+/** The body of a delete of many. */
+export const batchDeleteBody = v.object({ keys, ...terms });
 
 /** The body of a set of many. */
 export const batchSetBody = v.object({
@@ -70,16 +94,38 @@ export const batchSetBody = v.object({
     v.minLength(1),
     v.maxLength(1_000),
   ),
-  ack: v.optional(v.union([v.string(), v.number()])),
-  timeout: v.optional(v.string()),
+  ...terms,
 });
 
 /** A page of live keys. */
 export const keyPage = v.object({
   keys: v.array(
-    v.object({ key, bytes: count, contentType: v.string(), etag, expiresAtMs: expiry }),
+    v.object({
+      key,
+      bytes: count,
+      contentType: v.string(),
+      etag,
+      expiresAtMs: expiry,
+      value: described(v.optional(v.string()), "With `values=true` only."),
+      encoding: v.optional(encoding),
+    }),
   ),
   next: nextKey,
+});
+
+/** The answer to whoever wants the lease of a key. */
+export const lease = v.object({
+  key,
+  lease: described(
+    v.nullable(v.string()),
+    "The id of the lease; null where another client had it and is done, or has it still.",
+  ),
+});
+
+/** The answer to whoever gives a lease back. */
+export const released = v.object({
+  key,
+  released: described(v.boolean(), "Whether the lease was still held."),
 });
 
 const quarantinedEntry = v.object({

@@ -1,16 +1,21 @@
 import { digest, digestPage, entryPage, RANGE, readiness } from "./elements.ts";
 import {
+  batchDeleteBody,
+  batchDeleted,
   batchFound,
   batchGetBody,
+  batchPresence,
   batchSetBody,
   batchWritten,
   deleted,
   dropped,
   found,
   keyPage,
+  lease,
   quarantined,
   quarantinePage,
   regionStatus,
+  released,
   replayed,
   written,
 } from "./region-api.ts";
@@ -146,6 +151,82 @@ export const REGION_API = {
       ],
     },
   },
+  "/batch/has": {
+    POST: {
+      access: { scope: "read", keys: "body" },
+      summary: "Says which of up to 1 000 keys have a live value.",
+      headers: SESSION,
+      body: batchGetBody,
+      answer: batchPresence,
+      errors: ["INVALID_KEY", "INVALID_BODY", ...READING],
+    },
+  },
+  "/batch/delete": {
+    POST: {
+      access: { scope: "write", keys: "body" },
+      summary: "Deletes up to 1 000 keys everywhere, in one commit.",
+      headers: SESSION,
+      body: batchDeleteBody,
+      answer: batchDeleted,
+      errors: ["INVALID_KEY", "INVALID_BODY", ...READING, ...WRITING],
+    },
+  },
+  "/touch": {
+    POST: {
+      access: { scope: "write", keys: "query" },
+      summary: "Has a value live for another time, without sending it again.",
+      query: [
+        KEY,
+        { ...TTL, description: `${TTL.description} Counted from now.` },
+        {
+          name: "expiresAt",
+          description: "Milliseconds since the Unix epoch, or `never`; instead of `ttl`.",
+        },
+        ...ACK,
+      ],
+      headers: SESSION,
+      answer: written,
+      errors: ["INVALID_KEY", "INVALID_TTL", "KEY_NOT_FOUND", ...READING, ...WRITING],
+    },
+  },
+  "/pull": {
+    POST: {
+      access: { scope: "write", keys: "query" },
+      summary: "Reads a value and deletes the key, with nothing between the two on this region.",
+      query: [KEY],
+      headers: SESSION,
+      answer: found,
+      errors: ["INVALID_KEY", "KEY_NOT_FOUND", ...READING, ...WRITING],
+    },
+  },
+  "/lease": {
+    POST: {
+      access: { scope: "write", keys: "query" },
+      summary: "Asks to be the one who fills a key.",
+      query: [
+        KEY,
+        {
+          name: "ttl",
+          description: "After how long the lease ends by itself: 10 s by default, at most 600 s.",
+        },
+        {
+          name: "wait",
+          description:
+            "How long to wait while another has it, at most 10 s; not at all by default.",
+        },
+      ],
+      headers: SESSION,
+      answer: lease,
+      errors: ["INVALID_KEY", "OVERLOADED", ...READING],
+    },
+    DELETE: {
+      access: { scope: "write", keys: "query" },
+      summary: "Gives a lease back: those who wait look again.",
+      query: [KEY, { name: "lease", description: "Its id.", required: true }],
+      answer: released,
+      errors: ["INVALID_KEY"],
+    },
+  },
   "/keys": {
     GET: {
       access: { scope: "read", keys: "prefix" },
@@ -154,6 +235,7 @@ export const REGION_API = {
         { name: "prefix", description: "Only keys that begin with this." },
         { name: "after", description: "Only keys after this one." },
         LIMIT,
+        { name: "values", description: "`true`: with their values; a page is then short." },
       ],
       headers: SESSION,
       answer: keyPage,

@@ -31,17 +31,26 @@ function readLevel(text: string | undefined): AckLevel {
 }
 
 function readTimeoutMs(text: string | undefined): number {
-  if (text === undefined) return TIMEOUT_MS_DEFAULT;
-  let timeoutMs = NaN;
+  return readSpanMs("timeout", text, { fallback: TIMEOUT_MS_DEFAULT, max: TIMEOUT_MS_MAX });
+}
+
+/** Reads how long something may last: `max` is in whole seconds. Throws `INVALID_ARGUMENT`. */
+export function readSpanMs(
+  name: string,
+  text: string | undefined,
+  { fallback, max }: { readonly fallback: number; readonly max: number },
+): number {
+  if (text === undefined) return fallback;
+  let spanMs = NaN;
   try {
-    timeoutMs = parseTtlMs(text);
+    spanMs = parseTtlMs(text);
   } catch {
-    // The message below says what was expected of a timeout.
+    // The message below says what was expected.
   }
-  if (timeoutMs <= TIMEOUT_MS_MAX) return timeoutMs;
+  if (spanMs <= max) return spanMs;
   throw new MeridianError(
     "INVALID_ARGUMENT",
-    `Expected \`timeout\` above 0 and up to 60 s, such as \`250ms\` or \`5s\`, got \`${text.slice(0, 100)}\``,
+    `Expected \`${name}\` above 0 and up to ${max / 1_000} s, such as \`250ms\` or \`5s\`, got \`${text.slice(0, 100)}\``,
   );
 }
 

@@ -8,13 +8,20 @@ import {
   parseTtlMs,
 } from "@meridian/protocol";
 
-import type { batchFound, batchWritten, Described } from "@meridian/protocol/http-api";
+import type {
+  batchDeleted,
+  batchFound,
+  batchPresence,
+  batchWritten,
+  Described,
+} from "@meridian/protocol/http-api";
 
 import type { RegionService } from "../../service/region-service.ts";
 import { checkBytes, checkContentType, factsOf, type SetRequest } from "../../service/requests.ts";
 import { OneAtATime } from "../../service/one-at-a-time.ts";
 import { Steps } from "../../service/steps.ts";
 import { readAck } from "./arguments.ts";
+import type { Batch } from "./batch-bodies.ts";
 import { CONTENT_TYPE_DEFAULT, faceOf } from "./entry-face.ts";
 import type { RegionExchange } from "./exchange.ts";
 import { objectOf, optionalText, textOf } from "./json-members.ts";
@@ -33,14 +40,57 @@ const answering = new OneAtATime();
 type FoundAnswer = JsonAnswer<Described<typeof batchFound>>;
 
 /** `POST /batch/get` */
-export async function batchGet(exchange: RegionExchange): Promise<FoundAnswer> {
+export function batchGet(exchange: RegionExchange): Promise<FoundAnswer> {
+  return readKeys(exchange, [], ({ items }) => answering.run(() => answerOf(exchange, items)));
+}
+
+/** `POST /batch/has` */
+export function batchHas(
+  exchange: RegionExchange,
+): Promise<JsonAnswer<Described<typeof batchPresence>>> {
+  return readKeys(exchange, [], async ({ items }) => {
+    const entries: { key: string; found: boolean }[] = [];
+    const steps = new Steps();
+    for (const key of items) {
+      const found = exchange.service.reads.find(key);
+      entries.push({ key, found: found !== undefined });
+      await steps.spend(found?.record.entry.value.byteLength ?? 0);
+    }
+    return exchange.json(200, { entries }, ["Cache-Control", "no-store"]);
+  });
+}
+
+/** `POST /batch/delete` */
+export function batchDelete(
+  exchange: RegionExchange,
+): Promise<JsonAnswer<Described<typeof batchDeleted>>> {
+  return readKeys(exchange, ["ack", "timeout"], async ({ body, items }) => {
+    const ack = readAck(ackTextOf(body["ack"]), optionalText(body, "timeout"));
+    const keys = [...new Set(items)];
+    const { entries, deleted, acknowledged } = await exchange.service.writes.deleteAll(keys, ack);
+    const told = entries.map((entry) => ({
+      key: entry.key,
+      etag: factsOf(entry).etag,
+      deleted: deleted.has(entry.key),
+    }));
+    return exchange.json(200, { entries: told, acknowledged });
+  });
+}
+
+/** Reads a body that names keys, and answers what `use` makes of it. */
+async function readKeys<Result>(
+  exchange: RegionExchange,
+  others: readonly string[],
+  use: (batch: Batch<string>) => Promise<Result>,
+): Promise<Result> {
   exchange.query();
   await exchange.admit();
   const bytes = await exchange.body(KEYS_BYTES_MAX);
   const itemOf = (key: unknown): string => exchange.checkedKey(checkClientKey(textOf(key, "keys")));
-  const shape = { list: "keys", itemsMax: KEYS_MAX, others: [], itemOf };
-  return exchange.node.batches.read(bytes, shape, ({ items }) =>
-    answering.run(() => answerOf(exchange, items)),
+  return exchange.node.batches.read(
+    bytes,
+    { list: "keys", itemsMax: KEYS_MAX, others, itemOf },
+    use,
   );
 }
 

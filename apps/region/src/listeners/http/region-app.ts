@@ -13,11 +13,14 @@ import {
 import { REGION_API } from "@meridian/protocol/http-api";
 import type { Clock, Logger } from "@meridian/runtime";
 
-import { batchGet, batchSet } from "./batch-routes.ts";
+import { batchDelete, batchGet, batchHas, batchSet } from "./batch-routes.ts";
+import { pull, touch } from "./change-routes.ts";
 import { deleteEntry, getEntry, putEntry } from "./entry-routes.ts";
 import { RegionExchange, type HttpNode } from "./exchange.ts";
 import { KEY_PATH, KEY_PREFIX } from "./key-path.ts";
-import { getHealth, getKeys, getReadiness, getStatus } from "./node-routes.ts";
+import { acquireLease, releaseLease } from "./lease-routes.ts";
+import { getKeys } from "./listing-routes.ts";
+import { getHealth, getReadiness, getStatus } from "./node-routes.ts";
 import { getDigest, getEntries } from "./page-routes.ts";
 import {
   dropQuarantined,
@@ -45,6 +48,11 @@ const ROUTES: ApiRoutes<typeof REGION_API, RegionExchange> = {
   [KEY_PATH]: { GET: getEntry, PUT: putEntry, DELETE: deleteEntry },
   "/batch/get": { POST: batchGet },
   "/batch/set": { POST: batchSet },
+  "/batch/has": { POST: batchHas },
+  "/batch/delete": { POST: batchDelete },
+  "/touch": { POST: touch },
+  "/pull": { POST: pull },
+  "/lease": { POST: acquireLease, DELETE: releaseLease },
   "/keys": { GET: getKeys },
   "/status": { GET: getStatus },
   ...backupRoutes((exchange: RegionExchange) => exchange.node.backups),

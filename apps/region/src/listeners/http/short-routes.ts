@@ -87,7 +87,8 @@ const SHORT_BYTES = 1_024;
 /** The control characters that take two bytes: `\b`, `\t`, `\n`, `\f` and `\r`. */
 const SHORT_ESCAPES: ReadonlySet<number> = new Set([0x08, 0x09, 0x0a, 0x0c, 0x0d]);
 
-function required(
+/** An option of a query that must be there. Throws the code. */
+export function required(
   name: string,
   text: string | undefined,
   code: "INVALID_KEY" | "INVALID_ARGUMENT",

@@ -1,0 +1,75 @@
+/** `/keys`: the live keys in order, and their values if they are wanted. */
+import { readWhole, type JsonAnswer } from "@meridian/http";
+import type { Described, keyPage } from "@meridian/protocol/http-api";
+
+import { etagOf } from "../../service/cached-record.ts";
+import type { KeyPage } from "../../service/key-listing.ts";
+import { Steps } from "../../service/steps.ts";
+import { readFlag } from "./arguments.ts";
+import { EntryFace } from "./entry-face.ts";
+import type { RegionExchange } from "./exchange.ts";
+import { describeFound } from "./short-routes.ts";
+import { TextPieces } from "./text-pieces.ts";
+
+type PageAnswer = JsonAnswer<Described<typeof keyPage>>;
+type ToldKey = Described<typeof keyPage>["keys"][number];
+
+/** After so many bytes of values a page ends. */
+const VALUES_BYTES = 1024 * 1024;
+
+/** `GET /keys[?prefix=][&after=][&limit=][&values=]` */
+export async function getKeys(exchange: RegionExchange): Promise<PageAnswer> {
+  const {
+    prefix = "",
+    after,
+    limit,
+    values,
+  } = exchange.query("prefix", "after", "limit", "values");
+  const bounds = { min: 1, max: 1_000, fallback: 100 };
+  const query = {
+    prefix,
+    limit: readWhole("limit", limit, bounds),
+    ...(after !== undefined && { after }),
+  };
+  const withValues = readFlag("values", values);
+  await exchange.admit();
+  const page = await exchange.service.reads.list(query);
+  if (withValues) return answerValues(exchange, page);
+  const keys = page.entries.map(toldKey);
+  return exchange.json(200, { keys, next: page.next }, ["Cache-Control", "no-store"]);
+}
+
+/** A page with its values, as many as are not too long together. What has gone meanwhile is left out. */
+async function answerValues(exchange: RegionExchange, page: KeyPage): Promise<PageAnswer> {
+  const text = new TextPieces('{"keys":[');
+  const steps = new Steps();
+  let [bytes, count] = [0, 0];
+  let { next } = page;
+  for (const { key } of page.entries) {
+    const entry = exchange.service.reads.peek(key);
+    if (entry !== undefined) {
+      const { found: _, ...told } = describeFound(entry, new EntryFace(entry));
+      const one: ToldKey = { ...told, bytes: entry.value.byteLength };
+      text.add(`${count === 0 ? "" : ","}${JSON.stringify(one)}`);
+      count += 1;
+      bytes += entry.value.byteLength;
+    }
+    await steps.spend(entry?.value.byteLength ?? 0);
+    if (bytes < VALUES_BYTES || key === page.entries.at(-1)?.key) continue;
+    next = key;
+    break;
+  }
+  text.add(`],"next":${JSON.stringify(next)}}`);
+  return exchange.jsonPieces(text.end());
+}
+
+function toldKey({
+  key,
+  bytes,
+  contentType,
+  stamp,
+  expiresAtMs,
+}: KeyPage["entries"][number]): ToldKey {
+  const expiry = expiresAtMs === 0 ? null : expiresAtMs;
+  return { key, bytes, contentType, etag: etagOf({ stamp }), expiresAtMs: expiry };
+}

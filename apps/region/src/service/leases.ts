@@ -1,0 +1,135 @@
+/**
+ * Who fills a key. Of all clients that find no fresh value, one has the lease and loads it; the others wait until it says that it
+ * is done, and look again. Where the holder is gone, its lease ends by itself, and the one that has waited longest has the next.
+ *
+ * Leases are in memory only, and of this node. Where a node starts anew, or clients use several, a key may be loaded more than
+ * once, which costs a load; what is stored is right by the conditions of its writes. Both their number and their time are bounded.
+ */
+import { checkClientKey, MeridianError } from "@meridian/protocol";
+import {
+  Deadlines,
+  randomIdentity,
+  type Clock,
+  type Metrics,
+  type Random,
+} from "@meridian/runtime";
+
+/** What leases go by. */
+export interface LeasesOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly metrics: Metrics;
+  /** Default 10 000. */
+  readonly leasesMax?: number;
+  /** Default 500: each is a request under way. */
+  readonly waitersMax?: number;
+}
+
+const LEASES_MAX = 10_000;
+const WAITERS_MAX = 500;
+
+/** A client that waits for a lease. */
+interface Waiter {
+  readonly ttlMs: number;
+  /** Given the id of its lease, or undefined if somebody else is done, or the wait is over. */
+  readonly answer: (id: string | undefined) => void;
+}
+
+interface Lease {
+  readonly id: string;
+  readonly cancel: () => void;
+  /** In the order of coming. */
+  readonly waiters: Set<Waiter>;
+}
+
+/** The leases of a node. */
+export class Leases {
+  readonly #deadlines: Deadlines;
+  readonly #random: Random;
+  readonly #leasesMax: number;
+  readonly #waitersMax: number;
+  readonly #held = new Map<string, Lease>();
+  /** Invariant: how many wait for all leases together. */
+  #waiting = 0;
+  #isClosed = false;
+
+  constructor({ clock, random, metrics, ...bounds }: LeasesOptions) {
+    this.#deadlines = new Deadlines(clock);
+    this.#random = random;
+    this.#leasesMax = bounds.leasesMax ?? LEASES_MAX;
+    this.#waitersMax = bounds.waitersMax ?? WAITERS_MAX;
+    metrics.level(() => [
+      { name: "leases", now: this.#held.size, max: this.#leasesMax },
+      { name: "leaseWaiters", now: this.#waiting, max: this.#waitersMax },
+    ]);
+  }
+
+  /**
+   * The id of the lease of a key, held for `ttlMs`; undefined where another client had it and is done, or has it still after
+   * `waitMs`. Throws `INVALID_KEY`, and `OVERLOADED` where too many leases are held, or too many clients wait.
+   */
+  acquire(key: string, ttlMs: number, waitMs: number): Promise<string | undefined> {
+    checkClientKey(key);
+    const lease = this.#held.get(key);
+    if (lease === undefined) return Promise.resolve(this.#grant(key, ttlMs, new Set()));
+    if (waitMs <= 0 || this.#isClosed) return Promise.resolve(undefined);
+    checkRoom("clients that wait for leases", this.#waiting, this.#waitersMax);
+    this.#waiting += 1;
+    return new Promise((resolve) => {
+      const { waiters } = lease;
+      const waiter: Waiter = {
+        ttlMs,
+        answer: (id) => {
+          cancel();
+          waiters.delete(waiter);
+          this.#waiting -= 1;
+          resolve(id);
+        },
+      };
+      const cancel = this.#deadlines.after(waitMs, () => waiter.answer(undefined));
+      waiters.add(waiter);
+    });
+  }
+
+  /** Ends a lease: those who wait are to look again. Returns whether it was held. */
+  release(key: string, id: string): boolean {
+    const lease = this.#held.get(key);
+    if (lease?.id !== id) return false;
+    lease.cancel();
+    this.#held.delete(key);
+    for (const waiter of lease.waiters) waiter.answer(undefined);
+    return true;
+  }
+
+  /** Nobody waits any more. */
+  close(): void {
+    this.#isClosed = true;
+    for (const { waiters } of this.#held.values()) {
+      for (const waiter of waiters) waiter.answer(undefined);
+    }
+  }
+
+  #grant(key: string, ttlMs: number, waiters: Set<Waiter>): string {
+    if (!this.#held.has(key)) checkRoom("leases", this.#held.size, this.#leasesMax);
+    const id = randomIdentity(this.#random).toString(36);
+    const cancel = this.#deadlines.after(ttlMs, () => this.#expire(key));
+    this.#held.set(key, { id, cancel, waiters });
+    return id;
+  }
+
+  /** The holder has not been heard of: who has waited longest is next. */
+  #expire(key: string): void {
+    const waiters = this.#held.get(key)?.waiters ?? new Set();
+    const [next] = waiters;
+    if (next === undefined) this.#held.delete(key);
+    else next.answer(this.#grant(key, next.ttlMs, waiters));
+  }
+}
+
+function checkRoom(what: string, now: number, max: number): void {
+  if (now < max) return;
+  const details = { count: now + 1, countMax: max };
+  throw new MeridianError("OVERLOADED", `Expected at most ${max} ${what}, got ${now + 1}`, {
+    details,
+  });
+}
