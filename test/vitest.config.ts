@@ -3,6 +3,8 @@ import { fileURLToPath } from "node:url";
 import { defaultServerConditions } from "vite";
 import { defineConfig } from "vitest/config";
 
+import { LongestFirst } from "./longest-first.ts";
+
 // Workspace packages are resolved from `src`, so that no test ever runs a stale build.
 const conditions = ["@meridian/source", ...defaultServerConditions];
 
@@ -14,13 +16,18 @@ export default defineConfig({
     reporters: ["default", fileURLToPath(new URL("closing-line-reporter.ts", import.meta.url))],
     coverage: { provider: "v8", include: ["{packages,apps}/*/src/**"] },
     hookTimeout: 120_000,
+    maxWorkers: availableParallelism(),
+    sequence: { sequencer: LongestFirst },
+    // Unit, integration and simulation tests compute: they run at once, one a processor. The others come after them.
     projects: [
       {
         extends: true,
         test: {
           name: "unit",
           include: ["{packages,apps}/*/test/**/*.test.ts"],
-          maxWorkers: availableParallelism(),
+          // A process loads each module once for all files that it runs: loading took longer than testing. No file may
+          // leave anything behind that another could notice.
+          isolate: false,
           // Far above what any of them takes: a machine with other things to do is no failure.
           testTimeout: 60_000,
         },
@@ -30,8 +37,16 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/*.test.ts", "test/integration/**/*.test.ts"],
-          sequence: { groupOrder: 1 },
+          isolate: false,
           testTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "simulation",
+          include: ["test/simulation/**/*.test.ts"],
+          testTimeout: 300_000,
         },
       },
       {
@@ -40,9 +55,9 @@ export default defineConfig({
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 120_000,
-          // Each file starts a cluster of its own, and spends much of its time waiting.
-          maxWorkers: 2,
-          sequence: { groupOrder: 2 },
+          // Each file starts a cluster of its own, and spends most of its time waiting.
+          maxWorkers: 2 * availableParallelism(),
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -52,20 +67,8 @@ export default defineConfig({
           name: "system",
           include: ["test/system/**/*.test.ts"],
           fileParallelism: false,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
           testTimeout: 120_000,
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: "simulation",
-          include: ["test/simulation/**/*.test.ts"],
-          // Nothing but arithmetic: every processor is worth using.
-          maxWorkers: availableParallelism(),
-          // Projects that run at once have to agree on that, so this one runs after the others.
-          sequence: { groupOrder: 3 },
-          testTimeout: 300_000,
         },
       },
     ],

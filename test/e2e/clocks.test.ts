@@ -42,6 +42,9 @@ async function connected({ url }: Region): Promise<void> {
   });
 }
 
+/** How long a region rests between two rounds, so that a cluster is in use and a machine has time for others. */
+const ROUND_PAUSE_MS = 50;
+
 /** Writes to each region in turn for a while, and reads what is to live on at each of them. */
 async function live(regions: readonly Region[], key: string, holdMs = HOLD_MS): Promise<void> {
   const endMs = performance.now() + holdMs;
@@ -50,6 +53,7 @@ async function live(regions: readonly Region[], key: string, holdMs = HOLD_MS): 
       await putValue(url, `other/${index % 10}`, String(index));
       expect(await getText(url, key)).toBe("alive");
     }
+    await new Promise((resolve) => setTimeout(resolve, ROUND_PAUSE_MS));
   }
 }
 

@@ -11,6 +11,8 @@ import {
 } from "@meridian/harness";
 
 const DOWN_MS = 5_000;
+/** Between two turns of every region: a second has some twenty. */
+const TURN_PAUSE_MS = 25;
 
 /** Reads, writes, overwrites and deletes on one region, and checks every answer. Returns how many keys it has made. */
 async function useRegion({ id, url }: Region, turn: number): Promise<number> {
@@ -51,6 +53,7 @@ describe("a directory that is killed", () => {
       turns += 1;
       const made = cluster.regions.map((region) => useRegion(region, turns));
       for (const count of await Promise.all(made)) keys += count;
+      await new Promise((resolve) => setTimeout(resolve, TURN_PAUSE_MS));
     }
     expect(turns).toBeGreaterThan(10);
     expect((await versionsOf(cluster, "contested")).size).toBe(FIVE_PLACES.length);

@@ -17,6 +17,8 @@ const DISK_BYTES = 16 * 1024 * 1024;
 
 /** Longer than a node waits for any progress of its directory, by far. */
 const FULL_MS = 8_000;
+/** Between two turns of both regions. */
+const TURN_PAUSE_MS = 25;
 
 interface DirectoryStatus {
   readonly stall: string | null;
@@ -88,6 +90,7 @@ describe("a directory whose disk is full", () => {
         keys += 1;
       }
       expect((await cluster.offered()).toSorted()).toEqual([far.id, near.id].toSorted());
+      await new Promise((resolve) => setTimeout(resolve, TURN_PAUSE_MS));
     }
     for (const { url } of [near, far]) {
       const { status, replica } = await statusOf(url);

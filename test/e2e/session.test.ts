@@ -13,6 +13,8 @@ import {
 
 /** How many turns each session makes in each state of the cluster. */
 const TURNS = 20;
+/** Between two turns of a session. */
+const TURN_PAUSE_MS = 10;
 const BATCH_KEYS = 1_000;
 
 /** Writes numbers to keys of its own, reads them back, and reads what the others write. */
@@ -50,6 +52,7 @@ class ObservedSession {
       } catch {
         this.failures += 1;
       }
+      await new Promise((resolve) => setTimeout(resolve, TURN_PAUSE_MS));
     }
   }
 

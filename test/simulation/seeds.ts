@@ -3,9 +3,9 @@ import { expect, it } from "vitest";
 import { faultsOf, simulate } from "./scenario.ts";
 
 /** How many seeds one run of the tests covers, in files that run side by side. */
-const SEEDS = Number(process.env["SIM_SEEDS"] ?? 300);
+const SEEDS = Number(process.env["SIM_SEEDS"] ?? 200);
 const FILES = 4;
-const BATCHES = 20;
+const BATCHES = 10;
 
 /** Tests that nothing goes wrong in the seeds of one of `FILES` files, counted from 1. */
 export function testSeeds(file: number): void {

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 
 import { faultsOf, simulate, type Faults } from "./scenario.ts";
 
-const SEEDS = Number(process.env["SIM_SEEDS"] ?? 100);
-const BATCHES = 10;
+const SEEDS = Number(process.env["SIM_SEEDS"] ?? 40);
+const BATCHES = 8;
 
 /** Seeds that once failed, each with its line of story. */
 const HISTORY: readonly (readonly [

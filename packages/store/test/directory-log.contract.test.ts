@@ -1,7 +1,7 @@
 import { openDirectoryLog, type SqliteDirectoryLog } from "@meridian/store";
 import { directoryLogContract } from "@meridian/testkit";
 import { afterAll } from "vitest";
-import { purged, StoreFolder } from "./store-folder.ts";
+import { HISTORIES, purged, StoreFolder } from "./store-folder.ts";
 
 const folder = new StoreFolder();
 afterAll(() => folder.remove());
@@ -19,6 +19,6 @@ for (const { title, recentEntriesMax } of [
       crash: (log) => log.abort(),
       idle: purged,
     },
-    20,
+    HISTORIES,
   );
 }

@@ -1,7 +1,7 @@
 import { openReplicaStore, type SqliteReplicaStore } from "@meridian/store";
 import { replicaStoreContract } from "@meridian/testkit";
 import { afterAll } from "vitest";
-import { purged, StoreFolder } from "./store-folder.ts";
+import { HISTORIES, purged, StoreFolder } from "./store-folder.ts";
 
 const folder = new StoreFolder();
 afterAll(() => folder.remove());
@@ -14,5 +14,5 @@ replicaStoreContract<SqliteReplicaStore>(
     crash: (store) => store.abort(),
     idle: purged,
   },
-  25,
+  HISTORIES,
 );

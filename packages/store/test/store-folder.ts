@@ -5,6 +5,9 @@ import { seededRandom, silentLogger, systemClock } from "@meridian/runtime";
 import type { StoreOptions, StoreStats, StoreTuning } from "@meridian/store";
 import Database from "better-sqlite3";
 
+/** How many random histories a contract suite tries: a sample; `npm run hunt:stores` tries many more. */
+export const HISTORIES = Number(process.env["STORE_HISTORIES"] ?? 10);
+
 /** A temporary folder for the databases of one test file. */
 export class StoreFolder {
   readonly path: string = mkdtempSync(join(tmpdir(), "meridian-store-"));
