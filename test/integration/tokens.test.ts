@@ -1,13 +1,11 @@
 /** Every route of both programs against every kind of token: what the table of the API says is what happens. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { request as plainRequest, type IncomingMessage } from "node:http";
 import { once } from "node:events";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { connect } from "@meridian/client";
 import { startDirectory } from "@meridian/directory";
-import { request, startSmallRegion, until } from "@meridian/harness";
 import {
   DIRECTORY_API,
   REGION_API,
@@ -17,127 +15,17 @@ import {
   type PlacedRoute,
   type Scope,
 } from "@meridian/protocol/http-api";
-import { silentLogger, systemClock, systemRandom, type Logger } from "@meridian/runtime";
-import {
-  createToken,
-  makeSigningKey,
-  publicKeysOf,
-  type SigningKey,
-  type TokenWish,
-} from "@meridian/tokens";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { silentLogger, systemClock, type Logger } from "@meridian/runtime";
+import { makeSigningKey, publicKeysOf, type SigningKey } from "@meridian/tokens";
+import { describe, expect, it } from "vitest";
 
-const HOUR_MS = 3_600_000;
-const folder = mkdtempSync(join(tmpdir(), "meridian-tokens-"));
-const keysFile = join(folder, "token-keys.json");
-const stops: (() => Promise<void>)[] = [];
+import { ask, HOUR_MS, idOf, startTokenCluster, type Told } from "../support/token-cluster.ts";
 
-let key: SigningKey;
-let stranger: SigningKey;
-let directory: string;
-let region: string;
-
-async function tokenOf(wish: Partial<TokenWish> = {}, signing = key): Promise<string> {
-  const nowMs = systemClock.nowMs();
-  const all = {
-    scope: "read" as Scope,
-    prefixes: wish.scope === "node" ? [] : [""],
-    nodes: wish.scope === "node" ? ["*"] : [],
-    subject: "test",
-    cluster: "test",
-    nowMs,
-    expiresAtMs: nowMs + HOUR_MS,
-    ...wish,
-  };
-  return createToken(signing, all, systemRandom);
-}
-
-async function fileOf(token: string): Promise<string> {
-  const path = join(folder, `${token.slice(-8)}.token`);
-  writeFileSync(path, `${token}\n`);
-  return path;
-}
-
-beforeAll(async () => {
-  [key, stranger] = [await makeSigningKey(), await makeSigningKey()];
-  writeFileSync(keysFile, JSON.stringify(publicKeysOf([key])));
-  const common = { cluster: "test", tokenKeys: keysFile, logger: silentLogger, port: 0 };
-  const running = await startDirectory({ ...common, data: join(folder, "directory") });
-  stops.push(() => running.stop());
-  directory = running.url;
-  const paris = await startSmallRegion({
-    ...common,
-    id: "paris",
-    data: join(folder, "paris"),
-    directory: [directory],
-    tokenFile: await fileOf(await tokenOf({ scope: "node", nodes: ["paris"] })),
-  });
-  stops.unshift(() => paris.stop());
-  region = paris.url;
-  await until("the region is ready", () => paris.status === "ready");
-});
-
-afterAll(async () => {
-  for (const stop of stops) await stop();
-  rmSync(folder, { recursive: true });
-});
-
-/** How each route is asked about a key, by its method and path; a route without any is asked at its path. */
-const QUESTIONS: Readonly<Record<string, (key: string) => { path?: string; body?: string }>> = {
-  "GET /cache/{key}": (name) => ({ path: `/cache/${name}` }),
-  "PUT /cache/{key}": (name) => ({ path: `/cache/${name}`, body: "value" }),
-  "DELETE /cache/{key}": (name) => ({ path: `/cache/${name}` }),
-  "GET /cache": (name) => ({ path: `/cache?key=${name}` }),
-  "POST /cache": (name) => ({ path: `/cache?key=${name}&value=1` }),
-  "POST /batch/get": (name) => ({ body: JSON.stringify({ keys: ["app1:a", name] }) }),
-  "POST /batch/set": (name) => ({
-    body: JSON.stringify({
-      entries: [
-        { key: "app1:a", value: "1" },
-        { key: name, value: "1" },
-      ],
-    }),
-  }),
-  "POST /batch/has": (name) => ({ body: JSON.stringify({ keys: ["app1:a", name] }) }),
-  "POST /batch/delete": (name) => ({ body: JSON.stringify({ keys: ["app1:a", name] }) }),
-  "POST /touch": (name) => ({ path: `/touch?key=${name}&ttl=1h` }),
-  "POST /pull": (name) => ({ path: `/pull?key=${name}` }),
-  "POST /lease": (name) => ({ path: `/lease?key=${name}&ttl=1ms` }),
-  "DELETE /lease": (name) => ({ path: `/lease?key=${name}&lease=none` }),
-  "GET /keys": (name) => ({ path: `/keys?prefix=${name}` }),
-  "GET /nearest": () => ({ path: "/nearest?lat=1&lon=2" }),
-  "GET /nodes/{id}": () => ({ path: "/nodes/nobody" }),
-  "DELETE /nodes/{id}": () => ({ path: "/nodes/nobody" }),
-  "GET /quarantine/{id}": () => ({ path: "/quarantine/1" }),
-  "DELETE /quarantine/{id}": () => ({ path: "/quarantine/1" }),
-  "POST /quarantine/{id}/replay": () => ({ path: "/quarantine/1/replay" }),
-};
-
-interface Told {
-  readonly status: number;
-  readonly code: string;
-  readonly challenge: string | null;
-}
-
-async function ask(
-  base: string,
-  { method, path }: Pick<PlacedRoute, "method" | "path">,
-  token: string | undefined,
-  name = "app1:k",
-): Promise<Told> {
-  const question = QUESTIONS[`${method} ${path}`]?.(name) ?? {};
-  const response = await request(base + (question.path ?? path), {
-    method,
-    headers: {
-      ...(token !== undefined && { authorization: `Bearer ${token}` }),
-      ...(question.body !== undefined && { "content-type": "application/json" }),
-    },
-    ...(question.body !== undefined && { body: question.body }),
-  });
-  const text = await response.text();
-  const { code = "" } = text.startsWith("{") ? (JSON.parse(text) as { code?: string }) : {};
-  return { status: response.status, code, challenge: response.headers.get("www-authenticate") };
-}
+const { folder, keysFile, key, stranger, directory, region, tokenOf, revoke, onEnd } =
+  await startTokenCluster();
+/** A token of scope admin that has been revoked. */
+const revoked = await tokenOf({ scope: "admin" });
+await revoke(region, revoked);
 
 const RANK = { public: 0, any: 1, node: 1, read: 2, write: 3, admin: 4 } as const;
 const covers = (scope: Scope, access: Access): boolean => RANK[scope] >= RANK[access.scope];
@@ -168,6 +56,7 @@ async function expectTable(base: string, route: PlacedRoute): Promise<void> {
     tampered: `${good.slice(0, -8)}AAAAAAAA`,
     unsigned: `${Buffer.from('{"alg":"none"}').toString("base64url")}.${good.split(".")[1]}.`,
     expired: await tokenOf({ ...admin, ...past }),
+    revoked,
     "not yet good": await tokenOf({
       ...admin,
       nowMs: nowMs + HOUR_MS,
@@ -268,7 +157,7 @@ describe("keys of tokens", () => {
       port: 0,
       data: join(folder, "rotated"),
     });
-    stops.unshift(() => running.stop());
+    onEnd(() => running.stop());
     const [before, after] = [await tokenOf(), await tokenOf({}, next)];
     const route = { method: "GET", path: "/nodes" };
     const codes = async (): Promise<readonly number[]> => [
@@ -303,63 +192,6 @@ describe("keys of tokens", () => {
   });
 });
 
-describe("a link", () => {
-  it.each<[string, () => Promise<string | null>, RegExp]>([
-    ["no token", async () => null, /UNAUTHENTICATED: Expected a token/],
-    ["one of another scope", () => tokenOf({ scope: "admin" }), /FORBIDDEN: .*scope `node`/],
-    ["one of another key", () => tokenOf({ scope: "node" }, stranger), /UNAUTHENTICATED/],
-    [
-      "one that names other nodes",
-      () => tokenOf({ scope: "node", nodes: ["oslo"] }),
-      /FORBIDDEN.*got a node `rome`/,
-    ],
-  ])("is not taken with %s", async (_, make, says) => {
-    const lines: string[] = [];
-    const log = (message: string, fields: object = {}): void =>
-      void lines.push(`${message} ${Object.values(fields).join(": ")}`);
-    const logger: Logger = { debug: log, info: log, warn: log, error: log };
-    const token = await make();
-    const rome = await startSmallRegion({
-      id: "rome",
-      data: join(folder, `rome-${token?.slice(-8) ?? "none"}`),
-      directory: [directory],
-      tokenFile: token === null ? null : await fileOf(token),
-      logger,
-    });
-    try {
-      await until("the node says why", () => lines.some((line) => says.test(line)));
-      expect(rome.status).toBe("joining");
-    } finally {
-      await rome.stop();
-    }
-  });
-
-  it("of a directory is taken with a token for all ids, and not for some", async () => {
-    const follow = async (nodes: readonly string[]): Promise<() => Promise<boolean>> => {
-      const path = await fileOf(await tokenOf({ scope: "node", nodes }));
-      const follower = await startDirectory({
-        cluster: "test",
-        logger: silentLogger,
-        port: 0,
-        data: join(folder, `follower-${nodes.join()}`),
-        peer: [directory],
-        tokenFile: path,
-      });
-      stops.unshift(() => follower.stop());
-      return async () => {
-        const { peers } = (await (await request(`${follower.url}/status`)).json()) as {
-          peers: readonly { connected: boolean }[];
-        };
-        return peers[0]?.connected === true;
-      };
-    };
-    const some = await follow(["paris"]);
-    const all = await follow(["*"]);
-    await until("it follows", all);
-    expect(await some()).toBe(false);
-  });
-});
-
 describe("the SDK", () => {
   it("shows its token to directory and nodes, a new one for each request", async () => {
     let shown = 0;
@@ -391,14 +223,13 @@ it("a request of scope admin leaves a line with the token's id, and no token sta
     data,
     logger,
   });
-  stops.unshift(() => running.stop());
+  onEnd(() => running.stop());
   const route = { method: "DELETE", path: "/nodes/{id}" };
   const [admin, writer] = [await tokenOf({ scope: "admin" }), await tokenOf({ scope: "write" })];
   expect((await ask(running.url, route, admin)).code).toBe("NODE_NOT_FOUND");
   expect((await ask(running.url, route, writer)).code).toBe("FORBIDDEN");
-  const [, claims = ""] = admin.split(".");
-  const { jti } = JSON.parse(Buffer.from(claims, "base64url").toString()) as { jti: string };
-  const fields = { method: "DELETE", path: "/nodes/nobody", token: jti, subject: "test" };
+  const path = "/nodes/nobody";
+  const fields = { method: "DELETE", path, token: idOf(admin), subject: "test" };
   const audited = lines.filter((line) => line.startsWith("a request of scope admin"));
   expect(audited).toEqual([`a request of scope admin ${JSON.stringify(fields)}`]);
   for (const token of [admin, writer]) {

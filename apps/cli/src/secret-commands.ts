@@ -1,6 +1,8 @@
 /** The commands that make what a cluster keeps secret. */
 import type { Command } from "commander";
 
+import type * as Revocations from "./commands/revocations.ts";
+import type { RevocationFlags, RevokeFlags } from "./commands/revocations.ts";
 import type * as Secrets from "./commands/secrets.ts";
 import type { CertificateFlags, TokenFlags } from "./commands/secrets.ts";
 import type { CliIo } from "./io.ts";
@@ -58,6 +60,35 @@ export function addSecretCommands(
     .description("Makes another key to sign with, beside those that are trusted.")
     .option("--folder <folder>", "what `init` has made", "secrets")
     .action(async (flags: TokenFlags) => done(await (await load()).tokenRotate(flags, io)));
+  addRevocations(token, io, done);
+}
+
+function addRevocations(token: Command, io: CliIo, done: (exitCode: number) => void): void {
+  const load = (): Promise<typeof Revocations> => import("./commands/revocations.ts");
+  const at = (command: Command): Command =>
+    command
+      .option(
+        "--directory <url>",
+        "the directory, or several with commas (MERIDIAN_DIRECTORY; default: http://127.0.0.1:7400)",
+      )
+      .option("--node <id|url>", "at this node (default: one that is ready)")
+      .option("--json", "for machines");
+  at(token.command("revoke"))
+    .description("Has no program take a token any more. Needs a token of scope admin.")
+    .argument("<token>", "the token, or its id (`jti`), as `create` has recorded it")
+    .option(
+      "--ttl <ttl>",
+      "how long it would still be good, or longer (default: what the token says, or the record of `create`; else for ever)",
+    )
+    .option("--ack <level>", "wait for: local, directory, all, or a number of nodes", "directory")
+    .option("--timeout <ttl>", "how long to wait for that (default: 5s)")
+    .option("--folder <folder>", "what `init` has made", "secrets")
+    .action(async (given: string, flags: RevokeFlags) =>
+      done(await (await load()).tokenRevoke(given, flags, io)),
+    );
+  at(token.command("list"))
+    .description("Lists the tokens that have been revoked.")
+    .action(async (flags: RevocationFlags) => done(await (await load()).tokenList(flags, io)));
 }
 
 function collect(value: string, before: readonly string[] = []): readonly string[] {

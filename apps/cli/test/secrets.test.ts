@@ -1,5 +1,13 @@
 import { X509Certificate } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer as createPlainServer } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -115,6 +123,30 @@ describe("token", () => {
     });
     const node = await create("--scope", "node", "--node", "oslo");
     expect(claimsOf(node.stdout)).toMatchObject({ scope: "node", nodes: ["oslo"] });
+  });
+
+  it("create writes down what it makes, and never the token", async () => {
+    await run(["init", folder]);
+    const { stdout } = await create("--scope", "read", "--expires", "1h", "--subject", "billing");
+    const { jti, exp } = claimsOf(stdout) as { readonly jti: string; readonly exp: number };
+    const record = read("issued-tokens.jsonl");
+    expect(JSON.parse(record)).toMatchObject({
+      made: "token",
+      id: jti,
+      subject: "billing",
+      scope: "read",
+      prefixes: [""],
+    });
+    const { expires } = JSON.parse(record) as { readonly expires: string };
+    expect(Math.floor(Date.parse(expires) / 1_000)).toBe(exp);
+    expect(record).not.toContain(stdout.toString().split(".")[2]?.trim());
+    expect(modeOf("issued-tokens.jsonl")).toBe(0o600);
+    // What cannot be written down is not made.
+    rmSync(join(folder, "issued-tokens.jsonl"));
+    mkdirSync(join(folder, "issued-tokens.jsonl"));
+    const refused = await create("--scope", "read");
+    expect([refused.exitCode, refused.stdout.toString()]).toEqual([2, ""]);
+    expect(refused.stderr).toContain("INVALID_CONFIG");
   });
 
   it.each([

@@ -3,12 +3,14 @@ import {
   compareKeys,
   isPurgeable,
   listEntry,
+  REVOCATION_PREFIX,
   type ListedEntry,
   type KeyRange,
 } from "@meridian/protocol";
 import { digestPage, type DigestPage } from "@meridian/replication";
 import type { Clock } from "@meridian/runtime";
 import type { SqliteDirectoryLog } from "@meridian/store";
+import type { Revocations } from "@meridian/tokens";
 
 /** The digest of a part of the log, and a sequence through which the log has been looked at. */
 export interface LogDigestPage extends DigestPage {
@@ -69,14 +71,32 @@ export class LogPages {
     return { horizon, entries, next: isOver ? null : last, sequence };
   }
 
-  /** Resolves to the sequence through which everything can be read. */
   #settled(): Promise<number> {
-    const sequence = this.#log.committedThrough;
-    return new Promise((resolve, reject) => {
-      this.#log.settle((failure) => {
-        if (failure === undefined) resolve(sequence);
-        else reject(failure);
-      });
-    });
+    return settled(this.#log);
   }
+}
+
+/** Reads which tokens have been revoked, as far as the log knows, in bounded steps. */
+export async function learnRevocations(log: PagedLog, revocations: Revocations): Promise<void> {
+  await settled(log);
+  for (let after: string | null = REVOCATION_PREFIX; after !== null;) {
+    const page = log.factsAfter(after, PAGE);
+    const revoking = page.filter(({ key }) => key.startsWith(REVOCATION_PREFIX));
+    revocations.take(revoking);
+    after = revoking.length < PAGE ? null : (revoking.at(-1)?.key ?? null);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+const PAGE = 1_000;
+
+/** Resolves to the sequence through which everything can be read. */
+function settled(log: PagedLog): Promise<number> {
+  const sequence = log.committedThrough;
+  return new Promise((resolve, reject) => {
+    log.settle((failure) => {
+      if (failure === undefined) resolve(sequence);
+      else reject(failure);
+    });
+  });
 }

@@ -41,15 +41,14 @@ import {
   linkCuts,
   type LinkCuts,
   LinkListener,
-  type LinkListenerOptions,
 } from "@meridian/transport";
 
 import { directoryHandlers } from "./http/directory-listener.ts";
 import type { DirectoryService } from "./http/directory-service.ts";
-import { identified } from "./link-identity.ts";
+import { LinkTokens } from "./link-tokens.ts";
 import { LogDigester } from "./log-digest.ts";
 import { LogHealth } from "./log-health.ts";
-import { LogPages } from "./log-pages.ts";
+import { learnRevocations, LogPages } from "./log-pages.ts";
 import { NodeRegistry } from "./node-registry.ts";
 import { programVersion } from "./version.ts";
 
@@ -136,6 +135,7 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
       tuning,
       onDamaged,
     });
+    await learnRevocations(log, security.revocations);
   } catch (failure) {
     await server.close(0);
     throw failure;
@@ -147,7 +147,10 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
   }
   const settled = { ...options, clock, random, security, metrics };
   const stop = serve(settled, server, log, health, running);
-  security.watch((certificate) => server.reload(certificate));
+  security.watch(
+    (certificate) => server.reload(certificate),
+    () => (running.directory?.isWhole === true ? clock.nowMs() : undefined),
+  );
   logger.info(`listening on ${url}`, { cluster: options.cluster, epoch: log.epoch });
   let stopped: Promise<void> | undefined;
   return {
@@ -180,7 +183,7 @@ function serve(
   health: LogHealth,
   running: Running,
 ): () => Promise<void> {
-  const { cluster, clock, logger, metrics, onFatal } = options;
+  const { cluster, clock, logger, metrics, security, onFatal } = options;
   const cuts = linkCuts(options);
   const startedAtMs = clock.nowMs();
   let leaving: MeridianError | undefined;
@@ -193,6 +196,7 @@ function serve(
     follow: followOptions(options, cuts),
     limits: { horizonMs: options.horizon },
     onMembers: () => registry.changed(),
+    onReserved: (entries) => security.revocations.take(entries),
     onFatal: (failure) => {
       leaving = goingAway(`The log cannot be written: ${failure.message}`);
       onFatal?.(failure);
@@ -202,7 +206,7 @@ function serve(
   const registry = new NodeRegistry(directory, clock);
   const digester = new LogDigester(log);
   const pages = new LogPages(log, directory.clocks);
-  const links = linksOf(directory, { clock, logger, metrics, cuts });
+  const links = linksOf(directory, options, cuts);
   const limit = new RequestLimit(metrics, () => server.cuts.tell("request"));
   const backups = backupsOf(options);
   const service: DirectoryService = {
@@ -229,11 +233,10 @@ function serve(
   };
   const endMeasuring = registerProcess(metrics, clock);
   directory.start();
-  const { authenticator } = options.security;
-  server.handle(directoryHandlers(service, { [LINK_PATH]: links.upgrade }, authenticator));
+  server.handle(directoryHandlers(service, { [LINK_PATH]: links.upgrade }, security.authenticator));
   return async () => {
     logger.info("stopping", { cluster });
-    options.security.stop();
+    security.stop();
     leaving ??= goingAway("The directory is shutting down");
     endMeasuring();
     directory.stop();
@@ -260,22 +263,35 @@ function forgetNode(directory: Directory, id: string): Promise<AbsentMember> {
   });
 }
 
+/** Takes links, and looks after their tokens. */
 function linksOf(
   directory: Directory,
-  options: Pick<LinkListenerOptions, "clock" | "logger" | "metrics" | "cuts">,
-): LinkListener {
-  options.metrics.level(() => [
-    { name: "linkBytes", now: directory.linkBytes, max: LINK_BYTES_MAX },
-  ]);
-  return new LinkListener({
+  { security, clock, logger, metrics }: Settled,
+  cuts: LinkCuts,
+): Pick<LinkListener, "upgrade" | "stop"> {
+  metrics.level(() => [{ name: "linkBytes", now: directory.linkBytes, max: LINK_BYTES_MAX }]);
+  const { authenticator } = security;
+  const tokens = authenticator && new LinkTokens({ authenticator, clock, logger });
+  const listener = new LinkListener({
     path: LINK_PATH,
     accept: (link, remoteAddress, request) => {
       const events = directory.accept(link, remoteAddress);
       const principal = principalOf(request);
-      return principal === undefined ? events : identified(events, principal);
+      if (tokens === undefined || principal === undefined) return events;
+      const { authorization } = request.headers;
+      return tokens.guard(link, events, { principal, authorization });
     },
-    ...options,
+    clock,
+    logger,
+    metrics,
+    cuts,
   });
+  tokens?.start();
+  const stop = (): void => {
+    tokens?.stop();
+    listener.stop();
+  };
+  return { upgrade: listener.upgrade, stop };
 }
 
 /** How the others are reached. */

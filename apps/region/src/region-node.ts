@@ -5,6 +5,7 @@ import type { Described, regionStatus } from "@meridian/protocol/http-api";
 import { admissionOf, Replica, type Admission, type NodeIdentity } from "@meridian/replication";
 import type { Clock, Logger, Metrics, Random } from "@meridian/runtime";
 import type { LiveBackup, SqliteReplicaStore } from "@meridian/store";
+import type { Revocations } from "@meridian/tokens";
 import { LINK_BYTES_MAX } from "@meridian/transport";
 
 import { DirectoryFinder, type DirectoryFinderOptions } from "./directory-finder.ts";
@@ -43,10 +44,15 @@ export interface RegionNodeOptions extends Pick<
   readonly backups: LiveBackup;
   readonly cacheEntries: number;
   readonly cacheBytes: number;
+  /** Which tokens have been revoked, as the store has it; told of what changes from here on. */
+  readonly revocations: Revocations;
   /** What clients reach the node by, listening already. The URL of the first is that of the node's reports. */
   readonly listeners: readonly Listener[];
   readonly onStatus?: (status: NodeStatus) => void;
 }
+
+/** What a node is while it may lack much of what its directory has. */
+const BEHIND: ReadonlySet<NodeStatus> = new Set(["joining", "syncing", "standalone"]);
 
 /** A regional node. */
 export class RegionNode implements ServedNode {
@@ -95,6 +101,11 @@ export class RegionNode implements ServedNode {
       },
     });
     this.#changes.follow(this.#memory);
+    const { revocations } = options;
+    this.#changes.follow({
+      changed: (entries) => revocations.take(entries),
+      restamped: () => {},
+    });
     this.#finder = new DirectoryFinder({
       urls: options.directories,
       credentials: options.credentials,
@@ -117,6 +128,13 @@ export class RegionNode implements ServedNode {
 
   get status(): NodeStatus {
     return this.#replica.status;
+  }
+
+  /** When the node last had all that its directory had, in milliseconds since the Unix epoch; undefined while it is cut off or catches up. */
+  get wholeAtMs(): number | undefined {
+    const { connected, reconciling, lagMs } = this.#replica.info();
+    const isThere = connected && !reconciling && !BEHIND.has(this.status);
+    return isThere ? this.#options.clock.nowMs() - lagMs : undefined;
   }
 
   /**
@@ -199,7 +217,7 @@ export class RegionNode implements ServedNode {
   }
 
   #makeService(): RegionService {
-    const { store, standalone, node } = this.#options;
+    const { store, standalone, node, revocations } = this.#options;
     const { metrics } = this;
     const [replica, memory] = [this.#replica, this.#memory];
     const gate = new WriteGate({
@@ -215,6 +233,7 @@ export class RegionNode implements ServedNode {
     const writes = new Writes({ ...this.#options, replica, memory, gate, metrics });
     const leases = new Leases({ ...this.#options, metrics });
     const changes = this.#changes;
-    return { nodeId: node.id, admission, reads, writes, leases, changes, time: replica };
+    const more = { leases, changes, revocations };
+    return { nodeId: node.id, admission, reads, writes, ...more, time: replica };
   }
 }

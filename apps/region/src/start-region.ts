@@ -15,6 +15,7 @@ import {
   parseAddress,
   parseWebOrigin,
   MeridianError,
+  REVOCATION_PREFIX,
   type NodeStatus,
 } from "@meridian/protocol";
 import {
@@ -34,6 +35,7 @@ import {
   type SqliteReplicaStore,
 } from "@meridian/store";
 import { registerProcess } from "@meridian/supervision";
+import type { Revocations } from "@meridian/tokens";
 import { dialLink, linkCuts } from "@meridian/transport";
 
 import { HttpListener } from "./listeners/http/http-listener.ts";
@@ -95,6 +97,7 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
   const store = await openStore({ ...options, clock, random }, () => started);
   let http: HttpListener;
   try {
+    await learnRevocations(store, security.revocations, clock);
     http = await listen({ ...options, clock }, security, metrics);
   } catch (failure) {
     await store.close();
@@ -111,6 +114,7 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
     listeners: [http],
     store,
     directories,
+    revocations: security.revocations,
     credentials: () => security.dialing,
     dial: dialOf(directories, { security, store, clock, logger, metrics }),
     clock,
@@ -123,7 +127,10 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
   logger.info(`listening on ${http.url}`, { node: place.id, cluster: options.cluster });
   const endMeasuring = registerProcess(metrics, clock);
   node.start();
-  security.watch((server) => http.reload(server));
+  security.watch(
+    (server) => http.reload(server),
+    () => node.wholeAtMs,
+  );
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     logger.info("stopping", { node: place.id });
@@ -212,6 +219,22 @@ function openStore(
     tuning: { expiredGraceMs: options.expiredGrace },
     onBroken: (failure) => options.onFatal?.(failure),
   });
+}
+
+/** Reads which tokens have been revoked, in bounded steps. */
+async function learnRevocations(
+  store: SqliteReplicaStore,
+  revocations: Revocations,
+  clock: Clock,
+): Promise<void> {
+  const query = { prefix: REVOCATION_PREFIX, from: "", limit: 1_000, liveAtMs: clock.nowMs() };
+  let after: string | null = REVOCATION_PREFIX;
+  while (after !== null) {
+    const page = store.list({ ...query, after });
+    revocations.take(page.entries.map((entry) => ({ ...entry, deleted: false })));
+    after = page.next;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 type Doors = Pick<RegionFlags, "host" | "port" | "url" | "connectionsMax">;

@@ -13,6 +13,7 @@ import {
   type StoreTuning,
   LiveBackup,
 } from "@meridian/store";
+import { Revocations } from "@meridian/tokens";
 import Database from "better-sqlite3";
 
 import {
@@ -147,6 +148,7 @@ export async function testNode(options: TestNodeOptions = {}): Promise<TestNode>
     ...options,
     node: { ...identity, ip: null, port: 7401, url: null },
     listeners,
+    revocations: new Revocations({ ageMaxMs: Infinity, knownAtMs: 0, clock, logger }),
     store,
     metrics,
     backups: new LiveBackup({ path, kind: "replica", version: "0.0.0", ...context }),

@@ -24,6 +24,7 @@ export { NamespaceNetwork } from "./namespace-network.ts";
 export { type ClusterCredentials, makeCredentials } from "./cluster-credentials.ts";
 export {
   clusterFetch,
+  showToken,
   deleteValue,
   getJson,
   getText,

@@ -34,8 +34,21 @@ export function trustAuthority(ca: string): void {
   agent = new Agent({ connect: { ca: trusted } });
 }
 
-/** A `fetch` that trusts the authorities of this process's clusters. */
-export function clusterFetch(url: string, init: RequestInit = {}): Promise<Response> {
+let shown: string | undefined;
+
+/** Shows a token from now on, with every request that shows none itself. */
+export function showToken(token: string): void {
+  shown = token;
+}
+
+/** A `fetch` that trusts the authorities of this process's clusters, and shows the token. */
+export function clusterFetch(url: string, given: RequestInit = {}): Promise<Response> {
+  const init = { ...given };
+  if (shown !== undefined) {
+    const headers = new Headers(init.headers);
+    if (!headers.has("authorization")) headers.set("authorization", `Bearer ${shown}`);
+    init.headers = Object.fromEntries(headers);
+  }
   if (agent === undefined || !url.startsWith("https:")) return fetch(url, init);
   const options = { ...init, dispatcher: agent } as SecureInit;
   return secureFetch(url, options) as unknown as Promise<Response>;

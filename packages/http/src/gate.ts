@@ -18,10 +18,11 @@ import type { Clock, Logger } from "@meridian/runtime";
 import type { Answer } from "./answer.ts";
 import { carrierOfIncoming, Exchange, refusalOf, type AnswerStyle } from "./exchange.ts";
 import type { RequestListener } from "./http-server.ts";
-import { setPrincipal } from "./principals.ts";
+import { principalOf, setPrincipal } from "./principals.ts";
 import { readQuery } from "./query.ts";
 import { answerRaw } from "./raw-answer.ts";
 import { reply } from "./reply.ts";
+import type { RequestLimit } from "./request-limit.ts";
 import { decodeEscapes, pathAndQueryOf, targetOf, type Target } from "./target.ts";
 import type { UpgradeListener } from "./upgrades.ts";
 
@@ -31,6 +32,12 @@ export interface Authenticator {
   known(authorization: string | undefined): Principal | undefined;
   /** Verifies it. Rejects with `UNAUTHENTICATED`. */
   verify(authorization: string | undefined): Promise<Principal>;
+  /** Throws `REVOCATIONS_UNKNOWN` for a token of which this program does not know any more whether it has been revoked. */
+  checkAge(principal: Principal): void;
+  /** Whether a token has been revoked since it was verified. */
+  isRevoked(principal: Principal): boolean;
+  /** Calls back when tokens that were good may be so no more. */
+  onVoid(callback: () => void): void;
 }
 
 /** What a gate is made of. */
@@ -44,6 +51,8 @@ export interface GateOptions {
   /** Paths beside the table that everybody may read. */
   readonly open: readonly string[];
   readonly style: AnswerStyle;
+  /** The requests under way, of which those are cut whose tokens are revoked. */
+  readonly limit: RequestLimit;
   readonly clock: Clock;
   /** Told of every request that needs a token of scope `admin`. */
   readonly logger: Logger;
@@ -61,6 +70,13 @@ export class Gate {
   constructor(options: GateOptions) {
     this.#options = options;
     this.#open = new Set(options.open);
+    const { authenticator, limit } = options;
+    authenticator.onVoid(() =>
+      limit.cut((incoming) => {
+        const principal = principalOf(incoming);
+        return principal !== undefined && authenticator.isRevoked(principal);
+      }),
+    );
   }
 
   /** What answers requests, behind the gate. */
@@ -119,6 +135,8 @@ export class Gate {
 
   #check(incoming: IncomingMessage, principal: Principal, access: Access): void {
     checkScope(principal, access);
+    // What any token may ask for tells of no values; and an operator looks at a program that is cut off.
+    if (access.scope !== "any") this.#options.authenticator.checkAge(principal);
     if (principal.prefixes.includes("")) return;
     const target = targetOfIncoming(incoming);
     if (access.keys === "path") {

@@ -54,6 +54,16 @@ export class RequestLimit {
     outgoing.once("close", () => this.#end(tracked));
   }
 
+  /** Cuts the connections of requests that are to go no further. */
+  cut(isVoid: (incoming: IncomingMessage) => boolean): void {
+    for (let each = this.#oldest, next; each !== undefined; each = next) {
+      next = each.newer;
+      if (!isVoid(each.incoming)) continue;
+      each.incoming.socket.destroy();
+      this.#end(each);
+    }
+  }
+
   /** Calls back once no request is under way. */
   onIdle(callback: () => void): void {
     if (this.active === 0) callback();

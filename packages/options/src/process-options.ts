@@ -80,6 +80,14 @@ export const PROCESS_ROWS = [
     description: "A file with the token to show to directories, of scope `node`.",
   },
   {
+    name: "token-age-max",
+    kind: "duration",
+    default: "24h",
+    file: "limits",
+    description:
+      "How long a program that is cut off goes on taking tokens that may have been revoked meanwhile; afterwards it takes only those that are younger than this.",
+  },
+  {
     name: "insecure-no-tokens",
     kind: "switch",
     file: "process",

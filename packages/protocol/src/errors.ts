@@ -111,7 +111,13 @@ export const ERROR_KINDS = {
   UNAUTHENTICATED: {
     title: "The request has no token that is good.",
     status: 401,
+    closeCode: 4416,
     retryable: false,
+  },
+  REVOCATIONS_UNKNOWN: {
+    title: "This program has been cut off for so long that it takes only young tokens.",
+    status: 503,
+    retryable: true,
   },
   FORBIDDEN: {
     title: "Whoever asks may not do this.",

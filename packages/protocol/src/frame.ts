@@ -84,6 +84,14 @@ export interface FrameHeader {
   readonly position: number;
 }
 
+/** What can be told of a block without decoding it. */
+export interface BlockFacts {
+  /** The lowest stamp time among its entries; infinite for none. */
+  readonly lowestTime: number;
+  /** Whether the key of any of them is reserved. */
+  readonly hasReserved: boolean;
+}
+
 /** What the directory knows of a frame that it orders. */
 export interface FrameOrder {
   readonly after: number;
@@ -287,13 +295,13 @@ export function decodeBlock(bytes: Uint8Array, count: number): Entry[] {
 /**
  * Checks that a block is `count` well-formed entries whose newest stamp is `highestTime`, without decoding them.
  * Throws `MALFORMED_MESSAGE`. A party that passes frames on does this, so that none can poison the log.
- * Returns their lowest stamp time, infinite for none.
  */
-export function checkBlock(block: Uint8Array, count: number, highestTime: number): number {
+export function checkBlock(block: Uint8Array, count: number, highestTime: number): BlockFacts {
   const view = viewOf(block);
   let offset = 0;
   let highest = 0;
-  let lowest = Infinity;
+  let lowestTime = Infinity;
+  let hasReserved = false;
   for (let index = 0; index < count; index += 1) {
     if (offset + ENTRY_HEADER_BYTES > block.byteLength) throw cutShort(count, index);
     const keyAt = offset + ENTRY_HEADER_BYTES;
@@ -313,14 +321,15 @@ export function checkBlock(block: Uint8Array, count: number, highestTime: number
     checkUtf8(block, keyAt, typeAt);
     checkUtf8(block, typeAt, valueAt);
     highest = Math.max(highest, entry.stamp.time);
-    lowest = Math.min(lowest, entry.stamp.time);
+    lowestTime = Math.min(lowestTime, entry.stamp.time);
+    if (block[keyAt] === 0) hasReserved = true;
     offset = end;
   }
   if (offset !== block.byteLength) {
     throw malformed(`${count} entries in ${offset} bytes`, `${block.byteLength} bytes`);
   }
   if (highest !== highestTime) throw malformed(`a newest stamp of ${highest}`, `${highestTime}`);
-  return lowest;
+  return { lowestTime, hasReserved };
 }
 
 /** Where an entry ends whose value ends at `valueEnd`; infinite if its attributes cannot be there. */

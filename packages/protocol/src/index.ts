@@ -43,6 +43,7 @@ export {
   orderFrame,
   readFrameHeader,
   writeFrameHeader,
+  type BlockFacts,
   type FrameHeader,
   type FrameOrder,
 } from "./frame.ts";
@@ -92,6 +93,7 @@ export type {
   ReplicaRecord,
 } from "./record.ts";
 export { formatPosition, parsePosition, type Position } from "./position.ts";
+export { isTokenId, REVOCATION_PREFIX, revocationKey, revokedId } from "./revocation.ts";
 export {
   compareStamps,
   formatStamp,

@@ -13,6 +13,7 @@ import {
   FRAME_HEADER_BYTES,
   FRAME_KIND,
   highestTimeOf,
+  isReservedKey,
   NO_BYTES,
   orderFrame,
   readFrameHeader,
@@ -249,6 +250,19 @@ describe("a damaged block", () => {
         expect(refusal(() => checkBlock(block, list.length, highestTime))).toBe(decoded);
       }),
       { numRuns: 500 },
+    );
+  });
+
+  it("is told to have a reserved key where it has one", () => {
+    fc.assert(
+      fc.property(entries, (list) => {
+        const { hasReserved } = checkBlock(encodeBlock(list), list.length, highestTimeOf(list));
+        expect(hasReserved).toBe(list.some(({ key }) => isReservedKey(key)));
+        const more = list.map((entry) => ({ ...entry, key: "\0a" })).slice(0, 1);
+        const block = encodeBlock([...list, ...more]);
+        const facts = checkBlock(block, list.length + more.length, highestTimeOf(list));
+        expect(facts.hasReserved).toBe(more.length > 0);
+      }),
     );
   });
 

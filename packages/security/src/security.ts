@@ -6,13 +6,17 @@ import {
   type ServerCredentials,
 } from "@meridian/certificates";
 import type { Clock, Logger } from "@meridian/runtime";
-import { OwnToken, TokenVerifier } from "@meridian/tokens";
+import { OwnToken, Revocations, TokenVerifier } from "@meridian/tokens";
+
+import { KnownAt } from "./known-at.ts";
 
 /** The options of a program that say it. */
 interface SecurityFlags extends CredentialFiles {
   readonly cluster: string;
   readonly tokenKeys: string | null;
   readonly tokenFile: string | null;
+  readonly tokenAgeMax: number;
+  readonly data: string;
   readonly insecureNoTls: boolean;
   readonly insecureNoTokens: boolean;
 }
@@ -35,20 +39,20 @@ export interface Dialing extends DialCredentials {
 export class Security {
   /** Tells what tokens grant; undefined where none are asked for. */
   readonly authenticator: TokenVerifier | undefined;
+  /** Which tokens have been revoked. To be told of entries of the cluster's data. */
+  readonly revocations: Revocations;
   readonly #flags: SecurityFlags;
   readonly #credentials: Credentials;
   readonly #own: OwnToken;
+  readonly #knownAt: KnownAt;
 
-  private constructor(
-    flags: SecurityFlags,
-    credentials: Credentials,
-    own: OwnToken,
-    authenticator: TokenVerifier | undefined,
-  ) {
+  private constructor(flags: SecurityFlags, parts: Parts) {
     this.#flags = flags;
-    this.#credentials = credentials;
-    this.#own = own;
-    this.authenticator = authenticator;
+    this.#credentials = parts.credentials;
+    this.#own = parts.own;
+    this.#knownAt = parts.knownAt;
+    this.revocations = parts.revocations;
+    this.authenticator = parts.authenticator;
   }
 
   /** Reads all files. Rejects with `INVALID_CONFIG`. */
@@ -59,11 +63,14 @@ export class Security {
     const credentials = await Credentials.open({ files: flags, plain, dials, ...watched });
     const path = insecureNoTokens ? null : tokenFile;
     const own = new OwnToken({ path, dials, insecure: insecureNoTls });
+    const knownAt = new KnownAt(flags.data, watched);
+    const knownAtMs = await knownAt.read();
+    const revocations = new Revocations({ ageMaxMs: flags.tokenAgeMax, knownAtMs, ...watched });
     const authenticator =
       tokenKeys === null || insecureNoTokens
         ? undefined
-        : await TokenVerifier.open({ path: tokenKeys, cluster, ...watched });
-    return new Security(flags, credentials, own, authenticator);
+        : await TokenVerifier.open({ path: tokenKeys, cluster, revocations, ...watched });
+    return new Security(flags, { credentials, own, knownAt, revocations, authenticator });
   }
 
   /** What a server is to know of it. */
@@ -85,10 +92,15 @@ export class Security {
     return { ...this.#credentials.dialing, headers: this.#own.headers };
   }
 
-  /** Begins to look at the files; hands on a new certificate to listen with. */
-  watch(take: (certificate: ServerCredentials) => void): void {
+  /**
+   * Begins to look at the files; hands on a new certificate to listen with. `wholeAtMs` tells when this program last had all of
+   * the cluster's data, and so all revocations; undefined while it may lack some.
+   */
+  watch(take: (certificate: ServerCredentials) => void, wholeAtMs: () => number | undefined): void {
     this.#credentials.watch(take);
-    this.authenticator?.watch();
+    if (this.authenticator === undefined) return;
+    this.authenticator.watch();
+    this.#knownAt.watch(wholeAtMs, this.revocations);
   }
 
   /** Reads all files again, and tells the log what came of it. Never rejects. */
@@ -101,5 +113,14 @@ export class Security {
   stop(): void {
     this.#credentials.stop();
     this.authenticator?.stop();
+    this.#knownAt.stop();
   }
+}
+
+interface Parts {
+  readonly credentials: Credentials;
+  readonly own: OwnToken;
+  readonly knownAt: KnownAt;
+  readonly revocations: Revocations;
+  readonly authenticator: TokenVerifier | undefined;
 }

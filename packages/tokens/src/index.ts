@@ -1,8 +1,15 @@
 export { OwnToken, type OwnTokenOptions } from "./own-token.ts";
 export {
+  Revocations,
+  type Revocation,
+  type RevocationsOptions,
+  type RevokingEntry,
+} from "./revocations.ts";
+export {
   createToken,
   makeSigningKey,
   publicKeysOf,
+  type MadeToken,
   type SigningKey,
   type TokenWish,
 } from "./token-maker.ts";

@@ -18,7 +18,7 @@ export const ALGORITHM = "EdDSA";
 export type SigningKey = JWK & { readonly kid: string };
 
 /** What a token is to grant. */
-export interface TokenWish extends Omit<Principal, "id"> {
+export interface TokenWish extends Omit<Principal, "id" | "issuedAtMs"> {
   /** The cluster whose programs take it. */
   readonly cluster: string;
   /** Milliseconds since the Unix epoch. */
@@ -37,22 +37,30 @@ export function publicKeysOf(keys: readonly SigningKey[]): { readonly keys: read
   return { keys: keys.map(({ kty, crv, x, alg, use, kid }) => ({ kty, crv, x, alg, use, kid })) };
 }
 
+/** A token, and the id by which it can be revoked. */
+export interface MadeToken {
+  readonly token: string;
+  readonly id: string;
+}
+
 /** Makes a token. Throws `INVALID_ARGUMENT` for a grant that makes no sense. */
 export async function createToken(
   key: SigningKey,
   wish: TokenWish,
   random: Random,
-): Promise<string> {
+): Promise<MadeToken> {
   checkWish(wish);
   const { scope, prefixes, nodes } = wish;
-  return new SignJWT({ scope, ...(scope === "node" ? { nodes } : { prefixes }) })
+  const id = `${randomIdentity(random).toString(36)}${randomIdentity(random).toString(36)}`;
+  const token = await new SignJWT({ scope, ...(scope === "node" ? { nodes } : { prefixes }) })
     .setProtectedHeader({ alg: ALGORITHM, kid: key.kid, typ: "JWT" })
-    .setJti(`${randomIdentity(random).toString(36)}${randomIdentity(random).toString(36)}`)
+    .setJti(id)
     .setSubject(wish.subject)
     .setAudience(wish.cluster)
     .setIssuedAt(Math.floor(wish.nowMs / 1_000))
     .setExpirationTime(Math.floor(wish.expiresAtMs / 1_000))
     .sign(await importJWK(key, ALGORITHM));
+  return { token, id };
 }
 
 function checkWish({ scope, prefixes, nodes, nowMs, expiresAtMs }: TokenWish): void {

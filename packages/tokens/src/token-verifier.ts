@@ -4,11 +4,12 @@
  */
 import { readFile, stat } from "node:fs/promises";
 
-import { asMeridianError, MeridianError } from "@meridian/protocol";
+import { asMeridianError, isTokenId, MeridianError } from "@meridian/protocol";
 import { SCOPES, type Principal, type Scope } from "@meridian/protocol/http-api";
 import type { Clock, Logger } from "@meridian/runtime";
 import { createLocalJWKSet, errors, jwtVerify, type JSONWebKeySet, type LocalJWKSet } from "jose";
 
+import type { Revocations } from "./revocations.ts";
 import { ALGORITHM } from "./token-maker.ts";
 
 /** What a verifier needs. */
@@ -17,6 +18,7 @@ export interface TokenVerifierOptions {
   readonly path: string;
   /** The cluster that tokens must be made for. */
   readonly cluster: string;
+  readonly revocations: Revocations;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -36,11 +38,13 @@ export class TokenVerifier {
   #signature: string;
   #isStopped = false;
   #cancel: () => void = () => {};
+  readonly #callbacks: (() => void)[] = [];
 
   private constructor(options: TokenVerifierOptions, keys: LocalJWKSet, signature: string) {
     this.#options = options;
     this.#keys = keys;
     this.#signature = signature;
+    options.revocations.onRevoked(() => this.#void());
   }
 
   /** Reads the keys. Rejects with `INVALID_CONFIG`. */
@@ -66,12 +70,27 @@ export class TokenVerifier {
     this.#signature = await signatureOf(path);
     try {
       this.#keys = await readKeys(path);
-      this.#kept.clear();
+      this.#void();
       logger.info("token keys were read again");
     } catch (cause) {
       const { code, message } = asMeridianError(cause);
       logger.error("token keys cannot be used; those before stay in use", { code, why: message });
     }
+  }
+
+  /** Calls back when tokens that were good may be so no more. */
+  onVoid(callback: () => void): void {
+    this.#callbacks.push(callback);
+  }
+
+  /** Whether a token has been revoked since it was verified. */
+  isRevoked(principal: Principal): boolean {
+    return this.#options.revocations.has(principal);
+  }
+
+  /** Throws `REVOCATIONS_UNKNOWN`, as `Revocations.checkAge` does. */
+  checkAge(principal: Principal): void {
+    this.#options.revocations.checkAge(principal);
   }
 
   /** What a header grants that was verified before; undefined where it has to be verified. */
@@ -102,6 +121,7 @@ export class TokenVerifier {
     } catch (cause) {
       throw refusalOf(cause);
     }
+    if (this.isRevoked(principal)) throw REVOKED;
     // Not under keys that have been replaced meanwhile.
     if (keys === this.#keys) this.#keep(authorization ?? "", principal);
     return principal;
@@ -115,6 +135,11 @@ export class TokenVerifier {
       }
     }
     this.#kept.set(authorization, principal);
+  }
+
+  #void(): void {
+    this.#kept.clear();
+    for (const callback of this.#callbacks) callback();
   }
 
   #lookLater(): void {
@@ -132,6 +157,11 @@ const NOT_YET = new MeridianError(
   "Expected a token that is good now, got one that is not good yet; a clock may be wrong",
 );
 
+const REVOKED = new MeridianError(
+  "UNAUTHENTICATED",
+  "Expected a good token of this cluster, got one that has been revoked",
+);
+
 function tokenOf(authorization: string | undefined): string {
   const [, token] = /^Bearer +([\w-]+\.[\w-]+\.[\w-]+)$/i.exec(authorization ?? "") ?? [];
   if (token !== undefined && token.length <= TOKEN_LENGTH_MAX) return token;
@@ -144,17 +174,20 @@ function tokenOf(authorization: string | undefined): string {
 
 /** The signature has been verified: whoever made it holds the key. */
 function principalOf(payload: Readonly<Record<string, unknown>>): Principal {
-  const { jti, sub, exp, scope, prefixes = [], nodes = [] } = payload;
+  const { jti, sub, iat, exp, scope, prefixes = [], nodes = [] } = payload;
   if (
     typeof jti === "string" &&
+    // Another one could not be revoked.
+    isTokenId(jti) &&
+    typeof iat === "number" &&
     typeof exp === "number" &&
     SCOPES.includes(scope as Scope) &&
     isTexts(prefixes) &&
     isTexts(nodes)
   ) {
     const subject = typeof sub === "string" ? sub : "";
-    const expiresAtMs = exp * 1_000;
-    return { id: jti, subject, scope: scope as Scope, prefixes, nodes, expiresAtMs };
+    const [issuedAtMs, expiresAtMs] = [iat * 1_000, exp * 1_000];
+    return { id: jti, subject, scope: scope as Scope, prefixes, nodes, issuedAtMs, expiresAtMs };
   }
   throw new MeridianError("UNAUTHENTICATED", "Expected a token that says what it grants");
 }

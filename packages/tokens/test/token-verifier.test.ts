@@ -3,13 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { seededRandom, silentLogger } from "@meridian/runtime";
+import { revocationKey } from "@meridian/protocol";
 import { ManualClock } from "@meridian/testkit";
 import {
   createToken,
   makeSigningKey,
   OwnToken,
   publicKeysOf,
+  Revocations,
   TokenVerifier,
+  type RevokingEntry,
   type SigningKey,
 } from "@meridian/tokens";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
@@ -22,9 +25,12 @@ let clock: ManualClock;
 let folder: string;
 let path: string;
 let key: SigningKey;
+let revocations: Revocations;
 
 beforeEach(async () => {
   clock = new ManualClock();
+  const known = { ageMaxMs: 24 * HOUR_MS, knownAtMs: clock.nowMs() };
+  revocations = new Revocations({ ...known, clock, logger: silentLogger });
   folder = mkdtempSync(join(tmpdir(), "meridian-tokens-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   path = join(folder, "keys.json");
@@ -33,13 +39,13 @@ beforeEach(async () => {
 });
 
 const open = (): Promise<TokenVerifier> =>
-  TokenVerifier.open({ path, cluster: "c", clock, logger: silentLogger });
+  TokenVerifier.open({ path, cluster: "c", revocations, clock, logger: silentLogger });
 
 async function headerOf(): Promise<string> {
   const nowMs = clock.nowMs();
   const grant = { scope: "read", prefixes: ["a:"], nodes: [], subject: "s" } as const;
   const wish = { ...grant, cluster: "c", nowMs, expiresAtMs: nowMs + HOUR_MS };
-  return `Bearer ${await createToken(key, wish, random)}`;
+  return `Bearer ${(await createToken(key, wish, random)).token}`;
 }
 
 describe("a token that has been verified", () => {
@@ -67,6 +73,99 @@ describe("a token that has been verified", () => {
     clock.advance(WATCH_MS);
     await expect.poll(() => verifier.known(header)).toBeUndefined();
     await expect(verifier.verify(header)).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
+  });
+});
+
+describe("a token that has been revoked", () => {
+  it("is good no more, verified before or not, and others are", async () => {
+    const [verifier, header, other] = [await open(), await headerOf(), await headerOf()];
+    const { id } = await verifier.verify(header);
+    let voided = 0;
+    verifier.onVoid(() => (voided += 1));
+    await verifier.verify(other);
+    const revoking = { key: revocationKey(id), deleted: false };
+    // What has expired, what is no revocation, and what says the same again is no news.
+    revocations.take([{ ...revoking, expiresAtMs: clock.nowMs() }]);
+    revocations.take([{ key: `x${revocationKey(id)}`, expiresAtMs: 0, deleted: false }]);
+    expect([voided, verifier.known(header)?.id]).toEqual([0, id]);
+    revocations.take([{ ...revoking, expiresAtMs: clock.nowMs() + 2 * HOUR_MS }]);
+    revocations.take([{ ...revoking, expiresAtMs: clock.nowMs() + 2 * HOUR_MS }]);
+    expect([voided, verifier.known(header), verifier.known(other)]).toEqual([
+      1,
+      undefined,
+      undefined,
+    ]);
+    await expect(verifier.verify(header)).rejects.toMatchObject({
+      code: "UNAUTHENTICATED",
+      message: expect.stringContaining("has been revoked"),
+    });
+    expect((await verifier.verify(other)).id).not.toBe(id);
+  });
+
+  it("is refused also where it was revoked while it was being verified", async () => {
+    const [verifier, header] = [await open(), await headerOf()];
+    const { jti: id } = JSON.parse(
+      Buffer.from(header.split(".")[1] ?? "", "base64url").toString(),
+    ) as { jti: string };
+    const verified = verifier.verify(header);
+    revocations.take([{ key: revocationKey(id), expiresAtMs: 0, deleted: false }]);
+    await expect(verified).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
+    expect(verifier.known(header)).toBeUndefined();
+  });
+
+  it("is forgotten once it would have expired, and listed until then", () => {
+    const expiresAtMs = clock.nowMs() + HOUR_MS;
+    const entryOf = (id: string, untilMs: number): RevokingEntry => ({
+      key: revocationKey(id),
+      expiresAtMs: untilMs,
+      deleted: false,
+    });
+    revocations.take([entryOf("b", expiresAtMs), entryOf("a", 0), entryOf("c", expiresAtMs)]);
+    expect(revocations.list("", 2)).toEqual([
+      { id: "a", expiresAtMs: 0 },
+      { id: "b", expiresAtMs },
+    ]);
+    expect(revocations.list("b", 2)).toEqual([{ id: "c", expiresAtMs }]);
+    clock.advance(HOUR_MS);
+    expect(revocations.list("", 9)).toEqual([{ id: "a", expiresAtMs: 0 }]);
+    expect(revocations.size).toBe(1);
+  });
+});
+
+describe("a program that may not know of all revocations", () => {
+  const DAY_MS = 24 * HOUR_MS;
+
+  // The list was whole at hour 0. Each row: hour, hour at which the token was made, whether it is taken.
+  it.each([
+    [0, -1_000, true],
+    [24, -1_000, true],
+    [25, -1_000, false],
+    [25, 0, false],
+    [25, 1, true],
+    [100, 75, false],
+    [100, 76, true],
+  ])("takes at hour %d a token of hour %d: %s", (hour, made, taken) => {
+    const wholeMs = clock.nowMs();
+    clock.advance(hour * HOUR_MS);
+    const takes = (): boolean => {
+      try {
+        revocations.checkAge({ issuedAtMs: wholeMs + made * HOUR_MS });
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    expect(takes()).toBe(taken);
+    revocations.confirm(clock.nowMs());
+    expect(takes()).toBe(true);
+  });
+
+  it("takes young tokens only, where it has never known any", () => {
+    const nowMs = clock.nowMs();
+    const known = { ageMaxMs: DAY_MS, knownAtMs: 0, clock, logger: silentLogger };
+    const fresh = new Revocations(known);
+    fresh.checkAge({ issuedAtMs: nowMs - DAY_MS });
+    expect(() => fresh.checkAge({ issuedAtMs: nowMs - DAY_MS - 1 })).toThrow("--token-age-max");
   });
 });
 

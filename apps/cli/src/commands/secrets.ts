@@ -17,6 +17,7 @@ import { createToken, makeSigningKey, publicKeysOf, type SigningKey } from "@mer
 
 import { EXIT } from "../exit-codes.ts";
 import type { CliIo } from "../io.ts";
+import { recordIssued } from "../issued-tokens.ts";
 
 /** What the commands take. */
 export interface CertificateFlags {
@@ -143,7 +144,20 @@ export async function tokenCreate(flags: TokenFlags, io: CliIo): Promise<number>
     nowMs,
     expiresAtMs: nowMs + parseTtlMs(expires),
   };
-  const token = await createToken(readKey(join(folder, SIGNING.key)), wish, systemRandom);
+  const key = readKey(join(folder, SIGNING.key));
+  const { token, id } = await createToken(key, wish, systemRandom);
+  const grant = scope === "node" ? { nodes: wish.nodes } : { prefixes: wish.prefixes };
+  recordIssued(folder, {
+    made: "token",
+    at: new Date(nowMs).toISOString(),
+    id,
+    subject,
+    cluster,
+    scope,
+    ...grant,
+    expires: new Date(wish.expiresAtMs).toISOString(),
+    key: key.kid,
+  });
   io.stdout.write(`${token}\n`);
   return EXIT.ok;
 }
@@ -156,6 +170,8 @@ export async function tokenRotate(
   const known = JSON.parse(readSecret(join(folder, SIGNING.cert))) as { readonly keys: unknown[] };
   const signing = await makeSigningKey();
   const keys = [...publicKeysOf([signing]).keys, ...known.keys];
+  const at = new Date(systemClock.nowMs()).toISOString();
+  recordIssued(folder, { made: "key", at, key: signing.kid });
   writePair(folder, SIGNING, { cert: json({ keys }), key: json(signing) });
   io.stdout.write(
     `Made a key. Copy ${join(folder, SIGNING.cert)} to every machine before you make tokens with it; take keys out of it to void their tokens\n`,

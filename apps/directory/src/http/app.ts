@@ -15,11 +15,11 @@ import {
   type AnswerStyle,
   type ApiRoutes,
   type Authenticator,
+  type GateOptions,
   type JsonAnswer,
   type RoutedApp,
 } from "@meridian/http";
 import { DIRECTORY_API, type Described, type nearest } from "@meridian/protocol/http-api";
-import type { Clock, Logger } from "@meridian/runtime";
 
 import type { DirectoryService } from "./directory-service.ts";
 import { NEAREST_OPTIONS, nearestBody } from "./nearest.ts";
@@ -40,22 +40,11 @@ export function directoryStyle({ origins }: DirectoryService): AnswerStyle {
 /** What asks for tokens before requests are answered. */
 export function directoryGate(
   authenticator: Authenticator,
-  style: AnswerStyle,
-  clock: Clock,
-  logger: Logger,
+  parts: Pick<GateOptions, "style" | "limit" | "clock" | "logger">,
 ): Gate {
   const open = Object.keys(apiDocumentRoutes("directory"));
   const keyPrefix = "/";
-  return new Gate({
-    authenticator,
-    api: DIRECTORY_API,
-    routeOf,
-    keyPrefix,
-    open,
-    style,
-    clock,
-    logger,
-  });
+  return new Gate({ ...parts, authenticator, api: DIRECTORY_API, routeOf, keyPrefix, open });
 }
 
 /** Builds the app. */

@@ -45,7 +45,7 @@ export function directoryHandlers(
   });
   const refuse: Refuse = (error) => refusalOf(style, error);
   if (authenticator === undefined) return { request, upgrades, refuse };
-  const gate = directoryGate(authenticator, style, clock, logger);
+  const gate = directoryGate(authenticator, { style, limit, clock, logger });
   const links = Object.entries(upgrades).map(([path, take]) => [path, gate.guardLink(take)]);
   return { request: gate.guard(request), upgrades: Object.fromEntries(links), refuse };
 }

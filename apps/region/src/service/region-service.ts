@@ -1,5 +1,6 @@
 /** What a regional node does for its clients, whatever protocol they speak. */
 import type { Replica } from "@meridian/replication";
+import type { Revocations } from "@meridian/tokens";
 
 import type { RequestAdmission } from "./admission.ts";
 import type { ChangeFeed } from "./change-feed.ts";
@@ -15,6 +16,8 @@ export interface RegionService {
   readonly writes: Writes;
   readonly leases: Leases;
   readonly changes: ChangeFeed;
+  /** Which tokens have been revoked. */
+  readonly revocations: Revocations;
   /** The cluster's time, by which expiry is judged. */
   readonly time: Pick<Replica, "nowMs">;
 }

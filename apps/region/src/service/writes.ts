@@ -2,8 +2,15 @@
  * Writes: checked, bounded, made durable, and acknowledged as widely as asked. A condition or an update and the stamp of what
  * comes of it are never separated by other work.
  */
-import { checkClientKey, isLive, MeridianError, NO_BYTES, type Entry } from "@meridian/protocol";
-import type { AckLevel } from "@meridian/protocol";
+import {
+  checkClientKey,
+  isLive,
+  MeridianError,
+  NO_BYTES,
+  revocationKey,
+  type AckLevel,
+  type Entry,
+} from "@meridian/protocol";
 import type {
   BatchWrite,
   Content,
@@ -63,6 +70,13 @@ export interface WritesOptions {
   readonly ttlMsDefault: number;
   /** Writes are refused while more bytes than this wait to be stored. Default: 128 MiB. */
   readonly backlogBytesMax?: number | undefined;
+}
+
+/** What has become of a revocation. */
+export interface Revoked {
+  /** When it expires, in milliseconds since the Unix epoch; 0 for never. */
+  readonly expiresAtMs: number;
+  readonly acknowledged: WriteResult["acknowledged"];
 }
 
 /** Writes what clients ask for. */
@@ -205,6 +219,26 @@ export class Writes {
     return this.#write(writes, bytesOf(writes), ack, () =>
       this.quarantine.replay(id, check, isReported(ack.level)),
     );
+  }
+
+  /**
+   * Revokes the token of an id for `ttlMs`, 0 for ever; one that has been revoked for longer stays so. Takes it also where there is no
+   * room for new values. Throws `INVALID_ARGUMENT` for what is no id, and what `delete` throws.
+   */
+  async revoke(id: string, ttlMs: number, ack: AckRequest): Promise<Revoked> {
+    const key = revocationKey(id);
+    const { replica } = this.#options;
+    let expiresAtMs = ttlMs === 0 ? 0 : replica.nowMs() + ttlMs;
+    const update = this.#onLive((live) => {
+      if (live !== undefined && (live.expiresAtMs || Infinity) >= (expiresAtMs || Infinity)) {
+        ({ expiresAtMs } = live);
+        return undefined;
+      }
+      return { value: NO_BYTES, contentType: "", ttlMs, expiresAtMs, deleted: false };
+    });
+    const bytes = WRITE_BYTES + 2 * key.length;
+    const { acknowledged } = await this.#writeAll([{ key, update }], bytes, ack);
+    return { expiresAtMs, acknowledged };
   }
 
   /** What the cluster deleted while this node was away and held it live. */

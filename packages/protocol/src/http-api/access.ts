@@ -18,7 +18,8 @@ export interface Principal {
   readonly prefixes: readonly string[];
   /** The ids of the nodes that may join with it; `*` stands for all, and for directories. */
   readonly nodes: readonly string[];
-  /** Milliseconds since the Unix epoch. */
+  /** When it was made, and when it expires, in milliseconds since the Unix epoch. */
+  readonly issuedAtMs: number;
   readonly expiresAtMs: number;
 }
 

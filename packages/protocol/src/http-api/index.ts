@@ -44,6 +44,8 @@ export {
   regionStatus,
   released,
   replayed,
+  revocationPage,
+  revoked,
   written,
 } from "./region-api.ts";
 export { REGION_API } from "./region-routes.ts";

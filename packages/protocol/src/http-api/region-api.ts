@@ -154,6 +154,18 @@ export const replayed = v.object({ ...written.entries, id: count });
 /** The answer to a drop. */
 export const dropped = v.object({ id: count, dropped: v.literal(true) });
 
+const revocation = v.object({ id: v.string(), expiresAtMs: expiry });
+
+/** A page of revoked tokens. */
+export const revocationPage = v.object({
+  size: count,
+  entries: v.array(revocation),
+  next: v.nullable(v.string()),
+});
+
+/** The answer to a revocation. */
+export const revoked = v.object({ ...revocation.entries, acknowledged: acknowledgement });
+
 /** A region in numbers. */
 export const regionStatus = v.object({
   id: v.string(),

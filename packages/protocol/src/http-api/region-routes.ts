@@ -17,6 +17,8 @@ import {
   regionStatus,
   released,
   replayed,
+  revocationPage,
+  revoked,
   written,
 } from "./region-api.ts";
 import { COMMON_API } from "./common-routes.ts";
@@ -291,6 +293,30 @@ export const REGION_API = {
       headers: CONDITIONS,
       answer: replayed,
       errors: ["QUARANTINED_NOT_FOUND", "QUARANTINED_EXPIRED", "PRECONDITION_FAILED", ...WRITING],
+    },
+  },
+  "/revocations": {
+    GET: {
+      access: { scope: "admin" },
+      summary: "Lists the tokens that have been revoked and would not have expired yet.",
+      query: [{ name: "after", description: "Only ids after this one." }, LIMIT],
+      answer: revocationPage,
+      errors: [],
+    },
+  },
+  "/revocations/{id}": {
+    PUT: {
+      access: { scope: "admin" },
+      summary: "Revokes the token of that id, everywhere.",
+      query: [
+        {
+          name: "ttl",
+          description: "How long the token would still be good, or longer; for ever by default.",
+        },
+        ...ACK,
+      ],
+      answer: revoked,
+      errors: ["INVALID_TTL", ...READING, ...WRITING],
     },
   },
   "/status": {

@@ -1,5 +1,5 @@
 import type { DirectoryLog } from "@meridian/ports";
-import type { Hello, MeridianError, RememberedMember } from "@meridian/protocol";
+import type { Entry, Hello, MeridianError, RememberedMember } from "@meridian/protocol";
 import { Deadlines, type Clock, type Logger } from "@meridian/runtime";
 
 import type { Emitter } from "../events.ts";
@@ -26,6 +26,8 @@ export interface DirectoryContext {
 export interface DirectoryEvents {
   /** A frame has its place in the log. */
   ordered(frame: OrderedFrame): void;
+  /** Entries with reserved keys are among those that have just got their place in the log, or that are about to. */
+  reserved(entries: readonly Entry[]): void;
   /** A frame is durable. */
   committed(incarnation: number, position: number): void;
   /** The log cannot be written: nothing may be promised any more. */

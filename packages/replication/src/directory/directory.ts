@@ -3,7 +3,7 @@
  * It does what DirectorySession, Sequencer and Feed say; this file is where they meet.
  */
 import type { DirectoryLog, Done, Link, LinkEvents } from "@meridian/ports";
-import { MeridianError, type Hello } from "@meridian/protocol";
+import { MeridianError, type Entry, type Hello } from "@meridian/protocol";
 import type { Clock, Logger, Metrics } from "@meridian/runtime";
 
 import { Events } from "../events.ts";
@@ -38,6 +38,8 @@ export interface DirectoryOptions {
   readonly follow?: FollowOptions;
   /** Called when a node has come, gone or changed its status, here or with another directory. */
   readonly onMembers?: () => void;
+  /** Called with entries on their way into the log some of which have reserved keys. */
+  readonly onReserved?: (entries: readonly Entry[]) => void;
   /**
    * Called when the log cannot be written and that will not pass. The process is to end; every node still has what was not
    * acknowledged.
@@ -123,6 +125,7 @@ export class Directory {
         this.#peers.onOrdered(frame);
         for (const session of this.#sessions) session.push(frame);
       },
+      reserved: (entries) => this.#options.onReserved?.(entries),
       committed: (incarnation, position) => {
         this.#peers.onDurable();
         this.#membership.ofIncarnation(incarnation)?.acknowledge(position);
@@ -160,6 +163,13 @@ export class Directory {
    */
   forget(id: string, done: Done): AbsentMember {
     return this.#membership.forget(id, done);
+  }
+
+  /** Whether the log has what the others of the cluster have: a node is ready here, or another directory is followed, and caught up with. */
+  get isWhole(): boolean {
+    if (this.#peers.isSyncing) return false;
+    const hasReady = this.#membership.sessions.some(({ status }) => status === "ready");
+    return hasReady || this.#peers.info.some(({ connected }) => connected);
   }
 
   /** Why the directory is of little use now: it takes no node in, or no frames. Undefined while all is well. */

@@ -85,9 +85,9 @@ export class OutboxIntake {
     // Before its stamps are judged: a node whose frame is refused counts on those before it.
     if (!sequencer.isNext(header)) return this.#onDuplicate(header);
     if (this.#refusal.refuses(header)) return;
-    const lowestTime = checkBlock(blockOf(bytes), header.count, header.highestTime);
+    const facts = checkBlock(blockOf(bytes), header.count, header.highestTime);
     sequencer.checkRoom(bytes.byteLength, limits.commitBytesMax);
-    sequencer.order(bytes, header, lowestTime, horizon.horizon, clock.nowMs());
+    sequencer.order(bytes, header, facts, horizon.horizon, clock.nowMs());
     if (header.reportApplied) this.#watchFrame(sequencer.head, header.position);
   }
 

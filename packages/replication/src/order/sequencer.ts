@@ -12,14 +12,17 @@ import type { Done } from "@meridian/ports";
 import {
   assembleFrame,
   blockOf,
+  decodeBlock,
   encodeBlock,
   FRAME_KIND,
   hidePosition,
   highestTimeOf,
+  isReservedKey,
   MeridianError,
   NO_BYTES,
   orderFrame,
   readFrameHeader,
+  type BlockFacts,
   type Cursor,
   type Entry,
   type FrameHeader,
@@ -139,19 +142,23 @@ export class Sequencer {
   }
 
   /**
-   * Orders a frame that a node has sent and that is its next, with entries of `lowestTime` or later, writing its sequences
+   * Orders a frame that a node has sent and that is its next, with entries of which `facts` are known, writing its sequences
    * into its header, and starts committing it. What in it was deleted long ago is buried. The bytes belong to the
    * log from here on.
    */
   order(
     bytes: Uint8Array,
     header: FrameHeader,
-    lowestTime: number,
+    facts: BlockFacts,
     horizon: number,
     nowMs: number,
   ): void {
+    if (facts.hasReserved)
+      this.#context.events.emit.reserved(decodeBlock(blockOf(bytes), header.count));
     const stale =
-      lowestTime <= horizon ? buryStale(this.#context.log, horizon, bytes, header) : undefined;
+      facts.lowestTime <= horizon
+        ? buryStale(this.#context.log, horizon, bytes, header)
+        : undefined;
     if (stale === undefined) return this.#orderFrame(bytes, header, nowMs);
     // The burials first: were they lost behind the frame, its sender would not hear of them.
     this.#orderFrame(stale.burials, readFrameHeader(stale.burials), nowMs);
@@ -184,6 +191,9 @@ export class Sequencer {
     const count = entries.length;
     const highestTime = highestTimeOf(entries);
     this.observe(highestTime);
+    if (entries.some(({ key }) => isReservedKey(key))) {
+      this.#context.events.emit.reserved(entries);
+    }
     const order = {
       after,
       through: after + count,

@@ -76,17 +76,11 @@ export class HttpListener implements Listener {
     const { allowOrigin, clock, logger, metrics, appOnly = false } = this.#options;
     const node = httpNode(served, new OriginPolicy(allowOrigin, this.#server.ownUrls), clock);
     const app = regionApp(node, logger);
-    const request = regionRequests({
-      node,
-      app,
-      limit: this.#limit,
-      clock,
-      logger,
-      metrics,
-      appOnly,
-    });
+    const limit = this.#limit;
+    const request = regionRequests({ node, app, limit, clock, logger, metrics, appOnly });
     const { authenticator } = this.#options;
-    const gate = authenticator && regionGate(authenticator, node.style, clock, logger);
+    const parts = { style: node.style, limit, clock, logger };
+    const gate = authenticator && regionGate(authenticator, parts);
     this.#server.handle({
       request: gate?.guard(request) ?? request,
       refuse: (error) => refusalOf(node.style, error),

@@ -5,13 +5,13 @@ import {
   backupRoutes,
   Gate,
   routedApp,
-  type AnswerStyle,
   type ApiRoutes,
   type Authenticator,
+  type GateOptions,
   type RoutedApp,
 } from "@meridian/http";
 import { REGION_API } from "@meridian/protocol/http-api";
-import type { Clock, Logger } from "@meridian/runtime";
+import type { Logger } from "@meridian/runtime";
 
 import { batchDelete, batchGet, batchHas, batchSet } from "./batch-routes.ts";
 import { pull, touch } from "./change-routes.ts";
@@ -30,6 +30,12 @@ import {
   quarantineRouteOf,
   replayQuarantined,
 } from "./quarantine-routes.ts";
+import {
+  getRevocations,
+  putRevocation,
+  REVOCATION_PATH,
+  REVOCATION_PATH_PREFIX,
+} from "./revocation-routes.ts";
 import { getShort, postShort } from "./short-routes.ts";
 
 /** Builds the app. */
@@ -62,6 +68,8 @@ const ROUTES: ApiRoutes<typeof REGION_API, RegionExchange> = {
   "/quarantine": { GET: getQuarantine },
   "/quarantine/{id}": { GET: getQuarantined, DELETE: dropQuarantined },
   "/quarantine/{id}/replay": { POST: replayQuarantined },
+  "/revocations": { GET: getRevocations },
+  [REVOCATION_PATH]: { PUT: putRevocation },
   "/healthz": { GET: getHealth },
   "/readyz": { GET: getReadiness },
 };
@@ -69,25 +77,22 @@ const ROUTES: ApiRoutes<typeof REGION_API, RegionExchange> = {
 /** What asks for tokens before requests are answered. */
 export function regionGate(
   authenticator: Authenticator,
-  style: AnswerStyle,
-  clock: Clock,
-  logger: Logger,
+  parts: Pick<GateOptions, "style" | "limit" | "clock" | "logger">,
 ): Gate {
   const open = Object.keys(apiDocumentRoutes("region"));
   return new Gate({
+    ...parts,
     authenticator,
     api: REGION_API,
     routeOf,
     keyPrefix: KEY_PREFIX,
     open,
-    style,
-    clock,
-    logger,
   });
 }
 
-/** All keys share one route, and all quarantined entries do. */
+/** All keys share one route, all quarantined entries do, and all revocations. */
 function routeOf(path: string): string {
   if (path.startsWith(QUARANTINE_PREFIX)) return quarantineRouteOf(path);
+  if (path.startsWith(REVOCATION_PATH_PREFIX)) return REVOCATION_PATH;
   return path.startsWith(KEY_PREFIX) ? KEY_PATH : path;
 }

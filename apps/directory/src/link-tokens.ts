@@ -1,0 +1,126 @@
+/**
+ * What a link may be used for. Who opens one says hello under an id that its token names, or, as a directory, with a token that names
+ * all. A link lasts no longer than its token: once that has expired or been revoked, or its key is trusted no more, the link is closed
+ * with `UNAUTHENTICATED`, and its other end may dial again with another token.
+ */
+import type { Authenticator } from "@meridian/http";
+import type { Link, LinkEvents } from "@meridian/ports";
+import { asMeridianError, closeCodeOf, MeridianError } from "@meridian/protocol";
+import type { Principal } from "@meridian/protocol/http-api";
+import type { Clock, Logger } from "@meridian/runtime";
+
+/** What they are looked after with. */
+export interface LinkTokensOptions {
+  readonly authenticator: Authenticator;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** What a link was opened with. */
+export interface LinkCredentials {
+  readonly principal: Principal;
+  /** The header. */
+  readonly authorization: string | undefined;
+}
+
+interface GuardedLink extends LinkCredentials {
+  readonly link: Link;
+}
+
+/** How often it is looked whose token has expired, in milliseconds. */
+const WATCH_MS = 1_000;
+
+/** How long a link goes on behind the expiry of its token: as long as another would be let in with it, because clocks differ. */
+const TOLERANCE_MS = 10_000;
+
+/** Looks after the tokens of open links. */
+export class LinkTokens {
+  readonly #options: LinkTokensOptions;
+  readonly #links = new Set<GuardedLink>();
+  #isStopped = false;
+  #cancel: () => void = () => {};
+
+  constructor(options: LinkTokensOptions) {
+    this.#options = options;
+    options.authenticator.onVoid(() => {
+      for (const each of this.#links) void this.#verify(each);
+    });
+  }
+
+  /** Begins to look whose token has expired. */
+  start(): void {
+    if (this.#isStopped) return;
+    const nowMs = this.#options.clock.nowMs();
+    for (const each of this.#links) {
+      if (each.principal.expiresAtMs + TOLERANCE_MS <= nowMs) void this.#verify(each);
+    }
+    this.#cancel = this.#options.clock.after(WATCH_MS, () => this.start());
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancel();
+  }
+
+  /** The same events, of a link whose other end does nothing that its token does not cover. */
+  guard(link: Link, events: LinkEvents, credentials: LinkCredentials): LinkEvents {
+    const { principal } = credentials;
+    const guarded = { link, ...credentials };
+    this.#links.add(guarded);
+    // It may have been revoked while the link was being opened.
+    if (this.#options.authenticator.isRevoked(principal)) void this.#verify(guarded);
+    let isIntroduced = false;
+    return {
+      onOpen: () => events.onOpen(),
+      onMessage: (message) => {
+        // Nobody is introduced twice on a link.
+        if (!isIntroduced && typeof message === "string") {
+          isIntroduced = checkIntroduction(message, principal);
+        }
+        events.onMessage(message);
+      },
+      onDrain: () => events.onDrain(),
+      onClose: (code, reason) => {
+        this.#links.delete(guarded);
+        events.onClose(code, reason);
+      },
+    };
+  }
+
+  async #verify(guarded: GuardedLink): Promise<void> {
+    try {
+      await this.#options.authenticator.verify(guarded.authorization);
+    } catch (cause) {
+      this.#close(guarded, asMeridianError(cause));
+    }
+  }
+
+  #close(guarded: GuardedLink, { code, message }: MeridianError): void {
+    if (!this.#links.delete(guarded)) return;
+    const { id, subject } = guarded.principal;
+    this.#options.logger.info("a link is closed for its token", { token: id, subject, message });
+    guarded.link.close(closeCodeOf(code), message);
+  }
+}
+
+/** Whether a message introduces the other end. Throws `FORBIDDEN` where it may not. */
+function checkIntroduction(text: string, { nodes }: Principal): boolean {
+  const { type, nodeId } = membersOf(text);
+  if (type !== "hello" && type !== "follow") return false;
+  if (nodes.includes("*") || (type === "hello" && nodes.includes(String(nodeId)))) return true;
+  const got = type === "hello" ? `a node \`${String(nodeId).slice(0, 63)}\`` : "a directory";
+  throw new MeridianError(
+    "FORBIDDEN",
+    `Expected who is named by the token of the link, got ${got}`,
+  );
+}
+
+function membersOf(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? { ...value } : {};
+  } catch {
+    // The machine says what is wrong with it.
+    return {};
+  }
+}

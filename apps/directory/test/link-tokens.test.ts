@@ -1,0 +1,87 @@
+import type { LinkEvents } from "@meridian/ports";
+import { MeridianError } from "@meridian/protocol";
+import type { Principal } from "@meridian/protocol/http-api";
+import { silentLogger } from "@meridian/runtime";
+import { ManualClock } from "@meridian/testkit";
+import { beforeEach, expect, it } from "vitest";
+
+import { LinkTokens } from "../src/link-tokens.ts";
+
+const HOUR_MS = 3_600_000;
+const EXPIRED = new MeridianError("UNAUTHENTICATED", "Expected a good token, got another");
+
+let clock: ManualClock;
+let tokens: LinkTokens;
+/** Headers that are good no more. */
+let bad: Set<string>;
+let voided: () => void;
+let closed: string[];
+
+beforeEach(() => {
+  clock = new ManualClock();
+  bad = new Set();
+  closed = [];
+  tokens = new LinkTokens({
+    authenticator: {
+      known: () => undefined,
+      verify: async (authorization = "") => {
+        if (bad.has(authorization)) throw EXPIRED;
+        return principalOf(authorization);
+      },
+      checkAge: () => {},
+      isRevoked: ({ id }) => bad.has(id),
+      onVoid: (callback) => (voided = callback),
+    },
+    clock,
+    logger: silentLogger,
+  });
+  tokens.start();
+});
+
+function principalOf(id: string): Principal {
+  const grant = { scope: "node", prefixes: [], nodes: ["*"] } as const;
+  const nowMs = clock.nowMs();
+  return { ...grant, id, subject: "", issuedAtMs: nowMs, expiresAtMs: nowMs + HOUR_MS };
+}
+
+function open(id: string): LinkEvents {
+  const link = {
+    send: () => {},
+    bufferedBytes: 0,
+    close: (code: number, reason: string) => void closed.push(`${id} ${code} ${reason}`),
+  };
+  const nothing = { onOpen: () => {}, onMessage: () => {}, onDrain: () => {}, onClose: () => {} };
+  return tokens.guard(link, nothing, { principal: principalOf(id), authorization: id });
+}
+
+const END = "4416 Expected a good token, got another";
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+it("a link is closed once its token has expired, and as much later as another would be let in", async () => {
+  open("a");
+  clock.advance(HOUR_MS + 9_000);
+  bad.add("a");
+  await settled();
+  expect(closed).toEqual([]);
+  clock.advance(2_000);
+  await settled();
+  expect(closed).toEqual([`a ${END}`]);
+});
+
+it("links are closed whose tokens are good no more, and no others, each once", async () => {
+  open("a");
+  open("b");
+  open("c").onClose(1000, "");
+  bad.add("b").add("c");
+  voided();
+  voided();
+  await settled();
+  expect(closed).toEqual([`b ${END}`]);
+});
+
+it("a link is closed whose token was revoked while it was being opened", async () => {
+  bad.add("a");
+  open("a");
+  await settled();
+  expect(closed).toEqual([`a ${END}`]);
+});

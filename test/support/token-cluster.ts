@@ -1,0 +1,159 @@
+/** A directory and a region that ask for tokens, for the tests of one file; and tokens of every kind. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { startDirectory } from "@meridian/directory";
+import { request, startSmallRegion, until } from "@meridian/harness";
+import type { PlacedRoute, Scope } from "@meridian/protocol/http-api";
+import { silentLogger, systemClock, systemRandom } from "@meridian/runtime";
+import {
+  createToken,
+  makeSigningKey,
+  publicKeysOf,
+  type SigningKey,
+  type TokenWish,
+} from "@meridian/tokens";
+import { afterAll } from "vitest";
+
+export const HOUR_MS = 3_600_000;
+
+/** What the tests of a file ask. */
+export interface TokenCluster {
+  readonly folder: string;
+  readonly keysFile: string;
+  readonly key: SigningKey;
+  /** A key that the programs do not know. */
+  readonly stranger: SigningKey;
+  /** Where they are reached. */
+  readonly directory: string;
+  readonly region: string;
+  readonly tokenOf: (wish?: Partial<TokenWish>, signing?: SigningKey) => Promise<string>;
+  /** Revokes a token, and waits until the directory has heard of it. */
+  readonly revoke: (base: string, token: string) => Promise<void>;
+  /** A file that holds a token. */
+  readonly fileOf: (token: string) => string;
+  /** Called once the tests are done, what was added last first. */
+  readonly onEnd: (stop: () => Promise<void>) => void;
+}
+
+/** Starts them. They stop after the tests of the file. */
+export async function startTokenCluster(): Promise<TokenCluster> {
+  const folder = mkdtempSync(join(tmpdir(), "meridian-tokens-"));
+  const stops: (() => Promise<void>)[] = [];
+  afterAll(async () => {
+    for (const stop of stops) await stop();
+    rmSync(folder, { recursive: true });
+  });
+  const onEnd = (stop: () => Promise<void>): void => void stops.unshift(stop);
+  const keysFile = join(folder, "token-keys.json");
+  const [key, stranger] = [await makeSigningKey(), await makeSigningKey()];
+  writeFileSync(keysFile, JSON.stringify(publicKeysOf([key])));
+  const tokenOf: TokenCluster["tokenOf"] = async (wish = {}, signing = key) =>
+    (await createToken(signing, wishOf(wish), systemRandom)).token;
+  const fileOf = (token: string): string => {
+    const path = join(folder, `${token.slice(-8)}.token`);
+    writeFileSync(path, `${token}\n`);
+    return path;
+  };
+  const revoke = async (base: string, token: string): Promise<void> => {
+    const headers = { authorization: `Bearer ${await tokenOf({ scope: "admin" })}` };
+    const target = `${base}/revocations/${idOf(token)}?ttl=2h&ack=directory`;
+    const { status } = await request(target, { method: "PUT", headers });
+    if (status !== 200) throw new Error(`Expected to revoke a token, got HTTP ${status}`);
+  };
+  const common = { cluster: "test", tokenKeys: keysFile, logger: silentLogger, port: 0 };
+  const running = await startDirectory({ ...common, data: join(folder, "directory") });
+  onEnd(() => running.stop());
+  const paris = await startSmallRegion({
+    ...common,
+    id: "paris",
+    data: join(folder, "paris"),
+    directory: [running.url],
+    tokenFile: fileOf(await tokenOf({ scope: "node", nodes: ["paris"] })),
+  });
+  onEnd(() => paris.stop());
+  await until("the region is ready", () => paris.status === "ready");
+  const where = { directory: running.url, region: paris.url };
+  return { folder, keysFile, key, stranger, ...where, tokenOf, revoke, fileOf, onEnd };
+}
+
+function wishOf(wish: Partial<TokenWish>): TokenWish {
+  const nowMs = systemClock.nowMs();
+  return {
+    scope: "read" as Scope,
+    prefixes: wish.scope === "node" ? [] : [""],
+    nodes: wish.scope === "node" ? ["*"] : [],
+    subject: "test",
+    cluster: "test",
+    nowMs,
+    expiresAtMs: nowMs + HOUR_MS,
+    ...wish,
+  };
+}
+
+/** The id of a token. */
+export function idOf(token: string): string {
+  const [, claims = ""] = token.split(".");
+  return (JSON.parse(Buffer.from(claims, "base64url").toString()) as { jti: string }).jti;
+}
+
+/** How each route is asked about a key, by its method and path; a route without any is asked at its path. */
+const QUESTIONS: Readonly<Record<string, (key: string) => { path?: string; body?: string }>> = {
+  "GET /cache/{key}": (name) => ({ path: `/cache/${name}` }),
+  "PUT /cache/{key}": (name) => ({ path: `/cache/${name}`, body: "value" }),
+  "DELETE /cache/{key}": (name) => ({ path: `/cache/${name}` }),
+  "GET /cache": (name) => ({ path: `/cache?key=${name}` }),
+  "POST /cache": (name) => ({ path: `/cache?key=${name}&value=1` }),
+  "POST /batch/get": (name) => ({ body: JSON.stringify({ keys: ["app1:a", name] }) }),
+  "POST /batch/set": (name) => ({
+    body: JSON.stringify({
+      entries: [
+        { key: "app1:a", value: "1" },
+        { key: name, value: "1" },
+      ],
+    }),
+  }),
+  "POST /batch/has": (name) => ({ body: JSON.stringify({ keys: ["app1:a", name] }) }),
+  "POST /batch/delete": (name) => ({ body: JSON.stringify({ keys: ["app1:a", name] }) }),
+  "POST /touch": (name) => ({ path: `/touch?key=${name}&ttl=1h` }),
+  "POST /pull": (name) => ({ path: `/pull?key=${name}` }),
+  "POST /lease": (name) => ({ path: `/lease?key=${name}&ttl=1ms` }),
+  "DELETE /lease": (name) => ({ path: `/lease?key=${name}&lease=none` }),
+  "GET /keys": (name) => ({ path: `/keys?prefix=${name}` }),
+  "GET /nearest": () => ({ path: "/nearest?lat=1&lon=2" }),
+  "GET /nodes/{id}": () => ({ path: "/nodes/nobody" }),
+  "DELETE /nodes/{id}": () => ({ path: "/nodes/nobody" }),
+  "GET /quarantine/{id}": () => ({ path: "/quarantine/1" }),
+  "DELETE /quarantine/{id}": () => ({ path: "/quarantine/1" }),
+  "PUT /revocations/{id}": () => ({ path: "/revocations/somebody" }),
+  "POST /quarantine/{id}/replay": () => ({ path: "/quarantine/1/replay" }),
+};
+
+/** What was answered. */
+export interface Told {
+  readonly status: number;
+  readonly code: string;
+  readonly challenge: string | null;
+}
+
+/** Asks a route about a key. */
+export async function ask(
+  base: string,
+  { method, path }: Pick<PlacedRoute, "method" | "path">,
+  token: string | undefined,
+  name = "app1:k",
+): Promise<Told> {
+  const question = QUESTIONS[`${method} ${path}`]?.(name) ?? {};
+  const response = await request(base + (question.path ?? path), {
+    method,
+    headers: {
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(question.body !== undefined && { "content-type": "application/json" }),
+    },
+    ...(question.body !== undefined && { body: question.body }),
+  });
+  const text = await response.text();
+  const { code = "" } = text.startsWith("{") ? (JSON.parse(text) as { code?: string }) : {};
+  return { status: response.status, code, challenge: response.headers.get("www-authenticate") };
+}
