@@ -13,7 +13,6 @@ import {
   type Network,
   type Region,
   request,
-  until,
 } from "@meridian/harness";
 
 import { faultsOf } from "./faults.ts";
@@ -109,7 +108,7 @@ export class Storm {
     const stormMs = performance.now() - startedAtMs;
     await load.stop();
     const healedAtMs = performance.now();
-    const digest = await this.#agreed();
+    const digest = await cluster.converged(undefined, CONVERGENCE_MS_MAX);
     const convergenceMs = performance.now() - healedAtMs;
     const wrong: string[] = [...load.violations];
     for (const region of cluster.regions) wrong.push(...(await judge(region, load)));
@@ -140,21 +139,6 @@ export class Storm {
       .then(undo)
       .then(() => this.#hit.delete(victim));
     this.#healing.push(healing.then(() => {}));
-  }
-
-  /** Resolves once every party holds the same. Nobody knows how much: some writes were not answered. */
-  async #agreed(): Promise<Digest> {
-    let last: readonly Digest[] = [];
-    const probe = async (): Promise<Digest | undefined> => {
-      last = await this.#cluster.digests();
-      return new Set(last.map(({ fingerprint }) => fingerprint)).size === 1 ? last[0] : undefined;
-    };
-    try {
-      return await until("equal digests", probe, CONVERGENCE_MS_MAX);
-    } catch (cause) {
-      const told = last.map(({ count, fingerprint }) => `${count} ${fingerprint}`).join(", ");
-      throw new Error(`Expected equal digests, got ${told}`, { cause });
-    }
   }
 
   #pause(fromMs: number, toMs: number): Promise<void> {

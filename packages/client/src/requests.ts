@@ -1,6 +1,7 @@
 /** Calls as requests: checking what the caller gives, and writing it down as HTTP. */
 import type { AckLevel } from "@meridian/protocol";
 import { checkClientKey, decodeUtf8, MeridianError } from "@meridian/protocol";
+import type { batchGetBody, batchSetBody, Described } from "@meridian/protocol/http-api";
 
 import { toBase64 } from "./base64.ts";
 import type {
@@ -145,10 +146,11 @@ export function setManyRequests(
   }
   const { limits, slow, timeoutMs } = writeTerms(options, deadlineMs);
   const { ack } = options;
-  const terms = JSON.stringify({
+  const given: Omit<Described<typeof batchSetBody>, "entries"> = {
     ...(ack !== undefined && { ack }),
     ...(timeoutMs !== undefined && { timeout: `${timeoutMs}ms` }),
-  });
+  };
+  const terms = JSON.stringify(given);
   const end = encoder.encode(`]${terms === "{}" ? "" : `,${terms.slice(1, -1)}`}}`);
   return chunksOf(entries).map((chunk) => {
     const body = joined([BATCH_START, ...chunk, end]);
@@ -176,6 +178,8 @@ function chunksOf(entries: readonly EncodedEntry[]): readonly (readonly Uint8Arr
   return chunks;
 }
 
+type BatchEntry = Described<typeof batchSetBody>["entries"][number];
+
 const BATCH_START = encoder.encode('{"entries":[');
 const COMMA = 0x2c;
 
@@ -191,7 +195,8 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
 
 /** The request that reads up to `BATCH_MAX` keys. */
 export function getManyRequest(keys: readonly string[]): NodeRequest {
-  return jsonRequest("/batch/get", { keys });
+  const body: Described<typeof batchGetBody> = { keys };
+  return jsonRequest("/batch/get", body);
 }
 
 /** The request for one page of keys. */
@@ -210,7 +215,7 @@ export function keysRequest(options: KeysOptions, after: string | undefined): No
   return { method: "GET", path: withQuery("/keys", query) };
 }
 
-function batchEntry({ key, value, ttlMs }: EncodedEntry): object {
+function batchEntry({ key, value, ttlMs }: EncodedEntry): BatchEntry {
   return {
     key,
     contentType: value.contentType,
@@ -219,7 +224,7 @@ function batchEntry({ key, value, ttlMs }: EncodedEntry): object {
   };
 }
 
-function textOrBase64(bytes: Uint8Array): { readonly value: string; readonly encoding: string } {
+function textOrBase64(bytes: Uint8Array): Pick<BatchEntry, "value" | "encoding"> {
   try {
     return { value: decodeUtf8(bytes), encoding: "utf8" };
   } catch {

@@ -177,21 +177,27 @@ export class Cluster {
     );
   }
 
-  /** Resolves once every directory and every region hold the same `count` entries, to what that is in short. */
-  async converged(count: number): Promise<Digest> {
+  /**
+   * Resolves once every directory and every region hold the same entries, `count` of them where that is given, to what
+   * that is in short. Rejects after `deadlineMs` milliseconds, 20 000 by default.
+   */
+  async converged(count?: number, deadlineMs?: number): Promise<Digest> {
     let last: readonly Digest[] = [];
+    const probe = async (): Promise<Digest | undefined> => {
+      last = await this.digests();
+      const [first] = last;
+      const wanted = count ?? first?.count;
+      const equal = last.every(
+        (each) => each.count === wanted && each.fingerprint === first?.fingerprint,
+      );
+      return equal ? first : undefined;
+    };
     try {
-      return await until("equal digests", async () => {
-        last = await this.digests();
-        const [first] = last;
-        const equal = last.every(
-          (each) => each.count === count && each.fingerprint === first?.fingerprint,
-        );
-        return equal && first;
-      });
+      return await until("equal digests", probe, deadlineMs);
     } catch (cause) {
       const told = last.map((digest) => `${digest.count} ${digest.fingerprint}`).join(", ");
-      throw new Error(`Expected equal digests of ${count} entries, got ${told}`, { cause });
+      const wanted = count === undefined ? "entries" : `${count} entries`;
+      throw new Error(`Expected equal digests of ${wanted}, got ${told}`, { cause });
     }
   }
 

@@ -1,7 +1,7 @@
 /** Drills with two directories: the regions are to be on the other one at once, and back when all is well. */
 import type { Region } from "@meridian/local-cluster";
 
-import { replicaOf, until, type Drill, type Stage } from "./drill.ts";
+import { replicaOf, comesAbout, type Drill, type Stage } from "./drill.ts";
 
 const [FIRST, SECOND] = [0, 1];
 /** How soon a region is to be at another directory. */
@@ -71,7 +71,7 @@ async function cutFirst(stage: Stage): Promise<void> {
 
 /** Waits until the regions are at the second directory. */
 async function goOver(stage: Stage, regions: readonly Region[], sinceMs: number): Promise<void> {
-  const areThere = await until(() => areAt(regions, SECOND));
+  const areThere = await comesAbout(() => areAt(regions, SECOND));
   const tookMs = performance.now() - sinceMs;
   stage.note(`${namesOf(regions)} at the second directory after ${seconds(tookMs)}`);
   if (areThere && tookMs <= FAILOVER_MS) return;
@@ -82,7 +82,7 @@ async function goOver(stage: Stage, regions: readonly Region[], sinceMs: number)
 /** Waits until the regions are at the first directory again. */
 async function goBack(stage: Stage, regions: readonly Region[]): Promise<void> {
   const sinceMs = performance.now();
-  const areThere = await until(() => areAt(regions, FIRST));
+  const areThere = await comesAbout(() => areAt(regions, FIRST));
   const tookMs = performance.now() - sinceMs;
   if (areThere) stage.note(`${namesOf(regions)} back at the first after ${seconds(tookMs)}`);
   else stage.complain(`${namesOf(regions)} not back at the first after ${seconds(tookMs)}`);

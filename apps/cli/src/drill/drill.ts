@@ -1,10 +1,9 @@
 /** What a drill is, and what it waits for. */
-import type { Cluster, Load, Region } from "@meridian/local-cluster";
+import { until, type Cluster, type Load, type Region } from "@meridian/local-cluster";
 import { regionStatus, type Described } from "@meridian/protocol/http-api";
 import * as v from "valibot";
 
 import { getJson } from "../directory-api.ts";
-import { pause } from "../verify/settling.ts";
 
 /** What a drill works with. */
 export interface Stage {
@@ -35,15 +34,10 @@ export interface Drill {
 
 /** How long a drill waits for a state of the cluster that has to come about, in milliseconds. */
 const PATIENCE_MS = 30_000;
-const POLL_MS = 25;
 
-/** Resolves to true once it is so, or to false when the patience is over: what is wrong then will show. */
-export async function until(isSo: () => Promise<boolean>): Promise<boolean> {
-  for (const endMs = performance.now() + PATIENCE_MS; performance.now() < endMs;) {
-    if (await isSo().catch(() => false)) return true;
-    await pause(POLL_MS);
-  }
-  return false;
+/** Whether a state of the cluster comes about while a drill has patience. Where it does not, what is wrong will show. */
+export function comesAbout(isSo: () => Promise<boolean>): Promise<boolean> {
+  return until("a state of the cluster", isSo, PATIENCE_MS).catch(() => false);
 }
 
 /** What a region says of its replica. */
@@ -64,5 +58,5 @@ export async function handsOver(region: Region): Promise<boolean> {
 /** Has nobody ask the victim any more, and resolves once a directory has everything that it has written. */
 export async function handOver({ load, victim }: Stage): Promise<void> {
   await load.avoid(victim.name);
-  await until(() => handsOver(victim));
+  await comesAbout(() => handsOver(victim));
 }

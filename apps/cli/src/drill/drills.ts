@@ -4,7 +4,7 @@ import { readiness } from "@meridian/protocol/http-api";
 
 import { getJson } from "../directory-api.ts";
 import { DIRECTORY_DRILLS } from "./directory-drills.ts";
-import { handOver, replicaOf, until, type Drill, type Stage } from "./drill.ts";
+import { handOver, replicaOf, comesAbout, type Drill, type Stage } from "./drill.ts";
 import { HORIZON_DRILL } from "./horizon-drill.ts";
 
 const HOUR_MS = 3_600_000;
@@ -66,7 +66,7 @@ export const DRILLS: readonly Drill[] = [
       await serves(victim);
       await hold(0.5);
       for (const line of victim.lines.values()) line.heal();
-      await until(() => isConnected(victim));
+      await comesAbout(() => isConnected(victim));
       await hold(0.5);
       await restart(stage);
     },
@@ -166,7 +166,7 @@ async function isConnected(region: Region): Promise<boolean> {
 }
 
 async function serves(region: Region): Promise<void> {
-  await until(
+  await comesAbout(
     async () => (await getJson(`${region.url}/readyz`, readiness, "NO_READY_NODE")) !== undefined,
   );
 }

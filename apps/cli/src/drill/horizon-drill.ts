@@ -4,7 +4,7 @@ import { stampTimeOf } from "@meridian/protocol";
 import { directoryStatus, quarantinePage, type Described } from "@meridian/protocol/http-api";
 
 import { getJson } from "../directory-api.ts";
-import { handOver, handsOver, until, type Drill } from "./drill.ts";
+import { handOver, handsOver, comesAbout, type Drill } from "./drill.ts";
 
 const KEYS: readonly string[] = Array.from({ length: 40 }, (_, index) => `horizon/${index}`);
 const DELETED: readonly string[] = KEYS.slice(0, KEYS.length / 2);
@@ -29,13 +29,13 @@ export const HORIZON_DRILL: Drill = {
     await victim.stop();
     const awaySinceMs = performance.now();
     for (const key of DELETED) await load.delete(requests, other.url, key);
-    await until(() => handsOver(other));
-    const isForgotten = await until(await forgetting(cluster.directoryUrl));
+    await comesAbout(() => handsOver(other));
+    const isForgotten = await comesAbout(await forgetting(cluster.directoryUrl));
     if (!isForgotten) complain("the directory still remembers what was deleted long ago");
     const awayMs = performance.now() - awaySinceMs;
     await victim.start();
     load.readmit(victim.name);
-    await until(async () => lacking(await quarantineOf(victim)).length === 0);
+    await comesAbout(async () => lacking(await quarantineOf(victim)).length === 0);
     const quarantined = await quarantineOf(victim);
     note(`away for ${(awayMs / 1000).toFixed(1)} s; ${quarantined.size} entries are in quarantine`);
     for (const key of lacking(quarantined)) {
