@@ -17,6 +17,10 @@ const HISTORY: readonly (readonly [seed: number, story: string])[] = [
   [2205, "a new stamp lay below one that was admitted, because its acknowledgement had been lost"],
   [2292, "stamps were lowered while a reconciliation was comparing them"],
   [2630, "two restores of one backup gave their epochs the same number"],
+  [
+    8400043,
+    "the checker took what stood in place of a write in one frame for what stood there in all",
+  ],
 ];
 
 /** Seeds that once failed where every directory's disk is slow. */

@@ -84,10 +84,15 @@ export class WriteNames {
     this.#stamps.set(name, stamp);
   }
 
-  /** A write that one with another stamp has taken the place of, before anyone else saw it. */
+  /**
+   * A write that one with another stamp has taken the place of, before anyone else saw it. Where an earlier frame has given it another
+   * stamp than `old`, it is out, or on its way, with that one.
+   */
   supersede(old: Stamp, stamp: Stamp): void {
     const [name, by] = [this.nameOf(old), this.nameOf(stamp)];
-    if (name !== by) this.#successors.set(name, by);
+    const given = this.#stamps.get(name);
+    const isOut = given !== undefined && compareStamps(given, old) !== 0;
+    if (name !== by && !isOut) this.#successors.set(name, by);
   }
 
   /** A node has written something over something else. */
