@@ -214,7 +214,7 @@ export class SimulatedCluster {
     const others = this.directories.filter((other) => other !== directory);
     const peers = others.map((other) => ({
       name: other.host,
-      dial: (events: LinkEvents) => this.#dial(directory.host, other, events),
+      dial: (events: LinkEvents) => this.dial(directory.host, other, events),
     }));
     const options: DirectoryOptions = {
       cluster: "simulated",
@@ -289,7 +289,7 @@ export class SimulatedCluster {
         lon: index,
       },
       store,
-      dial: (events, directory) => this.#dial(node.id, this.directories[directory], events),
+      dial: (events, directory) => this.dial(node.id, this.directories[directory], events),
       directories: this.directories.length,
       clock,
       random: world.random,
@@ -447,7 +447,8 @@ export class SimulatedCluster {
     );
   }
 
-  #dial(host: string, directory: SimulatedDirectory | undefined, events: LinkEvents): Link {
+  /** Makes a link from a host to a directory. */
+  dial(host: string, directory: SimulatedDirectory | undefined, events: LinkEvents): Link {
     if (directory === undefined) throw new Error("Expected a directory to dial");
     return this.network.dial(host, directory.host, events, () => {
       const running = directory.process;

@@ -33,6 +33,10 @@ export interface DirectoryLimits {
   readonly watchedMax: number;
   /** Nodes that are remembered. Beyond that, the one that is gone the longest is forgotten. */
   readonly membersMax: number;
+  /** How long a node is there without a break before it is a member until it is forgotten. */
+  readonly establishMs: number;
+  /** How long one that was not counts among the members once it is gone. */
+  readonly newcomerMs: number;
   /** Nodes that are there. One more is not taken in: everyone hears of all of them in one message. */
   readonly presentMax: number;
   /** How long it takes at least from one announcement of the members to the next. */
@@ -59,6 +63,8 @@ export const DIRECTORY_LIMITS: DirectoryLimits = {
   appliedRestMs: 5_000,
   watchedMax: 4_096,
   membersMax: 10_000,
+  establishMs: 60_000,
+  newcomerMs: 600_000,
   presentMax: 3_000,
   announceMs: 100,
   joinMs: 3_000,

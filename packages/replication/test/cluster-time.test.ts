@@ -26,7 +26,8 @@ function rigOf(offsMs: readonly (number | null)[]): { clock: ManualClock; member
     clock,
     own: "n0",
     withinMs: DRIFT_MS,
-    remembered: () => ids,
+    counted: () => ids,
+    votes: () => true,
   });
   for (const [index, offMs] of offsMs.entries()) {
     if (index > 0 && offMs !== null) members.hear(`n${index}`, trueMs + offMs);

@@ -2,7 +2,7 @@ import { emptyLogDisk, ManualClock, type LogDisk } from "@meridian/testkit";
 import { describe, expect, it } from "vitest";
 
 import { GroupRig } from "./group-rig.ts";
-import { DirectoryRig } from "./rig.ts";
+import { DirectoryRig, type TestLink } from "./rig.ts";
 
 /** The ids of the nodes that a directory misses. */
 function missed({ directory }: DirectoryRig): string[] {
@@ -71,6 +71,88 @@ describe("a directory remembers", () => {
     expect(missed(rig)).toEqual(["c", "e"]);
     const gauge = rig.metrics.levels().find(({ name }) => name === "rememberedMembers");
     expect(gauge).toEqual({ name: "rememberedMembers", now: 3, max: 3 });
+  });
+});
+
+/** Shorter than they are. */
+const LIMITS = { establishMs: 1_000, newcomerMs: 5_000 };
+const HOUR_MS = 3_600_000;
+
+function started(disk: LogDisk, epoch: number, clock: ManualClock): DirectoryRig {
+  return new DirectoryRig(LIMITS, { disk, epoch, clock });
+}
+
+/** Time goes on while these nodes say that they live. */
+function pass(rig: DirectoryRig, ms: number, links: readonly TestLink[]): void {
+  for (let passedMs = 0; passedMs < ms; passedMs += 500) {
+    rig.clock.advance(500);
+    for (const link of links) rig.beat(link);
+    rig.commit();
+  }
+}
+
+/** What the clocks say. */
+function said({ directory }: DirectoryRig): { agreeing: number; members: number } {
+  const { agreeing, members } = directory.clocks.info;
+  return { agreeing, members };
+}
+
+describe("of which members a majority of the clocks is asked", () => {
+  it("ids that somebody makes up do not count for good, however many greet", () => {
+    const rig = started(emptyLogDisk(7), 1, new ManualClock());
+    const berlin = rig.join("berlin", 11);
+    pass(rig, 3_000, [berlin]);
+    for (let id = 0; id < 20; id += 1) rig.join(`made-up-${id}`, 100 + id).close(1000, "");
+    pass(rig, 1_000, [berlin]);
+    expect(said(rig)).toEqual({ agreeing: 2, members: 22 });
+    pass(rig, 5_000, [berlin]);
+    expect(said(rig)).toEqual({ agreeing: 2, members: 2 });
+  });
+
+  it("a machine that greets with another id after each start has one vote, and none while it is gone", () => {
+    const rig = started(emptyLogDisk(7), 1, new ManualClock());
+    const berlin = rig.join("berlin", 11);
+    pass(rig, 3_000, [berlin]);
+    const wrongMs = rig.clock.nowMs() + HOUR_MS;
+    for (let id = 0; id < 20; id += 1) {
+      const link = rig.join(`start-${id}`, 100 + id, { nowMs: wrongMs });
+      expect(rig.directory.clocks.info.agreeing).toBe(2);
+      link.close(1000, "");
+    }
+    pass(rig, 500, [berlin]);
+    expect(rig.directory.clocks.info.deviant).toEqual([]);
+    expect(Math.abs(rig.directory.clocks.info.aheadMs)).toBeLessThan(1_000);
+  });
+
+  it("one that was there for a while counts until it is forgotten, also after a restart", () => {
+    const clock = new ManualClock();
+    const disk = emptyLogDisk(7);
+    const first = started(disk, 1, clock);
+    const berlin = first.join("berlin", 11);
+    pass(first, 3_000, [berlin]);
+    first.directory.stop();
+    first.commit();
+    const second = started(disk, 2, clock);
+    pass(second, 20_000, []);
+    expect(said(second)).toEqual({ agreeing: 1, members: 2 });
+  });
+
+  it("one that has just greeted counts although it is gone, for a while from the start of the directory on, whatever its clock does", () => {
+    const clock = new ManualClock();
+    const disk = emptyLogDisk(7);
+    const first = started(disk, 1, clock);
+    for (const [index, id] of ["a", "b", "c"].entries()) first.join(id, 11 + index);
+    clock.advance(500);
+    first.commit();
+    first.log.crash();
+    clock.jump(-HOUR_MS);
+    const second = started(disk, 2, clock);
+    pass(second, 4_000, []);
+    clock.jump(100 * HOUR_MS);
+    pass(second, 500, []);
+    expect(said(second)).toEqual({ agreeing: 1, members: 4 });
+    pass(second, 1_000, []);
+    expect(said(second)).toEqual({ agreeing: 1, members: 1 });
   });
 });
 

@@ -20,7 +20,7 @@ export class DirectoryClocks {
   readonly time: ClusterClock;
   #info: ClocksInfo;
 
-  /** The members are the other directories, and all nodes that are remembered. */
+  /** The members are the other directories, and the nodes that count. */
   constructor(context: DirectoryContext, peers: Peers, membership: Membership) {
     const { clock, limits, rules } = context;
     this.#context = context;
@@ -30,7 +30,8 @@ export class DirectoryClocks {
       clock,
       own: THIS_DIRECTORY,
       withinMs: limits.maxClockDriftMs,
-      remembered: () => [...peers.names, ...membership.remembered],
+      counted: () => [...peers.names, ...membership.counted],
+      votes: (id) => peers.names.includes(id) || membership.votes(id),
     });
     const unheard = { offsetMs: undefined, agreeing: 0, members: 1, others: [] };
     this.#info = describeClocks(unheard, this.#ownOffsetMs);

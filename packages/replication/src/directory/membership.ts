@@ -107,9 +107,14 @@ export class Membership {
     return [...this.sessions.map(memberInfo), ...elsewhere];
   }
 
-  /** The ids of the nodes that there ought to be, whether they are there or not. */
-  get remembered(): readonly string[] {
-    return this.#roster.remembered.map(({ id }) => id);
+  /** The ids of the nodes of which a majority is to agree, whether they are there or not. */
+  get counted(): readonly string[] {
+    return this.#roster.counted;
+  }
+
+  /** Whether what that node's clock has shown last is held against the others. */
+  votes(id: string): boolean {
+    return this.#roster.votes(id);
   }
 
   /** The nodes that are missed. */

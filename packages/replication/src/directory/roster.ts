@@ -3,7 +3,12 @@
  * gone is missed, whatever becomes of the directory meanwhile.
  *
  * Of what two directories know of a node, the higher generation holds: it is odd while the node is remembered and even once it is
- * forgotten, and grows by one with each change. Forgotten nodes are kept for that comparison.
+ * forgotten, and grows with each change. Forgotten nodes are kept for that comparison.
+ *
+ * A node is a newcomer, of generation 1, until it has been there for a while without a break. Anybody can greet with an id that is made up, or
+ * with another one after each start: where majorities of the members are counted, a newcomer that is gone has no vote, and counts among
+ * the members for a while only. A newcomer that has just greeted does count: while a cluster is young, those who wait are most of it, and
+ * without them a few that are wrong would be its majority.
  */
 import type { Done } from "@meridian/ports";
 import type { RememberedMember } from "@meridian/protocol";
@@ -22,11 +27,18 @@ export interface RosterNews {
 /** What has changed becomes durable after so long, all of it together, in milliseconds. */
 const SAVE_MS = 100;
 
-/** How often it is made durable who is there: how wrong "gone since" may be after a directory was killed, in milliseconds. */
-const SEEN_MS = 60_000;
-
 /** How many nodes other directories hear of at once: all together may be more than a message holds. */
 const NEWS_MAX = 500;
+
+/** Whether a newcomer is there or gone, and since when, by elapsed time: no clock that is set makes it a member, or none. */
+interface Newcomer {
+  readonly isThere: boolean;
+  readonly sinceMs: number;
+}
+
+/** The generation of a node that has greeted, and the one after that in which it is remembered. */
+const NEWCOMER = 1;
+const ESTABLISHED = 3;
 
 export class Roster {
   readonly #context: DirectoryContext;
@@ -36,6 +48,8 @@ export class Roster {
   /** Which change of who is remembered, and where, each was last touched by: what other directories are to hear. */
   readonly #changedBy = new Map<string, number>();
   #changes = 1;
+  /** Invariant: those of generation `NEWCOMER`. */
+  readonly #newcomers = new Map<string, Newcomer>();
   /** Ids of which something is not durable. */
   #unsaved = new Set<string>();
   #isSaving = false;
@@ -45,7 +59,29 @@ export class Roster {
     this.#context = context;
     this.#isPresent = isPresent;
     this.#known = new Map(context.log.members.map((member) => [member.id, member]));
-    for (const id of this.#known.keys()) this.#changedBy.set(id, (this.#changes += 1));
+    for (const member of this.#known.values()) {
+      this.#changedBy.set(member.id, (this.#changes += 1));
+      this.#noteNewcomer(member, false);
+    }
+  }
+
+  /** The ids of the nodes that count among the members: those that are so for good, are there, or were so until a while ago. */
+  get counted(): readonly string[] {
+    const { newcomerMs } = this.#context.limits;
+    const ids: string[] = [];
+    for (const [id, member] of this.#known) {
+      if (!isRemembered(member)) continue;
+      const newcomer = this.#newcomers.get(id);
+      const isOver = newcomer?.isThere === false && this.#elapsedSince(newcomer) >= newcomerMs;
+      if (!isOver) ids.push(id);
+    }
+    return ids;
+  }
+
+  /** Whether what the clock of a node has shown last still says something: it is a member for good, or is there. */
+  votes(id: string): boolean {
+    const newcomer = this.#newcomers.get(id);
+    return newcomer === undefined ? this.get(id) !== undefined : newcomer.isThere;
   }
 
   /** How much is known, forgotten nodes included. */
@@ -81,6 +117,7 @@ export class Roster {
       const known = this.#known.get(told.id);
       const seenAtMs = Math.min(told.seenAtMs, nowMs);
       if (known !== undefined && known.generation >= told.generation) continue;
+      this.#noteNewcomer(told, this.#isPresent(told.id));
       this.#set({ ...told, seenAtMs });
       // It is there, so it is remembered again.
       if (!isRemembered(told) && this.#isPresent(told.id)) this.see(known ?? told);
@@ -88,9 +125,10 @@ export class Roster {
     }
   }
 
-  /** Begins to note now and then who is there. */
+  /** Begins to note now and then who is there: "gone since" may be as wrong as that after a directory was killed. */
   start(): void {
-    this.#context.deadlines.after(SEEN_MS, () => {
+    this.#context.deadlines.after(this.#context.limits.establishMs, () => {
+      this.#establish();
       this.#noteAllSeen();
       this.start();
     });
@@ -111,6 +149,7 @@ export class Roster {
     const { id, region, url, ip, port, lat, lon } = facts;
     const place = { id, region, url, ip, port, lat, lon };
     const next = { ...place, generation, seenAtMs: this.#context.clock.nowMs() };
+    this.#noteNewcomer(next, true);
     if (isKnown && isSamePlace(known, facts)) return void this.#known.set(id, next);
     this.#set(next);
     if (known === undefined) this.#makeRoom();
@@ -118,6 +157,8 @@ export class Roster {
 
   /** A node was there until now. */
   leave(id: string): void {
+    const known = this.#known.get(id);
+    if (known !== undefined) this.#noteNewcomer(known, false);
     this.#noteSeen(id);
     this.#saveSoon(id);
   }
@@ -126,8 +167,32 @@ export class Roster {
   forget(id: string, done: Done): void {
     const known = this.#known.get(id);
     if (known === undefined) return done();
-    this.#set({ ...known, generation: known.generation + 1 });
+    const forgotten = { ...known, generation: known.generation + 1 };
+    this.#noteNewcomer(forgotten, false);
+    this.#set(forgotten);
     this.#save(done);
+  }
+
+  /** Makes newcomers members that have been there for long enough. */
+  #establish(): void {
+    const { establishMs } = this.#context.limits;
+    for (const [id, newcomer] of this.#newcomers) {
+      const known = this.#known.get(id);
+      const isDue = newcomer.isThere && this.#elapsedSince(newcomer) >= establishMs;
+      if (known === undefined || !isDue) continue;
+      this.#newcomers.delete(id);
+      this.#set({ ...known, generation: ESTABLISHED });
+    }
+  }
+
+  #noteNewcomer({ id, generation }: RememberedMember, isThere: boolean): void {
+    if (generation !== NEWCOMER) return void this.#newcomers.delete(id);
+    if (this.#newcomers.get(id)?.isThere === isThere) return;
+    this.#newcomers.set(id, { isThere, sinceMs: this.#context.clock.elapsedMs() });
+  }
+
+  #elapsedSince({ sinceMs }: Newcomer): number {
+    return this.#context.clock.elapsedMs() - sinceMs;
   }
 
   #set(member: RememberedMember): void {
@@ -171,7 +236,7 @@ export class Roster {
     });
   }
 
-  /** Drops what is missed least where there is too much: a forgotten node before one that is only gone, then the longest gone. */
+  /** Drops what is missed least where there is too much: a forgotten node first, then a newcomer that is gone, then the longest gone. */
   #makeRoom(): void {
     const { logger, limits } = this.#context;
     const { membersMax } = limits;
@@ -189,6 +254,7 @@ export class Roster {
       });
     }
     this.#known.delete(least.id);
+    this.#newcomers.delete(least.id);
     this.#changedBy.delete(least.id);
     this.#saveSoon(least.id);
   }
@@ -200,6 +266,8 @@ function isRemembered({ generation }: RememberedMember): boolean {
 
 function isMissedLess(a: RememberedMember, b: RememberedMember): boolean {
   if (isRemembered(a) !== isRemembered(b)) return !isRemembered(a);
+  const [isNew, isOtherNew] = [a.generation === NEWCOMER, b.generation === NEWCOMER];
+  if (isNew !== isOtherNew) return isNew;
   return a.seenAtMs < b.seenAtMs;
 }
 

@@ -16,8 +16,10 @@ export interface MemberClocksOptions {
   readonly own: string;
   /** Clocks that differ by no more agree. */
   readonly withinMs: number;
-  /** The members that are remembered, this directory left out, whether they have been heard or not. */
-  remembered(): Iterable<string>;
+  /** The members of which a majority is to agree, this directory left out, whether they have been heard or not. */
+  counted(): Iterable<string>;
+  /** Whether what one of them has shown last still says something. */
+  votes(id: string): boolean;
 }
 
 interface Heard {
@@ -39,17 +41,18 @@ export class MemberClocks {
     this.#heard.set(id, { offsetMs: wallMs - atMs, atMs });
   }
 
-  /** What they say together now. Readings of whom nobody remembers are dropped. */
+  /** What they say together now. Readings of those that do not count, or have no vote, are dropped. */
   vote(): ClockVote {
     const { clock, own, withinMs } = this.#options;
     const elapsedMs = clock.elapsedMs();
-    const remembered = new Set(this.#options.remembered());
-    remembered.delete(own);
+    const counted = new Set(this.#options.counted());
+    counted.delete(own);
     const readings: ClockReading[] = [{ id: own, offsetMs: clock.nowMs() - elapsedMs }];
     for (const [id, { offsetMs, atMs }] of this.#heard) {
-      if (!remembered.has(id) || elapsedMs - atMs > FRESH_MS) this.#heard.delete(id);
+      const isHeard = elapsedMs - atMs <= FRESH_MS && counted.has(id) && this.#options.votes(id);
+      if (!isHeard) this.#heard.delete(id);
       else readings.push({ id, offsetMs });
     }
-    return vote(readings, remembered.size + 1, withinMs, { own, elapsedMs });
+    return vote(readings, counted.size + 1, withinMs, { own, elapsedMs });
   }
 }
