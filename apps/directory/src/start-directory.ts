@@ -26,15 +26,16 @@ import {
   type Logger,
   type Random,
 } from "@meridian/runtime";
-import { Security } from "@meridian/security";
+import { registerSecurity, Security } from "@meridian/security";
 import {
   DATABASE_NAMES,
   LiveBackup,
   openDirectoryLog,
+  registerStore,
   type SqliteDirectoryLog,
   type StoreTuning,
 } from "@meridian/store";
-import { registerProcess } from "@meridian/supervision";
+import { registerBuild, registerProcess } from "@meridian/supervision";
 import {
   dialLink,
   LINK_BYTES_MAX,
@@ -231,7 +232,7 @@ function serve(
     limit,
     origins: new OriginPolicy(options.allowOrigin ?? [], server.ownUrls),
   };
-  const endMeasuring = registerProcess(metrics, clock);
+  const endMeasuring = measure(options, log, health);
   directory.start();
   server.handle(directoryHandlers(service, { [LINK_PATH]: links.upgrade }, security.authenticator));
   return async () => {
@@ -245,6 +246,23 @@ function serve(
     await backups.stop();
     await log.close();
   };
+}
+
+/** Registers what is not a part's own. Returns what ends the measuring. */
+function measure(
+  { metrics, clock, data, security }: Settled,
+  log: SqliteDirectoryLog,
+  health: LogHealth,
+): () => void {
+  registerStore(metrics, {
+    path: join(data, DATABASE_NAMES.directory),
+    stats: () => log.stats(),
+    isShort: () => log.stall !== undefined,
+    isDamaged: () => health.damage !== undefined,
+  });
+  registerSecurity(metrics, security);
+  registerBuild(metrics, programVersion());
+  return registerProcess(metrics, clock);
 }
 
 function backupsOf({ data, clock, random, logger }: Settled): LiveBackup {

@@ -27,14 +27,15 @@ import {
   type Logger,
   type Random,
 } from "@meridian/runtime";
-import { Security } from "@meridian/security";
+import { registerSecurity, Security } from "@meridian/security";
 import {
   DATABASE_NAMES,
   LiveBackup,
   openReplicaStore,
+  registerStore,
   type SqliteReplicaStore,
 } from "@meridian/store";
-import { registerProcess } from "@meridian/supervision";
+import { registerBuild, registerProcess } from "@meridian/supervision";
 import type { Revocations } from "@meridian/tokens";
 import { dialLink, linkCuts } from "@meridian/transport";
 
@@ -125,7 +126,7 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
   });
   started = node;
   logger.info(`listening on ${http.url}`, { node: place.id, cluster: options.cluster });
-  const endMeasuring = registerProcess(metrics, clock);
+  const endMeasuring = measure({ ...options, clock }, metrics, { store, node, security });
   node.start();
   security.watch(
     (server) => http.reload(server),
@@ -184,6 +185,28 @@ function dialOf(
 interface Settled extends RegionOptions {
   readonly clock: Clock;
   readonly logger: Logger;
+}
+
+/** Registers what is not a part's own. Returns what ends the measuring. */
+function measure(
+  options: Settled & StoreFlags,
+  metrics: Metrics,
+  parts: {
+    readonly store: SqliteReplicaStore;
+    readonly node: RegionNode;
+    readonly security: Security;
+  },
+): () => void {
+  const { store, node, security } = parts;
+  registerStore(metrics, {
+    path: databaseOf(options),
+    stats: () => store.stats(),
+    isShort: () => store.shortage !== undefined,
+    isDamaged: () => node.service.admission.damage !== undefined,
+  });
+  registerSecurity(metrics, security);
+  registerBuild(metrics, programVersion());
+  return registerProcess(metrics, options.clock);
 }
 
 function databaseOf({ data }: Pick<RegionFlags, "data">): string {

@@ -13,7 +13,7 @@ export {
   type LogLevel,
   type Logger,
 } from "./logger.ts";
-export { METRICS_CONTENT_TYPE, metricsText } from "./metrics-text.ts";
+export { METRICS_CONTENT_TYPES, metricsText, type MetricsFormat } from "./metrics-text.ts";
 export {
   Counter,
   Histogram,

@@ -1,22 +1,32 @@
-/** Metrics as Prometheus reads them: its text format 0.0.4. */
+/** Metrics as Prometheus reads them: its text format 0.0.4, or OpenMetrics 1.0, which is nearly the same. */
 import type { Histogram, Labels, MetricFamily, Metrics } from "./metrics.ts";
 
-/** The content type of the text. */
-export const METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+/** The formats that a program knows. */
+export type MetricsFormat = "prometheus" | "openmetrics";
+
+/** Their content types. */
+export const METRICS_CONTENT_TYPES: Readonly<Record<MetricsFormat, string>> = {
+  prometheus: "text/plain; version=0.0.4; charset=utf-8",
+  openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
+};
 
 /** All numbers as text. */
-export function metricsText(metrics: Metrics): string {
-  return metrics.families().map(textOfFamily).join("");
+export function metricsText(metrics: Metrics, format: MetricsFormat = "prometheus"): string {
+  const isOpen = format === "openmetrics";
+  const families = metrics.families().map((family) => textOfFamily(family, isOpen));
+  return families.join("") + (isOpen ? "# EOF\n" : "");
 }
 
-function textOfFamily({ name, kind, help, samples }: MetricFamily): string {
+function textOfFamily({ name, kind, help, samples }: MetricFamily, isOpen: boolean): string {
   const lines = samples.flatMap(({ labels, value }) => {
     if (typeof value !== "function") return linesOfHistogram(name, labels, value);
     const now = value();
     return now === undefined ? [] : [lineOf(name, labels, now)];
   });
   const said = help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
-  return [`# HELP ${name} ${said}`, `# TYPE ${name} ${kind}`, ...lines, ""].join("\n");
+  // OpenMetrics has counters without the end of their numbers' name.
+  const family = isOpen && kind === "counter" ? name.replace(/_total$/, "") : name;
+  return [`# HELP ${family} ${said}`, `# TYPE ${family} ${kind}`, ...lines, ""].join("\n");
 }
 
 function linesOfHistogram(name: string, labels: Labels, histogram: Histogram): string[] {

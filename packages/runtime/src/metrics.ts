@@ -78,6 +78,7 @@ const ENDINGS = { counter: /_total$/, gauge: /[a-z\d]$/, histogram: /_(seconds|b
 export class Metrics {
   readonly #families = new Map<string, MetricFamily & { readonly samples: Sample[] }>();
   readonly #levels: (() => readonly Gauge[])[] = [];
+  readonly #changing: (() => MetricFamily)[] = [];
 
   /** A count that begins at 0. */
   counter(name: string, help: string, labels: Labels = {}): Counter {
@@ -94,6 +95,19 @@ export class Metrics {
   /** What is so now. */
   gauge(name: string, help: string, read: () => number | undefined, labels: Labels = {}): void {
     this.#add("gauge", name, help, { labels, value: read });
+  }
+
+  /** What is so now of things that come and go, such as nodes: `read` tells the labels and the number of each. */
+  gauges(
+    name: string,
+    help: string,
+    read: () => Iterable<readonly [labels: Labels, value: number]>,
+  ): void {
+    this.#checkName("gauge", name);
+    this.#changing.push(() => {
+      const samples = Array.from(read(), ([labels, value]) => ({ labels, value: () => value }));
+      return { name, kind: "gauge", help, samples };
+    });
   }
 
   /** How values spread over `bounds`. */
@@ -115,13 +129,23 @@ export class Metrics {
 
   /** Everything that is registered, in the order of registration, and then what has a bound. */
   families(): readonly MetricFamily[] {
-    return [...this.#families.values(), ...this.levels().flatMap(familiesOfLevel)];
+    const levels = this.levels();
+    return [
+      ...this.#families.values(),
+      ...this.#changing.map((read) => read()),
+      ...levels.flatMap(familiesOfLevel),
+      ...fillOf(levels),
+    ];
   }
 
-  #add(kind: MetricFamily["kind"], name: string, help: string, sample: Sample): void {
+  #checkName(kind: MetricFamily["kind"], name: string): void {
     if (!/^[a-z][a-z\d]*(_[a-z\d]+)*$/.test(name) || !ENDINGS[kind].test(name)) {
       throw new Error(`Expected a name for a ${kind} with its unit, got \`${name}\``);
     }
+  }
+
+  #add(kind: MetricFamily["kind"], name: string, help: string, sample: Sample): void {
+    this.#checkName(kind, name);
     const family = this.#families.get(name) ?? { name, kind, help, samples: [] };
     const key = JSON.stringify(sample.labels);
     const isTaken = family.samples.some(({ labels }) => JSON.stringify(labels) === key);
@@ -145,4 +169,15 @@ function familiesOfLevel({ name, now, max }: Gauge): MetricFamily[] {
     of(snake, `The gauge ${name} of /status.`, now),
     of(`${snake}_max`, `The bound of the gauge ${name} of /status.`, max),
   ];
+}
+
+/** All of them under one name, so that one rule can watch over all. */
+function fillOf(levels: readonly Gauge[]): MetricFamily[] {
+  if (levels.length === 0) return [];
+  const samples = levels.map(({ name, now, max }) => ({
+    labels: { of: name },
+    value: () => now / max,
+  }));
+  const help = "How full the gauges of /status are; beyond 1, what comes is refused or waits.";
+  return [{ name: "meridian_fill_ratio", kind: "gauge", help, samples }];
 }

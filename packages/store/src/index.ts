@@ -20,4 +20,5 @@ export type { ListPage, ListQuery } from "./merged-scan.ts";
 export { openReplicaStore, type SqliteReplicaStore } from "./replica-store.ts";
 export { DATABASE_NAMES, type StoreKind } from "./schema.ts";
 export { STORE_TUNING_DEFAULT, type StoreOptions, type StoreTuning } from "./store-options.ts";
+export { registerStore, type MeasuredStore } from "./store-metrics.ts";
 export type { StoreStats } from "./store-stats.ts";

@@ -10,7 +10,7 @@ export {
 export { notifyReady, notifyStopping, startWatchdog } from "./notify.ts";
 export { outliveOutput } from "./output.ts";
 export { exitWhenParentDies } from "./parent.ts";
-export { registerProcess } from "./process-metrics.ts";
+export { registerBuild, registerProcess } from "./process-metrics.ts";
 export {
   runServer,
   type RunningServer,

@@ -1,6 +1,12 @@
-import { monitorEventLoopDelay } from "node:perf_hooks";
+import {
+  constants,
+  monitorEventLoopDelay,
+  PerformanceObserver,
+  type NodeGCPerformanceDetail,
+  type PerformanceEntry,
+} from "node:perf_hooks";
 
-import type { Clock, Metrics } from "@meridian/runtime";
+import type { Clock, Histogram, Metrics } from "@meridian/runtime";
 
 /** What is told of the event loop is about the last whole span of this length, in milliseconds. */
 const SPAN_MS = 60_000;
@@ -10,11 +16,32 @@ const RESOLUTION_MS = 20;
 
 const QUANTILES = [0.5, 0.99, 1] as const;
 
+/** How long a collection of garbage takes, in seconds. */
+const COLLECTION_SECONDS: readonly number[] = [
+  0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1,
+];
+
+const COLLECTIONS: Readonly<Record<number, string>> = {
+  [constants.NODE_PERFORMANCE_GC_MINOR]: "minor",
+  [constants.NODE_PERFORMANCE_GC_MAJOR]: "major",
+  [constants.NODE_PERFORMANCE_GC_INCREMENTAL]: "incremental",
+  [constants.NODE_PERFORMANCE_GC_WEAKCB]: "weakcb",
+};
+
+/** Registers which version runs. */
+export function registerBuild(metrics: Metrics, version: string): void {
+  const help = "1, with the version that runs as a label.";
+  metrics.gauge("meridian_build_info", help, () => 1, { version, node: process.versions.node });
+}
+
 /**
- * Registers what the process takes of its machine: processor, memory, and how late its event loop is. Returns what ends the
- * measuring.
+ * Registers what the process takes of its machine: processor, memory, how late its event loop is, and how long it collects
+ * garbage. Returns what ends the measuring.
  */
-export function registerProcess(metrics: Metrics, clock: Pick<Clock, "after">): () => void {
+export function registerProcess(
+  metrics: Metrics,
+  clock: Pick<Clock, "after" | "nowMs">,
+): () => void {
   metrics.counted("process_cpu_seconds_total", "Processor time that the process has taken.", () => {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1e6;
@@ -22,6 +49,14 @@ export function registerProcess(metrics: Metrics, clock: Pick<Clock, "after">): 
   metrics.gauge("process_resident_memory_bytes", "Memory that the process holds.", () =>
     process.memoryUsage.rss(),
   );
+  const startedAt = (clock.nowMs() - performance.now()) / 1_000;
+  const started = "When the process was started, in seconds since the Unix epoch.";
+  metrics.gauge("process_start_time_seconds", started, () => startedAt);
+  const heap = "Memory that JavaScript objects take.";
+  metrics.gauge("nodejs_heap_size_used_bytes", heap, () => process.memoryUsage().heapUsed);
+  const external = "Memory of buffers and of what libraries hold for objects.";
+  metrics.gauge("nodejs_external_memory_bytes", external, () => process.memoryUsage().external);
+  const endCollections = registerCollections(metrics);
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   let told: ReadonlyMap<number, number> = new Map();
   for (const quantile of QUANTILES) {
@@ -45,7 +80,28 @@ export function registerProcess(metrics: Metrics, clock: Pick<Clock, "after">): 
   return () => {
     cancel();
     delay.disable();
+    endCollections();
   };
+}
+
+function registerCollections(metrics: Metrics): () => void {
+  const histograms = new Map<string, Histogram>();
+  for (const kind of Object.values(COLLECTIONS)) {
+    const help = "How long collections of garbage took, by kind.";
+    const name = "nodejs_gc_duration_seconds";
+    histograms.set(kind, metrics.histogram(name, help, COLLECTION_SECONDS, { kind }));
+  }
+  const observer = new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) {
+      histograms.get(kindOf(entry))?.observe(entry.duration / 1_000);
+    }
+  });
+  observer.observe({ entryTypes: ["gc"] });
+  return () => observer.disconnect();
+}
+
+function kindOf(entry: PerformanceEntry & { readonly detail?: unknown }): string {
+  return COLLECTIONS[(entry.detail as NodeGCPerformanceDetail).kind ?? 0] ?? "other";
 }
 
 /** The monitor counts its own interval, in nanoseconds. */

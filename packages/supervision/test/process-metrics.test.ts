@@ -10,7 +10,7 @@ it("a process tells what it takes, and after a minute how late its event loop wa
     minute = callback;
     return () => (cancelled += 1);
   };
-  const end = registerProcess(metrics, { after });
+  const end = registerProcess(metrics, { after, nowMs: () => 1_800_000_000_000 });
   const valuesOf = (name: string): unknown[] =>
     (metrics.families().find((family) => family.name === name)?.samples ?? []).map(({ value }) =>
       typeof value === "function" ? value() : value,

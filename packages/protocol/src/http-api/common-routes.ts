@@ -6,7 +6,8 @@ export const COMMON_API = {
   "/metrics": {
     GET: {
       access: { scope: "any" },
-      summary: "The numbers that Prometheus collects, in its text format 0.0.4.",
+      summary:
+        "The numbers that Prometheus collects, in its text format 0.0.4, or as OpenMetrics 1.0 where `Accept` asks for that.",
       answer: BYTES,
       errors: [],
     },

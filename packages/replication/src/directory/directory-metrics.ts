@@ -1,11 +1,14 @@
 import { NODE_STATUSES } from "@meridian/protocol";
 import type { Metrics } from "@meridian/runtime";
 
+import type { PeerInfo } from "../follow/follower.ts";
+import type { Peers } from "../follow/peers.ts";
 import type { DirectoryLimits } from "../limits.ts";
 import type { Sequencer } from "../order/sequencer.ts";
 import { OFFERED_MAX } from "../reconcile/reconcile-responder.ts";
 import type { DirectorySession } from "./directory-session.ts";
-import type { Membership } from "./membership.ts";
+import type { MemberInfo, Membership } from "./membership.ts";
+import type { ReconcileTurns } from "./reconcile-turns.ts";
 
 /** What holds what a directory bounds. */
 export interface BoundedParts {
@@ -13,13 +16,26 @@ export interface BoundedParts {
   readonly sequencer: Sequencer;
   readonly membership: Membership;
   readonly sessions: ReadonlySet<DirectorySession>;
+  readonly turns: ReconcileTurns;
+  readonly peers: Peers;
 }
 
 /** Registers how a directory fares, and how full what it holds is; of what it holds for each node, the fullest. */
 export function registerDirectory(
   metrics: Metrics,
-  { limits, sequencer, membership, sessions }: BoundedParts,
+  { limits, sequencer, membership, sessions, turns, peers }: BoundedParts,
 ): void {
+  registerNodes(metrics, membership);
+  registerPeers(metrics, peers);
+  const begun = (): number => turns.begun.length;
+  metrics.gauge("meridian_reconciling_nodes", "Nodes that compare all they have.", begun);
+  const waiting = "Nodes that wait for their turn to compare all they have.";
+  metrics.gauge("meridian_reconcile_waiting_nodes", waiting, () => turns.waiting);
+  metrics.counted(
+    "meridian_reconciliations_total",
+    "How often a node has begun to compare all it has with the log.",
+    () => turns.begunTotal,
+  );
   for (const status of NODE_STATUSES) {
     const read = (): number => membership.present.filter((node) => node.status === status).length;
     metrics.gauge("meridian_nodes", "Nodes, by their status.", read, { status });
@@ -47,4 +63,53 @@ export function registerDirectory(
     { name: "members", now: membership.size, max: presentMax },
     { name: "rememberedMembers", now: membership.known, max: membersMax },
   ]);
+}
+
+/** What is known of each node that is there. */
+function registerNodes(metrics: Metrics, membership: Membership): void {
+  const each = (name: string, help: string, of: (node: MemberInfo) => number): void =>
+    metrics.gauges(name, help, function* () {
+      for (const node of membership.present) yield [{ node: node.id }, of(node)] as const;
+    });
+  each("meridian_node_lag_seconds", "How long each node has been behind.", (node) =>
+    seconds(node.lagMs),
+  );
+  each(
+    "meridian_node_unsent_entries",
+    "What has not been sent to each node.",
+    (node) => node.unsent,
+  );
+  each(
+    "meridian_node_outbox_pending_frames",
+    "Writes of each node that no directory has committed.",
+    (node) => node.outboxPending,
+  );
+  each(
+    "meridian_node_clock_ahead_seconds",
+    "By how much the clock of each node is ahead of this one's; includes the way here.",
+    (node) => seconds(node.skewMs),
+  );
+}
+
+/** What is known of each directory that is followed. */
+function registerPeers(metrics: Metrics, peers: Peers): void {
+  const each = (name: string, help: string, of: (peer: PeerInfo) => number): void =>
+    metrics.gauges(name, help, function* () {
+      for (const peer of peers.info) yield [{ peer: peer.name }, of(peer)] as const;
+    });
+  each("meridian_peer_connected", "Whether each directory that is followed is reached.", (peer) =>
+    peer.connected ? 1 : 0,
+  );
+  each("meridian_peer_lag_seconds", "How long this directory has been behind each other.", (peer) =>
+    seconds(peer.lagMs),
+  );
+  each(
+    "meridian_peer_behind_entries",
+    "What each other has and this one not.",
+    (peer) => peer.behind,
+  );
+}
+
+function seconds(ms: number): number {
+  return ms / 1_000;
 }

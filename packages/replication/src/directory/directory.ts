@@ -113,7 +113,8 @@ export class Directory {
     this.#appliedNews = new AppliedNews(context, this.#membership);
     this.#turns = new ReconcileTurns(context);
     events.connect(this.#handlers());
-    const bounded = { ...parts, limits: context.limits, sessions: this.#sessions };
+    const [limits, sessions, turns] = [context.limits, this.#sessions, this.#turns];
+    const bounded = { ...parts, limits, sessions, turns };
     if (options.metrics !== undefined) registerDirectory(options.metrics, bounded);
   }
 

@@ -22,6 +22,9 @@ export class ReconcileTurns {
   /** Those that have begun and are not over, in that order. Invariant: only the last can hold others up. */
   readonly #begun: Turn[] = [];
 
+  /** How many turns there have been. */
+  begunTotal = 0;
+
   constructor(context: DirectoryContext) {
     this.#context = context;
   }
@@ -64,6 +67,7 @@ export class ReconcileTurns {
     this.#waiting.shift();
     next.beganAtMs = this.#context.clock.elapsedMs();
     this.#begun.push(next);
+    this.begunTotal += 1;
     this.#context.events.emit.turnCame(next.session, next.begin);
   }
 

@@ -1,12 +1,16 @@
-import { NODE_STATUSES } from "@meridian/protocol";
+import type { ReplicaStore } from "@meridian/ports";
+import { NODE_STATUSES, unixMsOf } from "@meridian/protocol";
 import type { Metrics } from "@meridian/runtime";
 
 import type { ReplicaLimits } from "../limits.ts";
+import type { ClusterClock } from "../time/cluster-clock.ts";
 import type { Acknowledgements } from "./acknowledgements.ts";
 import type { Positions } from "./positions.ts";
 import type { Replica } from "./replica.ts";
 import type { ReplicaInfo } from "./replica-options.ts";
 import type { Submitter } from "./submitter.ts";
+
+type OutboxStore = Pick<ReplicaStore, "outboxAfter">;
 
 /** What holds what a replica bounds. */
 export interface BoundedParts {
@@ -14,13 +18,15 @@ export interface BoundedParts {
   readonly submitter: Submitter;
   readonly acknowledgements: Acknowledgements;
   readonly positions: Positions;
+  readonly store: OutboxStore;
+  readonly time: ClusterClock;
 }
 
 /** Registers how a replica fares, and how full what it holds is. */
 export function registerReplica(
   metrics: Metrics,
-  replica: Pick<Replica, "info" | "status">,
-  { limits, submitter, acknowledgements, positions }: BoundedParts,
+  replica: Pick<Replica, "info" | "status" | "reconciliations">,
+  { limits, submitter, acknowledgements, positions, store, time }: BoundedParts,
 ): void {
   const told = (name: string, help: string, of: (info: ReplicaInfo) => number): void =>
     metrics.gauge(name, help, () => of(replica.info()));
@@ -46,6 +52,22 @@ export function registerReplica(
     "Own writes that no directory has committed.",
     (info) => info.outboxPending,
   );
+  metrics.gauge(
+    "meridian_outbox_age_seconds",
+    "How long ago the oldest own write was made that no directory has committed; 0 for none.",
+    () => outboxAgeSeconds(submitter, store, time),
+  );
+  told("meridian_reconciling", "Whether the node compares all it has with its directory.", (info) =>
+    info.reconciling ? 1 : 0,
+  );
+  metrics.counted(
+    "meridian_reconciliations_total",
+    "How often the node has compared all it has with a directory, to the end.",
+    () => replica.reconciliations,
+  );
+  told("meridian_clock_confirmed", "Whether a majority agrees what time it is.", (info) =>
+    info.clockConfirmed ? 1 : 0,
+  );
   told("meridian_quarantined_entries", "Entries in the quarantine.", (info) => info.quarantined);
   told(
     "meridian_clock_ahead_seconds",
@@ -58,4 +80,20 @@ export function registerReplica(
     { name: "acknowledgementWaiters", now: acknowledgements.waiting, max: waitersMax },
     { name: "positionWaiters", now: positions.waiting, max: waitersMax },
   ]);
+}
+
+/** Undefined where the outbox cannot be read. */
+function outboxAgeSeconds(
+  { pending, acknowledgedThrough }: Submitter,
+  store: OutboxStore,
+  time: ClusterClock,
+): number | undefined {
+  if (pending === 0) return 0;
+  try {
+    const [oldest] = store.outboxAfter(acknowledgedThrough, 1);
+    if (oldest === undefined) return 0;
+    return Math.max(0, time.nowMs() - unixMsOf(oldest.highestTime)) / 1_000;
+  } catch {
+    return undefined;
+  }
 }

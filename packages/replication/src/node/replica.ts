@@ -110,9 +110,14 @@ export class Replica {
     this.#acknowledgements = new Acknowledgements(context);
     events.connect(this.#handlers());
     const [acknowledgements, positions] = [this.#acknowledgements, this.#positions];
-    const bounded = { limits, submitter: this.#submitter, acknowledgements, positions };
+    const waited = { acknowledgements, positions };
+    const { submitter } = parts;
+    const bounded = { limits, ...waited, submitter, store, time: context.time };
     if (options.metrics !== undefined) registerReplica(options.metrics, this, bounded);
   }
+
+  /** How many reconciliations have come to their end. */
+  reconciliations = 0;
 
   get status(): NodeStatus {
     return this.#state.status;
@@ -335,6 +340,7 @@ export class Replica {
   }
 
   #onReconciled(): void {
+    this.reconciliations += 1;
     this.#link.send({ type: "reconciled", nowMs: this.#context.time.ownMs() });
     this.#state.reconciled(this.#position.wholeThrough);
     this.#updateStatus();
