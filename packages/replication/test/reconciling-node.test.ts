@@ -67,3 +67,21 @@ it("a node that has reconciled counts for what it was donated only once that is 
   script.clock.advance(500);
   expect(last(script, "heartbeat")).toMatchObject({ appliedThrough: 5 });
 });
+
+it("a node says what it has applied of the log only once it has what the log had on its arrival", async () => {
+  const { script, donate } = await comparing();
+  const next = (after: number): void =>
+    script.feed(
+      { after, through: after + 1, committedThrough: 8, reportApplied: true, incarnation: 9 },
+      [entryOf(script, `k${after}`)],
+    );
+  next(5);
+  donate();
+  await script.settle();
+  next(6);
+  await script.settle();
+  expect(script.texts.filter(({ type }) => type === "applied")).toEqual([]);
+  next(7);
+  await script.settle();
+  expect(last(script, "applied").through).toBe(8);
+});

@@ -27,7 +27,8 @@ export class ReplicaIntake implements Intake {
     append(frame.isDonation ? record : this.#placed(record, frame), (failure) => {
       const isHere = kept(failure);
       if (!isHere || !reportApplied || !this.#position.isSettled) return;
-      events.emit.reported(this.#position.durableThrough);
+      const { durableThrough } = this.#position;
+      if (durableThrough > 0) events.emit.reported(durableThrough);
     });
     if (record.quarantined !== undefined) events.emit.quarantined(record.quarantined.entries);
     events.emit.changed(record.entries);
