@@ -20,8 +20,10 @@ export interface DirectoryLimits {
   readonly allLinksBytesMax: number;
   /** Bytes of recent frames kept in memory for nodes that are only a little behind. */
   readonly recentBytesMax: number;
-  /** Bytes of frames that may wait for the disk: a node that sends more is disconnected, and keeps it. */
+  /** Bytes of frames that may wait for the disk: where there are more, the node with most of them is disconnected, and keeps them. */
   readonly commitBytesMax: number;
+  /** The same of the frames of one node: as much as its window, and a frame of the largest size. */
+  readonly nodeBytesMax: number;
   /** How long a reconciliation may be at rest before its link is closed. */
   readonly turnRestMs: number;
   /** How long a turn to reconcile holds up the other nodes without getting any further, and how long at most. */
@@ -57,6 +59,7 @@ export const DIRECTORY_LIMITS: DirectoryLimits = {
   allLinksBytesMax: 128 * 1024 * 1024,
   recentBytesMax: 16 * 1024 * 1024,
   commitBytesMax: 256 * 1024 * 1024,
+  nodeBytesMax: 80 * 1024 * 1024,
   turnRestMs: 30_000,
   turnStillMs: 5_000,
   turnMs: 30_000,

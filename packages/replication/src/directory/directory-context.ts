@@ -39,6 +39,8 @@ export interface DirectoryEvents {
   progressed(session: DirectorySession, statusChanged: boolean): void;
   /** The session wants to hear who has applied a frame of its node. */
   watched(session: DirectorySession): void;
+  /** So many bytes more of the session's frames are too many. Throws `OVERLOADED` unless another one makes room. */
+  crowded(session: DirectorySession, bytes: number): void;
   /** The node asks for its turn to reconcile; `begin` is to be called when it comes. */
   turnAsked(session: DirectorySession, begin: (head: number) => void): void;
   /** The turn of a session has come. */

@@ -70,7 +70,7 @@ export class DirectorySession implements ApplyingNode {
     this.connectedAtMs = host.clock.nowMs();
     this.#heardAtMs = host.clock.elapsedMs();
     this.#applied = new AppliedProgress(this.#heardAtMs);
-    this.#pace = new Pace(host.limits.heartbeatMs, this.#heardAtMs);
+    this.#pace = new Pace(host.limits.heartbeatMs);
     this.#reconciliation = new SessionReconciliation({
       host,
       link,
@@ -83,6 +83,7 @@ export class DirectorySession implements ApplyingNode {
       hello: () => this.hello,
       has: (feature) => this.#has(feature),
       watched: () => host.events.emit.watched(this),
+      crowded: (bytes) => host.events.emit.crowded(this, bytes),
     });
   }
 
@@ -236,6 +237,11 @@ export class DirectorySession implements ApplyingNode {
     this.#intake.acknowledge(position);
   }
 
+  /** Bytes of the node's frames that wait for the disk. */
+  get pendingBytes(): number {
+    return this.#intake.pendingBytes;
+  }
+
   /** Frames of which the node waits to hear who has applied them. */
   get watchedFrames(): number {
     return this.#intake.watchedFrames;
@@ -276,6 +282,10 @@ export class DirectorySession implements ApplyingNode {
         `Expected \`hello\` first, got \`${message.type}\``,
       );
     }
+    if (message.type === "goodbye") {
+      return this.close(new MeridianError("GOING_AWAY", "The node has said goodbye"));
+    }
+    this.#pace.take(message.type, this.#heardAtMs);
     switch (message.type) {
       case "heartbeat":
         return this.#onHeartbeat(message);
@@ -288,8 +298,6 @@ export class DirectorySession implements ApplyingNode {
       case "offer":
       case "reconciled":
         return this.#reconciliation.onMessage(message);
-      case "goodbye":
-        return this.close(new MeridianError("GOING_AWAY", "The node has said goodbye"));
     }
   }
 
@@ -390,7 +398,6 @@ export class DirectorySession implements ApplyingNode {
   }
 
   #onHeartbeat(message: Extract<NodeMessage, { type: "heartbeat" }>): void {
-    this.#pace.beat(this.#host.clock.elapsedMs());
     checkApplied("appliedThrough", message.appliedThrough, this.#sentThrough);
     const { sequencer, horizon, log } = this.#host;
     const nowMs = this.#host.clock.nowMs();

@@ -135,6 +135,7 @@ export class Directory {
       greeted: (session, hello) => this.#register(session, hello),
       progressed: (session, statusChanged) => this.#onProgress(session, statusChanged),
       watched: (session) => this.#appliedNews.watch(session),
+      crowded: (session, bytes) => this.#makeRoom(session, bytes),
       turnAsked: (session, begin) => this.#turns.ask(session, begin),
       turnCame: (session, begin) => this.#beginTurn(session, begin),
       reconciled: (session) => this.#turns.end(session),
@@ -270,6 +271,24 @@ export class Directory {
     if (!this.#membership.remove(session)) return;
     this.#options.logger.info("node gone", { node: session.id, why });
     this.#appliedNews.leave(session);
+  }
+
+  /**
+   * Parts with the node that has most frames waiting for the disk, if it has more than a node needs: it keeps them. What waits goes over its bound by as
+   * much as one node may have, but no further. Where no one has more than it needs, whoever sends more is refused.
+   */
+  #makeRoom(session: DirectorySession, bytes: number): void {
+    const { commitBytesMax, nodeBytesMax } = this.#context.limits;
+    const waiting = this.#sequencer.pendingBytes + bytes;
+    const said = `Expected at most ${commitBytesMax} bytes of frames waiting for the disk, got ${waiting}`;
+    const error = new MeridianError("OVERLOADED", said);
+    const fullest = [...this.#sessions].reduce((most, each) =>
+      each.pendingBytes > most.pendingBytes ? each : most,
+    );
+    const isGreedy = fullest !== session && fullest.pendingBytes > nodeBytesMax / 4;
+    if (!isGreedy || waiting > commitBytesMax + nodeBytesMax) throw error;
+    fullest.close(error);
+    this.#drop(fullest, "its frames fill what may wait for the disk");
   }
 
   #beginTurn(session: DirectorySession, begin: (head: number) => void): void {

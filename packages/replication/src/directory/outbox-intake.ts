@@ -25,6 +25,8 @@ export interface OutboxIntakeOptions {
   has(feature: string): boolean;
   /** Tells the directory that the node waits to hear who has applied a frame. */
   watched(): void;
+  /** So many bytes more are to wait for the disk, and they are too many. Throws `OVERLOADED` unless another node makes room. */
+  crowded(bytes: number): void;
 }
 
 /** Takes in the frames of one node. */
@@ -33,6 +35,8 @@ export class OutboxIntake {
   /** The frame that was refused for its stamps. */
   readonly #refusal: StampRefusal;
   readonly #watch: AppliedWatch;
+  /** Of the frames that came although the log has them. */
+  #knownBytes = 0;
 
   constructor(options: OutboxIntakeOptions) {
     const { host } = options;
@@ -41,6 +45,11 @@ export class OutboxIntake {
     this.#watch = new AppliedWatch(host.limits.watchedMax, (position, nodes, ready) => {
       options.send({ type: "applied-by", nowMs: host.clock.nowMs(), position, nodes, ready });
     });
+  }
+
+  /** Bytes of the node's frames that wait for the disk. */
+  get pendingBytes(): number {
+    return this.#options.host.sequencer.pendingOf(this.#options.hello()?.incarnation ?? 0);
   }
 
   /** Frames of which the node waits to hear who has applied them. */
@@ -83,10 +92,14 @@ export class OutboxIntake {
     if (this.#refusal.passesOver(header.position)) return;
     const { sequencer, horizon, limits, clock } = this.#options.host;
     // Before its stamps are judged: a node whose frame is refused counts on those before it.
-    if (!sequencer.isNext(header)) return this.#onDuplicate(header);
+    if (!sequencer.isNext(header)) return this.#onDuplicate(header, bytes.byteLength);
     if (this.#refusal.refuses(header)) return;
     const facts = checkBlock(blockOf(bytes), header.count, header.highestTime);
-    sequencer.checkRoom(bytes.byteLength, limits.commitBytesMax);
+    const { byteLength } = bytes;
+    this.#checkBytes("wait for the disk", this.pendingBytes + byteLength);
+    if (sequencer.pendingBytes + byteLength > limits.commitBytesMax) {
+      this.#options.crowded(byteLength);
+    }
     sequencer.order(bytes, header, facts, horizon.horizon, clock.nowMs());
     if (header.reportApplied) this.#watchFrame(sequencer.head, header.position);
   }
@@ -120,7 +133,21 @@ export class OutboxIntake {
     }
   }
 
-  #onDuplicate({ incarnation, position, highestTime, reportApplied }: FrameHeader): void {
+  /**
+   * Throws `OVERLOADED` for more than a node ever has in flight: it keeps to a window of what it has not heard of, and sends no
+   * frame twice on one link.
+   */
+  #checkBytes(which: string, bytes: number): void {
+    const { nodeBytesMax } = this.#options.host.limits;
+    if (bytes <= nodeBytesMax) return;
+    const said = `Expected at most ${nodeBytesMax} bytes of a node's frames that ${which}, got ${bytes}`;
+    throw new MeridianError("OVERLOADED", said);
+  }
+
+  #onDuplicate(header: FrameHeader, bytes: number): void {
+    const { incarnation, position, highestTime, reportApplied } = header;
+    this.#knownBytes += bytes;
+    this.#checkBytes("the log has already", this.#knownBytes);
     const { sequencer } = this.#options.host;
     const mark = sequencer.mark(incarnation);
     if (mark === undefined) return;

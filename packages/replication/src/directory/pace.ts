@@ -1,34 +1,69 @@
-import { MeridianError } from "@meridian/protocol";
+import { MeridianError, type NodeMessage } from "@meridian/protocol";
 
-/** Heartbeats that may come at once, as where a directory was at a standstill. */
-const BURST = 256;
+/** What a peer says again and again once it has greeted. */
+type Repeated = Exclude<NodeMessage["type"], "hello" | "follow" | "probe" | "goodbye">;
 
-/** How many times as many as it asks for a directory puts up with. */
-const TIMES = 20;
+/** How often: so many in each `heartbeatMs`, and so many at once beyond that, as where a directory was at a standstill. */
+interface Bound {
+  readonly times: number;
+  readonly burst: number;
+}
 
-/**
- * How often a peer says that it lives. It has a reason to once in each `heartbeatMs`, and when its status changes; each
- * heartbeat is answered. PROTOCOL.md, "What is possible", has the bound.
- */
+/** Once in that time, and when its status changes. */
+const LIVING: Bound = { times: 20, burst: 256 };
+
+/** More than one thread does of it in that time, for all who write to it, read from it, or have entries compared. */
+const WORKING: Bound = { times: 10_000, burst: 20_000 };
+
+/** Once on each link. */
+const RECONCILING: Bound = { times: 1, burst: 64 };
+
+/** What a peer has a reason for at most. PROTOCOL.md, "What is possible", has the bounds. */
+const BOUNDS: Readonly<Record<Repeated, Bound>> = {
+  heartbeat: LIVING,
+  applied: WORKING,
+  locate: WORKING,
+  compare: WORKING,
+  offer: WORKING,
+  reconcile: RECONCILING,
+  reconciled: RECONCILING,
+};
+
+/** What is left of a bound. */
+interface Left {
+  count: number;
+  atMs: number;
+}
+
+/** How often one peer says what it says. */
 export class Pace {
-  readonly #perMs: number;
-  #left = BURST;
-  #atMs: number;
+  readonly #heartbeatMs: number;
+  readonly #left = new Map<Repeated, Left>();
 
-  constructor(heartbeatMs: number, nowMs: number) {
-    this.#perMs = TIMES / heartbeatMs;
-    this.#atMs = nowMs;
+  constructor(heartbeatMs: number) {
+    this.#heartbeatMs = heartbeatMs;
   }
 
   /** One more has come. Throws `MALFORMED_MESSAGE` if it is one too many. */
-  beat(nowMs: number): void {
-    this.#left = Math.min(BURST, this.#left + (nowMs - this.#atMs) * this.#perMs);
-    this.#atMs = nowMs;
-    if (this.#left < 1) {
-      const perSecond = this.#perMs * 1_000;
-      const said = `Expected at most ${perSecond} heartbeats a second, and ${BURST} at once, got one more`;
+  take(type: Repeated, nowMs: number): void {
+    const { times, burst } = BOUNDS[type];
+    const left = this.#leftOf(type, burst, nowMs);
+    const earned = ((nowMs - left.atMs) * times) / this.#heartbeatMs;
+    left.count = Math.min(burst, left.count + earned);
+    left.atMs = nowMs;
+    if (left.count < 1) {
+      const perSecond = (times * 1_000) / this.#heartbeatMs;
+      const said = `Expected at most ${perSecond} \`${type}\` a second, and ${burst} at once, got one more`;
       throw new MeridianError("MALFORMED_MESSAGE", said);
     }
-    this.#left -= 1;
+    left.count -= 1;
+  }
+
+  #leftOf(type: Repeated, burst: number, nowMs: number): Left {
+    const known = this.#left.get(type);
+    if (known !== undefined) return known;
+    const left = { count: burst, atMs: nowMs };
+    this.#left.set(type, left);
+    return left;
   }
 }

@@ -52,6 +52,8 @@ export class Sequencer {
   /** What each outbox had behind it when its node greeted last, elsewhere or in a tail that this log has lost. */
   readonly #expected = new Map<number, number>();
   #pendingBytes = 0;
+  /** The same by outbox. */
+  readonly #pendingOf = new Map<number, number>();
   #head: number;
   #committedThrough: number;
   readonly #ceiling: StampCeiling;
@@ -97,6 +99,11 @@ export class Sequencer {
     return this.#pendingBytes;
   }
 
+  /** The same of the frames of one outbox. */
+  pendingOf(incarnation: number): number {
+    return this.#pendingOf.get(incarnation) ?? 0;
+  }
+
   get recentBytes(): number {
     return this.#recent.bytes;
   }
@@ -118,14 +125,6 @@ export class Sequencer {
    */
   expectAfter(incarnation: number, position: number): void {
     this.#expected.set(incarnation, position);
-  }
-
-  /** Throws `OVERLOADED` if `bytes` more are too many: what the node has sent stays in its outbox, and comes again. */
-  checkRoom(bytes: number, bytesMax: number): void {
-    const waiting = this.#pendingBytes + bytes;
-    if (waiting <= bytesMax) return;
-    const said = `Expected at most ${bytesMax} bytes of frames waiting for the disk, got ${waiting}`;
-    throw new MeridianError("OVERLOADED", said);
   }
 
   /** The recent frame that starts at `after`, if memory still has it. */
@@ -229,14 +228,21 @@ export class Sequencer {
   ): void {
     const { after, through, incarnation, position, bytes } = frame;
     this.#recent.push(frame);
-    this.#pendingBytes += bytes.byteLength;
+    this.#addPending(incarnation, bytes.byteLength);
     this.#context.events.emit.ordered(frame);
     const logged = { after, through, incarnation, position, block: blockOf(bytes), ...more };
     const committed = this.#committed(through, done);
     this.#context.log.append(logged, (failure) => {
-      if (failure === undefined) this.#pendingBytes -= bytes.byteLength;
+      if (failure === undefined) this.#addPending(incarnation, -bytes.byteLength);
       committed(failure);
     });
+  }
+
+  #addPending(incarnation: number, bytes: number): void {
+    this.#pendingBytes += bytes;
+    const pending = this.pendingOf(incarnation) + bytes;
+    if (pending > 0) this.#pendingOf.set(incarnation, pending);
+    else this.#pendingOf.delete(incarnation);
   }
 
   /** What follows the commit of everything through `through`. */
