@@ -16,7 +16,7 @@ export interface DirectoryLimits {
   readonly greetingMs: number;
   /** Bytes that may wait on one link before its node is fed from the log, at its own pace. */
   readonly linkBytesMax: number;
-  /** The same of all links together: where there are many, each has an equal part of it. */
+  /** The same for all links together: each link has an equal part of it. */
   readonly allLinksBytesMax: number;
   /** Bytes of recent frames kept in memory for nodes that are only a little behind. */
   readonly recentBytesMax: number;
@@ -26,12 +26,12 @@ export interface DirectoryLimits {
   readonly nodeBytesMax: number;
   /** How long a reconciliation may be at rest before its link is closed. */
   readonly turnRestMs: number;
-  /** How long a turn to reconcile holds up the other nodes without getting any further, and how long at most. */
+  /** How long a node that reconciles holds up the others without progress, and how long at most. */
   readonly turnStillMs: number;
   readonly turnMs: number;
   /** How long a node may apply nothing of what it is sent and still be waited for. */
   readonly appliedRestMs: number;
-  /** Frames whose appliers one node may wait for. */
+  /** Frames for which one node may wait to hear who has applied them. */
   readonly watchedMax: number;
   /** Nodes that are remembered. Beyond that, the one that is gone the longest is forgotten. */
   readonly membersMax: number;
@@ -39,7 +39,7 @@ export interface DirectoryLimits {
   readonly establishMs: number;
   /** How long one that was not counts among the members once it is gone. */
   readonly newcomerMs: number;
-  /** Nodes that are there. One more is not taken in: everyone hears of all of them in one message. */
+  /** Connected nodes. A directory refuses one more: the list of all of them has to fit into one message. */
   readonly presentMax: number;
   /** How long it takes at least from one announcement of the members to the next. */
   readonly announceMs: number;
@@ -47,6 +47,7 @@ export interface DirectoryLimits {
   readonly joinMs: number;
 }
 
+/** The limits of a directory for which its options say nothing else. */
 export const DIRECTORY_LIMITS: DirectoryLimits = {
   heartbeatMs: 500,
   leaseMs: 1_500,
@@ -80,11 +81,11 @@ export interface ReplicaLimits {
   readonly backoffMaxMs: number;
   /** How long connecting and greeting may take. */
   readonly connectMs: number;
-  /** The same where there is another directory to turn to. */
+  /** The same if there is another directory to turn to. */
   readonly connectBesideMs: number;
   /** How often a node asks the directories that are better than its own how they stand. */
   readonly probeMs: number;
-  /** How long a better directory is to answer well before the node goes back to it: at first, and at most. */
+  /** How long a better directory has to answer well before the node goes back to it: at first, and at most. */
   readonly returnMs: number;
   readonly returnMaxMs: number;
   /** A node that is away again sooner waits longer the next time. */
@@ -105,6 +106,7 @@ export interface ReplicaLimits {
   readonly drainMs: number;
 }
 
+/** The limits of a node for which its options say nothing else. */
 export const REPLICA_LIMITS: ReplicaLimits = {
   backoffFirstMs: 100,
   backoffMaxMs: 5_000,

@@ -46,6 +46,7 @@ export interface Rules {
   readonly majorityIsAwaited: boolean;
 }
 
+/** Every rule in force, as outside of simulations. */
 export const ALL_RULES: Rules = {
   clocksMergeStamps: true,
   stampsNameOrigins: true,

@@ -10,7 +10,7 @@ import type { Membership } from "./membership.ts";
 
 /** A node that waits to hear who has applied its frames. */
 export interface Watcher extends ApplyingNode {
-  /** Whether it still waits for one. */
+  /** Whether it still waits to hear of a frame. */
   readonly isWatching: boolean;
   updateWatch(appliers: readonly ApplyingNode[], readyElsewhere: readonly string[]): void;
 }
@@ -18,6 +18,7 @@ export interface Watcher extends ApplyingNode {
 /** How much longer it takes at least from one telling to the next for each so many nodes, in milliseconds. */
 const NODES_PER_MS = 10;
 
+/** Sends each waiting node, now and then, which nodes have applied its frames. */
 export class AppliedNews {
   readonly #context: DirectoryContext;
   readonly #membership: Membership;

@@ -1,4 +1,4 @@
-/** How far a peer has applied what it is sent, and since when it has got no further. */
+/** Keeps the last sequence that a peer has applied, and since when that has not moved. */
 export class AppliedProgress {
   /** Everything through this sequence is durable there. */
   through = 0;
@@ -14,7 +14,7 @@ export class AppliedProgress {
     this.through = Math.max(this.through, through);
   }
 
-  /** How long it has applied nothing of what it has been sent; 0 where it has everything. */
+  /** For how many milliseconds the peer has applied nothing although it lacked something; 0 if it has everything that it was sent. */
   restMs(sentThrough: number, nowMs: number): number {
     return this.through >= sentThrough ? 0 : nowMs - this.#movedAtMs;
   }

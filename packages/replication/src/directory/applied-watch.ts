@@ -35,7 +35,7 @@ export class AppliedWatch {
     return this.#watched.length > 0;
   }
 
-  /** Starts watching a frame. The oldest is given up where there are too many: its sender's wait times out. */
+  /** Starts watching a frame. If there are too many, the oldest is dropped, and its writer's wait times out. */
   add(through: number, position: number): void {
     if (this.#watched.length >= this.#max) this.#watched.shift();
     this.#watched.push({ through, position, reported: "" });
@@ -52,7 +52,7 @@ export class AppliedWatch {
     const readyKnown = ready.join();
     let nodes: string[] = [];
     let known = "";
-    /** The nodes above have everything through here, and one of them no more than that. */
+    /** The lowest sequence that one of these nodes has applied: all of them have everything through it. */
     let sameThrough = -Infinity;
     let news: (() => void) | undefined;
     this.#watched = this.#watched.filter((watched) => {

@@ -3,7 +3,7 @@
  * and sent so many on this link. What is possible of a member whatever the state of the link is in the schema of its message; how far
  * ahead stamps may lie is for the sequencer to say. PROTOCOL.md, "What is possible", lists all of it.
  *
- * What cannot be true is answered with the end of that one link, before anything is changed.
+ * A claim that cannot be true ends that one link before it changes anything.
  */
 import { isAddress, MeridianError, type Cursor, type Follow, type Hello } from "@meridian/protocol";
 

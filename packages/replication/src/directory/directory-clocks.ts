@@ -9,7 +9,7 @@ import type { DirectoryContext } from "./directory-context.ts";
 import type { Membership } from "./membership.ts";
 import { describeClocks, sayClocks, type ClocksInfo } from "./clocks-info.ts";
 
-/** How this directory is called among those whose clocks are compared; no node can be called so. */
+/** The name of this directory among the members whose clocks are compared. No node can have this id. */
 const THIS_DIRECTORY = "this directory";
 
 /** A directory's part in telling the time: it hears all clocks, goes by what most of them say, and tells the nodes. */
@@ -62,10 +62,10 @@ export class DirectoryClocks {
     return this.#info;
   }
 
-  /** What the nodes are told. */
+  /** The cluster time and the agreement, as nodes are told them. */
   get word(): ClockWord {
     const { agreeing, members } = this.#info;
-    // By what this directory goes itself, confirmed or not: a node that goes by anything else would be refused for it.
+    // Nodes are told the time that this directory itself judges by, confirmed or not: it would refuse the stamps of nodes that go by another.
     return { aheadMs: this.time.aheadMs, agreeing, members };
   }
 

@@ -30,14 +30,14 @@ export interface DirectoryEvents {
   reserved(entries: readonly Entry[]): void;
   /** A frame is durable. */
   committed(incarnation: number, position: number): void;
-  /** The log cannot be written: nothing may be promised any more. */
+  /** The log cannot be written, and will not be: the directory has to end. */
   failed(failure: MeridianError): void;
 
   /** A node has introduced itself on a link. Throws where it cannot be taken in. */
   greeted(session: DirectorySession, hello: Hello): void;
   /** The session's status or what it has applied has changed. */
   progressed(session: DirectorySession, statusChanged: boolean): void;
-  /** The session wants to hear who has applied a frame of its node. */
+  /** The node of the session waits to hear who has applied one of its frames. */
   watched(session: DirectorySession): void;
   /** So many bytes more of the session's frames are too many. Throws `OVERLOADED` unless another one makes room. */
   crowded(session: DirectorySession, bytes: number): void;
@@ -45,7 +45,7 @@ export interface DirectoryEvents {
   turnAsked(session: DirectorySession, begin: (head: number) => void): void;
   /** The turn of a session has come. */
   turnCame(session: DirectorySession, begin: (head: number) => void): void;
-  /** The node has exchanged all that differed. */
+  /** The node has reconciled: node and log hold the same. */
   reconciled(session: DirectorySession): void;
 
   /** A node has come, gone or changed its status, or something newer is known of one. */
@@ -60,7 +60,7 @@ export interface DirectoryEvents {
   remembered(members: readonly RememberedMember[]): void;
   /** A follower has caught up, or its link has come or gone. */
   followerChanged(): void;
-  /** The directory has caught up with the others, as far as it could be asked to. */
+  /** The directory has caught up with every other directory that it could reach in time. */
   synced(): void;
 }
 

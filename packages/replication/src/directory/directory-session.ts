@@ -41,6 +41,7 @@ import type { SessionHost } from "./session-host.ts";
 import { NOTHING_REPORTED, reportOf } from "./report.ts";
 import { SessionReconciliation } from "./session-reconciliation.ts";
 
+/** The state of one link of a directory: takes in what the peer sends, and sends what the directory has for it. */
 export class DirectorySession implements ApplyingNode {
   readonly #host: SessionHost;
   readonly #link: Link;
@@ -52,7 +53,7 @@ export class DirectorySession implements ApplyingNode {
   readonly #intake: OutboxIntake;
   #heardAtMs: number;
   #isClosed = false;
-  /** Through which change of what is remembered this follower has been told. */
+  /** The number of the last change of the roster that this follower has been told. */
   #rosterTold = 0;
   /** When it was last told the registry. */
   #registryAtMs = -Infinity;
@@ -149,7 +150,7 @@ export class DirectorySession implements ApplyingNode {
     return Math.max(this.#fedBefore, this.#feed?.sentThrough ?? 0);
   }
 
-  /** Does not count `ms` of silence: the directory could not listen. */
+  /** Takes `ms` milliseconds off the peer's silence: the directory could not listen. */
   excuse(ms: number): void {
     this.#heardAtMs += ms;
   }
@@ -158,7 +159,7 @@ export class DirectorySession implements ApplyingNode {
     return this.#host.clock.elapsedMs() - this.#heardAtMs;
   }
 
-  /** From the hello that shows the need until it is done. */
+  /** The node's reconciliation, from the `hello` that shows the need until it is done. */
   get isReconciling(): boolean {
     return this.#reconciliation.isDue;
   }
@@ -206,12 +207,12 @@ export class DirectorySession implements ApplyingNode {
     this.#feed?.pump();
   }
 
-  /** Whether the directory is through with this link. */
+  /** Whether this end has closed the link. */
   get isClosed(): boolean {
     return this.#isClosed;
   }
 
-  /** The link is gone: nothing that comes from it counts any more. */
+  /** The link is gone: ignores whatever still comes from it. */
   leave(): void {
     this.#reconciliation.keep(this.#sentThrough);
     this.#isClosed = true;
@@ -358,7 +359,7 @@ export class DirectorySession implements ApplyingNode {
     this.#link.send(text);
   }
 
-  /** A follower asks, by its heartbeats, what it was told last a moment ago at most. */
+  /** Answers a follower's heartbeat with the registry, unless it was sent a moment ago. */
   #remindRegistry(): void {
     const restMs = this.#host.clock.elapsedMs() - this.#registryAtMs;
     if (restMs >= this.#host.limits.announceMs) this.tellRegistry();
@@ -385,7 +386,7 @@ export class DirectorySession implements ApplyingNode {
     feed.pump();
   }
 
-  /** Runs `callback` once other work has had its turn, unless the link is gone. What it throws ends the link, as with a message. */
+  /** Runs `callback` in a later turn, unless the link is gone by then. An error that it throws ends the link, as with a message. */
   later(callback: () => void): void {
     this.#host.deadlines.after(0, () => {
       if (this.#isClosed) return;

@@ -1,6 +1,6 @@
 /**
  * The directory as a state machine: who is registered, what is in the log, who has what.
- * It does what DirectorySession, Sequencer and Feed say; this file is where they meet.
+ * `DirectorySession`, `Sequencer` and `Feed` do the work; this file makes them and connects their events.
  */
 import type { DirectoryLog, Done, Link, LinkEvents } from "@meridian/ports";
 import { MeridianError, type Entry, type Hello } from "@meridian/protocol";
@@ -31,7 +31,7 @@ export interface DirectoryOptions {
   readonly log: DirectoryLog;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Is told how the directory fares. */
+  /** Where the directory registers its numbers. */
   readonly metrics?: Metrics;
   readonly limits?: Partial<DirectoryLimits>;
   /** The other directories; without it, there are none. */
@@ -73,6 +73,7 @@ export interface DirectoryInfo {
   readonly clocks: ClocksInfo;
 }
 
+/** A directory without sockets and disk: links are given to `accept`, and the log is a port. */
 export class Directory {
   readonly #options: DirectoryOptions;
   readonly #context: DirectoryContext;
@@ -89,7 +90,7 @@ export class Directory {
   #watchedAtMs = 0;
   #stopped = false;
 
-  /** Makes the parts, each of those that it needs, and connects what they tell at the end. */
+  /** Makes the parts, each after the parts that it needs, and connects their events at the end. */
   constructor(options: DirectoryOptions, rules: Rules = ALL_RULES) {
     const events = new Events<DirectoryEvents>();
     const context = contextOf(options, events, rules);
@@ -118,7 +119,7 @@ export class Directory {
     if (options.metrics !== undefined) registerDirectory(options.metrics, bounded);
   }
 
-  /** What is done about what the parts tell. */
+  /** Subscribes to the events of the parts. */
   #handlers(): DirectoryEvents {
     const { logger } = this.#context;
     return {
@@ -174,7 +175,7 @@ export class Directory {
     return hasReady || this.#peers.info.some(({ connected }) => connected);
   }
 
-  /** Why the directory is of little use now: it takes no node in, or no frames. Undefined while all is well. */
+  /** Why the directory takes no nodes or no frames in now; undefined while it does. */
   get notReady(): MeridianError | undefined {
     if (!this.#peers.isSyncing) return this.#options.log.stall;
     return new MeridianError("DIRECTORY_SYNCING", "The directory is catching up with the others");
@@ -293,7 +294,7 @@ export class Directory {
 
   #beginTurn(session: DirectorySession, begin: (head: number) => void): void {
     this.#options.logger.info("node reconciles", { node: session.id });
-    // What is durable now can be read once the log has settled; what comes after it is fed.
+    // Entries that are durable now can be read once the log has settled. Later ones come by the feed.
     const head = this.#sequencer.committedThrough;
     this.#options.log.settle((failure) => {
       if (!this.#turns.begun.includes(session)) return;
@@ -314,7 +315,7 @@ export class Directory {
     const { leaseMs, greetingMs } = this.#context.limits;
     const everyMs = leaseMs / 6;
     const nowMs = this.#options.clock.elapsedMs();
-    // A directory that was itself at a standstill has heard nobody, and may not blame them for it.
+    // A directory that was itself at a standstill could not hear its nodes.
     const lateMs = nowMs - this.#watchedAtMs - everyMs;
     this.#watchedAtMs = nowMs;
     if (lateMs > everyMs) {
@@ -331,7 +332,7 @@ export class Directory {
     this.clocks.judge();
     for (const session of this.#sessions) session.decideRefusal();
     this.#peers.watchLeases();
-    // Who has stopped applying is not waited for any more.
+    // Writers no longer wait for a node that has stopped applying.
     this.#appliedNews.changed();
     this.#watchTurns();
     this.#context.deadlines.after(everyMs, () => this.#watchLeases());
@@ -339,7 +340,7 @@ export class Directory {
 
   #watchTurns(): void {
     this.#turns.watch();
-    // Nobody can go on where the directory cannot write what they send.
+    // Nodes are not blamed for a standstill while the directory cannot write what they send.
     if (this.#options.log.stall !== undefined) return;
     const { turnRestMs } = this.#context.limits;
     for (const session of this.#sessions) {

@@ -20,12 +20,12 @@ import type { Sequencer } from "../order/sequencer.ts";
 import type { Rules } from "../rules.ts";
 import { FRAME_COST, TurnWork } from "../turn-work.ts";
 
-/** What a feed needs. */
+/** The link that a feed sends on, and where it starts. */
 export interface FeedOptions {
   readonly link: Link;
   readonly log: DirectoryLog;
   readonly sequencer: Sequencer;
-  /** The node's own entries are left out; its place in the log still moves. */
+  /** The node's own incarnation: frames of it are sent without their entries, so that the node's place in the log still moves. */
   readonly incarnation: number;
   /** The last sequence that the node has. */
   readonly after: number;
@@ -36,10 +36,11 @@ export interface FeedOptions {
   later(callback: () => void): void;
 }
 
+/** Sends one peer the log after its cursor, in order, at the pace at which its link drains. */
 export class Feed {
   readonly #options: FeedOptions;
   readonly #work: TurnWork;
-  /** Everything through here has been sent. Invariant: ≤ the sequencer's head. */
+  /** Everything through this sequence has been sent. Invariant: ≤ the sequencer's head. */
   #sentThrough: number;
 
   constructor(options: FeedOptions) {
@@ -60,7 +61,7 @@ export class Feed {
     if (frame.after === this.#sentThrough && this.#hasRoom()) this.#sendOrdered(frame);
   }
 
-  /** Sends what the node is behind by, as far as its link has room and other work need not run. */
+  /** Sends what the node still lacks, until its link is full or the turn is over. */
   pump(): void {
     const { sequencer, log } = this.#options;
     while (this.#sentThrough < sequencer.head && this.#hasRoom() && this.#work.mayGoOn()) {
@@ -114,7 +115,7 @@ export class Feed {
     if (incarnation === this.#options.incarnation) {
       this.#send({ ...frame, count: 0, highestTime: 0, block: NO_BYTES });
     } else {
-      // What a compacted run leaves out has been replaced by something that the log has by now.
+      // A compacted run omits only entries that a later entry of the log has overwritten.
       this.#send(incarnation === 0 ? { ...frame, position: this.#options.sequencer.head } : frame);
     }
   }

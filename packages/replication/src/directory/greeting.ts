@@ -1,4 +1,4 @@
-/** What is said before a link is anything: whether its other end is taken in, and where it goes on. */
+/** The greeting of a link: whether the directory takes the peer in, and where in the log the peer goes on. */
 import {
   agree,
   MeridianError,
@@ -20,13 +20,13 @@ export type Introduction =
   | { readonly kind: "node"; readonly hello: Hello; readonly features: readonly string[] }
   | { readonly kind: "follower"; readonly follow: Follow };
 
-/** What frames name whose entries the peer has already. */
+/** The incarnation or epoch whose frames the peer has already, because it made them. */
 export function outboxOf(introduction: Introduction): number {
   if (introduction.kind === "node") return introduction.hello.incarnation;
   return introduction.kind === "follower" ? introduction.follow.epoch : 0;
 }
 
-/** How a peer that is taken in goes on, and what it is told. */
+/** Where a peer that is taken in goes on, and the `welcome` that tells it so. */
 export interface TakenIn {
   readonly resume: Resume;
   readonly welcome: DirectoryMessage;
@@ -41,7 +41,7 @@ export function checkCluster(host: SessionHost, cluster: string): void {
   );
 }
 
-/** Throws what is wrong with what a node says of itself, before anything is changed. Returns what the log has of its outbox. */
+/** Checks a `hello` before anything is changed, and throws what is wrong with it. Returns what the log has of the node's outbox. */
 export function checkHello(
   host: SessionHost,
   hello: Hello,
@@ -81,7 +81,7 @@ export function takeInNode(host: SessionHost, hello: Hello, mark: OutboxMark | u
   return { resume, welcome: welcomeOf(host, agree(hello), resume, mark) };
 }
 
-/** Throws what is wrong with what another directory says of itself that wants to follow this one. */
+/** Checks the `follow` of another directory, and throws what is wrong with it. */
 export function checkFollow(host: SessionHost, follow: Follow): void {
   const { log } = host;
   checkCluster(host, follow.cluster);

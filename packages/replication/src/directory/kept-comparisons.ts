@@ -13,7 +13,7 @@ export interface KeptComparison {
   readonly sentThrough: number;
 }
 
-/** What a node says with which it comes back, and what is to hold now. */
+/** What a node that comes back says of its reconciliation, and how the log stands now. */
 export interface Return {
   readonly nodeId: string;
   readonly incarnation: number;
@@ -23,7 +23,7 @@ export interface Return {
   readonly purgedThrough: number;
 }
 
-/** So many are kept, the newest, and none with more pieces. */
+/** How many comparisons are kept, the newest ones, and how many pieces one of them may have. */
 const KEPT_MAX = 64;
 const PIECES_MAX = 256;
 
@@ -47,7 +47,7 @@ export class KeptComparisons {
     if (this.#kept.size > KEPT_MAX && oldest !== undefined) this.#kept.delete(oldest);
   }
 
-  /** What is kept of a node, if it can go on from there. It is forgotten by this. */
+  /** Takes out what is kept of a node; undefined if the node cannot go on from there. */
   take(asked: Return): KeptComparison | undefined {
     const { nodeId, incarnation, appliedThrough, under, purgedThrough } = asked;
     const kept = this.#kept.get(incarnation);

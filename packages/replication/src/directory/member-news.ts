@@ -15,16 +15,17 @@ export interface Listener {
   sendText(message: string): void;
 }
 
+/** Sends the list of members, and later its changes, to every node that has room on its link. */
 export class MemberNews {
   /** Each member by its id, as text: what the listeners in `#informed` have been told. */
   #told: ReadonlyMap<string, string> = new Map();
-  /** Those that know `#told`. */
+  /** The listeners that know all of `#told`. */
   readonly #informed = new WeakSet<Listener>();
-  /** The whole list as a message; undefined where it is to be encoded anew. */
+  /** The whole list as an encoded message; undefined once the list has changed. */
   #whole: string | undefined;
   #members: readonly Member[] = [];
 
-  /** Tells everyone what has changed since it was last told. */
+  /** Sends every informed listener what has changed since the last call. */
   tell(listeners: Iterable<Listener>, members: readonly Member[], nowMs: number): void {
     const told = this.#told;
     const texts = new Map(members.map((member) => [member.id, JSON.stringify(member)]));

@@ -45,6 +45,7 @@ export interface AbsentMember extends Omit<Member, "status"> {
   readonly seenAtMs: number;
 }
 
+/** Holds the sessions of a directory and the nodes registered by them. */
 export class Membership {
   readonly #context: DirectoryContext;
   /** All links, those of followers included. */

@@ -44,7 +44,7 @@ export class Pace {
     this.#heartbeatMs = heartbeatMs;
   }
 
-  /** One more has come. Throws `MALFORMED_MESSAGE` if it is one too many. */
+  /** Counts a heartbeat. Throws `MALFORMED_MESSAGE` if it is one too many. */
   take(type: Repeated, nowMs: number): void {
     const { times, burst } = BOUNDS[type];
     const left = this.#leftOf(type, burst, nowMs);

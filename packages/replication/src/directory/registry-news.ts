@@ -7,7 +7,7 @@ import type { RegisteredMember } from "@meridian/protocol";
 import type { DirectoryContext } from "./directory-context.ts";
 import type { RosterNews } from "./roster.ts";
 
-/** Where it reads what it tells. */
+/** Where `RegistryNews` reads the registry. */
 export interface RegistryNewsOptions {
   /** The nodes that have their link with this directory. */
   registered(): readonly RegisteredMember[];
@@ -21,12 +21,13 @@ export interface RegistryStanding {
   readonly lowestTime: number;
 }
 
-/** A message, and through which change of what is remembered it tells. */
+/** An encoded message, and the number of the last roster change in it. */
 export interface RegistryMessage {
   readonly text: string;
   readonly changes: number;
 }
 
+/** Encodes the registry for the directories that follow this one, at most once in a while. */
 export class RegistryNews {
   readonly #context: DirectoryContext;
   readonly #options: RegistryNewsOptions;
@@ -60,7 +61,7 @@ export class RegistryNews {
     const { clock, limits } = this.#context;
     const nowMs = clock.elapsedMs();
     if (nowMs < this.#staleAtMs) return;
-    // What was put into words is used for so long.
+    // The encoded text is used until it is this old.
     this.#staleAtMs = nowMs + limits.announceMs;
     this.#members = JSON.stringify(this.#options.registered());
     this.#remembered.clear();

@@ -1,10 +1,10 @@
 import type { NodeLoad, NodeMessage, NodeStatus } from "@meridian/protocol";
 
-/** What the peer said of itself last. */
+/** What a peer last said of itself. */
 export interface Report {
   readonly status: NodeStatus;
   readonly outboxPending: number;
-  /** No entry that it still sends has a lower stamp time. */
+  /** A lower bound of the stamp times of all entries that it still sends. */
   readonly lowestTime: number;
   readonly lagMs: number;
   /** How far its clock is ahead of this machine's; includes the way here. */
@@ -12,6 +12,7 @@ export interface Report {
   readonly load: NodeLoad;
 }
 
+/** The report of a peer that has not said anything yet. */
 export const NOTHING_REPORTED: Report = {
   status: "joining",
   outboxPending: 0,

@@ -6,7 +6,7 @@ export interface Resume {
   readonly resume: "feed" | "reconcile";
   /** The sequence that the feed starts after. */
   readonly resumeAfter: number;
-  /** This log has what the peer's home has through here. */
+  /** This log has everything that the peer's home has through this sequence. */
   readonly homeThrough: number;
 }
 
@@ -18,7 +18,7 @@ export interface NodeResume extends Resume {
 const RECONCILE: Resume = { resume: "reconcile", resumeAfter: 0, homeThrough: 0 };
 const FROM_THE_BEGINNING: Resume = { resume: "feed", resumeAfter: 0, homeThrough: 0 };
 
-/** What is asked of a log here. */
+/** The part of a log that this file reads. */
 type Log = Pick<
   DirectoryLog,
   "logId" | "epochs" | "committedThrough" | "followed" | "purgedThrough"
@@ -78,7 +78,7 @@ function furthest(log: Log, cursors: readonly Cursor[]): number | undefined {
   return best;
 }
 
-/** Where the cursor's epoch ended; `head` if it is the current one, undefined if it is none of this log's. */
+/** The sequence at which the cursor's epoch ended: `head` for the current epoch, undefined for an epoch of another log. */
 function endOf(log: Log, { epoch }: Cursor, head: number): number | undefined {
   const index = log.epochs.findIndex(([known]) => known === epoch);
   return index < 0 ? undefined : (log.epochs[index + 1]?.[1] ?? head);

@@ -18,13 +18,13 @@ import type { DirectoryContext } from "./directory-context.ts";
 /** What is remembered of a node that is there. */
 export type MemberFacts = Omit<RememberedMember, "generation" | "seenAtMs">;
 
-/** What is remembered, as it stood after so many changes. */
+/** The remembered nodes that have changed, and the number of the last change. */
 export interface RosterNews {
   readonly changes: number;
   readonly members: readonly RememberedMember[];
 }
 
-/** What has changed becomes durable after so long, all of it together, in milliseconds. */
+/** Changes become durable together, this many milliseconds after the first of them. */
 const SAVE_MS = 100;
 
 /** How many nodes other directories hear of at once: all together may be more than a message holds. */
@@ -40,6 +40,7 @@ interface Newcomer {
 const NEWCOMER = 1;
 const ESTABLISHED = 3;
 
+/** Remembers which nodes belong to the cluster, durably. */
 export class Roster {
   readonly #context: DirectoryContext;
   /** Whether a node is there now, here or with another directory. */
@@ -50,7 +51,7 @@ export class Roster {
   #changes = 1;
   /** Invariant: those of generation `NEWCOMER`. */
   readonly #newcomers = new Map<string, Newcomer>();
-  /** Ids of which something is not durable. */
+  /** The ids of nodes with changes that are not durable yet. */
   #unsaved = new Set<string>();
   #isSaving = false;
   #isStopped = false;
@@ -119,7 +120,7 @@ export class Roster {
       if (known !== undefined && known.generation >= told.generation) continue;
       this.#noteNewcomer(told, this.#isPresent(told.id));
       this.#set({ ...told, seenAtMs });
-      // It is there, so it is remembered again.
+      // A node that is connected belongs to the cluster again.
       if (!isRemembered(told) && this.#isPresent(told.id)) this.see(known ?? told);
       if (known === undefined) this.#makeRoom();
     }

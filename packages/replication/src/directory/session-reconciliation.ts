@@ -7,12 +7,12 @@ import type { DirectorySession } from "./directory-session.ts";
 import type { KeptComparison } from "./kept-comparisons.ts";
 import type { SessionHost } from "./session-host.ts";
 
-/** What a session's part in reconciling needs of the session. */
+/** What a `SessionReconciliation` needs of its session. */
 export interface SessionReconciliationOptions {
   readonly host: SessionHost;
   readonly link: Link;
   readonly session: DirectorySession;
-  /** Feeds the peer what comes after a sequence. */
+  /** Starts the feed of the peer after a sequence. */
   startFeed(after: number): void;
 }
 
@@ -20,15 +20,15 @@ export interface SessionReconciliationOptions {
 export class SessionReconciliation {
   readonly #options: SessionReconciliationOptions;
   #responder: ReconcileResponder | undefined;
-  /** What of it would be kept, should the link be lost. */
+  /** The progress to keep if the link is lost. */
   #current: Omit<KeptComparison, "sentThrough"> | undefined;
-  /** What the peer says that it has if it has been cut off. */
+  /** The peer's claim, when it came back, of how far it had come. */
   #appliedThrough: number | undefined;
   /** When the peer last went on with it; until it has asked for its turn, when it was told to. */
   #movedAtMs = 0;
-  /** When its comparison last got further than ever before. */
+  /** When the comparison last reached keys that had not been compared before. */
   comparedFurtherAtMs = 0;
-  /** Whether it is needed, and not over. */
+  /** Whether the peer has to reconcile, and has not finished. */
   isDue = false;
   /** Whether the peer was told to ask for its turn, and has not. */
   #isOwed = false;
@@ -57,7 +57,7 @@ export class SessionReconciliation {
     return this.#responder?.offeredEntries ?? 0;
   }
 
-  /** Goes on answering, as far as the link has room. */
+  /** Goes on answering until the link is full. */
   pump(): void {
     this.#responder?.pump();
   }

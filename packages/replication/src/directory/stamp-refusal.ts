@@ -2,7 +2,7 @@ import type { DirectoryMessage, FrameHeader } from "@meridian/protocol";
 
 import type { SessionHost } from "./session-host.ts";
 
-/** The frame of one link whose stamps lie too far ahead, if there is one: until it comes again, with others, nothing behind it is taken. */
+/** Remembers the frame of one link whose stamps lie too far ahead. Until that frame comes again with other stamps, no later frame is taken. */
 export class StampRefusal {
   readonly #host: SessionHost;
   readonly #send: (message: DirectoryMessage) => void;
@@ -25,7 +25,7 @@ export class StampRefusal {
     return false;
   }
 
-  /** Whether a frame, which is not passed over, is too far ahead. If so, its node hears of it. */
+  /** Whether the stamps of a frame lie too far ahead. If they do, tells the node. */
   refuses({ highestTime, position }: FrameHeader): boolean {
     if (highestTime <= this.#host.sequencer.timeMax()) return false;
     this.#position = position;

@@ -13,7 +13,7 @@ import type { OrderedFrame } from "../order/recent-frames.ts";
 /** How many entries are remembered before the log is asked to settle. */
 const ENTRIES_MAX = 8_192;
 
-/** How many bytes of frames are kept before they are looked into all the same. */
+/** Once the kept frames have this many bytes, they are decoded even if nothing needs it. */
 const FRAME_BYTES_MAX = 4 * 1024 * 1024;
 
 /** The newest stamps of some keys; all of them are in the log at or before `through`. */
@@ -36,7 +36,7 @@ export class FollowedEntries {
   #frameBytes = 0;
   #entries = 0;
   #through = 0;
-  /** Forgotten as soon as the log has settled. */
+  /** Stamps that can be forgotten as soon as the log has settled. */
   #settling: Remembered | undefined;
   #hasAsked = false;
 
@@ -44,7 +44,7 @@ export class FollowedEntries {
     this.#log = log;
   }
 
-  /** A frame has been ordered, whoever it came from. */
+  /** A frame has been ordered, of a node or of another directory. */
   onOrdered(frame: OrderedFrame): void {
     this.#through = frame.through;
     if (frame.position === 0) return;
@@ -55,7 +55,7 @@ export class FollowedEntries {
     if (this.#entries >= ENTRIES_MAX) this.#rotate();
   }
 
-  /** The entries that are newer than what the log has of their keys. They are to be ordered at once. */
+  /** Returns the entries that are newer than what the log has of their keys. The caller has to order them in the same turn. */
   takeNews(entries: readonly Entry[]): Entry[] {
     for (const { bytes } of this.#frames.splice(0)) {
       for (const entry of decodeBlock(blockOf(bytes), readFrameHeader(bytes).count))
@@ -67,7 +67,7 @@ export class FollowedEntries {
     return news;
   }
 
-  /** Something is durable. Forgets, once in a while, what the log knows by itself. */
+  /** A frame is durable. Now and then, forgets the stamps that the log's table has by now. */
   onDurable(): void {
     if (this.#entries >= ENTRIES_MAX) this.#rotate();
     const settling = this.#settling;

@@ -7,7 +7,7 @@ import type { LogPosition } from "../intake/log-position.ts";
 import { graveOf, isStale } from "../order/stale-entries.ts";
 import type { FollowerParts } from "./follower.ts";
 
-/** Puts what a directory takes in from another one's log into its own, as far as that is news there. */
+/** Orders the entries of another directory's log in this directory's log, as far as they are news there. */
 export class FollowerIntake implements Intake {
   readonly #context: DirectoryContext;
   readonly #parts: FollowerParts;
@@ -51,7 +51,7 @@ export class FollowerIntake implements Intake {
       rules.burialsAreFollowed || stamp.origin !== BURIAL_ORIGIN;
     const fresh = news.takeNews(entries.filter(isTaken));
     const stale = entries.filter((entry) => isStale(log, horizon, entry));
-    // What is no news and not in the log's table is on its way there.
+    // An entry that is neither news nor in the log's table is on its way into the table.
     const buried = stale.filter((each) => fresh.includes(each) || log.peek(each.key) !== undefined);
     if (buried.length === 0) return fresh;
     const burials = buried.map((entry) => graveOf(log, entry));

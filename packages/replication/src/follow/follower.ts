@@ -45,7 +45,7 @@ export interface FollowedPeer {
   readonly limits?: Partial<ReplicaLimits> | undefined;
 }
 
-/** The parts of this directory that take in what comes from the other one. */
+/** The parts of this directory that a follower works with. */
 export interface FollowerParts {
   readonly sequencer: Sequencer;
   readonly horizon: DirectoryHorizon;
@@ -59,7 +59,7 @@ export interface PeerInfo {
   /** The other one's log; 0 before it was first heard of. */
   readonly logId: number;
   readonly epoch: number;
-  /** What this directory has of that log, and how far that is behind its head. */
+  /** The last sequence of that log that this directory has, and how many sequences that is behind its head. */
   readonly applied: number;
   readonly behind: number;
   readonly lagMs: number;
@@ -74,6 +74,7 @@ const LIMITS: Partial<ReplicaLimits> = { backoffMaxMs: 1_000, connectMs: 2_000 }
 /** What the link and the applier of a follower tell it. */
 type FollowerEvents = ApplierEvents & LinkEvents<FollowerLinkMessage>;
 
+/** Copies what is new in one other directory's log into this directory's log. */
 export class Follower implements HorizonMember, ReconcilingParty {
   readonly #context: DirectoryContext;
   readonly #peer: FollowedPeer;
@@ -87,7 +88,7 @@ export class Follower implements HorizonMember, ReconcilingParty {
   #members: readonly RegisteredMember[] = [];
   #membersAtMs = 0;
   #times = new PeerTimes();
-  /** What is to be applied for the follower to have caught up: the head when it was taken in. */
+  /** The sequence that has to be applied for the follower to have caught up: the other log's head when the follower was taken in. */
   #target = Infinity;
 
   constructor(context: DirectoryContext, peer: FollowedPeer, parts: FollowerParts) {
@@ -164,7 +165,7 @@ export class Follower implements HorizonMember, ReconcilingParty {
     };
   }
 
-  /** The last position of that outbox that has come from there, as everything before it has. */
+  /** The last position of an outbox that has come from the other directory, together with all positions before it. */
   positionOf(incarnation: number): number {
     const { wholeThrough, applied } = this.#position;
     return wholeThrough === applied ? (this.#position.positionOf(incarnation) ?? 0) : 0;
@@ -178,7 +179,7 @@ export class Follower implements HorizonMember, ReconcilingParty {
     this.#link.stop();
   }
 
-  /** Does not count `ms` of silence. */
+  /** Takes `ms` milliseconds off the other directory's silence: this directory could not listen. */
   excuse(ms: number): void {
     this.#membersAtMs += ms;
   }
@@ -191,7 +192,7 @@ export class Follower implements HorizonMember, ReconcilingParty {
     this.#context.events.emit.elsewhereChanged();
   }
 
-  /** What is done about what the link and the applier tell. */
+  /** Subscribes to the events of the link and the applier. */
   #handlers(): FollowerEvents {
     return {
       greeting: () => this.#follow(),
@@ -216,9 +217,9 @@ export class Follower implements HorizonMember, ReconcilingParty {
   }
 
   #onFrame(bytes: Uint8Array): void {
-    // Until its turn to reconcile comes, the follower stands in another log than what it is sent.
+    // Until its turn to reconcile comes, the follower stands in another log than the one it is sent.
     if (this.#reconciliation.isWaiting) return;
-    // What cannot be written is not taken either: it comes again once the gap is noticed.
+    // A frame that cannot be written is dropped: the other directory sends it again once the gap is noticed.
     if (this.#context.log.stall !== undefined) return;
     this.#progress.reconcileMoved();
     this.#applier.take(bytes);

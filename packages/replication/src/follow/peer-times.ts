@@ -1,4 +1,4 @@
-/** What another directory has said of the entries behind a place in its log. */
+/** A claim of another directory: entries behind `head` in its log have stamp times of at least `lowestTime`. */
 interface Said {
   readonly head: number;
   readonly lowestTime: number;
@@ -10,9 +10,9 @@ interface Said {
  * node that has come to it with something older counts at once.
  */
 export class PeerTimes {
-  /** What was last said of a place that has been followed. */
+  /** The newest claim whose place has been followed. */
   #reached = 0;
-  /** The first that is not reached, and the newest: newer ones must not put the first off for ever. */
+  /** The oldest claim whose place is not reached, and the newest. Were only the newest kept, claims that come often would never be reached. */
   #said: readonly Said[] = [];
 
   /** Behind `head`, nothing of the other directory's nodes is older than `lowestTime`. */
@@ -20,7 +20,7 @@ export class PeerTimes {
     const [first, last] = this.#said;
     if (first === undefined) this.#said = [{ head, lowestTime }];
     else {
-      // What was said in between may be about entries that have not come yet.
+      // A claim in between may be about entries that have not come yet.
       const lowest = Math.min(lowestTime, last?.lowestTime ?? Infinity);
       this.#said = [first, { head, lowestTime: lowest }];
     }

@@ -20,10 +20,10 @@ export interface FollowOptions {
   readonly limits?: Partial<ReplicaLimits>;
 }
 
-/** The parts of a directory that its followers bring to it what they get. */
+/** The parts of a directory that its followers work with. */
 type FollowingParts = Omit<FollowerParts, "news">;
 
-/** Where nothing listens after so long, no directory runs that is to be waited for, in milliseconds. */
+/** An address at which nothing listens for this long has no directory to wait for. In milliseconds. */
 const ALONE_MS = 400;
 
 /** A node that has its link with another directory. */
@@ -62,7 +62,7 @@ export class Peers {
     this.#awaited = new Set(this.#followers);
   }
 
-  /** What people call them. */
+  /** Their names for people: their URLs. */
   get names(): readonly string[] {
     return this.#followers.map(({ name }) => name);
   }
@@ -124,12 +124,12 @@ export class Peers {
     if (this.#followers.length > 0) this.#news.onDurable();
   }
 
-  /** Forgets of what came from them what the log knows by itself. */
+  /** Forgets stamps of followed entries that the log's table has by now. */
   forgetNews(): void {
     if (this.#followers.length > 0) this.#news.forget();
   }
 
-  /** Does not count `ms` of silence: this directory could not listen. */
+  /** Takes `ms` milliseconds off every peer's silence: this directory could not listen. */
   excuse(ms: number): void {
     for (const follower of this.#followers) follower.excuse(ms);
   }
@@ -144,7 +144,7 @@ export class Peers {
     return this.#followers.some((follower) => follower.positionOf(incarnation) >= position);
   }
 
-  /** A follower may have caught up, or need not be waited for any more. */
+  /** Ends the directory's syncing if every follower has caught up or need not be waited for. */
   update(): void {
     if (!this.isSyncing) return;
     for (const follower of this.#awaited) {

@@ -33,9 +33,9 @@ import type { Sequencer } from "../order/sequencer.ts";
 export interface HorizonMember {
   /** Names it for people. */
   readonly id: string;
-  /** No entry that it still sends has a lower stamp time; 0 where that is not known. */
+  /** A lower bound of the stamp times of all entries that it still sends; 0 if it is not known. */
   readonly lowestTime: number;
-  /** It is to exchange everything, and has not. */
+  /** Whether it still has to reconcile with the log. */
   readonly isReconciling: boolean;
 }
 
@@ -56,21 +56,22 @@ const LOOK_MS_MIN = 1_000;
 const LOOK_MS_MAX = 60_000;
 /** How long a directory waits after its start for nodes that know more than its log. */
 const GRACE_MS = 60_000;
-/** How many of its distances the horizon lies back at most for what connected members say. */
+/** What connected members say holds the horizon back by at most this many of its distances. */
 const WAITS = 4;
 /** Until a time is known that can be counted from. */
 const FOR_NOW = Number.MAX_SAFE_INTEGER;
 
+/** Moves the horizon of a directory on, and says which tombstones its log may purge. */
 export class DirectoryHorizon {
   readonly #context: DirectoryContext;
   readonly #parts: DirectoryHorizonParts;
-  /** What is to be durable; `#log.horizonState` is what is. */
+  /** The state that is being made durable; `#log.horizonState` is the durable one. */
   #state: HorizonState;
   #isSaving = false;
   #horizon: number;
   #at = 0;
   #startedAtMs = 0;
-  /** For whom it was last said that the horizon waits. */
+  /** The members for which the log last said that the horizon waits. */
   #waitsFor: string | undefined;
   /** By how much confirmed time was ahead of elapsed time when it was last looked at. */
   #aheadMs: number | undefined;
@@ -99,7 +100,7 @@ export class DirectoryHorizon {
     return this.#state.frozenUntilMs;
   }
 
-  /** How often `step` is to be called. */
+  /** How often the owner has to call `step`, in milliseconds. */
   get stepMs(): number {
     const { horizonMs } = this.#context.limits;
     return Math.min(Math.max(LOOK_MS_MIN, horizonMs / STEPS), LOOK_MS_MAX);
@@ -118,7 +119,7 @@ export class DirectoryHorizon {
     this.#parts.sequencer.observe(this.#horizon);
     this.#at = this.#parts.sequencer.head;
     this.#startedAtMs = this.#context.clock.elapsedMs();
-    // A log that was never told anything is new.
+    // A log without marks is new.
     if (this.#state.frozenUntilMs === 0) this.#freezeFor(this.#context.limits.horizonMs);
   }
 
@@ -147,7 +148,7 @@ export class DirectoryHorizon {
     if (nowMs === undefined) return;
     const bounded = Math.min(horizon, this.#highestPossible(nowMs));
     if (bounded <= this.#state.horizon) return;
-    // What is as old as that and has just come is to be known before absence means anything.
+    // Entries as old as the horizon that have just come must be merged before absence means "deleted".
     this.#context.log.settle((failure) => {
       if (failure !== undefined) return;
       if (bounded > this.#state.horizon) this.#save({ ...this.#state, horizon: bounded });
@@ -164,7 +165,7 @@ export class DirectoryHorizon {
     return highest;
   }
 
-  /** Follows the clock, as far as nothing speaks against it. */
+  /** Moves the horizon after the clock, unless a member or a doubt about the clock holds it back. */
   step(): void {
     const { horizonMs } = this.#context.limits;
     const now = this.#parts.clocks.time.confirmedMs();
@@ -205,7 +206,7 @@ export class DirectoryHorizon {
     const { horizonMs } = this.#context.limits;
     if (this.#isStarting || now < this.#state.frozenUntilMs) return 0;
     const members = [...this.#parts.membership.sessions];
-    // Without nodes there is nobody to say what this log has lost.
+    // Without nodes nobody can say what this log has lost.
     if (members.length === 0) return 0;
     let target = stampTimeOf(now - horizonMs);
     let slowest: HorizonMember | undefined;

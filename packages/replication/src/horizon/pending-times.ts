@@ -3,9 +3,9 @@ const BOUNDS_MAX = 1_024;
 
 /** The lowest stamp time in the outbox, or a lower bound of it, without looking into it. */
 export class PendingTimes {
-  /** Growing in both: each is the lowest time in the frames after the one before it, through its position. */
+  /** Bounds with rising positions and times: each is the lowest time in the frames after the bound before it, through its own position. */
   readonly #bounds: { through: number; readonly lowestTime: number }[] = [];
-  /** What the frames through here hold is not known. */
+  /** The stamp times in frames through this position are not known. */
   #unknownThrough: number;
   #acknowledgedThrough = 0;
 
@@ -35,7 +35,7 @@ export class PendingTimes {
     this.#bounds.splice(0, kept < 0 ? this.#bounds.length : kept);
   }
 
-  /** No frame in the outbox holds a lower stamp time; infinite where none is there. */
+  /** A lower bound of the stamp times in the outbox; infinite if the outbox is empty. */
   get lowestTime(): number {
     if (this.#unknownThrough > this.#acknowledgedThrough) return 0;
     return this.#bounds[0]?.lowestTime ?? Infinity;

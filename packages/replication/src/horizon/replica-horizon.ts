@@ -24,18 +24,19 @@ import {
 export interface Screened {
   /** What is taken in. */
   readonly kept: readonly Entry[];
-  /** What the log is to hear instead of the others. */
+  /** The burials that go to the log in place of the entries that are not taken in. */
   readonly offered: readonly Entry[];
-  /** What the store holds and burials replace. */
+  /** The live entries of the store that burials replace. */
   readonly quarantined: readonly Entry[];
 }
 
-/** What is read of a store here. */
+/** The part of a store that this file reads. */
 type HorizonStore = Pick<ReplicaStore, "horizon" | "get">;
 
+/** Decides when a node adopts a horizon, and sorts what comes in by it. */
 export class ReplicaHorizon {
   readonly #store: HorizonStore;
-  /** The highest that has been announced by this directory, and from which sequence on it holds. */
+  /** The highest horizon that this directory has announced, and the sequence from which on it holds. */
   #announced = { horizon: 0, at: 0 };
   /** The directory's horizon as the reconciliation began that is under way. */
   #reconcilingUnder: number | undefined;
@@ -106,13 +107,13 @@ export class ReplicaHorizon {
     return { kept, offered, quarantined };
   }
 
-  /** What the log is to hear instead of `entry`; undefined where that is taken in. */
+  /** The entry that goes to the log in place of `entry`; undefined if `entry` is taken in. */
   #instead(entry: Entry, held: Entry | undefined, isDonation: boolean): Entry | undefined {
     const { horizon } = this.#store;
     const under = Math.max(horizon, this.#reconcilingUnder ?? 0);
     const isHeldPurgeable = held === undefined || isPurgeable(held, under);
     if (!isHeldPurgeable) return undefined;
-    // It was left out of what was compared, and is nevertheless the newer one.
+    // The comparison left out the node's own entry, which is nevertheless the newer one.
     if (isDonation && held !== undefined && replaces(held, entry)) return held;
     if (entry.stamp.time > horizon || isPurgeable(entry, horizon)) return undefined;
     const grave = burial(entry.key, entry.stamp.time);

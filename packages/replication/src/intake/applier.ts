@@ -27,26 +27,26 @@ import type { LogPosition } from "./log-position.ts";
 export interface ReceivedFrame {
   readonly header: FrameHeader;
   readonly entries: readonly Entry[];
-  /** The entries as they came. */
+  /** The encoded entries, as they came. */
   readonly block: Uint8Array;
-  /** It answers an offer, and has no place in the log. */
+  /** Whether the frame is a donation: it answers an offer, and has no place in the log. */
   readonly isDonation: boolean;
 }
 
-/** A place that is to be durable, and the horizon that the node adopts there. */
+/** A cursor to make durable, and the horizon that the node adopts with it. */
 export interface Progress {
   readonly cursor: Cursor;
   readonly horizon?: number;
 }
 
-/** Called once, when a frame is durable or has failed. Returns whether the owner still stands where the frame has brought it. */
+/** Called once, when a frame is durable or has failed. Returns whether the owner still stands in the log that the frame came from. */
 export type Kept = (failure?: MeridianError) => boolean;
 
-/** Where an applier keeps what it takes in. What is handed over becomes durable in this order. */
+/** Where an applier keeps what it takes in. Records become durable in the order in which they are handed over. */
 export interface Intake {
   /** Keeps the entries of a frame, together with the cursor that the position has by then. */
   keep(frame: ReceivedFrame, kept: Kept): void;
-  /** Keeps a place alone. */
+  /** Keeps a cursor without entries. */
   save(progress: Progress, done: Done): void;
 }
 
@@ -56,7 +56,7 @@ export interface ApplierEvents {
   applied(): void;
   /** Entries have come in answer to the offer of that id. */
   donated(id: number, count: number): void;
-  /** What was taken in could not be kept: the owner stands where it last was durably. */
+  /** A frame could not be kept: the owner stands where its store says. */
   lost(failure: MeridianError): void;
 }
 
@@ -66,12 +66,13 @@ export interface ApplierContext {
   readonly rules: Rules;
 }
 
+/** Applies frames to an `Intake` in the order of the log, and keeps the cursor. */
 export class Applier {
   readonly #position: LogPosition;
   readonly #intake: Intake;
   readonly #context: ApplierContext;
   #isAdopting = false;
-  /** How much of what was handed over has not been answered. */
+  /** How many records the intake has not answered yet. */
   #unanswered = 0;
 
   constructor(position: LogPosition, intake: Intake, context: ApplierContext) {
@@ -100,8 +101,8 @@ export class Applier {
   }
 
   /**
-   * The node is to reconcile before it may resume from anywhere, also if it dies before it has begun: what it
-   * has may be missing in the log although its cursor lies on it.
+   * The node has to reconcile before it may resume from anywhere, even if it dies before it has begun: the log may lack entries of the
+   * node although the node's cursor lies in that log.
    */
   suspend(): void {
     if (!this.#context.rules.comparisonOutlivesCrash) return;
@@ -109,7 +110,7 @@ export class Applier {
     this.#save({ cursor: { logId: 0, epoch: 0, sequence: 0 } });
   }
 
-  /** The log has what the node has: from here on the cursor follows. */
+  /** The log has everything that the node has: from here on the cursor follows. */
   settle(): void {
     this.#position.becomeSettled();
     this.save();
@@ -133,8 +134,8 @@ export class Applier {
   }
 
   /**
-   * Whether a frame follows on what is applied; one that lies before that is passed over. Throws `OUT_OF_ORDER` for a gap, and
-   * `MALFORMED_MESSAGE` for one that only nodes send.
+   * Whether a frame follows directly on `applied`; false for a frame at or below it, which the applier ignores. Throws `OUT_OF_ORDER`
+   * for a gap, and `MALFORMED_MESSAGE` for a kind of frame that only nodes send.
    */
   #isNext({ after, through, committedThrough, incomplete }: FrameHeader): boolean {
     if (incomplete)
@@ -172,7 +173,7 @@ export class Applier {
   }
 }
 
-/** The node's clock and cursor go by the header: it has to be that of the entries. */
+/** Throws unless the header fits the entries: the node's clock and cursor rely on the header. */
 function checkHeader(header: FrameHeader, entries: readonly Entry[], isDonation: boolean): void {
   const { count, after, through } = header;
   const highest = highestTimeOf(entries);

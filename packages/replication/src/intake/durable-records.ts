@@ -1,4 +1,4 @@
-/** What a record was about when it was handed to the store. */
+/** What `DurableRecords` remembers of a record while the store has not answered it. */
 export interface RecordTicket {
   readonly place: number;
   readonly through: number;
@@ -14,7 +14,7 @@ export class DurableRecords {
   #through = 0;
   #appended = 0;
   #answered = 0;
-  /** Nothing counts as durable before so many records are answered. */
+  /** How many records must be answered before anything counts as durable. */
   #awaited = 0;
   /** Grows with each move. */
   #place = 0;
@@ -24,7 +24,7 @@ export class DurableRecords {
     return this.#answered < this.#awaited ? 0 : this.#through;
   }
 
-  /** The log is another one from here on, or another branch of it: everything through `sequence` was durable before. */
+  /** The party goes on in another log, or another branch of it, of which everything through `sequence` is durable already. */
   moveTo(sequence: number): void {
     this.#through = sequence;
     this.#place += 1;

@@ -17,7 +17,7 @@ import type { Cursor, FrameHeader } from "@meridian/protocol";
 
 import { DurableRecords, type RecordTicket } from "./durable-records.ts";
 
-/** How many outboxes' positions are remembered. */
+/** For how many outboxes the last position is remembered. */
 const ORIGINS_MAX = 4_096;
 
 /** A stretch of the log that came compacted. Invariant: `before` < `from`. */
@@ -28,6 +28,7 @@ interface Compacted {
   readonly from: number;
 }
 
+/** Keeps where a node stands in a log: applied, committed, whole, durable. */
 export class LogPosition {
   #state: "settled" | "unsettled" | "reconciling" = "unsettled";
   #logId = 0;
@@ -37,17 +38,17 @@ export class LogPosition {
   /** The highest sequence that the directory is known to have ordered. Invariant: ≥ applied. */
   #head = 0;
   #compacted: Compacted | undefined;
-  /** The cursor follows from here on. */
+  /** The first sequence from which the cursor follows. */
   #followedFrom = 0;
   /** The sequence of the cursor that was last handed to the store. */
   #savedSequence = 0;
   readonly #durable = new DurableRecords();
-  /** Where frames began of which something is still to be offered to the log: the cursor may not pass them before it is. */
+  /** The sequences before frames of which entries still have to be offered to the log. The cursor may not pass them before that is done. */
   readonly #held = new Set<{ readonly sequence: number }>();
   /** The last position seen of each outbox, in the log of this epoch. */
   readonly #origins = new Map<number, number>();
 
-  /** Stands at `cursor`; nowhere without one. */
+  /** A position at `cursor`, or in no log if there is none. */
   constructor(cursor: Cursor | undefined) {
     this.returnTo(cursor);
   }
@@ -74,17 +75,17 @@ export class LogPosition {
     return this.#state === "settled";
   }
 
-  /** Whether the node and the log compare what they hold, and everything that came since that began was stored. */
+  /** Whether a reconciliation is under way of which every frame so far was stored. */
   get isReconciling(): boolean {
     return this.#state === "reconciling";
   }
 
-  /** The last sequence at which the node has what the log had there, or something newer of the same keys. */
+  /** The last sequence at which the node has, for every key, what the log had or something newer. */
   get wholeThrough(): number {
     return this.#state === "reconciling" ? 0 : this.#wholeAt(this.#applied);
   }
 
-  /** What the log has through this sequence is durable here, or something newer; 0 while the cursor may not follow. */
+  /** Through this sequence, the log's entries or newer ones of their keys are durable here; 0 while the cursor may not follow. */
   get durableThrough(): number {
     return this.#isFollowed ? this.#wholeAt(this.#durable.through) : 0;
   }
@@ -93,7 +94,7 @@ export class LogPosition {
     return this.isSettled && this.#wholeSequence >= this.#followedFrom;
   }
 
-  /** Sequences that the directory is known to have and this node has not. */
+  /** How many sequences the directory is known to have ordered that this node has not applied. */
   get behind(): number {
     return Math.max(0, this.#head - this.#applied);
   }
@@ -125,7 +126,7 @@ export class LogPosition {
     return this.isSettled ? this.progress : undefined;
   }
 
-  /** What is committed in this log and whole here: where the node may resume from after a restart, which forgets what was compacted. */
+  /** The place through which the log is committed and the node whole: from there the node may resume after a restart, which forgets the compacted stretches. */
   get whole(): Cursor {
     return { logId: this.#logId, epoch: this.#epoch, sequence: this.#wholeSequence };
   }
@@ -171,12 +172,12 @@ export class LogPosition {
     this.#moveTo(logId, epoch, sequence);
     this.#state = "unsettled";
     if (compacted === undefined) return;
-    // What was omitted was overwritten by something durable; an epoch that lost its tail still has that.
+    // A compacted frame omits only what a durable entry has overwritten, and an epoch that lost its tail still has durable entries.
     const { before, from } = compacted;
     this.#compacted = { before: Math.min(before, sequence), from: Math.min(from, head) };
   }
 
-  /** The log may lack something of the node's, although the node stands on it. A comparison that was begun goes on being needed. */
+  /** The log may lack entries of the node, although the node's place lies in it. A reconciliation that was begun is still needed. */
   unsettle(): void {
     if (this.#state === "settled") this.#state = "unsettled";
   }
@@ -187,9 +188,9 @@ export class LogPosition {
     this.#state = "reconciling";
   }
 
-  /** The log holds what the node holds: from here on the cursor follows. */
+  /** The log holds everything that the node holds: from here on the cursor follows. */
   becomeSettled(): void {
-    // What was donated may not be durable yet.
+    // Donated entries may not be durable yet.
     const isCompared = this.#state === "reconciling";
     if (isCompared) this.#durable.awaitAll();
     const from = isCompared ? this.#committedThrough : this.#applied;
@@ -198,7 +199,7 @@ export class LogPosition {
     this.#savedSequence = -1;
   }
 
-  /** Something was not stored: the node stands where its store says, and nowhere if that is in no log. */
+  /** A record was not stored: the node goes back to the cursor of its store, or to no log if the store has none. */
   returnTo(cursor: Cursor | undefined): void {
     const { logId, epoch, sequence } = cursor ?? { logId: 0, epoch: 0, sequence: 0 };
     this.#moveTo(logId, epoch, sequence);

@@ -6,7 +6,7 @@ import type { NodeContext } from "../node/node-context.ts";
 import type { Intake, Kept, Progress, ReceivedFrame } from "./applier.ts";
 import type { LogPosition } from "./log-position.ts";
 
-/** Puts what a node takes in into its store, without what was deleted long ago. */
+/** Appends the entries that a node takes in to its store, and replaces entries that were deleted long ago by their burials. */
 export class ReplicaIntake implements Intake {
   readonly #context: NodeContext;
   readonly #position: LogPosition;
@@ -47,12 +47,12 @@ export class ReplicaIntake implements Intake {
     return cursor === undefined ? { ...record, place } : { ...record, place, cursor };
   }
 
-  /** What the store is to take of a frame: nearly always all of it, as it came. */
+  /** The entries of a frame that go into the store: nearly always all of them, as they came. */
   #recordOf({ header, entries, block, isDonation }: ReceivedFrame): RemoteRecord {
     const { time, events, rules } = this.#context;
     const { highestTime, after } = header;
     const atMs = time.nowMs();
-    // What may still be live by anybody's clock is kept aside.
+    // The quarantine keeps an entry that by any clock may still be live.
     const expiredByMs = time.confirmedMs() ?? 0;
     const screened = this.#horizon.screen(entries, isDonation, expiredByMs);
     if (screened === undefined) return { kind: "remote", entries, block, highestTime };

@@ -19,24 +19,25 @@ import {
 import type { LogPosition } from "../intake/log-position.ts";
 import type { NodeContext } from "../node/node-context.ts";
 
-/** How a directory has answered a probe. */
+/** The answer of a directory to a probe. */
 export type Standing = Extract<DirectoryMessage, { type: "standing" }>;
 
+/** Chooses which of several directories to dial, and when to go back to a better one. */
 export class DirectoryChoice {
   readonly #context: NodeContext;
   /** The place in the log of the directory that the node is at. */
   readonly #position: Pick<LogPosition, "place">;
   #current = 0;
-  /** The current directory is tried once more before the others are. */
+  /** Whether the current directory is dialled once more before the others. */
   #isRetrying = false;
   /** How many attempts in a row have failed. */
   #failed = 0;
-  /** Since when, without a break, each better directory has answered well; undefined while it does not. */
+  /** For each better directory, since when it has answered well without a break; undefined while it does not. */
   #goodSinceMs: (number | undefined)[] = [];
   #goodMs: number;
-  /** The directory that the node has gone back to, and when; until it has proved to last. */
+  /** The directory that the node has gone back to, and when. Cleared once the link has lasted. */
   #return: { readonly directory: number; readonly atMs: number } | undefined;
-  /** The probes that are not answered, each with how to wait for it no longer. */
+  /** The unanswered probes, each with the function that ends it. */
   readonly #probes = new Map<Link, () => void>();
   #cancelProbe: (() => void) | undefined;
 
@@ -110,7 +111,7 @@ export class DirectoryChoice {
     });
   }
 
-  /** As often as always, but for the probe that decides: not later than a directory has answered well for long enough. */
+  /** The delay to the next probe: the usual one, or less if a directory will have answered well for long enough before that. */
   #probeInMs(): number {
     const { clock, limits } = this.#context;
     const nowMs = clock.elapsedMs();
@@ -157,7 +158,7 @@ export class DirectoryChoice {
       },
       directory,
     );
-    // Who has not answered by then does not answer well. The next probe may be on its way sooner.
+    // A directory that has not answered by then does not answer well. The next probe may be sent before that.
     this.#probes.set(
       link,
       deadlines.after(limits.probeMs, () => this.#endProbe(link)),
@@ -182,7 +183,7 @@ export class DirectoryChoice {
     this.#context.events.emit.betterFound();
   }
 
-  /** It takes nodes in, and its log has all but the newest of what this node's log has. */
+  /** Whether the directory takes nodes in, and its log has all but the newest entries of this node's log. */
   #isGood({ ready, followed }: Standing): boolean {
     const { place } = this.#position;
     const through = cursorIn(followed, place)?.sequence;

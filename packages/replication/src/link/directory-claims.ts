@@ -1,6 +1,6 @@
 /**
- * What a directory says, held against what its peer knows to be possible: what it has told of itself in its greeting, and what it has sent on
- * the link. PROTOCOL.md, "What is possible", lists all of it. What cannot be true ends the link before it changes anything.
+ * Checks what a directory says against what its peer knows to be possible: what the peer told in its greeting, and what it has sent on
+ * the link. PROTOCOL.md, "What is possible", lists every check. A claim that cannot be true ends the link before it changes anything.
  */
 import {
   MeridianError,

@@ -11,7 +11,7 @@ export type NodeLinkMessage = OfType<
 /** What a directory tells another one that follows it. */
 export type FollowerLinkMessage = OfType<ForBoth | "registry">;
 
-/** Says of a message whether it means something to the party at this end of a link. Others are passed over. */
+/** Whether the party at this end of a link acts on a message. It ignores all others. */
 export type IsForParty<Message extends DirectoryMessage> = (
   message: DirectoryMessage,
 ) => message is Message;
@@ -37,10 +37,12 @@ const FOR_FOLLOWERS: Readonly<Record<FollowerLinkMessage["type"], true>> = {
   registry: true,
 };
 
+/** Whether a node acts on `message`. */
 export function isForNode(message: DirectoryMessage): message is NodeLinkMessage {
   return message.type in FOR_NODES;
 }
 
+/** Whether a directory that follows another one acts on `message`. */
 export function isForFollower(message: DirectoryMessage): message is FollowerLinkMessage {
   return message.type in FOR_FOLLOWERS;
 }

@@ -2,7 +2,7 @@ import type { Clock } from "@meridian/runtime";
 
 import type { Rules } from "../rules.ts";
 
-/** What should move. */
+/** What a node waits for at the moment. */
 export interface Expected {
   /** Frames wait to be acknowledged. */
   readonly outboxWaits: boolean;
@@ -16,12 +16,12 @@ export interface Expected {
 /** How many times longer a node waits for its turn to reconcile than for an answer. */
 const TURN_PATIENCE = 12;
 
-/** Notices when what should move does not, and how long the node has been behind. */
+/** Notices when the outbox, the log or a reconciliation does not move although it should, and measures how long the node has been behind. */
 export class ProgressWatch {
   readonly #clock: Clock;
   readonly #stallMs: number;
   readonly #rules: Rules;
-  /** When the outbox and the log were last seen to move, or to have no need to. */
+  /** When the outbox and the log last moved, or last had nothing to move. */
   #outboxMovedAtMs = 0;
   #logMovedAtMs = 0;
   #reconcileMovedAtMs = 0;

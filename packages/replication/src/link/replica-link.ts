@@ -36,7 +36,7 @@ export interface LinkEvents<Message extends DirectoryMessage> {
   frameCame(bytes: Uint8Array): void;
   /** The link is gone. Emitted once for each `welcomed`. */
   down(): void;
-  /** What was sent has left this process. Missing where only as much is sent as is asked for. */
+  /** Everything that was sent has left this process. A party that sends only answers does not need it. */
   drained?(): void;
   /** The directory says that this database is an older copy of one that went on. Missing where the peer has no outbox. */
   incarnationReused?(): void;
@@ -61,7 +61,7 @@ export interface LinkContext<Message extends DirectoryMessage> {
   readonly events: Emitter<LinkEvents<Message>>;
 }
 
-/** Why a directory refuses a peer for good: the operator has to do something. */
+/** Codes with which a directory refuses a peer until the operator has done something. */
 const FATAL_CODES: ReadonlySet<string> = new Set([
   "WRONG_CLUSTER",
   "UNSUPPORTED_VERSION",
@@ -69,7 +69,7 @@ const FATAL_CODES: ReadonlySet<string> = new Set([
   "SAME_LOG",
 ]);
 
-/** Why there is no sense in dialling the same directory again at once. */
+/** Codes after which dialling the same directory again at once is useless. */
 const LEAVING_CODES: ReadonlySet<string> = new Set([
   ...FATAL_CODES,
   "GOING_AWAY",
@@ -78,19 +78,20 @@ const LEAVING_CODES: ReadonlySet<string> = new Set([
   "STORE_FULL",
 ]);
 
+/** Keeps one link to a directory open, for a node or for a directory that follows. */
 export class ReplicaLink<Message extends DirectoryMessage> implements LinkFacts {
   readonly #context: LinkContext<Message>;
   readonly #isForParty: IsForParty<Message>;
-  /** Who is dialled, where there are several. */
+  /** Chooses the directory to dial if there are several. */
   readonly #choice: DirectoryChoice | undefined;
   readonly #backoff: Backoff;
-  /** The link in use; what an older one still says is not listened to. */
+  /** The link in use. Events of older links are ignored. */
   #link: Link | undefined;
   #opened = false;
   #welcomed = false;
   /** The last attempt was refused at once: nothing listens there. */
   #isRefused = false;
-  /** No link has opened since it was said that the directory does not answer. */
+  /** Whether no link has opened since the log said that the directory does not answer. */
   #isUnanswered = false;
   #heardAtMs = 0;
   /** What the directory was told when the link was opened. */
@@ -228,7 +229,7 @@ export class ReplicaLink<Message extends DirectoryMessage> implements LinkFacts 
   }
 
   #hear(message: Exclude<DirectoryMessage, Welcome>): void {
-    // Only a link that has proved to last makes the next break start from the shortest delay.
+    // Only after a link that has lasted does the next break start from the shortest delay.
     if (message.type === "echo") this.#backoff.reset();
     if (this.#isForParty(message)) this.#context.events.emit.told(message);
   }
@@ -248,7 +249,7 @@ export class ReplicaLink<Message extends DirectoryMessage> implements LinkFacts 
   #beat(link: Link, heartbeatMs: number, dueAtMs: number): void {
     if (this.#link !== link) return;
     const nowMs = this.#context.clock.elapsedMs();
-    // A node that was itself at a standstill has heard nothing, and may not blame the directory for it.
+    // A node that was itself at a standstill could not hear the directory.
     const lateMs = nowMs - dueAtMs;
     if (lateMs > heartbeatMs) this.#heardAtMs += lateMs;
     const silentMs = nowMs - this.#heardAtMs;
@@ -303,7 +304,7 @@ export class ReplicaLink<Message extends DirectoryMessage> implements LinkFacts 
     const isLinkOnly = wasUp && (code === undefined || !LEAVING_CODES.has(code));
     const mayRetry = isLinkOnly || code === "INCARNATION_REUSED";
     const isRound = this.#choice?.onDown(wasUp, mayRetry) ?? true;
-    // Those who were cut off by one event are not to come to the next directory at one moment.
+    // Nodes that one event has cut off must not all dial the next directory at the same moment.
     const delayMs = isRound ? this.#backoff.nextMs() : random.next() * limits.backoffFirstMs;
     this.#cancelTimer = deadlines.after(delayMs, () => this.#connect());
   }

@@ -20,16 +20,19 @@ interface Report {
 
 const REPORTS_MAX = 256;
 
-/** Writers that wait for their write to be known more widely. */
+/** Lets each writer wait until its write has reached the acknowledgement level that the writer asked for. */
 export class Acknowledgements {
   readonly #context: NodeContext;
   readonly #waiters = new Set<Waiter>();
   #reserved = 0;
   #directoryThrough: number;
-  /** Of positions through here, reports of later ones say nothing that are below `#orderedFrom`. */
+  /**
+   * After a change of directory the new log may lack writes of this node up to `#unorderedThrough`. Until they have been sent
+   * again, at `#orderedFrom`, "node X has position 9" does not imply that X has position 8.
+   */
   #unorderedThrough = 0;
   #orderedFrom = 0;
-  /** What the directory said of the newest positions: it may answer before the writer begins to wait. */
+  /** The directory's newest reports. A report may come before its writer begins to wait. */
   readonly #reports: Report[] = [];
 
   constructor(context: NodeContext) {
@@ -42,7 +45,7 @@ export class Acknowledgements {
     return Math.max(this.#reserved, this.#waiters.size);
   }
 
-  /** Keeps a place for a writer that is going to wait, and returns what gives it back. Throws `OVERLOADED`, before anything is written. */
+  /** Reserves a place for a writer that is going to wait, and returns the function that releases it. Throws `OVERLOADED` if all places are taken. */
   reserve(): () => void {
     if (this.#reserved >= this.#context.limits.waitersMax) throw this.#overloaded();
     this.#reserved += 1;
@@ -86,8 +89,8 @@ export class Acknowledgements {
   }
 
   /**
-   * The log may lack what is acknowledged, through `position`: whoever has later positions of it need not have those,
-   * until they have been sent again.
+   * The log may lack acknowledged frames of this node's outbox up to `position`. Until they have been sent again, a node that has a
+   * later position may lack these.
    */
   onLack(position: number): void {
     this.#unorderedThrough = position;
@@ -95,7 +98,7 @@ export class Acknowledgements {
     this.#reports.splice(0);
   }
 
-  /** What the log may have lacked is in the outbox again, before `position` or in it. */
+  /** What the log may have lacked stands in the outbox again, at or before `position`. */
   onSentAgain(position: number): void {
     this.#orderedFrom = position;
   }
@@ -106,7 +109,7 @@ export class Acknowledgements {
     for (const waiter of this.#waiters) this.#check(waiter);
   }
 
-  /** These other nodes have the outbox through `position`, of these that are ready. */
+  /** `nodes` have applied this node's outbox through `position`; `ready` are all nodes that were ready then. */
   onApplied(position: number, nodes: readonly string[], ready: readonly string[]): void {
     const report = { position, nodes, ready };
     if (this.#reports.push(report) > REPORTS_MAX) this.#reports.shift();
@@ -116,7 +119,7 @@ export class Acknowledgements {
     }
   }
 
-  /** Answers everyone with what is known now. */
+  /** Ends every wait with the level that has been reached by now. */
   close(): void {
     for (const waiter of this.#waiters) waiter.finish(false);
   }
@@ -135,12 +138,12 @@ export class Acknowledgements {
     if (level === "local") return true;
     const isOrdered = position <= this.#directoryThrough;
     if (level === "directory") return isOrdered;
-    // What every node has, but no log yet, would be lost with them.
+    // A write that every node has applied, and no directory has committed, is lost if all nodes lose their data.
     if (level === "all") return isOrdered && heard && ready.every((id) => nodes.includes(id));
     return 1 + nodes.filter((id) => ready.includes(id)).length >= level;
   }
 
-  /** What is applied through a position is applied through every one before it in the same log. */
+  /** A node that has applied a position has applied every earlier position of the same log. */
   #hear(waiter: Waiter, { position, nodes, ready }: Report): void {
     if (waiter.position > position) return;
     if (waiter.position <= this.#unorderedThrough && position < this.#orderedFrom) return;

@@ -3,7 +3,7 @@ interface Waiting {
   readonly done: () => void;
 }
 
-/** What waits for the directory to commit the outbox through a position. */
+/** Calls back when the directory has committed the outbox through a given position. */
 export class CommittedOutbox {
   #through = 0;
   #waiting: Waiting[] = [];

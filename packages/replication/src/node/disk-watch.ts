@@ -12,7 +12,7 @@ import type { MeridianError, Welcome } from "@meridian/protocol";
 import type { LogPosition } from "../intake/log-position.ts";
 import type { Home } from "./home.ts";
 
-/** What a store fails with while its disk takes nothing. */
+/** The codes with which a store fails while its disk is full. */
 const DISK_CODES: ReadonlySet<string> = new Set([
   "STORE_FULL",
   "STORE_READ_ONLY",
@@ -20,6 +20,7 @@ const DISK_CODES: ReadonlySet<string> = new Set([
   "OVERLOADED",
 ]);
 
+/** Decides what becomes of the link while the disk of a node is full. */
 export class DiskWatch {
   readonly #store: Pick<ReplicaStore, "stall" | "shortage">;
   readonly #position: Pick<LogPosition, "logId" | "epoch" | "isSettled">;
@@ -48,12 +49,12 @@ export class DiskWatch {
     return this.#mode === "visits";
   }
 
-  /** Whether the node is no good one to send clients to that write. */
+  /** Whether clients that write should be sent to another node. */
   get isFull(): boolean {
     return !this.takesIn || this.#store.shortage !== undefined;
   }
 
-  /** Whether a new link would be fed in vain no more. */
+  /** Whether the disk takes entries again, so that a new link is worth making. */
   get mayResume(): boolean {
     return !this.takesIn && this.#store.stall === undefined;
   }
@@ -66,7 +67,7 @@ export class DiskWatch {
     else this.#mode = stands ? "passes-over" : "visits";
   }
 
-  /** Something failed. Returns whether the link is kept all the same; frames are then passed over. */
+  /** An append failed. Returns whether the link is kept all the same; the node then passes over the frames that come. */
   lose({ code }: MeridianError): boolean {
     if (!this.takesIn) return DISK_CODES.has(code);
     const isOfDisk = DISK_CODES.has(code) && this.#store.stall !== undefined;
@@ -80,7 +81,7 @@ export class DiskWatch {
     this.#mode = "takes-in";
   }
 
-  /** Whether the node stands in the log of this link, as if it had come just now. */
+  /** Whether the cursor lies in the log of this link, so that the node would be fed from there if it greeted now. */
   get #stands(): boolean {
     const { logId, epoch, isSettled } = this.#position;
     const isHere = logId === this.#log.logId && epoch === this.#log.epoch;

@@ -34,15 +34,15 @@ interface Claim {
   readonly followed: readonly Cursor[];
 }
 
-/** Which log holds everything that the node holds, its unacknowledged outbox left out. */
+/** Which log holds everything that the node holds, apart from the part of its outbox that nobody has acknowledged. */
 type Whereabouts =
-  /** None: no directory has ever taken the node in. */
+  /** No log does: no directory has ever taken the node in. */
   | { readonly kind: "nowhere" }
-  /** That of `place`, through that sequence. */
+  /** The log that `place` names does, through the sequence of `place`. */
   | { readonly kind: "at"; readonly place: Cursor }
   /**
-   * The log that the node is fed from, once the node has applied it through `through` and owes it nothing: `owes` says that
-   * something is being sent again which that log may lack.
+   * The log that feeds the node will, once the node has applied it through `through` and `owes` is false. `owes` is true while
+   * the node sends again what that log may lack.
    */
   | { readonly kind: "arriving"; readonly through: number; readonly owes: boolean }
   /** Nobody can tell: the node has to reconcile. */
@@ -51,6 +51,7 @@ type Whereabouts =
 /** How a greeting says that the home is unknown: no log has that id. */
 const IN_NO_LOG: Readonly<Cursor> = { logId: 0, epoch: 0, sequence: 0 };
 
+/** Keeps which log holds everything that the node holds, and what another log may lack of it. */
 export class Home {
   readonly #context: NodeContext;
   readonly #position: LogPosition;
@@ -60,15 +61,16 @@ export class Home {
   #keys: RecentKeys;
   #others: readonly Cursor[];
   #savedOthers: readonly Cursor[];
-  /** How far the node was in the epoch that it left last: further than its cursor by what was not committed. */
+  /** The last sequence that the node had applied in the epoch it left last. It may lie above the cursor, by frames that were not committed. */
   #left: Cursor | undefined;
-  /** How far it had everything there: less than that in the middle of a compacted part. */
+  /** The last sequence at which the node was whole in that epoch. It lies below `#left` if the node left within a compacted part. */
   #leftWhole: Cursor | undefined;
-  /** The first that is not reached, and the newest: newer ones must not put the first off for ever. */
+  /** The oldest claim whose `at` is not reached, and the newest. Were only the newest kept, claims that come often would never be reached. */
   #claims: readonly Claim[] = [];
   /**
-   * A node that has just started may hold more than what its cursor covers, of frames that no directory has committed. Where its
-   * store does not tell their keys, they come again while the epoch of its cursor lasts: from here on it has them all.
+   * A node that has just started may hold entries above its cursor, of frames that no directory has committed. If its store does
+   * not know the keys of these entries, the directory sends the frames again while the epoch of the cursor lasts. Once the node
+   * has applied `#completeFrom`, it knows all these keys.
    */
   #completeFrom: number;
 
@@ -99,7 +101,7 @@ export class Home {
     return this.#where.kind !== "arriving";
   }
 
-  /** For the node's introduction: where it may be fed from, and what has everything that it has. */
+  /** For the node's `hello`: the places from which it may be fed, and its home. */
   get places(): Pick<Hello, "cursors" | "home"> {
     const { cursor } = this.#position;
     const cursors = cursor === undefined ? this.#others : withCursor(this.#others, cursor);
@@ -112,7 +114,7 @@ export class Home {
     return isSettled ? place : (this.#left ?? place);
   }
 
-  /** How far the node has that epoch of a log that it is not fed from; undefined if it does not know. */
+  /** The last sequence that the node has of an epoch of a log that does not feed it; undefined if the node does not know. */
   reachedIn(log: Pick<Cursor, "logId" | "epoch">): number | undefined {
     const other = cursorIn(this.#others, log);
     const left = this.#leftWhole && cursorIn([this.#leftWhole], log);
@@ -132,8 +134,9 @@ export class Home {
   }
 
   /**
-   * The directory feeds the node. Returns the keys of what its log may lack: they are to be sent again, and `paid` is to be called
-   * when they are durably in the outbox. Returns undefined if nobody can tell what it lacks, and the two have to reconcile.
+   * The directory feeds the node. Returns the keys of the entries that the directory's log may lack: the caller sends them again,
+   * and calls `paid` when they are durable in the outbox. Returns undefined if nobody can tell what the log lacks: then node and
+   * directory have to reconcile.
    */
   arrive(welcome: Welcome): readonly string[] | undefined {
     const { logId, epoch, resumeAfter, homeThrough, committedThrough } = welcome;
@@ -166,7 +169,7 @@ export class Home {
     return missing;
   }
 
-  /** What the log may have lacked is in the outbox, durably. */
+  /** The entries that the log may have lacked are durable in the outbox. */
   paid(): void {
     if (this.#where.kind !== "arriving") return;
     this.#where = { ...this.#where, owes: false };
@@ -179,7 +182,7 @@ export class Home {
     this.#where = { kind: "unknown" };
   }
 
-  /** Node and log have exchanged all that differed. */
+  /** A reconciliation is over: node and log have exchanged everything in which they differed. */
   settle(): void {
     const { applied, committedThrough } = this.#position;
     this.#applier.settle();
@@ -214,7 +217,7 @@ export class Home {
     this.advance();
   }
 
-  /** `applied` has moved, or something that is waited for has happened. */
+  /** `applied` has moved, or the node has paid what it owed: the node may have arrived. */
   advance(): void {
     const { applied, isSettled, durableThrough } = this.#position;
     if (applied >= this.#completeFrom) this.#completeFrom = 0;
@@ -227,7 +230,7 @@ export class Home {
     }
   }
 
-  /** The link is down. A node that had not quite arrived cannot tell any more where it is at home. */
+  /** The link is down. The home of a node that had not arrived becomes unknown. */
   onDown(): void {
     this.#claims = [];
     if (this.#where.kind !== "arriving") return;
@@ -239,7 +242,7 @@ export class Home {
   save(): void {
     const { store, append, events } = this.#context;
     const { whole, durableThrough, isSettled } = this.#position;
-    // What is not durable yet may fail to become so, and the cursor go back with it.
+    // An append that fails later takes the cursor back with it.
     if (isSettled) this.#savable.cover(Math.min(whole.sequence, durableThrough));
     if (this.#others === this.#savedOthers) return;
     this.#savedOthers = this.#others;
@@ -298,7 +301,7 @@ export class Home {
     return this.#where.kind === "at" ? this.#where.place : { ...IN_NO_LOG };
   }
 
-  /** Nothing is owed any more: the log that the node stands in is its home. */
+  /** The node owes its log nothing any more: that log becomes its home. */
   #becomeAt(sequence: number): void {
     const { logId, epoch } = this.#position;
     this.#where = { kind: "at", place: { logId, epoch, sequence } };
@@ -306,7 +309,7 @@ export class Home {
   }
 }
 
-/** What a node holds of the log of its cursor beyond that; undefined where nobody can tell, or where it holds something of another. */
+/** What a node holds above its cursor of the cursor's log; undefined if nobody can tell, or if the node holds entries of another log. */
 function tailOf({
   cursor,
   tail,

@@ -16,7 +16,7 @@ export class KnownMembers {
     }
   }
 
-  /** The link is down: nobody tells any more. */
+  /** The link is down: the list is not kept up to date any more. */
   clear(): void {
     this.#list = [];
   }

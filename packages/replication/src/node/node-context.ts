@@ -26,7 +26,7 @@ export interface NodeContext extends Required<
     "node" | "dial" | "directories" | "clock" | "random" | "logger" | "defer" | "load"
   >
 > {
-  /** Read here, and written to by `append` alone. */
+  /** The parts read from it; only `append` writes to it. */
   readonly store: Omit<ReplicaStore, "append">;
   /** Hands a record to the store. If it fails, `refused` is told before `done` is called. */
   readonly append: ReplicaStore["append"];
@@ -54,27 +54,27 @@ export interface NodeEvents extends ApplierEvents, Required<LinkEvents<NodeLinkM
   changed(entries: readonly Entry[]): void;
   /** A frame of the log that ends with `through` has brought these keys. */
   taken(through: number, keys: readonly string[]): void;
-  /** The log is to hear of entries instead of those that it has sent. `offered` is to be called when they are in the outbox. */
+  /** The log is to get `entries` in place of those that it has sent. The owner calls `offered` when they are in the outbox. */
   corrected(entries: readonly Entry[], offered: () => void): void;
   /** Entries have gone into the quarantine. */
   quarantined(entries: readonly Entry[]): void;
-  /** Everything through `through` is durable, and the sender of the frame wants to know. */
+  /** Everything through `through` is durable, and the sender of the frame has asked to be told. */
   reported(through: number): void;
   /** What an older copy of this database had not sent gets lower stamps: node and log have to compare what they have after that. */
   outdated(): void;
-  /** Entries have new stamps, lower ones perhaps: what memory holds of their keys is void. */
+  /** Entries have got new stamps, which may be lower than before: whoever caches their keys drops them. */
   restamped(entries: readonly Entry[]): void;
   /** The log may lack what the node has had acknowledged elsewhere. */
   lacked(): void;
-  /** With the outbox through this position, the log has all that the node has had acknowledged. */
+  /** Once the log has the outbox through this position, it has everything that the node has had acknowledged. */
   completed(outboxPosition: number): void;
   /** A reconciliation is over. */
   reconciled(): void;
   /** A better directory is to be tried. */
   betterFound(): void;
   /**
-   * A record could not be made durable, and neither will be anything that was appended after it until now, although nobody else has been told
-   * of that yet: the store stands where it last was durably.
+   * A record could not be made durable. The records that were appended after it will fail, too; their `done` has not been called yet.
+   * The store stands where it last was durable.
    */
   refused(): void;
   /** Something could not be made durable, or is wrong with what the link carries. */

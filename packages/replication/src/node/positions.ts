@@ -37,23 +37,24 @@ interface Waiter {
   readonly finish: (reached: boolean) => void;
 }
 
-/** `unknown`: the directory can tell where its log has the outbox; `unheard`: it can tell whether the epoch is lost. */
+/** What the directory is asked about: `unknown`, where its log has an outbox position; `unheard`, whether an epoch is lost. */
 type Reach = "reached" | "not-yet" | "unknown" | "unheard";
 
+/** Tells whether a node has what a session position stands for, and lets requests wait until it has. */
 export class Positions {
   readonly #context: NodeContext;
   readonly #parts: PositionsParts;
   readonly #waiters = new Set<Waiter>();
-  /** The epoch of the directory that was heard of last: its sequences say nothing while the node stands in another log. */
+  /** The newest epoch of the directory that the node has heard of. While the node stands in another log, its sequences are not comparable. */
   #epoch = 0;
   /** What the directory was asked on this link and has not answered, as text. */
   readonly #asked = new Set<string>();
-  /** Where that log has other nodes' outboxes, as the directory told. */
+  /** Where the directory's log has other nodes' outbox positions, as the directory answered. */
   readonly #located = new Map<number, { readonly position: number; readonly sequence: number }>();
   #epochs: Welcome["epochs"] = [];
   /** Epochs of which the directory has answered, in the epoch of its last `welcome`, that they are none of its own. */
   readonly #lost = new Set<number>();
-  /** The node's own outbox is in the log through `position`, somewhere up to `sequence`. */
+  /** The log holds the node's own outbox through `position`, at or before `sequence`. */
   #acknowledged = { position: 0, sequence: Infinity };
 
   constructor(context: NodeContext, parts: PositionsParts) {
@@ -82,7 +83,7 @@ export class Positions {
     if (position > this.#acknowledged.position) this.#acknowledged = { position, sequence };
   }
 
-  /** What a client that is answered now has seen. */
+  /** The position of everything that a client has seen once it gets an answer now. */
   current(): Position {
     const { outboxThrough, incarnation } = this.#context.store;
     const isPending = outboxThrough > this.#sequenced();
@@ -123,7 +124,7 @@ export class Positions {
     });
   }
 
-  /** Lets go of everyone whose position is reached, and asks the directory for those of whom it can tell more. */
+  /** Ends the wait of every request whose position is reached, and asks the directory about the others where it may know more. */
   check(): void {
     for (const waiter of this.#waiters) {
       const reach = this.#test(waiter.position);
@@ -145,19 +146,19 @@ export class Positions {
     this.check();
   }
 
-  /** Lets go of everyone. */
+  /** Ends every wait. */
   close(): void {
     for (const waiter of this.#waiters) waiter.finish(false);
   }
 
-  /** The last of the node's own positions that the place covers which a client is told. */
+  /** The last outbox position of this node that is covered by the place in the log which clients are told. */
   #sequenced(): number {
     const { store } = this.#context;
     const { position: place } = this.#parts;
-    // Until the node has settled, that is a place in the log that it has left.
+    // Until the node has settled, clients are told a place in the log that the node has left.
     if (!place.isSettled) return 0;
     const { position, sequence } = this.#acknowledged;
-    // An acknowledgement may come before the place in the log that it is about.
+    // An acknowledgement may come before the frame in which the log carries the position.
     const isThere = place.epoch === this.#epoch && place.applied >= sequence;
     return Math.max(place.positionOf(store.incarnation) ?? 0, isThere ? position : 0);
   }

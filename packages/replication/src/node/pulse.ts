@@ -14,7 +14,7 @@ import type { ServingFacts } from "./serving-state.ts";
 import type { Submitter } from "./submitter.ts";
 import type { WritePath } from "./write-path.ts";
 
-/** The parts of a node that it tells of. */
+/** The parts of a node whose state a pulse reports. */
 export interface PulseParts {
   readonly position: LogPosition;
   readonly applier: Applier;
@@ -27,7 +27,7 @@ export interface PulseParts {
   readonly progress: ProgressWatch;
 }
 
-/** Says how a node is, when it greets and with every heartbeat, and notices when nothing moves any more. */
+/** Fills in a node's `hello` and heartbeats, saves how far the node has come, and notices a link on which nothing moves. */
 export class Pulse {
   readonly #context: NodeContext;
   readonly #parts: PulseParts;
@@ -67,7 +67,7 @@ export class Pulse {
     };
   }
 
-  /** Makes durable how far the node has come. The cursor first: what counts as acknowledged is to be covered by it. */
+  /** Makes the cursor durable, and then how far the outbox is acknowledged: the durable cursor has to cover durable acknowledgements. */
   save(): void {
     const { applier, submitter, home } = this.#parts;
     applier.save();
@@ -87,11 +87,11 @@ export class Pulse {
     };
   }
 
-  /** No entry that this node still has to send, or will ever make, has a lower stamp time. */
+  /** A lower bound of the stamp times of all entries that this node still has to send or will ever make. */
   lowestTime(): number {
     const { time, stamps } = this.#context;
     const { horizon, submitter, writes } = this.#parts;
-    // Where the horizon goes, no further: a clock that is ahead must not drag the stamps along.
+    // The promise goes only as far as the horizon needs it: a clock that is ahead must not drag the stamps along.
     const made = stamps.promise((time.confirmedMs() ?? 0) - horizon.distanceMs);
     return Math.min(made, submitter.lowestTime, writes.lowestTime);
   }
@@ -102,9 +102,9 @@ export class Pulse {
   }
 
   /**
-   * A message may have been lost without the link breaking: why to give the link up where nothing moves although something
-   * should. A directory that cannot write its log moves nothing; it is given up where there is another. A node whose disk
-   * takes nothing does not move on until that is over, and then needs a new link.
+   * Why to give the link up, undefined to keep it: a message may have been lost without the link breaking, and then nothing moves
+   * although something should. A directory that cannot write its log is given up if there is another directory. A node whose disk
+   * is full moves on only when the disk has room again, and then needs a new link.
    */
   stall(): MeridianError | undefined {
     const { progress, submitter, position, reconciliation, disk } = this.#parts;

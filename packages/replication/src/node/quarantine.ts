@@ -3,7 +3,7 @@ import type { Entry, QuarantinedEntry } from "@meridian/protocol";
 import type { NodeContext } from "./node-context.ts";
 import type { Receipt, WritePath, WriteRequest } from "./write-path.ts";
 
-/** What this node held live and the cluster has deleted while it was away: kept until somebody decides. */
+/** The entries that this node held live and that the cluster deleted while the node was away. They are kept until an operator restores or drops them. */
 export class Quarantine {
   readonly #context: NodeContext;
   readonly #writes: WritePath;
@@ -13,7 +13,7 @@ export class Quarantine {
     this.#writes = writes;
   }
 
-  /** Says that entries have come into it. */
+  /** Logs that entries have come in. */
   report(entries: readonly Entry[]): void {
     this.#context.logger.warn("entries deleted while this node was away are quarantined", {
       count: entries.length,
@@ -37,8 +37,8 @@ export class Quarantine {
   }
 
   /**
-   * Writes an entry anew, as a write of now that keeps the expiry it had, and takes it out of the quarantine. It
-   * replaces what the key has, unless `check` throws at that. Rejects like a write, and with `QUARANTINED_NOT_FOUND` or
+   * Writes an entry as if it was written now, with the expiry that it had, and takes it out of the quarantine. The write replaces
+   * what the key has, unless `check` throws. Rejects like a write, and with `QUARANTINED_NOT_FOUND` or
    * `QUARANTINED_EXPIRED`.
    */
   replay(id: number, check?: WriteRequest["check"], reportApplied = false): Promise<Receipt> {
@@ -49,7 +49,7 @@ export class Quarantine {
     });
   }
 
-  /** Drops entries for good. Resolves once that is durable; ids that are not there are passed over. */
+  /** Drops entries for good. Resolves once that is durable. Ignores unknown ids. */
   drop(ids: readonly number[]): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#context.append({ kind: "release", ids }, (failure) =>

@@ -46,6 +46,7 @@ import { Settlement } from "./settlement.ts";
 import { Submitter } from "./submitter.ts";
 import { WritePath, type BatchWrite, type Receipt } from "./write-path.ts";
 
+/** The replication of one node without sockets and disk: `dial` makes its links, and its store is a port. */
 export class Replica {
   readonly #options: ReplicaOptions;
   readonly #context: NodeContext;

@@ -28,6 +28,7 @@ import { OutboxWalk } from "./outbox-walk.ts";
 import type { Submitter } from "./submitter.ts";
 import type { WritePath } from "./write-path.ts";
 
+/** Gives new stamps to the part of the outbox that a directory has refused for its stamps. */
 export class Restamper {
   readonly #context: NodeContext;
   readonly #writes: WritePath;
@@ -36,9 +37,9 @@ export class Restamper {
   #isActive = false;
   /** The highest stamp time given since a frame was refused. */
   #renewedTime = 0;
-  /** Gives stamps to what was in the outbox when an older copy of the database was put in its place. */
+  /** Stamps the frames that were in the outbox when an older copy of the database was put in its place; undefined without such a copy. */
   #outdated: HybridClock | undefined;
-  /** Stamps from here on were given when a directory had told the time. */
+  /** The first stamp time that was issued after a directory had told the time. */
   #judgedFrom = Infinity;
 
   constructor(context: NodeContext, writes: WritePath, submitter: Submitter) {
@@ -48,7 +49,7 @@ export class Restamper {
     this.#outbox = new OutboxWalk(context, (failure) => this.#fail(failure));
   }
 
-  /** The database counts as a new one from here on: it is an older copy of one that went on. */
+  /** Gives the database a new identity, because it is an older copy of a database that went on. */
   adopt(): void {
     const { append, random, events } = this.#context;
     const incarnation = randomIdentity(random);
@@ -59,20 +60,20 @@ export class Restamper {
     });
   }
 
-  /** What is in the outbox may have been sent, and replaced, by what this database is an older copy of. */
+  /** The outbox may hold writes that the database from which this one was copied has sent and replaced since. */
   distrustOutbox(): void {
     const { random, rules } = this.#context;
     this.#outdated = new HybridClock(random, this.#admittedTime, 0, rules);
   }
 
-  /** Takes note of which stamps are given by a time that a directory has told. */
+  /** Notes the first stamp that is issued after a directory has told the time. */
   noteTime(): void {
     const { time, stamps } = this.#context;
-    // Nothing is promised by this: it asks for the next stamp.
+    // `promise(0)` promises nothing; it returns the time of the next stamp.
     if (this.#judgedFrom === Infinity && time.isTold) this.#judgedFrom = stamps.promise(0);
   }
 
-  /** The directory, which admits stamps up to `timeMax`, has refused the frame at `position` for its stamps: it has taken those before. */
+  /** The directory has taken the frames before `position`, and refused the frame at `position`: it admits stamps up to `timeMax`. */
   refuse(position: number, timeMax: number): void {
     const { acknowledgedThrough } = this.#submitter;
     const { rules } = this.#context;
@@ -86,12 +87,12 @@ export class Restamper {
     this.#writes.pause(() => this.#look(position, timeMax));
   }
 
-  /** New stamps lie above what a directory has admitted, and above a horizon. */
+  /** The highest stamp time that a directory has admitted, or the horizon if that is higher. New stamps lie above it. */
   get #admittedTime(): number {
     return Math.max(this.#context.admitted.time, this.#context.store.horizon);
   }
 
-  /** Looks through the outbox for the stamps that stay, and goes on with the rest. */
+  /** Finds the highest stamp in the frames before `position`, which stay as they are, and goes on with the frames from `position` on. */
   #look(position: number, timeMax: number): void {
     // The directory has taken what is before a refused position.
     let taken = 0;
@@ -107,7 +108,7 @@ export class Restamper {
     });
   }
 
-  /** What has a stamp up to `bound` from a position on keeps it, and new ones have to lie above it, or order would be lost. */
+  /** From `position` on, entries with stamps up to `bound` keep them. New stamps lie above all kept ones, so that writes keep their order. */
   #lookBehind(position: number, bound: number, admittedTime: number): void {
     let highest = admittedTime;
     const see = (frame: OutboxFrame): boolean => {
@@ -123,7 +124,7 @@ export class Restamper {
     });
   }
 
-  /** Stamps up to `bound` of what an older copy of the database had not sent stay, and new ones lie above. */
+  /** Entries that an older copy of the database had not sent keep their stamps up to `bound`. New stamps lie above them. */
   #lookAtOutdated(outdated: HybridClock, bound: number, done: () => void): void {
     const { stamps, events } = this.#context;
     const see = ({ block, count }: OutboxFrame): boolean => {
@@ -138,7 +139,7 @@ export class Restamper {
     });
   }
 
-  /** This runs when a commit is done, or in a later turn, where nobody else would take a failure. */
+  /** This runs after a commit or in a later turn, where no caller would catch what it throws. */
   #walk(after: number, see: (frame: OutboxFrame) => boolean, done: () => void): void {
     try {
       this.#outbox.begin(after, see, done);
@@ -162,7 +163,7 @@ export class Restamper {
   #restampFrame(frame: OutboxFrame, refusedAbove: number): void {
     const { store, append, events } = this.#context;
     const { position } = frame;
-    // What has been admitted meanwhile, by whomever, keeps its stamp, and so does what already has a new one.
+    // Entries that a directory has admitted meanwhile keep their stamps, and so do entries that have new ones already.
     const bound = Math.max(refusedAbove, this.#admittedTime, this.#renewedTime);
     // The newest of a key stands for all before it, or those would come back above it; and it has its new stamp already
     // if an earlier frame held one of them, or the write would be there twice, once above what has replaced it.
@@ -192,13 +193,13 @@ export class Restamper {
     const { store, stamps, events } = this.#context;
     this.#isActive = false;
     this.#submitter.resume();
-    // What has kept its stamp is older than any write to come, and must not outdo it.
+    // An entry that kept its stamp is older than any write to come, and must not win over one.
     stamps.observe(store.highestTime);
     this.#writes.resume();
     events.emit.failed(failure);
   }
 
-  /** Has everything sent again that is not acknowledged; what the directory had taken it passes over. */
+  /** Has the submitter send again everything that is not acknowledged. The directory passes over what it has taken already. */
   #end(): void {
     this.#isActive = false;
     const { events, rules } = this.#context;
@@ -211,7 +212,10 @@ export class Restamper {
     this.#submitter.pump();
   }
 
-  /** The entry with a new stamp, and as long to live from it as it had from the old one. Its end is put forward only by a time that is confirmed. */
+  /**
+   * The entry with a new stamp and the time to live that it had from the old one. Example: stamped at 12:00 to expire at 12:10, and
+   * stamped anew at 11:00, it expires at 11:10. The expiry moves only while a majority confirms the time.
+   */
   #restamp(entry: Entry): Entry {
     const { stamps, time } = this.#context;
     const isOutdated = entry.stamp.origin !== stamps.origin;
@@ -225,8 +229,8 @@ export class Restamper {
   }
 
   /**
-   * Whether the end of an entry was reckoned by the clock that its stamp shows, and is to move with it. A clock that was ahead goes on in the
-   * stamps after the time is right again; the ends of what is written then are right.
+   * Whether the expiry of an entry was reckoned by the wrong clock that its stamp shows, and has to move with the stamp. Stamps stay ahead
+   * after the clock has been put right; what is written from then on has the right expiry.
    */
   #endedByStamp({ stamp, expiresAtMs }: Entry): boolean {
     const isByThatClock = stamp.time < this.#judgedFrom && expiresAtMs >= unixMsOf(stamp.time);

@@ -2,7 +2,7 @@ import type { Cursor } from "@meridian/protocol";
 
 interface Acknowledged {
   readonly position: number;
-  /** The log was committed through here when that was heard; infinite where it was another log, or another epoch. */
+  /** How far the log was committed when the node heard the acknowledgement; infinite if that was another log or epoch. */
   readonly through: number;
 }
 
@@ -13,12 +13,12 @@ interface Acknowledged {
  * committed through 90 is savable once the durable cursor has come to 90.
  */
 export class SavableOutbox {
-  /** Acknowledgements that the cursor does not cover: the first, and the newest. */
+  /** The oldest and the newest acknowledgement that the cursor does not cover yet. */
   #waiting: readonly Acknowledged[] = [];
   #position: number;
   /** The log that acknowledgements come from. */
   #log = { logId: 0, epoch: 0 };
-  /** The highest place in the log of what has become savable. */
+  /** The highest `committedThrough` of the acknowledgements that have become savable. */
   #through = 0;
 
   constructor(outboxAcknowledged: number) {
@@ -54,8 +54,8 @@ export class SavableOutbox {
   }
 
   /**
-   * A directory has taken the node in: acknowledgements come from its log from here on. Where that has what another log has
-   * acknowledged, or another epoch of it, is known once the node has settled there.
+   * A directory has taken the node in: from here on, acknowledgements come from its log. Only once the node has settled in that log is
+   * it known where the log has what another log, or another epoch of it, has acknowledged.
    */
   enterLog({ logId, epoch }: Pick<Cursor, "logId" | "epoch">): void {
     if (this.#log.logId === logId && this.#log.epoch === epoch) return;

@@ -7,7 +7,7 @@ export interface ServingFacts {
   readonly reconciling: boolean;
   /** The disk takes nothing new. */
   readonly full: boolean;
-  /** The node has had everything through some place of its log. */
+  /** Whether the node is settled: its log holds everything that the node holds. */
   readonly settled: boolean;
   readonly applied: number;
 }
@@ -17,9 +17,9 @@ export class ServingState {
   #status: NodeStatus = "joining";
   #stopping = false;
   #joinExpired = false;
-  /** The node has been ready or standalone since it started. */
+  /** Whether the node has been `ready` or `standalone` since it started. */
   #served = false;
-  /** What `applied` must reach for the node to be ready. */
+  /** The sequence that `applied` has to reach for the node to be `ready`. */
   #target = Infinity;
 
   get status(): NodeStatus {

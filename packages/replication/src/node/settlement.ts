@@ -12,7 +12,7 @@ import type { NodeContext } from "./node-context.ts";
 import type { Submitter } from "./submitter.ts";
 import type { WritePath, WriteDone } from "./write-path.ts";
 
-/** The parts of a node that a settlement brings to one log. */
+/** The parts of a node that a settlement works with. */
 export interface SettlementParts {
   readonly position: LogPosition;
   readonly applier: Applier;
@@ -23,15 +23,18 @@ export interface SettlementParts {
   readonly submitter: Pick<Submitter, "acknowledgedThrough">;
 }
 
-/** Among how many of its keys, the first ones, a node looks for one to send once more. */
+/** A node that needs any one entry to send looks for it among this many of its first keys. */
 const KEYS_LOOKED_AT = 256;
 
-/** Brings a node and the directory that takes it in to the same data: by the feed alone, by sending again what is missing, or by reconciling. */
+/**
+ * Brings a node and the log of its directory to the same data in one of three ways: the directory feeds the node; the node also
+ * sends again what the log lacks; or the two reconcile.
+ */
 export class Settlement implements ReconcilingParty {
   readonly #context: NodeContext;
   readonly #parts: SettlementParts;
   readonly reconciliation: Reconciliation;
-  /** How often a directory has taken the node in: what was begun with one says nothing of the next. */
+  /** Counts how often a directory has taken the node in. Work that was begun at an earlier count is void. */
   #begun = 0;
 
   constructor(context: NodeContext, parts: SettlementParts) {
@@ -81,8 +84,8 @@ export class Settlement implements ReconcilingParty {
   }
 
   /**
-   * Has the log hear of entries, and calls `done` when they are durable in the outbox. During a reconciliation it calls `done` at
-   * once: the reconciliation itself waits until they are acknowledged, and no cursor is saved before it ends.
+   * Puts entries into the outbox for the log, and calls `done` when they are durable there. During a reconciliation it calls `done` at
+   * once: the reconciliation waits until the entries are acknowledged, and the node saves no cursor before the reconciliation ends.
    */
   offer(entries: readonly Entry[], done: () => void): void {
     const { writes } = this.#parts;
@@ -104,7 +107,7 @@ export class Settlement implements ReconcilingParty {
     return this.#context.time.ownMs();
   }
 
-  /** What is thrown there nobody else would take. */
+  /** Catches what `callback` throws: no caller is left in that turn. */
   later(callback: () => void): void {
     this.#context.defer(() => {
       try {
@@ -127,12 +130,15 @@ export class Settlement implements ReconcilingParty {
     this.#parts.horizon.settle();
     this.#parts.home.settle();
     this.#context.events.emit.reconciled();
-    // What was wanted is acknowledged, so everything after that comes last.
+    // The log has acknowledged everything that it wanted: whatever the node sends from here on completes it.
     this.#context.events.emit.completed(this.#parts.submitter.acknowledgedThrough + 1);
     this.#sayComplete();
   }
 
-  /** Frames that were sent meanwhile have said that the log may lack something, and no later one need come: one goes behind them, with anything that the node has. */
+  /**
+   * Frames that were sent during the reconciliation carried the flag "the log may lack something". If no write follows, no frame would
+   * take that back. So the node sends one more frame, with any one entry that it has.
+   */
   #sayComplete(): void {
     const { store } = this.#context;
     const [any] = store.summaryPage(null, KEYS_LOOKED_AT).summaries;

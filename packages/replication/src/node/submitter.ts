@@ -29,30 +29,32 @@ import { RECENT_KEYS_MAX } from "./recent-keys.ts";
 
 interface InFlight {
   readonly frame: OutboxFrame;
-  /** Those of the frame's entries, where they are at hand. */
+  /** The keys of the frame's entries; undefined if they have not been decoded. */
   readonly keys: readonly string[] | undefined;
 }
 
+/** Sends the frames of the outbox in order, within a window, and notes which of them are committed. */
 export class Submitter {
   readonly #context: NodeContext;
   #link: Link | undefined;
-  /** The last position that was sent, on whichever link, and the last that the outbox had at the start. */
+  /** The last position that was sent on any link. */
   #givenThrough = 0;
+  /** The last position that the outbox had when this process started. */
   readonly #startedAt: number;
   #sentThrough = 0;
   #acknowledgedThrough: number;
   /** The frames sent and not acknowledged, oldest first. */
   #inFlight: InFlight[] = [];
   #inFlightBytes = 0;
-  /** With the frame of this position, and those before it, the log has all that any log has acknowledged. */
+  /** Once the log has the frames through this position, it has everything that any log has acknowledged. */
   #completeFrom: number;
-  /** Whether the directory is to hear which frames go before that. */
+  /** Whether frames before `#completeFrom` carry the flag `incomplete`. */
   #saysIncomplete = false;
-  /** Frames through here are reported when applied. */
+  /** For frames through this position the directory reports which nodes have applied them. */
   #reportThrough = 0;
-  /** Frames get new stamps: nothing is sent meanwhile. */
+  /** Whether the outbox is being stamped anew. Nothing is sent meanwhile. */
   #isSuspended = false;
-  /** The directory cannot write its log: what is sent to it would only wait there. */
+  /** Whether the directory cannot write its log. Frames that were sent now would only wait there. */
   #isHeld = false;
   #savedThrough: number;
   readonly #times: PendingTimes;
@@ -63,7 +65,7 @@ export class Submitter {
     const { outboxThrough, outboxAcknowledged } = context.store;
     this.#context = context;
     this.#startedAt = outboxThrough;
-    // What a log lacked may be in the last of the frames from before the start, and in no earlier one.
+    // Entries that a log lacked stand in the last frame from before the start at the latest.
     this.#completeFrom = outboxThrough;
     this.#acknowledgedThrough = this.#savedThrough = outboxAcknowledged;
     this.#times = new PendingTimes(outboxThrough);
@@ -76,17 +78,17 @@ export class Submitter {
   }
 
   /**
-   * New stamps lie above a horizon. Throws `MALFORMED_MESSAGE` for one that leaves no room for them. Any other may be true: clocks may
-   * have been set back since.
+   * New stamps lie above the horizon. Throws `MALFORMED_MESSAGE` for a horizon that leaves no room for them. Any lower horizon may be
+   * true, even above the clock: clocks may have been set back since.
    */
   observeHorizon({ horizon }: { readonly horizon: number }): void {
     checkHorizon(horizon);
     this.#context.stamps.observe(horizon);
   }
 
-  /** Throws `MALFORMED_MESSAGE` if the directory speaks of a position that no directory was ever sent. */
+  /** Throws `MALFORMED_MESSAGE` if the directory names a position that this node has never sent. */
   check(message: DirectoryMessage): void {
-    // What is in the outbox from before the start may have been sent then.
+    // Frames from before the start may have been sent before it.
     checkOutboxPosition(message, Math.max(this.#givenThrough, this.#startedAt));
   }
 
@@ -99,7 +101,7 @@ export class Submitter {
     return this.#context.store.outboxThrough - this.#acknowledgedThrough;
   }
 
-  /** No frame that the directory has not committed holds a lower stamp time; infinite where there is none. */
+  /** A lower bound of the stamp times in the frames that the directory has not committed; infinite if there are none. */
   get lowestTime(): number {
     return this.#times.lowestTime;
   }
@@ -109,7 +111,7 @@ export class Submitter {
     return this.#inFlightBytes;
   }
 
-  /** Whether frames wait for their acknowledgement, or to be sent to a directory that takes none now. */
+  /** Whether any frame is not acknowledged, or waits because the directory takes no frames now. */
   get waiting(): boolean {
     return this.#inFlight.length > 0 || (this.#isHeld && this.pending > 0);
   }
@@ -159,7 +161,7 @@ export class Submitter {
       onAttached(keys);
     };
     if (committed <= this.#acknowledgedThrough) return done();
-    // The directory has committed these frames although its acknowledgement of them was lost.
+    // The directory has committed these frames; only its acknowledgement was lost.
     const see = (frame: OutboxFrame): boolean => {
       if (frame.position > committed) return false;
       this.#context.admitted.raise(frame.highestTime);
@@ -169,12 +171,12 @@ export class Submitter {
     this.#walk.begin(this.#acknowledgedThrough, see, done);
   }
 
-  /** The log may lack what other logs have acknowledged, until `complete` tells when it has that. */
+  /** The log may lack what other logs have acknowledged, until `complete` names the position with which it has everything. */
   lack(): void {
     this.#completeFrom = Infinity;
   }
 
-  /** With the frame of that position, and those before it, the log has all that any log has acknowledged. */
+  /** Once the log has the frames through `position`, it has everything that any log has acknowledged. */
   complete(position: number): void {
     this.#completeFrom = position;
   }
@@ -211,7 +213,7 @@ export class Submitter {
     }
   }
 
-  /** What is thrown in a later turn nobody else would take. */
+  /** Catches what is thrown in a later turn, where no caller is left. */
   #pumpLater(): void {
     try {
       this.pump();
@@ -257,7 +259,7 @@ export class Submitter {
     this.#isSuspended = false;
   }
 
-  /** Frames have got new stamps: sends everything again that is not acknowledged, from the next `pump` on. */
+  /** Frames have got new stamps: from the next `pump` on, sends everything again that is not acknowledged. */
   startOver(): void {
     this.#isSuspended = false;
     this.#times.forget(this.#context.store.outboxThrough);

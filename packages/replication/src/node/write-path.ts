@@ -67,11 +67,11 @@ const BATCH_BYTES_MAX = VALUE_BYTES_MAX + FRAME_BYTES_TARGET;
 /** More keys are not looked up at a time to be sent once more. */
 const RESUBMITTED_MAX = 1_024;
 
-/** What is known of a write once it is durable on this node. */
+/** What a writer hears once its batch is durable on this node. */
 export interface Receipt {
   /** The entries as they were stored, in the order of the requests; none for an update that left its key as it was. */
   readonly entries: readonly Entry[];
-  /** Covers them, and what their checks and updates have seen; 0 where all that was durable before. */
+  /** The outbox position that covers the entries and everything that the checks and updates have seen; 0 if all of that was durable before. */
   readonly outboxPosition: number;
 }
 
@@ -88,7 +88,7 @@ interface Resubmission {
 interface Batch {
   /** Makes the entries when their turn comes, or throws. `written` is what this commit has written before them. */
   readonly make: (written: Map<string, Entry>) => readonly Entry[];
-  /** Its entries may have any stamps, because they have been made before. */
+  /** Whether the entries keep the stamps that they got earlier, however low. */
   readonly isOld: boolean;
   /** Ids of quarantined entries that it writes anew. */
   readonly released: readonly number[];
@@ -105,6 +105,7 @@ interface Taken {
   readonly refusal?: unknown;
 }
 
+/** Stamps and commits the writes of a node, one frame at a time. */
 export class WritePath {
   readonly #context: NodeContext;
   #waiting: Batch[] = [];
@@ -114,7 +115,7 @@ export class WritePath {
   #committing = false;
   /** The lowest stamp time in the commit that is under way; infinite where none is. */
   #committingLowest = Infinity;
-  /** While set, nothing is stamped; called once when no commit is under way. */
+  /** While this is set, nothing is stamped. It is called once, when no commit is under way. */
   #paused = false;
   #onIdle: (() => void) | undefined;
   #closed = false;
@@ -209,7 +210,7 @@ export class WritePath {
     this.#enqueue({ make, isOld: true, released: [], reportApplied: false, done });
   }
 
-  /** No entry that is on its way into the outbox has a lower stamp time; infinite where none is. */
+  /** A lower bound of the stamp times of the entries on their way into the outbox; infinite if there are none. */
   get lowestTime(): number {
     const hasOld = this.#resubmitting > 0 || this.#waiting.some(({ isOld }) => isOld);
     return hasOld ? 0 : this.#committingLowest;
@@ -283,7 +284,7 @@ export class WritePath {
         this.#context.events.emit.durable(frame, entries, reportApplied, isNew);
         for (const each of taken) answer(each, frame.position);
       } else {
-        // What was refused, or left as it was, may have been so for what is not there now.
+        // A check may have refused, or an update kept its key, because of an entry whose commit has failed now.
         for (const { batch } of taken) batch.done(failure);
       }
       if (this.#paused) this.#idle();
@@ -314,7 +315,7 @@ export class WritePath {
         taken.push({ batch, entries, block });
       } catch (refusal) {
         taken.push({ batch, entries: [], block: NO_BYTES, refusal });
-        // What it would have written is not there for those behind it.
+        // The writes behind it do not see what it would have written.
         written = new Map(taken.flatMap(({ entries }) => entries.map((each) => [each.key, each])));
       }
     }
@@ -322,7 +323,7 @@ export class WritePath {
     return taken;
   }
 
-  /** Checks or computes each write upon those before it, and stamps what comes of it. */
+  /** Checks or computes each write on top of the writes before it, and stamps the result. */
   #stamp(requests: readonly BatchWrite[], written: Map<string, Entry>): readonly Entry[] {
     const { store, stamps, time } = this.#context;
     const nowMs = time.nowMs();
@@ -365,7 +366,7 @@ function answer({ batch, entries, refusal }: Taken, outboxPosition: number): voi
   else batch.done(refusal);
 }
 
-/** What a write makes of a key; undefined to leave it as it is. Throws what refuses the write. */
+/** The entry that a write makes of the newest entry of its key; undefined to leave the key as it is. Throws if the write is refused. */
 function contentOf(request: BatchWrite, current: () => Entry | undefined): Content | undefined {
   if ("update" in request) return request.update(current());
   request.check?.(current());

@@ -35,21 +35,22 @@ import { StampCeiling, type CeilingTime } from "../time/stamp-ceiling.ts";
 import { RecentFrames, type OrderedFrame } from "./recent-frames.ts";
 import { buryStale } from "./stale-entries.ts";
 
-/** What is to be ordered that another directory's log has. */
+/** Entries of another directory's log that are to be ordered in this one. */
 export interface FollowedRun {
   readonly entries: readonly Entry[];
-  /** The other log's epoch: it stands where nodes' frames name their outbox, so that nothing is sent back there. */
+  /** The other log's epoch. It stands where frames of nodes have their incarnation, so that these entries are not sent back there. */
   readonly epoch: number;
   /** What this log has of the other one once the run is durable. */
   readonly followed: Cursor | undefined;
 }
 
+/** Orders frames: assigns their sequences, appends them to the log, and reports what is committed. */
 export class Sequencer {
   readonly #context: DirectoryContext;
   readonly #recent: RecentFrames;
   /** The last position ordered of each outbox that has sent anything in this epoch. */
   readonly #received = new Map<number, number>();
-  /** What each outbox had behind it when its node greeted last, elsewhere or in a tail that this log has lost. */
+  /** The position after which each outbox went on when its node last greeted: another log, or a lost tail of this one, took what is before. */
   readonly #expected = new Map<number, number>();
   #pendingBytes = 0;
   /** The same by outbox. */
@@ -108,20 +109,20 @@ export class Sequencer {
     return this.#recent.bytes;
   }
 
-  /** What is durable of an outbox. */
+  /** The last frame of an outbox that is durable. */
   mark(incarnation: number): OutboxMark | undefined {
     return this.#context.log.outboxMark(incarnation);
   }
 
-  /** The last position of an outbox that is not to come any more, ordered here or taken elsewhere. */
+  /** The position of an outbox through which no frame will come any more: it was ordered here, or taken by another log. */
   received(incarnation: number): number {
     const ordered = this.#received.get(incarnation) ?? this.mark(incarnation)?.position;
     return Math.max(ordered ?? 0, this.#expected.get(incarnation) ?? 0);
   }
 
   /**
-   * Takes note that a node will send what comes after `position`: another log, or a tail that this one has
-   * lost, took what is before. It may greet again with less, if it dies before that is durable there.
+   * Notes that a node will send its outbox after `position`: another log, or a lost tail of this one, took what is before. The node may
+   * greet again with a lower position, if it dies before this one is durable there.
    */
   expectAfter(incarnation: number, position: number): void {
     this.#expected.set(incarnation, position);
@@ -132,7 +133,7 @@ export class Sequencer {
     return this.#recent.startingAt(after);
   }
 
-  /** Whether a frame is the next of its outbox to be ordered, and none that has been. Throws `OUT_OF_ORDER` if one before it is missing. */
+  /** Whether a frame is the next of its outbox; false if it was ordered before. Throws `OUT_OF_ORDER` if a frame before it is missing. */
   isNext({ incarnation, position }: FrameHeader): boolean {
     const next = this.received(incarnation) + 1;
     if (position <= next) return position === next;
@@ -141,9 +142,8 @@ export class Sequencer {
   }
 
   /**
-   * Orders a frame that a node has sent and that is its next, with entries of which `facts` are known, writing its sequences
-   * into its header, and starts committing it. What in it was deleted long ago is buried. The bytes belong to the
-   * log from here on.
+   * Orders the next frame of a node: writes its sequences into its header, and starts committing it. `facts` are what is known of its
+   * entries. Entries that were deleted long ago are replaced by their burials. The bytes belong to the log from here on.
    */
   order(
     bytes: Uint8Array,
@@ -159,7 +159,7 @@ export class Sequencer {
         ? buryStale(this.#context.log, horizon, bytes, header)
         : undefined;
     if (stale === undefined) return this.#orderFrame(bytes, header, nowMs);
-    // The burials first: were they lost behind the frame, its sender would not hear of them.
+    // The burials go first: if the directory died between the two, the sender would not hear of burials behind its frame.
     this.#orderFrame(stale.burials, readFrameHeader(stale.burials), nowMs);
     this.#orderFrame(stale.buried, header, nowMs);
   }
@@ -245,7 +245,7 @@ export class Sequencer {
     else this.#pendingOf.delete(incarnation);
   }
 
-  /** What follows the commit of everything through `through`. */
+  /** Everything through `through` is durable: acknowledges it, and moves the watermark. */
   #committed(through: number, done: Done): Done {
     return (failure) => {
       if (failure === undefined) {

@@ -12,17 +12,17 @@ import {
   type FrameHeader,
 } from "@meridian/protocol";
 
-/** A frame of which something was deleted long ago. */
+/** A frame with entries that were deleted long ago. */
 export interface StaleFrame {
-  /** The burials of what was, as a frame of nobody's: it goes to the sender, too. */
+  /** The burials of these entries, as a frame of no outbox, so that the sender gets it, too. */
   readonly burials: Uint8Array;
   /** The frame with the burials in place of what they bury: as many entries, and the same newest stamp. */
   readonly buried: Uint8Array;
 }
 
 /**
- * Buries the entries of a frame that were made at or before `horizon` and of whose keys the log has nothing: it has
- * forgotten that these were deleted. Returns undefined where there are none.
+ * Buries the entries of a frame that were made at or before `horizon` and whose keys the log does not know: the log has forgotten that
+ * they were deleted. Returns undefined if the frame has no such entries.
  */
 export function buryStale(
   log: DirectoryLog,
@@ -55,8 +55,8 @@ export function buryStale(
 }
 
 /**
- * What tells everyone that a stale entry was deleted: its burial, or that of what the log still has of its key, a little younger than
- * that. So it takes its place in the log, and whoever is fed from there hears of it.
+ * The burial that tells everyone that a stale entry was deleted. If the log still has something of the key, the burial is for that, a
+ * little younger. So the burial becomes the log's newest entry of the key, and the feed carries it to everyone.
  */
 export function graveOf(log: DirectoryLog, { key, stamp }: Entry): Entry {
   const held = log.peek(key)?.stamp.time ?? 0;

@@ -7,20 +7,20 @@ type Compare = Extract<NodeMessage, { type: "compare" }>;
 
 /** How many entries are read at a time. */
 const PAGE = 512;
-/** What a range costs beside its entries: looking its first key up. */
+/** What a range costs on top of its entries, in entries: looking up its first key. */
 const RANGE_COST = 16;
 
-/** What is asked, and of what. */
+/** A question of a peer, and the log that it is about. */
 export interface ComparisonOptions {
   readonly log: Pick<DirectoryLog, "summaryPage">;
-  /** What is purgeable under it is left out. */
+  /** Entries that are purgeable under this horizon are left out. */
   readonly horizon: number;
   readonly question: Compare;
   /** The keys after `from` through `to` are the same. */
   onSame(from: string | null, to: string | null): void;
 }
 
-/** One question which of its ranges differ from the log's, answered in steps. */
+/** Answers one `compare` message in steps: which of its ranges differ from the log's. */
 export class Comparison {
   readonly question: Compare;
   /** The indexes of the ranges that differ, as far as they have been compared. */
@@ -48,12 +48,12 @@ export class Comparison {
     return this.#index >= this.question.ranges.length;
   }
 
-  /** Reads on, and returns how many rows that may have taken: those that are left out are read, too. */
+  /** Reads on, and returns how many rows that may have read, the rows that are left out included. */
   step(): number {
     const range = this.question.ranges[this.#index];
     if (range === undefined) return 0;
     const { log, horizon } = this.#options;
-    // One entry more than the range is said to have is enough to know that it differs.
+    // A range that has more entries here than the peer says differs; reading one more than that is enough.
     const wanted = Math.min(PAGE, this.#left + 1);
     const { summaries, next } = log.summaryPage(this.#after, wanted, horizon);
     let isOver = next === null || isAtEnd(next, range.to);

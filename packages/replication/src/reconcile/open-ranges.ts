@@ -1,11 +1,11 @@
 import { compareKeys, MeridianError, type KeyRange } from "@meridian/protocol";
 
-/** More than so many pieces no walk through the key space leaves open: a node has fewer ranges in question at a time. */
+/** A walk through the key space leaves at most this many pieces open, because a node has fewer ranges in question at a time. */
 const OPEN_MAX = 65_536;
 
 /**
- * The parts of the key space of which two parties do not know yet that they hold the same. All of it at first; what is found to be equal
- * or has been exchanged is taken out, in whatever pieces and order. Invariant: the parts are in key order and do not touch.
+ * The parts of the key space that two parties still have to compare: all of it at first. Ranges that are equal, or have been exchanged,
+ * are taken out, in pieces of any size and in any order. Invariant: the parts are in key order and do not touch.
  */
 export class OpenRanges {
   #open: KeyRange[] = [{ after: null, through: null }];

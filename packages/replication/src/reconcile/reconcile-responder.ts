@@ -37,9 +37,9 @@ type Compare = Extract<NodeMessage, { type: "compare" }>;
 /** An offer that is being answered. */
 interface OfferAnswer {
   readonly offer: Offer;
-  /** How many of the offered entries have been dealt with. */
+  /** How many of the offered entries have been answered. */
   next: number;
-  /** The log's keys through here have been dealt with. */
+  /** The log's keys through this one have been answered. */
   after: string | null;
   /** How many keys of the log are looked at next. */
   rows: number;
@@ -52,9 +52,9 @@ const PAGE = 256;
 const ROWS_BESIDE = 32;
 /** How many offers may wait to be answered. */
 const OFFERS_MAX = 16_384;
-/** How many entries those offers may be of, all together: a node has no more under comparison at a time. */
+/** How many entries all waiting offers may list together: a node has no more under comparison at a time. */
 export const OFFERED_MAX = 65_536;
-/** How many questions may wait to be answered; all together, they are about no more entries than one may be. */
+/** How many questions may wait to be answered. Together they are about no more entries than one question may be. */
 const COMPARES_MAX = 1_024;
 
 /** What a responder needs. */
@@ -63,14 +63,14 @@ export interface ResponderOptions {
   readonly link: Link;
   /** Bytes that may wait on the link before the answers do. */
   readonly linkBytesMax: () => number;
-  /** What has not been found to be equal, and not been exchanged: all of it, unless this goes on from somewhere. */
+  /** The parts of the key space that are still to be compared: all of it, unless an earlier reconciliation goes on. */
   readonly open: OpenRanges;
   /** What is purgeable under it is left out. */
   readonly horizon: number;
-  /** What is offered, as old as that, and absent here, is answered with its burial; 0 for never. Invariant: ≤ `horizon`. */
+  /** An offered entry at or behind this horizon that the log does not know is answered with its burial; 0 for never. Invariant: ≤ `horizon`. */
   readonly buriesUnder: number;
   nowMs(): number;
-  /** Runs `callback` once other work has had its turn, unless the link is gone then. What it throws ends the link. */
+  /** Runs `callback` in a later turn, unless the link is gone by then. An error that `callback` throws ends the link. */
   later(callback: () => void): void;
 }
 
@@ -80,6 +80,7 @@ export interface Looked {
   readonly bytes: number;
 }
 
+/** Answers the `compare` and `offer` messages of one peer from the log. */
 export class ReconcileResponder {
   readonly #options: ResponderOptions;
   readonly #comparisons: Comparison[] = [];
@@ -132,12 +133,12 @@ export class ReconcileResponder {
     this.#looked = { rows: this.#looked.rows + rows, bytes: this.#looked.bytes + bytes };
   }
 
-  /** Whether all that the log has, through where it was compared, is on the other side, and the other way round. */
+  /** Whether, through the sequence at which the log was compared, the two sides hold the same. */
   get isWhole(): boolean {
     return this.#open.isEmpty;
   }
 
-  /** Keys that have been compared before are nothing new, however often they are. */
+  /** Counts a key as progress only the first time that it is compared. */
   #goOn(from: string | null, to: string | null): boolean {
     if (this.#comparedAll || !isWithin(from ?? "", this.#compared)) return false;
     if (to !== null && isWithin(to, this.#compared)) return false;
@@ -176,7 +177,7 @@ export class ReconcileResponder {
     return this.#options.link.bufferedBytes < this.#options.linkBytesMax();
   }
 
-  /** Goes on answering, as far as the link has room and other work need not run. */
+  /** Goes on answering until the link is full or the turn is over. */
   pump(): void {
     while (this.isAnswering && this.#hasRoom && this.#work.mayGoOn()) {
       const [comparison] = this.#comparisons;
@@ -207,7 +208,7 @@ export class ReconcileResponder {
     this.#options.link.send(encodeMessage({ type: "wanted", nowMs, id: offer.id, donated, keys }));
   }
 
-  /** Deals with a page of the log's keys, or as many as one frame takes. Returns whether the offer is answered. */
+  /** Answers for a page of the log's keys, or for as many as one frame takes. Returns whether the offer is answered. */
   #page(answer: OfferAnswer): boolean {
     const { log, horizon } = this.#options;
     const { entries, to } = answer.offer;
@@ -300,11 +301,11 @@ export class ReconcileResponder {
 }
 
 function entriesOf({ ranges }: Compare): number {
-  // A range without entries takes its room, too.
+  // A range without entries takes room in the message, too.
   return ranges.reduce((sum, { count }) => sum + Math.max(1, count), 0);
 }
 
-/** An entry that is not live any more, without its bytes. */
+/** A tombstone or expired entry, without its value. */
 function emptied(entry: Entry): Entry {
   return { ...entry, value: NO_BYTES, contentType: "", deleted: true };
 }

@@ -21,7 +21,7 @@ import type { Rules } from "../rules.ts";
 import { TurnWork } from "../turn-work.ts";
 import { digestOf } from "./digest.ts";
 
-/** What is compared with the log. */
+/** The part of a store that a reconciler reads. */
 export type ReconcilerStore = Pick<ReplicaStore, "summaryPage">;
 
 /** The link of a reconciler, and whom it works for. */
@@ -29,7 +29,7 @@ export interface ReconcilerOptions {
   readonly store: ReconcilerStore;
   readonly rules: Rules;
   send(message: string): void;
-  /** Runs `callback` once other work has had its turn, unless the link is gone then. What it throws ends the link. */
+  /** Runs `callback` in a later turn, unless the link is gone by then. An error that `callback` throws ends the link. */
   later(callback: () => void): void;
   ownMs(): number;
   /** Gives the log the newest entries of `keys`. Calls back when it has them. */
@@ -57,7 +57,7 @@ interface Read {
 
 interface Question {
   readonly ranges: readonly Range[];
-  /** Whether those of them that differ are to be split, should nobody answer. */
+  /** Whether the ranges that differ are to be split if this question has to be asked again. */
   readonly split: boolean;
   readonly entries: number;
   /** Entries that have been donated in answer. */
@@ -71,9 +71,10 @@ const SPLIT = 16;
 const OFFER_ENTRIES = 32;
 const WINDOW_ENTRIES = 16_384;
 const PAGE = RANGE_ENTRIES * RANGES_A_QUESTION;
-/** More entries no offer has: with keys as long as they may be, it is a message that may be sent. */
+/** The most entries in one offer: with the longest keys, that many still fit into one message. */
 const OFFER_ENTRIES_MAX = 256;
 
+/** Walks through the key space of a node and finds the ranges in which the log differs. */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #questions = new Map<number, Question>();
@@ -113,7 +114,7 @@ export class Reconciler {
     this.#proceed();
   }
 
-  /** Nobody answers any more: what was asked is to be asked again. */
+  /** The link is gone: questions without an answer are asked again on the next one. */
   pause(): void {
     this.#isPaused = true;
     for (const { ranges, split } of this.#questions.values()) {
@@ -128,7 +129,7 @@ export class Reconciler {
     if (question === undefined) return;
     checkIndexes(differing, question.ranges.length);
     this.#close(id, question);
-    // Where everything differs, splitting finds nothing out.
+    // If every range differs, splitting them tells nothing.
     const split = differing.length < question.ranges.length;
     for (const index of differing) {
       const range = question.ranges[index];
@@ -160,7 +161,7 @@ export class Reconciler {
     this.#proceed();
   }
 
-  /** Is not over before the log has `entries` more of this side: until the function that is returned is called. */
+  /** Keeps the reconciliation open until the function that is returned is called: the log is to get `entries` more of this side. */
   hold(entries: number): () => void {
     this.#giving += entries;
     return () => {
@@ -169,7 +170,7 @@ export class Reconciler {
     };
   }
 
-  /** Asks on, as far as the window allows and other work need not run. */
+  /** Asks on until the window is full or the turn is over. */
   #proceed(): void {
     if (this.#isPaused) return;
     while (this.#inQuestion + this.#giving < WINDOW_ENTRIES && this.#work.mayGoOn()) {
@@ -187,7 +188,7 @@ export class Reconciler {
       if (next.split && next.range.count > OFFER_ENTRIES) this.#split(next.range);
       else this.#offer(next.range);
     } catch (failure) {
-      // It could not be read, and is not done.
+      // The range could not be read, and stays open.
       this.#differing.push(next);
       throw failure;
     }
@@ -200,7 +201,7 @@ export class Reconciler {
     this.#work.spend(PAGE);
     this.#walked = next === null;
     this.#walkFrom = next;
-    // A page counts in full, for that is the work that it was.
+    // A page counts in full, because all of it was read.
     this.#compare(from, summaries, RANGE_ENTRIES, next, PAGE);
   }
 

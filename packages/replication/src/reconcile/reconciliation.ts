@@ -16,13 +16,13 @@ export interface ReconcilingParty {
   readonly rules: Rules;
   /** This machine's own time. */
   ownMs(): number;
-  /** Runs `callback` once other work has had its turn. What it throws ends the link. */
+  /** Runs `callback` in a later turn. An error that it throws ends the link. */
   later(callback: () => void): void;
   /** The horizon to compare under with a log of that horizon. */
   compareUnder(horizon: number): number;
   /** Gives the log the newest entries of `keys`. Calls back when it has them. */
   giveAgain(keys: readonly string[], done: () => void): void;
-  /** Everything that differed has been exchanged. The peer is still to be told. */
+  /** Everything that differed has been exchanged. The peer has not been told yet. */
   onReconciled(): void;
 }
 
@@ -138,7 +138,7 @@ export class Reconciliation {
     current.hasTurn = true;
     this.#current = current;
     this.#position.becomeReconciling(logId, epoch, head);
-    // What is compared is the log as it is now, however far behind that the feed goes on.
+    // The log is compared as it is now, even if the feed starts far behind its head.
     if (welcome !== undefined) this.#position.observe(welcome.head, welcome.committedThrough);
     current.reconciler.begin(this.#party.compareUnder(horizon));
   }
@@ -170,14 +170,14 @@ export class Reconciliation {
     else this.#current = undefined;
   }
 
-  /** What has been done of it holds no longer. Returns whether it was under way. */
+  /** Forgets all progress, which holds no longer. Returns whether a reconciliation was under way. */
   forget(): boolean {
     const { isActive } = this;
     this.#current = undefined;
     return isActive;
   }
 
-  /** What is done of another one says nothing of this. */
+  /** Forgets the progress of an earlier reconciliation: it says nothing of this one. */
   #unlessVoid(reconciler: Reconciler, done: () => void): () => void {
     return () => {
       if (this.#current?.reconciler === reconciler) done();

@@ -15,23 +15,23 @@ export function isStampable(unixMs: number): boolean {
 /** A member's clock, as it was last heard. */
 export interface ClockReading {
   readonly id: string;
-  /** By how much its wall time is ahead of the elapsed time of whoever judges. */
+  /** By how many milliseconds its wall time is ahead of the judge's elapsed time. */
   readonly offsetMs: number;
 }
 
 /** What the clocks of the members say together. */
 export interface ClockVote {
-  /** By how much the time that most of them agree on is ahead of elapsed time; undefined where no clock shows a possible one. */
+  /** By how many milliseconds the time of the largest group is ahead of elapsed time; undefined if no clock shows a possible time. */
   readonly offsetMs: number | undefined;
   /** How many of them agree on it. */
   readonly agreeing: number;
-  /** How many there are, heard or not. */
+  /** How many members there are, heard or not. */
   readonly members: number;
   /** The clocks that were heard and do not agree. */
   readonly others: readonly ClockReading[];
 }
 
-/** Whether so many agree that what cannot be undone may be built on it: more than half of the members, and never one alone. */
+/** Whether enough clocks agree for a step that cannot be undone: more than half of the members, and at least two. */
 export function isMajority({
   agreeing,
   members,
@@ -41,8 +41,9 @@ export function isMajority({
 
 /**
  * Finds the largest group of clocks of which no two differ by more than `withinMs`; of several as large, the one with the clock `own`
- * in it. The time of the group is that of the clock in its middle. Where more than half of all members are right, any
- * majority that agrees has a right one in it: so its time is off by `withinMs` at most.
+ * in it. The time of the group is that of the clock in its middle. If more than half of all members are right, every
+ * majority contains a right clock, so the time of the group is off by `withinMs` at most. Example: clocks at 0, 3, 5 and 900 ms with
+ * `withinMs` 10 give the group 0, 3, 5 and its time 3.
  */
 export function vote(
   readings: readonly ClockReading[],

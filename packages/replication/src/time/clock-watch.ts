@@ -2,7 +2,7 @@ import type { Clock, Logger } from "@meridian/runtime";
 
 import type { ClusterClock } from "./cluster-clock.ts";
 
-/** A clock that moves by more against elapsed time, from one look to the next, was set: in milliseconds. */
+/** A clock that moves by more than this against elapsed time between two looks was set by somebody. In milliseconds. */
 const STEP_MS = 1_000;
 
 /** Says in a node's log when its clock is wrong, is right again, or was set, and when nothing confirms the time any more. */

@@ -16,24 +16,25 @@ export interface Agreement {
   readonly members: number;
 }
 
-/** A majority that was not heard again for so long confirms nothing any more. */
+/** The time that a majority has confirmed counts for this long after the majority was last heard, in milliseconds. */
 const FRESH_MS = 60_000;
 
-/** No answer takes longer that is believed to tell the time, in milliseconds. */
+/** An answer that took longer than this tells no time, in milliseconds. */
 const ROUND_TRIP_MS_MAX = 3_000;
 
+/** Tells cluster time: the best there is by `nowMs`, and what a majority confirms by `confirmedMs`. */
 export class ClusterClock {
   readonly #clock: Clock;
   readonly #rules: Rules;
-  /** What has been taken over: by how much the cluster's time is ahead of elapsed time. */
+  /** By how much cluster time is ahead of elapsed time, as taken over from the members; undefined before. */
   #basis: { readonly offsetMs: number; readonly isConfirmed: boolean } | undefined;
-  /** What was said last, whether it was taken over or not. */
+  /** What the members said last, whether this party has taken it over or not. */
   #said: { readonly offsetMs: number; readonly agreement: Agreement } | undefined;
   /** Since when a majority has agreed on one time, and when it was last heard to; by elapsed time. */
   #confirmed: { readonly sinceMs: number; readonly heardAtMs: number } | undefined;
-  /** A stamp of this party was refused: it does without its own clock. */
+  /** Whether this party ignores its own clock, because a stamp of it was refused. */
   #isObedient = false;
-  /** The own clock is used while it is off by no more. */
+  /** The own clock is used while it differs from the members' time by at most this many milliseconds. */
   maxDriftMs: number = Infinity;
 
   constructor(clock: Clock, rules: Rules = ALL_RULES) {
@@ -41,7 +42,7 @@ export class ClusterClock {
     this.#rules = rules;
   }
 
-  /** Cluster time in milliseconds since the Unix epoch: by the own clock while that agrees. */
+  /** Cluster time in milliseconds since the Unix epoch. It comes from the own clock while that agrees with the members. */
   nowMs(): number {
     const ownMs = this.#clock.nowMs();
     const carriedMs = this.#carriedMs;
@@ -50,7 +51,7 @@ export class ClusterClock {
     return isOff ? carriedMs : ownMs;
   }
 
-  /** Cluster time that a majority has agreed on for `forMs` and does now; undefined where that is not so. */
+  /** Cluster time, if a majority agrees on it now and has for `forMs` milliseconds; else undefined. */
   confirmedMs(forMs = 0): number | undefined {
     if (!this.#rules.majorityIsAwaited) return this.ownMs();
     const confirmed = this.#confirmed;
@@ -70,12 +71,12 @@ export class ClusterClock {
     return Math.round(this.#clock.nowMs() - (this.#carriedMs ?? this.#clock.nowMs()));
   }
 
-  /** Whether a time that others have told is gone by, or held against this machine's clock. */
+  /** Whether others have told the time, so that this machine's clock is compared with it or replaced by it. */
   get isTold(): boolean {
     return this.#basis !== undefined;
   }
 
-  /** Whether something else than this machine's clock is used. */
+  /** Whether cluster time comes from the members instead of this machine's clock. */
   get corrected(): boolean {
     const carriedMs = this.#carriedMs;
     if (carriedMs === undefined) return false;
@@ -117,7 +118,7 @@ export class ClusterClock {
     this.learn(isPossible ? offsetMs : undefined, word);
   }
 
-  /** Goes by what was said last, whatever it is worth: a stamp of this party was refused for it. */
+  /** Takes over what the members said last, whether a majority agrees or not: a directory has refused a stamp of this party by it. */
   obey(): void {
     this.#isObedient = true;
     if (this.#said === undefined) return;

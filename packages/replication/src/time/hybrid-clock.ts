@@ -9,10 +9,10 @@ import { isStampable, STAMPABLE_TIME_MAX } from "./clock-vote.ts";
  * Source: Kulkarni et al., "Logical Physical Clocks" (2014).
  */
 export class HybridClock {
-  /** What tells its stamps from all others of the same time. */
+  /** The origin of its stamps, which tells them from others' stamps of the same time. */
   readonly origin: number;
   readonly #rules: Rules;
-  /** Invariant: at or above every time issued or observed, but for what `lower` has taken back. */
+  /** Invariant: at or above every time issued or observed since `lower` was last called. */
   #last: number;
 
   /**
@@ -21,7 +21,7 @@ export class HybridClock {
    */
   constructor(random: Random, floor: number, spread = 0, rules: Rules = ALL_RULES) {
     this.#rules = rules;
-    // The greatest one is kept for burials.
+    // The greatest origin is reserved for burials.
     this.origin = Math.min(randomIdentity(random), BURIAL_ORIGIN - 1);
     this.#last = floor + Math.floor(random.next() * spread);
   }
@@ -55,7 +55,7 @@ export class HybridClock {
     if (time > this.#last && this.#rules.clocksMergeStamps) this.#last = time;
   }
 
-  /** Goes back to `floor`, because everything issued above it has been refused and will be issued anew. */
+  /** Goes back to `floor`: directories have refused all stamps above it, and their entries will be stamped anew. */
   lower(floor: number): void {
     this.#last = this.#rules.newStampsLieAboveAdmitted ? floor : 0;
   }

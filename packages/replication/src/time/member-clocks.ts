@@ -27,6 +27,7 @@ interface Heard {
   readonly atMs: number;
 }
 
+/** Keeps the newest reading of each member's clock, and judges them by `vote`. */
 export class MemberClocks {
   readonly #options: MemberClocksOptions;
   readonly #heard = new Map<string, Heard>();

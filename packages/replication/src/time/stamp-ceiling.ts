@@ -7,7 +7,7 @@ import { STAMPS_PER_MS, stampTimeOf } from "@meridian/protocol";
 
 import { isStampable, STAMPABLE_TIME_MAX } from "./clock-vote.ts";
 
-/** How far ahead of the cluster's time others may claim to have seen stamps admitted. */
+/** How far ahead of cluster time, in milliseconds, another party may claim to have seen stamps admitted. */
 const CLAIM_MS_MAX = 24 * 3_600_000;
 
 /** Room for stamps that clocks have given out one by one above the highest admitted. */
@@ -21,9 +21,10 @@ export interface CeilingTime {
   readonly maxDriftMs: number;
 }
 
+/** Says up to which stamp time a directory admits frames now. */
 export class StampCeiling {
   readonly #time: CeilingTime;
-  /** Stamps up to `time` were admitted by `atMs` of elapsed time. */
+  /** The highest stamp time that was admitted, and when by elapsed time. */
   #known: { readonly time: number; readonly atMs: number };
 
   constructor(highestTime: number, time: CeilingTime) {
@@ -63,7 +64,7 @@ export class StampCeiling {
     return isStampable(nowMs) ? stampTimeOf(nowMs + aheadMs) : 0;
   }
 
-  /** What was known to be admitted, and as many stamps more as time has had room for since. */
+  /** The highest admitted stamp time, and as many stamps more as elapsed time has had room for since. */
   get #byKnown(): number {
     const passedMs = Math.floor(this.#time.elapsedMs() - this.#known.atMs);
     return this.#known.time + passedMs * STAMPS_PER_MS;
