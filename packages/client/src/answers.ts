@@ -50,20 +50,30 @@ export function batchEntriesOf({ answer, node }: NodeAnswer): ReadonlyMap<string
   const found = new Map<string, ReceivedEntry>();
   for (const entry of listOf(batch?.entries, from)) {
     if (entry?.found !== true) continue;
-    const { key, value, encoding, contentType, etag, expiresAtMs } = entry;
-    if (typeof value !== "string" || typeof contentType !== "string") {
+    if (typeof entry.value !== "string" || typeof entry.contentType !== "string") {
       throw odd(from, "a value and a content type");
     }
-    const base64 = encoding === "base64";
-    found.set(key, {
-      contentType,
-      bytes: base64 ? fromBase64(value) : undefined,
-      text: base64 ? undefined : value,
-      etag,
-      expiresAtMs,
-    });
+    found.set(entry.key, describedEntryOf(entry));
   }
   return found;
+}
+
+/** The entry that JSON describes. */
+export function describedEntryOf(
+  entry: Omit<ReceivedEntry, "bytes" | "text"> & {
+    readonly value?: string | undefined;
+    readonly encoding?: string | undefined;
+  },
+): ReceivedEntry {
+  const { value = "", encoding, contentType, etag, expiresAtMs } = entry;
+  const base64 = encoding === "base64";
+  return {
+    contentType,
+    bytes: base64 ? fromBase64(value) : undefined,
+    text: base64 ? undefined : value,
+    etag,
+    expiresAtMs,
+  };
 }
 
 function listOf<Item>(list: readonly Item[] | undefined, from: string): readonly Item[] {

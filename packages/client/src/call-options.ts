@@ -52,6 +52,18 @@ export interface KeysOptions extends CallOptions {
   readonly pageSize?: number | undefined;
 }
 
+/** What `entries` takes. */
+export interface EntriesOptions extends KeysOptions {
+  /** Whether the values come, too. Default true. */
+  readonly values?: boolean | undefined;
+}
+
+/** What `update` takes. */
+export interface UpdateOptions
+  extends WriteOptions, Pick<SetOptions, "ttl" | "ttlMs" | "contentType"> {
+  readonly ifMatch?: undefined;
+}
+
 /** A value as it is stored. */
 export interface RawEntry {
   readonly value: Uint8Array;
@@ -67,6 +79,12 @@ export interface KeyInfo extends Omit<RawEntry, "value"> {
   readonly key: string;
   /** The size of the value. */
   readonly bytes: number;
+}
+
+/** A key with its live value. */
+export interface EntryInfo<Out> extends KeyInfo {
+  /** Undefined where `values` is false. */
+  readonly value: Out | undefined;
 }
 
 /** An entry that was written. */
@@ -93,6 +111,13 @@ export interface DeleteResult {
   readonly etag: string;
   /** Whether the key had a live value; undefined where an earlier attempt without an answer may have deleted it. */
   readonly deleted: boolean | undefined;
+  readonly acknowledged: Acknowledgement;
+}
+
+/** Keys were deleted. */
+export interface DeleteManyResult {
+  /** The keys that had a live value. */
+  readonly deleted: readonly string[];
   readonly acknowledged: Acknowledgement;
 }
 

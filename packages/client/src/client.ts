@@ -1,8 +1,9 @@
 import { MeridianError } from "@meridian/protocol";
 
 import type { Directories } from "./directories.ts";
-import { Keyspace, type KeyspaceParts } from "./keyspace.ts";
+import { Keyspace, type KeyspaceParts, type KeyspaceTerms } from "./keyspace.ts";
 import type { KnownNode } from "./meridian-client.ts";
+import { termsOfNamespace } from "./namespace-options.ts";
 import type { NodePool } from "./node-pool.ts";
 import type { Session } from "./session.ts";
 import { plainShape } from "./shape.ts";
@@ -20,14 +21,25 @@ export interface ClientParts extends KeyspaceParts {
 export class Client extends Keyspace<unknown, unknown> {
   readonly #parts: ClientParts;
 
-  constructor(parts: ClientParts) {
-    super(parts, { prefix: "", shape: plainShape, ttlMs: undefined });
+  /** `loading` says how it fills itself. */
+  constructor(
+    parts: ClientParts,
+    loading: Pick<KeyspaceTerms<unknown, unknown>, "load" | "fill"> = {},
+  ) {
+    super(parts, { prefix: "", shape: plainShape, ttlMs: undefined, ...loading });
     this.#parts = parts;
   }
 
+  namespace(
+    name: string,
+    options: Parameters<typeof termsOfNamespace>[1] = {},
+  ): Keyspace<unknown, unknown> {
+    return new Keyspace(this.#parts, termsOfNamespace(name, options));
+  }
+
   get nodes(): readonly KnownNode[] {
-    const { pool, clock } = this.#parts;
-    const first = pool.inUse(clock.elapsedMs());
+    const { pool, network } = this.#parts;
+    const first = pool.inUse(network.clock.elapsedMs());
     const rest = pool.nodes.filter((node) => node !== first);
     return [first, ...rest].flatMap((node) =>
       node === undefined ? [] : [{ ...node.info, circuit: node.circuit.state }],

@@ -1,20 +1,23 @@
 import { checkCoordinates, MeridianError, type Coordinates } from "@meridian/protocol";
 import { Deadlines, systemClock, systemRandom, type Clock, type Random } from "@meridian/runtime";
 
-import { Caller } from "./caller.ts";
+import { Caller, type NodeAnswer } from "./caller.ts";
 import { Client } from "./client.ts";
 import { ClusterTime } from "./cluster-time.ts";
 import { Directories } from "./directories.ts";
 import type { NodeInfo, Wanted } from "./directory.ts";
 import type { Fetch, Network } from "./exchange.ts";
+import type { FillOptions, Loader } from "./fill/fill-options.ts";
 import { Fills } from "./fill/fills.ts";
 import { Keeper } from "./keeper.ts";
 import type { MeridianClient } from "./meridian-client.ts";
+import { loadingOf } from "./namespace-options.ts";
 import { NodePool } from "./node-pool.ts";
 import { Opening } from "./opening.ts";
 import { checkMs, checkUrl, refuseUnknown } from "./options.ts";
 import { OwnLag } from "./own-lag.ts";
 import { Reads } from "./reads.ts";
+import type { Write } from "./requests.ts";
 import { Session } from "./session.ts";
 
 /** How to reach a cluster: through a `directory` and from a `location`, or at fixed `nodes`. */
@@ -55,6 +58,10 @@ export interface ConnectOptions {
   readonly failbackMs?: number | undefined;
   /** A nearer node that is behind by more than this does not take over, in milliseconds. Default 1000. */
   readonly failbackLagMs?: number | undefined;
+  /** What `get` and `getMany` load with what is missing, for a cache that fills itself. */
+  readonly load?: Loader<unknown, unknown> | undefined;
+  /** What `getOrSet` takes where a call says nothing else. */
+  readonly fill?: FillOptions | undefined;
   /** Ends the attempt to connect. It has no say once connected. */
   readonly signal?: AbortSignal | undefined;
   /** The token to show, or what gives one, called for each request: tokens may be short-lived. */
@@ -78,6 +85,8 @@ const OPTIONS: readonly string[] = [
   "refreshMs",
   "failbackMs",
   "failbackLagMs",
+  "load",
+  "fill",
   "signal",
   "token",
   "fetch",
@@ -105,6 +114,7 @@ interface Settings {
  */
 export async function connect(options: ConnectOptions): Promise<MeridianClient> {
   const settings = readSettings(options);
+  const loading = loadingOf(options);
   const network = networkOf(options);
   const { random = systemRandom, signal } = options;
   const { clock } = network;
@@ -135,9 +145,26 @@ export async function connect(options: ConnectOptions): Promise<MeridianClient> 
     await opening.insist({ endMs: clock.elapsedMs() + deadlineMs, signal });
   }
   const time = new ClusterTime(clock);
-  const fills = new Fills({ caller, reads, network, time, closed, deadlineMs });
-  const parts = { caller, reads, fills, time, clock, deadlineMs };
-  return new Client({ ...parts, pool, directories, session, closing }) as MeridianClient;
+  const write = timedWrites(caller, clock, time);
+  const fills = new Fills({ caller, reads, network, time, write, closed, deadlineMs });
+  const parts = { caller, reads, fills, time, network, random, write, deadlineMs };
+  const client = new Client({ ...parts, pool, directories, session, closing }, loading);
+  // The interface says of types what no class can.
+  return client as object as MeridianClient;
+}
+
+/** Sends writes, from whose answers the cluster's time is learnt. */
+function timedWrites(
+  caller: Caller,
+  clock: Clock,
+  time: ClusterTime,
+): (write: Write) => Promise<NodeAnswer> {
+  return async ({ request, limits }) => {
+    const sentAtMs = clock.nowMs();
+    const reply = await caller.call(request, limits);
+    time.wrote(reply.answer.headers.get("etag"), sentAtMs);
+    return reply;
+  };
 }
 
 function networkOf({ clock = systemClock, fetch, token }: ConnectOptions): Network {

@@ -5,7 +5,10 @@ export type { NodeInfo } from "./directory.ts";
 export type { Fetch } from "./exchange.ts";
 export type {
   CallOptions,
+  DeleteManyResult,
   DeleteResult,
+  EntriesOptions,
+  EntryInfo,
   KeyInfo,
   KeysOptions,
   RawEntry,
@@ -14,11 +17,25 @@ export type {
   SetManyResult,
   SetOptions,
   SetResult,
+  UpdateOptions,
   WriteOptions,
   Written,
 } from "./call-options.ts";
+export type { TouchOptions } from "./change-requests.ts";
+export type { Codec } from "./codecs/codec.ts";
+export { json } from "./codecs/json.ts";
+export { richJson, type RichJson } from "./codecs/rich-json.ts";
+export type {
+  SchemaIn,
+  SchemaIssue,
+  SchemaOut,
+  SchemaOutcome,
+  StandardSchema,
+} from "./codecs/standard-schema.ts";
 export type { FillOptions, LoadContext, Loader } from "./fill/fill-options.ts";
 export { isMeridianError } from "./is-meridian-error.ts";
 export type { KnownNode, Load, MeridianClient } from "./meridian-client.ts";
 export type { Namespace } from "./namespace.ts";
+export type { NamespaceTerms } from "./namespace-options.ts";
+export { cached, type CachedOptions, type WrapOptions } from "./wrap.ts";
 export type { Storable, Stored } from "./storable.ts";

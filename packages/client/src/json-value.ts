@@ -33,6 +33,15 @@ export function jsonTextOf(value: unknown): string {
   );
 }
 
+/** The same, with the members of objects in the order of their names: equal values have equal texts. */
+export function stableJsonOf(value: unknown): string {
+  return JSON.stringify(JSON.parse(jsonTextOf(value)), (_, part: unknown) =>
+    typeof part !== "object" || part === null || Array.isArray(part)
+      ? part
+      : Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1))),
+  );
+}
+
 /** `within` has the objects that the value is in. */
 function flawOf(value: unknown, path: string, within: readonly object[]): Flaw | undefined {
   switch (typeof value) {
@@ -86,12 +95,13 @@ function flawOfMembers(value: object, path: string, inside: readonly object[]): 
 }
 
 /** Whether an object is no more than its members, whichever realm it comes from. */
-function isPlain(value: object): boolean {
+export function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-function memberPath(path: string, name: string): string {
+/** The path of a member. */
+export function memberPath(path: string, name: string): string {
   if (!/^[\w$]+$/.test(name)) return `${path}[${JSON.stringify(name)}]`;
   return path === "" ? name : `${path}.${name}`;
 }

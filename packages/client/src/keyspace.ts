@@ -1,10 +1,20 @@
 import { MeridianError } from "@meridian/protocol";
-import { batchWritten, deleted, keyPage, written } from "@meridian/protocol/http-api";
-import type { Clock } from "@meridian/runtime";
+import {
+  batchDeleted,
+  batchPresence,
+  batchWritten,
+  deleted,
+  found,
+  keyPage,
+  written,
+  type Described,
+} from "@meridian/protocol/http-api";
+import type { Random } from "@meridian/runtime";
 
 import {
   answerOf,
   batchEntriesOf,
+  describedEntryOf,
   keyInfoOf,
   rawEntryOf,
   writtenOf,
@@ -12,7 +22,10 @@ import {
 } from "./answers.ts";
 import type {
   CallOptions,
+  DeleteManyResult,
   DeleteResult,
+  EntriesOptions,
+  EntryInfo,
   KeyInfo,
   KeysOptions,
   RawEntry,
@@ -21,14 +34,25 @@ import type {
   SetManyResult,
   SetOptions,
   SetResult,
+  UpdateOptions,
   WriteOptions,
   Written,
 } from "./call-options.ts";
+import {
+  deleteManyRequests,
+  expireAtRequest,
+  hasManyRequests,
+  pullRequest,
+  touchRequest,
+  type TouchOptions,
+} from "./change-requests.ts";
 import type { Caller, NodeAnswer } from "./caller.ts";
 import type { ClusterTime } from "./cluster-time.ts";
-import type { FillOptions, LoadContext } from "./fill/fill-options.ts";
+import type { Network } from "./exchange.ts";
+import type { FillOptions, LoadContext, Loader } from "./fill/fill-options.ts";
 import type { FillRequest, Fills } from "./fill/fills.ts";
 import type { Namespace } from "./namespace.ts";
+import { refuseUnknown } from "./options.ts";
 import type { Reads, Take } from "./reads.ts";
 import {
   BATCH_MAX,
@@ -43,18 +67,24 @@ import {
   setManyRequests,
   setRequest,
   type EncodedEntry,
+  WRITE,
   type Write,
 } from "./requests.ts";
 import type { CallLimits } from "./run.ts";
 import type { Shape } from "./shape.ts";
+import { update } from "./update.ts";
+import { keyOfCall, type WrapOptions } from "./wrap.ts";
 
 /** What a keyspace goes through. */
 export interface KeyspaceParts {
   readonly caller: Caller;
   readonly reads: Reads;
   readonly fills: Fills;
-  readonly clock: Clock;
+  readonly network: Network;
+  readonly random: Random;
   readonly time: ClusterTime;
+  /** Sends a write, and learns the cluster's time from its answer. */
+  readonly write: (write: Write) => Promise<NodeAnswer>;
   /** The default deadline of a call, in milliseconds. */
   readonly deadlineMs: number;
 }
@@ -65,7 +95,29 @@ export interface KeyspaceTerms<In, Out> {
   readonly shape: Shape<In, Out>;
   /** How long values live for which nothing else is said. */
   readonly ttlMs: number | undefined;
+  /** What `get` and `getMany` load what is missing with. */
+  readonly load?: Loader<In, Out> | undefined;
+  /** How values are filled for which nothing else is said. */
+  readonly fill?: FillOptions | undefined;
 }
+
+type ListedKey = Described<typeof keyPage>["keys"][number];
+
+/** How many keys of one `getMany` are loaded at a time. */
+const LOADS_MAX = 64;
+
+/** The options of `update`. */
+const UPDATE = [...WRITE, "ttl", "ttlMs", "contentType"];
+
+/** What is true of no write at all. */
+const NOTHING_TO_WRITE: DeleteManyResult["acknowledged"] = {
+  level: "local",
+  reached: true,
+  local: true,
+  directory: false,
+  nodes: [],
+  ready: [],
+};
 
 /** The values under a prefix of keys. */
 export class Keyspace<In, Out> implements Namespace<In, Out> {
@@ -82,7 +134,9 @@ export class Keyspace<In, Out> implements Namespace<In, Out> {
   }
 
   get(key: string, options?: CallOptions): Promise<Out | undefined> {
-    return this.#read("`get`", key, options, this.#take);
+    const { load } = this.#terms;
+    if (load === undefined) return this.#read("`get`", key, options, this.#take);
+    return this.#loaded("`get`", key, load, options);
   }
 
   getRaw(key: string, options?: CallOptions): Promise<RawEntry | undefined> {
@@ -109,6 +163,18 @@ export class Keyspace<In, Out> implements Namespace<In, Out> {
     const limits = readLimits("`getMany`", options, this.#parts.deadlineMs);
     const wanted = [...new Set(keys)].map((key) => this.#whole(key));
     const values = new Map<string, Out>();
+    const { load } = this.#terms;
+    if (load !== undefined) {
+      const bare = wanted.map((whole) => this.#bare(whole));
+      for (let start = 0; start < bare.length; start += LOADS_MAX) {
+        const some = bare.slice(start, start + LOADS_MAX);
+        const loaded = some.map((key) => this.#loaded("`getMany`", key, load, options));
+        for (const [index, value] of (await Promise.all(loaded)).entries()) {
+          if (value !== undefined) values.set(some[index] ?? "", value);
+        }
+      }
+      return values;
+    }
     for (let start = 0; start < wanted.length; start += BATCH_MAX) {
       const request = getManyRequest(wanted.slice(start, start + BATCH_MAX));
       const entries = batchEntriesOf(await this.#parts.caller.call(request, limits));
@@ -126,6 +192,16 @@ export class Keyspace<In, Out> implements Namespace<In, Out> {
     return reply.found;
   }
 
+  async #loaded(
+    what: string,
+    key: string,
+    load: Loader<In, Out>,
+    options: CallOptions | undefined,
+  ): Promise<Out | undefined> {
+    readLimits(what, options ?? {}, this.#parts.deadlineMs);
+    return this.getOrSet(key, load, options);
+  }
+
   async getOrSet<Value extends In | undefined>(
     key: string,
     load: (context: LoadContext<Out>) => Value | Promise<Value>,
@@ -133,8 +209,19 @@ export class Keyspace<In, Out> implements Namespace<In, Out> {
   ): Promise<Out | Extract<Value, undefined>> {
     const { shape } = this.#terms;
     const request: FillRequest<In, Out> = { key: this.#whole(key), name: key, load, shape };
-    const value = await this.#parts.fills.getOrSet(request, this.#withTtl(options));
+    const terms = this.#withTtl({ ...this.#terms.fill, ...options });
+    const value = await this.#parts.fills.getOrSet(request, terms);
     return value as Out | Extract<Value, undefined>;
+  }
+
+  wrap<Args extends unknown[], Value extends In | undefined>(
+    name: string,
+    call: (...args: Args) => Value | Promise<Value>,
+    { key, ...options }: WrapOptions<Args> = {},
+  ): (...args: Args) => Promise<Out | Extract<Value, undefined>> {
+    checkText("name", name, "INVALID_ARGUMENT");
+    return async (...args) =>
+      this.getOrSet(keyOfCall(name, args, key), () => call(...args), options);
   }
 
   async set(key: string, value: In, options: SetOptions = {}): Promise<SetResult> {
@@ -143,7 +230,7 @@ export class Keyspace<In, Out> implements Namespace<In, Out> {
     const encoded = await this.#terms.shape.encode(whole, value, options.contentType);
     const answer = answerOf(
       written,
-      await this.#write(setRequest(whole, encoded, terms, this.#parts.deadlineMs)),
+      await this.#parts.write(setRequest(whole, encoded, terms, this.#parts.deadlineMs)),
     );
     return { ...this.#written(answer), acknowledged: answer.acknowledged };
   }
@@ -172,7 +259,7 @@ export class Keyspace<In, Out> implements Namespace<In, Out> {
 
   async delete(key: string, options: WriteOptions = {}): Promise<DeleteResult> {
     const write = deleteRequest(this.#whole(key), options, this.#parts.deadlineMs);
-    const reply = await this.#write(write);
+    const reply = await this.#parts.write(write);
     const answer = answerOf(deleted, reply);
     const { etag } = this.#written(answer);
     const wasLive = answer.deleted;
@@ -184,32 +271,127 @@ export class Keyspace<In, Out> implements Namespace<In, Out> {
     };
   }
 
+  update(
+    key: string,
+    change: (current: Out | undefined) => In | undefined | Promise<In | undefined>,
+    options: UpdateOptions = {},
+  ): Promise<Out | undefined> {
+    return this.#checked(() => {
+      refuseUnknown("`update`", options, UPDATE);
+      const { shape } = this.#terms;
+      return update(this.#parts, { key: this.#whole(key), shape, change }, this.#withTtl(options));
+    });
+  }
+
+  async deleteMany(
+    keys: Iterable<string>,
+    options: SetManyOptions = {},
+  ): Promise<DeleteManyResult> {
+    const deletedKeys: string[] = [];
+    const wanted = [...new Set(keys)].map((key) => this.#whole(key));
+    let acknowledged: DeleteManyResult["acknowledged"] | undefined;
+    for (const write of deleteManyRequests(wanted, options, this.#parts.deadlineMs)) {
+      const answer = answerOf(batchDeleted, await this.#parts.write(write));
+      for (const entry of answer.entries) {
+        if (entry.deleted) deletedKeys.push(this.#bare(entry.key));
+      }
+      acknowledged = narrower(acknowledged, answer.acknowledged);
+    }
+    return { deleted: deletedKeys, acknowledged: acknowledged ?? NOTHING_TO_WRITE };
+  }
+
+  async hasMany(keys: Iterable<string>, options: CallOptions = {}): Promise<Set<string>> {
+    const limits = readLimits("`hasMany`", options, this.#parts.deadlineMs);
+    const wanted = [...new Set(keys)].map((key) => this.#whole(key));
+    const there = new Set<string>();
+    for (const request of hasManyRequests(wanted)) {
+      const answer = answerOf(batchPresence, await this.#parts.caller.call(request, limits));
+      for (const { key, found: isThere } of answer.entries) if (isThere) there.add(this.#bare(key));
+    }
+    return there;
+  }
+
+  async pull(key: string, options: CallOptions = {}): Promise<Out | undefined> {
+    const whole = this.#whole(key);
+    const reply = await this.#parts.write(pullRequest(whole, options, this.#parts.deadlineMs));
+    if (!reply.found) return undefined;
+    return this.#terms.shape.decode(whole, describedEntryOf(answerOf(found, reply)), false);
+  }
+
+  async touch(key: string, options: TouchOptions = {}): Promise<boolean> {
+    const write = touchRequest(this.#whole(key), this.#withTtl(options), this.#parts.deadlineMs);
+    return (await this.#parts.write(write)).found;
+  }
+
+  async expireAt(
+    key: string,
+    at: Date | number | undefined,
+    options: SetManyOptions = {},
+  ): Promise<boolean> {
+    const write = expireAtRequest(this.#whole(key), at, options, this.#parts.deadlineMs);
+    return (await this.#parts.write(write)).found;
+  }
+
+  async ttl(key: string, options: CallOptions = {}): Promise<number | undefined> {
+    const limits = readLimits("`ttl`", options, this.#parts.deadlineMs);
+    const reply = await this.#parts.caller.call(presenceRequest(this.#whole(key)), limits);
+    if (!reply.found) return undefined;
+    const expiresAtMs = Number(reply.answer.headers.get("meridian-expires-at"));
+    return expiresAtMs > 0 ? Math.max(0, expiresAtMs - this.#parts.time.nowMs()) : Infinity;
+  }
+
   async *keys(options: KeysOptions = {}): AsyncGenerator<KeyInfo, void, undefined> {
+    for await (const key of this.#listed("`keys`", options)) yield this.#keyInfo(key);
+  }
+
+  async *entries(options: EntriesOptions = {}): AsyncGenerator<EntryInfo<Out>, void, undefined> {
+    const wanted = { ...options, values: options.values ?? true };
+    for await (const key of this.#listed("`entries`", wanted)) {
+      const { shape } = this.#terms;
+      const entry = key.value === undefined ? undefined : describedEntryOf(key);
+      const value = entry && (await shape.decode(key.key, entry, false));
+      yield { ...this.#keyInfo(key), value };
+    }
+  }
+
+  async *#listed(
+    what: "`keys`" | "`entries`",
+    options: EntriesOptions,
+  ): AsyncGenerator<ListedKey, void, undefined> {
     const { signal, deadlineMs, prefix, after } = options;
-    const limits = readLimits("`keys`", { signal, deadlineMs }, this.#parts.deadlineMs);
+    const limits = readLimits(what, { signal, deadlineMs }, this.#parts.deadlineMs);
     const under = this.#terms.prefix + checkText("prefix", prefix ?? "", "INVALID_ARGUMENT");
-    let last = after === undefined ? undefined : this.#whole(after);
+    let last = after;
+    if (after !== undefined) {
+      last = this.#terms.prefix + checkText("after", after, "INVALID_ARGUMENT");
+    }
     for (;;) {
-      const request = keysRequest({ ...options, prefix: under === "" ? undefined : under }, last);
+      const within = { ...options, prefix: under === "" ? undefined : under };
+      const request = keysRequest(what, within, last);
       const { keys, next } = answerOf(keyPage, await this.#parts.caller.call(request, limits));
-      for (const key of keys) yield { ...keyInfoOf(key), key: this.#bare(key.key) };
+      yield* keys;
       if (next === null) return;
       last = next;
     }
   }
 
-  async #write({ request, limits }: Write): Promise<NodeAnswer> {
-    const { caller, clock, time } = this.#parts;
-    const sentAtMs = clock.nowMs();
-    const reply = await caller.call(request, limits);
-    time.wrote(reply.answer.headers.get("etag"), sentAtMs);
-    return reply;
+  #keyInfo(key: ListedKey): KeyInfo {
+    return { ...keyInfoOf(key), key: this.#bare(key.key) };
+  }
+
+  /** A promise, whatever throws. */
+  #checked<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return work();
+    } catch (cause) {
+      return Promise.reject(cause as Error);
+    }
   }
 
   /** A write of a part, after so many entries have been written. */
   async #part(write: Write, count: number): Promise<NodeAnswer> {
     try {
-      return await this.#write(write);
+      return await this.#parts.write(write);
     } catch (cause) {
       if (count === 0 || !(cause instanceof MeridianError)) throw cause;
       const message = `${cause.message}; the first ${count} entries have been written`;

@@ -11,6 +11,10 @@ import type { CircuitState } from "./circuit.ts";
 import type { NodeInfo } from "./directory.ts";
 import type { FillOptions, LoadContext } from "./fill/fill-options.ts";
 import type { Namespace } from "./namespace.ts";
+import type { NamespaceTerms } from "./namespace-options.ts";
+import type { Codec } from "./codecs/codec.ts";
+import type { SchemaIn, SchemaOut, StandardSchema } from "./codecs/standard-schema.ts";
+import type { WrapOptions } from "./wrap.ts";
 import type { Storable, StorableEntry, Stored } from "./storable.ts";
 
 /** A node, and whether this client sends requests to it. */
@@ -45,6 +49,40 @@ export interface MeridianClient extends Namespace<unknown, unknown> {
     entries: Iterable<Entry & StorableEntry<Entry>>,
     options?: SetManyOptions,
   ): Promise<SetManyResult>;
+  wrap<Args extends unknown[], Value>(
+    name: string,
+    call: (...args: Args) => Awaitable<Value & (Storable<Value> | undefined)>,
+    options?: WrapOptions<Args>,
+  ): (...args: Args) => Promise<Stored<Value>>;
+  /**
+   * The values of the keys that begin with `name` and a colon, as a codec stores them and a schema checks them, both when they are
+   * set and when they are read. Without a codec they are JSON, or bytes.
+   */
+  namespace<Schema extends StandardSchema>(
+    name: string,
+    options: NamespaceTerms<SchemaIn<Schema>, SchemaOut<Schema>> & {
+      readonly schema: Schema;
+      readonly codec: Codec<SchemaIn<Schema>, unknown>;
+    },
+  ): Namespace<SchemaIn<Schema>, SchemaOut<Schema>>;
+  namespace<Schema extends StandardSchema>(
+    name: string,
+    options: NamespaceTerms<SchemaIn<Schema>, SchemaOut<Schema>> & {
+      readonly schema: Schema;
+      readonly codec?: undefined;
+    },
+  ): Namespace<Storable<SchemaIn<Schema>>, SchemaOut<Schema>>;
+  namespace<In, Out>(
+    name: string,
+    options: NamespaceTerms<In, Out> & {
+      readonly codec: Codec<In, Out>;
+      readonly schema?: undefined;
+    },
+  ): Namespace<In, Out>;
+  namespace<Value = unknown>(
+    name: string,
+    options?: NamespaceTerms<Storable<Value>, Stored<Value>>,
+  ): Namespace<Storable<Value>, Stored<Value>>;
   /** The nodes this client knows, the one in use first. */
   readonly nodes: readonly KnownNode[];
   /** The URL of the directory that answered last; undefined for a client that asks none. */
@@ -61,4 +99,7 @@ export interface MeridianClient extends Namespace<unknown, unknown> {
 /** What loads a value that JSON holds, or finds none and gives undefined. */
 export type Load<Value> = (
   context: LoadContext<Stored<Value>>,
-) => (Value & (Storable<Value> | undefined)) | Promise<Value & (Storable<Value> | undefined)>;
+) => Awaitable<Value & (Storable<Value> | undefined)>;
+
+/** At once, or later. */
+type Awaitable<Value> = Value | Promise<Value>;

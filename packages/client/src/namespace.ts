@@ -1,7 +1,10 @@
 /** What can be done with the values under a prefix of keys. */
 import type {
   CallOptions,
+  DeleteManyResult,
   DeleteResult,
+  EntriesOptions,
+  EntryInfo,
   KeyInfo,
   KeysOptions,
   RawEntry,
@@ -10,9 +13,12 @@ import type {
   SetManyResult,
   SetOptions,
   SetResult,
+  UpdateOptions,
   WriteOptions,
 } from "./call-options.ts";
+import type { TouchOptions } from "./change-requests.ts";
 import type { FillOptions, LoadContext } from "./fill/fill-options.ts";
+import type { WrapOptions } from "./wrap.ts";
 
 /**
  * The values under a prefix of keys: `In` is what is set, `Out` what is read of it. Keys are given and come without the
@@ -38,6 +44,16 @@ export interface Namespace<In, Out> {
     options?: FillOptions,
   ): Promise<Out | Extract<Value, undefined>>;
   /**
+   * A function that gives what `call` gives for the same arguments, from here where that is fresh: `getOrSet` under a key of
+   * `name` and the arguments. Rejects as `getOrSet` does, with `INVALID_KEY` where `key` gives no text, and with `INVALID_ARGUMENT`
+   * for arguments that are no JSON where there is no `key`.
+   */
+  wrap<Args extends unknown[], Value extends In | undefined>(
+    name: string,
+    call: (...args: Args) => Value | Promise<Value>,
+    options?: WrapOptions<Args>,
+  ): (...args: Args) => Promise<Out | Extract<Value, undefined>>;
+  /**
    * Sets the value of `key`. Throws `PRECONDITION_FAILED` where `ifAbsent` or `ifMatch` does not hold, `ACK_TIMEOUT`
    * (with `details.acknowledged`) where the value is stored but not yet as widely as asked, `INVALID_ARGUMENT` for what
    * cannot be stored.
@@ -48,8 +64,35 @@ export interface Namespace<In, Out> {
    * where a later commit fails, `details.written` says how many entries have been written.
    */
   setMany(entries: Iterable<SetEntry<In>>, options?: SetManyOptions): Promise<SetManyResult>;
+  /**
+   * Has `key` hold what `change` makes of what it holds: read, change, set where nobody has set it meanwhile, and once more where
+   * somebody has, until the deadline. Gives what it holds then. Undefined leaves the key as it is. Without a `ttl`, the value
+   * expires when the one before it would have. Throws what `change` throws, and `PRECONDITION_FAILED`.
+   */
+  update(
+    key: string,
+    change: (current: Out | undefined) => In | undefined | Promise<In | undefined>,
+    options?: UpdateOptions,
+  ): Promise<Out | undefined>;
   /** Deletes `key`, whether or not it has a value. Errors as in `set`. */
   delete(key: string, options?: WriteOptions): Promise<DeleteResult>;
+  /** Deletes keys, whether or not they have values. A thousand are one commit. */
+  deleteMany(keys: Iterable<string>, options?: SetManyOptions): Promise<DeleteManyResult>;
+  /** Those of `keys` that have a value. */
+  hasMany(keys: Iterable<string>, options?: CallOptions): Promise<Set<string>>;
+  /**
+   * Gives the value of `key` and deletes it: of several who pull at once on one node, one has it. `OUTCOME_UNKNOWN` where no
+   * answer came: the value may be gone.
+   */
+  pull(key: string, options?: CallOptions): Promise<Out | undefined>;
+  /** Has the value of `key` live for a `ttl` from now, without sending it. Gives whether there is one. */
+  touch(key: string, options?: TouchOptions): Promise<boolean>;
+  /** Has the value of `key` live until an instant, in milliseconds since the Unix epoch, or for ever. Gives whether there is one. */
+  expireAt(key: string, at: Date | number | undefined, options?: SetManyOptions): Promise<boolean>;
+  /** How much longer the value of `key` lives, in milliseconds; Infinity for ever, undefined where there is none. */
+  ttl(key: string, options?: CallOptions): Promise<number | undefined>;
+  /** The keys with their values, in key order, without counting as a use of them. */
+  entries(options?: EntriesOptions): AsyncGenerator<EntryInfo<Out>, void, undefined>;
   /** The keys that have a value, in key order, as the nodes hold them while the iteration goes on. */
   keys(options?: KeysOptions): AsyncGenerator<KeyInfo, void, undefined>;
 }

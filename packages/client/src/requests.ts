@@ -6,7 +6,7 @@ import type { batchGetBody, batchSetBody, Described } from "@meridian/protocol/h
 import { toBase64 } from "./base64.ts";
 import type {
   CallOptions,
-  KeysOptions,
+  EntriesOptions,
   SetEntry,
   SetManyOptions,
   SetOptions,
@@ -27,8 +27,10 @@ const BATCH_BYTES_MAX = 16 * 1024 * 1024 - 1024;
 /** Beyond this size, a body may take longer to send than an attempt's budget. */
 const SLOW_BODY_BYTES = 64 * 1024;
 
-const CALL = ["signal", "deadlineMs"];
-const WRITE = [...CALL, "ack", "timeout", "timeoutMs"];
+/** The options of every call. */
+export const CALL: readonly string[] = ["signal", "deadlineMs"];
+/** The options of every write. */
+export const WRITE: readonly string[] = [...CALL, "ack", "timeout", "timeoutMs"];
 
 const encoder = new TextEncoder();
 const JSON_HEADERS = { "content-type": "application/json" };
@@ -199,10 +201,15 @@ export function getManyRequest(keys: readonly string[]): NodeRequest {
   return jsonRequest("/batch/get", body);
 }
 
-/** The request for one page of keys. */
-export function keysRequest(options: KeysOptions, after: string | undefined): NodeRequest {
-  refuseUnknown("`keys`", options, [...CALL, "prefix", "after", "pageSize"]);
-  const { prefix, pageSize = 100 } = options;
+/** The request for one page of keys, or of entries with their values. */
+export function keysRequest(
+  what: "`keys`" | "`entries`",
+  options: EntriesOptions,
+  after: string | undefined,
+): NodeRequest {
+  const known = [...CALL, "prefix", "after", "pageSize"];
+  refuseUnknown(what, options, what === "`keys`" ? known : [...known, "values"]);
+  const { prefix, pageSize = 100, values } = options;
   if (!Number.isInteger(pageSize) || pageSize < 1 || pageSize > BATCH_MAX) {
     throw new MeridianError(
       "INVALID_ARGUMENT",
@@ -212,6 +219,7 @@ export function keysRequest(options: KeysOptions, after: string | undefined): No
   const query = new URLSearchParams({ limit: String(pageSize) });
   if (prefix !== undefined) query.set("prefix", checkText("prefix", prefix, "INVALID_ARGUMENT"));
   if (after !== undefined) query.set("after", checkText("after", after, "INVALID_ARGUMENT"));
+  if (values === true) query.set("values", "true");
   return { method: "GET", path: withQuery("/keys", query) };
 }
 
@@ -240,7 +248,8 @@ interface WriteTerms {
   readonly timeoutMs: number | undefined;
 }
 
-function writeTerms(options: SetManyOptions, deadlineMs: number): WriteTerms {
+/** What every write says of itself. */
+export function writeTerms(options: SetManyOptions, deadlineMs: number): WriteTerms {
   const { ack = "local" } = options;
   checkAck(ack);
   const timeoutMs = ackTimeoutMs(options);
@@ -318,7 +327,8 @@ export function checkText(
   throw new MeridianError(code, `Expected \`${name}\` to be a string, got \`${String(value)}\``);
 }
 
-function jsonRequest(path: string, body: unknown): NodeRequest {
+/** A request with a body of JSON. */
+export function jsonRequest(path: string, body: unknown): NodeRequest {
   return {
     method: "POST",
     path,
@@ -327,7 +337,8 @@ function jsonRequest(path: string, body: unknown): NodeRequest {
   };
 }
 
-function withQuery(path: string, query: URLSearchParams): string {
+/** A path with a query, if there is one. */
+export function withQuery(path: string, query: URLSearchParams): string {
   const text = query.toString();
   return text === "" ? path : `${path}?${text}`;
 }

@@ -9,7 +9,7 @@ export interface Shape<In, Out> {
 }
 
 /** At once, or later. */
-type Given<Value> = Value | Promise<Value>;
+export type Given<Value> = Value | Promise<Value>;
 
 /** The content type of what says that a loader found nothing. */
 export const ABSENT_TYPE = "application/vnd.meridian.absent";

@@ -9,6 +9,7 @@ import { Keyspace } from "../src/keyspace.ts";
 import {
   connect,
   isMeridianError,
+  richJson,
   type ConnectOptions,
   type MeridianClient,
 } from "../src/index.ts";
@@ -31,11 +32,11 @@ function namesIn(head: string, of?: string): string[] {
 let client: MeridianClient;
 const connectTo = (options: ConnectOptions): Promise<MeridianClient> => {
   const world = new World();
-  world.addNode("near");
+  world.addNode("near").url = options.nodes?.[0] ?? "http://near.test";
   return connect({ ...options, fetch: fetchOf(world) });
 };
 /** What the examples import. */
-const GIVEN = { connect: connectTo, isMeridianError };
+const GIVEN = { connect: connectTo, isMeridianError, richJson };
 beforeAll(async () => {
   client = await connectTo({ nodes: ["http://near.test"] });
 });

@@ -28,6 +28,8 @@ export interface FillOptions extends CallOptions {
   readonly softTimeoutMs?: number | undefined;
   /** After so many milliseconds a load is given up: 1 to 600 000. Default 10 000. */
   readonly hardTimeoutMs?: number | undefined;
+  /** Among whom a value is loaded once: the callers in this `process` (default), or all processes that use the same node. */
+  readonly lock?: "process" | "region" | undefined;
   /** As in `set`. */
   readonly contentType?: string | undefined;
 }
@@ -58,6 +60,8 @@ export interface FillPlan {
   readonly jitter: number;
   readonly softMs: number | undefined;
   readonly hardMs: number;
+  /** Whether the processes of a region take turns. */
+  readonly regional: boolean;
   readonly contentType: string | undefined;
 }
 
@@ -76,6 +80,7 @@ const FILL_OPTIONS: readonly string[] = [
   "jitter",
   "softTimeoutMs",
   "hardTimeoutMs",
+  "lock",
   "contentType",
 ];
 
@@ -85,7 +90,11 @@ const TIMEOUT_MS_MAX = 600_000;
 /** Reads the options of a call. Throws `UNKNOWN_OPTION`, `INVALID_TTL` and `INVALID_ARGUMENT`. */
 export function fillPlanOf(what: string, options: FillOptions): FillPlan {
   refuseUnknown(what, options, FILL_OPTIONS);
-  const { softTimeoutMs, earlyRefresh, jitter } = options;
+  const { softTimeoutMs, earlyRefresh, jitter, lock = "process" } = options;
+  if (lock !== "process" && lock !== "region") {
+    const said = `Expected \`lock\` to be \`process\` or \`region\`, got \`${String(lock)}\``;
+    throw new MeridianError("INVALID_ARGUMENT", said);
+  }
   const freshMs = readSpanMs("ttl", options.ttl, options.ttlMs) ?? Infinity;
   const staleMs = spanOf(options, "staleWhileRevalidate") ?? 0;
   const staleIfErrorMs = spanOf(options, "staleIfError") ?? 0;
@@ -105,6 +114,7 @@ export function fillPlanOf(what: string, options: FillOptions): FillPlan {
         ? undefined
         : checkMs("softTimeoutMs", softTimeoutMs, 0, 1, TIMEOUT_MS_MAX),
     hardMs: checkMs("hardTimeoutMs", options.hardTimeoutMs, HARD_TIMEOUT_MS, 1, TIMEOUT_MS_MAX),
+    regional: lock === "region",
     contentType: checkContentType(options.contentType),
   };
 }

@@ -13,18 +13,19 @@
 import { MeridianError } from "@meridian/protocol";
 
 import { bareEtag, type ReceivedEntry } from "../answers.ts";
-import type { Caller } from "../caller.ts";
+import type { Caller, NodeAnswer } from "../caller.ts";
 import type { ClusterTime } from "../cluster-time.ts";
 import { eitherOf } from "../either-of.ts";
 import type { Network } from "../exchange.ts";
 import { orAborted } from "../or-aborted.ts";
 import type { Reads } from "../reads.ts";
-import { deleteRequest, limitsOf, setRequest } from "../requests.ts";
+import { deleteRequest, limitsOf, setRequest, type Write } from "../requests.ts";
 import type { CallLimits } from "../run.ts";
 import { ABSENT, ABSENT_TYPE, type Shape } from "../shape.ts";
 import type { EncodedValue, ReceivedValue } from "../values.ts";
 import { Fill } from "./fill.ts";
 import { fillPlanOf, type FillOptions, type FillPlan, type Loader } from "./fill-options.ts";
+import { acquireLease, releaseLease } from "./region-lease.ts";
 import { freshnessOf, type Freshness } from "./freshness.ts";
 
 /** What fills go through. */
@@ -33,6 +34,8 @@ export interface FillsOptions {
   readonly reads: Reads;
   readonly network: Network;
   readonly time: ClusterTime;
+  /** As of a keyspace. */
+  readonly write: (write: Write) => Promise<NodeAnswer>;
   /** Ends everything when the client is closed. */
   readonly closed: AbortSignal;
   readonly deadlineMs: number;
@@ -161,13 +164,46 @@ export class Fills {
     asked.calls += 1;
     const run = async (signal: AbortSignal): Promise<ReceivedValue | undefined> => {
       try {
-        return await this.#fill(asked, request, plan, held, signal);
+        if (!plan.regional || held === "unreachable") {
+          return await this.#fill(asked, request, plan, held, signal);
+        }
+        return await this.#fillInTurn(asked, request, plan, held, signal);
       } finally {
         this.#leave(request.key, asked);
       }
     };
     asked.fill = new Fill(run, this.#options.closed);
     return asked.fill;
+  }
+
+  /** Loads and stores a value once it has the lease of the key, unless another process has done so meanwhile. */
+  async #fillInTurn<In, Out>(
+    asked: AskedKey,
+    request: FillRequest<In, Out>,
+    plan: FillPlan,
+    held: Held | undefined,
+    signal: AbortSignal,
+  ): Promise<ReceivedValue | undefined> {
+    const { clock } = this.#options.network;
+    const { key } = request;
+    const { hardMs } = plan;
+    const endMs = clock.elapsedMs() + hardMs;
+    for (;;) {
+      const leftMs = endMs - clock.elapsedMs();
+      const id = await acquireLease(this.#options, key, hardMs, leftMs, signal);
+      if (id === undefined) return this.#fill(asked, request, plan, held, signal);
+      try {
+        const { deadlineMs } = this.#options;
+        const now = await this.#read(key, plan, { deadlineMs, signal });
+        if (isUsable(now) && now.etag !== held?.etag) return now.entry;
+        // Who has it still has outlived its own time, or is of another mind about how long that is.
+        if (id !== null || clock.elapsedMs() >= endMs) {
+          return await this.#fill(asked, request, plan, now, signal);
+        }
+      } finally {
+        if (typeof id === "string") releaseLease(this.#options, key, id);
+      }
+    }
   }
 
   /** Loads and stores a value. */
@@ -219,7 +255,7 @@ export class Fills {
     held: Held | undefined,
     signal: AbortSignal,
   ): Promise<void> {
-    const { caller, time, network, deadlineMs } = this.#options;
+    const { write, deadlineMs } = this.#options;
     const condition = held === undefined ? { ifAbsent: true } : { ifMatch: held.etag };
     const ttlMs = value === undefined ? plan.negativeMs : livingMs(plan);
     if (value === undefined && ttlMs === undefined && held === undefined) return;
@@ -228,9 +264,7 @@ export class Fills {
         value === undefined && ttlMs === undefined
           ? deleteRequest(key, condition, deadlineMs)
           : setRequest(key, value ?? ABSENT, { ...condition, ttlMs, signal }, deadlineMs);
-      const sentAtMs = network.clock.nowMs();
-      const { answer } = await caller.call(request, limits);
-      time.wrote(answer.headers.get("etag"), sentAtMs);
+      await write({ request, limits });
     } catch {
       // Somebody has set another value, or no node takes this one.
     }
@@ -250,6 +284,11 @@ export class Fills {
     asked.calls -= 1;
     if (asked.calls === 0) this.#asked.delete(key);
   }
+}
+
+/** Whether an entry may be given without a load. */
+function isUsable(look: Look): look is Held {
+  return typeof look === "object" && (look.freshness === "fresh" || look.freshness === "refresh");
 }
 
 /** How long what is loaded lives; undefined for ever. */

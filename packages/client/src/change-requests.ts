@@ -1,0 +1,117 @@
+/** Requests that change what a key holds where it is held. */
+import { MeridianError } from "@meridian/protocol";
+
+import type { CallOptions, SetManyOptions } from "./call-options.ts";
+import { checkMs, readSpanMs, refuseUnknown } from "./options.ts";
+import {
+  BATCH_MAX,
+  CALL,
+  jsonRequest,
+  limitsOf,
+  withQuery,
+  WRITE,
+  writeTerms,
+  type Write,
+} from "./requests.ts";
+import type { NodeRequest } from "./run.ts";
+
+/** The largest instant that JavaScript can tell, in milliseconds since the Unix epoch. */
+const INSTANT_MS_MAX = 8.64e15;
+
+/** What `touch` takes. */
+export interface TouchOptions extends SetManyOptions {
+  /** How long the value lives from now: text with a unit, such as `15m`. */
+  readonly ttl?: string | undefined;
+  /** The same in milliseconds, instead of `ttl`. */
+  readonly ttlMs?: number | undefined;
+}
+
+/** The request that has a value live for another time. */
+export function touchRequest(key: string, options: TouchOptions, deadlineMs: number): Write {
+  refuseUnknown("`touch`", options, [...WRITE, "ttl", "ttlMs"]);
+  const ttlMs = readSpanMs("ttl", options.ttl, options.ttlMs);
+  if (ttlMs === undefined) {
+    const said = "Expected a `ttl`, got none; `expireAt(key, undefined)` has a value live for ever";
+    throw new MeridianError("INVALID_TTL", said);
+  }
+  return lifeRequest(key, options, deadlineMs, { ttl: `${ttlMs}ms` });
+}
+
+/** The request that has a value live until an instant, or for ever. */
+export function expireAtRequest(
+  key: string,
+  at: Date | number | undefined,
+  options: SetManyOptions,
+  deadlineMs: number,
+): Write {
+  refuseUnknown("`expireAt`", options, WRITE);
+  const atMs = at instanceof Date ? at.getTime() : at;
+  const expiresAt =
+    atMs === undefined
+      ? "never"
+      : String(Math.ceil(checkMs("expireAt", atMs, 0, 1, INSTANT_MS_MAX)));
+  return lifeRequest(key, options, deadlineMs, { expiresAt });
+}
+
+function lifeRequest(
+  key: string,
+  options: SetManyOptions,
+  deadlineMs: number,
+  life: Readonly<Record<string, string>>,
+): Write {
+  const { query, limits, slow } = writeTerms(options, deadlineMs);
+  const terms = new URLSearchParams({ key, ...life, ...Object.fromEntries(query) });
+  return { request: { method: "POST", path: withQuery("/touch", terms), slow }, limits };
+}
+
+/** The request that reads a value and deletes it. Made twice, it would find nothing where the first has found a value. */
+export function pullRequest(key: string, options: CallOptions, deadlineMs: number): Write {
+  refuseUnknown("`pull`", options, CALL);
+  const path = withQuery("/pull", new URLSearchParams({ key }));
+  return {
+    request: { method: "POST", path, conditional: true },
+    limits: limitsOf(options, deadlineMs),
+  };
+}
+
+/** The requests that delete keys, up to `BATCH_MAX` each. */
+export function deleteManyRequests(
+  keys: readonly string[],
+  options: SetManyOptions,
+  deadlineMs: number,
+): readonly Write[] {
+  refuseUnknown("`deleteMany`", options, WRITE);
+  const { limits, slow, timeoutMs } = writeTerms(options, deadlineMs);
+  const terms = {
+    ...(options.ack !== undefined && { ack: options.ack }),
+    ...(timeoutMs !== undefined && { timeout: `${timeoutMs}ms` }),
+  };
+  return partsOf(keys).map((part) => ({
+    request: { ...jsonRequest("/batch/delete", { keys: part, ...terms }), slow },
+    limits,
+  }));
+}
+
+/** The requests which of many keys there are, up to `BATCH_MAX` each. */
+export function hasManyRequests(keys: readonly string[]): readonly NodeRequest[] {
+  return partsOf(keys).map((part) => jsonRequest("/batch/has", { keys: part }));
+}
+
+function partsOf(keys: readonly string[]): readonly (readonly string[])[] {
+  const count = Math.ceil(keys.length / BATCH_MAX);
+  return Array.from({ length: count }, (_, part) =>
+    keys.slice(part * BATCH_MAX, (part + 1) * BATCH_MAX),
+  );
+}
+
+/** The request for the lease of a key, which may wait for it for so long. */
+export function leaseRequest(key: string, ttlMs: number, waitMs: number): NodeRequest {
+  const query = new URLSearchParams({ key, ttl: `${ttlMs}ms` });
+  if (waitMs > 0) query.set("wait", `${waitMs}ms`);
+  return { method: "POST", path: withQuery("/lease", query), slow: waitMs > 0 };
+}
+
+/** The request that gives a lease back. */
+export function releaseRequest(key: string, lease: string): NodeRequest {
+  return { method: "DELETE", path: withQuery("/lease", new URLSearchParams({ key, lease })) };
+}
