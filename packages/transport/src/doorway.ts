@@ -1,6 +1,8 @@
 /**
  * Lets newcomers in: one in a turn of the event loop, from one address after the other, and from each address only so many
- * whose peer is not known yet. The rest wait.
+ * whose peer is not known yet. The rest wait. Of those at one address the newest and the oldest come in by turns: strangers who stand in
+ * line keep nobody out who comes after them, and a crowd that comes at once gets in all the same. Where too many wait, the oldest
+ * goes.
  *
  * A newcomer has a place at its address until its peer is known. One that never gets to be known keeps its place for a second,
  * however soon it has gone; one that was known, and has then shown to be no good, takes a place for as long. So who comes
@@ -50,14 +52,61 @@ interface Guest {
   readonly sinceMs: number;
 }
 
+/** Who waits at one address. */
+class Line {
+  /** Since when each waits, the longest first. */
+  readonly #since = new Map<Newcomer, number>();
+  /** The same, the longest first; those that wait no more go when they are come upon. */
+  #newest: Newcomer[] = [];
+  #isNewestNext = true;
+
+  get size(): number {
+    return this.#since.size;
+  }
+
+  add(newcomer: Newcomer, nowMs: number): void {
+    this.#since.set(newcomer, nowMs);
+    if (this.#newest.length > 2 * this.#since.size) {
+      this.#newest = this.#newest.filter((each) => this.#since.has(each));
+    }
+    this.#newest.push(newcomer);
+  }
+
+  delete(newcomer: Newcomer): boolean {
+    return this.#since.delete(newcomer);
+  }
+
+  /** Takes out whose turn it is, and since when it has waited. */
+  take(): [newcomer: Newcomer, sinceMs: number] | undefined {
+    const next = this.#isNewestNext ? this.#takeNewest() : this.takeOldest();
+    this.#isNewestNext = !this.#isNewestNext;
+    return next;
+  }
+
+  takeOldest(): [newcomer: Newcomer, sinceMs: number] | undefined {
+    const [oldest] = this.#since;
+    if (oldest !== undefined) this.#since.delete(oldest[0]);
+    return oldest;
+  }
+
+  #takeNewest(): [newcomer: Newcomer, sinceMs: number] | undefined {
+    for (let each = this.#newest.pop(); each !== undefined; each = this.#newest.pop()) {
+      const sinceMs = this.#since.get(each);
+      if (sinceMs === undefined) continue;
+      this.#since.delete(each);
+      return [each, sinceMs];
+    }
+    return undefined;
+  }
+}
+
 /** One address. */
 interface Address {
   /** Those that are in and not known, the oldest first. */
   readonly guests: Set<Guest>;
   /** Places of those that have gone. */
   gone: number;
-  /** Since when each waits, the longest first. */
-  readonly waiting: Map<Newcomer, number>;
+  readonly waiting: Line;
   isWatched: boolean;
 }
 
@@ -80,12 +129,12 @@ export class Doorway {
   /** Lets a newcomer in when it is its turn. Returns what is to be called if it does not wait any more. */
   come(name: string, newcomer: Newcomer): () => void {
     const address = this.#addressOf(name);
-    if (address.waiting.size >= WAITING_MAX || this.#waiting >= WAITING_IN_ALL_MAX) {
+    if (!this.#makeRoom(address)) {
       this.#tidy(name, address);
       newcomer.refuse();
       return () => {};
     }
-    address.waiting.set(newcomer, this.#clock.elapsedMs());
+    address.waiting.add(newcomer, this.#clock.elapsedMs());
     this.#waiting += 1;
     this.#serve();
     this.#watch(name, address);
@@ -98,11 +147,25 @@ export class Doorway {
 
   /** Refuses all who wait. */
   close(): void {
-    for (const { waiting } of this.#addresses.values()) {
-      for (const newcomer of waiting.keys()) newcomer.refuse();
-      waiting.clear();
+    for (const address of this.#addresses.values()) while (this.#refuseOldest(address));
+  }
+
+  /** Whether one more may wait at an address: where too many do, the oldest there goes, or where another has several. */
+  #makeRoom(address: Address): boolean {
+    if (address.waiting.size < WAITING_MAX && this.#waiting < WAITING_IN_ALL_MAX) return true;
+    if (this.#refuseOldest(address)) return true;
+    for (const other of this.#addresses.values()) {
+      if (other.waiting.size > 1) return this.#refuseOldest(other);
     }
-    this.#waiting = 0;
+    return false;
+  }
+
+  #refuseOldest({ waiting }: Address): boolean {
+    const oldest = waiting.takeOldest();
+    if (oldest === undefined) return false;
+    this.#waiting -= 1;
+    oldest[0].refuse();
+    return true;
   }
 
   #serve(): void {
@@ -124,11 +187,10 @@ export class Doorway {
     // The other addresses first, the next time.
     this.#addresses.delete(name);
     this.#addresses.set(name, address);
-    const [first] = address.waiting;
-    if (first === undefined) return;
-    const [newcomer, sinceMs] = first;
+    const taken = address.waiting.take();
+    if (taken === undefined) return;
+    const [newcomer, sinceMs] = taken;
     const nowMs = this.#clock.elapsedMs();
-    address.waiting.delete(newcomer);
     this.#waiting -= 1;
     if (nowMs - sinceMs > WAIT_MS_MAX) {
       newcomer.refuse();
@@ -206,7 +268,7 @@ export class Doorway {
   #addressOf(name: string): Address {
     const known = this.#addresses.get(name);
     if (known !== undefined) return known;
-    const address: Address = { guests: new Set(), gone: 0, waiting: new Map(), isWatched: false };
+    const address: Address = { guests: new Set(), gone: 0, waiting: new Line(), isWatched: false };
     this.#addresses.set(name, address);
     return address;
   }

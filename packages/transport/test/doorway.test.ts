@@ -116,14 +116,45 @@ it("refuses whom it cannot keep waiting, who has waited for too long, and everyo
   await house.settle();
   const waiting = house.come(4_096);
   const [beyond] = house.come(1);
-  expect(beyond?.isRefused).toBe(true);
-  expect(waiting.some(({ isRefused }) => isRefused)).toBe(false);
+  expect(beyond?.isRefused).toBe(false);
+  expect(waiting.filter(({ isRefused }) => isRefused)).toEqual([waiting[0]]);
   house.clock.standStill(6_000);
   await house.settle();
-  expect(waiting[0]?.isRefused).toBe(true);
+  expect(waiting[1]?.isRefused).toBe(true);
+  expect(entered(waiting)).toBe(0);
   house.door.close();
   expect(waiting.every(({ isRefused }) => isRefused)).toBe(true);
   expect(house.door.waiting.now).toBe(0);
+});
+
+it("lets in who comes after strangers that stand in line, however many, and the strangers by turns with it", async () => {
+  const house = new House();
+  house.come(PLACES);
+  await house.settle();
+  const strangers = house.come(8_192);
+  house.clock.advance(100);
+  const nodes = house.come(3);
+  house.clock.advance(1_000);
+  await house.settle();
+  expect(entered(nodes)).toBe(3);
+  expect(entered(strangers)).toBeGreaterThan(PLACES / 2);
+  // Of those that wait the oldest have gone; the oldest that are left come in.
+  expect(strangers.findIndex(({ place }) => place !== undefined)).toBe(8_192 + 3 - 4_096);
+});
+
+it("has an address at which several wait make room for one at which nobody does", async () => {
+  const house = new House();
+  const addresses = ["10.0.0.1", "10.0.0.2", "10.0.0.3"];
+  house.come(PLACES, "10.0.1.1");
+  for (const address of addresses) house.come(2_700, address);
+  for (let round = 0; round < 2; round += 1) await house.settle();
+  const before = house.door.waiting;
+  house.come(before.max - before.now, addresses[0]);
+  expect(house.door.waiting.now).toBe(before.max);
+  const [node] = house.come(1, "10.0.1.1");
+  await house.settle();
+  expect(node?.isRefused).toBe(false);
+  expect(house.door.waiting.now).toBe(before.max);
 });
 
 it("forgets who goes while it waits", async () => {
