@@ -12,7 +12,7 @@ import type {
 import type { Done } from "./done.ts";
 import type { SummaryPage } from "./summary-page.ts";
 
-/** What tells whether an entry is newer than another one, and whether it is purgeable. */
+/** The members of an entry by which two entries are compared, and by which an entry is purgeable. */
 export type EntryMark = Pick<Entry, "key" | "stamp" | "deleted" | "expiresAtMs">;
 
 /** The directory's durable state: the log, compacted by key behind its recent frames. */
@@ -20,8 +20,8 @@ export interface DirectoryLog {
   /** Which log the sequences count in: a whole number in [1, 2^48), drawn when the database was made. */
   readonly logId: number;
   /**
-   * The identity of the time since the log was opened: drawn each time, so that two lives that began from one
-   * backup cannot be taken for each other. A whole number in [1, 2^48).
+   * The epoch, which identifies the time since the log was opened: a whole number in [1, 2^48), drawn at each opening, so that two
+   * directories that were started from one backup have different epochs.
    */
   readonly epoch: number;
   /** Each epoch with the sequence just before its first, oldest first, this epoch included. */
@@ -35,21 +35,21 @@ export interface DirectoryLog {
   /** What was last made durable by `saveHorizon`. */
   readonly horizonState: HorizonState;
   /**
-   * The highest sequence that any purged entry had; 0 for none. A reader that is not there yet would miss tombstones:
-   * those of what it has, and those of older entries that frames still hold further on. Read after `read`,
-   * it covers everything that was left out there.
+   * The highest sequence that any purged entry had; 0 for none. A reader whose place lies before it would miss tombstones: those of
+   * entries that it has, and those of older entries in frames that it has still to read. Read `purgedThrough` after `read`: then it covers
+   * everything that `read` has left out.
    */
   readonly purgedThrough: number;
   /**
-   * Why nothing becomes durable now, such as a full disk; undefined while all is well. What is appended waits meanwhile,
-   * and is made durable in its order once that can be.
+   * Why nothing becomes durable now, such as a full disk; undefined while all is well. Frames that are appended meanwhile wait, and become
+   * durable in their order afterwards.
    */
   readonly stall: MeridianError | undefined;
-  /** What is durable of one node's outbox. */
+  /** The last durable frame of one node's outbox. */
   outboxMark(incarnation: number): OutboxMark | undefined;
   /**
-   * Makes a frame durable, and what it says is followed. Invariant: its `after` is the `through` of the frame appended
-   * before it. One that ends where it starts only tells what is followed.
+   * Makes a frame durable, and its `followed`. Invariant: its `after` is the `through` of the frame appended before it. A frame with
+   * `after` = `through` has no entries and only brings `followed`.
    */
   append(frame: LogFrame, done: Done): void;
   /**

@@ -1,7 +1,7 @@
 /**
- * What the replication machines need from the world, and what implements it says so. The machines are pure: they hold no socket, file, timer
- * or clock of their own, and everything they do is an answer to a call. The apps plug in WebSockets and
- * SQLite; the simulator plugs in a network that loses and disks that forget.
+ * The interfaces through which the replication machines reach the world; implementations name them with `implements`. The machines are
+ * pure: they hold no socket, file, timer or clock of their own, and act only when they are called. The apps plug in WebSockets and SQLite;
+ * the simulator plugs in a network that loses messages and disks that forget.
  *
  * Reads are synchronous (an embedded database, the page cache); commits are not, because they belong on
  * another thread. A `done` callback is called exactly once, in the order of the calls, never from inside

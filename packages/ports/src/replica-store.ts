@@ -16,13 +16,13 @@ import type { SummaryPage } from "./summary-page.ts";
 export interface ReplicaStore {
   /** The identity of this database: a whole number in [1, 2^48). */
   readonly incarnation: number;
-  /** Whether the store was opened on a database that was restored: what is in its outbox may have been sent and replaced since. */
+  /** Whether the database was restored from a backup: the original may have sent and replaced since what is in the outbox. */
   readonly isCopy: boolean;
   /** Where the node stood when the store was opened, or has been told to stand since. */
   readonly cursor: Cursor | undefined;
   /**
-   * What the store held beyond its cursor when it was opened: the keys of the frames that had come since, in the order in which they
-   * came. Undefined where that was too much to be kept, or is not known.
+   * The keys of the frames after the cursor that the store held when it was opened, in the order in which the frames came. Undefined if
+   * they were too many to be kept, or are not known.
    */
   readonly tail: readonly TailRun[] | undefined;
   /** Places in other logs before which the node has everything, as last told; newest last. */
@@ -41,9 +41,9 @@ export interface ReplicaStore {
    * this horizon could be read here. What is appended later, and is as old, the owner has to compare with it first.
    */
   readonly horizon: number;
-  /** Why what others wrote cannot be made durable now; undefined while it can. Such records fail; the store finds out by itself when it is over. */
+  /** Why records of others' entries cannot be made durable now; undefined while they can. Such records fail. The store finds out by itself when that is over. */
   readonly stall: MeridianError | undefined;
-  /** Why the next set may be refused; undefined while there is clearly room. Every stall is such a reason. */
+  /** Why the next `set` of a client may be refused; undefined while there is clearly room. Every `stall` is also a `shortage`. */
   readonly shortage: MeridianError | undefined;
   /** The newest entry of `key`, tombstones and expired entries included; a purgeable one may be gone or not. */
   get(key: string): Entry | undefined;

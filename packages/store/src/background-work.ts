@@ -25,20 +25,20 @@ import type { PurgeScope, WriterReply } from "./writer-messages.ts";
 /** How long a step may take, in milliseconds. */
 const STEP_MS = 2;
 
-/** For how long no commit has come when the writer turns to what is behind, in milliseconds. */
+/** After this many milliseconds without a commit the writer turns to background work. */
 const QUIET_MS = 2;
 
-/** Where folding starts to take time from commits, and where it would take all of it, in bytes of journal. */
+/** The backlogs, in bytes of journal, at which folding starts to take time from commits and at which it would take all of it. */
 const BACKLOG_SOFT_BYTES = 4 * 1024 * 1024;
 const BACKLOG_HARD_BYTES = 48 * 1024 * 1024;
 
-/** How much time folding may be owed at most, in milliseconds. */
+/** The most time that commits may owe to folding, in milliseconds. */
 const DEBT_MAX_MS = 20;
 
 /** A walk over the table gets a step this often however many commits there are, in milliseconds. */
 const SWEEP_EVERY_MS = 50;
 
-/** What it works on. */
+/** The parts that background work needs. */
 export interface BackgroundParts {
   readonly path: string;
   readonly store: StoreKind;
@@ -54,7 +54,7 @@ export interface BackgroundParts {
   onHindered(failure: Explained): void;
 }
 
-/** Does what is behind, one step at a time. */
+/** Runs background work, one step at a time. */
 export class BackgroundWork {
   readonly #parts: BackgroundParts;
   readonly #clock: Clock;
@@ -62,27 +62,27 @@ export class BackgroundWork {
   readonly #fold: Fold;
   readonly #sweep: Sweep;
   readonly #permits = new PurgePermits();
-  /** Somebody reads journal and table side by side, and has to have heard of a fold before rows of the table go. */
+  /** Whether the main thread reads journal and table side by side: then it has to hear of a fold before rows of the table are removed. */
   readonly #isOverlaid: boolean;
   #scheduled = false;
   #stopped = false;
-  /** No commit has come for a moment. */
+  /** Whether no commit has come for a moment. */
   #quiet = false;
   #committedAtMs = 0;
   #cancelTimer: (() => void) | undefined;
-  /** The time that folding is owed for the time that commits have taken. */
+  /** The time that commits owe to folding, in milliseconds. */
   #debtMs = 0;
   /** Rows through this one are to be folded whatever else arrives. */
   #settleThrough = 0;
-  /** The last scope of which it was told that everything in it is gone. */
+  /** The last scope that was reported as completely removed. */
   #purged: PurgeScope = this.#permits.inForce;
-  /** How far the other side knows the journal to be folded, and how far it was asked to. */
+  /** The last folded row that the main thread has confirmed to know, and the last one that it was asked to confirm. */
   #heardThrough: number;
   #askedThrough = -1;
   #sweptAtMs = 0;
-  /** It rests until something changes. */
+  /** Whether background work rests until something changes, because a step has failed. */
   #hindered = false;
-  /** Room was made since something last succeeded; it is not tried twice. */
+  /** Whether room was made since a step last succeeded. That is not tried twice. */
   #relieved = false;
 
   constructor(parts: BackgroundParts) {
@@ -97,7 +97,7 @@ export class BackgroundWork {
     this.#fold = new Fold(database, store, journal, (entry) => sweep.expects(entry));
   }
 
-  /** Sees to it that what is behind is done: next if it is due, else when it is quiet. */
+  /** Schedules the next step: at once if one is due, else when no commit has come for a moment. */
   schedule(): void {
     if (this.#scheduled || this.#hindered || this.#stopped) return;
     if (this.#isDue()) {
@@ -117,7 +117,7 @@ export class BackgroundWork {
     this.#cancelTimer?.();
   }
 
-  /** Something has changed, so that what failed may succeed. */
+  /** Something has changed: a step that failed may succeed now. */
   resume(): void {
     this.#hindered = false;
   }
@@ -149,7 +149,7 @@ export class BackgroundWork {
     this.#settleThrough = this.#journal.through;
   }
 
-  /** The other side knows everything that it was told before it was asked about `through`. */
+  /** The main thread has confirmed that it knows everything up to the question about `through`. */
   heard(through: number): void {
     this.#heardThrough = through;
   }
@@ -204,7 +204,7 @@ export class BackgroundWork {
     this.#debtMs = Math.max(0, this.#debtMs - (this.#clock.elapsedMs() - startedMs));
   }
 
-  /** Rests, unless there is no room and some can be made. */
+  /** Rests after a failure, unless the disk is full and some room can be made. */
   #hinder(failure: Explained): void {
     const { room, checkpointer } = this.#parts;
     room.measure(this.#clock.elapsedMs());

@@ -17,13 +17,13 @@ import type { Transactions } from "./transactions.ts";
 import { noRoom, type Refused } from "./write-health.ts";
 import type { JournalWrite, WriterReply } from "./writer-messages.ts";
 
-/** A transaction takes no more than this, in bytes of blocks. */
+/** The most bytes of blocks in one transaction. */
 const TRANSACTION_BYTES = 8 * 1024 * 1024;
 
 /** How often records that wait for the disk are tried again, in milliseconds. */
 const RETRY_MS = 500;
 
-/** What commits need. */
+/** How commits are made, and who hears of them. */
 export interface CommitsOptions<Write, Facts> {
   readonly path: string;
   readonly clock: Clock;
@@ -33,7 +33,7 @@ export interface CommitsOptions<Write, Facts> {
   readonly room: DiskRoom;
   /** The `synchronous` of a commit. */
   readonly synchronous: string;
-  /** Whether records wait where they cannot be committed for now. */
+  /** Whether records that cannot be committed now wait instead of failing. */
   readonly isPatient: boolean;
   reply(reply: WriterReply<Facts>): void;
   /** Records have failed: the first set of a client and the first record that others wrote have so many bytes; 0 for none. */
@@ -81,7 +81,7 @@ export class Commits<Write extends JournalWrite, Facts> {
     }
   }
 
-  /** Tries nothing again any more. */
+  /** Stops trying again. */
   close(): void {
     this.#cancelRetry?.();
   }
@@ -103,7 +103,7 @@ export class Commits<Write extends JournalWrite, Facts> {
     return this.#options.room.isFor(bytes, claim, this.#options.clock.elapsedMs());
   }
 
-  /** Where there is no room, some may be made by moving the write-ahead log. */
+  /** On a full disk, moving the write-ahead log may make room. */
   #commitOrRelieve(writes: readonly Write[]): Explained | undefined {
     const failure = this.#commit(writes);
     if (failure?.trouble !== "full" || !this.#options.checkpointer.relieve()) return failure;

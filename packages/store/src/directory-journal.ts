@@ -21,7 +21,7 @@ import type { DirectoryCommit, DirectoryWrite } from "./writer-messages.ts";
 /** How many rows one call of `trim` looks at. */
 const TRIM_ROWS = 256;
 
-/** How many epochs are remembered. */
+/** For how many epochs the start is remembered. */
 const EPOCHS_MAX = 1_000;
 
 interface State {
@@ -165,7 +165,7 @@ class DirectoryJournal implements Journal<DirectoryWrite, DirectoryCommit> {
 
   #writeEpoch(epoch: number): void {
     this.#sql.insertEpoch.run(epoch, this.#state.through);
-    // A node that has not been here for so many starts compares its data instead.
+    // A node whose epoch is older than the remembered ones reconciles.
     this.#sql.forgetEpochs.run(EPOCHS_MAX);
   }
 

@@ -14,7 +14,7 @@ import type Database from "better-sqlite3";
 const RESERVE_BYTES = 1024 * 1024;
 const RESERVE_SHARE = 1 / 8;
 
-/** The same of the largest size that the store may have. */
+/** The same, as a share of the largest size that the store may have. */
 const BOUND_RESERVE_SHARE = 1 / 32;
 
 /**
@@ -23,13 +23,13 @@ const BOUND_RESERVE_SHARE = 1 / 32;
  */
 export type Claim = "set" | "copy" | "essential";
 
-/** How many reserves are left for the others. */
+/** How many reserves each claim leaves free for the claims after it. */
 const RESERVES_LEFT: Readonly<Record<Claim, number>> = { set: 2, copy: 1, essential: 0 };
 
 /** What an entry comes to in the table with its indexes, at most, as a multiple of its bytes in the journal. */
 const FOLDED_FACTOR = 2;
 
-/** How long a measurement holds, in milliseconds, if nothing is written. */
+/** For how long a measurement counts if nothing is written, in milliseconds. */
 const MEASURED_FOR_MS = 100;
 
 interface Measured {
@@ -97,17 +97,17 @@ export class DiskRoom {
     this.#backlogBytes -= bytes;
   }
 
-  /** Whether what can be given back had better be given back. As far as measured. */
+  /** Whether there is so little room that free pages should be given back, by the last measurement. */
   get isTight(): boolean {
     return this.#spareBytes < this.#reserveBytes * 4;
   }
 
-  /** How large the write-ahead log may grow before it is better moved into the database. As far as measured. */
+  /** The size at which the write-ahead log should be moved into the database, by the last measurement. */
   get walBytesMax(): number {
     return Math.max(this.#reserveBytes, this.#spareBytes) / 4;
   }
 
-  /** Looks how much room there is. */
+  /** Measures the room. */
   measure(elapsedMs: number): void {
     const measured = this.#look();
     this.#spareBytes = measured.spareBytes;

@@ -12,20 +12,20 @@
 import { compareKeys, compareStamps, type Entry, type Stamp } from "@meridian/protocol";
 import { SortedKeys } from "./sorted-keys.ts";
 
-/** So many keys are looked through and sorted when a scan asks for them; of more, the order is kept until they are few again. */
+/** Up to this many keys are sorted when a scan asks for them. Of more keys, the order is maintained until they are few again. */
 const SORTED_FROM = 4_096;
 const SORTED_TO = 1_024;
 
 /** An entry that the journal has and the table may not. */
 export interface Overlaid {
   readonly entry: Entry;
-  /** It needs no comparison with the table. */
+  /** Whether the entry is known to win over the table's. */
   readonly settled: boolean;
 }
 
 interface Slot {
   readonly entry: Entry;
-  /** The journal row it came with. */
+  /** The journal row that it came with. */
   readonly id: number;
   settled: boolean;
 }
@@ -92,7 +92,7 @@ export class Overlay {
     this.#keepOrder();
   }
 
-  /** How many of its keys the table has not, by the first `sampleMax` of them. */
+  /** Estimates how many of its keys the table lacks, from the first `sampleMax` of them. */
   newKeys(sampleMax: number): number {
     let [seen, fresh] = [0, 0];
     for (const key of this.#committed.keys()) {
@@ -112,7 +112,7 @@ export class Overlay {
     this.#keepOrder();
   }
 
-  /** Drops what the table has now: everything that came with the rows through `id`. */
+  /** Drops the entries of the rows through `id`, which the table has now. */
   drop(through: number): void {
     for (;;) {
       const row = this.#rows[this.#dropped];
@@ -130,7 +130,7 @@ export class Overlay {
     this.#dropped = 0;
   }
 
-  /** What is known of `key` beside the table. */
+  /** The newest entry of `key` in the overlay. */
   find(key: string): Overlaid | undefined {
     if (this.#committed.size === 0 && this.#appended.size === 0) return undefined;
     const appended = this.#appended.get(key);

@@ -1,11 +1,11 @@
 /**
- * What a replica's store knows beside its entries. Both sides of the thread keep it, the owner as of what it has appended and
- * the writer as of what it has written, and both bring it up to date by this one function.
+ * The facts that a replica's store keeps beside its entries. Both threads keep them: the main thread as of the last record that was
+ * appended, the writer thread as of the last record that was written. Both update them by `applyRecord`.
  */
 import type { Cursor } from "@meridian/protocol";
 import type { ReplicaWrite } from "./writer-messages.ts";
 
-/** What a store knows, through some write. */
+/** The facts of a store after some write. */
 export interface ReplicaFacts {
   readonly incarnation: number;
   readonly cursor: Cursor | undefined;
@@ -23,7 +23,7 @@ export interface ReplicaFacts {
   readonly quarantineThrough: number;
 }
 
-/** What is known once `write` is there, too. */
+/** The facts after `write`. */
 export function applyRecord(facts: ReplicaFacts, write: ReplicaWrite): ReplicaFacts {
   switch (write.kind) {
     case "entries":

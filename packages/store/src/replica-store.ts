@@ -81,7 +81,7 @@ export class SqliteReplicaStore implements ReplicaStore {
   readonly #outbox: Database.Statement<[number, number], OutboxRow>;
   readonly tail: readonly TailRun[] | undefined;
   readonly isCopy: boolean;
-  /** Through what was appended, and through what of it is durable. */
+  /** The facts after the last appended record, and after the last durable one. */
   #told: ReplicaFacts;
   #durable: ReplicaFacts;
   /** What the last commit has made so. */
@@ -273,7 +273,7 @@ export class SqliteReplicaStore implements ReplicaStore {
         break;
       case "progress": {
         const { cursor = null, others = null, outboxThrough = 0, horizon = 0 } = record;
-        // What was appended before this is readable was not compared with it, and is to be folded first.
+        // Records that were appended before this horizon was readable were not compared with it. They have to be folded first.
         const onDurable = (): void => {
           if (horizon > 0) this.#writer.purge({ horizon, through: Number.MAX_SAFE_INTEGER });
         };
@@ -313,7 +313,7 @@ export class SqliteReplicaStore implements ReplicaStore {
     try {
       return inTable === null ? null : inTable + this.#overlay.newKeys(SAMPLE_KEYS);
     } catch {
-      // What is damaged has been told where it was read.
+      // The read that found the damage has reported it.
       return null;
     }
   }

@@ -6,6 +6,7 @@ import { compareKeys } from "@meridian/protocol";
 
 const CHUNK_MAX = 512;
 
+/** An ordered set of keys. */
 export class SortedKeys {
   /** Invariant: none is empty, each is in order, and its keys are before those of the next. */
   readonly #chunks: string[][] = [];

@@ -20,10 +20,10 @@ const ROWS_PER_LOOK = 8;
 /** A walk over the table starts no sooner than this many times the last walk's duration after it. */
 const REST_FACTOR = 50;
 
-/** A step that takes longer was kept waiting by others, and counts for no more than this, in milliseconds. */
+/** A longer step was kept waiting by others, and counts as this many milliseconds. */
 const STEP_MS_MAX = 10;
 
-/** What the removal of rows changes. */
+/** The changes that the removal of rows makes to the store's counts. */
 export interface Purged {
   /** How many ids below the last row's have become free, less those that are no longer below it. */
   readonly gaps: number;
@@ -31,7 +31,7 @@ export interface Purged {
   readonly through: number;
 }
 
-/** From where on something is due: an instant of expiry, a horizon, a sequence. */
+/** The lowest values at which a row becomes due: an instant of expiry, a horizon, a sequence. */
 interface Worth {
   expiryMs: number;
   horizon: number;

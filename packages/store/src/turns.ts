@@ -1,5 +1,6 @@
 /** What one turn of the event loop reads of a journal, in rows and in bytes: some milliseconds. */
 export const ROWS_PER_TURN = 1_024;
+/** Bytes that a store reads in one turn of the event loop. */
 export const BYTES_PER_TURN: number = 1024 * 1024;
 
 /** Resolves once other work has had its turn. */

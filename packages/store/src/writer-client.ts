@@ -54,7 +54,7 @@ export class WriterClient<Write extends JournalWrite, Facts> {
   readonly #onDamaged: OnDamaged | undefined;
   #outstanding: Outstanding[] = [];
   #settledCount = 0;
-  /** What has come and is still to be taken; of the first, how many records have been told of. */
+  /** Replies that are not handled yet; of the first of them, how many records have been reported. */
   #replies: WriterReply<Facts>[] = [];
   #told = 0;
   /** The bytes of the records that were told of since the last rest. */
@@ -68,13 +68,13 @@ export class WriterClient<Write extends JournalWrite, Facts> {
   #onExit: (() => void) | undefined;
   /** How many rows the journal has. */
   journalRows = 0;
-  /** What is known to hold nothing any more that can be removed. */
+  /** The last scope that the writer has reported as completely removed. */
   purged: PurgeScope = { horizon: 0, through: 0 };
   /** The bytes of blocks that are appended but not yet durable. */
   pendingBytes = 0;
-  /** Why what is appended waits and is not committed now, or would fail: if that is so. */
+  /** Why appended records wait or would fail now; undefined if they are committed. */
   stall: MeridianError | undefined;
-  /** Why clients' sets are refused, if that is so. */
+  /** Why clients' sets are refused; undefined if they are not. */
   shortage: MeridianError | undefined;
 
   constructor(
@@ -182,7 +182,7 @@ export class WriterClient<Write extends JournalWrite, Facts> {
     if (!this.#isResting) this.#takeReplies();
   }
 
-  /** Takes what has come, in order, until it has been as much as a turn may take. */
+  /** Handles replies in order, up to a turn's worth of bytes. */
   #takeReplies(): void {
     for (let first = this.#replies[0]; first !== undefined; first = this.#replies[0]) {
       if (this.#takenBytes >= REPLY_BYTES_PER_TURN) return this.#rest();
@@ -292,7 +292,7 @@ export class WriterClient<Write extends JournalWrite, Facts> {
     if (code === "STORE_CORRUPT") this.#onDamaged?.(new MeridianError(code, message));
   }
 
-  /** Tells of as many records of a commit as the turn may. Returns whether it was of all. */
+  /** Reports up to a turn's worth of the records of a commit. Returns whether all were reported. */
   #succeedNext(reply: Extract<WriterReply<Facts>, { kind: "committed" }>): boolean {
     if (this.#told === 0) {
       this.journalRows = reply.journalRows;

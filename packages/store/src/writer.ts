@@ -1,8 +1,8 @@
 /**
  * The writer: everything that changes the database, on a thread of its own.
  *
- * Records that come are committed at once: see `Commits`. Nothing that is to be committed waits for a timer. What there is to do
- * besides is done in between: see `BackgroundWork`.
+ * The writer commits records as they come (see `Commits`); no record waits for a timer. Between commits it does everything else
+ * (see `BackgroundWork`).
  */
 import type { MessagePort } from "node:worker_threads";
 import { receiveMessageOnPort } from "node:worker_threads";
@@ -33,12 +33,12 @@ export class Writer<Write extends JournalWrite, Facts> {
   readonly #room: DiskRoom;
   readonly #transactions: Transactions;
   readonly #commits: Commits<Write, Facts>;
-  /** What the disk of a replica takes; a log waits instead. */
+  /** What the disk of a replica accepts now. A log has none: its records wait instead. */
   readonly #health: WriteHealth | undefined;
   readonly #work: BackgroundWork;
   #ticked = false;
   #closing = false;
-  /** What is to be permitted once everything that came before is committed. */
+  /** The purge to permit once every record before it is committed. */
   #asked: PurgeScope | undefined;
 
   constructor(
@@ -117,7 +117,7 @@ export class Writer<Write extends JournalWrite, Facts> {
     });
   }
 
-  /** Does what has waited for the disk. */
+  /** Handles what has waited for the disk. */
   #goOn(): void {
     this.#work.resume();
     this.#commit();
@@ -143,7 +143,7 @@ export class Writer<Write extends JournalWrite, Facts> {
       this.#take(next.message as WriterRequest<Write>);
     }
     this.#commit();
-    // Once for all the ticks that have waited.
+    // One look serves all ticks that have queued up.
     if (this.#ticked) {
       this.#ticked = false;
       this.#work.look();

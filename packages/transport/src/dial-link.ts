@@ -11,7 +11,7 @@ import {
   type WebSocketLink,
 } from "./web-socket-link.ts";
 
-/** How much is read of the answer of a server that takes no link. */
+/** How many bytes are read of the answer of a server that refuses the link. */
 const REFUSAL_UNITS_MAX = 4_096;
 
 /**
@@ -41,7 +41,7 @@ export function dialLink(
   return link;
 }
 
-/** What a server says that takes no link. Never rejects. */
+/** The error in the answer of a server that refuses the link. Never rejects. */
 async function refusalOf(response: IncomingMessage): Promise<string> {
   let text = "";
   try {
@@ -52,7 +52,7 @@ async function refusalOf(response: IncomingMessage): Promise<string> {
     const { code, detail } = JSON.parse(text) as { readonly code?: unknown; detail?: unknown };
     if (typeof code === "string" && typeof detail === "string") return `${code}: ${detail}`;
   } catch {
-    // It is no program of ours, or was cut off.
+    // The server is not one of our programs, or its answer was cut off.
   }
   return `the server takes no link here (HTTP ${response.statusCode})`;
 }

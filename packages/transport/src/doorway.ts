@@ -4,23 +4,23 @@
  * line keep nobody out who comes after them, and a crowd that comes at once gets in all the same. Where too many wait, the oldest
  * goes.
  *
- * A newcomer has a place at its address until its peer is known. One that never gets to be known keeps its place for a second,
- * however soon it has gone; one that was known, and has then shown to be no good, takes a place for as long. So who comes
- * again and again is let in some sixty times a second, and whoever shares an address with it waits a moment. Where others
- * wait, a newcomer that has said nothing for a second makes room.
+ * A newcomer holds a place at its address until its peer is known. A newcomer that leaves without having made itself known holds
+ * its place for a second after it came; a peer that was known and then breaks the protocol takes a place for a second, too. So a
+ * peer that connects again and again is let in some sixty times a second, and others at its address wait a moment. While others
+ * wait, a newcomer that has said nothing for a second is sent away.
  */
 import type { Clock } from "@meridian/runtime";
 
 /** Newcomers from one address whose peers are not known. */
 const PLACES_MAX = 64;
 
-/** How long a newcomer may take to make itself known where others wait, and its place is taken if it does not, in milliseconds. */
+/** How long a newcomer may take to make itself known while others wait, and how long it holds its place if it leaves before. In milliseconds. */
 const PLACE_MS = 1_000;
 
-/** How often it is looked who has had its time, at most, in milliseconds. */
+/** The shortest time between two looks for newcomers whose time is over, in milliseconds. */
 const LOOK_MS = 50;
 
-/** How long a newcomer waits: nodes give up after so long, in milliseconds. */
+/** How long a newcomer waits, in milliseconds: nodes give up after that, too. */
 const WAIT_MS_MAX = 5_000;
 
 /** Newcomers that wait at one address, and at all. */
@@ -31,19 +31,19 @@ const WAITING_IN_ALL_MAX = 8_192;
 export interface Newcomer {
   /** Its turn has come. */
   enter(place: Place): void;
-  /** Others wait, and it has not made itself known. `onGone` of its place follows. */
+  /** The newcomer has not made itself known in time while others wait: closes it. `onGone` of its place follows. */
   makeRoom(): void;
-  /** Too many wait already, or there is nothing to wait for any more. */
+  /** Refuses the newcomer: too many wait already, or the server closes. */
   refuse(): void;
 }
 
 /** The place of a newcomer. */
 export interface Place {
-  /** Its peer is known, or is gone without a fault of its own. */
+  /** Gives the place back: the peer is known, or has gone without a fault of its own. */
   free(): void;
-  /** It is gone. */
+  /** The newcomer's connection has closed. */
   onGone(): void;
-  /** It was known, and has shown to be no good. */
+  /** Takes a place again: the peer was known, and has broken the protocol. */
   takeAgain(): void;
 }
 
@@ -110,9 +110,10 @@ interface Address {
   isWatched: boolean;
 }
 
+/** Decides when each new connection is let in. */
 export class Doorway {
   readonly #clock: Clock;
-  /** Addresses with anyone to think of, in the order in which they are served. */
+  /** Addresses with guests or waiting newcomers, in the order in which they are served. */
   readonly #addresses = new Map<string, Address>();
   #waiting = 0;
   #isServing = false;
@@ -121,12 +122,12 @@ export class Doorway {
     this.#clock = clock;
   }
 
-  /** How many wait, and how many may. */
+  /** How many newcomers wait, and how many may. */
   get waiting(): { readonly now: number; readonly max: number } {
     return { now: this.#waiting, max: WAITING_IN_ALL_MAX };
   }
 
-  /** Lets a newcomer in when it is its turn. Returns what is to be called if it does not wait any more. */
+  /** Admits a newcomer when its turn comes. Returns the function to call when the newcomer stops waiting. */
   come(name: string, newcomer: Newcomer): () => void {
     const address = this.#addressOf(name);
     if (!this.#makeRoom(address)) {
@@ -145,7 +146,7 @@ export class Doorway {
     };
   }
 
-  /** Refuses all who wait. */
+  /** Refuses every waiting newcomer. */
   close(): void {
     for (const address of this.#addresses.values()) while (this.#refuseOldest(address));
   }
@@ -202,7 +203,7 @@ export class Doorway {
     this.#watch(name, address);
   }
 
-  /** The first address at which somebody waits for whom there is a place. */
+  /** The first address that has both a waiting newcomer and a free place. */
   #next(): [string, Address] | undefined {
     for (const [name, address] of this.#addresses) {
       if (address.waiting.size > 0 && hasPlace(address)) return [name, address];

@@ -10,7 +10,7 @@ export class Inbox {
   #at = 0;
   #bytes = 0;
 
-  /** What they take. */
+  /** The bytes of all waiting messages. */
   get bytes(): number {
     return this.#bytes;
   }

@@ -1,9 +1,9 @@
 /**
- * What is held for all links of a listener together, in bytes: what has arrived and was not handed on, halves of messages
- * above all, and what was sent and has not left. No link can be told from its first bytes whether its peer means well. So where
- * they are too many, the link is cut whose peer moves least of what is held for it.
+ * Counts the bytes that a listener holds for all of its links together: bytes that have arrived and were not handed on (mostly parts of
+ * messages), and bytes that were sent and have not left. The first bytes of a link do not tell whether its peer means well. So when the
+ * sum exceeds the bound, the listener cuts the link whose peer moves the smallest share of what is held for it.
  *
- * A frame that goes to a thousand links is one piece of memory: each of them is charged with its part of it.
+ * A frame that goes to a thousand links is one piece of memory: each link is charged a thousandth of it.
  */
 import { MeridianError } from "@meridian/protocol";
 import { HeldBytes, type Clock, type Holder, type Metrics } from "@meridian/runtime";
@@ -11,14 +11,14 @@ import { HeldBytes, type Clock, type Holder, type Metrics } from "@meridian/runt
 /** Default: enough for three messages of the largest size. */
 const HELD_BYTES_MAX = 256 * 1024 * 1024;
 
-/** What is smaller is charged whole to each link that it is sent on. */
+/** A smaller message is charged whole to each link that it is sent on. In bytes. */
 const SHARED_BYTES_MIN = 16 * 1024;
 
-/** A link as far as it is counted. */
+/** The counters of a link. */
 export interface CountedLink {
   /** Bytes that were sent and have not left. */
   readonly bufferedBytes: number;
-  /** Bytes of messages that have arrived whole and were not handed on. */
+  /** Bytes of whole messages that were not handed on yet. */
   readonly waitingBytes: number;
   cut(error: MeridianError): void;
 }
@@ -50,7 +50,7 @@ export class LinkBytes {
   }
 }
 
-/** What is held for one link, each way. */
+/** Counts what is held for one link in each direction. */
 export class LinkAccount {
   readonly #held: HeldBytes<MeridianError>;
   readonly #shared: WeakMap<Uint8Array, Shared>;
@@ -77,7 +77,7 @@ export class LinkAccount {
     this.#held.take(bytes, this.#arriving);
   }
 
-  /** They were, in the end, such as nothing is kept of. */
+  /** Bytes that `arrived` has counted belonged to a ping or pong, of which nothing is kept. */
   passed(bytes: number): void {
     this.#arriving.begunBytes = Math.max(0, this.#arriving.begunBytes - bytes);
   }
@@ -87,13 +87,13 @@ export class LinkAccount {
     this.#arriving.begunBytes = 0;
   }
 
-  /** A message is about to be sent. Returns what is to be called once it has left, if anything is. */
+  /** A message is about to be sent. Returns the function to call once the message has left, or undefined if none is needed. */
   sends(message: string | Uint8Array): (() => void) | undefined {
     if (message.length < SHARED_BYTES_MIN || typeof message === "string") return undefined;
     return this.#leaving.charge(this.#sharedOf(message));
   }
 
-  /** What waits has grown by so much. */
+  /** The bytes that wait to leave have grown by `bytes`. */
   sent(bytes: number): void {
     this.#leaving.sentBytes += bytes;
     this.#held.take(bytes, this.#leaving);
@@ -115,10 +115,10 @@ export class LinkAccount {
   }
 }
 
-/** What has arrived on a link and was not handed on. */
+/** The bytes that have arrived on a link and were not handed on. */
 class Arriving implements Holder<MeridianError> {
   readonly #link: CountedLink;
-  /** What has come since a message last was whole. */
+  /** Bytes that have arrived since the last whole message. */
   begunBytes = 0;
   movedBytes = 0;
 
@@ -135,11 +135,11 @@ class Arriving implements Holder<MeridianError> {
   }
 }
 
-/** What was sent on a link and has not left. */
+/** The bytes that were sent on a link and have not left. */
 class Leaving implements Holder<MeridianError> {
   readonly #link: CountedLink;
   sentBytes = 0;
-  /** The messages among it that other links may be sent as well. */
+  /** The unsent messages that may be on their way to other links, too. */
   readonly #shared = new Set<Shared>();
 
   constructor(link: CountedLink) {
@@ -156,7 +156,7 @@ class Leaving implements Holder<MeridianError> {
     return this.sentBytes - this.#link.bufferedBytes;
   }
 
-  /** Charges the link with a part of a message. Returns what ends that. */
+  /** Charges the link with its part of a message. Returns the function that ends the charge. */
   charge(shared: Shared): () => void {
     if (this.#shared.has(shared)) return () => {};
     this.#shared.add(shared);
@@ -166,7 +166,7 @@ class Leaving implements Holder<MeridianError> {
     };
   }
 
-  /** Ends all of that. */
+  /** Ends every charge. */
   release(): void {
     for (const shared of this.#shared) shared.links -= 1;
     this.#shared.clear();

@@ -1,7 +1,7 @@
 import { ERROR_KINDS, type ErrorCode, type ErrorKind } from "@meridian/protocol";
 import { Cuts, type CutsOptions } from "@meridian/runtime";
 
-/** Links that a program has ended, by why. */
+/** Counts of the links that a program has ended, by error code. */
 export type LinkCuts = Cuts<ErrorCode>;
 
 /** Counts the links that a program ends, both those that it has accepted and those that it has dialled. */
@@ -21,7 +21,7 @@ export function linkCuts(
   });
 }
 
-/** What ends a link by the fault of its peer, or is no better than that. */
+/** Codes of links that ended by the fault of the peer, or that cost as much as if they had. */
 export const FAULTS: ReadonlySet<ErrorCode> = new Set([
   "LEASE_EXPIRED",
   "MALFORMED_MESSAGE",

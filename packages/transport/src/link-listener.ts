@@ -25,7 +25,7 @@ export interface LinkListenerOptions extends LinkOptions {
   /** The one path that links are accepted on, such as `/replicate`. Others are answered with 404. */
   readonly path: string;
   readonly clock: Clock;
-  /** Takes a new link, the address its peer is seen from, and what it asked for the link with; returns who listens to it. */
+  /** Called with a new link, the address that its peer connects from, and the upgrade request. Returns the listener of the link. */
   readonly accept: (
     link: WebSocketLink,
     remoteAddress: string,
@@ -33,7 +33,7 @@ export interface LinkListenerOptions extends LinkOptions {
   ) => LinkEvents;
   /** What may be held for all links together, in bytes. Default: 256 MiB. */
   readonly heldBytesMax?: number;
-  /** Is told how full what this end keeps for its links is. */
+  /** Where this listener registers how full its buffers are. */
   readonly metrics: Metrics;
 }
 
@@ -60,7 +60,7 @@ export class LinkListener {
 
   /** The listener to register for `upgrade`. */
   readonly upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    // Whatever happens to a refused connection concerns nobody.
+    // Errors of a refused connection are of no interest.
     socket.on("error", () => {});
     const [path] = (request.url ?? "").split("?");
     if (path !== this.#options.path) return refuse(socket, "404 Not Found");

@@ -1,23 +1,22 @@
 /**
- * Shares one thread out among links. A link whose peer sends little is read whenever something comes. One that has used
- * up its share of a turn is read no more, and waits with all others of which that is so: of these, each turn of the event
- * loop serves one. So the peers that send without end take turns with each other, and with all other work; what they
- * send waits with them.
+ * Shares one thread among links. A link whose peer sends little is read whenever something comes. A link that has used up its share of
+ * a turn stops reading and queues; each turn of the event loop serves one link of the queue. So peers that send without end take turns
+ * with each other and with all other work, and what they send waits on their side.
  */
 
 /** A link's share of a turn, in bytes: the system may have two mebibytes ready at once. */
 const SHARE_BYTES = 256 * 1024;
 
-/** The same in messages: each may be passed on to a thousand others. */
+/** A link's share of a turn, in messages: each of them may be passed on to a thousand links. */
 const SHARE_MESSAGES = 128;
 
-/** Somebody who waits for its turn. */
+/** A link that waits for its turn. */
 export interface TurnTaker {
   /** Its turn has come. */
   takeTurn(): void;
 }
 
-/** Who waits, in the order in which they are served. */
+/** The queue of the links that wait, in the order in which they are served. */
 export class ReadTurns {
   readonly #waiting = new Set<TurnTaker>();
   #isServing = false;
@@ -28,7 +27,7 @@ export class ReadTurns {
     this.#serve();
   }
 
-  /** Does not wait any more. */
+  /** Takes a link out of the queue. */
   leave(taker: TurnTaker): void {
     this.#waiting.delete(taker);
   }
@@ -48,7 +47,7 @@ export class ReadTurns {
   }
 }
 
-/** What one link has used of its share. */
+/** Counts what one link has used of its share. */
 export class Share {
   #bytes = 0;
   #messages = 0;

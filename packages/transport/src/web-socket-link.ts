@@ -1,12 +1,12 @@
 /**
  * One WebSocket as a replication link.
  *
- * What the owner may rely on, whatever the socket does: `onOpen` first, `onClose` once and last, no message
- * after `close`, never a callback from inside a call, and nothing it throws reaches the socket: an error in
- * a callback closes the link with the close code of that error.
+ * Whatever the socket does, the owner may rely on this: `onOpen` comes first, `onClose` comes once and last, no message comes after
+ * `close`, and no callback runs inside a call of the owner. An error that a callback throws never reaches the socket: it closes the
+ * link with the close code of that error.
  *
- * What is sent while one callback runs, or one piece of what has arrived is worked through, leaves in one write:
- * passing on a burst of small frames would otherwise cost a call of the system for each of them.
+ * Messages that are sent while one callback runs, or while one chunk from the network is handled, leave in one write. Otherwise a burst
+ * of small frames would cost one system call each.
  */
 import type { Duplex } from "node:stream";
 
@@ -30,31 +30,31 @@ import { ReadTurns, Share, type TurnTaker } from "./read-turns.ts";
 
 /** A link whose owner can hold back what the peer sends. */
 export interface WebSocketLink extends Link {
-  /** Reads no more until `resume`: what the peer sends waits with the peer. */
+  /** Stops reading until `resume`: what the peer sends waits on the peer's side. */
   pause(): void;
   resume(): void;
 }
 
-/** What a link needs beside its socket. */
+/** The options of a link. */
 export interface LinkOptions {
   /** Told of errors that close the link. */
   readonly logger: Logger;
   /** See `onDrain`. It must not be above the bound at which the owner stops sending. Default: 1 MiB. */
   readonly drainBytes?: number;
-  /** Counts the links that this end ends, and tells of them. Default: each is told of. */
+  /** Counts and logs the links that this end ends. Default: the link logs each end itself. */
   readonly cuts?: LinkCuts;
 }
 
-/** The same of one link among many. */
+/** The options of a link that shares its thread and memory with others. */
 export interface SharedLinkOptions extends LinkOptions {
-  /** By which they take turns to be read. Default: its own. */
+  /** The queue in which links wait to be read. Default: one for this link alone. */
   readonly turns?: ReadTurns;
-  /** What is held for all of them. */
+  /** The bound on the bytes that are held for all links together. */
   readonly bytes?: LinkBytes;
   readonly watch?: LinkWatch;
 }
 
-/** What is told of a link to whoever has accepted it. */
+/** What the acceptor of a link hears about it. */
 export interface LinkWatch {
   /** This end has sent its first message. */
   answered(): void;
@@ -62,16 +62,16 @@ export interface LinkWatch {
   parted(code: ErrorCode): void;
 }
 
-/** What the end that dials shows, and trusts over TLS. Without a `ca`, it trusts the authorities of the platform. */
+/** The credentials of the end that dials, and the authorities (`ca`) that it trusts over TLS: without a `ca`, those of the platform. */
 export type DialCredentials = Pick<ClientOptions, "ca" | "cert" | "key" | "minVersion" | "headers">;
 
-/** What both ends open their sockets with. Values are mostly compressed or small, and latency counts. */
+/** The options of both ends' sockets. They do not compress: values are mostly compressed already or small, and latency counts. */
 export const SOCKET_OPTIONS: Readonly<
   Required<Pick<ClientOptions, "autoPong" | "maxPayload" | "perMessageDeflate">> & {
     closeTimeout: number;
   }
 > = {
-  /** Pings are counted, and answered in their turn. */
+  /** The link counts pings and answers them in turn. */
   autoPong: false,
   maxPayload: MESSAGE_BYTES_MAX,
   perMessageDeflate: false,
@@ -80,16 +80,16 @@ export const SOCKET_OPTIONS: Readonly<
 };
 
 /**
- * What may wait on one link, in bytes, whatever its owner does: a peer that asks on and on and never reads is cut off.
- * Above the bounds at which owners stop sending, by one message of the largest size.
+ * The most bytes that may wait on one link, whatever its owner does: a peer that keeps asking and never reads is cut off. The bound lies
+ * one message of the largest size above the bounds at which owners stop sending.
  */
 export const LINK_BYTES_MAX: number = MESSAGE_BYTES_MAX + 16 * 1024 * 1024;
 
 const DRAIN_BYTES_DEFAULT = 1024 * 1024;
-/** What the head of a ping takes. */
+/** The size of a ping's header, in bytes. */
 const CONTROL_HEAD_BYTES = 6;
 
-/** Pings and pongs that may come between two messages. */
+/** How many pings and pongs may come between two messages. */
 const PINGS_MAX = 128;
 
 const CLOSED_ABNORMALLY = 1006;
@@ -97,7 +97,7 @@ const REASON_BYTES_MAX = 123;
 const BINARY = { binary: true } as const;
 const TEXT = { binary: false } as const;
 
-/** What a link ends with. */
+/** The close code and reason of a link. */
 interface Ended {
   readonly code: number;
   readonly reason: string;
@@ -132,14 +132,14 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
   readonly #drainBytes: number;
   /** The connection under the socket, once there is one. */
   wire: Duplex | undefined;
-  /** Whether what is sent is held back until the end of the work at hand. */
+  /** Whether sent messages are collected until the current callback or chunk is done. */
   #corked = false;
   #events: LinkEvents | undefined;
   /** Whether `bufferedBytes` has been above `drainBytes` since `onDrain` was last called. */
   #full = false;
-  /** What the owner closed the link with. */
+  /** The code and reason with which the owner closed the link. */
   #closing: Ended | undefined;
-  /** What the connection has ended with. */
+  /** The code and reason with which the connection ended. */
   #ended: Ended | undefined;
   #failure = "";
   readonly #watch: LinkWatch | undefined;
@@ -148,7 +148,7 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
   readonly #cuts: LinkCuts | undefined;
   readonly #turns: ReadTurns;
   readonly #share = new Share();
-  /** What has arrived and waits for the turn of this link. */
+  /** Messages that wait for the turn of this link. */
   readonly #inbox = new Inbox();
   /** Whether the link waits for its turn, and whether its owner holds it back. */
   #isWaiting = false;
@@ -189,13 +189,13 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
     }
   }
 
-  /** Says why the link will not open, in the place of what the platform says. */
+  /** Sets why the link will not open, in place of the platform's reason. */
   explain(why: string): void {
     this.#failure = why;
   }
 
   open(): void {
-    // Before the socket makes messages of it.
+    // This listener runs before the socket parses the chunk into messages.
     this.wire?.prependListener("data", (chunk: Uint8Array) => {
       this.#account?.arrived(chunk.byteLength);
     });
@@ -218,7 +218,7 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
     this.#countBuffered(before);
   }
 
-  /** What is called once a message has left. */
+  /** Returns the function to call once a message has left. */
   #onSentOf(message: string | Uint8Array): (error?: Error | null) => void {
     const hasLeft = this.#account?.sends(message);
     if (hasLeft === undefined) return this.#onSent;
@@ -244,7 +244,7 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
     if (!this.#isPaused) this.#readOn();
   }
 
-  /** Reads no more until it is the turn of this link. */
+  /** Stops reading until it is the turn of this link. */
   #wait(): void {
     if (this.#isWaiting) return;
     this.#isWaiting = true;
@@ -252,7 +252,7 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
     this.#turns.wait(this);
   }
 
-  /** Hands on what has arrived, and reads more, as far as the share goes. */
+  /** Hands on the messages that wait, and reads more, until the share of this turn is used up. */
   #readOn(): void {
     while (!this.#isHeldBack && !this.#inbox.isEmpty) this.#deliver(this.#inbox.take());
     if (this.#isHeldBack) return;
@@ -273,7 +273,7 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
     if (error !== undefined) this.#part(error, reason);
   }
 
-  /** Ends the link at once, without a word to the peer: it would not hear it. */
+  /** Ends the link at once, without a close frame, which the peer would not read. */
   cut(error: MeridianError): void {
     if (this.#closing !== undefined) return;
     this.#closing = { code: closeCodeOf(error.code), reason: error.message };
@@ -284,7 +284,7 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
     this.#part(error.code, error.message);
   }
 
-  /** This end has ended the link. Whose lease has expired, its owner tells. */
+  /** Logs that this end has ended the link. Of an expired lease, the owner logs more. */
   #part(code: ErrorCode, error: string): void {
     this.#watch?.parted(code);
     if (FAULTS.has(code) && code !== "LEASE_EXPIRED") this.#cuts?.tell(code, { error });
@@ -302,7 +302,7 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
     });
   }
 
-  /** Counts what a write has added to what waited before. */
+  /** Counts the bytes that a write has added to those that waited before. */
   #countBuffered(before: number): void {
     const bytes = this.#socket.bufferedAmount;
     if (bytes > this.#drainBytes) this.#full = true;
@@ -331,7 +331,7 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
   #deliver(message: Arrived | undefined): void {
     if (message === undefined || this.#closing !== undefined) return;
     const { bytes, isBinary } = message;
-    // Larger ones are frames; nothing is made of text that its reader would refuse.
+    // Larger messages are frames. A larger text would be refused by its reader, and is not decoded.
     if (!isBinary && bytes.byteLength > TEXT_BYTES_MAX) {
       const said = `Expected text of at most ${TEXT_BYTES_MAX} bytes, got ${bytes.byteLength}`;
       return this.#fail(new MeridianError("MALFORMED_MESSAGE", said));
@@ -366,12 +366,12 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
     this.#fail(new MeridianError("MALFORMED_MESSAGE", said));
   }
 
-  /** The connection is gone. What came over it is still handed on. */
+  /** The connection is gone. Messages that came over it are still handed on. */
   #end(code: number, reason: string): void {
     this.#ended = { code, reason };
     if (this.#closing !== undefined) this.#inbox.clear();
     if (this.#inbox.isEmpty) this.#finish(this.#ended);
-    // The owner of a paused link has no way to learn that it is over but to be told the rest.
+    // The owner of a paused link learns of the end only after it has got the remaining messages.
     else if (!this.#isWaiting) this.resume();
   }
 
