@@ -146,6 +146,23 @@ it("a clock that leaps moves no horizon, and is believed only after as long as a
   expect(rig.directory.info().horizon).toBeLessThan(stampTimeOf(rig.clock.nowMs()));
 });
 
+it.each([
+  ["a quarter", 0.25, false],
+  ["three quarters", 0.75, true],
+])(
+  "a log that was off for %s of the horizon, by clocks that may all have leapt, doubts them if that is over half",
+  async (_, part, isFrozen) => {
+    const disk = emptyLogDisk(7);
+    const { rig } = await directoryWithHorizon(disk);
+    rig.clock.jump(part * HORIZON_MS);
+    const limits = { horizonMs: HORIZON_MS };
+    const started = new DirectoryRig(limits, { clock: rig.clock, disk, epoch: 2 });
+    tick(started, 1_500, started.join("a", 1), started.join("b", 2));
+    const { horizonFrozenUntilMs } = started.directory.info();
+    expect(horizonFrozenUntilMs > started.clock.nowMs()).toBe(isFrozen);
+  },
+);
+
 it("a node that is ahead of a horizon shows a loss only where its home is this log, and only of what was lost before the start", async () => {
   const disk = emptyLogDisk(7);
   const { rig } = await directoryWithHorizon(disk);

@@ -167,7 +167,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a reconciliation that was begun is not forgotten",
     off: "the cursor stays where it is",
     faults: "horizon",
-    seed: 4,
+    seed: 202,
     harder: () => dyingReconcilers(),
     parts: () => without("comparisonOutlivesCrash"),
   },

@@ -54,6 +54,8 @@ const MARKS = 8;
 /** How often it is looked whether a step is due. */
 const LOOK_MS_MIN = 1_000;
 const LOOK_MS_MAX = 60_000;
+/** A log that was off for more than this part of the distance waits. It is some marks long: there is always one that is younger. */
+const DOUBTED = 2;
 /** How long a directory waits after its start for nodes that know more than its log. */
 const GRACE_MS = 60_000;
 /** What connected members say holds the horizon back by at most this many of its distances. */
@@ -185,7 +187,8 @@ export class DirectoryHorizon {
 
   /**
    * Whether the clock has been set ahead since it was last looked at: it is not to be believed so soon. Or whether the log was off for so
-   * long, when it is looked at first, that others have gone on.
+   * long, when it is looked at first, that others may have gone on. How long it was off nobody can tell but the clocks, which may all have
+   * been set ahead meanwhile: what they may claim without being doubted is all that they can make a horizon leap by.
    */
   #isFreezing(now: number): boolean {
     const { maxClockDriftMs, horizonMs } = this.#context.limits;
@@ -193,7 +196,7 @@ export class DirectoryHorizon {
     this.#aheadMs = now - this.#context.clock.elapsedMs();
     if (before !== undefined) return this.#aheadMs - before > maxClockDriftMs;
     const lastAtMs = this.#state.marks.at(-1)?.[0] ?? 0;
-    return lastAtMs < now - horizonMs;
+    return lastAtMs < now - horizonMs / DOUBTED;
   }
 
   /** Whether nodes that know more than the log may not have come yet. */
