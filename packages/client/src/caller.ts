@@ -14,7 +14,9 @@ import { MeridianError, type ErrorCode } from "@meridian/protocol";
 import { Backoff, type Random } from "@meridian/runtime";
 
 import type { Attempt } from "./circuit.ts";
+import { channelOf } from "./diagnostics.ts";
 import { eitherOf } from "./either-of.ts";
+import type { Events, NamedNode } from "./events.ts";
 import { exchange, NoAnswer, type RawAnswer, type Network } from "./exchange.ts";
 import type { Keeper } from "./keeper.ts";
 import { LifeSigns } from "./life-signs.ts";
@@ -56,6 +58,7 @@ export interface CallerOptions {
   /** Undefined where the caller wants no session guarantees. */
   readonly session: Session | undefined;
   readonly attemptMs: number;
+  readonly events: Events;
   /** Ends every call when the client is closed; its reason is thrown. */
   readonly closed: AbortSignal;
 }
@@ -80,6 +83,10 @@ const BOUND_MS = 60_000;
 /** Puts requests to nodes. */
 export class Caller {
   readonly #options: CallerOptions;
+  readonly #channel = channelOf("call");
+  /** Who answered last. */
+  #served: NamedNode | undefined;
+  #underWay = 0;
 
   constructor(options: CallerOptions) {
     this.#options = options;
@@ -91,11 +98,42 @@ export class Caller {
    */
   async call(request: NodeRequest, limits: CallLimits): Promise<NodeAnswer> {
     const either = eitherOf(limits.signal, this.#options.closed);
+    const told = this.#channel?.hasSubscribers === true ? this.#watched(request) : undefined;
+    this.#underWay += 1;
     try {
-      return await this.#run(request, limits, either.signal);
+      const answer = await this.#run(request, limits, either.signal);
+      told?.({ node: answer.node.info.id, status: answer.answer.status });
+      return answer;
+    } catch (error) {
+      told?.({ error });
+      throw error;
     } finally {
+      this.#underWay -= 1;
       either.release();
     }
+  }
+
+  /** How many calls are under way. */
+  get underWay(): number {
+    return this.#underWay;
+  }
+
+  /** Tells of a call once it is over. */
+  #watched({ method, path }: NodeRequest): (outcome: object) => void {
+    const { clock } = this.#options.network;
+    const begunAtMs = clock.elapsedMs();
+    return (outcome) => {
+      const durationMs = clock.elapsedMs() - begunAtMs;
+      this.#channel?.publish({ method, path, durationMs, ...outcome });
+    };
+  }
+
+  /** Takes note of who has answered. */
+  #answered({ info: { id, url } }: PooledNode): void {
+    const from = this.#served;
+    if (from?.url === url) return;
+    this.#served = { id, url };
+    if (from !== undefined) this.#options.events.tell("failover", { from, to: this.#served });
   }
 
   async #run(request: NodeRequest, limits: CallLimits, signal: AbortSignal): Promise<NodeAnswer> {
@@ -199,6 +237,7 @@ export class Caller {
     const found = error?.code !== "KEY_NOT_FOUND";
     if (error === undefined || !found) {
       keeper.succeeded(node, attempt);
+      this.#answered(node);
       return { answer, found, node, repeated: run.mayHaveBeenApplied };
     }
     // A node whose disk is full serves what it has.

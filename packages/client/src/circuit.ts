@@ -26,10 +26,16 @@ export interface Attempt {
 
 /** The circuit of one node. Invariant: a trial is under way only while half-open. */
 export class Circuit {
+  readonly #changed: (state: CircuitState) => void;
   #state: CircuitState = "closed";
   #failures = 0;
   #openings = 0;
   #trial = false;
+
+  /** `changed` is told of each new state. */
+  constructor(changed: (state: CircuitState) => void = () => {}) {
+    this.#changed = changed;
+  }
 
   get state(): CircuitState {
     return this.#state;
@@ -51,9 +57,9 @@ export class Circuit {
   succeeded(attempt: Attempt): boolean {
     if (this.#isPast(attempt)) return false;
     const closes = this.#state !== "closed";
-    this.#state = "closed";
     this.#failures = 0;
     this.#trial = false;
+    this.#become("closed");
     return closes;
   }
 
@@ -75,15 +81,21 @@ export class Circuit {
 
   /** Opens the circuit, whatever it was. */
   open(): void {
-    this.#state = "open";
     this.#failures = 0;
     this.#openings += 1;
     this.#trial = false;
+    this.#become("open");
   }
 
   /** The node says that it is ready: an open circuit lets one request at a time through. */
   halfOpen(): void {
-    if (this.#state === "open") this.#state = "half-open";
+    if (this.#state === "open") this.#become("half-open");
+  }
+
+  #become(state: CircuitState): void {
+    if (this.#state === state) return;
+    this.#state = state;
+    this.#changed(state);
   }
 
   #isPast(attempt: Attempt): boolean {

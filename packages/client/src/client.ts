@@ -2,7 +2,8 @@ import { MeridianError } from "@meridian/protocol";
 
 import type { Directories } from "./directories.ts";
 import { Keyspace, type KeyspaceParts, type KeyspaceTerms } from "./keyspace.ts";
-import type { KnownNode } from "./meridian-client.ts";
+import type { ClientEvents, Events } from "./events.ts";
+import type { ClientStatus, KnownNode } from "./meridian-client.ts";
 import { termsOfNamespace } from "./namespace-options.ts";
 import type { NodePool } from "./node-pool.ts";
 import type { Session } from "./session.ts";
@@ -13,6 +14,7 @@ export interface ClientParts extends KeyspaceParts {
   readonly pool: NodePool;
   readonly directories: Directories;
   readonly session: Session;
+  readonly events: Events;
   /** Ends everything under way. */
   readonly closing: AbortController;
 }
@@ -50,6 +52,26 @@ export class Client extends Keyspace<unknown, unknown> {
     return this.#parts.directories.current;
   }
 
+  on<Name extends keyof ClientEvents>(
+    name: Name,
+    listener: (event: ClientEvents[Name]) => void,
+  ): () => void {
+    return this.#parts.events.on(name, listener);
+  }
+
+  status(): ClientStatus {
+    const { nodes } = this;
+    const { caller, fills, closing } = this.#parts;
+    return {
+      node: nodes[0]?.id,
+      nodes,
+      directory: this.directory,
+      calls: caller.underWay,
+      loads: fills.underWay,
+      closed: closing.signal.aborted,
+    };
+  }
+
   forgetPosition(): void {
     this.#parts.session.forget();
   }
@@ -57,5 +79,9 @@ export class Client extends Keyspace<unknown, unknown> {
   close(): void {
     const message = "Expected an open client, got one that was closed";
     this.#parts.closing.abort(new MeridianError("CLIENT_CLOSED", message));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
   }
 }

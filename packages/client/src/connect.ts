@@ -6,6 +6,7 @@ import { Client } from "./client.ts";
 import { ClusterTime } from "./cluster-time.ts";
 import { Directories } from "./directories.ts";
 import type { NodeInfo, Wanted } from "./directory.ts";
+import { Events } from "./events.ts";
 import type { Fetch, Network } from "./exchange.ts";
 import type { FillOptions, Loader } from "./fill/fill-options.ts";
 import { Fills } from "./fill/fills.ts";
@@ -122,7 +123,8 @@ export async function connect(options: ConnectOptions): Promise<MeridianClient> 
   const closed = closing.signal;
   const { wanted, attemptMs, refreshMs, deadlineMs, failbackMs, failbackLagMs } = settings;
   const directories = new Directories(network, random, settings.directories);
-  const pool = new NodePool(random, failbackMs, settings.seeds.map(seedOf));
+  const events = new Events();
+  const pool = new NodePool(random, failbackMs, settings.seeds.map(seedOf), events);
   const shared = { network, random, pool, directories, wanted, attemptMs };
   const keeper = new Keeper({ ...shared, refreshMs, failbackLagMs, signal: closed });
   const fixed = settings.nodes.map(fixedNodeOf);
@@ -137,6 +139,7 @@ export async function connect(options: ConnectOptions): Promise<MeridianClient> 
     opening,
     session: options.consistency === "eventual" ? undefined : session,
     attemptMs,
+    events,
     closed,
   });
   const reads = new Reads({ caller, network, closed });
@@ -148,7 +151,7 @@ export async function connect(options: ConnectOptions): Promise<MeridianClient> 
   const write = timedWrites(caller, clock, time);
   const fills = new Fills({ caller, reads, network, time, write, closed, deadlineMs });
   const parts = { caller, reads, fills, time, network, random, write, deadlineMs };
-  const client = new Client({ ...parts, pool, directories, session, closing }, loading);
+  const client = new Client({ ...parts, pool, directories, session, events, closing }, loading);
   // The interface says of types what no class can.
   return client as object as MeridianClient;
 }

@@ -2,6 +2,7 @@ export type { Acknowledgement, AckLevel } from "@meridian/protocol";
 export { connect, type ConnectOptions } from "./connect.ts";
 export type { CircuitState } from "./circuit.ts";
 export type { NodeInfo } from "./directory.ts";
+export type { ClientEvents, NamedNode } from "./events.ts";
 export type { Fetch } from "./exchange.ts";
 export type {
   CallOptions,
@@ -33,8 +34,9 @@ export type {
   StandardSchema,
 } from "./codecs/standard-schema.ts";
 export type { FillOptions, LoadContext, Loader } from "./fill/fill-options.ts";
+export { fromEnv } from "./from-env.ts";
 export { isMeridianError } from "./is-meridian-error.ts";
-export type { KnownNode, Load, MeridianClient } from "./meridian-client.ts";
+export type { ClientStatus, KnownNode, Load, MeridianClient } from "./meridian-client.ts";
 export type { Namespace } from "./namespace.ts";
 export type { NamespaceTerms } from "./namespace-options.ts";
 export { cached, type CachedOptions, type WrapOptions } from "./wrap.ts";

@@ -9,6 +9,7 @@ import type {
 } from "./call-options.ts";
 import type { CircuitState } from "./circuit.ts";
 import type { NodeInfo } from "./directory.ts";
+import type { ClientEvents } from "./events.ts";
 import type { FillOptions, LoadContext } from "./fill/fill-options.ts";
 import type { Namespace } from "./namespace.ts";
 import type { NamespaceTerms } from "./namespace-options.ts";
@@ -21,6 +22,19 @@ import type { Storable, StorableEntry, Stored } from "./storable.ts";
 export interface KnownNode extends NodeInfo {
   /** `closed`: yes; `open`: not for now, it failed; `half-open`: one at a time, it says that it is ready again. */
   readonly circuit: CircuitState;
+}
+
+/** A client at one moment. */
+export interface ClientStatus {
+  /** The id of the node in use; undefined where none is known. */
+  readonly node: string | undefined;
+  readonly nodes: readonly KnownNode[];
+  readonly directory: string | undefined;
+  /** Calls to nodes that are under way. */
+  readonly calls: number;
+  /** Loads of `getOrSet` that are under way. */
+  readonly loads: number;
+  readonly closed: boolean;
 }
 
 /**
@@ -87,6 +101,13 @@ export interface MeridianClient extends Namespace<unknown, unknown> {
   readonly nodes: readonly KnownNode[];
   /** The URL of the directory that answered last; undefined for a client that asks none. */
   readonly directory: string | undefined;
+  /** Has a listener told of events: `node`, `failover`. Returns the end of that. */
+  on<Name extends keyof ClientEvents>(
+    name: Name,
+    listener: (event: ClientEvents[Name]) => void,
+  ): () => void;
+  /** The client at this moment, for whoever looks into a program. */
+  status(): ClientStatus;
   /**
    * Forgets what this client has seen: the next answer may be older. The way out where a node that alone had
    * this client's last write is lost, and every other answers `POSITION_NOT_REACHED`.
@@ -94,6 +115,8 @@ export interface MeridianClient extends Namespace<unknown, unknown> {
   forgetPosition(): void;
   /** Ends calls under way (they reject) and everything in the background. Calling it again does nothing. */
   close(): void;
+  /** `close`, at the end of the block of an `await using`. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** What loads a value that JSON holds, or finds none and gives undefined. */

@@ -12,6 +12,7 @@ import { Backoff, type Random } from "@meridian/runtime";
 
 import { Circuit } from "./circuit.ts";
 import type { NodeInfo } from "./directory.ts";
+import type { Events } from "./events.ts";
 import { Probation } from "./probation.ts";
 import { Slots } from "./slots.ts";
 
@@ -52,16 +53,23 @@ export class NodePool {
   readonly #random: Random;
   readonly #failbackMs: number;
   readonly #seeds: readonly NodeInfo[];
+  readonly #events: Events | undefined;
   #nodes: readonly PooledNode[] = [];
 
   /**
    * `failbackMs` is how long a node has to look well before it takes over from a farther one. `seeds` are known
-   * whatever the directory says; those that it does not name come last.
+   * whatever the directory says; those that it does not name come last. `events` are told of the circuits of nodes.
    */
-  constructor(random: Random, failbackMs: number, seeds: readonly NodeInfo[] = []) {
+  constructor(
+    random: Random,
+    failbackMs: number,
+    seeds: readonly NodeInfo[] = [],
+    events?: Events,
+  ) {
     this.#random = random;
     this.#failbackMs = failbackMs;
     this.#seeds = seeds;
+    this.#events = events;
   }
 
   /** All known nodes, nearest first. */
@@ -149,7 +157,9 @@ export class NodePool {
     if (takesOver) probation.begin(nowMs);
     return {
       info,
-      circuit: new Circuit(),
+      circuit: new Circuit((circuit) => {
+        this.#events?.tell("node", { id: info.id, url: info.url, circuit });
+      }),
       probation,
       slots: new Slots(),
       listed: true,

@@ -82,6 +82,11 @@ export class Fills {
     this.#options = options;
   }
 
+  /** How many loads are under way. */
+  get underWay(): number {
+    return [...this.#asked.values()].filter(({ fill }) => fill?.isOver === false).length;
+  }
+
   /** The value of a key, or undefined where the loader finds none. */
   async getOrSet<In, Out>(
     request: FillRequest<In, Out>,
