@@ -7,10 +7,10 @@ export interface LogDigest extends Digest {
   readonly sequence: number;
 }
 
-/** How often a log that grows meanwhile is read anew. */
+/** How many times a log that has grown meanwhile is read again. */
 const ATTEMPTS = 5;
 
-/** Takes digests of a log, one at a time: who asks while one is taken gets that one. */
+/** Computes the digest of a log. Requests that come while it is computed share the result. */
 export class LogDigester {
   readonly #log: Pick<DirectoryLog, "committedThrough" | "settle" | "summaryPage">;
   #taking: Promise<LogDigest> | undefined;
@@ -20,8 +20,8 @@ export class LogDigester {
   }
 
   /**
-   * The digest of everything that is committed. Throws `OVERLOADED` if the log never rested long enough to
-   * be read: a digest of no one moment would tell the parties that they differ where they do not.
+   * The digest of everything that is committed. Throws `OVERLOADED` if the log grew during every reading: a digest of no single moment
+   * would report a difference where there is none.
    */
   take(): Promise<LogDigest> {
     this.#taking ??= this.#take().finally(() => {

@@ -1,7 +1,7 @@
 import type { MeridianError } from "@meridian/protocol";
 import type { Logger } from "@meridian/runtime";
 
-/** Whether the log's database is whole, as far as anyone has seen. */
+/** Remembers whether the log's database has turned out to be damaged. */
 export class LogHealth {
   readonly #logger: Logger;
   #damage: MeridianError | undefined;
@@ -10,12 +10,12 @@ export class LogHealth {
     this.#logger = logger;
   }
 
-  /** Why the log is not to be trusted any more; undefined while all is well. */
+  /** Why the log cannot be trusted any more; undefined while no damage is known. */
   get damage(): MeridianError | undefined {
     return this.#damage;
   }
 
-  /** To be told each time that the database turns out to be damaged. Says so once. */
+  /** Call it each time that the database turns out to be damaged. It logs the first time. */
   readonly onDamaged = (damage: MeridianError): void => {
     if (this.#damage !== undefined) return;
     this.#damage = damage;

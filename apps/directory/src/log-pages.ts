@@ -28,7 +28,7 @@ export interface LogEntryPage {
   readonly sequence: number;
 }
 
-/** What the pages are read from. */
+/** The parts of a log that pages are read from. */
 export type PagedLog = Pick<
   DirectoryLog,
   "committedThrough" | "horizonState" | "settle" | "summaryPage"
@@ -37,7 +37,7 @@ export type PagedLog = Pick<
 
 type Query = KeyRange & { readonly limit: number };
 
-/** Looks at parts of a log, a bounded number of entries at a time. What is written meanwhile may show. */
+/** Reads parts of a log, a bounded number of entries at a time. Entries that are written meanwhile may be in them. */
 export class LogPages {
   readonly #log: PagedLog;
   readonly #clock: Pick<Clock, "nowMs">;

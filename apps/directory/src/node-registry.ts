@@ -3,23 +3,23 @@ import type { Coordinates } from "@meridian/protocol";
 import type { MemberInfo } from "@meridian/replication";
 import type { Clock } from "@meridian/runtime";
 
-/** Where the registry learns who is registered: the directory's machine. */
+/** Where the registry reads the registered nodes: the directory's machine. */
 export interface MemberSource {
   readonly members: readonly MemberInfo[];
 }
 
-/** A node that was found near to somewhere. */
+/** A node, and its distance from the place that was asked about. */
 export interface NearNode {
   readonly member: MemberInfo;
   readonly distanceMeters: number;
 }
 
-/** How old what is said of a node may be. Nodes report twice a second, so nobody can tell. */
+/** How old the lag and load of a node may be, in milliseconds. Nodes report twice a second, so no client can tell. */
 const FRESH_MS = 100;
 
 /**
- * The registered nodes as HTTP asks for them: by id and by distance. Who is registered and ready is always
- * what the source says now; lag and load are up to 100 ms older, so that a request costs no look at every node.
+ * Finds registered nodes by id and by distance. Which nodes are registered and ready is always read from the source; lag and load may be
+ * 100 ms old, so that a request need not visit every node.
  */
 export class NodeRegistry {
   readonly #source: MemberSource;
@@ -33,7 +33,7 @@ export class NodeRegistry {
     this.#clock = clock;
   }
 
-  /** To be called when a node has come, gone or changed its status. */
+  /** The owner calls it when a node has come, gone or changed its status. */
   changed(): void {
     this.#staleAtMs = -Infinity;
   }

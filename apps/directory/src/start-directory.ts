@@ -161,12 +161,12 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
   };
 }
 
-/** The machine, once it has been made: the log is there before it, and is to know the time from it. */
+/** The machine, once it has been made. The log is made before it, and asks it for the time. */
 interface Running {
   directory: Directory | undefined;
 }
 
-/** The options with the values of all. */
+/** The options after defaults. */
 type Settled = DirectoryOptions &
   Omit<DirectoryFlags, "id" | "clusterFile" | keyof LogSettings> & {
     readonly clock: Clock;
@@ -312,7 +312,7 @@ function linksOf(
   return { upgrade: listener.upgrade, stop };
 }
 
-/** How the others are reached. */
+/** How to dial the other directories. */
 function followOptions(options: Settled, cuts: LinkCuts): FollowOptions {
   const { peer, random, logger, security } = options;
   const peers = (peer ?? []).map((name) => ({
@@ -327,7 +327,7 @@ function followOptions(options: Settled, cuts: LinkCuts): FollowOptions {
   return { random, peers };
 }
 
-/** An own URL among the peers is a slip that would only be logged otherwise. */
+/** Throws if the directory's own URL is among its peers. */
 function checkPeers(peers: readonly string[], ownUrl: string): void {
   const own = peers.find((peer) => new URL(peer).origin === new URL(ownUrl).origin);
   if (own === undefined) return;

@@ -1,6 +1,7 @@
 /**
- * What a node finds where its directories ought to be. A node that no directory has ever admitted is an island, most often by a slip:
- * `--directory` names a region, another program, or nothing. It looks, says what it sees, and looks again until it is admitted.
+ * Tells the operator what answers at the URLs of the directories. A node that no directory has ever admitted is alone, mostly because
+ * `--directory` names a region, another program, or nothing. `DirectoryFinder` asks each URL, logs what answers, and asks again until a
+ * directory has admitted the node.
  */
 import { once } from "node:events";
 import { request, type IncomingMessage, type RequestOptions } from "node:http";
@@ -9,11 +10,11 @@ import type { SecureContextOptions } from "node:tls";
 
 import type { Clock, Logger } from "@meridian/runtime";
 
-/** What a finder needs. */
+/** How a `DirectoryFinder` asks. */
 export interface DirectoryFinderOptions {
   /** The URLs of the directories, without a last slash. */
   readonly urls: readonly string[];
-  /** What they are asked with over TLS. It may change. */
+  /** The credentials for asking over TLS, read anew each time. */
   credentials(): Credentials;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -21,7 +22,7 @@ export interface DirectoryFinderOptions {
   isAdmitted(): boolean;
 }
 
-/** When it first looks, and how often afterwards, in milliseconds. */
+/** The delay before the first look, and between later ones, in milliseconds. */
 const FIRST_MS = 3_000;
 const AGAIN_MS = 5_000;
 
@@ -34,6 +35,7 @@ type Credentials = SecureContextOptions & Pick<RequestOptions, "headers">;
 
 type Json = Readonly<Record<string, unknown>>;
 
+/** Asks the URLs of the directories what answers there, until a directory has admitted the node. */
 export class DirectoryFinder {
   readonly #options: DirectoryFinderOptions;
   #found: string | null = null;
@@ -108,12 +110,12 @@ async function ask(url: string, credentials: Credentials): Promise<IncomingMessa
     : request(url, { ...options, headers: credentials.headers });
   asked.end();
   const [response] = (await once(asked, "response")) as [IncomingMessage];
-  // The end of its time comes to both.
+  // The timeout ends both the request and the reading of its answer.
   asked.on("error", () => {});
   return response;
 }
 
-/** The beginning of an answer. What does not end there is no status. */
+/** Reads an answer up to the bound. A longer answer is not the status of one of our programs. */
 async function readStart(response: IncomingMessage): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;

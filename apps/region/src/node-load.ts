@@ -4,13 +4,13 @@ import type { Clock, Gauge } from "@meridian/runtime";
 import type { Memory } from "./service/memory.ts";
 import type { RegionService } from "./service/region-service.ts";
 
-/** Differences over less time than this would be noise. */
+/** The shortest time over which rates are measured, in milliseconds. */
 const WINDOW_MS = 1_000;
 
-/** How long a node counts as refusing after it was last full: clients that it sends away come back at once if they may. */
+/** A node counts as refusing for this long after it was last full, in milliseconds: otherwise clients would come back at once. */
 const REFUSING_MS = 5_000;
 
-/** Beyond these parts of their bounds, gauges say that what comes is refused, whoever sends it; of writes, what is not small. */
+/** A gauge above this part of its bound means that the node refuses requests, or writes that are not small. */
 const FULL: Readonly<Record<string, number>> = {
   httpConnections: 0.95,
   httpRequests: 0.95,
@@ -19,7 +19,7 @@ const FULL: Readonly<Record<string, number>> = {
   writeBytes: 0.75,
 };
 
-/** What counts the operations of a node. */
+/** The counters of a node's operations. */
 type Operations = { readonly [Part in "reads" | "writes"]: Pick<RegionService[Part], "count"> };
 
 /** Measures how busy a node is, for its heartbeats. */

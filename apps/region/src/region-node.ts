@@ -1,4 +1,4 @@
-/** The parts of a regional node, put together. */
+/** Makes the parts of a regional node and connects them. */
 import type { Dial } from "@meridian/ports";
 import type { MeridianError, NodeStatus } from "@meridian/protocol";
 import type { Described, regionStatus } from "@meridian/protocol/http-api";
@@ -29,29 +29,29 @@ export interface RegionNodeOptions extends Pick<
 > {
   readonly node: NodeIdentity;
   readonly store: SqliteReplicaStore;
-  /** The URLs of the directories, the preferred one first; `dial` is told which by its place. */
+  /** The URLs of the directories, the preferred one first. `dial` gets the index of one of them. */
   readonly directories: readonly string[];
   readonly dial: Dial;
-  /** What the directories are asked with over TLS. */
+  /** The credentials for asking the directories over TLS. */
   readonly credentials: DirectoryFinderOptions["credentials"];
   /** Whether writes are taken before any directory has ever admitted the node. */
   readonly standalone: boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  /** What the node's parts count and measure. */
+  /** Where the parts of the node register their numbers. */
   readonly metrics: Metrics;
   readonly backups: LiveBackup;
   readonly cacheEntries: number;
   readonly cacheBytes: number;
   /** Which tokens have been revoked, as the store has it; told of what changes from here on. */
   readonly revocations: Revocations;
-  /** What clients reach the node by, listening already. The URL of the first is that of the node's reports. */
+  /** The listeners through which clients reach the node. They listen already. The node reports the URL of the first. */
   readonly listeners: readonly Listener[];
   readonly onStatus?: (status: NodeStatus) => void;
 }
 
-/** What a node is while it may lack much of what its directory has. */
+/** The statuses in which a node may lack much of what its directory has. */
 const BEHIND: ReadonlySet<NodeStatus> = new Set(["joining", "syncing", "standalone"]);
 
 /** A regional node. */

@@ -47,7 +47,7 @@ import { programVersion } from "./version.ts";
 /** How long a node that stops waits for the requests under way. */
 const FINISH_MS = 5_000;
 
-/** What may wait in memory to be stored before the node reads no more from the directory: less than refuses its own writes. */
+/** The node stops reading from the directory while more bytes than this wait to be stored. The bound for refusing its own writes is higher. */
 const REMOTE_BACKLOG_BYTES_MAX = 32 * 1024 * 1024;
 
 /** How a regional node is started: as its flags say, with their defaults for what is not given. */
@@ -151,7 +151,7 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
   };
 }
 
-/** How the directories are reached, by their places. */
+/** Dials the directory at an index, and reads from it no faster than the store takes in. */
 function dialOf(
   directories: readonly string[],
   {
@@ -181,7 +181,7 @@ function dialOf(
   });
 }
 
-/** What has been settled of what may be left out. */
+/** The options after defaults. */
 interface Settled extends RegionOptions {
   readonly clock: Clock;
   readonly logger: Logger;
@@ -299,14 +299,14 @@ function isWildcard(host: string): boolean {
   return host === "0.0.0.0" || host === "::";
 }
 
-/** The URL that clients are told of a node that listens with TLS: a directory would make a plain one of its address. */
+/** The URL of a node that listens with TLS, for clients. Without it, the directory would make an `http:` URL of the node's address. */
 function secureUrl(ip: string | null, { url, port }: HttpListener): string | null {
   if (!url.startsWith("https:")) return null;
   if (ip === null) return url;
   return `https://${ip.includes(":") ? `[${ip}]` : ip}:${port}`;
 }
 
-/** Who and where the node is, as it is told to directories. Throws for what they would not take. */
+/** The node's id, region and place, as directories get them. Throws for values that a directory would refuse. */
 function placeOf({
   id,
   region,

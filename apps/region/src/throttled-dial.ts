@@ -2,22 +2,22 @@ import type { Dial, LinkEvents } from "@meridian/ports";
 import type { Clock } from "@meridian/runtime";
 import type { WebSocketLink } from "@meridian/transport";
 
-/** How often a paused link is looked after, in milliseconds. */
+/** How often the backlog is checked while the link is paused, in milliseconds. */
 const LOOK_MS = 20;
 
 /** How a dial is throttled. */
 export interface ThrottleOptions {
   readonly dial: (events: LinkEvents, directory: number) => WebSocketLink;
   readonly clock: Clock;
-  /** What waits in memory to be stored, in bytes. */
+  /** The bytes that wait in memory to be stored. */
   readonly backlogBytes: () => number;
-  /** Where reading stops; it goes on at half of it. */
+  /** Reading stops above this many bytes, and goes on at half of it. */
   readonly backlogBytesMax: number;
 }
 
 /**
- * Reads from the directory no faster than the disk takes in: what is not read waits at the directory, in its log. A disk
- * that has come to a halt ends the link by silence, and the node is `standalone` as if it were cut off.
+ * Reads from the directory no faster than the disk takes in: what is not read waits in the directory's log. If the disk hangs, the link
+ * falls silent and ends, and the node becomes `standalone` as if it was cut off.
  */
 export function throttledDial(options: ThrottleOptions): Dial {
   const { dial, clock, backlogBytes, backlogBytesMax } = options;

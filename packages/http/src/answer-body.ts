@@ -1,4 +1,4 @@
-/** Bodies of answers on their way out: let in by whoever bounds them, in pieces small enough to tell whether the client takes them. */
+/** Writes the bodies of answers, in pieces small enough to see whether the client reads them, and asks for room before it does. */
 import type { ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 
@@ -7,7 +7,7 @@ import { SMALL_BYTES } from "@meridian/runtime";
 /** The body of an answer; a list is one body in pieces. */
 export type AnswerBody = string | Uint8Array | readonly Uint8Array[] | null;
 
-/** What is written at a time, at most, in bytes. */
+/** The largest piece that is written at once, in bytes. */
 const PIECE_BYTES = 256 * 1024;
 
 /** What has not been written yet of the body that a connection is carrying. */
@@ -18,7 +18,7 @@ export function unwrittenBytes(socket: Duplex): number {
   return unwritten.get(socket) ?? 0;
 }
 
-/** What asks for room for the answers of a connection. Throws `OVERLOADED`. */
+/** The function that takes room for the answers of a connection. It throws `OVERLOADED`. */
 type Admit = (bytes: number) => void;
 
 const rooms = new WeakMap<Duplex, Admit>();

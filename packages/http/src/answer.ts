@@ -1,4 +1,4 @@
-/** HTTP answers before they meet a server: plain data that whoever carries it writes out. */
+/** HTTP answers as plain data, which a server or a fetch handler writes out. */
 import type { ServerResponse } from "node:http";
 
 import {
@@ -14,10 +14,10 @@ import { admitAnswer, bodyBytes, wholeBody, writeBody, type AnswerBody } from ".
 /** Names and values in turn, as `ServerResponse.writeHead` takes them fastest. */
 export type HeaderList = readonly string[];
 
-/** An answer, whatever carries it. */
+/** An HTTP answer, independent of what writes it out. */
 export interface Answer {
   readonly status: number;
-  /** With `Content-Length` where there is a body: without it, the body would travel in chunks, and `HEAD` tell no length. */
+  /** Includes `Content-Length` if there is a body. Without it, the body would travel in chunks, and `HEAD` would tell no length. */
   readonly headers: HeaderList;
   readonly body: AnswerBody;
 }
@@ -26,11 +26,11 @@ declare const told: unique symbol;
 
 /** An answer whose body is the JSON of a `Body`. */
 export interface JsonAnswer<Body> extends Answer {
-  /** For the compiler alone, which so refuses an answer that its route does not promise. */
+  /** Never set. It lets the compiler refuse an answer that its route does not promise. */
   readonly [told]: Body;
 }
 
-/** What is answered where no route can answer: to bytes that are no request, or to one too many. */
+/** Makes the answer to bytes that are no request, and to one request or connection too many. */
 export type Refuse = (error: MeridianError) => Answer;
 
 /** An answer whose body is text. */
@@ -86,7 +86,7 @@ export function responseOf({ status, headers, body }: Answer): Response {
   });
 }
 
-/** Writes the answer, unless the client is gone; in its place a refusal, where there is no room for it. */
+/** Writes the answer, or a refusal if there is no room for it. Does nothing if the client is gone. */
 export function send(outgoing: ServerResponse, answer: Answer): void {
   if (outgoing.destroyed) return;
   let { status, headers, body } = answer;

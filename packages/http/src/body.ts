@@ -22,10 +22,10 @@ export function readIncoming(
   });
 }
 
-/** Whose body is read. */
+/** The client whose body is read. */
 interface Wanted {
   readonly incoming: IncomingMessage;
-  /** The length that it is said to have; 0 where that is not said. */
+  /** The declared length, in bytes; 0 if none is declared. */
   readonly declared: number;
   readonly bytesMax: number;
   readonly bodies: HeldBytes;
@@ -72,7 +72,7 @@ class Reading implements Holder {
     const { declared, bytesMax, bodies } = this.#wanted;
     this.movedBytes += byteLength;
     if (this.movedBytes > bytesMax) return this.cut(tooLarge(this.movedBytes, bytesMax));
-    // What has come whole waits for nobody.
+    // A body that has come whole does not wait for others.
     if (byteLength === declared) {
       this.#chunks.push(chunk);
       return;

@@ -21,7 +21,7 @@ import { REFUSAL_HEADERS, type OriginPolicy } from "./origins.ts";
 import { readQuery, type Query } from "./query.ts";
 import { targetOf } from "./target.ts";
 
-/** What an app is told beside the request: nothing where it is called directly. */
+/** The environment of an app: the server's request and response. Empty if the app is called directly. */
 export interface AppEnv {
   readonly Bindings: {
     /** The request that came to a server. */
@@ -33,7 +33,7 @@ export interface AppEnv {
   };
 }
 
-/** A request, whatever carries it. */
+/** A request, independent of the server that it came to. */
 export interface Carrier {
   readonly method: string;
   /** As the client sent it, still percent-encoded. */
@@ -73,7 +73,7 @@ export function carrierOfIncoming(incoming: IncomingMessage): Carrier {
   };
 }
 
-/** What the answers of a program have in common. */
+/** The headers and errors that all answers of a program share. */
 export interface AnswerStyle {
   readonly origins: OriginPolicy;
   /** The headers that every answer carries; `error` is what a problem document tells of. */
@@ -153,7 +153,7 @@ export class Exchange {
 
   /** Answers with the problem document of an error. */
   problem(error: MeridianError, headers: HeaderList = []): Answer {
-    // A page that may not ask learns that, and nothing of the program.
+    // A page of a refused origin learns only that it is refused.
     if (error.code === "ORIGIN_NOT_ALLOWED") return problemAnswer(error, REFUSAL_HEADERS);
     return problemAnswer(error, [...headers, ...this.#common(error)]);
   }
@@ -164,7 +164,7 @@ export class Exchange {
   }
 }
 
-/** What a program answers where no request has come that could be answered; the connection ends with it. */
+/** The answer of a program to bytes that are no request. The connection ends after it. */
 export function refusalOf(style: AnswerStyle, error: MeridianError): Answer {
   return problemAnswer(error, ["Connection", "close", ...style.headers(error)]);
 }

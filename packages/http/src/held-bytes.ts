@@ -5,7 +5,7 @@ import {
   type Holder as AnyHolder,
 } from "@meridian/runtime";
 
-/** A client that bytes are held for. */
+/** A client for which a program holds bytes. */
 export type Holder = AnyHolder<MeridianError>;
 
 /** What bytes are held, and how many. */

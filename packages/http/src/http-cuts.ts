@@ -2,15 +2,15 @@ import { Cuts, type CutsOptions } from "@meridian/runtime";
 
 /** Why a server parts with a connection. */
 const REASONS = [
-  /** Nothing moved on it, and another one came. */
+  /** Nothing moved on the connection, and a new one came. */
   "idle",
-  /** It held most of what clients do not read, and moved least. */
+  /** The client read its answers more slowly than all others while too many bytes waited. */
   "unread",
   /** It sent requests ahead while too many waited. */
   "sent-ahead",
   /** Its request waited for it, and was the oldest of too many. */
   "request",
-  /** It was one too many. */
+  /** There were too many connections, and all others moved more. */
   "refused",
 ] as const;
 

@@ -1,7 +1,7 @@
 /**
- * What an HTTP server may be asked to hold: connections, requests that clients send ahead, and answers that nobody takes.
- * Beyond each bound it parts with the clients that move least; only where all of them move is a newcomer refused, with a
- * problem that says so.
+ * Bounds what an HTTP server holds: connections, requests that clients send ahead, and answers that clients do not read. Beyond a bound
+ * the guard closes the connections of the clients that move least. Only if all of them move does it refuse the newcomer, with a problem
+ * document that says so.
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -21,12 +21,12 @@ import { answerRaw } from "./raw-answer.ts";
 
 /** How a guard is made. */
 export interface HttpGuardOptions {
-  /** More are refused. */
+  /** The most connections; more are refused. */
   readonly connectionsMax: number;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly cuts: Cuts<HttpCut>;
-  /** Tells a client why it is refused, where no request has come that could be answered. */
+  /** Makes the answer for a client that is refused before it has sent a request. */
   readonly refuse: Refuse;
   /** Bytes of answers that have not left. Default: 256 MiB. */
   readonly answerBytesMax?: number;
@@ -36,13 +36,13 @@ export interface HttpGuardOptions {
 
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 
-/** Refused connections that are told why; those beyond are closed without a word. */
+/** How many refused connections may wait for their refusal to be read; more are closed without one. */
 const REFUSALS_MAX = 256;
 
 /** How long a refused client may take to hear why, in milliseconds. */
 const REFUSAL_MS = 1_000;
 
-/** What may be kept of one connection. */
+/** The state that a guard keeps of one connection. */
 class Connection implements Holder {
   readonly socket: Socket;
   readonly #pipelines: Pipelines;
@@ -108,7 +108,7 @@ export class HttpGuard {
     server.on("connection", (socket: Socket) => {
       if (this.#connections.size >= options.connectionsMax && !this.#makeRoom()) {
         options.cuts.tell("refused", { from: socket.remoteAddress });
-        // Nobody would understand a refusal before the handshake.
+        // A client cannot read a refusal before the TLS handshake.
         if (isSecure) socket.destroy();
         else this.#refuse(socket);
         return;
@@ -144,7 +144,7 @@ export class HttpGuard {
         this.#suspended.delete(socket);
         socket.off("close", onClose);
         if (socket.destroyed) return;
-        // It is idle no more, of which the server knows nothing.
+        // The server does not know that the connection is no longer idle.
         if ("setTimeout" in socket) (socket as Socket).setTimeout(0);
         this.#serve(socket);
       });
@@ -167,7 +167,7 @@ export class HttpGuard {
       try {
         this.#answers.admit(REQUEST_BYTES, this.#carriers.get(socket));
       } catch {
-        // Whatever it is told waits behind all that it does not read.
+        // An answer would wait behind everything that the client does not read.
         this.#options.cuts.tell("sent-ahead", { from: socket.remoteAddress });
         socket.destroy();
         return;
@@ -225,7 +225,7 @@ export class HttpGuard {
     const said = `Expected at most ${connectionsMax} connections, got one more`;
     const error = new MeridianError("OVERLOADED", said, { details: { max: connectionsMax } });
     answerRaw(socket, refuse(error));
-    // What the client sends is not wanted; closing before it is read would take the answer from it.
+    // The rest of the request is read and dropped: closing before that would make the client lose the answer.
     socket.resume();
   }
 }

@@ -79,7 +79,7 @@ export class RegionRequests {
     }
   }
 
-  #exchange(target: string, method: Method, body: string | undefined): Promise<Answer> {
+  #exchange(target: string, method: Method, body: string | undefined): Promise<RawReply> {
     return new Promise((resolve, reject) => {
       const position = this.#position;
       const headers = {
@@ -97,12 +97,12 @@ export class RegionRequests {
   }
 }
 
-interface Answer extends Pick<IncomingMessage, "headers"> {
+interface RawReply extends Pick<IncomingMessage, "headers"> {
   readonly status: number;
   readonly text: string;
 }
 
-async function readAnswer(incoming: IncomingMessage): Promise<Answer> {
+async function readAnswer(incoming: IncomingMessage): Promise<RawReply> {
   incoming.setEncoding("utf8");
   let text = "";
   for await (const part of incoming) text += String(part);

@@ -29,7 +29,7 @@ import { statusOf } from "./status.ts";
 const NODE_PREFIX = "/nodes/";
 const NODE_PATH = "/nodes/{id}";
 
-/** What all answers of a directory have in common: nobody keeps them, for they are true only now. */
+/** The headers that all answers of a directory share. Nobody may cache an answer: it is true only now. */
 export function directoryStyle({ origins }: DirectoryService): AnswerStyle {
   return {
     origins,
@@ -120,7 +120,7 @@ export function answerNearest(service: DirectoryService, exchange: Exchange): An
   }
 }
 
-/** A directory that is catching up with others may not know yet which nodes are level. */
+/** Throws while the directory catches up with others: until then it may not know which nodes are level. */
 function getNearest(
   service: DirectoryService,
   exchange: Exchange,

@@ -8,7 +8,7 @@ import type { LogDigest } from "../log-digest.ts";
 import type { LogDigestPage, LogEntryPage } from "../log-pages.ts";
 import type { NodeSource } from "./nodes.ts";
 
-/** What the HTTP API answers from. */
+/** The parts of a directory that its HTTP API reads. */
 export interface DirectoryService extends NodeSource {
   readonly cluster: string;
   readonly version: string;
@@ -20,7 +20,7 @@ export interface DirectoryService extends NodeSource {
   readonly limit: RequestLimit;
   /** Which web pages may ask. */
   readonly origins: OriginPolicy;
-  /** What is counted and measured, and how full each queue is. */
+  /** The numbers of the directory, with how full each queue is. */
   readonly metrics: Metrics;
   readonly backups: Backups;
   info(): DirectoryInfo;
@@ -30,7 +30,7 @@ export interface DirectoryService extends NodeSource {
   /** The digest of a part of the log, and the entries in one. */
   digestPage(query: PageQuery): Promise<LogDigestPage>;
   entryPage(query: PageQuery): Promise<LogEntryPage>;
-  /** What is wrong with the log's database, if it is damaged. */
+  /** The damage of the log's database, if it has any. */
   damage(): MeridianError | undefined;
   /** Why requests should go elsewhere; undefined while all is well. */
   notReady(): MeridianError | undefined;

@@ -1,11 +1,11 @@
-/** What is said of nodes: those that are there, and those that are missed. */
+/** The bodies that describe nodes, both connected and absent ones. */
 import { MeridianError } from "@meridian/protocol";
 import type { absentNode, Described, node, nodes, presentNode } from "@meridian/protocol/http-api";
 import type { AbsentMember, MemberInfo } from "@meridian/replication";
 
 import type { NodeRegistry } from "../node-registry.ts";
 
-/** Where it is known who is there, and who ought to be. */
+/** Where connected and absent nodes are read. */
 export interface NodeSource {
   readonly registry: NodeRegistry;
   /** The nodes that are remembered and not there. */
@@ -40,7 +40,7 @@ export async function forgottenBody(
   return describeAbsent(await source.forget(id));
 }
 
-/** The public facts of a node, one by one: what the machine adds for itself stays inside. */
+/** The public facts of a node, listed one by one, so that what the machine adds for itself is not published. */
 function describe(member: MemberInfo): Described<typeof presentNode> {
   return {
     ...placeOf(member),
@@ -58,7 +58,7 @@ function describe(member: MemberInfo): Described<typeof presentNode> {
   };
 }
 
-/** Of a node that is not there nobody knows how far it is. */
+/** Describes an absent node. Its progress is not known, and is null. */
 function describeAbsent(member: AbsentMember): Described<typeof absentNode> {
   return {
     ...placeOf(member),

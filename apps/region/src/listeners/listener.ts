@@ -5,7 +5,7 @@ import type { Metrics } from "@meridian/runtime";
 import type { Contents } from "../service/contents.ts";
 import type { RegionService } from "../service/region-service.ts";
 
-/** What a listener answers from. */
+/** The parts of a node that a listener answers from. */
 export interface ServedNode {
   readonly service: RegionService;
   readonly contents: Contents;
@@ -23,7 +23,7 @@ export interface Listener {
   readonly requests: number;
   /** Begins to answer from a node; until then it refuses. */
   start(node: ServedNode): void;
-  /** Resolves once no request is under way. That none is admitted any more is for the node's admission to see to. */
+  /** Resolves once no request is under way. The node's admission refuses new ones meanwhile. */
   drain(): Promise<void>;
   /** Takes no more connections, cuts those that are left, and resolves when the last is gone. */
   stop(): Promise<void>;

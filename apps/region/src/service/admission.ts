@@ -1,11 +1,11 @@
-/** Which requests a node serves now, and what a client that it has answered has seen. */
+/** Decides which requests a node serves now, and makes the position token of an answer. */
 import { formatPosition, MeridianError, type Position } from "@meridian/protocol";
 import type { Replica } from "@meridian/replication";
 
 import type { OtherNode, SessionNeeds } from "./requests.ts";
 import type { WriteGate } from "./write-gate.ts";
 
-/** What admission goes by. */
+/** The parts of a node by which requests are admitted. */
 export interface RequestAdmissionOptions {
   readonly nodeId: string;
   readonly replica: Replica;
@@ -15,7 +15,7 @@ export interface RequestAdmissionOptions {
 /** Lets requests in. */
 export class RequestAdmission {
   readonly #options: RequestAdmissionOptions;
-  /** Why this node is of no use to its clients although it runs. */
+  /** Why this node is of no use to its clients although it runs; undefined if it is. */
   #damage: MeridianError | undefined;
   #draining = false;
   #token = "";
@@ -36,17 +36,17 @@ export class RequestAdmission {
     return this.#draining;
   }
 
-  /** Why this node serves nobody although it runs. */
+  /** Why this node serves nobody although it runs; undefined if it serves. */
   get damage(): MeridianError | undefined {
     return this.#damage;
   }
 
-  /** The database is damaged: nobody can tell what else of it is wrong. From now on no request is admitted. */
+  /** The database is damaged, and nobody can tell how much of it: from now on no request is admitted. */
   fail(damage: MeridianError): void {
     this.#damage ??= damage;
   }
 
-  /** From now on no request is admitted any more; those that were go on. */
+  /** From now on no new request is admitted. Requests under way go on. */
   drain(): void {
     this.#draining = true;
   }
@@ -89,7 +89,7 @@ export class RequestAdmission {
     );
   }
 
-  /** Throws unless this node is a good one to send clients to: what `/readyz` tells. */
+  /** Throws unless clients should be sent to this node. `/readyz` answers with this. */
   checkReady(): void {
     const { nodeId, replica, gate } = this.#options;
     this.checkServing(false);
@@ -103,7 +103,7 @@ export class RequestAdmission {
     );
   }
 
-  /** What a client that is answered now has seen, as the token that it may present later. */
+  /** The position token of everything that a client has seen once it gets an answer now. */
   positionToken(): string {
     const position = this.#options.replica.position();
     const known = this.#tokenOf;

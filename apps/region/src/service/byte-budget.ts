@@ -1,7 +1,7 @@
 import { MeridianError } from "@meridian/protocol";
 import type { Metrics } from "@meridian/runtime";
 
-/** Bytes that something may hold in memory, and what it holds now. */
+/** Bounds the bytes that one part of a node holds in memory, and counts them. */
 export class ByteBudget {
   readonly #what: string;
   readonly #max: number;
@@ -14,7 +14,7 @@ export class ByteBudget {
     this.#max = max;
   }
 
-  /** Takes bytes, which are to be given back. Throws `OVERLOADED`, and takes nothing, if there are not so many left. */
+  /** Takes `bytes`, which the caller gives back later. Throws `OVERLOADED`, and takes nothing, if fewer are left. */
   take(bytes: number): void {
     if (this.#now + bytes > this.#max) {
       throw new MeridianError(

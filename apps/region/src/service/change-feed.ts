@@ -1,17 +1,17 @@
 /**
- * What changes on this node, for whoever wants to hear of it.
+ * Tells followers and subscribers which keys change on this node.
  *
- * A follower lives in this process and is told of each entry when it comes. A subscriber reads at its own pace from a ring of the
- * last changes, which has no values: what a key holds is to be read. The ring is one for all and bounded in changes and bytes, so
- * a slow subscriber holds nothing for itself and keeps nothing from others. Who falls behind the ring, or comes back with the
- * token of another run of the program, is told once that it has missed something, and has to read anew what it wants to know.
+ * A follower lives in this process and gets each entry when it comes. A subscriber reads the last changes from a ring at its own pace.
+ * The ring holds keys without values, so a subscriber reads the value of a key itself. All subscribers share one ring, which is bounded
+ * in changes and bytes: a slow subscriber costs no memory of its own, and delays nobody. A subscriber that falls behind the ring, or
+ * comes back with a token of another run of the program, is told once that it has missed changes, and has to read anew.
  *
- * Nothing is kept before somebody has subscribed.
+ * The ring stays empty until there is a subscriber.
  */
 import { MeridianError, type Entry, type Stamp } from "@meridian/protocol";
 import { randomIdentity, type Logger, type Metrics, type Random } from "@meridian/runtime";
 
-/** A key that holds something else now. */
+/** A key whose entry has changed. */
 export interface Change {
   /** One more than that of the change before it. */
   readonly sequence: number;
@@ -43,27 +43,27 @@ export interface ChangeFeedOptions {
   readonly subscribersMax?: number;
 }
 
-/** What a subscriber is told. */
+/** What a subscriber reads. */
 export interface News {
-  /** Something before `changes` is not told: everything that matters is to be read anew. */
+  /** Whether changes before `changes` were missed: then the subscriber has to read anew everything that matters to it. */
   readonly hasMissed: boolean;
   readonly changes: readonly Change[];
 }
 
 /** A subscriber's place in a feed. */
 export interface Subscription {
-  /** The place behind what has been read. With it, another subscription goes on there. */
+  /** The token of the place after the last change that was read. Another subscription goes on there with it. */
   readonly token: string;
   /** The next changes, at most `limit` of them; none once everything has been read. */
   read(limit: number): News;
-  /** `onNews` is not called any more. */
+  /** Ends the subscription: `onNews` is not called any more. */
   close(): void;
 }
 
-/** What a change takes in memory beside its key, in bytes, about. */
+/** About how many bytes a change takes in memory beside its key. */
 const CHANGE_BYTES = 160;
 
-/** Subscribers that are told of news in one turn. */
+/** How many subscribers are told of news in one turn. */
 const WOKEN_PER_TURN = 64;
 
 interface Place {
@@ -72,9 +72,9 @@ interface Place {
 }
 
 interface Subscriber {
-  /** Everything through here has been read; below 0 for a place that this run does not know. */
+  /** The last sequence that has been read; below 0 for a place that this run does not know. */
   through: number;
-  /** It has read everything, and wants to hear when there is more. */
+  /** Whether it has read everything and waits for news. */
   isWaiting: boolean;
   readonly onNews: () => void;
 }
@@ -89,7 +89,7 @@ export class ChangeFeed {
   readonly #subscribersMax: number;
   readonly #followers: Follower[] = [];
   readonly #subscribers = new Set<Subscriber>();
-  /** The change of a sequence is at the remainder of that by `changesMax`. */
+  /** The change with sequence `s` stands at index `s % changesMax`. */
   #ring: (Change | undefined)[] = [];
   /** Invariant: the changes of sequences above `#before`, up to `#head`, are in the ring. */
   #before = 0;
@@ -221,7 +221,7 @@ export class ChangeFeed {
       const { done, value: subscriber } = left.next();
       if (done === true) {
         this.#round = undefined;
-        // Those that were passed over may have read everything that there was then.
+        // Subscribers that were skipped may have read everything that there was when the round began.
         if (head !== this.#head) this.#beginRound();
         return;
       }
@@ -237,7 +237,7 @@ export class ChangeFeed {
     try {
       subscriber.onNews();
     } catch (cause) {
-      // One that fails must not keep the others waiting, nor end the program.
+      // A subscriber that throws must neither keep the others waiting nor end the program.
       this.#subscribers.delete(subscriber);
       this.#logger.error("a subscriber failed at the news of a change", { error: String(cause) });
     }

@@ -1,9 +1,10 @@
 /**
- * Who fills a key. Of all clients that find no fresh value, one has the lease and loads it; the others wait until it says that it
- * is done, and look again. Where the holder is gone, its lease ends by itself, and the one that has waited longest has the next.
+ * Decides which client fills a key. Of all clients that find no fresh value, one gets the lease and loads the value; the others wait until
+ * it says that it is done, and look again. If the holder goes away, its lease runs out, and the client that has waited longest gets
+ * the next lease.
  *
- * Leases are in memory only, and of this node. Where a node starts anew, or clients use several, a key may be loaded more than
- * once, which costs a load; what is stored is right by the conditions of its writes. Both their number and their time are bounded.
+ * Leases are kept in the memory of one node. If a node restarts, or clients use several nodes, a key may be loaded more than once.
+ * That costs a load, and nothing else: conditional writes keep what is stored right. The number and the time of leases are bounded.
  */
 import { checkClientKey, MeridianError } from "@meridian/protocol";
 import {
@@ -14,7 +15,7 @@ import {
   type Random,
 } from "@meridian/runtime";
 
-/** What leases go by. */
+/** The clock and the bounds of leases. */
 export interface LeasesOptions {
   readonly clock: Clock;
   readonly random: Random;
@@ -101,7 +102,7 @@ export class Leases {
     return true;
   }
 
-  /** Nobody waits any more. */
+  /** Ends every wait. */
   close(): void {
     this.#isClosed = true;
     for (const { waiters } of this.#held.values()) {
@@ -117,7 +118,7 @@ export class Leases {
     return id;
   }
 
-  /** The holder has not been heard of: who has waited longest is next. */
+  /** The holder's time is over: the client that has waited longest gets the next lease. */
   #expire(key: string): void {
     const waiters = this.#held.get(key)?.waiters ?? new Set();
     const [next] = waiters;

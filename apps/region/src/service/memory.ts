@@ -17,7 +17,7 @@ import { compareStamps, isLive, type Entry, type Stamp } from "@meridian/protoco
 import { recordOf, type CachedRecord } from "./cached-record.ts";
 import type { Follower } from "./change-feed.ts";
 
-/** What a record takes beside its key and value: the record, its strings and the cache's own. In bytes, about. */
+/** About how many bytes a record takes beside its key and value. */
 const RECORD_BYTES = 400;
 
 /** The bounds of a `Memory`, and its time. */
@@ -34,7 +34,7 @@ export interface MemoryOptions {
 
 const REASONS = ["evicted", "expired", "deleted", "cleared", "replaced", "rejected"] as const;
 
-/** What memory holds and what became of the rest. */
+/** What memory holds, and counts of what left it. */
 export interface MemoryStats {
   readonly entries: number;
   readonly bytes: number;
@@ -49,10 +49,10 @@ interface Flight {
   newest: Stamp | undefined;
 }
 
-/** Newer than every stamp: after it, only the store knows. */
+/** A stamp above every other. Once it has come for a key, only the store knows the key's newest entry. */
 const UNKNOWN: Stamp = { time: Infinity, origin: 0 };
 
-/** The records that are answered without asking the store. */
+/** Holds the records that are answered without asking the store. */
 export class Memory implements Follower {
   readonly #cache: TlruCache<string, CachedRecord>;
   readonly #nowMs: () => number;
@@ -117,7 +117,7 @@ export class Memory implements Follower {
     for (const entry of entries) this.#follow(entry, isNew);
   }
 
-  /** What it remembers of their keys is void. */
+  /** Drops the records of these entries' keys. */
   restamped(entries: readonly Entry[]): void {
     for (const { key } of entries) {
       const flight = this.#flights.get(key);

@@ -17,7 +17,7 @@ export interface ReadCounts {
   readonly misses: number;
 }
 
-/** What reads are made of. */
+/** The parts that reads need. */
 export interface ReadsOptions {
   readonly replica: Pick<Replica, "get" | "nowMs">;
   readonly memory: Memory;
@@ -27,7 +27,7 @@ export interface ReadsOptions {
   readonly metrics: Metrics;
 }
 
-/** Reads what a node holds. */
+/** Answers reads from memory and the store. */
 export class Reads {
   readonly #options: ReadsOptions;
   readonly #memory: Memory;

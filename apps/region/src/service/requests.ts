@@ -1,4 +1,4 @@
-/** What clients ask a node for, whatever protocol they speak, and what comes back. */
+/** The requests and answers of a node's service, independent of any protocol. */
 import {
   CONTENT_TYPE_BYTES_MAX,
   MeridianError,
@@ -17,14 +17,14 @@ export interface SessionNeeds {
   readonly position?: Position;
   /** How long it waits for that, in milliseconds. */
   readonly waitMs: number;
-  /** Whether it takes what a node has that is still catching up. */
+  /** Whether it accepts stale data from a node that is still catching up. */
   readonly stale: boolean;
 }
 
 /** What must hold of a key for a write to be made. Throws `PRECONDITION_FAILED` if it does not. */
 export type Condition = (live: Entry | undefined) => void;
 
-/** How widely a write is to be acknowledged before it is answered, and how long that may take. */
+/** The acknowledgement level that a write waits for before it is answered, and for how long. */
 export interface AckRequest {
   readonly level: AckLevel;
   readonly timeoutMs: number;
@@ -57,7 +57,7 @@ export interface Found {
   readonly tier: Tier;
 }
 
-/** What was written, and who has it. */
+/** The entries that were written, and the acknowledgement level that they have reached. */
 export interface WriteResult {
   readonly entries: readonly Entry[];
   readonly acknowledged: Acknowledgement;

@@ -1,14 +1,14 @@
-/** After so much work, in bytes, other work has its turn: a few milliseconds. */
+/** A turn ends after this much work, in bytes, which takes a few milliseconds. */
 const BYTES_PER_TURN = 512 * 1024;
 
-/** What a piece of work costs beside its bytes, in bytes. */
+/** What a piece of work costs on top of its bytes, in bytes. */
 const PIECE_COST = 4 * 1024;
 
-/** Work that is done in turns of the event loop, in pieces that are short. */
+/** Spreads work in short pieces over turns of the event loop. */
 export class Steps {
   #bytes = 0;
 
-  /** A piece has been done, of so many bytes. Resolves in a later turn where this one has done enough. */
+  /** Counts a piece of `bytes` bytes. Resolves at once, or in a later turn if this turn has done enough. */
   async spend(bytes: number): Promise<void> {
     this.#bytes += PIECE_COST + bytes;
     if (this.#bytes < BYTES_PER_TURN) return;

@@ -4,7 +4,7 @@ import { Deadlines, type Clock } from "@meridian/runtime";
 /** How long a write waits for the disk, in milliseconds: longer than the store itself waits for whoever else holds the database. */
 const PATIENCE_MS = 10_000;
 
-/** Waits for writes to be durable, but not for ever: how long a disk that hangs will do so nobody can tell. */
+/** Waits for writes to become durable, for a bounded time: a disk may hang for ever. */
 export class StorePatience {
   readonly #deadlines: Deadlines;
 

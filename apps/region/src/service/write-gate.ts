@@ -1,7 +1,7 @@
 import { MeridianError } from "@meridian/protocol";
 import type { Admission } from "@meridian/replication";
 
-/** What a gate goes by. */
+/** The facts by which a `WriteGate` decides. */
 export interface WriteGateOptions {
   readonly nodeId: string;
   /** Whether writes are taken before any directory has ever admitted the node. */
@@ -11,11 +11,11 @@ export interface WriteGateOptions {
   refusal(): MeridianError | undefined;
   /** Why the disk takes no new values now. */
   shortage(): MeridianError | undefined;
-  /** What was found where directories ought to be; null while nobody has looked. */
+  /** What answers at the URLs of the directories; null before the first look. */
   found(): string | null;
 }
 
-/** Keeps writes out where nobody else would ever get them, and new values where there is no room for them. */
+/** Refuses writes of a node that no directory has admitted, and new values while the disk has no room. */
 export class WriteGate {
   readonly #options: WriteGateOptions;
 
@@ -23,13 +23,13 @@ export class WriteGate {
     this.#options = options;
   }
 
-  /** Throws why the disk takes no new values, if that is so. Deletes it may take. */
+  /** Throws if the disk takes no new values now. It may still take deletes. */
   checkRoom(): void {
     const shortage = this.#options.shortage();
     if (shortage !== undefined) throw shortage;
   }
 
-  /** Throws `NODE_REFUSED` or `NODE_NOT_ADMITTED` where what is written would be on an island. */
+  /** Throws `NODE_REFUSED` or `NODE_NOT_ADMITTED` if no other node would ever get the write. */
   check(): void {
     const { nodeId, standalone } = this.#options;
     const admission = this.#options.admission();

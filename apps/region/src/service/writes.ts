@@ -43,19 +43,19 @@ import {
 import { StorePatience } from "./store-patience.ts";
 import type { WriteGate } from "./write-gate.ts";
 
-/** What waits in memory to be stored, at most, unless it is said otherwise. */
+/** The default for the most bytes that wait in memory to be stored. */
 const BACKLOG_BYTES_MAX = 128 * 1024 * 1024;
 
-/** What a write takes in memory beside its key and value until it is answered, in bytes, about. */
+/** About how many bytes a write takes in memory beside its key and value until it is answered. */
 const WRITE_BYTES = 500;
 
-/** Writes of at most so many bytes are taken where larger ones are refused already. */
+/** Writes of at most this many bytes are still taken while larger ones are refused. */
 const SMALL_BYTES = 16 * 1024;
 
-/** What writes may take that are stored and wait to be known more widely, in bytes. */
+/** The most bytes of writes that are stored and wait for a higher acknowledgement level. */
 const ACK_BYTES_MAX = 64 * 1024 * 1024;
 
-/** What writes are made of. */
+/** The parts and bounds that writes need. */
 export interface WritesOptions {
   readonly replica: Replica;
   readonly memory: Memory;
@@ -72,7 +72,7 @@ export interface WritesOptions {
   readonly backlogBytesMax?: number | undefined;
 }
 
-/** What has become of a revocation. */
+/** A revocation as it was stored. */
 export interface Revoked {
   /** When it expires, in milliseconds since the Unix epoch; 0 for never. */
   readonly expiresAtMs: number;
@@ -251,7 +251,7 @@ export class Writes {
     checkBytes("a value", bytes, this.valueBytesMax);
   }
 
-  /** Asks `about` of the live entry where the replica tells of any. */
+  /** Calls `about` with the live entry among those that the replica gives, if there is one. */
   #onLive<T>(about: (live: Entry | undefined) => T): (current: Entry | undefined) => T {
     return (current) =>
       about(
@@ -266,7 +266,7 @@ export class Writes {
     return this.#write(writes, bytes, ack, () => replica.write(writes, isReported(ack.level)));
   }
 
-  /** Writes so many bytes of these keys, and waits until that is as widely known as asked. */
+  /** Writes `bytes` bytes of these keys, and waits until the write has reached the level that was asked for. */
   async #write(
     keys: readonly { readonly key: string }[],
     bytes: number,
@@ -290,7 +290,7 @@ export class Writes {
     }
   }
 
-  /** Takes what a write costs that waits to be known more widely, and returns what gives it back. Throws `OVERLOADED`. */
+  /** Takes the budget of a write that waits for a higher acknowledgement level, and returns the function that gives it back. Throws `OVERLOADED`. */
   #reserve(level: AckLevel, bytes: number): () => void {
     if (level === "local") return () => {};
     const giveBack = this.#options.replica.reserveAcknowledgement();
@@ -351,7 +351,7 @@ function bytesOf(requests: readonly Pick<Entry, "key" | "value">[]): number {
   return bytes;
 }
 
-/** Whether the directory has to tell who applied a write that is acknowledged so widely. */
+/** Whether the directory has to report who has applied a write of this acknowledgement level. */
 function isReported(level: AckLevel): boolean {
   return typeof level === "number" ? level > 1 : level === "all";
 }

@@ -8,14 +8,14 @@ import { Steps } from "../../service/steps.ts";
 import { listOf, objectOf, type JsonObject } from "./json-members.ts";
 import { piecesOf, type JsonPieces } from "./json-pieces.ts";
 
-/** Bodies that are no longer do not wait for those that are. */
+/** Bodies of at most this many bytes do not wait behind longer ones. */
 const SMALL_BYTES = 64 * 1024;
 
 /** A body is an object with a list of objects, each of which has a few members. */
 const DEPTH_MAX = 16;
 const PARTS_PER_ITEM = 10;
 
-/** What a body is to have. */
+/** The shape of a batch body. */
 export interface BatchShape<Item> {
   /** The member that is a list of 1 to `itemsMax` items. */
   readonly list: string;
@@ -64,7 +64,7 @@ export class BatchBodies {
   }
 }
 
-/** Bodies that are read one after the other. */
+/** A queue of bodies that are read one after the other. */
 class Queue {
   readonly #work = new OneAtATime();
   /** Shared, for many small bodies make a long turn, too. */

@@ -2,6 +2,7 @@
 import { checkOption } from "@meridian/http";
 import { MeridianError } from "@meridian/protocol";
 
+/** The members of a JSON object. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** Throws `INVALID_BODY` unless that is an object, `UNKNOWN_OPTION` if it has a member that is not among `known`. */
