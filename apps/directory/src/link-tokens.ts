@@ -33,10 +33,15 @@ const WATCH_MS = 1_000;
 /** How long a link goes on behind the expiry of its token: as long as another would be let in with it, because clocks differ. */
 const TOLERANCE_MS = 10_000;
 
+/** Databases whose nodes are remembered. */
+const OWNERS_MAX = 10_000;
+
 /** Looks after the tokens of open links. */
 export class LinkTokens {
   readonly #options: LinkTokensOptions;
   readonly #links = new Set<GuardedLink>();
+  /** Which node has introduced itself with a database, by the identity of that; the oldest first. */
+  readonly #owners = new Map<unknown, string>();
   #isStopped = false;
   #cancel: () => void = () => {};
 
@@ -75,7 +80,7 @@ export class LinkTokens {
       onMessage: (message) => {
         // Nobody is introduced twice on a link.
         if (!isIntroduced && typeof message === "string") {
-          isIntroduced = checkIntroduction(message, principal);
+          isIntroduced = this.#checkIntroduction(message, principal);
         }
         events.onMessage(message);
       },
@@ -85,6 +90,39 @@ export class LinkTokens {
         events.onClose(code, reason);
       },
     };
+  }
+
+  /** Whether a message introduces the other end. Throws `FORBIDDEN` or `INCARNATION_REUSED` where it may not. */
+  #checkIntroduction(text: string, { nodes }: Principal): boolean {
+    const { type, nodeId, incarnation } = membersOf(text);
+    if (type !== "hello" && type !== "follow") return false;
+    const covers = (id: string): boolean => nodes.includes("*") || nodes.includes(id);
+    const id = type === "hello" ? String(nodeId) : "*";
+    if (!covers(id)) {
+      const got = type === "hello" ? `a node \`${id.slice(0, 63)}\`` : "a directory";
+      const said = `Expected who is named by the token of the link, got ${got}`;
+      throw new MeridianError("FORBIDDEN", said);
+    }
+    if (type === "hello") this.#checkOwner(incarnation, id, covers);
+    return true;
+  }
+
+  /**
+   * Frames name the database that they come from, not the node: with that of another node, one could say that the other's writes
+   * have all been sent. Whose it is, the first hello says; a node that is refused for that takes a new identity by itself.
+   */
+  #checkOwner(incarnation: unknown, id: string, covers: (id: string) => boolean): void {
+    const owner = this.#owners.get(incarnation);
+    if (owner !== undefined && !covers(owner)) {
+      throw new MeridianError(
+        "INCARNATION_REUSED",
+        "Expected a database of its own, got that of a node that the token of the link does not name",
+      );
+    }
+    this.#owners.delete(incarnation);
+    this.#owners.set(incarnation, id);
+    if (this.#owners.size <= OWNERS_MAX) return;
+    for (const oldest of this.#owners.keys()) return void this.#owners.delete(oldest);
   }
 
   async #verify(guarded: GuardedLink): Promise<void> {
@@ -101,18 +139,6 @@ export class LinkTokens {
     this.#options.logger.info("a link is closed for its token", { token: id, subject, message });
     guarded.link.close(closeCodeOf(code), message);
   }
-}
-
-/** Whether a message introduces the other end. Throws `FORBIDDEN` where it may not. */
-function checkIntroduction(text: string, { nodes }: Principal): boolean {
-  const { type, nodeId } = membersOf(text);
-  if (type !== "hello" && type !== "follow") return false;
-  if (nodes.includes("*") || (type === "hello" && nodes.includes(String(nodeId)))) return true;
-  const got = type === "hello" ? `a node \`${String(nodeId).slice(0, 63)}\`` : "a directory";
-  throw new MeridianError(
-    "FORBIDDEN",
-    `Expected who is named by the token of the link, got ${got}`,
-  );
 }
 
 function membersOf(text: string): Readonly<Record<string, unknown>> {

@@ -44,14 +44,14 @@ function principalOf(id: string): Principal {
   return { ...grant, id, subject: "", issuedAtMs: nowMs, expiresAtMs: nowMs + HOUR_MS };
 }
 
-function open(id: string): LinkEvents {
+function open(id: string, principal: Principal = principalOf(id)): LinkEvents {
   const link = {
     send: () => {},
     bufferedBytes: 0,
     close: (code: number, reason: string) => void closed.push(`${id} ${code} ${reason}`),
   };
   const nothing = { onOpen: () => {}, onMessage: () => {}, onDrain: () => {}, onClose: () => {} };
-  return tokens.guard(link, nothing, { principal: principalOf(id), authorization: id });
+  return tokens.guard(link, nothing, { principal, authorization: id });
 }
 
 const END = "4416 Expected a good token, got another";
@@ -84,4 +84,23 @@ it("a link is closed whose token was revoked while it was being opened", async (
   open("a");
   await settled();
   expect(closed).toEqual([`a ${END}`]);
+});
+
+it("a node introduces itself with no database of a node that its token does not name", () => {
+  const introduce = (nodes: readonly string[], nodeId: string, incarnation: number): string => {
+    const link = open(nodeId, { ...principalOf(nodeId), nodes });
+    try {
+      link.onMessage(JSON.stringify({ type: "hello", nodeId, incarnation }));
+      return "taken";
+    } catch (cause) {
+      return cause instanceof MeridianError ? cause.code : String(cause);
+    }
+  };
+  expect(introduce(["oslo"], "rome", 1)).toBe("FORBIDDEN");
+  expect(introduce(["oslo"], "oslo", 1)).toBe("taken");
+  expect(introduce(["rome"], "rome", 1)).toBe("INCARNATION_REUSED");
+  expect(introduce(["rome"], "rome", 2)).toBe("taken");
+  // A node that is given another name, with a token for both.
+  expect(introduce(["oslo", "bergen"], "bergen", 1)).toBe("taken");
+  expect(introduce(["*"], "paris", 2)).toBe("taken");
 });
