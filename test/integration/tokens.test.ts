@@ -6,6 +6,7 @@ import { join } from "node:path";
 
 import { connect } from "@meridian/client";
 import { startDirectory } from "@meridian/directory";
+import { request } from "@meridian/harness";
 import {
   DIRECTORY_API,
   REGION_API,
@@ -235,6 +236,60 @@ it("a request of scope admin leaves a line with the token's id, and no token sta
   for (const token of [admin, writer]) {
     expect(lines.join("\n")).not.toContain(token.split(".")[2]);
   }
+});
+
+describe("a client that asks too often", () => {
+  const common = { cluster: "test", logger: silentLogger, port: 0 };
+  const statusOf = async (url: string, token?: string): Promise<string> => {
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const answer = await request(url, { headers });
+    const { code = "" } = (await answer.json()) as { readonly code?: string };
+    return `${answer.status} ${code} ${answer.headers.get("retry-after") ?? ""}`.trim();
+  };
+
+  it("is told when to come again, and others are answered", async () => {
+    const data = join(folder, "limited");
+    const limits = { rateLimit: 1, rateBurst: 3 };
+    const running = await startDirectory({ ...common, ...limits, tokenKeys: keysFile, data });
+    onEnd(() => running.stop());
+    const url = `${running.url}/nodes`;
+    const [token, other] = [await tokenOf(), await tokenOf()];
+    for (let each = 0; each < 3; each += 1) expect(await statusOf(url, token)).toBe("200");
+    expect(await statusOf(url, token)).toBe("429 RATE_LIMITED 1");
+    expect(await statusOf(url, other)).toBe("200");
+    expect(await statusOf(`${running.url}/healthz`)).toBe("200");
+  });
+
+  it("is its address where no tokens are asked for", async () => {
+    const data = join(folder, "limited-openly");
+    const running = await startDirectory({ ...common, rateLimit: 1, rateBurst: 2, data });
+    onEnd(() => running.stop());
+    const told = [];
+    for (let each = 0; each < 3; each += 1) told.push(await statusOf(`${running.url}/nodes`));
+    expect(told).toEqual(["200", "200", "429 RATE_LIMITED 1"]);
+    expect(await statusOf(`${running.url}/status`)).toBe("200");
+  });
+
+  it("with bad tokens is listened to no more, while those go on that have been verified", async () => {
+    const data = join(folder, "locking");
+    const running = await startDirectory({ ...common, tokenKeys: keysFile, data });
+    onEnd(() => running.stop());
+    const url = `${running.url}/nodes`;
+    const [known, late] = [await tokenOf(), await tokenOf()];
+    expect(await statusOf(url, known)).toBe("200");
+    const told = new Set<string>();
+    for (let each = 0; each < 25; each += 1) told.add(await statusOf(url, "a.b.c"));
+    expect([...told]).toEqual(["401 UNAUTHENTICATED", "429 RATE_LIMITED 1"]);
+    expect(await statusOf(url, known)).toBe("200");
+    expect(await statusOf(url)).toBe("401 UNAUTHENTICATED");
+    expect(await statusOf(url, late)).toBe("429 RATE_LIMITED 1");
+    // From another address, and without waiting.
+    expect((await ask(running.url, { method: "GET", path: "/nodes" }, late)).status).toBe(200);
+    const headers = { authorization: `Bearer ${known}` };
+    const counts = await (await request(`${running.url}/metrics`, { headers })).text();
+    expect(counts).toMatch(/http_request_seconds_count\{.*route="\/nodes",status="401"\} 2[12]\n/);
+    expect(counts).toMatch(/http_request_seconds_count\{.*route="\/nodes",status="429"\} [56]\n/);
+  });
 });
 
 it("a program that others reach does not answer everybody, unless told to", async () => {

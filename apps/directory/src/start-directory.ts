@@ -6,6 +6,7 @@ import {
   HttpServer,
   OriginPolicy,
   principalOf,
+  RateLimits,
   RequestLimit,
 } from "@meridian/http";
 import {
@@ -208,7 +209,6 @@ function serve(
   const digester = new LogDigester(log);
   const pages = new LogPages(log, directory.clocks);
   const links = linksOf(directory, options, cuts);
-  const limit = new RequestLimit(metrics, () => server.cuts.tell("request"));
   const backups = backupsOf(options);
   const service: DirectoryService = {
     cluster,
@@ -229,7 +229,8 @@ function serve(
     notReady: () => leaving ?? health.damage ?? directory.notReady,
     damage: () => health.damage,
     metrics,
-    limit,
+    limit: new RequestLimit(metrics, () => server.cuts.tell("request")),
+    limits: rateLimitsOf(options),
     origins: new OriginPolicy(options.allowOrigin ?? [], server.ownUrls),
   };
   const endMeasuring = measure(options, log, health);
@@ -263,6 +264,10 @@ function measure(
   registerSecurity(metrics, security);
   registerBuild(metrics, programVersion());
   return registerProcess(metrics, clock);
+}
+
+function rateLimitsOf({ rateLimit, rateBurst, ...options }: Settled): RateLimits {
+  return new RateLimits({ ...options, perSecond: rateLimit, burst: rateBurst });
 }
 
 function backupsOf({ data, clock, random, logger }: Settled): LiveBackup {

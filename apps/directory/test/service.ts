@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 
-import { Exchange, OriginPolicy, RequestLimit, type Answer } from "@meridian/http";
+import { Exchange, OriginPolicy, RateLimits, RequestLimit, type Answer } from "@meridian/http";
 import type { Problem } from "@meridian/protocol";
 import type { MemberInfo } from "@meridian/replication";
 import { Metrics, silentLogger } from "@meridian/runtime";
@@ -85,6 +85,7 @@ export function serviceOf(
     damage: () => undefined,
     metrics: new Metrics(),
     limit: new RequestLimit(new Metrics(), () => {}),
+    limits: new RateLimits({ perSecond: null, burst: null, clock, metrics: new Metrics() }),
     origins: new OriginPolicy([]),
     ...given,
   };

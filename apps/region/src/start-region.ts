@@ -260,14 +260,17 @@ async function learnRevocations(
   }
 }
 
-type Doors = Pick<RegionFlags, "host" | "port" | "url" | "connectionsMax">;
+type Doors = Pick<
+  RegionFlags,
+  "host" | "port" | "url" | "connectionsMax" | "rateLimit" | "rateBurst"
+>;
 
 async function listen(
   options: Settled & Doors,
   security: Security,
   metrics: Metrics,
 ): Promise<HttpListener> {
-  const { clock, host, port, url, logger } = options;
+  const { clock, host, port, url, logger, rateLimit, rateBurst } = options;
   if (
     security.serving.certificate !== undefined &&
     isWildcard(host) &&
@@ -289,6 +292,8 @@ async function listen(
     connectionsMax: connectionsMaxOf(options.connectionsMax, logger),
     allowHost: [...(options.allowHost ?? []), ...names],
     authenticator: security.authenticator,
+    rateLimit,
+    rateBurst,
     ...security.serving,
   });
   await http.listen(host, port);

@@ -70,7 +70,7 @@ export function jsonTextAnswer<Body>(
 export function problemAnswer(error: MeridianError, headers: HeaderList = []): Answer {
   const problem = toProblem(error);
   // An error is true now; a cache would keep one for who knows how long.
-  const all = ["Cache-Control", "no-store", ...headers, ...retryAfterOf(error.code)];
+  const all = ["Cache-Control", "no-store", ...headers, ...retryAfterOf(error)];
   return textAnswer(problem.status, PROBLEM_CONTENT_TYPE, JSON.stringify(problem), all);
 }
 

@@ -2,7 +2,7 @@
  * Asks for a token before anything is answered. What a route demands stands in the table of the API; a request for which the
  * table has nothing needs a token, too. Whose request it is goes with it, for routes that read keys out of a body.
  */
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 
 import { asMeridianError, MeridianError } from "@meridian/protocol";
@@ -20,9 +20,13 @@ import { carrierOfIncoming, Exchange, refusalOf, type AnswerStyle } from "./exch
 import type { RequestListener } from "./http-server.ts";
 import { principalOf, setPrincipal } from "./principals.ts";
 import { readQuery } from "./query.ts";
+import { placeOf, type RateLimits } from "./rate-limits.ts";
 import { answerRaw } from "./raw-answer.ts";
 import { reply } from "./reply.ts";
+import { HEALTH } from "./request-listener.ts";
 import type { RequestLimit } from "./request-limit.ts";
+import type { RequestTimes } from "./request-times.ts";
+import { NO_ROUTE } from "./routed-app.ts";
 import { decodeEscapes, pathAndQueryOf, targetOf, type Target } from "./target.ts";
 import type { UpgradeListener } from "./upgrades.ts";
 
@@ -51,6 +55,8 @@ export interface GateOptions {
   /** Paths beside the table that everybody may read. */
   readonly open: readonly string[];
   readonly style: AnswerStyle;
+  readonly limits: RateLimits;
+  readonly times: RequestTimes;
   /** The requests under way, of which those are cut whose tokens are revoked. */
   readonly limit: RequestLimit;
   readonly clock: Clock;
@@ -81,18 +87,14 @@ export class Gate {
 
   /** What answers requests, behind the gate. */
   guard(next: RequestListener): RequestListener {
-    const { authenticator, style, clock } = this.#options;
+    const { authenticator, limits } = this.#options;
     return (incoming, outgoing) => {
-      const refuse = (cause: unknown): void => {
-        const error = asMeridianError(cause);
-        const exchange = new Exchange(style, carrierOfIncoming(incoming));
-        // What is left of a body is not wanted.
-        const headers = ["Connection", "close", ...challengeOf(error)];
-        reply(clock, incoming, outgoing, exchange.problem(error, headers));
-      };
       const access = this.#accessOf(incoming);
+      if (access.scope === "public") return next(incoming, outgoing);
+      const refuse = (cause: unknown): void => this.#refuse(incoming, outgoing, cause);
       const pass = (principal: Principal): void => {
         try {
+          limits.take(principal.id);
           this.#check(incoming, principal, access);
         } catch (cause) {
           return refuse(cause);
@@ -101,17 +103,45 @@ export class Gate {
         if (access.scope === "admin") this.#audit(incoming, principal);
         next(incoming, outgoing);
       };
-      if (access.scope === "public") return next(incoming, outgoing);
-      const { authorization } = incoming.headers;
-      const known = authenticator.known(authorization);
+      const known = authenticator.known(incoming.headers.authorization);
       if (known !== undefined) return pass(known);
-      authenticator.verify(authorization).then(pass, refuse);
+      this.#verify(incoming).then(pass, refuse);
     };
+  }
+
+  #refuse(incoming: IncomingMessage, outgoing: ServerResponse, cause: unknown): void {
+    const { style, clock, times, api, routeOf } = this.#options;
+    const error = asMeridianError(cause);
+    const exchange = new Exchange(style, carrierOfIncoming(incoming));
+    // What is left of a body is not wanted. Who is to come again may do so here.
+    const closing = error.code === "RATE_LIMITED" ? [] : ["Connection", "close"];
+    const answer = exchange.problem(error, [...closing, ...challengeOf(error)]);
+    const route = routeOf(targetOfIncoming(incoming).path);
+    times
+      .of(incoming.method ?? "", Object.hasOwn(api, route) ? route : NO_ROUTE)
+      .observe(answer.status, clock.elapsedMs());
+    reply(clock, incoming, outgoing, answer);
+  }
+
+  /** What a token grants that has not been verified yet. Addresses that show many bad ones are not listened to for a while. */
+  async #verify({ headers, socket }: IncomingMessage): Promise<Principal> {
+    const { authenticator, limits } = this.#options;
+    const { authorization } = headers;
+    const { remoteAddress } = socket;
+    if (authorization === undefined) limits.take(placeOf(remoteAddress));
+    else limits.checkAddress(remoteAddress);
+    try {
+      return await authenticator.verify(authorization);
+    } catch (cause) {
+      // Whoever shows none guesses none.
+      if (authorization !== undefined) limits.fail(remoteAddress);
+      throw cause;
+    }
   }
 
   /** What takes links, behind the gate: they need a token of scope `node`. */
   guardLink(next: UpgradeListener): UpgradeListener {
-    const { authenticator, style } = this.#options;
+    const { style } = this.#options;
     return (incoming, socket, head) => {
       const refuse = (cause: unknown): void => {
         const error = asMeridianError(cause);
@@ -123,7 +153,7 @@ export class Gate {
         setPrincipal(incoming, principal);
         next(incoming, socket, head);
       };
-      authenticator.verify(incoming.headers.authorization).then(pass, refuse);
+      this.#verify(incoming).then(pass, refuse);
     };
   }
 
@@ -159,6 +189,23 @@ export class Gate {
     const methods = Object.hasOwn(api, route) ? api[route] : undefined;
     return methods?.[(method === "HEAD" ? "GET" : method) as "GET"]?.access ?? UNKNOWN;
   }
+}
+
+/** What answers requests of programs that ask for no tokens, so many of an address. */
+export function limitAddresses(
+  next: RequestListener,
+  { limits, style, clock }: Pick<GateOptions, "limits" | "style" | "clock">,
+): RequestListener {
+  if (!limits.areLimited) return next;
+  return (incoming, outgoing) => {
+    try {
+      if (!HEALTH.test(incoming.url ?? "")) limits.take(placeOf(incoming.socket.remoteAddress));
+    } catch (cause) {
+      const exchange = new Exchange(style, carrierOfIncoming(incoming));
+      return reply(clock, incoming, outgoing, exchange.problem(asMeridianError(cause)));
+    }
+    next(incoming, outgoing);
+  };
 }
 
 /** The target as it is routed. */

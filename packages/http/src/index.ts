@@ -21,8 +21,10 @@ export {
   type AppEnv,
   type Carrier,
 } from "./exchange.ts";
-export { Gate, type Authenticator, type GateOptions } from "./gate.ts";
+export { Gate, limitAddresses, type Authenticator, type GateOptions } from "./gate.ts";
 export { principalOf } from "./principals.ts";
+export { RateLimits, type RateLimitsOptions } from "./rate-limits.ts";
+export { RequestTimes } from "./request-times.ts";
 export { HeldBytes, type HeldBytesOptions, type Holder } from "./held-bytes.ts";
 export { HttpGuard, type HttpGuardOptions } from "./http-guard.ts";
 export {

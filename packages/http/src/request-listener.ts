@@ -1,14 +1,14 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
 import { asMeridianError, MeridianError } from "@meridian/protocol";
-import type { Clock, Logger, Metrics } from "@meridian/runtime";
+import type { Clock, Logger } from "@meridian/runtime";
 
 import type { Answer } from "./answer.ts";
 import { carrierOfIncoming, Exchange, type AnswerStyle } from "./exchange.ts";
 import type { RequestListener } from "./http-server.ts";
 import { reply } from "./reply.ts";
 import type { RequestLimit } from "./request-limit.ts";
-import { RequestTimes } from "./request-times.ts";
+import type { RequestTimes } from "./request-times.ts";
 import { askApp, failureOf, NO_ROUTE, type RoutedAnswer, type RoutedApp } from "./routed-app.ts";
 import { pathAndQueryOf } from "./target.ts";
 
@@ -22,7 +22,7 @@ export interface RequestListenerOptions {
   readonly limit: RequestLimit;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly metrics: Metrics;
+  readonly times: RequestTimes;
   /** The route of what is answered by the short ways below. */
   readonly shortRoute?: string;
   /** For what is answered from memory: it is not worth counting as under way. */
@@ -32,13 +32,12 @@ export interface RequestListenerOptions {
 }
 
 /** Where programs tell how they are: answered however many requests are under way. */
-const HEALTH = /^\/(healthz|readyz|status|metrics)(?=\?|$)/;
+export const HEALTH: RegExp = /^\/(healthz|readyz|status|metrics)(?=\?|$)/;
 
 /** From node:http to an app, and past it where a program knows a shorter way. */
 export function requestListener(options: RequestListenerOptions): RequestListener {
-  const { app, style, limit, clock, logger, immediate, direct } = options;
+  const { app, style, limit, clock, logger, times, immediate, direct } = options;
   const { shortRoute = NO_ROUTE } = options;
-  const times = new RequestTimes(clock, options.metrics);
   const shortTimes = times.of("GET", shortRoute);
   const serve = async (incoming: IncomingMessage): Promise<RoutedAnswer> => {
     let route = NO_ROUTE;

@@ -133,6 +133,24 @@ export const PROCESS_ROWS = [
     description: "The most connections of clients and nodes; more are refused.",
   },
   {
+    name: "rate-limit",
+    kind: "integer",
+    min: 1,
+    max: 1_000_000,
+    file: "limits",
+    description:
+      "The most requests a second of each token, or of each address where no tokens are asked for; more are refused. Without it, any number.",
+  },
+  {
+    name: "rate-burst",
+    kind: "integer",
+    min: 1,
+    max: 1_000_000,
+    file: "limits",
+    description:
+      "The most of these requests that come at once; without it, as many as in one second.",
+  },
+  {
     name: "expired-grace",
     kind: "duration",
     default: { directory: "1d", region: "2h" },

@@ -114,6 +114,11 @@ export const ERROR_KINDS = {
     closeCode: 4416,
     retryable: false,
   },
+  RATE_LIMITED: {
+    title: "Whoever asks has asked too often, or with too many bad tokens.",
+    status: 429,
+    retryable: true,
+  },
   REVOCATIONS_UNKNOWN: {
     title: "This program has been cut off for so long that it takes only young tokens.",
     status: 503,
@@ -367,12 +372,17 @@ export function toProblem(error: MeridianError): Problem {
 }
 
 /** How long a client is asked to wait before it repeats what failed for the moment, in seconds. */
-const RETRY_AFTER: readonly string[] = ["Retry-After", "1"];
+const RETRY_AFTER_SECONDS = 1;
 
-/** The header, as name and value in turn, that an HTTP error answer has if waiting is what helps; else none. */
-export function retryAfterOf(code: ErrorCode): readonly string[] {
+/**
+ * The header, as name and value in turn, that an HTTP error answer has if waiting is what helps; else none. An error may say in
+ * `details.retryAfterSeconds` how long.
+ */
+export function retryAfterOf({ code, details }: MeridianError): readonly string[] {
   const { status, retryable }: ErrorKind = ERROR_KINDS[code];
-  return retryable && (status === 503 || status === 507) ? RETRY_AFTER : [];
+  if (!retryable || (status !== 503 && status !== 507 && status !== 429)) return [];
+  const { retryAfterSeconds = RETRY_AFTER_SECONDS } = details ?? {};
+  return ["Retry-After", String(retryAfterSeconds)];
 }
 
 /** The close code of an error on a WebSocket: its own, else that of an internal error. */

@@ -94,14 +94,16 @@ describe("a problem document", () => {
 });
 
 describe("the Retry-After header", () => {
-  it("is on answers of 503 and 507 that may succeed later, and on no other", () => {
-    expect(codes.filter((code) => retryAfterOf(code).length > 0)).toEqual(
+  it("is on answers of 429, 503 and 507 that may succeed later, and on no other", () => {
+    expect(codes.filter((code) => retryAfterOf(new MeridianError(code, "")).length > 0)).toEqual(
       codes.filter((code) => {
         const { status, retryable } = ERROR_KINDS[code];
-        return retryable && [503, 507].includes(status);
+        return retryable && [429, 503, 507].includes(status);
       }),
     );
-    expect(retryAfterOf("STORE_FULL")).toEqual(["Retry-After", "1"]);
+    expect(retryAfterOf(new MeridianError("STORE_FULL", ""))).toEqual(["Retry-After", "1"]);
+    const later = new MeridianError("RATE_LIMITED", "", { details: { retryAfterSeconds: 8 } });
+    expect(retryAfterOf(later)).toEqual(["Retry-After", "8"]);
   });
 });
 

@@ -40,7 +40,7 @@ export function directoryStyle({ origins }: DirectoryService): AnswerStyle {
 /** What asks for tokens before requests are answered. */
 export function directoryGate(
   authenticator: Authenticator,
-  parts: Pick<GateOptions, "style" | "limit" | "clock" | "logger">,
+  parts: Pick<GateOptions, "style" | "limit" | "limits" | "times" | "clock" | "logger">,
 ): Gate {
   const open = Object.keys(apiDocumentRoutes("directory"));
   const keyPrefix = "/";

@@ -1,8 +1,10 @@
 import {
   carrierOfIncoming,
   Exchange,
+  limitAddresses,
   refusalOf,
   requestListener,
+  RequestTimes,
   send,
   type Authenticator,
   type HttpHandlers,
@@ -25,15 +27,12 @@ export function directoryHandlers(
   upgrades: Readonly<Record<string, UpgradeListener>> = {},
   authenticator?: Authenticator,
 ): HttpHandlers {
-  const { limit, clock, logger, metrics } = service;
+  const { limit, limits, clock, logger, metrics } = service;
   const style = directoryStyle(service);
+  const parts = { style, limit, limits, times: new RequestTimes(clock, metrics), clock, logger };
   const request = requestListener({
+    ...parts,
     app: createApp(service),
-    style,
-    limit,
-    clock,
-    logger,
-    metrics,
     shortRoute: "/nearest",
     immediate: (incoming, outgoing) => {
       const { method, url = "" } = incoming;
@@ -44,8 +43,10 @@ export function directoryHandlers(
     },
   });
   const refuse: Refuse = (error) => refusalOf(style, error);
-  if (authenticator === undefined) return { request, upgrades, refuse };
-  const gate = directoryGate(authenticator, { style, limit, clock, logger });
+  if (authenticator === undefined) {
+    return { request: limitAddresses(request, parts), upgrades, refuse };
+  }
+  const gate = directoryGate(authenticator, parts);
   const links = Object.entries(upgrades).map(([path, take]) => [path, gate.guardLink(take)]);
   return { request: gate.guard(request), upgrades: Object.fromEntries(links), refuse };
 }

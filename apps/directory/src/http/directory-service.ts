@@ -1,4 +1,4 @@
-import type { Backups, OriginPolicy, PageQuery, RequestLimit } from "@meridian/http";
+import type { Backups, OriginPolicy, PageQuery, RateLimits, RequestLimit } from "@meridian/http";
 import type { MeridianError } from "@meridian/protocol";
 import type { Described, directoryStatus } from "@meridian/protocol/http-api";
 import type { DirectoryInfo } from "@meridian/replication";
@@ -18,6 +18,8 @@ export interface DirectoryService extends NodeSource {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limit: RequestLimit;
+  /** How often each client may ask. */
+  readonly limits: RateLimits;
   /** Which web pages may ask. */
   readonly origins: OriginPolicy;
   /** The numbers of the directory, with how full each queue is. */

@@ -2,9 +2,12 @@
 import {
   HeldBytes,
   HttpServer,
+  limitAddresses,
   OriginPolicy,
+  RateLimits,
   refusalOf,
   RequestLimit,
+  RequestTimes,
   type Authenticator,
   type Certificate,
   type HttpServerOptions,
@@ -33,6 +36,9 @@ export interface HttpListenerOptions extends Omit<HttpServerOptions, "starting">
   readonly allowOrigin: AllowedOrigins;
   /** Tells what tokens grant; without it, everybody is answered. */
   readonly authenticator?: Authenticator | undefined;
+  /** Requests a second for each token or address, and how many may come at once. Default: any number. */
+  readonly rateLimit?: number | null;
+  readonly rateBurst?: number | null;
   /** Answers everything through the app. For tests that compare the two. */
   readonly appOnly?: boolean;
 }
@@ -76,13 +82,15 @@ export class HttpListener implements Listener {
     const { allowOrigin, clock, logger, metrics, appOnly = false } = this.#options;
     const node = httpNode(served, new OriginPolicy(allowOrigin, this.#server.ownUrls), clock);
     const app = regionApp(node, logger);
+    const { authenticator, rateLimit = null, rateBurst = null } = this.#options;
     const limit = this.#limit;
-    const request = regionRequests({ node, app, limit, clock, logger, metrics, appOnly });
-    const { authenticator } = this.#options;
-    const parts = { style: node.style, limit, clock, logger };
+    const times = new RequestTimes(clock, metrics);
+    const limits = new RateLimits({ perSecond: rateLimit, burst: rateBurst, clock, metrics });
+    const parts = { style: node.style, limit, limits, times, clock, logger };
+    const request = regionRequests({ ...parts, node, app, appOnly });
     const gate = authenticator && regionGate(authenticator, parts);
     this.#server.handle({
-      request: gate?.guard(request) ?? request,
+      request: gate?.guard(request) ?? limitAddresses(request, parts),
       refuse: (error) => refusalOf(node.style, error),
     });
   }

@@ -77,7 +77,7 @@ const ROUTES: ApiRoutes<typeof REGION_API, RegionExchange> = {
 /** What asks for tokens before requests are answered. */
 export function regionGate(
   authenticator: Authenticator,
-  parts: Pick<GateOptions, "style" | "limit" | "clock" | "logger">,
+  parts: Pick<GateOptions, "style" | "limit" | "limits" | "times" | "clock" | "logger">,
 ): Gate {
   const open = Object.keys(apiDocumentRoutes("region"));
   return new Gate({

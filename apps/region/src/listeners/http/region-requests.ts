@@ -9,9 +9,10 @@ import {
   type Answer,
   type RequestLimit,
   type RequestListener,
+  type RequestTimes,
   type RoutedApp,
 } from "@meridian/http";
-import type { Clock, Logger, Metrics } from "@meridian/runtime";
+import type { Clock, Logger } from "@meridian/runtime";
 
 import { putEntry } from "./entry-routes.ts";
 import { RegionExchange, type HttpNode } from "./exchange.ts";
@@ -24,7 +25,7 @@ export interface RegionRequestsOptions {
   readonly app: RoutedApp;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly metrics: Metrics;
+  readonly times: RequestTimes;
   readonly limit: RequestLimit;
   /** Answers everything through the app. For tests that compare the two. */
   readonly appOnly?: boolean;
