@@ -141,6 +141,27 @@ describe("meridian verify", () => {
     expect(exitCode).toBe(4);
   });
 
+  it("names a region of another cluster that answers under the id of one of this, and exits 4", async () => {
+    await set("oslo", ["a"]);
+    const data = mkdtempSync(join(folder, "foreign-"));
+    const cluster = "foreign";
+    const elsewhere = await startSmallDirectory({ data: join(data, "directory"), cluster });
+    const at = { id: "elba", data: join(data, "elba"), cluster };
+    const foreign = await startSmallRegion({ ...at, directory: [elsewhere.url] });
+    try {
+      await add("elba", foreign.url);
+      const { exitCode, text } = await verify();
+      expect(text).toMatch(/^elba +- +not reached$/m);
+      expect(text).toContain(
+        `Expected one of cluster \`test\` at ${foreign.url}, got one of \`foreign\``,
+      );
+      expect(exitCode).toBe(4);
+    } finally {
+      await foreign.stop();
+      await elsewhere.stop();
+    }
+  });
+
   it("exits 4 where there is no directory, or it knows no node", async () => {
     const gone = await verify("--directory", "http://127.0.0.1:1");
     expect(gone).toMatchObject({ exitCode: 4 });

@@ -79,6 +79,7 @@ interface FollowedProgress {
 
 /** How far the log of a directory is. */
 export interface LogProgress {
+  readonly cluster: string;
   readonly logId: number;
   readonly head: number;
   readonly peers: readonly FollowedProgress[];
@@ -87,6 +88,7 @@ export interface LogProgress {
 const digestOfPage = v.pick(digestPage, ["count", "fingerprint", "next"]);
 const nodeStanding = v.object({
   id: regionStatus.entries.id,
+  cluster: regionStatus.entries.cluster,
   replica: v.pick(regionStatus.entries.replica, [
     "logId",
     "applied",
@@ -95,6 +97,7 @@ const nodeStanding = v.object({
   ]),
 });
 const logStanding = v.object({
+  cluster: directoryStatus.entries.cluster,
   logId: directoryStatus.entries.logId,
   head: directoryStatus.entries.head,
   peers: v.array(v.pick(directoryStatus.entries.peers.item, ["name", "logId", "applied"])),
@@ -107,6 +110,8 @@ export class Party {
   readonly name: string;
   readonly url: string | null;
   readonly gone: PartyAddress["gone"];
+  /** The cluster that it is to be of; undefined for any. */
+  cluster: string | undefined;
 
   constructor({ name, url, gone }: PartyAddress) {
     this.name = name;
@@ -144,20 +149,32 @@ export class Party {
     return { horizon: highest, entries: held };
   }
 
-  /** How far it is, if it is a node. Throws `NO_READY_NODE` where another one answers: what that holds says nothing of this one. */
+  /**
+   * How far it is, if it is a node. Throws `NO_READY_NODE` where another one answers, and `WRONG_CLUSTER` where one of another cluster
+   * does: what that holds says nothing of this one.
+   */
   async nodeProgress(): Promise<NodeProgress> {
-    const { id, replica } = await this.#get("/status", nodeStanding);
+    const { id, cluster, replica } = await this.#get("/status", nodeStanding);
     if (id !== this.name) {
       const said = `Expected the node \`${this.name}\` at ${this.url}, got \`${id}\``;
       throw new MeridianError("NO_READY_NODE", said);
     }
+    this.#checkCluster(cluster);
     const { logId, applied, outboxThrough, outboxPending } = replica;
     return { logId, applied, outboxThrough, outboxAcknowledged: outboxThrough - outboxPending };
   }
 
-  /** How far it is, if it is a directory. */
-  logProgress(): Promise<LogProgress> {
-    return this.#get("/status", logStanding);
+  /** How far it is, if it is a directory. Throws `WRONG_CLUSTER` where one of another cluster answers. */
+  async logProgress(): Promise<LogProgress> {
+    const progress = await this.#get("/status", logStanding);
+    this.#checkCluster(progress.cluster);
+    return progress;
+  }
+
+  #checkCluster(cluster: string): void {
+    if (this.cluster === undefined || this.cluster === cluster) return;
+    const said = `Expected one of cluster \`${this.cluster}\` at ${this.url}, got one of \`${cluster}\``;
+    throw new MeridianError("WRONG_CLUSTER", said);
   }
 
   async *#pages({ after, through }: KeyRange): AsyncGenerator<Described<typeof entryPage>, void> {

@@ -68,6 +68,7 @@ export async function verifyCluster(options: VerifyOptions): Promise<VerifyRepor
   const directories = options.directories.map((address) => new Party(address));
   const nodes = options.nodes.map((address) => new Party(address));
   const failures = new Map<Party, string>();
+  await expectOneCluster(directories, nodes);
   for (let lost = -1; ;) {
     await Promise.all([
       ...directories.map((party) => ask(party, () => party.logProgress(), failures)),
@@ -91,6 +92,19 @@ export async function verifyCluster(options: VerifyOptions): Promise<VerifyRepor
     const counted = report.differing > 0 ? undefined : directories.find(isThere);
     const tally = await counted?.tally(TALLY_MAX).catch(() => undefined);
     return { ...report, tally: tally ?? null };
+  }
+}
+
+/** Whatever is compared is to be of the cluster of the first directory that answers. */
+async function expectOneCluster(
+  directories: readonly Party[],
+  nodes: readonly Party[],
+): Promise<void> {
+  for (const directory of directories) {
+    const progress = await directory.logProgress().catch(() => undefined);
+    if (progress === undefined) continue;
+    for (const party of [...directories, ...nodes]) party.cluster = progress.cluster;
+    return;
   }
 }
 
