@@ -4,8 +4,8 @@
  * with each other and with all other work, and what they send waits on their side.
  */
 
-/** A link's share of a turn, in bytes: the system may have two mebibytes ready at once. */
-const SHARE_BYTES = 256 * 1024;
+/** A link's share of a turn, in bytes, as they are read at a time: of small entries they hold a thousand, which take some milliseconds. */
+const SHARE_BYTES = 64 * 1024;
 
 /** A link's share of a turn, in messages: each of them may be passed on to a thousand links. */
 const SHARE_MESSAGES = 128;

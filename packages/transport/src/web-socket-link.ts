@@ -254,7 +254,12 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
 
   /** Hands on the messages that wait, and reads more, until the share of this turn is used up. */
   #readOn(): void {
-    while (!this.#isHeldBack && !this.#inbox.isEmpty) this.#deliver(this.#inbox.take());
+    while (!this.#isHeldBack && !this.#inbox.isEmpty) {
+      const message = this.#inbox.take();
+      // Nothing but this was done for it when it arrived.
+      this.#share.addBytes(message?.bytes.byteLength ?? 0);
+      this.#deliver(message);
+    }
     if (this.#isHeldBack) return;
     if (this.#ended !== undefined) this.#finish(this.#ended);
     else this.#socket.resume();

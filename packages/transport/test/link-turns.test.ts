@@ -85,6 +85,32 @@ it("what a server floods a link with is taken in turns, between which there is o
   await client.closed();
 });
 
+it("of large messages few are taken in one turn, however many have arrived", async () => {
+  const bytes = 16 * 1024;
+  const perTurn: number[] = [];
+  let inTurn = 0;
+  const rig = await startRig(() => new Recorder());
+  const client: Recorder = new Recorder({
+    onMessage: () => {
+      if (inTurn === 0) {
+        setImmediate(() => {
+          perTurn.push(inTurn);
+          inTurn = 0;
+        });
+      }
+      inTurn += 1;
+    },
+  });
+  const link = dialLink(rig.url, client, options);
+  await client.until(() => client.events.includes("open"));
+  for (let index = 0; index < 256; index += 1) rig.accepted[0]?.link.send(new Uint8Array(bytes));
+  await client.received(256);
+  // What has arrived, as much again that is read then, and the one that goes over the bound, of each.
+  expect(Math.max(...perTurn) * bytes).toBeLessThanOrEqual(2 * (64 * 1024 + bytes));
+  link.close(1000, "");
+  await client.closed();
+});
+
 it("a peer that breaks off behind what it has sent is heard to the end, and then it is over", async () => {
   const server: Recorder = new Recorder();
   const rig = await startRig(() => server);
