@@ -17,6 +17,7 @@ import type { CliIo } from "./io.ts";
 import { addManualCommands } from "./manual-commands.ts";
 import { addOperatorCommands } from "./operator-commands.ts";
 import { addSecretCommands } from "./secret-commands.ts";
+import { addServiceCommands } from "./service-commands.ts";
 import { show, trust } from "./trust.ts";
 import { programVersion } from "./version.ts";
 
@@ -52,6 +53,7 @@ export function makeProgram(given: CliIo, done: (exitCode: number) => void): Com
   addConfig(program, io, done);
   addSecretCommands(program, io, done);
   addDev(program, io, done);
+  addServiceCommands(program, io, done);
   addManualCommands(program, io, done);
   program
     .command("version")
@@ -68,9 +70,11 @@ async function address(command: Command, env: Record<string, string | undefined>
   const flags = command.optsWithGlobals<
     ContextChoice & { readonly ca?: string; readonly tokenFile?: string }
   >();
-  const asks = command.options.some(({ long }) => long === "--directory");
+  const takes = (flag: string): boolean => command.options.some(({ long }) => long === flag);
+  // A command that has the option of its own hands the file on, and shows no token to anybody.
+  if (takes("--token-file")) return;
   // `context add` says which one it names.
-  const isForContexts = asks && command.parent?.name() !== "context";
+  const isForContexts = takes("--directory") && command.parent?.name() !== "context";
   if (flags.context !== undefined && !isForContexts) {
     const said = `Expected no \`--context\` with \`${command.name()}\`, which asks no cluster`;
     throw new MeridianError("INVALID_ARGUMENT", said);

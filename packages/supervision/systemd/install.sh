@@ -5,10 +5,10 @@
 #   sudo packages/supervision/systemd/install.sh region <id> --lat <degrees> --lon <degrees> [--option value]...
 #   sudo packages/supervision/systemd/install.sh region <id> --cluster-file <file> [--option value]...
 #
-# The programs go to /opt/meridian, the command `meridian` to /usr/local/bin, the unit to /etc/systemd/system, the options
-# to an environment file under /etc/meridian. Run again without options to upgrade: the programs and the unit are
-# replaced, the options and the data stay, and the version before stays in /opt/meridian.old, to go back to by
-# `mv`. With DESTDIR set, everything goes under that folder, and systemd is not told.
+# The programs go to a folder of their version under /opt/meridian, to which /opt/meridian/current leads; the command
+# `meridian` to /usr/local/bin; the rest is done by `meridian service install`, whose options these are. Run again without
+# options to upgrade: the programs and the unit are replaced, the options and the data stay, and the version before stays
+# beside the new one, to go back to by its link. With DESTDIR set, everything goes under that folder, and systemd is not told.
 set -eu
 umask 022
 export LC_ALL=C
@@ -18,45 +18,21 @@ fail() {
   exit 2
 }
 
-usage='Expected `directory [--option value]...` or `region <id> [--option value]...`'
 clone=$(CDPATH='' cd -- "$(dirname -- "$0")/../../.." && pwd)
 root=${DESTDIR:-}
-prefix=$root/opt/meridian
-units=$root/etc/systemd/system
-etc=$root/etc/meridian
+home=$root/opt/meridian
 bin=$root/usr/local/bin
 
-# --- What is to be installed ---------------------------------------------------------------------------------
-
-[ $# -ge 1 ] || fail "$usage, got nothing"
-app=$1
-if [ "$app" = --help ] || [ "$app" = -h ]; then
+case ${1:-} in
+--help | -h)
   sed -n '2,/^set /s/^# \{0,1\}//p' "$0"
   exit 0
-fi
-shift
-case $app in
-directory)
-  unit=meridian-directory.service
-  service=meridian-directory
-  env_file=$etc/directory.env
   ;;
-region)
-  [ $# -ge 1 ] || fail "$usage, got no id"
-  id=$1
-  shift
-  case $id in
-  '' | -* | *- | *[!a-z0-9-]*) odd=yes ;;
-  *) if [ ${#id} -gt 63 ]; then odd=yes; else odd=no; fi ;;
-  esac
-  [ $odd = no ] ||
-    fail "Expected an id of 1 to 63 lower-case letters, digits and inner hyphens, got \`$id\`"
-  unit=meridian-region@.service
-  service=meridian-region@$id
-  env_file=$etc/region-$id.env
-  ;;
-*) fail "$usage, got \`$app\`" ;;
 esac
+
+[ $# -ge 1 ] || fail 'Expected `directory [--option value]...` or `region <id> [--option value]...`, got nothing'
+program=$1
+shift
 
 # --- What it is installed from -------------------------------------------------------------------------------
 
@@ -70,111 +46,48 @@ for needed in directory region cli; do
     fail "Expected a built clone, found no apps/$needed/dist/main.js. Run: npm ci && npm run build"
 done
 [ -n "$root" ] || [ "$(id -u)" -eq 0 ] || fail 'Expected to run as root, to write to /opt and /etc. Use sudo'
-
-# --- The options, as lines of an environment file ------------------------------------------------------------
-
-# What the unit itself says.
-case $app in
-directory) fixed='--data' ;;
-region) fixed='--id|--data' ;;
-esac
-known=$("$node" "$clone/apps/$app/dist/main.js" --help | grep -Eo -- '^ +--[a-z-]+ <' | tr -d ' <' | grep -Evx -- "$fixed")
-lines=
-given=' '
-while [ $# -gt 0 ]; do
-  case $1 in
-  --*=*)
-    flag=${1%%=*}
-    value=${1#*=}
-    shift
-    ;;
-  --*)
-    [ $# -ge 2 ] || fail "Expected a value after \`$1\`, got nothing"
-    flag=$1
-    value=$2
-    shift 2
-    ;;
-  *) fail "Expected \`--option value\`, got \`$1\`" ;;
-  esac
-  if printf '%s\n' "$flag" | grep -Eqx -- "$fixed"; then
-    fail "Expected no \`$flag\`: the unit sets it"
-  fi
-  printf '%s\n' "$known" | grep -Fqx -- "$flag" ||
-    fail "Unknown option \`$flag\` of the $app. There are: $(printf '%s' "$known" | tr '\n' ' ')"
-  case $given in
-  *" $flag "*) fail "Expected \`$flag\` once, got it again" ;;
-  esac
-  given="$given$flag "
-  [ "$(printf '%s' "$value" | tr -d '[:cntrl:]')" = "$value" ] || fail "Expected one line after \`$flag\`"
-  name=MERIDIAN_$(printf '%s' "${flag#--}" | tr 'a-z-' 'A-Z_')
-  quoted=$(printf '%s' "$value" | sed 's/[\\"$`]/\\&/g')
-  lines="$lines$name=\"$quoted\"
-"
-done
-if [ -e "$env_file" ]; then
-  [ -z "$lines" ] || fail "Expected no options, because $env_file exists. Edit that, then: systemctl restart $service"
-elif [ "$app" = region ]; then
-  case $given in
-  *' --cluster-file '*) needed= ;;
-  *) needed='--lat --lon' ;;
-  esac
-  for flag in $needed; do
-    case $given in
-    *" $flag "*) ;;
-    *) fail "Expected \`$flag <degrees>\` or \`--cluster-file <file>\` for a new region, got nothing" ;;
-    esac
-  done
-fi
+# What is wrong with the options is to be said before anything is written.
+"$node" "$clone/apps/cli/dist/main.js" service install "$program" --root "$root" --dry-run "$@" || exit 2
 
 # --- Everything is right: write ------------------------------------------------------------------------------
 
-mkdir -p "$root/opt" "$units" "$etc" "$bin"
-rm -rf "$prefix.new"
-mkdir -p "$prefix.new/bin"
-"$node" "$clone/packages/supervision/systemd/stage.mjs" "$clone" "$prefix.new" apps/directory apps/region apps/cli
+version=$("$node" "$clone/apps/cli/dist/main.js" version)
+name=meridian-$version
+mkdir -p "$home" "$bin"
+rm -rf "$home/new"
+mkdir -p "$home/new/bin"
+"$node" "$clone/packages/supervision/systemd/stage.mjs" "$clone" "$home/new" apps/directory apps/region apps/cli
 case $node in
 # A service sees no home and no temporary folder of anyone else's.
-/home/* | /root/* | /run/* | /tmp/* | /var/tmp/*) cp -- "$node" "$prefix.new/bin/node" ;;
-*) ln -s -- "$node" "$prefix.new/bin/node" ;;
+/home/* | /root/* | /run/* | /tmp/* | /var/tmp/*) cp -- "$node" "$home/new/bin/node" ;;
+*) ln -s -- "$node" "$home/new/bin/node" ;;
 esac
-chmod -R a+rX,go-w "$prefix.new"
+chmod -R a+rX,go-w "$home/new"
 # What does not fit together is to fail here rather than in the service.
-"$prefix.new/bin/node" "$prefix.new/apps/$app/dist/main.js" --version >/dev/null
-(cd "$prefix.new" && bin/node -e 'new (require("better-sqlite3"))(":memory:").close()') ||
+for app in directory region cli; do "$home/new/bin/node" "$home/new/apps/$app/dist/main.js" --version >/dev/null; done
+(cd "$home/new" && bin/node -e 'new (require("better-sqlite3"))(":memory:").close()') ||
   fail "Expected modules built for $("$node" --version), the Node.js at $node. Run npm ci with that one"
-if [ -e "$prefix" ] && diff -rq --no-dereference "$prefix" "$prefix.new" >/dev/null; then
-  # Several services of one version are installed one by one: the version before is another one.
-  rm -rf "$prefix.new"
+if [ -e "$home/$name" ] && diff -rq --no-dereference "$home/$name" "$home/new" >/dev/null; then
+  # Several services of one version are installed one by one.
+  rm -rf "$home/new"
 else
-  if [ -e "$prefix" ]; then
-    rm -rf "$prefix.old"
-    mv -- "$prefix" "$prefix.old"
+  if [ -e "$home/$name" ]; then
+    rm -rf "$home/$name.old"
+    mv -- "$home/$name" "$home/$name.old"
   fi
-  mv -- "$prefix.new" "$prefix"
+  mv -- "$home/new" "$home/$name"
 fi
+ln -sfn "$name" "$home/current.new"
+mv -T -- "$home/current.new" "$home/current"
 {
   printf '#!/bin/sh\n'
-  printf 'exec /opt/meridian/bin/node /opt/meridian/apps/cli/dist/main.js "$@"\n'
+  printf 'exec /opt/meridian/current/bin/node /opt/meridian/current/apps/cli/dist/main.js "$@"\n'
 } >"$bin/meridian.new"
 chmod 755 "$bin/meridian.new"
 mv -- "$bin/meridian.new" "$bin/meridian"
 
-cp -- "$clone/apps/$app/systemd/$unit" "$units/$unit"
-chmod 644 "$units/$unit"
-if [ ! -e "$env_file" ]; then
-  {
-    printf '# Options of %s. Those there are: %s\n' "$service" \
-      "/opt/meridian/bin/node /opt/meridian/apps/$app/dist/main.js --help"
-    printf '%s' "$lines"
-  } >"$env_file.new"
-  chmod 640 "$env_file.new"
-  mv -- "$env_file.new" "$env_file"
-fi
-if [ -z "$root" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
-
-printf 'Installed %s with its options in %s.\n' "$service" "${env_file#"$root"}"
-if [ -e "$prefix.old" ]; then
-  printf 'The version before is kept in /opt/meridian.old.\n'
-fi
-printf 'Start it now and at every boot: systemctl enable --now %s\n' "$service"
-printf 'Or, if it runs already:         systemctl restart %s\n' "$service"
+"$home/current/bin/node" "$home/current/apps/cli/dist/main.js" service install "$program" --root "$root" "$@"
+for before in "$home"/meridian-*; do
+  [ "$before" = "$home/$name" ] ||
+    printf 'To go back: ln -sfn %s /opt/meridian/current, and restart the services.\n' "${before##*/}"
+done

@@ -12,6 +12,13 @@ import { dirname, join, relative } from "node:path";
 const [clone = "", target = "", ...apps] = process.argv.slice(2);
 const { packages } = JSON.parse(readFileSync(join(clone, "package-lock.json"), "utf8"));
 
+/** A module's own modules, which are copied when they are reached, and what the build keeps for itself. */
+const NEEDLESS = /[\\/](node_modules|\.tsbuildinfo)$/;
+
+/** What an add-on was compiled from and by, which tells of the folder where that was; all but the add-on itself. */
+const COMPILED =
+  /^[\\/](deps|src|binding\.gyp)$|^[\\/]build[\\/](?!Release$|Release[\\/][^\\/]*\.node$)|[\\/]test_extension\.node$/;
+
 const open = [...apps];
 const seen = new Set();
 for (let place = open.pop(); place !== undefined; place = open.pop()) {
@@ -50,13 +57,13 @@ function find(place, name) {
 }
 
 function copy(place) {
-  const parts = place.startsWith("node_modules/") ? [""] : ["package.json", "dist"];
-  for (const part of parts) {
+  const parts = place.startsWith("node_modules/") ? [""] : ["package.json", "dist", "systemd"];
+  const isAddOn = existsSync(join(clone, place, "binding.gyp"));
+  const isNeeded = (path) => !NEEDLESS.test(path) && !(isAddOn && COMPILED.test(path));
+  for (const part of parts.filter((each) => existsSync(join(clone, place, each)))) {
     cpSync(join(clone, place, part), join(target, place, part), {
       recursive: true,
-      // A module's own modules are copied when they are reached.
-      filter: (source) =>
-        !/[\\/](node_modules|\.tsbuildinfo)$/.test(source.slice(clone.length + place.length + 1)),
+      filter: (source) => isNeeded(source.slice(join(clone, place).length)),
     });
   }
 }

@@ -1,0 +1,66 @@
+/** Everything that a release has for machines without Node.js. */
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+
+import { makeDebianPackage, makeTarball } from "./archives.ts";
+import { makeTree } from "./package-tree.ts";
+
+/** What is packed, and where to. */
+export interface PackOptions {
+  /** A built clone. */
+  readonly clone: string;
+  readonly out: string;
+  /** How hard to compress, 1 to 9. Default: 6. */
+  readonly level?: number;
+}
+
+/** What was packed. */
+export interface PackedPrograms {
+  /** The folder that the tarball unpacks to. */
+  readonly name: string;
+  /** Paths: the tarball, the package of Debian, the bill of materials, and the sums of these. */
+  readonly files: readonly [tarball: string, debian: string, bill: string, sums: string];
+}
+
+/** Packs them. The same sources, modules and Node.js give the same bytes. */
+export function packPrograms({ clone, out, level = 6 }: PackOptions): PackedPrograms {
+  const { version } = JSON.parse(readFileSync(join(clone, "apps/cli/package.json"), "utf8")) as {
+    readonly version: string;
+  };
+  const name = `meridian-${version}-${process.platform}-${process.arch}`;
+  const work = mkdtempSync(join(tmpdir(), "meridian-package-"));
+  try {
+    const tree = join(work, name);
+    const epoch = epochOf(clone);
+    mkdirSync(out, { recursive: true });
+    makeTree({ clone, target: tree, version, epoch });
+    const archive = { tree, version, epoch, out, level };
+    const tarball = makeTarball(archive);
+    const debian = makeDebianPackage(archive, join(work, "debian"));
+    const bill = join(out, `${name}.cdx.json`);
+    cpSync(join(tree, "share/doc/sbom.cdx.json"), bill);
+    const sums = join(out, "SHA256SUMS");
+    writeFileSync(sums, [tarball, debian, bill].map(sumOf).join(""));
+    return { name, files: [tarball, debian, bill, sums] };
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** The time of the sources: what SOURCE_DATE_EPOCH says, else that of the commit. */
+function epochOf(clone: string): number {
+  const given = process.env["SOURCE_DATE_EPOCH"];
+  const text =
+    given ?? execFileSync("git", ["log", "-1", "--format=%ct"], { cwd: clone, encoding: "utf8" });
+  const epoch = Number(text);
+  if (Number.isSafeInteger(epoch) && epoch >= 0) return epoch;
+  throw new Error(`Expected SOURCE_DATE_EPOCH in seconds, got \`${text}\``);
+}
+
+function sumOf(file: string): string {
+  const sum = createHash("sha256").update(readFileSync(file)).digest("hex");
+  return `${sum}  ${basename(file)}\n`;
+}
