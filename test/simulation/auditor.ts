@@ -75,7 +75,9 @@ export class Auditor implements Tap {
       const senders = this.#cluster.nodes.length + this.#cluster.directories.length - 1;
       const uncommitted = senders * (windowBytes + readBytes + frameBytes);
       this.#within("directory: bytes of recent frames", held, recentBytes + uncommitted);
-    } else if (typeof message !== "string") {
+    } else if (typeof message === "string") {
+      this.#checkApplied(end, message);
+    } else {
       this.#checkWindow(end, message);
     }
   }
@@ -187,10 +189,28 @@ export class Auditor implements Tap {
     const sequence = this.#covered.get(node)?.sequence;
     if (sequence === cursor.sequence && this.#covered.get(node)?.epoch === cursor.epoch) return;
     this.#covered.set(node, cursor);
-    this.#checkCovered(node, directory, cursor.sequence);
+    this.#checkCovered(node, directory, cursor.sequence, "cursor");
   }
 
-  #checkCovered(node: SimulatedNode, directory: SimulatedDirectory, through: number): void {
+  /** What a node says that it has applied is on its disk. It may say less than before: where its disk has refused what came then, it stands at its cursor again. */
+  #checkApplied({ host, peer }: End, message: string): void {
+    const said = /^\{"type":"heartbeat".*"appliedThrough":(\d+)/.exec(message)?.[1];
+    const through = Number(said ?? 0);
+    const directory = this.#cluster.directoryAt(peer?.host ?? "");
+    const node = this.#cluster.nodes.find(({ id }) => id === host);
+    const info = node?.process?.replica.info();
+    if (through === 0 || node === undefined || directory === undefined) return;
+    // The link may be to a process that has died, over another log.
+    if (directory.process?.log.epoch !== info?.epoch) return;
+    this.#checkCovered(node, directory, through, "applied");
+  }
+
+  #checkCovered(
+    node: SimulatedNode,
+    directory: SimulatedDirectory,
+    through: number,
+    what: string,
+  ): void {
     const { highestHorizon, names } = this.#cluster;
     if (node.process?.store.isRestamping === true) return;
     for (const { entry, sequence } of directory.disk.entries.values()) {
@@ -200,7 +220,7 @@ export class Auditor implements Tap {
       if (held !== undefined && compareStamps(held.stamp, entry.stamp) >= 0) continue;
       if (held !== undefined && names.isAtLeast(held.stamp, names.nameOf(entry.stamp))) continue;
       const has = held === undefined ? "nothing" : names.nameOf(held.stamp);
-      const said = `${node.id}: cursor at ${through}, past ${entry.key} at ${sequence}`;
+      const said = `${node.id}: ${what} at ${through}, past ${entry.key} at ${sequence}`;
       this.report(`${said}, of which its disk has ${has}`);
     }
   }

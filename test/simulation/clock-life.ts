@@ -30,8 +30,8 @@ interface Promised {
   readonly endsAtMs: number;
 }
 
-/** Where strangers come and go, what a member is for good shows soon. */
-const CROWDED = { establishMs: 1_000, newcomerMs: 3_000 } as const;
+/** Where strangers come and go, who is a member for good shows soon: but not as soon as a lease may last of one that has gone. */
+const CROWDED = { establishMs: 2_500, newcomerMs: 3_000 } as const;
 /** From this generation on a node is a member for good. */
 const ESTABLISHED = 3;
 
