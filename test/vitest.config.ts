@@ -66,7 +66,8 @@ export default defineConfig({
           // What needs more than Node.js: systemd, a browser, other languages, a compiler, mounts.
           name: "system",
           include: ["test/system/**/*.test.ts"],
-          fileParallelism: false,
+          // Most of that time is spent waiting for systemd, mounts and browsers.
+          maxWorkers: 2 * availableParallelism(),
           sequence: { groupOrder: 2 },
           testTimeout: 120_000,
         },

@@ -1,4 +1,11 @@
 /** Requests to regions and directories, as any HTTP client makes them. */
+import {
+  BYTES,
+  checkAnswer,
+  DIRECTORY_API,
+  REGION_API,
+  routesOf,
+} from "@meridian/protocol/http-api";
 import { Agent, fetch as secureFetch, type RequestInit as SecureInit } from "undici";
 
 const PATIENCE_MS = 15_000;
@@ -59,10 +66,36 @@ export function request(url: string, init: RequestInit = {}): Promise<Response> 
   return clusterFetch(url, { ...init, signal: AbortSignal.timeout(PATIENCE_MS) });
 }
 
-/** The JSON of a successful answer to a GET. */
+/** The JSON of a successful answer to a GET. Rejects unless it is what the API of a program says of that path. */
 export async function getJson<T>(url: string): Promise<T> {
   const response = await request(url);
-  return (await successful(response, `GET ${url}`)).json() as Promise<T>;
+  const answer: unknown = await (await successful(response, `GET ${url}`)).json();
+  checkByApi(url, answer);
+  return answer as T;
+}
+
+/** What GET answers by path, in both programs. */
+const ANSWERS = [DIRECTORY_API, REGION_API]
+  .flatMap((table) => routesOf(table))
+  .filter(({ method }) => method === "GET")
+  .map(({ path, answer }) => ({
+    pattern: new RegExp(`^${path.replaceAll(/\{\w+\}/g, ".+")}$`),
+    answer,
+  }));
+
+function checkByApi(url: string, answer: unknown): void {
+  const { pathname } = new URL(url);
+  const said: string[] = [];
+  for (const route of ANSWERS.filter(({ pattern }) => pattern.test(pathname))) {
+    if (route.answer === BYTES) return;
+    try {
+      checkAnswer(route.answer, answer, url);
+      return;
+    } catch (failure) {
+      said.push(String(failure));
+    }
+  }
+  throw new Error(said.length === 0 ? `Expected a path of the API, got ${url}` : said.join("; "));
 }
 
 /** Puts a value; rejects unless it is acknowledged. */
