@@ -13,7 +13,7 @@ import {
   type ConnectOptions,
   type MeridianClient,
 } from "../src/index.ts";
-import { fetchOf, World } from "./world.ts";
+import { TestCluster } from "../src/testing/index.ts";
 
 const README = readFileSync(new URL("../README.md", import.meta.url), "utf8");
 
@@ -30,13 +30,13 @@ function namesIn(head: string, of?: string): string[] {
 }
 
 let client: MeridianClient;
+/** As `connect`, to a cluster in memory. */
 const connectTo = (options: ConnectOptions): Promise<MeridianClient> => {
-  const world = new World();
-  world.addNode("near").url = options.nodes?.[0] ?? "http://near.test";
-  return connect({ ...options, fetch: fetchOf(world) });
+  const { directory: _directory, location: _location, nodes: _nodes, ...others } = options;
+  return new TestCluster().connect(others);
 };
 /** What the examples import. */
-const GIVEN = { connect: connectTo, isMeridianError, richJson };
+const GIVEN = { connect: connectTo, isMeridianError, richJson, TestCluster };
 beforeAll(async () => {
   client = await connectTo({ nodes: ["http://near.test"] });
 });

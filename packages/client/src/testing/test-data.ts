@@ -1,0 +1,123 @@
+import {
+  compareKeys,
+  decodeUtf8,
+  formatStamp,
+  MeridianError,
+  stampTimeOf,
+} from "@meridian/protocol";
+import type { Clock } from "@meridian/runtime";
+
+import { toBase64 } from "../base64.ts";
+
+/** A value as it is held. */
+export interface TestEntry {
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly contentType: string;
+  /** In its quotes. */
+  readonly etag: string;
+  /** Null for never. */
+  readonly expiresAtMs: number | null;
+}
+
+interface Lease {
+  readonly id: string;
+  readonly done: Promise<void>;
+  readonly end: () => void;
+}
+
+/** What all nodes of a test cluster hold: each write is everywhere at once. */
+export class TestData {
+  readonly clock: Clock;
+  readonly #entries = new Map<string, TestEntry>();
+  readonly #leases = new Map<string, Lease>();
+  #time = 0;
+  /** How many writes there have been. */
+  writes = 0;
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
+  /** The live entry of a key. */
+  get(key: string): TestEntry | undefined {
+    const entry = this.#entries.get(key);
+    if (entry === undefined || entry.expiresAtMs === null) return entry;
+    if (this.clock.nowMs() < entry.expiresAtMs) return entry;
+    this.#entries.delete(key);
+    return undefined;
+  }
+
+  /** The live entry of a key. Throws `KEY_NOT_FOUND`. */
+  need(key: string): TestEntry {
+    const entry = this.get(key);
+    if (entry !== undefined) return entry;
+    const said = `Expected a live value for key \`${key}\`, got none`;
+    throw new MeridianError("KEY_NOT_FOUND", said);
+  }
+
+  set(entry: Omit<TestEntry, "etag">): TestEntry {
+    const stamped = { ...entry, etag: this.#stamp() };
+    this.#entries.set(entry.key, stamped);
+    return stamped;
+  }
+
+  /** Deletes a key. Returns the etag of that, and whether there was a value. */
+  delete(key: string): { readonly key: string; readonly etag: string; readonly deleted: boolean } {
+    const deleted = this.get(key) !== undefined;
+    this.#entries.delete(key);
+    return { key, etag: this.#stamp(), deleted };
+  }
+
+  /** The live entries in key order. */
+  list(prefix: string, after: string): readonly TestEntry[] {
+    return [...this.#entries.keys()]
+      .filter((key) => key.startsWith(prefix) && compareKeys(key, after) > 0)
+      .toSorted(compareKeys)
+      .flatMap((key) => this.get(key) ?? []);
+  }
+
+  /** The id of the lease of a key; null where another holds it, once that is done or the wait is over. */
+  async acquire(key: string, ttlMs: number, waitMs: number): Promise<string | null> {
+    const held = this.#leases.get(key);
+    if (held !== undefined) {
+      const late = new Promise<void>((resolve) => void this.clock.after(waitMs, resolve));
+      await Promise.race([held.done, late]);
+      return null;
+    }
+    let end = (): void => {};
+    const done = new Promise<void>((resolve) => {
+      end = () => {
+        if (this.#leases.get(key)?.id === id) this.#leases.delete(key);
+        resolve();
+      };
+    });
+    const id = this.#stamp();
+    this.#leases.set(key, { id, done, end });
+    this.clock.after(ttlMs, end);
+    return id;
+  }
+
+  /** Gives a lease back. Returns whether it was held. */
+  release(key: string, id: string): boolean {
+    const lease = this.#leases.get(key);
+    if (lease?.id !== id) return false;
+    lease.end();
+    return true;
+  }
+
+  #stamp(): string {
+    this.#time = Math.max(this.#time + 1, stampTimeOf(this.clock.nowMs()));
+    this.writes += 1;
+    return `"${formatStamp({ time: this.#time, origin: 1 })}"`;
+  }
+}
+
+/** An entry as JSON tells of it. */
+export function toldOf({ value, ...facts }: TestEntry): object {
+  try {
+    return { ...facts, value: decodeUtf8(value), encoding: "utf8" };
+  } catch {
+    return { ...facts, value: toBase64(value), encoding: "base64" };
+  }
+}

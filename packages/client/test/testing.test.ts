@@ -1,0 +1,123 @@
+import { expect, onTestFinished, test } from "vitest";
+
+import type { MeridianClient } from "../src/index.ts";
+import { TestCluster } from "../src/testing/index.ts";
+import { failure } from "./scene.ts";
+
+async function open(
+  nodes = 1,
+): Promise<{ readonly cluster: TestCluster; readonly cache: MeridianClient }> {
+  const cluster = new TestCluster({ nodes });
+  onTestFinished(() => cluster.close());
+  return { cluster, cache: await cluster.connect() };
+}
+
+test("every method of the client works as at a region", async () => {
+  const { cluster, cache } = await open();
+  const { etag, expiresAtMs } = await cache.set("a", { n: 1 }, { ttl: "60s", ack: "all" });
+  expect(expiresAtMs).toBe(cluster.clock.nowMs() + 60_000);
+  await cache.setMany([
+    { key: "b", value: Uint8Array.of(255) },
+    { key: "c", value: "text", contentType: "text/plain", ttlMs: 1_000 },
+  ]);
+  expect(await cache.getMany(["a", "b", "c", "d"])).toEqual(
+    new Map<string, unknown>([
+      ["a", { n: 1 }],
+      ["b", Uint8Array.of(255)],
+      ["c", "text"],
+    ]),
+  );
+  expect((await cache.getRaw("a"))?.etag).toBe(etag);
+  expect((await failure(cache.set("a", 2, { ifAbsent: true }))).code).toBe("PRECONDITION_FAILED");
+  await cache.set("a", 2, { ifMatch: etag });
+  expect((await failure(cache.delete("a", { ifMatch: etag }))).code).toBe("PRECONDITION_FAILED");
+  expect([await cache.has("a"), await cache.hasMany(["a", "d"])]).toEqual([true, new Set(["a"])]);
+  expect([await cache.ttl("a"), await cache.ttl("c"), await cache.ttl("d")]).toEqual([
+    Infinity,
+    1_000,
+    undefined,
+  ]);
+  expect(await cache.expireAt("a", cluster.clock.nowMs() + 5_000)).toBe(true);
+  expect(await cache.touch("none", { ttl: "1s" })).toBe(false);
+  const entries: unknown[] = [];
+  for await (const { key, value } of cache.entries({ pageSize: 2 })) entries.push([key, value]);
+  expect(entries).toEqual([
+    ["a", 2],
+    ["b", Uint8Array.of(255)],
+    ["c", "text"],
+  ]);
+  expect(await cache.update("a", (value) => Number(value) + 1)).toBe(3);
+  expect([await cache.pull("a"), await cache.pull("a")]).toEqual([3, undefined]);
+  expect((await cache.delete("b")).deleted).toBe(true);
+  expect((await cache.deleteMany(["b", "c"])).deleted).toEqual(["c"]);
+});
+
+test("time passes when it is told to, and what is due happens in its order", async () => {
+  const { cluster, cache } = await open();
+  await cache.set("k", 1, { ttl: "60s" });
+  await cluster.clock.advance("59s");
+  expect(await cache.get("k")).toBe(1);
+  await cluster.clock.advance(1_000);
+  expect(await cache.get("k")).toBeUndefined();
+  await expect(cluster.clock.advance("soon")).rejects.toMatchObject({ code: "INVALID_TTL" });
+  await expect(cluster.clock.advance(-1)).rejects.toMatchObject({ code: "INVALID_TTL" });
+});
+
+test("clients are processes of their own, of which one at a time fills a key", async () => {
+  const { cluster, cache } = await open();
+  const other = await cluster.connect();
+  let loads = 0;
+  const load = async (): Promise<number> => {
+    await Promise.resolve();
+    return (loads += 1);
+  };
+  const options = { lock: "region" } as const;
+  expect(
+    await Promise.all([cache.getOrSet("k", load, options), other.getOrSet("k", load, options)]),
+  ).toEqual([1, 1]);
+  const stuck = failure(cache.getOrSet("l", () => new Promise<number>(() => {}), options));
+  await cluster.clock.advance(1);
+  const next = other.getOrSet("l", load, options);
+  cache.close();
+  expect((await stuck).code).toBe("CLIENT_CLOSED");
+  await cluster.clock.advance("20s");
+  expect(await next).toBe(2);
+});
+
+test.each(["refused", "draining", "syncing"] as const)(
+  "a node that is %s is left for the next at once",
+  async (mood) => {
+    const { cluster, cache } = await open(2);
+    const [first, second] = cluster.nodes;
+    if (first !== undefined) first.mood = mood;
+    await cache.set("k", 1);
+    expect(second?.requests).toBe(1);
+  },
+);
+
+test("a node that is silent is left after a while, and one whose answers are lost has done what it was asked", async () => {
+  const { cluster, cache } = await open(2);
+  const [first] = cluster.nodes;
+  if (first === undefined) throw new Error("Expected a node");
+  for (const [mood, code] of [
+    ["silent", "OUTCOME_UNKNOWN"],
+    ["answers-lost", "OUTCOME_UNKNOWN"],
+  ] as const) {
+    first.mood = mood;
+    const write = failure(cache.set(mood, 1, { ifAbsent: true }));
+    await cluster.clock.advance("2s");
+    expect((await write).code).toBe(code);
+    first.mood = "ready";
+    await cluster.clock.advance("20s");
+    expect(await cache.has(mood)).toBe(mood === "answers-lost");
+  }
+});
+
+test("errors come as often as they are asked for", async () => {
+  const { cluster, cache } = await open();
+  cluster.nodes[0]?.failNext("VALUE_TOO_LARGE", 2);
+  expect((await failure(cache.set("k", 1))).code).toBe("VALUE_TOO_LARGE");
+  expect((await failure(cache.set("k", 1))).code).toBe("VALUE_TOO_LARGE");
+  await cache.set("k", 1);
+  expect(() => new TestCluster({ count: 1 } as object)).toThrow(/`count`/);
+});
