@@ -1,0 +1,62 @@
+/** The programs of a release that is kept as the packages that were published. */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { basename, join } from "node:path";
+
+import { ROOT } from "@meridian/harness";
+import type { NodePrograms } from "@meridian/local-cluster";
+import type { NodeProgram } from "@meridian/supervision";
+
+/** Where releases are kept, a folder of tarballs each. */
+export const RELEASES: string = join(ROOT, "test/releases");
+
+/** The newest release that is kept, as a folder; undefined if there is none. */
+export function newestRelease(): string | undefined {
+  if (!existsSync(RELEASES)) return undefined;
+  const folders = readdirSync(RELEASES, { withFileTypes: true }).filter((each) =>
+    each.isDirectory(),
+  );
+  const newest = folders
+    .map(({ name }) => name)
+    .toSorted((a, b) => a.localeCompare(b, "en", { numeric: true }))
+    .at(-1);
+  return newest === undefined ? undefined : join(RELEASES, newest);
+}
+
+/**
+ * Unpacks the tarballs of a folder below the modules of this clone, so that they find each other there, and what is not theirs further
+ * up. Returns the programs, and what removes them.
+ */
+export function unpackRelease(folder: string): {
+  readonly programs: NodePrograms;
+  readonly version: string;
+  readonly remove: () => void;
+} {
+  const home = join(ROOT, "node_modules/.cache", `release-${basename(folder)}-${process.pid}`);
+  const modules = join(home, "node_modules/@meridian");
+  mkdirSync(modules, { recursive: true });
+  const tarballs = readdirSync(folder).filter((name) => name.endsWith(".tgz"));
+  for (const tarball of tarballs) {
+    execFileSync("tar", ["-xzf", join(folder, tarball), "-C", modules]);
+    const { name } = manifestOf(join(modules, "package"));
+    renameSync(join(modules, "package"), join(home, "node_modules", name));
+  }
+  const guard = join(modules, "local-cluster/dist/exit-with-parent.js");
+  const programOf = (name: string): NodeProgram => {
+    const entry = join(modules, name, "dist/main.js");
+    if (existsSync(entry)) return { entry, execArgv: ["--import", guard] };
+    throw new Error(`Expected the package @meridian/${name} in ${folder}, got none that is built`);
+  };
+  return {
+    programs: { directory: programOf("directory"), region: programOf("region") },
+    version: manifestOf(join(modules, "region")).version,
+    remove: () => rmSync(home, { recursive: true, force: true }),
+  };
+}
+
+function manifestOf(folder: string): { readonly name: string; readonly version: string } {
+  return JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as {
+    readonly name: string;
+    readonly version: string;
+  };
+}

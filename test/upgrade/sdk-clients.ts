@@ -1,0 +1,53 @@
+/** Clients as programs use them: each keeps to its own keys, and no request of it may fail. */
+import { connect, type MeridianClient } from "@meridian/client";
+import type { Place } from "@meridian/local-cluster";
+
+/** How often each client asks, in milliseconds. */
+const EVERY_MS = 20;
+const KEYS = 50;
+
+/** Clients that write and read what they have written. */
+export class SdkClients {
+  /** Requests that failed, and reads of something else than was written. */
+  readonly failures: string[] = [];
+  /** What was acknowledged last of each key. */
+  readonly acknowledged = new Map<string, number>();
+  requests = 0;
+  readonly #running: Promise<void>[] = [];
+  #stopping = false;
+
+  /** Starts one at each place. */
+  async start(directory: readonly string[], places: readonly Place[]): Promise<void> {
+    for (const { id, lat, lon } of places) {
+      const client = await connect({ directory, location: { lat, lon } });
+      this.#running.push(this.#run(id, client));
+    }
+  }
+
+  /** Resolves once every request has come to its end. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all(this.#running);
+  }
+
+  async #run(name: string, client: MeridianClient): Promise<void> {
+    for (let number = 0; !this.#stopping; number += 1) {
+      const key = `sdk/${name}/${number % KEYS}`;
+      const turnMs = performance.now();
+      try {
+        await client.set(key, number);
+        this.acknowledged.set(key, number);
+        const read = await client.get(key);
+        if (read !== number)
+          this.failures.push(`${key} was set to ${number} and is ${String(read)}`);
+      } catch (cause) {
+        this.failures.push(
+          `${name}, after ${Math.round(performance.now() - turnMs)} ms: ${String(cause)}`,
+        );
+      }
+      this.requests += 2;
+      await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+    }
+    client.close();
+  }
+}
