@@ -44,7 +44,9 @@ export class Client extends Keyspace<unknown, unknown> {
     const first = pool.inUse(network.clock.elapsedMs());
     const rest = pool.nodes.filter((node) => node !== first);
     return [first, ...rest].flatMap((node) =>
-      node === undefined ? [] : [{ ...node.info, circuit: node.circuit.state }],
+      node === undefined
+        ? []
+        : [{ ...node.info, circuit: node.circuit.state, roundTripMs: node.roundTrips.meanMs }],
     );
   }
 

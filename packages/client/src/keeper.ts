@@ -3,6 +3,8 @@
  * because they failed or because nothing is known of them yet. Bounded: one question to the directory at a time, at
  * most one a second; one look at each node at a time, with back-off while it is not ready. All delays are jittered.
  *
+ * With each refresh, the round trips to the nearest nodes are measured by a few requests to each.
+ *
  * A node is trusted again when it says that it is ready, and the directory that it lags by no more than the bound, at
  * every look for some time. Where no directory answers, the node's word is enough.
  */
@@ -48,6 +50,9 @@ const REFRESH_SPACING_MS = 1_000;
 /** Where every circuit is open: how often all nodes are looked at for a call, and how long it waits for that. */
 const REVIVAL_SPACING_MS = 100;
 const REVIVAL_MS = 40;
+/** Of how many nodes round trips are measured, and how many each time. */
+const MEASURED_MAX = 4;
+const MEASUREMENTS = 3;
 /** How often a node is looked at while it looks well but is not trusted yet. */
 const LOOK_MS = 1_000;
 
@@ -60,6 +65,7 @@ export class Keeper {
   #lastRefreshMs = -Infinity;
   #lastAnswered = false;
   #refreshing: Promise<boolean> | undefined;
+  #measuring = false;
   #revivedAtMs = -Infinity;
   #reviving: Promise<void> | undefined;
 
@@ -166,7 +172,39 @@ export class Keeper {
     pool.update(nodes, this.#nowMs);
     this.#lookAfterAll();
     this.#scheduleRefresh(this.#jittered(this.#options.refreshMs));
+    void this.#measureAll();
     return true;
+  }
+
+  /** Measures the round trips to the nodes that are sent requests. One round at a time; never rejects. */
+  async #measureAll(): Promise<void> {
+    const { pool, signal } = this.#options;
+    if (this.#measuring) return;
+    this.#measuring = true;
+    const nodes = pool.nodes.filter(({ circuit, listed }) => listed && circuit.state === "closed");
+    await Promise.all(nodes.slice(0, MEASURED_MAX).map((node) => this.#measure(node)));
+    this.#measuring = false;
+    if (!signal.aborted) pool.arrange();
+  }
+
+  /** The shortest of a few round trips counts: the first may have had to connect. */
+  async #measure({ info, roundTrips }: PooledNode): Promise<void> {
+    const { network, attemptMs, signal } = this.#options;
+    const { clock, ownLag } = network;
+    let shortestMs = Infinity;
+    try {
+      for (let time = 0; time < MEASUREMENTS; time += 1) {
+        const startMs = clock.elapsedMs();
+        const lostBeforeMs = ownLag.lostMs;
+        const patience = { quietMs: attemptMs, endMs: startMs + attemptMs, signal };
+        await exchange(network, { method: "GET", url: `${info.url}/healthz` }, patience);
+        const tookMs = clock.elapsedMs() - startMs - (ownLag.lostMs - lostBeforeMs);
+        shortestMs = Math.min(shortestMs, Math.max(0, tookMs));
+      }
+      roundTrips.measured(shortestMs);
+    } catch {
+      // What a silence means is for the requests to find out.
+    }
   }
 
   #scheduleRefresh(delayMs: number): void {

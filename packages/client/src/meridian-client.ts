@@ -22,6 +22,8 @@ import type { Storable, StorableEntry, Stored } from "./storable.ts";
 export interface KnownNode extends NodeInfo {
   /** `closed`: yes; `open`: not for now, it failed; `half-open`: one at a time, it says that it is ready again. */
   readonly circuit: CircuitState;
+  /** How long its answers take, in the mean of the last measurements, in milliseconds; undefined where there are none. */
+  readonly roundTripMs: number | undefined;
 }
 
 /** A client at one moment. */

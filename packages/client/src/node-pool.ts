@@ -14,6 +14,7 @@ import { Circuit } from "./circuit.ts";
 import type { NodeInfo } from "./directory.ts";
 import type { Events } from "./events.ts";
 import { Probation } from "./probation.ts";
+import { isFaster, RoundTrips } from "./round-trips.ts";
 import { Slots } from "./slots.ts";
 
 /** One node and what the client knows of its health. */
@@ -21,6 +22,7 @@ export interface PooledNode {
   info: NodeInfo;
   readonly circuit: Circuit;
   readonly probation: Probation;
+  readonly roundTrips: RoundTrips;
   /** Bounds the requests under way. */
   readonly slots: Slots;
   /** Whether the directory's last answer had it. */
@@ -48,13 +50,17 @@ const CHECK_MS_MAX = 2_000;
 /** How many nodes are remembered that the directory leaves out. */
 const UNLISTED_MAX = 5;
 
-/** The nodes a client knows. Invariant: `nodes` is ordered by distance and has each URL once. */
+/**
+ * The nodes a client knows. Invariant: `nodes` has each URL once and is ordered by distance, but for one that may be first because
+ * it answers so much faster than the nearest.
+ */
 export class NodePool {
   readonly #random: Random;
   readonly #failbackMs: number;
   readonly #seeds: readonly NodeInfo[];
   readonly #events: Events | undefined;
   #nodes: readonly PooledNode[] = [];
+  #faster: PooledNode | undefined;
 
   /**
    * `failbackMs` is how long a node has to look well before it takes over from a farther one. `seeds` are known
@@ -72,7 +78,7 @@ export class NodePool {
     this.#events = events;
   }
 
-  /** All known nodes, nearest first. */
+  /** All known nodes, the one to use first. */
   get nodes(): readonly PooledNode[] {
     return this.#nodes;
   }
@@ -150,6 +156,22 @@ export class NodePool {
     }
     // Stable, so that what the directory ranks alike stays in its order.
     this.#nodes = [...next.values()].sort((a, b) => byDistance(a.info, b.info));
+    this.arrange();
+  }
+
+  /** Puts a node first that answers so much faster than the nearest. Round trips have been measured, or the nodes are others. */
+  arrange(): void {
+    const nodes = this.#nodes.toSorted((a, b) => byDistance(a.info, b.info));
+    const [nearest] = nodes;
+    const candidates = nodes.filter((node) => {
+      const isKnown = nearest !== undefined && node !== nearest && node.listed;
+      return isKnown && isFaster(node.roundTrips, nearest.roundTrips, node === this.#faster);
+    });
+    const held = candidates.find((node) => node === this.#faster);
+    this.#faster = held ?? candidates.toSorted(byRoundTrip)[0];
+    const faster = this.#faster;
+    if (faster === undefined) this.#nodes = nodes;
+    else this.#nodes = [faster, ...nodes.filter((node) => node !== faster)];
   }
 
   #fresh(info: NodeInfo, takesOver: boolean, nowMs: number): PooledNode {
@@ -161,6 +183,7 @@ export class NodePool {
         this.#events?.tell("node", { id: info.id, url: info.url, circuit });
       }),
       probation,
+      roundTrips: new RoundTrips(),
       slots: new Slots(),
       listed: true,
       restsUntilMs: -Infinity,
@@ -173,6 +196,10 @@ export class NodePool {
       valueBytesMax: undefined,
     };
   }
+}
+
+function byRoundTrip(a: PooledNode, b: PooledNode): number {
+  return (a.roundTrips.meanMs ?? Infinity) - (b.roundTrips.meanMs ?? Infinity);
 }
 
 /** Infinite distances, which are those of seeds, are alike. */
