@@ -1,0 +1,51 @@
+/**
+ * Keeps the JavaScript of everything that is published, as `npm run release:keep -- <version>`: later versions are tried beside it.
+ * Each package becomes `test/releases/<version>/<package>.tgz`: what `npm pack` makes, without sources, maps and types. The
+ * same packages give the same bytes.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+
+import { ROOT } from "@meridian/harness";
+
+import { publishedFolders } from "../api/published.ts";
+
+const BYTES_MAX = 2 * 1024 * 1024;
+const LEFT_OUT = ["package/src", "*.map", "*.d.ts", "*.md"];
+/** A date and an owner of no particular machine. */
+const NEUTRAL = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner"];
+
+const [version = ""] = process.argv.slice(2);
+if (!/^\d+\.\d+\.\d+$/.test(version)) {
+  throw new Error(`Expected a version such as 0.2.0, got \`${version}\``);
+}
+const target = join(ROOT, "test/releases", version);
+const folders = publishedFolders();
+const work = mkdtempSync(join(tmpdir(), "meridian-release-"));
+try {
+  rmSync(target, { recursive: true, force: true });
+  mkdirSync(target, { recursive: true });
+  const workspaces = folders.flatMap((folder) => ["-w", folder]);
+  execFileSync("npm", ["pack", "--pack-destination", work, ...workspaces], {
+    cwd: ROOT,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  let bytes = 0;
+  for (const name of folders.map((folder) => basename(folder))) {
+    const unpacked = join(work, name);
+    mkdirSync(unpacked);
+    const made = execFileSync("find", [work, "-name", `meridian-${name}-[0-9]*.tgz`]);
+    execFileSync("tar", ["xzf", made.toString().trim(), "-C", unpacked]);
+    const file = join(target, `${name}.tgz`);
+    const excluded = LEFT_OUT.map((pattern) => `--exclude=${pattern}`);
+    const argv = [...NEUTRAL, ...excluded, "-I", "gzip -9n", "-cf", file, "package"];
+    execFileSync("tar", argv, { cwd: unpacked });
+    bytes += statSync(file).size;
+  }
+  if (bytes > BYTES_MAX) throw new Error(`Expected at most ${BYTES_MAX} bytes, got ${bytes}`);
+  console.log(`test/releases/${version}: ${folders.length} packages, ${bytes} bytes`);
+} finally {
+  rmSync(work, { recursive: true });
+}
