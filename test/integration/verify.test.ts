@@ -130,7 +130,9 @@ describe("meridian verify", () => {
     ]);
     expect((await verify("--limit", "1")).text).toContain("… and 2 more keys\n");
   });
+});
 
+describe("meridian verify where somebody cannot be asked", () => {
   it("names a node that does not answer, compares the others, and exits 4", async () => {
     await set("oslo", ["a"]);
     await add("elba", "http://127.0.0.1:1");

@@ -124,7 +124,7 @@ describe("many keys", () => {
         keys.push(String(key));
       }
       if (page["next"] === null) break;
-      after = String(page["next"]);
+      after = page["next"] as string;
     }
     expect(keys).toEqual(["v0", "v1", "v2", "v3", "v4"]);
     expect(pages).toBe(2);
@@ -136,7 +136,7 @@ describe("a lease", () => {
   const acquire = async (query: string): Promise<unknown> =>
     (await jsonOf(await post(`/lease?key=k${query}`)))["lease"];
   const release = async (id: unknown): Promise<unknown> => {
-    const answer = await region.request(`/lease?key=k&lease=${id}`, { method: "DELETE" });
+    const answer = await region.request(`/lease?key=k&lease=${id as string}`, { method: "DELETE" });
     return (await jsonOf(answer))["released"];
   };
 
