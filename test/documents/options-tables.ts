@@ -35,9 +35,10 @@ function defaultOf(row: OptionRow): string {
 }
 
 function meaningOf(row: OptionRow): string {
-  if (row.kind !== "choice") return row.description;
+  const reloads = row.reloads ? " The cluster file's is read again on SIGHUP." : "";
+  if (row.kind !== "choice") return row.description + reloads;
   const choices = row.choices.map((choice) => `\`${choice}\``).join(", ");
-  return `${row.description} One of ${choices}.`;
+  return `${row.description} One of ${choices}.${reloads}`;
 }
 
 function placeOf(row: OptionRow, role: Role): string {

@@ -8,6 +8,7 @@ import {
   principalOf,
   RateLimits,
   RequestLimit,
+  SlowRequests,
 } from "@meridian/http";
 import {
   defaultsOf,
@@ -74,8 +75,8 @@ export interface DirectoryOptions extends Omit<
 export interface RunningDirectory {
   /** Where it is reached from this machine. */
   readonly url: string;
-  /** Reads the certificates again, and tells the log what came of it. Open connections go on. */
-  reload(): Promise<void>;
+  /** Reads certificates and tokens again, and tells the log what came of it; takes on what options say now. Open connections go on. */
+  reload(changed?: Pick<DirectoryFlags, "slowRequest" | "lagMax">): Promise<void>;
   /**
    * Refuses new requests, lets those under way finish for a second, says goodbye to the nodes and closes the
    * log. Calling it again returns the same promise.
@@ -148,7 +149,9 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
     });
   }
   const settled = { ...options, clock, random, security, metrics };
-  const stop = serve(settled, server, log, health, running);
+  const slow = new SlowRequests(clock, logger, options.slowRequest ?? Infinity);
+  const lag = { maxMs: options.lagMax };
+  const stop = serve({ ...settled, slow, lag }, server, log, health, running);
   security.watch(
     (certificate) => server.reload(certificate),
     () => (running.directory?.isWhole === true ? clock.nowMs() : undefined),
@@ -157,7 +160,13 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
   let stopped: Promise<void> | undefined;
   return {
     url,
-    reload: () => security.reload(),
+    reload: (changed) => {
+      if (changed !== undefined) {
+        slow.thresholdMs = changed.slowRequest ?? Infinity;
+        lag.maxMs = changed.lagMax;
+      }
+      return security.reload();
+    },
     stop: () => (stopped ??= stop()),
   };
 }
@@ -177,15 +186,21 @@ type Settled = DirectoryOptions &
     readonly metrics: Metrics;
   };
 
+/** What may change while it runs. */
+interface Changing {
+  readonly slow: SlowRequests;
+  readonly lag: { maxMs: number };
+}
+
 /** Puts the parts together on an open server and log, and returns what takes them apart. */
 function serve(
-  options: Settled,
+  options: Settled & Changing,
   server: HttpServer,
   log: SqliteDirectoryLog,
   health: LogHealth,
   running: Running,
 ): () => Promise<void> {
-  const { cluster, clock, logger, metrics, security, onFatal } = options;
+  const { cluster, clock, logger, metrics, security, onFatal, slow, lag } = options;
   const cuts = linkCuts(options);
   const startedAtMs = clock.nowMs();
   let leaving: MeridianError | undefined;
@@ -206,8 +221,7 @@ function serve(
   });
   running.directory = directory;
   const registry = new NodeRegistry(directory, clock);
-  const digester = new LogDigester(log);
-  const pages = new LogPages(log, directory.clocks);
+  const [digester, pages] = [new LogDigester(log), new LogPages(log, directory.clocks)];
   const links = linksOf(directory, options, cuts);
   const backups = backupsOf(options);
   const service: DirectoryService = {
@@ -215,7 +229,7 @@ function serve(
     version: programVersion(),
     backups,
     startedAtMs,
-    lagMaxMs: options.lagMax,
+    lag,
     registry,
     absent: () => directory.absent,
     forget: (id) => forgetNode(directory, id),
@@ -231,6 +245,7 @@ function serve(
     metrics,
     limit: new RequestLimit(metrics, () => server.cuts.tell("request")),
     limits: rateLimitsOf(options),
+    slow,
     origins: new OriginPolicy(options.allowOrigin ?? [], server.ownUrls),
   };
   const endMeasuring = measure(options, log, health);

@@ -5,7 +5,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { bundleSource } from "@meridian/source-bundle";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 
 import { fetchJson, temporaryFolder } from "./running.ts";
 
@@ -105,4 +105,42 @@ describe("meridian-directory", { timeout: 20_000 }, () => {
       message: `listening on ${message.url}`,
     });
   });
+});
+
+it("meridian-directory takes on what the cluster file says now, on SIGHUP, where that may change, and nothing of a wrong one", async () => {
+  const data = await temporaryFolder();
+  const path = join(data, "cluster.json");
+  const say = (given: object): Promise<void> =>
+    writeFile(
+      path,
+      JSON.stringify({
+        directories: [{ id: "main", data: join(data, "log") }],
+        regions: [{ id: "paris", lat: 48.86, lon: 2.35 }],
+        ...given,
+      }),
+    );
+  await say({ limits: { lagMax: "7s" } });
+  const child = run(["--cluster-file", path, "--id", "main", "--port", "0"]);
+  const ended = end(child);
+  const [message] = (await once(child, "message")) as [{ url: string }];
+  const lagMax = async (): Promise<unknown> =>
+    ((await fetchJson(`${message.url}/status`)) as { readonly lagMaxMs: unknown }).lagMaxMs;
+  let heard = "";
+  child.stdout?.on("data", (chunk: Buffer) => (heard += chunk.toString()));
+  const hangUp = async (expected: RegExp): Promise<void> => {
+    child.kill("SIGHUP");
+    await vi.waitFor(() => expect(heard).toMatch(expected), 10_000);
+  };
+  await say({ limits: { lagMax: "3s", horizon: "3d" } });
+  await hangUp(/--lag-max was=7000 is=3000[^]*restart to change option=--horizon/);
+  expect(await lagMax()).toBe(3_000);
+  await say({ limits: { lagMax: "2s", horizon: "x" } });
+  await hangUp(/options stay as they are/);
+  expect(await lagMax()).toBe(3_000);
+  await say({ limits: { lagMax: "3s" }, log: { level: "error" } });
+  await hangUp(/--log-level was=.*is=/);
+  child.kill("SIGTERM");
+  const { code, out } = await ended;
+  expect(code).toBe(0);
+  expect(out).not.toContain("received SIGTERM");
 });

@@ -1,6 +1,13 @@
 import { expect } from "vitest";
 
-import { Exchange, OriginPolicy, RateLimits, RequestLimit, type Answer } from "@meridian/http";
+import {
+  Exchange,
+  OriginPolicy,
+  RateLimits,
+  RequestLimit,
+  SlowRequests,
+  type Answer,
+} from "@meridian/http";
 import type { Problem } from "@meridian/protocol";
 import type { MemberInfo } from "@meridian/replication";
 import { Metrics, silentLogger } from "@meridian/runtime";
@@ -34,7 +41,7 @@ export function serviceOf(
     cluster: "meridian",
     version: "9.8.7",
     startedAtMs: 1_699_999_999_000,
-    lagMaxMs: 10_000,
+    lag: { maxMs: 10_000 },
     registry: new NodeRegistry({ members }, clock),
     clock,
     logger: silentLogger,
@@ -84,6 +91,7 @@ export function serviceOf(
     notReady: () => undefined,
     damage: () => undefined,
     metrics: new Metrics(),
+    slow: new SlowRequests(clock, silentLogger),
     limit: new RequestLimit(new Metrics(), () => {}),
     limits: new RateLimits({ perSecond: null, burst: null, clock, metrics: new Metrics() }),
     origins: new OriginPolicy([]),

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 
-import { connectionsMaxOf } from "@meridian/http";
+import { connectionsMaxOf, SlowRequests } from "@meridian/http";
 import {
   defaultsOf,
   REGION_OPTIONS,
@@ -74,8 +74,8 @@ export interface RunningRegion {
   readonly url: string;
   readonly port: number;
   readonly status: NodeStatus;
-  /** Reads the certificates again, and tells the log what came of it. Open connections go on. */
-  reload(): Promise<void>;
+  /** Reads certificates and tokens again, and tells the log what came of it; takes on what options say now. Open connections go on. */
+  reload(changed?: Pick<RegionFlags, "slowRequest">): Promise<void>;
   /**
    * Refuses new requests, lets those under way finish for up to 5 seconds, offers the directory what it
    * has not taken yet, and closes everything. Calling it again returns the same promise.
@@ -96,10 +96,11 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
   const security = await Security.open({ flags: options, dials: directories, clock, logger });
   let started: RegionNode | undefined;
   const store = await openStore({ ...options, clock, random }, () => started);
+  const slow = new SlowRequests(clock, logger, options.slowRequest ?? Infinity);
   let http: HttpListener;
   try {
     await learnRevocations(store, security.revocations, clock);
-    http = await listen({ ...options, clock }, security, metrics);
+    http = await listen({ ...options, clock }, { security, metrics, slow });
   } catch (failure) {
     await store.close();
     throw failure;
@@ -146,7 +147,10 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
     get status() {
       return node.status;
     },
-    reload: () => security.reload(),
+    reload: (changed) => {
+      if (changed !== undefined) slow.thresholdMs = changed.slowRequest ?? Infinity;
+      return security.reload();
+    },
     stop: () => (stopped ??= stop()),
   };
 }
@@ -267,9 +271,13 @@ type Doors = Pick<
 
 async function listen(
   options: Settled & Doors,
-  security: Security,
-  metrics: Metrics,
+  parts: {
+    readonly security: Security;
+    readonly metrics: Metrics;
+    readonly slow: SlowRequests;
+  },
 ): Promise<HttpListener> {
+  const { security, metrics, slow } = parts;
   const { clock, host, port, url, logger, rateLimit, rateBurst } = options;
   if (
     security.serving.certificate !== undefined &&
@@ -288,6 +296,7 @@ async function listen(
     clock,
     logger,
     metrics,
+    slow,
     allowOrigin: options.allowOrigin ?? [],
     connectionsMax: connectionsMaxOf(options.connectionsMax, logger),
     allowHost: [...(options.allowHost ?? []), ...names],

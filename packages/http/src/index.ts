@@ -11,6 +11,7 @@ export {
   type Refuse,
 } from "./answer.ts";
 export { backupRoutes, type Backups } from "./backup-routes.ts";
+export { SlowRequests, type SlowRequest } from "./slow-requests.ts";
 export { connectionsMaxOf } from "./connections-max.ts";
 export {
   carrierOfContext,

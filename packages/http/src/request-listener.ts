@@ -9,6 +9,8 @@ import type { RequestListener } from "./http-server.ts";
 import { reply } from "./reply.ts";
 import type { RequestLimit } from "./request-limit.ts";
 import type { RequestTimes } from "./request-times.ts";
+import { echoRequestId, idsOf } from "./request-ids.ts";
+import type { SlowRequests } from "./slow-requests.ts";
 import { askApp, failureOf, NO_ROUTE, type RoutedAnswer, type RoutedApp } from "./routed-app.ts";
 import { pathAndQueryOf } from "./target.ts";
 
@@ -23,6 +25,8 @@ export interface RequestListenerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly times: RequestTimes;
+  /** What is told of requests that take long. */
+  readonly slow: SlowRequests;
   /** The route of what is answered by the short ways below. */
   readonly shortRoute?: string;
   /** For what is answered from memory: it is not worth counting as under way. */
@@ -36,7 +40,7 @@ export const HEALTH: RegExp = /^\/(healthz|readyz|status|metrics)(?=\?|$)/;
 
 /** From node:http to an app, and past it where a program knows a shorter way. */
 export function requestListener(options: RequestListenerOptions): RequestListener {
-  const { app, style, limit, clock, logger, times, immediate, direct } = options;
+  const { app, style, limit, clock, logger, times, slow, immediate, direct } = options;
   const { shortRoute = NO_ROUTE } = options;
   const shortTimes = times.of("GET", shortRoute);
   const serve = async (incoming: IncomingMessage): Promise<RoutedAnswer> => {
@@ -53,16 +57,19 @@ export function requestListener(options: RequestListenerOptions): RequestListene
       return await askApp(app, incoming);
     } catch (cause) {
       const exchange = new Exchange(style, carrierOfIncoming(incoming));
-      return { answer: exchange.problem(failureOf(cause, logger)), route };
+      return { answer: exchange.problem(failureOf(cause, logger, idsOf(incoming.headers))), route };
     }
   };
   return (incoming, outgoing) => {
     const startedMs = clock.elapsedMs();
+    const { headers, method = "" } = incoming;
+    if (headers["x-request-id"] !== undefined) echoRequestId(headers, outgoing);
     if (immediate?.(incoming, outgoing) === true) {
-      shortTimes.observe(outgoing.statusCode, startedMs);
+      const status = outgoing.statusCode;
+      const tookMs = shortTimes.observe(status, startedMs);
+      if (tookMs > slow.thresholdMs) slow.tell(incoming, { route: shortRoute, status, tookMs });
       return;
     }
-    const { method = "" } = incoming;
     try {
       if (!HEALTH.test(incoming.url ?? "")) limit.track(incoming, outgoing);
     } catch (cause) {
@@ -72,7 +79,9 @@ export function requestListener(options: RequestListenerOptions): RequestListene
       return reply(clock, incoming, outgoing, refusal);
     }
     void serve(incoming).then(({ answer, route }) => {
-      times.of(method, route).observe(answer.status, startedMs);
+      const { status } = answer;
+      const tookMs = times.of(method, route).observe(status, startedMs);
+      if (tookMs > slow.thresholdMs) slow.tell(incoming, { route, status, tookMs });
       reply(clock, incoming, outgoing, answer);
     });
   };

@@ -50,10 +50,12 @@ export class RouteTimes {
     this.#make = make;
   }
 
-  /** Notes that a request which came at `startedMs`, by the clock's elapsed time, has its answer now. */
-  observe(status: number, startedMs: number): void {
+  /** Notes that a request which came at `startedMs`, by the clock's elapsed time, has its answer now. Returns how many milliseconds it took. */
+  observe(status: number, startedMs: number): number {
     let histogram = this.#byStatus.get(status);
     if (histogram === undefined) this.#byStatus.set(status, (histogram = this.#make(status)));
-    histogram.observe((this.#clock.elapsedMs() - startedMs) / 1_000);
+    const tookMs = this.#clock.elapsedMs() - startedMs;
+    histogram.observe(tookMs / 1_000);
+    return tookMs;
   }
 }

@@ -6,7 +6,7 @@ import type { IncomingMessage } from "node:http";
 
 import { asMeridianError, MeridianError } from "@meridian/protocol";
 import type { AnswerOf, ApiTable, BYTES } from "@meridian/protocol/http-api";
-import type { Logger } from "@meridian/runtime";
+import type { LogFields, Logger } from "@meridian/runtime";
 import { Hono, type Context } from "hono";
 
 import { responseOf, type Answer, type JsonAnswer } from "./answer.ts";
@@ -18,6 +18,7 @@ import {
   type Carrier,
 } from "./exchange.ts";
 import { preflightHeaders } from "./preflight.ts";
+import { idsOf } from "./request-ids.ts";
 import { targetOf } from "./target.ts";
 
 /** What a program does for the requests of one path and method. */
@@ -91,7 +92,9 @@ export function routedApp<E extends Exchange>(options: RoutedAppOptions<E>): Rou
   });
   app.onError((cause, context) => {
     const asked = new Exchange(style, carrierOfContext(context));
-    return responseTo(context, asked.problem(failureOf(cause, logger)));
+    const { incoming } = (context.env ?? {}) as AppEnv["Bindings"];
+    const about = incoming === undefined ? {} : idsOf(incoming.headers);
+    return responseTo(context, asked.problem(failureOf(cause, logger, about)));
   });
   return app;
 }
@@ -138,11 +141,11 @@ function responseTo({ env }: Context<AppEnv>, answer: Answer): Response {
 const ANSWERED = new Response(null);
 
 /** What a request failed with; what nobody foresaw is told to the operator. */
-export function failureOf(cause: unknown, logger: Logger): MeridianError {
+export function failureOf(cause: unknown, logger: Logger, about: LogFields = {}): MeridianError {
   const error = asMeridianError(cause);
   if (error.code === "INTERNAL") {
     const stack = cause instanceof Error ? cause.stack : undefined;
-    logger.error("a request failed", { error: error.message, stack });
+    logger.error("a request failed", { error: error.message, stack, ...about });
   }
   return error;
 }

@@ -24,6 +24,7 @@ const ROWS = [
     kind: "duration",
     default: "10s",
     file: "limits",
+    reloads: true,
     description: "Nodes that are behind by this or more are not offered to clients.",
   },
   {

@@ -42,6 +42,8 @@ interface RowBase<Default> {
    * or of the whole cluster. Null where the file does not say it, or says it by other means.
    */
   readonly file: "process" | "limits" | "log" | "cluster" | null;
+  /** What the cluster file says is read anew on SIGHUP. */
+  readonly reloads?: true;
   /** The entry of a process in the cluster file must have it. */
   readonly requiredInFile?: true;
 }

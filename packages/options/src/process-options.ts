@@ -163,6 +163,7 @@ export const PROCESS_ROWS = [
     choices: ["debug", "info", "warn", "error"],
     default: "info",
     file: "log",
+    reloads: true,
     description: "The least grave log lines to print.",
   },
   {
@@ -172,5 +173,12 @@ export const PROCESS_ROWS = [
     default: "text",
     file: "log",
     description: "Log lines for people, or one JSON object each.",
+  },
+  {
+    name: "slow-request",
+    kind: "duration",
+    file: "log",
+    reloads: true,
+    description: "Requests that take longer are told in the log; without it, none is.",
   },
 ] as const;

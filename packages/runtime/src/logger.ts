@@ -24,11 +24,16 @@ export interface LineLoggerOptions {
   readonly clock: Clock;
   /** Takes one finished line, without its line break. */
   readonly write: (line: string) => void;
-  /** Lines below this level are dropped. */
+  /** Lines below this level are dropped. It is read for each line, and so may change. */
   readonly level: LogLevel;
   /** `text` for people at a terminal, `json` (one object a line) for machines. */
   readonly format: "text" | "json";
+  /** Begins each line with its priority as systemd's journal reads it, such as `<4>`. Default: false. */
+  readonly hasPriorities?: boolean;
 }
+
+/** The priorities of syslog. */
+const PRIORITY: Readonly<Record<LogLevel, number>> = { debug: 7, info: 6, warn: 4, error: 3 };
 
 /** A logger that formats each call as one line and hands it to `write`. */
 export function lineLogger(options: LineLoggerOptions): Logger {
@@ -36,12 +41,12 @@ export function lineLogger(options: LineLoggerOptions): Logger {
     if (RANK[level] < RANK[options.level]) return;
     const at = new Date(options.clock.nowMs()).toISOString();
     const line = { at, level, message };
-    options.write(
+    const text =
       options.format === "json"
         ? // Spread twice: first for their place, then so that no field replaces them.
           JSON.stringify({ ...line, ...fields, ...line })
-        : `${at} ${level.padEnd(5)} ${escapeControls(message)}${formatFields(fields)}`,
-    );
+        : `${at} ${level.padEnd(5)} ${escapeControls(message)}${formatFields(fields)}`;
+    options.write(options.hasPriorities === true ? `<${PRIORITY[level]}>${text}` : text);
   };
   return {
     debug: (message, fields) => log("debug", message, fields),

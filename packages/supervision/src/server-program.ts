@@ -13,8 +13,10 @@ import {
 import { asMeridianError } from "@meridian/protocol";
 import { lineLogger, systemClock, type Logger } from "@meridian/runtime";
 import { notifyReady, notifyStopping, startWatchdog } from "./notify.ts";
+import { goesToJournal } from "./journal.ts";
 import { outliveOutput } from "./output.ts";
 import { exitWhenParentDies } from "./parent.ts";
+import { readAgain } from "./read-again.ts";
 import { SERVER_EXIT } from "./server-exit.ts";
 
 /** What a server is given of the process that it runs in. */
@@ -27,10 +29,13 @@ export interface ServerProcess {
 }
 
 /** A server that runs. */
-export interface RunningServer {
+export interface RunningServer<Values> {
   readonly url: string;
-  /** Reads anew what it can while it runs, and logs what came of it. Without it, nothing is read after the start. */
-  reload?(): Promise<void>;
+  /**
+   * Reads anew what it can while it runs, and logs what came of it. `changed` are the options as they are now, where they
+   * could be read. Without it, nothing is read after the start.
+   */
+  reload?(changed?: Values): Promise<void>;
   /** Stops it in order. */
   stop(): Promise<void>;
 }
@@ -41,7 +46,7 @@ export interface ServerProgram<Values extends LogSettings> extends ProgramDescri
   /** Reads what the command line asks for. Throws `OptionsError`. */
   parse(sources: OptionSources): ParsedOptions<Values>;
   /** Resolves once it listens. */
-  start(values: Values, process: ServerProcess): Promise<RunningServer>;
+  start(values: Values, process: ServerProcess): Promise<RunningServer<Values>>;
 }
 
 /** Runs a program in this process, which exits with 0, with 1 if it failed, or with 2 if it cannot run as it is configured. */
@@ -66,18 +71,26 @@ async function serve<Values extends LogSettings>(
   program: ServerProgram<Values>,
   values: Values,
 ): Promise<void> {
-  const logger = lineLogger({
+  const log = {
     clock: systemClock,
-    write: (line) => process.stdout.write(`${line}\n`),
+    write: (line: string) => void process.stdout.write(`${line}\n`),
     level: values.logLevel,
     format: values.logFormat,
-  });
+    hasPriorities: goesToJournal(process.stdout.fd, process.env),
+  };
+  const logger = lineLogger(log);
   const fail = (): void => process.exit(SERVER_EXIT.failed);
-  let server: RunningServer | undefined;
+  let server: RunningServer<Values> | undefined;
+  let current = values;
   // It comes when the terminal that started this program is closed, too.
   process.on("SIGHUP", () => {
-    logger.info("received SIGHUP and goes on: certificates are read again, options are not");
-    void server?.reload?.();
+    logger.info("received SIGHUP and goes on: certificates are read again, and the cluster file");
+    const changed = readAgain(program, current, logger);
+    if (changed !== undefined) {
+      current = changed;
+      log.level = changed.logLevel;
+    }
+    void server?.reload?.(changed);
   });
   server = await program.start(values, { logger, tell, fail });
   notifyReady(`listening on ${server.url}`);
@@ -86,7 +99,7 @@ async function serve<Values extends LogSettings>(
   tell({ type: "listening", url: server.url });
 }
 
-function stopOnSignal(server: RunningServer, logger: Logger): void {
+function stopOnSignal(server: Pick<RunningServer<never>, "stop">, logger: Logger): void {
   let stopping = false;
   const stop = (signal: NodeJS.Signals): void => {
     // Whoever asks twice does not want to wait.

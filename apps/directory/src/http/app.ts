@@ -128,7 +128,7 @@ function getNearest(
   const reason = service.notReady();
   if (reason?.code === "DIRECTORY_SYNCING") throw reason;
   const query = exchange.query(...NEAREST_OPTIONS);
-  return exchange.jsonText(nearestBody(service.registry, service.lagMaxMs, query));
+  return exchange.jsonText(nearestBody(service.registry, service.lag.maxMs, query));
 }
 
 function idOf({ path }: Exchange): string {

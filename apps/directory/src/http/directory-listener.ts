@@ -27,11 +27,12 @@ export function directoryHandlers(
   upgrades: Readonly<Record<string, UpgradeListener>> = {},
   authenticator?: Authenticator,
 ): HttpHandlers {
-  const { limit, limits, clock, logger, metrics } = service;
+  const { limit, limits, slow, clock, logger, metrics } = service;
   const style = directoryStyle(service);
   const parts = { style, limit, limits, times: new RequestTimes(clock, metrics), clock, logger };
   const request = requestListener({
     ...parts,
+    slow,
     app: createApp(service),
     shortRoute: "/nearest",
     immediate: (incoming, outgoing) => {

@@ -1,4 +1,11 @@
-import type { Backups, OriginPolicy, PageQuery, RateLimits, RequestLimit } from "@meridian/http";
+import type {
+  Backups,
+  OriginPolicy,
+  PageQuery,
+  RateLimits,
+  RequestLimit,
+  SlowRequests,
+} from "@meridian/http";
 import type { MeridianError } from "@meridian/protocol";
 import type { Described, directoryStatus } from "@meridian/protocol/http-api";
 import type { DirectoryInfo } from "@meridian/replication";
@@ -13,13 +20,14 @@ export interface DirectoryService extends NodeSource {
   readonly cluster: string;
   readonly version: string;
   readonly startedAtMs: number;
-  /** Nodes with this lag or more are not offered to clients. */
-  readonly lagMaxMs: number;
+  /** Nodes with that lag or more are not offered to clients; it may change. */
+  readonly lag: { readonly maxMs: number };
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limit: RequestLimit;
   /** How often each client may ask. */
   readonly limits: RateLimits;
+  readonly slow: SlowRequests;
   /** Which web pages may ask. */
   readonly origins: OriginPolicy;
   /** The numbers of the directory, with how full each queue is. */

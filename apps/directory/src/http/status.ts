@@ -34,7 +34,7 @@ export function statusOf(service: DirectoryService): Described<typeof directoryS
     clocks: info.clocks,
     bufferedBytes,
     recentBytes: info.recentBytes,
-    lagMaxMs: service.lagMaxMs,
+    lagMaxMs: service.lag.maxMs,
     damage: service.damage()?.message ?? null,
     gauges: service.metrics.levels(),
     store: service.store(),

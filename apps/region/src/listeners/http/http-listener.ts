@@ -8,6 +8,7 @@ import {
   refusalOf,
   RequestLimit,
   RequestTimes,
+  SlowRequests,
   type Authenticator,
   type Certificate,
   type HttpServerOptions,
@@ -32,6 +33,8 @@ const STARTING = new MeridianError("NODE_SYNCING", "The node is still putting it
 /** How a listener is made. */
 export interface HttpListenerOptions extends Omit<HttpServerOptions, "starting"> {
   readonly logger: Logger;
+  /** What is told of requests that take long. Default: nothing. */
+  readonly slow?: SlowRequests;
   /** The origins of web pages that may ask, beside its own. */
   readonly allowOrigin: AllowedOrigins;
   /** Tells what tokens grant; without it, everybody is answered. */
@@ -80,6 +83,7 @@ export class HttpListener implements Listener {
 
   start(served: ServedNode): void {
     const { allowOrigin, clock, logger, metrics, appOnly = false } = this.#options;
+    const { slow = new SlowRequests(clock, logger) } = this.#options;
     const node = httpNode(served, new OriginPolicy(allowOrigin, this.#server.ownUrls), clock);
     const app = regionApp(node, logger);
     const { authenticator, rateLimit = null, rateBurst = null } = this.#options;
@@ -87,7 +91,7 @@ export class HttpListener implements Listener {
     const times = new RequestTimes(clock, metrics);
     const limits = new RateLimits({ perSecond: rateLimit, burst: rateBurst, clock, metrics });
     const parts = { style: node.style, limit, limits, times, clock, logger };
-    const request = regionRequests({ ...parts, node, app, appOnly });
+    const request = regionRequests({ ...parts, slow, node, app, appOnly });
     const gate = authenticator && regionGate(authenticator, parts);
     this.#server.handle({
       request: gate?.guard(request) ?? limitAddresses(request, parts),

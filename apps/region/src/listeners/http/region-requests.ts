@@ -11,6 +11,7 @@ import {
   type RequestListener,
   type RequestTimes,
   type RoutedApp,
+  type SlowRequests,
 } from "@meridian/http";
 import type { Clock, Logger } from "@meridian/runtime";
 
@@ -27,6 +28,7 @@ export interface RegionRequestsOptions {
   readonly logger: Logger;
   readonly times: RequestTimes;
   readonly limit: RequestLimit;
+  readonly slow: SlowRequests;
   /** Answers everything through the app. For tests that compare the two. */
   readonly appOnly?: boolean;
 }

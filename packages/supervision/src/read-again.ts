@@ -1,0 +1,53 @@
+import {
+  OptionsError,
+  type OptionSources,
+  type OptionTable,
+  type ParsedOptions,
+} from "@meridian/options";
+import { asMeridianError } from "@meridian/protocol";
+import type { Logger } from "@meridian/runtime";
+
+/** How a program reads its options. */
+interface Reading<Values> {
+  readonly options: OptionTable;
+  parse(sources: OptionSources): ParsedOptions<Values>;
+}
+
+/**
+ * The options of a program that runs, as they are now: only those that may change while it runs are other than in `current`. Tells the log
+ * what has changed, and what would need a restart. Undefined, and all stays, where they cannot be read or are wrong.
+ */
+export function readAgain<Values extends object>(
+  program: Reading<Values>,
+  current: Values,
+  logger: Logger,
+): Values | undefined {
+  let found: Values;
+  try {
+    const parsed = program.parse({ argv: process.argv.slice(2), env: process.env });
+    if (parsed.kind !== "run") return undefined;
+    found = parsed.values;
+  } catch (cause) {
+    const why = cause instanceof OptionsError ? cause.problems : [asMeridianError(cause).message];
+    logger.error("options stay as they are, for they cannot be read again", {
+      why: why.join("; "),
+    });
+    return undefined;
+  }
+  const next = { ...current };
+  for (const { name, reloads } of program.options) {
+    const member = camelCase(name) as keyof Values;
+    const [was, is] = [JSON.stringify(current[member]), JSON.stringify(found[member])];
+    if (was === is) continue;
+    const fields = { option: `--${name}`, was, is };
+    if (reloads === true) {
+      next[member] = found[member];
+      logger.info("an option has changed", fields);
+    } else logger.warn("an option needs a restart to change", fields);
+  }
+  return next;
+}
+
+function camelCase(name: string): string {
+  return name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
