@@ -4,8 +4,11 @@
  * with each other and with all other work, and what they send waits on their side.
  */
 
-/** A link's share of a turn, in bytes, as they are read at a time: of small entries they hold a thousand, which take some milliseconds. */
-const SHARE_BYTES = 64 * 1024;
+/** A link's share of a turn, in bytes that are read: the system may have two mebibytes ready at once. */
+const SHARE_BYTES = 256 * 1024;
+
+/** The same in bytes of messages that are handed on: of small entries they hold a thousand, which take some milliseconds. */
+const SHARE_HANDED_BYTES = 64 * 1024;
 
 /** A link's share of a turn, in messages: each of them may be passed on to a thousand links. */
 const SHARE_MESSAGES = 128;
@@ -50,22 +53,26 @@ export class ReadTurns {
 /** Counts what one link has used of its share. */
 export class Share {
   #bytes = 0;
+  #handedBytes = 0;
   #messages = 0;
 
   get isUsedUp(): boolean {
-    return this.#bytes >= SHARE_BYTES || this.#messages >= SHARE_MESSAGES;
+    const isRead = this.#bytes >= SHARE_BYTES;
+    return isRead || this.#handedBytes >= SHARE_HANDED_BYTES || this.#messages >= SHARE_MESSAGES;
   }
 
   addBytes(bytes: number): void {
     this.#bytes += bytes;
   }
 
-  addMessage(): void {
+  addMessage(bytes: number): void {
+    this.#handedBytes += bytes;
     this.#messages += 1;
   }
 
   renew(): void {
     this.#bytes = 0;
+    this.#handedBytes = 0;
     this.#messages = 0;
   }
 }

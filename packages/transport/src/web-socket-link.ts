@@ -254,12 +254,7 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
 
   /** Hands on the messages that wait, and reads more, until the share of this turn is used up. */
   #readOn(): void {
-    while (!this.#isHeldBack && !this.#inbox.isEmpty) {
-      const message = this.#inbox.take();
-      // Nothing but this was done for it when it arrived.
-      this.#share.addBytes(message?.bytes.byteLength ?? 0);
-      this.#deliver(message);
-    }
+    while (!this.#isHeldBack && !this.#inbox.isEmpty) this.#deliver(this.#inbox.take());
     if (this.#isHeldBack) return;
     if (this.#ended !== undefined) this.#finish(this.#ended);
     else this.#socket.resume();
@@ -346,7 +341,7 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
       ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
       : bytes.toString();
     this.#guard((events) => events.onMessage(content));
-    this.#share.addMessage();
+    this.#share.addMessage(bytes.byteLength);
     if (this.#share.isUsedUp) this.#wait();
   }
 
@@ -364,7 +359,7 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
   #countPing(): void {
     if (this.#closing !== undefined) return;
     this.#pings += 1;
-    this.#share.addMessage();
+    this.#share.addMessage(0);
     if (this.#share.isUsedUp) this.#wait();
     if (this.#pings <= PINGS_MAX) return;
     const said = `Expected at most ${PINGS_MAX} pings and pongs between two messages, got one more`;
