@@ -55,7 +55,7 @@ export function registerReplica(
   metrics.gauge(
     "meridian_outbox_age_seconds",
     "How long ago the oldest own write was made that no directory has committed; 0 for none.",
-    () => outboxAgeSeconds(submitter, store, time),
+    outboxAge(submitter, store, time),
   );
   told("meridian_reconciling", "Whether the node compares all it has with its directory.", (info) =>
     info.reconciling ? 1 : 0,
@@ -82,18 +82,30 @@ export function registerReplica(
   ]);
 }
 
-/** Undefined where the outbox cannot be read. */
-function outboxAgeSeconds(
-  { pending, acknowledgedThrough }: Submitter,
+/**
+ * Tells how old what the outbox holds is. A frame may be as large as a batch, so it is looked into only for what was there at the
+ * start, of which nothing is known, and once. Undefined where it cannot be read.
+ */
+function outboxAge(
+  submitter: Pick<Submitter, "pending" | "acknowledgedThrough" | "lowestTime">,
   store: OutboxStore,
   time: ClusterClock,
-): number | undefined {
-  if (pending === 0) return 0;
-  try {
-    const [oldest] = store.outboxAfter(acknowledgedThrough, 1);
-    if (oldest === undefined) return 0;
-    return Math.max(0, time.nowMs() - unixMsOf(oldest.highestTime)) / 1_000;
-  } catch {
-    return undefined;
-  }
+): () => number | undefined {
+  let oldest = { after: -1, stampTime: 0 };
+  const look = (after: number): number => {
+    if (oldest.after !== after) {
+      oldest = { after, stampTime: store.outboxAfter(after, 1)[0]?.highestTime ?? 0 };
+    }
+    return oldest.stampTime;
+  };
+  return () => {
+    const { pending, acknowledgedThrough, lowestTime } = submitter;
+    if (pending === 0 || lowestTime === Infinity) return 0;
+    try {
+      const stampTime = lowestTime === 0 ? look(acknowledgedThrough) : lowestTime;
+      return stampTime === 0 ? 0 : Math.max(0, time.nowMs() - unixMsOf(stampTime)) / 1_000;
+    } catch {
+      return undefined;
+    }
+  };
 }
