@@ -84,6 +84,24 @@ test("clients are processes of their own, of which one at a time fills a key", a
   expect(await next).toBe(2);
 });
 
+test("a loader that outlives its lease is given up, another process loads, and what comes late is not stored", async () => {
+  const { cluster, cache } = await open();
+  const other = await cluster.connect();
+  const options = { lock: "region", hardTimeoutMs: 2_000 } as const;
+  let give = (_value: string): void => {};
+  const slow = failure(
+    cache.getOrSet("k", () => new Promise<string>((resolve) => (give = resolve)), options),
+  );
+  await cluster.clock.advance(1);
+  const next = other.getOrSet("k", () => "second", options);
+  await cluster.clock.advance("3s");
+  expect((await slow).code).toBe("LOAD_TIMEOUT");
+  expect(await next).toBe("second");
+  give("first");
+  await cluster.clock.advance("1s");
+  expect(await cache.get("k")).toBe("second");
+});
+
 test.each(["refused", "draining", "syncing"] as const)(
   "a node that is %s is left for the next at once",
   async (mood) => {
