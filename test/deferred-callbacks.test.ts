@@ -35,19 +35,24 @@ const SETTLES = "only settles a promise, ends a socket or counts: throws nothing
 const STEP = "the step of one party: what it throws ends that one's link or work";
 const OWN = "goes over this process's own state, which no peer's message reaches unchecked";
 const ANSWERS = "answers with what is thrown";
+const LOGS = "logs what is thrown";
 const WORKER =
   "runs in the thread that writes: its owner hears of what it throws, and fails what waits";
 const NAMES = "only declares or hands on such a function";
 
 /** By file: how many callbacks are deferred there, and what catches them. */
 const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
+  "apps/directory/src/link-tokens.ts": [1, STEP],
+  "apps/directory/src/log-pages.ts": [1, SETTLES],
   "apps/region/src/directory-finder.ts": [2, STEP],
   "apps/region/src/region-node.ts": [3, NAMES],
   "apps/region/src/service/change-feed.ts": [2, OWN],
   "apps/region/src/service/contents.ts": [1, NAMES],
   "apps/region/src/service/key-listing.ts": [1, SETTLES],
+  "apps/region/src/service/leases.ts": [2, OWN],
   "apps/region/src/service/steps.ts": [1, SETTLES],
   "apps/region/src/service/store-patience.ts": [1, SETTLES],
+  "apps/region/src/start-region.ts": [1, SETTLES],
   "apps/region/src/throttled-dial.ts": [2, OWN],
   "packages/cache/src/on-abort.ts": [1, SETTLES],
   "packages/cache/src/platform.ts": [1, NAMES],
@@ -55,11 +60,12 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "packages/certificates/src/credentials.ts": [1, SETTLES],
   "packages/http/src/answer-body.ts": [1, ANSWERS],
   "packages/http/src/body.ts": [4, SETTLES],
-  "packages/http/src/http-guard.ts": [8, SETTLES],
+  "packages/http/src/http-guard.ts": [10, SETTLES],
   "packages/http/src/http-server.ts": [14, ANSWERS],
-  "packages/http/src/pipelines.ts": [4, ANSWERS],
+  "packages/http/src/pipelines.ts": [1, ANSWERS],
   "packages/http/src/reply.ts": [6, SETTLES],
   "packages/http/src/request-limit.ts": [1, SETTLES],
+  "packages/http/src/request-turns.ts": [5, ANSWERS],
   "packages/http/src/routed-app.ts": [1, ANSWERS],
   "packages/replication/src/directory/applied-news.ts": [1, OWN],
   "packages/replication/src/directory/directory-session.ts": [1, STEP],
@@ -82,6 +88,8 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "packages/runtime/src/deadlines.ts": [1, NAMES],
   "packages/runtime/src/system-clock.ts": [1, NAMES],
   "packages/store/src/background-work.ts": [2, WORKER],
+  "packages/store/src/backup/live-backup.ts": [1, LOGS],
+  "packages/store/src/backup/snapshot-thread.ts": [3, SETTLES],
   "packages/store/src/commits.ts": [1, OWN],
   "packages/store/src/directory-log.ts": [2, OWN],
   "packages/store/src/turns.ts": [1, SETTLES],

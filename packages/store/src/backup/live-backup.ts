@@ -145,6 +145,16 @@ export class LiveBackup {
     if (this.#current === undefined) this.clear();
   }
 
+  /** Ends a backup that nobody fetches any more. Never rejects: a disk that fails now must not end the program. */
+  async #expire(current: Current): Promise<void> {
+    try {
+      await this.#end(current);
+    } catch (cause) {
+      const { message } = asMeridianError(cause);
+      this.#options.logger.warn("the files of a backup could not be removed", { why: message });
+    }
+  }
+
   async #finish(current: Current, snapshot: RunningSnapshot): Promise<void> {
     const { logger } = this.#options;
     const fields = { backup: current.id };
@@ -178,7 +188,7 @@ export class LiveBackup {
     const { clock } = this.#options;
     current.askedAtMs = clock.elapsedMs();
     current.cancel?.();
-    current.cancel = clock.after(KEEP_MS, () => void this.#end(current));
+    current.cancel = clock.after(KEEP_MS, () => void this.#expire(current));
   }
 
   #reportOf({ id, takenAtMs, copied, of, facts, failure }: Current): BackupReport {
