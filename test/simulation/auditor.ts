@@ -59,7 +59,8 @@ export class Auditor implements Tap {
   }
 
   onSend(end: End, message: string | Uint8Array): void {
-    const { linkBytes, windowBytes, readBytes, frameBytes, textBytes, recentBytes } = BOUNDS;
+    const { linkBytes, windowBytes, readBytes, textBytes, recentBytes } = BOUNDS;
+    const { frameBytes } = this.#cluster;
     const directory = this.#cluster.directoryAt(end.host);
     const directories = this.#cluster.directories.length;
     const bound =
@@ -251,7 +252,8 @@ export class Auditor implements Tap {
     inFlight.set(view.getFloat64(56, true), frame.byteLength);
     let bytes = 0;
     for (const each of inFlight.values()) bytes += each;
-    const { windowBytes, readBytes, frameBytes } = BOUNDS;
+    const { windowBytes, readBytes } = BOUNDS;
+    const { frameBytes } = this.#cluster;
     this.#within(`${end.host}: bytes in flight`, bytes, windowBytes + readBytes + frameBytes);
   }
 

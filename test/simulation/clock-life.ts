@@ -11,6 +11,7 @@ import { machineFaults, scheduleFaults } from "./faults.ts";
 import { checkConverged, heal } from "./healing.ts";
 import { drawNetwork } from "./network.ts";
 import type { Outcome } from "./scenario.ts";
+import { scheduleSessions } from "./sessions.ts";
 import { scheduleStrangers } from "./strangers.ts";
 import { START_MS, World } from "./world.ts";
 
@@ -62,7 +63,7 @@ export async function liveByWrongClocks(
   const violations = new Set<string>();
   watch(cluster, violations);
   const promised = new Map<string, Promised>();
-  work(cluster, promised);
+  scheduleSessions(cluster, work(cluster, promised), FAULTS_MS);
   // Everyone is to be a member before anyone is wrong.
   await world.run(3_000);
   const startsByMs = isCrowded ? FAULTS_MS / 2 : 0;
@@ -80,6 +81,7 @@ export async function liveByWrongClocks(
     }
   }
   for (const each of checkConverged(cluster)) violations.add(each);
+  for (const each of cluster.auditor.violations) violations.add(each);
   for (const each of checkAlive(cluster, promised)) violations.add(each);
   for (const each of checkCursors(cluster)) violations.add(each);
   const { acknowledged } = cluster;
@@ -119,7 +121,8 @@ function areEstablished({ directories, nodes }: SimulatedCluster): boolean {
   );
 }
 
-function work(cluster: SimulatedCluster, promised: Map<string, Promised>): void {
+/** Has clients write values that live for a while. Returns the keys. */
+function work(cluster: SimulatedCluster, promised: Map<string, Promised>): readonly string[] {
   const { world, nodes } = cluster;
   const keys = Array.from({ length: 5 + world.below(40) }, (_, index) => `key-${index}`);
   let count = 0;
@@ -137,6 +140,7 @@ function work(cluster: SimulatedCluster, promised: Map<string, Promised>): void 
     world.schedule(world.between(20, 150), put);
   };
   put();
+  return keys;
 }
 
 function isNearby({ process }: SimulatedNode, { nowMs }: World): boolean {

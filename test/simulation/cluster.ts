@@ -128,6 +128,8 @@ export class SimulatedCluster {
   readonly ledger = new Ledger(this.names);
   readonly acknowledged: AcknowledgedWrite[] = [];
   readonly auditor: Auditor;
+  /** The largest frame that writes make here. */
+  frameBytes: number = BOUNDS.frameBytes;
   /** The names of the writes that were in the outbox of a database when a backup of it was put in its place. */
   readonly copied = new Set<string>();
   /** Grows whenever something is lost for good, or may be, that a client has seen. */

@@ -12,6 +12,8 @@ import { World } from "./world.ts";
 
 /** Several horizons. */
 const FAULTS_MS = 25_000;
+/** Up to so many times as many keys as elsewhere may be sent again in one frame. */
+const MANY_KEYS = 10;
 /** How often who is away is noted, and something swept: while things go wrong, and once nothing does any more. */
 const WATCH_EVERY_MS = 100;
 const WATCH_CALM_MS = 250;
@@ -28,6 +30,7 @@ export async function liveBeyondHorizon(
   const network = drawNetwork(world, world.chance(0.3), 200_000);
   const size = { nodes: 3 + world.below(3), directories };
   const cluster = new SimulatedCluster(world, size, network, parts, horizonMs);
+  cluster.frameBytes *= MANY_KEYS;
   slowDisks(cluster, seed);
   for (const directory of cluster.directories) cluster.startDirectory(directory);
   for (const node of cluster.nodes) {
@@ -49,6 +52,7 @@ export async function liveBeyondHorizon(
   // Long enough for a directory that was lost at the last moment, and for what was ordered since.
   await world.run(world.nowMs + 4 * horizonMs + 20_000);
   violations.push(
+    ...cluster.auditor.violations,
     ...checkConverged(cluster),
     ...checkForgetting(cluster),
     ...checkForgotten(cluster),
