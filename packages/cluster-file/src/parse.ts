@@ -108,7 +108,13 @@ function reachable(
   if (url === undefined && host !== undefined && isWildcard(host)) {
     report(`Expected \`${path}.url\`, as nobody is reached at \`${host}\`, got nothing`);
   }
-  return { path, entry: { limits: {}, ...entry, url: withoutSlash(url ?? urlOf(entry, port)) } };
+  let reached = url ?? urlOf(entry, port);
+  if (!URL.canParse(reached)) {
+    report(`Expected \`${path}.host\` to be an address or a name, got ${shown(host)}`);
+    const { host: _, ...elsewhere } = entry;
+    reached = urlOf(elsewhere, port);
+  }
+  return { path, entry: { limits: {}, ...entry, url: withoutSlash(reached) } };
 }
 
 function withoutSlash(url: string): string {

@@ -161,6 +161,10 @@ test.each<[string, string]>([
     "Expected `directories[0].url`, as nobody is reached at `0.0.0.0`, got nothing",
   ],
   [
+    fileOf({ directories: [{ id: "d", host: "127.0.0.1.1" }] }),
+    "Expected `directories[0].host` to be an address or a name, got `127.0.0.1.1`",
+  ],
+  [
     fileOf({ directories: [{ ...DIRECTORY, lat: 1 }] }),
     "Expected `directories[0]` with members out of `id`, `host`, `port`, `tlsCert`, `tlsKey`, `tlsCa`, `tlsClientCa`, `insecureNoTls`, `tokenKeys`, `tokenFile`, `insecureNoTokens`, `data`, `allowOrigin`, `allowHost`, `limits`, `url`, got `lat`",
   ],

@@ -1,0 +1,58 @@
+/** `npm run hunt:fuzz -- [--inputs 1000000] [--seed 1] [--only frame,token] [--keep]` */
+import { parseArgs } from "node:util";
+
+import { corpusOf, keep } from "./corpus.ts";
+import { fuzz } from "./fuzz.ts";
+import { httpTarget, READERS, tokenTarget, type Target } from "./targets.ts";
+
+const { values } = parseArgs({
+  options: {
+    inputs: { type: "string", default: "100000" },
+    seed: { type: "string", default: "1" },
+    only: { type: "string", default: "" },
+    keep: { type: "boolean", default: false },
+  },
+});
+const only = values.only === "" ? undefined : values.only.split(",");
+const makers: readonly (readonly [string, () => Promise<Target>])[] = [
+  ...READERS.map((target) => [target.name, async () => target] as const),
+  ["token", tokenTarget],
+  ["http-request", httpTarget],
+];
+
+/** An input may take so long: what takes longer hangs. */
+const HANG_MS = 1_000;
+const MEBIBYTE = 1024 * 1024;
+
+function heapMiB(): number {
+  (globalThis as { gc?: () => void }).gc?.();
+  return process.memoryUsage().heapUsed / MEBIBYTE;
+}
+
+let isBad = false;
+for (const [name, make] of makers) {
+  if (only !== undefined && !only.includes(name)) continue;
+  const target = await make();
+  const options = { seed: Number(values.seed), corpus: corpusOf(name) };
+  // What a first round leaves behind is no growth: compiled code, caches.
+  await fuzz(target, { ...options, inputs: 2_000 });
+  const beforeMiB = heapMiB();
+  const startedMs = performance.now();
+  const report = await fuzz(target, { ...options, inputs: Number(values.inputs) });
+  const seconds = (performance.now() - startedMs) / 1_000;
+  const grownMiB = heapMiB() - beforeMiB;
+  const isSlow = report.slowestMs > HANG_MS && name !== "http-request";
+  isBad ||= report.faults.length > 0 || grownMiB > 16 || isSlow;
+  process.stdout.write(
+    `${name}: ${report.inputs} inputs in ${seconds.toFixed(1)} s, ${report.outcomes} outcomes, ${report.faults.length} faults, slowest ${report.slowestMs.toFixed(0)} ms, heap ${grownMiB >= 0 ? "+" : ""}${grownMiB.toFixed(1)} MiB\n`,
+  );
+  for (const { input, why } of report.faults) {
+    process.stdout.write(
+      `  ${JSON.stringify(Buffer.from(input).toString("latin1").slice(0, 300))}\n  ${why}\n`,
+    );
+  }
+  if (values.keep)
+    keep(name, [...report.found.slice(0, 60), ...report.faults.map(({ input }) => input)]);
+  await target.stop?.();
+}
+process.exitCode = isBad ? 1 : 0;

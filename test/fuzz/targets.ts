@@ -1,0 +1,241 @@
+/**
+ * What reads bytes from outside. Each target takes any bytes, and says how they were taken: `read`, or the code of the error with what
+ * its sentence has beside numbers and quotations. Whatever else it does, such as to throw something without a code, is a fault.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { decodeEntryLine } from "@meridian/cli";
+import { parseClusterFile } from "@meridian/cluster-file";
+import { startSmallRegion, until } from "@meridian/harness";
+import { decodeEscapes, readQuery, targetOf } from "@meridian/http";
+import {
+  blockOf,
+  checkBlock,
+  decodeBlock,
+  decodeDirectoryMessage,
+  decodeNodeMessage,
+  encodeBlock,
+  assembleFrame,
+  FRAME_KIND,
+  MeridianError,
+  parsePosition,
+  readFrameHeader,
+} from "@meridian/protocol";
+import { silentLogger, systemClock, systemRandom } from "@meridian/runtime";
+import {
+  createToken,
+  makeSigningKey,
+  publicKeysOf,
+  Revocations,
+  TokenVerifier,
+} from "@meridian/tokens";
+
+/** A reader of bytes. */
+export interface Target {
+  readonly name: string;
+  /** What changed inputs are made of. */
+  readonly seeds: readonly Uint8Array[];
+  /** How an input was taken. Throws or rejects for a fault. */
+  take(input: Buffer): string | Promise<string>;
+  stop?(): Promise<void>;
+}
+
+const text = (...lines: readonly string[]): readonly Uint8Array[] =>
+  lines.map((line) => Buffer.from(line));
+
+function outcomeOf(cause: unknown): string {
+  if (!(cause instanceof MeridianError) || cause.code === "INTERNAL") throw cause;
+  const [expected = ""] = cause.message.split(/, got|: /);
+  return `${cause.code} ${expected.replaceAll(/`[^`]*`|\d[\d.e+-]*/g, "#").slice(0, 60)}`;
+}
+
+/** A target that reads at once. */
+function reader(name: string, seeds: readonly Uint8Array[], read: (input: Buffer) => void): Target {
+  const take = (input: Buffer): string => {
+    try {
+      read(input);
+      return "read";
+    } catch (cause) {
+      return outcomeOf(cause);
+    }
+  };
+  return { name, seeds, take };
+}
+
+const STAMP = { time: 258_696_806_903_808, origin: 2_205_130_032_131 };
+const ENTRIES = ["greeting", "\0revoked/a", "ключ"].map((key, index) => ({
+  key,
+  value: Buffer.from("hallo"),
+  contentType: "text/plain",
+  stamp: { ...STAMP, time: STAMP.time + index },
+  expiresAtMs: index * 1e12,
+  deleted: false,
+  ...(index === 1 && { attributes: Buffer.from("abcdef") }),
+}));
+const FRAME = assembleFrame(
+  {
+    kind: FRAME_KIND.entries,
+    reportApplied: true,
+    incomplete: false,
+    count: ENTRIES.length,
+    after: 0,
+    through: 0,
+    committedThrough: 0,
+    highestTime: STAMP.time + 2,
+    sentAtMs: 1_767_225_600_124,
+    incarnation: 1_001,
+    position: 1,
+  },
+  encodeBlock(ENTRIES),
+);
+
+const CLUSTER = `cluster: shop
+directories: [{ id: main, host: 127.0.0.1, port: 7400, data: /tmp/a }]
+regions:
+  - { id: oslo, lat: 59.9, lon: 10.7, port: 7401, data: /tmp/b }
+limits: { cacheEntries: 1000, ttlDefault: 90s }
+`;
+
+/** The messages of the protocol, as its document shows them. */
+const MESSAGES: readonly string[] = [
+  ...readFileSync(new URL("../../packages/protocol/PROTOCOL.md", import.meta.url), "utf8").matchAll(
+    /^```json [\w-]+\n(.*?)^```/gms,
+  ),
+].flatMap(([, json = ""]) => (json.includes('"type"') ? [json] : []));
+
+/** Targets that need nothing that runs. */
+export const READERS: readonly Target[] = [
+  reader(
+    "http-target",
+    text("/cache/a%20b?ttl=5m&ack=all", "http://x:80/keys?prefix=%E2%82%AC#a", "/../a?b=c+d&b"),
+    (input) => {
+      const { path, query } = targetOf(input.toString("latin1"));
+      decodeEscapes(path, "INVALID_KEY");
+      readQuery(query, ["ttl", "ack", "prefix", "b"]);
+    },
+  ),
+  reader("position", text("p1.1a.2b.3c.4d.5e", "p1.0.0.0.0.0"), (input) => {
+    parsePosition(input.toString("latin1"));
+  }),
+  reader("node-message", text(...MESSAGES), (input) => {
+    decodeNodeMessage(input.toString(), 1e7);
+  }),
+  reader("directory-message", text(...MESSAGES), (input) => {
+    decodeDirectoryMessage(input.toString());
+  }),
+  reader("frame", [FRAME], (input) => {
+    const { count, highestTime } = readFrameHeader(input);
+    const block = blockOf(input);
+    decodeBlock(block, count);
+    checkBlock(block, count, highestTime);
+  }),
+  reader("cluster-file", text(CLUSTER, CLUSTER.replaceAll("regions", "# regions")), (input) => {
+    parseClusterFile(input.toString(), "cluster.yaml");
+  }),
+  reader(
+    "import-line",
+    text(
+      '{"key":"a","value":"b","encoding":"utf8","contentType":"text/plain","expiresAtMs":null}',
+      '{"key":"a","value":"YQ==","encoding":"base64","expiresAtMs":1767225600124}',
+    ),
+    (input) => {
+      decodeEntryLine(input.toString(), 1);
+    },
+  ),
+];
+
+/** Tokens: changed ones, and claims that nobody would make, signed by the right key. */
+export async function tokenTarget(): Promise<Target> {
+  const folder = mkdtempSync(join(tmpdir(), "meridian-fuzz-"));
+  const key = await makeSigningKey();
+  const path = join(folder, "keys.json");
+  writeFileSync(path, JSON.stringify(publicKeysOf([key])));
+  const watched = { clock: systemClock, logger: silentLogger };
+  const revocations = new Revocations({ ageMaxMs: 1e9, knownAtMs: 0, ...watched });
+  const verifier = await TokenVerifier.open({ path, cluster: "c", revocations, ...watched });
+  const nowMs = systemClock.nowMs();
+  const wish = { scope: "read", prefixes: [""], nodes: [], subject: "", cluster: "c" } as const;
+  const made = await createToken(key, { ...wish, nowMs, expiresAtMs: nowMs + 1e9 }, systemRandom);
+  const [, claims = ""] = made.token.split(".");
+  const none = Buffer.from('{"alg":"none"}').toString("base64url");
+  return {
+    name: "token",
+    seeds: text(`Bearer ${made.token}`, `Bearer ${none}.${claims}.`, `bearer  ${none}.${none}.AA`),
+    take: async (input) => {
+      const header = input.toString("latin1");
+      try {
+        await verifier.verify(header);
+      } catch (cause) {
+        return outcomeOf(cause);
+      }
+      // Only what says the same may pass.
+      if (header.replace(/^bearer +/i, "") === made.token) return "read";
+      throw new Error("a changed token was taken");
+    },
+    stop: async () => {
+      verifier.stop();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+const KEYS = '{"keys":["a","b"]}';
+const SET = '{"entries":[{"key":"a","value":"YQ==","encoding":"base64","ttl":"5m"}],"ack":"local"}';
+const request = (line: string, body = "", more = ""): string =>
+  `${line} HTTP/1.1\r\nHost: localhost\r\n${more}${body && `Content-Length: ${Buffer.byteLength(body)}\r\n`}\r\n${body}`;
+
+/** Whole requests as bytes, to a region that runs: targets, headers and JSON bodies as its server reads them. */
+export async function httpTarget(): Promise<Target> {
+  const folder = mkdtempSync(join(tmpdir(), "meridian-fuzz-"));
+  const options = { id: "fuzz", data: folder, directory: "http://127.0.0.1:1", standalone: true };
+  const region = await startSmallRegion({ ...options, logger: silentLogger, port: 0 });
+  await until("it serves", () => region.status === "standalone");
+  const json = "Content-Type: application/json\r\n";
+  return {
+    name: "http-request",
+    seeds: text(
+      request("GET /cache/a?stale=true", "", "Meridian-Position: p1.1.1.1\r\nIf-None-Match: *\r\n"),
+      request(
+        "PUT /cache/a%20b?ttl=5m",
+        "value",
+        'Content-Type: text/plain\r\nIf-Match: "1-1"\r\n',
+      ),
+      request("POST /batch/get", KEYS, json),
+      request("POST /batch/set", SET, json),
+      request("POST /cache?key=a&value=b"),
+      request("GET /keys?prefix=a&limit=10&after=b", "", "Origin: http://x\r\nUpgrade: h2c\r\n"),
+      'POST /batch/get HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"key\r\n0\r\n\r\n',
+      request("GET /entries?after=a&through=b&limit=1") + request("GET /status"),
+    ),
+    take: (input) => ask(region.port, input),
+    stop: async () => {
+      await region.stop();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+function ask(port: number, input: Buffer): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: "127.0.0.1" });
+    let answer = "";
+    socket.setTimeout(15_000, () => {
+      socket.destroy();
+      reject(new Error("no answer, and no end, within 15 s"));
+    });
+    socket.on("data", (chunk: Buffer) => {
+      if (answer.length < 4_096) answer += chunk.toString("latin1");
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      const [, status = "closed"] = /^HTTP\/1\.1 (\d+)/.exec(answer) ?? [];
+      const [, code = ""] = /"code":"(\w+)"/.exec(answer) ?? [];
+      if (status === "500" || code === "INTERNAL") reject(new Error(answer));
+      else resolve(`${status} ${code}`);
+    });
+    socket.end(input);
+  });
+}
