@@ -201,6 +201,8 @@ export class Auditor implements Tap {
     const node = this.#cluster.nodes.find(({ id }) => id === host);
     const info = node?.process?.replica.info();
     if (through === 0 || node === undefined || directory === undefined) return;
+    // What is as old as a node's horizon it buries instead: the cursor waits until the log has that, and this does not.
+    if (this.#cluster.horizonMs < DIRECTORY_LIMITS.horizonMs) return;
     // The link may be to a process that has died, over another log.
     if (directory.process?.log.epoch !== info?.epoch) return;
     this.#checkCovered(node, directory, through, "applied");
