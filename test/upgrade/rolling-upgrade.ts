@@ -2,14 +2,19 @@
  * A cluster of one version that becomes one of another under load, program by program, as UPGRADE.md says, and goes back again.
  * No acknowledged write may be lost, no promise to a session broken, and no request of the SDK may fail.
  */
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
+
 import {
   Cluster,
   gotOf,
   Load,
   PLACES,
+  ProxyNetwork,
   RegionRequests,
   until,
   type NodePrograms,
+  type Outpost,
 } from "@meridian/local-cluster";
 import { systemRandom } from "@meridian/runtime";
 
@@ -48,6 +53,7 @@ export async function upgrade({
   const programs = { ...before };
   const cluster = new Cluster({
     directories: DIRECTORIES,
+    network: new FixedPorts(),
     programs,
     onLost: (how) => lost.push(how),
   });
@@ -93,6 +99,23 @@ export async function upgrade({
   } finally {
     await cluster.dispose();
   }
+}
+
+/** Regions that keep their ports when they are restarted, as on machines of their own. */
+class FixedPorts extends ProxyNetwork {
+  override async add(): Promise<Outpost> {
+    const outpost = await super.add();
+    return { ...outpost, site: { ...outpost.site, port: await freePort() } };
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
 }
 
 /** Restarts every program, the directories first and the preferred one of them last. */
