@@ -47,6 +47,7 @@ export class LightNode {
       {
         onOpen: () => this.#say(this.#hello()),
         onMessage: (message) => this.#hear(message),
+        onPart: () => {},
         onDrain: () => {},
         onClose: (code, reason) => {
           clearInterval(this.#timer);

@@ -149,6 +149,7 @@ async function deafNode(directory: string): Promise<{ stop(): void }> {
         welcomed = true;
         link.pause();
       },
+      onPart: () => {},
       onDrain: () => {},
       onClose: () => {},
     },

@@ -103,6 +103,7 @@ function visit(
           if (state === "reconciling") say({ type: "reconcile", nowMs: Date.now() });
           finish();
         },
+        onPart: () => {},
         onDrain: () => {},
         onClose: (code, reason) => resolve(`${code} ${reason}`),
       },

@@ -196,7 +196,9 @@ function converse(messages: readonly NodeMessage[]): Promise<void> {
       if (left.length === 0 && ENDS[said]?.test(message)) return link.close(1000, "");
       if (/"type":"(welcome|reconcile-begin|echo)"/.test(message)) next();
     };
-    const events = { onOpen: next, onMessage, onDrain: () => {}, onClose: () => resolve() };
+    const nothing = (): void => {};
+    const rest = { onPart: nothing, onDrain: nothing, onClose: () => resolve() };
+    const events = { onOpen: next, onMessage, ...rest };
     const link: Link = dialLink(url, events, { logger: silentLogger });
   });
 }

@@ -33,6 +33,7 @@ export function scheduleStrangers(
         link.send(encodeMessage(helloOf(hello)));
       },
       onMessage: () => {},
+      onPart: () => {},
       onDrain: () => {},
       onClose: () => {},
     });

@@ -84,6 +84,7 @@ export class LinkTokens {
         }
         events.onMessage(message);
       },
+      onPart: () => events.onPart(),
       onDrain: () => events.onDrain(),
       onClose: (code, reason) => {
         this.#links.delete(guarded);

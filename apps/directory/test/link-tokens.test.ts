@@ -50,7 +50,13 @@ function open(id: string, principal: Principal = principalOf(id)): LinkEvents {
     bufferedBytes: 0,
     close: (code: number, reason: string) => void closed.push(`${id} ${code} ${reason}`),
   };
-  const nothing = { onOpen: () => {}, onMessage: () => {}, onDrain: () => {}, onClose: () => {} };
+  const nothing = {
+    onOpen: () => {},
+    onMessage: () => {},
+    onPart: () => void closed.push(`${id} part`),
+    onDrain: () => {},
+    onClose: () => {},
+  };
   return tokens.guard(link, nothing, { principal, authorization: id });
 }
 
@@ -66,6 +72,11 @@ it("a link is closed once its token has expired, and as much later as another wo
   clock.advance(2_000);
   await settled();
   expect(closed).toEqual([`a ${END}`]);
+});
+
+it("parts of messages are handed on", () => {
+  open("a").onPart();
+  expect(closed).toEqual(["a part"]);
 });
 
 it("links are closed whose tokens are good no more, and no others, each once", async () => {

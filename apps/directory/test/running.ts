@@ -84,6 +84,7 @@ export class FakeNode {
     const happened = (): void => this.#waiting.splice(0).forEach((resolve) => resolve());
     const events = {
       onOpen: happened,
+      onPart: () => {},
       onDrain: () => {},
       onMessage: (message: string | Uint8Array) => {
         if (typeof message === "string") this.messages.push(JSON.parse(message));

@@ -41,6 +41,7 @@ export function throttledDial(options: ThrottleOptions): Dial {
     };
     const watched: LinkEvents = {
       onOpen: () => events.onOpen(),
+      onPart: () => events.onPart(),
       onDrain: () => events.onDrain(),
       onMessage: (message) => {
         events.onMessage(message);

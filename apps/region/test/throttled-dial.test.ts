@@ -30,6 +30,7 @@ function throttled() {
     {
       onOpen: () => heard.push("open"),
       onMessage: (message) => heard.push(String(message)),
+      onPart: () => heard.push("part"),
       onDrain: () => heard.push("drain"),
       onClose: (code) => heard.push(`close ${code}`),
     },
@@ -49,6 +50,7 @@ it("a link is read while the disk keeps up, paused beyond the bound, and read ag
   far.onMessage("b");
   // What had arrived already is still heard, and pauses nothing twice.
   far.onMessage("c");
+  far.onPart();
   expect(said).toEqual(["pause"]);
   backlog.bytes = 51;
   clock.advance(1_000);
@@ -61,7 +63,7 @@ it("a link is read while the disk keeps up, paused beyond the bound, and read ag
   backlog.bytes = 0;
   clock.advance(20);
   expect(said).toEqual(["pause", "resume", "pause", "resume"]);
-  expect(heard).toEqual(["open", "a", "b", "c", "d"]);
+  expect(heard).toEqual(["open", "a", "b", "c", "part", "d"]);
 });
 
 it("a link that is closed while it is paused is looked after no more", () => {

@@ -9,6 +9,6 @@
  */
 export type { DirectoryLog, EntryMark } from "./directory-log.ts";
 export type { Done } from "./done.ts";
-export type { Dial, Link, LinkEvents } from "./link.ts";
+export { PART_BYTES, type Dial, type Link, type LinkEvents } from "./link.ts";
 export type { ReplicaStore } from "./replica-store.ts";
 export type { SummaryPage } from "./summary-page.ts";

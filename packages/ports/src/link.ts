@@ -8,11 +8,22 @@ export interface Link {
   close(code: number, reason: string): void;
 }
 
+/**
+ * Of how many bytes of a large message its receiver is told while they come. So a link that carries fewer in a lease of 1.5 s, 44 kB/s,
+ * is given up in the midst of one, and it can carry no large ones.
+ */
+export const PART_BYTES: number = 64 * 1024;
+
 /** What the owner of a link hears from it. */
 export interface LinkEvents {
   onOpen(): void;
   /** Text, or binary as a view on the bytes that arrived, without a copy. */
   onMessage(message: string | Uint8Array): void;
+  /**
+   * Called for every `PART_BYTES` that have come of a message that is not whole yet. A message that takes longer than a lease
+   * holds up all that is behind it, such as signs of life; that its parts come is one.
+   */
+  onPart(): void;
   /** Called when `bufferedBytes` has fallen to a quarter of what it was bounded by. */
   onDrain(): void;
   /** Called once, last; `code` is the WebSocket close code, 1006 for a connection that broke or never was. */

@@ -28,6 +28,20 @@ it("a silent node is gone within two seconds, one that beats stays", () => {
   expect(rig.directory.members.map(({ id }) => id)).toEqual(["b"]);
 });
 
+it("a node lives whose large message is still coming, and one that has not greeted is given no longer for that", () => {
+  const rig = new DirectoryRig();
+  const [silent, slow] = [rig.join("a", 1), rig.join("b", 2)];
+  const stranger = rig.connect();
+  for (let part = 0; part < 40; part += 1) {
+    rig.clock.advance(500);
+    slow.events?.onPart();
+    stranger.events?.onPart();
+  }
+  expectClosed(silent, "LEASE_EXPIRED");
+  expectClosed(stranger, "LEASE_EXPIRED");
+  expect(rig.directory.members.map(({ id }) => id)).toEqual(["b"]);
+});
+
 it("a peer that says without end that it lives loses its link, one that was held up does not", () => {
   const rig = new DirectoryRig();
   const [held, flood, other] = [rig.join("a", 1), rig.join("b", 2), rig.join("c", 3)];

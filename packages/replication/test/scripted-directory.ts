@@ -39,6 +39,8 @@ export class ScriptedDirectory {
   readonly replica: Replica;
   /** With which code the node closed its link first. */
   closed: number | undefined;
+  /** What has not left the node. */
+  bufferedBytes = 0;
   #events: LinkEvents | undefined;
 
   constructor(directories = 1, disk: ReplicaDisk = emptyReplicaDisk(1)) {
@@ -53,7 +55,14 @@ export class ScriptedDirectory {
         const close = (code: number): void => {
           this.closed ??= code;
         };
-        return { bufferedBytes: 0, send: (message) => this.#hear(message), close };
+        const bufferedBytes = (): number => this.bufferedBytes;
+        return {
+          get bufferedBytes() {
+            return bufferedBytes();
+          },
+          send: (message) => this.#hear(message),
+          close,
+        };
       },
       clock: this.clock,
       random: seededRandom(1),
@@ -71,6 +80,11 @@ export class ScriptedDirectory {
 
   say(message: DirectoryMessage): void {
     this.#events?.onMessage(encodeMessage(message));
+  }
+
+  /** A part of a large message comes. */
+  part(): void {
+    this.#events?.onPart();
   }
 
   /** The link breaks, and the node makes another. */

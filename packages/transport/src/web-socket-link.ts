@@ -19,7 +19,7 @@ import {
   TEXT_BYTES_MAX,
   type ErrorCode,
 } from "@meridian/protocol";
-import type { Link, LinkEvents } from "@meridian/ports";
+import { PART_BYTES, type Link, type LinkEvents } from "@meridian/ports";
 import type { Logger } from "@meridian/runtime";
 import type { ClientOptions, WebSocket } from "ws";
 
@@ -155,6 +155,9 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
   #isPaused = false;
   /** Pings and pongs since the last message. */
   #pings = 0;
+  /** Bytes that have come since the last message or part, and whether a message has come with the last of them. */
+  #partBytes = 0;
+  #isWhole = false;
 
   constructor(socket: WebSocket, options: SharedLinkOptions) {
     this.#socket = socket;
@@ -202,6 +205,7 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
     this.wire?.on("data", (chunk: Uint8Array) => {
       this.#share.addBytes(chunk.byteLength);
       if (this.#share.isUsedUp) this.#wait();
+      this.#countPart(chunk.byteLength);
     });
     this.#guard((events) => events.onOpen());
   }
@@ -319,8 +323,18 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
     this.#guard((events) => events.onDrain());
   };
 
+  /** Counts bytes that have come, unless they have made a message whole. */
+  #countPart(bytes: number): void {
+    this.#partBytes = this.#isWhole ? 0 : this.#partBytes + bytes;
+    this.#isWhole = false;
+    if (this.#partBytes < PART_BYTES || this.#closing !== undefined) return;
+    this.#partBytes = 0;
+    this.#guard((events) => events.onPart());
+  }
+
   /** A message has arrived. */
   #take(message: Arrived): void {
+    this.#isWhole = true;
     this.#pings = 0;
     this.#account?.completed();
     if (this.#closing !== undefined) return;

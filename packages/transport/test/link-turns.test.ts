@@ -1,4 +1,6 @@
 import { once } from "node:events";
+import { request, type IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import { expect, it } from "vitest";
 import { WebSocket } from "ws";
 
@@ -178,4 +180,46 @@ it("answers pings, and closes a link on which they come without end", async () =
 
 function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
+}
+
+it("the parts of a large message are told while it comes, and nothing of small ones", async () => {
+  const server: Recorder = new Recorder();
+  const rig = await startRig(() => server);
+  const asked = request({
+    port: rig.port,
+    path: "/replicate",
+    headers: {
+      Connection: "Upgrade",
+      Upgrade: "websocket",
+      "Sec-WebSocket-Version": "13",
+      "Sec-WebSocket-Key": Buffer.alloc(16).toString("base64"),
+    },
+  });
+  asked.end();
+  const [, socket] = (await once(asked, "upgrade")) as [IncomingMessage, Socket];
+  for (let count = 0; count < 8; count += 1) socket.write(binaryFrame(32 * 1024));
+  await server.received(8);
+  expect(server.parts).toBe(0);
+  const frame = binaryFrame(320 * 1024);
+  const piece = 64 * 1024;
+  for (let at = 0; at < 4; at += 1) {
+    socket.write(frame.subarray(at * piece, (at + 1) * piece));
+    await server.until(() => server.parts > at);
+  }
+  expect(server.messages).toHaveLength(8);
+  socket.write(frame.subarray(4 * piece));
+  await server.received(9);
+  // The last piece may come in two.
+  expect(server.parts).toBeLessThanOrEqual(5);
+  socket.destroy();
+  await server.closed();
+});
+
+/** A frame of a client with that many bytes, under a mask that changes none. */
+function binaryFrame(bytes: number): Buffer {
+  const head = Buffer.alloc(14);
+  head[0] = 0x82;
+  head[1] = 0xff;
+  head.writeBigUInt64BE(BigInt(bytes), 2);
+  return Buffer.concat([head, Buffer.alloc(bytes)]);
 }

@@ -14,6 +14,7 @@ export class Recorder implements LinkEvents {
   readonly #waiting: { readonly isTrue: () => boolean; readonly resolve: () => void }[] = [];
   readonly #hooks: Partial<LinkEvents>;
   drains = 0;
+  parts = 0;
 
   constructor(hooks: Partial<LinkEvents> = {}) {
     this.#hooks = hooks;
@@ -28,6 +29,12 @@ export class Recorder implements LinkEvents {
     this.messages.push(message);
     this.#happened("message");
     this.#hooks.onMessage?.(message);
+  }
+
+  onPart(): void {
+    this.parts += 1;
+    this.#happened("part");
+    this.#hooks.onPart?.();
   }
 
   onDrain(): void {

@@ -201,6 +201,11 @@ export class DirectorySession implements ApplyingNode {
     }
   }
 
+  /** A part of a large message has come. Who has not greeted sends none. */
+  onPart(): void {
+    if (this.hasGreeted) this.#heardAtMs = this.#host.clock.elapsedMs();
+  }
+
   onDrain(): void {
     if (this.#isClosed) return;
     this.#reconciliation.pump();

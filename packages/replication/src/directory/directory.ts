@@ -211,6 +211,7 @@ export class Directory {
     return {
       onOpen: () => {},
       onMessage: (message) => session.onMessage(message),
+      onPart: () => session.onPart(),
       onDrain: () => session.onDrain(),
       onClose: (code, reason) => this.#drop(session, `link closed (${code}) ${reason}`),
     };

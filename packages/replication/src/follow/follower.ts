@@ -200,6 +200,10 @@ export class Follower implements HorizonMember, ReconcilingParty {
       welcomed: (link, welcome) => this.#onWelcome(link, welcome),
       told: (message) => this.#onMessage(message),
       frameCame: (bytes) => this.#onFrame(bytes),
+      partCame: () => {
+        this.#membersAtMs = this.#context.clock.elapsedMs();
+        this.#progress.start();
+      },
       down: () => {
         this.#reconciliation.stop();
         this.#context.events.emit.followerChanged();
@@ -303,6 +307,7 @@ export class Follower implements HorizonMember, ReconcilingParty {
       logWaits: this.#position.behind > 0,
       reconciles: this.#reconciliation.isActive,
       waitsForTurn: this.#reconciliation.isWaiting,
+      bufferedBytes: this.#link.bufferedBytes,
     });
     if (!isStalled) return;
     const said = `Expected progress within ${this.#limits.stallMs} ms, got none`;

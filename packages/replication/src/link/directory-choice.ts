@@ -149,6 +149,7 @@ export class DirectoryChoice {
           this.#endProbe(link);
           this.#onStanding(directory, standing);
         },
+        onPart: () => {},
         onDrain: () => {},
         onClose: () => {
           this.#probes.get(link)?.();

@@ -11,7 +11,12 @@ export interface Expected {
   readonly reconciles: boolean;
   /** A reconciliation has not begun. */
   readonly waitsForTurn: boolean;
+  /** Bytes that have not left this process. The directory cannot have answered them. */
+  readonly bufferedBytes: number;
 }
+
+/** How much a link carries at least, in bytes a millisecond. */
+const BYTES_PER_MS = 64;
 
 /** How many times longer a node waits for its turn to reconcile than for an answer. */
 const TURN_PATIENCE = 12;
@@ -34,7 +39,7 @@ export class ProgressWatch {
     this.#levelAtMs = clock.elapsedMs();
   }
 
-  /** A link has just come up. */
+  /** A link has just come up, or it carries something that is in front of all that is waited for. */
   start(): void {
     const nowMs = this.#clock.elapsedMs();
     this.#outboxMovedAtMs = this.#logMovedAtMs = this.#reconcileMovedAtMs = nowMs;
@@ -53,14 +58,17 @@ export class ProgressWatch {
   }
 
   /** Whether anything should have moved and has not, for longer than the bound. */
-  isStalled({ outboxWaits, logWaits, reconciles, waitsForTurn }: Expected): boolean {
+  isStalled(expected: Expected): boolean {
+    const { outboxWaits, logWaits, reconciles, waitsForTurn, bufferedBytes } = expected;
     if (!this.#rules.stallsAreNoticed) return false;
     const nowMs = this.#clock.elapsedMs();
     if (!outboxWaits) this.#outboxMovedAtMs = nowMs;
     if (!logWaits || reconciles) this.#logMovedAtMs = nowMs;
-    const isAtRest = nowMs - Math.min(this.#outboxMovedAtMs, this.#logMovedAtMs) > this.#stallMs;
+    const restMs = nowMs - Math.min(this.#outboxMovedAtMs, this.#logMovedAtMs);
+    const reconcileRestMs = reconciles ? nowMs - this.#reconcileMovedAtMs : 0;
+    const leavingMs = bufferedBytes / BYTES_PER_MS;
     const patienceMs = this.#stallMs * (waitsForTurn ? TURN_PATIENCE : 1);
-    return isAtRest || (reconciles && nowMs - this.#reconcileMovedAtMs > patienceMs);
+    return restMs > this.#stallMs + leavingMs || reconcileRestMs > patienceMs + leavingMs;
   }
 
   /** How long it has been since the node was level with the directory, in whole milliseconds. */

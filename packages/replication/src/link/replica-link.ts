@@ -34,6 +34,8 @@ export interface LinkEvents<Message extends DirectoryMessage> {
   welcomed(link: Link, welcome: Welcome, askedAtMs: number): void;
   told(message: Message): void;
   frameCame(bytes: Uint8Array): void;
+  /** A part of a large message has come. Whatever else the directory has said is behind it. */
+  partCame(): void;
   /** The link is gone. Emitted once for each `welcomed`. */
   down(): void;
   /** Everything that was sent has left this process. A party that sends only answers does not need it. */
@@ -191,6 +193,9 @@ export class ReplicaLink<Message extends DirectoryMessage> implements LinkFacts 
       onMessage: (message) => {
         if (this.#link === link) this.#onMessage(link, message);
       },
+      onPart: () => {
+        if (this.#link === link && this.#welcomed) this.#onPart();
+      },
       onDrain: () => {
         if (this.#link === link) this.#context.events.emit.drained?.();
       },
@@ -226,6 +231,11 @@ export class ReplicaLink<Message extends DirectoryMessage> implements LinkFacts 
       if (!(error instanceof MeridianError)) throw error;
       this.reset(error);
     }
+  }
+
+  #onPart(): void {
+    this.#heardAtMs = this.#context.clock.elapsedMs();
+    this.#context.events.emit.partCame();
   }
 
   #hear(message: Exclude<DirectoryMessage, Welcome>): void {

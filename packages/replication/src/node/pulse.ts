@@ -104,9 +104,10 @@ export class Pulse {
   /**
    * Why to give the link up, undefined to keep it: a message may have been lost without the link breaking, and then nothing moves
    * although something should. A directory that cannot write its log is given up if there is another directory. A node whose disk
-   * is full moves on only when the disk has room again, and then needs a new link.
+   * is full moves on only when the disk has room again, and then needs a new link. `bufferedBytes` are those that the link has yet to
+   * carry.
    */
-  stall(): MeridianError | undefined {
+  stall(bufferedBytes: number): MeridianError | undefined {
     const { progress, submitter, position, reconciliation, disk } = this.#parts;
     const { limits, directories } = this.#context;
     const { isHeld } = submitter;
@@ -124,6 +125,7 @@ export class Pulse {
       logWaits: position.behind > 0,
       reconciles: reconciliation.isActive,
       waitsForTurn: reconciliation.isWaiting,
+      bufferedBytes,
     });
     if (!isStalled) return undefined;
     if (isHeld) return new MeridianError("STORE_FULL", "The directory cannot write its log");

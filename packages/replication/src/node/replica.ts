@@ -242,6 +242,7 @@ export class Replica {
       welcomed: (link, welcome, askedAtMs) => this.#onWelcome(link, welcome, askedAtMs),
       told: (message) => this.#onMessage(message),
       frameCame: (bytes) => this.#onFrame(bytes),
+      partCame: () => this.#progress.start(),
       drained: () => this.#submitter.pump(),
       down: () => this.#onDown(),
       incarnationReused: () => this.#adopt(),
@@ -426,7 +427,7 @@ export class Replica {
   }
 
   #checkPulse(): void {
-    const stall = this.#pulse.stall();
+    const stall = this.#pulse.stall(this.#link.bufferedBytes);
     if (stall !== undefined) this.#link.reset(stall);
     this.#updateStatus();
   }
