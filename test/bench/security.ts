@@ -121,7 +121,7 @@ async function linkRate(secure: boolean): Promise<number> {
   let stop = (): void => {};
   const rate = await new Promise<number>((resolve, reject) => {
     let received = 0;
-    const nothing = { onOpen: () => {}, onDrain: () => {}, onClose: () => {} };
+    const nothing = { onOpen: () => {}, onPart: () => {}, onDrain: () => {}, onClose: () => {} };
     const listener = new LinkListener({
       ...parts,
       cuts,
