@@ -44,7 +44,8 @@ const NAMES = "only declares or hands on such a function";
 const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "apps/directory/src/link-tokens.ts": [1, STEP],
   "apps/directory/src/log-pages.ts": [1, SETTLES],
-  "apps/region/src/directory-finder.ts": [2, STEP],
+  "apps/region/src/ask-status.ts": [1, SETTLES],
+  "apps/region/src/directory-finder.ts": [1, STEP],
   "apps/region/src/region-node.ts": [3, NAMES],
   "apps/region/src/service/change-feed.ts": [2, OWN],
   "apps/region/src/service/contents.ts": [1, NAMES],

@@ -204,6 +204,7 @@ export class RegionNode implements ServedNode {
       damage: this.service.admission.damage?.message ?? null,
       shortage: store.shortage?.message ?? null,
       directory: this.#options.directories[this.#replica.info().directory] ?? null,
+      directories: this.#options.directories,
       directoriesFound: this.#finder.found,
       replica: this.#replica.info(),
       gauges: this.metrics.levels(),

@@ -39,6 +39,7 @@ import { registerBuild, registerProcess } from "@meridian/supervision";
 import type { Revocations } from "@meridian/tokens";
 import { dialLink, linkCuts } from "@meridian/transport";
 
+import { findDirectories, type JoinOptions } from "./join.ts";
 import { HttpListener } from "./listeners/http/http-listener.ts";
 import { RegionNode } from "./region-node.ts";
 import { throttledDial } from "./throttled-dial.ts";
@@ -91,14 +92,16 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
   const options = { ...defaultsOf(REGION_OPTIONS), logger: silentLogger, ...given };
   const { clock = systemClock, random = systemRandom, logger } = options;
   const place = placeOf(options);
-  const directories = [options.directory].flat().map((each) => each.replace(/\/+$/, ""));
+  const dials = dialledBy(options);
   const metrics = new Metrics();
-  const security = await Security.open({ flags: options, dials: directories, clock, logger });
+  const security = await Security.open({ flags: options, dials, clock, logger });
   let started: RegionNode | undefined;
   const store = await openStore({ ...options, clock, random }, () => started);
   const slow = new SlowRequests(clock, logger, options.slowRequest ?? Infinity);
   let http: HttpListener;
+  let directories: readonly string[];
   try {
+    directories = await directoriesOf(options, dials, security);
     await learnRevocations(store, security.revocations, clock);
     http = await listen({ ...options, clock }, { security, metrics, slow });
   } catch (failure) {
@@ -153,6 +156,32 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
     },
     stop: () => (stopped ??= stop()),
   };
+}
+
+/** The URLs of the directories, or of the members that know them. Throws `INVALID_CONFIG` where both are given. */
+function dialledBy({
+  directory,
+  join: members,
+}: Required<Pick<RegionOptions, "directory" | "join">>): readonly string[] {
+  const bare = (url: string): string => url.replace(/\/+$/, "");
+  const directories = [directory].flat().map(bare);
+  if (members === null) return directories;
+  const unset = [defaultsOf(REGION_OPTIONS).directory].flat().map(bare);
+  if (directories.join() === unset.join()) return members.map(bare);
+  throw new MeridianError(
+    "INVALID_CONFIG",
+    "Expected either directories (--directory) or members that know them (--join), got both",
+  );
+}
+
+/** The URLs of the directories, which are asked for where members are named instead. */
+async function directoriesOf(
+  options: Pick<JoinOptions, "cluster" | "data" | "logger"> & { readonly join: unknown },
+  dials: readonly string[],
+  { dialing }: Security,
+): Promise<readonly string[]> {
+  if (options.join === null) return dials;
+  return findDirectories({ ...options, members: dials, credentials: dialing });
 }
 
 /** Dials the directory at an index, and reads from it no faster than the store takes in. */

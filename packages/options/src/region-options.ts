@@ -50,6 +50,14 @@ const ROWS = [
     description: "The URLs of the directories, with commas, the preferred one first.",
   },
   {
+    name: "join",
+    kind: "urls",
+    // The file lists all directories.
+    file: null,
+    description:
+      "The URLs of any regions or directories of the cluster, with commas, instead of `--directory`: asked at each start which directories there are.",
+  },
+  {
     name: "standalone",
     kind: "switch",
     file: "process",

@@ -185,6 +185,13 @@ export const regionStatus = v.object({
     "Why the store takes no new values now, if it does not.",
   ),
   directory: described(v.nullable(v.string()), "The URL of the directory it is at or dials."),
+  // Regions before 0.3 do not say it.
+  directories: v.optional(
+    described(
+      v.array(v.string()),
+      "The URLs of the directories that it dials, the preferred one first.",
+    ),
+  ),
   directoriesFound: described(
     v.nullable(v.string()),
     "What was found where the directories ought to be, if none has ever admitted the region.",
