@@ -19,10 +19,14 @@ const DOCUMENT = readFileSync(join(ROOT, "packages/ARCHITECTURE.md"), "utf8");
 /** The gauges that the document says a program has: its column is the second or third. */
 function documented(column: 2 | 3): string[] {
   const rows = DOCUMENT.split("\n").map((line) => line.split("|").map((cell) => cell.trim()));
-  return rows
-    .filter((row) => row.length === 8 && row[column] === "yes")
-    .map((row) => row[5]?.replaceAll("`", "") ?? "")
-    .toSorted();
+  return (
+    rows
+      .filter((row) => row.length === 8 && row[column] === "yes")
+      .map((row) => row[5]?.replaceAll("`", "") ?? "")
+      // A bound that is a part of another queue's.
+      .filter((name) => name !== "–")
+      .toSorted()
+  );
 }
 
 async function gaugesOf(url: string): Promise<readonly Gauge[]> {

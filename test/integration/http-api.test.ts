@@ -48,6 +48,8 @@ const QUESTIONS: Readonly<Record<string, Question>> = {
   "GET /quarantine/{id}": { path: "/quarantine/1" },
   "DELETE /quarantine/{id}": { path: "/quarantine/2" },
   "POST /quarantine/{id}/replay": { path: "/quarantine/3/replay" },
+  "PUT /revocations/{id}": { path: "/revocations/lost?ttl=1h" },
+  "GET /revocations": {},
   "GET /status": {},
   "GET /metrics": {},
   "POST /backup": {},

@@ -162,7 +162,7 @@ test.each<[string, string]>([
   ],
   [
     fileOf({ directories: [{ id: "d", host: "127.0.0.1.1" }] }),
-    "Expected `directories[0].host` to be an address or a name, got `127.0.0.1.1`",
+    'Expected `directories[0].host` to be an address or a name, got `"127.0.0.1.1"`',
   ],
   [
     fileOf({ directories: [{ ...DIRECTORY, lat: 1 }] }),
@@ -216,7 +216,7 @@ test.each<[string, string]>([
   ],
   [
     fileOf({ regions: [{ ...REGION, limits: { lagMax: "1s" } }] }),
-    "Expected `regions[0].limits` with members out of `cacheEntries`, `cacheBytes`, `valueBytesMax`, `storeBytesMax`, `ttlDefault`, `durability`, `connectionsMax`, `expiredGrace`, got `lagMax`",
+    "Expected `regions[0].limits` with members out of `cacheEntries`, `cacheBytes`, `valueBytesMax`, `storeBytesMax`, `ttlDefault`, `tokenAgeMax`, `durability`, `connectionsMax`, `rateLimit`, `rateBurst`, `expiredGrace`, got `lagMax`",
   ],
   [
     fileOf({ log: { level: "loud" } }),
