@@ -55,8 +55,7 @@ export default defineConfig({
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 120_000,
-          // Each file starts a cluster of its own, and spends most of its time waiting.
-          maxWorkers: 2 * availableParallelism(),
+          // Each file starts a cluster of its own. Twice as many leave each too little of a processor for its leases.
           sequence: { groupOrder: 1 },
         },
       },
