@@ -138,11 +138,12 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
       tuning,
       onDamaged,
     });
-    await learnRevocations(log, security.revocations);
   } catch (failure) {
     await server.close(0);
     throw failure;
   }
+  const opened = log;
+  await security.learn((revocations) => learnRevocations(opened, revocations));
   if (options.horizon < SHORT_HORIZON_MS) {
     logger.warn("deletes are remembered for so short a time as only drills need it", {
       horizonMs: options.horizon,

@@ -102,7 +102,7 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
   let directories: readonly string[];
   try {
     directories = await directoriesOf(options, dials, security);
-    await learnRevocations(store, security.revocations, clock);
+    await security.learn((revocations) => learnRevocations(store, revocations, clock));
     http = await listen({ ...options, clock }, { security, metrics, slow });
   } catch (failure) {
     await store.close();

@@ -5,6 +5,7 @@ import {
   type DialCredentials,
   type ServerCredentials,
 } from "@meridian/certificates";
+import { asMeridianError } from "@meridian/protocol";
 import type { Clock, Logger } from "@meridian/runtime";
 import { OwnToken, Revocations, TokenVerifier } from "@meridian/tokens";
 
@@ -42,12 +43,14 @@ export class Security {
   /** Which tokens have been revoked. To be told of entries of the cluster's data. */
   readonly revocations: Revocations;
   readonly #flags: SecurityFlags;
+  readonly #logger: Logger;
   readonly #credentials: Credentials;
   readonly #own: OwnToken;
   readonly #knownAt: KnownAt;
 
   private constructor(flags: SecurityFlags, parts: Parts) {
     this.#flags = flags;
+    this.#logger = parts.logger;
     this.#credentials = parts.credentials;
     this.#own = parts.own;
     this.#knownAt = parts.knownAt;
@@ -70,7 +73,21 @@ export class Security {
       tokenKeys === null || insecureNoTokens
         ? undefined
         : await TokenVerifier.open({ path: tokenKeys, cluster, revocations, ...watched });
-    return new Security(flags, { credentials, own, knownAt, revocations, authenticator });
+    return new Security(flags, { credentials, own, logger, knownAt, revocations, authenticator });
+  }
+
+  /**
+   * Has `read` take the revocations out of the program's data. Where they cannot be read, the program starts all the same, to say what is
+   * wrong, and takes only young tokens. Never rejects.
+   */
+  async learn(read: (revocations: Revocations) => Promise<void>): Promise<void> {
+    try {
+      await read(this.revocations);
+    } catch (cause) {
+      const { code, message: why } = asMeridianError(cause);
+      this.#logger.error("revoked tokens cannot be read; only young ones are taken", { code, why });
+      this.revocations.lose();
+    }
   }
 
   /** What a server is to know of it. */
@@ -120,6 +137,7 @@ export class Security {
 interface Parts {
   readonly credentials: Credentials;
   readonly own: OwnToken;
+  readonly logger: Logger;
   readonly knownAt: KnownAt;
   readonly revocations: Revocations;
   readonly authenticator: TokenVerifier | undefined;

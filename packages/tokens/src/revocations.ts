@@ -39,6 +39,8 @@ export class Revocations {
   readonly #until = new Map<string, number>();
   readonly #callbacks: (() => void)[] = [];
   #knownAtMs: number;
+  /** What was known cannot be read any more. */
+  #isLost = false;
   /** How many there were when those that have expired were last dropped. */
   #swept = 0;
 
@@ -98,7 +100,13 @@ export class Revocations {
 
   /** Takes note that the list was whole at a moment, in milliseconds since the Unix epoch. */
   confirm(atMs: number): void {
-    this.#knownAtMs = Math.max(this.#knownAtMs, atMs);
+    if (!this.#isLost) this.#knownAtMs = Math.max(this.#knownAtMs, atMs);
+  }
+
+  /** Takes note that what was known cannot be read: from here on the list counts as one that was never whole. */
+  lose(): void {
+    this.#isLost = true;
+    this.#knownAtMs = 0;
   }
 
   /** Throws `REVOCATIONS_UNKNOWN` for a token that may have been revoked so long ago that it must not be taken any more. */

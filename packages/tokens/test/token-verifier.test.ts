@@ -167,6 +167,14 @@ describe("a program that may not know of all revocations", () => {
     fresh.checkAge({ issuedAtMs: nowMs - DAY_MS });
     expect(() => fresh.checkAge({ issuedAtMs: nowMs - DAY_MS - 1 })).toThrow("--token-age-max");
   });
+
+  it("takes young tokens only, where what it has known cannot be read, however whole the rest is", () => {
+    revocations.lose();
+    revocations.confirm(clock.nowMs());
+    const issuedAtMs = clock.nowMs() - DAY_MS - 1;
+    expect(() => revocations.checkAge({ issuedAtMs })).toThrow("--token-age-max");
+    revocations.checkAge({ issuedAtMs: issuedAtMs + 1 });
+  });
 });
 
 describe("a file of keys", () => {
