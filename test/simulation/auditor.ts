@@ -1,6 +1,7 @@
 /** Watches a cluster while it runs, for what must hold at every moment and not only in the end. */
 import {
   compareStamps,
+  decodeBlock,
   isPurgeable,
   type AckLevel,
   type Cursor,
@@ -30,6 +31,13 @@ const RECONCILIATIONS_MAX = 4;
 export interface Promises {
   acknowledgements: number;
   positions: number;
+}
+
+/** Whether a node's outbox has something for that key: what it has buried it may have forgotten by then, but not before the log knows. */
+function isOnItsWay({ disk }: SimulatedNode, key: string): boolean {
+  return disk.outbox
+    .filter(({ position }) => position > disk.outboxAcknowledged)
+    .some(({ block, count }) => decodeBlock(block, count).some((entry) => entry.key === key));
 }
 
 export class Auditor implements Tap {
@@ -222,6 +230,7 @@ export class Auditor implements Tap {
       // By the stamp that it has in the log: a node may have given what it sends there again another one.
       if (held !== undefined && compareStamps(held.stamp, entry.stamp) >= 0) continue;
       if (held !== undefined && names.isAtLeast(held.stamp, names.nameOf(entry.stamp))) continue;
+      if (entry.stamp.time <= node.disk.horizon && isOnItsWay(node, entry.key)) continue;
       const has = held === undefined ? "nothing" : names.nameOf(held.stamp);
       const said = `${node.id}: ${what} at ${through}, past ${entry.key} at ${sequence}`;
       this.report(`${said}, of which its disk has ${has}`);
