@@ -71,10 +71,11 @@ export class DirectoryFinder {
 /** What answers at a URL: `the region …`, `a directory of cluster …`, `another program (…)`, or `silent (…)`. Never throws. */
 export async function lookAt(url: string, credentials: Credentials = {}): Promise<string> {
   const asked = await askStatus(url, credentials);
-  return typeof asked === "string" ? asked : describe(asked);
+  return typeof asked === "string" ? asked : describeAnswer(asked);
 }
 
-function describe({ status, code, server }: AskedStatus): string {
+/** What it is that has answered, in words. */
+export function describeAnswer({ status, code, server }: AskedStatus): string {
   const cluster = nameOf(status["cluster"]);
   if (isObject(status["replica"])) {
     return `no directory but the region ${nameOf(status["id"])} of cluster ${cluster}`;

@@ -9,6 +9,7 @@ import { isLoopback } from "@meridian/http";
 import { MeridianError } from "@meridian/protocol";
 import type { Logger } from "@meridian/runtime";
 
+import { describeAnswer } from "./directory-finder.ts";
 import { askStatus, isObject, type AskedStatus, type Credentials } from "./ask-status.ts";
 
 /** Whom to ask, and for which cluster. */
@@ -64,11 +65,7 @@ async function directoriesAt(
   const answer = await askStatus(url, credentials);
   if (typeof answer === "string") return answer;
   const named = namedIn(url, answer);
-  if (named === undefined) {
-    return answer.status["code"] === "UNAUTHENTICATED"
-      ? "one that wants a good token (--token-file)"
-      : `another program (HTTP ${answer.code})`;
-  }
+  if (named === undefined) return describeAnswer(answer);
   const got = answer.status["cluster"];
   if (got !== cluster) return `one of cluster \`${String(got).slice(0, 63)}\``;
   const reachable = named.filter((each) => isGoodFrom(url, each));
