@@ -55,7 +55,8 @@ export default defineConfig({
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 120_000,
-          // Each file starts a cluster of its own. Twice as many leave each too little of a processor for its leases.
+          // Each file starts a cluster of its own. No more files run at once than there are processors: with twice as many,
+          // nodes lose their leases.
           sequence: { groupOrder: 1 },
         },
       },

@@ -9,8 +9,8 @@ export interface Link {
 }
 
 /**
- * Of how many bytes of a large message its receiver is told while they come. So a link that carries fewer in a lease of 1.5 s, 44 kB/s,
- * is given up in the midst of one, and it can carry no large ones.
+ * While a large message arrives, its receiver is told each time that so many bytes more have come. A connection that carries fewer than
+ * that within a lease (with one of 1.5 s: less than 44 kB/s) is closed in the midst of such a message.
  */
 export const PART_BYTES: number = 64 * 1024;
 
