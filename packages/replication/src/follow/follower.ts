@@ -28,7 +28,7 @@ import { LogPosition } from "../intake/log-position.ts";
 import { REPLICA_LIMITS, type ReplicaLimits } from "../limits.ts";
 import { ProgressWatch } from "../link/progress-watch.ts";
 import { isForFollower, type FollowerLinkMessage } from "../link/link-messages.ts";
-import { ReplicaLink, type LinkEvents } from "../link/replica-link.ts";
+import { ReplicaLink, type ReplicaLinkEvents } from "../link/replica-link.ts";
 import type { Sequencer } from "../order/sequencer.ts";
 import { Reconciliation, type ReconcilingParty } from "../reconcile/reconciliation.ts";
 import type { Rules } from "../rules.ts";
@@ -72,7 +72,7 @@ export interface PeerInfo {
 const LIMITS: Partial<ReplicaLimits> = { backoffMaxMs: 1_000, connectMs: 2_000 };
 
 /** What the link and the applier of a follower tell it. */
-type FollowerEvents = ApplierEvents & LinkEvents<FollowerLinkMessage>;
+type FollowerEvents = ApplierEvents & ReplicaLinkEvents<FollowerLinkMessage>;
 
 /** Copies what is new in one other directory's log into this directory's log. */
 export class Follower implements HorizonMember, ReconcilingParty {

@@ -2,7 +2,7 @@
  * Keeps a node connected to its directory: dials, greets, keeps the lease alive, notices silence, and comes
  * back by itself after any break, with jittered exponential back-off.
  */
-import type { Dial, Link, LinkEvents as SocketEvents } from "@meridian/ports";
+import type { Dial, Link, LinkEvents } from "@meridian/ports";
 import {
   closeCodeOf,
   decodeDirectoryMessage,
@@ -24,8 +24,8 @@ import { checkWelcome, type Greeting } from "./directory-claims.ts";
 import type { DirectoryChoice } from "./directory-choice.ts";
 import type { IsForParty } from "./link-messages.ts";
 
-/** What a link tells its owner, and asks of it. */
-export interface LinkEvents<Message extends DirectoryMessage> {
+/** What a `ReplicaLink` tells its owner, and asks of it. */
+export interface ReplicaLinkEvents<Message extends DirectoryMessage> {
   /** Asks for the introduction, which is made anew for each link. */
   greeting(): Hello | Follow;
   /** Asks for a sign of life. */
@@ -60,7 +60,7 @@ export interface LinkContext<Message extends DirectoryMessage> {
   readonly logger: Logger;
   readonly deadlines: Deadlines;
   readonly limits: ReplicaLimits;
-  readonly events: Emitter<LinkEvents<Message>>;
+  readonly events: Emitter<ReplicaLinkEvents<Message>>;
 }
 
 /** Codes with which a directory refuses a peer until the operator has done something. */
@@ -182,7 +182,7 @@ export class ReplicaLink<Message extends DirectoryMessage> implements LinkFacts 
 
   #connect(): void {
     const { dial, limits, deadlines } = this.#context;
-    const events: SocketEvents = {
+    const events: LinkEvents = {
       onOpen: () => {
         if (this.#link !== link) return;
         this.#opened = true;

@@ -12,7 +12,7 @@ import type { Emitter } from "../events.ts";
 import type { ApplierEvents } from "../intake/applier.ts";
 import { REPLICA_LIMITS, type ReplicaLimits } from "../limits.ts";
 import type { NodeLinkMessage } from "../link/link-messages.ts";
-import type { LinkEvents } from "../link/replica-link.ts";
+import type { ReplicaLinkEvents } from "../link/replica-link.ts";
 import type { Rules } from "../rules.ts";
 import { AdmittedTime } from "../time/admitted-time.ts";
 import { ClusterClock } from "../time/cluster-clock.ts";
@@ -42,7 +42,7 @@ export interface NodeContext extends Required<
 }
 
 /** What the parts of a node's machine tell it. */
-export interface NodeEvents extends ApplierEvents, Required<LinkEvents<NodeLinkMessage>> {
+export interface NodeEvents extends ApplierEvents, Required<ReplicaLinkEvents<NodeLinkMessage>> {
   /** The node's own writes are durable. Their writers are answered after this. */
   durable(
     frame: OutboxFrame,
