@@ -72,15 +72,14 @@ export async function deleteEntry(
   return answerWritten(exchange, result, { deleted: result.deleted });
 }
 
-type Written = Described<typeof written>;
-type WrittenAnswer = JsonAnswer<Written>;
+type WrittenAnswer = JsonAnswer<Described<typeof written>>;
 
 /** The answer to a write of one key, with what else there is to say of it. */
 export function answerWritten<Facts extends object = object>(
   exchange: RegionExchange,
   { entries, acknowledged }: WriteResult,
   facts?: Facts,
-): JsonAnswer<Written & Facts> {
+): JsonAnswer<Described<typeof written> & Facts> {
   const [entry] = entries;
   if (entry === undefined)
     throw new MeridianError("INTERNAL", "Expected a written entry, got none");
