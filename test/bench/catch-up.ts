@@ -15,7 +15,7 @@ import { parseArgs } from "node:util";
 import Database from "better-sqlite3";
 import {
   Cluster,
-  type Digest,
+  type PartyDigest,
   FIVE_PLACES,
   getJson,
   ProxyNetwork,
@@ -74,7 +74,7 @@ async function same(urls: readonly string[], count: number): Promise<void> {
   await until(
     `${count} entries everywhere`,
     async () => {
-      const digests = await Promise.all(urls.map((url) => getJson<Digest>(`${url}/digest`)));
+      const digests = await Promise.all(urls.map((url) => getJson<PartyDigest>(`${url}/digest`)));
       const [first] = digests;
       return digests.every(
         (each) => each.count === count && each.fingerprint === first?.fingerprint,

@@ -13,17 +13,13 @@ import {
   startDirectories,
   type Cluster,
   type Line,
+  type PartyDigest,
 } from "@meridian/harness";
 
 interface Standing {
   readonly logId: number;
   readonly head: number;
   readonly peers: readonly { readonly logId: number; readonly applied: number }[];
-}
-
-interface Digest {
-  readonly count: number;
-  readonly fingerprint: string;
 }
 
 /** A node, and what it has told of the directories that took it in. */
@@ -83,7 +79,7 @@ async function converge(group: Cluster, nodes: readonly Node[], count: number): 
   const running = group.directories.filter(({ program }) => program.isRunning);
   const urls = [...running, ...nodes].map(({ url }) => url);
   await until(`${count} equal entries everywhere`, async () => {
-    const digests = await Promise.all(urls.map((url) => getJson<Digest>(`${url}/digest`)));
+    const digests = await Promise.all(urls.map((url) => getJson<PartyDigest>(`${url}/digest`)));
     const prints = new Set(digests.map(({ fingerprint }) => fingerprint));
     return prints.size === 1 && digests.every((digest) => digest.count === count);
   });

@@ -8,7 +8,7 @@ import { parseStamp } from "@meridian/protocol";
 import { seededRandom, type Random } from "@meridian/runtime";
 import {
   Cluster,
-  type Digest,
+  type PartyDigest,
   FIVE_PLACES,
   type Network,
   type Region,
@@ -39,7 +39,7 @@ export interface StormReport {
   readonly stormMs: number;
   /** From the end of all faults and writes to equal digests. */
   readonly convergenceMs: number;
-  readonly digest: Digest;
+  readonly digest: PartyDigest;
   /** Promises that are broken, at any region, in plain words. */
   readonly wrong: readonly string[];
   /** What no fault excuses, as the programs said it. */

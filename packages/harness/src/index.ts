@@ -1,12 +1,12 @@
 // What tests use of the clusters themselves, so that they find everything in one place.
 export {
   Cluster,
-  type Digest,
   FIVE_PLACES,
   type Line,
   LinkProxy,
   type ListedNode,
   type Network,
+  type PartyDigest,
   Program,
   ProxyNetwork,
   Region,

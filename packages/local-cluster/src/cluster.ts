@@ -11,7 +11,7 @@ import { DirectoryStation, Region, type RegionSettings, type StationParts } from
 import { until } from "./until.ts";
 
 /** Everything a party holds, in short. */
-export interface Digest {
+export interface PartyDigest {
   readonly count: number;
   readonly fingerprint: string;
 }
@@ -165,14 +165,14 @@ export class Cluster {
   }
 
   /** What each party holds, in short. */
-  digests(): Promise<readonly Digest[]> {
+  digests(): Promise<readonly PartyDigest[]> {
     return Promise.all(
       this.urls.map(async (url) => {
         const response = await this.#fetch(`${url}/digest`, {
           signal: AbortSignal.timeout(15_000),
         });
         if (!response.ok) throw new Error(`Expected a digest of ${url}, got ${response.status}`);
-        return (await response.json()) as Digest;
+        return (await response.json()) as PartyDigest;
       }),
     );
   }
@@ -181,9 +181,9 @@ export class Cluster {
    * Resolves once every directory and every region hold the same entries, `count` of them where that is given, to what
    * that is in short. Rejects after `deadlineMs` milliseconds, 20 000 by default.
    */
-  async converged(count?: number, deadlineMs?: number): Promise<Digest> {
-    let last: readonly Digest[] = [];
-    const probe = async (): Promise<Digest | undefined> => {
+  async converged(count?: number, deadlineMs?: number): Promise<PartyDigest> {
+    let last: readonly PartyDigest[] = [];
+    const probe = async (): Promise<PartyDigest | undefined> => {
       last = await this.digests();
       const [first] = last;
       const wanted = count ?? first?.count;

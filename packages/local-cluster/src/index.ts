@@ -1,4 +1,4 @@
-export { Cluster, type ClusterParts, type Digest, type ListedNode } from "./cluster.ts";
+export { Cluster, type ClusterParts, type PartyDigest, type ListedNode } from "./cluster.ts";
 export { Ledger, type Attempt, type Got, type Order } from "./ledger.ts";
 export type { Line, Network, Outpost, Site } from "./line.ts";
 export { LinkProxy, type Flow } from "./link-proxy.ts";

@@ -12,13 +12,13 @@ import { entryPageOf, type EntryPageQuery } from "./entry-page.ts";
 
 const defer = (callback: () => void): unknown => setImmediate(callback);
 
-type Digest = Described<typeof digest>;
+type StoreDigest = Described<typeof digest>;
 
 /** Tells what a node holds. */
 export class Contents {
   readonly #store: SqliteReplicaStore;
   readonly #replica: Pick<Replica, "info" | "nowMs">;
-  #digesting: Promise<Digest> | undefined;
+  #digesting: Promise<StoreDigest> | undefined;
 
   constructor(store: SqliteReplicaStore, replica: Pick<Replica, "info" | "nowMs">) {
     this.#store = store;
@@ -26,7 +26,7 @@ export class Contents {
   }
 
   /** The digest of everything: one for all who ask while it is taken. */
-  digest(): Promise<Digest> {
+  digest(): Promise<StoreDigest> {
     this.#digesting ??= this.#digest().finally(() => {
       this.#digesting = undefined;
     });
@@ -46,7 +46,7 @@ export class Contents {
     return { ...entryPageOf(this.#store, query, this.#replica.nowMs()), sequence };
   }
 
-  async #digest(): Promise<Digest> {
+  async #digest(): Promise<StoreDigest> {
     const sequence = this.#replica.info().applied;
     const digest = await digestAll(this.#store, defer, this.#replica.nowMs());
     return { ...digest, sequence };
