@@ -1,16 +1,17 @@
 /**
- * How widely a write is to be known before it is answered: durable on the node that took it (`local`), ordered and
- * durable at the directory (`directory`), or durable on a number of ready nodes, the one that took it counted, or on
- * all of them.
+ * How many parties must have a write before it is answered: durable on the node that took it (`local`); in the directory's
+ * log and durable there (`directory`); in the directory's log and durable on
+ * every ready node (`all`); or durable on so many ready nodes. The node
+ * that took the write counts as one, so `1` means the same as `local`.
  */
 export type AckLevel = "local" | "directory" | "all" | number;
 
-/** How widely a write is known. */
+/** Which parties are known to have a write. */
 export interface Acknowledgement {
   readonly level: AckLevel;
   /** Whether the level asked for was reached in time. */
   readonly reached: boolean;
-  /** Always true: nothing is answered before the node that took the write has it durably. */
+  /** Always true: a write is answered only once it is durable on the node that took it. */
   readonly local: true;
   readonly directory: boolean;
   /** Ids of the nodes that are known to have it durably, the one that took it first. */

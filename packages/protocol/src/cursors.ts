@@ -1,7 +1,10 @@
 import { CURSORS_MAX } from "./limits.ts";
 import type { Cursor } from "./message.ts";
 
-/** The list with `cursor` as its newest, which is last. One for each epoch of a log, the furthest; the oldest go. */
+/**
+ * Returns the list with `cursor` at its end, where the newest stands. The list has one cursor for each epoch of a log, the one with the
+ * highest sequence, and at most `CURSORS_MAX`; the oldest are dropped.
+ */
 export function withCursor(cursors: readonly Cursor[], cursor: Cursor): Cursor[] {
   const known = cursorIn(cursors, cursor);
   const sequence = Math.max(cursor.sequence, known?.sequence ?? 0);
@@ -17,7 +20,7 @@ export function cursorIn(
   return cursors.find((each) => each.logId === logId && each.epoch === epoch);
 }
 
-/** Keys that a frame of a log has brought to a node, beyond the node's cursor. */
+/** The keys of a frame that a node has applied and whose end lies after the node's cursor. */
 export interface TailRun {
   /** Where the frame ends. */
   readonly place: Cursor;
@@ -25,8 +28,9 @@ export interface TailRun {
 }
 
 /**
- * Whether a frame that ends at `place` is still beyond a node's cursor, once that has moved from `before` to `after`. A cursor in another
- * log or epoch than before is made durable only when the node owes nothing to it any more, so it covers all that came from elsewhere.
+ * Whether a frame that ends at `place` still lies after a node's cursor, once that cursor has moved from `before` to `after`. A node makes a
+ * cursor in another log or epoch durable only once that log has everything that the node has. So such a cursor covers all frames of
+ * other logs and epochs: with `before` in epoch 3 and `after` in epoch 4, a frame of epoch 3 does not lie after the cursor.
  */
 export function isBeyond(place: Cursor, before: Cursor | undefined, after: Cursor): boolean {
   if (after.logId === 0) return false;

@@ -1,6 +1,6 @@
 import { compareStamps, unixMsOf, type Stamp } from "./stamp.ts";
 
-/** The newest thing known of a key: a value, or the news that it was deleted. */
+/** The newest version of a key: a value, or the record that the key was deleted. */
 export interface Entry {
   readonly key: string;
   /** Any bytes; empty in a tombstone. */
@@ -13,8 +13,8 @@ export interface Entry {
   /** A tombstone: the key was deleted at `stamp`. */
   readonly deleted: boolean;
   /**
-   * What later versions say of the entry, for those that know how to read it: kept, compared and passed on as it is, whoever
-   * has it. Left out, and never empty, where nothing is said.
+   * Bytes that later versions of Meridian may attach to an entry. A party that cannot read them keeps, compares and forwards them
+   * unchanged. Absent if there are none; never empty.
    */
   readonly attributes?: Uint8Array;
 }
@@ -24,11 +24,11 @@ export interface Summary {
   readonly key: string;
   readonly stamp: Stamp;
   readonly attributes?: Uint8Array;
-  /** When an entry expires whose value has been emptied, in milliseconds since the Unix epoch; left out of all others. */
+  /** When the entry expired, in milliseconds since the Unix epoch. Present only if the store has emptied the value since. */
   readonly emptiedUntilMs?: number;
 }
 
-/** What of an entry is compared. */
+/** The part of an entry that reconciliation and digests compare. */
 export function summaryOf({ key, stamp, attributes }: Summary): Summary {
   return attributes === undefined ? { key, stamp } : { key, stamp, attributes };
 }
@@ -36,7 +36,7 @@ export function summaryOf({ key, stamp, attributes }: Summary): Summary {
 /** The value of tombstones, and of every other entry without bytes. */
 export const NO_BYTES: Uint8Array = new Uint8Array(0);
 
-/** The rule of merging: whether `candidate` replaces `current`, which a node holds for the same key. */
+/** The merge rule: whether `candidate` replaces `current`, which the node holds for the same key. It does if its stamp is greater. */
 export function replaces(candidate: Summary, current: Summary | undefined): boolean {
   return current === undefined || compareStamps(candidate.stamp, current.stamp) > 0;
 }
@@ -46,26 +46,26 @@ export function isLive(entry: Pick<Entry, "deleted" | "expiresAtMs">, nowMs: num
   return !entry.deleted && (entry.expiresAtMs === 0 || nowMs < entry.expiresAtMs);
 }
 
-/** The entry that says `key` was deleted at `stamp`. */
+/** The entry that records that `key` was deleted at `stamp`. */
 export function tombstone(key: string, stamp: Stamp): Entry {
   return { key, value: NO_BYTES, contentType: "", stamp, expiresAtMs: 0, deleted: true };
 }
 
-/** The origin of burials: the greatest there is, which no node draws for itself. */
+/** The origin of burials: the greatest possible one. No node draws it for itself. */
 export const BURIAL_ORIGIN: number = 2 ** 48 - 1;
 
 /**
- * The tombstone that buries an entry of `key` which was made at `time`, whoever made it: by the rule of merging it
- * replaces every entry of that time. It is as old as what it buries, so a horizon that has passed one has passed both.
+ * The tombstone that buries an entry of `key` with stamp time `time`, whatever its origin: by the merge rule it replaces
+ * every entry of that time. It has the stamp time of what it buries, so a horizon that has passed the one has passed the other.
  */
 export function burial(key: string, time: number): Entry {
   return tombstone(key, { time, origin: BURIAL_ORIGIN });
 }
 
 /**
- * Whether an entry means the same as no entry at all under `horizon`, a stamp time; nothing does under 0. That is a
- * tombstone made at or before the horizon, and an entry that has also expired by then; the value of an expired one may
- * have been emptied, which makes it a tombstone that still knows when it expired.
+ * Whether an entry may be removed under `horizon`, a stamp time, because it means the same as no entry. Under horizon 0
+ * none may. Otherwise the entry's stamp time must be at or below the horizon, and the entry must be a tombstone without expiry, or have
+ * expired by the horizon's millisecond. A tombstone with an expiry is an expired entry whose value has been emptied.
  */
 export function isPurgeable(
   entry: Pick<Entry, "stamp" | "deleted" | "expiresAtMs">,

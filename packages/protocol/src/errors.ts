@@ -10,7 +10,7 @@ export interface ErrorKind {
   readonly retryable: boolean;
 }
 
-/** Every error code there is. Codes are part of the public interface: they are added, never reused. */
+/** Every error code. Codes are part of the public interface: new ones are added, none gets another meaning. */
 export const ERROR_KINDS = {
   // The request itself is wrong.
   INVALID_COORDINATES: {
@@ -55,7 +55,7 @@ export const ERROR_KINDS = {
     retryable: false,
   },
   NOT_IMPLEMENTED: {
-    title: "The body is coded in a way that this server does not read.",
+    title: "The body has an encoding that this server does not support.",
     status: 501,
     retryable: false,
   },
@@ -64,7 +64,7 @@ export const ERROR_KINDS = {
     status: 413,
     retryable: false,
   },
-  // The request is right, its object is not there or not as expected.
+  // The request is well-formed, but its object does not exist or may not be used so.
   KEY_NOT_FOUND: { title: "The key has no live value.", status: 404, retryable: false },
   NODE_NOT_FOUND: { title: "No node of that id is known.", status: 404, retryable: false },
   NODE_PRESENT: {
@@ -83,12 +83,12 @@ export const ERROR_KINDS = {
     retryable: false,
   },
   BACKUP_NOT_FOUND: {
-    title: "There is no such backup, or none any more.",
+    title: "There is no such backup, or it has been dropped.",
     status: 404,
     retryable: false,
   },
   BACKUP_DAMAGED: {
-    title: "The file is not the backup that was written.",
+    title: "The file differs from the backup that was written.",
     status: 422,
     retryable: false,
   },
@@ -99,7 +99,7 @@ export const ERROR_KINDS = {
     retryable: false,
   },
   ORIGIN_NOT_ALLOWED: {
-    title: "Pages of this origin may not ask.",
+    title: "Web pages of this origin may not use this server.",
     status: 403,
     retryable: false,
   },
@@ -109,23 +109,23 @@ export const ERROR_KINDS = {
     retryable: false,
   },
   UNAUTHENTICATED: {
-    title: "The request has no token that is good.",
+    title: "The request has no valid token.",
     status: 401,
     closeCode: 4416,
     retryable: false,
   },
   RATE_LIMITED: {
-    title: "Whoever asks has asked too often, or with too many bad tokens.",
+    title: "The client has sent too many requests, or too many invalid tokens.",
     status: 429,
     retryable: true,
   },
   REVOCATIONS_UNKNOWN: {
-    title: "This program has been cut off for so long that it takes only young tokens.",
+    title: "This program has been cut off for so long that it accepts only recently issued tokens.",
     status: 503,
     retryable: true,
   },
   FORBIDDEN: {
-    title: "Whoever asks may not do this.",
+    title: "The client is not allowed to do this.",
     status: 403,
     closeCode: 4401,
     retryable: false,
@@ -157,7 +157,7 @@ export const ERROR_KINDS = {
     retryable: false,
   },
   LOAD_TIMEOUT: {
-    title: "The program's own loader took longer than it may.",
+    title: "The program's own loader exceeded its time limit.",
     status: 504,
     retryable: true,
   },
@@ -178,7 +178,7 @@ export const ERROR_KINDS = {
     retryable: true,
   },
   OVERLOADED: {
-    title: "Too much is waiting already.",
+    title: "Too much work is waiting already.",
     status: 503,
     closeCode: 4413,
     retryable: true,
@@ -198,11 +198,15 @@ export const ERROR_KINDS = {
   DIRECTORY_UNREACHABLE: { title: "The directory does not answer.", status: 503, retryable: true },
   STORE_FULL: { title: "There is no room left on the disk.", status: 507, retryable: true },
   STORE_READ_ONLY: {
-    title: "The disk can be read only, or only read by this user.",
+    title: "The disk is read-only, or this user may only read it.",
     status: 507,
     retryable: true,
   },
-  STORE_FAILED: { title: "The store could not do it.", status: 500, retryable: true },
+  STORE_FAILED: {
+    title: "The store could not carry out the operation.",
+    status: 500,
+    retryable: true,
+  },
   INTERNAL: {
     title: "Something is wrong in Meridian itself.",
     status: 500,
@@ -211,7 +215,7 @@ export const ERROR_KINDS = {
   },
   // A program cannot start.
   INVALID_CONFIG: {
-    title: "The configuration is not one that can run.",
+    title: "The configuration is not valid.",
     status: 500,
     retryable: false,
   },
@@ -234,7 +238,7 @@ export const ERROR_KINDS = {
   STORE_CORRUPT: { title: "The database is damaged.", status: 500, retryable: false },
   // A replication link ends, or a frame on it is refused.
   MALFORMED_MESSAGE: {
-    title: "The message is not one of the protocol.",
+    title: "The message does not follow the protocol.",
     status: 400,
     closeCode: 4400,
     retryable: false,
@@ -276,7 +280,7 @@ export const ERROR_KINDS = {
     retryable: true,
   },
   LEASE_EXPIRED: {
-    title: "The peer has not been heard of for too long.",
+    title: "The peer has been silent for too long.",
     status: 408,
     closeCode: 4408,
     retryable: true,
@@ -327,7 +331,7 @@ export class MeridianError extends Error {
   }
 }
 
-/** Returns `cause` itself if it is a `MeridianError`, else an `INTERNAL` one around it. */
+/** Returns `cause` itself if it is a `MeridianError`, else an `INTERNAL` error whose `cause` it is. */
 export function asMeridianError(cause: unknown): MeridianError {
   if (cause instanceof MeridianError) return cause;
   return new MeridianError("INTERNAL", `Unexpected failure: ${textOf(cause)}`, { cause });
@@ -357,7 +361,7 @@ export interface Problem {
 /** The media type of a `Problem`. */
 export const PROBLEM_CONTENT_TYPE = "application/problem+json";
 
-/** The problem document of an error. The error's details become members of it. */
+/** The problem document of an error. The error's details become members of the document. */
 export function toProblem(error: MeridianError): Problem {
   const kind = ERROR_KINDS[error.code];
   return {
@@ -371,12 +375,12 @@ export function toProblem(error: MeridianError): Problem {
   };
 }
 
-/** How long a client is asked to wait before it repeats what failed for the moment, in seconds. */
+/** How many seconds a client is asked to wait before it repeats a request that failed temporarily. */
 const RETRY_AFTER_SECONDS = 1;
 
 /**
- * The header, as name and value in turn, that an HTTP error answer has if waiting is what helps; else none. An error may say in
- * `details.retryAfterSeconds` how long.
+ * The `Retry-After` header of an HTTP error answer, as `[name, value]`; empty unless the error is retryable and its status is 429, 503 or 507. The
+ * value is `details.retryAfterSeconds`, 1 by default.
  */
 export function retryAfterOf({ code, details }: MeridianError): readonly string[] {
   const { status, retryable }: ErrorKind = ERROR_KINDS[code];
@@ -385,13 +389,13 @@ export function retryAfterOf({ code, details }: MeridianError): readonly string[
   return ["Retry-After", String(retryAfterSeconds)];
 }
 
-/** The close code of an error on a WebSocket: its own, else that of an internal error. */
+/** The WebSocket close code of an error; 1011, an internal error, for codes that have none. */
 export function closeCodeOf(code: ErrorCode): number {
   const kind: ErrorKind = ERROR_KINDS[code];
   return kind.closeCode ?? 1011;
 }
 
-/** The error code that a WebSocket close code stands for, if it is one of ours. */
+/** The error code that a WebSocket close code stands for; undefined for close codes that Meridian does not define. */
 export function errorOfCloseCode(closeCode: number): ErrorCode | undefined {
   for (const code of Object.keys(ERROR_KINDS) as ErrorCode[]) {
     const kind: ErrorKind = ERROR_KINDS[code];

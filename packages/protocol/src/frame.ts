@@ -1,10 +1,9 @@
 /**
- * Frames: how entries travel and how journals keep them.
+ * Frames: the binary form of entries on the wire and in journals.
  *
- * A frame is a header of 64 bytes, then an extension, which is nearly always empty, and then the entries, little-endian
- * throughout. The header says everything
- * that a party in the middle needs, so that the directory orders and forwards a frame without decoding
- * an entry: it writes the sequence numbers into the header of the very bytes it received.
+ * A frame is a header of 64 bytes, then an extension, which is nearly always empty, and then the entries. All numbers are
+ * little-endian. The header has everything that the directory needs to order and forward a frame. So the directory decodes no
+ * entry: it writes the sequence numbers into the header of the bytes that it received.
  *
  *   header  0 u8  kind: 1 entries, 2 donation        entry   0 f64 stamp time
  *           1 u8  flags: 1 report when applied,              8 f64 stamp origin
@@ -84,7 +83,7 @@ export interface FrameHeader {
   readonly position: number;
 }
 
-/** What can be told of a block without decoding it. */
+/** What `checkBlock` finds out about a block without decoding it. */
 export interface BlockFacts {
   /** The lowest stamp time among its entries; infinite for none. */
   readonly lowestTime: number;
@@ -92,7 +91,7 @@ export interface BlockFacts {
   readonly hasReserved: boolean;
 }
 
-/** What the directory knows of a frame that it orders. */
+/** The header fields that the directory fills in when it orders a frame. */
 export interface FrameOrder {
   readonly after: number;
   readonly through: number;
@@ -111,7 +110,7 @@ const WHOLE_FIELDS = [
   "position",
 ] as const satisfies readonly (keyof FrameHeader)[];
 
-/** Reads and checks the header of a frame. Throws `MALFORMED_MESSAGE`. */
+/** Reads the header of a frame. Throws `MALFORMED_MESSAGE` if a field is out of its range or the frame is too short for `count` entries. */
 export function readFrameHeader(frame: Uint8Array): FrameHeader {
   if (frame.byteLength < FRAME_HEADER_BYTES) {
     throw malformed(`a frame of at least ${FRAME_HEADER_BYTES} bytes`, `${frame.byteLength} bytes`);
@@ -167,7 +166,7 @@ export function writeFrameHeader(frame: Uint8Array, header: FrameHeader): void {
   orderFrame(frame, header);
 }
 
-/** Writes into a frame's header what only the directory knows, in place. */
+/** Writes `order` into a frame's header, in place. */
 export function orderFrame(frame: Uint8Array, order: FrameOrder): void {
   const view = viewOf(frame);
   view.setFloat64(8, order.after, true);
@@ -176,14 +175,14 @@ export function orderFrame(frame: Uint8Array, order: FrameOrder): void {
   view.setFloat64(40, order.sentAtMs, true);
 }
 
-/** Takes the position out of a frame that is incomplete, in place: to others it would mean that the log has everything before it. */
+/** Sets the position of an incomplete frame to 0, in place: readers would conclude from a position that the log has all earlier ones. */
 export function hidePosition(frame: Uint8Array): void {
   const view = viewOf(frame);
   view.setUint8(1, view.getUint8(1) & ~INCOMPLETE);
   view.setFloat64(56, 0, true);
 }
 
-/** A frame of a header, an extension and a block of entries, copied into one array. */
+/** Copies a header, an extension and a block of entries into one frame. Throws `MALFORMED_MESSAGE` if the extension is longer than `EXTENSION_BYTES_MAX`. */
 export function assembleFrame(
   header: FrameHeader,
   block: Uint8Array,
@@ -205,7 +204,7 @@ export function blockOf(frame: Uint8Array): Uint8Array {
   return frame.subarray(FRAME_HEADER_BYTES + extensionBytes(frame));
 }
 
-/** The extension of a frame, as a view on the same bytes. Who does not know what is in it passes it on. */
+/** The extension of a frame, as a view on the same bytes. A party that does not know its contents forwards it unchanged. */
 export function extensionOf(frame: Uint8Array): Uint8Array {
   return frame.subarray(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + extensionBytes(frame));
 }
@@ -253,9 +252,9 @@ export function lowestTimeOf(entries: readonly Entry[]): number {
   return lowest;
 }
 
-/** Decodes `count` entries; every value is a copy of its own. Throws `MALFORMED_MESSAGE`. */
+/** Decodes `count` entries. Each value is copied, so that it does not keep `bytes` in memory. Throws `MALFORMED_MESSAGE`. */
 export function decodeBlock(bytes: Uint8Array, count: number): Entry[] {
-  // A Node.js Buffer is a Uint8Array too, but its `slice` copies nothing: values would pin what they came in.
+  // `slice` of a Node.js Buffer copies nothing, and each value would keep the whole message in memory.
   const block = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const view = viewOf(block);
   const entries: Entry[] = [];
@@ -294,7 +293,7 @@ export function decodeBlock(bytes: Uint8Array, count: number): Entry[] {
 
 /**
  * Checks that a block is `count` well-formed entries whose newest stamp is `highestTime`, without decoding them.
- * Throws `MALFORMED_MESSAGE`. A party that passes frames on does this, so that none can poison the log.
+ * Throws `MALFORMED_MESSAGE`. The directory calls it before it forwards a frame, so that every node can decode what is in the log.
  */
 export function checkBlock(block: Uint8Array, count: number, highestTime: number): BlockFacts {
   const view = viewOf(block);
@@ -332,12 +331,12 @@ export function checkBlock(block: Uint8Array, count: number, highestTime: number
   return { lowestTime, hasReserved };
 }
 
-/** Where an entry ends whose value ends at `valueEnd`; infinite if its attributes cannot be there. */
+/** The offset at which an entry ends whose value ends at `valueEnd`; infinite if the block ends before the attributes' length. */
 function endOfEntry(view: DataView, valueEnd: number, flags: number): number {
   if ((flags & HAS_ATTRIBUTES) === 0) return valueEnd;
   if (valueEnd + ATTRIBUTES_HEADER_BYTES > view.byteLength) return Infinity;
   const bytes = view.getUint16(valueEnd, true);
-  // So that there is one way to write an entry without attributes.
+  // An entry without attributes must have one encoding only.
   if (bytes === 0) throw malformed("attributes of at least one byte", "none");
   return valueEnd + ATTRIBUTES_HEADER_BYTES + bytes;
 }
@@ -412,7 +411,7 @@ function refusal(key: string, expected: string): MeridianError {
   return malformed(expected, `another in the entry of key \`${key.slice(0, 80)}\``);
 }
 
-/** Short ASCII, which nearly every key is, is written faster by hand than through the encoder. */
+/** Writes ASCII byte by byte, which is faster for short keys than calling the encoder. Returns the offset after the text. */
 function writeText(block: Uint8Array, offset: number, text: string): number {
   for (let index = 0; index < text.length; index += 1) {
     const unit = text.charCodeAt(index);

@@ -2,13 +2,13 @@ import { MeridianError } from "./errors.ts";
 import { parseTtlMs } from "./ttl.ts";
 
 /**
- * The shortest time that deletes may be remembered for, in milliseconds. A node whose link breaks is noticed and back within
- * it; with less, nodes that were hardly away would be taken for ones that were away too long, and their newest writes
- * quarantined. It is for drills: what runs for people remembers deletes for days.
+ * The shortest `horizonMs`, in milliseconds. A node whose link breaks is back within that time. With less, such a node would
+ * count as one that was away too long, and its newest writes would be quarantined. Only tests and drills use so
+ * short a horizon; the default is 7 days.
  */
 export const HORIZON_MS_MIN = 2_000;
 
-/** Reads how long deletes are remembered, written like a time to live. Throws `INVALID_TTL`, also below the minimum. */
+/** Reads how long deletes are remembered, such as `7d`, in milliseconds. Throws `INVALID_TTL` for what `parseTtlMs` refuses, and below `HORIZON_MS_MIN`. */
 export function parseHorizonMs(text: string): number {
   const horizonMs = parseTtlMs(text);
   if (horizonMs >= HORIZON_MS_MIN) return horizonMs;

@@ -2,8 +2,8 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
 /**
- * Whether JSON text nests arrays and objects deeper than `depthMax`. A parser takes microseconds for each level, seconds for a few MiB of
- * brackets; this takes as long as reading the text. Of text that is no JSON it may say anything.
+ * Whether JSON text nests arrays and objects deeper than `depthMax`. `JSON.parse` takes microseconds for each level, and so seconds for a few
+ * MiB of brackets; this function takes as long as reading the text. For text that is not JSON the result has no meaning.
  */
 export function isDeeperThan(json: string, depthMax: number): boolean {
   let depth = 0;

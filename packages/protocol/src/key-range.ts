@@ -1,4 +1,4 @@
-/** Keys after `after` through `through`, in the order of keys; null for the ends of the key space. */
+/** The keys after `after` (exclusive) through `through` (inclusive), in key order; null stands for the start or the end of the key space. */
 export interface KeyRange {
   readonly after: string | null;
   readonly through: string | null;

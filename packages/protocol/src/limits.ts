@@ -1,4 +1,4 @@
-/** How many cursors a party keeps and sends; the newest are kept. */
+/** How many cursors a party keeps and sends at most. Beyond that the oldest are dropped. */
 export const CURSORS_MAX = 32;
 
 /** The longest key, in bytes of UTF-8. */
@@ -16,14 +16,14 @@ export const VALUE_BYTES_MAX: number = 64 * 1024 * 1024;
 /** The largest WebSocket message that a party takes, in bytes: one value of the largest size and its frame. */
 export const MESSAGE_BYTES_MAX: number = VALUE_BYTES_MAX + 1024 * 1024;
 
-/** The longest block of attributes of an entry, and the longest extension of a frame, in bytes: what their length fields hold. */
+/** The longest block of attributes of an entry, and the longest extension of a frame, in bytes: the most that their u16 length fields can hold. */
 export const ATTRIBUTES_BYTES_MAX = 65_535;
 export const EXTENSION_BYTES_MAX = 65_535;
 
-/** The latest instant at which an entry may expire, in milliseconds since the Unix epoch: what a `Date` can hold. */
+/** The latest instant at which an entry may expire, in milliseconds since the Unix epoch: the latest that a `Date` can hold. */
 export const EXPIRES_AT_MS_MAX = 8.64e15;
 
-/** The largest text message that a party takes, in bytes: an `offer` or `wanted` of some thousand of the longest keys. */
+/** The largest text message that a party takes, in bytes: room for an `offer` or a `wanted` of about 4 000 keys of the longest kind. */
 export const TEXT_BYTES_MAX: number = 4 * 1024 * 1024;
 
 /** The largest text message before a greeting has been taken, in bytes. */
@@ -32,23 +32,23 @@ export const GREETING_BYTES_MAX: number = 8 * 1024;
 /** Where a sender starts a new frame, in bytes. One entry alone may be larger. */
 export const FRAME_BYTES_TARGET: number = 256 * 1024;
 
-/** How many ranges a `compare` asks about. */
+/** How many ranges a `compare` may ask about. */
 export const RANGES_MAX = 4_096;
 
-/** How many entries a `compare` asks about. */
+/** How many entries one range of a `compare`, and all unanswered `compare`s of a link together, may count. */
 export const COMPARED_ENTRIES_MAX = 65_536;
 
-/** How many entries an `offer` lists. */
+/** How many entries an `offer` may list. */
 export const OFFERED_ENTRIES_MAX = 65_536;
 
-/** How many members, ids or keys one message lists. */
+/** How many members, ids or keys one message may list. */
 export const LISTED_MAX = 65_536;
 
-/** How many epochs of its log a directory remembers and tells. */
+/** How many epochs of its log a directory remembers and names in `welcome`. */
 export const EPOCHS_MAX = 1_000;
 
 /** How many features a party may announce. */
 export const FEATURES_MAX = 64;
 
-/** How often a node may have been forgotten and remembered again. */
+/** The highest `generation` of a remembered member; forgetting the member and remembering it again adds one each. */
 export const GENERATION_MAX = 2 ** 32;

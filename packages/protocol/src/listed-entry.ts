@@ -1,12 +1,12 @@
 import { isLive, type Entry } from "./entry.ts";
 import { formatStamp } from "./stamp.ts";
 
-/** An entry as parties list it to whoever compares them: everything but its value. */
+/** An entry as `GET /entries` lists it: everything but its value. */
 export interface ListedEntry {
   readonly key: string;
   /** As `formatStamp` writes it. */
   readonly stamp: string;
-  /** Whether it would be served now, or why it is kept although it would not. */
+  /** `live` if the entry would be served now; otherwise why it is not. */
   readonly state: "live" | "deleted" | "expired";
   /** In milliseconds since the Unix epoch; null for never. */
   readonly expiresAtMs: number | null;
@@ -14,13 +14,13 @@ export interface ListedEntry {
   readonly bytes: number;
 }
 
-/** What there is to say of an entry at `nowMs`. */
+/** Lists an entry as it is at `nowMs`, in milliseconds since the Unix epoch. */
 export function listEntry(
   facts: Pick<Entry, "key" | "stamp" | "expiresAtMs" | "deleted"> & { readonly bytes: number },
   nowMs: number,
 ): ListedEntry {
   const { key, stamp, expiresAtMs, deleted, bytes } = facts;
-  // Stores empty what has expired, and mark it as deleted then; its expiry stays.
+  // A store empties expired entries and sets `deleted` on them; `expiresAtMs` stays.
   const expired = expiresAtMs !== 0 && !isLive({ deleted: false, expiresAtMs }, nowMs);
   return {
     key,

@@ -1,4 +1,4 @@
-/** The text messages of the replication link as JSON, and what is checked of one that comes in. */
+/** Encodes the text messages of the replication link as JSON; decodes and checks those that arrive. */
 import * as v from "valibot";
 
 import { MeridianError } from "./errors.ts";
@@ -41,7 +41,7 @@ const directoryMessage = v.variant("type", [
   DIRECTORY_SCHEMAS.wanted,
 ]);
 
-/** Compiles only while each schema and its interface say the same. */
+/** Is `never` unless every `Message` is an input of `Schema`: a schema that refuses what its interface allows does not compile. */
 type Same<Schema extends v.GenericSchema, Message> = [Message] extends [v.InferInput<Schema>]
   ? Schema
   : never;
@@ -52,8 +52,9 @@ export function encodeMessage(message: NodeMessage | DirectoryMessage): string {
 }
 
 /**
- * Reads a message from a node. Throws `UNSUPPORTED_VERSION` for a `hello`, `follow` or `probe` with no version in common,
- * whatever else is in it, and `MALFORMED_MESSAGE` for anything else, text of more than `bytesMax` units too. Members that it does not know are left out.
+ * Reads a message from a node or a following directory. Throws `UNSUPPORTED_VERSION` for a `hello`, `follow` or `probe` with no version in
+ * common, whatever its other members are, and `MALFORMED_MESSAGE` for all other errors, among them text of more than `bytesMax` UTF-16
+ * units. Unknown members are dropped.
  */
 export function decodeNodeMessage(json: string, bytesMax: number = TEXT_BYTES_MAX): NodeMessage {
   const schema = nodeMessage satisfies Same<typeof nodeMessage, NodeMessage>;
@@ -65,8 +66,8 @@ export function decodeNodeMessage(json: string, bytesMax: number = TEXT_BYTES_MA
 }
 
 /**
- * Reads a message from the directory. Throws `UNSUPPORTED_VERSION` where that has chosen a version or a feature which this
- * party does not have, and `MALFORMED_MESSAGE` for anything else. Members that it does not know are left out.
+ * Reads a message from the directory. Throws `UNSUPPORTED_VERSION` if the directory has chosen a version or a feature that this
+ * party does not have, and `MALFORMED_MESSAGE` for all other errors. Unknown members are dropped.
  */
 export function decodeDirectoryMessage(json: string): DirectoryMessage {
   const schema = directoryMessage satisfies Same<typeof directoryMessage, DirectoryMessage>;
@@ -90,7 +91,7 @@ function parse(
   bytesMax: number,
   check: (greeting: Record<string, unknown>) => void,
 ): unknown {
-  // Before anything is made of it: a large text costs time, and nested arrays more than their share.
+  // `JSON.parse` would spend time on a large text, and more on deeply nested arrays, before a schema could refuse it.
   if (json.length > bytesMax) {
     const said = `Expected text of at most ${bytesMax} bytes, got ${json.length}`;
     throw new MeridianError("MALFORMED_MESSAGE", said);
@@ -122,7 +123,7 @@ function decode<Message>(schema: v.GenericSchema<unknown, Message>, value: unkno
   );
 }
 
-/** A party of another version may say hello in other words; it is to hear what is wrong. */
+/** Checks the versions before the schema does: the greeting of another version may have other members, and its sender must get `UNSUPPORTED_VERSION`. */
 function checkVersions({ type, versions }: Record<string, unknown>): void {
   if (type !== "hello" && type !== "follow" && type !== "probe") return;
   if (!Array.isArray(versions)) return;
@@ -131,7 +132,7 @@ function checkVersions({ type, versions }: Record<string, unknown>): void {
   agree({ versions: [lowest, highest], features: [] });
 }
 
-/** A directory may choose among what it was offered only. */
+/** A directory may choose only versions and features that it was offered. */
 function checkChosen({ type, version, features }: Record<string, unknown>): void {
   if (type !== "welcome" && type !== "standing") return;
   if (typeof version === "number") agree({ versions: [version, version], features: [] });
@@ -153,7 +154,7 @@ function expectedBy(issue: v.BaseIssue<unknown>): string {
   return issue.expected ?? "another value";
 }
 
-/** The start of what a peer has sent: whole, it could be as large as a message. */
+/** The start of a text from a peer, for an error message: the whole text could be as large as a message. */
 function clip(said: string): string {
   return said.length > 80 ? `${said.slice(0, 80)}…` : said;
 }

@@ -1,8 +1,8 @@
 /**
- * What each text message of the replication link consists of: one schema for each type, in one table for each side. What is
- * possible of a member whatever the state of the link is said here; what depends on it is checked where that is known.
+ * The schemas of the text messages of the replication link: one for each type, in one table for each side. A schema checks what
+ * holds in every state of the link; what depends on the state is checked where the state is kept, in `replication`.
  *
- * Objects and tuples ignore members that they do not know, so that a later version can add some.
+ * Objects and tuples ignore unknown members, so that a later version can add some.
  */
 import * as v from "valibot";
 
@@ -24,14 +24,14 @@ import { NODE_STATUSES } from "./node-status.ts";
 /** The latest instant that a `Date` can hold, in milliseconds since the Unix epoch. */
 const INSTANT_MAX = EXPIRES_AT_MS_MAX;
 
-/** A minute: no heartbeat is rarer, no lease longer than an hour. */
+/** The longest heartbeat interval is a minute, the longest lease an hour. */
 const HEARTBEAT_MS_MAX = 60_000;
 const LEASE_MS_MAX = 3_600_000;
 
 const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const counted = v.pipe(whole, v.minValue(1));
 const identity = v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(2 ** 48 - 1));
-/** Log id 0 is that of no log: of a node that cannot tell where it stands. */
+/** 0 stands for no log: a node sends it while it does not know which log has everything that the node has. */
 const identityOrNone = v.pipe(whole, v.maxValue(2 ** 48 - 1));
 const instant = v.pipe(v.number(), v.minValue(-INSTANT_MAX), v.maxValue(INSTANT_MAX));
 const duration = v.pipe(v.number(), v.minValue(0), v.maxValue(INSTANT_MAX));

@@ -6,20 +6,20 @@ import type { NodeStatus } from "./node-status.ts";
 import type { RememberedMember } from "./record.ts";
 import type { Agreement, Capabilities } from "./versions.ts";
 
-/** The last point of a log that a node has applied and may resume from. */
+/** A place in a log. In `cursors`: the sender has everything before it and may resume from it. */
 export interface Cursor {
   logId: number;
   epoch: number;
   sequence: number;
 }
 
-/** What the clocks of all members say of a directory's. */
+/** How a directory's clock compares with the clocks of all members. */
 export interface ClockWord {
-  /** How far the directory's clock is ahead of the time that most of them agree on. */
+  /** How far the directory's clock is ahead of the cluster's time, on which most clocks agree. */
   aheadMs: number;
-  /** How many agree on it, … */
+  /** How many clocks agree on the cluster's time. Invariant: agreeing ≤ members. */
   agreeing: number;
-  /** … of how many members that are remembered. */
+  /** How many members are remembered. */
   members: number;
 }
 
@@ -27,9 +27,9 @@ export interface ClockWord {
 export interface NodeLoad {
   entries: number;
   bytes: number;
-  /** Requests a second over the last heartbeats. */
+  /** Requests per second, averaged over the last heartbeats. */
   requestsPerSecond: number;
-  /** Whether it has too much to do to take what clients ask for. Without it: no. */
+  /** Whether the node is overloaded and refuses requests of clients. Absent means false. */
   refusing?: boolean | undefined;
 }
 
@@ -41,7 +41,7 @@ export interface RangeDigest {
   fingerprint: string;
 }
 
-/** A node as the other nodes know it. */
+/** A node as the directory describes it to the other nodes. */
 export interface Member {
   id: string;
   region: string;
@@ -51,7 +51,7 @@ export interface Member {
   status: NodeStatus;
 }
 
-/** A node as the other directories know it. */
+/** A node as its directory describes it to the other directories. */
 export interface RegisteredMember extends Member {
   ip: string;
   port: number;
@@ -62,7 +62,7 @@ export interface RegisteredMember extends Member {
   connectedAtMs: number;
 }
 
-/** How a node introduces itself. */
+/** The first message of a node on a link. */
 export interface Hello extends Capabilities {
   type: "hello";
   cluster: string;
@@ -77,20 +77,20 @@ export interface Hello extends Capabilities {
   lat: number;
   lon: number;
   status: NodeStatus;
-  /** Places in logs, of this directory and of others, before which the node has everything. */
+  /** Places in logs, of this directory and of others. The node has everything before each of them. */
   cursors: Cursor[];
   /**
-   * The log that has everything that the node has, its unacknowledged outbox left out, through `sequence`.
-   * Null for a node that no directory has ever taken in; log id 0 for one that cannot tell.
+   * The node's home: the log that, through `sequence`, has everything that the node has except its unacknowledged outbox.
+   * Null for a node that no directory has ever taken in; log id 0 while the node does not know.
    */
   home: Cursor | null;
   /** The last position that the node's outbox has given out. */
   outboxThrough: number;
-  /** The last position that a directory has acknowledged; the node sends what comes after it. */
+  /** The last position that a directory has acknowledged; the node sends the positions after it. */
   outboxAcknowledged: number;
   /** The highest stamp time that the node knows a directory to have admitted. */
   admittedTime: number;
-  /** The node's horizon, a stamp time: what was made at or before it, and is not there, was deleted. 0 for none. */
+  /** The node's horizon, a stamp time: an entry made at or before it that the node does not have was deleted. 0 for none. */
   horizon: number;
   nowMs: number;
 }
@@ -102,7 +102,7 @@ interface Heartbeat {
   appliedThrough: number;
   /** Positions in the outbox that the directory has not acknowledged. */
   outboxPending: number;
-  /** No entry that the node still has to send, or will ever make, has a lower stamp time. */
+  /** No entry that the node still has to send or will make later has a lower stamp time. 0 while the node does not know. */
   lowestTime: number;
   lagMs: number;
   load: NodeLoad;
@@ -125,8 +125,8 @@ interface Reconcile {
   type: "reconcile";
   nowMs: number;
   /**
-   * Set by a node that goes on with a reconciliation that was cut off: it has the log from where that began through here, and the
-   * parts of the key space that were done are as they were.
+   * Present if the node resumes a reconciliation that lost its link: the node has applied the log from the `head` of that
+   * reconciliation through this sequence, and need not compare again the parts of the key space that were done.
    */
   appliedThrough?: number | undefined;
 }
@@ -160,21 +160,21 @@ interface Goodbye {
   nowMs: number;
 }
 
-/** How a directory introduces itself to another one, whose log it wants to follow. */
+/** The first message of a directory that follows the log of another one. */
 export interface Follow extends Capabilities {
   type: "follow";
   cluster: string;
-  /** The follower's own log and epoch: what it has from there is not sent back. */
+  /** The follower's own log and epoch. What the other directory has from that epoch is not sent back. */
   logId: number;
   epoch: number;
   /** The follower's last sequence; 0 for an empty log. */
   head: number;
-  /** Places in other logs before which the follower has everything. */
+  /** Places in other logs. The follower has everything before each of them. */
   cursors: Cursor[];
   nowMs: number;
 }
 
-/** A node asks, on a link of its own, how a directory stands. */
+/** Asks, on a link of its own, whether a directory is ready and how far its log goes. */
 interface Probe extends Capabilities {
   type: "probe";
   cluster: string;
@@ -195,7 +195,7 @@ export type NodeMessage =
   | Reconciled
   | Goodbye;
 
-/** How the directory answers a `Hello`. */
+/** The directory's answer to a `Hello` or a `Follow`. */
 export interface Welcome extends Agreement {
   type: "welcome";
   nowMs: number;
@@ -206,24 +206,24 @@ export interface Welcome extends Agreement {
   committedThrough: number;
   /** Each epoch and the sequence just before its first, oldest first. */
   epochs: [epoch: number, before: number][];
-  /** Whether the cursor lies on this log: `feed` what came after it, or `reconcile` first. */
+  /** How the node goes on: with the frames after `resumeAfter` (`feed`), or with a reconciliation first. */
   resume: "feed" | "reconcile";
   /** The sequence after which the feed begins. */
   resumeAfter: number;
-  /** The directory's log has what the node's home has through here; of what came after it, the node is to send again what it has. */
+  /** This log has what the node's home has through this sequence. The node sends again what it has from after it. */
   homeThrough: number;
   /** What the log has of other logs through `committedThrough`. */
   followed: Cursor[];
   /** The last outbox position that the directory has committed, and the highest stamp time in it. */
   outboxThrough: number;
   outboxTime: number;
-  /** The directory's horizon, a stamp time, and how far it stays behind the clock. */
+  /** The directory's horizon, a stamp time, and how far it stays behind the cluster's time. */
   horizon: number;
   horizonMs: number;
   heartbeatMs: number;
   leaseMs: number;
   maxClockDriftMs: number;
-  /** The directory cannot write its log now: the node is to send no frames until a `heartbeat` says otherwise. */
+  /** True while the directory cannot write its log. The node then sends no frames until an `echo` has `holdBack` false. */
   holdBack: boolean;
   clock: ClockWord;
 }
@@ -232,7 +232,7 @@ export interface Welcome extends Agreement {
 export interface Echo {
   type: "echo";
   nowMs: number;
-  /** The `nowMs` of the heartbeat that this one answers. */
+  /** The `nowMs` of the heartbeat that this message answers. */
   echoMs: number;
   head: number;
   committedThrough: number;
@@ -240,9 +240,9 @@ export interface Echo {
   followed: Cursor[];
   /** The directory's horizon, a stamp time; durable. */
   horizon: number;
-  /** What is ordered after this sequence was admitted under that horizon. A node adopts it from there on. */
+  /** All frames after this sequence were admitted under `horizon`. A node adopts the horizon once it has applied the log through here. */
   horizonAt: number;
-  /** Like those of `welcome`. */
+  /** As in `welcome`. */
   holdBack: boolean;
   clock: ClockWord;
 }
@@ -260,7 +260,7 @@ interface Refuse {
   nowMs: number;
   /** The outbox position of the frame that was refused. */
   position: number;
-  /** Why: `CLOCK_AHEAD`. A node takes any other for the same. */
+  /** Why: `CLOCK_AHEAD`. A node treats every other code in the same way. */
   code: string;
   /** The highest stamp time that the directory admits now. */
   timeMax: number;
@@ -269,11 +269,11 @@ interface Refuse {
 interface AppliedBy {
   type: "applied-by";
   nowMs: number;
-  /** Outbox positions through this one … */
+  /** The frames through this outbox position have been applied by `nodes`. */
   position: number;
-  /** … have been applied by these nodes, the sender left out … */
+  /** Ids of the members that have applied the frames, without the receiver. */
   nodes: string[];
-  /** … of these, which are ready now. */
+  /** Ids of the members that are ready now, without the receiver. Either list may have ids that the other lacks. */
   ready: string[];
 }
 
@@ -282,7 +282,7 @@ interface Located {
   nowMs: number;
   incarnation: number;
   position: number;
-  /** A sequence at or after which the log has that position; null while it does not. */
+  /** A node that has applied the log through this sequence has the position; null while the log does not have it. */
   sequence: number | null;
 }
 
@@ -292,13 +292,13 @@ interface Members {
   members: Member[];
 }
 
-/** For nodes that have the feature `members-changed`, after the first whole list. */
+/** Sent to nodes with the feature `members-changed`, after the first `members` of the link. */
 interface MembersChanged {
   type: "members-changed";
   nowMs: number;
-  /** The members that are new or not as they were. */
+  /** The members that are new or have changed. */
   changed: Member[];
-  /** The ids of those that are no members any more. */
+  /** The ids of nodes that are no longer members. */
   gone: string[];
 }
 
@@ -307,18 +307,18 @@ interface Registry {
   nowMs: number;
   /** The last sequence given out. */
   head: number;
-  /** Behind `head`, no entry of a node with a link to this directory has a lower stamp time; 0 while that is not known, 2^53 − 1 without nodes. */
+  /** No entry that a node of this directory gets into the log after `head` has a lower stamp time; 0 while that is not known, 2^53 − 1 without nodes. */
   lowestTime: number;
   /** The nodes with a link to this directory. */
   members: RegisteredMember[];
-  /** What has changed, since the last one that said it, in what this directory remembers of nodes; missing means nothing. */
+  /** The remembered members that have changed since an earlier `registry` on this link named them. Absent means none. */
   remembered?: RememberedMember[] | undefined;
 }
 
 interface Standing extends Agreement {
   type: "standing";
   nowMs: number;
-  /** Whether the directory takes nodes in. */
+  /** Whether the directory takes nodes in and can write its log. */
   ready: boolean;
   logId: number;
   epoch: number;
@@ -330,9 +330,9 @@ interface ReconcileBegin {
   type: "reconcile-begin";
   nowMs: number;
   head: number;
-  /** The directory's horizon. Both sides leave out what is purgeable under the higher one of theirs. */
+  /** The directory's horizon. Both sides leave out what is purgeable under the higher one of their two horizons. */
   horizon: number;
-  /** Whether it goes on where it was cut off. Then `head` is the `appliedThrough` of the node. */
+  /** Whether the reconciliation resumes where its link was lost. If so, `head` is the node's `appliedThrough`. */
   resumes?: boolean | undefined;
 }
 
@@ -348,7 +348,7 @@ interface Wanted {
   type: "wanted";
   nowMs: number;
   id: number;
-  /** How many entries have been donated in answer to that offer. */
+  /** How many entries the directory has donated in answer to the offer. */
   donated: number;
   keys: string[];
 }

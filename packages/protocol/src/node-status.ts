@@ -1,4 +1,4 @@
-/** Everything that a node can say of itself. */
+/** Every status that a node can report. PROTOCOL.md, "States and events", says when it reports which. */
 export const NODE_STATUSES = [
   "joining",
   "syncing",
@@ -8,5 +8,5 @@ export const NODE_STATUSES = [
   "draining",
 ] as const;
 
-/** What a node can do for clients. `gone` is the absence of a node. */
+/** What a node can do for clients. A node without a link has no status; answers over HTTP show it as `gone`. */
 export type NodeStatus = (typeof NODE_STATUSES)[number];

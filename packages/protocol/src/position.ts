@@ -3,19 +3,19 @@ import { MeridianError } from "./errors.ts";
 const IDENTITY_MAX = 2 ** 48 - 1;
 
 /**
- * What a session has seen: everything in the log through `sequence`, and everything that the node of
- * `incarnation` wrote through `outboxPosition`, whether or not the log has it yet.
+ * What a client's session has seen: everything in the log through `sequence`, and everything that the node of
+ * `incarnation` wrote through `outboxPosition`, whether the log has it yet or not.
  */
 export interface Position {
   readonly logId: number;
   readonly epoch: number;
   readonly sequence: number;
-  /** 0 where nothing is known that the log does not have. */
+  /** 0 if the session has seen nothing that was not in the log. */
   readonly incarnation: number;
   readonly outboxPosition: number;
 }
 
-/** The layout of tokens, named at their start. */
+/** The version of the token's layout. Tokens begin with it. */
 const TOKEN_VERSION = "p1";
 
 /** The position as an opaque token, safe in a header. */
@@ -27,8 +27,8 @@ export function formatPosition(position: Position): string {
 }
 
 /**
- * Reads a token that `formatPosition` wrote. Throws `INVALID_POSITION` for anything else: a token of another version, and what names no log or outbox
- * that there can be: what comes back from clients must not go on to a directory.
+ * Reads a token that `formatPosition` wrote. Throws `INVALID_POSITION` for every other text, for a token of another version, and for ids that
+ * no log or outbox can have: the node forwards the ids to a directory, so a client must not be able to make them up.
  */
 export function parsePosition(token: string): Position {
   const version = /^p\d{1,9}(?=\.)/.exec(token)?.[0];

@@ -1,9 +1,9 @@
-/** What stores keep and machines exchange: runs of entries with their place in an outbox or a log. */
+/** The records that `replication` hands to stores: runs of entries with their place in an outbox or a log. */
 import type { Entry } from "./entry.ts";
 import type { Cursor } from "./message.ts";
 import type { Stamp } from "./stamp.ts";
 
-/** A run of the node's own writes that left or will leave as one frame. */
+/** A run of the node's own writes that the node sends as one frame. */
 export interface OutboxFrame {
   /** Counted from 1, without gaps. */
   readonly position: number;
@@ -13,9 +13,9 @@ export interface OutboxFrame {
   readonly block: Uint8Array;
 }
 
-/** What a node's store is told to make durable. Records are committed in the order they are appended. */
+/** What a node's store makes durable. The store commits records in the order in which they are appended. */
 export type ReplicaRecord =
-  /** The node's own writes, in one transaction with their place in the outbox. Readable once durable. */
+  /** The node's own writes, committed in one transaction with their place in the outbox. Readable once durable. */
   | {
       readonly kind: "local";
       readonly frame: OutboxFrame;
@@ -23,15 +23,15 @@ export type ReplicaRecord =
       /** Ids of quarantined entries that leave the quarantine with this write, in the same transaction. */
       readonly released?: readonly number[];
     }
-  /** What others wrote, merged by stamp. Readable at once: the log has it already. */
+  /** Entries of other nodes, merged by stamp. Readable before they are durable: a directory has them already. */
   | {
       readonly kind: "remote";
       readonly entries: readonly Entry[];
       readonly block: Uint8Array;
       readonly highestTime: number;
-      /** Where the node stands once this is durable, if it may resume from there. */
+      /** The node's cursor once this record is durable, if the node may resume from there. */
       readonly cursor?: Cursor;
-      /** Where in a log the frame ends that brought this; missing for what was given outside the order of the log. */
+      /** Where in the log the frame ends that brought these entries; absent for donations, which are outside the order of the log. */
       readonly place?: Cursor;
       /**
        * Entries that the store holds and that burials among `entries` replace: they go into the quarantine in the same
@@ -40,9 +40,9 @@ export type ReplicaRecord =
       readonly quarantined?: { readonly entries: readonly Entry[]; readonly atMs: number };
     }
   /**
-   * New stamps for an outbox frame whose old ones were refused. It takes the place of the frame of the same
-   * position. Where an entry's key still holds exactly `replaced[i]`, the new entry replaces it although its
-   * stamp is lower; elsewhere it is merged as always.
+   * New stamps for an outbox frame whose stamps were refused. The record's frame replaces the frame at the same
+   * position. If the store still holds an entry with the stamp `replaced[i]` under the key of `entries[i]`, the new entry replaces it
+   * although the new stamp is lower; otherwise `entries[i]` is merged by stamp.
    */
   | {
       readonly kind: "restamp";
@@ -50,27 +50,27 @@ export type ReplicaRecord =
       readonly entries: readonly Entry[];
       readonly replaced: readonly Stamp[];
     }
-  /** Where the node stands, without entries. */
+  /** Progress without entries: the node's cursor, its outbox, its horizon. */
   | {
       readonly kind: "progress";
       readonly cursor?: Cursor;
-      /** Places in other logs before which the node has everything: the whole list, newest last. */
+      /** Places in other logs: the whole list, newest last. The node has everything before each of them. */
       readonly others?: readonly Cursor[];
-      /** The directory has committed the outbox through here; it may be forgotten. */
+      /** The directory has committed the outbox through this position. The store may delete the frames through it. */
       readonly outboxThrough?: number;
       /**
-       * The horizon from here on, a stamp time. One at or below the store's own changes nothing. Whatever is purgeable
-       * under it may be removed once everything appended before this record is merged, and not sooner: an older
-       * entry that still waits in a journal would come back.
+       * The new horizon, a stamp time. One at or below the store's own changes nothing. The store may remove what is purgeable
+       * under it once everything appended before this record is merged. If it removed a tombstone sooner, an older
+       * entry of the key that still waits in a journal would come back.
        */
       readonly horizon?: number;
     }
-  /** These entries leave the quarantine for good. Ids that are not there are passed over. */
+  /** Removes entries from the quarantine for good. Unknown ids are ignored. */
   | { readonly kind: "release"; readonly ids: readonly number[] }
-  /** The database is a restored copy: from here on it counts as a new one. */
+  /** The database is a restored copy and takes a new incarnation. */
   | { readonly kind: "adopt"; readonly incarnation: number };
 
-/** What others wrote, as a node's store is told of it. */
+/** The record of entries of other nodes. */
 export type RemoteRecord = Extract<ReplicaRecord, { kind: "remote" }>;
 
 /** A run of entries in the directory's log. */
@@ -81,48 +81,48 @@ export interface LogFrame {
   readonly through: number;
   readonly count: number;
   readonly highestTime: number;
-  /** Whose outbox it came from, and where in it; both 0 once the run has been compacted. */
+  /** The outbox that the run came from, and its position there; both 0 once the run has been compacted. */
   readonly incarnation: number;
   readonly position: number;
-  /** The log may lack earlier positions of the outbox: the frame is kept as one of no position, and `OutboxMark.sequence` is 0. */
+  /** True if the log may lack earlier positions of the outbox. The frame is then kept with position 0, and `OutboxMark.sequence` is 0. */
   readonly incomplete?: boolean;
   readonly block: Uint8Array;
-  /** What this log has of another directory's log once the run is durable. Not kept with the run. */
+  /** How far this log has followed another directory's log once the run is durable. Not kept with the run. */
   readonly followed?: Cursor;
 }
 
-/** How far the log has one node's outbox. */
+/** How much of one node's outbox the log has. */
 export interface OutboxMark {
   readonly position: number;
-  /** The log has everything of the outbox through that position by this sequence; 0 where it may lack something. */
+  /** The log through this sequence has everything of the outbox through `position`; 0 if it may lack something. */
   readonly sequence: number;
-  /** The highest stamp time in that position: tells a restored copy of the outbox from the one that went on. */
+  /** The highest stamp time in the frame at `position`. It tells a restored copy of the outbox from the outbox itself. */
   readonly highestTime: number;
 }
 
-/** An entry that was live on this node and is deleted by the cluster's word: kept for an operator to decide. */
+/** An entry that was live on this node and that the cluster has deleted. It is kept until an operator decides about it. */
 export interface QuarantinedEntry {
   /** Counted from 1 in the order in which entries came into the quarantine; never given twice. */
   readonly id: number;
   readonly entry: Entry;
-  /** When it came into the quarantine, by the cluster's wall time in milliseconds since the Unix epoch. */
+  /** When the entry was quarantined: the cluster's time, in milliseconds since the Unix epoch. */
   readonly atMs: number;
 }
 
-/** What a directory keeps of its horizon with its log. A log that was never told has 0, 0 and no marks. */
+/** The state of a directory's horizon, kept with its log. A new log has 0, 0 and no marks. */
 export interface HorizonState {
   /**
-   * A stamp time: nothing is purgeable above it, and an entry made at or before it that is absent here was deleted.
+   * A stamp time. No entry with a higher one is purgeable; an entry made at or before it that the log lacks was deleted.
    * Never goes back.
    */
   readonly horizon: number;
-  /** Until this wall time the horizon does not follow the clock. */
+  /** The horizon stands still until this wall time, in milliseconds since the Unix epoch. */
   readonly frozenUntilMs: number;
-  /** How far the log was ordered at moments of the past, by wall time, oldest first. */
+  /** The head of the log at moments of the past, oldest first; `atMs` in milliseconds since the Unix epoch. */
   readonly marks: readonly (readonly [atMs: number, sequence: number])[];
 }
 
-/** A node as directories remember it, whether it is there or not. */
+/** A node as directories remember it, whether it has a link or not. */
 export interface RememberedMember {
   readonly id: string;
   readonly region: string;
@@ -132,10 +132,10 @@ export interface RememberedMember {
   readonly lat: number;
   readonly lon: number;
   /**
-   * Odd while the node is remembered, even once it is forgotten: 1 when it first comes, 2 when an operator forgets it, 3
-   * when it comes back after that. Of what two directories know of a node, the higher generation holds.
+   * Odd while the node is remembered, even while it is forgotten: 1 when the node first joins, 2 when an operator forgets it, 3
+   * when it joins again. If two directories know different facts of a node, those with the higher generation win.
    */
   readonly generation: number;
-  /** When the node was last known to be there, by a directory's wall clock. */
+  /** When the node last had a link, by a directory's wall clock, in milliseconds since the Unix epoch. */
   readonly seenAtMs: number;
 }

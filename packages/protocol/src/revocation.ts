@@ -1,10 +1,10 @@
 /**
- * Revoked tokens travel as entries under reserved keys: `\0revoked/`, and the id of the token. The value is empty. The entry
- * expires once the token has; one that expires never is kept for ever.
+ * The revocation of a token is replicated as an entry with an empty value under a reserved key: `\0revoked/` and the id of the token. The
+ * entry expires when the token does; a revocation without expiry is kept for ever.
  */
 import { MeridianError } from "./errors.ts";
 
-/** What the keys of revocations begin with. */
+/** The prefix of the keys of revocations. */
 export const REVOCATION_PREFIX = "\0revoked/";
 
 /** The longest id of a token. */
@@ -15,7 +15,7 @@ export function isTokenId(id: string): boolean {
   return /^[!-~]+$/.test(id) && id.length <= TOKEN_ID_LENGTH_MAX;
 }
 
-/** The key of the entry that says that a token has been revoked. Throws `INVALID_ARGUMENT` for what is no id. */
+/** The key of the entry that revokes the token of that id. Throws `INVALID_ARGUMENT` unless `isTokenId(id)`. */
 export function revocationKey(id: string): string {
   if (isTokenId(id)) return REVOCATION_PREFIX + id;
   throw new MeridianError(
@@ -24,7 +24,7 @@ export function revocationKey(id: string): string {
   );
 }
 
-/** The id of the token that an entry of that key revokes; undefined for a key of anything else. */
+/** The id of the token that the entry under `key` revokes; undefined if `key` is not that of a revocation. */
 export function revokedId(key: string): string | undefined {
   return key.startsWith(REVOCATION_PREFIX) ? key.slice(REVOCATION_PREFIX.length) : undefined;
 }

@@ -14,7 +14,7 @@ export interface Stamp {
   readonly origin: number;
 }
 
-/** Where stamps count from: 2024-01-01T00:00:00Z, in milliseconds since the Unix epoch. They last until 2093. */
+/** The instant from which stamp times count: 2024-01-01T00:00:00Z, in milliseconds since the Unix epoch. Stamp times last until 2093. */
 export const STAMP_EPOCH_MS = 1_704_067_200_000;
 
 /** How many stamps fit in one millisecond. */

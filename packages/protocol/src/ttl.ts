@@ -8,7 +8,7 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
-/** The longest time to live: 100 years, in milliseconds. Longer is a mistake; for ever is no TTL at all. */
+/** The longest time to live: 100 years, in milliseconds. An entry that shall never expire has no time to live. */
 export const TTL_MS_MAX: number = 100 * 365.25 * 86_400_000;
 
 /**
@@ -24,7 +24,7 @@ export function parseTtlMs(text: string): number {
 /** Throws `INVALID_TTL` unless `ttlMs` is above 0 and at most 100 years. Returns it in whole milliseconds, rounded up. */
 export function checkTtlMs(ttlMs: number, said: string = String(ttlMs)): number {
   if (ttlMs > 0 && ttlMs <= TTL_MS_MAX) {
-    // 2.007 s × 1000 is 2007.0000000000002 in doubles, and is not to become 2008.
+    // 2.007 s × 1000 is 2007.0000000000002 in doubles, and must become 2007, not 2008.
     return Math.ceil(Number(ttlMs.toPrecision(15)));
   }
   throw new MeridianError(

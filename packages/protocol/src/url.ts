@@ -2,8 +2,8 @@ import { MeridianError } from "./errors.ts";
 import { checkAddress } from "./validate.ts";
 
 /**
- * Reads the setting of an `http:` or `https:` URL, and takes slashes from its end; `ws:` and `wss:` mean the same.
- * Throws `INVALID_CONFIG` for anything else, also for a URL with a query, a fragment or a user: paths are put behind it.
+ * Reads the setting of an `http:` or `https:` URL and removes slashes from its end. `ws:` is read as `http:`, `wss:` as `https:`.
+ * Throws `INVALID_CONFIG` for every other text, and for a URL with a query, a fragment or a user: callers append paths to the URL.
  */
 export function parseUrl(given: string): string {
   const text = given.replace(/^ws(?=s?:)/i, "http");
@@ -17,8 +17,8 @@ export function parseUrl(given: string): string {
 }
 
 /**
- * Reads the setting of an IPv4 or IPv6 address, and writes it canonically: one address, one text. Throws
- * `INVALID_ARGUMENT` for anything else, such as an address with brackets, a port or a zone.
+ * Reads the setting of an IPv4 or IPv6 address and returns its canonical text, so that equal addresses have equal texts. Throws
+ * `INVALID_ARGUMENT` for every other text, such as an address with brackets, a port or a zone.
  */
 export function parseAddress(text: string): string {
   checkAddress(text);
@@ -34,14 +34,14 @@ export function parseWebOrigin(text: string): string {
   );
 }
 
-/** Reads a list of such URLs, with commas. Throws `INVALID_CONFIG` also for one that is there twice. */
+/** Reads URLs with commas between them, each as `parseUrl` does. Throws `INVALID_CONFIG` for a URL that is given twice, too. */
 export function parseUrls(text: string): readonly string[] {
   const urls = text.split(",").map((part) => parseUrl(part.trim()));
   if (new Set(urls).size === urls.length) return urls;
   throw new MeridianError("INVALID_CONFIG", `expected each URL once, got \`${text}\``);
 }
 
-/** The longest name of a host has 253 characters. */
+/** The longest host name has 253 characters. */
 const WEB_ORIGIN_UNITS_MAX = 300;
 
 /** Whether it is an `http:` or `https:` URL of a host and no more: no path, query, fragment or user. */
@@ -50,7 +50,7 @@ export function isWebOrigin(text: string): boolean {
   return /^https?:\/\/[^\s\\/?#@]+\/?$/i.test(text) && URL.canParse(text);
 }
 
-/** The origins whose pages may ask: these, or every one. */
+/** The origins whose web pages may send requests: the listed ones, or all with `*`. */
 export type AllowedOrigins = readonly string[] | "*";
 
 /**
@@ -65,7 +65,7 @@ export function parseOrigins(text: string): AllowedOrigins {
 function parseOrigin(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const isWeb = url?.protocol === "http:" || url?.protocol === "https:";
-  // A name with a wildcard would parse, and match nothing.
+  // `https://*.example.com` parses as a URL, and would match no origin.
   if (isWeb && url.href === `${url.origin}/` && !text.includes("*")) return url.origin;
   throw new MeridianError(
     "INVALID_CONFIG",

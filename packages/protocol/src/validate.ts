@@ -12,7 +12,7 @@ export interface Coordinates {
 /** Throws `INVALID_KEY` unless `key` is 1 byte to 1 KiB of well-formed text. Returns it. */
 export function checkKey(key: string): string {
   if (key.length === 0) throw new MeridianError("INVALID_KEY", "Expected a key, got an empty one");
-  // A UTF-16 unit is at most three bytes of UTF-8, so short keys need no counting.
+  // A UTF-16 unit becomes at most three bytes of UTF-8, so short keys need no counting.
   if (key.length * 3 > KEY_BYTES_MAX) {
     const bytes = utf8Length(key);
     if (bytes > KEY_BYTES_MAX) {
@@ -32,7 +32,7 @@ export function checkKey(key: string): string {
   return key;
 }
 
-/** Whether `checkKey` takes it. */
+/** Whether `checkKey` accepts `key`. */
 export function isKey(key: string): boolean {
   try {
     return checkKey(key) === key;
@@ -44,12 +44,12 @@ export function isKey(key: string): boolean {
 /** The first key, in the order of keys, that is not reserved. */
 export const CLIENT_KEY_MIN = "\u0001";
 
-/** Whether a key is Meridian's own: no client writes, reads or lists it, and parties carry it like all others. */
+/** Whether `key` is reserved for Meridian itself. Clients cannot write, read or list such a key; it is replicated like all others. */
 export function isReservedKey(key: string): boolean {
   return key.charCodeAt(0) === 0;
 }
 
-/** Throws `INVALID_KEY` unless a client may name `key`: one that `checkKey` takes, and that is not reserved. Returns it. */
+/** Throws `INVALID_KEY` unless `checkKey` accepts `key` and `key` is not reserved. Returns it. */
 export function checkClientKey(key: string): string {
   checkKey(key);
   if (!isReservedKey(key)) return key;
@@ -113,7 +113,7 @@ function checkDegrees(
 
 const IDENTIFIER = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
-/** Whether `checkIdentifier` takes it. */
+/** Whether `checkIdentifier` accepts `id`. */
 export function isIdentifier(id: string): boolean {
   return IDENTIFIER.test(id);
 }

@@ -1,7 +1,7 @@
 /**
- * How the wire grows. A greeting (`hello`, `follow`, `probe`) carries the range of versions that its sender speaks and the
- * features that it has; the answer (`welcome`, `standing`) names the version that was chosen and the features of both. What a
- * version or a feature adds is sent only where it was agreed on. PROTOCOL.md, "Versions and features", says what may change in which.
+ * The negotiation of protocol versions and features. A greeting (`hello`, `follow`, `probe`) carries the range of versions that its sender
+ * speaks and the features that it has; the answer (`welcome`, `standing`) names the chosen version and the features that both have. A party
+ * sends what a version or a feature adds only to a peer with which it was agreed on. PROTOCOL.md, "Versions and features", has the rules for changes.
  */
 import { MeridianError } from "./errors.ts";
 
@@ -11,31 +11,31 @@ export const PROTOCOL_VERSION = 1;
 /** The oldest one. */
 export const PROTOCOL_VERSION_MIN = 1;
 
-/** A node that has it takes what has changed among the members instead of the whole list. */
+/** The feature of a node that accepts `members-changed`, with the changes of the member list, after the first whole list. */
 export const MEMBERS_CHANGED = "members-changed";
 
-/** A node that has it marks the frames of its outbox before which a log may lack something of the outbox. */
+/** The feature of a node that sets the flag `incomplete` in frames of its outbox if the log may lack earlier frames of it. */
 export const INCOMPLETE_OUTBOX = "incomplete-outbox";
 
-/** The features that this code has beside its versions. */
+/** The features that this code has. */
 export const FEATURES: readonly string[] = [MEMBERS_CHANGED, INCOMPLETE_OUTBOX];
 
-/** What a party can speak. */
+/** The versions and features that a party announces. */
 export interface Capabilities {
   /** The lowest and the highest version. Invariant: 1 ≤ lowest ≤ highest. */
   versions: [lowest: number, highest: number];
-  /** What it has beside them, by name. */
+  /** The names of the features that it has. */
   features: string[];
 }
 
-/** What two parties speak with each other. */
+/** The version and the features that two parties have agreed on. */
 export interface Agreement {
   version: number;
   /** The features that both have. */
   features: string[];
 }
 
-/** What this code says of itself in a greeting. */
+/** The versions and features that this code announces in a greeting. */
 export function capabilities(): Capabilities {
   return { versions: [PROTOCOL_VERSION_MIN, PROTOCOL_VERSION], features: [...FEATURES] };
 }

@@ -1,35 +1,35 @@
-/** Who may ask what: what a token grants, what a route demands, and whether the one covers the other. */
+/** Authorization: what a token grants, what a route demands, and the check that the token covers the route. */
 import { MeridianError } from "../errors.ts";
 
-/** What a token is for. Each of the first three grants what those before it do; `node` opens links to directories. */
+/** What a token is for. `write` grants all that `read` does, `admin` all that `write` does; `node` lets a node or a directory open links to directories. */
 export type Scope = "read" | "write" | "admin" | "node";
 
 /** Every scope. */
 export const SCOPES: readonly Scope[] = ["read", "write", "admin", "node"];
 
-/** What a token grants, once it has been verified. */
+/** What a verified token grants. */
 export interface Principal {
   /** The id of the token. */
   readonly id: string;
-  /** Whom it was made for, for logs. */
+  /** Whom the token was issued to, for logs. */
   readonly subject: string;
   readonly scope: Scope;
-  /** Only keys that begin with one of these; the empty one stands for all keys. */
+  /** The token covers only keys that begin with one of these; the empty prefix stands for all keys. */
   readonly prefixes: readonly string[];
   /** The ids of the nodes that may join with it; `*` stands for all, and for directories. */
   readonly nodes: readonly string[];
-  /** When it was made, and when it expires, in milliseconds since the Unix epoch. */
+  /** When the token was issued, and when it expires, in milliseconds since the Unix epoch. */
   readonly issuedAtMs: number;
   readonly expiresAtMs: number;
 }
 
-/** What a route demands of whoever asks. */
+/** What a route demands of the client. */
 export interface Access {
   /** `public`: nothing. `any`: a token, whatever its scope. */
   readonly scope: "public" | "any" | "read" | "write" | "admin";
   /**
-   * Where the request names the keys that it touches: in the rest of its path, under `key` or `prefix` of its query, in its
-   * body, or nowhere, because it touches all of them.
+   * Where the request names the keys that it touches: in the rest of its path (`path`), in the query parameter `key` (`query`) or `prefix`
+   * (`prefix`), or in its body (`body`). `all`: the request touches all keys.
    */
   readonly keys?: "path" | "query" | "prefix" | "body" | "all";
 }
@@ -43,7 +43,7 @@ const RANK: Readonly<Record<Access["scope"] | Scope, number>> = {
   admin: 4,
 };
 
-/** Throws `FORBIDDEN` unless the token's scope covers what a route demands. */
+/** Throws `FORBIDDEN` unless the token's scope covers what a route demands, and the token covers all keys if the route touches all or demands `admin`. */
 export function checkScope(principal: Principal, access: Access): void {
   if (RANK[principal.scope] >= RANK[access.scope]) {
     if (access.keys === "all" || access.scope === "admin") checkKeys(principal, "");

@@ -4,8 +4,8 @@ import { MeridianError } from "../errors.ts";
 import type { Described } from "./route.ts";
 
 /**
- * Checks that what came `from` somewhere is what a schema describes, and returns it with all its members: a newer program may
- * tell more. Throws `INTERNAL`, which names the first member that is not.
+ * Checks an answer against its schema and returns it with all its members, unknown ones included: a newer program may send more. Throws
+ * `INTERNAL` with the first member that does not fit. `from` names the sender in the message.
  */
 export function checkAnswer<Schema extends v.GenericSchema>(
   schema: Schema,

@@ -1,13 +1,13 @@
 import { backupReport, health } from "./elements.ts";
 import { BYTES, type ApiTable } from "./route.ts";
 
-/** What both programs are asked alike. */
+/** The routes that regions and directories have in common. */
 export const COMMON_API = {
   "/metrics": {
     GET: {
       access: { scope: "any" },
       summary:
-        "The numbers that Prometheus collects, in its text format 0.0.4, or as OpenMetrics 1.0 where `Accept` asks for that.",
+        "The metrics for Prometheus, in its text format 0.0.4, or as OpenMetrics 1.0 if `Accept` asks for that.",
       answer: BYTES,
       errors: [],
     },
@@ -15,14 +15,14 @@ export const COMMON_API = {
   "/backup": {
     POST: {
       access: { scope: "admin" },
-      summary: "Begins a backup of everything that is durable now.",
+      summary: "Starts a backup of everything that is durable now.",
       answer: backupReport,
       errors: ["OVERLOADED"],
     },
     GET: {
       access: { scope: "admin" },
       summary:
-        "How the backup stands. It is dropped when nobody has fetched of it for ten minutes.",
+        "The state of the backup. A backup from which nobody has fetched for ten minutes is dropped.",
       answer: backupReport,
       errors: ["BACKUP_NOT_FOUND"],
     },
@@ -36,10 +36,10 @@ export const COMMON_API = {
   "/backup/content": {
     GET: {
       access: { scope: "admin" },
-      summary: "A piece of the backup's database: up to 1 MiB, nothing at its end.",
+      summary: "A piece of the backup's database: up to 1 MiB, and no bytes at its end.",
       query: [
-        { name: "id", description: "Of the backup.", required: true },
-        { name: "from", description: "How many bytes lie before the piece.", required: true },
+        { name: "id", description: "The id of the backup.", required: true },
+        { name: "from", description: "The offset of the piece, in bytes.", required: true },
       ],
       answer: BYTES,
       errors: ["BACKUP_NOT_FOUND", "OVERLOADED"],
@@ -48,7 +48,7 @@ export const COMMON_API = {
   "/healthz": {
     GET: {
       access: { scope: "public" },
-      summary: "Whether the process takes turns.",
+      summary: "Answers 200 while the event loop of the process runs.",
       answer: health,
       errors: [],
     },

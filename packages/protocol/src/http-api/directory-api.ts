@@ -1,4 +1,4 @@
-/** What a directory answers over HTTP. */
+/** The schemas of a directory's answers over HTTP. */
 import * as v from "valibot";
 
 import {
@@ -34,7 +34,7 @@ export const nearestNode = v.object({
 /** The nodes near a place, nearest first. */
 export const nearest = v.object({ nodes: v.array(nearestNode) });
 
-/** A node that is there. */
+/** A node that has a link to a directory. */
 export const presentNode = v.object({
   ...place,
   status: presentStatus,
@@ -50,7 +50,7 @@ export const presentNode = v.object({
   unsent: count,
 });
 
-/** A node that is remembered and not there. */
+/** A node that is remembered and has no link. */
 export const absentNode = v.object({
   ...place,
   status: v.literal("gone"),

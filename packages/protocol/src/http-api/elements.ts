@@ -4,7 +4,7 @@ import { ERROR_KINDS, type ErrorCode } from "../errors.ts";
 import { NODE_STATUSES } from "../node-status.ts";
 import type { Described, Parameter } from "./route.ts";
 
-/** Text that names what it is, for the generated documents. */
+/** Returns the schema with a description for the generated documents. */
 export function described<Schema extends v.GenericSchema>(
   schema: Schema,
   description: string,
@@ -27,7 +27,7 @@ export const nextKey = described(
 );
 const fingerprint = described(v.string(), "Equal fingerprints and counts mean equal data.");
 
-/** What a node that is there says of itself. */
+/** The status of a node that has a link. */
 export const presentStatus = v.picklist(NODE_STATUSES);
 
 export const nodeStatus = v.picklist([...NODE_STATUSES, "gone"]);
@@ -42,10 +42,7 @@ export const load = v.object({
 export const gauge = v.object({
   name: v.string(),
   now: v.number(),
-  max: described(
-    v.number(),
-    "The bound; what comes beyond it is refused, or waits where it comes from.",
-  ),
+  max: described(v.number(), "The bound. What would exceed it is refused, or waits at its sender."),
 });
 
 export const acknowledgement = v.object({
@@ -53,11 +50,11 @@ export const acknowledgement = v.object({
   reached: described(v.boolean(), "Whether the level asked for was reached in time."),
   local: v.literal(true),
   directory: v.boolean(),
-  nodes: described(v.array(v.string()), "The nodes that are known to have it durably."),
+  nodes: described(v.array(v.string()), "The nodes that are known to have the write durably."),
   ready: described(v.array(v.string()), "The nodes that are known to be ready."),
 });
 
-/** Why a request failed, as `application/problem+json` (RFC 9457). Some codes have more members. */
+/** The `application/problem+json` body (RFC 9457) of a failed request. Some codes have more members. */
 export const problem = v.looseObject({
   type: v.string(),
   title: v.string(),
@@ -78,8 +75,8 @@ export const backupReport = v.object({
   version: described(v.string(), "The version of the program."),
   takenAtMs: instant,
   state: v.picklist(["copying", "ready", "failed"]),
-  done: described(v.number(), "How much is copied, from 0 to 1."),
-  failure: described(v.nullable(v.string()), "Why it failed."),
+  done: described(v.number(), "How much of the database is copied, from 0 to 1."),
+  failure: described(v.nullable(v.string()), "Why the backup failed; null unless it has."),
   schema: described(v.nullable(count), "The version of the database's schema."),
   bytes: described(v.nullable(count), "The size of the database, once it is ready."),
   sha256: described(
@@ -88,7 +85,7 @@ export const backupReport = v.object({
   ),
 });
 
-/** What a program says of a backup that it makes. */
+/** The state of a program's backup. */
 export type BackupReport = Described<typeof backupReport>;
 
 export const readiness = v.object({ status: v.literal("ready") });

@@ -1,4 +1,4 @@
-/** What a region answers over HTTP. */
+/** The schemas of a region's answers over HTTP, and of the bodies that it takes. */
 import * as v from "valibot";
 
 import {
@@ -24,13 +24,13 @@ export const written = v.object({ ...writtenEntry.entries, acknowledged: acknowl
 /** The answer to a delete. */
 export const deleted = v.object({ ...written.entries, deleted: v.boolean() });
 
-/** The answer to a set of many. */
+/** The answer to `POST /batch/set`. */
 export const batchWritten = v.object({
   entries: v.array(writtenEntry),
   acknowledged: acknowledgement,
 });
 
-/** The answer to a delete of many. */
+/** The answer to `POST /batch/delete`. */
 export const batchDeleted = v.object({
   entries: v.array(
     v.object({
@@ -55,19 +55,19 @@ export const found = v.object({
   expiresAtMs: expiry,
 });
 
-/** The answer to a get of many, in the order of the keys. */
+/** The answer to `POST /batch/get`, in the order of the keys asked for. */
 export const batchFound = v.object({
   entries: v.array(v.variant("found", [found, v.object({ key, found: v.literal(false) })])),
 });
 
-/** The answer to the question which of many keys have a live value, in their order. */
+/** The answer to `POST /batch/has`, in the order of the keys asked for. */
 export const batchPresence = v.object({
   entries: v.array(v.object({ key, found: v.boolean() })),
 });
 
 const keys = v.pipe(v.array(key), v.minLength(1), v.maxLength(1_000));
 
-/** The body of a get of many, and of the question which of them there are. */
+/** The body of `POST /batch/get` and `POST /batch/has`. */
 export const batchGetBody = v.object({ keys });
 
 const duration = v.union([v.string(), v.number()]);
@@ -76,10 +76,10 @@ const terms = {
   timeout: v.optional(v.string()),
 };
 
-/** The body of a delete of many. */
+/** The body of `POST /batch/delete`. */
 export const batchDeleteBody = v.object({ keys, ...terms });
 
-/** The body of a set of many. */
+/** The body of `POST /batch/set`. */
 export const batchSetBody = v.object({
   entries: v.pipe(
     v.array(
@@ -113,16 +113,16 @@ export const keyPage = v.object({
   next: nextKey,
 });
 
-/** The answer to whoever wants the lease of a key. */
+/** The answer to `POST /lease`. */
 export const lease = v.object({
   key,
   lease: described(
     v.nullable(v.string()),
-    "The id of the lease; null where another client had it and is done, or has it still.",
+    "The id of the lease; null if another client holds the lease, or has given it back meanwhile.",
   ),
 });
 
-/** The answer to whoever gives a lease back. */
+/** The answer to `DELETE /lease`. */
 export const released = v.object({
   key,
   released: described(v.boolean(), "Whether the lease was still held."),

@@ -43,7 +43,10 @@ const CONDITIONS: readonly Parameter[] = [
   { name: "If-None-Match", description: "`*`: write only if the key has no live value." },
 ];
 const SESSION: readonly Parameter[] = [
-  { name: "Meridian-Position", description: "Answer nothing older than this token has seen." },
+  {
+    name: "Meridian-Position",
+    description: "The position token of an earlier answer: this one is not older than that.",
+  },
   { name: "Meridian-Wait-Ms", description: "How long to wait for that, at most 10 000." },
 ];
 const LIMIT = { name: "limit", description: "How many at most, 1 000 or fewer; 100 by default." };
@@ -176,7 +179,7 @@ export const REGION_API = {
   "/touch": {
     POST: {
       access: { scope: "write", keys: "query" },
-      summary: "Has a value live for another time, without sending it again.",
+      summary: "Changes when a value expires, without sending the value again.",
       query: [
         KEY,
         { ...TTL, description: `${TTL.description} Counted from now.` },
@@ -194,7 +197,7 @@ export const REGION_API = {
   "/pull": {
     POST: {
       access: { scope: "write", keys: "query" },
-      summary: "Reads a value and deletes the key, with nothing between the two on this region.",
+      summary: "Reads a value and deletes its key in one atomic step on this region.",
       query: [KEY],
       headers: SESSION,
       answer: found,
@@ -204,17 +207,17 @@ export const REGION_API = {
   "/lease": {
     POST: {
       access: { scope: "write", keys: "query" },
-      summary: "Asks to be the one who fills a key.",
+      summary: "Asks for the lease of a key: the right to be the one client that loads its value.",
       query: [
         KEY,
         {
           name: "ttl",
-          description: "After how long the lease ends by itself: 10 s by default, at most 600 s.",
+          description: "How long until the lease ends by itself: 10 s by default, at most 600 s.",
         },
         {
           name: "wait",
           description:
-            "How long to wait while another has it, at most 10 s; not at all by default.",
+            "How long to wait while another client holds the lease, at most 10 s; 0 by default.",
         },
       ],
       headers: SESSION,
@@ -223,8 +226,8 @@ export const REGION_API = {
     },
     DELETE: {
       access: { scope: "write", keys: "query" },
-      summary: "Gives a lease back: those who wait look again.",
-      query: [KEY, { name: "lease", description: "Its id.", required: true }],
+      summary: "Gives a lease back. The clients that wait for it are answered.",
+      query: [KEY, { name: "lease", description: "The id of the lease.", required: true }],
       answer: released,
       errors: ["INVALID_KEY"],
     },
@@ -232,12 +235,15 @@ export const REGION_API = {
   "/keys": {
     GET: {
       access: { scope: "read", keys: "prefix" },
-      summary: "Lists live keys in order, without counting as a use of them.",
+      summary: "Lists live keys in key order. Does not count as a use of the entries for eviction.",
       query: [
         { name: "prefix", description: "Only keys that begin with this." },
         { name: "after", description: "Only keys after this one." },
         LIMIT,
-        { name: "values", description: "`true`: with their values; a page is then short." },
+        {
+          name: "values",
+          description: "`true`: with the values; a page then ends after about 1 MiB.",
+        },
       ],
       headers: SESSION,
       answer: keyPage,
@@ -265,7 +271,7 @@ export const REGION_API = {
   "/quarantine": {
     GET: {
       access: { scope: "admin" },
-      summary: "Lists what the cluster deleted while the region was away.",
+      summary: "Lists the entries that the cluster deleted while the region was away.",
       query: [{ name: "after", description: "Only ids above this one." }, LIMIT],
       answer: quarantinePage,
       errors: [],
@@ -311,7 +317,8 @@ export const REGION_API = {
       query: [
         {
           name: "ttl",
-          description: "How long the token would still be good, or longer; for ever by default.",
+          description:
+            "How long to keep the revocation: at least as long as the token is valid. For ever by default.",
         },
         ...ACK,
       ],

@@ -13,19 +13,19 @@ export interface Parameter {
 /** Bytes of any content type. */
 export const BYTES = "bytes";
 
-/** What a request to one path takes by one method, and what it answers. */
+/** One method of one path: what the request takes, and what it answers. */
 export interface ApiRoute {
-  /** What it does, as one sentence. */
+  /** What the request does, as one sentence. */
   readonly summary: string;
-  /** What it demands of whoever asks, where tokens are asked for. */
+  /** What the route demands of the client, on programs with `--token-keys`. */
   readonly access: Access;
   readonly query?: readonly Parameter[];
   readonly headers?: readonly Parameter[];
-  /** What the body of the request is; absent where there is none. */
+  /** The schema of the request's body; absent if the request has none. */
   readonly body?: GenericSchema | typeof BYTES;
   /** The body of the answer that has the status 200. */
   readonly answer: GenericSchema | typeof BYTES;
-  /** The codes that are this route's own, beside those of every route. */
+  /** The error codes of this route, besides those that every route has. */
   readonly errors: readonly ErrorCode[];
 }
 
@@ -47,10 +47,10 @@ export function routesOf(table: ApiTable): readonly PlacedRoute[] {
   );
 }
 
-/** What a schema describes, as whoever only reads it sees it. */
+/** What a schema describes, deeply read-only. */
 export type Described<Schema extends GenericSchema> = Unchanging<InferOutput<Schema>>;
 
-/** What a route answers; `typeof BYTES` where that is not JSON. */
+/** What a route answers; `typeof BYTES` if the answer is not JSON. */
 export type AnswerOf<Route> = Route extends { readonly answer: infer Answer }
   ? Answer extends GenericSchema
     ? Described<Answer>
