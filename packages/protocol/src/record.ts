@@ -132,8 +132,9 @@ export interface RememberedMember {
   readonly lat: number;
   readonly lon: number;
   /**
-   * Odd while the node is remembered, even while it is forgotten: 1 when the node first joins, 2 when an operator forgets it, 3
-   * when it joins again. If two directories know different facts of a node, those with the higher generation win.
+   * An odd number while the node is remembered, an even one after an operator has made the directory forget it. A newcomer has 1. It
+   * gets 3 once it has been linked for long enough, or when it joins again after it was forgotten, which makes it 2. If two
+   * directories know different facts of a node, those with the higher generation win.
    */
   readonly generation: number;
   /** When the node last had a link, by a directory's wall clock, in milliseconds since the Unix epoch. */
