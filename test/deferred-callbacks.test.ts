@@ -46,6 +46,8 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "apps/directory/src/log-pages.ts": [1, SETTLES],
   "apps/region/src/ask-status.ts": [1, SETTLES],
   "apps/region/src/directory-finder.ts": [1, STEP],
+  "apps/region/src/listeners/ws/client-socket.ts": [3, ANSWERS],
+  "apps/region/src/listeners/ws/socket-listener.ts": [2, OWN],
   "apps/region/src/region-node.ts": [3, NAMES],
   "apps/region/src/service/change-feed.ts": [2, OWN],
   "apps/region/src/service/contents.ts": [1, NAMES],

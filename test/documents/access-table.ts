@@ -1,4 +1,5 @@
 import { routesOf, type Access, type ApiTable } from "@meridian/protocol/http-api";
+import { SOCKET_API, SOCKET_PATH } from "@meridian/protocol/socket-api";
 
 import { tableOf, withPart } from "./options-tables.ts";
 
@@ -8,14 +9,18 @@ export function withAccess(
   apis: Readonly<Record<"region" | "directory", ApiTable>>,
 ): string {
   const rows = Object.entries(apis).flatMap(([program, api]) =>
-    routesOf(api).map(({ method, path, access }) => [
-      program,
-      `\`${method} ${path}\``,
-      SCOPES[access.scope],
-      access.scope === "admin" ? KEYS.all : access.keys === undefined ? "" : KEYS[access.keys],
-    ]),
+    routesOf(api).map(({ method, path, access }) => rowOf(program, `${method} ${path}`, access)),
   );
+  const socketRows = Object.entries(SOCKET_API).map(([type, { access }]) =>
+    rowOf("region", `${SOCKET_PATH}: ${type}`, access),
+  );
+  rows.push(...socketRows);
   return withPart(document, "access", tableOf([["program", "request", "token", "keys"], ...rows]));
+}
+
+function rowOf(program: string, asked: string, access: Access): readonly string[] {
+  const keys = access.scope === "admin" ? "all" : access.keys;
+  return [program, `\`${asked}\``, SCOPES[access.scope], keys === undefined ? "" : KEYS[keys]];
 }
 
 const SCOPES: Readonly<Record<Access["scope"], string>> = {

@@ -112,6 +112,8 @@ export type TestNodeOptions = Partial<
   >
 > & {
   readonly allowOrigin?: HttpListenerOptions["allowOrigin"];
+  /** The clock of its servers. Default: that of the platform. */
+  readonly serverClock?: Clock;
   /** Bounds of its servers. */
   readonly limits?: Partial<
     Pick<HttpServerOptions, "connectionsMax" | "answerBytesMax" | "timeouts">
@@ -166,7 +168,8 @@ export async function testNode(options: TestNodeOptions = {}): Promise<TestNode>
     serve: async (appOnly = false) => {
       const bounds = { connectionsMax: 100, ...options.limits };
       const own = listeners.length === 0 ? metrics : new Metrics();
-      const served = { clock: systemClock, logger, metrics: own, allowOrigin, appOnly };
+      const { serverClock = systemClock } = options;
+      const served = { clock: serverClock, logger, metrics: own, allowOrigin, appOnly };
       const listener = new HttpListener({ ...served, ...bounds });
       await listener.listen("127.0.0.1", 0);
       listeners.push(listener);

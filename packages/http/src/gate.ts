@@ -123,20 +123,8 @@ export class Gate {
     reply(clock, incoming, outgoing, answer);
   }
 
-  /** What a token grants that has not been verified yet. Addresses that show many bad ones are not listened to for a while. */
-  async #verify({ headers, socket }: IncomingMessage): Promise<Principal> {
-    const { authenticator, limits } = this.#options;
-    const { authorization } = headers;
-    const { remoteAddress } = socket;
-    if (authorization === undefined) limits.take(placeOf(remoteAddress));
-    else limits.checkAddress(remoteAddress);
-    try {
-      return await authenticator.verify(authorization);
-    } catch (cause) {
-      // Whoever shows none guesses none.
-      if (authorization !== undefined) limits.fail(remoteAddress);
-      throw cause;
-    }
+  #verify({ headers, socket }: IncomingMessage): Promise<Principal> {
+    return verifyToken(this.#options, headers.authorization, socket.remoteAddress);
   }
 
   /** What takes links, behind the gate: they need a token of scope `node`. */
@@ -188,6 +176,23 @@ export class Gate {
     const route = routeOf(path);
     const methods = Object.hasOwn(api, route) ? api[route] : undefined;
     return methods?.[(method === "HEAD" ? "GET" : method) as "GET"]?.access ?? UNKNOWN;
+  }
+}
+
+/** What a token grants that has not been verified yet. Addresses that show many bad ones are not listened to for a while. */
+export async function verifyToken(
+  { authenticator, limits }: Pick<GateOptions, "authenticator" | "limits">,
+  authorization: string | undefined,
+  remoteAddress: string | undefined,
+): Promise<Principal> {
+  if (authorization === undefined) limits.take(placeOf(remoteAddress));
+  else limits.checkAddress(remoteAddress);
+  try {
+    return await authenticator.verify(authorization);
+  } catch (cause) {
+    // Whoever shows none guesses none.
+    if (authorization !== undefined) limits.fail(remoteAddress);
+    throw cause;
   }
 }
 

@@ -59,8 +59,10 @@ export interface HttpServerOptions {
 /** What a server hands its requests to. */
 export interface HttpHandlers {
   readonly request: RequestListener;
-  /** Takers of WebSockets, by path. */
+  /** Takers of links between programs, by path. */
   readonly upgrades?: Readonly<Record<string, UpgradeListener>>;
+  /** Takers of WebSockets of clients, by path. They judge themselves which pages and whose tokens they take. */
+  readonly sockets?: Readonly<Record<string, UpgradeListener>>;
   /** What is answered where no request has come that could be answered. */
   readonly refuse: Refuse;
 }
@@ -78,6 +80,7 @@ export class HttpServer {
   #request: RequestListener;
   #refuse: Refuse = (error) => problemAnswer(error, ["Connection", "close"]);
   #upgrades: Readonly<Record<string, UpgradeListener>> = {};
+  #sockets: Readonly<Record<string, UpgradeListener>> = {};
 
   /** Throws `INVALID_CONFIG` for a certificate that is none. */
   constructor(options: HttpServerOptions) {
@@ -172,10 +175,11 @@ export class HttpServer {
   }
 
   /** Begins to answer requests. */
-  handle({ request, upgrades = {}, refuse }: HttpHandlers): void {
+  handle({ request, upgrades = {}, sockets = {}, refuse }: HttpHandlers): void {
     this.#request = request;
     this.#refuse = refuse;
     this.#upgrades = upgrades;
+    this.#sockets = sockets;
   }
 
   /** Takes another certificate for the connections to come. Throws `INVALID_CONFIG`, and keeps the one before. */
@@ -237,15 +241,17 @@ export class HttpServer {
   /** A request asks for another protocol, or is one too many that was sent ahead. */
   #upgrade(incoming: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { path } = targetOf(incoming.url ?? "");
-    const taker = asksForWebSocket(incoming) ? this.#upgrades[path] : undefined;
+    const isAsked = asksForWebSocket(incoming);
+    const link = isAsked ? this.#upgrades[path] : undefined;
+    const taker = link ?? (isAsked ? this.#sockets[path] : undefined);
     if (taker === undefined) {
       // Counts as held until then.
       socket.unshift(Buffer.concat([headWithoutOffer(incoming), head]));
       return this.#onceAnswered(socket, this.#guard.suspend(socket));
     }
     this.#onceAnswered(socket, () => {
-      const refusal =
-        headError(incoming, this.#hosts) ?? pageError(incoming) ?? this.#strangerError(socket);
+      const forLinks = link && (pageError(incoming) ?? this.#strangerError(socket));
+      const refusal = headError(incoming, this.#hosts) ?? forLinks;
       if (refusal !== undefined) return answerRaw(socket, this.#refuse(refusal));
       this.#guard.upgrade(socket);
       taker(incoming, socket, head);

@@ -22,9 +22,11 @@ export {
   type AppEnv,
   type Carrier,
 } from "./exchange.ts";
-export { Gate, limitAddresses, type Authenticator, type GateOptions } from "./gate.ts";
+export { Gate, limitAddresses, verifyToken, type Authenticator, type GateOptions } from "./gate.ts";
 export { principalOf } from "./principals.ts";
-export { RateLimits, type RateLimitsOptions } from "./rate-limits.ts";
+export { placeOf, RateLimits, type RateLimitsOptions } from "./rate-limits.ts";
+export { answerRaw } from "./raw-answer.ts";
+export { RequestTurns } from "./request-turns.ts";
 export { RequestTimes } from "./request-times.ts";
 export { HeldBytes, type HeldBytesOptions, type Holder } from "./held-bytes.ts";
 export { HttpGuard, type HttpGuardOptions } from "./http-guard.ts";
@@ -38,7 +40,7 @@ export {
 export { isLoopback } from "./hosts.ts";
 export { HTTP_TIMEOUTS, type HttpTimeouts } from "./http-timeouts.ts";
 export { answerMetrics } from "./metrics-answer.ts";
-export { OriginPolicy } from "./origins.ts";
+export { OriginPolicy, REFUSAL_HEADERS } from "./origins.ts";
 export { digestQueryOf, entriesQueryOf, PAGE_OPTIONS, type PageQuery } from "./page-query.ts";
 export { checkOption, readQuery, readWhole, type Query, type WholeBounds } from "./query.ts";
 export {

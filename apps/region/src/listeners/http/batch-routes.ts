@@ -157,7 +157,8 @@ function setRequestOf(service: RegionService, item: unknown): SetRequest {
   return { key, value, contentType, ...(ttlMs !== undefined && { ttlMs }) };
 }
 
-function bytesOf(text: string, encoding: string): Uint8Array {
+/** The bytes of a value that JSON holds as text of an encoding. Throws `INVALID_ARGUMENT` for text that is not of it. */
+export function bytesOf(text: string, encoding: string): Uint8Array {
   if (encoding === "utf8") {
     if (!/\p{Surrogate}/u.test(text)) return new TextEncoder().encode(text);
     throw invalid("Expected `value` of well-formed Unicode, got a lone surrogate");
@@ -173,7 +174,8 @@ function bytesOf(text: string, encoding: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, "base64"));
 }
 
-function ttlMsOf(ttl: unknown): number | undefined {
+/** A time to live that JSON holds as seconds or as text. Throws `INVALID_TTL` and `INVALID_BODY`. */
+export function ttlMsOf(ttl: unknown): number | undefined {
   if (ttl === undefined) return undefined;
   if (typeof ttl === "number") return checkTtlMs(ttl * 1_000, `${ttl} seconds`);
   return parseTtlMs(textOf(ttl, "ttl"));

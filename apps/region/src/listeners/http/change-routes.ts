@@ -44,7 +44,12 @@ export async function pull(exchange: RegionExchange): Promise<JsonAnswer<Describ
   ]);
 }
 
-function readLife(ttl: string | undefined, expiresAt: string | undefined, nowMs: number): Life {
+/** Reads how long a value is to live from now on. Throws `INVALID_TTL`. */
+export function readLife(
+  ttl: string | undefined,
+  expiresAt: string | undefined,
+  nowMs: number,
+): Life {
   if ((ttl === undefined) === (expiresAt === undefined)) {
     const got = ttl === undefined ? "neither" : "both";
     throw new MeridianError("INVALID_TTL", `Expected \`ttl\` or \`expiresAt\`, got ${got}`);

@@ -1,4 +1,4 @@
-/** A node's service over HTTP. */
+/** A node's service over HTTP, and over the WebSockets that begin there. */
 import {
   HeldBytes,
   HttpServer,
@@ -14,10 +14,12 @@ import {
   type HttpServerOptions,
 } from "@meridian/http";
 import { MeridianError, type AllowedOrigins } from "@meridian/protocol";
+import { SOCKET_PATH } from "@meridian/protocol/socket-api";
 import type { Clock, Logger } from "@meridian/runtime";
 
 import type { RegionService } from "../../service/region-service.ts";
 import type { Listener, ServedNode } from "../listener.ts";
+import { SocketListener } from "../ws/socket-listener.ts";
 import { answerStyle } from "./answers.ts";
 import { BatchBodies } from "./batch-bodies.ts";
 import { batchBytesMax } from "./batch-routes.ts";
@@ -51,6 +53,7 @@ export class HttpListener implements Listener {
   readonly #options: HttpListenerOptions;
   readonly #server: HttpServer;
   readonly #limit: RequestLimit;
+  #sockets: SocketListener | undefined;
 
   constructor(options: HttpListenerOptions) {
     this.#options = options;
@@ -78,7 +81,7 @@ export class HttpListener implements Listener {
   }
 
   get requests(): number {
-    return this.#limit.active;
+    return this.#limit.active + (this.#sockets?.requests ?? 0);
   }
 
   start(served: ServedNode): void {
@@ -93,17 +96,25 @@ export class HttpListener implements Listener {
     const parts = { style: node.style, limit, limits, times, clock, logger };
     const request = regionRequests({ ...parts, slow, node, app, appOnly });
     const gate = authenticator && regionGate(authenticator, parts);
+    // The other half is for who asks without one.
+    const socketsMax = Math.max(1, Math.floor(this.#options.connectionsMax / 2));
+    const { service } = node;
+    const sockets = new SocketListener({ ...parts, service, metrics, authenticator, socketsMax });
+    this.#sockets = sockets;
     this.#server.handle({
       request: gate?.guard(request) ?? limitAddresses(request, parts),
+      sockets: { [SOCKET_PATH]: sockets.upgrade },
       refuse: (error) => refusalOf(node.style, error),
     });
   }
 
-  drain(): Promise<void> {
-    return new Promise((resolve) => this.#limit.onIdle(resolve));
+  async drain(): Promise<void> {
+    await this.#sockets?.drain();
+    await new Promise<void>((resolve) => this.#limit.onIdle(resolve));
   }
 
   stop(): Promise<void> {
+    this.#sockets?.stop();
     return this.#server.close(0);
   }
 }

@@ -4,6 +4,7 @@ import type { Described, keyPage } from "@meridian/protocol/http-api";
 
 import { etagOf } from "../../service/cached-record.ts";
 import type { KeyPage } from "../../service/key-listing.ts";
+import type { RegionService } from "../../service/region-service.ts";
 import { Steps } from "../../service/steps.ts";
 import { readFlag } from "./arguments.ts";
 import { EntryFace } from "./entry-face.ts";
@@ -34,19 +35,26 @@ export async function getKeys(exchange: RegionExchange): Promise<PageAnswer> {
   const withValues = readFlag("values", values);
   await exchange.admit();
   const page = await exchange.service.reads.list(query);
-  if (withValues) return answerValues(exchange, page);
-  const keys = page.entries.map(toldKey);
-  return exchange.json(200, { keys, next: page.next }, ["Cache-Control", "no-store"]);
+  if (withValues) return exchange.jsonPieces(await pageWithValues(exchange.service, page));
+  return exchange.json(200, pageOf(page), ["Cache-Control", "no-store"]);
 }
 
-/** A page with its values, as many as are not too long together. What has gone meanwhile is left out. */
-async function answerValues(exchange: RegionExchange, page: KeyPage): Promise<PageAnswer> {
+/** A page without values, as JSON tells of it. */
+export function pageOf({ entries, next }: KeyPage): Described<typeof keyPage> {
+  return { keys: entries.map(toldKey), next };
+}
+
+/** The JSON of a page with its values, as many as are not too long together. What has gone meanwhile is left out. */
+export async function pageWithValues(
+  { reads }: Pick<RegionService, "reads">,
+  page: KeyPage,
+): Promise<readonly Uint8Array[]> {
   const text = new TextPieces('{"keys":[');
   const steps = new Steps();
   let [bytes, count] = [0, 0];
   let { next } = page;
   for (const { key } of page.entries) {
-    const entry = exchange.service.reads.peek(key);
+    const entry = reads.peek(key);
     if (entry !== undefined) {
       const { found: _, ...told } = describeFound(entry, new EntryFace(entry));
       const one: ToldKey = { ...told, bytes: entry.value.byteLength };
@@ -60,7 +68,7 @@ async function answerValues(exchange: RegionExchange, page: KeyPage): Promise<Pa
     break;
   }
   text.add(`],"next":${JSON.stringify(next)}}`);
-  return exchange.jsonPieces(text.end());
+  return text.end();
 }
 
 function toldKey({

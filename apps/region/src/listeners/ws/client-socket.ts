@@ -1,0 +1,384 @@
+/**
+ * One WebSocket of a client.
+ *
+ * What a client can make a node hold is bounded by its own reading: while more than a mebibyte waits to leave, or 128 requests are under way, or
+ * one that reads, no other is begun, and what the client sends on waits on its side. Writes of a connection are done side by side. All
+ * connections take turns.
+ */
+import type { Duplex } from "node:stream";
+
+import { failureOf, type HeldBytes, type Holder, type RequestTurns } from "@meridian/http";
+import { closeCodeOf, MeridianError, toProblem } from "@meridian/protocol";
+import {
+  readSocketRequest,
+  type RequestId,
+  type SocketRequest,
+} from "@meridian/protocol/socket-api";
+import type { Clock, Cuts, Logger } from "@meridian/runtime";
+import type { RawData, WebSocket } from "ws";
+
+import type { RegionService } from "../../service/region-service.ts";
+import { isDataRequest, operate } from "./operations.ts";
+import type { SocketAccess } from "./socket-access.ts";
+import type { SocketCut } from "./socket-cuts.ts";
+import type { SocketTimes } from "./socket-times.ts";
+
+/** What all connections share. */
+export interface SocketHost {
+  readonly service: RegionService;
+  readonly turns: RequestTurns;
+  readonly held: HeldBytes;
+  readonly cuts: Cuts<SocketCut>;
+  readonly times: SocketTimes;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Whether requests may be begun on all connections together. */
+  mayBegin(): boolean;
+  /** How many requests are under way has changed by one or minus one. */
+  count(change: number): void;
+}
+
+/** A connection that has been taken. */
+export interface TakenSocket {
+  readonly socket: WebSocket;
+  /** What is under it. */
+  readonly wire: Duplex;
+  readonly address: string | undefined;
+}
+
+/** How many requests of one connection are under way, at most. */
+const IN_FLIGHT_MAX = 128;
+
+/** Nothing is read while more than this waits to leave, until less than a quarter does, in bytes. */
+const QUEUED_BYTES = 1024 * 1024;
+
+/** How many requests of one connection are begun before others have their turn. */
+const PER_TURN = 16;
+
+/** How long a client may leave unread what waits for it, and be silent, before a ping and altogether. */
+const UNREAD_MS = 30_000;
+const PING_MS = 30_000;
+const SILENT_MS = 90_000;
+
+/** How long a client may take to show a token. */
+const GREETING_MS = 10_000;
+
+/** Requests whose answers may be long, or after which others may be judged otherwise: the next one is begun once they are answered. */
+const ALONE: ReadonlySet<string> = new Set(["auth", "get", "getMany", "entries"]);
+
+/** What may wait to be begun before no more is read, in bytes, and what a message takes beside its own. */
+const INBOX_BYTES = 64 * 1024;
+const MESSAGE_BYTES = 128;
+
+const REASON_BYTES_MAX = 123;
+
+/** Serves one connection. */
+export class ClientSocket implements Holder {
+  readonly #host: SocketHost;
+  readonly #access: SocketAccess;
+  readonly #taken: TakenSocket;
+  readonly #cameAtMs: number;
+  #inbox: Buffer[] = [];
+  /** The requests under way, and their bytes. */
+  readonly #inFlight = new Map<RequestId, number>();
+  #inboxBytes = 0;
+  #inFlightBytes = 0;
+  /** Bytes of a message that has not come whole. */
+  #partBytes = 0;
+  #readBytes = 0;
+  /** How many requests were begun since the last turn. */
+  #begun = 0;
+  #isAlone = false;
+  #isWaiting = false;
+  #isPaused = false;
+  #isFull = false;
+  #isCorked = false;
+  #isDraining = false;
+  #isClosing = false;
+  #heardAtMs: number;
+  #movedAtMs: number;
+  #leftBytes = 0;
+
+  constructor(taken: TakenSocket, access: SocketAccess, host: SocketHost) {
+    this.#taken = taken;
+    this.#access = access;
+    this.#host = host;
+    this.#cameAtMs = this.#heardAtMs = this.#movedAtMs = host.clock.elapsedMs();
+    const { socket, wire } = taken;
+    wire.prependListener("data", (chunk: Buffer) => this.#arrived(chunk.byteLength));
+    socket.on("message", (data, isBinary) => this.#take(data, isBinary));
+    // The close that follows says everything.
+    socket.on("error", () => {});
+  }
+
+  get heldBytes(): number {
+    return (
+      this.#partBytes + this.#inboxBytes + this.#inFlightBytes + this.#taken.socket.bufferedAmount
+    );
+  }
+
+  get movedBytes(): number {
+    return this.#readBytes + this.#leftBytes;
+  }
+
+  /** Whether it has yet to show a token. */
+  get isUnknown(): boolean {
+    return this.#access.isMissing;
+  }
+
+  /** Lets go of everything that is held for the client. */
+  cut(failure: MeridianError): void {
+    this.#end("held", failure);
+  }
+
+  /** Makes room for somebody else before it has shown a token. */
+  makeRoom(): void {
+    const said = "Expected a token at once where others wait, got none";
+    this.#end("unauthenticated", new MeridianError("UNAUTHENTICATED", said));
+  }
+
+  /** Closes the connection once no request of it is under way. */
+  drain(): void {
+    this.#isDraining = true;
+    if (this.#inFlight.size === 0) this.#goAway();
+  }
+
+  /** Closes the connection, whatever is under way. */
+  leave(): void {
+    if (!this.#isClosing) this.#goAway();
+  }
+
+  /** The connection is gone. */
+  ended(): void {
+    this.#isClosing = true;
+    this.#inbox = [];
+    this.#inboxBytes = 0;
+  }
+
+  /** Looks whether the client reads, is there, and has a token that is good. To be called about once a second. */
+  look(): void {
+    if (this.#isClosing) return;
+    const { clock } = this.#host;
+    const nowMs = clock.elapsedMs();
+    const { socket } = this.#taken;
+    if (socket.bufferedAmount === 0) this.#movedAtMs = nowMs;
+    if (nowMs - this.#movedAtMs > UNREAD_MS) {
+      const said = `Expected answers to be read, but ${socket.bufferedAmount} bytes have waited for ${UNREAD_MS} ms`;
+      return this.#end("unread", new MeridianError("OVERLOADED", said));
+    }
+    if (this.#access.isMissing && nowMs - this.#cameAtMs > GREETING_MS) {
+      const said = `Expected a token in a request of type \`auth\` within ${GREETING_MS} ms, got none`;
+      return this.#end("unauthenticated", new MeridianError("UNAUTHENTICATED", said));
+    }
+    if (this.#access.isDoubtful) this.verify();
+    // While nothing is read of it, nothing is heard either.
+    if (this.#isHeldBack) this.#heardAtMs = nowMs;
+    if (nowMs - this.#heardAtMs > SILENT_MS) {
+      const said = `Expected a sign of life within ${SILENT_MS} ms, got none`;
+      return this.#end("silent", new MeridianError("LEASE_EXPIRED", said));
+    }
+    if (nowMs - this.#heardAtMs > PING_MS) socket.ping();
+  }
+
+  /** Verifies the token again, and closes the connection where it is good no more. */
+  verify(): void {
+    this.#access.verify().catch((cause: unknown) => {
+      this.#end("token", failureOf(cause, this.#host.logger));
+    });
+  }
+
+  get #isHeldBack(): boolean {
+    return this.#isWaiting || this.#isAlone || this.#isFull || this.#inFlight.size >= IN_FLIGHT_MAX;
+  }
+
+  #arrived(bytes: number): void {
+    this.#heardAtMs = this.#host.clock.elapsedMs();
+    this.#partBytes += bytes;
+    this.#readBytes += bytes;
+    this.#host.held.take(bytes, this);
+  }
+
+  /** A message has come whole. */
+  #take(data: RawData, isBinary: boolean): void {
+    this.#partBytes = 0;
+    if (this.#isClosing) return;
+    if (isBinary) {
+      const said = "Expected a message of text, got a binary one";
+      return this.#refuse(null, new MeridianError("MALFORMED_MESSAGE", said));
+    }
+    const message = data as Buffer;
+    this.#inbox.push(message);
+    this.#inboxBytes += message.byteLength + MESSAGE_BYTES;
+    this.#readOn();
+  }
+
+  /** Begins requests that wait, as many as may be begun now, and reads more unless too many are left. */
+  #readOn(): void {
+    const { turns } = this.#host;
+    for (; this.#inbox.length > 0 && !this.#isHeldBack; this.#begun += 1) {
+      if (this.#begun >= PER_TURN || !turns.mayBegin()) {
+        this.#wait();
+        break;
+      }
+      const message = this.#inbox.shift();
+      if (message === undefined) break;
+      this.#inboxBytes -= message.byteLength + MESSAGE_BYTES;
+      this.#serve(message);
+      if (this.#isClosing) return;
+    }
+    const isPaused = this.#inboxBytes > INBOX_BYTES;
+    if (isPaused === this.#isPaused) return;
+    this.#isPaused = isPaused;
+    if (isPaused) this.#taken.socket.pause();
+    else this.#taken.socket.resume();
+  }
+
+  #wait(): void {
+    this.#isWaiting = true;
+    this.#host.turns.wait(() => {
+      this.#isWaiting = false;
+      this.#begun = 0;
+      if (!this.#isClosing) this.#readOn();
+    });
+  }
+
+  #serve(message: Buffer): void {
+    try {
+      this.#begin(message);
+    } catch (cause) {
+      this.#close(failureOf(cause, this.#host.logger));
+    }
+  }
+
+  #begin(message: Buffer): void {
+    const read = readSocketRequest(message.toString());
+    if ("error" in read) return this.#refuse(read.id, read.error);
+    const { id, request } = read;
+    if (this.#inFlight.has(id)) {
+      const said = `Expected an id that no request under way has, got \`${id}\` again`;
+      const details = { requestId: id };
+      return this.#refuse(null, new MeridianError("INVALID_ARGUMENT", said, { details }));
+    }
+    if (!this.#host.mayBegin()) {
+      const said = "Expected fewer requests under way on all connections together";
+      return this.#refuse(id, new MeridianError("OVERLOADED", said));
+    }
+    this.#inFlight.set(id, message.byteLength);
+    this.#inFlightBytes += message.byteLength;
+    this.#host.count(1);
+    if (ALONE.has(request.type)) this.#isAlone = true;
+    void this.#answer(request);
+  }
+
+  async #answer(request: SocketRequest): Promise<void> {
+    const { clock, times } = this.#host;
+    const startedMs = clock.elapsedMs();
+    const id = JSON.stringify(request.id);
+    let text: string;
+    let code = "ok";
+    let failure: MeridianError | undefined;
+    try {
+      const result = await this.#resultOf(request);
+      text = `{"type":"result","id":${id},"result":${result},"position":${this.#position()}}`;
+    } catch (cause) {
+      failure = failureOf(cause, this.#host.logger);
+      ({ code } = failure);
+      text = this.#problem(id, failure);
+    }
+    this.#inFlightBytes -= this.#inFlight.get(request.id) ?? 0;
+    this.#inFlight.delete(request.id);
+    if (ALONE.has(request.type)) this.#isAlone = false;
+    this.#host.count(-1);
+    times.observe(request.type, code, startedMs);
+    if (this.#isClosing) return;
+    this.#send(text);
+    if (failure?.code === "UNAUTHENTICATED") return this.#end("token", failure);
+    if (this.#isDraining && this.#inFlight.size === 0) return this.#goAway();
+    if (!this.#isWaiting) this.#readOn();
+  }
+
+  async #resultOf(request: SocketRequest): Promise<string> {
+    this.#access.check(request);
+    if (isDataRequest(request)) return operate(this.#host.service, request);
+    if (request.type === "auth") await this.#access.show(request.token);
+    return "{}";
+  }
+
+  /** Answers what is no request, or not one that can be begun. */
+  #refuse(id: RequestId | null, error: MeridianError): void {
+    const { clock, times } = this.#host;
+    times.observe("none", error.code, clock.elapsedMs());
+    this.#send(this.#problem(JSON.stringify(id), error));
+  }
+
+  #problem(id: string, error: MeridianError): string {
+    return `{"type":"error","id":${id},"error":${JSON.stringify(toProblem(error))},"position":${this.#position()}}`;
+  }
+
+  #position(): string {
+    return JSON.stringify(this.#host.service.admission.positionToken());
+  }
+
+  #send(text: string): void {
+    const { socket, wire } = this.#taken;
+    if (this.#isClosing || socket.readyState !== socket.OPEN) return;
+    if (!this.#isCorked) {
+      // Answers of one turn leave in one write.
+      this.#isCorked = true;
+      wire.cork();
+      process.nextTick(() => {
+        this.#isCorked = false;
+        wire.uncork();
+      });
+    }
+    const before = socket.bufferedAmount;
+    socket.send(text, this.#onSent);
+    const after = socket.bufferedAmount;
+    if (after > QUEUED_BYTES) this.#isFull = true;
+    this.#host.held.take(after - before, this);
+  }
+
+  readonly #onSent = (error?: Error | null): void => {
+    if (error || this.#isClosing) return;
+    const { socket } = this.#taken;
+    this.#movedAtMs = this.#host.clock.elapsedMs();
+    this.#leftBytes += 1;
+    if (!this.#isFull || socket.bufferedAmount > QUEUED_BYTES / 4) return;
+    this.#isFull = false;
+    if (!this.#isWaiting) this.#readOn();
+  };
+
+  #goAway(): void {
+    const { nodeId } = this.#host.service;
+    this.#close(
+      new MeridianError("GOING_AWAY", `Node \`${nodeId}\` is shutting down; ask another`),
+    );
+  }
+
+  #end(reason: SocketCut, failure: MeridianError): void {
+    if (this.#isClosing) return;
+    const { address: from } = this.#taken;
+    this.#host.cuts.tell(reason, { from, why: failure.message });
+    // Who does not read, reads no reason either.
+    if (reason === "held") {
+      this.ended();
+      this.#taken.socket.terminate();
+    } else this.#close(failure);
+  }
+
+  #close({ code, message }: MeridianError): void {
+    this.ended();
+    const { socket } = this.#taken;
+    socket.close(closeCodeOf(code), reasonOf(message));
+    // Its answer to the close has to be read.
+    socket.resume();
+  }
+}
+
+/** The longest beginning of a reason that fits in a close frame and ends between characters. */
+function reasonOf(message: string): string {
+  if (Buffer.byteLength(message) <= REASON_BYTES_MAX) return message;
+  return new TextDecoder().decode(Buffer.from(message).subarray(0, REASON_BYTES_MAX), {
+    stream: true,
+  });
+}

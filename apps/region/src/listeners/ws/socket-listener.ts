@@ -1,0 +1,219 @@
+/** WebSockets of clients: takes them at `/ws`, bounds how many there are, and looks after them. */
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+
+import {
+  answerRaw,
+  HeldBytes,
+  refusalOf,
+  REFUSAL_HEADERS,
+  RequestTurns,
+  type AnswerStyle,
+  type Authenticator,
+  type RateLimits,
+} from "@meridian/http";
+import { asMeridianError, MeridianError } from "@meridian/protocol";
+import { SOCKET_PROTOCOL } from "@meridian/protocol/socket-api";
+import type { Clock, Cuts, Logger, Metrics } from "@meridian/runtime";
+import { WebSocket, WebSocketServer } from "ws";
+
+import type { RegionService } from "../../service/region-service.ts";
+import { ClientSocket, type SocketHost } from "./client-socket.ts";
+import { messageBytesMax } from "./operations.ts";
+import { SocketAccess } from "./socket-access.ts";
+import { socketCuts, type SocketCut } from "./socket-cuts.ts";
+import { SocketTimes } from "./socket-times.ts";
+
+/** What WebSockets are taken with. */
+export interface SocketListenerOptions {
+  readonly service: RegionService;
+  readonly style: AnswerStyle;
+  /** Tells what tokens grant; without it, everybody is answered. */
+  readonly authenticator: Authenticator | undefined;
+  readonly limits: RateLimits;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** More are refused. */
+  readonly socketsMax: number;
+}
+
+/** What is held for all of them together, in bytes, unless one message may be larger. */
+const HELD_BYTES_MAX = 128 * 1024 * 1024;
+
+/** How many requests are under way on all of them together, at most. */
+const REQUESTS_MAX = 10_000;
+
+/** How often all of them are looked at, in milliseconds. */
+const LOOK_MS = 1_000;
+
+/** A client may take two seconds to answer a close frame before it is cut off. */
+const SERVER_OPTIONS = {
+  noServer: true,
+  clientTracking: false,
+  perMessageDeflate: false,
+  closeTimeout: 2_000,
+} as const;
+
+const TOO_LARGE = 1009;
+
+/** Takes WebSockets. */
+export class SocketListener {
+  readonly #options: SocketListenerOptions;
+  readonly #server: WebSocketServer;
+  readonly #host: SocketHost;
+  readonly #cuts: Cuts<SocketCut>;
+  readonly #sockets = new Set<ClientSocket>();
+  #requests = 0;
+  #onIdle: (() => void)[] = [];
+  #isDraining = false;
+  #cancel: () => void = () => {};
+
+  constructor(options: SocketListenerOptions) {
+    this.#options = options;
+    const { service, clock, logger, metrics, authenticator } = options;
+    const bytesMax = messageBytesMax(service);
+    this.#cuts = socketCuts({ clock, logger, metrics });
+    this.#server = new WebSocketServer({
+      ...SERVER_OPTIONS,
+      maxPayload: bytesMax,
+      WebSocket: socketClass(bytesMax),
+    });
+    this.#host = {
+      service,
+      clock,
+      logger,
+      turns: new RequestTurns(clock),
+      held: new HeldBytes({
+        name: "webSocketBytes",
+        what: "requests and answers of WebSockets",
+        max: Math.max(HELD_BYTES_MAX, 4 * bytesMax),
+        clock,
+        metrics,
+      }),
+      cuts: this.#cuts,
+      times: new SocketTimes(clock, metrics),
+      mayBegin: () => this.#requests < REQUESTS_MAX,
+      count: (change) => this.#count(change),
+    };
+    metrics.level(() => [
+      { name: "webSockets", now: this.#sockets.size, max: options.socketsMax },
+      { name: "webSocketRequests", now: this.#requests, max: REQUESTS_MAX },
+    ]);
+    authenticator?.onVoid(() => {
+      for (const socket of this.#sockets) socket.verify();
+    });
+    this.#lookLater();
+  }
+
+  /** Requests under way. */
+  get requests(): number {
+    return this.#requests;
+  }
+
+  /** Takes the connection of a request that asked for a WebSocket. */
+  readonly upgrade = (incoming: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    const refusal = this.#refusalOf(incoming);
+    if (refusal !== undefined) {
+      const { style } = this.#options;
+      const answer = refusalOf(style, refusal);
+      const isPage = refusal.code === "ORIGIN_NOT_ALLOWED";
+      const headers = isPage ? [...answer.headers, ...REFUSAL_HEADERS] : answer.headers;
+      return answerRaw(socket, { ...answer, headers });
+    }
+    this.#server.handleUpgrade(incoming, socket, head, (webSocket) => {
+      const { authenticator, limits, clock } = this.#options;
+      const address = incoming.socket.remoteAddress;
+      const access = new SocketAccess({ authenticator, limits, clock }, address);
+      const client = new ClientSocket(
+        { socket: webSocket, wire: socket, address },
+        access,
+        this.#host,
+      );
+      this.#sockets.add(client);
+      this.#host.held.add(client);
+      webSocket.once("close", () => {
+        client.ended();
+        this.#sockets.delete(client);
+        this.#host.held.remove(client);
+      });
+    });
+  };
+
+  /** Closes the connections as their requests are answered, and resolves once none is under way. */
+  drain(): Promise<void> {
+    this.#isDraining = true;
+    for (const socket of this.#sockets) socket.drain();
+    if (this.#requests === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#onIdle.push(resolve));
+  }
+
+  /** Closes all connections; those whose clients do not agree are cut after two seconds. */
+  stop(): void {
+    this.#isDraining = true;
+    this.#cancel();
+    for (const socket of this.#sockets) socket.leave();
+  }
+
+  /** Why a connection is not taken; undefined if it is. */
+  #refusalOf({ headers, url = "" }: IncomingMessage): MeridianError | undefined {
+    const { style, service, socketsMax } = this.#options;
+    try {
+      style.origins.check(headers.origin);
+      if (url.includes("?")) {
+        const said =
+          "Expected no query at a WebSocket, got one; a token goes into the first message";
+        throw new MeridianError("UNKNOWN_OPTION", said);
+      }
+      const offered = (headers["sec-websocket-protocol"] ?? "").split(",").map((one) => one.trim());
+      if (!offered.includes(SOCKET_PROTOCOL)) {
+        const got = offered.join(", ").slice(0, 100);
+        const said = `Expected \`${SOCKET_PROTOCOL}\` among \`Sec-WebSocket-Protocol\`, got \`${got}\``;
+        throw new MeridianError("UNSUPPORTED_VERSION", said);
+      }
+      if (this.#isDraining) service.admission.checkServing(false);
+      if (this.#sockets.size >= socketsMax && !this.#makeRoom()) {
+        this.#cuts.tell("refused");
+        const said = `Expected at most ${socketsMax} WebSockets, got one more`;
+        throw new MeridianError("OVERLOADED", said, { details: { max: socketsMax } });
+      }
+      return undefined;
+    } catch (cause) {
+      return asMeridianError(cause);
+    }
+  }
+
+  /** Parts with the oldest connection that has shown no token. Returns whether there was one. */
+  #makeRoom(): boolean {
+    for (const socket of this.#sockets) {
+      if (!socket.isUnknown) continue;
+      socket.makeRoom();
+      this.#sockets.delete(socket);
+      return true;
+    }
+    return false;
+  }
+
+  #count(change: number): void {
+    this.#requests += change;
+    if (this.#requests > 0) return;
+    for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+
+  #lookLater(): void {
+    this.#cancel = this.#options.clock.after(LOOK_MS, () => {
+      for (const socket of this.#sockets) socket.look();
+      this.#lookLater();
+    });
+  }
+}
+
+/** A WebSocket that says why it closes where the library only has a code. */
+function socketClass(bytesMax: number): typeof WebSocket {
+  return class extends WebSocket {
+    override close(code?: number, reason?: string | Buffer): void {
+      const said = `Expected a message of at most ${bytesMax} bytes, got a larger one`;
+      super.close(code, reason ?? (code === TOO_LARGE ? said : undefined));
+    }
+  };
+}

@@ -1,0 +1,109 @@
+import { once } from "node:events";
+
+import {
+  SOCKET_API,
+  SOCKET_PATH,
+  SOCKET_PROTOCOL,
+  socketError,
+  socketResult,
+  type SocketRequestType,
+} from "@meridian/protocol/socket-api";
+import * as v from "valibot";
+import { WebSocket, type ClientOptions } from "ws";
+
+/** A message of a node. */
+export type Told = Readonly<Record<string, unknown>>;
+
+/** How a connection ended. */
+export interface Closed {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** A client that holds every answer to its schema. */
+export class SocketClient {
+  readonly socket: WebSocket;
+  readonly closed: Promise<Closed>;
+  /** Every message that has come and that nobody has taken. */
+  readonly heard: Told[] = [];
+  #news: (() => void)[] = [];
+  readonly #types = new Map<unknown, SocketRequestType>();
+  #nextId = 1;
+
+  private constructor(socket: WebSocket) {
+    this.socket = socket;
+    socket.on("message", (data: Buffer) => {
+      this.heard.push(this.#checked(JSON.parse(data.toString()) as Told));
+      for (const tell of this.#news.splice(0)) tell();
+    });
+    socket.on("error", () => {});
+    this.closed = new Promise((resolve) => {
+      socket.on("close", (code, reason) => {
+        resolve({ code, reason: reason.toString() });
+        for (const tell of this.#news.splice(0)) tell();
+      });
+    });
+  }
+
+  /** Connects to a port of this machine. */
+  static async open(port: number, options: ClientOptions = {}): Promise<SocketClient> {
+    const url = `ws://127.0.0.1:${port}${SOCKET_PATH}`;
+    const client = new SocketClient(new WebSocket(url, [SOCKET_PROTOCOL], options));
+    await once(client.socket, "open");
+    return client;
+  }
+
+  /** Asks, and resolves to the whole answer. */
+  async ask(request: Told): Promise<Told> {
+    const id = this.send(request);
+    return this.take((told) => told["id"] === id && told["type"] !== "changes");
+  }
+
+  /** Asks, and resolves to the result. Rejects with the code of an error. */
+  async result(request: Told): Promise<Told> {
+    const { result, error } = await this.ask(request);
+    if (result !== undefined) return result as Told;
+    throw new Error(JSON.stringify(error));
+  }
+
+  /** Asks, and resolves to the code of the error, or `ok`. */
+  async code(request: Told): Promise<unknown> {
+    const { error } = await this.ask(request);
+    return error === undefined ? "ok" : (error as Told)["code"];
+  }
+
+  /** Sends a request, and returns its id. */
+  send(request: Told): unknown {
+    const { id = this.#nextId } = request;
+    this.#nextId += 1;
+    this.#types.set(id, request["type"] as SocketRequestType);
+    this.socket.send(JSON.stringify({ id, ...request }));
+    return id;
+  }
+
+  /** Takes the first message that is so. */
+  async take(isWanted: (told: Told) => boolean = () => true): Promise<Told> {
+    for (;;) {
+      const index = this.heard.findIndex(isWanted);
+      const [told] = index < 0 ? [] : this.heard.splice(index, 1);
+      if (told !== undefined) return told;
+      if (this.socket.readyState >= WebSocket.CLOSING) throw new Error("The connection is closed");
+      await new Promise<void>((resolve) => this.#news.push(resolve));
+    }
+  }
+
+  close(): void {
+    this.socket.terminate();
+  }
+
+  #checked(told: Told): Told {
+    if (told["type"] === "error") {
+      v.parse(v.strictObject(socketError.entries), told);
+    } else if (told["type"] === "result") {
+      v.parse(v.strictObject(socketResult.entries), told);
+      const type = this.#types.get(told["id"]);
+      if (type !== undefined) v.parse(SOCKET_API[type].result as v.GenericSchema, told["result"]);
+    }
+    return told;
+  }
+}

@@ -1,0 +1,20 @@
+/** What a region is asked over a WebSocket and what it answers, as schemas; WEBSOCKET.md tells of it. */
+export { readSocketRequest, type ReadRequest } from "./read-request.ts";
+export {
+  SOCKET_REQUESTS,
+  type RequestId,
+  type SocketItem,
+  type SocketRequest,
+  type SocketRequestOf,
+  type SocketRequestType,
+  type ValueEncoding,
+} from "./requests.ts";
+export {
+  SOCKET_API,
+  SOCKET_PATH,
+  SOCKET_PROTOCOL,
+  socketError,
+  socketFound,
+  socketResult,
+  type SocketRoute,
+} from "./socket-api.ts";

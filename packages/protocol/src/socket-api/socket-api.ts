@@ -1,0 +1,134 @@
+import * as v from "valibot";
+
+import type { ErrorCode } from "../errors.ts";
+import type { Access } from "../http-api/access.ts";
+import { etag, expiry, key, problem } from "../http-api/elements.ts";
+import { batchDeleted, batchWritten, deleted, keyPage, written } from "../http-api/region-api.ts";
+import { requestId, valueEncoding, type SocketRequestType } from "./requests.ts";
+
+/** The subprotocol that a client has to offer. */
+export const SOCKET_PROTOCOL = "meridian.v1+json";
+
+/** The path of the WebSocket. */
+export const SOCKET_PATH = "/ws";
+
+/** A live entry with its value. Its `value` is text, or any JSON where `encoding` is `json`. */
+export const socketFound = v.object({
+  key,
+  found: v.literal(true),
+  value: v.unknown(),
+  encoding: valueEncoding,
+  contentType: v.string(),
+  etag,
+  expiresAtMs: expiry,
+});
+
+const unchanged = v.object({ key, found: v.literal(true), unchanged: v.literal(true), etag });
+const absent = v.object({ key, found: v.literal(false) });
+const nothing = v.object({});
+
+/** What one type of request demands and answers. */
+export interface SocketRoute {
+  /** What it does, as one sentence. */
+  readonly summary: string;
+  /** What it demands of whoever asks, where tokens are asked for. */
+  readonly access: Access;
+  readonly result: v.GenericSchema;
+  /** The codes that are its own, beside those of every request. */
+  readonly errors: readonly ErrorCode[];
+}
+
+const READING = [
+  "NODE_SYNCING",
+  "NODE_DRAINING",
+  "POSITION_NOT_REACHED",
+  "INVALID_POSITION",
+] as const;
+const WRITING = ["NODE_REFUSED", "NODE_NOT_ADMITTED", "STORE_FULL", "STORE_FAILED"] as const;
+
+/** Every request that a region takes over a WebSocket, by its type. */
+export const SOCKET_API = {
+  auth: {
+    summary: "Shows a token: the first request of a connection where tokens are asked for.",
+    access: { scope: "public" },
+    result: nothing,
+    errors: ["RATE_LIMITED"],
+  },
+  ping: {
+    summary: "Does nothing, and is answered.",
+    access: { scope: "any" },
+    result: nothing,
+    errors: [],
+  },
+  get: {
+    summary: "Reads a value.",
+    access: { scope: "read", keys: "query" },
+    result: v.union([socketFound, unchanged]),
+    errors: ["INVALID_KEY", "KEY_NOT_FOUND", ...READING],
+  },
+  set: {
+    summary: "Stores a value.",
+    access: { scope: "write", keys: "query" },
+    result: written,
+    errors: [
+      "INVALID_KEY",
+      "INVALID_TTL",
+      "VALUE_TOO_LARGE",
+      "PRECONDITION_FAILED",
+      ...READING,
+      ...WRITING,
+    ],
+  },
+  delete: {
+    summary: "Deletes a key everywhere.",
+    access: { scope: "write", keys: "query" },
+    result: deleted,
+    errors: ["INVALID_KEY", "PRECONDITION_FAILED", ...READING, ...WRITING],
+  },
+  touch: {
+    summary: "Has a value live for another time.",
+    access: { scope: "write", keys: "query" },
+    result: written,
+    errors: ["INVALID_KEY", "INVALID_TTL", "KEY_NOT_FOUND", ...READING, ...WRITING],
+  },
+  getMany: {
+    summary: "Reads up to 1 000 values.",
+    access: { scope: "read", keys: "body" },
+    result: v.object({ entries: v.array(v.union([socketFound, absent])) }),
+    errors: ["INVALID_KEY", "VALUE_TOO_LARGE", ...READING],
+  },
+  setMany: {
+    summary: "Stores up to 1 000 values in one commit, all of them or none.",
+    access: { scope: "write", keys: "body" },
+    result: batchWritten,
+    errors: ["INVALID_KEY", "INVALID_TTL", "VALUE_TOO_LARGE", ...READING, ...WRITING],
+  },
+  deleteMany: {
+    summary: "Deletes up to 1 000 keys everywhere, in one commit.",
+    access: { scope: "write", keys: "body" },
+    result: batchDeleted,
+    errors: ["INVALID_KEY", ...READING, ...WRITING],
+  },
+  entries: {
+    summary: "Lists live keys in order, without counting as a use of them.",
+    access: { scope: "read", keys: "prefix" },
+    result: keyPage,
+    errors: READING,
+  },
+} as const satisfies Readonly<Record<SocketRequestType, SocketRoute>>;
+
+/** The answer to a request that was done. */
+export const socketResult = v.object({
+  type: v.literal("result"),
+  id: requestId,
+  result: v.looseObject({}),
+  position: v.string(),
+});
+
+/** The answer to a request that failed; `id` is null where nobody can tell which one. */
+export const socketError = v.object({
+  type: v.literal("error"),
+  id: v.nullable(requestId),
+  error: problem,
+  position: v.string(),
+});

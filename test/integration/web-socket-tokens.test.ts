@@ -1,0 +1,126 @@
+/** Every request over a WebSocket against every kind of token: what the table of the API says is what happens. */
+import { once } from "node:events";
+
+import type { Access, Scope } from "@meridian/protocol/http-api";
+import { SOCKET_API, SOCKET_PROTOCOL, type SocketRequestType } from "@meridian/protocol/socket-api";
+import { systemClock } from "@meridian/runtime";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { WebSocket } from "ws";
+
+import { HOUR_MS, startTokenCluster } from "../support/token-cluster.ts";
+
+const { region, stranger, tokenOf, revoke } = await startTokenCluster();
+
+type Told = Readonly<Record<string, unknown>>;
+
+/** How each request is asked about a key. */
+const QUESTIONS: Readonly<Record<SocketRequestType, (key: string) => Told>> = {
+  auth: () => ({}),
+  ping: () => ({}),
+  get: (key) => ({ key }),
+  set: (key) => ({ key, value: "1" }),
+  delete: (key) => ({ key }),
+  touch: (key) => ({ key, ttl: "1h" }),
+  getMany: (key) => ({ keys: ["app1:a", key] }),
+  setMany: (key) => ({
+    entries: [
+      { key: "app1:a", value: "1" },
+      { key, value: "1" },
+    ],
+  }),
+  deleteMany: (key) => ({ keys: ["app1:a", key] }),
+  entries: (prefix) => ({ prefix }),
+};
+
+let addresses = 0;
+
+interface Connection {
+  /** The code of the answer, `ok` or `closed`. */
+  readonly ask: (request: Told) => Promise<unknown>;
+  readonly closed: Promise<readonly [code: number, reason: string]>;
+}
+
+/** Connects from an address of its own: bad tokens lock addresses out. */
+async function connect(token?: string): Promise<Connection> {
+  addresses += 1;
+  const url = `${region.replace("http", "ws")}/ws`;
+  const socket = new WebSocket(url, [SOCKET_PROTOCOL], {
+    localAddress: `127.0.9.${addresses}`,
+  });
+  onTestFinished(() => socket.terminate());
+  await once(socket, "open");
+  const closed = once(socket, "close").then(
+    ([code, reason]) => [code as number, String(reason)] as const,
+  );
+  let id = 0;
+  const ask = async (request: Told): Promise<unknown> => {
+    id += 1;
+    const answer = once(socket, "message").then(([data]) => JSON.parse(String(data)) as Told);
+    socket.send(JSON.stringify({ id, ...request }));
+    const told = await Promise.race([answer, closed.then(() => undefined)]);
+    if (told === undefined) return "closed";
+    expect(told["id"]).toBe(id);
+    return told["type"] === "result" ? "ok" : (told["error"] as Told)["code"];
+  };
+  if (token !== undefined) await ask({ type: "auth", token });
+  return { ask, closed };
+}
+
+const RANK = { public: 0, any: 1, node: 1, read: 2, write: 3, admin: 4 } as const;
+const covers = (scope: Scope, access: Access): boolean => RANK[scope] >= RANK[access.scope];
+const rows = Object.entries(SOCKET_API) as readonly [SocketRequestType, { access: Access }][];
+
+describe("a region does over a WebSocket for whoever has a token what the table says", () => {
+  it.each(rows.filter(([type]) => type !== "auth"))("%s", async (type, { access }) => {
+    const question = (key: string): Told => ({ type, ...QUESTIONS[type](key) });
+    const outcome = async (token: string, key = "app1:k"): Promise<boolean> =>
+      (await (await connect(token)).ask(question(key))) !== "FORBIDDEN";
+    for (const scope of ["node", "read", "write", "admin"] as const) {
+      expect([scope, await outcome(await tokenOf({ scope }))]).toEqual([
+        scope,
+        covers(scope, access),
+      ]);
+    }
+    for (const scope of ["read", "write"] as const) {
+      const token = await tokenOf({ scope, prefixes: ["app1:"] });
+      const told = [await outcome(token), await outcome(token, "app2:k")];
+      const may = covers(scope, access);
+      expect([scope, told]).toEqual([scope, [may, may && access.keys === undefined]]);
+    }
+    const bare = await connect();
+    expect(await bare.ask(question("app1:k"))).toBe("UNAUTHENTICATED");
+    expect((await bare.closed)[0]).toBe(4416);
+  });
+});
+
+it("a token that is not good is refused, and the connection with it", async () => {
+  const nowMs = systemClock.nowMs();
+  const past = { nowMs: nowMs - 2 * HOUR_MS, expiresAtMs: nowMs - HOUR_MS };
+  const revoked = await tokenOf();
+  await revoke(region, revoked);
+  for (const token of ["a.b.c", "", await tokenOf(past), await tokenOf({}, stranger), revoked]) {
+    const shown = await connect();
+    expect(await shown.ask({ type: "auth", token })).toBe("UNAUTHENTICATED");
+    expect((await shown.closed)[0]).toBe(4416);
+  }
+});
+
+it("a connection ends when its token is revoked, and goes on with another one", async () => {
+  const [first, second, other] = [await tokenOf(), await tokenOf(), await tokenOf()];
+  const [renewed, kept, ended] = [await connect(first), await connect(other), await connect(first)];
+  expect(await renewed.ask({ type: "auth", token: second })).toBe("ok");
+  await revoke(region, first);
+  const [code, reason] = await ended.closed;
+  expect([code, reason]).toEqual([4416, expect.stringContaining("revoked")]);
+  expect(await renewed.ask({ type: "get", key: "none" })).toBe("KEY_NOT_FOUND");
+  expect(await kept.ask({ type: "get", key: "none" })).toBe("KEY_NOT_FOUND");
+});
+
+it("a connection ends soon after its token has expired", async () => {
+  // Clocks may differ by ten seconds: this token is about to be taken no more.
+  const nowMs = systemClock.nowMs();
+  const token = await tokenOf({ nowMs: nowMs - HOUR_MS, expiresAtMs: nowMs - 7_500 });
+  const expiring = await connect(token);
+  const [code, reason] = await expiring.closed;
+  expect([code, reason]).toEqual([4416, expect.stringContaining("expired")]);
+});
