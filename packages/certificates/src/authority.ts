@@ -1,6 +1,6 @@
 /**
- * An authority of one's own, which vouches for the programs of a cluster: whoever trusts its certificate knows them.
- * Keys are ECDSA over P-256, which every TLS library takes.
+ * A certificate authority for one cluster: it signs the certificates of the cluster's programs. Peers that trust the authority's certificate
+ * accept those programs. Keys are ECDSA over P-256, which every TLS library supports.
  */
 import "reflect-metadata";
 
@@ -24,43 +24,43 @@ import {
 
 const DAY_MS = 86_400_000;
 
-/** So much before the moment that a certificate is made it is good already: not all clocks agree. */
+/** A certificate is valid from so long before it is made, in milliseconds: the clocks of peers may be behind. */
 const EARLY_MS = 3_600_000;
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 
 /** A certificate and its key, as PEM. */
 export interface MadeCertificate {
-  /** The certificate, then those between it and the root. */
+  /** The certificate, then the intermediate certificates between it and the root. */
   readonly cert: string;
   readonly key: string;
 }
 
-/** How long something that is made is good. */
+/** How long a certificate is valid. */
 export interface Validity {
   /** Milliseconds since the Unix epoch. */
   readonly nowMs: number;
-  /** Counted from `nowMs`; below nothing for what has expired already. */
+  /** Counted from `nowMs`; negative for a certificate that has already expired. */
   readonly days: number;
 }
 
 /** What a certificate is for. */
 export interface CertificateWish extends Validity {
-  /** Names and addresses under which its owner is reached, at least one; the first is its name. */
+  /** Host names and IP addresses of the certificate's owner, at least one. The first becomes the common name. */
   readonly hosts: readonly string[];
 }
 
 type Keys = webcrypto.CryptoKeyPair;
 
-/** Makes certificates. */
+/** Signs certificates. */
 export class Authority {
-  /** Its own certificate: what others are to trust. */
+  /** Its own certificate, as PEM, which peers must trust. */
   readonly cert: string;
-  /** Its private key. */
+  /** Its private key, as PEM. */
   readonly key: string;
   readonly #certificate: X509Certificate;
   readonly #keys: Keys;
-  /** Certificates between what it makes and the root. */
+  /** The intermediate certificates between those that it signs and the root, as PEM. */
   readonly #chain: string;
 
   private constructor(made: MadeCertificate, certificate: X509Certificate, keys: Keys, chain = "") {
@@ -71,7 +71,7 @@ export class Authority {
     this.#chain = chain;
   }
 
-  /** An authority that nobody but itself vouches for. */
+  /** Makes a root authority, whose certificate is signed by itself. */
   static async create(name: string, validity: Validity): Promise<Authority> {
     const keys = await newKeys();
     const certificate = await X509CertificateGenerator.createSelfSigned({
@@ -85,7 +85,7 @@ export class Authority {
     return new Authority(made, certificate, keys);
   }
 
-  /** An authority that was made before. Throws `INVALID_CONFIG` for what is none. */
+  /** Loads an authority that was made before. Throws `INVALID_CONFIG` if `made` is not an authority's certificate and key. */
   static async load(made: MadeCertificate): Promise<Authority> {
     try {
       const certificate = new X509Certificate(made.cert);
@@ -102,7 +102,7 @@ export class Authority {
     }
   }
 
-  /** An authority that this one vouches for. */
+  /** Makes an intermediate authority, whose certificate this one signs. */
   async intermediate(name: string, validity: Validity): Promise<Authority> {
     const keys = await newKeys();
     const extensions = [
@@ -114,7 +114,7 @@ export class Authority {
     return new Authority(made, certificate, keys, made.cert + this.#chain);
   }
 
-  /** A certificate with which its owner may both listen and dial. Throws `INVALID_ARGUMENT` for what is no host. */
+  /** Makes a certificate with which its owner may both listen and dial. Throws `INVALID_ARGUMENT` for a host that is neither a name nor an address. */
   async issue({ hosts, ...validity }: CertificateWish): Promise<MadeCertificate> {
     const names = hosts.map(nameOf);
     const [first] = names;
@@ -193,7 +193,7 @@ function pem(certificate: X509Certificate): string {
   return `${certificate.toString("pem")}\n`;
 }
 
-/** A text as it stands in the name of a certificate. */
+/** Escapes a text for the name in a certificate. */
 function escaped(text: string): string {
   return text.replace(/[,+"\\<>;=#]/g, (character) => `\\${character}`);
 }

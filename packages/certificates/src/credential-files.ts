@@ -1,4 +1,4 @@
-/** What a program's certificate files say, read as a whole or not at all. */
+/** Reads and checks a program's certificate files. Either all of them are accepted or none. */
 import { createPrivateKey, X509Certificate, type KeyObject } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createSecureContext } from "node:tls";
@@ -7,23 +7,23 @@ import { MeridianError } from "@meridian/protocol";
 
 /** Paths of PEM files, as the options of a program name them. */
 export interface CredentialFiles {
-  /** The certificate that a program listens and dials with, then those between it and the authority. */
+  /** The certificate that a program listens and dials with, followed by its intermediate certificates. */
   readonly tlsCert: string | null;
   readonly tlsKey: string | null;
-  /** Whom it trusts when it dials; those of the platform where null. */
+  /** The authorities that it trusts when it dials; null for those of the platform. */
   readonly tlsCa: string | null;
-  /** Whom it trusts of those that open links; null where they need no certificate. */
+  /** The authorities whose certificates it demands of peers that open links; null if they need no certificate. */
   readonly tlsClientCa: string | null;
 }
 
-/** What a program listens with: PEM texts. */
+/** The certificates and key that a program listens with, as PEM. */
 export interface ServerCredentials {
   readonly cert: string;
   readonly key: string;
   readonly clientCa?: string;
 }
 
-/** What the files hold. */
+/** The contents of the files. */
 export interface Material {
   readonly server: ServerCredentials | undefined;
   readonly ca: string | undefined;
@@ -32,7 +32,7 @@ export interface Material {
   readonly authorities: readonly X509Certificate[];
 }
 
-/** Throws `INVALID_CONFIG` for options that make no sense together. */
+/** Throws `INVALID_CONFIG` if one of the paths lacks another that it needs. */
 export function checkFiles({ tlsCert, tlsKey, tlsClientCa }: CredentialFiles): void {
   if ((tlsCert === null) !== (tlsKey === null)) {
     const [given, missing] =
@@ -46,7 +46,7 @@ export function checkFiles({ tlsCert, tlsKey, tlsClientCa }: CredentialFiles): v
   }
 }
 
-/** Reads the files. Rejects with `INVALID_CONFIG`, which names the file, for what is missing, cut off or does not fit together. */
+/** Reads the files. Rejects with `INVALID_CONFIG`, which names the file, if a file is missing or incomplete, or if certificate and key do not match. */
 export async function readMaterial(files: CredentialFiles): Promise<Material> {
   const [cert, key, ca, clientCa] = await Promise.all([
     readPem("--tls-cert", files.tlsCert),
@@ -78,7 +78,7 @@ export async function readMaterial(files: CredentialFiles): Promise<Material> {
   return { server, ca, chain, authorities };
 }
 
-/** Whether a chain ends at one of these authorities, as peers that trust only them will ask. */
+/** Whether a chain of certificates ends at one of these authorities, as peers that trust only them demand. */
 export function leadsTo(
   chain: readonly X509Certificate[],
   authorities: readonly X509Certificate[],
@@ -113,7 +113,7 @@ async function readPem(option: string, path: string | null): Promise<string | un
 
 const BLOCK = /-----BEGIN CERTIFICATE-----[\sA-Za-z0-9+/=]+-----END CERTIFICATE-----/g;
 
-/** Every certificate of a PEM text. A file that is being written may end in the middle of one, and would pass as what comes before. */
+/** Every certificate of a PEM text. Refuses a text that ends within a certificate: the file is still being written. */
 function certificatesOf(
   option: string,
   path: string | null,

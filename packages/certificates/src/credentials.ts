@@ -1,7 +1,7 @@
 /**
- * The certificates of a running program. They are read at the start, again when the program is told to, and when a file has
- * changed. What cannot be used is told, and those before stay in use: whoever renews certificates writes one file
- * after the other.
+ * The certificates of a running program. They are read at the start, whenever the program is told to, and when a file has
+ * changed. If new files cannot be used, the log says so and the old certificates stay in use: an operator who renews
+ * certificates writes one file after the other, and for a moment they do not match.
  */
 import { stat } from "node:fs/promises";
 
@@ -17,12 +17,12 @@ import {
   type ServerCredentials,
 } from "./credential-files.ts";
 
-/** What credentials need. */
+/** How credentials are opened. */
 export interface CredentialsOptions {
   readonly files: CredentialFiles;
-  /** Whether it listens without TLS, whatever certificate there is. */
+  /** Whether the program listens without TLS even if it has a certificate. */
   readonly plain?: boolean;
-  /** The URLs that are dialled. Files are not read that are of use only for those of `https:`, where there is none. */
+  /** The URLs that the program dials. If none is an `https:` URL, files that only dialling needs are not read. */
   readonly dials?: readonly string[];
   readonly clock: Clock;
   readonly logger: Logger;
@@ -30,7 +30,7 @@ export interface CredentialsOptions {
   readonly watchMs?: number;
 }
 
-/** What a program dials with: PEM texts. */
+/** The certificates and key that a program dials with, as PEM. */
 export interface DialCredentials {
   readonly ca?: string;
   readonly cert?: string;
@@ -41,7 +41,7 @@ export interface DialCredentials {
 const WATCH_MS = 5_000;
 const DAY_MS = 86_400_000;
 
-/** So many days before a certificate expires it is told, once a day. */
+/** From so many days before a certificate expires, the log warns once a day. */
 const WARN_DAYS = 14;
 
 const LONG_AGO = -Infinity;
@@ -76,12 +76,12 @@ export class Credentials {
     return credentials;
   }
 
-  /** What to listen with; undefined for listening without TLS. */
+  /** The certificate to listen with; undefined for listening without TLS. */
   get server(): ServerCredentials | undefined {
     return this.#options.plain === true ? undefined : this.#material.server;
   }
 
-  /** What to dial with. It changes; ask for it at each dial. */
+  /** The certificate and authorities to dial with. They may change, so read this property for each connection. */
   get dialing(): DialCredentials {
     const { server, ca } = this.#material;
     return {
@@ -91,19 +91,19 @@ export class Credentials {
     };
   }
 
-  /** Begins to look at the files, and hands on what to listen with whenever it changes. `take` may throw what it cannot use. */
+  /** Starts watching the files; calls `take` with each new certificate to listen with. `take` throws if it cannot use it. */
   watch(take: (server: ServerCredentials) => void): void {
     this.#listener = take;
     this.#lookLater();
   }
 
-  /** Looks no more. */
+  /** Stops watching the files. */
   stop(): void {
     this.#isStopped = true;
     this.#cancel();
   }
 
-  /** Reads the files again, whether they have changed or not, and tells what came of it. Never rejects. */
+  /** Reads the files again, whether they have changed or not, and logs the result. Never rejects. */
   reload(): Promise<void> {
     this.#reading = this.#reading.then(async () => {
       this.#refused = "";
@@ -151,7 +151,7 @@ export class Credentials {
     }
   }
 
-  /** Tells of what peers will stumble over. */
+  /** Warns of certificates that peers refuse or will soon refuse. */
   #warn(): void {
     const { logger, clock, files } = this.#options;
     const { chain, authorities } = this.#material;
@@ -192,7 +192,7 @@ function usedFiles({ files, plain = false, dials }: CredentialsOptions): Credent
   };
 }
 
-/** Differs once a file has been written, replaced, or removed. */
+/** A text that changes when a file is written, replaced, or removed. */
 async function signatureOf(files: CredentialFiles): Promise<string> {
   const { tlsCert, tlsKey, tlsCa, tlsClientCa } = files;
   const parts = [tlsCert, tlsKey, tlsCa, tlsClientCa].map(async (path) => {

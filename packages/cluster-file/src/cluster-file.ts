@@ -16,7 +16,7 @@ type ValueOf<Row extends OptionRow> = Row extends { readonly kind: "switch" }
 type InProcess<Rows extends OptionRow> = Extract<Rows, { readonly file: "process" }>;
 type Required<Rows extends OptionRow> = Extract<InProcess<Rows>, { readonly requiredInFile: true }>;
 
-/** What an entry says of a process. What is not said is left to the program's own default. */
+/** The options that an entry gives a process. For all others the program's own defaults hold. */
 type Said<Rows extends OptionRow> = {
   readonly [Row in Required<Rows> as CamelCase<Row["name"]>]: ValueOf<Row>;
 } & {
@@ -25,27 +25,27 @@ type Said<Rows extends OptionRow> = {
   ]?: ValueOf<Row>;
 };
 
-/** Bounds that are given, by their names in the file. */
+/** The bounds that the file gives, by their names in the file. */
 export type Limits = Readonly<Record<string, FileValue>>;
 
 interface Bounded {
-  /** Bounds of this process alone, before those of the cluster. */
+  /** Bounds of this process alone. They take precedence over those of the cluster. */
   readonly limits: Limits;
 }
 
-/** A directory, with the URL where others reach it: as it is written, else made of host and port. */
+/** A directory. `url` is where others reach it: the URL in the file, or one made of host and port if the file gives none. */
 export type DirectoryEntry = Said<DirectoryRow> & Bounded & { readonly url: string };
 
-/** A regional node. Its `url`, if it is said, is without a last slash. */
+/** A regional node. Its `url`, if given, has no slash at its end. */
 export type RegionEntry = Said<RegionRow> & Bounded;
 
-/** What is said of any process. */
+/** The members that entries of both kinds have. */
 export type ProcessEntry = Pick<
   RegionEntry,
   "id" | "url" | "host" | "port" | "data" | "limits" | "tlsCert" | "insecureNoTls"
 >;
 
-/** A cluster: who belongs to it, where, and within which bounds. */
+/** The contents of a cluster file: the processes of a cluster, their addresses and their bounds. */
 export interface ClusterFile {
   readonly cluster?: string;
   /** In order of priority; at least one. */

@@ -1,13 +1,13 @@
 import type { DirectoryEntry, ProcessEntry, RegionEntry } from "./cluster-file.ts";
 import { DIRECTORY_PORT, isWildcard, portOf } from "./lookups.ts";
 
-/** An entry and where it stands in the file. */
+/** An entry and its path in the file. */
 export interface Placed<T> {
   readonly path: string;
   readonly entry: T;
 }
 
-/** One sentence for everything that two processes have and only one can. */
+/** Finds what two processes share and only one can have, such as an id. Returns one sentence for each. */
 export function doublesOf(
   directories: readonly Placed<DirectoryEntry>[],
   regions: readonly Placed<RegionEntry>[],

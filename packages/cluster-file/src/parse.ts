@@ -11,7 +11,7 @@ import { doublesOf, type Placed } from "./doubles.ts";
 import { DIRECTORY_PORT, isWildcard, urlOf } from "./lookups.ts";
 import { clusterSchemas, VERSION } from "./schema.ts";
 
-/** Told of a problem. */
+/** Takes one problem, as one sentence. */
 type Report = (problem: string) => void;
 
 /**
@@ -43,7 +43,7 @@ export function readClusterFile(path: string, tables?: ProgramTables): ClusterFi
 function readText(text: string, tables: ProgramTables, report: Report): ClusterFile | undefined {
   const value = readYaml(text, report);
   if (value === undefined) return undefined;
-  // What another version means by its members nobody knows here: one problem is enough.
+  // The members of another version may mean something else, so nothing more is checked.
   if (isOfAnotherVersion(value)) {
     const got = shown(value.version);
     report(
@@ -77,10 +77,10 @@ function readText(text: string, tables: ProgramTables, report: Report): ClusterF
   };
 }
 
-/** An entry as it may be written: with nothing in the place of what follows from the rest. */
+/** An entry as it stands in the file: `limits` and `url` may be absent. */
 type AsWritten<T> = Omit<T, "limits" | "url"> & Partial<Pick<T, keyof T & ("limits" | "url")>>;
 
-/** The entries of a list that have an id, with those members that are right: the schema is made of the rows that the type is made of. */
+/** The entries of a list that have an id, with those of their members that are valid. The cast is sound because schema and type are made from the same rows. */
 function placed<T>(
   file: unknown,
   list: "directories" | "regions",
@@ -99,7 +99,7 @@ function placed<T>(
   });
 }
 
-/** A directory with the URL where others reach it. */
+/** The entry of a directory with the URL at which others reach it. */
 function reachable(
   { path, entry }: Placed<AsWritten<DirectoryEntry>>,
   report: Report,
@@ -121,7 +121,7 @@ function withoutSlash(url: string): string {
   return url.replace(/\/+$/, "");
 }
 
-/** One sentence for what a schema found: what was expected, where, and what came. */
+/** Makes one sentence of a schema's issue: what was expected, where, and what came. */
 function problemOf(issue: v.BaseIssue<unknown>): string {
   const { type, kind, message, input } = issue;
   const path = pathOf(issue.path ?? []);
@@ -146,7 +146,7 @@ function pathOf(items: readonly v.IssuePathItem[]): string {
     .replace(/^\./, "");
 }
 
-/** A value as problems show it. */
+/** Formats a value for a problem's sentence. */
 function shown(value: unknown): string {
   return value === undefined ? "nothing" : `\`${JSON.stringify(value).slice(0, 100)}\``;
 }
@@ -157,7 +157,7 @@ function isOfAnotherVersion(value: unknown): value is { readonly version: unknow
   );
 }
 
-/** The value that YAML (of which JSON is a part) writes down; undefined after a problem, which was reported. */
+/** Parses YAML, of which JSON is a subset. Returns undefined after it has reported a problem. */
 function readYaml(text: string, report: Report): unknown {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
@@ -167,7 +167,7 @@ function readYaml(text: string, report: Report): unknown {
   }
   if (document.errors.length > 0) return undefined;
   try {
-    // No aliases: a few lines of them can stand for more than fits in memory.
+    // A few lines of YAML aliases can expand to more than fits in memory, so aliases are refused.
     return (document.toJS({ maxAliasCount: 0 }) as unknown) ?? null;
   } catch (cause) {
     report(`Expected YAML or JSON without aliases: ${messageOf(cause)}`);

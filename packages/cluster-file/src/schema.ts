@@ -1,6 +1,6 @@
 /**
- * The schema of a cluster file, made of the tables of the programs' options. A message of a schema goes on where "Expected
- * `regions[0].lat` to be" ends; that of a text which was read stands by itself.
+ * The schema of a cluster file, made from the tables of the programs' options. A message of a schema completes a sentence that
+ * begins with "Expected `regions[0].lat` to be"; the message of a reader of text is a whole sentence.
  */
 import {
   camelCase,
@@ -21,7 +21,7 @@ type Schema = v.GenericSchema;
 /** The version of the file's format. */
 export const VERSION = 1;
 
-/** The member under which the file says an option. */
+/** The member of the file that gives an option. */
 export function memberOf({ name, file }: OptionRow): string {
   return camelCase(file === "log" ? name.replace(/^log-/, "") : name);
 }
@@ -33,7 +33,7 @@ export interface ClusterSchemas extends Readonly<Record<Role, Schema>> {
 
 const known = new WeakMap<ProgramTables, ClusterSchemas>();
 
-/** The schemas of the cluster files that say the options of these tables. */
+/** The schemas of cluster files for the options of these tables. */
 export function clusterSchemas(tables: ProgramTables = PROGRAM_OPTIONS): ClusterSchemas {
   const made = known.get(tables) ?? makeSchemas(tables);
   known.set(tables, made);
@@ -87,7 +87,7 @@ function membersOf(table: OptionTable, place: OptionRow["file"]): Record<string,
   return members;
 }
 
-/** An object with these members and no others, but for a comment under `//`. */
+/** The schema of an object with these members and no others, except a comment under `//`. */
 function objectOf(members: Readonly<Record<string, Schema>>): Schema {
   const names = Object.keys(members).map((name) => `\`${name}\``);
   return v.objectWithRest(
@@ -106,7 +106,7 @@ function textOf(read: (text: string) => unknown): Schema {
   return v.pipe(v.string("text"), v.nonEmpty("text"), readable(read));
 }
 
-/** Holds a text, or the texts of a list, to what a program reads: a flag has commas where the file has a list. */
+/** Checks a text with the reader of the program's flag. A list of texts is joined with commas first, as the flag has them. */
 function readable<T>(read: (text: string) => unknown): v.RawCheckAction<T> {
   return v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return;

@@ -6,8 +6,8 @@ import { directoryUrls, portOf } from "./lookups.ts";
 import { memberOf } from "./schema.ts";
 
 /**
- * What a cluster file says of one process, as options of its program; what it does not say is left out. `name` names the
- * file in messages. Throws `INVALID_CONFIG` if the file has no such process.
+ * The options that a cluster file gives one process. `name` names the file in messages. Throws `INVALID_CONFIG` if the
+ * file has no such process.
  */
 export function settingsOf(
   file: ClusterFile,
@@ -48,7 +48,7 @@ export function settingsOf(
   if (role === "directory" && peers.length > 0) add("peer", peers.join(","), "directories");
   if (entry.port === undefined) add("port", portOf(entry), `${path}.url`);
   for (const row of table) {
-    // Which process it is was said beside the file.
+    // `--id` chooses the entry, so it is not read from the file.
     if (row.file === null || row.name === "id") continue;
     const member = memberOf(row);
     const said = places[row.file]?.find(({ members }) => members[member] !== undefined);

@@ -16,7 +16,7 @@ import { MeridianError } from "@meridian/protocol";
 import { readClusterFile } from "./parse.ts";
 import { settingsOf } from "./settings.ts";
 
-/** Reads the flags of a program, their environment twins, and the cluster file. Throws `OptionsError`. */
+/** Reads the options of a program from its flags, environment variables and cluster file. Throws `OptionsError`. */
 export function parseFlags<R extends Role>(
   role: R,
   sources: OptionSources,
@@ -27,8 +27,8 @@ export function parseFlags<R extends Role>(
 }
 
 /**
- * The sources of a program's options with what a cluster file says of the process, if `--cluster-file` names one: which
- * process it is, `--id` says. Flags and environment go before the file. Throws `OptionsError` for what is wrong in the file.
+ * Adds to the sources of a program's options the settings of the cluster file that `--cluster-file` names, if it is given. `--id` chooses
+ * the process in the file. Flags and environment variables take precedence. Throws `OptionsError` with the problems of the file.
  */
 export function withClusterFile(
   role: Role,

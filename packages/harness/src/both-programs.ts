@@ -1,4 +1,4 @@
-/** A directory and a region of it in this process, as HTTP servers. */
+/** Starts a directory and one region in this process, for tests of their HTTP servers. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -9,14 +9,14 @@ import { until } from "@meridian/local-cluster";
 import { startSmallDirectory } from "./small-directory.ts";
 import { startSmallRegion } from "./small-region.ts";
 
-/** Both programs, running. */
+/** The running programs. */
 export interface BothPrograms {
   readonly directory: string;
   readonly region: string;
   stop(): Promise<void>;
 }
 
-/** Starts them, and waits until the region serves. Pages of `allowOrigin` may ask both. */
+/** Starts both programs and waits until the region serves. Web pages of `allowOrigin` may send requests to both. */
 export async function startBothPrograms(
   given: { readonly allowOrigin?: readonly string[]; readonly valueBytesMax?: number } = {},
 ): Promise<BothPrograms> {
@@ -65,7 +65,7 @@ export function exchangeRaw(url: string, ...parts: readonly (string | Buffer)[])
   });
 }
 
-/** Reads an answer that the end of its connection ends. */
+/** Parses an answer whose body ends with the connection. */
 export function readRaw(bytes: string): RawAnswer {
   const end = bytes.indexOf("\r\n\r\n");
   const [first = "", ...lines] = bytes.slice(0, end).split("\r\n");

@@ -1,4 +1,4 @@
-/** What the programs of a cluster that speaks TLS listen and dial with: files of an authority that is the cluster's own. */
+/** Makes the certificate files of a cluster with TLS, signed by an authority of the cluster's own. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,14 +13,14 @@ import { clusterFetch, trustAuthority } from "./region-requests.ts";
 const HOSTS = ["localhost", "127.0.0.1"];
 const DAYS = 30;
 
-/** Files, options that name them, and who trusts them. */
+/** The certificate files, and the options that name them. */
 export interface ClusterCredentials extends SecureParts {
   readonly caFile: string;
-  /** Makes a new certificate in the place of the one that all programs have. */
+  /** Replaces the certificate of all programs by a new one. */
   renew(): Promise<void>;
 }
 
-/** Makes them for the running test. Requests of this package trust the authority. */
+/** Makes certificate files for the running test. Requests of this package trust their authority. */
 export async function makeCredentials(): Promise<ClusterCredentials> {
   const folder = mkdtempSync(join(tmpdir(), "meridian-certificates-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));

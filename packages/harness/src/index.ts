@@ -1,4 +1,4 @@
-// What tests use of the clusters themselves, so that they find everything in one place.
+// Re-exported so that tests need only one import for clusters.
 export {
   Cluster,
   FIVE_PLACES,

@@ -1,12 +1,12 @@
 /**
- * A network of Linux network namespaces: each program has a network stack of its own, and every two that talk have a
- * cable between them, which loses packets as a real one does. Needs root and iproute2.
+ * A network of Linux network namespaces: each program has a network stack of its own, and a virtual cable (veth) connects each two programs
+ * that have a link. A cut cable loses packets without a notice to either side, as a real one does. Needs root and iproute2.
  *
  *   region, directory ──── 198.19.c.0/30 ──── directory      cable c: what is cut
  *   region, directory ──── 198.18.n.0/30 ──── this process   namespace n: how clients reach it; never cut
  *
- * A flow is stopped by giving its sender a wrong hardware address of the receiver: the packets leave, and
- * nobody takes them. Nothing on either side is told.
+ * To cut a cable in one direction, the sender gets a wrong hardware address of the receiver: the packets leave, and
+ * no interface accepts them.
  */
 import { execFileSync } from "node:child_process";
 
@@ -15,7 +15,7 @@ import type { Flow, Line, Network, Outpost, Site } from "@meridian/local-cluster
 const DIRECTORY_PORT = 7400;
 const NOBODY = "02:00:00:00:00:ff";
 
-/** Runs `ip`; the cluster's own names are short, because those of interfaces may have 15 characters. */
+/** Runs `ip`. Names are short because the name of an interface has at most 15 characters. */
 function ip(...args: readonly string[]): string {
   return execFileSync("ip", args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 }
@@ -24,7 +24,7 @@ function tryIp(...args: readonly string[]): void {
   try {
     ip(...args);
   } catch {
-    // Gone already, or never made.
+    // It is gone already, or was never made.
   }
 }
 
@@ -76,7 +76,7 @@ class Cable implements Line {
   }
 
   set target(_: string | undefined) {
-    // The address is always the same; nobody answers there while the directory is gone.
+    // The directory's address never changes; while the directory is down, connections to it fail.
   }
 
   cut(): void {
@@ -98,13 +98,13 @@ class Cable implements Line {
   }
 }
 
-/** Tells `from` where the packets to `to` go. */
+/** Sets the hardware address to which `from` sends packets for `to`. */
 function address(from: End, to: End, hardware: string): void {
   const route = ["dev", from.name, "nud", "permanent"];
   ip(...inNamespace(from), "neigh", "replace", to.address, "lladdr", hardware, ...route);
 }
 
-/** A network of namespaces. */
+/** Connects the programs of a cluster by network namespaces. */
 export class NamespaceNetwork implements Network {
   readonly #tag = `m${process.pid.toString(36)}`;
   readonly #namespaces: string[] = [];
@@ -185,7 +185,7 @@ export class NamespaceNetwork implements Network {
 
   readonly #remove = (): void => {
     process.off("exit", this.#remove);
-    // A namespace takes its ends of the cables along, but later than one would like.
+    // Deleting a namespace deletes its ends of the cables too, but not at once.
     for (const name of this.#links.splice(0)) tryIp("link", "delete", name);
     for (const namespace of this.#namespaces.splice(0)) tryIp("netns", "delete", namespace);
   };

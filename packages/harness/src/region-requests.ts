@@ -1,4 +1,4 @@
-/** Requests to regions and directories, as any HTTP client makes them. */
+/** HTTP requests to regions and directories, for tests. */
 import {
   BYTES,
   checkAnswer,
@@ -10,14 +10,14 @@ import { Agent, fetch as secureFetch, type RequestInit as SecureInit } from "und
 
 const PATIENCE_MS = 15_000;
 
-/** What a region stores of a key. */
+/** The value of a key as a region answers it. */
 export interface Stored {
   readonly value: Uint8Array;
   readonly contentType: string;
   readonly etag: string;
 }
 
-/** What a region says of a write. */
+/** A region's answer to a write. */
 export interface WriteAnswer {
   readonly etag: string;
   /** The token of everything that the writer has seen. */
@@ -35,7 +35,7 @@ export interface PutOptions {
 const trusted: string[] = [];
 let agent: Agent | undefined;
 
-/** Trusts an authority from now on, whoever asks. */
+/** Makes all requests of this process trust an authority from now on. */
 export function trustAuthority(ca: string): void {
   trusted.push(ca);
   agent = new Agent({ connect: { ca: trusted } });
@@ -43,12 +43,12 @@ export function trustAuthority(ca: string): void {
 
 let shown: string | undefined;
 
-/** Shows a token from now on, with every request that shows none itself. */
+/** Adds a token to every request from now on that has none itself. */
 export function showToken(token: string): void {
   shown = token;
 }
 
-/** A `fetch` that trusts the authorities of this process's clusters, and shows the token. */
+/** A `fetch` that trusts the authorities of `trustAuthority` and sends the token of `showToken`. */
 export function clusterFetch(url: string, given: RequestInit = {}): Promise<Response> {
   const init = { ...given };
   if (shown !== undefined) {
@@ -66,7 +66,7 @@ export function request(url: string, init: RequestInit = {}): Promise<Response> 
   return clusterFetch(url, { ...init, signal: AbortSignal.timeout(PATIENCE_MS) });
 }
 
-/** The JSON of a successful answer to a GET. Rejects unless it is what the API of a program says of that path. */
+/** Sends a GET and returns the JSON of its answer. Rejects unless the answer succeeds and matches the API's schema for the path. */
 export async function getJson<T>(url: string): Promise<T> {
   const response = await request(url);
   const answer: unknown = await (await successful(response, `GET ${url}`)).json();
@@ -74,7 +74,7 @@ export async function getJson<T>(url: string): Promise<T> {
   return answer as T;
 }
 
-/** What GET answers by path, in both programs. */
+/** The schemas of the answers to GET, by path, of both programs. */
 const ANSWERS = [DIRECTORY_API, REGION_API]
   .flatMap((table) => routesOf(table))
   .filter(({ method }) => method === "GET")
@@ -98,7 +98,7 @@ function checkByApi(url: string, answer: unknown): void {
   throw new Error(said.length === 0 ? `Expected a path of the API, got ${url}` : said.join("; "));
 }
 
-/** Puts a value; rejects unless it is acknowledged. */
+/** Writes a value. Rejects unless the write is acknowledged as asked. */
 export async function putValue(
   region: string,
   key: string,
@@ -114,13 +114,13 @@ export async function putValue(
   return writtenOf(await successful(response, `PUT ${key}`));
 }
 
-/** Deletes a key; rejects unless that is acknowledged. */
+/** Deletes a key. Rejects unless the delete is acknowledged. */
 export async function deleteValue(region: string, key: string): Promise<WriteAnswer> {
   const response = await request(addressOf(region, key), { method: "DELETE" });
   return writtenOf(await successful(response, `DELETE ${key}`));
 }
 
-/** What a region has of a key, or undefined if it has nothing. `position` is what the reader has seen. */
+/** Reads the value of a key at a region; undefined if there is none. `position` is the token of what the reader has seen. */
 export async function getValue(
   region: string,
   key: string,
@@ -140,7 +140,7 @@ export async function getValue(
   };
 }
 
-/** The text that a region has of a key, or undefined if it has nothing. */
+/** Reads the value of a key at a region as text; undefined if there is none. */
 export async function getText(
   region: string,
   key: string,

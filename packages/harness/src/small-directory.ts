@@ -1,7 +1,7 @@
 import { startDirectory, type DirectoryOptions, type RunningDirectory } from "@meridian/directory";
 import { silentLogger } from "@meridian/runtime";
 
-/** Starts a directory in this process, at a port of its own. */
+/** Starts a directory in this process, at a free port. */
 export function startSmallDirectory(
   options: Pick<DirectoryOptions, "data"> & Partial<DirectoryOptions>,
 ): Promise<RunningDirectory> {

@@ -1,10 +1,10 @@
 import { startRegion, type RegionOptions, type RunningRegion } from "@meridian/region";
 import { silentLogger } from "@meridian/runtime";
 
-/** What tells one region of a test from another. */
+/** The options of a small region; all others have defaults. */
 export type SmallRegion = Pick<RegionOptions, "id" | "data" | "directory"> & Partial<RegionOptions>;
 
-/** Starts a region in this process that holds little, at a port of its own. */
+/** Starts a region with a small memory cache in this process, at a free port. */
 export function startSmallRegion(options: SmallRegion): Promise<RunningRegion> {
   return startRegion({
     lat: 1,

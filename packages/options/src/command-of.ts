@@ -1,12 +1,12 @@
-/** A table of options as a command of `commander`, which knows flags, their values, usage texts and similar names. */
+/** Turns a table of options into a command of `commander`, which parses flags, formats usage texts and finds similar names. */
 import { Command, CommanderError, Option } from "commander";
 
 import { variableOf, type OptionRow, type OptionTable } from "./option-row.ts";
 import { placeholderOf } from "./read-value.ts";
 
-/** What a program says of itself in its usage text. */
+/** What the usage text of a program is made from. */
 export interface ProgramDescription {
-  /** As it is typed, such as `meridian-directory`. */
+  /** The command as a user types it, such as `meridian-directory`. */
   readonly name: string;
   /** One sentence. */
   readonly summary: string;
@@ -26,16 +26,16 @@ export function formatUsage({ name, summary, options }: ProgramDescription): str
     .trimEnd();
 }
 
-/** What a command line has of a table's options. */
+/** The options of a table that a command line has, and the other arguments. */
 export interface Arguments {
   /** Each option's values in their order; null for a flag without one. */
   readonly values: ReadonlyMap<string, readonly (string | null)[]>;
   readonly unknownFlags: readonly string[];
-  /** What is neither an option nor the value of one. */
+  /** Arguments that are neither an option nor the value of one. */
   readonly strays: readonly string[];
 }
 
-/** Takes a command line apart. */
+/** Splits a command line into options with their values and other arguments. */
 export function readArguments(table: OptionTable, argv: readonly string[]): Arguments {
   const values = new Map<string, (string | null)[]>();
   const command = commandOf(table);

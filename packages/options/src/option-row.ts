@@ -4,10 +4,10 @@
  */
 import type { AllowedOrigins } from "@meridian/protocol";
 
-/** What a process is. */
+/** The program that a process runs. */
 export type Role = "directory" | "region";
 
-/** The values of the kinds of options that are text which is read. */
+/** The value types of the options that are read from text, by their kinds. */
 export interface TextKinds {
   readonly text: string;
   /** A DNS label in lower case. */
@@ -35,14 +35,14 @@ interface RowBase<Default> {
   readonly description: string;
   /** The option has no default and must be given. */
   readonly required?: true;
-  /** What holds when it is not given, as one would write it; for each role where they differ. Without it, null. */
+  /** The default, as a user would write it; one for each role if they differ. Absent if the default is null. */
   readonly default?: Default | Readonly<Record<Role, Default>>;
   /**
-   * Where the cluster file says it: in the entry of a process, under its `limits` or those of the cluster, under `log`,
-   * or of the whole cluster. Null where the file does not say it, or says it by other means.
+   * Where the cluster file gives the option: in the entry of a process (`process`), under `limits` of a process or of the cluster (`limits`),
+   * under `log`, or at the top (`cluster`). Null if the file does not give it, or gives it in another form.
    */
   readonly file: "process" | "limits" | "log" | "cluster" | null;
-  /** What the cluster file says is read anew on SIGHUP. */
+  /** On SIGHUP the program reads the option again from the cluster file. */
   readonly reloads?: true;
   /** The entry of a process in the cluster file must have it. */
   readonly requiredInFile?: true;
@@ -65,13 +65,13 @@ export type OptionRow =
       readonly minInFile?: number;
     })
   | (RowBase<string> & { readonly kind: "choice"; readonly choices: readonly string[] })
-  /** True where the flag stands alone, or where flag, variable or file say `true`; else false. */
+  /** True if the flag has no value, or if flag, variable or file have `true`; otherwise false. */
   | (RowBase<never> & { readonly kind: "switch" });
 
 /** The options of one program. */
 export type OptionTable = readonly OptionRow[];
 
-/** A name in kebab-case as it is called in code and in the cluster file. */
+/** A name in kebab-case as it is written in code and in the cluster file: in camelCase. */
 export type CamelCase<Name extends string> = Name extends `${infer Head}-${infer Tail}`
   ? `${Head}${Capitalize<CamelCase<Tail>>}`
   : Name;
@@ -86,7 +86,7 @@ type GivenValue<Row extends OptionRow> = Row extends { readonly kind: infer Kind
         : number
   : never;
 
-/** Rows that have a value whatever is given. */
+/** Rows whose option always has a value: it is required, or has a default. */
 type Certain =
   | { readonly required: true }
   | { readonly default: string | number | object }
@@ -108,7 +108,7 @@ export type OptionDefaults<Rows extends OptionRow> = OptionValues<
 export type GivenOptions<Rows extends OptionRow> = Partial<OptionDefaults<Rows>> &
   OptionValues<Extract<Rows, { readonly required: true }>>;
 
-/** `lag-max` as it is called in code and in the cluster file: `lagMax`. */
+/** Turns `lag-max` into `lagMax`, as code and the cluster file write it. */
 export function camelCase(name: string): string {
   return name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
@@ -121,7 +121,7 @@ export function variableOf(name: string): string {
 /** Every environment variable that begins with this must be an option. */
 export const VARIABLE_PREFIX = "MERIDIAN_";
 
-/** A row as it is for one role: with the default of that role. */
+/** The row with the default of one role. */
 export function rowFor<Row extends OptionRow>(row: Row, role: Role): Row {
   return typeof row.default === "object" ? { ...row, default: row.default[role] } : row;
 }

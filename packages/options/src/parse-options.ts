@@ -1,6 +1,6 @@
 /**
- * Reads the options of a program from its flags (`--lag-max 5s` or `--lag-max=5s`) and their environment twins
- * (`MERIDIAN_LAG_MAX=5s`; the flag wins). A program may have settings from elsewhere, such as a file, for what neither says.
+ * Reads the options of a program from its flags (`--lag-max 5s` or `--lag-max=5s`) and from environment variables
+ * (`MERIDIAN_LAG_MAX=5s`; the flag wins). Settings from elsewhere, such as a file, hold for options that neither gives.
  *
  * A mistyped option is refused rather than ignored, in the environment too: every variable that begins with
  * `MERIDIAN_` must be one of the table. All problems are reported at once.
@@ -17,7 +17,7 @@ import {
 } from "./option-row.ts";
 import { readValue } from "./read-value.ts";
 
-/** What the command line asks for: to run with these values, or to be told something. */
+/** What the command line asks for: to run with these values, or to print the usage text or the version. */
 export type ParsedOptions<Values> =
   | { readonly kind: "run"; readonly values: Values }
   | { readonly kind: "help" }
@@ -29,11 +29,11 @@ export interface OptionSources {
   readonly argv: readonly string[];
   /** The environment. A variable that is set to nothing counts as not set. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** What holds unless arguments or environment say otherwise, such as the contents of a file. */
+  /** Settings that hold unless arguments or environment give the option, such as those of a file. */
   readonly settings?: readonly Setting[];
 }
 
-/** The value of one option from somewhere else than the command line and the environment. */
+/** The value of one option that comes neither from the command line nor from the environment. */
 export interface Setting {
   /** The option's name. */
   readonly name: string;
@@ -43,7 +43,7 @@ export interface Setting {
   readonly source: string;
 }
 
-/** Options were not as declared. `problems` has one sentence for each thing to correct, never none. */
+/** Thrown if options are not as declared. `problems` has one sentence for each thing to correct, at least one. */
 export class OptionsError extends Error {
   readonly problems: readonly string[];
 
@@ -78,7 +78,7 @@ export function parseOptions<const Row extends OptionRow>(
   return { kind: "run", values: values as OptionValues<Row> };
 }
 
-/** What the options have that need not be given. */
+/** The defaults of the options that need not be given. */
 export function defaultsOf<const Row extends OptionRow>(
   table: readonly Row[],
 ): OptionDefaults<Row> {
@@ -89,8 +89,8 @@ export function defaultsOf<const Row extends OptionRow>(
 }
 
 /**
- * The text that arguments or environment give one option, before anything is checked: for an option that says where
- * others come from. Undefined where it is not given, and where the program is only asked for help.
+ * The text that arguments or environment give one option, before any check: for an option, such as `--cluster-file`, that names a source
+ * of others. Undefined if it is not given, or if the program is only asked for help.
  */
 export function givenText(
   table: OptionTable,
@@ -107,7 +107,7 @@ export function givenText(
 }
 
 interface Given {
-  /** Undefined where the value was refused already. */
+  /** Undefined if the value was refused already. */
   readonly text: string | undefined;
   /** The flag, the variable or the place in a file, as the user wrote it. */
   readonly source: string;

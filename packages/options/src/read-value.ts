@@ -16,7 +16,7 @@ type TextRow = Extract<OptionRow, { readonly kind: keyof TextKinds }>;
 
 type Readers = { readonly [Kind in keyof TextKinds]: (text: string) => TextKinds[Kind] };
 
-/** Each reads one kind of text; what it throws says what was expected and what came. */
+/** A reader for each kind of text. The message of the error that it throws says what was expected and what came. */
 const READERS: Omit<Readers, "name"> = {
   text: (text) => text,
   duration: parseTtlMs,
@@ -83,7 +83,7 @@ function readNamed(row: TextRow, text: string, source: string): TextKinds[keyof 
   }
 }
 
-/** The value of an option that is text which is read. Throws an error whose message says what was expected and what came. */
+/** Reads the value of an option from text by the reader of its kind. Throws an error whose message says what was expected and what came. */
 export function readText(row: TextRow, text: string): TextKinds[keyof TextKinds] {
   return row.kind === "name" ? checkIdentifier(row.what, text) : READERS[row.kind](text);
 }
@@ -106,7 +106,7 @@ export function rangeOf(row: Extract<OptionRow, { readonly min: number }>, min: 
   return `${what} between ${min} and ${row.max}`;
 }
 
-/** Words as a message offers them: the last one after `or`. */
+/** Joins words for a message: `a, b or c`. */
 export function listed(words: readonly string[]): string {
   const quoted = words.map((word) => `\`${word}\``);
   const last = quoted.pop() ?? "";

@@ -2,32 +2,32 @@ import type { Clock } from "./clock.ts";
 import type { LogFields, Logger } from "./logger.ts";
 import type { Counter, Metrics } from "./metrics.ts";
 
-/** How what a program parts with is counted. */
+/** How cut connections are counted. */
 export interface CutsOptions<Reason extends string> {
   readonly clock: Pick<Clock, "after">;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** The name of the metric, and what it says. */
+  /** The name of the metric, and its help text. */
   readonly name: string;
   readonly help: string;
-  /** What the log says. */
+  /** The message of the log lines. */
   readonly said: string;
   readonly reasons: readonly Reason[];
 }
 
-/** After a line of the log, those of the same reason are gathered for so long, in milliseconds. */
+/** After a log line, further cuts for the same reason are gathered for so long, in milliseconds. */
 const GATHER_MS = 10_000;
 
-/** What is known of one reason. */
+/** The counts of one reason. */
 interface Tally {
   readonly counter: Counter;
-  /** Those that the log has not told; undefined where it tells of the next one at once. */
+  /** How many cuts have not been logged yet; undefined if the next one is logged at once. */
   untold: number | undefined;
 }
 
 /**
- * Counts what a program parts with: connections and links of peers that cost others too much. The log tells of the first at
- * once, and then, for each reason, how many there were in ten seconds: an attack fills no disk with what is said about it.
+ * Counts the connections and links that a program has cut or refused, by reason. The first cut for a reason is logged at once, later ones
+ * together once in ten seconds with their number, so that an attack does not fill the disk with log lines.
  */
 export class Cuts<Reason extends string> {
   readonly #options: CutsOptions<Reason>;
@@ -42,7 +42,7 @@ export class Cuts<Reason extends string> {
     }
   }
 
-  /** Counts one, and tells of it. */
+  /** Counts one cut and logs it, at once or with others. */
   tell(reason: Reason, fields: LogFields = {}): void {
     this.count(reason);
     const tally = this.#tallies.get(reason);
@@ -55,7 +55,7 @@ export class Cuts<Reason extends string> {
     this.#gather(reason, tally);
   }
 
-  /** Counts one of which the log need not tell. */
+  /** Counts one cut without logging it. */
   count(reason: Reason): void {
     this.#tallies.get(reason)?.counter.add();
   }

@@ -2,7 +2,7 @@ import type { Clock } from "./clock.ts";
 
 interface Deadline {
   readonly atMs: number;
-  /** Undefined once cancelled, so that what it holds is let go at once. */
+  /** Undefined once cancelled, so that the objects that it refers to can be collected at once. */
   callback: (() => void) | undefined;
 }
 
@@ -77,7 +77,7 @@ export class Deadlines {
     this.#schedule();
     for (const deadline of due) {
       const { callback } = deadline;
-      // Cancelling what has run is to do nothing.
+      // Cancelling a deadline that has run must do nothing.
       deadline.callback = undefined;
       callback?.();
     }

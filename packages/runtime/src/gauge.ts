@@ -1,8 +1,8 @@
-/** How full something is that has a bound, for an operator. */
+/** How full a bounded queue or resource is, for an operator. */
 export interface Gauge {
   /** Which queue or resource it is, camelCase; bytes end in `Bytes`. */
   readonly name: string;
   readonly now: number;
-  /** The bound. Beyond it, what comes is refused or waits where it comes from. */
+  /** The bound. What would exceed it is refused, or waits at its sender. */
   readonly max: number;
 }

@@ -1,27 +1,27 @@
 /**
- * Bytes that a server holds in memory for its clients, and who has to give them back when they become too many.
+ * A bound on the bytes that a server holds in memory for its clients, and the choice of the client to cut when the bound is reached.
  *
- * Progress, not politeness, holds a place: what a client has asked for and does not take costs everybody else. So where
- * there is no room, the client is cut that would need longest to move on with what is held for it: the more it holds and
- * the less it has moved lately, the earlier. A client that has only begun is given a second to show that it moves; only
- * where there is no other way is the newcomer refused. What is small is let in before what is large, so that a server full
- * of large things goes on with small ones.
+ * Answers that a client has asked for and does not read take memory from all other clients. So if there is no room, the server cuts
+ * the client that would need longest to take what is held for it, at the rate of its last seconds. For example, of two clients with 8 MiB each,
+ * one that took 4 MiB in the last second and one that took 10 KiB, the second is cut. More than `SMALL_BYTES` at once never cut a client in its
+ * first second; if there are no other clients to cut, these bytes are refused. The last quarter of the room is kept for smaller ones, so that a
+ * server full of large answers still serves small ones.
  */
 import type { Clock } from "./clock.ts";
 import type { Gauge } from "./gauge.ts";
 import type { Metrics } from "./metrics.ts";
 
-/** A client that bytes are held for. */
+/** A client for which bytes are held. */
 export interface Holder<Failure extends Error> {
-  /** What is held for it now, in bytes. */
+  /** How many bytes are held for the client now. */
   readonly heldBytes: number;
-  /** What has moved since it came, in bytes: has left towards it, or has come from it. Only grows. */
+  /** How many bytes have been sent to the client or received from it so far. Only grows. */
   readonly movedBytes: number;
-  /** Lets go of everything that is held for it. `heldBytes` counts no more afterwards. */
+  /** Ends the client's connection and frees everything that is held for it. `heldBytes` is ignored afterwards. */
   cut(failure: Failure): void;
 }
 
-/** What bytes are held, and how many. */
+/** What is bounded, and how. */
 export interface HeldBytesOptions<Failure extends Error> {
   /** The name of the gauge. */
   readonly name: string;
@@ -30,37 +30,37 @@ export interface HeldBytesOptions<Failure extends Error> {
   readonly max: number;
   readonly clock: Pick<Clock, "elapsedMs">;
   readonly metrics: Metrics;
-  /** Makes what a client is cut or refused with. */
+  /** Makes the error with which a client is cut or refused. */
   readonly overloaded: (said: string, details: Readonly<Record<string, number>>) => Failure;
 }
 
-/** What is no larger is let into the last quarter of the room. */
+/** Requests of at most so many bytes may use the last quarter of the room. */
 export const SMALL_BYTES: number = 16 * 1024;
 
-/** How long a client may hold bytes before it is asked what it moves, in milliseconds. */
+/** How long a client may hold bytes before its rate counts, in milliseconds. */
 const GRACE_MS = 1_000;
 
-/** How old what is known of holders may be: looking at ten thousand of them takes a millisecond. */
+/** How old the figures of holders may be, in milliseconds: to read those of ten thousand holders takes a millisecond. */
 const FRESH_MS = 100;
 
-/** What was seen of a holder: now, and when it was last noted down. */
+/** The figures of a holder when they were last read, and at an earlier moment. */
 interface Sight {
   heldBytes: number;
-  /** Since when `movedBytes` has grown from `movedBefore`. */
+  /** When `movedBytes` was `movedBefore`. */
   sinceMs: number;
   movedBefore: number;
   movedBytes: number;
-  /** Since when bytes have been held without a break. */
+  /** Since when the client has held bytes without a break. */
   readonly beganAtMs: number;
 }
 
-/** Bounds what is held for all clients together. */
+/** Bounds the bytes that are held for all clients together. */
 export class HeldBytes<Failure extends Error> {
   readonly #options: HeldBytesOptions<Failure>;
   readonly #holders = new Set<Holder<Failure>>();
-  /** Those that hold anything, as last seen. */
+  /** The holders that hold bytes, with their figures. */
   readonly #sights = new Map<Holder<Failure>, Sight>();
-  /** What is held: as last seen, and what has been let in since. */
+  /** How many bytes are held: the sum at the last reading, plus all admitted since. */
   #now = 0;
   #seenAtMs = -Infinity;
 
@@ -69,12 +69,12 @@ export class HeldBytes<Failure extends Error> {
     options.metrics.level(() => [this.#level()]);
   }
 
-  /** From here on, bytes may be held for a client. */
+  /** Adds a client for which bytes may be held from now on. */
   add(holder: Holder<Failure>): void {
     this.#holders.add(holder);
   }
 
-  /** Nothing is held for it any more, of what still was a moment ago. */
+  /** Removes a client: its bytes are no longer held. */
   remove(holder: Holder<Failure>): void {
     if (!this.#holders.delete(holder)) return;
     this.#sights.delete(holder);
@@ -82,13 +82,13 @@ export class HeldBytes<Failure extends Error> {
   }
 
   /**
-   * Lets bytes in that are going to be held for a client. Cuts others where there is no room. Throws, and lets
-   * nothing in, if none of the others is any slower. What is alone is let in however large it is.
+   * Admits bytes that are going to be held for a client. Cuts other clients if there is no room. Throws the error of `overloaded`, and admits
+   * nothing, if no other client can be cut. Bytes of any number are admitted if nothing else is held.
    */
   admit(bytes: number, holder?: Holder<Failure>): void {
     const { max } = this.#options;
     const limit = bytes <= SMALL_BYTES ? max : max - Math.floor(max / 4);
-    // Who may have to be cut one day is watched before that.
+    // The rates of clients must be known before one of them has to be cut.
     if (this.#now + bytes > max / 4) this.#look();
     while (this.#now > 0 && this.#now + bytes > limit) {
       const slowest = this.#slowest(bytes <= SMALL_BYTES ? 0 : GRACE_MS);
@@ -101,14 +101,14 @@ export class HeldBytes<Failure extends Error> {
     }
   }
 
-  /** Counts bytes that are held for a client already. Where they are too many, cuts whoever is slowest, be it this client. */
+  /** Counts bytes that are already held for a client. If there are too many, cuts the slowest client, which may be this one. */
   take(bytes: number, holder: Holder<Failure>): void {
     const { max, clock } = this.#options;
     this.#now += bytes;
     if (this.#now <= max / 4 || !this.#holders.has(holder)) return;
     this.#look();
     if (!this.#sights.has(holder)) this.#note(holder, bytes, clock.elapsedMs());
-    // What has moved on since it was last looked is held no more.
+    // Bytes that have been sent since the last reading are not held any more.
     if (this.#now > max) this.#look(0);
     while (this.#now > max) {
       const slowest = this.#slowest(0);
@@ -124,7 +124,7 @@ export class HeldBytes<Failure extends Error> {
     return { name, now, max };
   }
 
-  /** Brings what is known of the holders up to date. */
+  /** Reads the figures of all holders, unless they are fresh enough. */
   #look(freshMs: number = FRESH_MS): void {
     const nowMs = this.#options.clock.elapsedMs();
     if (nowMs - this.#seenAtMs < freshMs) return;
@@ -146,7 +146,7 @@ export class HeldBytes<Failure extends Error> {
       this.#sights.set(holder, { heldBytes, movedBytes, ...began });
       return;
     }
-    // What it moved long ago says nothing: at least the last second counts, and at most the last two.
+    // The rate covers at least the last second and at most the last two.
     if (nowMs - sight.sinceMs > 2 * GRACE_MS) {
       sight.sinceMs = nowMs - GRACE_MS;
       sight.movedBefore = sight.movedBytes;
@@ -155,7 +155,7 @@ export class HeldBytes<Failure extends Error> {
     sight.heldBytes = heldBytes;
   }
 
-  /** Of those that have held bytes for so long, the one that would need longest to move on with them. */
+  /** Of the clients that have held bytes for at least `graceMs`, the one that would need longest to take them. */
   #slowest(graceMs: number): Holder<Failure> | undefined {
     const nowMs = this.#options.clock.elapsedMs();
     let slowest: Holder<Failure> | undefined;

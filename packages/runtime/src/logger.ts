@@ -1,9 +1,9 @@
 import type { Clock } from "./clock.ts";
 
-/** How grave a log line is, from the least to the most. */
+/** The severity of a log line. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
-/** What a log line carries beside its sentence. */
+/** The facts of a log line, beside its message. */
 export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
 /** Where a program tells its operator what happened. A message is one sentence; facts go into fields. */
@@ -16,7 +16,7 @@ export interface Logger {
 
 const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
 
-/** The names of the levels, from the least grave to the most. */
+/** The levels, from the least severe to the most severe. */
 export const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
 /** How a logger is made. */
@@ -77,7 +77,7 @@ function quoteIfOdd(value: string): string {
   return /^[^\s"=\p{Cc}]+$/u.test(value) ? value : escapeControls(JSON.stringify(value));
 }
 
-/** Keeps what others have written, such as a key, from breaking the line or steering the terminal. */
+/** Escapes control characters: a text from outside, such as a key, must not break the line or control the terminal. */
 function escapeControls(text: string): string {
   return text.replace(
     /[\p{Cc}\u2028\u2029]/gu,

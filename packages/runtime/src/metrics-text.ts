@@ -1,4 +1,4 @@
-/** Metrics as Prometheus reads them: its text format 0.0.4, or OpenMetrics 1.0, which is nearly the same. */
+/** Renders metrics for Prometheus, in its text format 0.0.4 or as OpenMetrics 1.0, which is nearly the same. */
 import type { Histogram, Labels, MetricFamily, Metrics } from "./metrics.ts";
 
 /** The formats that a program knows. */
@@ -24,7 +24,7 @@ function textOfFamily({ name, kind, help, samples }: MetricFamily, isOpen: boole
     return now === undefined ? [] : [lineOf(name, labels, now)];
   });
   const said = help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
-  // OpenMetrics has counters without the end of their numbers' name.
+  // OpenMetrics names the family of a counter without `_total`.
   const family = isOpen && kind === "counter" ? name.replace(/_total$/, "") : name;
   return [`# HELP ${family} ${said}`, `# TYPE ${family} ${kind}`, ...lines, ""].join("\n");
 }

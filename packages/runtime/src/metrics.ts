@@ -1,12 +1,11 @@
 /**
- * What a program counts and measures, for its operator. A number is registered where it is made; `/status` and `/metrics` are two
- * renderings of the same.
+ * The metrics of a program. Each part registers its own metrics; `/status` and `/metrics` are two renderings of them.
  *
- * Names are those of Prometheus: what is counted ends in `_total`, what is measured in its unit, `_seconds` or `_bytes`.
+ * Names follow Prometheus: those of counters end in `_total`, those of measurements in their unit, `_seconds` or `_bytes`.
  */
 import type { Gauge } from "./gauge.ts";
 
-/** What tells the numbers of one name apart. */
+/** The labels that tell the numbers of one metric apart. */
 export type Labels = Readonly<Record<string, string>>;
 
 /** A number that only grows. */
@@ -22,9 +21,9 @@ export class Counter {
   }
 }
 
-/** How often values fell under each of some bounds. */
+/** Counts values by buckets. */
 export class Histogram {
-  /** The upper bounds of its buckets, each within, in rising order; a last bucket has none. */
+  /** The inclusive upper bounds of the buckets, ascending; one more bucket without a bound follows. */
   readonly bounds: readonly number[];
   readonly #counts: number[];
   #sum = 0;
@@ -34,7 +33,7 @@ export class Histogram {
     this.#counts = Array.from({ length: bounds.length + 1 }, () => 0);
   }
 
-  /** How many values fell into each bucket, that without a bound last. */
+  /** How many values fell into each bucket; the last one is that without a bound. */
   get counts(): readonly number[] {
     return this.#counts;
   }
@@ -51,53 +50,53 @@ export class Histogram {
   }
 }
 
-/** How long what waits for a disk or for other machines takes, in seconds. */
+/** Bucket bounds for durations of disk and network operations, in seconds. */
 export const WAIT_SECONDS: readonly number[] = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ];
 
-/** One number of a name, or one histogram. */
+/** One number of a metric, or one histogram, with its labels. */
 export interface Sample {
   readonly labels: Labels;
-  /** The number now; undefined if nobody knows it. */
+  /** A histogram, or a function that returns the number now; undefined if it is unknown. */
   readonly value: Histogram | (() => number | undefined);
 }
 
-/** All numbers of one name. */
+/** All numbers of one metric. */
 export interface MetricFamily {
   readonly name: string;
   readonly kind: "counter" | "gauge" | "histogram";
-  /** What it says, as one sentence. */
+  /** What the metric means, as one sentence. */
   readonly help: string;
   readonly samples: readonly Sample[];
 }
 
 const ENDINGS = { counter: /_total$/, gauge: /[a-z\d]$/, histogram: /_(seconds|bytes)$/ } as const;
 
-/** The numbers of a program. */
+/** The registered metrics of a program. */
 export class Metrics {
   readonly #families = new Map<string, MetricFamily & { readonly samples: Sample[] }>();
   readonly #levels: (() => readonly Gauge[])[] = [];
   readonly #changing: (() => MetricFamily)[] = [];
 
-  /** A count that begins at 0. */
+  /** Registers a counter that begins at 0, and returns it. */
   counter(name: string, help: string, labels: Labels = {}): Counter {
     const counter = new Counter();
     this.counted(name, help, () => counter.value, labels);
     return counter;
   }
 
-  /** A count that somebody else keeps. */
+  /** Registers a counter whose number `read` returns. */
   counted(name: string, help: string, read: () => number | undefined, labels: Labels = {}): void {
     this.#add("counter", name, help, { labels, value: read });
   }
 
-  /** What is so now. */
+  /** Registers a gauge whose present number `read` returns. */
   gauge(name: string, help: string, read: () => number | undefined, labels: Labels = {}): void {
     this.#add("gauge", name, help, { labels, value: read });
   }
 
-  /** What is so now of things that come and go, such as nodes: `read` tells the labels and the number of each. */
+  /** Registers the gauges of things that come and go, such as nodes: `read` returns the labels and the number of each. */
   gauges(
     name: string,
     help: string,
@@ -110,24 +109,24 @@ export class Metrics {
     });
   }
 
-  /** How values spread over `bounds`. */
+  /** Registers a histogram with these upper bounds, and returns it. */
   histogram(name: string, help: string, bounds: readonly number[], labels: Labels = {}): Histogram {
     const histogram = new Histogram(bounds);
     this.#add("histogram", name, help, { labels, value: histogram });
     return histogram;
   }
 
-  /** How full things with a bound are. */
+  /** Registers bounded queues or resources: `read` returns how full each is. */
   level(read: () => readonly Gauge[]): void {
     this.#levels.push(read);
   }
 
-  /** How full everything with a bound is. */
+  /** How full each registered queue or resource is. */
   levels(): readonly Gauge[] {
     return this.#levels.flatMap((read) => read());
   }
 
-  /** Everything that is registered, in the order of registration, and then what has a bound. */
+  /** All metrics in the order of registration, and then the bounded queues and resources. */
   families(): readonly MetricFamily[] {
     const levels = this.levels();
     return [
@@ -171,7 +170,7 @@ function familiesOfLevel({ name, now, max }: Gauge): MetricFamily[] {
   ];
 }
 
-/** All of them under one name, so that one rule can watch over all. */
+/** All queues and resources under one name, so that one alert rule can watch all of them. */
 function fillOf(levels: readonly Gauge[]): MetricFamily[] {
   if (levels.length === 0) return [];
   const samples = levels.map(({ name, now, max }) => ({

@@ -1,6 +1,6 @@
 /**
- * When a program last knew of all revocations. That is kept in a file of its data, so that one that starts again while it is cut off
- * does not take itself for one that has never known any.
+ * Saves when a program last knew all revocations, in a file in its data folder. Without the file, a program that restarts while it is cut
+ * off would not know the time, and would have to refuse all but new tokens.
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,10 +10,10 @@ import type { Revocations } from "@meridian/tokens";
 
 const FILE = "revocations-known-at";
 const WATCH_MS = 1_000;
-/** How much older than the truth the file may be. */
+/** How far the saved time may lie behind the real one, in milliseconds. */
 const SAVE_MS = 60_000;
 
-/** Keeps the time. */
+/** Saves the time and reads it again. */
 export class KnownAt {
   readonly #path: string;
   readonly #clock: Clock;
@@ -35,11 +35,11 @@ export class KnownAt {
   async read(): Promise<number> {
     const text = await readFile(this.#path, "utf8").catch(() => "");
     const saved = /^\d{1,15}$/.test(text.trim()) ? Number(text) : 0;
-    // A clock that was ahead must not make the list younger than it is.
+    // If the clock was ahead when the time was saved, the list must not count as newer than it is.
     return Math.min(saved, this.#clock.nowMs());
   }
 
-  /** Begins to tell `revocations` when they were whole, and to save that. */
+  /** Starts to tell `revocations` when they were complete, as `wholeAtMs` says, and to save that time. */
   watch(wholeAtMs: () => number | undefined, revocations: Revocations): void {
     if (this.#isStopped) return;
     const atMs = wholeAtMs();

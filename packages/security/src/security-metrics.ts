@@ -4,7 +4,7 @@ import type { Metrics } from "@meridian/runtime";
 
 import type { Security } from "./security.ts";
 
-/** Registers until when the certificate is good that a program shows. */
+/** Registers when the program's certificate expires. */
 export function registerSecurity(metrics: Metrics, security: Pick<Security, "serving">): void {
   let read: string | Buffer | undefined;
   let seconds: number | undefined;

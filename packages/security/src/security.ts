@@ -1,4 +1,4 @@
-/** What a program shows, trusts and demands, by its options; read again while it runs. */
+/** A program's certificates, tokens and revocations, according to its options. They are reloaded while the program runs. */
 import {
   Credentials,
   type CredentialFiles,
@@ -11,7 +11,7 @@ import { OwnToken, Revocations, TokenVerifier } from "@meridian/tokens";
 
 import { KnownAt } from "./known-at.ts";
 
-/** The options of a program that say it. */
+/** The options of a program that concern security. */
 interface SecurityFlags extends CredentialFiles {
   readonly cluster: string;
   readonly tokenKeys: string | null;
@@ -22,25 +22,25 @@ interface SecurityFlags extends CredentialFiles {
   readonly insecureNoTokens: boolean;
 }
 
-/** What it takes beside them. */
+/** How `Security` is opened. */
 export interface SecurityOptions {
   readonly flags: SecurityFlags;
-  /** The URLs of the directories that are dialled. */
+  /** The URLs of the directories that the program dials. */
   readonly dials: readonly string[];
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** What links are dialled with. */
+/** The credentials for dialling a link. */
 export interface Dialing extends DialCredentials {
   readonly headers: Readonly<Record<string, string>>;
 }
 
 /** A program's certificates and tokens. */
 export class Security {
-  /** Tells what tokens grant; undefined where none are asked for. */
+  /** Verifies tokens; undefined if the program demands none. */
   readonly authenticator: TokenVerifier | undefined;
-  /** Which tokens have been revoked. To be told of entries of the cluster's data. */
+  /** The revoked tokens. The program passes every entry that it applies to `revocations.take`. */
   readonly revocations: Revocations;
   readonly #flags: SecurityFlags;
   readonly #logger: Logger;
@@ -77,8 +77,8 @@ export class Security {
   }
 
   /**
-   * Has `read` take the revocations out of the program's data. Where they cannot be read, the program starts all the same, to say what is
-   * wrong, and takes only young tokens. Never rejects.
+   * Reads the revocations from the program's data by `read`. If that fails, the program starts all the same, so that it can answer what is
+   * wrong, and accepts only recently issued tokens. Never rejects.
    */
   async learn(read: (revocations: Revocations) => Promise<void>): Promise<void> {
     try {
@@ -90,7 +90,7 @@ export class Security {
     }
   }
 
-  /** What a server is to know of it. */
+  /** The part that an HTTP server needs. */
   get serving(): {
     readonly insecure: boolean;
     readonly unguarded: boolean;
@@ -104,13 +104,13 @@ export class Security {
     };
   }
 
-  /** What to dial with. It changes; ask for it at each dial. */
+  /** The credentials to dial with. They may change, so read this property for each connection. */
   get dialing(): Dialing {
     return { ...this.#credentials.dialing, headers: this.#own.headers };
   }
 
   /**
-   * Begins to look at the files; hands on a new certificate to listen with. `wholeAtMs` tells when this program last had all of
+   * Starts watching the files; calls `take` with each new certificate to listen with. `wholeAtMs` returns when this program last had all of
    * the cluster's data, and so all revocations; undefined while it may lack some.
    */
   watch(take: (certificate: ServerCredentials) => void, wholeAtMs: () => number | undefined): void {
@@ -120,13 +120,13 @@ export class Security {
     this.#knownAt.watch(wholeAtMs, this.revocations);
   }
 
-  /** Reads all files again, and tells the log what came of it. Never rejects. */
+  /** Reads all files again and logs the result. Never rejects. */
   async reload(): Promise<void> {
     await this.#credentials.reload();
     await this.authenticator?.reload();
   }
 
-  /** Looks no more. */
+  /** Stops watching the files. */
   stop(): void {
     this.#credentials.stop();
     this.authenticator?.stop();

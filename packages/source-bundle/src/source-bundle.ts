@@ -49,7 +49,7 @@ export async function bundleSource(entry: string, options: BundleOptions = {}): 
   return file;
 }
 
-/** Bundles `entry` into `file`, and what `entry` names as compiled beside it. Returns the paths of all that this was made of. */
+/** Bundles `entry` into `file`, and the compiled files that `entry` names into the same folder. Returns the paths of all sources. */
 async function bundle(
   { build }: typeof Esbuild,
   file: string,

@@ -1,6 +1,6 @@
 import { fstatSync } from "node:fs";
 
-/** Whether what is written to a descriptor goes to systemd's journal, which says in the environment which file it reads. */
+/** Whether a file descriptor is connected to systemd's journal, according to the environment variable `JOURNAL_STREAM`. */
 export function goesToJournal(
   descriptor: number,
   { JOURNAL_STREAM: stream }: Readonly<Record<string, string | undefined>>,

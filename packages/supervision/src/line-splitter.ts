@@ -1,7 +1,7 @@
 /** Longer lines than this are cut in pieces, so that a program's output without line breaks takes no memory. */
 const LINE_LENGTH_MAX = 64 * 1024;
 
-/** Takes a stream of text in pieces and hands on whole lines. */
+/** Splits a stream of text, which comes in pieces, into lines. */
 export class LineSplitter {
   readonly #onLine: (line: string) => void;
   #rest = "";
@@ -17,7 +17,7 @@ export class LineSplitter {
     if (this.#rest.length > LINE_LENGTH_MAX) this.end();
   }
 
-  /** Hands on what came after the last line break. */
+  /** Passes on the text after the last line break. */
   end(): void {
     if (this.#rest !== "") this.#onLine(this.#rest);
     this.#rest = "";

@@ -1,7 +1,7 @@
 /**
- * One of Meridian's programs in a process of its own: the other end of what `runServer` does in it. The program tells over
- * the IPC channel where it listens and how it stands, and ends when the channel breaks; so it does not outlive this process
- * however that ends, and is killed where this process still can.
+ * Runs one of Meridian's programs as a child process; `runServer` is the counterpart in the child. The child sends its URL and its status
+ * over the IPC channel, and exits when the channel breaks. So it does not outlive this process, however this process
+ * ends.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
@@ -28,7 +28,7 @@ export function commandOf(
   return [process.execPath, ...execArgv, ...preloads, entry, ...args];
 }
 
-/** An environment without what would configure the programs: they refuse variables that they do not know. */
+/** An environment without the variables that configure Meridian's programs, which refuse unknown ones. */
 export function plainEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _, NOTIFY_SOCKET: __, ...others } = env;
   return Object.fromEntries(
@@ -36,18 +36,18 @@ export function plainEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   );
 }
 
-/** What to run and whom to tell. */
+/** How a process is started. */
 export interface ManagedProcessOptions {
-  /** For messages. */
+  /** The name of the process in messages. */
   readonly name: string;
-  /** What to run, and its arguments. */
+  /** The program and its arguments. */
   readonly command: readonly string[];
-  /** See `plainEnvironment`, which is applied to it. */
+  /** The environment. `plainEnvironment` is applied to it. */
   readonly env: NodeJS.ProcessEnv;
   readonly cwd?: string;
-  /** Told each line that it prints, or the file to the end of which all of it goes. */
+  /** A function that takes each line of the process's output, or a file to which all output is appended. */
   readonly output: ((line: string) => void) | { readonly file: string };
-  /** Told what the program sends. */
+  /** Takes each message that the program sends. */
   readonly onMessage?: (message: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -67,10 +67,10 @@ process.once("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
 
-/** A process, which runs from the moment it is made. */
+/** A child process. The constructor starts it. */
 export class ManagedProcess {
   readonly name: string;
-  /** Resolves once it is gone. */
+  /** Resolves once the process has ended. */
   readonly exited: Promise<ProcessEnd>;
   readonly #child: ChildProcess;
   readonly #listening: Promise<string>;
@@ -103,13 +103,13 @@ export class ManagedProcess {
       });
       const fail = ({ how }: ProcessEnd): void =>
         reject(new Error(`Expected ${name} to listen, but it ended (${how})`));
-      // After its exit there may still be output that says why.
+      // After the exit there may still be output that says why the process ended.
       child.once("close", () => void this.exited.then(fail));
     });
     this.#listening.catch(() => {});
   }
 
-  /** The number of the process; undefined if it could not be started. */
+  /** The process id; undefined if the process could not be started. */
   get pid(): number | undefined {
     return this.#child.pid;
   }
@@ -119,17 +119,17 @@ export class ManagedProcess {
     return running.has(this.#child);
   }
 
-  /** Where it is reached since it listens. */
+  /** The URL at which the program listens; empty until it does. */
   get url(): string {
     return this.#url;
   }
 
-  /** The last status that it has told of. */
+  /** The last status that the program has sent. */
   get status(): string | undefined {
     return this.#status;
   }
 
-  /** Resolves once it listens, to where. Rejects where it ends before, or takes longer than this and is killed for that. */
+  /** Resolves to the program's URL once it listens. Rejects if the process ends before, or takes longer than `patienceMs`; it is then killed. */
   async listens(patienceMs: number = START_MS): Promise<string> {
     let late = false;
     const cancel = systemClock.after(patienceMs, () => {
@@ -146,7 +146,7 @@ export class ManagedProcess {
     }
   }
 
-  /** Asks it to stop, and kills it after `graceMs`, of which `onLate` is told. Resolves once it is gone. */
+  /** Sends SIGTERM; after `graceMs`, calls `onLate` and sends SIGKILL. Resolves once the process has ended. */
   async stop(graceMs: number = STOP_MS, onLate?: () => void): Promise<ProcessEnd> {
     this.signal("SIGTERM");
     const cancel = systemClock.after(graceMs, () => {
@@ -158,23 +158,23 @@ export class ManagedProcess {
     return end;
   }
 
-  /** Kills it as `kill -9` does. Resolves once it is gone. */
+  /** Sends SIGKILL. Resolves once the process has ended. */
   async kill(): Promise<void> {
     this.signal("SIGKILL");
     await this.exited;
   }
 
-  /** Halts it in the middle of what it does, until `resume`. */
+  /** Stops the process (SIGSTOP) until `resume`. */
   halt(): void {
     this.signal("SIGSTOP");
   }
 
-  /** Lets it go on. */
+  /** Continues a stopped process (SIGCONT). */
   resume(): void {
     this.signal("SIGCONT");
   }
 
-  /** Sends it a signal, if it is there. */
+  /** Sends a signal, if the process still runs. */
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }
@@ -193,7 +193,7 @@ function spawned({ command, env, cwd, output }: ManagedProcessOptions): ChildPro
   try {
     return spawn(file, args, {
       stdio: ["ignore", log, log, "ipc"],
-      // A group of its own: Ctrl-C reaches this process only, which ends the programs as it sees fit.
+      // In a process group of its own the child does not get Ctrl-C; this process stops it in order.
       detached: true,
       env: plainEnvironment(env),
       cwd,

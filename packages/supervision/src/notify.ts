@@ -1,10 +1,10 @@
 /**
  * The notify protocol of systemd: https://www.freedesktop.org/software/systemd/man/sd_notify.html
  *
- * It is spoken over a Unix datagram socket, which Node.js cannot open, so systemd's own `systemd-notify` says
- * it. Starting a process copies the page tables of this one, which stops a node that holds a gigabyte for tens
- * of milliseconds. So one small shell is started early, while there is little to copy, and is then given a
- * line for each message. It ends with its standard input, that is with this process.
+ * The protocol uses a Unix datagram socket, which Node.js cannot open, so systemd's own `systemd-notify` sends the
+ * messages. To start a process copies the page tables of this one, which stops a node that holds a gigabyte for tens
+ * of milliseconds. So one small shell is started early, while the process is small, and gets one
+ * line for each message. The shell ends when its standard input does, that is with this process.
  *
  * The messages come from children, so the unit needs `NotifyAccess=all`, and `KillMode=mixed` for the shell
  * to live long enough to say that the service is stopping.
@@ -20,21 +20,21 @@ let relay: Socket | undefined;
 
 /**
  * Tells systemd that the service is up. `status` is one line for `systemctl status`.
- * Does nothing where no supervisor asks to be told.
+ * Does nothing without `NOTIFY_SOCKET`.
  */
 export function notifyReady(status?: string): void {
   if (status !== undefined) send(`STATUS=${status.replace(/\s+/g, " ")}`);
   send("READY=1");
 }
 
-/** Tells systemd that the service is going down by its own will. Does nothing where no supervisor asks to be told. */
+/** Tells systemd that the service is stopping in order. Does nothing without `NOTIFY_SOCKET`. */
 export function notifyStopping(): void {
   send("STOPPING=1");
 }
 
 /**
- * Tells systemd at a third of its watchdog's time, again and again, that this process still takes turns.
- * Returns what ends that. Does nothing where no watchdog is set for this process.
+ * Tells systemd three times in each watchdog interval that the event loop of this process runs.
+ * Returns a function that ends this. Does nothing if no watchdog is set for this process.
  */
 export function startWatchdog(clock: Pick<Clock, "after">): () => void {
   const timeoutMs = watchdogMs();
@@ -64,10 +64,10 @@ function send(message: string): void {
 }
 
 function startRelay(): Socket {
-  // What goes wrong in the shell, such as a missing `systemd-notify`, is to be read in the journal.
+  // Errors of the shell, such as a missing `systemd-notify`, go to the journal.
   const shell = spawn("/bin/sh", ["-c", RELAY], { stdio: ["pipe", "ignore", "inherit"] });
   const input = shell.stdin as Socket;
-  // Without a shell the supervisor hears nothing, and does what it is set to do with silence.
+  // Without a shell systemd gets no message, and acts as the unit's timeouts say.
   shell.on("error", () => {});
   input.on("error", () => {
     relay = undefined;

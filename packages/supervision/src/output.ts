@@ -1,6 +1,6 @@
 /**
- * Lets the program live on when nobody reads its output any more, as after the death of a log collector: what it
- * prints is then lost, and nothing else. Calling it again changes nothing.
+ * Keeps the program running when the reader of its output is gone, such as a log collector that has crashed: only the
+ * output is lost. A second call changes nothing.
  */
 export function outliveOutput(): void {
   for (const stream of [process.stdout, process.stderr]) {

@@ -3,9 +3,9 @@ import type { Clock } from "@meridian/runtime";
 import { outliveOutput } from "./output.ts";
 
 /**
- * Makes this process end when the one that started it with an IPC channel is gone, however that ended: first as
- * by SIGTERM, and `graceMs` later in any case. From now on, output that nobody reads any more is dropped instead of
- * being fatal. Does nothing in a process without an IPC channel. Never keeps the process alive.
+ * Ends this process when the parent that started it with an IPC channel has ended, however it ended: first as
+ * by SIGTERM, and `graceMs` later at once. From now on, output that nobody reads is dropped instead of
+ * ending the process. Does nothing in a process without an IPC channel. Never keeps the process alive.
  */
 export function exitWhenParentDies(clock: Pick<Clock, "after">, graceMs = 10_000): void {
   if (process.channel === undefined || process.channel === null) return;

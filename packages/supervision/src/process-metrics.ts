@@ -8,15 +8,15 @@ import {
 
 import type { Clock, Histogram, Metrics } from "@meridian/runtime";
 
-/** What is told of the event loop is about the last whole span of this length, in milliseconds. */
+/** The figures of the event loop cover the last complete span of this length, in milliseconds. */
 const SPAN_MS = 60_000;
 
-/** How often the event loop is looked at, in milliseconds. */
+/** How often the delay of the event loop is measured, in milliseconds. */
 const RESOLUTION_MS = 20;
 
 const QUANTILES = [0.5, 0.99, 1] as const;
 
-/** How long a collection of garbage takes, in seconds. */
+/** Bucket bounds for the durations of garbage collections, in seconds. */
 const COLLECTION_SECONDS: readonly number[] = [
   0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1,
 ];
@@ -28,15 +28,15 @@ const COLLECTIONS: Readonly<Record<number, string>> = {
   [constants.NODE_PERFORMANCE_GC_WEAKCB]: "weakcb",
 };
 
-/** Registers which version runs. */
+/** Registers the version of the program. */
 export function registerBuild(metrics: Metrics, version: string): void {
   const help = "1, with the version that runs as a label.";
   metrics.gauge("meridian_build_info", help, () => 1, { version, node: process.versions.node });
 }
 
 /**
- * Registers what the process takes of its machine: processor, memory, how late its event loop is, and how long it collects
- * garbage. Returns what ends the measuring.
+ * Registers the process's use of processor and memory, the delay of its event loop, and the durations of its garbage
+ * collections. Returns a function that ends the measuring.
  */
 export function registerProcess(
   metrics: Metrics,
@@ -104,7 +104,7 @@ function kindOf(entry: PerformanceEntry & { readonly detail?: unknown }): string
   return COLLECTIONS[(entry.detail as NodeGCPerformanceDetail).kind ?? 0] ?? "other";
 }
 
-/** The monitor counts its own interval, in nanoseconds. */
+/** The delay in seconds. The monitor reports nanoseconds, its own interval included. */
 function lateSeconds(nanoseconds: number): number {
   return Math.max(0, nanoseconds / 1e9 - RESOLUTION_MS / 1e3);
 }

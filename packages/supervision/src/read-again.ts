@@ -14,8 +14,8 @@ interface Reading<Values> {
 }
 
 /**
- * The options of a program that runs, as they are now: only those that may change while it runs are other than in `current`. Tells the log
- * what has changed, and what would need a restart. Undefined, and all stays, where they cannot be read or are wrong.
+ * Reads the options of a running program again. Returns `current` with the new values of those options that may change while the program runs. Logs
+ * these changes, and the changes that need a restart. Returns undefined if the options cannot be read or are invalid.
  */
 export function readAgain<Values extends object>(
   program: Reading<Values>,

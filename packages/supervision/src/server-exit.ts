@@ -2,11 +2,11 @@
 export const SERVER_EXIT = {
   stopped: 0,
   failed: 1,
-  /** Trying again does not help. */
+  /** A restart without a change of the configuration does not help. */
   invalidConfig: 2,
 } as const;
 
-/** When each is given, as one sentence for manuals. */
+/** When the programs exit with each code, as one sentence for manuals. */
 export const SERVER_EXIT_MEANINGS: Readonly<Record<keyof typeof SERVER_EXIT, string>> = {
   stopped: "It was told to stop, and has stopped in order.",
   failed:

@@ -1,6 +1,6 @@
 /**
- * What the programs that serve have in common: reading their options, telling systemd and their parent how they stand,
- * stopping in order on a signal, and saying in plain words why they cannot run.
+ * The common part of the server programs: it reads their options, reports their state to systemd and to the parent process,
+ * stops them in order on a signal, and prints in plain words why they cannot run.
  */
 import {
   formatUsage,
@@ -19,33 +19,33 @@ import { exitWhenParentDies } from "./parent.ts";
 import { readAgain } from "./read-again.ts";
 import { SERVER_EXIT } from "./server-exit.ts";
 
-/** What a server is given of the process that it runs in. */
+/** The functions of its process that a server may use. */
 export interface ServerProcess {
   readonly logger: Logger;
-  /** Tells the parent process, if it listens. */
+  /** Sends a message to the parent process, if there is an IPC channel. */
   readonly tell: (message: Readonly<Record<string, unknown>>) => void;
-  /** Ends the process at once, for its supervisor to start it anew. */
+  /** Ends the process at once with exit code 1, so that its supervisor starts it again. */
   readonly fail: () => void;
 }
 
-/** A server that runs. */
+/** A running server. */
 export interface RunningServer<Values> {
   readonly url: string;
   /**
-   * Reads anew what it can while it runs, and logs what came of it. `changed` are the options as they are now, where they
-   * could be read. Without it, nothing is read after the start.
+   * Reloads what can be reloaded while the server runs, and logs the result. `changed` has the present options; it is undefined if they could
+   * not be read. A server without this method reloads nothing.
    */
   reload?(changed?: Values): Promise<void>;
-  /** Stops it in order. */
+  /** Stops the server in order. */
   stop(): Promise<void>;
 }
 
-/** A program that serves until it is told to stop. */
+/** A program that serves until it gets a signal to stop. */
 export interface ServerProgram<Values extends LogSettings> extends ProgramDescription {
   version(): string;
-  /** Reads what the command line asks for. Throws `OptionsError`. */
+  /** Parses the command line and the other sources of options. Throws `OptionsError`. */
   parse(sources: OptionSources): ParsedOptions<Values>;
-  /** Resolves once it listens. */
+  /** Starts the server. Resolves once it listens. */
   start(values: Values, process: ServerProcess): Promise<RunningServer<Values>>;
 }
 
@@ -54,7 +54,7 @@ export async function runServer<Values extends LogSettings>(
   program: ServerProgram<Values>,
 ): Promise<void> {
   outliveOutput();
-  // From the beginning: the parent may die while this program is still starting.
+  // The parent may end while this program is still starting.
   exitWhenParentDies(systemClock);
   try {
     const parsed = program.parse({ argv: process.argv.slice(2), env: process.env });
@@ -82,7 +82,7 @@ async function serve<Values extends LogSettings>(
   const fail = (): void => process.exit(SERVER_EXIT.failed);
   let server: RunningServer<Values> | undefined;
   let current = values;
-  // It comes when the terminal that started this program is closed, too.
+  // SIGHUP also comes when the terminal that started this program is closed.
   process.on("SIGHUP", () => {
     logger.info("received SIGHUP and goes on: certificates are read again, and the cluster file");
     const changed = readAgain(program, current, logger);
@@ -102,7 +102,7 @@ async function serve<Values extends LogSettings>(
 function stopOnSignal(server: Pick<RunningServer<never>, "stop">, logger: Logger): void {
   let stopping = false;
   const stop = (signal: NodeJS.Signals): void => {
-    // Whoever asks twice does not want to wait.
+    // A second signal means that the user does not want to wait.
     if (stopping) process.exit(SERVER_EXIT.failed);
     stopping = true;
     notifyStopping();

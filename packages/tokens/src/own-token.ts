@@ -1,15 +1,15 @@
-/** The token that a program shows to others. It may be replaced while the program runs. */
+/** The token that a program sends to other programs. The file may be replaced while the program runs. */
 import { readFileSync } from "node:fs";
 
 import { MeridianError } from "@meridian/protocol";
 
 /** How a program's own token is opened. */
 export interface OwnTokenOptions {
-  /** The file that holds it; null for none. */
+  /** The file with the token; null for none. */
   readonly path: string | null;
-  /** The URLs that it is shown to. */
+  /** The URLs that the token is sent to. */
   readonly dials: readonly string[];
-  /** Whether it may be shown without TLS to others than this machine. */
+  /** Whether the token may be sent without TLS to other machines. */
   readonly insecure: boolean;
 }
 
@@ -18,7 +18,7 @@ export class OwnToken {
   readonly #path: string | null;
   #last = "";
 
-  /** Throws `INVALID_CONFIG` for a file without a token, and for one that anybody on the way would read. */
+  /** Throws `INVALID_CONFIG` if the file has no token, or if the token would be sent without TLS to another machine and `insecure` is false. */
   constructor({ path, dials, insecure }: OwnTokenOptions) {
     this.#path = path;
     if (path === null) return;
@@ -31,13 +31,13 @@ export class OwnToken {
     );
   }
 
-  /** The headers to dial with. The file is read each time; the last token holds where it cannot be. */
+  /** The headers to dial with. The file is read each time; if that fails, the last token is used. */
   get headers(): Readonly<Record<string, string>> {
     if (this.#path === null) return {};
     try {
       this.#last = readToken(this.#path);
     } catch {
-      // It is being written, or gone: whoever is dialled says whether the last one is good.
+      // The file is being written, or is gone; the peer decides whether the last token is valid.
     }
     return { authorization: `Bearer ${this.#last}` };
   }

@@ -1,47 +1,47 @@
 /**
- * Which tokens have been revoked. Revocations come as entries of the cluster's data, so a program may lack those that were made
- * while it was cut off. It then goes on taking the tokens that it knows nothing against, but not for long: once the list is
- * older than `ageMaxMs`, only tokens that are younger than that are taken. So a revoked token is good nowhere
+ * The list of revoked tokens. Revocations are entries of the cluster's data, so a program that is cut off may lack the latest ones.
+ * It goes on accepting tokens that its list does not name, but not for long: once the list is
+ * older than `ageMaxMs`, it accepts only tokens that were issued less than `ageMaxMs` ago. So no program accepts a token later than
  * `ageMaxMs` after its revocation.
  *
- * With 24 hours, and a program that has been cut off since Monday noon: until Tuesday noon it takes all tokens that it
- * knows nothing against, on Wednesday those that were made since Tuesday.
+ * For example, `ageMaxMs` is 24 hours and a program has been cut off since Monday noon. Until Tuesday noon it accepts all tokens that
+ * its list does not name; at noon on Wednesday only those that were issued since Tuesday noon.
  */
 import { MeridianError, revokedId, type Entry } from "@meridian/protocol";
 import type { Principal } from "@meridian/protocol/http-api";
 import type { Clock, Logger } from "@meridian/runtime";
 
-/** How revocations are known. */
+/** How the list is made. */
 export interface RevocationsOptions {
   /** How old the list may be, in milliseconds, before old tokens are refused. */
   readonly ageMaxMs: number;
-  /** When the list was last known to be whole, in milliseconds since the Unix epoch; 0 for never. */
+  /** When the list was last known to be complete, in milliseconds since the Unix epoch; 0 for never. */
   readonly knownAtMs: number;
   readonly clock: Pick<Clock, "nowMs">;
   readonly logger: Logger;
 }
 
-/** What has to be known of an entry to tell whether it revokes a token. */
+/** The part of an entry that shows whether it revokes a token. */
 export type RevokingEntry = Pick<Entry, "key" | "expiresAtMs" | "deleted">;
 
-/** A token that is good no more. */
+/** A revoked token. */
 export interface Revocation {
   /** The id of the token. */
   readonly id: string;
-  /** When it would have expired anyway, in milliseconds since the Unix epoch; 0 where nobody knows. */
+  /** When the revocation expires, no earlier than the token, in milliseconds since the Unix epoch; 0 for never. */
   readonly expiresAtMs: number;
 }
 
-/** What is known of revoked tokens. */
+/** Knows the revoked tokens. */
 export class Revocations {
   readonly #options: RevocationsOptions;
-  /** When what revokes a token expires, by the id of the token; infinite for never. */
+  /** When each revocation expires, by the id of the token; infinite for never. */
   readonly #until = new Map<string, number>();
   readonly #callbacks: (() => void)[] = [];
   #knownAtMs: number;
-  /** What was known cannot be read any more. */
+  /** The saved revocations cannot be read. */
   #isLost = false;
-  /** How many there were when those that have expired were last dropped. */
+  /** How many revocations there were after expired ones were last dropped. */
   #swept = 0;
 
   constructor(options: RevocationsOptions) {
@@ -49,7 +49,7 @@ export class Revocations {
     this.#knownAtMs = options.knownAtMs;
   }
 
-  /** How many there are. */
+  /** How many revocations there are. */
   get size(): number {
     return this.#until.size;
   }
@@ -59,7 +59,7 @@ export class Revocations {
     return this.#knownAtMs;
   }
 
-  /** The first of them in the order of their ids, after `after`, and no more than `limit`. */
+  /** The first `limit` revocations whose ids come after `after`, in the order of the ids. */
   list(after: string, limit: number): readonly Revocation[] {
     this.#sweep();
     return [...this.#until]
@@ -69,7 +69,7 @@ export class Revocations {
       .map(([id, untilMs]) => ({ id, expiresAtMs: untilMs === Infinity ? 0 : untilMs }));
   }
 
-  /** Learns from entries which tokens have been revoked; others are passed over. */
+  /** Adds the revocations among `entries`; ignores other entries. */
   take(entries: Iterable<RevokingEntry>): void {
     const nowMs = this.#options.clock.nowMs();
     let isNews = false;
@@ -88,28 +88,28 @@ export class Revocations {
     for (const callback of this.#callbacks) callback();
   }
 
-  /** Calls back whenever a token has been revoked. */
+  /** Calls `callback` whenever a token has been revoked. */
   onRevoked(callback: () => void): void {
     this.#callbacks.push(callback);
   }
 
-  /** Whether a token has been revoked, as far as is known. */
+  /** Whether the list names the token. */
   has({ id }: Pick<Principal, "id">): boolean {
     return this.#until.has(id);
   }
 
-  /** Takes note that the list was whole at a moment, in milliseconds since the Unix epoch. */
+  /** Notes that the list was complete at `atMs`, in milliseconds since the Unix epoch. */
   confirm(atMs: number): void {
     if (!this.#isLost) this.#knownAtMs = Math.max(this.#knownAtMs, atMs);
   }
 
-  /** Takes note that what was known cannot be read: from here on the list counts as one that was never whole. */
+  /** Notes that the saved revocations cannot be read: from now on the list counts as one that was never complete. */
   lose(): void {
     this.#isLost = true;
     this.#knownAtMs = 0;
   }
 
-  /** Throws `REVOCATIONS_UNKNOWN` for a token that may have been revoked so long ago that it must not be taken any more. */
+  /** Throws `REVOCATIONS_UNKNOWN` if the list is older than `ageMaxMs` and the token was issued longer ago than that. */
   checkAge({ issuedAtMs }: Pick<Principal, "issuedAtMs">): void {
     const { ageMaxMs, clock } = this.#options;
     if (clock.nowMs() - Math.max(issuedAtMs, this.#knownAtMs) <= ageMaxMs) return;
@@ -126,5 +126,5 @@ export class Revocations {
   }
 }
 
-/** With fewer there is nothing to gain from dropping those that have expired. */
+/** So many revocations may be added before expired ones are dropped, which costs a pass over all. */
 const SWEEP_MIN = 1_000;

@@ -11,17 +11,17 @@ import {
   type JWK,
 } from "jose";
 
-/** The one algorithm that is taken. */
+/** The only signature algorithm that programs accept. */
 export const ALGORITHM = "EdDSA";
 
 /** A private key, as a JSON Web Key with an id. */
 export type SigningKey = JWK & { readonly kid: string };
 
-/** What a token is to grant. */
+/** What a new token grants. */
 export interface TokenWish extends Omit<Principal, "id" | "issuedAtMs"> {
-  /** The cluster whose programs take it. */
+  /** The cluster whose programs accept the token. */
   readonly cluster: string;
-  /** Milliseconds since the Unix epoch. */
+  /** When the token is issued, in milliseconds since the Unix epoch. */
   readonly nowMs: number;
 }
 
@@ -32,18 +32,18 @@ export async function makeSigningKey(): Promise<SigningKey> {
   return { ...key, alg: ALGORITHM, use: "sig", kid: await calculateJwkThumbprint(key) };
 }
 
-/** The public halves of keys, as a JSON Web Key Set: what programs verify by. */
+/** The public halves of keys, as the JSON Web Key Set by which programs verify tokens. */
 export function publicKeysOf(keys: readonly SigningKey[]): { readonly keys: readonly object[] } {
   return { keys: keys.map(({ kty, crv, x, alg, use, kid }) => ({ kty, crv, x, alg, use, kid })) };
 }
 
-/** A token, and the id by which it can be revoked. */
+/** A signed token, and the id by which it can be revoked. */
 export interface MadeToken {
   readonly token: string;
   readonly id: string;
 }
 
-/** Makes a token. Throws `INVALID_ARGUMENT` for a grant that makes no sense. */
+/** Makes a token. Throws `INVALID_ARGUMENT` for a combination of scope, prefixes, nodes and expiry that no program would accept. */
 export async function createToken(
   key: SigningKey,
   wish: TokenWish,

@@ -1,6 +1,6 @@
 /**
- * Verifies tokens by public keys from a file, and asks nobody. What has been verified is kept for a while, so that a client
- * that asks often costs one signature.
+ * Verifies tokens by public keys from a file, without asking another server. It remembers verified tokens, so that the signature
+ * of a token is checked once, not for each request.
  */
 import { readFile, stat } from "node:fs/promises";
 
@@ -12,11 +12,11 @@ import { createLocalJWKSet, errors, jwtVerify, type JSONWebKeySet, type LocalJWK
 import type { Revocations } from "./revocations.ts";
 import { ALGORITHM } from "./token-maker.ts";
 
-/** What a verifier needs. */
+/** How a verifier is made. */
 export interface TokenVerifierOptions {
-  /** A JSON Web Key Set of public keys. */
+  /** The path of a JSON Web Key Set with public keys. */
   readonly path: string;
-  /** The cluster that tokens must be made for. */
+  /** The cluster that tokens must be issued for. */
   readonly cluster: string;
   readonly revocations: Revocations;
   readonly clock: Clock;
@@ -26,13 +26,13 @@ export interface TokenVerifierOptions {
 const TOKEN_LENGTH_MAX = 4_096;
 const KEPT_MAX = 10_000;
 const WATCH_MS = 5_000;
-/** How far clocks may differ. */
+/** How far the clock of the token's issuer may differ. */
 const TOLERANCE_SECONDS = 10;
 
-/** Knows good tokens from others. */
+/** Tells valid tokens from others. */
 export class TokenVerifier {
   readonly #options: TokenVerifierOptions;
-  /** What is known to be good, by the header that it comes in; the oldest first. */
+  /** Verified tokens, by the text of their `Authorization` header; the oldest first. */
   readonly #kept = new Map<string, Principal>();
   #keys: LocalJWKSet;
   #signature: string;
@@ -53,18 +53,18 @@ export class TokenVerifier {
     return new TokenVerifier(options, await readKeys(options.path), signature);
   }
 
-  /** Begins to look at the file. */
+  /** Starts watching the file. */
   watch(): void {
     this.#lookLater();
   }
 
-  /** Looks no more. */
+  /** Stops watching the file. */
   stop(): void {
     this.#isStopped = true;
     this.#cancel();
   }
 
-  /** Reads the keys again, and tells what came of it. Tokens of keys that are gone are good no more. Never rejects. */
+  /** Reads the keys again and logs the result. Tokens whose key is gone become invalid. Never rejects. */
   async reload(): Promise<void> {
     const { path, logger } = this.#options;
     this.#signature = await signatureOf(path);
@@ -78,7 +78,7 @@ export class TokenVerifier {
     }
   }
 
-  /** Calls back when tokens that were good may be so no more. */
+  /** Calls `callback` when tokens that were valid may have become invalid. */
   onVoid(callback: () => void): void {
     this.#callbacks.push(callback);
   }
@@ -93,7 +93,7 @@ export class TokenVerifier {
     this.#options.revocations.checkAge(principal);
   }
 
-  /** What a header grants that was verified before; undefined where it has to be verified. */
+  /** What an `Authorization` header grants, if its token was verified before; undefined if `verify` has to be called. */
   known(authorization: string | undefined): Principal | undefined {
     if (authorization === undefined) return undefined;
     const kept = this.#kept.get(authorization);
@@ -102,7 +102,7 @@ export class TokenVerifier {
     return undefined;
   }
 
-  /** What a header grants. Rejects with `UNAUTHENTICATED`. */
+  /** What an `Authorization` header grants. Rejects with `UNAUTHENTICATED` unless its token is valid. */
   async verify(authorization: string | undefined): Promise<Principal> {
     const token = tokenOf(authorization);
     const { cluster, clock } = this.#options;
@@ -122,7 +122,7 @@ export class TokenVerifier {
       throw refusalOf(cause);
     }
     if (this.isRevoked(principal)) throw REVOKED;
-    // Not under keys that have been replaced meanwhile.
+    // If the keys were replaced meanwhile, the next request has to be verified by the new ones.
     if (keys === this.#keys) this.#keep(authorization ?? "", principal);
     return principal;
   }
@@ -172,12 +172,12 @@ function tokenOf(authorization: string | undefined): string {
   );
 }
 
-/** The signature has been verified: whoever made it holds the key. */
+/** Reads what a verified token grants. */
 function principalOf(payload: Readonly<Record<string, unknown>>): Principal {
   const { jti, sub, iat, exp, scope, prefixes = [], nodes = [] } = payload;
   if (
     typeof jti === "string" &&
-    // Another one could not be revoked.
+    // Only a token with such an id can be revoked.
     isTokenId(jti) &&
     typeof iat === "number" &&
     typeof exp === "number" &&
@@ -196,7 +196,7 @@ function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((each) => typeof each === "string");
 }
 
-/** Only who has a token that this cluster signed learns what is wrong with it. */
+/** The error for a token. Its message has details only if the signature was valid, so that a forger learns nothing. */
 function refusalOf(cause: unknown): MeridianError {
   if (cause instanceof MeridianError) return cause;
   const got =
