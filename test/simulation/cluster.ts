@@ -1,5 +1,5 @@
 import type { Link, LinkEvents } from "@meridian/ports";
-import { decodeBlock, isPurgeable, stampTimeOf, type Entry } from "@meridian/protocol";
+import { isPurgeable, stampTimeOf, type Entry } from "@meridian/protocol";
 import {
   Directory,
   DIRECTORY_LIMITS,
@@ -130,8 +130,6 @@ export class SimulatedCluster {
   readonly auditor: Auditor;
   /** The largest frame that writes make here. */
   frameBytes: number = BOUNDS.frameBytes;
-  /** The names of the writes that were in the outbox of a database when a backup of it was put in its place. */
-  readonly copied = new Set<string>();
   /** Grows whenever something is lost for good, or may be, that a client has seen. */
   losses = 0;
   /** Nothing goes wrong any more. */
@@ -367,9 +365,6 @@ export class SimulatedCluster {
       if (write !== undefined && isLost(write)) this.acknowledged.splice(index, 1);
     }
     node.disk = copyReplicaDisk(node.backup);
-    for (const { block, count } of node.disk.outbox) {
-      for (const { stamp } of decodeBlock(block, count)) this.copied.add(this.names.nameOf(stamp));
-    }
   }
 
   #isElsewhere({ key, name }: AcknowledgedWrite, node: SimulatedNode): boolean {

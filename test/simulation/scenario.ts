@@ -1,7 +1,4 @@
 /** One simulated life of a cluster, drawn from a seed: work, faults, healing, and what must then be true. */
-import { unixMsOf, type Entry } from "@meridian/protocol";
-import { DIRECTORY_LIMITS } from "@meridian/replication";
-
 import type { Promises } from "./auditor.ts";
 import { checkContents, checkCursors, checkStamps } from "./checks.ts";
 import { HONEST_PARTS, SimulatedCluster, type ClusterParts } from "./cluster.ts";
@@ -12,7 +9,7 @@ import { liveByWrongClocks } from "./clock-life.ts";
 import { drawNetwork } from "./network.ts";
 import { scheduleSessions } from "./sessions.ts";
 import { scheduleWork } from "./work.ts";
-import { START_MS, World } from "./world.ts";
+import { World } from "./world.ts";
 
 /** What went wrong in a simulation; empty if nothing. */
 export interface Outcome {
@@ -94,15 +91,6 @@ async function live(
 }
 
 /**
- * Whether a restored copy has offered an entry again, with its stamp of then, and clocks that were wrong alike have let that in although it
- * lies ahead of time. What its node had written over it since may have been given stamps below that one before.
- */
-function isCopiedAhead({ names, copied, world }: SimulatedCluster, { stamp }: Entry): boolean {
-  const aheadMs = unixMsOf(stamp.time) - START_MS - world.nowMs;
-  return aheadMs > DIRECTORY_LIMITS.maxClockDriftMs && copied.has(names.nameOf(stamp));
-}
-
-/**
  * Of every key that was acknowledged to anyone, what is there is the newest of those writes, or newer, and has not been
  * replaced by another one of them. Nothing is forgotten before the horizon: a deleted key has its tombstone.
  */
@@ -117,7 +105,6 @@ function checkAcknowledged(cluster: SimulatedCluster): string[] {
       const name = entry && names.nameOf(entry.stamp);
       const by = name && replaced.get(name);
       if (entry === undefined) violations.push(`${id}: ${key} is lost`);
-      else if (isCopiedAhead(cluster, entry)) continue;
       else if (by !== undefined) violations.push(`${id}: ${key} is back at ${name}, after ${by}`);
       else if (!names.isAtLeast(entry.stamp, written)) {
         violations.push(`${id}: ${key} is ${name}, although ${written} is newer`);

@@ -146,7 +146,7 @@ export class Replica {
       this.#state.expireJoin();
       this.#updateStatus();
     });
-    if (this.#options.store.isCopy) this.#restamper.distrustOutbox();
+    if (this.#options.store.isCopy) this.#restamper.renewOutbox(() => {});
     this.#link.start();
   }
 
@@ -288,6 +288,7 @@ export class Replica {
     this.#context.time.maxDriftMs = welcome.maxClockDriftMs;
     this.#context.time.hear(welcome.nowMs, askedAtMs, welcome.clock);
     if (this.#submitter.holdsAnother(outboxThrough, welcome.outboxTime)) return this.#adopt();
+    if (this.#restamper.owesRenewal) return this.#renewOutbox();
     this.#submitter.observeHorizon(welcome);
     this.#progress.start();
     this.#state.welcome(head, this.#context.limits.lagMax);
@@ -318,6 +319,11 @@ export class Replica {
   #adopt(): void {
     this.#options.logger.warn("the database is a restored copy; it takes a new identity");
     this.#restamper.adopt();
+  }
+
+  #renewOutbox(): void {
+    const said = "What a restored copy had not sent is stamped anew";
+    this.#restamper.renewOutbox(() => this.#onFailed(new MeridianError("OUT_OF_ORDER", said)));
   }
 
   /** Where the node stands is told and saved again before each part of it hears that its record has failed: that has to be true by then. */

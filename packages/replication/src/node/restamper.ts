@@ -6,9 +6,9 @@
  * directory has admitted as far as the node knows, and above those of the frames before, which this directory has taken. No
  * write is stamped meanwhile.
  *
- * In a database that was restored from a backup, such a frame may have been sent and replaced long ago. Nobody can tell
- * when it was made, only that it was after what this copy had heard of: so that is where its new stamps lie, and
- * whatever else was written since stands above them.
+ * What a database that was restored from a backup had not sent may have been sent and replaced long ago, with other stamps. Nobody can
+ * tell when it was made, only that it was after what this copy had heard of: so that is where it gets new stamps, before any of it
+ * is sent, and whatever else was written since stands above them.
  */
 import {
   asMeridianError,
@@ -35,6 +35,10 @@ export class Restamper {
   readonly #submitter: Submitter;
   readonly #outbox: OutboxWalk;
   #isActive = false;
+  /** Stamps are given to what an older copy of the database had not sent, and not to what a directory has refused. */
+  #isRenewing = false;
+  /** Whether that is still to be done. Invariant: until it is, the submitter is suspended. */
+  #owesRenewal = false;
   /** The highest stamp time given since a frame was refused. */
   #renewedTime = 0;
   /** Stamps the frames that were in the outbox when an older copy of the database was put in its place; undefined without such a copy. */
@@ -51,19 +55,58 @@ export class Restamper {
 
   /** Gives the database a new identity, because it is an older copy of a database that went on. */
   adopt(): void {
+    if (this.#isActive) return;
     const { append, random, events } = this.#context;
     const incarnation = randomIdentity(random);
-    this.distrustOutbox();
-    append({ kind: "adopt", incarnation }, (failure) => {
-      const said = "The node's database has taken a new identity";
-      events.emit.failed(failure ?? new MeridianError("INCARNATION_REUSED", said));
+    // A copy that dies meanwhile has its old identity, and is found to be a copy again.
+    this.renewOutbox(() => {
+      append({ kind: "adopt", incarnation }, (failure) => {
+        const said = "The node's database has taken a new identity";
+        events.emit.failed(failure ?? new MeridianError("INCARNATION_REUSED", said));
+      });
     });
   }
 
-  /** The outbox may hold writes that the database from which this one was copied has sent and replaced since. */
-  distrustOutbox(): void {
-    const { random, rules } = this.#context;
-    this.#outdated = new HybridClock(random, this.#admittedTime, 0, rules);
+  /** Whether stamps of an older copy could not be made durable; `renewOutbox` tries again. */
+  get owesRenewal(): boolean {
+    return this.#owesRenewal && !this.#isActive;
+  }
+
+  /**
+   * The database from which this one was copied may have sent, with other stamps, and replaced what the outbox holds. Gives that new
+   * stamps, before any of it is sent, and then calls `done`.
+   */
+  renewOutbox(done: () => void): void {
+    const { random, rules, events } = this.#context;
+    const bound = this.#admittedTime;
+    this.#outdated = new HybridClock(random, bound, 0, rules);
+    this.#owesRenewal = this.#isActive = this.#isRenewing = true;
+    this.#submitter.suspend();
+    const { acknowledgedThrough } = this.#submitter;
+    this.#writes.pause(() => {
+      let isAhead = false;
+      const see = (frame: OutboxFrame): boolean => {
+        isAhead = frame.highestTime > bound;
+        return !isAhead;
+      };
+      this.#walk(acknowledgedThrough, see, () => {
+        if (!isAhead) return this.#endRenewal(done);
+        events.emit.outdated();
+        this.#renewedTime = 0;
+        this.#restampAfter(acknowledgedThrough, bound, () => {
+          this.#compareAnew();
+          this.#endRenewal(done);
+        });
+      });
+    });
+  }
+
+  #endRenewal(done: () => void): void {
+    this.#isActive = this.#isRenewing = this.#owesRenewal = false;
+    this.#submitter.startOver();
+    this.#writes.resume();
+    done();
+    this.#submitter.pump();
   }
 
   /** Notes the first stamp that is issued after a directory has told the time. */
@@ -119,8 +162,9 @@ export class Restamper {
     this.#walk(position - 1, see, () => {
       this.#renewedTime = 0;
       this.#context.stamps.lower(Math.max(highest, this.#admittedTime));
-      if (this.#outdated === undefined) return this.#restampAfter(position - 1, bound);
-      this.#lookAtOutdated(this.#outdated, bound, () => this.#restampAfter(position - 1, bound));
+      const restamp = (): void => this.#restampAfter(position - 1, bound, () => this.#end());
+      if (this.#outdated === undefined) return restamp();
+      this.#lookAtOutdated(this.#outdated, bound, restamp);
     });
   }
 
@@ -148,19 +192,22 @@ export class Restamper {
     }
   }
 
-  #restampAfter(after: number, refusedAbove: number): void {
+  #restampAfter(after: number, refusedAbove: number, done: () => void): void {
     let next: OutboxFrame | undefined;
     const see = (frame: OutboxFrame): boolean => {
       if (frame.highestTime > refusedAbove) next = frame;
       return next === undefined;
     };
     this.#walk(after, see, () => {
-      if (next === undefined) this.#end();
-      else this.#restampFrame(next, refusedAbove);
+      if (next === undefined) return done();
+      const { position } = next;
+      this.#restampFrame(next, refusedAbove, () =>
+        this.#restampAfter(position, refusedAbove, done),
+      );
     });
   }
 
-  #restampFrame(frame: OutboxFrame, refusedAbove: number): void {
+  #restampFrame(frame: OutboxFrame, refusedAbove: number, done: () => void): void {
     const { store, append, events } = this.#context;
     const { position } = frame;
     // Entries that a directory has admitted meanwhile keep their stamps, and so do entries that have new ones already.
@@ -171,7 +218,8 @@ export class Restamper {
     const made = new Map<string, Entry>();
     const entries = old.map((entry) => {
       const { key, stamp } = entry;
-      const renewed = made.get(key) ?? (stamp.time > bound ? this.#restamp(entry) : entry);
+      const isKept = stamp.time <= bound || (this.#isRenewing && !this.#isOutdated(entry));
+      const renewed = made.get(key) ?? (isKept ? entry : this.#restamp(entry));
       made.set(key, renewed);
       return renewed;
     });
@@ -185,14 +233,14 @@ export class Restamper {
     append({ kind: "restamp", frame: restamped, entries, replaced }, (failure) => {
       if (failure !== undefined) return this.#fail(failure);
       events.emit.restamped(entries);
-      this.#restampAfter(position, refusedAbove);
+      done();
     });
   }
 
   #fail(failure: MeridianError): void {
     const { store, stamps, events } = this.#context;
-    this.#isActive = false;
-    this.#submitter.resume();
+    this.#isActive = this.#isRenewing = false;
+    if (!this.#owesRenewal) this.#submitter.resume();
     // An entry that kept its stamp is older than any write to come, and must not win over one.
     stamps.observe(store.highestTime);
     this.#writes.resume();
@@ -202,14 +250,18 @@ export class Restamper {
   /** Has the submitter send again everything that is not acknowledged. The directory passes over what it has taken already. */
   #end(): void {
     this.#isActive = false;
-    const { events, rules } = this.#context;
-    if (this.#outdated !== undefined && rules.restampingRestartsComparison) {
-      const said = "Stamps were lowered in a restored database";
-      events.emit.failed(new MeridianError("OUT_OF_ORDER", said));
-    }
+    if (this.#outdated !== undefined) this.#compareAnew();
     this.#submitter.startOver();
     this.#writes.resume();
     this.#submitter.pump();
+  }
+
+  /** What came in meanwhile may have lost against a stamp that is lower now. */
+  #compareAnew(): void {
+    const { events, rules } = this.#context;
+    if (!rules.restampingRestartsComparison) return;
+    const said = "Stamps were lowered in a restored database";
+    events.emit.failed(new MeridianError("OUT_OF_ORDER", said));
   }
 
   /**
@@ -218,14 +270,18 @@ export class Restamper {
    */
   #restamp(entry: Entry): Entry {
     const { stamps, time } = this.#context;
-    const isOutdated = entry.stamp.origin !== stamps.origin;
-    const stamp = (isOutdated && this.#outdated?.next(0)) || stamps.next(time.nowMs());
+    const stamp = (this.#isOutdated(entry) && this.#outdated?.next(0)) || stamps.next(time.nowMs());
     this.#renewedTime = Math.max(this.#renewedTime, stamp.time);
     const movedMs = this.#endedByStamp(entry)
       ? unixMsOf(stamp.time) - unixMsOf(entry.stamp.time)
       : 0;
     const expiresAtMs = entry.expiresAtMs === 0 ? 0 : Math.max(1, entry.expiresAtMs + movedMs);
     return { ...entry, stamp, expiresAtMs };
+  }
+
+  /** Whether an entry was written before the database was opened. */
+  #isOutdated({ stamp }: Entry): boolean {
+    return stamp.origin !== this.#context.stamps.origin;
   }
 
   /**
