@@ -60,8 +60,8 @@ export const PROGRAM_MUTANTS: readonly Mutant[] = [
   {
     bug: "a web page may open a link",
     file: "packages/http/src/http-server.ts",
-    find: "headError(incoming, this.#hosts) ?? pageError(incoming)",
-    put: "headError(incoming, this.#hosts)",
+    find: "link && (pageError(incoming) ?? this.#strangerError(socket))",
+    put: "link && this.#strangerError(socket)",
     suite: { test: "apps/directory/test/origins.test.ts" },
   },
   {

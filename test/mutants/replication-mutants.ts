@@ -7,6 +7,7 @@ const DURABLE: Suite = { test: `${TESTS}/durable-acknowledgement.test.ts` };
 const UNSENT: Suite = { test: `${TESTS}/unsent-entries.test.ts` };
 const STAMPED_ANEW: Suite = { test: `${TESTS}/re-stamping.test.ts` };
 const RESTARTED: Suite = { test: `${TESTS}/restart.test.ts` };
+const NEWCOMERS: Suite = { test: `${TESTS}/remembered-members.test.ts` };
 const RECONCILING: Suite = { test: `${TESTS}/large-reconciliation.test.ts` };
 
 /** Bugs in replication. */
@@ -294,8 +295,8 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
   {
     bug: "every refusal is taken to be of the first frame that is not acknowledged",
     file: "packages/replication/src/node/restamper.ts",
-    find: "this.#restampAfter(position - 1, bound);",
-    put: "this.#restampAfter(acknowledgedThrough, Math.min(timeMax, bound));",
+    find: "this.#restampAfter(position - 1, bound, () => this.#end());",
+    put: "this.#restampAfter(acknowledgedThrough, Math.min(timeMax, bound), () => this.#end());",
     suite: STAMPED_ANEW,
   },
   {
@@ -311,5 +312,33 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
     find: "    this.#ceiling.observe(time);",
     put: "",
     suite: { test: `${TESTS}/directory.test.ts` },
+  },
+  {
+    bug: "a restored copy sends what it had not sent with the stamps of then",
+    file: `${REPLICATION}/node/restamper.ts`,
+    find: "isAhead = frame.highestTime > bound;",
+    put: "isAhead = frame.highestTime > Infinity;",
+    suite: STAMPED_ANEW,
+  },
+  {
+    bug: "a node says that it has applied what its disk has not got",
+    file: `${REPLICATION}/node/pulse.ts`,
+    find: "disk.visits ? 0 : position.durableThrough",
+    put: "disk.visits ? 0 : position.applied",
+    suite: { seeds: "1 20" },
+  },
+  {
+    bug: "a newcomer that is gone has a vote on the time",
+    file: `${REPLICATION}/directory/roster.ts`,
+    find: "this.get(id) !== undefined : newcomer.isThere;",
+    put: "this.get(id) !== undefined : true;",
+    suite: NEWCOMERS,
+  },
+  {
+    bug: "every id that ever greeted counts among the members",
+    file: `${REPLICATION}/directory/roster.ts`,
+    find: "      if (!isOver) ids.push(id);\n",
+    put: '      if (!isOver || id !== "") ids.push(id);\n',
+    suite: NEWCOMERS,
   },
 ];
