@@ -36,7 +36,7 @@ export function write(
   const level = auditor.levelOfNext();
   const clocks = (): Clocks => [replica.nowMs(), world.nowMs];
   const asked = clocks();
-  replica.write(requests, level !== "local").then(
+  replica.write(requests, { reportApplied: level !== "local" }).then(
     (receipt) => {
       for (const [index, entry] of receipt.entries.entries()) {
         const request = requests[index];

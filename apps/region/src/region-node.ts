@@ -2,7 +2,13 @@
 import type { Dial } from "@meridian/ports";
 import type { MeridianError, NodeStatus } from "@meridian/protocol";
 import type { Described, regionStatus } from "@meridian/protocol/http-api";
-import { admissionOf, Replica, type Admission, type NodeIdentity } from "@meridian/replication";
+import {
+  admissionOf,
+  Replica,
+  type Admission,
+  type NodeIdentity,
+  type TracedFrame,
+} from "@meridian/replication";
 import type { Clock, Logger, Metrics, Random } from "@meridian/runtime";
 import type { LiveBackup, SqliteReplicaStore } from "@meridian/store";
 import type { Revocations } from "@meridian/tokens";
@@ -49,6 +55,8 @@ export interface RegionNodeOptions extends Pick<
   /** The listeners through which clients reach the node. They listen already. The node reports the URL of the first. */
   readonly listeners: readonly Listener[];
   readonly onStatus?: (status: NodeStatus) => void;
+  /** Told of traced writes of others that are durable here. */
+  readonly onTraced?: (frame: TracedFrame) => void;
 }
 
 /** The statuses in which a node may lack much of what its directory has. */
@@ -69,7 +77,7 @@ export class RegionNode implements ServedNode {
   readonly #startedAtMs: number;
 
   constructor(options: RegionNodeOptions) {
-    const { node, store, clock, random, logger, dial, onStatus } = options;
+    const { node, store, clock, random, logger, dial, onStatus, onTraced } = options;
     this.#options = options;
     this.metrics = options.metrics;
     this.backups = options.backups;
@@ -89,6 +97,7 @@ export class RegionNode implements ServedNode {
       onRestamped: (entries) => this.#changes.restamped(entries),
       load: () => this.#meter.read(),
       ...(onStatus && { onStatus }),
+      ...(onTraced && { onTraced }),
     });
     this.#memory = new Memory({
       entriesMax: options.cacheEntries,

@@ -42,6 +42,7 @@ import { dialLink, linkCuts } from "@meridian/transport";
 import { findDirectories, type JoinOptions } from "./join.ts";
 import { HttpListener } from "./listeners/http/http-listener.ts";
 import { RegionNode } from "./region-node.ts";
+import { tellTraced } from "./traced-frames.ts";
 import { throttledDial } from "./throttled-dial.ts";
 import { programVersion } from "./version.ts";
 
@@ -127,6 +128,7 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
     metrics,
     backups: backupsOf({ ...options, clock, random }),
     ttlMsDefault: options.ttlDefault ?? 0,
+    onTraced: (frame) => tellTraced(frame, logger, slow),
   });
   started = node;
   logger.info(`listening on ${http.url}`, { node: place.id, cluster: options.cluster });

@@ -4,16 +4,11 @@
  */
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
 
+import { parseTraceContext } from "@meridian/protocol";
 import type { LogFields } from "@meridian/runtime";
 
 /** A word that cannot break a line, or a header. */
 const REQUEST_ID = /^[\w.:/+=@-]{1,128}$/;
-
-/** Version, trace, parent and flags; later versions may go on. Neither of the two ids is all zeros. */
-const TRACE_PARENT =
-  /^(?!ff)[\da-f]{2}-(?!0{32})([\da-f]{32})-(?!0{16})([\da-f]{16})-[\da-f]{2}(?:$|-)/;
-
-const TRACE_PARENT_LENGTH_MAX = 256;
 
 /** Has the answer name the request as its client did. */
 export function echoRequestId(headers: IncomingHttpHeaders, outgoing: ServerResponse): void {
@@ -23,13 +18,8 @@ export function echoRequestId(headers: IncomingHttpHeaders, outgoing: ServerResp
 
 /** What a log line says of who asked. What is malformed is passed over, as if it was not there. */
 export function idsOf(headers: IncomingHttpHeaders): LogFields {
-  const { "x-request-id": requestId, traceparent } = headers;
+  const { "x-request-id": requestId } = headers;
   const isId = typeof requestId === "string" && REQUEST_ID.test(requestId);
-  const traceId = typeof traceparent === "string" ? traceIdOf(traceparent) : undefined;
+  const traceId = parseTraceContext(headers["traceparent"]?.toString())?.traceId;
   return { ...(isId && { requestId }), ...(traceId !== undefined && { traceId }) };
-}
-
-function traceIdOf(traceparent: string): string | undefined {
-  if (traceparent.length > TRACE_PARENT_LENGTH_MAX) return undefined;
-  return TRACE_PARENT.exec(traceparent)?.[1];
 }

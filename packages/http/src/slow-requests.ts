@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 
-import type { Clock, Logger } from "@meridian/runtime";
+import type { Clock, LogFields, Logger } from "@meridian/runtime";
 
 import { idsOf } from "./request-ids.ts";
 
@@ -32,6 +32,12 @@ export class SlowRequests {
 
   /** Tells of one, if there is still room for a line. */
   tell({ method = "", headers }: IncomingMessage, { route, status, tookMs }: SlowRequest): void {
+    const ms = Math.round(tookMs);
+    this.warn("a slow request", { method, route, status, ms, ...idsOf(headers) });
+  }
+
+  /** Tells of anything else that took long, if there is still room for a line. */
+  warn(message: string, fields: LogFields): void {
     const nowMs = this.#clock.elapsedMs();
     if (nowMs - this.#sinceMs >= 1_000) [this.#sinceMs, this.#told] = [nowMs, 0];
     if (this.#told >= LINES_PER_SECOND) {
@@ -40,7 +46,6 @@ export class SlowRequests {
     }
     const more = this.#untold === 0 ? {} : { untold: this.#untold };
     [this.#told, this.#untold] = [this.#told + 1, 0];
-    const ms = Math.round(tookMs);
-    this.#logger.warn("a slow request", { method, route, status, ms, ...idsOf(headers), ...more });
+    this.#logger.warn(message, { ...fields, ...more });
   }
 }

@@ -47,6 +47,7 @@ export {
   type FrameHeader,
   type FrameOrder,
 } from "./frame.ts";
+export { encodeTraces, FRAME_TRACES_MAX, tracesOf, withoutTraces } from "./frame-traces.ts";
 export type { KeyRange } from "./key-range.ts";
 export { compareKeys } from "./key-order.ts";
 export { listEntry, type ListedEntry } from "./listed-entry.ts";
@@ -108,6 +109,12 @@ export {
 } from "./stamp.ts";
 export { decodeUtf8, isBase64 } from "./text.ts";
 export { HORIZON_MS_MIN, parseHorizonMs } from "./horizon.ts";
+export {
+  checkedTraceState,
+  formatTraceparent,
+  parseTraceContext,
+  type TraceContext,
+} from "./trace-context.ts";
 export { checkTtlMs, parseTtlMs, TTL_MS_MAX } from "./ttl.ts";
 export {
   isWebOrigin,
@@ -127,6 +134,7 @@ export {
   MEMBERS_CHANGED,
   PROTOCOL_VERSION,
   PROTOCOL_VERSION_MIN,
+  TRACES,
   type Agreement,
   type Capabilities,
 } from "./versions.ts";

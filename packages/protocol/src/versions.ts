@@ -17,8 +17,11 @@ export const MEMBERS_CHANGED = "members-changed";
 /** The feature of a node that sets the flag `incomplete` in frames of its outbox if the log may lack earlier frames of it. */
 export const INCOMPLETE_OUTBOX = "incomplete-outbox";
 
+/** The feature of a party that accepts the traces of writes in the extension of frames. */
+export const TRACES = "traces";
+
 /** The features that this code has. */
-export const FEATURES: readonly string[] = [MEMBERS_CHANGED, INCOMPLETE_OUTBOX];
+export const FEATURES: readonly string[] = [MEMBERS_CHANGED, INCOMPLETE_OUTBOX, TRACES];
 
 /** The versions and features that a party announces. */
 export interface Capabilities {

@@ -23,6 +23,7 @@ export type {
   NodeIdentity,
   ReplicaInfo,
   ReplicaOptions,
+  TracedFrame,
 } from "./node/replica-options.ts";
 export type { Quarantine } from "./node/quarantine.ts";
 export type {
@@ -30,5 +31,6 @@ export type {
   Content,
   Receipt,
   UpdateRequest,
+  WriteNeeds,
   WriteRequest,
 } from "./node/write-path.ts";

@@ -11,7 +11,7 @@ it.each([
   async (_, level) => {
     const script = new ScriptedDirectory();
     script.welcome(0);
-    const written = script.replica.write([set("k")], true);
+    const written = script.replica.write([set("k")], { reportApplied: true });
     await script.settle();
     const receipt = await written;
     const say = (nodes: string[], ready: string[]): void =>

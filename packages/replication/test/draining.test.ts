@@ -23,7 +23,7 @@ it("a node that drains goes on writing, acknowledging and following until it is 
   await rig.settle();
   a.replica.drain();
   a.replica.drain();
-  const written = a.replica.write([set("mine")], true);
+  const written = a.replica.write([set("mine")], { reportApplied: true });
   await rig.settle();
   const known = a.replica.acknowledgement(await written, "all", 5_000);
   await rig.pass(600);

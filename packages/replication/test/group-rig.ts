@@ -1,5 +1,5 @@
 import type { Link, LinkEvents } from "@meridian/ports";
-import { Replica, type DirectoryLimits } from "@meridian/replication";
+import { Replica, type DirectoryLimits, type ReplicaOptions } from "@meridian/replication";
 import { seededRandom, silentLogger } from "@meridian/runtime";
 import {
   emptyLogDisk,
@@ -92,7 +92,11 @@ export class GroupRig extends SteppedRig {
   }
 
   /** A node that prefers the directories in their order. */
-  node(id: string, disk: ReplicaDisk = emptyReplicaDisk(100 + id.charCodeAt(0))): Replica {
+  node(
+    id: string,
+    disk: ReplicaDisk = emptyReplicaDisk(100 + id.charCodeAt(0)),
+    more: Pick<ReplicaOptions, "onTraced"> = {},
+  ): Replica {
     const store = new MemoryReplicaStore(disk, (run) => this.queue.push(run));
     this.#stores.push(store);
     const replica = new Replica({
@@ -104,6 +108,7 @@ export class GroupRig extends SteppedRig {
       random: seededRandom(id.charCodeAt(0)),
       logger: silentLogger,
       defer: (callback) => this.queue.push(callback),
+      ...more,
     });
     replica.start();
     return replica;

@@ -1,6 +1,11 @@
 import type { Link, LinkEvents } from "@meridian/ports";
 import type { Entry, MeridianError } from "@meridian/protocol";
-import { Replica, type DirectoryLimits, type WriteRequest } from "@meridian/replication";
+import {
+  Replica,
+  type DirectoryLimits,
+  type TracedFrame,
+  type WriteRequest,
+} from "@meridian/replication";
 import { seededRandom, silentLogger } from "@meridian/runtime";
 import {
   emptyLogDisk,
@@ -74,7 +79,14 @@ export class ClusterRig extends SteppedRig {
     this.#away.delete(id);
   }
 
-  node(id: string, options: { skewMs?: number; disk?: ReplicaDisk | undefined } = {}): NodeRig {
+  node(
+    id: string,
+    options: {
+      skewMs?: number;
+      disk?: ReplicaDisk | undefined;
+      onTraced?: (frame: TracedFrame) => void;
+    } = {},
+  ): NodeRig {
     const disk = options.disk ?? emptyReplicaDisk(100 + id.charCodeAt(0));
     const store = new MemoryReplicaStore(disk, (run) => this.queue.push(run));
     const rig = {
@@ -106,6 +118,7 @@ export class ClusterRig extends SteppedRig {
       defer: (callback) => this.queue.push(callback),
       onChange: (entries) => rig.changes.push(...entries),
       onRestamped: (entries) => rig.forgotten.push(...entries.map(({ key }) => key)),
+      ...(options.onTraced && { onTraced: options.onTraced }),
     });
     replica.start();
     return { ...rig, replica };

@@ -160,14 +160,14 @@ it("a write is acknowledged as widely as asked, and says what is known when time
   const rig = new ClusterRig();
   const [a] = [rig.node("a"), rig.node("b"), rig.node("c")];
   await rig.settle();
-  const written = a.replica.write([set("k")], true);
+  const written = a.replica.write([set("k")], { reportApplied: true });
   await rig.settle();
   const receipt = await written;
   const wait = (level: "local" | "directory" | "all" | number) =>
     a.replica.acknowledgement(receipt, level, 1_000);
   expect(await wait("local")).toMatchObject({ reached: true });
   expect(await wait("directory")).toMatchObject({ reached: true, directory: true });
-  const late = a.replica.write([set("l")], true);
+  const late = a.replica.write([set("l")], { reportApplied: true });
   await rig.settle();
   const known = [a.replica.acknowledgement(await late, "all", 1_000)];
   known.push(a.replica.acknowledgement(await late, 3, 1_000));
@@ -185,7 +185,7 @@ it("an acknowledgement that cannot come while cut off says that the write is her
   const a = rig.node("a");
   await rig.settle();
   await rig.cut();
-  const written = a.replica.write([set("k")], true);
+  const written = a.replica.write([set("k")], { reportApplied: true });
   await rig.settle();
   const known = a.replica.acknowledgement(await written, "directory", 500);
   await rig.pass(600);
@@ -333,7 +333,7 @@ it("a node that reconciles counts for no write, and reaches no position", async 
   const b = rig.node("b", { disk });
   await rig.settle();
   expect(b.replica.info().reconciling).toBe(true);
-  const written = a.replica.write([set("k")], true);
+  const written = a.replica.write([set("k")], { reportApplied: true });
   await rig.settle();
   const known = a.replica.acknowledgement(await written, 2, 300);
   const reached = b.replica.reach(a.replica.position(), 300);

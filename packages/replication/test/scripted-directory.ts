@@ -1,13 +1,16 @@
 import type { LinkEvents } from "@meridian/ports";
 import {
+  blockOf,
   decodeBlock,
   decodeNodeMessage,
   encodeMessage,
   readFrameHeader,
+  tracesOf,
   type DirectoryMessage,
   type Entry,
   type FrameHeader,
   type NodeMessage,
+  type TraceContext,
   type Welcome,
 } from "@meridian/protocol";
 import { Replica } from "@meridian/replication";
@@ -26,6 +29,7 @@ export interface SentFrame {
   readonly position: number;
   readonly incomplete: boolean;
   readonly entries: readonly Entry[];
+  readonly traces: readonly TraceContext[];
 }
 
 /** A node whose directory says what a test has it say. Commits happen when `settle` is called. */
@@ -127,6 +131,7 @@ export class ScriptedDirectory {
       return;
     }
     const { position, incomplete, count } = readFrameHeader(message);
-    this.frames.push({ position, incomplete, entries: decodeBlock(message.subarray(64), count) });
+    const entries = decodeBlock(blockOf(message), count);
+    this.frames.push({ position, incomplete, entries, traces: tracesOf(message) });
   }
 }

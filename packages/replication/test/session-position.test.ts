@@ -127,7 +127,7 @@ it("reports of a log that took over say nothing of what another one had acknowle
   script.welcome(0);
   const receipts = [];
   for (const key of ["k", "l"]) {
-    const written = script.replica.write([set(key)], true);
+    const written = script.replica.write([set(key)], { reportApplied: true });
     await script.settle();
     receipts.push(await written);
   }
@@ -174,7 +174,7 @@ it("a place in a log that a node has left covers nothing that another one has ac
 it("nor do those of one that lacks some of it, until that has been sent again", async () => {
   const script = new ScriptedDirectory();
   script.welcome(0);
-  const written = script.replica.write([set("k")], true);
+  const written = script.replica.write([set("k")], { reportApplied: true });
   await script.settle();
   const receipt = await written;
   script.feed({ after: 0, through: 1, committedThrough: 1, incarnation: 1, position: 1 }, []);

@@ -252,7 +252,7 @@ it("nodes of other directories are members, and are named ready where they canno
     ["a", null],
     ["b", "d1"],
   ]);
-  const receipt = await settled(rig, left.write([set("k")], true));
+  const receipt = await settled(rig, left.write([set("k")], { reportApplied: true }));
   const known = left.acknowledgement(receipt, "all", 1_000);
   await rig.pass(1_200);
   expect(await known).toMatchObject({ reached: false, nodes: ["a"], ready: ["a", "b"] });

@@ -6,6 +6,7 @@ import {
   type Acknowledgement,
   type Entry,
   type Position,
+  type TraceContext,
 } from "@meridian/protocol";
 import type { Content } from "@meridian/replication";
 
@@ -24,10 +25,12 @@ export interface SessionNeeds {
 /** What must hold of a key for a write to be made. Throws `PRECONDITION_FAILED` if it does not. */
 export type Condition = (live: Entry | undefined) => void;
 
-/** The acknowledgement level that a write waits for before it is answered, and for how long. */
+/** The acknowledgement level that a write waits for before it is answered, for how long, and for whom. */
 export interface AckRequest {
   readonly level: AckLevel;
   readonly timeoutMs: number;
+  /** What the write is a part of: who takes it in is told so. */
+  readonly trace?: TraceContext;
 }
 
 /** One value to set. */

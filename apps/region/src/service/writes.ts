@@ -17,6 +17,7 @@ import type {
   Quarantine,
   Receipt,
   Replica,
+  WriteNeeds,
   WriteRequest,
 } from "@meridian/replication";
 import {
@@ -217,7 +218,7 @@ export class Writes {
     const held = this.quarantine.get(id)?.entry;
     const writes = held === undefined ? [] : [held];
     return this.#write(writes, bytesOf(writes), ack, () =>
-      this.quarantine.replay(id, check, isReported(ack.level)),
+      this.quarantine.replay(id, check, needsOf(ack)),
     );
   }
 
@@ -263,7 +264,7 @@ export class Writes {
 
   #writeAll(writes: readonly BatchWrite[], bytes: number, ack: AckRequest): Promise<WriteResult> {
     const { replica } = this.#options;
-    return this.#write(writes, bytes, ack, () => replica.write(writes, isReported(ack.level)));
+    return this.#write(writes, bytes, ack, () => replica.write(writes, needsOf(ack)));
   }
 
   /** Writes `bytes` bytes of these keys, and waits until the write has reached the level that was asked for. */
@@ -351,7 +352,8 @@ function bytesOf(requests: readonly Pick<Entry, "key" | "value">[]): number {
   return bytes;
 }
 
-/** Whether the directory has to report who has applied a write of this acknowledgement level. */
-function isReported(level: AckLevel): boolean {
-  return typeof level === "number" ? level > 1 : level === "all";
+/** What the replica is told of a write: the directory has to report who has applied one that waits for more than one node. */
+function needsOf({ level, trace }: AckRequest): WriteNeeds {
+  const reportApplied = typeof level === "number" ? level > 1 : level === "all";
+  return trace === undefined ? { reportApplied } : { reportApplied, trace };
 }

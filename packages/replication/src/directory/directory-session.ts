@@ -10,6 +10,7 @@ import {
   GREETING_BYTES_MAX,
   MeridianError,
   TEXT_BYTES_MAX,
+  TRACES,
   type Capabilities,
   type DirectoryMessage,
   type Follow,
@@ -321,7 +322,7 @@ export class DirectorySession implements ApplyingNode {
   #onFollow(follow: Follow): void {
     this.#checkFirst();
     checkFollow(this.#host, follow);
-    this.#introduction = { kind: "follower", follow };
+    this.#introduction = { kind: "follower", follow, features: agree(follow).features };
     this.#takeIn(takeInFollower(this.#host, follow));
     this.tellRegistry();
   }
@@ -345,7 +346,7 @@ export class DirectorySession implements ApplyingNode {
 
   /** Whether that feature was agreed on. */
   #has(feature: string): boolean {
-    return this.#introduction.kind === "node" && this.#introduction.features.includes(feature);
+    return this.#introduction.kind !== "none" && this.#introduction.features.includes(feature);
   }
 
   #skewOf(wallMs: number): number {
@@ -382,6 +383,7 @@ export class DirectorySession implements ApplyingNode {
       incarnation: outboxOf(this.#introduction),
       after,
       linkBytesMax: host.linkBytesMax,
+      takesTraces: this.#has(TRACES),
       rules,
       nowMs: () => host.clock.nowMs(),
       // A later one takes its place.

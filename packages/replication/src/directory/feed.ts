@@ -12,6 +12,7 @@ import {
   FRAME_BYTES_TARGET,
   FRAME_KIND,
   NO_BYTES,
+  withoutTraces,
   type LogFrame,
 } from "@meridian/protocol";
 
@@ -30,6 +31,8 @@ export interface FeedOptions {
   /** The last sequence that the node has. */
   readonly after: number;
   readonly linkBytesMax: () => number;
+  /** Whether the peer takes the traces of writes. */
+  readonly takesTraces: boolean;
   readonly rules: Rules;
   nowMs(): number;
   /** Runs `callback` once other work has had its turn, unless the link is gone then. What it throws ends the link. */
@@ -105,7 +108,7 @@ export class Feed {
         block: NO_BYTES,
       });
     } else {
-      this.#options.link.send(frame.bytes);
+      this.#options.link.send(this.#options.takesTraces ? frame.bytes : withoutTraces(frame.bytes));
       this.#sentThrough = frame.through;
     }
   }

@@ -18,7 +18,7 @@ export type Introduction =
   | { readonly kind: "none" }
   /** `features`: those that were agreed on with it. */
   | { readonly kind: "node"; readonly hello: Hello; readonly features: readonly string[] }
-  | { readonly kind: "follower"; readonly follow: Follow };
+  | { readonly kind: "follower"; readonly follow: Follow; readonly features: readonly string[] };
 
 /** The incarnation or epoch whose frames the peer has already, because it made them. */
 export function outboxOf(introduction: Introduction): number {

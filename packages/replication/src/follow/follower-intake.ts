@@ -4,6 +4,7 @@ import { BURIAL_ORIGIN, type Cursor, type Entry } from "@meridian/protocol";
 import type { DirectoryContext } from "../directory/directory-context.ts";
 import type { Intake, Kept, Progress, ReceivedFrame } from "../intake/applier.ts";
 import type { LogPosition } from "../intake/log-position.ts";
+import type { FollowedRun } from "../order/sequencer.ts";
 import { graveOf, isStale } from "../order/stale-entries.ts";
 import type { FollowerParts } from "./follower.ts";
 
@@ -19,21 +20,25 @@ export class FollowerIntake implements Intake {
     this.#position = position;
   }
 
-  keep({ entries, isDonation }: ReceivedFrame, kept: Kept): void {
+  keep({ entries, traces, isDonation }: ReceivedFrame, kept: Kept): void {
     const cursor = isDonation ? undefined : this.#position.takeCursor();
-    this.#order(this.#newsOf(entries), cursor, kept);
+    this.#order({ entries: this.#newsOf(entries), traces }, cursor, kept);
   }
 
   save({ cursor }: Progress, done: Done): void {
-    this.#order([], cursor, done);
+    this.#order({ entries: [] }, cursor, done);
   }
 
-  #order(entries: readonly Entry[], cursor: Cursor | undefined, done: Kept | Done): void {
+  #order(
+    run: Pick<FollowedRun, "entries" | "traces">,
+    cursor: Cursor | undefined,
+    done: Kept | Done,
+  ): void {
     const { sequencer, news } = this.#parts;
     const { clock } = this.#context;
     const followed = cursor?.logId === 0 ? undefined : cursor;
     const { epoch } = this.#position;
-    sequencer.follow({ entries, epoch, followed }, clock.nowMs(), (failure) => {
+    sequencer.follow({ ...run, epoch, followed }, clock.nowMs(), (failure) => {
       if (failure === undefined) news.onDurable();
       done(failure);
     });

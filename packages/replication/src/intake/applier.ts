@@ -14,9 +14,11 @@ import {
   highestTimeOf,
   MeridianError,
   readFrameHeader,
+  tracesOf,
   type Cursor,
   type Entry,
   type FrameHeader,
+  type TraceContext,
 } from "@meridian/protocol";
 
 import type { Emitter } from "../events.ts";
@@ -29,6 +31,8 @@ export interface ReceivedFrame {
   readonly entries: readonly Entry[];
   /** The encoded entries, as they came. */
   readonly block: Uint8Array;
+  /** What its writes are parts of. */
+  readonly traces: readonly TraceContext[];
   /** Whether the frame is a donation: it answers an offer, and has no place in the log. */
   readonly isDonation: boolean;
 }
@@ -95,7 +99,8 @@ export class Applier {
     const entries = decodeBlock(block, header.count);
     checkHeader(header, entries, isDonation);
     if (!isDonation) this.#position.advance(header);
-    if (entries.length > 0) this.#keep({ header, entries, block, isDonation });
+    if (entries.length > 0)
+      this.#keep({ header, entries, block, traces: tracesOf(bytes), isDonation });
     if (isDonation) this.#context.events.emit.donated(header.position, header.count);
     else this.#context.events.emit.applied();
   }

@@ -24,8 +24,10 @@ export class ReplicaIntake implements Intake {
     stamps.observe(highestTime);
     admitted.raise(highestTime);
     const record = this.#recordOf(frame);
+    const onDurable = this.#tracing(frame);
     append(frame.isDonation ? record : this.#placed(record, frame), (failure) => {
       const isHere = kept(failure);
+      if (failure === undefined) onDurable?.();
       if (!isHere || !reportApplied || !this.#position.isSettled) return;
       const { durableThrough } = this.#position;
       if (durableThrough > 0) events.emit.reported(durableThrough);
@@ -36,6 +38,17 @@ export class ReplicaIntake implements Intake {
 
   save(progress: Progress, done: Done): void {
     this.#context.append({ kind: "progress", ...progress }, done);
+  }
+
+  /** Tells, once it is called, how long the writes of a frame took to be durable here; undefined if none of them is traced. */
+  #tracing({ traces, entries }: ReceivedFrame): (() => void) | undefined {
+    if (traces.length === 0) return undefined;
+    const { clock, events } = this.#context;
+    const [cameAtMs, startedMs] = [clock.nowMs(), clock.elapsedMs()];
+    return () => {
+      const tookMs = clock.elapsedMs() - startedMs;
+      events.emit.traced({ traces, entries: entries.length, cameAtMs, tookMs });
+    };
   }
 
   /** The record with its place in the log, and with the cursor where one follows. */

@@ -5,6 +5,7 @@ import {
   type MeridianError,
   type NodeLoad,
   type OutboxFrame,
+  type TraceContext,
 } from "@meridian/protocol";
 import { Deadlines } from "@meridian/runtime";
 
@@ -17,7 +18,7 @@ import type { Rules } from "../rules.ts";
 import { AdmittedTime } from "../time/admitted-time.ts";
 import { ClusterClock } from "../time/cluster-clock.ts";
 import { HybridClock } from "../time/hybrid-clock.ts";
-import type { ReplicaOptions } from "./replica-options.ts";
+import type { ReplicaOptions, TracedFrame } from "./replica-options.ts";
 
 /** What all parts of a node's machine share. */
 export interface NodeContext extends Required<
@@ -41,21 +42,28 @@ export interface NodeContext extends Required<
   readonly rules: Rules;
 }
 
+/** What else there is to say of the writes of a frame. */
+export interface WriteFacts {
+  /** Whether any of the writers waits to hear who has applied the frame. */
+  readonly reportApplied: boolean;
+  /** Whether all of them were written just now; what is sent again was not. */
+  readonly isNew: boolean;
+  /** What they are parts of. */
+  readonly traces: readonly TraceContext[];
+}
+
 /** What the parts of a node's machine tell it. */
 export interface NodeEvents extends ApplierEvents, Required<ReplicaLinkEvents<NodeLinkMessage>> {
   /** The node's own writes are durable. Their writers are answered after this. */
-  durable(
-    frame: OutboxFrame,
-    entries: readonly Entry[],
-    reportApplied: boolean,
-    isNew: boolean,
-  ): void;
+  durable(frame: OutboxFrame, entries: readonly Entry[], facts: WriteFacts): void;
   /** Entries of others that may be news are on their way to the store. */
   changed(entries: readonly Entry[]): void;
   /** A frame of the log that ends with `through` has brought these keys. */
   taken(through: number, keys: readonly string[]): void;
   /** The log is to get `entries` in place of those that it has sent. The owner calls `offered` when they are in the outbox. */
   corrected(entries: readonly Entry[], offered: () => void): void;
+  /** Traced writes of others are durable. */
+  traced(frame: TracedFrame): void;
   /** Entries have gone into the quarantine. */
   quarantined(entries: readonly Entry[]): void;
   /** Everything through `through` is durable, and the sender of the frame has asked to be told. */

@@ -1,7 +1,7 @@
 import type { Entry, QuarantinedEntry } from "@meridian/protocol";
 
 import type { NodeContext } from "./node-context.ts";
-import type { Receipt, WritePath, WriteRequest } from "./write-path.ts";
+import type { Receipt, WritePath, WriteRequest, WriteNeeds } from "./write-path.ts";
 
 /** The entries that this node held live and that the cluster deleted while the node was away. They are kept until an operator restores or drops them. */
 export class Quarantine {
@@ -41,9 +41,13 @@ export class Quarantine {
    * what the key has, unless `check` throws. Rejects like a write, and with `QUARANTINED_NOT_FOUND` or
    * `QUARANTINED_EXPIRED`.
    */
-  replay(id: number, check?: WriteRequest["check"], reportApplied = false): Promise<Receipt> {
+  replay(
+    id: number,
+    check?: WriteRequest["check"],
+    needs: WriteNeeds = { reportApplied: false },
+  ): Promise<Receipt> {
     return new Promise((resolve, reject) => {
-      this.#writes.replay(id, check, reportApplied, (failure, receipt) =>
+      this.#writes.replay(id, check, needs, (failure, receipt) =>
         receipt === undefined ? reject(failure) : resolve(receipt),
       );
     });

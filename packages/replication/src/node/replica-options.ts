@@ -7,6 +7,7 @@ import {
   type Hello,
   type NodeLoad,
   type NodeStatus,
+  type TraceContext,
 } from "@meridian/protocol";
 import type { Clock, Logger, Metrics, Random } from "@meridian/runtime";
 
@@ -27,6 +28,18 @@ export interface NodeIdentity {
   readonly url: string | null;
   readonly lat: number;
   readonly lon: number;
+}
+
+/** A frame with traced writes of others that a node has made durable. */
+export interface TracedFrame {
+  /** What the writes are parts of. */
+  readonly traces: readonly TraceContext[];
+  /** The entries of the frame, those of untraced writes included. */
+  readonly entries: number;
+  /** When it came, in milliseconds since the Unix epoch by this machine's clock. */
+  readonly cameAtMs: number;
+  /** How long it took until it was durable. */
+  readonly tookMs: number;
 }
 
 /** How a replica is made. */
@@ -52,6 +65,7 @@ export interface ReplicaOptions {
   /** Entries have got lower stamps than before: what is remembered of their keys is void. */
   onRestamped?(entries: readonly Entry[]): void;
   onStatus?(status: NodeStatus): void;
+  onTraced?(frame: TracedFrame): void;
   load?(): NodeLoad;
 }
 

@@ -44,7 +44,7 @@ import { Restamper } from "./restamper.ts";
 import { ServingState } from "./serving-state.ts";
 import { Settlement } from "./settlement.ts";
 import { Submitter } from "./submitter.ts";
-import { WritePath, type BatchWrite, type Receipt } from "./write-path.ts";
+import { WritePath, type BatchWrite, type Receipt, type WriteNeeds } from "./write-path.ts";
 
 /** The replication of one node without sockets and disk: `dial` makes its links, and its store is a port. */
 export class Replica {
@@ -183,11 +183,13 @@ export class Replica {
 
   /**
    * Writes a batch as one. Resolves once it is durable here; rejects with what a check threw or why the store could not.
-   * `reportApplied` asks the directory to tell which nodes have it: needed for the levels above `directory`.
    */
-  write(requests: readonly BatchWrite[], reportApplied = false): Promise<Receipt> {
+  write(
+    requests: readonly BatchWrite[],
+    needs: WriteNeeds = { reportApplied: false },
+  ): Promise<Receipt> {
     return new Promise((resolve, reject) => {
-      this.#writes.write(requests, reportApplied, (failure, receipt) =>
+      this.#writes.write(requests, needs, (failure, receipt) =>
         receipt === undefined ? reject(failure) : resolve(receipt),
       );
     });
@@ -247,14 +249,15 @@ export class Replica {
       down: () => this.#onDown(),
       incarnationReused: () => this.#adopt(),
       betterFound: () => this.#link.move(),
-      durable: (frame, entries, reportApplied, isNew) => {
-        this.#options.onChange?.(entries, isNew);
-        this.#submitter.offer(frame, entries, reportApplied);
+      durable: (frame, entries, facts) => {
+        this.#options.onChange?.(entries, facts.isNew);
+        this.#submitter.offer(frame, entries, facts);
         this.#positions.check();
       },
       changed: (entries) => this.#options.onChange?.(entries, false),
       taken: (through, keys) => this.#home.onTaken(through, keys),
       corrected: (entries, offered) => this.#settlement.offer(entries, offered),
+      traced: (frame) => this.#options.onTraced?.(frame),
       quarantined: (entries) => this.quarantine.report(entries),
       donated: (id, count) => reconciliation.onDonation(id, count),
       applied: () => this.#onApplied(),

@@ -10,10 +10,10 @@ import {
   assembleFrame,
   decodeBlock,
   FRAME_BYTES_TARGET,
-  FRAME_HEADER_BYTES,
   FRAME_KIND,
   INCOMPLETE_OUTBOX,
   lowestTimeOf,
+  TRACES,
   type DirectoryMessage,
   type Entry,
   type OutboxFrame,
@@ -23,7 +23,8 @@ import {
 import { PendingTimes } from "../horizon/pending-times.ts";
 import { checkHorizon, checkOutboxPosition } from "../link/directory-claims.ts";
 import { FRAME_COST, TurnWork } from "../turn-work.ts";
-import type { NodeContext } from "./node-context.ts";
+import type { NodeContext, WriteFacts } from "./node-context.ts";
+import { OutboxTraces } from "./outbox-traces.ts";
 import { OutboxWalk } from "./outbox-walk.ts";
 import { RECENT_KEYS_MAX } from "./recent-keys.ts";
 
@@ -31,6 +32,8 @@ interface InFlight {
   readonly frame: OutboxFrame;
   /** The keys of the frame's entries; undefined if they have not been decoded. */
   readonly keys: readonly string[] | undefined;
+  /** As it was sent. */
+  readonly bytes: number;
 }
 
 /** Sends the frames of the outbox in order, within a window, and notes which of them are committed. */
@@ -58,6 +61,7 @@ export class Submitter {
   #isHeld = false;
   #savedThrough: number;
   readonly #times: PendingTimes;
+  readonly #traces = new OutboxTraces();
   readonly #work: TurnWork;
   readonly #walk: OutboxWalk;
 
@@ -152,6 +156,7 @@ export class Submitter {
     this.detach();
     this.#isHeld = holdBack;
     this.#saysIncomplete = features.includes(INCOMPLETE_OUTBOX);
+    this.#traces.areTaken = features.includes(TRACES);
     const keys: string[] = [];
     const done = (): void => {
       this.acknowledge(committed);
@@ -190,8 +195,13 @@ export class Submitter {
   }
 
   /** Sends a frame that has just become durable, if everything before it has been sent and the window has room. */
-  offer(frame: OutboxFrame, entries: readonly Entry[], reportApplied: boolean): void {
+  offer(
+    frame: OutboxFrame,
+    entries: readonly Entry[],
+    { reportApplied, traces }: Pick<WriteFacts, "reportApplied" | "traces">,
+  ): void {
     this.#times.add(frame.position, lowestTimeOf(entries));
+    this.#traces.note(frame.position, traces);
     if (reportApplied) this.#reportThrough = frame.position;
     if (frame.position !== this.#sentThrough + 1 || !this.#maySend()) return;
     this.#send(
@@ -227,11 +237,12 @@ export class Submitter {
     if (position <= this.#acknowledgedThrough) return [];
     this.#acknowledgedThrough = Math.min(position, this.#context.store.outboxThrough);
     this.#times.acknowledge(this.#acknowledgedThrough);
+    this.#traces.forget(this.#acknowledgedThrough);
     const next = this.#inFlight.findIndex(({ frame }) => frame.position > position);
     const done = this.#inFlight.splice(0, next < 0 ? this.#inFlight.length : next);
-    for (const { frame } of done) {
+    for (const { frame, bytes } of done) {
       this.#context.admitted.raise(frame.highestTime);
-      this.#inFlightBytes -= bytesOf(frame);
+      this.#inFlightBytes -= bytes;
     }
     this.pump();
     return done.flatMap(({ frame, keys }) => keys ?? keysOf(frame));
@@ -292,16 +303,13 @@ export class Submitter {
       incarnation: this.#context.store.incarnation,
       position,
     };
-    this.#link?.send(assembleFrame(header, block));
+    const bytes = assembleFrame(header, block, this.#traces.extensionOf(position));
+    this.#link?.send(bytes);
     this.#givenThrough = Math.max(this.#givenThrough, position);
-    this.#inFlight.push({ frame, keys });
-    this.#inFlightBytes += bytesOf(frame);
+    this.#inFlight.push({ frame, keys, bytes: bytes.byteLength });
+    this.#inFlightBytes += bytes.byteLength;
     this.#sentThrough = position;
   }
-}
-
-function bytesOf({ block }: OutboxFrame): number {
-  return FRAME_HEADER_BYTES + block.byteLength;
 }
 
 function keysOf({ block, count }: OutboxFrame): string[] {

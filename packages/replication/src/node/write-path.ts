@@ -22,6 +22,7 @@ import {
   VALUE_BYTES_MAX,
   type Entry,
   type Stamp,
+  type TraceContext,
 } from "@meridian/protocol";
 
 import type { NodeContext } from "./node-context.ts";
@@ -61,6 +62,14 @@ export interface UpdateRequest {
 /** One write of a batch. */
 export type BatchWrite = WriteRequest | UpdateRequest;
 
+/** What a writer asks for beside its entries. */
+export interface WriteNeeds {
+  /** The directory is to tell which nodes have them: needed for the levels above `directory`. */
+  readonly reportApplied: boolean;
+  /** What the write is a part of: who takes it in is told so. */
+  readonly trace?: TraceContext | undefined;
+}
+
 /** The largest batch, in bytes of values and keys: its frame must fit into one message, beside a frame's worth of others. */
 const BATCH_BYTES_MAX = VALUE_BYTES_MAX + FRAME_BYTES_TARGET;
 
@@ -85,14 +94,15 @@ interface Resubmission {
   readonly onComplete: ((position: number) => void) | undefined;
 }
 
-interface Batch {
+const UNTRACED: readonly TraceContext[] = [];
+
+interface Batch extends WriteNeeds {
   /** Makes the entries when their turn comes, or throws. `written` is what this commit has written before them. */
   readonly make: (written: Map<string, Entry>) => readonly Entry[];
   /** Whether the entries keep the stamps that they got earlier, however low. */
   readonly isOld: boolean;
   /** Ids of quarantined entries that it writes anew. */
   readonly released: readonly number[];
-  readonly reportApplied: boolean;
   readonly done: WriteDone;
 }
 
@@ -126,16 +136,16 @@ export class WritePath {
   }
 
   /** Writes a batch as one; `done` hears of it once it is durable here. */
-  write(requests: readonly BatchWrite[], reportApplied: boolean, done: WriteDone): void {
+  write(requests: readonly BatchWrite[], needs: WriteNeeds, done: WriteDone): void {
     const make = (written: Map<string, Entry>): readonly Entry[] => this.#stamp(requests, written);
-    this.#enqueue({ make, isOld: false, released: [], reportApplied, done });
+    this.#enqueue({ make, isOld: false, released: [], ...needs, done });
   }
 
   /**
    * Writes a quarantined entry anew, with a new stamp and the expiry that it had, and takes it out of the quarantine.
    * Fails with `QUARANTINED_NOT_FOUND`, `QUARANTINED_EXPIRED`, or what `check` throws.
    */
-  replay(id: number, check: WriteRequest["check"], reportApplied: boolean, done: WriteDone): void {
+  replay(id: number, check: WriteRequest["check"], needs: WriteNeeds, done: WriteDone): void {
     const make = (written: Map<string, Entry>): readonly Entry[] => {
       const { entry } = this.#context.store.quarantinedEntry(id) ?? {};
       if (entry === undefined) {
@@ -150,7 +160,7 @@ export class WritePath {
       const request = { ...kept, ttlMs: 0 };
       return this.#stamp([check === undefined ? request : { ...request, check }], written);
     };
-    this.#enqueue({ make, isOld: false, released: [id], reportApplied, done });
+    this.#enqueue({ make, isOld: false, released: [id], ...needs, done });
   }
 
   /**
@@ -281,7 +291,8 @@ export class WritePath {
       if (failure === undefined) {
         const reportApplied = writing.some(({ batch }) => batch.reportApplied);
         const isNew = writing.every(({ batch }) => !batch.isOld);
-        this.#context.events.emit.durable(frame, entries, reportApplied, isNew);
+        const traces = tracesOf(writing);
+        this.#context.events.emit.durable(frame, entries, { reportApplied, isNew, traces });
         for (const each of taken) answer(each, frame.position);
       } else {
         // A check may have refused, or an update kept its key, because of an entry whose commit has failed now.
@@ -364,6 +375,13 @@ export class WritePath {
 function answer({ batch, entries, refusal }: Taken, outboxPosition: number): void {
   if (refusal === undefined) batch.done(undefined, { entries, outboxPosition });
   else batch.done(refusal);
+}
+
+/** What the batches are parts of. Nearly always nothing, which costs nothing. */
+function tracesOf(taken: readonly Taken[]): readonly TraceContext[] {
+  let traces: TraceContext[] | undefined;
+  for (const { batch } of taken) if (batch.trace !== undefined) (traces ??= []).push(batch.trace);
+  return traces ?? UNTRACED;
 }
 
 /** The entry that a write makes of the newest entry of its key; undefined to leave the key as it is. Throws if the write is refused. */

@@ -14,6 +14,7 @@ import {
   blockOf,
   decodeBlock,
   encodeBlock,
+  encodeTraces,
   FRAME_KIND,
   hidePosition,
   highestTimeOf,
@@ -28,6 +29,7 @@ import {
   type FrameHeader,
   type LogFrame,
   type OutboxMark,
+  type TraceContext,
 } from "@meridian/protocol";
 
 import type { DirectoryContext } from "../directory/directory-context.ts";
@@ -42,6 +44,8 @@ export interface FollowedRun {
   readonly epoch: number;
   /** What this log has of the other one once the run is durable. */
   readonly followed: Cursor | undefined;
+  /** What the writes of the frame that brought the entries are parts of. */
+  readonly traces?: readonly TraceContext[];
 }
 
 /** Orders frames: assigns their sequences, appends them to the log, and reports what is committed. */
@@ -185,7 +189,7 @@ export class Sequencer {
   }
 
   /** Orders what another directory's log has, and starts committing it. */
-  follow({ entries, epoch, followed }: FollowedRun, nowMs: number, done: Done): void {
+  follow({ entries, epoch, followed, traces = [] }: FollowedRun, nowMs: number, done: Done): void {
     const after = this.#head;
     const count = entries.length;
     const highestTime = highestTimeOf(entries);
@@ -216,7 +220,7 @@ export class Sequencer {
       highestTime,
       sentAtMs: nowMs,
     };
-    const bytes = assembleFrame(header, encodeBlock(entries));
+    const bytes = assembleFrame(header, encodeBlock(entries), encodeTraces(traces));
     this.#head = order.through;
     this.#order({ ...order, bytes }, { count, highestTime, ...(followed && { followed }) }, done);
   }

@@ -20,7 +20,6 @@ import type { RegionService } from "../../service/region-service.ts";
 import { checkBytes, checkContentType, factsOf, type SetRequest } from "../../service/requests.ts";
 import { OneAtATime } from "../../service/one-at-a-time.ts";
 import { Steps } from "../../service/steps.ts";
-import { readAck } from "./arguments.ts";
 import type { Batch } from "./batch-bodies.ts";
 import { CONTENT_TYPE_DEFAULT, faceOf } from "./entry-face.ts";
 import type { RegionExchange } from "./exchange.ts";
@@ -65,7 +64,7 @@ export function batchDelete(
   exchange: RegionExchange,
 ): Promise<JsonAnswer<Described<typeof batchDeleted>>> {
   return readKeys(exchange, ["ack", "timeout"], async ({ body, items }) => {
-    const ack = readAck(ackTextOf(body["ack"]), optionalText(body, "timeout"));
+    const ack = exchange.readAck(ackTextOf(body["ack"]), optionalText(body, "timeout"));
     const keys = [...new Set(items)];
     const { entries, deleted, acknowledged } = await exchange.service.writes.deleteAll(keys, ack);
     const told = entries.map((entry) => ({
@@ -129,7 +128,7 @@ export async function batchSet(
   };
   const shape = { list: "entries", itemsMax: KEYS_MAX, others: ["ack", "timeout"], itemOf };
   const { body, items } = await exchange.node.batches.read(bytes, shape, (batch) => batch);
-  const ack = readAck(ackTextOf(body["ack"]), optionalText(body, "timeout"));
+  const ack = exchange.readAck(ackTextOf(body["ack"]), optionalText(body, "timeout"));
   const written = await service.writes.set(items, ack);
   return exchange.json(200, {
     entries: written.entries.map(factsOf),

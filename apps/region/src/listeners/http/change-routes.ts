@@ -4,7 +4,7 @@ import { checkClientKey, checkTtlMs, MeridianError, type Entry } from "@meridian
 import type { Described, found, written } from "@meridian/protocol/http-api";
 
 import type { Life } from "../../service/requests.ts";
-import { readAck, readTtlMs } from "./arguments.ts";
+import { readTtlMs } from "./arguments.ts";
 import { answerWritten, keyNotFound } from "./entry-routes.ts";
 import { EntryFace } from "./entry-face.ts";
 import type { RegionExchange } from "./exchange.ts";
@@ -18,7 +18,7 @@ export async function touch(
   const query = exchange.query("key", "ttl", "expiresAt", "ack", "timeout");
   const key = checkClientKey(required("key", query.key, "INVALID_KEY"));
   const life = readLife(query.ttl, query.expiresAt, service.time.nowMs());
-  const ack = readAck(query.ack, query.timeout);
+  const ack = exchange.readAck(query.ack, query.timeout);
   await exchange.admit();
   const bytes = service.reads.find(key)?.record.entry.value.byteLength ?? 0;
   const result = await service.writes.touch(key, life, bytes, ack);
@@ -33,7 +33,7 @@ export async function pull(exchange: RegionExchange): Promise<JsonAnswer<Describ
   await exchange.admit();
   let held: Entry | undefined;
   // A value that waits to be known more widely could be lost with the answer, so nobody waits for that.
-  await exchange.service.writes.delete(key, readAck(undefined, undefined), (live) => {
+  await exchange.service.writes.delete(key, exchange.readAck(undefined, undefined), (live) => {
     if (live === undefined) throw keyNotFound(key);
     held = live;
   });

@@ -10,7 +10,7 @@ import {
   type WriteResult,
 } from "../../service/requests.ts";
 import { entryHeaders } from "./answers.ts";
-import { readAck, readFlag, readTtlMs } from "./arguments.ts";
+import { readFlag, readTtlMs } from "./arguments.ts";
 import { conditionOf, noneMatchNames } from "./conditions.ts";
 import { CONTENT_TYPE_DEFAULT, faceOf } from "./entry-face.ts";
 import type { RegionExchange } from "./exchange.ts";
@@ -45,7 +45,7 @@ export async function putEntry(exchange: RegionExchange): Promise<WrittenAnswer>
   const query = exchange.query("ttl", "ack", "timeout");
   const key = keyOfPath(exchange.path);
   const ttlMs = readTtlMs(query.ttl);
-  const ack = readAck(query.ack, query.timeout);
+  const ack = exchange.readAck(query.ack, query.timeout);
   const contentType = exchange.header("content-type") ?? CONTENT_TYPE_DEFAULT;
   checkContentType(contentType);
   checkWhole(exchange);
@@ -66,7 +66,7 @@ export async function deleteEntry(
   const { service } = exchange;
   const query = exchange.query("ack", "timeout");
   const key = keyOfPath(exchange.path);
-  const ack = readAck(query.ack, query.timeout);
+  const ack = exchange.readAck(query.ack, query.timeout);
   await exchange.admit();
   const result = await service.writes.delete(key, ack, conditionOf(exchange.header));
   return answerWritten(exchange, result, { deleted: result.deleted });

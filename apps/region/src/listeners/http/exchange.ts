@@ -1,8 +1,10 @@
 import { Exchange, type AnswerStyle, type Carrier, type HeldBytes } from "@meridian/http";
+import { parseTraceContext } from "@meridian/protocol";
 
+import type { AckRequest } from "../../service/requests.ts";
 import type { RegionService } from "../../service/region-service.ts";
 import type { ServedNode } from "../listener.ts";
-import { readSession } from "./arguments.ts";
+import { readAck, readSession } from "./arguments.ts";
 import type { BatchBodies } from "./batch-bodies.ts";
 
 /** A node as it is served over HTTP. */
@@ -29,6 +31,15 @@ export class RegionExchange extends Exchange {
   /** Lets the request in by the rules of `RequestAdmission.admit`; its session is in its headers. */
   async admit(stale: boolean = false): Promise<void> {
     await this.service.admission.admit(readSession(this.header, stale));
+  }
+
+  /** How a write is to be acknowledged, and what it is a part of. Throws `INVALID_ARGUMENT`. */
+  readAck(ack: string | undefined, timeout: string | undefined): AckRequest {
+    const asked = readAck(ack, timeout);
+    const traceparent = this.header("traceparent");
+    if (traceparent === undefined) return asked;
+    const trace = parseTraceContext(traceparent, this.header("tracestate"));
+    return trace === undefined ? asked : { ...asked, trace };
   }
 
   /** Reads the body, within what all bodies together may take. Rejects with `VALUE_TOO_LARGE` beyond `bytesMax`. */

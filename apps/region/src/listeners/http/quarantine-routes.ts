@@ -9,7 +9,6 @@ import type {
   replayed,
 } from "@meridian/protocol/http-api";
 
-import { readAck } from "./arguments.ts";
 import { conditionOf } from "./conditions.ts";
 import { answerWritten } from "./entry-routes.ts";
 import { EntryFace } from "./entry-face.ts";
@@ -58,7 +57,7 @@ export async function replayQuarantined(
   exchange: RegionExchange,
 ): Promise<JsonAnswer<Described<typeof replayed>>> {
   const { ack, timeout } = exchange.query("ack", "timeout");
-  const level = readAck(ack, timeout);
+  const level = exchange.readAck(ack, timeout);
   const id = idOf(exchange);
   await exchange.admit();
   const written = await exchange.service.writes.replay(id, level, conditionOf(exchange.header));

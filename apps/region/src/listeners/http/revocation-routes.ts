@@ -2,7 +2,7 @@
 import { decodeEscapes, readWhole, type JsonAnswer } from "@meridian/http";
 import type { Described, revocationPage, revoked } from "@meridian/protocol/http-api";
 
-import { readAck, readTtlMs } from "./arguments.ts";
+import { readTtlMs } from "./arguments.ts";
 import type { RegionExchange } from "./exchange.ts";
 
 /** The path under which revocations lie, by the ids of tokens. */
@@ -29,7 +29,7 @@ export async function putRevocation(
 ): Promise<JsonAnswer<Described<typeof revoked>>> {
   const query = exchange.query("ttl", "ack", "timeout");
   const ttlMs = readTtlMs(query.ttl);
-  const ack = readAck(query.ack, query.timeout);
+  const ack = exchange.readAck(query.ack, query.timeout);
   const id = decodeEscapes(exchange.path.slice(REVOCATION_PATH_PREFIX.length));
   await exchange.admit();
   const { expiresAtMs, acknowledged } = await exchange.service.writes.revoke(id, ttlMs ?? 0, ack);

@@ -6,7 +6,7 @@ import { checkClientKey, MeridianError, type Entry } from "@meridian/protocol";
 import type { Described, found as foundSchema, written } from "@meridian/protocol/http-api";
 
 import type { SetRequest } from "../../service/requests.ts";
-import { readAck, readFlag, readTtlMs } from "./arguments.ts";
+import { readFlag, readTtlMs } from "./arguments.ts";
 import { answerWritten, keyNotFound } from "./entry-routes.ts";
 import { faceOf, type EntryFace } from "./entry-face.ts";
 import type { RegionExchange } from "./exchange.ts";
@@ -45,7 +45,7 @@ export async function postShort(
   const key = checkClientKey(required("key", query.key, "INVALID_KEY"));
   const value = new TextEncoder().encode(required("value", query.value, "INVALID_ARGUMENT"));
   const ttlMs = readTtlMs(query.ttl, query.minutes);
-  const ack = readAck(query.ack, query.timeout);
+  const ack = exchange.readAck(query.ack, query.timeout);
   await exchange.admit();
   const request: SetRequest = {
     key,

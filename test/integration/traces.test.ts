@@ -1,0 +1,199 @@
+/** A trace that a client names at one region is seen at the others, over real sockets, and only by parties that take traces. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { startSmallDirectory, startSmallRegion, until } from "@meridian/harness";
+import {
+  capabilities,
+  encodeMessage,
+  readFrameHeader,
+  tracesOf,
+  type TraceContext,
+} from "@meridian/protocol";
+import { REGION_API, routesOf } from "@meridian/protocol/http-api";
+import { lineLogger, silentLogger, systemClock } from "@meridian/runtime";
+import { dialLink } from "@meridian/transport";
+import { afterAll, beforeAll, expect, it } from "vitest";
+
+interface Line {
+  readonly message: string;
+  readonly traceId?: string;
+  readonly parentId?: string;
+  readonly entries?: number;
+}
+
+const PARENT = "b7ad6b7169203331";
+const lines: Line[] = [];
+const stops: (() => unknown)[] = [];
+let paris: string;
+let directory: string;
+
+beforeAll(async () => {
+  const data = mkdtempSync(join(tmpdir(), "meridian-traces-"));
+  const running = await startSmallDirectory({ data: join(data, "directory") });
+  directory = running.url;
+  const write = (line: string): void => void lines.push(JSON.parse(line) as Line);
+  const logger = lineLogger({ clock: systemClock, write, level: "debug", format: "json" });
+  const place = (id: string) => ({ id, data: join(data, id), directory });
+  const sender = await startSmallRegion(place("paris"));
+  const receiver = await startSmallRegion({ ...place("tokyo"), logger });
+  paris = sender.url;
+  stops.push(
+    () => receiver.stop(),
+    () => sender.stop(),
+    () => running.stop(),
+    () => rmSync(data, { recursive: true }),
+  );
+  await until("both serve", async () => {
+    const answers = await Promise.all(
+      [paris, receiver.url].map((url) => fetch(`${url}/readyz`).then(({ ok }) => ok)),
+    );
+    return answers.every(Boolean);
+  });
+});
+afterAll(async () => {
+  for (const stop of stops) await stop();
+});
+
+/** What of a request to write there is to say, by its place in the API; null for what writes nothing that travels. */
+const WRITES: Readonly<Record<string, readonly [path: string, body?: string] | null>> = {
+  "PUT /cache/{key}": ["/cache/k", "v"],
+  "POST /cache": ["/cache?key=k&value=v"],
+  "POST /touch": ["/touch?key=k&ttl=1h"],
+  "POST /batch/set": [
+    "/batch/set",
+    JSON.stringify({ entries: ["a", "b"].map((key) => ({ key, value: "v" })) }),
+  ],
+  "POST /batch/delete": ["/batch/delete", JSON.stringify({ keys: ["a", "b"] })],
+  "POST /pull": ["/pull?key=k"],
+  "DELETE /cache/{key}": ["/cache/k"],
+  "PUT /revocations/{id}": ["/revocations/some-token"],
+  // It takes a quarantine; its trace is read where those of the others are.
+  "POST /quarantine/{id}/replay": null,
+  "POST /lease": null,
+  "DELETE /lease": null,
+};
+
+function headersOf(traceparent: string): Record<string, string> {
+  return { traceparent, tracestate: "congo=t61rcWkgMzE", "content-type": "application/json" };
+}
+
+async function send(route: string, traceparent: string): Promise<number> {
+  const [path = "", body] = WRITES[route] ?? [];
+  const [method = ""] = route.split(" ");
+  const headers = headersOf(traceparent);
+  const answer = await fetch(paris + path, {
+    method,
+    headers,
+    ...(body !== undefined && { body }),
+  });
+  return answer.status;
+}
+
+it("whatever is written at one region, the others know what it is a part of", async () => {
+  const routes = routesOf(REGION_API);
+  const writing = routes.filter(
+    ({ access, query }) => access.scope === "write" || query?.some(({ name }) => name === "ack"),
+  );
+  const names = writing.map(({ method, path }) => `${method} ${path}`);
+  const read = new Set(["POST /batch/get", "POST /batch/has"]);
+  expect(Object.keys(WRITES).toSorted()).toEqual(
+    names.filter((each) => !read.has(each)).toSorted(),
+  );
+  for (const [index, route] of Object.keys(WRITES).entries()) {
+    if (WRITES[route] === null) continue;
+    const traceId = String(index + 1).padStart(32, "0");
+    expect([route, await send(route, `00-${traceId}-${PARENT}-01`)]).toEqual([route, 200]);
+    await until(`tokyo has seen the trace of ${route}`, () =>
+      lines.some((line) => line.traceId === traceId),
+    );
+    expect(lines.find((line) => line.traceId === traceId)).toMatchObject({
+      level: "debug",
+      message: "took in a traced write",
+      parentId: PARENT,
+      entries: route.startsWith("POST /batch") ? 2 : 1,
+    });
+  }
+});
+
+it("a party of before gets the writes of a trace without it, one of today with it", async () => {
+  const [old, today] = [listen("old", 901, []), listen("new", 902, ["traces"])];
+  await Promise.all([old.opened, today.opened]);
+  const traceId = "f".repeat(32);
+  expect(await send("PUT /cache/{key}", `00-${traceId}-${PARENT}-01`)).toBe(200);
+  // What was written before comes first, to both alike.
+  await until("both have the frame", () => {
+    const isThere = JSON.stringify(today.frames.at(-1)?.traces)?.includes(traceId) === true;
+    return isThere && old.frames.length === today.frames.length;
+  });
+  await until("tokyo has it, too", () => lines.some((line) => line.traceId === traceId));
+  expect(old.frames.every(({ traces }) => traces.length === 0)).toBe(true);
+  expect(today.frames.at(-1)?.traces).toEqual([
+    { traceId, parentId: PARENT, sampled: true, state: "congo=t61rcWkgMzE" },
+  ]);
+  const extension = 4 + 25 + "congo=t61rcWkgMzE".length;
+  expect(today.frames.at(-1)?.bytes).toBe((old.frames.at(-1)?.bytes ?? 0) + extension);
+});
+
+it("a malformed trace changes nothing of a write, and goes nowhere", async () => {
+  const before = lines.length;
+  for (const odd of ["", "00", `ff-${"a".repeat(32)}-${PARENT}-01`, "x".repeat(1_000)]) {
+    expect(await send("PUT /cache/{key}", odd)).toBe(200);
+  }
+  const traceId = "e".repeat(32);
+  expect(await send("PUT /cache/{key}", `00-${traceId}-${PARENT}-01`)).toBe(200);
+  await until("what came later has come", () => lines.some((line) => line.traceId === traceId));
+  expect(lines.slice(before).filter((line) => line.traceId !== undefined)).toHaveLength(1);
+});
+
+/** A node of those features, which takes what it is sent and says nothing. */
+function listen(nodeId: string, incarnation: number, features: string[]) {
+  const frames: { readonly traces: readonly TraceContext[]; readonly bytes: number }[] = [];
+  let welcome: () => void = () => {};
+  const opened = new Promise<void>((resolve) => (welcome = resolve));
+  const link = dialLink(
+    `${directory}/replicate`,
+    {
+      onOpen: () => link.send(encodeMessage(helloOf(nodeId, incarnation, features))),
+      onPart: () => {},
+      onDrain: () => {},
+      onMessage: (message) => {
+        if (typeof message === "string") {
+          if (message.includes('"welcome"')) welcome();
+        } else if (readFrameHeader(message).count > 0) {
+          frames.push({ traces: tracesOf(message), bytes: message.byteLength });
+        }
+      },
+      onClose: () => {},
+    },
+    { logger: silentLogger },
+  );
+  stops.unshift(() => link.close(1000, ""));
+  return { frames, opened };
+}
+
+function helloOf(nodeId: string, incarnation: number, features: string[]) {
+  return {
+    type: "hello" as const,
+    ...capabilities(),
+    features,
+    cluster: "test",
+    nodeId,
+    region: nodeId,
+    incarnation,
+    ip: null,
+    port: 7401,
+    url: null,
+    lat: 1,
+    lon: 2,
+    status: "joining" as const,
+    cursors: [],
+    home: null,
+    outboxThrough: 0,
+    outboxAcknowledged: 0,
+    admittedTime: 0,
+    horizon: 0,
+    nowMs: Date.now(),
+  };
+}
