@@ -1,7 +1,7 @@
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Projects by how long their files take, the longest first. */
-const PROJECTS: readonly string[] = ["simulation", "integration", "e2e", "unit"];
+const PROJECTS: readonly string[] = ["simulation", "packing", "integration", "e2e", "unit"];
 
 /** Starts the files that take longest first, so that no processor is left with one of them at the end. */
 export class LongestFirst extends BaseSequencer {

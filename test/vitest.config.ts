@@ -18,7 +18,8 @@ export default defineConfig({
     hookTimeout: 120_000,
     maxWorkers: availableParallelism(),
     sequence: { sequencer: LongestFirst },
-    // Unit, integration and simulation tests compute: they run at once, one a processor. The others come after them.
+    // `npm test` runs these side by side, in two processes: what starts programs and waits for them, and what only computes.
+    // The latter gets what the former leaves of the processors.
     projects: [
       {
         extends: true,
@@ -46,7 +47,18 @@ export default defineConfig({
         test: {
           name: "simulation",
           include: ["test/simulation/**/*.test.ts"],
+          isolate: false,
           testTimeout: 300_000,
+          setupFiles: [fileURLToPath(new URL("background.ts", import.meta.url))],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          // What is published, as it is packed.
+          name: "packing",
+          include: ["test/api/**/*.test.ts"],
+          setupFiles: [fileURLToPath(new URL("background.ts", import.meta.url))],
         },
       },
       {

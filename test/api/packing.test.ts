@@ -23,8 +23,8 @@ import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { packageFolders, publishedFolders } from "../api/published.ts";
-import { apiReports, type ApiReport } from "../api/reports.ts";
+import { packageFolders, publishedFolders } from "./published.ts";
+import { apiReports, type ApiReport } from "./reports.ts";
 
 const SLOW_MS = 600_000;
 const run = promisify(execFile);
@@ -35,6 +35,7 @@ interface Manifest {
   readonly exports?: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
   readonly bin?: Readonly<Record<string, string>>;
   readonly dependencies?: Readonly<Record<string, string>>;
+  readonly scripts?: Readonly<Record<string, string>>;
 }
 
 interface Packed {
@@ -88,15 +89,27 @@ async function makeClone(): Promise<string> {
   return target;
 }
 
+/** Where the clone is; what `npm run build` has made of the same sources is not made again there. */
+function inClone(): { readonly cwd: string; readonly env: NodeJS.ProcessEnv } {
+  return { cwd: clone, env: { ...process.env, TURBO_CACHE_DIR: join(ROOT, ".turbo/cache") } };
+}
+
+/** Packs packages in the clone. */
+async function pack(which: readonly string[], ...args: readonly string[]): Promise<Packed[]> {
+  const workspaces = which.flatMap((folder) => ["-w", folder]);
+  const argv = ["pack", "--json", "--pack-destination", clone, ...args, ...workspaces];
+  const { stdout } = await run("npm", argv, { ...inClone(), maxBuffer: 2 ** 26 });
+  // What `prepack` prints comes first.
+  return JSON.parse(stdout.slice(stdout.search(/^\[\s*$/m))) as Packed[];
+}
+
 beforeAll(async () => {
   clone = await makeClone();
-  const workspaces = published.flatMap((folder) => ["-w", folder]);
-  const argv = ["pack", "--json", "--pack-destination", clone, ...workspaces];
-  // What `npm run build` has made of the same sources is not made again.
-  const env = { ...process.env, TURBO_CACHE_DIR: join(ROOT, ".turbo/cache") };
-  const { stdout } = await run("npm", argv, { cwd: clone, env, maxBuffer: 2 ** 26 });
-  // What `prepack` prints comes first.
-  packed = JSON.parse(stdout.slice(stdout.search(/^\[\s*$/m))) as readonly Packed[];
+  // The first is packed as it is: it builds itself, and what it needs. All are built as it is, and need not try that again.
+  const [first = "", ...others] = published;
+  const alone = await pack([first]);
+  await run("npx", ["turbo", "run", "build", "--output-logs=errors-only"], inClone());
+  packed = [...alone, ...(await pack(others, "--ignore-scripts"))];
   reports = apiReports(clone, published);
 }, SLOW_MS);
 
@@ -106,6 +119,11 @@ describe.each(published)("the tarball of %s", (folder) => {
   const manifest = manifestOf(folder);
   const paths = (): readonly string[] =>
     packed.find(({ name }) => name === manifest.name)?.files.map(({ path }) => path) ?? [];
+
+  it("is built before it is packed", () => {
+    expect(manifest.scripts?.["prepack"]).toBe(`turbo run build --filter=${manifest.name}`);
+    expect(paths().some((path) => path.startsWith("dist/"))).toBe(true);
+  });
 
   it("holds the licence, and everything that it says it has", () => {
     const promised = [
