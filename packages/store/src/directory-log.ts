@@ -360,7 +360,8 @@ export class SqliteDirectoryLog implements DirectoryLog {
     for (const { done } of this.#settling.splice(0)) done(failure);
   }
 
-  #folded(through: number): void {
+  /** Of what is folded, only the sizes of frames were kept, so that all of them are forgotten at once. */
+  #folded(through: number): number {
     this.#foldedThrough = through;
     let count = 0;
     for (const frame of this.#unfolded) {
@@ -371,6 +372,7 @@ export class SqliteDirectoryLog implements DirectoryLog {
     }
     this.#unfolded.splice(0, count);
     this.#endSettling();
+    return 0;
   }
 
   #endSettling(): void {

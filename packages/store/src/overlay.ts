@@ -112,12 +112,17 @@ export class Overlay {
     this.#keepOrder();
   }
 
-  /** Drops the entries of the rows through `id`, which the table has now. */
-  drop(through: number): void {
-    for (;;) {
+  /**
+   * Drops the entries of the rows through `through`, which the table has now: no more rows after those that hold `entriesMax` entries. Returns
+   * how many entries that were; the rows are all dropped where it returns fewer than `entriesMax`.
+   */
+  drop(through: number, entriesMax: number = Infinity): number {
+    let entries = 0;
+    while (entries < entriesMax) {
       const row = this.#rows[this.#dropped];
       if (row === undefined || row.id > through) break;
       this.#dropped += 1;
+      entries += row.entries.length;
       this.unfoldedEntries -= row.entries.length;
       this.unfoldedBytes -= row.bytes;
       for (const { key } of row.entries) {
@@ -125,9 +130,10 @@ export class Overlay {
       }
     }
     this.#keepOrder();
-    if (this.#dropped * 2 < this.#rows.length) return;
+    if (this.#dropped * 2 < this.#rows.length) return entries;
     this.#rows = this.#rows.slice(this.#dropped);
     this.#dropped = 0;
+    return entries;
   }
 
   /** The newest entry of `key` in the overlay. */

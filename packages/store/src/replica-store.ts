@@ -113,7 +113,7 @@ export class SqliteReplicaStore implements ReplicaStore {
         this.#told = this.#durable;
         this.#overlay.forgetAppended();
       },
-      onFolded: (through) => this.#overlay.drop(through),
+      onFolded: (through, rowsMax) => this.#overlay.drop(through, rowsMax),
       onBroken,
     });
   }
@@ -391,14 +391,15 @@ export class SqliteReplicaStore implements ReplicaStore {
   /** Takes in as many rows as a turn may. Returns the id of the last; undefined where there was none. */
   #readUnfolded(rows: Iterable<JournalRow>): number | undefined {
     let last: number | undefined;
-    let bytes = 0;
+    let [read, bytes] = [0, 0];
     for (const { id, count, replaced, block } of rows) {
       const entries = entriesOf(id, block, count);
       const stamps = replaced === null ? undefined : stampsOf(replaced);
       this.#overlay.commit({ id, bytes: block.byteLength }, entries, stamps);
       last = id;
+      read += count;
       bytes += block.byteLength;
-      if (bytes >= BYTES_PER_TURN) break;
+      if (read >= ROWS_PER_TURN || bytes >= BYTES_PER_TURN) break;
     }
     return last;
   }

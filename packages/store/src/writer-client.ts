@@ -2,6 +2,7 @@ import { Worker } from "node:worker_threads";
 import { MeridianError, type ErrorCode } from "@meridian/protocol";
 import type { Clock, Logger } from "@meridian/runtime";
 import type { OnDamaged } from "./store-error.ts";
+import { ROWS_PER_TURN } from "./turns.ts";
 import { writerThreadFile } from "./worker-source.ts";
 import type {
   JournalWrite,
@@ -17,8 +18,11 @@ export interface WriterEvents<Facts> {
   onCommitted?(facts: Facts): void;
   /** Called when every record that is not yet durable has failed, before their `done` are called. */
   onFailed(): void;
-  /** Called when the table has the entries of every journal row through this one. */
-  onFolded(through: number): void;
+  /**
+   * Called when the table has the entries of every journal row through this one, and again, in later turns, until what is returned is less than
+   * `rowsMax`: so many entries were forgotten, one row more at most.
+   */
+  onFolded(through: number, rowsMax: number): number;
   /** Called each time that what was appended cannot be committed now and waits. */
   onStalled?(): void;
   /** Called once when the writer has died, after every `done`. */
@@ -27,6 +31,7 @@ export interface WriterEvents<Facts> {
 
 interface Outstanding {
   readonly bytes: number;
+  readonly rows: number;
   readonly onDurable: () => void;
   readonly done: (failure?: MeridianError) => void;
 }
@@ -40,7 +45,7 @@ export async function startWriterThread(): Promise<Worker> {
   return new Worker(file, { execArgv: [] });
 }
 
-/** Of a commit of many records, no more is told in one turn. */
+/** Of what was committed and folded, no more is told in one turn, and one record. */
 const REPLY_BYTES_PER_TURN = 256 * 1024;
 
 /** The writer thread, seen from the main thread. */
@@ -57,8 +62,9 @@ export class WriterClient<Write extends JournalWrite, Facts> {
   /** Replies that are not handled yet; of the first of them, how many records have been reported. */
   #replies: WriterReply<Facts>[] = [];
   #told = 0;
-  /** The bytes of the records that were told of since the last rest. */
+  /** The bytes of the records that were told of since the last rest, and the entries that were made durable or forgotten. */
   #takenBytes = 0;
+  #takenRows = 0;
   #isResting = false;
   #generation = 0;
   #broken: MeridianError | undefined;
@@ -126,7 +132,8 @@ export class WriterClient<Write extends JournalWrite, Facts> {
     }
     const blocks = blocksOf(write);
     const bytes = blocks.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    this.#outstanding.push({ bytes, onDurable, done });
+    const rows = "count" in write ? write.count : 0;
+    this.#outstanding.push({ bytes, rows, onDurable, done });
     this.pendingBytes += bytes;
     if (this.#broken !== undefined) {
       const failure = this.#broken;
@@ -182,13 +189,16 @@ export class WriterClient<Write extends JournalWrite, Facts> {
     if (!this.#isResting) this.#takeReplies();
   }
 
-  /** Handles replies in order, up to a turn's worth of bytes. */
+  /** Handles replies in order, up to a turn's worth of bytes and rows. */
   #takeReplies(): void {
     for (let first = this.#replies[0]; first !== undefined; first = this.#replies[0]) {
-      if (this.#takenBytes >= REPLY_BYTES_PER_TURN) return this.#rest();
-      if (first.kind !== "committed" || this.#succeedNext(first)) this.#replies.shift();
-      if (first.kind !== "committed") this.#take(first);
+      if (!this.#mayTakeMore) return this.#rest();
+      if (this.#take(first)) this.#replies.shift();
     }
+  }
+
+  get #mayTakeMore(): boolean {
+    return this.#takenBytes < REPLY_BYTES_PER_TURN && this.#takenRows < ROWS_PER_TURN;
   }
 
   #rest(): void {
@@ -196,6 +206,7 @@ export class WriterClient<Write extends JournalWrite, Facts> {
     setImmediate(() => {
       this.#isResting = false;
       this.#takenBytes = 0;
+      this.#takenRows = 0;
       this.#takeReplies();
     });
   }
@@ -204,11 +215,20 @@ export class WriterClient<Write extends JournalWrite, Facts> {
   #takeAllReplies(): void {
     while (this.#replies.length > 0) {
       this.#takenBytes = 0;
+      this.#takenRows = 0;
       this.#takeReplies();
     }
   }
 
-  #take(reply: Exclude<WriterReply<Facts>, { kind: "committed" }>): void {
+  /** Takes a reply in, or a turn's worth of it. Returns whether that was all of it. */
+  #take(reply: WriterReply<Facts>): boolean {
+    if (reply.kind === "committed") return this.#succeedNext(reply);
+    if (reply.kind === "folded") return this.#foldNext(reply);
+    this.#hear(reply);
+    return true;
+  }
+
+  #hear(reply: Exclude<WriterReply<Facts>, { kind: "committed" | "folded" }>): void {
     switch (reply.kind) {
       case "opened":
         this.journalRows = reply.journalRows;
@@ -228,10 +248,6 @@ export class WriterClient<Write extends JournalWrite, Facts> {
         if (this.#waits) this.stall = undefined;
         this.#tellDamage(reply.code, reply.message);
         this.#failAll(new MeridianError(reply.code, reply.message));
-        break;
-      case "folded":
-        this.journalRows = reply.journalRows;
-        this.#events.onFolded(reply.through);
         break;
       case "ask":
         if (!this.#ended) this.#post({ kind: "heard", through: reply.through });
@@ -299,7 +315,7 @@ export class WriterClient<Write extends JournalWrite, Facts> {
       this.#events.onCommitted?.(reply.facts);
       if (this.#waits) this.#goOn();
     }
-    while (this.#told < reply.count && this.#takenBytes < REPLY_BYTES_PER_TURN) {
+    while (this.#told < reply.count && this.#mayTakeMore) {
       const record = this.#outstanding[this.#settledCount];
       this.#told += 1;
       // An abort from inside a `done` ends them all.
@@ -307,6 +323,7 @@ export class WriterClient<Write extends JournalWrite, Facts> {
       this.#settledCount += 1;
       this.pendingBytes -= record.bytes;
       this.#takenBytes += record.bytes;
+      this.#takenRows += record.rows;
       record.onDurable();
       record.done();
     }
@@ -320,6 +337,14 @@ export class WriterClient<Write extends JournalWrite, Facts> {
     if (this.#told < reply.count) return false;
     this.#told = 0;
     return true;
+  }
+
+  #foldNext({ through, journalRows }: Extract<WriterReply<Facts>, { kind: "folded" }>): boolean {
+    this.journalRows = journalRows;
+    const rowsMax = ROWS_PER_TURN - this.#takenRows;
+    const rows = this.#events.onFolded(through, rowsMax);
+    this.#takenRows += rows;
+    return rows < rowsMax;
   }
 
   #failAll(failure: MeridianError): void {
