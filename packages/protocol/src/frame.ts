@@ -28,6 +28,7 @@ import {
   CONTENT_TYPE_BYTES_MAX,
   EXPIRES_AT_MS_MAX,
   EXTENSION_BYTES_MAX,
+  FRAME_ENTRIES_MAX,
   KEY_BYTES_MAX,
   VALUE_BYTES_MAX,
 } from "./limits.ts";
@@ -143,6 +144,9 @@ export function readFrameHeader(frame: Uint8Array): FrameHeader {
   }
   if (header.after > header.through) {
     throw malformed(`\`through\` at or above ${header.after}`, `${header.through}`);
+  }
+  if (header.count > FRAME_ENTRIES_MAX) {
+    throw malformed(`at most ${FRAME_ENTRIES_MAX} entries in a frame`, `${header.count}`);
   }
   const headerBytes = FRAME_HEADER_BYTES + view.getUint16(2, true);
   if (headerBytes + header.count * ENTRY_HEADER_BYTES > frame.byteLength) {

@@ -53,12 +53,15 @@ export { compareKeys } from "./key-order.ts";
 export { listEntry, type ListedEntry } from "./listed-entry.ts";
 export {
   ATTRIBUTES_BYTES_MAX,
+  BATCH_ENTRIES_MAX,
   COMPARED_ENTRIES_MAX,
   CONTENT_TYPE_BYTES_MAX,
   CURSORS_MAX,
   EXPIRES_AT_MS_MAX,
   EXTENSION_BYTES_MAX,
   FRAME_BYTES_TARGET,
+  FRAME_ENTRIES_MAX,
+  FRAME_ENTRIES_TARGET,
   GREETING_BYTES_MAX,
   KEY_BYTES_MAX,
   MESSAGE_BYTES_MAX,

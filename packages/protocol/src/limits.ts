@@ -29,8 +29,15 @@ export const TEXT_BYTES_MAX: number = 4 * 1024 * 1024;
 /** The largest text message before a greeting has been taken, in bytes. */
 export const GREETING_BYTES_MAX: number = 8 * 1024;
 
-/** Where a sender starts a new frame, in bytes. One entry alone may be larger. */
+/** Where a sender starts a new frame, in bytes and in entries. One entry or batch alone may be larger. */
 export const FRAME_BYTES_TARGET: number = 256 * 1024;
+export const FRAME_ENTRIES_TARGET = 1_024;
+
+/** The most entries of a frame. */
+export const FRAME_ENTRIES_MAX = 16_384;
+
+/** The most entries of a batch that is one commit: others may be in its frame. */
+export const BATCH_ENTRIES_MAX: number = FRAME_ENTRIES_MAX - FRAME_ENTRIES_TARGET;
 
 /** How many ranges a `compare` may ask about. */
 export const RANGES_MAX = 4_096;

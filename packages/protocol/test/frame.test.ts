@@ -206,6 +206,15 @@ describe("a damaged frame", () => {
     }
   });
 
+  it("of more entries than one turn should take in is refused before any of them is looked at", () => {
+    const [most, room] = [16_384, new Uint8Array(16_385 * ENTRY_HEADER_BYTES)];
+    const header = { ...readFrameHeader(frameOf([])), through: 20_000 };
+    const taken = readFrameHeader(assembleFrame({ ...header, count: most }, room));
+    expect(taken.count).toBe(most);
+    const more = assembleFrame({ ...header, count: most + 1 }, room);
+    expect(refusal(() => readFrameHeader(more))).toBe("MALFORMED_MESSAGE");
+  });
+
   it("of which any one byte is any other one decodes or is refused as malformed", () => {
     const frame = frameOf(TYPICAL);
     const answers = new Set<string>();

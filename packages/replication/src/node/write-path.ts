@@ -9,8 +9,10 @@
 import type { Done } from "@meridian/ports";
 import {
   asMeridianError,
+  BATCH_ENTRIES_MAX,
   encodeBlock,
   FRAME_BYTES_TARGET,
+  FRAME_ENTRIES_TARGET,
   entryBytes,
   highestTimeOf,
   isLive,
@@ -72,9 +74,6 @@ export interface WriteNeeds {
 
 /** The largest batch, in bytes of values and keys: its frame must fit into one message, beside a frame's worth of others. */
 const BATCH_BYTES_MAX = VALUE_BYTES_MAX + FRAME_BYTES_TARGET;
-
-/** More keys are not looked up at a time to be sent once more. */
-const RESUBMITTED_MAX = 1_024;
 
 /** What a writer hears once its batch is durable on this node. */
 export interface Receipt {
@@ -189,7 +188,7 @@ export class WritePath {
     let next = start;
     const make = (): readonly Entry[] => {
       const entries: Entry[] = [];
-      const end = Math.min(keys.length, next + RESUBMITTED_MAX);
+      const end = Math.min(keys.length, next + FRAME_ENTRIES_TARGET);
       for (let bytes = 0; next < end && bytes < FRAME_BYTES_TARGET; next += 1) {
         const entry = store.get(keys[next] ?? "");
         if (onComplete !== undefined && isForgotten(entry, store.horizon)) throw forgotten();
@@ -210,14 +209,20 @@ export class WritePath {
     this.#add({ make, isOld: true, released: [], reportApplied: false, done: partDone });
   }
 
-  /** Sends entries with the stamps they have, or what is newer here when their turn comes. */
+  /** Sends entries with the stamps they have, or what is newer here when their turn comes: a frame's worth at a time. */
   offer(entries: readonly Entry[], done: WriteDone): void {
+    const part = entries.slice(0, FRAME_ENTRIES_TARGET);
+    const rest = entries.slice(FRAME_ENTRIES_TARGET);
     const make = (): readonly Entry[] =>
-      entries.map((entry) => {
+      part.map((entry) => {
         const held = this.#context.store.get(entry.key);
         return held !== undefined && replaces(held, entry) ? held : entry;
       });
-    this.#enqueue({ make, isOld: true, released: [], reportApplied: false, done });
+    const partDone: WriteDone = (failure, receipt) => {
+      if (receipt === undefined || rest.length === 0) done(failure, receipt);
+      else this.offer(rest, done);
+    };
+    this.#enqueue({ make, isOld: true, released: [], reportApplied: false, done: partDone });
   }
 
   /** A lower bound of the stamp times of the entries on their way into the outbox; infinite if there are none. */
@@ -316,12 +321,13 @@ export class WritePath {
   #take(): Taken[] {
     const taken: Taken[] = [];
     let written = new Map<string, Entry>();
-    let bytes = 0;
+    let [count, bytes] = [0, 0];
     for (const batch of this.#waiting) {
-      if (bytes >= FRAME_BYTES_TARGET) break;
+      if (bytes >= FRAME_BYTES_TARGET || count >= FRAME_ENTRIES_TARGET) break;
       try {
         const entries = batch.make(written);
         const block = entries.length === 0 ? NO_BYTES : encodeBlock(entries);
+        count += entries.length;
         bytes += block.byteLength;
         taken.push({ batch, entries, block });
       } catch (refusal) {
@@ -338,6 +344,10 @@ export class WritePath {
   #stamp(requests: readonly BatchWrite[], written: Map<string, Entry>): readonly Entry[] {
     const { store, stamps, time } = this.#context;
     const nowMs = time.nowMs();
+    if (requests.length > BATCH_ENTRIES_MAX) {
+      const said = `Expected a batch of at most ${BATCH_ENTRIES_MAX} entries, got ${requests.length}`;
+      throw new MeridianError("VALUE_TOO_LARGE", said);
+    }
     stamps.check(nowMs, requests.length);
     const entries: Entry[] = [];
     let bytes = 0;
