@@ -1,4 +1,4 @@
-/** The README is held to the code: its examples run, and its tables name what there is. */
+/** README.md and REFERENCE.md agree with the code: their examples run, and their tables have all names of the code. */
 import { readFileSync } from "node:fs";
 
 import { ERROR_KINDS, MeridianError } from "@meridian/protocol";
@@ -15,7 +15,9 @@ import {
 } from "../src/index.ts";
 import { TestCluster } from "../src/testing/index.ts";
 
-const README = readFileSync(new URL("../README.md", import.meta.url), "utf8");
+const README = ["../README.md", "../REFERENCE.md"]
+  .map((path) => readFileSync(new URL(path, import.meta.url), "utf8"))
+  .join("\n");
 
 /** The names in the first column of the table under a heading, or of its rows that `of` mentions. */
 function namesIn(head: string, of?: string): string[] {
