@@ -1,4 +1,4 @@
-/** Answers as results: reading what a node says of entries, keys and acknowledgements. */
+/** Turns the answers of nodes into the results of calls: entries, keys and acknowledgements. */
 import { fromBase64 } from "./base64.ts";
 import type { NodeAnswer } from "./caller.ts";
 import { MeridianError } from "@meridian/protocol";
@@ -15,7 +15,7 @@ import type { KeyInfo, RawEntry, Written } from "./call-options.ts";
 import { readJson } from "./problem.ts";
 import { bytesOf, type ReceivedValue } from "./values.ts";
 
-/** A JSON answer, which is what its schema says. Throws `INVALID_BODY` for one that is no JSON, and `INTERNAL` for any other. */
+/** Parses a JSON answer and checks it against its schema. Throws `INVALID_BODY` if it is not JSON, `INTERNAL` if it does not match the schema. */
 export function answerOf<Schema extends GenericSchema>(
   schema: Schema,
   { answer, node }: NodeAnswer,
@@ -24,7 +24,7 @@ export function answerOf<Schema extends GenericSchema>(
   return checkAnswer(schema, readJson(answer, from), from);
 }
 
-/** An entry as it came in an answer: of most, only the value is wanted. */
+/** An entry of an answer. Most callers use the value only. */
 export interface ReceivedEntry extends ReceivedValue {
   readonly etag: unknown;
   readonly expiresAtMs: unknown;
@@ -41,8 +41,8 @@ export function carriedEntryOf({ headers, body }: NodeAnswer["answer"]): Receive
 }
 
 /**
- * The entries of a batch answer that were found, by their keys. They are looked at only as far as they are used: to hold each
- * against its schema takes as long as to parse it.
+ * The found entries of a batch answer, by their keys. Only the members that are used are checked: checking each entry against its
+ * schema takes as long as parsing it.
  */
 export function batchEntriesOf({ answer, node }: NodeAnswer): ReadonlyMap<string, ReceivedEntry> {
   const from = `node ${node.info.id}`;
@@ -58,7 +58,7 @@ export function batchEntriesOf({ answer, node }: NodeAnswer): ReadonlyMap<string
   return found;
 }
 
-/** The entry that JSON describes. */
+/** The entry of a JSON answer. */
 export function describedEntryOf(
   entry: Omit<ReceivedEntry, "bytes" | "text"> & {
     readonly value?: string | undefined;
@@ -86,7 +86,7 @@ function odd(from: string, expected: string): MeridianError {
   return new MeridianError("INTERNAL", said);
 }
 
-/** A received entry as callers get it. */
+/** A received entry as `getRaw` returns it. */
 export function rawEntryOf(entry: ReceivedEntry): RawEntry {
   return {
     value: bytesOf(entry),

@@ -1,7 +1,7 @@
-/** What calls take and what they give. */
+/** The options and results of calls. */
 import type { Acknowledgement, AckLevel } from "@meridian/protocol";
 
-/** What every call takes. */
+/** The options of every call. */
 export interface CallOptions {
   /** Ends the call early; it then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
@@ -9,22 +9,22 @@ export interface CallOptions {
   readonly deadlineMs?: number | undefined;
 }
 
-/** What every write takes. */
+/** The options of every write. */
 export interface WriteOptions extends CallOptions {
-  /** Default `local`. */
+  /** How many nodes must have the write before the call resolves; see `AckLevel`. Default `local`. */
   readonly ack?: AckLevel | undefined;
   /**
-   * How long to wait for that acknowledgement: text with a unit, such as `10s`. Default 5 s, at most 60 s. The
-   * deadline of the call is extended by it unless given.
+   * How long to wait for that acknowledgement: text with a unit, such as `10s`. Default 5 s, at most 60 s. It extends the
+   * deadline of the call unless `deadlineMs` is given.
    */
   readonly timeout?: string | undefined;
   /** The same in milliseconds, instead of `timeout`. */
   readonly timeoutMs?: number | undefined;
-  /** Write only where the node's newest entry has this etag. */
+  /** Write only if the node's newest entry has this etag; otherwise the call rejects with `PRECONDITION_FAILED`. */
   readonly ifMatch?: string | undefined;
 }
 
-/** What `set` takes. */
+/** The options of `set`. */
 export interface SetOptions extends WriteOptions {
   /** How long the value lives: text with a unit, such as `60s` or `15m`. Default: for ever. */
   readonly ttl?: string | undefined;
@@ -32,7 +32,7 @@ export interface SetOptions extends WriteOptions {
   readonly ttlMs?: number | undefined;
   /** Default `application/json`; `application/octet-stream` for a `Uint8Array`. */
   readonly contentType?: string | undefined;
-  /** Write only where the key has no live value on the node. */
+  /** Write only if the key has no live value on the node; otherwise the call rejects with `PRECONDITION_FAILED`. */
   readonly ifAbsent?: boolean | undefined;
 }
 
@@ -42,23 +42,23 @@ export interface SetEntry<In = unknown> extends Pick<SetOptions, "ttl" | "ttlMs"
   readonly value: In;
 }
 
-/** What `keys` takes. `deadlineMs` bounds each page. */
+/** The options of `keys`. `deadlineMs` is the limit of each page. */
 export interface KeysOptions extends CallOptions {
   /** Only keys that begin with this. */
   readonly prefix?: string | undefined;
   /** Only keys after this one. */
   readonly after?: string | undefined;
-  /** How many keys are asked for at once, 1 to 1000. Default 100. */
+  /** How many keys one request asks for, 1 to 1000. Default 100. */
   readonly pageSize?: number | undefined;
 }
 
-/** What `entries` takes. */
+/** The options of `entries`. */
 export interface EntriesOptions extends KeysOptions {
-  /** Whether the values come, too. Default true. */
+  /** Whether the entries have their values. Default true. */
   readonly values?: boolean | undefined;
 }
 
-/** What `update` takes. */
+/** The options of `update`. */
 export interface UpdateOptions
   extends WriteOptions, Pick<SetOptions, "ttl" | "ttlMs" | "contentType"> {
   readonly ifMatch?: undefined;
@@ -68,58 +68,58 @@ export interface UpdateOptions
 export interface RawEntry {
   readonly value: Uint8Array;
   readonly contentType: string;
-  /** Names this version of the value; for `ifMatch`. */
+  /** Identifies this version of the value; pass it as `ifMatch`. */
   readonly etag: string;
-  /** When it stops being live, in milliseconds since the Unix epoch; undefined for never. */
+  /** When the value expires, in milliseconds since the Unix epoch; undefined for never. */
   readonly expiresAtMs: number | undefined;
 }
 
 /** A key with a live value. */
 export interface KeyInfo extends Omit<RawEntry, "value"> {
   readonly key: string;
-  /** The size of the value. */
+  /** The size of the value, in bytes. */
   readonly bytes: number;
 }
 
 /** A key with its live value. */
 export interface EntryInfo<Out> extends KeyInfo {
-  /** Undefined where `values` is false. */
+  /** Undefined if the option `values` is false. */
   readonly value: Out | undefined;
 }
 
-/** An entry that was written. */
+/** The result of a write. */
 export interface Written {
   readonly key: string;
   readonly etag: string;
   readonly expiresAtMs: number | undefined;
 }
 
-/** A value was set. */
+/** The result of `set`. */
 export interface SetResult extends Written {
   readonly acknowledged: Acknowledgement;
 }
 
-/** Values were set, all or none. */
+/** The result of `setMany`. */
 export interface SetManyResult {
   readonly entries: readonly Written[];
   readonly acknowledged: Acknowledgement;
 }
 
-/** A key was deleted. */
+/** The result of `delete`. */
 export interface DeleteResult {
   readonly key: string;
   readonly etag: string;
-  /** Whether the key had a live value; undefined where an earlier attempt without an answer may have deleted it. */
+  /** Whether the key had a live value; undefined if an earlier attempt, which got no answer, may have deleted it. */
   readonly deleted: boolean | undefined;
   readonly acknowledged: Acknowledgement;
 }
 
-/** Keys were deleted. */
+/** The result of `deleteMany`. */
 export interface DeleteManyResult {
   /** The keys that had a live value. */
   readonly deleted: readonly string[];
   readonly acknowledged: Acknowledgement;
 }
 
-/** What `setMany` takes. */
+/** The options of `setMany`. */
 export type SetManyOptions = Omit<WriteOptions, "ifMatch">;

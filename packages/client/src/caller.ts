@@ -1,14 +1,14 @@
 /**
- * One call, over as many nodes and attempts as its deadline allows.
+ * Makes one call by as many attempts at as many nodes as its deadline allows.
  *
- * Each attempt has a budget. A node that is unreachable, hangs, is not ready or is about to stop is left for the
- * next one, and later calls pass it over (`Circuit`). When every node has been tried, the round begins again after a
- * jittered pause that grows, and that is no shorter than the nodes ask for (`Retry-After`).
+ * Each attempt has a time limit. If a node is unreachable, hangs, is not ready or is about to stop, the call goes on with the
+ * next one, and later calls skip the node (`Circuit`). When every node has been tried, the next round begins after a
+ * jittered pause that grows from round to round, and that is no shorter than the nodes' `Retry-After`.
  *
- * What is repeated: reads; and writes without a condition, because they say what the value is to be, not how it
- * changes. Of those, only the *answer* cannot be repeated: errors after an attempt that may have been applied carry
+ * Reads are repeated, and so are writes without a condition, because they give the whole value: applying one twice
+ * leaves the same value. An error after an attempt that may have been applied has
  * `details.mayHaveBeenApplied`. A write with a condition is repeated only while it is certain that no attempt
- * was applied: a second one would be judged by what the first has done. Else it ends with `OUTCOME_UNKNOWN`.
+ * was applied, because the condition of a second attempt would be checked against the result of the first. Otherwise the call ends with `OUTCOME_UNKNOWN`.
  */
 import { MeridianError, type ErrorCode } from "@meridian/protocol";
 import { Backoff, type Random } from "@meridian/runtime";
@@ -48,14 +48,14 @@ export interface NodeAnswer {
   readonly repeated: boolean;
 }
 
-/** What a caller works with. */
+/** The parts that a caller uses. */
 export interface CallerOptions {
   readonly network: Network;
   readonly random: Random;
   readonly pool: NodePool;
   readonly keeper: Keeper;
   readonly opening: Opening;
-  /** Undefined where the caller wants no session guarantees. */
+  /** Undefined with `consistency: "eventual"`. */
   readonly session: Session | undefined;
   readonly attemptMs: number;
   readonly events: Events;
@@ -71,20 +71,20 @@ const NOT_READY: ReadonlySet<ErrorCode> = new Set([
   "NODE_NOT_ADMITTED",
 ]);
 
-/** The part of an attempt's budget after which silence counts against a node although the call ended first. */
+/** If a call ends before its attempt has timed out, the node's silence counts as a failure once this part of the attempt's time limit is over. */
 const TELLING = 0.25;
 
-/** Beyond this size, a node may end the connection for the body's sake, and not because it fails. */
+/** If a larger body gets no answer, the node may have closed the connection because of the body's size, not because it fails. */
 const LARGE_BODY_BYTES = 64 * 1024;
 
-/** How long a node's word of the largest value that it takes is believed: it may be started with another. */
+/** How long the client remembers a node's `--value-bytes-max`, in milliseconds: the node may be restarted with another one. */
 const BOUND_MS = 60_000;
 
-/** Puts requests to nodes. */
+/** Sends requests to nodes. */
 export class Caller {
   readonly #options: CallerOptions;
   readonly #channel = channelOf("call");
-  /** Who answered last. */
+  /** The node that answered last. */
   #served: NamedNode | undefined;
   #underWay = 0;
 
@@ -93,7 +93,7 @@ export class Caller {
   }
 
   /**
-   * Sends a request until a node has answered it. Throws the server's error where that is final, the last one when
+   * Sends a request until a node has answered it. Throws the server's error if it is final, the last error when
    * the deadline is over (`NO_READY_NODE` if no node answered at all), `OUTCOME_UNKNOWN`, or the signal's reason.
    */
   async call(request: NodeRequest, limits: CallLimits): Promise<NodeAnswer> {
@@ -118,7 +118,7 @@ export class Caller {
     return this.#underWay;
   }
 
-  /** Tells of a call once it is over. */
+  /** Publishes a call on the diagnostics channel once it is over. */
   #watched({ method, path }: NodeRequest): (outcome: object) => void {
     const { clock } = this.#options.network;
     const begunAtMs = clock.elapsedMs();
@@ -202,7 +202,7 @@ export class Caller {
       return this.#judge(node, attempt, await this.#ask(node, run), run);
     } catch (cause) {
       if (!(cause instanceof NoAnswer)) throw cause;
-      // The end of a short call says little of the node; of several in a row, it does.
+      // One short call that ends without an answer says little of the node; several in a row do.
       const waitedMs = clock.elapsedMs() - ownLag.lostMs - startMs;
       if (cause.kind !== "cut-short" || waitedMs >= attemptMs * TELLING) {
         this.#options.keeper.failed(node, attempt, {
@@ -226,11 +226,11 @@ export class Caller {
   #isDecided({ kind }: NoAnswer, request: NodeRequest): boolean {
     if (kind !== "broken") return kind !== "cut-short";
     const large = (request.body?.length ?? 0) > LARGE_BODY_BYTES;
-    // While this process stalled, servers will have closed what lay idle, and rightly so.
+    // While this process stalled, servers have closed idle connections, which is not a failure of theirs.
     return !large && !this.#options.network.ownLag.isStalled;
   }
 
-  /** What an answer is to the call: its result, or undefined for the next attempt, or an error that ends it. */
+  /** Decides what an answer means for the call. Returns the result, or undefined if another attempt is needed; throws the error that ends the call. */
   #judge(node: PooledNode, attempt: Attempt, answer: RawAnswer, run: Run): NodeAnswer | undefined {
     const { keeper, network } = this.#options;
     const error = errorOf(answer, `Node ${node.info.id}`);
@@ -240,7 +240,7 @@ export class Caller {
       this.#answered(node);
       return { answer, found, node, repeated: run.mayHaveBeenApplied };
     }
-    // A node whose disk is full serves what it has.
+    // A node whose disk is full still serves reads.
     const serves = answer.status < 500 || !error.retryable || error.code === "STORE_FULL";
     if (serves) keeper.succeeded(node, attempt);
     else {
@@ -253,13 +253,13 @@ export class Caller {
     }
     if (!error.retryable) throw withFacts(run, error);
     note(run, node, error.message);
-    // That a position was not reached says more than what other nodes failed of.
+    // `POSITION_NOT_REACHED` tells the caller more than the failures of other nodes.
     if (run.lastError?.code !== "POSITION_NOT_REACHED") run.lastError = error;
     if (mayHaveStored(answer, error, run.request)) onMaybeApplied(run);
     return undefined;
   }
 
-  /** One request to one node, once that node has reached everything that the session has seen. */
+  /** Sends one request to one node, once that node has reached all positions that the session has seen. */
   async #ask(node: PooledNode, run: Run): Promise<RawAnswer> {
     const { attemptMs, session } = this.#options;
     const budgetMs = attemptMs * (1 + run.unanswered);
@@ -276,7 +276,7 @@ export class Caller {
     return answer;
   }
 
-  /** Whether a node has reached what was seen: a request that gives nothing else away. */
+  /** Asks a node whether it has reached the positions that the session has seen, by a request without other effects. */
   async #probe(node: PooledNode, seen: Seen, budgetMs: number, run: Run): Promise<RawAnswer> {
     try {
       return await this.#send(node, presenceRequest("position"), [seen], budgetMs, run);
@@ -340,7 +340,7 @@ export class Caller {
   }
 }
 
-/** Takes note of the largest value that a node takes. */
+/** Remembers the largest value that a node accepts. */
 function learnBound(
   node: PooledNode,
   request: NodeRequest,
@@ -352,7 +352,7 @@ function learnBound(
   node.valueBytesMax = { bytes, untilMs: nowMs + BOUND_MS };
 }
 
-/** Throws `VALUE_TOO_LARGE` for a value that the node is known not to take: it need not be sent to learn that again. */
+/** Throws `VALUE_TOO_LARGE` for a value that the node is known to refuse, without sending it. */
 function refuseTooLarge(node: PooledNode, run: Run, nowMs: number): void {
   const { method, body } = run.request;
   const bound = node.valueBytesMax;

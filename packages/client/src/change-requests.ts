@@ -1,4 +1,4 @@
-/** Requests that change what a key holds where it is held. */
+/** The requests that change values on the node: touch, pull, delete of many, leases. */
 import { MeridianError } from "@meridian/protocol";
 
 import type { CallOptions, SetManyOptions } from "./call-options.ts";
@@ -15,7 +15,7 @@ import {
 } from "./requests.ts";
 import type { NodeRequest } from "./run.ts";
 
-/** The largest instant that JavaScript can tell, in milliseconds since the Unix epoch. */
+/** The latest instant that a `Date` can hold, in milliseconds since the Unix epoch. */
 const INSTANT_MS_MAX = 8.64e15;
 
 /** What `touch` takes. */
@@ -26,7 +26,7 @@ export interface TouchOptions extends SetManyOptions {
   readonly ttlMs?: number | undefined;
 }
 
-/** The request that has a value live for another time. */
+/** The request that makes a value live for another time to live. */
 export function touchRequest(key: string, options: TouchOptions, deadlineMs: number): Write {
   refuseUnknown("`touch`", options, [...WRITE, "ttl", "ttlMs"]);
   const ttlMs = readSpanMs("ttl", options.ttl, options.ttlMs);
@@ -37,7 +37,7 @@ export function touchRequest(key: string, options: TouchOptions, deadlineMs: num
   return lifeRequest(key, options, deadlineMs, { ttl: `${ttlMs}ms` });
 }
 
-/** The request that has a value live until an instant, or for ever. */
+/** The request that makes a value live until an instant, or for ever. */
 export function expireAtRequest(
   key: string,
   at: Date | number | undefined,
@@ -64,7 +64,7 @@ function lifeRequest(
   return { request: { method: "POST", path: withQuery("/touch", terms), slow }, limits };
 }
 
-/** The request that reads a value and deletes it. Made twice, it would find nothing where the first has found a value. */
+/** The request that reads a value and deletes it. It must not be repeated: the second one finds no value after the first has found one. */
 export function pullRequest(key: string, options: CallOptions, deadlineMs: number): Write {
   refuseUnknown("`pull`", options, CALL);
   const path = withQuery("/pull", new URLSearchParams({ key }));
@@ -92,7 +92,7 @@ export function deleteManyRequests(
   }));
 }
 
-/** The requests which of many keys there are, up to `BATCH_MAX` each. */
+/** The requests that ask which keys have a value, up to `BATCH_MAX` keys each. */
 export function hasManyRequests(keys: readonly string[]): readonly NodeRequest[] {
   return partsOf(keys).map((part) => jsonRequest("/batch/has", { keys: part }));
 }
@@ -104,7 +104,7 @@ function partsOf(keys: readonly string[]): readonly (readonly string[])[] {
   );
 }
 
-/** The request for the lease of a key, which may wait for it for so long. */
+/** The request for the lease of a key. The node waits for the lease for up to `waitMs`. */
 export function leaseRequest(key: string, ttlMs: number, waitMs: number): NodeRequest {
   const query = new URLSearchParams({ key, ttl: `${ttlMs}ms` });
   if (waitMs > 0) query.set("wait", `${waitMs}ms`);

@@ -1,26 +1,26 @@
 /**
- * A circuit breaker: whether requests to one node are worth sending.
+ * A circuit breaker: it decides whether requests are sent to a node.
  *
- *   closed     requests go. One without an answer opens the circuit, as does the node's word that it is not ready
- *              or about to stop, and the third answer in a row that the node failed (a status of 500 or more).
+ *   closed     requests are sent. The circuit opens after one request without an answer, after an answer that the node is not ready
+ *              or about to stop, and after three answers in a row with a status of 500 or more.
  *   open       requests go to other nodes at once. Checks in the background find out when the node is ready again.
- *   half-open  it says that it is ready: one request at a time is tried. Its success closes the circuit, its
+ *   half-open  the node says that it is ready: one request at a time is sent. Its success closes the circuit, its
  *              failure opens it again.
  *
- * What was sent before the circuit opened has no say in it afterwards: ten requests that hang together are one
- * failure, and an answer from before it says nothing of now.
+ * The outcome of a request that was sent before the circuit last opened does not count: ten requests that hang together are one
+ * failure, and an earlier answer does not show the present state of the node.
  */
 
 /** The states of a circuit. */
 export type CircuitState = "closed" | "open" | "half-open";
 
-/** How many answers in a row may tell of a failure inside the node before its circuit opens. */
+/** After so many answers in a row with a status of 500 or more the circuit opens. */
 export const FAILURES_MAX = 3;
 
 /** A request that was sent through a circuit. */
 export interface Attempt {
   readonly trial: boolean;
-  /** How often the circuit had opened before. */
+  /** How often the circuit had opened when the request was sent. */
   readonly openings: number;
 }
 
@@ -32,7 +32,7 @@ export class Circuit {
   #openings = 0;
   #trial = false;
 
-  /** `changed` is told of each new state. */
+  /** `changed` is called with each new state. */
   constructor(changed: (state: CircuitState) => void = () => {}) {
     this.#changed = changed;
   }
@@ -41,12 +41,12 @@ export class Circuit {
     return this.#state;
   }
 
-  /** Whether a request may be sent as things stand. */
+  /** Whether a request may be sent now. */
   get admits(): boolean {
     return this.#state === "closed" || (this.#state === "half-open" && !this.#trial);
   }
 
-  /** A request is sent, admitted or not: with every circuit open, one is tried all the same. */
+  /** Notes that a request is sent. It may be sent without `admits`: if every circuit is open, one node is tried all the same. */
   begin(): Attempt {
     const trial = this.#state === "half-open";
     if (trial) this.#trial = true;
@@ -74,7 +74,7 @@ export class Circuit {
     return true;
   }
 
-  /** The request ended without saying anything of the node. */
+  /** The request ended without showing whether the node works. */
   released(attempt: Attempt): void {
     if (attempt.trial && !this.#isPast(attempt)) this.#trial = false;
   }

@@ -9,17 +9,17 @@ import type { NodePool } from "./node-pool.ts";
 import type { Session } from "./session.ts";
 import { plainShape } from "./shape.ts";
 
-/** What a client is put together from. */
+/** The parts of a client. */
 export interface ClientParts extends KeyspaceParts {
   readonly pool: NodePool;
   readonly directories: Directories;
   readonly session: Session;
   readonly events: Events;
-  /** Ends everything under way. */
+  /** Ends all running calls. */
   readonly closing: AbortController;
 }
 
-/** The client that `connect` returns: all keys, and what is known of the cluster. */
+/** The client that `connect` returns: a keyspace of all keys, with the state of the cluster's nodes. */
 export class Client extends Keyspace<unknown, unknown> {
   readonly #parts: ClientParts;
 

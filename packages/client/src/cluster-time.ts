@@ -2,9 +2,9 @@ import { parseStamp, unixMsOf } from "@meridian/protocol";
 import type { Clock } from "@meridian/runtime";
 
 /**
- * The cluster's time, as far as its answers tell of it: the clock of a browser may be wrong by hours, and then no value would
- * ever seem fresh, or none stale. An entry's etag says when it was made. One that this client wrote was made between the
- * request and its answer; one that it reads was made before the answer.
+ * Estimates the cluster's time from etags, which contain the stamp of an entry. The clock of a browser may be wrong by hours, and
+ * all values would then count as stale, or none. An entry that this client wrote was stamped between the request and its answer; an entry that it
+ * reads was stamped before the answer.
  */
 export class ClusterTime {
   readonly #clock: Clock;
@@ -20,7 +20,7 @@ export class ClusterTime {
     return this.#clock.nowMs() + this.#aheadMs;
   }
 
-  /** Takes note of an entry that was written by a request which left at `sentAtMs`, on the clock's `nowMs`. */
+  /** Learns from the etag of an entry that this client wrote. `sentAtMs` is the clock's `nowMs` when the request was sent. */
   wrote(etag: string | null, sentAtMs: number): void {
     const madeAtMs = madeAtMsOf(etag);
     if (madeAtMs === undefined) return;
@@ -28,7 +28,7 @@ export class ClusterTime {
     this.#atLeast(madeAtMs);
   }
 
-  /** How long ago an entry was made, in milliseconds; 0 where its etag does not say. */
+  /** The age of an entry, in milliseconds; 0 if its etag is not a stamp. */
   ageMsOf(etag: string | null): number {
     const madeAtMs = madeAtMsOf(etag);
     if (madeAtMs === undefined) return 0;
@@ -41,7 +41,7 @@ export class ClusterTime {
   }
 }
 
-/** The millisecond in which an entry was made, by its etag; undefined where that is no stamp. */
+/** The millisecond in which an entry was stamped, by its etag; undefined if the etag is not a stamp. */
 function madeAtMsOf(etag: string | null): number | undefined {
   try {
     return unixMsOf(parseStamp((etag ?? "").replace(/^"(.*)"$/, "$1")).time);

@@ -1,4 +1,4 @@
-/** What a connected client can do. */
+/** The interface of a connected client. */
 import type {
   CallOptions,
   SetEntry,
@@ -20,46 +20,46 @@ import type { Storable, StorableEntry, Stored } from "./storable.ts";
 
 /** A node, and whether this client sends requests to it. */
 export interface KnownNode extends NodeInfo {
-  /** `closed`: yes; `open`: not for now, it failed; `half-open`: one at a time, it says that it is ready again. */
+  /** Whether this client sends requests to the node. `closed`: yes; `open`: no, it failed; `half-open`: one at a time, because it says that it is ready again. */
   readonly circuit: CircuitState;
-  /** How long its answers take, in the mean of the last measurements, in milliseconds; undefined where there are none. */
+  /** The mean round trip of the last measurements, in milliseconds; undefined if there are none. */
   readonly roundTripMs: number | undefined;
 }
 
-/** A client at one moment. */
+/** The state of a client at one moment. */
 export interface ClientStatus {
-  /** The id of the node in use; undefined where none is known. */
+  /** The id of the node in use; undefined if none is known. */
   readonly node: string | undefined;
   readonly nodes: readonly KnownNode[];
   readonly directory: string | undefined;
-  /** Calls to nodes that are under way. */
+  /** How many calls to nodes are running. */
   readonly calls: number;
-  /** Loads of `getOrSet` that are under way. */
+  /** How many loads of `getOrSet` are running. */
   readonly loads: number;
   readonly closed: boolean;
 }
 
 /**
- * A client of a Meridian cluster. It talks to the nearest node; when that one fails, to the next, within two
- * seconds; and goes back once it has been ready again for some time. What this client has written or read, it never sees an older state
- * of, whichever node answers.
+ * A client of a Meridian cluster. It sends requests to the nearest node. When that node fails, it uses the next one within two
+ * seconds, and goes back once the nearest has been ready again for some time. It never sees an older state than it has written or read,
+ * whichever node answers.
  *
- * Every method rejects with a `MeridianError`: that of the server, or `NO_READY_NODE` where no node answered within
- * the deadline, `POSITION_NOT_REACHED` where none had caught up with this client, `INVALID_ARGUMENT`, `INVALID_KEY`,
- * `INVALID_TTL` or `UNKNOWN_OPTION` for what is wrong in the call. Reads, and writes without a condition, are repeated on
+ * Every method rejects with a `MeridianError`: that of the server; `NO_READY_NODE` if no node answered within
+ * the deadline; `POSITION_NOT_REACHED` if none had caught up with this client; `INVALID_ARGUMENT`, `INVALID_KEY`,
+ * `INVALID_TTL` or `UNKNOWN_OPTION` if the call is invalid. Reads, and writes without a condition, are repeated on
  * another node when one gives no answer; an error of a write that may nevertheless have been applied has
  * `details.mayHaveBeenApplied`. A write with a condition that may have been applied is not repeated: `OUTCOME_UNKNOWN`.
  */
 export interface MeridianClient extends Namespace<unknown, unknown> {
   /**
    * The value of `key`, or undefined if it has none: JSON values as they were set, `text/*` as a string, anything else as a
-   * `Uint8Array`. `T` is what the caller knows of it; nothing checks it. Throws `INVALID_BODY` if the stored
+   * `Uint8Array`. `T` is the type that the caller expects; nothing checks it. Throws `INVALID_BODY` if the stored
    * bytes are not what their content type says.
    */
   get<T = unknown>(key: string, options?: CallOptions): Promise<T | undefined>;
   getMany<T = unknown>(keys: Iterable<string>, options?: CallOptions): Promise<Map<string, T>>;
   getOrSet<Value>(key: string, load: Load<Value>, options?: FillOptions): Promise<Stored<Value>>;
-  /** As of every namespace. The value is one that JSON holds without loss, or bytes: a `Map` does not compile. */
+  /** As in every namespace. The value must be one that JSON holds without loss, or bytes: a `Map` does not compile. */
   set<Value>(key: string, value: Value & Storable<Value>, options?: SetOptions): Promise<SetResult>;
   setMany<Entry extends SetEntry>(
     entries: Iterable<Entry & StorableEntry<Entry>>,
@@ -71,8 +71,8 @@ export interface MeridianClient extends Namespace<unknown, unknown> {
     options?: WrapOptions<Args>,
   ): (...args: Args) => Promise<Stored<Value>>;
   /**
-   * The values of the keys that begin with `name` and a colon, as a codec stores them and a schema checks them, both when they are
-   * set and when they are read. Without a codec they are JSON, or bytes.
+   * Returns the namespace of the keys that begin with `name` and a colon. A codec encodes its values, and a schema checks them when they are
+   * set and when they are read. Without a codec, values are JSON or bytes.
    */
   namespace<Schema extends StandardSchema>(
     name: string,
@@ -103,25 +103,25 @@ export interface MeridianClient extends Namespace<unknown, unknown> {
   readonly nodes: readonly KnownNode[];
   /** The URL of the directory that answered last; undefined for a client that asks none. */
   readonly directory: string | undefined;
-  /** Has a listener told of events: `node`, `failover`. Returns the end of that. */
+  /** Calls `listener` for each event `node` (a circuit has changed) or `failover` (another node answers now). Returns a function that ends this. */
   on<Name extends keyof ClientEvents>(
     name: Name,
     listener: (event: ClientEvents[Name]) => void,
   ): () => void;
-  /** The client at this moment, for whoever looks into a program. */
+  /** The state of the client at this moment, for diagnosis. */
   status(): ClientStatus;
   /**
-   * Forgets what this client has seen: the next answer may be older. The way out where a node that alone had
-   * this client's last write is lost, and every other answers `POSITION_NOT_REACHED`.
+   * Forgets what this client has seen: the next answer may be older. Call it if the only node that had
+   * this client's last write is lost, and all others answer `POSITION_NOT_REACHED`.
    */
   forgetPosition(): void;
-  /** Ends calls under way (they reject) and everything in the background. Calling it again does nothing. */
+  /** Ends running calls, which reject with `CLIENT_CLOSED`, and all background work. A second call does nothing. */
   close(): void;
   /** `close`, at the end of the block of an `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** What loads a value that JSON holds, or finds none and gives undefined. */
+/** Loads a value that JSON can hold; returns undefined if there is none. */
 export type Load<Value> = (
   context: LoadContext<Stored<Value>>,
 ) => Awaitable<Value & (Storable<Value> | undefined)>;

@@ -8,15 +8,15 @@ import { readSpanMs, refuseUnknown } from "./options.ts";
 import { checkedKey, checkText } from "./requests.ts";
 import { shapeOf } from "./shape-of.ts";
 
-/** What `namespace` takes, beside a codec and a schema. */
+/** The options of `namespace` besides a codec and a schema. */
 export interface NamespaceTerms<In = never, Out = unknown> {
-  /** How long values live for which nothing else is said: text with a unit. Default: for ever. */
+  /** The default time to live: text with a unit. Default: for ever. */
   readonly ttl?: string | undefined;
   /** The same in milliseconds, instead of `ttl`. */
   readonly ttlMs?: number | undefined;
-  /** What `get` and `getMany` load with what is missing. */
+  /** The loader by which `get` and `getMany` load missing values. */
   readonly load?: Loader<In, Out> | undefined;
-  /** How values are filled for which nothing else is said. */
+  /** The default options of `getOrSet`. */
   readonly fill?: FillOptions | undefined;
 }
 

@@ -38,9 +38,9 @@ export function checkShare(name: string, value: number): number {
 }
 
 /**
- * How long something lasts, as callers write it: text with a unit under `name`, or milliseconds under the same name with
- * `Ms`. Returns milliseconds, or undefined where neither is given. A number without a unit means seconds in some
- * programs and milliseconds in others, so `name` takes none. Throws `INVALID_TTL`, or `INVALID_ARGUMENT` for both.
+ * Reads a duration: text with a unit under `name`, or milliseconds under the same name with
+ * `Ms` at its end. Returns milliseconds, or undefined if neither is given. `name` takes no number without a unit, because that means seconds in
+ * some programs and milliseconds in others. Throws `INVALID_TTL`, or `INVALID_ARGUMENT` if both are given.
  */
 export function readSpanMs(
   name: string,
@@ -58,7 +58,7 @@ export function readSpanMs(
   );
 }
 
-/** What is no number is told as it is, and not as what it would be taken for. */
+/** The value itself if it is not a number, so that the error message shows what was given. */
 function numberOr(value: unknown): number {
   if (typeof value === "number") return value;
   throw new MeridianError("INVALID_TTL", `Expected milliseconds, got \`${String(value)}\``);

@@ -1,23 +1,23 @@
 /**
- * How long answers of a node take to come, in the mean of the last measurements (an exponentially weighted moving average): the
- * nearest node on the map may be the farther one on the network.
+ * The mean round trip to a node (an exponentially weighted moving average): the
+ * nearest node on the map is not always the fastest on the network.
  */
 
 /** The weight of the newest measurement. */
 const NEWEST = 0.3;
 
-/** A node takes precedence over the nearest only if it is faster by so much, in milliseconds, and in the part of the time. */
+/** A node takes precedence over the nearest only if its round trip is shorter by so many milliseconds, and takes at most `LEAD_SHARE` of the time. */
 const LEAD_MS = 20;
 const LEAD_SHARE = 0.7;
 
-/** It keeps it for as long as it is faster by so much. */
+/** It keeps the precedence while its round trip takes at most this part of the nearest node's. */
 const KEEP_SHARE = 0.9;
 
 /** The round trips to one node. */
 export class RoundTrips {
   #meanMs: number | undefined;
 
-  /** In milliseconds; undefined where none has been measured. */
+  /** In milliseconds; undefined if none has been measured. */
   get meanMs(): number | undefined {
     return this.#meanMs;
   }
@@ -27,7 +27,7 @@ export class RoundTrips {
   }
 }
 
-/** Whether answers of `other` come so much faster than those of `nearest` that it takes precedence; `has` says that it does. */
+/** Whether `other` takes precedence over `nearest` because it is faster. `has`: whether it has the precedence now. */
 export function isFaster(other: RoundTrips, nearest: RoundTrips, has: boolean): boolean {
   const [otherMs, nearestMs] = [other.meanMs, nearest.meanMs];
   if (otherMs === undefined || nearestMs === undefined) return false;

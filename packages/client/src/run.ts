@@ -1,18 +1,18 @@
-/** What is kept of one call while it goes from node to node, and the errors that it may end with. */
+/** The state of one call over all its attempts, and the errors that it may end with. */
 import { MeridianError, type ErrorDetails } from "@meridian/protocol";
 import type { Backoff } from "@meridian/runtime";
 
 import type { RawAnswer, Request } from "./exchange.ts";
 import type { PooledNode } from "./node-pool.ts";
 
-/** A request to whichever node serves it. */
+/** A request that any node may answer. */
 export interface NodeRequest {
   readonly method: Request["method"];
   /** Path and query. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
-  /** It may rightly take longer than an attempt's budget: the node is asked for signs of life meanwhile. */
+  /** The request may take longer than an attempt's time limit, such as one that waits for acknowledgements. Meanwhile the client checks that the node still answers. */
   readonly slow?: boolean;
   /** A write that is applied only if a condition holds. */
   readonly conditional?: boolean;
@@ -24,16 +24,16 @@ export interface CallLimits {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** How far one call has come. */
+/** The state of one call. */
 export interface Run {
   readonly request: NodeRequest;
   readonly limits: CallLimits;
   readonly signal: AbortSignal;
   readonly endMs: number;
   readonly pauses: Backoff;
-  /** What has gone wrong, each thing once. */
+  /** The failures so far, each one once. */
   readonly failures: { readonly node: string; readonly reason: string }[];
-  /** Attempts without an answer. Each later attempt gets a larger budget: it may be an ocean away. */
+  /** How many attempts got no answer. Each later attempt gets more time, because the node may be far away. */
   unanswered: number;
   /** Whether any node has been asked. */
   asked: boolean;
@@ -41,10 +41,10 @@ export interface Run {
   lastError: MeridianError | undefined;
 }
 
-/** How many failures an error tells of. */
+/** How many failures an error lists at most. */
 const FAILURES_MAX = 10;
 
-/** Takes note that an attempt may have been applied. Throws where the call must not be repeated then. */
+/** Notes that an attempt may have been applied. Throws `OUTCOME_UNKNOWN` if the call must not be repeated then. */
 export function onMaybeApplied(run: Run): void {
   run.mayHaveBeenApplied = true;
   if (run.request.conditional !== true) return;
@@ -52,7 +52,7 @@ export function onMaybeApplied(run: Run): void {
   throw withFacts(run, new MeridianError("OUTCOME_UNKNOWN", message, { cause: run.lastError }));
 }
 
-/** Whether a node that answers with an error may all the same have stored the write. */
+/** Whether a node that answers with an error may have stored the write all the same. */
 export function mayHaveStored(
   answer: RawAnswer,
   error: MeridianError,
@@ -63,7 +63,7 @@ export function mayHaveStored(
   return answer.status === 500 || isOverloaded || error.details?.["mayHaveBeenApplied"] === true;
 }
 
-/** Takes note of what went wrong at a node. */
+/** Adds a failure of a node. */
 export function note(run: Run, node: PooledNode, reason: string): void {
   const known = run.failures.some((one) => one.node === node.info.id && one.reason === reason);
   if (known) return;
@@ -79,14 +79,14 @@ export function giveUp(run: Run): MeridianError {
   return withFacts(run, new MeridianError("NO_READY_NODE", message));
 }
 
-/** The error of a call that is not worth its deadline: every circuit is open, and no node says that it is ready. */
+/** The error of a call that fails before its deadline: every circuit is open, and no node says that it is ready. */
 export function outOfService(run: Run, nodes: readonly PooledNode[]): MeridianError {
   for (const node of nodes) if (node.lastFailure !== "") note(run, node, node.lastFailure);
   const message = `Expected a node whose circuit is not open, got none (${toldBy(run)})`;
   return withFacts(run, new MeridianError("NO_READY_NODE", message));
 }
 
-/** An error, and what this call went through before. */
+/** The error with the earlier failures of this call in its details. */
 export function withFacts(run: Run, error: MeridianError): MeridianError {
   const details: Record<string, unknown> = { ...error.details };
   let { message } = error;
@@ -107,7 +107,7 @@ function isRead(request: NodeRequest): boolean {
   return request.method === "GET" || request.path === "/batch/get";
 }
 
-/** The error of a wait that ended before the request that others wait for, too. */
+/** The error of a call whose deadline is over while it waits for a request that it shares with other calls. */
 export function giveUpWaiting({ deadlineMs }: CallLimits): MeridianError {
   const message = `Expected an answer within ${Math.round(deadlineMs)} ms, got none`;
   return new MeridianError("NO_READY_NODE", message);

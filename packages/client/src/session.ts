@@ -1,40 +1,41 @@
 /**
- * What this client has seen, so that no later answer is older: read-your-writes and monotonic reads, across
+ * The positions that this client has seen, so that no later answer is older: read-your-writes and monotonic reads, across
  * nodes and across directories.
  *
- * Every answer carries its node's position: a place in the log of the directory that the node is attached to. A node
- * never goes back behind its own, so its latest position says it all; what another node is asked must have
- * reached every position of *other* nodes. Once it has answered a request that presented them, its own position
- * stands for them and they are forgotten: as a rule the client holds one.
+ * Every answer carries its node's position: a place in the log of the directory that the node is connected to. A node
+ * never goes back behind its own position. So a request to a node must carry the positions of all *other* nodes; once the
+ * node has answered it, the node's own position implies them and they are dropped. As a rule the client keeps one position.
  *
- * That holds within one log. A position in another log says nothing of the first one's entries, so what was seen
- * in other logs is kept beside a node's position: the node itself has reached it and is not asked again, any other
- * node is. So nothing is lost when nodes move from one directory to another, each at a time of its own.
+ * For example, the client has position 5 of A, and asks B with it. B answers with position 9, which implies 5: the client keeps 9 of B alone.
+ *
+ * That holds within one log. A position in another log implies nothing about the entries of the first. So the positions
+ * in other logs are kept beside a node's own: requests to that node do not carry them, because it has reached them; requests to other
+ * nodes do. So nothing is lost while nodes move from one directory to another one by one.
  */
 import { formatPosition, parsePosition, type Position } from "@meridian/protocol";
 
-/** A position token and the node that vouches for it. */
+/** A position token and the node that sent it. */
 export interface Seen {
   readonly node: string;
   readonly token: string;
 }
 
-/** What is known to have been reached by one node. */
+/** The positions that one node is known to have reached. */
 interface Reached {
   /** The node's own position. */
   latest: Position;
-  /** What was seen in other logs, the newest last. Invariant: at most one for a log and a database. */
+  /** The positions in other logs, the newest last. Invariant: at most one for each log and incarnation. */
   readonly elsewhere: Position[];
 }
 
-/** How many positions of other logs are kept for a node: logs change as rarely as directories die. */
+/** How many positions in other logs are kept for a node. A new log is rare: it comes with a new directory. */
 const ELSEWHERE_MAX = 8;
 
-/** The positions that a client has seen. Invariant: one node vouches for each. */
+/** The positions that a client has seen. Invariant: each belongs to one node. */
 export class Session {
   readonly #reached = new Map<string, Reached>();
 
-  /** What `node` must have reached before it may answer: the positions of others, else its own. */
+  /** The positions that a request to `node` must carry: those of the other nodes; if there are none, its own. */
   toPresent(node: string): readonly Seen[] {
     const others = [...this.#reached].filter(([from]) => from !== node);
     const seen = others.flatMap(([from, { latest, elsewhere }]) =>
@@ -45,13 +46,13 @@ export class Session {
     return [{ node, token: formatPosition(own.latest) }];
   }
 
-  /** Takes note of the position in an answer of `node` to a request that presented `presented`. */
+  /** Notes the position in an answer of `node` to a request that carried `presented`. */
   note(node: string, token: string, presented: readonly Seen[]): void {
     let position: Position;
     try {
       position = parsePosition(token);
     } catch {
-      // A newer node's token of another form: without it, the older positions go on being presented.
+      // The token of a newer version of Meridian: the client keeps sending the older positions.
       return;
     }
     const own = this.#own(node, position);
@@ -69,7 +70,7 @@ export class Session {
     this.#reached.clear();
   }
 
-  /** Takes note of a node's own position. Answers may arrive in another order than they were given. */
+  /** Notes a node's own position. Answers may arrive in another order than the node sent them. */
   #own(node: string, position: Position): Reached {
     const own = this.#reached.get(node);
     if (own === undefined) {
@@ -85,7 +86,7 @@ export class Session {
     return own;
   }
 
-  /** Removes a position that was presented, if it is still held: it may have moved on since the request left. */
+  /** Removes a position that a request carried, unless a later one has replaced it since the request was sent. */
   #take(seen: Seen): Position | undefined {
     const reached = this.#reached.get(seen.node);
     if (reached === undefined) return undefined;

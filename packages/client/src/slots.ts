@@ -12,12 +12,12 @@ export interface SlotPatience {
 }
 
 /**
- * The bound on requests under way at one node, and the queue before it: thousands of sockets at once are slower than
- * a few, and a node that is asked by all of them looks silent.
+ * Bounds the running requests to one node, and queues the others: thousands of sockets at once are slower than
+ * a few, and the node's answers to them would take so long that it looks silent.
  */
 export class Slots {
   #free: number = SLOTS;
-  /** Who waits, in the order of coming. */
+  /** The waiting calls, in the order in which they came. */
   readonly #queue = new Set<(granted: boolean) => void>();
 
   /** How many requests are under way. */
@@ -49,8 +49,8 @@ export class Slots {
   }
 
   /**
-   * Gives a slot back: whoever waits longest has it. A turn later: so long does Node.js's `fetch` take the connection for
-   * busy whose answer has just ended, and opens another for whoever asks sooner.
+   * Gives a slot back; the call that has waited longest gets it, one turn of the event loop later: until then Node.js's `fetch` counts the connection of
+   * the ended answer as busy, and would open another one.
    */
   give(): void {
     inNextTurn(() => {
@@ -60,7 +60,7 @@ export class Slots {
     });
   }
 
-  /** Sends everyone away who waits: the node has failed. */
+  /** Ends all waits without a slot, because the node has failed. */
   dismiss(): void {
     for (const settle of this.#queue) settle(false);
   }

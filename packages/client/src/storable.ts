@@ -1,4 +1,4 @@
-/** Which types JSON holds, and what comes back of them. What no type says is checked when a value is set. */
+/** Types: the values that JSON holds, and the values that are read back. What types cannot express is checked when a value is set. */
 
 type Scalar = string | number | boolean | null;
 

@@ -9,7 +9,7 @@ import { pause } from "./pause.ts";
 import { limitsOf, setRequest } from "./requests.ts";
 import type { Shape } from "./shape.ts";
 
-/** What is changed, and how. */
+/** One `update`: the key, the function and the limits. */
 export interface Change<In, Out> {
   /** The whole key, which was checked. */
   readonly key: string;
@@ -17,11 +17,11 @@ export interface Change<In, Out> {
   readonly change: (current: Out | undefined) => In | undefined | Promise<In | undefined>;
 }
 
-/** How long the first pause is after somebody else was faster; each later one may be twice as long. */
+/** The first pause after another write came between, in milliseconds; each later one may be twice as long. */
 const PAUSE_MS = 5;
 const PAUSE_MS_MAX = 500;
 
-/** Reads, changes and sets, and does so again where somebody else has set the key meanwhile, until the deadline. */
+/** Reads the value, changes it and stores it; repeats this if another write came between, until the deadline. */
 export async function update<In, Out>(
   parts: KeyspaceParts,
   { key, shape, change }: Change<In, Out>,
@@ -54,7 +54,7 @@ export async function update<In, Out>(
   }
 }
 
-/** What is left of the life of what is there, where the caller names none. */
+/** The remaining time to live of the present value, if the caller gives none. */
 function keptTtlMs(
   held: ReceivedEntry | undefined,
   { ttl, ttlMs }: UpdateOptions,

@@ -1,18 +1,18 @@
-/** Functions and methods whose results are kept. */
+/** Functions and methods whose results are cached. */
 import { MeridianError } from "@meridian/protocol";
 
 import type { FillOptions } from "./fill/fill-options.ts";
 import { stableJsonOf } from "./json-value.ts";
 
-/** What `wrap` takes. */
+/** The options of `wrap`. */
 export interface WrapOptions<Args extends unknown[]> extends FillOptions {
   /** Makes the rest of the key from the arguments. Default: their JSON, the members of objects in order. */
   readonly key?: ((...args: Args) => string) | undefined;
 }
 
-/** What `cached` takes. */
+/** The options of `cached`. */
 export interface CachedOptions<This, Args extends unknown[]> extends FillOptions {
-  /** What keys begin with. Default: the names of class and method; give one where code is minified. */
+  /** The prefix of the keys. Default: the names of class and method; give a name if the code is minified. */
   readonly name?: string | undefined;
   /** Makes the rest of the key from the arguments; `this` is the object. Default: the JSON of the arguments. */
   readonly key?: ((this: This, ...args: Args) => string) | undefined;
@@ -23,7 +23,7 @@ interface Filled {
   getOrSet(key: string, load: () => never, options?: FillOptions): Promise<unknown>;
 }
 
-/** The key of a call. Throws `INVALID_KEY` where the key function gives no text. */
+/** The key of a call. Throws `INVALID_KEY` if the key function does not return text. */
 export function keyOfCall<Args extends unknown[]>(
   name: string,
   args: Args,
@@ -39,8 +39,8 @@ export function keyOfCall<Args extends unknown[]>(
 }
 
 /**
- * A decorator of methods, by the standard: the results of the method are kept in `cache`, under a key of its arguments. The method
- * it makes gives a promise.
+ * A standard decorator of methods: the results of the method are stored in `cache`, under a key made of its arguments. The decorated method
+ * returns a promise.
  *
  *     class Users {
  *       @cached(cache, { ttl: "15m" })

@@ -1,5 +1,5 @@
 /**
- * JSON with what JSON lacks. A value that it lacks stands as an object with one member, whose name begins with `$`:
+ * Extends JSON by types that JSON lacks. Such a value is encoded as an object with one member, whose name begins with `$`:
  *
  *   {"$Date":"2026-01-01T00:00:00.000Z"}   {"$BigInt":"12"}   {"$Number":"NaN"}   {"$undefined":0}
  *   {"$Map":[[key,value],…]}   {"$Set":[value,…]}   {"$Uint8Array":"base64"}, and so every typed array, its numbers little-endian

@@ -1,6 +1,6 @@
 /** Schemas by the Standard Schema, version 1, as valibot, zod and others make them (https://standardschema.dev). */
 
-/** A schema that checks what is `In` and makes `Out` of it. */
+/** A schema that checks a value of type `In` and returns one of type `Out`. */
 export interface StandardSchema<In = unknown, Out = In> {
   readonly "~standard": {
     readonly version: 1;
@@ -10,24 +10,24 @@ export interface StandardSchema<In = unknown, Out = In> {
   };
 }
 
-/** What a schema makes of a value, or what is wrong with it. */
+/** The result of a check: a value, or the issues. */
 export interface SchemaOutcome<Out> {
   readonly value?: Out;
   readonly issues?: readonly SchemaIssue[] | undefined;
 }
 
-/** What is wrong with a value, and where. */
+/** One problem of a value, and its place in the value. */
 export interface SchemaIssue {
   readonly message: string;
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
-/** What a schema takes. */
+/** The type of the values that a schema accepts. */
 export type SchemaIn<Schema extends StandardSchema> = NonNullable<
   Schema["~standard"]["types"]
 >["input"];
 
-/** What a schema makes of it. */
+/** The type of the values that a schema returns. */
 export type SchemaOut<Schema extends StandardSchema> = NonNullable<
   Schema["~standard"]["types"]
 >["output"];

@@ -1,66 +1,66 @@
-/** What `getOrSet` takes, and how it is read. */
+/** The options of `getOrSet`, and how they are read. */
 import { MeridianError } from "@meridian/protocol";
 
 import type { CallOptions } from "../call-options.ts";
 import { checkMs, checkShare, readSpanMs, refuseUnknown } from "../options.ts";
 import { checkContentType } from "../requests.ts";
 
-/** What `getOrSet` takes. */
+/** The options of `getOrSet`. */
 export interface FillOptions extends CallOptions {
   /** How long after it was written a value is fresh: text with a unit. Default: as long as it lives. */
   readonly ttl?: string | undefined;
   /** The same in milliseconds, instead of `ttl`. */
   readonly ttlMs?: number | undefined;
-  /** So long beyond its `ttl`, a value is given at once and loaded anew behind the call: text with a unit. Default: not at all. */
+  /** For so long after its `ttl`, a stale value is returned at once and loaded anew in the background: text with a unit. Default: not at all. */
   readonly staleWhileRevalidate?: string | undefined;
   readonly staleWhileRevalidateMs?: number | undefined;
-  /** So long beyond its `ttl`, a value is given where a load fails or takes too long: text with a unit. Default: not at all. */
+  /** For so long after its `ttl`, a stale value is returned if its load fails or takes too long: text with a unit. Default: not at all. */
   readonly staleIfError?: string | undefined;
   readonly staleIfErrorMs?: number | undefined;
-  /** How long it is remembered that `load` found nothing (`undefined`): text with a unit. Default: not at all. */
+  /** For how long the client stores that `load` returned `undefined`: text with a unit. Default: not at all. */
   readonly negativeTtl?: string | undefined;
   readonly negativeTtlMs?: number | undefined;
-  /** From this part of its `ttl` on, 0 to 1, a fresh value is loaded anew behind the call. Default: not at all. */
+  /** After this part of its `ttl`, 0 to 1, a fresh value is loaded anew in the background. Default: not at all. */
   readonly earlyRefresh?: number | undefined;
-  /** The part of the `ttl`, 0 to 1, by which values may go stale earlier, each at its own time. Default 0. */
+  /** Each value becomes stale earlier by a random part of its `ttl`, up to this one, 0 to 1. Default 0. */
   readonly jitter?: number | undefined;
-  /** After so many milliseconds of loading a stale value is given, if there is one that `staleIfError` allows. Default: none. */
+  /** If a load takes more than so many milliseconds, a stale value that `staleIfError` allows is returned. Default: none. */
   readonly softTimeoutMs?: number | undefined;
-  /** After so many milliseconds a load is given up: 1 to 600 000. Default 10 000. */
+  /** If a load takes more than so many milliseconds, 1 to 600 000, it is aborted with `LOAD_TIMEOUT`. Default 10 000. */
   readonly hardTimeoutMs?: number | undefined;
-  /** Among whom a value is loaded once: the callers in this `process` (default), or all processes that use the same node. */
+  /** Who shares one load: the calls in this `process` (default), or with `region` all processes that use the same node. */
   readonly lock?: "process" | "region" | undefined;
   /** As in `set`. */
   readonly contentType?: string | undefined;
 }
 
-/** What a loader is given. */
+/** The argument of a loader. */
 export interface LoadContext<Out> {
   readonly key: string;
-  /** Aborts when nobody wants the value any more, at `hardTimeoutMs`, and when the client is closed. */
+  /** Aborts when no call waits for the value any more, after `hardTimeoutMs`, and when the client is closed. */
   readonly signal: AbortSignal;
   /** The value that is no longer fresh, if there is one. */
   readonly stale: Out | undefined;
 }
 
-/** Loads a value; undefined where there is none. */
+/** Loads a value; returns undefined if there is none. */
 export type Loader<In, Out> = (
   context: LoadContext<Out>,
 ) => In | undefined | Promise<In | undefined>;
 
-/** How a value is to be had. Durations in milliseconds. */
+/** The checked options of one `getOrSet`. Durations in milliseconds. */
 export interface FillPlan {
   /** Infinity: as long as the value lives. */
   readonly freshMs: number;
   readonly staleMs: number;
   readonly staleIfErrorMs: number;
   readonly negativeMs: number | undefined;
-  /** From which part of its time on a fresh value is loaded anew; Infinity for none. */
+  /** The part of `freshMs` after which a fresh value is loaded anew; Infinity for never. */
   readonly earlyRefresh: number;
   readonly jitter: number;
   readonly softMs: number | undefined;
   readonly hardMs: number;
-  /** Whether the processes of a region take turns. */
+  /** Whether the processes that use the same node share one load, by a lease. */
   readonly regional: boolean;
   readonly contentType: string | undefined;
 }

@@ -2,7 +2,7 @@ import { followAbort } from "../follow-abort.ts";
 import { orAborted } from "../or-aborted.ts";
 import type { ReceivedValue } from "../values.ts";
 
-/** One load of a key, and who waits for it. It is given up when nobody does any more, unless it goes on behind the calls. */
+/** One load of a key, and the calls that wait for it. When no call waits any more, the load is aborted, unless it was detached. */
 export class Fill {
   readonly #controller = new AbortController();
   readonly #result: Promise<ReceivedValue | undefined>;
@@ -21,7 +21,7 @@ export class Fill {
       this.#settled = true;
       unfollow();
     });
-    // Whoever waits is told; a load that goes on behind the calls may fail.
+    // Calls that wait get the error; the failure of a detached load must not be an unhandled rejection.
     this.#result.catch(() => {});
   }
 
@@ -30,7 +30,7 @@ export class Fill {
     return this.#settled || this.#controller.signal.aborted;
   }
 
-  /** Lets it go on when nobody waits. */
+  /** Lets the load continue in the background when no call waits. */
   detach(): void {
     this.#detached = true;
   }

@@ -1,14 +1,14 @@
 /**
- * `getOrSet`: a value from the cluster, else from a loader, whose value is then stored.
+ * `getOrSet`: returns a value from the cluster, or from a loader, whose value is then stored.
  *
- * How fresh an entry is, its reader decides: it is fresh for `ttl` from when it was written, which its etag says. A stale value is
- * kept by nothing more than a longer life: it is written with the `ttl` and the time for which stale values are given.
+ * The reader decides how fresh an entry is: it is fresh for `ttl` from when it was written, which its etag says. To keep stale values,
+ * an entry is written with a longer time to live: `ttl` plus the time for which stale values are allowed.
  *
- * Of all calls for a key in this process, one loads; the others wait for what it gives. A call that has read before a load ended, and
- * found nothing, reads again, so that none loads twice what was there to be read.
+ * Of all calls for a key in this process, one loads; the others wait for its value. If a call has read and found no value before a load
+ * ended, it reads again, so that it does not load what the other load has stored.
  *
- * What is loaded is stored only if the entry is still the one that was read: a value that somebody has set meanwhile is newer
- * than what was loaded before. Whatever becomes of that, the value is given.
+ * A loaded value is stored only if the entry is still the one that was read: a value that another program has set meanwhile is newer.
+ * The call returns the loaded value in any case.
  */
 import { MeridianError } from "@meridian/protocol";
 
@@ -28,7 +28,7 @@ import { fillPlanOf, type FillOptions, type FillPlan, type Loader } from "./fill
 import { acquireLease, releaseLease } from "./region-lease.ts";
 import { freshnessOf, type Freshness } from "./freshness.ts";
 
-/** What fills go through. */
+/** The parts that fills use. */
 export interface FillsOptions {
   readonly caller: Caller;
   readonly reads: Reads;
@@ -41,11 +41,11 @@ export interface FillsOptions {
   readonly deadlineMs: number;
 }
 
-/** What is wanted, and where it comes from. */
+/** One `getOrSet`: the key, the loader and the shape of values. */
 export interface FillRequest<In, Out> {
   /** The whole key, which was checked. */
   readonly key: string;
-  /** What the loader knows it by. */
+  /** The key that the loader gets. */
   readonly name: string;
   readonly load: Loader<In, Out>;
   readonly shape: Shape<In, Out>;
@@ -54,7 +54,7 @@ export interface FillRequest<In, Out> {
 /** A key that is asked for. */
 interface AskedKey {
   calls: number;
-  /** How many loads have stored something since it is asked for. */
+  /** How many loads have stored a value since the first of the present calls. */
   stored: number;
   fill: Fill | undefined;
 }
@@ -66,7 +66,7 @@ interface Held {
   readonly freshness: Freshness;
 }
 
-/** What a read told: an entry, nothing, or that no node answers. */
+/** The result of a read: an entry, undefined for none, or `unreachable` if no node answers. */
 type Look = Held | undefined | "unreachable";
 
 /** How often a key is read again because it was stored meanwhile. */
@@ -201,7 +201,7 @@ export class Fills {
         const { deadlineMs } = this.#options;
         const now = await this.#read(key, plan, { deadlineMs, signal });
         if (isUsable(now) && now.etag !== held?.etag) return now.entry;
-        // Who has it still has outlived its own time, or is of another mind about how long that is.
+        // The other process still holds the lease after `hardTimeoutMs`; it may have a longer one.
         if (id !== null || clock.elapsedMs() >= endMs) {
           return await this.#fill(asked, request, plan, now, signal);
         }
@@ -252,7 +252,7 @@ export class Fills {
     }
   }
 
-  /** Stores what was loaded, or takes away what is no more. Never throws: the value is given all the same. */
+  /** Stores the loaded value, or deletes the entry if the loader found none. Never throws: the call returns the value in any case. */
   async #store(
     key: string,
     value: EncodedValue | undefined,
@@ -271,7 +271,7 @@ export class Fills {
           : setRequest(key, value ?? ABSENT, { ...condition, ttlMs, signal }, deadlineMs);
       await write({ request, limits });
     } catch {
-      // Somebody has set another value, or no node takes this one.
+      // Another program has set a value, or no node takes this one.
     }
   }
 
@@ -301,7 +301,7 @@ function livingMs({ freshMs, staleMs, staleIfErrorMs }: FillPlan): number | unde
   return freshMs === Infinity ? undefined : freshMs + Math.max(staleMs, staleIfErrorMs);
 }
 
-/** Whether something went wrong that no stale value ought to hide. */
+/** Whether the error must reach the caller although there is a stale value. */
 function isOurs(cause: unknown): boolean {
   if (!(cause instanceof MeridianError)) return false;
   return cause.code === "INVALID_ARGUMENT" || cause.code === "CLIENT_CLOSED";

@@ -1,12 +1,12 @@
 import type { FillPlan } from "./fill-options.ts";
 
 /**
- * How an entry may be used. `fresh`: as it is. `refresh`: as it is, and loaded anew behind the call. `fallback`: only where a load
+ * How an entry may be used. `fresh`: as it is. `refresh`: as it is, and loaded anew in the background. `fallback`: only if a load
  * fails. `old`: not at all.
  */
 export type Freshness = "fresh" | "refresh" | "fallback" | "old";
 
-/** How an entry may be used that was made so long ago. */
+/** How an entry that was written `ageMs` ago may be used. */
 export function freshnessOf(plan: FillPlan, etag: string, ageMs: number): Freshness {
   const { freshMs, staleMs, staleIfErrorMs, earlyRefresh, jitter } = plan;
   if (freshMs === Infinity) return "fresh";
@@ -16,7 +16,7 @@ export function freshnessOf(plan: FillPlan, etag: string, ageMs: number): Freshn
   return ageMs < untilMs + staleIfErrorMs ? "fallback" : "old";
 }
 
-/** A number from 0 to 1 that is the same for everybody who knows the etag (FNV-1a). */
+/** A number from 0 to 1 computed from the etag, so that all readers get the same (FNV-1a). */
 function shareOf(etag: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < etag.length; index += 1) {

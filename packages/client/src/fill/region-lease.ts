@@ -7,15 +7,15 @@ import { leaseRequest, releaseRequest } from "../change-requests.ts";
 /** The longest time for which a node lets a client wait for a lease, in milliseconds. */
 const WAIT_MS_MAX = 10_000;
 
-/** What leases go through. */
+/** The parts that leases use. */
 export interface RegionLeaseOptions {
   readonly caller: Caller;
   readonly deadlineMs: number;
 }
 
 /**
- * Asks a node for the lease of a key. Gives its id; null if another process has loaded the key meanwhile, or does so still after the
- * wait; undefined if no node can tell.
+ * Asks a node for the lease of a key. Resolves to the lease's id; null if another process has loaded the key meanwhile, or still holds the lease after the
+ * wait; undefined if no node answers.
  */
 export async function acquireLease(
   { caller, deadlineMs }: RegionLeaseOptions,
@@ -35,7 +35,7 @@ export async function acquireLease(
   }
 }
 
-/** Gives a lease back, behind the call. One that does not arrive ends by itself. */
+/** Gives a lease back in the background. If the request fails, the lease ends by itself. */
 export function releaseLease(
   { caller, deadlineMs }: RegionLeaseOptions,
   key: string,

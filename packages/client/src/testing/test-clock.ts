@@ -6,7 +6,7 @@ interface Timer {
   readonly callback: () => void;
 }
 
-/** Time that stands still until it is told to pass. It begins on 2030-01-01. */
+/** A clock that stands still until `advance`. It begins on 2030-01-01. */
 export class TestClock implements Clock {
   readonly #startMs = Date.UTC(2030, 0, 1);
   #elapsedMs = 0;
@@ -30,8 +30,8 @@ export class TestClock implements Clock {
   }
 
   /**
-   * Has time pass: text with a unit, such as `61s`, or milliseconds. What is due meanwhile happens at its moment and in its order,
-   * and what comes of it, before time passes on. Throws `INVALID_TTL`.
+   * Advances the clock by text with a unit, such as `61s`, or milliseconds. Each timer that is due runs at its time and in order,
+   * with the promises that it resolves, before the clock goes on. Throws `INVALID_TTL`.
    */
   async advance(span: string | number): Promise<void> {
     const spanMs = typeof span === "number" ? span : parseTtlMs(span);

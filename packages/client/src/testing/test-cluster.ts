@@ -14,7 +14,7 @@ export interface TestClusterOptions {
   readonly nodes?: number | undefined;
 }
 
-/** What a client of a test cluster may be told: all that `connect` takes but where it connects to. */
+/** The options of a client of a test cluster: those of `connect`, except the ones that say where to connect. */
 export type TestConnectOptions = Omit<
   ConnectOptions,
   "directory" | "location" | "nodes" | "seeds" | "fetch" | "clock" | "random"
@@ -22,7 +22,7 @@ export type TestConnectOptions = Omit<
 
 /**
  * A cluster in memory, for the tests of programs that use a cache: its clients are the real ones, and it needs no network. Its time
- * stands still until `clock.advance`; `nodes` have faults on demand. What one node takes, all have at once.
+ * stands still until `clock.advance`; `nodes` have faults on demand. A write to one node is on all nodes at once.
  */
 export class TestCluster {
   readonly clock: TestClock = new TestClock();
@@ -36,7 +36,7 @@ export class TestCluster {
     this.nodes = Array.from({ length }, (_, index) => new TestNode(`node-${index + 1}`, data));
   }
 
-  /** A client of the cluster: of its own process, as far as the cluster can tell. */
+  /** Makes a client of the cluster, which looks like one of a separate process. */
   async connect(options: TestConnectOptions = {}): Promise<MeridianClient> {
     const client = await connect({
       ...options,

@@ -26,7 +26,7 @@ interface Lease {
   readonly end: () => void;
 }
 
-/** What all nodes of a test cluster hold: each write is everywhere at once. */
+/** The data of all nodes of a test cluster: each write is on all nodes at once. */
 export class TestData {
   readonly clock: Clock;
   readonly #entries = new Map<string, TestEntry>();
@@ -77,7 +77,7 @@ export class TestData {
       .flatMap((key) => this.get(key) ?? []);
   }
 
-  /** The id of the lease of a key; null where another holds it, once that is done or the wait is over. */
+  /** Resolves to the id of the lease of a key; to null if another client holds it, once that one has given it back or the wait is over. */
   async acquire(key: string, ttlMs: number, waitMs: number): Promise<string | null> {
     const held = this.#leases.get(key);
     if (held !== undefined) {

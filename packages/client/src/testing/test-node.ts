@@ -11,8 +11,8 @@ import { fromBase64 } from "../base64.ts";
 import { toldOf, type TestData, type TestEntry } from "./test-data.ts";
 
 /**
- * How a node does. `draining`, `syncing`: it says that it does not serve. `refused`: nobody listens. `silent`: it takes requests, and
- * neither does what they ask nor answers. `answers-lost`: it does what they ask, and no answer comes.
+ * How a node behaves. `draining`, `syncing`: it answers that it does not serve. `refused`: it refuses connections. `silent`: it accepts requests,
+ * and neither executes nor answers them. `answers-lost`: it executes requests, and its answers are lost.
  */
 export type TestNodeMood = "ready" | "draining" | "syncing" | "refused" | "silent" | "answers-lost";
 
@@ -39,13 +39,13 @@ interface Body {
 
 const encoder = new TextEncoder();
 
-/** A node that is never really there. */
+/** A simulated node. */
 export class TestNode {
   readonly id: string;
   readonly url: string;
   /** Default `ready`. */
   mood: TestNodeMood = "ready";
-  /** Requests so far, those whether it is ready left out. */
+  /** How many requests have come, without those to `/readyz`. */
   requests = 0;
   readonly #data: TestData;
   readonly #faults: ErrorCode[] = [];
@@ -56,7 +56,7 @@ export class TestNode {
     this.#data = data;
   }
 
-  /** Has the next requests be answered by an error, and not be done. */
+  /** Makes the node answer the next `times` requests with an error, without executing them. */
   failNext(code: ErrorCode, times = 1): void {
     for (let time = 0; time < times; time += 1) this.#faults.push(code);
   }
