@@ -35,6 +35,7 @@ const KEYS: Readonly<Record<NonNullable<Access["keys"]>, string>> = {
   path: "that of the path",
   query: "that of `key`",
   prefix: "all with `prefix`",
+  watch: "that of `key`, or all with `prefix`",
   body: "each of the body",
   all: "all",
 };

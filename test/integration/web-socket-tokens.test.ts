@@ -30,6 +30,8 @@ const QUESTIONS: Readonly<Record<SocketRequestType, (key: string) => Told>> = {
   }),
   deleteMany: (key) => ({ keys: ["app1:a", key] }),
   entries: (prefix) => ({ prefix }),
+  watch: (prefix) => ({ prefix }),
+  unwatch: () => ({ watch: 1 }),
 };
 
 let addresses = 0;
@@ -38,6 +40,9 @@ interface Connection {
   /** The code of the answer, `ok` or `closed`. */
   readonly ask: (request: Told) => Promise<unknown>;
   readonly closed: Promise<readonly [code: number, reason: string]>;
+  readonly send: (request: Told) => void;
+  /** The next message that is so. */
+  readonly next: (isWanted?: (message: Told) => boolean) => Promise<Told>;
 }
 
 /** Connects from an address of its own: bad tokens lock addresses out. */
@@ -52,18 +57,29 @@ async function connect(token?: string): Promise<Connection> {
   const closed = once(socket, "close").then(
     ([code, reason]) => [code as number, String(reason)] as const,
   );
+  const send = (request: Told): void => socket.send(JSON.stringify(request));
+  const next: Connection["next"] = (isWanted = () => true) =>
+    new Promise((resolve) => {
+      const hear = (data: Buffer): void => {
+        const message = JSON.parse(String(data)) as Told;
+        if (!isWanted(message)) return;
+        socket.off("message", hear);
+        resolve(message);
+      };
+      socket.on("message", hear);
+    });
   let id = 0;
   const ask = async (request: Told): Promise<unknown> => {
     id += 1;
-    const answer = once(socket, "message").then(([data]) => JSON.parse(String(data)) as Told);
-    socket.send(JSON.stringify({ id, ...request }));
+    const answer = next();
+    send({ id, ...request });
     const told = await Promise.race([answer, closed.then(() => undefined)]);
     if (told === undefined) return "closed";
     expect(told["id"]).toBe(id);
     return told["type"] === "result" ? "ok" : (told["error"] as Told)["code"];
   };
   if (token !== undefined) await ask({ type: "auth", token });
-  return { ask, closed };
+  return { ask, closed, send, next };
 }
 
 const RANK = { public: 0, any: 1, node: 1, read: 2, write: 3, admin: 4 } as const;
@@ -114,6 +130,21 @@ it("a connection ends when its token is revoked, and goes on with another one", 
   expect([code, reason]).toEqual([4416, expect.stringContaining("revoked")]);
   expect(await renewed.ask({ type: "get", key: "none" })).toBe("KEY_NOT_FOUND");
   expect(await kept.ask({ type: "get", key: "none" })).toBe("KEY_NOT_FOUND");
+});
+
+it("watches end that another token does not cover, and the others go on", async () => {
+  const wide = await connect(await tokenOf({ prefixes: ["app1:", "app2:"] }));
+  expect(await wide.ask({ type: "watch", key: "app1:k" })).toBe("ok");
+  expect(await wide.ask({ type: "watch", prefix: "app2:" })).toBe("ok");
+  expect(await wide.ask({ type: "watch", prefix: "app" })).toBe("FORBIDDEN");
+  const told = wide.next();
+  wide.send({ id: 90, type: "auth", token: await tokenOf({ prefixes: ["app2:"] }) });
+  expect(await told).toMatchObject({ id: 2, type: "error", error: { code: "FORBIDDEN" } });
+  const writer = await connect(await tokenOf({ scope: "write" }));
+  const news = wide.next((message) => message["type"] === "changes");
+  await writer.ask({ type: "set", key: "app1:k", value: "1" });
+  await writer.ask({ type: "set", key: "app2:k", value: "1" });
+  expect(await news).toMatchObject({ id: 3, changes: [{ event: "set", key: "app2:k" }] });
 });
 
 it("a connection ends soon after its token has expired", async () => {

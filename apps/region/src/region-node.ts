@@ -25,6 +25,7 @@ import { Memory } from "./service/memory.ts";
 import { Reads } from "./service/reads.ts";
 import type { RegionService } from "./service/region-service.ts";
 import { WriteGate } from "./service/write-gate.ts";
+import { Watches } from "./service/watches.ts";
 import { Writes, type WritesOptions } from "./service/writes.ts";
 import { programVersion } from "./version.ts";
 
@@ -176,6 +177,7 @@ export class RegionNode implements ServedNode {
     this.#finder.stop();
     this.service.admission.drain();
     this.service.leases.close();
+    this.service.watches.close();
     this.#replica.drain();
     await new Promise<void>((resolve) => {
       const cancel = clock.after(finishMs, resolve);
@@ -242,8 +244,9 @@ export class RegionNode implements ServedNode {
     const reads = new Reads({ replica, memory, store, admission, metrics });
     const writes = new Writes({ ...this.#options, replica, memory, gate, metrics });
     const leases = new Leases({ ...this.#options, metrics });
-    const changes = this.#changes;
-    const more = { leases, changes, revocations };
+    const nowMs = (): number => replica.nowMs();
+    const watches = new Watches({ ...this.#options, feed: this.#changes, reads, nowMs, metrics });
+    const more = { leases, watches, revocations };
     return { nodeId: node.id, admission, reads, writes, ...more, time: replica };
   }
 }

@@ -50,6 +50,12 @@ export interface News {
   readonly changes: readonly Change[];
 }
 
+/** The same for whoever keeps its place itself. */
+export interface NewsAfter extends News {
+  /** The sequence of the last change that there was to read here. */
+  readonly through: number;
+}
+
 /** A subscriber's place in a feed. */
 export interface Subscription {
   /** The token of the place after the last change that was read. Another subscription goes on there with it. */
@@ -123,6 +129,11 @@ export class ChangeFeed {
     this.#keep(entries);
   }
 
+  /** An entry has expired: who reads the change finds it so. Followers judge expiry themselves. */
+  expired(entry: Entry): void {
+    this.#keep([entry]);
+  }
+
   /** Entries have got lower stamps. */
   restamped(entries: readonly Entry[]): void {
     for (const follower of this.#followers) follower.restamped(entries);
@@ -144,15 +155,40 @@ export class ChangeFeed {
     this.#begin();
     const subscriber = { through: this.#placeOf(from), isWaiting: false, onNews };
     this.#subscribers.add(subscriber);
-    const run = this.#run;
+    const tokenAt = (sequence: number): string => this.tokenAt(sequence);
     return {
       get token() {
         const isUnknown = token !== undefined && subscriber.through < 0;
-        return isUnknown ? token : `c1.${run}.${subscriber.through}`;
+        return isUnknown ? token : tokenAt(subscriber.through);
       },
       read: (limit) => this.#read(subscriber, limit),
       close: () => void this.#subscribers.delete(subscriber),
     };
+  }
+
+  /** The sequence that a token stands for; -1 for one that this run does not know, of what is to come, say. Throws `INVALID_ARGUMENT` for what is no token. */
+  placeOf(token: string): number {
+    return this.#placeOf(parseToken(token));
+  }
+
+  /** The token of the place behind a sequence. */
+  tokenAt(sequence: number): string {
+    return `c1.${this.#run}.${sequence}`;
+  }
+
+  /** The sequence of the last change. */
+  get head(): number {
+    return this.#head;
+  }
+
+  /** The changes behind a sequence, at most `limit` of them. */
+  after(sequence: number, limit: number): NewsAfter {
+    const hasMissed = sequence < this.#before;
+    const from = hasMissed ? this.#head : sequence;
+    const through = Math.min(this.#head, from + limit);
+    const changes: Change[] = [];
+    for (let next = from + 1; next <= through; next += 1) changes.push(this.#at(next));
+    return { hasMissed, changes, through };
   }
 
   #begin(): void {
@@ -167,15 +203,9 @@ export class ChangeFeed {
   }
 
   #read(subscriber: Subscriber, limit: number): News {
-    const hasMissed = subscriber.through < this.#before;
-    if (hasMissed) subscriber.through = this.#head;
-    const changes: Change[] = [];
-    const end = Math.min(this.#head, subscriber.through + limit);
-    for (let sequence = subscriber.through + 1; sequence <= end; sequence += 1) {
-      changes.push(this.#at(sequence));
-    }
-    subscriber.through = end;
-    subscriber.isWaiting = end === this.#head;
+    const { hasMissed, changes, through } = this.after(subscriber.through, limit);
+    subscriber.through = through;
+    subscriber.isWaiting = through === this.#head;
     return { hasMissed, changes };
   }
 

@@ -87,6 +87,11 @@ export class Reads {
     return entry !== undefined && isLive(entry, replica.nowMs()) ? entry : undefined;
   }
 
+  /** The newest entry of a key, also one that is deleted or has expired. Does not count as a use of it. */
+  newest(key: string): Entry | undefined {
+    return this.#options.replica.get(key);
+  }
+
   /** A page of the live keys, in key order, without reserved ones. Does not count as a use of them. */
   list(query: KeyQuery): Promise<KeyPage> {
     const { store, replica } = this.#options;

@@ -3,9 +3,9 @@ import type { Replica } from "@meridian/replication";
 import type { Revocations } from "@meridian/tokens";
 
 import type { RequestAdmission } from "./admission.ts";
-import type { ChangeFeed } from "./change-feed.ts";
 import type { Leases } from "./leases.ts";
 import type { Reads } from "./reads.ts";
+import type { Watches } from "./watches.ts";
 import type { Writes } from "./writes.ts";
 
 /** A node's service. Knows no protocol: that is for its listeners. */
@@ -15,7 +15,7 @@ export interface RegionService {
   readonly reads: Reads;
   readonly writes: Writes;
   readonly leases: Leases;
-  readonly changes: ChangeFeed;
+  readonly watches: Watches;
   /** Which tokens have been revoked. */
   readonly revocations: Revocations;
   /** The cluster's time, by which expiry is judged. */

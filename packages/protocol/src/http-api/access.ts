@@ -29,9 +29,9 @@ export interface Access {
   readonly scope: "public" | "any" | "read" | "write" | "admin";
   /**
    * Where the request names the keys that it touches: in the rest of its path (`path`), in the query parameter `key` (`query`) or `prefix`
-   * (`prefix`), or in its body (`body`). `all`: the request touches all keys.
+   * (`prefix`) or one of the two (`watch`), or in its body (`body`). `all`: the request touches all keys.
    */
-  readonly keys?: "path" | "query" | "prefix" | "body" | "all";
+  readonly keys?: "path" | "query" | "prefix" | "watch" | "body" | "all";
 }
 
 const RANK: Readonly<Record<Access["scope"] | Scope, number>> = {

@@ -10,11 +10,14 @@ export {
   type ValueEncoding,
 } from "./requests.ts";
 export {
+  keyNews,
   SOCKET_API,
   SOCKET_PATH,
   SOCKET_PROTOCOL,
+  socketChanges,
   socketError,
   socketFound,
+  socketReload,
   socketResult,
   type SocketRoute,
 } from "./socket-api.ts";

@@ -113,6 +113,16 @@ export const SOCKET_REQUESTS = {
     values: v.optional(v.boolean()),
     ...session,
   }),
+  watch: v.strictObject({
+    id: requestId,
+    type: v.literal("watch"),
+    key: v.optional(v.string()),
+    prefix: v.optional(v.string()),
+    values: v.optional(v.boolean()),
+    resume: v.optional(v.string()),
+    ...session,
+  }),
+  unwatch: v.strictObject({ id: requestId, type: v.literal("unwatch"), watch: requestId }),
 } as const;
 
 /** The types of requests. */

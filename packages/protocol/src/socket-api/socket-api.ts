@@ -115,6 +115,18 @@ export const SOCKET_API = {
     result: keyPage,
     errors: READING,
   },
+  watch: {
+    summary: "Tells from now on what becomes of a key, or of all keys with a prefix.",
+    access: { scope: "read", keys: "watch" },
+    result: v.object({ resume: v.string() }),
+    errors: ["INVALID_KEY", ...READING],
+  },
+  unwatch: {
+    summary: "Ends a watch.",
+    access: { scope: "any" },
+    result: nothing,
+    errors: [],
+  },
 } as const satisfies Readonly<Record<SocketRequestType, SocketRoute>>;
 
 /** The answer to a request that was done. */
@@ -122,6 +134,38 @@ export const socketResult = v.object({
   type: v.literal("result"),
   id: requestId,
   result: v.looseObject({}),
+  position: v.string(),
+});
+
+/** What has become of a key. `value` and `encoding` are there where values were asked for. */
+export const keyNews = v.variant("event", [
+  v.object({
+    event: v.literal("set"),
+    key,
+    etag,
+    expiresAtMs: expiry,
+    contentType: v.string(),
+    value: v.optional(v.string()),
+    encoding: v.optional(v.picklist(["utf8", "base64"])),
+  }),
+  v.object({ event: v.literal("delete"), key, etag }),
+  v.object({ event: v.literal("expire"), key, etag }),
+]);
+
+/** News of what is watched; `id` is that of the request that began the watch. */
+export const socketChanges = v.object({
+  type: v.literal("changes"),
+  id: requestId,
+  changes: v.array(keyNews),
+  resume: v.string(),
+  position: v.string(),
+});
+
+/** News have been missed: everything that is watched has to be read anew. */
+export const socketReload = v.object({
+  type: v.literal("reload"),
+  id: requestId,
+  resume: v.string(),
   position: v.string(),
 });
 

@@ -22,6 +22,7 @@ import { isDataRequest, operate } from "./operations.ts";
 import type { SocketAccess } from "./socket-access.ts";
 import type { SocketCut } from "./socket-cuts.ts";
 import type { SocketTimes } from "./socket-times.ts";
+import { SocketWatches } from "./socket-watches.ts";
 
 /** What all connections share. */
 export interface SocketHost {
@@ -78,6 +79,7 @@ export class ClientSocket implements Holder {
   readonly #access: SocketAccess;
   readonly #taken: TakenSocket;
   readonly #cameAtMs: number;
+  readonly #watches: SocketWatches;
   #inbox: Buffer[] = [];
   /** The requests under way, and their bytes. */
   readonly #inFlight = new Map<RequestId, number>();
@@ -104,6 +106,11 @@ export class ClientSocket implements Holder {
     this.#access = access;
     this.#host = host;
     this.#cameAtMs = this.#heardAtMs = this.#movedAtMs = host.clock.elapsedMs();
+    this.#watches = new SocketWatches({
+      service: host.service,
+      isOpen: () => !this.#isFull && !this.#isClosing,
+      send: (message) => this.#send(`${message},"position":${this.#position()}}`),
+    });
     const { socket, wire } = taken;
     wire.prependListener("data", (chunk: Buffer) => this.#arrived(chunk.byteLength));
     socket.on("message", (data, isBinary) => this.#take(data, isBinary));
@@ -151,6 +158,7 @@ export class ClientSocket implements Holder {
   /** The connection is gone. */
   ended(): void {
     this.#isClosing = true;
+    this.#watches.end();
     this.#inbox = [];
     this.#inboxBytes = 0;
   }
@@ -254,8 +262,8 @@ export class ClientSocket implements Holder {
     const read = readSocketRequest(message.toString());
     if ("error" in read) return this.#refuse(read.id, read.error);
     const { id, request } = read;
-    if (this.#inFlight.has(id)) {
-      const said = `Expected an id that no request under way has, got \`${id}\` again`;
+    if (this.#inFlight.has(id) || this.#watches.has(id)) {
+      const said = `Expected an id that no request under way and no watch has, got \`${id}\` again`;
       const details = { requestId: id };
       return this.#refuse(null, new MeridianError("INVALID_ARGUMENT", said, { details }));
     }
@@ -300,7 +308,11 @@ export class ClientSocket implements Holder {
   async #resultOf(request: SocketRequest): Promise<string> {
     this.#access.check(request);
     if (isDataRequest(request)) return operate(this.#host.service, request);
-    if (request.type === "auth") await this.#access.show(request.token);
+    if (request.type === "watch") return this.#watches.open(request);
+    if (request.type === "unwatch") this.#watches.close(request.watch);
+    if (request.type !== "auth") return "{}";
+    await this.#access.show(request.token);
+    this.#watches.check((watch) => this.#access.checkCover(watch));
     return "{}";
   }
 
@@ -345,6 +357,7 @@ export class ClientSocket implements Holder {
     this.#leftBytes += 1;
     if (!this.#isFull || socket.bufferedAmount > QUEUED_BYTES / 4) return;
     this.#isFull = false;
+    this.#watches.goOn();
     if (!this.#isWaiting) this.#readOn();
   };
 

@@ -43,7 +43,9 @@ export function messageBytesMax({ writes }: Pick<RegionService, "writes">): numb
 }
 
 /** Requests that a node answers from its data; the others are about the connection itself. */
-export type DataRequest = Exclude<SocketRequest, { readonly type: "auth" | "ping" }>;
+export type DataRequest = Exclude<SocketRequest, { readonly type: ConnectionRequest }>;
+
+type ConnectionRequest = "auth" | "ping" | "watch" | "unwatch";
 
 /** Whether a request is answered from the data. */
 export function isDataRequest(request: SocketRequest): request is DataRequest {
@@ -272,7 +274,7 @@ interface Session {
 }
 
 /** Lets a request in, as `RequestAdmission.admit` does. */
-function admit(
+export function admit(
   { admission }: RegionService,
   { position, waitMs = WAIT_MS_DEFAULT }: Session,
   stale: boolean = false,

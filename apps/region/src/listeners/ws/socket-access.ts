@@ -74,8 +74,18 @@ export class SocketAccess {
       throw new MeridianError("UNAUTHENTICATED", said);
     }
     limits.take(principal.id);
-    checkScope(principal, access);
+    this.#checkCover(principal, request, access);
     if (access.scope !== "any") authenticator.checkAge(principal);
+  }
+
+  /** Throws `FORBIDDEN` for a request that the token does not cover. */
+  checkCover(request: SocketRequest): void {
+    const { access } = SOCKET_API[request.type];
+    if (this.#principal !== undefined) this.#checkCover(this.#principal, request, access);
+  }
+
+  #checkCover(principal: Principal, request: SocketRequest, access: Access): void {
+    checkScope(principal, access);
     if (principal.prefixes.includes("")) return;
     for (const key of keysOf(request)) checkKeys(principal, key);
   }
@@ -96,8 +106,11 @@ function keysOf(request: SocketRequest): readonly string[] {
       return request.entries.map(({ key }) => key);
     case "entries":
       return [request.prefix ?? ""];
+    case "watch":
+      return [request.key ?? request.prefix ?? ""];
     case "auth":
     case "ping":
+    case "unwatch":
       return [];
   }
 }

@@ -1,0 +1,108 @@
+/** The watches of one WebSocket. */
+import { MeridianError, toProblem } from "@meridian/protocol";
+import type { RequestId, SocketRequestOf } from "@meridian/protocol/socket-api";
+
+import type { RegionService } from "../../service/region-service.ts";
+import type { Watch, WatchSink } from "../../service/watches.ts";
+import { newsJson, watchedOf } from "../http/watched.ts";
+import { admit } from "./operations.ts";
+
+/** How a WebSocket is told. */
+export interface SocketWatchesOptions {
+  readonly service: RegionService;
+  /** Whether it takes news now. */
+  readonly isOpen: () => boolean;
+  /** Sends a message: a JSON object without its last brace and the position. */
+  readonly send: (message: string) => void;
+}
+
+/** How many watches a connection may have. */
+const WATCHES_MAX = 1_000;
+
+interface Opened {
+  readonly request: SocketRequestOf<"watch">;
+  readonly watch: Watch;
+}
+
+/** Keeps the watches of a connection. */
+export class SocketWatches {
+  readonly #options: SocketWatchesOptions;
+  readonly #opened = new Map<RequestId, Opened>();
+  #isEnded = false;
+
+  constructor(options: SocketWatchesOptions) {
+    this.#options = options;
+  }
+
+  /** Whether a watch has been begun by a request of that id. */
+  has(id: RequestId): boolean {
+    return this.#opened.has(id);
+  }
+
+  /** Begins a watch, and resolves to the result. Rejects with what `Watches.open` throws. */
+  async open(request: SocketRequestOf<"watch">): Promise<string> {
+    const { service } = this.#options;
+    const { id, key, prefix, resume, values = false } = request;
+    const watched = watchedOf(key, prefix);
+    await admit(service, request);
+    if (this.#isEnded) throw new MeridianError("GOING_AWAY", "The connection has ended");
+    if (this.#opened.size >= WATCHES_MAX) {
+      const said = `Expected at most ${WATCHES_MAX} watches on a connection, got one more`;
+      throw new MeridianError("OVERLOADED", said, { details: { max: WATCHES_MAX } });
+    }
+    const watch = service.watches.open({ watched, token: resume }, this.#sinkOf(id, values));
+    this.#opened.set(id, { request, watch });
+    return JSON.stringify({ resume: watch.token });
+  }
+
+  /** Ends the watch of an id. Throws `INVALID_ARGUMENT` where there is none. */
+  close(id: RequestId): void {
+    const opened = this.#opened.get(id);
+    if (opened === undefined) {
+      const said = `Expected the id of a request that has begun a watch, got \`${id}\``;
+      throw new MeridianError("INVALID_ARGUMENT", said);
+    }
+    opened.watch.close();
+    this.#opened.delete(id);
+  }
+
+  /** The connection takes news again. */
+  goOn(): void {
+    for (const { watch } of this.#opened.values()) watch.goOn();
+  }
+
+  /** Ends the watches that `check` throws for, and tells so: the connection has another token. */
+  check(check: (request: SocketRequestOf<"watch">) => void): void {
+    for (const [id, { request }] of this.#opened) {
+      try {
+        check(request);
+      } catch (cause) {
+        this.close(id);
+        const error = JSON.stringify(toProblem(cause as MeridianError));
+        this.#options.send(`{"type":"error","id":${JSON.stringify(id)},"error":${error}`);
+      }
+    }
+  }
+
+  /** Ends all. */
+  end(): void {
+    this.#isEnded = true;
+    for (const { watch } of this.#opened.values()) watch.close();
+    this.#opened.clear();
+  }
+
+  #sinkOf(id: RequestId, values: boolean): WatchSink {
+    const { isOpen, send } = this.#options;
+    const named = JSON.stringify(id);
+    return {
+      isOpen,
+      tell: (news, token) => {
+        const changes = news.map((each) => newsJson(each, values)).join(",");
+        send(`{"type":"changes","id":${named},"changes":[${changes}],"resume":"${token}"`);
+      },
+      reload: (token) => send(`{"type":"reload","id":${named},"resume":"${token}"`),
+      // The connection is closed as its requests are answered.
+      end: () => {},
+    };
+  }
+}

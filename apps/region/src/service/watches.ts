@@ -1,0 +1,381 @@
+/**
+ * Tells clients what becomes of the keys that they watch.
+ *
+ * Each change of the feed is looked at once: an index says who watches its key, and the store what the key holds now, so that an entry that
+ * has lost against a newer one is news to nobody. Whoever takes no more for the moment costs no memory: it keeps its place in the ring of
+ * the feed, and reads on from there when it takes again. The same way a client goes on that comes back with the token of a place. Who
+ * has fallen behind the ring, or comes from another node, is told once to read anew.
+ *
+ * In one turn of the event loop, a bounded number of changes is read, or of watchers told.
+ */
+import {
+  compareStamps,
+  isLive,
+  isReservedKey,
+  MeridianError,
+  type Entry,
+} from "@meridian/protocol";
+import type { Clock, Logger, Metrics } from "@meridian/runtime";
+
+import { etagOf } from "./cached-record.ts";
+import type { Change, ChangeFeed, Subscription } from "./change-feed.ts";
+import { Expiries } from "./expiries.ts";
+import { OneAtATime } from "./one-at-a-time.ts";
+import type { Reads } from "./reads.ts";
+import { watches, WatchIndex, type Watched } from "./watch-index.ts";
+
+/** News of a key. */
+export interface KeyNews {
+  readonly event: "set" | "delete" | "expire";
+  readonly key: string;
+  /** That of the entry which was set, of the delete, or of what has expired. */
+  readonly etag: string;
+  /** What the key holds now, if it was set. */
+  readonly entry: Entry | undefined;
+  readonly sequence: number;
+}
+
+/** A client that is told. None of these may throw. */
+export interface WatchSink {
+  /** Whether it takes news now. Where not, it calls `Watch.goOn` when it does again. */
+  readonly isOpen: () => boolean;
+  /** News in their order; `token` is that of the place behind them. */
+  readonly tell: (news: readonly KeyNews[], token: string) => void;
+  /** News have been missed: it has to read anew, and goes on from `token`. */
+  readonly reload: (token: string) => void;
+  /** Nothing more will be told: the node stops. */
+  readonly end: () => void;
+}
+
+/** What is watched, and from where on. */
+export interface WatchQuery {
+  readonly watched: Watched;
+  /** The token of the place after which to go on. Default: from now on. */
+  readonly token?: string | undefined;
+}
+
+/** A watch that is open. */
+export interface Watch {
+  /** The token of the place from which it began. */
+  readonly token: string;
+  /** The sink takes news again. */
+  goOn(): void;
+  close(): void;
+}
+
+/** The parts that watches need. */
+export interface WatchesOptions {
+  readonly feed: ChangeFeed;
+  readonly reads: Pick<Reads, "newest" | "list">;
+  readonly clock: Clock;
+  /** The cluster's time. */
+  readonly nowMs: () => number;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Default: 50 000. */
+  readonly watchesMax?: number;
+}
+
+const WATCHES_MAX = 50_000;
+
+/** How many changes are read in a turn, after how many bytes of values of theirs no more, and how many watchers are told. */
+const READ_PER_TURN = 256;
+const BYTES_PER_TURN = 1024 * 1024;
+const TOLD_PER_TURN = 64;
+
+/** How many news are told at once. */
+const NEWS_MAX = 100;
+
+interface Watcher {
+  readonly watched: Watched;
+  readonly sink: WatchSink;
+  /** The sequence through which everything has been told. */
+  through: number;
+  /** News that wait for the turn of this watcher. Invariant: empty while it is behind. */
+  news: KeyNews[];
+  /** Whether it reads from its own place instead of being told what comes. */
+  isBehind: boolean;
+  /** Whether it is known when the keys of its prefix expire. */
+  hasListed: boolean;
+}
+
+/** The watches of a node. */
+export class Watches {
+  readonly #options: WatchesOptions;
+  readonly #max: number;
+  readonly #index = new WatchIndex<Watcher>();
+  readonly #watchers = new Set<Watcher>();
+  readonly #expiries: Expiries;
+  readonly #listing = new OneAtATime();
+  #subscription: Subscription | undefined;
+  /** Watchers that have news, and those that read from places of their own. */
+  readonly #due = new Set<Watcher>();
+  readonly #catchingUp = new Set<Watcher>();
+  #hasMore = false;
+  #isScheduled = false;
+  #isClosed = false;
+
+  constructor(options: WatchesOptions) {
+    this.#options = options;
+    this.#max = options.watchesMax ?? WATCHES_MAX;
+    this.#expiries = new Expiries({ ...options, onDue: (key) => this.#onDue(key) });
+    options.metrics.level(() => [
+      { name: "watches", now: this.#watchers.size, max: this.#max },
+      { name: "watchesBehind", now: this.#catchingUp.size, max: this.#max },
+    ]);
+  }
+
+  /** Throws what `open` would throw now. */
+  check({ token }: Pick<WatchQuery, "token">): void {
+    if (token !== undefined) this.#options.feed.placeOf(token);
+    if (this.#isClosed) throw new MeridianError("NODE_DRAINING", "The node is shutting down");
+    const [now, max] = [this.#watchers.size + 1, this.#max];
+    if (now <= max) return;
+    const said = `Expected at most ${max} watches, got ${now}`;
+    throw new MeridianError("OVERLOADED", said, { details: { now, max } });
+  }
+
+  /** Begins a watch. Throws `INVALID_ARGUMENT` for what is no token, `OVERLOADED` if there are too many, and `NODE_DRAINING` on a node that stops. */
+  open({ watched, token }: WatchQuery, sink: WatchSink): Watch {
+    const { feed } = this.#options;
+    this.check({ token });
+    const place = token === undefined ? feed.head : feed.placeOf(token);
+    this.#subscription ??= feed.subscribe(() => this.#onNews());
+    if (this.#watchers.size === 0) this.#subscription.read(0);
+    const isBehind = place < feed.head;
+    const watcher: Watcher = {
+      watched,
+      sink,
+      through: place,
+      news: [],
+      isBehind,
+      hasListed: false,
+    };
+    this.#watchers.add(watcher);
+    this.#index.add(watched, watcher);
+    void this.#learnExpiries(watcher);
+    if (isBehind) this.#catchUp(watcher);
+    return {
+      token: token ?? feed.tokenAt(place),
+      goOn: () => {
+        if (this.#watchers.has(watcher) && watcher.isBehind) this.#catchUp(watcher);
+      },
+      close: () => this.#close(watcher),
+    };
+  }
+
+  /** Ends all watches, and takes no more. */
+  close(): void {
+    this.#isClosed = true;
+    for (const watcher of this.#watchers) {
+      this.#close(watcher);
+      watcher.sink.end();
+    }
+  }
+
+  #close(watcher: Watcher): void {
+    if (!this.#watchers.delete(watcher)) return;
+    this.#index.delete(watcher.watched, watcher);
+    this.#due.delete(watcher);
+    this.#catchingUp.delete(watcher);
+    if (this.#watchers.size > 0) return;
+    this.#subscription?.close();
+    this.#subscription = undefined;
+    this.#expiries.clear();
+  }
+
+  #onNews(): void {
+    this.#hasMore = true;
+    this.#schedule();
+  }
+
+  #catchUp(watcher: Watcher): void {
+    this.#catchingUp.add(watcher);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      try {
+        this.#work();
+      } catch (cause) {
+        // The store cannot be read: nobody knows what has been missed.
+        this.#options.logger.error("changes cannot be told", { error: String(cause) });
+        for (const watcher of this.#watchers) this.#fallBehind(watcher, -1);
+      }
+      const hasWork = this.#due.size > 0 || this.#hasMore || this.#catchingUp.size > 0;
+      if (hasWork && this.#watchers.size > 0) this.#schedule();
+    });
+  }
+
+  /** One turn: of what has been read, some are told; else more is read; and one that is behind moves on. */
+  #work(): void {
+    if (this.#due.size > 0) this.#tellSome();
+    else if (this.#hasMore) this.#read();
+    const [behind] = this.#catchingUp;
+    if (behind === undefined) return;
+    this.#catchingUp.delete(behind);
+    this.#readOf(behind);
+  }
+
+  /** Reads of the feed, and notes down whom it concerns. */
+  #read(): void {
+    let [bytes, read] = [0, 0];
+    while (read < READ_PER_TURN && bytes < BYTES_PER_TURN) {
+      const news = this.#subscription?.read(1);
+      if (news === undefined) return;
+      if (news.hasMissed) for (const watcher of this.#watchers) this.#fallBehind(watcher, -1);
+      const [change] = news.changes;
+      if (change === undefined) {
+        this.#hasMore = false;
+        return;
+      }
+      read += 1;
+      if (!this.#index.has(change.key)) continue;
+      const told = this.#newsOf(change);
+      if (told === undefined) continue;
+      bytes += told.entry?.value.byteLength ?? 0;
+      for (const watcher of this.#index.of(change.key)) {
+        if (watcher.isBehind || change.sequence <= watcher.through) continue;
+        watcher.news.push(told);
+        this.#due.add(watcher);
+      }
+    }
+  }
+
+  #tellSome(): void {
+    let count = 0;
+    for (const watcher of this.#due) {
+      if (count === TOLD_PER_TURN) return;
+      count += 1;
+      this.#due.delete(watcher);
+      const { news } = watcher;
+      watcher.news = [];
+      const through = this.#tell(watcher, news);
+      if (through !== undefined) this.#fallBehind(watcher, through);
+    }
+  }
+
+  /** Tells a watcher as much as it takes. Returns the place after which it takes nothing more for now; undefined if it has taken all. */
+  #tell(watcher: Watcher, news: readonly KeyNews[]): number | undefined {
+    const { feed } = this.#options;
+    for (let at = 0; at < news.length;) {
+      // Not the place of what was last told: the ring may have moved on from there with changes of other keys.
+      if (!watcher.sink.isOpen()) return (news[at]?.sequence ?? 0) - 1;
+      let [end, bytes] = [at, 0];
+      while (end < news.length && end - at < NEWS_MAX && bytes < BYTES_PER_TURN / 4) {
+        bytes += news[end]?.entry?.value.byteLength ?? 0;
+        end += 1;
+      }
+      const some = news.slice(at, end);
+      watcher.through = some.at(-1)?.sequence ?? watcher.through;
+      watcher.sink.tell(some, feed.tokenAt(watcher.through));
+      at = end;
+    }
+    return undefined;
+  }
+
+  /** From here on, a watcher reads from its own place, once it takes again. */
+  #fallBehind(watcher: Watcher, through: number): void {
+    watcher.news = [];
+    watcher.through = through;
+    watcher.isBehind = true;
+    if (watcher.sink.isOpen()) this.#catchUp(watcher);
+  }
+
+  /** Reads on for a watcher that is behind. */
+  #readOf(watcher: Watcher): void {
+    const { feed } = this.#options;
+    if (!watcher.sink.isOpen()) return;
+    const { hasMissed, changes, through } = feed.after(watcher.through, READ_PER_TURN);
+    if (hasMissed) {
+      watcher.through = through;
+      watcher.sink.reload(feed.tokenAt(through));
+    }
+    let bytes = 0;
+    const news: KeyNews[] = [];
+    let last = through;
+    for (const change of changes) {
+      if (!watches(watcher.watched, change.key)) continue;
+      const told = this.#newsOf(change);
+      if (told === undefined) continue;
+      news.push(told);
+      bytes += told.entry?.value.byteLength ?? 0;
+      if (bytes < BYTES_PER_TURN) continue;
+      last = change.sequence;
+      break;
+    }
+    const stopped = this.#tell(watcher, news);
+    watcher.through = stopped ?? last;
+    if (stopped !== undefined) return;
+    if (last === feed.head) watcher.isBehind = false;
+    else this.#catchUp(watcher);
+  }
+
+  /** What a change is news of; undefined if another change has replaced it, which is told for itself. */
+  #newsOf({ key, stamp, deleted, sequence }: Change): KeyNews | undefined {
+    if (isReservedKey(key)) return undefined;
+    const newest = this.#options.reads.newest(key);
+    const etag = etagOf({ stamp });
+    if (newest === undefined) {
+      return deleted ? { event: "delete", key, etag, entry: undefined, sequence } : undefined;
+    }
+    if (compareStamps(newest.stamp, stamp) !== 0) return undefined;
+    this.#expiries.keep(newest.deleted ? { key, expiresAtMs: 0 } : this.#unexpired(newest));
+    if (newest.deleted) return { event: "delete", key, etag, entry: undefined, sequence };
+    const isSet = isLive(newest, this.#options.nowMs());
+    return {
+      event: isSet ? "set" : "expire",
+      key,
+      etag,
+      entry: isSet ? newest : undefined,
+      sequence,
+    };
+  }
+
+  #unexpired(entry: Entry): Pick<Entry, "key" | "expiresAtMs"> {
+    const { key } = entry;
+    return isLive(entry, this.#options.nowMs()) ? entry : { key, expiresAtMs: 0 };
+  }
+
+  /** Learns when what is watched now will expire: of one watch after the other, in later turns. */
+  async #learnExpiries(watcher: Watcher): Promise<void> {
+    const { watched } = watcher;
+    try {
+      if ("prefix" in watched)
+        return await this.#listing.run(() => this.#list(watched.prefix, watcher));
+      const entry = this.#options.reads.newest(watched.key);
+      if (entry !== undefined) this.#expiries.keep(this.#unexpired(entry));
+    } catch {
+      // A store that cannot be read says so to whoever reads: this watch only lacks what expires.
+    }
+  }
+
+  async #list(prefix: string, watcher: Watcher): Promise<void> {
+    for (const other of this.#index.of(prefix)) if (other.hasListed) return;
+    let after: string | null | undefined;
+    while (after !== null && this.#watchers.has(watcher)) {
+      const from = after === undefined ? {} : { after };
+      const page = await this.#options.reads.list({ prefix, limit: 500, ...from });
+      for (const entry of page.entries) {
+        // A moment ago: it may have been set again meanwhile.
+        const newest = entry.expiresAtMs === 0 ? undefined : this.#options.reads.newest(entry.key);
+        if (newest !== undefined) this.#expiries.keep(this.#unexpired(newest));
+      }
+      if (this.#expiries.isFull) break;
+      after = page.next;
+    }
+    watcher.hasListed = true;
+  }
+
+  /** A moment has come at which what a key held was to expire. */
+  #onDue(key: string): void {
+    if (!this.#index.has(key)) return;
+    const entry = this.#options.reads.newest(key);
+    if (entry === undefined || entry.deleted || isLive(entry, this.#options.nowMs())) return;
+    this.#options.feed.expired(entry);
+  }
+}

@@ -1,0 +1,183 @@
+/** Watches against a model: whatever is missed, is told. */
+import type { Entry } from "@meridian/protocol";
+import { Metrics, seededRandom, silentLogger } from "@meridian/runtime";
+import fc from "fast-check";
+import { expect, it } from "vitest";
+
+import { ChangeFeed } from "../src/service/change-feed.ts";
+import { Watches, type Watch, type WatchSink } from "../src/service/watches.ts";
+import { ManualClock } from "./harness.ts";
+
+interface World {
+  readonly feed: ChangeFeed;
+  readonly watches: Watches;
+  readonly held: Map<string, Entry>;
+  write(key: string, deleted: boolean): void;
+}
+
+function worldOf(changesMax: number): World {
+  const held = new Map<string, Entry>();
+  const metrics = new Metrics();
+  const parts = { logger: silentLogger, metrics };
+  const feed = new ChangeFeed({ random: seededRandom(1), changesMax, ...parts });
+  const clock = new ManualClock();
+  const list = async (): Promise<{ entries: never[]; next: null }> => ({ entries: [], next: null });
+  const reads = { newest: (key: string) => held.get(key), list };
+  const watches = new Watches({ feed, reads, clock, nowMs: () => 0, ...parts });
+  let time = 0;
+  const write = (key: string, deleted: boolean): void => {
+    time += 1;
+    const value = new Uint8Array(time % 7);
+    const stamp = { time, origin: 1 };
+    const entry = { key, value, contentType: "", stamp, expiresAtMs: 0, deleted };
+    held.set(key, entry);
+    feed.changed([entry], true);
+  };
+  return { feed, watches, held, write };
+}
+
+/** A client that keeps what it is told, as far as it listens. */
+class Client implements WatchSink {
+  readonly #world: World;
+  readonly known = new Map<string, string>();
+  token: string | undefined;
+  isListening = true;
+  reloads = 0;
+  watch: Watch | undefined;
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#readAll();
+  }
+
+  isOpen = (): boolean => this.isListening;
+
+  tell: WatchSink["tell"] = (news, token) => {
+    if (!this.isListening) throw new Error("Told although it does not listen");
+    this.token = token;
+    for (const { event, key, etag } of news) {
+      if (!key.startsWith("w")) throw new Error("Told of what it does not watch");
+      if (event === "set") this.known.set(key, etag);
+      else this.known.delete(key);
+    }
+  };
+
+  reload = (token: string): void => {
+    this.reloads += 1;
+    this.token = token;
+    this.#readAll();
+  };
+
+  end = (): void => {};
+
+  open(): void {
+    this.watch = this.#world.watches.open({ watched: { prefix: "w" }, token: this.token }, this);
+    this.token ??= this.watch.token;
+  }
+
+  #readAll(): void {
+    this.known.clear();
+    for (const [key, { deleted, stamp }] of this.#world.held) {
+      if (key.startsWith("w") && !deleted) this.known.set(key, String(stamp.time));
+    }
+  }
+}
+
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+const act = fc.constantFrom(
+  "set w1",
+  "set w2",
+  "del w1",
+  "set x",
+  "shut",
+  "listen",
+  "turn",
+  "leave",
+  "come",
+);
+
+it("a client that listens, is deaf, leaves and comes back as it likes knows in the end what there is", async () => {
+  let reloads = 0;
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(act, { maxLength: 60 }),
+      fc.integer({ min: 2, max: 20 }),
+      async (acts, ring) => {
+        const world = worldOf(ring);
+        const client = new Client(world);
+        client.open();
+        for (const each of acts) {
+          const [verb = "", key = ""] = each.split(" ");
+          if (verb === "set" || verb === "del") world.write(key, verb === "del");
+          if (verb === "shut") client.isListening = false;
+          if (verb === "listen") {
+            client.isListening = true;
+            client.watch?.goOn();
+          }
+          if (verb === "turn") await turns(1);
+          if (verb === "leave") client.watch?.close();
+          if (verb === "come") {
+            client.watch?.close();
+            client.open();
+          }
+        }
+        client.watch?.close();
+        client.isListening = true;
+        client.open();
+        await turns(40);
+        reloads += client.reloads;
+        const keys = [...world.held.values()].filter(({ key, deleted }) => key !== "x" && !deleted);
+        expect(new Set(client.known.keys())).toEqual(new Set(keys.map(({ key }) => key)));
+      },
+    ),
+    { numRuns: 150 },
+  );
+  expect(reloads).toBeGreaterThan(0);
+});
+
+it("one who is slow is told to reload once where the ring has overtaken it, and costs nobody else anything", async () => {
+  const world = worldOf(10);
+  const [deaf, other] = [new Client(world), new Client(world)];
+  deaf.open();
+  other.open();
+  deaf.isListening = false;
+  for (let round = 0; round < 30; round += 1) {
+    world.write(`w${round}`, false);
+    await turns(3);
+  }
+  expect([other.known.size, other.reloads]).toEqual([30, 0]);
+  expect(deaf.known.size).toBe(0);
+  deaf.isListening = true;
+  deaf.watch?.goOn();
+  await turns(10);
+  expect([deaf.known.size, deaf.reloads]).toEqual([30, 1]);
+});
+
+it("a change of keys that nobody watches is no reason to reload", async () => {
+  const world = worldOf(10);
+  const client = new Client(world);
+  client.open();
+  for (let round = 0; round < 30; round += 1) {
+    world.write("x", false);
+    await turns(3);
+  }
+  client.isListening = false;
+  world.write("w1", false);
+  await turns(3);
+  client.isListening = true;
+  client.watch?.goOn();
+  await turns(5);
+  expect([client.known.size, client.reloads]).toEqual([1, 0]);
+});
+
+it("nobody watches more than there is room for, and who leaves makes room", () => {
+  const world = worldOf(10);
+  const open = (): Watch => world.watches.open({ watched: { key: "w" } }, new Client(world));
+  const all = Array.from({ length: 50_000 }, open);
+  expect(open).toThrow(expect.objectContaining({ code: "OVERLOADED" }) as Error);
+  all[7]?.close();
+  open();
+});
