@@ -10,6 +10,7 @@
  * Invariant: a settled entry is what the table will hold once every row through its own is folded.
  */
 import { compareKeys, compareStamps, type Entry, type Stamp } from "@meridian/protocol";
+import { KeyMap } from "./key-map.ts";
 import { SortedKeys } from "./sorted-keys.ts";
 
 /** Up to this many keys are sorted when a scan asks for them. Of more keys, the order is maintained until they are few again. */
@@ -39,8 +40,8 @@ interface Row {
 /** The part of a replica's data that is not in the table yet. */
 export class Overlay {
   readonly #stampOf: (key: string) => Stamp | undefined;
-  readonly #appended = new Map<string, Slot>();
-  readonly #committed = new Map<string, Slot>();
+  readonly #appended = new KeyMap<Slot>();
+  readonly #committed = new KeyMap<Slot>();
   /** The keys of both layers, while they are many. */
   #sorted: SortedKeys | undefined;
   #rows: Row[] = [];
@@ -92,7 +93,7 @@ export class Overlay {
     this.#keepOrder();
   }
 
-  /** Estimates how many of its keys the table lacks, from the first `sampleMax` of them. */
+  /** Estimates how many of its keys the table lacks, from `sampleMax` of them. */
   newKeys(sampleMax: number): number {
     let [seen, fresh] = [0, 0];
     for (const key of this.#committed.keys()) {
