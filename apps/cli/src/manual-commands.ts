@@ -6,7 +6,7 @@ import type { ContextFlags } from "./commands/context.ts";
 import type { CliIo } from "./io.ts";
 import { SHELLS, type Shell } from "./manual/completion.ts";
 
-/** Adds them to the program. `done` is told the exit code of the one that ran. */
+/** Adds them to the program. `done` gets the exit code of the command that ran. */
 export function addManualCommands(
   program: Command,
   io: CliIo,
@@ -15,7 +15,7 @@ export function addManualCommands(
   addContext(program, io, done);
   program
     .command("completion")
-    .description("Writes a script that has a shell complete this command to stdout.")
+    .description("Writes a completion script for a shell to stdout.")
     .addArgument(new Argument("<shell>").choices(SHELLS))
     .action(async (shell: Shell) => {
       const { completion } = await import("./commands/manual.ts");
@@ -36,12 +36,12 @@ function addContext(program: Command, io: CliIo, done: (exitCode: number) => voi
   const context = program
     .command("context")
     .description(
-      "Names clusters, so that their directories, authorities and tokens need not be said again.",
+      "Manages contexts: names for clusters, with their directories, authority and token file.",
     );
   context
     .command("add")
     .description(
-      "Names a cluster; with `--ca` and `--token-file`, whose paths are kept. The first one is used from then on.",
+      "Adds a context. The paths of `--ca` and `--token-file` are saved with it. The first context becomes the current one.",
     )
     .argument("<name>")
     .requiredOption("--directory <url>", "its directory, or several with commas")
@@ -50,18 +50,18 @@ function addContext(program: Command, io: CliIo, done: (exitCode: number) => voi
     );
   context
     .command("use")
-    .description("Has commands go to a cluster from now on.")
+    .description("Makes a context the current one.")
     .argument("<name>")
     .action(async (name: string) => done((await load()).use(name, io)));
   context
     .command("remove")
-    .description("Forgets a name.")
+    .description("Removes a context.")
     .argument("<name>")
     .action(async (name: string) => done((await load()).remove(name, io)));
   context
     .command("list")
     .description(
-      "Lists them, with a star at the one in use. Of tokens it shows where they are, and nothing else.",
+      "Lists the contexts, with a star at the current one; shows the paths of token files, never tokens.",
     )
     .option("--json", "for machines")
     .action(async (flags: ContextFlags) => done((await load()).list(flags, io)));

@@ -12,7 +12,7 @@ import type { QuarantineFlags, ReplayFlags } from "./commands/quarantine.ts";
 import type { VerifyFlags } from "./commands/verify.ts";
 import type { CliIo } from "./io.ts";
 
-/** Adds them to the program. `done` is told the exit code of the one that ran. */
+/** Adds them to the program. `done` gets the exit code of the command that ran. */
 export function addOperatorCommands(
   program: Command,
   io: CliIo,
@@ -21,15 +21,18 @@ export function addOperatorCommands(
   program
     .command("verify")
     .description(
-      "Proves that all directories and all nodes hold the same, or names the keys that differ (exit code 1; 4 if somebody is missing or could not be asked).",
+      "Proves that all directories and all nodes hold the same data, or lists the keys that differ (exit code 1; 4 if a party is missing or could not be asked).",
     )
     .option(
       "--directory <url>",
       "the directory, or several with commas: all of them are asked, and those that they follow (MERIDIAN_DIRECTORY; default: http://127.0.0.1:7400)",
     )
-    .option("--cluster-file <file>", "the directories of a cluster file; its regions must be there")
-    .option("--limit <count>", "name no more than this many keys (default: 20)")
-    .option("--patience <ttl>", "how long to wait for those that are behind (default: 10s)")
+    .option(
+      "--cluster-file <file>",
+      "ask the directories of a cluster file, and require all of its regions",
+    )
+    .option("--limit <count>", "list at most so many keys (default: 20)")
+    .option("--patience <ttl>", "how long to wait for parties that are behind (default: 10s)")
     .option("--json", "for machines")
     .action(async (flags: VerifyFlags) => {
       const { verify } = await import("./commands/verify.ts");
@@ -45,7 +48,7 @@ function addBackup(program: Command, io: CliIo, done: (exitCode: number) => void
   const load = (): Promise<typeof Backup> => import("./commands/backup.ts");
   const backup = program
     .command("backup")
-    .description("Copies all that a program has into one file that is checked, while it runs.");
+    .description("Copies the data of a running program into one file, and verifies the file.");
   for (const kind of ["region", "directory"] as const) {
     backup
       .command(kind)
@@ -53,7 +56,7 @@ function addBackup(program: Command, io: CliIo, done: (exitCode: number) => void
         `Backs up a ${kind}: over HTTP (scope admin), or from its data folder. The same command again goes on where it broke off.`,
       )
       .argument("<url|folder>")
-      .requiredOption("--out <file>", "where to; it must not be there yet")
+      .requiredOption("--out <file>", "the file to write; it must not exist")
       .option("--json", "for machines")
       .action(async (source: string, flags: BackupFlags) =>
         done(await (await load()).backup(kind, source, flags, io)),
@@ -61,7 +64,7 @@ function addBackup(program: Command, io: CliIo, done: (exitCode: number) => void
   }
   backup
     .command("verify")
-    .description("Reads a backup, and tells of what it is. Exit code 1 if any of it has changed.")
+    .description("Reads a backup and prints what it contains. Exit code 1 if the file is damaged.")
     .argument("<file>")
     .option("--json", "for machines")
     .action(async (file: string, flags: VerifyBackupFlags) =>
@@ -70,10 +73,10 @@ function addBackup(program: Command, io: CliIo, done: (exitCode: number) => void
   program
     .command("restore")
     .description(
-      "Puts a backup into the data folder of a program that does not run. A region takes a new identity when it starts, and gets from the directory what it lacks.",
+      "Writes a backup into the data folder of a program that does not run. When a restored region starts, it takes a new identity and receives from the directory what it lacks.",
     )
     .argument("<file>")
-    .requiredOption("--data <folder>", "the folder, without data")
+    .requiredOption("--data <folder>", "the data folder, which must have no data")
     .option("--json", "for machines")
     .action(async (file: string, flags: RestoreFlags) =>
       done(await (await load()).restore(file, flags, io)),
@@ -83,19 +86,19 @@ function addBackup(program: Command, io: CliIo, done: (exitCode: number) => void
 function addCare(program: Command, io: CliIo, done: (exitCode: number) => void): void {
   directory(program.command("doctor"))
     .description(
-      "Says what is wrong with a cluster, and what helps (exit code 1 if anything is, 4 if no directory answers).",
+      "Finds problems of a cluster and says what to do (exit code 1 if there are any, 4 if no directory answers).",
     )
-    .option("--accept <kinds>", "kinds of complaints that are no news, with commas between them")
+    .option("--accept <kinds>", "kinds of problems to ignore, with commas between them")
     .option("--json", "for machines")
     .action(async (flags: DoctorFlags) => {
       const { doctor } = await import("./commands/doctor.ts");
       done(await doctor(flags, io));
     });
   directory(program.command("top"))
-    .description("Shows the regions as they are, every few seconds until Ctrl-C.")
+    .description("Shows the state of the regions every few seconds, until Ctrl-C.")
     .option("--every <ttl>", "how often (default: 2s)")
     .option("--once", "once")
-    .option("--json", "for machines: a line for each time")
+    .option("--json", "one line of JSON each time, for programs")
     .action(async (flags: TopFlags) => {
       const { top } = await import("./commands/top.ts");
       done(await top(flags, io));
@@ -113,23 +116,24 @@ function addDrill(program: Command, io: CliIo, done: (exitCode: number) => void)
   const load = (): Promise<typeof Drill> => import("./commands/drill.ts");
   const drill = program
     .command("drill")
-    .description(
-      "Lets things go wrong in a cluster of its own, under load, and checks every promise.",
-    );
+    .description("Causes faults in a cluster of its own, under load, and checks every guarantee.");
   drill
     .command("list")
     .description("Lists the drills.")
     .action(async () => done((await load()).listDrills(io)));
   drill
     .command("run", { isDefault: true })
-    .description("Runs the drills that are named, or `all`. Exit code 1 if a promise was broken.")
+    .description("Runs the named drills, or `all`. Exit code 1 if a guarantee was broken.")
     .argument("[names...]")
     .option("--seconds <count>", "how long each is under load (default: 6)")
-    .option("--rate <count>", "requests a second (default: 200)")
-    .option("--seed <number>", "which keys, which region: those of an earlier run")
+    .option("--rate <count>", "requests per second (default: 200)")
+    .option("--seed <number>", "repeat the choices of an earlier run: keys and region")
     .option("--regions <count>", "how many regions (default: 3)")
     .option("--keep", "keep the data and the logs")
-    .option("--against <url>", "only load and check the cluster of this directory")
+    .option(
+      "--against <url>",
+      "only put load on the running cluster of this directory, and check it",
+    )
     .option("--json", "for machines")
     .action(async (names: readonly string[], flags: DrillFlags) =>
       done(await (await load()).runDrills(names, flags, io)),
@@ -141,14 +145,14 @@ function addQuarantine(program: Command, io: CliIo, done: (exitCode: number) => 
   const quarantine = program
     .command("quarantine")
     .description(
-      "What the cluster deleted while a node was away that held it live: for an operator to decide.",
+      "Entries that the cluster deleted while a node that had them was away: list them, write them again, or drop them.",
     );
   const add = (name: string): Command =>
     directory(quarantine.command(name))
       .option("--node <id|url>", "at this node (default for list: at all of them)")
       .option("--json", "for machines");
   add("list")
-    .description("Lists what is in quarantine.")
+    .description("Lists the quarantined entries.")
     .action(async (flags: QuarantineFlags) => done(await (await load()).list(flags, io)));
   add("show")
     .description("Writes the value of a quarantined entry to stdout, as it is stored.")
@@ -157,10 +161,10 @@ function addQuarantine(program: Command, io: CliIo, done: (exitCode: number) => 
       done(await (await load()).show(id, flags, io)),
     );
   add("replay")
-    .description("Writes entries anew, as writes of now, and takes them out of the quarantine.")
+    .description("Writes entries again, as new writes, and removes them from the quarantine.")
     .argument("[ids...]")
     .option("--all", "all that are there")
-    .option("--overwrite", "even where the key has a value again")
+    .option("--overwrite", "even if the key has a new value")
     .action(async (ids: readonly string[], flags: ReplayFlags) =>
       done(await (await load()).replay(ids, flags, io)),
     );

@@ -8,7 +8,7 @@ import type { CliIo } from "./io.ts";
 /** Where the directory is unless told otherwise. */
 const DIRECTORY_URL = "http://127.0.0.1:7400";
 
-/** What every command that talks to a cluster takes. */
+/** The options of every command that sends requests to a cluster. */
 export interface PlaceFlags {
   /** One URL, or several with commas in order of priority. */
   readonly directory?: string | undefined;

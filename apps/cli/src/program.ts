@@ -21,24 +21,24 @@ import { addServiceCommands } from "./service-commands.ts";
 import { show, trust } from "./trust.ts";
 import { programVersion } from "./version.ts";
 
-/** Makes the program. `done` is told the exit code of the command that ran. */
+/** Makes the program. `done` gets the exit code of the command that ran. */
 export function makeProgram(given: CliIo, done: (exitCode: number) => void): Command {
   // What a context says stands for variables that are not set.
   const env = { ...given.env };
   const io: CliIo = { ...given, env };
   const program = new Command("meridian")
-    .description("Talks to a Meridian cluster, and runs one on this machine.")
-    .helpCommand("help [command]", "tells what there is, or of one command")
+    .description("Reads, writes and operates a Meridian cluster, or runs one on this machine.")
+    .helpCommand("help [command]", "prints the commands, or the help of one command")
     .version(programVersion(), "--version", "display the version")
     .option(
       "--ca <file>",
-      "certificates of the authorities to trust over TLS (MERIDIAN_CA; default: those of the platform)",
+      "file with the certificates of the authorities to trust over TLS (MERIDIAN_CA; default: those of the platform)",
     )
     .option(
       "--token-file <file>",
-      "a file with the token to show (or the token itself in MERIDIAN_TOKEN)",
+      "file with the token to send (or the token itself in MERIDIAN_TOKEN)",
     )
-    .option("--context <name>", "the cluster of this context (MERIDIAN_CONTEXT)")
+    .option("--context <name>", "use the cluster of this context (MERIDIAN_CONTEXT)")
     .hook("preAction", (_, command) => address(command, env))
     .showHelpAfterError("(`meridian --help` tells what there is)")
     .configureOutput({
@@ -57,7 +57,7 @@ export function makeProgram(given: CliIo, done: (exitCode: number) => void): Com
   addManualCommands(program, io, done);
   program
     .command("version")
-    .description("Tells the version.")
+    .description("Prints the version.")
     .action(() => {
       io.stdout.write(`${programVersion()}\n`);
       done(EXIT.ok);
@@ -91,7 +91,7 @@ function addEntryCommands(program: Command, io: CliIo, done: (exitCode: number) 
   const load = (): Promise<typeof Entries> => import("./commands/entries.ts");
   place(program.command("get"))
     .description(
-      "Writes the value of a key to stdout, as it is stored; on a terminal, with a line break. Exit code 3 if there is none.",
+      "Writes the value of a key to stdout, as it is stored; on a terminal, with a line break. Exit code 3 if the key has no value.",
     )
     .argument("<key>")
     .action(async (key: string, flags: CommandFlags) =>
@@ -99,12 +99,15 @@ function addEntryCommands(program: Command, io: CliIo, done: (exitCode: number) 
     );
   acknowledged(place(program.command("set")))
     .description(
-      "Sets a key to a value: the argument, as JSON where it is JSON, else as text; or what comes on stdin, as bytes.",
+      "Sets the value of a key: the argument, as JSON if it is valid JSON and otherwise as text; without the argument, the bytes of stdin.",
     )
     .argument("<key>")
     .argument("[value]")
-    .option("--ttl <ttl>", "how long it lives: seconds, or 90s, 15m, 2h, 7d (default: for ever)")
-    .option("--type <type>", "content type, or `json` or `text` (default: as the description says)")
+    .option(
+      "--ttl <ttl>",
+      "how long the value lives: seconds, or 90s, 15m, 2h, 7d (default: for ever)",
+    )
+    .option("--type <type>", "content type, or `json` or `text` (default: see the description)")
     .action(async (key: string, value: string | undefined, flags: SetFlags) =>
       done(await (await load()).set(key, value, flags, io)),
     );
@@ -117,7 +120,7 @@ function addEntryCommands(program: Command, io: CliIo, done: (exitCode: number) 
   place(program.command("keys"))
     .description("Lists the keys that have a value.")
     .argument("[prefix]", "only keys that begin with this")
-    .option("--limit <count>", "no more than this many")
+    .option("--limit <count>", "at most so many")
     .action(async (prefix: string | undefined, flags: KeysFlags) =>
       done(await (await load()).keys(prefix, flags, io)),
     );
@@ -126,20 +129,20 @@ function addEntryCommands(program: Command, io: CliIo, done: (exitCode: number) 
 function addTransferCommands(program: Command, io: CliIo, done: (exitCode: number) => void): void {
   const load = (): Promise<typeof Transfer> => import("./commands/transfer.ts");
   place(program.command("export"))
-    .description(
-      "Writes the entries that have a value to stdout, in key order, a line of JSON each.",
-    )
+    .description("Writes all live entries to stdout, in key order, one line of JSON each.")
     .argument("[prefix]", "only keys that begin with this")
-    .option("--after <key>", "only keys behind this one")
-    .option("--rate <count>", "no more than this many entries a second")
+    .option("--after <key>", "only keys after this one")
+    .option("--rate <count>", "at most so many entries per second")
     .action(async (prefix: string | undefined, flags: ExportFlags) =>
       done(await (await load()).exportEntries(prefix, flags, io)),
     );
   acknowledged(place(program.command("import")))
-    .description("Sets what the lines of a file or of stdin say, as `export` writes them.")
+    .description(
+      "Sets the entries of a file or of stdin, one line of JSON each, as `export` writes them.",
+    )
     .argument("[file]")
-    .option("--from-line <number>", "pass over the lines before this one")
-    .option("--rate <count>", "no more than this many entries a second")
+    .option("--from-line <number>", "skip the lines before this one")
+    .option("--rate <count>", "at most so many entries per second")
     .action(async (file: string | undefined, flags: ImportFlags) =>
       done(await (await load()).importEntries(file, flags, io)),
     );
@@ -155,19 +158,19 @@ function addClusterCommands(program: Command, io: CliIo, done: (exitCode: number
     .option("--exclude <ids>", "ids to leave out, with commas between them")
     .action(async (flags: NearestFlags) => done(await (await load()).nearest(flags, io)));
   const nodes = directory(program.command("nodes"))
-    .description("Lists every node that is there or missed, or tells of one.")
+    .description("Lists all nodes, missing ones too, or shows one node.")
     .argument("[id]")
     .action(async (id: string | undefined, flags: CommandFlags) =>
       done(await (await load()).nodes(id, flags, io)),
     );
   directory(nodes.command("forget"))
-    .description("Forgets a node that is gone for good: nobody misses it any more.")
+    .description("Forgets a node that is gone for good, so that it no longer counts as missing.")
     .argument("<id>")
     .action(async (id: string, _: unknown, command: Command) =>
       done(await (await load()).forget(id, command.optsWithGlobals(), io)),
     );
   directory(program.command("status"))
-    .description("Tells how the directory is doing, or a node.")
+    .description("Prints the state of the directory, or of a node.")
     .option("--node <id|url>", "of this node")
     .action(async (flags: CommandFlags) => {
       const { status } = await import("./commands/status.ts");
@@ -179,16 +182,16 @@ function addConfig(program: Command, io: CliIo, done: (exitCode: number) => void
   const load = (): Promise<typeof Config> => import("./commands/config.ts");
   const config = program
     .command("config")
-    .description("Checks the file that describes a cluster for all its processes.");
+    .description("Works with cluster files, which hold the options of all processes of a cluster.");
   config
     .command("check")
-    .description("Tells what a cluster file describes, or all that is wrong in it (exit code 2).")
+    .description("Prints a summary of a cluster file, or all of its errors (exit code 2).")
     .argument("<file>")
     .option("--json", "for machines")
     .action(async (file: string, flags: CheckFlags) => done((await load()).check(file, flags, io)));
   config
     .command("example")
-    .description("Writes a cluster file to start from to stdout.")
+    .description("Writes an example of a cluster file to stdout.")
     .action(async () => done((await load()).example(io)));
   config
     .command("schema")
@@ -202,17 +205,17 @@ function addDev(program: Command, io: CliIo, done: (exitCode: number) => void): 
     .description("Runs a directory and five regions on this machine until Ctrl-C.")
     .option("--directories <count>", "how many directories, which follow each other (default: 1)")
     .option("--regions <count>", "how many regions")
-    .option("--region <id=lat,lon>", "a region, instead of the usual ones; repeatable", collect)
+    .option("--region <id=lat,lon>", "a region, instead of the default ones; repeatable", collect)
     .option(
       "--config <file>",
-      "the cluster of a cluster file, but on this machine, instead of flags",
+      "run the cluster of a cluster file on this machine, instead of flags",
     )
     .option(
       "--port <port>",
       "the first directory's port; the others follow it (default: 7400, or the next free block)",
     )
     .option("--data <directory>", "where data is kept between runs", ".meridian")
-    .option("--fresh", "forget the data of earlier runs")
+    .option("--fresh", "delete the data of earlier runs")
     .action(async (options: DevOptions) => {
       const { runDev } = await import("./dev/run-dev.ts");
       done(await runDev(options, io));
@@ -230,7 +233,7 @@ function directory(command: Command): Command {
 
 function place(command: Command): Command {
   return directory(command)
-    .option("--lat <degrees>", "where you are: the nearest node is used (MERIDIAN_LAT)")
+    .option("--lat <degrees>", "your latitude: the nearest node is used (MERIDIAN_LAT)")
     .option("--lon <degrees>", "(MERIDIAN_LON)")
     .option("--node <id|url>", "use this node");
 }

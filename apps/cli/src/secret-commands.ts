@@ -7,7 +7,7 @@ import type * as Secrets from "./commands/secrets.ts";
 import type { CertificateFlags, TokenFlags } from "./commands/secrets.ts";
 import type { CliIo } from "./io.ts";
 
-/** Adds them to the program. `done` is told the exit code of the one that ran. */
+/** Adds them to the program. `done` gets the exit code of the command that ran. */
 export function addSecretCommands(
   program: Command,
   io: CliIo,
@@ -17,32 +17,36 @@ export function addSecretCommands(
   program
     .command("init")
     .description(
-      "Makes an authority of the cluster's own and certificates for its machines in a folder, which must be new or empty.",
+      "Makes a certificate authority for the cluster, certificates for its machines, and token keys, in a new or empty folder.",
     )
     .argument("[folder]", "where to put them", "secrets")
     .option(
       "--host <names>",
-      "names and addresses of a machine, with commas between them; repeatable (default: localhost,127.0.0.1,::1)",
+      "host names and addresses of a machine, with commas between them; repeatable (default: localhost,127.0.0.1,::1)",
       collect,
     )
-    .option("--days <count>", "how long the certificates of machines are good", "825")
+    .option("--days <count>", "how long the certificates of machines are valid", "825")
     .action(async (folder: string, flags: CertificateFlags) =>
       done(await (await load()).init(folder, flags, io)),
     );
   program
     .command("certificate")
-    .description("Makes a certificate for a machine more, with the authority in a folder.")
+    .description("Makes a certificate for another machine, with the authority in a folder.")
     .argument("<names>", "its names and addresses, with commas between them")
     .option("--folder <folder>", "what `init` has made", "secrets")
     .option("--days <count>", "how long it is good", "825")
-    .option("--renew", "in the place of one that the machine has")
+    .option("--renew", "replace the certificate that the machine has")
     .action(async (names: string, flags: CertificateFlags) =>
       done(await (await load()).certificate(names, flags, io)),
     );
-  const token = program.command("token").description("Makes tokens, and keys that sign them.");
+  const token = program
+    .command("token")
+    .description("Makes, revokes and lists tokens, and makes their signing keys.");
   token
     .command("create")
-    .description("Writes a token to stdout. Whoever has it may do what it grants until it expires.")
+    .description(
+      "Makes a token and writes it to stdout. Whoever has the token can use it until it expires or is revoked.",
+    )
     .requiredOption("--scope <scope>", "read, write, admin (all keys), or node (joins the cluster)")
     .option("--prefix <prefix>", "only for keys that begin with this; repeatable", collect)
     .option(
@@ -50,14 +54,14 @@ export function addSecretCommands(
       "of scope node: the id that may join, or * for all and for directories; repeatable",
       collect,
     )
-    .option("--cluster <name>", "the cluster whose programs take it", "meridian")
-    .option("--subject <name>", "whom it is for, for logs")
+    .option("--cluster <name>", "the cluster whose programs accept the token", "meridian")
+    .option("--subject <name>", "whom the token is for; appears in logs")
     .option("--expires <ttl>", "how long it is good", "90d")
     .option("--folder <folder>", "what `init` has made", "secrets")
     .action(async (flags: TokenFlags) => done(await (await load()).tokenCreate(flags, io)));
   token
     .command("rotate")
-    .description("Makes another key to sign with, beside those that are trusted.")
+    .description("Makes a new signing key. Tokens of the older keys remain valid.")
     .option("--folder <folder>", "what `init` has made", "secrets")
     .action(async (flags: TokenFlags) => done(await (await load()).tokenRotate(flags, io)));
   addRevocations(token, io, done);
@@ -74,11 +78,11 @@ function addRevocations(token: Command, io: CliIo, done: (exitCode: number) => v
       .option("--node <id|url>", "at this node (default: one that is ready)")
       .option("--json", "for machines");
   at(token.command("revoke"))
-    .description("Has no program take a token any more. Needs a token of scope admin.")
+    .description("Revokes a token in the whole cluster. Needs a token of scope admin.")
     .argument("<token>", "the token, or its id (`jti`), as `create` has recorded it")
     .option(
       "--ttl <ttl>",
-      "how long it would still be good, or longer (default: what the token says, or the record of `create`; else for ever)",
+      "how long to keep the revocation: at least as long as the token is valid (default: as the token or the record of `create` says, otherwise for ever)",
     )
     .option("--ack <level>", "wait for: local, directory, all, or a number of nodes", "directory")
     .option("--timeout <ttl>", "how long to wait for that (default: 5s)")
@@ -87,7 +91,7 @@ function addRevocations(token: Command, io: CliIo, done: (exitCode: number) => v
       done(await (await load()).tokenRevoke(given, flags, io)),
     );
   at(token.command("list"))
-    .description("Lists the tokens that have been revoked.")
+    .description("Lists the revoked tokens.")
     .action(async (flags: RevocationFlags) => done(await (await load()).tokenList(flags, io)));
 }
 

@@ -9,7 +9,7 @@ import { givableOptions } from "./service/unit-files.ts";
 
 const ROLES: readonly Role[] = ["directory", "region"];
 
-/** Adds them to the program. `done` is told the exit code of the one that ran. */
+/** Adds them to the program. `done` gets the exit code of the command that ran. */
 export function addServiceCommands(
   program: Command,
   io: CliIo,
@@ -18,19 +18,24 @@ export function addServiceCommands(
   const load = (): Promise<typeof Services> => import("./commands/service.ts");
   const service = program
     .command("service")
-    .description("Puts the programs of this machine under systemd.");
+    .description("Runs the programs of this machine as systemd services.");
   const install = service
     .command("install")
-    .description("Writes the unit and its options, verifies and starts it, now and at every boot.");
+    .description(
+      "Writes a unit and its options, verifies it, and starts the service, now and at every boot.",
+    );
   const uninstall = service
     .command("uninstall")
-    .description("Stops it and takes the unit and its options away; the data stays.");
+    .description("Stops a service and removes its unit and options; the data stays.");
   for (const role of ROLES) {
     const what = role === "region" ? "a region" : "the directory";
     const make = (parent: Command, description: string): Command => {
       const command = parent.command(role).description(description);
       if (role === "region") command.argument("<id>");
-      return command.option("--root <folder>", "the root of another machine's files");
+      return command.option(
+        "--root <folder>",
+        "root folder of the files, such as of a mounted image",
+      );
     };
     const installs = make(
       install,
@@ -38,10 +43,10 @@ export function addServiceCommands(
     )
       .option(
         "--group <name>",
-        "reads certificates and tokens as one of this group, and so again while it runs; without it, systemd hands them over at each start",
+        "the service reads certificates and tokens as a member of this group, and can reload them; without it, systemd passes them to the service at each start",
       )
-      .option("--no-start", "only writes and verifies")
-      .option("--dry-run", "only says what is wrong");
+      .option("--no-start", "only write and verify, do not start")
+      .option("--dry-run", "only check the options");
     for (const row of givableOptions(PROGRAM_OPTIONS[role], role)) {
       const flags = row.kind === "switch" ? `--${row.name}` : `--${row.name} <${row.kind}>`;
       installs.option(flags, row.description);

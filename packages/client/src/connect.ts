@@ -25,18 +25,18 @@ import { Session } from "./session.ts";
 export interface ConnectOptions {
   /** The URL of the directory; several in order of priority: the first that answers is used. */
   readonly directory?: string | readonly string[] | undefined;
-  /** Where this client is. */
+  /** Where this client is, in decimal degrees. */
   readonly location?: Coordinates | undefined;
   /** URLs of nodes in order of preference, instead of `directory` and `location`. */
   readonly nodes?: readonly string[] | undefined;
   /**
-   * URLs of nodes that are known beside what the directory says: they serve where it does not answer, and where
-   * those that it names do not.
+   * URLs of further nodes. The client uses them if no directory answers, and if no node that the directory names
+   * does.
    */
   readonly seeds?: readonly string[] | undefined;
-  /** Connect when the first call comes: `connect` asks nobody and does not fail. Default false. */
+  /** Connect with the first call: `connect` sends no request and does not fail. Default false. */
   readonly lazy?: boolean | undefined;
-  /** How many nearest nodes to know, 1 to 100. Default 4. */
+  /** How many of the nearest nodes the client knows, 1 to 100. Default 4. */
   readonly limit?: number | undefined;
   /**
    * `session` (default): never an older state than this client has already seen. `eventual`: any ready node
@@ -47,27 +47,27 @@ export interface ConnectOptions {
   readonly deadlineMs?: number | undefined;
   /**
    * How long a node may be silent before the next one is asked, in milliseconds from 10 to 60 000. Default 1000;
-   * later attempts of a call get a multiple, as they go further.
+   * later attempts of a call get a multiple, because they go to farther nodes.
    */
   readonly attemptMs?: number | undefined;
-  /** The longest time between two looks at the directory, in milliseconds. Default 30 000. */
+  /** The longest time between two requests to the directory, in milliseconds. Default 30 000. */
   readonly refreshMs?: number | undefined;
   /**
-   * How long a nearer node has to look well before it takes over from a farther one that serves, in milliseconds
-   * from 0 to 60 000. Default 5000; twice as long each time it fails again within a minute.
+   * How long a nearer node must have been ready before the client goes back to it from a farther one, in milliseconds
+   * from 0 to 60 000. Default 5000; twice as long each time the node fails again within a minute.
    */
   readonly failbackMs?: number | undefined;
-  /** A nearer node that is behind by more than this does not take over, in milliseconds. Default 1000. */
+  /** The client does not go back to a nearer node that is behind by more than this, in milliseconds. Default 1000. */
   readonly failbackLagMs?: number | undefined;
-  /** What `get` and `getMany` load with what is missing, for a cache that fills itself. */
+  /** The loader by which `get` and `getMany` load missing values. */
   readonly load?: Loader<unknown, unknown> | undefined;
-  /** What `getOrSet` takes where a call says nothing else. */
+  /** The default options of `getOrSet`. */
   readonly fill?: FillOptions | undefined;
-  /** Ends the attempt to connect. It has no say once connected. */
+  /** Aborts `connect`. It has no effect once the client is connected. */
   readonly signal?: AbortSignal | undefined;
-  /** The token to show, or what gives one, called for each request: tokens may be short-lived. */
+  /** The token to send, or a function that returns one and is called for each request, for short-lived tokens. */
   readonly token?: string | (() => string | Promise<string>) | undefined;
-  /** Default: the platform's. */
+  /** The function that sends requests. Default: the platform's `fetch`. */
   readonly fetch?: Fetch | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: Random | undefined;
@@ -109,9 +109,9 @@ interface Settings {
 
 /**
  * Connects to a cluster: asks the directory for the nearest nodes, until it answers or the deadline is over. With
- * `seeds`, it is asked once, and the seeds serve until it answers; with `lazy`, nobody is asked before the first call.
- * Throws `INVALID_ARGUMENT`, `INVALID_COORDINATES` or `UNKNOWN_OPTION` for what is wrong in the options,
- * `DIRECTORY_UNREACHABLE`, `NO_READY_NODE`, or the signal's reason.
+ * `seeds`, the directory is asked once, and the client uses the seeds until it answers; with `lazy`, no request is sent before the first call.
+ * Throws `INVALID_ARGUMENT`, `INVALID_COORDINATES` or `UNKNOWN_OPTION` for invalid options,
+ * `DIRECTORY_UNREACHABLE` if no directory answers, `NO_READY_NODE` if it knows no ready node, or the signal's reason.
  */
 export async function connect(options: ConnectOptions): Promise<MeridianClient> {
   const settings = readSettings(options);
@@ -152,7 +152,7 @@ export async function connect(options: ConnectOptions): Promise<MeridianClient> 
   const fills = new Fills({ caller, reads, network, time, write, closed, deadlineMs });
   const parts = { caller, reads, fills, time, network, random, write, deadlineMs };
   const client = new Client({ ...parts, pool, directories, session, events, closing }, loading);
-  // The interface says of types what no class can.
+  // The interface has types, such as overloads of `namespace`, that the class cannot declare.
   return client as object as MeridianClient;
 }
 
@@ -182,7 +182,7 @@ function networkOf({ clock = systemClock, fetch, token }: ConnectOptions): Netwo
   };
 }
 
-/** A `fetch` that shows a token. */
+/** A `fetch` that sends a token. */
 function showing(token: NonNullable<ConnectOptions["token"]>, fetch: Fetch): Fetch {
   return async (url, init) => {
     const authorization = `Bearer ${typeof token === "string" ? token : await token()}`;
@@ -198,7 +198,7 @@ function fixedNodeOf(url: string): NodeInfo {
   return { id: host, region: host, url, distanceMeters: 0 };
 }
 
-/** Farther than all that the directory names. */
+/** A seed, which counts as farther than all nodes that the directory names. */
 function seedOf(url: string): NodeInfo {
   return { ...fixedNodeOf(url), distanceMeters: Infinity };
 }

@@ -10,7 +10,7 @@ interface Platform {
   };
 }
 
-/** The channel `meridian:client:<name>`, where the platform has any. Reached without an import, which browsers could not resolve. */
+/** The channel `meridian:client:<name>`; undefined on platforms without channels. Loaded without an import, which browsers could not resolve. */
 export function channelOf(name: string): Channel | undefined {
   const { process } = globalThis as Platform;
   return process

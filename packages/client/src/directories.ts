@@ -1,10 +1,9 @@
 /**
- * The directories of a cluster, in order of priority. Any of them answers for all nodes, so the first that answers is
- * as good as the best.
+ * The directories of a cluster, in order of priority. Each of them knows all nodes, so the answer of any one is enough.
  *
- * One that does not answer, or answers that it cannot (it is still catching up, say), is left alone for a while:
- * with back-off, and no less than it asks for. Then it is asked first again, before those below it. When all are to be
- * left alone, they are asked all the same, those that were left longest in order.
+ * A directory that does not answer, or answers that it is not ready, is not asked for a while: a back-off, at least as long as
+ * its `Retry-After`. Then it is asked again in its place. If all directories are in their back-off, they are asked all the
+ * same, the one whose back-off ends first at the front.
  */
 import { MeridianError, type ErrorCode } from "@meridian/protocol";
 import { Backoff, type Random } from "@meridian/runtime";
@@ -13,7 +12,7 @@ import { nodesOf, type NodeInfo, type Wanted } from "./directory.ts";
 import { exchange, NoAnswer, type Network, type Patience } from "./exchange.ts";
 import { retryAfterMs } from "./retry-after.ts";
 
-/** Codes that say that the question is wrong, whomever one asks. */
+/** Codes for an invalid request, which every directory would answer. */
 const WRONG: ReadonlySet<ErrorCode> = new Set([
   "INVALID_ARGUMENT",
   "INVALID_COORDINATES",
@@ -23,12 +22,12 @@ const WRONG: ReadonlySet<ErrorCode> = new Set([
 interface Known {
   readonly url: string;
   readonly retries: Backoff;
-  /** When it is worth asking again, and until when it asked not to be, on the clock's `elapsedMs`. */
+  /** When the directory is asked again, and the end of its `Retry-After`, on the clock's `elapsedMs`. */
   dueAtMs: number;
   restsUntilMs: number;
 }
 
-/** What is asked, and how long each directory may take. */
+/** A request for nodes, and how long each directory may take. */
 export interface Question {
   readonly wanted: Wanted;
   readonly patience: Patience;
@@ -61,7 +60,7 @@ export class Directories {
     return this.#current?.url;
   }
 
-  /** How long all of them ask to be left alone, in milliseconds. */
+  /** How long the `Retry-After` of all directories still lasts, in milliseconds. */
   get restMs(): number {
     const nowMs = this.#network.clock.elapsedMs();
     const rests = this.#known.map(({ restsUntilMs }) => Math.max(0, restsUntilMs - nowMs));
@@ -84,7 +83,7 @@ export class Directories {
         if (!(cause instanceof NoAnswer) && (error === undefined || WRONG.has(error.code))) {
           throw cause;
         }
-        // Another directory may know nodes that this one has lost touch with.
+        // Another directory may know nodes that this one does not.
         if (error?.code === "NO_READY_NODE") empty ??= error;
         else directory.dueAtMs = this.#network.clock.elapsedMs() + directory.retries.nextMs();
         if (error?.retryable === false) odd ??= error;

@@ -1,4 +1,4 @@
-/** What a directory says of nodes. */
+/** Reads the nodes of a directory's answer. */
 import type { Coordinates } from "@meridian/protocol";
 import { checkAnswer, nearestNode } from "@meridian/protocol/http-api";
 import * as v from "valibot";
@@ -10,11 +10,11 @@ import { errorOf, readJson } from "./problem.ts";
 export interface NodeInfo {
   readonly id: string;
   readonly region: string;
-  /** Where it serves clients, without a last slash. */
+  /** The URL at which the node serves clients, without a slash at its end. */
   readonly url: string;
-  /** How far it is from the client's location; 0 where no location is known. */
+  /** The distance from the client's location, in meters; 0 if no location is known. */
   readonly distanceMeters: number;
-  /** How far it was behind when the directory last told of it, in milliseconds; undefined where nobody has. */
+  /** The node's lag in the directory's last answer, in milliseconds; undefined if no directory has named the node. */
   readonly lagMs?: number | undefined;
 }
 
@@ -26,8 +26,8 @@ export interface Wanted {
 }
 
 /**
- * The nodes in a directory's answer, in its order. An entry without an id or a URL that can be read is left out: one
- * node that was started with a wrong address must not cost a client all others. Throws what the directory answered
+ * The nodes in a directory's answer, in its order. An entry without an id or a valid URL is left out, so that one
+ * node with a wrong address does not hide all others. Throws the error that the directory answered
  * instead of a list.
  */
 export function nodesOf(answer: RawAnswer, directory: string): readonly NodeInfo[] {
@@ -42,7 +42,7 @@ const listed = v.object({ nodes: v.array(v.unknown()) });
 
 const { id, region, url, distanceMeters, lagMs } = nearestNode.entries;
 
-/** What has to be known of a node. */
+/** The members that a node must have. */
 const knownNode = v.object({
   id,
   url,

@@ -3,13 +3,13 @@ import { followAbort } from "./follow-abort.ts";
 /** A signal that follows others until it is released. */
 export interface EitherSignal {
   readonly signal: AbortSignal;
-  /** Lets go of the signals that are followed. */
+  /** Removes the listeners from the followed signals. */
   readonly release: () => void;
 }
 
 /**
- * A signal that aborts when one of two does. Unlike `AbortSignal.any`, it leaves nothing behind on a signal that
- * lives long once it has been released.
+ * A signal that aborts when one of two does. Unlike `AbortSignal.any`, it leaves no listener on a long-lived signal
+ * once it has been released.
  */
 export function eitherOf(first: AbortSignal | undefined, second: AbortSignal): EitherSignal {
   if (first === undefined) return { signal: second, release: () => {} };

@@ -1,4 +1,4 @@
-/** What a client tells of itself: to listeners, and to whoever watches the process by `node:diagnostics_channel`. */
+/** The events of a client: for listeners, and for subscribers of `node:diagnostics_channel`. */
 import { MeridianError } from "@meridian/protocol";
 
 import type { CircuitState } from "./circuit.ts";
@@ -12,9 +12,9 @@ export interface NamedNode {
 
 /** The events of a client. */
 export interface ClientEvents {
-  /** Whether a node is sent requests has changed. */
+  /** The circuit of a node has changed. */
   readonly node: NamedNode & { readonly circuit: CircuitState };
-  /** Requests are answered by another node than before. */
+  /** Another node answers requests than before. */
   readonly failover: { readonly from: NamedNode; readonly to: NamedNode };
 }
 
@@ -22,12 +22,12 @@ type Listener = (event: never) => void;
 
 const NAMES: readonly (keyof ClientEvents)[] = ["node", "failover"];
 
-/** Tells of events. */
+/** Emits events. */
 export class Events {
   readonly #listeners = new Map<string, Set<Listener>>();
   readonly #channels = new Map(NAMES.map((name) => [name, channelOf(name)]));
 
-  /** Has a listener told of each event of that name, in a turn of its own. Returns the end of that. Throws `INVALID_ARGUMENT`. */
+  /** Calls `listener` for each event of that name, in a microtask. Returns a function that ends this. Throws `INVALID_ARGUMENT` for an unknown name. */
   on<Name extends keyof ClientEvents>(
     name: Name,
     listener: (event: ClientEvents[Name]) => void,
@@ -51,7 +51,7 @@ export class Events {
     const channel = this.#channels.get(name);
     if (channel?.hasSubscribers === true) channel.publish(event);
     for (const listener of this.#listeners.get(name) ?? []) {
-      // One that throws is an error of the program, and none of the call that it is told of.
+      // An exception of the listener must not fail the call that caused the event.
       queueMicrotask(() => listener(event as never));
     }
   }

@@ -1,4 +1,4 @@
-/** One HTTP request and its whole answer, bounded in time. */
+/** Sends one HTTP request and reads its whole answer within time limits. */
 import type { Clock, Deadlines } from "@meridian/runtime";
 
 import { followAbort } from "./follow-abort.ts";
@@ -7,7 +7,7 @@ import type { OwnLag } from "./own-lag.ts";
 /** The part of the platform's `fetch` that the client uses. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
-/** What exchanges go through. */
+/** The parts that exchanges use. */
 export interface Network {
   readonly fetch: Fetch;
   readonly clock: Clock;
@@ -32,17 +32,17 @@ export interface RawAnswer {
 
 /** How long an exchange may last. */
 export interface Patience {
-  /** Without a byte from the server for this long, it is given up. Time that this process loses is not counted. */
+  /** The exchange fails after so long without a byte from the server, in milliseconds. Time during which this process was too busy does not count. */
   readonly quietMs: number;
-  /** The instant at which it is given up whatever happens, on the clock's `elapsedMs`. */
+  /** The instant at which the exchange ends in any case, on the clock's `elapsedMs`. */
   readonly endMs: number;
   /** Ends it early; `exchange` then throws the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Why there is no answer: no connection (`refused`); a connection that broke (`broken`); none within the time that a
- * server has (`silent`); or the caller's own time was over before that (`cut-short`), which says little of the server.
+ * Why there is no answer. `refused`: no connection. `broken`: the connection broke. `silent`: no byte within the time that a
+ * server has. `cut-short`: the caller's deadline came before that, which shows little about the server.
  */
 export type Silence = "refused" | "broken" | "silent" | "cut-short";
 
@@ -70,7 +70,7 @@ const NEVER_LEFT: ReadonlySet<unknown> = new Set([
   "UND_ERR_CONNECT_TIMEOUT",
 ]);
 
-/** The server would read no more of a request whose end was still to be written: it has not had the whole of it. */
+/** The server stopped reading before the end of the request, so it has not received all of it. */
 const STOPPED_READING = "EPIPE";
 
 /** Sends a request and reads the answer. Throws `NoAnswer`, or the signal's reason. */
@@ -102,7 +102,7 @@ function initOf(request: Request, signal: AbortSignal): RequestInit {
     ...(request.body === undefined ? {} : { body: request.body as Uint8Array<ArrayBuffer> }),
     signal,
     redirect: "error",
-    // A browser's own cache knows nothing of sessions and would answer with what was true once.
+    // A browser's own cache knows nothing of positions and could answer with an older state.
     cache: "no-store",
     credentials: "omit",
   } as const;
@@ -142,10 +142,10 @@ function failureToConnect(cause: unknown): NoAnswer {
   return new NoAnswer(message, "broken", code !== STOPPED_READING, cause);
 }
 
-/** How late a deadline may be met before what has come meanwhile gets a turn to be read. */
+/** If a deadline fires later than this, in milliseconds, answers that came meanwhile get one turn to be read first. */
 const LATE_MS = 20;
 
-/** Aborts an exchange when it has been quiet too long, has met its end, or is no longer wanted. */
+/** Aborts an exchange when the server has been silent for too long, at `endMs`, or when its signal aborts. */
 class Watch {
   readonly #network: Network;
   readonly #patience: Patience;
@@ -169,7 +169,7 @@ class Watch {
         once: true,
       });
     });
-    // It is only ever raced against; without a race it must not count as unhandled.
+    // Without a race that handles it, the rejection must not count as unhandled.
     this.#aborted.catch(() => {});
     this.#unfollow = followAbort(patience.signal, () => {
       this.#controller.abort(patience.signal?.reason);
@@ -181,7 +181,7 @@ class Watch {
     return this.#controller.signal;
   }
 
-  /** The outcome of `work`, or the abortion, whichever is first: not every `fetch` heeds its signal. */
+  /** Settles as `work` does, or rejects when the exchange is aborted: not every `fetch` obeys its signal. */
   orAborted<T>(work: Promise<T>): Promise<T> {
     return Promise.race([work, this.#aborted]);
   }
@@ -221,7 +221,7 @@ class Watch {
       return;
     }
     if (nowMs - this.#dueMs > LATE_MS && !this.#hadLastTurn) {
-      // What came while this process was busy is read before the next timer.
+      // Bytes that came while this process was busy are read before the next timer runs.
       this.#hadLastTurn = true;
       this.#cancel = this.#network.deadlines.after(1, () => this.#onDeadline());
       return;

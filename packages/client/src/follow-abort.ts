@@ -1,5 +1,5 @@
 /**
- * Listeners of abort signals, one real listener a signal: a thousand calls may share a signal, and platforms warn of a
+ * Shares one real listener for each abort signal: a thousand calls may use one signal, and platforms warn of a
  * leak from the eleventh listener on.
  */
 const followers = new WeakMap<AbortSignal, Set<() => void>>();

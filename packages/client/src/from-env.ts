@@ -5,9 +5,9 @@ import type { ConnectOptions } from "./connect.ts";
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * What `connect` takes, as the environment says it: `MERIDIAN_DIRECTORY`, `MERIDIAN_NODES` and `MERIDIAN_SEEDS` are URLs with commas
- * between them, `MERIDIAN_LAT` and `MERIDIAN_LON` say where the program runs, `MERIDIAN_TOKEN` is the token to show. What is
- * empty is not set. Throws `INVALID_ARGUMENT` for a place that is no number.
+ * Reads options of `connect` from the environment: `MERIDIAN_DIRECTORY`, `MERIDIAN_NODES` and `MERIDIAN_SEEDS` are URLs with commas
+ * between them, `MERIDIAN_LAT` and `MERIDIAN_LON` say where the program runs, `MERIDIAN_TOKEN` is the token to send. An
+ * empty variable counts as not set. Throws `INVALID_ARGUMENT` if latitude or longitude is not a number.
  */
 export function fromEnv(env: Environment = ownEnvironment()): ConnectOptions {
   const [lat, lon] = [numberOf(env, "MERIDIAN_LAT"), numberOf(env, "MERIDIAN_LON")];

@@ -1,13 +1,13 @@
 /**
- * JSON text that stands for a value and for nothing else.
+ * Encodes values as JSON without loss.
  *
- * `JSON.stringify` turns a `Map` into `{}`, `NaN` into `null` and leaves out what it does not know, without a word:
- * what is read back is then something other than what was set. Here such a value is refused, and its place in the
- * whole is named. An object with a `toJSON` method, such as a `Date`, says itself what it is in JSON.
+ * `JSON.stringify` silently turns a `Map` into `{}` and `NaN` into `null`, and leaves out values that it does not know:
+ * the value that is read back then differs from the one that was set. This module refuses such a value and names its place.
+ * An object with a `toJSON` method, such as a `Date`, is encoded as what that method returns.
  */
 import { MeridianError } from "@meridian/protocol";
 
-/** What is wrong in a value, and where. */
+/** A problem of a value, and its place. */
 interface Flaw {
   readonly path: string;
   readonly what: string;
@@ -94,7 +94,7 @@ function flawOfMembers(value: object, path: string, inside: readonly object[]): 
   return undefined;
 }
 
-/** Whether an object is no more than its members, whichever realm it comes from. */
+/** Whether an object is a plain object, of this or another realm. */
 export function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;

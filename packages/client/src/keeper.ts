@@ -1,12 +1,12 @@
 /**
- * What goes on behind the requests: refreshing the list of nodes, and looking after those that are not trusted,
- * because they failed or because nothing is known of them yet. Bounded: one question to the directory at a time, at
- * most one a second; one look at each node at a time, with back-off while it is not ready. All delays are jittered.
+ * The background work of a client: it refreshes the list of nodes, and checks nodes that are not trusted,
+ * because they have failed or are new. It sends one request to the directory at a time, at
+ * most one a second; and one check at a time to each node, with back-off while the node is not ready. All delays are jittered.
  *
- * With each refresh, the round trips to the nearest nodes are measured by a few requests to each.
+ * With each refresh, it measures the round trips to the nearest nodes by a few requests to each.
  *
- * A node is trusted again when it says that it is ready, and the directory that it lags by no more than the bound, at
- * every look for some time. Where no directory answers, the node's word is enough.
+ * A node is trusted again once every check for some time has shown that it is ready and that its lag, as the directory
+ * reports it, is within the bound. If no directory answers, the node's own answer is enough.
  */
 import { Backoff, type Random } from "@meridian/runtime";
 
@@ -16,7 +16,7 @@ import type { NodeInfo, Wanted } from "./directory.ts";
 import { exchange, NoAnswer, type Network } from "./exchange.ts";
 import type { NodePool, PooledNode } from "./node-pool.ts";
 
-/** What a keeper works with. */
+/** The parts and limits of a keeper. */
 export interface KeeperOptions {
   readonly network: Network;
   readonly random: Random;
@@ -24,11 +24,11 @@ export interface KeeperOptions {
   /** None where the nodes are fixed: then nothing is refreshed. */
   readonly directories: Directories;
   readonly wanted: Wanted | undefined;
-  /** How long one question may take. */
+  /** How long one request may take, in milliseconds. */
   readonly attemptMs: number;
   /** The longest time between two refreshes that succeed. */
   readonly refreshMs: number;
-  /** A node that is behind by more than this does not take over. */
+  /** A node whose lag is greater than this, in milliseconds, does not take over. */
   readonly failbackLagMs: number;
   /** Ends every exchange when the client is closed. */
   readonly signal: AbortSignal;

@@ -27,32 +27,32 @@ export interface PooledNode {
   readonly slots: Slots;
   /** Whether the directory's last answer had it. */
   listed: boolean;
-  /** Until when it asked to be left alone, on the clock's `elapsedMs`. */
+  /** The end of the node's `Retry-After`, on the clock's `elapsedMs`. */
   restsUntilMs: number;
-  /** A check of this node is due or under way. */
+  /** A check of this node is due or running. */
   checking: boolean;
   readonly checks: Backoff;
-  /** The question whether it is ready that is under way. */
+  /** The running request to `/readyz`, if there is one. */
   looking: Promise<boolean> | undefined;
-  /** The question whether it lives that is under way. */
+  /** The running request that checks whether the node answers at all, if there is one. */
   lifeSign: Promise<void> | undefined;
-  /** Whether it gave no answer at all when it was asked last. */
+  /** Whether the node gave no answer to its last request. */
   unreachable: boolean;
-  /** What went wrong last. */
+  /** The last failure, for error details. */
   lastFailure: string;
-  /** The largest value that it takes, as it said when it refused one, and until when that is believed. */
+  /** The largest value that the node accepts, learnt from a refusal, and until when the client relies on it. */
   valueBytesMax: { readonly bytes: number; readonly untilMs: number } | undefined;
 }
 
-/** How rarely a node is looked at that has failed: so long it may be ready before its probation begins. */
+/** The longest time between two checks of a failed node: so long it may be ready before its probation begins. */
 const CHECK_MS_MAX = 2_000;
 
-/** How many nodes are remembered that the directory leaves out. */
+/** How many nodes are remembered that the directory does not list any more. */
 const UNLISTED_MAX = 5;
 
 /**
- * The nodes a client knows. Invariant: `nodes` has each URL once and is ordered by distance, but for one that may be first because
- * it answers so much faster than the nearest.
+ * The nodes that a client knows. Invariant: `nodes` has each URL once and is ordered by distance, except that a node may be first because
+ * it answers much faster than the nearest.
  */
 export class NodePool {
   readonly #random: Random;
@@ -63,8 +63,8 @@ export class NodePool {
   #faster: PooledNode | undefined;
 
   /**
-   * `failbackMs` is how long a node has to look well before it takes over from a farther one. `seeds` are known
-   * whatever the directory says; those that it does not name come last. `events` are told of the circuits of nodes.
+   * `failbackMs` is how long a node must have been ready before it takes over from a farther one. `seeds` are always
+   * in the pool; those that the directory does not name come last. `events` gets the changes of circuits.
    */
   constructor(
     random: Random,
@@ -88,7 +88,7 @@ export class NodePool {
     return this.#nodes.length > 0 && this.#nodes.every(({ circuit }) => circuit.state === "open");
   }
 
-  /** Whether, beyond that, none of them gave any answer when it was asked last. */
+  /** Whether `isOpen`, and none of the nodes answered its last request. */
   get isDown(): boolean {
     return this.isOpen && this.#nodes.every(({ unreachable }) => unreachable);
   }
@@ -99,8 +99,8 @@ export class NodePool {
   }
 
   /**
-   * The node to ask now, none of `tried`: undefined if it is better to wait. With every circuit open, open ones are
-   * asked rather than none.
+   * The next node to ask, none of `tried`; undefined if the call should wait. If every circuit is open, a node with an open
+   * circuit is asked.
    */
   next(tried: ReadonlySet<PooledNode>, nowMs: number): PooledNode | undefined {
     const left = this.#nodes.filter((node) => !tried.has(node) && node.restsUntilMs <= nowMs);
@@ -114,18 +114,18 @@ export class NodePool {
     return left.find(({ listed }) => listed) ?? left[0];
   }
 
-  /** The node to ask if one has to be asked now, whatever they have said. */
+  /** The node to ask if the call must not wait, whatever the state of the nodes. */
   anyway(): PooledNode | undefined {
     return this.#nodes.find(({ circuit }) => circuit.state !== "open") ?? this.#nodes[0];
   }
 
-  /** How long all nodes ask to be left alone, in milliseconds. */
+  /** How long the `Retry-After` of all nodes still lasts, in milliseconds. */
   restMs(nowMs: number): number {
     const rests = this.#nodes.map(({ restsUntilMs }) => Math.max(0, restsUntilMs - nowMs));
     return rests.length === 0 ? 0 : Math.min(...rests);
   }
 
-  /** Takes the directory's answer, nearest first. What is known of the health of a node stays. */
+  /** Adopts the directory's list, nearest first. The circuits of nodes stay as they are. */
   update(listed: readonly NodeInfo[], nowMs: number): void {
     const known = new Map(this.#nodes.map((node) => [node.info.url, node]));
     const usedMeters = this.inUse(nowMs)?.info.distanceMeters ?? -Infinity;
@@ -159,7 +159,7 @@ export class NodePool {
     this.arrange();
   }
 
-  /** Puts a node first that answers so much faster than the nearest. Round trips have been measured, or the nodes are others. */
+  /** Puts a node first if it answers much faster than the nearest. Called after round trips were measured, and after the list has changed. */
   arrange(): void {
     const nodes = this.#nodes.toSorted((a, b) => byDistance(a.info, b.info));
     const [nearest] = nodes;

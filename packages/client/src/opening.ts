@@ -1,7 +1,7 @@
 /**
- * The first nodes of a client: those that the directory names, else the seeds. A client that connects waits for them;
- * a lazy one asks when its first call comes. Where nobody has answered the last time, a call waits no longer than
- * 40 ms for somebody to do so now, and goes on being answered by an error at once.
+ * Gets the first nodes of a client: those that the directory names, or else the seeds. `connect` waits for them;
+ * a lazy client asks with its first call. If no directory answered the last time, a call waits at most
+ * 40 ms for an answer now, and then fails.
  */
 import { asMeridianError, MeridianError } from "@meridian/protocol";
 import { Backoff, type Random } from "@meridian/runtime";
@@ -14,7 +14,7 @@ import type { Keeper } from "./keeper.ts";
 import type { NodePool } from "./node-pool.ts";
 import { pause } from "./pause.ts";
 
-/** What an opening works with. */
+/** The parts and limits of an opening. */
 export interface OpeningOptions {
   readonly network: Network;
   readonly random: Random;
@@ -22,7 +22,7 @@ export interface OpeningOptions {
   /** Undefined for a client of fixed nodes. */
   readonly wanted: Wanted | undefined;
   readonly fixed: readonly NodeInfo[];
-  /** Whether the pool has nodes whatever the directory says. */
+  /** Whether the pool has seeds. */
   readonly seeded: boolean;
   readonly pool: NodePool;
   readonly keeper: Keeper;
@@ -60,7 +60,7 @@ export class Opening {
     return this.#done;
   }
 
-  /** Asks until there are nodes or the patience is over. Throws what the directories answered last. */
+  /** Asks until there are nodes or `endMs` is reached. Throws the last error of the directories. */
   async insist({ endMs, signal }: OpeningPatience): Promise<void> {
     const { network, random, directories } = this.#options;
     const pauses = new Backoff({ random, firstMs: 100, maxMs: 1_000 });
@@ -76,7 +76,7 @@ export class Opening {
     }
   }
 
-  /** Resolves once there are nodes. Throws `DIRECTORY_UNREACHABLE` and its like, or the signal's reason. */
+  /** Resolves once there are nodes. Throws the error of the directories, such as `DIRECTORY_UNREACHABLE`, or the signal's reason. */
   async wait({ endMs, signal }: OpeningPatience): Promise<void> {
     const { network, closed } = this.#options;
     const nowMs = network.clock.elapsedMs();
@@ -84,7 +84,7 @@ export class Opening {
     if (this.#asking === undefined && nowMs - this.#askedAtMs >= SPACING_MS) {
       this.#askedAtMs = nowMs;
       this.#asking = this.#ask(Infinity, closed)
-        // Those who wait are told by `#failure`; when the client is closed, by their signal.
+        // Waiting calls get `#failure`, or the reason of their signal when the client is closed.
         .catch(() => {})
         .finally(() => {
           this.#asking = undefined;
@@ -98,7 +98,7 @@ export class Opening {
     throw this.#failure ?? new MeridianError("DIRECTORY_UNREACHABLE", message);
   }
 
-  /** Asks the directories once. Leaves either nodes or a failure behind; throws only the signal's reason. */
+  /** Asks the directories once. Sets either the nodes or `#failure`; throws only the signal's reason. */
   async #ask(endMs: number, signal: AbortSignal | undefined): Promise<void> {
     const { wanted, fixed, directories, seeded, attemptMs, network } = this.#options;
     if (wanted === undefined) return this.#open(fixed, false);

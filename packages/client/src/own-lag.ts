@@ -1,18 +1,18 @@
 /**
- * How long this process has been too busy to hear what others say: it computed, collected garbage, or did not run at
- * all. A server whose answer lies unread in a socket is not a silent one.
+ * Measures how long this process has been too busy to read from sockets: it computed, collected garbage, or did not run at
+ * all. A server whose answer waits in a socket is not silent.
  *
- * While somebody waits for an answer, a timer is due every 25 ms. What it is late by is time lost, the lateness of a
- * timer that is overdue at this moment included.
+ * While a call waits for an answer, a timer is due every 25 ms. Its lateness is lost time, including that of a
+ * timer that is overdue at this moment.
  */
 import type { Clock, Deadlines } from "@meridian/runtime";
 
 const TICK_MS = 25;
-/** How late a timer may be without being counted: they are coarse. */
+/** A timer may be late by so many milliseconds without being counted, because timers are inexact. */
 const PUNCTUAL_MS = 10;
-/** From when on lost time is a stall, which breaks connections. */
+/** From so many milliseconds on, lost time counts as a stall, during which connections break. */
 const STALL_MS = 100;
-/** How long after a stall a broken connection says nothing of the other side. */
+/** For so long after a stall, in milliseconds, a broken connection does not count against the node. */
 const AFTERMATH_MS = 1_000;
 
 /** Measures the time that this process loses. */
@@ -41,13 +41,13 @@ export class OwnLag {
     return nowMs - this.#dueMs >= STALL_MS || nowMs - this.#stalledAtMs < AFTERMATH_MS;
   }
 
-  /** Somebody waits for an answer. */
+  /** Starts to measure for one more call that waits for an answer. */
   watch(): void {
     this.#watchers += 1;
     if (this.#dueMs === Infinity) this.#schedule();
   }
 
-  /** Who called `watch` waits no longer. */
+  /** Ends the measurement of one call. */
   unwatch(): void {
     this.#watchers -= 1;
   }

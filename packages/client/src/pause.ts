@@ -2,8 +2,8 @@ import type { Network } from "./exchange.ts";
 import { followAbort } from "./follow-abort.ts";
 
 /**
- * Waits, or until the signal aborts; never rejects. Unlike the clock's own timers it keeps a Node.js process
- * from ending: between two attempts no socket is open that would. Costs nothing in a browser.
+ * Waits for a time, or until the signal aborts; never rejects. Unlike the clock's own timers it keeps a Node.js process
+ * from ending, because between two attempts no open socket does so.
  */
 export async function pause(
   network: Pick<Network, "deadlines">,

@@ -1,10 +1,10 @@
-/** Each return within this time of the one before has to wait twice as long. */
+/** If a node fails again within this time after its return, in milliseconds, its next probation is twice as long. */
 const RELAPSE_MS = 60_000;
 const WAIT_MS_MAX = 60_000;
 
 /**
- * How long a node has to look well before it takes over from a farther one that serves. A node that comes and goes
- * has to look well for longer each time, up to a minute, so that clients do not swing between two nodes.
+ * The probation of a node: how long its checks must succeed before it takes over from a farther one. The time doubles for a node that
+ * fails again and again, up to a minute, so that clients do not alternate between two nodes.
  */
 export class Probation {
   readonly #firstMs: number;
@@ -13,7 +13,7 @@ export class Probation {
   #sinceMs: number | undefined;
   #over = true;
 
-  /** A node that is trusted from the beginning. `waitMs` is how long it has to look well after a failure. */
+  /** The node is trusted at first. `waitMs` is how long its checks must succeed after a failure. */
   constructor(waitMs: number) {
     this.#firstMs = waitMs;
     this.#needMs = waitMs;
@@ -24,17 +24,17 @@ export class Probation {
     return this.#over;
   }
 
-  /** Whether the node looked well the last time, but has not done so for long enough. */
+  /** Whether the last check succeeded, but not for long enough. */
   get isRunning(): boolean {
     return !this.#over && this.#sinceMs !== undefined;
   }
 
-  /** How long the node still has to look well, in milliseconds. */
+  /** How long the checks must still succeed, in milliseconds. */
   leftMs(nowMs: number): number {
     return this.#needMs - (nowMs - (this.#sinceMs ?? nowMs));
   }
 
-  /** The node has failed, or nothing is known of it yet. */
+  /** Begins the probation: the node has failed, or is new. */
   begin(nowMs: number): void {
     this.#sinceMs = undefined;
     if (!this.#over) return;
@@ -43,7 +43,7 @@ export class Probation {
     this.#needMs = relapsed ? Math.min(WAIT_MS_MAX, this.#needMs * 2) : this.#firstMs;
   }
 
-  /** Somebody has looked at the node. */
+  /** Notes the result of a check. */
   looked(well: boolean, nowMs: number): void {
     if (!well) this.#sinceMs = undefined;
     if (this.#over || !well) return;

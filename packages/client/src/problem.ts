@@ -1,11 +1,11 @@
-/** Errors out of HTTP answers. */
+/** Turns HTTP answers into errors. */
 import { ERROR_KINDS, MeridianError, type ErrorCode } from "@meridian/protocol";
 
 import type { RawAnswer } from "./exchange.ts";
 
 const decoder = new TextDecoder();
 
-/** What a status means where the answer has no body to say it. */
+/** The error codes for answers without a problem document. */
 const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
   400: "INVALID_ARGUMENT",
   404: "ROUTE_NOT_FOUND",
@@ -62,7 +62,7 @@ function problemOf(answer: RawAnswer, from: string): MeridianError | undefined {
   }
   const { code, detail, type: _type, title: _title, retryable: _retryable, ...details } = members;
   if (typeof code !== "string") return undefined;
-  // A newer server's code that is not known here still comes with its sentence.
+  // An unknown code of a newer server still has its message.
   const known = Object.hasOwn(ERROR_KINDS, code)
     ? (code as ErrorCode)
     : (CODE_OF_STATUS[answer.status] ?? "INTERNAL");

@@ -1,14 +1,14 @@
 /**
- * Reads of single keys, as few requests as they need.
+ * Combines reads of single keys into few requests.
  *
- * All that is asked for in one turn of the event loop leaves together when the turn is over: a key once, however many
- * ask for it, and many keys as one `/batch/get`. While as many requests are under way as a node takes at a time, what
- * is asked for meanwhile waits and leaves together as soon as one of them has ended: the busier, the larger the batches.
+ * The reads of one turn of the event loop are sent together at its end: each key once, however many calls
+ * read it, and several keys as one `/batch/get`. While all slots of a node are taken, further reads
+ * wait and are sent together as soon as a request has ended: the busier the node, the larger the batches.
  *
- * A read joins only a request that has not left yet, so that it never gives what was true before it was called.
+ * A read joins only a request that has not been sent yet, so that it never returns a state from before the call.
  *
- * A batch pays for small values. How many keys one may have is reckoned from the mean size of the values read so far; a
- * node that refuses an answer as too large is asked again for each half.
+ * A batch is faster only for small values. Its number of keys is computed from the mean size of the values read so far; if a
+ * node refuses an answer as too large, the batch is asked for again in halves.
  */
 import { asMeridianError } from "@meridian/protocol";
 
@@ -20,12 +20,12 @@ import { BATCH_MAX, cachePath, getManyRequest } from "./requests.ts";
 import { giveUpWaiting, type CallLimits } from "./run.ts";
 import { SLOTS } from "./slots.ts";
 
-/** From how many keys on a batch costs less than as many requests. */
+/** From so many keys on a batch costs less than single requests. */
 const BATCH_MIN = 4;
-/** How many bytes of values one batch is to have. */
+/** The target for the bytes of values in one batch. */
 const BATCH_BYTES = 512 * 1024;
 
-/** What a caller makes of an entry. `shared`: others are given the same one. */
+/** Makes the result of a call from an entry. `shared`: other calls get the same entry. */
 export type Take<T> = (key: string, entry: ReceivedEntry, shared: boolean) => T | Promise<T>;
 
 interface Waiter {
@@ -43,7 +43,7 @@ interface Waiter {
   isBounded: boolean;
 }
 
-/** A key, who waits for it, and the request that it has left with. */
+/** A key, the calls that wait for it, and the request that it was sent with. */
 interface Wanted {
   readonly key: string;
   readonly waiters: Waiter[];
@@ -52,14 +52,14 @@ interface Wanted {
   flight: Flight | undefined;
 }
 
-/** A request under way. */
+/** A running request. */
 interface Flight {
   readonly abandoned: AbortController;
   /** Invariant: how many of the waiters of its keys are not done. */
   waiting: number;
 }
 
-/** What reads go through. */
+/** The parts that reads use. */
 export interface ReadsOptions {
   readonly caller: Caller;
   readonly network: Network;
@@ -67,12 +67,12 @@ export interface ReadsOptions {
   readonly closed: AbortSignal;
 }
 
-/** Puts the reads of a client together. */
+/** Combines the reads of a client. */
 export class Reads {
   readonly #options: ReadsOptions;
-  /** Keys that have not left yet. */
+  /** Keys that have not been sent yet. */
   readonly #wanted = new Map<string, Wanted>();
-  /** Who has come in this turn. */
+  /** The calls of this turn. */
   #fresh: Waiter[] = [];
   #flights = 0;
   #meanBytes = 0;
@@ -127,7 +127,7 @@ export class Reads {
     }
   }
 
-  /** Sends what waits, as far as there is room. */
+  /** Sends the waiting keys, as far as there are free slots. */
   #depart(): void {
     while (this.#wanted.size > 0 && this.#flights < SLOTS) void this.#fly(this.#take());
   }

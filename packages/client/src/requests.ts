@@ -1,4 +1,4 @@
-/** Calls as requests: checking what the caller gives, and writing it down as HTTP. */
+/** Turns calls into HTTP requests: checks the arguments and encodes them. */
 import type { AckLevel } from "@meridian/protocol";
 import { checkClientKey, decodeUtf8, MeridianError } from "@meridian/protocol";
 import type { batchGetBody, batchSetBody, Described } from "@meridian/protocol/http-api";
@@ -22,9 +22,9 @@ export const BATCH_MAX = 1000;
 const ACK_TIMEOUT_MS = 5_000;
 const ACK_TIMEOUT_MS_MAX = 60_000;
 const DEADLINE_MS_MAX = 600_000;
-/** The largest body of a set of many, in bytes, beside one value that is larger: what every node takes. */
+/** The largest body of `/batch/set`, in bytes, which every node accepts; a body with one larger value alone may exceed it. */
 const BATCH_BYTES_MAX = 16 * 1024 * 1024 - 1024;
-/** Beyond this size, a body may take longer to send than an attempt's budget. */
+/** A larger body may take longer to send than an attempt's time limit. */
 const SLOW_BODY_BYTES = 64 * 1024;
 
 /** The options of every call. */
@@ -41,8 +41,8 @@ export function cachePath(key: unknown): string {
 }
 
 /**
- * The request whether a key has a value: answered by 304 without the value, or by 404. It is no `HEAD`, after each of
- * which Node.js's `fetch` closes the connection.
+ * The request that asks whether a key has a value: the answer is 304, without the value, or 404. It is not a `HEAD`, because
+ * Node.js's `fetch` closes the connection after each `HEAD`.
  */
 export function presenceRequest(key: unknown): NodeRequest {
   return { method: "GET", path: cachePath(key), headers: { "if-none-match": "*" } };
@@ -52,7 +52,7 @@ export function presenceRequest(key: unknown): NodeRequest {
 export function checkedKey(key: unknown): string {
   const checked = checkText("key", key, "INVALID_KEY");
   checkClientKey(checked);
-  // URLs give these two a meaning of their own, escaped or not.
+  // In URLs these two are path segments with a special meaning, escaped or not.
   if (checked === "." || checked === "..") {
     throw new MeridianError(
       "INVALID_KEY",
@@ -124,7 +124,7 @@ export interface EncodedEntry {
   readonly ttlMs: number | undefined;
 }
 
-/** How long an entry of `setMany` lives, and its content type. Throws for what is wrong in it, but for its value. */
+/** The time to live and the content type of an entry of `setMany`. Throws if a member other than the value is invalid. */
 export function entryTerms(entry: SetEntry): {
   readonly ttlMs: number | undefined;
   readonly contentType: string | undefined;
@@ -248,7 +248,7 @@ interface WriteTerms {
   readonly timeoutMs: number | undefined;
 }
 
-/** What every write says of itself. */
+/** The query parameters and limits of a write. */
 export function writeTerms(options: SetManyOptions, deadlineMs: number): WriteTerms {
   const { ack = "local" } = options;
   checkAck(ack);
@@ -305,7 +305,7 @@ function condition(options: SetOptions): Record<string, string> {
   );
 }
 
-/** Throws `INVALID_ARGUMENT` for what is no content type. */
+/** Throws `INVALID_ARGUMENT` unless the value is a content type. */
 export function checkContentType(contentType: string | undefined): string | undefined {
   if (contentType === undefined) return undefined;
   if (typeof contentType === "string" && /^[!-~][ -~]{0,254}$/.test(contentType)) {

@@ -1,4 +1,4 @@
-/** Real clusters: directories and regions as processes, on ports and in folders of their own. */
+/** Starts real clusters: directories and regions as processes, each with a port and a folder of its own. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { ProxyNetwork } from "./proxy-network.ts";
 import { DirectoryStation, Region, type RegionSettings, type StationParts } from "./station.ts";
 import { until } from "./until.ts";
 
-/** Everything a party holds, in short. */
+/** The digest of everything that a directory or a region holds. */
 export interface PartyDigest {
   readonly count: number;
   readonly fingerprint: string;
@@ -23,15 +23,15 @@ export interface ListedNode extends Place {
   readonly distanceMeters?: number;
 }
 
-/** What a cluster may be made of. */
+/** How a cluster is made. */
 export interface ClusterParts extends Omit<StationParts, "folder"> {
-  /** Where everything is kept that the cluster stores; without it, in a folder of its own that goes with it. */
+  /** The folder for the cluster's data. Default: a temporary folder, which `dispose` deletes. */
   readonly folder?: string;
-  /** Without a network of their own, the programs reach the directories through proxies. */
+  /** The network between the programs. Default: TCP proxies on this machine. */
   readonly network?: Network;
-  /** How many directories there are: one, unless told. */
+  /** How many directories there are. Default: 1. */
   readonly directories?: number;
-  /** Where the folders of the directories are to be. */
+  /** The parent of the directories' data folders. Default: `folder`. */
   readonly directoryDisk?: string | undefined;
   /** Further options of the directories' program. */
   readonly directoryArgs?: readonly string[];
@@ -47,7 +47,7 @@ export class Cluster {
   readonly #directoryArgs: readonly string[];
   #directories: readonly DirectoryStation[] | undefined;
   readonly #regions: Region[] = [];
-  /** The ways of nodes that are no processes of this cluster. */
+  /** The lines of nodes that are not processes of this cluster. */
   readonly #guests: Pick<Outpost, "lines">[] = [];
 
   constructor(parts: ClusterParts = {}) {
@@ -63,7 +63,7 @@ export class Cluster {
     this.#directoryArgs = directoryArgs;
   }
 
-  /** Where everything is kept that the cluster stores. */
+  /** The folder of the cluster's data. */
   get folder(): string {
     return this.#parts.folder;
   }
@@ -90,12 +90,12 @@ export class Cluster {
     return this.#directory(0).program;
   }
 
-  /** Where this process reaches the first directory. */
+  /** The URL at which this process reaches the first directory. */
   get directoryUrl(): string {
     return this.#directory(0).url;
   }
 
-  /** Starts a directory on its folder, with its clock ahead by `skewMs`. Everyone finds it again, whatever its port. */
+  /** Starts a directory on its folder, with its clock ahead by `skewMs`. All lines to it lead to its new port. */
   async startDirectory(index = 0, skewMs = 0): Promise<void> {
     this.#directories ??= await this.#open();
     await this.#directory(index).start(skewMs);
@@ -142,7 +142,7 @@ export class Cluster {
     await Promise.all(this.directories.map((_, index) => this.startDirectory(index)));
   }
 
-  /** A way to each directory, in order of preference, for a node that this process runs itself. */
+  /** Makes a line to each directory, in order of preference, for a node that runs in this process. */
   async ways(): Promise<readonly Line[]> {
     const { lines } = await this.#network.add();
     this.#guests.push({ lines });
@@ -164,7 +164,7 @@ export class Cluster {
     return (await this.near()).map(({ id }) => id);
   }
 
-  /** What each party holds, in short. */
+  /** The digest of each directory and each region. */
   digests(): Promise<readonly PartyDigest[]> {
     return Promise.all(
       this.urls.map(async (url) => {
@@ -178,8 +178,8 @@ export class Cluster {
   }
 
   /**
-   * Resolves once every directory and every region hold the same entries, `count` of them where that is given, to what
-   * that is in short. Rejects after `deadlineMs` milliseconds, 20 000 by default.
+   * Resolves to the common digest once every directory and every region hold the same entries, and `count` of them if it
+   * is given. Rejects after `deadlineMs` milliseconds, 20 000 by default.
    */
   async converged(count?: number, deadlineMs?: number): Promise<PartyDigest> {
     let last: readonly PartyDigest[] = [];
@@ -201,12 +201,12 @@ export class Cluster {
     }
   }
 
-  /** Where every directory and every region is reached. */
+  /** The URLs of all directories and regions. */
   get urls(): readonly string[] {
     return this.#stations.map(({ url }) => url);
   }
 
-  /** Everything that the programs have printed, those included that were killed since. */
+  /** All lines that the programs have printed, those of killed programs too. */
   lines(): readonly string[] {
     return this.#stations
       .flatMap(({ programs }) => programs)
@@ -218,19 +218,19 @@ export class Cluster {
     return this.#stations.map(({ name, program }) => [name, program.memoryBytes]);
   }
 
-  /** What the programs printed last. */
+  /** The last lines that the programs have printed. */
   report(): string {
     return this.#stations.map((station) => station.tail()).join("\n");
   }
 
-  /** Kills every process and removes every file, but for those in a folder that was given. */
+  /** Kills every process and deletes all files, except those in a given `folder`. */
   async dispose(): Promise<void> {
     await Promise.all(this.#stations.map((station) => station.dispose()));
     await this.#network.close();
     if (this.#ownFolder !== undefined) rmSync(this.#ownFolder, { recursive: true, force: true });
   }
 
-  /** Kills every process at once, from where nothing can be waited for. */
+  /** Kills every process at once, for callers that cannot wait, such as an exit handler. */
   killNow(): void {
     for (const station of this.#stations) station.killNow();
   }
@@ -258,7 +258,7 @@ export class Cluster {
     return (this.#parts.secure?.fetch ?? fetch)(url, init);
   }
 
-  /** Has everyone find a directory at a URL, or nowhere. */
+  /** Makes all lines to a directory lead to a URL, or to nothing. */
   #aim(index: number, url: string | undefined): void {
     for (const { lines } of [...this.#stations, ...this.#guests]) {
       const line = lines.get(index);

@@ -1,6 +1,6 @@
 /**
- * Loaded into every program before its own code: ends it when the parent is gone while it still starts, however that
- * came about. Once it has started, the program listens for that itself, and stops in order.
+ * Loaded into every program before its own code: ends the program if its parent ends while the program still starts.
+ * Once it has started, the program watches its parent itself, and stops in order.
  */
 const GRACE_MS = 5_000;
 
@@ -10,7 +10,7 @@ else end();
 // Listening must not keep a program alive that has come to its end.
 process.channel?.unref();
 
-/** Ends the program as SIGTERM does, and one that does not heed that a little later. */
+/** Sends SIGTERM to the program, and ends it a little later if it does not stop. */
 function end(): void {
   // A second SIGTERM would cut the program's own stop short.
   if (process.listenerCount("disconnect") > 0) return;

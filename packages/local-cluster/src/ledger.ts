@@ -1,18 +1,18 @@
 /**
- * What clients have been promised, and whether an answer keeps to it.
+ * Records all writes of a load, and checks whether what is read breaks a guarantee.
  *
- * Each write has a number of its own, which is also the value that it sets, so that what is read tells which write it is.
- * Of two writes of a key the later one counts. Which one that is depends on who writes:
+ * Each write has a number of its own, which is also the value that it sets, so that a read shows which write it found.
+ * Of two writes of a key the later one wins. How the ledger decides which is later depends on the load:
  *
- *   writer   every key has one writer, which makes one write after the other: the greater number. No stamp is looked at, so
- *            that it does not matter what becomes of stamps, such as those of a clock that is set right.
- *   stamp    many write a key at a time: the greater stamp, as the answers tell it.
+ *   writer   every key has one writer, which makes one write after the other: the greater number is later. Stamps are not
+ *            compared, so they may change, such as after a clock is set.
+ *   stamp    several sessions write a key at the same time: the greater stamp of the answers is later.
  *
- * A write that had no answer may have been made or not, and may even take effect later.
+ * A write without an answer may have been applied or not, and may even be applied later.
  */
 import { compareStamps, type Stamp } from "@meridian/protocol";
 
-/** Which of two writes of a key counts. */
+/** How the later one of two writes of a key is found. */
 export type Order = "writer" | "stamp";
 
 /** A write that was attempted. */
@@ -20,26 +20,26 @@ export interface Attempt {
   readonly key: string;
   readonly number: number;
   readonly kind: "set" | "delete";
-  /** From when on it may have expired, in milliseconds since the Unix epoch; Infinity for never. */
+  /** The earliest instant at which the write may have expired, in milliseconds since the Unix epoch; Infinity for never. */
   readonly mayExpireAtMs: number;
-  /** When it expires, as its acknowledgement said; 0 for never or not known. */
+  /** When the write expires, by its acknowledgement; 0 for never or unknown. */
   expiresAtMs: number;
-  /** Its stamp, as its acknowledgement said. */
+  /** The stamp of the write, by its acknowledgement. */
   stamp: Stamp | undefined;
   outcome: "open" | "acknowledged" | "unknown" | "refused";
 }
 
-/** What an acknowledgement says of a write. */
+/** The facts of a write's acknowledgement. */
 export interface Acknowledgement {
   /** 0 for never. */
   readonly expiresAtMs: number;
   readonly stamp?: Stamp | undefined;
 }
 
-/** What a reader got: the number of a write and the stamp of what is read, or undefined for no value. */
+/** The result of a read: the number of the write and the stamp of the entry, or undefined for no value. */
 export type Got = { readonly number: number; readonly stamp?: Stamp | undefined } | undefined;
 
-/** Clocks and answers are not exact to less, in milliseconds. */
+/** The tolerance for clocks and delays of answers, in milliseconds. */
 const MARGIN_MS = 2_000;
 
 /** All writes of a load. */
@@ -59,7 +59,7 @@ export class Ledger {
       key,
       number: this.#attempts.length,
       kind,
-      // Not what the answer says: a region whose clock is ahead says too late, until it is set right.
+      // The expiry of the answer is too late if the region's clock is ahead, until the clock is set.
       mayExpireAtMs: ttlMs === 0 ? Infinity : nowMs + ttlMs,
       expiresAtMs: 0,
       stamp: undefined,
@@ -83,7 +83,7 @@ export class Ledger {
     }
   }
 
-  /** Every key that a write was attempted of. */
+  /** Every key for which a write was attempted. */
   get keys(): readonly string[] {
     return [...this.#byKey.keys()];
   }
@@ -100,14 +100,14 @@ export class Ledger {
     return got === undefined ? undefined : this.#attempts[got.number];
   }
 
-  /** Of what is acknowledged of a key, what counts: what a read that begins now must not fall behind. */
+  /** The latest acknowledged write of a key: a read that begins now must not return an older one. */
   floor(key: string): Attempt | undefined {
     return this.#acknowledged.get(key);
   }
 
   /**
-   * Why `got`, read at `nowMs` by someone to whom `floor` was promised or shown, breaks a promise; undefined if it
-   * keeps them all.
+   * Why `got`, read at `nowMs` by a session that has written or seen `floor`, breaks a guarantee; undefined if it
+   * breaks none.
    */
   broken(key: string, got: Got, floor: Attempt | undefined, nowMs: number): string | undefined {
     if (got === undefined) return this.#brokenByAbsence(key, floor, nowMs);

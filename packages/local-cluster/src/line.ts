@@ -1,14 +1,14 @@
 import type { Flow } from "./link-proxy.ts";
 
-/** The way from a region or a directory to a directory, which can be broken. */
+/** The network connection from a region or a directory to a directory, which can be broken. */
 export interface Line {
-  /** Where the one who takes this way finds the directory. It does not change. */
+  /** The URL at which the region or directory dials the other end. It does not change. */
   readonly url: string;
-  /** Where the directory listens since it was last started; undefined while it does not. */
+  /** The URL at which the directory listens since its last start; undefined while it does not run. */
   set target(url: string | undefined);
-  /** A peer that is gone: connections end, new ones are refused or time out until `heal`. */
+  /** Simulates a dead peer: connections end, and new ones are refused or time out until `heal`. */
   cut(): void;
-  /** A cable pulled out: connections stay open, and nothing passes, or nothing that flows one way, until `heal`. */
+  /** Simulates an unplugged cable: connections stay open, and no bytes pass, in both directions or in one, until `heal`. */
   blackHole(flow?: Flow): void;
   /** Lets everything pass again. */
   heal(): void;
@@ -20,14 +20,14 @@ export interface Line {
 export interface Site {
   /** A command that runs the program there. */
   readonly launcher: readonly string[];
-  /** What the program is told to listen on. */
+  /** The address on which the program listens. */
   readonly host: string;
   readonly port: number;
-  /** Where this process reaches a program that listens there and says it does at `url`. */
+  /** The URL at which this process reaches a program that listens there at `url`. */
   reach(url: string): string;
 }
 
-/** A site, and the ways from there to directories, by their places in the order of preference. */
+/** A site, and its lines to directories, by their indexes in the order of preference. */
 export interface Outpost {
   readonly site: Site;
   readonly lines: ReadonlyMap<number, Line>;

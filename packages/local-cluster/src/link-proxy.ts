@@ -1,14 +1,14 @@
 /**
- * The way from one party to a directory, which can be broken: a TCP proxy on this machine.
+ * A line that can be broken: a TCP proxy on this machine.
  *
- *   cut        connections are reset, new ones too: a peer that is gone
- *   black hole connections stay open and nothing passes, not even their end: a cable pulled out
- *   one way    the same for what flows one way only; what flows the other way arrives
- *   heal       what waited passes, and what is new connects
+ *   cut        connections are reset, new ones too, as with a dead peer
+ *   black hole connections stay open and no bytes pass, not even the end of the connection, as with an unplugged cable
+ *   one way    the same in one direction only
+ *   heal       waiting bytes pass, and new connections work again
  */
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 
-/** What flows over a link, seen from the end that connects. */
+/** A direction on a link, seen from the end that connects. */
 export type Flow = "both" | "to-directory" | "from-directory";
 
 type Mode = "open" | "cut" | Flow;
@@ -21,7 +21,7 @@ interface Pair {
   broken: boolean;
 }
 
-/** One such way. Its own address never changes; where it leads may. */
+/** A proxy. Its own address never changes; its target may. */
 export class LinkProxy {
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
@@ -31,7 +31,7 @@ export class LinkProxy {
   #target: string | undefined;
 
   private constructor() {
-    // The two directions end each on its own: what was written last arrives although its writer has ended.
+    // Each direction ends on its own, so that the last bytes of an ended writer still arrive.
     this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true });
     this.#server.on("connection", (client) => this.#accept(client));
   }
@@ -56,7 +56,7 @@ export class LinkProxy {
     this.#target = url;
   }
 
-  /** Bytes that have come from either side so far. */
+  /** How many bytes have come from each side so far. */
   get carried(): { readonly toDirectory: number; readonly fromDirectory: number } {
     let { toDirectory, fromDirectory } = this.#carried;
     for (const { client, upstream } of this.#pairs) {
@@ -72,7 +72,7 @@ export class LinkProxy {
     for (const pair of this.#pairs) this.#reset(pair);
   }
 
-  /** Lets nothing pass until `heal`, or nothing that flows one way. New connections are accepted. */
+  /** Holds back all bytes, or those of one direction, until `heal`. New connections are accepted. */
   blackHole(flow: Flow = "both"): void {
     this.#mode = flow;
     for (const { client, upstream } of this.#pairs) {
@@ -114,7 +114,7 @@ export class LinkProxy {
       pair.upstream = connect(options);
       this.#watch(pair, pair.upstream);
     }
-    // What has gone on flowing one way must not be passed on twice.
+    // Bytes of the direction that kept flowing must not be forwarded twice.
     pair.client.unpipe();
     pair.upstream.unpipe();
     pair.client.pipe(pair.upstream);

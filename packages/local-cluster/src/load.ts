@@ -1,9 +1,9 @@
 /**
- * Clients that write and read at a rate, whatever happens to the regions, and what they have been promised. What is due
- * is sent by whichever client is free, so that the regions that are there get what those that are not would have got.
+ * A load of sessions that write and read at a constant rate, whatever happens to the regions, and that check the guarantees. The next free
+ * session sends the next request, so that the rate stays the same while some regions are down.
  *
- * Every other session is at home in one region and waits for it while it is away; the rest go to whatever region
- * comes, as people on the move do. Each carries its position token along, so that wherever it reads it must find what
+ * Every other session stays with one region and waits for it while it is down; the others change regions at random.
+ * Each session carries its position token, so wherever it reads, it must find what
  * it wrote, and nothing older than what it has read.
  */
 import type { Random } from "@meridian/runtime";
@@ -11,41 +11,41 @@ import type { Random } from "@meridian/runtime";
 import { Ledger, type Attempt, type Got } from "./ledger.ts";
 import { RegionRequests, type Reply } from "./region-requests.ts";
 
-/** A region that clients go to. */
+/** A region that sessions send requests to. */
 export interface Destination {
   readonly name: string;
   readonly url: string;
-  /** Whether there is somebody to be asked. */
+  /** Whether the region runs. */
   readonly isUp: boolean;
 }
 
-/** How much there is to do. */
+/** The size and shape of a load. */
 export interface LoadOptions {
   readonly destinations: readonly Destination[];
-  /** Requests a second, of all sessions together. */
+  /** Requests per second, of all sessions together. */
   readonly rate: number;
   readonly random: Random;
-  /** What every key begins with. */
+  /** The prefix of all keys. */
   readonly prefix: string;
-  /** Nothing that is written lives longer, in milliseconds; 0 for no bound. */
+  /** The longest time to live of a written value, in milliseconds; 0 for no bound. */
   readonly ttlMsMax: number;
   /**
-   * Keys of their own for each session, and reads beside the writes; unless there are so many keys that all sessions set
-   * and delete, over and over each other. Those are to be read when the load is over.
+   * By default each session has keys of its own, and reads them between its writes. With `sharedKeys`, all sessions set and delete
+   * the same keys, so many of them, and read nothing; the caller checks these keys when the load is over.
    */
   readonly sharedKeys?: number;
-  /** How many sessions each region has; unless told, as many as the rate asks for. */
+  /** How many sessions each region has. Default: as many as the rate needs. */
   readonly sessionsEach?: number;
-  /** After how long a request is given up, in milliseconds. */
+  /** The time limit of a request, in milliseconds. */
   readonly patienceMs?: number;
 }
 
-/** What came of it. */
+/** The results of a load. */
 export interface LoadCounts {
   readonly acknowledged: number;
   readonly deletes: number;
   readonly reads: number;
-  /** Requests that were refused in plain words, and those without an answer. */
+  /** How many requests were refused with an error, and how many got no answer. */
   readonly refused: number;
   readonly unanswered: number;
 }
@@ -53,23 +53,23 @@ export interface LoadCounts {
 const KEYS_PER_SESSION = 16;
 const TTL_MS_MIN = 500;
 const TTL_MS_SPREAD = 4_000;
-/** What sets, deletes and own reads take up of what is done, one after the other; the rest reads what others wrote. */
+/** Cumulative shares: up to 0.45 of all requests are sets, up to 0.55 deletes, up to 0.75 reads of own keys; the rest reads keys of others. */
 const [SETS, DELETES, OWN_READS] = [0.45, 0.55, 0.75];
-/** Of shared keys, nothing is read. */
+/** The share of sets for shared keys; the rest are deletes. */
 const SHARED_SETS = 0.8;
-/** What could not be sent for longer than this is not made up for. */
+/** Requests that are later than this, in milliseconds, are dropped from the schedule. */
 const LATE_MS_MAX = 1_000;
-/** How long a session waits before it looks again whether there is somebody to be asked. */
+/** How long a session waits before it checks again whether a region runs, in milliseconds. */
 const AWAY_MS = 20;
 
 /** The sessions of a drill. */
 export class Load {
   readonly ledger: Ledger;
-  /** Broken promises, in plain words. */
+  /** Broken guarantees, one sentence each. */
   readonly violations: string[] = [];
   readonly #options: LoadOptions;
   readonly #avoided = new Set<string>();
-  /** How many requests each region has not answered. */
+  /** How many requests of each region are still running. */
   readonly #asking = new Map<string, number>();
   readonly #running: Promise<void>[] = [];
   #stopping = false;
@@ -101,7 +101,7 @@ export class Load {
     await Promise.all(this.#running);
   }
 
-  /** Has no session go to a region until `readmit`; resolves once nobody waits for its answer any more. */
+  /** Keeps all sessions away from a region until `readmit`. Resolves once no request to it is running. */
   async avoid(name: string): Promise<void> {
     this.#avoided.add(name);
     while ((this.#asking.get(name) ?? 0) > 0) await pauseFor(10);

@@ -1,8 +1,8 @@
 /**
- * What every `DirectoryLog` must do, run against a model: the list of everything that was appended.
+ * The contract test of every `DirectoryLog`, which compares it with a model: the list of everything that was appended.
  *
- * The heart is that a reader who starts anywhere, in steps of any size, ends with what the model has; whether the log
- * still has the frames as they came or has compacted them, and whatever is appended meanwhile.
+ * The main property: a reader that starts at any sequence and reads in steps of any size ends with what the model has, whether the log
+ * still has the original frames or has compacted them, and whatever is appended meanwhile.
  */
 import type { DirectoryLog } from "@meridian/ports";
 import {

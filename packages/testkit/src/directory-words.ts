@@ -10,7 +10,7 @@ import {
   type Welcome,
 } from "@meridian/protocol";
 
-/** The greeting of a directory whose log 7 is empty, but for what `more` says. */
+/** The `welcome` of a directory with the empty log 7, with the members of `more` instead of its own. */
 export function welcomeWith(more: Partial<Welcome> & Pick<Welcome, "nowMs">): Welcome {
   return {
     type: "welcome",
@@ -37,7 +37,7 @@ export function welcomeWith(more: Partial<Welcome> & Pick<Welcome, "nowMs">): We
   };
 }
 
-/** A frame of `entries` of no outbox and at no place, but for what `header` says. */
+/** A frame of `entries` with incarnation, position and sequences 0, with the fields of `header` instead. */
 export function frameWith(
   header: Partial<FrameHeader> & Pick<FrameHeader, "sentAtMs">,
   entries: readonly Entry[],

@@ -66,7 +66,7 @@ export class LogHistory<L extends DirectoryLog> {
   #ends: number[] = [0];
   #pending: Promise<void>[] = [];
   #epochs: [number, number][] = [];
-  /** The last horizon that the log was told. */
+  /** The last horizon that the log was given. */
   #horizon = 0;
 
   constructor(harness: StoreHarness<L>, name: string) {
@@ -123,7 +123,7 @@ export class LogHistory<L extends DirectoryLog> {
     const after = this.#entries.length;
     const entries = picks.map((pick, index) => {
       const key = KEYS[pick % KEYS.length] ?? "a";
-      // What comes after a horizon is above it: that is what the directory sees to.
+      // The directory ensures that entries after a horizon have higher stamps.
       const at = { time: this.#horizon + 1 + (pick % 50), origin: after + index + 1 };
       const plain = pick % 7 === 0 ? tombstone(key, at) : { ...entry(key, 1), stamp: at };
       return pick % 3 === 0 ? attributed(plain) : plain;
@@ -145,7 +145,7 @@ export class LogHistory<L extends DirectoryLog> {
     );
   }
 
-  /** What was appended and not durable when the process died may be there, whole frames of it, or not. */
+  /** Cuts the model after a crash: appended frames that were not durable may be in the log, whole, or not. */
   #cut(durable: number): void {
     const through = this.#log?.committedThrough ?? 0;
     assert.ok(through >= durable, `Expected all through ${durable}, got ${through}`);
@@ -154,9 +154,9 @@ export class LogHistory<L extends DirectoryLog> {
     this.#ends = this.#ends.filter((end) => end <= through);
   }
 
-  /** Reads to the end, with appends under way, from the state that a reader at `after` has. */
+  /** Reads to the end while entries are appended, beginning with the state of a reader at `after`. */
   #read(log: L, after: number, bytes: number): void {
-    // Such a reader would miss tombstones, and is not fed.
+    // Such a reader would miss purged tombstones, and is not fed.
     if (after < log.purgedThrough) return;
     const held = merged(this.#entries.slice(0, after));
     let reached = after;

@@ -1,10 +1,10 @@
 /**
- * Each member of each message at its limits, just beyond, and far beyond. The members come from the table of schemas, so that one which is added
- * without being given its values here fails the tests.
+ * Messages in which one member is at its limit, just beyond, or far beyond. The members come from the table of schemas, so that a new member
+ * without values here fails the tests.
  */
 import { DIRECTORY_SCHEMAS, NODE_SCHEMAS } from "@meridian/protocol";
 
-/** Values of one kind of member: some that its schema takes, and some that it does not. */
+/** Values for one kind of member: some that its schema accepts, and some that it refuses. */
 interface Values {
   readonly right: readonly unknown[];
   readonly wrong: readonly unknown[];
@@ -306,12 +306,12 @@ const VALUES: Readonly<Record<string, Readonly<Record<string, Values>>>> = {
   wanted: { nowMs: instant, id: whole, donated: whole, keys: listOf(key, 65_536) },
 };
 
-/** One message with one member that is not as usual. */
+/** A message with one unusual member. */
 export interface OddMessage {
   readonly type: string;
   readonly member: string;
   readonly json: string;
-  /** Whether the member is of the kind that it has to be. */
+  /** Whether the schema must accept the member. */
   readonly isRight: boolean;
 }
 

@@ -20,7 +20,7 @@ import {
 
 import { CommitQueue, type ScheduleCommit } from "./memory-disk.ts";
 
-/** What a `MemoryDirectoryLog` leaves behind when its process dies. */
+/** The data of a `MemoryDirectoryLog` that survive the death of its process. */
 export interface LogDisk {
   logId: number;
   epochs: (readonly [epoch: number, after: number])[];
@@ -64,7 +64,7 @@ export function copyLogDisk(disk: LogDisk): LogDisk {
   };
 }
 
-/** A `DirectoryLog` in memory: the model that real logs are held against, and the disk of simulations. */
+/** A `DirectoryLog` in memory, for simulations and as the model of real logs. */
 export class MemoryDirectoryLog implements DirectoryLog {
   readonly #disk: LogDisk;
   readonly #commits: CommitQueue;

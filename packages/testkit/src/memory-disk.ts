@@ -1,10 +1,10 @@
 import type { Done } from "@meridian/ports";
 import { MeridianError } from "@meridian/protocol";
 
-/** Runs `callback` later, when a commit that was begun now would be over. */
+/** Runs `callback` when a commit that begins now would be finished. */
 export type ScheduleCommit = (callback: () => void) => void;
 
-/** Whether nothing fits on a disk, or only what brings no entries, or everything. */
+/** How full a disk is. true: no commit succeeds. `entries`: only commits without entries succeed. false: all succeed. */
 export type Fullness = boolean | "entries";
 
 interface Waiting {
@@ -15,8 +15,8 @@ interface Waiting {
 }
 
 /**
- * Commits in the order they were begun, each some time after: what was not committed when the process died
- * never happened. On a full disk commits fail, or wait where nobody is to be told of a failure.
+ * Commits in the order in which they were begun, each some time later. Commits that were not finished when the process died
+ * have no effect. On a full disk commits fail, or wait if there is no `onFailed`.
  */
 export class CommitQueue {
   readonly #schedule: ScheduleCommit;
@@ -25,11 +25,11 @@ export class CommitQueue {
   #scheduled = false;
   #crashed = false;
   #full: Fullness = false;
-  /** A commit has failed since there was last no room. */
+  /** Whether a commit has failed since the disk became full. */
   #hasFailed = false;
 
   /**
-   * `onFailed` is called once for each commit that fails, before those whose records it took along. Without it, commits
+   * `onFailed` is called once for each commit that fails, before the callbacks of its records. Without it, commits
    * wait.
    */
   constructor(schedule: ScheduleCommit, onFailed?: () => void) {
@@ -44,7 +44,7 @@ export class CommitQueue {
     if (full === false && this.#waiting.length > 0) this.#begin();
   }
 
-  /** Why commits wait, or fail; undefined where none does. */
+  /** Why commits wait or fail; undefined if they do not. */
   get stall(): MeridianError | undefined {
     if (this.#onFailed !== undefined) return this.#hasFailed ? full() : undefined;
     const isStalled = this.#full !== false && this.#waiting.length > 0 && !this.#scheduled;
@@ -63,7 +63,7 @@ export class CommitQueue {
     if (!isStalled) this.#begin();
   }
 
-  /** Forgets what is not committed, and calls nobody back any more. */
+  /** Drops all unfinished commits without a callback. */
   crash(): void {
     this.#crashed = true;
     this.#waiting = [];

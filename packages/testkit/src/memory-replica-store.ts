@@ -18,10 +18,10 @@ import {
 
 import { CommitQueue, type Fullness, type ScheduleCommit } from "./memory-disk.ts";
 
-/** What a `MemoryReplicaStore` leaves behind when its process dies. */
+/** The data of a `MemoryReplicaStore` that survive the death of its process. */
 export interface ReplicaDisk {
   incarnation: number;
-  /** It was restored, under a new incarnation, and not opened since. */
+  /** Whether it was restored with a new incarnation and has not been opened since. */
   isCopy?: boolean;
   cursor: Cursor | undefined;
   others: readonly Cursor[];
@@ -31,7 +31,7 @@ export interface ReplicaDisk {
   admittedTime: number;
   horizon: number;
   entries: Map<string, Entry>;
-  /** What is held beyond the cursor. */
+  /** The keys of the frames after the cursor. */
   tail: TailRun[];
   outbox: OutboxFrame[];
   /** By id, in the order of the ids. */
@@ -69,7 +69,7 @@ export function copyReplicaDisk(disk: ReplicaDisk): ReplicaDisk {
   };
 }
 
-/** A `ReplicaStore` in memory: the model that real stores are held against, and the disk of simulations. */
+/** A `ReplicaStore` in memory, for simulations and as the model of real stores. */
 export class MemoryReplicaStore implements ReplicaStore {
   readonly #disk: ReplicaDisk;
   readonly tail: readonly TailRun[];
@@ -236,7 +236,7 @@ export class MemoryReplicaStore implements ReplicaStore {
     this.#commits.crash();
   }
 
-  /** What was told and not committed was never told. */
+  /** Restores the state of the last commit. */
   #forget(): void {
     this.#early = new Map();
     this.#cursor = this.#disk.cursor;

@@ -2,7 +2,7 @@ import { capabilities, type Hello, type NodeMessage } from "@meridian/protocol";
 
 type Heartbeat = Extract<NodeMessage, { type: "heartbeat" }>;
 
-/** The introduction of a node that has nothing, but for what is `given`. */
+/** The `hello` of a node without data, with the members of `given` instead of its own. */
 export function helloOf(
   given: Partial<Hello> & Pick<Hello, "nodeId" | "incarnation" | "nowMs">,
 ): Hello {
@@ -27,7 +27,7 @@ export function helloOf(
   };
 }
 
-/** The heartbeat of a node that does nothing, but for what is `given`. */
+/** The heartbeat of an idle node, with the members of `given` instead of its own. */
 export function heartbeatOf(given: Partial<Heartbeat> & Pick<Heartbeat, "nowMs">): Heartbeat {
   return {
     type: "heartbeat",

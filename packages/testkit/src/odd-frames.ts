@@ -1,6 +1,6 @@
 import { assembleFrame, encodeBlock, FRAME_KIND, stampTimeOf } from "@meridian/protocol";
 
-/** Frames with one field that is not as it should be, of an entry that was made at `nowMs`. */
+/** Frames of one entry, stamped at `nowMs`, each with one invalid field. */
 export function oddFrames(nowMs: number): readonly Uint8Array[] {
   const stamp = { time: stampTimeOf(nowMs), origin: 5 };
   const entry = {
@@ -22,7 +22,7 @@ export function oddFrames(nowMs: number): readonly Uint8Array[] {
     committedThrough: most,
     highestTime: stamp.time,
     sentAtMs: -1e300,
-    // Nobody's: a frame that is right would be taken.
+    // No node has this incarnation: some of these frames are otherwise valid, and would be accepted.
     incarnation: 666,
     position: 1,
   };

@@ -55,9 +55,9 @@ export class ReplicaHistory<S extends ReplicaStore> {
   readonly #harness: StoreHarness<S>;
   readonly #name: string;
   #store: S | undefined;
-  /** What is known to be durable. */
+  /** The model of all that is known to be durable. */
   #model = new ReplicaModel(0);
-  /** What was appended since, oldest first. */
+  /** The records appended since, oldest first. */
   #pending: { readonly record: ReplicaRecord; readonly written: Promise<void> }[] = [];
   #durable = 0;
   #origins = 0;
@@ -155,7 +155,7 @@ export class ReplicaHistory<S extends ReplicaStore> {
   }
 
   #recordOf(next: Write, model: ReplicaModel): ReplicaRecord | undefined {
-    // What comes after a horizon is above it: that is what a directory sees to.
+    // A directory ensures that entries after a horizon have higher stamps.
     this.#floor = model.horizon;
     switch (next.do) {
       case "local":
@@ -173,7 +173,7 @@ export class ReplicaHistory<S extends ReplicaStore> {
         const chosen = frames[(next.picks[0] ?? 0) % Math.max(1, frames.length)];
         if (chosen === undefined) return undefined;
         const { frame, entries: old } = chosen;
-        // A node's clock gives the entries of a frame growing stamps, new ones included.
+        // A node gives the entries of a frame ascending stamps, also when it re-stamps them.
         const entries = old.map((each, index) => ({
           ...each,
           stamp: this.#stampOf(((next.picks[0] ?? 0) % 90) + index),

@@ -11,7 +11,7 @@ import {
   type ReplicaRecord,
 } from "@meridian/protocol";
 
-/** The dumb model: what a replica store holds after the records that it was given. */
+/** The model of a replica store: the state after a list of records, computed in the simplest way. */
 export class ReplicaModel {
   incarnation: number;
   cursor: Cursor | undefined;

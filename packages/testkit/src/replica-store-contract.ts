@@ -1,8 +1,8 @@
 /**
- * What every `ReplicaStore` must do, run against a model: a map, a list and a loop.
+ * The contract test of every `ReplicaStore`, which compares it with a model: a map, a list and a loop.
  *
- * The last test is the strongest: any sequence of records, with the store left to fold, reopened or killed
- * anywhere in between, leaves what the model says. After a death that is the model after some prefix of the
+ * The last test is the strongest: after any sequence of records, with the store idle, reopened or killed
+ * anywhere in between, the store has what the model has. After a crash that is the model after some prefix of the
  * records, which includes every record whose `done` was called.
  */
 import type { ReplicaStore } from "@meridian/ports";

@@ -6,7 +6,7 @@ import { append, entry, remote } from "./replica-records.ts";
 
 type Test = (store: ReplicaStore, reopen: () => Promise<ReplicaStore>) => Promise<void>;
 
-/** What a store tells of what it holds beyond its cursor. */
+/** The contract tests of what a store keeps after its cursor. */
 export function describeTail(withStore: (test: Test) => Promise<void>): void {
   const place = (sequence: number, epoch = 3): Cursor => ({ logId: 7, epoch, sequence });
   const from = (at: Cursor, keys: readonly string[], cursor?: Cursor): ReplicaRecord => ({

@@ -1,6 +1,6 @@
-/** How a suite gets hold of stores. */
+/** How a contract test opens, closes and kills stores. */
 export interface StoreHarness<S> {
-  /** Opens what is kept under `name`, creating it if there is nothing. */
+  /** Opens the store `name`, and creates it if there is none. */
   open(name: string): Promise<S>;
   /** Ends a store in good order. */
   close(store: S): Promise<void>;

@@ -14,17 +14,17 @@ import { printJson } from "./entries.ts";
 /** Whose backup it is. */
 export type BackupOf = "region" | "directory";
 
-/** What `backup verify` takes. */
+/** The options of `backup verify`. */
 export interface VerifyBackupFlags {
   readonly json?: boolean | undefined;
 }
 
-/** What `backup region` and `backup directory` take. */
+/** The options of `backup region` and `backup directory`. */
 export interface BackupFlags extends VerifyBackupFlags {
   readonly out: string;
 }
 
-/** What `restore` takes. */
+/** The options of `restore`. */
 export interface RestoreFlags extends VerifyBackupFlags {
   readonly data: string;
 }

@@ -11,7 +11,7 @@ import { agoText } from "../span.ts";
 import { formatTable } from "../table.ts";
 import { printJson, type CommandFlags } from "./entries.ts";
 
-/** What `nearest` takes. */
+/** The options of `nearest`. */
 export interface NearestFlags extends CommandFlags {
   readonly limit?: string | undefined;
   readonly exclude?: string | undefined;

@@ -16,7 +16,7 @@ import type { CliIo } from "../io.ts";
 import { formatTable } from "../table.ts";
 import { printJson } from "./entries.ts";
 
-/** What `config check` takes. */
+/** The options of `config check`. */
 export interface CheckFlags {
   readonly json?: boolean | undefined;
 }

@@ -10,7 +10,7 @@ import { directoryUrls } from "../place.ts";
 import { formatTable } from "../table.ts";
 import { printJson } from "./entries.ts";
 
-/** What the commands take. */
+/** The options of these commands. */
 export interface ContextFlags {
   readonly directory?: string;
   readonly ca?: string | undefined;

@@ -8,7 +8,7 @@ import type { CliIo } from "../io.ts";
 import { directoryUrls, type PlaceFlags } from "../place.ts";
 import { printJson } from "./entries.ts";
 
-/** What `doctor` takes. */
+/** The options of `doctor`. */
 export interface DoctorFlags extends Pick<PlaceFlags, "directory"> {
   /** Kinds of complaints with commas between them. */
   readonly accept?: string | undefined;

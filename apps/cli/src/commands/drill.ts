@@ -13,7 +13,7 @@ import { directoryUrl } from "../place.ts";
 import { formatTable } from "../table.ts";
 import { printJson } from "./entries.ts";
 
-/** What `drill run` takes. */
+/** The options of `drill run`. */
 export interface DrillFlags {
   readonly seconds?: string | undefined;
   readonly rate?: string | undefined;

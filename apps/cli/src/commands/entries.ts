@@ -8,24 +8,24 @@ import { openClient, type PlaceFlags } from "../place.ts";
 import { formatTable } from "../table.ts";
 import { entryJson } from "../transfer/entry-line.ts";
 
-/** What every command takes. */
+/** The options of every command. */
 export interface CommandFlags extends PlaceFlags {
   readonly json?: boolean | undefined;
 }
 
-/** What `set` and `del` take. */
+/** The options of `set` and `del`. */
 export interface WriteFlags extends CommandFlags {
   readonly ack?: string | undefined;
   readonly timeout?: string | undefined;
 }
 
-/** What `set` takes. */
+/** The options of `set`. */
 export interface SetFlags extends WriteFlags {
   readonly ttl?: string | undefined;
   readonly type?: string | undefined;
 }
 
-/** What `keys` takes. */
+/** The options of `keys`. */
 export interface KeysFlags extends CommandFlags {
   readonly limit?: string | undefined;
 }

@@ -10,12 +10,12 @@ import { directoryUrls, nodeUrl, type PlaceFlags } from "../place.ts";
 import { formatTable } from "../table.ts";
 import { printJson, writeValue } from "./entries.ts";
 
-/** What every one of them takes. */
+/** The options of all of these commands. */
 export interface QuarantineFlags extends Pick<PlaceFlags, "directory" | "node"> {
   readonly json?: boolean | undefined;
 }
 
-/** What `replay` and `drop` take. */
+/** The options of `replay` and `drop`. */
 export interface ReplayFlags extends QuarantineFlags {
   readonly all?: boolean | undefined;
   readonly overwrite?: boolean | undefined;

@@ -11,12 +11,12 @@ import { directoryUrls, nodeUrl, type PlaceFlags } from "../place.ts";
 import { formatTable } from "../table.ts";
 import { printJson } from "./entries.ts";
 
-/** What both take. */
+/** The options of both commands. */
 export interface RevocationFlags extends Pick<PlaceFlags, "directory" | "node"> {
   readonly json?: boolean | undefined;
 }
 
-/** What `revoke` takes. */
+/** The options of `revoke`. */
 export interface RevokeFlags extends RevocationFlags {
   readonly ttl?: string | undefined;
   readonly ack: string;

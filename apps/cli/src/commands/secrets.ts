@@ -19,7 +19,7 @@ import { EXIT } from "../exit-codes.ts";
 import type { CliIo } from "../io.ts";
 import { recordIssued } from "../issued-tokens.ts";
 
-/** What the commands take. */
+/** The options of these commands. */
 export interface CertificateFlags {
   /** Names with commas between them, of a machine each. */
   readonly host?: readonly string[];
@@ -28,7 +28,7 @@ export interface CertificateFlags {
   readonly renew?: boolean;
 }
 
-/** What `token create` takes. */
+/** The options of `token create`. */
 export interface TokenFlags {
   readonly scope: string;
   readonly prefix?: readonly string[];

@@ -31,7 +31,7 @@ import {
   type ServicePaths,
 } from "../service/unit-files.ts";
 
-/** What `service install` takes, and the options of the program under their names in camelCase. */
+/** The options of `service install`, and the options of the program under their names in camelCase. */
 export interface InstallFlags {
   readonly root?: string;
   readonly group?: string;
@@ -41,7 +41,7 @@ export interface InstallFlags {
   readonly [option: string]: unknown;
 }
 
-/** What `service uninstall` takes. */
+/** The options of `service uninstall`. */
 export interface UninstallFlags {
   readonly root?: string;
 }

@@ -14,7 +14,7 @@ import { agoText } from "../span.ts";
 import { formatTable } from "../table.ts";
 import { countsOf, paceOf, type Counts, type Pace } from "../top/counts.ts";
 
-/** What `top` takes. */
+/** The options of `top`. */
 export interface TopFlags extends Pick<PlaceFlags, "directory"> {
   readonly every?: string | undefined;
   readonly once?: boolean | undefined;

@@ -11,13 +11,13 @@ import { readLines } from "../transfer/lines.ts";
 import { Progress } from "../transfer/progress.ts";
 import { withClient, writeOptions, type CommandFlags, type WriteFlags } from "./entries.ts";
 
-/** What `export` takes. */
+/** The options of `export`. */
 export interface ExportFlags extends CommandFlags {
   readonly after?: string | undefined;
   readonly rate?: string | undefined;
 }
 
-/** What `import` takes. */
+/** The options of `import`. */
 export interface ImportFlags extends WriteFlags {
   readonly fromLine?: string | undefined;
   readonly rate?: string | undefined;

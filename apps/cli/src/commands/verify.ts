@@ -17,7 +17,7 @@ import { findParties, type Parties } from "../verify/find-parties.ts";
 import { verifyCluster, type PartyReport, type VerifyReport } from "../verify/verify-cluster.ts";
 import { printJson } from "./entries.ts";
 
-/** What `verify` takes. */
+/** The options of `verify`. */
 export interface VerifyFlags extends Pick<PlaceFlags, "directory"> {
   /** A cluster file: its directories and regions are to be there. */
   readonly clusterFile?: string | undefined;
