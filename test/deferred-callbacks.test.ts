@@ -42,6 +42,7 @@ const NAMES = "only declares or hands on such a function";
 
 /** By file: how many callbacks are deferred there, and what catches them. */
 const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
+  "apps/directory/src/http/node-news.ts": [1, LOGS],
   "apps/directory/src/link-tokens.ts": [1, STEP],
   "apps/directory/src/log-pages.ts": [1, SETTLES],
   "apps/region/src/ask-status.ts": [1, SETTLES],
@@ -65,6 +66,7 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "packages/certificates/src/credentials.ts": [1, SETTLES],
   "packages/http/src/answer-body.ts": [1, ANSWERS],
   "packages/http/src/body.ts": [4, SETTLES],
+  "packages/http/src/event-streams.ts": [5, OWN],
   "packages/http/src/http-guard.ts": [10, SETTLES],
   "packages/http/src/http-server.ts": [14, ANSWERS],
   "packages/http/src/pipelines.ts": [1, ANSWERS],

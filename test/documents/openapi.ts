@@ -2,6 +2,7 @@
 import { ERROR_KINDS, PROBLEM_CONTENT_TYPE, type ErrorCode } from "@meridian/protocol";
 import {
   BYTES,
+  EVENTS,
   problem,
   type ApiRoute,
   type Parameter,
@@ -82,10 +83,11 @@ function parameterOf(place: string, { name, description, required }: Parameter):
 
 function contentOf(schema: ApiRoute["answer"]): Json {
   if (schema === BYTES) return { "*/*": {} };
+  if (schema === EVENTS) return { "text/event-stream": { schema: { type: "string" } } };
   return { "application/json": { schema: schemaOf(schema) } };
 }
 
-function schemaOf(schema: Exclude<ApiRoute["answer"], typeof BYTES>): Json {
+function schemaOf(schema: Exclude<ApiRoute["answer"], string>): Json {
   const { $schema: _, ...rest } = toJsonSchema(schema, { target: "draft-2020-12" });
   return rest;
 }
@@ -159,6 +161,7 @@ function tableOf(title: string, parameters: readonly Parameter[]): string {
 
 function shapeOf(title: string, schema: ApiRoute["answer"]): string {
   if (schema === BYTES) return `<p>${title}: bytes of any content type.</p>`;
+  if (schema === EVENTS) return `<p>${title}: server-sent events, without end.</p>`;
   const text = JSON.stringify(schemaOf(schema), null, 2);
   return `<details><summary>${title}: JSON</summary><pre>${escaped(text)}</pre></details>`;
 }

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import {
   BYTES,
   DIRECTORY_API,
+  EVENTS,
   problem,
   REGION_API,
   routesOf,
@@ -42,6 +43,9 @@ const QUESTIONS: Readonly<Record<string, Question>> = {
   "POST /lease": { path: "/lease?key=k&ttl=1s" },
   "DELETE /lease": { path: "/lease?key=k&lease=none" },
   "GET /keys": { path: "/keys?limit=1&values=true" },
+  "GET /watch": { path: "/watch?prefix=" },
+  "POST /watch/tickets": { path: "/watch/tickets?key=k" },
+  "GET /nodes/watch": {},
   "GET /digest": { path: "/digest?limit=10" },
   "GET /entries": {},
   "GET /quarantine": {},
@@ -148,9 +152,9 @@ async function expectAnswer(base: () => string, route: PlacedRoute): Promise<voi
     method: route.method,
     ...(body !== undefined && { body, headers: { "content-type": "application/json" } }),
   });
-  const text = await response.text();
+  const text = await textOf(response);
   expect([response.status, text]).toEqual([200, expect.any(String)]);
-  if (route.answer === BYTES) return;
+  if (route.answer === EVENTS || route.answer === BYTES) return;
   const answer: unknown = JSON.parse(text);
   expect(v.parse(route.answer, answer)).toEqual(answer);
 }
@@ -182,8 +186,17 @@ describe.each([
   });
 });
 
+/** The body; of events, which have no end, those of the beginning. */
+async function textOf(response: Response): Promise<string> {
+  if (response.headers.get("content-type") !== "text/event-stream") return response.text();
+  const reader = response.body?.getReader();
+  const first = await reader?.read();
+  await reader?.cancel();
+  return Buffer.from((first?.value ?? new Uint8Array()) as Uint8Array).toString();
+}
+
 async function codeOf(response: Response): Promise<string | undefined> {
-  const text = await response.text();
+  const text = await textOf(response);
   return response.ok ? undefined : v.parse(problem, JSON.parse(text)).code;
 }
 

@@ -121,6 +121,8 @@ const QUESTIONS: Readonly<Record<string, (key: string) => { path?: string; body?
   "POST /pull": (name) => ({ path: `/pull?key=${name}` }),
   "POST /lease": (name) => ({ path: `/lease?key=${name}&ttl=1ms` }),
   "DELETE /lease": (name) => ({ path: `/lease?key=${name}&lease=none` }),
+  "GET /watch": (name) => ({ path: `/watch?prefix=${name}` }),
+  "POST /watch/tickets": (name) => ({ path: `/watch/tickets?prefix=${name}` }),
   "GET /keys": (name) => ({ path: `/keys?prefix=${name}` }),
   "GET /nearest": () => ({ path: "/nearest?lat=1&lon=2" }),
   "GET /nodes/{id}": () => ({ path: "/nodes/nobody" }),
@@ -173,7 +175,10 @@ export async function ask(
     },
     ...(question.body !== undefined && { body: question.body }),
   });
-  const text = await response.text();
+  // A stream of events has no end.
+  const isOpen = response.headers.get("content-type") === "text/event-stream";
+  if (isOpen) await response.body?.cancel();
+  const text = isOpen ? "" : await response.text();
   const { code = "" } = text.startsWith("{") ? (JSON.parse(text) as { code?: string }) : {};
   return { status: response.status, code, challenge: response.headers.get("www-authenticate") };
 }

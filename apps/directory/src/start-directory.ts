@@ -3,6 +3,7 @@ import { join } from "node:path";
 
 import {
   connectionsMaxOf,
+  EventStreams,
   HttpServer,
   OriginPolicy,
   principalOf,
@@ -52,6 +53,8 @@ import { LinkTokens } from "./link-tokens.ts";
 import { LogDigester } from "./log-digest.ts";
 import { LogHealth } from "./log-health.ts";
 import { learnRevocations, LogPages } from "./log-pages.ts";
+import { NodeNews } from "./http/node-news.ts";
+import type { NodeSource } from "./http/nodes.ts";
 import { NodeRegistry } from "./node-registry.ts";
 import { programVersion } from "./version.ts";
 
@@ -213,7 +216,7 @@ function serve(
     metrics,
     follow: followOptions(options, cuts),
     limits: { horizonMs: options.horizon },
-    onMembers: () => registry.changed(),
+    onMembers: () => nodes.changed(),
     onReserved: (entries) => security.revocations.take(entries),
     onFatal: (failure) => {
       leaving = goingAway(`The log cannot be written: ${failure.message}`);
@@ -221,26 +224,21 @@ function serve(
     },
   });
   running.directory = directory;
-  const registry = new NodeRegistry(directory, clock);
-  const [digester, pages] = [new LogDigester(log), new LogPages(log, directory.clocks)];
+  const nodes = nodesOf(directory, options);
   const links = linksOf(directory, options, cuts);
   const backups = backupsOf(options);
   const service: DirectoryService = {
+    ...nodes.source,
+    ...dataOf(log, directory),
+    news: nodes.news,
     cluster,
     version: programVersion(),
     backups,
     startedAtMs,
     lag,
-    registry,
-    absent: () => directory.absent,
-    forget: (id) => forgetNode(directory, id),
     clock,
     logger,
     info: () => directory.info(),
-    store: () => log.stats(),
-    digest: () => digester.take(),
-    digestPage: (query) => pages.digest(query),
-    entryPage: (query) => pages.entries(query),
     notReady: () => leaving ?? health.damage ?? directory.notReady,
     damage: () => health.damage,
     metrics,
@@ -259,9 +257,41 @@ function serve(
     endMeasuring();
     directory.stop();
     links.stop();
+    nodes.streams.close();
     await server.close(GRACE_MS);
     await backups.stop();
     await log.close();
+  };
+}
+
+/** The nodes of a directory as its API tells of them. */
+function nodesOf(directory: Directory, { clock, metrics, logger }: Settled) {
+  const registry = new NodeRegistry(directory, clock);
+  const source: NodeSource = {
+    registry,
+    absent: () => directory.absent,
+    forget: (id) => forgetNode(directory, id).finally(() => news.changed()),
+  };
+  const streams = new EventStreams({ clock, metrics });
+  const news = new NodeNews({ source, streams, clock, logger });
+  const changed = (): void => {
+    registry.changed();
+    news.changed();
+  };
+  return { source, streams, news, changed };
+}
+
+/** What the API tells of a log. */
+function dataOf(
+  log: SqliteDirectoryLog,
+  { clocks }: Directory,
+): Pick<DirectoryService, "store" | "digest" | "digestPage" | "entryPage"> {
+  const [digester, pages] = [new LogDigester(log), new LogPages(log, clocks)];
+  return {
+    store: () => log.stats(),
+    digest: () => digester.take(),
+    digestPage: (query) => pages.digest(query),
+    entryPage: (query) => pages.entries(query),
   };
 }
 

@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 
 import {
+  EventStreams,
   Exchange,
   OriginPolicy,
   RateLimits,
@@ -14,6 +15,7 @@ import { Metrics, silentLogger } from "@meridian/runtime";
 
 import { answerNearest, createApp, directoryStyle } from "../src/http/app.ts";
 import type { DirectoryService } from "../src/http/directory-service.ts";
+import { NodeNews } from "../src/http/node-news.ts";
 import { NodeRegistry } from "../src/node-registry.ts";
 import { manualClock, memberOf } from "./members.ts";
 
@@ -28,6 +30,15 @@ function noBackup(): Promise<never> {
   return Promise.reject(new Error("There are no backups here"));
 }
 
+const NO_BACKUPS: DirectoryService["backups"] = {
+  start: noBackup,
+  read: noBackup,
+  drop: noBackup,
+  report: () => {
+    throw new Error("There are no backups here");
+  },
+};
+
 /** Where requests come from. */
 export const PARIS = "lat=48.86&lon=2.35";
 
@@ -37,22 +48,23 @@ export function serviceOf(
   given: Partial<DirectoryService> = {},
 ): DirectoryService {
   const clock = manualClock();
+  const registry = new NodeRegistry({ members }, clock);
+  const metrics = new Metrics();
+  const absent = (): [] => [];
+  const forget = (): Promise<never> => Promise.reject(new Error("Nothing is forgotten here"));
+  const streams = new EventStreams({ clock, metrics });
+  const source = { registry, absent, forget };
+  const news = new NodeNews({ source, streams, clock, logger: silentLogger });
   return {
+    news,
     cluster: "meridian",
     version: "9.8.7",
     startedAtMs: 1_699_999_999_000,
     lag: { maxMs: 10_000 },
-    registry: new NodeRegistry({ members }, clock),
+    registry,
     clock,
     logger: silentLogger,
-    backups: {
-      start: noBackup,
-      read: noBackup,
-      drop: noBackup,
-      report: () => {
-        throw new Error("There are no backups here");
-      },
-    },
+    backups: NO_BACKUPS,
     info: () => ({
       logId: 5,
       epoch: 2,
@@ -70,8 +82,8 @@ export function serviceOf(
       peers: [],
       clocks: { aheadMs: 0, agreeing: 3, members: 3, confirmed: true, deviant: [] },
     }),
-    absent: () => [],
-    forget: () => Promise.reject(new Error("Nothing is forgotten here")),
+    absent,
+    forget,
     store: () => ({
       entries: 9,
       journalRows: 3,

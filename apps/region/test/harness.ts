@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { OriginPolicy, type HttpServerOptions, type RoutedApp } from "@meridian/http";
+import { EventStreams, OriginPolicy, type HttpServerOptions, type RoutedApp } from "@meridian/http";
 import type { ReplicaRecord } from "@meridian/protocol";
 import { Metrics, seededRandom, silentLogger, systemClock, type Clock } from "@meridian/runtime";
 import {
@@ -159,7 +159,8 @@ export async function testNode(options: TestNodeOptions = {}): Promise<TestNode>
   node.start();
   if (options.joining !== true) clock.advance(10_000);
   const origins = new OriginPolicy(allowOrigin, OWN_URLS);
-  const app = regionApp(httpNode(node, origins, clock), logger);
+  const streams = new EventStreams({ clock, metrics: new Metrics() });
+  const app = regionApp(httpNode(node, { origins, clock, streams }), logger);
   return {
     node,
     app,

@@ -1,11 +1,5 @@
 /** HTTP requests to regions and directories, for tests. */
-import {
-  BYTES,
-  checkAnswer,
-  DIRECTORY_API,
-  REGION_API,
-  routesOf,
-} from "@meridian/protocol/http-api";
+import { checkAnswer, DIRECTORY_API, REGION_API, routesOf } from "@meridian/protocol/http-api";
 import { Agent, fetch as secureFetch, type RequestInit as SecureInit } from "undici";
 
 const PATIENCE_MS = 15_000;
@@ -87,7 +81,7 @@ function checkByApi(url: string, answer: unknown): void {
   const { pathname } = new URL(url);
   const said: string[] = [];
   for (const route of ANSWERS.filter(({ pattern }) => pattern.test(pathname))) {
-    if (route.answer === BYTES) return;
+    if (typeof route.answer === "string") return;
     try {
       checkAnswer(route.answer, answer, url);
       return;

@@ -4,8 +4,18 @@ import type { Duplex } from "node:stream";
 
 import { SMALL_BYTES } from "@meridian/runtime";
 
+/** A body that goes on: it is written as long as there is something to tell. */
+interface OpenBody {
+  /** Begins to write, once the head has been written. */
+  readonly begin: (outgoing: ServerResponse) => void;
+}
+
 /** The body of an answer; a list is one body in pieces. */
-export type AnswerBody = string | Uint8Array | readonly Uint8Array[] | null;
+export type AnswerBody = string | Uint8Array | readonly Uint8Array[] | OpenBody | null;
+
+function isOpen(body: AnswerBody): body is OpenBody {
+  return typeof body === "object" && body !== null && "begin" in body;
+}
 
 /** The largest piece that is written at once, in bytes. */
 const PIECE_BYTES = 256 * 1024;
@@ -38,11 +48,13 @@ export function bodyBytes(body: AnswerBody): number {
   if (body === null) return 0;
   if (typeof body === "string") return Buffer.byteLength(body);
   if (body instanceof Uint8Array) return body.byteLength;
+  if (isOpen(body)) return 0;
   return body.reduce((sum, piece) => sum + piece.byteLength, 0);
 }
 
-/** A body as one, for whoever cannot take it in pieces. */
+/** A body as one, for whoever cannot take it in pieces; nothing of one that goes on. */
 export function wholeBody(body: AnswerBody): string | Uint8Array | null {
+  if (isOpen(body)) return null;
   if (body === null || typeof body === "string" || body instanceof Uint8Array) return body;
   return Buffer.concat(body);
 }
@@ -50,8 +62,20 @@ export function wholeBody(body: AnswerBody): string | Uint8Array | null {
 /** Writes a body of so many bytes, and ends the answer with it. */
 export function writeBody(outgoing: ServerResponse, body: AnswerBody, bytes: number): void {
   if (body === null) outgoing.end();
+  else if (isOpen(body)) beginBody(outgoing, body);
   else if (bytes <= PIECE_BYTES) outgoing.end(wholeBody(body));
   else writePieces(outgoing, piecesOf(body), bytes);
+}
+
+function beginBody(outgoing: ServerResponse, body: OpenBody): void {
+  // The head of the answer is all that `HEAD` asks for.
+  if (outgoing.req.method === "HEAD") return void outgoing.end();
+  try {
+    body.begin(outgoing);
+  } catch {
+    // The head has left: the end is all that the client can still be told.
+    outgoing.end();
+  }
 }
 
 function writePieces(outgoing: ServerResponse, pieces: Iterator<Uint8Array>, bytes: number): void {

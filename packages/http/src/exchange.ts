@@ -1,7 +1,7 @@
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 
 import type { MeridianError } from "@meridian/protocol";
-import { checkKeys } from "@meridian/protocol/http-api";
+import { checkKeys, type Principal } from "@meridian/protocol/http-api";
 import type { Context } from "hono";
 
 import { bodyBytes } from "./answer-body.ts";
@@ -15,6 +15,7 @@ import {
   type JsonAnswer,
 } from "./answer.ts";
 import { readIncoming, readStream } from "./body.ts";
+import type { EventStream, EventStreams, StreamEvents } from "./event-streams.ts";
 import type { HeldBytes } from "./held-bytes.ts";
 import { principalOf } from "./principals.ts";
 import { REFUSAL_HEADERS, type OriginPolicy } from "./origins.ts";
@@ -44,6 +45,8 @@ export interface Carrier {
   header(name: string): string | undefined;
   /** Throws `FORBIDDEN` for a key that whoever asks has no token for. */
   checkKey?(key: string): void;
+  /** Who asks, where tokens are asked for. */
+  readonly principal?: Principal;
   /** Reads the body by the rules of `readIncoming`. */
   body(bytesMax: number, bodies: HeldBytes): Promise<Uint8Array>;
 }
@@ -65,7 +68,7 @@ export function carrierOfIncoming(incoming: IncomingMessage): Carrier {
   const { headers } = incoming;
   const principal = principalOf(incoming);
   return {
-    ...(principal && { checkKey: (key: string) => checkKeys(principal, key) }),
+    ...(principal && { principal, checkKey: (key: string) => checkKeys(principal, key) }),
     method: incoming.method ?? "",
     ...targetOf(incoming.url ?? ""),
     header: (name) => headers[name]?.toString(),
@@ -79,6 +82,14 @@ export interface AnswerStyle {
   /** The headers that every answer carries; `error` is what a problem document tells of. */
   headers(error?: MeridianError): HeaderList;
 }
+
+// oxfmt-ignore
+const EVENT_HEADERS: HeaderList = [
+  "Content-Type", "text/event-stream",
+  "Cache-Control", "no-store",
+  // Of nginx: it would gather events until there are enough.
+  "X-Accel-Buffering", "no",
+];
 
 /** One request and the means to answer it. */
 export class Exchange {
@@ -105,6 +116,11 @@ export class Exchange {
   /** Reads the query by the rules of `readQuery`. */
   query<Name extends string>(...known: readonly Name[]): Query<Name> {
     return readQuery(this.#carrier.query, known);
+  }
+
+  /** Who asks, where tokens are asked for. */
+  get principal(): Principal | undefined {
+    return this.#carrier.principal;
   }
 
   /** Throws `ORIGIN_NOT_ALLOWED` for a page that may not ask. */
@@ -149,6 +165,19 @@ export class Exchange {
   /** Answers with any body, or none. */
   plain(status: number, body: Uint8Array | null, headers: HeaderList): Answer {
     return { status, body, headers: [...headers, ...this.#common()] };
+  }
+
+  /** Answers with events; `begin` opens the stream once the head has been written, and is not called where the client is gone. */
+  events(
+    streams: EventStreams,
+    begin: (open: (events: StreamEvents) => EventStream) => void,
+  ): Answer {
+    const { principal } = this;
+    const body = {
+      begin: (outgoing: ServerResponse): void =>
+        begin((events) => streams.open(outgoing, principal, events)),
+    };
+    return { status: 200, body, headers: [...EVENT_HEADERS, ...this.#common()] };
   }
 
   /** Answers with the problem document of an error. */

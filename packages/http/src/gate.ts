@@ -52,6 +52,8 @@ export interface GateOptions {
   readonly routeOf: (path: string) => string;
   /** The path before the keys that paths name. */
   readonly keyPrefix: string;
+  /** What a ticket grants at a path, which is good no more thereafter; undefined for one that is not good there. */
+  readonly takeTicket?: (path: string, ticket: string) => Principal | undefined;
   /** Paths beside the table that everybody may read. */
   readonly open: readonly string[];
   readonly style: AnswerStyle;
@@ -103,10 +105,25 @@ export class Gate {
         if (access.scope === "admin") this.#audit(incoming, principal);
         next(incoming, outgoing);
       };
-      const known = authenticator.known(incoming.headers.authorization);
+      const known = authenticator.known(incoming.headers.authorization) ?? this.#ticketOf(incoming);
       if (known !== undefined) return pass(known);
       this.#verify(incoming).then(pass, refuse);
     };
+  }
+
+  /** What the ticket of a request without a token grants; undefined without a good one. */
+  #ticketOf(incoming: IncomingMessage): Principal | undefined {
+    const { takeTicket, authenticator } = this.#options;
+    if (takeTicket === undefined || incoming.headers.authorization !== undefined) return undefined;
+    const { path, query } = targetOfIncoming(incoming);
+    if (incoming.method !== "GET" || !query.includes("ticket=")) return undefined;
+    try {
+      const principal = takeTicket(path, optionOf({ path, query }, "ticket"));
+      return principal === undefined || authenticator.isRevoked(principal) ? undefined : principal;
+    } catch {
+      // The query is not one that a route would read.
+      return undefined;
+    }
   }
 
   #refuse(incoming: IncomingMessage, outgoing: ServerResponse, cause: unknown): void {
@@ -160,6 +177,9 @@ export class Gate {
     if (access.keys === "path") {
       const key = target.path.slice(this.#options.keyPrefix.length);
       checkKeys(principal, decodeEscapes(key, "INVALID_KEY"));
+    } else if (access.keys === "watch") {
+      const key = optionOf(target, "key");
+      checkKeys(principal, key === "" ? optionOf(target, "prefix") : key);
     } else if (access.keys === "query" || access.keys === "prefix") {
       const name = access.keys === "query" ? "key" : "prefix";
       checkKeys(principal, optionOf(target, name));

@@ -13,6 +13,7 @@ export {
 export { backupRoutes, type Backups } from "./backup-routes.ts";
 export { SlowRequests, type SlowRequest } from "./slow-requests.ts";
 export { connectionsMaxOf } from "./connections-max.ts";
+export { EventStreams, type EventStream, type StreamEvents } from "./event-streams.ts";
 export {
   carrierOfContext,
   carrierOfIncoming,

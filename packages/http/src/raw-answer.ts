@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 
 import { MeridianError } from "@meridian/protocol";
 
+import { wholeBody } from "./answer-body.ts";
 import type { Answer, Refuse } from "./answer.ts";
 
 /**
@@ -48,5 +49,5 @@ export function answerRaw(socket: Duplex, { status, headers, body }: Answer): vo
     lines.push(`${headers[index]}: ${headers[index + 1]}`);
   }
   socket.write(`${lines.join("\r\n")}\r\n\r\n`);
-  socket.end(body ?? undefined);
+  socket.end(wholeBody(body) ?? undefined);
 }

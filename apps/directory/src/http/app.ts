@@ -28,6 +28,7 @@ import { statusOf } from "./status.ts";
 
 const NODE_PREFIX = "/nodes/";
 const NODE_PATH = "/nodes/{id}";
+const NODE_NEWS_PATH = "/nodes/watch";
 
 /** The headers that all answers of a directory share. Nobody may cache an answer: it is true only now. */
 export function directoryStyle({ origins }: DirectoryService): AnswerStyle {
@@ -60,6 +61,7 @@ export function createApp(service: DirectoryService): RoutedApp {
 }
 
 function routeOf(path: string): string {
+  if (path === NODE_NEWS_PATH) return path;
   return /^\/nodes\/[^/]+$/.test(path) ? NODE_PATH : path;
 }
 
@@ -73,6 +75,7 @@ function routesOf(service: DirectoryService): ApiRoutes<typeof DIRECTORY_API, Ex
   return {
     "/nearest": { GET: (exchange) => getNearest(service, exchange) },
     "/nodes": plain(() => nodesBody(service)),
+    [NODE_NEWS_PATH]: { GET: (exchange) => service.news.answer(exchange) },
     [NODE_PATH]: {
       GET: (exchange) => {
         exchange.query();

@@ -13,6 +13,7 @@ import type { Clock, Logger, Metrics } from "@meridian/runtime";
 
 import type { LogDigest } from "../log-digest.ts";
 import type { LogDigestPage, LogEntryPage } from "../log-pages.ts";
+import type { NodeNews } from "./node-news.ts";
 import type { NodeSource } from "./nodes.ts";
 
 /** The parts of a directory that its HTTP API reads. */
@@ -33,6 +34,7 @@ export interface DirectoryService extends NodeSource {
   /** The numbers of the directory, with how full each queue is. */
   readonly metrics: Metrics;
   readonly backups: Backups;
+  readonly news: NodeNews;
   info(): DirectoryInfo;
   /** The log's store in plain numbers. */
   store(): Described<typeof directoryStatus>["store"];

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { digest, digestPage, entryPage, RANGE, readiness } from "./elements.ts";
 import { absentNode, directoryStatus, nearest, node, nodes } from "./directory-api.ts";
 import { COMMON_API } from "./common-routes.ts";
-import type { ApiTable } from "./route.ts";
+import { EVENTS, type ApiTable } from "./route.ts";
 
 /** Every request that a directory takes. `HEAD` goes wherever `GET` does. */
 export const DIRECTORY_API = {
@@ -27,6 +27,15 @@ export const DIRECTORY_API = {
       summary: "Every node that the directory knows.",
       answer: nodes,
       errors: [],
+    },
+  },
+  "/nodes/watch": {
+    GET: {
+      access: { scope: "any" },
+      summary:
+        "Tells of the coming and going of nodes as server-sent events: first `nodes`, as `/nodes` answers; then a `node` for each that comes, goes, moves or changes its status, and `forgotten` with its id.",
+      answer: EVENTS,
+      errors: ["OVERLOADED"],
     },
   },
   "/nodes/{id}": {

@@ -46,6 +46,7 @@ export {
   replayed,
   revocationPage,
   revoked,
+  watchTicket,
   written,
 } from "./region-api.ts";
 export { REGION_API } from "./region-routes.ts";
@@ -60,6 +61,7 @@ export {
 export { checkAnswer } from "./check-answer.ts";
 export {
   BYTES,
+  EVENTS,
   routesOf,
   type AnswerOf,
   type ApiRoute,

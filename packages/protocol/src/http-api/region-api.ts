@@ -128,6 +128,12 @@ export const released = v.object({
   released: described(v.boolean(), "Whether the lease was still held."),
 });
 
+/** What a page shows instead of a token. */
+export const watchTicket = v.object({
+  ticket: v.string(),
+  expiresInMs: described(count, "For how many milliseconds the ticket is good, once."),
+});
+
 const quarantinedEntry = v.object({
   id: count,
   key,

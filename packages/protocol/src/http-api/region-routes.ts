@@ -19,10 +19,11 @@ import {
   replayed,
   revocationPage,
   revoked,
+  watchTicket,
   written,
 } from "./region-api.ts";
 import { COMMON_API } from "./common-routes.ts";
-import { BYTES, type ApiTable, type Parameter } from "./route.ts";
+import { BYTES, EVENTS, type ApiTable, type Parameter } from "./route.ts";
 import * as v from "valibot";
 
 const KEY = { name: "key", description: "1 to 1 024 bytes of UTF-8.", required: true } as const;
@@ -248,6 +249,39 @@ export const REGION_API = {
       headers: SESSION,
       answer: keyPage,
       errors: READING,
+    },
+  },
+  "/watch": {
+    GET: {
+      access: { scope: "read", keys: "watch" },
+      summary:
+        "Tells what becomes of a key, or of all keys with a prefix, as server-sent events: `set`, `delete`, `expire`, or `reload` where some have been missed.",
+      query: [
+        { name: "key", description: "The key to watch." },
+        { name: "prefix", description: "Watch all keys that begin with this; instead of `key`." },
+        { name: "values", description: "`true`: with the values that are set." },
+        { name: "ticket", description: "A ticket, for who can show no token." },
+      ],
+      headers: [
+        ...SESSION,
+        { name: "Last-Event-ID", description: "Go on after the event that had this id." },
+      ],
+      answer: EVENTS,
+      errors: ["INVALID_KEY", ...READING],
+    },
+  },
+  "/watch/tickets": {
+    POST: {
+      access: { scope: "read", keys: "watch" },
+      summary:
+        "Makes a ticket with which `EventSource`, which can show no token, watches a key or a prefix: good once, for 30 seconds.",
+      query: [
+        { name: "key", description: "The key to watch." },
+        { name: "prefix", description: "The beginning of the keys to watch; instead of `key`." },
+      ],
+      headers: SESSION,
+      answer: watchTicket,
+      errors: ["INVALID_KEY", ...READING],
     },
   },
   "/digest": {

@@ -13,6 +13,9 @@ export interface Parameter {
 /** Bytes of any content type. */
 export const BYTES = "bytes";
 
+/** Events that are sent by the server as they happen, until one of the two has enough (`text/event-stream`). */
+export const EVENTS = "events";
+
 /** One method of one path: what the request takes, and what it answers. */
 export interface ApiRoute {
   /** What the request does, as one sentence. */
@@ -24,7 +27,7 @@ export interface ApiRoute {
   /** The schema of the request's body; absent if the request has none. */
   readonly body?: GenericSchema | typeof BYTES;
   /** The body of the answer that has the status 200. */
-  readonly answer: GenericSchema | typeof BYTES;
+  readonly answer: GenericSchema | typeof BYTES | typeof EVENTS;
   /** The error codes of this route, besides those that every route has. */
   readonly errors: readonly ErrorCode[];
 }

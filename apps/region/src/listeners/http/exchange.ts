@@ -1,4 +1,10 @@
-import { Exchange, type AnswerStyle, type Carrier, type HeldBytes } from "@meridian/http";
+import {
+  Exchange,
+  type AnswerStyle,
+  type Carrier,
+  type EventStreams,
+  type HeldBytes,
+} from "@meridian/http";
 import { parseTraceContext } from "@meridian/protocol";
 
 import type { AckRequest } from "../../service/requests.ts";
@@ -6,6 +12,7 @@ import type { RegionService } from "../../service/region-service.ts";
 import type { ServedNode } from "../listener.ts";
 import { readAck, readSession } from "./arguments.ts";
 import type { BatchBodies } from "./batch-bodies.ts";
+import type { Tickets } from "./tickets.ts";
 
 /** A node as it is served over HTTP. */
 export interface HttpNode extends ServedNode {
@@ -13,6 +20,9 @@ export interface HttpNode extends ServedNode {
   /** What the bodies of requests take that are being read. */
   readonly bodies: HeldBytes;
   readonly batches: BatchBodies;
+  /** Answers that go on. */
+  readonly streams: EventStreams;
+  readonly tickets: Tickets;
 }
 
 /** One request to a node and the means to answer it. */

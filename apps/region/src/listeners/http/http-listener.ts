@@ -1,5 +1,6 @@
 /** A node's service over HTTP, and over the WebSockets that begin there. */
 import {
+  EventStreams,
   HeldBytes,
   HttpServer,
   limitAddresses,
@@ -25,6 +26,7 @@ import { BatchBodies } from "./batch-bodies.ts";
 import { batchBytesMax } from "./batch-routes.ts";
 import type { HttpNode } from "./exchange.ts";
 import { regionApp, regionGate } from "./region-app.ts";
+import { Tickets } from "./tickets.ts";
 import { regionRequests } from "./region-requests.ts";
 
 /** What bodies of requests may take that are being read, in bytes: at least two of the largest. */
@@ -54,6 +56,7 @@ export class HttpListener implements Listener {
   readonly #server: HttpServer;
   readonly #limit: RequestLimit;
   #sockets: SocketListener | undefined;
+  #streams: EventStreams | undefined;
 
   constructor(options: HttpListenerOptions) {
     this.#options = options;
@@ -87,7 +90,9 @@ export class HttpListener implements Listener {
   start(served: ServedNode): void {
     const { allowOrigin, clock, logger, metrics, appOnly = false } = this.#options;
     const { slow = new SlowRequests(clock, logger) } = this.#options;
-    const node = httpNode(served, new OriginPolicy(allowOrigin, this.#server.ownUrls), clock);
+    const origins = new OriginPolicy(allowOrigin, this.#server.ownUrls);
+    const streams = new EventStreams({ clock, metrics });
+    const node = httpNode(served, { origins, clock, streams });
     const app = regionApp(node, logger);
     const { authenticator, rateLimit = null, rateBurst = null } = this.#options;
     const limit = this.#limit;
@@ -95,12 +100,13 @@ export class HttpListener implements Listener {
     const limits = new RateLimits({ perSecond: rateLimit, burst: rateBurst, clock, metrics });
     const parts = { style: node.style, limit, limits, times, clock, logger };
     const request = regionRequests({ ...parts, slow, node, app, appOnly });
-    const gate = authenticator && regionGate(authenticator, parts);
+    const gate = authenticator && regionGate(authenticator, { ...parts, tickets: node.tickets });
     // The other half is for who asks without one.
     const socketsMax = Math.max(1, Math.floor(this.#options.connectionsMax / 2));
     const { service } = node;
     const sockets = new SocketListener({ ...parts, service, metrics, authenticator, socketsMax });
     this.#sockets = sockets;
+    this.#streams = streams;
     this.#server.handle({
       request: gate?.guard(request) ?? limitAddresses(request, parts),
       sockets: { [SOCKET_PATH]: sockets.upgrade },
@@ -109,6 +115,7 @@ export class HttpListener implements Listener {
   }
 
   async drain(): Promise<void> {
+    this.#streams?.close();
     await this.#sockets?.drain();
     await new Promise<void>((resolve) => this.#limit.onIdle(resolve));
   }
@@ -120,7 +127,18 @@ export class HttpListener implements Listener {
 }
 
 /** A node with what its HTTP needs beside it. */
-export function httpNode(served: ServedNode, origins: OriginPolicy, clock: Clock): HttpNode {
+export function httpNode(
+  served: ServedNode,
+  {
+    origins,
+    clock,
+    streams,
+  }: {
+    readonly origins: OriginPolicy;
+    readonly clock: Clock;
+    readonly streams: EventStreams;
+  },
+): HttpNode {
   const { service, contents, metrics, backups } = served;
   return {
     service,
@@ -136,6 +154,8 @@ export function httpNode(served: ServedNode, origins: OriginPolicy, clock: Clock
       clock,
       metrics,
     }),
+    streams,
+    tickets: new Tickets(clock, metrics),
     batches: new BatchBodies(metrics, 4 * batchBytesMax(service)),
   };
 }

@@ -37,6 +37,8 @@ import {
   REVOCATION_PATH_PREFIX,
 } from "./revocation-routes.ts";
 import { getShort, postShort } from "./short-routes.ts";
+import type { Tickets } from "./tickets.ts";
+import { makeTicket, watch, WATCH_PATH } from "./watch-routes.ts";
 
 /** Builds the app. */
 export function regionApp(node: HttpNode, logger: Logger): RoutedApp {
@@ -60,6 +62,8 @@ const ROUTES: ApiRoutes<typeof REGION_API, RegionExchange> = {
   "/pull": { POST: pull },
   "/lease": { POST: acquireLease, DELETE: releaseLease },
   "/keys": { GET: getKeys },
+  [WATCH_PATH]: { GET: watch },
+  "/watch/tickets": { POST: makeTicket },
   "/status": { GET: getStatus },
   ...backupRoutes((exchange: RegionExchange) => exchange.node.backups),
   "/metrics": { GET: (exchange) => answerMetrics(exchange, exchange.node.metrics) },
@@ -77,7 +81,12 @@ const ROUTES: ApiRoutes<typeof REGION_API, RegionExchange> = {
 /** What asks for tokens before requests are answered. */
 export function regionGate(
   authenticator: Authenticator,
-  parts: Pick<GateOptions, "style" | "limit" | "limits" | "times" | "clock" | "logger">,
+  {
+    tickets,
+    ...parts
+  }: Pick<GateOptions, "style" | "limit" | "limits" | "times" | "clock" | "logger"> & {
+    readonly tickets: Tickets;
+  },
 ): Gate {
   const open = Object.keys(apiDocumentRoutes("region"));
   return new Gate({
@@ -86,6 +95,7 @@ export function regionGate(
     api: REGION_API,
     routeOf,
     keyPrefix: KEY_PREFIX,
+    takeTicket: (path, ticket) => (path === WATCH_PATH ? tickets.take(ticket) : undefined),
     open,
   });
 }
