@@ -1,6 +1,6 @@
 /**
- * What `npm pack` makes of every package that may be published, in a clone in which nothing but `npm ci` has run: a copy
- * of the tracked files, with the modules of this one.
+ * Checks what `npm pack` makes of every published package, in a clone in which only `npm ci` has run: a copy
+ * of the tracked files, with the installed modules of this tree.
  */
 import { execFile } from "node:child_process";
 import {
@@ -53,7 +53,7 @@ let clone: string;
 let packed: readonly Packed[];
 let reports: readonly ApiReport[];
 
-/** How CommonJS and Node.js before 12 look for types: nothing here is for them. */
+/** The module resolutions of CommonJS and of Node.js before 12, which no package supports. */
 const CJS_RESOLUTIONS: readonly unknown[] = ["node10", "node16-cjs"];
 /** Entries without types of their own. */
 const SOURCES_ONLY = [/^\.\/source\//, /^\.\/openapi\//];
@@ -89,7 +89,7 @@ async function makeClone(): Promise<string> {
   return target;
 }
 
-/** Where the clone is; what `npm run build` has made of the same sources is not made again there. */
+/** The options for running a command in the clone. It reuses the build cache of this tree. */
 function inClone(): { readonly cwd: string; readonly env: NodeJS.ProcessEnv } {
   return { cwd: clone, env: { ...process.env, TURBO_CACHE_DIR: join(ROOT, ".turbo/cache") } };
 }

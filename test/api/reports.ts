@@ -1,4 +1,4 @@
-/** What the published packages export, as text: a report per entry of a package, by API Extractor (https://api-extractor.com). */
+/** Makes reports of the exports of published packages, one for each entry point, by API Extractor (https://api-extractor.com). */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ import {
 
 /** A report of the public names of one entry of a package. */
 export interface ApiReport {
-  /** Where it is kept, from the root of the repository. */
+  /** The path of the report, from the root of the repository. */
   readonly file: string;
   readonly text: string;
 }

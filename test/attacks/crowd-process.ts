@@ -1,4 +1,4 @@
-/** A crowd in a process of its own: what it sends and reads is not to keep those waiting who ask how the attacked program is. */
+/** Runs a crowd in a process of its own, so that its work does not delay the requests that observe the attacked program. */
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
@@ -8,10 +8,10 @@ import { Crowd, MANNERS, type Attackers } from "./manners.ts";
 
 const CUT_EVERY_MS = 100;
 
-/** What a crowd is told to do. */
+/** How a crowd attacks. */
 export interface Orders {
   readonly url: string;
-  /** The name of a manner. */
+  /** The name of the attack. */
   readonly manner: string;
   readonly bytes: Buffer;
   readonly clients: number;

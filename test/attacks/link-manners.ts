@@ -1,4 +1,4 @@
-/** How a peer behaves on a replication link that means no good, or is broken. */
+/** The behaviours of hostile or broken peers on a replication link. */
 import type { Socket } from "node:net";
 
 import { heartbeatOf, helloOf } from "@meridian/testkit";
@@ -13,7 +13,7 @@ const STEP_MS = 10;
 /** Messages that are sent at one step. */
 const BURST = 64;
 
-/** What opens a link: the request for an upgrade. */
+/** The upgrade request that opens a link. */
 export const UPGRADE: Buffer = Buffer.from(
   [
     "GET /replicate HTTP/1.1",
@@ -27,7 +27,7 @@ export const UPGRADE: Buffer = Buffer.from(
   ].join("\r\n"),
 );
 
-/** The head of a frame of a client whose mask is zero, so that its payload goes as it is. */
+/** The header of a WebSocket frame with the mask 0, which leaves the payload unchanged. */
 function headOf(opcode: number, length: number): Buffer {
   const head = Buffer.alloc(14);
   head[0] = 0x80 | opcode;
@@ -47,7 +47,7 @@ function textOf(message: object): Buffer {
 
 let peers = 0;
 
-/** A greeting under a name that comes again and again, as that of a node that is broken does. */
+/** A `hello` with an id that comes again and again, as that of a broken node does. */
 function hello(place: object): Buffer {
   peers += 1;
   const name = peers % 400;
@@ -71,7 +71,7 @@ function linked(behave: (socket: Socket) => void): Manner {
   };
 }
 
-/** Sends a message without end, as fast as it is taken. */
+/** Sends a message again and again, as fast as the socket accepts it. */
 function floods(socket: Socket, message: () => Buffer): void {
   const timer = setInterval(() => {
     if (socket.writableLength > KIBIBYTE * KIBIBYTE) return;
@@ -80,7 +80,7 @@ function floods(socket: Socket, message: () => Buffer): void {
   socket.once("close", () => clearInterval(timer));
 }
 
-/** All manners on a link, by what they are called in reports. */
+/** All behaviours on a link, by their names in reports. */
 export const LINK_MANNERS: Readonly<Record<string, Manner>> = {
   "never sends the second half of a message": linked((socket) => {
     socket.write(hello({}));

@@ -1,5 +1,5 @@
 /**
- * Attacks both programs by each route in each manner, one after the other, longer and with more clients than the checks do:
+ * Attacks both programs by each route with each behaviour, one after the other, longer and with more clients than the checks do:
  * `npm run hunt:attacks [-- --clients 400 --seconds 10 --only "batch/get"]`. Ends with 1 if a bound did not hold.
  */
 import { parseArgs } from "node:util";

@@ -1,4 +1,4 @@
-/** How a client behaves that means no good, or is broken: over and over, each time on a connection of its own. */
+/** The behaviours of hostile or broken clients, repeated on one new connection after the other. */
 import { connect, type Socket } from "node:net";
 
 /** What a client does on a new connection with the bytes of a request. */
@@ -53,7 +53,7 @@ function saysNothing(socket: Socket): void {
   socket.resume();
 }
 
-/** All manners, by what they are called in reports. */
+/** All behaviours, by their names in reports. */
 export const MANNERS: Readonly<Record<string, Manner>> = {
   "never reads": neverReads,
   "pipelines without end": pipelines,
@@ -63,7 +63,7 @@ export const MANNERS: Readonly<Record<string, Manner>> = {
   "says nothing": saysNothing,
 };
 
-/** Whoever attacks a program. */
+/** The clients that attack a program. */
 export interface Attackers {
   /** Connections that have been cut, or refused. */
   readonly cut: number;

@@ -1,8 +1,8 @@
 import { request } from "@meridian/harness";
-/** What a program is asked in an attack: each of its routes, as it names them itself, for the most that the route gives or takes. */
+/** The requests of an attack: one for each route that the program itself lists, with the largest answer or body of that route. */
 
 const KIBIBYTE = 1024;
-/** The keys of values that make the longest answers: JSON needs six times the bytes of NUL. */
+/** The keys of the values with the longest answers: JSON needs six bytes for each NUL. */
 export const LARGE_KEYS: readonly string[] = Array.from(
   { length: 16 },
   (_, index) => `nul/${index}`,
@@ -23,7 +23,7 @@ const SET_BODY = JSON.stringify({
   })),
 });
 
-/** Routes whose name alone does not say what to ask for. Every route that takes a body, or stands for many paths, has to be here. */
+/** Targets and bodies for the routes with a body or a parameter in the path. Every such route must be here. */
 const ASKINGS: Readonly<Record<string, Asking>> = {
   "GET /cache": { target: "/cache?key=nul/0" },
   "POST /cache": { target: `/cache?key=short&value=${"v".repeat(8 * KIBIBYTE)}` },
@@ -59,7 +59,7 @@ export interface RouteRequest {
   readonly bytes: Buffer;
 }
 
-/** One request for each route and method that a program has. Throws for a route that nobody has thought of here. */
+/** One request for each route and method of a program. Throws for a route that is missing in `ASKINGS`. */
 export async function requestsOf(url: string): Promise<readonly RouteRequest[]> {
   const paths = pathsIn(await detailOf(`${url}/no/such/route`));
   const routes = await Promise.all(

@@ -1,8 +1,8 @@
 /**
- * A program under attack, and what others notice of it.
+ * Attacks a program and measures the effect on other clients.
  *
- * What has to hold: the memory of the process grows by no more than 64 MiB and one and a half times the bounds of what its
- * gauges say that it holds; its health is answered all the time; and others are served while the attack goes on.
+ * Requirements: the memory of the process grows by at most 64 MiB plus one and a half times the bounds of its non-empty
+ * gauges; `/healthz` is answered all the time; and other clients are served during the attack.
  */
 import { request, until } from "@meridian/harness";
 import type { Attackers } from "./manners.ts";
@@ -12,7 +12,7 @@ const GROWTH_BYTES = 64 * MEBIBYTE;
 const GROWTH_FACTOR = 1.5;
 /** How long a client waits for an answer, in milliseconds. */
 const PATIENCE_MS = 10_000;
-/** Services in a row after which others count as served. */
+/** After so many successful services in a row, other clients count as served. */
 const SERVED = 3;
 
 interface Gauge {
@@ -24,7 +24,7 @@ interface Gauge {
 /** A process that is attacked. */
 export interface Target {
   readonly url: string;
-  /** A question for the nearest node, which the directory answers whoever is attacked. */
+  /** The URL of a request for the nearest node, which the directory must answer during all attacks. */
   readonly nearest: string;
   /** The memory that it has in use. */
   readonly memoryBytes: number;
@@ -32,7 +32,7 @@ export interface Target {
   readonly serve: (url: string) => Promise<void>;
 }
 
-/** What was seen during an attack. */
+/** The measurements of an attack. */
 export interface SiegeReport {
   readonly grownBytes: number;
   readonly allowedBytes: number;
@@ -40,7 +40,7 @@ export interface SiegeReport {
   readonly health: Count;
   /** Questions for the nearest node. */
   readonly nearest: Count;
-  /** Those of them that were told of no node: nodes that cannot be heard are not ready. */
+  /** How many of them were answered with no node: nodes whose heartbeats do not get through are not ready. */
   readonly nobodyReady: number;
   /** Services to others. */
   readonly services: Count;
@@ -55,7 +55,7 @@ interface Count {
   answered: number;
 }
 
-/** Has a crowd attack a program for so long, and longer until others have been served; reports what was seen. */
+/** Lets a crowd attack a program for a time, and longer until other clients have been served; returns the measurements. */
 export async function siege(
   target: Target,
   attack: () => Attackers | Promise<Attackers>,
@@ -82,7 +82,7 @@ export async function siege(
   return { grownBytes, allowedBytes, ...counts, longestMs, cut: crowd.cut };
 }
 
-/** Asks again and again how a program is, and for its service. */
+/** Checks the health of a program and requests its service, again and again. */
 class Watch {
   readonly #target: Target;
   readonly #bounds = new Map<string, number>();

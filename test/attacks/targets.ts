@@ -4,14 +4,14 @@ import { UPGRADE } from "./link-manners.ts";
 import { LARGE_KEYS, LARGE_VALUE, requestsOf, type RouteRequest } from "./requests.ts";
 import { expectOk, type Target } from "./siege.ts";
 
-/** A program, and all that it can be asked. */
+/** A program and the requests to attack it with. */
 export interface Fortress {
   readonly name: string;
   readonly target: Target;
   readonly requests: readonly RouteRequest[];
 }
 
-/** Fills a cluster with what makes the longest answers, and names its directory and its first region. */
+/** Fills a cluster with the values with the longest answers, and returns its directory and its first region. */
 export async function fortressesOf(cluster: Cluster): Promise<readonly Fortress[]> {
   const [region] = cluster.regions;
   if (region === undefined) throw new Error("Expected a region");
@@ -21,7 +21,7 @@ export async function fortressesOf(cluster: Cluster): Promise<readonly Fortress[
   const { directory, directoryUrl } = cluster;
   const nearest = `${directoryUrl}/nearest?lat=1&lon=2`;
   const fortress = async (name: string, target: Target): Promise<Fortress> => {
-    // What a process takes when it first does something is not what it holds for its clients.
+    // Memory that a process takes at its first requests does not count as held for clients.
     for (let turn = 0; turn < 30; turn += 1) await target.serve(target.url).catch(() => {});
     return { name, target, requests: await requestsOf(target.url) };
   };

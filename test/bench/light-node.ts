@@ -13,7 +13,7 @@ import { silentLogger } from "@meridian/runtime";
 import { heartbeatOf, helloOf } from "@meridian/testkit";
 import { dialLink, type WebSocketLink } from "@meridian/transport";
 
-/** What has come over the links of many nodes. */
+/** Counts what arrives over the links of many nodes. */
 export interface Received {
   /** A message of a directory has come to a node. `type` is `frame` for a frame. */
   onMessage(node: LightNode, type: string, message: string | Uint8Array): void;
@@ -22,8 +22,8 @@ export interface Received {
 }
 
 /**
- * A node that keeps nothing and serves nobody: it says what the protocol asks of a node, so that a thousand fit into one process. It does not come
- * back when its link is lost.
+ * A node without data and clients, of which a thousand fit into one process: it sends what the protocol demands of a node. It does not connect again
+ * when its link is lost.
  */
 export class LightNode {
   readonly id: string;

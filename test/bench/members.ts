@@ -1,5 +1,5 @@
 /**
- * Many nodes on one directory: how long they take to join, how long it takes until all have heard of a change, and how many bytes that costs.
+ * Measures many nodes on one directory: how long they take to join, how long it takes until all know a change, and how many bytes that costs.
  *
  * The directory is a process of its own; the nodes are in this one, each with a connection of its own, and say what the protocol asks of a node: greeting,
  * heartbeats, what they have applied. Ends with 1 if they take longer than a minute to join, a change longer than a second, or if one loses its link.

@@ -3,7 +3,7 @@ import { until } from "@meridian/harness";
 
 import { startMemoryNode } from "../support/memory-node.ts";
 
-/** Joins a cluster as one more node, without HTTP and disk, and tells of each key that it hears of. */
+/** Joins a cluster as a node without HTTP and disk, and calls back for each key that it receives. */
 export async function observe(
   directory: string,
   onKey: (key: string, bytes: number) => void,

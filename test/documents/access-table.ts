@@ -3,7 +3,7 @@ import { SOCKET_API, SOCKET_PATH } from "@meridian/protocol/socket-api";
 
 import { tableOf, withPart } from "./options-tables.ts";
 
-/** SECURITY.md with the table of what each route demands, as the API declares it. */
+/** Returns SECURITY.md with the table of what each route demands, made from the API. */
 export function withAccess(
   document: string,
   apis: Readonly<Record<"region" | "directory", ApiTable>>,

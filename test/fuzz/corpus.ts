@@ -1,4 +1,4 @@
-/** Inputs that were found by hunts: a line of JSON each, with the name of the target and the bytes in base64. */
+/** The inputs that fuzzing has found: one line of JSON each, with the name of the target and the bytes in base64. */
 import { appendFileSync, readFileSync } from "node:fs";
 
 const PATH = new URL("corpus.jsonl", import.meta.url);

@@ -1,26 +1,26 @@
-/** Gives a target inputs, keeps those that are taken in a way that none before was, and tells of those that are a fault. */
+/** Runs a target with random inputs, keeps each input with a new outcome, and reports faults. */
 import { seededRandom } from "@meridian/runtime";
 
 import { mutate } from "./mutate.ts";
 import type { Target } from "./targets.ts";
 
-/** How a target fared. */
+/** The result of fuzzing a target. */
 export interface FuzzReport {
   readonly inputs: number;
-  /** In how many ways inputs were taken. */
+  /** How many different outcomes there were. */
   readonly outcomes: number;
-  /** Inputs that were the first to be taken in their way. */
+  /** The first input of each outcome. */
   readonly found: readonly Uint8Array[];
   readonly faults: readonly { readonly input: Uint8Array; readonly why: string }[];
   /** The longest that one input took, in milliseconds. */
   readonly slowestMs: number;
 }
 
-/** How a target is tried. */
+/** How a target is fuzzed. */
 export interface FuzzOptions {
   readonly seed: number;
   readonly inputs: number;
-  /** Inputs that were found before. They are tried first. */
+  /** Inputs that were found before. They run first. */
   readonly corpus: readonly Uint8Array[];
 }
 

@@ -20,7 +20,7 @@ const makers: readonly (readonly [string, () => Promise<Target>])[] = [
   ["http-request", httpTarget],
 ];
 
-/** An input may take so long: what takes longer hangs. */
+/** An input that takes longer, in milliseconds, counts as a hang. */
 const HANG_MS = 1_000;
 const MEBIBYTE = 1024 * 1024;
 
@@ -34,7 +34,7 @@ for (const [name, make] of makers) {
   if (only !== undefined && !only.includes(name)) continue;
   const target = await make();
   const options = { seed: Number(values.seed), corpus: corpusOf(name) };
-  // What a first round leaves behind is no growth: compiled code, caches.
+  // Memory of the first round, such as compiled code and caches, does not count as growth.
   await fuzz(target, { ...options, inputs: 2_000 });
   const beforeMiB = heapMiB();
   const startedMs = performance.now();

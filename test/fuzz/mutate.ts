@@ -1,4 +1,4 @@
-/** Makes inputs that nobody has thought of out of inputs that somebody has: seeded, so that each can be made again. */
+/** Makes random inputs by changing known ones. A seed makes the same inputs again. */
 import type { Random } from "@meridian/runtime";
 
 /** Numbers at which readers of numbers go wrong. */

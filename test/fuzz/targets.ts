@@ -1,6 +1,6 @@
 /**
- * What reads bytes from outside. Each target takes any bytes, and says how they were taken: `read`, or the code of the error with what
- * its sentence has beside numbers and quotations. Whatever else it does, such as to throw something without a code, is a fault.
+ * The functions that read bytes from outside. Each target takes any bytes and returns the outcome: `read`, or the code of the error with its
+ * message, without numbers and quotations. All else, such as an error without a code, is a fault.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";

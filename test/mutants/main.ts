@@ -1,6 +1,6 @@
 /**
- * Plants bugs in copies of the tree, one at a time in each, and asks of each whether the one suite that is named beside it notices. Each suite has
- * to pass without any.
+ * Plants bugs in copies of the tree, one at a time, and checks that the suite named beside each bug fails. Each suite must
+ * pass without a bug.
  */
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -16,7 +16,7 @@ const USAGE = `Usage: npm run hunt:mutants -- [--from <n>] [text]
          plants the bugs whose description has \`text\` in it: all of them by default. With --from, it goes on at the n-th. The exit
          code is 0 if every one was noticed by its suite, and every suite passes without it.`;
 
-/** A suite that takes longer has failed: with some bugs one would run for ever. */
+/** A suite that takes longer, in milliseconds, counts as failed: with some bugs it would run for ever. */
 const SUITE_MS = 300_000;
 const SIMULATE = ["--conditions=@meridian/source", "--import", "tsx", "test/simulation/main.ts"];
 

@@ -1,7 +1,7 @@
-/** The one suite that has to notice a bug: a file of tests, or those in it whose title has a text; or simulated seeds. */
+/** The suite that must fail with a bug: a test file, or the tests in it whose title contains a text; or simulated seeds. */
 export type Suite = { readonly test: string; readonly title?: string } | { readonly seeds: string };
 
-/** A bug as it could be made: in `file`, what `find` says once is replaced. */
+/** A bug: in `file`, the only occurrence of `find` is replaced. */
 export interface Mutant {
   readonly bug: string;
   readonly file: string;

@@ -2,5 +2,5 @@ import type { Mutant } from "./mutant.ts";
 import { PROGRAM_MUTANTS } from "./program-mutants.ts";
 import { REPLICATION_MUTANTS } from "./replication-mutants.ts";
 
-/** Bugs of the kinds that once came through every check. */
+/** Bugs of kinds that once passed all checks. */
 export const MUTANTS: readonly Mutant[] = [...REPLICATION_MUTANTS, ...PROGRAM_MUTANTS];

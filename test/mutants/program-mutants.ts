@@ -6,7 +6,7 @@ const DISKS: Suite = { test: "packages/store/test/store-error.test.ts" };
 const DIALLED: Suite = { test: "apps/region/test/throttled-dial.test.ts" };
 const SHORT: Suite = { test: "apps/region/test/short-path.test.ts" };
 
-/** Bugs in what is around replication: doors, memory, disks, clients, the command. */
+/** Bugs outside of replication: in servers, caches, stores, clients and the command. */
 export const PROGRAM_MUTANTS: readonly Mutant[] = [
   {
     bug: "a position that a client made up goes on to a directory",

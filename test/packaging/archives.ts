@@ -89,7 +89,7 @@ Description: geo-distributed cache
 `;
 }
 
-/** The services that run go on with the version before until they are restarted: one after the other, by the operator. */
+/** Running services keep the old version until the operator restarts them, one after the other. */
 const POSTINST = `#!/bin/sh
 set -e
 ln -sfn @HOME@ /opt/meridian/current

@@ -1,4 +1,4 @@
-/** Watches a cluster while it runs, for what must hold at every moment and not only in the end. */
+/** Checks, while a cluster runs, the invariants that must hold at every moment and not only in the end. */
 import {
   compareStamps,
   decodeBlock,
@@ -16,18 +16,18 @@ import type { End, Tap } from "./network.ts";
 import { START_MS } from "./world.ts";
 
 const VIOLATIONS_MAX = 20;
-/** How long a simulated client waits for its write to be known more widely. */
+/** How long a simulated client waits for the acknowledgement of its write, in milliseconds. */
 const ACKNOWLEDGEMENT_MS = 10_000;
-/** The directory's queue of recent frames is looked at once in so many messages. */
+/** The directory's queue of recent frames is checked once in so many messages. */
 const LOOK_EVERY = 64;
 
 /** What a node has sent on one link and the directory has not acknowledged on it, by outbox position. */
 type InFlight = Map<number, number>;
 
-/** How often a host may begin to reconcile once everything is mended: in vain at first, where it was under way. */
+/** How often a host may begin to reconcile once all faults are over. The first time may be a reconciliation that was running and is lost. */
 const RECONCILIATIONS_MAX = 4;
 
-/** How many promises of each kind. */
+/** How many guarantees of each kind were checked. */
 export interface Promises {
   acknowledgements: number;
   positions: number;
@@ -47,12 +47,12 @@ export class Auditor implements Tap {
   readonly #waiting = new Map<object, number>();
   /** Where each epoch of a log has committed each outbox position. */
   readonly #committed = new Map<string, number>();
-  /** The last cursor of each node that was held against its disk. */
+  /** The last cursor of each node that was compared with its disk. */
   readonly #covered = new WeakMap<SimulatedNode, Cursor>();
   #messages = 0;
   /** The latest time that a directory has gone by, its own or what other clocks agreed on, in milliseconds since the simulation began. */
   latestJudgedMs = 0;
-  /** What clients have waited for, and how much of it came: a promise that is never kept is not broken either. */
+  /** How often clients waited (`asked`), and how often with success (`kept`). A test checks that some waits succeed: one that never ends breaks no guarantee. */
   readonly asked: Promises = { acknowledgements: 0, positions: 0 };
   readonly reached: Promises = { acknowledgements: 0, positions: 0 };
   /** How often each host has begun to reconcile since everything was mended; undefined before. */
@@ -91,7 +91,7 @@ export class Auditor implements Tap {
     }
   }
 
-  /** From now on nothing goes wrong any more. */
+  /** From now on there are no faults. */
   onMended(): void {
     this.#begun = new Map();
   }
@@ -107,7 +107,7 @@ export class Auditor implements Tap {
     }
   }
 
-  /** How widely the next write is to be known before its client is content. */
+  /** The acknowledgement level of the next write. */
   levelOfNext(): AckLevel {
     const { world, nodes } = this.#cluster;
     // What is buried or forgotten is known, and nowhere to be found.
@@ -115,7 +115,7 @@ export class Auditor implements Tap {
     return world.pick(["directory", "all", 1 + world.below(nodes.length)]);
   }
 
-  /** Waits for a write to be known as widely as asked, and holds the answer against the disks. */
+  /** Waits for the acknowledgement of a write, and compares the answer with the disks. */
   auditAcknowledgement(node: SimulatedNode, receipt: Receipt, level: AckLevel): void {
     const replica = node.process?.replica;
     const entry = receipt.entries[0];
@@ -160,7 +160,7 @@ export class Auditor implements Tap {
     );
   }
 
-  /** Someone begins to wait at a replica; returns how to say that it is over. */
+  /** Notes that a client begins to wait at a replica; returns a function to call when the wait is over. */
   waits(replica: object, what: string): () => void {
     this.#waiting.set(replica, (this.#waiting.get(replica) ?? 0) + 1);
     // Whoever is refused has left by then. Waiters come in two kinds.
@@ -177,8 +177,8 @@ export class Auditor implements Tap {
   }
 
   /**
-   * A node's store has committed something. Its cursor is nowhere that the log has not durably been; everything that the log
-   * has through the cursor is on the node's disk, or something newer; and so is what the outbox forgets as acknowledged.
+   * Checks a commit of a node's store. The log is durable through the node's cursor. For every entry that the log has through the cursor, and for
+   * every acknowledged entry that the outbox deletes, the node's disk has that entry or a newer one.
    */
   checkCommit(node: SimulatedNode): void {
     const { id, disk } = node;
@@ -201,7 +201,7 @@ export class Auditor implements Tap {
     this.#checkCovered(node, directory, cursor.sequence, "cursor");
   }
 
-  /** What a node says that it has applied is on its disk. It may say less than before: where its disk has refused what came then, it stands at its cursor again. */
+  /** Checks that what a node reports as applied is on its disk. It may report less than before, if its disk has refused entries and it went back to its cursor. */
   #checkApplied({ host, peer }: End, message: string): void {
     const said = /^\{"type":"heartbeat".*"appliedThrough":(\d+)/.exec(message)?.[1];
     const through = Number(said ?? 0);
@@ -209,7 +209,7 @@ export class Auditor implements Tap {
     const node = this.#cluster.nodes.find(({ id }) => id === host);
     const info = node?.process?.replica.info();
     if (through === 0 || node === undefined || directory === undefined) return;
-    // What is as old as a node's horizon it buries instead: the cursor waits until the log has that, and this does not.
+    // A node buries entries as old as its horizon; the cursor waits until the log has the burials, but this check does not.
     if (this.#cluster.horizonMs < DIRECTORY_LIMITS.horizonMs) return;
     // The link may be to a process that has died, over another log.
     if (directory.process?.log.epoch !== info?.epoch) return;
@@ -227,7 +227,7 @@ export class Auditor implements Tap {
     for (const { entry, sequence } of directory.disk.entries.values()) {
       if (sequence > through || isPurgeable(entry, highestHorizon)) continue;
       const held = node.disk.entries.get(entry.key);
-      // By the stamp that it has in the log: a node may have given what it sends there again another one.
+      // Compared by the stamp in the log: the node may have re-stamped the entry since.
       if (held !== undefined && compareStamps(held.stamp, entry.stamp) >= 0) continue;
       if (held !== undefined && names.isAtLeast(held.stamp, names.nameOf(entry.stamp))) continue;
       if (entry.stamp.time <= node.disk.horizon && isOnItsWay(node, entry.key)) continue;
@@ -237,7 +237,7 @@ export class Auditor implements Tap {
     }
   }
 
-  /** One that stalls and begins anew, for ever, converges at last by what is written meanwhile. */
+  /** Counts reconciliations: a node that stalls and starts again for ever could still converge by the writes of others, and the fault would not show. */
   #countReconciliations({ host }: End, message: string | Uint8Array): void {
     if (typeof message !== "string" || !message.startsWith('{"type":"reconcile-begin"')) return;
     const count = (this.#begun?.get(host) ?? 0) + 1;

@@ -3,13 +3,13 @@ import type { SimulatedCluster, SimulatedNode } from "./cluster.ts";
 /** How long a node has to be connected before it counts as back. */
 const BACK_FOR_GOOD_MS = 1_000;
 
-/** The longest time that a node was away, of those that ended at `atMs` or later: what came back before had handed over what it had. */
+/** The longest absence of a node that ended at `atMs` or later. After an absence that ended before, the node has handed over its writes. */
 export function longestAwayMs({ away }: SimulatedNode, atMs: number): number {
   const later = [...away.spells].filter(([sinceMs, lengthMs]) => sinceMs + lengthMs >= atMs);
   return Math.max(0, ...later.map(([, lengthMs]) => lengthMs));
 }
 
-/** Takes note of who can speak with a directory, while all of those speak with each other, and is level with it but for what is under way. */
+/** Records which nodes are away: not connected to a directory that is connected to all others, or not level with it. */
 export function watchAway(cluster: SimulatedCluster): void {
   const { network, world, directories, nodes } = cluster;
   const meet = (host: string, other: string): boolean =>
@@ -34,7 +34,7 @@ export function watchAway(cluster: SimulatedCluster): void {
     if (away.sinceMs === undefined) continue;
     const awayMs = (away.backMs ?? world.nowMs) - away.sinceMs;
     away.spells.set(away.sinceMs, awayMs);
-    // Who comes back for a moment has not handed over what it had to send.
+    // A node that comes back for a moment has not handed over its writes.
     if (away.backMs !== undefined && world.nowMs - away.backMs > BACK_FOR_GOOD_MS) {
       away.sinceMs = undefined;
     }

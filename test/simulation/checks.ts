@@ -1,18 +1,18 @@
-/** What must hold once everything is mended and nothing moves any more. */
+/** The invariants that must hold once all faults are over and the cluster is at rest. */
 import { compareStamps, unixMsOf, type Entry } from "@meridian/protocol";
 
 import type { SimulatedCluster } from "./cluster.ts";
 import { START_MS } from "./world.ts";
 
 /**
- * How far a stamp may lie ahead of the latest time that a directory has gone by. Where that was set back, the stamps of
- * nodes whose clocks were right may follow each other further ahead, as far as time has gone on since.
+ * How far a stamp may lie ahead of the latest time that a directory has used. After that time was set back, the stamps of
+ * nodes with right clocks may continue further ahead, by as much as has passed since.
  */
 const STAMP_AHEAD_MS = 60_000;
 
 /**
- * Everyone holds writes as they were made, and equal stamps stand for equal entries: what digests, which know stamps
- * only, cannot tell.
+ * Checks that all copies of a write are as it was made, and that equal stamps belong to equal entries. Digests cannot show that, because they
+ * cover stamps only.
  */
 export function checkContents(cluster: SimulatedCluster): string[] {
   const violations: string[] = [];
@@ -38,7 +38,7 @@ export function checkContents(cluster: SimulatedCluster): string[] {
   return violations;
 }
 
-/** No node stands where the log is not. */
+/** Checks that no node's cursor lies after the end of the log. */
 export function checkCursors({ nodes, directories }: SimulatedCluster): string[] {
   return nodes.flatMap(({ id, disk: { cursor } }) => {
     const log = directories.find(({ disk }) => disk.logId === cursor?.logId)?.disk;
@@ -48,7 +48,7 @@ export function checkCursors({ nodes, directories }: SimulatedCluster): string[]
   });
 }
 
-/** Stamps stay close to the time that directories go by, however wrong the clocks of nodes are. Whether that time is right is what other lives are about. */
+/** Checks that stamps stay close to the time that directories use, however wrong the clocks of nodes are. Other simulations check that this time is right. */
 export function checkStamps({ directories, auditor }: SimulatedCluster): string[] {
   const boundMs = auditor.latestJudgedMs + STAMP_AHEAD_MS;
   const logged = directories.flatMap(({ disk }) => [...disk.entries.values()]);

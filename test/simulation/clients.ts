@@ -11,7 +11,7 @@ export interface ClientWrite {
   /** Undefined to delete. No two writes of a simulation set the same value. */
   readonly value: string | undefined;
   readonly ttlMs: number;
-  /** The client demands that something holds which does not. */
+  /** Whether the write has a condition that does not hold. */
   readonly isRefused?: boolean;
 }
 

@@ -1,6 +1,6 @@
 /**
- * A life in which clocks are wrong by hours and by decades, those of directories included, in a minority of the machines, for as long as
- * it takes, and values live for a while. Stores empty what has expired as soon as they are told that it certainly has.
+ * A simulation in which the clocks of a minority of the machines, directories included, are wrong by hours or decades, and values have a
+ * time to live. Stores empty expired values as soon as the time is confirmed.
  */
 import { NO_BYTES, type Entry } from "@meridian/protocol";
 
@@ -18,25 +18,25 @@ import { START_MS, World } from "./world.ts";
 const FAULTS_MS = 15_000;
 const WATCH_EVERY_MS = 100;
 const HOUR_MS = 3_600_000;
-/** Expired values are emptied after so long: as far as right clocks, and messages on their way, may mislead. */
+/** Expired values are emptied so long after their expiry, which covers the differences between right clocks, and message delays. In milliseconds. */
 const GRACE_MS = 2_000;
-/** Clocks that are off by less may agree with right ones, and be believed: they are not wrong. */
+/** Clocks that are off by less, in milliseconds, may agree with right ones, so they do not count as wrong. */
 const AGREEING_MS = 12_000;
-/** Within which the time that a majority confirms has to be right. */
+/** How far a confirmed time may be wrong, in milliseconds. */
 const CONFIRMED_WITHIN_MS = 2_000;
 
-/** What a client was told, who wrote when the node's time was right: it lives until then, in true time. */
+/** A value that was written while the node's time was right: it must live until its expiry, in true time. */
 interface Promised {
   readonly entry: Entry;
   readonly endsAtMs: number;
 }
 
-/** Where strangers come and go, who is a member for good shows soon: but not as soon as a lease may last of one that has gone. */
+/** Limits for simulations with strangers: nodes become members soon, but later than the lease of a node that is gone can last. */
 const CROWDED = { establishMs: 2_500, newcomerMs: 3_000 } as const;
-/** From this generation on a node is a member for good. */
+/** From this generation on a node is no newcomer any more. */
 const ESTABLISHED = 3;
 
-/** By how much a clock is wrong, drawn anew each time, and what sets one so. */
+/** Draws how far a clock is wrong, and sets clocks wrong. */
 interface WrongClocks {
   readonly draw: () => number;
   readonly faults: readonly (() => void)[];
@@ -51,7 +51,7 @@ export async function liveByWrongClocks(
   const world = new World(seed);
   const network = drawNetwork(world, world.chance(0.3), 20_000);
   const size = { nodes: 3 + world.below(3), directories };
-  // Where messages overtake each other, no link lasts for long.
+  // If messages overtake each other, no link lasts for long.
   const isCrowded = seed % 3 === 0 && !network.reorder && parts.directoryLimits === undefined;
   const crowded = isCrowded ? { ...parts, directoryLimits: CROWDED } : parts;
   const cluster = new SimulatedCluster(world, size, network, crowded);
@@ -64,7 +64,7 @@ export async function liveByWrongClocks(
   watch(cluster, violations);
   const promised = new Map<string, Promised>();
   scheduleSessions(cluster, work(cluster, promised), FAULTS_MS);
-  // Everyone is to be a member before anyone is wrong.
+  // All nodes must be members before a clock is set wrong.
   await world.run(3_000);
   const startsByMs = isCrowded ? FAULTS_MS / 2 : 0;
   while (world.nowMs < startsByMs && !areEstablished(cluster)) await world.run(world.nowMs + 500);
@@ -95,7 +95,7 @@ export async function liveByWrongClocks(
   };
 }
 
-/** The machines whose clocks are wrong now and then: the same ones all the time, fewer than half, a directory most of all. */
+/** Chooses the machines whose clocks are wrong now and then: always the same ones, fewer than half, with a directory more often than not. */
 function wrongClocks(cluster: SimulatedCluster): WrongClocks {
   const { world, nodes, directories } = cluster;
   const machines = [...directories, ...nodes].map(({ machine }) => machine);
@@ -104,7 +104,7 @@ function wrongClocks(cluster: SimulatedCluster): WrongClocks {
     const offMs = world.between(-reachMs, reachMs);
     return offMs + Math.sign(offMs) * AGREEING_MS;
   };
-  // What wrong clocks agree on must not be believed for that.
+  // Several wrong clocks may agree with each other, and must not be believed for that.
   const alikeMs = astray(HOUR_MS);
   const draw = (): number =>
     world.pick([0, alikeMs, alikeMs, astray(HOUR_MS), astray(300 * 365 * 24 * HOUR_MS)]);
@@ -114,14 +114,14 @@ function wrongClocks(cluster: SimulatedCluster): WrongClocks {
   return { draw, faults: Array.from({ length: 9 }, () => set) };
 }
 
-/** Whether every directory has every node as a member for good. */
+/** Whether no node is a newcomer at any directory any more. */
 function areEstablished({ directories, nodes }: SimulatedCluster): boolean {
   return directories.every(({ disk }) =>
     nodes.every(({ id }) => (disk.members.get(id)?.generation ?? 0) >= ESTABLISHED),
   );
 }
 
-/** Has clients write values that live for a while. Returns the keys. */
+/** Makes clients write values with a time to live. Returns the keys. */
 function work(cluster: SimulatedCluster, promised: Map<string, Promised>): readonly string[] {
   const { world, nodes } = cluster;
   const keys = Array.from({ length: 5 + world.below(40) }, (_, index) => `key-${index}`);
@@ -148,7 +148,7 @@ function isNearby({ process }: SimulatedNode, { nowMs }: World): boolean {
   return Math.abs(offMs) <= CONFIRMED_WITHIN_MS;
 }
 
-/** Lets everyone empty what it takes for expired, and holds that against the true time. */
+/** Lets all stores empty what they consider expired, and compares that with the true time. */
 function watch(cluster: SimulatedCluster, violations: Set<string>): void {
   const { world } = cluster;
   const trueMs = START_MS + world.nowMs;
@@ -193,7 +193,7 @@ function emptiedAt(entry: Entry, byMs: number): Entry | undefined {
   return { ...entry, value: NO_BYTES, contentType: "", deleted: true };
 }
 
-/** A value whose time is not over by the true clock is on every node, and would be served there. */
+/** Checks that a value that has not expired by the true time is live on every node. */
 function checkAlive(cluster: SimulatedCluster, promised: ReadonlyMap<string, Promised>): string[] {
   const violations: string[] = [];
   const { names, world, nodes } = cluster;

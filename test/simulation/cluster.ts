@@ -41,7 +41,7 @@ export interface AcknowledgedWrite {
   readonly outboxPosition: number;
   /** The write that this one replaced at its node; undefined if the key was new there. */
   readonly over: string | undefined;
-  /** It is a delete, or has a time to live that is over in the end. */
+  /** Whether it is a delete, or has expired at the end of the simulation. */
   readonly fades: boolean;
 }
 
@@ -51,8 +51,8 @@ export interface SimulatedNode {
   disk: ReplicaDisk;
   backup: ReplicaDisk | undefined;
   /**
-   * How long it could not speak with the directory, by when that began; since when it has not done so for good, and since
-   * when it can again; true time.
+   * When the node was away, in true time. `spells`: the lengths of past absences, by their starts. `sinceMs`: the start of the present absence. `backMs`:
+   * since when the node is connected again.
    */
   away: { spells: Map<number, number>; sinceMs: number | undefined; backMs: number | undefined };
   process: { replica: Replica; store: TracedStore; clock: ProcessClock } | undefined;
@@ -67,17 +67,17 @@ export interface SimulatedDirectory {
   process: { machine: Directory; log: TracedLog; clock: ProcessClock } | undefined;
 }
 
-/** What parts a simulation is made of; a test that plants a fault replaces one. */
+/** The replaceable parts of a simulation. A test that plants a fault replaces one. */
 export interface ClusterParts {
   openStore?(disk: ReplicaDisk, clock: ProcessClock, world: World): TracedStore;
   openLog?(disk: LogDisk, epoch: number, schedule: ScheduleCommit, world: World): TracedLog;
   openReplica?(options: ReplicaOptions, rules: Rules): Replica;
   replicaOptions?(options: ReplicaOptions): ReplicaOptions;
   onStart?(id: string, replica: Replica): void;
-  /** Removes some of what a node's store may forget. */
+  /** Removes some of the purgeable entries of a node's store. */
   sweep?(store: TracedStore, disk: ReplicaDisk, horizons: Horizons): void;
   readonly directoryLimits?: Partial<DirectoryLimits>;
-  /** The directory's end of a link, as the directory is to see it. */
+  /** Wraps the directory's end of a link. */
   directoryLink?(link: Link): Link;
   /** What arrives in place of a message; undefined for nothing. */
   rewrite?(
@@ -85,23 +85,23 @@ export interface ClusterParts {
     to: End,
     cluster: SimulatedCluster,
   ): string | Uint8Array | undefined;
-  /** What goes wrong as often as everything else together. */
+  /** More faults, which happen as often as all others together. */
   faults?(cluster: SimulatedCluster): readonly (() => void)[];
-  /** Rules that the machines do without. */
+  /** Rules of the state machines that are switched off. */
   readonly rules?: Partial<Rules>;
 }
 
-/** What a node could take for the horizon, other than its store's own. */
+/** Wrong candidates for a node's horizon, for tests that plant a fault. */
 interface Horizons {
-  /** What the directory's is at this moment. */
+  /** The directory's present horizon. */
   readonly directory: number;
-  /** What the node's clock makes of it. */
+  /** A horizon computed from the node's clock. */
   readonly local: number;
 }
 
 export const HONEST_PARTS: ClusterParts = {};
 
-/** How long nodes and directories wait for each other: short, so that much happens in little time. */
+/** The time limits of nodes and directories. They are short, so that much happens in little time. */
 const NODE_LIMITS = {
   windowBytes: BOUNDS.windowBytes,
   waitersMax: BOUNDS.waiters,
@@ -130,13 +130,13 @@ export class SimulatedCluster {
   readonly auditor: Auditor;
   /** The largest frame that writes make here. */
   frameBytes: number = BOUNDS.frameBytes;
-  /** Grows whenever something is lost for good, or may be, that a client has seen. */
+  /** Counts the events after which data that a client has seen may be lost for good. */
   losses = 0;
-  /** Nothing goes wrong any more. */
+  /** Whether all faults are over. */
   isMended = false;
   readonly #parts: ClusterParts;
   readonly #rules: Rules;
-  /** How many steps the process of a host has left; hosts that live on are not in it. */
+  /** After how many steps the process of a host is killed; other hosts are not in the map. */
   readonly #stepsLeft = new Map<string, number>();
   /** The longest that the disk of a node takes for a commit, and that of a directory. */
   commitMs = 3;
@@ -181,7 +181,7 @@ export class SimulatedCluster {
     this.network.onSent = (host) => this.step(host);
   }
 
-  /** What goes wrong beside what always does. */
+  /** The additional faults of this simulation. */
   get moreFaults(): readonly (() => void)[] {
     return this.#parts.faults?.(this) ?? [];
   }
@@ -313,17 +313,17 @@ export class SimulatedCluster {
     this.network.kill(node.id);
   }
 
-  /** Kills the process of a host after so many more of its steps, between one and the next, and starts it again. */
+  /** Kills the process of a host after `steps` more of its steps, between two of them, and starts it again. */
   killWithin(host: string, steps: number): void {
     this.#stepsLeft.set(host, steps);
   }
 
-  /** Whoever was to be killed lives on. */
+  /** Cancels all scheduled kills. */
   spare(): void {
     this.#stepsLeft.clear();
   }
 
-  /** A process has taken a step: a message sent, or a commit that it has not heard of yet. Returns whether it lives on. */
+  /** Counts a step of a process: a message that it has sent, or a commit before its callback. Returns whether the process lives on. */
   step(host: string): boolean {
     const left = this.#stepsLeft.get(host);
     if (left === undefined) return true;
@@ -346,8 +346,8 @@ export class SimulatedCluster {
   }
 
   /**
-   * The node's disk is lost, and its backup put in its place. What only that disk had is gone; and where directories may be
-   * apart for longer than the horizon, so may be what only logs have besides: it is buried, and no node keeps it aside.
+   * Replaces the node's disk by its backup. Data that only that disk had are lost. If directories may be apart for longer than the horizon, data that
+   * only logs have besides may be lost, too: they are buried, and no node has them live for its quarantine.
    */
   restoreNode(node: SimulatedNode): void {
     if (node.backup === undefined) return;
@@ -374,7 +374,7 @@ export class SimulatedCluster {
     });
   }
 
-  /** Whether everyone runs, is level, and has nothing left to send. */
+  /** Whether all processes run, all nodes are level, and nothing is left to send. */
   isQuiet(): boolean {
     const heads = new Map<number, number>();
     for (const { process } of this.directories) {
@@ -407,7 +407,7 @@ export class SimulatedCluster {
     return [...node.disk.quarantine.values()].map(({ entry }) => this.names.nameOf(entry.stamp));
   }
 
-  /** Removes some of what may be forgotten, everywhere. */
+  /** Removes some purgeable entries of all stores and logs. */
   sweep(): void {
     const horizons = this.directories.map(({ process }) => process?.machine.info().horizon ?? 0);
     const directory = Math.max(...horizons);
@@ -428,13 +428,13 @@ export class SimulatedCluster {
     ];
   }
 
-  /** What a node has of a key that means anything. */
+  /** The entry that a node has of a key, unless it is purgeable. */
   entryOf(node: SimulatedNode, key: string): Entry | undefined {
     const entry = node.process?.store.get(key);
     return entry === undefined || isPurgeable(entry, this.highestHorizon) ? undefined : entry;
   }
 
-  /** The highest horizon that anyone has. */
+  /** The highest horizon of all nodes and directories. */
   get highestHorizon(): number {
     const horizons = this.nodes.map(({ disk }) => disk.horizon);
     const logs = this.directories.map(({ disk }) => disk.horizonState.horizon);

@@ -19,7 +19,7 @@ export interface JobResult {
   readonly failed: readonly { readonly seed: number; readonly violations: readonly string[] }[];
 }
 
-/** Has jobs done in so many processes until `next` gives no more, and tells of each as it is over. Rejects if a process dies. */
+/** Runs the jobs that `next` returns in several processes, until it returns none, and reports each result. Rejects if a process dies. */
 export async function runJobs(
   processes: number,
   next: () => Job | undefined,

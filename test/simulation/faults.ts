@@ -1,18 +1,18 @@
-/** What goes wrong in simulations. */
+/** The faults of simulations. */
 import type { SimulatedCluster, SimulatedDirectory, SimulatedNode } from "./cluster.ts";
 import type { CutWays } from "./network.ts";
 
-/** What a commit takes at most in one cluster of four; and what one of a directory does in one of three. */
+/** The longest commit of nodes in one cluster of four, and of directories in one of three, in milliseconds. */
 const SLOW_COMMIT_MS = 40;
 const SLOW_LOG_MS = 300;
 
-/** Gives some clusters slow disks. What a directory has passed on and not committed is then lost with it more often. */
+/** Gives some clusters slow disks, so that frames which a directory has forwarded and not committed are lost more often. */
 export function slowDisks(cluster: SimulatedCluster, seed: number): void {
   if (seed % 4 === 3) cluster.commitMs = cluster.logCommitMs = SLOW_COMMIT_MS;
   if (seed % 3 === 1) cluster.logCommitMs = SLOW_LOG_MS;
 }
 
-/** Has something go wrong now and then until `untilMs`. */
+/** Schedules faults at random times until `untilMs`. */
 export function scheduleFaults(
   cluster: SimulatedCluster,
   untilMs: number,
@@ -28,9 +28,9 @@ export function scheduleFaults(
   world.schedule(world.between(0, 2 * everyMs), strike);
 }
 
-/** Everything. */
+/** All faults. */
 export function allFaults(cluster: SimulatedCluster): (() => void)[] {
-  // Restoring a node and replacing the directory at once may rightly lose data: nobody has it any more.
+  // If a node is restored and the directory replaced at once, data may be lost rightly: no disk has them any more.
   const losesNodes = cluster.world.chance(0.5);
   return [...commonFaults(cluster, true), ...(losesNodes ? nodeLoss(cluster) : logLoss(cluster))];
 }
@@ -50,7 +50,7 @@ export function clockFaults(cluster: SimulatedCluster): (() => void)[] {
   return [restart, restart, restart, setDirectory];
 }
 
-/** What happens to machines and networks, but for their clocks and the loss of disks. */
+/** The faults of machines and networks, without clocks and lost disks. */
 export function machineFaults(cluster: SimulatedCluster): (() => void)[] {
   return commonFaults(cluster, false);
 }
@@ -77,7 +77,7 @@ function commonFaults(cluster: SimulatedCluster, setsClocks: boolean): (() => vo
   const setNode = (): void => {
     world.pick(nodes).machine.skewMs = world.between(-3_600_000, 3_600_000);
   };
-  // It serves by its own clock until it has heard another one.
+  // The node uses its own wrong clock until it has heard a directory.
   const restartAstray = (): void => {
     const node = world.pick(nodes);
     cluster.killNode(node);
@@ -156,7 +156,7 @@ function nodeLoss(cluster: SimulatedCluster): (() => void)[] {
       cluster.restoreNode(node);
       world.schedule(world.between(0, 2_000), () => cluster.startNode(node));
     },
-    // What the directory had passed on and not committed is then with nobody but the others.
+    // Only the other nodes then have the frames that the directory had forwarded and not committed.
     () => {
       const node = world.pick(nodes);
       const directory = pickDirectory(cluster);
@@ -188,7 +188,7 @@ function logLoss(cluster: SimulatedCluster): (() => void)[] {
   ];
 }
 
-/** Everything but wrong clocks; and nodes and directories are away for longer than tombstones are kept. */
+/** All faults but wrong clocks, and absences of nodes and directories for longer than tombstones are kept. */
 export function horizonFaults(cluster: SimulatedCluster): (() => void)[] {
   const { world, nodes, network, horizonMs } = cluster;
   const awayMs = (): number => world.between(0.2, 3) * horizonMs;

@@ -8,7 +8,7 @@ import { TracedLog } from "./traced-log.ts";
 const SEEDS = 20;
 const UNTIL_MS = 12_000;
 
-/** The disks of directories are full now and then, beside everything else that goes wrong. */
+/** Makes the disks of directories full now and then, besides all other faults. */
 function fullLogs(onFull: () => void): ClusterParts {
   return {
     openLog: (disk, epoch, schedule, world) => {

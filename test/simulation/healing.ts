@@ -4,12 +4,12 @@ const HEALING_MS = 60_000;
 /** Longer than a message takes, a commit and a heartbeat. */
 const REST_MS = 1_200;
 
-/** Mends everything and waits until nothing moves any more. */
+/** Ends all faults and waits until the cluster is at rest. */
 export async function heal(cluster: SimulatedCluster): Promise<void> {
   const { world, network, nodes } = cluster;
   cluster.spare();
   await world.run(world.nowMs + 6_000);
-  // Nothing can be proven of a network that goes on losing messages for ever.
+  // A cluster whose network loses messages for ever may never be at rest.
   network.faults = { ...network.faults, loss: 0, duplication: 0, reorder: false };
   network.healAll();
   cluster.isMended = true;
@@ -53,7 +53,7 @@ function isConverged(cluster: SimulatedCluster): boolean {
   );
 }
 
-/** Whether all hold the same, and have nothing left to say. */
+/** Checks that all hold the same data and have nothing left to send. */
 export function checkConverged(cluster: SimulatedCluster): string[] {
   if (!cluster.isQuiet()) {
     const states = cluster.nodes.map(({ id, process }) =>
@@ -68,7 +68,7 @@ export function checkConverged(cluster: SimulatedCluster): string[] {
   return new Set(prints).size === 1 ? [] : [`digests differ: ${prints.join(" ")}`];
 }
 
-/** Nodes are back at the best directory; and directories that follow each other pass nothing round for ever: without writes their logs do not grow. */
+/** Checks that all nodes are back at the preferred directory, and that the logs do not grow without writes: no entry circulates among directories. */
 export async function checkRest(cluster: SimulatedCluster): Promise<string[]> {
   const { world } = cluster;
   if (cluster.directories.length === 1) return [];

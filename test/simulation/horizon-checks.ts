@@ -3,12 +3,12 @@ import { compareStamps, type Entry, type Stamp } from "@meridian/protocol";
 import { longestAwayMs } from "./away.ts";
 import type { AcknowledgedWrite, SimulatedCluster, SimulatedNode } from "./cluster.ts";
 
-/** By how much clocks and what is on its way may blur how long a node was away. */
+/** How far the length of an absence is inexact, because of clocks and message delays, in milliseconds. */
 const BLUR_MS = 400;
 
 /**
- * What must be true where tombstones are forgotten: an acknowledged write is there, or was replaced by a newer one, or
- * is gone because it was a delete or has expired, or is in a quarantine. The last only of a write
+ * Checks the guarantees with purged tombstones: an acknowledged write is on all nodes, or was replaced by a newer one, or
+ * is gone because it was a delete or has expired, or is in a quarantine. The latter is allowed only for a write
  * whose node was away for longer than the horizon. A delete is never undone.
  */
 export function checkForgetting(cluster: SimulatedCluster): string[] {
@@ -48,7 +48,7 @@ function missing(
   return !isNewest || write.fades ? undefined : "is lost";
 }
 
-/** What is left in the end where nothing more is written: no tombstone, and nothing that has expired. */
+/** Checks that without further writes all tombstones and expired entries are purged in the end. */
 export function checkForgotten(cluster: SimulatedCluster): string[] {
   const live = cluster.nodes.map((node) => liveOf(node));
   const sizes = cluster.sizes();

@@ -1,4 +1,4 @@
-/** A life in which tombstones are forgotten after a few seconds, and many are away for longer than that. */
+/** A simulation in which tombstones are purged after a few seconds, and many nodes are away for longer than that. */
 import { watchAway } from "./away.ts";
 import { checkContents, checkCursors } from "./checks.ts";
 import { SimulatedCluster, type ClusterParts } from "./cluster.ts";
@@ -14,7 +14,7 @@ import { World } from "./world.ts";
 const FAULTS_MS = 25_000;
 /** Up to so many times as many keys as elsewhere may be sent again in one frame. */
 const MANY_KEYS = 10;
-/** How often who is away is noted, and something swept: while things go wrong, and once nothing does any more. */
+/** How often absences are recorded and purgeable entries removed, in milliseconds: during the faults, and afterwards. */
 const WATCH_EVERY_MS = 100;
 const WATCH_CALM_MS = 250;
 
@@ -40,9 +40,9 @@ export async function liveBeyondHorizon(
   watch(cluster);
   scheduleWork(cluster, {
     untilMs: FAULTS_MS,
-    // Keys that rest for longer than the horizon are those that it is about.
+    // The horizon matters for keys that are not written for longer than it.
     size: world.chance(0.5) ? 3 + world.below(40) : 100 + world.below(300),
-    // Where hardly anything is deleted, hardly anything is purged, and who was away for long is fed and does not reconcile.
+    // With few deletes little is purged, and a node that was away for long is fed instead of reconciling.
     ends: world.chance(0.3) ? 0.01 : 0.2,
   });
   scheduleFaults(cluster, FAULTS_MS, horizonFaults(cluster));

@@ -1,20 +1,20 @@
-/** What clients asked for and what they were told: the model that every copy is held against. */
+/** Records the requests of clients and their answers: the model with which all copies are compared. */
 import { BURIAL_ORIGIN, isPurgeable, unixMsOf, type Entry } from "@meridian/protocol";
 import type { WriteRequest } from "@meridian/replication";
 
 import type { WriteNames } from "./traced-store.ts";
 
-/** By how much the end of an entry may be rounded, in milliseconds. */
+/** How far the expiry of an entry may be rounded, in milliseconds. */
 const ROUNDING_MS = 2;
 
-/** What the clock of a node shows, and the true time. */
+/** The time of a node's clock, and the true time. */
 export type Clocks = readonly [nodeMs: number, trueMs: number];
 
 export class Ledger {
   readonly #names: WriteNames;
   /** Each write as its node first stamped it, by name. */
   readonly #made = new Map<string, Entry>();
-  /** Values whose clients were told that they are not stored. */
+  /** Values whose clients got the answer that they are not stored. */
   readonly #refused = new Set<string>();
 
   constructor(names: WriteNames) {
@@ -27,7 +27,7 @@ export class Ledger {
     if (!this.#made.has(name)) this.#made.set(name, entry);
   }
 
-  /** Clients were told that these writes have failed. */
+  /** Notes that clients got errors for these writes. */
   refused(requests: readonly WriteRequest[]): void {
     for (const { value, deleted } of requests) if (!deleted) this.#refused.add(textOf(value));
   }
@@ -43,7 +43,7 @@ export class Ledger {
     if (!deleted && textOf(entry.value) !== textOf(request.value)) return "has another value";
     if (!deleted && entry.contentType !== request.contentType) return "has another content type";
     if (deleted || ttlMs === 0) return entry.expiresAtMs === 0 ? undefined : "expires";
-    // Where the clock was set meanwhile, nobody can tell what it showed when the write was stamped.
+    // If the clock was set meanwhile, the time at which the write was stamped is unknown.
     const wasSetMs = answeredMs - madeMs - (trueAnsweredMs - trueMadeMs);
     if (Math.abs(wasSetMs) > ROUNDING_MS) return undefined;
     const atMs = entry.expiresAtMs - ttlMs;
@@ -51,7 +51,7 @@ export class Ledger {
     return isInTime ? undefined : `expires ${atMs - madeMs} ms later than it was asked to`;
   }
 
-  /** What is wrong with an entry that someone holds: it must be a write that was made, as it was made, and not refused. */
+  /** What is wrong with a copy of an entry: it must be a write that was made, unchanged, and not refused. */
   wrongCopy(entry: Entry, horizon: number): string | undefined {
     const { stamp, deleted, value, contentType, expiresAtMs } = entry;
     if (stamp.origin === BURIAL_ORIGIN || isPurgeable(entry, horizon)) return undefined;

@@ -47,7 +47,7 @@ function whole(text: string): number {
 }
 
 function nightly([size = "", first]: readonly string[]): [number, number, number] {
-  // A night's seeds are far from those that every test run covers.
+  // A hunt starts far from the seeds that every test run covers.
   const from = first === undefined ? 1_000_000 + (Date.now() % 2_000_000_000) : whole(first);
   const match = /^(\d+)([smh])$/.exec(size);
   if (match === null) return [from, whole(size), Infinity];

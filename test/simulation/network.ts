@@ -13,7 +13,7 @@ export interface NetworkFaults {
   readonly bytesPerSecond: number;
 }
 
-/** What stands on the line: it may watch what passes, and change it. */
+/** Watches the messages of the network, and may change them. */
 export interface Tap {
   /** An end has been given a message to send. */
   onSend?(end: End, message: string | Uint8Array): void;
@@ -23,13 +23,13 @@ export interface Tap {
   onDeliver?(end: End, message: string | Uint8Array): void;
 }
 
-/** Which way messages do not get, as seen from the host that is cut off. */
+/** The directions that are cut, as seen from the host. */
 export type CutWays = "both" | "in" | "out";
 
 /** How often a sender tries again on a line that is dead. */
 const DEAD_LINE_MS = 50;
 
-/** A network that may be slow; a lossy one may lose, double and reorder, too. The slowest carries `bytesPerSecond`. */
+/** Draws the properties of a network, which may be slow; a lossy one may also lose, duplicate and reorder messages. The slowest one carries `bytesPerSecond`. */
 export function drawNetwork(world: World, isLossy: boolean, bytesPerSecond: number): NetworkFaults {
   return {
     delayMs: [world.between(0, 5), world.between(5, 120)],
@@ -40,7 +40,7 @@ export function drawNetwork(world: World, isLossy: boolean, bytesPerSecond: numb
   };
 }
 
-/** One end of a connection. Invariant: once closed or dead it hears nothing more. */
+/** One end of a connection. Invariant: a closed or dead end receives nothing more. */
 export class End implements Link {
   readonly #network: Network;
   readonly host: string;
@@ -114,7 +114,7 @@ export class Network {
   /** Called when a host has sent a message. */
   onSent: (host: string) => unknown = () => {};
   readonly #ends = new Set<End>();
-  /** Hosts that nothing gets to, those that nothing gets from, and pairs of hosts that nothing gets between. */
+  /** Hosts that receive nothing, hosts from which nothing arrives, and pairs of hosts that are cut from each other. */
   readonly #cut = { in: new Set<string>(), out: new Set<string>(), between: new Set<string>() };
   /** The last arrival in each direction, so that links keep their order. */
   readonly #arrivals = new Map<End, number>();
@@ -169,12 +169,12 @@ export class Network {
     });
   }
 
-  /** Whether messages do not get to or from a host. */
+  /** Whether a host is cut off in either direction. */
   isCut(host: string): boolean {
     return this.#cut.in.has(host) || this.#cut.out.has(host);
   }
 
-  /** Nothing gets through any more, or only one way; nobody is told. */
+  /** Cuts a host off, in both directions or one; no end of a connection is told. */
   cut(host: string, ways: CutWays = "both"): void {
     if (ways !== "out") this.#cut.in.add(host);
     if (ways !== "in") this.#cut.out.add(host);
@@ -185,7 +185,7 @@ export class Network {
     this.#cut.out.delete(host);
   }
 
-  /** Nothing gets through between two hosts any more, who still have others. */
+  /** Cuts two hosts from each other; both still reach other hosts. */
   cutBetween(host: string, other: string): void {
     this.#cut.between.add(`${host} ${other}`);
   }
@@ -194,12 +194,12 @@ export class Network {
     this.#cut.between.delete(`${host} ${other}`);
   }
 
-  /** Everything gets through again. */
+  /** Ends all cuts. */
   healAll(): void {
     for (const cut of Object.values(this.#cut)) cut.clear();
   }
 
-  /** The process on a host dies: its ends fall silent, and the others are told by its kernel. */
+  /** Kills the process on a host: its ends send nothing more, and the other ends are closed, as by the kernel. */
   kill(host: string): void {
     for (const end of this.#ends) {
       if (end.host !== host || end.closed) continue;

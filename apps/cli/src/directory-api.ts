@@ -1,4 +1,4 @@
-/** What the command asks of a directory, and of a node about itself. */
+/** The requests of the command to directories and nodes. */
 import {
   asMeridianError,
   MeridianError,
@@ -15,7 +15,7 @@ import {
 } from "@meridian/protocol/http-api";
 import * as v from "valibot";
 
-/** What the command has to know of a node, wherever it is; an answer tells more. */
+/** The members that a node in an answer must have; others are ignored. */
 const KNOWN = [
   "id",
   "url",
@@ -36,7 +36,7 @@ const nearNodes = v.object({
   nodes: v.array(v.pick(nearestNode, ["id", "url", "distanceMeters", "lagMs"])),
 });
 
-/** A failure; of a newer program it may have a code that nobody knows here. */
+/** A problem document; that of a newer program may have an unknown code. */
 const failure = v.object({
   code: v.fallback(problem.entries.code, "INTERNAL"),
   detail: problem.entries.detail,
@@ -62,7 +62,7 @@ export type NearNode = Pick<
   "id" | "url" | "distanceMeters" | "lagMs"
 >;
 
-/** What `nearest` looks for. */
+/** The parameters of `nearest`. */
 export interface NearestQuery {
   readonly location: Coordinates;
   readonly limit?: string | undefined;
@@ -73,11 +73,11 @@ export interface NearestQuery {
 const PATIENCE_MS = 5_000;
 
 /**
- * The HTTP interface of the directories: the first that answers is asked from then on. Every method throws what the
+ * The HTTP interface of the directories. The first directory that answers gets all later requests. Every method throws the error that the
  * directory answered, or `DIRECTORY_UNREACHABLE`.
  */
 export class DirectoryApi {
-  /** Those that are left, in order of priority. Invariant: never none. */
+  /** The URLs that have not failed, in order of priority. Invariant: at least one. */
   #urls: readonly [string, ...string[]];
 
   /** `urls` without a last slash, in order of priority. */
@@ -87,7 +87,7 @@ export class DirectoryApi {
     this.#urls = [first, ...others];
   }
 
-  /** The one that is asked: the one that has answered, once one has. */
+  /** The URL that gets the next request: the one that has answered, once one has. */
   get url(): string {
     return this.#urls[0];
   }
@@ -119,7 +119,7 @@ export class DirectoryApi {
         return await getJson(first + path, schema, "DIRECTORY_UNREACHABLE");
       } catch (cause) {
         const { code, message, retryable } = asMeridianError(cause);
-        // One that answers that it cannot, such as while it catches up, is as good as away.
+        // A directory that answers that it is not ready counts as unreachable.
         if (!retryable || (second === undefined && failures.length === 0)) throw cause;
         failures.push(message);
         if (second === undefined) throw new MeridianError(code, failures.join("; "), { cause });
@@ -168,7 +168,7 @@ async function requested(
   }
 }
 
-/** What a problem document tells of, or a server that says none. */
+/** The error of a problem document, or of an answer without one. */
 export function problemOf(text: string, status: number, url: string): MeridianError {
   const { output, success } = v.safeParse(failure, parsed(text, url));
   return success

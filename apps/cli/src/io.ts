@@ -1,10 +1,10 @@
-/** What the command takes from its process. Tests give their own. */
+/** The streams and the environment of the command. Tests pass their own. */
 export interface CliIo {
   /** Data, and nothing else. */
   readonly stdout: { write(data: string | Uint8Array): unknown };
-  /** Whether people read it, to whom the next prompt belongs on a line of its own. */
+  /** Whether stdout is a terminal. */
   readonly isTerminal?: boolean;
-  /** Resolves once what was written is not waiting in this process any more. */
+  /** Resolves once all written bytes have left this process. */
   readonly drained?: () => Promise<void>;
   /** Whether people watch how a long command goes on. */
   readonly showsProgress?: boolean;

@@ -1,6 +1,6 @@
 /**
- * The record of tokens and keys that were made with a folder of secrets: a line of JSON each, beside the key that signs. A token is
- * recorded before anybody sees it, and never itself: its id, what it grants, and until when.
+ * The record of the tokens and keys that were made with a folder of secrets: one line of JSON each, in a file beside the signing key. The id, grant and
+ * expiry of a token are recorded before the token is printed; the token itself is not recorded.
  */
 import { appendFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { MeridianError } from "@meridian/protocol";
 /** The record's place in the folder. */
 const FILE = "issued-tokens.jsonl";
 
-/** Adds a line. Throws `INVALID_CONFIG` where it cannot be written: then nothing is to be made. */
+/** Adds a line. Throws `INVALID_CONFIG` if that fails; the token or key must then not be used. */
 export function recordIssued(folder: string, line: object): void {
   const path = join(folder, FILE);
   try {
@@ -34,7 +34,7 @@ export function issuedToken(
   try {
     text = readFileSync(join(folder, FILE), "utf8");
   } catch {
-    // Whoever revokes need not have what makes tokens.
+    // A user who revokes tokens need not have the folder of secrets.
     return undefined;
   }
   const line = text.split("\n").findLast((each) => each.includes(JSON.stringify(id)));

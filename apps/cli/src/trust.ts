@@ -1,4 +1,4 @@
-/** Whom the command trusts over TLS, and what token it shows. The platform's own `fetch` cannot be told, so another takes its place. */
+/** Sets the trusted authorities and the token of all requests of the command. The platform's `fetch` has no such setting, so this module replaces it. */
 import { readFile } from "node:fs/promises";
 import { createSecureContext } from "node:tls";
 
@@ -6,7 +6,7 @@ import { MeridianError } from "@meridian/protocol";
 
 const platform = globalThis.fetch;
 
-/** Trusts the authorities whose certificates a file has, and nobody else. Throws `INVALID_CONFIG`. */
+/** Trusts only the authorities whose certificates are in a file. Throws `INVALID_CONFIG` if the file cannot be used. */
 export async function trust(path: string): Promise<void> {
   const ca = await readAuthorities(path);
   const { Agent, fetch } = await import("undici");
@@ -16,7 +16,7 @@ export async function trust(path: string): Promise<void> {
   globalThis.fetch = trusting as typeof globalThis.fetch;
 }
 
-/** Shows a token with every request: that of a file, or else the given one. Throws `INVALID_CONFIG`. */
+/** Sends a token with every request: that of a file, or the given one. Throws `INVALID_CONFIG` if the file cannot be used. */
 export async function show(path: string | undefined, given: string | undefined): Promise<void> {
   const token = path === undefined ? (given ?? "") : await readToken(path);
   if (token === "") return;
@@ -37,7 +37,7 @@ async function readToken(path: string): Promise<string> {
   }
 }
 
-/** Trusts those of the platform again, and shows nothing. */
+/** Trusts the authorities of the platform again, and sends no token. */
 export function trustPlatform(): void {
   globalThis.fetch = platform;
 }

@@ -1,6 +1,6 @@
 /**
- * Where a cache gets its time and its one timer from. Any object of this shape will do, so tests can
- * drive a cache by hand.
+ * The clock and the one timer of a cache. Tests can pass an object of their own and
+ * advance its time.
  */
 export interface CacheClock {
   /**

@@ -1,4 +1,4 @@
-/** What can be wrong with a call: stable names to branch on. */
+/** The codes of errors, which are stable across versions. */
 export type CacheErrorCode =
   /** An option has a value outside its range, or no bound was given. */
   | "BAD_OPTION"
@@ -6,7 +6,7 @@ export type CacheErrorCode =
   | "BAD_TTL"
   /** `sizeOf` returned something that is not a number of bytes. */
   | "BAD_SIZE"
-  /** What was given to `restore` is not a snapshot. */
+  /** The argument of `restore` is not a snapshot. */
   | "BAD_SNAPSHOT"
   /** A loader did not settle in time. */
   | "LOAD_TIMEOUT";
@@ -25,7 +25,7 @@ export class CacheError extends Error {
   }
 }
 
-/** Builds the error for a value that is not what was expected; the message says both. */
+/** Builds the error for an unexpected value; the message says what was expected and what came. */
 export function unexpected(
   code: CacheErrorCode,
   name: string,

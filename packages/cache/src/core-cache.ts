@@ -4,8 +4,8 @@
  * first, and after that what was used least recently.
  *
  * The parts: an index finds the slot of a key; the slots hold records, keys and values; a tree of minima
- * finds what is past its time; a policy orders the rest; a timekeeper owns time and the one timer. This
- * file is how they work together. What is protected is for `TlruCache`, which adds what not everybody needs.
+ * finds expired entries; a policy orders the others; a timekeeper owns time and the one timer. This
+ * file connects them. Protected members are for `TlruCache`, which adds loading, snapshots and explanations.
  *
  * Invariants, true whenever foreign code can run: entries ≤ maxEntries; bytes ≤ maxBytes; index, policy and
  * slots hold the same entries; what the tree knows of a slot is not later than its expiry.
@@ -31,11 +31,11 @@ import { Timekeeper, weakly } from "./timekeeper.ts";
 
 /** Entries that the timer frees in one go. */
 const SLICE = 512;
-/** What expires within this time is freed together, so that the timer does not ring for each. */
+/** Entries that expire within this time are freed together, in milliseconds, so that the timer does not fire for each. */
 const SWEEP_EVERY_MS = 50;
 const NEXT_SLICE_MS = 1;
 
-/** What `TlruCache` puts in the place of the simplest. */
+/** The parts that `TlruCache` replaces by others. */
 export interface CoreParts {
   readonly index?: IndexMaker | undefined;
   readonly Policy?: PolicyClass | undefined;
@@ -46,14 +46,14 @@ export class CoreCache<K, V> {
   protected readonly time: Timekeeper;
   protected slots!: Slots;
   protected policy!: EvictionPolicy;
-  /** How long entries past their time are kept. */
+  /** How long expired entries are kept, in milliseconds. */
   protected staleMs = 0;
   readonly #settings: Settings<K, V>;
   readonly #parts: CoreParts;
   readonly #seed: number = randomSeed();
   readonly #departures: Departures<K, V> | undefined;
   readonly #onError: ((error: unknown, key: K) => void) | undefined;
-  /** By reason. */
+  /** How many values have left, by reason. */
   readonly #counts: [number, number, number, number, number, number] = [0, 0, 0, 0, 0, 0];
   #tree!: ExpiryTree;
   #index!: KeyIndex;

@@ -1,10 +1,10 @@
 /**
- * Calls `onEvict`, but only when the cache is in order again.
+ * Calls `onEvict` at the end of a call into the cache, when all changes of the call are done.
  *
- * A call into the cache first finishes its work; what left meanwhile waits here and is told at the end of
- * that call. So a listener may call anything: what its calls remove is queued behind, never nested. A
- * listener that always causes another removal (it puts back what was evicted) would never end; after
- * `NESTED_MAX` such removals in one call the rest is left to the cache's timer.
+ * Values that leave during a call are queued here. So a listener may call the cache: the values that its calls remove are
+ * appended to the queue, and `onEvict` is never nested. A
+ * listener that always causes another removal (it puts back the evicted entry) would never end; after
+ * `NESTED_MAX` such removals in one call the cache's timer continues with the rest.
  */
 import { REASONS, type RemovalReason } from "./removal-reason.ts";
 

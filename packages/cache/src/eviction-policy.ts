@@ -1,9 +1,9 @@
 import type { Slots } from "./slots.ts";
 
 /**
- * What a policy is: it is told which slots come, are used and go, and names the slot to go next.
+ * An eviction policy: it learns which slots are taken, used and released, and names the slot to evict next.
  *
- * It never sees keys, values or time. Entries whose time is over leave before it is asked.
+ * It never sees keys, values or time. Expired entries leave before the policy is asked.
  */
 export interface EvictionPolicy {
   /** A new entry took `slot`. */

@@ -1,16 +1,19 @@
 /**
- * Finds an entry whose time is over, without a link or a timer per entry.
+ * Finds expired entries, without a link or a timer per entry.
  *
  * The expiry times lie in the slots' records. Over them stands a tree of minima, 64 ways wide: the first
  * level holds one number for 64 slots, the next one for 64 of those, up to a single root.
  *
- * Invariant: a node is ≤ every expiry below it. It may be lower: when an entry leaves or lives longer the
- * tree is not told. Such a node is put right when its time comes and nothing is found there, so every
- * write of an expiry pays for at most one such search, of one page of 64.
+ * Invariant: a node is ≤ every expiry below it. It may be lower: the tree is not updated when an entry leaves or gets a
+ * later expiry. Such a node is corrected when it is due and no expired entry is found below it. So every
+ * write of an expiry causes at most one such search, of one page of 64.
  *
- * All those pages may come due in one call. So that this call does not take long, a tree of more than
- * 16,384 pages, of a million entries, is told of what was the earliest of its page, and puts a page right
- * for each one beyond that number that may be lower than it should.
+ * For example, a page's entries expire at 10, 20 and 30, and its node is 10. The entry of 10 leaves; the node stays 10. At 10 the page is
+ * searched in vain and the node becomes 20.
+ *
+ * All pages may be searched in vain in one call. To bound this call, a tree of more than
+ * 16,384 pages (a million entries) also notes when the earliest entry of a page leaves or lives longer, and corrects one page
+ * for each page beyond that number that may be too low.
  */
 import { FLOATS, type Slots } from "./slots.ts";
 import type { Timekeeper } from "./timekeeper.ts";

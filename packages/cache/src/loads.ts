@@ -1,14 +1,13 @@
 /**
- * Loads in flight: at most one per key, however many wait for it.
+ * The running loads: at most one per key, however many callers wait for it.
  *
- * A load's result is stored only while the load is still the one for its key: `set`, `delete` and `clear`
- * dissolve that bond, so a slow loader never overwrites what is newer. Whoever waits gets the loaded value
- * all the same. Deadlines are watched by the cache's one timer.
+ * A load's result is stored only if no `set`, `delete` or `clear` has superseded the load, so a slow loader never overwrites a newer
+ * value. Waiting callers get the loaded value in any case. The cache's one timer watches the deadlines.
  */
 import { CacheError } from "./cache-error.ts";
 import { onAbort } from "./on-abort.ts";
 
-/** What a loader is given beside the key. */
+/** The second argument of a loader. */
 export interface LoadContext {
   /** Aborted when nobody waits any more, or the load has taken too long. */
   readonly signal: AbortSignal;
@@ -16,7 +15,7 @@ export interface LoadContext {
   ttlMs: number | undefined;
 }
 
-/** Fetches the value of a key from where it really lives. */
+/** Fetches the value of a key from its source. */
 export type Loader<K, V> = (key: K, context: LoadContext) => V | PromiseLike<V>;
 
 /** Options of `getOrLoad`. */
@@ -29,7 +28,7 @@ export interface LoadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What loads need of their cache. */
+/** The functions of the cache that loads use. */
 export interface LoadHost<K, V> {
   nowMs(): number;
   wakeIn(delayMs: number): void;
@@ -43,7 +42,7 @@ interface Flight<K, V> {
   readonly fail: (error: unknown) => void;
   readonly controller: AbortController;
   readonly deadlineMs: number;
-  /** Callers who would notice its end; Infinity if some cannot leave. */
+  /** How many callers wait; Infinity if one of them has no signal. */
   waiting: number;
 }
 
@@ -52,7 +51,7 @@ const TIMEOUT_MS = 30_000;
 export class Loads<K, V> {
   readonly #host: LoadHost<K, V>;
   readonly #flights = new Map<K, Flight<K, V>>();
-  /** Every load that has not settled, also those that are no longer the one for their key. */
+  /** Every load that has not settled, superseded ones too. */
   readonly #open = new Set<Flight<K, V>>();
 
   constructor(host: LoadHost<K, V>) {
@@ -90,7 +89,7 @@ export class Loads<K, V> {
     this.#start(key, load, options, true).waiting = Infinity;
   }
 
-  /** A newer value, or its absence, is known: the load for this key no longer counts. */
+  /** Supersedes the load of a key: its result will not be stored. */
   supersede(key: K): void {
     if (this.#flights.size > 0) this.#flights.delete(key);
   }
@@ -99,7 +98,7 @@ export class Loads<K, V> {
     this.#flights.clear();
   }
 
-  /** Gives up what has taken too long; the time until the next may have, Infinity if there is none. */
+  /** Aborts loads that have taken too long. Returns the time until the next deadline, Infinity if there is none. */
   expire(): number {
     const nowMs = this.#host.nowMs();
     let nextMs = Infinity;

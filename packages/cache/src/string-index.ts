@@ -3,11 +3,11 @@
  * size, and a faster way to hash strings that were never hashed before, as those are that a server builds
  * for each request. Keys of other types are in native Maps.
  *
- * A table that is full is followed by a larger one that learned anew how the keys differ. So is one whose
- * keys collide too much, for keys may come to differ in other places in time. If several fail soon after
- * each other, there comes one that reads keys whole; and if that does not help, somebody makes them collide,
- * and Maps it is for good. In any case the older table stays in use while each added key takes some of its
- * keys along, so that no call has to move them all.
+ * When a table is full, a larger one replaces it and determines anew where the keys differ. The same happens when
+ * too many keys collide, because keys may come to differ in other places. If several tables fail soon after
+ * each other, the next one hashes whole keys. If that does not help, somebody makes the keys collide on purpose,
+ * and all keys go into Maps for good. The old table stays in use while each added key moves some of its
+ * keys into the new one, so that no call moves all of them.
  */
 import type { KeyIndex } from "./key-index.ts";
 import { KeyMaps } from "./key-maps.ts";
@@ -15,7 +15,7 @@ import type { Slots } from "./slots.ts";
 import { StringHasher, type KeyHasher } from "./string-hash.ts";
 import { StringTable, TABLE_SLOTS_MAX } from "./string-table.ts";
 
-/** For when somebody makes keys collide. */
+/** The hasher while all keys are in Maps. */
 const NO_HASH: KeyHasher = { hash: () => 0 };
 const FIRST_SIZE = 31;
 /** Keys worth looking at to learn where they differ. */

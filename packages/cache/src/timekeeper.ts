@@ -2,8 +2,8 @@
  * The cache's own time, and its one timer.
  *
  * Time starts at 0 and never goes back, whatever the clock does. Reading a clock costs more than a
- * lookup, so under load one reading serves up to 32 calls and at most a millisecond: the timer ends its
- * validity. A cache that is called now and then reads the clock each time and sets no such timer.
+ * lookup, so under load one reading serves up to 32 calls and at most a millisecond, which the timer
+ * ends. A cache that is called rarely reads the clock each time and sets no such timer.
  */
 import type { CacheClock } from "./cache-clock.ts";
 

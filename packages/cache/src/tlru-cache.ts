@@ -1,5 +1,5 @@
 /**
- * Everything: a `CoreCache` that also loads what is missing, explains itself, can be saved and restored,
+ * A `CoreCache` that also loads missing values, explains why a key is present or absent, can be saved and restored,
  * and offers a policy that resists scans.
  */
 import { AdaptivePolicy } from "./adaptive-policy.ts";
@@ -12,9 +12,9 @@ import type { CacheStats, Explanation } from "./reports.ts";
 import { checkSnapshot, type CacheSnapshot } from "./snapshot.ts";
 import { StringIndex } from "./string-index.ts";
 
-/** What a `TlruCache` can be told beyond the options of a `CoreCache`. */
+/** The options of a `TlruCache` besides those of a `CoreCache`. */
 export interface TlruExtras {
-  /** What leaves first among entries whose time is not over. Default: see `README.md`. */
+  /** Which live entry is evicted first. Default `lru`; `README.md` compares the two. */
   readonly policy?: "lru" | "adaptive" | undefined;
   /**
    * How long after its time an entry is kept for `getOrLoad` to serve while it loads a new one, in

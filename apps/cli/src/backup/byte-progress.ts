@@ -2,7 +2,7 @@ import type { CliIo } from "../io.ts";
 
 const SHOW_EVERY_MS = 500;
 
-/** Shows people how many bytes have been moved. */
+/** Shows the progress of a transfer in bytes. */
 export class ByteProgress {
   readonly #io: CliIo;
   readonly #verb: string;
@@ -10,7 +10,7 @@ export class ByteProgress {
   #bytes: number;
   #shownAtMs = -Infinity;
 
-  /** `of` is how many there are, where that is known; `bytes`, how many were moved before. */
+  /** `of` is the total, if it is known; `bytes` were transferred before. */
   constructor(io: CliIo, verb: string, of?: number, bytes: number = 0) {
     this.#io = io;
     this.#verb = verb;

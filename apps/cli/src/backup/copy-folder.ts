@@ -1,4 +1,4 @@
-/** The backup of a data folder, whether its program runs or not. */
+/** Backs up a data folder, whether its program runs or not. */
 import { randomUUID } from "node:crypto";
 import { createReadStream, existsSync, rmSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** The backup of a program that runs, over HTTP. */
+/** Backs up a running program over HTTP. */
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { asMeridianError, MeridianError } from "@meridian/protocol";
@@ -13,14 +13,14 @@ import { PartFile } from "./part-file.ts";
 const UNREACHABLE = "NO_READY_NODE";
 const LOOK_EVERY_MS = 250;
 
-/** How long a piece may take. */
+/** How long a piece may take, in milliseconds. */
 const PIECE_MS = 60_000;
 
-/** A piece is asked for so often, with pauses that grow, before the command gives up. */
+/** How often a piece is requested, with growing pauses, before the command gives up. */
 const ATTEMPTS = 5;
 const PAUSE_MS = 500;
 
-/** Has a program make a backup, unless it still has the one of which there is a part, and fetches it. */
+/** Makes a program start a backup, unless it still has the one of which a part was fetched before, and fetches it. */
 export async function fetchBackup(
   url: string,
   kind: BackupFacts["kind"],

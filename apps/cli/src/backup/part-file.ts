@@ -1,11 +1,11 @@
-/** A backup file while it is being written, under another name: what has the name of a backup is whole. */
+/** A backup file while it is being written. It has another name until it is complete. */
 import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 
 import { asMeridianError, MeridianError } from "@meridian/protocol";
 import { encodeBackupHead, openBackup, verifyBackup, type BackupFacts } from "@meridian/store";
 
-/** What a backup is written to. */
+/** The file `<name>.part`. */
 export class PartFile {
   readonly #file: FileHandle;
   readonly #out: string;
@@ -30,7 +30,7 @@ export class PartFile {
     }
   }
 
-  /** Goes on with a part of the same backup, or begins one. */
+  /** Opens the part of the same backup, or begins a new one. */
   static async open(out: string, facts: BackupFacts): Promise<PartFile> {
     const head = encodeBackupHead(facts);
     if ((await PartFile.idOf(out)) === facts.id) {
@@ -49,7 +49,7 @@ export class PartFile {
     return part;
   }
 
-  /** How many bytes of the database are there. */
+  /** How many bytes of the database the file has. */
   get bytes(): number {
     return this.#written;
   }
@@ -60,12 +60,12 @@ export class PartFile {
     this.#written += bytes.byteLength;
   }
 
-  /** Leaves the part for another time. */
+  /** Closes the file and keeps it, to be continued later. */
   async close(): Promise<void> {
     await this.#file.close();
   }
 
-  /** Reads all of it, and gives it its name. A part that is not what was sent goes, and the next attempt begins anew. */
+  /** Verifies the file and gives it its final name. If it is damaged, deletes it, so that the next attempt starts again. */
   async finish(): Promise<BackupFacts> {
     const part = partOf(this.#out);
     await this.#file.sync();

@@ -17,7 +17,7 @@ export interface NearestFlags extends CommandFlags {
   readonly exclude?: string | undefined;
 }
 
-/** What has to be known of a node that is forgotten. */
+/** The members that the answer for a forgotten node must have. */
 const FORGOTTEN = v.pick(absentNode, ["id"]);
 
 /** `meridian nearest`. */
@@ -44,7 +44,7 @@ export async function nearest(flags: NearestFlags, io: CliIo): Promise<number> {
   return EXIT.ok;
 }
 
-/** `meridian nodes`: every node that is there or missed, or the one of an id. */
+/** `meridian nodes`: every known node, or the one of an id. */
 export async function nodes(
   id: string | undefined,
   flags: CommandFlags,
@@ -58,7 +58,7 @@ export async function nodes(
   return EXIT.ok;
 }
 
-/** `meridian nodes forget`: a node that is gone is missed no longer, by any of the directories that are named. */
+/** `meridian nodes forget`: makes all named directories forget a node that is gone. */
 export async function forget(id: string, flags: CommandFlags, io: CliIo): Promise<number> {
   const urls = directoryUrls(flags, io);
   let forgotten: object | undefined;
@@ -93,7 +93,7 @@ function nodeTable(records: readonly KnownNode[]): string {
   return formatTable(["NODE", "STATUS", "LAT", "LON", "LAG MS", "OUTBOX", "URL"], rows);
 }
 
-/** A node's status; of one that is gone, for how long. */
+/** A node's status, with the time since when it is gone. */
 function statusText({ status, goneSinceMs }: KnownNode): string {
   return goneSinceMs === null ? status : `gone, ${agoText(Date.now() - goneSinceMs)}`;
 }

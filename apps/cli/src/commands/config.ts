@@ -21,7 +21,7 @@ export interface CheckFlags {
   readonly json?: boolean | undefined;
 }
 
-/** `meridian config check`: a summary of the file, or everything that is wrong in it and exit code 2. */
+/** `meridian config check`: prints a summary of the file, or all of its errors with exit code 2. */
 export function check(path: string, flags: CheckFlags, io: CliIo): number {
   let file: ClusterFile;
   try {
@@ -39,13 +39,13 @@ export function check(path: string, flags: CheckFlags, io: CliIo): number {
   return EXIT.ok;
 }
 
-/** `meridian config example`: a file to start from. */
+/** `meridian config example`: prints an example file. */
 export function example(io: CliIo): number {
   io.stdout.write(EXAMPLE);
   return EXIT.ok;
 }
 
-/** `meridian config schema`: what editors need to help with a file. */
+/** `meridian config schema`: prints the JSON Schema, for editors. */
 export function schema(io: CliIo): number {
   const path = createRequire(import.meta.url).resolve(
     "@meridian/cluster-file/cluster-file.schema.json",

@@ -1,4 +1,4 @@
-/** `meridian context`: names for clusters. What a token file holds is never shown. */
+/** `meridian context`: names for clusters. The contents of token files are never printed. */
 import { resolve } from "node:path";
 
 import { checkIdentifier, MeridianError } from "@meridian/protocol";
@@ -18,7 +18,7 @@ export interface ContextFlags {
   readonly json?: boolean;
 }
 
-/** `meridian context add`: a new one, or another in the place of one; the first is used from then on. */
+/** `meridian context add`: adds or replaces a context; the first one becomes the current one. */
 export function add(name: string, flags: ContextFlags, io: CliIo): number {
   checkIdentifier("a context", name);
   if (flags.directory === undefined) {
@@ -63,7 +63,7 @@ export function remove(name: string, io: CliIo): number {
   return EXIT.ok;
 }
 
-/** `meridian context list`: with a star at the one in use. */
+/** `meridian context list`: prints all contexts, with a star at the current one. */
 export function list(flags: ContextFlags, io: CliIo): number {
   const file = readContexts(contextPath(io.env));
   if (flags.json === true) {

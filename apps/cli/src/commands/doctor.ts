@@ -1,4 +1,4 @@
-/** The command `meridian doctor`: what is wrong with a cluster, and what helps. */
+/** The command `meridian doctor`: finds problems of a cluster and says what to do. */
 import { asMeridianError, MeridianError } from "@meridian/protocol";
 
 import { examine, type Checkup } from "../doctor/checkup.ts";
@@ -15,7 +15,7 @@ export interface DoctorFlags extends Pick<PlaceFlags, "directory"> {
   readonly json?: boolean | undefined;
 }
 
-/** `meridian doctor`. Exit code 0 if nothing is wrong, 1 if something is, 4 if no directory answers. */
+/** `meridian doctor`. Exit code 0 without problems, 1 with problems, 4 if no directory answers. */
 export async function doctor(flags: DoctorFlags, io: CliIo): Promise<number> {
   const accepted = acceptedKinds(flags.accept);
   let checkup: Checkup;

@@ -20,7 +20,7 @@ export interface DrillFlags {
   readonly seed?: string | undefined;
   readonly regions?: string | undefined;
   readonly keep?: boolean | undefined;
-  /** The directory of a cluster that runs already. */
+  /** The directory of a running cluster. */
   readonly against?: string | undefined;
   readonly json?: boolean | undefined;
 }
@@ -39,8 +39,8 @@ function drillTable(): string {
 }
 
 /**
- * `meridian drill run`: the drills that are named, or `all`. Exit code 0 if all passed, else 1. Without a name it tells
- * what there is, and exits with 2: whoever waits for a proof has none.
+ * `meridian drill run`: runs the named drills, or `all`. Exit code 0 if all passed, otherwise 1. Without a name it lists the
+ * drills and exits with 2, so that a script does not take that for success.
  */
 export async function runDrills(
   names: readonly string[],

@@ -34,7 +34,7 @@ const LINE_BREAK = 10;
 const TEXT_TYPE = "text/plain; charset=utf-8";
 const JSON_TYPE = "application/json";
 
-/** `meridian get`: the raw bytes, and nothing else, to stdout; to a terminal, a line break as well. */
+/** `meridian get`: writes only the raw bytes to stdout; on a terminal, also a line break. */
 export async function get(key: string, flags: CommandFlags, io: CliIo): Promise<number> {
   const entry = await withClient(flags, io, (client) => client.getRaw(key));
   if (entry === undefined) {
@@ -47,15 +47,15 @@ export async function get(key: string, flags: CommandFlags, io: CliIo): Promise<
   return EXIT.ok;
 }
 
-/** Writes a value as it is stored; on a terminal, the prompt comes on a line of its own. */
+/** Writes a value as it is stored; on a terminal with a line break, so that the prompt is on a line of its own. */
 export function writeValue(io: CliIo, value: Uint8Array): void {
   io.stdout.write(value);
   if (io.isTerminal && value.at(-1) !== LINE_BREAK) io.stdout.write("\n");
 }
 
 /**
- * `meridian set`: the value from the argument, else from stdin. What `set n 1` stores is what a program stores by
- * `set("n", 1)`, and what `set name Ada` does is read by a program as the text `Ada`.
+ * `meridian set`: sets the value of the argument, or of stdin. `set n 1` stores the same as a program's
+ * `set("n", 1)`; the value of `set name Ada` is read by a program as the text `Ada`.
  */
 export async function set(
   key: string,
@@ -81,7 +81,7 @@ export async function set(
   return EXIT.ok;
 }
 
-/** `meridian del`. That there was nothing to delete is no failure. */
+/** `meridian del`. A key without a value is no failure. */
 export async function del(key: string, flags: WriteFlags, io: CliIo): Promise<number> {
   const result = await withClient(flags, io, (c) => c.delete(key, writeOptions(flags)));
   const { etag, deleted, acknowledged } = result;
@@ -93,7 +93,7 @@ export async function del(key: string, flags: WriteFlags, io: CliIo): Promise<nu
   return EXIT.ok;
 }
 
-/** `meridian keys`. With `--json`, one object a line, as they come. */
+/** `meridian keys`. With `--json`, one object per line, as they arrive. */
 export async function keys(
   prefix: string | undefined,
   flags: KeysFlags,
@@ -127,7 +127,7 @@ export function printJson(io: CliIo, value: unknown): void {
   io.stdout.write(`${JSON.stringify(value)}\n`);
 }
 
-/** Connects as the flags say, and closes the client afterwards. */
+/** Connects by the flags, runs a function with the client, and closes the client. */
 export async function withClient<T>(
   flags: CommandFlags,
   io: CliIo,
@@ -141,7 +141,7 @@ export async function withClient<T>(
   }
 }
 
-/** The options of a write that its flags say. */
+/** Reads the options of a write from its flags. */
 export function writeOptions(flags: WriteFlags): WriteOptions {
   const { ack, timeout } = flags;
   const level =
@@ -167,7 +167,7 @@ const TYPES: ReadonlyMap<string, string> = new Map([
   ["text", TEXT_TYPE],
 ]);
 
-/** Whether text is JSON that a program reads as what it says: not a number of more digits than one has. */
+/** Whether text is JSON that programs read without loss: not a number with more digits than a double has. */
 function isJson(text: string): boolean {
   try {
     const value: unknown = JSON.parse(text);

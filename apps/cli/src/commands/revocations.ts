@@ -1,4 +1,4 @@
-/** `meridian token revoke` and `meridian token list`: tokens that are good no more. */
+/** `meridian token revoke` and `meridian token list`: revoke tokens and list revoked ones. */
 import { isTokenId, MeridianError, parseTtlMs } from "@meridian/protocol";
 import { revocationPage, revoked, type Described } from "@meridian/protocol/http-api";
 import { systemClock } from "@meridian/runtime";
@@ -24,7 +24,7 @@ export interface RevokeFlags extends RevocationFlags {
   readonly folder: string;
 }
 
-/** How much longer than its token a revocation is kept: clocks differ. */
+/** How much longer than its token a revocation is kept, in milliseconds, because clocks differ. */
 const MARGIN_MS = 3_600_000;
 const PAGE = 1_000;
 const UNREACHABLE = "NO_READY_NODE";
@@ -53,7 +53,7 @@ export async function tokenRevoke(given: string, flags: RevokeFlags, io: CliIo):
   return EXIT.ok;
 }
 
-/** `meridian token list`: those that have been revoked. */
+/** `meridian token list`: lists the revoked tokens. */
 export async function tokenList(flags: RevocationFlags, io: CliIo): Promise<number> {
   const url = await regionUrl(flags, io);
   const entries: Described<typeof revocationPage>["entries"][number][] = [];
@@ -78,7 +78,7 @@ export async function tokenList(flags: RevocationFlags, io: CliIo): Promise<numb
   return EXIT.ok;
 }
 
-/** What a token says of itself. Whether it is good is of no matter here. */
+/** Reads the id and expiry of a token without verifying it. */
 function tokenOf(text: string): { readonly id: string; readonly expiresAtMs?: number } | undefined {
   const [, claims] = /^[\w-]+\.([\w-]+)\.[\w-]+$/.exec(text.trim()) ?? [];
   if (claims === undefined) return undefined;
@@ -91,7 +91,7 @@ function tokenOf(text: string): { readonly id: string; readonly expiresAtMs?: nu
       return { id: jti, ...(typeof exp === "number" && { expiresAtMs: exp * 1_000 }) };
     }
   } catch {
-    // The message below does not repeat it: it may be a token after all.
+    // The message below does not contain the text, because it may be a token.
   }
   throw notToken();
 }
@@ -100,7 +100,7 @@ function notToken(): MeridianError {
   return new MeridianError("INVALID_ARGUMENT", "Expected a token or its id, got something else");
 }
 
-/** The region that is named, else the first that is ready: a revocation travels from wherever it is made. */
+/** The named region, or the first ready one: a revocation is replicated from any region. */
 async function regionUrl(flags: RevocationFlags, io: CliIo): Promise<string> {
   if (flags.node !== undefined) return nodeUrl(flags.node, flags, io);
   const directories = directoryUrls(flags, io);

@@ -1,4 +1,4 @@
-/** `meridian init`, `meridian certificate` and `meridian token`: what a cluster keeps secret, and what is made of it. */
+/** `meridian init`, `meridian certificate` and `meridian token`: make the secret keys of a cluster, and certificates and tokens with them. */
 import {
   existsSync,
   mkdirSync,
@@ -50,12 +50,12 @@ const AUTHORITY = { cert: "ca.pem", key: "ca-key.pem" } as const;
 const SIGNING = { cert: "token-keys.json", key: "signing-key.json" } as const;
 const MACHINE = { cert: "cert.pem", key: "key.pem" } as const;
 
-/** Only its owner reads what is secret. */
+/** The mode of secret files: only the owner can read them. */
 const SECRET = 0o600;
 const PUBLIC = 0o644;
 const FOLDER = 0o700;
 
-/** `meridian init`: all of it, in a folder that holds nothing. */
+/** `meridian init`: makes all keys and certificates, in an empty folder. */
 export async function init(folder: string, flags: CertificateFlags, io: CliIo): Promise<number> {
   const days = daysOf(flags);
   const machines = (flags.host ?? [LOCAL]).map(namesOf);
@@ -73,7 +73,7 @@ export async function init(folder: string, flags: CertificateFlags, io: CliIo): 
   }
   const nowMs = systemClock.nowMs();
   const authority = await Authority.create("Meridian", { nowMs, days: AUTHORITY_DAYS });
-  // Everything is made before anything is written: what is wrong leaves nothing behind.
+  // Everything is made before anything is written, so that an error leaves no files behind.
   const made = await Promise.all(
     machines.map(async (hosts) => ({
       name: hosts[0],
@@ -102,7 +102,7 @@ export async function init(folder: string, flags: CertificateFlags, io: CliIo): 
   return EXIT.ok;
 }
 
-/** `meridian certificate`: one machine more, or a new certificate for one. */
+/** `meridian certificate`: makes a certificate for another machine, or a new one for a machine. */
 export async function certificate(
   text: string,
   flags: CertificateFlags,
@@ -131,7 +131,7 @@ export async function certificate(
   return EXIT.ok;
 }
 
-/** `meridian token create`: a token on stdout. */
+/** `meridian token create`: writes a token to stdout. */
 export async function tokenCreate(flags: TokenFlags, io: CliIo): Promise<number> {
   const { scope, prefix, node = [], cluster, subject = "", folder, expires } = flags;
   const nowMs = systemClock.nowMs();
@@ -162,7 +162,7 @@ export async function tokenCreate(flags: TokenFlags, io: CliIo): Promise<number>
   return EXIT.ok;
 }
 
-/** `meridian token rotate`: another key signs from now on; tokens of those before stay good until they expire. */
+/** `meridian token rotate`: makes a new signing key; tokens of older keys stay valid until they expire. */
 export async function tokenRotate(
   { folder }: Pick<TokenFlags, "folder">,
   io: CliIo,
@@ -198,7 +198,7 @@ function machineLine(folder: string, name: string): string {
   return `${join(place, MACHINE.cert)}, ${join(place, MACHINE.key)}  for --tls-cert and --tls-key of ${name}`;
 }
 
-/** Writes each file beside its place first, so that none is there by half. */
+/** Writes each file under another name first, so that no file is incomplete. */
 function writePair(
   folder: string,
   files: { readonly cert: string; readonly key: string },

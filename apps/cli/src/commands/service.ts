@@ -1,4 +1,4 @@
-/** `meridian service`: puts the directory or a region of this machine under systemd, and takes it away again. */
+/** `meridian service`: installs and uninstalls the directory or a region of this machine as a systemd service. */
 import { execFileSync, spawnSync } from "node:child_process";
 import {
   existsSync,

@@ -1,4 +1,4 @@
-/** What is to be known of a cluster to tell what is wrong with it: what every directory and every node says of itself. */
+/** Collects the state of every directory and every node, in which `complaints.ts` finds problems. */
 import { connect } from "node:tls";
 
 import { asMeridianError, MeridianError } from "@meridian/protocol";
@@ -61,21 +61,21 @@ type NodeSays = Pick<
   | "gauges"
 >;
 
-/** Somebody who was asked. */
+/** A program that was asked. */
 interface Asked<Status> {
   readonly url: string;
-  /** What it says of itself; undefined if it could not be asked. */
+  /** Its `/status`; undefined if it could not be asked. */
   readonly status: Status | undefined;
   /** Why it could not be asked. */
   readonly failure: string | undefined;
-  /** When the certificate that it shows expires, if it shows one. Milliseconds since the Unix epoch. */
+  /** When its certificate expires, in milliseconds since the Unix epoch; undefined without one. */
   readonly expiresAtMs: number | undefined;
 }
 
 /** A directory. */
 export type AskedDirectory = Asked<DirectorySays>;
 
-/** A node, and what its directories say of it. */
+/** A node, and how its directories list it. */
 export interface AskedNode extends Asked<NodeSays> {
   readonly id: string;
   readonly listed: KnownNode;
@@ -117,7 +117,7 @@ export async function examine(urls: readonly string[], nowMs: number): Promise<C
   for (const { url, status } of directories) {
     if (status === undefined) continue;
     for (const node of await new DirectoryApi(url).nodes()) {
-      // One that has gone from a directory may be at another one.
+      // A node that is gone at one directory may be connected to another.
       const known = listed.get(node.id);
       if (known === undefined || known.status === "gone") listed.set(node.id, node);
     }
@@ -149,12 +149,12 @@ async function ask<Schema extends v.GenericSchema>(
   }
 }
 
-/** When the certificate expires that a server shows, whoever has signed it. */
+/** When the certificate of a server expires, whether it is trusted or not. */
 function expiryAt(url: string): Promise<number | undefined> {
   const { hostname, port } = new URL(url);
   const host = hostname.replace(/^\[|\]$/g, "");
   return new Promise((resolve) => {
-    // Nothing is said to it: whether it is to be trusted is found out by those who ask it.
+    // Only the certificate is read; requests to the server check whether it is trusted.
     const socket = connect({ host, port: Number(port || 443), rejectUnauthorized: false }, () => {
       const { valid_to: expires } = socket.getPeerCertificate();
       socket.destroy();

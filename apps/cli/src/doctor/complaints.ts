@@ -1,8 +1,8 @@
-/** What can be wrong with a cluster, and what helps: a rule for each kind. */
+/** The problems that a cluster can have, and what to do about them: one rule for each kind. */
 import { agoText } from "../span.ts";
 import type { AskedDirectory, AskedNode, Checkup } from "./checkup.ts";
 
-/** What a complaint is about. */
+/** The kind of a problem. */
 export type ComplaintKind =
   | "directory-unreachable"
   | "one-directory"
@@ -21,12 +21,12 @@ export type ComplaintKind =
   | "certificate-expires"
   | "quarantine";
 
-/** One thing that is wrong. */
+/** One problem. */
 export interface Complaint {
   readonly kind: ComplaintKind;
-  /** Who has it: an id or a URL. */
+  /** The program that has the problem: an id or a URL. */
   readonly who: string;
-  /** What is so, as a sentence. */
+  /** What is wrong, as a sentence. */
   readonly what: string;
   /** What to do, as a sentence. */
   readonly remedy: string;
@@ -36,13 +36,13 @@ export interface Complaint {
 type Finding = Omit<Complaint, "kind">;
 
 const DAY_MS = 86_400_000;
-/** As the programs warn of them. */
+/** How long before their expiry certificates are reported, in milliseconds; the programs log warnings from then on, too. */
 const EXPIRES_SOON_MS = 14 * DAY_MS;
-/** Well within the 10 s that clocks may differ by and still agree. */
+/** From how many milliseconds on a clock is reported. Clocks that differ by up to 10 s still agree. */
 const SKEW_MAX_MS = 1_000;
-/** From this share of its bound on, something is nearly full. */
+/** From this share of its bound on, a queue or resource is nearly full. */
 const NEARLY_FULL = 0.8;
-/** What is kept as long as there is room for it: these are full most of the time. */
+/** Gauges that are full most of the time, because data is kept as long as there is room. */
 const KEPT: ReadonlySet<string> = new Set([
   "cacheEntries",
   "cacheBytes",
@@ -249,7 +249,7 @@ const RULES: Readonly<Record<ComplaintKind, (checkup: Checkup) => readonly Findi
 /** Every kind of complaint. */
 export const COMPLAINT_KINDS: readonly ComplaintKind[] = Object.keys(RULES) as ComplaintKind[];
 
-/** Everything that is wrong, but for the kinds that the operator accepts. */
+/** All problems, without the kinds that the operator accepts. */
 export function complaintsOf(
   checkup: Checkup,
   accepted: ReadonlySet<ComplaintKind> = new Set(),
@@ -277,7 +277,7 @@ function answering({ nodes }: Checkup): readonly Answering<AskedNode>[] {
   return nodes.filter((each): each is Answering<AskedNode> => each.status !== undefined);
 }
 
-/** Whoever answers, directories first. */
+/** All programs that answered, directories first. */
 function everyone(checkup: Checkup): readonly {
   readonly who: string;
   readonly status: Pick<Answering<AskedDirectory>["status"], "damage" | "gauges">;

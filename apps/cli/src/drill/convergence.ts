@@ -1,4 +1,4 @@
-/** The end of a drill: everyone has to come to hold the same, and that has to be what was promised. */
+/** The end of a drill: checks that all regions and directories come to hold the same data, and that the data keep the guarantees. */
 import { gotOf, RegionRequests, type Destination, type Ledger } from "@meridian/local-cluster";
 
 import { DirectoryApi, type KnownNode } from "../directory-api.ts";
@@ -6,13 +6,13 @@ import type { PartyAddress } from "../verify/party.ts";
 import { pause } from "../verify/settling.ts";
 import { verifyCluster, type VerifyReport } from "../verify/verify-cluster.ts";
 
-/** How the regions came together. */
+/** The result of waiting for equal data. */
 export interface Convergence {
   /** How long it took, in milliseconds; null if they did not within the patience. */
   readonly ms: number | null;
-  /** How many entries everyone holds. */
+  /** How many entries each party holds. */
   readonly entries: number;
-  /** Why they did not. */
+  /** Why the parties did not converge; null if they did. */
   readonly failure: string | null;
 }
 
@@ -78,7 +78,7 @@ function describe({ differing, keys, parties }: VerifyReport): string {
   return `${differing} keys differ: ${named}`;
 }
 
-/** Reads every key at every region. Returns the promises that are broken, in plain words. */
+/** Reads every key at every region. Returns the broken guarantees, one sentence each. */
 export async function auditKeys(
   ledger: Ledger,
   destinations: readonly Destination[],

@@ -1,10 +1,10 @@
-/** What is told of drills. */
+/** The reports of drills. */
 import type { LoadCounts } from "@meridian/local-cluster";
 
 import { formatTable } from "../table.ts";
 import type { Convergence } from "./convergence.ts";
 
-/** What came out of one drill. */
+/** The result of one drill. */
 export interface DrillReport {
   readonly drill: string;
   readonly story: string;
@@ -12,9 +12,9 @@ export interface DrillReport {
   readonly seconds: number;
   readonly counts: LoadCounts;
   readonly convergence: Convergence;
-  /** What else was measured, in plain words. */
+  /** Further measurements, one sentence each. */
   readonly notes: readonly string[];
-  /** Broken promises, in plain words. */
+  /** Broken guarantees, one sentence each. */
   readonly violations: readonly string[];
   readonly passed: boolean;
 }

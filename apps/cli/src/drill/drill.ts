@@ -1,21 +1,21 @@
-/** What a drill is, and what it waits for. */
+/** The interface of drills, and the functions by which they wait. */
 import { until, type Cluster, type Load, type Region } from "@meridian/local-cluster";
 import { regionStatus, type Described } from "@meridian/protocol/http-api";
 import * as v from "valibot";
 
 import { getJson } from "../directory-api.ts";
 
-/** What a drill works with. */
+/** The cluster and the functions that a drill uses. */
 export interface Stage {
   readonly cluster: Cluster;
   readonly load: Load;
-  /** The region that it happens to. */
+  /** The region in which the drill causes the fault. */
   readonly victim: Region;
-  /** Lets the load go on for a share of the time that things may be wrong. */
+  /** Lets the load continue for a share of the time during which the fault may last. */
   readonly hold: (share: number) => Promise<void>;
   /** Notes what has been measured. */
   readonly note: (line: string) => void;
-  /** Notes a promise that is broken. */
+  /** Notes a broken guarantee. */
   readonly complain: (line: string) => void;
 }
 
@@ -35,7 +35,7 @@ export interface Drill {
 /** How long a drill waits for a state of the cluster that has to come about, in milliseconds. */
 const PATIENCE_MS = 30_000;
 
-/** Whether a state of the cluster comes about while a drill has patience. Where it does not, what is wrong will show. */
+/** Waits until `isSo` resolves to true. Resolves to false after `PATIENCE_MS`; the drill's checks then show what is wrong. */
 export function comesAbout(isSo: () => Promise<boolean>): Promise<boolean> {
   return until("a state of the cluster", isSo, PATIENCE_MS).catch(() => false);
 }
@@ -55,7 +55,7 @@ export async function handsOver(region: Region): Promise<boolean> {
   return connected && outboxPending === 0;
 }
 
-/** Has nobody ask the victim any more, and resolves once a directory has everything that it has written. */
+/** Stops requests to the victim, and resolves once a directory has everything that the victim has written. */
 export async function handOver({ load, victim }: Stage): Promise<void> {
   await load.avoid(victim.name);
   await comesAbout(() => handsOver(victim));

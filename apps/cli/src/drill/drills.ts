@@ -1,4 +1,4 @@
-/** What can be drilled: each drill lets one thing go wrong under load, and puts it right again. */
+/** The drills: each one causes one fault under load and repairs it. */
 import type { Line, Program, Region } from "@meridian/local-cluster";
 import { readiness } from "@meridian/protocol/http-api";
 
@@ -149,7 +149,7 @@ async function restart({ victim }: Stage): Promise<void> {
 }
 
 /**
- * Changes what a region has stored. What only that disk has would be lost with it, and rightly so; therefore the region
+ * Changes the stored data of a region. Writes that only that disk has would be lost rightly, so the region
  * first hands everything over.
  */
 async function replaceData(stage: Stage, change: () => void): Promise<void> {

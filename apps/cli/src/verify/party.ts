@@ -1,4 +1,4 @@
-/** A directory or a node, as whoever compares their data asks it. */
+/** A directory or a node whose data are compared. */
 import {
   isPurgeable,
   MeridianError,
@@ -24,7 +24,7 @@ export interface PartyAddress {
   readonly name: string;
   /** Null for a node of which nobody knows where it is. */
   readonly url: string | null;
-  /** Of a node that the directories remember and miss: since when, null where nobody can tell. */
+  /** Present for a remembered node without a link: since when it is gone, null if that is unknown. */
   readonly gone?: { readonly sinceMs: number | null };
 }
 
@@ -46,7 +46,7 @@ export interface Holding {
   readonly entries: ReadonlyMap<string, Held>;
 }
 
-/** Whether holding this means the same as holding nothing, to whoever has come to that horizon. */
+/** Whether an entry is purgeable under a horizon, and so means the same as no entry. */
 export function isGone({ stamp, state, expiresAtMs }: Held, horizon: number): boolean {
   const deleted = state === "deleted";
   return isPurgeable({ stamp, deleted, expiresAtMs: expiresAtMs ?? 0 }, horizon);
@@ -55,7 +55,7 @@ export function isGone({ stamp, state, expiresAtMs }: Held, horizon: number): bo
 /** Entries by what they are. */
 export type Tally = Readonly<Record<ListedEntry["state"], number>>;
 
-/** Whether the value is gone although its time is not over: the party lacks what others may have. */
+/** Whether the party has emptied the value although it has not expired: other parties may still have it. */
 export function isEmptied({ state, expiresAtMs }: Held): boolean {
   return state === "deleted" && expiresAtMs !== null;
 }
@@ -105,7 +105,7 @@ const logStanding = v.object({
 
 const ENTRIES_PER_PAGE = 1_000;
 
-/** One party. Every method throws what it answered, or `NO_READY_NODE` where nothing came. */
+/** One party. Every method throws the error that the party answered, or `NO_READY_NODE` if there was no answer. */
 export class Party {
   readonly name: string;
   readonly url: string | null;

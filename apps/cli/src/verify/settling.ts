@@ -1,4 +1,4 @@
-/** Waiting until what was under way when one began to wait has arrived everywhere. */
+/** Waits until all writes that were made before the wait have arrived everywhere. */
 import { setTimeout } from "node:timers/promises";
 
 import type { Party } from "./party.ts";
@@ -6,8 +6,8 @@ import type { Party } from "./party.ts";
 const PAUSE_MS = 50;
 
 /**
- * Resolves once every node has handed a directory the writes that it has now, every directory has what the others have
- * after that, and every node has applied what its directory has then; or after `patienceMs`, to those that have not.
+ * Waits for three steps: every node hands its present writes to a directory; every directory follows the others' logs through their present
+ * heads; every node applies its directory's log through the present head. Resolves to the parties that have not done so after `patienceMs`.
  */
 export async function settle(
   directories: readonly Party[],

@@ -1,10 +1,10 @@
 /**
- * Finds the keys on which parties differ, without reading what they agree on.
+ * Finds the keys on which parties differ, without listing the keys on which they agree.
  *
- * All parties are asked for the digest of their first so many entries after one key. Equal data give equal answers,
- * and the walk goes on where those end. Where answers differ the same question is asked of fewer entries, until
- * they are so few that they are listed and compared one by one; then the questions grow again. At any time a
- * party is asked for one bounded page, and at most one short list of each is held.
+ * The walk asks all parties for the digest of their first `limit` entries after a key. Equal data give equal answers,
+ * and the walk continues after them. If the answers differ, it asks again with a smaller limit, until
+ * the entries are so few that it lists and compares them one by one; then the limit grows again. At any time the walk
+ * has one bounded request to each party, and at most one short list of each in memory.
  */
 import { compareKeys, compareStamps, type KeyRange, type Stamp } from "@meridian/protocol";
 
@@ -64,7 +64,7 @@ export async function* walk(parties: readonly Walked[]): AsyncGenerator<WalkStep
 /** What every party holds in a range, and where they differ. */
 export async function list(parties: readonly Walked[], range: KeyRange): Promise<WalkStep> {
   const holdings = await Promise.all(parties.map((party) => party.entries(range)));
-  // Who has come further has forgotten what others still keep, and rightly so.
+  // A party with a higher horizon has rightly purged entries that others still keep.
   const horizon = Math.max(...holdings.map((each) => each.horizon));
   const held = holdings.map(
     ({ entries }) =>

@@ -1,10 +1,10 @@
 /**
- * The proof that all directories and nodes hold the same entries, or the names of the keys on which they differ.
+ * Proves that all directories and nodes hold the same entries, or finds the keys on which they differ.
  *
- * The cluster may be under load: a key that is on its way to somewhere is no difference. So what was seen to differ is
- * looked at again once everyone has applied what the directory had, and only a party that still holds something older
- * than what was seen elsewhere *before* that differs. A key that is written all the time differs at every
- * look, and yet passes: each look finds everyone beyond the one before.
+ * The cluster may be under load, so a write that is still being replicated must not count as a difference. Keys that differ are
+ * compared again once all parties have applied what the directories had. A party differs only if it then still has an older stamp
+ * than another party had *before*. For example, node A has stamp 5 and node B stamp 7; after the wait A has 7 or 9: no difference. If A
+ * still has 5, it differs. So a key that is written all the time passes although it differs in each comparison.
  */
 import { asMeridianError, formatStamp, MeridianError, type Stamp } from "@meridian/protocol";
 
@@ -42,9 +42,9 @@ interface DifferingKey {
   readonly stamps: Readonly<Record<string, string | null>>;
 }
 
-/** What came out. */
+/** The result of a comparison. */
 export interface VerifyReport {
-  /** No two parties differ, all of them answered, and nobody is missed. */
+  /** Whether no two parties differ, all parties answered, and none is missing. */
   readonly equal: boolean;
   /** What they hold: live, expired and deleted entries; null where that is not one answer, or they are too many to count. */
   readonly tally: Tally | null;
@@ -198,7 +198,7 @@ class Comparison {
     this.#suspectKeys = 0;
     for (let look = 0; look < LOOKS && suspects.length > 0; look += 1) {
       if (look > 0) await pause(PAUSE_MS);
-      // Whoever was behind the last time is not waited for again.
+      // Parties that were behind the last time are not waited for again.
       const patienceMs = this.#behind.size > 0 ? 0 : this.#options.patienceMs;
       const behind = await settle(this.#directories, this.#nodes, patienceMs);
       for (const party of behind) this.#behind.add(party);
