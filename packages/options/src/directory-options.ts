@@ -9,7 +9,7 @@ const ROWS = [
     what: "an id",
     file: "process",
     requiredInFile: true,
-    description: "Which directory of the cluster file it is.",
+    description: "The id of this directory in the cluster file.",
   },
   {
     name: "peer",
@@ -33,7 +33,7 @@ const ROWS = [
     default: "7d",
     file: "limits",
     description:
-      "How long deletes are remembered, 2s or more. What a node that was away for longer still has of them is quarantined there.",
+      "How long deletes are remembered, 2s or more. A node that was away for longer quarantines the entries that it still has of deleted keys.",
   },
 ] as const;
 

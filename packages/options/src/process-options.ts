@@ -5,7 +5,7 @@ export const PROCESS_ROWS = [
     kind: "text",
     file: null,
     description:
-      "A file that describes the cluster: what is not given here is as it says of `--id`.",
+      "A file that describes the cluster; it gives the options of the process `--id` that are not given here.",
   },
   {
     name: "cluster",
@@ -13,7 +13,7 @@ export const PROCESS_ROWS = [
     what: "a cluster",
     default: "meridian",
     file: "cluster",
-    description: "The cluster it belongs to; processes of others are refused.",
+    description: "The name of the cluster; processes of other clusters are refused.",
   },
   {
     name: "host",
@@ -30,14 +30,14 @@ export const PROCESS_ROWS = [
     max: 65_535,
     default: { directory: 7400, region: 7401 },
     file: "process",
-    description: "The port to listen on; 0 takes a free one.",
+    description: "The port to listen on; 0 for any free one.",
   },
   {
     name: "tls-cert",
     kind: "text",
     file: "process",
     description:
-      "A file with the certificate to listen with, and those between it and its authority, as PEM; without it, it listens without TLS. Links are dialled with it, too.",
+      "A file with the certificate to listen and dial with, followed by its intermediate certificates, as PEM; without it, the program listens without TLS.",
   },
   {
     name: "tls-key",
@@ -50,34 +50,34 @@ export const PROCESS_ROWS = [
     kind: "text",
     file: "process",
     description:
-      "A file with the certificates of the authorities to trust when it dials directories; without it, those of the platform.",
+      "A file with the certificates of the authorities to trust when the program dials directories; without it, those of the platform.",
   },
   {
     name: "tls-client-ca",
     kind: "text",
     file: "process",
     description:
-      "A file with the certificates of authorities: links are taken only from who shows a certificate of one of these.",
+      "A file with the certificates of authorities: only peers with a certificate of one of these may open links.",
   },
   {
     name: "insecure-no-tls",
     kind: "switch",
     file: "process",
     description:
-      "Listens without TLS, whatever certificate there is, also where others than this machine reach the address, such as behind a proxy that ends TLS.",
+      "Listen without TLS, even with a certificate and on an address that other machines reach, such as behind a proxy that terminates TLS.",
   },
   {
     name: "token-keys",
     kind: "text",
     file: "process",
     description:
-      "A file with public keys, as a JSON Web Key Set: every request and link needs a token that one of them signed; without it, none does.",
+      "A file with public keys, as a JSON Web Key Set: every request and link needs a token that one of these keys signed; without the file, no token is needed.",
   },
   {
     name: "token-file",
     kind: "text",
     file: "process",
-    description: "A file with the token to show to directories, of scope `node`.",
+    description: "A file with the token of scope `node` to send to directories.",
   },
   {
     name: "token-age-max",
@@ -85,35 +85,35 @@ export const PROCESS_ROWS = [
     default: "24h",
     file: "limits",
     description:
-      "How long a program that is cut off goes on taking tokens that may have been revoked meanwhile; afterwards it takes only those that are younger than this.",
+      "How long a program that is cut off still accepts all tokens, although some may have been revoked meanwhile; after that it accepts only tokens that were issued less than this ago.",
   },
   {
     name: "insecure-no-tokens",
     kind: "switch",
     file: "process",
     description:
-      "Asks for no tokens and shows none, whatever files there are, also where others than this machine reach the address.",
+      "Demand no tokens and send none, even with token files and on an address that other machines reach.",
   },
   {
     name: "data",
     kind: "text",
     required: true,
     file: "process",
-    description: "The folder of its data.",
+    description: "The folder of the program's data.",
   },
   {
     name: "allow-origin",
     kind: "origins",
     file: "process",
     description:
-      "The origins of web pages that may ask it: a list with commas, or `*`; other pages are refused.",
+      "The origins whose web pages may send requests: a list with commas, or `*`; other pages are refused.",
   },
   {
     name: "allow-host",
     kind: "hosts",
     file: "process",
     description:
-      "Names it answers to, beside addresses and `localhost`, where it listens on a loopback address: those of a proxy, say.",
+      "Host names that requests may use, besides IP addresses and `localhost`, if the program listens on a loopback address, such as that of a proxy.",
   },
   {
     name: "durability",
@@ -139,7 +139,7 @@ export const PROCESS_ROWS = [
     max: 1_000_000,
     file: "limits",
     description:
-      "The most requests a second of each token, or of each address where no tokens are asked for; more are refused. Without it, any number.",
+      "The most requests per second of each token, or of each address for requests without a token; more are refused. Without it, there is no limit.",
   },
   {
     name: "rate-burst",
@@ -147,15 +147,14 @@ export const PROCESS_ROWS = [
     min: 1,
     max: 1_000_000,
     file: "limits",
-    description:
-      "The most of these requests that come at once; without it, as many as in one second.",
+    description: "The most of these requests at once; without it, as many as in one second.",
   },
   {
     name: "expired-grace",
     kind: "duration",
     default: { directory: "1d", region: "2h" },
     file: "limits",
-    description: "How long the values of entries that have expired are still kept on the disk.",
+    description: "How long the values of expired entries are kept on the disk after their expiry.",
   },
   {
     name: "log-level",
@@ -164,7 +163,7 @@ export const PROCESS_ROWS = [
     default: "info",
     file: "log",
     reloads: true,
-    description: "The least grave log lines to print.",
+    description: "The least severe log lines to print.",
   },
   {
     name: "log-format",
@@ -172,13 +171,13 @@ export const PROCESS_ROWS = [
     choices: ["text", "json"],
     default: "text",
     file: "log",
-    description: "Log lines for people, or one JSON object each.",
+    description: "Log lines as text for people, or one JSON object per line.",
   },
   {
     name: "slow-request",
     kind: "duration",
     file: "log",
     reloads: true,
-    description: "Requests that take longer are told in the log; without it, none is.",
+    description: "Requests that take longer are logged; without it, none are.",
   },
 ] as const;

@@ -19,7 +19,7 @@ const ROWS = [
     kind: "name",
     what: "a region",
     file: "process",
-    description: "The region it stands in; without it, its id.",
+    description: "The name of the node's region; without it, the node's id.",
   },
   {
     name: "lat",
@@ -29,7 +29,7 @@ const ROWS = [
     required: true,
     file: "process",
     requiredInFile: true,
-    description: "Its latitude in decimal degrees, north positive.",
+    description: "The node's latitude in decimal degrees, north positive.",
   },
   {
     name: "lon",
@@ -39,7 +39,7 @@ const ROWS = [
     required: true,
     file: "process",
     requiredInFile: true,
-    description: "Its longitude in decimal degrees, east positive.",
+    description: "The node's longitude in decimal degrees, east positive.",
   },
   {
     name: "directory",
@@ -55,26 +55,27 @@ const ROWS = [
     // The file lists all directories.
     file: null,
     description:
-      "The URLs of any regions or directories of the cluster, with commas, instead of `--directory`: asked at each start which directories there are.",
+      "The URLs of any regions or directories of the cluster, with commas, instead of `--directory`: the node asks them for the directories at each start.",
   },
   {
     name: "standalone",
     kind: "switch",
     file: "process",
     description:
-      "Takes writes also before any directory has ever admitted the node; they travel once one has.",
+      "Accept writes before any directory has ever admitted the node; they are replicated once one has.",
   },
   {
     name: "ip",
     kind: "address",
     file: "process",
-    description: "The address that clients are told; without it, the one that the directory sees.",
+    description:
+      "The IP address that clients get; without it, the one from which the node connects to the directory.",
   },
   {
     name: "url",
     kind: "url",
     file: "process",
-    description: "The whole URL that clients are told instead of address and port.",
+    description: "The whole URL that clients get instead of address and port.",
   },
   {
     name: "cache-entries",
@@ -101,7 +102,7 @@ const ROWS = [
     max: VALUE_BYTES_MAX as number,
     default: VALUE_BYTES_MAX_DEFAULT as number,
     file: "limits",
-    description: "The largest value taken, in bytes.",
+    description: "The largest value that the node accepts, in bytes.",
   },
   {
     name: "store-bytes-max",
@@ -110,13 +111,13 @@ const ROWS = [
     max: 1_125_899_906_842_624,
     file: "limits",
     description:
-      "The most bytes that the database takes; without it, as many as the disk has. Near it, sets are refused and deletes are not.",
+      "The largest size of the database, in bytes; without it, the disk is the limit. Near the limit, sets are refused and deletes are not.",
   },
   {
     name: "ttl-default",
     kind: "duration",
     file: "limits",
-    description: "The time to live of writes that name none, such as `90s` or `15m`.",
+    description: "The time to live of writes without one, such as `90s` or `15m`.",
   },
 ] as const;
 
