@@ -134,17 +134,6 @@ describe("a region over TLS", () => {
       message: expect.stringContaining("Expected `--url` beside `--tls-cert`"),
     });
   });
-
-  it.each<[string, () => Promise<Partial<Files>>, string]>([
-    ["of another authority", async () => filesOf(await Authority.create("b", validity)), "verify"],
-    ["that has expired", () => filesOf(root, { days: -1 }), "expired"],
-    ["for another host", () => filesOf(root, { hosts: ["b.example"] }), "altnames"],
-  ])("joins no directory whose certificate is one %s", async (_, files, why) => {
-    const directory = await directoryWith(await files());
-    const { region, lines } = await regionWith({ tlsCa: ca, directory: [directory.url] });
-    await until("the region says why", () => lines.find((line) => line.includes(why)));
-    expect(region.status).toBe("joining");
-  });
 });
 
 describe("a directory that asks for certificates", () => {

@@ -1,6 +1,7 @@
 /** The requests of the command to directories and nodes. */
 import {
   asMeridianError,
+  connectionFailure,
   MeridianError,
   type Coordinates,
   type ErrorCode,
@@ -160,11 +161,8 @@ async function requested(
     const response = await fetch(url, { ...init, signal: AbortSignal.timeout(PATIENCE_MS) });
     return { status: response.status, text: await response.text() };
   } catch (cause) {
-    const inner: unknown = cause instanceof Error ? (cause.cause ?? cause) : cause;
-    const said = inner instanceof Error ? inner.message : String(inner);
-    throw new MeridianError(unreachable, `Expected an answer at ${url}, got none: ${said}`, {
-      cause,
-    });
+    const said = `Expected an answer at ${url}, got none: ${connectionFailure(cause).message}`;
+    throw new MeridianError(unreachable, said, { cause });
   }
 }
 

@@ -4,6 +4,8 @@ import { request, type IncomingMessage, type RequestOptions } from "node:http";
 import { request as secureRequest } from "node:https";
 import type { SecureContextOptions } from "node:tls";
 
+import { connectionFailure } from "@meridian/protocol";
+
 /** What a program is shown that is asked, and trusted by. */
 export type Credentials = SecureContextOptions & Pick<RequestOptions, "headers">;
 
@@ -81,8 +83,6 @@ export function isObject(value: unknown): value is Json {
 
 function reasonOf(cause: unknown): string {
   if (cause instanceof Error && cause.name === "AbortError") return "no answer";
-  const inner: unknown = cause instanceof Error ? (cause.cause ?? cause) : cause;
-  const { code } = isObject(inner) ? inner : {};
-  if (typeof code === "string") return code;
-  return inner instanceof Error ? inner.message : String(inner);
+  const { code, message, isUntrusted } = connectionFailure(cause);
+  return isUntrusted ? message : (code ?? message);
 }

@@ -109,14 +109,10 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
     await store.close();
     throw failure;
   }
+  const url = place.url ?? secureUrl(place.ip, http);
   const node = new RegionNode({
     ...options,
-    node: {
-      ...place,
-      cluster: options.cluster,
-      port: http.port,
-      url: place.url ?? secureUrl(place.ip, http),
-    },
+    node: { ...place, cluster: options.cluster, port: http.port, url },
     listeners: [http],
     store,
     directories,
@@ -137,6 +133,7 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
   security.watch(
     (server) => http.reload(server),
     () => node.wholeAtMs,
+    url === null ? undefined : bareHost(url),
   );
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
@@ -349,6 +346,11 @@ function secureUrl(ip: string | null, { url, port }: HttpListener): string | nul
   if (!url.startsWith("https:")) return null;
   if (ip === null) return url;
   return `https://${ip.includes(":") ? `[${ip}]` : ip}:${port}`;
+}
+
+/** The name or address in a URL. */
+function bareHost(url: string): string {
+  return new URL(url).hostname.replace(/^\[|\]$/g, "");
 }
 
 /** The node's id, region and place, as directories get them. Throws for values that a directory would refuse. */

@@ -1,6 +1,7 @@
 /** Reads and checks a program's certificate files. Either all of them are accepted or none. */
 import { createPrivateKey, X509Certificate, type KeyObject } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { isIP } from "node:net";
 import { createSecureContext } from "node:tls";
 
 import { MeridianError } from "@meridian/protocol";
@@ -78,8 +79,46 @@ export async function readMaterial(files: CredentialFiles): Promise<Material> {
   return { server, ca, chain, authorities };
 }
 
-/** Whether a chain of certificates ends at one of these authorities, as peers that trust only them demand. */
-export function leadsTo(
+/** A reason for which peers refuse a certificate. */
+export interface Defect {
+  readonly kind: "expired" | "early" | "wrong-host" | "no-authority";
+  /** What is wrong, as a sentence. */
+  readonly says: string;
+}
+
+/** For what peers will refuse a certificate at a moment, as far as its owner can tell. `host` is where it is reached, if that is known. */
+export function defectsOf(
+  { chain, authorities }: Material,
+  nowMs: number,
+  host: string | undefined,
+): readonly Defect[] {
+  const [own] = chain;
+  if (own === undefined) return [];
+  const defects: Defect[] = [];
+  if (chain.some((each) => Date.parse(each.validTo) <= nowMs)) {
+    defects.push({ kind: "expired", says: "a certificate has expired; peers refuse it: renew it" });
+  }
+  if (Date.parse(own.validFrom) > nowMs) {
+    const says = "the certificate is not good yet; peers refuse it: look at the clock";
+    defects.push({ kind: "early", says });
+  }
+  if (
+    host !== undefined &&
+    (isIP(host) === 0 ? own.checkHost(host) : own.checkIP(host)) === undefined
+  ) {
+    const says = `the certificate is not for \`${host}\`, where peers reach this program: they refuse it`;
+    defects.push({ kind: "wrong-host", says });
+  }
+  if (authorities.length > 0 && !leadsTo(chain, authorities)) {
+    const says =
+      "the certificate does not lead to an authority of --tls-ca: peers that trust only those refuse it. Is an intermediate certificate missing?";
+    defects.push({ kind: "no-authority", says });
+  }
+  return defects;
+}
+
+/** Whether a chain ends at one of these authorities, as peers that trust only them demand. */
+function leadsTo(
   chain: readonly X509Certificate[],
   authorities: readonly X509Certificate[],
 ): boolean {

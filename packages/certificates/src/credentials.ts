@@ -1,18 +1,20 @@
 /**
  * The certificates of a running program. They are read at the start, whenever the program is told to, and when a file has
  * changed. If new files cannot be used, the log says so and the old certificates stay in use: an operator who renews
- * certificates writes one file after the other, and for a moment they do not match.
+ * certificates writes one file after the other, and for a moment they do not match. The old
+ * certificate also stays where peers would refuse the new one for a reason that does not apply to the old one.
  */
 import { stat } from "node:fs/promises";
 
-import { asMeridianError } from "@meridian/protocol";
+import { asMeridianError, MeridianError } from "@meridian/protocol";
 import type { Clock, Logger } from "@meridian/runtime";
 
 import {
   checkFiles,
-  leadsTo,
+  defectsOf,
   readMaterial,
   type CredentialFiles,
+  type Defect,
   type Material,
   type ServerCredentials,
 } from "./credential-files.ts";
@@ -53,6 +55,10 @@ export class Credentials {
   #signature: string;
   /** The signature of the files that were last found unusable: they are told once. */
   #refused = "";
+  /** When they may become usable without being written anew: a certificate that is not good yet. */
+  #usableAtMs = Infinity;
+  /** Where peers reach the program. */
+  #host: string | undefined;
   #warnedAtMs = LONG_AGO;
   #listener: (server: ServerCredentials) => void = () => {};
   #cancel: () => void = () => {};
@@ -91,9 +97,17 @@ export class Credentials {
     };
   }
 
-  /** Starts watching the files; calls `take` with each new certificate to listen with. `take` throws if it cannot use it. */
-  watch(take: (server: ServerCredentials) => void): void {
+  /**
+   * Starts watching the files; calls `take` with each new certificate to listen with. `take` throws if it cannot use it.
+   * `host` is the name or address under which peers reach the program; undefined where it is not known.
+   */
+  watch(take: (server: ServerCredentials) => void, host?: string): void {
+    const { logger, files } = this.#options;
     this.#listener = take;
+    this.#host = this.server === undefined ? undefined : host;
+    for (const { kind, says } of this.#defects(this.#material)) {
+      if (kind === "wrong-host") logger.warn(says, { file: files.tlsCert });
+    }
     this.#lookLater();
   }
 
@@ -123,15 +137,18 @@ export class Credentials {
 
   async #look(): Promise<void> {
     const signature = await signatureOf(this.#options.files);
-    const isNew = signature !== this.#signature && signature !== this.#refused;
+    const isKnown = signature === this.#refused && this.#options.clock.nowMs() < this.#usableAtMs;
+    const isNew = signature !== this.#signature && !isKnown;
     if (isNew) await this.#read(signature);
     this.#warn();
   }
 
   async #read(signature: string): Promise<void> {
     const { logger, files } = this.#options;
+    this.#usableAtMs = Infinity;
     try {
       const material = await readMaterial(files);
+      this.#refuseWorse(material);
       if (material.server !== undefined && this.server !== undefined) {
         this.#listener(material.server);
       }
@@ -154,30 +171,34 @@ export class Credentials {
   /** Warns of certificates that peers refuse or will soon refuse. */
   #warn(): void {
     const { logger, clock, files } = this.#options;
-    const { chain, authorities } = this.#material;
+    const { chain } = this.#material;
     const nowMs = clock.nowMs();
     const [own] = chain;
     if (own === undefined || nowMs - this.#warnedAtMs < DAY_MS) return;
     this.#warnedAtMs = nowMs;
-    const file = files.tlsCert;
-    for (const each of chain) {
-      const leftMs = Date.parse(each.validTo) - nowMs;
-      const fields = { file, subject: each.subject, expires: each.validTo };
-      if (leftMs <= 0) logger.error("a certificate has expired; peers refuse it: renew it", fields);
-      else if (leftMs < WARN_DAYS * DAY_MS) {
-        logger.warn("a certificate expires soon; renew it", fields);
-      }
+    const { subject, issuer, validFrom: from, validTo: expires } = own;
+    const fields = { file: files.tlsCert, subject, issuer, from, expires };
+    for (const { kind, says } of this.#defects(this.#material)) {
+      logger[kind === "expired" || kind === "early" ? "error" : "warn"](says, fields);
     }
-    if (Date.parse(own.validFrom) > nowMs) {
-      const fields = { file, from: own.validFrom };
-      logger.error("the certificate is not good yet; peers refuse it: look at the clock", fields);
+    const leftMs = Math.min(...chain.map(({ validTo }) => Date.parse(validTo))) - nowMs;
+    if (leftMs > 0 && leftMs < WARN_DAYS * DAY_MS) {
+      logger.warn("a certificate expires soon; renew it", fields);
     }
-    if (authorities.length > 0 && !leadsTo(chain, authorities)) {
-      logger.warn(
-        "the certificate does not lead to an authority of --tls-ca: peers that trust only those refuse it. Is an intermediate certificate missing?",
-        { file, issuer: own.issuer },
-      );
-    }
+  }
+
+  #defects(material: Material): readonly Defect[] {
+    return defectsOf(material, this.#options.clock.nowMs(), this.#host);
+  }
+
+  /** Throws `INVALID_CONFIG` for a certificate that peers refuse for what they do not refuse the present one for. */
+  #refuseWorse(material: Material): void {
+    const known = new Set(this.#defects(this.#material).map(({ kind }) => kind));
+    const [worse] = this.#defects(material).filter(({ kind }) => !known.has(kind));
+    if (worse === undefined) return;
+    const [own] = material.chain;
+    if (worse.kind === "early" && own !== undefined) this.#usableAtMs = Date.parse(own.validFrom);
+    throw new MeridianError("INVALID_CONFIG", worse.says);
   }
 }
 

@@ -73,12 +73,14 @@ export class Directories {
    */
   async nearest(question: Question): Promise<readonly NodeInfo[]> {
     const failures: string[] = [];
+    let last: unknown;
     let empty: MeridianError | undefined;
     let odd: MeridianError | undefined;
     for (const directory of this.#inOrder()) {
       try {
         return await this.#ask(directory, question);
       } catch (cause) {
+        last = cause;
         const error = cause instanceof MeridianError ? cause : undefined;
         if (!(cause instanceof NoAnswer) && (error === undefined || WRONG.has(error.code))) {
           throw cause;
@@ -95,7 +97,7 @@ export class Directories {
     throw new MeridianError(
       "DIRECTORY_UNREACHABLE",
       `Expected an answer of the directory, got none (${failures.join("; ")})`,
-      { details: { directories: this.#known.map(({ url }) => url) } },
+      { details: { directories: this.#known.map(({ url }) => url) }, cause: last },
     );
   }
 

@@ -1,4 +1,5 @@
 /** Sends one HTTP request and reads its whole answer within time limits. */
+import { connectionFailure } from "@meridian/protocol";
 import type { Clock, Deadlines } from "@meridian/runtime";
 
 import { followAbort } from "./follow-abort.ts";
@@ -133,12 +134,8 @@ async function readBody(response: Response, watch: Watch): Promise<Uint8Array> {
 }
 
 function failureToConnect(cause: unknown): NoAnswer {
-  const inner: unknown = cause instanceof Error ? (cause.cause ?? cause) : cause;
-  const code: unknown =
-    typeof inner === "object" && inner !== null && "code" in inner ? inner.code : undefined;
-  const said = inner instanceof Error ? inner.message : String(inner);
-  const message = said !== "" ? said : typeof code === "string" ? code : "failed";
-  if (NEVER_LEFT.has(code)) return new NoAnswer(message, "refused", false, cause);
+  const { code, message, isUntrusted } = connectionFailure(cause);
+  if (isUntrusted || NEVER_LEFT.has(code)) return new NoAnswer(message, "refused", false, cause);
   return new NoAnswer(message, "broken", code !== STOPPED_READING, cause);
 }
 

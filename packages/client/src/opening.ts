@@ -8,7 +8,7 @@ import { Backoff, type Random } from "@meridian/runtime";
 
 import type { Directories } from "./directories.ts";
 import type { NodeInfo, Wanted } from "./directory.ts";
-import type { Network } from "./exchange.ts";
+import { NoAnswer, type Network } from "./exchange.ts";
 import { followAbort } from "./follow-abort.ts";
 import type { Keeper } from "./keeper.ts";
 import type { NodePool } from "./node-pool.ts";
@@ -108,8 +108,10 @@ export class Opening {
       this.#open(await directories.nearest({ wanted, patience }), true);
     } catch (cause) {
       signal?.throwIfAborted();
-      this.#failure = asMeridianError(cause);
-      if (seeded && this.#failure.retryable) this.#open([], false);
+      const failure = asMeridianError(cause);
+      // What an attempt said that had its time says more.
+      if (this.#failure === undefined || !isCutShort(failure)) this.#failure = failure;
+      if (seeded && failure.retryable) this.#open([], false);
     }
   }
 
@@ -137,4 +139,9 @@ export class Opening {
     cancel();
     unfollow();
   }
+}
+
+/** Whether the caller's time was over before the directories had theirs. */
+function isCutShort({ cause }: MeridianError): boolean {
+  return cause instanceof NoAnswer && cause.kind === "cut-short";
 }

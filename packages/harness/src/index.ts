@@ -25,6 +25,7 @@ export { type ClusterCredentials, makeCredentials } from "./cluster-credentials.
 export {
   clusterFetch,
   showToken,
+  trustAuthority,
   deleteValue,
   getJson,
   getText,

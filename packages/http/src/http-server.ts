@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { TLSSocket, type SecureContextOptions } from "node:tls";
 
-import { MeridianError } from "@meridian/protocol";
+import { certificateFault, MeridianError } from "@meridian/protocol";
 import type { Clock, Cuts, Logger, Metrics } from "@meridian/runtime";
 
 import { problemAnswer, type Answer, type Refuse } from "./answer.ts";
@@ -209,12 +209,8 @@ export class HttpServer {
   /** Why a link is refused to who is at the other end of a connection; undefined if it is not. */
   #strangerError(socket: Duplex): MeridianError | undefined {
     if (this.#options.certificate?.clientCa === undefined) return undefined;
-    // A connection that resumes a session without a certificate counts as authorized.
-    const isKnown =
-      socket instanceof TLSSocket &&
-      socket.authorized &&
-      Object.keys(socket.getPeerCertificate()).length > 0;
-    return isKnown ? undefined : new MeridianError("FORBIDDEN", STRANGER);
+    const wrong = wrongOf(socket);
+    return wrong === undefined ? undefined : new MeridianError("FORBIDDEN", STRANGER + wrong);
   }
 
   #answer(incoming: IncomingMessage, outgoing: ServerResponse, invite?: () => void): void {
@@ -314,7 +310,17 @@ function pageError({ headers: { origin } }: IncomingMessage): MeridianError | un
 }
 
 const STRANGER =
-  "Expected a link of who shows a certificate of an authority of `--tls-client-ca`, got one without";
+  "Expected a link of who shows a certificate of an authority of `--tls-client-ca`, got one ";
+
+/** What is wrong with the certificate of who opens a link. It says no more than TLS itself does to who shows one. */
+function wrongOf(socket: Duplex): string | undefined {
+  // A connection that resumes a session without a certificate counts as authorized.
+  if (!(socket instanceof TLSSocket) || Object.keys(socket.getPeerCertificate()).length === 0) {
+    return "without";
+  }
+  if (socket.authorized) return undefined;
+  return `whose certificate ${certificateFault(socket.authorizationError) ?? "is not good"}`;
+}
 
 /** What is missing of a server that others than this machine reach. */
 function exposedError(host: string, options: HttpServerOptions): MeridianError | undefined {

@@ -1,4 +1,9 @@
 export type { Acknowledgement, AckLevel } from "./acknowledgement.ts";
+export {
+  certificateFault,
+  connectionFailure,
+  type ConnectionFailure,
+} from "./connection-failure.ts";
 export { cursorIn, isBeyond, withCursor, type TailRun } from "./cursors.ts";
 export {
   burial,

@@ -111,10 +111,14 @@ export class Security {
 
   /**
    * Starts watching the files; calls `take` with each new certificate to listen with. `wholeAtMs` returns when this program last had all of
-   * the cluster's data, and so all revocations; undefined while it may lack some.
+   * the cluster's data, and so all revocations; undefined while it may lack some. `host` is where peers reach it, if that is known.
    */
-  watch(take: (certificate: ServerCredentials) => void, wholeAtMs: () => number | undefined): void {
-    this.#credentials.watch(take);
+  watch(
+    take: (certificate: ServerCredentials) => void,
+    wholeAtMs: () => number | undefined,
+    host?: string,
+  ): void {
+    this.#credentials.watch(take, host);
     if (this.authenticator === undefined) return;
     this.authenticator.watch();
     this.#knownAt.watch(wholeAtMs, this.revocations);

@@ -13,6 +13,7 @@ import type { Duplex } from "node:stream";
 import {
   asMeridianError,
   closeCodeOf,
+  connectionFailure,
   errorOfCloseCode,
   MESSAGE_BYTES_MAX,
   MeridianError,
@@ -182,7 +183,7 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
     this.#socket.on("ping", (data) => this.#onPing(data));
     this.#socket.on("pong", () => this.#countPing());
     this.#socket.on("error", (error) => {
-      this.#failure ||= error.message;
+      this.#failure ||= connectionFailure(error).message;
     });
     this.#socket.on("close", (code, reason) => this.#end(code, reason.toString()));
     try {

@@ -1,7 +1,7 @@
 /** Backs up a running program over HTTP. */
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { asMeridianError, MeridianError } from "@meridian/protocol";
+import { asMeridianError, connectionFailure, MeridianError } from "@meridian/protocol";
 import { backupReport, type BackupReport } from "@meridian/protocol/http-api";
 import type { BackupFacts } from "@meridian/store";
 
@@ -114,8 +114,10 @@ async function pieceOf(url: string): Promise<Uint8Array> {
 }
 
 function unanswered(url: string, cause: unknown): MeridianError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new MeridianError(UNREACHABLE, `Expected bytes at ${url}, got ${why}`, { cause });
+  const { message } = connectionFailure(cause);
+  return new MeridianError(UNREACHABLE, `Expected bytes at ${url}, got none: ${message}`, {
+    cause,
+  });
 }
 
 function ask(url: string, method: "GET" | "POST" | "DELETE"): Promise<BackupReport> {
