@@ -1,11 +1,14 @@
 /** Regions that are told any member of their cluster, and find its directories. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:http";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type RequestListener } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { Authority, type MadeCertificate } from "@meridian/certificates/authority";
 import { startSmallDirectory, startSmallRegion, until } from "@meridian/harness";
+import { systemClock } from "@meridian/runtime";
 import { expect, it, onTestFinished } from "vitest";
 
 interface Running {
@@ -85,22 +88,60 @@ it("a region that finds no member of its cluster says what it found, and does no
   await expect(startSmallRegion(both)).rejects.toMatchObject({ code: "INVALID_CONFIG" });
 });
 
-it("of what a member names, a region dials only what can be a directory", async () => {
-  const folder = newFolder();
-  const named = ["http://evil.example:1", "ftp://x", "not a URL", 7];
-  const member = createServer((_, response) =>
-    response.end(JSON.stringify({ cluster: "test", replica: {}, directories: named })),
-  );
+/** A member that names these directories, whatever they are. */
+async function memberNaming(
+  named: readonly unknown[],
+  certificate?: MadeCertificate,
+): Promise<string> {
+  const body = JSON.stringify({ cluster: "test", replica: {}, directories: named });
+  const answer: RequestListener = (_, response) => void response.end(body);
+  const member = certificate ? createSecureServer(certificate, answer) : createServer(answer);
   member.listen(0, "127.0.0.1");
   onTestFinished(() => void member.close());
   await until("it listens", () => Promise.resolve(member.listening));
   const { port } = member.address() as AddressInfo;
-  const paris = await stopped(
-    startSmallRegion({
-      id: "paris",
-      data: join(folder, "paris"),
-      join: [`http://127.0.0.1:${port}`],
-    }),
-  );
-  expect(await directoriesOf(paris)).toEqual(["http://evil.example:1"]);
+  return `${certificate ? "https" : "http"}://127.0.0.1:${port}`;
+}
+
+/** Nothing that a member may name beside a directory. */
+const NEVER = [
+  "ftp://x",
+  "not a URL",
+  7,
+  null,
+  "http://user:secret@evil.example:1",
+  "http://evil.example:1?a=b",
+  `http://evil.example/${"x".repeat(500)}`,
+];
+
+it("of what a member names, a region dials only what can be a directory, and not too many", async () => {
+  const folder = newFolder();
+  const many = Array.from({ length: 100 }, (_, index) => `http://evil.example:${index + 1}`);
+  const url = await memberNaming([...NEVER, ...many]);
+  const given = { id: "paris", data: join(folder, "paris"), join: [url] };
+  const paris = await stopped(startSmallRegion(given));
+  expect(await directoriesOf(paris)).toEqual(many.slice(0, 32 - NEVER.length));
+});
+
+it("who asks over TLS dials no directory without, now or from the last time", async () => {
+  const folder = newFolder();
+  const validity = { nowMs: systemClock.nowMs(), days: 1 };
+  const authority = await Authority.create("root", validity);
+  const certificate = await authority.issue({ hosts: ["127.0.0.1"], ...validity });
+  const tlsCa = join(folder, "ca.pem");
+  writeFileSync(tlsCa, authority.cert);
+  const data = join(folder, "paris");
+  const [plain, safe] = ["http://directory.example:1", "https://directory.example:1"];
+  const given = { id: "paris", data, tlsCa };
+  const first = await stopped(startSmallRegion({ ...given, join: [await memberNaming([plain])] }));
+  expect(await directoriesOf(first)).toEqual([plain]);
+  await first.stop();
+  const off = await memberNaming([plain], certificate);
+  await expect(startSmallRegion({ ...given, join: [off] })).rejects.toMatchObject({
+    code: "DIRECTORY_UNREACHABLE",
+    message: expect.stringContaining("over TLS where it is asked over TLS itself"),
+  });
+  const on = await memberNaming([plain, safe], certificate);
+  const second = await stopped(startSmallRegion({ ...given, join: [on] }));
+  expect(await directoriesOf(second)).toEqual([safe]);
 });

@@ -6,7 +6,7 @@ import { readFile, rename, writeFile } from "node:fs/promises";
 import { join as pathOf } from "node:path";
 
 import { isLoopback } from "@meridian/http";
-import { MeridianError } from "@meridian/protocol";
+import { MeridianError, parseUrl } from "@meridian/protocol";
 import type { Logger } from "@meridian/runtime";
 
 import { describeAnswer } from "./directory-finder.ts";
@@ -25,6 +25,13 @@ export interface JoinOptions {
 
 const FILE = "directories.json";
 
+/** How many directories of those that a member names are heeded, and how long their URLs may be. A cluster has two or three. */
+const NAMED_MAX = 32;
+const URL_UNITS_MAX = 500;
+
+const NOT_REACHABLE =
+  "one that names no directory that other machines reach, over TLS where it is asked over TLS itself";
+
 /**
  * The URLs of the directories, without a last slash, as the members name them that answer, those of the first one first; those of the last time
  * where none does. Rejects with `DIRECTORY_UNREACHABLE` where there are neither, and says what answered instead.
@@ -32,9 +39,8 @@ const FILE = "directories.json";
 export async function findDirectories(options: JoinOptions): Promise<readonly string[]> {
   const { members, data, logger } = options;
   const answers = await Promise.all(members.map((url) => directoriesAt(url, options)));
-  const found = [
-    ...new Set(answers.flatMap((answer) => (typeof answer === "string" ? [] : answer))),
-  ];
+  const named = answers.flatMap((answer) => (typeof answer === "string" ? [] : answer));
+  const found = [...new Set(named)].slice(0, NAMED_MAX);
   const refusals = answers.flatMap((answer, index) =>
     typeof answer === "string" ? [`${members[index]} is ${answer}`] : [],
   );
@@ -43,7 +49,7 @@ export async function findDirectories(options: JoinOptions): Promise<readonly st
     await keep(data, found, logger);
     return found;
   }
-  const kept = await readKept(data);
+  const kept = await readKept(options);
   if (kept.length === 0) {
     throw new MeridianError(
       "DIRECTORY_UNREACHABLE",
@@ -69,25 +75,22 @@ async function directoriesAt(
   const got = answer.status["cluster"];
   if (got !== cluster) return `one of cluster \`${String(got).slice(0, 63)}\``;
   const reachable = named.filter((each) => isGoodFrom(url, each));
-  return reachable.length > 0 ? reachable : "one whose directories only its own machine reaches";
+  return reachable.length > 0 ? reachable : NOT_REACHABLE;
 }
 
 function namedIn(url: string, { status }: AskedStatus): readonly string[] | undefined {
   const { logId, peers, replica, directories } = status;
-  if (isObject(replica)) return textsOf(directories);
+  if (isObject(replica)) return urlsOf(directories);
   if (typeof logId !== "number") return undefined;
   const names = Array.isArray(peers) ? peers.map((peer: unknown) => nameOf(peer)) : [];
-  return [url, ...textsOf(names)];
+  return [url, ...urlsOf(names)];
 }
 
-/** Whether a URL that was named at another may be dialled: as safe as that one, and not of that machine alone. */
+/** Whether a URL that was named at another may be dialled: it is at least as safe as that one, and not of that machine alone. */
 function isGoodFrom(asked: string, named: string): boolean {
-  if (!URL.canParse(named)) return false;
   const [from, to] = [new URL(asked), new URL(named)];
-  const isSafe = to.protocol === from.protocol || to.protocol === "https:";
-  return (
-    isSafe && (to.protocol === "http:" || to.protocol === "https:") && (!isOwn(to) || isOwn(from))
-  );
+  const isSafe = to.protocol === "https:" || from.protocol === "http:";
+  return isSafe && (!isOwn(to) || isOwn(from));
 }
 
 function isOwn({ hostname }: URL): boolean {
@@ -98,17 +101,29 @@ function nameOf(peer: unknown): unknown {
   return isObject(peer) ? peer["name"] : undefined;
 }
 
-function textsOf(values: unknown): readonly string[] {
+/** The first of the texts that are URLs of HTTP without a user, query or fragment, and not too long. */
+function urlsOf(values: unknown): readonly string[] {
   if (!Array.isArray(values)) return [];
-  return values
-    .filter((value): value is string => typeof value === "string")
-    .map((value) => value.replace(/\/+$/, ""));
+  const urls = values.slice(0, NAMED_MAX).map((value: unknown) => urlOf(value));
+  return urls.filter((url) => url !== undefined);
 }
 
-async function readKept(data: string): Promise<readonly string[]> {
+function urlOf(value: unknown): string | undefined {
+  if (typeof value !== "string" || value.length > URL_UNITS_MAX) return undefined;
+  try {
+    return parseUrl(value);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The directories of the last time that are as safe as the members that are named today. */
+async function readKept({ data, members }: JoinOptions): Promise<readonly string[]> {
   try {
     const value: unknown = JSON.parse(await readFile(pathOf(data, FILE), "utf8"));
-    return textsOf(isObject(value) ? value["directories"] : []).filter((url) => URL.canParse(url));
+    const kept = urlsOf(isObject(value) ? value["directories"] : []);
+    const isOverTls = members.every((url) => url.startsWith("https:"));
+    return kept.filter((url) => !isOverTls || url.startsWith("https:"));
   } catch {
     return [];
   }
