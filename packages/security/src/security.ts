@@ -78,9 +78,10 @@ export class Security {
 
   /**
    * Reads the revocations from the program's data by `read`. If that fails, the program starts all the same, so that it can answer what is
-   * wrong, and accepts only recently issued tokens. Never rejects.
+   * wrong, and accepts only recently issued tokens. Reads nothing where the program asks for no tokens. Never rejects.
    */
   async learn(read: (revocations: Revocations) => Promise<void>): Promise<void> {
+    if (this.authenticator === undefined) return;
     try {
       await read(this.revocations);
     } catch (cause) {

@@ -1,7 +1,7 @@
 export { OwnToken, type OwnTokenOptions } from "./own-token.ts";
 export {
   Revocations,
-  type Revocation,
+  REVOCATIONS_MAX,
   type RevocationsOptions,
   type RevokingEntry,
 } from "./revocations.ts";

@@ -24,13 +24,11 @@ export interface RevocationsOptions {
 /** The part of an entry that shows whether it revokes a token. */
 export type RevokingEntry = Pick<Entry, "key" | "expiresAtMs" | "deleted">;
 
-/** A revoked token. */
-export interface Revocation {
-  /** The id of the token. */
-  readonly id: string;
-  /** When the revocation expires, no earlier than the token, in milliseconds since the Unix epoch; 0 for never. */
-  readonly expiresAtMs: number;
-}
+/**
+ * The most revocations that a list holds. From half of it on, regions make no new ones: others may make some at the same time. With ids of
+ * at most 200 characters, a full list takes about 30 MB.
+ */
+export const REVOCATIONS_MAX = 100_000;
 
 /** Knows the revoked tokens. */
 export class Revocations {
@@ -39,7 +37,7 @@ export class Revocations {
   readonly #until = new Map<string, number>();
   readonly #callbacks: (() => void)[] = [];
   #knownAtMs: number;
-  /** The saved revocations cannot be read. */
+  /** The saved revocations cannot be read, or not all can be remembered. */
   #isLost = false;
   /** How many revocations there were after expired ones were last dropped. */
   #swept = 0;
@@ -49,8 +47,9 @@ export class Revocations {
     this.#knownAtMs = options.knownAtMs;
   }
 
-  /** How many revocations there are. */
+  /** How many revocations there are, without those that have expired. */
   get size(): number {
+    this.#sweep();
     return this.#until.size;
   }
 
@@ -59,14 +58,14 @@ export class Revocations {
     return this.#knownAtMs;
   }
 
-  /** The first `limit` revocations whose ids come after `after`, in the order of the ids. */
-  list(after: string, limit: number): readonly Revocation[] {
-    this.#sweep();
-    return [...this.#until]
-      .filter(([id]) => id > after)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .slice(0, limit)
-      .map(([id, untilMs]) => ({ id, expiresAtMs: untilMs === Infinity ? 0 : untilMs }));
+  /** Throws `OVERLOADED` if there is no room to revoke the token of that id, too. */
+  checkRoom(id: string): void {
+    const most = REVOCATIONS_MAX / 2;
+    if (this.#until.has(id) || this.#until.size < most || this.size < most) return;
+    throw new MeridianError(
+      "OVERLOADED",
+      `Expected at most ${most} revoked tokens that have not expired, got one more. Each makes room when its token expires; to revoke all tokens of a signing key at once, take the key out of \`token-keys.json\``,
+    );
   }
 
   /** Adds the revocations among `entries`; ignores other entries. */
@@ -78,6 +77,11 @@ export class Revocations {
       const untilMs = expiresAtMs === 0 ? Infinity : expiresAtMs;
       if (id === undefined || deleted || untilMs <= nowMs) continue;
       if (!this.#until.has(id)) {
+        const isFull = this.#until.size >= REVOCATIONS_MAX;
+        if (isFull && (this.#isLost || this.size >= REVOCATIONS_MAX)) {
+          this.#overflow();
+          continue;
+        }
         isNews = true;
         this.#options.logger.info("a token has been revoked", { token: id });
       }
@@ -116,6 +120,16 @@ export class Revocations {
     throw new MeridianError(
       "REVOCATIONS_UNKNOWN",
       `Expected a token that was made within ${ageMaxMs} ms, as this program has been cut off for longer (--token-age-max) and may not know that an older one has been revoked`,
+    );
+  }
+
+  /** A token that is not on the list must not count as a good one. */
+  #overflow(): void {
+    if (this.#isLost) return;
+    this.lose();
+    this.#options.logger.error(
+      "more tokens are revoked than can be remembered; until a restart with fewer, only recently issued tokens are accepted",
+      { most: REVOCATIONS_MAX },
     );
   }
 

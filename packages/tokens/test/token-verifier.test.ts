@@ -11,6 +11,7 @@ import {
   OwnToken,
   publicKeysOf,
   Revocations,
+  REVOCATIONS_MAX,
   TokenVerifier,
   type RevokingEntry,
   type SigningKey,
@@ -113,7 +114,7 @@ describe("a token that has been revoked", () => {
     expect(verifier.known(header)).toBeUndefined();
   });
 
-  it("is forgotten once it would have expired, and listed until then", () => {
+  it("is remembered until it would have expired", () => {
     const expiresAtMs = clock.nowMs() + HOUR_MS;
     const entryOf = (id: string, untilMs: number): RevokingEntry => ({
       key: revocationKey(id),
@@ -121,14 +122,39 @@ describe("a token that has been revoked", () => {
       deleted: false,
     });
     revocations.take([entryOf("b", expiresAtMs), entryOf("a", 0), entryOf("c", expiresAtMs)]);
-    expect(revocations.list("", 2)).toEqual([
-      { id: "a", expiresAtMs: 0 },
-      { id: "b", expiresAtMs },
-    ]);
-    expect(revocations.list("b", 2)).toEqual([{ id: "c", expiresAtMs }]);
+    expect(revocations.size).toBe(3);
     clock.advance(HOUR_MS);
-    expect(revocations.list("", 9)).toEqual([{ id: "a", expiresAtMs: 0 }]);
     expect(revocations.size).toBe(1);
+  });
+});
+
+describe("more revoked tokens than can be remembered", () => {
+  const entriesUpTo = (count: number, expiresAtMs: number): readonly RevokingEntry[] =>
+    Array.from({ length: count }, (_, index) => {
+      return { key: revocationKey(`t${index}`), expiresAtMs, deleted: false };
+    });
+
+  it("are refused where they are made, until others expire", () => {
+    revocations.take(entriesUpTo(REVOCATIONS_MAX / 2, clock.nowMs() + HOUR_MS));
+    revocations.checkRoom("t0");
+    expect(() => revocations.checkRoom("more")).toThrow(
+      expect.objectContaining({
+        code: "OVERLOADED",
+        message: expect.stringContaining("token-keys.json"),
+      }),
+    );
+    clock.advance(HOUR_MS);
+    revocations.checkRoom("more");
+  });
+
+  it("leave only young tokens good where they come from other programs", () => {
+    revocations.confirm(clock.nowMs());
+    const old = { issuedAtMs: clock.nowMs() - 48 * HOUR_MS };
+    revocations.take(entriesUpTo(REVOCATIONS_MAX, 0));
+    revocations.checkAge(old);
+    revocations.take([{ key: revocationKey("more"), expiresAtMs: 0, deleted: false }]);
+    expect(revocations.size).toBe(REVOCATIONS_MAX);
+    expect(() => revocations.checkAge(old)).toThrow("--token-age-max");
   });
 });
 

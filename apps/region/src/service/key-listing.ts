@@ -1,5 +1,5 @@
 /** Lists the keys that clients may see, in bounded steps: what has expired takes its time, too. */
-import { CLIENT_KEY_MIN, type Entry } from "@meridian/protocol";
+import type { Entry } from "@meridian/protocol";
 
 /** Which keys to list. */
 export interface KeyQuery {
@@ -31,10 +31,10 @@ export interface KeySource {
 /** How many looks one listing may take before its page is short. */
 const STEPS_MAX = 32;
 
-/** A page of the live keys. Other work runs between two looks at them. */
+/** A page of the live keys from `from` on. Other work runs between two looks at them. */
 export async function listKeys(
   source: KeySource,
-  query: KeyQuery,
+  query: KeyQuery & { readonly from: string },
   nowMs: () => number,
 ): Promise<KeyPage> {
   const entries: ListedKey[] = [];
@@ -43,8 +43,7 @@ export async function listKeys(
     if (step > 0) await new Promise((resolve) => setImmediate(resolve));
     const after = next === null ? {} : { after: next };
     const limit = query.limit - entries.length;
-    const bounds = { from: CLIENT_KEY_MIN, liveAtMs: nowMs() };
-    const page = source.list({ ...query, ...after, ...bounds, limit });
+    const page = source.list({ ...query, ...after, liveAtMs: nowMs(), limit });
     entries.push(...page.entries);
     next = page.next;
     if (next === null || entries.length === query.limit) break;

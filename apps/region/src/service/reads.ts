@@ -1,7 +1,13 @@
 /**
  * Reads: from memory, else from the store, which then refills memory. A read and its refill are never separated by other work.
  */
-import { checkClientKey, isLive, type Entry } from "@meridian/protocol";
+import {
+  checkClientKey,
+  CLIENT_KEY_MIN,
+  isLive,
+  REVOCATION_PREFIX,
+  type Entry,
+} from "@meridian/protocol";
 import type { Replica } from "@meridian/replication";
 import type { Counter, Metrics } from "@meridian/runtime";
 
@@ -95,8 +101,29 @@ export class Reads {
   /** A page of the live keys, in key order, without reserved ones. Does not count as a use of them. */
   list(query: KeyQuery): Promise<KeyPage> {
     const { store, replica } = this.#options;
-    return listKeys(store, query, () => replica.nowMs());
+    return listKeys(store, { ...query, from: CLIENT_KEY_MIN }, () => replica.nowMs());
   }
+
+  /** A page of the revoked tokens whose ids come after `after`, in the order of the ids. */
+  async listRevocations(after: string, limit: number): Promise<RevocationPage> {
+    const { store, replica } = this.#options;
+    const [prefix, from] = [REVOCATION_PREFIX, ""];
+    const query = { prefix, from, limit, after: prefix + after };
+    const { entries, next } = await listKeys(store, query, () => replica.nowMs());
+    const revocations = entries.map(({ key, expiresAtMs }) => ({
+      id: key.slice(prefix.length),
+      expiresAtMs,
+    }));
+    return { revocations, next: next === null ? null : next.slice(prefix.length) };
+  }
+}
+
+/** A page of revoked tokens. It may be short, even empty, and yet not be the last. */
+export interface RevocationPage {
+  /** `expiresAtMs` is 0 for a revocation that never expires. */
+  readonly revocations: readonly { readonly id: string; readonly expiresAtMs: number }[];
+  /** The id that the next page starts after; null at the end. */
+  readonly next: string | null;
 }
 
 function readCounter(metrics: Metrics, from: string): Counter {

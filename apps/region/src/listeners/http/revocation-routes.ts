@@ -10,16 +10,18 @@ export const REVOCATION_PATH_PREFIX = "/revocations/";
 export const REVOCATION_PATH = "/revocations/{id}";
 
 /** `GET /revocations[?after=][&limit=]` */
-export function getRevocations(
+export async function getRevocations(
   exchange: RegionExchange,
-): JsonAnswer<Described<typeof revocationPage>> {
+): Promise<JsonAnswer<Described<typeof revocationPage>>> {
   const { after = "", limit } = exchange.query("after", "limit");
   const most = readWhole("limit", limit, { min: 1, max: 1_000, fallback: 100 });
-  const { revocations } = exchange.service;
-  const found = revocations.list(after, most + 1);
-  const entries = found.slice(0, most).map(describe);
-  const next = found.length > most ? (entries.at(-1)?.id ?? null) : null;
-  const body = { size: revocations.size, entries, next };
+  const { reads, revocations } = exchange.service;
+  const page = await reads.listRevocations(after, most);
+  const body = {
+    size: revocations.size,
+    entries: page.revocations.map(describe),
+    next: page.next,
+  };
   return exchange.json(200, body, ["Cache-Control", "no-store"]);
 }
 
@@ -31,6 +33,7 @@ export async function putRevocation(
   const ttlMs = readTtlMs(query.ttl);
   const ack = exchange.readAck(query.ack, query.timeout);
   const id = decodeEscapes(exchange.path.slice(REVOCATION_PATH_PREFIX.length));
+  exchange.service.revocations.checkRoom(id);
   await exchange.admit();
   const { expiresAtMs, acknowledged } = await exchange.service.writes.revoke(id, ttlMs ?? 0, ack);
   return exchange.json(200, { ...describe({ id, expiresAtMs }), acknowledged });
