@@ -1,7 +1,9 @@
 /** Backups of a store that is open and written, as files that are checked, and what is restored from them. */
+import { createHash } from "node:crypto";
 import {
   copyFileSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   truncateSync,
@@ -20,6 +22,7 @@ import {
   restoreBackup,
   takeSnapshot,
   verifyBackup,
+  type BackupFacts,
   type StoreKind,
 } from "@meridian/store";
 import { ManualClock } from "@meridian/testkit";
@@ -154,7 +157,7 @@ it("finds every change of a backup file, and restores nothing of one that has ch
   }
   writeFileSync(changed, Buffer.concat([bytes, Buffer.of(0)]));
   await expectNothing("a byte more");
-  expect(readdirSync(into).filter((name) => !name.endsWith(".lock"))).toEqual([]);
+  expect(existsSync(into)).toBe(false);
 });
 
 it("restores into no folder that has data, or that a program uses", async () => {
@@ -212,4 +215,90 @@ it("takes one backup of a program at a time, and drops what nobody fetches", asy
   await backups.stop();
   expect(existsSync(left)).toBe(false);
   await store.close();
+});
+
+it("takes nothing from a crafted file, whatever it says of itself, and leaves the folder as it was", async () => {
+  const store = await openReplicaStore(folder.options("crafted"));
+  for (let at = 1; at < 40; at += 1) await outcome(store, local(at, [entry(`k${at}`, at, 2_000)]));
+  const good = readFileSync(await backupOf("crafted", "replica"));
+  await store.close();
+  const [start, end] = [good.indexOf(10), good.indexOf(10, good.indexOf(10) + 1)];
+  const facts = JSON.parse(good.toString("utf8", start + 1, end)) as BackupFacts;
+  const database = good.subarray(end + 1);
+  const sum = (bytes: Uint8Array | string): string =>
+    createHash("sha256").update(bytes).digest("hex");
+  /** A file whose checksums are all right. */
+  const crafted = (line: string, pages: Uint8Array = database): Buffer =>
+    Buffer.concat([Buffer.from(`meridian-backup 1 ${sum(line)}\n${line}\n`), pages]);
+  const saying = (said: object, pages?: Uint8Array): Buffer =>
+    crafted(JSON.stringify({ ...facts, ...said }), pages);
+  const holding = (pages: Uint8Array, said: object = {}): Buffer =>
+    saying({ bytes: pages.byteLength, sha256: sum(pages), ...said }, pages);
+  const scribbled = Buffer.from(database);
+  scribbled.fill(0x5a, 4_096, 8_192);
+  const cases: Readonly<Record<string, readonly [code: string, file: Buffer]>> = {
+    "no JSON": ["BACKUP_DAMAGED", crafted("{")],
+    null: ["BACKUP_DAMAGED", crafted("null")],
+    "a list": ["BACKUP_DAMAGED", crafted("[]")],
+    "no facts": ["BACKUP_DAMAGED", crafted("{}")],
+    "a later form": ["BACKUP_DAMAGED", Buffer.from("meridian-backup 12 \n\n")],
+    "a later schema": ["STORE_SCHEMA_TOO_NEW", saying({ schema: 99 })],
+    "another schema than its pages": ["BACKUP_DAMAGED", saying({ schema: 1 })],
+    "another kind than its pages": ["STORE_WRONG_KIND", saying({ kind: "directory" })],
+    "half of its pages": ["BACKUP_DAMAGED", holding(database.subarray(0, database.length / 2))],
+    "pages with other content": ["BACKUP_DAMAGED", holding(scribbled)],
+    "no pages but text": ["BACKUP_DAMAGED", holding(Buffer.alloc(9_000, "text"))],
+    "a name with a path": ["BACKUP_DAMAGED", saying({ kind: "../../replica" })],
+    "more than any file": ["BACKUP_DAMAGED", saying({ bytes: 2 ** 50 })],
+  };
+  for (const fact of Object.keys(facts)) {
+    for (const [index, odd] of [
+      null,
+      -1,
+      0.5,
+      1e300,
+      "",
+      "a\u001b[2J",
+      {},
+      "constructor",
+    ].entries()) {
+      const file = saying({ [fact]: odd });
+      Object.assign(cases, { [`${fact} ${index}`]: ["BACKUP_DAMAGED", file] });
+    }
+  }
+  // A version or an id may be any short word.
+  for (const fine of ["id 7", "version 7"]) Reflect.deleteProperty(cases, fine);
+  const file = join(folder.path, "crafted.backup");
+  const into = join(folder.path, "deep", "of-crafted");
+  const seen: Record<string, unknown> = {};
+  for (const [what, [, bytes]] of Object.entries(cases)) {
+    writeFileSync(file, bytes);
+    const restoring = restoreBackup({ file, folder: into });
+    seen[what] = await restoring.then(
+      () => "none",
+      (failure: unknown) => asMeridianError(failure).code,
+    );
+    expect([what, existsSync(join(folder.path, "deep"))]).toEqual([what, false]);
+  }
+  const expected = Object.entries(cases).map(([what, [code]]) => [what, code]);
+  expect(seen).toEqual(Object.fromEntries(expected));
+});
+
+it("is restored after an attempt that was killed, whatever that has left", async () => {
+  const store = await openReplicaStore(folder.options("killed"));
+  await outcome(store, local(1, [entry("k", 1)]));
+  const copy = folder.file("killed").replace("store.db", "copy");
+  for (const end of ["", "-journal", "-wal"]) writeFileSync(`${copy}${end}`, "left by another");
+  const file = await backupOf("killed", "replica");
+  await store.close();
+  const into = join(folder.path, "of-killed");
+  mkdirSync(into);
+  for (const end of ["", "-journal", "-wal"]) {
+    writeFileSync(join(into, `${DATABASE_NAMES.replica}-restoring${end}`), "left by another");
+  }
+  const path = await restored(file, "of-killed");
+  const again = await openReplicaStore({ ...folder.options("x"), path });
+  expect(again.get("k")).toEqual(entry("k", 1));
+  await again.close();
+  expect(readdirSync(into).filter((name) => name.includes("restoring"))).toEqual([]);
 });

@@ -12,7 +12,7 @@ import { open, type FileHandle } from "node:fs/promises";
 
 import { MeridianError } from "@meridian/protocol";
 
-import type { StoreKind } from "../schema.ts";
+import { SCHEMAS, type StoreKind } from "../schema.ts";
 
 /** What a backup says of itself. */
 export interface BackupFacts {
@@ -51,13 +51,14 @@ export function encodeBackupHead(facts: BackupFacts): Uint8Array {
 /** Opens a backup file and reads what it says of itself. Rejects with `BACKUP_DAMAGED`, and with `INVALID_ARGUMENT` for a file that cannot be read. */
 export async function openBackup(path: string): Promise<OpenBackup> {
   const file = await open(path).catch((cause: unknown) => {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new MeridianError("INVALID_ARGUMENT", `Expected a backup in \`${path}\`: ${why}`, {
-      cause,
-    });
+    throw unreadable(path, cause);
   });
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES_MAX), 0);
+    const { buffer, bytesRead } = await file
+      .read(Buffer.alloc(HEAD_BYTES_MAX), 0)
+      .catch((cause: unknown) => {
+        throw unreadable(path, cause);
+      });
     return { file, ...readHead(buffer.subarray(0, bytesRead), path) };
   } catch (cause) {
     await file.close();
@@ -75,19 +76,57 @@ function readHead(bytes: Buffer, path: string): Omit<OpenBackup, "file"> {
   const line = bytes.toString("utf8", first + 1, second);
   const sum = bytes.toString("latin1", MAGIC.length, first);
   if (sum !== sha256Of(line)) throw damaged(path, "says other things of itself than were written");
-  return { facts: JSON.parse(line) as BackupFacts, start: second + 1 };
+  return { facts: factsIn(line, path), start: second + 1 };
+}
+
+/** What a fact may be. Whoever can write a file can also make its checksums right. */
+const POSSIBLE: { readonly [Fact in keyof BackupFacts]: (value: unknown) => boolean } = {
+  id: (value) => isText(value, /^[\w-]{1,100}$/),
+  kind: (value) => typeof value === "string" && Object.hasOwn(SCHEMAS, value),
+  version: (value) => isText(value, /^[\w.+-]{1,100}$/),
+  schema: (value) => isWhole(value, 1, 2 ** 31),
+  takenAtMs: (value) => isWhole(value, 0, 8.64e15),
+  bytes: (value) => isWhole(value, 1, Number.MAX_SAFE_INTEGER),
+  sha256: (value) => isText(value, /^[\da-f]{64}$/),
+};
+
+function factsIn(line: string, path: string): BackupFacts {
+  let given: unknown;
+  try {
+    given = JSON.parse(line);
+  } catch {
+    throw damaged(path, "says nothing of itself that can be read");
+  }
+  const facts = new Map(Object.entries(typeof given === "object" && given !== null ? given : {}));
+  for (const [fact, isPossible] of Object.entries(POSSIBLE)) {
+    if (!isPossible(facts.get(fact))) throw damaged(path, `has a \`${fact}\` that cannot be`);
+  }
+  return given as BackupFacts;
+}
+
+function isText(value: unknown, form: RegExp): boolean {
+  return typeof value === "string" && form.test(value);
+}
+
+function isWhole(value: unknown, min: number, max: number): boolean {
+  return Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max;
+}
+
+/** Rejects with `BACKUP_DAMAGED` if a backup has more or fewer bytes than it says. */
+export async function checkSize({ file, facts, start }: OpenBackup, path: string): Promise<void> {
+  const { size } = await file.stat();
+  if (size === start + facts.bytes) return;
+  throw damaged(path, `has ${size} bytes instead of ${start + facts.bytes}`);
 }
 
 /** Reads the database of a backup piece by piece. Rejects with `BACKUP_DAMAGED` before the end if it is not what it was. */
 export async function* piecesOf(
-  { file, facts, start }: OpenBackup,
+  backup: OpenBackup,
   path: string,
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  await checkSize(backup, path);
+  const { file, facts, start } = backup;
   const hash = createHash("sha256");
-  const { size } = await file.stat();
-  if (size !== start + facts.bytes) {
-    throw damaged(path, `has ${size} bytes instead of ${start + facts.bytes}`);
-  }
   for (let at = 0; at < facts.bytes;) {
     const length = Math.min(PIECE_BYTES, facts.bytes - at);
     const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, start + at);
@@ -132,7 +171,14 @@ function sha256Of(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
-function damaged(path: string, how: string): MeridianError {
+function unreadable(path: string, cause: unknown): MeridianError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  const said = `Expected a backup in \`${path}\`: ${why}`;
+  return new MeridianError("INVALID_ARGUMENT", said, { cause });
+}
+
+/** The error for a file that is no backup as it was written. */
+export function damaged(path: string, how: string): MeridianError {
   return new MeridianError(
     "BACKUP_DAMAGED",
     `Expected a backup as it was written, got \`${path}\`, which ${how}; nothing was taken from it`,

@@ -1,6 +1,6 @@
 /** Puts the database of a backup into a data folder, whole or not at all. */
-import { existsSync, openSync, closeSync, renameSync, rmSync, writeSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, openSync, closeSync, renameSync, rmdirSync, rmSync, writeSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 
 import { MeridianError } from "@meridian/protocol";
 import Database from "better-sqlite3";
@@ -9,9 +9,16 @@ import { checkKind } from "../database-file.ts";
 import { diskErrno, makeFolder } from "../disk.ts";
 import { lockStore } from "../lock.ts";
 import { DATABASE_NAMES, SCHEMAS } from "../schema.ts";
-import { asStoreError } from "../store-error.ts";
-import { openBackup, piecesOf, type BackupFacts, type OpenBackup } from "./backup-file.ts";
-import { checkFreeBytes, flush } from "./snapshot.ts";
+import { asStoreError, explain, sqliteCodeOf } from "../store-error.ts";
+import {
+  checkSize,
+  damaged,
+  openBackup,
+  piecesOf,
+  type BackupFacts,
+  type OpenBackup,
+} from "./backup-file.ts";
+import { checkFreeBytes, flush, removeDatabase } from "./snapshot.ts";
 
 /** What is restored, and into which data folder. */
 export interface RestoreRequest {
@@ -24,28 +31,40 @@ export interface RestoreRequest {
 /**
  * Restores a backup. A folder that has data already is left as it is: `INVALID_ARGUMENT`. Rejects with `BACKUP_DAMAGED` for a file that is not what was
  * written, `STORE_SCHEMA_TOO_NEW` for one of a newer version, `STORE_IN_USE` while a program runs in the folder, and where
- * the disk refuses with what it does; each time the folder has no database.
+ * the disk refuses with what it does; each time the folder is as it was.
  */
 export async function restoreBackup(request: RestoreRequest): Promise<BackupFacts> {
   const { file, folder } = request;
   const backup = await openBackup(file);
   try {
     const path = join(folder, DATABASE_NAMES[backup.facts.kind]);
+    checkSchema(backup.facts);
+    await checkSize(backup, file);
+    const left = traces(path);
     try {
       makeFolder(folder);
     } catch (cause) {
       throw asStoreError(cause, `create ${folder}`);
     }
-    const lock = lockStore(path);
     try {
-      checkEmpty(path);
-      await write(backup, request, path);
-    } finally {
-      lock.release();
+      await underLock(path, () => write(backup, request, path));
+    } catch (cause) {
+      left.remove();
+      throw cause;
     }
     return backup.facts;
   } finally {
     await backup.file.close();
+  }
+}
+
+async function underLock(path: string, work: () => Promise<void>): Promise<void> {
+  const lock = lockStore(path);
+  try {
+    checkEmpty(path);
+    await work();
+  } finally {
+    lock.release();
   }
 }
 
@@ -54,15 +73,11 @@ async function write(
   { file, onBytes = () => {} }: RestoreRequest,
   path: string,
 ): Promise<void> {
-  const { bytes, kind, schema } = backup.facts;
-  if (schema > SCHEMAS[kind].migrations.length) {
-    throw new MeridianError(
-      "STORE_SCHEMA_TOO_NEW",
-      `Expected a backup with a schema of at most version ${SCHEMAS[kind].migrations.length}, got ${schema}`,
-    );
-  }
+  const { bytes } = backup.facts;
   const part = `${path}-restoring`;
   try {
+    // An attempt that was killed may have left a journal, which would be played back into this database.
+    removeDatabase(part);
     checkFreeBytes(bytes, path);
     const out = openSync(part, "w");
     try {
@@ -73,14 +88,42 @@ async function write(
     } finally {
       closeSync(out);
     }
-    renewIdentity(part, kind);
+    renewIdentity(part, backup.facts, file);
     flush(part);
     renameSync(part, path);
     flush(dirname(path));
   } catch (cause) {
-    for (const end of ["", "-journal"]) rmSync(`${part}${end}`, { force: true });
+    removeDatabase(part);
     throw asStoreError(cause, `restore ${path}`, () => diskErrno(path));
   }
+}
+
+function checkSchema({ kind, schema }: BackupFacts): void {
+  const most = SCHEMAS[kind].migrations.length;
+  if (schema <= most) return;
+  throw new MeridianError(
+    "STORE_SCHEMA_TOO_NEW",
+    `Expected a backup with a schema of at most version ${most}, got ${schema}`,
+  );
+}
+
+/** What an attempt that fails leaves in a folder, beside the data that was there. */
+function traces(path: string): { remove(): void } {
+  const folder = dirname(path);
+  const missing: string[] = [];
+  for (let at = resolve(folder); !existsSync(at); at = dirname(at)) missing.push(at);
+  return {
+    // A folder that was there keeps its lock file, by which others may have it already; one that others have put something into stays.
+    remove: () => {
+      if (missing.length === 0) return;
+      rmSync(`${path}.lock`, { force: true });
+      try {
+        for (const each of missing) rmdirSync(each);
+      } catch {
+        // Nothing of it is data.
+      }
+    },
+  };
 }
 
 /** What belongs to a database that was there would be taken for this one's. */
@@ -100,12 +143,23 @@ function checkEmpty(path: string): void {
  * positions may stand for other writes. A log keeps its id: each opening begins an epoch of its own, by which whoever is
  * further than the backup finds that out.
  */
-function renewIdentity(path: string, kind: BackupFacts["kind"]): void {
+function renewIdentity(path: string, { kind, schema }: BackupFacts, file: string): void {
   const database = new Database(path);
   try {
-    checkKind(database, path, kind);
+    const found = checkKind(database, path, kind);
+    if (found !== schema) throw damaged(file, `holds a schema of version ${found}, not ${schema}`);
+    // A checksum says that the pages are as they were written, not that they are a database.
+    const said = database.pragma("quick_check(1)", { simple: true });
+    if (said !== "ok") throw damaged(file, `holds pages that are no database (${String(said)})`);
     if (kind === "replica") database.exec("UPDATE state SET incarnation = 0");
+  } catch (cause) {
+    if (cause instanceof MeridianError || !isDamage(cause)) throw cause;
+    throw damaged(file, "holds pages that are no database");
   } finally {
     database.close();
   }
+}
+
+function isDamage(cause: unknown): boolean {
+  return explain(cause, "restore").trouble === "damaged" || sqliteCodeOf(cause) === "SQLITE_ERROR";
 }

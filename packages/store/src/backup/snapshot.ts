@@ -43,15 +43,22 @@ export async function takeSnapshot(
   onCopied: OnCopied = () => {},
 ): Promise<SnapshotFacts> {
   try {
+    // An attempt that was killed may have left half a copy, and a journal of it.
+    removeDatabase(to);
     checkRoom(path, to);
     const schema = await copy(path, kind, to, onCopied);
     check(to, path);
     flush(to);
     return { kind, schema, bytes: fileBytes(to), sha256: await sha256OfFile(to) };
   } catch (cause) {
-    for (const end of ["", "-journal", "-wal", "-shm"]) rmSync(`${to}${end}`, { force: true });
+    removeDatabase(to);
     throw asStoreError(cause, `back up ${path}`, () => diskErrno(to));
   }
+}
+
+/** Removes a database that nobody uses, with all that belongs to it. */
+export function removeDatabase(path: string): void {
+  for (const end of ["", "-journal", "-wal", "-shm"]) rmSync(`${path}${end}`, { force: true });
 }
 
 /** Throws `STORE_FULL` unless so many bytes fit beside `path`, with some to spare. */
