@@ -84,8 +84,8 @@ export interface TestNode {
   readonly app: RoutedApp;
   readonly clock: ManualClock;
   request(target: string, init?: RequestInit): Promise<Response>;
-  /** Listens on a port of its own; `appOnly` as in `HttpListenerOptions`. */
-  serve(appOnly?: boolean): Promise<number>;
+  /** Listens on a port of its own; `appOnly` and `plainReads` as in `HttpListenerOptions`. */
+  serve(appOnly?: boolean, plainReads?: boolean): Promise<number>;
   /** Requests under way at its listeners. */
   readonly requests: number;
   /** Resolves once there are none. */
@@ -166,11 +166,11 @@ export async function testNode(options: TestNodeOptions = {}): Promise<TestNode>
     app,
     clock,
     request: async (target, init) => app.request(target, init),
-    serve: async (appOnly = false) => {
+    serve: async (appOnly = false, plainReads = true) => {
       const bounds = { connectionsMax: 100, ...options.limits };
       const own = listeners.length === 0 ? metrics : new Metrics();
       const { serverClock = systemClock } = options;
-      const served = { clock: serverClock, logger, metrics: own, allowOrigin, appOnly };
+      const served = { clock: serverClock, logger, metrics: own, allowOrigin, appOnly, plainReads };
       const listener = new HttpListener({ ...served, ...bounds });
       await listener.listen("127.0.0.1", 0);
       listeners.push(listener);

@@ -18,6 +18,7 @@ import type { Clock, Logger } from "@meridian/runtime";
 import type { Answer } from "./answer.ts";
 import { carrierOfIncoming, Exchange, refusalOf, type AnswerStyle } from "./exchange.ts";
 import type { RequestListener } from "./http-server.ts";
+import type { PlainAnswer, PlainReader } from "./plain-read.ts";
 import { principalOf, setPrincipal } from "./principals.ts";
 import { readQuery } from "./query.ts";
 import { placeOf, type RateLimits } from "./rate-limits.ts";
@@ -97,7 +98,7 @@ export class Gate {
       const pass = (principal: Principal): void => {
         try {
           limits.take(principal.id);
-          this.#check(incoming, principal, access);
+          this.#check(targetOfIncoming(incoming), principal, access);
         } catch (cause) {
           return refuse(cause);
         }
@@ -124,6 +125,19 @@ export class Gate {
       // The query is not one that a route would read.
       return undefined;
     }
+  }
+
+  /** What answers plain reads, behind the gate: those for which there is anything to refuse, to verify or to log go another way. */
+  guardReads(next: PlainReader): PlainReader {
+    const { authenticator, limits } = this.#options;
+    return (read) => {
+      const { path, head } = read;
+      const access = this.#accessAt("GET", path);
+      const principal = authenticator.known(head.authorization);
+      if (principal === undefined || access.scope === "admin") return undefined;
+      this.#check({ path, query: "" }, principal, access);
+      return takeFor(principal.id, limits, () => next(read));
+    };
   }
 
   #refuse(incoming: IncomingMessage, outgoing: ServerResponse, cause: unknown): void {
@@ -168,12 +182,11 @@ export class Gate {
     this.#options.logger.info("a request of scope admin", fields);
   }
 
-  #check(incoming: IncomingMessage, principal: Principal, access: Access): void {
+  #check(target: Target, principal: Principal, access: Access): void {
     checkScope(principal, access);
     // What any token may ask for tells of no values; and an operator looks at a program that is cut off.
     if (access.scope !== "any") this.#options.authenticator.checkAge(principal);
     if (principal.prefixes.includes("")) return;
-    const target = targetOfIncoming(incoming);
     if (access.keys === "path") {
       const key = target.path.slice(this.#options.keyPrefix.length);
       checkKeys(principal, decodeEscapes(key, "INVALID_KEY"));
@@ -190,7 +203,10 @@ export class Gate {
     const { method = "" } = incoming;
     // Browsers ask what they may ask without a token (CORS).
     if (method === "OPTIONS") return PUBLIC;
-    const { path } = targetOfIncoming(incoming);
+    return this.#accessAt(method, targetOfIncoming(incoming).path);
+  }
+
+  #accessAt(method: string, path: string): Access {
     if (this.#open.has(path)) return PUBLIC;
     const { api, routeOf } = this.#options;
     const route = routeOf(path);
@@ -231,6 +247,24 @@ export function limitAddresses(
     }
     next(incoming, outgoing);
   };
+}
+
+/** What answers plain reads of programs that ask for no tokens, so many of an address. */
+export function limitReads(next: PlainReader, limits: RateLimits): PlainReader {
+  if (!limits.areLimited) return next;
+  return (read) => takeFor(placeOf(read.from), limits, () => next(read));
+}
+
+/** Counts a read of a client if it is answered. */
+function takeFor(
+  client: string,
+  limits: RateLimits,
+  read: () => PlainAnswer | undefined,
+): PlainAnswer | undefined {
+  if (!limits.hasRoom(client)) return undefined;
+  const answer = read();
+  if (answer !== undefined) limits.take(client);
+  return answer;
 }
 
 /** The target as it is routed. */

@@ -17,6 +17,7 @@ import { HeldBytes, type Holder } from "./held-bytes.ts";
 import type { HttpCut } from "./http-cuts.ts";
 import { IdleConnections } from "./idle-connections.ts";
 import { Pipelines, REQUEST_BYTES } from "./pipelines.ts";
+import { PlainConnections, type PlainConnectionsOptions } from "./plain-connections.ts";
 import { answerRaw } from "./raw-answer.ts";
 
 /** How a guard is made. */
@@ -81,6 +82,8 @@ export class HttpGuard {
   readonly #refused = new Set<Socket>();
   readonly #suspended = new Set<Duplex>();
   readonly #serve: (socket: Duplex) => void;
+  /** What serves connections before node:http does. */
+  #plain: PlainConnections | undefined;
 
   /** Takes over the connections of a server that does not listen yet. */
   constructor(server: Server | TlsServer, options: HttpGuardOptions) {
@@ -103,6 +106,7 @@ export class HttpGuard {
       for (const listener of serve) listener.call(server, socket);
     };
     server.removeAllListeners("connection");
+    if (isSecure) server.removeAllListeners("secureConnection");
     /** Connections that have not shaken hands, by their other end. */
     const greeting = new Map<string, Socket>();
     server.on("connection", (socket: Socket) => {
@@ -115,15 +119,27 @@ export class HttpGuard {
       }
       this.#connections.add(socket);
       socket.once("close", () => this.#connections.delete(socket));
-      if (isSecure) this.#await(socket, greeting);
-      else this.#carry(socket);
+      if (!isSecure) return this.#carry(socket);
+      this.#await(socket, greeting);
       for (const listener of begin) listener.call(server, socket);
     });
     server.on("secureConnection", (socket: Socket) => {
       const raw = greeting.get(otherEnd(socket));
       if (raw !== undefined) this.#idle.delete(raw);
-      if (!socket.destroyed) this.#carry(socket);
+      this.#carry(socket);
     });
+  }
+
+  /** From here on, plain reads are answered before node:http sees a connection. */
+  readPlain(options: Omit<PlainConnectionsOptions, "clock" | "turns" | "serve">): void {
+    const { clock } = this.#options;
+    const { turns } = this.#pipelines;
+    this.#plain = new PlainConnections({ ...options, clock, turns, serve: this.#serve });
+  }
+
+  /** Ends connections that are idle and that the server does not know of. */
+  closeIdle(): void {
+    this.#plain?.close();
   }
 
   /** From here on, a connection carries no answers: another bounds what it holds. */
@@ -140,7 +156,7 @@ export class HttpGuard {
     this.#suspended.add(socket);
     socket.once("close", onClose);
     return () =>
-      this.#pipelines.wait(() => {
+      this.#pipelines.turns.wait(() => {
         this.#suspended.delete(socket);
         socket.off("close", onClose);
         if (socket.destroyed) return;
@@ -188,6 +204,12 @@ export class HttpGuard {
   }
 
   #carry(socket: Socket): void {
+    if (!socket.destroyed) this.#watch(socket);
+    if (this.#plain === undefined) this.#serve(socket);
+    else this.#plain.take(socket);
+  }
+
+  #watch(socket: Socket): void {
     const connection = new Connection(socket, this.#pipelines, this.#options.cuts);
     this.#carriers.set(socket, connection);
     this.#answers.add(connection);

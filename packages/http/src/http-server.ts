@@ -13,10 +13,11 @@ import { HostPolicy, isLoopback } from "./hosts.ts";
 import { httpCuts, type HttpCut } from "./http-cuts.ts";
 import { HttpGuard } from "./http-guard.ts";
 import { HTTP_TIMEOUTS, type HttpTimeouts } from "./http-timeouts.ts";
+import type { PlainReader } from "./plain-read.ts";
 import { answerRaw, refuseConnection } from "./raw-answer.ts";
 import { reply } from "./reply.ts";
 import { headError } from "./request-head.ts";
-import { targetOf } from "./target.ts";
+import { isHost, targetOf } from "./target.ts";
 import { asksForWebSocket, headWithoutOffer, type UpgradeListener } from "./upgrades.ts";
 
 /** A listener of a server's requests. */
@@ -65,6 +66,8 @@ export interface HttpHandlers {
   readonly sockets?: Readonly<Record<string, UpgradeListener>>;
   /** What is answered where no request has come that could be answered. */
   readonly refuse: Refuse;
+  /** What answers plain reads without node:http, exactly as `request` would. */
+  readonly read?: PlainReader | undefined;
 }
 
 /** A server that has its address from the start, and its handlers once there is something to answer from. */
@@ -76,6 +79,8 @@ export class HttpServer {
   readonly cuts: Cuts<HttpCut>;
   /** The newest answer of each connection. */
   readonly #lastAnswer = new WeakMap<Duplex, ServerResponse>();
+  /** Connections that end once what has come whole is answered. */
+  readonly #stumbled = new WeakSet<Duplex>();
   #hosts = new HostPolicy("*");
   #request: RequestListener;
   #refuse: Refuse = (error) => problemAnswer(error, ["Connection", "close"]);
@@ -117,7 +122,7 @@ export class HttpServer {
       this.#upgrade(incoming, socket, head);
     });
     this.#server.on("clientError", (cause: NodeJS.ErrnoException, socket: Duplex) =>
-      refuseConnection(cause, socket, refuse),
+      this.#stumble(cause, socket),
     );
     const newestAnswer = (socket: Duplex): ServerResponse | undefined =>
       this.#lastAnswer.get(socket);
@@ -175,11 +180,15 @@ export class HttpServer {
   }
 
   /** Begins to answer requests. */
-  handle({ request, upgrades = {}, sockets = {}, refuse }: HttpHandlers): void {
+  handle({ request, upgrades = {}, sockets = {}, refuse, read }: HttpHandlers): void {
     this.#request = request;
     this.#refuse = refuse;
     this.#upgrades = upgrades;
     this.#sockets = sockets;
+    if (read === undefined) return;
+    const timeouts = { ...HTTP_TIMEOUTS, ...this.#options.timeouts };
+    const allows = (host: string): boolean => isHost(host) && this.#hosts.error(host) === undefined;
+    this.#guard.readPlain({ timeouts, allows, read });
   }
 
   /** Takes another certificate for the connections to come. Throws `INVALID_CONFIG`, and keeps the one before. */
@@ -198,6 +207,7 @@ export class HttpServer {
   async close(graceMs: number): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeIdleConnections();
+    this.#guard.closeIdle();
     const cancel = this.#options.clock.after(graceMs, () => {
       this.#server.closeAllConnections();
       this.#guard.cutSuspended();
@@ -232,6 +242,16 @@ export class HttpServer {
 
   #reply(incoming: IncomingMessage, outgoing: ServerResponse, answer: Answer): void {
     reply(this.#options.clock, incoming, outgoing, answer);
+  }
+
+  /** The parser has stumbled. What has come whole before that is answered all the same. */
+  #stumble(cause: NodeJS.ErrnoException, socket: Duplex): void {
+    // It stumbles anew over all that still comes.
+    if (this.#stumbled.has(socket)) return;
+    const refuse = (): void => refuseConnection(cause, socket, (error) => this.#refuse(error));
+    if (this.#lastAnswer.get(socket)?.req.complete !== true) return refuse();
+    this.#stumbled.add(socket);
+    this.#onceAnswered(socket, refuse);
   }
 
   /** A request asks for another protocol, or is one too many that was sent ahead. */

@@ -23,7 +23,14 @@ export {
   type AppEnv,
   type Carrier,
 } from "./exchange.ts";
-export { Gate, limitAddresses, verifyToken, type Authenticator, type GateOptions } from "./gate.ts";
+export {
+  Gate,
+  limitAddresses,
+  limitReads,
+  verifyToken,
+  type Authenticator,
+  type GateOptions,
+} from "./gate.ts";
 export { principalOf } from "./principals.ts";
 export { placeOf, RateLimits, type RateLimitsOptions } from "./rate-limits.ts";
 export { answerRaw } from "./raw-answer.ts";
@@ -44,7 +51,10 @@ export { answerMetrics } from "./metrics-answer.ts";
 export { OriginPolicy, REFUSAL_HEADERS } from "./origins.ts";
 export { digestQueryOf, entriesQueryOf, PAGE_OPTIONS, type PageQuery } from "./page-query.ts";
 export { checkOption, readQuery, readWhole, type Query, type WholeBounds } from "./query.ts";
+export { HeadText } from "./head-text.ts";
+export type { PlainAnswer, PlainHead, PlainRead, PlainReader } from "./plain-read.ts";
 export {
+  readListener,
   requestListener,
   type RequestListenerOptions,
   type ShortPath,

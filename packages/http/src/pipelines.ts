@@ -25,10 +25,11 @@ const URGENT = /^\/(healthz|readyz)(?=\?|$)/;
 /** The requests that wait on the connections of a server. */
 export class Pipelines {
   readonly #waiting = new WeakMap<Duplex, Set<IncomingMessage>>();
-  readonly #turns: RequestTurns;
+  /** The turns that requests share. */
+  readonly turns: RequestTurns;
 
   constructor(clock: Pick<Clock, "elapsedMs">) {
-    this.#turns = new RequestTurns(clock);
+    this.turns = new RequestTurns(clock);
   }
 
   /** What waits on a connection, in bytes. */
@@ -43,12 +44,7 @@ export class Pipelines {
 
   /** Whether a request may be served at once that is the only one of its connection. */
   mayBegin({ url = "" }: IncomingMessage): boolean {
-    return this.#turns.mayBegin() || URGENT.test(url);
-  }
-
-  /** Calls back in a turn in which few others are. */
-  wait(callback: () => void): void {
-    this.#turns.wait(callback);
+    return this.turns.mayBegin() || URGENT.test(url);
   }
 
   /** Calls back when it is the turn of a request that may not be served at once. */
@@ -58,7 +54,7 @@ export class Pipelines {
     this.#waiting.set(socket, waiting.add(incoming));
     if (waiting.size >= AHEAD_MAX) stopReading(socket);
     const wait = (): void => {
-      this.#turns.wait(() => {
+      this.turns.wait(() => {
         // Until now it waits, and counts as held.
         waiting.delete(incoming);
         if (waiting.size === 0) this.#waiting.delete(socket);

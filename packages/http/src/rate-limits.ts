@@ -68,13 +68,18 @@ export class RateLimits {
   take(client: string): void {
     if (this.#costMs === 0) return;
     const nowMs = this.#clock.elapsedMs();
-    const known = this.#due.get(client);
-    const dueMs = Math.max(known ?? 0, nowMs) + this.#costMs;
-    const waitMs = dueMs - nowMs - this.#burst * this.#costMs;
-    // A hair, because sums of fractions are not exact.
-    if (waitMs > 1e-6) throw limited("fewer requests of this client", waitMs);
-    if (known === undefined) makeRoom(this.#due, (due) => due <= nowMs);
+    const dueMs = this.#dueMs(client, nowMs);
+    const waitMs = this.#waitMs(dueMs, nowMs);
+    if (waitMs > 0) throw limited("fewer requests of this client", waitMs);
+    if (!this.#due.has(client)) makeRoom(this.#due, (due) => due <= nowMs);
     this.#due.set(client, dueMs);
+  }
+
+  /** Whether a request of a client would not be one too many. */
+  hasRoom(client: string): boolean {
+    if (this.#costMs === 0) return true;
+    const nowMs = this.#clock.elapsedMs();
+    return this.#waitMs(this.#dueMs(client, nowMs), nowMs) === 0;
   }
 
   /** Throws `RATE_LIMITED` while an address is locked out. */
@@ -83,6 +88,18 @@ export class RateLimits {
     if (failures === undefined) return;
     const waitMs = failures.lockedUntilMs - this.#clock.elapsedMs();
     if (waitMs > 0) throw limited("fewer bad tokens of this address", waitMs);
+  }
+
+  /** When all that a client has asked for would have been due, with one more request. */
+  #dueMs(client: string, nowMs: number): number {
+    return Math.max(this.#due.get(client) ?? 0, nowMs) + this.#costMs;
+  }
+
+  /** How long a request is to wait. */
+  #waitMs(dueMs: number, nowMs: number): number {
+    const waitMs = dueMs - nowMs - this.#burst * this.#costMs;
+    // A hair, because sums of fractions are not exact.
+    return waitMs > 1e-6 ? waitMs : 0;
   }
 
   /** Takes note that an address has shown a token that is no good. */

@@ -1,11 +1,12 @@
 /** Answers on connections that carry no request: where a parser stumbled, or none was ever given the bytes. */
-import { maxHeaderSize, STATUS_CODES } from "node:http";
+import { maxHeaderSize } from "node:http";
 import type { Duplex } from "node:stream";
 
 import { MeridianError } from "@meridian/protocol";
 
 import { wholeBody } from "./answer-body.ts";
 import type { Answer, Refuse } from "./answer.ts";
+import { HeadText } from "./head-text.ts";
 
 /**
  * Ends a connection that an HTTP parser stumbled over, or on which a request never came whole. One on which nothing came
@@ -16,6 +17,8 @@ export function refuseConnection(
   socket: Duplex,
   refuse: Refuse,
 ): void {
+  // What comes behind the last request of a connection is nobody's; its answer, made or not, ends the connection.
+  if (cause.code === "HPE_CLOSED_CONNECTION") return;
   const isUnused = "bytesRead" in socket && socket.bytesRead === 0;
   if (cause.code === "ERR_HTTP_REQUEST_TIMEOUT" && isUnused) socket.destroy();
   else answerRaw(socket, refuse(parserError(cause)));
@@ -44,10 +47,6 @@ export function answerRaw(socket: Duplex, { status, headers, body }: Answer): vo
     socket.destroy();
     return;
   }
-  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`];
-  for (let index = 0; index < headers.length; index += 2) {
-    lines.push(`${headers[index]}: ${headers[index + 1]}`);
-  }
-  socket.write(`${lines.join("\r\n")}\r\n\r\n`);
+  socket.write(`${new HeadText(status, headers).of(headers)}\r\n`);
   socket.end(wholeBody(body) ?? undefined);
 }

@@ -63,8 +63,8 @@ function linger(
   body: Answer["body"],
 ): void {
   const { socket } = incoming;
-  // `outgoing.end` would cut the connection as soon as the answer has left.
-  if (body === null) outgoing.flushHeaders();
+  // `outgoing.end` would cut the connection as soon as the answer has left. To `HEAD`, `write` sends nothing, not even the head.
+  if (body === null || incoming.method === "HEAD") outgoing.flushHeaders();
   else outgoing.write(wholeBody(body));
   socket.end();
   const cancel = clock.after(UNWANTED_MS, () => socket.destroy());

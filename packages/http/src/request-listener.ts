@@ -6,6 +6,7 @@ import type { Clock, Logger } from "@meridian/runtime";
 import type { Answer } from "./answer.ts";
 import { carrierOfIncoming, Exchange, type AnswerStyle } from "./exchange.ts";
 import type { RequestListener } from "./http-server.ts";
+import type { PlainReader } from "./plain-read.ts";
 import { reply } from "./reply.ts";
 import type { RequestLimit } from "./request-limit.ts";
 import type { RequestTimes } from "./request-times.ts";
@@ -84,6 +85,31 @@ export function requestListener(options: RequestListenerOptions): RequestListene
       if (tookMs > slow.thresholdMs) slow.tell(incoming, { route, status, tookMs });
       reply(clock, incoming, outgoing, answer);
     });
+  };
+}
+
+/** Notes and tells of plain reads that are answered what `requestListener` notes and tells of all others. */
+export function readListener(
+  read: PlainReader,
+  {
+    clock,
+    times,
+    slow,
+    shortRoute = NO_ROUTE,
+  }: Pick<RequestListenerOptions, "clock" | "times" | "slow" | "shortRoute">,
+): PlainReader {
+  const shortTimes = times.of("GET", shortRoute);
+  return (plain) => {
+    const startedMs = clock.elapsedMs();
+    const answer = read(plain);
+    if (answer === undefined) return undefined;
+    const tookMs = shortTimes.observe(200, startedMs);
+    if (tookMs > slow.thresholdMs) {
+      const { traceparent } = plain.head;
+      const headers = traceparent === undefined ? {} : { traceparent };
+      slow.tell({ method: "GET", headers }, { route: shortRoute, status: 200, tookMs });
+    }
+    return answer;
   };
 }
 

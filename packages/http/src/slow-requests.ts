@@ -14,6 +14,9 @@ export interface SlowRequest {
   readonly tookMs: number;
 }
 
+/** What a request says of itself and of who asked. */
+type Asked = Pick<IncomingMessage, "method" | "headers">;
+
 /** Tells the log of requests that took long. Their paths and queries, which name keys, stay out of it. */
 export class SlowRequests {
   readonly #clock: Pick<Clock, "elapsedMs">;
@@ -31,7 +34,7 @@ export class SlowRequests {
   }
 
   /** Tells of one, if there is still room for a line. */
-  tell({ method = "", headers }: IncomingMessage, { route, status, tookMs }: SlowRequest): void {
+  tell({ method = "", headers }: Asked, { route, status, tookMs }: SlowRequest): void {
     const ms = Math.round(tookMs);
     this.warn("a slow request", { method, route, status, ms, ...idsOf(headers) });
   }

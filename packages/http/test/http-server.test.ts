@@ -77,6 +77,22 @@ describe("an HTTP server", () => {
   });
 });
 
+describe("what comes behind a request", () => {
+  it("takes its answer from it neither where it is malformed nor where it is one too many", async () => {
+    const server = await startServer();
+    server.handle({
+      // Answers late.
+      request: (_, outgoing) => void setImmediate(() => outgoing.end("answered")),
+      refuse: problemAnswer,
+    });
+    const whole = "GET / HTTP/1.1\r\nHost: localhost\r\n";
+    const malformed = await exchangeBytes(server, `${whole}\r\nnonsense\r\n\r\n`);
+    expect(malformed.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 200", "HTTP/1.1 400"]);
+    const late = await exchangeBytes(server, `${whole}Connection: close\r\n\r\n${whole}\r\n`);
+    expect(late.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 200"]);
+  });
+});
+
 describe("a request that offers another protocol", () => {
   const upgrades = { "/link": (_: unknown, socket: NodeJS.WritableStream) => socket.end("taken") };
 

@@ -59,6 +59,17 @@ it("a refusal has come, with its end, before the body has", async () => {
   socket.destroy();
 });
 
+it("a refusal of `HEAD` is its head, though it comes with a body", async () => {
+  const { server } = await refusing();
+  const socket = stubborn(server);
+  socket.write(`${HEAD.replace("PUT", "HEAD")}some`);
+  let text = "";
+  socket.on("data", (bytes: Buffer) => (text += bytes.toString()));
+  await once(socket, "end");
+  expect(text).toMatch(/^HTTP\/1\.1 413 [^]*\r\n\r\n$/);
+  socket.destroy();
+});
+
 it("a body that nobody wants is read for a bounded time", async () => {
   const { server, timers } = await refusing();
   const socket = stubborn(server);

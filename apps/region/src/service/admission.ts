@@ -66,6 +66,11 @@ export class RequestAdmission {
     );
   }
 
+  /** Whether this node has reached a session's position already. */
+  hasReached(position: Position): boolean {
+    return this.#options.replica.hasReached(position);
+  }
+
   /** Throws `NODE_SYNCING` or `NODE_DRAINING` unless requests are served now. */
   checkServing(stale: boolean): void {
     if (this.serving) return;

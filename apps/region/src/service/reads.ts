@@ -60,11 +60,12 @@ export class Reads {
     return this.#memoryReads.value + this.#storeReads.value + this.#misses.value;
   }
 
-  /** The live record of a key if memory has it and requests are served now. */
-  hit(key: string): CachedRecord | undefined {
+  /** The live record of a key if memory has it, with a value of at most `bytesMax`, and requests are served now. */
+  hit(key: string, bytesMax: number = Infinity): CachedRecord | undefined {
     if (!this.#options.admission.serving) return undefined;
     const record = this.#memory.get(key);
-    if (record !== undefined) this.#memoryReads.add();
+    if (record === undefined || record.entry.value.byteLength > bytesMax) return undefined;
+    this.#memoryReads.add();
     return record;
   }
 

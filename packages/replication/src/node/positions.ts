@@ -98,6 +98,11 @@ export class Positions {
     };
   }
 
+  /** Whether the position is reached already. */
+  hasReached(position: Position): boolean {
+    return this.#test(position) === "reached";
+  }
+
   /** Resolves to whether the position is reached within `waitMs`. Rejects with `OVERLOADED` if too many wait. */
   reach(position: Position, waitMs: number): Promise<boolean> {
     const known = this.#test(position);

@@ -213,6 +213,11 @@ export class Replica {
     return this.#positions.current();
   }
 
+  /** Whether the node has what `position` stands for already. */
+  hasReached(position: Position): boolean {
+    return this.#positions.hasReached(position);
+  }
+
   /** Resolves to whether the node reaches `position` within `waitMs`. Rejects with `OVERLOADED` if too many wait. */
   reach(position: Position, waitMs: number): Promise<boolean> {
     return this.#positions.reach(position, waitMs);

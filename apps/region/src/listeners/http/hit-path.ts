@@ -1,15 +1,26 @@
 /**
- * The shortest way to the commonest answer: `GET /cache/<key>` for a key in memory. It answers exactly as
- * the app would, header for header, and takes a request only if it is sure of that; all others go to the app.
+ * The shortest ways to the commonest answer: `GET /cache/<key>` for a key in memory. They answer exactly as
+ * the app would, header for header, and take a request only if they are sure of that; all others go to the app.
  */
 import type { ServerResponse } from "node:http";
 
-import { admitAnswer, writeBody, type OriginPolicy, type ShortPath } from "@meridian/http";
+import {
+  admitAnswer,
+  HeadText,
+  writeBody,
+  type OriginPolicy,
+  type PlainHead,
+  type PlainReader,
+  type ShortPath,
+} from "@meridian/http";
 import { isReservedKey } from "@meridian/protocol";
 import { SMALL_BYTES } from "@meridian/runtime";
 
+import type { RequestAdmission } from "../../service/admission.ts";
+import type { CachedRecord } from "../../service/cached-record.ts";
 import type { RegionService } from "../../service/region-service.ts";
 import { ageOf, VALUE_HEADERS } from "./answers.ts";
+import { readSession } from "./arguments.ts";
 import { faceOf } from "./entry-face.ts";
 import { KEY_PREFIX } from "./key-path.ts";
 
@@ -32,21 +43,21 @@ const AT = {
 /** Up to here, head and value leave as one string; beyond, copying the value costs more than a second write. */
 const TEXT_BYTES_MAX = 4_096;
 
-/** The short path for hits in the memory of a service. */
-export function hitPath(service: RegionService, origins: OriginPolicy): ShortPath {
-  // One list for all answers of a kind: `writeHead` has read it before another request is looked at.
+/** The two ways to hits in the memory of a service: from a request of node:http, and from the bytes of one. */
+export interface HitPaths {
+  readonly immediate: ShortPath;
+  readonly read: PlainReader;
+}
+
+/** Builds both. */
+export function hitPaths(service: RegionService, origins: OriginPolicy): HitPaths {
+  // One list for all answers of a kind: whoever writes it out has read it before another request is looked at.
   const lasting = headerList(service, origins, []);
   const expiring = headerList(service, origins, ["Meridian-Expires-At"]);
+  const [lastingText, expiringText] = [new HeadText(200, lasting), new HeadText(200, expiring)];
   const { reads, admission, time } = service;
-  return (incoming, outgoing) => {
-    if (incoming.method !== "GET") return false;
-    const key = plainKeyOf(incoming.url ?? "");
-    if (key === undefined || hasHeader(incoming.rawHeaders, READ_HEADERS)) return false;
-    const record = reads.hit(key);
-    if (record === undefined) return false;
-    const { value, expiresAtMs } = record.entry;
-    const { byteLength } = value;
-    if (byteLength > SMALL_BYTES && !isAdmitted(outgoing, byteLength)) return false;
+  const headersOf = (record: CachedRecord): string[] => {
+    const { expiresAtMs } = record.entry;
     const face = faceOf(record);
     const expires = expiresAtMs !== 0;
     const headers = expires ? expiring : lasting;
@@ -56,11 +67,41 @@ export function hitPath(service: RegionService, origins: OriginPolicy): ShortPat
     headers[AT.etag] = face.etag;
     headers[AT.age] = ageOf(face, time.nowMs());
     headers[AT.position + (expires ? 2 : 0)] = admission.positionToken();
-    outgoing.writeHead(200, headers);
-    if (byteLength > TEXT_BYTES_MAX) writeBody(outgoing, value, byteLength);
-    else outgoing.end(latin1(value), "latin1");
-    return true;
+    return headers;
   };
+  return {
+    immediate: (incoming, outgoing) => {
+      if (incoming.method !== "GET") return false;
+      const key = plainKeyOf(incoming.url ?? "");
+      if (key === undefined || hasHeader(incoming.rawHeaders, READ_HEADERS)) return false;
+      const record = reads.hit(key);
+      if (record === undefined) return false;
+      const { value } = record.entry;
+      const { byteLength } = value;
+      if (byteLength > SMALL_BYTES && !isAdmitted(outgoing, byteLength)) return false;
+      outgoing.writeHead(200, headersOf(record));
+      if (byteLength > TEXT_BYTES_MAX) writeBody(outgoing, value, byteLength);
+      else outgoing.end(latin1(value), "latin1");
+      return true;
+    },
+    read: ({ path, head }) => {
+      const key = plainKeyOf(path);
+      if (key === undefined || !isMet(head, admission)) return undefined;
+      const record = reads.hit(key, SMALL_BYTES);
+      if (record === undefined) return undefined;
+      const headers = headersOf(record);
+      const text = headers === lasting ? lastingText : expiringText;
+      return { head: text.of(headers), body: record.entry.value };
+    },
+  };
+}
+
+/** Whether what a read says of its session asks for nothing more. Throws if it makes no sense. */
+function isMet({ position, waitMs }: PlainHead, admission: RequestAdmission): boolean {
+  if (position === undefined && waitMs === undefined) return true;
+  const said = { "meridian-position": position, "meridian-wait-ms": waitMs };
+  const session = readSession((name) => said[name as keyof typeof said], false);
+  return session.position === undefined || admission.hasReached(session.position);
 }
 
 /** Whether there is room for an answer of so many bytes. The app refuses where there is none. */

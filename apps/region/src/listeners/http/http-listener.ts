@@ -4,6 +4,7 @@ import {
   HeldBytes,
   HttpServer,
   limitAddresses,
+  limitReads,
   OriginPolicy,
   RateLimits,
   refusalOf,
@@ -48,6 +49,8 @@ export interface HttpListenerOptions extends Omit<HttpServerOptions, "starting">
   readonly rateBurst?: number | null;
   /** Answers everything through the app. For tests that compare the two. */
   readonly appOnly?: boolean;
+  /** Whether plain reads are answered below node:http. Default: true. For tests that compare the two. */
+  readonly plainReads?: boolean;
 }
 
 /** Answers HTTP requests from a node. */
@@ -89,6 +92,7 @@ export class HttpListener implements Listener {
 
   start(served: ServedNode): void {
     const { allowOrigin, clock, logger, metrics, appOnly = false } = this.#options;
+    const { plainReads = true } = this.#options;
     const { slow = new SlowRequests(clock, logger) } = this.#options;
     const origins = new OriginPolicy(allowOrigin, this.#server.ownUrls);
     const streams = new EventStreams({ clock, metrics });
@@ -99,7 +103,7 @@ export class HttpListener implements Listener {
     const times = new RequestTimes(clock, metrics);
     const limits = new RateLimits({ perSecond: rateLimit, burst: rateBurst, clock, metrics });
     const parts = { style: node.style, limit, limits, times, clock, logger };
-    const request = regionRequests({ ...parts, slow, node, app, appOnly });
+    const { request, read } = regionRequests({ ...parts, slow, node, app, appOnly });
     const gate = authenticator && regionGate(authenticator, { ...parts, tickets: node.tickets });
     // The other half is for who asks without one.
     const socketsMax = Math.max(1, Math.floor(this.#options.connectionsMax / 2));
@@ -110,6 +114,7 @@ export class HttpListener implements Listener {
     this.#server.handle({
       request: gate?.guard(request) ?? limitAddresses(request, parts),
       sockets: { [SOCKET_PATH]: sockets.upgrade },
+      ...(plainReads && read && { read: gate?.guardReads(read) ?? limitReads(read, limits) }),
       refuse: (error) => refusalOf(node.style, error),
     });
   }

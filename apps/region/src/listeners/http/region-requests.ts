@@ -4,9 +4,11 @@
  */
 import {
   carrierOfIncoming,
+  readListener,
   requestListener,
   runRoute,
   type Answer,
+  type PlainReader,
   type RequestLimit,
   type RequestListener,
   type RequestTimes,
@@ -17,7 +19,7 @@ import type { Clock, Logger } from "@meridian/runtime";
 
 import { putEntry } from "./entry-routes.ts";
 import { RegionExchange, type HttpNode } from "./exchange.ts";
-import { hitPath, plainKeyOf } from "./hit-path.ts";
+import { hitPaths, plainKeyOf } from "./hit-path.ts";
 import { KEY_PATH } from "./key-path.ts";
 
 /** What requests are answered from. */
@@ -33,16 +35,25 @@ export interface RegionRequestsOptions {
   readonly appOnly?: boolean;
 }
 
+/** What answers a server's requests, and plain reads before they are any. */
+export interface RegionRequests {
+  readonly request: RequestListener;
+  /** Undefined if everything goes through the app. */
+  readonly read: PlainReader | undefined;
+}
+
 /** Builds what answers a server's requests. */
-export function regionRequests(options: RegionRequestsOptions): RequestListener {
+export function regionRequests(options: RegionRequestsOptions): RegionRequests {
   const { node, appOnly } = options;
   const { style } = node;
-  if (appOnly === true) return requestListener({ ...options, style });
-  return requestListener({
+  if (appOnly === true) return { request: requestListener({ ...options, style }), read: undefined };
+  const shortRoute = KEY_PATH;
+  const { immediate, read } = hitPaths(node.service, style.origins);
+  const request = requestListener({
     ...options,
     style,
-    shortRoute: KEY_PATH,
-    immediate: hitPath(node.service, style.origins),
+    shortRoute,
+    immediate,
     direct: (incoming) => {
       if (incoming.method !== "PUT" || plainKeyOf(incoming.url ?? "") === undefined) {
         return undefined;
@@ -50,6 +61,7 @@ export function regionRequests(options: RegionRequestsOptions): RequestListener 
       return put(new RegionExchange(node, carrierOfIncoming(incoming)));
     },
   });
+  return { request, read: readListener(read, { ...options, shortRoute }) };
 }
 
 async function put(exchange: RegionExchange): Promise<Answer> {

@@ -1,0 +1,224 @@
+/** Reads below node:http pass the same gate, count towards the same limits, and are told of in the same numbers and lines. */
+import { connect, type Socket } from "node:net";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { SlowRequests } from "@meridian/http";
+import { revocationKey } from "@meridian/protocol";
+import type { Scope } from "@meridian/protocol/http-api";
+import { Histogram, Metrics, seededRandom, silentLogger, type LogFields } from "@meridian/runtime";
+import {
+  createToken,
+  makeSigningKey,
+  publicKeysOf,
+  Revocations,
+  TokenVerifier,
+  type SigningKey,
+} from "@meridian/tokens";
+import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+
+import { HttpListener, type HttpListenerOptions } from "../src/listeners/http/http-listener.ts";
+import { testNode, type TestNode } from "./harness.ts";
+
+const HOUR_MS = 3_600_000;
+const random = seededRandom(1);
+
+let region: TestNode;
+let key: SigningKey;
+let revocations: Revocations;
+let verifier: TokenVerifier;
+
+beforeEach(async () => {
+  region = await testNode();
+  const { clock } = region;
+  for (const name of ["k", "mine%3Ak"]) {
+    await region.request(`/cache/${name}`, { method: "PUT", body: "value" });
+  }
+  const folder = mkdtempSync(join(tmpdir(), "meridian-plain-"));
+  onTestFinished(async () => {
+    await region.close();
+    rmSync(folder, { recursive: true });
+  });
+  key = await makeSigningKey();
+  const path = join(folder, "keys.json");
+  writeFileSync(path, JSON.stringify(publicKeysOf([key])));
+  const known = { ageMaxMs: 24 * HOUR_MS, knownAtMs: clock.nowMs() };
+  revocations = new Revocations({ ...known, clock, logger: silentLogger });
+  verifier = await TokenVerifier.open({
+    path,
+    cluster: "c",
+    revocations,
+    clock,
+    logger: silentLogger,
+  });
+});
+
+interface Made {
+  readonly id: string;
+  readonly header: string;
+}
+
+async function token(scope: Scope = "read", prefixes: readonly string[] = [""]): Promise<Made> {
+  const nowMs = region.clock.nowMs();
+  const nodes = scope === "node" ? ["fra"] : [];
+  const grant = { scope, prefixes, nodes, subject: "s", cluster: "c" };
+  const wish = { ...grant, nowMs, expiresAtMs: nowMs + HOUR_MS };
+  const { token: text } = await createToken(key, wish, random);
+  const { jti } = JSON.parse(Buffer.from(text.split(".")[1] ?? "", "base64url").toString()) as {
+    jti: string;
+  };
+  return { id: jti, header: `Authorization: Bearer ${text}\r\n` };
+}
+
+interface Served {
+  readonly port: number;
+  readonly metrics: Metrics;
+  readonly lines: LogFields[];
+}
+
+/** A listener that reads below node:http, and one that does not. */
+async function both(options: Partial<HttpListenerOptions> = {}): Promise<readonly Served[]> {
+  return Promise.all(
+    [true, false].map(async (plainReads) => {
+      const metrics = new Metrics();
+      const lines: LogFields[] = [];
+      const logger = {
+        ...silentLogger,
+        warn: (_: string, fields: LogFields = {}) => lines.push(fields),
+      };
+      const { clock } = region;
+      // Everything is slow.
+      const slow = new SlowRequests(clock, logger, -1);
+      const bounds = { connectionsMax: 100, allowOrigin: [] };
+      const served = { clock, metrics, logger, slow, plainReads, ...bounds, ...options };
+      const listener = new HttpListener(served);
+      await listener.listen("127.0.0.1", 0);
+      listener.start(region.node);
+      onTestFinished(() => listener.stop());
+      return { port: listener.port, metrics, lines };
+    }),
+  );
+}
+
+/** Asks again and again over one connection. */
+class Asker {
+  readonly #socket: Socket;
+  #text = "";
+
+  constructor(port: number) {
+    this.#socket = connect(port, "127.0.0.1");
+    this.#socket.on("data", (chunk: Buffer) => (this.#text += chunk.toString("latin1")));
+    this.#socket.on("error", () => {});
+    onTestFinished(() => void this.#socket.destroy());
+  }
+
+  /** Sends a read, and returns its answer without its date. */
+  async ask(lines: string, path = "k"): Promise<string> {
+    const from = this.#text.length;
+    this.#socket.write(`GET /cache/${path} HTTP/1.1\r\nHost: localhost\r\n${lines}\r\n`);
+    const isWhole = (): boolean => /^HTTP\/1\.1 \d+[^]*\r\n\r\n./.test(this.#text.slice(from));
+    await vi.waitUntil(isWhole, { timeout: 10_000, interval: 5 });
+    return this.#text.slice(from).replace(/\r\nDate: [^\r]*/, "");
+  }
+}
+
+const statusOf = (answer: string): string => answer.slice(9, 12);
+
+/** How many requests of `GET /cache/{key}` were counted, by status. */
+function countsOf({ metrics }: Served): Record<string, number> {
+  const family = metrics.families().find(({ name }) => name === "meridian_http_request_seconds");
+  const counts: Record<string, number> = {};
+  for (const { labels, value } of family?.samples ?? []) {
+    if (!(value instanceof Histogram) || labels["route"] !== "/cache/{key}") continue;
+    counts[`${labels["method"]} ${labels["status"]}`] = value.counts.reduce((sum, n) => sum + n, 0);
+  }
+  return counts;
+}
+
+describe("a read below node:http", () => {
+  it("is let in and refused as by node:http", async () => {
+    const [good, mine, node] = [
+      await token(),
+      await token("write", ["mine:"]),
+      await token("node"),
+    ];
+    const listeners = await both({ authenticator: verifier });
+    // Once verified, a token is known to both.
+    for (const { header } of [good, mine, node])
+      await new Asker(listeners[0]?.port ?? 0).ask(header);
+    const told = await Promise.all(
+      listeners.map(async ({ port }) => {
+        const asked = [
+          await new Asker(port).ask(good.header),
+          await new Asker(port).ask(mine.header, "mine%3Ak"),
+          await new Asker(port).ask(mine.header),
+          await new Asker(port).ask(node.header),
+          await new Asker(port).ask(""),
+          await new Asker(port).ask("Authorization: Bearer a.b.c\r\n"),
+        ];
+        return asked;
+      }),
+    );
+    expect(told[0]?.map(statusOf)).toEqual(["200", "200", "403", "403", "401", "401"]);
+    expect(told[0]).toEqual(told[1]);
+  });
+
+  it("is refused from the next one on where its token is revoked, or expires", async () => {
+    const [good, whole] = [await token(), await token("admin")];
+    const listeners = await both({ authenticator: verifier });
+    for (const { header } of [good, whole]) await new Asker(listeners[0]?.port ?? 0).ask(header);
+    const kept = listeners.map(({ port }) => new Asker(port));
+    const askAll = (header: string): Promise<string[]> =>
+      Promise.all(kept.map(async (asker) => statusOf(await asker.ask(header))));
+    expect(await askAll(good.header)).toEqual(["200", "200"]);
+    revocations.take([{ key: revocationKey(good.id), expiresAtMs: 0, deleted: false }]);
+    expect(await askAll(good.header)).toEqual(["401", "401"]);
+    const others = listeners.map(({ port }) => new Asker(port));
+    await new Asker(listeners[0]?.port ?? 0).ask(whole.header);
+    for (const asker of others) expect(statusOf(await asker.ask(whole.header))).toBe("200");
+    region.clock.advance(2 * HOUR_MS);
+    for (const asker of others) expect(statusOf(await asker.ask(whole.header))).toBe("401");
+  });
+});
+
+describe("reads below node:http", () => {
+  it("count towards the limit of their token, and of their address where none is asked for", async () => {
+    const { header } = await token();
+    for (const authenticator of [verifier, undefined]) {
+      const listeners = await both({ authenticator, rateLimit: 1, rateBurst: 4 });
+      await verifier.verify(header.slice("Authorization: ".length, -2));
+      for (const { port } of listeners) {
+        const asker = new Asker(port);
+        const statuses: string[] = [];
+        // What is not there is asked for over another connection, and counts as well.
+        statuses.push(statusOf(await new Asker(port).ask(header, "missing")));
+        for (let read = 0; read < 5; read += 1) statuses.push(statusOf(await asker.ask(header)));
+        expect(statuses).toEqual(["404", "200", "200", "200", "429", "429"]);
+      }
+    }
+  });
+
+  it("are counted by route and status, and told of where they are slow, with their trace", async () => {
+    const listeners = await both();
+    const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    for (const { port } of listeners) {
+      const asker = new Asker(port);
+      for (let read = 0; read < 3; read += 1) {
+        await asker.ask(`traceparent: 00-${trace}-00f067aa0ba902b7-01\r\n`);
+      }
+      await asker.ask("", "missing");
+    }
+    const [read, expected] = listeners;
+    expect(read?.lines).toEqual(expected?.lines);
+    expect(read?.lines[0]).toEqual({
+      method: "GET",
+      route: "/cache/{key}",
+      status: 200,
+      ms: 0,
+      traceId: trace,
+    });
+    expect(read && countsOf(read)).toEqual({ "GET 200": 3, "GET 404": 1 });
+    expect(expected && countsOf(expected)).toEqual({ "GET 200": 3, "GET 404": 1 });
+  });
+});

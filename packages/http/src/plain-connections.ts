@@ -1,0 +1,189 @@
+/**
+ * Connections below node:http. A chunk that is exactly one plain read is answered with one write, if its reader knows the answer. At
+ * the first that is anything else, or of which there is the least doubt, the connection is handed to node:http for the rest of its
+ * life, with what has come put back: as if nobody had looked at it.
+ *
+ * So what is here is idle, or waits for a turn of the event loop. Whatever can go on for longer is with node:http: requests that come
+ * in parts, bodies, answers that nobody takes, and connections on which nothing comes at all.
+ */
+import type { Socket } from "node:net";
+
+import type { Clock } from "@meridian/runtime";
+
+import type { HttpTimeouts } from "./http-timeouts.ts";
+import {
+  plainHeadOf,
+  splitPlain,
+  type PlainAnswer,
+  type PlainHead,
+  type PlainReader,
+} from "./plain-read.ts";
+import type { RequestTurns } from "./request-turns.ts";
+
+/** What plain connections need. */
+export interface PlainConnectionsOptions {
+  readonly clock: Clock;
+  readonly timeouts: Pick<HttpTimeouts, "headersTimeout" | "keepAliveTimeout">;
+  readonly turns: Pick<RequestTurns, "mayBegin" | "wait">;
+  /** Hands a connection to node:http. */
+  readonly serve: (socket: Socket) => void;
+  /** Whether requests to a host are answered. */
+  readonly allows: (host: string) => boolean;
+  readonly read: PlainReader;
+}
+
+/** A connection on which nothing came is handed on after this part of what the first head may take: node:http counts anew. */
+const UNUSED_PART = 1 / 10;
+
+/** Up to here, head and value leave as one string; beyond, copying the value costs more than a second piece. */
+const TEXT_BYTES_MAX = 4_096;
+
+/** What is kept of one connection. */
+interface PlainConnection {
+  readonly socket: Socket;
+  /** The lines of the last headers, and what they say: nearly always the next ones, too. */
+  lines: string;
+  head: PlainHead | undefined;
+  isUsed: boolean;
+  /** Whether a read has waited for its turn, which is now. */
+  hasTurn: boolean;
+  release(): void;
+}
+
+/** Serves plain reads. */
+export class PlainConnections {
+  readonly #options: PlainConnectionsOptions;
+  readonly #connections = new Map<Socket, PlainConnection>();
+  /** The lines of an answer that tell of the second and of the connection. */
+  #ending = "";
+  #endingSecond = -1;
+  #isClosing = false;
+
+  constructor(options: PlainConnectionsOptions) {
+    this.#options = options;
+  }
+
+  /** Takes a connection on which nothing has been read. */
+  take(socket: Socket): void {
+    if (this.#isClosing || socket.destroyed) return this.#options.serve(socket);
+    const onData = (chunk: Buffer): void => this.#onChunk(connection, chunk);
+    const onEnd = (): void => void socket.end();
+    const onTimeout = (): void => this.#onTimeout(connection);
+    const onClose = (): void => connection.release();
+    const connection: PlainConnection = {
+      socket,
+      lines: "",
+      head: undefined,
+      isUsed: false,
+      hasTurn: false,
+      release: () => {
+        this.#connections.delete(socket);
+        socket.off("data", onData).off("end", onEnd).off("timeout", onTimeout);
+        socket.off("close", onClose).off("error", ignore);
+        socket.setTimeout(0);
+      },
+    };
+    this.#connections.set(socket, connection);
+    socket.on("error", ignore).on("end", onEnd).on("close", onClose).on("timeout", onTimeout);
+    socket.setTimeout(Math.max(1, this.#options.timeouts.headersTimeout * UNUSED_PART));
+    socket.on("data", onData);
+  }
+
+  /** Ends the connections that are idle, and takes no more. What waits goes on with node:http. */
+  close(): void {
+    this.#isClosing = true;
+    for (const connection of this.#connections.values()) {
+      const { socket } = connection;
+      if (socket.readableLength > 0 || socket.writableLength > 0) this.#handOn(connection);
+      else socket.destroy();
+    }
+  }
+
+  #onChunk(connection: PlainConnection, chunk: Buffer): void {
+    const { socket, hasTurn } = connection;
+    const { clock, turns } = this.#options;
+    const split = splitPlain(chunk);
+    // Who has not taken the answer before is looked after by node:http.
+    if (split === undefined || socket.writableLength > 0) return this.#handOn(connection, chunk);
+    const head = this.#headOf(connection, split.lines);
+    if (head === undefined) return this.#handOn(connection, chunk);
+    if (!hasTurn && !turns.mayBegin()) return this.#await(connection, chunk);
+    connection.hasTurn = false;
+    let answer: PlainAnswer | undefined;
+    try {
+      answer = this.#options.read({ path: split.path, head, from: socket.remoteAddress });
+    } catch {
+      // It will be thrown there again, where an answer is made of it.
+    }
+    if (answer === undefined) return this.#handOn(connection, chunk);
+    this.#write(socket, answer, clock.nowMs());
+    if (connection.isUsed) return;
+    connection.isUsed = true;
+    socket.setTimeout(this.#options.timeouts.keepAliveTimeout);
+  }
+
+  #headOf(connection: PlainConnection, lines: string): PlainHead | undefined {
+    if (connection.lines === lines) return connection.head;
+    const head = plainHeadOf(lines);
+    if (head === undefined || !this.#options.allows(head.host)) return undefined;
+    connection.lines = lines;
+    connection.head = head;
+    return head;
+  }
+
+  /** Puts a read back until it is its turn. */
+  #await(connection: PlainConnection, chunk: Buffer): void {
+    const { socket } = connection;
+    socket.pause();
+    socket.unshift(chunk);
+    this.#options.turns.wait(() => {
+      if (!this.#connections.has(socket)) return;
+      connection.hasTurn = true;
+      socket.resume();
+    });
+  }
+
+  #write(socket: Socket, { head, body }: PlainAnswer, nowMs: number): void {
+    const top = head + this.#endingAt(nowMs);
+    if (body.byteLength <= TEXT_BYTES_MAX) {
+      const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+      socket.write(top + bytes.toString("latin1"), "latin1");
+      return;
+    }
+    socket.cork();
+    socket.write(top, "latin1");
+    socket.write(body);
+    socket.uncork();
+  }
+
+  /** What node:http puts behind all other headers. */
+  #endingAt(nowMs: number): string {
+    const second = Math.floor(nowMs / 1_000);
+    if (second !== this.#endingSecond) {
+      this.#endingSecond = second;
+      const { keepAliveTimeout } = this.#options.timeouts;
+      const keptSeconds = Math.floor(keepAliveTimeout / 1_000);
+      const kept = keepAliveTimeout === 0 ? "" : `Keep-Alive: timeout=${keptSeconds}\r\n`;
+      const date = new Date(nowMs).toUTCString();
+      this.#ending = `Date: ${date}\r\nConnection: keep-alive\r\n${kept}\r\n`;
+    }
+    return this.#ending;
+  }
+
+  #onTimeout(connection: PlainConnection): void {
+    if (connection.isUsed) connection.socket.destroy();
+    else this.#handOn(connection);
+  }
+
+  /** Gives a connection to node:http, with what has been read and not been answered. */
+  #handOn(connection: PlainConnection, chunk?: Buffer): void {
+    const { socket } = connection;
+    connection.release();
+    socket.pause();
+    if (chunk !== undefined) socket.unshift(chunk);
+    this.#options.serve(socket);
+    socket.resume();
+  }
+}
+
+function ignore(): void {}
