@@ -19,7 +19,7 @@ import {
 import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 
 import { HttpListener, type HttpListenerOptions } from "../src/listeners/http/http-listener.ts";
-import { testNode, type TestNode } from "./harness.ts";
+import { exchangeBytes, testNode, type TestNode } from "./harness.ts";
 
 const HOUR_MS = 3_600_000;
 const random = seededRandom(1);
@@ -162,6 +162,20 @@ describe("a read below node:http", () => {
     );
     expect(told[0]?.map(statusOf)).toEqual(["200", "200", "403", "403", "401", "401"]);
     expect(told[0]).toEqual(told[1]);
+  });
+
+  it("names its key under a path whose case counts, so that no token reads or writes past its prefixes", async () => {
+    const { header } = await token("write", ["mine:"]);
+    for (const { port } of await both({ authenticator: verifier })) {
+      for (const path of ["/CACHE/k", "/Cache/k", "/cachE/k"]) {
+        for (const method of ["GET", "PUT", "HEAD", "DELETE"]) {
+          const head = `${method} ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${header}`;
+          const answer = await exchangeBytes(port, `${head}Content-Length: 0\r\n\r\n`);
+          expect([method, path, statusOf(answer)]).toEqual([method, path, "404"]);
+        }
+      }
+    }
+    expect(await (await region.request("/cache/k")).text()).toBe("value");
   });
 
   it("is refused from the next one on where its token is revoked, or expires", async () => {

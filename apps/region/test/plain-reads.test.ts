@@ -90,6 +90,7 @@ const target = fc.oneof(
     "/healthz",
     "/cache",
     "//cache/k",
+    "/Cache/k",
     "http://localhost/cache/k",
     "*",
     "/readyz?",

@@ -26,9 +26,9 @@ import { KEY_PREFIX } from "./key-path.ts";
 
 /**
  * Paths that every party reads alike: unreserved characters, slashes and escapes; no dot segment that a URL
- * parser would resolve, nor an escaped dot.
+ * parser would resolve, nor an escaped dot. The case of letters counts, as it does where the gate looks for what a path demands.
  */
-const PLAIN_PATH = /^(?!.*(?:\/\.|%2e))\/cache\/[\w.~!$'()*,;:@&=+/%-]+$/i;
+const PLAIN_PATH = /^(?!.*(?:\/\.|%2[Ee]))\/cache\/[\w.~!$'()*,;:@&=+/%-]+$/;
 
 /** The places of values in the list of headers; those behind the expiry are two later where there is one. */
 const AT = {
