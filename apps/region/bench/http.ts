@@ -87,9 +87,9 @@ function get(key: string): string {
   return `GET /cache/${key} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
 }
 
-/** A header that changes nothing, but keeps the request off the short path. */
+/** A condition that is not met changes nothing, but keeps the request off the short path. */
 function getThroughApp(key: string): string {
-  return `GET /cache/${key} HTTP/1.1\r\nHost: localhost\r\nMeridian-Wait-Ms: 500\r\n\r\n`;
+  return `GET /cache/${key} HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: "other"\r\n\r\n`;
 }
 
 function put(key: string): string {
