@@ -1,5 +1,5 @@
-/** What one turn of the event loop may look at, of keys and of bytes of entries: some five to ten milliseconds. */
-export const TURN_ROWS = 1_024;
+/** What one turn of the event loop may look at, of keys and of bytes of entries: some milliseconds. */
+export const TURN_ROWS = 512;
 /** Bytes of entries that are handled in one turn of the event loop. */
 export const TURN_BYTES: number = 1024 * 1024;
 

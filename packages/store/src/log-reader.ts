@@ -21,6 +21,9 @@ import { ROWS_PER_TURN } from "./turns.ts";
 /** A compacted frame ends with the entry that reaches this many bytes. */
 const COMPACTED_BYTES = 256 * 1024;
 
+/** How many entries are read at a time to be compacted: who gets them takes them in as one piece. */
+const COMPACTED_ROWS = 512;
+
 interface LogRow extends EntryRow {
   readonly key: string;
   readonly sequence: number;
@@ -90,7 +93,7 @@ export class LogReader {
     for (const row of this.#entries.iterate(after, foldedThrough)) {
       const entry = entryOf(row.key, row);
       const size = entryBytes(entry);
-      if (rows === ROWS_PER_TURN || (bytes > 0 && bytes + size > bytesMax)) {
+      if (rows === COMPACTED_ROWS || (bytes > 0 && bytes + size > bytesMax)) {
         isWhole = false;
         break;
       }
