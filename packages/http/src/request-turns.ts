@@ -5,6 +5,8 @@
  */
 import type { Clock } from "@meridian/runtime";
 
+import { Line } from "./line.ts";
+
 /** For how long requests are begun in one turn, in milliseconds. */
 const TURN_MS = 10;
 
@@ -14,7 +16,7 @@ const SERVED_PER_TURN = 8;
 /** The requests that wait for a turn. */
 export class RequestTurns {
   readonly #clock: Pick<Clock, "elapsedMs">;
-  #due: (() => void)[] = [];
+  readonly #due = new Line<() => void>();
   #isServing = false;
   /** How many more that have waited are served in this turn. */
   #left = 0;
@@ -35,7 +37,7 @@ export class RequestTurns {
 
   /** Calls back when it is the turn of a request. */
   wait(serve: () => void): void {
-    this.#due.push(serve);
+    this.#due.add(serve);
     if (this.#isServing) return;
     this.#isServing = true;
     setImmediate(this.#serveDue);
@@ -62,7 +64,7 @@ export class RequestTurns {
       setImmediate(this.#serveDue);
       return;
     }
-    const serve = this.#due.shift();
+    const serve = this.#due.take();
     this.#isServing = serve !== undefined;
     if (serve === undefined) return;
     this.#left -= 1;
