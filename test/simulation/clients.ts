@@ -2,7 +2,7 @@
 import type { Entry } from "@meridian/protocol";
 import type { WriteRequest } from "@meridian/replication";
 
-import type { SimulatedCluster, SimulatedNode } from "./cluster.ts";
+import { fades, type SimulatedCluster, type SimulatedNode } from "./cluster.ts";
 import type { Clocks } from "./ledger.ts";
 
 /** One write of a client. */
@@ -51,7 +51,7 @@ export function write(
           atMs: world.nowMs,
           outboxPosition: receipt.outboxPosition,
           over: over.get(entry.key),
-          fades: entry.deleted || entry.expiresAtMs > 0,
+          fades: fades(entry),
         });
       }
       if (writes.some(({ isRefused }) => isRefused))

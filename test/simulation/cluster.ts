@@ -8,6 +8,7 @@ import {
   type Digest,
   type DirectoryLimits,
   type DirectoryOptions,
+  type ReplicaLimits,
   type ReplicaOptions,
   type SummarySource,
 } from "@meridian/replication";
@@ -29,7 +30,7 @@ import { Ledger } from "./ledger.ts";
 import { Network, type End, type NetworkFaults } from "./network.ts";
 import { TracedLog } from "./traced-log.ts";
 import { TracedStore, WriteNames } from "./traced-store.ts";
-import { ProcessClock, type World } from "./world.ts";
+import { ProcessClock, START_MS, type World } from "./world.ts";
 
 /** A write that was acknowledged to its client. */
 export interface AcknowledgedWrite {
@@ -43,6 +44,14 @@ export interface AcknowledgedWrite {
   readonly over: string | undefined;
   /** Whether it is a delete, or has expired at the end of the simulation. */
   readonly fades: boolean;
+}
+
+/** Whatever ends by then is over by the end of any simulation; what ends later outlives it, by whose clock ever. */
+const OVER_BY_MS = START_MS + 30 * 60_000;
+
+/** Whether nothing may be left of an entry in the end: it is a delete, or its time to live is over by then. */
+export function fades({ deleted, expiresAtMs }: Pick<Entry, "deleted" | "expiresAtMs">): boolean {
+  return deleted || (expiresAtMs > 0 && expiresAtMs < OVER_BY_MS);
 }
 
 export interface SimulatedNode {
@@ -141,6 +150,12 @@ export class SimulatedCluster {
   /** The longest that the disk of a node takes for a commit, and that of a directory. */
   commitMs = 3;
   logCommitMs = 3;
+  /** Directories are lost, now and then, with what the others have not followed. */
+  losesOnlyCopies = false;
+  /** What limits of directories are smaller than they usually are. */
+  directoryLimits: Partial<DirectoryLimits> = {};
+  /** What limits of nodes are smaller than they usually are. */
+  nodeLimits: Partial<ReplicaLimits> = {};
   /** In the order in which nodes prefer them. Invariant: there is at least one. */
   readonly directories: readonly SimulatedDirectory[];
   /** How long tombstones are kept. */
@@ -184,6 +199,11 @@ export class SimulatedCluster {
   /** The additional faults of this simulation. */
   get moreFaults(): readonly (() => void)[] {
     return this.#parts.faults?.(this) ?? [];
+  }
+
+  /** Whether deletes are forgotten while the simulation lasts. */
+  get isForgetful(): boolean {
+    return this.horizonMs < DIRECTORY_LIMITS.horizonMs;
   }
 
   /** The directory that nodes prefer. */
@@ -230,6 +250,7 @@ export class SimulatedCluster {
         horizonMs: this.horizonMs,
         doubtMs: 500,
         confirmMs: 2_000,
+        ...this.directoryLimits,
         ...this.#parts.directoryLimits,
       },
       ...(peers.length > 0 && { follow: { random: world.random, peers, limits: FOLLOWER_LIMITS } }),
@@ -274,6 +295,10 @@ export class SimulatedCluster {
       new TracedStore(node.disk, (run) => clock.after(world.between(0, this.commitMs), run));
     store.names = this.names;
     store.onMade = (entry) => this.ledger.made(entry);
+    store.onRestamped = (old, renewed) => {
+      const wrong = this.ledger.wrongRenewal(old, renewed);
+      if (wrong !== undefined) this.auditor.report(`${node.id}: ${old.key} ${wrong}`);
+    };
     store.onStep = () => {
       this.auditor.checkCommit(node);
       return this.step(node.id);
@@ -296,7 +321,7 @@ export class SimulatedCluster {
       clock,
       random: world.random,
       logger: silentLogger,
-      limits: NODE_LIMITS,
+      limits: { ...NODE_LIMITS, ...this.nodeLimits },
       defer: (callback) => clock.after(0, callback),
     };
     const made = this.#parts.replicaOptions?.(options) ?? options;
@@ -355,7 +380,7 @@ export class SimulatedCluster {
     this.losses += 1;
     const kept = node.disk.outboxAcknowledged;
     const quarantined = new Set(this.quarantinedNames(node));
-    const isForgetful = this.directories.length > 1 && this.horizonMs < DIRECTORY_LIMITS.horizonMs;
+    const isForgetful = this.directories.length > 1 && this.isForgetful;
     const isLost = (write: AcknowledgedWrite): boolean =>
       quarantined.has(write.name) ||
       (write.node === node && write.outboxPosition > kept) ||

@@ -1,4 +1,5 @@
 /** The faults of simulations. */
+import { BOUNDS } from "./bounds.ts";
 import type { SimulatedCluster, SimulatedDirectory, SimulatedNode } from "./cluster.ts";
 import type { CutWays } from "./network.ts";
 
@@ -6,10 +7,60 @@ import type { CutWays } from "./network.ts";
 const SLOW_COMMIT_MS = 40;
 const SLOW_LOG_MS = 300;
 
+/** Circumstances of one seed in nine each. Those that do not concern the seeds that once failed leave these their course. */
+function isDrawn(seed: number, rest: number): boolean {
+  return seed % 9 === rest;
+}
+
 /** Gives some clusters slow disks, so that frames which a directory has forwarded and not committed are lost more often. */
 export function slowDisks(cluster: SimulatedCluster, seed: number): void {
   if (seed % 4 === 3) cluster.commitMs = cluster.logCommitMs = SLOW_COMMIT_MS;
   if (seed % 3 === 1) cluster.logCommitMs = SLOW_LOG_MS;
+}
+
+/** What the disk of a node holds where limits are small, its outbox included; and how often that is looked at. */
+const SMALL_DISK_BYTES = 5_000;
+const LOOK_EVERY_MS = 100;
+
+/**
+ * Gives some clusters limits that are reached all the time: of what waits for a log, of members, of windows, of waiters, and of the disk of one
+ * node. In half of those, directories are lost with what nobody has followed.
+ */
+export function smallLimits(cluster: SimulatedCluster, seed: number): void {
+  if (!isDrawn(seed, 4) && !isDrawn(seed, 7)) return;
+  const { nodes, frameBytes } = cluster;
+  const bytesMax = frameBytes + BOUNDS.readBytes + BOUNDS.windowBytes;
+  cluster.losesOnlyCopies = isDrawn(seed, 7);
+  cluster.nodeLimits = { windowBytes: BOUNDS.windowBytes / 4, waitersMax: 2 };
+  cluster.directoryLimits = {
+    // A frame of any size has to fit.
+    commitBytesMax: bytesMax,
+    nodeBytesMax: bytesMax,
+    watchedMax: 2,
+    membersMax: nodes.length,
+    presentMax: nodes.length,
+  };
+  const [node] = nodes;
+  if (node !== undefined) boundDisk(cluster, node);
+}
+
+/** No entries fit on the disk of a node while it holds as much as it may. */
+function boundDisk(cluster: SimulatedCluster, node: SimulatedNode): void {
+  if (cluster.isMended) return;
+  if (node.process !== undefined) {
+    const { store } = node.process;
+    // What waits since the last look succeeds now, or fails.
+    store.full = false;
+    if (bytesOf(node.disk) > SMALL_DISK_BYTES) store.full = "entries";
+  }
+  cluster.world.schedule(LOOK_EVERY_MS, () => boundDisk(cluster, node));
+}
+
+function bytesOf({ entries, outbox }: SimulatedNode["disk"]): number {
+  let bytes = 0;
+  for (const { key, value } of entries.values()) bytes += key.length + value.byteLength;
+  for (const { block } of outbox) bytes += block.byteLength;
+  return bytes;
 }
 
 /** Schedules faults at random times until `untilMs`. */
@@ -185,7 +236,36 @@ function logLoss(cluster: SimulatedCluster): (() => void)[] {
       cluster.replaceDirectory(directory);
       comeBack(directory);
     },
+    ...(cluster.losesOnlyCopies && cluster.directories.length > 1 ? [lossOfOnlyCopy(cluster)] : []),
   ];
+}
+
+/** A directory is lost with what the others have not followed: its nodes, which go to another one, are all that has it. */
+export function lossOfOnlyCopy(cluster: SimulatedCluster): () => void {
+  const { world, network, directories } = cluster;
+  return () => {
+    const directory = world.pick(directories);
+    const others = directories.filter((other) => other !== directory);
+    for (const { host } of others) network.cutBetween(directory.host, host);
+    world.schedule(world.between(50, 500), () => {
+      cluster.replaceDirectory(directory);
+      for (const { host } of others) network.healBetween(directory.host, host);
+      world.schedule(world.between(0, 2_000), () => cluster.startDirectory(directory));
+    });
+  };
+}
+
+/** The clock of one machine, in some clusters, is wrong by up to an hour: that of the first node, which is then slow, or of the first directory. */
+export function wrongClock(cluster: SimulatedCluster, seed: number): () => void {
+  const { world, nodes, directory } = cluster;
+  if (!isDrawn(seed, 0) && !isDrawn(seed, 4)) return () => {};
+  const [node = directory] = nodes;
+  const isNodes = seed % 2 === 0;
+  return () => {
+    // What a fast node writes may live for an hour longer than it should, unless a majority confirms the time just then.
+    const offMs = world.between(-3_600_000, isNodes ? 0 : 3_600_000);
+    (isNodes ? node : directory).machine.skewMs = offMs;
+  };
 }
 
 /** All faults but wrong clocks, and absences of nodes and directories for longer than tombstones are kept. */

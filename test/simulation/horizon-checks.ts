@@ -1,7 +1,12 @@
 import { compareStamps, type Entry, type Stamp } from "@meridian/protocol";
 
 import { longestAwayMs } from "./away.ts";
-import type { AcknowledgedWrite, SimulatedCluster, SimulatedNode } from "./cluster.ts";
+import {
+  fades,
+  type AcknowledgedWrite,
+  type SimulatedCluster,
+  type SimulatedNode,
+} from "./cluster.ts";
 
 /** How far the length of an absence is inexact, because of clocks and message delays, in milliseconds. */
 const BLUR_MS = 400;
@@ -59,7 +64,5 @@ export function checkForgotten(cluster: SimulatedCluster): string[] {
 }
 
 function liveOf({ disk }: SimulatedNode): number {
-  return [...disk.entries.values()].filter(
-    ({ deleted, expiresAtMs }) => !deleted && expiresAtMs === 0,
-  ).length;
+  return [...disk.entries.values()].filter((entry) => !fades(entry)).length;
 }

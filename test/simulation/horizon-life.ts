@@ -2,16 +2,20 @@
 import { watchAway } from "./away.ts";
 import { checkContents, checkCursors } from "./checks.ts";
 import { SimulatedCluster, type ClusterParts } from "./cluster.ts";
-import { horizonFaults, scheduleFaults, slowDisks } from "./faults.ts";
+import { horizonFaults, scheduleFaults, slowDisks, smallLimits, wrongClock } from "./faults.ts";
 import { checkConverged, heal } from "./healing.ts";
 import { checkForgetting, checkForgotten } from "./horizon-checks.ts";
 import { drawNetwork } from "./network.ts";
 import type { Outcome } from "./scenario.ts";
+import { scheduleSessions } from "./sessions.ts";
 import { scheduleWork } from "./work.ts";
 import { World } from "./world.ts";
 
 /** Several horizons. */
 const FAULTS_MS = 25_000;
+/** When everyone has been taken in, as far as nothing goes wrong before; and how often a wrong clock is set. */
+const SETTLED_MS = 3_000;
+const SET_EVERY_MS = 4_000;
 /** Up to so many times as many keys as elsewhere may be sent again in one frame. */
 const MANY_KEYS = 10;
 /** How often absences are recorded and purgeable entries removed, in milliseconds: during the faults, and afterwards. */
@@ -32,19 +36,25 @@ export async function liveBeyondHorizon(
   const cluster = new SimulatedCluster(world, size, network, parts, horizonMs);
   cluster.frameBytes *= MANY_KEYS;
   slowDisks(cluster, seed);
+  smallLimits(cluster, seed);
   for (const directory of cluster.directories) cluster.startDirectory(directory);
   for (const node of cluster.nodes) {
     node.machine.skewMs = world.between(-50, 50);
     cluster.startNode(node);
   }
   watch(cluster);
-  scheduleWork(cluster, {
+  const keys = scheduleWork(cluster, {
     untilMs: FAULTS_MS,
     // The horizon matters for keys that are not written for longer than it.
     size: world.chance(0.5) ? 3 + world.below(40) : 100 + world.below(300),
     // With few deletes little is purged, and a node that was away for long is fed instead of reconciling.
     ends: world.chance(0.3) ? 0.01 : 0.2,
+    outlives: seed % 9 === 4 || seed % 9 === 7,
   });
+  if (seed % 2 === 0) scheduleSessions(cluster, keys, FAULTS_MS);
+  const setWrong = wrongClock(cluster, seed);
+  for (let atMs = SETTLED_MS; atMs < FAULTS_MS; atMs += SET_EVERY_MS)
+    world.schedule(atMs, setWrong);
   scheduleFaults(cluster, FAULTS_MS, horizonFaults(cluster));
   await world.run(FAULTS_MS);
   await heal(cluster);

@@ -51,6 +51,16 @@ export class Ledger {
     return isInTime ? undefined : `expires ${atMs - madeMs} ms later than it was asked to`;
   }
 
+  /** What is wrong with an entry that was given a new stamp: its end moves by exactly as much, or stays exactly where it was. */
+  wrongRenewal(old: Entry, renewed: Entry): string | undefined {
+    const shiftedMs = renewed.expiresAtMs - old.expiresAtMs;
+    const movedMs = unixMsOf(renewed.stamp.time) - unixMsOf(old.stamp.time);
+    const isExact = shiftedMs === 0 || Math.abs(shiftedMs - movedMs) <= ROUNDING_MS;
+    const mayEnd = old.expiresAtMs > 0 && renewed.expiresAtMs > 0;
+    if (isExact && (shiftedMs === 0 || mayEnd)) return undefined;
+    return `was stamped anew ${movedMs} ms later, and ends ${shiftedMs} ms later`;
+  }
+
   /** What is wrong with a copy of an entry: it must be a write that was made, unchanged, and not refused. */
   wrongCopy(entry: Entry, horizon: number): string | undefined {
     const { stamp, deleted, value, contentType, expiresAtMs } = entry;

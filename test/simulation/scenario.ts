@@ -2,7 +2,7 @@
 import type { Promises } from "./auditor.ts";
 import { checkContents, checkCursors, checkStamps } from "./checks.ts";
 import { HONEST_PARTS, SimulatedCluster, type ClusterParts } from "./cluster.ts";
-import { allFaults, clockFaults, scheduleFaults, slowDisks } from "./faults.ts";
+import { allFaults, clockFaults, scheduleFaults, slowDisks, smallLimits } from "./faults.ts";
 import { checkConverged, checkRest, heal } from "./healing.ts";
 import { liveBeyondHorizon } from "./horizon-life.ts";
 import { liveByWrongClocks } from "./clock-life.ts";
@@ -63,6 +63,7 @@ async function live(
   const cluster = new SimulatedCluster(world, size, drawNetwork(world, isLossy, 20_000), parts);
   const { nodes } = cluster;
   slowDisks(cluster, seed);
+  smallLimits(cluster, seed);
   for (const directory of cluster.directories) cluster.startDirectory(directory);
   for (const node of nodes) {
     node.machine.skewMs = world.chance(0.3)

@@ -2,14 +2,20 @@
  * Clients that go from node to node with a position token: what one has read or written, it never reads an older
  * version of, wherever it asks next.
  */
-import type { Entry, Position } from "@meridian/protocol";
+import { isPurgeable, type Entry, type Position } from "@meridian/protocol";
 
 import { write } from "./clients.ts";
-import type { SimulatedCluster, SimulatedNode } from "./cluster.ts";
+import { fades, type SimulatedCluster, type SimulatedNode } from "./cluster.ts";
 
 const SESSIONS = 3;
 /** How long a session waits for a write that is never answered: its node may have died. */
 const WRITE_MS = 1_000;
+
+interface Seen {
+  readonly name: string;
+  /** It was a delete, or had a time to live that is over in the end. */
+  readonly fades: boolean;
+}
 
 class SimulatedSession {
   readonly #cluster: SimulatedCluster;
@@ -17,7 +23,7 @@ class SimulatedSession {
   readonly #id: number;
   #token: Position | undefined;
   /** The newest write of each key that the client has seen, by name. */
-  readonly #seen = new Map<string, string>();
+  readonly #seen = new Map<string, Seen>();
   #losses = 0;
   #writes = 0;
   /** Until when it waits for an answer, unless that comes before. */
@@ -84,14 +90,26 @@ class SimulatedSession {
     if (replica === undefined || store?.isRestamping === true || this.#isOfLostLog(node)) return;
     for (const [known, seen] of this.#seen) {
       const entry = replica.get(known);
-      if (entry !== undefined && names.isAtLeast(entry.stamp, seen)) continue;
+      if (entry !== undefined && names.isAtLeast(entry.stamp, seen.name)) continue;
+      if (this.#cluster.isForgetful && this.#mayBeForgotten(known, seen, entry)) continue;
       const got = entry === undefined ? "nothing" : names.nameOf(entry.stamp);
       auditor.report(
-        `session ${this.#id} at ${node.id}: ${known} is ${got}, after ${seen} was seen`,
+        `session ${this.#id} at ${node.id}: ${known} is ${got}, after ${seen.name} was seen`,
       );
     }
     const entry = replica.get(key);
     if (entry !== undefined) this.#note(node, entry);
+  }
+
+  /**
+   * Where deletes are forgotten, nothing may be left of what was deleted or has expired, or of what something newer has replaced. What was away for too
+   * long is in a quarantine.
+   */
+  #mayBeForgotten(key: string, { name, fades }: Seen, got: Entry | undefined): boolean {
+    const { names, nodes } = this.#cluster;
+    if (nodes.some((each) => this.#cluster.quarantinedNames(each).includes(name))) return true;
+    const isGone = got === undefined || isPurgeable(got, this.#cluster.highestHorizon);
+    return isGone && (fades || !names.isNewest(key, names.stampOf(name)));
   }
 
   /** A node that has never been in the log of a directory that is lost cannot tell what the others still have to bring from there. */
@@ -115,7 +133,7 @@ class SimulatedSession {
     // A process that has died meanwhile gives no answer.
     if (node.process === undefined) return;
     this.#token = node.process.replica.position();
-    this.#seen.set(entry.key, names.nameOf(entry.stamp));
+    this.#seen.set(entry.key, { name: names.nameOf(entry.stamp), fades: fades(entry) });
   }
 }
 

@@ -121,6 +121,8 @@ export class TracedStore extends MemoryReplicaStore {
   onMade: (entry: Entry) => void = () => {};
   /** Called between a commit and its answer; returns whether the process is still there to hear it. */
   onStep: () => boolean = () => true;
+  /** Called with each entry that gets a new stamp, as it was and as it is. */
+  onRestamped: (old: Entry, renewed: Entry) => void = () => {};
   #restamps = 0;
 
   /** While a node gives its writes new stamps, what has replaced one may have a lower stamp than it for a moment. */
@@ -159,8 +161,13 @@ export class TracedStore extends MemoryReplicaStore {
   #rename({ frame, entries, replaced }: Extract<ReplicaRecord, { kind: "restamp" }>): void {
     const [before] = super.outboxAfter(frame.position - 1, 1);
     const offered = before === undefined ? [] : decodeBlock(before.block, before.count);
-    for (const [index, { stamp }] of entries.entries()) {
+    for (const [index, entry] of entries.entries()) {
+      const { key, stamp } = entry;
       const old = replaced[index];
+      const held = this.get(key);
+      if (old !== undefined && held !== undefined && compareStamps(held.stamp, old) === 0) {
+        this.onRestamped(held, entry);
+      }
       const first = offered[index]?.stamp;
       if (old !== undefined) this.names?.rename(old, stamp);
       // Another write of the key has taken its place in the frame: from here on they have the same stamps.

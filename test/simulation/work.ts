@@ -12,10 +12,17 @@ export interface Work {
   readonly size: number;
   /** How likely a write is to be a delete, and how likely to expire. */
   readonly ends: number;
+  /** Whether some of what expires outlives the simulation: it must not be forgotten, however old it is. */
+  readonly outlives?: boolean;
 }
 
+const OUTLIVING_MS = 2 * 3_600_000;
+
 /** Has clients write at random. Returns the keys. */
-export function scheduleWork(cluster: SimulatedCluster, { untilMs, size, ends }: Work): string[] {
+export function scheduleWork(
+  cluster: SimulatedCluster,
+  { untilMs, size, ends, outlives = false }: Work,
+): string[] {
   const { world, nodes } = cluster;
   const keys = Array.from({ length: size }, (_, index) => `key-${index}`);
   const everyMs = world.between(15, 120);
@@ -23,7 +30,8 @@ export function scheduleWork(cluster: SimulatedCluster, { untilMs, size, ends }:
   const draw = (): ClientWrite => {
     count += 1;
     const value = world.chance(ends) ? undefined : `value-${count}`.padEnd(world.below(200));
-    const ttlMs = world.chance(ends) ? world.between(1, 5_000) : 0;
+    const shortMs = world.chance(ends) ? world.between(1, 5_000) : 0;
+    const ttlMs = outlives && count % 3 === 0 ? OUTLIVING_MS : shortMs;
     const isRefused = world.chance(REFUSED);
     return { key: world.pick(keys), value, ttlMs, isRefused };
   };

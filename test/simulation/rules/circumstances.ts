@@ -1,5 +1,6 @@
 /** Circumstances in which a rule matters more often than it usually does; clusters hold in them, too. */
 import type { ClusterParts, SimulatedNode } from "../cluster.ts";
+import { lossOfOnlyCopy } from "../faults.ts";
 import { TracedStore } from "../traced-store.ts";
 
 const BEGIN = '{"type":"reconcile-begin"';
@@ -79,22 +80,7 @@ export function restoredBehind(): ClusterParts {
 
 /** Directories lose what only they have: nodes go from one to another, which has not followed it, and the first one comes back empty. */
 export function lostDirectories(): ClusterParts {
-  return {
-    faults: (cluster) => {
-      const { world, network, directories } = cluster;
-      const lose = (): void => {
-        const directory = world.pick(directories);
-        const others = directories.filter((other) => other !== directory);
-        for (const other of others) network.cutBetween(directory.host, other.host);
-        world.schedule(world.between(50, 500), () => {
-          cluster.replaceDirectory(directory);
-          for (const other of others) network.healBetween(directory.host, other.host);
-          world.schedule(world.between(0, 2_000), () => cluster.startDirectory(directory));
-        });
-      };
-      return [lose];
-    },
-  };
+  return { faults: (cluster) => [lossOfOnlyCopy(cluster)] };
 }
 
 /** Directories come back from a backup that is older than the horizon. */
