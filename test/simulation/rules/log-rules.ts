@@ -15,6 +15,7 @@ import {
   dyingReconcilers,
   lostDirectories,
   restoredBehind,
+  restoredDirectories,
   straysAndLosses,
 } from "./circumstances.ts";
 import { both, without, type Rule } from "./rule.ts";
@@ -167,8 +168,8 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a reconciliation that was begun is not forgotten",
     off: "the cursor stays where it is",
     faults: "horizon",
-    seed: 202,
-    harder: () => dyingReconcilers(),
+    seed: 1,
+    harder: () => both(restoredDirectories(), dyingReconcilers()),
     parts: () => without("comparisonOutlivesCrash"),
   },
   {
