@@ -10,8 +10,9 @@ import { SOCKET_PROTOCOL, SOCKET_REQUESTS } from "@meridian/protocol/socket-api"
 import { afterAll, expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 
-const { region, stop } = await startBothPrograms();
-afterAll(stop);
+const programs = await startBothPrograms();
+const { region } = programs;
+afterAll(() => programs.stop());
 
 const DOCUMENT = readFileSync(join(ROOT, "packages/protocol/WEBSOCKET.md"), "utf8");
 const TRANSCRIPTS = [...DOCUMENT.matchAll(/^```text transcript\n(.*?)^```/gms)].map(
@@ -33,15 +34,18 @@ it.each(TRANSCRIPTS.map((lines, index) => [index + 1, lines] as const))(
     const heard: string[] = [];
     socket.on("message", (data: Buffer) => heard.push(data.toString()));
     await once(socket, "open");
+    const wrong: { readonly said: string; readonly told: string }[] = [];
     for (const line of lines) {
-      const text = line.slice(2);
-      if (line.startsWith("> ")) socket.send(text);
-      else {
-        while (heard.length === 0) await once(socket, "message");
-        expect(heard.shift()).toMatch(patternOf(text));
+      const said = line.slice(2);
+      if (line.startsWith("> ")) {
+        socket.send(said);
+        continue;
       }
+      while (heard.length === 0) await once(socket, "message");
+      const told = heard.shift() ?? "";
+      if (!patternOf(said).test(told)) wrong.push({ said, told });
     }
-    expect(heard).toEqual([]);
+    expect([wrong, heard]).toEqual([[], []]);
   },
 );
 

@@ -7,6 +7,7 @@ import type { NearestFlags } from "./commands/cluster.ts";
 import type * as Config from "./commands/config.ts";
 import type { CheckFlags } from "./commands/config.ts";
 import type * as Entries from "./commands/entries.ts";
+import type { WatchFlags } from "./commands/watch.ts";
 import type { CommandFlags, KeysFlags, SetFlags, WriteFlags } from "./commands/entries.ts";
 import type * as Transfer from "./commands/transfer.ts";
 import type { ExportFlags, ImportFlags } from "./commands/transfer.ts";
@@ -123,6 +124,15 @@ function addEntryCommands(program: Command, io: CliIo, done: (exitCode: number) 
     .option("--limit <count>", "at most so many")
     .action(async (prefix: string | undefined, flags: KeysFlags) =>
       done(await (await load()).keys(prefix, flags, io)),
+    );
+  place(program.command("watch"))
+    .description("Prints what becomes of a key, or of all keys with a prefix, until it is ended.")
+    .argument("[key]")
+    .option("--prefix <prefix>", "all keys that begin with this, instead of one key")
+    .option("--values", "with the values that are set")
+    .option("--limit <count>", "end after so many events")
+    .action(async (key: string | undefined, flags: WatchFlags) =>
+      done(await (await import("./commands/watch.ts")).watch(key, flags, io)),
     );
 }
 

@@ -204,8 +204,40 @@ test.each<[string, readonly string[], RegExp]>([
   expect([exitCode, stdout.length]).toEqual([2, 0]);
 });
 
+test("watch prints what becomes of keys, as it happens", async () => {
+  const events = [
+    `event: set\ndata: {"event":"set","key":"x/a","value":"1","encoding":"utf8","contentType":"application/json","etag":"\\"e1\\"","expiresAtMs":null}`,
+    `event: delete\nid: c1.1.2\ndata: {"event":"delete","key":"x/a","etag":"\\"e2\\""}`,
+    `event: reload\nid: c1.1.3\ndata: {}`,
+  ];
+  const { url, calls } = await serve({
+    "GET /keys": { body: { keys: [], next: null } },
+    "GET /watch": {
+      body: Buffer.from(`retry: 1000\n\nid: c1.1.1\n\n:\n\n${events.join("\n\n")}\n\n`),
+      headers: { "content-type": "text/event-stream" },
+    },
+  });
+  const argv = ["watch", "--prefix", "x/", "--values", "--limit", "3", "--node", url];
+  const plain = await run(argv);
+  expect(plain.stderr).toBe("");
+  expect(plain.stdout.toString().split("\n")).toEqual([
+    `set "x/a" 1`,
+    `delete "x/a"`,
+    "reload: something may have been missed; read anew",
+    "",
+  ]);
+  expect(calls.at(-1)?.url).toBe("/watch?prefix=x%2F&values=true");
+  const json = await run([...argv, "--json"]);
+  expect(JSON.parse(json.stdout.toString().split("\n")[1] ?? "")).toEqual({
+    event: "delete",
+    key: "x/a",
+    etag: "e2",
+  });
+  expect((await run(["watch", "a", "--prefix", "b", "--node", url])).exitCode).toBe(2);
+});
+
 test("help goes to stdout and is a success, for every command", async () => {
-  for (const command of ["", "get", "set", "del", "keys", "nearest", "nodes", "status", "dev"]) {
+  for (const command of ["", "get", "set", "del", "keys", "watch", "nodes", "status", "dev"]) {
     const { exitCode, stdout, stderr } = await run([
       ...(command === "" ? [] : [command]),
       "--help",

@@ -8,6 +8,7 @@ import { termsOfNamespace } from "./namespace-options.ts";
 import type { NodePool } from "./node-pool.ts";
 import type { Session } from "./session.ts";
 import { plainShape } from "./shape.ts";
+import { watch, type WatchEvent, type WatchOptions } from "./watch.ts";
 
 /** The parts of a client. */
 export interface ClientParts extends KeyspaceParts {
@@ -37,6 +38,10 @@ export class Client extends Keyspace<unknown, unknown> {
     options: Parameters<typeof termsOfNamespace>[1] = {},
   ): Keyspace<unknown, unknown> {
     return new Keyspace(this.#parts, termsOfNamespace(name, options));
+  }
+
+  watch(options: WatchOptions): AsyncGenerator<WatchEvent, void, undefined> {
+    return watch({ ...this.#parts, closed: this.#parts.closing.signal }, options);
   }
 
   get nodes(): readonly KnownNode[] {

@@ -41,3 +41,4 @@ export type { Namespace } from "./namespace.ts";
 export type { NamespaceTerms } from "./namespace-options.ts";
 export { cached, type CachedOptions, type WrapOptions } from "./wrap.ts";
 export type { Storable, Stored } from "./storable.ts";
+export type { WatchEvent, WatchOptions } from "./watch.ts";

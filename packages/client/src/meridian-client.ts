@@ -15,6 +15,7 @@ import type { Namespace } from "./namespace.ts";
 import type { NamespaceTerms } from "./namespace-options.ts";
 import type { Codec } from "./codecs/codec.ts";
 import type { SchemaIn, SchemaOut, StandardSchema } from "./codecs/standard-schema.ts";
+import type { WatchEvent, WatchOptions } from "./watch.ts";
 import type { WrapOptions } from "./wrap.ts";
 import type { Storable, StorableEntry, Stored } from "./storable.ts";
 
@@ -99,6 +100,12 @@ export interface MeridianClient extends Namespace<unknown, unknown> {
     name: string,
     options?: NamespaceTerms<Storable<Value>, Stored<Value>>,
   ): Namespace<Storable<Value>, Stored<Value>>;
+  /**
+   * Tells what becomes of a key, or of all keys that begin with a prefix, for as long as the caller asks for more. It survives the loss of
+   * its connection and of its node; where something may have been missed, it tells `reload`. A caller that wants to know what there is
+   * begins to watch, and then reads. Throws the signal's reason once that aborts, `CLIENT_CLOSED`, and errors that would stay, such as `FORBIDDEN`.
+   */
+  watch(options: WatchOptions): AsyncGenerator<WatchEvent, void, undefined>;
   /** The nodes this client knows, the one in use first. */
   readonly nodes: readonly KnownNode[];
   /** The URL of the directory that answered last; undefined for a client that asks none. */

@@ -99,13 +99,7 @@ export async function keys(
   flags: KeysFlags,
   io: CliIo,
 ): Promise<number> {
-  const limit = flags.limit === undefined ? Infinity : Number(flags.limit);
-  if (!(limit === Infinity || (Number.isInteger(limit) && limit >= 1))) {
-    throw new MeridianError(
-      "INVALID_ARGUMENT",
-      `Expected \`--limit\` as a whole number from 1, got \`${flags.limit ?? ""}\``,
-    );
-  }
+  const limit = limitOf(flags);
   const rows: (string | number)[][] = [];
   await withClient(flags, io, async (client) => {
     let left = limit;
@@ -120,6 +114,16 @@ export async function keys(
   });
   if (flags.json !== true) io.stdout.write(formatTable(["KEY", "BYTES", "TYPE", "EXPIRES"], rows));
   return EXIT.ok;
+}
+
+/** The number in `--limit`, else infinity. Throws `INVALID_ARGUMENT`. */
+export function limitOf(flags: Pick<KeysFlags, "limit">): number {
+  const limit = flags.limit === undefined ? Infinity : Number(flags.limit);
+  if (limit === Infinity || (Number.isInteger(limit) && limit >= 1)) return limit;
+  throw new MeridianError(
+    "INVALID_ARGUMENT",
+    `Expected \`--limit\` as a whole number from 1, got \`${flags.limit ?? ""}\``,
+  );
 }
 
 /** Writes one JSON value and a line break to stdout. */
