@@ -50,6 +50,8 @@ const ASKINGS: Readonly<Record<string, Asking>> = {
   "DELETE /nodes/{id}": { target: "/nodes/nobody" },
   "GET /keys": { target: "/keys?limit=1000&values=true" },
   "GET /entries": { target: "/entries?limit=1000" },
+  "GET /watch": { target: "/watch?prefix=&values=true" },
+  "POST /watch/tickets": { target: "/watch/tickets?prefix=" },
   "GET /quarantine": { target: "/quarantine?limit=1000" },
 };
 
