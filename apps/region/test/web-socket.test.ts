@@ -102,6 +102,8 @@ it("every request of the table is answered as its schema says", async () => {
     { type: "entries", prefix: "m", after: "m1", values: true },
     { type: "delete", key: "m1" },
     { type: "deleteMany", keys: ["m2", "m2", "none"] },
+    { id: "watch", type: "watch", prefix: "m" },
+    { type: "unwatch", watch: "watch" },
   ];
   for (const request of asked)
     expect([request, await client.code(request)]).toEqual([request, "ok"]);

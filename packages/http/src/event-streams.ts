@@ -99,16 +99,14 @@ export class EventStreams {
 export class EventStream {
   readonly #outgoing: ServerResponse;
   readonly #principal: Principal | undefined;
-  #isStuck = false;
+  /** What had left when it was last looked. */
+  #seenBytes = 0;
 
   constructor(outgoing: ServerResponse, principal: Principal | undefined, events: StreamEvents) {
     this.#outgoing = outgoing;
     this.#principal = principal;
     const { onDrain = () => {}, onGone } = events;
-    outgoing.on("drain", () => {
-      this.#isStuck = false;
-      onDrain();
-    });
+    outgoing.on("drain", onDrain);
     outgoing.once("close", onGone);
     // A browser asks again a second after the stream has ended.
     outgoing.write("retry: 1000\n\n");
@@ -131,16 +129,15 @@ export class EventStream {
   beat(expiredByMs: number): boolean {
     if (this.#principal !== undefined && this.#principal.expiresAtMs <= expiredByMs) this.end();
     if (this.#outgoing.writableEnded || this.#outgoing.destroyed) return true;
-    if (this.isOpen) {
-      this.#isStuck = false;
-      this.#outgoing.write(":\n\n");
-      return true;
-    }
-    if (this.#isStuck) {
+    const { socket } = this.#outgoing;
+    const leftBytes = socket === null ? 0 : socket.bytesWritten - socket.writableLength;
+    const hasMoved = leftBytes !== this.#seenBytes;
+    this.#seenBytes = leftBytes;
+    if (this.isOpen) this.#outgoing.write(":\n\n");
+    else if (!hasMoved) {
       this.#outgoing.destroy();
       return false;
     }
-    this.#isStuck = true;
     return true;
   }
 

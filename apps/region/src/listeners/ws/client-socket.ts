@@ -5,7 +5,7 @@
  * one that reads, no other is begun, and what the client sends on waits on its side. Writes of a connection are done side by side. All
  * connections take turns.
  */
-import type { Duplex } from "node:stream";
+import type { Socket } from "node:net";
 
 import { failureOf, type HeldBytes, type Holder, type RequestTurns } from "@meridian/http";
 import { closeCodeOf, MeridianError, toProblem } from "@meridian/protocol";
@@ -43,7 +43,7 @@ export interface SocketHost {
 export interface TakenSocket {
   readonly socket: WebSocket;
   /** What is under it. */
-  readonly wire: Duplex;
+  readonly wire: Socket;
   readonly address: string | undefined;
 }
 
@@ -99,7 +99,8 @@ export class ClientSocket implements Holder {
   #isClosing = false;
   #heardAtMs: number;
   #movedAtMs: number;
-  #leftBytes = 0;
+  /** What had left when it was last looked. */
+  #seenBytes = 0;
 
   constructor(taken: TakenSocket, access: SocketAccess, host: SocketHost) {
     this.#taken = taken;
@@ -128,9 +129,19 @@ export class ClientSocket implements Holder {
     return this.#readBytes + this.#leftBytes;
   }
 
+  get #leftBytes(): number {
+    const { wire } = this.#taken;
+    return wire.bytesWritten - wire.writableLength;
+  }
+
   /** Whether it has yet to show a token. */
   get isUnknown(): boolean {
     return this.#access.isMissing;
+  }
+
+  /** Whether its token has expired or been revoked. */
+  get isDoubtful(): boolean {
+    return this.#access.isDoubtful;
   }
 
   /** Lets go of everything that is held for the client. */
@@ -169,7 +180,9 @@ export class ClientSocket implements Holder {
     const { clock } = this.#host;
     const nowMs = clock.elapsedMs();
     const { socket } = this.#taken;
-    if (socket.bufferedAmount === 0) this.#movedAtMs = nowMs;
+    const leftBytes = this.#leftBytes;
+    if (socket.bufferedAmount === 0 || leftBytes !== this.#seenBytes) this.#movedAtMs = nowMs;
+    this.#seenBytes = leftBytes;
     if (nowMs - this.#movedAtMs > UNREAD_MS) {
       const said = `Expected answers to be read, but ${socket.bufferedAmount} bytes have waited for ${UNREAD_MS} ms`;
       return this.#end("unread", new MeridianError("OVERLOADED", said));
@@ -353,8 +366,6 @@ export class ClientSocket implements Holder {
   readonly #onSent = (error?: Error | null): void => {
     if (error || this.#isClosing) return;
     const { socket } = this.#taken;
-    this.#movedAtMs = this.#host.clock.elapsedMs();
-    this.#leftBytes += 1;
     if (!this.#isFull || socket.bufferedAmount > QUEUED_BYTES / 4) return;
     this.#isFull = false;
     this.#watches.goOn();

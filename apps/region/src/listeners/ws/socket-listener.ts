@@ -55,6 +55,9 @@ const SERVER_OPTIONS = {
   closeTimeout: 2_000,
 } as const;
 
+/** How many tokens are verified again at a time, at least. */
+const VERIFIED_MIN = 200;
+
 const TOO_LARGE = 1009;
 
 /** Takes WebSockets. */
@@ -64,6 +67,8 @@ export class SocketListener {
   readonly #host: SocketHost;
   readonly #cuts: Cuts<SocketCut>;
   readonly #sockets = new Set<ClientSocket>();
+  /** Those whose tokens may be of keys that are trusted no more. */
+  readonly #toVerify = new Set<ClientSocket>();
   #requests = 0;
   #onIdle: (() => void)[] = [];
   #isDraining = false;
@@ -101,7 +106,10 @@ export class SocketListener {
       { name: "webSocketRequests", now: this.#requests, max: REQUESTS_MAX },
     ]);
     authenticator?.onVoid(() => {
-      for (const socket of this.#sockets) socket.verify();
+      for (const socket of this.#sockets) {
+        if (socket.isDoubtful) socket.verify();
+        else this.#toVerify.add(socket);
+      }
     });
     this.#lookLater();
   }
@@ -126,7 +134,7 @@ export class SocketListener {
       const address = incoming.socket.remoteAddress;
       const access = new SocketAccess({ authenticator, limits, clock }, address);
       const client = new ClientSocket(
-        { socket: webSocket, wire: socket, address },
+        { socket: webSocket, wire: incoming.socket, address },
         access,
         this.#host,
       );
@@ -135,6 +143,7 @@ export class SocketListener {
       webSocket.once("close", () => {
         client.ended();
         this.#sockets.delete(client);
+        this.#toVerify.delete(client);
         this.#host.held.remove(client);
       });
     });
@@ -200,9 +209,21 @@ export class SocketListener {
     for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
+  /** Verifies a part of the tokens, all within a few seconds: each costs a signature. */
+  #verifySome(): void {
+    let left = Math.max(VERIFIED_MIN, Math.ceil(this.#toVerify.size / 3));
+    for (const socket of this.#toVerify) {
+      if (left === 0) return;
+      left -= 1;
+      this.#toVerify.delete(socket);
+      socket.verify();
+    }
+  }
+
   #lookLater(): void {
     this.#cancel = this.#options.clock.after(LOOK_MS, () => {
       for (const socket of this.#sockets) socket.look();
+      this.#verifySome();
       this.#lookLater();
     });
   }
