@@ -1,6 +1,14 @@
 /** The programs of a release that is kept as the packages that were published. */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, join } from "node:path";
 
 import { ROOT } from "@meridian/harness";
@@ -25,7 +33,7 @@ export function newestRelease(): string | undefined {
 
 /**
  * Unpacks the tarballs of a folder below the modules of this clone, so that they find each other there, and what is not theirs further
- * up. Returns the programs, and what removes them.
+ * up. Returns the programs, the version that they tell in `GET /status`, and what removes them.
  */
 export function unpackRelease(folder: string): {
   readonly programs: NodePrograms;
@@ -41,6 +49,12 @@ export function unpackRelease(folder: string): {
     const { name } = manifestOf(join(modules, "package"));
     renameSync(join(modules, "package"), join(home, "node_modules", name));
   }
+  // Between two releases the packages keep their version, and nobody could tell who answers.
+  const version = `${basename(folder)}-kept`;
+  for (const name of ["directory", "region"]) {
+    const file = join(modules, name, "package.json");
+    writeFileSync(file, JSON.stringify({ ...manifestOf(join(modules, name)), version }));
+  }
   const guard = join(modules, "local-cluster/dist/exit-with-parent.js");
   const programOf = (name: string): NodeProgram => {
     const entry = join(modules, name, "dist/main.js");
@@ -49,14 +63,13 @@ export function unpackRelease(folder: string): {
   };
   return {
     programs: { directory: programOf("directory"), region: programOf("region") },
-    version: manifestOf(join(modules, "region")).version,
+    version,
     remove: () => rmSync(home, { recursive: true, force: true }),
   };
 }
 
-function manifestOf(folder: string): { readonly name: string; readonly version: string } {
+function manifestOf(folder: string): { readonly name: string } {
   return JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as {
     readonly name: string;
-    readonly version: string;
   };
 }

@@ -5,8 +5,11 @@
  *
  * Exit code 1 if a write was lost, a promise broken, or a request of the SDK failed; 2 if there is no release.
  */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 
+import { ROOT } from "@meridian/harness";
 import { findPrograms } from "@meridian/local-cluster";
 
 import { newestRelease, RELEASES, unpackRelease } from "./kept-release.ts";
@@ -23,9 +26,10 @@ if (folder === undefined) {
 }
 const { programs, version, remove } = unpackRelease(folder);
 try {
-  const after = await findPrograms();
-  tell(`from ${version} to today's, and back`);
-  const report = await upgrade({ before: programs, after, rate: Number(values.rate), tell });
+  const after = { programs: await findPrograms(), version: versionOfToday() };
+  tell(`from ${version} to today's ${after.version}, and back`);
+  const before = { programs, version };
+  const report = await upgrade({ before, after, rate: Number(values.rate), tell });
   const { failures, acknowledged, sdkRequests } = report;
   for (const failure of failures.slice(0, 50)) tell(failure);
   tell(
@@ -34,4 +38,10 @@ try {
   process.exitCode = failures.length === 0 ? 0 : 1;
 } finally {
   remove();
+}
+
+/** What today's programs tell in `GET /status`. */
+function versionOfToday(): string {
+  const text = readFileSync(join(ROOT, "apps/region/package.json"), "utf8");
+  return (JSON.parse(text) as { readonly version: string }).version;
 }

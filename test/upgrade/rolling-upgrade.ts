@@ -20,10 +20,16 @@ import { systemRandom } from "@meridian/runtime";
 
 import { SdkClients } from "./sdk-clients.ts";
 
+/** The programs of a version, which they tell in `GET /status`. */
+export interface Version {
+  readonly programs: NodePrograms;
+  readonly version: string;
+}
+
 /** From what to what. */
 export interface UpgradeOptions {
-  readonly before: NodePrograms;
-  readonly after: NodePrograms;
+  readonly before: Version;
+  readonly after: Version;
   /** Raw requests a second. */
   readonly rate: number;
   /** Told what happens, a line each. */
@@ -50,7 +56,7 @@ export async function upgrade({
 }: UpgradeOptions): Promise<UpgradeReport> {
   const lost: string[] = [];
   // Each program is whatever stands here when it is started.
-  const programs = { ...before };
+  const programs = { ...before.programs };
   const cluster = new Cluster({
     directories: DIRECTORIES,
     network: new FixedPorts(),
@@ -60,6 +66,7 @@ export async function upgrade({
   const places = PLACES.slice(0, REGIONS);
   try {
     await cluster.start(places);
+    for (const url of cluster.urls) await expectVersion(url, before);
     const ways = await cluster.ways();
     const load = new Load({
       destinations: cluster.regions,
@@ -74,12 +81,12 @@ export async function upgrade({
       places,
     );
     load.start();
-    for (const [what, next] of [
-      ["up", after],
-      ["back", before],
+    for (const [what, from, next] of [
+      ["up", before, after],
+      ["back", after, before],
     ] as const) {
-      Object.assign(programs, next);
-      await roll(cluster, (line) => tell(`${what}: ${line}`));
+      Object.assign(programs, next.programs);
+      await roll(cluster, { from, next, tell: (line) => tell(`${what}: ${line}`) });
     }
     await Promise.all([load.stop(), sdk.stop()]);
     await until("all hold the same", async () => {
@@ -118,22 +125,43 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+/** Throws unless the program of that version answers at a URL. */
+async function expectVersion(url: string, { version }: Version): Promise<void> {
+  const response = await fetch(`${url}/status`);
+  const told = ((await response.json()) as { readonly version?: unknown }).version;
+  if (told === version) return;
+  throw new Error(`Expected a program of version ${version} at ${url}, got ${String(told)}`);
+}
+
 /** Restarts every program, the directories first and the preferred one of them last. */
-async function roll(cluster: Cluster, tell: (line: string) => void): Promise<void> {
+async function roll(
+  cluster: Cluster,
+  { from, next, tell }: { from: Version; next: Version; tell: (line: string) => void },
+): Promise<void> {
   const everybody = async (): Promise<boolean> => (await cluster.near()).length === REGIONS;
   for (let index = DIRECTORIES - 1; index >= 0; index -= 1) {
+    await expectVersion(directoryAt(cluster, index), from);
     await cluster.stopDirectory(index);
     await cluster.startDirectory(index);
     await until("every region is offered", everybody);
-    tell(`directory ${index + 1} runs`);
+    await expectVersion(directoryAt(cluster, index), next);
+    tell(`directory ${index + 1} runs ${next.version}`);
   }
   for (const region of cluster.regions) {
+    await expectVersion(region.url, from);
     await region.stop();
     await region.start();
     await region.reaches("ready");
     await until("every region is offered", everybody);
-    tell(`${region.name} runs`);
+    await expectVersion(region.url, next);
+    tell(`${region.name} runs ${next.version}`);
   }
+}
+
+function directoryAt({ directories }: Cluster, index: number): string {
+  const directory = directories[index];
+  if (directory === undefined) throw new Error(`Expected a directory ${index + 1}, got none`);
+  return directory.url;
 }
 
 /** What was acknowledged and is not in every region. */
