@@ -21,7 +21,7 @@ import { systemRandom } from "@meridian/runtime";
 import { SdkClients } from "./sdk-clients.ts";
 
 /** The programs of a version, which they tell in `GET /status`. */
-export interface Version {
+interface Version {
   readonly programs: NodePrograms;
   readonly version: string;
 }
