@@ -18,12 +18,13 @@ export function withPart(document: string, part: string, text: string): string {
 
 function optionsTable(role: Role, tables: ProgramTables): string {
   return tableOf([
-    [`\`meridian-${role}\``, "default", "meaning", "cluster file"],
+    [`\`meridian-${role}\``, "default", "meaning", "cluster file", "SIGHUP"],
     ...tables[role].map((row) => [
       `\`--${row.name}\``,
       defaultOf(row),
       meaningOf(row),
       placeOf(row, role),
+      { option: "changes it", contents: "reads the file again", none: "" }[row.reloads ?? "none"],
     ]),
   ]);
 }
@@ -35,10 +36,9 @@ function defaultOf(row: OptionRow): string {
 }
 
 function meaningOf(row: OptionRow): string {
-  const reloads = row.reloads ? " The cluster file's is read again on SIGHUP." : "";
-  if (row.kind !== "choice") return row.description + reloads;
+  if (row.kind !== "choice") return row.description;
   const choices = row.choices.map((choice) => `\`${choice}\``).join(", ");
-  return `${row.description} One of ${choices}.${reloads}`;
+  return `${row.description} One of ${choices}.`;
 }
 
 function placeOf(row: OptionRow, role: Role): string {

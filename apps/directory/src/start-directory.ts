@@ -74,12 +74,18 @@ export interface DirectoryOptions extends Omit<
   readonly onFatal?: (failure: MeridianError) => void;
 }
 
+/** The options that may change while a directory runs, the log's left out. */
+type Changeable = Pick<
+  DirectoryFlags,
+  "slowRequest" | "lagMax" | "rateLimit" | "rateBurst" | "tokenAgeMax"
+>;
+
 /** A directory that runs. */
 export interface RunningDirectory {
   /** Where it is reached from this machine. */
   readonly url: string;
   /** Reads certificates and tokens again, and tells the log what came of it; takes on what options say now. Open connections go on. */
-  reload(changed?: Pick<DirectoryFlags, "slowRequest" | "lagMax">): Promise<void>;
+  reload(changed?: Changeable): Promise<void>;
   /**
    * Refuses new requests, lets those under way finish for a second, says goodbye to the nodes and closes the
    * log. Calling it again returns the same promise.
@@ -153,9 +159,12 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
     });
   }
   const settled = { ...options, clock, random, security, metrics };
-  const slow = new SlowRequests(clock, logger, options.slowRequest ?? Infinity);
-  const lag = { maxMs: options.lagMax };
-  const stop = serve({ ...settled, slow, lag }, server, log, health, running);
+  const changing: Changing = {
+    slow: new SlowRequests(clock, logger, options.slowRequest ?? Infinity),
+    lag: { maxMs: options.lagMax },
+    limits: rateLimitsOf(settled),
+  };
+  const stop = serve({ ...settled, ...changing }, server, log, health, running);
   security.watch(
     (certificate) => server.reload(certificate),
     () => (running.directory?.isWhole === true ? clock.nowMs() : undefined),
@@ -165,11 +174,8 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
   return {
     url,
     reload: (changed) => {
-      if (changed !== undefined) {
-        slow.thresholdMs = changed.slowRequest ?? Infinity;
-        lag.maxMs = changed.lagMax;
-      }
-      return security.reload();
+      if (changed !== undefined) change(changing, changed);
+      return security.reload(changed);
     },
     stop: () => (stopped ??= stop()),
   };
@@ -194,6 +200,16 @@ type Settled = DirectoryOptions &
 interface Changing {
   readonly slow: SlowRequests;
   readonly lag: { maxMs: number };
+  readonly limits: RateLimits;
+}
+
+function change(
+  { slow, lag, limits }: Changing,
+  { slowRequest, lagMax, rateLimit, rateBurst }: Changeable,
+): void {
+  slow.thresholdMs = slowRequest ?? Infinity;
+  lag.maxMs = lagMax;
+  limits.change({ perSecond: rateLimit, burst: rateBurst });
 }
 
 /** Puts the parts together on an open server and log, and returns what takes them apart. */
@@ -243,7 +259,7 @@ function serve(
     damage: () => health.damage,
     metrics,
     limit: new RequestLimit(metrics, () => server.cuts.tell("request")),
-    limits: rateLimitsOf(options),
+    limits: options.limits,
     slow,
     origins: new OriginPolicy(options.allowOrigin ?? [], server.ownUrls),
   };

@@ -137,8 +137,15 @@ it("meridian-directory takes on what the cluster file says now, on SIGHUP, where
   await say({ limits: { lagMax: "2s", horizon: "x" } });
   await hangUp(/options stay as they are/);
   expect(await lagMax()).toBe(3_000);
+  const asked = async (): Promise<number> => (await fetch(`${message.url}/nodes`)).status;
+  await say({ limits: { lagMax: "3s", rateLimit: 1, rateBurst: 2, tokenAgeMax: "2h" } });
+  await hangUp(/--token-age-max[^]*--rate-limit was=null is=1[^]*--rate-burst was=null is=2/);
+  expect([await asked(), await asked(), await asked()]).toEqual([200, 200, 429]);
+  await say({ limits: { lagMax: "3s", rateLimit: 1, rateBurst: 5 }, log: { format: "json" } });
+  await hangUp(/option=--log-format/);
+  expect([await asked(), await asked(), await asked()]).toEqual([200, 200, 200]);
   await say({ limits: { lagMax: "3s" }, log: { level: "error" } });
-  await hangUp(/--log-level was=.*is=/);
+  await hangUp(/"option":"--log-level"/);
   child.kill("SIGTERM");
   const { code, out } = await ended;
   expect(code).toBe(0);

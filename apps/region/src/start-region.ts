@@ -70,6 +70,12 @@ export interface RegionOptions extends Omit<
   readonly onStatus?: (status: NodeStatus) => void;
 }
 
+/** The options that may change while a region runs, the log's left out. */
+type Changeable = Pick<
+  RegionFlags,
+  "slowRequest" | "rateLimit" | "rateBurst" | "ttlDefault" | "tokenAgeMax"
+>;
+
 /** A regional node that runs. */
 export interface RunningRegion {
   /** Where it is reached from this machine. */
@@ -77,7 +83,7 @@ export interface RunningRegion {
   readonly port: number;
   readonly status: NodeStatus;
   /** Reads certificates and tokens again, and tells the log what came of it; takes on what options say now. Open connections go on. */
-  reload(changed?: Pick<RegionFlags, "slowRequest">): Promise<void>;
+  reload(changed?: Changeable): Promise<void>;
   /**
    * Refuses new requests, lets those under way finish for up to 5 seconds, offers the directory what it
    * has not taken yet, and closes everything. Calling it again returns the same promise.
@@ -150,11 +156,21 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
       return node.status;
     },
     reload: (changed) => {
-      if (changed !== undefined) slow.thresholdMs = changed.slowRequest ?? Infinity;
-      return security.reload();
+      if (changed !== undefined) change({ slow, http, node }, changed);
+      return security.reload(changed);
     },
     stop: () => (stopped ??= stop()),
   };
+}
+
+/** Takes on options that may change while the node runs. */
+function change(
+  parts: { readonly slow: SlowRequests; readonly http: HttpListener; readonly node: RegionNode },
+  { slowRequest, rateLimit, rateBurst, ttlDefault }: Changeable,
+): void {
+  parts.slow.thresholdMs = slowRequest ?? Infinity;
+  parts.http.changeRate({ perSecond: rateLimit, burst: rateBurst });
+  parts.node.service.writes.ttlMsDefault = ttlDefault ?? 0;
 }
 
 /** The URLs of the directories, or of the members that know them. Throws `INVALID_CONFIG` where both are given. */

@@ -114,6 +114,38 @@ describe("a region whose directory is away", { timeout: 20_000 }, () => {
   });
 });
 
+it("a region that runs takes on another rate and another default for how long values live", async () => {
+  let serves: () => void = () => {};
+  const serving = new Promise<void>((resolve) => (serves = resolve));
+  const region = await startRegion({
+    ...(await optionsOf()),
+    clock: hastyClock,
+    rateLimit: 1,
+    rateBurst: 2,
+    onStatus: (status) => status === "standalone" && serves(),
+  });
+  await serving;
+  const set = async (): Promise<[status: number, expires: boolean]> => {
+    const answer = await fetch(`${region.url}/cache/k`, { method: "PUT", body: "v" });
+    const { expiresAtMs } = (await answer.json()) as { readonly expiresAtMs?: number | null };
+    return [answer.status, typeof expiresAtMs === "number"];
+  };
+  try {
+    const many = (): Promise<[number, boolean][]> =>
+      Promise.all(Array.from({ length: 40 }, () => set()));
+    const limited = await many();
+    expect(limited).toContainEqual([200, false]);
+    expect(limited).toContainEqual([429, false]);
+    const changed = { slowRequest: null, rateLimit: 1, rateBurst: 100, tokenAgeMax: 1 };
+    await region.reload({ ...changed, ttlDefault: 60_000 });
+    expect(new Set((await many()).map(String))).toEqual(new Set(["200,true"]));
+    await region.reload({ ...changed, rateLimit: null, rateBurst: null, ttlDefault: null });
+    expect(await set()).toEqual([200, false]);
+  } finally {
+    await region.stop();
+  }
+}, 20_000);
+
 describe("a region that stops", { timeout: 20_000 }, () => {
   it("finishes the requests under way, refuses new ones, and then no longer listens", async () => {
     const region = await startServing({ ...(await optionsOf()), clock: systemClock });

@@ -237,10 +237,10 @@ export function limitAddresses(
   next: RequestListener,
   { limits, style, clock }: Pick<GateOptions, "limits" | "style" | "clock">,
 ): RequestListener {
-  if (!limits.areLimited) return next;
   return (incoming, outgoing) => {
     try {
-      if (!HEALTH.test(incoming.url ?? "")) limits.take(placeOf(incoming.socket.remoteAddress));
+      if (limits.areLimited && !HEALTH.test(incoming.url ?? ""))
+        limits.take(placeOf(incoming.socket.remoteAddress));
     } catch (cause) {
       const exchange = new Exchange(style, carrierOfIncoming(incoming));
       return reply(clock, incoming, outgoing, exchange.problem(asMeridianError(cause)));

@@ -32,7 +32,7 @@ export {
   type GateOptions,
 } from "./gate.ts";
 export { principalOf } from "./principals.ts";
-export { placeOf, RateLimits, type RateLimitsOptions } from "./rate-limits.ts";
+export { placeOf, RateLimits, type Rate, type RateLimitsOptions } from "./rate-limits.ts";
 export { answerRaw } from "./raw-answer.ts";
 export { RequestTurns } from "./request-turns.ts";
 export { RequestTimes } from "./request-times.ts";

@@ -10,12 +10,16 @@
 import { MeridianError } from "@meridian/protocol";
 import type { Clock, Metrics } from "@meridian/runtime";
 
-/** How limits are made. */
-export interface RateLimitsOptions {
+/** How much a client may ask for. */
+export interface Rate {
   /** Requests a second for each client; null for any number. */
   readonly perSecond: number | null;
   /** Requests that may come at once; null for those of one second. */
   readonly burst: number | null;
+}
+
+/** How limits are made. */
+export interface RateLimitsOptions extends Rate {
   readonly clock: Pick<Clock, "elapsedMs">;
   readonly metrics: Metrics;
 }
@@ -45,18 +49,26 @@ interface Failures {
 export class RateLimits {
   readonly #clock: Pick<Clock, "elapsedMs">;
   /** How long one request uses up a client's rate; 0 without a limit. */
-  readonly #costMs: number;
-  readonly #burst: number;
+  #costMs = 0;
+  #burst = 1;
   readonly #due = new Map<string, number>();
   readonly #failures = new Map<string, Failures>();
 
   constructor({ perSecond, burst, clock, metrics }: RateLimitsOptions) {
     this.#clock = clock;
-    this.#costMs = perSecond === null ? 0 : 1_000 / perSecond;
-    this.#burst = burst ?? Math.max(1, perSecond ?? 1);
+    this.change({ perSecond, burst });
     const max = 2 * REMEMBERED_MAX;
     const now = (): number => this.#due.size + this.#failures.size;
     metrics.level(() => [{ name: "limitedClients", now: now(), max }]);
+  }
+
+  /** Allows another rate from here on. Every client begins anew if it is another: what is due by one rate says nothing by another. */
+  change({ perSecond, burst }: Rate): void {
+    const costMs = perSecond === null ? 0 : 1_000 / perSecond;
+    const most = burst ?? Math.max(1, perSecond ?? 1);
+    if (costMs === this.#costMs && most === this.#burst) return;
+    [this.#costMs, this.#burst] = [costMs, most];
+    this.#due.clear();
   }
 
   /** Whether requests are limited. */

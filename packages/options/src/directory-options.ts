@@ -24,7 +24,7 @@ const ROWS = [
     kind: "duration",
     default: "10s",
     file: "limits",
-    reloads: true,
+    reloads: "option",
     description: "Nodes that are behind by this or more are not offered to clients.",
   },
   {

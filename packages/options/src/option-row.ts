@@ -42,8 +42,11 @@ interface RowBase<Default> {
    * under `log`, or at the top (`cluster`). Null if the file does not give it, or gives it in another form.
    */
   readonly file: "process" | "limits" | "log" | "cluster" | null;
-  /** On SIGHUP the program reads the option again from the cluster file. */
-  readonly reloads?: true;
+  /**
+   * What SIGHUP reads again: the value in the cluster file, or the contents of the file that the option names. A change of an option without
+   * it needs a restart.
+   */
+  readonly reloads?: "option" | "contents";
   /** The entry of a process in the cluster file must have it. */
   readonly requiredInFile?: true;
 }

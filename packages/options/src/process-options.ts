@@ -4,6 +4,7 @@ export const PROCESS_ROWS = [
     name: "cluster-file",
     kind: "text",
     file: null,
+    reloads: "contents",
     description:
       "A file that describes the cluster; it gives the options of the process `--id` that are not given here.",
   },
@@ -36,6 +37,7 @@ export const PROCESS_ROWS = [
     name: "tls-cert",
     kind: "text",
     file: "process",
+    reloads: "contents",
     description:
       "A file with the certificate to listen and dial with, followed by its intermediate certificates, as PEM; without it, the program listens without TLS.",
   },
@@ -43,12 +45,14 @@ export const PROCESS_ROWS = [
     name: "tls-key",
     kind: "text",
     file: "process",
+    reloads: "contents",
     description: "A file with the key of that certificate, as PEM without a passphrase.",
   },
   {
     name: "tls-ca",
     kind: "text",
     file: "process",
+    reloads: "contents",
     description:
       "A file with the certificates of the authorities to trust when the program dials directories; without it, those of the platform.",
   },
@@ -56,6 +60,7 @@ export const PROCESS_ROWS = [
     name: "tls-client-ca",
     kind: "text",
     file: "process",
+    reloads: "contents",
     description:
       "A file with the certificates of authorities: only peers with a certificate of one of these may open links.",
   },
@@ -70,6 +75,7 @@ export const PROCESS_ROWS = [
     name: "token-keys",
     kind: "text",
     file: "process",
+    reloads: "contents",
     description:
       "A file with public keys, as a JSON Web Key Set: every request and link needs a token that one of these keys signed; without the file, no token is needed.",
   },
@@ -77,6 +83,7 @@ export const PROCESS_ROWS = [
     name: "token-file",
     kind: "text",
     file: "process",
+    reloads: "contents",
     description: "A file with the token of scope `node` to send to directories.",
   },
   {
@@ -84,6 +91,7 @@ export const PROCESS_ROWS = [
     kind: "duration",
     default: "24h",
     file: "limits",
+    reloads: "option",
     description:
       "How long a program that is cut off still accepts all tokens, although some may have been revoked meanwhile; after that it accepts only tokens that were issued less than this ago.",
   },
@@ -138,6 +146,7 @@ export const PROCESS_ROWS = [
     min: 1,
     max: 1_000_000,
     file: "limits",
+    reloads: "option",
     description:
       "The most requests per second of each token, or of each address for requests without a token; more are refused. Without it, there is no limit.",
   },
@@ -147,6 +156,7 @@ export const PROCESS_ROWS = [
     min: 1,
     max: 1_000_000,
     file: "limits",
+    reloads: "option",
     description: "The most of these requests at once; without it, as many as in one second.",
   },
   {
@@ -162,7 +172,7 @@ export const PROCESS_ROWS = [
     choices: ["debug", "info", "warn", "error"],
     default: "info",
     file: "log",
-    reloads: true,
+    reloads: "option",
     description: "The least severe log lines to print.",
   },
   {
@@ -171,13 +181,14 @@ export const PROCESS_ROWS = [
     choices: ["text", "json"],
     default: "text",
     file: "log",
+    reloads: "option",
     description: "Log lines as text for people, or one JSON object per line.",
   },
   {
     name: "slow-request",
     kind: "duration",
     file: "log",
-    reloads: true,
+    reloads: "option",
     description: "Requests that take longer are logged; without it, none are.",
   },
 ] as const;

@@ -117,6 +117,7 @@ const ROWS = [
     name: "ttl-default",
     kind: "duration",
     file: "limits",
+    reloads: "option",
     description: "The time to live of writes without one, such as `90s` or `15m`.",
   },
 ] as const;

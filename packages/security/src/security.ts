@@ -125,8 +125,9 @@ export class Security {
     this.#knownAt.watch(wholeAtMs, this.revocations);
   }
 
-  /** Reads all files again and logs the result. Never rejects. */
-  async reload(): Promise<void> {
+  /** Reads all files again and logs the result. `changed` has the options as they are now. Never rejects. */
+  async reload(changed?: Pick<SecurityFlags, "tokenAgeMax">): Promise<void> {
+    if (changed !== undefined) this.revocations.ageMaxMs = changed.tokenAgeMax;
     await this.#credentials.reload();
     await this.authenticator?.reload();
   }

@@ -40,7 +40,7 @@ export function readAgain<Values extends object>(
     const [was, is] = [JSON.stringify(current[member]), JSON.stringify(found[member])];
     if (was === is) continue;
     const fields = { option: `--${name}`, was, is };
-    if (reloads === true) {
+    if (reloads === "option") {
       next[member] = found[member];
       logger.info("an option has changed", fields);
     } else logger.warn("an option needs a restart to change", fields);

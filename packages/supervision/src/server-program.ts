@@ -89,6 +89,7 @@ async function serve<Values extends LogSettings>(
     if (changed !== undefined) {
       current = changed;
       log.level = changed.logLevel;
+      log.format = changed.logFormat;
     }
     void server?.reload?.(changed);
   });

@@ -33,6 +33,8 @@ export const REVOCATIONS_MAX = 100_000;
 /** Knows the revoked tokens. */
 export class Revocations {
   readonly #options: RevocationsOptions;
+  /** How old the list may be, in milliseconds, before old tokens are refused. */
+  ageMaxMs: number;
   /** When each revocation expires, by the id of the token; infinite for never. */
   readonly #until = new Map<string, number>();
   readonly #callbacks: (() => void)[] = [];
@@ -44,6 +46,7 @@ export class Revocations {
 
   constructor(options: RevocationsOptions) {
     this.#options = options;
+    this.ageMaxMs = options.ageMaxMs;
     this.#knownAtMs = options.knownAtMs;
   }
 
@@ -115,7 +118,8 @@ export class Revocations {
 
   /** Throws `REVOCATIONS_UNKNOWN` if the list is older than `ageMaxMs` and the token was issued longer ago than that. */
   checkAge({ issuedAtMs }: Pick<Principal, "issuedAtMs">): void {
-    const { ageMaxMs, clock } = this.#options;
+    const { ageMaxMs } = this;
+    const { clock } = this.#options;
     if (clock.nowMs() - Math.max(issuedAtMs, this.#knownAtMs) <= ageMaxMs) return;
     throw new MeridianError(
       "REVOCATIONS_UNKNOWN",

@@ -83,6 +83,8 @@ export interface Revoked {
 /** Writes what clients ask for. */
 export class Writes {
   readonly valueBytesMax: number;
+  /** The time to live of writes that name none, in milliseconds; 0 for none. */
+  ttlMsDefault: number;
   readonly #options: WritesOptions;
   readonly #backlogBytesMax: number;
   readonly #acknowledging: ByteBudget;
@@ -95,6 +97,7 @@ export class Writes {
   constructor(options: WritesOptions) {
     this.#options = options;
     this.valueBytesMax = options.valueBytesMax;
+    this.ttlMsDefault = options.ttlMsDefault;
     this.#patience = new StorePatience(options.clock);
     this.#backlogBytesMax = options.backlogBytesMax ?? BACKLOG_BYTES_MAX;
     const { metrics } = options;
@@ -131,7 +134,7 @@ export class Writes {
     this.#options.gate.checkRoom();
     const check = condition && this.#onLive(condition);
     const writes = requests.map((request): WriteRequest => {
-      const { key, value, contentType, ttlMs = this.#options.ttlMsDefault } = request;
+      const { key, value, contentType, ttlMs = this.ttlMsDefault } = request;
       checkClientKey(key);
       checkContentType(contentType);
       this.checkLength(value.byteLength);

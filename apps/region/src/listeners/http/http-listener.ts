@@ -14,6 +14,7 @@ import {
   type Authenticator,
   type Certificate,
   type HttpServerOptions,
+  type Rate,
 } from "@meridian/http";
 import { MeridianError, type AllowedOrigins } from "@meridian/protocol";
 import { SOCKET_PATH } from "@meridian/protocol/socket-api";
@@ -58,6 +59,7 @@ export class HttpListener implements Listener {
   readonly #options: HttpListenerOptions;
   readonly #server: HttpServer;
   readonly #limit: RequestLimit;
+  readonly #limits: RateLimits;
   #sockets: SocketListener | undefined;
   #streams: EventStreams | undefined;
 
@@ -66,6 +68,8 @@ export class HttpListener implements Listener {
     const server = new HttpServer({ ...options, starting: STARTING });
     this.#server = server;
     this.#limit = new RequestLimit(options.metrics, () => server.cuts.tell("request"));
+    const { rateLimit = null, rateBurst = null } = options;
+    this.#limits = new RateLimits({ ...options, perSecond: rateLimit, burst: rateBurst });
   }
 
   /** Takes the address, as `HttpServer.listen` does. */
@@ -76,6 +80,11 @@ export class HttpListener implements Listener {
   /** Takes another certificate, as `HttpServer.reload` does. */
   reload(certificate: Certificate): void {
     this.#server.reload(certificate);
+  }
+
+  /** Allows each token or address another rate from here on. */
+  changeRate(rate: Rate): void {
+    this.#limits.change(rate);
   }
 
   get url(): string {
@@ -98,10 +107,9 @@ export class HttpListener implements Listener {
     const streams = new EventStreams({ clock, metrics });
     const node = httpNode(served, { origins, clock, streams });
     const app = regionApp(node, logger);
-    const { authenticator, rateLimit = null, rateBurst = null } = this.#options;
-    const limit = this.#limit;
+    const { authenticator } = this.#options;
+    const [limit, limits] = [this.#limit, this.#limits];
     const times = new RequestTimes(clock, metrics);
-    const limits = new RateLimits({ perSecond: rateLimit, burst: rateBurst, clock, metrics });
     const parts = { style: node.style, limit, limits, times, clock, logger };
     const { request, read } = regionRequests({ ...parts, slow, node, app, appOnly });
     const gate = authenticator && regionGate(authenticator, { ...parts, tickets: node.tickets });
