@@ -6,7 +6,11 @@ import { defineConfig } from "vitest/config";
 import { LongestFirst } from "./longest-first.ts";
 
 // Workspace packages are resolved from `src`, so that no test ever runs a stale build.
-const conditions = ["@meridian/source", ...defaultServerConditions];
+// Modules that are for bundlers name files without extensions, which Node.js does not find.
+const conditions = [
+  "@meridian/source",
+  ...defaultServerConditions.filter((condition) => condition !== "module"),
+];
 
 export default defineConfig({
   root: fileURLToPath(new URL("..", import.meta.url)),

@@ -11,8 +11,9 @@
  * was applied, because the condition of a second attempt would be checked against the result of the first. Otherwise the call ends with `OUTCOME_UNKNOWN`.
  */
 import { MeridianError, type ErrorCode } from "@meridian/protocol";
-import { Backoff, type Random } from "@meridian/runtime";
+import { Backoff, type LiveSpan, type Random } from "@meridian/runtime";
 
+import { beginCall, endAnswered, endFailed, traceHeaders } from "./call-spans.ts";
 import type { Attempt } from "./circuit.ts";
 import { channelOf } from "./diagnostics.ts";
 import { eitherOf } from "./either-of.ts";
@@ -99,13 +100,16 @@ export class Caller {
   async call(request: NodeRequest, limits: CallLimits): Promise<NodeAnswer> {
     const either = eitherOf(limits.signal, this.#options.closed);
     const told = this.#channel?.hasSubscribers === true ? this.#watched(request) : undefined;
+    const span = beginCall(request);
     this.#underWay += 1;
     try {
-      const answer = await this.#run(request, limits, either.signal);
+      const answer = await this.#run(request, limits, either.signal, span);
+      if (span !== undefined) endAnswered(span, answer);
       told?.({ node: answer.node.info.id, status: answer.answer.status });
       return answer;
     } catch (error) {
       told?.({ error });
+      if (span !== undefined) endFailed(span, error);
       throw error;
     } finally {
       this.#underWay -= 1;
@@ -136,12 +140,18 @@ export class Caller {
     if (from !== undefined) this.#options.events.tell("failover", { from, to: this.#served });
   }
 
-  async #run(request: NodeRequest, limits: CallLimits, signal: AbortSignal): Promise<NodeAnswer> {
+  async #run(
+    request: NodeRequest,
+    limits: CallLimits,
+    signal: AbortSignal,
+    span: LiveSpan | undefined,
+  ): Promise<NodeAnswer> {
     const { network, random, pool, keeper, opening } = this.#options;
     const run: Run = {
       request,
       limits,
       signal,
+      span,
       endMs: network.clock.elapsedMs() + limits.deadlineMs,
       pauses: new Backoff({ random, firstMs: 50, maxMs: 1_000 }),
       failures: [],
@@ -294,7 +304,7 @@ export class Caller {
     run: Run,
   ): Promise<RawAnswer> {
     const { network } = this.#options;
-    const headers: Record<string, string> = { ...request.headers };
+    const headers: Record<string, string> = { ...request.headers, ...traceHeaders(run.span) };
     const [seen] = presented;
     if (seen !== undefined) {
       headers["meridian-position"] = seen.token;
@@ -304,15 +314,22 @@ export class Caller {
     const bounds = { budgetMs, signal, closed: this.#options.closed };
     const life = request.slow === true ? new LifeSigns(network, node, bounds) : undefined;
     try {
-      const answer = await exchange(
-        network,
-        { method: request.method, url: node.info.url + request.path, headers, body: request.body },
-        {
-          quietMs: life === undefined ? budgetMs : Infinity,
-          endMs,
-          signal: life?.signal ?? signal,
-        },
-      );
+      const ask = (): Promise<RawAnswer> =>
+        exchange(
+          network,
+          {
+            method: request.method,
+            url: node.info.url + request.path,
+            headers,
+            body: request.body,
+          },
+          {
+            quietMs: life === undefined ? budgetMs : Infinity,
+            endMs,
+            signal: life?.signal ?? signal,
+          },
+        );
+      const answer = await (run.span === undefined ? ask() : run.span.quietly(ask));
       if (answer.headers.get("meridian-node") !== null) return answer;
       const said = `answered HTTP ${answer.status}, but not as a Meridian node`;
       throw new NoAnswer(said, "silent", true);

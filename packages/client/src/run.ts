@@ -1,6 +1,6 @@
 /** The state of one call over all its attempts, and the errors that it may end with. */
 import { MeridianError, type ErrorDetails } from "@meridian/protocol";
-import type { Backoff } from "@meridian/runtime";
+import type { Backoff, LiveSpan } from "@meridian/runtime";
 
 import type { RawAnswer, Request } from "./exchange.ts";
 import type { PooledNode } from "./node-pool.ts";
@@ -29,6 +29,8 @@ export interface Run {
   readonly request: NodeRequest;
   readonly limits: CallLimits;
   readonly signal: AbortSignal;
+  /** The span of the call, if the application takes spans. */
+  readonly span: LiveSpan | undefined;
   readonly endMs: number;
   readonly pauses: Backoff;
   /** The failures so far, each one once. */

@@ -24,7 +24,7 @@ import { readQuery } from "./query.ts";
 import { placeOf, type RateLimits } from "./rate-limits.ts";
 import { answerRaw } from "./raw-answer.ts";
 import { reply } from "./reply.ts";
-import { HEALTH } from "./request-listener.ts";
+import { HEALTH } from "./request-spans.ts";
 import type { RequestLimit } from "./request-limit.ts";
 import type { RequestTimes } from "./request-times.ts";
 import { NO_ROUTE } from "./routed-app.ts";

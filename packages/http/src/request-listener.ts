@@ -11,6 +11,7 @@ import { reply } from "./reply.ts";
 import type { RequestLimit } from "./request-limit.ts";
 import type { RequestTimes } from "./request-times.ts";
 import { echoRequestId, idsOf } from "./request-ids.ts";
+import { beginRequest, HEALTH } from "./request-spans.ts";
 import type { SlowRequests } from "./slow-requests.ts";
 import { askApp, failureOf, NO_ROUTE, type RoutedAnswer, type RoutedApp } from "./routed-app.ts";
 import { pathAndQueryOf } from "./target.ts";
@@ -35,9 +36,6 @@ export interface RequestListenerOptions {
   /** Answers as the app would, without being routed; undefined if it has done nothing. */
   readonly direct?: (incoming: IncomingMessage) => Promise<Answer> | undefined;
 }
-
-/** Where programs tell how they are: answered however many requests are under way. */
-export const HEALTH: RegExp = /^\/(healthz|readyz|status|metrics)(?=\?|$)/;
 
 /** From node:http to an app, and past it where a program knows a shorter way. */
 export function requestListener(options: RequestListenerOptions): RequestListener {
@@ -65,9 +63,11 @@ export function requestListener(options: RequestListenerOptions): RequestListene
     const startedMs = clock.elapsedMs();
     const { headers, method = "" } = incoming;
     if (headers["x-request-id"] !== undefined) echoRequestId(headers, outgoing);
+    const end = beginRequest(incoming);
     if (immediate?.(incoming, outgoing) === true) {
       const status = outgoing.statusCode;
       const tookMs = shortTimes.observe(status, startedMs);
+      end?.(shortRoute, status);
       if (tookMs > slow.thresholdMs) slow.tell(incoming, { route: shortRoute, status, tookMs });
       return;
     }
@@ -77,11 +77,13 @@ export function requestListener(options: RequestListenerOptions): RequestListene
       const exchange = new Exchange(style, carrierOfIncoming(incoming));
       const refusal = exchange.problem(asMeridianError(cause), ["Connection", "close"]);
       times.of(method, NO_ROUTE).observe(refusal.status, startedMs);
+      end?.(NO_ROUTE, refusal.status);
       return reply(clock, incoming, outgoing, refusal);
     }
     void serve(incoming).then(({ answer, route }) => {
       const { status } = answer;
       const tookMs = times.of(method, route).observe(status, startedMs);
+      end?.(route, status);
       if (tookMs > slow.thresholdMs) slow.tell(incoming, { route, status, tookMs });
       reply(clock, incoming, outgoing, answer);
     });

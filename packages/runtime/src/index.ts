@@ -27,3 +27,13 @@ export { randomIdentity, type Random } from "./random.ts";
 export { seededRandom } from "./seeded-random.ts";
 export { systemClock } from "./system-clock.ts";
 export { systemRandom } from "./system-random.ts";
+export {
+  activePlace,
+  beginSpan,
+  hasTelemetry,
+  type LiveSpan,
+  type SpanAttributes,
+  type SpanEnd,
+  type SpanPlace,
+  type SpanStart,
+} from "./telemetry.ts";

@@ -1,0 +1,174 @@
+/** Spans where the host has registered OpenTelemetry: of calls, of requests, and of what regions take in of each other, as one trace. */
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+import { connect } from "@meridian/client";
+import { ROOT, startSmallDirectory, startSmallRegion, until } from "@meridian/harness";
+import { activePlace, beginSpan, hasTelemetry } from "@meridian/runtime";
+import { bundleSource } from "@meridian/source-bundle";
+import { context, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
+import {
+  BasicTracerProvider,
+  InMemorySpanExporter,
+  SimpleSpanProcessor,
+  type ReadableSpan,
+} from "@opentelemetry/sdk-trace-base";
+import { afterAll, beforeAll, expect, it } from "vitest";
+
+const exporter = new InMemorySpanExporter();
+const stops: (() => unknown)[] = [];
+let paris: string;
+
+function register(): void {
+  const spanProcessors = [new SimpleSpanProcessor(exporter)];
+  trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors }));
+}
+
+function unregister(): void {
+  trace.disable();
+  context.disable();
+}
+
+beforeAll(async () => {
+  const data = mkdtempSync(join(tmpdir(), "meridian-telemetry-"));
+  const directory = await startSmallDirectory({ data: join(data, "directory") });
+  const place = (id: string) => ({ id, data: join(data, id), directory: directory.url });
+  const [sender, receiver] = [
+    await startSmallRegion(place("paris")),
+    await startSmallRegion(place("tokyo")),
+  ];
+  paris = sender.url;
+  stops.push(
+    () => sender.stop(),
+    () => receiver.stop(),
+    () => directory.stop(),
+    () => rmSync(data, { recursive: true }),
+  );
+  await until("both serve", async () => {
+    const answers = await Promise.all(
+      [paris, receiver.url].map((url) => fetch(`${url}/readyz`).then(({ ok }) => ok)),
+    );
+    return answers.every(Boolean);
+  });
+});
+afterAll(async () => {
+  unregister();
+  for (const stop of stops) await stop();
+});
+
+function spansNamed(name: string): ReadableSpan[] {
+  return exporter.getFinishedSpans().filter((span) => span.name === name);
+}
+
+it("where nobody has registered anything, there are no spans and no places", () => {
+  expect(hasTelemetry()).toBe(false);
+  expect(beginSpan({ name: "x", kind: "client", attributes: {} })).toBe(undefined);
+  expect(activePlace()).toBe(undefined);
+});
+
+it("a call, its request and what another region takes in of it are one trace, and no span names a key", async () => {
+  register();
+  const client = await connect({ nodes: [paris] });
+  await client.set("secret-key", "secret-value");
+  await until("tokyo has told", () => spansNamed("meridian.replicate.apply").length > 0);
+  const [call] = spansNamed("set");
+  const [request] = spansNamed("PUT /cache/{key}");
+  const [apply] = spansNamed("meridian.replicate.apply");
+  expect([call?.kind, request?.kind, apply?.kind]).toEqual([
+    SpanKind.CLIENT,
+    SpanKind.SERVER,
+    SpanKind.CONSUMER,
+  ]);
+  expect(call?.parentSpanContext).toBe(undefined);
+  expect(request?.parentSpanContext?.spanId).toBe(call?.spanContext().spanId);
+  expect(apply?.parentSpanContext?.spanId).toBe(request?.spanContext().spanId);
+  const traceIds = [call, request, apply].map((span) => span?.spanContext().traceId);
+  expect(new Set(traceIds).size).toBe(1);
+  expect(call?.attributes).toEqual({
+    "db.system.name": "meridian",
+    "db.operation.name": "set",
+    "server.address": "127.0.0.1",
+    "server.port": Number(new URL(paris).port),
+  });
+  expect(request?.attributes).toEqual({
+    "http.request.method": "PUT",
+    "url.scheme": "http",
+    "http.route": "/cache/{key}",
+    "http.response.status_code": 200,
+  });
+  expect(apply?.attributes).toEqual({ "meridian.frame.entries": 1 });
+  await client.get("secret-key");
+  await client.delete("secret-key");
+  await expect(client.set("secret-key", "x".repeat(10_000))).rejects.toThrow(/Expected a value/);
+  client.close();
+  expect(spansNamed("get")[0]?.attributes["db.response.status_code"]).toBe(undefined);
+  await until(
+    "tokyo has told of the delete",
+    () => spansNamed("meridian.replicate.apply").length > 1,
+  );
+  const [failed] = spansNamed("set").slice(1);
+  expect(failed?.status.code).toBe(SpanStatusCode.ERROR);
+  expect(failed?.attributes["error.type"]).toBe("VALUE_TOO_LARGE");
+  const told = exporter.getFinishedSpans().map(({ name, attributes }) => ({ name, attributes }));
+  expect(JSON.stringify(told)).not.toContain("secret");
+});
+
+it("a request is a part of what its client says, and health is nobody's", async () => {
+  const [traceId, parentId] = ["0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"];
+  exporter.reset();
+  const headers = { traceparent: `00-${traceId}-${parentId}-01`, tracestate: "congo=t61rcWkgMzE" };
+  for (const path of ["/cache/none", "/status", "/healthz", "/nothing"]) {
+    await fetch(paris + path, { headers });
+  }
+  const spans = exporter.getFinishedSpans();
+  expect(spans.map(({ name }) => name)).toEqual(["GET /cache/{key}", "GET none"]);
+  for (const span of spans) {
+    expect(span.spanContext().traceId).toBe(traceId);
+    expect(span.parentSpanContext?.spanId).toBe(parentId);
+    expect(span.spanContext().traceState?.serialize()).toBe("congo=t61rcWkgMzE");
+  }
+});
+
+it("a call is a part of what the application does, which the host keeps track of", async () => {
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  exporter.reset();
+  const client = await connect({ nodes: [paris] });
+  await trace.getTracer("test").startActiveSpan("business", async (span) => {
+    expect(activePlace()?.parentId).toBe(span.spanContext().spanId);
+    await client.get("k");
+    span.end();
+  });
+  client.close();
+  const [call] = spansNamed("get");
+  const [business] = spansNamed("business");
+  expect(call?.parentSpanContext?.spanId).toBe(business?.spanContext().spanId);
+});
+
+it("a program makes spans with the module that the document shows", async () => {
+  const document = readFileSync(join(ROOT, "packages/OPERATIONS.md"), "utf8");
+  const [, example = ""] = /```js otel\.mjs\n([^]*?)```/.exec(document) ?? [];
+  expect(example).toContain("setGlobalTracerProvider");
+  const data = mkdtempSync(join(ROOT, "node_modules/.cache/meridian-otel-"));
+  stops.push(() => rmSync(data, { recursive: true }));
+  const module = join(data, "otel.mjs");
+  writeFileSync(module, example);
+  const program = await bundleSource(join(ROOT, "apps/directory/src/main.ts"));
+  const child = fork(program, ["--data", join(data, "log"), "--port", "0"], {
+    cwd: ROOT,
+    execArgv: [],
+    env: { ...process.env, NODE_OPTIONS: `--import ${pathToFileURL(module).href}` },
+    silent: true,
+  });
+  stops.unshift(() => child.kill("SIGKILL"));
+  let out = "";
+  child.stdout?.on("data", (chunk: Buffer) => (out += chunk.toString()));
+  const [message] = (await once(child, "message")) as [{ readonly url: string }];
+  await fetch(`${message.url}/nodes`);
+  await until("a span is told", () => out.includes("name: 'GET /nodes'"));
+  expect(out).toContain("'http.route': '/nodes'");
+}, 60_000);
