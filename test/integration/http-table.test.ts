@@ -132,7 +132,8 @@ const rows: readonly Row[] = [
 async function ask(url: string, row: Row): Promise<RawAnswer> {
   const { line = "GET /healthz", head = HOST, version = "1.1", body = "" } = row;
   const close = /^connection:/im.test(head) ? "" : "Connection: close\r\n";
-  return readRaw(await exchangeRaw(url, `${line} HTTP/${version}\r\n${head}${close}\r\n${body}`));
+  const named = `${head}X-Request-Id: r-1\r\n${close}`;
+  return readRaw(await exchangeRaw(url, `${line} HTTP/${version}\r\n${named}\r\n${body}`));
 }
 
 describe.each(["directory", "region"] as const)("a %s answers", (name) => {
@@ -148,6 +149,9 @@ describe.each(["directory", "region"] as const)("a %s answers", (name) => {
     const type = isFine ? "application/json" : "application/problem+json";
     expect(answer.headers.get("content-type")).toBe(type);
     expect(answer.headers.get("cache-control")).toBe("no-store");
+    const isUnread = answer.status === 431 || answer.body.includes("what the parser calls");
+    const id = isUnread ? /^[\da-f-]{36}$/ : /^r-1$/;
+    expect(answer.headers.get("x-request-id")).toMatch(id);
   });
 
   it("HEAD with the length that GET has, and no body", async () => {

@@ -1,7 +1,9 @@
 /** By what requests are known elsewhere: what comes back, and what the log says of those that are slow or fail. */
+import { connect } from "node:net";
+
 import { HttpListener } from "../src/listeners/http/http-listener.ts";
 import { SlowRequests } from "@meridian/http";
-import { lineLogger, Metrics, systemClock } from "@meridian/runtime";
+import { lineLogger, Metrics, systemClock, type LogLevel } from "@meridian/runtime";
 import { expect, it, onTestFinished } from "vitest";
 
 import { testNode } from "./harness.ts";
@@ -10,7 +12,11 @@ const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const TRACEPARENT = `00-${TRACE}-b7ad6b7169203331-01`;
 
 /** A region whose requests are slow if they take longer than that. */
-async function start(thresholdMs: number): Promise<{
+async function start(
+  thresholdMs: number,
+  level: LogLevel = "info",
+): Promise<{
+  readonly port: number;
   readonly lines: readonly Record<string, unknown>[];
   readonly slow: SlowRequests;
   readonly ask: (
@@ -23,7 +29,7 @@ async function start(thresholdMs: number): Promise<{
   const lines: Record<string, unknown>[] = [];
   const logger = lineLogger({
     clock: systemClock,
-    level: "info",
+    level,
     format: "json",
     write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>),
   });
@@ -38,6 +44,7 @@ async function start(thresholdMs: number): Promise<{
     await node.close();
   });
   return {
+    port: listener.port,
     lines,
     slow,
     ask: (path, headers, method = "GET") =>
@@ -91,6 +98,16 @@ it("a line tells of each slow request by route, id and trace, and names no key",
     expect(line["ms"]).toBeTypeOf("number");
   }
   expect(JSON.stringify(lines)).not.toContain("s3cret");
+});
+
+it("what is no request gets an id that the log has, too", async () => {
+  const { port, lines } = await start(Infinity, "debug");
+  const socket = connect(port, "127.0.0.1", () => socket.write("*1\r\n$4\r\nPING\r\n"));
+  let answer = "";
+  for await (const chunk of socket) answer += String(chunk);
+  const [, id] = /^x-request-id: ([\da-f-]{36})\r$/im.exec(answer) ?? [];
+  expect(id).toBeDefined();
+  expect(lines).toMatchObject([{ level: "debug", requestId: id, code: "INVALID_ARGUMENT" }]);
 });
 
 const MALFORMED = [

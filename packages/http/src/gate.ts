@@ -164,7 +164,8 @@ export class Gate {
     return (incoming, socket, head) => {
       const refuse = (cause: unknown): void => {
         const error = asMeridianError(cause);
-        answerRaw(socket, withHeaders(refusalOf(style, error), challengeOf(error)));
+        const answer = withHeaders(refusalOf(style, error), challengeOf(error));
+        answerRaw(socket, answer, incoming.headers);
       };
       const pass = (principal: Principal): void => {
         if (isGone(socket)) return;
@@ -251,8 +252,8 @@ export function limitAddresses(
 
 /** What answers plain reads of programs that ask for no tokens, so many of an address. */
 export function limitReads(next: PlainReader, limits: RateLimits): PlainReader {
-  if (!limits.areLimited) return next;
-  return (read) => takeFor(placeOf(read.from), limits, () => next(read));
+  return (read) =>
+    limits.areLimited ? takeFor(placeOf(read.from), limits, () => next(read)) : next(read);
 }
 
 /** Counts a read of a client if it is answered. */

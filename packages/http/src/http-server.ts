@@ -1,4 +1,5 @@
 /** An HTTP server that knows its bounds: plain, or with a certificate that can be replaced while it runs. */
+import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -16,6 +17,7 @@ import { HTTP_TIMEOUTS, type HttpTimeouts } from "./http-timeouts.ts";
 import type { PlainReader } from "./plain-read.ts";
 import { answerRaw, refuseConnection } from "./raw-answer.ts";
 import { reply } from "./reply.ts";
+import { echoRequestId } from "./request-ids.ts";
 import { headError } from "./request-head.ts";
 import { isHost, targetOf } from "./target.ts";
 import { asksForWebSocket, headWithoutOffer, type UpgradeListener } from "./upgrades.ts";
@@ -108,13 +110,14 @@ export class HttpServer {
     });
     this.#server.on("checkExpectation", (incoming: IncomingMessage, outgoing: ServerResponse) => {
       this.#lastAnswer.set(incoming.socket, outgoing);
+      echoRequestId(incoming.headers, outgoing);
       this.#guard.enter(incoming, outgoing, () =>
         this.#reply(incoming, outgoing, refuse(expectationError(incoming))),
       );
     });
-    this.#server.on("connect", (_: IncomingMessage, socket: Duplex) => {
+    this.#server.on("connect", ({ headers }: IncomingMessage, socket: Duplex) => {
       socket.on("error", () => {});
-      answerRaw(socket, refuse(tunnelError()));
+      answerRaw(socket, refuse(tunnelError()), headers);
     });
     this.#server.on("upgrade", (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
       // Whatever happens to a connection that nobody serves concerns nobody. One connection may be let go of many times.
@@ -130,7 +133,7 @@ export class HttpServer {
     this.#guard = new HttpGuard(this.#server, {
       ...options,
       cuts: this.cuts,
-      refuse,
+      refuse: (error) => this.#refuseUnread(error),
       newestAnswer,
     });
   }
@@ -235,9 +238,19 @@ export class HttpServer {
   }
 
   #begin(incoming: IncomingMessage, outgoing: ServerResponse): void {
+    if (incoming.headers["x-request-id"] !== undefined) echoRequestId(incoming.headers, outgoing);
     const wrong = headError(incoming, this.#hosts);
     if (wrong === undefined) this.#request(incoming, outgoing);
     else this.#reply(incoming, outgoing, this.#refuse(wrong));
+  }
+
+  /** The refusal of a client none of whose headers has been read: it gets an id by which the log knows it, too. */
+  #refuseUnread(error: MeridianError): Answer {
+    const requestId = randomUUID();
+    const { code, message: why } = error;
+    this.#options.logger.debug("refused what is no whole request", { requestId, code, why });
+    const answer = this.#refuse(error);
+    return { ...answer, headers: [...answer.headers, "X-Request-Id", requestId] };
   }
 
   #reply(incoming: IncomingMessage, outgoing: ServerResponse, answer: Answer): void {
@@ -248,7 +261,8 @@ export class HttpServer {
   #stumble(cause: NodeJS.ErrnoException, socket: Duplex): void {
     // It stumbles anew over all that still comes.
     if (this.#stumbled.has(socket)) return;
-    const refuse = (): void => refuseConnection(cause, socket, (error) => this.#refuse(error));
+    const refuse = (): void =>
+      refuseConnection(cause, socket, (error) => this.#refuseUnread(error));
     if (this.#lastAnswer.get(socket)?.req.complete !== true) return refuse();
     this.#stumbled.add(socket);
     this.#onceAnswered(socket, refuse);
@@ -268,7 +282,9 @@ export class HttpServer {
     this.#onceAnswered(socket, () => {
       const forLinks = link && (pageError(incoming) ?? this.#strangerError(socket));
       const refusal = headError(incoming, this.#hosts) ?? forLinks;
-      if (refusal !== undefined) return answerRaw(socket, this.#refuse(refusal));
+      if (refusal !== undefined) {
+        return answerRaw(socket, this.#refuse(refusal), incoming.headers);
+      }
       this.#guard.upgrade(socket);
       taker(incoming, socket, head);
     });

@@ -1,5 +1,5 @@
 /** Answers on connections that carry no request: where a parser stumbled, or none was ever given the bytes. */
-import { maxHeaderSize } from "node:http";
+import { maxHeaderSize, type IncomingHttpHeaders } from "node:http";
 import type { Duplex } from "node:stream";
 
 import { MeridianError } from "@meridian/protocol";
@@ -7,6 +7,7 @@ import { MeridianError } from "@meridian/protocol";
 import { wholeBody } from "./answer-body.ts";
 import type { Answer, Refuse } from "./answer.ts";
 import { HeadText } from "./head-text.ts";
+import { requestIdOf } from "./request-ids.ts";
 
 /**
  * Ends a connection that an HTTP parser stumbled over, or on which a request never came whole. One on which nothing came
@@ -41,12 +42,21 @@ function parserError(cause: NodeJS.ErrnoException): MeridianError {
   );
 }
 
-/** Writes an answer where there is no `ServerResponse` to do it, and ends the connection. */
-export function answerRaw(socket: Duplex, { status, headers, body }: Answer): void {
+/**
+ * Writes an answer where there is no `ServerResponse` to do it, and ends the connection. `asked` has the headers of the request, if one was
+ * read: the answer names it as its client did.
+ */
+export function answerRaw(
+  socket: Duplex,
+  { status, headers, body }: Answer,
+  asked: IncomingHttpHeaders = {},
+): void {
   if (!socket.writable) {
     socket.destroy();
     return;
   }
-  socket.write(`${new HeadText(status, headers).of(headers)}\r\n`);
+  const id = requestIdOf(asked);
+  const named = id === undefined ? headers : [...headers, "X-Request-Id", id];
+  socket.write(`${new HeadText(status, named).of(named)}\r\n`);
   socket.end(wholeBody(body) ?? undefined);
 }

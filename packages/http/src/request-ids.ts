@@ -12,14 +12,22 @@ const REQUEST_ID = /^[\w.:/+=@-]{1,128}$/;
 
 /** Has the answer name the request as its client did. */
 export function echoRequestId(headers: IncomingHttpHeaders, outgoing: ServerResponse): void {
+  const id = requestIdOf(headers);
+  if (id !== undefined) outgoing.setHeader("X-Request-Id", id);
+}
+
+/** The id that a client has given its request; undefined for none, and for one that could break a line. */
+export function requestIdOf(headers: IncomingHttpHeaders): string | undefined {
   const id = headers["x-request-id"];
-  if (typeof id === "string" && REQUEST_ID.test(id)) outgoing.setHeader("X-Request-Id", id);
+  return typeof id === "string" && REQUEST_ID.test(id) ? id : undefined;
 }
 
 /** What a log line says of who asked. What is malformed is passed over, as if it was not there. */
 export function idsOf(headers: IncomingHttpHeaders): LogFields {
-  const { "x-request-id": requestId } = headers;
-  const isId = typeof requestId === "string" && REQUEST_ID.test(requestId);
+  const requestId = requestIdOf(headers);
   const traceId = parseTraceContext(headers["traceparent"]?.toString())?.traceId;
-  return { ...(isId && { requestId }), ...(traceId !== undefined && { traceId }) };
+  return {
+    ...(requestId !== undefined && { requestId }),
+    ...(traceId !== undefined && { traceId }),
+  };
 }

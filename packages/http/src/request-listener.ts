@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
 import { asMeridianError, MeridianError } from "@meridian/protocol";
-import type { Clock, Logger } from "@meridian/runtime";
+import { hasTelemetry, type Clock, type Logger } from "@meridian/runtime";
 
 import type { Answer } from "./answer.ts";
 import { carrierOfIncoming, Exchange, type AnswerStyle } from "./exchange.ts";
@@ -10,7 +10,7 @@ import type { PlainReader } from "./plain-read.ts";
 import { reply } from "./reply.ts";
 import type { RequestLimit } from "./request-limit.ts";
 import type { RequestTimes } from "./request-times.ts";
-import { echoRequestId, idsOf } from "./request-ids.ts";
+import { idsOf } from "./request-ids.ts";
 import { beginRequest, HEALTH } from "./request-spans.ts";
 import type { SlowRequests } from "./slow-requests.ts";
 import { askApp, failureOf, NO_ROUTE, type RoutedAnswer, type RoutedApp } from "./routed-app.ts";
@@ -61,8 +61,7 @@ export function requestListener(options: RequestListenerOptions): RequestListene
   };
   return (incoming, outgoing) => {
     const startedMs = clock.elapsedMs();
-    const { headers, method = "" } = incoming;
-    if (headers["x-request-id"] !== undefined) echoRequestId(headers, outgoing);
+    const { method = "" } = incoming;
     const end = beginRequest(incoming);
     if (immediate?.(incoming, outgoing) === true) {
       const status = outgoing.statusCode;
@@ -103,7 +102,8 @@ export function readListener(
   const shortTimes = times.of("GET", shortRoute);
   return (plain) => {
     const startedMs = clock.elapsedMs();
-    const answer = read(plain);
+    // A request that a span is made of takes the way of all others.
+    const answer = hasTelemetry() ? undefined : read(plain);
     if (answer === undefined) return undefined;
     const tookMs = shortTimes.observe(200, startedMs);
     if (tookMs > slow.thresholdMs) {

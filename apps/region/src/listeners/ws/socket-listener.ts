@@ -127,7 +127,7 @@ export class SocketListener {
       const answer = refusalOf(style, refusal);
       const isPage = refusal.code === "ORIGIN_NOT_ALLOWED";
       const headers = isPage ? [...answer.headers, ...REFUSAL_HEADERS] : answer.headers;
-      return answerRaw(socket, { ...answer, headers });
+      return answerRaw(socket, { ...answer, headers }, incoming.headers);
     }
     this.#server.handleUpgrade(incoming, socket, head, (webSocket) => {
       const { authenticator, limits, clock } = this.#options;
