@@ -181,7 +181,16 @@ it("goes on with a backup where fetching broke off", async () => {
   expect([existsSync(file), asked]).toEqual([false, [0, 2 ** 20, 2 ** 21]]);
   left = Infinity;
   asked.length = 0;
-  expect(await meridian("backup", "directory", url, "--out", file)).toMatchObject({ exitCode: 0 });
+  const slowly = (rate: string): Promise<Outcome> =>
+    meridian("backup", "directory", url, "--out", file, "--rate", rate);
+  for (const odd of ["0", "-1", "fast", "9999"]) {
+    const stderr = expect.stringContaining("INVALID_ARGUMENT");
+    expect(await slowly(odd)).toMatchObject({ exitCode: 2, stderr });
+  }
+  const beganMs = performance.now();
+  expect(await slowly("10000000")).toMatchObject({ exitCode: 0 });
+  // The two mebibytes and more that are left, at ten megabytes a second.
+  expect(performance.now() - beganMs).toBeGreaterThan(200);
   expect(asked[0]).toBe(2 ** 21);
   expect(await meridian("backup", "verify", file)).toMatchObject({ exitCode: 0 });
 

@@ -57,6 +57,7 @@ function addBackup(program: Command, io: CliIo, done: (exitCode: number) => void
       )
       .argument("<url|folder>")
       .requiredOption("--out <file>", "the file to write; it must not exist")
+      .option("--rate <bytes>", "no more than this many bytes a second")
       .option("--json", "for machines")
       .action(async (source: string, flags: BackupFlags) =>
         done(await (await load()).backup(kind, source, flags, io)),

@@ -6,17 +6,16 @@ import { join } from "node:path";
 import { MeridianError } from "@meridian/protocol";
 import { DATABASE_NAMES, takeSnapshot, type BackupFacts } from "@meridian/store";
 
-import type { CliIo } from "../io.ts";
 import { programVersion } from "../version.ts";
 import { ByteProgress } from "./byte-progress.ts";
+import type { BackupTarget } from "./fetch-backup.ts";
 import { PartFile } from "./part-file.ts";
 
 /** Copies what is durable in a data folder into a file. Rejects with `INVALID_ARGUMENT` for a folder without data of that kind. */
 export async function copyFolder(
   folder: string,
   kind: BackupFacts["kind"],
-  out: string,
-  io: CliIo,
+  { out, rate, io }: BackupTarget,
 ): Promise<BackupFacts> {
   const path = join(folder, DATABASE_NAMES[kind]);
   if (!existsSync(path)) {
@@ -36,6 +35,7 @@ export async function copyFolder(
       for await (const piece of createReadStream(to, { highWaterMark: 1024 * 1024 })) {
         await part.add(piece as Buffer);
         progress.add((piece as Buffer).byteLength);
+        await rate.add((piece as Buffer).byteLength);
       }
       return await part.finish();
     } finally {

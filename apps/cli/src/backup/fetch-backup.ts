@@ -8,6 +8,7 @@ import type { BackupFacts } from "@meridian/store";
 import { getJson, problemOf } from "../directory-api.ts";
 import type { CliIo } from "../io.ts";
 import { ByteProgress } from "./byte-progress.ts";
+import type { ByteRate } from "./byte-rate.ts";
 import { PartFile } from "./part-file.ts";
 
 const UNREACHABLE = "NO_READY_NODE";
@@ -20,12 +21,18 @@ const PIECE_MS = 60_000;
 const ATTEMPTS = 5;
 const PAUSE_MS = 500;
 
+/** The file that a backup is written to, and how fast. */
+export interface BackupTarget {
+  readonly out: string;
+  readonly rate: ByteRate;
+  readonly io: CliIo;
+}
+
 /** Makes a program start a backup, unless it still has the one of which a part was fetched before, and fetches it. */
 export async function fetchBackup(
   url: string,
   kind: BackupFacts["kind"],
-  out: string,
-  io: CliIo,
+  { out, rate, io }: BackupTarget,
 ): Promise<BackupFacts> {
   const begun = (await known(url, out)) ?? (await ask(url, "POST"));
   if (begun.kind !== kind) {
@@ -38,7 +45,7 @@ export async function fetchBackup(
   const facts = factsOf(await ready(url, begun, io), url);
   const part = await PartFile.open(out, facts);
   try {
-    await fill(part, facts, url, io);
+    await fill(part, facts, url, { rate, io });
     const whole = await part.finish();
     await ask(url, "DELETE").catch(() => {});
     return whole;
@@ -83,7 +90,12 @@ async function ready(url: string, begun: BackupReport, io: CliIo): Promise<Backu
   }
 }
 
-async function fill(part: PartFile, facts: BackupFacts, url: string, io: CliIo): Promise<void> {
+async function fill(
+  part: PartFile,
+  facts: BackupFacts,
+  url: string,
+  { rate, io }: Pick<BackupTarget, "rate" | "io">,
+): Promise<void> {
   const progress = new ByteProgress(io, "fetched", facts.bytes, part.bytes);
   try {
     while (part.bytes < facts.bytes) {
@@ -93,6 +105,7 @@ async function fill(part: PartFile, facts: BackupFacts, url: string, io: CliIo):
       }
       await part.add(piece);
       progress.add(piece.byteLength);
+      await rate.add(piece.byteLength);
     }
   } finally {
     progress.end();

@@ -5,6 +5,7 @@ import { MeridianError } from "@meridian/protocol";
 import { restoreBackup, verifyBackup, type BackupFacts } from "@meridian/store";
 
 import { ByteProgress } from "../backup/byte-progress.ts";
+import { ByteRate } from "../backup/byte-rate.ts";
 import { copyFolder } from "../backup/copy-folder.ts";
 import { fetchBackup } from "../backup/fetch-backup.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -22,6 +23,8 @@ export interface VerifyBackupFlags {
 /** The options of `backup region` and `backup directory`. */
 export interface BackupFlags extends VerifyBackupFlags {
   readonly out: string;
+  /** Bytes a second. */
+  readonly rate?: string | undefined;
 }
 
 /** The options of `restore`. */
@@ -36,6 +39,7 @@ export async function backup(
   flags: BackupFlags,
   io: CliIo,
 ): Promise<number> {
+  const rate = new ByteRate(flags.rate);
   if (existsSync(flags.out)) {
     throw new MeridianError(
       "INVALID_ARGUMENT",
@@ -44,8 +48,8 @@ export async function backup(
   }
   const isUrl = /^https?:\/\//.test(source);
   const facts = isUrl
-    ? await fetchBackup(source.replace(/\/+$/, ""), kindOf(of), flags.out, io)
-    : await copyFolder(source, kindOf(of), flags.out, io);
+    ? await fetchBackup(source.replace(/\/+$/, ""), kindOf(of), { out: flags.out, rate, io })
+    : await copyFolder(source, kindOf(of), { out: flags.out, rate, io });
   return tell(facts, { file: flags.out }, flags, io);
 }
 

@@ -228,7 +228,7 @@ const RULES: Readonly<Record<ComplaintKind, (checkup: Checkup) => readonly Findi
           who,
           what: `Its certificate ${when}.`,
           remedy:
-            "Renew it with `meridian certificate <names> --renew` and put it there: it is read without a restart.",
+            "Renew it with `meridian certificate <names> --renew` and put it there: it is read without a restart. A service that gets it from systemd (`LoadCredential`) has to be restarted, which loses nothing.",
         },
       ];
     }),
