@@ -11,14 +11,23 @@ import { EXIT } from "../src/index.ts";
 import { makeProgram } from "../src/program.ts";
 import { run, toClose } from "./command.ts";
 
-/** What bash offers after a line that is being typed. */
-function offered(script: string, line: string): readonly string[] {
-  const words = line.split(" ");
-  const typed = words.map((word) => `'${word}'`).join(" ");
-  const ask = `COMP_WORDS=(${typed}); COMP_CWORD=${words.length - 1}; _meridian; printf '%s\n' "\${COMPREPLY[@]}"`;
-  const { stdout, stderr } = spawnSync("bash", ["-c", `${script}\n${ask}`], { encoding: "utf8" });
+/** Comes between two answers of bash. */
+const NEXT = "-- next --";
+
+/** What bash offers after each of some lines that are being typed. */
+function offeredAfter(script: string, lines: readonly string[]): readonly (readonly string[])[] {
+  const asked = lines.map((line) => {
+    const words = line.split(" ");
+    const typed = words.map((word) => `'${word}'`).join(" ");
+    const place = `COMP_WORDS=(${typed}); COMP_CWORD=${words.length - 1}; COMPREPLY=()`;
+    return `${place}; _meridian; printf '%s\n' "\${COMPREPLY[@]}" '${NEXT}'`;
+  });
+  const input = [script, ...asked].join("\n");
+  const { stdout, stderr } = spawnSync("bash", { input, encoding: "utf8" });
   expect(stderr).toBe("");
-  return stdout.split("\n").filter((word) => word !== "");
+  const answers = stdout.split(`${NEXT}\n`).slice(0, -1);
+  expect(answers).toHaveLength(lines.length);
+  return answers.map((answer) => answer.split("\n").filter((word) => word !== ""));
 }
 
 function everyCommand(command: Command): readonly Command[] {
@@ -49,8 +58,13 @@ async function scriptFor(shell: string): Promise<string> {
 
 test("bash is offered every command and every option, wherever it is in a line", async () => {
   const script = await scriptFor("bash");
-  const missing = everyCommand(program()).flatMap((command) => {
-    const words = new Set(offered(script, `${pathOf(command)} `));
+  const commands = everyCommand(program());
+  const answers = offeredAfter(
+    script,
+    commands.map((command) => `${pathOf(command)} `),
+  );
+  const missing = commands.flatMap((command, index) => {
+    const words = new Set(answers[index]);
     const expected = [
       ...command.commands.map((each) => each.name()),
       ...command.options.map(({ long }) => long ?? ""),
@@ -72,7 +86,7 @@ test.each([
   ["meridian get --directory ", []],
   ["meridian get --nod", ["--node"]],
 ])("bash is offered what may follow %j", async (line, words) => {
-  const found = offered(await scriptFor("bash"), line);
+  const [found = []] = offeredAfter(await scriptFor("bash"), [line]);
   expect(found.filter((word) => words.length === 0 && !word.startsWith("-"))).toEqual([]);
   for (const word of words) expect(found).toContain(word);
 });
