@@ -4,7 +4,7 @@
  * same packages give the same bytes.
  */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 
@@ -17,12 +17,22 @@ const LEFT_OUT = ["package/src", "*.map", "*.d.ts", "*.md"];
 /** A date and an owner of no particular machine. */
 const NEUTRAL = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner"];
 
+function versionOf(folder: string): string {
+  const text = readFileSync(join(ROOT, folder, "package.json"), "utf8");
+  return (JSON.parse(text) as { readonly version: string }).version;
+}
+
 const [version = ""] = process.argv.slice(2);
 if (!/^\d+\.\d+\.\d+$/.test(version)) {
   throw new Error(`Expected a version such as 0.2.0, got \`${version}\``);
 }
 const target = join(ROOT, "test/releases", version);
 const folders = publishedFolders();
+const others = folders.filter((folder) => versionOf(folder) !== version);
+if (others.length > 0) {
+  const found = others.map((folder) => `${folder} ${versionOf(folder)}`).join(", ");
+  throw new Error(`Expected packages of version ${version}, got ${found}`);
+}
 const work = mkdtempSync(join(tmpdir(), "meridian-release-"));
 try {
   rmSync(target, { recursive: true, force: true });

@@ -12,6 +12,7 @@ import { ROOT, until } from "@meridian/harness";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 
 import { packPrograms, type PackedPrograms } from "../packaging/pack-programs.ts";
+import manifest from "../package.json" with { type: "json" };
 
 const SLOW_MS = 300_000;
 const run = promisify(execFile);
@@ -118,6 +119,6 @@ describe.skipIf(missing !== undefined)(`the package of Debian${skipped}`, () => 
     );
     expect(unit).toContain("ExecStart=/opt/meridian/current/bin/node ");
     const { stdout } = await run("dpkg-deb", ["--field", debian, "Package", "Version"]);
-    expect(stdout).toBe("Package: meridian\nVersion: 0.1.0\n");
+    expect(stdout).toBe(`Package: meridian\nVersion: ${manifest.version}\n`);
   });
 });

@@ -22,6 +22,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import manifest from "../package.json" with { type: "json" };
 
 const CLONE = fileURLToPath(new URL("../..", import.meta.url));
 const INSTALLER = join(CLONE, "packages/supervision/systemd/install.sh");
@@ -146,12 +147,15 @@ describe.skipIf(reason !== undefined)(`the installer${skipped}`, () => {
     expect(statSync(command).mode & 0o777).toBe(0o755);
     const script = read(command).replaceAll("/opt/meridian", join(root, "opt/meridian"));
     const version = await run("sh", ["-c", script.replace('"$@"', "version")]);
-    expect(version).toEqual({ status: 0, said: "0.1.0\n" });
+    expect(version).toEqual({ status: 0, said: `${manifest.version}\n` });
   });
 
   it("leaves sources, development tools and its own scaffolding out", () => {
     const installed = join(root, "opt/meridian/current");
-    expect(readdirSync(join(root, "opt/meridian"))).toEqual(["current", "meridian-0.1.0"]);
+    expect(readdirSync(join(root, "opt/meridian"))).toEqual([
+      "current",
+      `meridian-${manifest.version}`,
+    ]);
     expect(existsSync(join(installed, "packages/store/dist/index.js"))).toBe(true);
     expect(existsSync(join(installed, "packages/store/src"))).toBe(false);
     expect(existsSync(join(installed, "packages/testkit"))).toBe(false);
@@ -189,12 +193,13 @@ describe.skipIf(reason !== undefined)(`the installer, run again${skipped}`, () =
       expect(read(unit)).toBe(read(CLONE, UNITS["meridian-region@.service"]));
       expect(read(program)).toBe(read(CLONE, "apps/region/dist/main.js"));
       expect(read(again, "etc/meridian/region-a.env")).toBe(env);
+      const kept = `meridian-${manifest.version}`;
       // The version before is kept, also when another service of the same version is installed.
       for (const args of [["region", "a"], ["directory"]]) {
         expect((await install(again, ...args)).status).toBe(0);
-        const versions = ["current", "meridian-0.1.0", "meridian-0.1.0.old"];
+        const versions = ["current", kept, `${kept}.old`];
         expect(readdirSync(join(again, "opt/meridian"))).toEqual(versions);
-        expect(read(again, "opt/meridian/meridian-0.1.0.old/apps/region/dist/main.js")).toBe("old");
+        expect(read(again, `opt/meridian/${kept}.old/apps/region/dist/main.js`)).toBe("old");
       }
     },
     SLOW_MS,

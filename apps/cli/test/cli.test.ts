@@ -6,6 +6,7 @@ import { connect } from "@meridian/client";
 import { expect, test } from "vitest";
 
 import { run, serve, toClose, type Reply } from "./command.ts";
+import manifest from "../package.json" with { type: "json" };
 
 const acknowledged = {
   level: "local",
@@ -249,7 +250,7 @@ test("help goes to stdout and is a success, for every command", async () => {
 
 test.each([[["--version"]], [["version"]]])("%j is the version of the package", async (argv) => {
   const { exitCode, stdout } = await run(argv);
-  expect([exitCode, stdout.toString()]).toEqual([0, "0.1.0\n"]);
+  expect([exitCode, stdout.toString()]).toEqual([0, `${manifest.version}\n`]);
 });
 
 test("help is a command, too, and explains others", async () => {

@@ -8,6 +8,7 @@ import { bundleSource } from "@meridian/source-bundle";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 
 import { fetchJson, temporaryFolder } from "./running.ts";
+import manifest from "../package.json" with { type: "json" };
 
 const MAIN = await bundleSource(fileURLToPath(new URL("../src/main.ts", import.meta.url)));
 
@@ -52,7 +53,7 @@ describe("meridian-directory", { timeout: 20_000 }, () => {
     const [help, version] = await Promise.all([end(run(["--help"])), end(run(["--version"]))]);
     expect(help).toMatchObject({ code: 0, errors: "" });
     expect(help.out).toContain("Usage: meridian-directory [options]");
-    expect(version).toMatchObject({ code: 0, out: "0.1.0\n" });
+    expect(version).toMatchObject({ code: 0, out: `${manifest.version}\n` });
   });
 
   it("takes from a cluster file what is not given otherwise", async () => {

@@ -8,6 +8,7 @@ import { WebSocket } from "ws";
 
 import type { MeridianError } from "@meridian/protocol";
 import { awaitedLogger, FakeNode, fetchJson, start, temporaryFolder } from "./running.ts";
+import manifest from "../package.json" with { type: "json" };
 
 const hasIpv6 = Object.values(networkInterfaces()).some((addresses) =>
   addresses?.some(({ address }) => address === "::1"),
@@ -22,7 +23,7 @@ describe("a started directory", () => {
     expect(await fetchJson(`${url}/nearest?lat=0&lon=0`)).toMatchObject({ code: "NO_READY_NODE" });
     expect(await fetchJson(`${url}/status`)).toMatchObject({
       cluster: "test",
-      version: "0.1.0",
+      version: manifest.version,
       head: 0,
       nodes: { gone: 0 },
       store: { entries: 0, failed: false },

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { headerOf, jsonOf, testNode, type TestNode } from "./harness.ts";
+import manifest from "../package.json" with { type: "json" };
 
 let region: TestNode;
 beforeAll(async () => {
@@ -185,7 +186,7 @@ describe("the node", () => {
       lat: 50.1,
       lon: 8.7,
       cluster: "test",
-      version: "0.1.0",
+      version: manifest.version,
       status: "standalone",
       replica: { connected: false },
       store: { failed: false },

@@ -11,6 +11,7 @@ import { bundleSource } from "@meridian/source-bundle";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { startRegion, type RegionOptions, type RunningRegion } from "../src/index.ts";
+import manifest from "../package.json" with { type: "json" };
 
 const MAIN = await bundleSource(fileURLToPath(new URL("../src/main.ts", import.meta.url)));
 
@@ -234,7 +235,7 @@ describe("the program", { timeout: 30_000 }, () => {
     expect(help).toMatchObject({ code: 0, err: "" });
     expect(help.out).toContain("--cache-bytes");
     expect(help.out).toContain("MERIDIAN_CACHE_BYTES");
-    expect(version).toEqual({ code: 0, out: "0.1.0\n", err: "" });
+    expect(version).toEqual({ code: 0, out: `${manifest.version}\n`, err: "" });
   });
 
   it("refuses a bad configuration with exit code 2, naming everything that is wrong", async () => {

@@ -39,7 +39,7 @@ afterAll(() => folder.remove());
 async function backupOf(name: string, kind: StoreKind): Promise<string> {
   const to = folder.file(name).replace("store.db", "copy");
   const copied = await takeSnapshot({ path: folder.file(name), kind, to });
-  const facts = { id: "1", version: "0.1.0", takenAtMs: 1, ...copied };
+  const facts = { id: "1", version: "1.2.3", takenAtMs: 1, ...copied };
   const file = `${to}.backup`;
   writeFileSync(file, Buffer.concat([encodeBackupHead(facts), readFileSync(to)]));
   return file;
