@@ -44,7 +44,6 @@ const NAMES = "only declares or hands on such a function";
 const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "apps/directory/src/http/node-news.ts": [1, LOGS],
   "apps/directory/src/link-tokens.ts": [1, STEP],
-  "apps/directory/src/log-pages.ts": [1, SETTLES],
   "apps/region/src/ask-status.ts": [1, SETTLES],
   "apps/region/src/directory-finder.ts": [1, STEP],
   "apps/region/src/listeners/ws/client-socket.ts": [3, ANSWERS],
@@ -58,7 +57,6 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "apps/region/src/service/steps.ts": [1, SETTLES],
   "apps/region/src/service/store-patience.ts": [1, SETTLES],
   "apps/region/src/service/watches.ts": [1, LOGS],
-  "apps/region/src/start-region.ts": [1, SETTLES],
   "apps/region/src/throttled-dial.ts": [2, OWN],
   "packages/cache/src/on-abort.ts": [1, SETTLES],
   "packages/cache/src/platform.ts": [1, NAMES],
@@ -111,6 +109,7 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "packages/supervision/src/parent.ts": [2, SETTLES],
   "packages/supervision/src/process-metrics.ts": [1, OWN],
   "packages/supervision/src/server-program.ts": [3, SETTLES],
+  "packages/tokens/src/revocations.ts": [1, SETTLES],
   "packages/tokens/src/token-verifier.ts": [1, SETTLES],
   "packages/transport/src/dial-link.ts": [3, STEP],
   "packages/transport/src/doorway.ts": [3, STEP],

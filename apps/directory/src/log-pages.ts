@@ -79,13 +79,11 @@ export class LogPages {
 /** Reads which tokens have been revoked, as far as the log knows, in bounded steps. */
 export async function learnRevocations(log: PagedLog, revocations: Revocations): Promise<void> {
   await settled(log);
-  for (let after: string | null = REVOCATION_PREFIX; after !== null;) {
+  await revocations.takePages((after) => {
     const page = log.factsAfter(after, PAGE);
-    const revoking = page.filter(({ key }) => key.startsWith(REVOCATION_PREFIX));
-    revocations.take(revoking);
-    after = revoking.length < PAGE ? null : (revoking.at(-1)?.key ?? null);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+    const entries = page.filter(({ key }) => key.startsWith(REVOCATION_PREFIX));
+    return { entries, next: entries.length < PAGE ? null : (entries.at(-1)?.key ?? null) };
+  });
 }
 
 const PAGE = 1_000;

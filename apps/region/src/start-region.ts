@@ -293,19 +293,16 @@ function openStore(
 }
 
 /** Reads which tokens have been revoked, in bounded steps. */
-async function learnRevocations(
+function learnRevocations(
   store: SqliteReplicaStore,
   revocations: Revocations,
   clock: Clock,
 ): Promise<void> {
   const query = { prefix: REVOCATION_PREFIX, from: "", limit: 1_000, liveAtMs: clock.nowMs() };
-  let after: string | null = REVOCATION_PREFIX;
-  while (after !== null) {
-    const page = store.list({ ...query, after });
-    revocations.take(page.entries.map((entry) => ({ ...entry, deleted: false })));
-    after = page.next;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  return revocations.takePages((after) => {
+    const { entries, next } = store.list({ ...query, after });
+    return { entries: entries.map((entry) => ({ ...entry, deleted: false })), next };
+  });
 }
 
 type Doors = Pick<

@@ -3,6 +3,7 @@ export {
   Revocations,
   REVOCATIONS_MAX,
   type RevocationsOptions,
+  type RevokingPage,
   type RevokingEntry,
 } from "./revocations.ts";
 export {

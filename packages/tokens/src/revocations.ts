@@ -7,7 +7,7 @@
  * For example, `ageMaxMs` is 24 hours and a program has been cut off since Monday noon. Until Tuesday noon it accepts all tokens that
  * its list does not name; at noon on Wednesday only those that were issued since Tuesday noon.
  */
-import { MeridianError, revokedId, type Entry } from "@meridian/protocol";
+import { MeridianError, REVOCATION_PREFIX, revokedId, type Entry } from "@meridian/protocol";
 import type { Principal } from "@meridian/protocol/http-api";
 import type { Clock, Logger } from "@meridian/runtime";
 
@@ -29,6 +29,12 @@ export type RevokingEntry = Pick<Entry, "key" | "expiresAtMs" | "deleted">;
  * at most 200 characters, a full list takes about 30 MB.
  */
 export const REVOCATIONS_MAX = 100_000;
+
+/** Some entries in the order of their keys, and the key after which the next page begins; null after the last page. */
+export interface RevokingPage {
+  readonly entries: Iterable<RevokingEntry>;
+  readonly next: string | null;
+}
 
 /** Knows the revoked tokens. */
 export class Revocations {
@@ -93,6 +99,16 @@ export class Revocations {
     if (!isNews) return;
     if (this.#until.size > 2 * this.#swept + SWEEP_MIN) this.#sweep();
     for (const callback of this.#callbacks) callback();
+  }
+
+  /** Adds the revocations of all pages, of which `pageAfter` reads the one after a key. The program goes on between two pages. */
+  async takePages(pageAfter: (key: string) => RevokingPage): Promise<void> {
+    for (let after: string | null = REVOCATION_PREFIX; after !== null;) {
+      const { entries, next } = pageAfter(after);
+      this.take(entries);
+      after = next;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   }
 
   /** Calls `callback` whenever a token has been revoked. */
