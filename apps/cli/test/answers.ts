@@ -1,27 +1,17 @@
 /** Whole answers of programs, as their schemas have them; `given` says what is special about one. */
-import type {
-  absentNode,
-  Described,
-  directoryStatus,
-  nearestNode,
-  presentNode,
-  regionStatus,
+import {
+  UNKNOWN_PROGRESS,
+  type absentNode,
+  type Described,
+  type directoryStatus,
+  type nearestNode,
+  type presentNode,
+  type regionStatus,
 } from "@meridian/protocol/http-api";
+import { EMPTY_STORE } from "@meridian/testkit";
 
 const PLACE = { region: "r", ip: "127.0.0.1", port: 1, lat: 50, lon: 8 };
 const LOAD = { entries: 0, bytes: 0, requestsPerSecond: 0 };
-const STORE = {
-  entries: 0,
-  journalRows: 0,
-  databaseBytes: 0,
-  walBytes: 0,
-  unfoldedEntries: 0,
-  unfoldedBytes: 0,
-  pendingRecords: 0,
-  pendingBytes: 0,
-  purging: false,
-  failed: false,
-};
 
 type Named<Node extends { readonly id: string; readonly url: string }> = Partial<Node> &
   Pick<Node, "id" | "url">;
@@ -57,15 +47,7 @@ export function absentNodeOf(given: Named<Absent>): Absent {
     ...PLACE,
     status: "gone",
     goneSinceMs: 0,
-    lagMs: null,
-    load: null,
-    appliedThrough: null,
-    outboxPending: null,
-    skewMs: null,
-    peer: null,
-    connectedAtMs: null,
-    bufferedBytes: null,
-    unsent: null,
+    ...UNKNOWN_PROGRESS,
     ...given,
   };
 }
@@ -121,7 +103,7 @@ export function regionStatusOf(
     directory: null,
     directoriesFound: null,
     gauges: [],
-    store: STORE,
+    store: EMPTY_STORE,
     cache: { entries: 0, bytes: 0, removals: {}, reads: { memory: 0, store: 0, misses: 0 } },
     requests: { active: 0, perSecond: 0 },
     ...given,
@@ -155,7 +137,7 @@ export function directoryStatusOf(given: Partial<DirectoryStatus>): DirectorySta
     lagMaxMs: 10_000,
     damage: null,
     gauges: [],
-    store: { ...STORE, swept: { horizon: 0, through: 0 } },
+    store: { ...EMPTY_STORE, swept: { horizon: 0, through: 0 } },
     ...given,
   };
 }

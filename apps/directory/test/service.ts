@@ -12,6 +12,7 @@ import {
 import type { Problem } from "@meridian/protocol";
 import type { MemberInfo } from "@meridian/replication";
 import { Metrics, silentLogger } from "@meridian/runtime";
+import { EMPTY_STORE } from "@meridian/testkit";
 
 import { answerNearest, createApp, directoryStyle } from "../src/http/app.ts";
 import type { DirectoryService } from "../src/http/directory-service.ts";
@@ -85,16 +86,10 @@ export function serviceOf(
     absent,
     forget,
     store: () => ({
+      ...EMPTY_STORE,
       entries: 9,
       journalRows: 3,
       databaseBytes: 4_096,
-      walBytes: 0,
-      unfoldedEntries: 0,
-      unfoldedBytes: 0,
-      pendingRecords: 0,
-      pendingBytes: 0,
-      purging: false,
-      failed: false,
       swept: { horizon: 0, through: 0 },
     }),
     digest: () => Promise.resolve({ count: 3, fingerprint: "00ff00ff00ff00ff", sequence: 11 }),

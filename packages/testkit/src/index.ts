@@ -19,3 +19,4 @@ export { membersOf, oddMessages, type OddMessage } from "./member-limits.ts";
 export { frameWith, welcomeWith } from "./directory-words.ts";
 export { heartbeatOf, helloOf } from "./node-words.ts";
 export { oddFrames } from "./odd-frames.ts";
+export { EMPTY_STORE } from "./empty-store.ts";

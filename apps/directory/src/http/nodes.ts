@@ -1,6 +1,13 @@
 /** The bodies that describe nodes, both connected and absent ones. */
 import { MeridianError } from "@meridian/protocol";
-import type { absentNode, Described, node, nodes, presentNode } from "@meridian/protocol/http-api";
+import {
+  UNKNOWN_PROGRESS,
+  type absentNode,
+  type Described,
+  type node,
+  type nodes,
+  type presentNode,
+} from "@meridian/protocol/http-api";
 import type { AbsentMember, MemberInfo } from "@meridian/replication";
 
 import type { NodeRegistry } from "../node-registry.ts";
@@ -64,15 +71,7 @@ function describeAbsent(member: AbsentMember): Described<typeof absentNode> {
     ...placeOf(member),
     status: "gone",
     goneSinceMs: member.seenAtMs,
-    lagMs: null,
-    load: null,
-    appliedThrough: null,
-    outboxPending: null,
-    skewMs: null,
-    peer: null,
-    connectedAtMs: null,
-    bufferedBytes: null,
-    unsent: null,
+    ...UNKNOWN_PROGRESS,
   };
 }
 

@@ -66,6 +66,19 @@ export const absentNode = v.object({
   unsent: v.null(),
 });
 
+/** What an answer says of the progress of an absent node, which is not known. */
+export const UNKNOWN_PROGRESS = {
+  lagMs: null,
+  load: null,
+  appliedThrough: null,
+  outboxPending: null,
+  skewMs: null,
+  peer: null,
+  connectedAtMs: null,
+  bufferedBytes: null,
+  unsent: null,
+} as const;
+
 /** A node as its directory knows it. */
 export const node = v.variant("status", [presentNode, absentNode]);
 

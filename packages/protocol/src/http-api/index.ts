@@ -23,6 +23,7 @@ export {
   node,
   nodes,
   presentNode,
+  UNKNOWN_PROGRESS,
 } from "./directory-api.ts";
 export { COMMON_API } from "./common-routes.ts";
 export { DIRECTORY_API } from "./directory-routes.ts";
