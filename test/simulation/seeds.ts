@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { faultsOf, simulate } from "./scenario.ts";
 
 /** How many seeds one run of the tests covers, in files that run side by side. */
-const SEEDS = Number(process.env["SIM_SEEDS"] ?? 200);
+const SEEDS = Number(process.env["SIM_SEEDS"] ?? 100);
 const FILES = 4;
 const BATCHES = 10;
 

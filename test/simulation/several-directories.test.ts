@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { faultsOf, simulate, type Faults } from "./scenario.ts";
 
-const SEEDS = Number(process.env["SIM_SEEDS"] ?? 40);
+const SEEDS = Number(process.env["SIM_SEEDS"] ?? 24);
 const BATCHES = 8;
 
 /** Seeds that once failed, each with its line of story. */

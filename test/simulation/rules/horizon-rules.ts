@@ -34,7 +34,7 @@ export const HORIZON_RULES: readonly Rule[] = [
     rule: "a horizon is adopted in the order of the log",
     off: "every node has the directory's at once",
     faults: "horizon",
-    seed: 34,
+    seed: 46,
     parts: () => ({
       sweep: (store, disk, { directory }) => {
         disk.horizon = Math.max(disk.horizon, directory);
@@ -46,14 +46,14 @@ export const HORIZON_RULES: readonly Rule[] = [
     rule: "the directory admits what is as old as the horizon only where it knows the key",
     off: "it claims to know every key",
     faults: "horizon",
-    seed: 191,
+    seed: 193,
     parts: () => logs(KnowingLog),
   },
   {
     rule: "a node says what is absent and as old as its horizon",
     off: "it takes in whatever comes",
     faults: "horizon",
-    seed: 6,
+    seed: 32,
     harder: () => restoredDirectories(),
     parts: () => without("absentIsBuried"),
   },
@@ -61,7 +61,7 @@ export const HORIZON_RULES: readonly Rule[] = [
     rule: "what a burial takes away is kept aside",
     off: "it is dropped",
     faults: "horizon",
-    seed: 1,
+    seed: 3,
     parts: () =>
       tampered((record) => {
         if (record.kind !== "remote") return record;
@@ -82,7 +82,7 @@ export const HORIZON_RULES: readonly Rule[] = [
     off: "it goes on where it was",
     faults: "horizon",
     directories: 2,
-    seed: 3,
+    seed: 8,
     parts: () => logs(CandidLog),
   },
   {

@@ -176,7 +176,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a directory draws a new epoch at each start",
     off: "the log stays in its first epoch",
     faults: "all",
-    seed: 31,
+    seed: 33,
     parts: () => logs(OneEpochLog),
   },
   {
@@ -192,7 +192,7 @@ export const LOG_RULES: readonly Rule[] = [
     off: "nothing is remembered",
     faults: "all",
     directories: 2,
-    seed: 6,
+    seed: 15,
     harder: () => lostDirectories(),
     parts: () => without("recentKeysAreSentAgain"),
   },
@@ -200,7 +200,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a restored copy takes a new identity",
     off: "greetings claim an outbox that has gone on, and nodes do not look",
     faults: "all",
-    seed: 5,
+    seed: 20,
     harder: () => restoredBehind(),
     parts: () =>
       both(
@@ -221,7 +221,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "donations are counted, because one may be lost",
     off: "any number is taken for the right one",
     faults: "all",
-    seed: 52,
+    seed: 72,
     harder: () => lost((message) => typeof message !== "string" && message[0] === 2, 4),
     parts: () => without("donationsAreCounted"),
   },
@@ -229,7 +229,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a reconciliation starts over when stamps are lowered under it",
     off: "it goes on",
     faults: "all",
-    seed: 6,
+    seed: 17,
     harder: () => straysAndLosses(),
     parts: () => without("restampingRestartsComparison"),
   },
@@ -245,7 +245,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a node within a compacted part claims nothing there",
     off: "a compacted run does not say how far the log had come",
     faults: "all",
-    seed: 312,
+    seed: 329,
     parts: () => ({
       rewrite: (message, to) => {
         if (to.host === DIRECTORY || typeof message === "string") return message;

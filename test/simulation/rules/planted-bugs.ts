@@ -111,7 +111,7 @@ export const PLANTED_BUGS: readonly Rule[] = [
     rule: "a write is acknowledged once it is durable",
     off: "a disk loses its last write when its process dies",
     faults: "all",
-    seed: 18,
+    seed: 19,
     parts: () => ({
       openStore: (disk, clock, world) => {
         const lost = disk.outbox.pop();
@@ -156,7 +156,7 @@ export const PLANTED_BUGS: readonly Rule[] = [
     rule: "what is sent and not acknowledged is bounded",
     off: "the window is infinite",
     faults: "all",
-    seed: 3,
+    seed: 9,
     parts: () => ({
       replicaOptions: (options) => ({
         ...options,
