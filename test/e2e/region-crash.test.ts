@@ -11,7 +11,7 @@ import {
 } from "@meridian/harness";
 
 const WRITERS = 16;
-const ENOUGH = 600;
+const ENOUGH = 250;
 
 /** What a region has acknowledged: the value of each key, and how far each counter had got. */
 interface Acknowledged {
