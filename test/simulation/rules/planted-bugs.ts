@@ -143,7 +143,7 @@ export const PLANTED_BUGS: readonly Rule[] = [
     rule: "a slow link is fed at its own pace",
     off: "links say that nothing waits on them",
     faults: "all",
-    seed: 105,
+    seed: 174,
     parts: () => ({
       directoryLink: (link) => ({
         bufferedBytes: 0,
