@@ -67,7 +67,7 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "packages/http/src/event-streams.ts": [5, OWN],
   "packages/http/src/http-guard.ts": [10, SETTLES],
   "packages/http/src/http-server.ts": [14, ANSWERS],
-  "packages/http/src/pipelines.ts": [1, ANSWERS],
+  "packages/http/src/pipelines.ts": [2, ANSWERS],
   "packages/http/src/plain-connections.ts": [8, ANSWERS],
   "packages/http/src/reply.ts": [6, SETTLES],
   "packages/http/src/request-limit.ts": [1, SETTLES],

@@ -5,6 +5,11 @@
  *
  * node:http makes objects of everything that one packet holds: of hundreds of small requests, on each of hundreds of connections,
  * before anybody else is heard. So beyond a bound it is stopped in the midst of what has come, and the rest waits as bytes.
+ *
+ * No documented means does that: `pause` takes effect once the packet is parsed, `maxRequestsPerSocket` counts the requests that were
+ * answered, too, and a stream of our own between socket and parser slows every request. So this uses `socket.parser.onIncoming`, which is
+ * in node:http since its beginning and was tried on Node.js 20. Where it is missing, the connection is paused: then what is parsed ahead is
+ * one packet, of 64 KiB at most.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
@@ -27,9 +32,14 @@ export class Pipelines {
   readonly #waiting = new WeakMap<Duplex, Set<IncomingMessage>>();
   /** The turns that requests share. */
   readonly turns: RequestTurns;
+  /** Connections that were paused for want of a better means. */
+  readonly #paused = new WeakSet<Duplex>();
+  readonly #parserOf: (socket: Duplex) => Parser | undefined;
 
-  constructor(clock: Pick<Clock, "elapsedMs">) {
+  /** `parserOf` finds what node:http reads a connection with. */
+  constructor(clock: Pick<Clock, "elapsedMs">, parserOf: typeof parserOfNode = parserOfNode) {
     this.turns = new RequestTurns(clock);
+    this.#parserOf = parserOf;
   }
 
   /** What waits on a connection, in bytes. */
@@ -52,11 +62,12 @@ export class Pipelines {
     const { socket } = incoming;
     const waiting = this.#waiting.get(socket) ?? new Set();
     this.#waiting.set(socket, waiting.add(incoming));
-    if (waiting.size >= AHEAD_MAX) stopReading(socket);
+    if (waiting.size >= AHEAD_MAX) this.#stopReading(socket);
     const wait = (): void => {
       this.turns.wait(() => {
         // Until now it waits, and counts as held.
         waiting.delete(incoming);
+        if (waiting.size < AHEAD_MAX && this.#paused.delete(socket)) socket.resume();
         if (waiting.size === 0) this.#waiting.delete(socket);
         if (!socket.destroyed) serve();
       });
@@ -65,22 +76,36 @@ export class Pipelines {
     if (outgoing.socket === null) outgoing.once("socket", wait);
     else wait();
   }
+
+  /** Has the next request of a connection end the reading of it, with the event `upgrade`. */
+  #stopReading(socket: Duplex): void {
+    const parser = this.#parserOf(socket);
+    if (parser === undefined) return this.#pause(socket);
+    parser.onIncoming = (incoming) => {
+      Object.assign(incoming, { upgrade: true });
+      return IS_UPGRADE;
+    };
+  }
+
+  #pause(socket: Duplex): void {
+    if (this.#paused.has(socket)) return;
+    this.#paused.add(socket);
+    // Behind each request, node:http resumes the reading: until the packet is parsed.
+    process.nextTick(() => {
+      if (this.#paused.has(socket)) socket.pause();
+    });
+  }
 }
 
 /** What node:http reads a connection with. */
-interface Parser {
+export interface Parser {
   onIncoming?: (incoming: IncomingMessage) => number;
 }
 
 /** What node:http is told of a request that asks for another protocol: it lets go of the connection, with all that comes after the head. */
 const IS_UPGRADE = 2;
 
-/** Has the next request of a connection end the reading of it, with the event `upgrade`. */
-function stopReading(socket: Duplex & { readonly parser?: Parser | null }): void {
+function parserOfNode(socket: Duplex & { readonly parser?: Parser | null }): Parser | undefined {
   const { parser } = socket;
-  if (typeof parser?.onIncoming !== "function") return;
-  parser.onIncoming = (incoming) => {
-    Object.assign(incoming, { upgrade: true });
-    return IS_UPGRADE;
-  };
+  return typeof parser?.onIncoming === "function" ? parser : undefined;
 }
