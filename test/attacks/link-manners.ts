@@ -1,6 +1,7 @@
 /** The behaviours of hostile or broken peers on a replication link. */
 import type { Socket } from "node:net";
 
+import { MESSAGE_BYTES_MAX, TEXT_BYTES_MAX } from "@meridian/protocol";
 import { heartbeatOf, helloOf } from "@meridian/testkit";
 
 import type { Manner } from "./manners.ts";
@@ -72,12 +73,24 @@ function linked(behave: (socket: Socket) => void): Manner {
 }
 
 /** Sends a message again and again, as fast as the socket accepts it. */
-function floods(socket: Socket, message: () => Buffer): void {
+function floods(socket: Socket, message: () => Buffer, burst = BURST): void {
   const timer = setInterval(() => {
     if (socket.writableLength > KIBIBYTE * KIBIBYTE) return;
-    for (let index = 0; index < BURST; index += 1) socket.write(message());
+    for (let index = 0; index < burst; index += 1) socket.write(message());
   }, STEP_MS);
   socket.once("close", () => clearInterval(timer));
+}
+
+/** The largest message that a link accepts, and the largest text: made once, because all peers send the same bytes. */
+const largest: { frame?: Buffer; text?: Buffer } = {};
+
+function largestFrame(): Buffer {
+  return (largest.frame ??= frameOf(BINARY, Buffer.alloc(MESSAGE_BYTES_MAX, 1)));
+}
+
+function largestText(): Buffer {
+  const keys = "k".repeat(TEXT_BYTES_MAX - KIBIBYTE);
+  return (largest.text ??= textOf({ type: "offer", id: 1, from: null, to: keys, entries: [] }));
 }
 
 /** All behaviours on a link, by their names in reports. */
@@ -120,6 +133,14 @@ export const LINK_MANNERS: Readonly<Record<string, Manner>> = {
   }),
   "sends a huge text before its greeting": linked((socket) => {
     socket.write(frameOf(TEXT, Buffer.alloc(3 * KIBIBYTE * KIBIBYTE, "[")));
+  }),
+  "sends the largest frames without end": linked((socket) => {
+    socket.write(hello({}));
+    floods(socket, largestFrame, 1);
+  }),
+  "sends the largest texts without end": linked((socket) => {
+    socket.write(hello({}));
+    floods(socket, largestText, 1);
   }),
   "pings without end": linked((socket) => {
     socket.pause();
