@@ -28,7 +28,7 @@ const FRAMES = 48;
 const WRITES = 20;
 const VALUE = new Uint8Array(6 * 1024);
 /** What one round of the event loop may read: what is sent, what is looked through and what is compared, each checked before every piece, and a piece more. */
-const ROWS = 2 * (4_096 + 1_024);
+const ROWS = 2 * (512 + 1_024);
 const BYTES = 3 * (1024 * 1024 + 512 * 1024);
 
 const nowMs = Date.now();

@@ -3,6 +3,7 @@
  * them out. What is asked of each route and said in each message stands in tables that a new one is missing from.
  */
 import { mkdtempSync, rmSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -13,13 +14,7 @@ import { silentLogger } from "@meridian/runtime";
 import { heartbeatOf, helloOf } from "@meridian/testkit";
 import { dialLink } from "@meridian/transport";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import {
-  exchangeRaw,
-  getJson,
-  startSmallDirectory,
-  startSmallRegion,
-  until,
-} from "@meridian/harness";
+import { getJson, startSmallDirectory, startSmallRegion, until } from "@meridian/harness";
 
 import { LARGE_KEYS, LARGE_VALUE, requestsOf } from "../attacks/requests.ts";
 import { fillStore, keyOf } from "../support/filled-stores.ts";
@@ -28,7 +23,7 @@ import { SqlMeter } from "../support/sql-meter.ts";
 const KEYS = 20_000;
 const EXPIRED = 8_000;
 /** What one round of the event loop may read: that of a timer's turn and that of an immediate one, each checked before every piece, and a piece more. */
-const ROWS = 2 * (4_096 + 1_024);
+const ROWS = 2 * (512 + 1_024);
 /** Likewise, where a piece may be of the largest value that there is, and of the next one, which is read and does not fit. */
 const BYTES = 1024 * 1024 + 3 * LARGE_VALUE.length + 256 * 1024;
 
@@ -82,6 +77,20 @@ it("opening two stores and comparing them", async () => {
   expectBounded("the start");
 });
 
+/** What is answered to a request; of a stream of events, which has no end, how it begins. */
+function answerOf(url: string, request: Buffer): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(new URL(url).port), "127.0.0.1", () => socket.write(request));
+    let answer = "";
+    socket.on("data", (chunk: Buffer) => {
+      answer += chunk.toString("latin1");
+      if (/^content-type: text\/event-stream/im.test(answer.slice(0, 4_096))) socket.destroy();
+    });
+    socket.on("error", reject);
+    socket.on("close", () => resolve(answer));
+  });
+}
+
 it("every route of both programs, asked for the most", async () => {
   for (const url of [directory, region]) {
     const requests = await requestsOf(url);
@@ -92,7 +101,7 @@ it("every route of both programs, asked for the most", async () => {
         bytes.toString("latin1").replace("\r\n", "\r\nConnection: close\r\n"),
         "latin1",
       );
-      expect(await exchangeRaw(url, closing)).toMatch(/^HTTP\/1\.1 [2345]/);
+      expect(await answerOf(url, closing)).toMatch(/^HTTP\/1\.1 [2345]/);
       expectBounded(route);
     }
   }
