@@ -2,7 +2,8 @@
 import type { Entry } from "@meridian/protocol";
 import type { WriteRequest } from "@meridian/replication";
 
-import { fades, type SimulatedCluster, type SimulatedNode } from "./cluster.ts";
+import type { SimulatedCluster, SimulatedNode } from "./cluster.ts";
+import { fades } from "./fading.ts";
 import type { Clocks } from "./ledger.ts";
 
 /** One write of a client. */

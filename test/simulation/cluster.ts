@@ -30,7 +30,7 @@ import { Ledger } from "./ledger.ts";
 import { Network, type End, type NetworkFaults } from "./network.ts";
 import { TracedLog } from "./traced-log.ts";
 import { TracedStore, WriteNames } from "./traced-store.ts";
-import { ProcessClock, START_MS, type World } from "./world.ts";
+import { ProcessClock, type World } from "./world.ts";
 
 /** A write that was acknowledged to its client. */
 export interface AcknowledgedWrite {
@@ -44,14 +44,6 @@ export interface AcknowledgedWrite {
   readonly over: string | undefined;
   /** Whether it is a delete, or has expired at the end of the simulation. */
   readonly fades: boolean;
-}
-
-/** Whatever ends by then is over by the end of any simulation; what ends later outlives it, by whose clock ever. */
-const OVER_BY_MS = START_MS + 30 * 60_000;
-
-/** Whether nothing may be left of an entry in the end: it is a delete, or its time to live is over by then. */
-export function fades({ deleted, expiresAtMs }: Pick<Entry, "deleted" | "expiresAtMs">): boolean {
-  return deleted || (expiresAtMs > 0 && expiresAtMs < OVER_BY_MS);
 }
 
 export interface SimulatedNode {

@@ -1,12 +1,8 @@
 import { compareStamps, type Entry, type Stamp } from "@meridian/protocol";
 
 import { longestAwayMs } from "./away.ts";
-import {
-  fades,
-  type AcknowledgedWrite,
-  type SimulatedCluster,
-  type SimulatedNode,
-} from "./cluster.ts";
+import type { AcknowledgedWrite, SimulatedCluster, SimulatedNode } from "./cluster.ts";
+import { fades } from "./fading.ts";
 
 /** How far the length of an absence is inexact, because of clocks and message delays, in milliseconds. */
 const BLUR_MS = 400;
@@ -20,7 +16,9 @@ export function checkForgetting(cluster: SimulatedCluster): string[] {
   const violations: string[] = [];
   const quarantined = new Set(cluster.nodes.flatMap((node) => cluster.quarantinedNames(node)));
   for (const write of cluster.acknowledged) {
-    const isQuarantined = quarantined.has(write.name);
+    // Of what another write has taken the place of in its frame, that one is what is left.
+    const isQuarantined =
+      quarantined.has(write.name) || quarantined.has(cluster.names.lastOf(write.name));
     const stamp = cluster.names.stampOf(write.name);
     const isNewest = cluster.names.isNewest(write.key, stamp);
     const { node } = write;
@@ -50,7 +48,7 @@ function missing(
     const isThere = compareStamps(found.stamp, stamp) >= 0;
     return isThere ? undefined : `is undone: ${cluster.names.nameOf(found.stamp)}`;
   }
-  return !isNewest || write.fades ? undefined : "is lost";
+  return !isNewest || write.fades || cluster.ledger.fades(write.name) ? undefined : "is lost";
 }
 
 /** Checks that without further writes all tombstones and expired entries are purged in the end. */

@@ -2,6 +2,7 @@
 import { BURIAL_ORIGIN, isPurgeable, unixMsOf, type Entry } from "@meridian/protocol";
 import type { WriteRequest } from "@meridian/replication";
 
+import { fades } from "./fading.ts";
 import type { WriteNames } from "./traced-store.ts";
 
 /** How far the expiry of an entry may be rounded, in milliseconds. */
@@ -25,6 +26,12 @@ export class Ledger {
   made(entry: Entry): void {
     const name = this.#names.nameOf(entry.stamp);
     if (!this.#made.has(name)) this.#made.set(name, entry);
+  }
+
+  /** Whether nothing may be left in the end of the write of that name, or of the one that has taken its place. */
+  fades(name: string): boolean {
+    const made = this.#made.get(this.#names.lastOf(name));
+    return made !== undefined && fades(made);
   }
 
   /** Notes that clients got errors for these writes. */

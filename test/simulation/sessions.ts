@@ -5,7 +5,8 @@
 import { isPurgeable, type Entry, type Position } from "@meridian/protocol";
 
 import { write } from "./clients.ts";
-import { fades, type SimulatedCluster, type SimulatedNode } from "./cluster.ts";
+import type { SimulatedCluster, SimulatedNode } from "./cluster.ts";
+import { fades } from "./fading.ts";
 
 const SESSIONS = 3;
 /** How long a session waits for a write that is never answered: its node may have died. */
@@ -106,10 +107,13 @@ class SimulatedSession {
    * long is in a quarantine.
    */
   #mayBeForgotten(key: string, { name, fades }: Seen, got: Entry | undefined): boolean {
-    const { names, nodes } = this.#cluster;
-    if (nodes.some((each) => this.#cluster.quarantinedNames(each).includes(name))) return true;
+    const { ledger, names, nodes } = this.#cluster;
+    const last = names.lastOf(name);
+    const isAside = (each: string): boolean => each === name || each === last;
+    if (nodes.some((each) => this.#cluster.quarantinedNames(each).some(isAside))) return true;
     const isGone = got === undefined || isPurgeable(got, this.#cluster.highestHorizon);
-    return isGone && (fades || !names.isNewest(key, names.stampOf(name)));
+    const isFading = fades || ledger.fades(name);
+    return isGone && (isFading || !names.isNewest(key, names.stampOf(name)));
   }
 
   /** A node that has never been in the log of a directory that is lost cannot tell what the others still have to bring from there. */

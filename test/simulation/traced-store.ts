@@ -52,12 +52,18 @@ export class WriteNames {
 
   /** The stamp that the write of that name has now. */
   stampOf(name: string): Stamp {
+    const last = this.lastOf(name);
+    return this.#stamps.get(last) ?? this.#texts.stampOf(last);
+  }
+
+  /** The write that has taken the place of the write of that name in its frame, or that name itself. */
+  lastOf(name: string): string {
     let last = name;
     for (let next = this.#successors.get(name); next !== undefined && next !== name;) {
       last = next;
       next = this.#successors.get(next);
     }
-    return this.#stamps.get(last) ?? this.#texts.stampOf(last);
+    return last;
   }
 
   /** Takes note of a write, acknowledged or not. */
