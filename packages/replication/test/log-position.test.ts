@@ -39,6 +39,20 @@ it("is whole in a compacted part only where it was before, until it has all that
   expect([...after, position.takeCursor()?.sequence]).toEqual([90, 90, 90, 90]);
 });
 
+it("goes on within a compacted part only where the log has kept what it was read from", () => {
+  const position = new LogPosition(CURSOR);
+  take(position, { ...frame(50, 60, 90), committedThrough: 90 });
+  const goesOn = (epochs: [number, number][], resumeAfter = 60): boolean =>
+    !position.hasLost({ logId: 7, epochs, resumeAfter });
+  // The same process, one that lost nothing, a restored backup, a log that knows nothing of the epoch.
+  const same: [number, number] = [1, 0];
+  expect([goesOn([same]), goesOn([same, [2, 90]])]).toEqual([true, true]);
+  expect([goesOn([same, [2, 89]]), goesOn([[2, 0]])]).toEqual([false, false]);
+  expect(goesOn([same, [2, 89]], 50), "from before it").toBe(true);
+  take(position, frame(60, 90));
+  expect(goesOn([same, [2, 89]], 90), "from behind it").toBe(true);
+});
+
 it("has a cursor only while it is settled", () => {
   expect(new LogPosition(undefined).cursor).toBeUndefined();
   const position = new LogPosition(CURSOR);

@@ -13,7 +13,7 @@
  * `wholeThrough`. Example: it has applied 50; frames 51 to 60 come compacted, read at head 90. At `applied` 60 it still reports
  * 50, and at 90 it reports 90.
  */
-import type { Cursor, FrameHeader } from "@meridian/protocol";
+import type { Cursor, FrameHeader, Welcome } from "@meridian/protocol";
 
 import { DurableRecords, type RecordTicket } from "./durable-records.ts";
 
@@ -26,6 +26,8 @@ interface Compacted {
   readonly before: number;
   /** From this sequence on it equals the log's again. */
   readonly from: number;
+  /** How far the log was committed at least: through there lies whatever has overwritten what the frames omit. */
+  readonly committedThrough: number;
 }
 
 /** Keeps where a node stands in a log: applied, committed, whole, durable. */
@@ -173,8 +175,29 @@ export class LogPosition {
     this.#state = "unsettled";
     if (compacted === undefined) return;
     // A compacted frame omits only what a durable entry has overwritten, and an epoch that lost its tail still has durable entries.
-    const { before, from } = compacted;
-    this.#compacted = { before: Math.min(before, sequence), from: Math.min(from, head) };
+    const { before, from, committedThrough } = compacted;
+    const end = Math.min(from, head);
+    this.#compacted = { before: Math.min(before, sequence), from: end, committedThrough };
+  }
+
+  /**
+   * Whether the log has lost what had overwritten entries that compacted frames omitted, because it was restored from a backup. A node
+   * that goes on from a place within them would never get these entries. Example: frames 471 to 573 came compacted from a
+   * log that was committed through 662. A backup of that log that ends at 660 has the omitted entry 513, but not 661, which had
+   * overwritten it.
+   */
+  hasLost({
+    logId,
+    epochs,
+    resumeAfter,
+  }: Pick<Welcome, "logId" | "epochs" | "resumeAfter">): boolean {
+    const compacted = this.#logId === logId ? this.#compacted : undefined;
+    if (compacted === undefined) return false;
+    if (resumeAfter <= compacted.before || resumeAfter >= compacted.from) return false;
+    const index = epochs.findIndex(([epoch]) => epoch === this.#epoch);
+    const next = epochs[index + 1];
+    if (index < 0) return true;
+    return next !== undefined && next[1] < compacted.committedThrough;
   }
 
   /** The log may lack entries of the node, although the node's place lies in it. A reconciliation that was begun is still needed. */
@@ -213,9 +236,9 @@ export class LogPosition {
   }
 
   /** A frame that follows on what is applied has come. */
-  advance({ through, count, incarnation, position }: FrameHeader): void {
+  advance({ through, count, incarnation, position, committedThrough }: FrameHeader): void {
     // The position of a compacted frame is the head at which it was read.
-    if (incarnation === 0) this.#noteCompacted(position);
+    if (incarnation === 0) this.#noteCompacted(position, committedThrough);
     this.#applied = through;
     if (count === 0) this.#durable.pass(through);
     if (incarnation !== 0 && position !== 0) this.#noteOrigin(incarnation, position);
@@ -243,9 +266,12 @@ export class LogPosition {
     return () => void this.#held.delete(held);
   }
 
-  #noteCompacted(head: number): void {
-    if (head <= (this.#compacted?.from ?? 0)) return;
-    this.#compacted = { before: this.#wholeAt(this.#applied), from: head };
+  #noteCompacted(head: number, committedThrough: number): void {
+    const known = this.#compacted;
+    const isKnown = known !== undefined && head <= known.from;
+    const stretch = isKnown ? known : { before: this.#wholeAt(this.#applied), from: head };
+    const committed = Math.max(committedThrough, known?.committedThrough ?? 0);
+    this.#compacted = { ...stretch, committedThrough: committed };
   }
 
   #wholeAt(sequence: number): number {

@@ -153,6 +153,7 @@ export class Home {
       return [];
     }
     if (this.#where.kind === "unknown" || this.#completeFrom > 0) return undefined;
+    if (position.hasLost(welcome)) return undefined;
     const hasNews = home !== undefined && this.#context.rules.recentKeysAreSentAgain;
     const missing = hasNews ? this.#keys.after(homeThrough) : [];
     if (missing === undefined) return undefined;
