@@ -1,4 +1,7 @@
+import { unixMsOf } from "@meridian/protocol";
+
 import type { SimulatedCluster, SimulatedNode } from "./cluster.ts";
+import { START_MS } from "./world.ts";
 
 /** How long a node has to be connected before it counts as back. */
 const BACK_FOR_GOOD_MS = 1_000;
@@ -7,6 +10,21 @@ const BACK_FOR_GOOD_MS = 1_000;
 export function longestAwayMs({ away }: SimulatedNode, atMs: number): number {
   const later = [...away.spells].filter(([sinceMs, lengthMs]) => sinceMs + lengthMs >= atMs);
   return Math.max(0, ...later.map(([, lengthMs]) => lengthMs));
+}
+
+/** How often a horizon waits for what connected nodes have to send, in lengths of the horizon, and by how much that is inexact. */
+const WAITS = 4;
+const BLUR_MS = 800;
+
+/** Notes how old what a node has not handed over is, if a horizon may not have waited for it. */
+function watchLate({ away, process, disk }: SimulatedNode, nowMs: number, horizonMs: number): void {
+  const info = process?.replica.info();
+  if (info === undefined || info.outboxPending === 0) return;
+  const handedOver = info.outboxThrough - info.outboxPending;
+  const oldest = disk.outbox.find(({ position }) => position > handedOver);
+  if (oldest === undefined) return;
+  const lateMs = nowMs - WAITS * horizonMs + BLUR_MS;
+  if (unixMsOf(oldest.highestTime) - START_MS < lateMs) away.lateThroughMs = lateMs;
 }
 
 /** Records which nodes are away: not connected to a directory that is connected to all others, or not level with it. */
@@ -20,7 +38,9 @@ export function watchAway(cluster: SimulatedCluster): void {
       hosts.every((other) => meet(host, other)) &&
       process?.machine.info().peers.every((each) => each.connected && !each.reconciling) === true,
   );
-  for (const { id, process, away } of nodes) {
+  for (const node of nodes) {
+    const { id, process, away } = node;
+    watchLate(node, world.nowMs, cluster.horizonMs);
     const info = process?.replica.info();
     const own = directories.find(({ disk }) => disk.logId === info?.logId);
     const isThere =

@@ -52,10 +52,16 @@ export interface SimulatedNode {
   disk: ReplicaDisk;
   backup: ReplicaDisk | undefined;
   /**
-   * When the node was away, in true time. `spells`: the lengths of past absences, by their starts. `sinceMs`: the start of the present absence. `backMs`:
+   * When the node was away, in true time. `lateThroughMs`: what it wrote by then may have waited for longer than horizons wait for connected nodes.
+   * `spells`: the lengths of past absences, by their starts. `sinceMs`: the start of the present absence. `backMs`:
    * since when the node is connected again.
    */
-  away: { spells: Map<number, number>; sinceMs: number | undefined; backMs: number | undefined };
+  away: {
+    spells: Map<number, number>;
+    sinceMs: number | undefined;
+    backMs: number | undefined;
+    lateThroughMs: number;
+  };
   process: { replica: Replica; store: TracedStore; clock: ProcessClock } | undefined;
 }
 
@@ -177,7 +183,7 @@ export class SimulatedCluster {
       machine: { skewMs: 0 },
       disk: emptyReplicaDisk(randomIdentity(world.random)),
       backup: undefined,
-      away: { spells: new Map(), sinceMs: 0, backMs: undefined },
+      away: { spells: new Map(), sinceMs: 0, backMs: undefined, lateThroughMs: 0 },
       process: undefined,
     }));
     this.auditor = new Auditor(this);
