@@ -204,7 +204,7 @@ const MORE: Readonly<Record<string, Script>> = {
     await fed(node, keys);
     const place = { head: 1 + keys, committedThrough: 1 + keys };
     // It is taken over once nothing is on its way into the store.
-    for (let echo = 0; echo < 50 && node.store.horizon === 0; echo += 1) {
+    for (let echo = 0; echo < 2_000 && node.store.horizon === 0; echo += 1) {
       node.say({ ...ECHO, ...place, horizon: 1_000, horizonAt: 1 });
       await node.rest();
     }
