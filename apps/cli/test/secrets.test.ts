@@ -207,7 +207,7 @@ describe("a command", () => {
       `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
     ];
     const ca = join(folder, "ca.pem");
-    expect((await run(argv)).stderr).toContain("unable to verify the first certificate");
+    expect((await run(argv)).stderr).toContain("UNABLE_TO_VERIFY_LEAF_SIGNATURE");
     expect((await run([...argv, "--ca", ca])).exitCode).toBe(0);
     expect((await run(["--ca", ca, ...argv])).exitCode).toBe(0);
     expect((await run(argv, { env: { MERIDIAN_CA: ca } })).exitCode).toBe(0);

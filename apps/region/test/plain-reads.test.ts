@@ -62,7 +62,9 @@ function converse(port: number, parts: readonly string[]): Promise<string> {
   });
 }
 
-const timeless = (bytes: string): string => bytes.replaceAll(/\r\nDate: [^\r]*/g, "");
+/** Without what differs from one answer to the next: the time, and the ids of requests that have none of their own. */
+const timeless = (bytes: string): string =>
+  bytes.replaceAll(/\r\nDate: [^\r]*|(?<=\r\nX-Request-Id: )[\da-f]{8}-[\da-f-]{27}/g, "");
 
 /** Expects the same of both. Where a server closes while its client still sends, the system may drop an answer: then again. */
 async function expectSame(parts: readonly string[], other: number = node): Promise<string> {
