@@ -254,9 +254,14 @@ export class Home {
     });
   }
 
-  /** Something was not made durable, the cursor perhaps: what it was to cover waits again until it does. */
+  /**
+   * Something was not made durable, the cursor perhaps: what it was to cover waits again until it does. A place in another log that is not
+   * durable either may rest on what was lost.
+   */
   onLost(): void {
-    this.#savable.lose(this.#context.store.outboxAcknowledged);
+    const { outboxAcknowledged, others } = this.#context.store;
+    this.#savable.lose(outboxAcknowledged);
+    this.#others = this.#savedOthers = others;
   }
 
   #takeClaims(applied: number): void {
