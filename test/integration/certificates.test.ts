@@ -23,7 +23,7 @@ const DAY_MS = 86_400_000;
 /** A directory that is not there, over TLS: only so is `--tls-ca` of use. */
 const NOBODY = "https://127.0.0.1:9";
 /** Clients go on trying for so long. */
-const deadlineMs = 1_000;
+const deadlineMs = 4_000;
 const folder = mkdtempSync(join(tmpdir(), "meridian-certificates-"));
 const validity = { nowMs: systemClock.nowMs(), days: 30 };
 const wish = { hosts: ["127.0.0.1"], ...validity };
