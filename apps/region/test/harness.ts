@@ -221,7 +221,8 @@ async function settle<T>(promise: Promise<T>, clock: ManualClock): Promise<T> {
   });
   watched.catch(() => {});
   for (let turn = 0; turn < 10_000 && !settled; turn += 1) {
-    await new Promise((resolve) => setImmediate(resolve));
+    // The disk is a real one: its thread needs real time, while the clock of the region runs ahead.
+    await new Promise((resolve) => (turn < 100 ? setImmediate(resolve) : setTimeout(resolve, 1)));
     clock.advance(10);
   }
   return watched;
