@@ -52,9 +52,9 @@ export interface SimulatedNode {
   disk: ReplicaDisk;
   backup: ReplicaDisk | undefined;
   /**
-   * When the node was away, in true time. `lateThroughMs`: what it wrote by then may have waited for longer than horizons wait for connected nodes.
-   * `spells`: the lengths of past absences, by their starts. `sinceMs`: the start of the present absence. `backMs`:
-   * since when the node is connected again.
+   * When the node was away, in true time. `spells`: the lengths of past absences, by their starts. `sinceMs`: the start of the present absence. `backMs`:
+   * since when the node is connected again. `lateThroughMs`: what the node wrote by then may have waited in its outbox for longer than horizons
+   * wait for connected nodes.
    */
   away: {
     spells: Map<number, number>;

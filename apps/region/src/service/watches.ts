@@ -78,8 +78,9 @@ export interface WatchesOptions {
 
 const WATCHES_MAX = 50_000;
 
-/** How many changes are read in a turn, after how many bytes of values of theirs no more, and how many watchers are told. */
+/** How many changes are read in a turn, after how many bytes of values of theirs, or news for how many watchers, no more, and how many are told. */
 const READ_PER_TURN = 256;
+const NEWS_PER_TURN = 4_096;
 const BYTES_PER_TURN = 1024 * 1024;
 const TOLD_PER_TURN = 64;
 
@@ -223,8 +224,8 @@ export class Watches {
 
   /** Reads of the feed, and notes down whom it concerns. */
   #read(): void {
-    let [bytes, read] = [0, 0];
-    while (read < READ_PER_TURN && bytes < BYTES_PER_TURN) {
+    let [bytes, read, noted] = [0, 0, 0];
+    while (read < READ_PER_TURN && bytes < BYTES_PER_TURN && noted < NEWS_PER_TURN) {
       const news = this.#subscription?.read(1);
       if (news === undefined) return;
       if (news.hasMissed) for (const watcher of this.#watchers) this.#fallBehind(watcher, -1);
@@ -242,6 +243,7 @@ export class Watches {
         if (watcher.isBehind || change.sequence <= watcher.through) continue;
         watcher.news.push(told);
         this.#due.add(watcher);
+        noted += 1;
       }
     }
   }
