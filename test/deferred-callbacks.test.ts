@@ -54,6 +54,7 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "apps/region/src/service/expiries.ts": [1, OWN],
   "apps/region/src/service/key-listing.ts": [1, SETTLES],
   "apps/region/src/service/leases.ts": [2, OWN],
+  "apps/region/src/service/place-notes.ts": [2, OWN],
   "apps/region/src/service/steps.ts": [1, SETTLES],
   "apps/region/src/service/store-patience.ts": [1, SETTLES],
   "apps/region/src/service/watches.ts": [1, LOGS],

@@ -245,7 +245,9 @@ export class RegionNode implements ServedNode {
     const writes = new Writes({ ...this.#options, replica, memory, gate, metrics });
     const leases = new Leases({ ...this.#options, metrics });
     const nowMs = (): number => replica.nowMs();
-    const watches = new Watches({ ...this.#options, feed: this.#changes, reads, nowMs, metrics });
+    const position = (): string => admission.positionToken();
+    const from = { feed: this.#changes, reads, nowMs, position, metrics };
+    const watches = new Watches({ ...this.#options, ...from });
     const more = { leases, watches, revocations };
     return { nodeId: node.id, admission, reads, writes, ...more, time: replica };
   }

@@ -121,12 +121,35 @@ describe("a stream of events", () => {
   });
 });
 
+it("a stream tells on demand through which position it has told everything", async () => {
+  const reader = await stream("prefix=p:&positions=true");
+  await reader.next();
+  region.clock.advance(25);
+  const first = await reader.next();
+  expect(first).toMatchObject({ event: "position", id: /^c1/ });
+  const answer = await put("p:1", "1");
+  expect(await reader.next()).toMatchObject({ event: "set", data: { key: "p:1" } });
+  const second = await reader.next();
+  const position = answer.headers.get("meridian-position");
+  expect(second).toEqual({
+    id: expect.stringMatching(/^c1/) as string,
+    event: "position",
+    data: {
+      position,
+      elapsedMs: expect.any(Number) as number,
+      nowMs: expect.any(Number) as number,
+    },
+  });
+  expect(second.id).not.toBe(first.id);
+});
+
 describe("a stream is not to be had", () => {
   it.each([
     ["", "INVALID_ARGUMENT"],
     ["key=a&prefix=a", "INVALID_ARGUMENT"],
     ["key=", "INVALID_KEY"],
     ["prefix=a&values=maybe", "INVALID_ARGUMENT"],
+    ["prefix=a&positions=1", "INVALID_ARGUMENT"],
     ["prefix=a&resume=x", "UNKNOWN_OPTION"],
   ])("for `%s`", async (query, code) => {
     const answer = await region.request(`/watch?${query}`);

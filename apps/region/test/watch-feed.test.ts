@@ -12,6 +12,7 @@ interface World {
   readonly feed: ChangeFeed;
   readonly watches: Watches;
   readonly held: Map<string, Entry>;
+  readonly clock: ManualClock;
   write(key: string, deleted: boolean): void;
 }
 
@@ -23,7 +24,14 @@ function worldOf(changesMax: number): World {
   const clock = new ManualClock();
   const list = async (): Promise<{ entries: never[]; next: null }> => ({ entries: [], next: null });
   const reads = { newest: (key: string) => held.get(key), list };
-  const watches = new Watches({ feed, reads, clock, nowMs: () => 0, ...parts });
+  const watches = new Watches({
+    feed,
+    reads,
+    clock,
+    nowMs: () => 0,
+    position: () => `p${feed.head}`,
+    ...parts,
+  });
   let time = 0;
   const write = (key: string, deleted: boolean): void => {
     time += 1;
@@ -33,7 +41,7 @@ function worldOf(changesMax: number): World {
     held.set(key, entry);
     feed.changed([entry], true);
   };
-  return { feed, watches, held, write };
+  return { feed, watches, held, clock, write };
 }
 
 /** A client that keeps what it is told, as far as it listens. */
@@ -43,6 +51,9 @@ class Client implements WatchSink {
   token: string | undefined;
   isListening = true;
   reloads = 0;
+  levels = 0;
+  /** The positions through which it has not been told everything. */
+  readonly lies: string[] = [];
   watch: Watch | undefined;
 
   constructor(world: World) {
@@ -70,6 +81,15 @@ class Client implements WatchSink {
 
   end = (): void => {};
 
+  level = (token: string, position: string): void => {
+    if (!this.isListening) throw new Error("Told although it does not listen");
+    const there = [...keysIn(this.#world)];
+    const isTrue = there.length === this.known.size && there.every((key) => this.known.has(key));
+    if (!isTrue || position !== `p${this.#world.feed.head}`) this.lies.push(position);
+    this.token = token;
+    this.levels += 1;
+  };
+
   open(): void {
     this.watch = this.#world.watches.open({ watched: { prefix: "w" }, token: this.token }, this);
     this.token ??= this.watch.token;
@@ -87,6 +107,12 @@ async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
+/** The watched keys that have a value. */
+function keysIn({ held }: World): Set<string> {
+  const there = [...held.values()].filter(({ key, deleted }) => key !== "x" && !deleted);
+  return new Set(there.map(({ key }) => key));
+}
+
 const act = fc.constantFrom(
   "set w1",
   "set w2",
@@ -97,10 +123,11 @@ const act = fc.constantFrom(
   "turn",
   "leave",
   "come",
+  "wait",
 );
 
-it("a client that listens, is deaf, leaves and comes back as it likes knows in the end what there is", async () => {
-  let reloads = 0;
+it("a client that listens, is deaf, leaves and comes back as it likes knows in the end what there is, and whenever it is told that it does", async () => {
+  let [reloads, levels] = [0, 0];
   await fc.assert(
     fc.asyncProperty(
       fc.array(act, { maxLength: 60 }),
@@ -118,6 +145,7 @@ it("a client that listens, is deaf, leaves and comes back as it likes knows in t
             client.watch?.goOn();
           }
           if (verb === "turn") await turns(1);
+          if (verb === "wait") world.clock.advance(25);
           if (verb === "leave") client.watch?.close();
           if (verb === "come") {
             client.watch?.close();
@@ -129,13 +157,42 @@ it("a client that listens, is deaf, leaves and comes back as it likes knows in t
         client.open();
         await turns(40);
         reloads += client.reloads;
-        const keys = [...world.held.values()].filter(({ key, deleted }) => key !== "x" && !deleted);
-        expect(new Set(client.known.keys())).toEqual(new Set(keys.map(({ key }) => key)));
+        levels += client.levels;
+        expect(client.lies).toEqual([]);
+        expect(new Set(client.known.keys())).toEqual(keysIn(world));
       },
     ),
     { numRuns: 150 },
   );
   expect(reloads).toBeGreaterThan(0);
+  expect(levels).toBeGreaterThan(100);
+});
+
+it("everybody who wants to know hears how far the node is: behind changes, where it has moved on without them, and once a second", async () => {
+  const world = worldOf(10);
+  const clients = Array.from({ length: 200 }, () => new Client(world));
+  for (const client of clients) client.open();
+  const levels = (): ReadonlySet<number> => new Set(clients.map((client) => client.levels));
+  const pass = async (ms: number): Promise<void> => {
+    world.clock.advance(ms);
+    await turns(8);
+  };
+  await pass(50);
+  expect(levels()).toEqual(new Set([1]));
+  world.write("w1", false);
+  await turns(8);
+  expect(levels()).toEqual(new Set([2]));
+  world.write("x", false);
+  await turns(8);
+  await pass(50);
+  expect(levels()).toEqual(new Set([3]));
+  for (let ms = 0; ms < 950; ms += 50) await pass(50);
+  expect(levels()).toEqual(new Set([3]));
+  await pass(50);
+  expect(levels()).toEqual(new Set([4]));
+  for (const client of clients) client.watch?.close();
+  await pass(2_000);
+  expect(levels()).toEqual(new Set([4]));
 });
 
 it("one who is slow is told to reload once where the ring has overtaken it, and costs nobody else anything", async () => {

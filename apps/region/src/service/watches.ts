@@ -21,6 +21,7 @@ import { etagOf } from "./cached-record.ts";
 import type { Change, ChangeFeed, Subscription } from "./change-feed.ts";
 import { Expiries } from "./expiries.ts";
 import { OneAtATime } from "./one-at-a-time.ts";
+import { PlaceNotes, type Noted } from "./place-notes.ts";
 import type { Reads } from "./reads.ts";
 import { watches, WatchIndex, type Watched } from "./watch-index.ts";
 
@@ -45,6 +46,11 @@ export interface WatchSink {
   readonly reload: (token: string) => void;
   /** Nothing more will be told: the node stops. */
   readonly end: () => void;
+  /**
+   * Everything through `position` has been told, which is the node's own; `token` is that of the place. For who wants to know: whenever
+   * the position has moved on, and at least once a second.
+   */
+  readonly level?: (token: string, position: string) => void;
 }
 
 /** What is watched, and from where on. */
@@ -70,6 +76,8 @@ export interface WatchesOptions {
   readonly clock: Clock;
   /** The cluster's time. */
   readonly nowMs: () => number;
+  /** The node's position, as text. */
+  readonly position: () => string;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** Default: 50 000. */
@@ -87,7 +95,7 @@ const TOLD_PER_TURN = 64;
 /** How many news are told at once. */
 const NEWS_MAX = 100;
 
-interface Watcher {
+interface Watcher extends Noted {
   readonly watched: Watched;
   readonly sink: WatchSink;
   /** The sequence through which everything has been told. */
@@ -108,7 +116,10 @@ export class Watches {
   readonly #watchers = new Set<Watcher>();
   readonly #expiries: Expiries;
   readonly #listing = new OneAtATime();
+  readonly #notes: PlaceNotes;
   #subscription: Subscription | undefined;
+  /** Everything in the feed through here has been read for all that are not behind. */
+  #readThrough = 0;
   /** Watchers that have news, and those that read from places of their own. */
   readonly #due = new Set<Watcher>();
   readonly #catchingUp = new Set<Watcher>();
@@ -120,6 +131,7 @@ export class Watches {
     this.#options = options;
     this.#max = options.watchesMax ?? WATCHES_MAX;
     this.#expiries = new Expiries({ ...options, onDue: (key) => this.#onDue(key) });
+    this.#notes = new PlaceNotes(options);
     options.metrics.level(() => [
       { name: "watches", now: this.#watchers.size, max: this.#max },
       { name: "watchesBehind", now: this.#catchingUp.size, max: this.#max },
@@ -142,7 +154,10 @@ export class Watches {
     this.check({ token });
     const place = token === undefined ? feed.head : feed.placeOf(token);
     this.#subscription ??= feed.subscribe(() => this.#onNews());
-    if (this.#watchers.size === 0) this.#subscription.read(0);
+    if (this.#watchers.size === 0) {
+      this.#subscription.read(0);
+      this.#readThrough = feed.head;
+    }
     const isBehind = place < feed.head;
     const watcher: Watcher = {
       watched,
@@ -151,9 +166,15 @@ export class Watches {
       news: [],
       isBehind,
       hasListed: false,
+      isLevel: () => this.#isLevel(watcher),
+      note: (position) => {
+        watcher.through = feed.head;
+        sink.level?.(feed.tokenAt(feed.head), position);
+      },
     };
     this.#watchers.add(watcher);
     this.#index.add(watched, watcher);
+    if (sink.level !== undefined) this.#notes.add(watcher);
     void this.#learnExpiries(watcher);
     if (isBehind) this.#catchUp(watcher);
     return {
@@ -177,6 +198,7 @@ export class Watches {
   #close(watcher: Watcher): void {
     if (!this.#watchers.delete(watcher)) return;
     this.#index.delete(watcher.watched, watcher);
+    this.#notes.delete(watcher);
     this.#due.delete(watcher);
     this.#catchingUp.delete(watcher);
     if (this.#watchers.size > 0) return;
@@ -232,9 +254,11 @@ export class Watches {
       const [change] = news.changes;
       if (change === undefined) {
         this.#hasMore = false;
+        this.#readThrough = this.#options.feed.head;
         return;
       }
       read += 1;
+      this.#readThrough = change.sequence;
       if (!this.#index.has(change.key)) continue;
       const told = this.#newsOf(change);
       if (told === undefined) continue;
@@ -257,8 +281,15 @@ export class Watches {
       const { news } = watcher;
       watcher.news = [];
       const through = this.#tell(watcher, news);
-      if (through !== undefined) this.#fallBehind(watcher, through);
+      if (through === undefined) this.#notes.tell(watcher);
+      else this.#fallBehind(watcher, through);
     }
+  }
+
+  /** Whether a watcher has been told everything. */
+  #isLevel({ isBehind, news, sink }: Watcher): boolean {
+    const isRead = this.#readThrough === this.#options.feed.head;
+    return isRead && !isBehind && news.length === 0 && sink.isOpen();
   }
 
   /** Tells a watcher as much as it takes. Returns the place after which it takes nothing more for now; undefined if it has taken all. */
@@ -313,8 +344,9 @@ export class Watches {
     const stopped = this.#tell(watcher, news);
     watcher.through = stopped ?? last;
     if (stopped !== undefined) return;
-    if (last === feed.head) watcher.isBehind = false;
-    else this.#catchUp(watcher);
+    if (last !== feed.head) return this.#catchUp(watcher);
+    watcher.isBehind = false;
+    this.#notes.tell(watcher);
   }
 
   /** What a change is news of; undefined if another change has replaced it, which is told for itself. */

@@ -62,7 +62,7 @@ export const batchFound = v.object({
 
 /** The answer to `POST /batch/has`, in the order of the keys asked for. */
 export const batchPresence = v.object({
-  entries: v.array(v.object({ key, found: v.boolean() })),
+  entries: v.array(v.object({ key, found: v.boolean(), etag: v.optional(etag) })),
 });
 
 const keys = v.pipe(v.array(key), v.minLength(1), v.maxLength(1_000));

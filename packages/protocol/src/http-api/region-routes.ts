@@ -260,6 +260,11 @@ export const REGION_API = {
         { name: "key", description: "The key to watch." },
         { name: "prefix", description: "Watch all keys that begin with this; instead of `key`." },
         { name: "values", description: "`true`: with the values that are set." },
+        {
+          name: "positions",
+          description:
+            "`true`: with `position` events, each of which says through which position everything has been told.",
+        },
         { name: "ticket", description: "A ticket, for who can show no token." },
       ],
       headers: [

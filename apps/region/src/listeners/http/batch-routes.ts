@@ -48,11 +48,14 @@ export function batchHas(
   exchange: RegionExchange,
 ): Promise<JsonAnswer<Described<typeof batchPresence>>> {
   return readKeys(exchange, [], async ({ items }) => {
-    const entries: { key: string; found: boolean }[] = [];
+    const entries: { key: string; found: boolean; etag?: string }[] = [];
     const steps = new Steps();
     for (const key of items) {
       const found = exchange.service.reads.find(key);
-      entries.push({ key, found: found !== undefined });
+      const there = found !== undefined;
+      entries.push(
+        there ? { key, found: true, etag: faceOf(found.record).etag } : { key, found: false },
+      );
       await steps.spend(found?.record.entry.value.byteLength ?? 0);
     }
     return exchange.json(200, { entries }, ["Cache-Control", "no-store"]);

@@ -6,6 +6,7 @@ import {
   type HeldBytes,
 } from "@meridian/http";
 import { parseTraceContext } from "@meridian/protocol";
+import type { Clock } from "@meridian/runtime";
 
 import type { AckRequest } from "../../service/requests.ts";
 import type { RegionService } from "../../service/region-service.ts";
@@ -23,6 +24,7 @@ export interface HttpNode extends ServedNode {
   /** Answers that go on. */
   readonly streams: EventStreams;
   readonly tickets: Tickets;
+  readonly clock: Pick<Clock, "elapsedMs">;
 }
 
 /** One request to a node and the means to answer it. */

@@ -168,6 +168,7 @@ export function httpNode(
       metrics,
     }),
     streams,
+    clock,
     tickets: new Tickets(clock, metrics),
     batches: new BatchBodies(metrics, 4 * batchBytesMax(service)),
   };

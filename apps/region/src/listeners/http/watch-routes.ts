@@ -10,12 +10,14 @@ import { newsJson, watchedOf } from "./watched.ts";
 /** The path of the stream. */
 export const WATCH_PATH = "/watch";
 
-/** `GET /watch?key=|prefix=[&values=][&ticket=]` */
+/** `GET /watch?key=|prefix=[&values=][&positions=][&ticket=]` */
 export async function watch(exchange: RegionExchange): Promise<Answer> {
-  const { key, prefix, values } = exchange.query("key", "prefix", "values", "ticket");
-  const watched = watchedOf(key, prefix);
-  const withValues = readFlag("values", values);
-  const { watches } = exchange.service;
+  const query = exchange.query("key", "prefix", "values", "positions", "ticket");
+  const watched = watchedOf(query.key, query.prefix);
+  const withValues = readFlag("values", query.values);
+  const withPositions = readFlag("positions", query.positions);
+  const { watches, time } = exchange.service;
+  const { clock } = exchange.node;
   // A browser that has heard nothing yet sends none, or an empty one.
   const last = exchange.header("last-event-id");
   const token = last === "" ? undefined : last;
@@ -26,6 +28,12 @@ export async function watch(exchange: RegionExchange): Promise<Answer> {
       onDrain: () => begun.goOn(),
       onGone: () => begun.close(),
     });
+    const openedAtMs = clock.elapsedMs();
+    const level = (place: string, position: string): void => {
+      const elapsedMs = Math.floor(clock.elapsedMs() - openedAtMs);
+      const nowMs = Math.ceil(time.nowMs());
+      stream.send(place, "position", JSON.stringify({ position, elapsedMs, nowMs }));
+    };
     const begun = watches.open(
       { watched, token },
       {
@@ -39,6 +47,7 @@ export async function watch(exchange: RegionExchange): Promise<Answer> {
         },
         reload: (place) => stream.send(place, "reload"),
         end: () => stream.end(),
+        ...(withPositions && { level }),
       },
     );
     stream.send(begun.token);
