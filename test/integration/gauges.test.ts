@@ -16,14 +16,14 @@ interface Gauge {
 
 const DOCUMENT = readFileSync(join(ROOT, "packages/ARCHITECTURE.md"), "utf8");
 
-/** The gauges that the document says a program has: its column is the second or third. */
+/** The gauges that the table in ARCHITECTURE.md gives to a region (`column` 2) or a directory (3). */
 function documented(column: 2 | 3): string[] {
   const rows = DOCUMENT.split("\n").map((line) => line.split("|").map((cell) => cell.trim()));
   return (
     rows
       .filter((row) => row.length === 8 && row[column] === "yes")
       .map((row) => row[5]?.replaceAll("`", "") ?? "")
-      // A bound that is a part of another queue's.
+      // A queue without a gauge of its own.
       .filter((name) => name !== "–")
       .toSorted()
   );
@@ -72,7 +72,7 @@ async function startBoth(): Promise<{ readonly directory: string; readonly regio
   return { directory: directory.url, region: region.url };
 }
 
-it("both programs have exactly the gauges that the document names, each under its bound", async () => {
+it("both programs have exactly the gauges that ARCHITECTURE.md lists, each below its bound", async () => {
   const urls = await startBoth();
   for (const [url, column] of [
     [urls.region, 2],
@@ -87,11 +87,11 @@ it("both programs have exactly the gauges that the document names, each under it
   }
 });
 
-/** One number of the text format: its name, perhaps labels, and what it is. */
+/** One sample of Prometheus' text format: its name, its labels, if any, and its value. */
 const SAMPLE =
   /^([a-z][a-z\d_]*)(\{[a-z]+="[^"\\\n]*"(,[a-z]+="[^"\\\n]*")*\})? (\+Inf|-?\d+(\.\d+)?(e[+-]\d+)?)$/;
 
-/** The numbers of a program's `/metrics` by their series. */
+/** The values of a program's `/metrics` by name and labels. */
 async function metricsOf(url: string): Promise<ReadonlyMap<string, number>> {
   const response = await request(`${url}/metrics`);
   expect(response.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
@@ -107,7 +107,7 @@ async function metricsOf(url: string): Promise<ReadonlyMap<string, number>> {
   return told;
 }
 
-it("both programs tell Prometheus each number once: what they have counted, and every gauge with its bound", async () => {
+it("both programs export each metric once, and every gauge with its bound", async () => {
   const urls = await startBoth();
   await until(
     "the region is ready",

@@ -1,4 +1,4 @@
-/** What both programs answer is what the schemas of their HTTP API say, member for member. */
+/** Compares the answers of both programs with the schemas of their HTTP API, member for member. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,12 +22,12 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { request, startSmallDirectory, startSmallRegion, until } from "@meridian/harness";
 
 interface Question {
-  /** Default: that of the route. */
+  /** Default: the path of the route. */
   readonly path?: string | ((base: string) => Promise<string>);
   readonly body?: string;
 }
 
-/** How each route is asked, by its method and path; a route without any fails its test. */
+/** By method and path: how the test asks the route. A route that is not in the table fails its test. */
 const QUESTIONS: Readonly<Record<string, Question>> = {
   "PUT /cache/{key}": { path: "/cache/k?ttl=1h&ack=all", body: "value" },
   "GET /cache/{key}": { path: "/cache/k" },
@@ -72,7 +72,7 @@ function rowsOf(api: ApiTable): readonly (readonly [string, PlacedRoute])[] {
   return routesOf(api).map((route) => [`${route.method} ${route.path}`, route]);
 }
 
-/** Where the beginning of a new backup is. */
+/** Makes a backup, and returns the path and query of its first bytes. */
 async function placeOfBackup(base: string): Promise<string> {
   await request(`${base}/backup`, { method: "POST" });
   const id = await until("a backup is ready", async () => {
@@ -142,7 +142,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Asks a route, and holds its answer to its schema: nothing missing, nothing besides. */
+/** Asks a route, and compares the answer with its schema: no member is missing, and none is additional. */
 async function expectAnswer(base: () => string, route: PlacedRoute): Promise<void> {
   const question = QUESTIONS[`${route.method} ${route.path}`];
   expect(question, `a question for ${route.method} ${route.path}`).toBeDefined();
@@ -186,7 +186,7 @@ describe.each([
   });
 });
 
-/** The body; of events, which have no end, those of the beginning. */
+/** Resolves to the body; of a stream of events, which does not end, to its beginning. */
 async function textOf(response: Response): Promise<string> {
   if (response.headers.get("content-type") !== "text/event-stream") return response.text();
   const reader = response.body?.getReader();

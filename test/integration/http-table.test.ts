@@ -1,4 +1,4 @@
-/** One list of requests as bytes, which both programs answer alike. */
+/** A table of requests as bytes, to which both programs give the same answers. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   type BothPrograms,
@@ -16,7 +16,7 @@ afterAll(() => programs.stop());
 
 interface Row {
   readonly what: string;
-  /** What stands in the first line, before the version. */
+  /** The request line without the version. */
   readonly line?: string;
   /** Default: one `Host`. */
   readonly head?: string;
@@ -196,7 +196,7 @@ describe("a region", () => {
     }
   });
 
-  it("does what is asked ahead on one connection in that order", async () => {
+  it("runs the pipelined requests of a connection in order", async () => {
     const batch = '{"entries":[{"key":"k","value":"two"}]}';
     const bytes = await exchangeRaw(
       programs.region,
@@ -241,7 +241,7 @@ describe("a region that is asked to write", () => {
     }
   });
 
-  it("delivers the refusal of a body that is still coming, and reads it to its end", async () => {
+  it("refuses a request while its body still arrives, and reads the body to its end", async () => {
     const body = Buffer.alloc(20_000_000, "x");
     for (const [line, head] of [
       ["PUT /cache/big", ""],

@@ -1,4 +1,4 @@
-/** Regions that are told any member of their cluster, and find its directories. */
+/** Regions that start with `--join`: they ask any member of their cluster for its directories. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
 import { createServer as createSecureServer } from "node:https";
@@ -88,7 +88,7 @@ it("a region that finds no member of its cluster says what it found, and does no
   await expect(startSmallRegion(both)).rejects.toMatchObject({ code: "INVALID_CONFIG" });
 });
 
-/** A member that names these directories, whatever they are. */
+/** Starts a member whose answer names `named` as its directories, and returns the member's URL. */
 async function memberNaming(
   named: readonly unknown[],
   certificate?: MadeCertificate,
@@ -103,7 +103,7 @@ async function memberNaming(
   return `${certificate ? "https" : "http"}://127.0.0.1:${port}`;
 }
 
-/** Nothing that a member may name beside a directory. */
+/** Values that cannot be the URL of a directory. */
 const NEVER = [
   "ftp://x",
   "not a URL",
@@ -114,7 +114,7 @@ const NEVER = [
   `http://evil.example/${"x".repeat(500)}`,
 ];
 
-it("of what a member names, a region dials only what can be a directory, and not too many", async () => {
+it("a region looks at the first 32 directories that a member names, and ignores those that are no URLs of directories", async () => {
   const folder = newFolder();
   const many = Array.from({ length: 100 }, (_, index) => `http://evil.example:${index + 1}`);
   const url = await memberNaming([...NEVER, ...many]);
@@ -123,7 +123,7 @@ it("of what a member names, a region dials only what can be a directory, and not
   expect(await directoriesOf(paris)).toEqual(many.slice(0, 32 - NEVER.length));
 });
 
-it("who asks over TLS dials no directory without, now or from the last time", async () => {
+it("a region that asks a member over TLS uses no directory without TLS, neither a named nor a remembered one", async () => {
   const folder = newFolder();
   const validity = { nowMs: systemClock.nowMs(), days: 1 };
   const authority = await Authority.create("root", validity);

@@ -1,4 +1,4 @@
-/** More keys than any page, turn or window holds, over real stores: what differs at either end, and each value. */
+/** Refills a directory with more keys than any page, turn or window holds, over real stores. The first and the last keys differ between the regions. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { startSmallDirectory, startSmallRegion, until } from "@meridian/harness"
 
 const KEYS = 5_000;
 const IN_BATCH = 500;
-/** How many keys at either end only one region has. */
+/** How many of the first keys only region `a` has; as many of the last ones only `b` has. */
 const ENDS = 3;
 
 let folder: string;
@@ -56,7 +56,7 @@ async function post(region: RunningRegion, route: string, body: object): Promise
   return answer;
 }
 
-/** Writes the values of `version` under the keys from one index up to another. */
+/** Writes the values of `version` under the keys from index `from` up to, not including, `to`. */
 async function write(
   region: RunningRegion,
   version: string,
@@ -113,7 +113,7 @@ it("an empty directory gets five thousand keys that two regions hold in parts, a
   await expectValues(expected);
   const port = Number(new URL(directory.url).port);
   await directory.stop();
-  // What they write while there is none differs at both ends, and in the middle.
+  // While there is no directory, the regions write the first keys, the last keys and one in the middle.
   await set(a, "a", 0, ENDS);
   await set(b, "b", KEYS - ENDS, KEYS);
   await write(a, "a", KEYS / 2, KEYS / 2 + 1);

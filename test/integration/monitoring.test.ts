@@ -1,4 +1,4 @@
-/** The alert rules and the dashboard speak of what both programs export, and the page of alerts of every rule. */
+/** Compares the alert rules and the dashboard with the metrics that both programs export, and ALERTS.md with the rules. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -12,12 +12,12 @@ function read(path: string): string {
   return readFileSync(join(ROOT, path), "utf8");
 }
 
-/** The names of numbers in a query or in a text of many. */
+/** The names of metrics in one query or in a text of several. */
 function namesIn(text: string): readonly string[] {
   return [...new Set(text.match(/\b(?:meridian|process|nodejs)_[a-z\d_]+\b/g))];
 }
 
-/** The names of all numbers that a program exports. */
+/** The names of all metrics that a program exports, from the text of its `/metrics`. */
 function exportedBy(text: string): readonly string[] {
   return [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].flatMap(([, name = "", kind]) =>
     kind === "histogram" ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
@@ -39,7 +39,7 @@ let exported: ReadonlySet<string>;
 beforeAll(async () => {
   const both = await startBothPrograms();
   const texts: string[] = [];
-  // Requests are counted once there has been one.
+  // The histogram of requests is exported only once there has been a request.
   for (const url of [both.region, both.directory]) {
     await request(`${url}/healthz`);
     texts.push(await (await request(`${url}/metrics`)).text());

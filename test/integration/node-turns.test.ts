@@ -1,6 +1,7 @@
 /**
- * No message of a directory makes a node do more than a bounded number of rows and bytes in one turn of the event loop: counted where SQLite hands them out, on a
- * store of many keys and with much in the outbox. What is said of each type asks for the most; a new type is missing from the table.
+ * No message of a directory makes a node read more than a bounded number of rows and bytes in one turn of the event loop. `SqlMeter` counts them as SQLite returns
+ * them, on a store with many keys and a long outbox. The table has, for each type, a message that causes as much work as that type can; a test fails for a new type
+ * that is not in the table.
  */
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -23,17 +24,20 @@ import { ScriptedNode } from "../support/scripted-node.ts";
 import { SqlMeter } from "../support/sql-meter.ts";
 
 const KEYS = 12_000;
-/** Frames in the outbox, and what one holds. */
+/** How many frames are in the outbox, how many writes are in a frame, and the value of each write. */
 const FRAMES = 48;
 const WRITES = 20;
 const VALUE = new Uint8Array(6 * 1024);
-/** What one round of the event loop may read: what is sent, what is looked through and what is compared, each checked before every piece, and a piece more. */
+/**
+ * How many rows and bytes one round of the event loop may read: for sending, for looking through and for comparing, each of which checks its limit before every piece,
+ * and so may exceed it by one piece.
+ */
 const ROWS = 2 * (512 + 1_024);
 const BYTES = 3 * (1024 * 1024 + 512 * 1024);
 
 const nowMs = Date.now();
 const clock = { aheadMs: 0, agreeing: 2, members: 2 };
-/** Where the node stands, in a log that has all that it has but for its outbox. */
+/** A welcome from a log that has everything that the node has, except the node's outbox. */
 const HERE: Partial<Welcome> = {
   logId: 99,
   epoch: 9,
@@ -111,7 +115,7 @@ function entriesOf(first: number, count: number): readonly Entry[] {
   });
 }
 
-/** That the directory has the whole outbox, as a greeting tells it. */
+/** The members of a welcome by which the directory says that it has the whole outbox. */
 function wholeOutbox({ store }: ScriptedNode): Partial<Welcome> {
   const [last] = store.outboxAfter(FRAMES - 1, 1);
   return { outboxThrough: FRAMES, outboxTime: last?.highestTime ?? 0 };
@@ -126,7 +130,7 @@ async function fed(node: ScriptedNode, keys: number): Promise<void> {
   }
 }
 
-/** What is said before each message, and it, asking for the most. */
+/** By type: sends the messages that come before a message of that type, and then one that causes as much work as the type can. */
 const SCRIPTS: Readonly<Record<DirectoryMessage["type"], Script>> = {
   welcome: (node) => node.welcome({ ...HERE, outboxThrough: 0 }),
   echo: async (node) => {
@@ -166,7 +170,7 @@ const SCRIPTS: Readonly<Record<DirectoryMessage["type"], Script>> = {
     node.welcome({ ...HERE });
     node.say({ type: "members-changed", nowMs, changed: MEMBERS, gone: [] });
   },
-  // These two are said to other directories, and end the link of a node.
+  // Directories send these two to other directories only; a node that receives one closes the link.
   registry: (node) => {
     node.welcome({ ...HERE });
     node.say({ type: "registry", nowMs, head: 1, lowestTime: 0, members: [] });
@@ -203,7 +207,7 @@ const MORE: Readonly<Record<string, Script>> = {
     const keys = 30_000;
     await fed(node, keys);
     const place = { head: 1 + keys, committedThrough: 1 + keys };
-    // It is taken over once nothing is on its way into the store.
+    // The node adopts the horizon once no frame is on its way into the store.
     for (let echo = 0; echo < 2_000 && node.store.horizon === 0; echo += 1) {
       node.say({ ...ECHO, ...place, horizon: 1_000, horizonAt: 1 });
       await node.rest();

@@ -1,6 +1,6 @@
 /**
- * Whatever a peer says over a real link, in whatever state its session is: it costs the peer its link, and nobody else anything. A directory as it runs, on its database, with
- * nodes that write and read meanwhile.
+ * A peer that sends a wrong message over a real link, in any state of its session, loses its link, and nobody else is affected. The directory runs on a real database, and
+ * two healthy nodes write and read meanwhile.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -17,10 +17,10 @@ import { getJson, until } from "@meridian/harness";
 
 import { startMemoryNode } from "../support/memory-node.ts";
 
-/** How many odd links there are at a time. */
+/** How many odd peers are connected at a time. */
 const LINKS = 64;
 const STATES = ["new", "fed", "unfed", "reconciling", "following"] as const;
-/** What ends a link in any state. */
+/** No message at all: the directory closes the link of whoever sends it, in any state. */
 const END = "the end";
 
 type State = (typeof STATES)[number];
@@ -56,8 +56,8 @@ interface Visit {
 }
 
 /**
- * Each message in each state, and each odd one in one of them, in turn: replication's own tests try each of those in all. What a frame does depends on
- * the state, so there all are tried in each.
+ * The cases: every valid message and every odd frame in every state, because their effect depends on the state; and every odd message in one state,
+ * which changes from case to case. The tests of `@meridian/replication` send every odd message in every state.
  */
 function visitsOf(): readonly Visit[] {
   const usual = usualMessages();
@@ -71,7 +71,7 @@ function visitsOf(): readonly Visit[] {
   return [...odd, ...each];
 }
 
-/** One odd peer: comes into a state, says something, and then what nobody may say. Resolves to why its link was closed. */
+/** Connects an odd peer, brings its session into `state`, sends `said` and then `END`. Resolves to the code and the reason with which the link was closed. */
 function visit(
   directory: string,
   slot: number,
@@ -118,7 +118,7 @@ function healthyNode(directory: string, id: string): Replica {
   return replica;
 }
 
-/** Repeats something until it is told to end. */
+/** Repeats `step` until the returned function is called, which resolves once the running step has ended. */
 function repeat(step: (turn: number) => Promise<void>): () => Promise<void> {
   let isOver = false;
   const loop = (async () => {
@@ -151,7 +151,7 @@ async function startAll(): Promise<{ readonly url: string; readonly nodes: reado
 }
 
 it(
-  "a peer may say anything over its link in any state, and no node, no write and no answer is the worse for it",
+  "a peer that sends anything in any state harms no node, no write and no answer",
   { timeout: 120_000 },
   async () => {
     const { url, nodes } = await startAll();

@@ -1,4 +1,4 @@
-/** Directories as processes, regional nodes over real sockets and SQLite: who is where when directories come and go. */
+/** Directories as processes, and nodes over real sockets: at which directory nodes are, and what they hold, when directories stop, start and lose their connections. */
 import { join } from "node:path";
 
 import type { RunningRegion } from "@meridian/region";
@@ -22,7 +22,7 @@ interface Standing {
   readonly peers: readonly { readonly logId: number; readonly applied: number }[];
 }
 
-/** A node, and what it has told of the directories that took it in. */
+/** A node that records at which directories it has been. */
 class Node {
   readonly region: RunningRegion;
   readonly lines: readonly Line[];
@@ -38,7 +38,7 @@ class Node {
     return this.region.url;
   }
 
-  /** The directory that the node is at, by its place in the order. */
+  /** The index, in the order of preference, of the directory at which the node is; undefined if it is at none. */
   get at(): number | undefined {
     return this.region.status === "ready" ? Number(this.taken.at(-1)?.["directory"]) : undefined;
   }
@@ -69,7 +69,7 @@ async function startNodes(group: Cluster, order: number[]): Promise<Node[]> {
   return nodes;
 }
 
-/** The ways between directories. */
+/** The lines between directories. */
 function peerLines({ directories }: Cluster): readonly Line[] {
   return directories.flatMap(({ lines }) => [...lines.values()]);
 }
@@ -85,7 +85,7 @@ async function converge(group: Cluster, nodes: readonly Node[], count: number): 
   });
 }
 
-/** The heads of all logs, once every directory has all of the others. */
+/** Resolves, once every directory has followed the others through their ends, to the heads of all logs. */
 function levelHeads(group: Cluster): Promise<number[]> {
   return until("every directory has all of the others", async () => {
     const all = await Promise.all(group.urls.map((url) => getJson<Standing>(`${url}/status`)));
@@ -145,7 +145,7 @@ it("writes on both sides of a cut between directories are everywhere once it is 
   expect(await getText(right.url, "left", written.position)).toBe("l");
 }, 120_000);
 
-it("three directories pass nothing round for ever", async () => {
+it("no entry circulates among three directories", async () => {
   const group = await startDirectories(3);
   const nodes = await Promise.all([0, 1, 2].map((index) => startNode(group, `n${index}`, [index])));
   await until("all are ready", () => nodes.every(({ at }) => at === 0));
@@ -155,7 +155,7 @@ it("three directories pass nothing round for ever", async () => {
   await Promise.all(puts);
   await converge(group, nodes, 100);
   const before = await levelHeads(group);
-  // Each of these writes goes through every directory; what still went round would come before them.
+  // Each of these writes passes through every directory. An entry that still circulated would be ordered before them.
   for (const { url } of nodes) await putValue(url, url, "last", { ack: "directory" });
   await converge(group, nodes, 103);
   const after = await levelHeads(group);

@@ -1,4 +1,4 @@
-/** Spans where the host has registered OpenTelemetry: of calls, of requests, and of what regions take in of each other, as one trace. */
+/** Spans, if the host has registered OpenTelemetry: a call, its request, and the taking in of its write at another region make one trace. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -65,13 +65,13 @@ function spansNamed(name: string): ReadableSpan[] {
   return exporter.getFinishedSpans().filter((span) => span.name === name);
 }
 
-it("where nobody has registered anything, there are no spans and no places", () => {
+it("without a registered provider there is no span and no active place", () => {
   expect(hasTelemetry()).toBe(false);
   expect(beginSpan({ name: "x", kind: "client", attributes: {} })).toBe(undefined);
   expect(activePlace()).toBe(undefined);
 });
 
-it("a call, its request and what another region takes in of it are one trace, and no span names a key", async () => {
+it("a call, its request and the taking in of its write at another region are one trace, and no span names a key", async () => {
   register();
   const client = await connect({ nodes: [paris] });
   await client.set("secret-key", "secret-value");
@@ -118,7 +118,7 @@ it("a call, its request and what another region takes in of it are one trace, an
   expect(JSON.stringify(told)).not.toContain("secret");
 });
 
-it("a request is a part of what its client says, and health is nobody's", async () => {
+it("the span of a request is a child of its `traceparent`, and requests for health make no span", async () => {
   const [traceId, parentId] = ["0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"];
   exporter.reset();
   const headers = { traceparent: `00-${traceId}-${parentId}-01`, tracestate: "congo=t61rcWkgMzE" };
@@ -134,7 +134,7 @@ it("a request is a part of what its client says, and health is nobody's", async 
   }
 });
 
-it("a call is a part of what the application does, which the host keeps track of", async () => {
+it("the span of a call is a child of the application's active span", async () => {
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   exporter.reset();
   const client = await connect({ nodes: [paris] });
@@ -149,7 +149,7 @@ it("a call is a part of what the application does, which the host keeps track of
   expect(call?.parentSpanContext?.spanId).toBe(business?.spanContext().spanId);
 });
 
-it("a program makes spans with the module that the document shows", async () => {
+it("a program makes spans with the module that OPERATIONS.md shows", async () => {
   const document = readFileSync(join(ROOT, "packages/OPERATIONS.md"), "utf8");
   const [, example = ""] = /```js otel\.mjs\n([^]*?)```/.exec(document) ?? [];
   expect(example).toContain("setGlobalTracerProvider");

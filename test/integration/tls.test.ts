@@ -1,4 +1,4 @@
-/** Both programs over TLS, in this process: who is believed, who is refused, and what a renewal does to what is open. */
+/** Both programs over TLS, in this process: which certificates are trusted, which are refused, and that links survive a renewal. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { once } from "node:events";
 import { request } from "node:https";
@@ -80,7 +80,7 @@ async function ask(url: string, trusted = root.cert): Promise<unknown> {
   return JSON.parse(text);
 }
 
-/** What the command writes. */
+/** What the command prints. */
 async function meridian(argv: readonly string[]): Promise<string> {
   let said = "";
   const write = (text: string | Uint8Array): void => void (said += String(text));
@@ -105,14 +105,14 @@ describe("a region over TLS", () => {
 
     const doctor = await meridian(["doctor", "--json", "--ca", ca, "--directory", directory.url]);
     const { complaints } = JSON.parse(doctor) as { complaints: readonly { kind: string }[] };
-    // Those of this test are good for two days.
+    // The certificates of this test are valid for two days, and `doctor` reports those that expire within 14.
     const expires = "certificate-expires";
     expect(complaints.map(({ kind }) => kind)).toEqual(["one-directory", expires, expires]);
     const top = await meridian(["top", "--once", "--ca", ca, "--directory", directory.url]);
     expect(top).toMatch(/\nregion-\d+ +ready +\d+ +0 +/);
   });
 
-  it("is told of under the address that it gives itself", async () => {
+  it("is listed under the address of `--ip`", async () => {
     const directory = await directoryWith({});
     const { region } = await regionWith({
       ...(await filesOf()),
@@ -126,7 +126,7 @@ describe("a region over TLS", () => {
     expect(nodes).toMatchObject([{ url: `https://[::1]:${region.port}` }]);
   });
 
-  it("must be told its name where it listens at every address", async () => {
+  it("needs `--url` if it listens on all addresses", async () => {
     const files = await filesOf();
     const started = regionWith({ ...files, host: "0.0.0.0", directory: ["http://127.0.0.1:1"] });
     await expect(started).rejects.toMatchObject({
@@ -137,7 +137,7 @@ describe("a region over TLS", () => {
 });
 
 describe("a directory that asks for certificates", () => {
-  it("takes in a region that shows one, and tells others what they lack", async () => {
+  it("accepts a region that shows one, and tells others what they lack", async () => {
     const directory = await directoryWith({ ...(await filesOf()), tlsClientCa: ca });
     const common = { tlsCa: ca, directory: [directory.url] };
     const { region } = await regionWith({ ...common, ...(await filesOf()) });
@@ -176,7 +176,7 @@ describe("certificates that are renewed", () => {
     await ready(region);
     const other = await Authority.create("other", validity);
     const made = await other.issue({ hosts: ["127.0.0.1"], ...validity });
-    // The half of a certificate, which is read, and changes nothing.
+    // The directory reads half a certificate, and goes on with the old one.
     writeFileSync(files.tlsCert, made.cert.slice(0, 200));
     await directory.reload();
     expect(await ask(`${directory.url}/healthz`)).toEqual({ status: "ok" });

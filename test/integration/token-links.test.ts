@@ -1,4 +1,4 @@
-/** Links, and what a revocation does to them, to requests under way, and to who was away. */
+/** Tokens of links; and what a revocation does to links, to waiting requests, and to directories that were away. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -67,7 +67,7 @@ describe("a link", () => {
 });
 
 describe("a link of a directory", () => {
-  it("is taken with a token for all ids, and not for some; it learns what is revoked", async () => {
+  it("is accepted with a token for all ids only, and brings the revocations", async () => {
     const reading = `Bearer ${await tokenOf()}`;
     const follow = async (
       nodes: readonly string[],
@@ -108,7 +108,7 @@ describe("a link of a directory", () => {
 });
 
 describe("a revocation", () => {
-  it("closes the link of its token, until its node has another", async () => {
+  it("closes the link that its token opened, until the node shows another token", async () => {
     const token = await tokenOf({ scope: "node", nodes: ["oslo"] });
     const tokenFile = fileOf(token);
     const data = join(folder, "oslo");
@@ -125,7 +125,7 @@ describe("a revocation", () => {
     }
   });
 
-  it("cuts what its token waits for", async () => {
+  it("ends the waiting requests of its token", async () => {
     const token = await tokenOf({ scope: "write" });
     const waiting = request(`${region}/cache/waits?ack=99&timeout=60s`, {
       method: "PUT",
@@ -145,7 +145,7 @@ describe("a revocation", () => {
     expect(await cut).toBe("cut");
   });
 
-  it("is in the log of a directory that starts again, and comes to an empty one with a node", async () => {
+  it("is in force at a directory that restarts, and at an empty one once a node has filled it", async () => {
     const start = (name: string): ReturnType<typeof startDirectory> =>
       startDirectory({ ...common, tokenKeys: keysFile, data: join(folder, name) });
     const first = await start("first");
@@ -176,7 +176,7 @@ describe("a revocation", () => {
 });
 
 describe("the list of revocations", () => {
-  it("tells of all, is seen by no client, and forgets none early", async () => {
+  it("lists all revocations, is hidden from clients, and keeps each until its token has expired", async () => {
     const authorization = `Bearer ${await tokenOf({ scope: "admin" })}`;
     const asked = async (target: string, method = "GET"): Promise<unknown> =>
       (await request(region + target, { method, headers: { authorization } })).json();

@@ -1,4 +1,4 @@
-/** Every route of both programs against every kind of token: what the table of the API says is what happens. */
+/** Sends every request of both programs with every kind of token, and compares the answers with the table of the API. */
 import { writeFileSync } from "node:fs";
 import { request as plainRequest, type IncomingMessage } from "node:http";
 import { once } from "node:events";
@@ -31,7 +31,7 @@ await revoke(region, revoked);
 const RANK = { public: 0, any: 1, node: 1, read: 2, write: 3, admin: 4 } as const;
 const covers = (scope: Scope, access: Access): boolean => RANK[scope] >= RANK[access.scope];
 
-/** What became of a request: whether it was let in, and if not, how it was refused. */
+/** `in` if the request was let in; otherwise the status and the challenge with which it was refused. */
 function outcomeOf({ status, code, challenge }: Told): string {
   if (code === "UNAUTHENTICATED") return `${status} ${challenge}`;
   return code === "FORBIDDEN" ? `${status} ${challenge}` : "in";
@@ -96,7 +96,7 @@ describe("a directory answers whom the table of its API says", () => {
   it.each(rowsOf(DIRECTORY_API))("%s", (_, route) => expectTable(directory, route));
 });
 
-/** Asks by a target that no library would send. */
+/** Sends a request whose target no HTTP library would send. */
 async function askRaw(base: string, target: string, token: string): Promise<string> {
   const { hostname, port } = new URL(base);
   const headers = { authorization: `Bearer ${token}` };
@@ -136,7 +136,7 @@ describe("a token for a prefix", () => {
     expect(await askRaw(region, target, token)).toMatch(/^4\d\d .*"code"/);
   });
 
-  it("lists and writes its own", async () => {
+  it("lists and writes keys with its prefix only", async () => {
     const token = await tokenOf({ scope: "write", prefixes: ["app1:"] });
     await ask(region, { method: "PUT", path: "/cache/{key}" }, token, "app1:own");
     expect(await askRaw(region, "/keys?prefix=app1:o", token)).toContain('"app1:own"');
@@ -145,7 +145,7 @@ describe("a token for a prefix", () => {
 });
 
 describe("keys of tokens", () => {
-  it("are exchanged without a gap, and void the tokens of those that are gone", async () => {
+  it("are exchanged while requests go on, and the tokens of a removed key are refused", async () => {
     const next = await makeSigningKey();
     const path = join(folder, "rotated.json");
     const write = (keys: readonly SigningKey[]): void =>
@@ -177,7 +177,7 @@ describe("keys of tokens", () => {
     expect(await codes()).toEqual([401, 200]);
   });
 
-  it("are no keys that sign", async () => {
+  it("are public keys: a file with a signing key is refused", async () => {
     const path = join(folder, "private.json");
     writeFileSync(path, JSON.stringify({ keys: [key] }));
     const started = startDirectory({
@@ -247,7 +247,7 @@ describe("a client that asks too often", () => {
     return `${answer.status} ${code} ${answer.headers.get("retry-after") ?? ""}`.trim();
   };
 
-  it("is told when to come again, and others are answered", async () => {
+  it("gets 429 with `Retry-After`, while others are answered", async () => {
     const data = join(folder, "limited");
     const limits = { rateLimit: 1, rateBurst: 3 };
     const running = await startDirectory({ ...common, ...limits, tokenKeys: keysFile, data });
@@ -260,7 +260,7 @@ describe("a client that asks too often", () => {
     expect(await statusOf(`${running.url}/healthz`)).toBe("200");
   });
 
-  it("is its address where no tokens are asked for", async () => {
+  it("is known by its address if no tokens are demanded", async () => {
     const data = join(folder, "limited-openly");
     const running = await startDirectory({ ...common, rateLimit: 1, rateBurst: 2, data });
     onEnd(() => running.stop());
@@ -270,7 +270,7 @@ describe("a client that asks too often", () => {
     expect(await statusOf(`${running.url}/status`)).toBe("200");
   });
 
-  it("with bad tokens is listened to no more, while those go on that have been verified", async () => {
+  it("is locked out after many bad tokens, while verified tokens of its address still work", async () => {
     const data = join(folder, "locking");
     const running = await startDirectory({ ...common, tokenKeys: keysFile, data });
     onEnd(() => running.stop());
@@ -283,7 +283,7 @@ describe("a client that asks too often", () => {
     expect(await statusOf(url, known)).toBe("200");
     expect(await statusOf(url)).toBe("401 UNAUTHENTICATED");
     expect(await statusOf(url, late)).toBe("429 RATE_LIMITED 1");
-    // From another address, and without waiting.
+    // The next two come from another address, and without waiting.
     expect((await ask(running.url, { method: "GET", path: "/nodes" }, late)).status).toBe(200);
     const headers = { authorization: `Bearer ${known}` };
     const counts = await (await request(`${running.url}/metrics`, { headers })).text();
@@ -292,7 +292,7 @@ describe("a client that asks too often", () => {
   });
 });
 
-it("a program that others reach does not answer everybody, unless told to", async () => {
+it("a program that listens beyond loopback needs token keys, unless it is told to do without", async () => {
   const options = { host: "0.0.0.0", insecureNoTls: true, port: 0, logger: silentLogger };
   const data = join(folder, "exposed");
   await expect(startDirectory({ ...options, data })).rejects.toMatchObject({

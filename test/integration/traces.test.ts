@@ -1,4 +1,4 @@
-/** A trace that a client names at one region is seen at the others, over real sockets, and only by parties that take traces. */
+/** The trace of a write travels to the other regions, over real sockets, but only to parties that have announced the feature. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -56,7 +56,7 @@ afterAll(async () => {
   for (const stop of stops) await stop();
 });
 
-/** What of a request to write there is to say, by its place in the API; null for what writes nothing that travels. */
+/** By route: the path and body of a request that writes; null for a route whose writes are not replicated, or that another test covers. */
 const WRITES: Readonly<Record<string, readonly [path: string, body?: string] | null>> = {
   "PUT /cache/{key}": ["/cache/k", "v"],
   "POST /cache": ["/cache?key=k&value=v"],
@@ -69,7 +69,7 @@ const WRITES: Readonly<Record<string, readonly [path: string, body?: string] | n
   "POST /pull": ["/pull?key=k"],
   "DELETE /cache/{key}": ["/cache/k"],
   "PUT /revocations/{id}": ["/revocations/some-token"],
-  // It takes a quarantine; its trace is read where those of the others are.
+  // A replay needs an entry in quarantine. The same code reads its trace as those of the other routes.
   "POST /quarantine/{id}/replay": null,
   "POST /lease": null,
   "DELETE /lease": null,
@@ -91,7 +91,7 @@ async function send(route: string, traceparent: string): Promise<number> {
   return answer.status;
 }
 
-it("whatever is written at one region, the others know what it is a part of", async () => {
+it("the trace of a write by any route reaches the other regions", async () => {
   const routes = routesOf(REGION_API);
   const writing = routes.filter(
     ({ access, query }) => access.scope === "write" || query?.some(({ name }) => name === "ack"),
@@ -117,12 +117,12 @@ it("whatever is written at one region, the others know what it is a part of", as
   }
 });
 
-it("a party of before gets the writes of a trace without it, one of today with it", async () => {
+it("a party that has not announced `traces` gets a traced write without its trace", async () => {
   const [old, today] = [listen("old", 901, []), listen("new", 902, ["traces"])];
   await Promise.all([old.opened, today.opened]);
   const traceId = "f".repeat(32);
   expect(await send("PUT /cache/{key}", `00-${traceId}-${PARENT}-01`)).toBe(200);
-  // What was written before comes first, to both alike.
+  // Both get the earlier writes first, in the same number of frames.
   await until("both have the frame", () => {
     const isThere = JSON.stringify(today.frames.at(-1)?.traces)?.includes(traceId) === true;
     return isThere && old.frames.length === today.frames.length;
@@ -136,7 +136,7 @@ it("a party of before gets the writes of a trace without it, one of today with i
   expect(today.frames.at(-1)?.bytes).toBe((old.frames.at(-1)?.bytes ?? 0) + extension);
 });
 
-it("a malformed trace changes nothing of a write, and goes nowhere", async () => {
+it("a write with a malformed `traceparent` succeeds, and has no trace", async () => {
   const before = lines.length;
   for (const odd of ["", "00", `ff-${"a".repeat(32)}-${PARENT}-01`, "x".repeat(1_000)]) {
     expect(await send("PUT /cache/{key}", odd)).toBe(200);
@@ -147,7 +147,7 @@ it("a malformed trace changes nothing of a write, and goes nowhere", async () =>
   expect(lines.slice(before).filter((line) => line.traceId !== undefined)).toHaveLength(1);
 });
 
-/** A node of those features, which takes what it is sent and says nothing. */
+/** Connects a node that announces `features` and sends nothing after its `hello`. Returns the frames that it receives, and when it was welcomed. */
 function listen(nodeId: string, incarnation: number, features: string[]) {
   const frames: { readonly traces: readonly TraceContext[]; readonly bytes: number }[] = [];
   let welcome: () => void = () => {};

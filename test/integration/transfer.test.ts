@@ -30,7 +30,7 @@ async function meridian(argv: readonly string[], stdin = ""): Promise<Outcome> {
   return { exitCode, stdout, stderr };
 }
 
-it("carries every entry from one cluster to another, with its bytes, type and end", async () => {
+it("carries every entry from one cluster to another, with its bytes, content type and expiry", async () => {
   const [from, to] = [await startRegion(), await startRegion()];
   const [source, target] = [await connect({ nodes: [from] }), await connect({ nodes: [to] })];
   onTestFinished(() => [source, target].forEach((client) => client.close()));
@@ -56,14 +56,14 @@ it("carries every entry from one cluster to another, with its bytes, type and en
     expect(is?.value.length).toBe(was?.value.length);
   }
   const [was, is] = [await source.getRaw("bytes"), await target.getRaw("bytes")];
-  // The machine's clock and the cluster's are not the same.
+  // The lines carry instants, but a TTL is counted from the other cluster's time.
   expect(Math.abs((is?.expiresAtMs ?? 0) - (was?.expiresAtMs ?? 0))).toBeLessThan(60_000);
 
   const behind = await meridian(["export", "many:", "--after", "many:0447", "--node", to]);
   expect(behind.stdout.trim().split("\n")).toHaveLength(2);
 });
 
-it("passes over what has expired, and says where to go on behind a line that is wrong", async () => {
+it("skips expired entries, and says how to continue after a wrong line", async () => {
   const region = await startRegion();
   const line = (key: string, expiresAtMs: number | null = null): string =>
     JSON.stringify({ key, value: "v", contentType: "text/plain", expiresAtMs });

@@ -1,6 +1,6 @@
 /**
- * No request and no message does more than a bounded number of rows and bytes in one turn of the event loop, on stores of many keys: counted where SQLite hands
- * them out. What is asked of each route and said in each message stands in tables that a new one is missing from.
+ * No request and no message makes a program read more than a bounded number of rows and bytes in one turn of the event loop, on stores of many keys. `SqlMeter` counts
+ * them as SQLite returns them. Tables hold a request for each route and messages for each type; the tests fail for a new route or type that is not in a table.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
@@ -22,9 +22,9 @@ import { SqlMeter } from "../support/sql-meter.ts";
 
 const KEYS = 20_000;
 const EXPIRED = 8_000;
-/** What one round of the event loop may read: that of a timer's turn and that of an immediate one, each checked before every piece, and a piece more. */
+/** How many rows one round of the event loop may read: the limit of a timer's turn and that of a `setImmediate`. Each is checked before every piece, and so exceeded by up to one. */
 const ROWS = 2 * (512 + 1_024);
-/** Likewise, where a piece may be of the largest value that there is, and of the next one, which is read and does not fit. */
+/** How many bytes: the same, where a piece may have the largest value, and one more value is read that does not fit any more. */
 const BYTES = 1024 * 1024 + 3 * LARGE_VALUE.length + 256 * 1024;
 
 const folder = mkdtempSync(join(tmpdir(), "meridian-turns-"));
@@ -77,7 +77,7 @@ it("opening two stores and comparing them", async () => {
   expectBounded("the start");
 });
 
-/** What is answered to a request; of a stream of events, which has no end, how it begins. */
+/** Resolves to the answer to a request; of a stream of events, which does not end, to its beginning. */
 function answerOf(url: string, request: Buffer): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(Number(new URL(url).port), "127.0.0.1", () => socket.write(request));
@@ -133,7 +133,7 @@ const entries = Array.from({ length: KEYS }, (_, index): [string, number, number
   5,
 ]);
 const say = { nowMs, id: 1, from: null };
-/** What is said before each message, and it, asking for the most. */
+/** By type: the messages that come before a message of that type, and then one that causes as much work as the type can. */
 const SCRIPTS: Readonly<Record<NodeMessage["type"], readonly NodeMessage[]>> = {
   hello: [hello, heartbeat],
   follow: [
@@ -175,7 +175,7 @@ describe("messages of a node", () => {
   });
 });
 
-/** What shows that a message has been dealt with in full, where it does not end the link. */
+/** By the type of a message that does not end the link: the answer that shows that the directory has handled the message. */
 const ENDS: Partial<Record<string, RegExp>> = {
   hello: /"type":"echo"/,
   follow: /"type":"registry"/,
@@ -188,7 +188,7 @@ const ENDS: Partial<Record<string, RegExp>> = {
   offer: /"type":"wanted"/,
 };
 
-/** Says these to the directory, each when it may be said, and hears it until the last one has been dealt with. */
+/** Sends the messages to the directory, each once it is allowed, and resolves once the directory has handled the last one. */
 function converse(messages: readonly NodeMessage[]): Promise<void> {
   return new Promise((resolve) => {
     const left = [...messages];

@@ -12,7 +12,7 @@ import { deleteValue, LinkProxy, putValue, startSmallRegion, until } from "@meri
 
 let folder: string;
 let directories: RunningDirectory[];
-/** The first directory's way to the second, and the other way round. */
+/** The line from the first directory to the second, and the line back. */
 let lines: LinkProxy[];
 let regions: RunningRegion[];
 
@@ -47,7 +47,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Starts a region that is only ever at one directory. */
+/** Starts a region that knows one directory only, the one with the index `directory`. */
 async function start(id: string, directory: number): Promise<RunningRegion> {
   const region = await startSmallRegion({
     id,
@@ -91,7 +91,7 @@ it("verify compares every directory and the nodes of all, also where only one di
   });
   const one = await verify("--directory", urlOf(0));
   expect(one.exitCode).toBe(0);
-  // By the URL under which the first follows it.
+  // `verify` names the second directory by the URL under which the first one follows it.
   expect(one.text).toMatch(new RegExp(`^${lines[0]?.url} +3 +same$`, "m"));
   expect(one.text).toContain("Everyone holds the same: 2 entries, 1 deleted.");
 });
@@ -148,7 +148,7 @@ it("verify names a directory of the cluster file that does not answer and a regi
   expect(both).toMatchObject({ exitCode: 2 });
 });
 
-it("verify exits 4 where no of several directories answers", async () => {
+it("verify exits 4 if none of several directories answers", async () => {
   const gone = await verify("--directory", "http://127.0.0.1:1,http://127.0.0.1:2");
   expect(gone).toMatchObject({ exitCode: 4 });
   for (const port of [1, 2]) expect(gone.text).toContain(`http://127.0.0.1:${port}/`);

@@ -32,7 +32,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Starts a region; `url` is where it says that it is reached. */
+/** Starts a region; `url` is its `--url`. */
 async function add(id: string, url: string | null = null): Promise<void> {
   const region = await startSmallRegion({
     id,
@@ -44,7 +44,7 @@ async function add(id: string, url: string | null = null): Promise<void> {
   await until(`${id} is ready`, () => region.status === "ready");
 }
 
-/** Changes the entries of a region behind its back. */
+/** Changes the database of a region while the region is stopped. */
 async function tamper(id: string, sql: string): Promise<void> {
   await regions.get(id)?.stop();
   const database = new Sqlite(join(folder, id, "region.db"));
@@ -73,7 +73,7 @@ const verify = (...flags: string[]): Promise<Verdict> => run("verify", ...flags)
 async function run(...command: string[]): Promise<Verdict> {
   let text = "";
   const write = (data: string | Uint8Array): unknown => (text += String(data));
-  // The last word counts where a flag is given twice.
+  // If a flag is given twice, the last one counts, so a test can name another directory.
   const argv = [...command.slice(0, 1), "--directory", directory.url, ...command.slice(1)];
   const io = { stdout: { write }, stderr: { write }, stdin: undefined, env: {}, colour: false };
   return { exitCode: await runCli(argv, io), text };
@@ -93,7 +93,7 @@ describe("meridian verify", () => {
     expect(exitCode).toBe(0);
   });
 
-  it("takes no key on its way for a difference while regions are written to", async () => {
+  it("reports no key that is still being replicated as a difference", async () => {
     await set("oslo", keysUpTo(500));
     let writing = true;
     const writers = ["oslo", "perth"].map(async (id) => {
@@ -106,7 +106,7 @@ describe("meridian verify", () => {
     expect(verdicts.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
   });
 
-  it("names every key that differs, with what each holds of it, and exits 1", async () => {
+  it("names every key that differs, with the stamp that each party has, and exits 1", async () => {
     await set("oslo", keysUpTo(3_000));
     await tamper("perth", "DELETE FROM entries WHERE key = 'k 7/é'");
     await tamper("oslo", "UPDATE entries SET time = time + 1 WHERE key IN ('k 1999/é', 'k 8/é')");
@@ -132,7 +132,7 @@ describe("meridian verify", () => {
   });
 });
 
-describe("meridian verify where somebody cannot be asked", () => {
+describe("meridian verify, if a party cannot be asked", () => {
   it("names a node that does not answer, compares the others, and exits 4", async () => {
     await set("oslo", ["a"]);
     await add("elba", "http://127.0.0.1:1");
@@ -143,7 +143,7 @@ describe("meridian verify where somebody cannot be asked", () => {
     expect(exitCode).toBe(4);
   });
 
-  it("names a region of another cluster that answers under the id of one of this, and exits 4", async () => {
+  it("names a region of another cluster that answers at the URL of a node, and exits 4", async () => {
     await set("oslo", ["a"]);
     const data = mkdtempSync(join(folder, "foreign-"));
     const cluster = "foreign";
@@ -164,7 +164,7 @@ describe("meridian verify where somebody cannot be asked", () => {
     }
   });
 
-  it("exits 4 where there is no directory, or it knows no node", async () => {
+  it("exits 4 if no directory answers, or the directory knows no node", async () => {
     const gone = await verify("--directory", "http://127.0.0.1:1");
     expect(gone).toMatchObject({ exitCode: 4 });
     await Promise.all([...regions.values()].map((region) => region.stop()));
@@ -173,8 +173,8 @@ describe("meridian verify where somebody cannot be asked", () => {
   });
 });
 
-describe("a value of which one party has nothing left", () => {
-  it("is named if it was emptied before its time, and not if its time was over", async () => {
+describe("an entry whose value one party has emptied", () => {
+  it("is reported if it was emptied before its expiry, and not if it had expired", async () => {
     const oslo = regions.get("oslo")?.url;
     for (const [key, ttl] of [
       ["alive", "30m"],

@@ -1,4 +1,4 @@
-/** Streams of events where tokens are asked for; and what a directory tells of its nodes. */
+/** Streams of server-sent events at programs that demand tokens; and the directory's stream of its nodes. */
 import { join } from "node:path";
 
 import { request, startSmallRegion, until } from "@meridian/harness";
@@ -10,7 +10,7 @@ import { startTokenCluster } from "../support/token-cluster.ts";
 const { folder, keysFile, directory, region, tokenOf, revoke, fileOf } = await startTokenCluster();
 
 interface Reader {
-  /** Reads until the text holds that, or the stream ends. */
+  /** Reads until the text contains `part`, or the stream ends. Resolves to all text so far. */
   readonly until: (part: string) => Promise<string>;
   readonly status: number;
 }
@@ -70,7 +70,7 @@ it("a ticket stands for a token at `/watch`, once, for what it was made for, and
   expect((await stream(`${region}/watch?prefix=app1:x`)).status).toBe(401);
 });
 
-it("a stream ends when its token is revoked, be it one of a ticket", async () => {
+it("a stream ends when its token is revoked, also one that was opened with a ticket", async () => {
   const token = await tokenOf();
   const ticket = await ticketOf("prefix=", token);
   const late = await ticketOf("prefix=", token);
@@ -84,7 +84,7 @@ it("a stream ends when its token is revoked, be it one of a ticket", async () =>
   expect((await stream(`${region}/watch?prefix=&ticket=${late}`)).status).toBe(401);
 });
 
-it("a directory tells of the coming and going of nodes", async () => {
+it("a directory streams which nodes come, go and are forgotten", async () => {
   const token = await tokenOf();
   const first = await stream(`${directory}/nodes/watch`, token);
   expect(await first.until("\n\nevent: nodes")).not.toContain("rome");

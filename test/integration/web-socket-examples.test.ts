@@ -1,4 +1,4 @@
-/** What strangers read of the WebSocket: the transcripts of WEBSOCKET.md, and the client in Python. */
+/** Runs the examples of the WebSocket API: the transcripts of WEBSOCKET.md, and the client in Python. */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -19,7 +19,7 @@ const TRANSCRIPTS = [...DOCUMENT.matchAll(/^```text transcript\n(.*?)^```/gms)].
   ([, block = ""]) => block.trim().split("\n"),
 );
 
-/** What a region may send that is said to send `line`, in which `…` stands for anything. */
+/** A pattern for what the region sends where the transcript says `line`, in which `…` stands for anything. */
 function patternOf(line: string): RegExp {
   const parts = line.split("…");
   const escaped = parts.map((part) => part.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
@@ -27,7 +27,7 @@ function patternOf(line: string): RegExp {
 }
 
 it.each(TRANSCRIPTS.map((lines, index) => [index + 1, lines] as const))(
-  "transcript %i is what a region says",
+  "transcript %i is what a region answers",
   async (_, lines) => {
     const socket = new WebSocket(`${region.replace("http", "ws")}/ws`, [SOCKET_PROTOCOL]);
     onTestFinished(() => socket.terminate());

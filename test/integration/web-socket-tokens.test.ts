@@ -1,4 +1,4 @@
-/** Every request over a WebSocket against every kind of token: what the table of the API says is what happens. */
+/** Sends every request over a WebSocket with every kind of token, and compares the answers with the table of the API. */
 import { once } from "node:events";
 
 import type { Access, Scope } from "@meridian/protocol/http-api";
@@ -13,7 +13,7 @@ const { region, stranger, tokenOf, revoke } = await startTokenCluster();
 
 type Told = Readonly<Record<string, unknown>>;
 
-/** How each request is asked about a key. */
+/** By type: a request about `key`. */
 const QUESTIONS: Readonly<Record<SocketRequestType, (key: string) => Told>> = {
   auth: () => ({}),
   ping: () => ({}),
@@ -37,15 +37,15 @@ const QUESTIONS: Readonly<Record<SocketRequestType, (key: string) => Told>> = {
 let addresses = 0;
 
 interface Connection {
-  /** The code of the answer, `ok` or `closed`. */
+  /** Resolves to `ok`, to the code of the error, or to `closed` if the connection has ended. */
   readonly ask: (request: Told) => Promise<unknown>;
   readonly closed: Promise<readonly [code: number, reason: string]>;
   readonly send: (request: Told) => void;
-  /** The next message that is so. */
+  /** Resolves to the next message for which `isWanted` returns true; without `isWanted`, to the next message. */
   readonly next: (isWanted?: (message: Told) => boolean) => Promise<Told>;
 }
 
-/** Connects from an address of its own: bad tokens lock addresses out. */
+/** Connects from an address that no other connection has used, because bad tokens lock their address out. */
 async function connect(token?: string): Promise<Connection> {
   addresses += 1;
   const url = `${region.replace("http", "ws")}/ws`;
@@ -86,7 +86,7 @@ const RANK = { public: 0, any: 1, node: 1, read: 2, write: 3, admin: 4 } as cons
 const covers = (scope: Scope, access: Access): boolean => RANK[scope] >= RANK[access.scope];
 const rows = Object.entries(SOCKET_API) as readonly [SocketRequestType, { access: Access }][];
 
-describe("a region does over a WebSocket for whoever has a token what the table says", () => {
+describe("a region answers a request over a WebSocket as the table says", () => {
   it.each(rows.filter(([type]) => type !== "auth"))("%s", async (type, { access }) => {
     const question = (key: string): Told => ({ type, ...QUESTIONS[type](key) });
     const outcome = async (token: string, key = "app1:k"): Promise<boolean> =>
@@ -109,7 +109,7 @@ describe("a region does over a WebSocket for whoever has a token what the table 
   });
 });
 
-it("a token that is not good is refused, and the connection with it", async () => {
+it("an invalid token is refused, and the connection closed", async () => {
   const nowMs = systemClock.nowMs();
   const past = { nowMs: nowMs - 2 * HOUR_MS, expiresAtMs: nowMs - HOUR_MS };
   const revoked = await tokenOf();
@@ -132,7 +132,7 @@ it("a connection ends when its token is revoked, and goes on with another one", 
   expect(await kept.ask({ type: "get", key: "none" })).toBe("KEY_NOT_FOUND");
 });
 
-it("watches end that another token does not cover, and the others go on", async () => {
+it("a new token ends the watches that it does not cover, and the others go on", async () => {
   const wide = await connect(await tokenOf({ prefixes: ["app1:", "app2:"] }));
   expect(await wide.ask({ type: "watch", key: "app1:k" })).toBe("ok");
   expect(await wide.ask({ type: "watch", prefix: "app2:" })).toBe("ok");
@@ -148,7 +148,7 @@ it("watches end that another token does not cover, and the others go on", async 
 });
 
 it("a connection ends soon after its token has expired", async () => {
-  // Clocks may differ by ten seconds: this token is about to be taken no more.
+  // A token is accepted until ten seconds after its expiry, because clocks differ. This one is accepted for a moment longer.
   const nowMs = systemClock.nowMs();
   const token = await tokenOf({ nowMs: nowMs - HOUR_MS, expiresAtMs: nowMs - 7_500 });
   const expiring = await connect(token);

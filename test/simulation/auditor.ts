@@ -33,7 +33,7 @@ export interface Promises {
   positions: number;
 }
 
-/** Whether a node's outbox has something for that key: what it has buried it may have forgotten by then, but not before the log knows. */
+/** Whether the node's outbox has an entry of the key. The node may have forgotten a burial of its own, but keeps it in the outbox until the log has it. */
 function isOnItsWay({ disk }: SimulatedNode, key: string): boolean {
   return disk.outbox
     .filter(({ position }) => position > disk.outboxAcknowledged)
@@ -91,7 +91,7 @@ export class Auditor implements Tap {
     }
   }
 
-  /** From now on there are no faults. */
+  /** Called once all faults are over: counts reconciliations from then on. */
   onMended(): void {
     this.#begun = new Map();
   }
@@ -110,7 +110,7 @@ export class Auditor implements Tap {
   /** The acknowledgement level of the next write. */
   levelOfNext(): AckLevel {
     const { world, nodes } = this.#cluster;
-    // What is buried or forgotten is known, and nowhere to be found.
+    // A burial or a forgotten entry counts as known, but no disk shows it.
     if (this.#cluster.horizonMs < DIRECTORY_LIMITS.horizonMs || !world.chance(0.1)) return "local";
     return world.pick(["directory", "all", 1 + world.below(nodes.length)]);
   }
@@ -155,7 +155,7 @@ export class Auditor implements Tap {
               : known.nodes.length >= level;
         if (!isEnough) this.report(`${said} is said to be reached, by ${known.nodes.join()}`);
       },
-      // Too many wait already.
+      // The node refuses to wait because too many requests wait already.
       leave,
     );
   }
@@ -163,7 +163,7 @@ export class Auditor implements Tap {
   /** Notes that a client begins to wait at a replica; returns a function to call when the wait is over. */
   waits(replica: object, what: string): () => void {
     this.#waiting.set(replica, (this.#waiting.get(replica) ?? 0) + 1);
-    // Whoever is refused has left by then. Waiters come in two kinds.
+    // By then the refused waiters have left. The bound counts twice: for acknowledgements and for positions.
     this.#cluster.world.schedule(0, () => {
       const waiting = this.#waiting.get(replica) ?? 0;
       this.#within(`requests waiting, the last for ${what}`, waiting, 2 * BOUNDS.waiters);
@@ -171,7 +171,7 @@ export class Auditor implements Tap {
     return () => void this.#waiting.set(replica, (this.#waiting.get(replica) ?? 1) - 1);
   }
 
-  /** A log has committed a frame. */
+  /** Called when a log has committed a frame. Records the last sequence of the frame under its epoch and outbox position. */
   onLogCommit(epoch: number, { incarnation, position, through }: LogFrame): void {
     if (position > 0) this.#committed.set(`${epoch} ${incarnation} ${position}`, through);
   }

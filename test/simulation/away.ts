@@ -12,11 +12,11 @@ export function longestAwayMs({ away }: SimulatedNode, atMs: number): number {
   return Math.max(0, ...later.map(([, lengthMs]) => lengthMs));
 }
 
-/** How often a horizon waits for what connected nodes have to send, in lengths of the horizon, and by how much that is inexact. */
+/** For how many lengths of the horizon a horizon waits for the outbox of a connected node; and by how many milliseconds that time is inexact. */
 const WAITS = 4;
 const BLUR_MS = 800;
 
-/** Notes how old what a node has not handed over is, if a horizon may not have waited for it. */
+/** Records in `lateThroughMs` that the node's outbox has a frame so old that a horizon may have stopped waiting for it. */
 function watchLate({ away, process, disk }: SimulatedNode, nowMs: number, horizonMs: number): void {
   const info = process?.replica.info();
   if (info === undefined || info.outboxPending === 0) return;

@@ -159,7 +159,7 @@ function watch(cluster: SimulatedCluster, violations: Set<string>): void {
     if (Math.abs(offMs) > CONFIRMED_WITHIN_MS) {
       violations.add(`${node.id}: confirms a time that is off by ${offMs} ms`);
     }
-    // What is served goes by the node's clock while that is within the bound of the cluster's.
+    // A node serves by its own clock while that is within the bound of the cluster's time.
     const servedOffMs = Math.round((node.process?.replica.nowMs() ?? trueMs) - trueMs);
     if (Math.abs(servedOffMs) > 10_000 + CONFIRMED_WITHIN_MS) {
       violations.add(`${node.id}: serves by a time that is off by ${servedOffMs} ms`);

@@ -148,11 +148,11 @@ export class SimulatedCluster {
   /** The longest that the disk of a node takes for a commit, and that of a directory. */
   commitMs = 3;
   logCommitMs = 3;
-  /** Directories are lost, now and then, with what the others have not followed. */
+  /** Whether directories are lost, now and then, together with entries that no other directory has followed. */
   losesOnlyCopies = false;
-  /** What limits of directories are smaller than they usually are. */
+  /** Limits of directories that this simulation makes smaller than usual. */
   directoryLimits: Partial<DirectoryLimits> = {};
-  /** What limits of nodes are smaller than they usually are. */
+  /** Limits of nodes that this simulation makes smaller than usual. */
   nodeLimits: Partial<ReplicaLimits> = {};
   /** In the order in which nodes prefer them. Invariant: there is at least one. */
   readonly directories: readonly SimulatedDirectory[];
@@ -443,7 +443,7 @@ export class SimulatedCluster {
     }
   }
 
-  /** How many entries are held, the directories' first. */
+  /** The number of entries in each database, the directories' first. */
   sizes(): number[] {
     return [
       ...this.directories.map(({ process }) => process?.log.size ?? 0),

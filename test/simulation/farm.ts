@@ -6,13 +6,13 @@ import { fileURLToPath } from "node:url";
 export interface Job {
   readonly first: number;
   readonly count: number;
-  /** How many directories there are; 1 where it is left out. */
+  /** How many directories there are. Default: 1. */
   readonly directories?: number;
   /** Which rule is switched off; undefined for none. */
   readonly rule?: string;
 }
 
-/** What came of it. */
+/** The result of a job. */
 export interface JobResult {
   readonly job: Job;
   readonly acknowledged: number;

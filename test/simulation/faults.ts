@@ -7,7 +7,7 @@ import type { CutWays } from "./network.ts";
 const SLOW_COMMIT_MS = 40;
 const SLOW_LOG_MS = 300;
 
-/** Circumstances of one seed in nine each. Those that do not concern the seeds that once failed leave these their course. */
+/** Whether a circumstance that holds for one seed in nine holds for `seed`. It is drawn from the seed alone, so that a new circumstance does not change the course of other seeds. */
 function isDrawn(seed: number, rest: number): boolean {
   return seed % 9 === rest;
 }
@@ -18,13 +18,13 @@ export function slowDisks(cluster: SimulatedCluster, seed: number): void {
   if (seed % 3 === 1) cluster.logCommitMs = SLOW_LOG_MS;
 }
 
-/** What the disk of a node holds where limits are small, its outbox included; and how often that is looked at. */
+/** With small limits, how many bytes of entries and outbox the disk of one node takes; and how often that is checked, in milliseconds. */
 const SMALL_DISK_BYTES = 5_000;
 const LOOK_EVERY_MS = 100;
 
 /**
- * Gives some clusters limits that are reached all the time: of what waits for a log, of members, of windows, of waiters, and of the disk of one
- * node. In half of those, directories are lost with what nobody has followed.
+ * Gives some clusters limits that are reached all the time: of frames that wait for a log, members, windows, waiters, and the disk of one
+ * node. In half of these clusters, directories are lost together with entries that no other directory has followed.
  */
 export function smallLimits(cluster: SimulatedCluster, seed: number): void {
   if (!isDrawn(seed, 4) && !isDrawn(seed, 7)) return;
@@ -33,7 +33,7 @@ export function smallLimits(cluster: SimulatedCluster, seed: number): void {
   cluster.losesOnlyCopies = isDrawn(seed, 7);
   cluster.nodeLimits = { windowBytes: BOUNDS.windowBytes / 4, waitersMax: 2 };
   cluster.directoryLimits = {
-    // A frame of any size has to fit.
+    // The largest frame must fit.
     commitBytesMax: bytesMax,
     nodeBytesMax: bytesMax,
     watchedMax: 2,
@@ -44,12 +44,12 @@ export function smallLimits(cluster: SimulatedCluster, seed: number): void {
   if (node !== undefined) boundDisk(cluster, node);
 }
 
-/** No entries fit on the disk of a node while it holds as much as it may. */
+/** Refuses new entries on the disk of a node while the disk holds more than `SMALL_DISK_BYTES`. */
 function boundDisk(cluster: SimulatedCluster, node: SimulatedNode): void {
   if (cluster.isMended) return;
   if (node.process !== undefined) {
     const { store } = node.process;
-    // What waits since the last look succeeds now, or fails.
+    // Commits that have waited since the last check succeed or fail now.
     store.full = false;
     if (bytesOf(node.disk) > SMALL_DISK_BYTES) store.full = "entries";
   }
@@ -117,7 +117,7 @@ function commonFaults(cluster: SimulatedCluster, setsClocks: boolean): (() => vo
   const endNode = (node: SimulatedNode): void => {
     const replica = node.process?.replica;
     void replica?.stop().then(() => {
-      // Something else may have ended it meanwhile.
+      // Another fault may have ended this process meanwhile.
       if (node.process?.replica === replica) restart(node);
     });
   };
@@ -174,7 +174,7 @@ function commonFaults(cluster: SimulatedCluster, setsClocks: boolean): (() => vo
   ];
 }
 
-/** A cut that leaves both hosts to others: between two directories, or between a node and one of them. */
+/** Cuts two hosts from each other, but not from the others: two directories, or a node and a directory. */
 function cutsBetween(cluster: SimulatedCluster): (() => void)[] {
   const { world, nodes, network, directories } = cluster;
   const cut = (host: string, other: string): void => {
@@ -193,7 +193,7 @@ function pickTwo({ world, directories }: SimulatedCluster): [string, string] {
   return [directories[index]?.host ?? "", next?.host ?? ""];
 }
 
-/** Costs no chance where there is only one. */
+/** Picks a directory. If there is only one, draws no random number, so that seeds keep their course. */
 function pickDirectory({ world, directories, directory }: SimulatedCluster): SimulatedDirectory {
   return directories.length === 1 ? directory : world.pick(directories);
 }
@@ -240,7 +240,7 @@ function logLoss(cluster: SimulatedCluster): (() => void)[] {
   ];
 }
 
-/** A directory is lost with what the others have not followed: its nodes, which go to another one, are all that has it. */
+/** A directory is lost together with entries that the others have not followed: only its nodes, which go to another directory, have them. */
 export function lossOfOnlyCopy(cluster: SimulatedCluster): () => void {
   const { world, network, directories } = cluster;
   return () => {
@@ -255,14 +255,14 @@ export function lossOfOnlyCopy(cluster: SimulatedCluster): () => void {
   };
 }
 
-/** The clock of one machine, in some clusters, is wrong by up to an hour: that of the first node, which is then slow, or of the first directory. */
+/** In some clusters the clock of one machine is wrong by up to an hour: behind for the first node, in either direction for the first directory. */
 export function wrongClock(cluster: SimulatedCluster, seed: number): () => void {
   const { world, nodes, directory } = cluster;
   if (!isDrawn(seed, 0) && !isDrawn(seed, 4)) return () => {};
   const [node = directory] = nodes;
   const isNodes = seed % 2 === 0;
   return () => {
-    // What a fast node writes may live for an hour longer than it should, unless a majority confirms the time just then.
+    // A node that is ahead would write values that live for an hour too long, unless a majority confirms the time just then.
     const offMs = world.between(-3_600_000, isNodes ? 0 : 3_600_000);
     (isNodes ? node : directory).machine.skewMs = offMs;
   };

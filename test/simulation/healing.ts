@@ -1,7 +1,7 @@
 import type { SimulatedCluster, SimulatedNode } from "./cluster.ts";
 
 const HEALING_MS = 60_000;
-/** Longer than a message takes, a commit and a heartbeat. */
+/** Longer than a message, a commit and a heartbeat take together, in milliseconds. */
 const REST_MS = 1_200;
 
 /** Ends all faults and waits until the cluster is at rest. */
@@ -30,19 +30,19 @@ export async function heal(cluster: SimulatedCluster): Promise<void> {
 }
 
 /**
- * Whether all are level at the best directory, and stay so without anything being written. A node that has just reconciled writes once
- * more: so it takes back that the log may lack something.
+ * Whether all nodes are level at the preferred directory, and stay level for a while without a new entry. A node that has just reconciled commits once
+ * more, to take back its note that the log may lack something.
  */
 async function isAtRest(cluster: SimulatedCluster): Promise<boolean> {
   if (!isConverged(cluster) || strays(cluster).length > 0) return false;
-  // Where there are several, who has gone back just now may send again what that one has not told of yet.
+  // With several directories, a node that has just gone back may send entries again until the preferred directory says how far it has followed the other.
   if (cluster.directories.length > 1) return true;
   const heads = cluster.heads();
   await cluster.world.run(cluster.world.nowMs + REST_MS);
   return cluster.heads() === heads && isConverged(cluster);
 }
 
-/** Nodes that are not at the best directory. */
+/** The nodes that are not at the preferred directory. */
 function strays({ nodes }: SimulatedCluster): readonly SimulatedNode[] {
   return nodes.filter(({ process }) => process?.replica.info().directory !== 0);
 }

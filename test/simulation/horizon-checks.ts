@@ -10,14 +10,14 @@ const BLUR_MS = 400;
 
 /**
  * Checks the guarantees with purged tombstones: an acknowledged write is on all nodes, or was replaced by a newer one, or
- * is gone because it was a delete or has expired, or is in a quarantine. The latter is allowed only for a write
- * whose node was away for longer than the horizon, or had more to hand over than it could in four times that. A delete is never undone.
+ * is gone because it was a delete or has expired, or is in a quarantine. The quarantine is allowed only for a write
+ * whose node was away for longer than the horizon, or took longer than four horizons to hand the write over. A delete is never undone.
  */
 export function checkForgetting(cluster: SimulatedCluster): string[] {
   const violations: string[] = [];
   const quarantined = new Set(cluster.nodes.flatMap((node) => cluster.quarantinedNames(node)));
   for (const write of cluster.acknowledged) {
-    // Of what another write has taken the place of in its frame, that one is what is left.
+    // If another write of the key has taken the place of this one in its frame, that one is in the quarantine.
     const isQuarantined =
       quarantined.has(write.name) || quarantined.has(cluster.names.lastOf(write.name));
     const stamp = cluster.names.stampOf(write.name);

@@ -11,12 +11,12 @@ import { scheduleSessions } from "./sessions.ts";
 import { scheduleWork } from "./work.ts";
 import { World } from "./world.ts";
 
-/** Several horizons. */
+/** How long there are faults, in milliseconds: several horizons. */
 const FAULTS_MS = 25_000;
-/** When everyone has been taken in, as far as nothing goes wrong before; and how often a wrong clock is set. */
+/** By when the directories have admitted all nodes, unless a fault delays that; and from then on, how often the wrong clock is set. In milliseconds. */
 const SETTLED_MS = 3_000;
 const SET_EVERY_MS = 4_000;
-/** Up to so many times as many keys as elsewhere may be sent again in one frame. */
+/** By which factor the largest frame is larger than in other simulations: these have more keys, which may all be sent again in one frame. */
 const MANY_KEYS = 10;
 /** How often absences are recorded and purgeable entries removed, in milliseconds: during the faults, and afterwards. */
 const WATCH_EVERY_MS = 100;
@@ -30,7 +30,7 @@ export async function liveBeyondHorizon(
 ): Promise<Outcome> {
   const world = new World(seed);
   const horizonMs = 2_000 + world.below(3_000);
-  // Many keys at once take a link that carries a whole frame within a lease.
+  // A link must carry the largest frame within a lease.
   const network = drawNetwork(world, world.chance(0.3), 200_000);
   const size = { nodes: 3 + world.below(3), directories };
   const cluster = new SimulatedCluster(world, size, network, parts, horizonMs);
@@ -45,7 +45,7 @@ export async function liveBeyondHorizon(
   watch(cluster);
   const keys = scheduleWork(cluster, {
     untilMs: FAULTS_MS,
-    // The horizon matters for keys that are not written for longer than it.
+    // The horizon matters for keys that are not written for longer than a horizon.
     size: world.chance(0.5) ? 3 + world.below(40) : 100 + world.below(300),
     // With few deletes little is purged, and a node that was away for long is fed instead of reconciling.
     ends: world.chance(0.3) ? 0.01 : 0.2,
@@ -59,7 +59,7 @@ export async function liveBeyondHorizon(
   await world.run(FAULTS_MS);
   await heal(cluster);
   const violations = [...checkConverged(cluster), ...checkForgetting(cluster)];
-  // Long enough for a directory that was lost at the last moment, and for what was ordered since.
+  // A directory that was lost at the last moment, and entries that were ordered since, need this long until they are purged.
   await world.run(world.nowMs + 4 * horizonMs + 20_000);
   violations.push(
     ...cluster.auditor.violations,

@@ -22,13 +22,13 @@ export class Ledger {
     this.#names = names;
   }
 
-  /** A node has stamped a write. */
+  /** Called when a node has stamped a write. */
   made(entry: Entry): void {
     const name = this.#names.nameOf(entry.stamp);
     if (!this.#made.has(name)) this.#made.set(name, entry);
   }
 
-  /** Whether nothing may be left in the end of the write of that name, or of the one that has taken its place. */
+  /** Whether the write `name`, or the write that has taken its place, may be gone at the end. */
   fades(name: string): boolean {
     const made = this.#made.get(this.#names.lastOf(name));
     return made !== undefined && fades(made);
@@ -58,7 +58,7 @@ export class Ledger {
     return isInTime ? undefined : `expires ${atMs - madeMs} ms later than it was asked to`;
   }
 
-  /** What is wrong with an entry that was given a new stamp: its end moves by exactly as much, or stays exactly where it was. */
+  /** What is wrong with an entry that was given a new stamp: its expiry must move by exactly as much as its stamp, or not at all. */
   wrongRenewal(old: Entry, renewed: Entry): string | undefined {
     const shiftedMs = renewed.expiresAtMs - old.expiresAtMs;
     const movedMs = unixMsOf(renewed.stamp.time) - unixMsOf(old.stamp.time);
@@ -81,8 +81,8 @@ export class Ledger {
     }
     if (made.contentType !== contentType) return `at ${name} has another content type`;
     if ((made.expiresAtMs === 0) !== (expiresAtMs === 0)) return `at ${name} has another end`;
-    // A new stamp moves the end with it, so that the entry lives as long from the one as from the other; or not, where
-    // nobody has confirmed the time.
+    // A new stamp moves the expiry by as much, so that the TTL stays the same; or does not move it, if no majority has
+    // confirmed the time.
     const movedMs = unixMsOf(stamp.time) - unixMsOf(made.stamp.time);
     const shiftedMs = expiresAtMs === 0 ? 0 : expiresAtMs - made.expiresAtMs;
     const isWithin =

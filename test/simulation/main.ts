@@ -1,4 +1,4 @@
-/** Runs many seeds, for the hunt; the tests run a fixed range. */
+/** `npm run simulate`: runs many seeds. The tests run a fixed range. */
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 

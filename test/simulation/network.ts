@@ -1,7 +1,7 @@
 import type { Link, LinkEvents } from "@meridian/ports";
 import type { World } from "./world.ts";
 
-/** What a network does to messages. */
+/** What the network does to messages. */
 export interface NetworkFaults {
   readonly delayMs: readonly [number, number];
   /** Probability that a message is lost although the link stays. */
@@ -15,18 +15,18 @@ export interface NetworkFaults {
 
 /** Watches the messages of the network, and may change them. */
 export interface Tap {
-  /** An end has been given a message to send. */
+  /** Called when an end is given a message to send. */
   onSend?(end: End, message: string | Uint8Array): void;
   /** What arrives in place of a message; undefined for nothing. */
   rewrite?(message: string | Uint8Array, to: End): string | Uint8Array | undefined;
-  /** A message arrives. */
+  /** Called when a message arrives. */
   onDeliver?(end: End, message: string | Uint8Array): void;
 }
 
 /** The directions that are cut, as seen from the host. */
 export type CutWays = "both" | "in" | "out";
 
-/** How often a sender tries again on a line that is dead. */
+/** After how many milliseconds a sender tries again on a dead line. */
 const DEAD_LINE_MS = 50;
 
 /** Draws the properties of a network, which may be slow; a lossy one may also lose, duplicate and reorder messages. The slowest one carries `bytesPerSecond`. */
@@ -104,7 +104,7 @@ export class End implements Link {
   }
 }
 
-/** Connections between hosts, and everything that goes wrong with them. */
+/** Connects hosts, and makes connections slow, lossy, cut or broken. */
 export class Network {
   readonly world: World;
   faults: NetworkFaults;
@@ -209,7 +209,7 @@ export class Network {
     this.#forgetClosed();
   }
 
-  /** Connections break although both processes live. */
+  /** Breaks all connections of a host, whose processes live on. */
   breakLinks(host: string): void {
     for (const end of this.#ends) {
       if (end.host !== host || end.closed) continue;
@@ -219,7 +219,7 @@ export class Network {
     this.#forgetClosed();
   }
 
-  /** Whether messages get from one host to another. */
+  /** Whether messages from host `from` arrive at host `to`. */
   passes(from: string, to: string): boolean {
     const { out, in: into, between } = this.#cut;
     if (out.has(from) || into.has(to)) return false;

@@ -1,4 +1,4 @@
-/** One simulated life of a cluster, drawn from a seed: work, faults, healing, and what must then be true. */
+/** One simulated life of a cluster, drawn from a seed: writes, faults, healing, and then the checks. */
 import type { Promises } from "./auditor.ts";
 import { checkContents, checkCursors, checkStamps } from "./checks.ts";
 import { HONEST_PARTS, SimulatedCluster, type ClusterParts } from "./cluster.ts";
@@ -11,11 +11,11 @@ import { scheduleSessions } from "./sessions.ts";
 import { scheduleWork } from "./work.ts";
 import { World } from "./world.ts";
 
-/** What went wrong in a simulation; empty if nothing. */
+/** The result of a simulation. `violations` are broken guarantees; `acknowledged` is the number of acknowledged writes. */
 export interface Outcome {
   readonly violations: readonly string[];
   readonly acknowledged: number;
-  /** What clients waited for, and how much of it came. */
+  /** How often clients waited for a guarantee (`asked`), and how often with success (`reached`). */
   readonly asked: Promises;
   readonly reached: Promises;
   /** Entries that ended in a quarantine. */
@@ -25,13 +25,16 @@ export interface Outcome {
 const FAULTS_MS = 12_000;
 
 /**
- * What may go wrong: everything; only that nodes restart with their clocks set anew, and the directory's is set; or
- * everything but wrong clocks, where tombstones are kept for seconds, and nodes and directories are away for longer; or clocks
- * that are wrong by anything in a minority of the machines, where what has expired is emptied at once.
+ * Which faults a simulation has.
+ *
+ * - `all`: all faults of machines, disks, networks and clocks.
+ * - `clocks`: nodes restart with their clocks set anew, and the directory's clock is set; nothing else.
+ * - `horizon`: all faults but wrong clocks, except that some seeds have one wrong clock. Tombstones are kept for seconds, and nodes and directories are away for longer.
+ * - `time`: the clocks of a minority of the machines are wrong by any amount, and expired values are emptied at once.
  */
 export type Faults = "all" | "clocks" | "horizon" | "time";
 
-/** What a seed is tried with: every fifth forgets tombstones, and another fifth is about wrong clocks. */
+/** The faults of a seed: a fifth of the seeds have `horizon`, another fifth `time`, the others `all`. */
 export function faultsOf(seed: number): Faults {
   if (seed % 5 === 0) return "horizon";
   return seed % 5 === 1 ? "time" : "all";
@@ -92,8 +95,8 @@ async function live(
 }
 
 /**
- * Of every key that was acknowledged to anyone, what is there is the newest of those writes, or newer, and has not been
- * replaced by another one of them. Nothing is forgotten before the horizon: a deleted key has its tombstone.
+ * Checks that every node has, of each key with acknowledged writes, the newest of them or a newer write, and none that one of them has
+ * replaced. No horizon passes in these simulations, so a deleted key must have its tombstone.
  */
 function checkAcknowledged(cluster: SimulatedCluster): string[] {
   const violations: string[] = [];

@@ -2,12 +2,12 @@ import { expect, it } from "vitest";
 
 import { faultsOf, simulate } from "./scenario.ts";
 
-/** How many seeds one run of the tests covers, in files that run side by side. */
+/** How many seeds one run of the tests covers, divided among files that run side by side. */
 const SEEDS = Number(process.env["SIM_SEEDS"] ?? 100);
 const FILES = 4;
 const BATCHES = 10;
 
-/** Tests that nothing goes wrong in the seeds of one of `FILES` files, counted from 1. */
+/** Tests that no guarantee is broken in the seeds of one of `FILES` files, counted from 1. */
 export function testSeeds(file: number): void {
   const inFile = Math.ceil(SEEDS / FILES);
   const size = Math.ceil(inFile / BATCHES);

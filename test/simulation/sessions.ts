@@ -1,6 +1,6 @@
 /**
- * Clients that go from node to node with a position token: what one has read or written, it never reads an older
- * version of, wherever it asks next.
+ * Clients that go from node to node with a position token. After a client has read or written a version of a key, it never reads
+ * an older one, whichever node it asks.
  */
 import { isPurgeable, type Entry, type Position } from "@meridian/protocol";
 
@@ -14,7 +14,7 @@ const WRITE_MS = 1_000;
 
 interface Seen {
   readonly name: string;
-  /** It was a delete, or had a time to live that is over in the end. */
+  /** Whether the write was a delete, or has expired at the end of the simulation. */
   readonly fades: boolean;
 }
 
@@ -27,7 +27,7 @@ class SimulatedSession {
   readonly #seen = new Map<string, Seen>();
   #losses = 0;
   #writes = 0;
-  /** Until when it waits for an answer, unless that comes before. */
+  /** Until when the session waits for an answer that has not come, in true time. */
   #busyUntilMs = 0;
 
   constructor(cluster: SimulatedCluster, keys: readonly string[], id: number) {
@@ -36,7 +36,7 @@ class SimulatedSession {
     this.#id = id;
   }
 
-  /** Asks some node for something. */
+  /** Reads or writes at some node, unless the session still waits for an answer. */
   act(): void {
     const { world, nodes, losses } = this.#cluster;
     if (losses !== this.#losses) this.#forget();
@@ -64,7 +64,7 @@ class SimulatedSession {
     }, leave);
   }
 
-  /** Waits for an answer. Returns whether it is still waited for, to be asked when it comes; nobody waits after that. */
+  /** Begins to wait for an answer, at most for `forMs`. The returned function says, when the answer comes, whether the session still waits for it, and ends the wait. */
   #ask(forMs: number): () => boolean {
     const { world, losses } = this.#cluster;
     const untilMs = world.nowMs + forMs;
@@ -76,7 +76,7 @@ class SimulatedSession {
     };
   }
 
-  /** What was lost for good cannot be promised. */
+  /** Starts a new session, after data that the client has seen may have been lost for good. */
   #forget(): void {
     this.#busyUntilMs = 0;
     this.#losses = this.#cluster.losses;
@@ -84,7 +84,7 @@ class SimulatedSession {
     this.#seen.clear();
   }
 
-  /** Reads a key, and with it every other one that it has seen: none is older than that. */
+  /** Reads `key`, and checks that no key that the session has seen is older now than it was. */
   #read(node: SimulatedNode, key: string): void {
     const { names, auditor } = this.#cluster;
     const { store, replica } = node.process ?? {};
@@ -103,8 +103,8 @@ class SimulatedSession {
   }
 
   /**
-   * Where deletes are forgotten, nothing may be left of what was deleted or has expired, or of what something newer has replaced. What was away for too
-   * long is in a quarantine.
+   * Whether a write that the session has seen may be gone because tombstones are purged: it is in a quarantine; or nothing is left of the key, and the write
+   * was a delete, has expired, or was replaced by a newer one.
    */
   #mayBeForgotten(key: string, { name, fades }: Seen, got: Entry | undefined): boolean {
     const { ledger, names, nodes } = this.#cluster;
@@ -116,7 +116,7 @@ class SimulatedSession {
     return isGone && (isFading || !names.isNewest(key, names.stampOf(name)));
   }
 
-  /** A node that has never been in the log of a directory that is lost cannot tell what the others still have to bring from there. */
+  /** Whether the session's token names a log that is lost and that the node has never followed. Such a node cannot know which entries of that log other nodes still have to send. */
   #isOfLostLog({ disk }: SimulatedNode): boolean {
     const { logId } = this.#token ?? { logId: 0 };
     const isKept = this.#cluster.directories.some((directory) => directory.disk.logId === logId);
@@ -134,7 +134,7 @@ class SimulatedSession {
 
   #note(node: SimulatedNode, entry: Entry): void {
     const { names } = this.#cluster;
-    // A process that has died meanwhile gives no answer.
+    // The process may have died meanwhile; then there was no answer.
     if (node.process === undefined) return;
     this.#token = node.process.replica.position();
     this.#seen.set(entry.key, { name: names.nameOf(entry.stamp), fades: fades(entry) });

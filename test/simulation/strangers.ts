@@ -7,7 +7,7 @@ import { START_MS } from "./world.ts";
 
 const STAY_MS = 800;
 
-/** Has a machine whose clock is off by `skewMs` greet directories until `untilMs`: with another id each time, and gone again soon. */
+/** Until `untilMs`, a machine whose clock is off by `skewMs` greets directories, each time under another id, and soon leaves again. */
 export function scheduleStrangers(
   cluster: SimulatedCluster,
   untilMs: number,

@@ -13,7 +13,7 @@ import { MemoryReplicaStore } from "@meridian/testkit";
 
 import { BOUNDS } from "./bounds.ts";
 
-/** Names for stamps, and back: they are asked for often, so each is made once. */
+/** Converts stamps to names and back. Each name is made once, because names are needed often. */
 class StampNames {
   readonly #names = new Map<number, Map<number, string>>();
   readonly #stamps = new Map<string, Stamp>();
@@ -37,26 +37,26 @@ class StampNames {
   }
 }
 
-/** Knows writes by the stamp that they were made with, whatever stamps they were given later. */
+/** Names each write by its first stamp, whatever stamps it gets later. */
 export class WriteNames {
   readonly #texts = new StampNames();
   readonly #names = new Map<string, string>();
-  /** The last stamp given to a write that was given another than its first. */
+  /** By name: the present stamp of a write that has got another one than its first. */
   readonly #stamps = new Map<string, Stamp>();
-  /** The write that has taken the place of another one before anyone else saw that: they share what stamps come. */
+  /** By name: the write that has taken the place of this one in its frame, before another party saw it. Later stamps count for both. */
   readonly #successors = new Map<string, string>();
-  /** What each write has replaced at its node. */
+  /** By name: the write that this one has replaced at its node. */
   readonly #replaced = new Map<string, string>();
   /** The newest stamp ever given to a write of each key, acknowledged or not. */
   readonly #newest = new Map<string, Stamp>();
 
-  /** The stamp that the write of that name has now. */
+  /** The present stamp of the write `name`. */
   stampOf(name: string): Stamp {
     const last = this.lastOf(name);
     return this.#stamps.get(last) ?? this.#texts.stampOf(last);
   }
 
-  /** The write that has taken the place of the write of that name in its frame, or that name itself. */
+  /** The name of the write that has taken the place of the write `name` in its frame, or `name` itself. */
   lastOf(name: string): string {
     let last = name;
     for (let next = this.#successors.get(name); next !== undefined && next !== name;) {
@@ -66,14 +66,14 @@ export class WriteNames {
     return last;
   }
 
-  /** Takes note of a write, acknowledged or not. */
+  /** Records a write, acknowledged or not. */
   note({ key, stamp }: Entry): void {
     const known = this.#newest.get(key);
     if (stamp.origin === BURIAL_ORIGIN) return;
     if (known === undefined || compareStamps(stamp, known) > 0) this.#newest.set(key, stamp);
   }
 
-  /** Whether no write of the key was given a newer stamp than this one. */
+  /** Whether no write of the key has got a newer stamp than this one. */
   isNewest(key: string, stamp: Stamp): boolean {
     const newest = this.#newest.get(key);
     return newest === undefined || compareStamps(stamp, newest) >= 0;
@@ -91,8 +91,8 @@ export class WriteNames {
   }
 
   /**
-   * A write that one with another stamp has taken the place of, before anyone else saw it. Where an earlier frame has given it another
-   * stamp than `old`, it is out, or on its way, with that one.
+   * Records that the write with `stamp` has taken the place of the write with `old`, before another party saw that one. If an earlier frame has
+   * given the old write another stamp than `old`, other parties may have it with that stamp, and nothing is recorded.
    */
   supersede(old: Stamp, stamp: Stamp): void {
     const [name, by] = [this.nameOf(old), this.nameOf(stamp)];
@@ -101,12 +101,12 @@ export class WriteNames {
     if (name !== by && !isOut) this.#successors.set(name, by);
   }
 
-  /** A node has written something over something else. */
+  /** Records that a node has replaced the write with stamp `old` by the write with `stamp`. */
   replace(old: Stamp, stamp: Stamp): void {
     this.#replaced.set(this.nameOf(stamp), this.nameOf(old));
   }
 
-  /** Whether an entry is the write of that name, or newer: by its stamp, or because it was written over it. */
+  /** Whether the entry with `stamp` is the write `name` or newer: by its stamp, or because it has replaced that write. */
   isAtLeast(stamp: Stamp, name: string): boolean {
     if (compareStamps(stamp, this.stampOf(name)) >= 0) return true;
     for (let over: string | undefined = this.nameOf(stamp); over !== undefined;) {
@@ -118,7 +118,7 @@ export class WriteNames {
 }
 
 /**
- * A store that tells which writes have been given new stamps. Its outbox is read in small portions, and its
+ * A store that reports which writes get new stamps. Its outbox is read in small portions, and its
  * process may die between a commit and its answer.
  */
 export class TracedStore extends MemoryReplicaStore {
@@ -127,11 +127,11 @@ export class TracedStore extends MemoryReplicaStore {
   onMade: (entry: Entry) => void = () => {};
   /** Called between a commit and its answer; returns whether the process is still there to hear it. */
   onStep: () => boolean = () => true;
-  /** Called with each entry that gets a new stamp, as it was and as it is. */
+  /** Called with each entry that gets a new stamp: with the old entry and the new one. */
   onRestamped: (old: Entry, renewed: Entry) => void = () => {};
   #restamps = 0;
 
-  /** While a node gives its writes new stamps, what has replaced one may have a lower stamp than it for a moment. */
+  /** Whether the node is giving its writes new stamps. Meanwhile a write may have a lower stamp than the write that it has replaced. */
   get isRestamping(): boolean {
     return this.#restamps > 0;
   }
@@ -176,7 +176,7 @@ export class TracedStore extends MemoryReplicaStore {
       }
       const first = offered[index]?.stamp;
       if (old !== undefined) this.names?.rename(old, stamp);
-      // Another write of the key has taken its place in the frame: from here on they have the same stamps.
+      // Another write of the key has taken the place of this one in the frame: from here on both have the same stamps.
       if (old !== undefined && first !== undefined && compareStamps(first, old) !== 0) {
         this.names?.supersede(first, stamp);
       }

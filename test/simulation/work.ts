@@ -1,24 +1,24 @@
 import { write, type ClientWrite } from "./clients.ts";
 import type { SimulatedCluster } from "./cluster.ts";
 
-/** How many writes go in one batch now and then, and how likely one demands what does not hold. */
+/** How many writes a batch has at most, and how likely a write has a condition that does not hold. */
 const BATCH_MAX = 4;
 const REFUSED = 0.03;
 
-/** What is written in a simulation. */
+/** The writes of a simulation. */
 export interface Work {
   readonly untilMs: number;
-  /** Among how many keys. */
+  /** How many keys there are. */
   readonly size: number;
-  /** How likely a write is to be a delete, and how likely to expire. */
+  /** The probability that a write is a delete; a write has a TTL with the same probability. */
   readonly ends: number;
-  /** Whether some of what expires outlives the simulation: it must not be forgotten, however old it is. */
+  /** Whether some TTLs are longer than the simulation: their entries must stay, however old their stamps are. */
   readonly outlives?: boolean;
 }
 
 const OUTLIVING_MS = 2 * 3_600_000;
 
-/** Has clients write at random. Returns the keys. */
+/** Schedules random writes of clients until `untilMs`. Returns the keys. */
 export function scheduleWork(
   cluster: SimulatedCluster,
   { untilMs, size, ends, outlives = false }: Work,

@@ -7,10 +7,10 @@ interface Event {
   readonly run: () => void;
 }
 
-/** Awaiting it lets the reactions of promises run that are settled already. */
+/** Awaiting `settled` runs the reactions of promises that are already settled. */
 const settled = Promise.resolve();
 
-/** One seed, one timeline: everything in a simulation happens as an event of it. */
+/** The timeline of one simulation: draws random numbers from its seed, and runs events in the order of their times. */
 export class World {
   readonly random: Random;
   /** True time, which no process sees. */
@@ -56,7 +56,7 @@ export class World {
     heap[index] = event;
   }
 
-  /** Runs events until `untilMs`. Promises that an event has settled are let run before the next one. */
+  /** Runs events until `untilMs`. After each event, the reactions of promises that it has settled run before the next event. */
   async run(untilMs: number): Promise<void> {
     for (let next = this.#events[0]; next !== undefined && next.atMs <= untilMs;) {
       this.#pop();
@@ -95,10 +95,10 @@ function isBefore(a: Event, b: Event): boolean {
   return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
 }
 
-/** When simulations begin, in wall time. */
+/** When simulations begin, in milliseconds since the Unix epoch. */
 export const START_MS: number = Date.UTC(2026, 0, 1);
 
-/** The clock of one process. Its wall time is as wrong as its machine's; once the process dies, nothing fires. */
+/** The clock of one process. Its wall time has the error of its machine's clock. Once the process has died, no timer fires. */
 export class ProcessClock implements Clock {
   readonly #world: World;
   readonly #machine: { skewMs: number };

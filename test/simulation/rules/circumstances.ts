@@ -1,4 +1,4 @@
-/** Circumstances in which a rule matters more often than it usually does; clusters hold in them, too. */
+/** Circumstances in which the absence of a rule shows more often than usual. With all rules, no guarantee is broken in them. */
 import type { ClusterParts, SimulatedNode } from "../cluster.ts";
 import { lossOfOnlyCopy } from "../faults.ts";
 import { TracedStore } from "../traced-store.ts";
@@ -13,7 +13,7 @@ export function slowStores(commitMs: number): ClusterParts {
   };
 }
 
-/** Nodes that die while they reconcile, every other time. */
+/** Nodes that die in every other reconciliation. */
 export function dyingReconcilers(): ClusterParts {
   return {
     rewrite: (message, to, cluster) => {
@@ -26,7 +26,7 @@ export function dyingReconcilers(): ClusterParts {
   };
 }
 
-/** Nodes come back with a wrong clock and what they have written by it, to a directory that has lost what it had. */
+/** Nodes come back with a wrong clock, and with writes that they stamped by it, to a directory that has lost its data. */
 export function straysAndLosses(): ClusterParts {
   return {
     faults: (cluster) => {
@@ -52,7 +52,7 @@ export function straysAndLosses(): ClusterParts {
   };
 }
 
-/** Nodes are restored from a backup, twice from the same one, and write by a clock that stands far behind. */
+/** Nodes are restored from a backup, twice from the same one, and write while their clocks are far behind. */
 export function restoredBehind(): ClusterParts {
   return {
     faults: (cluster) => {
@@ -78,7 +78,7 @@ export function restoredBehind(): ClusterParts {
   };
 }
 
-/** Directories lose what only they have: nodes go from one to another, which has not followed it, and the first one comes back empty. */
+/** Directories lose entries that no other directory has: the nodes of one go to another, which has not followed it, and the first one comes back empty. */
 export function lostDirectories(): ClusterParts {
   return { faults: (cluster) => [lossOfOnlyCopy(cluster)] };
 }

@@ -3,10 +3,10 @@ import { describe, expect, it } from "vitest";
 import { simulate } from "../scenario.ts";
 import { partsWithout, type Rule } from "./rule.ts";
 
-/** How many seeds are tried, from the rule's own on: that one fails until something changes the course of simulations. */
+/** How many seeds are tried, from the seed of the rule on. That seed fails without the rule, until a change of the code changes the course of simulations. */
 const SEEDS = 60;
 
-/** Tests that a simulation fails without each of `rules`, at a seed at which it does not fail with it. */
+/** Tests, for each of `rules`, that a simulation fails without the rule, at a seed at which it succeeds with the rule. */
 export function describeRules(rules: readonly Rule[]): void {
   describe("the simulation notices", () => {
     it.each(rules.map((each) => [each.rule, each] as const))(

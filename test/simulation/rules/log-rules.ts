@@ -32,7 +32,7 @@ class RashStore extends TracedStore {
   }
 }
 
-/** A store that commits the entries of a write first, and its place in the outbox after. */
+/** A store that commits the entries of a write first, and its outbox frame in a second transaction. */
 class SplitStore extends TracedStore {
   override append(record: ReplicaRecord, done: Done): void {
     if (record.kind !== "local") return super.append(record, done);
@@ -45,7 +45,7 @@ class SplitStore extends TracedStore {
   }
 }
 
-/** A log that goes on in the epoch of its last life. */
+/** A log that keeps its epoch when it is opened again. */
 class OneEpochLog extends TracedLog {
   constructor(...[disk, epoch, schedule, framesMax]: ConstructorParameters<typeof TracedLog>) {
     const first = disk.epochs[0]?.[0] ?? epoch;
@@ -54,14 +54,14 @@ class OneEpochLog extends TracedLog {
   }
 }
 
-/** A log that has the same id whenever it was made. */
+/** A log whose id is always 1. */
 class OneIdLog extends TracedLog {
   override get logId(): number {
     return 1;
   }
 }
 
-/** Changes the greetings of nodes on their way. */
+/** Changes each `hello` on its way to a directory. */
 function greeting(change: (hello: Hello, cluster: SimulatedCluster) => Hello): ClusterParts {
   return {
     rewrite: (message, to, cluster) => {
@@ -72,7 +72,7 @@ function greeting(change: (hello: Hello, cluster: SimulatedCluster) => Hello): C
   };
 }
 
-/** Changes the headers of the frames that nodes get. */
+/** Changes the headers of frames on their way to nodes. */
 function headers(change: (header: ReturnType<typeof readFrameHeader>) => object): ClusterParts {
   return {
     rewrite: (message, to) => {
@@ -84,7 +84,7 @@ function headers(change: (header: ReturnType<typeof readFrameHeader>) => object)
   };
 }
 
-/** What a link that moves on is told of it. */
+/** The messages that show a node that its link makes progress. */
 const PROGRESS = /^\{"type":"(acknowledge|compared|wanted|reconcile-begin)"/;
 
 /** Rules of the log, the outbox and reconciliation. */

@@ -16,7 +16,7 @@ import { tampered } from "./tampering.ts";
 const ECHO_MS = 200;
 const APPLIED_BY = '{"type":"applied-by"';
 
-/** Nodes that write again what they get from others; not more often than a simulation can bear. */
+/** Nodes that write entries of other nodes again: each node at most one every `ECHO_MS`, so that a simulation ends. */
 function echoing(): ClusterParts {
   const replicas = new Map<string, Replica>();
   return {
@@ -50,7 +50,7 @@ function echoing(): ClusterParts {
   };
 }
 
-/** A replica for which every position counts as reached. */
+/** A replica that says of every position that it has reached it. */
 class CredulousReplica extends Replica {
   override reach(): Promise<boolean> {
     return Promise.resolve(true);
@@ -64,7 +64,7 @@ class ForgetfulReplica extends Replica {
   }
 }
 
-/** A replica for which every acknowledgement counts for one more frame. */
+/** A replica that takes every acknowledgement as one for the next frame, too. */
 class HastyReplica extends Replica {
   override acknowledgement(
     receipt: Receipt,
@@ -76,12 +76,12 @@ class HastyReplica extends Replica {
   }
 }
 
-/** Replicas of another class. */
+/** Parts whose replicas are of the class `replica`. */
 function replicas(replica: typeof Replica): ClusterParts {
   return { openReplica: (options, rules) => new replica(options, rules) };
 }
 
-/** Mistakes that someone might make, each against a promise that no rule above names. */
+/** Mistakes that a programmer might make, each of which breaks a guarantee that no other rule of this folder covers. */
 export const PLANTED_BUGS: readonly Rule[] = [
   {
     rule: "a cursor is committed with the entries that it covers",

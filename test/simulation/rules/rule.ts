@@ -3,34 +3,34 @@ import type { Rules } from "@meridian/replication/source/rules";
 import type { ClusterParts } from "../cluster.ts";
 import type { Faults } from "../scenario.ts";
 
-/** A rule of replication, and how to do without it. */
+/** A rule of replication, and how a simulation switches it off. */
 export interface Rule {
-  /** What holds. */
+  /** The rule, as a sentence. */
   readonly rule: string;
-  /** What is done instead, in a simulation that switches the rule off. */
+  /** What happens instead when the rule is switched off, as a sentence. */
   readonly off: string;
   readonly faults: Faults;
-  /** How many directories there are; 1 where it is left out. */
+  /** How many directories there are. Default: 1. */
   readonly directories?: number;
-  /** Parts for one simulation: made anew for each, because they may remember. */
+  /** Returns the parts of a simulation without the rule. Parts may keep state, so each simulation gets new ones. */
   parts(): ClusterParts;
-  /** Circumstances under which the rule matters more often; it holds in them. */
+  /** Circumstances in which the absence of the rule shows more often. */
   harder?(): ClusterParts;
   /** A seed at which the simulation fails without the rule. */
   readonly seed: number;
 }
 
-/** The parts of a simulation without the rule, in the circumstances where that matters. */
+/** The parts of a simulation without the rule, in the circumstances of `harder`. */
 export function partsWithout(rule: Rule): ClusterParts {
   return rule.harder === undefined ? rule.parts() : both(rule.harder(), rule.parts());
 }
 
-/** Machines that do without a rule of replication. */
+/** Parts whose nodes and directories have the rule switched off. */
 export function without(rule: keyof Rules): ClusterParts {
   return { rules: { [rule]: false } };
 }
 
-/** Both parts at once, where they do not concern the same thing. */
+/** Both parts together. They must not replace the same part. */
 export function both(first: ClusterParts, second: ClusterParts): ClusterParts {
   return { ...first, ...second, rules: { ...first.rules, ...second.rules } };
 }

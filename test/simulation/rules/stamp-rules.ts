@@ -5,7 +5,7 @@ import { restoredBehind, slowStores, straysAndLosses } from "./circumstances.ts"
 import { both, without, type Rule } from "./rule.ts";
 import { forgetful, stores, tampered } from "./tampering.ts";
 
-/** A store that does not know after a restart how far its clock had come. */
+/** A store that forgets at a restart which stamp is the highest that it has held. */
 class ClocklessStore extends TracedStore {
   override get highestTime(): number {
     return 0;

@@ -1,4 +1,4 @@
-/** Parts that are honest but for one thing. */
+/** Parts of a simulation that are wrong in one respect. */
 import type { Done, SummaryPage } from "@meridian/ports";
 import type { Entry, LogFrame, ReplicaRecord, Summary } from "@meridian/protocol";
 import type { ReplicaDisk } from "@meridian/testkit";
@@ -9,7 +9,7 @@ import { TracedLog } from "../traced-log.ts";
 import { TracedStore } from "../traced-store.ts";
 import { START_MS, type ProcessClock, type World } from "../world.ts";
 
-/** What a tampered store may look at. */
+/** The parts of a simulation by which a tampered store decides what to change. */
 export interface Tools {
   readonly disk: ReplicaDisk;
   readonly clock: ProcessClock;
@@ -18,7 +18,7 @@ export interface Tools {
 
 type StoreClass = new (...args: ConstructorParameters<typeof TracedStore>) => TracedStore;
 
-/** Stores of another class, prepared by `prepare`. */
+/** Parts whose stores are of the class `store`, prepared by `prepare`. */
 export function stores<Store extends TracedStore>(
   store: StoreClass & (new (...args: never[]) => Store),
   prepare: (store: Store, tools: Tools) => void = () => {},
@@ -40,7 +40,7 @@ class TamperedStore extends TracedStore {
   }
 }
 
-/** Stores that are given other records than the machine gave them. */
+/** Parts whose stores get other records than their nodes pass to them. */
 export function tampered(
   tamper: (record: ReplicaRecord, tools: Tools) => ReplicaRecord,
 ): ClusterParts {
@@ -49,7 +49,7 @@ export function tampered(
   });
 }
 
-/** Logs of another class. */
+/** Parts whose logs are of the class `log`. */
 export function logs(log: typeof TracedLog): ClusterParts {
   return { openLog: (disk, epoch, schedule) => new log(disk, epoch, schedule, BOUNDS.logFrames) };
 }
@@ -62,7 +62,7 @@ export class HastyLog extends TracedLog {
   }
 }
 
-/** Logs of another class on slow disks. */
+/** Parts whose logs are of the class `log`, on slow disks. */
 export function slowLogs(log: typeof TracedLog): ClusterParts {
   return {
     openLog: (disk, epoch, _schedule, world) => {
@@ -72,7 +72,7 @@ export function slowLogs(log: typeof TracedLog): ClusterParts {
   };
 }
 
-/** Messages of one kind that get lost, one in `every`. */
+/** Parts whose network loses one in `every` messages of one kind. */
 export function lost(
   isOne: (message: string | Uint8Array) => boolean,
   every: number,
@@ -121,7 +121,7 @@ class ForgetfulLog extends TracedLog {
   }
 }
 
-/** Nodes and a log that keep nothing of the entries that `isForgotten` names; it is told the true time. */
+/** Parts whose stores and logs drop the entries for which `isForgotten` returns true. `nowMs` is the true time. */
 export function forgetful(isForgotten: (entry: Entry, nowMs: number) => boolean): ClusterParts {
   const forget = <Row>(
     rows: Map<string, Row>,

@@ -1,6 +1,6 @@
 import { without, type Rule } from "./rule.ts";
 
-/** Rules of whose clock is believed. */
+/** Rules about which clocks are trusted. */
 export const TIME_RULES: readonly Rule[] = [
   {
     rule: "a directory goes by what most clocks say, and not by its own",
