@@ -1,4 +1,4 @@
-/** Has the process that runs a file of tests make way for others: it computes, and nobody waits for what it answers. */
+/** Lowers the priority of the process that runs a test file: the tests only compute, and no other process waits for their answers. */
 import { setPriority } from "node:os";
 
 const NICE = 10;

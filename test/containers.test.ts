@@ -1,4 +1,4 @@
-/** The Dockerfile and the compose file, against what the programs take and what a package holds. */
+/** Compares the Dockerfile and the compose file with the options of the programs and the contents of a package. */
 import { readFileSync } from "node:fs";
 
 import {
@@ -38,7 +38,7 @@ it.each(Object.entries(compose.services))(
     const parsed = parseOptions(TABLES[program] ?? [], { argv, env: {} });
     if (parsed.kind !== "run") throw new Error(`Expected values, got ${parsed.kind}`);
     const values = parsed.values as Readonly<Record<string, string | number | readonly string[]>>;
-    // Nobody but this machine reaches what asks for no tokens.
+    // A service without tokens must be reachable from this machine only.
     const port = String(values["port"]);
     expect(ports).toEqual([`127.0.0.1:${port}:${port}`]);
     const [[volume, target] = []] = volumes.map((each) => each.split(":"));
@@ -64,7 +64,7 @@ it("the image has the tree of a package, a user of its own, and the data on a vo
   expect(of("VOLUME")).toBe("/var/lib/meridian");
   const ports = [defaultsOf(DIRECTORY_OPTIONS).port, defaultsOf(REGION_OPTIONS).port];
   expect(of("EXPOSE")).toBe(ports.join(" "));
-  // What it runs is there before it is run: each instruction is one that Docker has.
+  // Each instruction is one of Docker, and files are copied before they are run.
   expect(lines.map(([name]) => name)).toEqual([
     "FROM",
     "ADD",

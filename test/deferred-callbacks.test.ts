@@ -1,16 +1,16 @@
 /**
- * Every callback that runs in no call of anybody's (a timer, a microtask, an event of a socket, of a server, of a worker) ends the process if it throws. So each
- * place where the programs defer one is listed here, with what catches what it throws, or why nothing is thrown. Continuations of promises need no
- * place in it: the linter has each of them awaited or caught.
+ * A deferred callback (of a timer, a microtask, or an event of a socket, server or worker) has no caller that could catch, so it ends the process if it throws. This
+ * table lists each place where the programs defer one, with what catches its errors, or why it throws none. Continuations of promises are
+ * not listed, because the linter demands that each promise is awaited or caught.
  *
- * A new place fails this test. Before it goes into the list: does it encode, decode, or read a store? Then it needs a `try` of its own.
+ * A new place fails this test. Before you add it to the table: does it encode, decode, or read a store? Then it needs a `try` of its own.
  */
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 
 import { readWorkspace } from "./architecture/workspace.ts";
 
-/** What runs in the processes of regions and directories. */
+/** The folders whose code runs in the processes of regions and directories. */
 const FOLDERS = [
   ...[
     "certificates",
@@ -30,7 +30,7 @@ const FOLDERS = [
 const DEFERS =
   /\b(?:setImmediate|setTimeout|setInterval|queueMicrotask|nextTick)\(|\.defer\(|\.(?:on|once|addListener|addEventListener)\(|\b(?:clock|deadlines)\.after\(/g;
 
-/** What becomes of what is thrown. */
+/** What catches errors, or why there are none. */
 const SETTLES = "only settles a promise, ends a socket or counts: throws nothing";
 const STEP = "the step of one party: what it throws ends that one's link or work";
 const OWN = "goes over this process's own state, which no peer's message reaches unchecked";
@@ -124,7 +124,7 @@ function placesIn(text: string): number {
   return [...code.join("\n").matchAll(DEFERS)].length;
 }
 
-it("each callback that the programs defer is known, with what catches what it throws", () => {
+it("each callback that the programs defer is in the table, with what catches its errors", () => {
   const workspace = readWorkspace(fileURLToPath(new URL("..", import.meta.url)));
   const found = workspace
     .filter(({ folder }) => FOLDERS.includes(folder))

@@ -1,4 +1,4 @@
-/** `npm run hunt:mutants` plants bugs; that each can still be planted is checked here, where code changes. */
+/** Checks that each bug of `npm run hunt:mutants` can still be planted after a change of the code. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "@meridian/harness";

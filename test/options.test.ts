@@ -1,4 +1,4 @@
-/** An option is declared in one place: a row that is added to a table shows everywhere. */
+/** An option is declared in one place: a row that is added to a table appears in flags, environment, help, cluster file, schema and document. */
 import { parseClusterFile, settingsOf } from "@meridian/cluster-file";
 import {
   formatUsage,
@@ -119,7 +119,7 @@ describe("every option", () => {
     expect(new Set(names).size).toBe(names.length);
   });
 
-  it("that both programs share is one row, but for the id and what it must be", () => {
+  it("that both programs have has one description, except the id", () => {
     const { directory, region } = PROGRAM_OPTIONS;
     const shared = directory.filter(({ name }) => region.some((row) => row.name === name));
     const differing = shared.filter((row) => {
@@ -130,7 +130,7 @@ describe("every option", () => {
     expect(differing.map(({ name }) => name)).toEqual(["id"]);
   });
 
-  it("has a default that it would take itself", () => {
+  it("has a default that its own check accepts", () => {
     for (const [, , row] of rows) {
       if (row.required === true) continue;
       expect(parseOptions([row], { argv: [], env: {} })).toMatchObject({ kind: "run" });

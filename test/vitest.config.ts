@@ -22,8 +22,8 @@ export default defineConfig({
     hookTimeout: 120_000,
     maxWorkers: availableParallelism(),
     sequence: { sequencer: LongestFirst },
-    // `npm test` runs these side by side, in two processes: what starts programs and waits for them, and what only computes.
-    // The latter gets what the former leaves of the processors.
+    // `npm test` runs the projects in two processes side by side: those that start programs and wait for them, and those that only compute.
+    // The latter get the processor time that the former leave.
     projects: [
       {
         extends: true,
@@ -33,7 +33,7 @@ export default defineConfig({
           // A process loads each module once for all files that it runs: loading took longer than testing. No file may
           // leave anything behind that another could notice.
           isolate: false,
-          // Far above what any of them takes: a machine with other things to do is no failure.
+          // Far more than any test takes, so that a busy machine does not make tests fail.
           testTimeout: 60_000,
         },
       },
@@ -59,7 +59,7 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          // What is published, as it is packed.
+          // Tests of the packages as they are published.
           name: "packing",
           include: ["test/api/**/*.test.ts"],
           setupFiles: [fileURLToPath(new URL("background.ts", import.meta.url))],
@@ -79,10 +79,10 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          // What needs more than Node.js: systemd, a browser, other languages, a compiler, mounts.
+          // Tests that need more than Node.js: systemd, a browser, other languages, a compiler, mounts.
           name: "system",
           include: ["test/system/**/*.test.ts"],
-          // Most of that time is spent waiting for systemd, mounts and browsers.
+          // These tests mostly wait for systemd, mounts and browsers.
           maxWorkers: 2 * availableParallelism(),
           sequence: { groupOrder: 2 },
           testTimeout: 120_000,

@@ -16,7 +16,7 @@ const USAGE = `Usage: npm run hunt:mutants -- [--from <n>] [text]
          plants the bugs whose description has \`text\` in it: all of them by default. With --from, it goes on at the n-th. The exit
          code is 0 if every one was noticed by its suite, and every suite passes without it.`;
 
-/** A suite that takes longer, in milliseconds, counts as failed: with some bugs it would run for ever. */
+/** A suite that takes longer counts as failed, because with some bugs a suite would never end. In milliseconds. */
 const SUITE_MS = 300_000;
 const SIMULATE = ["--conditions=@meridian/source", "--import", "tsx", "test/simulation/main.ts"];
 

@@ -15,7 +15,7 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** A copy of the tree in a folder of its own, in which bugs can be planted: nothing of it reaches the tree itself. */
+/** A copy of the working tree in a folder of its own. A bug that is planted in the copy does not change the working tree. */
 export class Tree {
   readonly path: string;
 
@@ -40,11 +40,11 @@ export class Tree {
 
   #copy(name: string): void {
     mkdirSync(dirname(join(this.path, name)), { recursive: true });
-    // A file that was removed and not committed is listed, too.
+    // git also lists a file whose removal is not committed.
     if (existsSync(join(ROOT, name))) cpSync(join(ROOT, name), join(this.path, name));
   }
 
-  /** What was installed is shared; the workspaces are those of the copy. */
+  /** Links the installed modules of the working tree, and the workspaces of the copy. */
   #linkModules(): void {
     const own = join(this.path, "node_modules");
     mkdirSync(join(own, "@meridian"), { recursive: true });

@@ -1,16 +1,16 @@
-/** A tree as a tarball and as a package of Debian, the same bytes for the same tree. */
+/** Packs a tree as a tarball and as a Debian package. The same tree gives the same bytes. */
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 
-/** What an archive is made of. */
+/** The options of both archives. */
 export interface ArchiveOptions {
-  /** Its name is that of the folder that the tarball unpacks to. */
+  /** The folder to pack. The tarball unpacks to a folder of the same name. */
   readonly tree: string;
   readonly version: string;
   /** In seconds since the Unix epoch: the time of every file. */
   readonly epoch: number;
-  /** A folder. */
+  /** The folder for the archive. */
   readonly out: string;
   /** How hard to compress, 1 to 9. */
   readonly level: number;
@@ -39,7 +39,7 @@ export function makeDebianPackage(options: ArchiveOptions, work: string): string
     mkdirSync(dirname(join(work, path)), { recursive: true });
     return join(work, path);
   };
-  // As links to the same files: nothing of them is written to.
+  // Hard links instead of copies, because nothing changes these files.
   execFileSync("cp", ["-al", tree, at(home)]);
   for (const [path, source] of [
     ["usr/share/man", "share/man"],

@@ -1,10 +1,10 @@
-/** What is in a package, for people and as CycloneDX 1.6: https://cyclonedx.org/docs/1.6/json/ */
+/** Lists the contents of a package: as CycloneDX 1.6 (https://cyclonedx.org/docs/1.6/json/), and the licences for people. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 
 import type { StagedModule } from "./staged-modules.ts";
 
-/** What a package is made of. */
+/** The contents of a package. */
 export interface Contents {
   readonly version: string;
   /** When it was made, in seconds since the Unix epoch: that of the sources. */
@@ -38,7 +38,7 @@ export function billOfMaterials({ version, epoch, node, modules }: Contents): st
     timestamp,
     component: { type: "application", "bom-ref": "meridian", name: "meridian", version },
   };
-  // A number for the contents rather than for the making of it.
+  // The serial number depends on the contents, so that the same contents give the same bytes.
   const digits = sha256(JSON.stringify({ metadata, components }));
   const serial = digits.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, "$1-$2-4$3-8$4-$5");
   const bill = {
@@ -53,7 +53,7 @@ export function billOfMaterials({ version, epoch, node, modules }: Contents): st
   return `${JSON.stringify(bill, null, 2)}\n`;
 }
 
-/** All licences of what others made, one after the other. */
+/** The licences of all third-party code, one after the other. */
 export function thirdPartyLicences({ node, modules }: Contents): string {
   const rule = "=".repeat(100);
   const parts = modules.map(({ name, version, licence, texts }) =>

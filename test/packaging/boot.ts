@@ -39,7 +39,7 @@ const container = spawn("systemd-nspawn", [...boot, "--console=pipe"], { stdio: 
 const ended = new Promise((resolve) => container.once("exit", resolve));
 let first = "";
 
-/** Runs a command of the machine, as root. */
+/** Runs a command in the container, as root. */
 function there(...args: readonly string[]): string {
   return run("nsenter", [
     "-t",
@@ -69,12 +69,12 @@ try {
       first = children.trim().split(" ")[0] ?? "";
       return first !== "" && there("systemctl", "is-system-running").trim() === "running";
     } catch {
-      // It is starting.
+      // The container is still starting.
       return false;
     }
   });
   say("the machine runs");
-  // The keys belong to root alone: systemd hands them over.
+  // The keys are readable for root alone: systemd passes them to the services.
   there("rm", "-rf", SECRETS);
   there("meridian", "init", SECRETS, "--host", "localhost,127.0.0.1");
   const own = [
@@ -107,7 +107,7 @@ try {
   if (left !== "") throw new Error(`Expected no units, got ${left}`);
   say("both are uninstalled");
 } finally {
-  // Whoever boots it hands this on to the first process, which then stops in order.
+  // systemd-nspawn passes the signal to the container's first process, which then stops in order.
   container.kill("SIGTERM");
   const cancel = setTimeout(() => container.kill("SIGKILL"), 30_000);
   await ended;

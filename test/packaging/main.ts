@@ -1,6 +1,6 @@
 /**
- * Packs the programs for machines without Node.js: `npm run package -- [--out <folder>]`. With `--twice` it packs them once more, and
- * fails unless that gives the same bytes.
+ * Packs the programs for machines without Node.js: `npm run package -- [--out <folder>]`. With `--twice` it packs them a second time, and
+ * fails unless both give the same bytes.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";

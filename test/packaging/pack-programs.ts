@@ -1,4 +1,4 @@
-/** Everything that a release has for machines without Node.js. */
+/** Packs a release for machines without Node.js: a tarball, a Debian package, a bill of materials and checksums. */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -8,7 +8,7 @@ import { basename, join } from "node:path";
 import { makeDebianPackage, makeTarball } from "./archives.ts";
 import { makeTree } from "./package-tree.ts";
 
-/** What is packed, and where to. */
+/** The options of `packPrograms`. */
 export interface PackOptions {
   /** A built clone. */
   readonly clone: string;
@@ -21,11 +21,11 @@ export interface PackOptions {
 export interface PackedPrograms {
   /** The folder that the tarball unpacks to. */
   readonly name: string;
-  /** Paths: the tarball, the package of Debian, the bill of materials, and the sums of these. */
+  /** The paths of the tarball, the Debian package, the bill of materials, and the checksums of these. */
   readonly files: readonly [tarball: string, debian: string, bill: string, sums: string];
 }
 
-/** Packs them. The same sources, modules and Node.js give the same bytes. */
+/** Packs the programs. The same sources, modules and Node.js give the same bytes. */
 export function packPrograms({ clone, out, level = 6 }: PackOptions): PackedPrograms {
   const { version } = JSON.parse(readFileSync(join(clone, "apps/cli/package.json"), "utf8")) as {
     readonly version: string;
@@ -50,7 +50,7 @@ export function packPrograms({ clone, out, level = 6 }: PackOptions): PackedProg
   }
 }
 
-/** The time of the sources: what SOURCE_DATE_EPOCH says, else that of the commit. */
+/** The time of the sources, in seconds since the Unix epoch: SOURCE_DATE_EPOCH if it is set, otherwise the time of the commit. */
 function epochOf(clone: string): number {
   const given = process.env["SOURCE_DATE_EPOCH"];
   const text =

@@ -1,6 +1,6 @@
 /**
- * The tree of an installed version: the programs as they are built, Node.js, and all that an operator needs beside them. It
- * runs wherever it lies.
+ * Makes the tree of an installed version: the built programs, Node.js, and everything else that an operator needs. The tree works in
+ * any folder.
  */
 import { execFileSync } from "node:child_process";
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import { billOfMaterials, thirdPartyLicences } from "./bill-of-materials.ts";
 import { stagedModules } from "./staged-modules.ts";
 
-/** What is packed. */
+/** The options of `makeTree`. */
 export interface TreeOptions {
   /** A built clone. */
   readonly clone: string;
@@ -28,7 +28,7 @@ const COMMANDS = {
 
 const APPS = ["apps/directory", "apps/region", "apps/cli"];
 
-/** Makes the tree in a folder that is not there yet. */
+/** Makes the tree in `target`, a folder that must not exist. */
 export function makeTree({ clone, target, version, epoch }: TreeOptions): void {
   const systemd = join(clone, "packages/supervision/systemd");
   const node = process.execPath;
@@ -53,8 +53,8 @@ export function makeTree({ clone, target, version, epoch }: TreeOptions): void {
 }
 
 /**
- * Finds its own tree, whichever way leads to it, and needs no PATH but where the way is a link. The programs get their
- * arguments as they are.
+ * The script of a command. It finds its own tree whatever the PATH is, also through a symbolic link, and passes its
+ * arguments unchanged.
  */
 function commandScript(app: string): string {
   return `#!/bin/sh
@@ -66,7 +66,7 @@ exec "$tree/bin/node" "$tree/apps/${app}/dist/main.js" "$@"
 `;
 }
 
-/** The manual pages and the completion, written by the packed command itself: a check that it runs. */
+/** Writes the manual pages and the completion with the packed command, which also shows that the command runs. */
 function writeManual(tree: string): void {
   const run = (...args: readonly string[]): Buffer =>
     execFileSync(join(tree, "bin/meridian"), args, { env: {} });
@@ -87,7 +87,7 @@ function put(file: string, tree: string, folder: string): void {
   cpSync(file, join(tree, folder, file.slice(dirname(file).length + 1)));
 }
 
-/** The licence of Node.js, where its installers put it. */
+/** The licence of Node.js, from the places where its installers put it. */
 function licenceOf(node: string): string {
   const prefix = dirname(dirname(node));
   const places = ["LICENSE", "share/doc/nodejs/LICENSE", "share/doc/node/LICENSE"];

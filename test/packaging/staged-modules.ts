@@ -1,19 +1,19 @@
-/** The modules that were put into a tree: what they are, and under which licences they come. */
+/** Lists the third-party modules of a tree, with their licences. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** A module of somebody else's. */
+/** A third-party module. */
 export interface StagedModule {
   readonly name: string;
   readonly version: string;
   readonly licence: string;
-  /** What its licence says, and what else it asks to be passed on. */
+  /** The texts of its licence, and of notices that must be passed on with it. */
   readonly texts: readonly string[];
 }
 
 const LICENCE_FILE = /^(licen[cs]e|copying|notice)/i;
 
-/** The modules under `node_modules` of a tree and of its packages, by name and version. Throws where one has no licence. */
+/** The modules under `node_modules` of a tree and of its packages, ordered by name and version. Throws if a module has no licence. */
 export function stagedModules(tree: string): readonly StagedModule[] {
   const folders = [
     tree,

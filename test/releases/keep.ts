@@ -1,6 +1,6 @@
 /**
- * Keeps the JavaScript of everything that is published, as `npm run release:keep -- <version>`: later versions are tried beside it.
- * Each package becomes `test/releases/<version>/<package>.tgz`: what `npm pack` makes, without sources, maps and types. The
+ * `npm run release:keep -- <version>`: keeps the JavaScript of all published packages, so that tests can run later versions beside it.
+ * Each package becomes `test/releases/<version>/<package>.tgz`: the output of `npm pack` without sources, maps and types. The
  * same packages give the same bytes.
  */
 import { execFileSync } from "node:child_process";
@@ -14,7 +14,7 @@ import { publishedFolders } from "../api/published.ts";
 
 const BYTES_MAX = 2 * 1024 * 1024;
 const LEFT_OUT = ["package/src", "*.map", "*.d.ts", "*.md"];
-/** A date and an owner of no particular machine. */
+/** Options of tar for an order, a date and an owner that do not depend on the machine. */
 const NEUTRAL = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner"];
 
 function versionOf(folder: string): string {

@@ -1,4 +1,4 @@
-/** What a storm does to a cluster, and how each of it is undone. */
+/** The faults of a storm, and how each is undone. */
 import type { Load } from "@meridian/local-cluster";
 import {
   type Cluster,
@@ -15,21 +15,21 @@ type Undo = () => void | Promise<void>;
 /** One fault. */
 export interface Fault {
   readonly name: string;
-  /** What it hits, by name: nothing is hit twice at a time. */
+  /** The name of the process or line that the fault hits. Nothing has two faults at a time. */
   readonly victim: string;
   readonly strike: () => Undo | Promise<Undo>;
 }
 
-/** What is hit if it is a region, or a directory by its place in the order. */
+/** The region and the directory, by its index in the order of preference, that faults of this round hit. */
 export interface Aim {
   readonly region: Region;
   readonly directory: number;
 }
 
-/** How long a region may take to hand over what it has written. */
+/** How long a region may take to hand over its writes, in milliseconds. */
 const HAND_OVER_MS = 20_000;
 
-/** Everything that can be done to that region and that directory; twice what is to happen twice as often. */
+/** All faults for that region and that directory. A fault that is to happen twice as often is in the list twice. */
 export function faultsOf(cluster: Cluster, load: Load, aim: Aim): readonly Fault[] {
   const { region, directory } = aim;
   const station = cluster.directories[directory];
@@ -111,8 +111,8 @@ function halted(program: Program): Undo {
 }
 
 /**
- * Puts a region's data back to a copy of now. What only its disk had would be lost with it, and rightly so; therefore it
- * first hands everything over, and is left alone where it cannot.
+ * Copies a region's data now and puts the copy back later. Writes that only this disk has would be lost, and no guarantee says otherwise;
+ * therefore the region first hands over all its writes, and is not set back if it cannot.
  */
 async function setBack(region: Region, load: Load): Promise<Undo> {
   await region.kill();

@@ -1,7 +1,7 @@
 /**
- * A storm over a real cluster: processes are killed, halted and put back to old data, cables are cut both ways and one
- * way, between directories too, faults overlap, and clients write all the while. Then everything is healed, and
- * what clients were told must hold on every region.
+ * A storm over a real cluster: processes are killed, halted and set back to old data; lines are cut in both directions or one,
+ * also between directories; faults overlap; and clients write meanwhile. Then all faults are undone, and every region must
+ * have every acknowledged write.
  */
 import { Load, type Got, type LoadCounts } from "@meridian/local-cluster";
 import { parseStamp } from "@meridian/protocol";
@@ -17,32 +17,32 @@ import {
 
 import { faultsOf } from "./faults.ts";
 
-/** How a storm is raised. */
+/** The options of a storm. */
 export interface StormOptions {
   readonly rounds: number;
   /** Writes a second, over all regions. */
   readonly rate: number;
-  /** What the faults are drawn from. Their times are the machine's, so that a seed repeats them only about. */
+  /** The seed of the faults. Their times depend on the machine, so the same seed repeats a storm only roughly. */
   readonly seed: number;
   readonly network: Network;
   /** How many directories there are. */
   readonly directories: number;
-  /** Told of each fault. */
+  /** Called with one line for each fault. */
   readonly tell: (line: string) => void;
 }
 
-/** What came of a storm. */
+/** The result of a storm. */
 export interface StormReport {
-  /** How often each fault was done. */
+  /** How often each fault happened, by its name. */
   readonly faults: ReadonlyMap<string, number>;
   readonly counts: LoadCounts;
   readonly stormMs: number;
-  /** From the end of all faults and writes to equal digests. */
+  /** The time from the end of all faults and writes until all digests were equal. */
   readonly convergenceMs: number;
   readonly digest: PartyDigest;
-  /** Promises that are broken, at any region, in plain words. */
+  /** A sentence for each broken guarantee at a region. */
   readonly wrong: readonly string[];
-  /** What no fault excuses, as the programs said it. */
+  /** Lines of the programs' logs that no fault explains. */
   readonly bugs: readonly string[];
   /** The memory of each process at the end, in bytes. */
   readonly memory: readonly (readonly [name: string, bytes: number])[];
@@ -52,18 +52,18 @@ const BATCH_KEYS = 1_000;
 /** How many keys there are; few enough for regions to overwrite and delete each other's. */
 const SHARED_KEYS = 20_000;
 const SESSIONS_EACH = 24;
-/** Longer than most of what goes wrong takes: a write that is answered at last is one of which more is known. */
+/** How long a client waits for an answer, in milliseconds: longer than most faults last, because of an unanswered write the test does not know whether it was stored. */
 const PATIENCE_MS = 4_000;
-/** How long the cluster may take to agree in the end. */
+/** How long the digests may take to become equal at the end. */
 const CONVERGENCE_MS_MAX = 60_000;
 
-/** A cluster in a storm. */
+/** Starts a cluster, and exposes it to a storm. */
 export class Storm {
   readonly #options: StormOptions;
   readonly #cluster: Cluster;
   readonly #random: Random;
   readonly #faults = new Map<string, number>();
-  /** What is hit now, by name. */
+  /** The names of the processes and lines that have a fault now. */
   readonly #hit = new Set<string>();
   readonly #healing: Promise<void>[] = [];
 
@@ -73,7 +73,7 @@ export class Storm {
     this.#random = seededRandom(options.seed);
   }
 
-  /** What the programs printed last. */
+  /** The last lines that the programs printed. */
   report(): string {
     return this.#cluster.report();
   }
@@ -83,7 +83,7 @@ export class Storm {
     return this.#cluster.dispose();
   }
 
-  /** Raises the storm, heals everything, and looks. */
+  /** Runs the storm, undoes all faults, and checks every region. */
   async run(): Promise<StormReport> {
     const { rounds, rate, seed } = this.#options;
     const cluster = this.#cluster;
@@ -124,7 +124,7 @@ export class Storm {
     };
   }
 
-  /** Does one fault to what is not hit already, and has it undone after a while. */
+  /** Causes one fault, at a process or line that has none, and undoes it after a while. */
   async #strike(round: number, load: Load): Promise<void> {
     const region = pick(this.#random, this.#cluster.regions);
     const directory = Math.floor(this.#random.next() * this.#options.directories);
@@ -147,7 +147,7 @@ export class Storm {
   }
 }
 
-/** Reads every key at a region. Returns the promises that are broken. */
+/** Reads every key at a region. Returns a sentence for each broken guarantee. */
 async function judge(region: Region, { ledger }: Load): Promise<readonly string[]> {
   const broken: string[] = [];
   const { keys } = ledger;
@@ -167,7 +167,7 @@ async function judge(region: Region, { ledger }: Load): Promise<readonly string[
   return broken;
 }
 
-/** What a region says of a key. */
+/** A region's answer about a key. */
 interface Held {
   readonly key: string;
   readonly found: boolean;

@@ -6,7 +6,7 @@ import { onTestFinished } from "vitest";
 import { plainEnvironment } from "@meridian/supervision";
 import { ROOT } from "@meridian/harness";
 
-/** Starts an example that listens, ends it with the test, and resolves to where it listens. */
+/** Starts an example that listens, and resolves to its URL. Stops the example at the end of the test. */
 export async function startExample(
   file: string,
   env: Readonly<Record<string, string>> = {},

@@ -9,15 +9,15 @@ const SOURCE = fileURLToPath(new URL("faulty-disk.c", import.meta.url));
 /** The errors that a disk may be made to fail with. */
 export type DiskError = "ENOSPC" | "EDQUOT" | "EFBIG" | "EROFS" | "EIO";
 
-/** A folder whose changes fail, for programs that are launched by it, while a test says so. */
+/** A folder in which changes fail while a test says so, for programs that `launcher` starts. */
 export class FaultyDisk {
   readonly #root = mkdtempSync(join(tmpdir(), "meridian-faults-"));
-  /** Where the data are that it fails for. */
+  /** The folder for the data of programs. */
   readonly folder: string = join(this.#root, "data");
   readonly #library = join(this.#root, "faulty-disk.so");
   readonly #control = join(this.#root, "fault");
 
-  /** Builds the disk, or returns why that cannot be. */
+  /** Builds the disk, or returns why it cannot be built here. */
   static build(): FaultyDisk | string {
     const disk = new FaultyDisk();
     try {

@@ -1,28 +1,28 @@
-/** Databases of many keys, written into those of programs that have been started once and stopped. */
+/** Fills the databases of programs that have been started once and stopped with many keys. */
 import { join } from "node:path";
 
 import { stampTimeOf } from "@meridian/protocol";
 import Database from "better-sqlite3";
 
-/** What a database is filled with. */
+/** The contents of a database. */
 export interface Filling {
   readonly keys: number;
-  /** So many of the first keys have expired a minute ago. */
+  /** How many of the first keys have expired, a minute ago. */
   readonly expired?: number;
   readonly valueBytes?: number;
-  /** Of every so many keys this database lacks one, the first; 0 for none. */
+  /** This database lacks the first of every `lacksEvery` keys; 0 if it lacks none. */
   readonly lacksEvery?: number;
   /** Keys with other values, in any order. */
   readonly more?: readonly (readonly [key: string, value: Buffer])[];
 }
 
-/** Where the data of a program lie. */
+/** The data folder of a program. */
 export interface Folder {
   readonly data: string;
   readonly kind: "region" | "directory";
 }
 
-/** The key of that number: in order of the numbers. */
+/** The key with that index. Keys have the order of their indexes. */
 export function keyOf(index: number): string {
   return `k${String(index).padStart(8, "0")}`;
 }
@@ -30,8 +30,8 @@ export function keyOf(index: number): string {
 const HOUR_MS = 3_600_000;
 
 /**
- * Puts entries into the table of a stopped program. Equal keys have equal stamps in all databases that were filled with one `nowMs`. A region
- * afterwards stands in a log that nobody knows, and compares what it has; a directory has ordered the keys as they are numbered.
+ * Puts entries into the table of a stopped program. Equal keys have equal stamps in all databases that are filled with the same `nowMs`. The cursor of a
+ * region is in an unknown log afterwards, so the region reconciles; a directory has ordered the keys by their indexes.
  */
 export function fillStore({ data, kind }: Folder, filling: Filling, nowMs: number): void {
   const database = new Database(join(data, `${kind}.db`));

@@ -5,7 +5,7 @@ import { silentLogger, systemClock, systemRandom } from "@meridian/runtime";
 import { emptyReplicaDisk, MemoryReplicaStore } from "@meridian/testkit";
 import { dialLink } from "@meridian/transport";
 
-/** Which node to start. */
+/** The options of `startMemoryNode`. */
 export interface MemoryNode {
   readonly directory: string;
   readonly cluster: string;
@@ -13,11 +13,11 @@ export interface MemoryNode {
   readonly onChange?: ReplicaOptions["onChange"];
 }
 
-/** Starts a node without HTTP, whose disk is memory. Whoever starts it stops it. */
+/** Starts a node without HTTP whose store is in memory. The caller stops it. */
 export function startMemoryNode({ directory, cluster, id, onChange }: MemoryNode): Replica {
   const commitSoon = (commit: () => void): void => void setImmediate(commit);
   const replica = new Replica({
-    // Nobody asks it anything.
+    // No client uses this address.
     node: { cluster, id, region: id, ip: null, port: 9, url: null, lat: 1, lon: 2 },
     store: new MemoryReplicaStore(emptyReplicaDisk(randomInt(1, 2 ** 47)), commitSoon),
     dial: (events) => dialLink(`${directory}/replicate`, events, { logger: silentLogger }),

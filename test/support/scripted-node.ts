@@ -1,4 +1,4 @@
-/** A node on its database, whose directory says what a test has it say. */
+/** A node on a real database. The test speaks for its directory. */
 import type { LinkEvents } from "@meridian/ports";
 import {
   decodeNodeMessage,
@@ -14,20 +14,20 @@ import { silentLogger, systemClock, systemRandom } from "@meridian/runtime";
 import { openReplicaStore, type SqliteReplicaStore } from "@meridian/store";
 import { frameWith, welcomeWith } from "@meridian/testkit";
 
-/** How many turns a node may take to come to rest. */
+/** How many turns of the event loop `rest` waits at most. */
 const TURNS_MAX = 10_000_000;
-/** So many turns without anything new are a rest. */
+/** After how many turns without a new message or commit the node is at rest. */
 const STILL_TURNS = 50;
 
 const PATIENCE_MS = 60_000;
 
 type Said<Type> = Extract<NodeMessage, { readonly type: Type }>;
 
-/** A node that is taken in when `welcome` is called. */
+/** A node whose `hello` is answered when the test calls `welcome`. */
 export class ScriptedNode {
   readonly store: SqliteReplicaStore;
   readonly replica: Replica;
-  /** What the node has said on its last link, and how many frames it has sent. */
+  /** The messages that the node has sent on its present link, and the number of frames. */
   texts: NodeMessage[] = [];
   frames = 0;
   closed: string | undefined;
@@ -52,7 +52,7 @@ export class ScriptedNode {
       random: systemRandom,
       logger: silentLogger,
       defer: (callback) => setImmediate(callback),
-      // A machine that is busy with other things is no directory that has died.
+      // On a busy machine, answers may be late: the node must not take its directory for dead.
       limits: { stallMs: PATIENCE_MS },
     });
   }
@@ -91,21 +91,21 @@ export class ScriptedNode {
     this.#events?.onMessage(frameWith({ sentAtMs: Date.now(), ...header }, entries));
   }
 
-  /** The link breaks, and the node greets on another. */
+  /** Breaks the link. Resolves once the node has sent its `hello` on a new one. */
   async reconnect(): Promise<void> {
     const events = this.#events;
     events?.onClose(1006, "");
     while (this.#events === events || this.texts.length === 0) await turn();
   }
 
-  /** What the node has said last of that type. Throws if it has not. */
+  /** The last message of that type that the node has sent. Throws if there is none. */
   said<Type extends NodeMessage["type"]>(type: Type): Said<Type> {
     const found = this.texts.findLast((each): each is Said<Type> => each.type === type);
     if (found === undefined) throw new Error(`Expected the node to say \`${type}\``);
     return found;
   }
 
-  /** Resolves once the node does nothing any more. */
+  /** Resolves once the node is at rest. */
   async rest(): Promise<void> {
     let [still, before] = [0, ""];
     for (let turns = 0; still < STILL_TURNS; turns += 1) {

@@ -5,16 +5,16 @@ import { join } from "node:path";
 
 const CHUNK_BYTES = 64 * 1024;
 
-/** A file system of its own, in memory and as small as it is told to be. */
+/** A small file system in memory, for tests of full disks. */
 export class SmallDisk {
-  /** The folder that it is mounted on. */
+  /** The folder on which the file system is mounted. */
   readonly path: string;
 
   private constructor(path: string) {
     this.path = path;
   }
 
-  /** Mounts a disk of so many bytes, or returns why that cannot be. */
+  /** Mounts a file system of `bytes` bytes, or returns why it cannot be mounted here. */
   static mount(bytes: number): SmallDisk | string {
     const path = mkdtempSync(join(tmpdir(), "meridian-disk-"));
     try {
@@ -27,7 +27,7 @@ export class SmallDisk {
     }
   }
 
-  /** Takes what room is left, to the last byte. */
+  /** Fills the free room, to the last byte. */
   fill(): void {
     const file = openSync(join(this.path, "filler"), "a");
     try {
@@ -44,12 +44,12 @@ export class SmallDisk {
     }
   }
 
-  /** Gives back what `fill` has taken. */
+  /** Frees the room that `fill` has taken. */
   free(): void {
     rmSync(join(this.path, "filler"));
   }
 
-  /** Takes the disk down, with everything on it. */
+  /** Unmounts the file system, and so deletes everything on it. */
   unmount(): void {
     execFileSync("umount", ["--lazy", this.path], { stdio: "pipe" });
     rmSync(this.path, { recursive: true });

@@ -1,7 +1,7 @@
-/** Counts what SQLite hands out to this thread in a turn of the event loop, of whichever statement, store and caller. */
+/** Counts the rows and bytes that all statements of SQLite return to this thread in one turn of the event loop. */
 import Database from "better-sqlite3";
 
-/** What one turn was handed out from one database. */
+/** The rows and bytes of one turn, from one database. */
 interface TurnReading {
   rows: number;
   bytes: number;
@@ -14,7 +14,7 @@ interface StatementMethods {
   readonly database: { readonly name: string };
 }
 
-/** Counts from when it is made until it is disposed of. There may be one at a time. */
+/** Counts from its construction until `dispose`. Only one may exist at a time. */
 export class SqlMeter {
   readonly #methods: StatementMethods;
   readonly #original: Pick<StatementMethods, "all" | "get" | "iterate">;
@@ -46,7 +46,7 @@ export class SqlMeter {
     };
   }
 
-  /** The most that any turn was handed out since the last call. */
+  /** The most rows, and the most bytes, of any turn since the last call. */
   take(): TurnReading {
     const most = this.#most;
     this.#most = { rows: 0, bytes: 0 };
@@ -58,7 +58,7 @@ export class SqlMeter {
   }
 
   #count({ database }: StatementMethods, row: unknown): void {
-    // What runs as a turn of its own comes after what is under way now.
+    // The immediate runs after the present turn, and so begins a new count for the next turn.
     if (this.#turn.size === 0) setImmediate(() => this.#turn.clear());
     const turn = this.#turn.get(database.name) ?? { rows: 0, bytes: 0 };
     this.#turn.set(database.name, turn);

@@ -1,8 +1,8 @@
 import Database from "better-sqlite3";
 
 /**
- * Stalls the disk of a program, for what that is worth to it: its store can no longer commit, because another process
- * holds the one lock on writing. Returns what ends it.
+ * Has the same effect on a program as a stalled disk: its store cannot commit, because this function holds the write lock of
+ * its database. Returns a function that releases the lock.
  */
 export function stallDisk(path: string): () => void {
   const database = new Database(path);

@@ -1,4 +1,4 @@
-/** A directory and a region that ask for tokens, for the tests of one file; and tokens of every kind. */
+/** Starts a directory and a region that demand tokens, for the tests of one file; and makes tokens of every kind. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,26 +19,26 @@ import { afterAll } from "vitest";
 
 export const HOUR_MS = 3_600_000;
 
-/** What the tests of a file ask. */
+/** The programs, and what tests need to make, revoke and store tokens. */
 export interface TokenCluster {
   readonly folder: string;
   readonly keysFile: string;
   readonly key: SigningKey;
-  /** A key that the programs do not know. */
+  /** A signing key that the programs do not trust. */
   readonly stranger: SigningKey;
-  /** Where they are reached. */
+  /** The URLs of the programs. */
   readonly directory: string;
   readonly region: string;
   readonly tokenOf: (wish?: Partial<TokenWish>, signing?: SigningKey) => Promise<string>;
-  /** Revokes a token, and waits until the directory has heard of it. */
+  /** Revokes a token, and waits until the directory has the revocation. */
   readonly revoke: (base: string, token: string) => Promise<void>;
-  /** A file that holds a token. */
+  /** Writes a token to a new file, and returns the file's path. */
   readonly fileOf: (token: string) => string;
-  /** Called once the tests are done, what was added last first. */
+  /** Registers a function that is called after the tests, in the reverse order of registration. */
   readonly onEnd: (stop: () => Promise<void>) => void;
 }
 
-/** Starts them. They stop after the tests of the file. */
+/** Starts the programs, which stop after the tests of the file. */
 export async function startTokenCluster(): Promise<TokenCluster> {
   const folder = mkdtempSync(join(tmpdir(), "meridian-tokens-"));
   const stops: (() => Promise<void>)[] = [];
@@ -99,7 +99,7 @@ export function idOf(token: string): string {
   return (JSON.parse(Buffer.from(claims, "base64url").toString()) as { jti: string }).jti;
 }
 
-/** How each route is asked about a key, by its method and path; a route without any is asked at its path. */
+/** By method and path: the request about a key. A route that is not in the table is requested at its path. */
 const QUESTIONS: Readonly<Record<string, (key: string) => { path?: string; body?: string }>> = {
   "GET /cache/{key}": (name) => ({ path: `/cache/${name}` }),
   "PUT /cache/{key}": (name) => ({ path: `/cache/${name}`, body: "value" }),
@@ -133,20 +133,20 @@ const QUESTIONS: Readonly<Record<string, (key: string) => { path?: string; body?
   "POST /quarantine/{id}/replay": () => ({ path: "/quarantine/1/replay" }),
 };
 
-/** What was answered. */
+/** The answer to a request. */
 export interface Told {
   readonly status: number;
   readonly code: string;
   readonly challenge: string | null;
 }
 
-/** Requests that come from one address: fewer than the bad tokens for which one is locked out. */
+/** How many requests come from one address: fewer than the number of bad tokens that locks an address out. */
 const PER_ADDRESS = 15;
 
 let asked = 0;
 let agent: Agent | undefined;
 
-/** Has requests come from many addresses of this machine, so that none is locked out for the bad tokens among them. */
+/** Sends requests from many addresses of this machine, so that bad tokens lock none of them out. */
 function nextAgent(): Agent {
   if (agent === undefined || asked % PER_ADDRESS === 0) {
     void agent?.close();
@@ -158,7 +158,7 @@ function nextAgent(): Agent {
   return agent;
 }
 
-/** Asks a route about a key. */
+/** Sends the request of a route about a key. */
 export async function ask(
   base: string,
   { method, path }: Pick<PlacedRoute, "method" | "path">,
@@ -175,7 +175,7 @@ export async function ask(
     },
     ...(question.body !== undefined && { body: question.body }),
   });
-  // A stream of events has no end.
+  // A stream of events does not end, so its body is not read.
   const isOpen = response.headers.get("content-type") === "text/event-stream";
   if (isOpen) await response.body?.cancel();
   const text = isOpen ? "" : await response.text();

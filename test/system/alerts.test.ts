@@ -1,4 +1,4 @@
-/** The alert rules by Prometheus itself: each fires in its case and is quiet in the other. And what programs export, by its parser. */
+/** Tests the alert rules with Prometheus' own `promtool`: each fires in one case and not in another. And checks the exported metrics with its parser. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 
@@ -18,7 +18,7 @@ function promtool(argv: readonly string[], input = ""): Verdict {
   return { status, said: stdout + stderr };
 }
 
-it.skipIf(!HAS_PROMTOOL)("every alert fires when it is to, and not else (needs promtool)", () => {
+it.skipIf(!HAS_PROMTOOL)("every alert fires in its case and in no other (needs promtool)", () => {
   expect(promtool(["check", "rules", "--lint-fatal", "alerts.yml"])).toMatchObject({ status: 0 });
   expect(promtool(["test", "rules", "alerts.test.yml"])).toMatchObject({
     status: 0,
@@ -26,13 +26,16 @@ it.skipIf(!HAS_PROMTOOL)("every alert fires when it is to, and not else (needs p
   });
 });
 
-it.skipIf(!HAS_PROMTOOL)("what both programs export has no fault (needs promtool)", async () => {
-  const both = await startBothPrograms();
-  for (const url of [both.region, both.directory]) {
-    await request(`${url}/status`);
-    const text = await (await request(`${url}/metrics`)).text();
-    expect(text).toContain("meridian_http_request_seconds_bucket");
-    expect(promtool(["check", "metrics"], text)).toEqual({ status: 0, said: "" });
-  }
-  await both.stop();
-});
+it.skipIf(!HAS_PROMTOOL)(
+  "promtool accepts the metrics of both programs (needs promtool)",
+  async () => {
+    const both = await startBothPrograms();
+    for (const url of [both.region, both.directory]) {
+      await request(`${url}/status`);
+      const text = await (await request(`${url}/metrics`)).text();
+      expect(text).toContain("meridian_http_request_seconds_bucket");
+      expect(promtool(["check", "metrics"], text)).toEqual({ status: 0, said: "" });
+    }
+    await both.stop();
+  },
+);

@@ -14,7 +14,7 @@ import {
 import { FaultyDisk, type DiskError } from "../support/faulty-disk.ts";
 import { SmallDisk } from "../support/small-disk.ts";
 
-/** Each error, with the code that a program answers and words that it says. */
+/** Each error of a disk, with the code and the status that a program answers. */
 const ERRORS: readonly (readonly [error: DiskError, code: string, status: number])[] = [
   ["ENOSPC", "STORE_FULL", 507],
   ["EDQUOT", "STORE_FULL", 507],
@@ -41,7 +41,7 @@ function faultyDisk(context: TestContext): FaultyDisk {
   return disk;
 }
 
-/** How a program is started. */
+/** How the test starts a program. */
 interface Setting {
   readonly data: string;
   readonly launcher?: readonly string[];
@@ -80,13 +80,13 @@ async function offered(directory: Program): Promise<readonly string[]> {
   return found.map(({ id }) => id).toSorted();
 }
 
-/** What a program answers where it is asked whether it is ready. */
+/** The answer of a program to `GET /readyz`. */
 async function readiness(program: Program): Promise<readonly [status: number, body: string]> {
   const response = await request(`${program.url}/readyz`);
   return [response.status, await response.text()];
 }
 
-/** What `meridian verify` says, and how it ends. */
+/** The output of `meridian verify`, and its exit code. */
 async function verify(directory: Program): Promise<{ exitCode: number; text: string }> {
   let text = "";
   const write = (data: string | Uint8Array): unknown => (text += String(data));
@@ -106,7 +106,7 @@ interface Scene {
   readonly faulty: Program;
 }
 
-/** The disk of one of two regions fails, and is well again. */
+/** Makes the disk of one of two regions fail and work again, and checks what the region answers. */
 async function suffer(scene: Scene, [error, code, status]: (typeof ERRORS)[number]): Promise<void> {
   const { disk, directory, sound, faulty } = scene;
   disk.fail(error);
@@ -156,12 +156,12 @@ describe("a disk that fails later", () => {
     for (const error of ERRORS) await suffer({ disk, directory, sound, faulty }, error);
     const said = faulty.lines.filter((line) => line.includes("takes no new values now"));
     expect(said.length).toBeGreaterThanOrEqual(ERRORS.length);
-    // Once when it begins at most, and once when it is over.
+    // The link may be lost once when the fault begins, and once when it ends.
     const given = faulty.lines.filter((line) => line.includes("link to the directory given up"));
     expect(given.length).toBeLessThanOrEqual(2 * ERRORS.length);
   });
 
-  it("has a directory wait, which answers all the while, whatever the error", async (context) => {
+  it("makes a directory wait, which answers meanwhile, whatever the error", async (context) => {
     const disk = faultyDisk(context);
     const { launcher } = disk;
     const directory = await runDirectory({ data: join(disk.folder, "directory"), launcher });
@@ -214,7 +214,7 @@ describe("a disk that fails from the start", () => {
   });
 
   it.each(kinds)(
-    "says of a folder where nothing can be made that it cannot be: a %s",
+    "ends a %s on a folder in which no file can be created, and says so",
     async (kind) => {
       const args = kind === "region" ? ["--lat=1", "--lon=2", "--id=r"] : [];
       const started = run(kind, kind, { data: "/proc/x", args });
@@ -228,7 +228,7 @@ describe("a disk that fails from the start", () => {
 const DISK_BYTES = 12 * 1024 * 1024;
 
 describe("a disk that is really full", () => {
-  it("lets both programs start on the room that was kept, serve what they have, and go on when there is room", async (context) => {
+  it("lets both programs start on the reserved room, serve what they have, and go on once there is room", async (context) => {
     const disk = SmallDisk.mount(DISK_BYTES);
     if (typeof disk === "string") return context.skip(disk);
     ends.push(() => disk.unmount());
@@ -254,12 +254,12 @@ describe("a disk that is really full", () => {
     await putValue(region.url, "after", "calm", { ack: "all" });
   });
 
-  it("and one whose files may not grow: `ulimit -f`", async (context) => {
+  it("has the same effect as a limit on the size of files: `ulimit -f`", async (context) => {
     const disk = SmallDisk.mount(4 * DISK_BYTES);
     if (typeof disk === "string") return context.skip(disk);
     ends.push(() => disk.unmount());
     const directory = await runDirectory({ data: join(disk.path, "directory") });
-    // In blocks of 512 bytes or 1 KiB: 2 or 4 MiB.
+    // `ulimit -f` counts blocks of 512 bytes or 1 KiB, depending on the shell: 2 or 4 MiB.
     const launcher = ["sh", "-c", 'ulimit -f 4096; exec "$0" "$@"'];
     const data = join(disk.path, "region");
     const limited = await runRegion("limited", directory.url, { data, launcher });
@@ -286,7 +286,7 @@ describe("a disk that is really full", () => {
 });
 
 describe("a bound on the store", () => {
-  it("refuses sets with 507 before the disk is full, takes deletes and what others write, and is over by itself", async (context) => {
+  it("refuses sets with 507 before the disk is full, still accepts deletes and the writes of other regions, and ends by itself", async (context) => {
     const disk = SmallDisk.mount(4 * DISK_BYTES);
     if (typeof disk === "string") return context.skip(disk);
     ends.push(() => disk.unmount());

@@ -1,4 +1,4 @@
-/** The examples as their README starts them; the Python node has a test of its own. */
+/** Runs the examples with the commands of their README, except the Python node, which has a test of its own. */
 import { existsSync } from "node:fs";
 
 import { chromium } from "playwright-core";
@@ -15,7 +15,7 @@ async function bothPrograms(...allowOrigin: readonly string[]): Promise<BothProg
   return programs;
 }
 
-it("a service keeps what is slow in the cluster, corrects it, and answers without the cluster", async () => {
+it("a service caches slow results in the cluster, replaces one, and answers without the cluster", async () => {
   const { directory, region } = await bothPrograms();
   const url = await startExample("http-cache/server.ts", { DIRECTORY: directory });
   const report = `${url}/reports/lisbon`;

@@ -1,4 +1,4 @@
-/** Both programs, asked by pages in a browser. */
+/** Requests of web pages to both programs, in a browser. */
 import { existsSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -9,7 +9,7 @@ import { type BothPrograms, startBothPrograms } from "@meridian/harness";
 
 const CHROMIUM = "/usr/bin/chromium";
 
-/** Serves an empty page to be at an origin of its own. */
+/** Serves an empty page under an origin of its own. */
 async function servePage(): Promise<{ readonly server: Server; readonly origin: string }> {
   const server = createServer((_, answer) => {
     answer.setHeader("Content-Type", "text/html");
@@ -30,7 +30,7 @@ const open = async (url: string): Promise<Page> => {
   return page;
 };
 
-/** What a page's own script is told: status and text, or code. */
+/** Sends a request from the page's script. Resolves to what the script sees: the status, and the text or the error code. */
 const ask = (page: Page, method: string, url: string, body?: string): Promise<readonly unknown[]> =>
   page.evaluate(
     `fetch(${JSON.stringify(url)}, ${JSON.stringify({ method, body, headers: { "Meridian-Wait-Ms": "9" } })})
@@ -66,7 +66,7 @@ describe.skipIf(!existsSync(CHROMIUM))(
       }
     });
 
-    it("that is allowed reads, writes, and is never shown what was overwritten", async () => {
+    it("that is allowed reads, writes, and never gets an overwritten value", async () => {
       const page = await open(allowed.origin);
       const key = `${programs.region}/cache/held`;
       expect(await statusOf(page, "PUT", `${key}?ttl=1h`, "one")).toBe(200);
@@ -76,7 +76,7 @@ describe.skipIf(!existsSync(CHROMIUM))(
       expect(await statusOf(page, "GET", `${programs.directory}/nodes`)).toBe(200);
     });
 
-    it("that is not allowed learns that, and nothing else, and changes nothing", async () => {
+    it("that is not allowed gets only that refusal, and changes nothing", async () => {
       const page = await open(stranger.origin);
       await fetch(`${programs.region}/cache/kept`, { method: "PUT", body: "kept" });
       for (const [method, url] of [
@@ -107,7 +107,7 @@ describe.skipIf(!existsSync(CHROMIUM))(
       }
     });
 
-    it("that is stored as a value runs nothing", async () => {
+    it("that is stored as a value runs no script", async () => {
       const url = `${programs.region}/cache/page`;
       const body = "<title>stored</title><script>document.title = 'ran'</script>";
       await fetch(url, { method: "PUT", headers: { "Content-Type": "text/html" }, body });

@@ -1,4 +1,4 @@
-/** Both programs, asked by real clients of several kinds. A client that is not installed here is passed over, and named. */
+/** Requests of several HTTP clients to both programs. The tests of a client that is not installed here are skipped, and name it. */
 import { execFile, spawnSync } from "node:child_process";
 import { request as nodeRequest } from "node:http";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => programs.stop());
 
-/** Twenty million bytes: more than a region takes, and than a socket holds. */
+/** A value that is larger than a region accepts, and than the buffers of a socket. */
 const LARGE = Buffer.alloc(20_000_000, "x");
 
 const hasHttp2 = /\bHTTP2\b/.test(spawnSync("curl", ["--version"]).stdout?.toString() ?? "");
@@ -37,7 +37,7 @@ describe.skipIf(!hasHttp2)("curl --http2 (skipped where there is no curl with HT
     expect(stdout).toBe("from curl");
   });
 
-  it("is told that a value is too large, also where it sends it unasked", async () => {
+  it("gets the refusal of a value that is too large, also without `Expect: 100-continue`", async () => {
     const flags = ["-s", "-X", "PUT", "-H", "Expect:", "--data-binary", "@-"];
     const told = run("curl", [...flags, `${programs.region}/cache/large`]);
     told.child.stdin?.end(LARGE);
@@ -100,7 +100,7 @@ describe("undici with its cache", () => {
     return answer.body.text();
   };
 
-  it("never answers with a value that has been overwritten, and asks cheaply whether it was", async () => {
+  it("never answers with an overwritten value", async () => {
     const agent = new Agent();
     const caching = agent.compose(interceptors.cache());
     const put = async (value: string): Promise<string> => {
@@ -118,7 +118,7 @@ describe("undici with its cache", () => {
     await agent.close();
   });
 
-  it("keeps no error", async () => {
+  it("caches no error", async () => {
     const agent = new Agent();
     const caching = agent.compose(interceptors.cache());
     const url = `${programs.region}/cache/later`;

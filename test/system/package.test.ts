@@ -1,6 +1,6 @@
 /**
- * What `npm run package` makes: programs that run where there is nothing else, and a package that Debian's own tools read.
- * `npm run hunt:package` makes it twice, and compares.
+ * Tests the output of `npm run package`: programs that run without an installed Node.js, and a package that Debian's own tools read.
+ * `npm run hunt:package` packs twice, and compares the results.
  */
 import { execFile, execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -31,7 +31,7 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Where a program of the tree listens, which runs without a single variable. */
+/** Starts a program of the tree with an empty environment, and resolves to its URL. */
 async function listening(program: string, args: readonly string[]): Promise<string> {
   const data = mkdtempSync(join(folder, "data-"));
   const command = join(folder, packed.name, "bin", program);
@@ -60,7 +60,7 @@ describe.skipIf(missing !== undefined)(`the tarball${skipped}`, () => {
     expect((await meridian("get", "k", "--directory", directory)).stdout).toBe("v");
   });
 
-  it("has its files in one order, of one time, and of nobody", () => {
+  it("has its files in a fixed order, with one time and no particular owner", () => {
     const list = ["-tvzf", packed.files[0], "--numeric-owner", "--full-time"];
     const lines = execFileSync("tar", list, { encoding: "utf8", maxBuffer: 2 ** 26 }).split("\n");
     const files = lines.filter((line) => line !== "").map((line) => line.split(/ +/));
@@ -72,7 +72,7 @@ describe.skipIf(missing !== undefined)(`the tarball${skipped}`, () => {
     expect(paths).toEqual(paths.toSorted((a, b) => (inFolders(a) < inFolders(b) ? -1 : 1)));
   });
 
-  it("says of every module what it is and under which licence it comes, and has no others", () => {
+  it("lists every installed module with its version and licence", () => {
     const doc = join(folder, packed.name, "share/doc");
     const bill = JSON.parse(readFileSync(packed.files[2], "utf8")) as {
       readonly components: readonly { readonly name: string; readonly version: string }[];
@@ -89,14 +89,14 @@ describe.skipIf(missing !== undefined)(`the tarball${skipped}`, () => {
     }
   });
 
-  it("tells nothing of the machine that it was packed on", async () => {
+  it("does not contain the path of the clone that it was packed from", async () => {
     const grep = run("grep", ["-rlF", ROOT, join(folder, packed.name)]);
     await expect(grep).rejects.toMatchObject({ code: 1, stdout: "" });
   });
 });
 
 describe.skipIf(missing !== undefined)(`the package of Debian${skipped}`, () => {
-  it("puts everything where Debian looks for it, with the version before beside it", async () => {
+  it("installs the programs in a folder of their version, and other files where Debian expects them", async () => {
     const [, debian] = packed.files;
     const root = join(folder, "root");
     mkdirSync(root);

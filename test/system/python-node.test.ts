@@ -1,4 +1,4 @@
-/** A node in another language, written from the protocol's document, in a cluster with a directory and a region of ours. */
+/** A node in Python, written from PROTOCOL.md alone, in a cluster with a directory and a region of this repository. */
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -40,10 +40,10 @@ interface ListedNode {
 }
 
 interface PythonNode {
-  /** What it has printed. */
+  /** The lines that the node has printed. */
   readonly lines: readonly string[];
   say(command: string): void;
-  /** Resolves once it has printed a line that matches, after the first `since`. */
+  /** Resolves to the first line that matches, after the first `since` lines, once the node has printed it. */
   printed(pattern: RegExp, since?: number): Promise<string>;
 }
 
@@ -72,7 +72,7 @@ it.skipIf(!HAS_PYTHON)(
     const folder = mkdtempSync(join(tmpdir(), "meridian-python-"));
     const data = join(folder, "directory");
     let directory = await directoryOn(data);
-    // The directory is found again there, whatever its port.
+    // The node dials this line, whose port stays the same when the directory restarts on another port.
     const line = await LinkProxy.listen();
     line.target = directory.url;
     const region = await startSmallRegion({

@@ -1,7 +1,7 @@
 /**
- * The units and their installer, on the machine's own systemd tools: what an operator's root file system looks like
- * afterwards, what `systemd-analyze` says of it, and what the installed programs say when they are started by
- * the very command line of their units.
+ * Tests the units and their installer with the machine's systemd tools: which files the installer writes below an operator's root,
+ * what `systemd-analyze` says about the units, and that the installed programs start with the command lines
+ * of their units.
  */
 import { execFile, spawn, spawnSync, type ChildProcess } from "node:child_process";
 import {
@@ -32,7 +32,7 @@ const UNITS = {
 };
 const SLOW_MS = 120_000;
 
-/** Why none of this can be tried here, or undefined where it can. */
+/** Why these tests cannot run here; undefined if they can. */
 function reasonToSkip(): string | undefined {
   if (process.platform !== "linux") return `systemd is Linux's, this is ${process.platform}`;
   const missing = ["systemd-analyze", "systemd-notify", "systemd-socket-activate"].find(
@@ -96,7 +96,7 @@ let root = "";
 
 beforeAll(async () => {
   if (reason !== undefined) return;
-  // What the first of the three commands does; the build is cached.
+  // The documented `npm run build`; turbo caches the build.
   const apps = ["directory", "region", "cli"];
   const filters = apps.map((app) => `--filter=@meridian/${app}`);
   const built = await run("npx", ["turbo", "run", "build", ...filters]);
@@ -129,20 +129,25 @@ describe.skipIf(reason !== undefined)(`the installer${skipped}`, () => {
     ]);
   });
 
-  it.each(Object.entries(UNITS))("puts %s where systemd looks, as it is", (unit, source) => {
+  it.each(Object.entries(UNITS))("installs the unit %s unchanged", (unit, source) => {
     const file = join(root, "etc/systemd/system", unit);
     expect(read(file)).toBe(read(CLONE, source));
     expect(statSync(file).mode & 0o777).toBe(0o644);
   });
 
-  it.each(["directory", "region"])("puts the %s where it runs without the clone", async (app) => {
-    const program = join(root, "opt/meridian/current/apps", app, "dist/main.js");
-    const { version } = JSON.parse(read(CLONE, "apps", app, "package.json")) as { version: string };
-    const node = join(root, "opt/meridian/current/bin/node");
-    expect(await run(node, [program, "--version"])).toEqual({ status: 0, said: `${version}\n` });
-  });
+  it.each(["directory", "region"])(
+    "installs the %s so that it runs without the clone",
+    async (app) => {
+      const program = join(root, "opt/meridian/current/apps", app, "dist/main.js");
+      const { version } = JSON.parse(read(CLONE, "apps", app, "package.json")) as {
+        version: string;
+      };
+      const node = join(root, "opt/meridian/current/bin/node");
+      expect(await run(node, [program, "--version"])).toEqual({ status: 0, said: `${version}\n` });
+    },
+  );
 
-  it("puts the command `meridian` on the path of everybody", async () => {
+  it("installs the command `meridian` on the path of all users", async () => {
     const command = join(root, "usr/local/bin/meridian");
     expect(statSync(command).mode & 0o777).toBe(0o755);
     const script = read(command).replaceAll("/opt/meridian", join(root, "opt/meridian"));
@@ -150,7 +155,7 @@ describe.skipIf(reason !== undefined)(`the installer${skipped}`, () => {
     expect(version).toEqual({ status: 0, said: `${manifest.version}\n` });
   });
 
-  it("leaves sources, development tools and its own scaffolding out", () => {
+  it("installs no sources, development tools or temporary files", () => {
     const installed = join(root, "opt/meridian/current");
     expect(readdirSync(join(root, "opt/meridian"))).toEqual([
       "current",
@@ -194,7 +199,7 @@ describe.skipIf(reason !== undefined)(`the installer, run again${skipped}`, () =
       expect(read(program)).toBe(read(CLONE, "apps/region/dist/main.js"));
       expect(read(again, "etc/meridian/region-a.env")).toBe(env);
       const kept = `meridian-${manifest.version}`;
-      // The version before is kept, also when another service of the same version is installed.
+      // The previous version stays, also when another service of the same version is installed.
       for (const args of [["region", "a"], ["directory"]]) {
         expect((await install(again, ...args)).status).toBe(0);
         const versions = ["current", kept, `${kept}.old`];
@@ -208,7 +213,7 @@ describe.skipIf(reason !== undefined)(`the installer, run again${skipped}`, () =
 
 describe.skipIf(reason !== undefined)(`an installer that is given a cluster file${skipped}`, () => {
   it(
-    "asks for no coordinates, and lets a directory say which one it is",
+    "needs no coordinates if the cluster file has them, and takes the id of a directory",
     async () => {
       const folder = temporaryFolder();
       const file = clusterFile();
@@ -228,7 +233,7 @@ describe.skipIf(reason !== undefined)(`certificates and tokens of a service${ski
     run(process.execPath, [join(CLONE, "apps/cli/dist/main.js"), "service", ...args]);
   const files = ["--tls-cert", "/s/cert.pem", "--tls-key", "/s/100%.pem"];
 
-  it("are handed over by systemd, or read as one of a group, and go with the service", async () => {
+  it("are passed by systemd, or read as a member of a group, and the drop-in is removed with the service", async () => {
     const machine = temporaryFolder();
     const place = ["--root", machine, "--lat", "1", "--lon", "2", "--host", "10.0.0.1"];
     const more = ["--token-keys", "/s/keys.json"];
@@ -301,11 +306,11 @@ describe.skipIf(reason !== undefined)(`an installer that is told something wrong
 });
 
 describe.skipIf(reason !== undefined)(`systemd-analyze${skipped}`, () => {
-  it("verifies both units as they are installed, without a word", async () => {
+  it("accepts both installed units without a warning", async () => {
     const machine = temporaryFolder();
     cpSync(join(root, "etc/systemd"), join(machine, "etc/systemd"), { recursive: true });
     cpSync(join(root, "etc/meridian"), join(machine, "etc/meridian"), { recursive: true });
-    // The machine's own targets, which the units refer to, and something to execute.
+    // The units refer to targets of the machine, and to programs that must exist.
     cpSync("/usr/lib/systemd/system", join(machine, "usr/lib/systemd/system"), {
       recursive: true,
       verbatimSymlinks: true,
@@ -344,7 +349,7 @@ describe.skipIf(reason !== undefined)(`systemd-analyze${skipped}`, () => {
   });
 });
 
-/** A supervisor on a datagram socket, and a program started as its unit says. */
+/** A notification socket as systemd has it, and a program that is started with the command line of its unit. */
 class Supervised {
   readonly #receiver: ChildProcess;
   #program: ChildProcess | undefined;
@@ -354,7 +359,7 @@ class Supervised {
 
   constructor(folder: string) {
     this.#socket = join(folder, "notify");
-    // Opens the socket and, at the first datagram, becomes a `cat` of everything that comes.
+    // `systemd-socket-activate` opens the socket and, at the first datagram, runs `cat`, which prints all datagrams.
     const command = ["--datagram", `--listen=${this.#socket}`, "/bin/sh", "-c", "exec cat <&3"];
     this.#receiver = spawn("systemd-socket-activate", command, {
       stdio: ["ignore", "pipe", "pipe"],
@@ -389,7 +394,7 @@ class Supervised {
   }
 }
 
-/** The command line of an installed unit with its specifiers filled in, on files under `root`. */
+/** The command line of an installed unit, with its specifiers replaced, and with files under `root`. */
 function commandLineOf(unit: string, instance: string, state: string): string {
   const [, line = ""] = /^ExecStart=(.*)$/m.exec(read(root, "etc/systemd/system", unit)) ?? [];
   return line
@@ -398,7 +403,7 @@ function commandLineOf(unit: string, instance: string, state: string): string {
     .replaceAll("%S", state);
 }
 
-/** An environment file as systemd reads it. */
+/** The variables of an environment file, as systemd reads it. */
 function environmentOf(file: string): Record<string, string> {
   const lines = read(root, "etc/meridian", file).matchAll(/^(\w+)="(.*)"$/gm);
   return Object.fromEntries([...lines].map(([, name = "", value = ""]) => [name, value]));

@@ -1,6 +1,6 @@
 /**
- * Drives all heavy work of both programs on a million keys, 300 000 of them expired, and tells the longest turn of each process meanwhile:
- * `npm run hunt:turns [-- --keys 1000000 --expired 300000 --goal 20]`. Ends with 1 where a turn had more of a core than the goal allows, in milliseconds.
+ * Causes all heavy work of both programs on a million keys, 300 000 of them expired, and prints the longest turn of each process meanwhile:
+ * `npm run hunt:turns [-- --keys 1000000 --expired 300000 --goal 20]`. Exit code 1 if a turn used a core for longer than `--goal` milliseconds.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -81,7 +81,7 @@ await withHosts(async (host) => {
   await measured("a fresh region", [directory, fresh], () => ready(fresh));
 
   const { url } = full;
-  // What a program takes when it first does something, it takes once.
+  // The first request of a kind takes longer, once, and is not measured.
   for (const path of ["/keys", "/entries", "/digest?limit=1"]) {
     await ask(`${url}${path}`);
     await ask(`${directory.url}${path === "/keys" ? "/nodes" : path}`);
@@ -119,7 +119,7 @@ await withHosts(async (host) => {
 });
 process.exitCode = isMissed ? 1 : 0;
 
-/** The clocks are to agree for a minute first. */
+/** Resolves once a program empties expired values: the clocks must agree for a minute first. */
 function emptied({ data }: Host): Promise<unknown> {
   const database = new Database(join(data, "region.db"), { readonly: true });
   const last = database.prepare("SELECT deleted FROM entries WHERE key = ?").pluck();

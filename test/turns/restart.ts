@@ -1,6 +1,6 @@
 /**
- * Stops and starts a directory and two regions of two million keys, cleanly and by `kill -9`, and tells how long that takes and what is compared:
- * `npm run hunt:restart [-- --keys 2000000]`. Ends with 1 where anything is compared after a clean stop, or all of it after a kill.
+ * Stops and starts a directory and two regions of two million keys, in order and by `kill -9`, and prints how long that takes and how much is compared:
+ * `npm run hunt:restart [-- --keys 2000000]`. Exit code 1 if anything is compared after a stop in order, or all keys after a kill.
  */
 import { parseArgs } from "node:util";
 import { putValue, request, until } from "@meridian/harness";
@@ -11,10 +11,10 @@ const { values } = parseArgs({ options: { keys: { type: "string", default: "2000
 const keys = Number(values.keys);
 const MINUTES_5 = 300_000;
 
-/** The reconciliations that began, and what they took. */
+/** How many reconciliations began, and how much they compared. */
 interface Reading {
   readonly reconciliations: number;
-  /** Of the directory's log, that were looked at in them. */
+  /** Rows of the directory's log that were compared. */
   readonly rows: number;
   readonly bytes: number;
 }
@@ -45,7 +45,7 @@ async function startAll(what: string, directory: Host, regions: readonly Host[])
   return compared;
 }
 
-/** What the directory has said of reconciliations since it was started. */
+/** The reconciliations since the directory's start, from its log. */
 function readingOf(directory: Host): Reading {
   const numbers = (name: string): number[] =>
     directory

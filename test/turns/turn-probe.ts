@@ -1,19 +1,19 @@
-/** Measures the turns of the event loop of a program from within, without a change to the program. */
+/** Measures the turns of a program's event loop from inside the process, without a change of the program. */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 
 import { until } from "@meridian/harness";
 
 /** The longest turn since the last reading, in milliseconds. */
 export interface LongestTurn {
-  /** From its begin to its end. On a busy machine, that counts other programs, too. */
+  /** The time from the turn's beginning to its end. On a busy machine it includes the time of other programs. */
   readonly wallMs: number;
-  /** What the main thread was on a core meanwhile. */
+  /** The time for which the main thread used a core meanwhile. */
   readonly coreMs: number;
 }
 
 /**
- * A timer that rings each millisecond is late by as much as the turn that keeps it waiting. The kernel tells what the thread has had of a core
- * in between: garbage collection included, other threads and other programs not.
+ * A timer of one millisecond is late by the length of the turn that delays it. The kernel says how long the main thread used a core
+ * in between: this includes garbage collection, but no other thread and no other program.
  */
 const PROBE = `
 import { isMainThread } from "node:worker_threads";
@@ -34,13 +34,13 @@ if (isMainThread) {
   });
 }`;
 
-/** A command that runs a program with the probe in it, which tells `file` what it has measured. */
+/** The beginning of a command that runs a program with the probe, which writes its measurements to `file`. */
 export function probedBy(file: string): readonly string[] {
   const load = `--import=data:text/javascript,${encodeURIComponent(PROBE)}`;
   return ["env", `NODE_OPTIONS=${load}`, `TURNS_FILE=${file}`];
 }
 
-/** What the probe has measured since it was last asked. `signal` sends the program SIGUSR2. */
+/** The longest turn since the last call. `signal` must send SIGUSR2 to the program. */
 export async function longestTurn(file: string, signal: () => void): Promise<LongestTurn> {
   rmSync(file, { force: true });
   signal();

@@ -1,4 +1,4 @@
-/** Programs over stores of many keys, whose turns are measured. */
+/** Runs programs on stores of many keys, and measures their turns. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { Program } from "@meridian/harness";
 import { fillStore, type Filling } from "../support/filled-stores.ts";
 import { longestTurn, probedBy, type LongestTurn } from "./turn-probe.ts";
 
-/** One program on a folder of its own. */
+/** One program with a data folder of its own. */
 export class Host {
   readonly name: string;
   readonly kind: "region" | "directory";
@@ -28,7 +28,7 @@ export class Host {
     return this.program?.url ?? "";
   }
 
-  /** Starts it. Resolves once it listens, to how long that took, in milliseconds. */
+  /** Starts the program. Resolves, once it listens, to how long that took, in milliseconds. */
   async start(directory: Host | undefined, port = 0): Promise<number> {
     const startedMs = performance.now();
     const at = [`--host=127.0.0.1`, `--port=${port}`, `--data=${this.data}`];
@@ -54,20 +54,20 @@ export class Host {
     fillStore(this, filling, nowMs);
   }
 
-  /** The longest turn since it was last asked for. */
+  /** Resolves to the longest turn since the last call. */
   longestTurn(): Promise<LongestTurn> {
     const pid = this.program?.pid;
     if (pid === undefined) throw new Error(`Expected ${this.name} to run`);
     return longestTurn(this.#turnsFile, () => process.kill(pid, "SIGUSR2"));
   }
 
-  /** What it has logged with these words, a line each. */
+  /** The lines of the program's log that contain `words`. */
   logged(words: string): readonly string[] {
     return (this.program?.lines ?? []).filter((line) => line.includes(words));
   }
 }
 
-/** Runs `work` with a folder that is deleted afterwards, and all programs that it has started. */
+/** Runs `work` with a temporary folder. Afterwards stops all programs that `work` has started, and deletes the folder. */
 export async function withHosts(
   work: (host: (...args: HostArgs) => Host) => Promise<void>,
 ): Promise<void> {

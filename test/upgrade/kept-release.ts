@@ -1,4 +1,4 @@
-/** The programs of a release that is kept as the packages that were published. */
+/** Unpacks the programs of a release from its packages, which are kept as they were published. */
 import { execFileSync } from "node:child_process";
 import {
   existsSync,
@@ -15,10 +15,10 @@ import { ROOT } from "@meridian/harness";
 import type { NodePrograms } from "@meridian/local-cluster";
 import type { NodeProgram } from "@meridian/supervision";
 
-/** Where releases are kept, a folder of tarballs each. */
+/** The folder of the kept releases. Each release is a folder of tarballs. */
 export const RELEASES: string = join(ROOT, "test/releases");
 
-/** The newest release that is kept, as a folder; undefined if there is none. */
+/** The folder of the newest kept release; undefined if there is none. */
 export function newestRelease(): string | undefined {
   if (!existsSync(RELEASES)) return undefined;
   const folders = readdirSync(RELEASES, { withFileTypes: true }).filter((each) =>
@@ -32,8 +32,8 @@ export function newestRelease(): string | undefined {
 }
 
 /**
- * Unpacks the tarballs of a folder below the modules of this clone, so that they find each other there, and what is not theirs further
- * up. Returns the programs, the version that they tell in `GET /status`, and what removes them.
+ * Unpacks the tarballs of a folder below `node_modules` of this clone. There the packages find each other, and other modules in the
+ * folders above. Returns the programs, the version that they report in `GET /status`, and a function that removes them.
  */
 export function unpackRelease(folder: string): {
   readonly programs: NodePrograms;
@@ -49,7 +49,7 @@ export function unpackRelease(folder: string): {
     const { name } = manifestOf(join(modules, "package"));
     renameSync(join(modules, "package"), join(home, "node_modules", name));
   }
-  // Between two releases the packages keep their version, and nobody could tell who answers.
+  // Between two releases the version of the packages stays the same, and would not show whether the old or the new program answers.
   const version = `${basename(folder)}-kept`;
   for (const name of ["directory", "region"]) {
     const file = join(modules, name, "package.json");

@@ -3,7 +3,7 @@
  *
  *   npm run hunt:upgrade -- [--release <folder of tarballs>] [--rate <requests a second>]
  *
- * Exit code 1 if a write was lost, a promise broken, or a request of the SDK failed; 2 if there is no release.
+ * Exit code 1 if a write was lost, a guarantee broken, or a request of the SDK failed; 2 if there is no release.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -40,7 +40,7 @@ try {
   remove();
 }
 
-/** What today's programs tell in `GET /status`. */
+/** The version that today's programs report in `GET /status`. */
 function versionOfToday(): string {
   const text = readFileSync(join(ROOT, "apps/region/package.json"), "utf8");
   return (JSON.parse(text) as { readonly version: string }).version;

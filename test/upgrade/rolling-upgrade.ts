@@ -1,6 +1,6 @@
 /**
- * A cluster of one version that becomes one of another under load, program by program, as UPGRADE.md says, and goes back again.
- * No acknowledged write may be lost, no promise to a session broken, and no request of the SDK may fail.
+ * Upgrades a cluster under load from one version to another, program by program as UPGRADE.md says, and back again.
+ * No acknowledged write may be lost, no session may see an older state, and no request of the SDK may fail.
  */
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
@@ -20,25 +20,25 @@ import { systemRandom } from "@meridian/runtime";
 
 import { SdkClients } from "./sdk-clients.ts";
 
-/** The programs of a version, which they tell in `GET /status`. */
+/** The programs of a version, and the version that they report in `GET /status`. */
 interface Version {
   readonly programs: NodePrograms;
   readonly version: string;
 }
 
-/** From what to what. */
+/** The options of an upgrade: the version before, the version after, and the load. */
 export interface UpgradeOptions {
   readonly before: Version;
   readonly after: Version;
-  /** Raw requests a second. */
+  /** HTTP requests a second, without the SDK. */
   readonly rate: number;
-  /** Told what happens, a line each. */
+  /** Called with one line for each step. */
   readonly tell: (line: string) => void;
 }
 
-/** What came of it. */
+/** The result of an upgrade. */
 export interface UpgradeReport {
-  /** What went wrong, in plain words; none if nothing did. */
+  /** A sentence for each thing that went wrong. */
   readonly failures: readonly string[];
   readonly acknowledged: number;
   readonly sdkRequests: number;
@@ -47,7 +47,7 @@ export interface UpgradeReport {
 const REGIONS = 3;
 const DIRECTORIES = 2;
 
-/** Runs the upgrade, and the way back. */
+/** Runs the upgrade, and goes back. */
 export async function upgrade({
   before,
   after,
@@ -55,7 +55,7 @@ export async function upgrade({
   tell,
 }: UpgradeOptions): Promise<UpgradeReport> {
   const lost: string[] = [];
-  // Each program is whatever stands here when it is started.
+  // A process that is started runs the program that this object has at that moment.
   const programs = { ...before.programs };
   const cluster = new Cluster({
     directories: DIRECTORIES,
@@ -108,7 +108,7 @@ export async function upgrade({
   }
 }
 
-/** Regions that keep their ports when they are restarted, as on machines of their own. */
+/** A network in which regions keep their ports when they are restarted, as on machines of their own. */
 class FixedPorts extends ProxyNetwork {
   override async add(): Promise<Outpost> {
     const outpost = await super.add();
@@ -164,7 +164,7 @@ function directoryAt({ directories }: Cluster, index: number): string {
   return directory.url;
 }
 
-/** What a region says of a key in the end. On a busy machine an answer may be late; that loses nothing. */
+/** A region's answer about a key at the end. Asks again after a late answer, because on a busy machine that is no loss. */
 async function answerOf(requests: RegionRequests, url: string, key: string) {
   for (let attempt = 1; ; attempt += 1) {
     const reply = await requests.get(url, key);
@@ -172,7 +172,7 @@ async function answerOf(requests: RegionRequests, url: string, key: string) {
   }
 }
 
-/** What was acknowledged and is not in every region. */
+/** A sentence for each acknowledged write that a region lacks. */
 async function missing(cluster: Cluster, load: Load, sdk: SdkClients): Promise<readonly string[]> {
   const found: string[] = [];
   const { ledger } = load;

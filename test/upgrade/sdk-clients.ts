@@ -1,4 +1,4 @@
-/** Clients as programs use them: each keeps to its own keys, and no request of it may fail. */
+/** Clients of the SDK as programs use them. Each uses keys of its own, and none of its requests may fail. */
 import { connect, type MeridianClient } from "@meridian/client";
 import type { Place } from "@meridian/local-cluster";
 
@@ -6,17 +6,17 @@ import type { Place } from "@meridian/local-cluster";
 const EVERY_MS = 20;
 const KEYS = 50;
 
-/** Clients that write and read what they have written. */
+/** Runs clients that read their own writes. */
 export class SdkClients {
-  /** Requests that failed, and reads of something else than was written. */
+  /** A sentence for each request that failed, and for each read that did not return the written value. */
   readonly failures: string[] = [];
-  /** What was acknowledged last of each key. */
+  /** The last acknowledged number of each key. */
   readonly acknowledged = new Map<string, number>();
   requests = 0;
   readonly #running: Promise<void>[] = [];
   #stopping = false;
 
-  /** Starts one at each place. */
+  /** Starts a client at each place. */
   async start(directory: readonly string[], places: readonly Place[]): Promise<void> {
     for (const { id, lat, lon } of places) {
       const client = await connect({ directory, location: { lat, lon } });
@@ -24,7 +24,7 @@ export class SdkClients {
     }
   }
 
-  /** Resolves once every request has come to its end. */
+  /** Stops the clients. Resolves once every running request has ended. */
   async stop(): Promise<void> {
     this.#stopping = true;
     await Promise.all(this.#running);
