@@ -6,13 +6,11 @@ import type * as Cluster from "./commands/cluster.ts";
 import type { NearestFlags } from "./commands/cluster.ts";
 import type * as Config from "./commands/config.ts";
 import type { CheckFlags } from "./commands/config.ts";
-import type * as Entries from "./commands/entries.ts";
-import type { WatchFlags } from "./commands/watch.ts";
-import type { CommandFlags, KeysFlags, SetFlags, WriteFlags } from "./commands/entries.ts";
-import type * as Transfer from "./commands/transfer.ts";
-import type { ExportFlags, ImportFlags } from "./commands/transfer.ts";
+import type { CommandFlags } from "./commands/entries.ts";
 import type { DevOptions } from "./dev/run-dev.ts";
 import { chosenContext, type ContextChoice } from "./contexts.ts";
+import { directory } from "./command-options.ts";
+import { addEntryCommands } from "./entry-commands.ts";
 import { EXIT } from "./exit-codes.ts";
 import type { CliIo } from "./io.ts";
 import { addManualCommands } from "./manual-commands.ts";
@@ -48,7 +46,6 @@ export function makeProgram(given: CliIo, done: (exitCode: number) => void): Com
     })
     .exitOverride();
   addEntryCommands(program, io, done);
-  addTransferCommands(program, io, done);
   addClusterCommands(program, io, done);
   addOperatorCommands(program, io, done);
   addConfig(program, io, done);
@@ -86,76 +83,6 @@ async function address(command: Command, env: Record<string, string | undefined>
   if (ca !== undefined) await trust(ca);
   const given = env["MERIDIAN_TOKEN"];
   await show(flags.tokenFile ?? (given ? undefined : context?.tokenFile), given);
-}
-
-function addEntryCommands(program: Command, io: CliIo, done: (exitCode: number) => void): void {
-  const load = (): Promise<typeof Entries> => import("./commands/entries.ts");
-  place(program.command("get"))
-    .description(
-      "Writes the value of a key to stdout, as it is stored; on a terminal, with a line break. Exit code 3 if the key has no value.",
-    )
-    .argument("<key>")
-    .action(async (key: string, flags: CommandFlags) =>
-      done(await (await load()).get(key, flags, io)),
-    );
-  acknowledged(place(program.command("set")))
-    .description(
-      "Sets the value of a key: the argument, as JSON if it is valid JSON and otherwise as text; without the argument, the bytes of stdin.",
-    )
-    .argument("<key>")
-    .argument("[value]")
-    .option(
-      "--ttl <ttl>",
-      "how long the value lives: seconds, or 90s, 15m, 2h, 7d (default: for ever)",
-    )
-    .option("--type <type>", "content type, or `json` or `text` (default: see the description)")
-    .action(async (key: string, value: string | undefined, flags: SetFlags) =>
-      done(await (await load()).set(key, value, flags, io)),
-    );
-  acknowledged(place(program.command("del")))
-    .description("Deletes a key.")
-    .argument("<key>")
-    .action(async (key: string, flags: WriteFlags) =>
-      done(await (await load()).del(key, flags, io)),
-    );
-  place(program.command("keys"))
-    .description("Lists the keys that have a value.")
-    .argument("[prefix]", "only keys that begin with this")
-    .option("--limit <count>", "at most so many")
-    .action(async (prefix: string | undefined, flags: KeysFlags) =>
-      done(await (await load()).keys(prefix, flags, io)),
-    );
-  place(program.command("watch"))
-    .description("Prints what becomes of a key, or of all keys with a prefix, until it is ended.")
-    .argument("[key]")
-    .option("--prefix <prefix>", "all keys that begin with this, instead of one key")
-    .option("--values", "with the values that are set")
-    .option("--limit <count>", "end after so many events")
-    .action(async (key: string | undefined, flags: WatchFlags) =>
-      done(await (await import("./commands/watch.ts")).watch(key, flags, io)),
-    );
-}
-
-function addTransferCommands(program: Command, io: CliIo, done: (exitCode: number) => void): void {
-  const load = (): Promise<typeof Transfer> => import("./commands/transfer.ts");
-  place(program.command("export"))
-    .description("Writes all live entries to stdout, in key order, one line of JSON each.")
-    .argument("[prefix]", "only keys that begin with this")
-    .option("--after <key>", "only keys after this one")
-    .option("--rate <count>", "at most so many entries per second")
-    .action(async (prefix: string | undefined, flags: ExportFlags) =>
-      done(await (await load()).exportEntries(prefix, flags, io)),
-    );
-  acknowledged(place(program.command("import")))
-    .description(
-      "Sets the entries of a file or of stdin, one line of JSON each, as `export` writes them.",
-    )
-    .argument("[file]")
-    .option("--from-line <number>", "skip the lines before this one")
-    .option("--rate <count>", "at most so many entries per second")
-    .action(async (file: string | undefined, flags: ImportFlags) =>
-      done(await (await load()).importEntries(file, flags, io)),
-    );
 }
 
 function addClusterCommands(program: Command, io: CliIo, done: (exitCode: number) => void): void {
@@ -230,31 +157,6 @@ function addDev(program: Command, io: CliIo, done: (exitCode: number) => void): 
       const { runDev } = await import("./dev/run-dev.ts");
       done(await runDev(options, io));
     });
-}
-
-function directory(command: Command): Command {
-  return command
-    .option(
-      "--directory <url>",
-      "the directory, or several with commas: the first that answers is used (MERIDIAN_DIRECTORY; default: http://127.0.0.1:7400)",
-    )
-    .option("--json", "for machines");
-}
-
-function place(command: Command): Command {
-  return directory(command)
-    .option("--lat <degrees>", "your latitude: the nearest node is used (MERIDIAN_LAT)")
-    .option("--lon <degrees>", "(MERIDIAN_LON)")
-    .option("--node <id|url>", "use this node");
-}
-
-function acknowledged(command: Command): Command {
-  return command
-    .option(
-      "--ack <level>",
-      "wait for: local, directory, all, or a number of nodes (default: local)",
-    )
-    .option("--timeout <ttl>", "how long to wait for that (default: 5s)");
 }
 
 function collect(value: string, before: readonly string[] = []): readonly string[] {

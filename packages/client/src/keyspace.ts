@@ -11,6 +11,7 @@ import {
 } from "@meridian/protocol/http-api";
 import type { Random } from "@meridian/runtime";
 
+import { narrower, NOTHING_TO_WRITE } from "./acknowledgements.ts";
 import {
   answerOf,
   batchEntriesOf,
@@ -62,6 +63,7 @@ import {
   entryTerms,
   getManyRequest,
   keysRequest,
+  type Listing,
   presenceRequest,
   readLimits,
   setManyRequests,
@@ -72,6 +74,7 @@ import {
 } from "./requests.ts";
 import type { CallLimits } from "./run.ts";
 import type { Shape } from "./shape.ts";
+import { bytesOf } from "./values.ts";
 import { update } from "./update.ts";
 import { keyOfCall, type WrapOptions } from "./wrap.ts";
 
@@ -108,16 +111,6 @@ const LOADS_MAX = 64;
 
 /** The options of `update`. */
 const UPDATE = [...WRITE, "ttl", "ttlMs", "contentType"];
-
-/** What is true of no write at all. */
-const NOTHING_TO_WRITE: DeleteManyResult["acknowledged"] = {
-  level: "local",
-  reached: true,
-  local: true,
-  directory: false,
-  nodes: [],
-  ready: [],
-};
 
 /** The values under a prefix of keys. */
 export class Keyspace<In, Out> implements Namespace<In, Out> {
@@ -341,22 +334,33 @@ export class Keyspace<In, Out> implements Namespace<In, Out> {
   }
 
   async *keys(options: KeysOptions = {}): AsyncGenerator<KeyInfo, void, undefined> {
-    for await (const key of this.#listed("`keys`", options)) yield this.#keyInfo(key);
+    for await (const key of this.#listed("`keys`", options, false)) yield this.#keyInfo(key);
   }
 
   async *entries(options: EntriesOptions = {}): AsyncGenerator<EntryInfo<Out>, void, undefined> {
-    const wanted = { ...options, values: options.values ?? true };
-    for await (const key of this.#listed("`entries`", wanted)) {
-      const { shape } = this.#terms;
+    const { shape } = this.#terms;
+    for await (const key of this.#listed("`entries`", options, options.values ?? true)) {
       const entry = key.value === undefined ? undefined : describedEntryOf(key);
       const value = entry && (await shape.decode(key.key, entry, false));
       yield { ...this.#keyInfo(key), value };
     }
   }
 
+  async *rawEntries(
+    options: KeysOptions = {},
+  ): AsyncGenerator<KeyInfo & RawEntry, void, undefined> {
+    for await (const key of this.#listed("`rawEntries`", options, true)) {
+      if (key.value === undefined) {
+        throw new MeridianError("INTERNAL", `Expected the value of \`${key.key}\`, got none`);
+      }
+      yield { ...this.#keyInfo(key), value: bytesOf(describedEntryOf(key)) };
+    }
+  }
+
   async *#listed(
-    what: "`keys`" | "`entries`",
+    what: Listing,
     options: EntriesOptions,
+    values: boolean,
   ): AsyncGenerator<ListedKey, void, undefined> {
     const { signal, deadlineMs, prefix, after } = options;
     const limits = readLimits(what, { signal, deadlineMs }, this.#parts.deadlineMs);
@@ -367,7 +371,7 @@ export class Keyspace<In, Out> implements Namespace<In, Out> {
     }
     for (;;) {
       const within = { ...options, prefix: under === "" ? undefined : under };
-      const request = keysRequest(what, within, last);
+      const request = keysRequest(what, within, last, values);
       const { keys, next } = answerOf(keyPage, await this.#parts.caller.call(request, limits));
       yield* keys;
       if (next === null) return;
@@ -432,14 +436,4 @@ export class Keyspace<In, Out> implements Namespace<In, Out> {
 function ownEntry(_: string, entry: ReceivedEntry, shared: boolean): RawEntry {
   const raw = rawEntryOf(entry);
   return shared ? { ...raw, value: raw.value.slice() } : raw;
-}
-
-/** What is true of both. */
-function narrower(
-  first: SetManyResult["acknowledged"] | undefined,
-  second: SetManyResult["acknowledged"],
-): SetManyResult["acknowledged"] {
-  if (first === undefined) return second;
-  const nodes = first.nodes.filter((node) => second.nodes.includes(node));
-  return { ...second, directory: first.directory && second.directory, nodes };
 }

@@ -93,6 +93,8 @@ export interface Namespace<In, Out> {
   ttl(key: string, options?: CallOptions): Promise<number | undefined>;
   /** The keys with their values, in key order, without counting as a use of them. */
   entries(options?: EntriesOptions): AsyncGenerator<EntryInfo<Out>, void, undefined>;
+  /** The same, with each value as it is stored. */
+  rawEntries(options?: KeysOptions): AsyncGenerator<KeyInfo & RawEntry, void, undefined>;
   /** The keys that have a value, in key order, as the nodes hold them while the iteration goes on. */
   keys(options?: KeysOptions): AsyncGenerator<KeyInfo, void, undefined>;
 }

@@ -201,15 +201,19 @@ export function getManyRequest(keys: readonly string[]): NodeRequest {
   return jsonRequest("/batch/get", body);
 }
 
+/** The methods that list keys or entries. */
+export type Listing = "`keys`" | "`entries`" | "`rawEntries`";
+
 /** The request for one page of keys, or of entries with their values. */
 export function keysRequest(
-  what: "`keys`" | "`entries`",
+  what: Listing,
   options: EntriesOptions,
   after: string | undefined,
+  values: boolean,
 ): NodeRequest {
   const known = [...CALL, "prefix", "after", "pageSize"];
-  refuseUnknown(what, options, what === "`keys`" ? known : [...known, "values"]);
-  const { prefix, pageSize = 100, values } = options;
+  refuseUnknown(what, options, what === "`entries`" ? [...known, "values"] : known);
+  const { prefix, pageSize = 100 } = options;
   if (!Number.isInteger(pageSize) || pageSize < 1 || pageSize > BATCH_MAX) {
     throw new MeridianError(
       "INVALID_ARGUMENT",
@@ -219,7 +223,7 @@ export function keysRequest(
   const query = new URLSearchParams({ limit: String(pageSize) });
   if (prefix !== undefined) query.set("prefix", checkText("prefix", prefix, "INVALID_ARGUMENT"));
   if (after !== undefined) query.set("after", checkText("after", after, "INVALID_ARGUMENT"));
-  if (values === true) query.set("values", "true");
+  if (values) query.set("values", "true");
   return { method: "GET", path: withQuery("/keys", query) };
 }
 

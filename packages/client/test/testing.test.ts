@@ -46,6 +46,14 @@ test("every method of the client works as at a region", async () => {
     ["b", Uint8Array.of(255)],
     ["c", "text"],
   ]);
+  const raw: unknown[] = [];
+  for await (const { key, value, contentType } of cache.rawEntries({ pageSize: 2, after: "a" })) {
+    raw.push([key, new TextDecoder("latin1").decode(value), contentType]);
+  }
+  expect(raw).toEqual([
+    ["b", "\u00ff", "application/octet-stream"],
+    ["c", "text", "text/plain"],
+  ]);
   expect(await cache.update("a", (value) => Number(value) + 1)).toBe(3);
   expect([await cache.pull("a"), await cache.pull("a")]).toEqual([3, undefined]);
   expect((await cache.delete("b")).deleted).toBe(true);

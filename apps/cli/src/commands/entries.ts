@@ -1,10 +1,12 @@
-/** The commands that read and write entries: `get`, `set`, `del`, `keys`. */
+/** The commands that read and write one entry, and list keys: `get`, `set`, `keys`. */
 import type { AckLevel, MeridianClient, WriteOptions } from "@meridian/client";
-import { decodeUtf8, MeridianError, parseTtlMs } from "@meridian/protocol";
+import { MeridianError, parseTtlMs } from "@meridian/protocol";
 
+import { argumentValue, bytesValue } from "../argument-value.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { CliIo } from "../io.ts";
 import { openClient, type PlaceFlags } from "../place.ts";
+import { instant } from "../shown-value.ts";
 import { formatTable } from "../table.ts";
 import { entryJson } from "../transfer/entry-line.ts";
 
@@ -31,8 +33,6 @@ export interface KeysFlags extends CommandFlags {
 }
 
 const LINE_BREAK = 10;
-const TEXT_TYPE = "text/plain; charset=utf-8";
-const JSON_TYPE = "application/json";
 
 /** `meridian get`: writes only the raw bytes to stdout; on a terminal, also a line break. */
 export async function get(key: string, flags: CommandFlags, io: CliIo): Promise<number> {
@@ -53,21 +53,17 @@ export function writeValue(io: CliIo, value: Uint8Array): void {
   if (io.isTerminal && value.at(-1) !== LINE_BREAK) io.stdout.write("\n");
 }
 
-/**
- * `meridian set`: sets the value of the argument, or of stdin. `set n 1` stores the same as a program's
- * `set("n", 1)`; the value of `set name Ada` is read by a program as the text `Ada`.
- */
+/** `meridian set`: sets the value of the argument, or of stdin. */
 export async function set(
   key: string,
   argument: string | undefined,
   flags: SetFlags,
   io: CliIo,
 ): Promise<number> {
-  const value = argument === undefined ? await readAll(io) : new TextEncoder().encode(argument);
-  const standard =
-    argument === undefined ? "application/octet-stream" : isJson(argument) ? JSON_TYPE : TEXT_TYPE;
-  const contentType = TYPES.get(flags.type ?? "") ?? flags.type ?? standard;
-  if (contentType === JSON_TYPE) checkJson(value);
+  const { value, contentType } =
+    argument === undefined
+      ? bytesValue(await readAll(io), flags.type)
+      : argumentValue(argument, flags.type);
   const ttlMs = flags.ttl === undefined ? undefined : parseTtlMs(flags.ttl);
   const options = { ...writeOptions(flags), ttlMs, contentType };
   const result = await withClient(flags, io, (client) => client.set(key, value, options));
@@ -77,18 +73,6 @@ export async function set(
   } else {
     const rows = [[key, value.length, etag, instant(expiresAtMs)]];
     io.stdout.write(formatTable(["KEY", "BYTES", "ETAG", "EXPIRES"], rows));
-  }
-  return EXIT.ok;
-}
-
-/** `meridian del`. A key without a value is no failure. */
-export async function del(key: string, flags: WriteFlags, io: CliIo): Promise<number> {
-  const result = await withClient(flags, io, (c) => c.delete(key, writeOptions(flags)));
-  const { etag, deleted, acknowledged } = result;
-  if (flags.json === true) printJson(io, { key, etag, deleted: deleted ?? null, acknowledged });
-  else {
-    const said = deleted === undefined ? "unknown" : deleted ? "yes" : "no";
-    io.stdout.write(formatTable(["KEY", "EXISTED", "ETAG"], [[key, said, etag]]));
   }
   return EXIT.ok;
 }
@@ -163,33 +147,4 @@ async function readAll(io: CliIo): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of io.stdin) chunks.push(chunk);
   return Buffer.concat(chunks);
-}
-
-/** Names that stand for content types. */
-const TYPES: ReadonlyMap<string, string> = new Map([
-  ["json", JSON_TYPE],
-  ["text", TEXT_TYPE],
-]);
-
-/** Whether text is JSON that programs read without loss: not a number with more digits than a double has. */
-function isJson(text: string): boolean {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value !== "number" || String(value) === text;
-  } catch {
-    return false;
-  }
-}
-
-function checkJson(value: Uint8Array): void {
-  try {
-    JSON.parse(decodeUtf8(value));
-  } catch (cause) {
-    const said = cause instanceof Error ? cause.message : String(cause);
-    throw new MeridianError("INVALID_ARGUMENT", `Expected a JSON value: ${said}`, { cause });
-  }
-}
-
-function instant(ms: number | undefined): string {
-  return ms === undefined ? "never" : new Date(ms).toISOString();
 }

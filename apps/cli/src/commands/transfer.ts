@@ -1,11 +1,13 @@
 /** The commands that carry entries to and from files: `export`, `import`. */
 import { createReadStream } from "node:fs";
 
-import type { KeyInfo, MeridianClient, SetEntry } from "@meridian/client";
+import type { SetEntry } from "@meridian/client";
 import { MeridianError, VALUE_BYTES_MAX } from "@meridian/protocol";
 
 import { EXIT } from "../exit-codes.ts";
 import type { CliIo } from "../io.ts";
+import { batchesOf } from "../transfer/batches.ts";
+import { continued, quoted } from "../transfer/continued.ts";
 import { decodeEntryLine, encodeEntryLine, type EntryLine } from "../transfer/entry-line.ts";
 import { readLines } from "../transfer/lines.ts";
 import { Progress } from "../transfer/progress.ts";
@@ -23,9 +25,6 @@ export interface ImportFlags extends WriteFlags {
   readonly rate?: string | undefined;
 }
 
-/** How much is under way at once: few requests, and no more memory than that. */
-const BATCH_ENTRIES = 200;
-const BATCH_BYTES = 1024 * 1024;
 /** Six characters of JSON for a byte, and room for the key and the rest. */
 const LINE_BYTES_MAX = 6 * VALUE_BYTES_MAX + 64 * 1024;
 
@@ -39,8 +38,12 @@ export async function exportEntries(
   let { after } = flags;
   try {
     await withClient(flags, io, async (client) => {
-      for await (const batch of batchesOf(client.keys({ prefix, after }), ({ bytes }) => bytes)) {
-        after = await exportBatch(client, batch, progress, io);
+      for await (const batch of batchesOf(client.rawEntries({ prefix, after }), valueBytes)) {
+        const text = batch.map((entry) => encodeEntryLine(entry.key, entry)).join("");
+        io.stdout.write(text);
+        await io.drained?.();
+        await progress.add(batch.length, text.length);
+        after = batch.at(-1)?.key;
       }
     });
   } catch (cause) {
@@ -48,25 +51,6 @@ export async function exportEntries(
   }
   progress.end();
   return EXIT.ok;
-}
-
-/** Writes the entries of some keys; what has none any more is left out. Returns the last key. */
-async function exportBatch(
-  client: MeridianClient,
-  batch: readonly KeyInfo[],
-  progress: Progress,
-  io: CliIo,
-): Promise<string | undefined> {
-  const entries = await Promise.all(batch.map(({ key }) => client.getRaw(key)));
-  const lines = batch.flatMap(({ key }, index) => {
-    const entry = entries[index];
-    return entry === undefined ? [] : [encodeEntryLine(key, entry)];
-  });
-  const text = lines.join("");
-  io.stdout.write(text);
-  await io.drained?.();
-  await progress.add(lines.length, text.length);
-  return batch.at(-1)?.key;
 }
 
 /**
@@ -90,7 +74,7 @@ export async function importEntries(
   try {
     await withClient(flags, io, async (client) => {
       const lines = decodedLines(input, first);
-      for await (const batch of batchesOf(lines, ({ value }) => value.length)) {
+      for await (const batch of batchesOf(lines, valueBytes)) {
         const nowMs = Date.now();
         const live = batch.filter(({ expiresAtMs }) => expiresAtMs === null || expiresAtMs > nowMs);
         if (live.length > 0)
@@ -112,6 +96,10 @@ export async function importEntries(
   }
   progress.end(expired === 0 ? "" : `; ${expired} had expired`);
   return EXIT.ok;
+}
+
+function valueBytes({ value }: { readonly value: Uint8Array }): number {
+  return value.length;
 }
 
 /** What a file holds. Throws `INVALID_ARGUMENT` where it cannot be read. */
@@ -143,40 +131,9 @@ function asSet({ key, value, contentType, expiresAtMs }: ReadLine, nowMs: number
   return { key, value, contentType, ttlMs };
 }
 
-/** What comes, in pieces that are bounded in number and, but for one larger than that, in bytes. */
-async function* batchesOf<T>(
-  items: AsyncIterable<T>,
-  bytesOf: (item: T) => number,
-): AsyncGenerator<readonly T[], void, undefined> {
-  let [batch, bytes]: [T[], number] = [[], 0];
-  for await (const item of items) {
-    const more = bytesOf(item);
-    if (batch.length >= BATCH_ENTRIES || (batch.length > 0 && bytes + more > BATCH_BYTES)) {
-      yield batch;
-      [batch, bytes] = [[], 0];
-    }
-    batch.push(item);
-    bytes += more;
-  }
-  if (batch.length > 0) yield batch;
-}
-
 function lineNumber(text = "1"): number {
   const line = Number(text);
   if (Number.isSafeInteger(line) && line >= 1) return line;
   const said = `Expected \`--from-line\` as a whole number from 1, got \`${text}\``;
   throw new MeridianError("INVALID_ARGUMENT", said);
-}
-
-/** The same error, which also says how to go on from there. */
-function continued(cause: unknown, how: string): unknown {
-  if (!(cause instanceof MeridianError)) return cause;
-  const { code, message, details } = cause;
-  const more = details === undefined ? { cause } : { cause, details };
-  return new MeridianError(code, `${message}${how}`, more);
-}
-
-/** A word for a shell. */
-function quoted(text: string): string {
-  return /^[\w:./@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -3,6 +3,7 @@ import type { WatchEvent } from "@meridian/client";
 
 import { EXIT } from "../exit-codes.ts";
 import type { CliIo } from "../io.ts";
+import { shownValue } from "../shown-value.ts";
 import { limitOf, printJson, withClient, type KeysFlags } from "./entries.ts";
 
 /** What it takes. */
@@ -21,7 +22,7 @@ export async function watch(
   await withClient(flags, io, async (client) => {
     const { prefix, values } = flags;
     for await (const event of client.watch({ key, prefix, values })) {
-      if (flags.json === true) printJson(io, event);
+      if (flags.json === true) printJson(io, jsonOf(event));
       else io.stdout.write(`${lineOf(event, values === true)}\n`);
       left -= 1;
       if (left <= 0) break;
@@ -34,6 +35,11 @@ function lineOf(event: WatchEvent, withValues: boolean): string {
   if (event.event === "reload") return "reload: something may have been missed; read anew";
   const said = `${event.event} ${JSON.stringify(event.key)}`;
   if (event.event !== "set" || !withValues) return said;
-  const { value } = event;
-  return `${said} ${value instanceof Uint8Array ? `${value.byteLength} bytes` : JSON.stringify(value)}`;
+  return `${said} ${shownValue(event.value)}`;
+}
+
+/** An event as JSON: bytes in base64, anything else as it is. */
+function jsonOf(event: WatchEvent): object {
+  if (event.event !== "set" || !(event.value instanceof Uint8Array)) return event;
+  return { ...event, value: Buffer.from(event.value).toString("base64"), encoding: "base64" };
 }

@@ -1,0 +1,14 @@
+import { MeridianError } from "@meridian/protocol";
+
+/** The same error, which also says how to go on from there. */
+export function continued(cause: unknown, how: string): unknown {
+  if (!(cause instanceof MeridianError)) return cause;
+  const { code, message, details } = cause;
+  const more = details === undefined ? { cause } : { cause, details };
+  return new MeridianError(code, `${message}${how}`, more);
+}
+
+/** A word for a shell. */
+export function quoted(text: string): string {
+  return /^[\w:./@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
