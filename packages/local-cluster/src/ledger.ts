@@ -72,7 +72,7 @@ export class Ledger {
     return attempt;
   }
 
-  /** The write was acknowledged. */
+  /** Records that a write was acknowledged. */
   acknowledge(attempt: Attempt, { expiresAtMs, stamp }: Acknowledgement): void {
     attempt.expiresAtMs = expiresAtMs;
     attempt.stamp = stamp;
@@ -117,7 +117,7 @@ export class Ledger {
     if (found.expiresAtMs !== 0 && found.expiresAtMs + MARGIN_MS < nowMs) {
       return `${key} is served ${nowMs - found.expiresAtMs} ms after it expired`;
     }
-    // A write has one stamp. (Where clocks are set right, it may get another: there the order is the writer's.)
+    // Under this order a write keeps its stamp. (After a clock is set right, a write may get another one; loads that set clocks use the order `writer`.)
     if (this.#order === "stamp" && found.stamp !== undefined && order(found, got) !== 0) {
       return `${key}: write ${got.number} has another stamp than it was acknowledged with`;
     }
@@ -147,7 +147,7 @@ export class Ledger {
   }
 }
 
-/** Compares by stamp; what has none is before everything. */
+/** Compares by stamp; a write or read without a stamp is before all others. */
 function order(a: { readonly stamp?: Stamp | undefined }, b: typeof a): number {
   if (a.stamp === undefined || b.stamp === undefined) {
     return Number(a.stamp !== undefined) - Number(b.stamp !== undefined);

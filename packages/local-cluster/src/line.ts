@@ -12,7 +12,7 @@ export interface Line {
   blackHole(flow?: Flow): void;
   /** Lets everything pass again. */
   heal(): void;
-  /** Takes the line down for good. */
+  /** Closes the line for good. */
   close(): Promise<void>;
 }
 
@@ -35,10 +35,10 @@ export interface Outpost {
 
 /** A network of directories and their regions. */
 export interface Network {
-  /** Makes room for so many directories, each with a line to each other one. Called once, and first. */
+  /** Makes a site for each of `directories` directories, with a line to each other one. Called once, before `add`. */
   open(directories: number): Promise<readonly Outpost[]>;
-  /** Makes room for one more region, with a line to each directory. */
+  /** Makes a site for one more region, with a line to each directory. */
   add(): Promise<Outpost>;
-  /** Takes all of it down. */
+  /** Closes all lines and removes all sites. */
   close(): Promise<void>;
 }

@@ -17,16 +17,16 @@ interface Pair {
   readonly client: Socket;
   /** Undefined while it waits for the black hole to end. */
   upstream: Socket | undefined;
-  /** One side was reset. */
+  /** Whether one side was reset. */
   broken: boolean;
 }
 
-/** A proxy. Its own address never changes; its target may. */
+/** A proxy whose own address never changes, and whose target may. */
 export class LinkProxy {
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
   #mode: Mode = "open";
-  /** What ended connections have carried, in bytes. */
+  /** How many bytes ended connections have carried. */
   readonly #carried = { toDirectory: 0, fromDirectory: 0 };
   #target: string | undefined;
 
@@ -124,7 +124,7 @@ export class LinkProxy {
   #watch(pair: Pair, socket: Socket): void {
     socket.on("error", () => {});
     socket.on("close", (hadError) => {
-      // An end in order has been passed on by `pipe`.
+      // After an end in order, `pipe` has already ended the other side.
       pair.broken ||= hadError;
       if (pair.broken && (this.#mode === "open" || this.#mode === "cut")) this.#reset(pair);
       if (pair.client.destroyed && pair.upstream?.destroyed !== false) this.#forget(pair);
@@ -141,7 +141,7 @@ export class LinkProxy {
     this.#forget(pair);
     for (const socket of [pair.client, pair.upstream]) {
       if (socket === undefined || socket.destroyed) continue;
-      // The platform cannot reset what is being ended, and would keep it for ever.
+      // Node.js cannot reset a socket that is ending, and would keep it open for ever.
       if (socket.writableEnded) socket.destroy();
       else socket.resetAndDestroy();
     }

@@ -62,7 +62,7 @@ const LATE_MS_MAX = 1_000;
 /** How long a session waits before it checks again whether a region runs, in milliseconds. */
 const AWAY_MS = 20;
 
-/** The sessions of a drill. */
+/** Runs the sessions of a load. */
 export class Load {
   readonly ledger: Ledger;
   /** Broken guarantees, one sentence each. */
@@ -84,7 +84,7 @@ export class Load {
     this.ledger = new Ledger(options.sharedKeys === undefined ? "writer" : "stamp");
   }
 
-  /** Begins. */
+  /** Starts the sessions. */
   start(): void {
     const { rate, destinations, sessionsEach } = this.#options;
     const needed = Math.max(2 * destinations.length, Math.min(64, Math.ceil(rate / 10)));
@@ -95,7 +95,7 @@ export class Load {
     }
   }
 
-  /** Ends; resolves once every request has its answer or none. */
+  /** Stops the sessions. Resolves once every request was answered or has timed out. */
   async stop(): Promise<void> {
     this.#stopping = true;
     await Promise.all(this.#running);
@@ -123,7 +123,7 @@ export class Load {
 
   async #session(index: number, sessions: number): Promise<void> {
     const requests = new RegionRequests(this.#options.patienceMs);
-    /** What this session has read of others' keys: it may read nothing older. */
+    /** The last write that this session has read of each key of others: it must never read an older one. */
     const seen = new Map<string, Attempt>();
     const turn = { requests, index, sessions, seen };
     while (!this.#stopping) {
@@ -132,7 +132,7 @@ export class Load {
         continue;
       }
       await pauseFor(this.#take() - performance.now());
-      // In the meantime it may have gone.
+      // The region may have stopped during the pause.
       const destination = this.#destination(index);
       if (destination === undefined) continue;
       const { name, url } = destination;
@@ -143,7 +143,7 @@ export class Load {
     requests.close();
   }
 
-  /** Takes the next request that is due, and returns when that is. */
+  /** Takes the next request of the schedule, and returns when it is due. */
   #take(): number {
     const everyMs = 1_000 / this.#options.rate;
     this.#dueMs = Math.max(this.#dueMs + everyMs, performance.now() - LATE_MS_MAX);
@@ -184,13 +184,13 @@ export class Load {
     return open[Math.floor(random.next() * open.length)];
   }
 
-  /** Sets a key by way of a session; `ttlMs` is 0 for ever. */
+  /** Sets a key in a session. `ttlMs` 0 means for ever. */
   async set(requests: RegionRequests, url: string, key: string, ttlMs: number): Promise<void> {
     const attempt = this.ledger.attempt(key, "set", ttlMs, Date.now());
     this.#settle(attempt, await requests.set(url, key, String(attempt.number), ttlMs));
   }
 
-  /** Deletes a key by way of a session. */
+  /** Deletes a key in a session. */
   async delete(requests: RegionRequests, url: string, key: string): Promise<void> {
     const attempt = this.ledger.attempt(key, "delete", 0, Date.now());
     this.#settle(attempt, await requests.delete(url, key));
@@ -223,7 +223,7 @@ export class Load {
     if (got === undefined) return;
     this.#judge(url, key, got.of, seen.get(key), "monotonic reads");
     const shown = this.ledger.find(got.of);
-    // A write of which nobody knows may take effect after a later one: it says nothing of the order.
+    // A write without an answer may be applied after a later one, so it does not show which of two states is older.
     if (shown !== undefined && shown.outcome !== "unknown") seen.set(key, shown);
   }
 
@@ -241,7 +241,7 @@ export class Load {
     return undefined;
   }
 
-  /** Counts a request that came to nothing; whether it was refused in plain words. */
+  /** Counts a request that was not done. Returns whether the region refused it, so that it certainly had no effect. */
   #count(reply: Reply): boolean {
     const isRefused = reply.kind === "refused";
     if (isRefused) this.#refused += 1;
@@ -256,7 +256,7 @@ export class Load {
   }
 }
 
-/** What a session has in hand. */
+/** The next request of a session: its connection, the region, and the session's own state. */
 interface Turn {
   readonly requests: RegionRequests;
   readonly url: string;
@@ -265,7 +265,7 @@ interface Turn {
   readonly seen: Map<string, Attempt>;
 }
 
-/** What was read, as the ledger knows it. */
+/** The result of a read in the form of the ledger. */
 export function gotOf({ value, stamp }: Extract<Reply, { kind: "done" }>): Got {
   return value === undefined ? undefined : { number: Number(value), stamp };
 }

@@ -21,5 +21,5 @@ export const PLACES: readonly Place[] = [
   { id: "dubai", lat: 25.2048, lon: 55.2708 },
 ];
 
-/** The first five of them. */
+/** The first five of `PLACES`. */
 export const FIVE_PLACES: readonly Place[] = PLACES.slice(0, 5);

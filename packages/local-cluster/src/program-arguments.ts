@@ -1,17 +1,17 @@
-/** What the programs of a cluster are told. */
+/** The arguments of the programs of a cluster. */
 import type { Place } from "./places.ts";
 
-/** Where a program listens, and keeps its data. */
+/** The arguments that say where a program listens, and where it keeps its data. */
 export function placeArguments(host: string, port: number, data: string): readonly string[] {
   return [`--host=${host}`, `--port=${port}`, `--data=${data}`];
 }
 
-/** What a directory is told of the others. */
+/** The arguments of a directory that follows `peers`. */
 export function directoryArguments(peers: readonly string[]): readonly string[] {
   return peers.length === 0 ? [] : [`--peer=${peers.join(",")}`];
 }
 
-/** What a region is told of itself, and of the directories, the preferred one first. */
+/** The arguments of a region at a place, with its directories in order of preference. */
 export function regionArguments(
   { id, lat, lon }: Place,
   directories: readonly string[],

@@ -6,28 +6,28 @@ import { commandOf, ManagedProcess, type NodeProgram } from "@meridian/supervisi
 import { findPrograms, type NodePrograms } from "./programs.ts";
 import { skewedClock } from "./skewed-clock.ts";
 
-/** Found once: where they run from source, each is made one file first. */
+/** The programs, which are found once. If they run from source, each is bundled into one file first. */
 let found: Promise<NodePrograms> | undefined;
 
-/** Which program to run. */
+/** How to run a program. */
 export interface ProgramOptions {
-  /** For messages. */
+  /** The name of the process in messages. */
   readonly name: string;
   readonly program: keyof NodePrograms;
   readonly args: readonly string[];
-  /** The programs to choose from; without them, those that are installed beside this package. */
+  /** The files of the programs. Default: those that are installed beside this package. */
   readonly programs?: NodePrograms | undefined;
   /** A command that runs the program, such as one that puts it into a network of its own. */
   readonly launcher?: readonly string[];
-  /** By how much its clock is ahead, in milliseconds; negative for behind. */
+  /** By how many milliseconds the program's clock is ahead; negative if it is behind. */
   readonly skewMs?: number;
-  /** A file to the end of which its lines go, too. */
+  /** A file to which the lines of the program are appended, too. */
   readonly log?: string | undefined;
 }
 
-/** A program that runs from the moment it is made. */
+/** A directory or region as a child process. The constructor starts it. */
 export class Program extends ManagedProcess {
-  /** What it has printed, a line each. */
+  /** The lines that the program has printed. */
   readonly lines: readonly string[];
 
   private constructor(options: ProgramOptions, program: NodeProgram) {
@@ -49,14 +49,14 @@ export class Program extends ManagedProcess {
     return new Program(options, programs[options.program]);
   }
 
-  /** Starts a program. Resolves once it listens; rejects with what it printed if it ends before. */
+  /** Starts a program. Resolves once it listens. Rejects with its last lines if it ends before. */
   static async start(options: ProgramOptions): Promise<Program> {
     const program = await Program.spawn(options);
     await program.listens();
     return program;
   }
 
-  /** Resolves once it listens, to where; rejects with what it printed if it ends before. */
+  /** Resolves to the program's URL once it listens. Rejects with its last lines if it ends before. */
   override async listens(): Promise<string> {
     try {
       return await super.listens();
@@ -65,7 +65,7 @@ export class Program extends ManagedProcess {
     }
   }
 
-  /** The last lines that it printed. */
+  /** The last `count` lines that the program has printed. */
   tail(count = 30): string {
     return this.lines
       .slice(-count)
@@ -73,7 +73,7 @@ export class Program extends ManagedProcess {
       .join("\n");
   }
 
-  /** The memory that the process has in use, in bytes; 0 if it is gone, or where the system does not say (it has to be Linux). */
+  /** The resident memory of the process, in bytes; 0 if the process has ended, or on other systems than Linux. */
   get memoryBytes(): number {
     try {
       const status = readFileSync(`/proc/${this.pid}/status`, "utf8");
@@ -83,11 +83,11 @@ export class Program extends ManagedProcess {
     }
   }
 
-  /** The time that the process has had on a core, in milliseconds; 0 as with the memory. */
+  /** The processor time of the process, in milliseconds; 0 if the process has ended, or on other systems than Linux. */
   get cpuMs(): number {
     try {
       const stat = readFileSync(`/proc/${this.pid}/stat`, "utf8");
-      // The name before it may hold spaces. Linux counts in hundredths of a second.
+      // The program's name, in parentheses, may contain spaces. The fields after it are in hundredths of a second.
       const [user, system] = stat.slice(stat.lastIndexOf(")")).split(" ").slice(12, 14);
       return 10 * (Number(user) + Number(system));
     } catch {

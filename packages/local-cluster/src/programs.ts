@@ -1,16 +1,16 @@
-/** The programs of a cluster, from source or built, whichever this package itself is. */
+/** Finds the programs of a cluster: from source if this package runs from source, and built otherwise. */
 import { fileURLToPath } from "node:url";
 
 import { MeridianError } from "@meridian/protocol";
 import type { NodeProgram } from "@meridian/supervision";
 
-/** The programs of a cluster. */
+/** How Node.js runs the programs of a cluster. */
 export interface NodePrograms {
   readonly directory: NodeProgram;
   readonly region: NodeProgram;
 }
 
-/** Finds the programs of the directory and the regions. Throws `INVALID_CONFIG` where they are not installed. */
+/** Finds the programs of the directory and the regions. Throws `INVALID_CONFIG` if they are not installed. */
 export async function findPrograms(): Promise<NodePrograms> {
   const [directory, region] = [findMain("@meridian/directory"), findMain("@meridian/region")];
   if (!directory.endsWith(".ts")) return { directory: built(directory), region: built(region) };
@@ -21,12 +21,12 @@ export async function findPrograms(): Promise<NodePrograms> {
     const [first, second] = await Promise.all([bundle(directory), bundle(region)]);
     return { directory: bundled(first), region: bundled(second) };
   } catch {
-    // Without a bundler, or with source that it refuses: the loader runs it, or says what is wrong with it.
+    // There is no bundler, or it refuses the source. The loader then runs the source, or says what is wrong with it.
     return { directory: loaded(directory), region: loaded(region) };
   }
 }
 
-/** `main` beside what a package exports. */
+/** The path of `main`, which is beside the file that the package exports. */
 function findMain(packageName: string): string {
   try {
     const exported = import.meta.resolve(packageName);
@@ -44,7 +44,7 @@ function built(entry: string): NodeProgram {
   return { entry, execArgv: ["--import", guard("js").href] };
 }
 
-/** Has `exit-with-parent` in it. */
+/** A bundled program, which contains `exit-with-parent`. */
 function bundled(entry: string): NodeProgram {
   return { entry, execArgv: ["--enable-source-maps"] };
 }

@@ -1,12 +1,12 @@
 import type { Network, Outpost, Site } from "./line.ts";
 import { LinkProxy } from "./link-proxy.ts";
 
-/** On this machine, on any free port. */
+/** The site of all programs: this machine, on any free port. */
 const HERE: Site = { launcher: [], host: "127.0.0.1", port: 0, reach: (url) => url };
 
-/** A network of proxies: works everywhere, breaks connections rather than packets. */
+/** A network of TCP proxies. It needs no privileges, but can break only whole connections, and not single packets. */
 export class ProxyNetwork implements Network {
-  /** Every line there is. */
+  /** All lines of the network. */
   readonly lines: LinkProxy[] = [];
   #directories: readonly number[] = [];
 

@@ -1,27 +1,27 @@
-/** The requests of one session to whichever region, with the token of what it has seen. */
+/** Sends the requests of one session to any region, with the session's position token. */
 import { Agent, request, type IncomingMessage } from "node:http";
 
 import { asMeridianError, parseStamp, type ErrorCode, type Stamp } from "@meridian/protocol";
 
-/** What came of a request. */
+/** The result of a request. */
 export type Reply =
   | {
       readonly kind: "done";
-      /** What was read; undefined for no value. */
+      /** The value that was read; undefined if there is none. */
       readonly value?: string | undefined;
-      /** The stamp of what was read or written. */
+      /** The stamp of the entry that was read or written. */
       readonly stamp?: Stamp | undefined;
-      /** When what was written expires, in milliseconds since the Unix epoch; 0 for never. */
+      /** When the written entry expires, in milliseconds since the Unix epoch; 0 for never. */
       readonly expiresAtMs: number;
     }
-  /** Nothing was done, and the region said so. */
+  /** The region has done nothing, and said so. */
   | { readonly kind: "refused"; readonly code: string }
-  /** Nobody knows what was done. */
+  /** There was no clear answer, so the request may have been done or not. */
   | { readonly kind: "unanswered"; readonly why: string };
 
 const PATIENCE_MS = 1_500;
 
-/** Problems by which a region says that it has done nothing. */
+/** The error codes that say that a region has done nothing. */
 const NOTHING_DONE: ReadonlySet<string> = new Set<ErrorCode>([
   "POSITION_NOT_REACHED",
   "NODE_SYNCING",
@@ -31,13 +31,13 @@ const NOTHING_DONE: ReadonlySet<string> = new Set<ErrorCode>([
 
 type Method = "GET" | "PUT" | "DELETE";
 
-/** One session. Its requests come one after the other. */
+/** One session. It must have one request under way at a time. */
 export class RegionRequests {
   readonly #patienceMs: number;
   readonly #agent = new Agent({ keepAlive: true });
   #position: string | undefined;
 
-  /** A request that has had no answer within `patienceMs` is given up. */
+  /** A request without an answer after `patienceMs` counts as unanswered. */
   constructor(patienceMs: number = PATIENCE_MS) {
     this.#patienceMs = patienceMs;
   }
@@ -55,7 +55,7 @@ export class RegionRequests {
     return this.#send(addressOf(url, key), "GET");
   }
 
-  /** Ends its connections. */
+  /** Closes the session's connections. */
   close(): void {
     this.#agent.destroy();
   }
@@ -118,7 +118,7 @@ function refusal(status: number, text: string): Reply {
   try {
     code = String((JSON.parse(text) as { readonly code?: unknown }).code);
   } catch {
-    // Something else than a region has answered.
+    // The answer is no JSON, so it did not come from a region.
   }
   if (NOTHING_DONE.has(code)) return { kind: "refused", code };
   return { kind: "unanswered", why: `HTTP ${status} ${code}` };

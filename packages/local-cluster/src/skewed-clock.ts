@@ -1,7 +1,7 @@
 /**
- * A module for `node --import` that moves the wall clock of a program and its threads by `skewMs` milliseconds. Given
- * as a URL with its text in it: it runs before anything that could load a file of ours. Time that is measured rather
- * than told (`performance.now`, timers) goes on as it is, as on a machine whose clock is set wrong.
+ * A module for `node --import` that moves the wall clock of a program and its threads by `skewMs` milliseconds. The module is
+ * a `data:` URL, so it needs no loader for source files. Monotonic time (`performance.now`, timers) does not
+ * change, as on a machine whose clock is set wrong.
  */
 export function skewedClock(skewMs: number): string {
   const text = `

@@ -3,21 +3,21 @@ import { MeridianError } from "@meridian/protocol";
 import { Cluster } from "./cluster.ts";
 import { PLACES } from "./places.ts";
 
-/** What a cluster for a program's own tests is made of. */
+/** The options of `startCluster`. */
 export interface StartClusterOptions {
-  /** How many regions: 1 to as many places as are known. Default: 3. */
+  /** How many regions there are: 1 to the length of `PLACES`. Default: 3. */
   readonly regions?: number;
-  /** Default: 1. */
+  /** How many directories there are, 1 to 8. Default: 1. */
   readonly directories?: number;
 }
 
-/** A cluster that runs. */
+/** A running cluster. */
 export interface RunningCluster {
-  /** The URLs of the directories, the preferred one first: what a client is given. */
+  /** The URLs of the directories, the preferred one first: the option `directory` of a client. */
   readonly directories: readonly string[];
-  /** The regions, and where each is reached. */
+  /** The regions and their URLs. */
   readonly regions: readonly { readonly id: string; readonly url: string }[];
-  /** Ends every process, and removes what they have stored. */
+  /** Ends every process, and deletes their data. */
   stop(): Promise<void>;
 }
 
@@ -45,7 +45,7 @@ export async function startCluster({
   };
 }
 
-/** Each follows each other one. */
+/** More are refused, because each directory follows each other one. */
 const DIRECTORIES_MAX = 8;
 
 function checkCount(name: string, count: number, max: number): void {

@@ -1,4 +1,4 @@
-/** The programs of a cluster, each on a folder of its own, with its ways to the directories. */
+/** Runs the programs of a cluster, each with a folder of its own and with lines to the directories. */
 import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
@@ -8,44 +8,44 @@ import { directoryArguments, placeArguments, regionArguments } from "./program-a
 import { Program, type ProgramOptions } from "./program.ts";
 import { until } from "./until.ts";
 
-/** What the programs of a cluster that speaks TLS need, and who asks them. */
+/** What a cluster that uses TLS needs: options of the programs, and a `fetch` for their answers. */
 export interface SecureParts {
-  /** Further options of every program, which name its certificates. */
+  /** Options that every program gets and that name its certificates. */
   readonly args: readonly string[];
-  /** A `fetch` that trusts them. */
+  /** A `fetch` that trusts these certificates. */
   readonly fetch: (url: string, init?: RequestInit) => Promise<Response>;
 }
 
 /** What the stations of a cluster share. */
 export interface StationParts extends Pick<ProgramOptions, "programs"> {
-  /** Holds the folder, its copy and the log of each. */
+  /** The parent of each program's data folder, of the copy of that folder, and of the program's log. */
   readonly folder: string;
-  /** Told of a program that has ended although nobody had it end. */
+  /** Called if a program ends by itself. `how` says how it ended. */
   readonly onLost?: ((how: string) => void) | undefined;
-  /** With it, everything speaks TLS. */
+  /** If it is given, all programs use TLS. */
   readonly secure?: SecureParts | undefined;
 }
 
-/** How a region is started. */
+/** How to start a region. */
 export interface RegionSettings extends Place {
   readonly cluster?: string;
-  /** The name of its folder and in messages; without it, its id. */
+  /** The name of the region's folder, and of the region in messages. Default: its id. */
   readonly name?: string;
-  /** Further options of its program. */
+  /** Further options of the region's program. */
   readonly args?: readonly string[];
 }
 
-/** One program: its folder, its ways to directories, and its processes. */
+/** One program: its folder, its lines to directories, and its processes. */
 abstract class Station {
   readonly name: string;
-  /** The ways to directories, by their places in the order of preference. */
+  /** The lines to directories, by the directories' indexes in the order of preference. */
   readonly lines: ReadonlyMap<number, Line>;
-  /** Its processes, the one that was started last included. */
+  /** All processes of the program so far, the present one last. */
   readonly programs: Program[] = [];
   protected readonly folder: string;
   readonly #parts: StationParts;
   readonly #site: Outpost["site"];
-  /** The process that listens, and that nobody has had end. */
+  /** The process that should be running; undefined after `stop` or `kill`. */
   #kept: Program | undefined;
   #isOver = false;
 
@@ -57,19 +57,19 @@ abstract class Station {
     this.#site = site;
   }
 
-  /** The process that was started last; throws if none has been. */
+  /** The process that was started last. Throws if none was started. */
   get program(): Program {
     const program = this.programs.at(-1);
     if (program === undefined) throw new Error(`${this.name} has not been started`);
     return program;
   }
 
-  /** Where it is reached since it was last started. */
+  /** The URL at which this process reaches the program since its last start. */
   get url(): string {
     return this.#site.reach(this.program.url);
   }
 
-  /** Whether its process is there and listens, and nobody has had it end. */
+  /** Whether the process runs and listens, and neither `stop` nor `kill` was called. */
   get isUp(): boolean {
     return this.#kept?.isRunning === true;
   }
@@ -86,25 +86,25 @@ abstract class Station {
     await this.program.kill();
   }
 
-  /** Kills the process at once, from where nothing can be waited for. */
+  /** Kills the process at once, for callers that cannot wait. */
   killNow(): void {
     this.#isOver = true;
     this.#kept = undefined;
     this.programs.at(-1)?.signal("SIGKILL");
   }
 
-  /** Deletes its data. It must not run. */
+  /** Deletes the program's data. The program must not run. */
   empty(): void {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** Keeps a copy of its data. It must not run. */
+  /** Copies the program's data. The program must not run. */
   backUp(): void {
     rmSync(this.#copy, { recursive: true, force: true });
     cpSync(this.folder, this.#copy, { recursive: true });
   }
 
-  /** Puts the copy in the place of its data. It must not run. */
+  /** Replaces the program's data by the copy. The program must not run. */
   restore(): void {
     this.empty();
     cpSync(this.#copy, this.folder, { recursive: true });
@@ -114,12 +114,12 @@ abstract class Station {
     return `${this.folder}.copy`;
   }
 
-  /** What its process printed last. */
+  /** The last lines that the program has printed. */
   tail(): string {
     return this.programs.at(-1)?.tail() ?? "";
   }
 
-  /** Kills the process if it runs, and takes its lines down. */
+  /** Kills the process if it runs, and closes the lines. */
   async dispose(): Promise<void> {
     this.#isOver = true;
     this.#kept = undefined;
@@ -138,7 +138,7 @@ abstract class Station {
     const { programs, folder, onLost, secure } = this.#parts;
     mkdirSync(folder, { recursive: true });
     const log = join(folder, `${name}.log`);
-    // In network namespaces it is reached from others.
+    // In a network namespace the program listens beyond loopback, and so would demand TLS and tokens.
     const plain = host === "127.0.0.1" ? [] : ["--insecure-no-tls", "--insecure-no-tokens"];
     const speaks = secure?.args ?? plain;
     const all = [...placeArguments(host, port, this.folder), ...speaks, ...args];
@@ -153,14 +153,14 @@ abstract class Station {
     });
   }
 
-  /** Where the directories are found. */
+  /** The URLs of the program's lines to the directories. */
   protected get directories(): readonly string[] {
     const scheme = this.#parts.secure === undefined ? "http:" : "https:";
     return [...this.lines.values()].map(({ url }) => url.replace("http:", scheme));
   }
 }
 
-/** One region. */
+/** A region. */
 export class Region extends Station {
   readonly place: Place;
   readonly #cluster: string;
@@ -178,14 +178,14 @@ export class Region extends Station {
     return this.place.id;
   }
 
-  /** The way to the first directory. */
+  /** The line to the first directory. */
   get line(): Line {
     const line = this.lines.get(0);
     if (line === undefined) throw new Error(`${this.name} has no way to a directory`);
     return line;
   }
 
-  /** The file of its database. */
+  /** The path of the region's database. */
   get databasePath(): string {
     return join(this.folder, "region.db");
   }
@@ -196,13 +196,13 @@ export class Region extends Station {
     await this.run("region", [...args, ...this.#more], skewMs);
   }
 
-  /** Resolves once the region says that it has this status. */
+  /** Resolves once the region has reported the status `status`. */
   async reaches(status: string): Promise<void> {
     await until(`${this.name} is ${status}`, () => this.program.status === status);
   }
 }
 
-/** One directory. */
+/** A directory. */
 export class DirectoryStation extends Station {
   readonly #more: readonly string[];
 

@@ -1,8 +1,8 @@
 const PAUSE_MS = 10;
 
 /**
- * Asks `probe` until it says something other than `undefined` or `false`, and returns that. A probe that throws
- * is asked again too. Rejects after `deadlineMs` milliseconds, saying what was waited for and what came last.
+ * Calls `probe` until its result is neither `undefined` nor `false`, and resolves to that result. A probe that throws
+ * is called again, too. Rejects after `deadlineMs` milliseconds with an error that contains `what`, and the last error of `probe` as its cause.
  */
 export async function until<T>(
   what: string,
@@ -26,7 +26,7 @@ export async function until<T>(
   }
 }
 
-/** Settles as `promise` does, or rejects after `deadlineMs` milliseconds, saying what was waited for. */
+/** Settles as `promise` does, or rejects after `deadlineMs` milliseconds with an error that contains `what`. */
 export async function within<T>(
   what: string,
   promise: Promise<T>,

@@ -22,7 +22,7 @@ describe("expired values", () => {
     clock.advance(70_000);
     expect(store.get("gone")).toEqual(expiring);
     await until(() => {
-      // A walk over the table is due after a rest, so that one tick alone may come too early.
+      // The walk over the table rests between rounds, so one tick may come too early.
       clock.advance(20_000);
       return store.get("gone")?.value.byteLength === 0;
     });
@@ -42,7 +42,7 @@ describe("expired values", () => {
 });
 
 describe("values that would have expired", () => {
-  it("are kept while nobody knows what time it is", async () => {
+  it("are kept while the time is not confirmed", async () => {
     const clock = new ManualClock();
     let asked = 0;
     const expiryNowMs = (): undefined => void (asked += 1);
@@ -52,7 +52,7 @@ describe("values that would have expired", () => {
     await folded(store);
     for (let tick = 1; tick <= 20; tick += 1) {
       clock.advance(10_000);
-      // The thread has heard of the time before it commits this.
+      // The thread handles messages in order, so it has got the time before it commits this record.
       await outcome(store, { kind: "progress" });
     }
     expect(asked).toBeGreaterThanOrEqual(20);
@@ -77,7 +77,7 @@ describe("the journal", () => {
     await store.close();
   });
 
-  it("of the directory keeps the recent window, and older readers get each key once", async () => {
+  it("of the directory keeps the recent frames, and readers that are further behind get each key once", async () => {
     const log = await openDirectoryLog(folder.options("window", { recentEntriesMax: 50 }));
     for (let at = 0; at < 500; at += 1) {
       void outcome(log, frame(at, [entry(`k${at % 100}`, at + 1)], at + 1));
@@ -93,7 +93,7 @@ describe("the journal", () => {
     await log.close();
   });
 
-  it("is folded by the next process if this one dies before", async () => {
+  it("is folded by the next process if this one dies before it has folded", async () => {
     const store = await openReplicaStore(folder.options("left"));
     for (let at = 1; at <= 200; at += 1) {
       void outcome(store, local(at, [entry(`k${at}`, at, 2_000)]));
@@ -114,7 +114,7 @@ describe("the journal", () => {
 });
 
 describe("listing", () => {
-  it("gives live keys of a prefix in order, page by page, folded or not", async () => {
+  it("returns the live keys of a prefix in order, page by page, folded or not", async () => {
     const store = await openReplicaStore(folder.options("list"));
     const keys = Array.from({ length: 300 }, (_, at) => `p/${String(at).padStart(3, "0")}`);
     const stored = keys.map((key, at) => ({
@@ -144,7 +144,7 @@ describe("listing", () => {
     await store.close();
   });
 
-  it("looks at a bounded number of rows a page", async () => {
+  it("reads a bounded number of rows for each page", async () => {
     const store = await openReplicaStore(folder.options("dead"));
     const dead = Array.from({ length: 15_000 }, (_, at) => ({
       ...entry(`k${String(at).padStart(5, "0")}`, 1, 0),

@@ -1,4 +1,4 @@
-/** Backups of a store that is open and written, as files that are checked, and what is restored from them. */
+/** Makes backups of a store while it is written, checks the files, and restores them. */
 import { createHash } from "node:crypto";
 import {
   copyFileSync,
@@ -35,7 +35,7 @@ import { StoreFolder, until } from "./store-folder.ts";
 const folder = new StoreFolder();
 afterAll(() => folder.remove());
 
-/** A backup file of the database of that name. */
+/** Makes a backup of the database `name`, and returns its path. */
 async function backupOf(name: string, kind: StoreKind): Promise<string> {
   const to = folder.file(name).replace("store.db", "copy");
   const copied = await takeSnapshot({ path: folder.file(name), kind, to });
@@ -45,7 +45,7 @@ async function backupOf(name: string, kind: StoreKind): Promise<string> {
   return file;
 }
 
-/** Restores it into a folder of its own, and tells where its database is then. */
+/** Restores the backup into a folder of its own, and returns the path of the database. */
 async function restored(file: string, name: string): Promise<string> {
   const into = join(folder.path, name);
   const { kind } = await restoreBackup({ file, folder: into });
@@ -57,7 +57,7 @@ it("holds what was durable at one moment, however much is written meanwhile", as
   let position = 0;
   const write = async (): Promise<void> => {
     position += 1;
-    // Both of a pair, or neither.
+    // The backup must have both entries of a pair, or neither.
     const pair = [entry("left", position, 3_000), entry("right", position, 3_000)];
     const filling = entry(`k${position % 500}`, position, 4_000);
     await outcome(store, local(position, [...pair, filling]));
@@ -120,7 +120,7 @@ it("gives a restored directory the same log, and an epoch of its own", async () 
   await copy.close();
 });
 
-it("finds every change of a backup file, and restores nothing of one that has changed", async () => {
+it("detects every change of a backup file, and restores nothing from a changed one", async () => {
   const store = await openReplicaStore(folder.options("flipped"));
   await outcome(store, local(1, [entry("k", 1)]));
   const file = await backupOf("flipped", "replica");
@@ -181,7 +181,7 @@ it("restores into no folder that has data, or that a program uses", async () => 
   expect(existsSync(folder.file("used").replace("store.db", "copy"))).toBe(false);
 });
 
-it("takes one backup of a program at a time, and drops what nobody fetches", async () => {
+it("makes one backup of a program at a time, and drops a backup that nobody fetches", async () => {
   const store = await openReplicaStore(folder.options("live"));
   await outcome(store, local(1, [entry("k", 1, 100_000)]));
   const clock = new ManualClock();
@@ -217,7 +217,7 @@ it("takes one backup of a program at a time, and drops what nobody fetches", asy
   await store.close();
 });
 
-it("takes nothing from a crafted file, whatever it says of itself, and leaves the folder as it was", async () => {
+it("refuses crafted files with right checksums and wrong facts or pages, and leaves the folder as it was", async () => {
   const store = await openReplicaStore(folder.options("crafted"));
   for (let at = 1; at < 40; at += 1) await outcome(store, local(at, [entry(`k${at}`, at, 2_000)]));
   const good = readFileSync(await backupOf("crafted", "replica"));
@@ -227,7 +227,7 @@ it("takes nothing from a crafted file, whatever it says of itself, and leaves th
   const database = good.subarray(end + 1);
   const sum = (bytes: Uint8Array | string): string =>
     createHash("sha256").update(bytes).digest("hex");
-  /** A file whose checksums are all right. */
+  /** A backup file with the header `line` and right checksums. */
   const crafted = (line: string, pages: Uint8Array = database): Buffer =>
     Buffer.concat([Buffer.from(`meridian-backup 1 ${sum(line)}\n${line}\n`), pages]);
   const saying = (said: object, pages?: Uint8Array): Buffer =>
@@ -266,7 +266,7 @@ it("takes nothing from a crafted file, whatever it says of itself, and leaves th
       Object.assign(cases, { [`${fact} ${index}`]: ["BACKUP_DAMAGED", file] });
     }
   }
-  // A version or an id may be any short word.
+  // These two must be accepted: a version and an id may be any short word.
   for (const fine of ["id 7", "version 7"]) Reflect.deleteProperty(cases, fine);
   const file = join(folder.path, "crafted.backup");
   const into = join(folder.path, "deep", "of-crafted");
@@ -284,7 +284,7 @@ it("takes nothing from a crafted file, whatever it says of itself, and leaves th
   expect(seen).toEqual(Object.fromEntries(expected));
 });
 
-it("is restored after an attempt that was killed, whatever that has left", async () => {
+it("is restored after an attempt that was killed, whatever files that attempt has left", async () => {
   const store = await openReplicaStore(folder.options("killed"));
   await outcome(store, local(1, [entry("k", 1)]));
   const copy = folder.file("killed").replace("store.db", "copy");

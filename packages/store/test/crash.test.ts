@@ -15,7 +15,7 @@ import { StoreFolder, until } from "./store-folder.ts";
 const folder = new StoreFolder();
 afterAll(() => folder.remove());
 
-/** Writes, overwrites, a restamp, acknowledgements: what a node's day is made of. */
+/** Records of every usual kind: writes, overwrites, a restamp, acknowledgements. */
 function records(): ReplicaRecord[] {
   const made: ReplicaRecord[] = [];
   for (let at = 1; at <= 6; at += 1) {
@@ -62,7 +62,7 @@ async function viewAfter(count: number): Promise<unknown> {
 }
 
 describe("the death of the writer", () => {
-  // Commits alone take more steps than that, so the writer dies in every one of these.
+  // The commits alone take more steps than these, so the writer dies in every case.
   const steps = Array.from({ length: 29 }, (_, index) => 1 + index * 2);
   it.each(steps)("at its step %i loses nothing that was acknowledged", async (dieAtStep) => {
     const name = `step-${dieAtStep}`;
@@ -81,7 +81,7 @@ describe("the death of the writer", () => {
         code = failure.code;
         break;
       }
-      // Folding waits for a pause.
+      // The writer folds only during a pause between writes.
       if (acknowledged % 3 === 0) {
         await until(() => store.stats().unfoldedEntries === 0 || store.stats().failed);
       }
@@ -98,7 +98,7 @@ describe("the death of the writer", () => {
   });
 });
 
-/** Lets a child write and kills it, three times; returns how far it said that its writes are durable. */
+/** Starts a child that writes, and kills it, three times. Returns the last write that a child reported as durable. */
 async function killWriters(kind: "replica" | "directory", path: string): Promise<number> {
   const source = fileURLToPath(new URL("./killed-writer.ts", import.meta.url));
   const writer = await bundleSource(source);

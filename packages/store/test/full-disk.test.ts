@@ -7,7 +7,7 @@ import { folded, purged, StoreFolder, until } from "./store-folder.ts";
 const folder = new StoreFolder();
 afterAll(() => folder.remove());
 
-it("says STORE_FULL, shows nothing of what failed, and goes on once there is room", async () => {
+it("refuses a write with STORE_FULL, shows none of its entries, and goes on once there is room", async () => {
   const store = await openReplicaStore(folder.options("full", { pageCountMax: 200 }));
   let position = 0;
   let failure;
@@ -46,7 +46,7 @@ it("says STORE_FULL, shows nothing of what failed, and goes on once there is roo
   await reopened.close();
 });
 
-it("takes what fits after a write that did not", async () => {
+it("accepts a write that fits after one that did not", async () => {
   const store = await openReplicaStore(folder.options("fits", { pageCountMax: 100 }));
   const large = outcome(store, local(1, [entry("large", 1, 1_000_000)]));
   const behind = outcome(store, local(2, [entry("behind", 2)]));
@@ -59,7 +59,7 @@ it("takes what fits after a write that did not", async () => {
   await store.close();
 });
 
-it("says that there is no room, refuses sets before copies and copies before deletes, and says when it is over", async () => {
+it("reports a shortage, refuses own sets first, then entries of others, then deletes, and reports when it is over", async () => {
   const options = { ...folder.options("bounded"), bytesMax: 4 * 1024 * 1024 };
   const store = await openReplicaStore(options);
   expect([store.shortage, store.stall]).toEqual([undefined, undefined]);
@@ -91,7 +91,7 @@ it("says that there is no room, refuses sets before copies and copies before del
   await store.close();
 });
 
-it("lets the log wait for room, with everything behind what does not fit", async () => {
+it("makes the log wait for room, with everything after the frame that does not fit", async () => {
   const log = await openDirectoryLog(folder.options("waits", { pageCountMax: 100 }));
   expect(await outcome(log, frame(0, [entry("a", 1)], 1))).toBeUndefined();
   expect(log.stall).toBeUndefined();
@@ -105,14 +105,14 @@ it("lets the log wait for room, with everything behind what does not fit", async
   expect(log.committedThrough).toBe(1);
   expect(log.outboxMark(7)).toEqual({ position: 1, sequence: 1, highestTime: 1 });
   expect(log.read(0, 1e9).map(({ through }) => through)).toEqual([1]);
-  // Nothing of it was promised.
+  // None of these frames was acknowledged, so they may fail.
   await log.close();
   expect([...(await outcomes), await later].map((failure) => failure?.code)).toEqual(
     Array(3).fill("STORE_FAILED"),
   );
 });
 
-it("writes in order what has waited, and removes nothing before that is in the table", async () => {
+it("commits waiting frames in order, and purges nothing before they are in the table", async () => {
   const tuning = { commitWaitMs: 10, sweepEveryMs: 2 };
   const log = await openDirectoryLog(folder.options("resumes", tuning));
   expect(
@@ -133,16 +133,16 @@ it("writes in order what has waited, and removes nothing before that is in the t
   expect(log.stall).toBeUndefined();
   expect(log.read(0, 1e9).map(({ through }) => through)).toEqual([2, 3, 4]);
   await purged(log);
-  // What waited lost to the tombstone, which then went.
+  // The waiting entry of `gone` lost against the tombstone, which was purged afterwards.
   expect([log.get("gone"), log.get("b")]).toEqual([undefined, entry("b", 6)]);
   await log.close();
 });
 
-it("takes acknowledgements when it takes nothing else, and writes again after them", async () => {
+it("accepts acknowledgements when it accepts nothing else, and writes again after them", async () => {
   const store = await openReplicaStore(folder.options("wedge", { pageCountMax: 500 }));
   const codes = new Set<string>();
   let position = 0;
-  // Until nothing is taken any more although everything is folded: then folding makes no more room.
+  // Writes until the store refuses a write although everything is folded, so that folding makes no more room.
   const fill = async (): Promise<void> => {
     for (let isFull = false; !isFull;) {
       const next = [entry(`k${position}`, position + 1, 10_000)];
@@ -169,14 +169,14 @@ it("takes acknowledgements when it takes nothing else, and writes again after th
   await store.close();
 });
 
-it("gives up the recent frames of the log before it refuses new ones", async () => {
+it("drops the recent frames of the log before it refuses new ones", async () => {
   const log = await openDirectoryLog(folder.options("pressed", { pageCountMax: 500 }));
   for (let at = 0; at < 200; at += 1) {
     await until(() => log.stats().unfoldedEntries === 0);
     const next = frame(at, [entry(`k${at % 5}`, at + 1, 10_000)], at + 1);
     expect(await outcome(log, next)).toBeUndefined();
   }
-  // That was twice as much as there is room for.
+  // The frames together were twice as large as the file may be.
   await folded(log);
   expect(log.read(0, 1e9).at(-1)?.through).toBe(200);
   await log.close();

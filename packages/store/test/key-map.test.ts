@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 
 import { KeyMap, partOf } from "../src/key-map.ts";
 
-it("is a map of whatever keys, the empty one included", () => {
+it("behaves like a Map for any keys, also the empty one", () => {
   const map = new KeyMap<number>();
   const model = new Map<string, number>();
   const keys = ["", "a", "b", "ab", "\u{1f600}", ...Array.from({ length: 500 }, (_, i) => `k${i}`)];

@@ -1,4 +1,4 @@
-/** Writes as fast as it can, tells its parent what is acknowledged, and expects to be killed. */
+/** A process that writes as fast as it can, and reports each acknowledged write to its parent, which kills it. */
 import { systemRandom } from "@meridian/runtime";
 import { openDirectoryLog, openReplicaStore } from "@meridian/store";
 import { entry, frame, local } from "./records.ts";
@@ -6,7 +6,7 @@ import { StoreFolder } from "./store-folder.ts";
 
 const [kind, path = ""] = process.argv.slice(2);
 const folder = new StoreFolder();
-// Each life draws identities of its own.
+// Each process draws identities of its own.
 const options = { ...folder.options("unused"), random: systemRandom, path };
 folder.remove();
 

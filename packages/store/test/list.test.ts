@@ -9,7 +9,7 @@ afterAll(() => folder.remove());
 const keyAt = (at: number): string => `k${String(at).padStart(5, "0")}`;
 
 it.each(["folded", "not folded"])(
-  "a page over expired keys looks at a bounded number of them: %s",
+  "a page over expired keys reads a bounded number of them: %s",
   async (how) => {
     const store = await openReplicaStore(folder.options(how));
     const expired = Array.from({ length: 3_000 }, (_, at) => ({

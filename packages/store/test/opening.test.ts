@@ -28,7 +28,7 @@ async function created(name: string, entries = 1): Promise<string> {
 }
 
 describe("opening a store", () => {
-  it("creates the folders on the way", async () => {
+  it("creates missing folders of the path", async () => {
     const store = await openReplicaStore(folder.options("deep/er"));
     expect(existsSync(folder.file("deep/er"))).toBe(true);
     await store.close();
@@ -103,7 +103,7 @@ describe("opening a store", () => {
   });
 });
 
-/** A database as the first version of the schema had it. */
+/** Creates a database with the first version of the schema. */
 function firstSchema(name: string, kind: StoreKind, fill: string): void {
   const { applicationId, migrations } = SCHEMAS[kind];
   mkdirSync(dirname(folder.file(name)), { recursive: true });
@@ -118,7 +118,7 @@ function firstSchema(name: string, kind: StoreKind, fill: string): void {
 const FIRST_ENTRIES = `(1, 'kept', 5, 1, 0, 0, 'text/plain', x'0505'), (2, 'gone', 6, 1, 0, 1, '', x'')`;
 
 describe("a database of the first schema", () => {
-  it("becomes a replica's store with all that it had, and keeps a horizon from then on", async () => {
+  it("becomes a replica's store with all its entries, and can keep a horizon", async () => {
     firstSchema(
       "first-replica",
       "replica",
@@ -142,7 +142,7 @@ describe("a database of the first schema", () => {
     await reopened.close();
   });
 
-  it("becomes the directory's log with all that it had", async () => {
+  it("becomes the directory's log with all its entries", async () => {
     const entries = FIRST_ENTRIES.replaceAll(", 'text/plain'", ", 11, 'text/plain'");
     firstSchema(
       "first-directory",
@@ -164,7 +164,7 @@ describe("a database of the first schema", () => {
 });
 
 describe("a closed store", () => {
-  it("has finished what was appended, and takes no more", async () => {
+  it("has committed all appended records, and refuses more", async () => {
     const store = await openReplicaStore(folder.options("closed"));
     const writes = [1, 2, 3].map((at) => outcome(store, local(at, [entry(`k${at}`, at)])));
     const closing = store.close();

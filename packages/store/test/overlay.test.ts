@@ -27,7 +27,7 @@ it("keeps a key whose newest entry came with a later row than the folded one", (
   expect([overlay.unfoldedEntries, overlay.unfoldedBytes]).toEqual([0, 0]);
 });
 
-it("forgets what is not durable and keeps what it stood before", () => {
+it("forgets an entry that is not durable, and shows the durable one behind it again", () => {
   const overlay = new Overlay(() => undefined);
   overlay.commit(row(1), [entry("a", 1)]);
   overlay.append(2, [entry("a", 2), entry("b", 2)]);
@@ -58,17 +58,17 @@ it("drops an entry that a read has found older than the table's", () => {
   expect(overlay.find("new")).toMatchObject({ entry: entry("new", 7), settled: true });
 });
 
-it("tells how many of its keys are new, each once, by a sample where there are many", () => {
+it("estimates how many of its keys are not in the table: exactly for few keys, by a sample for many", () => {
   const overlay = new Overlay((key) => (key === "old" ? stamp(5) : undefined));
   expect(overlay.newKeys(10)).toBe(0);
   overlay.commit(row(1), [entry("old", 6), entry("a", 1), entry("b", 1)]);
   overlay.commit(row(2), [entry("a", 2), entry("c", 2)]);
   expect(overlay.newKeys(10)).toBe(3);
-  // Of the two that are looked at, one may be the old one.
+  // One of the two keys in the sample may be the key that is in the table.
   expect([2, 4]).toContain(overlay.newKeys(2));
 });
 
-it("gives the lowest keys of a range, in order, however many there are", () => {
+it("returns the lowest keys of a range, in order, however many there are", () => {
   const overlay = new Overlay(() => undefined);
   const keys = Array.from({ length: 5_000 }, (_, index) => `k${String(index).padStart(4, "0")}`);
   const shuffled = keys.toSorted((a, b) => (a.slice(-2) < b.slice(-2) ? -1 : 1));
@@ -85,7 +85,7 @@ it("gives the lowest keys of a range, in order, however many there are", () => {
   expect(overlay.keysBetween("k4999", null, 10)).toEqual([]);
 });
 
-it("keeps its keys in order, however many they are and however they come and go", () => {
+it("keeps its keys in order, however many are added and removed", () => {
   const random = seededRandom(5);
   const overlay = new Overlay(() => undefined);
   const nameOf = (): string => `k${Math.floor(random.next() * 20_000)}`;

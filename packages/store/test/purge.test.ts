@@ -11,7 +11,7 @@ afterAll(() => folder.remove());
 const gone = (key: string, time: number): Entry => tombstone(key, { time, origin: 1 });
 
 describe("a purge", () => {
-  it("removes exactly what is purgeable, the last row too, and counts what is left", async () => {
+  it("removes exactly the purgeable entries, also in the last row, and counts the rest", async () => {
     const horizon = stampTimeOf(1_750_000_000_000);
     const atMs = unixMsOf(horizon);
     const entries = [
@@ -44,7 +44,7 @@ describe("a purge", () => {
     await reopened.close();
   });
 
-  it("goes on after a restart where the horizon of a replica was durable", async () => {
+  it("goes on after a restart if the horizon of the replica is durable", async () => {
     const store = await openReplicaStore(folder.options("resumed"));
     const dead = Array.from({ length: 5_000 }, (_, at) => gone(`k${at}`, at + 1));
     await outcome(store, remote(dead));
@@ -59,7 +59,7 @@ describe("a purge", () => {
 });
 
 describe("a purge beside the journal", () => {
-  it("shows no older entry of the journal in place of a tombstone that goes", async () => {
+  it("shows no older entry of the journal in place of a purged tombstone", async () => {
     const store = await openReplicaStore(folder.options("older", { sweepEveryMs: 2 }));
     const isHidden = (key: string): boolean => store.get(key)?.deleted ?? true;
     for (let round = 0; round < 10; round += 1) {
@@ -70,7 +70,7 @@ describe("a purge beside the journal", () => {
       const raised = outcome(store, { kind: "progress", horizon: base + 6 });
       void outcome(store, remote([entry(key, base + 4)]));
       await raised;
-      // The thread goes on while this one hears nothing of it.
+      // The writer thread goes on, while this thread handles none of its messages.
       for (let reads = 0; reads < 2_000; reads += 1) expect(isHidden(key)).toBe(true);
       await purged(store);
       expect(isHidden(key)).toBe(true);
@@ -78,7 +78,7 @@ describe("a purge beside the journal", () => {
     await store.close();
   });
 
-  it("hides an older entry that is not folded behind a purgeable one that is", async () => {
+  it("shows a folded purgeable entry, and not an older entry that is not folded", async () => {
     const store = await openReplicaStore(folder.options("hidden"));
     await outcome(store, remote([gone("a", 5), gone("b", 5)]));
     await folded(store);
@@ -92,7 +92,7 @@ describe("a purge beside the journal", () => {
 
 describe("a purge that dies", () => {
   const steps = Array.from({ length: 12 }, (_, index) => 12 + index * 3);
-  it.each(steps)("at step %i of the writer has told of all that it removed", async (dieAtStep) => {
+  it.each(steps)("at step %i of the writer has reported all removed entries", async (dieAtStep) => {
     const name = `dies-${dieAtStep}`;
     const log = await openDirectoryLog(folder.options(name, { dieAtStep, sweepEveryMs: 2 }));
     const entries = Array.from({ length: 4_000 }, (_, at) =>
@@ -157,7 +157,7 @@ describe("the file", () => {
     await outcome(reopened, remote(made.map(({ key }) => gone(key, 10_000))));
     await outcome(reopened, { kind: "progress", horizon: 10_000 });
     await purged(reopened);
-    // Pages are given back when there is nothing else to do, and the file is cut by the next checkpoint.
+    // The writer frees pages when it has nothing else to do, and the next checkpoint truncates the file.
     await until(
       () => reopened.stats().walBytes === 0 && reopened.stats().databaseBytes < before / 2,
     );

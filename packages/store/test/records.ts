@@ -7,7 +7,7 @@ import {
   type ReplicaRecord,
 } from "@meridian/protocol";
 
-/** An entry with a value of that many bytes. */
+/** An entry with a value of `valueBytes` bytes. */
 export function entry(key: string, time: number, valueBytes = 8): Entry {
   return {
     key,
@@ -44,7 +44,7 @@ export function frame(after: number, entries: readonly Entry[], position: number
   };
 }
 
-/** Appends a record; resolves with the failure, if any, when `done` is called. */
+/** Appends a record. Resolves, when `done` is called, to the failure, or to undefined. */
 export function outcome<R>(
   store: { append(record: R, done: (failure?: MeridianError) => void): void },
   record: R,

@@ -46,7 +46,7 @@ const progress = (given: Partial<Extract<ReplicaWrite, { kind: "progress" }>>): 
 const moved = { ...cursor, sequence: 41 };
 const quarantined = { atMs: 1, count: 3, block: new Uint8Array() };
 
-describe("what a store knows once a write is there", () => {
+describe("the facts of a store after a record", () => {
   it.each<[string, ReplicaWrite, Partial<ReplicaFacts>]>([
     ["an own write", entries({ outboxPosition: 11 }), { outboxThrough: 11, journalThrough: 21 }],
     [

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { SortedKeys } from "../src/sorted-keys.ts";
 
-it("holds what a sorted list would, whatever is added and removed", () => {
+it("has the same keys as a sorted list, whatever is added and removed", () => {
   const step = fc.tuple(fc.boolean(), fc.nat(2_000));
   const run = (steps: readonly (readonly [boolean, number])[], start: number, ask: number) => {
     const first = Array.from({ length: start }, (_, index) => `k${index}`).toSorted(compareKeys);

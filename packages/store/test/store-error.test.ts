@@ -6,7 +6,7 @@ import { MeridianError } from "@meridian/protocol";
 import { describe, expect, it } from "vitest";
 import { asStoreError, explain, isPassing, troubleOf, type Trouble } from "../src/store-error.ts";
 
-/** What each result code means where the error number behind it is not known. The others are `fault`s. */
+/** The trouble that each result code means if its error number is unknown. All other codes mean `fault`. */
 const MEANINGS: Readonly<Record<Exclude<Trouble, "fault">, RegExp>> = {
   busy: /^SQLITE_(BUSY|LOCKED|PROTOCOL)/,
   full: /^SQLITE_(FULL|IOERR_SHMSIZE)$/,
@@ -15,7 +15,7 @@ const MEANINGS: Readonly<Record<Exclude<Trouble, "fault">, RegExp>> = {
   damaged: /^SQLITE_(CORRUPT|NOTADB|IOERR_CORRUPTFS|IOERR_DATA)/,
 };
 
-/** Every result code of the SQLite that the driver is built from: of errors, not of successes and news. */
+/** Every error code of the SQLite from which the driver is built, without codes of successes and notices. */
 function resultCodes(): string[] {
   const driver = dirname(createRequire(import.meta.url).resolve("better-sqlite3/package.json"));
   const header = readFileSync(join(driver, "deps/sqlite3/sqlite3.h"), "utf8");
@@ -32,13 +32,13 @@ function failure(code: string): Error {
   return Object.assign(new Error("it went wrong"), { code });
 }
 
-/** A failure of the file system, whose number Node does not always know the name of. */
+/** An error of the file system. Node.js does not always know the name of its number. */
 function fileFailure(errno: "EACCES" | "EDQUOT"): Error {
   return Object.assign(new Error("it went wrong"), { errno: -constants.errno[errno] });
 }
 
-describe("what a failure means", () => {
-  it("is said for each result code of SQLite", () => {
+describe("the trouble of a failure", () => {
+  it("is known for each result code of SQLite", () => {
     const codes = resultCodes();
     expect(codes.length).toBeGreaterThan(80);
     const wrong = codes.filter((code) => {
@@ -58,10 +58,10 @@ describe("what a failure means", () => {
     ["EIO", "failing"],
     ["ENODEV", "failing"],
   ];
-  it.each(behind)("is what %s says behind an error of input or output", (errno, trouble) => {
+  it.each(behind)("is that of %s if an I/O error has this error number", (errno, trouble) => {
     const wrong = resultCodes().filter((code) => {
       const isVague = /^SQLITE_(IOERR|CANTOPEN)/.test(code) && troubleOf(code) !== "damaged";
-      // An error number that says nothing leaves what the code says.
+      // ENODEV says no more than the code, so the trouble is that of the code.
       const counts = isVague && errno !== "ENODEV";
       return troubleOf(code, errno) !== (counts ? trouble : troubleOf(code));
     });
@@ -69,7 +69,7 @@ describe("what a failure means", () => {
     expect(troubleOf("", errno)).toBe(trouble);
   });
 
-  it("is told with the error number in words, and a code for clients", () => {
+  it("is reported with the error number in words, and with a code for clients", () => {
     const failed = explain(failure("SQLITE_IOERR_WRITE"), "commit", () => "EDQUOT");
     expect(failed.error).toMatchObject({ code: "STORE_FULL", retryable: true });
     expect(failed.error.message).toBe(

@@ -5,7 +5,7 @@ import { seededRandom, silentLogger, systemClock } from "@meridian/runtime";
 import type { StoreOptions, StoreStats, StoreTuning } from "@meridian/store";
 import Database from "better-sqlite3";
 
-/** How many random histories a contract suite tries: a sample; `npm run hunt:stores` tries many more. */
+/** How many random histories a contract suite tries. `npm run hunt:stores` tries many more. */
 export const HISTORIES = Number(process.env["STORE_HISTORIES"] ?? 10);
 
 /** A temporary folder for the databases of one test file. */
@@ -13,7 +13,7 @@ export class StoreFolder {
   readonly path: string = mkdtempSync(join(tmpdir(), "meridian-store-"));
   #seed = 0;
 
-  /** Options for the database of that name. */
+  /** Options for the database `name`. */
   options(name: string, tuning: Partial<StoreTuning> = {}): StoreOptions {
     this.#seed += 1;
     return {
@@ -30,7 +30,7 @@ export class StoreFolder {
     return join(this.path, name, "store.db");
   }
 
-  /** Holds the one lock on writing to that database, as another program may. Returns what lets it go. */
+  /** Takes the write lock of the database `name`, as another program may. Returns a function that releases it. */
   hold(name: string): () => void {
     const database = new Database(this.file(name));
     database.exec("BEGIN IMMEDIATE");
@@ -42,15 +42,15 @@ export class StoreFolder {
   }
 }
 
-/** How long the writer thread may take to get somewhere, on a machine with other things to do. */
+/** How long `until` waits for the writer thread, in milliseconds: long, because the machine may be busy. */
 const PATIENCE_MS = 30_000;
 
-/** Resolves when `isTrue`, which the writer thread brings about. */
+/** Resolves when `isTrue` returns true after work of the writer thread. */
 export async function until(isTrue: () => boolean): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS;
   while (!isTrue()) {
     if (performance.now() > deadline) throw new Error("Expected the writer thread to get there");
-    // Looking again at once would take a processor from the thread.
+    // Asking again at once would take processor time from the thread.
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }
@@ -64,7 +64,7 @@ export async function folded(store: { stats(): StoreStats }): Promise<void> {
   });
 }
 
-/** Resolves when the store has folded everything, and removed what it may. */
+/** Resolves when the store has folded everything, and purged everything that it may. */
 export async function purged(store: { stats(): StoreStats }): Promise<void> {
   await folded(store);
   await until(() => !store.stats().purging);

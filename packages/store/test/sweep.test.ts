@@ -66,7 +66,7 @@ describe("the walk over the table", () => {
     expect(removed.at(-1)).toBe(100);
   });
 
-  it("removes no more than is allowed while it is under way", () => {
+  it("removes no more than is permitted, also if the permit changes during the walk", () => {
     const { sweep, insert } = table();
     for (let time = 1; time <= 100; time += 1) insert(time);
     const scope = { horizon: 1_000, through: everything };
@@ -85,7 +85,7 @@ describe("the walk over the table", () => {
 });
 
 describe("a permit to remove", () => {
-  it("takes effect once the journal is folded through its end, and is not put off by later ones", () => {
+  it("takes effect once the journal is folded through its row, and is not delayed by later permits", () => {
     const permits = new PurgePermits();
     permits.give({ horizon: 10, through: 100 }, 5);
     permits.give({ horizon: 11, through: 101 }, 7);
@@ -100,7 +100,7 @@ describe("a permit to remove", () => {
     expect(permits.inForce).toEqual({ horizon: 12, through: 102 });
   });
 
-  it("narrows those before it at once", () => {
+  it("narrows earlier permits at once", () => {
     const permits = new PurgePermits();
     permits.give({ horizon: 10, through: 100 }, 0);
     permits.advance(0);

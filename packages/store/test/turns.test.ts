@@ -1,4 +1,4 @@
-/** What the owner of a store does in one turn of its event loop, whatever the writer thread has done meanwhile. */
+/** The owner of a store handles a bounded number of entries in one turn of its event loop, however much the writer thread has committed meanwhile. */
 import { openReplicaStore } from "@meridian/store";
 import { afterAll, expect, it } from "vitest";
 
@@ -10,12 +10,12 @@ afterAll(() => folder.remove());
 
 const RECORD = 250;
 const RECORDS = 60;
-/** A turn's worth, and one record more of each kind of news. */
+/** The limit of a turn, exceeded by one record for commits and one for folded entries. */
 const ROWS = 1_024 + 2 * RECORD;
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-it("few entries become durable, or are forgotten as folded, in one turn", async () => {
+it("a bounded number of entries becomes durable, or leaves the overlay, in one turn", async () => {
   const store = await openReplicaStore(folder.options("turns"));
   let durable = 0;
   let all = Promise.resolve();

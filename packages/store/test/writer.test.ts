@@ -32,7 +32,7 @@ function write(position: number, key: string): ReplicaWrite {
   };
 }
 
-/** A writer in this thread, so that each message is heard when the test says so. */
+/** A writer in this thread. The test decides when it handles each message. */
 class Conversation {
   readonly #port;
   readonly #replies: WriterReply[] = [];
@@ -51,7 +51,7 @@ class Conversation {
     this.#port.postMessage(request);
   }
 
-  /** Resolves to the next reply of that kind. */
+  /** Resolves to the next reply of `kind`. Drops the replies before it. */
   async hear(kind: WriterReply["kind"]): Promise<WriterReply> {
     for (;;) {
       const index = this.#replies.findIndex((reply) => reply.kind === kind);
@@ -65,7 +65,7 @@ class Conversation {
   }
 }
 
-it("makes nothing durable that was sent before a failure was heard of, although there is room by then", async () => {
+it("commits nothing that the owner sent before it had heard of a failure, even if there is room again", async () => {
   await (await openReplicaStore(folder.options("hole"))).close();
   const writer = new Conversation("hole");
   const resume = folder.hold("hole");

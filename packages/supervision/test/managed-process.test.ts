@@ -14,7 +14,7 @@ afterEach(async () => {
 
 const tell = (message: object): string => `process.send(${JSON.stringify(message)});`;
 const LISTEN = tell({ type: "listening", url: "http://x" });
-/** Keeps a program alive for as long as its parent lives. */
+/** A script that keeps its process alive as long as the parent lives. */
 const STAY = `process.on("message", () => {});`;
 
 function run(script: string, output: string[] | { readonly file: string } = []): ManagedProcess {
@@ -28,7 +28,7 @@ function run(script: string, output: string[] | { readonly file: string } = []):
   return process_;
 }
 
-it("a program tells where it listens and how it stands, and what it prints comes by the line", async () => {
+it("a program reports its URL and status, and its output comes line by line", async () => {
   const lines: string[] = [];
   const status = tell({ type: "status", status: "ready" });
   const program = run(
@@ -43,19 +43,19 @@ it("a program tells where it listens and how it stands, and what it prints comes
   expect(lines.toSorted()).toEqual(["a", "b", "c"]);
 });
 
-it("one that ends before it listens says how", async () => {
+it("`listens` rejects with the reason if the program ends before", async () => {
   await expect(run("process.exit(7)").listens()).rejects.toThrow(
     "Expected program to listen, but it ended (exit code 7)",
   );
 });
 
-it("one that takes too long to listen is killed", async () => {
+it("a program that takes too long to listen is killed", async () => {
   const program = run(STAY);
   await expect(program.listens(1)).rejects.toThrow("Expected program to listen within 1 ms");
   expect((await program.exited).signal).toBe("SIGKILL");
 });
 
-it("one that does not heed SIGTERM is killed after the grace", async () => {
+it("a program that ignores SIGTERM is killed after the grace", async () => {
   const program = run(`process.on("SIGTERM", () => {}); ${LISTEN} ${STAY}`);
   await program.listens();
   let late = 0;
@@ -63,7 +63,7 @@ it("one that does not heed SIGTERM is killed after the grace", async () => {
   expect(late).toBe(1);
 });
 
-it("a command that is not there ends at once, with why", async () => {
+it("a command that does not exist ends at once, with the reason", async () => {
   const program = new ManagedProcess({
     name: "nothing",
     command: ["/nowhere/at-all"],
@@ -74,7 +74,7 @@ it("a command that is not there ends at once, with why", async () => {
   await expect(program.listens()).rejects.toThrow("ENOENT");
 });
 
-it("what it prints goes to the end of a file where one is named", async () => {
+it("the output is appended to the given file", async () => {
   const folder = mkdtempSync(join(tmpdir(), "meridian-managed-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const file = join(folder, "log");
@@ -83,7 +83,7 @@ it("what it prints goes to the end of a file where one is named", async () => {
   expect(readFileSync(file, "utf8")).toBe("one\ntwo\n");
 });
 
-it("a program inherits nothing that would configure it, and modules are loaded before it", () => {
+it("a program inherits no variable that would configure it, and loads the given modules first", () => {
   const env = { PATH: "/bin", MERIDIAN_PORT: "1", NODE_OPTIONS: "x", NOTIFY_SOCKET: "y" };
   expect(plainEnvironment(env)).toEqual({ PATH: "/bin" });
   expect(commandOf({ entry: "main.js", execArgv: ["-a"] }, ["--b"], ["m"]).slice(1)).toEqual([

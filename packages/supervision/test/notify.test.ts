@@ -8,7 +8,7 @@ const TIME_LIMIT_MS = 30_000;
 
 const skipped = reason === undefined ? "" : ` (skipped: ${reason})`;
 
-/** Gives each test of a group a supervisor, and what runs a program under it. */
+/** Gives each test of a group a receiver of notifications, and a function that runs a program with it. */
 function supervised(): {
   systemd: () => SystemdReceiver;
   run: (script: string, env?: Readonly<Record<string, string>>) => Program;
@@ -30,7 +30,7 @@ describe.skipIf(reason !== undefined)(`a program under systemd${skipped}`, () =>
   const { systemd, run } = supervised();
 
   it(
-    "says what it does, that it is ready and that it stops, in that order, and then ends",
+    "sends its status, that it is ready and that it stops, in that order, and then ends",
     async () => {
       const program = run(`notifyReady("listening on\\nhttp://127.0.0.1:7400"); notifyStopping();`);
       expect(await program.ended()).toBe("ended by exit 0");
@@ -46,7 +46,7 @@ describe.skipIf(reason !== undefined)(`a program under systemd${skipped}`, () =>
   );
 
   it(
-    "is heard even if it exits at once after its last word",
+    "is heard even if it exits at once after its last message",
     async () => {
       const program = run(`notifyReady(); notifyStopping(); process.exit(0);`);
       expect(await program.ended()).toBe("ended by exit 0");
@@ -62,7 +62,7 @@ describe.skipIf(reason !== undefined)(`a program under systemd${skipped}`, () =>
       const program = run(`notifyReady(); setInterval(() => {}, 1_000);`);
       await systemd().until((messages) => messages.includes("READY=1"));
       program.process.kill("SIGKILL");
-      // A shell left behind would hold the program's output open.
+      // A shell that were left behind would keep the program's output open.
       expect(await program.ended()).toBe("ended by SIGKILL");
     },
     TIME_LIMIT_MS,
@@ -73,7 +73,7 @@ describe.skipIf(reason !== undefined)(`the watchdog of systemd${skipped}`, () =>
   const { systemd, run } = supervised();
 
   it(
-    "is given a sign of life within its time, again and again, until that is ended",
+    "gets a sign of life within each interval, until the program ends this",
     async () => {
       const script = `const alive = setInterval(() => {}, 1_000);
           const end = startWatchdog(clock);
@@ -120,7 +120,7 @@ describe.skipIf(reason !== undefined)(`the watchdog of systemd${skipped}`, () =>
 
 describe("a program without a supervisor", () => {
   it(
-    "says nothing, starts nothing and ends by itself",
+    "sends no message, starts no process and ends by itself",
     async () => {
       const script = `notifyReady("up"); startWatchdog(clock); notifyStopping();
         exitWhenParentDies(clock);
@@ -133,7 +133,7 @@ describe("a program without a supervisor", () => {
   );
 
   it(
-    "goes on where its supervisor cannot be reached, and says so",
+    "goes on if its supervisor cannot be reached, and logs that",
     async () => {
       const program = new Program(`notifyReady(); notifyStopping(); console.log("on");`, {
         NOTIFY_SOCKET: "/nonexistent/socket",

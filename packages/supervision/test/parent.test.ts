@@ -50,7 +50,7 @@ describe("a program whose parent is killed", () => {
   it(
     "still stops cleanly when nobody reads its output any more",
     async () => {
-      // The child's output goes to its parent, and ends with it; what it does is seen on the third stream.
+      // The child's output goes to its parent, and breaks with it. The test sees what the child does on stream 4.
       const child = `import { writeSync } from "node:fs";
         exitWhenParentDies(clock);
         const alive = setInterval(() => console.log("a line"), 5);

@@ -2,7 +2,7 @@ import { Metrics } from "@meridian/runtime";
 import { registerProcess } from "@meridian/supervision";
 import { expect, it } from "vitest";
 
-it("a process tells what it takes, and after a minute how late its event loop was", async () => {
+it("a process exports its processor time and memory, and after a minute how late its event loop was", async () => {
   const metrics = new Metrics();
   let minute: () => void = () => {};
   let cancelled = 0;
@@ -19,7 +19,7 @@ it("a process tells what it takes, and after a minute how late its event loop wa
   expect(valuesOf("process_resident_memory_bytes")[0]).toBeGreaterThan(1e6);
   const name = "nodejs_eventloop_delay_seconds";
   expect(valuesOf(name)).toEqual([undefined, undefined, undefined]);
-  // The monitor has to be waiting for its next turn when the loop is kept from taking it.
+  // The monitor must wait for its next turn at the moment when the loop is blocked.
   await new Promise((resolve) => setTimeout(resolve, 50));
   for (const endMs = performance.now() + 100; performance.now() < endMs;);
   await new Promise((resolve) => setTimeout(resolve, 50));

@@ -8,10 +8,10 @@ export const SUPERVISION: string = await bundleSource(
   fileURLToPath(new URL("../src/index.ts", import.meta.url)),
 );
 
-/** What Node.js is given before the text of a program. */
+/** The arguments of Node.js before the text of a program. */
 export const EVALUATE: readonly string[] = ["--input-type=module", "--eval"];
 
-/** The text of a program that has the names of this package and a clock. */
+/** The text of a program in which `script` can use the exports of this package and `clock`. */
 export function programOf(script: string): string {
   return `import { exitWhenParentDies, notifyReady, notifyStopping, startWatchdog } from ${JSON.stringify(SUPERVISION)};
     const clock = {
@@ -23,7 +23,7 @@ export function programOf(script: string): string {
     ${script}`;
 }
 
-/** A program in a process of its own, and what it has printed. */
+/** Runs a program in a process of its own, and collects its output. */
 export class Program {
   readonly process: ChildProcess;
   output = "";
@@ -57,7 +57,7 @@ export class Program {
     }
   }
 
-  /** How it ended, once it and every process that holds its output have. */
+  /** Resolves to how the program ended, once the program and every process that holds its output open have ended. */
   async ended(): Promise<string> {
     return this.#closed;
   }

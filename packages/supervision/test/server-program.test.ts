@@ -7,7 +7,7 @@ const reason = reasonToSkip();
 const skipped = reason === undefined ? "" : ` (skipped: ${reason})`;
 const TIME_LIMIT_MS = 30_000;
 
-/** A server whose start is `start`. What it says to systemd there comes before what it says when it listens. */
+/** The text of a server whose start function is `start`. Messages that `start` sends to systemd come before the one that the server listens. */
 function serverOf(start: string): string {
   return `
     import { runServer } from ${JSON.stringify(SUPERVISION)};
@@ -47,7 +47,7 @@ describe.skipIf(reason !== undefined)(`a server under systemd${skipped}`, () => 
   );
 
   it(
-    "is never ready where its start fails",
+    "is never ready if its start fails",
     async () => {
       const program = run(serverOf(`notifyStopping(); throw new Error("no port");`));
       expect(await program.ended()).toBe("ended by exit 1");

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** Why nothing here can be told to a supervisor, or undefined where it can. */
+/** Why these tests cannot run here; undefined if they can. */
 export function reasonToSkip(): string | undefined {
   if (process.platform !== "linux")
     return `the notify protocol is Linux's, this is ${process.platform}`;
@@ -13,7 +13,7 @@ export function reasonToSkip(): string | undefined {
   return missing === undefined ? undefined : `${missing} is not installed`;
 }
 
-/** A real receiver of the notify protocol, on a datagram socket of its own. */
+/** Receives messages of the notify protocol on a datagram socket of its own. */
 export class SystemdReceiver {
   readonly socketPath: string;
   readonly #folder: string;
@@ -24,7 +24,7 @@ export class SystemdReceiver {
   private constructor() {
     this.#folder = mkdtempSync(join(tmpdir(), "meridian-notify-"));
     this.socketPath = join(this.#folder, "socket");
-    // Opens the socket and, at the first datagram, becomes a `cat` of everything that comes.
+    // `systemd-socket-activate` opens the socket and, at the first datagram, runs `cat`, which prints all datagrams.
     this.#process = spawn(
       "systemd-socket-activate",
       ["--datagram", `--listen=${this.socketPath}`, "/bin/sh", "-c", "exec cat <&3"],
@@ -36,7 +36,7 @@ export class SystemdReceiver {
     });
   }
 
-  /** Starts a receiver that is listening once this resolves. */
+  /** Starts a receiver. Resolves once it listens. */
   static async start(): Promise<SystemdReceiver> {
     const receiver = new SystemdReceiver();
     await new Promise<void>((resolve, reject) => {
@@ -48,16 +48,16 @@ export class SystemdReceiver {
     return receiver;
   }
 
-  /** The messages so far, in order, without those by which a sender waits until it has been heard. */
+  /** The messages so far, in order, without `BARRIER=1`, by which a sender waits until its messages have been read. */
   get messages(): string[] {
-    // Datagrams come without a separator, and every message but a status is in capitals.
+    // Datagrams come without a separator. Every message except a status is in capitals.
     const known = /READY=1|STOPPING=1|WATCHDOG=1|BARRIER=1|STATUS=.*?(?=BARRIER=1)/gs;
     return [...this.#heard.matchAll(known)]
       .map(([text]) => text)
       .filter((text) => text !== "BARRIER=1");
   }
 
-  /** Resolves once `enough` of the messages so far. */
+  /** Resolves once `enough` returns true for the messages so far. */
   async until(enough: (messages: readonly string[]) => boolean): Promise<void> {
     while (!enough(this.messages)) {
       await new Promise<void>((resolve) => {

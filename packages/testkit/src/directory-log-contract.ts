@@ -23,7 +23,7 @@ import { append, frame, member, remember, saveHorizon, settle } from "./log-reco
 import { attributed, entry, stamp } from "./replica-records.ts";
 import type { StoreHarness } from "./store-harness.ts";
 
-/** Runs the suite for one implementation, which has to keep at least three frames as they came. `runs` is how many random histories are tried. */
+/** Runs the suite for one implementation, which must keep at least the three newest frames uncompacted. `runs` is how many random histories are tried. */
 export function directoryLogContract<L extends DirectoryLog>(
   title: string,
   harness: StoreHarness<L>,
@@ -91,7 +91,7 @@ function describeBasics<L extends DirectoryLog>(harness: StoreHarness<L>): void 
     await harness.close(log);
   });
 
-  it("settles: then it knows the newest of every key", async () => {
+  it("knows the newest entry of every key once it is settled", async () => {
     const log = await harness.open(nextName());
     await append(log, frame(0, [entry("b", 5), entry("é", 5), entry("a", 5)], 7, 1));
     await append(log, frame(3, [entry("b", 4), tombstone("a", stamp(6))], 7, 2));
@@ -106,7 +106,7 @@ function describeBasics<L extends DirectoryLog>(harness: StoreHarness<L>): void 
 }
 
 function describeMarks<L extends DirectoryLog>(harness: StoreHarness<L>): void {
-  it("marks each outbox with the frame it has of it", async () => {
+  it("knows the last frame that it has of each outbox", async () => {
     const name = nextName();
     const log = await harness.open(name);
     expect(log.outboxMark(7)).toBeUndefined();
@@ -122,7 +122,7 @@ function describeMarks<L extends DirectoryLog>(harness: StoreHarness<L>): void {
     await harness.close(reopened);
   });
 
-  it("keeps no position of a frame before which it may lack something, and knows no place of it", async () => {
+  it("keeps no outbox position of a frame before which it may lack something, and finds no sequence for it", async () => {
     const name = nextName();
     const log = await harness.open(name);
     await append(log, frame(0, [entry("a", 5)], 7, 1));
@@ -186,7 +186,7 @@ function describeAttributes<L extends DirectoryLog>(harness: StoreHarness<L>): v
 }
 
 function describeFollowed<L extends DirectoryLog>(harness: StoreHarness<L>): void {
-  it("keeps what it has of other logs with the frames that bring it, one place an epoch", async () => {
+  it("keeps its cursors in other logs together with the frames that move them, one for each epoch", async () => {
     const name = nextName();
     const log = await harness.open(name);
     const place = (logId: number, epoch: number, sequence: number): Cursor => ({
@@ -214,7 +214,7 @@ function describeFollowed<L extends DirectoryLog>(harness: StoreHarness<L>): voi
 }
 
 function describeMembers<L extends DirectoryLog>(harness: StoreHarness<L>): void {
-  it("keeps what is known of nodes, the newest of each, until they are dropped", async () => {
+  it("remembers the newest record of each node until the node is dropped", async () => {
     const name = nextName();
     const log = await harness.open(name);
     expect(log.members).toEqual([]);
@@ -231,7 +231,7 @@ function describeMembers<L extends DirectoryLog>(harness: StoreHarness<L>): void
 }
 
 function describeReads<L extends DirectoryLog>(harness: StoreHarness<L>): void {
-  it("gives the newest frame as it came, and the tail of it to a reader within", async () => {
+  it("returns the newest frame uncompacted, and its tail to a reader within it", async () => {
     const log = await harness.open(nextName());
     const entries = [entry("a", 9), entry("b", 2), entry("c", 3)];
     const whole = frame(0, entries, 7, 1);
@@ -242,7 +242,7 @@ function describeReads<L extends DirectoryLog>(harness: StoreHarness<L>): void {
     await harness.close(log);
   });
 
-  it("gives as many frames as fit, at least one", async () => {
+  it("returns as many frames as fit, at least one", async () => {
     const log = await harness.open(nextName());
     const frames = [0, 1, 2].map((after) => frame(after, [entry(`k${after}`, 1)], 7, after + 1));
     for (const each of frames) await append(log, each);
@@ -255,7 +255,7 @@ function describeReads<L extends DirectoryLog>(harness: StoreHarness<L>): void {
 }
 
 function describePages<L extends DirectoryLog>(harness: StoreHarness<L>): void {
-  it("looks at no more keys for a page than it is asked for, however many are purgeable", async () => {
+  it("reads no more keys for a page than its limit, however many are purgeable", async () => {
     const log = await harness.open(nextName());
     const keys = numbered(40);
     await append(
@@ -301,7 +301,7 @@ function describeHorizon<L extends DirectoryLog>(harness: StoreHarness<L>): void
     await harness.close(reopened);
   });
 
-  it("leaves what is purgeable out of its summaries, and counts it to no limit", async () => {
+  it("leaves purgeable entries out of its summaries, and counts them towards no limit", async () => {
     const horizon = stampTimeOf(1_750_000_000_000);
     const expired = { ...entry("b", 2), expiresAtMs: 1_750_000_000_000 };
     const later = { ...entry("c", 3), expiresAtMs: 1_750_000_000_001 };
@@ -318,7 +318,7 @@ function describeHorizon<L extends DirectoryLog>(harness: StoreHarness<L>): void
     await harness.close(log);
   });
 
-  it("removes only what it may: under the horizon, through the sequence, once all before is merged", async () => {
+  it("purges only entries at or behind the horizon and through the sequence, once all earlier frames are folded", async () => {
     const name = nextName();
     const log = await harness.open(name);
     const gone = tombstone("gone", stamp(5));
@@ -331,7 +331,7 @@ function describeHorizon<L extends DirectoryLog>(harness: StoreHarness<L>): void
     await saveHorizon(log, { ...none, horizon: 10 });
     await harness.idle(log);
     expect([log.get("gone"), log.purgedThrough]).toEqual([gone, 0]);
-    // Ordered before the horizon was raised, and older than the tombstone that may go now.
+    // This entry was ordered before the horizon moved, and is older than the tombstone that may be purged now.
     const appended = append(log, frame(3, [entry("gone", 3)], 8, 1));
     log.purge(10, 2);
     await appended;
@@ -351,7 +351,7 @@ function describeHorizon<L extends DirectoryLog>(harness: StoreHarness<L>): void
 }
 
 function describeHistories<L extends DirectoryLog>(harness: StoreHarness<L>, runs: number): void {
-  it("brings every reader to what the model has, after any history", async () => {
+  it("gives every reader the entries of the model, after any history", async () => {
     const checked = fc.assert(
       fc.asyncProperty(fc.array(anyLogStep, { maxLength: 40 }), async (steps) => {
         const history = new LogHistory(harness, nextName());

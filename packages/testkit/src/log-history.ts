@@ -25,7 +25,7 @@ export type LogStep =
   | { readonly do: "purge"; readonly raise: number; readonly through: number }
   | { readonly do: "await" | "idle" | "reopen" | "crash" };
 
-/** Any step. */
+/** Generates any step. */
 export const anyLogStep: fc.Arbitrary<LogStep> = fc.oneof(
   {
     weight: 8,
@@ -57,7 +57,7 @@ export const anyLogStep: fc.Arbitrary<LogStep> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom("reopen" as const, "crash" as const) }) },
 );
 
-/** Drives a log and the model side by side. The model: every entry there is, by its sequence. */
+/** Applies the same steps to a log and to a model: the list of all entries by sequence. */
 export class LogHistory<L extends DirectoryLog> {
   readonly #harness: StoreHarness<L>;
   readonly #name: string;
@@ -66,7 +66,7 @@ export class LogHistory<L extends DirectoryLog> {
   #ends: number[] = [0];
   #pending: Promise<void>[] = [];
   #epochs: [number, number][] = [];
-  /** The last horizon that the log was given. */
+  /** The last horizon that the log has got. */
   #horizon = 0;
 
   constructor(harness: StoreHarness<L>, name: string) {
@@ -145,7 +145,7 @@ export class LogHistory<L extends DirectoryLog> {
     );
   }
 
-  /** Cuts the model after a crash: appended frames that were not durable may be in the log, whole, or not. */
+  /** Cuts the model after a crash. Each appended frame that was not durable may be in the log as a whole, or not at all. */
   #cut(durable: number): void {
     const through = this.#log?.committedThrough ?? 0;
     assert.ok(through >= durable, `Expected all through ${durable}, got ${through}`);
@@ -156,7 +156,7 @@ export class LogHistory<L extends DirectoryLog> {
 
   /** Reads to the end while entries are appended, beginning with the state of a reader at `after`. */
   #read(log: L, after: number, bytes: number): void {
-    // Such a reader would miss purged tombstones, and is not fed.
+    // A reader before `purgedThrough` would miss purged tombstones, and is not fed.
     if (after < log.purgedThrough) return;
     const held = merged(this.#entries.slice(0, after));
     let reached = after;
@@ -176,7 +176,7 @@ export class LogHistory<L extends DirectoryLog> {
     assert.equal(reached, log.committedThrough);
     const { horizon } = log.horizonState;
     const expected = merged(this.#entries.slice(0, reached));
-    // An entry may be in the place of an older one already, and comes to the reader behind what it has reached.
+    // An entry that was appended meanwhile may already have replaced an older one. The reader gets it later, after `reached`.
     for (const { key } of this.#entries.slice(reached))
       for (const map of [held, expected]) map.delete(key);
     assert.deepEqual(viewOf(held, horizon), viewOf(expected, horizon));

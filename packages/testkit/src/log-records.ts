@@ -47,7 +47,7 @@ export function frame(
   };
 }
 
-/** Has a log remember nodes, and drop others; resolves when that is durable. */
+/** Makes a log remember nodes and drop others. Resolves when that is durable. */
 export function remember(
   log: DirectoryLog,
   members: readonly RememberedMember[],

@@ -45,7 +45,7 @@ export class ManualClock implements Clock {
     this.#pass(endMs - this.#elapsedMs);
   }
 
-  /** Lets time pass in which nothing runs: what was due runs at the end of it. */
+  /** Lets time pass without running callbacks, as on a blocked event loop. Callbacks that have become due run at the end. */
   standStill(ms: number): void {
     this.#pass(ms);
     this.advance(0);

@@ -25,7 +25,7 @@ export interface LogDisk {
   logId: number;
   epochs: (readonly [epoch: number, after: number])[];
   committedThrough: number;
-  /** The newest frames, as they came. */
+  /** The newest frames, uncompacted. */
   frames: LogFrame[];
   /** The newest entry of each key, with its sequence; of all frames. */
   entries: Map<string, { readonly entry: Entry; readonly sequence: number }>;
@@ -164,7 +164,7 @@ export class MemoryDirectoryLog implements DirectoryLog {
   remember(members: readonly RememberedMember[], dropped: readonly string[], done: Done): void {
     for (const member of members) this.#disk.members.set(member.id, member);
     for (const id of dropped) this.#disk.members.delete(id);
-    // Beside the queue of commits: simulated nodes come and go without a change of what the disk does with their writes.
+    // Nodes are remembered outside the queue of commits, so that nodes that come and go do not change when writes are committed.
     queueMicrotask(() => {
       if (!this.#commits.isCrashed) done();
     });
@@ -177,7 +177,7 @@ export class MemoryDirectoryLog implements DirectoryLog {
     this.#commits.push(permit, () => {});
   }
 
-  /** Removes what may be removed, at most `rowsMax` entries. */
+  /** Removes at most `rowsMax` of the entries that may be purged. */
   sweep(rowsMax: number): void {
     const disk = this.#disk;
     const { horizon, through } = this.#permission;
@@ -231,7 +231,7 @@ export class MemoryDirectoryLog implements DirectoryLog {
     return this.get(key);
   }
 
-  /** The process dies. */
+  /** Ends the log as the death of its process would. */
   crash(): void {
     this.#commits.crash();
   }

@@ -9,7 +9,7 @@ export type Fullness = boolean | "entries";
 
 interface Waiting {
   readonly commit: () => void;
-  /** It brings no entries. */
+  /** Whether the commit has no entries. */
   readonly isSmall: boolean;
   readonly done: Done;
 }
@@ -37,7 +37,7 @@ export class CommitQueue {
     this.#onFailed = onFailed;
   }
 
-  /** While set, no commit succeeds, or none that brings entries. */
+  /** While set, no commit succeeds, or none with entries. */
   set full(full: Fullness) {
     this.#full = full;
     this.#hasFailed = false;
@@ -89,7 +89,7 @@ export class CommitQueue {
     if (end < batch.length) this.#fail(batch.slice(end));
   }
 
-  /** How many of a batch fit: what was begun after one that fails fails with it. */
+  /** How many commits of a batch fit. All commits that were begun after one that fails fail, too. */
   #endOf(batch: readonly Waiting[]): number {
     if (this.#full === false) return batch.length;
     const first = batch.findIndex(({ isSmall }) => this.#full === true || !isSmall);

@@ -142,7 +142,7 @@ export class MemoryReplicaStore implements ReplicaStore {
     return this.#commits.stall;
   }
 
-  /** While set, commits fail as on a full disk: all of them, or those that bring entries. */
+  /** While set, commits fail as on a full disk: all of them, or those with entries. */
   set full(full: Fullness) {
     this.#commits.full = full;
   }
@@ -231,7 +231,7 @@ export class MemoryReplicaStore implements ReplicaStore {
     }
   }
 
-  /** The process dies. */
+  /** Ends the store as the death of its process would. */
   crash(): void {
     this.#commits.crash();
   }

@@ -1,14 +1,14 @@
 import type { ReplicaStore } from "@meridian/ports";
 import { expect } from "vitest";
 
-/** Keys with numbers in their order. */
+/** `count` keys that have the order of their numbers. */
 export function numbered(count: number): string[] {
   return Array.from({ length: count }, (_, at) => `k${String(at).padStart(2, "0")}`);
 }
 
 /**
- * The keys of all summaries that count under `horizon`, walked in pages of `limit` over what holds `keys` and nothing else. Expects
- * that no page passes more keys than that, so that its work is bounded.
+ * Walks all summaries under `horizon` in pages of `limit`, over a store with exactly the keys `keys`, and returns the keys of the summaries. Expects
+ * that no page passes more than `limit` keys, so that the work of a page is bounded.
  */
 export function pagesOf(
   source: Pick<ReplicaStore, "summaryPage">,

@@ -20,7 +20,7 @@ export type Step =
 
 const KEYS = ["a", "b", "c", "d/e", "é", "😀"];
 
-/** Any step. */
+/** Generates any step. */
 export const anyStep: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 10,
@@ -50,12 +50,12 @@ export const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom("reopen" as const, "crash" as const) }) },
 );
 
-/** Drives a store and the model side by side. */
+/** Applies the same steps to a store and to the model. */
 export class ReplicaHistory<S extends ReplicaStore> {
   readonly #harness: StoreHarness<S>;
   readonly #name: string;
   #store: S | undefined;
-  /** The model of all that is known to be durable. */
+  /** The model of all records that are known to be durable. */
   #model = new ReplicaModel(0);
   /** The records appended since, oldest first. */
   #pending: { readonly record: ReplicaRecord; readonly written: Promise<void> }[] = [];

@@ -134,7 +134,7 @@ export class ReplicaModel {
   }
 }
 
-/** All that can be read from a store. */
+/** Everything that can be read from a store, as one value to compare. */
 export function viewOf(store: ReplicaStore): unknown {
   const summaries = store.summariesAfter(null, 1_000);
   return {

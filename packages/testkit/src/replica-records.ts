@@ -21,7 +21,7 @@ export function stamp(time: number, origin = 1): Stamp {
   return { time, origin };
 }
 
-/** An entry whose value tells its stamp. */
+/** An entry whose value contains its stamp. */
 export function entry(key: string, time: number, origin = 1): Entry {
   return {
     key,
@@ -33,7 +33,7 @@ export function entry(key: string, time: number, origin = 1): Entry {
   };
 }
 
-/** The entry with attributes that tell its stamp. */
+/** The entry with attributes that contain its stamp. */
 export function attributed(plain: Entry): Entry {
   const { time, origin } = plain.stamp;
   return { ...plain, attributes: new TextEncoder().encode(`\u0001\0${time}-${origin}`) };
@@ -53,7 +53,7 @@ export function local(
   return { kind: "local", frame: frameOf(position, entries), entries };
 }
 
-/** The record of what others wrote. */
+/** The record of entries of other nodes. */
 export function remote(
   entries: readonly Entry[],
   cursor?: Cursor,

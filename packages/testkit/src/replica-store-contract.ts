@@ -92,7 +92,7 @@ function describeBasics<S extends ReplicaStore>(harness: StoreHarness<S>): void 
       expect(store.get("a")).toEqual(entry("a", 1));
     }));
 
-  it("calls back in order and never from inside the call", () =>
+  it("calls back in order, and never within the call of `append`", () =>
     withStore(harness, async (store) => {
       const order: number[] = [];
       const writes = [1, 2, 3, 4, 5].map((number) => {
@@ -184,7 +184,7 @@ function describeDurability<S extends ReplicaStore>(harness: StoreHarness<S>): v
 }
 
 function describeOutbox<S extends ReplicaStore>(harness: StoreHarness<S>): void {
-  it("gives out frames as they came, as many as fit, at least one", () =>
+  it("returns the outbox frames unchanged, as many as fit, at least one", () =>
     withStore(harness, async (store) => {
       const records = [1, 2, 3].map((at) => local(at, [entry("a", at), entry(`k${at}`, at)]));
       for (const record of records) await append(store, record);
@@ -243,7 +243,7 @@ function describeRestamps<S extends ReplicaStore>(harness: StoreHarness<S>): voi
         expect(reopened.highestTime).toBe(91);
       }));
 
-    it(`merges a restamp where the key has moved on, ${when}`, () =>
+    it(`merges a restamp if the key has a newer entry, ${when}`, () =>
       withStore(harness, async (store, reopen) => {
         await append(store, local(1, [entry("newer", 50), entry("older", 51)]));
         await append(store, remote([entry("newer", 60), entry("older", 40)]));
@@ -292,7 +292,7 @@ function describeScans<S extends ReplicaStore>(harness: StoreHarness<S>): void {
 }
 
 function describeHorizon<S extends ReplicaStore>(harness: StoreHarness<S>): void {
-  it("keeps the highest horizon that it was told", () =>
+  it("keeps the highest horizon that it has got", () =>
     withStore(harness, async (store, reopen) => {
       expect(store.horizon).toBe(0);
       const raised = append(store, { kind: "progress", horizon: 2 ** 53 - 1 });
@@ -304,7 +304,7 @@ function describeHorizon<S extends ReplicaStore>(harness: StoreHarness<S>): void
       expect((await reopen()).horizon).toBe(2 ** 53 - 1);
     }));
 
-  it("leaves what is purgeable out of its summaries, and counts it to no limit", () =>
+  it("leaves purgeable entries out of its summaries, and counts them towards no limit", () =>
     withStore(harness, async (store, reopen) => {
       const horizon = stampTimeOf(1_750_000_000_000);
       const expired = { ...entry("b", 2), expiresAtMs: 1_750_000_000_000 };
@@ -325,7 +325,7 @@ function describeHorizon<S extends ReplicaStore>(harness: StoreHarness<S>): void
       expect(reopened.get("e")).toEqual(entry("e", 1));
     }));
 
-  it("looks at no more keys for a page than it is asked for, however many are purgeable", () =>
+  it("reads no more keys for a page than its limit, however many are purgeable", () =>
     withStore(harness, async (store) => {
       const keys = numbered(40);
       const [folded, other] = [keys.slice(0, 20), keys.slice(20)];
@@ -339,7 +339,7 @@ function describeHorizon<S extends ReplicaStore>(harness: StoreHarness<S>): void
       }
     }));
 
-  it("removes a tombstone only once what came before the horizon is merged", () =>
+  it("purges a tombstone only once everything that came before the horizon is folded", () =>
     withStore(harness, async (store) => {
       await append(store, remote([tombstone("a", stamp(5))]));
       await harness.idle(store);
@@ -359,7 +359,7 @@ function describeQuarantine<S extends ReplicaStore>(harness: StoreHarness<S>): v
     quarantined: { entries: [held], atMs },
   });
 
-  it("keeps what a burial replaces, byte for byte, under an id that is never given again", () =>
+  it("keeps an entry that a burial replaces, byte for byte, under an id that is never used again", () =>
     withStore(harness, async (store, reopen) => {
       const odd = { ...attributed(entry("\u0000 🔑", 3, 9)), expiresAtMs: 1_900_000_000_123 };
       await append(store, local(1, [odd, entry("b", 4)]));
@@ -386,7 +386,7 @@ function describeQuarantine<S extends ReplicaStore>(harness: StoreHarness<S>): v
       expect(reopened.quarantinedAfter(1, 10)).toEqual([{ id: 3, entry: entry("c", 5), atMs: 79 }]);
     }));
 
-  it("lets an entry go with the write that takes its place", () =>
+  it("releases a quarantined entry together with the write that replays it", () =>
     withStore(harness, async (store, reopen) => {
       await append(store, taken(entry("a", 3), 77));
       const written = append(store, { ...local(1, [entry("a", 9)]), released: [1] });
@@ -399,7 +399,7 @@ function describeQuarantine<S extends ReplicaStore>(harness: StoreHarness<S>): v
 }
 
 function describeHistories<S extends ReplicaStore>(harness: StoreHarness<S>, runs: number): void {
-  it("leaves what the model says after any history of records, folds and deaths", async () => {
+  it("has what the model has after any history of records, folds and crashes", async () => {
     const checked = fc.assert(
       fc.asyncProperty(fc.array(anyStep, { maxLength: 40 }), async (steps) => {
         names += 1;

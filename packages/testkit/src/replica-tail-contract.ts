@@ -6,7 +6,7 @@ import { append, entry, remote } from "./replica-records.ts";
 
 type Test = (store: ReplicaStore, reopen: () => Promise<ReplicaStore>) => Promise<void>;
 
-/** The contract tests of what a store keeps after its cursor. */
+/** The contract tests of the keys that a store remembers after its cursor. */
 export function describeTail(withStore: (test: Test) => Promise<void>): void {
   const place = (sequence: number, epoch = 3): Cursor => ({ logId: 7, epoch, sequence });
   const from = (at: Cursor, keys: readonly string[], cursor?: Cursor): ReplicaRecord => ({
@@ -17,7 +17,7 @@ export function describeTail(withStore: (test: Test) => Promise<void>): void {
     place: at,
   });
 
-  it("tells after a restart which keys it holds beyond its cursor, in the order of the frames", () =>
+  it("knows after a restart the keys of the frames after its cursor, in the order of the frames", () =>
     withStore(async (store, reopen) => {
       expect(store.tail).toEqual([]);
       await append(store, { kind: "progress", cursor: place(0) });
@@ -39,7 +39,7 @@ export function describeTail(withStore: (test: Test) => Promise<void>): void {
       expect(store.tail).toEqual([]);
     }));
 
-  it("takes a cursor elsewhere for one that covers all that came before, and one nowhere, too", () =>
+  it("forgets these keys when the cursor moves to another log or is removed", () =>
     withStore(async (store, reopen) => {
       await append(store, { kind: "progress", cursor: place(0) });
       await append(store, from(place(2), ["a"], place(0)));

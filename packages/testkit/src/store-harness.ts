@@ -2,7 +2,7 @@
 export interface StoreHarness<S> {
   /** Opens the store `name`, and creates it if there is none. */
   open(name: string): Promise<S>;
-  /** Ends a store in good order. */
+  /** Closes a store in order. */
   close(store: S): Promise<void>;
   /** Ends a store as the death of its process would. */
   crash(store: S): Promise<void>;

@@ -14,7 +14,7 @@ const soon = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 
 let identities = 0;
 
-/** What is kept under each name. */
+/** Returns a function that creates the disk of each name once. */
 function disks<Disk>(create: (identity: number) => Disk): (name: string) => Disk {
   const kept = new Map<string, Disk>();
   return (name) => {
@@ -27,7 +27,7 @@ function disks<Disk>(create: (identity: number) => Disk): (name: string) => Disk
 const replicaDisk = disks<ReplicaDisk>(emptyReplicaDisk);
 const logDisk = disks<LogDisk>(emptyLogDisk);
 
-/** Waits until what was appended is durable. */
+/** Waits until all appended records are durable. */
 async function settled(): Promise<void> {
   await soon();
   await soon();

@@ -65,7 +65,7 @@ describe("a token that has been verified", () => {
     });
   });
 
-  it("is known no more once its key is gone from the file", async () => {
+  it("is no longer known once its key has been removed from the file", async () => {
     const [verifier, header] = [await open(), await headerOf()];
     verifier.watch();
     onTestFinished(() => verifier.stop());
@@ -78,14 +78,14 @@ describe("a token that has been verified", () => {
 });
 
 describe("a token that has been revoked", () => {
-  it("is good no more, verified before or not, and others are", async () => {
+  it("is refused, whether it was verified before or not, and others are accepted", async () => {
     const [verifier, header, other] = [await open(), await headerOf(), await headerOf()];
     const { id } = await verifier.verify(header);
     let voided = 0;
     verifier.onVoid(() => (voided += 1));
     await verifier.verify(other);
     const revoking = { key: revocationKey(id), deleted: false };
-    // What has expired, what is no revocation, and what says the same again is no news.
+    // An expired revocation and another entry change nothing. The same revocation counts once.
     revocations.take([{ ...revoking, expiresAtMs: clock.nowMs() }]);
     revocations.take([{ key: `x${revocationKey(id)}`, expiresAtMs: 0, deleted: false }]);
     expect([voided, verifier.known(header)?.id]).toEqual([0, id]);
@@ -103,7 +103,7 @@ describe("a token that has been revoked", () => {
     expect((await verifier.verify(other)).id).not.toBe(id);
   });
 
-  it("is refused also where it was revoked while it was being verified", async () => {
+  it("is refused also if it was revoked during its verification", async () => {
     const [verifier, header] = [await open(), await headerOf()];
     const { jti: id } = JSON.parse(
       Buffer.from(header.split(".")[1] ?? "", "base64url").toString(),
@@ -134,7 +134,7 @@ describe("more revoked tokens than can be remembered", () => {
       return { key: revocationKey(`t${index}`), expiresAtMs, deleted: false };
     });
 
-  it("are refused where they are made, until others expire", () => {
+  it("make the program refuse new revocations, until others expire", () => {
     revocations.take(entriesUpTo(REVOCATIONS_MAX / 2, clock.nowMs() + HOUR_MS));
     revocations.checkRoom("t0");
     expect(() => revocations.checkRoom("more")).toThrow(
@@ -147,7 +147,7 @@ describe("more revoked tokens than can be remembered", () => {
     revocations.checkRoom("more");
   });
 
-  it("leave only young tokens good where they come from other programs", () => {
+  it("make the program accept only young tokens, if they come from other programs", () => {
     revocations.confirm(clock.nowMs());
     const old = { issuedAtMs: clock.nowMs() - 48 * HOUR_MS };
     revocations.take(entriesUpTo(REVOCATIONS_MAX, 0));
@@ -161,7 +161,7 @@ describe("more revoked tokens than can be remembered", () => {
 describe("a program that may not know of all revocations", () => {
   const DAY_MS = 24 * HOUR_MS;
 
-  // The list was whole at hour 0. Each row: hour, hour at which the token was made, whether it is taken.
+  // The program last had all revocations at hour 0. Each row: the hour now, the hour at which the token was issued, and whether the program accepts it.
   it.each([
     [0, -1_000, true],
     [24, -1_000, true],
@@ -170,7 +170,7 @@ describe("a program that may not know of all revocations", () => {
     [25, 1, true],
     [100, 75, false],
     [100, 76, true],
-  ])("takes at hour %d a token of hour %d: %s", (hour, made, taken) => {
+  ])("accepts at hour %d a token of hour %d: %s", (hour, made, taken) => {
     const wholeMs = clock.nowMs();
     clock.advance(hour * HOUR_MS);
     const takes = (): boolean => {
@@ -186,7 +186,7 @@ describe("a program that may not know of all revocations", () => {
     expect(takes()).toBe(true);
   });
 
-  it("takes young tokens only, where it has never known any", () => {
+  it("accepts young tokens only, if it has never had all revocations", () => {
     const nowMs = clock.nowMs();
     const known = { ageMaxMs: DAY_MS, knownAtMs: 0, clock, logger: silentLogger };
     const fresh = new Revocations(known);
@@ -194,7 +194,7 @@ describe("a program that may not know of all revocations", () => {
     expect(() => fresh.checkAge({ issuedAtMs: nowMs - DAY_MS - 1 })).toThrow("--token-age-max");
   });
 
-  it("takes young tokens only, where what it has known cannot be read, however whole the rest is", () => {
+  it("accepts young tokens only, if it cannot read some of its revocations", () => {
     revocations.lose();
     revocations.confirm(clock.nowMs());
     const issuedAtMs = clock.nowMs() - DAY_MS - 1;
@@ -217,7 +217,7 @@ describe("a file of keys", () => {
 });
 
 describe("a program's own token", () => {
-  it("is read anew each time, and the last one holds while it cannot be", () => {
+  it("is read anew each time, and stays in use while the file has none", () => {
     const file = join(folder, "own");
     writeFileSync(file, "a.b.c\n");
     const own = new OwnToken({ path: file, dials: ["https://x"], insecure: false });
@@ -231,7 +231,7 @@ describe("a program's own token", () => {
     );
   });
 
-  it("is shown to nobody without TLS but this machine, unless told to", () => {
+  it("is sent over TLS or to this machine only, unless `insecure` is set", () => {
     const file = join(folder, "own");
     writeFileSync(file, "a.b.c");
     const show = (url: string, insecure = false): OwnToken =>

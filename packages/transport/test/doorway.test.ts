@@ -3,10 +3,10 @@ import { expect, it } from "vitest";
 
 import { Doorway, type Place } from "../src/doorway.ts";
 
-/** Places at one address. */
+/** How many connections of one address may be in the doorway at a time. */
 const PLACES = 64;
 
-/** Somebody at the door. */
+/** A connection that comes to the doorway. */
 class Guest {
   place: Place | undefined;
   isRefused = false;
@@ -38,7 +38,7 @@ class House {
     });
   }
 
-  /** Has everyone enter for whom there is a place. */
+  /** Resolves once all guests have entered for whom there is a place. */
   async settle(): Promise<void> {
     for (let turn = 0; turn < 3 * PLACES; turn += 1) {
       await new Promise((resolve) => setImmediate(resolve));
@@ -50,7 +50,7 @@ function entered(guests: readonly Guest[]): number {
   return guests.filter(({ place }) => place !== undefined).length;
 }
 
-it("lets one in a turn, from one address after the other", async () => {
+it("lets one guest in each turn, from one address after the other", async () => {
   const house = new House();
   const many = house.come(10, "10.0.0.1");
   const [one] = house.come(1, "10.0.0.2");
@@ -96,7 +96,7 @@ it("keeps the place of one that is gone unknown for a second, and that of one th
   expect(entered(next)).toBe(2 * PLACES);
 });
 
-it("asks for room who has said nothing for a second, where others wait", async () => {
+it("asks guests that have been silent for a second to make room, if others wait", async () => {
   const house = new House();
   const silent = house.come(PLACES);
   await house.settle();
@@ -110,7 +110,7 @@ it("asks for room who has said nothing for a second, where others wait", async (
   expect(entered(next)).toBe(3);
 });
 
-it("refuses whom it cannot keep waiting, who has waited for too long, and everyone once it closes", async () => {
+it("refuses the oldest guest of a full line, guests that have waited for too long, and all once it closes", async () => {
   const house = new House();
   house.come(PLACES);
   await house.settle();
@@ -127,7 +127,7 @@ it("refuses whom it cannot keep waiting, who has waited for too long, and everyo
   expect(house.door.waiting.now).toBe(0);
 });
 
-it("lets in who comes after strangers that stand in line, however many, and the strangers by turns with it", async () => {
+it("lets in guests that come after thousands of strangers, and the strangers by turns with them", async () => {
   const house = new House();
   house.come(PLACES);
   await house.settle();
@@ -138,11 +138,11 @@ it("lets in who comes after strangers that stand in line, however many, and the 
   await house.settle();
   expect(entered(nodes)).toBe(3);
   expect(entered(strangers)).toBeGreaterThan(PLACES / 2);
-  // Of those that wait the oldest have gone; the oldest that are left come in.
+  // A full line has refused its oldest guests. Of the others, the oldest come in first.
   expect(strangers.findIndex(({ place }) => place !== undefined)).toBe(8_192 + 3 - 4_096);
 });
 
-it("has an address at which several wait make room for one at which nobody does", async () => {
+it("refuses a guest of an address with several waiting guests, for a guest of an address with none", async () => {
   const house = new House();
   const addresses = ["10.0.0.1", "10.0.0.2", "10.0.0.3"];
   house.come(PLACES, "10.0.1.1");
@@ -157,7 +157,7 @@ it("has an address at which several wait make room for one at which nobody does"
   expect(house.door.waiting.now).toBe(before.max);
 });
 
-it("forgets who goes while it waits", async () => {
+it("forgets a guest that leaves while it waits", async () => {
   const house = new House();
   house.come(PLACES);
   await house.settle();

@@ -12,7 +12,7 @@ const options = { logger: silentLogger };
 
 const MEBIBYTE = 1024 * 1024;
 
-/** The receiving side of a handshake and a frame's header, for `length` bytes of which none follow. */
+/** Opens a link, and sends the header of a frame of `length` bytes, but none of the bytes. Returns the socket. */
 function beginMessage(rig: Rig, length: number): Promise<ReturnType<typeof connect>> {
   const socket = connect(rig.port, "127.0.0.1");
   socket.on("error", () => {});
@@ -30,7 +30,7 @@ function beginMessage(rig: Rig, length: number): Promise<ReturnType<typeof conne
 }
 
 const heldBytesMax = 8 * MEBIBYTE;
-/** A rig with so much room, and what each link of it has heard. */
+/** Starts a rig whose links may hold `heldBytesMax`, with a recorder for each link that it accepts. */
 async function startRecording(): Promise<{ readonly rig: Rig; readonly servers: Recorder[] }> {
   const servers: Recorder[] = [];
   const accept = (): Recorder => {
@@ -43,7 +43,7 @@ async function startRecording(): Promise<{ readonly rig: Rig; readonly servers: 
 
 const held = (rig: Rig): number => rig.metrics.levels()[0]?.now ?? NaN;
 
-it("what is held for all links is at most its bound: halves of messages that do not move on are cut, and nobody else", async () => {
+it("all links together hold at most the bound: links with half messages that do not move on are cut, and no others", async () => {
   const { rig, servers } = await startRecording();
   expect(rig.metrics.levels()[0]).toEqual({
     name: "heldLinkBytes",
@@ -58,7 +58,7 @@ it("what is held for all links is at most its bound: halves of messages that do 
   const whole = new Recorder();
   const link = dialLink(rig.url, whole, options);
   await whole.until(() => whole.events.includes("open"));
-  // More than there would be room for beside the halves, were it kept.
+  // These messages would exceed the bound beside the halves, if they were kept.
   for (let index = 0; index < 32; index += 1) link.send(new Uint8Array(MEBIBYTE));
   begun[0]?.write(Buffer.alloc(4 * MEBIBYTE));
   await servers[3]?.received(32);
@@ -75,7 +75,7 @@ it("what is held for all links is at most its bound: halves of messages that do 
   expect(held(rig)).toBe(0);
 });
 
-it("what is held counts a frame once however many it is sent to, and what is not read until somebody is cut", async () => {
+it("a frame that is sent to many links counts once, and unread bytes count until a link is cut", async () => {
   const { rig, servers } = await startRecording();
   const peers = await Promise.all(
     Array.from({ length: 8 }, async () => {
@@ -89,7 +89,7 @@ it("what is held counts a frame once however many it is sent to, and what is not
   const links = rig.accepted.map(({ link }) => link);
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   const isCut = (): boolean => servers.some(isClosed);
-  // The system takes some mebibytes before anything waits in the process.
+  // The operating system buffers some mebibytes before bytes wait in the process.
   const unread = (): number => Math.min(...links.map(({ bufferedBytes }) => bufferedBytes));
   for (let sent = 0; sent < 64 && unread() < 2 * MEBIBYTE; sent += 1) {
     const frame = new Uint8Array(MEBIBYTE);

@@ -9,7 +9,7 @@ import { Recorder, startRig } from "./rig.ts";
 
 const options = { logger: silentLogger };
 
-it("a link takes in what has come at once over several turns, and keeps its order", async () => {
+it("a link handles messages that have arrived together over several turns, in order", async () => {
   const sizes: number[] = [];
   let turnBytes = 0;
   const server: Recorder = new Recorder({
@@ -36,14 +36,14 @@ it("a link takes in what has come at once over several turns, and keeps its orde
   expect(server.messages.map((message) => message[0])).toEqual(
     Array.from({ length: 4_000 }, (_, index) => index % 251),
   );
-  // What one read of the system has brought is worked through, and then it is over.
+  // The link handles the bytes of one read of the socket, and then pauses.
   expect(Math.max(...sizes)).toBeLessThan(256 * 1024 + 128 * 1024);
   link.close(1000, "");
   await client.closed();
 });
 
 describe("a link", () => {
-  it("writes what is sent at once when the work at hand is done, in order", async () => {
+  it("writes messages of one turn together at its end, in order", async () => {
     const server = new Recorder();
     const rig = await startRig(() => server);
     let writes = 0;
@@ -56,13 +56,13 @@ describe("a link", () => {
     const link = dialLink(rig.url, client, options);
     await server.received(1_000);
     expect(server.messages).toEqual(Array.from({ length: 1_000 }, (_, index) => String(index)));
-    // Without a write so far, everything waits.
+    // Nothing has been written so far, so all messages wait.
     expect(writes).toBeGreaterThan(1_000 * 6);
     link.close(1000, "");
     await client.closed();
   });
 
-  it("whose peer asks on and never reads is cut off", async () => {
+  it("whose peer sends requests and never reads is cut off", async () => {
     const server: Recorder = new Recorder();
     const rig = await startRig(() => server);
     const peer = new WebSocket(rig.url);
@@ -90,7 +90,7 @@ describe("a link", () => {
     await client.until(() => client.events.includes("open"));
     link.pause();
     rig.accepted[0]?.link.send("late");
-    // A second link says when the first would have had it.
+    // When a second link has received its message, the first one would have received its own, too.
     const other = new Recorder();
     const second = dialLink(rig.url, other, options);
     await other.until(() => other.events.includes("open"));

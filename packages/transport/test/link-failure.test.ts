@@ -11,7 +11,7 @@ import { Recorder, recordingLogger, startRig, type Rig } from "./rig.ts";
 
 const options = { logger: silentLogger };
 
-/** A peer that does the opening handshake and then only what the test says. */
+/** Connects a peer that does the opening handshake. Everything else is up to the test. */
 async function rawPeer(rig: Rig): Promise<Socket> {
   const socket = connect(rig.port, "127.0.0.1");
   socket.on("error", () => {});
@@ -62,7 +62,7 @@ describe("an error in a callback", () => {
     expect(lines[0]).toMatch(/^error .*TypeError.*rig\.ts/);
   });
 
-  it("of accepting closes the link with the code of that error", async () => {
+  it("of `accept` closes the link with the code of that error", async () => {
     const rig = await startRig(() => {
       throw new MeridianError("GOING_AWAY", "Shutting down");
     });
@@ -72,7 +72,7 @@ describe("an error in a callback", () => {
     expect(client.events).toEqual(["open", "close 1001 Shutting down"]);
   });
 
-  it("of onClose is kept from the socket", async () => {
+  it("of `onClose` does not reach the socket", async () => {
     const { lines, logger } = recordingLogger();
     const server = new Recorder({
       onClose: () => {
@@ -87,7 +87,7 @@ describe("an error in a callback", () => {
   });
 });
 
-it("links that are ended are counted by why, and told of once in a while", async () => {
+it("links that are cut are counted by reason, and logged from time to time", async () => {
   const { lines, logger } = recordingLogger();
   const metrics = new Metrics();
   const server = new Recorder({
@@ -108,7 +108,7 @@ it("links that are ended are counted by why, and told of once in a while", async
 });
 
 describe("a peer", () => {
-  it("that breaks off is a close with 1006", async () => {
+  it("that breaks the connection is a close with 1006", async () => {
     const server = new Recorder();
     const rig = await startRig(() => server);
     const peer = await rawPeer(rig);
@@ -117,7 +117,7 @@ describe("a peer", () => {
     expect(server.events).toEqual(["open", "close 1006"]);
   });
 
-  it("that sends what is no WebSocket frame is closed, and others are served", async () => {
+  it("that sends invalid WebSocket frames is closed, and others are served", async () => {
     const server = new Recorder();
     const rig = await startRig(() => server);
     const peer = await rawPeer(rig);

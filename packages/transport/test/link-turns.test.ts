@@ -11,10 +11,10 @@ import { Recorder, startRig } from "./rig.ts";
 
 const options = { logger: silentLogger };
 
-/** What one turn hands on of a link at most. */
+/** How many messages of a link one turn hands over at most. */
 const SHARE_MESSAGES = 128;
 
-it("of links that send without end, one is read in a turn; one that says little is heard at once", async () => {
+it("one of many flooding links is read in each turn, and a link that sends little is heard soon", async () => {
   const floods = 20;
   const each = 1_000;
   const perTurn: number[] = [];
@@ -52,7 +52,7 @@ it("of links that send without end, one is read in a turn; one that says little 
   for (const link of links) link.close(1000, "");
   await Promise.all(servers.map((server) => server.closed()));
   await new Promise((resolve) => setImmediate(resolve));
-  // A link that closes is heard to its end.
+  // All messages that a link sent before it closed are handed over.
   expect(flooded).toBe(floods * each);
   expect(floodedWhenHeard).toBeLessThan((floods * each) / 4);
   // Once all have used up their first share, each turn serves one of them.
@@ -62,7 +62,7 @@ it("of links that send without end, one is read in a turn; one that says little 
   expect(Math.max(...perTurn.slice(first + 1))).toBeLessThanOrEqual(2 * SHARE_MESSAGES);
 });
 
-it("what a server floods a link with is taken in turns, between which there is other work", async () => {
+it("a link that its server floods is read over many turns, between which other work runs", async () => {
   const perTurn: number[] = [];
   let inTurn = 0;
   const rig = await startRig(() => new Recorder());
@@ -87,7 +87,7 @@ it("what a server floods a link with is taken in turns, between which there is o
   await client.closed();
 });
 
-it("of large messages few are taken in one turn, however many have arrived", async () => {
+it("one turn hands over few large messages, however many have arrived", async () => {
   const bytes = 16 * 1024;
   const perTurn: number[] = [];
   let inTurn = 0;
@@ -107,13 +107,13 @@ it("of large messages few are taken in one turn, however many have arrived", asy
   await client.until(() => client.events.includes("open"));
   for (let index = 0; index < 256; index += 1) rig.accepted[0]?.link.send(new Uint8Array(bytes));
   await client.received(256);
-  // What has arrived, as much again that is read then, and the one that goes over the bound, of each.
+  // Two reads of the socket in one turn, and for each the message that exceeds the bound.
   expect(Math.max(...perTurn) * bytes).toBeLessThanOrEqual(2 * (64 * 1024 + bytes));
   link.close(1000, "");
   await client.closed();
 });
 
-it("a peer that breaks off behind what it has sent is heard to the end, and then it is over", async () => {
+it("all messages of a peer that then breaks the connection are handed over before the close", async () => {
   const server: Recorder = new Recorder();
   const rig = await startRig(() => server);
   const peer = new WebSocket(rig.url);
@@ -127,7 +127,7 @@ it("a peer that breaks off behind what it has sent is heard to the end, and then
   expect(server.events.at(-2)).toBe("message");
 });
 
-it("a link that its owner holds back hands nothing on, until it is let go on", async () => {
+it("a paused link hands nothing over until it is resumed", async () => {
   let isPaused = false;
   let whilePaused = 0;
   const server: Recorder = new Recorder({
@@ -182,7 +182,7 @@ function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }
 
-it("the parts of a large message are told while it comes, and nothing of small ones", async () => {
+it("`onPart` is called while a large message arrives, and not for small ones", async () => {
   const server: Recorder = new Recorder();
   const rig = await startRig(() => server);
   const asked = request({
@@ -209,13 +209,13 @@ it("the parts of a large message are told while it comes, and nothing of small o
   expect(server.messages).toHaveLength(8);
   socket.write(frame.subarray(4 * piece));
   await server.received(9);
-  // The last piece may come in two.
+  // The last part may arrive in two pieces.
   expect(server.parts).toBeLessThanOrEqual(5);
   socket.destroy();
   await server.closed();
 });
 
-/** A frame of a client with that many bytes, under a mask that changes none. */
+/** A client's frame of `bytes` bytes, with a mask of zeros, which changes no byte. */
 function binaryFrame(bytes: number): Buffer {
   const head = Buffer.alloc(14);
   head[0] = 0x82;

@@ -64,7 +64,7 @@ describe("the end of a link", () => {
     expect(link.bufferedBytes).toBe(0);
   });
 
-  it("cuts a long reason between characters, as a close frame has room for", async () => {
+  it("cuts a long reason between characters, to the length that fits a close frame", async () => {
     const server = new Recorder();
     const rig = await startRig(() => server);
     const client: Recorder = new Recorder({ onOpen: () => link.close(4400, "é".repeat(100)) });
@@ -75,7 +75,7 @@ describe("the end of a link", () => {
 });
 
 describe("onDrain", () => {
-  it("comes once when what waits has fallen from above the bound to a quarter of it", async () => {
+  it("is called once when the waiting bytes have fallen from above the bound to a quarter of it", async () => {
     const drainBytes = 1024 * 1024;
     let waitingAtDrain = Infinity;
     const server: Recorder = new Recorder({
@@ -91,7 +91,7 @@ describe("onDrain", () => {
     await once(peer, "message");
     expect(server.drains).toBe(0);
     peer.pause();
-    // The kernel takes some megabytes before anything waits in the process.
+    // The operating system buffers some megabytes before bytes wait in the process.
     for (let sent = 0; sent < 512 && (link?.bufferedBytes ?? 0) <= drainBytes; sent += 1) {
       link?.send(new Uint8Array(256 * 1024));
       await new Promise((resolve) => setImmediate(resolve));
@@ -138,7 +138,7 @@ describe("dialling", () => {
     expect(client.events).toEqual(["close 4408 too slow"]);
   });
 
-  it("refuses a URL that is none", () => {
+  it("refuses text that is no URL", () => {
     expect(() => dialLink("mailto:me", new Recorder(), options)).toThrow(SyntaxError);
   });
 });

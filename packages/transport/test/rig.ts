@@ -7,7 +7,7 @@ import { onTestFinished } from "vitest";
 import { Metrics, silentLogger, systemClock, type Logger } from "@meridian/runtime";
 import { LinkListener, type LinkCuts, type WebSocketLink } from "@meridian/transport";
 
-/** What happened on a link, and promises for what will. */
+/** Records the events of a link, and makes promises for later ones. */
 export class Recorder implements LinkEvents {
   readonly events: string[] = [];
   readonly messages: (string | Uint8Array)[] = [];
@@ -113,7 +113,7 @@ export async function startRig(
   return { url: `http://127.0.0.1:${port}/replicate`, port, listener, metrics, accepted };
 }
 
-/** A logger that keeps what it is told. */
+/** A logger that keeps its lines. */
 export function recordingLogger(): { readonly lines: string[]; readonly logger: Logger } {
   const lines: string[] = [];
   const take =
