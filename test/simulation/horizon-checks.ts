@@ -63,8 +63,10 @@ export function checkForgotten(cluster: SimulatedCluster): string[] {
     : [`entries held ${sizes.join()}, of which mean something ${expected.join()}`];
 }
 
-/** How many entries of a node have to stay: those that do not fade, and those whose stamps are ahead of time, as of a wrong clock. */
+/** How many entries of a node have to stay: those that do not fade, and those whose stamps or ends are ahead of time, as of a wrong clock. */
 function liveOf({ disk }: SimulatedNode, nowMs: number): number {
-  const isAhead = ({ stamp }: Entry): boolean => unixMsOf(stamp.time) > START_MS + nowMs;
+  const trueMs = START_MS + nowMs;
+  const isAhead = ({ stamp, expiresAtMs }: Entry): boolean =>
+    unixMsOf(stamp.time) > trueMs || expiresAtMs > trueMs;
   return [...disk.entries.values()].filter((entry) => !fades(entry) || isAhead(entry)).length;
 }
