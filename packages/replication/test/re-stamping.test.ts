@@ -1,8 +1,11 @@
 import {
+  decodeBlock,
+  MeridianError,
   stampTimeOf,
   unixMsOf,
   type DirectoryMessage,
   type Entry,
+  type OutboxFrame,
   type Welcome,
 } from "@meridian/protocol";
 import { copyReplicaDisk, type ReplicaDisk } from "@meridian/testkit";
@@ -114,20 +117,21 @@ it("nor does it get a new one when it comes in while others do", async () => {
   }
 });
 
-it("what comes in while writes get new stamps leaves each key one stamp, here and for the others", async () => {
+it("what comes in while writes get new stamps leaves their order, here and for the others", async () => {
   const { script } = await interrupted("elsewhere");
-  const current = script.replica.get("k");
-  expect(textOf(current)).toBe("newer");
-  for (const position of [1, 2, 3]) {
-    const sent = script.frames.findLast((frame) => frame.position === position);
-    expect(sent?.entries).toEqual([current]);
-  }
+  const sent = [1, 2, 3].flatMap(
+    (position) => script.frames.findLast((frame) => frame.position === position)?.entries ?? [],
+  );
+  expect(sent.map(textOf)).toEqual(["oldest", "older", "newer"]);
+  const times = sent.map(({ stamp }) => stamp.time);
+  expect(times).toEqual(times.toSorted((one, other) => one - other));
+  expect(script.replica.get("k")).toEqual(sent.at(-1));
 });
 
 it.each([
   ["by its clock", 0],
   ["by what it has admitted", 1],
-])("a write that stood in for an older one has no second stamp, refused %s", async (_, known) => {
+])("several writes of one key keep their order, refused %s", async (_, known) => {
   const script = new ScriptedDirectory();
   script.welcome(0);
   if (known === 1) {
@@ -146,10 +150,41 @@ it.each([
   await script.settle();
   const sent = script.frames.slice(-4).flatMap(({ entries }) => entries);
   const ofKey = sent.filter(({ key }) => key === "k");
-  expect(ofKey.map(textOf)).toEqual(["last", "last", "last", "last"]);
-  expect(new Set(ofKey.map(({ stamp }) => stamp.time)).size).toBe(1);
-  expect(script.replica.get("k")).toEqual(ofKey[0]);
+  expect(ofKey.map(textOf)).toEqual(["older", "newer", "newest", "last"]);
+  const times = ofKey.map(({ stamp }) => stamp.time);
+  expect(times).toEqual(times.toSorted((one, other) => one - other));
+  expect(script.replica.get("k")).toEqual(ofKey.at(-1));
 });
+
+it.each([0, 1, 2])(
+  "a disk that refuses new stamps after %i frames leaves the writes in order",
+  async (frames) => {
+    const script = new ScriptedDirectory();
+    script.welcome(0);
+    for (const value of ["oldest", "older", "newer"]) {
+      const written = script.replica.write([set("k", value)]);
+      await script.settle();
+      await written;
+    }
+    const append = script.store.append.bind(script.store);
+    let left = frames;
+    script.store.append = (record, done) => {
+      if (record.kind === "restamp") left -= 1;
+      if (left >= 0) return append(record, done);
+      done(new MeridianError("STORE_FULL", "Expected room on the disk, got none"));
+    };
+    script.say(refusal(script.clock.nowMs(), 1));
+    await script.settle();
+    expect(left).toBe(-1);
+    const frameOf = ({ block, count }: OutboxFrame): Entry[] => decodeBlock(block, count);
+    const kept = script.store.outboxAfter(0, 1_000_000).flatMap(frameOf);
+    expect(kept.map(textOf)).toEqual(["oldest", "older", "newer"]);
+    const times = kept.map(({ stamp }) => stamp.time);
+    expect(times).toEqual(times.toSorted((one, other) => one - other));
+    // A directory that is set right meanwhile admits what has kept its stamp: the node has nothing less than it.
+    expect(script.replica.get("k")).toEqual(kept.at(-1));
+  },
+);
 
 /** A backup of a database whose incarnation is drawn anew before it is opened. */
 const GIVEN_ANEW = { incarnation: 4_711, isCopy: true };

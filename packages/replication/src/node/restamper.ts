@@ -12,6 +12,7 @@
  */
 import {
   asMeridianError,
+  compareStamps,
   decodeBlock,
   encodeBlock,
   highestTimeOf,
@@ -212,15 +213,14 @@ export class Restamper {
     const { position } = frame;
     // Entries that a directory has admitted meanwhile keep their stamps, and so do entries that have new ones already.
     const bound = Math.max(refusedAbove, this.#admittedTime, this.#renewedTime);
-    // The newest of a key stands for all before it, or those would come back above it; and it has its new stamp already
-    // if an earlier frame held one of them, or the write would be there twice, once above what has replaced it.
-    const old = decodeBlock(frame.block, frame.count).map((entry) => store.get(entry.key) ?? entry);
     const made = new Map<string, Entry>();
+    const old = decodeBlock(frame.block, frame.count).map((entry) => this.#standIn(entry, bound));
     const entries = old.map((entry) => {
-      const { key, stamp } = entry;
-      const isKept = stamp.time <= bound || (this.#isRenewing && !this.#isOutdated(entry));
-      const renewed = made.get(key) ?? (isKept ? entry : this.#restamp(entry));
-      made.set(key, renewed);
+      const isKept = entry.stamp.time <= bound || (this.#isRenewing && !this.#isOutdated(entry));
+      if (isKept) return entry;
+      const name = `${entry.stamp.time} ${entry.stamp.origin} ${entry.key}`;
+      const renewed = made.get(name) ?? this.#restamp(entry);
+      made.set(name, renewed);
       return renewed;
     });
     const restamped = {
@@ -232,9 +232,24 @@ export class Restamper {
     const replaced = old.map(({ stamp }) => stamp);
     append({ kind: "restamp", frame: restamped, entries, replaced }, (failure) => {
       if (failure !== undefined) return this.#fail(failure);
-      events.emit.restamped(entries);
+      const isCurrent = ({ key, stamp }: Entry): boolean =>
+        store.get(key)?.stamp.time === stamp.time;
+      const lowered = entries.filter((entry, index) => entry !== old[index] && isCurrent(entry));
+      if (lowered.length > 0) events.emit.restamped(lowered);
       done();
     });
+  }
+
+  /**
+   * What is to stand in place of an entry that may be refused. Each write of a key gets a stamp of its own, so that those that have theirs
+   * already lie below those to come, the newest of which the store holds: a walk that is cut off leaves them in order. The store holds less
+   * than the entry only where an earlier frame held the same write, which has its new stamp: with another one it would be
+   * there twice, once above what has replaced it since.
+   */
+  #standIn(entry: Entry, bound: number): Entry {
+    if (entry.stamp.time <= bound) return entry;
+    const held = this.#context.store.get(entry.key);
+    return held !== undefined && compareStamps(held.stamp, entry.stamp) < 0 ? held : entry;
   }
 
   #fail(failure: MeridianError): void {
