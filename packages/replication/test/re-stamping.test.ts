@@ -1,5 +1,7 @@
 import {
+  closeCodeOf,
   decodeBlock,
+  encodeBlock,
   MeridianError,
   stampTimeOf,
   unixMsOf,
@@ -185,6 +187,47 @@ it.each([0, 1, 2])(
     expect(script.replica.get("k")).toEqual(kept.at(-1));
   },
 );
+
+/** A database whose process died while it gave a write, which it was sending for the second time, a new stamp. */
+async function cutOff(): Promise<{ disk: ReplicaDisk; refused: Entry }> {
+  const script = new ScriptedDirectory();
+  const written = script.replica.write([set("k", "once")]);
+  await script.settle();
+  const [refused] = (await written).entries;
+  const [first] = script.disk.outbox;
+  if (refused === undefined || first === undefined) throw new Error("Expected a write, got none");
+  const disk = copyReplicaDisk(script.disk);
+  const renewed = { ...refused, stamp: { ...refused.stamp, time: refused.stamp.time - 1_000 } };
+  disk.entries.set("k", renewed);
+  const { time } = renewed.stamp;
+  disk.outbox = [
+    { ...first, highestTime: time, block: encodeBlock([renewed]) },
+    { ...first, position: 2 },
+  ];
+  disk.outboxThrough = 2;
+  return { disk, refused };
+}
+
+it("a node above which its log has a write of its own compares with it", async () => {
+  const { disk, refused } = await cutOff();
+  const script = new ScriptedDirectory(1, disk);
+  script.welcome(0);
+  await script.settle();
+  expect(script.frames.at(-1)?.entries).toEqual([refused]);
+  const acknowledge = (through: number): void => {
+    const nowMs = script.clock.nowMs();
+    script.say({ type: "acknowledge", nowMs, committedThrough: through, outboxThrough: through });
+  };
+  acknowledge(1);
+  await script.settle();
+  expect(script.closed).toBeUndefined();
+  acknowledge(2);
+  await script.settle();
+  expect(script.closed).toBe(closeCodeOf("OUT_OF_ORDER"));
+  script.reconnect();
+  script.welcome(2);
+  expect(script.texts.map(({ type }) => type)).toContain("reconcile");
+});
 
 /** A backup of a database whose incarnation is drawn anew before it is opened. */
 const GIVEN_ANEW = { incarnation: 4_711, isCopy: true };

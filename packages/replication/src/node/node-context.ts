@@ -68,7 +68,7 @@ export interface NodeEvents extends ApplierEvents, Required<ReplicaLinkEvents<No
   quarantined(entries: readonly Entry[]): void;
   /** Everything through `through` is durable, and the sender of the frame has asked to be told. */
   reported(through: number): void;
-  /** What an older copy of this database had not sent gets lower stamps: node and log have to compare what they have after that. */
+  /** The log may hold, of what this node has written, more than the node: the two have to compare on the next link. */
   outdated(): void;
   /** Entries have got new stamps, which may be lower than before: whoever caches their keys drops them. */
   restamped(entries: readonly Entry[]): void;

@@ -256,6 +256,7 @@ export class Restamper {
     const { store, stamps, events } = this.#context;
     this.#isActive = this.#isRenewing = false;
     if (!this.#owesRenewal) this.#submitter.resume();
+    this.#submitter.doubt();
     // An entry that kept its stamp is older than any write to come, and must not win over one.
     stamps.observe(store.highestTime);
     this.#writes.resume();

@@ -8,11 +8,13 @@ import type { Link } from "@meridian/ports";
 import {
   asMeridianError,
   assembleFrame,
+  compareStamps,
   decodeBlock,
   FRAME_BYTES_TARGET,
   FRAME_KIND,
   INCOMPLETE_OUTBOX,
   lowestTimeOf,
+  MeridianError,
   TRACES,
   type DirectoryMessage,
   type Entry,
@@ -59,6 +61,8 @@ export class Submitter {
   #isSuspended = false;
   /** Whether the directory cannot write its log. Frames that were sent now would only wait there. */
   #isHeld = false;
+  /** Frames through this position may hold writes that the store has with lower stamps, because giving new ones was cut off. */
+  #doubtfulThrough: number;
   #savedThrough: number;
   readonly #times: PendingTimes;
   readonly #traces = new OutboxTraces();
@@ -70,7 +74,7 @@ export class Submitter {
     this.#context = context;
     this.#startedAt = outboxThrough;
     // Entries that a log lacked stand in the last frame from before the start at the latest.
-    this.#completeFrom = outboxThrough;
+    this.#completeFrom = this.#doubtfulThrough = outboxThrough;
     this.#acknowledgedThrough = this.#savedThrough = outboxAcknowledged;
     this.#times = new PendingTimes(outboxThrough);
     this.#times.acknowledge(this.#acknowledgedThrough);
@@ -167,13 +171,18 @@ export class Submitter {
     };
     if (committed <= this.#acknowledgedThrough) return done();
     // The directory has committed these frames; only its acknowledgement was lost.
+    let isLess = false;
     const see = (frame: OutboxFrame): boolean => {
       if (frame.position > committed) return false;
       this.#context.admitted.raise(frame.highestTime);
+      isLess ||= this.#hasLess(frame);
       if (keys.length <= RECENT_KEYS_MAX) keys.push(...keysOf(frame));
       return true;
     };
-    this.#walk.begin(this.#acknowledgedThrough, see, done);
+    this.#walk.begin(this.#acknowledgedThrough, see, () => {
+      done();
+      if (isLess) this.#reportLess();
+    });
   }
 
   /** The log may lack what other logs have acknowledged, until `complete` names the position with which it has everything. */
@@ -240,11 +249,14 @@ export class Submitter {
     this.#traces.forget(this.#acknowledgedThrough);
     const next = this.#inFlight.findIndex(({ frame }) => frame.position > position);
     const done = this.#inFlight.splice(0, next < 0 ? this.#inFlight.length : next);
+    let isLess = false;
     for (const { frame, bytes } of done) {
       this.#context.admitted.raise(frame.highestTime);
       this.#inFlightBytes -= bytes;
+      isLess ||= this.#hasLess(frame);
     }
     this.pump();
+    if (isLess) this.#reportLess();
     return done.flatMap(({ frame, keys }) => keys ?? keysOf(frame));
   }
 
@@ -268,6 +280,27 @@ export class Submitter {
 
   resume(): void {
     this.#isSuspended = false;
+  }
+
+  /** Giving new stamps was cut off: the outbox may hold a write twice, with its new stamp and with its old one. */
+  doubt(): void {
+    this.#doubtfulThrough = this.#context.store.outboxThrough;
+  }
+
+  /** Whether the log has, by a frame of this node, more than the store. */
+  #hasLess({ position, block, count }: OutboxFrame): boolean {
+    if (position > this.#doubtfulThrough) return false;
+    return decodeBlock(block, count).some(({ key, stamp }) => {
+      const held = this.#context.store.get(key);
+      return held !== undefined && compareStamps(held.stamp, stamp) < 0;
+    });
+  }
+
+  /** What the log has above the node's, the directory does not send to the node, whose own it is: the two have to compare. */
+  #reportLess(): void {
+    this.#context.events.emit.outdated();
+    const said = "The log has writes of this node with higher stamps than the node";
+    this.#context.events.emit.failed(new MeridianError("OUT_OF_ORDER", said));
   }
 
   /** Frames have got new stamps: from the next `pump` on, sends everything again that is not acknowledged. */
