@@ -8,7 +8,7 @@ import {
   type Entry,
   type LogFrame,
 } from "@meridian/protocol";
-import { DIRECTORY_LIMITS, type Receipt } from "@meridian/replication";
+import type { Receipt } from "@meridian/replication";
 
 import { BOUNDS } from "./bounds.ts";
 import type { SimulatedCluster, SimulatedDirectory, SimulatedNode } from "./cluster.ts";
@@ -64,6 +64,7 @@ export class Auditor implements Tap {
 
   report(violation: string): void {
     if (this.violations.length < VIOLATIONS_MAX) this.violations.push(violation);
+    this.#cluster.onViolation();
   }
 
   onSend(end: End, message: string | Uint8Array): void {
@@ -111,7 +112,7 @@ export class Auditor implements Tap {
   levelOfNext(): AckLevel {
     const { world, nodes } = this.#cluster;
     // A burial or a forgotten entry counts as known, but no disk shows it.
-    if (this.#cluster.horizonMs < DIRECTORY_LIMITS.horizonMs || !world.chance(0.1)) return "local";
+    if (this.#cluster.isForgetful || !world.chance(0.1)) return "local";
     return world.pick(["directory", "all", 1 + world.below(nodes.length)]);
   }
 
@@ -203,16 +204,15 @@ export class Auditor implements Tap {
 
   /** Checks that what a node reports as applied is on its disk. It may report less than before, if its disk has refused entries and it went back to its cursor. */
   #checkApplied({ host, peer }: End, message: string): void {
+    // A node buries entries as old as its horizon; the cursor waits until the log has the burials, but this check does not.
+    if (this.#cluster.isForgetful) return;
     const said = /^\{"type":"heartbeat".*"appliedThrough":(\d+)/.exec(message)?.[1];
     const through = Number(said ?? 0);
     const directory = this.#cluster.directoryAt(peer?.host ?? "");
     const node = this.#cluster.nodes.find(({ id }) => id === host);
-    const info = node?.process?.replica.info();
     if (through === 0 || node === undefined || directory === undefined) return;
-    // A node buries entries as old as its horizon; the cursor waits until the log has the burials, but this check does not.
-    if (this.#cluster.horizonMs < DIRECTORY_LIMITS.horizonMs) return;
     // The link may be to a process that has died, over another log.
-    if (directory.process?.log.epoch !== info?.epoch) return;
+    if (directory.process?.log.epoch !== node.process?.replica.info().epoch) return;
     this.#checkCovered(node, directory, through, "applied");
   }
 

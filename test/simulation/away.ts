@@ -1,4 +1,5 @@
 import { unixMsOf } from "@meridian/protocol";
+import type { ReplicaInfo } from "@meridian/replication";
 
 import type { SimulatedCluster, SimulatedNode } from "./cluster.ts";
 import { START_MS } from "./world.ts";
@@ -17,8 +18,12 @@ const WAITS = 4;
 const BLUR_MS = 800;
 
 /** Records in `lateThroughMs` that the node's outbox has a frame so old that a horizon may have stopped waiting for it. */
-function watchLate({ away, process, disk }: SimulatedNode, nowMs: number, horizonMs: number): void {
-  const info = process?.replica.info();
+function watchLate(
+  { away, disk }: SimulatedNode,
+  info: ReplicaInfo | undefined,
+  nowMs: number,
+  horizonMs: number,
+): void {
   if (info === undefined || info.outboxPending === 0) return;
   const handedOver = info.outboxThrough - info.outboxPending;
   const oldest = disk.outbox.find(({ position }) => position > handedOver);
@@ -40,8 +45,8 @@ export function watchAway(cluster: SimulatedCluster): void {
   );
   for (const node of nodes) {
     const { id, process, away } = node;
-    watchLate(node, world.nowMs, cluster.horizonMs);
     const info = process?.replica.info();
+    watchLate(node, info, world.nowMs, cluster.horizonMs);
     const own = directories.find(({ disk }) => disk.logId === info?.logId);
     const isThere =
       areDirectoriesThere &&

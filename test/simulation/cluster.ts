@@ -96,6 +96,8 @@ export interface ClusterParts {
   faults?(cluster: SimulatedCluster): readonly (() => void)[];
   /** Rules of the state machines that are switched off. */
   readonly rules?: Partial<Rules>;
+  /** Whether the simulation ends at the first violation that the auditor reports. Default: false. */
+  readonly endsAtViolation?: boolean;
 }
 
 /** Wrong candidates for a node's horizon, for tests that plant a fault. */
@@ -192,6 +194,11 @@ export class SimulatedCluster {
       this.network.taps.push({ rewrite: (message, to) => parts.rewrite?.(message, to, this) });
     }
     this.network.onSent = (host) => this.step(host);
+  }
+
+  /** The auditor has reported a violation. */
+  onViolation(): void {
+    if (this.#parts.endsAtViolation === true) this.world.end();
   }
 
   /** The additional faults of this simulation. */

@@ -5,7 +5,7 @@ import type { ClusterParts } from "./cluster.ts";
 import { simulate } from "./scenario.ts";
 import { TracedLog } from "./traced-log.ts";
 
-const SEEDS = 20;
+const SEEDS = 8;
 const UNTIL_MS = 12_000;
 
 /** Makes the disks of directories full now and then, besides all other faults. */

@@ -1,11 +1,22 @@
 import { expect, it } from "vitest";
 
-import { faultsOf, simulate } from "./scenario.ts";
+import { faultsOf, simulate, type Faults, type Outcome } from "./scenario.ts";
 
 /** How many seeds one run of the tests covers, divided among files that run side by side. */
-const SEEDS = Number(process.env["SIM_SEEDS"] ?? 100);
+const SEEDS = Number(process.env["SIM_SEEDS"] ?? 60);
 const FILES = 4;
-const BATCHES = 10;
+const BATCHES = 5;
+
+/** Outcomes by seed, faults and directories: a process runs several files. */
+const known = new Map<string, Promise<Outcome>>();
+
+/** Simulates a seed without planted faults. The same seed always has the same outcome, so each process simulates it once. */
+export function simulateHonestly(seed: number, faults: Faults, directories = 1): Promise<Outcome> {
+  const name = `${seed} ${faults} ${directories}`;
+  const outcome = known.get(name) ?? simulate(seed, undefined, faults, directories);
+  known.set(name, outcome);
+  return outcome;
+}
 
 /** Tests that no guarantee is broken in the seeds of one of `FILES` files, counted from 1. */
 export function testSeeds(file: number): void {
@@ -16,7 +27,7 @@ export function testSeeds(file: number): void {
     const last = Math.min(end, first + size - 1);
     it(`converges and loses no acknowledged write, seeds ${first} to ${last}`, async () => {
       for (let seed = first; seed <= last; seed += 1) {
-        const { violations, acknowledged } = await simulate(seed, undefined, faultsOf(seed));
+        const { violations, acknowledged } = await simulateHonestly(seed, faultsOf(seed));
         expect(violations, `SIM_SEED=${seed}`).toEqual([]);
         expect(acknowledged).toBeGreaterThan(0);
       }

@@ -17,6 +17,7 @@ export class World {
   nowMs = 0;
   readonly #events: Event[] = [];
   #order = 0;
+  #isOver = false;
 
   constructor(seed: number) {
     this.random = seededRandom(seed);
@@ -59,6 +60,7 @@ export class World {
   /** Runs events until `untilMs`. After each event, the reactions of promises that it has settled run before the next event. */
   async run(untilMs: number): Promise<void> {
     for (let next = this.#events[0]; next !== undefined && next.atMs <= untilMs;) {
+      if (this.#isOver) break;
       this.#pop();
       this.nowMs = next.atMs;
       next.run();
@@ -67,6 +69,11 @@ export class World {
       next = this.#events[0];
     }
     this.nowMs = untilMs;
+  }
+
+  /** Drops all events that are to come: from now on only time passes. */
+  end(): void {
+    this.#isOver = true;
   }
 
   #pop(): void {

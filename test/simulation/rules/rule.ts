@@ -20,9 +20,10 @@ export interface Rule {
   readonly seed: number;
 }
 
-/** The parts of a simulation without the rule, in the circumstances of `harder`. */
+/** The parts of a simulation without the rule, in the circumstances of `harder`. The simulation ends at the first violation. */
 export function partsWithout(rule: Rule): ClusterParts {
-  return rule.harder === undefined ? rule.parts() : both(rule.harder(), rule.parts());
+  const parts = rule.harder === undefined ? rule.parts() : both(rule.harder(), rule.parts());
+  return { ...parts, endsAtViolation: true };
 }
 
 /** Parts whose nodes and directories have the rule switched off. */
