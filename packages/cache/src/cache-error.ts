@@ -6,6 +6,8 @@ export type CacheErrorCode =
   | "BAD_TTL"
   /** `sizeOf` returned something that is not a number of bytes. */
   | "BAD_SIZE"
+  /** `rank` returned something else than two numbers. */
+  | "BAD_RANK"
   /** The argument of `restore` is not a snapshot. */
   | "BAD_SNAPSHOT"
   /** A loader did not settle in time. */

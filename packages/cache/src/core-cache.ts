@@ -103,7 +103,7 @@ export class CoreCache<K, V> {
     if (slot !== 0) {
       if (this.isLive(slot)) {
         this.#hits++;
-        this.policy.use(slot);
+        this.policy.use(slot, false);
         return this.slots.value(slot) as V;
       }
       this.#dropExpired(slot);
@@ -185,7 +185,7 @@ export class CoreCache<K, V> {
       this.#tree.raise(slot);
       this.#expireIn(slot, useMs);
     }
-    this.policy.use(slot);
+    this.policy.use(slot, ttlMs !== undefined);
     return true;
   }
 
@@ -367,7 +367,7 @@ export class CoreCache<K, V> {
     }
     this.#tree.raise(slot);
     this.#expireIn(slot, useMs);
-    this.policy.use(slot);
+    this.policy.use(slot, true);
     const { maxBytes, sizeOf } = this.#settings;
     if (sizeOf === undefined) return;
     this.#bytes += bytes - slots.bytes(slot);

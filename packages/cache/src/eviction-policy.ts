@@ -8,8 +8,8 @@ import type { Slots } from "./slots.ts";
 export interface EvictionPolicy {
   /** A new entry took `slot`. */
   admit(slot: number): void;
-  /** The entry in `slot` was used. */
-  use(slot: number): void;
+  /** The entry in `slot` was used; `renewed`: it was given another value or another time. */
+  use(slot: number, renewed: boolean): void;
   /** The slot that should go next, 0 if there is none; it may put its queues in order for that. */
   victim(): number;
   /** The entry in `slot` leaves; `evicted` tells whether it is the victim that was just named. */

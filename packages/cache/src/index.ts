@@ -1,5 +1,6 @@
 export type { CacheClock } from "./cache-clock.ts";
 export { CacheError, type CacheErrorCode } from "./cache-error.ts";
+export type { DueRank } from "./due-policy.ts";
 export type { Loader, LoadContext, LoadOptions } from "./loads.ts";
 export type { CacheBehaviour, CacheBounds } from "./options.ts";
 export type { RemovalReason } from "./removal-reason.ts";

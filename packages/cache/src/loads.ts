@@ -8,15 +8,17 @@ import { CacheError } from "./cache-error.ts";
 import { onAbort } from "./on-abort.ts";
 
 /** The second argument of a loader. */
-export interface LoadContext {
+export interface LoadContext<V = unknown> {
   /** Aborted when nobody waits any more, or the load has taken too long. */
   readonly signal: AbortSignal;
+  /** The value past its time that this load is to replace; undefined if there is none. */
+  readonly stale: V | undefined;
   /** Time to live of what is being loaded, for the loader to set, in milliseconds. */
   ttlMs: number | undefined;
 }
 
 /** Fetches the value of a key from its source. */
-export type Loader<K, V> = (key: K, context: LoadContext) => V | PromiseLike<V>;
+export type Loader<K, V> = (key: K, context: LoadContext<V>) => V | PromiseLike<V>;
 
 /** Options of `getOrLoad`. */
 export interface LoadOptions {
@@ -67,7 +69,7 @@ export class Loads<K, V> {
   wait(key: K, load: Loader<K, V>, options: LoadOptions): Promise<V> {
     const { signal } = options;
     if (signal?.aborted) return Promise.reject(signal.reason as Error);
-    const flight = this.#flights.get(key) ?? this.#start(key, load, options, false);
+    const flight = this.#flights.get(key) ?? this.#start(key, load, options);
     if (signal === undefined) {
       flight.waiting = Infinity;
       return flight.promise;
@@ -83,10 +85,10 @@ export class Loads<K, V> {
     });
   }
 
-  /** Starts a load that nobody waits for, unless there is one. */
-  refresh(key: K, load: Loader<K, V>, options: LoadOptions): void {
+  /** Starts a load that nobody waits for and that is to replace a stale value, unless there is one. */
+  refresh(key: K, load: Loader<K, V>, options: LoadOptions, stale: V): void {
     if (this.#flights.has(key)) return;
-    this.#start(key, load, options, true).waiting = Infinity;
+    this.#start(key, load, options, { stale }).waiting = Infinity;
   }
 
   /** Supersedes the load of a key: its result will not be stored. */
@@ -121,7 +123,13 @@ export class Loads<K, V> {
     if (this.#flights.get(flight.key) === flight) this.#flights.delete(flight.key);
   }
 
-  #start(key: K, load: Loader<K, V>, options: LoadOptions, background: boolean): Flight<K, V> {
+  /** `replaced` is given for a load in the background. */
+  #start(
+    key: K,
+    load: Loader<K, V>,
+    options: LoadOptions,
+    replaced?: { readonly stale: V },
+  ): Flight<K, V> {
     const host = this.#host;
     const controller = new AbortController();
     let settle: (value: V) => void = () => {};
@@ -136,7 +144,8 @@ export class Loads<K, V> {
     this.#flights.set(key, flight);
     this.#open.add(flight);
     if (timeoutMs < Infinity) host.wakeIn(timeoutMs);
-    const context: LoadContext = { signal: controller.signal, ttlMs: options.ttlMs };
+    const { signal } = controller;
+    const context: LoadContext<V> = { signal, stale: replaced?.stale, ttlMs: options.ttlMs };
     const land = (value: V): void => {
       if (this.#flights.get(key) === flight) host.store(key, value, context.ttlMs);
       settle(value);
@@ -146,7 +155,7 @@ export class Loads<K, V> {
       () => this.#close(flight),
       (error: unknown) => {
         this.#close(flight);
-        host.failed(error, key, background);
+        host.failed(error, key, replaced !== undefined);
       },
     );
     try {

@@ -3,6 +3,7 @@ import { TlruCache, type Loader } from "../src/index.ts";
 import { FakeClock } from "./fake-clock.ts";
 
 interface Call {
+  readonly stale: number | undefined;
   readonly signal: AbortSignal;
   readonly settle: (value: number) => void;
   readonly fail: (error: unknown) => void;
@@ -25,8 +26,8 @@ function rig(staleMs = 0): {
     clock,
     onError: (error) => errors.push(error),
   });
-  const load: Loader<string, number> = (_key, { signal }) =>
-    new Promise((settle, fail) => calls.push({ signal, settle, fail }));
+  const load: Loader<string, number> = (_key, { signal, stale }) =>
+    new Promise((settle, fail) => calls.push({ stale, signal, settle, fail }));
   return { cache, clock, calls, load, errors };
 }
 
@@ -122,7 +123,7 @@ describe("stale while revalidate", () => {
     expect(cache.explain("a")).toMatchObject({ state: "stale", remainingMs: -50 });
     expect(await cache.getOrLoad("a", load)).toBe(1);
     expect(await cache.getOrLoad("a", load)).toBe(1);
-    expect(calls).toHaveLength(1);
+    expect(calls).toMatchObject([{ stale: 1 }]);
     calls[0]?.settle(2);
     await settled();
     expect(cache.get("a")).toBe(2);

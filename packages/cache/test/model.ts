@@ -1,4 +1,4 @@
-/** What the cache should do, in the dumbest way: a list in order of use, searched from end to end. */
+/** What the cache should do, in the dumbest way: a list in order of use, or of state, searched from end to end. */
 export interface ModelEntry {
   key: string;
   value: number;
@@ -7,15 +7,24 @@ export interface ModelEntry {
 }
 
 export class ModelCache {
-  /** The least recently used first. */
+  /** The least recently used first; or the one set first, where due dates count. */
   entries: ModelEntry[] = [];
   nowMs = 0;
   readonly #maxEntries: number;
   readonly #maxBytes: number;
+  readonly #byDueDate: boolean;
 
-  constructor(maxEntries: number, maxBytes: number) {
+  constructor(maxEntries: number, maxBytes: number, byDueDate = false) {
     this.#maxEntries = maxEntries;
     this.#maxBytes = maxBytes;
+    this.#byDueDate = byDueDate;
+  }
+
+  /** The first to leave first. */
+  get order(): readonly ModelEntry[] {
+    if (!this.#byDueDate) return this.entries;
+    const later = (a: number, b: number): number => (a === b ? 0 : a < b ? -1 : 1);
+    return this.entries.toSorted((a, b) => later(a.expiresAtMs, b.expiresAtMs));
   }
 
   pass(ms: number): void {
@@ -28,6 +37,10 @@ export class ModelCache {
   }
 
   use(key: string): ModelEntry | undefined {
+    return this.#byDueDate ? this.find(key) : this.renew(key);
+  }
+
+  renew(key: string): ModelEntry | undefined {
     const found = this.find(key);
     if (found !== undefined) {
       this.delete(key);
@@ -39,10 +52,11 @@ export class ModelCache {
   set(key: string, value: number, bytes: number, ttlMs: number): boolean {
     this.delete(key);
     if (!(ttlMs > 0) || bytes > this.#maxBytes) return false;
-    this.entries.push({ key, value, bytes, expiresAtMs: this.nowMs + ttlMs });
-    while (this.entries.length > this.#maxEntries || this.bytes > this.#maxBytes) {
-      this.entries.shift();
+    const entry = { key, value, bytes, expiresAtMs: this.nowMs + ttlMs };
+    while (this.entries.length >= this.#maxEntries || this.bytes + bytes > this.#maxBytes) {
+      this.delete(this.order[0]?.key ?? "");
     }
+    this.entries.push(entry);
     return true;
   }
 

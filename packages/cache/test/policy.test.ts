@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { TlruCache } from "../src/index.ts";
 import { trace } from "./trace.ts";
@@ -71,5 +72,67 @@ describe("adaptive", () => {
     for (let id = 0; id < 500; id++) if (cache.has(id)) kept++;
     cache.close();
     expect(kept).toBeGreaterThan(450);
+  });
+});
+
+describe("due", () => {
+  it("evicts by the rank of values, however they are used and whatever becomes of their time", () => {
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.record({
+            id: fc.integer({ min: 0, max: 400 }),
+            due: fc.constantFrom(1, 2, 3, Infinity),
+            touches: fc.boolean(),
+          }),
+          { minLength: 200, maxLength: 600 },
+        ),
+        (steps) => {
+          const cache = new TlruCache<number, { due: number; state: number }>({
+            maxEntries: 100,
+            policy: "due",
+            rank: (value) => value,
+          });
+          const model = new Map<number, { due: number; state: number }>();
+          const first = (): number | undefined => {
+            const order = [...model].toSorted(([, a], [, b]) =>
+              a.due === b.due ? a.state - b.state : a.due < b.due ? -1 : 1,
+            );
+            return order[0]?.[0];
+          };
+          for (const [state, { id, due, touches }] of steps.entries()) {
+            if (touches) {
+              cache.get(id);
+              cache.touch(id, 60_000);
+              continue;
+            }
+            if (!model.has(id) && model.size === 100) model.delete(first() ?? -1);
+            const value = { due, state: -state };
+            model.set(id, value);
+            cache.set(id, value);
+            expect(cache.oldest).toBe(first());
+          }
+          expect(new Map(cache)).toEqual(model);
+          cache.close();
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  it("refuses a rank that is none, and changes nothing", () => {
+    const options = { maxEntries: 2, policy: "due" } as const;
+    const cache = new TlruCache<string, number>({
+      ...options,
+      rank: (value) => ({ due: value, state: 0 }),
+    });
+    cache.set("a", 1);
+    expect(() => cache.set("a", NaN)).toThrow(
+      expect.objectContaining({ code: "BAD_RANK" }) as Error,
+    );
+    expect(cache.get("a")).toBe(1);
+    cache.close();
+    const rank = (): { due: number; state: number } => ({ due: 1, state: 1 });
+    expect(() => new TlruCache({ maxEntries: 1, rank })).toThrow("with the policy `due`");
   });
 });
