@@ -2,21 +2,22 @@
 export const EXIT = {
   ok: 0,
   failure: 1,
-  /** The command line is not one that can run. */
+  /** The command line, or a file that it names, is invalid. */
   usage: 2,
   keyNotFound: 3,
-  /** Somebody is missing or could not be asked: nothing is known of what they hold. */
+  /** A party is missing or could not be asked, so its data are unknown. */
   unreachable: 4,
 } as const;
 
-/** When each is given, as one sentence for manuals. */
+/** When the command exits with each code, for manuals. */
 export const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
-  ok: "Done; of `verify`: all hold the same; of `doctor`: nothing is wrong.",
+  ok: "Success. `verify`: all parties hold the same. `doctor`: it has found no problem.",
   failure:
-    "It failed, and stderr says why; of `verify`: a key differs; of `drill`: a promise was broken; of `bench`: a request failed, or an answer was wrong; of `doctor`: something was found.",
+    "The command failed, and stderr says why. `verify`: a key differs. `drill`: a guarantee was broken. `bench`: a request failed, or an answer was wrong. `doctor`: it has found a problem.",
   usage:
-    "The command line, a file that it names, or the current context cannot be used. Nothing was done.",
-  keyNotFound: "The key has no value; of `mget`, `touch` and `ttl`: one of the keys has none.",
+    "The command line, a file that it names, or the current context is invalid. `import` has set the entries before an invalid line; otherwise nothing was done.",
+  keyNotFound:
+    "The key has no value. `mget`, `touch` and `ttl`: at least one of the keys has none.",
   unreachable:
-    "Of `verify`: somebody is missing or could not be asked; of `doctor`: no directory answers.",
+    "`verify`: a party is missing or could not be asked. `doctor`: no directory answers.",
 };

@@ -6,7 +6,7 @@ import type { CliIo } from "./io.ts";
 import { makeProgram } from "./program.ts";
 import { trustPlatform } from "./trust.ts";
 
-/** Codes of what is wrong in the command line rather than in the world. */
+/** Error codes that mean that the command line, or a file that it names, is invalid. */
 const USAGE: ReadonlySet<ErrorCode> = new Set([
   "INVALID_ARGUMENT",
   "INVALID_CONFIG",
@@ -17,8 +17,7 @@ const USAGE: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /**
- * Runs the command that `argv` (without the program's name) asks for, and resolves to the exit code: 0 for success,
- * 1 for a failure, 2 for a command line that cannot run, 3 for a key without a value. Never rejects.
+ * Runs the command of `argv` (without the program's name), and resolves to the exit code, which `EXIT_MEANINGS` explains. Never rejects.
  */
 export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
   let exitCode: number = EXIT.ok;
@@ -29,7 +28,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
     await program.parseAsync([...argv], { from: "user" });
     return exitCode;
   } catch (cause) {
-    // Commander has written its own message already.
+    // Commander has already printed a message.
     if (cause instanceof CommanderError) return cause.exitCode === 0 ? EXIT.ok : EXIT.usage;
     return explain(asMeridianError(cause), argv.includes("--json"), io);
   } finally {

@@ -11,7 +11,7 @@ import { REASONS, type RemovalReason } from "./removal-reason.ts";
 const NESTED_MAX = 1_000;
 
 export class Departures<K, V> {
-  /** Invariant: empty unless a call into the cache is under way or the timer is to go on. */
+  /** The values that have left and of which `onEvict` has not been told. Invariant: empty unless a call into the cache runs or the timer has to continue. */
   #queue: { key: K; value: V; reason: number }[] = [];
   #telling = false;
   readonly #onEvict: (key: K, value: V, reason: RemovalReason) => void;
@@ -29,7 +29,7 @@ export class Departures<K, V> {
     this.#queue.push({ key, value, reason });
   }
 
-  /** Tells what waits; true if some of it is left for later. */
+  /** Calls `onEvict` for the queued values. Returns true if some are left for the timer. */
   tell(): boolean {
     if (this.#telling || this.#queue.length === 0) return false;
     this.#telling = true;

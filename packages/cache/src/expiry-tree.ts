@@ -20,7 +20,7 @@ import type { Timekeeper } from "./timekeeper.ts";
 
 const WAYS_LOG2 = 6;
 const WAYS = 64;
-/** Pages that may be lower than they should, if they are known, and as many from when they were not. */
+/** How many known pages may have too low a minimum; and up to how many pages a tree does not note such pages at all. */
 const STALE_MAX = 2 ** 14;
 
 export class ExpiryTree {
@@ -31,12 +31,12 @@ export class ExpiryTree {
   #pages: Float64Array = new Float64Array(0);
   #root: Float64Array = this.#pages;
   readonly #staleMax: number;
-  /** 1 for pages that may be lower than they should. Kept only for more than `staleMax` pages. */
+  /** By page: 1 if its minimum may be too low. Kept only if there are more than `staleMax` pages. */
   #stale = new Uint8Array(0);
   #stalePages = 0;
-  /** The page that was put right last because there were too many. */
+  /** The last page whose minimum was corrected because there were too many such pages. */
   #hand = 0;
-  /** Nodes that were searched in vain by the last `find`; a bounded sweep counts them. */
+  /** How many nodes the last `find` has searched in vain. A bounded sweep counts them. */
   repairs = 0;
 
   constructor(slots: Slots, time: Timekeeper, staleMax: number = STALE_MAX) {
@@ -46,25 +46,25 @@ export class ExpiryTree {
     this.#grow();
   }
 
-  /** No entry expires earlier. Infinity: none expires at all. */
+  /** An instant before which no entry expires; Infinity if no entry expires at all. */
   get earliest(): number {
     return this.#root[0] as number;
   }
 
-  /** Tells the tree that a slot has a new expiry. */
+  /** Must be called after a slot has got a new expiry. Lowers the minima above it if needed. */
   lower(slot: number): void {
     const expiresAt = this.#slots.expiresAt(slot);
     let node = slot >>> WAYS_LOG2;
     if (node >= this.#pages.length) this.#grow();
     for (const level of this.#levels) {
-      // Most entries live longer than one of their page; this test is all that costs them.
+      // Mostly another entry of the page expires earlier, and this comparison is all that is done.
       if ((level[node] as number) <= expiresAt) return;
       level[node] = expiresAt;
       node >>>= WAYS_LOG2;
     }
   }
 
-  /** To be told before an entry lives longer or leaves. */
+  /** Must be called before an entry gets a later expiry or leaves. */
   raise(slot: number): void {
     const page = slot >>> WAYS_LOG2;
     if (this.#stale.length > 0 && this.#slots.expiresAt(slot) === this.#pages[page]) {
@@ -82,7 +82,7 @@ export class ExpiryTree {
     this.#due(0, this.#hand, -Infinity);
   }
 
-  /** A slot whose time was over `agoMs` ago, or 0. Gives up after `repairsMax` vain searches. */
+  /** Returns a slot that expired at least `agoMs` ago, or 0 if there is none. Gives up, with 0, after `repairsMax` vain searches. */
   find(agoMs: number, repairsMax: number): number {
     const now = this.#time.nowMs - agoMs;
     this.repairs = 0;
@@ -95,7 +95,7 @@ export class ExpiryTree {
     return 0;
   }
 
-  /** The first below a node that is due; if there is none, the node is put right, and the answer is -1. */
+  /** Returns the first due page or slot below a node. If there is none, corrects the node and returns -1. */
   #due(depth: number, node: number, now: number): number {
     const slots = this.#slots;
     const step = depth === 0 ? FLOATS : 1;
@@ -117,7 +117,7 @@ export class ExpiryTree {
     return -1;
   }
 
-  /** Makes every level twice as long; a number for 64 entries is little to copy. */
+  /** Doubles every level. There is one number for 64 entries, so little is copied. */
   #grow(): void {
     const old = this.#levels;
     const { earliest } = this;

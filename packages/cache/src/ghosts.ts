@@ -1,22 +1,22 @@
 /**
  * Remembers the hashes of keys that were evicted lately, and from which of two queues.
  *
- * A fixed table of pairs (hash, when and where from), four to a bucket; the oldest of a bucket makes room.
- * "Lately" means: as many evictions from that queue ago as there are entries. Two keys with the same hash
- * are taken for one, which costs a little precision and nothing else.
+ * The table has a fixed size. A bucket has four pairs: a hash, and the queue and time of its eviction. A new pair replaces the oldest one of
+ * its bucket. "Lately" means: in a cache of 1 000 entries, within the last 1 000 evictions from the same queue. Two keys with the same hash
+ * count as one key, which makes the policy a little less precise.
  */
 const WAYS = 4;
 const PAIR = 2;
-/** Evictions are counted modulo this. */
+/** Evictions are counted modulo `ROUND`. */
 const ROUND = 2 ** 30;
 
 export class Ghosts {
   #pairs = new Int32Array(0);
   readonly #evictions = [0, 0];
-  /** About how many of each queue are remembered. */
+  /** For each queue, about how many keys are remembered. */
   readonly counts: [number, number] = [0, 0];
 
-  /** Remembers an eviction from queue 0 or 1, of a cache with that many entries. Hash 0 is nobody. */
+  /** Remembers an eviction from queue 0 or 1 of a cache with `entries` entries. Hash 0 stands for no key and is not remembered. */
   add(hash: number, queue: 0 | 1, entries: number): void {
     if (hash === 0) return;
     if (this.#pairs.length < entries * 2 * PAIR) this.#resize(entries);
@@ -37,7 +37,7 @@ export class Ghosts {
     this.counts[queue] = Math.min(entries, this.counts[queue] + 1);
   }
 
-  /** The queue from which this key was evicted lately, or -1; it is forgotten then. */
+  /** Returns the queue from which the key with `hash` was evicted lately, or -1. Forgets the key. */
   take(hash: number, entries: number): 0 | 1 | -1 {
     if (hash === 0 || this.#pairs.length === 0) return -1;
     const start = this.#bucket(hash);
@@ -53,7 +53,7 @@ export class Ghosts {
     return -1;
   }
 
-  /** Evictions from the same queue since. */
+  /** How many evictions from the same queue there have been since. */
   #age(at: number): number {
     const stamp = this.#pairs[at + 1] as number;
     const now = this.#evictions[stamp & 1] as number;
@@ -61,7 +61,7 @@ export class Ghosts {
   }
 
   #bucket(hash: number): number {
-    // The top bits choose the place in the table of strings; spread them over these buckets, too.
+    // The table of strings uses the top bits of the hash. The multiplication spreads them over the bits that choose a bucket.
     const mixed = Math.imul(hash, 0x9e3779b1) >>> 8;
     return (mixed % (this.#pairs.length / (WAYS * PAIR))) * WAYS * PAIR;
   }

@@ -9,11 +9,11 @@ export interface KeyIndex {
   hashOf(key: unknown): number;
   /** The slot of a key with this hash, or 0. */
   find(key: unknown, hash: number): number;
-  /** Adds the key in this slot, which must not be there yet. Only this changes what `hashOf` answers. */
+  /** Adds the key in this slot, which must not be in the index. Only `add` may change the results of `hashOf`. */
   add(slot: number, hash: number): void;
-  /** Removes the key in this slot, which must be there. */
+  /** Removes the key in this slot, which must be in the index. */
   remove(slot: number): void;
 }
 
-/** Makes the index of a cache whose entries are in these slots; `seed` is for its hashes. */
+/** Makes the index of a cache whose entries are in `slots`. `seed` makes its hashes unpredictable. */
 export type IndexMaker = (slots: Slots, seed: number) => KeyIndex;

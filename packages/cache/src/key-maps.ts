@@ -2,15 +2,15 @@ import type { KeyIndex } from "./key-index.ts";
 import type { Slots } from "./slots.ts";
 
 /**
- * Above about 2^23 live keys a Map under constant replacement wants to grow past 2^24 places and throws
- * instead, so no single one gets near that.
+ * With more than about 2^23 keys that are constantly replaced, a Map would have to grow beyond 2^24 places, and
+ * throws. So no Map of the index has more keys than this.
  */
 const KEYS_PER_MAP_MAX = 2 ** 22;
 
-/** Native Maps: right for keys of every type, and small. A Map that grows moves all its keys in one call. */
+/** An index of native Maps. It takes keys of every type and little code. Its disadvantage: a Map that grows moves all its keys in one call. */
 export class KeyMaps implements KeyIndex {
   readonly #slots: Slots;
-  /** Invariant: a key is in at most one. */
+  /** Invariant: a key is in at most one of the Maps. */
   readonly #maps: Map<unknown, number>[] = [];
 
   constructor(slots: Slots) {

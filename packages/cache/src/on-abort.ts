@@ -1,7 +1,7 @@
-/** One listener a signal, however many follow it: from the eleventh on, platforms warn of a leak. */
+/** The callbacks of each signal. A signal gets one listener for all of them, because platforms warn of a leak from the eleventh listener on. */
 const followers = new WeakMap<AbortSignal, Set<() => void>>();
 
-/** Calls `leave` when the signal aborts, until the function that comes back is called. */
+/** Calls `leave` when the signal aborts, unless the returned function was called before. */
 export function onAbort(signal: AbortSignal, leave: () => void): () => void {
   let set = followers.get(signal);
   if (set === undefined) {

@@ -3,7 +3,7 @@ import { unexpected } from "./cache-error.ts";
 import type { RemovalReason } from "./removal-reason.ts";
 import { ENTRIES_MAX } from "./slots.ts";
 
-/** At least one bound: a cache without any does not type-check, and throws. */
+/** The bounds of a cache. At least one must be given: a cache without a bound does not type-check, and throws. */
 export type CacheBounds<K, V> =
   | {
       /** The most entries held at any time: a whole number from 1 to 2^26. */
@@ -19,7 +19,7 @@ export type CacheBounds<K, V> =
       readonly sizeOf: (value: V, key: K) => number;
     };
 
-/** Everything but the bounds. */
+/** The options besides the bounds. */
 export interface CacheBehaviour<K, V> {
   /**
    * Time to live of entries that are set without one, in milliseconds. Default: Infinity, which means
@@ -31,7 +31,7 @@ export interface CacheBehaviour<K, V> {
    * none). The result follows the same rules as a `ttlMs` given to `set`.
    */
   readonly ttu?: ((ttlMs: number, key: K, value: V) => number) | undefined;
-  /** Time and the one timer. Default: the platform's monotonic clock. */
+  /** The clock and the timer of the cache. Default: the platform's monotonic clock. */
   readonly clock?: CacheClock | undefined;
   /**
    * Called after an entry has left, when the cache is in order again, so it may call back into the
@@ -39,8 +39,8 @@ export interface CacheBehaviour<K, V> {
    */
   readonly onEvict?: ((key: K, value: V, reason: RemovalReason) => void) | undefined;
   /**
-   * Told what `onEvict` threw, and why a load in the background failed. Without it those errors are
-   * only counted in `stats()`.
+   * Called with each error that `onEvict` throws, and with the error of a failed load in the background. Without
+   * `onError`, these errors are only counted in `stats()`.
    */
   readonly onError?: ((error: unknown, key: K) => void) | undefined;
 }
@@ -71,7 +71,7 @@ export function checkOptions<K, V>(options: CoreOptions<K, V>): Settings<K, V> {
     throw unexpected("BAD_OPTION", "sizeOf", "as a function beside `maxBytes`", sizeOf);
   }
   checkAbove("ttlMs", ttlMs);
-  // So that a size that is too much for a record, which is Infinity, is too much for any cache.
+  // A size that does not fit a record counts as Infinity, so `maxBytes` must be less.
   return { maxEntries, maxBytes: Math.min(maxBytes, Number.MAX_VALUE), sizeOf, ttlMs, ttu };
 }
 
@@ -81,16 +81,16 @@ function checkAbove(name: string, value: number): void {
   }
 }
 
-/** Checks what `sizeOf` returned: whole bytes, or Infinity for more than any cache holds. Throws `BAD_SIZE`. */
+/** Returns the size that `sizeOf` returned in whole bytes, or Infinity if it is larger than any cache holds. Throws `BAD_SIZE`. */
 export function checkedSize(size: number): number {
   if (typeof size === "number" && size >= 0 && size < Infinity) {
-    // A record has 32 bits for it.
+    // A record has 32 bits for the size.
     return size > 0xffff_ffff ? Infinity : Math.ceil(size);
   }
   throw unexpected("BAD_SIZE", "sizeOf", "to return a finite number from 0", size);
 }
 
-/** A time to live or to use, which `name` gave; throws `BAD_TTL`. */
+/** Returns the time `ms`, which the option or function `name` gave. Throws `BAD_TTL` if it is no number. */
 export function checkedTime(name: string, ms: number): number {
   if (typeof ms === "number" && !Number.isNaN(ms)) return ms;
   throw unexpected("BAD_TTL", name, "as a number of milliseconds", ms);

@@ -6,13 +6,13 @@ export const systemClock: CacheClock = {
   nowMs: () => performance.now(),
   after: (delayMs, callback) => {
     const timer: unknown = setTimeout(callback, delayMs);
-    // Node.js and Deno hand out objects or ids that can be unreferenced; browsers need nothing.
+    // The timers of Node.js can be unreferenced. In browsers they keep nothing alive.
     (timer as { unref?: () => void }).unref?.();
     return () => clearTimeout(timer as number);
   },
 };
 
-/** A number nobody outside can know. */
+/** A random number that nobody outside of the process can know. */
 export function randomSeed(): number {
   return crypto.getRandomValues(new Int32Array(1))[0] as number;
 }

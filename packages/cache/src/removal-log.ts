@@ -1,7 +1,7 @@
 import { REASONS, REJECTED, type RemovalReason } from "./removal-reason.ts";
 import type { Timekeeper } from "./timekeeper.ts";
 
-/** Keys whose fate is remembered; a power of two. */
+/** How many removals are remembered; a power of two. */
 const REMEMBERED = 256;
 
 /** Remembers why the last few keys left. */

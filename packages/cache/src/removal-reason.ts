@@ -1,8 +1,8 @@
 /** Why an entry left the cache. */
 export type RemovalReason =
-  /** Its time was over. */
+  /** Its time to live was over. */
   | "expired"
-  /** Room was needed, and it was the next in the policy's order. */
+  /** The cache needed room, and the entry was the next in the policy's order. */
   | "evicted"
   /** Another value was set for its key. */
   | "replaced"
@@ -17,7 +17,7 @@ export const EVICTED = 1;
 export const REPLACED = 2;
 export const DELETED = 3;
 export const CLEARED = 4;
-/** It never came in. */
+/** The number for an entry that was set and not kept. */
 export const REJECTED = 5;
 
 export const REASONS: readonly RemovalReason[] = [

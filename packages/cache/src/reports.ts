@@ -2,9 +2,9 @@ import type { RemovalReason } from "./removal-reason.ts";
 
 /** Counts since the cache was made. */
 export interface CoreStats {
-  /** Calls of `get` and `getOrLoad` that found an entry whose time was not over. */
+  /** Calls of `get` and `getOrLoad` that found a live entry. */
   readonly hits: number;
-  /** Calls of `get` and `getOrLoad` that found nothing of use. */
+  /** Calls of `get` and `getOrLoad` that found no live and no stale entry. */
   readonly misses: number;
   /** Entries that were set but not kept: their time was over at once, or they alone exceed the bound. */
   readonly rejected: number;
@@ -16,7 +16,7 @@ export interface CoreStats {
 
 /** Counts since the cache was made. */
 export interface CacheStats extends CoreStats {
-  /** Calls of `getOrLoad` that were answered with an entry whose time was over. */
+  /** Calls of `getOrLoad` that returned a stale entry. */
   readonly staleHits: number;
   /** Loads that failed, in the foreground or in the background. */
   readonly loadErrors: number;
@@ -29,7 +29,7 @@ export type Explanation =
       readonly state: "live" | "stale";
       /** Milliseconds until its time is over; Infinity: never; 0 or less: it is over. */
       readonly remainingMs: number;
-      /** What it counts for in `bytes`. */
+      /** How many bytes the entry counts for. */
       readonly bytes: number;
       readonly loading: boolean;
     }
@@ -40,7 +40,7 @@ export type Explanation =
        * bound; `unknown`: it never was here, or left longer ago than the cache remembers (256 removals).
        */
       readonly reason: RemovalReason | "rejected" | "unknown";
-      /** Milliseconds since; undefined if unknown. */
+      /** How many milliseconds ago the key left; undefined if unknown. */
       readonly agoMs: number | undefined;
       readonly loading: boolean;
     };

@@ -34,7 +34,7 @@ export class SlotQueue {
     this.size--;
   }
 
-  /** The slot that came next after this one; 0 after the newest. */
+  /** The slot that was added after `slot`; 0 after the newest. */
   newer(slot: number): number {
     return this.#slots.before(slot);
   }

@@ -27,15 +27,15 @@ export const PAGE = 4_096;
 /** Float64s per record; the first is its expiry. */
 export const FLOATS = 3;
 
-/** Stands where the key of a free slot would be; no caller can have it. */
+/** The key of a free slot. No caller can have this symbol. */
 export const FREE: unique symbol = Symbol("free");
 
 const FIRST_CAPACITY = 64;
-/** The most entries of any cache; more would not fit into its words. */
+/** The most entries of any cache. Their records take 1.5 GiB, so that byte offsets stay below 2^31. */
 export const ENTRIES_MAX: number = 2 ** 26;
 /**
- * A cache that fills this gets all the records it may need, so that they are not copied again: untouched
- * memory is free. One whose number of entries has no bound gets so many, and after them twice as many.
+ * Records double up to this number of entries. Then a cache gets all records that `maxEntries` allows, so that they are not copied
+ * again; the operating system gives memory only to records that are used. A cache without `maxEntries` gets `RESERVE_UNKNOWN` records, and after them twice as many.
  */
 const DOUBLING_MAX = 2 ** 16;
 const RESERVE_UNKNOWN = 2 ** 21;
@@ -43,12 +43,12 @@ const RESERVE_UNKNOWN = 2 ** 21;
 export class Slots {
   /** Slots ever used, with slot 0. Invariant: used ≤ capacity. */
   used = 1;
-  /** What `used` never exceeds. */
+  /** The bound of `used`. */
   readonly usedMax: number;
-  /** Slots there is memory for, with slot 0. */
+  /** How many slots have memory, with slot 0. */
   #capacity = 0;
   #free = 0;
-  /** Invariant: both are views of the same buffer. Replaced when the slots grow. */
+  /** The records as 32-bit words. Invariant: `words` and `times` are views of the same buffer, which is replaced when the slots grow. */
   words: Int32Array = new Int32Array(0);
   /** The first float64 of a record is its expiry. */
   times: Float64Array = new Float64Array(0);
@@ -81,7 +81,7 @@ export class Slots {
     this.times[slot * 3] = expiresAt;
   }
 
-  /** The neighbours of a slot in the order that a policy keeps. */
+  /** The slot before `slot` in the circular list that the policy keeps. */
   before(slot: number): number {
     return this.words[slot * 6 + 2] as number;
   }
@@ -106,7 +106,7 @@ export class Slots {
     this.words[slot * 6 + 4] = hash;
   }
 
-  /** What the entry counts for. */
+  /** How many bytes the entry counts for. */
   bytes(slot: number): number {
     return (this.words[slot * 6 + 5] as number) >>> 0;
   }
@@ -135,7 +135,7 @@ export class Slots {
     page[at + 1] = value;
   }
 
-  /** Gives a slot back and lets go of its key and value. */
+  /** Frees a slot, and drops its key and value. */
   release(slot: number): void {
     this.put(slot, FREE, undefined);
     this.setExpiresAt(slot, Infinity);
@@ -149,7 +149,7 @@ export class Slots {
     const before = page * PAGE;
     const length = page > 0 ? PAGE : Math.max(FIRST_CAPACITY, this.#capacity * 2);
     const slots = Math.min(length, this.usedMax - before);
-    // An array that grows by itself keeps up to half of its memory in reserve; this one keeps none.
+    // An array that grows by itself reserves up to half as much memory again. An array of a given length reserves none.
     // oxlint-disable-next-line unicorn/no-new-array -- Array.from would grow by itself again
     const pairs = new Array<unknown>(slots * 2).fill(undefined);
     this.pairs[page]?.forEach((one, at) => (pairs[at] = one));

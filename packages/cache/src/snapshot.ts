@@ -1,13 +1,13 @@
 import { unexpected } from "./cache-error.ts";
 
-/** What a cache holds, as plain data: JSON keeps it if it keeps the keys and values. */
+/** The entries of a cache as plain data. JSON can store it if JSON can store the keys and values. */
 export interface CacheSnapshot<K, V> {
   readonly version: 1;
   /** Key, value and remaining time in milliseconds (null: none), the first to be evicted first. */
   readonly entries: readonly (readonly [key: K, value: V, remainingMs: number | null])[];
 }
 
-/** Checks what may have come from a file; throws `BAD_SNAPSHOT`. */
+/** Checks a snapshot that may come from a file. Throws `BAD_SNAPSHOT`. */
 export function checkSnapshot(snapshot: CacheSnapshot<unknown, unknown>): void {
   if (snapshot?.version !== 1 || !Array.isArray(snapshot.entries)) {
     throw unexpected("BAD_SNAPSHOT", "snapshot", "with `version` 1 and `entries`", snapshot);

@@ -8,20 +8,20 @@
  * reads only those and the length. (The idea is that of Hentschel, Sirin and Idreos, "Entropy-Learned Hashing",
  * SIGMOD 2022.) Short keys are read whole.
  *
- * Whether the choice was good shows in the table: keys that agree in those places pile up. The table
- * notices, and then it is time to learn anew or, where that does not help, to hash whole keys. Neither is safe
- * against keys made to collide under any seed; the table notices those too.
+ * If keys later agree in these places, they collide in the table. The table notices that, and the index then chooses
+ * other places or, if that does not help, hashes whole keys. Somebody can still make keys that collide under
+ * every seed; the table notices these, too.
  */
 const PLACES = 8;
-/** Enough for a table whose keys differ in no more. */
+/** How many places are read if the keys do not differ in more. */
 const FEW = 4;
 const CLASSES = 1_024;
-/** How many of a key's characters are looked at, from either end. */
+/** How many characters at each end of a key may be places. */
 const DEPTH = 64;
-/** How many of the keys may be too short for the places; those are read whole. */
+/** Which share of the sampled keys may be too short for the places. Such keys are read whole. */
 const SHORT_SHARE = 0.1;
 
-/** No string is as long. */
+/** A length that no string has. */
 const LENGTH_MAX = 0x7fff_ffff;
 
 /** The places to read: all counted from a key's start, or all from its end, the last being -1. */
@@ -38,9 +38,9 @@ export interface KeyHasher {
 
 export class StringHasher implements KeyHasher {
   readonly #seed: number;
-  /** Shorter keys are read whole. Invariant: the places lie within any key this long. */
+  /** Shorter keys are read whole. Invariant: every key of at least this length has all places. */
   readonly #lengthMin: number;
-  /** -1 if places are counted from a key's end, and below 0, else 0: a mask of the length. */
+  /** A mask of the key's length: -1 if places are counted from the key's end (and so are negative), otherwise 0. */
   readonly #fromEnd: number;
   /** Whether to read more than four places. */
   readonly #more: boolean;
@@ -53,7 +53,7 @@ export class StringHasher implements KeyHasher {
   readonly #g: number;
   readonly #h: number;
 
-  /** Without places it reads every character of every key. */
+  /** Without `places`, the hasher reads every character of every key. */
   constructor(seed: number, places: Places = []) {
     this.#seed = seed;
     this.#lengthMin = places.length === 0 ? LENGTH_MAX : Math.max(...places.map(lengthFor));
@@ -71,14 +71,14 @@ export class StringHasher implements KeyHasher {
   }
 
   /**
-   * Reads the places where these keys differ, or all if that would save nothing; `thorough`: eight of them
+   * A hasher that reads the places in which `keys` differ, or whole keys if places would save nothing. With `thorough` it reads eight places,
    * even if these keys differ in fewer.
    */
   static learned(seed: number, keys: readonly string[], thorough: boolean): StringHasher {
     const lengths = keys.map((key) => key.length).toSorted((a, b) => a - b);
     const depth = Math.min(lengths[Math.floor(lengths.length * SHORT_SHARE)] ?? 0, DEPTH);
     if (depth <= PLACES) return new StringHasher(seed);
-    // Shorter ones have no such places, and are read whole.
+    // Shorter keys do not have these places, and are read whole.
     const sample = keys.filter((key) => key.length >= depth);
     const fromStart = mostVaried(sample, depth, 0, thorough);
     const fromEnd = mostVaried(sample, depth, -1, thorough);
@@ -107,13 +107,13 @@ export class StringHasher implements KeyHasher {
   }
 }
 
-/** One to one in each of its arguments. */
+/** Mixes a word into a hash. For a fixed `hash`, different words give different results, and vice versa. */
 function mix(hash: number, word: number): number {
   const product = Math.imul(hash ^ word, 0x85ebca6b);
   return product ^ (product >>> 15);
 }
 
-/** One to one but for 0; brings what was mixed up to the top bits, which count most. */
+/** Finishes a hash: spreads its bits to the top bits, which choose the home of a key. Never returns 0; otherwise different inputs give different results. */
 function finish(hash: number): number {
   return Math.imul(hash ^ (hash >>> 15), 0xc2b2ae35) || 1;
 }
@@ -131,7 +131,7 @@ function hashWhole(key: string, seed: number): number {
   return finish(mix(hash, word));
 }
 
-/** The places with the greatest variety, and how many pairs of keys are alike in each, in all. */
+/** The places in which the keys differ most; and how many pairs of keys are alike, in each place and in all. */
 function mostVaried(
   keys: readonly string[],
   depth: number,
@@ -145,7 +145,7 @@ function mostVaried(
   const varied = alike.filter((pairs) => pairs < inNoPlace).length;
   const best = alike.indexOf(Math.min(...alike));
   const pairsAt = (at: number): number => alike[at] as number;
-  // Where nothing is left to gain, what is near the best place is the best guess for keys to come.
+  // If no further place separates these keys, places near the best one are most likely to separate later keys.
   const chosen = [...alike.keys()]
     .toSorted((a, b) => pairsAt(a) - pairsAt(b) || Math.abs(a - best) - Math.abs(b - best))
     .slice(0, thorough || varied > FEW ? PLACES : FEW);
@@ -156,8 +156,8 @@ function mostVaried(
 }
 
 /**
- * Pairs of keys with the same unit. Keys of different lengths are told apart anyway. That some pairs are
- * taken for alike makes the estimate a little worse, and no more.
+ * How many pairs of keys have the same length and the same character, according to `unitOf`. The length is hashed, too, so keys of different lengths
+ * differ anyway. Pairs are counted in `CLASSES` classes, so a few different ones count as alike, which only makes the estimate a little worse.
  */
 function pairsAlike(keys: readonly string[], unitOf: (key: string) => number): number {
   const counts = new Uint32Array(CLASSES);

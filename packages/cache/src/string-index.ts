@@ -18,29 +18,29 @@ import { StringTable, TABLE_SLOTS_MAX } from "./string-table.ts";
 /** The hasher while all keys are in Maps. */
 const NO_HASH: KeyHasher = { hash: () => 0 };
 const FIRST_SIZE = 31;
-/** Keys worth looking at to learn where they differ. */
+/** How many keys are sampled to learn where keys differ. */
 const SAMPLE = 256;
-/** How often tables that learned how the keys differ may fail before keys are read whole. */
+/** How often tables whose hasher reads places may fail, before whole keys are hashed. */
 const LEARNINGS = 3;
-/** Places of an older table that are looked at for each added key; half of them hold one. */
+/** How many places of older tables are emptied for each added key. Half of the places hold a key. */
 export const PLACES_PER_ADDITION = 32;
 
 export class StringIndex implements KeyIndex {
-  /** Keys moved by the last `add`, beside the one added. */
+  /** How many keys the last `add` has moved to the present table. */
   moved = 0;
   readonly #slots: Slots;
   readonly #seed: number;
   readonly #thorough: boolean;
-  /** Of the table's. A hash of 0 means that the key is, or goes, into the maps. */
+  /** The hasher of the present table. A hash of 0 means that the key belongs in the maps. */
   #hasher: KeyHasher;
   #table: StringTable;
-  /** Tables being emptied, the newest first. Invariant: a key is in one of all tables and maps. */
+  /** The tables that are being emptied, the newest first. Invariant: a key is in exactly one of the tables and maps. */
   readonly #older: StringTable[] = [];
   readonly #maps: KeyMaps;
-  /** Tables that turned out to be no good, one soon after the other. */
+  /** How many tables have failed soon after each other. */
   #failures = 0;
 
-  /** `thorough`: the hashes serve a policy, too, which knows more keys than are here. */
+  /** `thorough` must be set if a policy uses the hashes, too, because the policy remembers more keys than the index has. */
   constructor(slots: Slots, seed: number, thorough: boolean) {
     this.#slots = slots;
     this.#seed = seed;
@@ -50,7 +50,7 @@ export class StringIndex implements KeyIndex {
     this.#table = new StringTable(slots, this.#hasher, FIRST_SIZE);
   }
 
-  /** 0 for keys that belong in the maps. */
+  /** The hash of a key; 0 for keys that belong in the maps. */
   hashOf(key: unknown): number {
     return typeof key === "string" ? this.#hasher.hash(key) : 0;
   }
@@ -75,7 +75,7 @@ export class StringIndex implements KeyIndex {
     else if (!this.#table.remove(slot, hash)) this.#removeOlder(slot, hash);
   }
 
-  /** Apart, because a function that makes a closure pays for it at every call. */
+  /** A method of its own, because a closure in the caller would slow down each of its calls. */
   #removeOlder(slot: number, hash: number): void {
     this.#older.some((table) => table.remove(slot, hash));
   }
@@ -103,7 +103,7 @@ export class StringIndex implements KeyIndex {
     this.#maps.add(slot);
   }
 
-  /** Goes on with another table, or with the maps, and empties the present one into it. */
+  /** Begins another table, or uses the maps from now on, and starts to empty the present table. */
   #follow(slot: number): void {
     const slots = this.#slots;
     const seed = this.#seed;
@@ -125,13 +125,13 @@ export class StringIndex implements KeyIndex {
     if (oldest.size === 0) this.#older.pop();
   }
 
-  /** Puts a slot of an older table where it belongs now; whether it could. */
+  /** Moves a slot of an older table to where it belongs now. Returns whether there was room. */
   readonly #move = (slot: number): boolean => {
     const table = this.#table;
     const hash = this.hashOf(this.#slots.key(slot));
     if (hash === 0) this.#addToMaps(slot);
     else if (!table.add(slot, hash)) {
-      // What has no room now gets it with the next key.
+      // A key without room is moved when the next key is added.
       if (table.hasRoom(slot)) this.#follow(slot);
       return false;
     }
@@ -140,10 +140,10 @@ export class StringIndex implements KeyIndex {
   };
 }
 
-/** Some of the keys that are strings, from all over the slots. */
+/** A sample of the keys that are strings, from all slots. */
 export function sampleOf(slots: Slots): string[] {
   const found: string[] = [];
-  // Slots at equal distances would often hold keys that end in the same digits.
+  // Slots at equal distances often have keys that end in the same digits, so the distances vary.
   for (let n = 0, at = 0; n < SAMPLE; n++) {
     at = (Math.imul(at, 0x915f77f5) + 0x9e3779b1) >>> 0;
     const key = slots.key(at % slots.used);

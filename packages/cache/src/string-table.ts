@@ -5,16 +5,16 @@
  *     | home mod | more of the  | slot           |     b: as many bits as the slots need
  *     | 128      | hash         |                |     0: an empty place
  *
- * A key's home is given by the top bits of its hash; it lies there or, if that is taken, in the next
- * empty place. A lookup compares the upper part of the place first, so it rarely looks at a wrong key and
- * almost never at a record. Removal closes the gap by moving later keys back towards their homes, which
- * the places themselves tell; nothing is left behind that would slow down later lookups.
+ * The top bits of a key's hash give its home. The key lies at its home or, if that place is taken, in the next
+ * empty place. A lookup first compares the upper bits of the place, so it rarely compares a wrong key and
+ * almost never reads a record. Removal closes the gap: it moves later keys back towards their homes, which
+ * the places contain. No marker stays behind that would slow down later lookups.
  *
  * A table never grows: it is emptied, a few places at a time, into a larger one.
  *
- * Invariant: a key lies less than 128 places behind its home, with no empty place between.
- * Keys that were made to collide would break this; `add` then refuses, and so it does when keys lie too
- * far from home on average, as they do when many have the same hash.
+ * Invariant: a key lies less than 128 places after its home, with no empty place in between.
+ * Keys that were made to collide would break the invariant, so `add` refuses them. It also refuses when keys lie too
+ * far from their homes on average, because then many keys have the same hash.
  */
 import type { Slots } from "./slots.ts";
 import type { KeyHasher } from "./string-hash.ts";
@@ -22,13 +22,13 @@ import type { KeyHasher } from "./string-hash.ts";
 const HOME_BITS = 7;
 const DISTANCE_MAX = (1 << HOME_BITS) - 1;
 const HOME_SHIFT = 32 - HOME_BITS;
-/** Slots may grow so much before the places need more bits for them. */
+/** By which factor the number of slots may grow before places need more bits for a slot. */
 const SLOT_RESERVE = 4;
-/** More slots would leave too few bits for the home. */
+/** The most slots of a table: more would leave too few bits for the home. */
 export const TABLE_SLOTS_MAX: number = 2 ** (32 - HOME_BITS);
-/** Half full, a good hash puts new keys 1.5 places from home on average. */
+/** How many places from its home a new key may lie on average. With a good hash and a half-full table it is 1.5. */
 const MEAN_DISTANCE_MAX = 3;
-/** Additions over which the mean is taken. */
+/** Over how many additions the mean is taken. */
 const WINDOW = 1_024;
 
 export class StringTable {
@@ -41,19 +41,19 @@ export class StringTable {
   /** Left shift that brings the home's low bits to the top. */
   readonly #tagShift: number;
   readonly #slotMask: number;
-  /** Where emptying the table has come to. */
+  /** The next place to empty. */
   #cursor = 0;
   #additions = 0;
   #distances = 0;
   #windows = 0;
 
-  /** An empty table with room for `size` keys at least. */
+  /** Makes an empty table with room for at least `size` keys. */
   constructor(slots: Slots, hasher: KeyHasher, size: number) {
     this.#slots = slots;
     this.hasher = hasher;
     const bits = Math.max(HOME_BITS, 32 - Math.clz32(size * 2));
     const slotsMax = Math.min(slots.used * SLOT_RESERVE, slots.usedMax, TABLE_SLOTS_MAX);
-    // A shift, because a power is no small integer to engines, even if it is one.
+    // A shift, because engines do not treat the result of a power as a small integer.
     this.#slotMask = (1 << (32 - Math.clz32(slotsMax - 1))) - 1;
     this.#places = new Int32Array(2 ** bits);
     this.#homeShift = 32 - bits;
@@ -68,7 +68,7 @@ export class StringTable {
     const tag = hash << this.#tagShift;
     for (let at = hash >>> this.#homeShift; ; at++) {
       const place = places[at & wrap] as number;
-      // Zero would also be a fit for a tag of zero, hence the order of the tests.
+      // An empty place would also match a tag of zero, so this test comes first.
       if (place === 0) return 0;
       if (((place ^ tag) & ~slotMask) === 0) {
         const slot = place & slotMask;
@@ -77,19 +77,19 @@ export class StringTable {
     }
   }
 
-  /** Whether it did well for so many additions that putting another in its place costs little for each of them. */
+  /** Whether the table has taken so many keys that the cost of its replacement is small for each of them. */
   get hasServed(): boolean {
     return this.#windows * WINDOW * 2 >= this.#places.length;
   }
 
-  /** Whether one more key, in this slot, leaves half of the table empty. */
+  /** Whether half of the table stays empty if the key in `slot` is added. */
   hasRoom(slot: number): boolean {
     return this.size * 2 < this.#places.length && slot <= this.#slotMask;
   }
 
   /**
-   * Adds a slot and notes the hash in its record. False: it did not, for want of room or because it is of no
-   * more use to such keys.
+   * Adds a slot and writes the hash into its record. Returns false, and adds nothing, if there is no room or too many keys
+   * collide.
    */
   add(slot: number, hash: number): boolean {
     if (!this.hasRoom(slot)) return false;
@@ -106,7 +106,7 @@ export class StringTable {
     return true;
   }
 
-  /** Removes a slot; whether it was here. */
+  /** Removes a slot. Returns whether it was in the table. */
   remove(slot: number, hash: number): boolean {
     const places = this.#places;
     const wrap = places.length - 1;
@@ -121,7 +121,7 @@ export class StringTable {
     }
   }
 
-  /** Looks at one place in turn; what it finds goes to `move` and, if that tells so, leaves this table. */
+  /** Passes the slot of the next place, if there is one, to `move`, and removes it from this table if `move` returns true. */
   moveNext(move: (slot: number) => boolean): void {
     const place = this.#places[this.#cursor] as number;
     if (place === 0) this.#cursor = (this.#cursor + 1) & (this.#places.length - 1);
@@ -145,7 +145,7 @@ export class StringTable {
     this.size--;
   }
 
-  /** Judges the hashes, once in a while. */
+  /** Returns false if keys have lain too far from their homes over the last `WINDOW` additions. */
   #isGood(): boolean {
     const good = this.#distances <= WINDOW * MEAN_DISTANCE_MAX;
     this.#additions = this.#distances = 0;

@@ -2,16 +2,16 @@
  * The cache's own time, and its one timer.
  *
  * Time starts at 0 and never goes back, whatever the clock does. Reading a clock costs more than a
- * lookup, so under load one reading serves up to 32 calls and at most a millisecond, which the timer
- * ends. A cache that is called rarely reads the clock each time and sets no such timer.
+ * lookup, so under load one reading serves up to 32 calls, for at most a millisecond: a timer
+ * ends its use. A cache that is called rarely reads the clock at each call and sets no such timer.
  */
 import type { CacheClock } from "./cache-clock.ts";
 
 const CALLS_PER_READING = 32;
-/** Two readings closer than this are a sign of load. */
+/** The cache is under load if two readings are closer than this, in milliseconds. */
 const LOAD_MS = 0.25;
 const READING_VALID_MS = 1;
-/** Timers overflow just above; a longer wait is made of several. */
+/** The longest delay of a timer, which would overflow. A longer wait takes several timers. */
 const DELAY_MAX_MS = 2 ** 31 - 1;
 
 export class Timekeeper {
@@ -20,21 +20,21 @@ export class Timekeeper {
   readonly #clock: CacheClock;
   readonly #ring: () => void;
   #lastReading: number;
-  /** Calls that the last reading is still good for. */
+  /** For how many more calls the last reading may be used. */
   #callsLeft = 0;
-  /** When the timer is due. Infinity: it is not set. */
+  /** When the timer is due; Infinity if it is not set. */
   #dueMs = Infinity;
   #cancel: (() => void) | undefined;
   #stopped = false;
 
-  /** `ring` is called by the timer and must not be what keeps the cache alive. */
+  /** The timer calls `ring`, which must not hold a strong reference to the cache. */
   constructor(clock: CacheClock, ring: () => void) {
     this.#clock = clock;
     this.#ring = ring;
     this.#lastReading = clock.nowMs();
   }
 
-  /** Makes `nowMs` good enough to decide whether an entry is alive. */
+  /** Updates `nowMs`, unless the last reading may still be used. */
   freshen(): void {
     if (--this.#callsLeft < 0) this.#readAgain();
   }
@@ -44,7 +44,7 @@ export class Timekeeper {
     const reading = this.#clock.nowMs();
     const step = reading - this.#lastReading;
     if (step > 0 && step < Infinity) this.nowMs += step;
-    // A reading that is no number would make every later step one.
+    // With a reading that is not a number, every later difference would not be one either.
     if (Number.isFinite(reading)) this.#lastReading = reading;
     return this.nowMs;
   }
@@ -58,13 +58,13 @@ export class Timekeeper {
     }
   }
 
-  /** Makes sure that the timer rings no later than in `delayMs`; Infinity: it need not. */
+  /** Sets the timer so that it rings within `delayMs`. With Infinity it does nothing. */
   wakeIn(delayMs: number): void {
     const dueMs = this.nowMs + delayMs;
-    // A timer that is overdue may have been set before the clock jumped: it is set anew.
+    // An overdue timer may have been set before the clock jumped, so it is set anew.
     if (this.#stopped || delayMs === Infinity) return;
     if (this.#dueMs <= dueMs && this.#dueMs > this.nowMs) return;
-    // It may have been set to end the validity of the last reading.
+    // The timer may have been set to end the use of the last reading.
     if (this.#dueMs <= this.nowMs) this.#callsLeft = 0;
     this.#cancel?.();
     this.#dueMs = dueMs;
@@ -76,7 +76,7 @@ export class Timekeeper {
     });
   }
 
-  /** Cancels the timer for good; from now on every call reads the clock. */
+  /** Cancels the timer for good. From then on every call reads the clock. */
   stop(): void {
     this.#stopped = true;
     this.#callsLeft = 0;
@@ -85,7 +85,7 @@ export class Timekeeper {
   }
 }
 
-/** A call of `target` that does not keep it alive: without it, a set timer would. */
+/** A function that calls `call(target)` and refers to `target` weakly, so that a set timer does not keep a cache alive. */
 export function weakly<T extends object>(target: T, call: (target: T) => void): () => void {
   const reference = new WeakRef(target);
   return () => {

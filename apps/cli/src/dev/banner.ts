@@ -1,19 +1,19 @@
-/** What `meridian dev` prints once the cluster is ready. */
+/** The text that `meridian dev` prints once the cluster is ready. */
 import { formatTable } from "../table.ts";
 import type { Place } from "@meridian/local-cluster";
 
-/** A region that runs. */
+/** A running region. */
 export interface RunningPlace extends Place {
   readonly url: string;
 }
 
-/** A directory that runs. */
+/** A running directory. */
 export interface RunningDirectory {
   readonly id: string;
   readonly url: string;
 }
 
-/** The addresses and what to try. The `curl` lines work as they are printed. */
+/** The URLs, and commands to try. The `curl` lines can be copied into a shell. */
 export function formatBanner(
   directories: readonly RunningDirectory[],
   regions: readonly RunningPlace[],

@@ -1,8 +1,8 @@
 /**
  * Where the development cluster keeps its data between runs.
  *
- * The file `dev.json` in it marks the directory as one of ours: only such a directory is ever used, and emptied. It
- * also names the process that uses it, so that two clusters do not share their databases.
+ * The file `dev.json` marks a folder as one of `meridian dev`: no other folder is used or emptied, except a new or empty one. The file
+ * also has the id of the process that uses the folder, so that two clusters do not share their databases.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -14,14 +14,14 @@ const MARKER = "dev.json";
 /** A data directory that this process uses. */
 export interface DataDirectory {
   readonly path: string;
-  /** The run before this one was not stopped in order: its programs may still be ending. */
+  /** Whether the previous run was not stopped in order, so that its programs may still be ending. */
   readonly unclean: boolean;
-  /** Lets go of the directory; the data stays. */
+  /** Marks the folder as unused. The data stays. */
   release(): void;
 }
 
 /**
- * Takes a directory into use, making it if need be; empties it first if `fresh`. Throws `STORE_IN_USE` if another
+ * Marks a folder as used by this process. Creates the folder if it is missing, and empties it if `fresh`. Throws `STORE_IN_USE` if another
  * cluster uses it, `INVALID_CONFIG` if it holds something else.
  */
 export function takeDataDirectory(given: string, fresh: boolean): DataDirectory {
@@ -55,12 +55,12 @@ function readPid(marker: string): number | undefined {
     const { pid } = JSON.parse(readFileSync(marker, "utf8")) as { pid: unknown };
     return typeof pid === "number" ? pid : undefined;
   } catch {
-    // A marker cut short by a crash still marks the directory.
+    // A crash may have cut the marker short; it still marks the folder.
     return undefined;
   }
 }
 
-/** Whether the process lives and is not another one that got its number. */
+/** Whether the process `pid` runs and is a `meridian dev`, and not another process that has got the same id. */
 function isDevProcess(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -12,7 +12,7 @@ import { DevLog } from "./log-lines.ts";
 import type { Ports } from "./ports.ts";
 import { SupervisedChild } from "./supervised-child.ts";
 
-/** What a cluster is made of. */
+/** The options of a `DevCluster`. */
 export interface ClusterOptions {
   readonly config: DevConfig;
   readonly ports: Ports;
@@ -24,18 +24,18 @@ export interface ClusterOptions {
   readonly graceMs: number;
 }
 
-/** Starts, watches and stops the processes. */
+/** Starts, watches and stops the processes of a cluster. */
 export class DevCluster {
   readonly #options: ClusterOptions;
   readonly #log: DevLog;
   readonly #children = new Map<string, SupervisedChild>();
-  /** Names of the programs that have been ready at least once since they were last started. */
+  /** The names of the programs that have been ready since their last start. */
   readonly #ready = new Set<string>();
-  /** In order of priority. */
+  /** The directories in order of preference. */
   readonly directories: readonly RunningDirectory[];
-  /** Resolves once every program is ready; rejects if one cannot be kept running. */
+  /** Resolves once every program is ready. Stays pending if one cannot be kept running: see `givenUp`. */
   readonly ready: Promise<void>;
-  /** Settles when a program has been given up, with why. */
+  /** Resolves, once a program cannot be kept running, to the reason. */
   readonly givenUp: Promise<string>;
   #onReady: () => void = () => {};
   #onGivenUp: (reason: string) => void = () => {};
@@ -58,7 +58,7 @@ export class DevCluster {
     });
   }
 
-  /** Starts every program at once: regions look for the directory until it is there. */
+  /** Starts all programs at the same time. Regions dial the directory until it listens. */
   start(): void {
     const { config, ports, directoryProgram, regionProgram } = this.#options;
     const urls = this.directories.map(({ url }) => url);
@@ -71,7 +71,7 @@ export class DevCluster {
       const { id } = region;
       const port = ports.regions[index];
       const args = [...regionArguments(region, urls)];
-      // What the file tells clients is where the node is elsewhere.
+      // The `url` of the cluster file is an address on the node's own machine.
       if (config.clusterFile !== undefined) args.push(`--url=${urlOf(port)}`);
       this.#add(id, regionProgram, [...this.#common(id, port), ...args]);
     });
@@ -91,7 +91,7 @@ export class DevCluster {
         ];
   }
 
-  /** Writes a line of `dev` itself. */
+  /** Prints a line of `dev` itself. */
   say(line: string): void {
     this.#log.write("dev", line);
   }
@@ -101,7 +101,7 @@ export class DevCluster {
     return [...this.#children.keys()].filter((name) => !this.#ready.has(name));
   }
 
-  /** Stops the regions, which hand the directories what they do not have yet, and then the directories. */
+  /** Stops the regions, which hand over the writes that the directories lack, and then the directories. */
   async stop(): Promise<void> {
     const children = [...this.#children];
     const regions = children.filter(([name]) => !this.#isDirectory(name));

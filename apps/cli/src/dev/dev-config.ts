@@ -1,50 +1,50 @@
-/** Which cluster `meridian dev` is to run: from flags, or from a cluster file. */
+/** Reads which cluster `meridian dev` runs, from flags or from a cluster file. */
 import { resolve } from "node:path";
 
 import { portOf, readClusterFile, type ClusterFile } from "@meridian/cluster-file";
 import { PLACES, type Place } from "@meridian/local-cluster";
 import { checkIdentifier, MeridianError, parseCoordinates } from "@meridian/protocol";
 
-/** How many regions there are unless told otherwise. */
+/** How many regions there are by default. */
 const REGIONS_DEFAULT = 5;
 
 /** A directory to run. */
 interface DirectoryConfig {
   readonly id: string;
-  /** Undefined for the next one after that of the first directory. */
+  /** Undefined for the next port after that of the first directory. */
   readonly port: number | undefined;
 }
 
-/** A region to run. Without a port it gets the next one after the directories'. */
+/** A region to run. Without a port it gets the next port after the directories' ports. */
 interface RegionConfig extends Place {
   readonly port: number | undefined;
 }
 
 /** The cluster to run. */
 export interface DevConfig {
-  /** In order of priority, at least one. The first has no port for the default, or the next block that is free. */
+  /** In order of preference, at least one. If the first has no port, it gets the default port, or the first of the next free block. */
   readonly directories: readonly DirectoryConfig[];
-  /** At least one; ids are unique, those of directories included. */
+  /** At least one. Ids are unique among regions and directories. */
   readonly regions: readonly RegionConfig[];
-  /** The whole path of the file that it is from, where the programs find what else it says. */
+  /** The absolute path of the cluster file, from which the programs read their other options. */
   readonly clusterFile: string | undefined;
 }
 
-/** What the command line says of the cluster. */
+/** The flags that describe the cluster. */
 export interface DevFlags {
   readonly config?: string | undefined;
   /** How many directories. */
   readonly directories?: string | undefined;
-  /** How many of the known places. */
+  /** How many regions, at the first of the known places. */
   readonly regions?: string | undefined;
-  /** `id=lat,lon`, each. */
+  /** Each is `id=lat,lon`. */
   readonly region?: readonly string[] | undefined;
   readonly port?: string | undefined;
 }
 
 const DIRECTORIES_MAX = 5;
 
-/** Reads flags and file. Throws `INVALID_CONFIG` with the path of what is wrong, what was expected and what came. */
+/** Reads flags and cluster file. Throws `INVALID_CONFIG`; its message names the flag or the path in the file, what was expected and what came. */
 export function readDevConfig(flags: DevFlags): DevConfig {
   const firstPort = flags.port === undefined ? undefined : readPort("--port", Number(flags.port));
   if (flags.config !== undefined) {
@@ -68,8 +68,8 @@ export function readDevConfig(flags: DevFlags): DevConfig {
 }
 
 /**
- * The cluster of a file, on this machine. Ports are those of the file, unless two machines have the same one or the first
- * is given: then they follow each other.
+ * The cluster of a file, on this machine. The ports are those of the file. If two entries of the file have the same port, or `firstPort` is given,
+ * the programs get successive ports instead.
  */
 function configOf(file: ClusterFile, path: string, firstPort: number | undefined): DevConfig {
   const ports = [...file.directories, ...file.regions].flatMap((entry) => portOf(entry) ?? []);

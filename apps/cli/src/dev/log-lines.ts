@@ -1,4 +1,4 @@
-/** Each process's log lines, told apart by a coloured name in front. */
+/** Prints the log lines of all processes, each after the coloured name of its process. */
 import type { CliIo } from "../io.ts";
 
 const COLOURS = [36, 33, 35, 32, 34, 96, 93, 95, 92, 94] as const;
@@ -15,7 +15,7 @@ export class DevLog {
     this.#width = Math.max(...this.#names.map((name) => name.length));
   }
 
-  /** A line of the process of that name, or of `dev` itself. */
+  /** Writes a line of the process `name`, or of `dev` itself. */
   write(name: string, line: string): void {
     const padded = name.padEnd(this.#width);
     if (!this.#io.colour) {

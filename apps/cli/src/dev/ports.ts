@@ -1,14 +1,14 @@
-/** Which ports the development cluster gets. */
+/** Chooses the ports of the development cluster. */
 import { createServer } from "node:net";
 
 import { MeridianError } from "@meridian/protocol";
 
 import type { DevConfig } from "./dev-config.ts";
 
-/** The first directory's port unless told otherwise; other directories and the regions follow it. */
+/** The default port of the first directory. The other directories and the regions get the ports after it. */
 const DIRECTORY_PORT = 7400;
 
-/** How far apart the blocks are that are tried, and how many of them. */
+/** The distance between the blocks of ports that are tried, and how many blocks are tried. */
 const BLOCK_STEP = 100;
 const BLOCKS_MAX = 20;
 
@@ -21,10 +21,10 @@ export interface Ports {
   readonly busy: readonly number[];
 }
 
-/** Whether something can listen on a port of this machine's loopback. */
+/** Resolves to whether a program could listen on a port of 127.0.0.1. */
 export type PortCheck = (port: number) => Promise<boolean>;
 
-/** Tries to listen on the port for a moment. */
+/** Checks a port by listening on it for a moment. */
 export const portIsFree: PortCheck = (port) =>
   new Promise((resolve) => {
     const server = createServer();
@@ -35,8 +35,8 @@ export const portIsFree: PortCheck = (port) =>
   });
 
 /**
- * The ports to use. Ports that were asked for are taken or refused with `ADDRESS_IN_USE`; the default block gives way
- * to the next one that is free as a whole.
+ * Chooses the ports. Throws `ADDRESS_IN_USE` if a port of the flags or the file is busy. If a port of the default block is busy, takes
+ * the next block whose ports are all free.
  */
 export async function choosePorts(config: DevConfig, isFree: PortCheck): Promise<Ports> {
   const asked = [...config.directories, ...config.regions].some(({ port }) => port !== undefined);

@@ -11,17 +11,17 @@ import { DevCluster } from "./dev-cluster.ts";
 import { readDevConfig, type DevConfig, type DevFlags } from "./dev-config.ts";
 import { choosePorts, portIsFree, type Ports } from "./ports.ts";
 
-/** What the command line says. */
+/** The options of `meridian dev`. */
 export interface DevOptions extends DevFlags {
   readonly data: string;
   readonly fresh?: boolean | undefined;
 }
 
-/** How long a program may take to stop. */
+/** How long a program may take to stop, in milliseconds. */
 const GRACE_MS = 5_000;
-/** After this long, the user is told what is waited for. */
+/** After how many milliseconds the user is told which programs are not ready. */
 const PATIENCE_MS = 15_000;
-/** How long the programs of a run that was not stopped in order may take to be gone. */
+/** How long to wait for the programs of a previous run that was not stopped in order, in milliseconds. */
 const UNCLEAN_MS = 3_000;
 
 const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -92,7 +92,7 @@ async function runUntilStopped(
       ...region,
       url: `http://127.0.0.1:${ports.regions[index] ?? 0}`,
     }));
-    // Since the process began: what a user has waited for.
+    // `performance.now()` counts from the start of the process, so this is how long the user has waited.
     io.stdout.write(formatBanner(cluster.directories, regions, performance.now()));
   });
   cluster.start();
@@ -112,7 +112,7 @@ async function runUntilStopped(
 interface StopSignal {
   /** Resolves to the first signal. */
   readonly signal: Promise<string>;
-  /** Whether a second one ended the programs at once. */
+  /** Whether a second signal has killed the programs. */
   readonly killed: () => boolean;
   readonly release: () => void;
 }

@@ -1,4 +1,4 @@
-/** A program that is started again when it dies. */
+/** Keeps a program running: starts it again when it ends. */
 import { Backoff, type Random } from "@meridian/runtime";
 import {
   commandOf,
@@ -8,31 +8,31 @@ import {
   type ProcessEnd,
 } from "@meridian/supervision";
 
-/** What to run and whom to tell. */
+/** What to run, and the callbacks. */
 export interface ChildOptions {
   readonly name: string;
   readonly program: NodeProgram;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly random: Random;
-  /** A line that the program wrote. */
+  /** Called with each line that the program prints. */
   readonly onLine: (line: string) => void;
-  /** A line about the program. */
+  /** Called with a sentence when the program has ended or is killed. */
   readonly onNews: (line: string) => void;
-  /** What the program sends its parent. */
+  /** Called with each message that the program sends its parent. */
   readonly onMessage: (message: Readonly<Record<string, unknown>>) => void;
-  /** It cannot be kept running: it refuses its configuration, or has never come to listen. */
+  /** Called if the program cannot be kept running: it refuses its configuration, or ends several times before it listens. */
   readonly onGivenUp: (reason: string) => void;
-  /** How long it may take to stop before it is killed, in milliseconds. */
+  /** How long the program may take to stop before it is killed, in milliseconds. */
   readonly graceMs: number;
 }
 
-/** How many times it may die, one after the other, before it has listened once. */
+/** How many times in a row the program may end without ever having listened. */
 const EARLY_DEATHS_MAX = 5;
-/** Once it has run for this long, the next death is not counted as one of a series. */
+/** If the program ends after it has run for longer than this, in milliseconds, the pauses between starts begin with the shortest again. */
 const STEADY_MS = 10_000;
 
-/** Runs one program, again and again, until it is stopped. */
+/** Runs one program, and starts it again whenever it ends, until `stop` or `kill`. */
 export class SupervisedChild {
   readonly #options: ChildOptions;
   readonly #pauses: Backoff;
@@ -48,7 +48,7 @@ export class SupervisedChild {
     this.#pauses = new Backoff({ random: options.random, firstMs: 200, maxMs: 10_000 });
   }
 
-  /** The number of the process that runs now. */
+  /** The id of the running process; undefined if none runs. */
   get pid(): number | undefined {
     return this.#child?.pid;
   }
@@ -70,7 +70,7 @@ export class SupervisedChild {
     void child.exited.then((end) => this.#onExit(end));
   }
 
-  /** Stops it in order: SIGTERM, and SIGKILL when the grace is over. Resolves once it is gone. */
+  /** Sends SIGTERM, and SIGKILL after the grace. Resolves once the process has ended. */
   async stop(): Promise<void> {
     this.#stopping = true;
     clearTimeout(this.#restart);
@@ -80,7 +80,7 @@ export class SupervisedChild {
     );
   }
 
-  /** Ends it now. */
+  /** Kills the process at once. */
   kill(): void {
     this.#stopping = true;
     clearTimeout(this.#restart);

@@ -1,34 +1,34 @@
-/** The command line as data: what completion and the manual pages are made from. */
+/** The command line as data, from which completion and manual pages are made. */
 import type { Command, Option } from "commander";
 
 /** An option of a command. */
 export interface TreeOption {
-  /** As it is written: `--limit <count>`. */
+  /** The option with its argument, such as `--limit <count>`. */
   readonly term: string;
-  /** `--limit`. */
+  /** The flag, such as `--limit`. */
   readonly long: string;
   readonly description: string;
   readonly takesValue: boolean;
-  /** The values that there are; none where any may be given. */
+  /** The allowed values; empty if any value is allowed. */
   readonly choices: readonly string[];
-  /** Whether its value names a file or a folder. */
+  /** Whether the value is the path of a file or a folder. */
   readonly isPath: boolean;
 }
 
-/** A command and those under it. */
+/** A command and its subcommands. */
 export interface CommandTree {
-  /** The words that call it: `["meridian", "token", "create"]`. */
+  /** The words of the command, such as `["meridian", "token", "create"]`. */
   readonly path: readonly string[];
   readonly description: string;
-  /** What comes after its words: `[options] <key>`. */
+  /** What follows the words, such as `[options] <key>`. */
   readonly usage: string;
-  /** Its arguments that say more than their name does. */
+  /** The arguments that have a description. */
   readonly arguments: readonly { readonly term: string; readonly description: string }[];
   readonly options: readonly TreeOption[];
   readonly commands: readonly CommandTree[];
 }
 
-/** The tree of a command; of the program, everything. */
+/** The tree of a command with all its subcommands. `before` are the words before its name. */
 export function treeOf(command: Command, before: readonly string[] = []): CommandTree {
   const help = command.createHelp();
   const path = [...before, command.name()];
@@ -41,7 +41,7 @@ export function treeOf(command: Command, before: readonly string[] = []): Comman
       description: argument.description,
     })),
     options: help.visibleOptions(command).map(optionOf),
-    // Every command with others under it has a `help` of its own: that of the program does.
+    // Every command with subcommands has a `help`. The tree has only that of the program.
     commands: help
       .visibleCommands(command)
       .filter((each) => command.parent === null || command.commands.includes(each))
@@ -49,7 +49,7 @@ export function treeOf(command: Command, before: readonly string[] = []): Comman
   };
 }
 
-/** Every command of a tree, the outer ones first. */
+/** All commands of a tree, each before its subcommands. */
 export function everyCommand(tree: CommandTree): readonly CommandTree[] {
   return [tree, ...tree.commands.flatMap(everyCommand)];
 }

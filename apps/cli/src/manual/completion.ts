@@ -1,20 +1,20 @@
 /**
- * Completion for shells, as a script that a shell reads once. It finds by the words typed so far which command they call, and
- * offers the commands under it, its options, the values of an option that has a fixed set, and files where those are meant.
+ * Makes completion scripts for shells. A script finds the command of the typed words, and
+ * offers its subcommands, its options, the values of an option with a fixed set, and files for options that take a path.
  */
 import { everyCommand, type CommandTree, type TreeOption } from "./command-tree.ts";
 
-/** The shells that there is completion for. */
+/** The shells for which there is completion. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 
 export type Shell = (typeof SHELLS)[number];
 
-/** The script for a shell. */
+/** The completion script for a shell. */
 export function completionFor(shell: Shell, tree: CommandTree): string {
   return { bash: bashScript, zsh: zshScript, fish: fishScript }[shell](tree);
 }
 
-/** A command with what may follow it: the program's own options may come anywhere. */
+/** A command with everything that may follow it: subcommands and options, also those of the program, which may stand anywhere. */
 interface Place {
   readonly name: string;
   readonly commands: readonly CommandTree[];
@@ -137,7 +137,7 @@ function fishValue({ takesValue, choices, isPath }: TreeOption): string {
   return isPath ? " -r -F" : " -x";
 }
 
-/** How a shell answers where the word before is an option that takes a value. */
+/** The statements of a shell that complete the value of an option: one of fixed `choices`, a `path`, or `any` value. */
 interface ValueAnswers {
   readonly choices: (words: string) => string;
   readonly path: string;
@@ -164,7 +164,7 @@ function wordsOf({ commands, options }: Place): string {
   return [...names, ...options.map(({ long }) => long)].join(" ");
 }
 
-/** The words that lead from one command to one under it, as a pattern. */
+/** A pattern of `case` that matches the words of every subcommand. */
 function deeper(places: readonly Place[]): string {
   return deeperNames(places)
     .map((name) => `"${name}"`)

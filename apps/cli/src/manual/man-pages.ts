@@ -1,8 +1,8 @@
-/** Manual pages in the `man` macros of roff: one of the whole command, and one of each command at its top. */
+/** Makes manual pages with the `man` macros of roff: one for the whole command, and one for each command at the top level. */
 import { EXIT, EXIT_MEANINGS } from "../exit-codes.ts";
 import { everyCommand, type CommandTree } from "./command-tree.ts";
 
-/** What stands for options that are not given. */
+/** The environment variables that stand for options. */
 const VARIABLES: readonly (readonly [name: string, meaning: string])[] = [
   ["MERIDIAN_DIRECTORY", "The directories, for `--directory`."],
   ["MERIDIAN_CONTEXT", "The context, for `--context`."],
@@ -11,7 +11,7 @@ const VARIABLES: readonly (readonly [name: string, meaning: string])[] = [
   ["MERIDIAN_LAT, MERIDIAN_LON", "Where you are, for `--lat` and `--lon`."],
 ];
 
-/** The pages by their file names: `meridian.1`, `meridian-get.1`, … */
+/** The text of each page by its file name: `meridian.1`, `meridian-get.1`, … */
 export function manPagesOf(program: CommandTree, version: string): ReadonlyMap<string, string> {
   const commands = program.commands.filter(({ path }) => path.at(-1) !== "help");
   return new Map([
@@ -114,7 +114,7 @@ function bold(text: string): string {
   return `\\fB${roff(text)}\\fR`;
 }
 
-/** Text with nothing in it that roff would take as its own: backslashes, hyphens, and a dot or quote that begins a line. */
+/** Escapes what roff would interpret: backslashes, hyphens, and a dot or quote at the beginning of a line. */
 function roff(text: string): string {
   return text
     .replaceAll("\\", "\\(rs")

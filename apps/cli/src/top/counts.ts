@@ -1,20 +1,20 @@
-/** What a region has counted, read from its metrics. */
+/** Reads the counters of a region from its metrics. */
 
-/** Counts since a region has started. */
+/** The counters of a region since its start. */
 export interface Counts {
-  /** When they were read. Milliseconds of a clock that only goes forward. */
+  /** When the counters were read, in milliseconds of a monotonic clock. */
   readonly atMs: number;
   readonly hits: number;
   readonly misses: number;
   readonly writes: number;
-  /** How many requests took at most so many seconds, by that; the last has no bound. */
+  /** By bound in seconds: how many requests took at most that long. The last bound is Infinity. */
   readonly seconds: ReadonlyMap<number, number>;
 }
 
 const SAMPLE = /^([a-z_]+)(?:\{(.*)\})? (\S+)$/;
 const LE = /(?:^|,)le="([^"]+)"/;
 
-/** Reads them from the text that Prometheus collects. What is not there counts as 0. */
+/** Reads the counters from the text of `/metrics`. A counter that is missing is 0. */
 export function countsOf(text: string, atMs: number): Counts {
   let [hits, misses, writes] = [0, 0, 0];
   const seconds = new Map<number, number>();
@@ -34,18 +34,18 @@ export function countsOf(text: string, atMs: number): Counts {
   return { atMs, hits, misses, writes, seconds };
 }
 
-/** What came about between two readings; the first may be missing, which stands for the start. Null for what is not known. */
+/** The rates between two readings; null for a rate that is not known. Without a first reading, ratio and percentile are those since the region's start. */
 export interface Pace {
   readonly writesPerSecond: number | null;
-  /** Of what was read, the share that was there, 0 to 1. */
+  /** The share of reads that found a value, 0 to 1. */
   readonly hitRatio: number | null;
-  /** What 99 of 100 requests for entries took at most; to the bound of a bucket. */
+  /** The 99th percentile of the duration of requests for entries, rounded up to the bound of a bucket. */
   readonly p99Ms: number | null;
 }
 
 /** Compares two readings of one region. */
 export function paceOf(before: Counts | undefined, now: Counts): Pace {
-  // Smaller counts are those of another process.
+  // Counters that have decreased belong to a new process.
   const since = before !== undefined && before.writes <= now.writes ? before : undefined;
   const hits = now.hits - (since?.hits ?? 0);
   const reads = hits + now.misses - (since?.misses ?? 0);

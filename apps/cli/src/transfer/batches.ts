@@ -1,8 +1,8 @@
-/** How much is under way at once: few requests, and no more memory than that. */
+/** The bounds of a batch, which bound the memory and the requests under way. */
 const BATCH_ENTRIES = 200;
 const BATCH_BYTES = 1024 * 1024;
 
-/** What comes, in pieces that are bounded in number and, but for one larger than that, in bytes. */
+/** Groups items into batches of at most `BATCH_ENTRIES` items and `BATCH_BYTES` bytes. An item that is larger than that is a batch of its own. */
 export async function* batchesOf<T>(
   items: AsyncIterable<T>,
   bytesOf: (item: T) => number,

@@ -1,6 +1,6 @@
 import { MeridianError } from "@meridian/protocol";
 
-/** The same error, which also says how to go on from there. */
+/** The same error, with `how` (how to continue) at the end of its message. */
 export function continued(cause: unknown, how: string): unknown {
   if (!(cause instanceof MeridianError)) return cause;
   const { code, message, details } = cause;
@@ -8,7 +8,7 @@ export function continued(cause: unknown, how: string): unknown {
   return new MeridianError(code, `${message}${how}`, more);
 }
 
-/** A word for a shell. */
+/** Quotes text as one word for a shell. */
 export function quoted(text: string): string {
   return /^[\w:./@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

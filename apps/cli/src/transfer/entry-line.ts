@@ -2,12 +2,12 @@
 import type { RawEntry } from "@meridian/client";
 import { decodeUtf8, isBase64, MeridianError } from "@meridian/protocol";
 
-/** What a line says. */
+/** The contents of a line. */
 export interface EntryLine {
   readonly key: string;
   readonly value: Uint8Array;
   readonly contentType: string;
-  /** Milliseconds since the Unix epoch; null for never. */
+  /** When the entry expires, in milliseconds since the Unix epoch; null for never. */
   readonly expiresAtMs: number | null;
 }
 
@@ -29,7 +29,7 @@ export function encodeEntryLine(key: string, entry: RawEntry): string {
 
 /**
  * Reads a line. Without `encoding` the value is text; without `contentType` it is `application/octet-stream`; without
- * `expiresAtMs` it does not expire; other members are passed over. Throws `INVALID_ARGUMENT`, which names the line.
+ * `expiresAtMs` it does not expire. Other members are ignored. Throws `INVALID_ARGUMENT`, which names the line.
  */
 export function decodeEntryLine(text: string, line: number): EntryLine {
   const said = parse(text, line);

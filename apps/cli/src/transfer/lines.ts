@@ -9,8 +9,8 @@ export interface NumberedLine {
 const LINE_BREAK = 10;
 
 /**
- * The lines of UTF-8 text that comes in pieces, but for empty ones. Throws `INVALID_ARGUMENT` for a line of more than
- * `bytesMax`, of which no more is kept, or one that is not UTF-8.
+ * Splits UTF-8 text that comes in pieces into lines, and skips empty lines. Throws `INVALID_ARGUMENT` for a line that is not UTF-8 or has more than
+ * `bytesMax` bytes. Keeps at most `bytesMax` bytes in memory besides the present piece.
  */
 export async function* readLines(
   input: AsyncIterable<Uint8Array>,

@@ -5,10 +5,10 @@ import { MeridianError } from "@meridian/protocol";
 import type { CliIo } from "../io.ts";
 
 const SHOW_EVERY_MS = 1_000;
-/** The longest that a timer of Node.js can wait. */
+/** The longest delay of a timer of Node.js. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
-/** Counts what has been moved, holds it to a rate, and shows it to people once a second. */
+/** Counts the moved entries and bytes, limits their rate, and shows both once a second on a terminal. */
 export class Progress {
   readonly #io: CliIo;
   readonly #verb: string;
@@ -18,7 +18,7 @@ export class Progress {
   #entries = 0;
   #bytes = 0;
 
-  /** `rate` is the `--rate` of the command line; undefined for none. Throws `INVALID_ARGUMENT` if it is no rate. */
+  /** `rate` is the value of `--rate`, in entries per second; undefined for no limit. Throws `INVALID_ARGUMENT` if it is no number above 0. */
   constructor(io: CliIo, verb: string, rate: string | undefined) {
     this.#io = io;
     this.#verb = verb;
@@ -29,7 +29,7 @@ export class Progress {
     }
   }
 
-  /** So much more has been moved. Resolves when the next may follow. */
+  /** Counts moved entries. Resolves when the rate allows the next ones. */
   async add(entries: number, bytes: number): Promise<void> {
     this.#entries += entries;
     this.#bytes += bytes;
@@ -42,7 +42,7 @@ export class Progress {
     if (dueMs > elapsedMs) await sleep(Math.min(dueMs - elapsedMs, TIMER_MAX_MS));
   }
 
-  /** Says what has been moved, all in all. */
+  /** Prints the totals. */
   end(more = ""): void {
     const start = this.#shownAtMs === -Infinity ? "" : "\r";
     const line = this.#line(performance.now() - this.#startedAtMs);
