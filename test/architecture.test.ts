@@ -1,7 +1,9 @@
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+
 import { describe, expect, it } from "vitest";
 
-import { violationsOf } from "./architecture/rules.ts";
+import { LAYERS, violationsOf } from "./architecture/rules.ts";
 import { readSourceFile } from "./architecture/source-file.ts";
 import { readWorkspace, type Manifest } from "./architecture/workspace.ts";
 
@@ -23,6 +25,26 @@ describe("the packages of this repository", () => {
       expect(violationsOf(pkg)).toEqual([]);
     },
   );
+});
+
+describe("ARCHITECTURE.md", () => {
+  const text = readFileSync(new URL("../packages/ARCHITECTURE.md", import.meta.url), "utf8");
+  const section = text.slice(text.indexOf("\n## Layers\n"), text.indexOf("\n### The classes of"));
+
+  it("shows the layers as they are checked, from the top down", () => {
+    const picture = /```text\n([^`]*)```/.exec(section)?.[1] ?? "";
+    const layers = picture.split("\n").filter((line) => line !== "");
+    const shown = layers.map((line) => line.split(/ {2,}/));
+    expect(shown).toEqual(Object.entries(LAYERS).map(([layer, names]) => [layer, ...names]));
+  });
+
+  it("says of each package what it is", () => {
+    const described = [...section.matchAll(/^\| `([\w-]+)` /gm)].map(([, name]) => name);
+    const packages = workspace.filter(({ folder }) => folder.startsWith("packages/"));
+    expect(described.toSorted()).toEqual(
+      packages.map(({ folder }) => folder.slice("packages/".length)).toSorted(),
+    );
+  });
 });
 
 /** What is wrong with one file of a package that declares `dependencies` and is otherwise right. */

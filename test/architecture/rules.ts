@@ -1,12 +1,7 @@
 /**
  * The rules of architecture, as one pure function from a package to the list of what is wrong with it.
  *
- *   apps: directory, region, cli, examples
- *     → machines: local-cluster
- *     → middle: client, replication, store, cache, geo, certificates, transport, http, cluster-file, supervision
- *         → ports, options
- *             → bottom: protocol, runtime, and source-bundle, which only what runs from source loads
- *
+ * `LAYERS` has the layers from the top down; ARCHITECTURE.md shows the same. `source-bundle` is loaded only by what runs from source.
  * No arrow points back or across. `testkit` stands beside them: it may use all but the apps, and
  * only tests may use it. So may only tests use `harness`, which starts the apps.
  */
@@ -16,10 +11,10 @@ import { posix } from "node:path";
 import { readSourceFile, type Reach } from "./source-file.ts";
 import type { WorkspacePackage } from "./workspace.ts";
 
-const LAYERS = {
+export const LAYERS = {
   apps: ["directory", "region", "cli", "examples"],
-  machines: ["local-cluster", "security"],
-  middle: [
+  assemblies: ["local-cluster", "security"],
+  libraries: [
     "client",
     "replication",
     "store",
@@ -42,14 +37,14 @@ const LAYERS = {
 type Layer = keyof typeof LAYERS;
 
 const MAY_USE: Readonly<Record<Layer, readonly Layer[]>> = {
-  apps: ["machines", "middle", "ports", "bottom"],
-  machines: ["middle", "ports", "bottom", "sources"],
-  middle: ["ports", "bottom", "sources"],
+  apps: ["assemblies", "libraries", "ports", "bottom"],
+  assemblies: ["libraries", "ports", "bottom", "sources"],
+  libraries: ["ports", "bottom", "sources"],
   ports: ["bottom"],
   bottom: [],
   sources: [],
-  testing: ["middle", "ports", "bottom"],
-  clusters: ["apps", "machines", "middle", "ports", "bottom", "testing"],
+  testing: ["libraries", "ports", "bottom"],
+  clusters: ["apps", "assemblies", "libraries", "ports", "bottom", "testing"],
 };
 
 /** Packages that run on any platform, and so import no module of Node.js. */
