@@ -438,14 +438,14 @@ export class SimulatedCluster {
   }
 
   /** Removes some purgeable entries of all stores and logs. */
-  sweep(): void {
+  sweep(rowsMax = SWEPT_ROWS): void {
     const horizons = this.directories.map(({ process }) => process?.machine.info().horizon ?? 0);
     const directory = Math.max(...horizons);
-    for (const { process } of this.directories) process?.log.sweep(SWEPT_ROWS);
+    for (const { process } of this.directories) process?.log.sweep(rowsMax);
     for (const { process, disk } of this.nodes) {
       if (process === undefined) continue;
       const local = stampTimeOf(process.clock.nowMs() - this.horizonMs);
-      if (this.#parts.sweep === undefined) process.store.sweep(SWEPT_ROWS);
+      if (this.#parts.sweep === undefined) process.store.sweep(rowsMax);
       else this.#parts.sweep(process.store, disk, { directory, local });
     }
   }
