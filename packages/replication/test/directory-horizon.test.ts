@@ -216,6 +216,32 @@ it.each([
   expect(odd.closed).toBeUndefined();
 });
 
+it.each([
+  ["of the past is taken over", -2 * HORIZON_MS, -2 * HORIZON_MS],
+  [
+    "that no directory can have reached yet is taken over as far as one can",
+    -1_000,
+    10_000 - 2 * HORIZON_MS,
+  ],
+  ["in the future is not believed", 60_000, undefined],
+  ["at the end of all time is not believed", Infinity, undefined],
+])("the horizon of a node that has reconciled, %s", (_, aheadMs, reachedMs) => {
+  const rig = new DirectoryRig({ horizonMs: 2 * HORIZON_MS });
+  const a = rig.join("a", 1);
+  const nowMs = rig.clock.nowMs() + 1_000;
+  const horizon = aheadMs === Infinity ? Number.MAX_SAFE_INTEGER : stampTimeOf(nowMs + aheadMs);
+  const odd = rig.join("odd", 666, { cursors: [], home: null, horizon });
+  tick(rig, 1_000, a, odd);
+  odd.say({ type: "reconcile", nowMs });
+  rig.commit();
+  odd.say({ type: "offer", nowMs, id: 1, from: null, to: null, entries: [] });
+  odd.say({ type: "reconciled", nowMs });
+  for (const _ of ["what has come", "the horizon"]) rig.commit();
+  expect(odd.closed).toBeUndefined();
+  const reached = reachedMs === undefined ? 0 : stampTimeOf(nowMs + reachedMs);
+  expect(rig.directory.info().horizon).toBe(reached);
+});
+
 it("a node whose cursor lies before a purged entry reconciles, and one that knows of a higher horizon, too", async () => {
   const { rig, a, b } = await directoryWithHorizon();
   rig.submit(a, 1, 1, [{ ...burial("k", rig.entry("k").stamp.time), stamp: rig.entry("k").stamp }]);

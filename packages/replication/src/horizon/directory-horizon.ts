@@ -141,13 +141,17 @@ export class DirectoryHorizon {
 
   /**
    * A node or directory of that horizon and this log have exchanged everything: what is absent from both was deleted. It is believed as
-   * far as a horizon can have come, and as far as no other node has anything older to send.
+   * far as a horizon can have come, and as far as no other node has anything older to send. One in the future is that of no directory, whatever
+   * the distance that it keeps, and is not believed at all.
    */
   reach(horizon: number): void {
     if (!this.#context.rules.followedHorizonIsAdopted) return;
     const nowMs = this.#parts.clocks.time.confirmedMs();
     this.#reachable = nowMs === undefined ? Math.max(this.#reachable, horizon) : 0;
     if (nowMs === undefined) return;
+    if (horizon > stampTimeOf(nowMs + this.#context.limits.maxClockDriftMs)) {
+      return this.#context.logger.warn("a horizon is in the future; not believed", { horizon });
+    }
     const bounded = Math.min(horizon, this.#highestPossible(nowMs));
     if (bounded <= this.#state.horizon) return;
     // Entries as old as the horizon that have just come must be merged before absence means "deleted".
