@@ -1,5 +1,5 @@
 /**
- * A deferred callback (of a timer, a microtask, or an event of a socket, server or worker) has no caller that could catch, so it ends the process if it throws. This
+ * A deferred callback (of a timer, a microtask, a log that has settled, or an event of a socket, server or worker) has no caller that could catch, so it ends the process if it throws. This
  * table lists each place where the programs defer one, with what catches its errors, or why it throws none. Continuations of promises are
  * not listed, because the linter demands that each promise is awaited or caught.
  *
@@ -21,6 +21,7 @@ const FOLDERS = [
     "supervision",
     "replication",
     "runtime",
+    "security",
     "cache",
   ].map((name) => `packages/${name}`),
   "apps/region",
@@ -28,7 +29,7 @@ const FOLDERS = [
 ];
 
 const DEFERS =
-  /\b(?:setImmediate|setTimeout|setInterval|queueMicrotask|nextTick)\(|\.defer\(|\.(?:on|once|addListener|addEventListener)\(|\b(?:clock|deadlines)\.after\(/g;
+  /\b(?:setImmediate|setTimeout|setInterval|queueMicrotask|nextTick)\(|\.defer\(|\.(?:on|once|addListener|addEventListener)\(|\b(?:clock|deadlines)\.after\(|\blog\.settle\(/gi;
 
 /** What catches errors, or why there are none. */
 const SETTLES = "only settles a promise, ends a socket or counts: throws nothing";
@@ -44,6 +45,8 @@ const NAMES = "only declares or hands on such a function";
 const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "apps/directory/src/http/node-news.ts": [1, LOGS],
   "apps/directory/src/link-tokens.ts": [1, STEP],
+  "apps/directory/src/log-digest.ts": [1, SETTLES],
+  "apps/directory/src/log-pages.ts": [1, SETTLES],
   "apps/region/src/ask-status.ts": [1, SETTLES],
   "apps/region/src/directory-finder.ts": [1, STEP],
   "apps/region/src/listeners/ws/client-socket.ts": [3, ANSWERS],
@@ -76,11 +79,13 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "packages/http/src/routed-app.ts": [1, ANSWERS],
   "packages/replication/src/directory/applied-news.ts": [1, OWN],
   "packages/replication/src/directory/directory-session.ts": [1, STEP],
-  "packages/replication/src/directory/directory.ts": [2, OWN],
+  "packages/replication/src/directory/directory.ts": [3, STEP],
   "packages/replication/src/directory/membership.ts": [1, OWN],
   "packages/replication/src/directory/roster.ts": [2, OWN],
+  "packages/replication/src/follow/followed-entries.ts": [1, OWN],
   "packages/replication/src/follow/follower.ts": [1, STEP],
-  "packages/replication/src/follow/peers.ts": [2, OWN],
+  "packages/replication/src/follow/peers.ts": [3, OWN],
+  "packages/replication/src/horizon/directory-horizon.ts": [1, OWN],
   "packages/replication/src/link/directory-choice.ts": [2, OWN],
   "packages/replication/src/link/replica-link.ts": [3, OWN],
   "packages/replication/src/node/acknowledgements.ts": [1, SETTLES],
@@ -94,6 +99,7 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "packages/runtime/src/cuts.ts": [1, OWN],
   "packages/runtime/src/deadlines.ts": [1, NAMES],
   "packages/runtime/src/system-clock.ts": [1, NAMES],
+  "packages/security/src/known-at.ts": [1, OWN],
   "packages/store/src/background-work.ts": [2, WORKER],
   "packages/store/src/backup/live-backup.ts": [1, LOGS],
   "packages/store/src/backup/snapshot-thread.ts": [3, SETTLES],

@@ -13,6 +13,34 @@ const RECONCILING: Suite = { test: `${TESTS}/large-reconciliation.test.ts` };
 /** Bugs in replication. */
 export const REPLICATION_MUTANTS: readonly Mutant[] = [
   {
+    bug: "a write that no directory has committed is acknowledged by all",
+    file: `${REPLICATION}/node/acknowledgements.ts`,
+    find: "return isOrdered && heard && ",
+    put: "return heard && ",
+    suite: { test: `${TESTS}/acknowledgements.test.ts` },
+  },
+  {
+    bug: "a horizon in the future is believed as far as one can have come",
+    file: `${REPLICATION}/horizon/directory-horizon.ts`,
+    find: "if (horizon > stampTimeOf(",
+    put: "if (horizon < 0 && horizon > stampTimeOf(",
+    suite: { test: `${TESTS}/directory-horizon.test.ts` },
+  },
+  {
+    bug: "a node that applies one entry of hundreds keeps writes waiting",
+    file: `${REPLICATION}/directory/applied-progress.ts`,
+    find: "if (this.through < this.#due) return;",
+    put: "if (through === 0 && this.through < this.#due) return;",
+    suite: { test: `${TESTS}/idle-nodes.test.ts` },
+  },
+  {
+    bug: "a write keeps its old stamp behind one of its key that has a new one",
+    file: `${REPLICATION}/node/restamper.ts`,
+    find: "compareStamps(held.stamp, entry.stamp) < 0 ? held : entry",
+    put: "compareStamps(held.stamp, entry.stamp) !== 0 ? held : entry",
+    suite: STAMPED_ANEW,
+  },
+  {
     bug: "a reconciliation ends after its first full page",
     file: `${REPLICATION}/reconcile/reconciler.ts`,
     find: "    this.#compare(from, summaries, RANGE_ENTRIES, next, PAGE);\n",

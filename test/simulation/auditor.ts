@@ -152,7 +152,7 @@ export class Auditor implements Tap {
           level === "directory"
             ? known.directory
             : level === "all"
-              ? known.ready.every((id) => known.nodes.includes(id))
+              ? known.directory && known.ready.every((id) => known.nodes.includes(id))
               : known.nodes.length >= level;
         if (!isEnough) this.report(`${said} is said to be reached, by ${known.nodes.join()}`);
       },

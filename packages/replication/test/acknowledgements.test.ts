@@ -31,3 +31,21 @@ it.each([
     expect(await reaches()).toBe(true);
   },
 );
+
+it("what every node has applied is not acknowledged by all before a directory has committed it", async () => {
+  const script = new ScriptedDirectory();
+  script.welcome(0);
+  const written = script.replica.write([set("k")], { reportApplied: true });
+  await script.settle();
+  const receipt = await written;
+  const nowMs = script.clock.nowMs();
+  const acknowledged = async (): Promise<unknown> => {
+    const known = script.replica.acknowledgement(receipt, "all", 100);
+    script.clock.advance(200);
+    return known;
+  };
+  script.say({ type: "applied-by", nowMs, position: 1, nodes: ["b"], ready: ["b"] });
+  expect(await acknowledged()).toMatchObject({ reached: false, directory: false });
+  script.say({ type: "acknowledge", nowMs, outboxThrough: 1, committedThrough: 1 });
+  expect(await acknowledged()).toMatchObject({ reached: true, directory: true });
+});

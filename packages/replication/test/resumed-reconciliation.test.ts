@@ -1,5 +1,5 @@
 /** A reconciliation that is cut off goes on where it was, unless what has been done of it may not hold any more. */
-import { decodeNodeMessage } from "@meridian/protocol";
+import { decodeNodeMessage, MeridianError } from "@meridian/protocol";
 import {
   KeptComparisons,
   type KeptComparison,
@@ -8,6 +8,7 @@ import { OpenRanges } from "@meridian/replication/source/reconcile/open-ranges";
 import { emptyLogDisk, emptyReplicaDisk, type LogDisk } from "@meridian/testkit";
 import { describe, expect, it } from "vitest";
 
+import type { DirectoryLimits } from "../src/limits.ts";
 import { ClusterRig, set, type NodeRig } from "./node-rig.ts";
 import { entryOf, nameOf } from "./numbered-entries.ts";
 
@@ -22,7 +23,7 @@ interface Scene {
 }
 
 /** Of every thousand keys one is only in the log, one only at the node, and one newer in the log. */
-function scene(): Scene {
+function scene(limits: Partial<DirectoryLimits> = {}): Scene {
   const log = emptyLogDisk(7);
   const disk = emptyReplicaDisk(9);
   for (let index = 0; index < KEYS; index += 1) {
@@ -35,7 +36,7 @@ function scene(): Scene {
   }
   log.committedThrough = KEYS;
   disk.cursor = { logId: 99, epoch: 9, sequence: 1 };
-  const rig = new ClusterRig({}, log);
+  const rig = new ClusterRig(limits, log);
   let compared = 0;
   rig.onText = (text) => {
     const message = decodeNodeMessage(text);
@@ -136,4 +137,29 @@ describe("what a directory remembers of a reconciliation", () => {
     // It is given once.
     expect(comparisons.take({ ...asked, ...change })).toBeUndefined();
   });
+});
+
+it("a log that cannot be read where it goes on ends that link, and not the directory", async () => {
+  const each = scene({ recentBytesMax: 1 });
+  const { rig, node } = each;
+  const other = rig.node("b");
+  await rig.pass(500);
+  await cutAt(KEYS * 0.9, each);
+  const written = other.replica.write([set("new", "theirs")]);
+  await rig.pass(1_000);
+  await written;
+  const { log } = rig.directory;
+  const read = log.read.bind(log);
+  let refused = 0;
+  log.read = () => {
+    refused += 1;
+    throw new MeridianError("STORE_CORRUPT", "Expected a frame, got other bytes");
+  };
+  rig.comeBack("a");
+  await rig.pass(2_000);
+  expect(refused).toBeGreaterThan(0);
+  log.read = read;
+  await rig.pass(30_000);
+  expect(node.replica.info()).toMatchObject({ connected: true, reconciling: false });
+  expectEqual(each);
 });

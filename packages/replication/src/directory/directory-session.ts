@@ -138,7 +138,7 @@ export class DirectorySession implements ApplyingNode {
 
   /** Whether a write that waits for all ready nodes is to wait for this one: it says that it is ready, and applies what it is sent. */
   get ready(): boolean {
-    const restMs = this.#applied.restMs(this.#sentThrough, this.#host.clock.elapsedMs());
+    const restMs = this.#applied.restMs(this.#host.clock.elapsedMs());
     return this.status === "ready" && restMs <= this.#host.limits.appliedRestMs;
   }
 

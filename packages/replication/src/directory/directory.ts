@@ -3,7 +3,7 @@
  * `DirectorySession`, `Sequencer` and `Feed` do the work; this file makes them and connects their events.
  */
 import type { DirectoryLog, Done, Link, LinkEvents } from "@meridian/ports";
-import { MeridianError, type Entry, type Hello } from "@meridian/protocol";
+import { asMeridianError, MeridianError, type Entry, type Hello } from "@meridian/protocol";
 import type { Clock, Logger, Metrics } from "@meridian/runtime";
 
 import { Events } from "../events.ts";
@@ -299,8 +299,13 @@ export class Directory {
     const head = this.#sequencer.committedThrough;
     this.#options.log.settle((failure) => {
       if (!this.#turns.begun.includes(session)) return;
-      if (failure === undefined) begin(head);
-      else session.close(failure);
+      if (failure !== undefined) return session.close(failure);
+      // Here nobody else would catch what reading the log throws.
+      try {
+        begin(head);
+      } catch (cause) {
+        session.close(asMeridianError(cause));
+      }
     });
   }
 
