@@ -7,7 +7,7 @@ import { NO_BYTES, type Entry } from "@meridian/protocol";
 import { checkCursors } from "./checks.ts";
 import { write } from "./clients.ts";
 import { SimulatedCluster, type ClusterParts, type SimulatedNode } from "./cluster.ts";
-import { machineFaults, scheduleFaults } from "./faults.ts";
+import { machineFaults, scheduleFaults, slowDisks } from "./faults.ts";
 import { checkConverged, heal } from "./healing.ts";
 import { drawNetwork } from "./network.ts";
 import type { Outcome } from "./scenario.ts";
@@ -55,6 +55,7 @@ export async function liveByWrongClocks(
   const isCrowded = seed % 3 === 0 && !network.reorder && parts.directoryLimits === undefined;
   const crowded = isCrowded ? { ...parts, directoryLimits: CROWDED } : parts;
   const cluster = new SimulatedCluster(world, size, network, crowded);
+  slowDisks(cluster, seed);
   for (const directory of cluster.directories) cluster.startDirectory(directory);
   for (const node of cluster.nodes) {
     node.machine.skewMs = world.between(-50, 50);
