@@ -74,7 +74,8 @@ export class Submitter {
     this.#context = context;
     this.#startedAt = outboxThrough;
     // Entries that a log lacked stand in the last frame from before the start at the latest.
-    this.#completeFrom = this.#doubtfulThrough = outboxThrough;
+    this.#completeFrom = outboxThrough;
+    this.#doubtfulThrough = outboxThrough;
     this.#acknowledgedThrough = this.#savedThrough = outboxAcknowledged;
     this.#times = new PendingTimes(outboxThrough);
     this.#times.acknowledge(this.#acknowledgedThrough);
