@@ -241,6 +241,17 @@ describe("a module that is forbidden to one package", () => {
     expect(elsewhere).toEqual([]);
   });
 
+  it.each([
+    ["ws", "what listeners have in common is in listeners/api"],
+    ["api", "listeners/api knows no listener"],
+  ])("of the HTTP listener is found in listeners/%s of a region", (room, why) => {
+    const text = `import type { x } from "../http/exchange.ts";`;
+    const found = plant("apps/region", text, {}, `src/listeners/${room}/planted.ts`);
+    expect(found).toEqual([
+      `apps/region/src/listeners/${room}/planted.ts: ${why}, and may not import ../http/exchange.ts`,
+    ]);
+  });
+
   it("of the tools of testing is right in testkit only", () => {
     expect(plant("packages/testkit", `import { it } from "vitest";`)).toEqual([]);
     expect(plant("packages/geo", `import { it } from "vitest";`)).toHaveLength(1);

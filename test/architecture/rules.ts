@@ -68,6 +68,18 @@ const ROOMS: readonly {
     folders: ["apps/region/src/listeners"],
     why: "the service knows no protocol",
   },
+  {
+    folder: "apps/region/src/listeners/ws",
+    packages: [],
+    folders: ["apps/region/src/listeners/http"],
+    why: "what listeners have in common is in listeners/api",
+  },
+  {
+    folder: "apps/region/src/listeners/api",
+    packages: [],
+    folders: ["apps/region/src/listeners/http", "apps/region/src/listeners/ws"],
+    why: "listeners/api knows no listener",
+  },
 ];
 
 /** Apps that a package may start as programs: declared, and located, but not loaded. */

@@ -3,7 +3,7 @@ import type { AnswerStyle, HeaderList, OriginPolicy } from "@meridian/http";
 import type { CachedRecord } from "../../service/cached-record.ts";
 import type { RegionService } from "../../service/region-service.ts";
 import type { Tier } from "../../service/requests.ts";
-import { faceOf, type EntryFace } from "./entry-face.ts";
+import { faceOf, type EntryFace } from "../api/entry-face.ts";
 
 /** What all answers of a node have in common: who it is, and what its client has seen. */
 export function answerStyle(service: RegionService, origins: OriginPolicy): AnswerStyle {

@@ -5,7 +5,7 @@ import type { Metrics } from "@meridian/runtime";
 import { ByteBudget } from "../../service/byte-budget.ts";
 import { OneAtATime } from "../../service/one-at-a-time.ts";
 import { Steps } from "../../service/steps.ts";
-import { listOf, objectOf, type JsonObject } from "./json-members.ts";
+import { listOf, objectOf, type JsonObject } from "../api/json-members.ts";
 import { piecesOf, type JsonPieces } from "./json-pieces.ts";
 
 /** Bodies of at most this many bytes do not wait behind longer ones. */

@@ -1,12 +1,6 @@
 /** `/batch/get` and `/batch/set`: many keys in one request. */
 import type { JsonAnswer } from "@meridian/http";
-import {
-  checkClientKey,
-  checkTtlMs,
-  KEY_BYTES_MAX,
-  MeridianError,
-  parseTtlMs,
-} from "@meridian/protocol";
+import { checkClientKey, KEY_BYTES_MAX } from "@meridian/protocol";
 
 import type {
   batchDeleted,
@@ -20,12 +14,14 @@ import type { RegionService } from "../../service/region-service.ts";
 import { checkBytes, checkContentType, factsOf, type SetRequest } from "../../service/requests.ts";
 import { OneAtATime } from "../../service/one-at-a-time.ts";
 import { Steps } from "../../service/steps.ts";
+import { ttlMsOf } from "../api/arguments.ts";
+import { CONTENT_TYPE_DEFAULT, faceOf } from "../api/entry-face.ts";
+import { describeFound } from "../api/found-entry.ts";
+import { objectOf, optionalText, textOf } from "../api/json-members.ts";
+import { TextPieces } from "../api/text-pieces.ts";
+import { bytesOf, TEXT_CONTENT_TYPE } from "../api/value-text.ts";
 import type { Batch } from "./batch-bodies.ts";
-import { CONTENT_TYPE_DEFAULT, faceOf } from "./entry-face.ts";
 import type { RegionExchange } from "./exchange.ts";
-import { objectOf, optionalText, textOf } from "./json-members.ts";
-import { describeFound, TEXT_CONTENT_TYPE } from "./short-routes.ts";
-import { TextPieces } from "./text-pieces.ts";
 
 const KEYS_MAX = 1_000;
 /** The largest body that names keys: escaped, a byte of theirs takes six. */
@@ -159,34 +155,6 @@ function setRequestOf(service: RegionService, item: unknown): SetRequest {
   return { key, value, contentType, ...(ttlMs !== undefined && { ttlMs }) };
 }
 
-/** The bytes of a value that JSON holds as text of an encoding. Throws `INVALID_ARGUMENT` for text that is not of it. */
-export function bytesOf(text: string, encoding: string): Uint8Array {
-  if (encoding === "utf8") {
-    if (!/\p{Surrogate}/u.test(text)) return new TextEncoder().encode(text);
-    throw invalid("Expected `value` of well-formed Unicode, got a lone surrogate");
-  }
-  if (encoding !== "base64") {
-    throw invalid(
-      `Expected \`encoding\` to be \`utf8\` or \`base64\`, got \`${encoding.slice(0, 100)}\``,
-    );
-  }
-  if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) {
-    throw invalid("Expected `value` in padded base64, got something else");
-  }
-  return new Uint8Array(Buffer.from(text, "base64"));
-}
-
-/** A time to live that JSON holds as seconds or as text. Throws `INVALID_TTL` and `INVALID_BODY`. */
-export function ttlMsOf(ttl: unknown): number | undefined {
-  if (ttl === undefined) return undefined;
-  if (typeof ttl === "number") return checkTtlMs(ttl * 1_000, `${ttl} seconds`);
-  return parseTtlMs(textOf(ttl, "ttl"));
-}
-
 function ackTextOf(ack: unknown): string | undefined {
   return typeof ack === "number" ? String(ack) : ack === undefined ? undefined : textOf(ack, "ack");
-}
-
-function invalid(message: string): MeridianError {
-  return new MeridianError("INVALID_ARGUMENT", message);
 }

@@ -1,14 +1,14 @@
 /** `/touch` and `/pull`: changes of what a key holds, made where it is held. */
 import type { JsonAnswer } from "@meridian/http";
-import { checkClientKey, checkTtlMs, MeridianError, type Entry } from "@meridian/protocol";
+import { checkClientKey, type Entry } from "@meridian/protocol";
 import type { Described, found, written } from "@meridian/protocol/http-api";
 
-import type { Life } from "../../service/requests.ts";
-import { readTtlMs } from "./arguments.ts";
-import { answerWritten, keyNotFound } from "./entry-routes.ts";
-import { EntryFace } from "./entry-face.ts";
+import { readLife } from "../api/arguments.ts";
+import { EntryFace } from "../api/entry-face.ts";
+import { describeFound, keyNotFound } from "../api/found-entry.ts";
+import { answerWritten } from "./entry-routes.ts";
 import type { RegionExchange } from "./exchange.ts";
-import { describeFound, required } from "./short-routes.ts";
+import { required } from "./short-routes.ts";
 
 /** `POST /touch?key=[&ttl=][&expiresAt=][&ack=][&timeout=]` */
 export async function touch(
@@ -42,21 +42,4 @@ export async function pull(exchange: RegionExchange): Promise<JsonAnswer<Describ
     "Cache-Control",
     "no-store",
   ]);
-}
-
-/** Reads how long a value is to live from now on. Throws `INVALID_TTL`. */
-export function readLife(
-  ttl: string | undefined,
-  expiresAt: string | undefined,
-  nowMs: number,
-): Life {
-  if ((ttl === undefined) === (expiresAt === undefined)) {
-    const got = ttl === undefined ? "neither" : "both";
-    throw new MeridianError("INVALID_TTL", `Expected \`ttl\` or \`expiresAt\`, got ${got}`);
-  }
-  if (expiresAt === undefined) return { ttlMs: readTtlMs(ttl) ?? 0 };
-  if (expiresAt === "never") return { ttlMs: 0 };
-  const atMs = /^\d{1,16}$/.test(expiresAt) ? Number(expiresAt) : NaN;
-  checkTtlMs(atMs - nowMs, `expiresAt=${expiresAt.slice(0, 100)}`);
-  return { ttlMs: 0, expiresAtMs: atMs };
 }

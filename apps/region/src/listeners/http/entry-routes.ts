@@ -9,10 +9,11 @@ import {
   type SetRequest,
   type WriteResult,
 } from "../../service/requests.ts";
+import { readFlag, readTtlMs } from "../api/arguments.ts";
+import { conditionOf, noneMatchNames } from "../api/conditions.ts";
+import { CONTENT_TYPE_DEFAULT, faceOf } from "../api/entry-face.ts";
+import { keyNotFound } from "../api/found-entry.ts";
 import { entryHeaders } from "./answers.ts";
-import { readFlag, readTtlMs } from "./arguments.ts";
-import { conditionOf, noneMatchNames } from "./conditions.ts";
-import { CONTENT_TYPE_DEFAULT, faceOf } from "./entry-face.ts";
 import type { RegionExchange } from "./exchange.ts";
 import { keyOfPath } from "./key-path.ts";
 
@@ -86,13 +87,6 @@ export function answerWritten<Facts extends object = object>(
   const told = factsOf(entry);
   const body = { ...told, ...(facts as Facts), acknowledged };
   return exchange.json(200, body, ["ETag", told.etag]);
-}
-
-/** The error of a key that has no live value. */
-export function keyNotFound(key: string): MeridianError {
-  return new MeridianError("KEY_NOT_FOUND", `Expected a live value for key \`${key}\`, got none`, {
-    details: { key },
-  });
 }
 
 /** Throws `INVALID_BODY` for a body that is not the value itself. */

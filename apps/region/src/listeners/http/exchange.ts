@@ -11,7 +11,7 @@ import type { Clock } from "@meridian/runtime";
 import type { AckRequest } from "../../service/requests.ts";
 import type { RegionService } from "../../service/region-service.ts";
 import type { ServedNode } from "../listener.ts";
-import { readAck, readSession } from "./arguments.ts";
+import { readAck, readSession } from "../api/arguments.ts";
 import type { BatchBodies } from "./batch-bodies.ts";
 import type { Tickets } from "./tickets.ts";
 

@@ -19,9 +19,9 @@ import { SMALL_BYTES } from "@meridian/runtime";
 import type { RequestAdmission } from "../../service/admission.ts";
 import type { CachedRecord } from "../../service/cached-record.ts";
 import type { RegionService } from "../../service/region-service.ts";
+import { readSession } from "../api/arguments.ts";
+import { faceOf } from "../api/entry-face.ts";
 import { ageOf, VALUE_HEADERS } from "./answers.ts";
-import { readSession } from "./arguments.ts";
-import { faceOf } from "./entry-face.ts";
 import { KEY_PREFIX } from "./key-path.ts";
 
 /**

@@ -28,8 +28,8 @@ import { BatchBodies } from "./batch-bodies.ts";
 import { batchBytesMax } from "./batch-routes.ts";
 import type { HttpNode } from "./exchange.ts";
 import { regionApp, regionGate } from "./region-app.ts";
-import { Tickets } from "./tickets.ts";
 import { regionRequests } from "./region-requests.ts";
+import { Tickets } from "./tickets.ts";
 
 /** What bodies of requests may take that are being read, in bytes: at least two of the largest. */
 const BODY_BYTES_MAX = 128 * 1024 * 1024;

@@ -2,8 +2,7 @@
 import type { JsonAnswer } from "@meridian/http";
 import { checkClientKey } from "@meridian/protocol";
 import type { Described, lease, released } from "@meridian/protocol/http-api";
-
-import { readSpanMs } from "./arguments.ts";
+import { readSpanMs } from "../api/arguments.ts";
 import type { RegionExchange } from "./exchange.ts";
 import { required } from "./short-routes.ts";
 

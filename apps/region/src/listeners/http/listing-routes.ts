@@ -1,22 +1,11 @@
 /** `/keys`: the live keys in order, and their values if they are wanted. */
 import { readWhole, type JsonAnswer } from "@meridian/http";
 import type { Described, keyPage } from "@meridian/protocol/http-api";
-
-import { etagOf } from "../../service/cached-record.ts";
-import type { KeyPage } from "../../service/key-listing.ts";
-import type { RegionService } from "../../service/region-service.ts";
-import { Steps } from "../../service/steps.ts";
-import { readFlag } from "./arguments.ts";
-import { EntryFace } from "./entry-face.ts";
+import { readFlag } from "../api/arguments.ts";
+import { pageOf, pageWithValues } from "../api/key-pages.ts";
 import type { RegionExchange } from "./exchange.ts";
-import { describeFound } from "./short-routes.ts";
-import { TextPieces } from "./text-pieces.ts";
 
 type PageAnswer = JsonAnswer<Described<typeof keyPage>>;
-type ToldKey = Described<typeof keyPage>["keys"][number];
-
-/** After so many bytes of values a page ends. */
-const VALUES_BYTES = 1024 * 1024;
 
 /** `GET /keys[?prefix=][&after=][&limit=][&values=]` */
 export async function getKeys(exchange: RegionExchange): Promise<PageAnswer> {
@@ -37,47 +26,4 @@ export async function getKeys(exchange: RegionExchange): Promise<PageAnswer> {
   const page = await exchange.service.reads.list(query);
   if (withValues) return exchange.jsonPieces(await pageWithValues(exchange.service, page));
   return exchange.json(200, pageOf(page), ["Cache-Control", "no-store"]);
-}
-
-/** A page without values, as JSON tells of it. */
-export function pageOf({ entries, next }: KeyPage): Described<typeof keyPage> {
-  return { keys: entries.map(toldKey), next };
-}
-
-/** The JSON of a page with its values, as many as are not too long together. What has gone meanwhile is left out. */
-export async function pageWithValues(
-  { reads }: Pick<RegionService, "reads">,
-  page: KeyPage,
-): Promise<readonly Uint8Array[]> {
-  const text = new TextPieces('{"keys":[');
-  const steps = new Steps();
-  let [bytes, count] = [0, 0];
-  let { next } = page;
-  for (const { key } of page.entries) {
-    const entry = reads.peek(key);
-    if (entry !== undefined) {
-      const { found: _, ...told } = describeFound(entry, new EntryFace(entry));
-      const one: ToldKey = { ...told, bytes: entry.value.byteLength };
-      text.add(`${count === 0 ? "" : ","}${JSON.stringify(one)}`);
-      count += 1;
-      bytes += entry.value.byteLength;
-    }
-    await steps.spend(entry?.value.byteLength ?? 0);
-    if (bytes < VALUES_BYTES || key === page.entries.at(-1)?.key) continue;
-    next = key;
-    break;
-  }
-  text.add(`],"next":${JSON.stringify(next)}}`);
-  return text.end();
-}
-
-function toldKey({
-  key,
-  bytes,
-  contentType,
-  stamp,
-  expiresAtMs,
-}: KeyPage["entries"][number]): ToldKey {
-  const expiry = expiresAtMs === 0 ? null : expiresAtMs;
-  return { key, bytes, contentType, etag: etagOf({ stamp }), expiresAtMs: expiry };
 }

@@ -8,12 +8,11 @@ import type {
   quarantinePage,
   replayed,
 } from "@meridian/protocol/http-api";
-
-import { conditionOf } from "./conditions.ts";
+import { conditionOf } from "../api/conditions.ts";
+import { EntryFace } from "../api/entry-face.ts";
+import { describeFound } from "../api/found-entry.ts";
 import { answerWritten } from "./entry-routes.ts";
-import { EntryFace } from "./entry-face.ts";
 import type { RegionExchange } from "./exchange.ts";
-import { describeFound } from "./short-routes.ts";
 
 /** The path under which quarantined entries lie, by their ids. */
 export const QUARANTINE_PREFIX = "/quarantine/";

@@ -1,8 +1,7 @@
 /** `/revocations`: tokens that are good no more. */
 import { decodeEscapes, readWhole, type JsonAnswer } from "@meridian/http";
 import type { Described, revocationPage, revoked } from "@meridian/protocol/http-api";
-
-import { readTtlMs } from "./arguments.ts";
+import { readTtlMs } from "../api/arguments.ts";
 import type { RegionExchange } from "./exchange.ts";
 
 /** The path under which revocations lie, by the ids of tokens. */

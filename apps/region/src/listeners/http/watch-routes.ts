@@ -1,11 +1,10 @@
 /** `/watch`: what becomes of keys, as server-sent events. */
 import type { Answer, JsonAnswer } from "@meridian/http";
 import type { Described, watchTicket } from "@meridian/protocol/http-api";
-
-import { readFlag } from "./arguments.ts";
+import { readFlag } from "../api/arguments.ts";
+import { newsJson, watchedOf } from "../api/watched.ts";
 import type { RegionExchange } from "./exchange.ts";
 import { TICKET_MS } from "./tickets.ts";
-import { newsJson, watchedOf } from "./watched.ts";
 
 /** The path of the stream. */
 export const WATCH_PATH = "/watch";

@@ -22,14 +22,12 @@ import {
   type WriteResult,
 } from "../../service/requests.ts";
 import { Steps } from "../../service/steps.ts";
-import { readAck } from "../http/arguments.ts";
-import { bytesOf, ttlMsOf } from "../http/batch-routes.ts";
-import { readLife } from "../http/change-routes.ts";
-import { conditionOf, noneMatchNames } from "../http/conditions.ts";
-import { CONTENT_TYPE_DEFAULT, faceOf, type EntryFace } from "../http/entry-face.ts";
-import { keyNotFound } from "../http/entry-routes.ts";
-import { pageOf, pageWithValues } from "../http/listing-routes.ts";
-import { describeFound, TEXT_CONTENT_TYPE } from "../http/short-routes.ts";
+import { readAck, readLife, ttlMsOf } from "../api/arguments.ts";
+import { conditionOf, noneMatchNames } from "../api/conditions.ts";
+import { CONTENT_TYPE_DEFAULT, faceOf, type EntryFace } from "../api/entry-face.ts";
+import { describeFound, keyNotFound } from "../api/found-entry.ts";
+import { pageOf, pageWithValues } from "../api/key-pages.ts";
+import { bytesOf, TEXT_CONTENT_TYPE } from "../api/value-text.ts";
 
 /** The largest message that a node takes and sends, unless one value may be larger, in bytes. */
 const MESSAGE_BYTES_MAX = 2 * 1024 * 1024;

@@ -4,7 +4,7 @@ import type { RequestId, SocketRequestOf } from "@meridian/protocol/socket-api";
 
 import type { RegionService } from "../../service/region-service.ts";
 import type { Watch, WatchSink } from "../../service/watches.ts";
-import { newsJson, watchedOf } from "../http/watched.ts";
+import { newsJson, watchedOf } from "../api/watched.ts";
 import { admit } from "./operations.ts";
 
 /** How a WebSocket is told. */

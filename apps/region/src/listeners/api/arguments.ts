@@ -1,3 +1,4 @@
+/** Options of requests, read from their texts: the same ones in queries, headers, bodies and messages. */
 import { readWhole } from "@meridian/http";
 import {
   checkTtlMs,
@@ -7,7 +8,8 @@ import {
   type AckLevel,
 } from "@meridian/protocol";
 
-import type { AckRequest, SessionNeeds } from "../../service/requests.ts";
+import type { AckRequest, Life, SessionNeeds } from "../../service/requests.ts";
+import { textOf } from "./json-members.ts";
 
 const TIMEOUT_MS_DEFAULT = 5_000;
 const TIMEOUT_MS_MAX = 60_000;
@@ -87,4 +89,28 @@ export function readSession(header: HeaderReader, stale: boolean): SessionNeeds 
   });
   if (token === undefined) return { waitMs, stale };
   return { position: parsePosition(token), waitMs, stale };
+}
+
+/** Reads how long a value is to live from now on. Throws `INVALID_TTL`. */
+export function readLife(
+  ttl: string | undefined,
+  expiresAt: string | undefined,
+  nowMs: number,
+): Life {
+  if ((ttl === undefined) === (expiresAt === undefined)) {
+    const got = ttl === undefined ? "neither" : "both";
+    throw new MeridianError("INVALID_TTL", `Expected \`ttl\` or \`expiresAt\`, got ${got}`);
+  }
+  if (expiresAt === undefined) return { ttlMs: readTtlMs(ttl) ?? 0 };
+  if (expiresAt === "never") return { ttlMs: 0 };
+  const atMs = /^\d{1,16}$/.test(expiresAt) ? Number(expiresAt) : NaN;
+  checkTtlMs(atMs - nowMs, `expiresAt=${expiresAt.slice(0, 100)}`);
+  return { ttlMs: 0, expiresAtMs: atMs };
+}
+
+/** A time to live that JSON holds as seconds or as text. Throws `INVALID_TTL` and `INVALID_BODY`. */
+export function ttlMsOf(ttl: unknown): number | undefined {
+  if (ttl === undefined) return undefined;
+  if (typeof ttl === "number") return checkTtlMs(ttl * 1_000, `${ttl} seconds`);
+  return parseTtlMs(textOf(ttl, "ttl"));
 }

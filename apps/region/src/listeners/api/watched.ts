@@ -4,7 +4,7 @@ import { checkClientKey, MeridianError } from "@meridian/protocol";
 import type { KeyNews } from "../../service/watches.ts";
 import type { Watched } from "../../service/watch-index.ts";
 import { EntryFace } from "./entry-face.ts";
-import { describeFound } from "./short-routes.ts";
+import { describeFound } from "./found-entry.ts";
 
 /** Reads what is to be watched. Throws `INVALID_ARGUMENT` unless that is one of both, and `INVALID_KEY`. */
 export function watchedOf(key: string | undefined, prefix: string | undefined): Watched {
