@@ -1,6 +1,7 @@
 /**
  * Stops and starts a directory and two regions of two million keys, in order and by `kill -9`, and prints how long that takes and how much is compared:
- * `npm run hunt:restart [-- --keys 2000000]`. Exit code 1 if anything is compared after a stop in order, or all keys after a kill.
+ * `npm run hunt:restart [-- --keys 2000000]`. Exit code 1 if anything is compared after a stop in order, or all keys after
+ * a kill, or if the directory listens later than a second after its process has started.
  */
 import { parseArgs } from "node:util";
 import { putValue, request, until } from "@meridian/harness";
@@ -17,7 +18,12 @@ interface Reading {
   /** Rows of the directory's log that were compared. */
   readonly rows: number;
   readonly bytes: number;
+  /** From the start of the directory's process until it listens, in milliseconds. */
+  readonly listensMs: number;
 }
+
+/** A directory that starts alone has to answer within so many milliseconds of its process. */
+const LISTENS_MS = 1_000;
 
 const ready = (host: Host): Promise<unknown> =>
   until(`${host.name} is ready`, async () => (await request(`${host.url}/readyz`)).ok, MINUTES_5);
@@ -37,7 +43,7 @@ async function startAll(what: string, directory: Host, regions: readonly Host[])
   );
   const lines = regions.flatMap((region) => region.logged("sending again"));
   for (const line of lines) console.log(`${what}: ${line.trim()}`);
-  const compared = readingOf(directory);
+  const compared = { ...readingOf(directory), listensMs: log };
   const { reconciliations, rows, bytes } = compared;
   console.log(
     `${what}: ${reconciliations} reconciliations over ${rows} rows, ${bytes} bytes of entries`,
@@ -46,7 +52,7 @@ async function startAll(what: string, directory: Host, regions: readonly Host[])
 }
 
 /** The reconciliations since the directory's start, from its log. */
-function readingOf(directory: Host): Reading {
+function readingOf(directory: Host): Omit<Reading, "listensMs"> {
   const numbers = (name: string): number[] =>
     directory
       .logged("node has reconciled")
@@ -94,4 +100,5 @@ await withHosts(async (host) => {
   await load;
   const killed = await startAll("after kill -9", directory, regions);
   if (clean.reconciliations > 0 || killed.rows > keys / 10) process.exitCode = 1;
+  if (clean.listensMs > LISTENS_MS || killed.listensMs > LISTENS_MS) process.exitCode = 1;
 });

@@ -1,6 +1,7 @@
 import type { DirectoryLog } from "@meridian/ports";
 import { MeridianError } from "@meridian/protocol";
 import { digestAll, type Digest } from "@meridian/replication";
+import type { Clock } from "@meridian/runtime";
 
 /** The digest of the directory's data, and the sequence through which it covers the log. */
 export interface LogDigest extends Digest {
@@ -13,10 +14,16 @@ const ATTEMPTS = 5;
 /** Computes the digest of a log. Requests that come while it is computed share the result. */
 export class LogDigester {
   readonly #log: Pick<DirectoryLog, "committedThrough" | "settle" | "summaryPage">;
+  readonly #clock: Pick<Clock, "nowMs">;
   #taking: Promise<LogDigest> | undefined;
 
-  constructor(log: Pick<DirectoryLog, "committedThrough" | "settle" | "summaryPage">) {
+  /** `clock` tells what has been emptied too soon, by a clock that was wrong: that counts as another value, as in the digests of regions. */
+  constructor(
+    log: Pick<DirectoryLog, "committedThrough" | "settle" | "summaryPage">,
+    clock: Pick<Clock, "nowMs">,
+  ) {
     this.#log = log;
+    this.#clock = clock;
   }
 
   /**
@@ -34,7 +41,7 @@ export class LogDigester {
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const sequence = this.#log.committedThrough;
       await this.#settled();
-      const digest = await digestAll(this.#log, setImmediate);
+      const digest = await digestAll(this.#log, setImmediate, this.#clock.nowMs());
       if (this.#log.committedThrough === sequence) return { ...digest, sequence };
     }
     throw new MeridianError(

@@ -302,7 +302,7 @@ function dataOf(
   log: SqliteDirectoryLog,
   { clocks }: Directory,
 ): Pick<DirectoryService, "store" | "digest" | "digestPage" | "entryPage"> {
-  const [digester, pages] = [new LogDigester(log), new LogPages(log, clocks)];
+  const [digester, pages] = [new LogDigester(log, clocks), new LogPages(log, clocks)];
   return {
     store: () => log.stats(),
     digest: () => digester.take(),
