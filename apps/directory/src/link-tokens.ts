@@ -48,7 +48,9 @@ export class LinkTokens {
   constructor(options: LinkTokensOptions) {
     this.#options = options;
     options.authenticator.onVoid(() => {
-      for (const each of this.#links) void this.#verify(each);
+      for (const each of this.#links) {
+        if (options.authenticator.isVoid(each.principal)) void this.#verify(each);
+      }
     });
   }
 
@@ -72,8 +74,8 @@ export class LinkTokens {
     const { principal } = credentials;
     const guarded = { link, ...credentials };
     this.#links.add(guarded);
-    // It may have been revoked while the link was being opened.
-    if (this.#options.authenticator.isRevoked(principal)) void this.#verify(guarded);
+    // It may have become void while the link was being opened.
+    if (this.#options.authenticator.isVoid(principal)) void this.#verify(guarded);
     let isIntroduced = false;
     return {
       onOpen: () => events.onOpen(),

@@ -273,7 +273,7 @@ function serve(
     endMeasuring();
     directory.stop();
     links.stop();
-    nodes.streams.close();
+    await nodes.streams.close();
     await server.close(GRACE_MS);
     await backups.stop();
     await log.close();

@@ -29,7 +29,7 @@ beforeEach(() => {
         return principalOf(authorization);
       },
       checkAge: () => {},
-      isRevoked: ({ id }) => bad.has(id),
+      isVoid: ({ id }) => bad.has(id),
       onVoid: (callback) => (voided = callback),
     },
     clock,
@@ -41,7 +41,7 @@ beforeEach(() => {
 function principalOf(id: string): Principal {
   const grant = { scope: "node", prefixes: [], nodes: ["*"] } as const;
   const nowMs = clock.nowMs();
-  return { ...grant, id, subject: "", issuedAtMs: nowMs, expiresAtMs: nowMs + HOUR_MS };
+  return { ...grant, id, subject: "", issuedAtMs: nowMs, expiresAtMs: nowMs + HOUR_MS, key: "" };
 }
 
 function open(id: string, principal: Principal = principalOf(id)): LinkEvents {

@@ -83,7 +83,7 @@ export class RegionNode implements ServedNode {
     this.metrics = options.metrics;
     this.backups = options.backups;
     this.#startedAtMs = clock.nowMs();
-    this.#changes = new ChangeFeed({ random, logger, metrics: this.metrics });
+    this.#changes = new ChangeFeed({ random, clock, logger, metrics: this.metrics });
     this.#replica = new Replica({
       node,
       store,
@@ -177,8 +177,8 @@ export class RegionNode implements ServedNode {
     this.#finder.stop();
     this.service.admission.drain();
     this.service.leases.close();
-    this.service.watches.close();
     this.#replica.drain();
+    await this.service.watches.close();
     await new Promise<void>((resolve) => {
       const cancel = clock.after(finishMs, resolve);
       void Promise.all(listeners.map((listener) => listener.drain())).then(() => {

@@ -8,6 +8,7 @@ import {
   type ChangeFeedOptions,
   type Subscription,
 } from "../src/service/change-feed.ts";
+import { ManualClock } from "./harness.ts";
 
 let runs = 0;
 
@@ -15,7 +16,8 @@ let runs = 0;
 function feedOf(bounds: Partial<ChangeFeedOptions> = {}): ChangeFeed {
   runs += 1;
   const random = seededRandom(runs);
-  return new ChangeFeed({ random, logger: silentLogger, metrics: new Metrics(), ...bounds });
+  const clock = new ManualClock();
+  return new ChangeFeed({ random, clock, logger: silentLogger, metrics: new Metrics(), ...bounds });
 }
 
 function entryOf(key: string, time = 1, expiresAtMs = 0): Entry {
@@ -232,4 +234,33 @@ it("few subscribers are told in one turn, and all are told of all there is", asy
   expect(told.size).toBe(SUBSCRIBERS);
   expect(mostInATurn).toBeLessThanOrEqual(64);
   expect(subscriptions.flatMap((subscription) => keysOf(subscription))).toEqual([]);
+});
+
+it("nothing is kept a minute after the last subscriber has left, and who comes back before has missed nothing", () => {
+  const [clock, metrics] = [new ManualClock(), new Metrics()];
+  const feed = feedOf({ clock, metrics });
+  const kept = (): readonly number[] =>
+    metrics
+      .levels()
+      .filter(({ name }) => name === "changes" || name === "changeBytes")
+      .map(({ now }) => now);
+  const first = feed.subscribe(ignore);
+  feed.changed([entryOf("a")], true);
+  expect(keysOf(first)).toEqual(["a"]);
+  first.close();
+  clock.advance(59_000);
+  feed.changed([entryOf("b")], true);
+  const second = feed.subscribe(ignore, first.token);
+  clock.advance(59_000);
+  expect(keysOf(second)).toEqual(["b"]);
+  second.close();
+  second.close();
+  feed.changed([entryOf("c")], true);
+  clock.advance(60_000);
+  feed.changed([entryOf("d")], true);
+  expect(kept()).toEqual([0, 0]);
+  const third = feed.subscribe(ignore, second.token);
+  expect(keysOf(third)).toEqual(["missed"]);
+  feed.changed([entryOf("e")], true);
+  expect(keysOf(third)).toEqual(["e"]);
 });

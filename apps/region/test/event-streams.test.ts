@@ -213,6 +213,7 @@ it("a ticket is good once, for thirty seconds, and there are not too many", () =
     prefixes: [""],
     nodes: [],
     issuedAtMs: 0,
+    key: "",
     expiresAtMs: 1,
   } as const;
   const [first, second] = [tickets.issue(principal, "a:"), tickets.issue(principal, "a:")];

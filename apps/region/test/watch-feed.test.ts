@@ -14,16 +14,23 @@ interface World {
   readonly held: Map<string, Entry>;
   readonly clock: ManualClock;
   write(key: string, deleted: boolean): void;
+  /** How many entries have been read since it was last asked. */
+  readSince(): number;
 }
 
 function worldOf(changesMax: number): World {
   const held = new Map<string, Entry>();
   const metrics = new Metrics();
   const parts = { logger: silentLogger, metrics };
-  const feed = new ChangeFeed({ random: seededRandom(1), changesMax, ...parts });
   const clock = new ManualClock();
+  const feed = new ChangeFeed({ random: seededRandom(1), clock, changesMax, ...parts });
   const list = async (): Promise<{ entries: never[]; next: null }> => ({ entries: [], next: null });
-  const reads = { newest: (key: string) => held.get(key), list };
+  let read = 0;
+  const newest = (key: string): Entry | undefined => {
+    read += 1;
+    return held.get(key);
+  };
+  const reads = { newest, list };
   const watches = new Watches({
     feed,
     reads,
@@ -41,7 +48,12 @@ function worldOf(changesMax: number): World {
     held.set(key, entry);
     feed.changed([entry], true);
   };
-  return { feed, watches, held, clock, write };
+  const readSince = (): number => {
+    const since = read;
+    read = 0;
+    return since;
+  };
+  return { feed, watches, held, clock, write, readSince };
 }
 
 /** A client that keeps what it is told, as far as it listens. */
@@ -237,4 +249,44 @@ it("nobody watches more than there is room for, and who leaves makes room", () =
   expect(open).toThrow(expect.objectContaining({ code: "OVERLOADED" }) as Error);
   all[7]?.close();
   open();
+});
+
+it("few changes are read in a turn where many watch, and many where few do", async () => {
+  for (const [watchers, perTurn] of [
+    [1, 50],
+    [5_000, 1],
+    [500, 9],
+  ] as const) {
+    const world = worldOf(100);
+    for (let n = 0; n < watchers; n += 1) {
+      world.watches.open({ watched: { prefix: "w" } }, new Client(world));
+    }
+    for (let n = 0; n < 50; n += 1) world.write(`w${n}`, false);
+    await turns(1);
+    world.readSince();
+    const read: number[] = [];
+    for (let turn = 0; turn < 50; turn += 1) {
+      await turns(1);
+      const count = world.readSince();
+      if (count > 0) read.push(count);
+    }
+    expect(Math.max(...read)).toBeLessThanOrEqual(perTurn);
+  }
+});
+
+it("watches end in several turns when the node stops, and all of them do", async () => {
+  const world = worldOf(10);
+  let ended = 0;
+  const sink = { isOpen: () => true, tell: () => {}, reload: () => {}, end: () => (ended += 1) };
+  for (let n = 0; n < 2_000; n += 1) world.watches.open({ watched: { prefix: "" } }, sink);
+  const closed = world.watches.close();
+  let most = ended;
+  for (let turn = 0; turn < 100 && ended < 2_000; turn += 1) {
+    const before = ended;
+    await turns(1);
+    most = Math.max(most, ended - before);
+  }
+  await closed;
+  expect(ended).toBe(2_000);
+  expect(most).toBeLessThan(200);
 });

@@ -28,19 +28,33 @@ export function unwrittenBytes(socket: Duplex): number {
   return unwritten.get(socket) ?? 0;
 }
 
-/** The function that takes room for the answers of a connection. It throws `OVERLOADED`. */
-type Admit = (bytes: number) => void;
+/** The room for the answers of a connection. */
+interface AnswerRoom {
+  /** Takes room for what is going to be written. Throws `OVERLOADED`. */
+  readonly admit: (bytes: number) => void;
+  /** Counts what has been written and waits. The connection may be cut for it, or another. */
+  readonly take: (bytes: number) => void;
+}
 
-const rooms = new WeakMap<Duplex, Admit>();
+const rooms = new WeakMap<Duplex, AnswerRoom>();
 
 /** Has answers on a connection ask for room before they are written, but for small ones. */
-export function guardAnswers(socket: Duplex, admit: Admit): void {
-  rooms.set(socket, admit);
+export function guardAnswers(socket: Duplex, room: AnswerRoom): void {
+  rooms.set(socket, room);
 }
 
 /** Asks for room for an answer of so many bytes. Throws `OVERLOADED`. */
 export function admitAnswer({ socket }: ServerResponse, bytes: number): void {
-  if (bytes > SMALL_BYTES && socket !== null) rooms.get(socket)?.(bytes);
+  if (bytes > SMALL_BYTES && socket !== null) rooms.get(socket)?.admit(bytes);
+}
+
+/** Writes a part of an answer that goes on. What does not leave at once counts as held for the client. */
+export function writePart(outgoing: ServerResponse, text: string): void {
+  const before = outgoing.writableLength;
+  outgoing.write(text);
+  const heldBytes = outgoing.writableLength - before;
+  const { socket } = outgoing;
+  if (heldBytes > 0 && socket !== null) rooms.get(socket)?.take(heldBytes);
 }
 
 /** How many bytes a body has. */

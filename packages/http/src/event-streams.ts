@@ -8,6 +8,9 @@ import { MeridianError } from "@meridian/protocol";
 import type { Principal } from "@meridian/protocol/http-api";
 import type { Clock, Counter, Metrics } from "@meridian/runtime";
 
+import { writePart } from "./answer-body.ts";
+import { inTurns } from "./in-turns.ts";
+
 /** How streams are made. */
 export interface EventStreamsOptions {
   readonly clock: Clock;
@@ -20,6 +23,9 @@ const STREAMS_MAX = 5_000;
 
 /** How often a comment is sent, in milliseconds. */
 const HEARTBEAT_MS = 15_000;
+
+/** How many streams are written to in one turn of the event loop. */
+const STREAMS_PER_TURN = 64;
 
 /** A client that leaves so much unread is told no more until it has read, in bytes; one that moves nothing for two heartbeats is cut. */
 const UNREAD_BYTES = 256 * 1024;
@@ -73,25 +79,28 @@ export class EventStreams {
     this.#streams.add(stream);
     outgoing.once("close", () => this.#streams.delete(stream));
     if (this.#isClosed) stream.end();
-    else this.#cancel ??= this.#clock.after(HEARTBEAT_MS, () => this.#beat());
+    this.#beatLater();
     return stream;
   }
 
-  /** Ends all streams, and opens no more. */
-  close(): void {
+  /** Ends all streams, and opens no more. Resolves once all have been ended. */
+  async close(): Promise<void> {
     this.#isClosed = true;
     this.#cancel?.();
-    for (const stream of this.#streams) stream.end();
+    await inTurns(this.#streams, STREAMS_PER_TURN, (stream) => stream.end());
   }
 
   #beat(): void {
     this.#cancel = undefined;
-    const nowMs = this.#clock.nowMs();
-    for (const stream of this.#streams) {
-      if (!stream.beat(nowMs - TOLERANCE_MS)) this.#cuts.add();
-    }
-    if (this.#streams.size === 0 || this.#isClosed) return;
-    this.#cancel = this.#clock.after(HEARTBEAT_MS, () => this.#beat());
+    if (this.#streams.size > 0) this.#beatLater();
+    const expiredByMs = this.#clock.nowMs() - TOLERANCE_MS;
+    void inTurns(this.#streams, STREAMS_PER_TURN, (stream) => {
+      if (!stream.beat(expiredByMs)) this.#cuts.add();
+    });
+  }
+
+  #beatLater(): void {
+    if (!this.#isClosed) this.#cancel ??= this.#clock.after(HEARTBEAT_MS, () => this.#beat());
   }
 }
 
@@ -109,7 +118,7 @@ export class EventStream {
     outgoing.on("drain", onDrain);
     outgoing.once("close", onGone);
     // A browser asks again a second after the stream has ended.
-    outgoing.write("retry: 1000\n\n");
+    writePart(outgoing, "retry: 1000\n\n");
   }
 
   /** Whether the client reads what it is sent. */
@@ -117,12 +126,10 @@ export class EventStream {
     return !this.#outgoing.destroyed && this.#outgoing.writableLength < UNREAD_BYTES;
   }
 
-  /** Sends an event. `id` comes back as `Last-Event-ID`; `json` has no line breaks. Without a name and data, only the id is noted. */
-  send(id: string | undefined, name?: string, json?: string): void {
+  /** Sends events: the texts of one or more, one behind the other. */
+  send(text: string): void {
     if (this.#outgoing.destroyed || this.#outgoing.writableEnded) return;
-    const noted = id === undefined ? "" : `id: ${id}\n`;
-    const told = name === undefined ? "" : `event: ${name}\ndata: ${json ?? "{}"}\n`;
-    this.#outgoing.write(`${noted}${told}\n`);
+    writePart(this.#outgoing, text);
   }
 
   /** Shows the client that the stream is there; ends it if its token has expired by then. Returns false where it had to be cut. */
@@ -133,7 +140,7 @@ export class EventStream {
     const leftBytes = socket === null ? 0 : socket.bytesWritten - socket.writableLength;
     const hasMoved = leftBytes !== this.#seenBytes;
     this.#seenBytes = leftBytes;
-    if (this.isOpen) this.#outgoing.write(":\n\n");
+    if (this.isOpen) writePart(this.#outgoing, ":\n\n");
     else if (!hasMoved) {
       this.#outgoing.destroy();
       return false;
@@ -145,4 +152,14 @@ export class EventStream {
   end(): void {
     if (!this.#outgoing.writableEnded) this.#outgoing.end();
   }
+}
+
+/** The text of an event whose data is JSON without line breaks. `id` comes back as `Last-Event-ID`. */
+export function eventText(name: string, json: string, id?: string): string {
+  return `${id === undefined ? "" : `id: ${id}\n`}event: ${name}\ndata: ${json}\n\n`;
+}
+
+/** The text that has a client note an id, and tells it nothing. */
+export function idText(id: string): string {
+  return `id: ${id}\n\n`;
 }

@@ -39,8 +39,8 @@ export interface Authenticator {
   verify(authorization: string | undefined): Promise<Principal>;
   /** Throws `REVOCATIONS_UNKNOWN` for a token of which this program does not know any more whether it has been revoked. */
   checkAge(principal: Principal): void;
-  /** Whether a token has been revoked since it was verified. */
-  isRevoked(principal: Principal): boolean;
+  /** Whether a token is good no more that was verified: it has been revoked since, or its key is trusted no more. */
+  isVoid(principal: Principal): boolean;
   /** Calls back when tokens that were good may be so no more. */
   onVoid(callback: () => void): void;
 }
@@ -60,7 +60,7 @@ export interface GateOptions {
   readonly style: AnswerStyle;
   readonly limits: RateLimits;
   readonly times: RequestTimes;
-  /** The requests under way, of which those are cut whose tokens are revoked. */
+  /** The requests under way, of which those are cut whose tokens are good no more. */
   readonly limit: RequestLimit;
   readonly clock: Clock;
   /** Told of every request that needs a token of scope `admin`. */
@@ -83,7 +83,7 @@ export class Gate {
     authenticator.onVoid(() =>
       limit.cut((incoming) => {
         const principal = principalOf(incoming);
-        return principal !== undefined && authenticator.isRevoked(principal);
+        return principal !== undefined && authenticator.isVoid(principal);
       }),
     );
   }
@@ -120,7 +120,7 @@ export class Gate {
     if (incoming.method !== "GET" || !query.includes("ticket=")) return undefined;
     try {
       const principal = takeTicket(path, optionOf({ path, query }, "ticket"));
-      return principal === undefined || authenticator.isRevoked(principal) ? undefined : principal;
+      return principal === undefined || authenticator.isVoid(principal) ? undefined : principal;
     } catch {
       // The query is not one that a route would read.
       return undefined;

@@ -213,7 +213,10 @@ export class HttpGuard {
     const connection = new Connection(socket, this.#pipelines, this.#options.cuts);
     this.#carriers.set(socket, connection);
     this.#answers.add(connection);
-    guardAnswers(socket, (bytes) => this.#answers.admit(bytes, connection));
+    guardAnswers(socket, {
+      admit: (bytes) => this.#answers.admit(bytes, connection),
+      take: (bytes) => this.#answers.take(bytes, connection),
+    });
     this.#idle.add(socket);
     socket.once("close", () => {
       this.#answers.remove(connection);

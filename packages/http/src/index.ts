@@ -13,7 +13,14 @@ export {
 export { backupRoutes, type Backups } from "./backup-routes.ts";
 export { SlowRequests, type SlowRequest } from "./slow-requests.ts";
 export { connectionsMaxOf } from "./connections-max.ts";
-export { EventStreams, type EventStream, type StreamEvents } from "./event-streams.ts";
+export {
+  eventText,
+  EventStreams,
+  idText,
+  type EventStream,
+  type StreamEvents,
+} from "./event-streams.ts";
+export { inTurns } from "./in-turns.ts";
 export {
   carrierOfContext,
   carrierOfIncoming,

@@ -18,7 +18,7 @@ export const ALGORITHM = "EdDSA";
 export type SigningKey = JWK & { readonly kid: string };
 
 /** What a new token grants. */
-export interface TokenWish extends Omit<Principal, "id" | "issuedAtMs"> {
+export interface TokenWish extends Omit<Principal, "id" | "issuedAtMs" | "key"> {
   /** The cluster whose programs accept the token. */
   readonly cluster: string;
   /** When the token is issued, in milliseconds since the Unix epoch. */

@@ -29,18 +29,26 @@ const WATCH_MS = 5_000;
 /** How far the clock of the token's issuer may differ. */
 const TOLERANCE_SECONDS = 10;
 
+/** The public keys of a file. */
+interface TrustedKeys {
+  readonly find: LocalJWKSet;
+  readonly trusted: ReadonlySet<string>;
+  /** The key of a token that was verified, by the id that the token names. */
+  readonly keyOf: (id: string | undefined) => string;
+}
+
 /** Tells valid tokens from others. */
 export class TokenVerifier {
   readonly #options: TokenVerifierOptions;
   /** Verified tokens, by the text of their `Authorization` header; the oldest first. */
   readonly #kept = new Map<string, Principal>();
-  #keys: LocalJWKSet;
+  #keys: TrustedKeys;
   #signature: string;
   #isStopped = false;
   #cancel: () => void = () => {};
   readonly #callbacks: (() => void)[] = [];
 
-  private constructor(options: TokenVerifierOptions, keys: LocalJWKSet, signature: string) {
+  private constructor(options: TokenVerifierOptions, keys: TrustedKeys, signature: string) {
     this.#options = options;
     this.#keys = keys;
     this.#signature = signature;
@@ -83,9 +91,9 @@ export class TokenVerifier {
     this.#callbacks.push(callback);
   }
 
-  /** Whether a token has been revoked since it was verified. */
-  isRevoked(principal: Principal): boolean {
-    return this.#options.revocations.has(principal);
+  /** Whether a token is good no more that was verified: it has been revoked since, or its key is trusted no more. */
+  isVoid(principal: Principal): boolean {
+    return !this.#keys.trusted.has(principal.key) || this.#options.revocations.has(principal);
   }
 
   /** Throws `REVOCATIONS_UNKNOWN`, as `Revocations.checkAge` does. */
@@ -109,7 +117,7 @@ export class TokenVerifier {
     const keys = this.#keys;
     let principal: Principal;
     try {
-      const { payload } = await jwtVerify(token, keys, {
+      const { payload, protectedHeader } = await jwtVerify(token, keys.find, {
         algorithms: [ALGORITHM],
         audience: cluster,
         requiredClaims: ["exp", "iat", "jti"],
@@ -117,13 +125,14 @@ export class TokenVerifier {
         currentDate: new Date(clock.nowMs()),
       });
       if ((payload.iat ?? 0) * 1_000 > clock.nowMs() + TOLERANCE_SECONDS * 1_000) throw NOT_YET;
-      principal = principalOf(payload);
+      principal = { ...grantOf(payload), key: keys.keyOf(protectedHeader.kid) };
     } catch (cause) {
       throw refusalOf(cause);
     }
-    if (this.isRevoked(principal)) throw REVOKED;
-    // If the keys were replaced meanwhile, the next request has to be verified by the new ones.
-    if (keys === this.#keys) this.#keep(authorization ?? "", principal);
+    if (this.#options.revocations.has(principal)) throw REVOKED;
+    // What is begun with the token may go on for long, and is not there yet to be ended with those of keys that are gone.
+    if (keys !== this.#keys) return this.verify(authorization);
+    this.#keep(authorization ?? "", principal);
     return principal;
   }
 
@@ -173,7 +182,7 @@ function tokenOf(authorization: string | undefined): string {
 }
 
 /** Reads what a verified token grants. */
-function principalOf(payload: Readonly<Record<string, unknown>>): Principal {
+function grantOf(payload: Readonly<Record<string, unknown>>): Omit<Principal, "key"> {
   const { jti, sub, iat, exp, scope, prefixes = [], nodes = [] } = payload;
   if (
     typeof jti === "string" &&
@@ -208,7 +217,7 @@ function refusalOf(cause: unknown): MeridianError {
   return new MeridianError("UNAUTHENTICATED", `Expected a good token of this cluster, got ${got}`);
 }
 
-async function readKeys(path: string): Promise<LocalJWKSet> {
+async function readKeys(path: string): Promise<TrustedKeys> {
   let found: unknown;
   try {
     found = JSON.parse(await readFile(path, "utf8"));
@@ -222,10 +231,22 @@ async function readKeys(path: string): Promise<LocalJWKSet> {
       `Expected a JSON Web Key Set of public Ed25519 keys, each with its \`kid\`, in \`${path}\` (--token-keys), got something else; a private key does not belong there`,
     );
   }
-  return createLocalJWKSet({ keys } as JSONWebKeySet);
+  const byId = new Map(keys.map(({ kid, x }) => [kid, x]));
+  const [first = ""] = byId.values();
+  return {
+    find: createLocalJWKSet({ keys } as JSONWebKeySet),
+    trusted: new Set(byId.values()),
+    // A token that names no key is verified only where there is no more than one.
+    keyOf: (id) => (id === undefined ? first : (byId.get(id) ?? "")),
+  };
 }
 
-function isPublicKey(key: unknown): boolean {
+interface PublicKey {
+  readonly kid: string;
+  readonly x: string;
+}
+
+function isPublicKey(key: unknown): key is PublicKey {
   const { kty, crv, x, d, kid } = (key ?? {}) as Readonly<Record<string, unknown>>;
   const isEd25519 = kty === "OKP" && crv === "Ed25519" && typeof x === "string";
   return isEd25519 && d === undefined && typeof kid === "string";

@@ -1,5 +1,12 @@
 /** Tells of the coming and going of nodes, as server-sent events: first of all nodes, then of each that comes, goes, moves or changes its status. */
-import type { Answer, EventStream, EventStreams, Exchange } from "@meridian/http";
+import {
+  eventText,
+  inTurns,
+  type Answer,
+  type EventStream,
+  type EventStreams,
+  type Exchange,
+} from "@meridian/http";
 import type { Described, node } from "@meridian/protocol/http-api";
 import type { Clock, Logger } from "@meridian/runtime";
 
@@ -15,15 +22,21 @@ export interface NodeNewsOptions {
 
 type Node = Described<typeof node>;
 
-/** Changes within so many milliseconds are told together. */
+/** All nodes are looked at once in so many milliseconds, however many change. The same for those who ask. */
 const GATHER_MS = 100;
+
+/** How many streams are told in one turn of the event loop. */
+const TOLD_PER_TURN = 64;
 
 /** Watches the nodes of a directory for those who ask. */
 export class NodeNews {
   readonly #options: NodeNewsOptions;
   readonly #streams = new Set<EventStream>();
-  /** What those have been told of each node, by its id. */
+  /** What those have been told of each node, by its id; or what they are being told. */
   #told = new Map<string, string>();
+  /** The event that tells of all nodes, no older than `#told`. */
+  #all: { readonly text: string; readonly atMs: number } | undefined;
+  #hasChanged = false;
   #isDue = false;
 
   constructor(options: NodeNewsOptions) {
@@ -32,51 +45,77 @@ export class NodeNews {
 
   /** Nodes may have come, gone or changed. */
   changed(): void {
-    if (this.#isDue || this.#streams.size === 0) return;
-    this.#isDue = true;
-    this.#options.clock.after(GATHER_MS, () => {
-      this.#isDue = false;
-      try {
-        this.#tell();
-      } catch (cause) {
-        this.#options.logger.error("nodes could not be told of", { error: String(cause) });
-      }
-    });
+    this.#hasChanged = true;
+    if (this.#streams.size === 0) this.#all = undefined;
+    else this.#tellSoon();
   }
 
   /** `GET /nodes/watch` */
   answer(exchange: Exchange): Answer {
     exchange.query();
-    const { source, streams } = this.#options;
+    const { streams } = this.#options;
     streams.check();
     return exchange.events(streams, (open) => {
-      // So that what comes next is news to the newcomer, too.
-      if (this.#streams.size > 0) this.#tell();
-      else this.#told = factsOf(nodesBody(source).nodes);
-      const stream = open({ onGone: () => void this.#streams.delete(stream) });
+      const text = this.#textOfAll();
+      const stream = open({ onGone: () => this.#leave(stream) });
       this.#streams.add(stream);
-      stream.send(undefined, "nodes", JSON.stringify(nodesBody(source)));
+      stream.send(text);
     });
   }
 
-  #tell(): void {
-    const { nodes } = nodesBody(this.#options.source);
-    const facts = factsOf(nodes);
-    for (const one of nodes) {
-      if (facts.get(one.id) !== this.#told.get(one.id)) this.#send("node", JSON.stringify(one));
-    }
-    for (const id of this.#told.keys()) {
-      if (!facts.has(id)) this.#send("forgotten", JSON.stringify({ id }));
-    }
-    this.#told = facts;
+  #leave(stream: EventStream): void {
+    this.#streams.delete(stream);
+    if (this.#streams.size > 0) return;
+    this.#all = undefined;
+    this.#told.clear();
   }
 
-  #send(name: string, json: string): void {
-    for (const stream of this.#streams) {
-      // Who comes again is told of all nodes.
-      if (stream.isOpen) stream.send(undefined, name, json);
-      else stream.end();
+  #textOfAll(): string {
+    const { source, clock } = this.#options;
+    const atMs = clock.elapsedMs();
+    if (this.#all === undefined || atMs - this.#all.atMs >= GATHER_MS) {
+      const { nodes } = nodesBody(source);
+      // To others, what has changed since they were told is still news.
+      if (this.#streams.size === 0) this.#told = factsOf(nodes);
+      this.#all = { text: eventText("nodes", JSON.stringify({ nodes })), atMs };
     }
+    return this.#all.text;
+  }
+
+  #tellSoon(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    this.#options.clock.after(GATHER_MS, () => {
+      this.#hasChanged = false;
+      void this.#tell()
+        .catch((cause: unknown) => {
+          this.#options.logger.error("nodes could not be told of", { error: String(cause) });
+        })
+        .then(() => {
+          this.#isDue = false;
+          if (this.#hasChanged && this.#streams.size > 0) this.#tellSoon();
+        });
+    });
+  }
+
+  /** Tells all streams what has changed, and resolves once all have been told. */
+  async #tell(): Promise<void> {
+    const { nodes } = nodesBody(this.#options.source);
+    const facts = factsOf(nodes);
+    const changed = nodes.filter(({ id }) => facts.get(id) !== this.#told.get(id));
+    const forgotten = [...this.#told.keys()].filter((id) => !facts.has(id));
+    this.#told = facts;
+    this.#all = undefined;
+    const news = [
+      ...changed.map((one) => eventText("node", JSON.stringify(one))),
+      ...forgotten.map((id) => eventText("forgotten", JSON.stringify({ id }))),
+    ].join("");
+    if (news === "") return;
+    await inTurns(this.#streams, TOLD_PER_TURN, (stream) => {
+      // Who comes again is told of all nodes.
+      if (stream.isOpen) stream.send(news);
+      else stream.end();
+    });
   }
 }
 

@@ -6,10 +6,16 @@
  * in changes and bytes: a slow subscriber costs no memory of its own, and delays nobody. A subscriber that falls behind the ring, or
  * comes back with a token of another run of the program, is told once that it has missed changes, and has to read anew.
  *
- * The ring stays empty until there is a subscriber.
+ * The ring stays empty until there is a subscriber, and is emptied some time after the last one has left: who comes back soon has missed nothing.
  */
 import { MeridianError, type Entry, type Stamp } from "@meridian/protocol";
-import { randomIdentity, type Logger, type Metrics, type Random } from "@meridian/runtime";
+import {
+  randomIdentity,
+  type Clock,
+  type Logger,
+  type Metrics,
+  type Random,
+} from "@meridian/runtime";
 
 /** A key whose entry has changed. */
 export interface Change {
@@ -33,6 +39,7 @@ export interface Follower {
 /** How a feed is made. */
 export interface ChangeFeedOptions {
   readonly random: Random;
+  readonly clock: Pick<Clock, "after">;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** Changes that are kept, at most. Default: 65 536. */
@@ -69,6 +76,9 @@ export interface Subscription {
 /** About how many bytes a change takes in memory beside its key. */
 const CHANGE_BYTES = 160;
 
+/** For how long changes are kept that nobody subscribes to, in milliseconds. */
+const KEPT_MS = 60_000;
+
 /** How many subscribers are told of news in one turn. */
 const WOKEN_PER_TURN = 64;
 
@@ -89,6 +99,7 @@ interface Subscriber {
 export class ChangeFeed {
   /** Which run of the program the sequences are of. */
   readonly #run: number;
+  readonly #clock: Pick<Clock, "after">;
   readonly #logger: Logger;
   readonly #changesMax: number;
   readonly #bytesMax: number;
@@ -102,11 +113,14 @@ export class ChangeFeed {
   #head = 0;
   #bytes = 0;
   #isKeeping = false;
+  /** Set while there is no subscriber, and the ring is to be emptied. */
+  #cancelEmptying: (() => void) | undefined;
   /** The round in which subscribers are told, and the head when it began. */
   #round: { readonly left: Iterator<Subscriber>; readonly head: number } | undefined;
 
   constructor(options: ChangeFeedOptions) {
     this.#run = randomIdentity(options.random);
+    this.#clock = options.clock;
     this.#logger = options.logger;
     this.#changesMax = options.changesMax ?? 65_536;
     this.#bytesMax = options.bytesMax ?? 16 * 1024 * 1024;
@@ -162,7 +176,7 @@ export class ChangeFeed {
         return isUnknown ? token : tokenAt(subscriber.through);
       },
       read: (limit) => this.#read(subscriber, limit),
-      close: () => void this.#subscribers.delete(subscriber),
+      close: () => this.#leave(subscriber),
     };
   }
 
@@ -192,9 +206,22 @@ export class ChangeFeed {
   }
 
   #begin(): void {
+    this.#cancelEmptying?.();
+    this.#cancelEmptying = undefined;
     if (this.#isKeeping) return;
     this.#isKeeping = true;
     this.#ring = Array.from({ length: this.#changesMax }, () => undefined);
+  }
+
+  #leave(subscriber: Subscriber): void {
+    if (!this.#subscribers.delete(subscriber) || this.#subscribers.size > 0) return;
+    this.#cancelEmptying = this.#clock.after(KEPT_MS, () => {
+      this.#cancelEmptying = undefined;
+      this.#isKeeping = false;
+      this.#ring = [];
+      this.#before = this.#head;
+      this.#bytes = 0;
+    });
   }
 
   #placeOf(from: Place | undefined): number {
@@ -268,7 +295,7 @@ export class ChangeFeed {
       subscriber.onNews();
     } catch (cause) {
       // A subscriber that throws must neither keep the others waiting nor end the program.
-      this.#subscribers.delete(subscriber);
+      this.#leave(subscriber);
       this.#logger.error("a subscriber failed at the news of a change", { error: String(cause) });
     }
   }

@@ -23,6 +23,7 @@ import { Expiries } from "./expiries.ts";
 import { OneAtATime } from "./one-at-a-time.ts";
 import { PlaceNotes, type Noted } from "./place-notes.ts";
 import type { Reads } from "./reads.ts";
+import { Steps } from "./steps.ts";
 import { watches, WatchIndex, type Watched } from "./watch-index.ts";
 
 /** News of a key. */
@@ -186,12 +187,14 @@ export class Watches {
     };
   }
 
-  /** Ends all watches, and takes no more. */
-  close(): void {
+  /** Ends all watches, and takes no more. Resolves once all have been ended. */
+  async close(): Promise<void> {
     this.#isClosed = true;
+    const steps = new Steps();
     for (const watcher of this.#watchers) {
       this.#close(watcher);
       watcher.sink.end();
+      await steps.spend(0);
     }
   }
 

@@ -21,6 +21,8 @@ export interface Principal {
   /** When the token was issued, and when it expires, in milliseconds since the Unix epoch. */
   readonly issuedAtMs: number;
   readonly expiresAtMs: number;
+  /** The public key that the token was verified with. */
+  readonly key: string;
 }
 
 /** What a route demands of the client. */

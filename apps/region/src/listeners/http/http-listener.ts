@@ -128,14 +128,14 @@ export class HttpListener implements Listener {
   }
 
   async drain(): Promise<void> {
-    this.#streams?.close();
+    await this.#streams?.close();
     await this.#sockets?.drain();
     await new Promise<void>((resolve) => this.#limit.onIdle(resolve));
   }
 
-  stop(): Promise<void> {
-    this.#sockets?.stop();
-    return this.#server.close(0);
+  async stop(): Promise<void> {
+    await this.#sockets?.stop();
+    await this.#server.close(0);
   }
 }
 

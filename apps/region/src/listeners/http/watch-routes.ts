@@ -1,5 +1,5 @@
 /** `/watch`: what becomes of keys, as server-sent events. */
-import type { Answer, JsonAnswer } from "@meridian/http";
+import { eventText, idText, type Answer, type JsonAnswer } from "@meridian/http";
 import type { Described, watchTicket } from "@meridian/protocol/http-api";
 import { readFlag } from "../api/arguments.ts";
 import { newsJson, watchedOf } from "../api/watched.ts";
@@ -31,7 +31,8 @@ export async function watch(exchange: RegionExchange): Promise<Answer> {
     const level = (place: string, position: string): void => {
       const elapsedMs = Math.floor(clock.elapsedMs() - openedAtMs);
       const nowMs = Math.ceil(time.nowMs());
-      stream.send(place, "position", JSON.stringify({ position, elapsedMs, nowMs }));
+      const told = { position, elapsedMs, nowMs };
+      stream.send(eventText("position", JSON.stringify(told), place));
     };
     const begun = watches.open(
       { watched, token },
@@ -40,16 +41,17 @@ export async function watch(exchange: RegionExchange): Promise<Answer> {
         tell: (news, place) => {
           const end = news.length - 1;
           // Only the last has an id: a token stands for the place behind all of them.
-          for (const [at, each] of news.entries()) {
-            stream.send(at === end ? place : undefined, each.event, newsJson(each, withValues));
-          }
+          const texts = news.map((each, at) =>
+            eventText(each.event, newsJson(each, withValues), at === end ? place : undefined),
+          );
+          stream.send(texts.join(""));
         },
-        reload: (place) => stream.send(place, "reload"),
+        reload: (place) => stream.send(eventText("reload", "{}", place)),
         end: () => stream.end(),
         ...(withPositions && { level }),
       },
     );
-    stream.send(begun.token);
+    stream.send(idText(begun.token));
   });
 }
 

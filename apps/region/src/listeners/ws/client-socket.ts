@@ -139,7 +139,7 @@ export class ClientSocket implements Holder {
     return this.#access.isMissing;
   }
 
-  /** Whether its token has expired or been revoked. */
+  /** Whether its token has expired, or is void. */
   get isDoubtful(): boolean {
     return this.#access.isDoubtful;
   }

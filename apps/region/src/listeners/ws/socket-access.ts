@@ -33,13 +33,13 @@ export class SocketAccess {
     return this.#options.authenticator !== undefined && this.#principal === undefined;
   }
 
-  /** Whether the token has expired or been revoked, as far as can be told without verifying it again. */
+  /** Whether the token has expired, or is void, as far as can be told without verifying it again. */
   get isDoubtful(): boolean {
     const { authenticator, clock } = this.#options;
     const principal = this.#principal;
     if (authenticator === undefined || principal === undefined) return false;
     const isOver = principal.expiresAtMs + TOLERANCE_MS <= clock.nowMs();
-    return isOver || authenticator.isRevoked(principal);
+    return isOver || authenticator.isVoid(principal);
   }
 
   /** Takes another token; where none are asked for, any text is as good. Rejects with `UNAUTHENTICATED` and `RATE_LIMITED`. */

@@ -5,6 +5,7 @@ import type { Duplex } from "node:stream";
 import {
   answerRaw,
   HeldBytes,
+  inTurns,
   refusalOf,
   REFUSAL_HEADERS,
   RequestTurns,
@@ -47,6 +48,9 @@ const REQUESTS_MAX = 10_000;
 /** How often all of them are looked at, in milliseconds. */
 const LOOK_MS = 1_000;
 
+/** How many of them are looked at, or told to go, in one turn of the event loop. */
+const SOCKETS_PER_TURN = 64;
+
 /** A client may take two seconds to answer a close frame before it is cut off. */
 const SERVER_OPTIONS = {
   noServer: true,
@@ -54,9 +58,6 @@ const SERVER_OPTIONS = {
   perMessageDeflate: false,
   closeTimeout: 2_000,
 } as const;
-
-/** How many tokens are verified again at a time, at least. */
-const VERIFIED_MIN = 200;
 
 const TOO_LARGE = 1009;
 
@@ -67,11 +68,10 @@ export class SocketListener {
   readonly #host: SocketHost;
   readonly #cuts: Cuts<SocketCut>;
   readonly #sockets = new Set<ClientSocket>();
-  /** Those whose tokens may be of keys that are trusted no more. */
-  readonly #toVerify = new Set<ClientSocket>();
   #requests = 0;
   #onIdle: (() => void)[] = [];
   #isDraining = false;
+  #isStopped = false;
   #cancel: () => void = () => {};
 
   constructor(options: SocketListenerOptions) {
@@ -106,10 +106,7 @@ export class SocketListener {
       { name: "webSocketRequests", now: this.#requests, max: REQUESTS_MAX },
     ]);
     authenticator?.onVoid(() => {
-      for (const socket of this.#sockets) {
-        if (socket.isDoubtful) socket.verify();
-        else this.#toVerify.add(socket);
-      }
+      for (const socket of this.#sockets) if (socket.isDoubtful) socket.verify();
     });
     this.#lookLater();
   }
@@ -143,25 +140,24 @@ export class SocketListener {
       webSocket.once("close", () => {
         client.ended();
         this.#sockets.delete(client);
-        this.#toVerify.delete(client);
         this.#host.held.remove(client);
       });
     });
   };
 
   /** Closes the connections as their requests are answered, and resolves once none is under way. */
-  drain(): Promise<void> {
+  async drain(): Promise<void> {
     this.#isDraining = true;
-    for (const socket of this.#sockets) socket.drain();
-    if (this.#requests === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#onIdle.push(resolve));
+    await inTurns(this.#sockets, SOCKETS_PER_TURN, (socket) => socket.drain());
+    if (this.#requests > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
 
   /** Closes all connections; those whose clients do not agree are cut after two seconds. */
-  stop(): void {
+  async stop(): Promise<void> {
     this.#isDraining = true;
+    this.#isStopped = true;
     this.#cancel();
-    for (const socket of this.#sockets) socket.leave();
+    await inTurns(this.#sockets, SOCKETS_PER_TURN, (socket) => socket.leave());
   }
 
   /** Why a connection is not taken; undefined if it is. */
@@ -209,22 +205,11 @@ export class SocketListener {
     for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
-  /** Verifies a part of the tokens, all within a few seconds: each costs a signature. */
-  #verifySome(): void {
-    let left = Math.max(VERIFIED_MIN, Math.ceil(this.#toVerify.size / 3));
-    for (const socket of this.#toVerify) {
-      if (left === 0) return;
-      left -= 1;
-      this.#toVerify.delete(socket);
-      socket.verify();
-    }
-  }
-
   #lookLater(): void {
+    if (this.#isStopped) return;
     this.#cancel = this.#options.clock.after(LOOK_MS, () => {
-      for (const socket of this.#sockets) socket.look();
-      this.#verifySome();
       this.#lookLater();
+      void inTurns(this.#sockets, SOCKETS_PER_TURN, (socket) => socket.look());
     });
   }
 }
