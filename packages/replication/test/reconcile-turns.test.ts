@@ -78,6 +78,17 @@ it("twenty nodes that stand still hold up an honest one for a hundred seconds at
   expect(hasTurn(honest)).toBe(true);
 });
 
+it("hundreds of newcomers that stand still hold up a member by one turn", () => {
+  const rig = new DirectoryRig({ establishMs: 9_000 });
+  const member = rig.join("member", 1_000, LOST);
+  pass(rig, [member], 20_000);
+  const still = Array.from({ length: 200 }, (_, index) => asks(rig, `still-${index}`, index + 1));
+  member.say({ type: "reconcile", nowMs: 0 });
+  pass(rig, [...still, member], 6_000);
+  expect(hasTurn(member)).toBe(true);
+  expect(still.filter(hasTurn).length).toBeLessThan(3);
+});
+
 it("a node that asks again waits behind the others", () => {
   const rig = new DirectoryRig();
   const [greedy, next] = [asks(rig, "a", 1), asks(rig, "b", 2)];

@@ -112,7 +112,7 @@ export class Directory {
     this.#host = { ...context, ...parts, horizon: this.#horizon, comparisons, linkBytesMax };
     if (options.follow !== undefined) this.#peers.follow(options.follow, this.#host);
     this.#appliedNews = new AppliedNews(context, this.#membership);
-    this.#turns = new ReconcileTurns(context);
+    this.#turns = new ReconcileTurns(context, this.#membership);
     events.connect(this.#handlers());
     const [limits, sessions, turns] = [context.limits, this.#sessions, this.#turns];
     const bounded = { ...parts, limits, sessions, turns };

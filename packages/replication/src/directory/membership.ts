@@ -82,6 +82,11 @@ export class Membership {
     this.#roster.stop();
   }
 
+  /** Whether a node is a member for good: no newcomer, and not forgotten. */
+  isEstablished(id: string): boolean {
+    return this.#roster.isEstablished(id);
+  }
+
   /** How many nodes are registered here. */
   get size(): number {
     return this.#byId.size;

@@ -4,10 +4,12 @@
  * Nodes take turns because the first of them fills an empty log, after which the others differ from it by little: side by
  * side, five nodes would each bring everything. So a turn is kept as long as it goes on. One that does not, or that takes
  * longer than any has to, is not broken off, which would cost its node what it has compared; but it holds up nobody any
- * more: the next node begins beside it. Nodes wait in the order of asking, and one that asks again waits behind the others.
+ * more: the next node begins beside it. Nodes wait in the order of asking, and one that asks again waits behind the others. Members for
+ * good go before newcomers: anybody can greet with hundreds of ids that are made up, each of which could stand still in its turn.
  */
 import type { DirectoryContext } from "./directory-context.ts";
 import type { DirectorySession } from "./directory-session.ts";
+import type { Membership } from "./membership.ts";
 
 interface Turn {
   readonly session: DirectorySession;
@@ -18,6 +20,7 @@ interface Turn {
 /** Gives turns to those that ask. */
 export class ReconcileTurns {
   readonly #context: DirectoryContext;
+  readonly #membership: Pick<Membership, "isEstablished">;
   readonly #waiting: Turn[] = [];
   /** Those that have begun and are not over, in that order. Invariant: only the last can hold others up. */
   readonly #begun: Turn[] = [];
@@ -25,8 +28,9 @@ export class ReconcileTurns {
   /** How many turns there have been. */
   begunTotal = 0;
 
-  constructor(context: DirectoryContext) {
+  constructor(context: DirectoryContext, membership: Pick<Membership, "isEstablished">) {
     this.#context = context;
+    this.#membership = membership;
   }
 
   /** The one that began last and is not over. */
@@ -62,9 +66,11 @@ export class ReconcileTurns {
 
   /** Begins the next turn unless one is held. To be called now and then. */
   watch(): void {
-    const [next] = this.#waiting;
-    if (next === undefined || this.#isHeld()) return;
-    this.#waiting.shift();
+    if (this.#waiting.length === 0 || this.#isHeld()) return;
+    const isMember = ({ session }: Turn): boolean => this.#membership.isEstablished(session.id);
+    const index = Math.max(0, this.#waiting.findIndex(isMember));
+    const [next] = this.#waiting.splice(index, 1);
+    if (next === undefined) return;
     next.beganAtMs = this.#context.clock.elapsedMs();
     this.#begun.push(next);
     this.begunTotal += 1;

@@ -85,6 +85,11 @@ export class Roster {
     return newcomer === undefined ? this.get(id) !== undefined : newcomer.isThere;
   }
 
+  /** Whether a node is a member for good: no newcomer, and not forgotten. */
+  isEstablished(id: string): boolean {
+    return this.get(id) !== undefined && !this.#newcomers.has(id);
+  }
+
   /** How much is known, forgotten nodes included. */
   get size(): number {
     return this.#known.size;
