@@ -1,4 +1,4 @@
-/* oxlint-disable no-restricted-globals -- the one file that turns the platform's timer into a CacheClock */
+/* oxlint-disable no-restricted-globals, no-restricted-properties -- the one file that turns the platform's time into a CacheClock */
 import type { CacheClock } from "./cache-clock.ts";
 
 /** The platform's monotonic clock; its timers never keep a process alive. */

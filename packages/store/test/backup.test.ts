@@ -12,7 +12,7 @@ import {
 import { join } from "node:path";
 
 import { asMeridianError, tombstone } from "@meridian/protocol";
-import { seededRandom, silentLogger } from "@meridian/runtime";
+import { seededRandom, silentLogger, systemClock } from "@meridian/runtime";
 import {
   DATABASE_NAMES,
   encodeBackupHead,
@@ -38,7 +38,7 @@ afterAll(() => folder.remove());
 /** Makes a backup of the database `name`, and returns its path. */
 async function backupOf(name: string, kind: StoreKind): Promise<string> {
   const to = folder.file(name).replace("store.db", "copy");
-  const copied = await takeSnapshot({ path: folder.file(name), kind, to });
+  const copied = await takeSnapshot({ path: folder.file(name), kind, to }, systemClock);
   const facts = { id: "1", version: "1.2.3", takenAtMs: 1, ...copied };
   const file = `${to}.backup`;
   writeFileSync(file, Buffer.concat([encodeBackupHead(facts), readFileSync(to)]));

@@ -49,7 +49,7 @@ export function registerProcess(
   metrics.gauge("process_resident_memory_bytes", "Memory that the process holds.", () =>
     process.memoryUsage.rss(),
   );
-  const startedAt = (clock.nowMs() - performance.now()) / 1_000;
+  const startedAt = clock.nowMs() / 1_000 - process.uptime();
   const started = "When the process was started, in seconds since the Unix epoch.";
   metrics.gauge("process_start_time_seconds", started, () => startedAt);
   const heap = "Memory that JavaScript objects take.";

@@ -4,6 +4,7 @@ import { createReadStream, existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import { MeridianError } from "@meridian/protocol";
+import { systemClock } from "@meridian/runtime";
 import { DATABASE_NAMES, takeSnapshot, type BackupFacts } from "@meridian/store";
 
 import { programVersion } from "../version.ts";
@@ -26,7 +27,7 @@ export async function copyFolder(
   }
   const takenAtMs = Date.now();
   const to = `${out}.database`;
-  const copied = await takeSnapshot({ path, kind, to });
+  const copied = await takeSnapshot({ path, kind, to }, systemClock);
   try {
     const about = { id: randomUUID(), version: programVersion(), takenAtMs };
     const part = await PartFile.open(out, { ...about, ...copied });

@@ -2,6 +2,7 @@
 import type { MessagePort } from "node:worker_threads";
 
 import { asMeridianError, MeridianError, type ErrorCode } from "@meridian/protocol";
+import { systemClock } from "@meridian/runtime";
 
 import { startWriterThread } from "../writer-client.ts";
 import {
@@ -59,7 +60,9 @@ export async function startSnapshot(
 export async function runSnapshot(port: MessagePort, request: SnapshotRequest): Promise<void> {
   const say = (reply: SnapshotReply): void => port.postMessage(reply);
   try {
-    const facts = await takeSnapshot(request, (copied, of) => say({ kind: "copied", copied, of }));
+    const facts = await takeSnapshot(request, systemClock, (copied, of) =>
+      say({ kind: "copied", copied, of }),
+    );
     say({ kind: "done", facts });
   } catch (cause) {
     const { code, message } = asMeridianError(cause);

@@ -6,6 +6,7 @@ import { fsyncSync, openSync, closeSync, rmSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 
 import { MeridianError } from "@meridian/protocol";
+import type { Clock } from "@meridian/runtime";
 import Database from "better-sqlite3";
 
 import { checkKind } from "../database-file.ts";
@@ -35,18 +36,19 @@ export type SnapshotFacts = Pick<BackupFacts, "kind" | "schema" | "bytes" | "sha
 export type OnCopied = (copied: number, of: number) => void;
 
 /**
- * Copies a database, and checks the copy. Rejects with a store's errors, `STORE_CORRUPT` for a database that is damaged and `STORE_FULL` where
+ * Copies a database, leaving the disk to others half of the time by `clock`, and checks the copy. Rejects with a store's errors, `STORE_CORRUPT` for a database that is damaged and `STORE_FULL` where
  * there is no room, having left nothing.
  */
 export async function takeSnapshot(
   { path, kind, to }: SnapshotRequest,
+  clock: Pick<Clock, "elapsedMs">,
   onCopied: OnCopied = () => {},
 ): Promise<SnapshotFacts> {
   try {
     // An attempt that was killed may have left half a copy, and a journal of it.
     removeDatabase(to);
     checkRoom(path, to);
-    const schema = await copy(path, kind, to, onCopied);
+    const schema = await copy({ path, kind, to }, clock, onCopied);
     check(to, path);
     flush(to);
     return { kind, schema, bytes: fileBytes(to), sha256: await sha256OfFile(to) };
@@ -78,9 +80,8 @@ function checkRoom(path: string, to: string): void {
 }
 
 async function copy(
-  path: string,
-  kind: StoreKind,
-  to: string,
+  { path, kind, to }: SnapshotRequest,
+  clock: Pick<Clock, "elapsedMs">,
   onCopied: OnCopied,
 ): Promise<number> {
   const source = new Database(path, { readonly: true, fileMustExist: true });
@@ -89,12 +90,12 @@ async function copy(
     source.exec("BEGIN");
     const schema = checkKind(source, path, kind);
     if (schema === 0) throw new MeridianError("STORE_WRONG_KIND", `Expected data in ${path}`);
-    let beganMs = performance.now();
+    let beganMs = clock.elapsedMs();
     await source.backup(to, {
       progress: ({ totalPages, remainingPages }) => {
         onCopied(totalPages - remainingPages, totalPages);
-        rest(performance.now() - beganMs);
-        beganMs = performance.now();
+        rest(clock.elapsedMs() - beganMs);
+        beganMs = clock.elapsedMs();
         return PAGES;
       },
     });
