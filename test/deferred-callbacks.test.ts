@@ -70,7 +70,7 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "packages/http/src/body.ts": [4, SETTLES],
   "packages/http/src/event-streams.ts": [4, OWN],
   "packages/http/src/in-turns.ts": [1, SETTLES],
-  "packages/http/src/http-guard.ts": [10, SETTLES],
+  "packages/http/src/http-guard.ts": [12, SETTLES],
   "packages/http/src/http-server.ts": [14, ANSWERS],
   "packages/http/src/pipelines.ts": [2, ANSWERS],
   "packages/http/src/plain-connections.ts": [8, ANSWERS],

@@ -109,19 +109,24 @@ export class HttpGuard {
     if (isSecure) server.removeAllListeners("secureConnection");
     /** Connections that have not shaken hands, by their other end. */
     const greeting = new Map<string, Socket>();
-    server.on("connection", (socket: Socket) => {
-      if (this.#connections.size >= options.connectionsMax && !this.#makeRoom()) {
-        options.cuts.tell("refused", { from: socket.remoteAddress });
-        // A client cannot read a refusal before the TLS handshake.
-        if (isSecure) socket.destroy();
-        else this.#refuse(socket);
-        return;
-      }
+    const take = (socket: Socket): void => {
       this.#connections.add(socket);
       socket.once("close", () => this.#connections.delete(socket));
       if (!isSecure) return this.#carry(socket);
       this.#await(socket, greeting);
       for (const listener of begin) listener.call(server, socket);
+    };
+    server.on("connection", (socket: Socket) => {
+      if (this.#connections.size < options.connectionsMax) return take(socket);
+      socket.on("error", ignore);
+      // Requests have come, perhaps, on connections that look idle: this turn reads them.
+      setImmediate(() => {
+        socket.off("error", ignore);
+        if (!server.listening) socket.destroy();
+        if (socket.destroyed) return;
+        if (this.#connections.size < options.connectionsMax || this.#makeRoom()) take(socket);
+        else this.#refuse(socket, isSecure);
+      });
     });
     server.on("secureConnection", (socket: Socket) => {
       const raw = greeting.get(otherEnd(socket));
@@ -234,9 +239,11 @@ export class HttpGuard {
     return true;
   }
 
-  #refuse(socket: Socket): void {
-    socket.on("error", () => {});
-    if (this.#refused.size >= REFUSALS_MAX) {
+  #refuse(socket: Socket, isSecure: boolean): void {
+    this.#options.cuts.tell("refused", { from: socket.remoteAddress });
+    socket.on("error", ignore);
+    // A client cannot read a refusal before the TLS handshake.
+    if (isSecure || this.#refused.size >= REFUSALS_MAX) {
       socket.destroy();
       return;
     }
@@ -259,3 +266,5 @@ export class HttpGuard {
 function otherEnd({ remoteAddress = "", remotePort = 0, localAddress = "" }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localAddress}`;
 }
+
+function ignore(): void {}

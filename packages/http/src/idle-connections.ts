@@ -81,7 +81,11 @@ export class IdleConnections {
   /** Whether the server has something to do for it. */
   #isServed(socket: Socket): boolean {
     if (socket.writableLength > 0) return false;
+    // What has been read waits for its turn.
+    if (socket.readableLength > 0) return true;
     const answer = this.#newestAnswer(socket);
-    return answer !== undefined && !answer.writableEnded && answer.req.complete;
+    if (answer === undefined || answer.writableEnded) return false;
+    // Where a part of a body waits to be taken, the rest cannot come.
+    return answer.req.complete || answer.req.readableLength > 0;
   }
 }

@@ -14,6 +14,7 @@ import {
 } from "@meridian/http";
 import type { MeridianError } from "@meridian/protocol";
 import { Metrics, systemClock, metricsText } from "@meridian/runtime";
+import { ManualClock } from "@meridian/testkit";
 import { expect, it, onTestFinished } from "vitest";
 
 import { connectTo, exchangeBytes, levelOf, startServer } from "./harness.ts";
@@ -157,6 +158,31 @@ it("connections on which nothing moves make room for others, those that wait for
   const [outgoing] = answers;
   if (outgoing !== undefined) send(outgoing, jsonAnswer(200, "later"));
   expect(String(await once(served, "data"))).toContain("later");
+});
+
+it("a connection on which a request has come makes no room, although nobody has read that yet", async () => {
+  const clock = new ManualClock();
+  const server = await startServer({ connectionsMax: 1, clock });
+  const request = (_: IncomingMessage, outgoing: ServerResponse): void =>
+    send(outgoing, jsonAnswer(200, "answered"));
+  server.handle({ request, refuse });
+  for (let turn = 0; turn < 10; turn += 1) {
+    const kept = connectTo(server);
+    kept.on("error", () => {});
+    onTestFinished(() => void kept.destroy());
+    kept.write(get("/"));
+    expect(String(await once(kept, "data"))).toContain("answered");
+    // It is seen to have been still from now on.
+    expect(await statusOf(server, "/")).toBe("503");
+    clock.advance(5_000);
+    // The newcomer comes first, and the request before it is let in.
+    const newcomer = statusOf(server, "/");
+    process.nextTick(() => process.nextTick(() => kept.write(get("/"))));
+    expect(String(await once(kept, "data"))).toContain("answered");
+    expect(await newcomer).toBe("503");
+    kept.destroy();
+    await expect.poll(() => gauge(server, "httpConnections")).toBe(0);
+  }
 });
 
 it("of too many requests the oldest goes that waits for its own client", async () => {
