@@ -1,9 +1,9 @@
 /** `npm run hunt:fuzz -- [--inputs 1000000] [--seed 1] [--only frame,token] [--keep]` */
 import { parseArgs } from "node:util";
 
+import { TARGETS } from "./all-targets.ts";
 import { corpusOf, keep } from "./corpus.ts";
 import { fuzz } from "./fuzz.ts";
-import { httpTarget, READERS, tokenTarget, type Target } from "./targets.ts";
 
 const { values } = parseArgs({
   options: {
@@ -14,13 +14,13 @@ const { values } = parseArgs({
   },
 });
 const only = values.only === "" ? undefined : values.only.split(",");
-const makers: readonly (readonly [string, () => Promise<Target>])[] = [
-  ...READERS.map((target) => [target.name, async () => target] as const),
-  ["token", tokenTarget],
-  ["http-request", httpTarget],
-];
+const unknown = only?.find((name) => TARGETS.every((target) => target.name !== name));
+if (unknown !== undefined) {
+  const known = TARGETS.map(({ name }) => name).join(", ");
+  throw new Error(`Expected \`--only\` to name some of ${known}, got \`${unknown}\``);
+}
 
-/** An input that takes longer, in milliseconds, counts as a hang. */
+/** An input that takes longer, in milliseconds, counts as a hang, unless it waits for others. */
 const HANG_MS = 1_000;
 const MEBIBYTE = 1024 * 1024;
 
@@ -29,19 +29,20 @@ function heapMiB(): number {
   return process.memoryUsage().heapUsed / MEBIBYTE;
 }
 
+const inputs = Number(values.inputs);
 let isBad = false;
-for (const [name, make] of makers) {
+for (const { name, overSockets, make } of TARGETS) {
   if (only !== undefined && !only.includes(name)) continue;
   const target = await make();
   const options = { seed: Number(values.seed), corpus: corpusOf(name) };
   // Memory of the first round, such as compiled code and caches, does not count as growth.
-  await fuzz(target, { ...options, inputs: 2_000 });
+  await fuzz(target, { ...options, inputs: Math.min(2_000, inputs) });
   const beforeMiB = heapMiB();
   const startedMs = performance.now();
-  const report = await fuzz(target, { ...options, inputs: Number(values.inputs) });
+  const report = await fuzz(target, { ...options, inputs });
   const seconds = (performance.now() - startedMs) / 1_000;
   const grownMiB = heapMiB() - beforeMiB;
-  const isSlow = report.slowestMs > HANG_MS && name !== "http-request";
+  const isSlow = report.slowestMs > HANG_MS && !overSockets;
   isBad ||= report.faults.length > 0 || grownMiB > 16 || isSlow;
   process.stdout.write(
     `${name}: ${report.inputs} inputs in ${seconds.toFixed(1)} s, ${report.outcomes} outcomes, ${report.faults.length} faults, slowest ${report.slowestMs.toFixed(0)} ms, heap ${grownMiB >= 0 ? "+" : ""}${grownMiB.toFixed(1)} MiB\n`,

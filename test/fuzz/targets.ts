@@ -3,13 +3,11 @@
  * message, without numbers and quotations. All else, such as an error without a code, is a fault.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { decodeEntryLine } from "@meridian/cli";
 import { parseClusterFile } from "@meridian/cluster-file";
-import { startSmallRegion, until } from "@meridian/harness";
 import { decodeEscapes, readQuery, targetOf } from "@meridian/http";
 import {
   blockOf,
@@ -22,8 +20,11 @@ import {
   FRAME_KIND,
   MeridianError,
   parsePosition,
+  parseTraceContext,
+  parseTtlMs,
   readFrameHeader,
 } from "@meridian/protocol";
+import { readSocketRequest } from "@meridian/protocol/socket-api";
 import { silentLogger, systemClock, systemRandom } from "@meridian/runtime";
 import {
   createToken,
@@ -43,10 +44,11 @@ export interface Target {
   stop?(): Promise<void>;
 }
 
-const text = (...lines: readonly string[]): readonly Uint8Array[] =>
+export const text = (...lines: readonly string[]): readonly Uint8Array[] =>
   lines.map((line) => Buffer.from(line));
 
-function outcomeOf(cause: unknown): string {
+/** A refusal as an outcome. Throws what is none. */
+export function outcomeOf(cause: unknown): string {
   if (!(cause instanceof MeridianError) || cause.code === "INTERNAL") throw cause;
   const [expected = ""] = cause.message.split(/, got|: /);
   return `${cause.code} ${expected.replaceAll(/`[^`]*`|\d[\d.e+-]*/g, "#").slice(0, 60)}`;
@@ -64,6 +66,14 @@ function reader(name: string, seeds: readonly Uint8Array[], read: (input: Buffer
   };
   return { name, seeds, take };
 }
+
+/** The requests over WebSockets, as their document shows them. */
+export const SOCKET_REQUESTS: readonly string[] = [
+  ...readFileSync(
+    new URL("../../packages/protocol/WEBSOCKET.md", import.meta.url),
+    "utf8",
+  ).matchAll(/^> (.*)$/gm),
+].map(([, request = ""]) => request);
 
 const STAMP = { time: 258_696_806_903_808, origin: 2_205_130_032_131 };
 const ENTRIES = ["greeting", "\0revoked/a", "ключ"].map((key, index) => ({
@@ -126,6 +136,23 @@ export const READERS: readonly Target[] = [
   reader("directory-message", text(...MESSAGES), (input) => {
     decodeDirectoryMessage(input.toString());
   }),
+  reader("socket-request", text(...SOCKET_REQUESTS), (input) => {
+    const told = readSocketRequest(input.toString());
+    if ("error" in told) throw told.error;
+  }),
+  reader(
+    "trace-context",
+    text("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\nrojo=00f067aa0ba902b7,a@b=c"),
+    (input) => {
+      const [parent, ...state] = input.toString("latin1").split("\n");
+      // A trace that makes no sense is passed over, as if there was none.
+      const trace = parseTraceContext(parent, state.join("\n"));
+      if (trace === undefined) throw new MeridianError("INVALID_ARGUMENT", "Expected a trace");
+    },
+  ),
+  reader("ttl", text("5m", "1h30m", "90", "250ms", "7d", "1.5s"), (input) => {
+    parseTtlMs(input.toString());
+  }),
   reader("frame", [FRAME], (input) => {
     const { count, highestTime } = readFrameHeader(input);
     const block = blockOf(input);
@@ -180,62 +207,4 @@ export async function tokenTarget(): Promise<Target> {
       rmSync(folder, { recursive: true });
     },
   };
-}
-
-const KEYS = '{"keys":["a","b"]}';
-const SET = '{"entries":[{"key":"a","value":"YQ==","encoding":"base64","ttl":"5m"}],"ack":"local"}';
-const request = (line: string, body = "", more = ""): string =>
-  `${line} HTTP/1.1\r\nHost: localhost\r\n${more}${body && `Content-Length: ${Buffer.byteLength(body)}\r\n`}\r\n${body}`;
-
-/** Whole requests as bytes, to a region that runs: targets, headers and JSON bodies as its server reads them. */
-export async function httpTarget(): Promise<Target> {
-  const folder = mkdtempSync(join(tmpdir(), "meridian-fuzz-"));
-  const options = { id: "fuzz", data: folder, directory: "http://127.0.0.1:1", standalone: true };
-  const region = await startSmallRegion({ ...options, logger: silentLogger, port: 0 });
-  await until("it serves", () => region.status === "standalone");
-  const json = "Content-Type: application/json\r\n";
-  return {
-    name: "http-request",
-    seeds: text(
-      request("GET /cache/a?stale=true", "", "Meridian-Position: p1.1.1.1\r\nIf-None-Match: *\r\n"),
-      request(
-        "PUT /cache/a%20b?ttl=5m",
-        "value",
-        'Content-Type: text/plain\r\nIf-Match: "1-1"\r\n',
-      ),
-      request("POST /batch/get", KEYS, json),
-      request("POST /batch/set", SET, json),
-      request("POST /cache?key=a&value=b"),
-      request("GET /keys?prefix=a&limit=10&after=b", "", "Origin: http://x\r\nUpgrade: h2c\r\n"),
-      'POST /batch/get HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"key\r\n0\r\n\r\n',
-      request("GET /entries?after=a&through=b&limit=1") + request("GET /status"),
-    ),
-    take: (input) => ask(region.port, input),
-    stop: async () => {
-      await region.stop();
-      rmSync(folder, { recursive: true });
-    },
-  };
-}
-
-function ask(port: number, input: Buffer): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ port, host: "127.0.0.1" });
-    let answer = "";
-    socket.setTimeout(15_000, () => {
-      socket.destroy();
-      reject(new Error("no answer, and no end, within 15 s"));
-    });
-    socket.on("data", (chunk: Buffer) => {
-      if (answer.length < 4_096) answer += chunk.toString("latin1");
-    });
-    socket.on("error", () => {});
-    socket.on("close", () => {
-      const [, status = "closed"] = /^HTTP\/1\.1 (\d+)/.exec(answer) ?? [];
-      const [, code = ""] = /"code":"(\w+)"/.exec(answer) ?? [];
-      if (status === "500" || code === "INTERNAL") reject(new Error(answer));
-      else resolve(`${status} ${code}`);
-    });
-    socket.end(input);
-  });
 }

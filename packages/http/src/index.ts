@@ -59,7 +59,14 @@ export { OriginPolicy, REFUSAL_HEADERS } from "./origins.ts";
 export { digestQueryOf, entriesQueryOf, PAGE_OPTIONS, type PageQuery } from "./page-query.ts";
 export { checkOption, readQuery, readWhole, type Query, type WholeBounds } from "./query.ts";
 export { HeadText } from "./head-text.ts";
-export type { PlainAnswer, PlainHead, PlainRead, PlainReader } from "./plain-read.ts";
+export {
+  plainHeadOf,
+  splitPlain,
+  type PlainAnswer,
+  type PlainHead,
+  type PlainRead,
+  type PlainReader,
+} from "./plain-read.ts";
 export {
   readListener,
   requestListener,

@@ -1,0 +1,32 @@
+/** All targets, by their names. */
+import { plainTarget } from "./plain-target.ts";
+import { bodyTarget, headersTarget, httpTarget, webSocketTarget } from "./region-targets.ts";
+import { READERS, tokenTarget, type Target } from "./targets.ts";
+
+/** A name, how a target of that name is made, and whether its inputs go over sockets, where they wait for each other. */
+export interface TargetMaker {
+  readonly name: string;
+  readonly overSockets: boolean;
+  readonly make: () => Promise<Target>;
+}
+
+const here = (name: string, make: () => Promise<Target>): TargetMaker => ({
+  name,
+  overSockets: false,
+  make,
+});
+const overSockets = (name: string, make: () => Promise<Target>): TargetMaker => ({
+  name,
+  overSockets: true,
+  make,
+});
+
+export const TARGETS: readonly TargetMaker[] = [
+  ...READERS.map((target) => here(target.name, async () => target)),
+  here("token", tokenTarget),
+  here("plain-read", plainTarget),
+  overSockets("json-body", bodyTarget),
+  overSockets("headers", headersTarget),
+  overSockets("web-socket", webSocketTarget),
+  overSockets("http-request", httpTarget),
+];
