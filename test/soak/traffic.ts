@@ -46,18 +46,25 @@ export class Traffic {
     this.#parts = parts;
   }
 
-  /** Writes so many entries as fast as they are taken, so that what is bounded in the programs' memory is full before it is measured. */
+  /**
+   * Writes so many entries as fast as they are taken, while every region has a watch: what is bounded in the programs' memory, such as the
+   * changes that a region keeps for watches, is full before it is measured.
+   */
   async fill(writes: number): Promise<void> {
-    const client = await this.#connect(0);
+    const clients = await Promise.all(this.#parts.places.map((_, index) => this.#connect(index)));
+    const watches = clients.map(async (client) => {
+      for await (const _ of client.watch({ prefix: "none" }));
+    });
+    const [client] = clients;
     for (let done = 0; done < writes; done += FILL_BATCH) {
-      await client.setMany(
-        Array.from({ length: FILL_BATCH }, (_, index) => ({
-          key: `soak/${(done + index) % KEYS}`,
-          value: VALUE,
-        })),
-      );
+      const entries = Array.from({ length: FILL_BATCH }, (_, index) => ({
+        key: `soak/${(done + index) % KEYS}`,
+        value: VALUE,
+      }));
+      await client?.setMany(entries);
     }
-    client.close();
+    for (const each of clients) each.close();
+    await Promise.allSettled(watches);
   }
 
   start(): void {
