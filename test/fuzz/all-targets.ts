@@ -1,7 +1,7 @@
 /** All targets, by their names. */
 import { plainTarget } from "./plain-target.ts";
 import { bodyTarget, headersTarget, httpTarget, webSocketTarget } from "./region-targets.ts";
-import { READERS, tokenTarget, type Target } from "./targets.ts";
+import { importTarget, READERS, tokenTarget, type Target } from "./targets.ts";
 
 /** A name, how a target of that name is made, and whether its inputs go over sockets, where they wait for each other. */
 export interface TargetMaker {
@@ -23,6 +23,7 @@ const overSockets = (name: string, make: () => Promise<Target>): TargetMaker => 
 
 export const TARGETS: readonly TargetMaker[] = [
   ...READERS.map((target) => here(target.name, async () => target)),
+  here("import-file", importTarget),
   here("token", tokenTarget),
   here("plain-read", plainTarget),
   overSockets("json-body", bodyTarget),

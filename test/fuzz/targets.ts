@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { decodeEntryLine } from "@meridian/cli";
+import { decodeEntryLine, readLines } from "@meridian/cli";
 import { parseClusterFile } from "@meridian/cluster-file";
 import { decodeEscapes, readQuery, targetOf } from "@meridian/http";
 import {
@@ -16,6 +16,7 @@ import {
   decodeDirectoryMessage,
   decodeNodeMessage,
   encodeBlock,
+  encodeTraces,
   assembleFrame,
   FRAME_KIND,
   MeridianError,
@@ -23,6 +24,8 @@ import {
   parseTraceContext,
   parseTtlMs,
   readFrameHeader,
+  tracesOf,
+  withoutTraces,
 } from "@meridian/protocol";
 import { readSocketRequest } from "@meridian/protocol/socket-api";
 import { silentLogger, systemClock, systemRandom } from "@meridian/runtime";
@@ -85,21 +88,25 @@ const ENTRIES = ["greeting", "\0revoked/a", "ключ"].map((key, index) => ({
   deleted: false,
   ...(index === 1 && { attributes: Buffer.from("abcdef") }),
 }));
-const FRAME = assembleFrame(
-  {
-    kind: FRAME_KIND.entries,
-    reportApplied: true,
-    incomplete: false,
-    count: ENTRIES.length,
-    after: 0,
-    through: 0,
-    committedThrough: 0,
-    highestTime: STAMP.time + 2,
-    sentAtMs: 1_767_225_600_124,
-    incarnation: 1_001,
-    position: 1,
-  },
-  encodeBlock(ENTRIES),
+const TRACES = [undefined, "rojo=00f067aa0ba902b7"].flatMap(
+  (state) =>
+    parseTraceContext("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", state) ?? [],
+);
+const FRAME_HEADER = {
+  kind: FRAME_KIND.entries,
+  reportApplied: true,
+  incomplete: false,
+  count: ENTRIES.length,
+  after: 0,
+  through: 0,
+  committedThrough: 0,
+  highestTime: STAMP.time + 2,
+  sentAtMs: 1_767_225_600_124,
+  incarnation: 1_001,
+  position: 1,
+} as const;
+const FRAMES = [[], TRACES].map((traces) =>
+  assembleFrame(FRAME_HEADER, encodeBlock(ENTRIES), encodeTraces(traces)),
 );
 
 const CLUSTER = `cluster: shop
@@ -153,8 +160,10 @@ export const READERS: readonly Target[] = [
   reader("ttl", text("5m", "1h30m", "90", "250ms", "7d", "1.5s"), (input) => {
     parseTtlMs(input.toString());
   }),
-  reader("frame", [FRAME], (input) => {
+  reader("frame", FRAMES, (input) => {
     const { count, highestTime } = readFrameHeader(input);
+    if (tracesOf(withoutTraces(input)).length > 0) throw new Error("traces that were taken out");
+    tracesOf(input);
     const block = blockOf(input);
     decodeBlock(block, count);
     checkBlock(block, count, highestTime);
@@ -173,6 +182,40 @@ export const READERS: readonly Target[] = [
     },
   ),
 ];
+
+/** What a file of `meridian import` holds, which comes in pieces. */
+export function importTarget(): Promise<Target> {
+  const line = (key: string): string =>
+    `${JSON.stringify({ key, value: "b", encoding: "utf8", contentType: "text/plain", expiresAtMs: null })}\n`;
+  return Promise.resolve({
+    name: "import-file",
+    seeds: text(line("a") + line("ключ"), `\ufeff${line("a")}\r\n\n${line("b")}`, "\n".repeat(9)),
+    take: async (input) => {
+      try {
+        let lines = 0;
+        for await (const { text: said, line: number } of readLines(
+          piecesOf(input),
+          LINE_BYTES_MAX,
+        )) {
+          decodeEntryLine(said, number);
+          lines += 1;
+        }
+        return `read ${Math.min(lines, 3)} lines`;
+      } catch (cause) {
+        return outcomeOf(cause);
+      }
+    },
+  });
+}
+
+const LINE_BYTES_MAX = 300;
+const PIECE_BYTES = 37;
+
+async function* piecesOf(input: Buffer): AsyncGenerator<Uint8Array, void, undefined> {
+  for (let at = 0; at < input.byteLength; at += PIECE_BYTES) {
+    yield input.subarray(at, at + PIECE_BYTES);
+  }
+}
 
 /** Tokens: changed ones, and claims that nobody would make, signed by the right key. */
 export async function tokenTarget(): Promise<Target> {
