@@ -51,7 +51,7 @@ export const text = (...lines: readonly string[]): readonly Uint8Array[] =>
   lines.map((line) => Buffer.from(line));
 
 /** A refusal as an outcome. Throws what is none. */
-export function outcomeOf(cause: unknown): string {
+function outcomeOf(cause: unknown): string {
   if (!(cause instanceof MeridianError) || cause.code === "INTERNAL") throw cause;
   const [expected = ""] = cause.message.split(/, got|: /);
   return `${cause.code} ${expected.replaceAll(/`[^`]*`|\d[\d.e+-]*/g, "#").slice(0, 60)}`;
