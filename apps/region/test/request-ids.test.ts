@@ -7,6 +7,7 @@ import { lineLogger, Metrics, systemClock, type LogLevel } from "@meridian/runti
 import { expect, it, onTestFinished } from "vitest";
 
 import { testNode } from "./harness.ts";
+import { SocketClient } from "./socket-client.ts";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const TRACEPARENT = `00-${TRACE}-b7ad6b7169203331-01`;
@@ -97,6 +98,26 @@ it("a line tells of each slow request by route, id and trace, and names no key",
     expect(line).toMatchObject({ level: "warn", requestId: "r-1", traceId: TRACE });
     expect(line["ms"]).toBeTypeOf("number");
   }
+  expect(JSON.stringify(lines)).not.toContain("s3cret");
+});
+
+it("a line tells of each slow request of a WebSocket by type, outcome and id, and names no key", async () => {
+  const { port, lines, slow } = await start(-1);
+  const client = await SocketClient.open(port);
+  onTestFinished(() => client.close());
+  await client.ask({ type: "set", id: "s-1", key: "s3cret", value: "s3cret" });
+  await client.ask({ type: "get", id: 7, key: "s3cret" });
+  await client.ask({ type: "get", id: "odd\n\u001b[2J", key: "s3cret none" });
+  slow.thresholdMs = Infinity;
+  await client.ask({ type: "ping", id: "fast" });
+  const [set, ...others] = lines;
+  expect(set).toMatchObject({ level: "warn", message: "a slow request", type: "set", code: "ok" });
+  expect(set?.["ms"]).toBeTypeOf("number");
+  expect([set, ...others].map((line) => [line?.["code"], line?.["requestId"]])).toEqual([
+    ["ok", "s-1"],
+    ["ok", 7],
+    ["KEY_NOT_FOUND", "odd\n\u001b[2J"],
+  ]);
   expect(JSON.stringify(lines)).not.toContain("s3cret");
 });
 

@@ -110,8 +110,8 @@ export class HttpListener implements Listener {
     const { authenticator } = this.#options;
     const [limit, limits] = [this.#limit, this.#limits];
     const times = new RequestTimes(clock, metrics);
-    const parts = { style: node.style, limit, limits, times, clock, logger };
-    const { request, read } = regionRequests({ ...parts, slow, node, app, appOnly });
+    const parts = { style: node.style, limit, limits, times, clock, logger, slow };
+    const { request, read } = regionRequests({ ...parts, node, app, appOnly });
     const gate = authenticator && regionGate(authenticator, { ...parts, tickets: node.tickets });
     // The other half is for who asks without one.
     const socketsMax = Math.max(1, Math.floor(this.#options.connectionsMax / 2));

@@ -310,7 +310,7 @@ export class ClientSocket implements Holder {
     this.#inFlight.delete(request.id);
     if (ALONE.has(request.type)) this.#isAlone = false;
     this.#host.count(-1);
-    times.observe(request.type, code, startedMs);
+    times.observe(request.type, code, startedMs, request.id);
     if (this.#isClosing) return;
     this.#send(text);
     if (failure?.code === "UNAUTHENTICATED") return this.#end("token", failure);

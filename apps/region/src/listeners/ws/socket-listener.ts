@@ -12,6 +12,7 @@ import {
   type AnswerStyle,
   type Authenticator,
   type RateLimits,
+  type SlowRequests,
 } from "@meridian/http";
 import { asMeridianError, MeridianError } from "@meridian/protocol";
 import { SOCKET_PROTOCOL } from "@meridian/protocol/socket-api";
@@ -32,6 +33,7 @@ export interface SocketListenerOptions {
   /** Tells what tokens grant; without it, everybody is answered. */
   readonly authenticator: Authenticator | undefined;
   readonly limits: RateLimits;
+  readonly slow: SlowRequests;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -76,7 +78,7 @@ export class SocketListener {
 
   constructor(options: SocketListenerOptions) {
     this.#options = options;
-    const { service, clock, logger, metrics, authenticator } = options;
+    const { service, clock, logger, metrics, authenticator, slow } = options;
     const bytesMax = messageBytesMax(service);
     this.#cuts = socketCuts({ clock, logger, metrics });
     this.#server = new WebSocketServer({
@@ -97,7 +99,7 @@ export class SocketListener {
         metrics,
       }),
       cuts: this.#cuts,
-      times: new SocketTimes(clock, metrics),
+      times: new SocketTimes(clock, metrics, slow),
       mayBegin: () => this.#requests < REQUESTS_MAX,
       count: (change) => this.#count(change),
     };

@@ -1,18 +1,23 @@
+import type { SlowRequests } from "@meridian/http";
+import type { RequestId } from "@meridian/protocol/socket-api";
 import { WAIT_SECONDS, type Clock, type Histogram, type Metrics } from "@meridian/runtime";
 
-/** How long requests over WebSockets take, by operation and outcome. */
+/** Measures requests over WebSockets by operation and outcome, and tells the log of slow ones. Their keys stay out of both. */
 export class SocketTimes {
   readonly #clock: Pick<Clock, "elapsedMs">;
   readonly #metrics: Metrics;
+  readonly #slow: SlowRequests;
   readonly #histograms = new Map<string, Histogram>();
 
-  constructor(clock: Pick<Clock, "elapsedMs">, metrics: Metrics) {
+  constructor(clock: Pick<Clock, "elapsedMs">, metrics: Metrics, slow: SlowRequests) {
     this.#clock = clock;
     this.#metrics = metrics;
+    this.#slow = slow;
   }
 
   /** Notes that a request which came at `startedMs` has its answer now: `code` is `ok`, or that of an error. `operation` is one of the table's, or `none`. */
-  observe(operation: string, code: string, startedMs: number): void {
+  observe(operation: string, code: string, startedMs: number, id?: RequestId): void {
+    const tookMs = this.#clock.elapsedMs() - startedMs;
     const name = `${operation} ${code}`;
     let histogram = this.#histograms.get(name);
     if (histogram === undefined) {
@@ -24,6 +29,9 @@ export class SocketTimes {
       );
       this.#histograms.set(name, histogram);
     }
-    histogram.observe((this.#clock.elapsedMs() - startedMs) / 1_000);
+    histogram.observe(tookMs / 1_000);
+    if (id === undefined || tookMs <= this.#slow.thresholdMs) return;
+    const ms = Math.round(tookMs);
+    this.#slow.warn("a slow request", { type: operation, code, ms, requestId: id });
   }
 }
