@@ -82,6 +82,10 @@ const PLANTED: Readonly<Record<ComplaintKind, readonly [given: Partial<Checkup>,
   "versions-apart": [of({ version: "0.9" }), "0.9"],
   damaged: [of({ damage: "page 7" }), "page 7"],
   "disk-full": [{ nodes: [askedNode({ shortage: "no room" })] }, "no room"],
+  "disk-low": [
+    { nodes: [askedNode({ disk: { freeBytes: 2 ** 30, sizeBytes: 11 * 2 ** 30 } })] },
+    "1.0 of 11.0 GiB",
+  ],
   "nearly-full": [of({ gauges: [{ name: "members", now: 80, max: 100 }] }), "80 of 100"],
   "certificate-expires": [
     { nodes: [askedNode({}, { expiresAtMs: NOW_MS + 13 * DAY_MS })] },
@@ -109,6 +113,12 @@ test.each([
     of({ clocks: { ...clocks, confirmed: true, deviant: [{ id: "rome", aheadMs: 3_600_000 }] } }),
     "clock-skewed",
   ],
+  ["a directory whose disk is low", of({ disk: { freeBytes: 9, sizeBytes: 100 } }), "disk-low"],
+  [
+    "a full disk once, although little of it is free",
+    of({ stall: "no room", disk: { freeBytes: 0, sizeBytes: 100 } }),
+    "disk-full",
+  ],
   ["a directory that cannot write", of({ stall: "no room" }), "disk-full"],
   [
     "a certificate that has expired",
@@ -117,6 +127,11 @@ test.each([
   ],
 ] as const)("it finds %s", (_what, given, kind) => {
   expect(complaintsOf(checkupOf(given)).map((each) => each.kind)).toEqual([kind]);
+});
+
+test("a disk with a tenth of it free is as it ought to be", () => {
+  const disk = { freeBytes: 10, sizeBytes: 100 };
+  expect(complaintsOf(checkupOf({ ...of({ disk }), nodes: [askedNode({ disk })] }))).toEqual([]);
 });
 
 test("memory that is full of what it keeps is as it ought to be", () => {

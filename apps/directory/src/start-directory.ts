@@ -301,10 +301,11 @@ function nodesOf(directory: Directory, { clock, metrics, logger }: Settled) {
 function dataOf(
   log: SqliteDirectoryLog,
   { clocks }: Directory,
-): Pick<DirectoryService, "store" | "digest" | "digestPage" | "entryPage"> {
+): Pick<DirectoryService, "store" | "disk" | "digest" | "digestPage" | "entryPage"> {
   const [digester, pages] = [new LogDigester(log, clocks), new LogPages(log, clocks)];
   return {
     store: () => log.stats(),
+    disk: () => log.disk(),
     digest: () => digester.take(),
     digestPage: (query) => pages.digest(query),
     entryPage: (query) => pages.entries(query),

@@ -92,6 +92,7 @@ export function serviceOf(
       databaseBytes: 4_096,
       swept: { horizon: 0, through: 0 },
     }),
+    disk: () => ({ freeBytes: 5_000, sizeBytes: 9_000 }),
     digest: () => Promise.resolve({ count: 3, fingerprint: "00ff00ff00ff00ff", sequence: 11 }),
     digestPage: () => Promise.reject(new Error("Nothing is paged here")),
     entryPage: () => Promise.reject(new Error("Nothing is paged here")),

@@ -219,6 +219,7 @@ export class RegionNode implements ServedNode {
       directoriesFound: this.#finder.found,
       replica: this.#replica.info(),
       gauges: this.metrics.levels(),
+      disk: store.disk(),
       store: store.stats(),
       cache: { ...this.#memory.stats(), reads: this.service.reads.counts() },
       requests: {

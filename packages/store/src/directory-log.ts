@@ -12,6 +12,7 @@ import {
 import type { DirectoryLog, Done, EntryMark, SummaryPage } from "@meridian/ports";
 import { randomIdentity } from "@meridian/runtime";
 import type Database from "better-sqlite3";
+import type { DiskBytes } from "./disk.ts";
 import { readLogState, type LogStateRow } from "./directory-journal.ts";
 import { readCursors } from "./cursor-table.ts";
 import { countingSummaries, EntryTable, reading, type EntryFacts } from "./entry-table.ts";
@@ -327,6 +328,11 @@ export class SqliteDirectoryLog implements DirectoryLog {
   }
 
   /** Plain numbers, for `/status`. */
+  /** The disk of the database; undefined if the platform does not say. */
+  disk(): DiskBytes | undefined {
+    return this.#parts.disk();
+  }
+
   stats(): StoreStats & {
     /** Everything that was purgeable under `horizon`, and ordered `through` there, has been removed. */
     readonly swept: PurgeScope;

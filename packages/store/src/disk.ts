@@ -60,6 +60,23 @@ export function diskErrno(path: string, bytes: number = PROBE_BYTES): string | u
   }
 }
 
+/** A disk, in bytes. */
+export interface DiskBytes {
+  /** What may still be written. */
+  readonly freeBytes: number;
+  readonly sizeBytes: number;
+}
+
+/** How large the disk of the file at `path` is; undefined if the platform does not say. */
+export function diskBytes(path: string): DiskBytes | undefined {
+  try {
+    const { bavail, blocks, bsize } = statfsSync(dirname(path));
+    return blocks > 0 ? { freeBytes: bavail * bsize, sizeBytes: blocks * bsize } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The room that is kept for opening the database at `path` when there is no other. */
 export class OpeningReserve {
   readonly #path: string;

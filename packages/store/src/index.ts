@@ -14,6 +14,7 @@ export {
   type SnapshotRequest,
 } from "./backup/snapshot.ts";
 export { openDirectoryLog, type SqliteDirectoryLog } from "./directory-log.ts";
+export type { DiskBytes } from "./disk.ts";
 export type { Durability } from "./durability.ts";
 export type { EntryFacts } from "./entry-table.ts";
 export type { ListPage, ListQuery } from "./merged-scan.ts";

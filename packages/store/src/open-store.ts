@@ -1,6 +1,6 @@
 import type { MeridianError } from "@meridian/protocol";
 import type Database from "better-sqlite3";
-import { diskErrno } from "./disk.ts";
+import { diskBytes, diskErrno, type DiskBytes } from "./disk.ts";
 import { makeReadOnly, openDatabaseFile, type DatabaseFile } from "./database-file.ts";
 import type { StoreKind } from "./schema.ts";
 import { asStoreError, type OnDamaged } from "./store-error.ts";
@@ -64,6 +64,11 @@ export class StoreParts<Write extends JournalWrite, Facts> {
       walBytes: fileBytes(`${this.#file.path}-wal`),
       failed: this.#writer?.isBroken ?? false,
     };
+  }
+
+  /** The disk of the database; undefined if the platform does not say. */
+  disk(): DiskBytes | undefined {
+    return diskBytes(this.#file.path);
   }
 
   /** Finishes what was appended, calls `onFinished`, then lets go of the files. */

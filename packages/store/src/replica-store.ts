@@ -16,6 +16,7 @@ import {
 import type { Done, ReplicaStore, SummaryPage } from "@meridian/ports";
 import { randomIdentity, type Random } from "@meridian/runtime";
 import type Database from "better-sqlite3";
+import type { DiskBytes } from "./disk.ts";
 import { EntryTable, plainBytes, reading } from "./entry-table.ts";
 import { stampsOf } from "./fold.ts";
 import type { JournalRow } from "./journal.ts";
@@ -288,6 +289,11 @@ export class SqliteReplicaStore implements ReplicaStore {
   }
 
   /** Plain numbers, for `/status`. */
+  /** The disk of the database; undefined if the platform does not say. */
+  disk(): DiskBytes | undefined {
+    return this.#parts.disk();
+  }
+
   stats(): StoreStats {
     return {
       ...this.#parts.stats(),

@@ -1,8 +1,6 @@
-import { statfsSync } from "node:fs";
-import { dirname } from "node:path";
-
 import type { Metrics } from "@meridian/runtime";
 
+import { diskBytes } from "./disk.ts";
 import type { StoreStats } from "./store-stats.ts";
 
 /** A store whose numbers are told. */
@@ -42,16 +40,7 @@ export function registerStore(metrics: Metrics, store: MeasuredStore): void {
   const damaged = "1 once the database was found to be damaged.";
   metrics.gauge("meridian_store_damaged", damaged, () => (store.isDamaged() ? 1 : 0));
   const room = "What is free on the disk of the data folder.";
-  metrics.gauge("meridian_disk_free_bytes", room, () => diskBytes(path)?.free);
+  metrics.gauge("meridian_disk_free_bytes", room, () => diskBytes(path)?.freeBytes);
   const whole = "How large the disk of the data folder is.";
-  metrics.gauge("meridian_disk_size_bytes", whole, () => diskBytes(path)?.size);
-}
-
-function diskBytes(path: string): { readonly free: number; readonly size: number } | undefined {
-  try {
-    const { bavail, blocks, bsize } = statfsSync(dirname(path));
-    return { free: bavail * bsize, size: blocks * bsize };
-  } catch {
-    return undefined;
-  }
+  metrics.gauge("meridian_disk_size_bytes", whole, () => diskBytes(path)?.sizeBytes);
 }

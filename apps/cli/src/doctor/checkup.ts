@@ -19,6 +19,7 @@ const DIRECTORY_SAYS = [
   "damage",
   "lagMaxMs",
   "gauges",
+  "disk",
 ] as const;
 
 type DirectorySays = Pick<
@@ -34,6 +35,7 @@ type DirectorySays = Pick<
   | "damage"
   | "lagMaxMs"
   | "gauges"
+  | "disk"
 >;
 
 const NODE_SAYS = [
@@ -46,6 +48,7 @@ const NODE_SAYS = [
   "damage",
   "directoriesFound",
   "gauges",
+  "disk",
 ] as const;
 
 type NodeSays = Pick<
@@ -59,6 +62,7 @@ type NodeSays = Pick<
   | "damage"
   | "directoriesFound"
   | "gauges"
+  | "disk"
 >;
 
 /** A program that was asked. */

@@ -17,6 +17,7 @@ export type ComplaintKind =
   | "versions-apart"
   | "damaged"
   | "disk-full"
+  | "disk-low"
   | "nearly-full"
   | "certificate-expires"
   | "quarantine";
@@ -32,6 +33,8 @@ export interface Complaint {
   readonly remedy: string;
 }
 
+type NodeDisk = NonNullable<AskedNode["status"]>["disk"];
+
 /** A complaint before its rule has named it. */
 type Finding = Omit<Complaint, "kind">;
 
@@ -42,6 +45,8 @@ const EXPIRES_SOON_MS = 14 * DAY_MS;
 const SKEW_MAX_MS = 1_000;
 /** From this share of its bound on, a queue or resource is nearly full. */
 const NEARLY_FULL = 0.8;
+/** Below this free share of its size a disk is nearly full; `MeridianDiskLow` of the alert rules has the same. */
+const DISK_LOW = 0.1;
 /** Gauges that are full most of the time, because data is kept as long as there is room. */
 const KEPT: ReadonlySet<string> = new Set([
   "cacheEntries",
@@ -203,6 +208,11 @@ const RULES: Readonly<Record<ComplaintKind, (checkup: Checkup) => readonly Findi
       ...running(checkup).map(({ url, status }) => disk(url, status.stall)),
       ...answering(checkup).map(({ id, status }) => disk(id, status.shortage)),
     ].flat(),
+  "disk-low": (checkup) =>
+    [
+      ...running(checkup).map(({ url, status }) => lowDisk(url, status.disk, status.stall)),
+      ...answering(checkup).map(({ id, status }) => lowDisk(id, status.disk, status.shortage)),
+    ].flat(),
   "nearly-full": (checkup) =>
     everyone(checkup).flatMap(({ who, status: { gauges } }) =>
       gauges
@@ -263,6 +273,22 @@ function disk(who: string, why: string | null): readonly Finding[] {
   if (why === null) return [];
   const remedy = "Make room on its disk, or raise `--store-bytes-max`: it goes on by itself.";
   return [{ who, what: `It takes no new values: ${why}`, remedy }];
+}
+
+/** Says nothing of a disk that is full already, which another rule finds. */
+function lowDisk(who: string, disk: NodeDisk, full: string | null): readonly Finding[] {
+  if (disk === undefined || full !== null) return [];
+  const { freeBytes, sizeBytes } = disk;
+  if (freeBytes >= DISK_LOW * sizeBytes) return [];
+  const [free, size] = [freeBytes, sizeBytes].map((bytes) => (bytes / 2 ** 30).toFixed(1));
+  return [
+    {
+      who,
+      what: `Its disk has ${free} of ${size} GiB left.`,
+      remedy:
+        "Make room on it, or enlarge it, before it takes no new values: CAPACITY.md says how much the data needs.",
+    },
+  ];
 }
 
 type Answering<Asked extends { readonly status: unknown }> = Asked & {

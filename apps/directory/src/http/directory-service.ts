@@ -38,6 +38,8 @@ export interface DirectoryService extends NodeSource {
   info(): DirectoryInfo;
   /** The log's store in plain numbers. */
   store(): Described<typeof directoryStatus>["store"];
+  /** The disk of the log; undefined if the platform does not say. */
+  disk(): Described<typeof directoryStatus>["disk"];
   digest(): Promise<LogDigest>;
   /** The digest of a part of the log, and the entries in one. */
   digestPage(query: PageQuery): Promise<LogDigestPage>;

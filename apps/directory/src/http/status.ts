@@ -37,6 +37,7 @@ export function statusOf(service: DirectoryService): Described<typeof directoryS
     lagMaxMs: service.lag.maxMs,
     damage: service.damage()?.message ?? null,
     gauges: service.metrics.levels(),
+    disk: service.disk(),
     store: service.store(),
   };
 }

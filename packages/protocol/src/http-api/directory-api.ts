@@ -3,6 +3,7 @@ import * as v from "valibot";
 
 import {
   count,
+  disk,
   gauge,
   instant,
   load,
@@ -128,6 +129,7 @@ export const directoryStatus = v.object({
   lagMaxMs: v.number(),
   damage: v.nullable(v.string()),
   gauges: v.array(gauge),
+  disk,
   store: v.object({
     ...storeStats.entries,
     swept: v.object({ horizon: count, through: count }),

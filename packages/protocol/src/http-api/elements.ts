@@ -111,6 +111,14 @@ export const storeStats = v.object({
   failed: v.boolean(),
 });
 
+// Programs before 0.3 do not say it.
+export const disk = v.optional(
+  described(
+    v.object({ freeBytes: count, sizeBytes: count }),
+    "The disk of the data folder, if the platform tells how large it is.",
+  ),
+);
+
 /** The digest of everything. */
 export const digest = v.object({ count, fingerprint, sequence: count });
 

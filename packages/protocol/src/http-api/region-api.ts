@@ -5,6 +5,7 @@ import {
   acknowledgement,
   count,
   described,
+  disk,
   etag,
   expiry,
   gauge,
@@ -227,6 +228,7 @@ export const regionStatus = v.object({
     clockConfirmed: v.boolean(),
   }),
   gauges: v.array(gauge),
+  disk,
   store: storeStats,
   cache: v.object({
     entries: count,
