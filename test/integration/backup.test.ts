@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { runCli } from "@meridian/cli";
 import { connect, type MeridianClient } from "@meridian/client";
 import { ROOT, startSmallDirectory, startSmallRegion, until } from "@meridian/harness";
+import { lineLogger, systemClock, type Logger } from "@meridian/runtime";
 import { expect, it, onTestFinished } from "vitest";
 
 interface Outcome {
@@ -45,6 +46,16 @@ async function ready(running: Promise<Running>): Promise<Running> {
   onTestFinished(() => program.stop());
   await until("it serves", async () => (await fetch(`${program.url}/readyz`)).ok);
   return program;
+}
+
+/** A logger that keeps lines which say that data was restored. */
+function restores(): { readonly logger: Logger; readonly lines: string[] } {
+  const lines: string[] = [];
+  const write = (line: string): void => {
+    if (line.includes("restored from a backup")) lines.push(line);
+  };
+  const logger = lineLogger({ clock: systemClock, level: "info", format: "text", write });
+  return { logger, lines };
 }
 
 async function clientOf({ url }: Running): Promise<MeridianClient> {
@@ -96,7 +107,10 @@ it("restores a region as it was while it was written, which rejoins, and what wa
   const data = join(folder, "restored");
   expect(await meridian("restore", file, "--data", data)).toMatchObject({ exitCode: 0 });
   expect(await meridian("restore", file, "--data", data)).toMatchObject({ exitCode: 2 });
-  const restored = await region("paris", "restored");
+  const { logger, lines } = restores();
+  const place = { id: "paris", data, directory: directory.url };
+  const restored = await ready(startSmallRegion({ ...place, logger }));
+  expect(lines).toEqual([expect.stringContaining(`file=${file}`)]);
   expect(await identityOf(restored)).not.toBe(before);
   const client = await clientOf(restored);
   await client.set("written after", 1, { ack: "all" });
@@ -129,7 +143,9 @@ it("restores a directory, to whose log nodes that are further bring what it lack
   await first.stop();
   const data = join(folder, "restored");
   expect(await meridian("restore", file, "--data", data)).toMatchObject({ exitCode: 0 });
-  const restored = await ready(startSmallDirectory({ data, port }));
+  const { logger, lines } = restores();
+  const restored = await ready(startSmallDirectory({ data, port, logger }));
+  expect(lines).toEqual([expect.stringContaining(`file=${file}`)]);
   await until("the node is back", async () => {
     const told = await (await fetch(`${restored.url}/nodes/oslo`)).json();
     return (told as { readonly status: string }).status === "ready";

@@ -1,6 +1,9 @@
+import { existsSync } from "node:fs";
+
 import type { MeridianError } from "@meridian/protocol";
 import type Database from "better-sqlite3";
 import { diskBytes, diskErrno, type DiskBytes } from "./disk.ts";
+import { removeRestoreMark, tellRestored } from "./backup/restore-mark.ts";
 import { makeReadOnly, openDatabaseFile, type DatabaseFile } from "./database-file.ts";
 import type { StoreKind } from "./schema.ts";
 import { asStoreError, type OnDamaged } from "./store-error.ts";
@@ -101,6 +104,8 @@ export async function openStore<Store, Write extends JournalWrite, Facts>(
   const worker = await startWriterThread();
   let file: DatabaseFile | undefined;
   try {
+    // The mark of a database that somebody has removed since.
+    if (!existsSync(options.path)) removeRestoreMark(options.path);
     // The thread comes up while this one opens the database.
     file = openDatabaseFile(options.path, kind, setUp);
     makeReadOnly(file.database);
@@ -115,6 +120,7 @@ export async function openStore<Store, Write extends JournalWrite, Facts>(
     await load(store);
     await parts.open();
     await begin?.(store);
+    tellRestored(options.path, options.logger);
     return store;
   } catch (cause) {
     await worker.terminate();

@@ -6,13 +6,20 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 
 import { asMeridianError, tombstone } from "@meridian/protocol";
-import { seededRandom, silentLogger, systemClock } from "@meridian/runtime";
+import {
+  lineLogger,
+  seededRandom,
+  silentLogger,
+  systemClock,
+  type Logger,
+} from "@meridian/runtime";
 import {
   DATABASE_NAMES,
   encodeBackupHead,
@@ -118,6 +125,54 @@ it("gives a restored directory the same log, and an epoch of its own", async () 
   expect(copy.epoch).not.toBe(log.epoch);
   expect(copy.epochs.at(-1)).toEqual([copy.epoch, 2]);
   await copy.close();
+});
+
+/** A logger, and what it was told. */
+function heard(): { readonly logger: Logger; readonly lines: Record<string, unknown>[] } {
+  const lines: Record<string, unknown>[] = [];
+  const write = (line: string): void =>
+    void lines.push(JSON.parse(line) as Record<string, unknown>);
+  return {
+    lines,
+    logger: lineLogger({ clock: systemClock, level: "info", format: "json", write }),
+  };
+}
+
+it.each(["replica", "directory"] as const)(
+  "a restored %s says at its first start, and only then, what it was restored from",
+  async (kind) => {
+    const open = kind === "replica" ? openReplicaStore : openDirectoryLog;
+    const name = `marked-${kind}`;
+    await (await open(folder.options(name))).close();
+    const file = await backupOf(name, kind);
+    const { sha256 } = await verifyBackup(file);
+    const into = join(folder.path, `of-${name}`);
+    const path = join(into, DATABASE_NAMES[kind]);
+    const restoredAt = "2026-11-29T06:00:00.000Z";
+    const clock = { nowMs: () => Date.parse(restoredAt) };
+    await restoreBackup({ file, folder: into, clock });
+    const { lines, logger } = heard();
+    for (const start of ["first", "second"]) {
+      await (await open({ ...folder.options(start), path, logger })).close();
+    }
+    const message = "the data was restored from a backup";
+    const takenAt = "1970-01-01T00:00:00.001Z";
+    expect(lines.filter((line) => line["message"] === message)).toMatchObject([
+      { level: "warn", file, sha256, version: "1.2.3", takenAt, restoredAt },
+    ]);
+    expect(existsSync(`${path}-restored`)).toBe(false);
+  },
+);
+
+it("a restored database that was removed before any start leaves no word of it for the next one", async () => {
+  await (await openReplicaStore(folder.options("unused"))).close();
+  const path = await restored(await backupOf("unused", "replica"), "of-unused");
+  expect(existsSync(`${path}-restored`)).toBe(true);
+  rmSync(path);
+  const { lines, logger } = heard();
+  await (await openReplicaStore({ ...folder.options("new"), path, logger })).close();
+  expect(lines.filter((line) => String(line["message"]).includes("restored"))).toEqual([]);
+  expect(existsSync(`${path}-restored`)).toBe(false);
 });
 
 it("detects every change of a backup file, and restores nothing from a changed one", async () => {

@@ -3,6 +3,7 @@ import { existsSync, openSync, closeSync, renameSync, rmdirSync, rmSync, writeSy
 import { dirname, join, resolve } from "node:path";
 
 import { MeridianError } from "@meridian/protocol";
+import { systemClock, type Clock } from "@meridian/runtime";
 import Database from "better-sqlite3";
 
 import { checkKind } from "../database-file.ts";
@@ -18,6 +19,7 @@ import {
   type BackupFacts,
   type OpenBackup,
 } from "./backup-file.ts";
+import { removeRestoreMark, writeRestoreMark } from "./restore-mark.ts";
 import { checkFreeBytes, flush, removeDatabase } from "./snapshot.ts";
 
 /** What is restored, and into which data folder. */
@@ -26,6 +28,8 @@ export interface RestoreRequest {
   readonly folder: string;
   /** Told of the bytes that were written. */
   readonly onBytes?: (bytes: number) => void;
+  /** Says when it was restored. Default: the clock of the platform. */
+  readonly clock?: Pick<Clock, "nowMs">;
 }
 
 /**
@@ -70,10 +74,10 @@ async function underLock(path: string, work: () => Promise<void>): Promise<void>
 
 async function write(
   backup: OpenBackup,
-  { file, onBytes = () => {} }: RestoreRequest,
+  { file, onBytes = () => {}, clock = systemClock }: RestoreRequest,
   path: string,
 ): Promise<void> {
-  const { bytes } = backup.facts;
+  const { bytes, sha256, version, takenAtMs } = backup.facts;
   const part = `${path}-restoring`;
   try {
     // An attempt that was killed may have left a journal, which would be played back into this database.
@@ -90,10 +94,13 @@ async function write(
     }
     renewIdentity(part, backup.facts, file);
     flush(part);
+    const restoredAtMs = clock.nowMs();
+    writeRestoreMark(path, { file: resolve(file), sha256, version, takenAtMs, restoredAtMs });
     renameSync(part, path);
     flush(dirname(path));
   } catch (cause) {
     removeDatabase(part);
+    removeRestoreMark(path);
     throw asStoreError(cause, `restore ${path}`, () => diskErrno(path));
   }
 }
