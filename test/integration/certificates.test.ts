@@ -214,7 +214,7 @@ describe.each(faults)("a certificate that %s", (_, { make, shown, read, starts }
     const { url } = await directoryWith(good, ca);
     expect(await linkedTo(url, good)).toBe("opened");
     const reason = await linkedTo(url, await make());
-    expect(reason).toMatch(/^FORBIDDEN: Expected a link of who shows a certificate/);
+    expect(reason).toMatch(/^FORBIDDEN: Expected a link with a certificate/);
     expect(reason).toMatch(shown ?? "");
     expect(reason).not.toContain(folder);
     expect(reason).not.toContain("CN=");
@@ -269,7 +269,7 @@ describe("a region that runs", () => {
     const before = await served();
     await reloadWith(await make());
     const said = lines.filter((line) => line.startsWith("certificates cannot be used"));
-    expect(said).toEqual([expect.stringMatching(/those before stay in use.*INVALID_CONFIG/)]);
+    expect(said).toEqual([expect.stringMatching(/the previous ones stay in use.*INVALID_CONFIG/)]);
     expect(said[0]).toMatch(read);
     expect(await served()).toBe(before);
     await reloadWith(await root.issue(wish));

@@ -139,7 +139,7 @@ it("a region that asks a member over TLS uses no directory without TLS, neither 
   const off = await memberNaming([plain], certificate);
   await expect(startSmallRegion({ ...given, join: [off] })).rejects.toMatchObject({
     code: "DIRECTORY_UNREACHABLE",
-    message: expect.stringContaining("over TLS where it is asked over TLS itself"),
+    message: expect.stringContaining("a member with an `https:` URL must name `https:` URLs"),
   });
   const on = await memberNaming([plain, safe], certificate);
   const second = await stopped(startSmallRegion({ ...given, join: [on] }));

@@ -146,9 +146,7 @@ describe("a directory that asks for certificates", () => {
     await ready(region);
     for (const { region: other, lines } of refused) {
       await until("the region says why", () =>
-        lines.find((line) =>
-          line.includes("FORBIDDEN: Expected a link of who shows a certificate"),
-        ),
+        lines.find((line) => line.includes("FORBIDDEN: Expected a link with a certificate")),
       );
       expect(other.status).toBe("joining");
     }

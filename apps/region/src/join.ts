@@ -12,7 +12,7 @@ import type { Logger } from "@meridian/runtime";
 import { describeAnswer } from "./directory-finder.ts";
 import { askStatus, isObject, type AskedStatus, type Credentials } from "./ask-status.ts";
 
-/** Whom to ask, and for which cluster. */
+/** The members to ask, and the cluster. */
 export interface JoinOptions {
   /** The URLs of members, without a last slash. */
   readonly members: readonly string[];
@@ -25,16 +25,16 @@ export interface JoinOptions {
 
 const FILE = "directories.json";
 
-/** How many directories of those that a member names are heeded, and how long their URLs may be. A cluster has two or three. */
+/** How many of the directories that members name are used, and how long their URLs may be. A cluster has two or three. */
 const NAMED_MAX = 32;
 const URL_UNITS_MAX = 500;
 
 const NOT_REACHABLE =
-  "one that names no directory that other machines reach, over TLS where it is asked over TLS itself";
+  "one that names no directory that other machines reach; a member with an `https:` URL must name `https:` URLs";
 
 /**
- * The URLs of the directories, without a last slash, as the members name them that answer, those of the first one first; those of the last time
- * where none does. Rejects with `DIRECTORY_UNREACHABLE` where there are neither, and says what answered instead.
+ * Asks all members for the directories, saves their URLs, and returns them without a last slash, those of the first member first. If no member
+ * names one, returns the saved URLs. Rejects with `DIRECTORY_UNREACHABLE` if there are none; the message says what each member answered.
  */
 export async function findDirectories(options: JoinOptions): Promise<readonly string[]> {
   const { members, data, logger } = options;
@@ -56,14 +56,14 @@ export async function findDirectories(options: JoinOptions): Promise<readonly st
       `Expected a region or a directory of cluster \`${options.cluster}\` (--join), but ${refusals.join("; ")}`,
     );
   }
-  logger.warn("no member names directories; those of the last time are dialled", {
+  logger.warn("no member names directories; the saved ones are dialled", {
     directories: kept.join(", "),
     found: refusals.join("; "),
   });
   return kept;
 }
 
-/** The directories that a member names; in words what answers there where it is none. */
+/** The directories that a member names, or a description of what answers at the URL instead. */
 async function directoriesAt(
   url: string,
   { cluster, credentials }: JoinOptions,
@@ -86,7 +86,7 @@ function namedIn(url: string, { status }: AskedStatus): readonly string[] | unde
   return [url, ...urlsOf(names)];
 }
 
-/** Whether a URL that was named at another may be dialled: it is at least as safe as that one, and not of that machine alone. */
+/** Whether the URL `named`, which the member at `asked` names, may be dialled: it has TLS if `asked` has, and is no loopback address of another machine. */
 function isGoodFrom(asked: string, named: string): boolean {
   const [from, to] = [new URL(asked), new URL(named)];
   const isSafe = to.protocol === "https:" || from.protocol === "http:";

@@ -55,7 +55,7 @@ export class Credentials {
   #signature: string;
   /** The signature of the files that were last found unusable: they are told once. */
   #refused = "";
-  /** When they may become usable without being written anew: a certificate that is not good yet. */
+  /** When files that are not written again may become usable: the beginning of a certificate that is not good yet. */
   #usableAtMs = Infinity;
   /** Where peers reach the program. */
   #host: string | undefined;
@@ -164,7 +164,10 @@ export class Credentials {
     } catch (cause) {
       this.#refused = signature;
       const { code, message } = asMeridianError(cause);
-      logger.error("certificates cannot be used; those before stay in use", { code, why: message });
+      logger.error("certificates cannot be used; the previous ones stay in use", {
+        code,
+        why: message,
+      });
     }
   }
 

@@ -158,7 +158,7 @@ describe("files that change", () => {
     await look();
     expect(lines.splice(0)).toEqual([
       expect.stringMatching(
-        /^error certificates cannot be used; those before stay in use .*another/,
+        /^error certificates cannot be used; the previous ones stay in use .*another/,
       ),
     ]);
     await look();

@@ -346,19 +346,19 @@ function pageError({ headers: { origin } }: IncomingMessage): MeridianError | un
 }
 
 const STRANGER =
-  "Expected a link of who shows a certificate of an authority of `--tls-client-ca`, got one ";
+  "Expected a link with a certificate of an authority of `--tls-client-ca`, got one ";
 
-/** What is wrong with the certificate of who opens a link. It says no more than TLS itself does to who shows one. */
+/** What is wrong with the certificate of a client that opens a link. The text says no more than TLS itself tells that client. */
 function wrongOf(socket: Duplex): string | undefined {
   // A connection that resumes a session without a certificate counts as authorized.
   if (!(socket instanceof TLSSocket) || Object.keys(socket.getPeerCertificate()).length === 0) {
     return "without";
   }
   if (socket.authorized) return undefined;
-  return `whose certificate ${certificateFault(socket.authorizationError) ?? "is not good"}`;
+  return `whose certificate ${certificateFault(socket.authorizationError) ?? "is not valid"}`;
 }
 
-/** What is missing of a server that others than this machine reach. */
+/** The error of a server that other machines can reach and that lacks TLS or tokens; undefined if it lacks neither. */
 function exposedError(host: string, options: HttpServerOptions): MeridianError | undefined {
   const { certificate, insecure = false, unguarded = false } = options;
   if (certificate !== undefined || insecure) {

@@ -59,7 +59,7 @@ export class KnownAt {
     this.#savedMs = atMs;
     writeFile(this.#path, `${Math.floor(atMs)}\n`).catch((cause: unknown) => {
       const why = cause instanceof Error ? cause.message : String(cause);
-      this.#logger.warn("when revocations were last known could not be saved", { why });
+      this.#logger.warn("could not save when all revocations were last known", { why });
     });
   }
 }

@@ -86,7 +86,10 @@ export class Security {
       await read(this.revocations);
     } catch (cause) {
       const { code, message: why } = asMeridianError(cause);
-      this.#logger.error("revoked tokens cannot be read; only young ones are taken", { code, why });
+      this.#logger.error(
+        "revoked tokens cannot be read; only recently issued tokens are accepted",
+        { code, why },
+      );
       this.revocations.lose();
     }
   }

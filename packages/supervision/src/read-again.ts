@@ -29,7 +29,7 @@ export function readAgain<Values extends object>(
     found = parsed.values;
   } catch (cause) {
     const why = cause instanceof OptionsError ? cause.problems : [asMeridianError(cause).message];
-    logger.error("options stay as they are, for they cannot be read again", {
+    logger.error("options cannot be read again and stay as they are", {
       why: why.join("; "),
     });
     return undefined;

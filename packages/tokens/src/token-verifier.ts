@@ -82,7 +82,10 @@ export class TokenVerifier {
       logger.info("token keys were read again");
     } catch (cause) {
       const { code, message } = asMeridianError(cause);
-      logger.error("token keys cannot be used; those before stay in use", { code, why: message });
+      logger.error("token keys cannot be used; the previous ones stay in use", {
+        code,
+        why: message,
+      });
     }
   }
 
