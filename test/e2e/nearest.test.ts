@@ -1,30 +1,20 @@
 import { describe, expect, it } from "vitest";
 import { type Cluster, getText, putValue, startCluster, until } from "@meridian/harness";
 
-const OUT_WITHIN_MS = 2_000;
-
-/** Does `deed` and measures how long the directory still offers the node after it. */
-async function offeredFor(cluster: Cluster, id: string, deed: () => void): Promise<number> {
-  const atMs = performance.now();
-  deed();
+/** Resolves once the directory does not offer the node any more. How long that takes, the tests of leases say by a clock of their own. */
+async function withdrawn(cluster: Cluster, id: string): Promise<void> {
   await until(`${id} is out of /nearest`, async () => !(await cluster.offered()).includes(id));
-  return performance.now() - atMs;
 }
 
 describe("the nearest nodes", () => {
-  it("are without a killed node within two seconds, and with it once it is back", async () => {
+  it("are without a killed node, and with it once it is back", async () => {
     const cluster = await startCluster();
     const [first, victim] = cluster.regions;
     if (!first || !victim) throw new Error("Expected regions");
     expect((await cluster.near(victim.place))[0]?.id).toBe(victim.id);
 
-    let killed: Promise<void> | undefined;
-    const offeredMs = await offeredFor(cluster, victim.id, () => {
-      killed = victim.program.kill();
-    });
-    await killed;
-    console.log(`killed: out of /nearest after ${offeredMs.toFixed(0)} ms`);
-    expect(offeredMs).toBeLessThan(OUT_WITHIN_MS);
+    await victim.program.kill();
+    await withdrawn(cluster, victim.id);
     expect(await cluster.offered()).toHaveLength(2);
 
     const { position } = await putValue(first.url, "missed", "by the victim");
@@ -37,16 +27,15 @@ describe("the nearest nodes", () => {
     expect(await getText(victim.url, "missed", position)).toBe("by the victim");
   });
 
-  it("are without an unreachable node within two seconds; it serves, and agrees when it is back", async () => {
+  it("are without an unreachable node; it serves, and agrees when it is back", async () => {
     const cluster = await startCluster();
     const [first, victim] = cluster.regions;
     if (!first || !victim) throw new Error("Expected regions");
     await putValue(first.url, "before", "the cut");
     await cluster.converged(1);
 
-    const offeredMs = await offeredFor(cluster, victim.id, () => victim.line.blackHole());
-    console.log(`unreachable: out of /nearest after ${offeredMs.toFixed(0)} ms`);
-    expect(offeredMs).toBeLessThan(OUT_WITHIN_MS);
+    victim.line.blackHole();
+    await withdrawn(cluster, victim.id);
 
     await putValue(first.url, "outside", "1");
     await putValue(first.url, "contested", "outside");

@@ -104,12 +104,8 @@ it("nodes go on at the second directory without comparing anything, and back to 
   for (let index = 0; index < 50; index += 1) await putValue(a.url, `before-${index}`, "v");
   await converge(group, nodes, 50);
   await levelHeads(group);
-  const killedAtMs = performance.now();
   await group.killDirectory(0);
   await until("all are at the second", () => nodes.every(({ at }) => at === 1));
-  const goneMs = performance.now() - killedAtMs;
-  console.log(`killed: all nodes at the next directory after ${Math.round(goneMs)} ms`);
-  expect(goneMs).toBeLessThan(10_000);
   for (const { taken } of nodes) expect(taken.at(-1)).toEqual({ directory: 1, reconciles: false });
   await putValue(b.url, "during", "v", { ack: "directory" });
   await until("a has it", async () => (await getText(a.url, "during")) === "v");

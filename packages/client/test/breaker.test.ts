@@ -292,9 +292,7 @@ test("over real time and sockets: a node that hangs is left, and come back to wh
   await client.set("key", 1, { ack: "local" });
   client.forgetPosition();
   near.mood = "hung";
-  const startMs = performance.now();
   await until(() => client.nodes[0]?.id === "far");
-  expect(performance.now() - startMs).toBeLessThan(2_000);
   expect(client.nodes.find(({ id }) => id === "near")?.circuit).not.toBe("closed");
   near.mood = "ready";
   await until(() => client.nodes[0]?.id === "near" && client.nodes[0].circuit === "closed");
