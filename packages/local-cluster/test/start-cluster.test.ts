@@ -1,20 +1,23 @@
-import { expect, it, onTestFinished } from "vitest";
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+import { expect, it } from "vitest";
 
 import { startCluster } from "../src/start-cluster.ts";
 
-it("a cluster for a program's own tests serves until it is stopped", async () => {
-  const cluster = await startCluster({ regions: 2 });
-  onTestFinished(() => cluster.stop());
-  const { directories, regions } = cluster;
-  expect(regions.map(({ id }) => id)).toEqual(["montreal", "frankfurt"]);
-  const [montreal, frankfurt] = regions.map(({ url }) => url);
-  const put = await fetch(`${montreal}/cache/k?ack=all`, { method: "PUT", body: "v" });
-  expect(put.status).toBe(200);
-  expect(await (await fetch(`${frankfurt}/cache/k`)).text()).toBe("v");
-  const near = await fetch(`${directories[0]}/nearest?lat=50&lon=8&limit=1`);
-  expect(await near.json()).toMatchObject({ nodes: [{ id: "frankfurt" }] });
-  await cluster.stop();
-  await expect(fetch(`${frankfurt}/healthz`)).rejects.toThrow("fetch failed");
+const README = readFileSync(new URL("../README.md", import.meta.url), "utf8");
+
+it("the program of the README starts a cluster, uses it, and leaves nothing behind", async () => {
+  const code = /^```ts start\n(.*?)^```/ms.exec(README)?.[1] ?? "";
+  const flags = ["--conditions=@meridian/source", "--import=tsx", "--input-type=module"];
+  const cwd = fileURLToPath(new URL("..", import.meta.url));
+  const argv = [...flags, "--eval", code];
+  const { stdout } = await promisify(execFile)(process.execPath, argv, { cwd });
+  expect(stdout).toMatch(/^http:.*:\d+ says hello\nThe nearest is frankfurt\n$/);
+  const [url = ""] = stdout.split(" ");
+  await expect(fetch(`${url}/healthz`)).rejects.toThrow("fetch failed");
 });
 
 it.each([0, 13, 1.5])("%s regions are refused", async (regions) => {
