@@ -53,7 +53,17 @@ export function openApiOf({ title, version, routes }: ApiProgram): string {
 }
 
 function operationOf(route: PlacedRoute): Json {
-  const { method, path, summary, query = [], headers = [], body, answer, errors } = route;
+  const {
+    method,
+    path,
+    summary,
+    query = [],
+    headers = [],
+    body,
+    bodyOptional,
+    answer,
+    errors,
+  } = route;
   return {
     operationId: `${method.toLowerCase()} ${path}`,
     summary,
@@ -64,7 +74,9 @@ function operationOf(route: PlacedRoute): Json {
       ...query.map((parameter) => parameterOf("query", parameter)),
       ...headers.map((parameter) => parameterOf("header", parameter)),
     ],
-    ...(body !== undefined && { requestBody: { required: true, content: contentOf(body) } }),
+    ...(body !== undefined && {
+      requestBody: { required: bodyOptional !== true, content: contentOf(body) },
+    }),
     responses: {
       200: { description: "Done.", content: contentOf(answer) },
       ...responsesOf([...COMMON_ERRORS, ...errors]),

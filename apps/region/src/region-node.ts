@@ -21,7 +21,7 @@ import { RequestAdmission } from "./service/admission.ts";
 import { ChangeFeed } from "./service/change-feed.ts";
 import { Contents } from "./service/contents.ts";
 import { Leases } from "./service/leases.ts";
-import { Memory } from "./service/memory.ts";
+import { Memory, type CachePolicy } from "./service/memory.ts";
 import { Reads } from "./service/reads.ts";
 import type { RegionService } from "./service/region-service.ts";
 import { WriteGate } from "./service/write-gate.ts";
@@ -51,6 +51,9 @@ export interface RegionNodeOptions extends Pick<
   readonly backups: LiveBackup;
   readonly cacheEntries: number;
   readonly cacheBytes: number;
+  readonly cachePolicy: CachePolicy;
+  /** In milliseconds; null for as long as values live. */
+  readonly cacheTtl: number | null;
   /** Which tokens have been revoked, as the store has it; told of what changes from here on. */
   readonly revocations: Revocations;
   /** The listeners through which clients reach the node. They listen already. The node reports the URL of the first. */
@@ -103,6 +106,8 @@ export class RegionNode implements ServedNode {
     this.#memory = new Memory({
       entriesMax: options.cacheEntries,
       bytesMax: options.cacheBytes,
+      policy: options.cachePolicy,
+      trustMs: options.cacheTtl ?? Infinity,
       nowMs: () => this.#replica.nowMs(),
       metrics: this.metrics,
       clock: {

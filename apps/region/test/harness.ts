@@ -141,6 +141,8 @@ export async function testNode(options: TestNodeOptions = {}): Promise<TestNode>
   const node = new RegionNode({
     cacheEntries: 1_000,
     cacheBytes: 64 * 1024 * 1024,
+    cachePolicy: "lru",
+    cacheTtl: null,
     valueBytesMax: 1024 * 1024,
     ttlMsDefault: 0,
     directories: ["http://directory.test"],

@@ -3,7 +3,7 @@ import { Metrics } from "@meridian/runtime";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { Memory } from "../src/service/memory.ts";
+import { Memory, type MemoryOptions } from "../src/service/memory.ts";
 import { ManualClock } from "./harness.ts";
 
 const entryOf = (key: string, time: number, expiresAtMs = 0): Entry => ({
@@ -22,17 +22,68 @@ interface Rig {
   skewMs: number;
 }
 
-function makeMemory(entriesMax = 100, bytesMax = 1e9): Rig {
+function makeMemory(
+  entriesMax = 100,
+  bytesMax = 1e9,
+  { policy = "lru", trustMs = Infinity }: Partial<MemoryOptions> = {},
+): Rig {
   const clock = new ManualClock();
   const timer = {
     nowMs: () => clock.elapsedMs(),
     after: (delayMs: number, callback: () => void) => clock.after(delayMs, callback),
   };
   const nowMs = (): number => clock.nowMs() + rig.skewMs;
-  const memory = new Memory({ entriesMax, bytesMax, nowMs, clock: timer, metrics: new Metrics() });
+  const memory = new Memory({
+    entriesMax,
+    bytesMax,
+    policy,
+    trustMs,
+    nowMs,
+    clock: timer,
+    metrics: new Metrics(),
+  });
   const rig = { memory, clock, skewMs: 0 };
   return rig;
 }
+
+describe("memory by its options", () => {
+  it("lets what is due first leave first, and of what is due at the same time the oldest state", () => {
+    const { memory, clock } = makeMemory(3, 1e9, { policy: "due" });
+    const dueMs = clock.nowMs() + 60_000;
+    memory.fill(entryOf("never", 1));
+    memory.fill(entryOf("later", 9, dueMs));
+    clock.advance(10);
+    // Asked of the store after the other, but written before it.
+    memory.fill(entryOf("older", 8, dueMs));
+    memory.get("older");
+    memory.fill(entryOf("a", 10, dueMs + 1));
+    expect(memory.get("older")).toBeUndefined();
+    memory.fill(entryOf("b", 11, dueMs + 2));
+    expect(memory.get("later")).toBeUndefined();
+    memory.fill(entryOf("c", 12));
+    memory.fill(entryOf("d", 13));
+    memory.fill(entryOf("e", 14));
+    expect(["never", "c", "d", "e"].filter((key) => memory.get(key) !== undefined)).toEqual([
+      "c",
+      "d",
+      "e",
+    ]);
+  });
+
+  it("asks the store again for what it has answered with for as long as it trusts it", () => {
+    const { memory, clock } = makeMemory(100, 1e9, { trustMs: 1_000 });
+    memory.fill(entryOf("a", 1));
+    memory.fill(entryOf("b", 1, clock.nowMs() + 500));
+    clock.advance(400);
+    expect(memory.get("b")).toBeDefined();
+    clock.advance(599);
+    expect([memory.get("a") === undefined, memory.get("b")]).toEqual([false, undefined]);
+    clock.advance(1);
+    expect(memory.get("a")).toBeUndefined();
+    memory.fill(entryOf("a", 1));
+    expect(memory.get("a")).toBeDefined();
+  });
+});
 
 describe("memory", () => {
   it("follows others' newer entries only for keys that it holds", () => {

@@ -60,6 +60,49 @@ describe("the short forms", () => {
   });
 });
 
+describe("the short form of a set", () => {
+  it("take a due date, as milliseconds or an instant, and answer with the value that is stored", async () => {
+    const dueMs = region.clock.nowMs() + 90_000;
+    const iso = new Date(dueMs).toISOString();
+    for (const due of [String(dueMs), iso, iso.replace("Z", "%2B00:00")]) {
+      expect(await jsonOf(await post(`/cache?key=d&value=früh&due=${due}`))).toEqual({
+        key: "d",
+        value: "früh",
+        encoding: "utf8",
+        contentType: "text/plain; charset=utf-8",
+        etag: expect.any(String) as string,
+        expiresAtMs: dueMs,
+        acknowledged: expect.anything() as unknown,
+      });
+    }
+    const never = await jsonOf(await post("/cache?key=d&value=x&due=never"));
+    expect(never).toMatchObject({ expiresAtMs: null });
+  });
+
+  it.each([
+    ["text/plain", "a b", { value: "a b", encoding: "utf8", contentType: "text/plain" }],
+    [
+      "application/x-www-form-urlencoded",
+      "a=b",
+      { value: "a=b", contentType: "text/plain; charset=utf-8" },
+    ],
+    [
+      "image/png",
+      Uint8Array.of(0xff, 0),
+      { value: "/wA=", encoding: "base64", contentType: "image/png" },
+    ],
+  ])("take a body of type %s as the value", async (type, body, told) => {
+    const headers = { "content-type": type, "content-length": String(body.length) };
+    const answer = await region.request("/cache?key=body&minutes=1", {
+      method: "POST",
+      headers,
+      body,
+    });
+    expect(await jsonOf(answer)).toMatchObject(told);
+    expect(await jsonOf(await region.request("/cache?key=body"))).toMatchObject(told);
+  });
+});
+
 describe("a batch", () => {
   it("sets in one commit and gets in the order asked for", async () => {
     const written = await post("/batch/set", {

@@ -99,6 +99,42 @@ describe("a region that no directory would take in", () => {
   });
 });
 
+describe("the memory of a region", () => {
+  async function tierOf(region: RunningRegion, key: string): Promise<string | null> {
+    const answer = await fetch(`${region.url}/cache/${key}`);
+    await answer.text();
+    return answer.headers.get("meridian-cache");
+  }
+
+  async function put(region: RunningRegion, target: string): Promise<void> {
+    const answer = await fetch(`${region.url}/cache/${target}`, { method: "PUT", body: "x" });
+    expect(answer.status).toBe(200);
+    await answer.text();
+  }
+
+  it("lets go first of what `--cache-policy` says", async () => {
+    const options = { ...(await optionsOf()), cacheEntries: 2, cachePolicy: "due" as const };
+    const region = await startServing(options);
+    await put(region, "a");
+    await put(region, "b?ttl=1h");
+    await put(region, "c?ttl=2h");
+    expect(await tierOf(region, "a")).toBe("memory");
+    expect(await tierOf(region, "c")).toBe("memory");
+    expect(await tierOf(region, "b")).toBe("store");
+    await region.stop();
+  });
+
+  it("asks the store again after `--cache-ttl`", async () => {
+    const region = await startServing({ ...(await optionsOf()), cacheTtl: 1_000 });
+    await put(region, "a");
+    // Without the option, memory answers however often it is asked.
+    let asked = 1;
+    while ((await tierOf(region, "a")) !== "store" && asked < 20_000) asked += 1;
+    expect(asked).toBeLessThan(20_000);
+    await region.stop();
+  });
+});
+
 describe("a region whose directory is away", { timeout: 20_000 }, () => {
   it("takes writes, and has them after a restart", async () => {
     const options = await optionsOf();

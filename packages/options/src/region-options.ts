@@ -96,6 +96,22 @@ const ROWS = [
     description: "The most bytes held in memory.",
   },
   {
+    name: "cache-policy",
+    kind: "choice",
+    choices: ["lru", "adaptive", "due"],
+    default: "lru",
+    file: "limits",
+    description:
+      "What leaves memory first: the least recently used entry, one that is seldom used (resists scans), or the one that is due to expire first, then the oldest.",
+  },
+  {
+    name: "cache-ttl",
+    kind: "duration",
+    file: "limits",
+    description:
+      "How long memory answers with a value before it asks the store again; without it, as long as the value lives.",
+  },
+  {
     name: "value-bytes-max",
     kind: "integer",
     min: 1,

@@ -1,5 +1,5 @@
 /**
- * The hot part of the data: a bounded, time-aware LRU cache over the store.
+ * The hot part of the data: a bounded, time-aware cache over the store; `--cache-policy` says what leaves it first.
  *
  * The store is the truth, and memory never argues with it: it is filled only with what the store has just
  * said, a change replaces a record only if its stamp is greater, and a change that is *older* than the
@@ -10,7 +10,7 @@
  * are likely to read it. Between `announce` and `land` it watches the keys of their writes: an own entry that has become durable is
  * taken in without asking the store only if nothing newer has come meanwhile.
  */
-import { TlruCache, type CacheClock, type CacheStats } from "@meridian/cache";
+import { TlruCache, type CacheClock, type CacheStats, type DueRank } from "@meridian/cache";
 import type { Metrics } from "@meridian/runtime";
 import { compareStamps, isLive, type Entry, type Stamp } from "@meridian/protocol";
 
@@ -20,11 +20,17 @@ import type { Follower } from "./change-feed.ts";
 /** About how many bytes a record takes beside its key and value. */
 const RECORD_BYTES = 400;
 
+/** Which entry leaves memory first, as `--cache-policy` says it. */
+export type CachePolicy = "lru" | "adaptive" | "due";
+
 /** The bounds of a `Memory`, and its time. */
 export interface MemoryOptions {
   readonly entriesMax: number;
   /** Keys, values and about 400 bytes a record count towards it. */
   readonly bytesMax: number;
+  readonly policy: CachePolicy;
+  /** For how long a record is answered before the store is asked again, in milliseconds; Infinity for as long as it lives. */
+  readonly trustMs: number;
   /** The time by which expiry is judged, in milliseconds since the Unix epoch. */
   readonly nowMs: () => number;
   /** For the timer that frees what has expired. */
@@ -61,11 +67,16 @@ export class Memory implements Follower {
 
   constructor(options: MemoryOptions) {
     this.#nowMs = options.nowMs;
+    const { policy, trustMs } = options;
     this.#cache = new TlruCache<string, CachedRecord>({
       maxEntries: options.entriesMax,
       maxBytes: options.bytesMax,
       sizeOf: ({ entry }) => RECORD_BYTES + 2 * entry.key.length + entry.value.byteLength,
       clock: options.clock,
+      policy,
+      // The due date of an entry and its stamp, whenever the store was asked for it.
+      rank: policy === "due" ? ({ entry }) => rankOf(entry) : undefined,
+      ttu: trustMs < Infinity ? (ttlMs) => Math.min(ttlMs, trustMs) : undefined,
     });
     this.#register(options);
   }
@@ -166,4 +177,8 @@ export class Memory implements Follower {
     if (order > 0) this.fill(entry);
     else if (order < 0) this.#cache.delete(entry.key);
   }
+}
+
+function rankOf({ expiresAtMs, stamp }: Entry): DueRank {
+  return { due: expiresAtMs === 0 ? Infinity : expiresAtMs, state: stamp.time };
 }

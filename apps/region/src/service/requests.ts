@@ -40,6 +40,8 @@ export interface SetRequest {
   readonly contentType: string;
   /** Milliseconds; without it, the node's default holds. */
   readonly ttlMs?: number;
+  /** When it expires, in milliseconds since the Unix epoch. It goes before `ttlMs`. */
+  readonly expiresAtMs?: number;
 }
 
 /**

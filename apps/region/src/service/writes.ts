@@ -134,11 +134,12 @@ export class Writes {
     this.#options.gate.checkRoom();
     const check = condition && this.#onLive(condition);
     const writes = requests.map((request): WriteRequest => {
-      const { key, value, contentType, ttlMs = this.ttlMsDefault } = request;
+      const { key, value, contentType, ttlMs = this.ttlMsDefault, expiresAtMs } = request;
       checkClientKey(key);
       checkContentType(contentType);
       this.checkLength(value.byteLength);
-      return { key, value, contentType, ttlMs, deleted: false, ...(check && { check }) };
+      const life = expiresAtMs === undefined ? { ttlMs } : { ttlMs, expiresAtMs };
+      return { key, value, contentType, ...life, deleted: false, ...(check && { check }) };
     });
     return this.#writeAll(writes, bytesOf(writes), ack);
   }

@@ -47,6 +47,7 @@ export {
   replayed,
   revocationPage,
   revoked,
+  saved,
   watchTicket,
   written,
 } from "./region-api.ts";

@@ -56,6 +56,14 @@ export const found = v.object({
   expiresAtMs: expiry,
 });
 
+/** The answer to `POST /cache`, with the value as it was stored. */
+export const saved = v.object({
+  ...written.entries,
+  value: found.entries.value,
+  encoding,
+  contentType: v.string(),
+});
+
 /** The answer to `POST /batch/get`, in the order of the keys asked for. */
 export const batchFound = v.object({
   entries: v.array(v.variant("found", [found, v.object({ key, found: v.literal(false) })])),

@@ -19,6 +19,7 @@ import {
   replayed,
   revocationPage,
   revoked,
+  saved,
   watchTicket,
   written,
 } from "./region-api.ts";
@@ -64,6 +65,15 @@ const WRITING = [
   "STORE_FULL",
   "STORE_FAILED",
   "OVERLOADED",
+] as const;
+
+const SETTING = [
+  "INVALID_KEY",
+  "INVALID_TTL",
+  "INVALID_BODY",
+  "VALUE_TOO_LARGE",
+  ...READING,
+  ...WRITING,
 ] as const;
 
 /** Every request that a region takes. `HEAD` goes wherever `GET` does. */
@@ -117,17 +127,24 @@ export const REGION_API = {
     },
     POST: {
       access: { scope: "write", keys: "query" },
-      summary: "Stores a text that the query holds.",
+      summary: "Stores a text of the query, or the body, and answers with what is stored.",
       query: [
         KEY,
-        { name: "value", description: "The text.", required: true },
+        { name: "value", description: "The text; without it, the body is the value." },
         { name: "minutes", description: "How long the value lives; instead of `ttl`." },
+        {
+          name: "due",
+          description:
+            "When it expires, instead of `ttl`: milliseconds since the Unix epoch, an instant such as `2030-01-31T12:00:00Z`, or `never`.",
+        },
         TTL,
         ...ACK,
       ],
       headers: SESSION,
-      answer: written,
-      errors: ["INVALID_KEY", "INVALID_TTL", ...READING, ...WRITING],
+      body: BYTES,
+      bodyOptional: true,
+      answer: saved,
+      errors: SETTING,
     },
   },
   "/batch/get": {
@@ -147,14 +164,7 @@ export const REGION_API = {
       headers: SESSION,
       body: batchSetBody,
       answer: batchWritten,
-      errors: [
-        "INVALID_KEY",
-        "INVALID_TTL",
-        "INVALID_BODY",
-        "VALUE_TOO_LARGE",
-        ...READING,
-        ...WRITING,
-      ],
+      errors: SETTING,
     },
   },
   "/batch/has": {
@@ -186,7 +196,8 @@ export const REGION_API = {
         { ...TTL, description: `${TTL.description} Counted from now.` },
         {
           name: "expiresAt",
-          description: "Milliseconds since the Unix epoch, or `never`; instead of `ttl`.",
+          description:
+            "Until when, instead of `ttl`: milliseconds since the Unix epoch, an instant such as `2030-01-31T12:00:00Z`, or `never`.",
         },
         ...ACK,
       ],

@@ -26,6 +26,8 @@ export interface ApiRoute {
   readonly headers?: readonly Parameter[];
   /** The schema of the request's body; absent if the request has none. */
   readonly body?: GenericSchema | typeof BYTES;
+  /** Whether the request may have no body. */
+  readonly bodyOptional?: true;
   /** The body of the answer that has the status 200. */
   readonly answer: GenericSchema | typeof BYTES | typeof EVENTS;
   /** The error codes of this route, besides those that every route has. */

@@ -66,6 +66,27 @@ export function readTtlMs(ttl: string | undefined, minutes?: string): number | u
   return checkTtlMs(count * 60_000, `${minutes.slice(0, 100)} minutes`);
 }
 
+/** An instant by ISO 8601 that is the same everywhere: a day of UTC, or a time with its zone. */
+const ISO_INSTANT = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/;
+
+/**
+ * Reads until when a value is to live: `never`, milliseconds since the Unix epoch, or an instant such as `2030-01-31T12:00:00Z`. Throws
+ * `INVALID_TTL` for anything else, and for what is past or more than 100 years ahead.
+ */
+export function readUntil(name: string, text: string, nowMs: number): Life {
+  if (text === "never") return { ttlMs: 0 };
+  const isNumber = /^\d{1,16}$/.test(text);
+  const untilMs = isNumber ? Number(text) : ISO_INSTANT.test(text) ? Date.parse(text) : NaN;
+  if (!Number.isNaN(untilMs)) {
+    checkTtlMs(untilMs - nowMs, `${name}=${text}`);
+    return { ttlMs: 0, expiresAtMs: untilMs };
+  }
+  throw new MeridianError(
+    "INVALID_TTL",
+    `Expected \`${name}\` as milliseconds since 1970, an instant such as \`2030-01-31T12:00:00Z\`, or \`never\`, got \`${text.slice(0, 100)}\``,
+  );
+}
+
 /** Reads a yes or no. Throws `INVALID_ARGUMENT`. */
 export function readFlag(name: string, text: string | undefined): boolean {
   if (text === undefined || text === "false") return false;
@@ -102,10 +123,7 @@ export function readLife(
     throw new MeridianError("INVALID_TTL", `Expected \`ttl\` or \`expiresAt\`, got ${got}`);
   }
   if (expiresAt === undefined) return { ttlMs: readTtlMs(ttl) ?? 0 };
-  if (expiresAt === "never") return { ttlMs: 0 };
-  const atMs = /^\d{1,16}$/.test(expiresAt) ? Number(expiresAt) : NaN;
-  checkTtlMs(atMs - nowMs, `expiresAt=${expiresAt.slice(0, 100)}`);
-  return { ttlMs: 0, expiresAtMs: atMs };
+  return readUntil("expiresAt", expiresAt, nowMs);
 }
 
 /** A time to live that JSON holds as seconds or as text. Throws `INVALID_TTL` and `INVALID_BODY`. */

@@ -8,22 +8,26 @@ import type { EntryFace } from "./entry-face.ts";
 /** A live entry in an answer. */
 export type FoundEntry = Described<typeof found>;
 
-/** A live entry as JSON tells of it. The value is text where its bytes are UTF-8 that JSON can say shortly, else base64. */
+/** A live entry as JSON tells of it. */
 export function describeFound(
   { key, value, expiresAtMs }: Entry,
   { contentType, etag }: EntryFace,
 ): FoundEntry {
-  const encoding = isUtf8(value) && isShortAsJson(value) ? "utf8" : "base64";
-  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   return {
     key,
     found: true,
-    value: bytes.toString(encoding),
-    encoding,
+    ...textOrBase64(value),
     contentType,
     etag,
     expiresAtMs: expiresAtMs === 0 ? null : expiresAtMs,
   };
+}
+
+/** A value in JSON: text where its bytes are UTF-8 that JSON can say shortly, else base64. */
+export function textOrBase64(value: Uint8Array): Pick<FoundEntry, "value" | "encoding"> {
+  const encoding = isUtf8(value) && isShortAsJson(value) ? "utf8" : "base64";
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  return { value: bytes.toString(encoding), encoding };
 }
 
 /** Whether a text in JSON takes no more than about twice its bytes, if it is long: most control characters take six. */

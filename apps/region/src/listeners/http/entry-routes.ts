@@ -47,10 +47,7 @@ export async function putEntry(exchange: RegionExchange): Promise<WrittenAnswer>
   const key = keyOfPath(exchange.path);
   const ttlMs = readTtlMs(query.ttl);
   const ack = exchange.readAck(query.ack, query.timeout);
-  const contentType = exchange.header("content-type") ?? CONTENT_TYPE_DEFAULT;
-  checkContentType(contentType);
-  checkWhole(exchange);
-  service.writes.checkLength(Number(exchange.header("content-length") ?? 0));
+  const contentType = contentTypeOf(exchange) ?? CONTENT_TYPE_DEFAULT;
   await exchange.admit();
   const value = await exchange.body(service.writes.valueBytesMax);
   const request: SetRequest = { key, value, contentType, ...(ttlMs !== undefined && { ttlMs }) };
@@ -87,6 +84,18 @@ export function answerWritten<Facts extends object = object>(
   const told = factsOf(entry);
   const body = { ...told, ...(facts as Facts), acknowledged };
   return exchange.json(200, body, ["ETag", told.etag]);
+}
+
+/**
+ * The content type of the value that a body is, as the request says it. Throws `INVALID_ARGUMENT` for one that is none,
+ * `INVALID_BODY` for a body that is not the value itself, and `VALUE_TOO_LARGE`.
+ */
+export function contentTypeOf(exchange: RegionExchange): string | undefined {
+  const contentType = exchange.header("content-type");
+  if (contentType !== undefined) checkContentType(contentType);
+  checkWhole(exchange);
+  exchange.service.writes.checkLength(Number(exchange.header("content-length") ?? 0));
+  return contentType;
 }
 
 /** Throws `INVALID_BODY` for a body that is not the value itself. */
