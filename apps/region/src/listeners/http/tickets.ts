@@ -1,6 +1,6 @@
 /**
- * Tickets: what a page shows instead of a token, because its `EventSource` can send no header. A ticket is good once, for thirty seconds, and for reading
- * what it was made for, so that one which is found in a log is worth nothing.
+ * Tickets, which a page sends in a URL instead of a token, because `EventSource` cannot send a header. A ticket is valid once, within thirty seconds, and for reading
+ * only, so a ticket that somebody finds in a log is useless.
  */
 import { randomBytes } from "node:crypto";
 
@@ -8,7 +8,7 @@ import { MeridianError } from "@meridian/protocol";
 import type { Principal } from "@meridian/protocol/http-api";
 import type { Clock, Metrics } from "@meridian/runtime";
 
-/** How long a ticket is good, in milliseconds. */
+/** How long a ticket is valid, in milliseconds. */
 export const TICKET_MS = 30_000;
 
 const TICKETS_MAX = 10_000;
@@ -18,10 +18,10 @@ interface Ticket {
   readonly untilMs: number;
 }
 
-/** The tickets of a node. */
+/** Makes the tickets of a node, and takes them. */
 export class Tickets {
   readonly #clock: Pick<Clock, "elapsedMs">;
-  /** By their texts, the oldest first. */
+  /** The unused tickets by their text, the oldest first. */
   readonly #tickets = new Map<string, Ticket>();
 
   constructor(clock: Pick<Clock, "elapsedMs">, metrics: Metrics) {
@@ -29,7 +29,7 @@ export class Tickets {
     metrics.level(() => [{ name: "watchTickets", now: this.#tickets.size, max: TICKETS_MAX }]);
   }
 
-  /** Makes a ticket for watching a key, or all with a prefix, in the name of whoever asks. Throws `OVERLOADED`. */
+  /** Makes a ticket for reading keys that begin with `beginning`, a key or a prefix, in the name of `principal`. Throws `OVERLOADED`. */
   issue(principal: Principal | undefined, beginning: string): string {
     const nowMs = this.#clock.elapsedMs();
     for (const [text, { untilMs }] of this.#tickets) {
@@ -37,17 +37,17 @@ export class Tickets {
       this.#tickets.delete(text);
     }
     if (this.#tickets.size >= TICKETS_MAX) {
-      const said = `Expected at most ${TICKETS_MAX} tickets that nobody has used, got one more`;
+      const said = `Expected at most ${TICKETS_MAX} tickets that are unused, got one more`;
       throw new MeridianError("OVERLOADED", said, { details: { max: TICKETS_MAX } });
     }
     const text = randomBytes(24).toString("base64url");
-    // The token covers what begins so, hence the ticket covers no more.
+    // A token that covers `beginning` covers all keys that begin with it, so the ticket grants no more than the token.
     const narrowed = principal && { ...principal, scope: "read" as const, prefixes: [beginning] };
     this.#tickets.set(text, { principal: narrowed, untilMs: nowMs + TICKET_MS });
     return text;
   }
 
-  /** Takes a ticket, which is good no more. Returns in whose name it was made; undefined if it is not good. */
+  /** Uses a ticket up. Returns the principal in whose name it was made; undefined if the ticket is not valid. */
   take(text: string): Principal | undefined {
     const ticket = this.#tickets.get(text);
     if (ticket === undefined || !this.#tickets.delete(text)) return undefined;
