@@ -314,6 +314,16 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
     suite: { test: `${TESTS}/incomplete-outbox.test.ts` },
   },
   {
+    bug: "one of the keys that a log may have lost is not sent again",
+    file: `${REPLICATION}/node/recent-keys.ts`,
+    find: "return [...new Set(runs.flatMap(({ keys }) => keys))];",
+    put: "return [...new Set(runs.flatMap(({ keys }) => keys))].slice(0, -1);",
+    suite: {
+      test: "test/simulation/rules/log-rules.test.ts",
+      title: "what a log may have lost is sent again",
+    },
+  },
+  {
     bug: "a node that restarts forgets that its first frames may go before what a log lacks",
     file: "packages/replication/src/node/submitter.ts",
     find: "this.#completeFrom = outboxThrough;",
