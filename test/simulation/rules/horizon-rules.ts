@@ -34,7 +34,7 @@ export const HORIZON_RULES: readonly Rule[] = [
     rule: "a horizon is adopted in the order of the log",
     off: "every node has the directory's at once",
     faults: "horizon",
-    seed: 46,
+    seed: 66,
     parts: () => ({
       sweep: (store, disk, { directory }) => {
         disk.horizon = Math.max(disk.horizon, directory);
@@ -46,7 +46,7 @@ export const HORIZON_RULES: readonly Rule[] = [
     rule: "the directory admits what is as old as the horizon only where it knows the key",
     off: "it claims to know every key",
     faults: "horizon",
-    seed: 193,
+    seed: 215,
     parts: () => logs(KnowingLog),
   },
   {

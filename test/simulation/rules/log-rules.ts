@@ -168,7 +168,7 @@ export const LOG_RULES: readonly Rule[] = [
     rule: "a reconciliation that was begun is not forgotten",
     off: "the cursor stays where it is",
     faults: "horizon",
-    seed: 1,
+    seed: 3,
     harder: () => both(restoredDirectories(), dyingReconcilers()),
     parts: () => without("comparisonOutlivesCrash"),
   },

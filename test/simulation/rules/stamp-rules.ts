@@ -34,14 +34,14 @@ export const STAMP_RULES: readonly Rule[] = [
     rule: "a stamp too far ahead is refused at admission",
     off: "every stamp is admitted",
     faults: "all",
-    seed: 16,
+    seed: 17,
     parts: () => without("stampsAheadAreRefused"),
   },
   {
     rule: "what is refused gets a new stamp from its origin",
     off: "it keeps the old one",
     faults: "all",
-    seed: 16,
+    seed: 17,
     parts: () => without("refusedIsRestamped"),
   },
   {
@@ -60,7 +60,7 @@ export const STAMP_RULES: readonly Rule[] = [
     rule: "a new stamp replaces the old one although it is lower",
     off: "the store is told to replace nothing",
     faults: "all",
-    seed: 16,
+    seed: 17,
     parts: () =>
       tampered((record) =>
         record.kind === "restamp"
@@ -79,7 +79,7 @@ export const STAMP_RULES: readonly Rule[] = [
     rule: "no write is stamped while others get new stamps",
     off: "writes go on",
     faults: "all",
-    seed: 13,
+    seed: 18,
     harder: () => both(slowStores(40), straysAndLosses()),
     parts: () => without("writesWaitForRestamping"),
   },
