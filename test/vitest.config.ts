@@ -12,6 +12,9 @@ const conditions = [
   ...defaultServerConditions.filter((condition) => condition !== "module"),
 ];
 
+const BACKGROUND = fileURLToPath(new URL("background.ts", import.meta.url));
+const LEFTOVERS = fileURLToPath(new URL("leftovers.ts", import.meta.url));
+
 export default defineConfig({
   root: fileURLToPath(new URL("..", import.meta.url)),
   resolve: { conditions },
@@ -33,6 +36,7 @@ export default defineConfig({
           // A process loads each module once for all files that it runs: loading took longer than testing. No file may
           // leave anything behind that another could notice.
           isolate: false,
+          setupFiles: [LEFTOVERS],
           // Far more than any test takes, so that a busy machine does not make tests fail.
           testTimeout: 60_000,
         },
@@ -43,6 +47,7 @@ export default defineConfig({
           name: "integration",
           include: ["test/*.test.ts", "test/integration/**/*.test.ts"],
           isolate: false,
+          setupFiles: [LEFTOVERS],
           testTimeout: 60_000,
         },
       },
@@ -53,7 +58,7 @@ export default defineConfig({
           include: ["test/simulation/**/*.test.ts"],
           isolate: false,
           testTimeout: 300_000,
-          setupFiles: [fileURLToPath(new URL("background.ts", import.meta.url))],
+          setupFiles: [BACKGROUND],
         },
       },
       {
@@ -62,7 +67,7 @@ export default defineConfig({
           // Tests of the packages as they are published.
           name: "packing",
           include: ["test/api/**/*.test.ts"],
-          setupFiles: [fileURLToPath(new URL("background.ts", import.meta.url))],
+          setupFiles: [BACKGROUND],
         },
       },
       {
@@ -70,6 +75,8 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
+          isolate: false,
+          setupFiles: [LEFTOVERS],
           testTimeout: 120_000,
           // Each file starts a cluster of its own. No more files run at once than there are processors: with twice as many,
           // nodes lose their leases.

@@ -97,6 +97,7 @@ function configOf(root: string, entry: Entry, reports: string): ExtractorConfig 
           files: [main],
         },
       },
+      newlineKind: "lf",
       apiReport: {
         enabled: true,
         reportFolder: reports,

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { connect } from "@meridian/client";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 
-import { run, serve, toClose, type Reply } from "./command.ts";
+import { run, serve, type Reply } from "./command.ts";
 import manifest from "../package.json" with { type: "json" };
 
 const acknowledged = {
@@ -275,7 +275,7 @@ test("drill without a name says what there is, runs nothing, and is no proof", a
 
 function fileWith(text: string): string {
   const folder = mkdtempSync(join(tmpdir(), "meridian-cli-"));
-  toClose.push(() => rmSync(folder, { recursive: true }));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
   writeFileSync(join(folder, "cluster.json"), text);
   return join(folder, "cluster.json");
 }

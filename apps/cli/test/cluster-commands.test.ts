@@ -7,7 +7,7 @@ import {
   nodeOf,
   regionStatusOf,
 } from "./answers.ts";
-import { run, serve, toClose, type Reply } from "./command.ts";
+import { run, serve, type Reply } from "./command.ts";
 
 const entry = (body: Buffer, more: Readonly<Record<string, string>> = {}): Reply => ({
   body,
@@ -155,8 +155,8 @@ test("when no directory answers, each is named", async () => {
 });
 
 test("a directory that does not answer is a failure that names it", async () => {
-  const { url } = await serve({});
-  for (const close of toClose.splice(0)) close();
+  const { url, close } = await serve({});
+  close();
   const { exitCode, stdout, stderr } = await run(["nodes", "--directory", url]);
   expect([exitCode, stdout.length]).toEqual([1, 0]);
   expect(stderr).toContain(`meridian: DIRECTORY_UNREACHABLE: Expected an answer at ${url}/nodes, `);

@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 
-import { afterEach } from "vitest";
+import { onTestFinished } from "vitest";
 
 import { runCli } from "../src/index.ts";
 
@@ -28,17 +28,10 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** What is closed when the test ends. */
-export const toClose: (() => unknown)[] = [];
-
-afterEach(() => {
-  for (const close of toClose.splice(0)) close();
-});
-
 /** A directory and a node in one server; answers by method and path, remembers what it was asked. */
 export async function serve(
   routes: Readonly<Record<string, Reply>>,
-): Promise<{ readonly url: string; readonly calls: Call[] }> {
+): Promise<{ readonly url: string; readonly calls: Call[]; readonly close: () => void }> {
   const calls: Call[] = [];
   const server = createServer((request, response) => {
     void (async () => {
@@ -58,11 +51,13 @@ export async function serve(
     })();
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  toClose.push(() => {
+  const close = (): void => {
     server.closeAllConnections();
     server.close();
-  });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, calls };
+  };
+  // A hook of this module would be that of one file only, where a process runs several.
+  onTestFinished(close);
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, calls, close };
 }
 
 /** Runs a command in this process. */

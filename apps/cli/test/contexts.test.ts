@@ -2,9 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, onTestFinished, test } from "vitest";
 
-import { run, serve, toClose, type Outcome } from "./command.ts";
+import { run, serve, type Outcome } from "./command.ts";
 
 const NODES = { "GET /nodes": { body: { nodes: [] } } };
 const SECRET = "a-token-that-is-secret";
@@ -14,7 +14,7 @@ let tokenFile: string;
 
 beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), "meridian-home-"));
-  toClose.push(() => rmSync(home, { recursive: true, force: true }));
+  onTestFinished(() => rmSync(home, { recursive: true, force: true }));
   tokenFile = join(home, "token");
   writeFileSync(tokenFile, SECRET, { mode: 0o600 });
 });

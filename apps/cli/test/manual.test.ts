@@ -5,11 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { Command } from "commander";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 
 import { EXIT } from "../src/index.ts";
 import { makeProgram } from "../src/program.ts";
-import { run, toClose } from "./command.ts";
+import { run } from "./command.ts";
 
 /** Comes between two answers of bash. */
 const NEXT = "-- next --";
@@ -46,7 +46,7 @@ function pathOf(command: Command): string {
 
 function folder(): string {
   const made = mkdtempSync(join(tmpdir(), "meridian-manual-"));
-  toClose.push(() => rmSync(made, { recursive: true, force: true }));
+  onTestFinished(() => rmSync(made, { recursive: true, force: true }));
   return made;
 }
 
