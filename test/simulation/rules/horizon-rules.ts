@@ -82,7 +82,7 @@ export const HORIZON_RULES: readonly Rule[] = [
     off: "it goes on where it was",
     faults: "horizon",
     directories: 2,
-    seed: 8,
+    seed: 14,
     parts: () => logs(CandidLog),
   },
   {
