@@ -1,4 +1,8 @@
 /** `meridian export` and `meridian import`, from one cluster to another. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
 import { runCli } from "@meridian/cli";
 import { connect } from "@meridian/client";
 import { expect, it, onTestFinished } from "vitest";
@@ -16,7 +20,11 @@ interface Outcome {
   readonly stderr: string;
 }
 
-async function meridian(argv: readonly string[], stdin = ""): Promise<Outcome> {
+async function meridian(
+  argv: readonly string[],
+  stdin = "",
+  showsProgress = false,
+): Promise<Outcome> {
   let [stdout, stderr] = ["", ""];
   const exitCode = await runCli(argv, {
     stdout: { write: (data) => (stdout += String(data)) },
@@ -26,6 +34,7 @@ async function meridian(argv: readonly string[], stdin = ""): Promise<Outcome> {
     })(),
     env: {},
     colour: false,
+    showsProgress,
   });
   return { exitCode, stdout, stderr };
 }
@@ -61,6 +70,22 @@ it("carries every entry from one cluster to another, with its bytes, content typ
 
   const behind = await meridian(["export", "many:", "--after", "many:0447", "--node", to]);
   expect(behind.stdout.trim().split("\n")).toHaveLength(2);
+});
+
+it("tells which part of a file has been read", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "meridian-transfer-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, "entries.ndjson");
+  const value = "v".repeat(1_000);
+  const lines = Array.from({ length: 200 }, (_, index) =>
+    JSON.stringify({ key: `k${index}`, value, contentType: "text/plain", expiresAtMs: null }),
+  );
+  writeFileSync(file, lines.join("\n"));
+  const { stderr } = await meridian(["import", file, "--node", await startRegion()], "", true);
+  const [, share] = /imported \d+ entries, .* a second, (\d+) %/.exec(stderr) ?? [];
+  expect(Number(share)).toBeGreaterThan(0);
+  expect(Number(share)).toBeLessThanOrEqual(100);
+  expect(stderr).toMatch(/imported 200 entries, [\d.]+ MiB, \d+ a second\n$/);
 });
 
 it("skips expired entries, and says how to continue after a wrong line", async () => {

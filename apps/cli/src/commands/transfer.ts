@@ -1,5 +1,5 @@
 /** The commands that carry entries to and from files: `export`, `import`. */
-import { createReadStream } from "node:fs";
+import { createReadStream, statSync } from "node:fs";
 
 import type { SetEntry } from "@meridian/client";
 import { MeridianError, VALUE_BYTES_MAX } from "@meridian/protocol";
@@ -62,12 +62,13 @@ export async function importEntries(
   flags: ImportFlags,
   io: CliIo,
 ): Promise<number> {
-  const input = file === undefined ? io.stdin : readFile(file);
+  const source = file === undefined ? undefined : new ImportFile(file);
+  const input = source?.read() ?? io.stdin;
   if (input === undefined) {
     const said = "Expected a file or lines on stdin, got neither";
     throw new MeridianError("INVALID_ARGUMENT", said);
   }
-  const progress = new Progress(io, "imported", flags.rate);
+  const progress = new Progress(io, "imported", flags.rate, () => source?.share);
   const first = lineNumber(flags.fromLine);
   const options = writeOptions(flags);
   let [next, expired] = [first, 0];
@@ -102,14 +103,35 @@ function valueBytes({ value }: { readonly value: Uint8Array }): number {
   return value.length;
 }
 
-/** What a file holds. Throws `INVALID_ARGUMENT` where it cannot be read. */
-async function* readFile(file: string): AsyncGenerator<Uint8Array, void, undefined> {
-  try {
-    for await (const chunk of createReadStream(file)) yield chunk as Buffer;
-  } catch (cause) {
-    const said = cause instanceof Error ? cause.message : String(cause);
-    const expected = `Expected a file that can be read, got ${said}`;
-    throw new MeridianError("INVALID_ARGUMENT", expected, { cause });
+/** A file that is read, and how much of it has been. */
+class ImportFile {
+  readonly #path: string;
+  #size = 0;
+  #bytes = 0;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** The part that has been read, from 0 to 1; undefined for what has no size, such as a pipe. */
+  get share(): number | undefined {
+    return this.#size === 0 ? undefined : this.#bytes / this.#size;
+  }
+
+  /** What the file holds. Throws `INVALID_ARGUMENT` where it cannot be read. */
+  async *read(): AsyncGenerator<Uint8Array, void, undefined> {
+    try {
+      const facts = statSync(this.#path);
+      this.#size = facts.isFile() ? facts.size : 0;
+      for await (const chunk of createReadStream(this.#path)) {
+        this.#bytes += (chunk as Buffer).length;
+        yield chunk as Buffer;
+      }
+    } catch (cause) {
+      const said = cause instanceof Error ? cause.message : String(cause);
+      const expected = `Expected a file that can be read, got ${said}`;
+      throw new MeridianError("INVALID_ARGUMENT", expected, { cause });
+    }
   }
 }
 

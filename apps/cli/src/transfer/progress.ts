@@ -5,6 +5,8 @@ import { MeridianError } from "@meridian/protocol";
 import type { CliIo } from "../io.ts";
 
 const SHOW_EVERY_MS = 1_000;
+/** Goes to the beginning of the line, and empties it. */
+const OVER = "\r\u001B[K";
 /** The longest delay of a timer of Node.js. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
@@ -15,12 +17,22 @@ export class Progress {
   readonly #perSecond: number;
   readonly #startedAtMs = performance.now();
   #shownAtMs = -Infinity;
+  readonly #share: () => number | undefined;
   #entries = 0;
   #bytes = 0;
 
-  /** `rate` is the value of `--rate`, in entries per second; undefined for no limit. Throws `INVALID_ARGUMENT` if it is no number above 0. */
-  constructor(io: CliIo, verb: string, rate: string | undefined) {
+  /**
+   * `share` says which part of the work is done, from 0 to 1, where that is known. `rate` is the value of `--rate`, in entries per second; undefined for no limit. Throws
+   * `INVALID_ARGUMENT` if it is no number above 0.
+   */
+  constructor(
+    io: CliIo,
+    verb: string,
+    rate: string | undefined,
+    share: () => number | undefined = () => undefined,
+  ) {
     this.#io = io;
+    this.#share = share;
     this.#verb = verb;
     this.#perSecond = rate === undefined ? Infinity : Number(rate);
     if (!(this.#perSecond > 0)) {
@@ -36,7 +48,7 @@ export class Progress {
     const elapsedMs = performance.now() - this.#startedAtMs;
     if (elapsedMs - this.#shownAtMs >= SHOW_EVERY_MS && this.#io.showsProgress === true) {
       this.#shownAtMs = elapsedMs;
-      this.#io.stderr.write(`\r${this.#line(elapsedMs)}`);
+      this.#io.stderr.write(`${OVER}${this.#line(elapsedMs)}${percent(this.#share())}`);
     }
     const dueMs = (this.#entries / this.#perSecond) * 1_000;
     if (dueMs > elapsedMs) await sleep(Math.min(dueMs - elapsedMs, TIMER_MAX_MS));
@@ -44,7 +56,7 @@ export class Progress {
 
   /** Prints the totals. */
   end(more = ""): void {
-    const start = this.#shownAtMs === -Infinity ? "" : "\r";
+    const start = this.#shownAtMs === -Infinity ? "" : OVER;
     const line = this.#line(performance.now() - this.#startedAtMs);
     this.#io.stderr.write(`${start}${line}${more}\n`);
   }
@@ -54,4 +66,9 @@ export class Progress {
     const mebibytes = (this.#bytes / 2 ** 20).toFixed(1);
     return `${this.#verb} ${this.#entries} entries, ${mebibytes} MiB, ${perSecond} a second`;
   }
+}
+
+/** At most 100: a file may grow while it is read. */
+function percent(share: number | undefined): string {
+  return share === undefined ? "" : `, ${Math.min(100, Math.floor(share * 100))} %`;
 }
