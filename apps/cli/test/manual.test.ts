@@ -4,6 +4,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { PROGRAM_OPTIONS, variableOf } from "@meridian/options";
+import { SERVER_EXIT_MEANINGS } from "@meridian/supervision";
 import type { Command } from "commander";
 import { expect, onTestFinished, test } from "vitest";
 
@@ -108,7 +110,8 @@ test("every command at the top has a manual page, which says every option under 
   expect((await run(["man", pages])).exitCode).toBe(0);
   const root = program();
   const names = ["meridian.1", ...root.commands.map((command) => `meridian-${command.name()}.1`)];
-  expect(readdirSync(pages)).toEqual(names.toSorted());
+  const programs = ["meridian-directory.1", "meridian-region.1"];
+  expect(readdirSync(pages)).toEqual([...names, ...programs].toSorted());
   for (const command of root.commands) {
     const page = readFileSync(join(pages, `meridian-${command.name()}.1`), "utf8");
     for (const { flags } of everyCommand(command).flatMap((each) => each.options)) {
@@ -117,6 +120,21 @@ test("every command at the top has a manual page, which says every option under 
     for (const code of Object.values(EXIT)) expect(page).toContain(`\\fB${code}\\fR`);
   }
 });
+
+test.each(["directory", "region"] as const)(
+  "meridian-%s has a manual page, which says its options, variables and exit codes",
+  async (role) => {
+    const pages = folder();
+    await run(["man", pages]);
+    const page = readFileSync(join(pages, `meridian-${role}.1`), "utf8").replaceAll("\\-", "-");
+    for (const { name, description } of PROGRAM_OPTIONS[role]) {
+      expect(page).toContain(`--${name}`);
+      expect(page).toContain(variableOf(name));
+      expect(page).toContain(description.replaceAll("`", ""));
+    }
+    for (const meaning of Object.values(SERVER_EXIT_MEANINGS)) expect(page).toContain(meaning);
+  },
+);
 
 test("roff finds nothing to say against the pages", async () => {
   if (spawnSync("man", ["--version"]).status !== 0) return;

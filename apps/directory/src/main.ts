@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { parseFlags } from "@meridian/cluster-file";
-import { DIRECTORY_OPTIONS } from "@meridian/options";
+import { DIRECTORY_OPTIONS, PROGRAM_SUMMARIES } from "@meridian/options";
 import { runServer } from "@meridian/supervision";
 
 import { startDirectory } from "./start-directory.ts";
@@ -8,8 +8,7 @@ import { programVersion } from "./version.ts";
 
 await runServer({
   name: "meridian-directory",
-  summary:
-    "Runs the directory of a Meridian cluster: it knows every node, and carries every write to all of them.",
+  summary: PROGRAM_SUMMARIES.directory,
   options: DIRECTORY_OPTIONS,
   version: programVersion,
   parse: (sources) => parseFlags("directory", sources),

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { parseFlags } from "@meridian/cluster-file";
-import { REGION_OPTIONS } from "@meridian/options";
+import { REGION_OPTIONS, PROGRAM_SUMMARIES } from "@meridian/options";
 import { runServer } from "@meridian/supervision";
 
 import { startRegion } from "./start-region.ts";
@@ -8,7 +8,7 @@ import { programVersion } from "./version.ts";
 
 await runServer({
   name: "meridian-region",
-  summary: "Runs a regional node of a Meridian cluster: reads and writes at local speed.",
+  summary: PROGRAM_SUMMARIES.region,
   options: REGION_OPTIONS,
   version: programVersion,
   parse: (sources) => parseFlags("region", sources),

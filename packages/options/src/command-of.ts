@@ -14,16 +14,18 @@ export interface ProgramDescription {
 }
 
 /** The text that `--help` prints, without a last line break. */
-export function formatUsage({ name, summary, options }: ProgramDescription): string {
+export function formatUsage(program: ProgramDescription): string {
+  return programCommand(program).configureHelp({ helpWidth: 100 }).helpInformation().trimEnd();
+}
+
+/** A program as a command that describes itself, for usage texts and manual pages. */
+export function programCommand({ name, summary, options }: ProgramDescription): Command {
   return commandOf(options)
     .name(name)
     .usage("[options]")
     .description(`${summary} A flag goes before the environment variable that stands for it.`)
     .version("", "--version", "Prints the version.")
-    .helpOption("-h, --help", "Prints this text.")
-    .configureHelp({ helpWidth: 100 })
-    .helpInformation()
-    .trimEnd();
+    .helpOption("-h, --help", "Prints this text.");
 }
 
 /** The options of a table that a command line has, and the other arguments. */

@@ -1,4 +1,4 @@
-export { formatUsage, type ProgramDescription } from "./command-of.ts";
+export { formatUsage, programCommand, type ProgramDescription } from "./command-of.ts";
 export {
   DIRECTORY_OPTIONS,
   type DirectoryFlags,
@@ -26,6 +26,7 @@ export {
 } from "./parse-options.ts";
 export {
   PROGRAM_OPTIONS,
+  PROGRAM_SUMMARIES,
   type LogSettings,
   type ProgramFlags,
   type ProgramTables,

@@ -11,6 +11,13 @@ export const PROGRAM_OPTIONS: {
   readonly region: typeof REGION_OPTIONS;
 } = { directory: DIRECTORY_OPTIONS, region: REGION_OPTIONS };
 
+/** What each program does, as a sentence. */
+export const PROGRAM_SUMMARIES: Readonly<Record<Role, string>> = {
+  directory:
+    "Runs the directory of a Meridian cluster: it knows every node, and carries every write to all of them.",
+  region: "Runs a regional node of a Meridian cluster: reads and writes at local speed.",
+};
+
 /** The values of each program's options. */
 export interface ProgramFlags {
   readonly directory: DirectoryFlags;

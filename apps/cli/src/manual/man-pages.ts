@@ -1,6 +1,18 @@
-/** Makes manual pages with the `man` macros of roff: one for the whole command, and one for each command at the top level. */
+/**
+ * Makes manual pages with the `man` macros of roff: one for the whole command, one for each command at the top level, and one for each
+ * program.
+ */
+import {
+  PROGRAM_OPTIONS,
+  PROGRAM_SUMMARIES,
+  programCommand,
+  variableOf,
+  type Role,
+} from "@meridian/options";
+import { SERVER_EXIT, SERVER_EXIT_MEANINGS } from "@meridian/supervision";
+
 import { EXIT, EXIT_MEANINGS } from "../exit-codes.ts";
-import { everyCommand, type CommandTree } from "./command-tree.ts";
+import { everyCommand, treeOf, type CommandTree } from "./command-tree.ts";
 
 /** The environment variables that stand for options. */
 const VARIABLES: readonly (readonly [name: string, meaning: string])[] = [
@@ -11,6 +23,14 @@ const VARIABLES: readonly (readonly [name: string, meaning: string])[] = [
   ["MERIDIAN_LAT, MERIDIAN_LON", "Where you are, for `--lat` and `--lon`."],
 ];
 
+const ROLES: readonly Role[] = ["directory", "region"];
+
+/** The options of each program as a service. */
+const OPTION_FILES: Readonly<Record<Role, string>> = {
+  directory: "/etc/meridian/directory.env",
+  region: "/etc/meridian/region-<id>.env",
+};
+
 /** The text of each page by its file name: `meridian.1`, `meridian-get.1`, … */
 export function manPagesOf(program: CommandTree, version: string): ReadonlyMap<string, string> {
   const commands = program.commands.filter(({ path }) => path.at(-1) !== "help");
@@ -20,6 +40,7 @@ export function manPagesOf(program: CommandTree, version: string): ReadonlyMap<s
       `${command.path.join("-")}.1`,
       commandPage(command, version),
     ]),
+    ...ROLES.map((role): [string, string] => [`meridian-${role}.1`, serverPage(role, version)]),
   ]);
 }
 
@@ -33,8 +54,11 @@ function programPage(program: CommandTree, version: string): string {
     section("COMMANDS", ...commands),
     optionsOf(program),
     section("ENVIRONMENT", ...VARIABLES.map(([name, meaning]) => item(bold(name), meaning))),
-    exitStatus(),
-    seeAlso(program.commands.map(({ path }) => path.join("-"))),
+    exitStatus(EXIT, EXIT_MEANINGS),
+    seeAlso([
+      ...program.commands.map(({ path }) => path.join("-")),
+      ...ROLES.map((role) => `meridian-${role}`),
+    ]),
   ].join("");
 }
 
@@ -54,8 +78,33 @@ function commandPage(command: CommandTree, version: string): string {
         optionsOf(each, ".SS"),
       ].join(""),
     ),
-    exitStatus(),
+    exitStatus(EXIT, EXIT_MEANINGS),
     seeAlso(["meridian"]),
+  ].join("");
+}
+
+/** The page of a program that serves. */
+function serverPage(role: Role, version: string): string {
+  const options = PROGRAM_OPTIONS[role];
+  const name = `meridian-${role}`;
+  const tree = treeOf(programCommand({ name, summary: PROGRAM_SUMMARIES[role], options }));
+  const variables = options.map((row) =>
+    item(bold(variableOf(row.name)), `Stands for \`--${row.name}\`.`),
+  );
+  const file = item(
+    bold(OPTION_FILES[role]),
+    "The options of the service, as environment variables; `meridian service install` writes it.",
+  );
+  const other = ROLES.filter((each) => each !== role).map((each) => `meridian-${each}`);
+  return [
+    head(tree, version),
+    section("SYNOPSIS", synopsis(tree)),
+    section("DESCRIPTION", paragraph(tree.description)),
+    optionsOf(tree),
+    section("ENVIRONMENT", ...variables),
+    section("FILES", file),
+    exitStatus(SERVER_EXIT, SERVER_EXIT_MEANINGS),
+    seeAlso(["meridian", ...other]),
   ].join("");
 }
 
@@ -87,9 +136,12 @@ function optionsOf({ options }: CommandTree, macro = ".SH"): string {
   return `${macro} OPTIONS\n${items.join("")}`;
 }
 
-function exitStatus(): string {
-  const codes = Object.entries(EXIT) as readonly (readonly [keyof typeof EXIT, number])[];
-  const items = codes.map(([name, code]) => item(bold(String(code)), EXIT_MEANINGS[name]));
+function exitStatus<Name extends string>(
+  codes: Readonly<Record<Name, number>>,
+  meanings: Readonly<Record<Name, string>>,
+): string {
+  const names = Object.keys(codes) as Name[];
+  const items = names.map((name) => item(bold(String(codes[name])), meanings[name]));
   return section("EXIT STATUS", ...items);
 }
 
