@@ -1,4 +1,4 @@
-/** Packs a tree as a tarball and as a Debian package. The same tree gives the same bytes. */
+/** Packs a tree as a tarball and as Debian packages. The same tree gives the same bytes. */
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -29,18 +29,46 @@ export function makeTarball({ tree, epoch, out, level }: ArchiveOptions): string
   return file;
 }
 
-/** Writes the package, and returns its path. `work` is a folder that is not there yet. */
-export function makeDebianPackage(options: ArchiveOptions, work: string): string {
-  const { tree, version, epoch, out, level } = options;
-  const architecture = ARCHITECTURES[process.arch];
-  if (architecture === undefined) throw new Error(`Expected x64 or arm64, got ${process.arch}`);
-  const home = `/opt/meridian/${basename(tree)}`;
-  const at = (path: string): string => {
-    mkdirSync(dirname(join(work, path)), { recursive: true });
-    return join(work, path);
-  };
+/** The two packages of a version. */
+export interface DebianPackages {
+  /** The version's tree, `meridian-<version>`: packages of other versions are installed beside it. */
+  readonly tree: string;
+  /** `meridian`: the commands, units and manual pages. It needs the tree of its version, and makes that the current one. */
+  readonly command: string;
+}
+
+/** Writes the packages, and returns their paths. `work` is a folder that is not there yet. */
+export function makeDebianPackages(options: ArchiveOptions, work: string): DebianPackages {
+  const { tree, version } = options;
+  const name = basename(tree);
+  const treePackage = `meridian-${version}`;
+  const [ofTree, ofCommand] = [join(work, "tree"), join(work, "command")];
   // Hard links instead of copies, because nothing changes these files.
-  execFileSync("cp", ["-al", tree, at(home)]);
+  mkdirSync(join(ofTree, "opt/meridian"), { recursive: true });
+  execFileSync("cp", ["-al", tree, join(ofTree, "opt/meridian", name)]);
+  putCommand(tree, ofCommand);
+  const scripts = (...texts: readonly (readonly [name: string, text: string])[]) =>
+    texts.map(([script, text]) => [script, text.replaceAll("@TREE@", name)] as const);
+  return {
+    tree: build(ofTree, options, {
+      name: treePackage,
+      depends: "libc6 (>= 2.28), libstdc++6",
+      summary: `geo-distributed cache, version ${version}`,
+      text: "Node.js, all modules and the programs of this version. Other versions can be installed beside it.",
+      scripts: scripts(["prerm", TREE_PRERM]),
+    }),
+    command: build(ofCommand, options, {
+      name: "meridian",
+      depends: `${treePackage} (= ${version})`,
+      summary: "geo-distributed cache",
+      text: "A directory, regional nodes near the users, and the command that looks after them.",
+      scripts: scripts(["postinst", POSTINST], ["prerm", PRERM], ["postrm", POSTRM]),
+    }),
+  };
+}
+
+/** Puts the files of the package `meridian` where Debian expects them. */
+function putCommand(tree: string, work: string): void {
   for (const [path, source] of [
     ["usr/share/man", "share/man"],
     ["usr/share/bash-completion", "share/bash-completion"],
@@ -50,55 +78,63 @@ export function makeDebianPackage(options: ArchiveOptions, work: string): string
     ["usr/lib/systemd/system", "apps/directory/systemd"],
     ["usr/lib/systemd/system", "apps/region/systemd"],
   ] as const) {
-    cpSync(join(tree, source), at(path), { recursive: true });
+    mkdirSync(join(work, dirname(path)), { recursive: true });
+    cpSync(join(tree, source), join(work, path), { recursive: true });
   }
-  mkdirSync(at("etc/meridian"));
-  mkdirSync(at("usr/bin"));
+  mkdirSync(join(work, "etc/meridian"), { recursive: true });
+  mkdirSync(join(work, "usr/bin"));
   for (const name of ["meridian", "meridian-directory", "meridian-region"]) {
     symlinkSync(`/opt/meridian/current/bin/${name}`, join(work, "usr/bin", name));
   }
-  const scripts = {
-    control: controlOf(version, architecture, sizeOf(work)),
-    postinst: POSTINST.replaceAll("@HOME@", basename(tree)),
-    prerm: PRERM,
-    postrm: POSTRM,
-  };
-  for (const [name, text] of Object.entries(scripts)) {
-    writeFileSync(at(`DEBIAN/${name}`), text, { mode: name === "control" ? 0o644 : 0o755 });
+}
+
+interface Package {
+  readonly name: string;
+  readonly depends: string;
+  readonly summary: string;
+  readonly text: string;
+  readonly scripts: readonly (readonly [name: string, text: string])[];
+}
+
+/** Builds one package from the files in `work`, and returns its path. */
+function build(work: string, options: ArchiveOptions, { scripts, ...about }: Package): string {
+  const { version, epoch, out, level } = options;
+  const architecture = ARCHITECTURES[process.arch];
+  if (architecture === undefined) throw new Error(`Expected x64 or arm64, got ${process.arch}`);
+  const control = `Package: ${about.name}
+Version: ${version}
+Architecture: ${architecture}
+Maintainer: Meridian maintainers <meridian@localhost>
+Installed-Size: ${Math.ceil(sizeOf(work) / 1024)}
+Depends: ${about.depends}
+Section: database
+Priority: optional
+Description: ${about.summary}
+ ${about.text}
+`;
+  mkdirSync(join(work, "DEBIAN"));
+  writeFileSync(join(work, "DEBIAN/control"), control, { mode: 0o644 });
+  for (const [name, text] of scripts) {
+    writeFileSync(join(work, "DEBIAN", name), text, { mode: 0o755 });
   }
   execFileSync("chmod", ["-R", "a+rX,u+w,go-w", work]);
-  const file = join(out, `meridian_${version}_${architecture}.deb`);
+  const file = join(out, `${about.name}_${version}_${architecture}.deb`);
   const argv = ["--root-owner-group", "-Zgzip", `-z${level}`, "--build", work, file];
   const env = { ...process.env, SOURCE_DATE_EPOCH: String(epoch) };
   execFileSync("dpkg-deb", argv, { env, stdio: ["ignore", "ignore", "inherit"] });
   return file;
 }
 
-function controlOf(version: string, architecture: string, bytes: number): string {
-  return `Package: meridian
-Version: ${version}
-Architecture: ${architecture}
-Maintainer: Meridian maintainers <meridian@localhost>
-Installed-Size: ${Math.ceil(bytes / 1024)}
-Depends: libc6 (>= 2.28), libstdc++6
-Section: database
-Priority: optional
-Description: geo-distributed cache
- A directory, regional nodes near the users, and the command that looks after them.
- Node.js and all modules are inside.
-`;
-}
-
 /** Running services keep the old version until the operator restarts them, one after the other. */
 const POSTINST = `#!/bin/sh
 set -e
-ln -sfn @HOME@ /opt/meridian/current
-if [ -d /run/systemd/system ]; then systemctl daemon-reload || true; fi
+ln -sfn @TREE@ "$DPKG_ROOT/opt/meridian/current"
+if [ -z "$DPKG_ROOT" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload || true; fi
 `;
 
 const PRERM = `#!/bin/sh
 set -e
-if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
+if [ "$1" = remove ] && [ -z "$DPKG_ROOT" ] && [ -d /run/systemd/system ]; then
   systemctl stop 'meridian-region@*.service' meridian-directory.service || true
 fi
 `;
@@ -106,8 +142,25 @@ fi
 /** The options under /etc/meridian and the data under /var/lib/meridian stay. */
 const POSTRM = `#!/bin/sh
 set -e
-if [ "$1" = remove ]; then rm -f /opt/meridian/current; fi
-if [ -d /run/systemd/system ]; then systemctl daemon-reload || true; fi
+if [ "$1" = remove ]; then rm -f "$DPKG_ROOT/opt/meridian/current"; fi
+if [ -z "$DPKG_ROOT" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload || true; fi
+`;
+
+/** A tree stays while something needs it. */
+const TREE_PRERM = `#!/bin/sh
+set -e
+[ "$1" = remove ] || exit 0
+home=$DPKG_ROOT/opt/meridian
+if [ "$(readlink "$home/current")" = @TREE@ ]; then
+  echo "$home/current leads to @TREE@: point it to another version first, or remove meridian" >&2
+  exit 1
+fi
+exe=$(find /proc/[0-9]*/exe -lname "$home/@TREE@/*" 2>/dev/null | head -n 1)
+if [ -n "$exe" ]; then
+  process=\${exe#/proc/}
+  echo "Process \${process%/exe} runs from $home/@TREE@: restart it first" >&2
+  exit 1
+fi
 `;
 
 function sizeOf(folder: string): number {

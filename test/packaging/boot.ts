@@ -26,13 +26,14 @@ function run(file: string, args: readonly string[]): string {
 }
 
 if (!existsSync(join(machine, "etc"))) {
-  const packages = "--include=systemd,systemd-sysv,libstdc++6";
-  run("debootstrap", ["--variant=minbase", packages, "bookworm", machine]);
+  const included = "--include=systemd,systemd-sysv,libstdc++6";
+  run("debootstrap", ["--variant=minbase", included, "bookworm", machine]);
 }
 run("npx", ["turbo", "run", "build", "--output-logs=errors-only"]);
-const [, debian] = packPrograms({ clone: ROOT, out: join(folder, "release"), level: 1 }).files;
-copyFileSync(debian, join(machine, "root", basename(debian)));
-run("chroot", [machine, "dpkg", "-i", join("/root", basename(debian))]);
+const { debian } = packPrograms({ clone: ROOT, out: join(folder, "release"), level: 1 });
+const packages = [debian.tree, debian.command];
+for (const file of packages) copyFileSync(file, join(machine, "root", basename(file)));
+run("chroot", [machine, "dpkg", "-i", ...packages.map((file) => join("/root", basename(file)))]);
 
 const boot = ["-D", machine, "--boot", "--register=no", "--keep-unit", "--private-network"];
 const container = spawn("systemd-nspawn", [...boot, "--console=pipe"], { stdio: "ignore" });

@@ -22,13 +22,14 @@ execFileSync("npx", ["turbo", "run", "build", "--output-logs=errors-only"], {
   cwd: ROOT,
   stdio: ["ignore", "ignore", "inherit"],
 });
-const { files } = packPrograms({ clone: ROOT, out: values.out });
+const { tarball, debian, bill, sums } = packPrograms({ clone: ROOT, out: values.out });
+const files = [tarball, debian.tree, debian.command, bill, sums];
 process.stdout.write(`${files.join("\n")}\n`);
 if (values.twice) {
   const folder = mkdtempSync(join(tmpdir(), "meridian-again-"));
   try {
     const again = packPrograms({ clone: ROOT, out: folder });
-    const [first, second] = [files[3], again.files[3]].map((file) => readFileSync(file, "utf8"));
+    const [first, second] = [sums, again.sums].map((file) => readFileSync(file, "utf8"));
     if (first !== second) throw new Error(`Expected the same sums, got\n${first}and\n${second}`);
     process.stdout.write("once more: the same bytes\n");
   } finally {

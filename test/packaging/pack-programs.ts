@@ -1,11 +1,11 @@
-/** Packs a release for machines without Node.js: a tarball, a Debian package, a bill of materials and checksums. */
+/** Packs a release for machines without Node.js: a tarball, Debian packages, a bill of materials and checksums. */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 
-import { makeDebianPackage, makeTarball } from "./archives.ts";
+import { makeDebianPackages, makeTarball, type DebianPackages } from "./archives.ts";
 import { makeTree } from "./package-tree.ts";
 
 /** The options of `packPrograms`. */
@@ -21,8 +21,13 @@ export interface PackOptions {
 export interface PackedPrograms {
   /** The folder that the tarball unpacks to. */
   readonly name: string;
-  /** The paths of the tarball, the Debian package, the bill of materials, and the checksums of these. */
-  readonly files: readonly [tarball: string, debian: string, bill: string, sums: string];
+  /** The paths of what was packed. */
+  readonly tarball: string;
+  readonly debian: DebianPackages;
+  /** The bill of materials. */
+  readonly bill: string;
+  /** The checksums of all these. */
+  readonly sums: string;
 }
 
 /** Packs the programs. The same sources, modules and Node.js give the same bytes. */
@@ -39,12 +44,12 @@ export function packPrograms({ clone, out, level = 6 }: PackOptions): PackedProg
     makeTree({ clone, target: tree, version, epoch });
     const archive = { tree, version, epoch, out, level };
     const tarball = makeTarball(archive);
-    const debian = makeDebianPackage(archive, join(work, "debian"));
+    const debian = makeDebianPackages(archive, join(work, "debian"));
     const bill = join(out, `${name}.cdx.json`);
     cpSync(join(tree, "share/doc/sbom.cdx.json"), bill);
     const sums = join(out, "SHA256SUMS");
-    writeFileSync(sums, [tarball, debian, bill].map(sumOf).join(""));
-    return { name, files: [tarball, debian, bill, sums] };
+    writeFileSync(sums, [tarball, debian.tree, debian.command, bill].map(sumOf).join(""));
+    return { name, tarball, debian, bill, sums };
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

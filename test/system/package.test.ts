@@ -26,7 +26,7 @@ beforeAll(async () => {
   if (missing !== undefined) return;
   await run("npx", ["turbo", "run", "build", "--output-logs=errors-only"], { cwd: ROOT });
   packed = packPrograms({ clone: ROOT, out: join(folder, "first"), level: 1 });
-  execFileSync("tar", ["-xzf", packed.files[0], "-C", folder]);
+  execFileSync("tar", ["-xzf", packed.tarball, "-C", folder]);
 }, SLOW_MS);
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -61,7 +61,7 @@ describe.skipIf(missing !== undefined)(`the tarball${skipped}`, () => {
   });
 
   it("has its files in a fixed order, with one time and no particular owner", () => {
-    const list = ["-tvzf", packed.files[0], "--numeric-owner", "--full-time"];
+    const list = ["-tvzf", packed.tarball, "--numeric-owner", "--full-time"];
     const lines = execFileSync("tar", list, { encoding: "utf8", maxBuffer: 2 ** 26 }).split("\n");
     const files = lines.filter((line) => line !== "").map((line) => line.split(/ +/));
     const paths = files.map((columns) => columns[5]?.replace(/\/$/, "") ?? "");
@@ -74,7 +74,7 @@ describe.skipIf(missing !== undefined)(`the tarball${skipped}`, () => {
 
   it("lists every installed module with its version and licence", () => {
     const doc = join(folder, packed.name, "share/doc");
-    const bill = JSON.parse(readFileSync(packed.files[2], "utf8")) as {
+    const bill = JSON.parse(readFileSync(packed.bill, "utf8")) as {
       readonly components: readonly { readonly name: string; readonly version: string }[];
     };
     const names = bill.components.map(({ name }) => name);
@@ -95,30 +95,43 @@ describe.skipIf(missing !== undefined)(`the tarball${skipped}`, () => {
   });
 });
 
-describe.skipIf(missing !== undefined)(`the package of Debian${skipped}`, () => {
-  it("installs the programs in a folder of their version, and other files where Debian expects them", async () => {
-    const [, debian] = packed.files;
+describe.skipIf(missing !== undefined)(`the packages of Debian${skipped}`, () => {
+  it("install the programs in a folder of their version, and other files where Debian expects them", async () => {
+    const { tree, command } = packed.debian;
     const root = join(folder, "root");
     mkdirSync(root);
-    await run("dpkg-deb", ["-x", debian, root]);
+    await run("dpkg-deb", ["-x", tree, root]);
+    expect(readdirSync(root)).toEqual(["opt"]);
+    expect(readdirSync(join(root, "opt/meridian"))).toEqual([packed.name]);
+    await run("dpkg-deb", ["-x", command, root]);
     expect(readdirSync(join(root, "opt/meridian"))).toEqual([packed.name]);
     expect(readdirSync(join(root, "usr/lib/systemd/system"))).toEqual([
       "meridian-directory.service",
       "meridian-region@.service",
     ]);
-    expect(readdirSync(join(root, "usr/bin"))).toEqual([
-      "meridian",
-      "meridian-directory",
-      "meridian-region",
-    ]);
-    expect(readdirSync(join(root, "usr/share/man/man1"))).toContain("meridian-doctor.1");
+    const commands = ["meridian", "meridian-directory", "meridian-region"];
+    expect(readdirSync(join(root, "usr/bin"))).toEqual(commands);
+    const pages = readdirSync(join(root, "usr/share/man/man1"));
+    expect(pages).toEqual(
+      expect.arrayContaining(["meridian-doctor.1", ...commands.map((name) => `${name}.1`)]),
+    );
     expect(readdirSync(join(root, "usr/share/bash-completion/completions"))).toEqual(["meridian"]);
     const unit = readFileSync(
       join(root, "usr/lib/systemd/system/meridian-region@.service"),
       "utf8",
     );
     expect(unit).toContain("ExecStart=/opt/meridian/current/bin/node ");
-    const { stdout } = await run("dpkg-deb", ["--field", debian, "Package", "Version"]);
-    expect(stdout).toBe(`Package: meridian\nVersion: ${manifest.version}\n`);
+  });
+
+  it("are one for each version, and one that needs it", async () => {
+    const { version } = manifest;
+    const told = [packed.debian.tree, packed.debian.command].map(async (file) => {
+      const fields = ["Package", "Version", "Depends"];
+      return (await run("dpkg-deb", ["--field", file, ...fields])).stdout;
+    });
+    expect(await Promise.all(told)).toEqual([
+      `Package: meridian-${version}\nVersion: ${version}\nDepends: libc6 (>= 2.28), libstdc++6\n`,
+      `Package: meridian\nVersion: ${version}\nDepends: meridian-${version} (= ${version})\n`,
+    ]);
   });
 });
