@@ -12,7 +12,7 @@ import {
 import { basename, join } from "node:path";
 
 import { ROOT } from "@meridian/harness";
-import type { NodePrograms } from "@meridian/local-cluster";
+import { findPrograms, type NodePrograms } from "@meridian/local-cluster";
 import type { NodeProgram } from "@meridian/supervision";
 
 /** The folder of the kept releases. Each release is a folder of tarballs. */
@@ -68,8 +68,18 @@ export function unpackRelease(folder: string): {
   };
 }
 
-function manifestOf(folder: string): { readonly name: string } {
+/** Today's programs, and the version that they report in `GET /status`. */
+export async function programsOfToday(): Promise<{
+  readonly programs: NodePrograms;
+  readonly version: string;
+}> {
+  const { version } = manifestOf(join(ROOT, "apps/region"));
+  return { programs: await findPrograms(), version };
+}
+
+function manifestOf(folder: string): { readonly name: string; readonly version: string } {
   return JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as {
     readonly name: string;
+    readonly version: string;
   };
 }

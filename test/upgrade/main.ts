@@ -5,14 +5,9 @@
  *
  * Exit code 1 if a write was lost, a guarantee broken, or a request of the SDK failed; 2 if there is no release.
  */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 
-import { ROOT } from "@meridian/harness";
-import { findPrograms } from "@meridian/local-cluster";
-
-import { newestRelease, RELEASES, unpackRelease } from "./kept-release.ts";
+import { newestRelease, programsOfToday, RELEASES, unpackRelease } from "./kept-release.ts";
 import { upgrade } from "./rolling-upgrade.ts";
 
 const { values } = parseArgs({
@@ -26,7 +21,7 @@ if (folder === undefined) {
 }
 const { programs, version, remove } = unpackRelease(folder);
 try {
-  const after = { programs: await findPrograms(), version: versionOfToday() };
+  const after = await programsOfToday();
   tell(`from ${version} to today's ${after.version}, and back`);
   const before = { programs, version };
   const report = await upgrade({ before, after, rate: Number(values.rate), tell });
@@ -38,10 +33,4 @@ try {
   process.exitCode = failures.length === 0 ? 0 : 1;
 } finally {
   remove();
-}
-
-/** The version that today's programs report in `GET /status`. */
-function versionOfToday(): string {
-  const text = readFileSync(join(ROOT, "apps/region/package.json"), "utf8");
-  return (JSON.parse(text) as { readonly version: string }).version;
 }

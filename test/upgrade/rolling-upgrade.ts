@@ -32,6 +32,8 @@ export interface UpgradeOptions {
   readonly after: Version;
   /** HTTP requests a second, without the SDK. */
   readonly rate: number;
+  /** How many regions there are. Default: 3. */
+  readonly regions?: number;
   /** Called with one line for each step. */
   readonly tell: (line: string) => void;
 }
@@ -44,7 +46,6 @@ export interface UpgradeReport {
   readonly sdkRequests: number;
 }
 
-const REGIONS = 3;
 const DIRECTORIES = 2;
 
 /** Runs the upgrade, and goes back. */
@@ -52,6 +53,7 @@ export async function upgrade({
   before,
   after,
   rate,
+  regions = 3,
   tell,
 }: UpgradeOptions): Promise<UpgradeReport> {
   const lost: string[] = [];
@@ -63,7 +65,7 @@ export async function upgrade({
     programs,
     onLost: (how) => lost.push(how),
   });
-  const places = PLACES.slice(0, REGIONS);
+  const places = PLACES.slice(0, regions);
   try {
     await cluster.start(places);
     for (const url of cluster.urls) await expectVersion(url, before);
@@ -138,7 +140,8 @@ async function roll(
   cluster: Cluster,
   { from, next, tell }: { from: Version; next: Version; tell: (line: string) => void },
 ): Promise<void> {
-  const everybody = async (): Promise<boolean> => (await cluster.near()).length === REGIONS;
+  const everybody = async (): Promise<boolean> =>
+    (await cluster.near()).length === cluster.regions.length;
   for (let index = DIRECTORIES - 1; index >= 0; index -= 1) {
     await expectVersion(directoryAt(cluster, index), from);
     await cluster.stopDirectory(index);
