@@ -77,8 +77,22 @@ describe("a value", () => {
   it("is not told in an encoding that it does not have", async () => {
     await client.result({ type: "set", key: "v", value: "AP8=", encoding: "base64" });
     expect(await client.code({ type: "get", key: "v", encoding: "utf8" })).toBe("INVALID_ARGUMENT");
-    await client.result({ type: "set", key: "v", value: "{" });
-    expect(await client.code({ type: "get", key: "v", encoding: "json" })).toBe("INVALID_ARGUMENT");
+    for (const value of ["{", "[".repeat(65) + "]".repeat(65)]) {
+      await client.result({ type: "set", key: "v", value });
+      const get = { type: "get", key: "v", encoding: "json" };
+      expect(await client.code(get)).toBe("INVALID_ARGUMENT");
+    }
+    await client.result({ type: "set", key: "v", value: "\0".repeat(2_000) });
+    expect(await client.code({ type: "get", key: "v", encoding: "utf8" })).toBe("INVALID_ARGUMENT");
+  });
+
+  it("counts in an answer by what it takes there", async () => {
+    // Each takes two bytes.
+    const value = '"'.repeat(150_000);
+    const keys = Array.from({ length: 8 }, (_, index) => `quotes:${index}`);
+    for (const key of keys) await client.result({ type: "set", key, value });
+    expect(await client.code({ type: "getMany", keys: keys.slice(2) })).toBe("ok");
+    expect(await client.code({ type: "getMany", keys })).toBe("VALUE_TOO_LARGE");
   });
 });
 

@@ -1,5 +1,6 @@
 /** What a region is asked over a WebSocket and what it answers, as schemas; WEBSOCKET.md tells of it. */
-export { readSocketRequest, type ReadRequest } from "./read-request.ts";
+export { isDeeperThan } from "../json-depth.ts";
+export { readSocketRequest, SOCKET_DEPTH_MAX, type ReadRequest } from "./read-request.ts";
 export {
   SOCKET_REQUESTS,
   type RequestId,

@@ -15,14 +15,14 @@ export type ReadRequest =
   | { readonly id: RequestId; readonly request: SocketRequest }
   | { readonly id: RequestId | null; readonly error: MeridianError };
 
-/** JSON values that are deeper are nobody's data. */
-const DEPTH_MAX = 64;
+/** How many lists and objects may be in each other. JSON values that are deeper are nobody's data. */
+export const SOCKET_DEPTH_MAX = 64;
 
 /** Reads a message of a client. What is wrong with it has the code `MALFORMED_MESSAGE`, `INVALID_BODY` or `UNKNOWN_OPTION`. */
 export function readSocketRequest(text: string): ReadRequest {
   let json: unknown;
-  if (isDeeperThan(text, DEPTH_MAX)) {
-    return failed(null, "MALFORMED_MESSAGE", `Expected JSON of at most ${DEPTH_MAX} levels`);
+  if (isDeeperThan(text, SOCKET_DEPTH_MAX)) {
+    return failed(null, "MALFORMED_MESSAGE", `Expected JSON of at most ${SOCKET_DEPTH_MAX} levels`);
   }
   try {
     json = JSON.parse(text);

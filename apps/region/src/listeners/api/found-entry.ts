@@ -31,7 +31,7 @@ export function textOrBase64(value: Uint8Array): Pick<FoundEntry, "value" | "enc
 }
 
 /** Whether a text in JSON takes no more than about twice its bytes, if it is long: most control characters take six. */
-function isShortAsJson(value: Uint8Array): boolean {
+export function isShortAsJson(value: Uint8Array): boolean {
   if (value.byteLength <= SHORT_BYTES) return true;
   let controls = 0;
   for (const byte of value) if (byte < 0x20 && !SHORT_ESCAPES.has(byte)) controls += 1;

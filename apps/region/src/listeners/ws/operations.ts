@@ -3,14 +3,17 @@ import { isUtf8 } from "node:buffer";
 
 import { readWhole } from "@meridian/http";
 import { checkClientKey, MeridianError, parsePosition, type Entry } from "@meridian/protocol";
-import type {
-  SocketItem,
-  SocketRequest,
-  SocketRequestOf,
-  SocketRequestType,
-  ValueEncoding,
+import {
+  isDeeperThan,
+  SOCKET_DEPTH_MAX,
+  type SocketItem,
+  type SocketRequest,
+  type SocketRequestOf,
+  type SocketRequestType,
+  type ValueEncoding,
 } from "@meridian/protocol/socket-api";
 
+import { OneAtATime } from "../../service/one-at-a-time.ts";
 import type { RegionService } from "../../service/region-service.ts";
 import {
   checkBytes,
@@ -25,12 +28,15 @@ import { Steps } from "../../service/steps.ts";
 import { readAck, readLife, ttlMsOf } from "../api/arguments.ts";
 import { conditionOf, noneMatchNames } from "../api/conditions.ts";
 import { CONTENT_TYPE_DEFAULT, faceOf, type EntryFace } from "../api/entry-face.ts";
-import { describeFound, keyNotFound } from "../api/found-entry.ts";
+import { describeFound, isShortAsJson, keyNotFound } from "../api/found-entry.ts";
 import { pageOf, pageWithValues } from "../api/key-pages.ts";
 import { bytesOf, TEXT_CONTENT_TYPE } from "../api/value-text.ts";
 
 /** The largest message that a node takes and sends, unless one value may be larger, in bytes. */
 const MESSAGE_BYTES_MAX = 2 * 1024 * 1024;
+
+/** Long answers are made one at a time, so that not many are held in part between their turns. */
+const answering = new OneAtATime();
 
 const JSON_CONTENT_TYPE = "application/json";
 const WAIT_MS_DEFAULT = 500;
@@ -121,18 +127,26 @@ async function getMany(
 ): Promise<string> {
   const keys = request.keys.map(checkClientKey);
   await admit(service, request);
+  return answering.run(() => manyJson(service, keys, request.encoding));
+}
+
+async function manyJson(
+  service: RegionService,
+  keys: readonly string[],
+  encoding: ValueEncoding | undefined,
+): Promise<string> {
   const [parts, steps]: [string[], Steps] = [[], new Steps()];
-  let bytes = 0;
+  let length = 0;
   for (const key of keys) {
     const record = service.reads.find(key)?.record;
-    bytes += record?.entry.value.byteLength ?? 0;
-    checkBytes("one answer", bytes, messageBytesMax(service));
-    parts.push(
+    const part =
       record === undefined
         ? JSON.stringify({ key, found: false })
-        : foundJson(record.entry, faceOf(record), request.encoding),
-    );
-    await steps.spend(record?.entry.value.byteLength ?? 0);
+        : foundJson(record.entry, faceOf(record), encoding);
+    length += part.length;
+    checkBytes("one answer", length, messageBytesMax(service));
+    parts.push(part);
+    await steps.spend(part.length);
   }
   return `{"entries":[${parts.join(",")}]}`;
 }
@@ -176,7 +190,7 @@ async function entries(
     ...(after !== undefined && { after }),
   });
   if (values !== true) return JSON.stringify(pageOf(page));
-  return Buffer.concat(await pageWithValues(service, page)).toString();
+  return answering.run(async () => Buffer.concat(await pageWithValues(service, page)).toString());
 }
 
 /** The JSON of a live entry, its value in the encoding that was asked for, or in the shortest that can say it. Throws `INVALID_ARGUMENT`. */
@@ -189,12 +203,15 @@ function foundJson(entry: Entry, face: EntryFace, encoding?: ValueEncoding): str
   if (encoding === "base64") return JSON.stringify({ ...told, value: bytes.toString("base64") });
   if (!isUtf8(value)) throw wrongEncoding(key, encoding);
   const text = bytes.toString();
+  if (encoding === "utf8" && !isShortAsJson(value)) throw wrongEncoding(key, encoding);
   if (encoding === "utf8") return JSON.stringify({ ...told, value: text });
   if (!isJson(text)) throw wrongEncoding(key, encoding);
   return `${JSON.stringify(told).slice(0, -1)},"value":${text}}`;
 }
 
 function isJson(text: string): boolean {
+  // A parser takes half a second for a mebibyte of brackets.
+  if (isDeeperThan(text, SOCKET_DEPTH_MAX)) return false;
   try {
     JSON.parse(text);
     return true;
@@ -204,7 +221,10 @@ function isJson(text: string): boolean {
 }
 
 function wrongEncoding(key: string, encoding: ValueEncoding): MeridianError {
-  const expected = encoding === "json" ? "JSON" : "UTF-8";
+  const expected =
+    encoding === "json"
+      ? `JSON of at most ${SOCKET_DEPTH_MAX} levels`
+      : "UTF-8 that JSON says in about twice its bytes";
   return new MeridianError(
     "INVALID_ARGUMENT",
     `Expected the value of \`${key}\` to be ${expected}, as \`encoding\` asks for, got other bytes; \`base64\` takes any`,
