@@ -4,15 +4,22 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
 import { LINK_MANNERS } from "./link-manners.ts";
+import { SOCKET_MANNERS } from "./socket-manners.ts";
 import { Crowd, MANNERS, type Attackers } from "./manners.ts";
 
 const CUT_EVERY_MS = 100;
 
+const TABLES = { requests: MANNERS, links: LINK_MANNERS, sockets: SOCKET_MANNERS } as const;
+
+/** What is attacked: routes, links of nodes, or WebSockets of clients. */
+export type MannerTable = keyof typeof TABLES;
+
 /** How a crowd attacks. */
 export interface Orders {
   readonly url: string;
-  /** The name of the attack. */
+  /** The name of the attack, and of the table that it is in. */
   readonly manner: string;
+  readonly table: MannerTable;
   readonly bytes: Buffer;
   readonly clients: number;
 }
@@ -41,8 +48,8 @@ export class CrowdProcess implements Attackers {
   }
 }
 
-function obey({ url, manner, bytes, clients }: Orders): void {
-  const behave = { ...MANNERS, ...LINK_MANNERS }[manner];
+function obey({ url, manner, table, bytes, clients }: Orders): void {
+  const behave = TABLES[table][manner];
   if (behave === undefined) throw new Error(`Expected the name of a manner, got ${manner}`);
   const crowd = new Crowd(url, behave, [Buffer.from(bytes)], clients);
   setInterval(() => process.send?.(crowd.cut), CUT_EVERY_MS);

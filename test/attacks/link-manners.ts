@@ -1,46 +1,23 @@
 /** The behaviours of hostile or broken peers on a replication link. */
-import type { Socket } from "node:net";
-
 import { MESSAGE_BYTES_MAX, TEXT_BYTES_MAX } from "@meridian/protocol";
 import { heartbeatOf, helloOf } from "@meridian/testkit";
 
 import type { Manner } from "./manners.ts";
+import {
+  BINARY,
+  floods,
+  frameOf,
+  headOf,
+  opened,
+  PING,
+  TEXT,
+  upgradeOf,
+} from "./web-socket-frames.ts";
 
 const KIBIBYTE = 1024;
-const TEXT = 1;
-const BINARY = 2;
-const PING = 9;
-const STEP_MS = 10;
-/** Messages that are sent at one step. */
-const BURST = 64;
 
 /** The upgrade request that opens a link. */
-export const UPGRADE: Buffer = Buffer.from(
-  [
-    "GET /replicate HTTP/1.1",
-    "Host: 127.0.0.1",
-    "Connection: Upgrade",
-    "Upgrade: websocket",
-    "Sec-WebSocket-Version: 13",
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-    "",
-    "",
-  ].join("\r\n"),
-);
-
-/** The header of a WebSocket frame with the mask 0, which leaves the payload unchanged. */
-function headOf(opcode: number, length: number): Buffer {
-  const head = Buffer.alloc(14);
-  head[0] = 0x80 | opcode;
-  head[1] = 0x80 | 127;
-  head.writeBigUInt64BE(BigInt(length), 2);
-  return head;
-}
-
-function frameOf(opcode: number, payload: Buffer): Buffer {
-  if (opcode !== PING) return Buffer.concat([headOf(opcode, payload.length), payload]);
-  return Buffer.concat([Buffer.from([0x80 | PING, 0x80 | payload.length, 0, 0, 0, 0]), payload]);
-}
+export const UPGRADE: Buffer = upgradeOf("/replicate");
 
 function textOf(message: object): Buffer {
   return frameOf(TEXT, Buffer.from(JSON.stringify({ ...message, nowMs: Date.now() })));
@@ -63,24 +40,6 @@ const HEARTBEAT = heartbeatOf({ status: "syncing", nowMs: 0 });
 
 const ELSEWHERE = { logId: 9, epoch: 1, sequence: 1 };
 
-/** Opens a link, and then does something. */
-function linked(behave: (socket: Socket) => void): Manner {
-  return (socket, upgrade) => {
-    socket.resume();
-    socket.write(upgrade);
-    socket.once("data", () => behave(socket));
-  };
-}
-
-/** Sends a message again and again, as fast as the socket accepts it. */
-function floods(socket: Socket, message: () => Buffer, burst = BURST): void {
-  const timer = setInterval(() => {
-    if (socket.writableLength > KIBIBYTE * KIBIBYTE) return;
-    for (let index = 0; index < burst; index += 1) socket.write(message());
-  }, STEP_MS);
-  socket.once("close", () => clearInterval(timer));
-}
-
 /** The largest message that a link accepts, and the largest text: made once, because all peers send the same bytes. */
 const largest: { frame?: Buffer; text?: Buffer } = {};
 
@@ -95,28 +54,28 @@ function largestText(): Buffer {
 
 /** All behaviours on a link, by their names in reports. */
 export const LINK_MANNERS: Readonly<Record<string, Manner>> = {
-  "never sends the second half of a message": linked((socket) => {
+  "never sends the second half of a message": opened((socket) => {
     socket.write(hello({}));
     socket.write(headOf(BINARY, 32 * KIBIBYTE * KIBIBYTE));
     socket.write(Buffer.alloc(16 * KIBIBYTE * KIBIBYTE));
   }),
-  "asks and never reads": linked((socket) => {
+  "asks and never reads": opened((socket) => {
     socket.write(hello({}));
     socket.pause();
     floods(socket, () => textOf(HEARTBEAT));
   }),
-  "asks small things without end": linked((socket) => {
+  "asks small things without end": opened((socket) => {
     socket.write(hello({}));
     floods(socket, () => textOf({ type: "locate", incarnation: 1, position: 1 }));
   }),
-  "changes its status without end": linked((socket) => {
+  "changes its status without end": opened((socket) => {
     socket.write(hello({}));
     let turn = 0;
     floods(socket, () =>
       textOf({ ...HEARTBEAT, status: (turn += 1) % 2 === 0 ? "syncing" : "full" }),
     );
   }),
-  "follows and asks without end": linked((socket) => {
+  "follows and asks without end": opened((socket) => {
     peers += 1;
     const place = { logId: 1_000_000 + peers, epoch: 1, head: 0, cursors: [] };
     socket.write(
@@ -124,25 +83,25 @@ export const LINK_MANNERS: Readonly<Record<string, Manner>> = {
     );
     floods(socket, () => textOf(HEARTBEAT));
   }),
-  "compares without end": linked((socket) => {
+  "compares without end": opened((socket) => {
     socket.write(hello({ cursors: [ELSEWHERE], home: ELSEWHERE }));
     socket.write(textOf({ type: "reconcile" }));
     let id = 0;
     const ranges = [{ to: null, count: 65_535, fingerprint: "0000000000000000" }];
     floods(socket, () => textOf({ type: "compare", id: (id += 1), from: null, ranges }));
   }),
-  "sends a huge text before its greeting": linked((socket) => {
+  "sends a huge text before its greeting": opened((socket) => {
     socket.write(frameOf(TEXT, Buffer.alloc(3 * KIBIBYTE * KIBIBYTE, "[")));
   }),
-  "sends the largest frames without end": linked((socket) => {
+  "sends the largest frames without end": opened((socket) => {
     socket.write(hello({}));
     floods(socket, largestFrame, 1);
   }),
-  "sends the largest texts without end": linked((socket) => {
+  "sends the largest texts without end": opened((socket) => {
     socket.write(hello({}));
     floods(socket, largestText, 1);
   }),
-  "pings without end": linked((socket) => {
+  "pings without end": opened((socket) => {
     socket.pause();
     floods(socket, () => frameOf(PING, Buffer.alloc(125)));
   }),

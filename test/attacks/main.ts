@@ -5,11 +5,12 @@
 import { parseArgs } from "node:util";
 import { Cluster } from "@meridian/harness";
 
-import { CrowdProcess } from "./crowd-process.ts";
+import { CrowdProcess, type MannerTable } from "./crowd-process.ts";
 import { LINK_MANNERS, UPGRADE } from "./link-manners.ts";
 import { MANNERS } from "./manners.ts";
+import { SOCKET_MANNERS, SOCKET_UPGRADE } from "./socket-manners.ts";
 import { lineOf, siege, type SiegeReport } from "./siege.ts";
-import { fortressesOf, linksOf, type Fortress } from "./targets.ts";
+import { fortressesOf, linksOf, socketsOf, type Fortress } from "./targets.ts";
 
 const PLACES = [
   { id: "paris", lat: 48.9, lon: 2.4 },
@@ -31,26 +32,30 @@ try {
   for (const fortress of await fortressesOf(cluster)) {
     for (const [manner] of Object.entries(MANNERS)) {
       for (const { route, bytes } of fortress.requests)
-        await attack(fortress, manner, route, bytes);
+        await attack(fortress, "requests", manner, route, bytes);
     }
   }
   const links = linksOf(cluster);
   for (const manner of Object.keys(LINK_MANNERS))
-    await attack(links, manner, "/replicate", UPGRADE);
+    await attack(links, "links", manner, "/replicate", UPGRADE);
+  const sockets = socketsOf(cluster);
+  for (const manner of Object.keys(SOCKET_MANNERS))
+    await attack(sockets, "sockets", manner, "/ws", SOCKET_UPGRADE);
 } finally {
   await cluster.dispose();
 }
 process.exitCode = failures === 0 ? 0 : 1;
 
 async function attack(
-  { name, target }: Fortress,
+  { name, target }: Pick<Fortress, "name" | "target">,
+  table: MannerTable,
   manner: string,
   route: string,
   bytes: Buffer,
 ): Promise<void> {
   const title = `${name}, ${route}, ${manner}`;
   if (!title.includes(values.only)) return;
-  const orders = { url: target.url, manner, bytes, clients: Number(values.clients) };
+  const orders = { url: target.url, manner, table, bytes, clients: Number(values.clients) };
   try {
     const report = await siege(
       target,

@@ -88,7 +88,8 @@ function requestOf(route: string): RouteRequest {
   }
   const { target, body } = known;
   const length = body === undefined ? "" : `Content-Length: ${Buffer.byteLength(body)}\r\n`;
-  const type = "Content-Type: application/json\r\n";
+  // Without a body there is none: plain reads are answered below node:http.
+  const type = body === undefined ? "" : "Content-Type: application/json\r\n";
   return {
     route,
     bytes: Buffer.from(

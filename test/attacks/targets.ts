@@ -26,18 +26,7 @@ export async function fortressesOf(cluster: Cluster): Promise<readonly Fortress[
     return { name, target, requests: await requestsOf(target.url) };
   };
   return [
-    await fortress("region", {
-      url: region.url,
-      nearest,
-      get memoryBytes() {
-        return region.program.memoryBytes;
-      },
-      serve: async (url) => {
-        await putValue(url, "honest", "value");
-        await expectOk(`${url}/cache/honest`);
-        await expectOk(`${url}/cache/nul/3`);
-      },
-    }),
+    await fortress("region", regionTarget(cluster)),
     await fortress("directory", {
       url: directoryUrl,
       nearest,
@@ -50,6 +39,27 @@ export async function fortressesOf(cluster: Cluster): Promise<readonly Fortress[
       },
     }),
   ];
+}
+
+function regionTarget({ regions: [region], directoryUrl }: Cluster): Target {
+  if (region === undefined) throw new Error("Expected a region");
+  return {
+    url: region.url,
+    nearest: `${directoryUrl}/nearest?lat=1&lon=2`,
+    get memoryBytes() {
+      return region.program.memoryBytes;
+    },
+    serve: async (url) => {
+      await putValue(url, "honest", "value");
+      await expectOk(`${url}/cache/honest`);
+      await expectOk(`${url}/cache/nul/3`);
+    },
+  };
+}
+
+/** The WebSockets of clients of a cluster's first region. */
+export function socketsOf(cluster: Cluster): Pick<Fortress, "name" | "target"> {
+  return { name: "sockets", target: regionTarget(cluster) };
 }
 
 /** The links of a cluster's directory, whose service is to bring a write to all nodes. */

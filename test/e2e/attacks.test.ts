@@ -2,9 +2,10 @@ import { expect, it } from "vitest";
 import { request, startCluster, until } from "@meridian/harness";
 
 import { LINK_MANNERS, UPGRADE } from "../attacks/link-manners.ts";
-import { Crowd, MANNERS } from "../attacks/manners.ts";
-import { lineOf, siege } from "../attacks/siege.ts";
-import { fortressesOf, linksOf } from "../attacks/targets.ts";
+import { Crowd, MANNERS, type Manner } from "../attacks/manners.ts";
+import { lineOf, siege, type Target } from "../attacks/siege.ts";
+import { SOCKET_MANNERS, SOCKET_UPGRADE } from "../attacks/socket-manners.ts";
+import { fortressesOf, linksOf, socketsOf } from "../attacks/targets.ts";
 
 const PLACES = [
   { id: "paris", lat: 48.9, lon: 2.4 },
@@ -18,6 +19,22 @@ const SIEGE_MS = 800;
 /** The same on links: a few are as loud as many, and their noise is made in this process. */
 const PEERS = 12;
 const LINK_SIEGE_MS = 500;
+
+async function siegeAll(
+  name: string,
+  target: Target,
+  manners: Readonly<Record<string, Manner>>,
+  upgrade: Buffer,
+): Promise<void> {
+  for (const [manner, behave] of Object.entries(manners)) {
+    const attack = (): Crowd => new Crowd(target.url, behave, [upgrade], PEERS);
+    const report = await siege(target, attack, LINK_SIEGE_MS);
+    console.log(lineOf(`${name}, ${manner}`, report));
+    expect(report.grownBytes, `${name}, ${manner}`).toBeLessThan(report.allowedBytes);
+    expect(report.health.answered, `${name}, ${manner}`).toBe(report.health.asked);
+    expect(report.nearest.answered, `${name}, ${manner}`).toBe(report.nearest.asked);
+  }
+}
 
 it(
   "no client that never reads, never ends, or sends without end costs a program more than its bounds, or others its service",
@@ -37,6 +54,8 @@ it(
         expect(report.nearest.answered, `${name}, ${manner}`).toBe(report.nearest.asked);
       }
     }
+    const sockets = socketsOf(cluster);
+    await siegeAll(sockets.name, sockets.target, SOCKET_MANNERS, SOCKET_UPGRADE);
     await until("exactly both regions are offered", async () => {
       return (await cluster.offered()).toSorted().join() === "paris,tokyo";
     });
@@ -49,14 +68,7 @@ it(
   async () => {
     const cluster = await startCluster(PLACES);
     const { target } = linksOf(cluster);
-    for (const [manner, behave] of Object.entries(LINK_MANNERS)) {
-      const attack = (): Crowd => new Crowd(target.url, behave, [UPGRADE], PEERS);
-      const report = await siege(target, attack, LINK_SIEGE_MS);
-      console.log(lineOf(`links, ${manner}`, report));
-      expect(report.grownBytes, `links, ${manner}`).toBeLessThan(report.allowedBytes);
-      expect(report.health.answered, `links, ${manner}`).toBe(report.health.asked);
-      expect(report.nearest.answered, `links, ${manner}`).toBe(report.nearest.asked);
-    }
+    await siegeAll("links", target, LINK_MANNERS, UPGRADE);
     await until("both regions are offered", async () => {
       const ids = await cluster.offered();
       return ids.includes("paris") && ids.includes("tokyo");
