@@ -77,6 +77,7 @@ describe("an arrow between layers", () => {
     ["apps/cli", "region"],
     ["apps/cli", "unheard-of"],
     ["packages/client", "local-cluster"],
+    ["packages/ports", "cache"],
     ["packages/local-cluster", "cli"],
   ])("that points back or across is found (%s to %s)", (folder, target) => {
     const from = folder.split("/")[1] ?? "";
@@ -100,6 +101,7 @@ describe("an arrow between layers", () => {
     ["packages/transport", "runtime"],
     ["packages/testkit", "replication"],
     ["apps/region", "cache"],
+    ["packages/client", "cache"],
     ["apps/directory", "supervision"],
     ["apps/cli", "client"],
     ["apps/cli", "local-cluster"],

@@ -18,7 +18,6 @@ export const LAYERS = {
     "client",
     "replication",
     "store",
-    "cache",
     "geo",
     "certificates",
     "tokens",
@@ -27,6 +26,7 @@ export const LAYERS = {
     "cluster-file",
     "supervision",
   ],
+  structures: ["cache"],
   ports: ["ports", "options"],
   bottom: ["protocol", "runtime"],
   sources: ["source-bundle"],
@@ -37,14 +37,15 @@ export const LAYERS = {
 type Layer = keyof typeof LAYERS;
 
 const MAY_USE: Readonly<Record<Layer, readonly Layer[]>> = {
-  apps: ["assemblies", "libraries", "ports", "bottom"],
-  assemblies: ["libraries", "ports", "bottom", "sources"],
-  libraries: ["ports", "bottom", "sources"],
+  apps: ["assemblies", "libraries", "structures", "ports", "bottom"],
+  assemblies: ["libraries", "structures", "ports", "bottom", "sources"],
+  libraries: ["structures", "ports", "bottom", "sources"],
+  structures: [],
   ports: ["bottom"],
   bottom: [],
   sources: [],
-  testing: ["libraries", "ports", "bottom"],
-  clusters: ["apps", "assemblies", "libraries", "ports", "bottom", "testing"],
+  testing: ["libraries", "structures", "ports", "bottom"],
+  clusters: ["apps", "assemblies", "libraries", "structures", "ports", "bottom", "testing"],
 };
 
 /** Packages that run on any platform, and so import no module of Node.js. */

@@ -61,7 +61,8 @@ function lifeRequest(
 ): Write {
   const { query, limits, slow } = writeTerms(options, deadlineMs);
   const terms = new URLSearchParams({ key, ...life, ...Object.fromEntries(query) });
-  return { request: { method: "POST", path: withQuery("/touch", terms), slow }, limits };
+  const request = { method: "POST", path: withQuery("/touch", terms), slow } as const;
+  return { keys: [key], request, limits };
 }
 
 /** The request that reads a value and deletes it. It must not be repeated: the second one finds no value after the first has found one. */
@@ -69,6 +70,7 @@ export function pullRequest(key: string, options: CallOptions, deadlineMs: numbe
   refuseUnknown("`pull`", options, CALL);
   const path = withQuery("/pull", new URLSearchParams({ key }));
   return {
+    keys: [key],
     request: { method: "POST", path, conditional: true },
     limits: limitsOf(options, deadlineMs),
   };
@@ -87,6 +89,7 @@ export function deleteManyRequests(
     ...(timeoutMs !== undefined && { timeout: `${timeoutMs}ms` }),
   };
   return partsOf(keys).map((part) => ({
+    keys: part,
     request: { ...jsonRequest("/batch/delete", { keys: part, ...terms }), slow },
     limits,
   }));

@@ -5,6 +5,7 @@ import { Keyspace, type KeyspaceParts, type KeyspaceTerms } from "./keyspace.ts"
 import type { ClientEvents, Events } from "./events.ts";
 import type { ClientStatus, KnownNode } from "./meridian-client.ts";
 import { termsOfNamespace } from "./namespace-options.ts";
+import type { Near } from "./near/near.ts";
 import type { NodePool } from "./node-pool.ts";
 import type { Session } from "./session.ts";
 import { plainShape } from "./shape.ts";
@@ -16,6 +17,7 @@ export interface ClientParts extends KeyspaceParts {
   readonly directories: Directories;
   readonly session: Session;
   readonly events: Events;
+  readonly near: Near | undefined;
   /** Ends all running calls. */
   readonly closing: AbortController;
 }
@@ -68,13 +70,14 @@ export class Client extends Keyspace<unknown, unknown> {
 
   status(): ClientStatus {
     const { nodes } = this;
-    const { caller, fills, closing } = this.#parts;
+    const { caller, fills, near, closing } = this.#parts;
     return {
       node: nodes[0]?.id,
       nodes,
       directory: this.directory,
       calls: caller.underWay,
       loads: fills.underWay,
+      near: near?.status(),
       closed: closing.signal.aborted,
     };
   }

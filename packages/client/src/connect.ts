@@ -13,6 +13,8 @@ import { Fills } from "./fill/fills.ts";
 import { Keeper } from "./keeper.ts";
 import type { MeridianClient } from "./meridian-client.ts";
 import { loadingOf } from "./namespace-options.ts";
+import type { Near } from "./near/near.ts";
+import { nearTermsOf, type NearOptions, type NearTerms } from "./near/near-options.ts";
 import { NodePool } from "./node-pool.ts";
 import { Opening } from "./opening.ts";
 import { checkMs, checkUrl, refuseUnknown } from "./options.ts";
@@ -63,6 +65,8 @@ export interface ConnectOptions {
   readonly load?: Loader<unknown, unknown> | undefined;
   /** The default options of `getOrSet`. */
   readonly fill?: FillOptions | undefined;
+  /** What this client keeps in its own process. Default: nothing. */
+  readonly near?: NearOptions | undefined;
   /** Aborts `connect`. It has no effect once the client is connected. */
   readonly signal?: AbortSignal | undefined;
   /** The token to send, or a function that returns one and is called for each request, for short-lived tokens. */
@@ -88,6 +92,7 @@ const OPTIONS: readonly string[] = [
   "failbackLagMs",
   "load",
   "fill",
+  "near",
   "signal",
   "token",
   "fetch",
@@ -105,6 +110,8 @@ interface Settings {
   readonly refreshMs: number;
   readonly failbackMs: number;
   readonly failbackLagMs: number;
+  readonly lazy: boolean;
+  readonly near: NearTerms | undefined;
 }
 
 /**
@@ -122,6 +129,7 @@ export async function connect(options: ConnectOptions): Promise<MeridianClient> 
   const closing = new AbortController();
   const closed = closing.signal;
   const { wanted, attemptMs, refreshMs, deadlineMs, failbackMs, failbackLagMs } = settings;
+  const { lazy } = settings;
   const directories = new Directories(network, random, settings.directories);
   const events = new Events();
   const pool = new NodePool(random, failbackMs, settings.seeds.map(seedOf), events);
@@ -131,42 +139,41 @@ export async function connect(options: ConnectOptions): Promise<MeridianClient> 
   const seeded = settings.seeds.length > 0;
   const opening = new Opening({ ...shared, fixed, seeded, keeper, closed });
   const session = new Session();
-  const caller = new Caller({
-    network,
-    random,
-    pool,
-    keeper,
-    opening,
-    session: options.consistency === "eventual" ? undefined : session,
-    attemptMs,
-    events,
-    closed,
-  });
-  const reads = new Reads({ caller, network, closed });
+  const kept = options.consistency === "eventual" ? undefined : session;
+  const served = { network, random, pool, keeper, opening, session: kept, attemptMs };
+  const caller = new Caller({ ...served, events, closed });
   closed.addEventListener("abort", () => network.deadlines.clear(), { once: true });
-  if (options.lazy !== true) {
-    await opening.insist({ endMs: clock.elapsedMs() + deadlineMs, signal });
-  }
+  const openNear = settings.near && (await import("./near/open-near.ts")).openNear;
+  if (!lazy) await opening.insist({ endMs: clock.elapsedMs() + deadlineMs, signal });
+  const watching = { caller, network, random, events, deadlineMs, closed };
+  const near = settings.near && openNear?.({ ...watching, terms: settings.near }, kept, lazy);
+  const reads = new Reads({ caller, network, near, closed });
   const time = new ClusterTime(clock);
-  const write = timedWrites(caller, clock, time);
+  const write = writesOf(caller, clock, time, near);
   const fills = new Fills({ caller, reads, network, time, write, closed, deadlineMs });
   const parts = { caller, reads, fills, time, network, random, write, deadlineMs };
-  const client = new Client({ ...parts, pool, directories, session, events, closing }, loading);
+  const state = { pool, directories, session, events, near, closing };
+  const client = new Client({ ...parts, ...state }, loading);
   // The interface has types, such as overloads of `namespace`, that the class cannot declare.
   return client as object as MeridianClient;
 }
 
-/** Sends writes, from whose answers the cluster's time is learnt. */
-function timedWrites(
+/** Sends writes, from whose answers the cluster's time is learnt. What they may have changed is kept no more. */
+function writesOf(
   caller: Caller,
   clock: Clock,
   time: ClusterTime,
+  near: Near | undefined,
 ): (write: Write) => Promise<NodeAnswer> {
-  return async ({ request, limits }) => {
+  return async ({ keys, request, limits }) => {
     const sentAtMs = clock.nowMs();
-    const reply = await caller.call(request, limits);
-    time.wrote(reply.answer.headers.get("etag"), sentAtMs);
-    return reply;
+    try {
+      const reply = await caller.call(request, limits);
+      time.wrote(reply.answer.headers.get("etag"), sentAtMs);
+      return reply;
+    } finally {
+      near?.wrote(keys);
+    }
   };
 }
 
@@ -224,6 +231,8 @@ function readSettings(options: ConnectOptions): Settings {
   }
   return {
     ...readPlaces(options, limit),
+    lazy,
+    near: options.near === undefined ? undefined : nearTermsOf(options.near),
     deadlineMs: checkMs("deadlineMs", options.deadlineMs, 5_000, 1, 600_000),
     attemptMs: checkMs("attemptMs", options.attemptMs, 1_000, 10, 60_000),
     refreshMs: checkMs("refreshMs", options.refreshMs, 30_000, 1_000, 86_400_000),

@@ -16,11 +16,20 @@ export interface ClientEvents {
   readonly node: NamedNode & { readonly circuit: CircuitState };
   /** Another node answers requests than before. */
   readonly failover: { readonly from: NamedNode; readonly to: NamedNode };
+  /**
+   * The near cache returns values from now on (`live`), or does not, because the node that tells of changes has been silent for longer
+   * than the lease (`stale`) or refuses to tell any (`off`, with the reason).
+   */
+  readonly near: {
+    readonly state: "live" | "stale" | "off";
+    readonly node: NamedNode | undefined;
+    readonly error: MeridianError | undefined;
+  };
 }
 
 type Listener = (event: never) => void;
 
-const NAMES: readonly (keyof ClientEvents)[] = ["node", "failover"];
+const NAMES: readonly (keyof ClientEvents)[] = ["node", "failover", "near"];
 
 /** Emits events. */
 export class Events {

@@ -39,6 +39,8 @@ export { isMeridianError } from "./is-meridian-error.ts";
 export type { ClientStatus, KnownNode, Load, MeridianClient } from "./meridian-client.ts";
 export type { Namespace } from "./namespace.ts";
 export type { NamespaceTerms } from "./namespace-options.ts";
+export type { NearStatus } from "./near/near-cache.ts";
+export type { NearOptions } from "./near/near-options.ts";
 export { cached, type CachedOptions, type WrapOptions } from "./wrap.ts";
 export type { Storable, Stored } from "./storable.ts";
 export type { WatchEvent, WatchOptions } from "./watch.ts";

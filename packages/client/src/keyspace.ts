@@ -14,7 +14,6 @@ import type { Random } from "@meridian/runtime";
 import { narrower, NOTHING_TO_WRITE } from "./acknowledgements.ts";
 import {
   answerOf,
-  batchEntriesOf,
   describedEntryOf,
   keyInfoOf,
   rawEntryOf,
@@ -54,14 +53,12 @@ import type { FillOptions, LoadContext, Loader } from "./fill/fill-options.ts";
 import type { FillRequest, Fills } from "./fill/fills.ts";
 import type { Namespace } from "./namespace.ts";
 import { refuseUnknown } from "./options.ts";
-import type { Reads, Take } from "./reads.ts";
+import { takeKept, type Reads, type Take } from "./reads.ts";
 import {
-  BATCH_MAX,
   checkedKey,
   checkText,
   deleteRequest,
   entryTerms,
-  getManyRequest,
   keysRequest,
   type Listing,
   presenceRequest,
@@ -146,7 +143,10 @@ export class Keyspace<In, Out> implements Namespace<In, Out> {
     const { reads, deadlineMs } = this.#parts;
     try {
       const limits = options === undefined ? this.#limits : readLimits(what, options, deadlineMs);
-      return reads.read(this.#whole(key), limits, take);
+      const { signal } = limits;
+      const kept = signal?.aborted === true ? undefined : this.#kept(key);
+      if (kept !== undefined) return takeKept(key, kept, take);
+      return reads.fetch(this.#whole(key), limits, take);
     } catch (cause) {
       return Promise.reject(cause as Error);
     }
@@ -168,13 +168,11 @@ export class Keyspace<In, Out> implements Namespace<In, Out> {
       }
       return values;
     }
-    for (let start = 0; start < wanted.length; start += BATCH_MAX) {
-      const request = getManyRequest(wanted.slice(start, start + BATCH_MAX));
-      const entries = batchEntriesOf(await this.#parts.caller.call(request, limits));
-      for (const [key, entry] of entries) {
-        const value = await this.#terms.shape.decode(key, entry, false);
-        if (value !== undefined) values.set(this.#bare(key), value);
-      }
+    const entries = await this.#parts.reads.many(wanted, limits);
+    for (const key of wanted) {
+      const entry = entries.get(key);
+      const value = entry && (await this.#terms.shape.decode(key, entry, true));
+      if (value !== undefined) values.set(this.#bare(key), value);
     }
     return values;
   }
@@ -417,6 +415,12 @@ export class Keyspace<In, Out> implements Namespace<In, Out> {
       return options;
     }
     return { ...options, ttlMs };
+  }
+
+  /** What this process keeps of a key. A key that is kept has been checked. */
+  #kept(key: unknown): ReceivedEntry | undefined {
+    if (typeof key !== "string" || key === "") return undefined;
+    return this.#parts.reads.kept(this.#terms.prefix + key);
   }
 
   /** The whole of a key. Throws `INVALID_KEY`. */

@@ -12,6 +12,7 @@ import type { NodeInfo } from "./directory.ts";
 import type { ClientEvents } from "./events.ts";
 import type { FillOptions, LoadContext } from "./fill/fill-options.ts";
 import type { Namespace } from "./namespace.ts";
+import type { NearStatus } from "./near/near-cache.ts";
 import type { NamespaceTerms } from "./namespace-options.ts";
 import type { Codec } from "./codecs/codec.ts";
 import type { SchemaIn, SchemaOut, StandardSchema } from "./codecs/standard-schema.ts";
@@ -37,6 +38,8 @@ export interface ClientStatus {
   readonly calls: number;
   /** How many loads of `getOrSet` are running. */
   readonly loads: number;
+  /** What this process keeps; undefined without `near`. */
+  readonly near: NearStatus | undefined;
   readonly closed: boolean;
 }
 
@@ -110,7 +113,7 @@ export interface MeridianClient extends Namespace<unknown, unknown> {
   readonly nodes: readonly KnownNode[];
   /** The URL of the directory that answered last; undefined for a client that asks none. */
   readonly directory: string | undefined;
-  /** Calls `listener` for each event `node` (a circuit has changed) or `failover` (another node answers now). Returns a function that ends this. */
+  /** Calls `listener` for each event `node` (a circuit has changed), `failover` (another node answers now) or `near` (kept values are returned or not). Returns a function that ends this. */
   on<Name extends keyof ClientEvents>(
     name: Name,
     listener: (event: ClientEvents[Name]) => void,

@@ -16,6 +16,8 @@ import { batchEntriesOf, carriedEntryOf, type ReceivedEntry } from "./answers.ts
 import type { Caller } from "./caller.ts";
 import type { Network } from "./exchange.ts";
 import { followAbort } from "./follow-abort.ts";
+import type { Near } from "./near/near.ts";
+import type { NearRequest } from "./near/near-cache.ts";
 import { BATCH_MAX, cachePath, getManyRequest } from "./requests.ts";
 import { giveUpWaiting, type CallLimits } from "./run.ts";
 import { SLOTS } from "./slots.ts";
@@ -50,6 +52,8 @@ interface Wanted {
   /** Invariant: how many of them are not done. */
   waiting: number;
   flight: Flight | undefined;
+  /** What the near cache knows of the request. */
+  near: NearRequest | undefined;
 }
 
 /** A running request. */
@@ -63,6 +67,7 @@ interface Flight {
 export interface ReadsOptions {
   readonly caller: Caller;
   readonly network: Network;
+  readonly near: Near | undefined;
   /** Ends everything when the client is closed. */
   readonly closed: AbortSignal;
 }
@@ -81,8 +86,20 @@ export class Reads {
     this.#options = options;
   }
 
+  /** The entry of a key that this process keeps, if it may be returned now. */
+  kept(key: string): ReceivedEntry | undefined {
+    return this.#options.near?.get(key);
+  }
+
   /** What `take` makes of the entry of a key, which was checked, or undefined if it has none. */
   read<T>(key: string, limits: CallLimits, take: Take<T>): Promise<T | undefined> {
+    const kept = limits.signal?.aborted === true ? undefined : this.kept(key);
+    if (kept === undefined) return this.fetch(key, limits, take);
+    return takeKept(key, kept, take);
+  }
+
+  /** As `read`, from a node. */
+  fetch<T>(key: string, limits: CallLimits, take: Take<T>): Promise<T | undefined> {
     const { closed, network } = this.#options;
     const { signal } = limits;
     if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
@@ -107,10 +124,51 @@ export class Reads {
     });
   }
 
+  /** The entries of those of `keys` that have one: kept ones, and the rest in batches of its own. */
+  async many(
+    keys: readonly string[],
+    limits: CallLimits,
+  ): Promise<ReadonlyMap<string, ReceivedEntry>> {
+    const entries = new Map<string, ReceivedEntry>();
+    const missing: string[] = [];
+    for (const key of keys) {
+      const kept = this.kept(key);
+      if (kept === undefined) missing.push(key);
+      else entries.set(key, kept);
+    }
+    for (let start = 0; start < missing.length; start += BATCH_MAX) {
+      const some = missing.slice(start, start + BATCH_MAX);
+      for (const [key, entry] of await this.#batch(some, limits)) entries.set(key, entry);
+    }
+    return entries;
+  }
+
+  async #batch(
+    keys: readonly string[],
+    limits: CallLimits,
+  ): Promise<ReadonlyMap<string, ReceivedEntry>> {
+    const { caller, near } = this.#options;
+    const requests = keys.map((key) => near?.sent(key));
+    try {
+      const reply = await caller.call(getManyRequest(keys), limits);
+      const entries = batchEntriesOf(reply);
+      for (const [index, key] of keys.entries()) {
+        near?.came(key, requests[index], reply.node.info.url, entries.get(key));
+        requests[index] = undefined;
+      }
+      return entries;
+    } finally {
+      for (const [index, key] of keys.entries()) {
+        const request = requests[index];
+        if (request !== undefined) near?.failed(key, request);
+      }
+    }
+  }
+
   #wantedOf(key: string): Wanted {
     let wanted = this.#wanted.get(key);
     if (wanted === undefined) {
-      wanted = { key, waiters: [], waiting: 0, flight: undefined };
+      wanted = { key, waiters: [], waiting: 0, flight: undefined, near: undefined };
       this.#wanted.set(key, wanted);
     }
     return wanted;
@@ -148,8 +206,10 @@ export class Reads {
   async #fly(batch: readonly Wanted[]): Promise<void> {
     const flight: Flight = { abandoned: new AbortController(), waiting: 0 };
     const last = lastOf(batch);
+    const { near } = this.#options;
     for (const wanted of batch) {
       wanted.flight = flight;
+      wanted.near = near?.sent(wanted.key);
       flight.waiting += wanted.waiting;
       for (const waiter of wanted.waiters) {
         // Those of one turn with one deadline end with their request.
@@ -161,7 +221,8 @@ export class Reads {
       const deadlineMs = last.endMs - this.#options.network.clock.elapsedMs();
       await this.#ask(batch, { deadlineMs, signal: flight.abandoned.signal });
     } catch (cause) {
-      for (const { waiters } of batch) {
+      for (const { key, near: request, waiters } of batch) {
+        if (request !== undefined) near?.failed(key, request);
         for (const waiter of waiters) if (settle(waiter)) waiter.reject(cause);
       }
     } finally {
@@ -175,13 +236,15 @@ export class Reads {
     const [first] = batch;
     if (batch.length === 1 && first !== undefined) {
       const reply = await caller.call({ method: "GET", path: cachePath(first.key) }, limits);
-      this.#deliver(first, reply.found ? carriedEntryOf(reply.answer) : undefined);
+      const { url } = reply.node.info;
+      this.#deliver(first, url, reply.found ? carriedEntryOf(reply.answer) : undefined);
       return;
     }
     try {
       const reply = await caller.call(getManyRequest(batch.map(({ key }) => key)), limits);
       const entries = batchEntriesOf(reply);
-      for (const wanted of batch) this.#deliver(wanted, entries.get(wanted.key));
+      const { url } = reply.node.info;
+      for (const wanted of batch) this.#deliver(wanted, url, entries.get(wanted.key));
     } catch (cause) {
       if (asMeridianError(cause).code !== "VALUE_TOO_LARGE") throw cause;
       this.#meanBytes = Math.max(this.#meanBytes, (2 * BATCH_BYTES) / batch.length);
@@ -193,7 +256,10 @@ export class Reads {
     }
   }
 
-  #deliver({ key, waiters }: Wanted, entry: ReceivedEntry | undefined): void {
+  #deliver(wanted: Wanted, node: string, entry: ReceivedEntry | undefined): void {
+    const { key, waiters, near: request } = wanted;
+    wanted.near = undefined;
+    this.#options.near?.came(key, request, node, entry);
     if (entry !== undefined) {
       const bytes = entry.bytes?.length ?? entry.text?.length ?? 0;
       this.#meanBytes += (bytes - this.#meanBytes) / 16;
@@ -233,6 +299,15 @@ export class Reads {
     const { wanted } = waiter;
     if (wanted.flight?.waiting === 0) wanted.flight.abandoned.abort(reason);
     if (wanted.flight === undefined && wanted.waiting === 0) this.#wanted.delete(wanted.key);
+  }
+}
+
+/** What `take` makes of a kept entry. */
+export function takeKept<T>(key: string, kept: ReceivedEntry, take: Take<T>): Promise<T> {
+  try {
+    return Promise.resolve(take(key, kept, true));
+  } catch (cause) {
+    return Promise.reject(cause as Error);
   }
 }
 

@@ -70,6 +70,8 @@ export function readLimits(what: string, options: CallOptions, deadlineMs: numbe
 
 /** A write and its limits. */
 export interface Write {
+  /** The keys that it changes. */
+  readonly keys: readonly string[];
   readonly request: NodeRequest;
   readonly limits: CallLimits;
 }
@@ -92,6 +94,7 @@ export function setRequest(
   const headers: Record<string, string> = { "content-type": contentType, ...condition(options) };
   if (options.ifAbsent === true) headers["if-none-match"] = "*";
   return {
+    keys: [key],
     request: {
       method: "PUT",
       path: withQuery(path, query),
@@ -112,6 +115,7 @@ export function deleteRequest(key: string, options: WriteOptions, deadlineMs: nu
   const headers = condition(options);
   const conditional = isConditional(options);
   return {
+    keys: [key],
     request: { method: "DELETE", path: withQuery(path, query), headers, slow, conditional },
     limits,
   };
@@ -154,10 +158,13 @@ export function setManyRequests(
   };
   const terms = JSON.stringify(given);
   const end = encoder.encode(`]${terms === "{}" ? "" : `,${terms.slice(1, -1)}`}}`);
+  let next = 0;
   return chunksOf(entries).map((chunk) => {
+    const keys = entries.slice(next, next + chunk.length).map(({ key }) => key);
+    next += chunk.length;
     const body = joined([BATCH_START, ...chunk, end]);
     const request = { method: "POST", path: "/batch/set", headers: JSON_HEADERS, body } as const;
-    return { request: { ...request, slow: slow || body.length > SLOW_BODY_BYTES }, limits };
+    return { keys, request: { ...request, slow: slow || body.length > SLOW_BODY_BYTES }, limits };
   });
 }
 

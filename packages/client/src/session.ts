@@ -24,6 +24,8 @@ export interface Seen {
 interface Reached {
   /** The node's own position. */
   latest: Position;
+  /** Whether `latest` may name what another node has written. */
+  isMixed: boolean;
   /** The positions in other logs, the newest last. Invariant: at most one for each log and incarnation. */
   readonly elsewhere: Position[];
 }
@@ -34,6 +36,24 @@ const ELSEWHERE_MAX = 8;
 /** The positions that a client has seen. Invariant: each belongs to one node. */
 export class Session {
   readonly #reached = new Map<string, Reached>();
+  #version = 0;
+
+  /** Changes whenever what has been seen changes. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Whether everything that was seen was seen at `node`, or there by now. */
+  isAllOf(node: string): boolean {
+    for (const from of this.#reached.keys()) if (from !== node) return false;
+    return true;
+  }
+
+  /** Whether a position of `node` shows that the node had everything that was seen. */
+  isCoveredBy(node: string, position: Position): boolean {
+    const seen = this.#reached.get(node)?.latest;
+    return this.isAllOf(node) && (seen === undefined || covers(position, seen));
+  }
 
   /** The positions that a request to `node` must carry: those of the other nodes; if there are none, its own. */
   toPresent(node: string): readonly Seen[] {
@@ -55,10 +75,13 @@ export class Session {
       // The token of a newer version of Meridian: the client keeps sending the older positions.
       return;
     }
+    const before = this.#reached.get(node)?.latest;
     const own = this.#own(node, position);
+    if (before === undefined || !isSame(before, own.latest)) this.#version += 1;
     for (const seen of presented) {
       if (seen.node === node) continue;
       const vouched = this.#take(seen);
+      if (vouched !== undefined) this.#version += 1;
       if (vouched !== undefined && vouched.logId !== own.latest.logId) {
         keep(own.elsewhere, vouched);
       }
@@ -67,6 +90,7 @@ export class Session {
 
   /** Forgets everything that was seen. */
   forget(): void {
+    this.#version += 1;
     this.#reached.clear();
   }
 
@@ -74,14 +98,17 @@ export class Session {
   #own(node: string, position: Position): Reached {
     const own = this.#reached.get(node);
     if (own === undefined) {
-      const first: Reached = { latest: position, elsewhere: [] };
+      const first: Reached = { latest: position, isMixed: false, elsewhere: [] };
       this.#reached.set(node, first);
       return first;
     }
-    if (own.latest.logId === position.logId) own.latest = later(own.latest, position);
-    else {
+    if (own.latest.logId === position.logId) {
+      own.latest = (own.isMixed ? later : laterOfOne)(own.latest, position);
+    } else {
       keep(own.elsewhere, own.latest);
-      own.latest = takeLog(own.elsewhere, position.logId).reduce(later, position);
+      const known = takeLog(own.elsewhere, position.logId);
+      own.latest = known.reduce(later, position);
+      own.isMixed = known.length > 0;
     }
     return own;
   }
@@ -94,7 +121,10 @@ export class Session {
     if (formatPosition(latest) === seen.token) {
       const next = elsewhere.pop();
       if (next === undefined) this.#reached.delete(seen.node);
-      else reached.latest = next;
+      else {
+        reached.latest = next;
+        reached.isMixed = true;
+      }
       return latest;
     }
     const index = elsewhere.findIndex((position) => formatPosition(position) === seen.token);
@@ -119,6 +149,13 @@ function takeLog(elsewhere: Position[], logId: number): readonly Position[] {
   return taken;
 }
 
+/** The join of two positions of one node in one log. Without a pending outbox, a later sequence has all that the node had written before. */
+function laterOfOne(a: Position, b: Position): Position {
+  const ahead = a.epoch - b.epoch || a.sequence - b.sequence;
+  if (ahead > 0 && a.incarnation === 0) return a;
+  return ahead < 0 && b.incarnation === 0 ? b : later(a, b);
+}
+
 /** The join of two positions of one log. */
 function later(a: Position, b: Position): Position {
   const otherDatabase =
@@ -130,4 +167,27 @@ function later(a: Position, b: Position): Position {
     incarnation: a.incarnation === 0 ? b.incarnation : a.incarnation,
     outboxPosition: Math.max(a.outboxPosition, b.outboxPosition),
   };
+}
+
+function isSame(a: Position, b: Position): boolean {
+  return (
+    a.sequence === b.sequence &&
+    a.outboxPosition === b.outboxPosition &&
+    a.epoch === b.epoch &&
+    a.logId === b.logId &&
+    a.incarnation === b.incarnation
+  );
+}
+
+/** Whether one position of a node implies another one of the same node. */
+function covers(position: Position, seen: Position): boolean {
+  if (position.logId !== seen.logId) return false;
+  const ahead = position.epoch - seen.epoch || position.sequence - seen.sequence;
+  if (ahead < 0) return false;
+  if (seen.incarnation === 0) return true;
+  // Without a pending outbox, a later sequence has all of the outbox; the same sequence may be from before the write.
+  if (position.incarnation === 0) return ahead > 0;
+  return (
+    position.incarnation === seen.incarnation && position.outboxPosition >= seen.outboxPosition
+  );
 }

@@ -34,10 +34,13 @@ function codedShape(codec: Codec<unknown>): Shape<unknown, unknown> {
         );
       }
     },
-    decode: (key, received) => {
+    decode: (key, received, shared) => {
       if (received.contentType === ABSENT_TYPE) return undefined;
+      const bytes = bytesOf(received);
       try {
-        return codec.decode(bytesOf(received), received.contentType);
+        // What the codec returns may be these bytes, which others are given too.
+        const own = shared && bytes === received.bytes ? bytes.slice() : bytes;
+        return codec.decode(own, received.contentType);
       } catch (cause) {
         throw misfit(key, "its codec reads", wordsOf(cause), cause);
       }

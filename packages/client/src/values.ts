@@ -64,6 +64,18 @@ export function decodeValue(key: string, received: ReceivedValue): unknown {
   }
 }
 
+/** The text of a value that JSON or text stands for; undefined for bytes, and where its bytes are no text. */
+export function plainTextOf(received: ReceivedValue): string | undefined {
+  const { contentType, bytes, text } = received;
+  if (text !== undefined || bytes === undefined) return text;
+  if (!isJson(contentType) && !/^text\//i.test(contentType)) return undefined;
+  try {
+    return decodeUtf8(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
 /** The stored bytes. */
 export function bytesOf({ bytes, text = "" }: ReceivedValue): Uint8Array {
   return bytes ?? encoder.encode(text);

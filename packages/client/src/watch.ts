@@ -11,12 +11,12 @@ import { Backoff, type Random } from "@meridian/runtime";
 import { bareEtag, describedEntryOf } from "./answers.ts";
 import type { Caller } from "./caller.ts";
 import { eitherOf } from "./either-of.ts";
+import { eventsOf, type Sent } from "./event-stream.ts";
 import type { Network } from "./exchange.ts";
 import { refuseUnknown } from "./options.ts";
-import { orAborted } from "./or-aborted.ts";
 import { pause } from "./pause.ts";
-import { errorOf } from "./problem.ts";
 import { checkedKey, checkText } from "./requests.ts";
+import type { NodeRequest } from "./run.ts";
 import { plainShape } from "./shape.ts";
 
 /** What is watched: one `key`, or all keys that begin with `prefix`. */
@@ -57,9 +57,6 @@ export interface WatchParts {
 /** Nodes send a comment every fifteen seconds: without anything for so long, the stream is taken for dead. */
 const QUIET_MS = 40_000;
 
-/** Events that are no longer are parsed; a longer one is nobody's. */
-const EVENT_LENGTH_MAX = 512 * 1024 * 1024;
-
 /** Watches until the signal aborts, the client is closed, or the caller has enough. Throws errors that would stay. */
 export async function* watch(
   parts: WatchParts,
@@ -90,13 +87,6 @@ export async function* watch(
   }
 }
 
-/** What a stream sends: an id, or an event that has a name and data. */
-interface Sent {
-  readonly id: string | undefined;
-  readonly name: string | undefined;
-  readonly data: string;
-}
-
 /** The events of one stream, until it ends. */
 async function* events(
   { caller, network, deadlineMs }: WatchParts,
@@ -104,72 +94,15 @@ async function* events(
   token: string | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<Sent, void, undefined> {
-  // A call like any other: it finds a node that serves, and that has seen what this client has.
-  const limits = { deadlineMs, signal };
-  const under = new URLSearchParams({
-    limit: "1",
-    prefix: query.get("key") ?? query.get("prefix") ?? "",
-  });
-  const { node } = await caller.call({ method: "GET", path: `/keys?${under.toString()}` }, limits);
-  const controller = new AbortController();
-  const either = eitherOf(controller.signal, signal);
-  let cancel = (): void => {};
-  const rearm = (): void => {
-    cancel();
-    const said = `nothing within ${QUIET_MS} ms`;
-    cancel = network.deadlines.after(QUIET_MS, () => controller.abort(new Error(said)));
-  };
-  try {
-    rearm();
-    const init = {
-      headers: token === undefined ? {} : { "last-event-id": token },
-      signal: either.signal,
-      redirect: "error",
-      cache: "no-store",
-      credentials: "omit",
-    } as const;
-    const url = `${node.info.url}/watch?${query.toString()}`;
-    const answer = await orAborted(network.fetch(url, init), either.signal);
-    const { status, headers } = answer;
-    if (status !== 200) {
-      const body = new Uint8Array(await answer.arrayBuffer());
-      throw errorOf({ status, headers, body }, node.info.url) ?? odd(node.info.url);
-    }
-    const reader = answer.body?.getReader();
-    if (reader === undefined) throw odd(node.info.url);
-    const decoder = new TextDecoder();
-    let text = "";
-    for (;;) {
-      const { done, value } = await orAborted(reader.read(), either.signal);
-      if (done) return;
-      rearm();
-      text += decoder.decode(value, { stream: true });
-      if (text.length > EVENT_LENGTH_MAX) throw odd(node.info.url);
-      const blocks = text.split("\n\n");
-      text = blocks.pop() ?? "";
-      for (const block of blocks) {
-        const sent = sentOf(block);
-        if (sent !== undefined) yield sent;
-      }
-    }
-  } finally {
-    cancel();
-    // Ends the request where the caller has enough.
-    controller.abort();
-    either.release();
-  }
+  const beginning = query.get("key") ?? query.get("prefix") ?? "";
+  const { node } = await caller.call(lookRequest(beginning), { deadlineMs, signal });
+  const path = `/watch?${query.toString()}`;
+  yield* eventsOf(network, { node: node.info.url, path, token, quietMs: QUIET_MS }, signal);
 }
 
-/** What a block of lines says; undefined for comments and what is not for this client. */
-function sentOf(block: string): Sent | undefined {
-  const fields = new Map<string, string>();
-  for (const line of block.split("\n")) {
-    const colon = line.indexOf(": ");
-    if (colon > 0) fields.set(line.slice(0, colon), line.slice(colon + 2));
-  }
-  const [id, name] = [fields.get("id"), fields.get("event")];
-  if (id === undefined && name === undefined) return undefined;
-  return { id, name, data: fields.get("data") ?? "{}" };
+/** A call like any other: it finds a node that serves, and that has seen what this client has. */
+export function lookRequest(prefix: string): NodeRequest {
+  return { method: "GET", path: `/keys?${new URLSearchParams({ limit: "1", prefix }).toString()}` };
 }
 
 interface Told {
@@ -204,11 +137,4 @@ function queryOf(options: WatchOptions): URLSearchParams {
   else query.set("prefix", checkText("prefix", prefix ?? "", "INVALID_ARGUMENT"));
   if (values === true) query.set("values", "true");
   return query;
-}
-
-function odd(url: string): MeridianError {
-  return new MeridianError(
-    "INTERNAL",
-    `Expected a stream of events from ${url}, got another answer`,
-  );
 }

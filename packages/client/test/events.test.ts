@@ -53,11 +53,13 @@ test("a listener that throws is no error of the call that it is told of", async 
 });
 
 test.each([
-  ["an event that does not exist", "near", () => {}],
+  ["an event that does not exist", "nearest", () => {}],
   ["no listener", "node", undefined],
 ])("%s is refused", async (_, name, listener) => {
   const { client } = await openScene();
-  expect(() => client.on(name as "node", listener as () => void)).toThrow(/`node` or `failover`/);
+  expect(() => client.on(name as "node", listener as () => void)).toThrow(
+    /`node` or `failover` or `near`/,
+  );
 });
 
 test("the status tells of the nodes, and of what is under way", async () => {

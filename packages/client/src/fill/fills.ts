@@ -148,10 +148,15 @@ export class Fills {
     }
   }
 
-  async #read(key: string, plan: FillPlan, limits: CallLimits): Promise<Look> {
+  async #read(
+    key: string,
+    plan: FillPlan,
+    limits: CallLimits,
+    how: "read" | "fetch" = "read",
+  ): Promise<Look> {
     const { reads, time } = this.#options;
     try {
-      return await reads.read(key, limits, (_, entry): Held => {
+      return await reads[how](key, limits, (_, entry): Held => {
         const etag = bareEtag(entry.etag);
         const ageMs = time.ageMsOf(etag);
         const isAbsent = entry.contentType === ABSENT_TYPE;
@@ -199,7 +204,8 @@ export class Fills {
       if (id === undefined) return this.#fill(asked, request, plan, held, signal);
       try {
         const { deadlineMs } = this.#options;
-        const now = await this.#read(key, plan, { deadlineMs, signal });
+        // What this process keeps may be from before the other one has loaded.
+        const now = await this.#read(key, plan, { deadlineMs, signal }, "fetch");
         if (isUsable(now) && now.etag !== held?.etag) return now.entry;
         // The other process still holds the lease after `hardTimeoutMs`; it may have a longer one.
         if (id !== null || clock.elapsedMs() >= endMs) {
@@ -265,11 +271,11 @@ export class Fills {
     const ttlMs = value === undefined ? plan.negativeMs : livingMs(plan);
     if (value === undefined && ttlMs === undefined && held === undefined) return;
     try {
-      const { request, limits } =
+      await write(
         value === undefined && ttlMs === undefined
           ? deleteRequest(key, condition, deadlineMs)
-          : setRequest(key, value ?? ABSENT, { ...condition, ttlMs, signal }, deadlineMs);
-      await write({ request, limits });
+          : setRequest(key, value ?? ABSENT, { ...condition, ttlMs, signal }, deadlineMs),
+      );
     } catch {
       // Another program has set a value, or no node takes this one.
     }
