@@ -93,7 +93,7 @@ it("skips expired entries, and says how to continue after a wrong line", async (
   const line = (key: string, expiresAtMs: number | null = null): string =>
     JSON.stringify({ key, value: "v", contentType: "text/plain", expiresAtMs });
   const expired = await meridian(["import", "--node", region], `${line("a", 1_000)}\n${line("b")}`);
-  expect(expired.stderr).toMatch(/^imported 1 entries, .*; 1 had expired\n$/);
+  expect(expired.stderr).toMatch(/^imported 1 entry, .*; 1 had expired\n$/);
   expect((await fetch(`${region}/cache/a`)).status).toBe(404);
 
   const lines = Array.from({ length: 250 }, (_, index) => line(`k${index}`));

@@ -8,16 +8,16 @@ import { dirname, join } from "node:path";
 import { MeridianError } from "@meridian/protocol";
 import * as v from "valibot";
 
-/** A cluster, and how it is asked. */
+/** How the command reaches a cluster. */
 export interface Context {
-  /** URLs with commas between them. */
+  /** The URLs of the directories, with commas between them. */
   readonly directory: string;
-  /** Paths. */
+  /** The paths of the files of `--ca` and `--token-file`. */
   readonly ca?: string | undefined;
   readonly tokenFile?: string | undefined;
 }
 
-/** All contexts, and the name of the one that is used. Invariant: `current` is null or among them. */
+/** All contexts, and the name of the current one. Invariant: `current` is null or the name of one of `contexts`. */
 export interface ContextFile {
   readonly current: string | null;
   readonly contexts: Readonly<Record<string, Context>>;
@@ -34,18 +34,18 @@ const contextFile: v.GenericSchema<ContextFile> = v.strictObject({
   contexts: v.record(v.string(), context),
 });
 
-/** Only its owner reads it. */
+/** The mode of the file: only its owner may read and write it. */
 const SECRET = 0o600;
 const FOLDER = 0o700;
 
-/** Where contexts are kept; undefined where nothing says where the user's files are. */
+/** The path of the file of contexts; undefined if no variable says where the user's files are. */
 export function contextPath(env: Readonly<Record<string, string | undefined>>): string | undefined {
   const { XDG_CONFIG_HOME = "", HOME = "" } = env;
   const folder = XDG_CONFIG_HOME || (HOME && join(HOME, ".config"));
   return folder === "" ? undefined : join(folder, "meridian", "contexts.json");
 }
 
-/** The contexts in a file; none where it is not there. Throws `INVALID_CONFIG`. */
+/** Reads the contexts of a file; returns none if there is no file. Throws `INVALID_CONFIG`. */
 export function readContexts(path: string | undefined): ContextFile {
   const none: ContextFile = { current: null, contexts: {} };
   if (path === undefined) return none;
@@ -60,7 +60,7 @@ export function readContexts(path: string | undefined): ContextFile {
   }
 }
 
-/** Writes them in the place of those before, all or nothing. Throws `INVALID_CONFIG`. */
+/** Replaces the file of contexts as a whole. Throws `INVALID_CONFIG`. */
 export function writeContexts(path: string | undefined, file: ContextFile): void {
   if (path === undefined) {
     const said = "Expected HOME or XDG_CONFIG_HOME to say where contexts are kept, got neither";
@@ -70,7 +70,7 @@ export function writeContexts(path: string | undefined, file: ContextFile): void
   try {
     mkdirSync(dirname(path), { recursive: true, mode: FOLDER });
     writeFileSync(fresh, `${JSON.stringify(file, null, 2)}\n`, { mode: SECRET });
-    // A file that was left there keeps the mode that it has.
+    // A file that an earlier attempt has left would keep its mode.
     chmodSync(fresh, SECRET);
     renameSync(fresh, path);
   } catch (cause) {
@@ -81,7 +81,7 @@ export function writeContexts(path: string | undefined, file: ContextFile): void
   }
 }
 
-/** The context of a name. Throws `INVALID_ARGUMENT`, which names those that there are. */
+/** The context `name`. Throws `INVALID_ARGUMENT`, whose message lists the existing names. */
 export function contextNamed({ contexts }: ContextFile, name: string): Context {
   const found = Object.hasOwn(contexts, name) ? contexts[name] : undefined;
   if (found !== undefined) return found;
@@ -89,7 +89,7 @@ export function contextNamed({ contexts }: ContextFile, name: string): Context {
   throw new MeridianError("INVALID_ARGUMENT", `Expected a context (${names}), got \`${name}\``);
 }
 
-/** What says which cluster a command is about. */
+/** The flags that choose a cluster. */
 export interface ContextChoice {
   /** The flags `--context` and `--directory`. */
   readonly context?: string | undefined;
@@ -97,8 +97,8 @@ export interface ContextChoice {
 }
 
 /**
- * The context that a command goes by: the one that is named, else the one in use. None where the directory is named: another
- * cluster is not to see a token of this one. Throws `INVALID_ARGUMENT` and `INVALID_CONFIG`.
+ * The context of a command: the one of `--context`, otherwise the current one. Returns none if `--directory` names a cluster, because another
+ * cluster must not get a token of the current context. Throws `INVALID_ARGUMENT` and `INVALID_CONFIG`.
  */
 export function chosenContext(
   { context: named, directory }: ContextChoice,

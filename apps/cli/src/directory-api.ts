@@ -37,7 +37,7 @@ const nearNodes = v.object({
   nodes: v.array(v.pick(nearestNode, ["id", "url", "distanceMeters", "lagMs"])),
 });
 
-/** A problem document; that of a newer program may have an unknown code. */
+/** A problem document. A newer program may send a code that this one does not know. */
 const failure = v.object({
   code: v.fallback(problem.entries.code, "INTERNAL"),
   detail: problem.entries.detail,
@@ -88,7 +88,7 @@ export class DirectoryApi {
     this.#urls = [first, ...others];
   }
 
-  /** The URL that gets the next request: the one that has answered, once one has. */
+  /** The URL that gets the next request: once a directory has answered, the URL of that directory. */
   get url(): string {
     return this.#urls[0];
   }
@@ -108,7 +108,7 @@ export class DirectoryApi {
     return this.get(`/nodes/${encodeURIComponent(id)}`, knownNode);
   }
 
-  /** The answer at a path, which is what `schema` describes. */
+  /** Sends `GET path`. Resolves to the answer, checked by `schema`. */
   async get<Schema extends v.GenericSchema>(
     path: string,
     schema: Schema,
@@ -131,8 +131,8 @@ export class DirectoryApi {
 }
 
 /**
- * What `schema` describes, at a URL or in answer to another request to it. Throws what the server answered, `INTERNAL` where that
- * is something else, or `unreachable`.
+ * Sends a request, by default `GET`. Resolves to the answer, checked by `schema`. Throws the error that the server answered, `INTERNAL` if the answer
+ * does not fit the schema, or `unreachable`.
  */
 export async function getJson<Schema extends v.GenericSchema>(
   url: string,
@@ -145,7 +145,7 @@ export async function getJson<Schema extends v.GenericSchema>(
   throw problemOf(text, status, url);
 }
 
-/** The text at a URL. Throws what the server answered, or `unreachable`. */
+/** Resolves to the text at a URL. Throws the error that the server answered, or `unreachable`. */
 export async function getText(url: string, unreachable: ErrorCode): Promise<string> {
   const { status, text } = await requested(url, unreachable, {});
   if (status < 400) return text;

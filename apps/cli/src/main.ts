@@ -7,7 +7,7 @@ const { stdin, stdout, stderr, env } = process;
 const colour =
   (env["FORCE_COLOR"] ?? "") !== "" || (stderr.isTTY === true && (env["NO_COLOR"] ?? "") === "");
 
-// A reader that has seen enough, such as `head`, is no failure of ours.
+// A reader that closes the pipe early, such as `head`, is no failure.
 stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit(error.code === "EPIPE" ? 0 : 1);
 });

@@ -1,11 +1,11 @@
-/** Which node a command talks to, and how. */
+/** Finds the node to which a command sends its requests. */
 import { connect, type MeridianClient } from "@meridian/client";
 import { MeridianError, parseCoordinates, type Coordinates } from "@meridian/protocol";
 
 import { DirectoryApi } from "./directory-api.ts";
 import type { CliIo } from "./io.ts";
 
-/** Where the directory is unless told otherwise. */
+/** The default URL of the directory. */
 const DIRECTORY_URL = "http://127.0.0.1:7400";
 
 /** The options of every command that sends requests to a cluster. */
@@ -14,7 +14,7 @@ export interface PlaceFlags {
   readonly directory?: string | undefined;
   readonly lat?: string | undefined;
   readonly lon?: string | undefined;
-  /** An id, which the directory is asked for, or a URL. */
+  /** The id of a node, whose URL the directory knows, or a URL. */
   readonly node?: string | undefined;
 }
 
@@ -33,12 +33,12 @@ export function directoryUrls(flags: PlaceFlags, io: CliIo): readonly string[] {
   });
 }
 
-/** The URL of the first of them. */
+/** The URL of the first directory. */
 export function directoryUrl(flags: PlaceFlags, io: CliIo): string {
   return directoryUrls(flags, io)[0] ?? DIRECTORY_URL;
 }
 
-/** Where the user is, if that is said. Throws `INVALID_COORDINATES` if only half of it is, or it is no place. */
+/** The place of `--lat` and `--lon`; undefined if neither is given. Throws `INVALID_COORDINATES` if only one is given, or they are no place on Earth. */
 export function locationOf(flags: PlaceFlags, io: CliIo): Coordinates | undefined {
   const lat = flags.lat ?? nonEmpty(io.env["MERIDIAN_LAT"]);
   const lon = flags.lon ?? nonEmpty(io.env["MERIDIAN_LON"]);
@@ -46,8 +46,8 @@ export function locationOf(flags: PlaceFlags, io: CliIo): Coordinates | undefine
 }
 
 /**
- * A client of the node that is named, else of the nearest one, else of the first that is ready. What a script
- * does by several commands is not one session, so none is kept.
+ * Opens a client of the node of `--node`, otherwise of the node nearest to the given place, otherwise of the first ready node. Each command
+ * is a session of its own.
  */
 export async function openClient(flags: PlaceFlags, io: CliIo): Promise<MeridianClient> {
   if (flags.node !== undefined) return connect({ nodes: [await nodeUrl(flags.node, flags, io)] });
@@ -63,7 +63,7 @@ export async function openClient(flags: PlaceFlags, io: CliIo): Promise<Meridian
   );
 }
 
-/** The URL of a node that is named by its id or by its URL. */
+/** The URL of a node, which is given by its id or its URL. */
 export async function nodeUrl(node: string, flags: PlaceFlags, io: CliIo): Promise<string> {
   if (/^https?:\/\//.test(node)) return node.replace(/\/+$/, "");
   return (await new DirectoryApi(directoryUrls(flags, io)).node(node)).url;

@@ -1,4 +1,4 @@
-/** The command line: what there is, and which module does it. Those are loaded only when they are used. */
+/** Defines the command line: the commands, and for each the module that runs it, which is loaded only when it is used. */
 import { MeridianError } from "@meridian/protocol";
 import { Command, InvalidArgumentError } from "commander";
 
@@ -22,7 +22,7 @@ import { programVersion } from "./version.ts";
 
 /** Makes the program. `done` gets the exit code of the command that ran. */
 export function makeProgram(given: CliIo, done: (exitCode: number) => void): Command {
-  // What a context says stands for variables that are not set.
+  // The values of the context are used for variables that are not set.
   const env = { ...given.env };
   const io: CliIo = { ...given, env };
   const program = new Command("meridian")
@@ -63,15 +63,15 @@ export function makeProgram(given: CliIo, done: (exitCode: number) => void): Com
   return program;
 }
 
-/** Settles which cluster a command is about, whom to trust there, and what token to show. */
+/** Sets the variables by which a command finds its cluster, trusts its certificates and sends a token. */
 async function address(command: Command, env: Record<string, string | undefined>): Promise<void> {
   const flags = command.optsWithGlobals<
     ContextChoice & { readonly ca?: string; readonly tokenFile?: string }
   >();
   const takes = (flag: string): boolean => command.options.some(({ long }) => long === flag);
-  // A command that has the option of its own hands the file on, and shows no token to anybody.
+  // A command with an own option `--token-file` passes the path on to a program, and sends no token.
   if (takes("--token-file")) return;
-  // `context add` says which one it names.
+  // The `--directory` of `context add` belongs to the new context.
   const isForContexts = takes("--directory") && command.parent?.name() !== "context";
   if (flags.context !== undefined && !isForContexts) {
     const said = `Expected no \`--context\` with \`${command.name()}\`, which asks no cluster`;

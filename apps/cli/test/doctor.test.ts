@@ -25,7 +25,7 @@ function askedNode(status: NodeSays = {}, given: Partial<AskedNode> = {}): Asked
   return { ...asked, listed, status: regionStatusOf(status), ...given };
 }
 
-/** Two directories and a node with nothing wrong, but for what is given. */
+/** Two directories and a node without a problem, except what is given. */
 function checkupOf(given: Partial<Checkup> = {}): Checkup {
   const second = directoryOf({ logId: 2 }, { url: "http://two" });
   return { nowMs: NOW_MS, directories: [directoryOf(), second], nodes: [askedNode()], ...given };
@@ -48,7 +48,7 @@ const peer = {
 const clocks = { aheadMs: 0, agreeing: 1, members: 3, confirmed: false, deviant: [] };
 const missed = { failure: "no answer", status: undefined };
 
-/** What is wrong, and a word of what is said of it. */
+/** The kind of each problem, and a part of its text. */
 const PLANTED: Readonly<Record<ComplaintKind, readonly [given: Partial<Checkup>, said: string]>> = {
   "directory-unreachable": [
     { directories: [directoryOf(), directoryOf({}, { url: "http://down", ...missed })] },
@@ -148,18 +148,18 @@ async function cluster(status: NodeSays): Promise<string> {
   return directory.url;
 }
 
-test("the command exits with 1 if something is wrong, with 0 if that is accepted or nothing is", async () => {
+test("the command exits with 1 if it finds a problem, and with 0 if there is none or it is accepted", async () => {
   const url = await cluster({ replica: { quarantined: 9 } });
   const argv = ["doctor", "--directory", url];
   const found = await run([...argv, "--accept", "one-directory"]);
   expect(found.stdout.toString()).toMatch(
-    /^oslo: .*9 entries.*\(quarantine\)\n {2}Decide.*\n.*1 wrong/,
+    /^oslo: .*9 entries.*\(quarantine\)\n {2}Decide.*\n.*1 problem\./,
   );
   expect(found.exitCode).toBe(1);
   const accepted = await run([...argv, "--accept", "one-directory, quarantine"]);
   expect([accepted.exitCode, accepted.stdout.toString()]).toEqual([
     0,
-    "Asked 1 directory and 1 node: nothing wrong.\n",
+    "Asked 1 directory and 1 node: no problem.\n",
   ]);
   const json = JSON.parse((await run([...argv, "--json"])).stdout.toString()) as {
     readonly complaints: readonly { readonly kind: string }[];

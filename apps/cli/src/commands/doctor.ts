@@ -36,7 +36,8 @@ export async function doctor(flags: DoctorFlags, io: CliIo): Promise<number> {
       io.stdout.write(`${who}: ${what} (${kind})\n  ${remedy}\n`);
     }
     const asked = `${counted(directories.length, "directory", "directories")} and ${counted(nodes.length, "node", "nodes")}`;
-    const found = complaints.length === 0 ? "nothing wrong" : `${complaints.length} wrong`;
+    const found =
+      complaints.length === 0 ? "no problem" : counted(complaints.length, "problem", "problems");
     io.stdout.write(`Asked ${asked}: ${found}.\n`);
   }
   return complaints.length === 0 ? EXIT.ok : EXIT.failure;

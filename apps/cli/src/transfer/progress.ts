@@ -64,7 +64,8 @@ export class Progress {
   #line(elapsedMs: number): string {
     const perSecond = Math.round(this.#entries / (Math.max(1, elapsedMs) / 1_000));
     const mebibytes = (this.#bytes / 2 ** 20).toFixed(1);
-    return `${this.#verb} ${this.#entries} entries, ${mebibytes} MiB, ${perSecond} a second`;
+    const entries = this.#entries === 1 ? "entry" : "entries";
+    return `${this.#verb} ${this.#entries} ${entries}, ${mebibytes} MiB, ${perSecond} a second`;
   }
 }
 
