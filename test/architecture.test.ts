@@ -39,7 +39,7 @@ describe("ARCHITECTURE.md", () => {
   });
 
   it("says of each package what it is", () => {
-    const described = [...section.matchAll(/^\| `([\w-]+)` /gm)].map(([, name]) => name);
+    const described = [...section.matchAll(/^\| `([\w-]+)` /gm)].map(([, name = ""]) => name);
     const packages = workspace.filter(({ folder }) => folder.startsWith("packages/"));
     expect(described.toSorted()).toEqual(
       packages.map(({ folder }) => folder.slice("packages/".length)).toSorted(),
