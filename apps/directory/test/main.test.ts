@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -99,13 +99,61 @@ describe("meridian-directory", { timeout: 20_000 }, () => {
     child.kill("SIGTERM");
     const { code, out, errors } = await ended;
     expect([code, errors]).toEqual([0, ""]);
-    expect(out).toContain("received SIGHUP and goes on: certificates are read again");
+    expect(out).toContain("received SIGHUP and goes on: certificates and options are read again");
     const [line] = out.split("\n");
     expect(JSON.parse(line ?? "")).toMatchObject({
       level: "info",
       message: `listening on ${message.url}`,
     });
   });
+});
+
+/** Does as systemd does at `systemctl reload`: runs the command of the unit with the environment that the options file has now. */
+async function reload(child: ChildProcess, env: NodeJS.ProcessEnv): Promise<void> {
+  const unit = fileURLToPath(new URL("../systemd/meridian-directory.service", import.meta.url));
+  const [, script] = /^ExecReload=\S+ -e "(.*)"$/m.exec(await readFile(unit, "utf8")) ?? [];
+  const command = spawn(process.execPath, ["-e", String(script)], {
+    env: { ...env, MAINPID: String(child.pid) },
+    stdio: "inherit",
+  });
+  expect(await once(command, "exit")).toEqual([0, null]);
+}
+
+it("meridian-directory takes on what its service's options file says now, on a reload, and names what needs a restart", async () => {
+  const data = await temporaryFolder();
+  const own = { RUNTIME_DIRECTORY: await temporaryFolder(), MERIDIAN_PORT: "0" };
+  const child = run(["--data", join(data, "log")], {
+    ...own,
+    MERIDIAN_LAG_MAX: "7s",
+    MERIDIAN_RATE_LIMIT: "9",
+  });
+  const ended = end(child);
+  const [message] = (await once(child, "message")) as [{ url: string }];
+  let heard = "";
+  child.stdout?.on("data", (chunk: Buffer) => (heard += chunk.toString()));
+  const reloads = async (env: NodeJS.ProcessEnv, expected: RegExp): Promise<void> => {
+    heard = "";
+    await reload(child, { ...own, ...env });
+    await vi.waitFor(() => expect(heard).toMatch(expected), 10_000);
+  };
+  const lagMax = async (): Promise<unknown> =>
+    ((await fetchJson(`${message.url}/status`)) as { readonly lagMaxMs: unknown }).lagMaxMs;
+  await reloads(
+    { MERIDIAN_LAG_MAX: "3s", MERIDIAN_HORIZON: "3d" },
+    /--rate-limit was=9 is=null[^]*--lag-max was=7000 is=3000|--lag-max was=7000 is=3000[^]*--rate-limit was=9 is=null/,
+  );
+  expect(heard).toMatch(/needs a restart to change option=--horizon/);
+  expect(await lagMax()).toBe(3_000);
+  await reloads({ MERIDIAN_LAG_MAX: "soon" }, /options cannot be read again[^]*MERIDIAN_LAG_MAX/);
+  expect(await lagMax()).toBe(3_000);
+  // Whoever sends the signal alone changes nothing.
+  await reloads({ MERIDIAN_LAG_MAX: "4s" }, /--lag-max was=3000 is=4000/);
+  heard = "";
+  child.kill("SIGHUP");
+  await vi.waitFor(() => expect(heard).toContain("received SIGHUP"), 10_000);
+  expect(await lagMax()).toBe(4_000);
+  child.kill("SIGTERM");
+  expect((await ended).code).toBe(0);
 });
 
 it("meridian-directory takes on what the cluster file says now, on SIGHUP, where that may change, and nothing of a wrong one", async () => {
@@ -136,7 +184,7 @@ it("meridian-directory takes on what the cluster file says now, on SIGHUP, where
   await hangUp(/--lag-max was=7000 is=3000[^]*restart to change option=--horizon/);
   expect(await lagMax()).toBe(3_000);
   await say({ limits: { lagMax: "2s", horizon: "x" } });
-  await hangUp(/options stay as they are/);
+  await hangUp(/options cannot be read again/);
   expect(await lagMax()).toBe(3_000);
   const asked = async (): Promise<number> => (await fetch(`${message.url}/nodes`)).status;
   await say({ limits: { lagMax: "3s", rateLimit: 1, rateBurst: 2, tokenAgeMax: "2h" } });

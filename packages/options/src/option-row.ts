@@ -43,7 +43,7 @@ interface RowBase<Default> {
    */
   readonly file: "process" | "limits" | "log" | "cluster" | null;
   /**
-   * What SIGHUP reads again: the value in the cluster file, or the contents of the file that the option names. A change of an option without
+   * What SIGHUP reads again: the value in the cluster file or the options file of the service, or the contents of the file that the option names. A change of an option without
    * it needs a restart.
    */
   readonly reloads?: "option" | "contents";

@@ -7,6 +7,8 @@ import {
 import { asMeridianError } from "@meridian/protocol";
 import type { Logger } from "@meridian/runtime";
 
+import { environmentNow } from "./given-options.ts";
+
 /** How a program reads its options. */
 interface Reading<Values> {
   readonly options: OptionTable;
@@ -24,7 +26,7 @@ export function readAgain<Values extends object>(
 ): Values | undefined {
   let found: Values;
   try {
-    const parsed = program.parse({ argv: process.argv.slice(2), env: process.env });
+    const parsed = program.parse({ argv: process.argv.slice(2), env: environmentNow(process.env) });
     if (parsed.kind !== "run") return undefined;
     found = parsed.values;
   } catch (cause) {

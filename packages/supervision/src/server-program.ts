@@ -84,7 +84,7 @@ async function serve<Values extends LogSettings>(
   let current = values;
   // SIGHUP also comes when the terminal that started this program is closed.
   process.on("SIGHUP", () => {
-    logger.info("received SIGHUP and goes on: certificates are read again, and the cluster file");
+    logger.info("received SIGHUP and goes on: certificates and options are read again");
     const changed = readAgain(program, current, logger);
     if (changed !== undefined) {
       current = changed;
