@@ -35,13 +35,13 @@ if (others.length > 0) {
 }
 const work = mkdtempSync(join(tmpdir(), "meridian-release-"));
 try {
+  const workspaces = folders.flatMap((folder) => ["-w", folder]);
+  // All is built already: `prepack` would try that again for each package.
+  const argv = ["pack", "--ignore-scripts", "--pack-destination", work, ...workspaces];
+  execFileSync("npm", argv, { cwd: ROOT, stdio: ["ignore", "ignore", "inherit"] });
+  // Not before all is packed: what is kept stays until there is something to put in its place.
   rmSync(target, { recursive: true, force: true });
   mkdirSync(target, { recursive: true });
-  const workspaces = folders.flatMap((folder) => ["-w", folder]);
-  execFileSync("npm", ["pack", "--pack-destination", work, ...workspaces], {
-    cwd: ROOT,
-    stdio: ["ignore", "ignore", "inherit"],
-  });
   let bytes = 0;
   for (const name of folders.map((folder) => basename(folder))) {
     const unpacked = join(work, name);
