@@ -14,6 +14,7 @@ import type { WorkspacePackage } from "./workspace.ts";
 export const LAYERS = {
   apps: ["directory", "region", "cli", "examples"],
   assemblies: ["local-cluster", "security"],
+  adapters: ["keyv"],
   libraries: [
     "client",
     "replication",
@@ -39,6 +40,7 @@ type Layer = keyof typeof LAYERS;
 const MAY_USE: Readonly<Record<Layer, readonly Layer[]>> = {
   apps: ["assemblies", "libraries", "structures", "ports", "bottom"],
   assemblies: ["libraries", "structures", "ports", "bottom", "sources"],
+  adapters: ["libraries", "structures", "ports", "bottom"],
   libraries: ["structures", "ports", "bottom", "sources"],
   structures: [],
   ports: ["bottom"],
@@ -49,7 +51,16 @@ const MAY_USE: Readonly<Record<Layer, readonly Layer[]>> = {
 };
 
 /** Packages that run on any platform, and so import no module of Node.js. */
-const PLATFORM_FREE = ["protocol", "runtime", "geo", "cache", "replication", "client", "ports"];
+const PLATFORM_FREE = [
+  "protocol",
+  "runtime",
+  "geo",
+  "cache",
+  "replication",
+  "client",
+  "ports",
+  "keyv",
+];
 
 /** What a package must not import although it could be declared. */
 const FORBIDDEN: Readonly<Record<string, readonly string[]>> = {
