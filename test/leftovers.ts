@@ -7,7 +7,7 @@ import fs, { existsSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { setTimeout as wait } from "node:timers/promises";
 
-import { afterAll, expect } from "vitest";
+import { afterAll } from "vitest";
 
 /** What is closed in the last hook of a file may take so long to be gone, in turns of so many milliseconds. */
 const TURNS = 100;
@@ -49,5 +49,6 @@ afterAll(async () => {
   fs.mkdtempSync = mkdtempSync;
   syncBuiltinESMExports();
   for (let turn = 0; turn < TURNS && leftovers().length > 0; turn += 1) await wait(TURN_MS);
-  expect(leftovers(), "what the file leaves behind").toEqual([]);
+  const left = leftovers();
+  if (left.length > 0) throw new Error(`The file leaves behind: ${left.join(", ")}`);
 });
