@@ -176,8 +176,10 @@ export class Submitter {
     const see = (frame: OutboxFrame): boolean => {
       if (frame.position > committed) return false;
       this.#context.admitted.raise(frame.highestTime);
-      isLess ||= this.#hasLess(frame);
-      if (keys.length <= RECENT_KEYS_MAX) keys.push(...keysOf(frame));
+      if (keys.length > RECENT_KEYS_MAX && frame.position > this.#doubtfulThrough) return true;
+      const entries = decodeBlock(frame.block, frame.count);
+      isLess ||= this.#hasLess(frame.position, entries);
+      if (keys.length <= RECENT_KEYS_MAX) keys.push(...entries.map(({ key }) => key));
       return true;
     };
     this.#walk.begin(this.#acknowledgedThrough, see, () => {
@@ -251,14 +253,18 @@ export class Submitter {
     const next = this.#inFlight.findIndex(({ frame }) => frame.position > position);
     const done = this.#inFlight.splice(0, next < 0 ? this.#inFlight.length : next);
     let isLess = false;
-    for (const { frame, bytes } of done) {
+    const keys: string[] = [];
+    for (const { frame, keys: known, bytes } of done) {
       this.#context.admitted.raise(frame.highestTime);
       this.#inFlightBytes -= bytes;
-      isLess ||= this.#hasLess(frame);
+      const isDoubtful = frame.position <= this.#doubtfulThrough;
+      const entries = known && !isDoubtful ? [] : decodeBlock(frame.block, frame.count);
+      isLess ||= this.#hasLess(frame.position, entries);
+      keys.push(...(known ?? entries.map(({ key }) => key)));
     }
     this.pump();
     if (isLess) this.#reportLess();
-    return done.flatMap(({ frame, keys }) => keys ?? keysOf(frame));
+    return keys;
   }
 
   /** Makes durable how far the outbox is acknowledged, through `savable` at most, so that the store can forget it. */
@@ -289,9 +295,9 @@ export class Submitter {
   }
 
   /** Whether the log has, by a frame of this node, more than the store. */
-  #hasLess({ position, block, count }: OutboxFrame): boolean {
+  #hasLess(position: number, entries: readonly Entry[]): boolean {
     if (position > this.#doubtfulThrough) return false;
-    return decodeBlock(block, count).some(({ key, stamp }) => {
+    return entries.some(({ key, stamp }) => {
       const held = this.#context.store.get(key);
       return held !== undefined && compareStamps(held.stamp, stamp) < 0;
     });
@@ -344,8 +350,4 @@ export class Submitter {
     this.#inFlightBytes += bytes.byteLength;
     this.#sentThrough = position;
   }
-}
-
-function keysOf({ block, count }: OutboxFrame): string[] {
-  return decodeBlock(block, count).map(({ key }) => key);
 }
