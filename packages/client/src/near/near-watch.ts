@@ -96,10 +96,11 @@ export class NearWatch {
       const { node } = await caller.call(lookRequest(terms.prefix), limits);
       const { id, url } = node.info;
       this.#node = { id, url };
-      if (url !== near.node) this.#token = undefined;
+      // The token is another node's until this one has told its own.
+      const token = url === near.node ? this.#token : undefined;
       const query = new URLSearchParams({ prefix: terms.prefix, positions: "true" });
       const path = `/watch?${query.toString()}`;
-      const request = { node: url, path, token: this.#token, quietMs: QUIET_MS };
+      const request = { node: url, path, token, quietMs: QUIET_MS };
       const askedAtMs = network.clock.elapsedMs();
       let isOpen = false;
       for await (const sent of eventsOf(network, request, either.signal)) {
