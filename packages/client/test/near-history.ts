@@ -77,10 +77,29 @@ class Floor {
   }
 }
 
-const READS = ["get", "get", "get", "get", "get", "get", "many"];
-const WRITES = ["own", "set", "set", "delete", "expiring", "replicate", "replicate", "catch up"];
-const FAULTS = ["cut", "restart", "down", "up", "slow", "fast", "lossy", "sound"];
-const PAUSES = ["wait", "wait", "wait", "long"];
+/** What is done, and how often in proportion. */
+const ACTS: Readonly<Record<string, number>> = {
+  get: 30,
+  many: 3,
+  own: 3,
+  set: 6,
+  delete: 1,
+  expiring: 2,
+  replicate: 6,
+  "catch up": 2,
+  cut: 2,
+  restart: 1,
+  hold: 2,
+  "let go": 3,
+  down: 1,
+  up: 3,
+  slow: 1,
+  fast: 4,
+  lossy: 1,
+  sound: 3,
+  wait: 6,
+  long: 4,
+};
 
 interface Step {
   readonly act: string;
@@ -90,7 +109,9 @@ interface Step {
 }
 
 export const step: fc.Arbitrary<Step> = fc.record({
-  act: fc.constantFrom(...READS, ...WRITES, ...FAULTS, ...PAUSES),
+  act: fc.constantFrom(
+    ...Object.entries(ACTS).flatMap(([act, share]) => Array.from({ length: share }, () => act)),
+  ),
   key: fc.constantFrom(...KEYS),
   node: fc.nat({ max: 1 }),
   ms: fc.integer({ min: 1, max: 60 }),
@@ -130,8 +151,10 @@ class History {
       restart: () => node.restart(),
       down: () => node.stop(),
       up: () => (node.isDown = false),
-      slow: () => (world.delayMs = ms * 100),
-      fast: () => (world.delayMs = 20),
+      hold: () => (world.hold = true),
+      "let go": () => (world.hold = false),
+      slow: () => (world.delayMs = ms * 20),
+      fast: () => (world.delayMs = 4),
       lossy: () => (world.loss = 0.3),
       sound: () => (world.loss = 0),
     };
@@ -181,7 +204,7 @@ class History {
   /** With a good network, each key is as it was written last, and is kept. */
   async end(): Promise<void> {
     const { world, clock, client } = this.#scene;
-    Object.assign(world, { delayMs: 20, loss: 0 });
+    Object.assign(world, { delayMs: 4, loss: 0, hold: false });
     for (const node of world.nodes) node.isDown = false;
     // Until the last request that is on its way has arrived.
     for (let time = 0; time < 70; time += 1) await clock.advance(100);
@@ -205,10 +228,11 @@ export async function play(
 ): Promise<{ readonly wrong: readonly string[]; readonly hits: number }> {
   const scene = await open(options, seed);
   const history = new History(scene);
+  await live(scene);
   for (const each of steps) {
     history.begin(each);
     const { act, ms } = each;
-    await scene.clock.advance(act === "long" ? 10 * ms : act === "wait" ? ms : 1);
+    await scene.clock.advance(act === "long" ? 50 * ms : act === "wait" ? ms : ms % 12);
   }
   await history.end();
   const { wrong, hits } = history;

@@ -32,6 +32,7 @@ interface Stream {
   readonly openedAtMs: number;
   through: number;
   arrivesAtMs: number;
+  readonly underWay: string[];
   isOver: boolean;
 }
 
@@ -46,10 +47,10 @@ export class NearWorld {
   /** A number from 0 to 1, from the test's own chance. */
   readonly chance: () => number;
   /** The longest delay of a message, in milliseconds. */
-  delayMs = 20;
+  delayMs = 4;
   /** Nodes refuse to tell of changes, with this. */
   refusal: MeridianError | undefined;
-  /** Whether what streams send does not arrive. */
+  /** Whether what streams send arrives only later. */
   hold = false;
   /** The share of requests that are lost. */
   loss = 0;
@@ -231,6 +232,7 @@ export class NearNode {
           openedAtMs: world.clock.elapsedMs(),
           through,
           arrivesAtMs: 0,
+          underWay: [],
           isOver: false,
         };
         this.#streams.push(stream);
@@ -272,15 +274,21 @@ export class NearNode {
 
   /** What is sent arrives later, in its order, unless the stream is cut before. */
   #send(stream: Stream, text: string): void {
-    const { clock, delayMs, chance, hold } = this.#world;
-    if (hold) return;
+    const { clock, delayMs, chance } = this.#world;
     const nowMs = clock.elapsedMs();
     stream.arrivesAtMs = Math.max(stream.arrivesAtMs, nowMs + 1 + Math.floor(chance() * delayMs));
-    clock.after(stream.arrivesAtMs - nowMs, () => {
-      if (stream.isOver) return;
-      this.#world.watched = this;
-      stream.controller.enqueue(new TextEncoder().encode(text));
-    });
+    stream.underWay.push(text);
+    clock.after(stream.arrivesAtMs - nowMs, () => this.#deliver(stream, 1));
+  }
+
+  /** Hands over what was sent first, unless it is held. */
+  #deliver(stream: Stream, count: number): void {
+    const { clock, hold } = this.#world;
+    if (stream.isOver) return;
+    if (hold) return void clock.after(5, () => this.#deliver(stream, count));
+    this.#world.watched = this;
+    const arrived = stream.underWay.splice(0, count).join("");
+    stream.controller.enqueue(new TextEncoder().encode(arrived));
   }
 
   #beat(): void {

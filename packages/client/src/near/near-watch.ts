@@ -48,6 +48,8 @@ export class NearWatch {
   #token: string | undefined;
   /** How many times it has been begun to compare: only the last one goes on. */
   #comparisons = 0;
+  /** The URL of the node whose stream is read or asked for; undefined while it is looked for. */
+  #followed: string | undefined;
   /** Ends the present stream, when calls go to another node. */
   #moving = new AbortController();
 
@@ -61,7 +63,9 @@ export class NearWatch {
     if (this.#hasStarted || closed.aborted) return;
     this.#hasStarted = true;
     events.on("failover", ({ to }) => {
-      if (to.url !== near.node) this.#moving.abort(new Error(`calls go to ${to.url}`));
+      const followed = this.#followed;
+      if (followed !== undefined && to.url !== followed)
+        this.#moving.abort(new Error(`calls go to ${to.url}`));
     });
     closed.addEventListener("abort", () => near.close(), { once: true });
     void this.#run();
@@ -90,12 +94,14 @@ export class NearWatch {
   async #follow(onWord: () => void): Promise<void> {
     const { near, terms, caller, network, deadlineMs, closed } = this.#options;
     this.#moving = new AbortController();
+    this.#followed = undefined;
     const either = eitherOf(this.#moving.signal, closed);
     try {
       const limits = { deadlineMs, signal: either.signal };
       const { node } = await caller.call(lookRequest(terms.prefix), limits);
       const { id, url } = node.info;
       this.#node = { id, url };
+      this.#followed = url;
       // The token is another node's until this one has told its own.
       const token = url === near.node ? this.#token : undefined;
       const query = new URLSearchParams({ prefix: terms.prefix, positions: "true" });
