@@ -206,6 +206,7 @@ describe("the other paths", () => {
       recentBytes: 100,
       lagMaxMs: 10_000,
       damage: null,
+      disk: { freeBytes: 5_000, sizeBytes: 9_000 },
       gauges: [],
       store: serviceOf([]).store(),
     });
