@@ -1,5 +1,6 @@
 /** Regions that stand alone, and the command as a process of its own, which may be killed. */
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { createWriteStream, existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 
@@ -53,7 +54,8 @@ export async function meridian(
   const note = (data: Buffer): void => void (said += data.toString());
   child.stderr.on("data", note);
   if (into === undefined) child.stdout.on("data", note);
-  else child.stdout.pipe(createWriteStream(into));
+  const file = into === undefined ? undefined : child.stdout.pipe(createWriteStream(into));
+  const isWritten = file === undefined ? undefined : once(file, "finish");
   let hasEnded = false;
   const ended = new Promise<Ended>((resolve) => {
     child.once("close", (code) => {
@@ -68,6 +70,7 @@ export async function meridian(
     }
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
+  await isWritten;
   return ended;
 }
 
