@@ -10,9 +10,9 @@ it("a cluster goes from the newest kept release to today's programs and back, an
   const after = await programsOfToday();
   const steps: string[] = [];
   const tell = (line: string): void => void steps.push(line);
-  const report = await upgrade({ before, after, rate: 20, regions: 2, tell });
+  const report = await upgrade({ before, after, rate: 20, regions: 3, tell });
   expect(report.failures).toEqual([]);
-  expect(steps).toHaveLength(8);
+  expect(steps).toHaveLength(10);
   expect(report.acknowledged).toBeGreaterThan(0);
   expect(report.sdkRequests).toBeGreaterThan(0);
 }, 300_000);

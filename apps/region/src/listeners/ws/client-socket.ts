@@ -2,8 +2,9 @@
  * One WebSocket of a client.
  *
  * What a client can make a node hold is bounded by its own reading: while more than a mebibyte waits to leave, or 128 requests are under way, or
- * one that reads, no other is begun, and what the client sends on waits on its side. Writes of a connection are done side by side. All
- * connections take turns.
+ * one that reads, no other is begun, and what the client sends on waits on its side. Writes of a connection are done side by side, as long as
+ * those of all connections are about few bytes: clients that write without end would fill the queue of the disk, and everybody else be
+ * refused. All connections take turns.
  */
 import type { Socket } from "node:net";
 
@@ -35,8 +36,10 @@ export interface SocketHost {
   readonly logger: Logger;
   /** Whether requests may be begun on all connections together. */
   mayBegin(): boolean;
-  /** How many requests are under way has changed by one or minus one. */
-  count(change: number): void;
+  /** The bytes of all requests under way, of all connections. */
+  bytesUnderWay(): number;
+  /** How many requests are under way has changed by one or minus one, and their bytes by `bytes`. */
+  count(change: number, bytes: number): void;
 }
 
 /** A connection that has been taken. */
@@ -49,6 +52,9 @@ export interface TakenSocket {
 
 /** How many requests of one connection are under way, at most. */
 const IN_FLIGHT_MAX = 128;
+
+/** While the requests under way of all connections have more bytes, a connection begins one at a time. */
+const UNDER_WAY_BYTES = 4 * 1024 * 1024;
 
 /** Nothing is read while more than this waits to leave, until less than a quarter does, in bytes. */
 const QUEUED_BYTES = 1024 * 1024;
@@ -209,7 +215,9 @@ export class ClientSocket implements Holder {
   }
 
   get #isHeldBack(): boolean {
-    return this.#isWaiting || this.#isAlone || this.#isFull || this.#inFlight.size >= IN_FLIGHT_MAX;
+    if (this.#isWaiting || this.#isAlone || this.#isFull) return true;
+    const { size } = this.#inFlight;
+    return size >= IN_FLIGHT_MAX || (size > 0 && this.#host.bytesUnderWay() > UNDER_WAY_BYTES);
   }
 
   #arrived(bytes: number): void {
@@ -286,7 +294,7 @@ export class ClientSocket implements Holder {
     }
     this.#inFlight.set(id, message.byteLength);
     this.#inFlightBytes += message.byteLength;
-    this.#host.count(1);
+    this.#host.count(1, message.byteLength);
     if (ALONE.has(request.type)) this.#isAlone = true;
     void this.#answer(request);
   }
@@ -306,10 +314,11 @@ export class ClientSocket implements Holder {
       ({ code } = failure);
       text = this.#problem(id, failure);
     }
-    this.#inFlightBytes -= this.#inFlight.get(request.id) ?? 0;
+    const bytes = this.#inFlight.get(request.id) ?? 0;
+    this.#inFlightBytes -= bytes;
     this.#inFlight.delete(request.id);
     if (ALONE.has(request.type)) this.#isAlone = false;
-    this.#host.count(-1);
+    this.#host.count(-1, -bytes);
     times.observe(request.type, code, startedMs, request.id);
     if (this.#isClosing) return;
     this.#send(text);

@@ -71,6 +71,7 @@ export class SocketListener {
   readonly #cuts: Cuts<SocketCut>;
   readonly #sockets = new Set<ClientSocket>();
   #requests = 0;
+  #requestBytes = 0;
   #onIdle: (() => void)[] = [];
   #isDraining = false;
   #isStopped = false;
@@ -101,7 +102,8 @@ export class SocketListener {
       cuts: this.#cuts,
       times: new SocketTimes(clock, metrics, slow),
       mayBegin: () => this.#requests < REQUESTS_MAX,
-      count: (change) => this.#count(change),
+      bytesUnderWay: () => this.#requestBytes,
+      count: (change, bytes) => this.#count(change, bytes),
     };
     metrics.level(() => [
       { name: "webSockets", now: this.#sockets.size, max: options.socketsMax },
@@ -201,8 +203,9 @@ export class SocketListener {
     return false;
   }
 
-  #count(change: number): void {
+  #count(change: number, bytes: number): void {
     this.#requests += change;
+    this.#requestBytes += bytes;
     if (this.#requests > 0) return;
     for (const resolve of this.#onIdle.splice(0)) resolve();
   }
