@@ -2,7 +2,7 @@
  * Checks what `npm pack` makes of every published package, in a clone in which only `npm ci` has run: a copy
  * of the tracked files, with the installed modules of this tree.
  */
-import { execFile } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import {
   cpSync,
   existsSync,
@@ -12,17 +12,19 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
-import { ROOT } from "@meridian/harness";
+import { ROOT, startSmallDirectory, startSmallRegion, until } from "@meridian/harness";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 
+import { packModules, type PackedModule } from "../packaging/pack-modules.ts";
 import { packageFolders, publishedFolders } from "./published.ts";
 import { apiReports, type ApiReport } from "./reports.ts";
 
@@ -57,6 +59,9 @@ let reports: readonly ApiReport[];
 const CJS_RESOLUTIONS: readonly unknown[] = ["node10", "node16-cjs"];
 /** Entries without types of their own. */
 const SOURCES_ONLY = [/^\.\/source\//, /^\.\/openapi\//];
+
+/** Packages that need, together, most of the others. */
+const ALONE = ["packages/client", "packages/certificates", "apps/directory", "apps/region"];
 
 function tarballOf(manifest: Manifest): string {
   return packed.find(({ name }) => name === manifest.name)?.filename ?? "";
@@ -191,4 +196,92 @@ describe.each(published)("the tarball of %s", (folder) => {
     expect(declared.filter((name) => !code.includes(`"${name}`))).toEqual([]);
     expect([...new Set(imported)].filter((name) => !declared.includes(name))).toEqual([]);
   });
+});
+
+let modules: readonly PackedModule[];
+const folder = mkdtempSync(join(tmpdir(), "meridian-alone-"));
+const environment = { PATH: process.env["PATH"] ?? "", HOME: folder };
+beforeAll(() => {
+  modules = packModules({ clone, folders: ALONE, out: folder, epoch: 1_700_000_000 });
+}, SLOW_MS);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("a tarball that installs alone", () => {
+  it(
+    "of the client is installed by npm without a registry, and sets and gets by `import` and `require`",
+    async () => {
+      const { file = "", outside } = modules.find(({ name }) => name === "@meridian/client") ?? {};
+      expect(outside).toEqual([]);
+      const app = join(folder, "app");
+      mkdirSync(app);
+      const quiet = ["--offline", "--no-audit", "--no-fund"];
+      await run("npm", ["install", file, ...quiet], { cwd: app, env: environment });
+      const directory = await startSmallDirectory({ data: join(folder, "directory") });
+      onTestFinished(() => directory.stop());
+      const data = join(folder, "oslo");
+      const region = await startSmallRegion({ id: "oslo", data, directory: directory.url });
+      onTestFinished(() => region.stop());
+      await until("the region is ready", () => region.status === "ready");
+      const program = (way: string): string => `
+      const { connect } = ${way};
+      const cache = await connect({ nodes: ["${region.url}"] });
+      await cache.set("k", { n: 1 });
+      console.log(JSON.stringify(await cache.get("k")));
+      await cache.close();`;
+      const programs = {
+        "by-import.mjs": program('await import("@meridian/client")'),
+        "by-require.cjs": `(async () => {${program('require("@meridian/client")')}})();`,
+      };
+      for (const [name, text] of Object.entries(programs)) {
+        writeFileSync(join(app, name), text);
+        const { stdout } = await run(process.execPath, [name], { cwd: app, env: environment });
+        expect([name, stdout]).toEqual([name, '{"n":1}\n']);
+      }
+    },
+    SLOW_MS,
+  );
+});
+
+describe("another tarball that installs alone", () => {
+  it(
+    "has all that its modules import, whatever its package needs",
+    async () => {
+      const places = modules.map(({ name, file, outside }) => {
+        const place = join(folder, "each", name.replace("/", "-"), "node_modules", name);
+        mkdirSync(place, { recursive: true });
+        execFileSync("tar", ["-xzf", file, "-C", place, "--strip-components=1"]);
+        for (const other of outside) {
+          symlinkSync(join(ROOT, "node_modules", other), join(place, "node_modules", other));
+        }
+        return { name, place };
+      });
+      expect(places).toHaveLength(ALONE.length);
+      expect(new Set(modules.flatMap(({ outside }) => outside))).toEqual(
+        new Set(["better-sqlite3"]),
+      );
+      const imports = places.flatMap(({ name, place }) => {
+        const { exports = {} } = JSON.parse(
+          readFileSync(join(place, "package.json"), "utf8"),
+        ) as Manifest;
+        const entries = Object.entries(exports)
+          .filter(([path, entry]) => !path.includes("*") && typeof entry === "object")
+          .map(([path]) => join(name, path));
+        const from = JSON.stringify(join(place, "package.json"));
+        return entries.map(
+          (entry) =>
+            `await import(pathToFileURL(createRequire(${from}).resolve("${entry}")).href);`,
+        );
+      });
+      const text = [
+        'import { createRequire } from "node:module";',
+        'import { pathToFileURL } from "node:url";',
+        ...imports,
+        "process.exit(0);",
+      ].join("\n");
+      const file = join(folder, "each", "all.mjs");
+      writeFileSync(file, text);
+      await run(process.execPath, [file], { cwd: folder, env: environment });
+    },
+    SLOW_MS,
+  );
 });

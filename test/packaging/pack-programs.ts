@@ -56,7 +56,7 @@ export function packPrograms({ clone, out, level = 6 }: PackOptions): PackedProg
 }
 
 /** The time of the sources, in seconds since the Unix epoch: SOURCE_DATE_EPOCH if it is set, otherwise the time of the commit. */
-function epochOf(clone: string): number {
+export function epochOf(clone: string): number {
   const given = process.env["SOURCE_DATE_EPOCH"];
   const text =
     given ?? execFileSync("git", ["log", "-1", "--format=%ct"], { cwd: clone, encoding: "utf8" });
