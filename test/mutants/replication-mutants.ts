@@ -36,8 +36,8 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
   {
     bug: "a write keeps its old stamp behind one of its key that has a new one",
     file: `${REPLICATION}/node/restamper.ts`,
-    find: "compareStamps(held.stamp, entry.stamp) < 0 ? held : entry",
-    put: "compareStamps(held.stamp, entry.stamp) !== 0 ? held : entry",
+    find: "replaces(entry, held) ? held : entry",
+    put: "held !== entry ? held : entry",
     suite: STAMPED_ANEW,
   },
   {

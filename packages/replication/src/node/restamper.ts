@@ -12,11 +12,11 @@
  */
 import {
   asMeridianError,
-  compareStamps,
   decodeBlock,
   encodeBlock,
   highestTimeOf,
   MeridianError,
+  replaces,
   unixMsOf,
   type Entry,
   type OutboxFrame,
@@ -249,7 +249,7 @@ export class Restamper {
   #standIn(entry: Entry, bound: number): Entry {
     if (entry.stamp.time <= bound) return entry;
     const held = this.#context.store.get(entry.key);
-    return held !== undefined && compareStamps(held.stamp, entry.stamp) < 0 ? held : entry;
+    return held !== undefined && replaces(entry, held) ? held : entry;
   }
 
   #fail(failure: MeridianError): void {

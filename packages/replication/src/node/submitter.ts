@@ -8,13 +8,13 @@ import type { Link } from "@meridian/ports";
 import {
   asMeridianError,
   assembleFrame,
-  compareStamps,
   decodeBlock,
   FRAME_BYTES_TARGET,
   FRAME_KIND,
   INCOMPLETE_OUTBOX,
   lowestTimeOf,
   MeridianError,
+  replaces,
   TRACES,
   type DirectoryMessage,
   type Entry,
@@ -297,9 +297,9 @@ export class Submitter {
   /** Whether the log has, by a frame of this node, more than the store. */
   #hasLess(position: number, entries: readonly Entry[]): boolean {
     if (position > this.#doubtfulThrough) return false;
-    return entries.some(({ key, stamp }) => {
-      const held = this.#context.store.get(key);
-      return held !== undefined && compareStamps(held.stamp, stamp) < 0;
+    return entries.some((entry) => {
+      const held = this.#context.store.get(entry.key);
+      return held !== undefined && replaces(entry, held);
     });
   }
 
