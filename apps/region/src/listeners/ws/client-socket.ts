@@ -2,9 +2,9 @@
  * One WebSocket of a client.
  *
  * What a client can make a node hold is bounded by its own reading: while more than a mebibyte waits to leave, or 128 requests are under way, or
- * one that reads, no other is begun, and what the client sends on waits on its side. Writes of a connection are done side by side, as long as
- * those of all connections are about few bytes: clients that write without end would fill the queue of the disk, and everybody else be
- * refused. All connections take turns.
+ * one that reads, no other is begun, and what the client sends on waits on its side. Writes of a connection are done side by side. While the
+ * requests under way of all connections have more than four mebibytes, each connection has one at a time: otherwise clients that write
+ * without end would fill the queue of the disk, and everybody else would be refused. All connections take turns.
  */
 import type { Socket } from "node:net";
 
