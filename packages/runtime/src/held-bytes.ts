@@ -111,10 +111,20 @@ export class HeldBytes<Failure extends Error> {
     // Bytes that have been sent since the last reading are not held any more.
     if (this.#now > max) this.#look(0);
     while (this.#now > max) {
+      if (!this.#cutTo(max)) return;
+      // What a client that was cut shared with others is held for the others alone from now on.
+      this.#look(0);
+    }
+  }
+
+  /** Cuts the slowest clients until at most `max` bytes are held for the others. Returns whether that was possible. */
+  #cutTo(max: number): boolean {
+    while (this.#now > max) {
       const slowest = this.#slowest(0);
-      if (slowest === undefined) return;
+      if (slowest === undefined) return false;
       this.#cut(slowest);
     }
+    return true;
   }
 
   #level(): Gauge {

@@ -173,6 +173,7 @@ class Leaving implements Holder<MeridianError> {
   }
 
   cut(error: MeridianError): void {
+    this.release();
     this.#link.cut(error);
   }
 }

@@ -3,8 +3,10 @@ import { connect } from "node:net";
 import { expect, it } from "vitest";
 import { WebSocket } from "ws";
 
-import { silentLogger } from "@meridian/runtime";
+import { Metrics, silentLogger, systemClock } from "@meridian/runtime";
 import { dialLink } from "@meridian/transport";
+
+import { LinkBytes, type LinkAccount } from "../src/link-bytes.ts";
 
 import { Recorder, startRig, type Rig } from "./rig.ts";
 
@@ -109,6 +111,38 @@ it("a frame that is sent to many links counts once, and unread bytes count until
   for (const peer of peers) peer.terminate();
   await Promise.all(servers.map((server) => server.closed()));
   expect(held(rig)).toBe(0);
+});
+
+it("what a cut link has shared with others counts for the others alone", () => {
+  const metrics = new Metrics();
+  const bytes = new LinkBytes(systemClock, metrics, heldBytesMax);
+  const begin = (): { readonly account: LinkAccount; readonly link: { bufferedBytes: number } } => {
+    const link = { bufferedBytes: 0, waitingBytes: 0, cut: () => {} };
+    const account = bytes.follow(link);
+    link.cut = () => {
+      link.bufferedBytes = 0;
+      account.end();
+    };
+    return { account, link };
+  };
+  const links = Array.from({ length: 8 }, begin);
+  const send = (frame: Uint8Array, { account, link }: (typeof links)[number]): void => {
+    account.sends(frame);
+    link.bufferedBytes += frame.byteLength;
+    account.sent(frame.byteLength);
+  };
+  for (let sent = 0; sent < 6; sent += 1) {
+    const frame = new Uint8Array(MEBIBYTE);
+    for (const each of links) send(frame, each);
+  }
+  const now = (): number => metrics.levels()[0]?.now ?? NaN;
+  expect(now()).toBe(6 * MEBIBYTE);
+  // All links but the first get the frames that exceed the bound, so one of them is cut.
+  for (const each of links.slice(1)) {
+    send(new Uint8Array(MEBIBYTE / 2), each);
+    expect(now()).toBeLessThanOrEqual(heldBytesMax);
+  }
+  expect(links.some(({ link }) => link.bufferedBytes === 0)).toBe(true);
 });
 
 function isClosed({ events }: Recorder): boolean {
