@@ -195,6 +195,13 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
     suite: { seeds: "1 20" },
   },
   {
+    bug: "the deletes that stand before a refused write of their batch are committed",
+    file: `${REPLICATION}/node/write-path.ts`,
+    find: "        taken.push({ batch, entries: [], block: NO_BYTES, refusal });\n",
+    put: "        const known = new Set(taken.flatMap((each) => each.entries));\n        const entries = [...written.values()].filter((each) => each.deleted && !known.has(each));\n        taken.push({ batch, entries, block: entries.length === 0 ? NO_BYTES : encodeBlock(entries), refusal });\n",
+    suite: { seeds: "1 20" },
+  },
+  {
     bug: "a node that does not know what it has beyond its cursor is fed by any directory",
     file: `${REPLICATION}/node/home.ts`,
     find: 'if (this.#where.kind === "unknown" || this.#completeFrom > 0) return undefined;',

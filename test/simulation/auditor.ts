@@ -172,8 +172,13 @@ export class Auditor implements Tap {
     return () => void this.#waiting.set(replica, (this.#waiting.get(replica) ?? 1) - 1);
   }
 
-  /** Called when a log has committed a frame. Records the last sequence of the frame under its epoch and outbox position. */
-  onLogCommit(epoch: number, { incarnation, position, through }: LogFrame): void {
+  /** Called when a log has committed a frame, which may have no refused write. Records the last sequence of the frame under its epoch and outbox position. */
+  onLogCommit(epoch: number, { incarnation, position, through, block, count }: LogFrame): void {
+    for (const entry of decodeBlock(block, count)) {
+      if (!this.#cluster.ledger.isRefused(entry)) continue;
+      const name = this.#cluster.names.nameOf(entry.stamp);
+      this.report(`the log has ${entry.key} at ${name}, which was refused`);
+    }
     if (position > 0) this.#committed.set(`${epoch} ${incarnation} ${position}`, through);
   }
 

@@ -29,11 +29,17 @@ export function write(
   const replica = node.process?.replica;
   if (replica === undefined) return;
   const over = new Map<string, string | undefined>();
-  const requests = writes.map((each) =>
-    requestOf(each, (current) => {
-      if (!over.has(each.key)) over.set(each.key, current && names.nameOf(current.stamp));
-    }),
-  );
+  const requests: readonly WriteRequest[] = writes.map((each, index) => {
+    const { key, isRefused = false } = each;
+    const check = (current: Entry | undefined): void => {
+      if (!over.has(key)) over.set(key, current && names.nameOf(current.stamp));
+      const request = requests[index];
+      if (isRefused) ledger.uncheck(requests);
+      else if (request !== undefined) ledger.checked(request);
+      if (isRefused) throw new Error("Expected what does not hold");
+    };
+    return requestOf(each, check);
+  });
   const level = auditor.levelOfNext();
   const clocks = (): Clocks => [replica.nowMs(), world.nowMs];
   const asked = clocks();
@@ -65,8 +71,8 @@ export function write(
 }
 
 function requestOf(
-  { key, value, ttlMs, isRefused = false }: ClientWrite,
-  onCurrent: (current: Entry | undefined) => void,
+  { key, value, ttlMs }: ClientWrite,
+  check: (current: Entry | undefined) => void,
 ): WriteRequest {
   return {
     key,
@@ -74,9 +80,6 @@ function requestOf(
     contentType: value === undefined ? "" : `text/plain; of=${value.trim()}`,
     ttlMs,
     deleted: value === undefined,
-    check: (current) => {
-      onCurrent(current);
-      if (isRefused) throw new Error("Expected what does not hold");
-    },
+    check,
   };
 }

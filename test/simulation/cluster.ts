@@ -299,7 +299,10 @@ export class SimulatedCluster {
       this.#parts.openStore?.(node.disk, clock, world) ??
       new TracedStore(node.disk, (run) => clock.after(world.between(0, this.commitMs), run));
     store.names = this.names;
-    store.onMade = (entry) => this.ledger.made(entry);
+    store.onMade = (entry) => {
+      const wrong = this.ledger.made(entry);
+      if (wrong !== undefined) this.auditor.report(`${node.id}: ${entry.key} ${wrong}`);
+    };
     store.onRestamped = (old, renewed) => {
       const wrong = this.ledger.wrongRenewal(old, renewed);
       if (wrong !== undefined) this.auditor.report(`${node.id}: ${old.key} ${wrong}`);

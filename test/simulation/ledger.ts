@@ -15,17 +15,42 @@ export class Ledger {
   readonly #names: WriteNames;
   /** Each write as its node first stamped it, by name. */
   readonly #made = new Map<string, Entry>();
-  /** Values whose clients got the answer that they are not stored. */
-  readonly #refused = new Set<string>();
+  /** Requests whose conditions hold, of which the node has made no entry yet. It makes them in the same turn. */
+  readonly #checked: WriteRequest[] = [];
+  /** The name of the write that was made of each request. */
+  readonly #madeOf = new Map<WriteRequest, string>();
+  /** Values whose clients got the answer that they are not stored, and names of such writes. */
+  readonly #refusedValues = new Set<string>();
+  readonly #refusedNames = new Set<string>();
 
   constructor(names: WriteNames) {
     this.#names = names;
   }
 
-  /** Called when a node has stamped a write. */
-  made(entry: Entry): void {
+  /** Called when a node has found that the condition of a request holds. */
+  checked(request: WriteRequest): void {
+    this.#checked.push(request);
+  }
+
+  /** Called when the condition of a request does not hold: nothing may come of its batch. */
+  uncheck(batch: readonly WriteRequest[]): void {
+    for (const request of batch) this.#uncheck(this.#checked.indexOf(request));
+  }
+
+  /** Called when a node has stamped a write. Returns what is wrong with that. */
+  made(entry: Entry): string | undefined {
     const name = this.#names.nameOf(entry.stamp);
-    if (!this.#made.has(name)) this.#made.set(name, entry);
+    if (entry.stamp.origin === BURIAL_ORIGIN || this.#made.has(name)) return undefined;
+    this.#made.set(name, entry);
+    const index = this.#checked.findIndex((request) => isOf(entry, request));
+    const request = this.#uncheck(index);
+    if (request === undefined) return `at ${name} was asked for by nobody, or was refused`;
+    this.#madeOf.set(request, name);
+    return undefined;
+  }
+
+  #uncheck(index: number): WriteRequest | undefined {
+    return index < 0 ? undefined : this.#checked.splice(index, 1)[0];
   }
 
   /** Whether the write `name`, or the write that has taken its place, may be gone at the end. */
@@ -36,7 +61,17 @@ export class Ledger {
 
   /** Notes that clients got errors for these writes. */
   refused(requests: readonly WriteRequest[]): void {
-    for (const { value, deleted } of requests) if (!deleted) this.#refused.add(textOf(value));
+    for (const request of requests) {
+      const name = this.#madeOf.get(request);
+      if (name !== undefined) this.#refusedNames.add(name);
+      if (!request.deleted) this.#refusedValues.add(textOf(request.value));
+    }
+  }
+
+  /** Whether the client of this write got an error. */
+  isRefused({ stamp, deleted, value }: Entry): boolean {
+    const isRefusedValue = !deleted && this.#refusedValues.has(textOf(value));
+    return isRefusedValue || this.#refusedNames.has(this.#names.nameOf(stamp));
   }
 
   /** What is wrong with the answer to a request. `nowMs` are the node's clock and the true one when it was made, and when it was answered. */
@@ -75,7 +110,7 @@ export class Ledger {
     const name = this.#names.nameOf(stamp);
     const made = this.#made.get(name);
     if (made === undefined) return `at ${name} was written by nobody`;
-    if (!deleted && this.#refused.has(textOf(value))) return `at ${name} was refused`;
+    if (this.isRefused(entry)) return `at ${name} was refused`;
     if (made.deleted !== deleted || textOf(made.value) !== textOf(value)) {
       return `at ${name} has another value than was written`;
     }
@@ -90,6 +125,12 @@ export class Ledger {
       shiftedMs <= Math.max(0, movedMs) + ROUNDING_MS;
     return isWithin ? undefined : `at ${name} ends ${shiftedMs} ms later, and was moved ${movedMs}`;
   }
+}
+
+/** Whether the entry may be what a node has made of the request. */
+function isOf(entry: Entry, { key, deleted, value }: WriteRequest): boolean {
+  const isSame = entry.key === key && entry.deleted === deleted;
+  return isSame && (deleted || textOf(entry.value) === textOf(value));
 }
 
 function textOf(value: Uint8Array): string {

@@ -1,9 +1,12 @@
+import type { Done } from "@meridian/ports";
 import {
   decodeBlock,
+  MeridianError,
   type Acknowledgement,
   type AckLevel,
   type Entry,
   type Position,
+  type ReplicaRecord,
 } from "@meridian/protocol";
 import { Replica, type Receipt } from "@meridian/replication";
 import { randomIdentity } from "@meridian/runtime";
@@ -11,7 +14,7 @@ import { randomIdentity } from "@meridian/runtime";
 import type { ClusterParts } from "../cluster.ts";
 import { TracedStore } from "../traced-store.ts";
 import { without, type Rule } from "./rule.ts";
-import { tampered } from "./tampering.ts";
+import { stores, tampered } from "./tampering.ts";
 
 const ECHO_MS = 200;
 const APPLIED_BY = '{"type":"applied-by"';
@@ -76,6 +79,22 @@ class HastyReplica extends Replica {
   }
 }
 
+/** A store that says of every tenth delete that the disk has refused it, and keeps it. */
+class DenyingStore extends TracedStore {
+  #deletes = 0;
+
+  override append(record: ReplicaRecord, done: Done): void {
+    const isDelete = record.kind === "local" && record.entries.every(({ deleted }) => deleted);
+    if (isDelete) this.#deletes += 1;
+    const denies = isDelete && this.#deletes % 10 === 0;
+    super.append(record, (failure) => done(denies ? refusal() : failure));
+  }
+}
+
+function refusal(): MeridianError {
+  return new MeridianError("STORE_FULL", "Expected room on the disk, got none");
+}
+
 /** Parts whose replicas are of the class `replica`. */
 function replicas(replica: typeof Replica): ClusterParts {
   return { openReplica: (options, rules) => new replica(options, rules) };
@@ -124,6 +143,13 @@ export const PLANTED_BUGS: readonly Rule[] = [
         return new TracedStore(disk, (run) => clock.after(world.between(0, 3), run));
       },
     }),
+  },
+  {
+    rule: "a delete that was refused is nowhere",
+    off: "a disk keeps some of the deletes that it says to have refused",
+    faults: "all",
+    seed: 1,
+    parts: () => stores(DenyingStore),
   },
   {
     rule: "a node does not get its own entries back",
