@@ -27,6 +27,13 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
     suite: { test: `${TESTS}/directory-horizon.test.ts` },
   },
   {
+    bug: "a node is fed by a log that has passed over the delete of what the node has",
+    file: `${REPLICATION}/directory/resume.ts`,
+    find: "isBehind || isPassedOver || ",
+    put: "isBehind || ",
+    suite: { test: `${TESTS}/horizons-of-directories.test.ts` },
+  },
+  {
     bug: "a node that applies one entry of hundreds keeps writes waiting",
     file: `${REPLICATION}/directory/applied-progress.ts`,
     find: "if (this.through < this.#due) return;",
@@ -211,8 +218,8 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
   {
     bug: "a node is fed from before what was purged",
     file: `${REPLICATION}/directory/resume.ts`,
-    find: "if (resumeAfter === undefined || resumeAfter < log.purgedThrough || through === undefined) {",
-    put: "if (resumeAfter === undefined || through === undefined) {",
+    find: "const isBehind = resumeAfter === undefined || resumeAfter < log.purgedThrough;",
+    put: "const isBehind = resumeAfter === undefined;",
     suite: { test: `${TESTS}/directory-horizon.test.ts` },
   },
   {

@@ -32,6 +32,11 @@ export interface DirectoryLog {
   readonly highestTime: number;
   /** What this log durably has of other directories' logs, newest last: at most one for each epoch of a log. */
   readonly followed: readonly Cursor[];
+  /**
+   * The epochs of `followed` that this log was compared with, each through the head at which the last comparison began. A comparison passes
+   * over what is purgeable. So this log may have neither an entry before that head, nor the tombstone that has replaced it there.
+   */
+  readonly compared: readonly Cursor[];
   /** What was last made durable by `saveHorizon`. */
   readonly horizonState: HorizonState;
   /**
@@ -48,8 +53,8 @@ export interface DirectoryLog {
   /** The last durable frame of one node's outbox. */
   outboxMark(incarnation: number): OutboxMark | undefined;
   /**
-   * Makes a frame durable, and its `followed`. Invariant: its `after` is the `through` of the frame appended before it. A frame with
-   * `after` = `through` has no entries and only brings `followed`.
+   * Makes a frame durable, and its `followed` and `compared`. Invariant: its `after` is the `through` of the frame appended before it. A frame with
+   * `after` = `through` has no entries and only brings these.
    */
   append(frame: LogFrame, done: Done): void;
   /**

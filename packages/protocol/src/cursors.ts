@@ -20,6 +20,11 @@ export function cursorIn(
   return cursors.find((each) => each.logId === logId && each.epoch === epoch);
 }
 
+/** Those of `cursors` whose epochs are also in `others`. */
+export function cursorsIn(cursors: readonly Cursor[], others: readonly Cursor[]): Cursor[] {
+  return cursors.filter((each) => cursorIn(others, each) !== undefined);
+}
+
 /** The keys of a frame that a node has applied and whose end lies after the node's cursor. */
 export interface TailRun {
   /** Where the frame ends. */

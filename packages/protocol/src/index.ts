@@ -4,7 +4,7 @@ export {
   connectionFailure,
   type ConnectionFailure,
 } from "./connection-failure.ts";
-export { cursorIn, isBeyond, withCursor, type TailRun } from "./cursors.ts";
+export { cursorIn, cursorsIn, isBeyond, withCursor, type TailRun } from "./cursors.ts";
 export {
   burial,
   BURIAL_ORIGIN,

@@ -89,6 +89,8 @@ export interface LogFrame {
   readonly block: Uint8Array;
   /** How far this log has followed another directory's log once the run is durable. Not kept with the run. */
   readonly followed?: Cursor;
+  /** With `followed`: the head of that epoch as a comparison with it began, which is over. See `DirectoryLog.compared`. Not kept with the run. */
+  readonly compared?: Cursor;
 }
 
 /** How much of one node's outbox the log has. */

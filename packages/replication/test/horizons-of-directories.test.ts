@@ -133,6 +133,33 @@ it("a node that has forgotten what the next directory never heard of reconciles 
   expect([quarantineOf(a), quarantineOf(b)]).toEqual([[], ["old"]]);
 });
 
+it("a node that comes back to a directory that has compared, and so never heard of a delete, reconciles with it", async () => {
+  const rig = await start(2);
+  rig.cut("a", "d1");
+  const [a, b] = [rig.node("a"), rig.node("b")];
+  rig.cut("b", "d0");
+  await rig.pass(1_000);
+  await write(rig, a, set("kept"));
+  await rig.pass(1_000);
+  expect(b.info()).toMatchObject({ directory: 1, connected: true });
+  await rig.kill(1);
+  rig.heal("b", "d0");
+  await rig.pass(3_000);
+  await write(rig, a, set("k", "old"));
+  await rig.pass(1_000);
+  expect(valueOf(b, "k")).toBe("old");
+  rig.cut("b", "d0");
+  await write(rig, a, del("k"));
+  await rig.pass(LONG_MS);
+  rig.forget();
+  rig.start(1, rig.disks[1]);
+  await rig.pass(LONG_MS);
+  expect(b.info()).toMatchObject({ directory: 1, connected: true });
+  expect([a, b].map((node) => valueOf(node, "k"))).toEqual([undefined, undefined]);
+  expect([a, b].map((node) => valueOf(node, "kept"))).toEqual(["v", "v"]);
+  expect([quarantineOf(a), quarantineOf(b)]).toEqual([[], ["old"]]);
+});
+
 it("what comes to a directory after it has compared is buried where a delete of it is still known", async () => {
   const rig = await start(2);
   const a = rig.node("a");

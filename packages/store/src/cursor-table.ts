@@ -2,7 +2,7 @@ import type { Cursor } from "@meridian/protocol";
 import type Database from "better-sqlite3";
 
 /** The tables that hold cursors, newest last. */
-export type CursorTable = "cursors" | "followed";
+export type CursorTable = "cursors" | "followed" | "compared";
 
 /** Reads a list of cursors. */
 export function readCursors(database: Database.Database, table: CursorTable): Cursor[] {

@@ -64,6 +64,7 @@ function tryOpening(
     database.pragma("synchronous = FULL");
     database.pragma(`cache_size = -${READ_CACHE_KIB}`);
     migrate(database, kind, version, setUp);
+    database.exec(SCHEMAS[kind].additions);
     return { path, database, lock };
   } catch (cause) {
     database?.close();

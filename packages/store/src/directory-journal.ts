@@ -92,6 +92,7 @@ class DirectoryJournal implements Journal<DirectoryWrite, DirectoryCommit> {
   readonly #members: MemberWriter;
   readonly #marks = new Map<number, Mark>();
   #followed: Cursor[] = [];
+  #compared: Cursor[] = [];
   #state: State;
   #kept: State;
   #pressed = false;
@@ -183,6 +184,7 @@ class DirectoryJournal implements Journal<DirectoryWrite, DirectoryCommit> {
       this.#marks.set(incarnation, { position, sequence, highestTime });
     }
     if (write.followed !== undefined) this.#followed = withCursor(this.#followed, write.followed);
+    if (write.compared !== undefined) this.#compared = withCursor(this.#compared, write.compared);
     if (through === state.through) return;
     state.through = through;
     state.rowsThrough += 1;
@@ -210,8 +212,15 @@ class DirectoryJournal implements Journal<DirectoryWrite, DirectoryCommit> {
     for (const { logId, epoch, sequence } of this.#followed) {
       this.#sql.follow.run(logId, epoch, sequence);
     }
-    if (this.#followed.length > 0) this.#sql.forget.run(CURSORS_MAX);
+    for (const { logId, epoch, sequence } of this.#compared) {
+      this.#sql.compare.run(logId, epoch, sequence);
+    }
+    if (this.#followed.length > 0) {
+      this.#sql.forget.run(CURSORS_MAX);
+      this.#sql.forgetCompared.run();
+    }
     this.#followed = [];
+    this.#compared = [];
     const state = this.#state;
     if (!state.stateDirty) return;
     state.stateDirty = false;
@@ -263,6 +272,7 @@ class DirectoryJournal implements Journal<DirectoryWrite, DirectoryCommit> {
     this.#state = { ...this.#kept };
     this.#marks.clear();
     this.#followed = [];
+    this.#compared = [];
   }
 }
 
@@ -273,6 +283,8 @@ interface Statements {
   readonly mark: Database.Statement<[number, number, number, number]>;
   readonly follow: Database.Statement<[number, number, number]>;
   readonly forget: Database.Statement<[number]>;
+  readonly compare: Database.Statement<[number, number, number]>;
+  readonly forgetCompared: Database.Statement<[]>;
   readonly delete: Database.Statement<[number]>;
   readonly last: Database.Statement<[], Totals>;
   readonly oldest: Database.Statement<[number], Totals>;
@@ -307,6 +319,12 @@ function prepare(database: Database.Database): Statements {
     ),
     forget: database.prepare(
       "DELETE FROM followed WHERE id NOT IN (SELECT id FROM followed ORDER BY id DESC LIMIT ?)",
+    ),
+    compare: database.prepare(
+      "INSERT OR REPLACE INTO compared (log_id, epoch, sequence) VALUES (?, ?, ?)",
+    ),
+    forgetCompared: database.prepare(
+      "DELETE FROM compared WHERE (log_id, epoch) NOT IN (SELECT log_id, epoch FROM followed)",
     ),
     delete: database.prepare("DELETE FROM journal WHERE id = ?"),
     last: database.prepare(`${totals} DESC LIMIT 1`),

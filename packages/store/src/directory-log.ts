@@ -1,5 +1,6 @@
 import {
   MeridianError,
+  cursorsIn,
   withCursor,
   type Cursor,
   type Entry,
@@ -82,6 +83,7 @@ export class SqliteDirectoryLog implements DirectoryLog {
   readonly #marks = new Map<number, OutboxMark>();
   readonly #members: Map<string, RememberedMember>;
   #followed: readonly Cursor[];
+  #compared: readonly Cursor[];
   #appendedThrough: number;
   #committedThrough: number;
   #foldedThrough: number;
@@ -108,6 +110,7 @@ export class SqliteDirectoryLog implements DirectoryLog {
     this.epochs = [...readEpochs(database), [epoch, this.#committedThrough]];
     this.#appendedThrough = this.#committedThrough;
     this.#followed = readCursors(database, "followed");
+    this.#compared = readCursors(database, "compared");
     this.#members = new Map(readMembers(database).map((member) => [member.id, member]));
     this.#readMarks(database);
     this.#writer = parts.connect({
@@ -121,6 +124,12 @@ export class SqliteDirectoryLog implements DirectoryLog {
         onBroken(failure);
       },
     });
+  }
+
+  #follow(followed: Cursor, compared: Cursor | undefined): void {
+    this.#followed = withCursor(this.#followed, followed);
+    const all = compared === undefined ? this.#compared : withCursor(this.#compared, compared);
+    this.#compared = cursorsIn(all, this.#followed);
   }
 
   /** For `openDirectoryLog`: reads what the journal is of, a turn's worth at a time. */
@@ -162,6 +171,10 @@ export class SqliteDirectoryLog implements DirectoryLog {
     return this.#followed;
   }
 
+  get compared(): readonly Cursor[] {
+    return this.#compared;
+  }
+
   get members(): readonly RememberedMember[] {
     return [...this.#members.values()];
   }
@@ -193,14 +206,14 @@ export class SqliteDirectoryLog implements DirectoryLog {
   }
 
   /**
-   * Makes a frame durable, and what it says is followed, and then calls `done`, with the failure if it cannot be made so. On a full
+   * Makes a frame durable, and what it says is followed and compared, and then calls `done`, with the failure if it cannot be made so. On a full
    * disk it waits: see `stall`. When one fails, so does everything that was appended after it and before its `done`; the next
    * frame starts again at `committedThrough`. Throws `INTERNAL` for a frame that does not start where the one before ended, and
    * `STORE_FAILED` once the log is closed.
    */
   append(frame: LogFrame, done: Done): void {
-    const { after, through, count, highestTime, incarnation, position, followed } = frame;
-    const { incomplete = false } = frame;
+    const { after, through, count, highestTime, incarnation, position } = frame;
+    const { incomplete = false, followed, compared } = frame;
     if (after !== this.#appendedThrough || after + count > through) {
       const expected = `a frame of ${count} entries after ${this.#appendedThrough}`;
       throw new MeridianError(
@@ -222,9 +235,10 @@ export class SqliteDirectoryLog implements DirectoryLog {
         incomplete,
         block,
         ...(followed && { followed }),
+        ...(compared && { compared }),
       },
       () => {
-        if (followed !== undefined) this.#followed = withCursor(this.#followed, followed);
+        if (followed !== undefined) this.#follow(followed, compared);
         this.#committedThrough = through;
         if (through > this.#foldedThrough && through > after) {
           this.#addUnfolded({ through, count, bytes });

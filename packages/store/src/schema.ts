@@ -19,6 +19,8 @@ export interface StoreSchema {
   readonly applicationId: number;
   /** Invariant: a step is never changed once released; `user_version` counts the steps a file has taken. */
   readonly migrations: readonly string[];
+  /** Makes tables that are missing and that earlier versions pass over. These do not count as a step, so that a version before can open the file. */
+  readonly additions: string;
 }
 
 const REPLICA_1 = `
@@ -188,14 +190,26 @@ const DIRECTORY_5 = `
   ALTER TABLE entries ADD COLUMN attributes BLOB;
 `;
 
+const DIRECTORY_ADDITIONS = `
+  CREATE TABLE IF NOT EXISTS compared (
+    id INTEGER PRIMARY KEY,
+    log_id INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    UNIQUE (log_id, epoch)
+  );
+`;
+
 /** The schema of each kind. */
 export const SCHEMAS: Readonly<Record<StoreKind, StoreSchema>> = {
   replica: {
     applicationId: 0x4d52444e,
     migrations: [REPLICA_1, REPLICA_2, REPLICA_3, REPLICA_4, REPLICA_5],
+    additions: "",
   },
   directory: {
     applicationId: 0x4d524444,
     migrations: [DIRECTORY_1, DIRECTORY_2, DIRECTORY_3, DIRECTORY_4, DIRECTORY_5],
+    additions: DIRECTORY_ADDITIONS,
   },
 };

@@ -202,13 +202,21 @@ function describeFollowed<L extends DirectoryLog>(harness: StoreHarness<L>): voi
     await last;
     expect(log.followed).toEqual([place(9, 2, 4), place(9, 1, 12)]);
     expect([log.committedThrough, log.read(0, 1_000).length]).toEqual([1, 1]);
+    const compared = place(9, 2, 5);
+    await append(log, { ...frame(1, [], 0, 0), followed: place(9, 2, 6), compared });
+    expect(log.compared).toEqual([compared]);
+    await harness.crash(log);
+    const again = await harness.open(name);
+    expect([again.followed.at(-1), again.compared]).toEqual([place(9, 2, 6), [compared]]);
     for (let epoch = 10; epoch < 10 + CURSORS_MAX; epoch += 1) {
-      await append(log, { ...frame(1, [], 0, 0), followed: place(8, epoch, epoch) });
+      await append(again, { ...frame(1, [], 0, 0), followed: place(8, epoch, epoch) });
     }
-    await harness.close(log);
+    expect(again.compared).toEqual([]);
+    await harness.close(again);
     const reopened = await harness.open(name);
     expect(reopened.followed).toHaveLength(CURSORS_MAX);
     expect(reopened.followed[0]).toEqual(place(8, 10, 10));
+    expect(reopened.compared).toEqual([]);
     await harness.close(reopened);
   });
 }

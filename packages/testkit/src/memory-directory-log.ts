@@ -1,6 +1,7 @@
 import type { DirectoryLog, EntryMark, Done, SummaryPage } from "@meridian/ports";
 import {
   compareKeys,
+  cursorsIn,
   decodeBlock,
   encodeBlock,
   highestTimeOf,
@@ -31,6 +32,7 @@ export interface LogDisk {
   entries: Map<string, { readonly entry: Entry; readonly sequence: number }>;
   marks: Map<number, OutboxMark>;
   followed: readonly Cursor[];
+  compared: readonly Cursor[];
   horizonState: HorizonState;
   purgedThrough: number;
   members: Map<string, RememberedMember>;
@@ -46,6 +48,7 @@ export function emptyLogDisk(logId: number): LogDisk {
     entries: new Map(),
     marks: new Map(),
     followed: [],
+    compared: [],
     horizonState: { horizon: 0, frozenUntilMs: 0, marks: [] },
     purgedThrough: 0,
     members: new Map(),
@@ -96,6 +99,10 @@ export class MemoryDirectoryLog implements DirectoryLog {
 
   get followed(): readonly Cursor[] {
     return this.#disk.followed;
+  }
+
+  get compared(): readonly Cursor[] {
+    return this.#disk.compared;
   }
 
   get committedThrough(): number {
@@ -238,8 +245,10 @@ export class MemoryDirectoryLog implements DirectoryLog {
 
   #commit(frame: LogFrame): void {
     const disk = this.#disk;
-    const { followed, incomplete = false, ...kept } = frame;
+    const { followed, compared, incomplete = false, ...kept } = frame;
     if (followed !== undefined) disk.followed = withCursor(disk.followed, followed);
+    if (compared !== undefined) disk.compared = withCursor(disk.compared, compared);
+    disk.compared = cursorsIn(disk.compared, disk.followed);
     if (frame.through === frame.after) return;
     disk.frames.push(incomplete ? { ...kept, position: 0 } : kept);
     disk.committedThrough = frame.through;

@@ -21,12 +21,13 @@ const FROM_THE_BEGINNING: Resume = { resume: "feed", resumeAfter: 0, homeThrough
 /** The part of a log that this file reads. */
 type Log = Pick<
   DirectoryLog,
-  "logId" | "epochs" | "committedThrough" | "followed" | "purgedThrough"
+  "logId" | "epochs" | "committedThrough" | "followed" | "compared" | "purgedThrough"
 >;
 
 /**
  * A node is fed if it has a place in this log after which nothing was purged, and it can be told how far this log has what the
- * node has. One that has never been anywhere is fed from the beginning. `head` is the last sequence that has been
+ * node has. It is not fed if this log was compared with the node's home after the node had been there: what the node got there may have been
+ * deleted, and the tombstone passed over. One that has never been anywhere is fed from the beginning. `head` is the last sequence that has been
  * ordered, `committedPosition` the last of the node's outbox that is committed, `horizon` the log's.
  */
 export function resumeOfNode(
@@ -51,10 +52,11 @@ export function resumeOfNode(
     const isFed = !isMissing && log.purgedThrough === 0;
     return { ...(isFed ? FROM_THE_BEGINNING : RECONCILE), isLoss };
   }
+  const comparedThrough = cursorIn(log.compared, home)?.sequence ?? 0;
+  const isPassedOver = !isHere && home.sequence < comparedThrough;
   const through = isHere ? endOf(log, home, head) : cursorIn(log.followed, home)?.sequence;
-  if (resumeAfter === undefined || resumeAfter < log.purgedThrough || through === undefined) {
-    return { ...RECONCILE, isLoss };
-  }
+  const isBehind = resumeAfter === undefined || resumeAfter < log.purgedThrough;
+  if (isBehind || isPassedOver || through === undefined) return { ...RECONCILE, isLoss };
   const homeThrough = Math.min(through, home.sequence);
   return { resume: "feed", resumeAfter, homeThrough, isLoss };
 }

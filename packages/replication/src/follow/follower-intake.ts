@@ -13,11 +13,18 @@ export class FollowerIntake implements Intake {
   readonly #context: DirectoryContext;
   readonly #parts: FollowerParts;
   readonly #position: LogPosition;
+  /** The head of the other log when the comparison began that has not been made durable yet. */
+  #compared: Cursor | undefined;
 
   constructor(context: DirectoryContext, parts: FollowerParts, position: LogPosition) {
     this.#context = context;
     this.#parts = parts;
     this.#position = position;
+  }
+
+  /** A comparison with the other log begins, which is at `head`. It passes over what is purgeable. */
+  compare(head: Cursor): void {
+    this.#compared = head;
   }
 
   keep({ entries, traces, isDonation }: ReceivedFrame, kept: Kept): void {
@@ -38,7 +45,9 @@ export class FollowerIntake implements Intake {
     const { clock } = this.#context;
     const followed = cursor?.logId === 0 ? undefined : cursor;
     const { epoch } = this.#position;
-    sequencer.follow({ ...run, epoch, followed }, clock.nowMs(), (failure) => {
+    const compared = followed && this.#compared;
+    if (followed !== undefined) this.#compared = undefined;
+    sequencer.follow({ ...run, epoch, followed, compared }, clock.nowMs(), (failure) => {
       if (failure === undefined) news.onDurable();
       done(failure);
     });

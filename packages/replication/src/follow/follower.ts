@@ -81,6 +81,7 @@ export class Follower implements HorizonMember, ReconcilingParty {
   readonly #parts: FollowerParts;
   readonly #limits: ReplicaLimits;
   readonly #position: LogPosition;
+  readonly #intake: FollowerIntake;
   readonly #applier: Applier;
   readonly #reconciliation: Reconciliation;
   readonly #progress: ProgressWatch;
@@ -103,8 +104,8 @@ export class Follower implements HorizonMember, ReconcilingParty {
     this.#limits = limits;
     this.#progress = new ProgressWatch(clock, limits.stallMs, context.rules);
     this.#position = new LogPosition(undefined);
-    const intake = new FollowerIntake(context, parts, this.#position);
-    this.#applier = new Applier(this.#position, intake, { events, rules: context.rules });
+    this.#intake = new FollowerIntake(context, parts, this.#position);
+    this.#applier = new Applier(this.#position, this.#intake, { events, rules: context.rules });
     this.#reconciliation = new Reconciliation(this, log, this.#position, this.#applier);
     const link = { dial, clock, random, deadlines, logger, limits, events };
     this.#link = new ReplicaLink(link, isForFollower);
@@ -273,7 +274,9 @@ export class Follower implements HorizonMember, ReconcilingParty {
         return this.#watchStall();
       case "reconcile-begin":
         this.#progress.reconcileMoved();
-        return this.#reconciliation.begin(message);
+        this.#reconciliation.begin(message);
+        if (message.horizon > 0) this.#intake.compare(this.#position.place);
+        return;
       case "compared":
       case "wanted":
         this.#progress.reconcileMoved();

@@ -44,6 +44,8 @@ export interface FollowedRun {
   readonly epoch: number;
   /** What this log has of the other one once the run is durable. */
   readonly followed: Cursor | undefined;
+  /** See `LogFrame`. */
+  readonly compared?: Cursor | undefined;
   /** What the writes of the frame that brought the entries are parts of. */
   readonly traces?: readonly TraceContext[];
 }
@@ -189,7 +191,9 @@ export class Sequencer {
   }
 
   /** Orders what another directory's log has, and starts committing it. */
-  follow({ entries, epoch, followed, traces = [] }: FollowedRun, nowMs: number, done: Done): void {
+  follow(run: FollowedRun, nowMs: number, done: Done): void {
+    const { entries, epoch, followed, compared, traces = [] } = run;
+    const more = { ...(followed && { followed }), ...(compared && { compared }) };
     const after = this.#head;
     const count = entries.length;
     const highestTime = highestTimeOf(entries);
@@ -205,10 +209,7 @@ export class Sequencer {
     };
     if (count === 0) {
       const frame = { ...order, count, highestTime, block: NO_BYTES };
-      return this.#context.log.append(
-        { ...frame, ...(followed && { followed }) },
-        this.#committed(after, done),
-      );
+      return this.#context.log.append({ ...frame, ...more }, this.#committed(after, done));
     }
     const header = {
       ...order,
@@ -222,12 +223,12 @@ export class Sequencer {
     };
     const bytes = assembleFrame(header, encodeBlock(entries), encodeTraces(traces));
     this.#head = order.through;
-    this.#order({ ...order, bytes }, { count, highestTime, ...(followed && { followed }) }, done);
+    this.#order({ ...order, bytes }, { count, highestTime, ...more }, done);
   }
 
   #order(
     frame: OrderedFrame,
-    more: Pick<LogFrame, "count" | "highestTime" | "incomplete" | "followed">,
+    more: Pick<LogFrame, "count" | "highestTime" | "incomplete" | "followed" | "compared">,
     done: Done,
   ): void {
     const { after, through, incarnation, position, bytes } = frame;
