@@ -51,6 +51,20 @@ export const PROGRAM_MUTANTS: readonly Mutant[] = [
     suite: SHORT,
   },
   {
+    bug: "the short path answers from memory where the database is damaged",
+    file: "apps/region/src/service/admission.ts",
+    find: "if (this.#draining || this.#damage !== undefined) return false;",
+    put: "if (this.#draining) return false;",
+    suite: { test: "apps/region/test/short-path.test.ts" },
+  },
+  {
+    bug: "the short path answers from memory while the node is behind",
+    file: "apps/region/src/service/admission.ts",
+    find: 'return status === "ready" || ',
+    put: 'return status === "syncing" || status === "ready" || ',
+    suite: { test: "apps/region/test/short-path.test.ts" },
+  },
+  {
     bug: "memory judges expiry by the machine's clock",
     file: "apps/region/src/region-node.ts",
     find: "      nowMs: () => this.#replica.nowMs(),\n      ",
