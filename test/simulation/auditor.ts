@@ -174,7 +174,9 @@ export class Auditor implements Tap {
 
   /** Called when a log has committed a frame, which may have no refused write. Records the last sequence of the frame under its epoch and outbox position. */
   onLogCommit(epoch: number, { incarnation, position, through, block, count }: LogFrame): void {
-    for (const entry of decodeBlock(block, count)) {
+    const entries = decodeBlock(block, count);
+    this.#cluster.durable.onHandedOver(entries);
+    for (const entry of entries) {
       if (!this.#cluster.ledger.isRefused(entry)) continue;
       const name = this.#cluster.names.nameOf(entry.stamp);
       this.report(`the log has ${entry.key} at ${name}, which was refused`);

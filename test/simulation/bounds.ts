@@ -17,3 +17,18 @@ export const BOUNDS = {
   /** What may wait on a link beside frames: acknowledgements, heartbeats, the list of members. */
   textBytes: 16_000,
 } as const;
+
+/** The time limits of nodes and directories. They are short, so that much happens in little time. */
+export const NODE_LIMITS = {
+  windowBytes: BOUNDS.windowBytes,
+  waitersMax: BOUNDS.waiters,
+  backoffMaxMs: 1_000,
+  stallMs: 1_500,
+  confirmMs: 2_000,
+  lagMax: 20,
+  probeMs: 600,
+  returnMs: 800,
+  returnMaxMs: 4_000,
+  returnSettledMs: 2_000,
+} as const;
+export const FOLLOWER_LIMITS = { backoffMaxMs: 500, stallMs: 1_500 } as const;

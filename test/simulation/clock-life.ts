@@ -6,10 +6,11 @@ import { NO_BYTES, type Entry } from "@meridian/protocol";
 
 import { checkCursors } from "./checks.ts";
 import { write } from "./clients.ts";
-import { SimulatedCluster, type ClusterParts, type SimulatedNode } from "./cluster.ts";
+import { SimulatedCluster, type SimulatedNode } from "./cluster.ts";
 import { machineFaults, scheduleFaults, slowDisks } from "./faults.ts";
 import { checkConverged, heal } from "./healing.ts";
 import { drawNetwork } from "./network.ts";
+import type { ClusterParts } from "./parts.ts";
 import type { Outcome } from "./scenario.ts";
 import { scheduleSessions } from "./sessions.ts";
 import { scheduleStrangers } from "./strangers.ts";

@@ -21,13 +21,14 @@ import {
   emptyReplicaDisk,
   type LogDisk,
   type ReplicaDisk,
-  type ScheduleCommit,
 } from "@meridian/testkit";
 
 import { Auditor } from "./auditor.ts";
-import { BOUNDS, DIRECTORY } from "./bounds.ts";
+import { BOUNDS, DIRECTORY, FOLLOWER_LIMITS, NODE_LIMITS } from "./bounds.ts";
+import { DurableWrites } from "./durable-writes.ts";
 import { Ledger } from "./ledger.ts";
-import { Network, type End, type NetworkFaults } from "./network.ts";
+import { Network, type NetworkFaults } from "./network.ts";
+import type { ClusterParts } from "./parts.ts";
 import { TracedLog } from "./traced-log.ts";
 import { TracedStore, WriteNames } from "./traced-store.ts";
 import { ProcessClock, type World } from "./world.ts";
@@ -74,57 +75,6 @@ export interface SimulatedDirectory {
   process: { machine: Directory; log: TracedLog; clock: ProcessClock } | undefined;
 }
 
-/** The replaceable parts of a simulation. A test that plants a fault replaces one. */
-export interface ClusterParts {
-  openStore?(disk: ReplicaDisk, clock: ProcessClock, world: World): TracedStore;
-  openLog?(disk: LogDisk, epoch: number, schedule: ScheduleCommit, world: World): TracedLog;
-  openReplica?(options: ReplicaOptions, rules: Rules): Replica;
-  replicaOptions?(options: ReplicaOptions): ReplicaOptions;
-  onStart?(id: string, replica: Replica): void;
-  /** Removes some of the purgeable entries of a node's store. */
-  sweep?(store: TracedStore, disk: ReplicaDisk, horizons: Horizons): void;
-  readonly directoryLimits?: Partial<DirectoryLimits>;
-  /** Wraps the directory's end of a link. */
-  directoryLink?(link: Link): Link;
-  /** What arrives in place of a message; undefined for nothing. */
-  rewrite?(
-    message: string | Uint8Array,
-    to: End,
-    cluster: SimulatedCluster,
-  ): string | Uint8Array | undefined;
-  /** More faults, which happen as often as all others together. */
-  faults?(cluster: SimulatedCluster): readonly (() => void)[];
-  /** Rules of the state machines that are switched off. */
-  readonly rules?: Partial<Rules>;
-  /** Whether the simulation ends at the first violation that the auditor reports. Default: false. */
-  readonly endsAtViolation?: boolean;
-}
-
-/** Wrong candidates for a node's horizon, for tests that plant a fault. */
-interface Horizons {
-  /** The directory's present horizon. */
-  readonly directory: number;
-  /** A horizon computed from the node's clock. */
-  readonly local: number;
-}
-
-export const HONEST_PARTS: ClusterParts = {};
-
-/** The time limits of nodes and directories. They are short, so that much happens in little time. */
-const NODE_LIMITS = {
-  windowBytes: BOUNDS.windowBytes,
-  waitersMax: BOUNDS.waiters,
-  backoffMaxMs: 1_000,
-  stallMs: 1_500,
-  confirmMs: 2_000,
-  lagMax: 20,
-  probeMs: 600,
-  returnMs: 800,
-  returnMaxMs: 4_000,
-  returnSettledMs: 2_000,
-} as const;
-const FOLLOWER_LIMITS = { backoffMaxMs: 500, stallMs: 1_500 } as const;
-
 /** How many entries a store removes at a time. */
 const SWEPT_ROWS = 5;
 
@@ -135,6 +85,7 @@ export class SimulatedCluster {
   readonly nodes: readonly SimulatedNode[];
   readonly names = new WriteNames();
   readonly ledger = new Ledger(this.names);
+  readonly durable = new DurableWrites(this.names, this.ledger);
   readonly acknowledged: AcknowledgedWrite[] = [];
   readonly auditor: Auditor;
   /** The largest frame that writes make here. */
@@ -294,15 +245,17 @@ export class SimulatedCluster {
   startNode(node: SimulatedNode): void {
     if (node.process !== undefined) return;
     const { world } = this;
+    const { disk } = node;
     const clock = new ProcessClock(world, node.machine);
     const store =
-      this.#parts.openStore?.(node.disk, clock, world) ??
-      new TracedStore(node.disk, (run) => clock.after(world.between(0, this.commitMs), run));
+      this.#parts.openStore?.(disk, clock, world) ??
+      new TracedStore(disk, (run) => clock.after(world.between(0, this.commitMs), run));
     store.names = this.names;
     store.onMade = (entry) => {
       const wrong = this.ledger.made(entry);
       if (wrong !== undefined) this.auditor.report(`${node.id}: ${entry.key} ${wrong}`);
     };
+    store.onCommitted = (record) => this.durable.onCommitted(disk, record);
     store.onRestamped = (old, renewed) => {
       const wrong = this.ledger.wrongRenewal(old, renewed);
       if (wrong !== undefined) this.auditor.report(`${node.id}: ${old.key} ${wrong}`);
@@ -397,7 +350,9 @@ export class SimulatedCluster {
       const write = this.acknowledged[index];
       if (write !== undefined && isLost(write)) this.acknowledged.splice(index, 1);
     }
-    node.disk = copyReplicaDisk(node.backup);
+    const restored = copyReplicaDisk(node.backup);
+    this.durable.onRestored(node.disk, restored);
+    node.disk = restored;
   }
 
   #isElsewhere({ key, name }: AcknowledgedWrite, node: SimulatedNode): boolean {
@@ -438,6 +393,13 @@ export class SimulatedCluster {
   /** The names of what a node has in its quarantine. */
   quarantinedNames(node: SimulatedNode): string[] {
     return [...node.disk.quarantine.values()].map(({ entry }) => this.names.nameOf(entry.stamp));
+  }
+
+  /** Whether a newer write of the key, which may be gone by now, has taken the place of the write `name`. */
+  isReplaced(key: string, name: string): boolean {
+    const quarantined = (other: string): boolean =>
+      this.nodes.some((node) => this.quarantinedNames(node).includes(other));
+    return this.durable.mayBeForgotten(key, name, quarantined);
   }
 
   /** Removes some purgeable entries of all stores and logs. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { BOUNDS } from "./bounds.ts";
-import type { ClusterParts } from "./cluster.ts";
+import type { ClusterParts } from "./parts.ts";
 import { simulate } from "./scenario.ts";
 import { TracedLog } from "./traced-log.ts";
 

@@ -1,4 +1,4 @@
-import { compareStamps, unixMsOf, type Entry, type Stamp } from "@meridian/protocol";
+import { compareStamps, unixMsOf, type Entry } from "@meridian/protocol";
 
 import { longestAwayMs } from "./away.ts";
 import type { AcknowledgedWrite, SimulatedCluster, SimulatedNode } from "./cluster.ts";
@@ -10,7 +10,7 @@ const BLUR_MS = 400;
 
 /**
  * Checks the guarantees with purged tombstones: an acknowledged write is on all nodes, or was replaced by a newer one, or
- * is gone because it was a delete or has expired, or is in a quarantine. The quarantine is allowed only for a write
+ * is gone because it, or a newer one that was durable, was a delete or has expired, or is in a quarantine. The quarantine is allowed only for a write
  * whose node was away for longer than the horizon, or took longer than four horizons to hand the write over. A delete is never undone.
  */
 export function checkForgetting(cluster: SimulatedCluster): string[] {
@@ -20,19 +20,18 @@ export function checkForgetting(cluster: SimulatedCluster): string[] {
     // If another write of the key has taken the place of this one in its frame, that one is in the quarantine.
     const isQuarantined =
       quarantined.has(write.name) || quarantined.has(cluster.names.lastOf(write.name));
-    const stamp = cluster.names.stampOf(write.name);
-    const isNewest = cluster.names.isNewest(write.key, stamp);
     const { node } = write;
     const awayMs = Math.round(longestAwayMs(node, write.atMs - BLUR_MS));
     const isLate = write.atMs <= node.away.lateThroughMs;
-    if (isQuarantined && isNewest && !isLate && awayMs < cluster.horizonMs - BLUR_MS) {
+    const mayBe = isLate || awayMs >= cluster.horizonMs - BLUR_MS;
+    if (isQuarantined && !mayBe && !cluster.isReplaced(write.key, write.name)) {
       violations.push(
         `${node.id}: ${write.key} at ${write.name} is quarantined, away ${awayMs} ms at most`,
       );
     }
     if (isQuarantined) continue;
     for (const each of cluster.nodes) {
-      const why = missing(cluster, write, stamp, isNewest, cluster.entryOf(each, write.key));
+      const why = missing(cluster, write, cluster.entryOf(each, write.key));
       if (why !== undefined) violations.push(`${each.id}: ${write.key} at ${write.name} ${why}`);
     }
   }
@@ -42,15 +41,14 @@ export function checkForgetting(cluster: SimulatedCluster): string[] {
 function missing(
   cluster: SimulatedCluster,
   write: AcknowledgedWrite,
-  stamp: Stamp,
-  isNewest: boolean,
   found: Entry | undefined,
 ): string | undefined {
   if (found !== undefined) {
-    const isThere = compareStamps(found.stamp, stamp) >= 0;
+    const isThere = compareStamps(found.stamp, cluster.names.stampOf(write.name)) >= 0;
     return isThere ? undefined : `is undone: ${cluster.names.nameOf(found.stamp)}`;
   }
-  return !isNewest || write.fades || cluster.ledger.fades(write.name) ? undefined : "is lost";
+  if (write.fades || cluster.ledger.fades(write.name)) return undefined;
+  return cluster.isReplaced(write.key, write.name) ? undefined : "is lost";
 }
 
 /** Checks that without further writes all tombstones and expired entries are purged in the end. */

@@ -1,11 +1,12 @@
 /** A simulation in which tombstones are purged after a few seconds, and many nodes are away for longer than that. */
 import { watchAway } from "./away.ts";
 import { checkContents, checkCursors } from "./checks.ts";
-import { SimulatedCluster, type ClusterParts } from "./cluster.ts";
+import { SimulatedCluster } from "./cluster.ts";
 import { horizonFaults, scheduleFaults, slowDisks, smallLimits, wrongClock } from "./faults.ts";
 import { checkConverged, heal } from "./healing.ts";
 import { checkForgetting, checkForgotten } from "./horizon-checks.ts";
 import { drawNetwork } from "./network.ts";
+import type { ClusterParts } from "./parts.ts";
 import type { Outcome } from "./scenario.ts";
 import { scheduleSessions } from "./sessions.ts";
 import { scheduleWork } from "./work.ts";

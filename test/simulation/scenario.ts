@@ -1,12 +1,13 @@
 /** One simulated life of a cluster, drawn from a seed: writes, faults, healing, and then the checks. */
 import type { Promises } from "./auditor.ts";
 import { checkContents, checkCursors, checkStamps } from "./checks.ts";
-import { HONEST_PARTS, SimulatedCluster, type ClusterParts } from "./cluster.ts";
+import { SimulatedCluster } from "./cluster.ts";
 import { allFaults, clockFaults, scheduleFaults, slowDisks, smallLimits } from "./faults.ts";
 import { checkConverged, checkRest, heal } from "./healing.ts";
 import { liveBeyondHorizon } from "./horizon-life.ts";
 import { liveByWrongClocks } from "./clock-life.ts";
 import { drawNetwork } from "./network.ts";
+import { HONEST_PARTS, type ClusterParts } from "./parts.ts";
 import { scheduleSessions } from "./sessions.ts";
 import { scheduleWork } from "./work.ts";
 import { World } from "./world.ts";

@@ -113,7 +113,7 @@ class SimulatedSession {
     if (nodes.some((each) => this.#cluster.quarantinedNames(each).some(isAside))) return true;
     const isGone = got === undefined || isPurgeable(got, this.#cluster.highestHorizon);
     const isFading = fades || ledger.fades(name);
-    return isGone && (isFading || !names.isNewest(key, names.stampOf(name)));
+    return isGone && (isFading || this.#cluster.isReplaced(key, name));
   }
 
   /** Whether the session's token names a log that is lost and that the node has never followed. Such a node cannot know which entries of that log other nodes still have to send. */

@@ -1,6 +1,5 @@
 import type { Done } from "@meridian/ports";
 import {
-  BURIAL_ORIGIN,
   compareStamps,
   decodeBlock,
   replaces,
@@ -47,8 +46,6 @@ export class WriteNames {
   readonly #successors = new Map<string, string>();
   /** By name: the write that this one has replaced at its node. */
   readonly #replaced = new Map<string, string>();
-  /** The newest stamp ever given to a write of each key, acknowledged or not. */
-  readonly #newest = new Map<string, Stamp>();
 
   /** The present stamp of the write `name`. */
   stampOf(name: string): Stamp {
@@ -64,19 +61,6 @@ export class WriteNames {
       next = this.#successors.get(next);
     }
     return last;
-  }
-
-  /** Records a write, acknowledged or not. */
-  note({ key, stamp }: Entry): void {
-    const known = this.#newest.get(key);
-    if (stamp.origin === BURIAL_ORIGIN) return;
-    if (known === undefined || compareStamps(stamp, known) > 0) this.#newest.set(key, stamp);
-  }
-
-  /** Whether no write of the key has got a newer stamp than this one. */
-  isNewest(key: string, stamp: Stamp): boolean {
-    const newest = this.#newest.get(key);
-    return newest === undefined || compareStamps(stamp, newest) >= 0;
   }
 
   nameOf(stamp: Stamp): string {
@@ -125,6 +109,8 @@ export class TracedStore extends MemoryReplicaStore {
   names: WriteNames | undefined;
   /** Called with each write that the node stamps. */
   onMade: (entry: Entry) => void = () => {};
+  /** Called when the store has committed a record. */
+  onCommitted: (record: ReplicaRecord) => void = () => {};
   /** Called between a commit and its answer; returns whether the process is still there to hear it. */
   onStep: () => boolean = () => true;
   /** Called with each entry that gets a new stamp: with the old entry and the new one. */
@@ -143,6 +129,7 @@ export class TracedStore extends MemoryReplicaStore {
     }
     if (record.kind === "local") this.#noteReplaced(record.entries);
     super.append(record, (failure) => {
+      if (failure === undefined) this.onCommitted(record);
       if (this.onStep()) done(failure);
       if (record.kind === "restamp") this.#restamps -= 1;
     });
@@ -160,7 +147,6 @@ export class TracedStore extends MemoryReplicaStore {
       if (current !== undefined && !isResubmitted) this.names?.replace(current.stamp, entry.stamp);
       written.set(entry.key, entry);
       if (!isResubmitted) this.onMade(entry);
-      this.names?.note(entry);
     }
   }
 

@@ -1,6 +1,7 @@
 /** Circumstances in which the absence of a rule shows more often than usual. With all rules, no guarantee is broken in them. */
-import type { ClusterParts, SimulatedNode } from "../cluster.ts";
+import type { SimulatedNode } from "../cluster.ts";
 import { lossOfOnlyCopy } from "../faults.ts";
+import type { ClusterParts } from "../parts.ts";
 import { TracedStore } from "../traced-store.ts";
 
 const BEGIN = '{"type":"reconcile-begin"';

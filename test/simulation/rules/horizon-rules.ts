@@ -1,9 +1,14 @@
 import { isPurgeable, tombstone, type Entry } from "@meridian/protocol";
 
+import { write } from "../clients.ts";
+import type { SimulatedCluster } from "../cluster.ts";
 import { TracedLog } from "../traced-log.ts";
 import { restoredDirectories } from "./circumstances.ts";
 import { without, type Rule } from "./rule.ts";
 import { logs, tampered } from "./tampering.ts";
+
+/** Longer than the slowest commit, in milliseconds. */
+const REFUSED_WITHIN_MS = 50;
 
 /** A log that claims to know every key. */
 class KnowingLog extends TracedLog {
@@ -19,6 +24,22 @@ class CandidLog extends TracedLog {
   override get purgedThrough(): number {
     return 0;
   }
+}
+
+/** Deletes a key of a value from all disks, as soon as a newer write of the key has been refused. */
+function eraseReplaced(cluster: SimulatedCluster): void {
+  const { world, nodes, directories, acknowledged } = cluster;
+  const node = world.pick(nodes);
+  const lasting = acknowledged.filter(({ fades }) => !fades);
+  if (lasting.length === 0 || node.process === undefined) return;
+  const { store } = node.process;
+  const { key } = world.pick(lasting);
+  store.full = true;
+  write(cluster, node, [{ key, value: `refused at ${world.nowMs}`, ttlMs: 0 }]);
+  world.schedule(REFUSED_WITHIN_MS, () => {
+    store.full = false;
+    for (const { disk } of [...nodes, ...directories]) disk.entries.delete(key);
+  });
 }
 
 /** Rules of the horizon. */
@@ -92,5 +113,12 @@ export const HORIZON_RULES: readonly Rule[] = [
     directories: 2,
     seed: 3,
     parts: () => without("burialsAreFollowed"),
+  },
+  {
+    rule: "a write that was refused has replaced nothing",
+    off: "what it was to replace is erased everywhere",
+    faults: "horizon",
+    seed: 3,
+    parts: () => ({ faults: (cluster) => [() => eraseReplaced(cluster)] }),
   },
 ];

@@ -8,7 +8,8 @@ import {
 } from "@meridian/protocol";
 
 import { DIRECTORY } from "../bounds.ts";
-import type { ClusterParts, SimulatedCluster } from "../cluster.ts";
+import type { SimulatedCluster } from "../cluster.ts";
+import type { ClusterParts } from "../parts.ts";
 import { TracedLog } from "../traced-log.ts";
 import { TracedStore } from "../traced-store.ts";
 import {

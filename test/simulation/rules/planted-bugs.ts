@@ -11,7 +11,7 @@ import {
 import { Replica, type Receipt } from "@meridian/replication";
 import { randomIdentity } from "@meridian/runtime";
 
-import type { ClusterParts } from "../cluster.ts";
+import type { ClusterParts } from "../parts.ts";
 import { TracedStore } from "../traced-store.ts";
 import { without, type Rule } from "./rule.ts";
 import { stores, tampered } from "./tampering.ts";

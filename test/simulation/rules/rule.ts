@@ -1,6 +1,6 @@
 import type { Rules } from "@meridian/replication/source/rules";
 
-import type { ClusterParts } from "../cluster.ts";
+import type { ClusterParts } from "../parts.ts";
 import type { Faults } from "../scenario.ts";
 
 /** A rule of replication, and how a simulation switches it off. */

@@ -4,7 +4,7 @@ import type { Entry, LogFrame, ReplicaRecord, Summary } from "@meridian/protocol
 import type { ReplicaDisk } from "@meridian/testkit";
 
 import { BOUNDS } from "../bounds.ts";
-import type { ClusterParts } from "../cluster.ts";
+import type { ClusterParts } from "../parts.ts";
 import { TracedLog } from "../traced-log.ts";
 import { TracedStore } from "../traced-store.ts";
 import { START_MS, type ProcessClock, type World } from "../world.ts";

@@ -1,0 +1,75 @@
+import type { Entry, ReplicaRecord } from "@meridian/protocol";
+import type { ReplicaDisk } from "@meridian/testkit";
+
+import type { Ledger } from "./ledger.ts";
+import type { WriteNames } from "./traced-store.ts";
+
+/** A write that only its node has: the disk, and the place in its outbox. */
+interface OwnWrite {
+  readonly disk: ReplicaDisk;
+  readonly outboxPosition: number;
+}
+
+/**
+ * The writes that nodes have committed and that are not lost with a disk, acknowledged or not. Only such a write may have replaced
+ * another one. A write whose process died before the commit is nowhere.
+ */
+export class DurableWrites {
+  readonly #names: WriteNames;
+  readonly #ledger: Ledger;
+  /** By key and name. A write that a log or another node has got is `handed over`, and stays so. */
+  readonly #ofKey = new Map<string, Map<string, OwnWrite | "handed over">>();
+
+  constructor(names: WriteNames, ledger: Ledger) {
+    this.#names = names;
+    this.#ledger = ledger;
+  }
+
+  /** Called when a node has committed a record on its disk. */
+  onCommitted(disk: ReplicaDisk, record: ReplicaRecord): void {
+    if (record.kind === "remote") this.onHandedOver(record.entries);
+    if (record.kind !== "local") return;
+    for (const { key, stamp } of record.entries) {
+      const name = this.#names.nameOf(stamp);
+      const ofKey = this.#of(key);
+      if (!ofKey.has(name)) ofKey.set(name, { disk, outboxPosition: record.frame.position });
+    }
+  }
+
+  /** Called when a log, or a node that they are not of, has committed entries. */
+  onHandedOver(entries: readonly Entry[]): void {
+    for (const { key, stamp } of entries) {
+      this.#of(key).set(this.#names.nameOf(stamp), "handed over");
+    }
+  }
+
+  /** Called when the `backup` of a node takes the place of its disk `lost`: what it had neither handed over nor in its backup is nowhere. */
+  onRestored(lost: ReplicaDisk, backup: ReplicaDisk): void {
+    for (const ofKey of this.#ofKey.values()) {
+      for (const [name, write] of ofKey) {
+        if (write === "handed over" || write.disk !== lost) continue;
+        if (write.outboxPosition > backup.outboxThrough) ofKey.delete(name);
+        else ofKey.set(name, { ...write, disk: backup });
+      }
+    }
+  }
+
+  /**
+   * Whether a newer write of the key has taken the place of the write `name`, and may be gone by now without leaving anything: because it fades,
+   * or is in a quarantine.
+   */
+  mayBeForgotten(key: string, name: string, isQuarantined: (name: string) => boolean): boolean {
+    const last = this.#names.lastOf(name);
+    return [...this.#of(key).keys()].some((other) => {
+      if (this.#names.lastOf(other) === last) return false;
+      if (!this.#names.isAtLeast(this.#names.stampOf(other), name)) return false;
+      return this.#ledger.fades(other) || isQuarantined(other);
+    });
+  }
+
+  #of(key: string): Map<string, OwnWrite | "handed over"> {
+    let ofKey = this.#ofKey.get(key);
+    if (ofKey === undefined) this.#ofKey.set(key, (ofKey = new Map()));
+    return ofKey;
+  }
+}
