@@ -272,6 +272,37 @@ it("makes one backup of a program at a time, and drops a backup that nobody fetc
   await store.close();
 });
 
+it("begins and drops backups in any order, and goes on with one that is whole", async () => {
+  const store = await openReplicaStore(folder.options("restless"));
+  await outcome(store, local(1, [entry("k", 1, 4e6)]));
+  const path = folder.file("restless");
+  const backups = new LiveBackup({
+    path,
+    kind: "replica",
+    version: "1.2.3",
+    clock: new ManualClock(),
+    random: seededRandom(5),
+    logger: silentLogger,
+  });
+  for (const isRunning of [false, false, true]) {
+    const begun = backups.start();
+    if (isRunning) await begun;
+    // It is dropped before its thread runs, or while it copies; the next one begins without waiting for that.
+    const dropped = backups.drop();
+    const { id } = await backups.start();
+    expect(id).not.toBe((await begun).id);
+    await until(() => backups.report().state !== "copying");
+    const { state, bytes, failure } = backups.report();
+    expect([state, failure]).toEqual(["ready", null]);
+    const read = [backups.read(id, 0), backups.read(id, Number(bytes) - 1)];
+    expect((await Promise.all(read)).map((piece) => piece.byteLength)).toEqual([1_048_576, 1]);
+    await Promise.all([dropped, backups.drop()]);
+  }
+  await backups.stop();
+  expect(readdirSync(join(path, "..")).filter((name) => name.includes("-backup"))).toEqual([]);
+  await store.close();
+});
+
 it("refuses crafted files with right checksums and wrong facts or pages, and leaves the folder as it was", async () => {
   const store = await openReplicaStore(folder.options("crafted"));
   for (let at = 1; at < 40; at += 1) await outcome(store, local(at, [entry(`k${at}`, at, 2_000)]));

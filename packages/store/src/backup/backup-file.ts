@@ -153,12 +153,13 @@ export async function verifyBackup(
   }
 }
 
-/** The SHA-256 of a file, in hex. */
-export async function sha256OfFile(path: string): Promise<string> {
+/** The SHA-256 of a file, in hex. `onPiece` is called for each piece that is read; what it throws is thrown. */
+export async function sha256OfFile(path: string, onPiece: () => void = () => {}): Promise<string> {
   const hash = createHash("sha256");
   const file = await open(path);
   try {
     for await (const piece of file.createReadStream({ autoClose: false })) {
+      onPiece();
       hash.update(piece as Buffer);
     }
   } finally {

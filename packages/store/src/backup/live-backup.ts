@@ -44,8 +44,9 @@ interface Current {
   askedAtMs: number;
   facts?: SnapshotFacts;
   failure?: MeridianError;
-  snapshot?: RunningSnapshot;
-  file?: FileHandle;
+  /** Settled once its thread runs. */
+  snapshot?: Promise<RunningSnapshot>;
+  file?: Promise<FileHandle>;
   cancel?: () => void;
 }
 
@@ -54,6 +55,8 @@ export class LiveBackup {
   readonly #options: LiveBackupOptions;
   readonly #path: string;
   #current: Current | undefined;
+  /** Settled once nothing is left of the backups that went: all are made in the same file. */
+  #gone: Promise<void> = Promise.resolve();
   #reads = 0;
 
   constructor(options: LiveBackupOptions) {
@@ -70,7 +73,7 @@ export class LiveBackup {
 
   /** Begins a backup of what is durable now, in the place of one that nobody fetches any more. Throws `OVERLOADED` while there is another. */
   async start(): Promise<BackupReport> {
-    const { clock, random, logger, path, kind } = this.#options;
+    const { clock, random } = this.#options;
     const before = this.#current;
     if (before !== undefined && this.#isBusy(before)) {
       throw new MeridianError(
@@ -86,14 +89,11 @@ export class LiveBackup {
       askedAtMs: clock.elapsedMs(),
     };
     this.#current = current;
-    if (before !== undefined) await close(before);
-    this.clear();
-    logger.info("a backup begins", { backup: current.id });
-    const request = { path, kind, to: this.#path };
-    current.snapshot = await startSnapshot(request, (copied, of) => {
-      [current.copied, current.of] = [copied, of];
-    });
+    // What cannot be removed now hinders the new one, which says so.
+    if (before !== undefined) this.#clearAway(before).catch(() => {});
+    current.snapshot = this.#begin(current);
     void this.#finish(current, current.snapshot);
+    await current.snapshot;
     return this.#reportOf(current);
   }
 
@@ -114,8 +114,8 @@ export class LiveBackup {
     const length = Math.min(PIECE_BYTES, Math.max(0, facts.bytes - from));
     this.#reads += 1;
     try {
-      current.file ??= await open(this.#path);
-      const { buffer, bytesRead } = await current.file.read(Buffer.alloc(length), 0, length, from);
+      const file = await this.#open(current);
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, from);
       return buffer.subarray(0, bytesRead);
     } catch (cause) {
       if (this.#current !== current) throw notFound("a backup");
@@ -139,10 +139,39 @@ export class LiveBackup {
     if (this.#current !== undefined) await this.#end(this.#current);
   }
 
-  async #end(current: Current): Promise<void> {
+  /** Opens the file once for all who read of it. */
+  #open(current: Current): Promise<FileHandle> {
+    current.file ??= open(this.#path).catch((cause: unknown) => {
+      delete current.file;
+      throw cause;
+    });
+    return current.file;
+  }
+
+  async #begin(current: Current): Promise<RunningSnapshot> {
+    const { logger, path, kind } = this.#options;
+    await this.#gone;
+    logger.info("a backup begins", { backup: current.id });
+    return startSnapshot({ path, kind, to: this.#path }, (copied, of) => {
+      [current.copied, current.of] = [copied, of];
+    });
+  }
+
+  #end(current: Current): Promise<void> {
     if (this.#current === current) this.#current = undefined;
-    await close(current);
-    if (this.#current === undefined) this.clear();
+    return this.#clearAway(current);
+  }
+
+  /** Stops a backup that is not the current one any more, and removes its files. */
+  #clearAway(current: Current): Promise<void> {
+    const before = this.#gone;
+    const going = (async () => {
+      await before;
+      await close(current);
+      this.clear();
+    })();
+    this.#gone = going.catch(() => {});
+    return going;
   }
 
   /** Ends a backup that nobody fetches any more. Never rejects: a disk that fails now must not end the program. */
@@ -155,11 +184,11 @@ export class LiveBackup {
     }
   }
 
-  async #finish(current: Current, snapshot: RunningSnapshot): Promise<void> {
+  async #finish(current: Current, snapshot: Promise<RunningSnapshot>): Promise<void> {
     const { logger } = this.#options;
     const fields = { backup: current.id };
     try {
-      current.facts = await snapshot.done;
+      current.facts = await (await snapshot).done;
       logger.info("a backup is ready", { ...fields, bytes: current.facts.bytes });
     } catch (cause) {
       const failure = asMeridianError(cause);
@@ -167,7 +196,7 @@ export class LiveBackup {
       if (this.#current !== current) return;
       logger.error("a backup failed", { ...fields, code: failure.code, why: failure.message });
     }
-    this.#touch(current);
+    if (this.#current === current) this.#touch(current);
   }
 
   #known(id?: string): Current {
@@ -211,8 +240,11 @@ export class LiveBackup {
 
 async function close(current: Current): Promise<void> {
   current.cancel?.();
-  await current.snapshot?.stop();
-  await current.file?.close();
+  // One whose thread did not start has nothing to stop.
+  const snapshot = await current.snapshot?.catch(() => undefined);
+  await snapshot?.stop();
+  const file = await current.file?.catch(() => undefined);
+  await file?.close();
 }
 
 function notFound(expected: string): MeridianError {

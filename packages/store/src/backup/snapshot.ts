@@ -35,6 +35,13 @@ export type SnapshotFacts = Pick<BackupFacts, "kind" | "schema" | "bytes" | "sha
 /** Told of how much is copied, in pages. */
 export type OnCopied = (copied: number, of: number) => void;
 
+/** Who looks on. */
+export interface SnapshotObserver {
+  readonly onCopied?: OnCopied;
+  /** Called between two steps: before, during and after the copying. What it throws ends the snapshot. */
+  readonly onStep?: () => void;
+}
+
 /**
  * Copies a database, leaving the disk to others half of the time by `clock`, and checks the copy. Rejects with a store's errors, `STORE_CORRUPT` for a database that is damaged and `STORE_FULL` where
  * there is no room, having left nothing.
@@ -42,16 +49,22 @@ export type OnCopied = (copied: number, of: number) => void;
 export async function takeSnapshot(
   { path, kind, to }: SnapshotRequest,
   clock: Pick<Clock, "elapsedMs">,
-  onCopied: OnCopied = () => {},
+  { onCopied = () => {}, onStep = () => {} }: SnapshotObserver = {},
 ): Promise<SnapshotFacts> {
   try {
+    onStep();
     // An attempt that was killed may have left half a copy, and a journal of it.
     removeDatabase(to);
     checkRoom(path, to);
-    const schema = await copy({ path, kind, to }, clock, onCopied);
+    const schema = await copy({ path, kind, to }, clock, (copied, of) => {
+      onStep();
+      onCopied(copied, of);
+    });
+    onStep();
     check(to, path);
+    onStep();
     flush(to);
-    return { kind, schema, bytes: fileBytes(to), sha256: await sha256OfFile(to) };
+    return { kind, schema, bytes: fileBytes(to), sha256: await sha256OfFile(to, onStep) };
   } catch (cause) {
     removeDatabase(to);
     throw asStoreError(cause, `back up ${path}`, () => diskErrno(to));
