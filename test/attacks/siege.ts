@@ -68,9 +68,14 @@ export async function siege(
   try {
     await until(
       "others are served while the attack goes on",
-      () => performance.now() >= endMs && watch.servedInARow >= SERVED,
+      () => watch.isOver || (performance.now() >= endMs && watch.servedInARow >= SERVED),
       ms + 120_000,
     );
+    if (watch.isOver) throw new Error("Expected the program to outlive the attack, but it ended");
+  } catch (cause) {
+    throw new Error(`${String(cause)}; the last service failed with ${watch.lastFailure}`, {
+      cause,
+    });
   } finally {
     crowd.leave();
     await watch.end();
@@ -92,6 +97,8 @@ class Watch {
   nobodyReady = 0;
   readonly services: Count = { asked: 0, answered: 0 };
   servedInARow = 0;
+  /** Why a service last failed. */
+  lastFailure = "nothing";
   longestMs = 0;
   highestBytes = 0;
   #over = false;
@@ -109,7 +116,10 @@ class Watch {
       this.#repeat(this.services, async () => {
         const served = await serve(url).then(
           () => true,
-          () => false,
+          (cause: unknown) => {
+            this.lastFailure = String(cause);
+            return false;
+          },
         );
         this.servedInARow = served ? this.servedInARow + 1 : 0;
         if (!served) throw new Error("Expected to be served");
@@ -119,6 +129,11 @@ class Watch {
         this.highestBytes = Math.max(this.highestBytes, target.memoryBytes);
       }),
     ]);
+  }
+
+  /** Whether the program has ended. */
+  get isOver(): boolean {
+    return this.#target.memoryBytes === 0;
   }
 
   /** The sum of the bounds of everything that is bounded in bytes and was not empty. */
