@@ -267,12 +267,17 @@ export class Auditor implements Tap {
     const inFlight = this.#inFlight.get(end) ?? new Map<number, number>();
     this.#inFlight.set(end, inFlight);
     const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
-    inFlight.set(view.getFloat64(56, true), frame.byteLength);
+    const position = view.getFloat64(56, true);
     let bytes = 0;
-    for (const each of inFlight.values()) bytes += each;
+    for (const [before, each] of inFlight) {
+      // What is sent again takes the place of what was sent from there on.
+      if (before >= position) inFlight.delete(before);
+      else bytes += each;
+    }
+    inFlight.set(position, frame.byteLength);
+    // The frame that fills the window, or one that is read with it, may be of any size.
     const { windowBytes, readBytes } = BOUNDS;
-    const { frameBytes } = this.#cluster;
-    this.#within(`${end.host}: bytes in flight`, bytes, windowBytes + readBytes + frameBytes);
+    this.#within(`${end.host}: bytes in flight before a frame`, bytes, windowBytes + 2 * readBytes);
   }
 
   #within(what: string, value: number, bound: number): void {

@@ -229,6 +229,36 @@ it("a node above which its log has a write of its own compares with it", async (
   expect(script.texts.map(({ type }) => type)).toContain("reconcile");
 });
 
+it("a node that renews stamps compares only once it has renewed all of them", async () => {
+  const script = new ScriptedDirectory();
+  const writes = [];
+  for (let index = 0; index < 10; index += 1) {
+    writes.push(script.replica.write([set(`k${index}`)]));
+    await script.settle();
+  }
+  await Promise.all(writes);
+  const nowMs = script.clock.nowMs() - HOUR_MS;
+  script.welcome(0, { nowMs });
+  const before = script.disk.entries.get("k0")?.stamp.time ?? NaN;
+  script.say(refusal(script.clock.nowMs(), 1));
+  const isRenewed = (key: string): boolean =>
+    (script.disk.entries.get(key)?.stamp.time ?? NaN) < before;
+  const until = async (key: string): Promise<void> => {
+    for (let turn = 0; turn < 200 && !isRenewed(key); turn += 1) {
+      script.turn();
+      await Promise.resolve();
+    }
+  };
+  await until("k0");
+  const asked = (): number => script.texts.filter(({ type }) => type === "reconcile").length;
+  script.reconnect();
+  script.welcome(0, { nowMs, resume: "reconcile" });
+  await until("k4");
+  expect([isRenewed("k4"), isRenewed("k9"), asked()]).toEqual([true, false, 0]);
+  await script.settle();
+  expect([isRenewed("k9"), asked(), script.closed]).toEqual([true, 1, undefined]);
+});
+
 /** A backup of a database whose incarnation is drawn anew before it is opened. */
 const GIVEN_ANEW = { incarnation: 4_711, isCopy: true };
 

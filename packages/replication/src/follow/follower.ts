@@ -335,6 +335,10 @@ export class Follower implements HorizonMember, ReconcilingParty {
     return this.#context.rules;
   }
 
+  get mayCompare(): boolean {
+    return true;
+  }
+
   ownMs(): number {
     return this.#context.clock.nowMs();
   }

@@ -72,6 +72,8 @@ export interface NodeEvents extends ApplierEvents, Required<ReplicaLinkEvents<No
   outdated(): void;
   /** Entries have got new stamps, which may be lower than before: whoever caches their keys drops them. */
   restamped(entries: readonly Entry[]): void;
+  /** No stamps are about to become lower any more. */
+  renewed(): void;
   /** The log may lack what the node has had acknowledged elsewhere. */
   lacked(): void;
   /** Once the log has the outbox through this position, it has everything that the node has had acknowledged. */

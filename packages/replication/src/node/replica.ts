@@ -99,6 +99,7 @@ export class Replica {
       writes: this.#writes,
       applier: this.#applier,
       submitter: this.#submitter,
+      restamper: this.#restamper,
       home: this.#home,
       committed: this.#committed,
       state: this.#state,
@@ -269,6 +270,7 @@ export class Replica {
       reported: (through) => this.#link.send({ type: "applied", nowMs: time.ownMs(), through }),
       outdated: () => this.#settlement.unsettle(),
       restamped: (entries) => this.#onRestamped(entries),
+      renewed: () => reconciliation.proceed(),
       lacked: () => {
         this.#submitter.lack();
         this.#acknowledgements.onLack(this.#submitter.acknowledgedThrough);
@@ -352,7 +354,7 @@ export class Replica {
     this.#options.onRestamped?.(entries);
     const failure = new MeridianError("OUT_OF_ORDER", "Stamps were lowered while compared");
     if (!this.#context.rules.restampingRestartsComparison) return;
-    if (this.#settlement.reconciliation.forget()) this.#link.reset(failure);
+    if (this.#settlement.reconciliation.startOver()) this.#link.reset(failure);
   }
 
   #onReconciled(): void {

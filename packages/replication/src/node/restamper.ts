@@ -68,6 +68,11 @@ export class Restamper {
     });
   }
 
+  /** Whether stamps are being renewed; `renewed` is emitted once they are not. */
+  get isActive(): boolean {
+    return this.#isActive;
+  }
+
   /** Whether stamps of an older copy could not be made durable; `renewOutbox` tries again. */
   get owesRenewal(): boolean {
     return this.#owesRenewal && !this.#isActive;
@@ -107,6 +112,7 @@ export class Restamper {
     this.#submitter.startOver();
     this.#writes.resume();
     done();
+    this.#context.events.emit.renewed();
     this.#submitter.pump();
   }
 
@@ -261,6 +267,7 @@ export class Restamper {
     stamps.observe(store.highestTime);
     this.#writes.resume();
     events.emit.failed(failure);
+    events.emit.renewed();
   }
 
   /** Has the submitter send again everything that is not acknowledged. The directory passes over what it has taken already. */
@@ -269,6 +276,7 @@ export class Restamper {
     if (this.#outdated !== undefined) this.#compareAnew();
     this.#submitter.startOver();
     this.#writes.resume();
+    this.#context.events.emit.renewed();
     this.#submitter.pump();
   }
 

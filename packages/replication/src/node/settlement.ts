@@ -9,6 +9,7 @@ import type { Rules } from "../rules.ts";
 import type { CommittedOutbox } from "./committed-outbox.ts";
 import type { Home } from "./home.ts";
 import type { NodeContext } from "./node-context.ts";
+import type { Restamper } from "./restamper.ts";
 import type { Submitter } from "./submitter.ts";
 import type { WritePath, WriteDone } from "./write-path.ts";
 
@@ -21,6 +22,7 @@ export interface SettlementParts {
   readonly writes: WritePath;
   readonly committed: CommittedOutbox;
   readonly submitter: Pick<Submitter, "acknowledgedThrough">;
+  readonly restamper: Pick<Restamper, "isActive">;
 }
 
 /** A node that needs any one entry to send looks for it among this many of its first keys. */
@@ -101,6 +103,11 @@ export class Settlement implements ReconcilingParty {
 
   get rules(): Rules {
     return this.#context.rules;
+  }
+
+  /** While stamps are renewed, each that becomes lower would make void what was compared. */
+  get mayCompare(): boolean {
+    return !this.#parts.restamper.isActive;
   }
 
   ownMs(): number {

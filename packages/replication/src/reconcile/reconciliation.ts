@@ -14,6 +14,8 @@ import { Reconciler, type ReconcilerStore } from "./reconciler.ts";
 /** Whoever reconciles with a log: a node, or a directory that follows another one. */
 export interface ReconcilingParty {
   readonly rules: Rules;
+  /** Whether what the party holds is not about to become older. While it is false, no turn is asked for; `Reconciliation.proceed` is called once it is true. */
+  readonly mayCompare: boolean;
   /** This machine's own time. */
   ownMs(): number;
   /** Runs `callback` in a later turn. An error that it throws ends the link. */
@@ -41,7 +43,8 @@ interface Current {
   link: Link | undefined;
   /** How far the log had come when the link was made. */
   welcome: LogAtWelcome | undefined;
-  /** Whether its turn has come on this link. */
+  /** Whether a turn was asked for on this link, and whether it has come. */
+  hasAsked: boolean;
   hasTurn: boolean;
 }
 
@@ -80,18 +83,27 @@ export class Reconciliation {
     return this.isActive && this.#current?.hasTurn === false;
   }
 
-  /** Asks for a turn to reconcile with a log. */
+  /** Asks for a turn to reconcile with a log, as soon as the party may compare. */
   ask(link: Link, welcome: LogAtWelcome): void {
     const { logId, epoch } = welcome;
     const kept = this.#keptOf(welcome);
     const current = kept ?? this.#make(logId, epoch);
     current.link = link;
     current.welcome = welcome;
-    current.hasTurn = false;
+    current.hasAsked = current.hasTurn = false;
     this.#current = current;
     this.#applier.suspend();
-    const resumed = kept === undefined ? {} : { appliedThrough: this.#position.applied };
-    link.send(encodeMessage({ type: "reconcile", nowMs: this.#party.ownMs(), ...resumed }));
+    this.proceed();
+  }
+
+  /** Asks for the turn that was put off until the party may compare. */
+  proceed(): void {
+    const current = this.#current;
+    if (current?.link === undefined || current.hasAsked || !this.#party.mayCompare) return;
+    current.hasAsked = true;
+    const isKept = current.reconciler.begun;
+    const resumed = isKept ? { appliedThrough: this.#position.applied } : {};
+    current.link.send(encodeMessage({ type: "reconcile", nowMs: this.#party.ownMs(), ...resumed }));
   }
 
   /** What has been done of a reconciliation with that epoch, which was cut off, if it still holds. */
@@ -116,7 +128,7 @@ export class Reconciliation {
         party.onReconciled();
       },
     });
-    const nowhere = { link: undefined, welcome: undefined, hasTurn: false };
+    const nowhere = { link: undefined, welcome: undefined, hasAsked: false, hasTurn: false };
     const current: Current = { reconciler, logId, epoch, ...nowhere };
     return current;
   }
@@ -135,7 +147,7 @@ export class Reconciliation {
     const { logId, epoch, link, reconciler, welcome } = this.#current;
     const current = reconciler.begun && !resumes ? this.#make(logId, epoch) : this.#current;
     current.link = link;
-    current.hasTurn = true;
+    current.hasAsked = current.hasTurn = true;
     this.#current = current;
     this.#position.becomeReconciling(logId, epoch, head);
     // The log is compared as it is now, even if the feed starts far behind its head.
@@ -175,6 +187,15 @@ export class Reconciliation {
     const { isActive } = this;
     this.#current = undefined;
     return isActive;
+  }
+
+  /** What was compared holds no longer. Returns whether that was on this link: it is to be reset then. One that has asked for no turn yet begins anew. */
+  startOver(): boolean {
+    const current = this.#current;
+    if (current?.link === undefined || current.hasAsked) return this.forget();
+    const { link, welcome, logId, epoch } = current;
+    this.#current = Object.assign(this.#make(logId, epoch), { link, welcome });
+    return false;
   }
 
   /** Forgets the progress of an earlier reconciliation: it says nothing of this one. */
