@@ -1,17 +1,6 @@
 #!/usr/bin/env node
-import { parseFlags } from "@meridian/cluster-file";
-import { DIRECTORY_OPTIONS, PROGRAM_SUMMARIES } from "@meridian/options";
-import { runServer } from "@meridian/supervision";
+import { setFlagsFromString } from "node:v8";
 
-import { startDirectory } from "./start-directory.ts";
-import { programVersion } from "./version.ts";
-
-await runServer({
-  name: "meridian-directory",
-  summary: PROGRAM_SUMMARIES.directory,
-  options: DIRECTORY_OPTIONS,
-  version: programVersion,
-  parse: (sources) => parseFlags("directory", sources),
-  // Where it fails, nothing is lost: the nodes keep what was not acknowledged.
-  start: (flags, { logger, fail }) => startDirectory({ ...flags, logger, onFatal: fail }),
-});
+// While the modules are loaded, V8's young generation stays small. `runServer` bounds it from then on.
+setFlagsFromString("--semi-space-growth-factor=1");
+await import("./program.ts");

@@ -1,22 +1,6 @@
 #!/usr/bin/env node
-import { parseFlags } from "@meridian/cluster-file";
-import { REGION_OPTIONS, PROGRAM_SUMMARIES } from "@meridian/options";
-import { runServer } from "@meridian/supervision";
+import { setFlagsFromString } from "node:v8";
 
-import { startRegion } from "./start-region.ts";
-import { programVersion } from "./version.ts";
-
-await runServer({
-  name: "meridian-region",
-  summary: PROGRAM_SUMMARIES.region,
-  options: REGION_OPTIONS,
-  version: programVersion,
-  parse: (sources) => parseFlags("region", sources),
-  start: (flags, { logger, tell, fail }) =>
-    startRegion({
-      ...flags,
-      logger,
-      onStatus: (status) => tell({ type: "status", status }),
-      onFatal: fail,
-    }),
-});
+// While the modules are loaded, V8's young generation stays small. `runServer` bounds it from then on.
+setFlagsFromString("--semi-space-growth-factor=1");
+await import("./program.ts");

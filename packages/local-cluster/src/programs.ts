@@ -44,9 +44,9 @@ function built(entry: string): NodeProgram {
   return { entry, execArgv: ["--import", guard("js").href] };
 }
 
-/** A bundled program, which contains `exit-with-parent`. */
+/** A bundled program, which contains `exit-with-parent`. It is loaded in one piece, before it can bound its young generation itself. */
 function bundled(entry: string): NodeProgram {
-  return { entry, execArgv: ["--enable-source-maps"] };
+  return { entry, execArgv: ["--enable-source-maps", "--max-semi-space-size=4"] };
 }
 
 function loaded(entry: string): NodeProgram {

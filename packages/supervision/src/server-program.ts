@@ -18,6 +18,7 @@ import { outliveOutput } from "./output.ts";
 import { exitWhenParentDies } from "./parent.ts";
 import { readAgain } from "./read-again.ts";
 import { SERVER_EXIT } from "./server-exit.ts";
+import { boundYoungGeneration } from "./young-generation.ts";
 
 /** The functions of its process that a server may use. */
 export interface ServerProcess {
@@ -53,6 +54,7 @@ export interface ServerProgram<Values extends LogSettings> extends ProgramDescri
 export async function runServer<Values extends LogSettings>(
   program: ServerProgram<Values>,
 ): Promise<void> {
+  boundYoungGeneration();
   outliveOutput();
   // The parent may end while this program is still starting.
   exitWhenParentDies(systemClock);

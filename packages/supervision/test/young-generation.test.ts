@@ -1,0 +1,45 @@
+import { fileURLToPath } from "node:url";
+
+import { bundleSource } from "@meridian/source-bundle";
+import { describe, expect, it } from "vitest";
+
+import { Program } from "./program.ts";
+
+const source = new URL("../src/young-generation.ts", import.meta.url);
+const file = JSON.stringify(await bundleSource(fileURLToPath(source)));
+
+const MIB = 1024 * 1024;
+
+/** A program that keeps twenty thousand objects a turn, and prints the most bytes that a half of its young generation has had. */
+const FILLING = `
+  const { getHeapSpaceStatistics } = await import("node:v8");
+  const capacity = () => {
+    const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space");
+    return young.space_used_size + young.space_available_size;
+  };
+  const kept = [];
+  let most = 0;
+  for (let turn = 0; turn < 40; turn += 1) {
+    for (let index = 0; index < 20_000; index += 1) kept.push({ index, of: { turn } });
+    await new Promise((resolve) => setImmediate(resolve));
+    most = Math.max(most, capacity());
+  }
+  console.log("most", most);`;
+
+async function mostOf(beginning: string): Promise<number> {
+  const program = new Program(`${beginning};${FILLING}`);
+  expect(await program.ended()).toBe("ended by exit 0");
+  return Number(/most (\d+)/.exec(program.output)?.[1]);
+}
+
+describe("the young generation of a program that keeps all that it makes", () => {
+  it("grows to halves of 16 MiB where nothing bounds it", async () => {
+    expect(await mostOf("")).toBeGreaterThan(12 * MIB);
+  });
+
+  it("grows to halves of 4 MiB, and no further", async () => {
+    const most = await mostOf(`(await import(${file})).boundYoungGeneration()`);
+    expect(most).toBeGreaterThan(2 * MIB);
+    expect(most).toBeLessThanOrEqual(4 * MIB);
+  });
+});
