@@ -6,7 +6,7 @@ import { ClusterRig } from "./node-rig.ts";
 import { entryOf, nameOf } from "./numbered-entries.ts";
 import { DirectoryRig } from "./rig.ts";
 
-/** More than four pages of 1 024 keys. */
+/** More than nine pages of 512 keys. */
 const KEYS = 5_000;
 const ENDS = 3;
 

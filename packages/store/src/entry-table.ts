@@ -89,8 +89,8 @@ export class EntryTable {
     });
   }
 
-  /** The next `limit` keys after `key` (null: from the start) in key order, with what tells whether they are purgeable. */
-  summariesAfter(key: string | null, limit: number, horizon: number): StoredSummary[] {
+  /** The next `limit` keys after `key` (null: from the start) in key order: those that are purgeable under `horizon` as `LeftOut`. */
+  summariesAfter(key: string | null, limit: number, horizon: number): Summary[] {
     return this.#reading(() => {
       const rows = key === null ? this.#summaries.all(limit) : this.#summariesAfter.all(key, limit);
       return rows.map((row) => summaryOfRow(row, horizon));
@@ -158,14 +158,20 @@ export function entryOf(key: string, row: EntryRow): Entry {
   return row.attributes === null ? entry : { ...entry, attributes: plainBytes(row.attributes) };
 }
 
-/** A summary, and whether it counts. */
-export interface StoredSummary extends Summary {
-  readonly isPurgeable: boolean;
+/** A key that does not count, because what it holds is purgeable. */
+export class LeftOut implements Summary {
+  readonly key: string;
+  readonly stamp: Stamp;
+
+  constructor({ key, stamp }: Summary) {
+    this.key = key;
+    this.stamp = stamp;
+  }
 }
 
 /** The summaries of those that count. */
-export function countingSummaries(stored: readonly StoredSummary[]): Summary[] {
-  return stored.flatMap(({ isPurgeable: isLeftOut, ...summary }) => (isLeftOut ? [] : summary));
+export function countingSummaries(found: readonly Summary[]): readonly Summary[] {
+  return found.filter((summary) => !(summary instanceof LeftOut));
 }
 
 type MarkRow = [time: number, origin: number, expiresAtMs: number, deleted: number];
@@ -179,11 +185,11 @@ type SummaryRow = [
   attributes: Uint8Array | null,
 ];
 
-function summaryOfRow(row: SummaryRow, horizon: number): StoredSummary {
+function summaryOfRow(row: SummaryRow, horizon: number): Summary {
   const [key, time, origin, expiresAtMs, deleted, attributes] = row;
-  const stamp = { time, origin };
-  const facts = { key, stamp, deleted: deleted === 1, expiresAtMs };
-  const summary = { key, stamp, isPurgeable: isPurgeable(facts, horizon) };
+  const summary = { key, stamp: { time, origin } };
+  const isGone = isPurgeable({ ...summary, deleted: deleted === 1, expiresAtMs }, horizon);
+  if (isGone) return new LeftOut(summary);
   const emptiedUntilMs = deleted * expiresAtMs;
   if (attributes === null && emptiedUntilMs === 0) return summary;
   return {

@@ -7,12 +7,7 @@ import {
   summaryOf,
   type Summary,
 } from "@meridian/protocol";
-import {
-  countingSummaries,
-  type EntryFacts,
-  type EntryTable,
-  type StoredSummary,
-} from "./entry-table.ts";
+import { countingSummaries, type EntryFacts, LeftOut, type EntryTable } from "./entry-table.ts";
 import type { Overlaid, Overlay } from "./overlay.ts";
 
 /** Which keys to list. */
@@ -55,13 +50,12 @@ export function scanSummaryPage(
   overlay: Overlay,
   { after, limit, horizon }: SummaryQuery,
 ): SummaryPage {
-  const convert = ({ entry }: Overlaid): StoredSummary => ({
-    ...summaryOf(entry),
-    isPurgeable: isPurgeable(entry, horizon),
-  });
+  const convert = ({ entry }: Overlaid): Summary =>
+    isPurgeable(entry, horizon) ? new LeftOut(entry) : summaryOf(entry);
   const stored = table.summariesAfter(after, limit, horizon);
   const end = stored.length < limit ? null : (stored.at(-1)?.key ?? null);
   const overlaid = overlay.keysBetween(after, end, limit);
+  if (overlaid.length === 0) return { summaries: countingSummaries(stored), next: end };
   // The overlay may have more keys than it was asked for.
   const next = overlaid.length < limit ? end : (overlaid.at(-1) ?? null);
   const found = mergeByKey(stored, overlaid, overlay, convert).filter(

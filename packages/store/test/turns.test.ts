@@ -11,7 +11,7 @@ afterAll(() => folder.remove());
 const RECORD = 250;
 const RECORDS = 60;
 /** The limit of a turn, exceeded by one record for commits and one for folded entries. */
-const ROWS = 1_024 + 2 * RECORD;
+const ROWS = 512 + 2 * RECORD;
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 

@@ -7,8 +7,8 @@
 /** A link's share of a turn, in bytes that are read: the system may have two mebibytes ready at once. */
 const SHARE_BYTES = 256 * 1024;
 
-/** The same in bytes of messages that are handed on: of small entries they hold five hundred, which take some milliseconds. */
-const SHARE_HANDED_BYTES = 32 * 1024;
+/** The same in bytes of messages that are handed on: of small entries they hold three hundred, which take some milliseconds. */
+const SHARE_HANDED_BYTES = 16 * 1024;
 
 /** A link's share of a turn, in messages: each of them may be passed on to a thousand links. */
 const SHARE_MESSAGES = 128;

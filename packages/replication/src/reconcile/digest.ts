@@ -71,7 +71,7 @@ export function digestOf(summaries: readonly Summary[]): Digest {
   return builder.finish();
 }
 
-const PAGE = 1_000;
+const PAGE = 512;
 
 /**
  * The digest of everything in `source`. Reads in pages and lets other work run between them, so it is exact

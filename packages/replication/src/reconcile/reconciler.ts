@@ -65,7 +65,7 @@ interface Question {
 }
 
 const RANGE_ENTRIES = 256;
-const RANGES_A_QUESTION = 4;
+const RANGES_A_QUESTION = 2;
 const SPLIT = 16;
 /** Ranges of no more entries are offered, not split. */
 const OFFER_ENTRIES = 32;
