@@ -109,6 +109,34 @@ describe("clients that do not read", () => {
 });
 
 describe("while the disk stalls", () => {
+  it("large writes are refused once it would need seconds for what waits, and small ones are taken", async () => {
+    const region = await start();
+    const put = async (bytes: number): Promise<number> => {
+      const body = new Uint8Array(bytes);
+      return (await region.request(`/cache/${bytes}`, { method: "PUT", body })).status;
+    };
+    const waits = async (bytes: number): Promise<void> => {
+      await expect
+        .poll(async () => (await gaugeOf(region, "writeBytes")).now, PATIENT)
+        .toBeGreaterThan(bytes);
+    };
+    const slow = region.stall();
+    const first = Array.from({ length: 12 }, () => put(MEBIBYTE));
+    await waits(12 * MEBIBYTE);
+    region.clock.advance(9_000);
+    slow.end();
+    expect(await Promise.all(first)).toEqual(first.map(() => 200));
+    // Twelve mebibytes took nine seconds, so that eight take six.
+    const stall = region.stall();
+    const taken = Array.from({ length: 8 }, () => put(MEBIBYTE));
+    await waits(8 * MEBIBYTE);
+    expect(await put(MEBIBYTE)).toBe(503);
+    const small = put(1_000);
+    stall.end();
+    expect(await Promise.all([...taken, small])).toEqual([...taken, small].map(() => 200));
+    expect(await put(MEBIBYTE)).toBe(200);
+  });
+
   it("writes wait up to a bound, beyond it they are refused, and reads go on", async () => {
     const region = await start({ backlogBytesMax: 100_000 });
     await region.request("/cache/read", { method: "PUT", body: "able" });

@@ -43,15 +43,13 @@ import {
 } from "./requests.ts";
 import { StorePatience } from "./store-patience.ts";
 import type { WriteGate } from "./write-gate.ts";
+import { SMALL_BYTES, WriteQueue } from "./write-queue.ts";
 
 /** The default for the most bytes that wait in memory to be stored. */
 const BACKLOG_BYTES_MAX = 128 * 1024 * 1024;
 
 /** About how many bytes a write takes in memory beside its key and value until it is answered. */
 const WRITE_BYTES = 500;
-
-/** Writes of at most this many bytes are still taken while larger ones are refused. */
-const SMALL_BYTES = 16 * 1024;
 
 /** The most bytes of writes that are stored and wait for a higher acknowledgement level. */
 const ACK_BYTES_MAX = 64 * 1024 * 1024;
@@ -89,8 +87,7 @@ export class Writes {
   readonly #backlogBytesMax: number;
   readonly #acknowledging: ByteBudget;
   readonly #patience: StorePatience;
-  /** Bytes of writes that have not been answered as durable. */
-  #waitingBytes = 0;
+  readonly #queue = new WriteQueue();
   readonly #count: Counter;
   readonly #seconds: Histogram;
 
@@ -320,24 +317,34 @@ export class Writes {
     this.#checkBacklog(bytes);
     const beganAtMs = clock.elapsedMs();
     for (const { key } of keys) memory.announce(key);
-    this.#waitingBytes += bytes;
+    const bytesThen = this.#queue.enter(bytes);
     try {
       const receipt = await write();
+      const tookMs = clock.elapsedMs() - beganAtMs;
+      this.#queue.observe(bytesThen, tookMs);
       this.#count.add(receipt.entries.length);
-      this.#seconds.observe((clock.elapsedMs() - beganAtMs) / 1_000);
+      this.#seconds.observe(tookMs / 1_000);
       return receipt;
     } finally {
-      this.#waitingBytes -= bytes;
+      this.#queue.leave(bytes);
       for (const { key } of keys) memory.land(key);
     }
   }
 
   #backlogBytes(): number {
-    return this.#waitingBytes + this.#options.store.backlogBytes;
+    return this.#queue.bytes + this.#options.store.backlogBytes;
   }
 
-  /** Throws `OVERLOADED` while too much waits in memory for the disk; the last quarter of the room is for small writes. */
+  /** Throws `OVERLOADED` while too much waits in memory for the disk, or for too long; the last quarter of the room is for small writes. */
   #checkBacklog(wanted: number): void {
+    if (this.#queue.isTooLong(wanted)) {
+      const waitMs = Math.round(this.#queue.waitMs);
+      throw new MeridianError(
+        "OVERLOADED",
+        `Expected the disk to take what waits to be stored sooner, got about ${waitMs} ms; smaller writes are taken`,
+        { details: { waitMs } },
+      );
+    }
     const bytes = this.#backlogBytes();
     const max = this.#backlogBytesMax;
     const bytesMax = wanted <= SMALL_BYTES ? max : max - Math.floor(max / 4);
