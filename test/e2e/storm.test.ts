@@ -21,9 +21,11 @@ it("a storm over two directories and five regions loses no acknowledged write an
   });
   onTestFinished(() => storm.dispose());
   onTestFailed(() => console.log(faults.join("\n"), storm.report()));
-  const { wrong, bugs, counts, digest } = await storm.run();
+  const { wrong, bugs, counts, watches, digest } = await storm.run();
   expect([...wrong, ...bugs]).toEqual([]);
   expect(faults).toHaveLength(ROUNDS);
   expect(counts.acknowledged).toBeGreaterThan(WRITES_PER_SECOND);
+  expect(counts.reads).toBeGreaterThan(0);
+  expect(watches.resumed).toBeGreaterThan(0);
   expect(digest.count).toBeGreaterThan(0);
 });

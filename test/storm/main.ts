@@ -34,14 +34,17 @@ function readWhole(text: string): number {
 }
 
 function print(report: StormReport): void {
-  const { faults, counts, stormMs, convergenceMs, digest, memory, wrong } = report;
-  const { acknowledged, deletes, refused, unanswered } = counts;
+  const { faults, counts, watches, stormMs, convergenceMs, digest, memory, wrong } = report;
+  const { acknowledged, deletes, reads, refused, unanswered } = counts;
   const seconds = (ms: number): string => (ms / 1_000).toFixed(1);
   const perSecond = Math.round((1_000 * acknowledged) / stormMs);
   console.log([...faults].map(([name, times]) => `${times} × ${name}`).join(", "));
   console.log(
     `${seconds(stormMs)} s: ${acknowledged} writes acknowledged (${deletes} deletes), ` +
-      `${perSecond} a second; ${unanswered} without an answer, ${refused} refused`,
+      `${perSecond} a second; ${reads} reads; ${unanswered} without an answer, ${refused} refused`,
+  );
+  console.log(
+    `watches went on ${watches.resumed} times where they were, and read all keys ${watches.reloads} times`,
   );
   console.log(
     `${wrong.length} promises broken; equal digests after ${seconds(convergenceMs)} s: ` +

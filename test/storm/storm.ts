@@ -1,9 +1,10 @@
 /**
  * A storm over a real cluster: processes are killed, halted and set back to old data; lines are cut in both directions or one,
- * also between directories; faults overlap; and clients write meanwhile. Then all faults are undone, and every region must
- * have every acknowledged write.
+ * also between directories; faults overlap; and clients write and read meanwhile, over HTTP and over WebSockets. Others watch all
+ * keys of a region, hang up and come back. Then all faults are undone, every region must have every acknowledged write, and every
+ * watch must have been told of what its region has.
  */
-import { Load, type Got, type LoadCounts } from "@meridian/local-cluster";
+import { Load, RegionRequests, type Got, type LoadCounts } from "@meridian/local-cluster";
 import { parseStamp } from "@meridian/protocol";
 import { seededRandom, type Random } from "@meridian/runtime";
 import {
@@ -13,9 +14,12 @@ import {
   type Network,
   type Region,
   request,
+  until,
 } from "@meridian/harness";
 
 import { faultsOf } from "./faults.ts";
+import { SocketRequests } from "./socket-requests.ts";
+import { SocketWatch } from "./socket-watch.ts";
 
 /** The options of a storm. */
 export interface StormOptions {
@@ -36,6 +40,8 @@ export interface StormReport {
   /** How often each fault happened, by its name. */
   readonly faults: ReadonlyMap<string, number>;
   readonly counts: LoadCounts;
+  /** How often watches went on where they were, and how often they read all keys. */
+  readonly watches: { readonly resumed: number; readonly reloads: number };
   readonly stormMs: number;
   /** The time from the end of all faults and writes until all digests were equal. */
   readonly convergenceMs: number;
@@ -52,6 +58,12 @@ const BATCH_KEYS = 1_000;
 /** How many keys there are; few enough for regions to overwrite and delete each other's. */
 const SHARED_KEYS = 20_000;
 const SESSIONS_EACH = 24;
+/** Each third session, of those that stay with a region and of those that do not, asks over WebSockets. */
+const SOCKETS_EVERY = 3;
+/** The prefix of all keys. */
+const PREFIX = "k";
+/** How long a watch may take to hear of what is long stored, in milliseconds. */
+const TOLD_MS_MAX = 10_000;
 /** How long a client waits for an answer, in milliseconds: longer than most faults last, because of an unanswered write the test does not know whether it was stored. */
 const PATIENCE_MS = 4_000;
 /** How long the digests may take to become equal at the end. */
@@ -92,17 +104,27 @@ export class Storm {
       destinations: cluster.regions,
       rate,
       random: seededRandom(seed + 1),
-      prefix: "k",
+      prefix: PREFIX,
       ttlMsMax: 0,
       sharedKeys: SHARED_KEYS,
       sessionsEach: SESSIONS_EACH,
       patienceMs: PATIENCE_MS,
+      requestsOf: (session) =>
+        session % SOCKETS_EVERY === 0
+          ? new SocketRequests(PATIENCE_MS)
+          : new RegionRequests(PATIENCE_MS),
     });
+    // Every other region is watched.
+    const watches = cluster.regions
+      .filter((_, index) => index % 2 === 0)
+      .map((region) => new SocketWatch(region, PREFIX));
+    for (const watch of watches) watch.start();
     load.start();
     const startedAtMs = performance.now();
     for (let round = 1; round <= rounds; round += 1) {
       await this.#strike(round, load);
       await this.#pause(300, 1_500);
+      watches[round % watches.length]?.hangUp();
     }
     await Promise.all(this.#healing);
     const stormMs = performance.now() - startedAtMs;
@@ -111,10 +133,20 @@ export class Storm {
     const digest = await cluster.converged(undefined, CONVERGENCE_MS_MAX);
     const convergenceMs = performance.now() - healedAtMs;
     const wrong: string[] = [...load.violations];
-    for (const region of cluster.regions) wrong.push(...(await judge(region, load)));
+    for (const region of cluster.regions) {
+      const held = await heldBy(region, load.ledger.keys);
+      wrong.push(...judge(region, held, load));
+      const watch = watches.find((each) => each.region === region);
+      if (watch !== undefined) wrong.push(...(await judgeWatch(watch, held)));
+    }
+    for (const watch of watches) watch.stop();
     return {
       faults: this.#faults,
       counts: load.counts(),
+      watches: {
+        resumed: watches.reduce((sum, watch) => sum + watch.resumed, 0),
+        reloads: watches.reduce((sum, watch) => sum + watch.reloads, 0),
+      },
       stormMs,
       convergenceMs,
       digest,
@@ -147,10 +179,9 @@ export class Storm {
   }
 }
 
-/** Reads every key at a region. Returns a sentence for each broken guarantee. */
-async function judge(region: Region, { ledger }: Load): Promise<readonly string[]> {
-  const broken: string[] = [];
-  const { keys } = ledger;
+/** Reads every key at a region. */
+async function heldBy(region: Region, keys: readonly string[]): Promise<readonly Held[]> {
+  const held: Held[] = [];
   for (let at = 0; at < keys.length; at += BATCH_KEYS) {
     const part = keys.slice(at, at + BATCH_KEYS);
     const response = await request(`${region.url}/batch/get`, {
@@ -159,12 +190,29 @@ async function judge(region: Region, { ledger }: Load): Promise<readonly string[
       body: JSON.stringify({ keys: part }),
     });
     const { entries } = (await response.json()) as { readonly entries: readonly Held[] };
-    for (const entry of entries) {
-      const said = ledger.broken(entry.key, gotOf(entry), ledger.floor(entry.key), Date.now());
-      if (said !== undefined) broken.push(`in the end, at ${region.name}: ${said}`);
-    }
+    held.push(...entries);
   }
-  return broken;
+  return held;
+}
+
+/** Returns a sentence for each guarantee that what a region holds breaks. */
+function judge({ name }: Region, held: readonly Held[], { ledger }: Load): readonly string[] {
+  const said = held.map((entry) => {
+    return ledger.broken(entry.key, gotOf(entry), ledger.floor(entry.key), Date.now());
+  });
+  return said.filter((each) => each !== undefined).map((each) => `in the end, at ${name}: ${each}`);
+}
+
+/** Returns a sentence for each key of which a watch does not know what its region holds. */
+async function judgeWatch(watch: SocketWatch, held: readonly Held[]): Promise<readonly string[]> {
+  const differences = (): readonly string[] =>
+    held
+      .map(({ key, found, etag }) => watch.differs(key, found ? etag : undefined))
+      .filter((each) => each !== undefined)
+      .map((each) => `in the end, at ${watch.region.name}: ${each}`);
+  const isTold = (): boolean => differences().length === 0;
+  await until("a watch knows what its region holds", isTold, TOLD_MS_MAX).catch(() => {});
+  return differences();
 }
 
 /** A region's answer about a key. */

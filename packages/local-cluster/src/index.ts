@@ -8,7 +8,12 @@ export { directoryArguments, placeArguments, regionArguments } from "./program-a
 export { Program, type ProgramOptions } from "./program.ts";
 export { findPrograms, type NodePrograms } from "./programs.ts";
 export { ProxyNetwork } from "./proxy-network.ts";
-export { RegionRequests, type Reply } from "./region-requests.ts";
+export {
+  failedReply,
+  RegionRequests,
+  type Reply,
+  type SessionRequests,
+} from "./region-requests.ts";
 export { skewedClock } from "./skewed-clock.ts";
 export {
   DirectoryStation,

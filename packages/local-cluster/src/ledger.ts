@@ -139,7 +139,8 @@ export class Ledger {
     if (floor === undefined || floor.kind === "delete") return undefined;
     const isAllowed = this.#byKey.get(key)?.some((each) => {
       if (each.outcome === "refused") return false;
-      if (each.outcome !== "unknown" && this.#isBefore(each, floor)) return false;
+      // What has no answer yet may be the latest of all.
+      if (each.outcome === "acknowledged" && this.#isBefore(each, floor)) return false;
       if (each.kind === "delete") return true;
       return each.mayExpireAtMs - MARGIN_MS < nowMs;
     });

@@ -9,7 +9,7 @@
 import type { Random } from "@meridian/runtime";
 
 import { Ledger, type Attempt, type Got } from "./ledger.ts";
-import { RegionRequests, type Reply } from "./region-requests.ts";
+import { RegionRequests, type Reply, type SessionRequests } from "./region-requests.ts";
 
 /** A region that sessions send requests to. */
 export interface Destination {
@@ -31,13 +31,15 @@ export interface LoadOptions {
   readonly ttlMsMax: number;
   /**
    * By default each session has keys of its own, and reads them between its writes. With `sharedKeys`, all sessions set and delete
-   * the same keys, so many of them, and read nothing; the caller checks these keys when the load is over.
+   * the same keys, so many of them, and each reads those that it has written last; the caller checks all keys when the load is over.
    */
   readonly sharedKeys?: number;
   /** How many sessions each region has. Default: as many as the rate needs. */
   readonly sessionsEach?: number;
   /** The time limit of a request, in milliseconds. */
   readonly patienceMs?: number;
+  /** How the session of that number reaches regions. Default: over HTTP. */
+  readonly requestsOf?: (session: number) => SessionRequests;
 }
 
 /** The results of a load. */
@@ -55,8 +57,10 @@ const TTL_MS_MIN = 500;
 const TTL_MS_SPREAD = 4_000;
 /** Cumulative shares: up to 0.45 of all requests are sets, up to 0.55 deletes, up to 0.75 reads of own keys; the rest reads keys of others. */
 const [SETS, DELETES, OWN_READS] = [0.45, 0.55, 0.75];
-/** The share of sets for shared keys; the rest are deletes. */
-const SHARED_SETS = 0.8;
+/** The same for shared keys: up to 0.72 of all requests are sets, up to 0.9 deletes; the rest reads keys that the session wrote last. */
+const [SHARED_SETS, SHARED_DELETES] = [0.72, 0.9];
+/** How many of the shared keys that it wrote or read last a session remembers. */
+const SEEN_MAX = 32;
 /** Requests that are later than this, in milliseconds, are dropped from the schedule. */
 const LATE_MS_MAX = 1_000;
 /** How long a session waits before it checks again whether a region runs, in milliseconds. */
@@ -122,8 +126,9 @@ export class Load {
   }
 
   async #session(index: number, sessions: number): Promise<void> {
-    const requests = new RegionRequests(this.#options.patienceMs);
-    /** The last write that this session has read of each key of others: it must never read an older one. */
+    const { patienceMs, requestsOf = () => new RegionRequests(patienceMs) } = this.#options;
+    const requests = requestsOf(index);
+    /** The last write that this session knows of a key of others, or of all: it must never read an older one. */
     const seen = new Map<string, Attempt>();
     const turn = { requests, index, sessions, seen };
     while (!this.#stopping) {
@@ -159,18 +164,21 @@ export class Load {
     const keyOf = (session: number): string =>
       `${prefix}${session}/${Math.floor(random.next() * KEYS_PER_SESSION)}`;
     const choice = random.next();
-    if (choice < SETS) return this.set(requests, url, keyOf(index), this.#ttlMs());
-    if (choice < DELETES) return this.delete(requests, url, keyOf(index));
+    if (choice < SETS) return void (await this.set(requests, url, keyOf(index), this.#ttlMs()));
+    if (choice < DELETES) return void (await this.delete(requests, url, keyOf(index)));
     if (choice < OWN_READS) return this.#readOwn(requests, url, keyOf(index));
     const other = Math.floor(random.next() * sessions);
     if (other !== index) await this.#readOther(requests, url, keyOf(other), seen);
   }
 
-  async #actAmongAll({ requests, url }: Turn): Promise<void> {
+  async #actAmongAll({ requests, url, seen }: Turn): Promise<void> {
     const { random, prefix, sharedKeys = 1, ttlMsMax } = this.#options;
     const key = `${prefix}${Math.floor(random.next() * sharedKeys)}`;
-    if (random.next() < SHARED_SETS) return this.set(requests, url, key, ttlMsMax);
-    return this.delete(requests, url, key);
+    const choice = random.next();
+    if (choice < SHARED_SETS) return note(seen, await this.set(requests, url, key, ttlMsMax));
+    if (choice < SHARED_DELETES) return note(seen, await this.delete(requests, url, key));
+    const known = [...seen.keys()][Math.floor(random.next() * seen.size)];
+    if (known !== undefined) await this.#readAgain(requests, url, known, seen);
   }
 
   #destination(session: number): Destination | undefined {
@@ -185,15 +193,15 @@ export class Load {
   }
 
   /** Sets a key in a session. `ttlMs` 0 means for ever. */
-  async set(requests: RegionRequests, url: string, key: string, ttlMs: number): Promise<void> {
+  async set(requests: SessionRequests, url: string, key: string, ttlMs: number): Promise<Attempt> {
     const attempt = this.ledger.attempt(key, "set", ttlMs, Date.now());
-    this.#settle(attempt, await requests.set(url, key, String(attempt.number), ttlMs));
+    return this.#settle(attempt, await requests.set(url, key, String(attempt.number), ttlMs));
   }
 
   /** Deletes a key in a session. */
-  async delete(requests: RegionRequests, url: string, key: string): Promise<void> {
+  async delete(requests: SessionRequests, url: string, key: string): Promise<Attempt> {
     const attempt = this.ledger.attempt(key, "delete", 0, Date.now());
-    this.#settle(attempt, await requests.delete(url, key));
+    return this.#settle(attempt, await requests.delete(url, key));
   }
 
   #ttlMs(): number {
@@ -202,19 +210,34 @@ export class Load {
     return isShort ? TTL_MS_MIN + Math.floor(random.next() * TTL_MS_SPREAD) : ttlMsMax;
   }
 
-  #settle(attempt: Attempt, reply: Reply): void {
+  #settle(attempt: Attempt, reply: Reply): Attempt {
     if (reply.kind === "done") this.ledger.acknowledge(attempt, reply);
     else attempt.outcome = this.#count(reply) ? "refused" : "unknown";
+    return attempt;
   }
 
-  async #readOwn(requests: RegionRequests, url: string, key: string): Promise<void> {
+  async #readOwn(requests: SessionRequests, url: string, key: string): Promise<void> {
     const floor = this.ledger.floor(key);
     const got = await this.#read(requests, url, key);
     if (got !== undefined) this.#judge(url, key, got.of, floor, "read-your-writes");
   }
 
+  /** Reads a shared key that this session has written or read. */
+  async #readAgain(
+    requests: SessionRequests,
+    url: string,
+    key: string,
+    seen: Map<string, Attempt>,
+  ): Promise<void> {
+    const got = await this.#read(requests, url, key);
+    if (got === undefined) return;
+    this.#judge(url, key, got.of, seen.get(key), "a session's own reads");
+    const shown = this.ledger.find(got.of);
+    if (shown !== undefined) note(seen, shown);
+  }
+
   async #readOther(
-    requests: RegionRequests,
+    requests: SessionRequests,
     url: string,
     key: string,
     seen: Map<string, Attempt>,
@@ -228,7 +251,7 @@ export class Load {
   }
 
   async #read(
-    requests: RegionRequests,
+    requests: SessionRequests,
     url: string,
     key: string,
   ): Promise<{ readonly of: Got } | undefined> {
@@ -251,18 +274,29 @@ export class Load {
 
   #judge(url: string, key: string, got: Got, floor: Attempt | undefined, promise: string): void {
     const broken = this.ledger.broken(key, got, floor, Date.now());
-    const { name = url } = this.#options.destinations.find((each) => each.url === url) ?? {};
-    if (broken !== undefined) this.violations.push(`${promise}, at ${name}: ${broken}`);
+    if (broken === undefined) return;
+    // What is down has no URL.
+    const asked = this.#options.destinations.find((each) => each.isUp && each.url === url);
+    this.violations.push(`${promise}, at ${asked?.name ?? url}: ${broken}`);
   }
 }
 
 /** The next request of a session: its connection, the region, and the session's own state. */
 interface Turn {
-  readonly requests: RegionRequests;
+  readonly requests: SessionRequests;
   readonly url: string;
   readonly index: number;
   readonly sessions: number;
   readonly seen: Map<string, Attempt>;
+}
+
+/** Remembers the last acknowledged writes that a session knows, each under its key. */
+function note(seen: Map<string, Attempt>, attempt: Attempt): void {
+  if (attempt.outcome !== "acknowledged") return;
+  seen.delete(attempt.key);
+  seen.set(attempt.key, attempt);
+  const [oldest] = seen.keys();
+  if (seen.size > SEEN_MAX && oldest !== undefined) seen.delete(oldest);
 }
 
 /** The result of a read in the form of the ledger. */

@@ -31,8 +31,18 @@ const NOTHING_DONE: ReadonlySet<string> = new Set<ErrorCode>([
 
 type Method = "GET" | "PUT" | "DELETE";
 
-/** One session. It must have one request under way at a time. */
-export class RegionRequests {
+/** How a session reaches regions. It must have one request under way at a time. */
+export interface SessionRequests {
+  /** Sets a key at the region with that URL. `ttlMs` 0 means for ever. */
+  set(url: string, key: string, value: string, ttlMs: number): Promise<Reply>;
+  delete(url: string, key: string): Promise<Reply>;
+  get(url: string, key: string): Promise<Reply>;
+  /** Closes the session's connections. */
+  close(): void;
+}
+
+/** One session over HTTP. */
+export class RegionRequests implements SessionRequests {
   readonly #patienceMs: number;
   readonly #agent = new Agent({ keepAlive: true });
   #position: string | undefined;
@@ -55,7 +65,6 @@ export class RegionRequests {
     return this.#send(addressOf(url, key), "GET");
   }
 
-  /** Closes the session's connections. */
   close(): void {
     this.#agent.destroy();
   }
@@ -120,6 +129,10 @@ function refusal(status: number, text: string): Reply {
   } catch {
     // The answer is no JSON, so it did not come from a region.
   }
-  if (NOTHING_DONE.has(code)) return { kind: "refused", code };
-  return { kind: "unanswered", why: `HTTP ${status} ${code}` };
+  return failedReply(code, `HTTP ${status} ${code}`);
+}
+
+/** The result of a request that was answered with an error code. `why` says what came, where nobody knows whether it was done. */
+export function failedReply(code: string, why: string): Reply {
+  return NOTHING_DONE.has(code) ? { kind: "refused", code } : { kind: "unanswered", why };
 }
