@@ -48,6 +48,9 @@ export async function startWriterThread(): Promise<Worker> {
 /** Of what was committed and folded, no more is told in one turn, and one record. */
 const REPLY_BYTES_PER_TURN = 256 * 1024;
 
+/** For how long records are told of in one turn, in milliseconds: what their owners do then may be many times what the store does. */
+const REPLY_MS_PER_TURN = 4;
+
 /** The writer thread, seen from the main thread. */
 export class WriterClient<Write extends JournalWrite, Facts> {
   readonly #worker: Worker;
@@ -65,6 +68,7 @@ export class WriterClient<Write extends JournalWrite, Facts> {
   /** The bytes of the records that were told of since the last rest, and the entries that were made durable or forgotten. */
   #takenBytes = 0;
   #takenRows = 0;
+  #takenFromMs = 0;
   #isResting = false;
   #generation = 0;
   #broken: MeridianError | undefined;
@@ -191,6 +195,7 @@ export class WriterClient<Write extends JournalWrite, Facts> {
 
   /** Handles replies in order, up to a turn's worth of bytes and rows. */
   #takeReplies(): void {
+    this.#takenFromMs = this.#clock.elapsedMs();
     for (let first = this.#replies[0]; first !== undefined; first = this.#replies[0]) {
       if (!this.#mayTakeMore) return this.#rest();
       if (this.#take(first)) this.#replies.shift();
@@ -198,7 +203,8 @@ export class WriterClient<Write extends JournalWrite, Facts> {
   }
 
   get #mayTakeMore(): boolean {
-    return this.#takenBytes < REPLY_BYTES_PER_TURN && this.#takenRows < ROWS_PER_TURN;
+    const isWithin = this.#takenBytes < REPLY_BYTES_PER_TURN && this.#takenRows < ROWS_PER_TURN;
+    return isWithin && this.#clock.elapsedMs() - this.#takenFromMs < REPLY_MS_PER_TURN;
   }
 
   #rest(): void {

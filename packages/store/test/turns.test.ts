@@ -1,4 +1,5 @@
 /** The owner of a store handles a bounded number of entries in one turn of its event loop, however much the writer thread has committed meanwhile. */
+import { systemClock } from "@meridian/runtime";
 import { openReplicaStore } from "@meridian/store";
 import { afterAll, expect, it } from "vitest";
 
@@ -35,5 +36,29 @@ it("a bounded number of entries becomes durable, or leaves the overlay, in one t
   await all;
   expect(forgottenBefore).toBe(RECORD * RECORDS);
   expect(most).toBeLessThanOrEqual(ROWS);
+  await store.close();
+});
+
+it("few records are told of in one turn if their owners take long over them", async () => {
+  let elapsedMs = 0;
+  const clock = { ...systemClock, elapsedMs: () => elapsedMs };
+  const store = await openReplicaStore({ ...folder.options("long"), clock });
+  let [inTurn, most] = [0, 0];
+  const told = (): void => {
+    elapsedMs += 5;
+    if (inTurn === 0) setImmediate(() => (inTurn = 0));
+    inTurn += 1;
+    most = Math.max(most, inTurn);
+  };
+  await new Promise<void>((resolve) => {
+    for (let record = 1; record <= 100; record += 1) {
+      store.append(remote([entry(String(record), 1)]), () => {
+        told();
+        if (record === 100) resolve();
+      });
+    }
+  });
+  // One of each commit whose news has come in that turn.
+  expect(most).toBeLessThanOrEqual(8);
   await store.close();
 });

@@ -13,6 +13,9 @@ const SHARE_HANDED_BYTES = 16 * 1024;
 /** A link's share of a turn, in messages: each of them may be passed on to a thousand links. */
 const SHARE_MESSAGES = 128;
 
+/** A link's share of a turn, in milliseconds of handling its messages: a message whose code is new, or on a busy machine, takes many times what others take. */
+const SHARE_MS = 4;
+
 /** A link that waits for its turn. */
 export interface TurnTaker {
   /** Its turn has come. */
@@ -55,24 +58,27 @@ export class Share {
   #bytes = 0;
   #handedBytes = 0;
   #messages = 0;
+  #handledMs = 0;
 
   get isUsedUp(): boolean {
-    const isRead = this.#bytes >= SHARE_BYTES;
-    return isRead || this.#handedBytes >= SHARE_HANDED_BYTES || this.#messages >= SHARE_MESSAGES;
+    const isRead = this.#bytes >= SHARE_BYTES || this.#handedBytes >= SHARE_HANDED_BYTES;
+    return isRead || this.#messages >= SHARE_MESSAGES || this.#handledMs >= SHARE_MS;
   }
 
   addBytes(bytes: number): void {
     this.#bytes += bytes;
   }
 
-  addMessage(bytes: number): void {
+  addMessage(bytes: number, handledMs: number = 0): void {
     this.#handedBytes += bytes;
     this.#messages += 1;
+    this.#handledMs += handledMs;
   }
 
   renew(): void {
     this.#bytes = 0;
     this.#handedBytes = 0;
     this.#messages = 0;
+    this.#handledMs = 0;
   }
 }

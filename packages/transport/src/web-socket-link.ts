@@ -21,7 +21,7 @@ import {
   type ErrorCode,
 } from "@meridian/protocol";
 import { PART_BYTES, type Link, type LinkEvents } from "@meridian/ports";
-import type { Logger } from "@meridian/runtime";
+import { systemClock, type Clock, type Logger } from "@meridian/runtime";
 import type { ClientOptions, WebSocket } from "ws";
 
 import { Inbox, type Arrived } from "./inbox.ts";
@@ -40,6 +40,8 @@ export interface WebSocketLink extends Link {
 export interface LinkOptions {
   /** Told of errors that close the link. */
   readonly logger: Logger;
+  /** Tells how long handling a message takes. Default: the system's. */
+  readonly clock?: Pick<Clock, "elapsedMs">;
   /** See `onDrain`. It must not be above the bound at which the owner stops sending. Default: 1 MiB. */
   readonly drainBytes?: number;
   /** Counts and logs the links that this end ends. Default: the link logs each end itself. */
@@ -130,6 +132,7 @@ export function acceptLink(
 export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
   readonly #socket: WebSocket;
   readonly #logger: Logger;
+  readonly #clock: Pick<Clock, "elapsedMs">;
   readonly #drainBytes: number;
   /** The connection under the socket, once there is one. */
   wire: Duplex | undefined;
@@ -163,6 +166,7 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
   constructor(socket: WebSocket, options: SharedLinkOptions) {
     this.#socket = socket;
     this.#logger = options.logger;
+    this.#clock = options.clock ?? systemClock;
     this.#drainBytes = options.drainBytes ?? DRAIN_BYTES_DEFAULT;
     this.#turns = options.turns ?? new ReadTurns();
     this.#watch = options.watch;
@@ -355,8 +359,9 @@ export class SocketLink implements WebSocketLink, TurnTaker, CountedLink {
     const content = isBinary
       ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
       : bytes.toString();
+    const startedMs = this.#clock.elapsedMs();
     this.#guard((events) => events.onMessage(content));
-    this.#share.addMessage(bytes.byteLength);
+    this.#share.addMessage(bytes.byteLength, this.#clock.elapsedMs() - startedMs);
     if (this.#share.isUsedUp) this.#wait();
   }
 

@@ -113,6 +113,29 @@ it("one turn hands over few large messages, however many have arrived", async ()
   await client.closed();
 });
 
+it("one turn hands over few messages that take long", async () => {
+  let elapsedMs = 0;
+  const clock = { elapsedMs: () => elapsedMs };
+  let [inTurn, most] = [0, 0];
+  const rig = await startRig(() => new Recorder());
+  const client: Recorder = new Recorder({
+    onMessage: () => {
+      elapsedMs += 5;
+      if (inTurn === 0) setImmediate(() => (inTurn = 0));
+      inTurn += 1;
+      most = Math.max(most, inTurn);
+    },
+  });
+  const link = dialLink(rig.url, client, { ...options, clock });
+  await client.until(() => client.events.includes("open"));
+  for (let index = 0; index < 100; index += 1) rig.accepted[0]?.link.send("long");
+  await client.received(100);
+  // One as it is read, and one whose turn it is.
+  expect(most).toBeLessThanOrEqual(2);
+  link.close(1000, "");
+  await client.closed();
+});
+
 it("all messages of a peer that then breaks the connection are handed over before the close", async () => {
   const server: Recorder = new Recorder();
   const rig = await startRig(() => server);
