@@ -57,9 +57,11 @@ function tryOpening(
   try {
     database = new Database(path);
     const version = checkKind(database, path, kind);
-    database.pragma(`page_size = ${PAGE_BYTES}`);
-    // Like the size of pages, it changes new files only.
-    database.pragma("auto_vacuum = INCREMENTAL");
+    // It changes new files only. In others SQLite would write that it is as it was, for which there may be no room.
+    if (version === 0) {
+      database.pragma(`page_size = ${PAGE_BYTES}`);
+      database.pragma("auto_vacuum = INCREMENTAL");
+    }
     database.pragma("journal_mode = WAL");
     database.pragma("synchronous = FULL");
     database.pragma(`cache_size = -${READ_CACHE_KIB}`);
