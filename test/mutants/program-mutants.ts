@@ -55,14 +55,14 @@ export const PROGRAM_MUTANTS: readonly Mutant[] = [
     file: "apps/region/src/service/admission.ts",
     find: "if (this.#draining || this.#damage !== undefined) return false;",
     put: "if (this.#draining) return false;",
-    suite: { test: "apps/region/test/short-path.test.ts" },
+    suite: SHORT,
   },
   {
     bug: "the short path answers from memory while the node is behind",
     file: "apps/region/src/service/admission.ts",
     find: 'return status === "ready" || ',
     put: 'return status === "syncing" || status === "ready" || ',
-    suite: { test: "apps/region/test/short-path.test.ts" },
+    suite: SHORT,
   },
   {
     bug: "memory judges expiry by the machine's clock",

@@ -332,10 +332,7 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
     file: `${REPLICATION}/node/recent-keys.ts`,
     find: "return [...new Set(runs.flatMap(({ keys }) => keys))];",
     put: "return [...new Set(runs.flatMap(({ keys }) => keys))].slice(0, -1);",
-    suite: {
-      test: "test/simulation/rules/log-rules.test.ts",
-      title: "what a log may have lost is sent again",
-    },
+    suite: { test: `${TESTS}/bounded-memory.test.ts` },
   },
   {
     bug: "a node that restarts forgets that its first frames may go before what a log lacks",

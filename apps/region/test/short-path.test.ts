@@ -74,8 +74,8 @@ it.each(STATES)(
     await enter(region, directory);
     expect(region.node.status).toBe(state === "syncing" ? "syncing" : "standalone");
     for (const each of urls) {
-      expect(await said(each.slice(0, -1)), each).toBe(answer);
-      expect(await said(`${each}stale=true`), each).toBe(stale);
+      expect(await said(each.slice(0, -1)), `${each}`).toBe(answer);
+      expect(await said(`${each}stale=true`), `${each}stale`).toBe(stale);
     }
     await region.close();
   },
