@@ -50,8 +50,8 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
   {
     bug: "a reconciliation ends after its first full page",
     file: `${REPLICATION}/reconcile/reconciler.ts`,
-    find: "    this.#compare(from, summaries, RANGE_ENTRIES, next, PAGE);\n",
-    put: "    this.#compare(from, summaries, RANGE_ENTRIES, next, PAGE);\n    this.#walked = true;\n",
+    find: "    this.#compare(from, summaries, limits.rangeEntries, next, this.#page);\n",
+    put: "    this.#compare(from, summaries, limits.rangeEntries, next, this.#page);\n    this.#walked = true;\n",
     suite: RECONCILING,
   },
   {
@@ -108,6 +108,13 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
     file: `${REPLICATION}/node/acknowledgements.ts`,
     find: "ready.every((id) => nodes.includes(id))",
     put: 'ready.some((id) => nodes.includes(id) || id !== "")',
+    suite: { test: `${TESTS}/acknowledgements.test.ts` },
+  },
+  {
+    bug: "every report of who has applied a write is kept",
+    file: `${REPLICATION}/node/acknowledgements.ts`,
+    find: "if (this.#reports.push(report) > this.#context.limits.reportsMax) this.#reports.shift();",
+    put: "this.#reports.push(report);",
     suite: { test: `${TESTS}/acknowledgements.test.ts` },
   },
   {

@@ -9,6 +9,7 @@ import {
   type LogFrame,
 } from "@meridian/protocol";
 import type { Receipt } from "@meridian/replication";
+import type { LogDisk, ReplicaDisk } from "@meridian/testkit";
 
 import { BOUNDS } from "./bounds.ts";
 import type { SimulatedCluster, SimulatedDirectory, SimulatedNode } from "./cluster.ts";
@@ -18,6 +19,8 @@ import { START_MS } from "./world.ts";
 const VIOLATIONS_MAX = 20;
 /** How long a simulated client waits for the acknowledgement of its write, in milliseconds. */
 const ACKNOWLEDGEMENT_MS = 10_000;
+/** How long a simulated client takes at most to begin to wait, in milliseconds. Reports come before it does. */
+const LATE_MS = 2_000;
 /** The directory's queue of recent frames is checked once in so many messages. */
 const LOOK_EVERY = 64;
 
@@ -31,6 +34,12 @@ const RECONCILIATIONS_MAX = 4;
 export interface Promises {
   acknowledgements: number;
   positions: number;
+}
+
+/** The disks that nodes and directories had when a write was answered. */
+interface AtWrite {
+  readonly disks: readonly ReplicaDisk[];
+  readonly logs: readonly LogDisk[];
 }
 
 /** Whether the node's outbox has an entry of the key. The node may have forgotten a burial of its own, but keeps it in the outbox until the log has it. */
@@ -119,11 +128,27 @@ export class Auditor implements Tap {
   /** Waits for the acknowledgement of a write, and compares the answer with the disks. */
   auditAcknowledgement(node: SimulatedNode, receipt: Receipt, level: AckLevel): void {
     const replica = node.process?.replica;
-    const entry = receipt.entries[0];
-    if (level === "local" || replica === undefined || entry === undefined) return;
-    const { names, nodes, directories } = this.#cluster;
-    const logs = directories.map(({ disk }) => disk);
+    if (level === "local" || replica === undefined || receipt.entries.length === 0) return;
+    const { world, waitsLate, nodes, directories } = this.#cluster;
     const disks = nodes.map(({ disk }) => disk);
+    const logs = directories.map(({ disk }) => disk);
+    const wait = (): void => this.#audit(node, receipt, level, { disks, logs });
+    if (!waitsLate) return wait();
+    world.schedule(world.between(0, LATE_MS), () => {
+      if (node.process?.replica === replica) wait();
+    });
+  }
+
+  #audit(
+    node: SimulatedNode,
+    receipt: Receipt,
+    level: Exclude<AckLevel, "local">,
+    { disks, logs }: AtWrite,
+  ): void {
+    const replica = node.process?.replica;
+    const [entry] = receipt.entries;
+    if (replica === undefined || entry === undefined) return;
+    const { names, nodes, directories } = this.#cluster;
     const name = names.nameOf(entry.stamp);
     const holds = (held: Entry | undefined): boolean =>
       held !== undefined && names.isAtLeast(held.stamp, name);

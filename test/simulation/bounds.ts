@@ -32,3 +32,12 @@ export const NODE_LIMITS = {
   returnSettledMs: 2_000,
 } as const;
 export const FOLLOWER_LIMITS = { backoffMaxMs: 500, stallMs: 1_500 } as const;
+
+/** Sizes that other simulations do not reach: how much nodes and directories remember, and ask and look at at a time. */
+export const SMALL_NODE_SIZES = {
+  recentKeysMax: 16,
+  reportsMax: 1,
+  rangeEntries: 8,
+  windowEntries: 16,
+} as const;
+export const SMALL_DIRECTORY_SIZES = { followedEntriesMax: 16, pageRows: 4 } as const;

@@ -94,6 +94,7 @@ export async function liveByWrongClocks(
     asked,
     reached,
     quarantined: 0,
+    events: world.events,
   };
 }
 

@@ -103,6 +103,8 @@ export class SimulatedCluster {
   logCommitMs = 3;
   /** Whether directories are lost, now and then, together with entries that no other directory has followed. */
   losesOnlyCopies = false;
+  /** Whether clients begin to wait for an acknowledgement only some time after their write. */
+  waitsLate = false;
   /** Limits of directories that this simulation makes smaller than usual. */
   directoryLimits: Partial<DirectoryLimits> = {};
   /** Limits of nodes that this simulation makes smaller than usual. */
@@ -209,7 +211,9 @@ export class SimulatedCluster {
         ...this.directoryLimits,
         ...this.#parts.directoryLimits,
       },
-      ...(peers.length > 0 && { follow: { random: world.random, peers, limits: FOLLOWER_LIMITS } }),
+      ...(peers.length > 0 && {
+        follow: { random: world.random, peers, limits: { ...FOLLOWER_LIMITS, ...this.nodeLimits } },
+      }),
       onFatal: () => this.killDirectory(directory),
     };
     const machine = new Directory(options, this.#rules);

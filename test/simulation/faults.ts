@@ -1,5 +1,5 @@
 /** The faults of simulations. */
-import { BOUNDS } from "./bounds.ts";
+import { BOUNDS, SMALL_DIRECTORY_SIZES, SMALL_NODE_SIZES } from "./bounds.ts";
 import type { SimulatedCluster, SimulatedDirectory, SimulatedNode } from "./cluster.ts";
 import type { CutWays } from "./network.ts";
 
@@ -23,15 +23,16 @@ const SMALL_DISK_BYTES = 5_000;
 const LOOK_EVERY_MS = 100;
 
 /**
- * Gives some clusters limits that are reached all the time: of frames that wait for a log, members, windows, waiters, and the disk of one
- * node. In half of these clusters, directories are lost together with entries that no other directory has followed.
+ * Gives some clusters limits that are reached all the time: of frames that wait for a log, members, windows, waiters, what is
+ * remembered and compared, and the disk of one node. In half of these clusters, directories are lost together with entries that no other directory has followed.
  */
 export function smallLimits(cluster: SimulatedCluster, seed: number): void {
   if (!isDrawn(seed, 4) && !isDrawn(seed, 7)) return;
   const { nodes, frameBytes } = cluster;
   const bytesMax = frameBytes + BOUNDS.readBytes + BOUNDS.windowBytes;
   cluster.losesOnlyCopies = isDrawn(seed, 7);
-  cluster.nodeLimits = { windowBytes: BOUNDS.windowBytes / 4, waitersMax: 2 };
+  cluster.nodeLimits = { windowBytes: BOUNDS.windowBytes / 4, waitersMax: 2, ...SMALL_NODE_SIZES };
+  cluster.waitsLate = true;
   cluster.directoryLimits = {
     // The largest frame must fit.
     commitBytesMax: bytesMax,
@@ -39,6 +40,7 @@ export function smallLimits(cluster: SimulatedCluster, seed: number): void {
     watchedMax: 2,
     membersMax: nodes.length,
     presentMax: nodes.length,
+    ...SMALL_DIRECTORY_SIZES,
   };
   const [node] = nodes;
   if (node !== undefined) boundDisk(cluster, node);

@@ -74,7 +74,8 @@ export async function liveBeyondHorizon(
   );
   const quarantined = cluster.nodes.reduce((sum, { disk }) => sum + disk.quarantine.size, 0);
   const { asked, reached } = cluster.auditor;
-  return { violations, acknowledged: cluster.acknowledged.length, asked, reached, quarantined };
+  const acknowledged = cluster.acknowledged.length;
+  return { violations, acknowledged, asked, reached, quarantined, events: world.events };
 }
 
 function watch(cluster: SimulatedCluster): void {

@@ -21,6 +21,8 @@ export interface Outcome {
   readonly reached: Promises;
   /** Entries that ended in a quarantine. */
   readonly quarantined: number;
+  /** How many events there were: the same number again, if nothing is different. */
+  readonly events: number;
 }
 
 const FAULTS_MS = 12_000;
@@ -92,7 +94,7 @@ async function live(
   ];
   const { asked, reached } = cluster.auditor;
   const acknowledged = cluster.acknowledged.length;
-  return { violations, acknowledged, asked, reached, quarantined: 0 };
+  return { violations, acknowledged, asked, reached, quarantined: 0, events: world.events };
 }
 
 /**

@@ -71,6 +71,11 @@ export class World {
     this.nowMs = untilMs;
   }
 
+  /** How many events have been scheduled. Two simulations of one seed that differ here have taken different courses. */
+  get events(): number {
+    return this.#order;
+  }
+
   /** Drops all events that are to come: from now on only time passes. */
   end(): void {
     this.#isOver = true;

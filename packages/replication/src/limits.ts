@@ -45,6 +45,10 @@ export interface DirectoryLimits {
   readonly announceMs: number;
   /** How long a starting directory waits to hear from the others that it follows. */
   readonly joinMs: number;
+  /** Entries that are remembered as known from other directories before the log is asked to settle. */
+  readonly followedEntriesMax: number;
+  /** Rows of the log that are looked at for one page of the answer to an offer, and twice as many for a step of a comparison. */
+  readonly pageRows: number;
 }
 
 /** The limits of a directory for which its options say nothing else. */
@@ -72,6 +76,8 @@ export const DIRECTORY_LIMITS: DirectoryLimits = {
   presentMax: 3_000,
   announceMs: 100,
   joinMs: 3_000,
+  followedEntriesMax: 8_192,
+  pageRows: 256,
 };
 
 /** Bounds of a node's machine. Times in milliseconds. */
@@ -104,6 +110,14 @@ export interface ReplicaLimits {
   readonly waitersMax: number;
   /** How long `stop` waits for the directory to take the outbox. */
   readonly drainMs: number;
+  /** Keys of the newest frames of the log that are remembered, should another log lack them. */
+  readonly recentKeysMax: number;
+  /** The directory's newest reports of who has applied what that are kept for writers who begin to wait later. */
+  readonly reportsMax: number;
+  /** Entries of one range of a reconciliation: at most 256, which fit into one message with the longest keys. A question has two ranges. */
+  readonly rangeEntries: number;
+  /** Entries under comparison at a time. */
+  readonly windowEntries: number;
 }
 
 /** The limits of a node for which its options say nothing else. */
@@ -123,4 +137,8 @@ export const REPLICA_LIMITS: ReplicaLimits = {
   windowBytes: 8 * 1024 * 1024,
   waitersMax: 2_000,
   drainMs: 2_000,
+  recentKeysMax: 32_768,
+  reportsMax: 256,
+  rangeEntries: 256,
+  windowEntries: 16_384,
 };

@@ -1,3 +1,4 @@
+import { REPLICA_LIMITS } from "@meridian/replication";
 import { expect, it } from "vitest";
 
 import { set } from "./node-rig.ts";
@@ -49,3 +50,26 @@ it("what every node has applied is not acknowledged by all before a directory ha
   script.say({ type: "acknowledge", nowMs, outboxThrough: 1, committedThrough: 1 });
   expect(await acknowledged()).toMatchObject({ reached: true, directory: true });
 });
+
+it.each([
+  ["is heard", 0, ["a", "b", "c"]],
+  ["is forgotten", 1, ["a", "c"]],
+] as const)(
+  "a report %s by who waits after as many reports as are kept, and %i more",
+  async (_, more, nodes) => {
+    const script = new ScriptedDirectory();
+    script.welcome(0);
+    const written = script.replica.write([set("k")], { reportApplied: true });
+    await script.settle();
+    const receipt = await written;
+    const say = (node: string): void => {
+      const named = { nodes: [node], ready: ["b", "c"] };
+      script.say({ type: "applied-by", nowMs: script.clock.nowMs(), position: 1, ...named });
+    };
+    say("b");
+    for (let said = 1; said < REPLICA_LIMITS.reportsMax + more; said += 1) say("c");
+    const known = script.replica.acknowledgement(receipt, 4, 100);
+    script.clock.advance(200);
+    expect(await known).toMatchObject({ reached: false, nodes });
+  },
+);

@@ -1,5 +1,6 @@
 /** What is remembered is bounded: beyond that, a machine says that it does not know, and not that there is nothing. */
 import { stampTimeOf, type Entry } from "@meridian/protocol";
+import { DIRECTORY_LIMITS, REPLICA_LIMITS } from "@meridian/replication";
 import { FollowedEntries } from "@meridian/replication/source/follow/followed-entries";
 import { RecentKeys } from "@meridian/replication/source/node/recent-keys";
 import { emptyLogDisk, MemoryDirectoryLog } from "@meridian/testkit";
@@ -10,7 +11,7 @@ const RUNS = 40;
 const RUN = 1_000;
 
 it("keys of the newest frames are known, and of older ones that they are not", () => {
-  const recent = new RecentKeys(0);
+  const recent = new RecentKeys(0, REPLICA_LIMITS.recentKeysMax);
   const keysOf = (run: number): string[] =>
     Array.from({ length: RUN }, (_, index) => `k${run}-${index}`);
   for (let run = 1; run <= RUNS; run += 1) recent.add(run * RUN, keysOf(run));
@@ -22,7 +23,7 @@ it("keys of the newest frames are known, and of older ones that they are not", (
 it("what another directory has told is no news again before the log knows it, however much it is", () => {
   const commits: (() => void)[] = [];
   const log = new MemoryDirectoryLog(emptyLogDisk(7), 1, (run) => void commits.push(run));
-  const followed = new FollowedEntries(log);
+  const followed = new FollowedEntries(log, DIRECTORY_LIMITS.followedEntriesMax);
   const time = stampTimeOf(Date.UTC(2026, 0, 1));
   const entriesOf = (run: number): Entry[] =>
     Array.from({ length: RUN }, (_, index) => ({

@@ -105,7 +105,8 @@ export class SessionReconciliation {
         : { nodeId, incarnation, open, under, head: kept?.head ?? head };
     // What is wanted of a node it sends, to be buried then; a directory sends nothing.
     const buriesUnder = session.isFollower ? horizon : 0;
-    const options = { log, link, open, horizon: under, buriesUnder, nowMs };
+    const { pageRows } = host.limits;
+    const options = { log, link, open, horizon: under, pageRows, buriesUnder, nowMs };
     const responder: ReconcileResponder = new ReconcileResponder({
       ...options,
       linkBytesMax: host.linkBytesMax,

@@ -10,9 +10,6 @@ import {
 
 import type { OrderedFrame } from "../order/recent-frames.ts";
 
-/** How many entries are remembered before the log is asked to settle. */
-const ENTRIES_MAX = 8_192;
-
 /** Once the kept frames have this many bytes, they are decoded even if nothing needs it. */
 const FRAME_BYTES_MAX = 4 * 1024 * 1024;
 
@@ -31,6 +28,7 @@ interface Remembered {
  */
 export class FollowedEntries {
   readonly #log: Pick<DirectoryLog, "peek" | "settle" | "committedThrough">;
+  readonly #entriesMax: number;
   #stamps = new Map<string, Stamp>();
   #frames: OrderedFrame[] = [];
   #frameBytes = 0;
@@ -40,8 +38,10 @@ export class FollowedEntries {
   #settling: Remembered | undefined;
   #hasAsked = false;
 
-  constructor(log: Pick<DirectoryLog, "peek" | "settle" | "committedThrough">) {
+  /** Once `entriesMax` entries are remembered, the log is asked to settle. */
+  constructor(log: Pick<DirectoryLog, "peek" | "settle" | "committedThrough">, entriesMax: number) {
     this.#log = log;
+    this.#entriesMax = entriesMax;
   }
 
   /** A frame has been ordered, of a node or of another directory. */
@@ -52,7 +52,7 @@ export class FollowedEntries {
     this.#frameBytes += frame.bytes.byteLength;
     if (this.#frameBytes >= FRAME_BYTES_MAX) this.takeNews([]);
     this.#entries += frame.through - frame.after;
-    if (this.#entries >= ENTRIES_MAX) this.#rotate();
+    if (this.#entries >= this.#entriesMax) this.#rotate();
   }
 
   /** Returns the entries that are newer than what the log has of their keys. The caller has to order them in the same turn. */
@@ -69,7 +69,7 @@ export class FollowedEntries {
 
   /** A frame is durable. Now and then, forgets the stamps that the log's table has by now. */
   onDurable(): void {
-    if (this.#entries >= ENTRIES_MAX) this.#rotate();
+    if (this.#entries >= this.#entriesMax) this.#rotate();
     const settling = this.#settling;
     if (settling === undefined || this.#hasAsked) return;
     if (this.#log.committedThrough < settling.through) return;

@@ -79,7 +79,7 @@ export class Follower implements HorizonMember, ReconcilingParty {
   readonly #context: DirectoryContext;
   readonly #peer: FollowedPeer;
   readonly #parts: FollowerParts;
-  readonly #limits: ReplicaLimits;
+  readonly limits: ReplicaLimits;
   readonly #position: LogPosition;
   readonly #intake: FollowerIntake;
   readonly #applier: Applier;
@@ -101,7 +101,7 @@ export class Follower implements HorizonMember, ReconcilingParty {
     this.#context = context;
     this.#peer = peer;
     this.#parts = parts;
-    this.#limits = limits;
+    this.limits = limits;
     this.#progress = new ProgressWatch(clock, limits.stallMs, context.rules);
     this.#position = new LogPosition(undefined);
     this.#intake = new FollowerIntake(context, parts, this.#position);
@@ -313,7 +313,7 @@ export class Follower implements HorizonMember, ReconcilingParty {
       bufferedBytes: this.#link.bufferedBytes,
     });
     if (!isStalled) return;
-    const said = `Expected progress within ${this.#limits.stallMs} ms, got none`;
+    const said = `Expected progress within ${this.limits.stallMs} ms, got none`;
     this.#link.reset(new MeridianError("OUT_OF_ORDER", said));
   }
 

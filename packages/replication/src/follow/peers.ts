@@ -50,7 +50,7 @@ export class Peers {
 
   constructor(context: DirectoryContext) {
     this.#context = context;
-    this.#news = new FollowedEntries(context.log);
+    this.#news = new FollowedEntries(context.log, context.limits.followedEntriesMax);
   }
 
   /** Makes the followers; before that, there are no other directories. */

@@ -18,8 +18,6 @@ interface Report {
   readonly ready: readonly string[];
 }
 
-const REPORTS_MAX = 256;
-
 /** Lets each writer wait until its write has reached the acknowledgement level that the writer asked for. */
 export class Acknowledgements {
   readonly #context: NodeContext;
@@ -32,7 +30,7 @@ export class Acknowledgements {
    */
   #unorderedThrough = 0;
   #orderedFrom = 0;
-  /** The directory's newest reports. A report may come before its writer begins to wait. */
+  /** The directory's newest reports, `reportsMax` of them. A report may come before its writer begins to wait. */
   readonly #reports: Report[] = [];
 
   constructor(context: NodeContext) {
@@ -112,7 +110,7 @@ export class Acknowledgements {
   /** `nodes` have applied this node's outbox through `position`; `ready` are all nodes that were ready then. */
   onApplied(position: number, nodes: readonly string[], ready: readonly string[]): void {
     const report = { position, nodes, ready };
-    if (this.#reports.push(report) > REPORTS_MAX) this.#reports.shift();
+    if (this.#reports.push(report) > this.#context.limits.reportsMax) this.#reports.shift();
     for (const waiter of this.#waiters) {
       this.#hear(waiter, report);
       this.#check(waiter);

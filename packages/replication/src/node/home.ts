@@ -80,7 +80,7 @@ export class Home {
     this.#position = position;
     this.#applier = applier;
     this.#savable = new SavableOutbox(outboxAcknowledged);
-    this.#keys = new RecentKeys(cursor?.sequence ?? 0);
+    this.#keys = new RecentKeys(cursor?.sequence ?? 0, context.limits.recentKeysMax);
     this.#others = this.#savedOthers = others;
     const tail = tailOf(context.store);
     for (const { place, keys } of tail ?? []) this.#keys.add(place.sequence, keys);
@@ -276,7 +276,7 @@ export class Home {
   }
 
   #leave(floor: number): void {
-    this.#keys = new RecentKeys(floor);
+    this.#keys = new RecentKeys(floor, this.#context.limits.recentKeysMax);
     if (!this.#position.isSettled) return;
     this.#others = withCursor(this.#others, this.#position.whole);
     this.#noteLeft();

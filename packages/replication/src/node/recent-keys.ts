@@ -3,21 +3,20 @@ interface Run {
   readonly keys: readonly string[];
 }
 
-/** How many keys are remembered. */
-export const RECENT_KEYS_MAX = 32_768;
-
 /**
  * Which keys the newest frames of a log brought, or took from this node: should another directory not have these
  * frames, they can be sent again. Invariant: every key of a frame after `#floor` is here.
  */
 export class RecentKeys {
+  readonly #keysMax: number;
   #runs: Run[] = [];
   #keys = 0;
   #floor: number;
 
-  /** `floor` is where the remembering begins. */
-  constructor(floor: number) {
+  /** `floor` is where the remembering begins. At most `keysMax` keys are remembered. */
+  constructor(floor: number, keysMax: number) {
     this.#floor = floor;
+    this.#keysMax = keysMax;
   }
 
   /** These keys stand in the log at or before `through`, and after what is there for certain. */
@@ -25,10 +24,10 @@ export class RecentKeys {
     if (keys.length === 0) return;
     this.#runs.push({ through, keys });
     this.#keys += keys.length;
-    if (this.#keys <= RECENT_KEYS_MAX) return;
+    if (this.#keys <= this.#keysMax) return;
     let count = 0;
     // Half at once: shifting an array is linear.
-    while (this.#keys > RECENT_KEYS_MAX / 2) {
+    while (this.#keys > this.#keysMax / 2) {
       const run = this.#runs[count];
       if (run === undefined) break;
       this.#keys -= run.keys.length;

@@ -4,6 +4,7 @@ import { asMeridianError, type Entry, type Welcome } from "@meridian/protocol";
 import type { ReplicaHorizon } from "../horizon/replica-horizon.ts";
 import type { Applier } from "../intake/applier.ts";
 import type { LogPosition } from "../intake/log-position.ts";
+import type { ReplicaLimits } from "../limits.ts";
 import { Reconciliation, type ReconcilingParty } from "../reconcile/reconciliation.ts";
 import type { Rules } from "../rules.ts";
 import type { CommittedOutbox } from "./committed-outbox.ts";
@@ -108,6 +109,10 @@ export class Settlement implements ReconcilingParty {
   /** While stamps are renewed, each that becomes lower would make void what was compared. */
   get mayCompare(): boolean {
     return !this.#parts.restamper.isActive;
+  }
+
+  get limits(): ReplicaLimits {
+    return this.#context.limits;
   }
 
   ownMs(): number {

@@ -28,7 +28,6 @@ import { FRAME_COST, TurnWork } from "../turn-work.ts";
 import type { NodeContext, WriteFacts } from "./node-context.ts";
 import { OutboxTraces } from "./outbox-traces.ts";
 import { OutboxWalk } from "./outbox-walk.ts";
-import { RECENT_KEYS_MAX } from "./recent-keys.ts";
 
 interface InFlight {
   readonly frame: OutboxFrame;
@@ -162,6 +161,7 @@ export class Submitter {
     this.#isHeld = holdBack;
     this.#saysIncomplete = features.includes(INCOMPLETE_OUTBOX);
     this.#traces.areTaken = features.includes(TRACES);
+    const { recentKeysMax } = this.#context.limits;
     const keys: string[] = [];
     const done = (): void => {
       this.acknowledge(committed);
@@ -176,10 +176,10 @@ export class Submitter {
     const see = (frame: OutboxFrame): boolean => {
       if (frame.position > committed) return false;
       this.#context.admitted.raise(frame.highestTime);
-      if (keys.length > RECENT_KEYS_MAX && frame.position > this.#doubtfulThrough) return true;
+      if (keys.length > recentKeysMax && frame.position > this.#doubtfulThrough) return true;
       const entries = decodeBlock(frame.block, frame.count);
       isLess ||= this.#hasLess(frame.position, entries);
-      if (keys.length <= RECENT_KEYS_MAX) keys.push(...entries.map(({ key }) => key));
+      if (keys.length <= recentKeysMax) keys.push(...entries.map(({ key }) => key));
       return true;
     };
     this.#walk.begin(this.#acknowledgedThrough, see, () => {

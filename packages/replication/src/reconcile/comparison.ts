@@ -5,8 +5,6 @@ import { DigestBuilder } from "./digest.ts";
 
 type Compare = Extract<NodeMessage, { type: "compare" }>;
 
-/** How many entries are read at a time. */
-const PAGE = 512;
 /** What a range costs on top of its entries, in entries: looking up its first key. */
 const RANGE_COST = 16;
 
@@ -15,6 +13,8 @@ export interface ComparisonOptions {
   readonly log: Pick<DirectoryLog, "summaryPage">;
   /** Entries that are purgeable under this horizon are left out. */
   readonly horizon: number;
+  /** How many entries are read at a time. */
+  readonly rowsMax: number;
   readonly question: Compare;
   /** The keys after `from` through `to` are the same. */
   onSame(from: string | null, to: string | null): void;
@@ -52,9 +52,9 @@ export class Comparison {
   step(): number {
     const range = this.question.ranges[this.#index];
     if (range === undefined) return 0;
-    const { log, horizon } = this.#options;
+    const { log, horizon, rowsMax } = this.#options;
     // A range that has more entries here than the peer says differs; reading one more than that is enough.
-    const wanted = Math.min(PAGE, this.#left + 1);
+    const wanted = Math.min(rowsMax, this.#left + 1);
     const { summaries, next } = log.summaryPage(this.#after, wanted, horizon);
     let isOver = next === null || isAtEnd(next, range.to);
     for (const summary of summaries) {

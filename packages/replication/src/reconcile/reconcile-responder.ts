@@ -47,7 +47,6 @@ interface OfferAnswer {
   donated: number;
 }
 
-const PAGE = 256;
 /** How many keys of the log are looked at for an offer beyond those that are offered; twice as many with each page. */
 const ROWS_BESIDE = 32;
 /** How many offers may wait to be answered. */
@@ -67,6 +66,8 @@ export interface ResponderOptions {
   readonly open: OpenRanges;
   /** What is purgeable under it is left out. */
   readonly horizon: number;
+  /** Rows of the log that are looked at for one page of an answer, and twice as many for a step of a comparison. */
+  readonly pageRows: number;
   /** An offered entry at or behind this horizon that the log does not know is answered with its burial; 0 for never. Invariant: ≤ `horizon`. */
   readonly buriesUnder: number;
   nowMs(): number;
@@ -116,9 +117,11 @@ export class ReconcileResponder {
       const said = `Expected at most ${COMPARES_MAX} questions about ${COMPARED_ENTRIES_MAX} entries, got more`;
       throw new MeridianError("MALFORMED_MESSAGE", said);
     }
-    const { log, horizon } = this.#options;
+    const { log, horizon, pageRows } = this.#options;
     const onSame = (from: string | null, to: string | null): void => this.#open.settle(from, to);
-    this.#comparisons.push(new Comparison({ log, horizon, question, onSame }));
+    this.#comparisons.push(
+      new Comparison({ log, horizon, rowsMax: 2 * pageRows, question, onSame }),
+    );
     this.pump();
     return this.#goOn(question.from, question.ranges.at(-1)?.to ?? null);
   }
@@ -168,7 +171,7 @@ export class ReconcileResponder {
       const said = `Expected at most ${OFFERED_MAX} offered entries to answer, got ${this.#offered}`;
       throw new MeridianError("MALFORMED_MESSAGE", said);
     }
-    const rows = Math.min(PAGE, offer.entries.length + ROWS_BESIDE);
+    const rows = Math.min(this.#options.pageRows, offer.entries.length + ROWS_BESIDE);
     this.#answers.push({ offer, next: 0, after: offer.from, rows, wanted: [], donated: 0 });
     this.pump();
   }
@@ -210,13 +213,13 @@ export class ReconcileResponder {
 
   /** Answers for a page of the log's keys, or for as many as one frame takes. Returns whether the offer is answered. */
   #page(answer: OfferAnswer): boolean {
-    const { log, horizon } = this.#options;
+    const { log, horizon, pageRows } = this.#options;
     const { entries, to } = answer.offer;
     this.#read = { rows: 0, bytes: 0 };
     const page = log.summaryPage(answer.after, answer.rows, horizon);
     const donated: Entry[] = [];
     this.#spend(answer.rows);
-    answer.rows = Math.min(PAGE, 2 * answer.rows);
+    answer.rows = Math.min(pageRows, 2 * answer.rows);
     for (const summary of page.summaries) {
       if (!isWithin(summary.key, to)) break;
       if (this.#isPageFull) return this.#donate(answer, donated, false);
@@ -264,7 +267,7 @@ export class ReconcileResponder {
   }
 
   get #isPageFull(): boolean {
-    return this.#read.rows >= PAGE || this.#read.bytes >= FRAME_BYTES_TARGET;
+    return this.#read.rows >= this.#options.pageRows || this.#read.bytes >= FRAME_BYTES_TARGET;
   }
 
   #get(key: string): Entry | undefined {

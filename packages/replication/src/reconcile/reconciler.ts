@@ -4,7 +4,7 @@
  * The node walks through its keys in order and sends the digests of ranges; of those that differ, large ones
  * are split while only some differ, and small ones are offered: the node lists what it has, and the
  * directory gives what is newer there and names what it wants. What it wants goes out through the outbox,
- * like any write, with the stamps it has. At most WINDOW entries are under comparison at a time, so memory
+ * like any write, with the stamps it has. At most `windowEntries` are under comparison at a time, so memory
  * does not grow with the data. Live frames are applied meanwhile: merging makes the order irrelevant.
  */
 import type { ReplicaStore } from "@meridian/ports";
@@ -17,6 +17,7 @@ import {
   type Summary,
 } from "@meridian/protocol";
 
+import type { ReplicaLimits } from "../limits.ts";
 import type { Rules } from "../rules.ts";
 import { TurnWork } from "../turn-work.ts";
 import { digestOf } from "./digest.ts";
@@ -24,10 +25,14 @@ import { digestOf } from "./digest.ts";
 /** The part of a store that a reconciler reads. */
 export type ReconcilerStore = Pick<ReplicaStore, "summaryPage">;
 
+/** How much a reconciler asks at a time. */
+export type ReconcileLimits = Pick<ReplicaLimits, "rangeEntries" | "windowEntries">;
+
 /** The link of a reconciler, and whom it works for. */
 export interface ReconcilerOptions {
   readonly store: ReconcilerStore;
   readonly rules: Rules;
+  readonly limits: ReconcileLimits;
   send(message: string): void;
   /** Runs `callback` in a later turn, unless the link is gone by then. An error that `callback` throws ends the link. */
   later(callback: () => void): void;
@@ -64,15 +69,10 @@ interface Question {
   donated: number;
 }
 
-const RANGE_ENTRIES = 256;
 const RANGES_A_QUESTION = 2;
 const SPLIT = 16;
-/** Ranges of no more entries are offered, not split. */
-const OFFER_ENTRIES = 32;
-const WINDOW_ENTRIES = 16_384;
-const PAGE = RANGE_ENTRIES * RANGES_A_QUESTION;
-/** The most entries in one offer: with the longest keys, that many still fit into one message. */
-const OFFER_ENTRIES_MAX = 256;
+/** Ranges of no more entries than this part of `rangeEntries` are offered, not split. */
+const OFFERED_PART = 8;
 
 /** Walks through the key space of a node and finds the ranges in which the log differs. */
 export class Reconciler {
@@ -90,9 +90,12 @@ export class Reconciler {
   #isPaused = false;
   #horizon = 0;
   readonly #work: TurnWork;
+  /** How many rows are read at a time. */
+  readonly #page: number;
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
+    this.#page = options.limits.rangeEntries * RANGES_A_QUESTION;
     this.#work = new TurnWork(
       (callback) => options.later(callback),
       () => this.#proceed(),
@@ -173,7 +176,8 @@ export class Reconciler {
   /** Asks on until the window is full or the turn is over. */
   #proceed(): void {
     if (this.#isPaused) return;
-    while (this.#inQuestion + this.#giving < WINDOW_ENTRIES && this.#work.mayGoOn()) {
+    const { windowEntries } = this.#options.limits;
+    while (this.#inQuestion + this.#giving < windowEntries && this.#work.mayGoOn()) {
       const next = this.#differing.pop();
       if (next !== undefined) this.#askAbout(next);
       else if (!this.#walked) this.#walk();
@@ -184,8 +188,9 @@ export class Reconciler {
   }
 
   #askAbout(next: Differing): void {
+    const { rangeEntries } = this.#options.limits;
     try {
-      if (next.split && next.range.count > OFFER_ENTRIES) this.#split(next.range);
+      if (next.split && next.range.count > rangeEntries / OFFERED_PART) this.#split(next.range);
       else this.#offer(next.range);
     } catch (failure) {
       // The range could not be read, and stays open.
@@ -195,18 +200,18 @@ export class Reconciler {
   }
 
   #walk(): void {
-    const { store } = this.#options;
+    const { store, limits } = this.#options;
     const from = this.#walkFrom;
-    const { summaries, next } = store.summaryPage(from, PAGE, this.#horizon);
-    this.#work.spend(PAGE);
+    const { summaries, next } = store.summaryPage(from, this.#page, this.#horizon);
+    this.#work.spend(this.#page);
     this.#walked = next === null;
     this.#walkFrom = next;
     // A page counts in full, because all of it was read.
-    this.#compare(from, summaries, RANGE_ENTRIES, next, PAGE);
+    this.#compare(from, summaries, limits.rangeEntries, next, this.#page);
   }
 
   #split(range: Range): void {
-    const { summaries, to } = this.#read(range, true, PAGE);
+    const { summaries, to } = this.#read(range, true, this.#page);
     this.#compare(range.from, summaries, Math.ceil(range.count / SPLIT), to);
   }
 
@@ -236,7 +241,7 @@ export class Reconciler {
 
   #offer(range: Range): void {
     const { from } = range;
-    const { summaries, to } = this.#read(range, false, OFFER_ENTRIES_MAX);
+    const { summaries, to } = this.#read(range, false, this.#options.limits.rangeEntries);
     const id = this.#ask([{ from, to, count: summaries.length }], false, summaries.length);
     const entries = summaries.map(({ key, stamp }): [string, number, number] => [
       key,
@@ -254,8 +259,8 @@ export class Reconciler {
   #read(range: Range, split: boolean, entriesMax: number): Read {
     const summaries: Summary[] = [];
     let from = range.from;
-    for (let rows = 0; rows < PAGE && summaries.length < entriesMax;) {
-      const limit = Math.min(range.count + 1, PAGE - rows, entriesMax - summaries.length);
+    for (let rows = 0; rows < this.#page && summaries.length < entriesMax;) {
+      const limit = Math.min(range.count + 1, this.#page - rows, entriesMax - summaries.length);
       const page = this.#options.store.summaryPage(from, limit, this.#horizon);
       this.#work.spend(limit);
       rows += limit;

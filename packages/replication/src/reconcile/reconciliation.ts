@@ -9,13 +9,14 @@ import {
 import type { Applier } from "../intake/applier.ts";
 import type { LogPosition } from "../intake/log-position.ts";
 import type { Rules } from "../rules.ts";
-import { Reconciler, type ReconcilerStore } from "./reconciler.ts";
+import { Reconciler, type ReconcileLimits, type ReconcilerStore } from "./reconciler.ts";
 
 /** Whoever reconciles with a log: a node, or a directory that follows another one. */
 export interface ReconcilingParty {
   readonly rules: Rules;
   /** Whether what the party holds is not about to become older. While it is false, no turn is asked for; `Reconciliation.proceed` is called once it is true. */
   readonly mayCompare: boolean;
+  readonly limits: ReconcileLimits;
   /** This machine's own time. */
   ownMs(): number;
   /** Runs `callback` in a later turn. An error that it throws ends the link. */
@@ -118,7 +119,8 @@ export class Reconciliation {
     const party = this.#party;
     const reconciler: Reconciler = new Reconciler({
       store: this.#store,
-      rules: this.#party.rules,
+      rules: party.rules,
+      limits: party.limits,
       send: (message) => current.link?.send(message),
       ownMs: () => party.ownMs(),
       later: (callback) => party.later(this.#unlessVoid(reconciler, callback)),
