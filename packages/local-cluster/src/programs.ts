@@ -46,7 +46,7 @@ function built(entry: string): NodeProgram {
 
 /** A bundled program, which contains `exit-with-parent`. It is loaded in one piece, before it can bound its young generation itself. */
 function bundled(entry: string): NodeProgram {
-  return { entry, execArgv: ["--enable-source-maps", "--max-semi-space-size=4"] };
+  return { entry, execArgv: ["--max-semi-space-size=4"] };
 }
 
 function loaded(entry: string): NodeProgram {

@@ -120,7 +120,9 @@ function optionsFor(
     platform: "node",
     format: "esm",
     target: "node20",
-    sourcemap: "linked",
+    // No source map: at the first error that is looked at, Node.js would read all of it, for a second, in a program that has links to keep. The
+    // bundle is readable, and says before each module which file it was.
+    sourcemap: false,
     conditions: ["@meridian/source"],
     define: { "import.meta.url": MODULE_URL },
     // Dependencies of the older module system ask for Node.js's own modules by this.
