@@ -119,9 +119,8 @@ export class Auditor implements Tap {
 
   /** The acknowledgement level of the next write. */
   levelOfNext(): AckLevel {
-    const { world, nodes } = this.#cluster;
-    // A burial or a forgotten entry counts as known, but no disk shows it.
-    if (this.#cluster.isForgetful || !world.chance(0.1)) return "local";
+    const { asksOthers, world, nodes } = this.#cluster;
+    if (!asksOthers || !world.chance(0.1)) return "local";
     return world.pick(["directory", "all", 1 + world.below(nodes.length)]);
   }
 
@@ -148,10 +147,15 @@ export class Auditor implements Tap {
     const replica = node.process?.replica;
     const [entry] = receipt.entries;
     if (replica === undefined || entry === undefined) return;
-    const { names, nodes, directories } = this.#cluster;
+    const cluster = this.#cluster;
+    const { names, nodes, directories } = cluster;
     const name = names.nameOf(entry.stamp);
-    const holds = (held: Entry | undefined): boolean =>
-      held !== undefined && names.isAtLeast(held.stamp, name);
+    // What a horizon has passed counts as known where it is forgotten or buried; the checks at the end see whether it may be.
+    const holds = (held: Entry | undefined): boolean => {
+      if (held !== undefined && names.isAtLeast(held.stamp, name)) return true;
+      const isNothing = held === undefined || isPurgeable(held, cluster.passedHorizon);
+      return isNothing && cluster.isPassed(name);
+    };
     const leave = this.waits(replica, "an acknowledgement");
     this.asked.acknowledgements += 1;
     replica.acknowledgement(receipt, level, ACKNOWLEDGEMENT_MS).then(

@@ -96,6 +96,7 @@ export class SimulatedCluster {
   isMended = false;
   readonly #parts: ClusterParts;
   readonly #rules: Rules;
+  #passedHorizon = 0;
   /** After how many steps the process of a host is killed; other hosts are not in the map. */
   readonly #stepsLeft = new Map<string, number>();
   /** The longest that the disk of a node takes for a commit, and that of a directory. */
@@ -103,6 +104,8 @@ export class SimulatedCluster {
   logCommitMs = 3;
   /** Whether directories are lost, now and then, together with entries that no other directory has followed. */
   losesOnlyCopies = false;
+  /** Whether clients ask for acknowledgements beyond that of their own node. */
+  asksOthers = true;
   /** Whether clients begin to wait for an acknowledgement only some time after their write. */
   waitsLate = false;
   /** Limits of directories that this simulation makes smaller than usual. */
@@ -231,7 +234,7 @@ export class SimulatedCluster {
   /** The directory's database is lost, and an empty one takes its place. */
   replaceDirectory(directory: SimulatedDirectory = this.directory): void {
     this.killDirectory(directory);
-    this.losses += 1;
+    this.#noteLoss();
     directory.disk = emptyLogDisk(randomIdentity(this.world.random));
   }
 
@@ -242,7 +245,7 @@ export class SimulatedCluster {
   restoreDirectory(directory: SimulatedDirectory = this.directory): void {
     if (directory.backup === undefined) return;
     this.killDirectory(directory);
-    this.losses += 1;
+    this.#noteLoss();
     directory.disk = copyLogDisk(directory.backup);
   }
 
@@ -342,7 +345,7 @@ export class SimulatedCluster {
   restoreNode(node: SimulatedNode): void {
     if (node.backup === undefined) return;
     this.killNode(node);
-    this.losses += 1;
+    this.#noteLoss();
     const kept = node.disk.outboxAcknowledged;
     const quarantined = new Set(this.quarantinedNames(node));
     const isForgetful = this.directories.length > 1 && this.isForgetful;
@@ -357,6 +360,11 @@ export class SimulatedCluster {
     const restored = copyReplicaDisk(node.backup);
     this.durable.onRestored(node.disk, restored);
     node.disk = restored;
+  }
+
+  #noteLoss(): void {
+    this.losses += 1;
+    this.#passedHorizon = this.passedHorizon;
   }
 
   #isElsewhere({ key, name }: AcknowledgedWrite, node: SimulatedNode): boolean {
@@ -403,11 +411,18 @@ export class SimulatedCluster {
   isReplaced(key: string, name: string): boolean {
     const quarantined = (other: string): boolean =>
       this.nodes.some((node) => this.quarantinedNames(node).includes(other));
-    return this.durable.mayBeForgotten(key, name, quarantined);
+    const { passedHorizon } = this;
+    return this.durable.mayBeForgotten(key, name, { passedHorizon, quarantined });
+  }
+
+  /** Whether a horizon has passed the write `name`, so that there may be nothing left of it, or only its burial. */
+  isPassed(name: string): boolean {
+    return this.names.stampOf(name).time <= this.passedHorizon;
   }
 
   /** Removes some purgeable entries of all stores and logs. */
   sweep(rowsMax = SWEPT_ROWS): void {
+    this.#passedHorizon = this.passedHorizon;
     const horizons = this.directories.map(({ process }) => process?.machine.info().horizon ?? 0);
     const directory = Math.max(...horizons);
     for (const { process } of this.directories) process?.log.sweep(rowsMax);
@@ -438,6 +453,11 @@ export class SimulatedCluster {
     const horizons = this.nodes.map(({ disk }) => disk.horizon);
     const logs = this.directories.map(({ disk }) => disk.horizonState.horizon);
     return Math.max(0, ...logs, ...horizons);
+  }
+
+  /** The highest horizon that there has ever been: disks may have been lost with theirs. */
+  get passedHorizon(): number {
+    return Math.max(this.#passedHorizon, this.highestHorizon);
   }
 
   digests(): Digest[] {

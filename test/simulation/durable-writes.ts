@@ -10,6 +10,12 @@ interface OwnWrite {
   readonly outboxPosition: number;
 }
 
+/** By what a write may be gone: the highest horizon that there has been, and whether the write of a name is in a quarantine. */
+interface Gone {
+  readonly passedHorizon: number;
+  readonly quarantined: (name: string) => boolean;
+}
+
 /**
  * The writes that nodes have committed and that are not lost with a disk, acknowledged or not. Only such a write may have replaced
  * another one. A write whose process died before the commit is nowhere.
@@ -55,15 +61,16 @@ export class DurableWrites {
   }
 
   /**
-   * Whether a newer write of the key has taken the place of the write `name`, and may be gone by now without leaving anything: because it fades,
-   * or is in a quarantine.
+   * Whether a newer write of the key has taken the place of the write `name`, and may be gone by now without leaving anything: because it fades and a horizon has
+   * passed it, or because it is in a quarantine.
    */
-  mayBeForgotten(key: string, name: string, isQuarantined: (name: string) => boolean): boolean {
+  mayBeForgotten(key: string, name: string, { passedHorizon, quarantined }: Gone): boolean {
     const last = this.#names.lastOf(name);
     return [...this.#of(key).keys()].some((other) => {
       if (this.#names.lastOf(other) === last) return false;
-      if (!this.#names.isAtLeast(this.#names.stampOf(other), name)) return false;
-      return this.#ledger.fades(other) || isQuarantined(other);
+      const stamp = this.#names.stampOf(other);
+      if (!this.#names.isAtLeast(stamp, name)) return false;
+      return (this.#ledger.fades(other) && stamp.time <= passedHorizon) || quarantined(other);
     });
   }
 

@@ -18,6 +18,11 @@ export function slowDisks(cluster: SimulatedCluster, seed: number): void {
   if (seed % 3 === 1) cluster.logCommitMs = SLOW_LOG_MS;
 }
 
+/** Whether clients ask for all levels of acknowledgement in a life beyond the horizon. */
+export function asksOthers(seed: number): boolean {
+  return [0, 3, 4, 5, 7].some((rest) => isDrawn(seed, rest));
+}
+
 /** With small limits, how many bytes of entries and outbox the disk of one node takes; and how often that is checked, in milliseconds. */
 const SMALL_DISK_BYTES = 5_000;
 const LOOK_EVERY_MS = 100;

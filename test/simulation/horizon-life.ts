@@ -2,7 +2,14 @@
 import { watchAway } from "./away.ts";
 import { checkContents, checkCursors } from "./checks.ts";
 import { SimulatedCluster } from "./cluster.ts";
-import { horizonFaults, scheduleFaults, slowDisks, smallLimits, wrongClock } from "./faults.ts";
+import {
+  asksOthers,
+  horizonFaults,
+  scheduleFaults,
+  slowDisks,
+  smallLimits,
+  wrongClock,
+} from "./faults.ts";
 import { checkConverged, heal } from "./healing.ts";
 import { checkForgetting, checkForgotten } from "./horizon-checks.ts";
 import { drawNetwork } from "./network.ts";
@@ -38,6 +45,7 @@ export async function liveBeyondHorizon(
   cluster.frameBytes *= MANY_KEYS;
   slowDisks(cluster, seed);
   smallLimits(cluster, seed);
+  cluster.asksOthers = asksOthers(seed);
   for (const directory of cluster.directories) cluster.startDirectory(directory);
   for (const node of cluster.nodes) {
     node.machine.skewMs = world.between(-50, 50);
