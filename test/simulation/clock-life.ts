@@ -12,6 +12,7 @@ import { checkConverged, heal } from "./healing.ts";
 import { drawNetwork } from "./network.ts";
 import type { ClusterParts } from "./parts.ts";
 import type { Outcome } from "./scenario.ts";
+import { ServedReads } from "./served-reads.ts";
 import { scheduleSessions } from "./sessions.ts";
 import { scheduleStrangers } from "./strangers.ts";
 import { START_MS, World } from "./world.ts";
@@ -63,9 +64,10 @@ export async function liveByWrongClocks(
     cluster.startNode(node);
   }
   const violations = new Set<string>();
-  watch(cluster, violations);
+  const reads = new ServedReads(cluster, 2 * CONFIRMED_WITHIN_MS);
+  watch(cluster, reads, violations);
   const promised = new Map<string, Promised>();
-  scheduleSessions(cluster, work(cluster, promised), FAULTS_MS);
+  scheduleSessions(cluster, work(cluster, promised, reads), FAULTS_MS);
   // All nodes must be members before a clock is set wrong.
   await world.run(3_000);
   const startsByMs = isCrowded ? FAULTS_MS / 2 : 0;
@@ -125,7 +127,11 @@ function areEstablished({ directories, nodes }: SimulatedCluster): boolean {
 }
 
 /** Makes clients write values with a time to live. Returns the keys. */
-function work(cluster: SimulatedCluster, promised: Map<string, Promised>): readonly string[] {
+function work(
+  cluster: SimulatedCluster,
+  promised: Map<string, Promised>,
+  reads: ServedReads,
+): readonly string[] {
   const { world, nodes } = cluster;
   const keys = Array.from({ length: 5 + world.below(40) }, (_, index) => `key-${index}`);
   let count = 0;
@@ -134,9 +140,11 @@ function work(cluster: SimulatedCluster, promised: Map<string, Promised>): reado
     const [node, key] = [world.pick(nodes), world.pick(keys)];
     const ttlMs = world.chance(0.5) ? world.between(1, 5_000) : world.between(30_000, 300_000);
     const isRight = isNearby(node, world);
+    const askedMs = world.nowMs;
     count += 1;
     write(cluster, node, [{ key, value: `value-${count}`, ttlMs }], ([entry]) => {
       if (entry === undefined) return;
+      if (isRight) reads.written(cluster.names.nameOf(entry.stamp), askedMs, ttlMs);
       const endsAtMs = isRight ? entry.expiresAtMs - START_MS - 2 * CONFIRMED_WITHIN_MS : 0;
       promised.set(cluster.names.nameOf(entry.stamp), { entry, endsAtMs });
     });
@@ -151,8 +159,8 @@ function isNearby({ process }: SimulatedNode, { nowMs }: World): boolean {
   return Math.abs(offMs) <= CONFIRMED_WITHIN_MS;
 }
 
-/** Lets all stores empty what they consider expired, and compares that with the true time. */
-function watch(cluster: SimulatedCluster, violations: Set<string>): void {
+/** Reads everything, lets all stores empty what they consider expired, and compares that with the true time. */
+function watch(cluster: SimulatedCluster, reads: ServedReads, violations: Set<string>): void {
   const { world } = cluster;
   const trueMs = START_MS + world.nowMs;
   for (const node of cluster.nodes) {
@@ -162,6 +170,7 @@ function watch(cluster: SimulatedCluster, violations: Set<string>): void {
     if (Math.abs(offMs) > CONFIRMED_WITHIN_MS) {
       violations.add(`${node.id}: confirms a time that is off by ${offMs} ms`);
     }
+    for (const each of reads.check(node)) violations.add(each);
     // A node serves by its own clock while that is within the bound of the cluster's time.
     const servedOffMs = Math.round((node.process?.replica.nowMs() ?? trueMs) - trueMs);
     if (Math.abs(servedOffMs) > 10_000 + CONFIRMED_WITHIN_MS) {
@@ -187,7 +196,7 @@ function watch(cluster: SimulatedCluster, violations: Set<string>): void {
       disk.entries.set(key, { ...logged, entry: emptied });
     }
   }
-  world.schedule(WATCH_EVERY_MS, () => watch(cluster, violations));
+  world.schedule(WATCH_EVERY_MS, () => watch(cluster, reads, violations));
 }
 
 /** The entry without its value, if it had expired by then and has one. */

@@ -95,6 +95,26 @@ function refusal(): MeridianError {
   return new MeridianError("STORE_FULL", "Expected room on the disk, got none");
 }
 
+/** A directory that says of every node that is ready that it has applied every write. */
+function boasting(): ClusterParts {
+  return {
+    rewrite: (message) => {
+      if (typeof message !== "string" || !message.startsWith(APPLIED_BY)) return message;
+      const said = JSON.parse(message) as { readonly ready: readonly string[] };
+      return JSON.stringify({ ...said, nodes: said.ready });
+    },
+  };
+}
+
+/** Stores that end what comes from others so much later than it is to end. */
+function ending(laterMs: number): ClusterParts {
+  const move = (entry: Entry): Entry =>
+    entry.expiresAtMs === 0 ? entry : { ...entry, expiresAtMs: entry.expiresAtMs + laterMs };
+  return tampered((record) =>
+    record.kind === "remote" ? { ...record, entries: record.entries.map(move) } : record,
+  );
+}
+
 /** Parts whose replicas are of the class `replica`. */
 function replicas(replica: typeof Replica): ClusterParts {
   return { openReplica: (options, rules) => new replica(options, rules) };
@@ -228,12 +248,27 @@ export const PLANTED_BUGS: readonly Rule[] = [
     off: "every node that is ready counts",
     faults: "all",
     seed: 1,
-    parts: () => ({
-      rewrite: (message) => {
-        if (typeof message !== "string" || !message.startsWith(APPLIED_BY)) return message;
-        const said = JSON.parse(message) as { readonly ready: readonly string[] };
-        return JSON.stringify({ ...said, nodes: said.ready });
-      },
-    }),
+    parts: boasting,
+  },
+  {
+    rule: "a write is said to be on the nodes that have it, beyond the horizon, too",
+    off: "every node that is ready counts",
+    faults: "horizon",
+    seed: 3,
+    parts: boasting,
+  },
+  {
+    rule: "a value ends on all nodes alike",
+    off: "nodes that it comes to serve it for a minute longer",
+    faults: "time",
+    seed: 1,
+    parts: () => ending(60_000),
+  },
+  {
+    rule: "a value ends on all nodes alike, and not before",
+    off: "nodes that it comes to hide it ten seconds sooner",
+    faults: "time",
+    seed: 1,
+    parts: () => ending(-10_000),
   },
 ];
