@@ -198,12 +198,13 @@ export class SqliteReplicaStore implements ReplicaStore {
 
   get(key: string): Entry | undefined {
     const found = this.#overlay.find(key);
-    if (found?.settled === true) return found.entry;
-    const stored = this.#table.get(key);
-    if (found === undefined) return stored;
-    this.#overlay.settle(key, stored?.stamp);
-    const wins = stored === undefined || compareStamps(found.entry.stamp, stored.stamp) > 0;
-    return wins ? found.entry : stored;
+    if (found === undefined) return this.#table.get(key);
+    if (found.settled) return found.entry;
+    // The value in the table, which may be large, is read only if it is what counts.
+    const stored = this.#table.stampOf(key);
+    this.#overlay.settle(key, stored);
+    const wins = stored === undefined || compareStamps(found.entry.stamp, stored) > 0;
+    return wins ? found.entry : this.#table.get(key);
   }
 
   /** Durable outbox frames after `position`, oldest first: as many as fit in `bytesMax`, at least one if there is one. */
