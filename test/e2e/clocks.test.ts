@@ -109,29 +109,27 @@ it("values outlive a directory that is an hour ahead for a while, in every regio
   expect(await verify(cluster)).toContain("Everyone holds the same");
 }, 300_000);
 
-it.each([
-  ["an hour behind", -HOUR_MS],
-  ["in the seventies of the next century", 72 * YEAR_MS],
-  ["before 1970", -60 * YEAR_MS],
-])("a directory whose clock is %s ends nobody, and all regions go on", async (_, skewMs) => {
+it("a directory whose clock is an hour behind, before 1970, or in the seventies of the next century ends nobody, and all regions go on", async () => {
   const cluster = await startCluster(PLACES);
-  await restartDirectory(cluster, skewMs);
-  await Promise.all(cluster.regions.map((region) => connected(region)));
-  for (const [index, { url }] of cluster.regions.entries()) {
-    await putValue(url, `k${index}`, "alive", { ttl: "30m", ack: "all" });
+  for (const skewMs of [-HOUR_MS, -60 * YEAR_MS, 72 * YEAR_MS]) {
+    await restartDirectory(cluster, skewMs);
+    await Promise.all(cluster.regions.map((region) => connected(region)));
+    for (const [index, { url }] of cluster.regions.entries()) {
+      await putValue(url, `k${index}`, `alive ${skewMs}`, { ttl: "30m", ack: "all" });
+    }
+    await putValue(cluster.regions[0]?.url ?? "", "brief", "gone", { ttl: "1s", ack: "all" });
+    for (const { url } of cluster.regions) {
+      for (const key of ["k0", "k1", "k2"]) expect(await getText(url, key)).toBe(`alive ${skewMs}`);
+      await until(
+        "what is over is not served",
+        async () => (await getText(url, "brief")) === undefined,
+      );
+    }
+    await until("the regions outvote it", async () => (await clocksOf(cluster)).confirmed);
+    await restartDirectory(cluster, 0);
+    await Promise.all(cluster.regions.map((region) => connected(region)));
+    await cluster.converged(4);
   }
-  await putValue(cluster.regions[0]?.url ?? "", "brief", "gone", { ttl: "1s", ack: "all" });
-  for (const { url } of cluster.regions) {
-    for (const key of ["k0", "k1", "k2"]) expect(await getText(url, key)).toBe("alive");
-    await until(
-      "what is over is not served",
-      async () => (await getText(url, "brief")) === undefined,
-    );
-  }
-  await until("the regions outvote it", async () => (await clocksOf(cluster)).confirmed);
-  await restartDirectory(cluster, 0);
-  await Promise.all(cluster.regions.map((region) => connected(region)));
-  await cluster.converged(4);
   expect(cluster.regions.map(({ programs }) => programs.length)).toEqual([1, 1, 1]);
 });
 
