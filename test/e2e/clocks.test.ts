@@ -14,8 +14,8 @@ import {
 
 const HOUR_MS = 3_600_000;
 const YEAR_MS = 365 * 24 * HOUR_MS;
-/** Longer than a store goes without looking at the clock, and what it was told of that. */
-const HOLD_MS = 13_000;
+/** Longer than a store with this grace goes without looking at the clock, and what it was told of that. */
+const HOLD_MS = 4_000;
 
 /** Whatever has expired is emptied as soon as that is certain. */
 const PLACES = FIVE_PLACES.slice(0, 3).map((place) => ({ ...place, args: ["--expired-grace=1s"] }));

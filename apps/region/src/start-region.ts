@@ -33,7 +33,9 @@ import {
   LiveBackup,
   openReplicaStore,
   registerStore,
+  STORE_TUNING_DEFAULT,
   type SqliteReplicaStore,
+  type StoreTuning,
 } from "@meridian/store";
 import { registerBuild, registerProcess } from "@meridian/supervision";
 import type { Revocations } from "@meridian/tokens";
@@ -51,6 +53,9 @@ const FINISH_MS = 5_000;
 
 /** The node stops reading from the directory while more bytes than this wait to be stored. The bound for refusing its own writes is higher. */
 const REMOTE_BACKLOG_BYTES_MAX = 32 * 1024 * 1024;
+
+/** Expired values are looked for at most this often, in milliseconds. */
+const SWEEP_EVERY_MS_MIN = 1_000;
 
 /** How a regional node is started: as its flags say, with their defaults for what is not given. */
 export interface RegionOptions extends Omit<
@@ -287,9 +292,18 @@ function openStore(
     random,
     logger,
     onDamaged: (failure) => node()?.fail(failure),
-    tuning: { expiredGraceMs: options.expiredGrace },
+    tuning: tuningFor(options.expiredGrace),
     onBroken: (failure) => options.onFatal?.(failure),
   });
+}
+
+/** Whoever wants expired values emptied sooner than the store looks for them has it look more often, up to once a second. */
+function tuningFor(expiredGraceMs: number): Partial<StoreTuning> {
+  const { sweepEveryMs } = STORE_TUNING_DEFAULT;
+  return {
+    expiredGraceMs,
+    sweepEveryMs: Math.min(sweepEveryMs, Math.max(SWEEP_EVERY_MS_MIN, expiredGraceMs)),
+  };
 }
 
 /** Reads which tokens have been revoked, in bounded steps. */
