@@ -28,28 +28,28 @@ async function created(name: string, entries = 1): Promise<string> {
   return folder.file(name);
 }
 
+it("writes nothing into the database of a region that exists: there may be no room", async () => {
+  const first = await openReplicaStore(folder.options("left"));
+  await outcome(first, local(1, [entry("a", 1)]));
+  // As a killed program leaves the files.
+  cpSync(dirname(folder.file("left")), dirname(folder.file("copy")), { recursive: true });
+  await first.close();
+  const path = folder.file("copy");
+  const contents = (): Buffer[] => [path, `${path}-wal`].map((file) => readFileSync(file));
+  const before = contents();
+  expect(before[1]?.byteLength).toBeGreaterThan(0);
+  // The writer folds once it has its first turn.
+  const second = await openReplicaStore(folder.options("copy", { dieAtStep: 1 }));
+  expect(contents()).toEqual(before);
+  expect(second.get("a")).toEqual(entry("a", 1));
+  await second.abort();
+});
+
 describe("opening a store", () => {
   it("creates missing folders of the path", async () => {
     const store = await openReplicaStore(folder.options("deep/er"));
     expect(existsSync(folder.file("deep/er"))).toBe(true);
     await store.close();
-  });
-
-  it("writes nothing into the database of a region that exists: there may be no room", async () => {
-    const first = await openReplicaStore(folder.options("left"));
-    await outcome(first, local(1, [entry("a", 1)]));
-    // As a killed program leaves the files.
-    cpSync(dirname(folder.file("left")), dirname(folder.file("copy")), { recursive: true });
-    await first.close();
-    const path = folder.file("copy");
-    const contents = (): Buffer[] => [path, `${path}-wal`].map((file) => readFileSync(file));
-    const before = contents();
-    expect(before[1]?.byteLength).toBeGreaterThan(0);
-    // The writer folds once it has its first turn.
-    const second = await openReplicaStore(folder.options("copy", { dieAtStep: 1 }));
-    expect(contents()).toEqual(before);
-    expect(second.get("a")).toEqual(entry("a", 1));
-    await second.abort();
   });
 
   it("refuses a database that is open, in this process or another, until it is closed", async () => {
