@@ -2,6 +2,7 @@
  * No request and no message makes a program read more than a bounded number of rows and bytes in one turn of the event loop, on stores of many keys. `SqlMeter` counts
  * them as SQLite returns them. Tables hold a request for each route and messages for each type; the tests fail for a new route or type that is not in a table.
  */
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -10,10 +11,17 @@ import { join } from "node:path";
 import type { RunningDirectory } from "@meridian/directory";
 import type { Link } from "@meridian/ports";
 import { capabilities, NODE_SCHEMAS, type NodeMessage } from "@meridian/protocol";
+import {
+  SOCKET_PROTOCOL,
+  SOCKET_REQUESTS,
+  type SocketRequest,
+  type SocketRequestType,
+} from "@meridian/protocol/socket-api";
 import { silentLogger } from "@meridian/runtime";
 import { heartbeatOf, helloOf } from "@meridian/testkit";
 import { dialLink } from "@meridian/transport";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { WebSocket } from "ws";
 import { getJson, startSmallDirectory, startSmallRegion, until } from "@meridian/harness";
 
 import { LARGE_KEYS, LARGE_VALUE, requestsOf } from "../attacks/requests.ts";
@@ -212,3 +220,71 @@ function converse(messages: readonly NodeMessage[]): Promise<void> {
     const link: Link = dialLink(url, events, { logger: silentLogger });
   });
 }
+
+type Asking<Type extends SocketRequestType> = Omit<
+  Extract<SocketRequest, { type: Type }>,
+  "id" | "type"
+>;
+
+const LISTED = Array.from({ length: 1_000 }, (_, index) => keyOf(EXPIRED + index * 11));
+/** By type: what is asked over a WebSocket, so that it causes as much work as the type can. */
+const SOCKET_ASKINGS: { readonly [Type in SocketRequestType]: readonly Asking<Type>[] } = {
+  auth: [{ token: "none" }],
+  ping: [{}],
+  get: [{ key: "nul/1" }, { key: "nul/2", encoding: "base64", stale: true }],
+  set: [{ key: "ws/set", value: LARGE_VALUE.replaceAll("\0", "v") }],
+  delete: [{ key: "nul/3" }],
+  touch: [{ key: "nul/4", ttl: "1h" }],
+  getMany: [{ keys: [...LARGE_KEYS] }, { keys: LISTED }],
+  setMany: [{ entries: LISTED.map((key) => ({ key, value: "v".repeat(1_000) })) }],
+  deleteMany: [{ keys: LISTED }],
+  entries: [
+    { prefix: "", limit: 1_000, values: true },
+    { prefix: "k0000", limit: 1_000 },
+    { prefix: "nul/", values: true },
+  ],
+  watch: [{ prefix: "", values: true }],
+  unwatch: [{ watch: "watch 0" }],
+};
+/** Writes change what reads read, so they come last; and so does the end of the watch. */
+const SOCKET_ORDER: readonly SocketRequestType[] = [
+  "auth",
+  "ping",
+  "watch",
+  "get",
+  "getMany",
+  "entries",
+  "touch",
+  "set",
+  "setMany",
+  "delete",
+  "deleteMany",
+  "unwatch",
+];
+
+describe("requests over a WebSocket", () => {
+  it("are all in the table", () => {
+    expect(SOCKET_ORDER.toSorted()).toEqual(Object.keys(SOCKET_REQUESTS).toSorted());
+  });
+
+  it("read a bounded number of rows and bytes in a turn, and so does the watch of all keys", async () => {
+    const socket = new WebSocket(`${region.replace("http", "ws")}/ws`, [SOCKET_PROTOCOL]);
+    let heard = "";
+    socket.on("message", (data: Buffer) => (heard += `${data.subarray(0, 60).toString()}\n`));
+    await once(socket, "open");
+    for (const type of SOCKET_ORDER) {
+      meter?.take();
+      for (const [index, asking] of SOCKET_ASKINGS[type].entries()) {
+        const id = `${type} ${index}`;
+        socket.send(JSON.stringify({ id, type, ...asking }));
+        while (!new RegExp(`"(result|error)","id":"${id}"`).test(heard)) {
+          await once(socket, "message");
+        }
+      }
+      expectBounded(type);
+    }
+    expect(heard).toContain('"changes","id":"watch 0"');
+    socket.close();
+    await once(socket, "close");
+  });
+});

@@ -31,7 +31,10 @@ export interface KeySource {
 /** How many looks one listing may take before its page is short. */
 const STEPS_MAX = 32;
 
-/** A page of the live keys from `from` on. Other work runs between two looks at them. */
+/**
+ * A page of the live keys from `from` on. Other work runs after each look at them, also after the last, unless there are no more: whoever asks for the next page
+ * at once does so in another turn.
+ */
 export async function listKeys(
   source: KeySource,
   query: KeyQuery & { readonly from: string },
@@ -39,14 +42,14 @@ export async function listKeys(
 ): Promise<KeyPage> {
   const entries: ListedKey[] = [];
   let next = query.after ?? null;
-  for (let step = 0; step < STEPS_MAX; step += 1) {
-    if (step > 0) await new Promise((resolve) => setImmediate(resolve));
+  for (let step = 0; step < STEPS_MAX && entries.length < query.limit; step += 1) {
     const after = next === null ? {} : { after: next };
     const limit = query.limit - entries.length;
     const page = source.list({ ...query, ...after, liveAtMs: nowMs(), limit });
     entries.push(...page.entries);
     next = page.next;
-    if (next === null || entries.length === query.limit) break;
+    if (next === null) break;
+    await new Promise((resolve) => setImmediate(resolve));
   }
   return { entries, next };
 }

@@ -393,6 +393,7 @@ export class Watches {
 
   async #list(prefix: string, watcher: Watcher): Promise<void> {
     for (const other of this.#index.of(prefix)) if (other.hasListed) return;
+    const steps = new Steps();
     let after: string | null | undefined;
     while (after !== null && this.#watchers.has(watcher)) {
       const from = after === undefined ? {} : { after };
@@ -400,7 +401,9 @@ export class Watches {
       for (const entry of page.entries) {
         // A moment ago: it may have been set again meanwhile.
         const newest = entry.expiresAtMs === 0 ? undefined : this.#options.reads.newest(entry.key);
-        if (newest !== undefined) this.#expiries.keep(this.#unexpired(newest));
+        if (newest === undefined) continue;
+        this.#expiries.keep(this.#unexpired(newest));
+        await steps.spend(newest.value.byteLength);
       }
       if (this.#expiries.isFull) break;
       after = page.next;
