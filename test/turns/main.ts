@@ -36,9 +36,10 @@ async function measured(
   await work();
   const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);
   for (const host of hosts) {
-    const { wallMs, coreMs } = await host.longestTurn();
+    const { coreMs, wallMs, collectingMs } = await host.longestTurn();
     if (coreMs > goal) isMissed = true;
-    const turn = `${coreMs.toFixed(1)} ms of a core, ${wallMs.toFixed(1)} ms in all`;
+    const all = `${wallMs.toFixed(1)} ms in all, ${collectingMs.toFixed(1)} of them collecting garbage`;
+    const turn = `${coreMs.toFixed(1)} ms of a core, ${all}`;
     console.log(`${coreMs > goal ? "LONG" : "    "} ${what}: ${host.name} ${turn} (${seconds} s)`);
   }
 }

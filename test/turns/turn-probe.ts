@@ -5,32 +5,52 @@ import { until } from "@meridian/harness";
 
 /** The longest turn since the last reading, in milliseconds. */
 export interface LongestTurn {
+  /** The time for which the main thread used a core. */
+  readonly coreMs: number;
   /** The time from the turn's beginning to its end. On a busy machine it includes the time of other programs. */
   readonly wallMs: number;
-  /** The time for which the main thread used a core meanwhile. */
-  readonly coreMs: number;
+  /** How much of `wallMs` V8 collected garbage. */
+  readonly collectingMs: number;
 }
 
 /**
  * A timer of one millisecond is late by the length of the turn that delays it. The kernel says how long the main thread used a core
- * in between: this includes garbage collection, but no other thread and no other program.
+ * in between: this includes garbage collection, but no other thread and no other program. It counts up to the last tick of its own clock, four
+ * milliseconds ago at most, unless a process asks for all that it has used.
  */
 const PROBE = `
 import { isMainThread } from "node:worker_threads";
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { PerformanceObserver } from "node:perf_hooks";
 if (isMainThread) {
-  const coreMs = () => Number(readFileSync("/proc/thread-self/schedstat", "utf8").split(" ")[0]) / 1e6;
-  let [wall, core, most] = [performance.now(), coreMs(), { wallMs: 0, coreMs: 0 }];
+  const coreMs = () => {
+    process.cpuUsage();
+    return Number(readFileSync("/proc/thread-self/schedstat", "utf8").split(" ")[0]) / 1e6;
+  };
+  let longest = { coreMs: 0, wallMs: 0, fromMs: 0 };
+  let collections = [];
+  const collected = (entries) => {
+    for (const { startTime, duration } of entries) collections.push({ startTime, duration });
+  };
+  const observer = new PerformanceObserver((list) => collected(list.getEntries()));
+  observer.observe({ entryTypes: ["gc"] });
+  let [wall, core] = [performance.now(), coreMs()];
   setInterval(() => {
     const [wallNow, coreNow] = [performance.now(), coreMs()];
-    most.wallMs = Math.max(most.wallMs, wallNow - wall - 1);
-    most.coreMs = Math.max(most.coreMs, coreNow - core);
+    if (coreNow - core > longest.coreMs) {
+      longest = { coreMs: coreNow - core, wallMs: wallNow - wall, fromMs: wall };
+    }
     [wall, core] = [wallNow, coreNow];
   }, 1).unref();
   process.on("SIGUSR2", () => {
-    writeFileSync(process.env.TURNS_FILE + ".new", JSON.stringify(most));
+    collected(observer.takeRecords());
+    const { coreMs, wallMs, fromMs } = longest;
+    const within = collections.filter(({ startTime }) => startTime >= fromMs && startTime < fromMs + wallMs);
+    const collectingMs = within.reduce((sum, { duration }) => sum + duration, 0);
+    writeFileSync(process.env.TURNS_FILE + ".new", JSON.stringify({ coreMs, wallMs, collectingMs }));
     renameSync(process.env.TURNS_FILE + ".new", process.env.TURNS_FILE);
-    most = { wallMs: 0, coreMs: 0 };
+    longest = { coreMs: 0, wallMs: 0, fromMs: 0 };
+    collections = [];
   });
 }`;
 
