@@ -2,7 +2,7 @@
  * The mark of a restore: a file beside the database that says which backup the database came from. The first program that opens the
  * database tells its log, and removes the mark.
  */
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readSync, rmSync, writeFileSync } from "node:fs";
 
 import type { LogFields, Logger } from "@meridian/runtime";
 
@@ -16,6 +16,7 @@ export interface RestoreMark extends Pick<BackupFacts, "takenAtMs" | "version" |
   readonly restoredAtMs: number;
 }
 
+/** More than this is not read of a mark, which somebody may have changed. */
 const BYTES_MAX = 64 * 1024;
 
 /** Writes the mark of the database at `path`, in the place of an older one, so that it outlives a loss of power. */
@@ -38,13 +39,23 @@ export function tellRestored(path: string, logger: Logger): void {
 
 function factsOf(path: string): LogFields {
   try {
-    const text = readFileSync(fileOf(path), "utf8").slice(0, BYTES_MAX);
+    const text = beginningOf(fileOf(path));
     const { file, sha256, version, takenAtMs, restoredAtMs } = JSON.parse(text) as RestoreMark;
     const [takenAt, restoredAt] = [takenAtMs, restoredAtMs].map((ms) => new Date(ms).toISOString());
     return { file, sha256, version, takenAt, restoredAt };
   } catch {
     // Somebody has changed the mark; that there was a restore is still worth the line.
     return { mark: fileOf(path) };
+  }
+}
+
+function beginningOf(file: string): string {
+  const bytes = Buffer.alloc(BYTES_MAX);
+  const descriptor = openSync(file, "r");
+  try {
+    return bytes.toString("utf8", 0, readSync(descriptor, bytes, 0, BYTES_MAX, 0));
+  } finally {
+    closeSync(descriptor);
   }
 }
 
