@@ -1,4 +1,4 @@
-import type { Entry, ReplicaRecord } from "@meridian/protocol";
+import { compareStamps, type Entry, type ReplicaRecord, type Stamp } from "@meridian/protocol";
 import type { ReplicaDisk } from "@meridian/testkit";
 
 import type { Ledger } from "./ledger.ts";
@@ -8,6 +8,11 @@ import type { WriteNames } from "./traced-store.ts";
 interface OwnWrite {
   readonly disk: ReplicaDisk;
   readonly outboxPosition: number;
+}
+
+/** A write that a log or another node has got, with the highest stamp under which it was handed over. It stays so. */
+interface HandedOver {
+  readonly highest: Stamp;
 }
 
 /** By what a write may be gone: the highest horizon that there has been, and whether the write of a name is in a quarantine. */
@@ -23,8 +28,8 @@ interface Gone {
 export class DurableWrites {
   readonly #names: WriteNames;
   readonly #ledger: Ledger;
-  /** By key and name. A write that a log or another node has got is `handed over`, and stays so. */
-  readonly #ofKey = new Map<string, Map<string, OwnWrite | "handed over">>();
+  /** By key and name. */
+  readonly #ofKey = new Map<string, Map<string, OwnWrite | HandedOver>>();
 
   constructor(names: WriteNames, ledger: Ledger) {
     this.#names = names;
@@ -45,7 +50,10 @@ export class DurableWrites {
   /** Called when a log, or a node that they are not of, has committed entries. */
   onHandedOver(entries: readonly Entry[]): void {
     for (const { key, stamp } of entries) {
-      this.#of(key).set(this.#names.nameOf(stamp), "handed over");
+      const name = this.#names.nameOf(stamp);
+      const known = this.#of(key).get(name);
+      const before = known !== undefined && "highest" in known ? known.highest : stamp;
+      this.#of(key).set(name, { highest: compareStamps(stamp, before) > 0 ? stamp : before });
     }
   }
 
@@ -53,7 +61,7 @@ export class DurableWrites {
   onRestored(lost: ReplicaDisk, backup: ReplicaDisk): void {
     for (const ofKey of this.#ofKey.values()) {
       for (const [name, write] of ofKey) {
-        if (write === "handed over" || write.disk !== lost) continue;
+        if ("highest" in write || write.disk !== lost) continue;
         if (write.outboxPosition > backup.outboxThrough) ofKey.delete(name);
         else ofKey.set(name, { ...write, disk: backup });
       }
@@ -66,15 +74,18 @@ export class DurableWrites {
    */
   mayBeForgotten(key: string, name: string, { passedHorizon, quarantined }: Gone): boolean {
     const last = this.#names.lastOf(name);
-    return [...this.#of(key).keys()].some((other) => {
+    return [...this.#of(key)].some(([other, write]) => {
       if (this.#names.lastOf(other) === last) return false;
-      const stamp = this.#names.stampOf(other);
-      if (!this.#names.isAtLeast(stamp, name)) return false;
-      return (this.#ledger.fades(other) && stamp.time <= passedHorizon) || quarantined(other);
+      // A restored copy of its node may have given it a lower stamp than others have it with.
+      const given = "highest" in write ? [write.highest] : [];
+      return [this.#names.stampOf(other), ...given].some((stamp) => {
+        if (!this.#names.isAtLeast(stamp, name)) return false;
+        return (this.#ledger.fades(other) && stamp.time <= passedHorizon) || quarantined(other);
+      });
     });
   }
 
-  #of(key: string): Map<string, OwnWrite | "handed over"> {
+  #of(key: string): Map<string, OwnWrite | HandedOver> {
     let ofKey = this.#ofKey.get(key);
     if (ofKey === undefined) this.#ofKey.set(key, (ofKey = new Map()));
     return ofKey;
