@@ -168,7 +168,7 @@ export class HttpGuard {
         // The server does not know that the connection is no longer idle.
         if ("setTimeout" in socket) (socket as Socket).setTimeout(0);
         this.#serve(socket);
-      });
+      }, socket);
   }
 
   /** Cuts the connections that the server has let go of and that are not served again yet. */

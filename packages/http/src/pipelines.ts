@@ -70,7 +70,7 @@ export class Pipelines {
         if (waiting.size < AHEAD_MAX && this.#paused.delete(socket)) socket.resume();
         if (waiting.size === 0) this.#waiting.delete(socket);
         if (!socket.destroyed) serve();
-      });
+      }, socket);
     };
     // An answer has its connection once those in front of it have left.
     if (outgoing.socket === null) outgoing.once("socket", wait);

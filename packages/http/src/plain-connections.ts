@@ -140,7 +140,7 @@ export class PlainConnections {
       if (!this.#connections.has(socket)) return;
       connection.hasTurn = true;
       socket.resume();
-    });
+    }, socket);
   }
 
   #write(socket: Socket, { head, body }: PlainAnswer, nowMs: number): void {

@@ -268,7 +268,7 @@ export class ClientSocket implements Holder {
       this.#isWaiting = false;
       this.#begun = 0;
       if (!this.#isClosing) this.#readOn();
-    });
+    }, this.#taken.wire);
   }
 
   #serve(message: Buffer): void {
