@@ -2,7 +2,7 @@
  * Clients that go from node to node with a position token. After a client has read or written a version of a key, it never reads
  * an older one, whichever node it asks.
  */
-import { isPurgeable, type Entry, type Position } from "@meridian/protocol";
+import { BURIAL_ORIGIN, isPurgeable, type Entry, type Position } from "@meridian/protocol";
 
 import { write } from "./clients.ts";
 import type { SimulatedCluster, SimulatedNode } from "./cluster.ts";
@@ -103,7 +103,7 @@ class SimulatedSession {
   }
 
   /**
-   * Whether a write that the session has seen may be gone because tombstones are purged: it is in a quarantine; or nothing is left of the key, and the write
+   * Whether a write that the session has seen may be gone because tombstones are purged: it is in a quarantine, or about to be; or nothing is left of the key, and the write
    * was a delete, has expired, or was replaced by a newer one.
    */
   #mayBeForgotten(key: string, { name, fades }: Seen, got: Entry | undefined): boolean {
@@ -112,8 +112,19 @@ class SimulatedSession {
     const isAside = (each: string): boolean => each === name || each === last;
     if (nodes.some((each) => this.#cluster.quarantinedNames(each).some(isAside))) return true;
     const isGone = got === undefined || isPurgeable(got, this.#cluster.highestHorizon);
+    // The burial of a write may be purged here before it has come to the node that will put the write aside.
+    if (isGone && this.#isBuried(key, names.stampOf(name).time)) return true;
     const isFading = fades || ledger.fades(name);
     return isGone && (isFading || this.#cluster.isReplaced(key, name));
+  }
+
+  #isBuried(key: string, time: number): boolean {
+    const { directories, nodes } = this.#cluster;
+    const held = [
+      ...directories.map(({ disk }) => disk.entries.get(key)?.entry),
+      ...nodes.map(({ disk }) => disk.entries.get(key)),
+    ];
+    return held.some((each) => each?.stamp.origin === BURIAL_ORIGIN && each.stamp.time >= time);
   }
 
   /** Whether the session's token names a log that is lost and that the node has never followed. Such a node cannot know which entries of that log other nodes still have to send. */
