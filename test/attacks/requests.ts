@@ -7,6 +7,11 @@ export const LARGE_KEYS: readonly string[] = Array.from(
   { length: 16 },
   (_, index) => `nul/${index}`,
 );
+/** The keys that a batch deletes. */
+export const DOOMED_KEYS: readonly string[] = Array.from(
+  { length: 8 },
+  (_, index) => `nul/doomed/${index}`,
+);
 export const LARGE_VALUE: string = "\0".repeat(1024 * KIBIBYTE);
 
 /** How a route is asked: a target and, if it takes one, a body. */
@@ -33,7 +38,7 @@ const ASKINGS: Readonly<Record<string, Asking>> = {
   "POST /batch/get": { target: "/batch/get", body: KEYS_BODY },
   "POST /batch/set": { target: "/batch/set", body: SET_BODY },
   "POST /batch/has": { target: "/batch/has", body: KEYS_BODY },
-  "POST /batch/delete": { target: "/batch/delete", body: JSON.stringify({ keys: ["deleted"] }) },
+  "POST /batch/delete": { target: "/batch/delete", body: JSON.stringify({ keys: DOOMED_KEYS }) },
   "POST /touch": { target: "/touch?key=put&ttl=1h" },
   "POST /pull": { target: "/pull?key=deleted" },
   "POST /lease": { target: "/lease?key=filled&ttl=1s&wait=1s" },

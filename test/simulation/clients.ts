@@ -1,4 +1,5 @@
 /** Writes as clients make them. */
+import type { EntryMark } from "@meridian/ports";
 import type { Entry } from "@meridian/protocol";
 import type { WriteRequest } from "@meridian/replication";
 
@@ -31,7 +32,7 @@ export function write(
   const over = new Map<string, string | undefined>();
   const requests: readonly WriteRequest[] = writes.map((each, index) => {
     const { key, isRefused = false } = each;
-    const check = (current: Entry | undefined): void => {
+    const check = (current: EntryMark | undefined): void => {
       if (!over.has(key)) over.set(key, current && names.nameOf(current.stamp));
       const request = requests[index];
       if (isRefused) ledger.uncheck(requests);
@@ -72,7 +73,7 @@ export function write(
 
 function requestOf(
   { key, value, ttlMs }: ClientWrite,
-  check: (current: Entry | undefined) => void,
+  check: (current: EntryMark | undefined) => void,
 ): WriteRequest {
   return {
     key,

@@ -4,8 +4,13 @@ import Database from "better-sqlite3";
 /** The rows and bytes of one turn, from one database. */
 interface TurnReading {
   rows: number;
+  /** Those of all rows but the largest. */
   bytes: number;
+  /** Those of the largest row. A value or the frame of a batch is read as one piece, however large it is. */
+  largest: number;
 }
+
+const NOTHING: Readonly<TurnReading> = { rows: 0, bytes: 0, largest: 0 };
 
 interface StatementMethods {
   all: (this: StatementMethods, ...parameters: unknown[]) => unknown[];
@@ -19,7 +24,7 @@ export class SqlMeter {
   readonly #methods: StatementMethods;
   readonly #original: Pick<StatementMethods, "all" | "get" | "iterate">;
   #turn = new Map<string, TurnReading>();
-  #most: TurnReading = { rows: 0, bytes: 0 };
+  #most: TurnReading = { ...NOTHING };
 
   constructor() {
     const probe = new Database(":memory:");
@@ -46,10 +51,10 @@ export class SqlMeter {
     };
   }
 
-  /** The most rows, and the most bytes, of any turn since the last call. */
+  /** The most of each that any turn has read since the last call. */
   take(): TurnReading {
     const most = this.#most;
-    this.#most = { rows: 0, bytes: 0 };
+    this.#most = { ...NOTHING };
     return most;
   }
 
@@ -60,12 +65,16 @@ export class SqlMeter {
   #count({ database }: StatementMethods, row: unknown): void {
     // The immediate runs after the present turn, and so begins a new count for the next turn.
     if (this.#turn.size === 0) setImmediate(() => this.#turn.clear());
-    const turn = this.#turn.get(database.name) ?? { rows: 0, bytes: 0 };
+    const turn = this.#turn.get(database.name) ?? { ...NOTHING };
     this.#turn.set(database.name, turn);
+    const bytes = bytesOf(row);
     turn.rows += 1;
-    turn.bytes += bytesOf(row);
-    this.#most.rows = Math.max(this.#most.rows, turn.rows);
-    this.#most.bytes = Math.max(this.#most.bytes, turn.bytes);
+    turn.bytes += Math.min(bytes, turn.largest);
+    turn.largest = Math.max(bytes, turn.largest);
+    const most = this.#most;
+    most.rows = Math.max(most.rows, turn.rows);
+    most.bytes = Math.max(most.bytes, turn.bytes);
+    most.largest = Math.max(most.largest, turn.largest);
   }
 }
 

@@ -10,10 +10,8 @@ import type {
 } from "@meridian/protocol";
 
 import type { Done } from "./done.ts";
+import type { EntryMark } from "./entry-mark.ts";
 import type { SummaryPage } from "./summary-page.ts";
-
-/** The members of an entry by which two entries are compared, and by which an entry is purgeable. */
-export type EntryMark = Pick<Entry, "key" | "stamp" | "deleted" | "expiresAtMs">;
 
 /** The directory's durable state: the log, compacted by key behind its recent frames. */
 export interface DirectoryLog {

@@ -7,8 +7,9 @@
  * another thread. A `done` callback is called exactly once, in the order of the calls, never from inside
  * the call itself, and never after `close`.
  */
-export type { DirectoryLog, EntryMark } from "./directory-log.ts";
+export type { DirectoryLog } from "./directory-log.ts";
 export type { Done } from "./done.ts";
+export type { EntryMark } from "./entry-mark.ts";
 export { PART_BYTES, type Dial, type Link, type LinkEvents } from "./link.ts";
 export type { ReplicaStore } from "./replica-store.ts";
 export type { SummaryPage } from "./summary-page.ts";

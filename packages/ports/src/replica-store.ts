@@ -10,6 +10,7 @@ import type {
 } from "@meridian/protocol";
 
 import type { Done } from "./done.ts";
+import type { EntryMark } from "./entry-mark.ts";
 import type { SummaryPage } from "./summary-page.ts";
 
 /** A node's durable state: the data, the outbox and the cursor, committed together. */
@@ -47,6 +48,8 @@ export interface ReplicaStore {
   readonly shortage: MeridianError | undefined;
   /** The newest entry of `key`, tombstones and expired entries included; a purgeable one may be gone or not. */
   get(key: string): Entry | undefined;
+  /** Likewise, without the bytes of its value. */
+  peek(key: string): EntryMark | undefined;
   /**
    * Outbox frames after `position`, oldest first: as many as fit in `bytesMax` and one turn may read, at least one if there is one.
    * Frames that are appended but not yet durable are left out.

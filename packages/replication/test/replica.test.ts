@@ -1,4 +1,5 @@
-import { isLive, MeridianError, unixMsOf, type Entry } from "@meridian/protocol";
+import type { EntryMark } from "@meridian/ports";
+import { isLive, MeridianError, unixMsOf } from "@meridian/protocol";
 import { copyLogDisk, copyReplicaDisk, emptyLogDisk, emptyReplicaDisk } from "@meridian/testkit";
 import { expect, it } from "vitest";
 
@@ -67,7 +68,7 @@ it("a check sees what the same turn wrote before, and refuses only its own batch
   const rig = new ClusterRig();
   const a = rig.node("a");
   await rig.settle();
-  const ifAbsent = (current: Entry | undefined): void => {
+  const ifAbsent = (current: EntryMark | undefined): void => {
     if (current !== undefined) throw new MeridianError("PRECONDITION_FAILED", "Expected nothing");
   };
   const results = Promise.allSettled([

@@ -13,7 +13,7 @@ import {
   type ReplicaRecord,
   type TailRun,
 } from "@meridian/protocol";
-import type { Done, ReplicaStore, SummaryPage } from "@meridian/ports";
+import type { Done, EntryMark, ReplicaStore, SummaryPage } from "@meridian/ports";
 import { randomIdentity, type Random } from "@meridian/runtime";
 import type Database from "better-sqlite3";
 import type { DiskBytes } from "./disk.ts";
@@ -197,14 +197,11 @@ export class SqliteReplicaStore implements ReplicaStore {
   }
 
   get(key: string): Entry | undefined {
-    const found = this.#overlay.find(key);
-    if (found === undefined) return this.#table.get(key);
-    if (found.settled) return found.entry;
-    // The value in the table, which may be large, is read only if it is what counts.
-    const stored = this.#table.stampOf(key);
-    this.#overlay.settle(key, stored);
-    const wins = stored === undefined || compareStamps(found.entry.stamp, stored) > 0;
-    return wins ? found.entry : this.#table.get(key);
+    return this.#overlaid(key) ?? this.#table.get(key);
+  }
+
+  peek(key: string): EntryMark | undefined {
+    return this.#overlaid(key) ?? this.#table.mark(key);
   }
 
   /** Durable outbox frames after `position`, oldest first: as many as fit in `bytesMax`, at least one if there is one. */
@@ -313,6 +310,16 @@ export class SqliteReplicaStore implements ReplicaStore {
   /** Stops at once: what is not durable is given up, without a call of its `done`. */
   abort(): Promise<void> {
     return this.#parts.abort();
+  }
+
+  /** The entry that the overlay has for a key; undefined if that of the table, whose value may be large and is not read here, is what counts. */
+  #overlaid(key: string): Entry | undefined {
+    const found = this.#overlay.find(key);
+    if (found === undefined || found.settled) return found?.entry;
+    const stored = this.#table.stampOf(key);
+    this.#overlay.settle(key, stored);
+    const wins = stored === undefined || compareStamps(found.entry.stamp, stored) > 0;
+    return wins ? found.entry : undefined;
   }
 
   #entries(): number | null {

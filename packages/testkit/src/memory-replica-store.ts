@@ -1,4 +1,4 @@
-import type { Done, ReplicaStore, SummaryPage } from "@meridian/ports";
+import type { Done, EntryMark, ReplicaStore, SummaryPage } from "@meridian/ports";
 import {
   compareKeys,
   compareStamps,
@@ -151,6 +151,10 @@ export class MemoryReplicaStore implements ReplicaStore {
     const early = this.#early.get(key);
     const durable = this.#disk.entries.get(key);
     return early !== undefined && replaces(early, durable) ? early : durable;
+  }
+
+  peek(key: string): EntryMark | undefined {
+    return this.get(key);
   }
 
   outboxAfter(position: number, bytesMax: number): readonly OutboxFrame[] {

@@ -1,4 +1,4 @@
-import type { ReplicaStore } from "@meridian/ports";
+import type { EntryMark, ReplicaStore } from "@meridian/ports";
 import {
   compareKeys,
   isPurgeable,
@@ -93,7 +93,7 @@ export class ReplicaModel {
       entries: [...this.entries.values()]
         .filter((each) => !isPurgeable(each, this.horizon))
         .toSorted((a, b) => compareKeys(a.key, b.key))
-        .map((each) => [entryView(each), summaryOf(each)]),
+        .map((each) => [entryView(each), markOf(each), summaryOf(each)]),
     };
   }
 
@@ -149,12 +149,23 @@ export function viewOf(store: ReplicaStore): unknown {
     quarantined: store.quarantined,
     quarantine: store.quarantinedAfter(0, 1_000).map(quarantineView),
     outbox: store.outboxAfter(store.outboxAcknowledged, 1e9).map(frameView),
-    entries: summaries.map((summary) => [entryView(store.get(summary.key)), summary]),
+    entries: summaries.map((summary) => [
+      entryView(store.get(summary.key)),
+      markOf(store.peek(summary.key)),
+      summary,
+    ]),
   };
 }
 
 function entryView(each: Entry | undefined): unknown {
   return each === undefined ? null : { ...each, value: [...each.value] };
+}
+
+/** What `peek` tells of an entry, whether it gives more or not. */
+export function markOf(entry: EntryMark | undefined): EntryMark | undefined {
+  if (entry === undefined) return undefined;
+  const { key, stamp, deleted, expiresAtMs } = entry;
+  return { key, stamp, deleted, expiresAtMs };
 }
 
 function quarantineView({ id, entry, atMs }: QuarantinedEntry): unknown {

@@ -23,6 +23,7 @@ import { anyStep, ReplicaHistory } from "./replica-history.ts";
 import { numbered, pagesOf } from "./page-walk.ts";
 import { ReplicaModel, viewOf } from "./replica-model.ts";
 import { append, attributed, entry, frameOf, local, remote, stamp } from "./replica-records.ts";
+import { describePeek } from "./replica-peek-contract.ts";
 import { describeTail } from "./replica-tail-contract.ts";
 import type { StoreHarness } from "./store-harness.ts";
 
@@ -34,6 +35,7 @@ export function replicaStoreContract<S extends ReplicaStore>(
 ): void {
   describe(`${title} keeps the contract of a replica store`, () => {
     describeBasics(harness);
+    describePeek(harness, (test) => withStore(harness, test));
     describeDurability(harness);
     describeTail((test) => withStore(harness, test));
     describeOutbox(harness);

@@ -1,4 +1,5 @@
 /** The requests and answers of a node's service, independent of any protocol. */
+import type { EntryMark } from "@meridian/ports";
 import {
   CONTENT_TYPE_BYTES_MAX,
   MeridianError,
@@ -23,7 +24,7 @@ export interface SessionNeeds {
 }
 
 /** What must hold of a key for a write to be made. Throws `PRECONDITION_FAILED` if it does not. */
-export type Condition = (live: Entry | undefined) => void;
+export type Condition = (live: EntryMark | undefined) => void;
 
 /** The acknowledgement level that a write waits for before it is answered, for how long, and for whom. */
 export interface AckRequest {

@@ -11,6 +11,7 @@ import {
   type AckLevel,
   type Entry,
 } from "@meridian/protocol";
+import type { EntryMark } from "@meridian/ports";
 import type {
   BatchWrite,
   Content,
@@ -53,6 +54,8 @@ const WRITE_BYTES = 500;
 
 /** The most bytes of writes that are stored and wait for a higher acknowledgement level. */
 const ACK_BYTES_MAX = 64 * 1024 * 1024;
+
+const DELETED: Content = { value: NO_BYTES, contentType: "", ttlMs: 0, deleted: true };
 
 /** The parts and bounds that writes need. */
 export interface WritesOptions {
@@ -182,10 +185,21 @@ export class Writes {
     return this.update(key, touched, bytes, ack);
   }
 
+  /** Deletes a key, and resolves to the live entry that it held; to undefined where there was none. Throws as `set` does. */
+  async pull(key: string, ack: AckRequest): Promise<Entry | undefined> {
+    checkClientKey(key);
+    let held: Entry | undefined;
+    const update = this.#onLive((live: Entry | undefined) => {
+      held = live;
+      return live && DELETED;
+    });
+    await this.#writeAll([{ key, update }], WRITE_BYTES + 2 * key.length, ack);
+    return held;
+  }
+
   #deletion(key: string, condition: Condition): WriteRequest {
     checkClientKey(key);
-    const check = this.#onLive(condition);
-    return { key, value: NO_BYTES, contentType: "", ttlMs: 0, deleted: true, check };
+    return { key, ...DELETED, check: this.#onLive(condition) };
   }
 
   /**
@@ -231,7 +245,7 @@ export class Writes {
     const key = revocationKey(id);
     const { replica } = this.#options;
     let expiresAtMs = ttlMs === 0 ? 0 : replica.nowMs() + ttlMs;
-    const update = this.#onLive((live) => {
+    const update = this.#onLive((live: Entry | undefined) => {
       if (live !== undefined && (live.expiresAtMs || Infinity) >= (expiresAtMs || Infinity)) {
         ({ expiresAtMs } = live);
         return undefined;
@@ -254,7 +268,9 @@ export class Writes {
   }
 
   /** Calls `about` with the live entry among those that the replica gives, if there is one. */
-  #onLive<T>(about: (live: Entry | undefined) => T): (current: Entry | undefined) => T {
+  #onLive<E extends EntryMark, T>(
+    about: (live: E | undefined) => T,
+  ): (current: E | undefined) => T {
     return (current) =>
       about(
         current !== undefined && isLive(current, this.#options.replica.nowMs())

@@ -10,7 +10,7 @@
  * - A burial of what this node holds live, or of something newer, is the cluster's word that it was deleted while the node
  *   was away too long: what the node holds goes into the quarantine.
  */
-import type { ReplicaStore } from "@meridian/ports";
+import type { EntryMark, ReplicaStore } from "@meridian/ports";
 import {
   burial,
   BURIAL_ORIGIN,
@@ -31,7 +31,7 @@ export interface Screened {
 }
 
 /** The part of a store that this file reads. */
-type HorizonStore = Pick<ReplicaStore, "horizon" | "get">;
+type HorizonStore = Pick<ReplicaStore, "horizon" | "get" | "peek">;
 
 /** Decides when a node adopts a horizon, and sorts what comes in by it. */
 export class ReplicaHorizon {
@@ -97,32 +97,43 @@ export class ReplicaHorizon {
     const offered: Entry[] = [];
     const quarantined: Entry[] = [];
     for (const entry of entries) {
-      const held = this.#store.get(entry.key);
+      const held = this.#store.peek(entry.key);
       const instead = this.#instead(entry, held, isDonation);
       if (instead === undefined) kept.push(entry);
       else offered.push(instead);
-      if (held !== undefined && buries(entry, held) && isLive(held, expiredByMs))
-        quarantined.push(held);
+      if (held !== undefined && buries(entry, held) && isLive(held, expiredByMs)) {
+        quarantined.push(...this.#whole(held));
+      }
     }
     return { kept, offered, quarantined };
   }
 
   /** The entry that goes to the log in place of `entry`; undefined if `entry` is taken in. */
-  #instead(entry: Entry, held: Entry | undefined, isDonation: boolean): Entry | undefined {
+  #instead(entry: Entry, held: EntryMark | undefined, isDonation: boolean): Entry | undefined {
     const { horizon } = this.#store;
     const under = Math.max(horizon, this.#reconcilingUnder ?? 0);
     const isHeldPurgeable = held === undefined || isPurgeable(held, under);
     if (!isHeldPurgeable) return undefined;
     // The comparison left out the node's own entry, which is nevertheless the newer one.
-    if (isDonation && held !== undefined && replaces(held, entry)) return held;
+    if (isDonation && held !== undefined && replaces(held, entry)) {
+      const [newer] = this.#whole(held);
+      if (newer !== undefined) return newer;
+    }
     if (entry.stamp.time > horizon || isPurgeable(entry, horizon)) return undefined;
     const grave = burial(entry.key, entry.stamp.time);
-    return held !== undefined && replaces(held, grave) ? held : grave;
+    const [newer = grave] = held !== undefined && replaces(held, grave) ? this.#whole(held) : [];
+    return newer;
+  }
+
+  /** The entry with its value, unless the store has purged it meanwhile. */
+  #whole({ key }: EntryMark): readonly Entry[] {
+    const entry = this.#store.get(key);
+    return entry === undefined ? [] : [entry];
   }
 }
 
 /** Whether `entry` is a burial of the version that is held, or of a newer one. */
-function buries(entry: Entry, held: Entry): boolean {
+function buries(entry: Entry, held: EntryMark): boolean {
   return (
     entry.stamp.origin === BURIAL_ORIGIN &&
     held.stamp.origin !== BURIAL_ORIGIN &&

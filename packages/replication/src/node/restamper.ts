@@ -239,7 +239,7 @@ export class Restamper {
     append({ kind: "restamp", frame: restamped, entries, replaced }, (failure) => {
       if (failure !== undefined) return this.#fail(failure);
       const isCurrent = ({ key, stamp }: Entry): boolean =>
-        store.get(key)?.stamp.time === stamp.time;
+        store.peek(key)?.stamp.time === stamp.time;
       const lowered = entries.filter((entry, index) => entry !== old[index] && isCurrent(entry));
       if (lowered.length > 0) events.emit.restamped(lowered);
       done();
@@ -254,8 +254,9 @@ export class Restamper {
    */
   #standIn(entry: Entry, bound: number): Entry {
     if (entry.stamp.time <= bound) return entry;
-    const held = this.#context.store.get(entry.key);
-    return held !== undefined && replaces(entry, held) ? held : entry;
+    const { store } = this.#context;
+    const held = store.peek(entry.key);
+    return held !== undefined && replaces(entry, held) ? (store.get(entry.key) ?? entry) : entry;
   }
 
   #fail(failure: MeridianError): void {

@@ -298,7 +298,7 @@ export class Submitter {
   #hasLess(position: number, entries: readonly Entry[]): boolean {
     if (position > this.#doubtfulThrough) return false;
     return entries.some((entry) => {
-      const held = this.#context.store.get(entry.key);
+      const held = this.#context.store.peek(entry.key);
       return held !== undefined && replaces(entry, held);
     });
   }

@@ -6,7 +6,7 @@
  * committed next, as one frame. One commit is under way at a time, so a write is always checked against
  * durable data, and a failed commit leaves no gap in the outbox. Nothing waits on a timer.
  */
-import type { Done } from "@meridian/ports";
+import type { Done, EntryMark } from "@meridian/ports";
 import {
   asMeridianError,
   BATCH_ENTRIES_MAX,
@@ -46,8 +46,8 @@ export interface Content {
 /** A write of a batch that knows what its key is to hold. */
 export interface WriteRequest extends Content {
   readonly key: string;
-  /** Throws to refuse the whole batch. Gets what `UpdateRequest.update` gets. */
-  readonly check?: (current: Entry | undefined) => void;
+  /** Throws to refuse the whole batch. Gets what `UpdateRequest.update` gets, but without the value, which is not read. */
+  readonly check?: (current: EntryMark | undefined) => void;
 }
 
 /** A write of a batch that computes what its key is to hold. */
@@ -72,7 +72,7 @@ export interface WriteNeeds {
   readonly trace?: TraceContext | undefined;
 }
 
-/** The largest batch, in bytes of values and keys: its frame must fit into one message, beside a frame's worth of others. */
+/** The largest batch, in bytes of its keys and of the values that it writes, or its updates read: its frame must fit into one message, beside a frame's worth of others. */
 const BATCH_BYTES_MAX = VALUE_BYTES_MAX + FRAME_BYTES_TARGET;
 
 /** What a writer hears once its batch is durable on this node. */
@@ -122,6 +122,8 @@ export class WritePath {
   #resubmitting = 0;
   #scheduled = false;
   #committing = false;
+  /** The bytes of the values that updates have read in this turn. */
+  #bytesRead = 0;
   /** The lowest stamp time in the commit that is under way; infinite where none is. */
   #committingLowest = Infinity;
   /** While this is set, nothing is stamped. It is called once, when no commit is under way. */
@@ -211,12 +213,15 @@ export class WritePath {
 
   /** Sends entries with the stamps they have, or what is newer here when their turn comes: a frame's worth at a time. */
   offer(entries: readonly Entry[], done: WriteDone): void {
+    const { store } = this.#context;
     const part = entries.slice(0, FRAME_ENTRIES_TARGET);
     const rest = entries.slice(FRAME_ENTRIES_TARGET);
     const make = (): readonly Entry[] =>
       part.map((entry) => {
-        const held = this.#context.store.get(entry.key);
-        return held !== undefined && replaces(held, entry) ? held : entry;
+        const held = store.peek(entry.key);
+        return held !== undefined && replaces(held, entry)
+          ? (store.get(entry.key) ?? entry)
+          : entry;
       });
     const partDone: WriteDone = (failure, receipt) => {
       if (receipt === undefined || rest.length === 0) done(failure, receipt);
@@ -322,8 +327,10 @@ export class WritePath {
     const taken: Taken[] = [];
     let written = new Map<string, Entry>();
     let [count, bytes] = [0, 0];
+    this.#bytesRead = 0;
     for (const batch of this.#waiting) {
-      if (bytes >= FRAME_BYTES_TARGET || count >= FRAME_ENTRIES_TARGET) break;
+      if (Math.max(bytes, this.#bytesRead) >= FRAME_BYTES_TARGET || count >= FRAME_ENTRIES_TARGET)
+        break;
       try {
         const entries = batch.make(written);
         const block = entries.length === 0 ? NO_BYTES : encodeBlock(entries);
@@ -342,7 +349,7 @@ export class WritePath {
 
   /** Checks or computes each write on top of the writes before it, and stamps the result. */
   #stamp(requests: readonly BatchWrite[], written: Map<string, Entry>): readonly Entry[] {
-    const { store, stamps, time } = this.#context;
+    const { stamps, time } = this.#context;
     const nowMs = time.nowMs();
     if (requests.length > BATCH_ENTRIES_MAX) {
       const said = `Expected a batch of at most ${BATCH_ENTRIES_MAX} entries, got ${requests.length}`;
@@ -353,18 +360,33 @@ export class WritePath {
     let bytes = 0;
     for (const request of requests) {
       const { key } = request;
-      const content = contentOf(request, () => written.get(key) ?? store.get(key));
-      if (content === undefined) continue;
-      bytes += 3 * key.length + content.value.length;
+      const readBefore = this.#bytesRead;
+      const content = this.#contentOf(request, written);
+      bytes += 3 * key.length;
+      bytes += Math.max(this.#bytesRead - readBefore, content?.value.length ?? 0);
       if (bytes > BATCH_BYTES_MAX) {
         const said = `Expected a batch of at most ${BATCH_BYTES_MAX} bytes, got ${bytes} or more`;
         throw new MeridianError("VALUE_TOO_LARGE", said);
       }
+      if (content === undefined) continue;
       const entry = entryOf(key, content, stamps.next(nowMs), nowMs);
       written.set(key, entry);
       entries.push(entry);
     }
     return entries;
+  }
+
+  /** What a write makes of the newest entry of its key; undefined to leave the key as it is. Throws if the write is refused. */
+  #contentOf(request: BatchWrite, written: Map<string, Entry>): Content | undefined {
+    const { store } = this.#context;
+    const { key } = request;
+    if (!("update" in request)) {
+      request.check?.(written.get(key) ?? store.peek(key));
+      return request;
+    }
+    const current = written.get(key) ?? store.get(key);
+    this.#bytesRead += current?.value.length ?? 0;
+    return request.update(current);
   }
 
   #idle(): void {
@@ -392,13 +414,6 @@ function tracesOf(taken: readonly Taken[]): readonly TraceContext[] {
   let traces: TraceContext[] | undefined;
   for (const { batch } of taken) if (batch.trace !== undefined) (traces ??= []).push(batch.trace);
   return traces ?? UNTRACED;
-}
-
-/** The entry that a write makes of the newest entry of its key; undefined to leave the key as it is. Throws if the write is refused. */
-function contentOf(request: BatchWrite, current: () => Entry | undefined): Content | undefined {
-  if ("update" in request) return request.update(current());
-  request.check?.(current());
-  return request;
 }
 
 function entryOf(key: string, content: Content, stamp: Stamp, nowMs: number): Entry {

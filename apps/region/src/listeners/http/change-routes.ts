@@ -1,6 +1,6 @@
 /** `/touch` and `/pull`: changes of what a key holds, made where it is held. */
 import type { JsonAnswer } from "@meridian/http";
-import { checkClientKey, type Entry } from "@meridian/protocol";
+import { checkClientKey } from "@meridian/protocol";
 import type { Described, found, written } from "@meridian/protocol/http-api";
 
 import { readLife } from "../api/arguments.ts";
@@ -31,12 +31,9 @@ export async function pull(exchange: RegionExchange): Promise<JsonAnswer<Describ
   const query = exchange.query("key");
   const key = checkClientKey(required("key", query.key, "INVALID_KEY"));
   await exchange.admit();
-  let held: Entry | undefined;
   // A value that waits to be known more widely could be lost with the answer, so nobody waits for that.
-  await exchange.service.writes.delete(key, exchange.readAck(undefined, undefined), (live) => {
-    if (live === undefined) throw keyNotFound(key);
-    held = live;
-  });
+  const ack = exchange.readAck(undefined, undefined);
+  const held = await exchange.service.writes.pull(key, ack);
   if (held === undefined) throw keyNotFound(key);
   return exchange.json(200, describeFound(held, new EntryFace(held)), [
     "Cache-Control",
