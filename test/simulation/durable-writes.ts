@@ -1,4 +1,10 @@
-import { compareStamps, type Entry, type ReplicaRecord, type Stamp } from "@meridian/protocol";
+import {
+  BURIAL_ORIGIN,
+  compareStamps,
+  type Entry,
+  type ReplicaRecord,
+  type Stamp,
+} from "@meridian/protocol";
 import type { ReplicaDisk } from "@meridian/testkit";
 
 import type { Ledger } from "./ledger.ts";
@@ -31,6 +37,9 @@ export class DurableWrites {
   /** By key and name. */
   readonly #ofKey = new Map<string, Map<string, OwnWrite | HandedOver>>();
 
+  /** By key: the highest time of a burial that a log or a node has got. */
+  readonly #buried = new Map<string, number>();
+
   constructor(names: WriteNames, ledger: Ledger) {
     this.#names = names;
     this.#ledger = ledger;
@@ -50,11 +59,19 @@ export class DurableWrites {
   /** Called when a log, or a node that they are not of, has committed entries. */
   onHandedOver(entries: readonly Entry[]): void {
     for (const { key, stamp } of entries) {
+      if (stamp.origin === BURIAL_ORIGIN) {
+        this.#buried.set(key, Math.max(stamp.time, this.#buried.get(key) ?? 0));
+      }
       const name = this.#names.nameOf(stamp);
       const known = this.#of(key).get(name);
       const before = known !== undefined && "highest" in known ? known.highest : stamp;
       this.#of(key).set(name, { highest: compareStamps(stamp, before) > 0 ? stamp : before });
     }
+  }
+
+  /** Whether a write of the key with that stamp has been buried somewhere, so that it will be everywhere. */
+  wasBuried(key: string, { time }: Stamp): boolean {
+    return (this.#buried.get(key) ?? 0) >= time;
   }
 
   /** Called when the `backup` of a node takes the place of its disk `lost`: what it had neither handed over nor in its backup is nowhere. */

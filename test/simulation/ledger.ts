@@ -15,6 +15,8 @@ export class Ledger {
   readonly #names: WriteNames;
   /** Each write as its node first stamped it, by name. */
   readonly #made = new Map<string, Entry>();
+  /** The names of writes whose end was put right, and that may be gone at the end since. */
+  readonly #endingSooner = new Set<string>();
   /** Requests whose conditions hold, of which the node has made no entry yet. It makes them in the same turn. */
   readonly #checked: WriteRequest[] = [];
   /** The name of the write that was made of each request. */
@@ -55,8 +57,9 @@ export class Ledger {
 
   /** Whether the write `name`, or the write that has taken its place, may be gone at the end. */
   fades(name: string): boolean {
-    const made = this.#made.get(this.#names.lastOf(name));
-    return made !== undefined && fades(made);
+    const last = this.#names.lastOf(name);
+    const made = this.#made.get(last);
+    return this.#endingSooner.has(last) || (made !== undefined && fades(made));
   }
 
   /** Notes that clients got errors for these writes. */
@@ -93,8 +96,9 @@ export class Ledger {
     return isInTime ? undefined : `expires ${atMs - madeMs} ms later than it was asked to`;
   }
 
-  /** What is wrong with an entry that was given a new stamp: its expiry must move by exactly as much as its stamp, or not at all. */
+  /** Notes that a write was given a new stamp, and returns what is wrong with that: its expiry must move by exactly as much as its stamp, or not at all. */
   wrongRenewal(old: Entry, renewed: Entry): string | undefined {
+    if (fades(renewed)) this.#endingSooner.add(this.#names.nameOf(old.stamp));
     const shiftedMs = renewed.expiresAtMs - old.expiresAtMs;
     const movedMs = unixMsOf(renewed.stamp.time) - unixMsOf(old.stamp.time);
     const isExact = shiftedMs === 0 || Math.abs(shiftedMs - movedMs) <= ROUNDING_MS;

@@ -2,7 +2,7 @@
  * Clients that go from node to node with a position token. After a client has read or written a version of a key, it never reads
  * an older one, whichever node it asks.
  */
-import { BURIAL_ORIGIN, isPurgeable, type Entry, type Position } from "@meridian/protocol";
+import { isPurgeable, type Entry, type Position } from "@meridian/protocol";
 
 import { write } from "./clients.ts";
 import type { SimulatedCluster, SimulatedNode } from "./cluster.ts";
@@ -113,18 +113,9 @@ class SimulatedSession {
     if (nodes.some((each) => this.#cluster.quarantinedNames(each).some(isAside))) return true;
     const isGone = got === undefined || isPurgeable(got, this.#cluster.highestHorizon);
     // The burial of a write may be purged here before it has come to the node that will put the write aside.
-    if (isGone && this.#isBuried(key, names.stampOf(name).time)) return true;
+    if (isGone && this.#cluster.durable.wasBuried(key, names.stampOf(name))) return true;
     const isFading = fades || ledger.fades(name);
     return isGone && (isFading || this.#cluster.isReplaced(key, name));
-  }
-
-  #isBuried(key: string, time: number): boolean {
-    const { directories, nodes } = this.#cluster;
-    const held = [
-      ...directories.map(({ disk }) => disk.entries.get(key)?.entry),
-      ...nodes.map(({ disk }) => disk.entries.get(key)),
-    ];
-    return held.some((each) => each?.stamp.origin === BURIAL_ORIGIN && each.stamp.time >= time);
   }
 
   /** Whether the session's token names a log that is lost and that the node has never followed. Such a node cannot know which entries of that log other nodes still have to send. */
