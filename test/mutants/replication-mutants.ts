@@ -43,8 +43,8 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
   {
     bug: "a write keeps its old stamp behind one of its key that has a new one",
     file: `${REPLICATION}/node/restamper.ts`,
-    find: "replaces(entry, held) ? held : entry",
-    put: "held !== entry ? held : entry",
+    find: "held !== undefined && replaces(entry, held) ?",
+    put: "held !== undefined ?",
     suite: STAMPED_ANEW,
   },
   {

@@ -229,6 +229,26 @@ it("a node above which its log has a write of its own compares with it", async (
   expect(script.texts.map(({ type }) => type)).toContain("reconcile");
 });
 
+it("writes keep their order where the clocks contradict the directory that refuses them", async () => {
+  const script = new ScriptedDirectory();
+  script.welcome(0);
+  for (const value of ["oldest", "older", "newer"]) {
+    const written = script.replica.write([set("k", value, { ttlMs: HOUR_MS })]);
+    await script.settle();
+    await written;
+    script.clock.advance(100);
+  }
+  const ends = script.replica.get("k")?.expiresAtMs;
+  script.say(refusal(script.clock.nowMs(), 1));
+  await script.settle();
+  const sent = script.frames.slice(-3).flatMap(({ entries }) => entries);
+  expect(sent.map(textOf)).toEqual(["oldest", "older", "newer"]);
+  const times = sent.map(({ stamp }) => stamp.time);
+  expect(times).toEqual(times.toSorted((one, other) => one - other));
+  expect(script.replica.get("k")).toEqual(sent.at(-1));
+  expect(script.replica.get("k")?.expiresAtMs).toBe(ends);
+});
+
 it("a node that renews stamps compares only once it has renewed all of them", async () => {
   const script = new ScriptedDirectory();
   const writes = [];

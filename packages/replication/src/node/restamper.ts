@@ -17,6 +17,7 @@ import {
   highestTimeOf,
   MeridianError,
   replaces,
+  stampTimeOf,
   unixMsOf,
   type Entry,
   type OutboxFrame,
@@ -42,6 +43,10 @@ export class Restamper {
   #owesRenewal = false;
   /** The highest stamp time given since a frame was refused. */
   #renewedTime = 0;
+  /** By what time new stamps are given. It stands still, so that few new stamps get above old ones that are still to be replaced. */
+  #renewalMs = 0;
+  /** Whether the clocks contradict the directory that has refused: then the old stamps showed no wrong clock of this node. */
+  #isContradicted = false;
   /** Stamps the frames that were in the outbox when an older copy of the database was put in its place; undefined without such a copy. */
   #outdated: HybridClock | undefined;
   /** The first stamp time that was issued after a directory had told the time. */
@@ -169,6 +174,9 @@ export class Restamper {
     this.#walk(position - 1, see, () => {
       this.#renewedTime = 0;
       this.#context.stamps.lower(Math.max(highest, this.#admittedTime));
+      const nowMs = this.#context.time.nowMs();
+      this.#isContradicted = stampTimeOf(nowMs) > bound;
+      this.#renewalMs = this.#isContradicted ? unixMsOf(bound) : nowMs;
       const restamp = (): void => this.#restampAfter(position - 1, bound, () => this.#end());
       if (this.#outdated === undefined) return restamp();
       this.#lookAtOutdated(this.#outdated, bound, restamp);
@@ -217,13 +225,20 @@ export class Restamper {
   #restampFrame(frame: OutboxFrame, refusedAbove: number, done: () => void): void {
     const { store, append, events } = this.#context;
     const { position } = frame;
-    // Entries that a directory has admitted meanwhile keep their stamps, and so do entries that have new ones already.
-    const bound = Math.max(refusedAbove, this.#admittedTime, this.#renewedTime);
     const made = new Map<string, Entry>();
-    const old = decodeBlock(frame.block, frame.count).map((entry) => this.#standIn(entry, bound));
-    const entries = old.map((entry) => {
-      const isKept = entry.stamp.time <= bound || (this.#isRenewing && !this.#isOutdated(entry));
-      if (isKept) return entry;
+    const offered = decodeBlock(frame.block, frame.count);
+    const old = offered.map((entry) => this.#standIn(entry, refusedAbove));
+    const entries = old.map((entry, index) => {
+      const { time } = entry.stamp;
+      // What stands in has its new stamp already. What a directory has admitted meanwhile keeps its stamp.
+      const isOld = this.#isOutdated(entry);
+      const isBelow = time <= this.#renewedTime;
+      const isAdmitted = time <= this.#admittedTime && !isBelow;
+      const isKept = time <= refusedAbove || isAdmitted || entry !== offered[index];
+      // What is below new stamps was written by another node, or by this one before them: that has to get above them.
+      if (isKept || (isOld ? isBelow : this.#isRenewing)) return entry;
+      // New stamps have got above old ones, so that a write that is here twice was not found to have its new one.
+      if (isBelow) this.#submitter.doubt();
       const name = `${entry.stamp.time} ${entry.stamp.origin} ${entry.key}`;
       const renewed = made.get(name) ?? this.#restamp(entry);
       made.set(name, renewed);
@@ -294,8 +309,9 @@ export class Restamper {
    * stamped anew at 11:00, it expires at 11:10. The expiry moves only while a majority confirms the time.
    */
   #restamp(entry: Entry): Entry {
-    const { stamps, time } = this.#context;
-    const stamp = (this.#isOutdated(entry) && this.#outdated?.next(0)) || stamps.next(time.nowMs());
+    const { stamps } = this.#context;
+    const stamp =
+      (this.#isOutdated(entry) && this.#outdated?.next(0)) || stamps.next(this.#renewalMs);
     this.#renewedTime = Math.max(this.#renewedTime, stamp.time);
     const movedMs = this.#endedByStamp(entry)
       ? unixMsOf(stamp.time) - unixMsOf(entry.stamp.time)
@@ -314,6 +330,7 @@ export class Restamper {
    * after the clock has been put right; what is written from then on has the right expiry.
    */
   #endedByStamp({ stamp, expiresAtMs }: Entry): boolean {
+    if (this.#isContradicted) return false;
     const isByThatClock = stamp.time < this.#judgedFrom && expiresAtMs >= unixMsOf(stamp.time);
     return isByThatClock && this.#context.time.confirmedMs() !== undefined;
   }
