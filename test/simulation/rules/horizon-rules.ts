@@ -55,7 +55,7 @@ export const HORIZON_RULES: readonly Rule[] = [
     rule: "a horizon is adopted in the order of the log",
     off: "every node has the directory's at once",
     faults: "horizon",
-    seed: 66,
+    seed: 67,
     parts: () => ({
       sweep: (store, disk, { directory }) => {
         disk.horizon = Math.max(disk.horizon, directory);
@@ -82,7 +82,7 @@ export const HORIZON_RULES: readonly Rule[] = [
     rule: "what a burial takes away is kept aside",
     off: "it is dropped",
     faults: "horizon",
-    seed: 3,
+    seed: 8,
     parts: () =>
       tampered((record) => {
         if (record.kind !== "remote") return record;
@@ -111,7 +111,7 @@ export const HORIZON_RULES: readonly Rule[] = [
     off: "each keeps its burials to itself",
     faults: "horizon",
     directories: 2,
-    seed: 3,
+    seed: 9,
     parts: () => without("burialsAreFollowed"),
   },
   {

@@ -150,7 +150,7 @@ export const PLANTED_BUGS: readonly Rule[] = [
     rule: "a write is acknowledged once it is durable",
     off: "a disk loses its last write when its process dies",
     faults: "all",
-    seed: 19,
+    seed: 24,
     parts: () => ({
       openStore: (disk, clock, world) => {
         const lost = disk.outbox.pop();
