@@ -229,10 +229,7 @@ export class Load {
     key: string,
     seen: Map<string, Attempt>,
   ): Promise<void> {
-    const got = await this.#read(requests, url, key);
-    if (got === undefined) return;
-    this.#judge(url, key, got.of, seen.get(key), "a session's own reads");
-    const shown = this.ledger.find(got.of);
+    const shown = await this.#readSeen(requests, url, key, seen, "a session's own reads");
     if (shown !== undefined) note(seen, shown);
   }
 
@@ -242,12 +239,23 @@ export class Load {
     key: string,
     seen: Map<string, Attempt>,
   ): Promise<void> {
-    const got = await this.#read(requests, url, key);
-    if (got === undefined) return;
-    this.#judge(url, key, got.of, seen.get(key), "monotonic reads");
-    const shown = this.ledger.find(got.of);
+    const shown = await this.#readSeen(requests, url, key, seen, "monotonic reads");
     // A write without an answer may be applied after a later one, so it does not show which of two states is older.
     if (shown !== undefined && shown.outcome !== "unknown") seen.set(key, shown);
+  }
+
+  /** Reads a key, and judges the answer by what the session has seen of it. Returns the write that the answer shows. */
+  async #readSeen(
+    requests: SessionRequests,
+    url: string,
+    key: string,
+    seen: ReadonlyMap<string, Attempt>,
+    promise: string,
+  ): Promise<Attempt | undefined> {
+    const got = await this.#read(requests, url, key);
+    if (got === undefined) return undefined;
+    this.#judge(url, key, got.of, seen.get(key), promise);
+    return this.ledger.find(got.of);
   }
 
   async #read(
