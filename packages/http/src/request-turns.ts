@@ -72,13 +72,14 @@ export class RequestTurns {
   #hasMovedMuch(connection: Moving): boolean {
     const nowMs = this.#clock.elapsedMs();
     const bytes = (connection.bytesRead ?? 0) + (connection.bytesWritten ?? 0);
-    const window = this.#windows.get(connection) ?? { atMs: nowMs, bytes: 0, hadMuch: false };
+    let window = this.#windows.get(connection);
+    if (window === undefined) {
+      window = { atMs: nowMs, bytes: 0, hadMuch: false };
+      this.#windows.set(connection, window);
+    }
     const isMuch = bytes - window.bytes > MUCH_BYTES;
     const passedMs = nowMs - window.atMs;
-    if (passedMs < WINDOW_MS) {
-      if (window.atMs === nowMs) this.#windows.set(connection, window);
-      return isMuch || window.hadMuch;
-    }
+    if (passedMs < WINDOW_MS) return isMuch || window.hadMuch;
     const hadMuch = isMuch && passedMs < 2 * WINDOW_MS;
     this.#windows.set(connection, { atMs: nowMs, bytes, hadMuch });
     return hadMuch;
