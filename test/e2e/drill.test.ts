@@ -19,8 +19,8 @@ interface Run {
 
 function drill(...args: string[]): Run {
   const folder = mkdtempSync(join(tmpdir(), "meridian-drills-"));
-  const node = ["--conditions=@meridian/source", "--import", "tsx"];
-  const argv = [...node, "apps/cli/src/main.ts", "drill", "run", ...args];
+  const meridian = ["packages/source-bundle/run.js", "apps/cli/src/main.ts"];
+  const argv = ["--conditions=@meridian/source", ...meridian, "drill", "run", ...args];
   const env = { ...plainEnvironment(process.env), TMPDIR: folder };
   const child = spawn(process.execPath, argv, { cwd: ROOT, env });
   onTestFinished(async () => {

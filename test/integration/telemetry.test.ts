@@ -1,7 +1,7 @@
 /** Spans, if the host has registered OpenTelemetry: a call, its request, and the taking in of its write at another region make one trace. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -153,7 +153,9 @@ it("a program makes spans with the module that OPERATIONS.md shows", async () =>
   const document = readFileSync(join(ROOT, "packages/OPERATIONS.md"), "utf8");
   const [, example = ""] = /```js otel\.mjs\n([^]*?)```/.exec(document) ?? [];
   expect(example).toContain("setGlobalTracerProvider");
-  const data = mkdtempSync(join(ROOT, "node_modules/.cache/meridian-otel-"));
+  const cache = join(ROOT, "node_modules/.cache");
+  mkdirSync(cache, { recursive: true });
+  const data = mkdtempSync(join(cache, "meridian-otel-"));
   stops.push(() => rmSync(data, { recursive: true }));
   const module = join(data, "otel.mjs");
   writeFileSync(module, example);

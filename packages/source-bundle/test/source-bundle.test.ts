@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 import { afterEach, beforeEach, expect, test } from "vitest";
 
@@ -88,4 +88,17 @@ test("what is injected runs first, in a bundle beside the one without it", async
 
 test("source that cannot be bundled is an error", async () => {
   await expect(bundleSource(write("main.ts", "const = 5;"))).rejects.toThrow(/Build failed/);
+});
+
+test("a program is run from its source, with its arguments, and again after a change", () => {
+  const run = fileURLToPath(new URL("../run.js", import.meta.url));
+  const main = write("main.ts", "console.log('one', process.argv.slice(2).join());");
+  const ran = (): string =>
+    execFileSync(process.execPath, [run, main, "first", "--second"]).toString().trim();
+  expect(ran()).toBe("one first,--second");
+  write("main.ts", "console.log('another' as string, process.argv.slice(2).join());");
+  expect(ran()).toBe("another first,--second");
+  expect(() => execFileSync(process.execPath, [run], { stdio: "pipe" })).toThrow(
+    "Expected the path of a program's source, got no argument",
+  );
 });
