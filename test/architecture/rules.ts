@@ -14,7 +14,7 @@ import type { WorkspacePackage } from "./workspace.ts";
 export const LAYERS = {
   apps: ["directory", "region", "cli", "examples"],
   assemblies: ["local-cluster", "security"],
-  adapters: ["keyv"],
+  adapters: ["keyv", "unstorage"],
   libraries: [
     "client",
     "replication",
@@ -60,6 +60,7 @@ const PLATFORM_FREE = [
   "client",
   "ports",
   "keyv",
+  "unstorage",
 ];
 
 /** What a package must not import although it could be declared. */

@@ -1,6 +1,7 @@
 export type { Acknowledgement, AckLevel } from "@meridian/protocol";
 export { connect, type ConnectOptions } from "./connect.ts";
 export type { CircuitState } from "./circuit.ts";
+export { deletePrefix } from "./delete-prefix.ts";
 export type { NodeInfo } from "./directory.ts";
 export type { ClientEvents, NamedNode } from "./events.ts";
 export type { Fetch } from "./exchange.ts";

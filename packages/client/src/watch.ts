@@ -25,6 +25,8 @@ export interface WatchOptions {
   readonly prefix?: string | undefined;
   /** Whether events have the values that were set. Default false. */
   readonly values?: boolean | undefined;
+  /** Called each time a node has begun to tell the changes: the caller is told of every later one, or to reload. */
+  readonly onLive?: (() => void) | undefined;
   /** Ends the watch, which then throws the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -74,6 +76,7 @@ export async function* watch(
         for await (const { id, name, data } of events(parts, query, token, either.signal)) {
           token = id ?? token;
           pauses.reset();
+          if (name === undefined) options.onLive?.();
           if (name !== undefined) yield await eventOf(name, data, options.values === true);
         }
       } catch (cause) {
@@ -126,7 +129,7 @@ async function eventOf(name: string, data: string, withValues: boolean): Promise
 }
 
 function queryOf(options: WatchOptions): URLSearchParams {
-  refuseUnknown("`watch`", options, ["key", "prefix", "values", "signal"]);
+  refuseUnknown("`watch`", options, ["key", "prefix", "values", "onLive", "signal"]);
   const { key, prefix, values } = options;
   if ((key === undefined) === (prefix === undefined)) {
     const got = key === undefined ? "neither" : "both";

@@ -8,6 +8,7 @@ import { Client } from "../src/client.ts";
 import { Keyspace } from "../src/keyspace.ts";
 import {
   connect,
+  deletePrefix,
   isMeridianError,
   richJson,
   type ConnectOptions,
@@ -38,7 +39,7 @@ const connectTo = (options: ConnectOptions): Promise<MeridianClient> => {
   return new TestCluster().connect(others);
 };
 /** What the examples import. */
-const GIVEN = { connect: connectTo, isMeridianError, richJson, TestCluster };
+const GIVEN = { connect: connectTo, deletePrefix, isMeridianError, richJson, TestCluster };
 beforeAll(async () => {
   client = await connectTo({ nodes: ["http://near.test"] });
 });

@@ -1,5 +1,4 @@
-import type { MeridianClient } from "@meridian/client";
-import { MeridianError } from "@meridian/protocol";
+import { deletePrefix, type MeridianClient } from "@meridian/client";
 
 import { OPTIONS, prefixOf, type StoreEntry, type StoreOptions } from "./store-entry.ts";
 
@@ -7,7 +6,6 @@ import { OPTIONS, prefixOf, type StoreEntry, type StoreOptions } from "./store-e
 export type ErrorListener = (error: unknown) => void;
 
 const TEXT_TYPE = "text/plain; charset=utf-8";
-const PAGE_KEYS = 1_000;
 
 /**
  * A store of Keyv in a Meridian cluster. Keyv puts its namespace before each key (`users:7`) and makes text of each value;
@@ -71,8 +69,8 @@ export class MeridianStore {
   }
 
   /** Deletes the keys of the namespace, page by page. Throws `INVALID_ARGUMENT` without one: all keys of the cluster would go. */
-  clear(): Promise<void> {
-    return this.#told(this.#clear());
+  async clear(): Promise<void> {
+    await this.#told(deletePrefix(this.#client, prefixOf(this.namespace)));
   }
 
   /** The keys and values of a namespace. */
@@ -87,21 +85,6 @@ export class MeridianStore {
   /** Closes the client. */
   async disconnect(): Promise<void> {
     this.#client.close();
-  }
-
-  async #clear(): Promise<void> {
-    const prefix = prefixOf(this.namespace);
-    if (prefix === "") {
-      const said = "Expected a store with a namespace to clear, got one without";
-      throw new MeridianError("INVALID_ARGUMENT", said);
-    }
-    let page: string[] = [];
-    for await (const { key } of this.#client.keys({ prefix, pageSize: PAGE_KEYS })) {
-      if (page.push(key) < PAGE_KEYS) continue;
-      await this.#client.deleteMany(page);
-      page = [];
-    }
-    await this.#client.deleteMany(page);
   }
 
   async #told<Result>(work: Promise<Result>): Promise<Result> {
