@@ -15,6 +15,7 @@ export const LAYERS = {
   apps: ["directory", "region", "cli", "examples"],
   assemblies: ["local-cluster", "security"],
   adapters: ["keyv", "unstorage"],
+  pages: ["console"],
   libraries: [
     "client",
     "replication",
@@ -38,16 +39,26 @@ export const LAYERS = {
 type Layer = keyof typeof LAYERS;
 
 const MAY_USE: Readonly<Record<Layer, readonly Layer[]>> = {
-  apps: ["assemblies", "libraries", "structures", "ports", "bottom"],
+  apps: ["assemblies", "pages", "libraries", "structures", "ports", "bottom"],
   assemblies: ["libraries", "structures", "ports", "bottom", "sources"],
   adapters: ["libraries", "structures", "ports", "bottom"],
+  pages: ["bottom"],
   libraries: ["structures", "ports", "bottom", "sources"],
   structures: [],
   ports: ["bottom"],
   bottom: [],
   sources: [],
   testing: ["libraries", "structures", "ports", "bottom"],
-  clusters: ["apps", "assemblies", "libraries", "structures", "ports", "bottom", "testing"],
+  clusters: [
+    "apps",
+    "assemblies",
+    "pages",
+    "libraries",
+    "structures",
+    "ports",
+    "bottom",
+    "testing",
+  ],
 };
 
 /** Packages that run on any platform, and so import no module of Node.js. */
@@ -105,6 +116,9 @@ const FROM_SOURCE_ONLY: Readonly<Record<string, readonly string[]>> = {
   store: ["@meridian/source-bundle"],
   "local-cluster": ["@meridian/source-bundle"],
 };
+
+/** Packages whose development dependencies become part of what is built, and whose folder they do so in. */
+const BUNDLED: Readonly<Record<string, string>> = { console: "page/" };
 
 /** The tools of testing, which the root declares for every package. */
 const TEST_TOOLS = ["vitest", "fast-check"];
@@ -181,7 +195,7 @@ function violationsOfFile(
     if (climb !== undefined) found.push(climb);
     const violation = /^\.{1,2}($|\/)|^\//.test(reach.specifier)
       ? violationOfPath(path, reach.specifier)
-      : violationOfModule(pkg, name, reach);
+      : violationOfModule(pkg, name, reach, path);
     if (violation !== undefined) found.push(violation);
   }
   return found;
@@ -231,8 +245,12 @@ function violationOfModule(
   { manifest }: WorkspacePackage,
   name: string,
   { specifier, kind }: Reach,
+  path: string,
 ): string | undefined {
   const module = moduleOf(specifier);
+  const bundled = BUNDLED[name];
+  const isBundled = bundled !== undefined && path.startsWith(bundled);
+  if (isBundled && specifier.startsWith("node:")) return `a page may not import ${specifier}`;
   if (specifier.startsWith("node:") || builtinModules.includes(module)) {
     return PLATFORM_FREE.includes(name)
       ? `${name} runs on any platform and may not import ${specifier}`
@@ -247,7 +265,8 @@ function violationOfModule(
   }
   const forTests = ["testing", "clusters"].includes(layerOf(name) ?? "");
   if (forTests && TEST_TOOLS.includes(module)) return undefined;
-  const developing = kind === "type" || FROM_SOURCE_ONLY[name]?.includes(module) === true;
+  const developing =
+    isBundled || kind === "type" || FROM_SOURCE_ONLY[name]?.includes(module) === true;
   const declared = {
     ...manifest.dependencies,
     ...manifest.peerDependencies,

@@ -1,5 +1,6 @@
-import type { Link, LinkEvents } from "@meridian/ports";
 import { join } from "node:path";
+
+import { consoleFolder } from "@meridian/console";
 
 import {
   connectionsMaxOf,
@@ -18,6 +19,7 @@ import {
   type DirectorySettings,
   type LogSettings,
 } from "@meridian/options";
+import type { Link, LinkEvents } from "@meridian/ports";
 import { MeridianError } from "@meridian/protocol";
 import { Directory, type AbsentMember, type FollowOptions } from "@meridian/replication";
 import {
@@ -247,6 +249,7 @@ function serve(
     ...nodes.source,
     ...dataOf(log, directory),
     news: nodes.news,
+    consoleFolder: options.noConsole ? undefined : consoleFolder(),
     cluster,
     version: programVersion(),
     backups,

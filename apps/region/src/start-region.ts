@@ -1,5 +1,6 @@
 import { join } from "node:path";
 
+import { consoleFolder } from "@meridian/console";
 import { connectionsMaxOf, SlowRequests } from "@meridian/http";
 import {
   defaultsOf,
@@ -321,7 +322,7 @@ function learnRevocations(
 
 type Doors = Pick<
   RegionFlags,
-  "host" | "port" | "url" | "connectionsMax" | "rateLimit" | "rateBurst"
+  "host" | "port" | "url" | "connectionsMax" | "rateLimit" | "rateBurst" | "noConsole"
 >;
 
 async function listen(
@@ -358,6 +359,7 @@ async function listen(
     authenticator: security.authenticator,
     rateLimit,
     rateBurst,
+    consoleFolder: options.noConsole ? undefined : consoleFolder(),
     ...security.serving,
   });
   await http.listen(host, port);

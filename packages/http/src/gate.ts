@@ -55,7 +55,7 @@ export interface GateOptions {
   readonly keyPrefix: string;
   /** What a ticket grants at a path, which is good no more thereafter; undefined for one that is not good there. */
   readonly takeTicket?: (path: string, ticket: string) => Principal | undefined;
-  /** Paths beside the table that everybody may read. */
+  /** Routes beside the table that everybody may read. */
   readonly open: readonly string[];
   readonly style: AnswerStyle;
   readonly limits: RateLimits;
@@ -208,9 +208,9 @@ export class Gate {
   }
 
   #accessAt(method: string, path: string): Access {
-    if (this.#open.has(path)) return PUBLIC;
     const { api, routeOf } = this.#options;
     const route = routeOf(path);
+    if (this.#open.has(route)) return PUBLIC;
     const methods = Object.hasOwn(api, route) ? api[route] : undefined;
     return methods?.[(method === "HEAD" ? "GET" : method) as "GET"]?.access ?? UNKNOWN;
   }

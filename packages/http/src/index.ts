@@ -13,6 +13,7 @@ export {
 export { backupRoutes, type Backups } from "./backup-routes.ts";
 export { SlowRequests, type SlowRequest } from "./slow-requests.ts";
 export { connectionsMaxOf } from "./connections-max.ts";
+export { consoleRouteOf, consoleRoutes, type ConsoleOptions } from "./console-routes.ts";
 export {
   eventText,
   EventStreams,
@@ -84,6 +85,6 @@ export {
   type RoutedAppOptions,
   type RouteTable,
 } from "./routed-app.ts";
-export { StaticFiles } from "./static-files.ts";
+export { StaticFiles, type StaticFilesOptions } from "./static-files.ts";
 export { decodeEscapes, targetOf, type Target } from "./target.ts";
 export type { UpgradeListener } from "./upgrades.ts";

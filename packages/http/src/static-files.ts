@@ -1,14 +1,16 @@
 /**
- * Files that a program serves as they are. All of them are read when the program starts, and a request only looks its
- * path up among their names: no path can lead anywhere else, and no request touches the disk.
+ * Files that a program serves as they are. All of them are read at once, and a request only looks its path up among their
+ * names: no path can lead anywhere else, and no request touches the disk.
  */
 import { createHash } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { extname, join, posix, sep } from "node:path";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
 
 import { MeridianError } from "@meridian/protocol";
 
-import type { Answer } from "./answer.ts";
+import type { Answer, HeaderList } from "./answer.ts";
 import type { Exchange } from "./exchange.ts";
 import { decodeEscapes } from "./target.ts";
 
@@ -32,10 +34,34 @@ const INDEX = "index.html";
 
 const BYTES_MAX = 16 * 1024 * 1024;
 
+const compress = promisify(gzip);
+
+/** Content that gzip makes smaller: text. */
+const COMPRESSIBLE = /^text\/|json|svg/;
+
+/** How the files of a folder are read and served. */
+export interface StaticFilesOptions {
+  /** The most bytes of all files together. Default: 16 MiB. */
+  readonly bytesMax?: number;
+  /** What their pages may load. Default: what comes from their own origin. */
+  readonly policy?: string;
+  /** Files that never change under their names, which browsers keep for a year. Default: none. */
+  readonly isLasting?: (name: string) => boolean;
+  /** What is served instead of a file's text. Default: the text. */
+  readonly rewrite?: (name: string, content: Uint8Array) => Uint8Array;
+}
+
 interface StaticFile {
+  readonly plain: Representation;
+  /** The same for those who take gzip, if that is smaller. */
+  readonly compressed: Representation | undefined;
+}
+
+interface Representation {
   readonly content: Uint8Array;
-  readonly headers: readonly string[];
+  readonly headers: HeaderList;
   readonly etag: string;
+  readonly caching: string;
 }
 
 /** The files of a folder. */
@@ -48,9 +74,10 @@ export class StaticFiles {
 
   /**
    * Reads the files of a folder and of those in it, but for links. Rejects with `INVALID_CONFIG` for a folder that cannot
-   * be read, or has more than `bytesMax` (default: 16 MiB).
+   * be read, or has too many bytes.
    */
-  static async read(folder: string, bytesMax: number = BYTES_MAX): Promise<StaticFiles> {
+  static async read(folder: string, options: StaticFilesOptions = {}): Promise<StaticFiles> {
+    const { bytesMax = BYTES_MAX, rewrite = (_, content) => content } = options;
     const files = new Map<string, StaticFile>();
     try {
       let bytes = 0;
@@ -61,7 +88,7 @@ export class StaticFiles {
         bytes += (await stat(path)).size;
         if (bytes > bytesMax) throw new Error(`more than ${bytesMax} bytes`);
         const name = path.slice(join(folder, sep).length).replaceAll(sep, posix.sep);
-        files.set(name, fileOf(name, await readFile(path)));
+        files.set(name, await fileOf(name, rewrite(name, await readFile(path)), options));
       }
     } catch (cause) {
       throw new MeridianError(
@@ -84,24 +111,76 @@ export class StaticFiles {
         `Expected the name of a file, got \`${name.slice(0, 200)}\``,
       );
     }
+    const served = takesGzip(exchange) ? (file.compressed ?? file.plain) : file.plain;
+    const { content, headers, etag, caching } = served;
     const held = exchange.header("if-none-match")?.split(",") ?? [];
-    const isHeld = held.some((tag) => tag.trim().replace(/^W\//, "") === file.etag);
-    if (isHeld) return exchange.plain(304, null, ["ETag", file.etag, "Cache-Control", "no-cache"]);
-    return exchange.plain(200, file.content, file.headers);
+    const isHeld = held.some((tag) => tag.trim().replace(/^W\//, "") === etag);
+    const kept = ["ETag", etag, "Cache-Control", caching];
+    return withOneCaching(
+      isHeld ? exchange.plain(304, null, kept) : exchange.plain(200, content, headers),
+    );
   }
 }
 
-function fileOf(name: string, content: Uint8Array): StaticFile {
-  const etag = `"${createHash("sha256").update(content).digest("base64url").slice(0, 22)}"`;
+/** Whether a client says that it takes gzip: browsers name it without a weight. */
+function takesGzip(exchange: Exchange): boolean {
+  const accepted = exchange.header("accept-encoding")?.split(",") ?? [];
+  return accepted.some((each) => each.trim().toLowerCase() === "gzip");
+}
+
+/** Without what the program says of the caching of its other answers, which comes behind what the file says. */
+function withOneCaching(answer: Answer): Answer {
+  const isCaching = (index: number): boolean => answer.headers[index] === "Cache-Control";
+  const names = answer.headers.flatMap((_, index) => (index % 2 === 0 ? [index] : []));
+  const first = names.find(isCaching);
+  const kept = names.filter((index) => index === first || !isCaching(index));
+  return {
+    ...answer,
+    headers: kept.flatMap((index) => answer.headers.slice(index, index + 2)),
+  };
+}
+
+async function fileOf(
+  name: string,
+  content: Uint8Array,
+  options: StaticFilesOptions,
+): Promise<StaticFile> {
   const type = CONTENT_TYPES[extname(name).toLowerCase()] ?? "application/octet-stream";
+  const { policy = "default-src 'self'; frame-ancestors 'none'", isLasting } = options;
+  const caching = isLasting?.(name) === true ? "public, max-age=31536000, immutable" : "no-cache";
+  const plain = represent({ content, type, policy, caching });
+  if (!COMPRESSIBLE.test(type)) return { plain, compressed: undefined };
+  const packed = await compress(content, { level: 9 });
+  if (packed.byteLength >= content.byteLength) return { plain, compressed: undefined };
+  const compressed = represent({ content: packed, type, policy, caching, encoding: "gzip" });
+  return { plain, compressed };
+}
+
+function represent({
+  content,
+  type,
+  policy,
+  caching,
+  encoding,
+}: {
+  readonly content: Uint8Array;
+  readonly type: string;
+  readonly policy: string;
+  readonly caching: string;
+  readonly encoding?: string;
+}): Representation {
+  const etag = `"${createHash("sha256").update(content).digest("base64url").slice(0, 22)}"`;
   // oxfmt-ignore
   const headers = [
     "Content-Type", type,
     "Content-Length", String(content.byteLength),
+    ...(encoding === undefined ? [] : ["Content-Encoding", encoding]),
+    ...(COMPRESSIBLE.test(type) ? ["Vary", "Accept-Encoding"] : []),
     "ETag", etag,
-    "Cache-Control", "no-cache",
+    "Cache-Control", caching,
     "X-Content-Type-Options", "nosniff",
-    "Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'",
+    "Referrer-Policy", "no-referrer",
+    "Content-Security-Policy", policy,
   ];
-  return { content, headers, etag };
+  return { content, headers, etag, caching };
 }

@@ -83,6 +83,8 @@ describe("static files", () => {
   it("a folder that is not there, or holds too much, is refused", async () => {
     const refusal = { code: "INVALID_CONFIG" };
     await expect(StaticFiles.read(join(folder, "nowhere"))).rejects.toMatchObject(refusal);
-    await expect(StaticFiles.read(join(folder, "served"), 8)).rejects.toMatchObject(refusal);
+    await expect(StaticFiles.read(join(folder, "served"), { bytesMax: 8 })).rejects.toMatchObject(
+      refusal,
+    );
   });
 });

@@ -124,6 +124,12 @@ export const PROCESS_ROWS = [
       "Host names that requests may use, besides IP addresses and `localhost`, if the program listens on a loopback address, such as that of a proxy.",
   },
   {
+    name: "no-console",
+    kind: "switch",
+    file: "process",
+    description: "Serve no console: the page for browsers at `/`.",
+  },
+  {
     name: "durability",
     kind: "choice",
     choices: ["process", "power"],

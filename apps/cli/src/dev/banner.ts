@@ -33,6 +33,8 @@ export function formatBanner(
     `Ready in ${(readyMs / 1000).toFixed(2)} s: ${some} and ${regions.length} region${regions.length === 1 ? "" : "s"}.`,
     "",
     table,
+    `The world in a browser: ${directoryUrl}`,
+    "",
     "Which node is nearest to Paris? Set a key in one region, read it in another:",
     "",
     `  curl "${directoryUrl}/nearest?lat=48.86&lon=2.35"`,

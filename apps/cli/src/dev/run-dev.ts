@@ -6,6 +6,7 @@ import { systemRandom } from "@meridian/runtime";
 import { EXIT } from "../exit-codes.ts";
 import type { CliIo } from "../io.ts";
 import { formatBanner } from "./banner.ts";
+import { buildConsole } from "./console-build.ts";
 import { takeDataDirectory, type DataDirectory } from "./data-directory.ts";
 import { DevCluster } from "./dev-cluster.ts";
 import { readDevConfig, type DevConfig, type DevFlags } from "./dev-config.ts";
@@ -86,14 +87,19 @@ async function runUntilStopped(
   const patience = setTimeout(() => {
     cluster.say(`still waiting for ${cluster.waitingFor.join(", ")}`);
   }, PATIENCE_MS);
-  void cluster.ready.then(() => {
+  const built = buildConsole().catch((cause: unknown) => {
+    cluster.say(`the console could not be built: ${asMeridianError(cause).message}`);
+  });
+  void cluster.ready.then(async () => {
     clearTimeout(patience);
     const regions = config.regions.map((region, index) => ({
       ...region,
       url: `http://127.0.0.1:${ports.regions[index] ?? 0}`,
     }));
     // `performance.now()` counts from the start of the process, so this is how long the user has waited.
-    io.stdout.write(formatBanner(cluster.directories, regions, performance.now()));
+    const readyMs = performance.now();
+    await built;
+    io.stdout.write(formatBanner(cluster.directories, regions, readyMs));
   });
   cluster.start();
   try {

@@ -3,6 +3,8 @@ import {
   answerMetrics,
   apiDocumentRoutes,
   backupRoutes,
+  consoleRouteOf,
+  consoleRoutes,
   decodeEscapes,
   digestQueryOf,
   entriesQueryOf,
@@ -18,6 +20,7 @@ import {
   type GateOptions,
   type JsonAnswer,
   type RoutedApp,
+  type RouteTable,
 } from "@meridian/http";
 import { DIRECTORY_API, type Described, type nearest } from "@meridian/protocol/http-api";
 
@@ -43,7 +46,7 @@ export function directoryGate(
   authenticator: Authenticator,
   parts: Pick<GateOptions, "style" | "limit" | "limits" | "times" | "clock" | "logger">,
 ): Gate {
-  const open = Object.keys(apiDocumentRoutes("directory"));
+  const open = Object.keys(pageRoutes(undefined));
   const keyPrefix = "/";
   return new Gate({ ...parts, authenticator, api: DIRECTORY_API, routeOf, keyPrefix, open });
 }
@@ -52,7 +55,7 @@ export function directoryGate(
 export function createApp(service: DirectoryService): RoutedApp {
   const style = directoryStyle(service);
   return routedApp({
-    routes: { ...routesOf(service), ...apiDocumentRoutes("directory") },
+    routes: { ...routesOf(service), ...pageRoutes(service.consoleFolder) },
     routeOf,
     style,
     exchange: (carrier) => new Exchange(style, carrier),
@@ -62,7 +65,15 @@ export function createApp(service: DirectoryService): RoutedApp {
 
 function routeOf(path: string): string {
   if (path === NODE_NEWS_PATH) return path;
-  return /^\/nodes\/[^/]+$/.test(path) ? NODE_PATH : path;
+  return /^\/nodes\/[^/]+$/.test(path) ? NODE_PATH : (consoleRouteOf(path) ?? path);
+}
+
+/** What is for people: the documents of the API, and the console. */
+function pageRoutes(folder: string | undefined): RouteTable<Exchange> {
+  return {
+    ...apiDocumentRoutes("directory"),
+    ...consoleRoutes({ program: "directory", folder }),
+  };
 }
 
 function routesOf(service: DirectoryService): ApiRoutes<typeof DIRECTORY_API, Exchange> {

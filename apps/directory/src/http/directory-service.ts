@@ -35,6 +35,8 @@ export interface DirectoryService extends NodeSource {
   readonly metrics: Metrics;
   readonly backups: Backups;
   readonly news: NodeNews;
+  /** Where the console's files are; without it, there is no console. */
+  readonly consoleFolder?: string | undefined;
   info(): DirectoryInfo;
   /** The log's store in plain numbers. */
   store(): Described<typeof directoryStatus>["store"];

@@ -25,6 +25,8 @@ export interface HttpNode extends ServedNode {
   readonly streams: EventStreams;
   readonly tickets: Tickets;
   readonly clock: Pick<Clock, "elapsedMs">;
+  /** Where the console's files are; without it, there is no console. */
+  readonly consoleFolder?: string | undefined;
 }
 
 /** One request to a node and the means to answer it. */

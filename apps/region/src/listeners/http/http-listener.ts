@@ -48,6 +48,8 @@ export interface HttpListenerOptions extends Omit<HttpServerOptions, "starting">
   /** Requests a second for each token or address, and how many may come at once. Default: any number. */
   readonly rateLimit?: number | null;
   readonly rateBurst?: number | null;
+  /** Where the console's files are; without it, there is no console. */
+  readonly consoleFolder?: string | undefined;
   /** Answers everything through the app. For tests that compare the two. */
   readonly appOnly?: boolean;
   /** Whether plain reads are answered below node:http. Default: true. For tests that compare the two. */
@@ -105,7 +107,8 @@ export class HttpListener implements Listener {
     const { slow = new SlowRequests(clock, logger) } = this.#options;
     const origins = new OriginPolicy(allowOrigin, this.#server.ownUrls);
     const streams = new EventStreams({ clock, metrics });
-    const node = httpNode(served, { origins, clock, streams });
+    const { consoleFolder } = this.#options;
+    const node = { ...httpNode(served, { origins, clock, streams }), consoleFolder };
     const app = regionApp(node, logger);
     const { authenticator } = this.#options;
     const [limit, limits] = [this.#limit, this.#limits];

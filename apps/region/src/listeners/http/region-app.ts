@@ -3,12 +3,16 @@ import {
   answerMetrics,
   apiDocumentRoutes,
   backupRoutes,
+  consoleRouteOf,
+  consoleRoutes,
   Gate,
   routedApp,
   type ApiRoutes,
   type Authenticator,
   type GateOptions,
+  type Exchange,
   type RoutedApp,
+  type RouteTable,
 } from "@meridian/http";
 import { REGION_API } from "@meridian/protocol/http-api";
 import type { Logger } from "@meridian/runtime";
@@ -43,7 +47,7 @@ import { makeTicket, watch, WATCH_PATH } from "./watch-routes.ts";
 /** Builds the app. */
 export function regionApp(node: HttpNode, logger: Logger): RoutedApp {
   return routedApp({
-    routes: { ...ROUTES, ...apiDocumentRoutes("region") },
+    routes: { ...ROUTES, ...pageRoutes(node.consoleFolder) },
     routeOf,
     style: node.style,
     exchange: (carrier) => new RegionExchange(node, carrier),
@@ -88,7 +92,7 @@ export function regionGate(
     readonly tickets: Tickets;
   },
 ): Gate {
-  const open = Object.keys(apiDocumentRoutes("region"));
+  const open = Object.keys(pageRoutes(undefined));
   return new Gate({
     ...parts,
     authenticator,
@@ -104,5 +108,10 @@ export function regionGate(
 function routeOf(path: string): string {
   if (path.startsWith(QUARANTINE_PREFIX)) return quarantineRouteOf(path);
   if (path.startsWith(REVOCATION_PATH_PREFIX)) return REVOCATION_PATH;
-  return path.startsWith(KEY_PREFIX) ? KEY_PATH : path;
+  return path.startsWith(KEY_PREFIX) ? KEY_PATH : (consoleRouteOf(path) ?? path);
+}
+
+/** What is for people: the documents of the API, and the console. */
+function pageRoutes(folder: string | undefined): RouteTable<Exchange> {
+  return { ...apiDocumentRoutes("region"), ...consoleRoutes({ program: "region", folder }) };
 }

@@ -1,0 +1,115 @@
+/**
+ * A stream of events that is opened again when it ends, with growing pauses, and that rests while nobody looks at the page. It
+ * says at every moment whether what was heard is still true.
+ */
+import { ApiProblem, messageOf, type Api } from "./api.ts";
+import type { SentEvent } from "./event-stream.ts";
+import { pauseBefore } from "./pause.ts";
+
+/** How a feed stands. */
+export type FeedState =
+  | { readonly kind: "connecting" }
+  | { readonly kind: "live" }
+  /** Nothing is heard any more; another attempt is made at `retryAtMs`. */
+  | {
+      readonly kind: "lost";
+      readonly why: string;
+      readonly sinceMs: number;
+      readonly retryAtMs: number;
+    }
+  /** Another token is needed; no attempt is made until there is one. */
+  | { readonly kind: "refused"; readonly why: string }
+  /** The page is hidden. */
+  | { readonly kind: "resting" };
+
+/** What a feed is made of. */
+export interface FeedOptions {
+  readonly api: Api;
+  readonly path: string;
+  readonly onEvent: (event: SentEvent) => void;
+  readonly onState: (state: FeedState) => void;
+}
+
+/** Hears one path from `start` to `stop`. */
+export class Feed {
+  readonly #options: FeedOptions;
+  #current: AbortController | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #attempt = 0;
+  #lostAtMs: number | undefined;
+  #isStarted = false;
+
+  constructor(options: FeedOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#isStarted = true;
+    document.addEventListener("visibilitychange", this.#onVisibility);
+    this.again();
+  }
+
+  stop(): void {
+    this.#isStarted = false;
+    document.removeEventListener("visibilitychange", this.#onVisibility);
+    this.#end();
+  }
+
+  /** Makes another attempt now: there is another token, or a user does not want to wait. */
+  again(): void {
+    this.#end();
+    if (!this.#isStarted) return;
+    if (document.hidden) return this.#options.onState({ kind: "resting" });
+    const controller = new AbortController();
+    this.#current = controller;
+    void this.#hear(controller.signal);
+  }
+
+  readonly #onVisibility = (): void => {
+    if (!document.hidden) return this.again();
+    this.#end();
+    this.#options.onState({ kind: "resting" });
+  };
+
+  #end(): void {
+    clearTimeout(this.#timer);
+    this.#current?.abort();
+    this.#current = undefined;
+  }
+
+  async #hear(signal: AbortSignal): Promise<void> {
+    const { api, path, onEvent, onState } = this.#options;
+    if (this.#lostAtMs === undefined) onState({ kind: "connecting" });
+    let why = "the stream has ended";
+    try {
+      for await (const event of api.events(path, signal)) {
+        if (signal.aborted) return;
+        if (this.#lostAtMs !== undefined || this.#attempt >= 0) onState({ kind: "live" });
+        this.#lostAtMs = undefined;
+        this.#attempt = -1;
+        onEvent(event);
+      }
+    } catch (cause) {
+      why = messageOf(cause);
+      if (signal.aborted) return;
+      if (cause instanceof ApiProblem && cause.isAboutToken) {
+        return onState({ kind: "refused", why });
+      }
+    }
+    if (!signal.aborted) this.#retryLater(why);
+  }
+
+  #retryLater(why: string): void {
+    this.#attempt += 1;
+    const pauseMs = pauseBefore(this.#attempt, Math.random());
+    const nowMs = Date.now();
+    this.#lostAtMs ??= nowMs;
+    this.#options.onState({
+      kind: "lost",
+      why,
+      sinceMs: this.#lostAtMs,
+      retryAtMs: nowMs + pauseMs,
+    });
+    this.#timer = setTimeout(() => this.again(), pauseMs);
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * The pages of the console, in the order of the navigation. Each lies in a folder of its own under `pages/`. Those that are not the
+ * first view are loaded when they are opened.
+ */
+import type { ComponentType } from "preact";
+
+import { MapPage } from "./pages/map/map-page.tsx";
+import type { Program } from "./shell/session.ts";
+
+/** What a page is given. */
+export interface PageProps {
+  /** The rest of the fragment, decoded: of `#/keys/user%3A42`, `["user:42"]`. */
+  readonly parts: readonly string[];
+}
+
+/** A page of the console. */
+export interface ConsolePage {
+  /** Its place in the fragment of the URL. */
+  readonly id: string;
+  readonly title: string;
+  /** The programs that have the page. The first page that a program has is its first view. */
+  readonly programs: readonly Program[];
+  /** The path of its icon, in a square of 24 by 24, drawn with a stroke. */
+  readonly icon: string;
+  /** The page, or what loads it. */
+  readonly view: ComponentType<PageProps> | (() => Promise<ComponentType<PageProps>>);
+  /** Whether `view` loads the page. */
+  readonly isLoaded: boolean;
+}
+
+/** A page that is there from the start. */
+function present(
+  page: Omit<ConsolePage, "view" | "isLoaded"> & { readonly view: ComponentType<PageProps> },
+): ConsolePage {
+  return { ...page, isLoaded: true };
+}
+
+/** A page that is loaded when it is opened. */
+function later(
+  page: Omit<ConsolePage, "view" | "isLoaded"> & {
+    readonly view: () => Promise<ComponentType<PageProps>>;
+  },
+): ConsolePage {
+  return { ...page, isLoaded: false };
+}
+
+const PAGES: readonly ConsolePage[] = [
+  present({
+    id: "map",
+    title: "Map",
+    programs: ["directory"],
+    icon: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M3.5 9.5h17M3.5 14.5h17M12 3c-5 5-5 13 0 18M12 3c5 5 5 13 0 18",
+    view: MapPage,
+  }),
+  later({
+    id: "status",
+    title: "Status",
+    programs: ["directory", "region"],
+    icon: "M4 19V5M4 19h16M8 15l3-4 3 2 5-6",
+    view: async () => (await import("./pages/status/status-page.tsx")).StatusPage,
+  }),
+];
+
+/** The pages of a program. */
+export function pagesOf(program: Program): readonly ConsolePage[] {
+  return PAGES.filter(({ programs }) => programs.includes(program));
+}
