@@ -28,6 +28,11 @@ import {
   withoutTraces,
 } from "@meridian/protocol";
 import { readSocketRequest } from "@meridian/protocol/socket-api";
+import {
+  BadBytes,
+  readBinaryMessage,
+  readBinaryRequest,
+} from "@meridian/protocol/binary-socket-api";
 import { silentLogger, systemClock, systemRandom } from "@meridian/runtime";
 import {
   createToken,
@@ -52,6 +57,7 @@ export const text = (...lines: readonly string[]): readonly Uint8Array[] =>
 
 /** A refusal as an outcome. Throws what is none. */
 function outcomeOf(cause: unknown): string {
+  if (cause instanceof BadBytes) return cause.message.replaceAll(/\d+/g, "#");
   if (!(cause instanceof MeridianError) || cause.code === "INTERNAL") throw cause;
   const [expected = ""] = cause.message.split(/, got|: /);
   return `${cause.code} ${expected.replaceAll(/`[^`]*`|\d[\d.e+-]*/g, "#").slice(0, 60)}`;
@@ -70,13 +76,20 @@ function reader(name: string, seeds: readonly Uint8Array[], read: (input: Buffer
   return { name, seeds, take };
 }
 
+const WEBSOCKET_DOCUMENT = readFileSync(
+  new URL("../../packages/protocol/WEBSOCKET.md", import.meta.url),
+  "utf8",
+);
+
 /** The requests over WebSockets, as their document shows them. */
 export const SOCKET_REQUESTS: readonly string[] = [
-  ...readFileSync(
-    new URL("../../packages/protocol/WEBSOCKET.md", import.meta.url),
-    "utf8",
-  ).matchAll(/^> (.*)$/gm),
+  ...WEBSOCKET_DOCUMENT.matchAll(/^> (.*)$/gm),
 ].map(([, request = ""]) => request);
+
+/** The binary messages that the document shows. */
+const BINARY_EXAMPLES: readonly Buffer[] = [
+  ...WEBSOCKET_DOCUMENT.matchAll(/^[<>] \{.*\}\n((?:(?:[0-9a-f]{2} )+ .*\n)+)/gm),
+].map(([, lines = ""]) => Buffer.from(lines.replaceAll(/  .*/g, "").replaceAll(/\s/g, ""), "hex"));
 
 const STAMP = { time: 258_696_806_903_808, origin: 2_205_130_032_131 };
 const ENTRIES = ["greeting", "\0revoked/a", "ключ"].map((key, index) => ({
@@ -146,6 +159,13 @@ export const READERS: readonly Target[] = [
   reader("socket-request", text(...SOCKET_REQUESTS), (input) => {
     const told = readSocketRequest(input.toString());
     if ("error" in told) throw told.error;
+  }),
+  reader("binary-socket-request", BINARY_EXAMPLES, (input) => {
+    const told = readBinaryRequest(input);
+    if ("error" in told) throw told.error;
+  }),
+  reader("binary-socket-message", BINARY_EXAMPLES, (input) => {
+    readBinaryMessage(input);
   }),
   reader(
     "trace-context",

@@ -12,13 +12,12 @@ import type { RunningDirectory } from "@meridian/directory";
 import type { Link } from "@meridian/ports";
 import { capabilities, NODE_SCHEMAS, type NodeMessage } from "@meridian/protocol";
 import {
-  SOCKET_PROTOCOL,
   SOCKET_REQUESTS,
   type SocketRequest,
   type SocketRequestType,
 } from "@meridian/protocol/socket-api";
 import { silentLogger } from "@meridian/runtime";
-import { heartbeatOf, helloOf } from "@meridian/testkit";
+import { heartbeatOf, helloOf, SOCKET_TONGUES } from "@meridian/testkit";
 import { dialLink } from "@meridian/transport";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
@@ -233,6 +232,7 @@ type Asking<Type extends SocketRequestType> = Omit<
 >;
 
 const LISTED = Array.from({ length: 1_000 }, (_, index) => keyOf(EXPIRED + index * 11));
+const WATCH_ID = 1_000;
 /** By type: what is asked over a WebSocket, so that it causes as much work as the type can. */
 const SOCKET_ASKINGS: { readonly [Type in SocketRequestType]: readonly Asking<Type>[] } = {
   auth: [{ token: "none" }],
@@ -250,7 +250,7 @@ const SOCKET_ASKINGS: { readonly [Type in SocketRequestType]: readonly Asking<Ty
     { prefix: "nul/", values: true },
   ],
   watch: [{ prefix: "", values: true }],
-  unwatch: [{ watch: "watch 0" }],
+  unwatch: [{ watch: WATCH_ID }],
 };
 /** Writes change what reads read, so they come last; and so does the end of the watch. */
 const SOCKET_ORDER: readonly SocketRequestType[] = [
@@ -273,24 +273,30 @@ describe("requests over a WebSocket", () => {
     expect(SOCKET_ORDER.toSorted()).toEqual(Object.keys(SOCKET_REQUESTS).toSorted());
   });
 
-  it("read a bounded number of rows and bytes in a turn, and so does the watch of all keys", async () => {
-    const socket = new WebSocket(`${region.replace("http", "ws")}/ws`, [SOCKET_PROTOCOL]);
-    let heard = "";
-    socket.on("message", (data: Buffer) => (heard += `${data.subarray(0, 60).toString()}\n`));
-    await once(socket, "open");
-    for (const type of SOCKET_ORDER) {
-      meter?.take();
-      for (const [index, asking] of SOCKET_ASKINGS[type].entries()) {
-        const id = `${type} ${index}`;
-        socket.send(JSON.stringify({ id, type, ...asking }));
-        while (!new RegExp(`"(result|error)","id":"${id}"`).test(heard)) {
-          await once(socket, "message");
+  it.each(["json", "binary"] as const)(
+    "read a bounded number of rows and bytes in a turn, and so does the watch of all keys (%s)",
+    async (subprotocol) => {
+      const tongue = SOCKET_TONGUES[subprotocol]();
+      const socket = new WebSocket(`${region.replace("http", "ws")}/ws`, [tongue.protocol]);
+      const heard = new Set<string>();
+      socket.on("message", (data: Buffer) => {
+        const { type, id } = tongue.read(data);
+        heard.add(`${type === "changes" ? "changes" : "answer"} ${String(id)}`);
+      });
+      await once(socket, "open");
+      let id = WATCH_ID;
+      for (const type of SOCKET_ORDER) {
+        meter?.take();
+        for (const asking of SOCKET_ASKINGS[type]) {
+          id = type === "watch" ? WATCH_ID : id + 1;
+          socket.send(tongue.write({ id, type, ...asking }));
+          while (!heard.has(`answer ${id}`)) await once(socket, "message");
         }
+        expectBounded(type);
       }
-      expectBounded(type);
-    }
-    expect(heard).toContain('"changes","id":"watch 0"');
-    socket.close();
-    await once(socket, "close");
-  });
+      expect(heard).toContain(`changes ${WATCH_ID}`);
+      socket.close();
+      await once(socket, "close");
+    },
+  );
 });

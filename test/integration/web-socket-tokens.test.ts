@@ -2,8 +2,9 @@
 import { once } from "node:events";
 
 import type { Access, Scope } from "@meridian/protocol/http-api";
-import { SOCKET_API, SOCKET_PROTOCOL, type SocketRequestType } from "@meridian/protocol/socket-api";
+import { SOCKET_API, type SocketRequestType } from "@meridian/protocol/socket-api";
 import { systemClock } from "@meridian/runtime";
+import { SOCKET_TONGUES } from "@meridian/testkit";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 
@@ -46,10 +47,14 @@ interface Connection {
 }
 
 /** Connects from an address that no other connection has used, because bad tokens lock their address out. */
-async function connect(token?: string): Promise<Connection> {
+async function connect(
+  token?: string,
+  subprotocol: keyof typeof SOCKET_TONGUES = "json",
+): Promise<Connection> {
   addresses += 1;
+  const tongue = SOCKET_TONGUES[subprotocol]();
   const url = `${region.replace("http", "ws")}/ws`;
-  const socket = new WebSocket(url, [SOCKET_PROTOCOL], {
+  const socket = new WebSocket(url, [tongue.protocol], {
     localAddress: `127.0.9.${addresses}`,
   });
   onTestFinished(() => socket.terminate());
@@ -57,11 +62,11 @@ async function connect(token?: string): Promise<Connection> {
   const closed = once(socket, "close").then(
     ([code, reason]) => [code as number, String(reason)] as const,
   );
-  const send = (request: Told): void => socket.send(JSON.stringify(request));
+  const send = (request: Told): void => socket.send(tongue.write(request));
   const next: Connection["next"] = (isWanted = () => true) =>
     new Promise((resolve) => {
       const hear = (data: Buffer): void => {
-        const message = JSON.parse(String(data)) as Told;
+        const message = tongue.read(data);
         if (!isWanted(message)) return;
         socket.off("message", hear);
         resolve(message);
@@ -84,13 +89,17 @@ async function connect(token?: string): Promise<Connection> {
 
 const RANK = { public: 0, any: 1, node: 1, read: 2, write: 3, admin: 4 } as const;
 const covers = (scope: Scope, access: Access): boolean => RANK[scope] >= RANK[access.scope];
-const rows = Object.entries(SOCKET_API) as readonly [SocketRequestType, { access: Access }][];
+const rows = (
+  Object.entries(SOCKET_API) as readonly [SocketRequestType, { access: Access }][]
+).flatMap(([type, { access }]) =>
+  type === "auth" ? [] : (["json", "binary"] as const).map((one) => [type, one, access] as const),
+);
 
 describe("a region answers a request over a WebSocket as the table says", () => {
-  it.each(rows.filter(([type]) => type !== "auth"))("%s", async (type, { access }) => {
+  it.each(rows)("%s (%s)", async (type, subprotocol, access) => {
     const question = (key: string): Told => ({ type, ...QUESTIONS[type](key) });
     const outcome = async (token: string, key = "app1:k"): Promise<boolean> =>
-      (await (await connect(token)).ask(question(key))) !== "FORBIDDEN";
+      (await (await connect(token, subprotocol)).ask(question(key))) !== "FORBIDDEN";
     for (const scope of ["node", "read", "write", "admin"] as const) {
       expect([scope, await outcome(await tokenOf({ scope }))]).toEqual([
         scope,
@@ -103,7 +112,7 @@ describe("a region answers a request over a WebSocket as the table says", () => 
       const may = covers(scope, access);
       expect([scope, told]).toEqual([scope, [may, may && access.keys === undefined]]);
     }
-    const bare = await connect();
+    const bare = await connect(undefined, subprotocol);
     expect(await bare.ask(question("app1:k"))).toBe("UNAUTHENTICATED");
     expect((await bare.closed)[0]).toBe(4416);
   });

@@ -3,11 +3,11 @@ import { once } from "node:events";
 import {
   SOCKET_API,
   SOCKET_PATH,
-  SOCKET_PROTOCOL,
   socketError,
   socketResult,
   type SocketRequestType,
 } from "@meridian/protocol/socket-api";
+import { SOCKET_TONGUES, type SocketTongue } from "@meridian/testkit";
 import * as v from "valibot";
 import { WebSocket, type ClientOptions } from "ws";
 
@@ -28,12 +28,14 @@ export class SocketClient {
   readonly heard: Told[] = [];
   #news: (() => void)[] = [];
   readonly #types = new Map<unknown, SocketRequestType>();
+  readonly #tongue: SocketTongue;
   #nextId = 1;
 
-  private constructor(socket: WebSocket) {
+  private constructor(socket: WebSocket, tongue: SocketTongue) {
     this.socket = socket;
+    this.#tongue = tongue;
     socket.on("message", (data: Buffer) => {
-      this.heard.push(this.#checked(JSON.parse(data.toString()) as Told));
+      this.heard.push(this.#checked(tongue.read(data)));
       for (const tell of this.#news.splice(0)) tell();
     });
     socket.on("error", () => {});
@@ -46,9 +48,13 @@ export class SocketClient {
   }
 
   /** Connects to a port of this machine. */
-  static async open(port: number, options: ClientOptions = {}): Promise<SocketClient> {
+  static async open(
+    port: number,
+    options: ClientOptions = {},
+    tongue: SocketTongue = SOCKET_TONGUES.json(),
+  ): Promise<SocketClient> {
     const url = `ws://127.0.0.1:${port}${SOCKET_PATH}`;
-    const client = new SocketClient(new WebSocket(url, [SOCKET_PROTOCOL], options));
+    const client = new SocketClient(new WebSocket(url, [tongue.protocol], options), tongue);
     await once(client.socket, "open");
     return client;
   }
@@ -77,7 +83,7 @@ export class SocketClient {
     const { id = this.#nextId } = request;
     this.#nextId += 1;
     this.#types.set(id, request["type"] as SocketRequestType);
-    this.socket.send(JSON.stringify({ id, ...request }));
+    this.socket.send(this.#tongue.write({ id, ...request }));
     return id;
   }
 

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 
 import { SOCKET_API } from "@meridian/protocol/socket-api";
+import { SOCKET_TONGUES } from "@meridian/testkit";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 
 import { exchangeBytes, ManualClock, parseAnswer, testNode, type TestNode } from "./harness.ts";
@@ -22,8 +23,8 @@ afterAll(async () => {
   await region.close();
 });
 
-async function another(): Promise<SocketClient> {
-  const opened = await SocketClient.open(port);
+async function another(tongue: keyof typeof SOCKET_TONGUES = "json"): Promise<SocketClient> {
+  const opened = await SocketClient.open(port, {}, SOCKET_TONGUES[tongue]());
   onTestFinished(() => opened.close());
   return opened;
 }
@@ -96,37 +97,44 @@ describe("a value", () => {
   });
 });
 
-it("every request of the table is answered as its schema says", async () => {
-  const asked: readonly Told[] = [
-    { type: "auth", token: "anything" },
-    { type: "ping" },
-    {
-      type: "setMany",
-      entries: [
-        { key: "m1", value: "1" },
-        { key: "m2", value: [2], encoding: "json", ttl: 60 },
-      ],
-    },
-    { type: "getMany", keys: ["m1", "m2", "none"] },
-    { type: "set", key: "m1", value: "2", ttl: "5m", ack: "local", timeout: "1s", waitMs: 10 },
-    { type: "get", key: "m1", stale: true },
-    { type: "touch", key: "m1", expiresAt: "never" },
-    { type: "touch", key: "m1", ttl: 30 },
-    { type: "entries", prefix: "m", limit: 1 },
-    { type: "entries", prefix: "m", after: "m1", values: true },
-    { type: "delete", key: "m1" },
-    { type: "deleteMany", keys: ["m2", "m2", "none"] },
-    { id: "watch", type: "watch", prefix: "m" },
-    { type: "unwatch", watch: "watch" },
-  ];
-  for (const request of asked)
-    expect([request, await client.code(request)]).toEqual([request, "ok"]);
-  const types = new Set(asked.map(({ type }) => type));
-  expect(types).toEqual(new Set(Object.keys(SOCKET_API)));
-});
+const TONGUES = ["json", "binary"] as const;
+
+it.each(TONGUES)(
+  "every request of the table is answered as its schema says (%s)",
+  async (tongue) => {
+    const client = await another(tongue);
+    const asked: readonly Told[] = [
+      { type: "auth", token: "anything" },
+      { type: "ping" },
+      {
+        type: "setMany",
+        entries: [
+          { key: "m1", value: "1" },
+          { key: "m2", value: [2], encoding: "json", ttl: 60 },
+        ],
+      },
+      { type: "getMany", keys: ["m1", "m2", "none"] },
+      { type: "set", key: "m1", value: "2", ttl: "5m", ack: "local", timeout: "1s", waitMs: 10 },
+      { type: "get", key: "m1", stale: true },
+      { type: "touch", key: "m1", expiresAt: "never" },
+      { type: "touch", key: "m1", ttl: 30 },
+      { type: "entries", prefix: "m", limit: 1 },
+      { type: "entries", prefix: "m", after: "m1", values: true },
+      { type: "delete", key: "m1" },
+      { type: "deleteMany", keys: ["m2", "m2", "none"] },
+      { id: 900, type: "watch", prefix: "m" },
+      { type: "unwatch", watch: 900 },
+    ];
+    for (const request of asked)
+      expect([request, await client.code(request)]).toEqual([request, "ok"]);
+    const types = new Set(asked.map(({ type }) => type));
+    expect(types).toEqual(new Set(Object.keys(SOCKET_API)));
+  },
+);
 
 describe("conditions and sessions", () => {
-  it("hold as over HTTP", async () => {
+  it.each(TONGUES)("hold as over HTTP (%s)", async (tongue) => {
+    const client = await another(tongue);
     const { etag } = await client.result({ type: "set", key: "c", value: "1" });
     const get = { type: "get", key: "c" };
     expect(await client.result({ ...get, ifNoneMatch: etag })).toEqual({
@@ -134,6 +142,7 @@ describe("conditions and sessions", () => {
       found: true,
       unchanged: true,
       etag,
+      expiresAtMs: null,
     });
     const set = { type: "set", key: "c", value: "2" };
     expect(await client.code({ ...set, ifNoneMatch: "*" })).toBe("PRECONDITION_FAILED");
@@ -144,16 +153,21 @@ describe("conditions and sessions", () => {
     );
   });
 
-  it("end at a position that is not reached, and every answer has one", async () => {
-    const { position } = await client.ask({ type: "ping" });
-    expect(await client.code({ type: "get", key: "none", position })).toBe("KEY_NOT_FOUND");
-    const later = "p1.1.1.999.0.0";
-    const asked = client.code({ type: "get", key: "v", position: later, waitMs: 0 });
-    expect(await region.settle(asked)).toBe("POSITION_NOT_REACHED");
-    expect(await client.code({ type: "get", key: "v", position: "nonsense" })).toBe(
-      "INVALID_POSITION",
-    );
-  });
+  it.each(TONGUES)(
+    "end at a position that is not reached, and every answer has one (%s)",
+    async (tongue) => {
+      const client = await another(tongue);
+      await client.result({ type: "set", key: "v", value: "1" });
+      const { position } = await client.ask({ type: "ping" });
+      expect(await client.code({ type: "get", key: "none", position })).toBe("KEY_NOT_FOUND");
+      const later = "p1.1.1.999.0.0";
+      const asked = client.code({ type: "get", key: "v", position: later, waitMs: 0 });
+      expect(await region.settle(asked)).toBe("POSITION_NOT_REACHED");
+      expect(await client.code({ type: "get", key: "v", position: "nonsense" })).toBe(
+        "INVALID_POSITION",
+      );
+    },
+  );
 });
 
 describe("what is wrong with a request is told in its answer, and the connection goes on", () => {
@@ -243,8 +257,8 @@ describe("a message that is no request", () => {
 });
 
 describe("many requests at once", () => {
-  it("are all answered, each by its id", async () => {
-    const other = await another();
+  it.each(TONGUES)("are all answered, each by its id (%s)", async (tongue) => {
+    const other = await another(tongue);
     for (let n = 0; n < 500; n += 1) {
       other.send({
         id: n,
@@ -259,18 +273,18 @@ describe("many requests at once", () => {
     expect(level(region, "webSocketRequests")).toBe(0);
   });
 
-  it("that have the id of one under way are refused, and that one is answered", async () => {
-    const other = await another();
+  it.each(TONGUES)("that have the id of one under way are refused (%s)", async (tongue) => {
+    const other = await another(tongue);
     const stall = region.stall();
-    other.send({ id: "same", type: "set", key: "d", value: "1" });
-    other.send({ id: "same", type: "set", key: "d", value: "2" });
+    other.send({ id: 77, type: "set", key: "d", value: "1" });
+    other.send({ id: 77, type: "set", key: "d", value: "2" });
     const refused = await other.take();
     stall.end();
     expect(refused).toMatchObject({
       id: null,
-      error: { code: "INVALID_ARGUMENT", requestId: "same" },
+      error: { code: "INVALID_ARGUMENT", requestId: 77 },
     });
-    expect(await other.take()).toMatchObject({ id: "same", type: "result" });
+    expect(await other.take()).toMatchObject({ id: 77, type: "result" });
     expect(await client.result({ type: "get", key: "d" })).toMatchObject({ value: "1" });
   });
 });

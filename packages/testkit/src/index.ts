@@ -20,3 +20,4 @@ export { frameWith, welcomeWith } from "./directory-words.ts";
 export { heartbeatOf, helloOf } from "./node-words.ts";
 export { oddFrames } from "./odd-frames.ts";
 export { EMPTY_STORE } from "./empty-store.ts";
+export { SOCKET_TONGUES, type SocketTongue, type SocketWords } from "./socket-tongues.ts";

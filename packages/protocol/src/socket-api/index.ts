@@ -11,6 +11,7 @@ export {
   type ValueEncoding,
 } from "./requests.ts";
 export {
+  BINARY_SOCKET_PROTOCOL,
   keyNews,
   SOCKET_API,
   SOCKET_PATH,

@@ -1,7 +1,15 @@
 /** What a region is asked over a WebSocket, as schemas. */
 import * as v from "valibot";
 
-const KEYS_MAX = 1_000;
+/** How many keys or entries a request may have. */
+export const KEYS_MAX = 1_000;
+
+/** How many keys a page may have. */
+export const LIMIT_MAX = 1_000;
+
+/** How long a request may wait for its session's position, in milliseconds. */
+export const WAIT_MS_MAX = 10_000;
+
 const ID_LENGTH_MAX = 64;
 
 /** What a request is known by until it is answered. */
@@ -19,7 +27,7 @@ export const valueEncoding = v.picklist(["utf8", "base64", "json"]);
 /** How a value is written. */
 export type ValueEncoding = v.InferOutput<typeof valueEncoding>;
 
-const waitMs = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(10_000));
+const waitMs = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(WAIT_MS_MAX));
 const duration = v.union([v.string(), v.number()]);
 const keys = v.pipe(v.array(v.string()), v.minLength(1), v.maxLength(KEYS_MAX));
 
@@ -109,7 +117,7 @@ export const SOCKET_REQUESTS = {
     type: v.literal("entries"),
     prefix: v.optional(v.string()),
     after: v.optional(v.string()),
-    limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000))),
+    limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(LIMIT_MAX))),
     values: v.optional(v.boolean()),
     ...session,
   }),

@@ -6,8 +6,11 @@ import { etag, expiry, key, problem } from "../http-api/elements.ts";
 import { batchDeleted, batchWritten, deleted, keyPage, written } from "../http-api/region-api.ts";
 import { requestId, valueEncoding, type SocketRequestType } from "./requests.ts";
 
-/** The subprotocol that a client has to offer. */
+/** The subprotocol of JSON in text messages. A client has to offer this one or the binary one. */
 export const SOCKET_PROTOCOL = "meridian.v1+json";
+
+/** The subprotocol of binary messages. */
+export const BINARY_SOCKET_PROTOCOL = "meridian.v1+binary";
 
 /** The path of the WebSocket. */
 export const SOCKET_PATH = "/ws";
@@ -23,7 +26,13 @@ export const socketFound = v.object({
   expiresAtMs: expiry,
 });
 
-const unchanged = v.object({ key, found: v.literal(true), unchanged: v.literal(true), etag });
+const unchanged = v.object({
+  key,
+  found: v.literal(true),
+  unchanged: v.literal(true),
+  etag,
+  expiresAtMs: expiry,
+});
 const absent = v.object({ key, found: v.literal(false) });
 const nothing = v.object({});
 

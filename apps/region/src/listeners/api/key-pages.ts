@@ -1,4 +1,5 @@
 /** Pages of keys as JSON. */
+import type { Entry } from "@meridian/protocol";
 import type { Described, keyPage } from "@meridian/protocol/http-api";
 
 import { etagOf } from "../../service/cached-record.ts";
@@ -25,25 +26,35 @@ export async function pageWithValues(
   page: KeyPage,
 ): Promise<readonly Uint8Array[]> {
   const text = new TextPieces('{"keys":[');
+  let count = 0;
+  const next = await walkPage(reads, page, (entry) => {
+    const { found: _, ...told } = describeFound(entry, new EntryFace(entry));
+    const one: ToldKey = { ...told, bytes: entry.value.byteLength };
+    text.add(`${count === 0 ? "" : ","}${JSON.stringify(one)}`);
+    count += 1;
+  });
+  text.add(`],"next":${JSON.stringify(next)}}`);
+  return text.end();
+}
+
+/** Calls `tell` with the entries of a page, as many as are not too long together. Resolves to the key after which to go on; to null at the end. */
+export async function walkPage(
+  reads: Pick<RegionService["reads"], "peek">,
+  page: KeyPage,
+  tell: (entry: Entry) => void,
+): Promise<string | null> {
   const steps = new Steps();
-  let [bytes, count] = [0, 0];
-  let { next } = page;
+  let bytes = 0;
   for (const { key } of page.entries) {
     const entry = reads.peek(key);
     if (entry !== undefined) {
-      const { found: _, ...told } = describeFound(entry, new EntryFace(entry));
-      const one: ToldKey = { ...told, bytes: entry.value.byteLength };
-      text.add(`${count === 0 ? "" : ","}${JSON.stringify(one)}`);
-      count += 1;
+      tell(entry);
       bytes += entry.value.byteLength;
     }
     await steps.spend(entry?.value.byteLength ?? 0);
-    if (bytes < VALUES_BYTES || key === page.entries.at(-1)?.key) continue;
-    next = key;
-    break;
+    if (bytes >= VALUES_BYTES && key !== page.entries.at(-1)?.key) return key;
   }
-  text.add(`],"next":${JSON.stringify(next)}}`);
-  return text.end();
+  return page.next;
 }
 
 function toldKey({

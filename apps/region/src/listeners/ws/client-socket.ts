@@ -9,9 +9,9 @@
 import type { Socket } from "node:net";
 
 import { failureOf, type HeldBytes, type Holder, type RequestTurns } from "@meridian/http";
-import { closeCodeOf, MeridianError, toProblem } from "@meridian/protocol";
+import { closeCodeOf, MeridianError } from "@meridian/protocol";
 import {
-  readSocketRequest,
+  BINARY_SOCKET_PROTOCOL,
   type RequestId,
   type SocketRequest,
 } from "@meridian/protocol/socket-api";
@@ -19,9 +19,12 @@ import type { Clock, Cuts, Logger } from "@meridian/runtime";
 import type { RawData, WebSocket } from "ws";
 
 import type { RegionService } from "../../service/region-service.ts";
-import { isDataRequest, operate } from "./operations.ts";
+import { binaryForm } from "./binary-form.ts";
+import { jsonForm } from "./json-form.ts";
+import { isDataRequest, operate, type OperationContext } from "./operations.ts";
 import type { SocketAccess } from "./socket-access.ts";
 import type { SocketCut } from "./socket-cuts.ts";
+import type { Said, SocketForm } from "./socket-form.ts";
 import type { SocketTimes } from "./socket-times.ts";
 import { SocketWatches } from "./socket-watches.ts";
 
@@ -85,6 +88,8 @@ export class ClientSocket implements Holder {
   readonly #access: SocketAccess;
   readonly #taken: TakenSocket;
   readonly #cameAtMs: number;
+  readonly #form: SocketForm;
+  readonly #context: OperationContext;
   readonly #watches: SocketWatches;
   #inbox: Buffer[] = [];
   /** The requests under way, and their bytes. */
@@ -113,12 +118,16 @@ export class ClientSocket implements Holder {
     this.#access = access;
     this.#host = host;
     this.#cameAtMs = this.#heardAtMs = this.#movedAtMs = host.clock.elapsedMs();
-    this.#watches = new SocketWatches({
-      service: host.service,
-      isOpen: () => !this.#isFull && !this.#isClosing,
-      send: (message) => this.#send(`${message},"position":${this.#position()}}`),
-    });
     const { socket, wire } = taken;
+    const { service } = host;
+    const form = socket.protocol === BINARY_SOCKET_PROTOCOL ? binaryForm() : jsonForm;
+    this.#form = form as SocketForm;
+    this.#context = { service, form: this.#form };
+    this.#watches = new SocketWatches({
+      ...this.#context,
+      isOpen: () => !this.#isFull && !this.#isClosing,
+      send: (message) => this.#send(message),
+    });
     wire.prependListener("data", (chunk: Buffer) => this.#arrived(chunk.byteLength));
     socket.on("message", (data, isBinary) => this.#take(data, isBinary));
     // The close that follows says everything.
@@ -231,8 +240,10 @@ export class ClientSocket implements Holder {
   #take(data: RawData, isBinary: boolean): void {
     this.#partBytes = 0;
     if (this.#isClosing) return;
-    if (isBinary) {
-      const said = "Expected a message of text, got a binary one";
+    if (isBinary !== this.#form.isBinary) {
+      const said = isBinary
+        ? "Expected a message of text, got a binary one"
+        : "Expected a binary message, got one of text";
       return this.#refuse(null, new MeridianError("MALFORMED_MESSAGE", said));
     }
     const message = data as Buffer;
@@ -280,7 +291,7 @@ export class ClientSocket implements Holder {
   }
 
   #begin(message: Buffer): void {
-    const read = readSocketRequest(message.toString());
+    const read = this.#form.read(message);
     if ("error" in read) return this.#refuse(read.id, read.error);
     const { id, request } = read;
     if (this.#inFlight.has(id) || this.#watches.has(id)) {
@@ -302,17 +313,16 @@ export class ClientSocket implements Holder {
   async #answer(request: SocketRequest): Promise<void> {
     const { clock, times } = this.#host;
     const startedMs = clock.elapsedMs();
-    const id = JSON.stringify(request.id);
-    let text: string;
+    let message: Said;
     let code = "ok";
     let failure: MeridianError | undefined;
     try {
       const result = await this.#resultOf(request);
-      text = `{"type":"result","id":${id},"result":${result},"position":${this.#position()}}`;
+      message = this.#form.result(request.id, result, this.#position());
     } catch (cause) {
       failure = failureOf(cause, this.#host.logger);
       ({ code } = failure);
-      text = this.#problem(id, failure);
+      message = this.#form.error(request.id, failure, this.#position());
     }
     const bytes = this.#inFlight.get(request.id) ?? 0;
     this.#inFlightBytes -= bytes;
@@ -321,39 +331,36 @@ export class ClientSocket implements Holder {
     this.#host.count(-1, -bytes);
     times.observe(request.type, code, startedMs, request.id);
     if (this.#isClosing) return;
-    this.#send(text);
+    this.#send(message);
     if (failure?.code === "UNAUTHENTICATED") return this.#end("token", failure);
     if (this.#isDraining && this.#inFlight.size === 0) return this.#goAway();
     if (!this.#isWaiting) this.#readOn();
   }
 
-  async #resultOf(request: SocketRequest): Promise<string> {
+  async #resultOf(request: SocketRequest): Promise<Said> {
     this.#access.check(request);
-    if (isDataRequest(request)) return operate(this.#host.service, request);
-    if (request.type === "watch") return this.#watches.open(request);
+    if (isDataRequest(request)) return operate(this.#context, request);
+    if (request.type === "watch") return this.#form.plain(await this.#watches.open(request));
     if (request.type === "unwatch") this.#watches.close(request.watch);
-    if (request.type !== "auth") return "{}";
-    await this.#access.show(request.token);
-    this.#watches.check((watch) => this.#access.checkCover(watch));
-    return "{}";
+    if (request.type === "auth") {
+      await this.#access.show(request.token);
+      this.#watches.check((watch) => this.#access.checkCover(watch));
+    }
+    return this.#form.plain({});
   }
 
   /** Answers what is no request, or not one that can be begun. */
   #refuse(id: RequestId | null, error: MeridianError): void {
     const { clock, times } = this.#host;
     times.observe("none", error.code, clock.elapsedMs());
-    this.#send(this.#problem(JSON.stringify(id), error));
-  }
-
-  #problem(id: string, error: MeridianError): string {
-    return `{"type":"error","id":${id},"error":${JSON.stringify(toProblem(error))},"position":${this.#position()}}`;
+    this.#send(this.#form.error(id, error, this.#position()));
   }
 
   #position(): string {
-    return JSON.stringify(this.#host.service.admission.positionToken());
+    return this.#host.service.admission.positionToken();
   }
 
-  #send(text: string): void {
+  #send(message: Said): void {
     const { socket, wire } = this.#taken;
     if (this.#isClosing || socket.readyState !== socket.OPEN) return;
     if (!this.#isCorked) {
@@ -366,7 +373,7 @@ export class ClientSocket implements Holder {
       });
     }
     const before = socket.bufferedAmount;
-    socket.send(text, this.#onSent);
+    socket.send(message, this.#onSent);
     const after = socket.bufferedAmount;
     if (after > QUEUED_BYTES) this.#isFull = true;
     this.#host.held.take(after - before, this);

@@ -1,16 +1,12 @@
 /** What a node does for each request that comes over a WebSocket. Options and errors are those of its HTTP API. */
-import { isUtf8 } from "node:buffer";
-
 import { readWhole } from "@meridian/http";
-import { checkClientKey, MeridianError, parsePosition, type Entry } from "@meridian/protocol";
-import {
-  isDeeperThan,
-  SOCKET_DEPTH_MAX,
-  type SocketItem,
-  type SocketRequest,
-  type SocketRequestOf,
-  type SocketRequestType,
-  type ValueEncoding,
+import { checkClientKey, MeridianError, parsePosition } from "@meridian/protocol";
+import type {
+  SocketItem,
+  SocketRequest,
+  SocketRequestOf,
+  SocketRequestType,
+  ValueEncoding,
 } from "@meridian/protocol/socket-api";
 
 import { OneAtATime } from "../../service/one-at-a-time.ts";
@@ -27,10 +23,11 @@ import {
 import { Steps } from "../../service/steps.ts";
 import { readAck, readLife, ttlMsOf } from "../api/arguments.ts";
 import { conditionOf, noneMatchNames } from "../api/conditions.ts";
-import { CONTENT_TYPE_DEFAULT, faceOf, type EntryFace } from "../api/entry-face.ts";
-import { describeFound, isShortAsJson, keyNotFound } from "../api/found-entry.ts";
-import { pageOf, pageWithValues } from "../api/key-pages.ts";
+import { CONTENT_TYPE_DEFAULT, faceOf } from "../api/entry-face.ts";
+import { keyNotFound } from "../api/found-entry.ts";
+import { pageOf } from "../api/key-pages.ts";
 import { bytesOf, TEXT_CONTENT_TYPE } from "../api/value-text.ts";
+import type { Said, SocketForm } from "./socket-form.ts";
 
 /** The largest message that a node takes and sends, unless one value may be larger, in bytes. */
 const MESSAGE_BYTES_MAX = 2 * 1024 * 1024;
@@ -56,16 +53,22 @@ export function isDataRequest(request: SocketRequest): request is DataRequest {
   return Object.hasOwn(OPERATIONS, request.type);
 }
 
-/** Does what a request asks for, and resolves to its result as JSON. Rejects with the errors of the HTTP API. */
-export function operate(service: RegionService, request: DataRequest): Promise<string> {
+/** Where a request is done, and how its result is written. */
+export interface OperationContext<Part extends Said = Said> {
+  readonly service: RegionService;
+  readonly form: SocketForm<Part>;
+}
+
+/** Does what a request asks for, and resolves to its result. Rejects with the errors of the HTTP API. */
+export function operate(context: OperationContext, request: DataRequest): Promise<Said> {
   const operation = OPERATIONS[request.type] as Operation<SocketRequestType>;
-  return operation(service, request);
+  return operation(context, request);
 }
 
 type Operation<Type extends SocketRequestType> = (
-  service: RegionService,
+  context: OperationContext,
   request: SocketRequestOf<Type>,
-) => Promise<string>;
+) => Promise<Said>;
 
 const OPERATIONS: { readonly [Type in DataRequest["type"]]: Operation<Type> } = {
   get,
@@ -78,7 +81,10 @@ const OPERATIONS: { readonly [Type in DataRequest["type"]]: Operation<Type> } = 
   entries,
 };
 
-async function get(service: RegionService, request: SocketRequestOf<"get">): Promise<string> {
+async function get(
+  { service, form }: OperationContext,
+  request: SocketRequestOf<"get">,
+): Promise<Said> {
   const { encoding, ifNoneMatch, stale } = request;
   const key = checkClientKey(request.key);
   await admit(service, request, stale);
@@ -86,29 +92,38 @@ async function get(service: RegionService, request: SocketRequestOf<"get">): Pro
   if (found === undefined) throw keyNotFound(key);
   const face = faceOf(found.record);
   if (ifNoneMatch !== undefined && noneMatchNames(ifNoneMatch, face.etag)) {
-    return JSON.stringify({ key, found: true, unchanged: true, etag: face.etag });
+    return form.unchanged(found.record.entry, face);
   }
-  return foundJson(found.record.entry, face, encoding);
+  return form.found(found.record.entry, face, encoding);
 }
 
-async function set(service: RegionService, request: SocketRequestOf<"set">): Promise<string> {
+async function set(
+  { service, form }: OperationContext,
+  request: SocketRequestOf<"set">,
+): Promise<Said> {
   const item = setRequestOf(service, request);
   const ack = ackOf(request);
   const condition = conditionsOf(request);
   await admit(service, request);
-  return writtenJson(await service.writes.set([item], ack, condition));
+  return writtenResult(form, await service.writes.set([item], ack, condition));
 }
 
-async function remove(service: RegionService, request: SocketRequestOf<"delete">): Promise<string> {
+async function remove(
+  { service, form }: OperationContext,
+  request: SocketRequestOf<"delete">,
+): Promise<Said> {
   const key = checkClientKey(request.key);
   const ack = ackOf(request);
   const condition = conditionsOf(request);
   await admit(service, request);
   const result = await service.writes.delete(key, ack, condition);
-  return writtenJson(result, { deleted: result.deleted });
+  return writtenResult(form, result, { deleted: result.deleted });
 }
 
-async function touch(service: RegionService, request: SocketRequestOf<"touch">): Promise<string> {
+async function touch(
+  { service, form }: OperationContext,
+  request: SocketRequestOf<"touch">,
+): Promise<Said> {
   const { ttl, expiresAt } = request;
   const key = checkClientKey(request.key);
   const until = expiresAt === undefined ? undefined : String(expiresAt);
@@ -118,54 +133,51 @@ async function touch(service: RegionService, request: SocketRequestOf<"touch">):
   const bytes = service.reads.peek(key)?.value.byteLength ?? 0;
   const result = await service.writes.touch(key, life, bytes, ack);
   if (result.entries.length === 0) throw keyNotFound(key);
-  return writtenJson(result);
+  return writtenResult(form, result);
 }
 
 async function getMany(
-  service: RegionService,
+  { service, form }: OperationContext,
   request: SocketRequestOf<"getMany">,
-): Promise<string> {
+): Promise<Said> {
   const keys = request.keys.map(checkClientKey);
   await admit(service, request);
-  return answering.run(() => manyJson(service, keys, request.encoding));
+  return answering.run(() => many({ service, form }, keys, request.encoding));
 }
 
-async function manyJson(
-  service: RegionService,
+async function many(
+  { service, form }: OperationContext,
   keys: readonly string[],
   encoding: ValueEncoding | undefined,
-): Promise<string> {
-  const [parts, steps]: [string[], Steps] = [[], new Steps()];
+): Promise<Said> {
+  const [parts, steps]: [Said[], Steps] = [[], new Steps()];
   let length = 0;
   for (const key of keys) {
     const record = service.reads.find(key)?.record;
-    const part =
-      record === undefined
-        ? JSON.stringify({ key, found: false })
-        : foundJson(record.entry, faceOf(record), encoding);
+    const part = form.oneOfMany(key, record?.entry, record && faceOf(record), encoding);
     length += part.length;
     checkBytes("one answer", length, messageBytesMax(service));
     parts.push(part);
     await steps.spend(part.length);
   }
-  return `{"entries":[${parts.join(",")}]}`;
+  return form.many(parts);
 }
 
 async function setMany(
-  service: RegionService,
+  { service, form }: OperationContext,
   request: SocketRequestOf<"setMany">,
-): Promise<string> {
+): Promise<Said> {
   const items = request.entries.map((item) => setRequestOf(service, item));
   const ack = ackOf(request);
   await admit(service, request);
   const { entries: all, acknowledged } = await service.writes.set(items, ack);
-  return JSON.stringify({ entries: all.map(factsOf), acknowledged });
+  return form.plain({ entries: all.map(factsOf), acknowledged });
 }
 
 async function deleteMany(
-  service: RegionService,
+  { service, form }: OperationContext,
   request: SocketRequestOf<"deleteMany">,
-): Promise<string> {
+): Promise<Said> {
   const keys = [...new Set(request.keys.map(checkClientKey))];
   const ack = ackOf(request);
   await admit(service, request);
@@ -174,13 +186,13 @@ async function deleteMany(
     const { key, etag } = factsOf(entry);
     return { key, etag, deleted: deleted.has(key) };
   });
-  return JSON.stringify({ entries: told, acknowledged });
+  return form.plain({ entries: told, acknowledged });
 }
 
 async function entries(
-  service: RegionService,
+  { service, form }: OperationContext,
   request: SocketRequestOf<"entries">,
-): Promise<string> {
+): Promise<Said> {
   const { prefix = "", after, limit, values } = request;
   const bounds = { min: 1, max: 1_000, fallback: 100 };
   await admit(service, request);
@@ -189,59 +201,27 @@ async function entries(
     limit: readWhole("limit", textOf(limit), bounds),
     ...(after !== undefined && { after }),
   });
-  if (values !== true) return JSON.stringify(pageOf(page));
-  return answering.run(async () => Buffer.concat(await pageWithValues(service, page)).toString());
+  if (values !== true) return form.plain(pageOf(page));
+  return answering.run(() => form.page(service, page));
 }
 
-/** The JSON of a live entry, its value in the encoding that was asked for, or in the shortest that can say it. Throws `INVALID_ARGUMENT`. */
-function foundJson(entry: Entry, face: EntryFace, encoding?: ValueEncoding): string {
-  if (encoding === undefined) return JSON.stringify(describeFound(entry, face));
-  const { key, value, expiresAtMs } = entry;
-  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  const { etag, contentType } = face;
-  const told = { key, found: true, encoding, contentType, etag, expiresAtMs: expiresAtMs || null };
-  if (encoding === "base64") return JSON.stringify({ ...told, value: bytes.toString("base64") });
-  if (!isUtf8(value)) throw wrongEncoding(key, encoding);
-  const text = bytes.toString();
-  if (encoding === "utf8" && !isShortAsJson(value)) throw wrongEncoding(key, encoding);
-  if (encoding === "utf8") return JSON.stringify({ ...told, value: text });
-  if (!isJson(text)) throw wrongEncoding(key, encoding);
-  return `${JSON.stringify(told).slice(0, -1)},"value":${text}}`;
-}
-
-function isJson(text: string): boolean {
-  // A parser takes half a second for a mebibyte of brackets.
-  if (isDeeperThan(text, SOCKET_DEPTH_MAX)) return false;
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function wrongEncoding(key: string, encoding: ValueEncoding): MeridianError {
-  const expected =
-    encoding === "json"
-      ? `JSON of at most ${SOCKET_DEPTH_MAX} levels`
-      : "UTF-8 that JSON says in about twice its bytes";
-  return new MeridianError(
-    "INVALID_ARGUMENT",
-    `Expected the value of \`${key}\` to be ${expected}, as \`encoding\` asks for, got other bytes; \`base64\` takes any`,
-  );
-}
-
-function writtenJson({ entries: all, acknowledged }: WriteResult, more: object = {}): string {
+function writtenResult(
+  form: SocketForm,
+  { entries: all, acknowledged }: WriteResult,
+  more: object = {},
+): Said {
   const [entry] = all;
   if (entry === undefined)
     throw new MeridianError("INTERNAL", "Expected a written entry, got none");
-  return JSON.stringify({ ...factsOf(entry), ...more, acknowledged });
+  return form.plain({ ...factsOf(entry), ...more, acknowledged });
 }
 
 function setRequestOf({ writes }: RegionService, item: SocketItem): SetRequest {
-  const { value: given, encoding = "utf8" } = item;
+  const { value: given } = item;
+  const { encoding = given instanceof Uint8Array ? "base64" : "utf8" } = item;
   const key = checkClientKey(item.key);
-  const value = valueOf(given, encoding);
+  // Bytes are a part of the message that they came in, which is not kept.
+  const value = given instanceof Uint8Array ? given.slice() : valueOf(given, encoding);
   writes.checkLength(value.byteLength);
   const { contentType = CONTENT_TYPES[encoding] } = item;
   checkContentType(contentType);

@@ -15,7 +15,7 @@ import {
   type SlowRequests,
 } from "@meridian/http";
 import { asMeridianError, MeridianError } from "@meridian/protocol";
-import { SOCKET_PROTOCOL } from "@meridian/protocol/socket-api";
+import { BINARY_SOCKET_PROTOCOL, SOCKET_PROTOCOL } from "@meridian/protocol/socket-api";
 import type { Clock, Cuts, Logger, Metrics } from "@meridian/runtime";
 import { WebSocket, WebSocketServer } from "ws";
 
@@ -53,12 +53,16 @@ const LOOK_MS = 1_000;
 /** How many of them are looked at, or told to go, in one turn of the event loop. */
 const SOCKETS_PER_TURN = 64;
 
+const PROTOCOLS: readonly string[] = [SOCKET_PROTOCOL, BINARY_SOCKET_PROTOCOL];
+
 /** A client may take two seconds to answer a close frame before it is cut off. */
 const SERVER_OPTIONS = {
   noServer: true,
   clientTracking: false,
   perMessageDeflate: false,
   closeTimeout: 2_000,
+  // The first that the client offers. Upgrades that offer none of them are refused before.
+  handleProtocols: (offered: Set<string>) => [...offered].find(isKnownProtocol) ?? false,
 } as const;
 
 const TOO_LARGE = 1009;
@@ -175,9 +179,10 @@ export class SocketListener {
         throw new MeridianError("UNKNOWN_OPTION", said);
       }
       const offered = (headers["sec-websocket-protocol"] ?? "").split(",").map((one) => one.trim());
-      if (!offered.includes(SOCKET_PROTOCOL)) {
+      if (!offered.some(isKnownProtocol)) {
         const got = offered.join(", ").slice(0, 100);
-        const said = `Expected \`${SOCKET_PROTOCOL}\` among \`Sec-WebSocket-Protocol\`, got \`${got}\``;
+        const known = PROTOCOLS.map((one) => `\`${one}\``).join(" or ");
+        const said = `Expected ${known} among \`Sec-WebSocket-Protocol\`, got \`${got}\``;
         throw new MeridianError("UNSUPPORTED_VERSION", said);
       }
       if (this.#isDraining) service.admission.checkServing(false);
@@ -217,6 +222,10 @@ export class SocketListener {
       void inTurns(this.#sockets, SOCKETS_PER_TURN, (socket) => socket.look());
     });
   }
+}
+
+function isKnownProtocol(protocol: string): boolean {
+  return PROTOCOLS.includes(protocol);
 }
 
 /** A WebSocket that says why it closes where the library only has a code. */

@@ -1,19 +1,20 @@
 /** The watches of one WebSocket. */
-import { MeridianError, toProblem } from "@meridian/protocol";
+import { MeridianError } from "@meridian/protocol";
 import type { RequestId, SocketRequestOf } from "@meridian/protocol/socket-api";
 
 import type { RegionService } from "../../service/region-service.ts";
 import type { Watch, WatchSink } from "../../service/watches.ts";
-import { newsJson, watchedOf } from "../api/watched.ts";
+import { watchedOf } from "../api/watched.ts";
 import { admit } from "./operations.ts";
+import type { Said, SocketForm } from "./socket-form.ts";
 
 /** How a WebSocket is told. */
 export interface SocketWatchesOptions {
   readonly service: RegionService;
+  readonly form: SocketForm;
   /** Whether it takes news now. */
   readonly isOpen: () => boolean;
-  /** Sends a message: a JSON object without its last brace and the position. */
-  readonly send: (message: string) => void;
+  readonly send: (message: Said) => void;
 }
 
 /** How many watches a connection may have. */
@@ -40,7 +41,7 @@ export class SocketWatches {
   }
 
   /** Begins a watch, and resolves to the result. Rejects with what `Watches.open` throws. */
-  async open(request: SocketRequestOf<"watch">): Promise<string> {
+  async open(request: SocketRequestOf<"watch">): Promise<object> {
     const { service } = this.#options;
     const { id, key, prefix, resume, values = false } = request;
     const watched = watchedOf(key, prefix);
@@ -52,7 +53,7 @@ export class SocketWatches {
     }
     const watch = service.watches.open({ watched, token: resume }, this.#sinkOf(id, values));
     this.#opened.set(id, { request, watch });
-    return JSON.stringify({ resume: watch.token });
+    return { resume: watch.token };
   }
 
   /** Ends the watch of an id. Throws `INVALID_ARGUMENT` where there is none. */
@@ -78,8 +79,8 @@ export class SocketWatches {
         check(request);
       } catch (cause) {
         this.close(id);
-        const error = JSON.stringify(toProblem(cause as MeridianError));
-        this.#options.send(`{"type":"error","id":${JSON.stringify(id)},"error":${error}`);
+        const { form, send } = this.#options;
+        send(form.error(id, cause as MeridianError, this.#position()));
       }
     }
   }
@@ -92,17 +93,17 @@ export class SocketWatches {
   }
 
   #sinkOf(id: RequestId, values: boolean): WatchSink {
-    const { isOpen, send } = this.#options;
-    const named = JSON.stringify(id);
+    const { form, isOpen, send } = this.#options;
     return {
       isOpen,
-      tell: (news, token) => {
-        const changes = news.map((each) => newsJson(each, values)).join(",");
-        send(`{"type":"changes","id":${named},"changes":[${changes}],"resume":"${token}"`);
-      },
-      reload: (token) => send(`{"type":"reload","id":${named},"resume":"${token}"`),
+      tell: (news, token) => send(form.changes(id, news, values, token, this.#position())),
+      reload: (token) => send(form.reload(id, token, this.#position())),
       // The connection is closed as its requests are answered.
       end: () => {},
     };
+  }
+
+  #position(): string {
+    return this.#options.service.admission.positionToken();
   }
 }
