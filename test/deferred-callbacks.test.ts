@@ -47,6 +47,8 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "apps/directory/src/link-tokens.ts": [1, STEP],
   "apps/directory/src/log-digest.ts": [1, SETTLES],
   "apps/directory/src/log-pages.ts": [1, SETTLES],
+  "apps/directory/src/views/node-request.ts": [7, SETTLES],
+  "apps/directory/src/views/view-stream.ts": [6, ANSWERS],
   "apps/region/src/ask-status.ts": [1, SETTLES],
   "apps/region/src/directory-finder.ts": [1, STEP],
   "apps/region/src/listeners/ws/client-socket.ts": [3, ANSWERS],

@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { startDirectory } from "@meridian/directory";
 import { request, startSmallRegion, until } from "@meridian/harness";
-import type { PlacedRoute, Scope } from "@meridian/protocol/http-api";
+import { VIEW_PREFIX, type PlacedRoute, type Scope } from "@meridian/protocol/http-api";
 import { silentLogger, systemClock, systemRandom } from "@meridian/runtime";
 import {
   createToken,
@@ -131,7 +131,27 @@ const QUESTIONS: Readonly<Record<string, (key: string) => { path?: string; body?
   "DELETE /quarantine/{id}": () => ({ path: "/quarantine/1" }),
   "PUT /revocations/{id}": () => ({ path: "/revocations/somebody" }),
   "POST /quarantine/{id}/replay": () => ({ path: "/quarantine/1/replay" }),
+  ...viewQuestions({
+    "GET /keys": (name) => `/keys?prefix=${name}`,
+    "GET /cache": (name) => `/cache?key=${name}`,
+    "POST /cache": (name) => `/cache?key=${name}&value=1`,
+    "DELETE /cache/{key}": (name) => `/cache/${name}`,
+    "POST /touch": (name) => `/touch?key=${name}&ttl=1h`,
+    "GET /watch": (name) => `/watch?key=${name}`,
+  }),
 };
+
+/** The same for requests that the directory hands on to the region. */
+function viewQuestions(
+  paths: Readonly<Record<string, (key: string) => string>>,
+): Readonly<Record<string, (key: string) => { path: string }>> {
+  return Object.fromEntries(
+    Object.entries(paths).map(([name, pathOf]) => [
+      name.replace(" ", ` ${VIEW_PREFIX}`),
+      (key: string) => ({ path: `/nodes/paris/view${pathOf(key)}` }),
+    ]),
+  );
+}
 
 /** The answer to a request. */
 export interface Told {

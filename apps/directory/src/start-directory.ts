@@ -6,6 +6,7 @@ import {
   connectionsMaxOf,
   EventStreams,
   HttpServer,
+  isLoopback,
   OriginPolicy,
   principalOf,
   RateLimits,
@@ -59,6 +60,7 @@ import { NodeNews } from "./http/node-news.ts";
 import type { NodeSource } from "./http/nodes.ts";
 import { NodeRegistry } from "./node-registry.ts";
 import { programVersion } from "./version.ts";
+import { NodeViews } from "./views/node-views.ts";
 
 /** How a directory is started: as its flags say, with their defaults for what is not given. */
 export interface DirectoryOptions extends Omit<
@@ -250,6 +252,7 @@ function serve(
     ...dataOf(log, directory),
     news: nodes.news,
     consoleFolder: options.noConsole ? undefined : consoleFolder(),
+    views: viewsOf(options, nodes),
     cluster,
     version: programVersion(),
     backups,
@@ -298,6 +301,26 @@ function nodesOf(directory: Directory, { clock, metrics, logger }: Settled) {
     news.changed();
   };
   return { source, streams, news, changed };
+}
+
+/** Hands requests on to the nodes. */
+function viewsOf(
+  { security, clock, metrics, host, insecureNoTls, tlsClientCa }: Settled,
+  { source, streams }: Pick<ReturnType<typeof nodesOf>, "source" | "streams">,
+): NodeViews {
+  return new NodeViews({
+    source,
+    streams,
+    clock,
+    metrics,
+    trust: () => {
+      const { headers: _, cert, key, ...trust } = security.dialing;
+      // Who asks has shown a certificate of its own where that is demanded; elsewhere none is lent to it.
+      return tlsClientCa === null ? trust : { ...trust, cert, key };
+    },
+    insecure: insecureNoTls,
+    isPrivate: host === "localhost" || isLoopback(host),
+  });
 }
 
 /** What the API tells of a log. */

@@ -74,12 +74,14 @@ export class FakeNode {
   readonly messages: { readonly type: string; readonly [field: string]: unknown }[] = [];
   readonly #id: string;
   readonly #incarnation: number;
+  readonly #url: string | null;
   readonly #link: WebSocketLink;
   readonly #waiting: (() => void)[] = [];
   closed: { readonly code: number; readonly reason: string } | undefined;
 
-  constructor(directoryUrl: string, id: string, incarnation = 11) {
+  constructor(directoryUrl: string, id: string, incarnation = 11, url: string | null = null) {
     this.#id = id;
+    this.#url = url;
     this.#incarnation = incarnation;
     const happened = (): void => this.#waiting.splice(0).forEach((resolve) => resolve());
     const events = {
@@ -186,7 +188,7 @@ export class FakeNode {
       incarnation: this.#incarnation,
       ip: null,
       port: 7401,
-      url: null,
+      url: this.#url,
       lat: 48,
       lon: 2,
       status: "syncing",

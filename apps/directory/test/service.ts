@@ -17,7 +17,10 @@ import { EMPTY_STORE } from "@meridian/testkit";
 import { answerNearest, createApp, directoryStyle } from "../src/http/app.ts";
 import type { DirectoryService } from "../src/http/directory-service.ts";
 import { NodeNews } from "../src/http/node-news.ts";
+import type { NodeSource } from "../src/http/nodes.ts";
 import { NodeRegistry } from "../src/node-registry.ts";
+import type { TlsTrust } from "../src/views/node-request.ts";
+import { NodeViews, type NodeViewsOptions } from "../src/views/node-views.ts";
 import { manualClock, memberOf } from "./members.ts";
 
 /** Four ready nodes. */
@@ -43,6 +46,14 @@ const NO_BACKUPS: DirectoryService["backups"] = {
 /** Where requests come from. */
 export const PARIS = "lat=48.86&lon=2.35";
 
+function viewsOf(
+  source: NodeSource,
+  parts: Pick<NodeViewsOptions, "streams" | "clock" | "metrics">,
+): NodeViews {
+  const trust = (): TlsTrust => ({});
+  return new NodeViews({ ...parts, source, trust, insecure: false, isPrivate: true });
+}
+
 /** A service over these nodes; `given` says what is special about it. */
 export function serviceOf(
   members: readonly MemberInfo[],
@@ -58,6 +69,7 @@ export function serviceOf(
   const news = new NodeNews({ source, streams, clock, logger: silentLogger });
   return {
     news,
+    views: viewsOf(source, { streams, clock, metrics }),
     cluster: "meridian",
     version: "9.8.7",
     startedAtMs: 1_699_999_999_000,

@@ -20,6 +20,7 @@ import type { HeldBytes } from "./held-bytes.ts";
 import { principalOf } from "./principals.ts";
 import { REFUSAL_HEADERS, type OriginPolicy } from "./origins.ts";
 import { readQuery, type Query } from "./query.ts";
+import { placeOf } from "./rate-limits.ts";
 import { targetOf } from "./target.ts";
 
 /** The environment of an app: the server's request and response. Empty if the app is called directly. */
@@ -47,6 +48,8 @@ export interface Carrier {
   checkKey?(key: string): void;
   /** Who asks, where tokens are asked for. */
   readonly principal?: Principal;
+  /** The address that the request came from. */
+  remoteAddress?(): string | undefined;
   /** Reads the body by the rules of `readIncoming`. */
   body(bytesMax: number, bodies: HeldBytes): Promise<Uint8Array>;
 }
@@ -70,6 +73,7 @@ export function carrierOfIncoming(incoming: IncomingMessage): Carrier {
   return {
     ...(principal && { principal, checkKey: (key: string) => checkKeys(principal, key) }),
     method: incoming.method ?? "",
+    remoteAddress: () => incoming.socket.remoteAddress,
     ...targetOf(incoming.url ?? ""),
     header: (name) => headers[name]?.toString(),
     body: (bytesMax, bodies) => readIncoming(incoming, bytesMax, bodies),
@@ -121,6 +125,11 @@ export class Exchange {
   /** Who asks, where tokens are asked for. */
   get principal(): Principal | undefined {
     return this.#carrier.principal;
+  }
+
+  /** What tells this client from others: the id of its token, or else its address. */
+  get client(): string {
+    return this.principal?.id ?? placeOf(this.#carrier.remoteAddress?.());
   }
 
   /** Throws `ORIGIN_NOT_ALLOWED` for a page that may not ask. */

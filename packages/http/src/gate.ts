@@ -51,8 +51,8 @@ export interface GateOptions {
   readonly api: ApiTable;
   /** The path of the table under which a request's path falls. */
   readonly routeOf: (path: string) => string;
-  /** The path before the keys that paths name. */
-  readonly keyPrefix: string;
+  /** The key that a path names, still percent-encoded. */
+  readonly keyOf: (path: string) => string;
   /** What a ticket grants at a path, which is good no more thereafter; undefined for one that is not good there. */
   readonly takeTicket?: (path: string, ticket: string) => Principal | undefined;
   /** Routes beside the table that everybody may read. */
@@ -189,7 +189,7 @@ export class Gate {
     if (access.scope !== "any") this.#options.authenticator.checkAge(principal);
     if (principal.prefixes.includes("")) return;
     if (access.keys === "path") {
-      const key = target.path.slice(this.#options.keyPrefix.length);
+      const key = this.#options.keyOf(target.path);
       checkKeys(principal, decodeEscapes(key, "INVALID_KEY"));
     } else if (access.keys === "watch") {
       const key = optionOf(target, "key");

@@ -188,6 +188,16 @@ export const ERROR_KINDS = {
     status: 408,
     retryable: true,
   },
+  NODE_UNREACHABLE: {
+    title: "The node that was to be asked does not answer.",
+    status: 504,
+    retryable: true,
+  },
+  NODE_ANSWER_INVALID: {
+    title: "The node that was asked answered something else than it was asked for.",
+    status: 502,
+    retryable: false,
+  },
   NO_READY_NODE: { title: "No node is ready to serve.", status: 503, retryable: true },
   DIRECTORY_SYNCING: {
     title: "This directory is catching up with the others.",

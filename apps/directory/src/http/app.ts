@@ -1,4 +1,4 @@
-/** The routes of a directory. Every path takes GET, and with it HEAD; that of a node takes DELETE, too. */
+/** The routes of a directory. */
 import {
   answerMetrics,
   apiDocumentRoutes,
@@ -24,6 +24,7 @@ import {
 } from "@meridian/http";
 import { DIRECTORY_API, type Described, type nearest } from "@meridian/protocol/http-api";
 
+import { viewedKey, viewRouteOf } from "../views/view-paths.ts";
 import type { DirectoryService } from "./directory-service.ts";
 import { NEAREST_OPTIONS, nearestBody } from "./nearest.ts";
 import { forgottenBody, nodeBody, nodesBody } from "./nodes.ts";
@@ -47,8 +48,7 @@ export function directoryGate(
   parts: Pick<GateOptions, "style" | "limit" | "limits" | "times" | "clock" | "logger">,
 ): Gate {
   const open = Object.keys(pageRoutes(undefined));
-  const keyPrefix = "/";
-  return new Gate({ ...parts, authenticator, api: DIRECTORY_API, routeOf, keyPrefix, open });
+  return new Gate({ ...parts, authenticator, api: DIRECTORY_API, routeOf, keyOf: viewedKey, open });
 }
 
 /** Builds the app. */
@@ -65,6 +65,8 @@ export function createApp(service: DirectoryService): RoutedApp {
 
 function routeOf(path: string): string {
   if (path === NODE_NEWS_PATH) return path;
+  const view = viewRouteOf(path);
+  if (view !== undefined) return view;
   return /^\/nodes\/[^/]+$/.test(path) ? NODE_PATH : (consoleRouteOf(path) ?? path);
 }
 
@@ -97,6 +99,7 @@ function routesOf(service: DirectoryService): ApiRoutes<typeof DIRECTORY_API, Ex
         return exchange.json(200, await forgottenBody(service, idOf(exchange)));
       },
     },
+    ...service.views.routes(),
     "/status": plain(() => statusOf(service)),
     ...backupRoutes(() => service.backups),
     "/metrics": { GET: (exchange) => answerMetrics(exchange, service.metrics) },

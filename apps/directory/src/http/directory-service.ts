@@ -12,6 +12,7 @@ import type { DirectoryInfo } from "@meridian/replication";
 import type { Clock, Logger, Metrics } from "@meridian/runtime";
 
 import type { LogDigest } from "../log-digest.ts";
+import type { NodeViews } from "../views/node-views.ts";
 import type { LogDigestPage, LogEntryPage } from "../log-pages.ts";
 import type { NodeNews } from "./node-news.ts";
 import type { NodeSource } from "./nodes.ts";
@@ -37,6 +38,7 @@ export interface DirectoryService extends NodeSource {
   readonly news: NodeNews;
   /** Where the console's files are; without it, there is no console. */
   readonly consoleFolder?: string | undefined;
+  readonly views: NodeViews;
   info(): DirectoryInfo;
   /** The log's store in plain numbers. */
   store(): Described<typeof directoryStatus>["store"];

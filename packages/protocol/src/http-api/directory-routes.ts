@@ -4,6 +4,7 @@ import { digest, digestPage, entryPage, RANGE, readiness } from "./elements.ts";
 import { absentNode, directoryStatus, nearest, node, nodes } from "./directory-api.ts";
 import { COMMON_API } from "./common-routes.ts";
 import { EVENTS, type ApiTable } from "./route.ts";
+import { VIEW_API } from "./view-routes.ts";
 
 /** Every request that a directory takes. `HEAD` goes wherever `GET` does. */
 export const DIRECTORY_API = {
@@ -52,6 +53,7 @@ export const DIRECTORY_API = {
       errors: ["NODE_NOT_FOUND", "NODE_PRESENT"],
     },
   },
+  ...VIEW_API,
   "/digest": {
     GET: {
       access: { scope: "read", keys: "all" },

@@ -98,7 +98,7 @@ export function regionGate(
     authenticator,
     api: REGION_API,
     routeOf,
-    keyPrefix: KEY_PREFIX,
+    keyOf: (path) => path.slice(KEY_PREFIX.length),
     takeTicket: (path, ticket) => (path === WATCH_PATH ? tickets.take(ticket) : undefined),
     open,
   });

@@ -1,0 +1,57 @@
+/** What a node may answer to a request that is handed on to it. */
+import { asMeridianError, MeridianError } from "@meridian/protocol";
+import { BYTES, checkAnswer, EVENTS, problem, type ApiRoute } from "@meridian/protocol/http-api";
+import * as v from "valibot";
+
+import type { NodeAnswer } from "./node-request.ts";
+
+/** A message of a node is shown to this length. */
+const DETAIL_UNITS_MAX = 1_000;
+
+/**
+ * The text of an answer that is what its route promises; nothing else of what a node says goes on. Throws the problem that the node
+ * answered, and `NODE_ANSWER_INVALID` for anything else: a page, a redirection, another program's JSON.
+ */
+export function checkView(id: string, { answer }: ApiRoute, told: NodeAnswer): string {
+  const { status, contentType, text } = told;
+  if (answer === BYTES || answer === EVENTS) throw invalid(id, "bytes");
+  if (status === 200 && contentType.startsWith("application/json")) {
+    try {
+      checkAnswer(answer, JSON.parse(text), `the node \`${id}\``);
+    } catch (cause) {
+      throw new MeridianError("NODE_ANSWER_INVALID", saidBy(cause));
+    }
+    return text;
+  }
+  throw failureIn(text) ?? invalid(id, `HTTP ${status} with ${contentType.slice(0, 80)}`);
+}
+
+function failureIn(text: string): MeridianError | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const { success, output } = v.safeParse(problem, value);
+  if (!success) return undefined;
+  const { code, detail } = output;
+  const said = detail.slice(0, DETAIL_UNITS_MAX);
+  // What fails in a node is no failure of this directory.
+  return code === "INTERNAL"
+    ? new MeridianError("NODE_ANSWER_INVALID", `The node failed: ${said}`)
+    : new MeridianError(code, said);
+}
+
+function invalid(id: string, got: string): MeridianError {
+  return new MeridianError(
+    "NODE_ANSWER_INVALID",
+    `Expected the node \`${id}\` to answer what it was asked for, got ${got}`,
+  );
+}
+
+function saidBy(cause: unknown): string {
+  return cause instanceof SyntaxError
+    ? "Expected JSON of the node, got something else"
+    : asMeridianError(cause).message.slice(0, DETAIL_UNITS_MAX);
+}

@@ -1,0 +1,104 @@
+/** One request to a node, whatever answers there in truth: bounded in time and in bytes, and never sent on to where the answer points. */
+import { request, type ClientRequest, type IncomingMessage } from "node:http";
+import { request as secureRequest, type RequestOptions } from "node:https";
+
+import { connectionFailure, MeridianError } from "@meridian/protocol";
+import type { Clock } from "@meridian/runtime";
+
+/** What TLS is trusted and shown by. */
+export type TlsTrust = Pick<RequestOptions, "ca" | "cert" | "key" | "minVersion">;
+
+/** What is asked, and where. */
+export interface NodeRequest {
+  /** The id of the node, for messages. */
+  readonly id: string;
+  /** The origin that the node has registered. */
+  readonly origin: string;
+  readonly trust: TlsTrust;
+  readonly method: string;
+  /** The path and query, percent-encoded. */
+  readonly target: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+}
+
+/** What was answered. */
+export interface NodeAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly text: string;
+}
+
+/** How long a whole answer may take, in milliseconds. */
+export const DEADLINE_MS = 5_000;
+
+/** How long it may be, in bytes. A value of 1 MiB is at most 2.2 MiB of JSON. */
+const ANSWER_BYTES_MAX = 3 * 1024 * 1024;
+
+/** Begins a request. No connection is shared with another one, and no proxy asked. */
+export function begin({
+  origin,
+  trust,
+  method,
+  target,
+  headers,
+  body,
+}: NodeRequest): ClientRequest {
+  const options = { method, headers, agent: false as const, path: target };
+  const asked = origin.startsWith("https:")
+    ? secureRequest(origin, { ...options, ...trust })
+    : request(origin, options);
+  asked.end(body);
+  return asked;
+}
+
+/** Sends a request and reads the answer. Rejects with `NODE_UNREACHABLE`, and with `NODE_ANSWER_INVALID` for one that is too long. */
+export function ask(
+  asked: NodeRequest,
+  clock: Pick<Clock, "after">,
+  deadlineMs: number = DEADLINE_MS,
+): Promise<NodeAnswer> {
+  return new Promise((resolve, reject) => {
+    const sent = begin(asked);
+    const end = (settle: () => void): void => {
+      cancel();
+      settle();
+      sent.destroy();
+    };
+    const fail = (cause: unknown): void => end(() => reject(unreachable(asked, cause)));
+    const cancel = clock.after(deadlineMs, () => fail(`no whole answer within ${deadlineMs} ms`));
+    sent.on("error", fail);
+    sent.on("response", (response: IncomingMessage) => {
+      const chunks: Uint8Array[] = [];
+      let bytes = 0;
+      response.on("data", (chunk: Uint8Array) => {
+        chunks.push(chunk);
+        bytes += chunk.byteLength;
+        if (bytes > ANSWER_BYTES_MAX) end(() => reject(tooLong(asked)));
+      });
+      response.on("error", fail);
+      response.on("close", () => fail("the connection ended within the answer"));
+      response.on("end", () => {
+        const { statusCode: status = 0, headers } = response;
+        const text = Buffer.concat(chunks).toString();
+        end(() => resolve({ status, contentType: headers["content-type"] ?? "", text }));
+      });
+    });
+  });
+}
+
+/** The error of a node that has not answered. */
+export function unreachable({ id, origin }: NodeRequest, cause: unknown): MeridianError {
+  const why = typeof cause === "string" ? cause : connectionFailure(cause).message;
+  return new MeridianError(
+    "NODE_UNREACHABLE",
+    `Expected an answer of the node \`${id}\` at ${origin}, got none: ${why.slice(0, 300)}`,
+  );
+}
+
+function tooLong({ id }: NodeRequest): MeridianError {
+  return new MeridianError(
+    "NODE_ANSWER_INVALID",
+    `Expected at most ${ANSWER_BYTES_MAX} bytes of the node \`${id}\`, got more`,
+  );
+}

@@ -1,0 +1,49 @@
+import { MeridianError } from "@meridian/protocol";
+import type { Metrics } from "@meridian/runtime";
+
+/** How many may be under way at once. */
+export interface TurnstileOptions {
+  /** The name of the gauge, and what it counts, as in "Expected at most 8 …". */
+  readonly name: string;
+  readonly what: string;
+  readonly max: number;
+  readonly perClientMax: number;
+  readonly metrics: Metrics;
+}
+
+/** Counts what is under way for each client and in all, and lets no more in than there is room for. */
+export class Turnstile {
+  readonly #options: TurnstileOptions;
+  readonly #clients = new Map<string, number>();
+  #now = 0;
+
+  constructor(options: TurnstileOptions) {
+    this.#options = options;
+    const { name, max, metrics } = options;
+    metrics.level(() => [{ name, now: this.#now, max }]);
+  }
+
+  /** Lets one more of a client in. Returns what lets it out, once. Throws `OVERLOADED`. */
+  enter(client: string): () => void {
+    const { max, perClientMax, what } = this.#options;
+    const own = (this.#clients.get(client) ?? 0) + 1;
+    if (own > perClientMax) throw tooMany(`${what} of one client`, own, perClientMax);
+    if (this.#now + 1 > max) throw tooMany(what, this.#now + 1, max);
+    this.#clients.set(client, own);
+    this.#now += 1;
+    let isIn = true;
+    return () => {
+      if (!isIn) return;
+      isIn = false;
+      this.#now -= 1;
+      const left = (this.#clients.get(client) ?? 1) - 1;
+      if (left === 0) this.#clients.delete(client);
+      else this.#clients.set(client, left);
+    };
+  }
+}
+
+function tooMany(what: string, now: number, max: number): MeridianError {
+  const said = `Expected at most ${max} ${what}, got ${now}`;
+  return new MeridianError("OVERLOADED", said, { details: { now, max } });
+}
