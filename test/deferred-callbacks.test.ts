@@ -101,6 +101,7 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "packages/replication/src/node/write-path.ts": [1, STEP],
   "packages/runtime/src/cuts.ts": [1, OWN],
   "packages/runtime/src/deadlines.ts": [1, NAMES],
+  "packages/runtime/src/history.ts": [1, OWN],
   "packages/runtime/src/system-clock.ts": [1, NAMES],
   "packages/security/src/known-at.ts": [1, OWN],
   "packages/store/src/background-work.ts": [2, WORKER],

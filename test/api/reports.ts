@@ -67,11 +67,11 @@ function entriesOf(root: string, folder: string): Entry[] {
     });
 }
 
-/** `packages/cache/core.api.md` for `./dist/core.d.ts`, `packages/protocol/http-api.api.md` for `./dist/http-api/index.d.ts`. */
+/** `packages/cache/core.api.md` for `./dist/core.d.ts`, `packages/protocol/socket-api-binary.api.md` for `./dist/socket-api/binary.d.ts`. */
 function reportFile(entry: Entry | undefined): string {
   const { folder = "", types = "" } = entry ?? {};
   const name = types.replace(/^\.\/dist\//, "").replace(/(?<!^)\/index\.d\.ts$|\.d\.ts$/, "");
-  return `${folder}/${name}.api.md`;
+  return `${folder}/${name.replaceAll("/", "-")}.api.md`;
 }
 
 function configOf(root: string, entry: Entry, reports: string): ExtractorConfig {

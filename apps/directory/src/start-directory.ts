@@ -5,6 +5,7 @@ import { consoleFolder } from "@meridian/console";
 import {
   connectionsMaxOf,
   EventStreams,
+  HistoryNews,
   HttpServer,
   isLoopback,
   OriginPolicy,
@@ -24,6 +25,7 @@ import type { Link, LinkEvents } from "@meridian/ports";
 import { MeridianError } from "@meridian/protocol";
 import { Directory, type AbsentMember, type FollowOptions } from "@meridian/replication";
 import {
+  History,
   Metrics,
   silentLogger,
   systemClock,
@@ -51,6 +53,7 @@ import {
 } from "@meridian/transport";
 
 import { directoryHandlers } from "./http/directory-listener.ts";
+import { DIRECTORY_LINES } from "./history-lines.ts";
 import type { DirectoryService } from "./http/directory-service.ts";
 import { LinkTokens } from "./link-tokens.ts";
 import { LogDigester } from "./log-digest.ts";
@@ -244,7 +247,7 @@ function serve(
     },
   });
   running.directory = directory;
-  const nodes = nodesOf(directory, options);
+  const nodes = newsOf(directory, options);
   const links = linksOf(directory, options, cuts);
   const backups = backupsOf(options);
   const service: DirectoryService = {
@@ -252,6 +255,7 @@ function serve(
     ...dataOf(log, directory),
     news: nodes.news,
     consoleFolder: options.noConsole ? undefined : consoleFolder(),
+    history: nodes.history,
     views: viewsOf(options, nodes),
     cluster,
     version: programVersion(),
@@ -271,6 +275,7 @@ function serve(
   };
   const endMeasuring = measure(options, log, health);
   directory.start();
+  nodes.history.start();
   server.handle(directoryHandlers(service, { [LINK_PATH]: links.upgrade }, security.authenticator));
   return async () => {
     logger.info("stopping", { cluster });
@@ -279,15 +284,15 @@ function serve(
     endMeasuring();
     directory.stop();
     links.stop();
-    await nodes.streams.close();
+    await nodes.close();
     await server.close(GRACE_MS);
     await backups.stop();
     await log.close();
   };
 }
 
-/** The nodes of a directory as its API tells of them. */
-function nodesOf(directory: Directory, { clock, metrics, logger }: Settled) {
+/** What the API of a directory tells as it happens: of its nodes, and of its own numbers. */
+function newsOf(directory: Directory, { clock, metrics, logger }: Settled) {
   const registry = new NodeRegistry(directory, clock);
   const source: NodeSource = {
     registry,
@@ -295,18 +300,24 @@ function nodesOf(directory: Directory, { clock, metrics, logger }: Settled) {
     forget: (id) => forgetNode(directory, id).finally(() => news.changed()),
   };
   const streams = new EventStreams({ clock, metrics });
+  const kept = new History({ lines: DIRECTORY_LINES, metrics, clock });
+  const history = new HistoryNews({ history: kept, streams, logger });
   const news = new NodeNews({ source, streams, clock, logger });
   const changed = (): void => {
     registry.changed();
     news.changed();
   };
-  return { source, streams, news, changed };
+  const close = (): Promise<void> => {
+    history.stop();
+    return streams.close();
+  };
+  return { source, streams, news, history, changed, close };
 }
 
 /** Hands requests on to the nodes. */
 function viewsOf(
   { security, clock, metrics, host, insecureNoTls, tlsClientCa }: Settled,
-  { source, streams }: Pick<ReturnType<typeof nodesOf>, "source" | "streams">,
+  { source, streams }: Pick<ReturnType<typeof newsOf>, "source" | "streams">,
 ): NodeViews {
   return new NodeViews({
     source,

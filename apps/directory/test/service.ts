@@ -3,6 +3,7 @@ import { expect } from "vitest";
 import {
   EventStreams,
   Exchange,
+  HistoryNews,
   OriginPolicy,
   RateLimits,
   RequestLimit,
@@ -11,7 +12,7 @@ import {
 } from "@meridian/http";
 import type { Problem } from "@meridian/protocol";
 import type { MemberInfo } from "@meridian/replication";
-import { Metrics, silentLogger } from "@meridian/runtime";
+import { History, Metrics, silentLogger } from "@meridian/runtime";
 import { EMPTY_STORE } from "@meridian/testkit";
 
 import { answerNearest, createApp, directoryStyle } from "../src/http/app.ts";
@@ -67,8 +68,10 @@ export function serviceOf(
   const streams = new EventStreams({ clock, metrics });
   const source = { registry, absent, forget };
   const news = new NodeNews({ source, streams, clock, logger: silentLogger });
+  const history = new History({ lines: [], metrics, clock });
   return {
     news,
+    history: new HistoryNews({ history, streams, logger: silentLogger }),
     views: viewsOf(source, { streams, clock, metrics }),
     cluster: "meridian",
     version: "9.8.7",

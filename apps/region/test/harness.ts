@@ -4,9 +4,22 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { EventStreams, OriginPolicy, type HttpServerOptions, type RoutedApp } from "@meridian/http";
+import {
+  EventStreams,
+  HistoryNews,
+  OriginPolicy,
+  type HttpServerOptions,
+  type RoutedApp,
+} from "@meridian/http";
 import type { ReplicaRecord } from "@meridian/protocol";
-import { Metrics, seededRandom, silentLogger, systemClock, type Clock } from "@meridian/runtime";
+import {
+  History,
+  Metrics,
+  seededRandom,
+  silentLogger,
+  systemClock,
+  type Clock,
+} from "@meridian/runtime";
 import {
   openReplicaStore,
   type SqliteReplicaStore,
@@ -21,6 +34,7 @@ import {
   httpNode,
   type HttpListenerOptions,
 } from "../src/listeners/http/http-listener.ts";
+import { REGION_LINES } from "../src/history-lines.ts";
 import { regionApp } from "../src/listeners/http/region-app.ts";
 import { RegionNode, type RegionNodeOptions } from "../src/region-node.ts";
 
@@ -162,7 +176,9 @@ export async function testNode(options: TestNodeOptions = {}): Promise<TestNode>
   if (options.joining !== true) clock.advance(10_000);
   const origins = new OriginPolicy(allowOrigin, OWN_URLS);
   const streams = new EventStreams({ clock, metrics: new Metrics() });
-  const app = regionApp(httpNode(node, { origins, clock, streams }), logger);
+  const kept = new History({ lines: REGION_LINES, metrics, clock });
+  const history = new HistoryNews({ history: kept, streams, logger });
+  const app = regionApp(httpNode(node, { origins, clock, streams, history }), logger);
   return {
     node,
     app,

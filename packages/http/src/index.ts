@@ -59,6 +59,7 @@ export { answerMetrics } from "./metrics-answer.ts";
 export { OriginPolicy, REFUSAL_HEADERS } from "./origins.ts";
 export { digestQueryOf, entriesQueryOf, PAGE_OPTIONS, type PageQuery } from "./page-query.ts";
 export { checkOption, readQuery, readWhole, type Query, type WholeBounds } from "./query.ts";
+export { HistoryNews, historyRoutes, type HistoryNewsOptions } from "./history-news.ts";
 export { HeadText } from "./head-text.ts";
 export {
   plainHeadOf,

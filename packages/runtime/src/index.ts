@@ -5,6 +5,15 @@ export { Deadlines } from "./deadlines.ts";
 export type { Gauge } from "./gauge.ts";
 export { HeldBytes, SMALL_BYTES, type HeldBytesOptions, type Holder } from "./held-bytes.ts";
 export {
+  fillOf,
+  History,
+  levelOf,
+  rateOf,
+  type HistoryLine,
+  type HistoryOptions,
+  type HistoryPoint,
+} from "./history.ts";
+export {
   LOG_LEVELS,
   lineLogger,
   silentLogger,

@@ -126,6 +126,18 @@ export class Metrics {
     return this.#levels.flatMap((read) => read());
   }
 
+  /** The sum of a metric's numbers that have all of these labels, or of how much its histograms have observed; undefined where none is known. */
+  sumOf(name: string, labels: Labels = {}): number | undefined {
+    const wanted = Object.entries(labels);
+    let sum: number | undefined;
+    for (const sample of this.#families.get(name)?.samples ?? []) {
+      if (!wanted.every(([label, value]) => sample.labels[label] === value)) continue;
+      const number = numberOf(sample);
+      if (number !== undefined) sum = (sum ?? 0) + number;
+    }
+    return sum;
+  }
+
   /** All metrics in the order of registration, and then the bounded queues and resources. */
   families(): readonly MetricFamily[] {
     const levels = this.levels();
@@ -154,6 +166,11 @@ export class Metrics {
     family.samples.push(sample);
     this.#families.set(name, family);
   }
+}
+
+function numberOf({ value }: Sample): number | undefined {
+  if (typeof value === "function") return value();
+  return value.counts.reduce((sum, count) => sum + count, 0);
 }
 
 function familiesOfLevel({ name, now, max }: Gauge): MetricFamily[] {

@@ -11,6 +11,7 @@ import {
   Exchange,
   failureOf,
   Gate,
+  historyRoutes,
   PAGE_OPTIONS,
   routedApp,
   type Answer,
@@ -102,6 +103,7 @@ function routesOf(service: DirectoryService): ApiRoutes<typeof DIRECTORY_API, Ex
     ...service.views.routes(),
     "/status": plain(() => statusOf(service)),
     ...backupRoutes(() => service.backups),
+    ...historyRoutes(() => service.history),
     "/metrics": { GET: (exchange) => answerMetrics(exchange, service.metrics) },
     "/digest": {
       GET: async (exchange) => {

@@ -1,5 +1,6 @@
 import type {
   Backups,
+  HistoryNews,
   OriginPolicy,
   PageQuery,
   RateLimits,
@@ -39,6 +40,7 @@ export interface DirectoryService extends NodeSource {
   /** Where the console's files are; without it, there is no console. */
   readonly consoleFolder?: string | undefined;
   readonly views: NodeViews;
+  readonly history: HistoryNews;
   info(): DirectoryInfo;
   /** The log's store in plain numbers. */
   store(): Described<typeof directoryStatus>["store"];

@@ -1,5 +1,5 @@
-import { backupReport, health } from "./elements.ts";
-import { BYTES, type ApiTable } from "./route.ts";
+import { backupReport, health, history } from "./elements.ts";
+import { BYTES, EVENTS, type ApiTable } from "./route.ts";
 
 /** The routes that regions and directories have in common. */
 export const COMMON_API = {
@@ -10,6 +10,23 @@ export const COMMON_API = {
         "The metrics for Prometheus, in its text format 0.0.4, or as OpenMetrics 1.0 if `Accept` asks for that.",
       answer: BYTES,
       errors: [],
+    },
+  },
+  "/history": {
+    GET: {
+      access: { scope: "any" },
+      summary: "How the numbers of the program went in the last hour.",
+      answer: history,
+      errors: [],
+    },
+  },
+  "/history/watch": {
+    GET: {
+      access: { scope: "any" },
+      summary:
+        "Tells of them as server-sent events: first `history`, as `/history` answers; then a `point` with `atMs` and `values` by name, as often as `everyMs` says.",
+      answer: EVENTS,
+      errors: ["OVERLOADED"],
     },
   },
   "/backup": {

@@ -98,6 +98,16 @@ export const listedEntry = v.object({
   bytes: count,
 });
 
+/** How the numbers of a program went, the oldest first. */
+export const history = v.object({
+  everyMs: described(count, "How far the points are apart, in milliseconds."),
+  atMs: v.array(instant),
+  lines: described(
+    v.record(v.string(), v.array(v.nullable(v.number()))),
+    "By name, a number for each of `atMs`; null where it is not known. Names that end in `PerSecond` are what a counter grew by.",
+  ),
+});
+
 export const storeStats = v.object({
   entries: v.nullable(count),
   journalRows: count,

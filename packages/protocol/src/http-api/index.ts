@@ -6,6 +6,7 @@ export {
   acknowledgement,
   backupReport,
   health,
+  history,
   listedEntry,
   nodeStatus,
   problem,

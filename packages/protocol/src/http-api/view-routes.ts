@@ -40,6 +40,8 @@ const { GET: getQuarantined, DELETE: dropQuarantined } = REGION_API["/quarantine
 /** Every request that a directory hands on to a node. */
 export const VIEW_API = {
   [`${VIEW_PREFIX}/status`]: { GET: viewed(REGION_API["/status"].GET) },
+  [`${VIEW_PREFIX}/history`]: { GET: viewed(REGION_API["/history"].GET) },
+  [`${VIEW_PREFIX}/history/watch`]: { GET: viewed(REGION_API["/history/watch"].GET) },
   [`${VIEW_PREFIX}/keys`]: { GET: viewed(REGION_API["/keys"].GET) },
   [`${VIEW_PREFIX}/cache`]: {
     GET: viewed(REGION_API["/cache"].GET),

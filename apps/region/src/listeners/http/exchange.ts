@@ -4,6 +4,7 @@ import {
   type Carrier,
   type EventStreams,
   type HeldBytes,
+  type HistoryNews,
 } from "@meridian/http";
 import { parseTraceContext } from "@meridian/protocol";
 import type { Clock } from "@meridian/runtime";
@@ -23,6 +24,7 @@ export interface HttpNode extends ServedNode {
   readonly batches: BatchBodies;
   /** Answers that go on. */
   readonly streams: EventStreams;
+  readonly history: HistoryNews;
   readonly tickets: Tickets;
   readonly clock: Pick<Clock, "elapsedMs">;
   /** Where the console's files are; without it, there is no console. */

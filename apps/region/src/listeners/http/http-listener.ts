@@ -2,6 +2,7 @@
 import {
   EventStreams,
   HeldBytes,
+  HistoryNews,
   HttpServer,
   limitAddresses,
   limitReads,
@@ -18,8 +19,9 @@ import {
 } from "@meridian/http";
 import { MeridianError, type AllowedOrigins } from "@meridian/protocol";
 import { SOCKET_PATH } from "@meridian/protocol/socket-api";
-import type { Clock, Logger } from "@meridian/runtime";
+import { History, type Clock, type Logger } from "@meridian/runtime";
 
+import { REGION_LINES } from "../../history-lines.ts";
 import type { RegionService } from "../../service/region-service.ts";
 import type { Listener, ServedNode } from "../listener.ts";
 import { SocketListener } from "../ws/socket-listener.ts";
@@ -64,6 +66,7 @@ export class HttpListener implements Listener {
   readonly #limits: RateLimits;
   #sockets: SocketListener | undefined;
   #streams: EventStreams | undefined;
+  #history: HistoryNews | undefined;
 
   constructor(options: HttpListenerOptions) {
     this.#options = options;
@@ -107,8 +110,10 @@ export class HttpListener implements Listener {
     const { slow = new SlowRequests(clock, logger) } = this.#options;
     const origins = new OriginPolicy(allowOrigin, this.#server.ownUrls);
     const streams = new EventStreams({ clock, metrics });
+    const history = this.#historyOf(streams);
+    history.start();
     const { consoleFolder } = this.#options;
-    const node = { ...httpNode(served, { origins, clock, streams }), consoleFolder };
+    const node = { ...httpNode(served, { origins, clock, streams, history }), consoleFolder };
     const app = regionApp(node, logger);
     const { authenticator } = this.#options;
     const [limit, limits] = [this.#limit, this.#limits];
@@ -122,6 +127,7 @@ export class HttpListener implements Listener {
     const sockets = new SocketListener({ ...parts, service, metrics, authenticator, socketsMax });
     this.#sockets = sockets;
     this.#streams = streams;
+    this.#history = history;
     this.#server.handle({
       request: gate?.guard(request) ?? limitAddresses(request, parts),
       sockets: { [SOCKET_PATH]: sockets.upgrade },
@@ -130,7 +136,14 @@ export class HttpListener implements Listener {
     });
   }
 
+  #historyOf(streams: EventStreams): HistoryNews {
+    const { clock, metrics, logger } = this.#options;
+    const history = new History({ lines: REGION_LINES, metrics, clock });
+    return new HistoryNews({ history, streams, logger });
+  }
+
   async drain(): Promise<void> {
+    this.#history?.stop();
     await this.#streams?.close();
     await this.#sockets?.drain();
     await new Promise<void>((resolve) => this.#limit.onIdle(resolve));
@@ -149,10 +162,12 @@ export function httpNode(
     origins,
     clock,
     streams,
+    history,
   }: {
     readonly origins: OriginPolicy;
     readonly clock: Clock;
     readonly streams: EventStreams;
+    readonly history: HistoryNews;
   },
 ): HttpNode {
   const { service, contents, metrics, backups } = served;
@@ -171,6 +186,7 @@ export function httpNode(
       metrics,
     }),
     streams,
+    history,
     clock,
     tickets: new Tickets(clock, metrics),
     batches: new BatchBodies(metrics, 4 * batchBytesMax(service)),
