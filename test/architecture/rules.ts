@@ -14,7 +14,7 @@ import type { WorkspacePackage } from "./workspace.ts";
 export const LAYERS = {
   apps: ["directory", "region", "cli", "examples"],
   assemblies: ["local-cluster", "security"],
-  adapters: ["keyv", "unstorage"],
+  adapters: ["keyv", "unstorage", "bentocache", "express-session"],
   pages: ["console"],
   libraries: [
     "client",
@@ -72,6 +72,8 @@ const PLATFORM_FREE = [
   "ports",
   "keyv",
   "unstorage",
+  "bentocache",
+  "express-session",
 ];
 
 /** What a package must not import although it could be declared. */
