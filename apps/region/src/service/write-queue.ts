@@ -5,9 +5,7 @@
  * waits than `WAIT_MS_MAX`, large writes are refused while small ones still get through. For example, a disk that takes 10 MiB a second gets at most
  * 50 MiB to do, and one that takes 100 MiB a second as much as the bound in bytes allows.
  */
-
-/** Writes of at most this many bytes are still taken while larger ones are refused. */
-export const SMALL_BYTES: number = 16 * 1024;
+import { SMALL_BYTES } from "@meridian/runtime";
 
 /** Below this many bytes nothing is refused for the time it takes: so few say more of the disk's delay than of its rate. */
 const SURGE_BYTES = 8 * 1024 * 1024;

@@ -22,6 +22,7 @@ import type {
   WriteRequest,
 } from "@meridian/replication";
 import {
+  SMALL_BYTES,
   WAIT_SECONDS,
   type Clock,
   type Counter,
@@ -44,7 +45,7 @@ import {
 } from "./requests.ts";
 import { StorePatience } from "./store-patience.ts";
 import type { WriteGate } from "./write-gate.ts";
-import { SMALL_BYTES, WriteQueue } from "./write-queue.ts";
+import { WriteQueue } from "./write-queue.ts";
 
 /** The default for the most bytes that wait in memory to be stored. */
 const BACKLOG_BYTES_MAX = 128 * 1024 * 1024;
