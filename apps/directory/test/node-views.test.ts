@@ -212,6 +212,15 @@ describe("a stream of a node", () => {
     expect(text).not.toContain("c1.1.1");
   });
 
+  it("takes no room for who asks for its head alone", async () => {
+    const { url } = await serverOf((_, response) => response.end());
+    const view = `${await viewOf(url)}/watch?key=k`;
+    for (let asked = 0; asked < 20; asked += 1) {
+      expect((await fetch(view, { method: "HEAD" })).status).toBe(200);
+    }
+    expect((await fetch(view)).status).toBe(200);
+  });
+
   it.each<[string, RequestListener]>([
     ["a page", (_, response) => response.end("<p>")],
     ["a redirection", (_, response) => response.writeHead(302, { location: "/x" }).end()],

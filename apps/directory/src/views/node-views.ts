@@ -95,16 +95,19 @@ export class NodeViews {
     if (route.answer === EVENTS) {
       streams.check();
       const asked = await this.#requestOf(exchange, route);
-      const leave = this.#streamed.enter(exchange.client);
+      this.#streamed.check(exchange.client);
       return exchange.events(streams, (open) => {
+        // Entered only here: an answer to `HEAD` never begins to stream, and so never ends either.
+        const leave = this.#streamed.enter(exchange.client);
+        let view: ViewStream | undefined;
         const stream = open({
-          onDrain: () => view.goOn(),
+          onDrain: () => view?.goOn(),
           onGone: () => {
             leave();
-            view.close();
+            view?.close();
           },
         });
-        const view = new ViewStream(asked, stream, clock);
+        view = new ViewStream(asked, stream, clock);
       });
     }
     const leave = this.#asked.enter(exchange.client);

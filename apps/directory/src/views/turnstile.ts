@@ -23,23 +23,32 @@ export class Turnstile {
     metrics.level(() => [{ name, now: this.#now, max }]);
   }
 
-  /** Lets one more of a client in. Returns what lets it out, once. Throws `OVERLOADED`. */
-  enter(client: string): () => void {
+  /** Throws `OVERLOADED` if there is no room for one more of a client. */
+  check(client: string): void {
     const { max, perClientMax, what } = this.#options;
-    const own = (this.#clients.get(client) ?? 0) + 1;
+    const own = this.#inside(client) + 1;
     if (own > perClientMax) throw tooMany(`${what} of one client`, own, perClientMax);
     if (this.#now + 1 > max) throw tooMany(what, this.#now + 1, max);
-    this.#clients.set(client, own);
+  }
+
+  /** Lets one more of a client in. Returns what lets it out, once. Throws `OVERLOADED`. */
+  enter(client: string): () => void {
+    this.check(client);
+    this.#clients.set(client, this.#inside(client) + 1);
     this.#now += 1;
     let isIn = true;
     return () => {
       if (!isIn) return;
       isIn = false;
       this.#now -= 1;
-      const left = (this.#clients.get(client) ?? 1) - 1;
+      const left = this.#inside(client) - 1;
       if (left === 0) this.#clients.delete(client);
       else this.#clients.set(client, left);
     };
+  }
+
+  #inside(client: string): number {
+    return this.#clients.get(client) ?? 0;
   }
 }
 
