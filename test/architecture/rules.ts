@@ -14,7 +14,7 @@ import type { WorkspacePackage } from "./workspace.ts";
 export const LAYERS = {
   apps: ["directory", "region", "cli", "examples"],
   assemblies: ["local-cluster", "security"],
-  adapters: ["keyv", "unstorage", "bentocache", "express-session"],
+  adapters: ["keyv", "unstorage", "bentocache", "express-session", "next-cache"],
   pages: ["console"],
   libraries: [
     "client",

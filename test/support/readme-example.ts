@@ -23,6 +23,7 @@ export async function runReadme(folder: string, modules: Modules): Promise<numbe
     .join("\n")
     .replace(/^import (\{.*?\}) from "(.*?)";$/gms, 'const $1 = modules["$2"];')
     .replace(/^import (\w+) from "(.*?)";$/gm, 'const $1 = modules["$2"].default;')
+    .replace(/^export default /gm, "")
     .replace(/^( *)(.*); \/\/ → (.*)$/gm, "$1same($2, $3);");
   const module = `export async function run(modules, same) {\n${code}\n}`;
   const example = (await import(
