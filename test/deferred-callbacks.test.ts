@@ -44,6 +44,7 @@ const NAMES = "only declares or hands on such a function";
 /** By file: how many callbacks are deferred there, and what catches them. */
 const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "apps/directory/src/http/node-news.ts": [1, LOGS],
+  "apps/directory/src/http/node-progress.ts": [2, OWN],
   "apps/directory/src/link-tokens.ts": [1, STEP],
   "apps/directory/src/log-digest.ts": [1, SETTLES],
   "apps/directory/src/log-pages.ts": [1, SETTLES],

@@ -144,7 +144,8 @@ export class LinkTokens {
   }
 }
 
-function membersOf(text: string): Readonly<Record<string, unknown>> {
+/** The members of a message; none if it is no object. */
+export function membersOf(text: string): Readonly<Record<string, unknown>> {
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === "object" && value !== null ? { ...value } : {};

@@ -60,6 +60,7 @@ import { LogDigester } from "./log-digest.ts";
 import { LogHealth } from "./log-health.ts";
 import { learnRevocations, LogPages } from "./log-pages.ts";
 import { NodeNews } from "./http/node-news.ts";
+import type { NodeProgress } from "./http/node-progress.ts";
 import type { NodeSource } from "./http/nodes.ts";
 import { NodeRegistry } from "./node-registry.ts";
 import { programVersion } from "./version.ts";
@@ -248,7 +249,7 @@ function serve(
   });
   running.directory = directory;
   const nodes = newsOf(directory, options);
-  const links = linksOf(directory, options, cuts);
+  const links = linksOf(directory, options, cuts, nodes.news.progress);
   const backups = backupsOf(options);
   const service: DirectoryService = {
     ...nodes.source,
@@ -391,6 +392,7 @@ function linksOf(
   directory: Directory,
   { security, clock, logger, metrics }: Settled,
   cuts: LinkCuts,
+  progress: NodeProgress,
 ): Pick<LinkListener, "upgrade" | "stop"> {
   metrics.level(() => [{ name: "linkBytes", now: directory.linkBytes, max: LINK_BYTES_MAX }]);
   const { authenticator } = security;
@@ -398,7 +400,8 @@ function linksOf(
   const listener = new LinkListener({
     path: LINK_PATH,
     accept: (link, remoteAddress, request) => {
-      const events = directory.accept(link, remoteAddress);
+      const accept = (passed: Link): LinkEvents => directory.accept(passed, remoteAddress);
+      const events = progress.through(link, accept);
       const principal = principalOf(request);
       if (tokens === undefined || principal === undefined) return events;
       const { authorization } = request.headers;

@@ -7,9 +7,11 @@ import {
   type EventStreams,
   type Exchange,
 } from "@meridian/http";
+import { MeridianError } from "@meridian/protocol";
 import type { Described, node } from "@meridian/protocol/http-api";
 import type { Clock, Logger } from "@meridian/runtime";
 
+import { NodeProgress } from "./node-progress.ts";
 import { nodesBody, type NodeSource } from "./nodes.ts";
 
 /** What is told of. */
@@ -30,6 +32,8 @@ const TOLD_PER_TURN = 64;
 
 /** Watches the nodes of a directory for those who ask. */
 export class NodeNews {
+  /** What goes on between the nodes, for those who ask for that, too. */
+  readonly progress: NodeProgress;
   readonly #options: NodeNewsOptions;
   readonly #streams = new Set<EventStream>();
   /** What those have been told of each node, by its id; or what they are being told. */
@@ -41,6 +45,7 @@ export class NodeNews {
 
   constructor(options: NodeNewsOptions) {
     this.#options = options;
+    this.progress = new NodeProgress(options);
   }
 
   /** Nodes may have come, gone or changed. */
@@ -52,7 +57,7 @@ export class NodeNews {
 
   /** `GET /nodes/watch` */
   answer(exchange: Exchange): Answer {
-    exchange.query();
+    const wantsProgress = readProgress(exchange.query("progress").progress);
     const { streams } = this.#options;
     streams.check();
     return exchange.events(streams, (open) => {
@@ -60,10 +65,12 @@ export class NodeNews {
       const stream = open({ onGone: () => this.#leave(stream) });
       this.#streams.add(stream);
       stream.send(text);
+      if (wantsProgress) this.progress.join(stream);
     });
   }
 
   #leave(stream: EventStream): void {
+    this.progress.leave(stream);
     this.#streams.delete(stream);
     if (this.#streams.size > 0) return;
     this.#all = undefined;
@@ -117,6 +124,15 @@ export class NodeNews {
       else stream.end();
     });
   }
+}
+
+/** Throws `INVALID_ARGUMENT`. */
+function readProgress(text: string | undefined): boolean {
+  if (text === undefined || text === "true" || text === "false") return text === "true";
+  throw new MeridianError(
+    "INVALID_ARGUMENT",
+    `Expected \`progress\` to be \`true\` or \`false\`, got \`${text.slice(0, 100)}\``,
+  );
 }
 
 /** What is told of by id: not lag and load, which change all the time. */

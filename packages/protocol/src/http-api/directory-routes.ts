@@ -34,7 +34,8 @@ export const DIRECTORY_API = {
     GET: {
       access: { scope: "any" },
       summary:
-        "Tells of the coming and going of nodes as server-sent events: first `nodes`, as `/nodes` answers; then a `node` for each that comes, goes, moves or changes its status, and `forgotten` with its id.",
+        "Tells of the coming and going of nodes as server-sent events: first `nodes`, as `/nodes` answers; then a `node` for each that comes, goes, moves or changes its status, and `forgotten` with its id. With `progress`, also `progress`, with what changes all the time of the nodes for which it has changed, and `frames`: how many frames of the log have come from and left to which nodes.",
+      query: [{ name: "progress", description: "`true`: tell of progress and frames, too." }],
       answer: EVENTS,
       errors: ["OVERLOADED"],
     },

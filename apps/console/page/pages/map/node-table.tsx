@@ -1,40 +1,113 @@
-import type { Nodes } from "./nodes.ts";
+import { useState } from "preact/hooks";
+
+import { lagText } from "./node-marks.tsx";
+import type { Lags, Nodes, ShownNode } from "./nodes.ts";
+import { colourOf, lookOf } from "./shapes.ts";
+import { Sparkline } from "./sparkline.tsx";
+
+/** With more nodes than this, the others are shown when they are asked for. */
+const ROWS_MAX = 100;
+
+const COLUMNS = [
+  "Node",
+  "Status",
+  "Lag",
+  "Outbox",
+  "Requests/s",
+  "Latitude",
+  "Longitude",
+  "Region",
+  "Address",
+];
+const NUMBERS: ReadonlySet<string> = new Set(["Outbox", "Requests/s", "Latitude", "Longitude"]);
 
 /** The same facts as on the map, as a table. */
-export function NodeTable({ nodes }: { readonly nodes: Nodes }) {
+export function NodeTable({
+  nodes,
+  lags,
+  selected,
+  onSelect,
+}: {
+  readonly nodes: Nodes;
+  readonly lags: Lags;
+  readonly selected: string | undefined;
+  readonly onSelect: (id: string) => void;
+}) {
+  const [isWhole, setIsWhole] = useState(false);
   const sorted = [...nodes.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  const shown = isWhole ? sorted : sorted.slice(0, ROWS_MAX);
   return (
     <div class="scroll card" tabIndex={0} role="region" aria-label="Nodes as a table">
       <table class="facts">
         <thead>
           <tr>
-            <th scope="col">Node</th>
-            <th scope="col">Region</th>
-            <th scope="col">Status</th>
-            <th scope="col">Latitude</th>
-            <th scope="col">Longitude</th>
-            <th scope="col">URL</th>
+            {COLUMNS.map((name) => (
+              <th key={name} scope="col" class={NUMBERS.has(name) ? "number" : ""}>
+                {name}
+              </th>
+            ))}
           </tr>
         </thead>
         <tbody>
-          {sorted.map((node) => (
-            <tr key={node.id}>
-              <th scope="row">
-                <bdi>{node.id}</bdi>
-              </th>
-              <td>
-                <bdi>{node.region}</bdi>
-              </td>
-              <td>{node.status}</td>
-              <td class="number">{node.lat.toFixed(2)}</td>
-              <td class="number">{node.lon.toFixed(2)}</td>
-              <td>
-                <bdi>{node.url}</bdi>
-              </td>
-            </tr>
+          {shown.map((node) => (
+            <Row
+              key={node.id}
+              node={node}
+              lags={lags.get(node.id) ?? []}
+              isSelected={node.id === selected}
+              onSelect={onSelect}
+            />
           ))}
         </tbody>
       </table>
+      {sorted.length > shown.length && (
+        <button type="button" class="more" onClick={() => setIsWhole(true)}>
+          Show all {sorted.length.toLocaleString("en")} nodes
+        </button>
+      )}
     </div>
+  );
+}
+
+function Row({
+  node,
+  lags,
+  isSelected,
+  onSelect,
+}: {
+  readonly node: ShownNode;
+  readonly lags: readonly number[];
+  readonly isSelected: boolean;
+  readonly onSelect: (id: string) => void;
+}) {
+  return (
+    <tr data-id={node.id} class={isSelected ? "selected" : ""}>
+      <th scope="row">
+        <button type="button" class="link" onClick={() => onSelect(node.id)}>
+          <bdi>{node.id}</bdi>
+        </button>
+      </th>
+      <td>
+        <svg viewBox="-9 -9 18 18" class={`mark ${colourOf(node.status)}`} aria-hidden="true">
+          <path class="shape" d={lookOf(node.status).shape} />
+        </svg>{" "}
+        {node.status}
+      </td>
+      <td class="lag-cell">
+        {node.lagMs === null ? "unknown" : lagText(node.lagMs)} <Sparkline values={lags} />
+      </td>
+      <td class="number">{node.outboxPending ?? "unknown"}</td>
+      <td class="number">
+        {node.load === null ? "unknown" : Math.round(node.load.requestsPerSecond)}
+      </td>
+      <td class="number">{node.lat.toFixed(2)}</td>
+      <td class="number">{node.lon.toFixed(2)}</td>
+      <td>
+        <bdi>{node.region}</bdi>
+      </td>
+      <td>
+        <bdi>{node.url}</bdi>
+      </td>
+    </tr>
   );
 }

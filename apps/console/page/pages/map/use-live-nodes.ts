@@ -1,23 +1,51 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import { Feed, type FeedState } from "../../api/feed.ts";
 import { api, tokenChanges } from "../../shell/session.ts";
-import { nodesAfter, type Nodes } from "./nodes.ts";
+import { lagsWith, nodesAfter, type Lags, type Nodes } from "./nodes.ts";
+import type { OnFrames } from "./pulses.tsx";
+import { framesOf, framesText } from "./traffic.ts";
 
-/** The nodes as they come and go. */
-export function useLiveNodes(): {
+/** What the page knows of the nodes, and how it stands with that. */
+export interface LiveNodes {
   readonly nodes: Nodes;
+  readonly lags: Lags;
   readonly state: FeedState;
+  /** What was said of frames last. */
+  readonly traffic: string;
+  /** Connects again now. */
   readonly again: () => void;
-} {
-  const [nodes, setNodes] = useState<Nodes>(new Map());
+  /** Tells of frames. Returns what ends that. */
+  readonly onFrames: (listener: OnFrames) => () => void;
+}
+
+interface Known {
+  readonly nodes: Nodes;
+  readonly lags: Lags;
+}
+
+/** The nodes as they come, go and catch up. */
+export function useLiveNodes(): LiveNodes {
+  const [known, setKnown] = useState<Known>({ nodes: new Map(), lags: new Map() });
   const [state, setState] = useState<FeedState>({ kind: "connecting" });
+  const [traffic, setTraffic] = useState("");
   const feed = useRef<Feed | undefined>(undefined);
+  const listeners = useMemo(() => new Set<OnFrames>(), []);
   useEffect(() => {
     const opened = new Feed({
       api,
-      path: "/nodes/watch",
-      onEvent: (event) => setNodes((before) => nodesAfter(before, event)),
+      path: "/nodes/watch?progress=true",
+      onEvent: (event) => {
+        if (event.name === "frames") {
+          const frames = framesOf(event.data);
+          for (const listener of listeners) listener(frames);
+          return setTraffic(framesText(frames));
+        }
+        setKnown(({ nodes, lags }) => {
+          const next = nodesAfter(nodes, event);
+          return { nodes: next, lags: event.name === "node" ? lags : lagsWith(lags, next) };
+        });
+      },
       onState: setState,
     });
     feed.current = opened;
@@ -27,6 +55,16 @@ export function useLiveNodes(): {
       unlisten();
       opened.stop();
     };
-  }, []);
-  return { nodes, state, again: () => feed.current?.again() };
+  }, [listeners]);
+  const [again, onFrames] = useMemo(
+    () => [
+      () => feed.current?.again(),
+      (listener: OnFrames) => {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+    ],
+    [listeners],
+  );
+  return { ...known, state, traffic, again, onFrames };
 }

@@ -1,0 +1,45 @@
+/** How the status of a node looks: a colour, and a shape for those who see no colours. */
+import type { ShownNode } from "./nodes.ts";
+
+/** Every status of a node, as directories tell it. */
+export type ShownStatus = ShownNode["status"];
+
+/** How a status is shown. */
+export interface StatusLook {
+  /** A path around the point 0,0, about 12 pixels wide. */
+  readonly shape: string;
+  /** What it means, in a few words. */
+  readonly meaning: string;
+}
+
+const RING = "M0-6a6 6 0 1 0 0 12 6 6 0 1 0 0-12z";
+
+/** The looks of all of them. The names of their colours are those of the statuses, in `base.css`. */
+export const STATUS_LOOKS: Readonly<Record<ShownStatus, StatusLook>> = {
+  ready: { shape: RING, meaning: "serves, and is offered to clients" },
+  syncing: { shape: "M0-7 6.6 4.8H-6.6z", meaning: "catches up before it serves" },
+  joining: {
+    shape: `${RING}M0-2.8a2.8 2.8 0 1 1 0 5.6 2.8 2.8 0 1 1 0-5.6z`,
+    meaning: "waits for a directory",
+  },
+  standalone: { shape: "M0-7.4 7.4 0 0 7.4-7.4 0z", meaning: "serves without a directory" },
+  full: { shape: "M-5.6-5.6H5.6V5.6H-5.6z", meaning: "reads and deletes only: its disk is full" },
+  draining: { shape: "M0 7 6.6-4.8H-6.6z", meaning: "is about to stop" },
+  gone: {
+    shape:
+      "M-6.4-3.9-3.9-6.4 0-2.5 3.9-6.4 6.4-3.9 2.5 0 6.4 3.9 3.9 6.4 0 2.5-3.9 6.4-6.4 3.9-2.5 0z",
+    meaning: "has no link to a directory",
+  },
+};
+
+/** The look of a status. One of another version looks like a node that joins. */
+export function lookOf(status: string): StatusLook {
+  return Object.hasOwn(STATUS_LOOKS, status)
+    ? STATUS_LOOKS[status as ShownStatus]
+    : { shape: STATUS_LOOKS.joining.shape, meaning: "a status of another version" };
+}
+
+/** The class for the colour of a status. */
+export function colourOf(status: string): string {
+  return Object.hasOwn(STATUS_LOOKS, status) ? `is-${status}` : "is-joining";
+}
