@@ -26,6 +26,7 @@ export const LAYERS = {
     "transport",
     "http",
     "cluster-file",
+    "doctor",
     "supervision",
   ],
   structures: ["cache"],

@@ -123,6 +123,7 @@ const QUESTIONS: Readonly<Record<string, (key: string) => { path?: string; body?
   "DELETE /lease": (name) => ({ path: `/lease?key=${name}&lease=none` }),
   "GET /watch": (name) => ({ path: `/watch?prefix=${name}` }),
   "POST /watch/tickets": (name) => ({ path: `/watch/tickets?prefix=${name}` }),
+  "GET /entry": (name) => ({ path: `/entry?key=${name}` }),
   "GET /keys": (name) => ({ path: `/keys?prefix=${name}` }),
   "GET /nearest": () => ({ path: "/nearest?lat=1&lon=2" }),
   "GET /nodes/{id}": () => ({ path: "/nodes/nobody" }),
@@ -134,6 +135,7 @@ const QUESTIONS: Readonly<Record<string, (key: string) => { path?: string; body?
   ...viewQuestions({
     "GET /keys": (name) => `/keys?prefix=${name}`,
     "GET /cache": (name) => `/cache?key=${name}`,
+    "GET /entry": (name) => `/entry?key=${name}`,
     "POST /cache": (name) => `/cache?key=${name}&value=1`,
     "DELETE /cache/{key}": (name) => `/cache/${name}`,
     "POST /touch": (name) => `/touch?key=${name}&ttl=1h`,

@@ -1,7 +1,13 @@
+import {
+  COMPLAINT_KINDS,
+  complaintsOf,
+  type AskedDirectory,
+  type AskedNode,
+  type Checkup,
+  type ComplaintKind,
+} from "@meridian/doctor";
 import { expect, test } from "vitest";
 
-import type { AskedDirectory, AskedNode, Checkup } from "../src/doctor/checkup.ts";
-import { COMPLAINT_KINDS, complaintsOf, type ComplaintKind } from "../src/doctor/complaints.ts";
 import { absentNodeOf, directoryStatusOf, nodeOf, regionStatusOf } from "./answers.ts";
 import { run, serve } from "./command.ts";
 

@@ -22,6 +22,7 @@ import {
   type LogSettings,
 } from "@meridian/options";
 import type { Link, LinkEvents } from "@meridian/ports";
+import type { DirectorySays } from "@meridian/doctor";
 import { MeridianError } from "@meridian/protocol";
 import { Directory, type AbsentMember, type FollowOptions } from "@meridian/replication";
 import {
@@ -61,10 +62,13 @@ import { LogHealth } from "./log-health.ts";
 import { learnRevocations, LogPages } from "./log-pages.ts";
 import { NodeNews } from "./http/node-news.ts";
 import type { NodeProgress } from "./http/node-progress.ts";
-import type { NodeSource } from "./http/nodes.ts";
+import { nodesBody, type NodeSource } from "./http/nodes.ts";
+import { statusOf } from "./http/status.ts";
 import { NodeRegistry } from "./node-registry.ts";
 import { programVersion } from "./version.ts";
+import type { TlsTrust } from "./views/node-request.ts";
 import { NodeViews } from "./views/node-views.ts";
+import { Troubles } from "./views/troubles.ts";
 
 /** How a directory is started: as its flags say, with their defaults for what is not given. */
 export interface DirectoryOptions extends Omit<
@@ -257,7 +261,7 @@ function serve(
     news: nodes.news,
     consoleFolder: options.noConsole ? undefined : consoleFolder(),
     history: nodes.history,
-    views: viewsOf(options, nodes),
+    ...askingOf(options, nodes, { url: server.url, status: () => statusOf(service) }),
     cluster,
     version: programVersion(),
     backups,
@@ -315,24 +319,24 @@ function newsOf(directory: Directory, { clock, metrics, logger }: Settled) {
   return { source, streams, news, history, changed, close };
 }
 
-/** Hands requests on to the nodes. */
-function viewsOf(
-  { security, clock, metrics, host, insecureNoTls, tlsClientCa }: Settled,
+/** Asks the other programs for whom this directory serves. */
+function askingOf(
+  { security, clock, metrics, host, insecureNoTls: insecure, tlsClientCa }: Settled,
   { source, streams }: Pick<ReturnType<typeof newsOf>, "source" | "streams">,
-): NodeViews {
-  return new NodeViews({
-    source,
-    streams,
-    clock,
-    metrics,
-    trust: () => {
-      const { headers: _, cert, key, ...trust } = security.dialing;
-      // Who asks has shown a certificate of its own where that is demanded; elsewhere none is lent to it.
-      return tlsClientCa === null ? trust : { ...trust, cert, key };
-    },
-    insecure: insecureNoTls,
-    isPrivate: host === "localhost" || isLoopback(host),
-  });
+  own: { readonly url: string; readonly status: () => DirectorySays },
+): Pick<DirectoryService, "views" | "troubles"> {
+  const trust = (): TlsTrust => {
+    const { headers: _, cert, key, ...trusted } = security.dialing;
+    // Who asks has shown a certificate of its own where that is demanded; elsewhere none is lent to it.
+    return tlsClientCa === null ? trusted : { ...trusted, cert, key };
+  };
+  const parts = { trust, insecure, clock, metrics };
+  const isPrivate = host === "localhost" || isLoopback(host);
+  const said = () => ({ status: own.status(), ...nodesBody(source) });
+  return {
+    views: new NodeViews({ ...parts, source, streams, isPrivate }),
+    troubles: new Troubles({ ...parts, url: own.url, own: said }),
+  };
 }
 
 /** What the API tells of a log. */

@@ -20,6 +20,7 @@ import { LoadMeter } from "./node-load.ts";
 import { RequestAdmission } from "./service/admission.ts";
 import { ChangeFeed } from "./service/change-feed.ts";
 import { Contents } from "./service/contents.ts";
+import { EntryReports } from "./service/entry-reports.ts";
 import { Leases } from "./service/leases.ts";
 import { Memory, type CachePolicy } from "./service/memory.ts";
 import { Reads } from "./service/reads.ts";
@@ -254,7 +255,8 @@ export class RegionNode implements ServedNode {
     const position = (): string => admission.positionToken();
     const from = { feed: this.#changes, reads, nowMs, position, metrics };
     const watches = new Watches({ ...this.#options, ...from });
-    const more = { leases, watches, revocations };
+    const reports = new EntryReports({ reads, memory, feed: this.#changes, nowMs });
+    const more = { leases, watches, revocations, reports };
     return { nodeId: node.id, admission, reads, writes, ...more, time: replica };
   }
 }

@@ -1,4 +1,5 @@
 /** The commands about the nodes of a cluster: `nearest`, `nodes`, `nodes forget`. */
+import { agoText } from "@meridian/doctor";
 import { asMeridianError, MeridianError } from "@meridian/protocol";
 import { absentNode } from "@meridian/protocol/http-api";
 import * as v from "valibot";
@@ -7,7 +8,6 @@ import { DirectoryApi, getJson, type KnownNode } from "../directory-api.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { CliIo } from "../io.ts";
 import { directoryUrls, locationOf } from "../place.ts";
-import { agoText } from "../span.ts";
 import { formatTable } from "../table.ts";
 import { printJson, type CommandFlags } from "./entries.ts";
 

@@ -1,8 +1,8 @@
 /** The command `meridian doctor`: finds problems of a cluster and says what to do. */
+import { COMPLAINT_KINDS, complaintsOf, type Checkup, type ComplaintKind } from "@meridian/doctor";
 import { asMeridianError, MeridianError } from "@meridian/protocol";
 
-import { examine, type Checkup } from "../doctor/checkup.ts";
-import { COMPLAINT_KINDS, complaintsOf, type ComplaintKind } from "../doctor/complaints.ts";
+import { examine } from "../doctor/checkup.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { CliIo } from "../io.ts";
 import { directoryUrls, type PlaceFlags } from "../place.ts";

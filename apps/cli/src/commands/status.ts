@@ -1,4 +1,5 @@
 /** The command `meridian status`: how a directory or a node is doing, as a table for people. */
+import { agoText } from "@meridian/doctor";
 import { directoryStatus, regionStatus, type Described } from "@meridian/protocol/http-api";
 import * as v from "valibot";
 
@@ -7,7 +8,6 @@ import { EXIT } from "../exit-codes.ts";
 import type { CliIo } from "../io.ts";
 import { directoryUrls, nodeUrl } from "../place.ts";
 import { bytesText, countText } from "../quantity.ts";
-import { agoText } from "../span.ts";
 import { formatTable } from "../table.ts";
 import { printJson, type CommandFlags } from "./entries.ts";
 

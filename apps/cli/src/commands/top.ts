@@ -1,6 +1,7 @@
 /** The command `meridian top`: the regions as they are, again and again. */
 import { setTimeout as pause } from "node:timers/promises";
 
+import { agoText } from "@meridian/doctor";
 import { asMeridianError, MeridianError, parseTtlMs } from "@meridian/protocol";
 import { directoryStatus, type Described } from "@meridian/protocol/http-api";
 import * as v from "valibot";
@@ -10,7 +11,6 @@ import { EXIT } from "../exit-codes.ts";
 import type { CliIo } from "../io.ts";
 import { directoryUrls, type PlaceFlags } from "../place.ts";
 import { bytesText, countText } from "../quantity.ts";
-import { agoText } from "../span.ts";
 import { formatTable } from "../table.ts";
 import { countsOf, paceOf, type Counts, type Pace } from "../top/counts.ts";
 

@@ -1,5 +1,6 @@
 /** The command `meridian verify`: whether all directories and all nodes hold the same. */
 import { readClusterFile } from "@meridian/cluster-file";
+import { agoText } from "@meridian/doctor";
 import {
   asMeridianError,
   MeridianError,
@@ -11,7 +12,6 @@ import {
 import { EXIT } from "../exit-codes.ts";
 import type { CliIo } from "../io.ts";
 import { directoryUrls, type PlaceFlags } from "../place.ts";
-import { agoText } from "../span.ts";
 import { formatTable } from "../table.ts";
 import { findParties, type Parties } from "../verify/find-parties.ts";
 import { verifyCluster, type PartyReport, type VerifyReport } from "../verify/verify-cluster.ts";

@@ -103,6 +103,7 @@ function routesOf(service: DirectoryService): ApiRoutes<typeof DIRECTORY_API, Ex
     ...service.views.routes(),
     "/status": plain(() => statusOf(service)),
     ...backupRoutes(() => service.backups),
+    "/trouble": { GET: (exchange) => service.troubles.answer(exchange) },
     ...historyRoutes(() => service.history),
     "/metrics": { GET: (exchange) => answerMetrics(exchange, service.metrics) },
     "/digest": {

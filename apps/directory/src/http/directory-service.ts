@@ -14,6 +14,7 @@ import type { Clock, Logger, Metrics } from "@meridian/runtime";
 
 import type { LogDigest } from "../log-digest.ts";
 import type { NodeViews } from "../views/node-views.ts";
+import type { Troubles } from "../views/troubles.ts";
 import type { LogDigestPage, LogEntryPage } from "../log-pages.ts";
 import type { NodeNews } from "./node-news.ts";
 import type { NodeSource } from "./nodes.ts";
@@ -40,6 +41,7 @@ export interface DirectoryService extends NodeSource {
   /** Where the console's files are; without it, there is no console. */
   readonly consoleFolder?: string | undefined;
   readonly views: NodeViews;
+  readonly troubles: Pick<Troubles, "answer">;
   readonly history: HistoryNews;
   info(): DirectoryInfo;
   /** The log's store in plain numbers. */

@@ -12,7 +12,11 @@ const DETAIL_UNITS_MAX = 1_000;
  * The text of an answer that is what its route promises; nothing else of what a node says goes on. Throws the problem that the node
  * answered, and `NODE_ANSWER_INVALID` for anything else: a page, a redirection, another program's JSON.
  */
-export function checkView(id: string, { answer }: ApiRoute, told: NodeAnswer): string {
+export function checkView(
+  id: string,
+  { answer }: Pick<ApiRoute, "answer">,
+  told: NodeAnswer,
+): string {
   const { status, contentType, text } = told;
   if (answer === BYTES || answer === EVENTS) throw invalid(id, "bytes");
   if (status === 200 && contentType.startsWith("application/json")) {

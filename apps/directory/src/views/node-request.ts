@@ -1,6 +1,8 @@
 /** One request to a node, whatever answers there in truth: bounded in time and in bytes, and never sent on to where the answer points. */
 import { request, type ClientRequest, type IncomingMessage } from "node:http";
 import { request as secureRequest, type RequestOptions } from "node:https";
+import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 
 import { connectionFailure, MeridianError } from "@meridian/protocol";
 import type { Clock } from "@meridian/runtime";
@@ -27,6 +29,8 @@ export interface NodeAnswer {
   readonly status: number;
   readonly contentType: string;
   readonly text: string;
+  /** When the certificate expires that was shown, in milliseconds since the Unix epoch; undefined without TLS. */
+  readonly expiresAtMs: number | undefined;
 }
 
 /** How long a whole answer may take, in milliseconds. */
@@ -69,6 +73,7 @@ export function ask(
     const cancel = clock.after(deadlineMs, () => fail(`no whole answer within ${deadlineMs} ms`));
     sent.on("error", fail);
     sent.on("response", (response: IncomingMessage) => {
+      const expiresAtMs = expiryOf(response.socket);
       const chunks: Uint8Array[] = [];
       let bytes = 0;
       response.on("data", (chunk: Uint8Array) => {
@@ -81,10 +86,16 @@ export function ask(
       response.on("end", () => {
         const { statusCode: status = 0, headers } = response;
         const text = Buffer.concat(chunks).toString();
-        end(() => resolve({ status, contentType: headers["content-type"] ?? "", text }));
+        const contentType = headers["content-type"] ?? "";
+        end(() => resolve({ status, contentType, text, expiresAtMs }));
       });
     });
   });
+}
+
+/** When the certificate of the other end expires. */
+function expiryOf(socket: Socket): number | undefined {
+  return socket instanceof TLSSocket ? Date.parse(socket.getPeerCertificate().valid_to) : undefined;
 }
 
 /** The error of a node that has not answered. */

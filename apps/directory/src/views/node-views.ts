@@ -38,7 +38,7 @@ export interface NodeViewsOptions {
   readonly clock: Clock;
   readonly metrics: Metrics;
   /** What this directory trusts and shows over TLS, read anew for each request. */
-  trust(): TlsTrust;
+  readonly trust: () => TlsTrust;
   /** Whether tokens may be shown over plain HTTP to other machines. */
   readonly insecure: boolean;
   /** Whether writes are handed on for who has no token: where nobody but this machine can ask. */
@@ -157,15 +157,24 @@ export class NodeViews {
         "Expected a token for what changes a node, got none: a directory without `--token-keys` hands that on only where it listens on loopback; ask the node itself",
       );
     }
-    if (!insecure && !isHidden(origin)) {
-      throw new MeridianError(
-        "FORBIDDEN",
-        `Expected a node with an \`https:\` URL, to which a token can be shown, got ${origin}; ask the node itself`,
-      );
-    }
-    headers["authorization"] = exchange.header("authorization") ?? "";
-    return headers;
+    return { ...headers, ...tokenFor(exchange, origin, insecure) };
   }
+}
+
+/** The token of who asks, if there is one. Throws `FORBIDDEN` where others could read it on the way. */
+export function tokenFor(
+  exchange: Exchange,
+  origin: string,
+  insecure: boolean,
+): Readonly<Record<string, string>> {
+  if (exchange.principal === undefined) return {};
+  if (insecure || isHidden(origin)) {
+    return { authorization: exchange.header("authorization") ?? "" };
+  }
+  throw new MeridianError(
+    "FORBIDDEN",
+    `Expected a node with an \`https:\` URL, to which a token can be shown, got ${origin}; ask the node itself`,
+  );
 }
 
 /** The options of a request, and no others, percent-encoded anew; empty without any. */

@@ -26,6 +26,10 @@ export interface Change {
   /** In milliseconds since the Unix epoch; 0 for never. */
   readonly expiresAtMs: number;
   readonly deleted: boolean;
+  /** Whether it was written here, or has come from elsewhere. */
+  readonly isNew: boolean;
+  /** When it was here, by this machine's clock, in milliseconds since the Unix epoch. */
+  readonly atMs: number;
 }
 
 /** Hears of entries when they come. Must not throw. */
@@ -39,7 +43,7 @@ export interface Follower {
 /** How a feed is made. */
 export interface ChangeFeedOptions {
   readonly random: Random;
-  readonly clock: Pick<Clock, "after">;
+  readonly clock: Pick<Clock, "after" | "nowMs">;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** Changes that are kept, at most. Default: 65 536. */
@@ -74,7 +78,7 @@ export interface Subscription {
 }
 
 /** About how many bytes a change takes in memory beside its key. */
-const CHANGE_BYTES = 160;
+const CHANGE_BYTES = 176;
 
 /** For how long changes are kept that nobody subscribes to, in milliseconds. */
 const KEPT_MS = 60_000;
@@ -99,7 +103,7 @@ interface Subscriber {
 export class ChangeFeed {
   /** Which run of the program the sequences are of. */
   readonly #run: number;
-  readonly #clock: Pick<Clock, "after">;
+  readonly #clock: Pick<Clock, "after" | "nowMs">;
   readonly #logger: Logger;
   readonly #changesMax: number;
   readonly #bytesMax: number;
@@ -140,18 +144,18 @@ export class ChangeFeed {
   /** Entries may be news; `isNew` as followers are told it. */
   changed(entries: readonly Entry[], isNew: boolean): void {
     for (const follower of this.#followers) follower.changed(entries, isNew);
-    this.#keep(entries);
+    this.#keep(entries, isNew);
   }
 
   /** An entry has expired: who reads the change finds it so. Followers judge expiry themselves. */
   expired(entry: Entry): void {
-    this.#keep([entry]);
+    this.#keep([entry], false);
   }
 
   /** Entries have got lower stamps. */
   restamped(entries: readonly Entry[]): void {
     for (const follower of this.#followers) follower.restamped(entries);
-    this.#keep(entries);
+    this.#keep(entries, false);
   }
 
   /**
@@ -205,6 +209,17 @@ export class ChangeFeed {
     return { hasMissed, changes, through };
   }
 
+  /** The last changes of a key that are kept, the newest first; undefined while none are kept at all. */
+  lastOf(key: string, limit: number): readonly Change[] | undefined {
+    if (!this.#isKeeping) return undefined;
+    const changes: Change[] = [];
+    for (let at = this.#head; at > this.#before && changes.length < limit; at -= 1) {
+      const change = this.#at(at);
+      if (change.key === key) changes.push(change);
+    }
+    return changes;
+  }
+
   #begin(): void {
     this.#cancelEmptying?.();
     this.#cancelEmptying = undefined;
@@ -236,16 +251,17 @@ export class ChangeFeed {
     return { hasMissed, changes };
   }
 
-  #keep(entries: readonly Entry[]): void {
+  #keep(entries: readonly Entry[], isNew: boolean): void {
     if (!this.#isKeeping) {
       this.#head += entries.length;
       this.#before = this.#head;
       return;
     }
+    const atMs = this.#clock.nowMs();
     for (const { key, stamp, expiresAtMs, deleted } of entries) {
       if (this.#head - this.#before === this.#changesMax) this.#drop();
       this.#head += 1;
-      const change = { sequence: this.#head, key, stamp, expiresAtMs, deleted };
+      const change = { sequence: this.#head, key, stamp, expiresAtMs, deleted, isNew, atMs };
       this.#ring[this.#head % this.#changesMax] = change;
       this.#bytes += bytesOf(change);
       while (this.#bytes > this.#bytesMax) this.#drop();

@@ -89,6 +89,12 @@ export class Memory implements Follower {
     return undefined;
   }
 
+  /** Whether memory holds this entry. Does not count as a use of it. */
+  holds({ key, stamp }: Entry): boolean {
+    const held = this.#cache.peek(key);
+    return held !== undefined && compareStamps(held.entry.stamp, stamp) === 0;
+  }
+
   /** Takes in what the store says is the newest entry of its key. Returns its record, undefined if it is not live. */
   fill(entry: Entry): CachedRecord | undefined {
     const nowMs = this.#nowMs();

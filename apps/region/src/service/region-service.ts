@@ -3,6 +3,7 @@ import type { Replica } from "@meridian/replication";
 import type { Revocations } from "@meridian/tokens";
 
 import type { RequestAdmission } from "./admission.ts";
+import type { EntryReports } from "./entry-reports.ts";
 import type { Leases } from "./leases.ts";
 import type { Reads } from "./reads.ts";
 import type { Watches } from "./watches.ts";
@@ -16,6 +17,7 @@ export interface RegionService {
   readonly writes: Writes;
   readonly leases: Leases;
   readonly watches: Watches;
+  readonly reports: EntryReports;
   /** Which tokens have been revoked. */
   readonly revocations: Revocations;
   /** The cluster's time, by which expiry is judged. */

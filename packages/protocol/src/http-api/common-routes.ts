@@ -1,4 +1,4 @@
-import { backupReport, health, history } from "./elements.ts";
+import { backupReport, health, history, trouble } from "./elements.ts";
 import { BYTES, EVENTS, type ApiTable } from "./route.ts";
 
 /** The routes that regions and directories have in common. */
@@ -10,6 +10,15 @@ export const COMMON_API = {
         "The metrics for Prometheus, in its text format 0.0.4, or as OpenMetrics 1.0 if `Accept` asks for that.",
       answer: BYTES,
       errors: [],
+    },
+  },
+  "/trouble": {
+    GET: {
+      access: { scope: "any" },
+      summary:
+        "What is wrong and what to do about it, as `meridian doctor` says it: on a directory, of the whole cluster, whose programs it asks under the token of who asks; on a region, of itself.",
+      answer: trouble,
+      errors: ["OVERLOADED"],
     },
   },
   "/history": {

@@ -108,6 +108,21 @@ export const history = v.object({
   ),
 });
 
+/** What is wrong, as far as the program can find out. */
+export const trouble = v.object({
+  nowMs: instant,
+  directories: described(count, "How many directories were asked."),
+  nodes: described(count, "How many nodes were asked."),
+  complaints: v.array(
+    v.object({
+      kind: v.string(),
+      who: described(v.string(), "The program that has the problem: an id or a URL."),
+      what: described(v.string(), "What is wrong, as a sentence."),
+      remedy: described(v.string(), "What to do, as a sentence."),
+    }),
+  ),
+});
+
 export const storeStats = v.object({
   entries: v.nullable(count),
   journalRows: count,

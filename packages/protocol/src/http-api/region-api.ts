@@ -74,6 +74,40 @@ export const batchPresence = v.object({
   entries: v.array(v.object({ key, found: v.boolean(), etag: v.optional(etag) })),
 });
 
+/** What a region knows of a key beside its value. */
+export const entryReport = v.object({
+  key,
+  state: described(
+    v.picklist(["live", "deleted", "expired", "absent"]),
+    "`absent`: the region has no entry of the key, or has forgotten that it was deleted.",
+  ),
+  tier: described(
+    v.nullable(v.picklist(["memory", "store"])),
+    "Where a read would find it: in memory, or on disk alone.",
+  ),
+  nowMs: described(v.number(), "The region's time, by which the value expires."),
+  stamp: v.nullable(v.string()),
+  writtenAtMs: described(v.nullable(v.number()), "When it was written, by its writer's clock."),
+  etag: v.nullable(v.string()),
+  contentType: v.nullable(v.string()),
+  bytes: v.nullable(count),
+  expiresAtMs: expiry,
+  changes: described(
+    v.nullable(
+      v.array(
+        v.object({
+          event: v.picklist(["set", "delete", "expire"]),
+          stamp: v.string(),
+          writtenAtMs: v.number(),
+          atMs: described(v.number(), "When the region had it, by its machine's clock."),
+          writtenHere: v.boolean(),
+        }),
+      ),
+    ),
+    "The last changes of the key since somebody watches keys of the region, the newest first, 20 at most; null while nobody does.",
+  ),
+});
+
 const keys = v.pipe(v.array(key), v.minLength(1), v.maxLength(1_000));
 
 /** The body of `POST /batch/get` and `POST /batch/has`. */

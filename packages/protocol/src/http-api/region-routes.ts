@@ -8,6 +8,7 @@ import {
   batchSetBody,
   batchWritten,
   deleted,
+  entryReport,
   dropped,
   found,
   keyPage,
@@ -24,57 +25,20 @@ import {
   written,
 } from "./region-api.ts";
 import { COMMON_API } from "./common-routes.ts";
-import { BYTES, EVENTS, type ApiTable, type Parameter } from "./route.ts";
+import {
+  ACK,
+  CONDITIONS,
+  KEY,
+  LIMIT,
+  READING,
+  SESSION,
+  SETTING,
+  STALE,
+  TTL,
+  WRITING,
+} from "./region-parameters.ts";
+import { BYTES, EVENTS, type ApiTable } from "./route.ts";
 import * as v from "valibot";
-
-const KEY = { name: "key", description: "1 to 1 024 bytes of UTF-8.", required: true } as const;
-const TTL = {
-  name: "ttl",
-  description: "How long the value lives: seconds, or `250ms`, `90s`, `15m`, `2h`, `7d`.",
-};
-const ACK: readonly Parameter[] = [
-  {
-    name: "ack",
-    description: "What to wait for: `local`, `directory`, `all`, or a number of ready regions.",
-  },
-  { name: "timeout", description: "How long to wait for it, at most 60 s." },
-];
-const STALE = { name: "stale", description: "`true`: read although the region is catching up." };
-const CONDITIONS: readonly Parameter[] = [
-  { name: "If-Match", description: "Write only if the region's newest entry has this ETag." },
-  { name: "If-None-Match", description: "`*`: write only if the key has no live value." },
-];
-const SESSION: readonly Parameter[] = [
-  {
-    name: "Meridian-Position",
-    description: "The position token of an earlier answer: this one is not older than that.",
-  },
-  { name: "Meridian-Wait-Ms", description: "How long to wait for that, at most 10 000." },
-];
-const LIMIT = { name: "limit", description: "How many at most, 1 000 or fewer; 100 by default." };
-const READING = [
-  "NODE_SYNCING",
-  "NODE_DRAINING",
-  "NODE_REFUSED",
-  "POSITION_NOT_REACHED",
-  "INVALID_POSITION",
-] as const;
-const WRITING = [
-  "NODE_REFUSED",
-  "NODE_NOT_ADMITTED",
-  "STORE_FULL",
-  "STORE_FAILED",
-  "OVERLOADED",
-] as const;
-
-const SETTING = [
-  "INVALID_KEY",
-  "INVALID_TTL",
-  "INVALID_BODY",
-  "VALUE_TOO_LARGE",
-  ...READING,
-  ...WRITING,
-] as const;
 
 /** Every request that a region takes. `HEAD` goes wherever `GET` does. */
 export const REGION_API = {
@@ -260,6 +224,17 @@ export const REGION_API = {
       headers: SESSION,
       answer: keyPage,
       errors: READING,
+    },
+  },
+  "/entry": {
+    GET: {
+      access: { scope: "read", keys: "query" },
+      summary:
+        "What the region knows of a key beside its value: its newest entry, deleted and expired ones too, where it is, and its last changes. Does not count as a use of it.",
+      query: [KEY],
+      headers: SESSION,
+      answer: entryReport,
+      errors: ["INVALID_KEY", ...READING],
     },
   },
   "/watch": {

@@ -43,6 +43,7 @@ export const VIEW_API = {
   [`${VIEW_PREFIX}/history`]: { GET: viewed(REGION_API["/history"].GET) },
   [`${VIEW_PREFIX}/history/watch`]: { GET: viewed(REGION_API["/history/watch"].GET) },
   [`${VIEW_PREFIX}/keys`]: { GET: viewed(REGION_API["/keys"].GET) },
+  [`${VIEW_PREFIX}/entry`]: { GET: viewed(REGION_API["/entry"].GET) },
   [`${VIEW_PREFIX}/cache`]: {
     GET: viewed(REGION_API["/cache"].GET),
     POST: viewed(REGION_API["/cache"].POST),

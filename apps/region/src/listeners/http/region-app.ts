@@ -25,7 +25,7 @@ import { RegionExchange, type HttpNode } from "./exchange.ts";
 import { KEY_PATH, KEY_PREFIX } from "./key-path.ts";
 import { acquireLease, releaseLease } from "./lease-routes.ts";
 import { getKeys } from "./listing-routes.ts";
-import { getHealth, getReadiness, getStatus } from "./node-routes.ts";
+import { getHealth, getReadiness, getStatus, getTrouble } from "./node-routes.ts";
 import { getDigest, getEntries } from "./page-routes.ts";
 import {
   dropQuarantined,
@@ -41,6 +41,7 @@ import {
   REVOCATION_PATH,
   REVOCATION_PATH_PREFIX,
 } from "./revocation-routes.ts";
+import { getEntryReport } from "./report-routes.ts";
 import { getShort, postShort } from "./short-routes.ts";
 import type { Tickets } from "./tickets.ts";
 import { makeTicket, watch, WATCH_PATH } from "./watch-routes.ts";
@@ -67,10 +68,12 @@ const ROUTES: ApiRoutes<typeof REGION_API, RegionExchange> = {
   "/pull": { POST: pull },
   "/lease": { POST: acquireLease, DELETE: releaseLease },
   "/keys": { GET: getKeys },
+  "/entry": { GET: getEntryReport },
   [WATCH_PATH]: { GET: watch },
   "/watch/tickets": { POST: makeTicket },
   "/status": { GET: getStatus },
   ...backupRoutes((exchange: RegionExchange) => exchange.node.backups),
+  "/trouble": { GET: getTrouble },
   ...historyRoutes((exchange: RegionExchange) => exchange.node.history),
   "/metrics": { GET: (exchange) => answerMetrics(exchange, exchange.node.metrics) },
   "/digest": { GET: getDigest },

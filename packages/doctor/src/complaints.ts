@@ -1,5 +1,5 @@
 /** The problems that a cluster can have, and what to do about them: one rule for each kind. */
-import { agoText } from "../span.ts";
+import { agoText } from "./span.ts";
 import type { AskedDirectory, AskedNode, Checkup } from "./checkup.ts";
 
 /** The kind of a problem. */

@@ -1,0 +1,113 @@
+/** `/trouble`: what is wrong with the cluster, as this directory finds it out by asking all of its programs under the token of who asks. */
+import {
+  complaintsOf,
+  DIRECTORY_SAYS,
+  examine,
+  NODE_SAYS,
+  type Asked,
+  type Asker,
+  type DirectorySays,
+  type ListedNode,
+} from "@meridian/doctor";
+import type { Exchange, JsonAnswer } from "@meridian/http";
+import { asMeridianError } from "@meridian/protocol";
+import { nodes as nodesSchema, type Described, type trouble } from "@meridian/protocol/http-api";
+import type { Clock, Metrics } from "@meridian/runtime";
+import type { GenericSchema } from "valibot";
+
+import { checkView } from "./check-view.ts";
+import { ask } from "./node-request.ts";
+import { tokenFor, type NodeViewsOptions } from "./node-views.ts";
+import { Turnstile } from "./turnstile.ts";
+
+/** How a cluster is examined. */
+export interface TroublesOptions extends Pick<NodeViewsOptions, "trust" | "insecure"> {
+  /** The URL of this directory, which is not asked over the network. */
+  readonly url: string;
+  /** How this directory stands, and whom it lists. */
+  own(): { readonly status: DirectorySays; readonly nodes: readonly ListedNode[] };
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+}
+
+/** Examinations under way at once. */
+const EXAMINED = { max: 4, perClientMax: 1 };
+
+/** How long one program may take, and how long all of them, in milliseconds: who is not asked by then counts as silent. */
+const ONE_MS = 2_000;
+const ALL_MS = 10_000;
+
+/** Finds out what is wrong. */
+export class Troubles {
+  readonly #options: TroublesOptions;
+  readonly #turnstile: Turnstile;
+
+  constructor(options: TroublesOptions) {
+    this.#options = options;
+    const what = "examinations of the cluster";
+    this.#turnstile = new Turnstile({
+      name: "examinations",
+      what,
+      metrics: options.metrics,
+      ...EXAMINED,
+    });
+  }
+
+  /** `GET /trouble` */
+  async answer(exchange: Exchange): Promise<JsonAnswer<Described<typeof trouble>>> {
+    exchange.query();
+    const { url, clock } = this.#options;
+    const leave = this.#turnstile.enter(exchange.client);
+    try {
+      const checkup = await examine([url], this.#asker(exchange), clock.nowMs());
+      const { nowMs, directories, nodes } = checkup;
+      const complaints = complaintsOf(checkup);
+      const counts = { directories: directories.length, nodes: nodes.length };
+      return exchange.json(200, { nowMs, ...counts, complaints });
+    } finally {
+      leave();
+    }
+  }
+
+  #asker(exchange: Exchange): Asker {
+    const { url: own, clock } = this.#options;
+    const { status, nodes } = this.#options.own();
+    const endMs = clock.elapsedMs() + ALL_MS;
+    const told = <Schema extends GenericSchema>(
+      url: string,
+      path: string,
+      schema: Schema,
+    ): Promise<Asked<Described<Schema>>> => this.#ask(exchange, url + path, schema, endMs);
+    return {
+      directory: async (url) =>
+        url === own
+          ? { url, status, failure: undefined, expiresAtMs: undefined }
+          : { ...(await told(url, "/status", DIRECTORY_SAYS)), url },
+      nodes: async (url) =>
+        url === own ? nodes : ((await told(url, "/nodes", nodesSchema)).status?.nodes ?? []),
+      node: async ({ url }) => ({ ...(await told(url, "/status", NODE_SAYS)), url }),
+    };
+  }
+
+  async #ask<Schema extends GenericSchema>(
+    exchange: Exchange,
+    url: string,
+    schema: Schema,
+    endMs: number,
+  ): Promise<Asked<Described<Schema>>> {
+    const { trust, insecure, clock } = this.#options;
+    const { origin, pathname: target, host: id } = new URL(url);
+    try {
+      const leftMs = Math.min(ONE_MS, endMs - clock.elapsedMs());
+      if (leftMs <= 0) throw new Error("there was no time left to ask it");
+      const headers = tokenFor(exchange, origin, insecure);
+      const asked = { id, origin, trust: trust(), method: "GET", target, headers };
+      const answer = await ask(asked, clock, leftMs);
+      const status = JSON.parse(checkView(id, { answer: schema }, answer)) as Described<Schema>;
+      return { url, status, failure: undefined, expiresAtMs: answer.expiresAtMs };
+    } catch (cause) {
+      const failure = cause instanceof Error ? cause.message : asMeridianError(cause).message;
+      return { url, status: undefined, failure, expiresAtMs: undefined };
+    }
+  }
+}

@@ -1,0 +1,15 @@
+export {
+  DIRECTORY_SAYS,
+  examine,
+  NODE_SAYS,
+  type Asked,
+  type AskedDirectory,
+  type AskedNode,
+  type Asker,
+  type Checkup,
+  type DirectorySays,
+  type ListedNode,
+  type NodeSays,
+} from "./checkup.ts";
+export { COMPLAINT_KINDS, complaintsOf, type Complaint, type ComplaintKind } from "./complaints.ts";
+export { agoText } from "./span.ts";
