@@ -53,7 +53,7 @@ export function NodeMarks({
           id={`node-${id}`}
           class={`mark ${colourOf(node.status)}`}
           role="button"
-          tabIndex={id === first ? 0 : -1}
+          tabindex={id === first ? 0 : -1}
           aria-label={labelOf(node)}
           aria-pressed={id === selected}
           data-status={node.status}

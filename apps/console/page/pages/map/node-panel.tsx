@@ -49,9 +49,7 @@ export function NodePanel({
               {node.load.entries.toLocaleString("en")} entries, {bytesText(node.load.bytes)}
             </Fact>
             <Fact name="Requests">{Math.round(node.load.requestsPerSecond)} /s</Fact>
-            <Fact name="Clock">
-              {Math.abs(node.skewMs) < 1 ? "agrees" : `${Math.round(node.skewMs)} ms ahead`}
-            </Fact>
+            <Fact name="Clock">{skewText(node.skewMs)}</Fact>
             {node.peer !== null && (
               <Fact name="Linked to">
                 <bdi>{node.peer}</bdi>
@@ -81,6 +79,12 @@ function Address({ url }: { readonly url: string }) {
       <bdi>{url}</bdi>
     </a>
   );
+}
+
+/** How far a clock is ahead or behind, for people. A few milliseconds are the way here. */
+function skewText(skewMs: number): string {
+  if (Math.abs(skewMs) <= 5) return "agrees with the directory";
+  return `${lagText(Math.abs(skewMs))} ${skewMs > 0 ? "ahead" : "behind"}`;
 }
 
 /** An amount of bytes for people. */
