@@ -15,6 +15,6 @@ export default defineConfig({
     // A file that stands in the page as `data:` would need another policy.
     assetsInlineLimit: 0,
     reportCompressedSize: false,
-    license: { fileName: "licenses.md" },
+    license: { fileName: "licenses.json" },
   },
 });

@@ -13,7 +13,13 @@ export interface StagedModule {
 
 const LICENCE_FILE = /^(licen[cs]e|copying|notice)/i;
 
-/** The modules under `node_modules` of a tree and of its packages, ordered by name and version. Throws if a module has no licence. */
+/** What a page of an app is made of, as its bundler lists it. */
+const BUNDLED = "dist/page/licenses.json";
+
+/**
+ * The modules under `node_modules` of a tree and of its packages, and those that are part of a page, ordered by name and version. Throws if a
+ * module has no licence.
+ */
 export function stagedModules(tree: string): readonly StagedModule[] {
   const folders = [
     tree,
@@ -28,7 +34,24 @@ export function stagedModules(tree: string): readonly StagedModule[] {
     }
     next = modules;
   }
+  for (const module of folders.flatMap(bundledIn)) {
+    found.set(`${module.name}@${module.version}`, module);
+  }
   return [...found.keys()].toSorted().flatMap((key) => found.get(key) ?? []);
+}
+
+function bundledIn(folder: string): readonly StagedModule[] {
+  const file = join(folder, BUNDLED);
+  if (!existsSync(file)) return [];
+  const listed = JSON.parse(readFileSync(file, "utf8")) as readonly {
+    readonly name: string;
+    readonly version: string;
+    readonly identifier: string;
+    readonly text: string;
+  }[];
+  return listed.map(({ name, version, identifier, text }) => {
+    return { name, version, licence: identifier, texts: [text.trim()] };
+  });
 }
 
 function childrenOf(folder: string): readonly string[] {

@@ -19,11 +19,13 @@ import {
   type PageOptions,
   type WatchedPage,
 } from "../support/console-page.ts";
+import { startTokenCluster, type TokenCluster } from "../support/token-cluster.ts";
 
 const FIRST_VIEW_BYTES_MAX = 150_000;
 
 let browser: Browser;
 let cluster: Cluster;
+let tokens: TokenCluster;
 const opened: WatchedPage[] = [];
 
 /** Opens the console of the cluster's directory, and waits until it shows all nodes. */
@@ -107,6 +109,7 @@ beforeAll(async () => {
   const started = cluster.start(FIVE_PLACES);
   browser = await chromium.launch({ executablePath: CHROMIUM, args: [...BROWSER_ARGS] });
   await Promise.all([built, started]);
+  tokens = await startTokenCluster();
 });
 afterAll(async () => {
   await browser?.close();
@@ -273,7 +276,30 @@ describe.skipIf(!hasBrowser)(`the console in ${CHROMIUM} (skipped without it)`, 
     expect(faults).toEqual([]);
   });
 
-  it("is at most 150 kB of gzip for the first view, in files of the program alone", () => {
+  it("asks for a token where one is demanded, keeps it in memory only, and says when it is good no more", async () => {
+    const { directory, tokenOf, revoke } = tokens;
+    const watched = await watchedPage(browser, directory);
+    opened.push(watched);
+    const { page } = watched;
+    await page.goto(`${directory}/`);
+    await page.waitForSelector("dialog[open] [role=alert]");
+    const token = await tokenOf({ scope: "read" });
+    await page.fill("dialog input", token);
+    await page.keyboard.press("Enter");
+    await page.waitForSelector('.live[data-state="live"]');
+    await page.waitForSelector("#node-paris");
+    const kept =
+      "JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, location.href])";
+    expect(await page.evaluate(kept)).not.toContain(token.slice(0, 20));
+    expect(await page.content()).not.toContain(token.slice(0, 20));
+    await revoke(tokens.region, token);
+    await page.waitForSelector('.live[data-state="refused"]');
+    expect(await page.textContent("dialog[open] [role=alert]")).toContain("refused");
+  });
+});
+
+describe.skipIf(!hasBrowser)(`the files of the console (skipped without ${CHROMIUM})`, () => {
+  it("are at most 150 kB of gzip for the first view, without code or styles in the page", () => {
     const read = (path: string): Buffer => readFileSync(join(consoleFolder(), path));
     const index = read("index.html").toString();
     const files = [...index.matchAll(/(?:src|href)="\/([^"]+)"/g)].map(([, path = ""]) => path);

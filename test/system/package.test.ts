@@ -54,6 +54,11 @@ describe.skipIf(missing !== undefined)(`the tarball${skipped}`, () => {
     const place = ["--id", "oslo", "--lat", "59.91", "--lon", "10.75"];
     const region = await listening("meridian-region", [...place, "--directory", directory]);
     await until("the region serves", async () => (await fetch(`${region}/readyz`)).ok);
+    for (const url of [directory, region]) {
+      const page = await fetch(url, { headers: { accept: "text/html" } });
+      const [, script] = / src="(\/console\/[^"]+)"/.exec(await page.text()) ?? [];
+      expect((await fetch(`${url}${script}`)).headers.get("content-type")).toMatch(/javascript/);
+    }
     const meridian = (...args: readonly string[]): Promise<{ stdout: string }> =>
       run(join(folder, packed.name, "bin/meridian"), args, { env: { PATH: "" } });
     await meridian("set", "k", "v", "--ack", "all", "--directory", directory);
@@ -78,7 +83,9 @@ describe.skipIf(missing !== undefined)(`the tarball${skipped}`, () => {
       readonly components: readonly { readonly name: string; readonly version: string }[];
     };
     const names = bill.components.map(({ name }) => name);
-    expect(names).toEqual(expect.arrayContaining(["node", "better-sqlite3", "commander", "ws"]));
+    expect(names).toEqual(
+      expect.arrayContaining(["node", "better-sqlite3", "commander", "preact", "ws"]),
+    );
     const modules = readdirSync(join(folder, packed.name, "node_modules")).filter(
       (name) => !name.startsWith("@") && !name.startsWith("."),
     );

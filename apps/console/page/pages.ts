@@ -59,6 +59,13 @@ const PAGES: readonly ConsolePage[] = [
     icon: "M4 19V5M4 19h16M8 15l3-4 3 2 5-6",
     view: async () => (await import("./pages/status/status-page.tsx")).StatusPage,
   }),
+  later({
+    id: "api",
+    title: "API",
+    programs: ["directory", "region"],
+    icon: "M8 6l-5 6 5 6M16 6l5 6-5 6M13.5 4l-3 16",
+    view: async () => (await import("./pages/api/api-page.tsx")).ApiPage,
+  }),
 ];
 
 /** The pages of a program. */

@@ -146,7 +146,7 @@ async function fileOf(
   options: StaticFilesOptions,
 ): Promise<StaticFile> {
   const type = CONTENT_TYPES[extname(name).toLowerCase()] ?? "application/octet-stream";
-  const { policy = "default-src 'self'; frame-ancestors 'none'", isLasting } = options;
+  const { policy = "default-src 'self'; frame-ancestors 'self'", isLasting } = options;
   const caching = isLasting?.(name) === true ? "public, max-age=31536000, immutable" : "no-cache";
   const plain = represent({ content, type, policy, caching });
   if (!COMPRESSIBLE.test(type)) return { plain, compressed: undefined };
