@@ -96,8 +96,8 @@ export class Troubles {
     endMs: number,
   ): Promise<Asked<Described<Schema>>> {
     const { trust, insecure, clock } = this.#options;
-    const { origin, pathname: target, host: id } = new URL(url);
     try {
+      const { origin, pathname: target, host: id } = new URL(url);
       const leftMs = Math.min(ONE_MS, endMs - clock.elapsedMs());
       if (leftMs <= 0) throw new Error("there was no time left to ask it");
       const headers = tokenFor(exchange, origin, insecure);
