@@ -37,6 +37,7 @@ export async function* eventsOf(
   const controller = new AbortController();
   const either = eitherOf(controller.signal, signal);
   let cancel = (): void => {};
+  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   const rearm = (): void => {
     cancel();
     const said = `nothing within ${quietMs} ms`;
@@ -57,7 +58,7 @@ export async function* eventsOf(
       const body = new Uint8Array(await answer.arrayBuffer());
       throw errorOf({ status, headers, body }, node) ?? odd(node);
     }
-    const reader = answer.body?.getReader();
+    reader = answer.body?.getReader();
     if (reader === undefined) throw odd(node);
     const decoder = new TextDecoder();
     let text = "";
@@ -76,9 +77,19 @@ export async function* eventsOf(
     }
   } finally {
     cancel();
-    // Ends the request where the caller has enough.
+    // Ends the request where the caller has enough. The `fetch` of Node.js 20 may have forgotten its signal by now, and would keep the
+    // connection, and with it the process: so the body is cancelled, too.
     controller.abort();
+    if (reader !== undefined) void cancelled(reader);
     either.release();
+  }
+}
+
+async function cancelled(reader: ReadableStreamDefaultReader): Promise<void> {
+  try {
+    await reader.cancel();
+  } catch {
+    // The stream has failed already.
   }
 }
 
