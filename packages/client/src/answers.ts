@@ -45,6 +45,7 @@ export function carriedEntryOf({ headers, body }: NodeAnswer["answer"]): Receive
  * schema takes as long as parsing it.
  */
 export function batchEntriesOf({ answer, node }: NodeAnswer): ReadonlyMap<string, ReceivedEntry> {
+  if (answer.entries !== undefined) return answer.entries;
   const from = `node ${node.info.id}`;
   const batch = readJson(answer, from) as Partial<Described<typeof batchFound>> | null;
   const found = new Map<string, ReceivedEntry>();

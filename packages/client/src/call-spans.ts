@@ -47,6 +47,11 @@ export function traceHeaders(span: LiveSpan | undefined): Readonly<Record<string
   return place.state === "" ? { traceparent } : { traceparent, tracestate: place.state };
 }
 
+/** Whether nobody follows a call. */
+export function isUntraced(span: LiveSpan | undefined): boolean {
+  return span === undefined && activePlace() === undefined;
+}
+
 const NO_HEADERS: Readonly<Record<string, string>> = {};
 
 /** What a request does, in a word or two: `get`, `batch set`. */

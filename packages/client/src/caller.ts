@@ -13,12 +13,13 @@
 import { MeridianError, type ErrorCode } from "@meridian/protocol";
 import { Backoff, type LiveSpan, type Random } from "@meridian/runtime";
 
-import { beginCall, endAnswered, endFailed, traceHeaders } from "./call-spans.ts";
+import { beginCall, endAnswered, endFailed, isUntraced, traceHeaders } from "./call-spans.ts";
 import type { Attempt } from "./circuit.ts";
 import { channelOf } from "./diagnostics.ts";
 import { eitherOf } from "./either-of.ts";
 import type { Events, NamedNode } from "./events.ts";
-import { exchange, NoAnswer, type RawAnswer, type Network } from "./exchange.ts";
+import { exchange, type Network, type RawAnswer } from "./exchange.ts";
+import { LetGo, NoAnswer, type Patience } from "./no-answer.ts";
 import type { Keeper } from "./keeper.ts";
 import { LifeSigns } from "./life-signs.ts";
 import type { NodePool, PooledNode } from "./node-pool.ts";
@@ -39,6 +40,8 @@ import {
   type Run,
 } from "./run.ts";
 import type { Seen, Session } from "./session.ts";
+import type { SocketLinks } from "./socket-links.ts";
+import type { Presented } from "./socket/socket-link.ts";
 
 /** A node's answer: a success, or that the key has no live value. */
 export interface NodeAnswer {
@@ -54,6 +57,7 @@ export interface CallerOptions {
   readonly network: Network;
   readonly random: Random;
   readonly pool: NodePool;
+  readonly links: SocketLinks;
   readonly keeper: Keeper;
   readonly opening: Opening;
   /** Undefined with `consistency: "eventual"`. */
@@ -105,7 +109,8 @@ export class Caller {
     try {
       const answer = await this.#run(request, limits, either.signal, span);
       if (span !== undefined) endAnswered(span, answer);
-      told?.({ node: answer.node.info.id, status: answer.answer.status });
+      const { status, transport = "http" } = answer.answer;
+      told?.({ node: answer.node.info.id, status, transport });
       return answer;
     } catch (error) {
       told?.({ error });
@@ -304,37 +309,62 @@ export class Caller {
     run: Run,
   ): Promise<RawAnswer> {
     const { network } = this.#options;
-    const headers: Record<string, string> = { ...request.headers, ...traceHeaders(run.span) };
     const [seen] = presented;
-    if (seen !== undefined) {
-      headers["meridian-position"] = seen.token;
-      headers["meridian-wait-ms"] = String(Math.min(10_000, Math.floor(budgetMs / 2)));
-    }
+    const session = seen && {
+      position: seen.token,
+      waitMs: Math.min(10_000, Math.floor(budgetMs / 2)),
+    };
     const { endMs, signal } = run;
     const bounds = { budgetMs, signal, closed: this.#options.closed };
     const life = request.slow === true ? new LifeSigns(network, node, bounds) : undefined;
+    const patience = {
+      quietMs: life === undefined ? budgetMs : Infinity,
+      endMs,
+      signal: life?.signal ?? signal,
+    };
     try {
+      const overSocket = await this.#sendMessage(node, request, session, patience, run);
+      if (overSocket !== undefined) return overSocket;
+      const headers: Record<string, string> = { ...request.headers, ...traceHeaders(run.span) };
+      if (session !== undefined) {
+        headers["meridian-position"] = session.position;
+        headers["meridian-wait-ms"] = String(session.waitMs);
+      }
+      const { method, body } = request;
+      const url = node.info.url + request.path;
       const ask = (): Promise<RawAnswer> =>
-        exchange(
-          network,
-          {
-            method: request.method,
-            url: node.info.url + request.path,
-            headers,
-            body: request.body,
-          },
-          {
-            quietMs: life === undefined ? budgetMs : Infinity,
-            endMs,
-            signal: life?.signal ?? signal,
-          },
-        );
+        exchange(network, { method, url, headers, body }, patience);
       const answer = await (run.span === undefined ? ask() : run.span.quietly(ask));
       if (answer.headers.get("meridian-node") !== null) return answer;
       const said = `answered HTTP ${answer.status}, but not as a Meridian node`;
       throw new NoAnswer(said, "silent", true);
     } finally {
       life?.stop();
+    }
+  }
+
+  /** Sends a request over a WebSocket. Resolves to undefined if it has to go over HTTP. */
+  async #sendMessage(
+    node: PooledNode,
+    { message }: NodeRequest,
+    session: Presented | undefined,
+    patience: Patience,
+    run: Run,
+  ): Promise<RawAnswer | undefined> {
+    // A WebSocket carries no trace.
+    if (message === undefined || !isUntraced(run.span)) return undefined;
+    const link = await this.#options.links.linkFor(node, patience);
+    if (link === undefined) return undefined;
+    try {
+      const answer = await link.ask(message, session ?? {}, patience);
+      // Over HTTP, an answer may be larger.
+      const isTooLarge = message.type === "getMany" && codeOf(answer) === "VALUE_TOO_LARGE";
+      return isTooLarge ? undefined : answer;
+    } catch (cause) {
+      if (cause instanceof RangeError) return undefined;
+      if (!(cause instanceof LetGo)) throw cause;
+      if (cause.mayHaveArrived) onMaybeApplied(run);
+      return undefined;
     }
   }
 
@@ -355,6 +385,10 @@ export class Caller {
     if (node === undefined) throw giveUp(run);
     return node;
   }
+}
+
+function codeOf({ json }: RawAnswer): unknown {
+  return (json as { readonly code?: unknown } | undefined)?.code;
 }
 
 /** Remembers the largest value that a node accepts. */

@@ -4,6 +4,7 @@ import { MeridianError } from "@meridian/protocol";
 import type { CallOptions, SetManyOptions } from "./call-options.ts";
 import { checkMs, readSpanMs, refuseUnknown } from "./options.ts";
 import {
+  ackTerms,
   BATCH_MAX,
   CALL,
   jsonRequest,
@@ -61,7 +62,15 @@ function lifeRequest(
 ): Write {
   const { query, limits, slow } = writeTerms(options, deadlineMs);
   const terms = new URLSearchParams({ key, ...life, ...Object.fromEntries(query) });
-  const request = { method: "POST", path: withQuery("/touch", terms), slow } as const;
+  const { ttl, expiresAt } = life;
+  const message = {
+    type: "touch",
+    key,
+    ttl,
+    expiresAt: expiresAt === undefined || expiresAt === "never" ? expiresAt : Number(expiresAt),
+    ...ackTerms(query),
+  } as const;
+  const request = { method: "POST", path: withQuery("/touch", terms), slow, message } as const;
   return { keys: [key], request, limits };
 }
 
@@ -83,14 +92,18 @@ export function deleteManyRequests(
   deadlineMs: number,
 ): readonly Write[] {
   refuseUnknown("`deleteMany`", options, WRITE);
-  const { limits, slow, timeoutMs } = writeTerms(options, deadlineMs);
+  const { query, limits, slow, timeoutMs } = writeTerms(options, deadlineMs);
   const terms = {
     ...(options.ack !== undefined && { ack: options.ack }),
     ...(timeoutMs !== undefined && { timeout: `${timeoutMs}ms` }),
   };
   return partsOf(keys).map((part) => ({
     keys: part,
-    request: { ...jsonRequest("/batch/delete", { keys: part, ...terms }), slow },
+    request: {
+      ...jsonRequest("/batch/delete", { keys: part, ...terms }),
+      slow,
+      message: { type: "deleteMany", keys: [...part], ...ackTerms(query) },
+    },
     limits,
   }));
 }

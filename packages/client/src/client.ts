@@ -8,12 +8,14 @@ import { termsOfNamespace } from "./namespace-options.ts";
 import type { Near } from "./near/near.ts";
 import type { NodePool } from "./node-pool.ts";
 import type { Session } from "./session.ts";
+import type { SocketLinks } from "./socket-links.ts";
 import { plainShape } from "./shape.ts";
 import { watch, type WatchEvent, type WatchOptions } from "./watch.ts";
 
 /** The parts of a client. */
 export interface ClientParts extends KeyspaceParts {
   readonly pool: NodePool;
+  readonly links: SocketLinks;
   readonly directories: Directories;
   readonly session: Session;
   readonly events: Events;
@@ -47,13 +49,20 @@ export class Client extends Keyspace<unknown, unknown> {
   }
 
   get nodes(): readonly KnownNode[] {
-    const { pool, network } = this.#parts;
+    const { pool, links, network } = this.#parts;
     const first = pool.inUse(network.clock.elapsedMs());
     const rest = pool.nodes.filter((node) => node !== first);
     return [first, ...rest].flatMap((node) =>
       node === undefined
         ? []
-        : [{ ...node.info, circuit: node.circuit.state, roundTripMs: node.roundTrips.meanMs }],
+        : [
+            {
+              ...node.info,
+              circuit: node.circuit.state,
+              roundTripMs: node.roundTrips.meanMs,
+              transport: links.transportOf(node),
+            },
+          ],
     );
   }
 

@@ -22,6 +22,7 @@ import { OwnLag } from "./own-lag.ts";
 import { Reads } from "./reads.ts";
 import type { Write } from "./requests.ts";
 import { Session } from "./session.ts";
+import { SocketLinks, type Transport } from "./socket-links.ts";
 
 /** How to reach a cluster: through a `directory` and from a `location`, or at fixed `nodes`. */
 export interface ConnectOptions {
@@ -70,12 +71,22 @@ export interface ConnectOptions {
   /** Aborts `connect`. It has no effect once the client is connected. */
   readonly signal?: AbortSignal | undefined;
   /** The token to send, or a function that returns one and is called for each request, for short-lived tokens. */
-  readonly token?: string | (() => string | Promise<string>) | undefined;
-  /** The function that sends requests. Default: the platform's `fetch`. */
+  readonly token?: Token | undefined;
+  /**
+   * Over what requests go to nodes. `auto` (default): each node's first request goes over HTTP, and later ones over one WebSocket to the node if it has one.
+   * `websocket`: all that a WebSocket carries goes over one. `http`: no WebSockets. With a `fetch` of your own, the default is `http`.
+   */
+  readonly transport?: Transport | undefined;
+  /** The function that sends HTTP requests. Default: the platform's `fetch`. */
   readonly fetch?: Fetch | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: Random | undefined;
 }
+
+/** A token, or what returns the one that is due. */
+export type Token = string | (() => string | Promise<string>);
+
+const TRANSPORTS: readonly Transport[] = ["auto", "http", "websocket"];
 
 const OPTIONS: readonly string[] = [
   "directory",
@@ -95,6 +106,7 @@ const OPTIONS: readonly string[] = [
   "near",
   "signal",
   "token",
+  "transport",
   "fetch",
   "clock",
   "random",
@@ -111,6 +123,7 @@ interface Settings {
   readonly failbackMs: number;
   readonly failbackLagMs: number;
   readonly lazy: boolean;
+  readonly transport: Transport;
   readonly near: NearTerms | undefined;
 }
 
@@ -137,10 +150,12 @@ export async function connect(options: ConnectOptions): Promise<MeridianClient> 
   const keeper = new Keeper({ ...shared, refreshMs, failbackLagMs, signal: closed });
   const fixed = settings.nodes.map(fixedNodeOf);
   const seeded = settings.seeds.length > 0;
+  const { transport } = settings;
+  const links = new SocketLinks({ network, random, transport, events, closed });
   const opening = new Opening({ ...shared, fixed, seeded, keeper, closed });
   const session = new Session();
   const kept = options.consistency === "eventual" ? undefined : session;
-  const served = { network, random, pool, keeper, opening, session: kept, attemptMs };
+  const served = { network, random, pool, links, keeper, opening, session: kept, attemptMs };
   const caller = new Caller({ ...served, events, closed });
   closed.addEventListener("abort", () => network.deadlines.clear(), { once: true });
   const openNear = settings.near && (await import("./near/open-near.ts")).openNear;
@@ -152,7 +167,7 @@ export async function connect(options: ConnectOptions): Promise<MeridianClient> 
   const write = writesOf(caller, clock, time, near);
   const fills = new Fills({ caller, reads, network, time, write, closed, deadlineMs });
   const parts = { caller, reads, fills, time, network, random, write, deadlineMs };
-  const state = { pool, directories, session, events, near, closing };
+  const state = { pool, links, directories, session, events, near, closing };
   const client = new Client({ ...parts, ...state }, loading);
   // The interface has types, such as overloads of `namespace`, that the class cannot declare.
   return client as object as MeridianClient;
@@ -183,6 +198,7 @@ function networkOf({ clock = systemClock, fetch, token }: ConnectOptions): Netwo
   const plain: Fetch = fetch ?? ((url, init) => globalThis.fetch(url, init));
   return {
     fetch: token === undefined ? plain : showing(token, plain),
+    token,
     clock,
     deadlines,
     ownLag: new OwnLag(clock, deadlines),
@@ -190,7 +206,7 @@ function networkOf({ clock = systemClock, fetch, token }: ConnectOptions): Netwo
 }
 
 /** A `fetch` that sends a token. */
-function showing(token: NonNullable<ConnectOptions["token"]>, fetch: Fetch): Fetch {
+function showing(token: Token, fetch: Fetch): Fetch {
   return async (url, init) => {
     const authorization = `Bearer ${typeof token === "string" ? token : await token()}`;
     return fetch(url, {
@@ -232,6 +248,7 @@ function readSettings(options: ConnectOptions): Settings {
   return {
     ...readPlaces(options, limit),
     lazy,
+    transport: transportOf(options),
     near: options.near === undefined ? undefined : nearTermsOf(options.near),
     deadlineMs: checkMs("deadlineMs", options.deadlineMs, 5_000, 1, 600_000),
     attemptMs: checkMs("attemptMs", options.attemptMs, 1_000, 10, 60_000),
@@ -239,6 +256,15 @@ function readSettings(options: ConnectOptions): Settings {
     failbackMs: checkMs("failbackMs", options.failbackMs, 5_000, 0, 60_000),
     failbackLagMs: checkMs("failbackLagMs", options.failbackLagMs, 1_000, 0, 86_400_000),
   };
+}
+
+function transportOf({ transport, fetch }: ConnectOptions): Transport {
+  const given = transport ?? (fetch === undefined ? "auto" : "http");
+  if (TRANSPORTS.includes(given)) return given;
+  throw new MeridianError(
+    "INVALID_ARGUMENT",
+    `Expected \`transport\` to be \`auto\`, \`http\` or \`websocket\`, got \`${String(given)}\``,
+  );
 }
 
 function readPlaces(

@@ -9,7 +9,8 @@ import { MeridianError, type ErrorCode } from "@meridian/protocol";
 import { Backoff, type Random } from "@meridian/runtime";
 
 import { nodesOf, type NodeInfo, type Wanted } from "./directory.ts";
-import { exchange, NoAnswer, type Network, type Patience } from "./exchange.ts";
+import { exchange, type Network } from "./exchange.ts";
+import { NoAnswer, type Patience } from "./no-answer.ts";
 import { retryAfterMs } from "./retry-after.ts";
 
 /** Codes for an invalid request, which every directory would answer. */

@@ -14,6 +14,8 @@ export interface NamedNode {
 export interface ClientEvents {
   /** The circuit of a node has changed. */
   readonly node: NamedNode & { readonly circuit: CircuitState };
+  /** Requests to a node go over another transport than before. */
+  readonly transport: NamedNode & { readonly transport: "http" | "websocket" };
   /** Another node answers requests than before. */
   readonly failover: { readonly from: NamedNode; readonly to: NamedNode };
   /**
@@ -29,7 +31,7 @@ export interface ClientEvents {
 
 type Listener = (event: never) => void;
 
-const NAMES: readonly (keyof ClientEvents)[] = ["node", "failover", "near"];
+const NAMES: readonly (keyof ClientEvents)[] = ["node", "transport", "failover", "near"];
 
 /** Emits events. */
 export class Events {

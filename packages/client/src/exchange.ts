@@ -2,7 +2,10 @@
 import { connectionFailure } from "@meridian/protocol";
 import type { Clock, Deadlines } from "@meridian/runtime";
 
-import { followAbort } from "./follow-abort.ts";
+import { AnswerWatch } from "./answer-watch.ts";
+import type { ReceivedEntry } from "./answers.ts";
+import type { Token } from "./connect.ts";
+import { NoAnswer, type Patience } from "./no-answer.ts";
 import type { OwnLag } from "./own-lag.ts";
 
 /** The part of the platform's `fetch` that the client uses. */
@@ -11,6 +14,8 @@ export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 /** The parts that exchanges use. */
 export interface Network {
   readonly fetch: Fetch;
+  /** What `fetch` shows, and a WebSocket has to show, too. */
+  readonly token: Token | undefined;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
   readonly ownLag: OwnLag;
@@ -27,39 +32,18 @@ export interface Request {
 /** An answer, read to its end. */
 export interface RawAnswer {
   readonly status: number;
-  readonly headers: Headers;
+  readonly headers: AnswerHeaders;
   readonly body: Uint8Array;
+  /** What the body says as JSON, if that is known already. */
+  readonly json?: unknown;
+  /** Over what it came. Default: HTTP. */
+  readonly transport?: "websocket";
+  /** What was found of the keys that were asked for, if that is known already. */
+  readonly entries?: ReadonlyMap<string, ReceivedEntry>;
 }
 
-/** How long an exchange may last. */
-export interface Patience {
-  /** The exchange fails after so long without a byte from the server, in milliseconds. Time during which this process was too busy does not count. */
-  readonly quietMs: number;
-  /** The instant at which the exchange ends in any case, on the clock's `elapsedMs`. */
-  readonly endMs: number;
-  /** Ends it early; `exchange` then throws the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/**
- * Why there is no answer. `refused`: no connection. `broken`: the connection broke. `silent`: no byte within the time that a
- * server has. `cut-short`: the caller's deadline came before that, which shows little about the server.
- */
-export type Silence = "refused" | "broken" | "silent" | "cut-short";
-
-/** The server gave no answer, or not the whole of one. */
-export class NoAnswer extends Error {
-  readonly kind: Silence;
-  /** Whether the server may have received the whole request and done what it asks. */
-  readonly mayHaveArrived: boolean;
-
-  constructor(message: string, kind: Silence, mayHaveArrived: boolean, cause?: unknown) {
-    super(message, { cause });
-    this.name = "NoAnswer";
-    this.kind = kind;
-    this.mayHaveArrived = mayHaveArrived;
-  }
-}
+/** The headers of an answer, or what stands for them. */
+export type AnswerHeaders = Pick<Headers, "get">;
 
 /** Node.js's names for failures to connect; browsers do not tell. */
 const NEVER_LEFT: ReadonlySet<unknown> = new Set([
@@ -80,12 +64,21 @@ export async function exchange(
   request: Request,
   patience: Patience,
 ): Promise<RawAnswer> {
-  const watch = new Watch(network, patience);
+  const controller = new AbortController();
+  const { signal } = controller;
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+  });
+  // Without a race that handles it, the rejection must not count as unhandled.
+  aborted.catch(() => {});
+  const watch = new AnswerWatch(network, patience, (reason) => controller.abort(reason));
+  // Not every `fetch` obeys its signal.
+  const orAborted = <T>(work: Promise<T>): Promise<T> => Promise.race([work, aborted]);
   try {
     const { fetch } = network;
-    const response = await watch.orAborted(fetch(request.url, initOf(request, watch.signal)));
+    const response = await orAborted(fetch(request.url, initOf(request, signal)));
     watch.progress();
-    const body = await readBody(response, watch);
+    const body = await readBody(response, watch, orAborted);
     return { status: response.status, headers: response.headers, body };
   } catch (cause) {
     if (patience.signal?.aborted === true) throw patience.signal.reason;
@@ -110,13 +103,17 @@ function initOf(request: Request, signal: AbortSignal): RequestInit {
   return init;
 }
 
-async function readBody(response: Response, watch: Watch): Promise<Uint8Array> {
+async function readBody(
+  response: Response,
+  watch: AnswerWatch,
+  orAborted: <T>(work: Promise<T>) => Promise<T>,
+): Promise<Uint8Array> {
   if (response.body === null) return new Uint8Array(0);
   const reader = response.body.getReader() as ReadableStreamDefaultReader<Uint8Array>;
   const chunks: Uint8Array[] = [];
   let length = 0;
   for (;;) {
-    const { done, value } = await watch.orAborted(reader.read());
+    const { done, value } = await orAborted(reader.read());
     if (done) break;
     watch.progress();
     chunks.push(value);
@@ -137,94 +134,4 @@ function failureToConnect(cause: unknown): NoAnswer {
   const { code, message, isUntrusted } = connectionFailure(cause);
   if (isUntrusted || NEVER_LEFT.has(code)) return new NoAnswer(message, "refused", false, cause);
   return new NoAnswer(message, "broken", code !== STOPPED_READING, cause);
-}
-
-/** If a deadline fires later than this, in milliseconds, answers that came meanwhile get one turn to be read first. */
-const LATE_MS = 20;
-
-/** Aborts an exchange when the server has been silent for too long, at `endMs`, or when its signal aborts. */
-class Watch {
-  readonly #network: Network;
-  readonly #patience: Patience;
-  readonly #controller = new AbortController();
-  readonly #aborted: Promise<never>;
-  readonly #unfollow: () => void;
-  #lastMs: number;
-  #lostBeforeMs: number;
-  #dueMs = 0;
-  #hadLastTurn = false;
-  #cancel: () => void = () => {};
-
-  constructor(network: Network, patience: Patience) {
-    this.#network = network;
-    this.#patience = patience;
-    network.ownLag.watch();
-    this.#lastMs = network.clock.elapsedMs();
-    this.#lostBeforeMs = network.ownLag.lostMs;
-    this.#aborted = new Promise((_, reject) => {
-      this.signal.addEventListener("abort", () => reject(this.signal.reason as Error), {
-        once: true,
-      });
-    });
-    // Without a race that handles it, the rejection must not count as unhandled.
-    this.#aborted.catch(() => {});
-    this.#unfollow = followAbort(patience.signal, () => {
-      this.#controller.abort(patience.signal?.reason);
-    });
-    this.#arm();
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  /** Settles as `work` does, or rejects when the exchange is aborted: not every `fetch` obeys its signal. */
-  orAborted<T>(work: Promise<T>): Promise<T> {
-    return Promise.race([work, this.#aborted]);
-  }
-
-  progress(): void {
-    this.#lastMs = this.#network.clock.elapsedMs();
-    this.#lostBeforeMs = this.#network.ownLag.lostMs;
-  }
-
-  stop(): void {
-    this.#cancel();
-    this.#unfollow();
-    this.#network.ownLag.unwatch();
-  }
-
-  /** How long the server has been silent while this process could have heard it. */
-  get #silentMs(): number {
-    const { clock, ownLag } = this.#network;
-    const lostMs = ownLag.lostMs - this.#lostBeforeMs;
-    return Math.max(0, clock.elapsedMs() - this.#lastMs - lostMs);
-  }
-
-  #arm(): void {
-    const nowMs = this.#network.clock.elapsedMs();
-    const { quietMs, endMs } = this.#patience;
-    const leftMs = Math.max(0, Math.min(quietMs - this.#silentMs, endMs - nowMs));
-    this.#dueMs = nowMs + leftMs;
-    this.#cancel = this.#network.deadlines.after(leftMs, () => this.#onDeadline());
-  }
-
-  #onDeadline(): void {
-    const nowMs = this.#network.clock.elapsedMs();
-    const { quietMs, endMs } = this.#patience;
-    const silentMs = this.#silentMs;
-    if (silentMs < quietMs && nowMs < endMs) {
-      this.#arm();
-      return;
-    }
-    if (nowMs - this.#dueMs > LATE_MS && !this.#hadLastTurn) {
-      // Bytes that came while this process was busy are read before the next timer runs.
-      this.#hadLastTurn = true;
-      this.#cancel = this.#network.deadlines.after(1, () => this.#onDeadline());
-      return;
-    }
-    const kind = silentMs < quietMs ? "cut-short" : "silent";
-    const waitedMs = Math.round(nowMs - this.#lastMs);
-    this.#controller.abort(new NoAnswer(`no answer within ${waitedMs} ms`, kind, true));
-  }
 }

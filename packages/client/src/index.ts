@@ -1,5 +1,5 @@
 export type { Acknowledgement, AckLevel } from "@meridian/protocol";
-export { connect, type ConnectOptions } from "./connect.ts";
+export { connect, type ConnectOptions, type Token } from "./connect.ts";
 export type { CircuitState } from "./circuit.ts";
 export { deletePrefix } from "./delete-prefix.ts";
 export type { NodeInfo } from "./directory.ts";
@@ -42,6 +42,7 @@ export type { Namespace } from "./namespace.ts";
 export type { NamespaceTerms } from "./namespace-options.ts";
 export type { NearStatus } from "./near/near-cache.ts";
 export type { NearOptions } from "./near/near-options.ts";
+export type { Transport } from "./socket-links.ts";
 export { cached, type CachedOptions, type WrapOptions } from "./wrap.ts";
 export type { Storable, Stored } from "./storable.ts";
 export type { WatchEvent, WatchOptions } from "./watch.ts";

@@ -13,7 +13,8 @@ import { Backoff, type Random } from "@meridian/runtime";
 import type { Attempt } from "./circuit.ts";
 import type { Directories } from "./directories.ts";
 import type { NodeInfo, Wanted } from "./directory.ts";
-import { exchange, NoAnswer, type Network } from "./exchange.ts";
+import { exchange, type Network } from "./exchange.ts";
+import { NoAnswer } from "./no-answer.ts";
 import type { NodePool, PooledNode } from "./node-pool.ts";
 
 /** The parts and limits of a keeper. */

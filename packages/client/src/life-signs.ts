@@ -1,5 +1,6 @@
 import { eitherOf } from "./either-of.ts";
-import { exchange, NoAnswer, type Network } from "./exchange.ts";
+import { exchange, type Network } from "./exchange.ts";
+import { NoAnswer } from "./no-answer.ts";
 import type { PooledNode } from "./node-pool.ts";
 
 /** When a node that works on a request is given up. */

@@ -26,6 +26,8 @@ export interface KnownNode extends NodeInfo {
   readonly circuit: CircuitState;
   /** The mean round trip of the last measurements, in milliseconds; undefined if there are none. */
   readonly roundTripMs: number | undefined;
+  /** Over what requests to the node go now. */
+  readonly transport: "http" | "websocket";
 }
 
 /** The state of a client at one moment. */
@@ -113,7 +115,7 @@ export interface MeridianClient extends Namespace<unknown, unknown> {
   readonly nodes: readonly KnownNode[];
   /** The URL of the directory that answered last; undefined for a client that asks none. */
   readonly directory: string | undefined;
-  /** Calls `listener` for each event `node` (a circuit has changed), `failover` (another node answers now) or `near` (kept values are returned or not). Returns a function that ends this. */
+  /** Calls `listener` for each event `node` (a circuit has changed), `transport` (requests to a node go over another transport), `failover` (another node answers now) or `near` (kept values are returned or not). Returns a function that ends this. */
   on<Name extends keyof ClientEvents>(
     name: Name,
     listener: (event: ClientEvents[Name]) => void,

@@ -8,7 +8,8 @@ import { Backoff, type Random } from "@meridian/runtime";
 
 import type { Directories } from "./directories.ts";
 import type { NodeInfo, Wanted } from "./directory.ts";
-import { NoAnswer, type Network } from "./exchange.ts";
+import type { Network } from "./exchange.ts";
+import { NoAnswer } from "./no-answer.ts";
 import { followAbort } from "./follow-abort.ts";
 import type { Keeper } from "./keeper.ts";
 import type { NodePool } from "./node-pool.ts";

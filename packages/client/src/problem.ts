@@ -19,6 +19,7 @@ const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
 
 /** The JSON value of a body. Throws `INVALID_BODY` for anything else. */
 export function readJson(answer: RawAnswer, from: string): unknown {
+  if (answer.json !== undefined) return answer.json;
   const text = decoder.decode(answer.body);
   try {
     return JSON.parse(text);
@@ -51,9 +52,8 @@ export function errorOf(answer: RawAnswer, from: string): MeridianError | undefi
 }
 
 function problemOf(answer: RawAnswer, from: string): MeridianError | undefined {
-  if (answer.body.length === 0 || !/json/.test(answer.headers.get("content-type") ?? "")) {
-    return undefined;
-  }
+  const isEmpty = answer.body.length === 0 && answer.json === undefined;
+  if (isEmpty || !/json/.test(answer.headers.get("content-type") ?? "")) return undefined;
   let members: Readonly<Record<string, unknown>>;
   try {
     members = membersOf(readJson(answer, from));

@@ -18,7 +18,7 @@ import type { Network } from "./exchange.ts";
 import { followAbort } from "./follow-abort.ts";
 import type { Near } from "./near/near.ts";
 import type { NearRequest } from "./near/near-cache.ts";
-import { BATCH_MAX, cachePath, getManyRequest } from "./requests.ts";
+import { BATCH_MAX, getManyRequest, getRequest } from "./requests.ts";
 import { giveUpWaiting, type CallLimits } from "./run.ts";
 import { SLOTS } from "./slots.ts";
 
@@ -235,7 +235,7 @@ export class Reads {
     const { caller } = this.#options;
     const [first] = batch;
     if (batch.length === 1 && first !== undefined) {
-      const reply = await caller.call({ method: "GET", path: cachePath(first.key) }, limits);
+      const reply = await caller.call(getRequest(first.key), limits);
       const { url } = reply.node.info;
       this.#deliver(first, url, reply.found ? carriedEntryOf(reply.answer) : undefined);
       return;

@@ -2,6 +2,7 @@
 import type { AckLevel } from "@meridian/protocol";
 import { checkClientKey, decodeUtf8, MeridianError } from "@meridian/protocol";
 import type { batchGetBody, batchSetBody, Described } from "@meridian/protocol/http-api";
+import type { SocketItem } from "@meridian/protocol/socket-api";
 
 import { toBase64 } from "./base64.ts";
 import type {
@@ -13,7 +14,7 @@ import type {
   WriteOptions,
 } from "./call-options.ts";
 import { checkMs, readSpanMs, refuseUnknown } from "./options.ts";
-import type { CallLimits, NodeRequest } from "./run.ts";
+import type { CallLimits, NodeRequest, SocketMessage } from "./run.ts";
 import type { EncodedValue } from "./values.ts";
 
 /** How many keys or entries one request may have. */
@@ -36,7 +37,7 @@ const encoder = new TextEncoder();
 const JSON_HEADERS = { "content-type": "application/json" };
 
 /** The path of a key. Throws `INVALID_KEY`. */
-export function cachePath(key: unknown): string {
+function cachePath(key: unknown): string {
   return `/cache/${encodeURIComponent(checkedKey(key))}`;
 }
 
@@ -45,7 +46,14 @@ export function cachePath(key: unknown): string {
  * Node.js's `fetch` closes the connection after each `HEAD`.
  */
 export function presenceRequest(key: unknown): NodeRequest {
-  return { method: "GET", path: cachePath(key), headers: { "if-none-match": "*" } };
+  const path = cachePath(key);
+  const message = { type: "get", key: String(key), ifNoneMatch: "*" } as const;
+  return { method: "GET", path, headers: { "if-none-match": "*" }, message };
+}
+
+/** The request that reads a value. */
+export function getRequest(key: string): NodeRequest {
+  return { method: "GET", path: cachePath(key), message: { type: "get", key } };
 }
 
 /** A key that a path can carry. Throws `INVALID_KEY`. */
@@ -102,9 +110,43 @@ export function setRequest(
       body: bytes,
       slow: slow || bytes.length > SLOW_BODY_BYTES,
       conditional: isConditional(options),
+      message: socketMessage(bytes.length, {
+        type: "set",
+        key,
+        value: bytes,
+        contentType,
+        ttl: query.get("ttl") ?? undefined,
+        ...conditionTerms(headers),
+        ...ackTerms(query),
+      }),
     },
     limits,
   };
+}
+
+/** A larger request goes over HTTP, so that it delays no other one, in bytes of values. */
+const MESSAGE_BYTES_MAX = 256 * 1024;
+
+function socketMessage<Message extends SocketMessage>(
+  bytes: number,
+  message: Message,
+): Message | undefined {
+  return bytes > MESSAGE_BYTES_MAX ? undefined : message;
+}
+
+/** What the query of a write says of its acknowledgement, for a WebSocket. */
+export function ackTerms(query: URLSearchParams): {
+  readonly ack: string | undefined;
+  readonly timeout: string | undefined;
+} {
+  return { ack: query.get("ack") ?? undefined, timeout: query.get("timeout") ?? undefined };
+}
+
+function conditionTerms(headers: Readonly<Record<string, string>>): {
+  readonly ifMatch: string | undefined;
+  readonly ifNoneMatch: string | undefined;
+} {
+  return { ifMatch: headers["if-match"], ifNoneMatch: headers["if-none-match"] };
 }
 
 /** The request that deletes one key. */
@@ -114,9 +156,17 @@ export function deleteRequest(key: string, options: WriteOptions, deadlineMs: nu
   const { query, limits, slow } = writeTerms(options, deadlineMs);
   const headers = condition(options);
   const conditional = isConditional(options);
+  const message = { type: "delete", key, ...conditionTerms(headers), ...ackTerms(query) } as const;
   return {
     keys: [key],
-    request: { method: "DELETE", path: withQuery(path, query), headers, slow, conditional },
+    request: {
+      method: "DELETE",
+      path: withQuery(path, query),
+      headers,
+      slow,
+      conditional,
+      message,
+    },
     limits,
   };
 }
@@ -150,7 +200,7 @@ export function setManyRequests(
   if (entries.length === 0) {
     throw new MeridianError("INVALID_ARGUMENT", "Expected at least one entry, got none");
   }
-  const { limits, slow, timeoutMs } = writeTerms(options, deadlineMs);
+  const { query, limits, slow, timeoutMs } = writeTerms(options, deadlineMs);
   const { ack } = options;
   const given: Omit<Described<typeof batchSetBody>, "entries"> = {
     ...(ack !== undefined && { ack }),
@@ -160,10 +210,22 @@ export function setManyRequests(
   const end = encoder.encode(`]${terms === "{}" ? "" : `,${terms.slice(1, -1)}`}}`);
   let next = 0;
   return chunksOf(entries).map((chunk) => {
-    const keys = entries.slice(next, next + chunk.length).map(({ key }) => key);
+    const some = entries.slice(next, next + chunk.length);
+    const keys = some.map(({ key }) => key);
     next += chunk.length;
     const body = joined([BATCH_START, ...chunk, end]);
-    const request = { method: "POST", path: "/batch/set", headers: JSON_HEADERS, body } as const;
+    const message = socketMessage(body.length, {
+      type: "setMany",
+      entries: some.map(socketItem),
+      ...ackTerms(query),
+    });
+    const request = {
+      method: "POST",
+      path: "/batch/set",
+      headers: JSON_HEADERS,
+      body,
+      message,
+    } as const;
     return { keys, request: { ...request, slow: slow || body.length > SLOW_BODY_BYTES }, limits };
   });
 }
@@ -205,7 +267,7 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
 /** The request that reads up to `BATCH_MAX` keys. */
 export function getManyRequest(keys: readonly string[]): NodeRequest {
   const body: Described<typeof batchGetBody> = { keys };
-  return jsonRequest("/batch/get", body);
+  return { ...jsonRequest("/batch/get", body), message: { type: "getMany", keys: [...keys] } };
 }
 
 /** The methods that list keys or entries. */
@@ -230,8 +292,14 @@ export function keysRequest(
   const query = new URLSearchParams({ limit: String(pageSize) });
   if (prefix !== undefined) query.set("prefix", checkText("prefix", prefix, "INVALID_ARGUMENT"));
   if (after !== undefined) query.set("after", checkText("after", after, "INVALID_ARGUMENT"));
-  if (values) query.set("values", "true");
-  return { method: "GET", path: withQuery("/keys", query) };
+  const path = withQuery("/keys", query);
+  if (values) return { method: "GET", path: `${path}&values=true` };
+  return { method: "GET", path, message: { type: "entries", prefix, after, limit: pageSize } };
+}
+
+function socketItem({ key, value, ttlMs }: EncodedEntry): SocketItem {
+  const ttl = ttlMs === undefined ? undefined : `${ttlMs}ms`;
+  return { key, value: value.bytes, contentType: value.contentType, ttl };
 }
 
 function batchEntry({ key, value, ttlMs }: EncodedEntry): BatchEntry {

@@ -1,5 +1,6 @@
 /** The state of one call over all its attempts, and the errors that it may end with. */
 import { MeridianError, type ErrorDetails } from "@meridian/protocol";
+import type { SocketRequestOf, SocketRequestType } from "@meridian/protocol/socket-api";
 import type { Backoff, LiveSpan } from "@meridian/runtime";
 
 import type { RawAnswer, Request } from "./exchange.ts";
@@ -16,7 +17,14 @@ export interface NodeRequest {
   readonly slow?: boolean;
   /** A write that is applied only if a condition holds. */
   readonly conditional?: boolean;
+  /** The same over a WebSocket, if it can carry the request. */
+  readonly message?: SocketMessage | undefined;
 }
+
+/** A request over a WebSocket, without its id and its session. Values are bytes. */
+export type SocketMessage = {
+  [Type in SocketRequestType]: Omit<SocketRequestOf<Type>, "id" | "position" | "waitMs">;
+}[SocketRequestType];
 
 /** The bounds of one call. */
 export interface CallLimits {

@@ -105,7 +105,8 @@ async function* events(
 
 /** A call like any other: it finds a node that serves, and that has seen what this client has. */
 export function lookRequest(prefix: string): NodeRequest {
-  return { method: "GET", path: `/keys?${new URLSearchParams({ limit: "1", prefix }).toString()}` };
+  const path = `/keys?${new URLSearchParams({ limit: "1", prefix }).toString()}`;
+  return { method: "GET", path, message: { type: "entries", prefix, limit: 1 } };
 }
 
 interface Told {

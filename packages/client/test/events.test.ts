@@ -58,7 +58,7 @@ test.each([
 ])("%s is refused", async (_, name, listener) => {
   const { client } = await openScene();
   expect(() => client.on(name as "node", listener as () => void)).toThrow(
-    /`node` or `failover` or `near`/,
+    /`node` or `transport` or `failover` or `near`/,
   );
 });
 
@@ -109,6 +109,7 @@ test("calls and events are told on channels of the process", async () => {
       durationMs: expect.any(Number) as number,
       node: "near",
       status: 200,
+      transport: "http",
     },
     expect.objectContaining({ id: "near", circuit: "open" }),
     expect.objectContaining({ from: expect.objectContaining({ id: "near" }) as object }),

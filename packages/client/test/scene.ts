@@ -18,11 +18,28 @@ export interface Scene {
   readonly client: MeridianClient;
 }
 
+/** Over what the clients of the running test send requests. */
+let transport: (typeof TRANSPORTS)[number] = "http";
+
+/** What requests may go over. */
+export const TRANSPORTS = ["http", "websocket"] as const;
+
+/** Says over what the clients of the running test send requests. */
+export function speak(given: (typeof TRANSPORTS)[number]): void {
+  transport = given;
+  onTestFinished(() => {
+    transport = "http";
+  });
+}
+
 /** Connects; everything is closed when the running test ends. */
 export async function openScene(options: Partial<ConnectOptions> = {}): Promise<Scene> {
   const world = new World();
   const [near, far] = [world.addNode("near"), world.addNode("far")];
-  const [nearServer, farServer] = [near, far].map((node) => new Listener((c) => node.answer(c)));
+  const over = options.transport ?? transport;
+  const [nearServer, farServer] = [near, far].map(
+    (node) => new Listener((call) => node.answer(call), over !== "http"),
+  );
   const directoryServer = new Listener((call) => world.answerDirectory(call));
   if (nearServer === undefined || farServer === undefined) throw new Error("unreachable");
   near.url = await nearServer.start();
@@ -34,6 +51,7 @@ export async function openScene(options: Partial<ConnectOptions> = {}): Promise<
     clock,
     random: seededRandom(1),
     ...options,
+    transport: over,
   });
   onTestFinished(async () => {
     client.close();

@@ -17,6 +17,7 @@ import {
 } from "@meridian/protocol";
 
 import type { Fetch } from "../src/index.ts";
+import { SocketListener } from "./socket-listener.ts";
 
 interface Held {
   readonly version: number;
@@ -392,22 +393,30 @@ export class Listener {
   /** How many connections are open, and were at one time, at most. */
   #sockets = 0;
   mostSockets = 0;
+  /** How many HTTP requests have come. */
+  requests = 0;
   /** Answers are given once this resolves. */
   holding: Promise<void> | undefined;
+  /** Those who ask over WebSockets; undefined where the server takes none. */
+  readonly webSockets: SocketListener | undefined;
 
-  constructor(answer: (call: Call) => Reply | undefined) {
+  constructor(answer: (call: Call) => Reply | undefined, takesWebSockets: boolean = false) {
     this.#answer = answer;
+    if (!takesWebSockets) return;
+    this.webSockets = new SocketListener({
+      answer,
+      holding: () => this.holding,
+      count: (change) => this.#count(change),
+    });
   }
 
   /** Listens on a free port the first time, on the same one after that. Returns the URL. */
   async start(): Promise<string> {
     const server = createServer((request, response) => {
       void (async () => {
-        this.#inFlight += 1;
-        this.mostInFlight = Math.max(this.mostInFlight, this.#inFlight);
-        response.once("close", () => {
-          this.#inFlight -= 1;
-        });
+        this.#count(1);
+        this.requests += 1;
+        response.once("close", () => this.#count(-1));
         const chunks: Buffer[] = [];
         for await (const chunk of request) chunks.push(chunk as Buffer);
         const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost");
@@ -424,6 +433,7 @@ export class Listener {
         response.end(reply.body);
       })();
     });
+    this.webSockets?.listen(server);
     server.on("connection", (socket) => {
       this.#sockets += 1;
       this.mostSockets = Math.max(this.mostSockets, this.#sockets);
@@ -445,6 +455,17 @@ export class Listener {
     await new Promise<void>((resolve) => {
       server.close(() => resolve());
       server.closeAllConnections();
+      this.webSockets?.close();
     });
+  }
+
+  /** Resolves once no connection is open. */
+  async empty(): Promise<void> {
+    while (this.#sockets > 0) await new Promise(setImmediate);
+  }
+
+  #count(change: number): void {
+    this.#inFlight += change;
+    this.mostInFlight = Math.max(this.mostInFlight, this.#inFlight);
   }
 }

@@ -1,5 +1,6 @@
 /** What a region is asked over a WebSocket and what it answers, as schemas; WEBSOCKET.md tells of it. */
 export { isDeeperThan } from "../json-depth.ts";
+export { BINARY_SOCKET_PROTOCOL, SOCKET_PATH, SOCKET_PROTOCOL } from "./limits.ts";
 export { readSocketRequest, SOCKET_DEPTH_MAX, type ReadRequest } from "./read-request.ts";
 export {
   SOCKET_REQUESTS,
@@ -11,11 +12,8 @@ export {
   type ValueEncoding,
 } from "./requests.ts";
 export {
-  BINARY_SOCKET_PROTOCOL,
   keyNews,
   SOCKET_API,
-  SOCKET_PATH,
-  SOCKET_PROTOCOL,
   socketChanges,
   socketError,
   socketFound,

@@ -1,14 +1,7 @@
 /** What a region is asked over a WebSocket, as schemas. */
 import * as v from "valibot";
 
-/** How many keys or entries a request may have. */
-export const KEYS_MAX = 1_000;
-
-/** How many keys a page may have. */
-export const LIMIT_MAX = 1_000;
-
-/** How long a request may wait for its session's position, in milliseconds. */
-export const WAIT_MS_MAX = 10_000;
+import { KEYS_MAX, LIMIT_MAX, WAIT_MS_MAX } from "./limits.ts";
 
 const ID_LENGTH_MAX = 64;
 

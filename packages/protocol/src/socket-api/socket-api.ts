@@ -6,15 +6,6 @@ import { etag, expiry, key, problem } from "../http-api/elements.ts";
 import { batchDeleted, batchWritten, deleted, keyPage, written } from "../http-api/region-api.ts";
 import { requestId, valueEncoding, type SocketRequestType } from "./requests.ts";
 
-/** The subprotocol of JSON in text messages. A client has to offer this one or the binary one. */
-export const SOCKET_PROTOCOL = "meridian.v1+json";
-
-/** The subprotocol of binary messages. */
-export const BINARY_SOCKET_PROTOCOL = "meridian.v1+binary";
-
-/** The path of the WebSocket. */
-export const SOCKET_PATH = "/ws";
-
 /** A live entry with its value. Its `value` is text, or any JSON where `encoding` is `json`. */
 export const socketFound = v.object({
   key,

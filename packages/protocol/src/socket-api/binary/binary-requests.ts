@@ -1,14 +1,8 @@
 /** Requests in the binary subprotocol: one table says which members each type has, in which order, and how each is written. */
 import { MeridianError } from "../../errors.ts";
 import type { ReadRequest } from "../read-request.ts";
-import {
-  KEYS_MAX,
-  LIMIT_MAX,
-  WAIT_MS_MAX,
-  type SocketItem,
-  type SocketRequest,
-  type SocketRequestType,
-} from "../requests.ts";
+import { KEYS_MAX, LIMIT_MAX, WAIT_MS_MAX } from "../limits.ts";
+import type { SocketItem, SocketRequest, SocketRequestType } from "../requests.ts";
 import { BadBytes, ByteReader } from "./byte-reader.ts";
 import { ByteWriter } from "./byte-writer.ts";
 

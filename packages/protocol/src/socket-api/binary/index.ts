@@ -26,4 +26,5 @@ export {
   readBinaryRequest,
   type BinaryRequest,
 } from "./binary-requests.ts";
+export { BINARY_SOCKET_PROTOCOL, SOCKET_PATH } from "../limits.ts";
 export { BadBytes } from "./byte-reader.ts";

@@ -1,0 +1,228 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+
+import fc from "fast-check";
+import { expect, onTestFinished, test } from "vitest";
+
+import { connect, type ConnectOptions, type MeridianClient } from "../src/index.ts";
+import { FrameReader } from "../src/socket/frame-reader.ts";
+import { frameBytes, writeFrame } from "../src/socket/frame-writer.ts";
+import { failure } from "./scene.ts";
+import { Listener, World, type FakeNode } from "./world.ts";
+
+interface Party {
+  readonly node: FakeNode;
+  readonly server: Listener;
+  readonly url: string;
+}
+
+async function openParty(takesWebSockets = true): Promise<Party> {
+  const node = new World().addNode("one");
+  const server = new Listener((call) => node.answer(call), takesWebSockets);
+  const url = await server.start();
+  onTestFinished(() => server.kill());
+  return { node, server, url };
+}
+
+async function clientOf(
+  { url }: Party,
+  options: Partial<ConnectOptions> = {},
+): Promise<MeridianClient> {
+  const client = await connect({ nodes: [url], ...options });
+  onTestFinished(() => client.close());
+  return client;
+}
+
+/** Reads until reads go over a WebSocket. */
+async function warm(client: MeridianClient): Promise<void> {
+  for (let read = 0; client.status().nodes[0]?.transport !== "websocket"; read += 1) {
+    expect(read).toBeLessThan(10_000);
+    await client.get("key");
+  }
+}
+
+test("the first request goes over HTTP, and later ones over one WebSocket", async () => {
+  const party = await openParty();
+  const client = await clientOf(party);
+  const told: unknown[] = [];
+  client.on("transport", ({ transport }) => told.push(transport));
+  await client.set("key", 1);
+  expect([client.status().nodes[0]?.transport, party.server.webSockets?.opened]).toEqual([
+    "http",
+    0,
+  ]);
+  await warm(client);
+  const before = party.server.requests;
+  await Promise.all([client.get("key"), client.set("other", 2), client.has("key")]);
+  expect(await client.getMany(["key", "other", "none"])).toEqual(
+    new Map([
+      ["key", 1],
+      ["other", 2],
+    ]),
+  );
+  expect([party.server.requests, party.server.webSockets?.opened]).toEqual([before, 1]);
+  expect(told).toEqual(["websocket"]);
+});
+
+test("a node without WebSockets is asked over HTTP, and seldom for one", async () => {
+  const party = await openParty(false);
+  const client = await clientOf(party);
+  await client.set("key", 1);
+  for (let read = 0; read < 30; read += 1) expect(await client.get("key")).toBe(1);
+  expect(client.status().nodes[0]?.transport).toBe("http");
+  expect(party.node.calls.filter(({ path }) => path === "/ws")).toHaveLength(1);
+});
+
+test("another fetch, or `http`, keeps to HTTP; another word is refused", async () => {
+  const party = await openParty();
+  const options = [{ transport: "http" }, { fetch: globalThis.fetch }] as const;
+  for (const given of options) {
+    const client = await clientOf(party, given);
+    for (let read = 0; read < 5; read += 1) await client.get("key");
+  }
+  expect(party.server.webSockets?.opened).toBe(0);
+  const odd = failure(connect({ nodes: [party.url], transport: "udp" as "http" }));
+  expect((await odd).code).toBe("INVALID_ARGUMENT");
+});
+
+test("a large value goes over HTTP", async () => {
+  const party = await openParty();
+  const client = await clientOf(party, { transport: "websocket" });
+  const before = party.server.requests;
+  await client.set("key", new Uint8Array(300_000));
+  expect(party.server.requests).toBe(before + 1);
+  expect(await client.get("key")).toHaveLength(300_000);
+  expect(party.server.requests).toBe(before + 1);
+});
+
+test("the token is shown first, and the next one on the same connection", async () => {
+  const party = await openParty();
+  let token = "first";
+  const client = await clientOf(party, { transport: "websocket", token: () => token });
+  await client.set("key", 1);
+  await client.get("key");
+  token = "second";
+  await client.get("key");
+  const { tokens, opened } = party.server.webSockets ?? {};
+  expect([tokens, opened]).toEqual([["first", "second"], 1]);
+});
+
+test.each([1001, 4416])(
+  "what is under way when a node closes with %i goes over HTTP",
+  async (code) => {
+    const party = await openParty();
+    const client = await clientOf(party, { transport: "websocket" });
+    await client.set("key", 1);
+    let release = (): void => {};
+    party.server.holding = new Promise((resolve) => {
+      release = resolve;
+    });
+    const before = party.node.served;
+    const reading = client.get("key");
+    const writing = client.set("key", 2, { ifAbsent: true }).catch((cause: unknown) => cause);
+    await party.node.received(3);
+    party.server.holding = undefined;
+    party.server.webSockets?.close(code);
+    expect(await reading).toBe(1);
+    // A node that stops has answered what it had begun. After another code, the write may have been done.
+    const expected = code === 1001 ? "PRECONDITION_FAILED" : "OUTCOME_UNKNOWN";
+    expect(await writing).toMatchObject({ code: expected });
+    release();
+    expect(party.node.served).toBeGreaterThan(before);
+    expect(await client.get("key")).toBe(1);
+    expect(party.server.webSockets?.opened).toBe(2);
+  },
+);
+
+test("close ends calls under way, and the connection", async () => {
+  const party = await openParty();
+  const client = await clientOf(party, { transport: "websocket" });
+  await client.set("key", 1);
+  party.server.holding = new Promise(() => {});
+  const calls = [failure(client.get("key")), failure(client.set("key", 2))];
+  await party.node.received(3);
+  client.close();
+  for (const { code } of await Promise.all(calls)) expect(code).toBe("CLIENT_CLOSED");
+  await party.server.empty();
+});
+
+test("an idle connection keeps no process alive, and a call under way does", async () => {
+  const party = await openParty();
+  const program = `
+    const { connect } = await import(${JSON.stringify(new URL("../src/index.ts", import.meta.url).href)});
+    const cache = await connect({ nodes: [${JSON.stringify(party.url)}], transport: "websocket" });
+    await cache.set("key", 7);
+    console.log(await cache.get("key"), cache.status().nodes[0].transport);
+  `;
+  const options = ["--conditions=@meridian/source", "--import", "tsx", "--input-type=module"];
+  const child = spawn(process.execPath, [...options, "-e", program], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  let said = "";
+  child.stdout.on("data", (chunk: Buffer) => (said += chunk.toString()));
+  const [code] = (await once(child, "exit")) as [number];
+  expect([code, said]).toEqual([0, "7 websocket\n"]);
+});
+
+test("frames are put together from any chunks", () => {
+  const payload = fc.oneof(
+    fc.uint8Array({ maxLength: 200 }),
+    fc.constantFrom(126, 65_535, 65_536).map((length) => new Uint8Array(length).fill(length)),
+  );
+  const messages = fc.array(payload, { maxLength: 5 });
+  fc.assert(
+    fc.property(messages, fc.constantFrom(1, 2, 3, 100, 70_000), (sent, size) => {
+      const bytes = Buffer.concat(sent.map(serverFrame));
+      const got: Uint8Array[] = [];
+      const reader = new FrameReader({
+        message: (message) => got.push(message.slice()),
+        ping: () => expect.fail("a ping"),
+        close: () => expect.fail("a close"),
+      });
+      for (let at = 0; at < bytes.length; at += size) reader.take(bytes.subarray(at, at + size));
+      expect(got.length).toBe(sent.length);
+      expect(got.every((one, index) => Buffer.compare(one, sent[index] ?? one) === 0)).toBe(true);
+      expect(reader.isPartial).toBe(false);
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test.each([
+  ["a masked frame", [0x82, 0x80, 0, 0, 0, 0]],
+  ["an extension", [0xc2, 0]],
+  ["text", [0x81, 0]],
+  ["a continuation of nothing", [0x80, 0]],
+  ["a message within a message", [0x02, 1, 0, 0x82, 0]],
+  ["an unknown opcode", [0x83, 0]],
+  ["a message of 2^60 bytes", [0x82, 127, 0x10, 0, 0, 0, 0, 0, 0, 0]],
+])("%s is refused", (_, bytes) => {
+  const ignore = (): void => {};
+  const reader = new FrameReader({ message: ignore, ping: ignore, close: ignore });
+  expect(() => reader.take(Uint8Array.from(bytes))).toThrow("Expected");
+});
+
+/** The frame of a client without its mask, as a server sends it. */
+function serverFrame(message: Uint8Array): Uint8Array {
+  const whole = new Uint8Array(frameBytes(message));
+  expect(writeFrame(whole, 0, 2, message)).toBe(whole.length);
+  const start = whole.length - message.length;
+  whole[1] = (whole[1] ?? 0) & 0x7f;
+  return Buffer.concat([whole.subarray(0, start - 4), message]);
+}
+
+test("a frame is masked by its mask", () => {
+  for (const length of [0, 1, 5, 125, 126, 65_535, 65_536]) {
+    const message = Uint8Array.from({ length }, (_, index) => index);
+    const frame = new Uint8Array(frameBytes(message));
+    writeFrame(frame, 0, 2, message);
+    const start = frame.length - length;
+    const mask = frame.subarray(start - 4, start);
+    expect(
+      frame
+        .subarray(start)
+        .every((byte, index) => (byte ^ (mask[index & 3] ?? 0)) === message[index]),
+    ).toBe(true);
+  }
+});
