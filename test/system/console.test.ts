@@ -11,6 +11,15 @@ import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 
 import {
+  difference,
+  GOLDEN_FOLDER,
+  goldenMajor,
+  LOOKS,
+  majorOf,
+  nameOf,
+} from "../console/golden.ts";
+import { openScene, wordlessMap } from "../console/scene.ts";
+import {
   BROWSER_ARGS,
   buildConsole,
   CHROMIUM,
@@ -22,6 +31,9 @@ import {
 import { startTokenCluster, type TokenCluster } from "../support/token-cluster.ts";
 
 const FIRST_VIEW_BYTES_MAX = 150_000;
+
+/** Which part of the pixels of a picture may differ: some at the edges of shapes do. */
+const DIFFERENCE_MAX = 0.002;
 
 let browser: Browser;
 let cluster: Cluster;
@@ -295,6 +307,23 @@ describe.skipIf(!hasBrowser)(`the console in ${CHROMIUM} (skipped without it)`, 
     await revoke(tokens.region, token);
     await page.waitForSelector('.live[data-state="refused"]');
     expect(await page.textContent("dialog[open] [role=alert]")).toContain("refused");
+  });
+});
+
+describe.skipIf(!hasBrowser)(`the look of the map (skipped without ${CHROMIUM})`, () => {
+  it("is that of the kept pictures, which `npm run console:pictures` makes anew", async (context) => {
+    const [kept, used] = [goldenMajor(), majorOf(browser)];
+    if (kept !== used)
+      context.skip(`the pictures were made by Chromium ${kept}, and this is ${used}`);
+    const page = await openScene(browser, `${cluster.directoryUrl}/`);
+    const different: string[] = [];
+    for (const look of LOOKS) {
+      const golden = readFileSync(join(GOLDEN_FOLDER, nameOf(look)));
+      const part = await difference(page, await wordlessMap(page, look), golden);
+      if (part > DIFFERENCE_MAX) different.push(`${nameOf(look)}: ${part}`);
+    }
+    await page.close();
+    expect(different).toEqual([]);
   });
 });
 

@@ -5,8 +5,9 @@ import type { Mark } from "./steer.ts";
 const LINE = 16;
 const LETTER = 7.2;
 const GAP = 12;
-/** Beside a name there is room for a lag. */
+/** Beside a name there is room for a lag, if the map is not small. */
 const LAG_LETTERS = 7;
+const SMALL = 560;
 const LETTERS_MAX = 18;
 
 /** More names than this are never shown at once. */
@@ -23,9 +24,10 @@ interface Box {
 export function labelPlaces(marks: readonly Mark[], width: number): ReadonlyMap<string, 1 | -1> {
   const taken: Box[] = marks.map(({ pixel: [x, y] }) => boxAt(x - 7, x + 7, y));
   const sides = new Map<string, 1 | -1>();
+  const spare = width < SMALL ? 0 : LAG_LETTERS;
   marks.forEach(({ id, pixel: [x, y] }, index) => {
     if (sides.size >= LABELS_MAX) return;
-    const length = (Math.min(LETTERS_MAX, id.length) + LAG_LETTERS) * LETTER;
+    const length = (Math.min(LETTERS_MAX, id.length) + spare) * LETTER;
     for (const side of [1, -1] as const) {
       const box =
         side === 1 ? boxAt(x + GAP, x + GAP + length, y) : boxAt(x - GAP - length, x - GAP, y);

@@ -87,13 +87,13 @@ function Row({
           <bdi>{node.id}</bdi>
         </button>
       </th>
-      <td>
+      <td class="short">
         <svg viewBox="-9 -9 18 18" class={`mark ${colourOf(node.status)}`} aria-hidden="true">
           <path class="shape" d={lookOf(node.status).shape} />
         </svg>{" "}
         {node.status}
       </td>
-      <td class="lag-cell">
+      <td class="short">
         {node.lagMs === null ? "unknown" : lagText(node.lagMs)} <Sparkline values={lags} />
       </td>
       <td class="number">{node.outboxPending ?? "unknown"}</td>
