@@ -53,6 +53,27 @@ const PAGES: readonly ConsolePage[] = [
     view: MapPage,
   }),
   later({
+    id: "region",
+    title: "Regions",
+    programs: ["directory", "region"],
+    icon: "M4 19h16M6 15l4-5 3 3 5-7",
+    view: async () => (await import("./pages/region/region-page.tsx")).RegionPage,
+  }),
+  later({
+    id: "keys",
+    title: "Keys",
+    programs: ["directory", "region"],
+    icon: "M15 3a6 6 0 1 0-5.7 7.9L4 16.2V20h3.8v-2.4h2.4v-2.4l1.6-1.6A6 6 0 0 0 15 3M16.5 7.5h0",
+    view: async () => (await import("./pages/keys/keys-page.tsx")).KeysPage,
+  }),
+  later({
+    id: "trouble",
+    title: "Trouble",
+    programs: ["directory", "region"],
+    icon: "M12 4 2.8 20h18.4zM12 10v4.5M12 17.3h0",
+    view: async () => (await import("./pages/trouble/trouble-page.tsx")).TroublePage,
+  }),
+  later({
     id: "status",
     title: "Status",
     programs: ["directory", "region"],

@@ -95,11 +95,16 @@ export class Api {
     throw problem;
   }
 
-  /** The events of a path, until the stream ends. Throws as `send` does. */
-  async *events(path: string, signal: AbortSignal): AsyncGenerator<SentEvent, void, undefined> {
+  /** The events of a path, until the stream ends; `onOpen` is told when the stream begins. Throws as `send` does. */
+  async *events(
+    path: string,
+    signal: AbortSignal,
+    onOpen: () => void = () => {},
+  ): AsyncGenerator<SentEvent, void, undefined> {
     const headers = { accept: "text/event-stream" };
     const answer = await this.send("GET", path, { headers, signal });
     if (answer.body === null) throw new ApiProblem("UNREACHABLE", 0, "No events in the answer");
+    onOpen();
     yield* eventsOf(answer.body, signal);
   }
 

@@ -26,6 +26,8 @@ export type FeedState =
 export interface FeedOptions {
   readonly api: Api;
   readonly path: string;
+  /** Whether it may be long until something is told: then the stream is live once it is open. */
+  readonly isQuiet?: boolean;
   readonly onEvent: (event: SentEvent) => void;
   readonly onState: (state: FeedState) => void;
 }
@@ -78,11 +80,14 @@ export class Feed {
   }
 
   async #hear(signal: AbortSignal): Promise<void> {
-    const { api, path, onEvent, onState } = this.#options;
+    const { api, path, isQuiet = false, onEvent, onState } = this.#options;
     if (this.#lostAtMs === undefined) onState({ kind: "connecting" });
     let why = "the stream has ended";
     try {
-      for await (const event of api.events(path, signal)) {
+      const onOpen = (): void => {
+        if (isQuiet) onState({ kind: "live" });
+      };
+      for await (const event of api.events(path, signal, onOpen)) {
         if (signal.aborted) return;
         if (this.#lostAtMs !== undefined || this.#attempt >= 0) onState({ kind: "live" });
         this.#lostAtMs = undefined;

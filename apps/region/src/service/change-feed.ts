@@ -209,9 +209,15 @@ export class ChangeFeed {
     return { hasMissed, changes, through };
   }
 
-  /** The last changes of a key that are kept, the newest first; undefined while none are kept at all. */
+  /**
+   * The last changes of a key, the newest first; undefined if none have been kept until now. Who asks has them kept from now on, as a subscriber
+   * does that leaves at once.
+   */
   lastOf(key: string, limit: number): readonly Change[] | undefined {
-    if (!this.#isKeeping) return undefined;
+    const wasKeeping = this.#isKeeping;
+    this.#begin();
+    if (this.#subscribers.size === 0) this.#emptyLater();
+    if (!wasKeeping) return undefined;
     const changes: Change[] = [];
     for (let at = this.#head; at > this.#before && changes.length < limit; at -= 1) {
       const change = this.#at(at);
@@ -230,6 +236,10 @@ export class ChangeFeed {
 
   #leave(subscriber: Subscriber): void {
     if (!this.#subscribers.delete(subscriber) || this.#subscribers.size > 0) return;
+    this.#emptyLater();
+  }
+
+  #emptyLater(): void {
     this.#cancelEmptying = this.#clock.after(KEPT_MS, () => {
       this.#cancelEmptying = undefined;
       this.#isKeeping = false;

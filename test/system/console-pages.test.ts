@@ -1,0 +1,223 @@
+/** The pages of regions, keys and troubles in a browser, against a directory and two regions of this process. */
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { startDirectory, type RunningDirectory } from "@meridian/directory";
+import { startSmallRegion, until } from "@meridian/harness";
+import type { RunningRegion } from "@meridian/region";
+import { silentLogger } from "@meridian/runtime";
+import { chromium, type Browser, type Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+
+import {
+  BROWSER_ARGS,
+  buildConsole,
+  CHROMIUM,
+  seriousFaults,
+  watchedPage,
+  type PageOptions,
+  type WatchedPage,
+} from "../support/console-page.ts";
+
+const MEBIBYTE = 1024 * 1024;
+const PNG =
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+const EVIL = '<img src=x onerror="alert(1)">\u202Egnp';
+
+const hasBrowser = existsSync(CHROMIUM);
+const folder = mkdtempSync(join(tmpdir(), "meridian-pages-"));
+const opened: WatchedPage[] = [];
+let browser: Browser;
+let directory: RunningDirectory;
+let regions: RunningRegion[] = [];
+
+beforeAll(async () => {
+  if (!hasBrowser) return;
+  const common = { cluster: "shop", logger: silentLogger, port: 0 };
+  const built = buildConsole();
+  directory = await startDirectory({ ...common, data: join(folder, "directory") });
+  regions = await Promise.all(
+    ["oslo", "rome"].map((id) =>
+      startSmallRegion({
+        ...common,
+        id,
+        valueBytesMax: 2 * MEBIBYTE,
+        data: join(folder, id),
+        directory: [directory.url],
+      }),
+    ),
+  );
+  for (const region of regions) await until("it is ready", () => region.status === "ready");
+  browser = await chromium.launch({ executablePath: CHROMIUM, args: [...BROWSER_ARGS] });
+  await built;
+});
+afterAll(async () => {
+  await browser?.close();
+  for (const region of regions) await region.stop();
+  await directory?.stop();
+  rmSync(folder, { recursive: true });
+});
+// No page may ask others, throw, or do what the policy refuses, whatever it is tested for.
+afterEach(async () => {
+  for (const { page, faults } of opened.splice(0)) {
+    await page.close();
+    if (faults.length > 0)
+      throw new Error(`Expected a page that behaves, got ${faults.join("; ")}`);
+  }
+});
+
+async function open(
+  place: string,
+  options: PageOptions = {},
+  url: string = directory.url,
+): Promise<Page> {
+  const watched = await watchedPage(browser, url, options);
+  opened.push(watched);
+  await watched.page.goto(`${url}/#/${place}`);
+  return watched.page;
+}
+
+const entryOf = (key: string): string => `keys/entry/${encodeURIComponent(key)}`;
+
+async function set(
+  at: number,
+  key: string,
+  body: string | Uint8Array<ArrayBuffer>,
+  type = "text/plain",
+): Promise<void> {
+  const url = `${regions[at]?.url}/cache?key=${encodeURIComponent(key)}&ack=all`;
+  const answer = await fetch(url, { method: "POST", body, headers: { "content-type": type } });
+  expect(answer.status).toBe(200);
+}
+
+/** Waits until a text stands where a selector finds it. */
+async function shows(page: Page, selector: string, text: string): Promise<void> {
+  await page.locator(selector, { hasText: text }).first().waitFor();
+}
+
+/** Waits until an expression of the page is true. The page's policy keeps others from evaluating texts in it. */
+async function holds(page: Page, expression: string): Promise<void> {
+  await until(expression, () => page.evaluate<boolean>(expression));
+}
+
+async function expectSound(page: Page): Promise<void> {
+  expect(await seriousFaults(page)).toEqual([]);
+  const isScrolled = "document.documentElement.scrollWidth > innerWidth";
+  expect(await page.evaluate(isScrolled)).toBe(false);
+}
+
+describe.skipIf(!hasBrowser)(`the page of a region in ${CHROMIUM} (skipped without it)`, () => {
+  it("shows the last hour of each number live, in charts and as text, and how full queues are", async () => {
+    const page = await open("region/oslo");
+    await page.waitForSelector('.live[data-state="live"]');
+    await shows(page, ".chart", "Hits");
+    expect(await page.locator(".chart canvas").count()).toBe(12);
+    await shows(page, ".queues li", " of ");
+    await page.locator(".numbers summary").press("Enter");
+    await shows(page, ".numbers th", "Lag: behind");
+    await expectSound(page);
+    await page.locator(".choice select").selectOption("directory itself");
+    await shows(page, ".chart", "durable");
+    expect(page.url()).toContain("#/region/directory%20itself");
+  });
+
+  it("shows a region its own page at night and on a narrow screen", async () => {
+    const page = await open("region", { width: 360, colorScheme: "dark" }, regions[0]?.url);
+    await shows(page, "h1", "oslo");
+    await shows(page, ".chart", "Event loop");
+    await expectSound(page);
+  });
+});
+
+describe.skipIf(!hasBrowser)("the page of keys", () => {
+  it("is used by keyboard alone: to narrow down, open, set, touch and delete", async () => {
+    for (const key of ["cart:1", "cart:2", "user:1"]) await set(0, key, "old");
+    const page = await open("keys");
+    await page.getByRole("searchbox").focus();
+    await page.keyboard.type("ca");
+    await page.keyboard.press("Enter");
+    await shows(page, '[role="status"]', "2 keys");
+    await page.getByRole("button", { name: /^cart:/ }).press("Enter");
+    await page.getByRole("link", { name: "cart:2" }).press("Enter");
+    await shows(page, "h1", "cart:2");
+    await shows(page, ".value pre", "old");
+    await page.waitForSelector('.live[data-state="live"]');
+    await page.getByLabel("Value", { exact: true }).focus();
+    await page.keyboard.type('{"new":true}');
+    await page.getByLabel("Lives for").focus();
+    await page.keyboard.type("1h");
+    await page.keyboard.press("Enter");
+    await shows(page, ".value pre", '"new": true');
+    await shows(page, ".entries tr:nth-child(2) td", "in 00:59:5");
+    await shows(page, ".way li", "wrote it");
+    await page.getByLabel("Lives for").fill("");
+    await page.getByRole("button", { name: "Touch" }).press("Enter");
+    await shows(page, ".entries tr:nth-child(1) td", "never");
+    await page.getByRole("button", { name: "Delete …" }).press("Enter");
+    await page.getByRole("button", { name: "Delete everywhere" }).press("Enter");
+    await holds(page, "document.querySelectorAll('.state.is-deleted').length === 2");
+    await expectSound(page);
+  });
+
+  it("shows what others set without a reload, and its way through the regions", async () => {
+    await set(0, "seen", "first");
+    const page = await open(entryOf("seen"), { colorScheme: "dark" });
+    await shows(page, ".value pre", "first");
+    await page.waitForSelector('.live[data-state="live"]');
+    await set(1, "seen", "second");
+    await shows(page, ".value pre", "second");
+    await shows(page, "section", "Written at rome");
+    await shows(page, ".way li", "ms later");
+    await expectSound(page);
+  });
+
+  it("shows keys and values that are markup, unseen characters, images and large as what they are", async () => {
+    await set(0, EVIL, "<script>alert(2)</script>\u0000\u2066", "text/html");
+    await set(
+      0,
+      "drawing",
+      '<svg xmlns="http://www.w3.org/2000/svg" onload="alert(3)"/>',
+      "image/svg+xml",
+    );
+    await set(0, "picture", new Uint8Array(Buffer.from(PNG, "base64")), "text/html");
+    await set(0, "large", "0123456789abcdef".repeat(MEBIBYTE / 16));
+    const page = await open(entryOf(EVIL), { width: 360 });
+    await shows(page, "h1 .character", "RLO");
+    await shows(page, ".value pre", "<script>alert(2)</script>");
+    await shows(page, ".value .character", "U+2066");
+    await expectSound(page);
+    const go = (key: string): Promise<void> => page.evaluate(`location.hash = "#/${entryOf(key)}"`);
+    await go("drawing");
+    await shows(page, ".value pre", "<svg");
+    await page.getByRole("button", { name: "Image" }).click();
+    await shows(page, ".value", "no image that is shown here");
+    await go("picture");
+    await holds(page, "document.querySelector('.picture')?.naturalWidth === 1");
+    await go("large");
+    const length = "document.querySelector('.value pre')?.textContent.length ?? 0";
+    await holds(page, `${length} === 4096`);
+    await page.getByRole("button", { name: /^Show more/ }).click();
+    await holds(page, `${length} === 4096 + 65536`);
+    expect(await page.locator("main script, main iframe, main img").count()).toBe(0);
+  });
+});
+
+describe.skipIf(!hasBrowser)("the page of troubles", () => {
+  it("says what is wrong and what to do, and hears by itself that a region has gone", async () => {
+    const page = await open("trouble");
+    await shows(page, ".complaint", "It is the only directory");
+    await shows(page, ".remedy code", "--peer");
+    await shows(page, "section", "Nothing waits here.");
+    await expectSound(page);
+    await regions[1]?.stop();
+    await shows(page, ".complaint", "The node is missed for");
+    await shows(page, ".remedy code", "meridian nodes forget rome");
+  });
+
+  it("of a region says how the region itself stands", async () => {
+    const page = await open("trouble", { width: 360, colorScheme: "dark" }, regions[0]?.url);
+    await shows(page, ".well", "Nothing is wrong.");
+    await expectSound(page);
+  });
+});
