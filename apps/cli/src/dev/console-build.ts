@@ -16,11 +16,10 @@ const BESIDE = ["index.html", "vite.config.ts", "package.json"];
 const BUILD_MS = 120_000;
 
 /**
- * Builds the console if it is missing, or older than its sources. Resolves to whether it did; rejects with what the bundler says if it
+ * Builds the console into its folder if it is missing there, or older than its sources. Resolves to whether it did; rejects with what the bundler says if it
  * cannot be built.
  */
-export async function buildConsole(): Promise<boolean> {
-  const folder = consoleFolder();
+export async function buildConsole(folder: string = consoleFolder()): Promise<boolean> {
   const home = resolve(folder, "../..");
   if (!existsSync(join(home, "vite.config.ts"))) return false;
   const built = join(folder, "index.html");
