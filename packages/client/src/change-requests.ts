@@ -1,14 +1,12 @@
-/** The requests that change values on the node: touch, pull, delete of many, leases. */
+/** The requests that change values on the node: touch, delete of many, leases. */
 import { MeridianError } from "@meridian/protocol";
 
-import type { CallOptions, SetManyOptions } from "./call-options.ts";
+import type { SetManyOptions } from "./call-options.ts";
 import { checkMs, readSpanMs, refuseUnknown } from "./options.ts";
 import {
   ackTerms,
   BATCH_MAX,
-  CALL,
   jsonRequest,
-  limitsOf,
   withQuery,
   WRITE,
   writeTerms,
@@ -72,17 +70,6 @@ function lifeRequest(
   } as const;
   const request = { method: "POST", path: withQuery("/touch", terms), slow, message } as const;
   return { keys: [key], request, limits };
-}
-
-/** The request that reads a value and deletes it. It must not be repeated: the second one finds no value after the first has found one. */
-export function pullRequest(key: string, options: CallOptions, deadlineMs: number): Write {
-  refuseUnknown("`pull`", options, CALL);
-  const path = withQuery("/pull", new URLSearchParams({ key }));
-  return {
-    keys: [key],
-    request: { method: "POST", path, conditional: true },
-    limits: limitsOf(options, deadlineMs),
-  };
 }
 
 /** The requests that delete keys, up to `BATCH_MAX` each. */

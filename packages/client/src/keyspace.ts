@@ -4,7 +4,6 @@ import {
   batchPresence,
   batchWritten,
   deleted,
-  found,
   keyPage,
   written,
   type Described,
@@ -42,7 +41,6 @@ import {
   deleteManyRequests,
   expireAtRequest,
   hasManyRequests,
-  pullRequest,
   touchRequest,
   type TouchOptions,
 } from "./change-requests.ts";
@@ -72,7 +70,7 @@ import {
 import type { CallLimits } from "./run.ts";
 import type { Shape } from "./shape.ts";
 import { bytesOf } from "./values.ts";
-import { update } from "./update.ts";
+import { pull, update } from "./update.ts";
 import { keyOfCall, type WrapOptions } from "./wrap.ts";
 
 /** What a keyspace goes through. */
@@ -302,11 +300,11 @@ export class Keyspace<In, Out> implements Namespace<In, Out> {
     return there;
   }
 
-  async pull(key: string, options: CallOptions = {}): Promise<Out | undefined> {
-    const whole = this.#whole(key);
-    const reply = await this.#parts.write(pullRequest(whole, options, this.#parts.deadlineMs));
-    if (!reply.found) return undefined;
-    return this.#terms.shape.decode(whole, describedEntryOf(answerOf(found, reply)), false);
+  pull(key: string, options: CallOptions = {}): Promise<Out | undefined> {
+    return this.#checked(() => {
+      const { shape } = this.#terms;
+      return pull(this.#parts, { key: this.#whole(key), shape }, options);
+    });
   }
 
   async touch(key: string, options: TouchOptions = {}): Promise<boolean> {

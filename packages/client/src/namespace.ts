@@ -81,8 +81,8 @@ export interface Namespace<In, Out> {
   /** Those of `keys` that have a value. */
   hasMany(keys: Iterable<string>, options?: CallOptions): Promise<Set<string>>;
   /**
-   * Gives the value of `key` and deletes it: of several who pull at once on one node, one has it. `OUTCOME_UNKNOWN` where no
-   * answer came: the value may be gone.
+   * Gives the value of `key` and deletes it: of several who pull at once on one node, one has it. What cannot be read stays.
+   * `OUTCOME_UNKNOWN` where no answer came: the value may be gone.
    */
   pull(key: string, options?: CallOptions): Promise<Out | undefined>;
   /** Has the value of `key` live for a `ttl` from now, without sending it. Gives whether there is one. */

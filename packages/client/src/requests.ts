@@ -29,7 +29,7 @@ const BATCH_BYTES_MAX = 16 * 1024 * 1024 - 1024;
 const SLOW_BODY_BYTES = 64 * 1024;
 
 /** The options of every call. */
-export const CALL: readonly string[] = ["signal", "deadlineMs"];
+const CALL: readonly string[] = ["signal", "deadlineMs"];
 /** The options of every write. */
 export const WRITE: readonly string[] = [...CALL, "ack", "timeout", "timeoutMs"];
 

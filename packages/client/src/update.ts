@@ -1,12 +1,13 @@
 import { MeridianError } from "@meridian/protocol";
-import { written } from "@meridian/protocol/http-api";
+import { deleted, written } from "@meridian/protocol/http-api";
 import { Backoff } from "@meridian/runtime";
 
 import { answerOf, bareEtag, type ReceivedEntry } from "./answers.ts";
-import type { UpdateOptions } from "./call-options.ts";
+import type { CallOptions, UpdateOptions } from "./call-options.ts";
 import type { KeyspaceParts } from "./keyspace.ts";
 import { pause } from "./pause.ts";
-import { limitsOf, setRequest } from "./requests.ts";
+import { deleteRequest, limitsOf, readLimits, setRequest } from "./requests.ts";
+import type { CallLimits } from "./run.ts";
 import type { Shape } from "./shape.ts";
 
 /** One `update`: the key, the function and the limits. */
@@ -22,28 +23,67 @@ const PAUSE_MS = 5;
 const PAUSE_MS_MAX = 500;
 
 /** Reads the value, changes it and stores it; repeats this if another write came between, until the deadline. */
-export async function update<In, Out>(
+export function update<In, Out>(
   parts: KeyspaceParts,
   { key, shape, change }: Change<In, Out>,
   options: UpdateOptions,
 ): Promise<Out | undefined> {
-  const { network, random, reads, time } = parts;
-  const { deadlineMs, signal } = limitsOf(options, parts.deadlineMs);
+  const limits = limitsOf(options, parts.deadlineMs);
+  return settled(parts, limits, async (leftMs) => {
+    const held = await read(parts, key, { ...limits, deadlineMs: leftMs });
+    const current = held && (await shape.decode(key, held, true));
+    const next = await change(current);
+    if (next === undefined) return async () => current;
+    const encoded = await shape.encode(key, next, options.contentType);
+    const condition = held === undefined ? { ifAbsent: true } : { ifMatch: bareEtag(held.etag) };
+    const kept = keptTtlMs(held, options, parts.time.nowMs());
+    const terms = { ...options, deadlineMs: leftMs, ...condition, ...kept };
+    return async () => {
+      answerOf(written, await parts.write(setRequest(key, encoded, terms, leftMs)));
+      return shape.decode(key, encoded, false);
+    };
+  });
+}
+
+/** Reads the value and deletes it if it is still the same. It is decoded first: what cannot be decoded stays. */
+export function pull<Out>(
+  parts: KeyspaceParts,
+  { key, shape }: Pick<Change<never, Out>, "key" | "shape">,
+  options: CallOptions,
+): Promise<Out | undefined> {
+  const limits = readLimits("`pull`", options, parts.deadlineMs);
+  return settled(parts, limits, async (leftMs) => {
+    const held = await read(parts, key, { ...limits, deadlineMs: leftMs });
+    if (held === undefined) return async () => undefined;
+    const value = await shape.decode(key, held, false);
+    const terms = { ...options, deadlineMs: leftMs, ifMatch: bareEtag(held.etag) };
+    return async () => {
+      answerOf(deleted, await parts.write(deleteRequest(key, terms, leftMs)));
+      return value;
+    };
+  });
+}
+
+function read(
+  { reads }: KeyspaceParts,
+  key: string,
+  limits: CallLimits,
+): Promise<ReceivedEntry | undefined> {
+  return reads.read(key, limits, (_, entry) => entry);
+}
+
+/** Prepares a write and makes it, and repeats both if another write came between, until the deadline. */
+async function settled<T>(
+  { network, random }: KeyspaceParts,
+  { deadlineMs, signal }: CallLimits,
+  prepare: (leftMs: number) => Promise<() => Promise<T>>,
+): Promise<T> {
   const endMs = network.clock.elapsedMs() + deadlineMs;
   const pauses = new Backoff({ random, firstMs: PAUSE_MS, maxMs: PAUSE_MS_MAX });
   for (;;) {
-    const leftMs = Math.max(1, endMs - network.clock.elapsedMs());
-    const held = await reads.read(key, { deadlineMs: leftMs, signal }, (_, entry) => entry);
-    const current = held && (await shape.decode(key, held, true));
-    const next = await change(current);
-    if (next === undefined) return current;
-    const encoded = await shape.encode(key, next, options.contentType);
-    const condition = held === undefined ? { ifAbsent: true } : { ifMatch: bareEtag(held.etag) };
-    const kept = keptTtlMs(held, options, time.nowMs());
-    const terms = { ...options, deadlineMs: leftMs, ...condition, ...kept };
+    const write = await prepare(Math.max(1, endMs - network.clock.elapsedMs()));
     try {
-      answerOf(written, await parts.write(setRequest(key, encoded, terms, leftMs)));
-      return await shape.decode(key, encoded, false);
+      return await write();
     } catch (cause) {
       if (!(cause instanceof MeridianError) || cause.code !== "PRECONDITION_FAILED") throw cause;
       const pauseMs = pauses.nextMs();

@@ -204,6 +204,9 @@ test.each<[string, (client: MeridianClient) => Namespace<never, unknown>]>([
       () => held.get("k"),
       () => held.getMany(["k"]),
       () => held.getOrSet("k", () => undefined),
+      () => held.update("k", () => undefined),
+      () => held.pull("k"),
+      () => held.entries().next(),
     ]) {
       const error = await failure(read());
       expect([error.code, error.message]).toEqual([

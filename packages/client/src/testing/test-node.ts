@@ -91,8 +91,6 @@ export class TestNode {
         return this.#keys(query);
       case "/touch":
         return this.#touch(key, query);
-      case "/pull":
-        return this.#pull(key);
       case "/lease":
         return this.#lease(request, key);
       default:
@@ -123,12 +121,6 @@ export class TestNode {
     const expiresAtMs =
       at === null ? this.#expiryOf(query.get("ttl")) : at === "never" ? null : Number(at);
     return this.#written(this.#data.set({ ...held, expiresAtMs }), query);
-  }
-
-  #pull(key: string): Response {
-    const told = toldOf(this.#data.need(key));
-    this.#data.delete(key);
-    return this.#json({ ...told, found: true });
   }
 
   async #lease({ method, query }: TestRequest, key: string): Promise<Response> {
