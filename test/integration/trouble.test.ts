@@ -49,6 +49,11 @@ it("a directory asks all programs, and says of each what is wrong and what to do
   for (const { what, remedy } of complaints) expect(`${what} ${remedy}`).toMatch(/^[A-Z].*\.$/s);
 });
 
+it("who asks again meanwhile gets the same answer", async () => {
+  const [one, other] = await Promise.all([troubleAt(first.url), troubleAt(first.url)]);
+  expect(other).toEqual(one);
+});
+
 it("a region says what is wrong with itself", async () => {
   const [oslo] = regions;
   expect(await troubleAt(oslo?.url ?? "")).toMatchObject({ nodes: 1, complaints: [] });

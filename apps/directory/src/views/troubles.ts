@@ -30,6 +30,8 @@ export interface TroublesOptions extends Pick<NodeViewsOptions, "trust" | "insec
   readonly metrics: Metrics;
 }
 
+type Trouble = Described<typeof trouble>;
+
 /** Examinations under way at once. */
 const EXAMINED = { max: 4, perClientMax: 1 };
 
@@ -41,6 +43,8 @@ const ALL_MS = 10_000;
 export class Troubles {
   readonly #options: TroublesOptions;
   readonly #turnstile: Turnstile;
+  /** The examinations under way, by whom they are made for. */
+  readonly #running = new Map<string, Promise<Trouble>>();
 
   constructor(options: TroublesOptions) {
     this.#options = options;
@@ -53,20 +57,28 @@ export class Troubles {
     });
   }
 
-  /** `GET /trouble` */
-  async answer(exchange: Exchange): Promise<JsonAnswer<Described<typeof trouble>>> {
+  /** `GET /trouble`. Who asks again before it is answered gets the same answer: a page that was left and opened again, say. */
+  async answer(exchange: Exchange): Promise<JsonAnswer<Trouble>> {
     exchange.query();
-    const { url, clock } = this.#options;
-    const leave = this.#turnstile.enter(exchange.client);
-    try {
-      const checkup = await examine([url], this.#asker(exchange), clock.nowMs());
-      const { nowMs, directories, nodes } = checkup;
-      const complaints = complaintsOf(checkup);
-      const counts = { directories: directories.length, nodes: nodes.length };
-      return exchange.json(200, { nowMs, ...counts, complaints });
-    } finally {
-      leave();
+    const { client } = exchange;
+    let running = this.#running.get(client);
+    if (running === undefined) {
+      const leave = this.#turnstile.enter(client);
+      running = this.#examine(exchange).finally(() => {
+        this.#running.delete(client);
+        leave();
+      });
+      this.#running.set(client, running);
     }
+    return exchange.json(200, await running);
+  }
+
+  async #examine(exchange: Exchange): Promise<Trouble> {
+    const { url, clock } = this.#options;
+    const checkup = await examine([url], this.#asker(exchange), clock.nowMs());
+    const { nowMs, directories, nodes } = checkup;
+    const complaints = complaintsOf(checkup);
+    return { nowMs, directories: directories.length, nodes: nodes.length, complaints };
   }
 
   #asker(exchange: Exchange): Asker {
