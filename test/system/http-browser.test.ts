@@ -4,16 +4,21 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 
 import { chromium, type Browser, type Page } from "playwright-core";
+import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type BothPrograms, startBothPrograms } from "@meridian/harness";
+import { type BothPrograms, ROOT, startBothPrograms } from "@meridian/harness";
 
 const CHROMIUM = "/usr/bin/chromium";
 
-/** Serves an empty page under an origin of its own. */
+/** The scripts of pages, by their paths. */
+const scripts = new Map<string, string>();
+
+/** Serves an empty page, and the scripts, under an origin of its own. */
 async function servePage(): Promise<{ readonly server: Server; readonly origin: string }> {
-  const server = createServer((_, answer) => {
-    answer.setHeader("Content-Type", "text/html");
-    answer.end("<title>page</title>");
+  const server = createServer(({ url = "" }, answer) => {
+    const script = scripts.get(url);
+    answer.setHeader("Content-Type", script === undefined ? "text/html" : "text/javascript");
+    answer.end(script ?? "<title>page</title>");
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return { server, origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
@@ -40,23 +45,48 @@ const ask = (page: Page, method: string, url: string, body?: string): Promise<re
       }, (failure) => [failure.name])`,
   );
 
+/** Has Vite make the bundle of the page that uses the client, and serves what it made. */
+async function bundleClient(): Promise<void> {
+  const made = await build({
+    root: `${ROOT}/test/support/browser-page`,
+    configFile: false,
+    logLevel: "error",
+    resolve: { conditions: ["@meridian/source", "browser", "module"] },
+    build: {
+      write: false,
+      target: "es2023",
+      rollupOptions: { input: "main.js", output: { entryFileNames: "main.js" } },
+    },
+  });
+  const outputs = [made].flat().flatMap((one) => ("output" in one ? one.output : []));
+  for (const output of outputs) {
+    if (output.type === "chunk") scripts.set(`/${output.fileName}`, output.code);
+  }
+}
+
+/** Has a page use the client. Resolves to its title, which is `done` or `failed`, and to what it says. */
+async function useClient(): Promise<readonly [title: string, said: string]> {
+  await bundleClient();
+  const page = await open(`${allowed.origin}/?region=${programs.region}`);
+  await page.addScriptTag({ url: "/main.js", type: "module" });
+  await page.waitForFunction("document.title !== 'page'");
+  return [await page.title(), (await page.textContent("body")) ?? ""];
+}
+
 const statusOf = async (...asked: Parameters<typeof ask>): Promise<unknown> =>
   (await ask(...asked))[0];
+
+async function start(): Promise<void> {
+  [allowed, stranger] = [await servePage(), await servePage()];
+  programs = await startBothPrograms({ allowOrigin: [allowed.origin] });
+  const args = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"];
+  browser = await chromium.launch({ executablePath: CHROMIUM, args });
+}
 
 describe.skipIf(!existsSync(CHROMIUM))(
   `a page in ${CHROMIUM} (skipped where there is none)`,
   () => {
-    beforeAll(async () => {
-      [allowed, stranger] = [await servePage(), await servePage()];
-      programs = await startBothPrograms({ allowOrigin: [allowed.origin] });
-      const args = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-      ];
-      browser = await chromium.launch({ executablePath: CHROMIUM, args });
-    });
+    beforeAll(start);
     afterAll(async () => {
       await browser?.close();
       await programs.stop();
@@ -90,6 +120,18 @@ describe.skipIf(!existsSync(CHROMIUM))(
         expect(await ask(page, method, url, body)).toEqual([403, "ORIGIN_NOT_ALLOWED"]);
       }
       expect(await (await fetch(`${programs.region}/cache/kept`)).text()).toBe("kept");
+    });
+
+    it("uses the client of a Vite bundle: reads, writes, watches, and keeps values, over WebSockets", async () => {
+      const [title, said] = await useClient();
+      expect(scripts.size).toBeGreaterThan(2);
+      expect([title, said]).toEqual(["done", said]);
+      expect(JSON.parse(said)).toEqual({
+        found: [{ name: "Ada" }, [0, 255], null],
+        seen: { event: "set", key: "page:c", value: "seen" },
+        last: { event: "delete", key: "page:c" },
+        transports: ["websocket", "websocket"],
+      });
     });
 
     it("opens no link to the directory, allowed or not", async () => {
