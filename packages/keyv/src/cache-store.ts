@@ -5,8 +5,8 @@ import { OPTIONS, prefixOf, type StoreEntry, type StoreOptions } from "./store-e
 /** A store of Keyv in a cache of this process. Several Keyvs may share it: each has the keys of its namespace. */
 export class CacheStore {
   readonly opts: StoreOptions = { ...OPTIONS };
-  /** Set by Keyv. */
-  namespace: string | undefined;
+  /** Set by Keyv 5. Keyv 6 takes a store that has this member for one that prefixes keys itself, so there is none before. */
+  declare namespace: string | undefined;
   readonly #cache: TlruCache<string, unknown>;
 
   constructor(cache: TlruCache<string, unknown>) {

@@ -13,8 +13,8 @@ const TEXT_TYPE = "text/plain; charset=utf-8";
  */
 export class MeridianStore {
   readonly opts: StoreOptions = { ...OPTIONS };
-  /** Set by Keyv. */
-  namespace: string | undefined;
+  /** Set by Keyv 5. Keyv 6 takes a store that has this member for one that prefixes keys itself, so there is none before. */
+  declare namespace: string | undefined;
   readonly #client: MeridianClient;
   readonly #listeners = new Set<ErrorListener>();
 
