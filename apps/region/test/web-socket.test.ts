@@ -402,6 +402,21 @@ it("a node that stops answers what is under way, refuses what comes, and closes 
   await node.close();
 });
 
+it("a node that stops while a request is under way breaks the connection, and closes others with 1001", async () => {
+  const node = await testNode();
+  const own = await node.serve();
+  const [waiting, idle] = [await SocketClient.open(own), await SocketClient.open(own)];
+  const stall = node.stall();
+  waiting.send({ type: "set", key: "a", value: "1" });
+  await until(() => node.requests === 1);
+  const closed = node.close();
+  // 1006: the connection has ended without a close message.
+  expect(await waiting.closed).toMatchObject({ code: 1006 });
+  expect(await idle.closed).toMatchObject({ code: 1001 });
+  stall.end();
+  await closed;
+});
+
 it("requests are measured by operation and outcome", async () => {
   await client.code({ type: "get", key: "none" });
   const answer = await region.request("/metrics");

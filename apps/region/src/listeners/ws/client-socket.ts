@@ -176,9 +176,12 @@ export class ClientSocket implements Holder {
     if (this.#inFlight.size === 0) this.#goAway();
   }
 
-  /** Closes the connection, whatever is under way. */
+  /** Ends the connection now. It breaks where a request is under way: a close with 1001 would say that all are answered. */
   leave(): void {
-    if (!this.#isClosing) this.#goAway();
+    if (this.#isClosing) return;
+    if (this.#inFlight.size === 0) return this.#goAway();
+    this.ended();
+    this.#taken.socket.terminate();
   }
 
   /** The connection is gone. */
