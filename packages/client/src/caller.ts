@@ -286,7 +286,7 @@ export class Caller {
     const answer = await this.#send(node, run.request, presented.slice(0, 1), budgetMs, run);
     const token = answer.headers.get("meridian-position");
     if (token !== null && answer.status !== 409 && answer.status !== 503) {
-      session?.note(node.info.url, token, presented);
+      session?.note(node.info.url, token, hasReached(answer) ? presented : []);
     }
     return answer;
   }
@@ -363,7 +363,7 @@ export class Caller {
     } catch (cause) {
       if (cause instanceof RangeError) return undefined;
       if (!(cause instanceof LetGo)) throw cause;
-      if (cause.mayHaveArrived) onMaybeApplied(run);
+      if (cause.mayHaveArrived && message === run.request.message) onMaybeApplied(run);
       return undefined;
     }
   }
@@ -385,6 +385,13 @@ export class Caller {
     if (node === undefined) throw giveUp(run);
     return node;
   }
+}
+
+/** Whether an answer shows that the node had the position that the request carried: others are given before a node looks at it. */
+function hasReached(answer: RawAnswer): boolean {
+  const { status } = answer;
+  if (status < 400 || status === 412 || status === 504) return true;
+  return status === 404 && errorOf(answer, "")?.code === "KEY_NOT_FOUND";
 }
 
 function codeOf({ json }: RawAnswer): unknown {

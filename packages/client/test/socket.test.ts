@@ -1,14 +1,15 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 
+import { MeridianError, type ErrorCode } from "@meridian/protocol";
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 
 import { connect, type ConnectOptions, type MeridianClient } from "../src/index.ts";
 import { FrameReader } from "../src/socket/frame-reader.ts";
 import { frameBytes, writeFrame } from "../src/socket/frame-writer.ts";
-import { failure } from "./scene.ts";
-import { Listener, World, type FakeNode } from "./world.ts";
+import { failure, openScene, timed, TRANSPORTS } from "./scene.ts";
+import { Listener, problem, World, type FakeNode } from "./world.ts";
 
 interface Party {
   readonly node: FakeNode;
@@ -163,6 +164,55 @@ test("an idle connection keeps no process alive, and a call under way does", asy
   child.stdout.on("data", (chunk: Buffer) => (said += chunk.toString()));
   const [code] = (await once(child, "exit")) as [number];
   expect([code, said]).toEqual([0, "7 websocket\n"]);
+});
+
+/** Errors that a node answers with before it looks at the position of a request. */
+const UNADMITTED: readonly ErrorCode[] = [
+  "RATE_LIMITED",
+  "INVALID_ARGUMENT",
+  "UNAUTHENTICATED",
+  "FORBIDDEN",
+  "ROUTE_NOT_FOUND",
+  "VALUE_TOO_LARGE",
+  "INTERNAL",
+];
+
+test.each(UNADMITTED.flatMap((code) => TRANSPORTS.map((transport) => [code, transport] as const)))(
+  "after %s of another node, a read still waits for what was written (%s)",
+  async (code, transport) => {
+    const { near, far, clock, client } = await openScene({ transport, deadlineMs: 2_000 });
+    await client.set("key", "mine");
+    near.mood = "draining";
+    far.scripted.push(problem(new MeridianError(code, "as the test wants")));
+    const codes: unknown[] = [];
+    for (let read = 0; read < 2; read += 1) {
+      codes.push((await timed(clock, failure(client.get("key")))).value.code);
+    }
+    expect(codes[1]).toBe("POSITION_NOT_REACHED");
+    expect(far.scripted).toEqual([]);
+  },
+);
+
+test("a connection that ends while a node is asked for a position says nothing of the write", async () => {
+  const { world, near, far, farServer, client } = await openScene({ transport: "websocket" });
+  // Positions in two logs: the next node is asked for the one, and gets the other with the write.
+  for (const logId of [1, 2]) {
+    for (const node of [near, far]) node.logId = logId;
+    await client.set(`key ${logId}`, 1);
+    world.replicate();
+  }
+  near.mood = "draining";
+  let release = (): void => {};
+  farServer.holding = new Promise((resolve) => {
+    release = resolve;
+  });
+  const writing = client.set("key", 2, { ifAbsent: true });
+  await far.received(1);
+  expect(far.calls[0]?.method).toBe("GET");
+  farServer.holding = undefined;
+  farServer.webSockets?.close(4416);
+  expect(await writing).toMatchObject({ key: "key" });
+  release();
 });
 
 test("frames are put together from any chunks", () => {

@@ -49,7 +49,7 @@ export interface Reply {
 /** What a node does with requests: answers, or takes them in silence, after or without doing what they ask. */
 export type Mood = "ready" | "syncing" | "draining" | "hung" | "answers-lost" | "foreign";
 
-const problem = (error: MeridianError): Reply => {
+export const problem = (error: MeridianError): Reply => {
   const body = toProblem(error);
   const headers = { "content-type": "application/problem+json" };
   return { status: body.status, headers, body: JSON.stringify(body) };
