@@ -58,6 +58,27 @@ const ASKINGS: Readonly<Record<string, Asking>> = {
   "GET /watch": { target: "/watch?prefix=&values=true" },
   "POST /watch/tickets": { target: "/watch/tickets?prefix=" },
   "GET /quarantine": { target: "/quarantine?limit=1000" },
+  "GET /entry": { target: "/entry?key=nul/0" },
+  "GET /console/{file}": { target: "/console/none.js" },
+  "GET /nodes/{id}/view/status": { target: "/nodes/paris/view/status" },
+  "GET /nodes/{id}/view/history": { target: "/nodes/paris/view/history" },
+  "GET /nodes/{id}/view/history/watch": { target: "/nodes/paris/view/history/watch" },
+  "GET /nodes/{id}/view/keys": { target: "/nodes/paris/view/keys?limit=1000" },
+  "GET /nodes/{id}/view/entry": { target: "/nodes/paris/view/entry?key=nul/0" },
+  "GET /nodes/{id}/view/cache": { target: "/nodes/paris/view/cache?key=nul/0" },
+  "POST /nodes/{id}/view/cache": {
+    target: "/nodes/paris/view/cache?key=viewed",
+    body: "v".repeat(64 * KIBIBYTE),
+  },
+  "DELETE /nodes/{id}/view/cache/{key}": { target: "/nodes/paris/view/cache/viewed" },
+  "POST /nodes/{id}/view/touch": { target: "/nodes/paris/view/touch?key=viewed&ttl=1h" },
+  "GET /nodes/{id}/view/watch": { target: "/nodes/paris/view/watch?key=viewed" },
+  "GET /nodes/{id}/view/quarantine": { target: "/nodes/paris/view/quarantine?limit=1000" },
+  "GET /nodes/{id}/view/quarantine/{entry}": { target: "/nodes/paris/view/quarantine/1" },
+  "DELETE /nodes/{id}/view/quarantine/{entry}": { target: "/nodes/paris/view/quarantine/1" },
+  "POST /nodes/{id}/view/quarantine/{entry}/replay": {
+    target: "/nodes/paris/view/quarantine/1/replay",
+  },
 };
 
 /** A request as its bytes. */
