@@ -66,7 +66,41 @@ const QUESTIONS: Readonly<Record<string, Question>> = {
   "GET /nodes": {},
   "GET /nodes/{id}": { path: "/nodes/paris" },
   "DELETE /nodes/{id}": { path: "/nodes/rome" },
+  "GET /entry": { path: "/entry?key=k" },
+  "GET /trouble": {},
+  "GET /history": {},
+  "GET /history/watch": {},
+  ...viewed({
+    "GET /status": {},
+    "GET /history": {},
+    "GET /history/watch": {},
+    "GET /keys": { path: "/keys?limit=1" },
+    "GET /entry": { path: "/entry?key=k" },
+    "GET /cache": { path: "/cache?key=k" },
+    "POST /cache": { path: "/cache?key=viewed", body: "value" },
+    "DELETE /cache/{key}": { path: "/cache/none" },
+    "POST /touch": { path: "/touch?key=viewed&ttl=1h" },
+    "GET /watch": { path: "/watch?key=viewed" },
+    "GET /quarantine": {},
+    "GET /quarantine/{entry}": { path: "/quarantine/4" },
+    "DELETE /quarantine/{entry}": { path: "/quarantine/4" },
+    "POST /quarantine/{entry}/replay": { path: "/quarantine/5/replay" },
+  }),
 };
+
+/** The same requests, handed on to a region by its directory. */
+function viewed(questions: Readonly<Record<string, Question>>): Readonly<Record<string, Question>> {
+  return Object.fromEntries(
+    Object.entries(questions).map(([route, question]) => {
+      const [method = "", path = ""] = route.split(" ");
+      const asked = typeof question.path === "string" ? question.path : path;
+      return [
+        `${method} /nodes/{id}/view${path}`,
+        { ...question, path: `/nodes/paris/view${asked}` },
+      ];
+    }),
+  );
+}
 
 function rowsOf(api: ApiTable): readonly (readonly [string, PlacedRoute])[] {
   return routesOf(api).map((route) => [`${route.method} ${route.path}`, route]);
@@ -82,8 +116,8 @@ async function placeOfBackup(base: string): Promise<string> {
   return `/backup/content?id=${id}&from=0`;
 }
 
-/** Fills the store of a region that has not been started with three entries that the cluster has deleted. */
-async function quarantineThree(data: string): Promise<void> {
+/** Fills the store of a region that has not been started with entries that the cluster has deleted. */
+async function quarantineSome(data: string): Promise<void> {
   const store = await openReplicaStore({
     path: join(data, "region.db"),
     durability: "process",
@@ -92,14 +126,16 @@ async function quarantineThree(data: string): Promise<void> {
     logger: silentLogger,
   });
   const time = stampTimeOf(Date.now() - 60_000);
-  const entries = ["shown", "dropped", "replayed"].map((key) => ({
-    key,
-    value: new TextEncoder().encode(key),
-    contentType: "text/plain",
-    stamp: { time, origin: 5 },
-    expiresAtMs: 0,
-    deleted: false,
-  }));
+  const entries = ["shown", "dropped", "replayed", "dropped in view", "replayed in view"].map(
+    (key) => ({
+      key,
+      value: new TextEncoder().encode(key),
+      contentType: "text/plain",
+      stamp: { time, origin: 5 },
+      expiresAtMs: 0,
+      deleted: false,
+    }),
+  );
   const quarantined = { entries, atMs: Date.now() };
   const block = encodeBlock([]);
   const failure = await new Promise<unknown>((resolve) => {
@@ -118,7 +154,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "meridian-api-"));
   const first = await startSmallDirectory({ data: join(folder, "directory") });
   stops.push(() => first.stop());
-  await quarantineThree(join(folder, "region"));
+  await quarantineSome(join(folder, "region"));
   const paris = await startSmallRegion({
     id: "paris",
     data: join(folder, "region"),

@@ -224,9 +224,10 @@ export class NearNode {
     const [run, sequence] = (token ?? "").split(".").map(Number);
     const isKnown = run === this.#run && (sequence ?? 0) >= this.#feed.length - RING;
     const through = token === null || !isKnown ? this.#feed.length : (sequence ?? 0);
+    let stream: Stream | undefined;
     const body = new ReadableStream<Uint8Array>({
       start: (controller) => {
-        const stream: Stream = {
+        const opened: Stream = {
           controller,
           prefix: query.get("prefix") ?? "",
           openedAtMs: world.clock.elapsedMs(),
@@ -235,12 +236,17 @@ export class NearNode {
           underWay: [],
           isOver: false,
         };
-        this.#streams.push(stream);
-        this.#send(stream, `id: ${token ?? this.#token(through)}\n\n`);
+        stream = opened;
+        this.#streams.push(opened);
+        this.#send(opened, `id: ${token ?? this.#token(through)}\n\n`);
         if (token !== null && !isKnown) {
-          this.#send(stream, `id: ${this.#token(through)}\nevent: reload\ndata: {}\n\n`);
+          this.#send(opened, `id: ${this.#token(through)}\nevent: reload\ndata: {}\n\n`);
         }
-        world.later(() => this.#tell(stream));
+        world.later(() => this.#tell(opened));
+      },
+      // The client reads no more, and takes nothing that is still under way.
+      cancel: () => {
+        if (stream !== undefined) stream.isOver = true;
       },
     });
     return this.#respond(200, body, { "content-type": "text/event-stream" });

@@ -166,7 +166,7 @@ test.each<[string, string]>([
   ],
   [
     fileOf({ directories: [{ ...DIRECTORY, lat: 1 }] }),
-    "Expected `directories[0]` with members out of `id`, `host`, `port`, `tlsCert`, `tlsKey`, `tlsCa`, `tlsClientCa`, `insecureNoTls`, `tokenKeys`, `tokenFile`, `insecureNoTokens`, `data`, `allowOrigin`, `allowHost`, `limits`, `url`, got `lat`",
+    "Expected `directories[0]` with members out of `id`, `host`, `port`, `tlsCert`, `tlsKey`, `tlsCa`, `tlsClientCa`, `insecureNoTls`, `tokenKeys`, `tokenFile`, `insecureNoTokens`, `data`, `allowOrigin`, `allowHost`, `noConsole`, `limits`, `url`, got `lat`",
   ],
   [
     fileOf({ regions: [{ ...REGION, lat: "1" }] }),
