@@ -89,6 +89,7 @@ export default defineConfig({
           // Tests that need more than Node.js: systemd, a browser, other languages, a compiler, mounts.
           name: "system",
           include: ["test/system/**/*.test.ts"],
+          isolate: false,
           // These tests mostly wait for systemd, mounts and browsers.
           maxWorkers: 2 * availableParallelism(),
           sequence: { groupOrder: 2 },
