@@ -32,6 +32,10 @@ const POLICY = [
 /** How the page says of which program it is, and how the file says that it does not know. */
 const UNKNOWN_PROGRAM = 'name="meridian-program" content="unknown"';
 
+const INDEX = "index.html";
+
+const NOT_BUILT = "the console has not been built here (`npm run build` builds it)";
+
 /** Which console is served. */
 export interface ConsoleOptions {
   readonly program: "region" | "directory";
@@ -46,24 +50,15 @@ export function consoleRouteOf(path: string): string | undefined {
 
 /** The routes of the console. Its files are read when they are first asked for, so that a console that is built meanwhile is there, too. */
 export function consoleRoutes({ program, folder }: ConsoleOptions): RouteTable<Exchange> {
-  let files: StaticFiles | undefined;
-  const read = async (from: string): Promise<StaticFiles> => {
-    files ??= await StaticFiles.read(from, {
-      policy: POLICY,
-      isLasting: (name) => name.startsWith(CONSOLE_PREFIX.slice(1)),
-      rewrite: (name, content) => (name === "index.html" ? withProgram(content, program) : content),
-    });
-    return files;
-  };
+  let files: Promise<StaticFiles> | undefined;
   const file = async (exchange: Exchange): Promise<Answer> => {
     if (folder === undefined) throw missing("the console is switched off (`--no-console`)");
-    let found: StaticFiles;
-    try {
-      found = await read(folder);
-    } catch {
-      throw missing("the console has not been built here (`npm run build` builds it)");
-    }
-    return found.answer(exchange, exchange.path.slice(1));
+    // All requests share one reading. One that failed is forgotten, so that the next request reads anew.
+    files ??= readConsole(folder, program).catch((cause: unknown) => {
+      files = undefined;
+      throw cause;
+    });
+    return (await files).answer(exchange, exchange.path.slice(1));
   };
   return {
     "/": {
@@ -74,6 +69,29 @@ export function consoleRoutes({ program, folder }: ConsoleOptions): RouteTable<E
     },
     [CONSOLE_PATH]: { GET: file },
   };
+}
+
+/** Reads the files of a console. Rejects with `ROUTE_NOT_FOUND` if there is none, or not yet a whole one. */
+async function readConsole(folder: string, program: string): Promise<StaticFiles> {
+  let files: StaticFiles;
+  try {
+    files = await StaticFiles.read(folder, {
+      policy: POLICY,
+      isLasting: (name) => name.startsWith(CONSOLE_PREFIX.slice(1)),
+      rewrite: (name, content) => (name === INDEX ? withProgram(content, program) : content),
+    });
+  } catch (cause) {
+    if (isAbsence(cause)) throw missing(NOT_BUILT);
+    throw missing(`the console cannot be served: ${String(cause)}`);
+  }
+  if (!files.has(INDEX)) throw missing(NOT_BUILT);
+  return files;
+}
+
+/** Whether a reading failed because there is no folder, or a file in it went away meanwhile. */
+function isAbsence(cause: unknown): boolean {
+  const reason = cause instanceof Error ? cause.cause : undefined;
+  return reason instanceof Error && "code" in reason && reason.code === "ENOENT";
 }
 
 function withProgram(page: Uint8Array, program: string): Uint8Array {

@@ -100,6 +100,11 @@ export class StaticFiles {
     return new StaticFiles(files);
   }
 
+  /** Whether there is a file of a name. */
+  has(name: string): boolean {
+    return this.#files.has(name);
+  }
+
   /** Answers with the file of a name: the rest of a path, still percent-encoded. Throws `ROUTE_NOT_FOUND`. */
   answer(exchange: Exchange, name: string): Answer {
     exchange.query();

@@ -9,11 +9,12 @@ import {
   Exchange,
   OriginPolicy,
   routedApp,
+  StaticFiles,
   type AnswerStyle,
   type RoutedApp,
 } from "@meridian/http";
 import { silentLogger } from "@meridian/runtime";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 
 const style: AnswerStyle = {
   origins: new OriginPolicy([], []),
@@ -97,7 +98,9 @@ describe("the console", () => {
     expect(answer.status).toBe(404);
     expect(await answer.json()).toMatchObject({ code: "ROUTE_NOT_FOUND" });
   });
+});
 
+describe("a console", () => {
   it("that is not built is there once it is, and says so before", async () => {
     const elsewhere = join(parent, "later");
     const late = appOf(elsewhere);
@@ -107,6 +110,38 @@ describe("the console", () => {
     renameSync(folder, elsewhere);
     expect((await late.request("/", { headers: browser })).status).toBe(200);
     renameSync(elsewhere, folder);
+  });
+
+  it("that is half built is not kept, and is read by all requests at once", async () => {
+    const half = join(parent, "half");
+    mkdirSync(half);
+    writeFileSync(join(half, "licenses.md"), "MIT");
+    const early = appOf(half);
+    const before = await early.request("/", { headers: browser });
+    expect([before.status, (await before.text()).includes("npm run build")]).toEqual([404, true]);
+    writeFileSync(join(half, "index.html"), "<p>page");
+    const read = vi.spyOn(StaticFiles, "read");
+    onTestFinished(() => read.mockRestore());
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, async () => early.request("/", { headers: browser })),
+    );
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+    expect(read).toHaveBeenCalledTimes(1);
+  });
+
+  it("that cannot be read says why, and is read anew when it can be", async () => {
+    const broken = join(parent, "broken");
+    writeFileSync(broken, "no folder");
+    const app = appOf(broken);
+    const before = await app.request("/", { headers: browser });
+    expect([before.status, await before.text()]).toEqual([
+      404,
+      expect.stringContaining("ENOTDIR") as string,
+    ]);
+    rmSync(broken);
+    mkdirSync(broken);
+    writeFileSync(join(broken, "index.html"), "<p>page");
+    expect((await app.request("/", { headers: browser })).status).toBe(200);
   });
 
   it("that is switched off says so", async () => {
