@@ -1,6 +1,7 @@
 import {
   COMPLAINT_KINDS,
   complaintsOf,
+  examine,
   type AskedDirectory,
   type AskedNode,
   type Checkup,
@@ -181,4 +182,26 @@ test("the command exits with 4 if no directory answers, and with 2 if it cannot 
   ]);
   const odd = await run(["doctor", "--accept", "everything"]);
   expect([odd.exitCode, odd.stderr]).toEqual([2, expect.stringContaining("one-directory")]);
+});
+
+test("nodes that are gone are asked after those that are there", async () => {
+  const there = Array.from({ length: 40 }, (_, n) => nodeOf({ id: `there-${n}`, url: "http://x" }));
+  const gone = Array.from({ length: 40 }, (_, n) =>
+    absentNodeOf({ id: `gone-${n}`, url: "http://x" }),
+  );
+  const asked: string[] = [];
+  const { nodes } = await examine(
+    ["http://one"],
+    {
+      directory: () => Promise.resolve(directoryOf({ peers: [] })),
+      nodes: () => Promise.resolve([...gone, ...there]),
+      node: ({ id, url }) => {
+        asked.push(id);
+        return Promise.resolve({ url, ...missed, expiresAtMs: undefined });
+      },
+    },
+    NOW_MS,
+  );
+  expect(asked).toEqual([...there, ...gone].map(({ id }) => id));
+  expect(nodes).toHaveLength(80);
 });

@@ -140,7 +140,9 @@ async function askNodes(
   asker: Asker,
 ): Promise<readonly AskedNode[]> {
   const nodes: AskedNode[] = [];
-  const left = listed.values();
+  // Those that are gone may take all the time that there is, and then nothing would be known of the others.
+  const isGone = ({ goneSinceMs }: ListedNode): number => (goneSinceMs === null ? 0 : 1);
+  const left = listed.toSorted((a, b) => isGone(a) - isGone(b)).values();
   const askNext = async (): Promise<void> => {
     for (const node of left) nodes.push({ id: node.id, listed: node, ...(await asker.node(node)) });
   };
