@@ -270,3 +270,16 @@ it("nothing is kept a minute after the last subscriber has left, and who comes b
   feed.changed([entryOf("e")], true);
   expect(keysOf(third)).toEqual(["e"]);
 });
+
+it("the last changes of a key are looked for among so many that no turn is long", () => {
+  const feed = feedOf();
+  expect(feed.lastOf("k", 20)).toBeUndefined();
+  feed.changed([entryOf("k", 1)], true);
+  const others = Array.from({ length: 8_191 }, (_, n) => entryOf(`other ${n}`));
+  feed.changed(others, true);
+  expect(feed.lastOf("k", 20)).toMatchObject([{ stamp: { time: 1, origin: 1 } }]);
+  feed.changed([entryOf("other")], true);
+  expect(feed.lastOf("k", 20)).toEqual([]);
+  feed.changed([entryOf("k", 2)], true);
+  expect(feed.lastOf("k", 20)).toMatchObject([{ stamp: { time: 2, origin: 1 } }]);
+});

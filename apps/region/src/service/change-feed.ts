@@ -83,6 +83,9 @@ const CHANGE_BYTES = 176;
 /** For how long changes are kept that nobody subscribes to, in milliseconds. */
 const KEPT_MS = 60_000;
 
+/** How many changes are looked through in one turn for those of one key. */
+const SEARCHED_MAX = 8_192;
+
 /** How many subscribers are told of news in one turn. */
 const WOKEN_PER_TURN = 64;
 
@@ -210,7 +213,7 @@ export class ChangeFeed {
   }
 
   /**
-   * The last changes of a key, the newest first; undefined if none have been kept until now. Who asks has them kept from now on, as a subscriber
+   * The changes of a key among the last 8 192, the newest first; undefined if none have been kept until now. Who asks has them kept from now on, as a subscriber
    * does that leaves at once.
    */
   lastOf(key: string, limit: number): readonly Change[] | undefined {
@@ -219,7 +222,8 @@ export class ChangeFeed {
     if (this.#subscribers.size === 0) this.#emptyLater();
     if (!wasKeeping) return undefined;
     const changes: Change[] = [];
-    for (let at = this.#head; at > this.#before && changes.length < limit; at -= 1) {
+    const end = Math.max(this.#before, this.#head - SEARCHED_MAX);
+    for (let at = this.#head; at > end && changes.length < limit; at -= 1) {
       const change = this.#at(at);
       if (change.key === key) changes.push(change);
     }

@@ -3,6 +3,7 @@ import { eventText, idText, type Answer, type JsonAnswer } from "@meridian/http"
 import type { Described, watchTicket } from "@meridian/protocol/http-api";
 import { readFlag } from "../api/arguments.ts";
 import { newsJson, watchedOf } from "../api/watched.ts";
+import type { Watch } from "../../service/watches.ts";
 import type { RegionExchange } from "./exchange.ts";
 import { TICKET_MS } from "./tickets.ts";
 
@@ -23,9 +24,11 @@ export async function watch(exchange: RegionExchange): Promise<Answer> {
   await exchange.admit();
   watches.check({ token });
   return exchange.events(exchange.node.streams, (open) => {
+    // Undefined where the client has gone, or the program ends, before the watch has begun.
+    let begun: Watch | undefined;
     const stream = open({
-      onDrain: () => begun.goOn(),
-      onGone: () => begun.close(),
+      onDrain: () => begun?.goOn(),
+      onGone: () => begun?.close(),
     });
     const openedAtMs = clock.elapsedMs();
     const level = (place: string, position: string): void => {
@@ -34,7 +37,7 @@ export async function watch(exchange: RegionExchange): Promise<Answer> {
       const told = { position, elapsedMs, nowMs };
       stream.send(eventText("position", JSON.stringify(told), place));
     };
-    const begun = watches.open(
+    begun = watches.open(
       { watched, token },
       {
         isOpen: () => stream.isOpen,
