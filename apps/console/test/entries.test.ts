@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
 
 import {
+  afterAnswer,
   compareStampTexts,
   groupsOf,
   leftText,
   newestOf,
+  toldOf,
   wayOf,
   type AskedRegion,
   type Report,
@@ -38,6 +40,27 @@ const change = (stamp: string, atMs: number, writtenHere = false) => ({
 });
 
 describe("a key in every region", () => {
+  it("is not what a region told that is gone", () => {
+    const told = new Map([["oslo", asked("oslo", { state: "live" })]]);
+    const there = { name: "oslo", id: "oslo", isThere: true };
+    expect(toldOf([there], told)[0]?.report?.state).toBe("live");
+    const [gone] = toldOf([{ ...there, isThere: false }], told);
+    expect([gone?.report, gone?.failure]).toEqual([undefined, "The region is gone."]);
+    expect(toldOf([{ name: "rome", id: "rome", isThere: true }], told)).toEqual([
+      { name: "rome", id: "rome", aheadMs: 0 },
+    ]);
+  });
+
+  it("stays as it was told where there was no time for an answer, but not where there is a failure", () => {
+    const told = new Map([["oslo", asked("oslo", { state: "live" })]]);
+    const busy = { name: "oslo", id: "oslo", aheadMs: 0, failure: "overloaded", isBusy: true };
+    expect(afterAnswer(told, busy)).toBe(told);
+    expect(afterAnswer(told, { ...busy, isBusy: false }).get("oslo")?.failure).toBe("overloaded");
+    expect(afterAnswer(new Map(), busy).get("oslo")?.failure).toBe("overloaded");
+    const newer = asked("oslo", { state: "deleted" });
+    expect(afterAnswer(told, newer).get("oslo")).toBe(newer);
+  });
+
   it("has a newest version, by time and then by origin, whatever the length of the text", () => {
     expect(compareStampTexts("zz-1", "100-1")).toBeLessThan(0);
     expect(compareStampTexts("10-2", "10-10")).toBeLessThan(0);

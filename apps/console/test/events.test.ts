@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { eventOf, eventsOf } from "../page/api/event-stream.ts";
+import { Attempts } from "../page/api/attempts.ts";
+import { eventOf, eventsOf, problemIn } from "../page/api/event-stream.ts";
 import { pauseBefore } from "../page/api/pause.ts";
 import { nodesAfter, type Nodes } from "../page/pages/map/nodes.ts";
 
@@ -29,6 +30,44 @@ describe("events", () => {
       { name: "a", data: "ö" },
       { name: "b", data: "2" },
     ]);
+  });
+});
+
+it("an event `problem` says why a stream ends; no other does", () => {
+  const data = '{"code":"NODE_UNREACHABLE","detail":"Expected an answer"}';
+  expect(problemIn({ name: "problem", data })).toBe("Expected an answer");
+  expect(problemIn({ name: "node", data })).toBeUndefined();
+  for (const other of ["{", "null", "{}", '{"detail":1}']) {
+    expect(problemIn({ name: "problem", data: other })).toMatch(/problem/);
+  }
+});
+
+describe("the attempts at a stream", () => {
+  const attempt = (attempts: Attempts, fromMs: number, openMs: number) => {
+    attempts.begun();
+    attempts.opened(fromMs);
+    return attempts.ended(fromMs + openMs);
+  };
+
+  it("count up where streams open and end at once", () => {
+    const attempts = new Attempts();
+    const ends = [0, 1_000, 3_000].map((atMs) => attempt(attempts, atMs, 10));
+    expect(ends.map(({ failedBefore }) => failedBefore)).toEqual([0, 1, 2]);
+    expect(ends.map(({ sinceMs }) => sinceMs)).toEqual([10, 10, 10]);
+    expect(attempts.isLost).toBe(true);
+  });
+
+  it("begin anew when something was heard, or a stream was open for long", () => {
+    const attempts = new Attempts();
+    attempt(attempts, 0, 10);
+    attempts.begun();
+    attempts.heard();
+    expect(attempts.isLost).toBe(false);
+    expect(attempts.ended(500)).toEqual({ failedBefore: 0, sinceMs: 500 });
+    expect(attempt(attempts, 1_000, 20_000)).toEqual({ failedBefore: 1, sinceMs: 500 });
+    expect(attempt(attempts, 30_000, 20_001)).toEqual({ failedBefore: 0, sinceMs: 50_001 });
+    attempts.begun();
+    expect(attempts.ended(90_000)).toEqual({ failedBefore: 1, sinceMs: 50_001 });
   });
 });
 

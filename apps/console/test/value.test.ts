@@ -30,6 +30,29 @@ describe("a value", () => {
     expect(jsonOf(told(PNG))).toBe(undefined);
   });
 
+  it.each([
+    "12345678901234567890",
+    "[1.0,1e400,-0,1E5]",
+    '{"2":0,"1":0,"a":1,"a":2}',
+    '{ "a" : [ ] , "b":{},"c":[[],{"d":[1,"x, y: {}\\\"\\u00e9"]}] }',
+    ` [true,\tnull ] `,
+  ])("shows JSON as it was written: %s", (source) => {
+    const shown = jsonOf(text(source)) ?? "";
+    const tokens = (json: string): readonly string[] | null =>
+      json.match(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g);
+    expect(tokens(shown)).toEqual(tokens(source));
+    expect(JSON.parse(shown)).toEqual(JSON.parse(source));
+  });
+
+  it("breaks the lines of JSON as is usual", () => {
+    const source = { a: [], b: {}, c: [[1, 2], { d: "e" }], f: [[]] };
+    expect(jsonOf(text(JSON.stringify(source)))).toBe(JSON.stringify(source, undefined, 2));
+    const deep = jsonOf(text("[".repeat(2_000) + "]".repeat(2_000))) ?? "";
+    expect(deep.length).toBeLessThan(4_000 * 70);
+    const long = JSON.stringify(['\\"x'.repeat(30_000)]);
+    expect(jsonOf(text(long))?.length).toBe(long.length + 4);
+  });
+
   it("is shown as bytes with what of them can be read", () => {
     expect(hexOf(new TextEncoder().encode("0123456789abcdef\u0000é"))).toBe(
       [

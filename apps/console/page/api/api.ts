@@ -34,12 +34,15 @@ export interface RequestOptions {
   readonly signal?: AbortSignal;
 }
 
+/** The paths at which nodes answer, through a directory: each of them may take other tokens. */
+const VIEWED = /^\/nodes\/[^/]+\/view\//;
+
 /** Asks the program that served the page. */
 export class Api {
   #token: string | undefined;
   readonly #onRefused: (problem: ApiProblem) => void;
 
-  /** `onRefused` is told of every answer that another token might change. */
+  /** `onRefused` is told of every answer of this program that wants a token, or another one. */
   constructor(onRefused: (problem: ApiProblem) => void) {
     this.#onRefused = onRefused;
   }
@@ -91,7 +94,7 @@ export class Api {
     }
     if (answer.ok) return answer;
     const problem = await problemOf(answer);
-    if (problem.isAboutToken) this.#onRefused(problem);
+    if (problem.status === 401 && !VIEWED.test(path)) this.#onRefused(problem);
     throw problem;
   }
 

@@ -52,6 +52,18 @@ async function withinQuiet<T>(read: Promise<T>): Promise<T> {
   }
 }
 
+/** What an event `problem` says: the program cannot go on. Undefined for other events. */
+export function problemIn({ name, data }: SentEvent): string | undefined {
+  if (name !== "problem") return undefined;
+  try {
+    const { detail } = JSON.parse(data) as { readonly detail?: unknown };
+    if (typeof detail === "string") return detail;
+  } catch {
+    // What is no JSON is as little of a reason as JSON without one.
+  }
+  return "the stream ended with a problem";
+}
+
 /** The event that a block of lines tells of; undefined for comments. */
 export function eventOf(block: string): SentEvent | undefined {
   let name = "message";

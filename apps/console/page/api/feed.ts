@@ -3,7 +3,8 @@
  * says at every moment whether what was heard is still true.
  */
 import { ApiProblem, messageOf, type Api } from "./api.ts";
-import type { SentEvent } from "./event-stream.ts";
+import { Attempts } from "./attempts.ts";
+import { problemIn, type SentEvent } from "./event-stream.ts";
 import { pauseBefore } from "./pause.ts";
 
 /** How a feed stands. */
@@ -22,6 +23,9 @@ export type FeedState =
   /** The page is hidden. */
   | { readonly kind: "resting" };
 
+/** A quiet stream that was lost is live again once it has been open for this long, in milliseconds: directories give nodes five seconds. */
+const SETTLED_MS = 6_000;
+
 /** What a feed is made of. */
 export interface FeedOptions {
   readonly api: Api;
@@ -37,8 +41,7 @@ export class Feed {
   readonly #options: FeedOptions;
   #current: AbortController | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #attempt = 0;
-  #lostAtMs: number | undefined;
+  readonly #attempts = new Attempts();
   #isStarted = false;
 
   constructor(options: FeedOptions) {
@@ -81,17 +84,31 @@ export class Feed {
 
   async #hear(signal: AbortSignal): Promise<void> {
     const { api, path, isQuiet = false, onEvent, onState } = this.#options;
-    if (this.#lostAtMs === undefined) onState({ kind: "connecting" });
+    this.#attempts.begun();
+    if (!this.#attempts.isLost) onState({ kind: "connecting" });
     let why = "the stream has ended";
+    let isLive = false;
+    const becomeLive = (): void => {
+      if (!isLive) onState({ kind: "live" });
+      isLive = true;
+    };
     try {
       const onOpen = (): void => {
-        if (isQuiet) onState({ kind: "live" });
+        this.#attempts.opened(Date.now());
+        if (!isQuiet) return;
+        if (this.#attempts.isLost) this.#timer = setTimeout(becomeLive, SETTLED_MS);
+        else becomeLive();
       };
       for await (const event of api.events(path, signal, onOpen)) {
         if (signal.aborted) return;
-        if (this.#lostAtMs !== undefined || this.#attempt >= 0) onState({ kind: "live" });
-        this.#lostAtMs = undefined;
-        this.#attempt = -1;
+        const problem = problemIn(event);
+        if (problem !== undefined) {
+          onEvent(event);
+          why = problem;
+          break;
+        }
+        this.#attempts.heard();
+        becomeLive();
         onEvent(event);
       }
     } catch (cause) {
@@ -105,16 +122,11 @@ export class Feed {
   }
 
   #retryLater(why: string): void {
-    this.#attempt += 1;
-    const pauseMs = pauseBefore(this.#attempt, Math.random());
     const nowMs = Date.now();
-    this.#lostAtMs ??= nowMs;
-    this.#options.onState({
-      kind: "lost",
-      why,
-      sinceMs: this.#lostAtMs,
-      retryAtMs: nowMs + pauseMs,
-    });
+    const { failedBefore, sinceMs } = this.#attempts.ended(nowMs);
+    const pauseMs = pauseBefore(failedBefore, Math.random());
+    this.#options.onState({ kind: "lost", why, sinceMs, retryAtMs: nowMs + pauseMs });
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.again(), pauseMs);
   }
 }

@@ -2,11 +2,17 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { useStore } from "../store.ts";
 import { Icon } from "./icon.tsx";
-import { giveToken, tokenState } from "./session.ts";
+import { giveToken, program, tokenState } from "./session.ts";
 
 const KEY_ICON = "M14.5 9.5a5 5 0 1 0-3.9 4.9L12 16h2v2h2v2h4v-3.5L14.2 11";
 
-/** Where a token is entered. It opens by itself when a program wants one. */
+/** Who sees a token, by who served the page. */
+const RECEIVERS = {
+  directory: "this directory, and through it to the nodes that you look at",
+  region: "this region only",
+};
+
+/** Where a token is entered. It opens by itself when the program that served the page wants one. */
 export function TokenPanel() {
   const { isGiven, refusal } = useStore(tokenState);
   const dialog = useRef<HTMLDialogElement>(null);
@@ -56,7 +62,7 @@ export function TokenPanel() {
             />
           </label>
           <p class="hint">
-            It stays in the memory of this page, goes to this program only, and is gone when the
+            It stays in the memory of this page, goes to {RECEIVERS[program]}, and is gone when the
             page is closed. <code>meridian token</code> issues tokens.
           </p>
           <div class="actions">

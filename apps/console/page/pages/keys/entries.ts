@@ -11,8 +11,30 @@ export interface AskedRegion {
   /** Undefined until it has answered. */
   readonly report?: Report | undefined;
   readonly failure?: string | undefined;
+  /** Whether it failed because there was too much to do, which says nothing of the key. */
+  readonly isBusy?: boolean;
   /** By how much the region's time is ahead of that of the page, in milliseconds. */
   readonly aheadMs: number;
+}
+
+/** What was told last by each region of this list, by name; what one that is gone told is no longer so. */
+export function toldOf(
+  regions: readonly (Pick<AskedRegion, "name" | "id"> & { readonly isThere: boolean })[],
+  asked: ReadonlyMap<string, AskedRegion>,
+): readonly AskedRegion[] {
+  return regions.map(({ name, id, isThere }) => {
+    if (!isThere) return { name, id, aheadMs: 0, failure: "The region is gone." };
+    return asked.get(name) ?? { name, id, aheadMs: 0 };
+  });
+}
+
+/** What was told, with another answer: one for want of time leaves the report that there was. */
+export function afterAnswer(
+  asked: ReadonlyMap<string, AskedRegion>,
+  answer: AskedRegion,
+): ReadonlyMap<string, AskedRegion> {
+  const isKept = answer.isBusy === true && asked.get(answer.name)?.report !== undefined;
+  return isKept ? asked : new Map(asked).set(answer.name, answer);
 }
 
 /** Compares what `formatStamp` wrote: which of two versions is newer. */

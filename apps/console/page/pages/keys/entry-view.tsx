@@ -1,5 +1,5 @@
 /** One key: what every region has of it, its value, its way, and what can be done with it. */
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 import { ApiProblem, messageOf } from "../../api/api.ts";
 import { pathAt, type Party } from "../../parties/views.ts";
@@ -63,7 +63,7 @@ export function EntryView({
 /** The value, read anew when there is another one. */
 function Value({
   name,
-  region: { id, report },
+  region: { id, report, failure: regionFailure },
 }: {
   readonly name: string;
   readonly region: AskedRegion;
@@ -72,8 +72,18 @@ function Value({
   const [told, setTold] = useState<ToldValue>();
   const [failure, setFailure] = useState<string>();
   const version = report?.state === "live" ? report.etag : report?.state;
+  const hasFailed = useRef(false);
+  const [retries, setRetries] = useState(0);
   useEffect(() => {
-    if (report?.state !== "live") return setTold(undefined);
+    if (hasFailed.current) setRetries((count) => count + 1);
+  }, [report]);
+  useEffect(() => {
+    hasFailed.current = false;
+    if (report?.state !== "live") {
+      setTold(undefined);
+      setFailure(undefined);
+      return;
+    }
     const controller = new AbortController();
     const options = { query: { key: name }, signal: controller.signal };
     api.json<ToldValue>("GET", pathAt(id, "/cache"), options).then(
@@ -83,15 +93,16 @@ function Value({
       },
       (cause: unknown) => {
         if (controller.signal.aborted) return;
+        hasFailed.current = true;
         setTold(undefined);
         setFailure(failureText(cause));
       },
     );
     return () => controller.abort();
-  }, [name, id, version, tokens]);
+  }, [name, id, version, tokens, retries]);
   if (failure !== undefined) return <p class="warning">{failure}</p>;
   if (told !== undefined) return <ValuePanel key={version} told={told} />;
-  return <p class="notice">{absentText(report?.state)}</p>;
+  return <p class="notice">{regionFailure ?? absentText(report?.state)}</p>;
 }
 
 function absentText(state: string | undefined): string {

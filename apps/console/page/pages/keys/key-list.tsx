@@ -3,6 +3,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 
 import type { RegionAnswer } from "../../api/answers.ts";
 import { messageOf } from "../../api/api.ts";
+import { GoneRegion, RegionChoice, useChosen } from "../../parties/region-choice.tsx";
 import { pathAt, type Party } from "../../parties/views.ts";
 import { fragmentOf } from "../../shell/place.ts";
 import { api, tokenChanges } from "../../shell/session.ts";
@@ -26,8 +27,9 @@ let lastPrefix = "";
 /** The form, and the keys that were found. */
 export function KeyList({ regions }: { readonly regions: readonly Party[] }) {
   const [prefix, setPrefix] = useState(lastPrefix);
-  const [name, setName] = useState<string>();
-  const region = regions.find((each) => each.name === name) ?? regions[0];
+  const chosen = useChosen(regions);
+  const { name, region } = chosen;
+  const tokens = useStore(tokenChanges);
   const [asked, setAsked] = useState(lastPrefix);
   const look = (wanted: string): void => {
     lastPrefix = wanted;
@@ -55,19 +57,7 @@ export function KeyList({ regions }: { readonly regions: readonly Party[] }) {
             onInput={({ currentTarget }) => setPrefix(currentTarget.value)}
           />
         </label>
-        {regions.length > 1 && (
-          <label>
-            In
-            <select
-              value={region?.name}
-              onChange={({ currentTarget }) => setName(currentTarget.value)}
-            >
-              {regions.map((each) => (
-                <option key={each.name}>{each.name}</option>
-              ))}
-            </select>
-          </label>
-        )}
+        <RegionChoice label="In" regions={regions} chosen={chosen} />
         <div class="actions">
           <button type="submit" class="primary">
             List
@@ -84,8 +74,16 @@ export function KeyList({ regions }: { readonly regions: readonly Party[] }) {
           </a>
         </div>
       </form>
-      {region !== undefined && (
-        <Found key={`${region.name} ${asked}`} region={region} prefix={asked} onPrefix={look} />
+      {region === undefined ? (
+        <GoneRegion name={name} />
+      ) : (
+        // Another token begins anew: what has been read is not to be there twice.
+        <Found
+          key={`${tokens} ${region.name} ${asked}`}
+          region={region}
+          prefix={asked}
+          onPrefix={look}
+        />
       )}
     </section>
   );
@@ -205,7 +203,6 @@ function countText(count: number, hasMore: boolean): string {
 
 /** The keys page by page. */
 function useKeys({ region: { id }, prefix }: Asked) {
-  const tokens = useStore(tokenChanges);
   const [keys, setKeys] = useState<Page["keys"]>([]);
   const [next, setNext] = useState<string | null>(null);
   const [wanted, setWanted] = useState<{ readonly after: string | undefined }>({
@@ -234,7 +231,7 @@ function useKeys({ region: { id }, prefix }: Asked) {
         if (!controller.signal.aborted) setIsReading(false);
       });
     return () => controller.abort();
-  }, [id, prefix, wanted, tokens]);
+  }, [id, prefix, wanted]);
   const more = (): void => {
     if (next !== null) setWanted({ after: next });
   };

@@ -1,11 +1,12 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 
-import { messageOf } from "../../api/api.ts";
+import { ApiProblem, messageOf } from "../../api/api.ts";
 import type { SentEvent } from "../../api/event-stream.ts";
 import { useFeed } from "../../parties/use-nodes.ts";
 import { pathAt, type Party } from "../../parties/views.ts";
 import { api, tokenChanges } from "../../shell/session.ts";
-import type { AskedRegion, Report } from "./entries.ts";
+import { afterAnswer, toldOf, type AskedRegion, type Report } from "./entries.ts";
+import { Questions } from "./questions.ts";
 
 /** A change at one region is at the others a moment later, in milliseconds. */
 const SOON_MS = 250;
@@ -14,44 +15,50 @@ const LATER_MS = 2_000;
 /** Regions keep the last changes of their keys for a minute after they were asked; so they are asked again within it, in milliseconds. */
 const AGAIN_MS = 30_000;
 
+/** A directory hands on eight requests of one client at once; some are left for what else the page asks. */
+const AT_ONCE = 4;
+
+/** The pause before who had too much to do is asked again, in milliseconds. */
+const BUSY_MS = 1_000;
+
 /** What regions know of a key: asked for at first, and again when the first of them tells that it has changed. */
 export function useEntry(key: string, regions: readonly Party[]) {
   const there = regions.filter(({ isThere }) => isThere);
-  const names = there.map(({ name }) => name).join("\n");
   const [asked, setAsked] = useState<ReadonlyMap<string, AskedRegion>>(new Map());
-  const timers = useRef<ReturnType<typeof setTimeout>[]>([]);
-  const ask = useCallback(
-    (signal?: AbortSignal): void => {
-      for (const party of there) {
-        void askFor(key, party, signal).then((told) => {
-          if (signal?.aborted !== true) setAsked((now) => new Map(now).set(party.name, told));
-        });
-      }
-    },
-    // The list is made anew with each drawing; its names say whether it is another one.
-    [key, names],
-  );
-  const askSoon = useCallback((): void => {
-    for (const timer of timers.current) clearTimeout(timer);
-    timers.current = [SOON_MS, LATER_MS].map((delayMs) => setTimeout(ask, delayMs));
-  }, [ask]);
+  const [questions] = useState(() => new Questions(AT_ONCE));
+  const soon = useRef(() => {});
+  const askSoon = useCallback(() => soon.current(), []);
+  // The list is made anew with each drawing; its names say whether it is another one.
+  const names = there.map(({ name }) => name).join("\n");
   useEffect(() => {
     const controller = new AbortController();
+    const { signal } = controller;
+    const ask = (): void => {
+      for (const party of there) {
+        questions.want(party.name, async () => {
+          const told = await askFor(key, party, signal);
+          if (told !== undefined) setAsked((now) => afterAnswer(now, told));
+        });
+      }
+    };
+    const timers = askingSoon(ask);
+    soon.current = timers.askSoon;
     const askNow = (): void => {
-      if (!document.hidden) ask(controller.signal);
+      if (!document.hidden) ask();
     };
     askNow();
     const interval = setInterval(askNow, AGAIN_MS);
     document.addEventListener("visibilitychange", askNow);
     const unlisten = tokenChanges.listen(askNow);
     return () => {
+      questions.clear();
       controller.abort();
       clearInterval(interval);
       document.removeEventListener("visibilitychange", askNow);
       unlisten();
-      for (const timer of timers.current) clearTimeout(timer);
+      timers.clear();
     };
-  }, [ask]);
+  }, [key, names, questions]);
   const onEvent = useCallback(
     ({ name }: SentEvent) => {
       if (name !== "problem") askSoon();
@@ -62,29 +69,49 @@ export function useEntry(key: string, regions: readonly Party[]) {
   const path =
     first === undefined ? undefined : pathAt(first.id, `/watch?key=${encodeURIComponent(key)}`);
   const { state, again } = useFeed(path, onEvent, true);
-  const told = regions.map(
-    ({ name, id, isThere }): AskedRegion =>
-      asked.get(name) ?? {
-        name,
-        id,
-        aheadMs: 0,
-        ...(!isThere && { failure: "The region is gone." }),
-      },
-  );
-  return { told, state, again, askSoon };
+  return { told: toldOf(regions, asked), state, again, askSoon };
 }
 
+/** Asks a moment after the first change, and once more when there have been none for a while. */
+function askingSoon(ask: () => void) {
+  let first: ReturnType<typeof setTimeout> | undefined;
+  let later: ReturnType<typeof setTimeout> | undefined;
+  return {
+    askSoon: () => {
+      // A key that changes all the time must not put off the first question for ever.
+      first ??= setTimeout(() => {
+        first = undefined;
+        ask();
+      }, SOON_MS);
+      clearTimeout(later);
+      later = setTimeout(ask, LATER_MS);
+    },
+    clear: () => {
+      clearTimeout(first);
+      clearTimeout(later);
+    },
+  };
+}
+
+/** What a region says; undefined if nobody asks any more. */
 async function askFor(
   key: string,
   { id, name }: Party,
-  signal: AbortSignal | undefined,
-): Promise<AskedRegion> {
-  try {
-    const sentMs = Date.now();
-    const options = { query: { key }, ...(signal !== undefined && { signal }) };
-    const report = await api.json<Report>("GET", pathAt(id, "/entry"), options);
-    return { name, id, report, aheadMs: report.nowMs - (sentMs + Date.now()) / 2 };
-  } catch (cause) {
-    return { name, id, failure: messageOf(cause), aheadMs: 0 };
+  signal: AbortSignal,
+): Promise<AskedRegion | undefined> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      const sentMs = Date.now();
+      const options = { query: { key }, signal };
+      const report = await api.json<Report>("GET", pathAt(id, "/entry"), options);
+      return { name, id, report, aheadMs: report.nowMs - (sentMs + Date.now()) / 2 };
+    } catch (cause) {
+      if (signal.aborted) return undefined;
+      const isBusy = cause instanceof ApiProblem && cause.code === "OVERLOADED";
+      if (!isBusy || attempt > 0)
+        return { name, id, failure: messageOf(cause), isBusy, aheadMs: 0 };
+    }
+    await new Promise((resolve) => setTimeout(resolve, BUSY_MS));
+    if (signal.aborted) return undefined;
   }
 }

@@ -26,7 +26,9 @@ const VIEWS: readonly (readonly [ValueView, string])[] = [
 export function ValuePanel({ told }: { readonly told: ToldValue }) {
   const bytes = useMemo(() => bytesOf(told), [told]);
   const [chosen, setChosen] = useState<ValueView>();
-  const view = chosen ?? firstView(told);
+  const first = useMemo(() => firstView(told), [told]);
+  const view = chosen ?? first;
+  const text = useMemo(() => textOf(view, told, bytes), [view, told, bytes]);
   return (
     <div class="value">
       <div class="heading">
@@ -41,17 +43,14 @@ export function ValuePanel({ told }: { readonly told: ToldValue }) {
           ))}
         </div>
       </div>
-      {view === "image" ? (
-        <Picture bytes={bytes} told={told} />
-      ) : (
-        <Lines key={view} text={textOf(view, told, bytes)} />
-      )}
+      {view === "image" ? <Picture bytes={bytes} told={told} /> : <Lines key={view} text={text} />}
     </div>
   );
 }
 
 /** What a view says; undefined if the value cannot be shown so. */
 function textOf(view: ValueView, told: ToldValue, bytes: Uint8Array): string | undefined {
+  if (view === "image") return undefined;
   if (view === "hex") return hexOf(bytes);
   if (view === "json") return jsonOf(told);
   return told.encoding === "utf8" ? told.value : new TextDecoder().decode(bytes);

@@ -37,14 +37,48 @@ export function imageTypeOf(bytes: Uint8Array): string | undefined {
   return found?.[0];
 }
 
-/** The value as JSON with line breaks; undefined if it is none. */
-export function jsonOf({ value, encoding }: ToldValue): string | undefined {
-  if (encoding !== "utf8") return undefined;
+/** The value as JSON with line breaks, and else as it was written; undefined if it is none. */
+export function jsonOf(told: ToldValue): string | undefined {
+  return isJson(told) ? indented(told.value) : undefined;
+}
+
+function isJson({ value, encoding }: ToldValue): boolean {
+  if (encoding !== "utf8") return false;
   try {
-    return JSON.stringify(JSON.parse(value), undefined, 2);
+    JSON.parse(value);
+    return true;
   } catch {
-    return undefined;
+    return false;
   }
+}
+
+/** Strings, punctuation, and numbers or words. */
+const JSON_TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
+
+/** Deeper levels begin no further to the right: each token may be one. */
+const INDENTED_LEVELS_MAX = 32;
+const LINE_BEGINS = Array.from(
+  { length: INDENTED_LEVELS_MAX + 1 },
+  (_, level) => `\n${"  ".repeat(level)}`,
+);
+
+/** The tokens of JSON, unchanged: numbers that JavaScript does not have, the order of names and doubled names are the value's. */
+function indented(json: string): string {
+  let text = "";
+  let level = 0;
+  let before = "";
+  for (const token of json.match(JSON_TOKENS) ?? []) {
+    const isAfterOpening = before === "{" || before === "[";
+    const isClosing = token === "}" || token === "]";
+    if (isClosing) level -= 1;
+    if (before === "," || isAfterOpening !== isClosing) {
+      text += LINE_BEGINS[Math.min(level, INDENTED_LEVELS_MAX)] ?? "";
+    }
+    text += token === ":" ? ": " : token;
+    if (token === "{" || token === "[") level += 1;
+    before = token;
+  }
+  return text;
 }
 
 /** Lines of sixteen bytes: where they are, the bytes, and what of them can be read. */
@@ -64,5 +98,5 @@ export function firstView(told: ToldValue): ValueView {
   if (told.encoding === "base64") {
     return imageTypeOf(bytesOf(told).subarray(0, 16)) === undefined ? "hex" : "image";
   }
-  return /^\s*[[{]/.test(told.value) && jsonOf(told) !== undefined ? "json" : "text";
+  return /^\s*[[{]/.test(told.value) && isJson(told) ? "json" : "text";
 }

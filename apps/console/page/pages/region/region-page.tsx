@@ -1,10 +1,10 @@
 /** What a program does: the last hour of its numbers, and how full its queues are. */
-import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
+import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 
-import { messageOf } from "../../api/api.ts";
-import type { SentEvent } from "../../api/event-stream.ts";
+import { problemIn, type SentEvent } from "../../api/event-stream.ts";
 import type { PageProps } from "../../pages.ts";
 import { useFeed, useRegions } from "../../parties/use-nodes.ts";
+import { GoneRegion } from "../../parties/region-choice.tsx";
 import { pathAt, type Party } from "../../parties/views.ts";
 import { fragmentOf } from "../../shell/place.ts";
 import { api, program } from "../../shell/session.ts";
@@ -27,17 +27,22 @@ interface Status {
 /** The page of one region, or of the directory that served the page. */
 export function RegionPage({ parts: [wanted] }: PageProps) {
   const regions = useRegions();
-  const first = regions.find(({ isThere }) => isThere);
+  // The region that is shown stays the same, whichever come and go.
+  const pinned = useRef<Party | undefined>(undefined);
+  pinned.current ??= regions.find(({ isThere }) => isThere);
+  const first = pinned.current;
   const id = program === "region" ? undefined : (wanted ?? first?.id);
   const party = id === DIRECTORY ? undefined : id;
+  const isGone = regions.some((each) => each.id === party && !each.isThere);
   const isKnown = program === "region" || id !== undefined;
   return (
     <section class="page" aria-labelledby="region-title">
+      {isGone && party !== undefined && <GoneRegion name={party} />}
       {isKnown ? (
         <Program
           key={id ?? ""}
           id={party}
-          name={id ?? first?.name ?? ""}
+          name={id ?? regions[0]?.name ?? ""}
           choices={program === "region" ? [] : regions}
         />
       ) : (
@@ -62,8 +67,9 @@ function Program({
   const [history, setHistory] = useState<KeptHistory>();
   const [failure, setFailure] = useState<string>();
   const onEvent = useCallback((event: SentEvent) => {
-    if (event.name === "problem") return setFailure(problemText(event.data));
-    setFailure(undefined);
+    const problem = problemIn(event);
+    setFailure(problem);
+    if (problem !== undefined) return;
     setHistory((before) => historyAfter(before, event));
   }, []);
   const { state, again } = useFeed(pathAt(id, "/history/watch"), onEvent);
@@ -179,12 +185,4 @@ function Numbers({ charts }: { readonly charts: readonly Chart[] }) {
       </div>
     </details>
   );
-}
-
-function problemText(data: string): string {
-  try {
-    return String((JSON.parse(data) as { readonly detail: unknown }).detail);
-  } catch (cause) {
-    return messageOf(cause);
-  }
 }

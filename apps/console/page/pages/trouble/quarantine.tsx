@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 
 import type { RegionAnswer } from "../../api/answers.ts";
 import { ApiProblem, messageOf } from "../../api/api.ts";
+import { GoneRegion, RegionChoice, useChosen } from "../../parties/region-choice.tsx";
 import { pathAt, type Party } from "../../parties/views.ts";
 import { api, tokenChanges } from "../../shell/session.ts";
 import { useStore } from "../../store.ts";
@@ -13,31 +14,23 @@ type Page = RegionAnswer<"/quarantine">;
 
 /** The quarantine of one region at a time. */
 export function Quarantine({ regions }: { readonly regions: readonly Party[] }) {
-  const [name, setName] = useState<string>();
-  const region = regions.find((each) => each.name === name) ?? regions[0];
+  const chosen = useChosen(regions);
+  const { name, region } = chosen;
   return (
     <section class="card part" aria-labelledby="quarantine-title">
       <div class="heading">
         <h2 id="quarantine-title">Quarantine</h2>
-        {regions.length > 1 && (
-          <label class="choice">
-            Of
-            <select
-              value={region?.name}
-              onChange={({ currentTarget }) => setName(currentTarget.value)}
-            >
-              {regions.map((each) => (
-                <option key={each.name}>{each.name}</option>
-              ))}
-            </select>
-          </label>
-        )}
+        <RegionChoice label="Of" isBeside regions={regions} chosen={chosen} />
       </div>
       <p class="hint">
         Entries that a region still had when it came back, and that the others had deleted or
         forgotten meanwhile. Replay writes one anew, everywhere; drop forgets it for good.
       </p>
-      {region !== undefined && <Entries key={region.name} region={region} />}
+      {region === undefined ? (
+        <GoneRegion name={name} />
+      ) : (
+        <Entries key={region.name} region={region} />
+      )}
     </section>
   );
 }

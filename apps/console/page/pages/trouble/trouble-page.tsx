@@ -65,7 +65,7 @@ export function TroublePage() {
         <ul class="complaints">
           {trouble.complaints.map((complaint) => (
             <ComplaintCard
-              key={`${complaint.kind} ${complaint.who}`}
+              key={`${complaint.kind} ${complaint.who} ${complaint.what}`}
               complaint={complaint}
               isRegion={regions.some(({ id }) => id === complaint.who)}
             />
