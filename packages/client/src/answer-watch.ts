@@ -8,38 +8,59 @@ const LATE_MS = 20;
 /** Differences of times are this inexact, in milliseconds. */
 const INEXACT_MS = 1e-6;
 
+/** When something came last over a connection, for all that wait for answers over it. */
+export class Heard {
+  readonly #network: Pick<Network, "clock" | "ownLag">;
+  atMs: number = 0;
+  /** The time that this process had lost by then, in milliseconds. */
+  lostMs: number = 0;
+
+  constructor(network: Pick<Network, "clock" | "ownLag">) {
+    this.#network = network;
+    this.now();
+  }
+
+  /** Something has come. */
+  now(): void {
+    this.atMs = this.#network.clock.elapsedMs();
+    this.lostMs = this.#network.ownLag.lostMs;
+  }
+}
+
 /** Ends the wait for an answer when the server has been silent for too long, at `endMs`, or when the signal aborts. */
 export class AnswerWatch {
   readonly #network: Pick<Network, "clock" | "deadlines" | "ownLag">;
   readonly #patience: Patience;
   readonly #end: (reason: unknown) => void;
   readonly #unfollow: () => void;
-  #lastMs: number;
-  #lostBeforeMs: number;
+  readonly #heard: Heard;
+  readonly #begunAtMs: number;
+  readonly #lostBeforeMs: number;
   #dueMs = 0;
   #hadLastTurn = false;
   #cancel: () => void = () => {};
 
-  /** Calls `end` at most once, with a `NoAnswer` or the signal's reason. */
+  /** Calls `end` at most once, with a `NoAnswer` or the signal's reason. Without `heard`, nothing but its own answer counts. */
   constructor(
     network: Pick<Network, "clock" | "deadlines" | "ownLag">,
     patience: Patience,
     end: (reason: unknown) => void,
+    heard?: Heard,
   ) {
     this.#network = network;
     this.#patience = patience;
     this.#end = end;
     network.ownLag.watch();
-    this.#lastMs = network.clock.elapsedMs();
+    this.#begunAtMs = network.clock.elapsedMs();
     this.#lostBeforeMs = network.ownLag.lostMs;
+    this.#heard = heard ?? new Heard(network);
     this.#unfollow = followAbort(patience.signal, () => end(patience.signal?.reason));
     this.#arm();
   }
 
   /** Something has come from the server. */
   progress(): void {
-    this.#lastMs = this.#network.clock.elapsedMs();
-    this.#lostBeforeMs = this.#network.ownLag.lostMs;
+    this.#heard.now();
   }
 
   stop(): void {
@@ -48,11 +69,17 @@ export class AnswerWatch {
     this.#network.ownLag.unwatch();
   }
 
+  /** When something came last, or the wait began. */
+  get #lastMs(): number {
+    return Math.max(this.#begunAtMs, this.#heard.atMs);
+  }
+
   /** How long the server has been silent while this process could have heard it. */
   get #silentMs(): number {
     const { clock, ownLag } = this.#network;
-    const lostMs = ownLag.lostMs - this.#lostBeforeMs;
-    return Math.max(0, clock.elapsedMs() - this.#lastMs - lostMs);
+    const { atMs, lostMs } = this.#heard;
+    const lostBeforeMs = atMs > this.#begunAtMs ? lostMs : this.#lostBeforeMs;
+    return Math.max(0, clock.elapsedMs() - this.#lastMs - (ownLag.lostMs - lostBeforeMs));
   }
 
   #arm(): void {

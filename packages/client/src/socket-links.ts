@@ -2,7 +2,8 @@
  * Decides over what a request goes to a node: a WebSocket, where there is one, or HTTP.
  *
  * The first request to a node goes over HTTP, because a WebSocket takes a round trip more to open. With the second one, a WebSocket is opened beside it. A
- * node, or a proxy before it, that refuses WebSockets is asked again after minutes; one whose connection has broken, after a second or more.
+ * node, or a proxy before it, that refuses WebSockets is asked again after minutes; one to which no connection can be made now, after a second or more;
+ * one whose connection was open and has broken, at once.
  */
 import { Backoff, type Random } from "@meridian/runtime";
 
@@ -11,6 +12,7 @@ import type { Network } from "./exchange.ts";
 import { NoAnswer, type Patience } from "./no-answer.ts";
 import type { PooledNode } from "./node-pool.ts";
 import { orAborted } from "./or-aborted.ts";
+import { pause } from "./pause.ts";
 import type * as OpenSocket from "./socket/open-socket.ts";
 import type { SocketLink } from "./socket/socket-link.ts";
 import type { Dial, WireEnd } from "./socket/wire.ts";
@@ -30,7 +32,7 @@ export interface SocketLinksOptions {
 
 /** How long to wait before another try where WebSockets are refused, in milliseconds. */
 const REFUSED_MS = 300_000;
-/** The same where a connection has broken, or could not be made: from, and to at most. */
+/** The same where a connection could not be made: from, and to at most. */
 const BROKEN_MS = 1_000;
 const BROKEN_MS_MAX = 60_000;
 /** How long a connection may take to open. */
@@ -41,8 +43,8 @@ interface Known {
   /** Requests that were sent over HTTP while there was no connection. */
   asked: number;
   link: SocketLink | undefined;
-  /** Whether a call waits for the connection. */
-  isHeld: boolean;
+  /** How many calls wait for the connection. */
+  holders: number;
   opening: Promise<void> | undefined;
   notBeforeMs: number;
   readonly breaks: Backoff;
@@ -76,18 +78,23 @@ export class SocketLinks {
     if (transport === "http") return undefined;
     const known = this.#knownOf(node);
     const isForced = transport === "websocket";
+    // Retires a link that has been silent for too long.
+    const isFresh = known.link?.isOpen === true && known.link.isFresh;
     if (known.link?.isOver === true) known.link = undefined;
     if (known.link === undefined) {
       known.asked += 1;
       if (isForced || known.asked > 1) this.#open(node, known);
     }
-    if (isForced) await this.#opened(known, patience);
+    if (isForced) {
+      await this.#allowed(node, known, patience);
+      await this.#opened(known, patience);
+    }
     const { link } = known;
     if (link?.isOpen !== true) {
       if (!isForced) return undefined;
       throw new NoAnswer("no WebSocket", "refused", false);
     }
-    if (!link.isFresh && !isForced) return undefined;
+    if (!isFresh && !isForced) return undefined;
     return (await this.#show(link)) ? link : undefined;
   }
 
@@ -99,7 +106,7 @@ export class SocketLinks {
       known = {
         asked: 0,
         link: undefined,
-        isHeld: false,
+        holders: 0,
         opening: undefined,
         notBeforeMs: -Infinity,
         breaks,
@@ -109,23 +116,40 @@ export class SocketLinks {
     return known;
   }
 
-  async #opened(known: Known, { quietMs, signal }: Patience): Promise<void> {
+  /** Waits until a connection may be made, if the call has as much time, and begins to make it. */
+  async #allowed(node: PooledNode, known: Known, patience: Patience): Promise<void> {
+    const { network } = this.#options;
+    const pauseMs = Math.ceil(known.notBeforeMs - network.clock.elapsedMs());
+    const isDue = known.link !== undefined || known.opening !== undefined || pauseMs <= 0;
+    if (isDue || pauseMs >= this.#leftMs(patience)) return;
+    await pause(network, pauseMs, patience.signal);
+    patience.signal?.throwIfAborted();
+    if (known.link === undefined) this.#open(node, known);
+  }
+
+  /** How long a call may wait for a connection. */
+  #leftMs({ quietMs, endMs }: Patience): number {
+    return Math.min(quietMs, endMs - this.#options.network.clock.elapsedMs());
+  }
+
+  async #opened(known: Known, patience: Patience): Promise<void> {
+    const { signal } = patience;
     const { opening } = known;
     if (opening === undefined) return;
     // The caller waits for nothing else.
-    known.isHeld = true;
+    known.holders += 1;
     known.link?.hold(true);
     let cancel = (): void => {};
     const late = new Promise<void>((resolve) => {
-      cancel = this.#options.network.deadlines.after(quietMs, resolve);
+      cancel = this.#options.network.deadlines.after(this.#leftMs(patience), resolve);
     });
     try {
       const either = Promise.race([opening, late]);
       await (signal === undefined ? either : orAborted(either, signal));
     } finally {
       cancel();
-      known.isHeld = false;
-      known.link?.hold(false);
+      known.holders -= 1;
+      if (known.holders === 0) known.link?.hold(false);
     }
   }
 
@@ -173,31 +197,36 @@ export class SocketLinks {
     const { network } = this.#options;
     return new Promise((resolve) => {
       let isOpen = false;
-      const cancel = network.deadlines.after(OPENING_MS, () => link.close());
-      const link = new Link({
-        network,
-        dial,
-        node: node.info.url,
-        onOpen: () => {
-          cancel();
-          known.breaks.reset();
-          isOpen = true;
-          this.#tell(node, "websocket");
-          resolve();
-        },
-        onEnd: (end) => {
-          cancel();
-          this.#links.delete(link);
-          if (known.link === link) known.link = undefined;
-          known.asked = 0;
-          if (isOpen) this.#tell(node, "http");
-          this.#bar(known, end);
-          resolve();
-        },
-      });
+      let link: SocketLink | undefined;
+      const cancel = network.deadlines.after(OPENING_MS, () => link?.close());
+      const onOpen = (): void => {
+        cancel();
+        known.breaks.reset();
+        isOpen = true;
+        this.#tell(node, "websocket");
+        resolve();
+      };
+      const onEnd = (end: WireEnd): void => {
+        cancel();
+        if (link !== undefined) this.#links.delete(link);
+        if (known.link === link) known.link = undefined;
+        known.asked = 0;
+        if (isOpen) {
+          this.#tell(node, "http");
+          known.notBeforeMs = -Infinity;
+        } else this.#bar(known, end);
+        resolve();
+      };
+      try {
+        link = new Link({ network, dial, node: node.info.url, onOpen, onEnd });
+      } catch (cause) {
+        // A platform may forbid it: a page that came over HTTPS opens no WebSocket without TLS.
+        return onEnd({ code: undefined, isRefused: true, reason: String(cause) });
+      }
       this.#links.add(link);
       known.link = link;
-      link.hold(known.isHeld);
+      link.hold(known.holders > 0);
+      return undefined;
     });
   }
 

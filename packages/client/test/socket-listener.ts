@@ -38,6 +38,11 @@ export class SocketListener {
   readonly tokens: string[] = [];
   /** How many connections there have been. */
   opened = 0;
+  /** How upgrades are answered instead, by an HTTP status or not at all, and how many were. */
+  refusing: number | "hung" | undefined;
+  refused = 0;
+  /** Whether pings get no answer. */
+  isMute = false;
 
   constructor(options: SocketListenerOptions) {
     this.#options = options;
@@ -46,6 +51,11 @@ export class SocketListener {
   listen(server: Server): void {
     server.on("upgrade", (request, socket: Duplex, head) => {
       if (request.url !== SOCKET_PATH) return socket.destroy();
+      if (this.refusing !== undefined) {
+        this.refused += 1;
+        if (this.refusing === "hung") return socket.on("end", () => socket.end()).resume();
+        return socket.end(`HTTP/1.1 ${this.refusing} No\r\nContent-Length: 0\r\n\r\n`);
+      }
       return this.#server.handleUpgrade(request, socket, head, (taken) => {
         this.opened += 1;
         if (taken.protocol !== BINARY_SOCKET_PROTOCOL) return taken.close(4426);
@@ -68,6 +78,7 @@ export class SocketListener {
     if ("error" in read) throw read.error;
     const { request } = read;
     const id = Number(request.id);
+    if (request.type === "ping" && this.isMute) return;
     if (request.type === "auth") this.tokens.push(request.token);
     if (request.type === "auth" || request.type === "ping") {
       socket.send(resultMessage(id, undefined, jsonResult("{}")));

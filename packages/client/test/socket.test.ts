@@ -1,14 +1,18 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { Socket } from "node:net";
 
 import { MeridianError, type ErrorCode } from "@meridian/protocol";
+import { seededRandom } from "@meridian/runtime";
 import fc from "fast-check";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 
 import { connect, type ConnectOptions, type MeridianClient } from "../src/index.ts";
 import { FrameReader } from "../src/socket/frame-reader.ts";
 import { frameBytes, writeFrame } from "../src/socket/frame-writer.ts";
+import { FakeClock } from "./fake-clock.ts";
 import { failure, openScene, timed, TRANSPORTS } from "./scene.ts";
+import type { SocketListener } from "./socket-listener.ts";
 import { Listener, problem, World, type FakeNode } from "./world.ts";
 
 interface Party {
@@ -23,6 +27,11 @@ async function openParty(takesWebSockets = true): Promise<Party> {
   const url = await server.start();
   onTestFinished(() => server.kill());
   return { node, server, url };
+}
+
+function socketsOf({ server: { webSockets } }: Party): SocketListener {
+  if (webSockets === undefined) throw new Error("Expected a server that takes WebSockets");
+  return webSockets;
 }
 
 async function clientOf(
@@ -213,6 +222,141 @@ test("a connection that ends while a node is asked for a position says nothing o
   farServer.webSockets?.close(4416);
   expect(await writing).toMatchObject({ key: "key" });
   release();
+});
+
+/** Reads again and again while time moves on. */
+async function readOn(client: MeridianClient, clock: FakeClock, forMs: number): Promise<void> {
+  for (let passedMs = 0; passedMs < forMs; passedMs += 50) {
+    await client.get("key");
+    clock.advance(50);
+  }
+}
+
+test.each([503, 429, 500, 404, 403])(
+  "a node that answers an upgrade with %i is asked again soon if it may have one later",
+  async (status) => {
+    const party = await openParty();
+    const webSockets = socketsOf(party);
+    const clock = new FakeClock();
+    const client = await clientOf(party, { clock });
+    webSockets.refusing = status;
+    await readOn(client, clock, 500);
+    expect(webSockets.refused).toBe(1);
+    webSockets.refusing = undefined;
+    await readOn(client, clock, 5_000);
+    expect(webSockets.opened).toBe(status >= 500 || status === 429 ? 1 : 0);
+    clock.advance(300_000);
+    await readOn(client, clock, 500);
+    expect(webSockets.opened).toBeGreaterThan(0);
+  },
+);
+
+test("where only WebSockets may be used, a broken one is opened anew at once", async () => {
+  const party = await openParty();
+  const clock = new FakeClock();
+  const client = await clientOf(party, { transport: "websocket", clock });
+  await client.set("key", 1);
+  party.server.webSockets?.close();
+  while (client.status().nodes[0]?.transport === "websocket") await new Promise(setImmediate);
+  const circuits: string[] = [];
+  client.on("node", ({ circuit }) => circuits.push(circuit));
+  expect((await timed(clock, client.get("key"))).value).toBe(1);
+  expect(circuits).toEqual([]);
+});
+
+test("where only WebSockets may be used, a call waits until one may be opened", async () => {
+  const party = await openParty();
+  const webSockets = socketsOf(party);
+  const clock = new FakeClock();
+  const client = await clientOf(party, { transport: "websocket", clock, random: seededRandom(1) });
+  const circuits: string[] = [];
+  client.on("node", ({ circuit }) => circuits.push(circuit));
+  webSockets.refusing = 503;
+  const read = timed(clock, client.get("key"));
+  while (webSockets.refused === 0) await new Promise(setImmediate);
+  webSockets.refusing = undefined;
+  expect((await read).value).toBeUndefined();
+  expect(circuits).toEqual(["open", "half-open", "closed"]);
+});
+
+test("a platform that throws instead of opening a WebSocket is asked over HTTP", async () => {
+  // Not taken for Node.js, whose own WebSockets are not the platform's.
+  vi.stubGlobal("Deno", {});
+  const dialled = vi.fn<(url: string) => void>();
+  vi.stubGlobal(
+    "WebSocket",
+    class {
+      constructor(url: string) {
+        dialled(url);
+        throw new Error("The page was loaded over HTTPS");
+      }
+    },
+  );
+  onTestFinished(() => void vi.unstubAllGlobals());
+  const party = await openParty();
+  const clock = new FakeClock();
+  const client = await clientOf(party, { clock });
+  await client.set("key", 1);
+  await readOn(client, clock, 15_000);
+  expect(dialled).toHaveBeenCalledOnce();
+  expect(await client.get("key")).toBe(1);
+});
+
+test("a request that waits behind others is not repeated while these are answered", async () => {
+  const party = await openParty();
+  const clock = new FakeClock();
+  const limits = { attemptMs: 1_000, deadlineMs: 20_000 };
+  const client = await clientOf(party, { transport: "websocket", clock, ...limits });
+  await client.set("late", 1);
+  let release = (): void => {};
+  party.server.holding = new Promise((resolve) => {
+    release = resolve;
+  });
+  const reading = client.get("late");
+  await party.node.received(2);
+  party.server.holding = undefined;
+  await readOn(client, clock, 4_000);
+  release();
+  expect(await reading).toBe(1);
+  const reads = party.node.calls.filter(
+    ({ path, method }) => path === "/cache/late" && method === "GET",
+  );
+  expect(reads).toHaveLength(1);
+});
+
+test("a connection that is being opened keeps the process alive until nobody waits for it", async () => {
+  const party = await openParty();
+  const webSockets = socketsOf(party);
+  webSockets.refusing = "hung";
+  const client = await clientOf(party, { transport: "websocket" });
+  const aborts = [new AbortController(), new AbortController()] as const;
+  const calls = aborts.map(({ signal }, index) =>
+    client.set(`key ${index}`, 1, { signal }).catch((cause: unknown) => cause),
+  );
+  while (webSockets.refused === 0) await new Promise(setImmediate);
+  const unref = vi.spyOn(Socket.prototype, "unref");
+  onTestFinished(() => unref.mockRestore());
+  aborts[0].abort();
+  await calls[0];
+  expect(unref).not.toHaveBeenCalled();
+  aborts[1].abort();
+  await calls[1];
+  expect(unref).toHaveBeenCalled();
+});
+
+test("a connection over which a ping gets no answer is replaced", async () => {
+  const party = await openParty();
+  const webSockets = socketsOf(party);
+  const clock = new FakeClock();
+  const client = await clientOf(party, { clock });
+  await warm(client);
+  webSockets.isMute = true;
+  for (const opened of [1, 2]) {
+    clock.advance(10_000);
+    await readOn(client, clock, 500);
+    expect(webSockets.opened).toBe(opened);
+  }
+  expect(client.status().nodes[0]?.transport).toBe("websocket");
 });
 
 test("frames are put together from any chunks", () => {

@@ -94,6 +94,11 @@ interface Target {
   readonly protocol: string;
 }
 
+/** Whether a server that has answered an upgrade so has no WebSocket here, rather than none now. */
+function isFinal(status: number = 0): boolean {
+  return status < 500 && status !== 429;
+}
+
 class NodeWire implements Wire {
   readonly #parts: NodeParts;
   readonly #events: WireEvents;
@@ -128,7 +133,7 @@ class NodeWire implements Wire {
       .on("error", (cause) => this.#over({ isRefused: false, reason: cause.message }))
       .on("response", ({ statusCode }) => {
         this.#request.destroy();
-        this.#over({ isRefused: true, reason: `answered HTTP ${statusCode}` });
+        this.#over({ isRefused: isFinal(statusCode), reason: `answered HTTP ${statusCode}` });
       })
       .on("upgrade", ({ headers: told }, socket, head) => {
         const isOurs =

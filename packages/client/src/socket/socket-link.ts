@@ -3,7 +3,7 @@
  * leave in one write.
  *
  * The link shows the token that is due with each request: where that is another one than before, an `auth` goes ahead of the request. A node that is silent
- * towards one request gets no other over this link: a new one shows whether the network has lost the connection.
+ * while a request waits gets no other over this link: a new one shows whether the network has lost the connection.
  */
 import {
   BINARY_SOCKET_PROTOCOL,
@@ -12,7 +12,7 @@ import {
   SOCKET_PATH,
 } from "@meridian/protocol/binary-socket-api";
 
-import { AnswerWatch } from "../answer-watch.ts";
+import { AnswerWatch, Heard } from "../answer-watch.ts";
 import type { Network, RawAnswer } from "../exchange.ts";
 import { LetGo, NoAnswer, type Patience } from "../no-answer.ts";
 import type { SocketMessage } from "../run.ts";
@@ -62,23 +62,23 @@ export class SocketLink {
   #lastId = 0;
   #position = "";
   #token: string | undefined;
-  #heardAtMs: number;
-  #pingId: number | undefined;
+  readonly #heard: Heard;
+  #pingedAtMs = -Infinity;
   #isOpen = false;
   #isRetired = false;
 
   constructor(options: SocketLinkOptions) {
     this.#options = options;
-    this.#heardAtMs = options.network.clock.elapsedMs();
+    this.#heard = new Heard(options.network);
     const url = options.node.replace(/^http/, "ws") + SOCKET_PATH;
     this.#wire = options.dial(url, BINARY_SOCKET_PROTOCOL, {
       opened: () => {
         this.#isOpen = true;
-        this.#heard();
+        this.#heard.now();
         options.onOpen();
       },
       message: (message) => this.#take(message),
-      progress: () => this.#progress(),
+      progress: () => this.#heard.now(),
       closed: (end) => this.#ended(end),
     });
   }
@@ -98,13 +98,15 @@ export class SocketLink {
     this.#wire.hold(isHeld || this.#pending.size > 0);
   }
 
-  /** Whether something has come lately. If nothing has, the node is asked for a sign of life. */
+  /** Whether something has come lately. If nothing has, the node is asked for a sign of life; if it gives none, the link is retired. */
   get isFresh(): boolean {
-    if (this.#options.network.clock.elapsedMs() - this.#heardAtMs < FRESH_MS) return true;
-    if (this.#pingId === undefined) {
-      this.#pingId = this.#nextId();
-      this.#wire.send(encodeBinaryRequest({ type: "ping", id: this.#pingId }));
-    }
+    const nowMs = this.#options.network.clock.elapsedMs();
+    const { atMs } = this.#heard;
+    if (nowMs - atMs < FRESH_MS) return true;
+    if (this.#pingedAtMs < atMs) {
+      this.#pingedAtMs = nowMs;
+      this.#wire.send(encodeBinaryRequest({ type: "ping", id: this.#nextId() }));
+    } else if (nowMs - this.#pingedAtMs >= FRESH_MS) this.retire();
     return false;
   }
 
@@ -123,10 +125,12 @@ export class SocketLink {
       const id = this.#nextId();
       const request = { ...message, ...session, id };
       const bytes = encodeBinaryRequest(request as Parameters<typeof encodeBinaryRequest>[0]);
-      const watch = new AnswerWatch(this.#options.network, patience, (cause) => {
+      const end = (cause: unknown): void => {
         if (cause instanceof NoAnswer && cause.kind === "silent") this.retire();
         this.#settle(id)?.reject(cause);
-      });
+      };
+      // Answers may wait for others before them: a node that gives any is not silent.
+      const watch = new AnswerWatch(this.#options.network, patience, end, this.#heard);
       const keys = "keys" in message ? message.keys : NO_KEYS;
       if (this.#pending.size === 0) this.#wire.hold(true);
       this.#pending.set(id, { keys, watch, resolve, reject });
@@ -163,24 +167,13 @@ export class SocketLink {
     return pending;
   }
 
-  #heard(): void {
-    this.#heardAtMs = this.#options.network.clock.elapsedMs();
-  }
-
-  /** A part of a large answer has come: who waits for another one behind it does not wait in vain. */
-  #progress(): void {
-    this.#heard();
-    for (const { watch } of this.#pending.values()) watch.progress();
-  }
-
   #take(bytes: Uint8Array): void {
-    this.#heard();
+    this.#heard.now();
     try {
       const message = readBinaryMessage(bytes);
       if (message.position !== undefined) this.#position = message.position;
       if (message.kind !== "result" && message.kind !== "error") return;
       const { id } = message;
-      if (id === this.#pingId) this.#pingId = undefined;
       if (id === null || !this.#pending.has(id)) return;
       const { keys = NO_KEYS } = this.#pending.get(id) ?? {};
       const answer = answerOfMessage(message, keys, this.#position);

@@ -22,7 +22,7 @@ export interface WireEvents {
 export interface WireEnd {
   /** The code of the server's close message; undefined where it has sent none. */
   readonly code: number | undefined;
-  /** The server has answered the upgrade by something else: it has no WebSocket here, or not this one. */
+  /** The server has no WebSocket here, or not this one, or the platform opens none: it is not worth another try soon. */
   readonly isRefused: boolean;
   readonly reason: string;
 }
