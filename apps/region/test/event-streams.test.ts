@@ -2,8 +2,9 @@
 import { once } from "node:events";
 import { get, type IncomingMessage } from "node:http";
 
+import { MeridianError } from "@meridian/protocol";
 import { Metrics } from "@meridian/runtime";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 
 import { Tickets } from "../src/listeners/http/tickets.ts";
 import { ManualClock, testNode, type TestNode } from "./harness.ts";
@@ -86,6 +87,19 @@ const put = (key: string, value: string, query = ""): Promise<Response> =>
   region.request(`/cache/${key}${query}`, { method: "PUT", body: value });
 
 describe("a stream of events", () => {
+  it("whose watch cannot be begun ends, and leaves nothing behind", async () => {
+    const fail = vi.spyOn(region.node.service.watches, "open").mockImplementationOnce(() => {
+      throw new MeridianError("OVERLOADED", "Expected fewer watches");
+    });
+    onTestFinished(() => fail.mockRestore());
+    const request = get({ port, host: "127.0.0.1", path: "/watch?key=k", agent: false });
+    request.on("error", () => {});
+    await once(request, "close");
+    expect(fail).toHaveBeenCalledTimes(1);
+    const { id } = await (await stream("key=k")).next();
+    expect(id).toMatch(/^c1/);
+  });
+
   it("tells of sets, deletes and expiries, and goes on after the last event that a client has heard", async () => {
     const first = await stream("prefix=s:&values=true", { origin: "https://app.example.com" });
     expect(first.answer.headers).toMatchObject({
