@@ -30,7 +30,7 @@ const UNITS = {
   "meridian-directory.service": "apps/directory/systemd/meridian-directory.service",
   "meridian-region@.service": "apps/region/systemd/meridian-region@.service",
 };
-const SLOW_MS = 120_000;
+const SLOW_MS = 300_000;
 
 /** Why these tests cannot run here; undefined if they can. */
 function reasonToSkip(): string | undefined {
