@@ -192,6 +192,39 @@ describe("a revalidation", () => {
     expect(await makeHandler().get("one")).toBe(null);
   });
 
+  it.each<readonly [string, { readonly expire: number } | undefined, number | undefined]>([
+    ["at once", undefined, undefined],
+    ["with a profile", { expire: 60 }, -1],
+  ])(
+    "%s, while a page is made, makes it out of date, and the next one is kept",
+    async (_, profile, made) => {
+      await makeHandler().revalidateTag(["b", "a"]);
+      const handler = makeHandler();
+      expect(await handler.get("one", { kind: "APP_PAGE" })).toBe(null);
+      await makeHandler().revalidateTag("a", profile);
+      await cluster.clock.advance("1s");
+      await handler.set("one", page("a"));
+      const got = await makeHandler().get("one");
+      expect(got?.lastModified).toBe(made);
+      const next = makeHandler();
+      await next.get("one");
+      await makeHandler().revalidateTag("c", profile);
+      await next.set("one", page("a,b"));
+      expect((await makeHandler().get("one"))?.lastModified).toBe(cluster.clock.nowMs());
+    },
+  );
+
+  it("of a path, while a fetch of it is under way, makes that out of date for this path only", async () => {
+    const context = (path: string): nextCache.GetContext => ({ kind: "FETCH", softTags: [path] });
+    const handler = makeHandler();
+    expect(await handler.get("one", context("_N_T_/blog"))).toBe(null);
+    await makeHandler().revalidateTag("_N_T_/blog");
+    await cluster.clock.advance("1s");
+    await handler.set("one", fetched());
+    expect(await makeHandler().get("one", context("_N_T_/blog"))).toBe(null);
+    expect(await makeHandler().get("one", context("_N_T_/"))).not.toBe(null);
+  });
+
   it("counts within the request that does it, before the cluster knows", async () => {
     await makeHandler().set("one", fetched(["a"]), { tags: ["a"] });
     const context = { kind: "FETCH", tags: ["a"] };

@@ -43,6 +43,8 @@ interface StoredEntry {
   readonly cacheControl: CacheControl | undefined;
   /** The etags of its tags when it was set. */
   readonly tags: Readonly<Record<string, Pick<TagVersion, "hard" | "soft">>>;
+  /** The last revalidation of any tag before its data were read, null without any; undefined where Next.js had not asked for the entry before. */
+  readonly since?: string | null | undefined;
 }
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
@@ -107,6 +109,8 @@ class Entries {
 class MeridianCacheHandler implements CacheHandler {
   readonly #entries: Entries;
   readonly #revalidated: ReadonlySet<string>;
+  /** By key: the last revalidation of any tag when Next.js asked for the entry. */
+  readonly #asked = new Map<string, string | null>();
 
   constructor(entries: Entries, { revalidatedTags }: HandlerContext) {
     this.#entries = entries;
@@ -116,10 +120,10 @@ class MeridianCacheHandler implements CacheHandler {
   /** Null where there is nothing, where it is out of date, and where the cluster does not answer: Next.js then renders. */
   async get(key: string, context: GetContext = {}): Promise<CacheHandlerValue | null> {
     const asked = [...(context.tags ?? []), ...(context.softTags ?? [])];
-    if (asked.some((tag) => this.#revalidated.has(tag))) return null;
     try {
-      const found = await this.#entries.get(key);
-      if (found === undefined) return null;
+      const [since, found] = await Promise.all([this.#entries.tags.last(), this.#entries.get(key)]);
+      this.#asked.set(key, since);
+      if (found === undefined || asked.some((tag) => this.#revalidated.has(tag))) return null;
       const { entry, etag } = found;
       const freshness = await this.#freshnessOf(entry, etag, asked);
       if (freshness === "expired") return null;
@@ -140,7 +144,8 @@ class MeridianCacheHandler implements CacheHandler {
       const tags = Object.fromEntries(
         [...versions].map(([name, { hard, soft }]) => [name, { hard, soft }]),
       );
-      await this.#entries.set(key, { data, cacheControl: context.cacheControl, tags });
+      const { cacheControl } = context;
+      await this.#entries.set(key, { data, cacheControl, tags, since: this.#asked.get(key) });
     } catch (error) {
       this.#entries.onError(error);
     }
@@ -162,7 +167,7 @@ class MeridianCacheHandler implements CacheHandler {
   resetRequestCache(): void {}
 
   async #freshnessOf(
-    { tags: known }: StoredEntry,
+    { tags: known, since }: StoredEntry,
     etag: string,
     asked: readonly string[],
   ): Promise<Freshness> {
@@ -173,11 +178,13 @@ class MeridianCacheHandler implements CacheHandler {
       ...new Set([...Object.keys(known), ...asked]),
     ])) {
       const then = Object.hasOwn(known, name) ? known[name] : undefined;
-      const one =
-        then === undefined
-          ? freshnessByAge(etag, now, nowMs)
-          : freshnessByVersions(then, now, nowMs);
-      freshness = worse(freshness, one);
+      if (then === undefined || since !== undefined) {
+        freshness = worse(
+          freshness,
+          freshnessByAge(since === undefined ? etag : since, now, nowMs),
+        );
+      }
+      if (then !== undefined) freshness = worse(freshness, freshnessByVersions(then, now, nowMs));
     }
     return freshness;
   }

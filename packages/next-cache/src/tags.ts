@@ -2,6 +2,9 @@
  * Which tags have been revalidated. A tag has a key, and each revalidation sets it, which gives it another etag. An entry holds the etags
  * that its tags had when it was set, in its own region: wherever they are different now, the entry is out of date.
  *
+ * A page is made before it is set, and so are its etags read too late. So each revalidation also sets one key for all tags, whose etag is read before
+ * the page is made: a tag with a later etag was revalidated since, and what the page is made of may be older.
+ *
  * Why no times are compared: a page that is set in a region which has not heard of a revalidation yet is younger than
  * that, and may still be made of old data. Its etags are those from before, so that it goes as soon as the region hears of it.
  */
@@ -47,9 +50,24 @@ export class Tags {
     const value = soft?.staleMs === undefined ? null : soft.nowMs + soft.staleMs;
     const ttlMs = this.#lifeMs;
     if (tags.length === 0) return;
+    const keys = [...new Set(tags)].map((tag) => this.#keyOf(kind, tag));
+    // The last one of all gets the latest etag.
     await this.#client.setMany(
-      [...new Set(tags)].map((tag) => ({ key: this.#keyOf(kind, tag), value, ttlMs })),
+      [...keys, this.#lastKey].map((key) => ({
+        key,
+        value: key === this.#lastKey ? null : value,
+        ttlMs,
+      })),
     );
+  }
+
+  /** The etag of the last revalidation of any tag, by now; null without any. */
+  async last(): Promise<string | null> {
+    return (await this.#client.getRaw(this.#lastKey))?.etag ?? null;
+  }
+
+  get #lastKey(): string {
+    return `${this.#prefix}:last`;
   }
 
   async #versionOf(tag: string): Promise<TagVersion> {
@@ -82,18 +100,22 @@ export function freshnessByVersions(
   return staleOrExpired(now, nowMs);
 }
 
-/** The same for a tag that was not known when the entry was set, such as the path of a page that uses a `fetch`. */
-export function freshnessByAge(etag: string, now: TagVersion, nowMs: number): Freshness {
-  if (isLater(now.hard, etag)) return "expired";
-  return isLater(now.soft, etag) ? staleOrExpired(now, nowMs) : "fresh";
+/**
+ * The same by the last revalidation of any tag that was known before the data were read, null without any. It holds for a tag that was not known when the
+ * entry was set, too, such as the path of a page that uses a `fetch`.
+ */
+export function freshnessByAge(since: string | null, now: TagVersion, nowMs: number): Freshness {
+  if (isLater(now.hard, since)) return "expired";
+  return isLater(now.soft, since) ? staleOrExpired(now, nowMs) : "fresh";
 }
 
 function staleOrExpired({ softUntilMs }: TagVersion, nowMs: number): Freshness {
   return softUntilMs === undefined || nowMs < softUntilMs ? "stale" : "expired";
 }
 
-function isLater(etag: string | undefined, than: string): boolean {
-  return etag !== undefined && compareStamps(parseStamp(etag), parseStamp(than)) > 0;
+function isLater(etag: string | undefined, than: string | null): boolean {
+  if (etag === undefined || than === null) return etag !== undefined;
+  return compareStamps(parseStamp(etag), parseStamp(than)) > 0;
 }
 
 /** The worse one of two. */
