@@ -2,7 +2,7 @@
  * Carries messages between the processes that use a cluster. Each message is an entry of its own, under the channel, the id of its sender and a number. All
  * processes watch the channel. A message expires by itself; until then, a process that was away finds it.
  */
-import type { MeridianClient, WatchEvent } from "@meridian/client";
+import { untilDone, type MeridianClient, type WatchEvent } from "@meridian/client";
 
 /** The options of the bus. */
 export interface MeridianBusOptions {
@@ -71,7 +71,10 @@ export class MeridianBus {
     await this.#client.set(key, message as never, { ttl: this.#options.keep ?? "10m" });
   }
 
-  /** Calls `handler` with each message of others. Resolves once none is missed any more: while no node can be reached, that is later. */
+  /**
+   * Calls `handler` with each message of others. Resolves once none is missed any more: while no node can be reached, that is later. Resolves, too, when
+   * the subscription ends before; `onError` is told if nobody has ended it.
+   */
   subscribe<Message>(channel: string, handler: BusHandler<Message>): Promise<void> {
     this.#subscriptions.get(channel)?.abort();
     const ended = new AbortController();
@@ -83,7 +86,8 @@ export class MeridianBus {
         resolve();
         if (times > 1) for (const callback of this.#reconnected) callback();
       };
-      void this.#follow(channel, handler as BusHandler<unknown>, ended.signal, onLive);
+      const follow = this.#follow(channel, handler as BusHandler<unknown>, ended.signal, onLive);
+      void follow.finally(resolve);
     });
   }
 
@@ -112,13 +116,16 @@ export class MeridianBus {
         this.#options.onError?.(error);
       }
     };
-    const take = async (event: WatchEvent): Promise<void> => {
-      if (event.event === "set") await give(event.key, event.value);
-      if (event.event !== "reload") return;
-      // Some of them come for the second time: to forget a key twice does no harm.
+    // Some of them come for the second time: to forget a key twice does no harm.
+    const giveAll = async (): Promise<void> => {
       for await (const { key, value } of this.#client.entries({ prefix, signal })) {
         await give(key, value);
       }
+    };
+    const take = async (event: WatchEvent): Promise<void> => {
+      if (event.event === "set") await give(event.key, event.value);
+      if (event.event !== "reload") return;
+      await untilDone(giveAll, signal);
     };
     try {
       const watch = this.#client.watch({ prefix, values: true, signal, onLive });

@@ -45,4 +45,5 @@ export type { NearOptions } from "./near/near-options.ts";
 export type { Transport } from "./socket-links.ts";
 export { cached, type CachedOptions, type WrapOptions } from "./wrap.ts";
 export type { Storable, Stored } from "./storable.ts";
+export { untilDone } from "./until-done.ts";
 export type { WatchEvent, WatchOptions } from "./watch.ts";

@@ -8,7 +8,7 @@ export interface MeridianDriverOptions {
   readonly client: MeridianClient;
   /** In the cluster, keys begin with this and a colon. */
   readonly base: string;
-  /** How long values live, in seconds, as in other drivers. Default: for ever. */
+  /** How long values live, in seconds, as in other drivers; 0 for ever. Default: for ever. */
   readonly ttl?: number | undefined;
   /** Called when a watch has ended although nobody ended it, such as because a token was revoked. */
   readonly onWatchError?: ((error: unknown) => void) | undefined;
@@ -16,7 +16,7 @@ export interface MeridianDriverOptions {
 
 /** The options of one call of unstorage. */
 export interface ItemOptions {
-  /** How long the value lives, in seconds. */
+  /** How long the value lives, in seconds; 0 for ever, whatever the driver's option says. */
   readonly ttl?: number | undefined;
 }
 
@@ -77,7 +77,7 @@ export function meridianDriver(options: MeridianDriverOptions): MeridianDriver {
   const items = client.namespace<ItemValue>(base);
   const ttlMsOf = (given: ItemOptions | undefined): number | undefined => {
     const seconds = given?.ttl ?? options.ttl;
-    return seconds === undefined ? undefined : seconds * 1_000;
+    return seconds === undefined || seconds === 0 ? undefined : seconds * 1_000;
   };
   const setItemRaw = async (key: string, value: unknown, given?: ItemOptions): Promise<void> => {
     const contentType = typeof value === "string" ? TEXT_TYPE : undefined;
@@ -129,8 +129,9 @@ export function meridianDriver(options: MeridianDriverOptions): MeridianDriver {
     watch: async (changed) => {
       const ended = new AbortController();
       watches.add(ended);
+      const done = (): void => void watches.delete(ended);
       const failed = options.onWatchError;
-      await watchKeys({ client, base, changed, failed, signal: ended.signal });
+      await watchKeys({ client, base, changed, failed, done, signal: ended.signal });
       return () => ended.abort();
     },
   };

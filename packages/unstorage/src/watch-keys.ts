@@ -1,4 +1,4 @@
-import type { MeridianClient, WatchEvent } from "@meridian/client";
+import { untilDone, type MeridianClient, type WatchEvent } from "@meridian/client";
 
 import type { Changed } from "./driver.ts";
 
@@ -8,6 +8,8 @@ interface KeyWatch {
   readonly base: string;
   readonly changed: Changed;
   readonly failed: ((error: unknown) => void) | undefined;
+  /** Called once the watch is over, for whatever reason. */
+  readonly done: () => void;
   /** Ends the watch. */
   readonly signal: AbortSignal;
 }
@@ -17,7 +19,7 @@ interface KeyWatch {
  * missed", so this remembers the etag of every key, and, when the client says so, compares them with what there is.
  */
 export async function watchKeys(watch: KeyWatch): Promise<void> {
-  const { client, base, changed, failed, signal } = watch;
+  const { client, base, changed, failed, done, signal } = watch;
   const prefix = `${base}:`;
   const etags = new Map<string, string>();
 
@@ -35,7 +37,7 @@ export async function watchKeys(watch: KeyWatch): Promise<void> {
     for (const key of gone) tell(key, undefined);
   };
   const take = async (event: WatchEvent): Promise<void> => {
-    if (event.event === "reload") await compare();
+    if (event.event === "reload") await untilDone(compare, signal);
     else if (event.event !== "set") tell(event.key, undefined);
     // What a comparison has told comes once more as an event.
     else if (etags.get(event.key) !== event.etag) tell(event.key, event.etag);
@@ -54,6 +56,8 @@ export async function watchKeys(watch: KeyWatch): Promise<void> {
       } catch (error) {
         if (!isLive) refuse(error as Error);
         else if (!signal.aborted) failed?.(error);
+      } finally {
+        done();
       }
     };
     void follow();
