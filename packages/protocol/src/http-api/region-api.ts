@@ -104,7 +104,7 @@ export const entryReport = v.object({
         }),
       ),
     ),
-    "The last changes of the key, the newest first, 20 at most, since somebody watches keys of the region or has asked for one within a minute; null where nobody had.",
+    "The last changes of the key, the newest first, 20 at most of those among the last 8 192 of the region, since somebody watches keys of the region or has asked for one within a minute; null where nobody had.",
   ),
 });
 
