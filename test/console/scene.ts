@@ -2,6 +2,8 @@
 import { PLACES } from "@meridian/local-cluster";
 import type { Browser, Page } from "playwright-core";
 
+import { waitFor } from "../support/console-page.ts";
+
 /** The statuses of the nodes in the scene. */
 const STATUSES: Readonly<Record<string, string>> = {
   johannesburg: "syncing",
@@ -79,7 +81,8 @@ export async function openScene(browser: Browser, url: string, look: Look = PLAI
   );
   await page.goto(url);
   await page.waitForSelector('.live[data-state="live"]');
-  await page.waitForFunction(
+  await waitFor(
+    page,
     `document.querySelectorAll(".world [data-status]").length === ${NODES.length}`,
   );
   return page;
@@ -99,7 +102,8 @@ export async function wordlessMap(page: Page, look: Look): Promise<Buffer> {
   });
   await page.emulateMedia({ colorScheme });
   await page.setViewportSize({ width, height });
-  await page.waitForFunction(
+  await waitFor(
+    page,
     `document.querySelector(".world").clientWidth === document.querySelector(".world svg").clientWidth`,
   );
   return page.locator(".world").screenshot({ animations: "disabled" });

@@ -50,10 +50,10 @@ async function siegeAtOnce(
 
 function expectHeld(name: string, report: SiegeReport): void {
   console.log(lineOf(name, report));
-  expect(report.grownBytes, name).toBeLessThan(report.allowedBytes);
-  expect(report.health.answered, name).toBe(report.health.asked);
+  expect(report.grownBytes, `${name}: bytes grown`).toBeLessThan(report.allowedBytes);
+  expect(report.health.answered, `${name}: health`).toBe(report.health.asked);
   // That it knows of a node all the while, a machine with little time to spare cannot promise.
-  expect(report.nearest.answered, name).toBe(report.nearest.asked);
+  expect(report.nearest.answered, `${name}: nearest`).toBe(report.nearest.asked);
 }
 
 async function siegeAll(

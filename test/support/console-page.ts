@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { promisify } from "node:util";
 
-import { ROOT } from "@meridian/harness";
+import { ROOT, until } from "@meridian/harness";
 import type { Browser, Page } from "playwright-core";
 
 const run = promisify(execFile);
@@ -24,6 +24,11 @@ export const BROWSER_ARGS: readonly string[] = [
 export async function buildConsole(): Promise<void> {
   const args = ["turbo", "run", "build", "--filter=@meridian/console", "--output-logs=errors-only"];
   await run("npx", args, { cwd: ROOT });
+}
+
+/** Waits until an expression is true in a page, which is asked again and again: it may not evaluate text itself. */
+export async function waitFor(page: Page, expression: string): Promise<void> {
+  await until(`\`${expression}\``, () => page.evaluate<boolean>(expression));
 }
 
 /** A page, and what it has done that it may not. */

@@ -24,6 +24,7 @@ import {
   buildConsole,
   CHROMIUM,
   seriousFaults,
+  waitFor,
   watchedPage,
   type PageOptions,
   type WatchedPage,
@@ -47,7 +48,8 @@ async function openMap(options: PageOptions = {}): Promise<Page> {
   opened.push(watched);
   await watched.page.goto(`${cluster.directoryUrl}/`);
   await watched.page.waitForSelector('.live[data-state="live"]');
-  await watched.page.waitForFunction(
+  await waitFor(
+    watched.page,
     `document.querySelectorAll('.world [data-status]').length === ${cluster.regions.length}`,
   );
   return watched.page;
@@ -188,7 +190,8 @@ describe.skipIf(!hasBrowser)(`the map in ${CHROMIUM} (skipped without it)`, () =
     })`);
     await fetch(url, { method: "PUT", body: "hello" });
     expect(await drawn).toBe(true);
-    await page.waitForFunction(
+    await waitFor(
+      page,
       `document.querySelector("[data-testid=traffic]").textContent === "Last: 1 frame from montreal to 4 nodes."`,
     );
   });
@@ -206,11 +209,12 @@ describe.skipIf(!hasBrowser)(`a reader of the map in ${CHROMIUM} (skipped withou
     await page.keyboard.press("ArrowLeft");
     expect(await focused()).toBe("node-montreal");
     await page.keyboard.press("Enter");
-    await page.waitForFunction(
+    await waitFor(
+      page,
       `document.querySelector("[data-testid=node] h2")?.textContent === "montreal"`,
     );
     await page.keyboard.press("Escape");
-    await page.waitForFunction(`document.querySelector("[data-testid=node]") === null`);
+    await waitFor(page, `document.querySelector("[data-testid=node]") === null`);
     await page.keyboard.press("Tab");
     await page.keyboard.type("-33");
     await page.keyboard.press("Tab");
@@ -246,7 +250,8 @@ describe.skipIf(!hasBrowser)(`a reader of the map in ${CHROMIUM} (skipped withou
     const page = await openMap();
     await cluster.region("sydney").kill();
     await page.waitForSelector('#node-sydney[data-status="gone"]', { timeout: 2_000 });
-    await page.waitForFunction(
+    await waitFor(
+      page,
       `document.querySelector("[data-testid=news]").textContent.includes("sydney is gone")`,
     );
     expect(await page.textContent('tr[data-id="sydney"]')).toContain("gone");
@@ -266,7 +271,8 @@ describe.skipIf(!hasBrowser)(`the console in ${CHROMIUM} (skipped without it)`, 
       }),
     );
     await page.goto(`${origin}/`);
-    await page.waitForFunction(
+    await waitFor(
+      page,
       `document.querySelectorAll(".world [data-status]").length === ${HOSTILE_NODES.length}`,
     );
     const text: string = await page.evaluate('document.querySelector("table").textContent');
@@ -275,7 +281,8 @@ describe.skipIf(!hasBrowser)(`the console in ${CHROMIUM} (skipped without it)`, 
       await page.evaluate(
         `[...document.querySelectorAll("tr button")].find((each) => each.textContent === ${JSON.stringify(name)}).click()`,
       );
-      await page.waitForFunction(
+      await waitFor(
+        page,
         `document.querySelector("[data-testid=node] h2")?.textContent === ${JSON.stringify(name)}`,
       );
     }
