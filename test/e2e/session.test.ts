@@ -13,6 +13,8 @@ import {
 
 /** How many turns each session makes in each state of the cluster. */
 const TURNS = 20;
+/** They take a second, and far longer on a machine that does much else. */
+const TURNS_MS = 45_000;
 /** Between two turns of a session. */
 const TURN_PAUSE_MS = 10;
 const BATCH_KEYS = 1_000;
@@ -146,8 +148,10 @@ it("sessions read what they wrote, and nothing older than before, while the firs
   const running = sessions.map((session) => session.run());
   const goOn = async (what: string, those = sessions): Promise<void> => {
     const before = those.map(({ turns }) => turns);
-    await until(`every session goes on ${what}`, () =>
-      those.every(({ turns }, index) => turns >= (before[index] ?? 0) + TURNS),
+    await until(
+      `every session goes on ${what}`,
+      () => those.every(({ turns }, index) => turns >= (before[index] ?? 0) + TURNS),
+      TURNS_MS,
     );
   };
   await goOn("at the first directory");

@@ -9,7 +9,7 @@ import { afterAll, expect, it } from "vitest";
 
 const CALLERS = 334;
 /** A loader that is killed holds its lease for so long. */
-const LEASE_MS = 2_000;
+const LEASE_MS = 6_000;
 
 class Filler {
   readonly child: ChildProcessByStdio<Writable, Readable, null>;

@@ -29,6 +29,9 @@ const TOLD_PER_TURN = 64;
 /** A node introduces itself by one of its first messages; a directory never does. */
 const GREETINGS_MAX = 8;
 
+/** No greeting is longer: a stranger's text of 16 MiB would take a second to parse. */
+const GREETING_UNITS_MAX = 64 * 1024;
+
 /** How many nodes an event names that have got frames. */
 const NAMED_MAX = 64;
 
@@ -90,7 +93,8 @@ export class NodeProgress {
         events.onMessage(message);
         if (typeof message === "string") {
           // What a node says has been checked by then.
-          if (id === undefined && looked < GREETINGS_MAX) id = introducedBy(message);
+          const mayGreet = looked < GREETINGS_MAX && message.length <= GREETING_UNITS_MAX;
+          if (id === undefined && mayGreet) id = introducedBy(message);
           looked += 1;
           if (this.#streams.size > 0) this.#lookSoon();
         } else if (this.#streams.size > 0 && id !== undefined) this.#count(this.#from, id);
