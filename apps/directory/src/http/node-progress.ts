@@ -4,6 +4,7 @@
  */
 import { eventText, inTurns, type EventStream } from "@meridian/http";
 import type { Link, LinkEvents } from "@meridian/ports";
+import { GREETING_BYTES_MAX } from "@meridian/protocol";
 import type { Described, presentNode } from "@meridian/protocol/http-api";
 import type { Clock, Logger } from "@meridian/runtime";
 
@@ -28,9 +29,6 @@ const TOLD_PER_TURN = 64;
 
 /** A node introduces itself by one of its first messages; a directory never does. */
 const GREETINGS_MAX = 8;
-
-/** No greeting is longer: a stranger's text of 16 MiB would take a second to parse. */
-const GREETING_UNITS_MAX = 64 * 1024;
 
 /** How many nodes an event names that have got frames. */
 const NAMED_MAX = 64;
@@ -93,7 +91,8 @@ export class NodeProgress {
         events.onMessage(message);
         if (typeof message === "string") {
           // What a node says has been checked by then.
-          const mayGreet = looked < GREETINGS_MAX && message.length <= GREETING_UNITS_MAX;
+          // A longer text is refused as a greeting, and would take a second to parse.
+          const mayGreet = looked < GREETINGS_MAX && message.length <= GREETING_BYTES_MAX;
           if (id === undefined && mayGreet) id = introducedBy(message);
           looked += 1;
           if (this.#streams.size > 0) this.#lookSoon();
