@@ -5,6 +5,9 @@
  * one that reads, no other is begun, and what the client sends on waits on its side. Writes of a connection are done side by side. While the
  * requests under way of all connections have more than four mebibytes, each connection has one at a time: otherwise clients that write
  * without end would fill the queue of the disk, and everybody else would be refused. All connections take turns.
+ *
+ * A read that waits for the position of its session does not count as one that reads yet: meanwhile others are begun and answered. Once the position is
+ * reached, the read waits until no other one reads.
  */
 import type { Socket } from "node:net";
 
@@ -21,7 +24,13 @@ import type { RawData, WebSocket } from "ws";
 import type { RegionService } from "../../service/region-service.ts";
 import { binaryForm } from "./binary-form.ts";
 import { jsonForm } from "./json-form.ts";
-import { isDataRequest, operate, type OperationContext } from "./operations.ts";
+import {
+  isDataRequest,
+  operate,
+  sessionOf,
+  type DataRequest,
+  type OperationContext,
+} from "./operations.ts";
 import type { SocketAccess } from "./socket-access.ts";
 import type { SocketCut } from "./socket-cuts.ts";
 import type { Said, SocketForm } from "./socket-form.ts";
@@ -73,14 +82,21 @@ const SILENT_MS = 90_000;
 /** How long a client may take to show a token. */
 const GREETING_MS = 10_000;
 
-/** Requests whose answers may be long, or after which others may be judged otherwise: the next one is begun once they are answered. */
-const ALONE: ReadonlySet<string> = new Set(["auth", "get", "getMany", "entries"]);
+/** Requests whose answers may be long: while one reads, no other request is begun. */
+const READS: ReadonlySet<string> = new Set(["get", "getMany", "entries"]);
 
 /** What may wait to be begun before no more is read, in bytes, and what a message takes beside its own. */
 const INBOX_BYTES = 64 * 1024;
 const MESSAGE_BYTES = 128;
 
 const REASON_BYTES_MAX = 123;
+
+/** A read that has been let in, and waits until no other one reads. */
+interface DueRead {
+  readonly id: RequestId;
+  readonly begin: () => void;
+  readonly refuse: (cause: MeridianError) => void;
+}
 
 /** Serves one connection. */
 export class ClientSocket implements Holder {
@@ -101,7 +117,10 @@ export class ClientSocket implements Holder {
   #readBytes = 0;
   /** How many requests were begun since the last turn. */
   #begun = 0;
-  #isAlone = false;
+  /** The request during which no other one is begun: one that reads, or that shows a token, after which others may be judged otherwise. */
+  #alone: RequestId | undefined;
+  /** In the order in which they were let in. */
+  readonly #due: DueRead[] = [];
   #isWaiting = false;
   #isPaused = false;
   #isFull = false;
@@ -122,9 +141,11 @@ export class ClientSocket implements Holder {
     const { service } = host;
     const form = socket.protocol === BINARY_SOCKET_PROTOCOL ? binaryForm() : jsonForm;
     this.#form = form as SocketForm;
-    this.#context = { service, form: this.#form };
+    const admit: OperationContext["admit"] = (request, stale) => this.#admit(request, stale);
+    this.#context = { service, form: this.#form, admit };
     this.#watches = new SocketWatches({
-      ...this.#context,
+      service,
+      form: this.#form,
       isOpen: () => !this.#isFull && !this.#isClosing,
       send: (message) => this.#send(message),
     });
@@ -190,6 +211,8 @@ export class ClientSocket implements Holder {
     this.#watches.end();
     this.#inbox = [];
     this.#inboxBytes = 0;
+    const gone = new MeridianError("GOING_AWAY", "The connection has ended");
+    for (const { refuse } of this.#due.splice(0)) refuse(gone);
   }
 
   /** Looks whether the client reads, is there, and has a token that is good. To be called about once a second. */
@@ -226,10 +249,22 @@ export class ClientSocket implements Holder {
     });
   }
 
+  /** Whether no request is begun now, and no read that has been let in. */
+  get #isBusy(): boolean {
+    return this.#isWaiting || this.#alone !== undefined || this.#isFull;
+  }
+
+  /** Whether no request of the inbox is begun now. */
   get #isHeldBack(): boolean {
-    if (this.#isWaiting || this.#isAlone || this.#isFull) return true;
+    if (this.#isBusy) return true;
     const { size } = this.#inFlight;
     return size >= IN_FLIGHT_MAX || (size > 0 && this.#host.bytesUnderWay() > UNDER_WAY_BYTES);
+  }
+
+  /** Whether there is something that may be begun now. */
+  get #hasNext(): boolean {
+    if (this.#due.length > 0) return !this.#isBusy;
+    return this.#inbox.length > 0 && !this.#isHeldBack;
   }
 
   #arrived(bytes: number): void {
@@ -258,10 +293,16 @@ export class ClientSocket implements Holder {
   /** Begins requests that wait, as many as may be begun now, and reads more unless too many are left. */
   #readOn(): void {
     const { turns } = this.#host;
-    for (; this.#inbox.length > 0 && !this.#isHeldBack; this.#begun += 1) {
+    for (; this.#hasNext; this.#begun += 1) {
       if (this.#begun >= PER_TURN || !turns.mayBegin()) {
         this.#wait();
         break;
+      }
+      const due = this.#due.shift();
+      if (due !== undefined) {
+        this.#alone = due.id;
+        due.begin();
+        continue;
       }
       const message = this.#inbox.shift();
       if (message === undefined) break;
@@ -309,7 +350,7 @@ export class ClientSocket implements Holder {
     this.#inFlight.set(id, message.byteLength);
     this.#inFlightBytes += message.byteLength;
     this.#host.count(1, message.byteLength);
-    if (ALONE.has(request.type)) this.#isAlone = true;
+    if (request.type === "auth") this.#alone = id;
     void this.#answer(request);
   }
 
@@ -330,7 +371,7 @@ export class ClientSocket implements Holder {
     const bytes = this.#inFlight.get(request.id) ?? 0;
     this.#inFlightBytes -= bytes;
     this.#inFlight.delete(request.id);
-    if (ALONE.has(request.type)) this.#isAlone = false;
+    if (this.#alone === request.id) this.#alone = undefined;
     this.#host.count(-1, -bytes);
     times.observe(request.type, code, startedMs, request.id);
     if (this.#isClosing) return;
@@ -350,6 +391,27 @@ export class ClientSocket implements Holder {
       this.#watches.check((watch) => this.#access.checkCover(watch));
     }
     return this.#form.plain({});
+  }
+
+  /** Lets a request in, and a read only once no other one reads. */
+  async #admit(request: DataRequest, stale?: boolean): Promise<void> {
+    const { admission } = this.#host.service;
+    const session = sessionOf(request, stale);
+    const isRead = READS.has(request.type);
+    const { position } = session;
+    const isWaiting = position !== undefined && !admission.hasReached(position);
+    if (!isRead || isWaiting) await admission.admit(session);
+    else admission.checkServing(session.stale);
+    if (!isRead) return undefined;
+    if (!isWaiting && !this.#isBusy && this.#due.length === 0) {
+      this.#alone = request.id;
+      return undefined;
+    }
+    if (this.#isClosing) throw new MeridianError("GOING_AWAY", "The connection has ended");
+    return new Promise((begin, refuse) => {
+      this.#due.push({ id: request.id, begin, refuse });
+      if (!this.#isWaiting) this.#readOn();
+    });
   }
 
   /** Answers what is no request, or not one that can be begun. */

@@ -17,6 +17,7 @@ import {
   factsOf,
   type AckRequest,
   type Condition,
+  type SessionNeeds,
   type SetRequest,
   type WriteResult,
 } from "../../service/requests.ts";
@@ -57,6 +58,8 @@ export function isDataRequest(request: SocketRequest): request is DataRequest {
 export interface OperationContext<Part extends Said = Said> {
   readonly service: RegionService;
   readonly form: SocketForm<Part>;
+  /** Lets a request in, as `RequestAdmission.admit` does, and a read once it is its turn. */
+  readonly admit: (request: DataRequest, stale?: boolean) => Promise<void>;
 }
 
 /** Does what a request asks for, and resolves to its result. Rejects with the errors of the HTTP API. */
@@ -82,12 +85,12 @@ const OPERATIONS: { readonly [Type in DataRequest["type"]]: Operation<Type> } = 
 };
 
 async function get(
-  { service, form }: OperationContext,
+  { service, form, admit }: OperationContext,
   request: SocketRequestOf<"get">,
 ): Promise<Said> {
   const { encoding, ifNoneMatch, stale } = request;
   const key = checkClientKey(request.key);
-  await admit(service, request, stale);
+  await admit(request, stale);
   const found = service.reads.find(key);
   if (found === undefined) throw keyNotFound(key);
   const face = faceOf(found.record);
@@ -98,30 +101,30 @@ async function get(
 }
 
 async function set(
-  { service, form }: OperationContext,
+  { service, form, admit }: OperationContext,
   request: SocketRequestOf<"set">,
 ): Promise<Said> {
   const item = setRequestOf(service, request);
   const ack = ackOf(request);
   const condition = conditionsOf(request);
-  await admit(service, request);
+  await admit(request);
   return writtenResult(form, await service.writes.set([item], ack, condition));
 }
 
 async function remove(
-  { service, form }: OperationContext,
+  { service, form, admit }: OperationContext,
   request: SocketRequestOf<"delete">,
 ): Promise<Said> {
   const key = checkClientKey(request.key);
   const ack = ackOf(request);
   const condition = conditionsOf(request);
-  await admit(service, request);
+  await admit(request);
   const result = await service.writes.delete(key, ack, condition);
   return writtenResult(form, result, { deleted: result.deleted });
 }
 
 async function touch(
-  { service, form }: OperationContext,
+  { service, form, admit }: OperationContext,
   request: SocketRequestOf<"touch">,
 ): Promise<Said> {
   const { ttl, expiresAt } = request;
@@ -129,7 +132,7 @@ async function touch(
   const until = expiresAt === undefined ? undefined : String(expiresAt);
   const life = readLife(textOf(ttl), until, service.time.nowMs());
   const ack = ackOf(request);
-  await admit(service, request);
+  await admit(request);
   const bytes = service.reads.peek(key)?.value.byteLength ?? 0;
   const result = await service.writes.touch(key, life, bytes, ack);
   if (result.entries.length === 0) throw keyNotFound(key);
@@ -137,16 +140,16 @@ async function touch(
 }
 
 async function getMany(
-  { service, form }: OperationContext,
+  { service, form, admit }: OperationContext,
   request: SocketRequestOf<"getMany">,
 ): Promise<Said> {
   const keys = request.keys.map(checkClientKey);
-  await admit(service, request);
+  await admit(request);
   return answering.run(() => many({ service, form }, keys, request.encoding));
 }
 
 async function many(
-  { service, form }: OperationContext,
+  { service, form }: Pick<OperationContext, "service" | "form">,
   keys: readonly string[],
   encoding: ValueEncoding | undefined,
 ): Promise<Said> {
@@ -164,23 +167,23 @@ async function many(
 }
 
 async function setMany(
-  { service, form }: OperationContext,
+  { service, form, admit }: OperationContext,
   request: SocketRequestOf<"setMany">,
 ): Promise<Said> {
   const items = request.entries.map((item) => setRequestOf(service, item));
   const ack = ackOf(request);
-  await admit(service, request);
+  await admit(request);
   const { entries: all, acknowledged } = await service.writes.set(items, ack);
   return form.plain({ entries: all.map(factsOf), acknowledged });
 }
 
 async function deleteMany(
-  { service, form }: OperationContext,
+  { service, form, admit }: OperationContext,
   request: SocketRequestOf<"deleteMany">,
 ): Promise<Said> {
   const keys = [...new Set(request.keys.map(checkClientKey))];
   const ack = ackOf(request);
-  await admit(service, request);
+  await admit(request);
   const { entries: all, deleted, acknowledged } = await service.writes.deleteAll(keys, ack);
   const told = all.map((entry) => {
     const { key, etag } = factsOf(entry);
@@ -190,12 +193,12 @@ async function deleteMany(
 }
 
 async function entries(
-  { service, form }: OperationContext,
+  { service, form, admit }: OperationContext,
   request: SocketRequestOf<"entries">,
 ): Promise<Said> {
   const { prefix = "", after, limit, values } = request;
   const bounds = { min: 1, max: 1_000, fallback: 100 };
-  await admit(service, request);
+  await admit(request);
   const page = await service.reads.list({
     prefix,
     limit: readWhole("limit", textOf(limit), bounds),
@@ -271,12 +274,11 @@ interface Session {
   readonly waitMs?: number | undefined;
 }
 
-/** Lets a request in, as `RequestAdmission.admit` does. */
-export function admit(
-  { admission }: RegionService,
+/** The session of a request. Throws `INVALID_POSITION`. */
+export function sessionOf(
   { position, waitMs = WAIT_MS_DEFAULT }: Session,
   stale: boolean = false,
-): Promise<void> {
-  if (position === undefined) return admission.admit({ waitMs, stale });
-  return admission.admit({ position: parsePosition(position), waitMs, stale });
+): SessionNeeds {
+  if (position === undefined) return { waitMs, stale };
+  return { position: parsePosition(position), waitMs, stale };
 }

@@ -5,7 +5,7 @@ import type { RequestId, SocketRequestOf } from "@meridian/protocol/socket-api";
 import type { RegionService } from "../../service/region-service.ts";
 import type { Watch, WatchSink } from "../../service/watches.ts";
 import { watchedOf } from "../api/watched.ts";
-import { admit } from "./operations.ts";
+import { sessionOf } from "./operations.ts";
 import type { Said, SocketForm } from "./socket-form.ts";
 
 /** How a WebSocket is told. */
@@ -45,7 +45,7 @@ export class SocketWatches {
     const { service } = this.#options;
     const { id, key, prefix, resume, values = false } = request;
     const watched = watchedOf(key, prefix);
-    await admit(service, request);
+    await service.admission.admit(sessionOf(request));
     if (this.#isEnded) throw new MeridianError("GOING_AWAY", "The connection has ended");
     if (this.#opened.size >= WATCHES_MAX) {
       const said = `Expected at most ${WATCHES_MAX} watches on a connection, got one more`;

@@ -1,0 +1,104 @@
+/** Reads over a WebSocket that wait for the position of their session. */
+import { formatPosition, parsePosition } from "@meridian/protocol";
+import { SOCKET_TONGUES } from "@meridian/testkit";
+import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
+
+import { testNode, type TestNode } from "./harness.ts";
+import { SocketClient, type Told } from "./socket-client.ts";
+
+const TONGUES = ["json", "binary"] as const;
+
+let region: TestNode;
+let port: number;
+let client: SocketClient;
+beforeAll(async () => {
+  region = await testNode({ valueBytesMax: 200_000 });
+  port = await region.serve();
+  client = await SocketClient.open(port);
+});
+afterAll(async () => {
+  client.close();
+  await region.close();
+});
+
+async function another(tongue: keyof typeof SOCKET_TONGUES = "json"): Promise<SocketClient> {
+  const opened = await SocketClient.open(port, {}, SOCKET_TONGUES[tongue]());
+  onTestFinished(() => opened.close());
+  return opened;
+}
+
+const level = (node: TestNode, name: string): number =>
+  node.node.metrics.levels().find((each) => each.name === name)?.now ?? -1;
+
+async function until(isSo: () => boolean): Promise<void> {
+  for (let turn = 0; turn < 100_000 && !isSo(); turn += 1) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(isSo()).toBe(true);
+}
+
+/** The position of this region after its next write. */
+async function nextPosition(asker: SocketClient): Promise<string> {
+  await asker.result({ type: "set", key: "w", value: "before" });
+  const { position } = await asker.ask({ type: "ping" });
+  const { outboxPosition, ...rest } = parsePosition(String(position));
+  return formatPosition({ ...rest, outboxPosition: outboxPosition + 1 });
+}
+
+it.each(TONGUES)(
+  "reads that wait for a position hold up no other request, and are all answered then (%s)",
+  async (tongue) => {
+    const other = await another(tongue);
+    const position = await nextPosition(other);
+    const waitMs = 10_000;
+    const ids = Array.from({ length: 60 }, (_, n) =>
+      n % 2 === 0
+        ? other.send({ type: "get", key: "w", position, waitMs })
+        : other.send({ type: "getMany", keys: ["w"], position, waitMs }),
+    );
+    await until(() => level(region, "webSocketRequests") === ids.length);
+    expect(await other.result({ type: "get", key: "w" })).toMatchObject({ value: "before" });
+    expect(await other.code({ type: "entries" })).toBe("ok");
+    await other.result({ type: "set", key: "w", value: "after" });
+    for (const id of ids) {
+      const { result } = (await other.take((told) => told["id"] === id)) as {
+        readonly result: Told & { readonly entries?: readonly Told[] };
+      };
+      expect((result.entries?.[0] ?? result)["value"]).toBe("after");
+    }
+    expect(level(region, "webSocketRequests")).toBe(0);
+  },
+);
+
+it("reads that wait are at most as many as other requests, and go with their connection", async () => {
+  const before = level(region, "webSockets");
+  const other = await SocketClient.open(port);
+  const position = await nextPosition(other);
+  for (let n = 0; n < 200; n += 1) {
+    other.send({ type: "get", key: "w", position, waitMs: 10_000 });
+  }
+  await until(() => level(region, "webSocketRequests") === 128);
+  expect(await client.code({ type: "get", key: "w" })).toBe("ok");
+  expect(level(region, "webSocketRequests")).toBe(128);
+  other.close();
+  await until(() => level(region, "webSockets") === before);
+  await client.result({ type: "set", key: "w", value: "after" });
+  await until(() => level(region, "webSocketRequests") === 0);
+});
+
+it("reads that waited fill no memory when all of them are answered to a client that does not read", async () => {
+  const other = await another();
+  await other.result({ type: "set", key: "w:large", value: "v".repeat(200_000) });
+  const position = await nextPosition(other);
+  for (let n = 0; n < 100; n += 1) {
+    other.send({ type: "get", key: "w:large", position, waitMs: 10_000 });
+  }
+  await until(() => level(region, "webSocketRequests") === 100);
+  other.socket.pause();
+  await client.result({ type: "set", key: "w", value: "after" });
+  await until(() => level(region, "webSocketBytes") > 1024 * 1024);
+  expect(await client.code({ type: "ping" })).toBe("ok");
+  expect(level(region, "webSocketBytes")).toBeLessThan(2 * 1024 * 1024);
+  other.socket.resume();
+  for (let n = 0; n < 100; n += 1) expect(await other.take()).toMatchObject({ type: "result" });
+});
