@@ -60,6 +60,7 @@ const ASKINGS: Readonly<Record<string, Asking>> = {
   "GET /quarantine": { target: "/quarantine?limit=1000" },
   "GET /entry": { target: "/entry?key=nul/0" },
   "GET /console/{file}": { target: "/console/none.js" },
+  "GET /peers/{peer}/view/status": { target: "/peers/nobody/view/status" },
   "GET /nodes/{id}/view/status": { target: "/nodes/paris/view/status" },
   "GET /nodes/{id}/view/history": { target: "/nodes/paris/view/history" },
   "GET /nodes/{id}/view/history/watch": { target: "/nodes/paris/view/history/watch" },

@@ -70,6 +70,7 @@ const QUESTIONS: Readonly<Record<string, Question>> = {
   "GET /trouble": {},
   "GET /history": {},
   "GET /history/watch": {},
+  "GET /peers/{peer}/view/status": { path: atPeer("/status") },
   ...viewed({
     "GET /status": {},
     "GET /history": {},
@@ -100,6 +101,11 @@ function viewed(questions: Readonly<Record<string, Question>>): Readonly<Record<
       ];
     }),
   );
+}
+
+/** A request that the directory hands on to the one that it follows. */
+function atPeer(path: string): () => Promise<string> {
+  return () => Promise.resolve(`/peers/${encodeURIComponent(peer)}/view${path}`);
 }
 
 function rowsOf(api: ApiTable): readonly (readonly [string, PlacedRoute])[] {
@@ -148,12 +154,16 @@ async function quarantineSome(data: string): Promise<void> {
 let folder: string;
 let region: string;
 let directory: string;
+let peer: string;
 const stops: (() => Promise<void>)[] = [];
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "meridian-api-"));
-  const first = await startSmallDirectory({ data: join(folder, "directory") });
-  stops.push(() => first.stop());
+  const second = await startSmallDirectory({ data: join(folder, "second") });
+  stops.push(() => second.stop());
+  peer = second.url;
+  const first = await startSmallDirectory({ data: join(folder, "directory"), peer: [peer] });
+  stops.unshift(() => first.stop());
   await quarantineSome(join(folder, "region"));
   const paris = await startSmallRegion({
     id: "paris",

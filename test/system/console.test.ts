@@ -34,6 +34,9 @@ import { startTokenCluster, type TokenCluster } from "../support/token-cluster.t
 
 const FIRST_VIEW_BYTES_MAX = 150_000;
 
+/** Where the directory stands. */
+const SOUTH = { lat: -49.35, lon: 70.22 };
+
 /** Which part of the pixels of a picture may differ: some at the edges of shapes do. */
 const DIFFERENCE_MAX = 0.002;
 
@@ -78,11 +81,14 @@ function expectedPixel(
   return { x: 10 + scale * (right + x), y: 10 + scale * (top - y) };
 }
 
-/** The middle of a node's mark, from the upper left corner of the map. */
-function shownPixel(page: Page, id: string): Promise<{ readonly x: number; readonly y: number }> {
+/** The middle of a mark, from the upper left corner of the map. */
+function shownPixel(
+  page: Page,
+  element: string,
+): Promise<{ readonly x: number; readonly y: number }> {
   return page.evaluate(`(() => {
     const map = document.querySelector(".world svg").getBoundingClientRect();
-    const mark = document.querySelector("#node-${id} .shape").getBoundingClientRect();
+    const mark = document.querySelector("#${element} .shape").getBoundingClientRect();
     return { x: (mark.left + mark.right) / 2 - map.left, y: (mark.top + mark.bottom) / 2 - map.top };
   })()`);
 }
@@ -119,7 +125,10 @@ const hasBrowser = existsSync(CHROMIUM);
 
 beforeAll(async () => {
   if (!hasBrowser) return;
-  cluster = new Cluster();
+  // Far from all nodes, so that arrow keys go from one of these to the next.
+  cluster = new Cluster({
+    directoryArgs: ["--id=south", `--lat=${SOUTH.lat}`, `--lon=${SOUTH.lon}`],
+  });
   const built = buildConsole();
   const started = cluster.start(FIVE_PLACES);
   browser = await chromium.launch({ executablePath: CHROMIUM, args: [...BROWSER_ARGS] });
@@ -140,13 +149,15 @@ afterEach(async () => {
 });
 
 describe.skipIf(!hasBrowser)(`the map in ${CHROMIUM} (skipped without it)`, () => {
-  it("shows five nodes where the projection has them, wide and narrow", async () => {
+  it("shows five nodes and their directory where the projection has them, wide and narrow", async () => {
     for (const width of [1280, 360]) {
       const page = await openMap({ width });
       const mapWidth = await widthOf(page);
       expect(mapWidth).toBeLessThanOrEqual(width);
-      for (const place of FIVE_PLACES) {
-        const shown = await shownPixel(page, place.id);
+      await page.waitForSelector("#directory-0");
+      const marks = FIVE_PLACES.map((place) => ({ element: `node-${place.id}`, place }));
+      for (const { element, place } of [...marks, { element: "directory-0", place: SOUTH }]) {
+        const shown = await shownPixel(page, element);
         const expected = expectedPixel(mapWidth, place);
         expect(Math.hypot(shown.x - expected.x, shown.y - expected.y)).toBeLessThan(1);
       }

@@ -33,7 +33,9 @@ test("without flags there are five regions at their true places and no asked por
     "sao-paulo",
     "sydney",
   ]);
-  expect(directories).toEqual([{ id: "directory", port: undefined }]);
+  expect(directories).toEqual([
+    { id: "directory", port: undefined, place: expect.objectContaining({ lat: 38.7223 }) },
+  ]);
 });
 
 test("regions are given one by one, south and west of Greenwich too", () => {
@@ -82,14 +84,20 @@ function clusterFile(directories: readonly object[], regions: readonly object[])
 
 test("a cluster file says who is there, and its ports are kept", () => {
   const config = clusterFile(
-    [{ id: "one", port: 9_000 }],
+    [
+      { id: "one", port: 9_000, lat: 5, lon: 6 },
+      { id: "two", port: 9_005 },
+    ],
     [
       { id: "a", lat: 1, lon: 2, url: "http://10.0.0.2:9001", data: "/elsewhere" },
       { id: "b", lat: -3, lon: 4.5 },
     ],
   );
   expect(readDevConfig({ config })).toEqual({
-    directories: [{ id: "one", port: 9_000 }],
+    directories: [
+      { id: "one", port: 9_000, place: { lat: 5, lon: 6 } },
+      { id: "two", port: 9_005, place: undefined },
+    ],
     regions: [
       { id: "a", lat: 1, lon: 2, port: 9_001 },
       { id: "b", lat: -3, lon: 4.5, port: undefined },
@@ -99,6 +107,7 @@ test("a cluster file says who is there, and its ports are kept", () => {
   const moved = readDevConfig({ config, port: "9100" });
   expect([...moved.directories, ...moved.regions].map(({ port }) => port)).toEqual([
     9_100,
+    undefined,
     undefined,
     undefined,
   ]);

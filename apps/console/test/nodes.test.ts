@@ -5,7 +5,7 @@ import { newsOf } from "../page/pages/map/news.ts";
 import { lagsWith, nodesAfter, type Nodes, type ShownNode } from "../page/pages/map/nodes.ts";
 import { passedOver, whyNotOffered } from "../page/pages/map/offered.ts";
 import { colourOf, lookOf, STATUS_LOOKS } from "../page/pages/map/shapes.ts";
-import { flowsOf, framesText } from "../page/pages/map/traffic.ts";
+import { flowsOf, framesText, legsOf } from "../page/pages/map/traffic.ts";
 
 const OSLO = {
   id: "oslo",
@@ -99,6 +99,30 @@ it("frames flow from those who sent them to all others, and only so many are dra
   expect(framesText({ from: { oslo: 1 }, to: {}, reached: 1 })).toBe("1 frame from oslo to 1 node");
   const many = Object.fromEntries(Array.from({ length: 64 }, (_, index) => [`n${index}`, 1]));
   expect(flowsOf({ from: many, to: many, reached: 1_000 })).toHaveLength(200);
+});
+
+it("frames go by the place of their directory, if it has one, and where nodes have places", () => {
+  const nodes = nodesOf(
+    OSLO,
+    { ...OSLO, id: "rome", lat: 41.9 },
+    { ...OSLO, id: "bonn", lat: 50.7, lon: 7.1 },
+  );
+  const [oslo, rome, bonn] = [...nodes.values()];
+  const frames = { from: { oslo: 2 }, to: { rome: 2, bonn: 1, unknown: 1 }, reached: 3 };
+  expect(legsOf(frames, nodes, undefined)).toEqual([
+    { from: oslo, to: rome, count: 2, isOnward: false },
+    { from: oslo, to: bonn, count: 2, isOnward: false },
+  ]);
+  const lisbon = { lat: 38.7, lon: -9.1 };
+  expect(legsOf(frames, nodes, lisbon)).toEqual([
+    { from: oslo, to: lisbon, count: 2, isOnward: false },
+    { from: lisbon, to: rome, count: 2, isOnward: true },
+    { from: lisbon, to: bonn, count: 1, isOnward: true },
+  ]);
+  expect(legsOf(frames, nodes, bonn)).toEqual([
+    { from: oslo, to: bonn, count: 2, isOnward: false },
+    { from: bonn, to: rome, count: 2, isOnward: true },
+  ]);
 });
 
 it("what has become of nodes is said in words, of many in few", () => {

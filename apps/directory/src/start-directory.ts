@@ -1,7 +1,5 @@
 import { join } from "node:path";
 
-import { consoleFolder } from "@meridian/console";
-
 import {
   connectionsMaxOf,
   EventStreams,
@@ -23,7 +21,7 @@ import {
 } from "@meridian/options";
 import type { Link, LinkEvents } from "@meridian/ports";
 import type { DirectorySays } from "@meridian/doctor";
-import { MeridianError } from "@meridian/protocol";
+import { MeridianError, type Coordinates } from "@meridian/protocol";
 import { Directory, type AbsentMember, type FollowOptions } from "@meridian/replication";
 import {
   History,
@@ -56,6 +54,7 @@ import {
 import { directoryHandlers } from "./http/directory-listener.ts";
 import { DIRECTORY_LINES } from "./history-lines.ts";
 import type { DirectoryService } from "./http/directory-service.ts";
+import { identityOf, placeOf } from "./identity.ts";
 import { LinkTokens } from "./link-tokens.ts";
 import { LogDigester } from "./log-digest.ts";
 import { LogHealth } from "./log-health.ts";
@@ -73,7 +72,7 @@ import { Troubles } from "./views/troubles.ts";
 /** How a directory is started: as its flags say, with their defaults for what is not given. */
 export interface DirectoryOptions extends Omit<
   DirectorySettings,
-  "id" | "clusterFile" | keyof LogSettings
+  "clusterFile" | keyof LogSettings
 > {
   /** Default: one that says nothing. */
   readonly logger?: Logger;
@@ -128,6 +127,7 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
   const tuning = { expiredGraceMs: options.expiredGrace, ...options.tuning };
   const connectionsMax = connectionsMaxOf(options.connectionsMax, logger);
   const dials = options.peer ?? [];
+  const place = placeOf(options);
   const security = await Security.open({ flags: options, dials, clock, logger });
   const metrics = new Metrics();
   const server = new HttpServer({
@@ -170,7 +170,7 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
       horizonMs: options.horizon,
     });
   }
-  const settled = { ...options, clock, random, security, metrics };
+  const settled = { ...options, clock, random, security, metrics, place };
   const changing: Changing = {
     slow: new SlowRequests(clock, logger, options.slowRequest ?? Infinity),
     lag: { maxMs: options.lagMax },
@@ -200,12 +200,13 @@ interface Running {
 
 /** The options after defaults. */
 type Settled = DirectoryOptions &
-  Omit<DirectoryFlags, "id" | "clusterFile" | keyof LogSettings> & {
+  Omit<DirectoryFlags, "clusterFile" | keyof LogSettings> & {
     readonly clock: Clock;
     readonly random: Random;
     readonly logger: Logger;
     readonly security: Security;
     readonly metrics: Metrics;
+    readonly place: Coordinates | undefined;
   };
 
 /** What may change while it runs. */
@@ -258,12 +259,10 @@ function serve(
   const service: DirectoryService = {
     ...nodes.source,
     ...dataOf(log, directory),
+    ...identityOf(options),
     news: nodes.news,
-    consoleFolder: options.noConsole ? undefined : consoleFolder(),
     history: nodes.history,
     ...askingOf(options, nodes, { url: server.url, status: () => statusOf(service) }),
-    cluster,
-    version: programVersion(),
     backups,
     startedAtMs,
     lag,
@@ -321,7 +320,7 @@ function newsOf(directory: Directory, { clock, metrics, logger }: Settled) {
 
 /** Asks the other programs for whom this directory serves. */
 function askingOf(
-  { security, clock, metrics, host, insecureNoTls: insecure, tlsClientCa }: Settled,
+  { security, clock, metrics, host, insecureNoTls: insecure, tlsClientCa, peer }: Settled,
   { source, streams }: Pick<ReturnType<typeof newsOf>, "source" | "streams">,
   own: { readonly url: string; readonly status: () => DirectorySays },
 ): Pick<DirectoryService, "views" | "troubles"> {
@@ -334,7 +333,7 @@ function askingOf(
   const isPrivate = host === "localhost" || isLoopback(host);
   const said = () => ({ status: own.status(), ...nodesBody(source) });
   return {
-    views: new NodeViews({ ...parts, source, streams, isPrivate }),
+    views: new NodeViews({ ...parts, source, peers: peer ?? [], streams, isPrivate }),
     troubles: new Troubles({ ...parts, url: own.url, own: said }),
   };
 }

@@ -30,3 +30,15 @@ it("a directory whose peer is its own address does not start", async () => {
     code: "INVALID_CONFIG",
   });
 });
+
+it("a directory has a place of two numbers, or none", async () => {
+  const directory = await start({ id: "primary", lat: -33.87, lon: 0 });
+  const answer = await fetch(`${directory.url}/status`);
+  expect(await answer.json()).toMatchObject({ id: "primary", lat: -33.87, lon: 0 });
+  for (const half of [{ lat: 1 }, { lon: 1 }]) {
+    await expect(start(half)).rejects.toMatchObject({
+      code: "INVALID_CONFIG",
+      message: expect.stringMatching(/beside `--l(at|on)`/) as string,
+    });
+  }
+});

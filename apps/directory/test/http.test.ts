@@ -184,6 +184,9 @@ describe("the other paths", () => {
       memberOf({ id: "y", bufferedBytes: 6 }),
     ];
     expect(await (await get("/status", members)).json()).toEqual({
+      id: "primary",
+      lat: 38.72,
+      lon: -9.14,
       cluster: "meridian",
       version: "9.8.7",
       startedAtMs: 1_699_999_999_000,

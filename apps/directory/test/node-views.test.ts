@@ -146,7 +146,7 @@ describe("a node that lets others wait", () => {
       response.on("close", () => clearInterval(timer));
     });
     for (const origin of [silent, slow]) {
-      const asked = { id: "x", origin, trust: {}, method: "GET", target: "/status", headers: {} };
+      const asked = { who: "x", origin, trust: {}, method: "GET", target: "/status", headers: {} };
       const said = { code: "NODE_UNREACHABLE", message: expect.stringContaining("within 50 ms") };
       await expect(ask(asked, systemClock, 50)).rejects.toMatchObject(said);
     }
@@ -191,6 +191,23 @@ describe("what is handed on to a node", () => {
       expect([path, code]).toEqual([path, "FORBIDDEN"]);
     }
     expect(seen).toEqual([]);
+  });
+});
+
+describe("a directory that is followed", () => {
+  it("is asked how it stands, and no other address is", async () => {
+    const other = await start({ id: "second", lat: 1.5, lon: 2.5 });
+    const { url } = await start({ peer: [other.url] });
+    const view = `${url}/peers/${encodeURIComponent(other.url)}/view`;
+    expect(await (await fetch(`${view}/status`)).json()).toMatchObject({ id: "second", lat: 1.5 });
+    expect((await problemAt(`${view}/nodes`)).code).toBe("ROUTE_NOT_FOUND");
+    const elsewhere = encodeURIComponent(directory.url);
+    const refused = await problemAt(`${url}/peers/${elsewhere}/view/status`);
+    expect(refused).toMatchObject({ code: "NODE_NOT_FOUND", status: 404 });
+    await other.stop();
+    const silent = await problemAt(`${view}/status`);
+    expect(silent.code).toBe("NODE_UNREACHABLE");
+    expect(silent.detail).toContain(`the directory \`${other.url}\``);
   });
 });
 
@@ -264,7 +281,14 @@ describe("the path of a request that is handed on", () => {
     ["/nodes/a/view/quarantine/7/replay", "/quarantine/7/replay"],
     ["/nodes/%61/view/status", "/status"],
   ])("%s leads to %s", (path, target) => {
-    expect(viewPathOf(path)).toEqual({ id: "a", target });
+    expect(viewPathOf(path)).toEqual({ kind: "node", id: "a", target });
+  });
+
+  it("names a directory by its URL", () => {
+    const path = "/peers/http%3A%2F%2Fa%3A7400/view/status";
+    const id = "http://a:7400";
+    expect(viewPathOf(path)).toEqual({ kind: "directory", id, target: "/status" });
+    expect(viewRouteOf(path)).toBe("/peers/{peer}/view/status");
   });
 
   it("is found among the routes, or is none", () => {

@@ -52,7 +52,7 @@ function viewsOf(
   parts: Pick<NodeViewsOptions, "streams" | "clock" | "metrics">,
 ): NodeViews {
   const trust = (): TlsTrust => ({});
-  return new NodeViews({ ...parts, source, trust, insecure: false, isPrivate: true });
+  return new NodeViews({ ...parts, source, peers: [], trust, insecure: false, isPrivate: true });
 }
 
 /** A service over these nodes; `given` says what is special about it. */
@@ -74,6 +74,8 @@ export function serviceOf(
     troubles: { answer: () => Promise.reject(new Error("Nobody is examined here")) },
     history: new HistoryNews({ history, streams, logger: silentLogger }),
     views: viewsOf(source, { streams, clock, metrics }),
+    id: "primary",
+    place: { lat: 38.72, lon: -9.14 },
     cluster: "meridian",
     version: "9.8.7",
     startedAtMs: 1_699_999_999_000,

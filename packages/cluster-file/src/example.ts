@@ -10,7 +10,10 @@ cluster: example
 
 # In order of priority. Nodes and clients use the first that answers.
 directories:
+  # A place shows the directory on maps.
   - id: primary
+    lat: 38.7223
+    lon: -9.1393
     url: https://directory-1.example.com:7400
     host: 0.0.0.0
     tlsCert: /etc/meridian/tls/cert.pem
@@ -21,6 +24,8 @@ directories:
     tlsCa: /etc/meridian/tls/ca.pem
     tlsClientCa: /etc/meridian/tls/ca.pem
   - id: secondary
+    lat: 22.3193
+    lon: 114.1694
     url: https://directory-2.example.com:7400
     host: 0.0.0.0
     tlsCert: /etc/meridian/tls/cert.pem

@@ -67,6 +67,7 @@ function readText(text: string, tables: ProgramTables, report: Report): ClusterF
   });
   for (const double of doublesOf(reached, others)) report(double);
   if (!read.success) return undefined;
+  for (const { path, entry } of reached) checkPlace(path, entry, report);
   const { cluster, limits, log } = read.output as Partial<ClusterFile>;
   return {
     ...(cluster !== undefined && { cluster }),
@@ -115,6 +116,13 @@ function reachable(
     reached = urlOf(elsewhere, port);
   }
   return { path, entry: { limits: {}, ...entry, url: withoutSlash(reached) } };
+}
+
+/** Reports half a place. */
+function checkPlace(path: string, entry: DirectoryEntry, report: Report): void {
+  if ((entry.lat === undefined) === (entry.lon === undefined)) return;
+  const [given, lacking] = entry.lat === undefined ? ["lon", "lat"] : ["lat", "lon"];
+  report(`Expected \`${path}.${lacking}\` beside \`${path}.${given}\`, got nothing`);
 }
 
 function withoutSlash(url: string): string {

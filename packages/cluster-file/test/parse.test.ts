@@ -165,8 +165,8 @@ test.each<[string, string]>([
     'Expected `directories[0].host` to be an address or a name, got `"127.0.0.1.1"`',
   ],
   [
-    fileOf({ directories: [{ ...DIRECTORY, lat: 1 }] }),
-    "Expected `directories[0]` with members out of `id`, `host`, `port`, `tlsCert`, `tlsKey`, `tlsCa`, `tlsClientCa`, `insecureNoTls`, `tokenKeys`, `tokenFile`, `insecureNoTokens`, `data`, `allowOrigin`, `allowHost`, `noConsole`, `limits`, `url`, got `lat`",
+    fileOf({ directories: [{ ...DIRECTORY, region: "eu" }] }),
+    "Expected `directories[0]` with members out of `id`, `lat`, `lon`, `host`, `port`, `tlsCert`, `tlsKey`, `tlsCa`, `tlsClientCa`, `insecureNoTls`, `tokenKeys`, `tokenFile`, `insecureNoTokens`, `data`, `allowOrigin`, `allowHost`, `noConsole`, `limits`, `url`, got `region`",
   ],
   [
     fileOf({ regions: [{ ...REGION, lat: "1" }] }),
@@ -327,4 +327,17 @@ test("a file of another version is refused for that alone", () => {
       `c.json: Expected \`version\` 1, got \`${JSON.stringify(version)}\`: another version of Meridian has to read this file`,
     ]);
   }
+});
+
+test("a directory has a place of two numbers, or none", () => {
+  const placed = { ...DIRECTORY, lat: 38.7, lon: -9.1 };
+  expect(parseClusterFile(fileOf({ directories: [placed] }), "c.json").directories).toEqual([
+    { ...placed, limits: {} },
+  ]);
+  expect(problemsOf(fileOf({ directories: [{ ...DIRECTORY, lat: 1 }] }))).toEqual([
+    "c.json: Expected `directories[0].lon` beside `directories[0].lat`, got nothing",
+  ]);
+  expect(problemsOf(fileOf({ directories: [{ ...DIRECTORY, lat: 91, lon: 1 }] }))).toEqual([
+    expect.stringContaining("Expected `directories[0].lat` to be a number between -90 and 90"),
+  ]);
 });

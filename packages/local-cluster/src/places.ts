@@ -1,4 +1,4 @@
-/** Where a region stands, in decimal degrees. */
+/** Where a region or a directory stands, in decimal degrees. */
 export interface Place {
   readonly id: string;
   readonly lat: number;
@@ -23,3 +23,12 @@ export const PLACES: readonly Place[] = [
 
 /** The first five of `PLACES`. */
 export const FIVE_PLACES: readonly Place[] = PLACES.slice(0, 5);
+
+/** Where directories stand on maps, in order of preference: cities that have none of the first regions. */
+export const DIRECTORY_PLACES: readonly Place[] = [
+  { id: "lisbon", lat: 38.7223, lon: -9.1393 },
+  { id: "hong-kong", lat: 22.3193, lon: 114.1694 },
+  { id: "denver", lat: 39.7392, lon: -104.9903 },
+  { id: "nairobi", lat: -1.2921, lon: 36.8219 },
+  { id: "auckland", lat: -36.8509, lon: 174.7645 },
+];

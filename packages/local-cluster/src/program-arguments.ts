@@ -6,9 +6,15 @@ export function placeArguments(host: string, port: number, data: string): readon
   return [`--host=${host}`, `--port=${port}`, `--data=${data}`];
 }
 
-/** The arguments of a directory that follows `peers`. */
-export function directoryArguments(peers: readonly string[]): readonly string[] {
-  return peers.length === 0 ? [] : [`--peer=${peers.join(",")}`];
+/** The arguments of a directory that follows `peers`, at a place if it has one. */
+export function directoryArguments(
+  peers: readonly string[],
+  place?: Omit<Place, "id">,
+): readonly string[] {
+  return [
+    ...(peers.length === 0 ? [] : [`--peer=${peers.join(",")}`]),
+    ...(place === undefined ? [] : [`--lat=${place.lat}`, `--lon=${place.lon}`]),
+  ];
 }
 
 /** The arguments of a region at a place, with its directories in order of preference. */

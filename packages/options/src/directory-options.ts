@@ -9,7 +9,24 @@ const ROWS = [
     what: "an id",
     file: "process",
     requiredInFile: true,
-    description: "The id of this directory in the cluster file.",
+    description: "The id of this directory in the cluster file, which `/status` and maps tell.",
+  },
+  {
+    name: "lat",
+    kind: "number",
+    min: -90,
+    max: 90,
+    file: "process",
+    description:
+      "The directory's latitude in decimal degrees, north positive, for maps; without it and `--lon`, maps do not show the directory.",
+  },
+  {
+    name: "lon",
+    kind: "number",
+    min: -180,
+    max: 180,
+    file: "process",
+    description: "The directory's longitude in decimal degrees, east positive, for maps.",
   },
   {
     name: "peer",

@@ -56,7 +56,10 @@ export function schema(io: CliIo): number {
 
 function summaryOf(path: string, { cluster, directories, regions }: ClusterFile): string {
   const rows = [
-    ...directories.map((entry, index) => [...rowOf(entry), `priority ${index + 1}`]),
+    ...directories.map((entry, index) => {
+      const place = entry.lat === undefined ? "" : `, ${entry.lat}, ${entry.lon}`;
+      return [...rowOf(entry), `priority ${index + 1}${place}`];
+    }),
     ...regions.map((entry) => [...rowOf(entry), `${entry.lat}, ${entry.lon}`]),
   ];
   const counts = [

@@ -15,6 +15,9 @@ type Row = readonly [name: string, value: string];
 
 /** What the table of a directory shows. */
 const directoryShown = v.pick(directoryStatus, [
+  "id",
+  "lat",
+  "lon",
   "cluster",
   "version",
   "startedAtMs",
@@ -76,11 +79,15 @@ function show<Answer>(
 }
 
 function directoryRows(answer: DirectoryShown): readonly Row[] {
+  const { id, lat, lon } = answer;
   const { head, committedThrough, horizonAtMs, syncing, damage, stall } = answer;
   const nodes = Object.entries(answer.nodes).filter(([, count]) => count !== 0);
   const peers = answer.peers.map(({ name, applied }) => `${name} (through ${countText(applied)})`);
   return [
-    ...identityRows(answer, "directory"),
+    ...identityRows(answer, id ? `directory ${id}` : "directory"),
+    ...(typeof lat === "number" && typeof lon === "number"
+      ? [["place", `${countText(lat)}, ${countText(lon)}`] as const]
+      : []),
     ["nodes", nodes.map(([name, count]) => `${count} ${name}`).join(", ") || "none"],
     ["log", `${countText(head)} writes, ${countText(committedThrough)} on disk`],
     ...(peers.length === 0 ? [] : [["follows", peers.join(", ")] as const]),

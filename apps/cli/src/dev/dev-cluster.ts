@@ -62,9 +62,9 @@ export class DevCluster {
   start(): void {
     const { config, ports, directoryProgram, regionProgram } = this.#options;
     const urls = this.directories.map(({ url }) => url);
-    config.directories.forEach(({ id }, index) => {
-      const args = [...directoryArguments(urls.filter((_, other) => other !== index))];
-      if (config.clusterFile !== undefined) args.push(`--id=${id}`);
+    config.directories.forEach(({ id, place }, index) => {
+      const peers = urls.filter((_, other) => other !== index);
+      const args = [`--id=${id}`, ...directoryArguments(peers, place)];
       this.#add(id, directoryProgram, [...this.#common(id, ports.directories[index]), ...args]);
     });
     config.regions.forEach((region, index) => {

@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 
 import { portOf, readClusterFile, type ClusterFile } from "@meridian/cluster-file";
-import { PLACES, type Place } from "@meridian/local-cluster";
+import { DIRECTORY_PLACES, PLACES, type Place } from "@meridian/local-cluster";
 import { checkIdentifier, MeridianError, parseCoordinates } from "@meridian/protocol";
 
 /** How many regions there are by default. */
@@ -11,6 +11,8 @@ const REGIONS_DEFAULT = 5;
 /** A directory to run. */
 interface DirectoryConfig {
   readonly id: string;
+  /** Where maps show it; undefined for nowhere. */
+  readonly place: Omit<Place, "id"> | undefined;
   /** Undefined for the next port after that of the first directory. */
   readonly port: number | undefined;
 }
@@ -77,6 +79,7 @@ function configOf(file: ClusterFile, path: string, firstPort: number | undefined
   return {
     directories: file.directories.map((entry, index) => ({
       id: entry.id,
+      place: placeOf(entry),
       port: kept ? portOf(entry) : index === 0 ? firstPort : undefined,
     })),
     regions: file.regions.map((entry) => {
@@ -85,6 +88,11 @@ function configOf(file: ClusterFile, path: string, firstPort: number | undefined
     }),
     clusterFile: path,
   };
+}
+
+/** The place of a directory in a cluster file, which gives both numbers or none. */
+function placeOf({ lat, lon }: ClusterFile["directories"][number]): DirectoryConfig["place"] {
+  return lat === undefined || lon === undefined ? undefined : { lat, lon };
 }
 
 function countedDirectories(
@@ -99,8 +107,8 @@ function countedDirectories(
   }
   return Array.from({ length: wanted }, (_, index) =>
     index === 0
-      ? { id: "directory", port: firstPort }
-      : { id: `directory-${index + 1}`, port: undefined },
+      ? { id: "directory", port: firstPort, place: DIRECTORY_PLACES[index] }
+      : { id: `directory-${index + 1}`, port: undefined, place: DIRECTORY_PLACES[index] },
   );
 }
 

@@ -7,7 +7,7 @@ import type {
   RequestLimit,
   SlowRequests,
 } from "@meridian/http";
-import type { MeridianError } from "@meridian/protocol";
+import type { Coordinates, MeridianError } from "@meridian/protocol";
 import type { Described, directoryStatus } from "@meridian/protocol/http-api";
 import type { DirectoryInfo } from "@meridian/replication";
 import type { Clock, Logger, Metrics } from "@meridian/runtime";
@@ -21,6 +21,10 @@ import type { NodeSource } from "./nodes.ts";
 
 /** The parts of a directory that its HTTP API reads. */
 export interface DirectoryService extends NodeSource {
+  /** What the operator calls the directory; null if nothing. */
+  readonly id: string | null;
+  /** Where it stands, if anybody has said so. */
+  readonly place: Coordinates | undefined;
   readonly cluster: string;
   readonly version: string;
   readonly startedAtMs: number;

@@ -14,6 +14,7 @@ export function statusOf(service: DirectoryService): Described<typeof directoryS
   }
   const info = service.info();
   return {
+    id: service.id,
     cluster: service.cluster,
     version: service.version,
     startedAtMs: service.startedAtMs,
@@ -35,6 +36,8 @@ export function statusOf(service: DirectoryService): Described<typeof directoryS
     bufferedBytes,
     recentBytes: info.recentBytes,
     lagMaxMs: service.lag.maxMs,
+    lat: service.place?.lat ?? null,
+    lon: service.place?.lon ?? null,
     damage: service.damage()?.message ?? null,
     gauges: service.metrics.levels(),
     disk: service.disk(),

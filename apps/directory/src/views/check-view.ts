@@ -1,4 +1,4 @@
-/** What a node may answer to a request that is handed on to it. */
+/** What a node or a directory may answer to a request that is handed on to it. */
 import { asMeridianError, MeridianError } from "@meridian/protocol";
 import { BYTES, checkAnswer, EVENTS, problem, type ApiRoute } from "@meridian/protocol/http-api";
 import * as v from "valibot";
@@ -13,21 +13,21 @@ const DETAIL_UNITS_MAX = 1_000;
  * answered, and `NODE_ANSWER_INVALID` for anything else: a page, a redirection, another program's JSON.
  */
 export function checkView(
-  id: string,
+  who: string,
   { answer }: Pick<ApiRoute, "answer">,
   told: NodeAnswer,
 ): string {
   const { status, contentType, text } = told;
-  if (answer === BYTES || answer === EVENTS) throw invalid(id, "bytes");
+  if (answer === BYTES || answer === EVENTS) throw invalid(who, "bytes");
   if (status === 200 && contentType.startsWith("application/json")) {
     try {
-      checkAnswer(answer, JSON.parse(text), `the node \`${id}\``);
+      checkAnswer(answer, JSON.parse(text), who);
     } catch (cause) {
       throw new MeridianError("NODE_ANSWER_INVALID", saidBy(cause));
     }
     return text;
   }
-  throw failureIn(text) ?? invalid(id, `HTTP ${status} with ${contentType.slice(0, 80)}`);
+  throw failureIn(text) ?? invalid(who, `HTTP ${status} with ${contentType.slice(0, 80)}`);
 }
 
 function failureIn(text: string): MeridianError | undefined {
@@ -47,10 +47,10 @@ function failureIn(text: string): MeridianError | undefined {
     : new MeridianError(code, said);
 }
 
-function invalid(id: string, got: string): MeridianError {
+function invalid(who: string, got: string): MeridianError {
   return new MeridianError(
     "NODE_ANSWER_INVALID",
-    `Expected the node \`${id}\` to answer what it was asked for, got ${got}`,
+    `Expected ${who} to answer what it was asked for, got ${got}`,
   );
 }
 

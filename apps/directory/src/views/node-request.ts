@@ -12,9 +12,9 @@ export type TlsTrust = Pick<RequestOptions, "ca" | "cert" | "key" | "minVersion"
 
 /** What is asked, and where. */
 export interface NodeRequest {
-  /** The id of the node, for messages. */
-  readonly id: string;
-  /** The origin that the node has registered. */
+  /** Who is asked, for messages: "the node `paris`". */
+  readonly who: string;
+  /** The origin that a node has registered, or that of a directory that is followed. */
   readonly origin: string;
   readonly trust: TlsTrust;
   readonly method: string;
@@ -99,17 +99,17 @@ function expiryOf(socket: Socket): number | undefined {
 }
 
 /** The error of a node that has not answered. */
-export function unreachable({ id, origin }: NodeRequest, cause: unknown): MeridianError {
+export function unreachable({ who, origin }: NodeRequest, cause: unknown): MeridianError {
   const why = typeof cause === "string" ? cause : connectionFailure(cause).message;
   return new MeridianError(
     "NODE_UNREACHABLE",
-    `Expected an answer of the node \`${id}\` at ${origin}, got none: ${why.slice(0, 300)}`,
+    `Expected an answer of ${who} at ${origin}, got none: ${why.slice(0, 300)}`,
   );
 }
 
-function tooLong({ id }: NodeRequest): MeridianError {
+function tooLong({ who }: NodeRequest): MeridianError {
   return new MeridianError(
     "NODE_ANSWER_INVALID",
-    `Expected at most ${ANSWER_BYTES_MAX} bytes of the node \`${id}\`, got more`,
+    `Expected at most ${ANSWER_BYTES_MAX} bytes of ${who}, got more`,
   );
 }

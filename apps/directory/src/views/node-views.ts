@@ -1,7 +1,7 @@
 /**
- * Hands requests on to nodes, under the token of who asks: a page of this directory may talk to its own origin alone.
+ * Hands requests on to nodes and to directories that are followed, under the token of who asks: a page of this directory may talk to its own origin alone.
  *
- * What is handed on is listed in the API, method by method; it goes to the address that the node has registered and to no other, over
+ * What is handed on is listed in the API, method by method; it goes to the address that the node has registered, or that an operator has given for the directory, and to no other, over
  * the TLS that this directory trusts; and only what such a request promises comes back. So a node that has registered the address of
  * another program shows nothing of that program. The token is sent only where nobody on the way can read it, and kept nowhere.
  */
@@ -34,6 +34,8 @@ import { ViewStream } from "./view-stream.ts";
 /** How requests are handed on. */
 export interface NodeViewsOptions {
   readonly source: NodeSource;
+  /** The URLs of the directories that are followed, as they are named in `/status`. */
+  readonly peers: readonly string[];
   readonly streams: EventStreams;
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -113,7 +115,7 @@ export class NodeViews {
     const leave = this.#asked.enter(exchange.client);
     try {
       const asked = await this.#requestOf(exchange, route);
-      return exchange.jsonText(checkView(asked.id, route, await ask(asked, clock)));
+      return exchange.jsonText(checkView(asked.who, route, await ask(asked, clock)));
     } finally {
       leave();
     }
@@ -121,14 +123,14 @@ export class NodeViews {
 
   /** What the node is asked. Throws for a node that is not there, and for what may not be asked of it. */
   async #requestOf(exchange: Exchange, route: PlacedRoute): Promise<NodeRequest> {
-    const { id, target } = viewPathOf(exchange.path);
+    const { kind, id, target } = viewPathOf(exchange.path);
     const query = queryOf(exchange, route);
-    const origin = this.#originOf(id);
+    const origin = kind === "node" ? this.#originOf(id) : this.#peerOf(id);
     const headers = this.#headersOf(exchange, route, origin);
     const body =
       route.body === BYTES ? await exchange.readBody(BODY_BYTES_MAX, this.#bodies) : undefined;
     return {
-      id,
+      who: `the ${kind} \`${id}\``,
       origin,
       trust: this.#options.trust(),
       method: route.method,
@@ -143,6 +145,14 @@ export class NodeViews {
     if (goneSinceMs === null) return new URL(url).origin;
     const said = `Expected the node \`${id}\` to be there, but it is gone`;
     throw new MeridianError("NODE_UNREACHABLE", said);
+  }
+
+  #peerOf(name: string): string {
+    const { peers } = this.#options;
+    if (peers.includes(name)) return new URL(name).origin;
+    const known = peers.length === 0 ? "none" : peers.map((peer) => `\`${peer}\``).join(", ");
+    const said = `Expected a directory that this one follows (${known}), got \`${name.slice(0, 200)}\``;
+    throw new MeridianError("NODE_NOT_FOUND", said);
   }
 
   #headersOf(exchange: Exchange, { method, body }: PlacedRoute, origin: string) {

@@ -109,13 +109,14 @@ export class Troubles {
   ): Promise<Asked<Described<Schema>>> {
     const { trust, insecure, clock } = this.#options;
     try {
-      const { origin, pathname: target, host: id } = new URL(url);
+      const { origin, pathname: target, host } = new URL(url);
+      const who = `the program at \`${host}\``;
       const leftMs = Math.min(ONE_MS, endMs - clock.elapsedMs());
       if (leftMs <= 0) throw new Error("there was no time left to ask it");
       const headers = tokenFor(exchange, origin, insecure);
-      const asked = { id, origin, trust: trust(), method: "GET", target, headers };
+      const asked = { who, origin, trust: trust(), method: "GET", target, headers };
       const answer = await ask(asked, clock, leftMs);
-      const status = JSON.parse(checkView(id, { answer: schema }, answer)) as Described<Schema>;
+      const status = JSON.parse(checkView(who, { answer: schema }, answer)) as Described<Schema>;
       return { url, status, failure: undefined, expiresAtMs: answer.expiresAtMs };
     } catch (cause) {
       const failure = cause instanceof Error ? cause.message : asMeridianError(cause).message;

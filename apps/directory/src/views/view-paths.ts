@@ -1,35 +1,42 @@
-/** The paths under which requests are handed on to nodes: `/nodes/<id>/view` before the path of the region's request. */
+/**
+ * The paths under which requests are handed on: `/nodes/<id>/view` before the path of a region's request, and `/peers/<name>/view` before that
+ * of a directory that is followed.
+ */
 import { decodeEscapes } from "@meridian/http";
-import { VIEW_PREFIX } from "@meridian/protocol/http-api";
+import { PEER_PREFIX, VIEW_PREFIX } from "@meridian/protocol/http-api";
 
 /** A request that is handed on. */
 export interface ViewPath {
-  /** The id of the node. */
+  /** Whether a node or a directory is asked. */
+  readonly kind: "node" | "directory";
+  /** The id of the node, or the name of the directory. */
   readonly id: string;
-  /** The path at the node, percent-encoded anew: of a key, no part of it is left that a server might take for a path. */
+  /** The path there, percent-encoded anew: of a key, no part of it is left that a server might take for a path. */
   readonly target: string;
 }
 
-const PATH = /^\/nodes\/([^/]+)\/view(\/.+)$/;
+const PATH = /^\/(nodes|peers)\/([^/]+)\/view(\/.+)$/;
 const KEY = "/cache/";
 const QUARANTINE = /^\/quarantine\/([^/]+?)(\/replay)?$/;
 
 /** The path in the API of a request that is handed on; undefined for any other. */
 export function viewRouteOf(path: string): string | undefined {
-  const [, , rest] = PATH.exec(path) ?? [];
-  return rest === undefined ? undefined : VIEW_PREFIX + restRouteOf(rest);
+  const [, parties, , rest] = PATH.exec(path) ?? [];
+  if (rest === undefined) return undefined;
+  return (parties === "peers" ? PEER_PREFIX : VIEW_PREFIX) + restRouteOf(rest);
 }
 
 /** The key in the path of a request that is handed on, still percent-encoded; of any other path, all of it. */
 export function viewedKey(path: string): string {
-  const [, , rest = path] = PATH.exec(path) ?? [];
+  const [, , , rest = path] = PATH.exec(path) ?? [];
   return rest.startsWith(KEY) ? rest.slice(KEY.length) : rest;
 }
 
 /** Takes the path of a request that is handed on apart. Throws `INVALID_ARGUMENT` and `INVALID_KEY` for escapes that are none. */
 export function viewPathOf(path: string): ViewPath {
-  const [, id = "", rest = "/"] = PATH.exec(path) ?? [];
-  return { id: decodeEscapes(id), target: targetOf(rest) };
+  const [, parties, id = "", rest = "/"] = PATH.exec(path) ?? [];
+  const kind = parties === "peers" ? "directory" : "node";
+  return { kind, id: decodeEscapes(id), target: targetOf(rest) };
 }
 
 function restRouteOf(rest: string): string {

@@ -135,9 +135,6 @@ function isJson(text: string): boolean {
   }
 }
 
-function invalid({ id }: NodeRequest, got: string): MeridianError {
-  return new MeridianError(
-    "NODE_ANSWER_INVALID",
-    `Expected the node \`${id}\` to tell of events, got ${got}`,
-  );
+function invalid({ who }: NodeRequest, got: string): MeridianError {
+  return new MeridianError("NODE_ANSWER_INVALID", `Expected ${who} to tell of events, got ${got}`);
 }

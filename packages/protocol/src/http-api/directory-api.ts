@@ -88,6 +88,7 @@ export const nodes = v.object({ nodes: v.array(node) });
 
 /** A directory in numbers. */
 export const directoryStatus = v.object({
+  id: v.optional(v.nullable(v.string())),
   cluster: v.string(),
   version: v.string(),
   startedAtMs: instant,
@@ -127,6 +128,8 @@ export const directoryStatus = v.object({
   bufferedBytes: count,
   recentBytes: count,
   lagMaxMs: v.number(),
+  lat: v.optional(v.nullable(v.number())),
+  lon: v.optional(v.nullable(v.number())),
   damage: v.nullable(v.string()),
   gauges: v.array(gauge),
   disk,

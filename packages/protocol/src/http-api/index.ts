@@ -55,7 +55,7 @@ export {
   written,
 } from "./region-api.ts";
 export { REGION_API } from "./region-routes.ts";
-export { VIEW_API, VIEW_PREFIX } from "./view-routes.ts";
+export { PEER_PREFIX, VIEW_API, VIEW_PREFIX } from "./view-routes.ts";
 export {
   checkKeys,
   checkScope,

@@ -25,9 +25,9 @@ export function labelPlaces(marks: readonly Mark[], width: number): ReadonlyMap<
   const taken: Box[] = marks.map(({ pixel: [x, y] }) => boxAt(x - 7, x + 7, y));
   const sides = new Map<string, 1 | -1>();
   const spare = width < SMALL ? 0 : LAG_LETTERS;
-  marks.forEach(({ id, pixel: [x, y] }, index) => {
+  marks.forEach(({ id, name = id, pixel: [x, y] }, index) => {
     if (sides.size >= LABELS_MAX) return;
-    const length = (Math.min(LETTERS_MAX, id.length) + spare) * LETTER;
+    const length = (Math.min(LETTERS_MAX, name.length) + spare) * LETTER;
     for (const side of [1, -1] as const) {
       const box =
         side === 1 ? boxAt(x + GAP, x + GAP + length, y) : boxAt(x - GAP - length, x - GAP, y);

@@ -1,8 +1,8 @@
 /** The first view: every node at its place in the world. */
-import { useCallback, useEffect, useState } from "preact/hooks";
+import { useCallback, useState } from "preact/hooks";
 
-import { api, tokenChanges } from "../../shell/session.ts";
-import { useStore } from "../../store.ts";
+import { DirectoryPanel } from "./directory-panel.tsx";
+import { DirectoryTable } from "./directory-table.tsx";
 import { Legend } from "./legend.tsx";
 import { LiveMark } from "./live-mark.tsx";
 import { NearestPanel } from "./nearest-panel.tsx";
@@ -12,25 +12,30 @@ import { PlaceForm } from "./place-form.tsx";
 import type { LatLon } from "./projection.ts";
 import { Pulses } from "./pulses.tsx";
 import { StatusNews } from "./status-news.tsx";
-import { useLiveNodes } from "./use-live-nodes.ts";
+import { useCluster, type Cluster } from "./use-cluster.ts";
+import { useLiveNodes, type LiveNodes } from "./use-live-nodes.ts";
 import { WorldMap } from "./world-map.tsx";
 
-/** The bound that a directory has by default, until it has said which it has. */
-const LAG_MAX_MS = 10_000;
-
+/** What is looked at: a node or a directory, or a place. */
 type Choice = { readonly id: string } | { readonly place: LatLon };
 
-/** The map with its panel and its table. */
+/** What the parts of the page share. */
+interface Parts {
+  readonly live: LiveNodes;
+  readonly cluster: Cluster;
+  readonly choice: Choice | undefined;
+  readonly onSelect: (id: string) => void;
+  readonly onPlace: (place: LatLon) => void;
+}
+
+/** The map with its panel and its tables. */
 export function MapPage() {
-  const { nodes, lags, state, traffic, again, onFrames } = useLiveNodes();
-  const { cluster, lagMaxMs } = useCluster();
+  const live = useLiveNodes();
+  const cluster = useCluster(live.nodes);
   const [choice, setChoice] = useState<Choice>();
-  const select = useCallback((id: string) => setChoice({ id }), []);
-  const ask = useCallback((place: LatLon) => setChoice({ place }), []);
-  const selected = choice !== undefined && "id" in choice ? choice.id : undefined;
-  const place = choice !== undefined && "place" in choice ? choice.place : undefined;
-  const node = selected === undefined ? undefined : nodes.get(selected);
-  const isStale = state.kind !== "live";
+  const onSelect = useCallback((id: string) => setChoice({ id }), []);
+  const onPlace = useCallback((place: LatLon) => setChoice({ place }), []);
+  const parts = { live, cluster, choice, onSelect, onPlace };
   return (
     <section
       class="page"
@@ -41,64 +46,99 @@ export function MapPage() {
     >
       <div class="heading">
         <h1 id="map-title">
-          <bdi>{cluster}</bdi>
+          <bdi>{cluster.cluster}</bdi>
         </h1>
-        <LiveMark state={state} again={again} />
+        <LiveMark state={live.state} again={live.again} />
       </div>
-      <StatusNews nodes={nodes} />
+      <StatusNews nodes={live.nodes} />
       <div class="map-layout">
-        <div class={`card map-card ${isStale ? "stale" : ""}`}>
-          <WorldMap
-            nodes={nodes}
-            lagMaxMs={lagMaxMs}
-            selected={selected}
-            pin={place}
-            onSelect={select}
-            onPlace={ask}
-          >
-            {(map) => <Pulses map={map} nodes={nodes} subscribe={onFrames} />}
-          </WorldMap>
-          <div class="map-foot">
-            <Legend nodes={nodes} />
-            <p class="hint traffic" data-testid="traffic">
-              {traffic === "" ? "No frames have passed since you look." : `Last: ${traffic}.`}
-            </p>
-          </div>
-        </div>
-        <aside class="card side" aria-label="Details">
-          {place !== undefined && (
-            <NearestPanel place={place} nodes={nodes} lagMaxMs={lagMaxMs} onSelect={select} />
-          )}
-          {node !== undefined && (
-            <NodePanel node={node} lags={lags.get(node.id) ?? []} lagMaxMs={lagMaxMs} />
-          )}
-          {place === undefined && node === undefined && <h2>Where is the nearest?</h2>}
-          <p class="hint" id="map-keys">
-            Click the map to see which node is nearest from there, or a node to see how it does.
-            With the keyboard, Tab goes to the nodes, arrow keys and Page Down from one to the next,
-            Enter opens one, Escape closes it.
-          </p>
-          <PlaceForm onPlace={ask} />
-        </aside>
+        <MapCard {...parts} />
+        <Side {...parts} />
       </div>
-      <NodeTable nodes={nodes} lags={lags} selected={selected} onSelect={select} />
+      <Tables {...parts} />
     </section>
   );
 }
 
-/** What the directory says of itself once. */
-function useCluster(): { readonly cluster: string; readonly lagMaxMs: number } {
-  const changes = useStore(tokenChanges);
-  const [known, setKnown] = useState({ cluster: "The world", lagMaxMs: LAG_MAX_MS });
-  useEffect(() => {
-    const controller = new AbortController();
-    api.directory("/status", { signal: controller.signal }).then(
-      ({ cluster, lagMaxMs }) => setKnown({ cluster, lagMaxMs }),
-      () => {
-        // The mark of the feed says that the directory does not answer.
-      },
-    );
-    return () => controller.abort();
-  }, [changes]);
-  return known;
+function idIn(choice: Choice | undefined): string | undefined {
+  return choice !== undefined && "id" in choice ? choice.id : undefined;
+}
+
+function placeIn(choice: Choice | undefined): LatLon | undefined {
+  return choice !== undefined && "place" in choice ? choice.place : undefined;
+}
+
+function MapCard({ live, cluster, choice, onSelect, onPlace }: Parts) {
+  const { nodes, state, traffic, onFrames } = live;
+  const { lagMaxMs, directories } = cluster;
+  const placed = directories.filter(({ place }) => place !== undefined);
+  return (
+    <div class={`card map-card ${state.kind === "live" ? "" : "stale"}`}>
+      <WorldMap
+        nodes={nodes}
+        directories={directories}
+        lagMaxMs={lagMaxMs}
+        selected={idIn(choice)}
+        pin={placeIn(choice)}
+        onSelect={onSelect}
+        onPlace={onPlace}
+      >
+        {(map) => (
+          <Pulses map={map} nodes={nodes} directory={directories[0]?.place} subscribe={onFrames} />
+        )}
+      </WorldMap>
+      <div class="map-foot">
+        <Legend nodes={nodes} directories={placed.length} />
+        <p class="hint traffic" data-testid="traffic">
+          {traffic === "" ? "No frames have passed since you look." : `Last: ${traffic}.`}
+        </p>
+      </div>
+    </div>
+  );
+}
+
+function Side({ live, cluster, choice, onSelect, onPlace }: Parts) {
+  const { nodes, lags } = live;
+  const { lagMaxMs, directories } = cluster;
+  const [id, place] = [idIn(choice), placeIn(choice)];
+  const node = id === undefined ? undefined : nodes.get(id);
+  const directory = directories.find(({ key }) => key === id);
+  return (
+    <aside class="card side" aria-label="Details">
+      {place !== undefined && (
+        <NearestPanel place={place} nodes={nodes} lagMaxMs={lagMaxMs} onSelect={onSelect} />
+      )}
+      {node !== undefined && (
+        <NodePanel node={node} lags={lags.get(node.id) ?? []} lagMaxMs={lagMaxMs} />
+      )}
+      {directory !== undefined && <DirectoryPanel directory={directory} nodes={nodes} />}
+      {place === undefined && node === undefined && directory === undefined && (
+        <h2>Where is the nearest?</h2>
+      )}
+      <p class="hint" id="map-keys">
+        Click the map to see which node is nearest from there, or a node to see how it does. With
+        the keyboard, Tab goes to the nodes, arrow keys and Page Down from one to the next, Enter
+        opens one, Escape closes it.
+      </p>
+      <PlaceForm onPlace={onPlace} />
+    </aside>
+  );
+}
+
+function Tables({ live: { nodes, lags }, cluster: { directories }, choice, onSelect }: Parts) {
+  const selected = idIn(choice);
+  const isShown = directories.length > 1 || directories[0]?.place !== undefined;
+  return (
+    <>
+      <NodeTable nodes={nodes} lags={lags} selected={selected} onSelect={onSelect} />
+      {isShown && (
+        <DirectoryTable
+          directories={directories}
+          nodes={nodes}
+          selected={selected}
+          onSelect={onSelect}
+        />
+      )}
+    </>
+  );
 }

@@ -1,33 +1,45 @@
 import { useState } from "preact/hooks";
 
+import type { ShownDirectory } from "./directories.ts";
 import { labelPlaces } from "./labels.ts";
 import type { Nodes, ShownNode } from "./nodes.ts";
 import { pixelOf, type MapProjection } from "./projection.ts";
-import { colourOf, lookOf } from "./shapes.ts";
-import { ARROWS, markBeside, markTowards, PAGES } from "./steer.ts";
+import { colourOf, DIRECTORY_LOOKS, lookOf } from "./shapes.ts";
+import { ARROWS, markBeside, markTowards, PAGES, type Mark } from "./steer.ts";
 
 /** With more nodes than this, their marks are small. */
 const LARGE_MAX = 60;
 
-/** The marks of the nodes. Tab goes to one of them, the arrow keys from there to the others. */
+/** A mark with all that it shows. */
+interface ShownMark extends Mark {
+  /** The id of its element. */
+  readonly element: string;
+  readonly name: string;
+  readonly label: string;
+  readonly colour: string;
+  readonly shape: string;
+  readonly status: string | undefined;
+  readonly lagMs: number | null;
+}
+
+/** The marks of the nodes, and of the directories that have places. Tab goes to one of them, the arrow keys from there to the others. */
 export function NodeMarks({
   map,
   nodes,
+  directories,
   selected,
   onSelect,
 }: {
   readonly map: MapProjection;
   readonly nodes: Nodes;
+  readonly directories: readonly ShownDirectory[];
   readonly selected: string | undefined;
   readonly onSelect: (id: string) => void;
 }) {
   const [steered, setSteered] = useState<string>();
-  const marks = [...nodes.values()].map((node) => ({
-    id: node.id,
-    node,
-    pixel: pixelOf(map, node),
-  }));
-  const first = [steered, selected].find((id) => id !== undefined && nodes.has(id)) ?? marks[0]?.id;
+  const marks = marksOf(map, nodes, directories);
+  const first =
+    [steered, selected].find((id) => marks.some((mark) => mark.id === id)) ?? marks[0]?.id;
   const labels = labelPlaces(marks, map.width);
   const scale = nodes.size > LARGE_MAX ? 0.6 : map.width < 560 ? 0.8 : 1;
   const onKeyDown = (event: KeyboardEvent): void => {
@@ -37,9 +49,10 @@ export function NodeMarks({
     if (arrow !== undefined || page !== undefined) {
       event.preventDefault();
       const next = arrow ? markTowards(marks, mark, arrow) : markBeside(marks, mark, page ?? 1);
-      if (next === undefined) return;
+      const element = marks.find(({ id }) => id === next)?.element;
+      if (element === undefined) return;
       setSteered(next);
-      document.querySelector<SVGElement>(`#${CSS.escape(`node-${next}`)}`)?.focus();
+      document.querySelector<SVGElement>(`#${CSS.escape(element)}`)?.focus();
     } else if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
       onSelect(mark.id);
@@ -47,34 +60,72 @@ export function NodeMarks({
   };
   return (
     <g onKeyDown={onKeyDown}>
-      {marks.map(({ id, node, pixel: [x, y] }) => (
+      {marks.map((mark) => (
         <g
-          key={id}
-          id={`node-${id}`}
-          class={`mark ${colourOf(node.status)}`}
+          key={mark.id}
+          id={mark.element}
+          class={`mark ${mark.colour}`}
           role="button"
-          tabindex={id === first ? 0 : -1}
-          aria-label={labelOf(node)}
-          aria-pressed={id === selected}
-          data-status={node.status}
-          transform={`translate(${x.toFixed(2)} ${y.toFixed(2)})`}
-          onFocus={() => setSteered(id)}
+          tabindex={mark.id === first ? 0 : -1}
+          aria-label={mark.label}
+          aria-pressed={mark.id === selected}
+          data-status={mark.status}
+          transform={`translate(${mark.pixel[0].toFixed(2)} ${mark.pixel[1].toFixed(2)})`}
+          onFocus={() => setSteered(mark.id)}
           onClick={(event) => {
             event.stopPropagation();
-            onSelect(id);
+            onSelect(mark.id);
           }}
         >
           <circle class="halo" r={14 * scale} />
-          <path class="shape" d={lookOf(node.status).shape} transform={`scale(${scale})`} />
-          {labels.has(id) && <Label node={node} side={labels.get(id) ?? 1} />}
+          <path class="shape" d={mark.shape} transform={`scale(${scale})`} />
+          {labels.has(mark.id) && <Label mark={mark} side={labels.get(mark.id) ?? 1} />}
         </g>
       ))}
     </g>
   );
 }
 
-function Label({ node, side }: { readonly node: ShownNode; readonly side: 1 | -1 }) {
-  const name = node.id.length > 18 ? `${node.id.slice(0, 17)}…` : node.id;
+function marksOf(
+  map: MapProjection,
+  nodes: Nodes,
+  directories: readonly ShownDirectory[],
+): readonly ShownMark[] {
+  const ofNodes = [...nodes.values()].map((node): ShownMark => ({
+    id: node.id,
+    element: `node-${node.id}`,
+    name: node.id,
+    label: labelOf(node),
+    pixel: pixelOf(map, node),
+    colour: colourOf(node.status),
+    shape: lookOf(node.status).shape,
+    status: node.status,
+    lagMs: node.lagMs,
+  }));
+  const ofDirectories = directories.flatMap(
+    ({ key, name, place, standing }, index): readonly ShownMark[] =>
+      place === undefined
+        ? []
+        : [
+            {
+              id: key,
+              element: `directory-${index}`,
+              name,
+              label: `${name}, a directory that ${DIRECTORY_LOOKS[standing].meaning}`,
+              pixel: pixelOf(map, place),
+              colour: `is-directory is-${standing}`,
+              shape: DIRECTORY_LOOKS[standing].shape,
+              status: undefined,
+              lagMs: null,
+            },
+          ],
+  );
+  return [...ofNodes, ...ofDirectories];
+}
+
+function Label({ mark, side }: { readonly mark: ShownMark; readonly side: 1 | -1 }) {
+  const { name: whole, lagMs } = mark;
+  const name = whole.length > 18 ? `${whole.slice(0, 17)}…` : whole;
   return (
     <text
       class="label"
@@ -84,9 +135,9 @@ function Label({ node, side }: { readonly node: ShownNode; readonly side: 1 | -1
       aria-hidden="true"
     >
       {name}
-      {node.lagMs !== null && node.lagMs >= 1 && (
+      {lagMs !== null && lagMs >= 1 && (
         <tspan class="lag" dx="5">
-          {lagText(node.lagMs)}
+          {lagText(lagMs)}
         </tspan>
       )}
     </text>

@@ -62,7 +62,14 @@ export function NodePanel({
   );
 }
 
-function Fact({ name, children }: { readonly name: string; readonly children: ComponentChildren }) {
+/** A row of facts. */
+export function Fact({
+  name,
+  children,
+}: {
+  readonly name: string;
+  readonly children: ComponentChildren;
+}) {
   return (
     <div>
       <dt>{name}</dt>
@@ -71,8 +78,8 @@ function Fact({ name, children }: { readonly name: string; readonly children: Co
   );
 }
 
-/** A node's console is at its address. What is no address of the web is no link. */
-function Address({ url }: { readonly url: string }) {
+/** The console of a program is at its address. What is no address of the web is no link. */
+export function Address({ url }: { readonly url: string }) {
   if (!/^https?:\/\//.test(url)) return <bdi>{url}</bdi>;
   return (
     <a href={url} rel="noopener noreferrer" target="_blank">

@@ -1,13 +1,16 @@
-/** Draws frames as pulses along the ways between nodes. Where motion is not wanted, the ways light up instead. */
+/** Draws frames as pulses along their ways between nodes, by their directory if it has a place. Where motion is not wanted, the ways light up instead. */
 import { useEffect, useRef } from "preact/hooks";
 
 import { wayBetween, type Way } from "./great-circle.ts";
 import type { Nodes } from "./nodes.ts";
-import type { MapProjection } from "./projection.ts";
-import { flowsOf, isSamePlace, type Frames } from "./traffic.ts";
+import type { LatLon, MapProjection } from "./projection.ts";
+import { legsOf, type Frames } from "./traffic.ts";
 
 /** How long a pulse is on its way, in milliseconds. */
 const TRAVEL_MS = 1_100;
+
+/** When a pulse goes on from the directory: as the one to it arrives, in milliseconds. */
+const ONWARD_MS = 800;
 
 /** How long the line behind it is, as a part of the way. */
 const TAIL = 0.22;
@@ -28,20 +31,25 @@ export type OnFrames = (frames: Frames) => void;
 export function Pulses({
   map,
   nodes,
+  directory,
   subscribe,
 }: {
   readonly map: MapProjection;
   readonly nodes: Nodes;
+  /** The place of the directory that tells of the frames. */
+  readonly directory: LatLon | undefined;
   readonly subscribe: (listener: OnFrames) => () => void;
 }) {
   const canvas = useRef<HTMLCanvasElement>(null);
-  const latest = useRef(nodes);
-  latest.current = nodes;
+  const latest = useRef({ nodes, directory });
+  latest.current = { nodes, directory };
   useEffect(() => {
     const context = canvas.current?.getContext("2d");
     if (!context) return;
     const field = new PulseField(context, map);
-    const unsubscribe = subscribe((frames) => field.add(frames, latest.current));
+    const unsubscribe = subscribe((frames) => {
+      field.add(frames, latest.current.nodes, latest.current.directory);
+    });
     return () => {
       unsubscribe();
       field.stop();
@@ -72,18 +80,17 @@ class PulseField {
     this.#map = map;
   }
 
-  add(frames: Frames, nodes: Nodes): void {
+  add(frames: Frames, nodes: Nodes, directory: LatLon | undefined): void {
     const nowMs = performance.now();
-    for (const { from, to, count } of flowsOf(frames)) {
-      const [source, target] = [nodes.get(from), nodes.get(to)];
-      if (source === undefined || target === undefined || isSamePlace(source, target)) continue;
+    for (const { from, to, count, isOnward } of legsOf(frames, nodes, directory)) {
       if (this.#pulses.length >= PULSES_MAX) break;
-      const name = [source.lat, source.lon, target.lat, target.lon].join();
-      const way = this.#ways.get(name) ?? wayBetween(this.#map, source, target);
+      const name = [from.lat, from.lon, to.lat, to.lon].join();
+      const way = this.#ways.get(name) ?? wayBetween(this.#map, from, to);
       if (this.#ways.size < 10_000) this.#ways.set(name, way);
       this.#pulses.push({
         way,
-        startMs: nowMs,
+        // A way that lights up does so at once.
+        startMs: nowMs + (isOnward && !this.#isStill ? ONWARD_MS : 0),
         width: 1.6 + Math.min(2, Math.log2(1 + count) / 2),
       });
     }
@@ -103,7 +110,9 @@ class PulseField {
     this.#context.strokeStyle = getComputedStyle(canvas).color;
     this.#context.lineCap = "round";
     this.#pulses = this.#pulses.filter(({ startMs }) => nowMs - startMs < TRAVEL_MS);
-    for (const pulse of this.#pulses) this.#drawPulse(pulse, (nowMs - pulse.startMs) / TRAVEL_MS);
+    for (const pulse of this.#pulses) {
+      if (nowMs >= pulse.startMs) this.#drawPulse(pulse, (nowMs - pulse.startMs) / TRAVEL_MS);
+    }
     this.#frame = this.#pulses.length > 0 ? requestAnimationFrame(this.#draw) : undefined;
   };
 

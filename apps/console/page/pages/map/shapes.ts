@@ -1,4 +1,5 @@
-/** How the status of a node looks: a colour, and a shape for those who see no colours. */
+/** How the status of a node or a directory looks: a colour, and a shape for those who see no colours. */
+import type { Standing } from "./directories.ts";
 import type { ShownNode } from "./nodes.ts";
 
 /** Every status of a node, as directories tell it. */
@@ -43,3 +44,18 @@ export function lookOf(status: string): StatusLook {
 export function colourOf(status: string): string {
   return Object.hasOwn(STATUS_LOOKS, status) ? `is-${status}` : "is-joining";
 }
+
+const HEXAGON = "M0-8.4 7.3-4.2V4.2L0 8.4-7.3 4.2V-4.2z";
+
+/** The looks of directories: what no node looks like. The class of their colour is `is-directory`, with one for the standing. */
+export const DIRECTORY_LOOKS: Readonly<Record<Standing, StatusLook>> = {
+  here: {
+    shape: `${HEXAGON}M0-2.6a2.6 2.6 0 1 0 0 5.2 2.6 2.6 0 1 0 0-5.2z`,
+    meaning: "has served this page",
+  },
+  followed: { shape: HEXAGON, meaning: "is followed by the one that has served this page" },
+  unreached: {
+    shape: `${HEXAGON}M0-5 4.3-2.5V2.5L0 5-4.3 2.5V-2.5z`,
+    meaning: "has no link to the one that has served this page",
+  },
+};

@@ -15,6 +15,8 @@ export const PAGES: Readonly<Record<string, 1 | -1>> = { PageUp: -1, PageDown: 1
 /** A mark on the map. */
 export interface Mark {
   readonly id: string;
+  /** What stands beside it; its id if that is undefined. */
+  readonly name?: string;
   readonly pixel: Pixel;
 }
 

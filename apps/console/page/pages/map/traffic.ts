@@ -37,6 +37,47 @@ export function flowsOf({ from, to }: Frames): readonly Flow[] {
     .slice(0, FLOWS_MAX);
 }
 
+/** A part of the way of frames. */
+export interface Leg {
+  readonly from: LatLon;
+  readonly to: LatLon;
+  readonly count: number;
+  /** Whether it begins at the directory, when the frames have come there. */
+  readonly isOnward: boolean;
+}
+
+/**
+ * The ways of frames on the map: from each node to the directory's place, and from there to the others. Where the directory has no
+ * place, they go from node to node.
+ */
+export function legsOf(
+  frames: Frames,
+  nodes: ReadonlyMap<string, LatLon>,
+  directory: LatLon | undefined,
+): readonly Leg[] {
+  const leg = (
+    from: LatLon | undefined,
+    to: LatLon | undefined,
+    count: number,
+    isOnward: boolean,
+  ): readonly Leg[] =>
+    from === undefined || to === undefined || isSamePlace(from, to)
+      ? []
+      : [{ from, to, count, isOnward }];
+  if (directory === undefined) {
+    return flowsOf(frames).flatMap(({ from, to, count }) =>
+      leg(nodes.get(from), nodes.get(to), count, false),
+    );
+  }
+  const inward = Object.entries(frames.from).toSorted(([, a], [, b]) => b - a);
+  return [
+    ...inward.flatMap(([id, count]) => leg(nodes.get(id), directory, count, false)),
+    ...Object.entries(frames.to).flatMap(([id, count]) =>
+      leg(directory, nodes.get(id), count, true),
+    ),
+  ].slice(0, FLOWS_MAX);
+}
+
 /** What was seen of frames, in words; undefined before any. */
 export function framesText({ from, reached }: Frames): string {
   const sources = Object.entries(from).toSorted(([, a], [, b]) => b - a);
@@ -48,6 +89,6 @@ export function framesText({ from, reached }: Frames): string {
 }
 
 /** Whether two places are so near each other that nothing between them can be seen. */
-export function isSamePlace(a: LatLon, b: LatLon): boolean {
+function isSamePlace(a: LatLon, b: LatLon): boolean {
   return Math.abs(a.lat - b.lat) < 0.01 && Math.abs(a.lon - b.lon) < 0.01;
 }

@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import { bordersOf } from "./areas.ts";
+import type { ShownDirectory } from "./directories.ts";
 import { LAND } from "./land.ts";
 import { NodeMarks } from "./node-marks.tsx";
 import type { Nodes } from "./nodes.ts";
@@ -17,6 +18,7 @@ const AREAS_LATER_MS = 500;
 /** What the map shows, and what it tells of. */
 export interface WorldMapProps {
   readonly nodes: Nodes;
+  readonly directories: readonly ShownDirectory[];
   readonly lagMaxMs: number;
   readonly selected: string | undefined;
   /** The place that was asked about. */
@@ -29,7 +31,7 @@ export interface WorldMapProps {
 
 /** The map, as wide as there is room. */
 export function WorldMap(props: WorldMapProps) {
-  const { nodes, lagMaxMs, selected, pin, onSelect, onPlace } = props;
+  const { nodes, directories, lagMaxMs, selected, pin, onSelect, onPlace } = props;
   const frame = useRef<HTMLDivElement>(null);
   const map = useMapOf(frame);
   const borders = useBorders(nodes, lagMaxMs);
@@ -60,7 +62,13 @@ export function WorldMap(props: WorldMapProps) {
             <circle r="3" class="point" />
           </g>
         )}
-        <NodeMarks map={map} nodes={nodes} selected={selected} onSelect={onSelect} />
+        <NodeMarks
+          map={map}
+          nodes={nodes}
+          directories={directories}
+          selected={selected}
+          onSelect={onSelect}
+        />
       </svg>
       {props.children(map)}
     </div>
