@@ -4,6 +4,8 @@ import { copyLogDisk, emptyLogDisk, emptyReplicaDisk, type LogDisk } from "@meri
 import { expect, it } from "vitest";
 
 import { ClusterRig, codeOf, set, textOf, type NodeRig } from "./node-rig.ts";
+import { entryOf } from "./numbered-entries.ts";
+import { ScriptedDirectory } from "./scripted-directory.ts";
 
 const HORIZON_MS = 10_000;
 /** Long enough for a tombstone to be purged everywhere, marks, freeze and all. */
@@ -290,4 +292,17 @@ it("writes are taken although the horizon lies ahead of a clock that was set bac
   await rig.pass(1_000);
   expect(a.replica.info().outboxPending).toBe(0);
   expect(textOf(rig.directory.log.get("k"))).toBe("v");
+});
+
+it("the burial of what comes in below the horizon does not undo a write of the same key that is on its way", async () => {
+  const old = entryOf(1, 1);
+  const disk = { ...emptyReplicaDisk(1), horizon: old.stamp.time };
+  const script = new ScriptedDirectory(1, disk);
+  script.welcome(0);
+  await script.settle();
+  void script.replica.write([set(old.key, "written meanwhile")]);
+  script.feed({ after: 0, through: 1 }, [old]);
+  await script.settle();
+  expect(textOf(script.store.get(old.key))).toBe("written meanwhile");
+  expect(script.frames.flatMap(({ entries }) => entries).map(textOf)).toEqual(["written meanwhile"]);
 });

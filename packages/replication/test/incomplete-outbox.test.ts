@@ -2,7 +2,7 @@
 import { capabilities, INCOMPLETE_OUTBOX, MEMBERS_CHANGED } from "@meridian/protocol";
 import { expect, it } from "vitest";
 
-import { set } from "./node-rig.ts";
+import { set, textOf } from "./node-rig.ts";
 import { DirectoryRig, type TestLink } from "./rig.ts";
 import { ScriptedDirectory } from "./scripted-directory.ts";
 
@@ -54,8 +54,14 @@ it("a frame may say so only where that was agreed on, and a directory never does
   expect(script.closed).toBe(4400);
 });
 
-/** A node that had a write acknowledged in log 7, and comes to log 8, which does not have it, with a newer one. */
-async function moved(features: string[]): Promise<ScriptedDirectory> {
+/**
+ * A node that had a write acknowledged in log 7, and comes to log 8, which does not have it, with a newer one. `meanwhile` runs in the turn
+ * in which the node is taken in, before it.
+ */
+async function moved(
+  features: string[],
+  meanwhile: (script: ScriptedDirectory) => void = () => {},
+): Promise<ScriptedDirectory> {
   const script = new ScriptedDirectory();
   script.welcome(0, { followed: [{ logId: 8, epoch: 2, sequence: 1 }] });
   const older = script.replica.write([set("older")]);
@@ -72,6 +78,7 @@ async function moved(features: string[]): Promise<ScriptedDirectory> {
   await newer;
   script.frames.splice(0);
   script.reconnect();
+  meanwhile(script);
   const there = { logId: 8, epoch: 2, epochs: [[2, 0]] as [number, number][] };
   script.welcome(1, { ...there, resumeAfter: 1, homeThrough: 0, features });
   await script.settle();
@@ -102,4 +109,15 @@ it("a node that restarts says so of all but the last of what it had to send", as
   expect(told.at(-1)).toEqual([3, false]);
   expect(told.slice(0, -1).every(([, incomplete]) => incomplete)).toBe(true);
   expect(told.length).toBeGreaterThan(1);
+});
+
+it("what is sent again does not undo a write of the same key that is on its way", async () => {
+  const script = await moved([INCOMPLETE_OUTBOX], ({ replica }) => {
+    void replica.write([set("older", "written meanwhile")]);
+  });
+  expect(textOf(script.store.get("older"))).toBe("written meanwhile");
+  const sent = script.frames.flatMap(({ entries }) => entries).filter(({ key }) => key === "older");
+  expect(sent.map((entry) => textOf(entry))).toEqual(["written meanwhile"]);
+  // The log has all that it lacked with that frame.
+  expect(script.frames.at(-1)?.incomplete).toBe(false);
 });

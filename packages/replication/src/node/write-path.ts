@@ -188,11 +188,14 @@ export class WritePath {
     const { keys, done, onComplete } = resubmission;
     const { store } = this.#context;
     let next = start;
-    const make = (): readonly Entry[] => {
+    const make = (written: Map<string, Entry>): readonly Entry[] => {
       const entries: Entry[] = [];
       const end = Math.min(keys.length, next + FRAME_ENTRIES_TARGET);
       for (let bytes = 0; next < end && bytes < FRAME_BYTES_TARGET; next += 1) {
-        const entry = store.get(keys[next] ?? "");
+        const key = keys[next] ?? "";
+        // A newer entry is in this frame already. Re-stamped in the order of the frame, one behind it would get the higher stamp.
+        if (written.has(key)) continue;
+        const entry = store.get(key);
         if (onComplete !== undefined && isForgotten(entry, store.horizon)) throw forgotten();
         if (entry === undefined) continue;
         entries.push(entry);
@@ -216,12 +219,17 @@ export class WritePath {
     const { store } = this.#context;
     const part = entries.slice(0, FRAME_ENTRIES_TARGET);
     const rest = entries.slice(FRAME_ENTRIES_TARGET);
-    const make = (): readonly Entry[] =>
-      part.map((entry) => {
-        const held = store.peek(entry.key);
-        return held !== undefined && replaces(held, entry)
-          ? (store.get(entry.key) ?? entry)
-          : entry;
+    const make = (written: Map<string, Entry>): readonly Entry[] =>
+      part.flatMap((offered) => {
+        const { key } = offered;
+        const before = written.get(key);
+        // As above: no entry stands behind a newer one of its key.
+        if (before !== undefined && !replaces(offered, before)) return [];
+        const held = store.peek(key);
+        const isOlder = held !== undefined && replaces(held, offered);
+        const entry = isOlder ? (store.get(key) ?? offered) : offered;
+        written.set(key, entry);
+        return [entry];
       });
     const partDone: WriteDone = (failure, receipt) => {
       if (receipt === undefined || rest.length === 0) done(failure, receipt);
