@@ -23,6 +23,7 @@ import {
   type ReplicaDisk,
 } from "@meridian/testkit";
 
+import { AcknowledgedWrites, type AcknowledgedWrite } from "./acknowledged-writes.ts";
 import { Auditor } from "./auditor.ts";
 import { BOUNDS, DIRECTORY, FOLLOWER_LIMITS, NODE_LIMITS } from "./bounds.ts";
 import { DurableWrites } from "./durable-writes.ts";
@@ -32,20 +33,6 @@ import type { ClusterParts } from "./parts.ts";
 import { TracedLog } from "./traced-log.ts";
 import { TracedStore, WriteNames } from "./traced-store.ts";
 import { ProcessClock, type World } from "./world.ts";
-
-/** A write that was acknowledged to its client. */
-export interface AcknowledgedWrite {
-  readonly name: string;
-  readonly key: string;
-  readonly node: SimulatedNode;
-  /** When it was acknowledged, in true time. */
-  readonly atMs: number;
-  readonly outboxPosition: number;
-  /** The write that this one replaced at its node; undefined if the key was new there. */
-  readonly over: string | undefined;
-  /** Whether it is a delete, or has expired at the end of the simulation. */
-  readonly fades: boolean;
-}
 
 export interface SimulatedNode {
   readonly id: string;
@@ -86,7 +73,7 @@ export class SimulatedCluster {
   readonly names = new WriteNames();
   readonly ledger = new Ledger(this.names);
   readonly durable = new DurableWrites(this.names, this.ledger);
-  readonly acknowledged: AcknowledgedWrite[] = [];
+  readonly acknowledged = new AcknowledgedWrites();
   readonly auditor: Auditor;
   /** The largest frame that writes make here. */
   frameBytes: number = BOUNDS.frameBytes;
@@ -304,6 +291,7 @@ export class SimulatedCluster {
     node.process?.clock.die();
     node.process = undefined;
     this.network.kill(node.id);
+    this.acknowledged.onEnded(node);
   }
 
   /** Kills the process of a host after `steps` more of its steps, between two of them, and starts it again. */
@@ -353,12 +341,10 @@ export class SimulatedCluster {
       quarantined.has(write.name) ||
       (write.node === node && write.outboxPosition > kept) ||
       (isForgetful && !write.fades && !this.#isElsewhere(write, node));
-    for (let index = this.acknowledged.length - 1; index >= 0; index -= 1) {
-      const write = this.acknowledged[index];
-      if (write !== undefined && isLost(write)) this.acknowledged.splice(index, 1);
-    }
+    this.acknowledged.excuse(isLost);
     const restored = copyReplicaDisk(node.backup);
     this.durable.onRestored(node.disk, restored);
+    this.acknowledged.onRestored(node, restored);
     node.disk = restored;
   }
 

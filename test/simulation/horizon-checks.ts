@@ -1,7 +1,8 @@
 import { compareStamps, unixMsOf, type Entry } from "@meridian/protocol";
 
+import type { AcknowledgedWrite } from "./acknowledged-writes.ts";
 import { longestAwayMs } from "./away.ts";
-import type { AcknowledgedWrite, SimulatedCluster, SimulatedNode } from "./cluster.ts";
+import type { SimulatedCluster, SimulatedNode } from "./cluster.ts";
 import { fades } from "./fading.ts";
 import { START_MS } from "./world.ts";
 

@@ -304,5 +304,7 @@ it("the burial of what comes in below the horizon does not undo a write of the s
   script.feed({ after: 0, through: 1 }, [old]);
   await script.settle();
   expect(textOf(script.store.get(old.key))).toBe("written meanwhile");
-  expect(script.frames.flatMap(({ entries }) => entries).map(textOf)).toEqual(["written meanwhile"]);
+  expect(script.frames.flatMap(({ entries }) => entries).map(textOf)).toEqual([
+    "written meanwhile",
+  ]);
 });

@@ -295,6 +295,45 @@ it.each([
   expectNothingBack(given, CATCH_UP_MS),
 );
 
+it("what replaced a write of a restored copy stays above it, where the log turns out to have that write", async () => {
+  const original = new ScriptedDirectory();
+  const [replaced, newer] = [set("k", "replaced"), set("k", "newer")];
+  for (const write of [replaced, newer]) {
+    const written = original.replica.write([write]);
+    await original.settle();
+    await written;
+    original.clock.advance(1_000);
+  }
+  const { disk, sent } = copyByAnotherProcess(original.disk);
+  const copy = new ScriptedDirectory(1, disk);
+  copy.welcome(0);
+  await copy.settle();
+  // New stamps are given once this write is durable.
+  void copy.replica.write([set("other")]);
+  copy.turn();
+  copy.reconnect(closeCodeOf("INCARNATION_REUSED"));
+  copy.welcome(1);
+  copy.feed({ after: 0, through: 1 }, sent.slice(0, 1));
+  await copy.settle();
+  expect(copy.disk.incarnation).not.toBe(original.disk.incarnation);
+  const held = copy.store.get("k");
+  expect(textOf(held)).toBe("newer");
+  expect(held?.stamp.time).toBeGreaterThan(sent[0]?.stamp.time ?? NaN);
+});
+
+/** A copy of a disk, as if a process had written everything that draws another origin than the next one does; and what it has to send. */
+function copyByAnotherProcess(original: ReplicaDisk): { disk: ReplicaDisk; sent: Entry[] } {
+  const disk = copyReplicaDisk(original);
+  const byAnother = (entry: Entry): Entry => ({ ...entry, stamp: { ...entry.stamp, origin: 9 } });
+  for (const [key, entry] of disk.entries) disk.entries.set(key, byAnother(entry));
+  const frames = disk.outbox.map((frame) => ({
+    frame,
+    entries: decodeBlock(frame.block, frame.count).map(byAnother),
+  }));
+  disk.outbox = frames.map(({ frame, entries }) => ({ ...frame, block: encodeBlock(entries) }));
+  return { disk, sent: frames.flatMap(({ entries }) => entries) };
+}
+
 /**
  * Restores a node as it was before its writes had been refused, sent anew and replaced. `given` is what is done to the backup. Its clock was ahead
  * by `skewMs`: where that is less than an hour, it is right by the time of the restore, and all that it has written lies in the past.

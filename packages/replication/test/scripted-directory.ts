@@ -91,10 +91,10 @@ export class ScriptedDirectory {
     this.#events?.onPart();
   }
 
-  /** The link breaks, and the node makes another. */
-  reconnect(): void {
+  /** The link breaks, or the directory closes it with a code of its own, and the node makes another. */
+  reconnect(code = 1006): void {
     const events = this.#events;
-    events?.onClose(1006, "");
+    events?.onClose(code, "");
     this.clock.advance(1_000);
     if (this.#events !== events) this.#events?.onOpen();
   }

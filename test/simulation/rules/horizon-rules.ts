@@ -30,7 +30,7 @@ class CandidLog extends TracedLog {
 function eraseReplaced(cluster: SimulatedCluster): void {
   const { world, nodes, directories, acknowledged } = cluster;
   const node = world.pick(nodes);
-  const lasting = acknowledged.filter(({ fades }) => !fades);
+  const lasting = [...acknowledged].filter(({ fades }) => !fades);
   if (lasting.length === 0 || node.process === undefined) return;
   const { store } = node.process;
   const { key } = world.pick(lasting);

@@ -235,6 +235,8 @@ export class Restamper {
       const isBelow = time <= this.#renewedTime;
       const isAdmitted = time <= this.#admittedTime && !isBelow;
       const isKept = time <= refusedAbove || isAdmitted || entry !== offered[index];
+      // What replaced it here stands behind it, and has to get above it.
+      if (isAdmitted && isOld) this.#outdated?.observe(time);
       // What is below new stamps was written by another node, or by this one before them: that has to get above them.
       if (isKept || (isOld ? isBelow : this.#isRenewing)) return entry;
       // New stamps have got above old ones, so that a write that is here twice was not found to have its new one.
