@@ -131,11 +131,11 @@ export class Gate {
   guardReads(next: PlainReader): PlainReader {
     const { authenticator, limits } = this.#options;
     return (read) => {
-      const { path, head } = read;
-      const access = this.#accessAt("GET", path);
-      const principal = authenticator.known(head.authorization);
+      const target = targetOf(read.path);
+      const access = this.#accessAt("GET", target.path);
+      const principal = authenticator.known(read.head.authorization);
       if (principal === undefined || access.scope === "admin") return undefined;
-      this.#check({ path, query: "" }, principal, access);
+      this.#check(target, principal, access);
       return takeFor(principal.id, limits, () => next(read));
     };
   }

@@ -2,6 +2,8 @@ import {
   carrierOfIncoming,
   Exchange,
   limitAddresses,
+  limitReads,
+  readListener,
   refusalOf,
   requestListener,
   RequestTimes,
@@ -14,12 +16,14 @@ import {
 
 import { answerNearest, createApp, directoryGate, directoryStyle } from "./app.ts";
 import type { DirectoryService } from "./directory-service.ts";
+import { nearestReads } from "./nearest-reads.ts";
 
 const NEAREST = "/nearest?";
+const SHORT_ROUTE = "/nearest";
 
 /**
- * From a server to the app, and past it for `GET /nearest`: nearly every request is one, and the same answer without
- * the app's request and response objects takes a fifth less of the processor. `upgrades` takes WebSockets, by path.
+ * From a server to the app, and past it for `GET /nearest`: nearly every request is one. Most are answered before node:http has made
+ * requests of them, and the others without the app's request and response objects. `upgrades` takes WebSockets, by path.
  * With an `authenticator`, requests and links need tokens.
  */
 export function directoryHandlers(
@@ -34,7 +38,7 @@ export function directoryHandlers(
     ...parts,
     slow,
     app: createApp(service),
-    shortRoute: "/nearest",
+    shortRoute: SHORT_ROUTE,
     immediate: (incoming, outgoing) => {
       const { method, url = "" } = incoming;
       if (method !== "GET" || !url.startsWith(NEAREST)) return false;
@@ -43,11 +47,18 @@ export function directoryHandlers(
       return true;
     },
   });
+  const read = readListener(nearestReads(service, style), {
+    ...parts,
+    slow,
+    shortRoute: SHORT_ROUTE,
+  });
   const refuse: Refuse = (error) => refusalOf(style, error);
   if (authenticator === undefined) {
-    return { request: limitAddresses(request, parts), upgrades, refuse };
+    const limited = { request: limitAddresses(request, parts), read: limitReads(read, limits) };
+    return { ...limited, upgrades, refuse };
   }
   const gate = directoryGate(authenticator, parts);
   const links = Object.entries(upgrades).map(([path, take]) => [path, gate.guardLink(take)]);
-  return { request: gate.guard(request), upgrades: Object.fromEntries(links), refuse };
+  const guarded = { request: gate.guard(request), read: gate.guardReads(read) };
+  return { ...guarded, upgrades: Object.fromEntries(links), refuse };
 }
