@@ -25,8 +25,8 @@ export default defineConfig({
     hookTimeout: 120_000,
     maxWorkers: availableParallelism(),
     sequence: { sequencer: LongestFirst },
-    // `npm test` runs the projects in two processes side by side: those that start programs and wait for them, and those that only compute.
-    // The latter get the processor time that the former leave.
+    // `npm test` runs the projects in two processes side by side: e2e, which starts clusters and mostly waits for leases, restarts and links, and
+    // all others, which mostly compute. The others get the processor time that e2e leaves.
     projects: [
       {
         extends: true,
@@ -36,7 +36,7 @@ export default defineConfig({
           // A process loads each module once for all files that it runs: loading took longer than testing. No file may
           // leave anything behind that another could notice.
           isolate: false,
-          setupFiles: [LEFTOVERS],
+          setupFiles: [BACKGROUND, LEFTOVERS],
           // Far more than any test takes, so that a busy machine does not make tests fail.
           testTimeout: 60_000,
         },
@@ -47,7 +47,7 @@ export default defineConfig({
           name: "integration",
           include: ["test/*.test.ts", "test/integration/**/*.test.ts"],
           isolate: false,
-          setupFiles: [LEFTOVERS],
+          setupFiles: [BACKGROUND, LEFTOVERS],
           testTimeout: 60_000,
         },
       },
