@@ -11,8 +11,8 @@ import {
 } from "@meridian/harness";
 
 const DOWN_MS = 5_000;
-/** Between two turns of every region: a second has some twenty. */
-const TURN_PAUSE_MS = 25;
+/** Between two turns of every region: a second has some eight. */
+const TURN_PAUSE_MS = 100;
 
 /** Reads, writes, overwrites and deletes on one region, and checks every answer. Returns how many keys it has made. */
 async function useRegion({ id, url }: Region, turn: number): Promise<number> {

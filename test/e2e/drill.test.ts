@@ -56,7 +56,7 @@ function expectNothingOf({ folder }: Run): void {
 describe("meridian drill", () => {
   it("breaks a link, a region, a directory of two and the horizon under load, finds every promise kept, and leaves nothing behind", async () => {
     const names = ["cut", "kill-region", "kill-first-directory", "horizon"];
-    const run = drill(...names, "--seconds=2", "--rate=100", "--regions=2", "--json");
+    const run = drill(...names, "--seconds=2", "--rate=40", "--regions=2", "--json");
     const exitCode = await within("the drills end", run.ended, 110_000);
     const { drills } = JSON.parse(run.text().split("\n").at(-2) ?? "");
     expect(drills).toMatchObject(

@@ -1,4 +1,8 @@
+/** The pause before the second call of a probe, and the longest pause: a probe of several processes costs each of them milliseconds. */
 const PAUSE_MS = 10;
+const PAUSE_MS_MAX = 50;
+/** The part of the time since the first call that a pause may add. */
+const PAUSE_PART = 0.1;
 
 /**
  * Calls `probe` until its result is neither `undefined` nor `false`, and resolves to that result. A probe that throws
@@ -9,7 +13,8 @@ export async function until<T>(
   probe: () => T | Promise<T>,
   deadlineMs = 20_000,
 ): Promise<Exclude<T, undefined | false>> {
-  const endMs = performance.now() + deadlineMs;
+  const beganMs = performance.now();
+  const endMs = beganMs + deadlineMs;
   let cause: unknown;
   for (;;) {
     try {
@@ -19,10 +24,12 @@ export async function until<T>(
     } catch (failure) {
       cause = failure;
     }
-    if (performance.now() >= endMs) {
+    const nowMs = performance.now();
+    if (nowMs >= endMs) {
       throw new Error(`Expected within ${deadlineMs} ms: ${what}`, { cause });
     }
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    const pauseMs = Math.min(PAUSE_MS + PAUSE_PART * (nowMs - beganMs), PAUSE_MS_MAX);
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }
 
