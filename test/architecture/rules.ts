@@ -40,7 +40,7 @@ export const LAYERS = {
 type Layer = keyof typeof LAYERS;
 
 const MAY_USE: Readonly<Record<Layer, readonly Layer[]>> = {
-  apps: ["assemblies", "pages", "libraries", "structures", "ports", "bottom"],
+  apps: ["assemblies", "pages", "libraries", "structures", "ports", "bottom", "sources"],
   assemblies: ["libraries", "structures", "ports", "bottom", "sources"],
   adapters: ["libraries", "structures", "ports", "bottom"],
   pages: ["bottom"],
@@ -118,6 +118,7 @@ const MAY_START: Readonly<Record<string, readonly string[]>> = {
 const FROM_SOURCE_ONLY: Readonly<Record<string, readonly string[]>> = {
   store: ["@meridian/source-bundle"],
   "local-cluster": ["@meridian/source-bundle"],
+  cli: ["@meridian/source-bundle"],
 };
 
 /** Packages whose development dependencies become part of what is built, and whose folder they do so in. */

@@ -15,7 +15,7 @@ export interface WorkspacePackage {
   /** From the top, with slashes: `packages/protocol`. */
   readonly folder: string;
   readonly manifest: Manifest;
-  /** The files of `src`, and of `page`, which runs in browsers, by their path inside the package: `src/index.ts`. */
+  /** The files of `src`, of `page`, which runs in browsers, and of `playground`, which runs from source, by their path inside the package: `src/index.ts`. */
   readonly sources: Readonly<Record<string, string>>;
 }
 
@@ -33,7 +33,9 @@ function readPackage(root: string, folder: string): WorkspacePackage {
   const path = join(root, folder);
   const manifest = JSON.parse(readFileSync(join(path, "package.json"), "utf8")) as Manifest;
   const sources: Record<string, string> = {};
-  for (const file of ["src", "page"].flatMap((each) => filesUnder(join(path, each)))) {
+  for (const file of ["src", "page", "playground"].flatMap((each) =>
+    filesUnder(join(path, each)),
+  )) {
     sources[relative(path, file).split(sep).join("/")] = readFileSync(file, "utf8");
   }
   return { folder, manifest, sources };

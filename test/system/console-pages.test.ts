@@ -3,10 +3,12 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { startPlayground } from "@meridian/cli/playground";
 import { startDirectory, type RunningDirectory } from "@meridian/directory";
 import { startSmallRegion, until } from "@meridian/harness";
+import { LinkProxy } from "@meridian/local-cluster";
 import type { RunningRegion } from "@meridian/region";
-import { silentLogger } from "@meridian/runtime";
+import { silentLogger, systemClock } from "@meridian/runtime";
 import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
@@ -25,37 +27,59 @@ const PNG =
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 const EVIL = '<img src=x onerror="alert(1)">\u202Egnp';
 
+const NAMES = ["oslo", "rome"];
+
 const hasBrowser = existsSync(CHROMIUM);
 const folder = mkdtempSync(join(tmpdir(), "meridian-pages-"));
 const opened: WatchedPage[] = [];
 let browser: Browser;
 let directory: RunningDirectory;
 let regions: RunningRegion[] = [];
+let lines: LinkProxy[] = [];
+let playground: Awaited<ReturnType<typeof startPlayground>>;
 
 beforeAll(async () => {
   if (!hasBrowser) return;
   const common = { cluster: "shop", logger: silentLogger, port: 0 };
   const built = buildConsole();
   directory = await startDirectory({ ...common, data: join(folder, "directory") });
+  lines = await Promise.all(NAMES.map(() => LinkProxy.listen()));
   regions = await Promise.all(
-    ["oslo", "rome"].map((id) =>
-      startSmallRegion({
+    NAMES.map((id, index) => {
+      const line = lines[index];
+      if (line !== undefined) line.target = directory.url;
+      return startSmallRegion({
         ...common,
         id,
         valueBytesMax: 2 * MEBIBYTE,
         data: join(folder, id),
-        directory: [directory.url],
-      }),
-    ),
+        directory: [line?.url ?? ""],
+      });
+    }),
   );
+  playground = await startPlayground({
+    port: 0,
+    directoryUrl: directory.url,
+    regions: regions.map(({ url }, index) => ({
+      id: NAMES[index] ?? "",
+      lat: 0,
+      lon: 0,
+      url,
+      lines: lines.slice(index, index + 1),
+    })),
+    clock: systemClock,
+    say: () => {},
+  });
   for (const region of regions) await until("it is ready", () => region.status === "ready");
   browser = await chromium.launch({ executablePath: CHROMIUM, args: [...BROWSER_ARGS] });
   await built;
 });
 afterAll(async () => {
   await browser?.close();
+  await playground?.stop();
   for (const region of regions) await region.stop();
   await directory?.stop();
+  for (const line of lines) await line.close();
   rmSync(folder, { recursive: true });
 });
 // No page may ask others, throw, or do what the policy refuses, whatever it is tested for.
@@ -200,6 +224,46 @@ describe.skipIf(!hasBrowser)("the page of keys", () => {
     await page.getByRole("button", { name: /^Show more/ }).click();
     await holds(page, `${length} === 4096 + 65536`);
     expect(await page.locator("main script, main iframe, main img").count()).toBe(0);
+  });
+});
+
+describe.skipIf(!hasBrowser)("the page to try a development cluster", () => {
+  it("cuts a link, lets both sides write, heals it, and shows that they agree", async () => {
+    const page = await open("try", {}, playground.url);
+    const side = (name: string) => page.locator(`[data-region="${name}"]`);
+    const write = async (name: string, value: string): Promise<void> => {
+      await side(name).getByLabel("Value", { exact: true }).fill(value);
+      await side(name).getByRole("button", { name: "Set here" }).click();
+    };
+    const held = (name: string, value: string): Promise<void> =>
+      side(name).locator("[data-testid=held]", { hasText: value }).waitFor();
+    await page.getByLabel("Key", { exact: true }).fill(EVIL);
+    await write("oslo", "<b>one</b>");
+    await held("rome", "<b>one</b>");
+    await shows(page, "[data-testid=agreement]", "They agree.");
+    await side("rome").getByRole("button", { name: "Cut its link" }).click();
+    await until("the directory misses it", () => regions[1]?.status === "standalone");
+    await write("oslo", "mine");
+    await write("rome", "yours, and later");
+    await held("rome", "yours");
+    await held("oslo", "mine");
+    await shows(page, "[data-testid=agreement]", "That of rome is the newer one.");
+    await shows(page, '[data-region="rome"]', "1 write waits");
+    await expectSound(page);
+    await side("rome").getByRole("button", { name: "Heal its link" }).click();
+    await held("oslo", "yours, and later");
+    await shows(page, "[data-testid=agreement]", "The digests of everything that they hold are");
+    await shows(page, "[data-testid=agreement]", "They agree.");
+    expect(await page.content()).not.toContain("meridian-dev");
+  });
+
+  it("is nowhere but in a development cluster", async () => {
+    const page = await open("try");
+    await shows(page, "nav a", "Trouble");
+    expect(await page.locator("nav a", { hasText: "Try it" }).count()).toBe(0);
+    await page.waitForSelector(".world");
+    const answer = await fetch(`${directory.url}/dev/cut?region=oslo`, { method: "POST" });
+    expect(answer.status).toBe(404);
   });
 });
 

@@ -96,6 +96,12 @@ describe.skipIf(missing !== undefined)(`the tarball${skipped}`, () => {
     }
   });
 
+  it("has nothing of the playground, which is for development alone", () => {
+    const command = readdirSync(join(folder, packed.name, "apps/cli"));
+    expect(command).toContain("dist");
+    expect(command).not.toContain("playground");
+  });
+
   it("does not contain the path of the clone that it was packed from", async () => {
     const grep = run("grep", ["-rlF", ROOT, join(folder, packed.name)]);
     await expect(grep).rejects.toMatchObject({ code: 1, stdout: "" });

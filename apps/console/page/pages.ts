@@ -20,6 +20,8 @@ export interface ConsolePage {
   readonly title: string;
   /** The programs that have the page. The first page that a program has is its first view. */
   readonly programs: readonly Program[];
+  /** Whether only the playground of a development cluster has it. */
+  readonly isForTrying?: boolean;
   /** The path of its icon, in a square of 24 by 24, drawn with a stroke. */
   readonly icon: string;
   /** The page, or what loads it. */
@@ -74,6 +76,14 @@ const PAGES: readonly ConsolePage[] = [
     view: async () => (await import("./pages/trouble/trouble-page.tsx")).TroublePage,
   }),
   later({
+    id: "try",
+    title: "Try it",
+    programs: ["directory"],
+    isForTrying: true,
+    icon: "M9 3h6M10 3v6L4.5 18.5A1.6 1.6 0 0 0 6 21h12a1.6 1.6 0 0 0 1.5-2.5L14 9V3M7.5 15h9",
+    view: async () => (await import("./pages/try/try-page.tsx")).TryPage,
+  }),
+  later({
     id: "status",
     title: "Status",
     programs: ["directory", "region"],
@@ -89,7 +99,10 @@ const PAGES: readonly ConsolePage[] = [
   }),
 ];
 
-/** The pages of a program. */
-export function pagesOf(program: Program): readonly ConsolePage[] {
-  return PAGES.filter(({ programs }) => programs.includes(program));
+/** The pages of a program; those for trying only where a playground has served the page. */
+export function pagesOf(program: Program, isPlayground: boolean): readonly ConsolePage[] {
+  return PAGES.filter(
+    ({ programs, isForTrying = false }) =>
+      programs.includes(program) && (isPlayground || !isForTrying),
+  );
 }

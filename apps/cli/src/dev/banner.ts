@@ -18,6 +18,7 @@ export function formatBanner(
   directories: readonly RunningDirectory[],
   regions: readonly RunningPlace[],
   readyMs: number,
+  playgroundUrl?: string,
 ): string {
   const rows = regions.map(({ id, lat, lon, url }) => [id, lat, lon, url]);
   const table = formatTable(
@@ -33,7 +34,9 @@ export function formatBanner(
     `Ready in ${(readyMs / 1000).toFixed(2)} s: ${some} and ${regions.length} region${regions.length === 1 ? "" : "s"}.`,
     "",
     table,
-    `The world in a browser: ${directoryUrl}`,
+    playgroundUrl === undefined
+      ? `The world in a browser: ${directoryUrl}`
+      : `The world in a browser, with a page to cut regions off and heal them: ${playgroundUrl}`,
     "",
     "Which node is nearest to Paris? Set a key in one region, read it in another:",
     "",

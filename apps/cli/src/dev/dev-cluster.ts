@@ -22,6 +22,8 @@ export interface ClusterOptions {
   readonly io: CliIo;
   readonly random: Random;
   readonly graceMs: number;
+  /** The URLs at which a region dials the directories, in order of preference. Default: their own. */
+  readonly dialled?: (region: string) => readonly string[] | undefined;
 }
 
 /** Starts, watches and stops the processes of a cluster. */
@@ -60,7 +62,7 @@ export class DevCluster {
 
   /** Starts all programs at the same time. Regions dial the directory until it listens. */
   start(): void {
-    const { config, ports, directoryProgram, regionProgram } = this.#options;
+    const { config, ports, directoryProgram, regionProgram, dialled } = this.#options;
     const urls = this.directories.map(({ url }) => url);
     config.directories.forEach(({ id, place }, index) => {
       const peers = urls.filter((_, other) => other !== index);
@@ -70,7 +72,7 @@ export class DevCluster {
     config.regions.forEach((region, index) => {
       const { id } = region;
       const port = ports.regions[index];
-      const args = [...regionArguments(region, urls)];
+      const args = [...regionArguments(region, dialled?.(id) ?? urls)];
       // The `url` of the cluster file is an address on the node's own machine.
       if (config.clusterFile !== undefined) args.push(`--url=${urlOf(port)}`);
       this.#add(id, regionProgram, [...this.#common(id, port), ...args]);

@@ -1,7 +1,7 @@
 /** The command `meridian dev`. */
 import { findPrograms, type NodePrograms } from "@meridian/local-cluster";
 import { asMeridianError } from "@meridian/protocol";
-import { systemRandom } from "@meridian/runtime";
+import { systemClock, systemRandom } from "@meridian/runtime";
 
 import { EXIT } from "../exit-codes.ts";
 import type { CliIo } from "../io.ts";
@@ -10,6 +10,8 @@ import { buildConsole } from "./console-build.ts";
 import { takeDataDirectory, type DataDirectory } from "./data-directory.ts";
 import { DevCluster } from "./dev-cluster.ts";
 import { readDevConfig, type DevConfig, type DevFlags } from "./dev-config.ts";
+import { DevLines } from "./dev-lines.ts";
+import { loadPlayground, type RunningPlayground, type StartPlayground } from "./playground.ts";
 import { choosePorts, portIsFree, type Ports } from "./ports.ts";
 
 /** The options of `meridian dev`. */
@@ -37,12 +39,18 @@ export async function runDev(
   given?: NodePrograms,
 ): Promise<number> {
   const config = readDevConfig(options);
-  const programs = given ?? (await findPrograms());
+  const [programs, start] = await Promise.all([
+    given ?? findPrograms(),
+    // Without a bundler there is a cluster, and no playground.
+    loadPlayground().catch(() => undefined),
+  ]);
   const data = takeDataDirectory(options.data, options.fresh === true);
   try {
     const ports = await portsAfter(data, config);
+    const lines = start && (await linesOf(config, ports));
     const cluster = new DevCluster({
       config,
+      dialled: (region) => lines?.of(region).map(({ url }) => url),
       ports,
       dataPath: data.path,
       directoryProgram: programs.directory,
@@ -57,10 +65,58 @@ export async function runDev(
         `Busy: ${busy}. The directory gets port ${ports.directories[0] ?? 0}, the others follow it`,
       );
     }
-    return await runUntilStopped(cluster, config, ports, io);
+    const playground = lines && (await open(start, { cluster, config, ports, lines }));
+    try {
+      return await runUntilStopped(cluster, config, ports, io, playground);
+    } finally {
+      await lines?.close();
+    }
   } finally {
     data.release();
   }
+}
+
+function linesOf({ regions }: DevConfig, { directories }: Ports): Promise<DevLines> {
+  const ids = regions.map(({ id }) => id);
+  return DevLines.open(ids, directories.map(urlOf));
+}
+
+/** Starts the playground at the port after all others, or at any if that is taken. */
+async function open(
+  start: StartPlayground,
+  {
+    cluster,
+    config,
+    ports,
+    lines,
+  }: {
+    readonly cluster: DevCluster;
+    readonly config: DevConfig;
+    readonly ports: Ports;
+    readonly lines: DevLines;
+  },
+): Promise<RunningPlayground> {
+  const next = Math.max(...ports.directories, ...ports.regions) + 1;
+  return start({
+    port: next < 65_536 && (await portIsFree(next)) ? next : 0,
+    directoryUrl: cluster.directories[0]?.url ?? "",
+    regions: regionsOf(config, ports).map((region) => ({ ...region, lines: lines.of(region.id) })),
+    clock: systemClock,
+    say: (line) => cluster.say(line),
+  });
+}
+
+function regionsOf({ regions }: DevConfig, ports: Ports) {
+  return regions.map(({ id, lat, lon }, index) => ({
+    id,
+    lat,
+    lon,
+    url: urlOf(ports.regions[index] ?? 0),
+  }));
+}
+
+function urlOf(port: number): string {
+  return `http://127.0.0.1:${port}`;
 }
 
 async function portsAfter(data: DataDirectory, config: DevConfig): Promise<Ports> {
@@ -82,6 +138,7 @@ async function runUntilStopped(
   config: DevConfig,
   ports: Ports,
   io: CliIo,
+  playground: RunningPlayground | undefined,
 ): Promise<number> {
   const stopped = stopSignal(cluster);
   const patience = setTimeout(() => {
@@ -92,20 +149,19 @@ async function runUntilStopped(
   });
   void cluster.ready.then(async () => {
     clearTimeout(patience);
-    const regions = config.regions.map((region, index) => ({
-      ...region,
-      url: `http://127.0.0.1:${ports.regions[index] ?? 0}`,
-    }));
+    const regions = regionsOf(config, ports);
     // `performance.now()` counts from the start of the process, so this is how long the user has waited.
     const readyMs = performance.now();
     await built;
-    io.stdout.write(formatBanner(cluster.directories, regions, readyMs));
+    io.stdout.write(formatBanner(cluster.directories, regions, readyMs, playground?.url));
   });
   cluster.start();
   try {
     const end = await Promise.race([stopped.signal, cluster.givenUp]);
     const bySignal = (STOP_SIGNALS as readonly string[]).includes(end);
     cluster.say(bySignal ? `${end}: stopping` : `stopping: ${end}`);
+    // What was cut off hands its writes over as it stops.
+    await playground?.stop();
     await cluster.stop();
     cluster.say("everything has stopped");
     return bySignal && !stopped.killed() ? EXIT.ok : EXIT.failure;

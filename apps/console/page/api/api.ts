@@ -40,6 +40,7 @@ const VIEWED = /^\/nodes\/[^/]+\/view\//;
 /** Asks the program that served the page. */
 export class Api {
   #token: string | undefined;
+  #playgroundToken: string | undefined;
   readonly #onRefused: (problem: ApiProblem) => void;
 
   /** `onRefused` is told of every answer of this program that wants a token, or another one. */
@@ -50,6 +51,11 @@ export class Api {
   /** Sends that token from here on; undefined for none. */
   useToken(token: string | undefined): void {
     this.#token = token;
+  }
+
+  /** Sends that token with requests to the playground of a development cluster. */
+  usePlaygroundToken(token: string): void {
+    this.#playgroundToken = token;
   }
 
   /** `GET` of a directory's path that has no parameters in it. */
@@ -81,7 +87,7 @@ export class Api {
     try {
       answer = await fetch(path + queryText(query), {
         method,
-        headers: { ...this.#authorization(), ...headers },
+        headers: { ...this.#authorization(path), ...headers },
         cache: "no-store",
         credentials: "omit",
         redirect: "error",
@@ -111,7 +117,10 @@ export class Api {
     yield* eventsOf(answer.body, signal);
   }
 
-  #authorization(): Readonly<Record<string, string>> {
+  #authorization(path: string): Readonly<Record<string, string>> {
+    if (path.startsWith("/dev/") && this.#playgroundToken !== undefined) {
+      return { "x-meridian-dev": this.#playgroundToken };
+    }
     return this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` };
   }
 }

@@ -32,6 +32,8 @@ export interface FeedOptions {
   readonly path: string;
   /** Whether it may be long until something is told: then the stream is live once it is open. */
   readonly isQuiet?: boolean;
+  /** Whether the feed rests while the page is hidden. Default: it does. */
+  readonly rests?: boolean;
   readonly onEvent: (event: SentEvent) => void;
   readonly onState: (state: FeedState) => void;
 }
@@ -64,17 +66,22 @@ export class Feed {
   again(): void {
     this.#end();
     if (!this.#isStarted) return;
-    if (document.hidden) return this.#options.onState({ kind: "resting" });
+    if (this.#isAtRest()) return this.#options.onState({ kind: "resting" });
     const controller = new AbortController();
     this.#current = controller;
     void this.#hear(controller.signal);
   }
 
   readonly #onVisibility = (): void => {
+    if (this.#options.rests === false) return;
     if (!document.hidden) return this.again();
     this.#end();
     this.#options.onState({ kind: "resting" });
   };
+
+  #isAtRest(): boolean {
+    return document.hidden && this.#options.rests !== false;
+  }
 
   #end(): void {
     clearTimeout(this.#timer);

@@ -6,17 +6,18 @@ import { api, program, tokenChanges } from "../shell/session.ts";
 import { nodesAfter, type Nodes } from "../pages/map/nodes.ts";
 import type { Party } from "./views.ts";
 
-/** The events of a path while the component is there. `onEvent` and `path` may change; `isQuiet` is as a feed takes it. */
+/** The events of a path while the component is there. `onEvent` and `path` may change; `isQuiet` and `rests` are as a feed takes them. */
 export function useFeed(
   path: string | undefined,
   onEvent: (event: SentEvent) => void,
   isQuiet = false,
+  rests = true,
 ) {
   const [state, setState] = useState<FeedState>({ kind: "connecting" });
   const [feed, setFeed] = useState<Feed>();
   useEffect(() => {
     if (path === undefined) return;
-    const opened = new Feed({ api, path, isQuiet, onEvent, onState: setState });
+    const opened = new Feed({ api, path, isQuiet, rests, onEvent, onState: setState });
     setFeed(opened);
     opened.start();
     const unlisten = tokenChanges.listen(() => opened.again());
@@ -24,7 +25,7 @@ export function useFeed(
       unlisten();
       opened.stop();
     };
-  }, [path, onEvent, isQuiet]);
+  }, [path, onEvent, isQuiet, rests]);
   return { state, again: () => feed?.again() };
 }
 

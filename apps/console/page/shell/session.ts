@@ -36,3 +36,15 @@ export const program: Program =
   document.querySelector<HTMLMetaElement>('meta[name="meridian-program"]')?.content === "region"
     ? "region"
     : "directory";
+
+/** Whether the page was served by the playground of a development cluster, which has put a token into the page for what it alone can do. */
+export const isPlayground: boolean = takePlaygroundToken();
+
+function takePlaygroundToken(): boolean {
+  const meta = document.querySelector<HTMLMetaElement>('meta[name="meridian-dev"]');
+  if (meta === null) return false;
+  api.usePlaygroundToken(meta.content);
+  // From here on it is in the memory of `api` alone.
+  meta.remove();
+  return true;
+}

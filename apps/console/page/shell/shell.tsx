@@ -8,7 +8,7 @@ import { useStore } from "../store.ts";
 import { Icon } from "./icon.tsx";
 import { followLocation } from "./location.ts";
 import { fragmentOf } from "./place.ts";
-import { program } from "./session.ts";
+import { isPlayground, program } from "./session.ts";
 import { nextTheme, theme } from "./theme.ts";
 import { TokenPanel } from "./token-panel.tsx";
 
@@ -23,7 +23,7 @@ const THEME_ICONS = {
 /** The whole page. */
 export function Shell() {
   const { page: id, parts } = useStore(place);
-  const pages = useMemo(() => pagesOf(program), []);
+  const pages = useMemo(() => pagesOf(program, isPlayground), []);
   const page = pages.find((each) => each.id === id) ?? pages[0];
   useEffect(() => {
     document.title = page === undefined ? "Meridian" : `${page.title} · Meridian`;

@@ -5,12 +5,9 @@ import type { SentEvent } from "../../api/event-stream.ts";
 import { useFeed } from "../../parties/use-nodes.ts";
 import { pathAt, type Party } from "../../parties/views.ts";
 import { api, tokenChanges } from "../../shell/session.ts";
+import { askingSoon } from "./asking-soon.ts";
 import { afterAnswer, toldOf, type AskedRegion, type Report } from "./entries.ts";
 import { Questions } from "./questions.ts";
-
-/** A change at one region is at the others a moment later, in milliseconds. */
-const SOON_MS = 250;
-const LATER_MS = 2_000;
 
 /** Regions keep the last changes of their keys for a minute after they were asked; so they are asked again within it, in milliseconds. */
 const AGAIN_MS = 30_000;
@@ -70,27 +67,6 @@ export function useEntry(key: string, regions: readonly Party[]) {
     first === undefined ? undefined : pathAt(first.id, `/watch?key=${encodeURIComponent(key)}`);
   const { state, again } = useFeed(path, onEvent, true);
   return { told: toldOf(regions, asked), state, again, askSoon };
-}
-
-/** Asks a moment after the first change, and once more when there have been none for a while. */
-function askingSoon(ask: () => void) {
-  let first: ReturnType<typeof setTimeout> | undefined;
-  let later: ReturnType<typeof setTimeout> | undefined;
-  return {
-    askSoon: () => {
-      // A key that changes all the time must not put off the first question for ever.
-      first ??= setTimeout(() => {
-        first = undefined;
-        ask();
-      }, SOON_MS);
-      clearTimeout(later);
-      later = setTimeout(ask, LATER_MS);
-    },
-    clear: () => {
-      clearTimeout(first);
-      clearTimeout(later);
-    },
-  };
 }
 
 /** What a region says; undefined if nobody asks any more. */

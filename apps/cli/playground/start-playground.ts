@@ -1,0 +1,148 @@
+/**
+ * Serves the console of a development cluster with what changes the cluster itself:
+ *
+ *   /dev/watch            how it stands, as server-sent events
+ *   /dev/cut, /dev/heal   cut a region's connections to its directories, and heal them
+ *   /dev/at/<id>/…        some requests of a region, which answers them also while it is cut off
+ *   anything else         the directory's own answer; its page gets the token for all these
+ *
+ * The token is made anew at each start. It stands in the page that this server sends, and so in no URL, no history and no log.
+ */
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+import { asMeridianError, MeridianError, toProblem } from "@meridian/protocol";
+
+import type {
+  PlaygroundOptions,
+  PlaygroundRegion,
+  RunningPlayground,
+} from "../src/dev/playground.ts";
+import { Cuts } from "./cuts.ts";
+import { checkOrigin, checkToken } from "./guard.ts";
+import { handOn } from "./hand-on.ts";
+import { Watchers } from "./watchers.ts";
+
+const CONNECTIONS_MAX = 128;
+
+/** The requests of a region that are handed on: those that a page needs which writes to it and compares it. */
+const AT_REGION = /^(GET \/(entry|cache|digest|status|watch)|POST \/cache|DELETE \/cache\/[^/]+)$/;
+
+/** Starts a playground. Rejects if its port is taken. */
+export async function startPlayground(options: PlaygroundOptions): Promise<RunningPlayground> {
+  const playground = new Playground(options);
+  const url = await playground.listen(options.port);
+  return { url, stop: () => playground.stop() };
+}
+
+class Playground {
+  readonly #options: PlaygroundOptions;
+  readonly #token = randomBytes(32).toString("base64url");
+  readonly #server: Server;
+  readonly #cuts: Cuts;
+  readonly #watchers: Watchers;
+  #port = 0;
+
+  constructor(options: PlaygroundOptions) {
+    this.#options = options;
+    const { regions, clock, say } = options;
+    this.#cuts = new Cuts({
+      regions,
+      clock,
+      onChange: (what) => {
+        say(what);
+        this.#watchers.tell();
+      },
+    });
+    this.#watchers = new Watchers({
+      clock,
+      state: () => ({ regions: regions.map((region) => this.#standingOf(region)) }),
+      onEnter: () => this.#cuts.enter(),
+    });
+    this.#server = createServer((request, response) => void this.#take(request, response));
+    this.#server.maxConnections = CONNECTIONS_MAX;
+  }
+
+  async listen(port: number): Promise<string> {
+    this.#server.listen(port, "127.0.0.1");
+    await once(this.#server, "listening");
+    this.#port = (this.#server.address() as AddressInfo).port;
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  async stop(): Promise<void> {
+    this.#cuts.stop();
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #standingOf({ id, url, lat, lon }: PlaygroundRegion) {
+    return { id, url, lat, lon, healsAtMs: this.#cuts.healsAtMs(id) };
+  }
+
+  async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      checkOrigin(request.headers, this.#port);
+      const target = request.url ?? "/";
+      if (!/^\/dev(\/|$)/.test(target)) await this.#handOn(request, response, target);
+      else {
+        checkToken(request.headers, this.#token);
+        await this.#act(request, response, target);
+      }
+    } catch (cause) {
+      const problem = toProblem(asMeridianError(cause));
+      if (response.headersSent) return void response.destroy();
+      response.writeHead(problem.status, { "content-type": "application/problem+json" });
+      response.end(JSON.stringify(problem));
+    }
+  }
+
+  /** What the directory answers. Its page gets the token. */
+  #handOn(request: IncomingMessage, response: ServerResponse, target: string): Promise<void> {
+    const { directoryUrl: origin } = this.#options;
+    const isPage = target === "/" && request.headers.accept?.includes("text/html") === true;
+    if (!isPage) return handOn(request, response, { origin, target });
+    const meta = `<meta name="meridian-dev" content="${this.#token}" />`;
+    const page = (text: string): string => text.replace("<head>", `<head>${meta}`);
+    return handOn(request, response, { origin, target, rewrite: { page } });
+  }
+
+  async #act(request: IncomingMessage, response: ServerResponse, target: string): Promise<void> {
+    const { pathname, searchParams, search } = new URL(target, "http://playground");
+    const asked = `${request.method} ${pathname}`;
+    const [, id = "", path = ""] = /^\/dev\/at\/([^/]+)(\/.+)$/.exec(pathname) ?? [];
+    if (path !== "") return this.#askRegion(request, response, { id, path, search });
+    if (asked === "GET /dev/watch") {
+      if (!this.#watchers.isFull) return this.#watchers.add(response);
+      throw new MeridianError(
+        "OVERLOADED",
+        "Expected fewer pages of this playground, got one more",
+      );
+    }
+    const region = searchParams.get("region") ?? "";
+    if (asked === "POST /dev/cut") this.#cuts.cut(region);
+    else if (asked === "POST /dev/heal") this.#cuts.heal(region);
+    else
+      throw new MeridianError(
+        "ROUTE_NOT_FOUND",
+        `Expected a request of the playground, got ${asked}`,
+      );
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end("{}");
+  }
+
+  #askRegion(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { id, path, search }: { id: string; path: string; search: string },
+  ): Promise<void> {
+    const region = this.#options.regions.find((each) => each.id === id);
+    if (region === undefined || !AT_REGION.test(`${request.method} ${path}`)) {
+      const said = `Expected a request that a region of the playground takes, got ${request.method} ${path.slice(0, 100)} of \`${id.slice(0, 100)}\``;
+      throw new MeridianError("ROUTE_NOT_FOUND", said);
+    }
+    return handOn(request, response, { origin: region.url, target: path + search });
+  }
+}
