@@ -71,8 +71,15 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
   {
     bug: "the outbox is durably acknowledged through a place inside a compacted part",
     file: `${REPLICATION}/node/home.ts`,
-    find: "this.#savable.cover(Math.min(whole.sequence, durableThrough))",
-    put: "this.#savable.cover(this.#position.progress.sequence)",
+    find: "const sequence = Math.min(whole.sequence, durableThrough);",
+    put: "const { sequence } = this.#position.progress;",
+    suite: DURABLE,
+  },
+  {
+    bug: "a cursor in one log covers what another log has acknowledged",
+    file: `${REPLICATION}/node/savable-outbox.ts`,
+    find: "    if (this.#log.logId !== logId || this.#log.epoch !== epoch) return;\n",
+    put: "    if (logId + epoch < 0) return;\n",
     suite: DURABLE,
   },
   {

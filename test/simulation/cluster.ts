@@ -249,6 +249,8 @@ export class SimulatedCluster {
       const wrong = this.ledger.made(entry);
       if (wrong !== undefined) this.auditor.report(`${node.id}: ${entry.key} ${wrong}`);
     };
+    store.onInverted = ({ key }) =>
+      this.auditor.report(`${node.id}: ${key} is older than what stands before it in its frame`);
     store.onCommitted = (record) => this.durable.onCommitted(disk, record);
     store.onRestamped = (old, renewed) => {
       const wrong = this.ledger.wrongRenewal(old, renewed);

@@ -111,6 +111,8 @@ export class TracedStore extends MemoryReplicaStore {
   onMade: (entry: Entry) => void = () => {};
   /** Called when the store has committed a record. */
   onCommitted: (record: ReplicaRecord) => void = () => {};
+  /** Called with each entry that stands behind a newer one of its key in one frame: re-stamped in the order of the frame, it would win. */
+  onInverted: (entry: Entry) => void = () => {};
   /** Called between a commit and its answer; returns whether the process is still there to hear it. */
   onStep: () => boolean = () => true;
   /** Called with each entry that gets a new stamp: with the old entry and the new one. */
@@ -127,7 +129,10 @@ export class TracedStore extends MemoryReplicaStore {
       this.#rename(record);
       this.#restamps += 1;
     }
-    if (record.kind === "local") this.#noteReplaced(record.entries);
+    if (record.kind === "local") {
+      for (const entry of inverted(record.entries)) this.onInverted(entry);
+      this.#noteReplaced(record.entries);
+    }
     super.append(record, (failure) => {
       if (failure === undefined) this.onCommitted(record);
       if (this.onStep()) done(failure);
@@ -168,4 +173,13 @@ export class TracedStore extends MemoryReplicaStore {
       }
     }
   }
+}
+
+function inverted(entries: readonly Entry[]): readonly Entry[] {
+  const newest = new Map<string, Entry>();
+  return entries.filter((entry) => {
+    const before = newest.get(entry.key);
+    newest.set(entry.key, entry);
+    return before !== undefined && compareStamps(entry.stamp, before.stamp) < 0;
+  });
 }

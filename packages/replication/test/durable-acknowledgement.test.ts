@@ -2,6 +2,7 @@
 import { stampTimeOf, type Entry } from "@meridian/protocol";
 import { describe, expect, it } from "vitest";
 
+import { SavableOutbox } from "../src/node/savable-outbox.ts";
 import { set } from "./node-rig.ts";
 import { ScriptedDirectory } from "./scripted-directory.ts";
 
@@ -136,6 +137,22 @@ it("has the cursor follow in another log only from where that was when the node 
   script.feed(compacted, [entryOf(script, "k")]);
   await beat(script, 3);
   expect(script.disk.cursor).toMatchObject({ logId, sequence: 1 });
+});
+
+it("waits for the cursor in the log that acknowledges, where the disk has taken the node back to another", () => {
+  const [before, after] = [
+    { logId: 7, epoch: 1 },
+    { logId: 8, epoch: 2 },
+  ];
+  const outbox = new SavableOutbox(0);
+  outbox.enterLog(before);
+  outbox.enterLog(after);
+  outbox.acknowledge(1, 5);
+  outbox.cover({ ...before, sequence: 9 });
+  outbox.cover({ ...after, epoch: 1, sequence: 9 });
+  expect(outbox.position).toBe(0);
+  outbox.cover({ ...after, sequence: 5 });
+  expect(outbox.position).toBe(1);
 });
 
 describe("the cursor passes no entries that the disk has refused, although it has room again before their turn to hear of that comes", () => {

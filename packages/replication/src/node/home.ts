@@ -244,7 +244,8 @@ export class Home {
     const { store, append, events } = this.#context;
     const { whole, durableThrough, isSettled } = this.#position;
     // An append that fails later takes the cursor back with it.
-    if (isSettled) this.#savable.cover(Math.min(whole.sequence, durableThrough));
+    const sequence = Math.min(whole.sequence, durableThrough);
+    if (isSettled) this.#savable.cover({ ...whole, sequence });
     if (this.#others === this.#savedOthers) return;
     this.#savedOthers = this.#others;
     append({ kind: "progress", others: this.#others }, (failure) => {

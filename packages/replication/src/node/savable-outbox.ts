@@ -35,8 +35,12 @@ export class SavableOutbox {
     this.#waiting = [...this.#waiting.slice(0, 1), { position, through }];
   }
 
-  /** The cursor covers the log through `sequence`, durably. */
-  cover(sequence: number): void {
+  /**
+   * The cursor covers a log through `sequence`, durably. A node whose disk has refused what it had of the log that acknowledges stands in the log
+   * before that again: what that one covers says nothing of the acknowledgements.
+   */
+  cover({ logId, epoch, sequence }: Cursor): void {
+    if (this.#log.logId !== logId || this.#log.epoch !== epoch) return;
     const isCovered = ({ through }: Acknowledged): boolean => through <= sequence;
     for (const { position, through } of this.#waiting.filter(isCovered)) {
       this.#position = Math.max(this.#position, position);
