@@ -50,17 +50,22 @@ export class AcknowledgedWrites {
     this.#copies.set(node, { incarnation, before: new Set(this.#writes) });
   }
 
+  /** Whether a node has a disk from a backup that no directory has found to be a copy. */
+  isUnknownCopy(node: SimulatedNode): boolean {
+    return this.#copies.get(node)?.incarnation === node.disk.incarnation;
+  }
+
   /**
    * The process of a node has ended. If no directory had found its disk to be a copy by then, nothing tells what this process wrote from what the
    * copy had not sent, and both may lose to what the original has sent.
    */
   onEnded(node: SimulatedNode): void {
-    const copy = this.#copies.get(node);
-    const { incarnation, outboxAcknowledged } = node.disk;
-    if (copy === undefined || copy.incarnation !== incarnation) return;
+    if (!this.isUnknownCopy(node)) return;
+    const before = this.#copies.get(node)?.before;
+    const { outboxAcknowledged } = node.disk;
     this.excuse((write) => {
       const isUnsent = write.node === node && write.outboxPosition > outboxAcknowledged;
-      return isUnsent && !copy.before.has(write);
+      return isUnsent && before?.has(write) === false;
     });
   }
 }

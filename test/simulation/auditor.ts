@@ -265,8 +265,12 @@ export class Auditor implements Tap {
       const held = node.disk.entries.get(entry.key);
       // Compared by the stamp in the log: the node may have re-stamped the entry since.
       if (held !== undefined && compareStamps(held.stamp, entry.stamp) >= 0) continue;
-      if (held !== undefined && names.isAtLeast(held.stamp, names.nameOf(entry.stamp))) continue;
-      if (entry.stamp.time <= node.disk.horizon && isOnItsWay(node, entry.key)) continue;
+      const name = names.nameOf(entry.stamp);
+      if (held !== undefined && names.isAtLeast(held.stamp, name)) continue;
+      // The node, or another party, buries what the log has and what was replaced by a write that is forgotten.
+      const isPassed = entry.stamp.time <= node.disk.horizon;
+      const isBuried = isOnItsWay(node, entry.key) || this.#cluster.isReplaced(entry.key, name);
+      if (isPassed && isBuried) continue;
       const has = held === undefined ? "nothing" : names.nameOf(held.stamp);
       const said = `${node.id}: ${what} at ${through}, past ${entry.key} at ${sequence}`;
       this.report(`${said}, of which its disk has ${has}`);
