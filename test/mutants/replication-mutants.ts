@@ -3,9 +3,6 @@ import type { Mutant, Suite } from "./mutant.ts";
 const REPLICATION = "packages/replication/src";
 const TESTS = "packages/replication/test";
 const POSITIONS: Suite = { test: `${TESTS}/session-position.test.ts` };
-const DURABLE: Suite = { test: `${TESTS}/durable-acknowledgement.test.ts` };
-const UNSENT: Suite = { test: `${TESTS}/unsent-entries.test.ts` };
-const STAMPED_ANEW: Suite = { test: `${TESTS}/re-stamping.test.ts` };
 const RESTARTED: Suite = { test: `${TESTS}/restart.test.ts` };
 const NEWCOMERS: Suite = { test: `${TESTS}/remembered-members.test.ts` };
 const RECONCILING: Suite = { test: `${TESTS}/large-reconciliation.test.ts` };
@@ -41,13 +38,6 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
     suite: { test: `${TESTS}/idle-nodes.test.ts` },
   },
   {
-    bug: "a write keeps its old stamp behind one of its key that has a new one",
-    file: `${REPLICATION}/node/restamper.ts`,
-    find: "held !== undefined && replaces(entry, held) ?",
-    put: "held !== undefined ?",
-    suite: STAMPED_ANEW,
-  },
-  {
     bug: "a reconciliation ends after its first full page",
     file: `${REPLICATION}/reconcile/reconciler.ts`,
     find: "    this.#compare(from, summaries, limits.rangeEntries, next, this.#page);\n",
@@ -67,34 +57,6 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
     find: "    this.#responder?.pump();\n",
     put: "",
     suite: RECONCILING,
-  },
-  {
-    bug: "the outbox is durably acknowledged through a place inside a compacted part",
-    file: `${REPLICATION}/node/home.ts`,
-    find: "const sequence = Math.min(whole.sequence, durableThrough);",
-    put: "const { sequence } = this.#position.progress;",
-    suite: DURABLE,
-  },
-  {
-    bug: "a cursor in one log covers what another log has acknowledged",
-    file: `${REPLICATION}/node/savable-outbox.ts`,
-    find: "    if (this.#log.logId !== logId || this.#log.epoch !== epoch) return;\n",
-    put: "    if (logId + epoch < 0) return;\n",
-    suite: DURABLE,
-  },
-  {
-    bug: "the outbox stays acknowledged where the disk has taken the cursor back",
-    file: `${REPLICATION}/node/savable-outbox.ts`,
-    find: "    if (this.#position <= durable) return;\n",
-    put: "    if (durable >= 0) return;\n",
-    suite: DURABLE,
-  },
-  {
-    bug: "the outbox is durably acknowledged whatever the cursor is",
-    file: `${REPLICATION}/node/submitter.ts`,
-    find: "Math.min(savable, this.#acknowledgedThrough)",
-    put: "savable < 0 ? 0 : this.#acknowledgedThrough",
-    suite: DURABLE,
   },
   {
     bug: "the cursor is saved before its entries",
@@ -139,27 +101,6 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
     suite: { test: `${TESTS}/several-directories.test.ts`, title: "while it lacks" },
   },
   {
-    bug: "a horizon passes what is being committed",
-    file: `${REPLICATION}/node/write-path.ts`,
-    find: "return hasOld ? 0 : this.#committingLowest;",
-    put: "return hasOld ? 0 : Infinity;",
-    suite: UNSENT,
-  },
-  {
-    bug: "a horizon passes what is submitted again",
-    file: `${REPLICATION}/node/write-path.ts`,
-    find: "return hasOld ? 0 : this.#committingLowest;",
-    put: "return hasOld ? this.#committingLowest : this.#committingLowest;",
-    suite: UNSENT,
-  },
-  {
-    bug: "a horizon passes what waits in the outbox",
-    file: `${REPLICATION}/node/pulse.ts`,
-    find: "Math.min(made, submitter.lowestTime, writes.lowestTime)",
-    put: "Math.min(made, submitter.lowestTime > 0 ? Infinity : 0, writes.lowestTime)",
-    suite: UNSENT,
-  },
-  {
     bug: "the end of an epoch counts for what was lost behind it",
     file: `${REPLICATION}/node/positions.ts`,
     find: "sequence <= end && place.wholeThrough >= sequence",
@@ -186,27 +127,6 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
     find: "      this.#keys.cut(homeThrough);\n      this.#noteLeft();\n",
     put: "      this.#keys.cut(homeThrough);\n",
     suite: POSITIONS,
-  },
-  {
-    bug: "a new stamp moves the end the other way",
-    file: `${REPLICATION}/node/restamper.ts`,
-    find: "Math.max(1, entry.expiresAtMs + movedMs)",
-    put: "Math.max(1, entry.expiresAtMs - movedMs)",
-    suite: STAMPED_ANEW,
-  },
-  {
-    bug: "a new stamp moves an end that nobody's wrong clock has set",
-    file: `${REPLICATION}/node/restamper.ts`,
-    find: "isByThatClock && this.#context.time.confirmedMs() !== undefined",
-    put: "isByThatClock || this.#context.time.isTold",
-    suite: STAMPED_ANEW,
-  },
-  {
-    bug: "a new stamp loses the content type",
-    file: `${REPLICATION}/node/restamper.ts`,
-    find: "    return { ...entry, stamp, expiresAtMs };\n",
-    put: '    return { ...entry, contentType: "", stamp, expiresAtMs };\n',
-    suite: STAMPED_ANEW,
   },
   {
     bug: "a write that the disk refused is said to be stored",
@@ -263,13 +183,6 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
     find: "this.#settling = { stamps: this.#stamps, through: this.#through };",
     put: "this.#settling = undefined;",
     suite: { test: `${TESTS}/bounded-memory.test.ts` },
-  },
-  {
-    bug: "what is acknowledged before a comparison counts where that ends",
-    file: `${REPLICATION}/node/savable-outbox.ts`,
-    find: "newest.through === Infinity ? sequence : Math.max(newest.through, sequence)",
-    put: "sequence",
-    suite: DURABLE,
   },
   {
     bug: "a restart compares everything",
@@ -356,32 +269,11 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
     suite: { test: `${TESTS}/incomplete-outbox.test.ts` },
   },
   {
-    bug: "every refusal is taken to be of the first frame that is not acknowledged",
-    file: "packages/replication/src/node/restamper.ts",
-    find: "this.#restampAfter(position - 1, bound, () => this.#end());",
-    put: "this.#restampAfter(acknowledgedThrough, Math.min(timeMax, bound), () => this.#end());",
-    suite: STAMPED_ANEW,
-  },
-  {
-    bug: "nothing is learnt of admitted stamps from a welcome",
-    file: "packages/replication/src/node/submitter.ts",
-    find: "      if (frame.position > committed) return false;\n      this.#context.admitted.raise(frame.highestTime);",
-    put: "      if (frame.position > committed) return false;",
-    suite: STAMPED_ANEW,
-  },
-  {
     bug: "a directory does not hear which stamps another one has admitted",
     file: "packages/replication/src/order/sequencer.ts",
     find: "    this.#ceiling.observe(time);",
     put: "",
     suite: { test: `${TESTS}/directory.test.ts` },
-  },
-  {
-    bug: "a restored copy sends what it had not sent with the stamps of then",
-    file: `${REPLICATION}/node/restamper.ts`,
-    find: "isAhead = frame.highestTime > bound;",
-    put: "isAhead = frame.highestTime > Infinity;",
-    suite: STAMPED_ANEW,
   },
   {
     bug: "a node says that it has applied what its disk has not got",

@@ -42,7 +42,10 @@ export class Ledger {
   /** Called when a node has stamped a write. Returns what is wrong with that. */
   made(entry: Entry): string | undefined {
     const name = this.#names.nameOf(entry.stamp);
-    if (entry.stamp.origin === BURIAL_ORIGIN || this.#made.has(name)) return undefined;
+    const before = this.#made.get(name);
+    if (entry.stamp.origin === BURIAL_ORIGIN || (before && isSameWrite(before, entry))) return;
+    // A node may give a stamp again where the disk has refused the write that had it.
+    this.#refusedNames.delete(name);
     this.#made.set(name, entry);
     const index = this.#checked.findIndex((request) => isOf(entry, request));
     const request = this.#uncheck(index);
@@ -129,6 +132,14 @@ export class Ledger {
       shiftedMs <= Math.max(0, movedMs) + ROUNDING_MS;
     return isWithin ? undefined : `at ${name} ends ${shiftedMs} ms later, and was moved ${movedMs}`;
   }
+}
+
+function isSameWrite(one: Entry, other: Entry): boolean {
+  return (
+    one.key === other.key &&
+    one.deleted === other.deleted &&
+    textOf(one.value) === textOf(other.value)
+  );
 }
 
 /** Whether the entry may be what a node has made of the request. */
