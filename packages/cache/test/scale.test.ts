@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { TlruCache } from "../src/index.ts";
 import { Slots } from "../src/slots.ts";
 import { StringIndex } from "../src/string-index.ts";
+import { expectSame } from "./expect-same.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { place } from "./place.ts";
 import { trace } from "./trace.ts";
@@ -37,7 +38,7 @@ describe("many keys", () => {
         order.delete(key);
         const gone = id % 11 === 0;
         const got = gone ? cache.delete(key) : cache.get(key);
-        expect(got).toBe(gone ? expected !== undefined : expected);
+        expectSame(got, gone ? expected !== undefined : expected);
         if (gone) continue;
         cache.set(key, id);
         order.set(key, id);
