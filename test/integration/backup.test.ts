@@ -10,6 +10,7 @@ import { runCli } from "@meridian/cli";
 import { connect, type MeridianClient } from "@meridian/client";
 import { ROOT, startSmallDirectory, startSmallRegion, until } from "@meridian/harness";
 import { lineLogger, systemClock, type Logger } from "@meridian/runtime";
+import { bundleSource } from "@meridian/source-bundle";
 import { expect, it, onTestFinished } from "vitest";
 
 interface Outcome {
@@ -213,9 +214,8 @@ it("goes on with a backup where fetching broke off", async () => {
   // Whoever may write no larger files has no room, whatever the disk has.
   const data = join(folder, "restored");
   const command = `trap '' XFSZ; ulimit -f 1024; exec "$0" "$@"`;
-  const main = join(ROOT, "apps/cli/src/main.ts");
-  const node = ["--conditions=@meridian/source", "--import", "tsx", main];
-  const argv = ["-c", command, process.execPath, ...node, "restore", file, "--data", data];
+  const main = await bundleSource(join(ROOT, "apps/cli/src/main.ts"));
+  const argv = ["-c", command, process.execPath, main, "restore", file, "--data", data];
   const said = await new Promise<string>((resolve) => {
     execFile("bash", argv, { cwd: ROOT }, (_, stdout, stderr) => resolve(stdout + stderr));
   });

@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 
 import { ROOT, startBothPrograms } from "@meridian/harness";
+import { bundleSource } from "@meridian/source-bundle";
 import { afterAll, expect, it } from "vitest";
 
 const CALLERS = 334;
@@ -16,10 +17,8 @@ class Filler {
   readonly said: string[] = [];
   #waiting: (() => void)[] = [];
 
-  constructor(region: string) {
-    const file = join(ROOT, "test/support/fill-process.ts");
-    const source = ["--conditions=@meridian/source", "--import", "tsx"];
-    this.child = spawn(process.execPath, [...source, file, region, `${CALLERS}`, `${LEASE_MS}`], {
+  constructor(program: string, region: string) {
+    this.child = spawn(process.execPath, [program, region, `${CALLERS}`, `${LEASE_MS}`], {
       stdio: ["pipe", "pipe", "inherit"],
       cwd: ROOT,
     });
@@ -44,8 +43,9 @@ class Filler {
   }
 }
 
+const program = await bundleSource(join(ROOT, "test/support/fill-process.ts"));
 const programs = await startBothPrograms();
-const fillers = Array.from({ length: 3 }, () => new Filler(programs.region));
+const fillers = Array.from({ length: 3 }, () => new Filler(program, programs.region));
 afterAll(async () => {
   for (const { child } of fillers) child.kill("SIGKILL");
   await programs.stop();
@@ -77,7 +77,7 @@ it("the loader's process is killed: another one loads once the lease is over, an
 
 it("of a thousand callers in three processes, one loads", async () => {
   const dead = fillers.findIndex(({ child }) => child.killed);
-  fillers.splice(dead, 1, new Filler(programs.region));
+  fillers.splice(dead, 1, new Filler(program, programs.region));
   await Promise.all(fillers.map((filler) => filler.hear("ready")));
   for (const filler of fillers) filler.tell("fill hot");
   const loading = await loaderOf("hot", fillers);

@@ -74,10 +74,10 @@ export async function watchedPage(
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core"), "utf8");
 
-/** What axe-core finds on a page that is serious or worse, one line each. */
+/** What axe-core finds on a page that is serious or worse, one line each. It describes only what it finds wrong, and not each element that is right. */
 export async function seriousFaults(page: Page): Promise<readonly string[]> {
   await page.evaluate(AXE);
-  return page.evaluate(`axe.run().then(({ violations }) => violations
+  return page.evaluate(`axe.run({ resultTypes: ["violations"] }).then(({ violations }) => violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")
     .flatMap(({ id, nodes }) => nodes.map(({ html }) => id + ": " + html.slice(0, 200))))`);
 }

@@ -21,6 +21,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { runCli } from "@meridian/cli";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import manifest from "../package.json" with { type: "json" };
 
@@ -72,6 +73,10 @@ async function run(
 const install = (root: string, ...args: readonly string[]): Promise<Outcome> =>
   run("/bin/sh", [INSTALLER, ...args], { DESTDIR: root });
 
+/** Runs `meridian service`, which is all that the installer does once the programs are in their place. */
+const service = (...args: readonly string[]): Promise<Outcome> =>
+  run(process.execPath, [join(CLONE, "apps/cli/dist/main.js"), "service", ...args]);
+
 const read = (...path: readonly string[]): string => readFileSync(join(...path), "utf8");
 
 const temporary: string[] = [];
@@ -103,10 +108,11 @@ beforeAll(async () => {
   if (built.status !== 0) throw new Error(built.said);
   root = temporaryFolder();
   const options = ["--lat", "50.11", "--lon=8.68", "--port", "0"];
+  const paris = ["--cluster-file", clusterFile()];
   const installed = [
     await install(root, "region", "frankfurt", ...options),
-    await install(root, "directory", "--port", "0"),
-    await install(root, "region", "paris", "--cluster-file", clusterFile(), "--port=0"),
+    await service("install", "directory", "--root", root, "--port", "0"),
+    await service("install", "region", "paris", "--root", root, ...paris, "--port=0"),
   ];
   for (const { status, said } of installed) if (status !== 0) throw new Error(said);
 }, SLOW_MS);
@@ -174,19 +180,11 @@ describe.skipIf(reason !== undefined)(`the installer, run again${skipped}`, () =
     "upgrades the programs and the unit when run again, and keeps the options",
     async () => {
       const again = temporaryFolder();
-      await install(
-        again,
-        "region",
-        "a",
-        "--lat",
-        "1",
-        "--lon",
-        "2",
-        "--group",
-        "meridian-tls",
-        "--token-file",
-        `/"x" \\ $HOME \`y\``,
-      );
+      const programs = join(again, "opt/meridian");
+      cpSync(join(root, "opt/meridian"), programs, { recursive: true, verbatimSymlinks: true });
+      const place = ["--root", again, "--lat", "1", "--lon", "2"];
+      const options = ["--group", "meridian-tls", "--token-file", `/"x" \\ $HOME \`y\``];
+      await service("install", "region", "a", ...place, ...options);
       const env = read(again, "etc/meridian/region-a.env");
       expect(env).toContain('MERIDIAN_TOKEN_FILE="/\\"x\\" \\\\ \\$HOME \\`y\\`"\n');
       const unit = join(again, "etc/systemd/system/meridian-region@.service");
@@ -199,38 +197,31 @@ describe.skipIf(reason !== undefined)(`the installer, run again${skipped}`, () =
       expect(read(program)).toBe(read(CLONE, "apps/region/dist/main.js"));
       expect(read(again, "etc/meridian/region-a.env")).toBe(env);
       const kept = `meridian-${manifest.version}`;
+      const versions = ["current", kept, `${kept}.old`];
+      expect(readdirSync(programs)).toEqual(versions);
       // The previous version stays, also when another service of the same version is installed.
-      for (const args of [["region", "a"], ["directory"]]) {
-        expect((await install(again, ...args)).status).toBe(0);
-        const versions = ["current", kept, `${kept}.old`];
-        expect(readdirSync(join(again, "opt/meridian"))).toEqual(versions);
-        expect(read(again, `opt/meridian/${kept}.old/apps/region/dist/main.js`)).toBe("old");
-      }
+      expect((await install(again, "directory")).status).toBe(0);
+      expect(readdirSync(programs)).toEqual(versions);
+      expect(read(programs, `${kept}.old/apps/region/dist/main.js`)).toBe("old");
     },
     SLOW_MS,
   );
 });
 
-describe.skipIf(reason !== undefined)(`an installer that is given a cluster file${skipped}`, () => {
-  it(
-    "needs no coordinates if the cluster file has them, and takes the id of a directory",
-    async () => {
-      const folder = temporaryFolder();
-      const file = clusterFile();
-      const said = await install(folder, "directory", "--cluster-file", file, "--id", "main");
-      expect(said.status).toBe(0);
-      expect(read(folder, "etc/meridian/directory.env")).toContain(
-        `MERIDIAN_ID="main"\nMERIDIAN_CLUSTER_FILE="${file}"\n`,
-      );
-      expect(read(root, "etc/meridian/region-paris.env")).toContain("MERIDIAN_CLUSTER_FILE=");
-    },
-    SLOW_MS,
-  );
+describe.skipIf(reason !== undefined)(`a service that is given a cluster file${skipped}`, () => {
+  it("needs no coordinates if the cluster file has them, and takes the id of a directory", async () => {
+    const folder = temporaryFolder();
+    const file = clusterFile();
+    const own = ["--root", folder, "--cluster-file", file, "--id", "main"];
+    expect(await service("install", "directory", ...own)).toMatchObject({ status: 0 });
+    expect(read(folder, "etc/meridian/directory.env")).toContain(
+      `MERIDIAN_ID="main"\nMERIDIAN_CLUSTER_FILE="${file}"\n`,
+    );
+    expect(read(root, "etc/meridian/region-paris.env")).toContain("MERIDIAN_CLUSTER_FILE=");
+  });
 });
 
 describe.skipIf(reason !== undefined)(`certificates and tokens of a service${skipped}`, () => {
-  const service = (...args: readonly string[]): Promise<Outcome> =>
-    run(process.execPath, [join(CLONE, "apps/cli/dist/main.js"), "service", ...args]);
   const files = ["--tls-cert", "/s/cert.pem", "--tls-key", "/s/100%.pem"];
 
   it("are passed by systemd, or read as a member of a group, and the drop-in is removed with the service", async () => {
@@ -278,6 +269,20 @@ describe.skipIf(reason !== undefined)(`an installer that is told something wrong
   it.each([
     ["nothing", [], "Expected `directory"],
     ["another program", ["cli"], "unknown command 'cli'"],
+    ["no longitude", ["region", "a", "--lat", "2"], "--lon"],
+    ["a value of two lines", ["directory", "--host", "a\nMERIDIAN_X=b"], "Expected one line"],
+  ])("refuses %s, and writes nothing", async (_what, args, message) => {
+    const empty = temporaryFolder();
+    const { status, said } = await install(empty, ...args);
+    expect(said).toContain(message);
+    expect(status).toBe(2);
+    expect(readdirSync(empty)).toEqual([]);
+  });
+});
+
+// What the installer asks before it writes anything, without a process for each case.
+describe("`meridian service install` that is told something wrong", () => {
+  it.each([
     ["a region without an id", ["region"], "missing required argument 'id'"],
     ["an id in capitals", ["region", "Oslo"], "got `Oslo`"],
     ["an id that is a path", ["region", "../x"], "got `../x`"],
@@ -285,22 +290,29 @@ describe.skipIf(reason !== undefined)(`an installer that is told something wrong
     ["an empty id", ["region", ""], "Expected an id"],
     ["an id of two lines", ["region", "a\nb"], "got `a\nb`"],
     ["no latitude", ["region", "a", "--lon", "2"], "--lat"],
-    ["no longitude", ["region", "a", "--lat", "2"], "--lon"],
     ["a place that there is not", ["region", "a", "--lat", "91", "--lon", "2"], "-90"],
-    ["an unknown option", ["directory", "--lat", "2"], "unknown option '--lat'"],
+    [
+      "an option of the other program",
+      ["directory", "--cache-bytes", "2"],
+      "unknown option '--cache-bytes'",
+    ],
     ["an option without a value", ["directory", "--port"], "'--port <integer>' argument missing"],
     ["a port that there is not", ["directory", "--port", "65536"], "65536"],
     ["an id as an option", ["region", "a", "--id", "b"], "unknown option '--id'"],
     ["a folder of data", ["directory", "--data=/x"], "unknown option '--data"],
-    ["a value of two lines", ["directory", "--host", "a\nMERIDIAN_X=b"], "Expected one line"],
     ["a key that lies nowhere", ["directory", "--tls-key", "key.pem"], "an absolute path"],
     ["a group that is none", ["directory", "--group", "a b"], "Expected a group"],
     ["a stray word", ["directory", "now"], "too many arguments"],
   ])("refuses %s, and writes nothing", async (_what, args, message) => {
     const empty = temporaryFolder();
-    const { status, said } = await install(empty, ...args);
+    let said = "";
+    const write = (data: string | Uint8Array): unknown => (said += String(data));
+    const io = { stdout: { write }, stderr: { write }, stdin: undefined, env: {}, colour: false };
+    const [program = "", ...more] = args;
+    const argv = ["service", "install", program, "--root", empty, ...more];
+    const status = await runCli(argv, io);
     expect(said).toContain(message);
-    expect(status).toBe(2);
+    expect(status).not.toBe(0);
     expect(readdirSync(empty)).toEqual([]);
   });
 });
@@ -319,21 +331,11 @@ describe.skipIf(reason !== undefined)(`systemd-analyze${skipped}`, () => {
     writeFileSync(join(machine, "opt/meridian/current/bin/node"), "");
     chmodSync(join(machine, "opt/meridian/current/bin/node"), 0o755);
     const units = ["meridian-directory.service", "meridian-region@frankfurt.service"];
-    const verified = await run("systemd-analyze", [
-      "verify",
-      "--man=no",
-      `--root=${machine}`,
-      ...units,
-    ]);
-    expect(verified).toEqual({ status: 0, said: "" });
+    const argv = ["verify", "--man=no", `--root=${machine}`, ...units];
+    expect(await run("systemd-analyze", argv)).toEqual({ status: 0, said: "" });
     const file = join(machine, "etc/systemd/system/meridian-directory.service");
     writeFileSync(file, read(file).replace("WatchdogSec=30s", "WatchdogSec=soon"));
-    const planted = await run("systemd-analyze", [
-      "verify",
-      "--man=no",
-      `--root=${machine}`,
-      ...units,
-    ]);
+    const planted = await run("systemd-analyze", argv);
     expect(planted.said).toContain("Failed to parse sec value");
   });
 
