@@ -4,6 +4,7 @@ import { defaultServerConditions } from "vite";
 import { defineConfig } from "vitest/config";
 
 import { LongestFirst } from "./longest-first.ts";
+import { memoryFolder } from "./memory-folder.ts";
 
 // Workspace packages are resolved from `src`, so that no test ever runs a stale build.
 // Modules that are for bundlers name files without extensions, which Node.js does not find.
@@ -15,6 +16,10 @@ const conditions = [
 const BACKGROUND = fileURLToPath(new URL("background.ts", import.meta.url));
 const LEFTOVERS = fileURLToPath(new URL("leftovers.ts", import.meta.url));
 
+// The processes of tests, and those that tests start, put temporary folders there.
+const MEMORY = memoryFolder();
+if (MEMORY !== undefined) process.env["TMPDIR"] ??= MEMORY;
+
 export default defineConfig({
   root: fileURLToPath(new URL("..", import.meta.url)),
   resolve: { conditions },
@@ -23,10 +28,12 @@ export default defineConfig({
     reporters: ["default", fileURLToPath(new URL("closing-line-reporter.ts", import.meta.url))],
     coverage: { provider: "v8", include: ["{packages,apps}/*/src/**"] },
     hookTimeout: 120_000,
+    // As often as by default, for as long as a busy machine may take.
+    expect: { poll: { timeout: 10_000 } },
     maxWorkers: availableParallelism(),
     sequence: { sequencer: LongestFirst },
     // `npm test` runs the projects in two processes side by side: e2e, which starts clusters and mostly waits for leases, restarts and links, and
-    // all others, which mostly compute. The others get the processor time that e2e leaves.
+    // all others, which mostly compute. Those that keep no real leases have a lower priority, and get the processor time that the rest leaves.
     projects: [
       {
         extends: true,
@@ -47,7 +54,7 @@ export default defineConfig({
           name: "integration",
           include: ["test/*.test.ts", "test/integration/**/*.test.ts"],
           isolate: false,
-          setupFiles: [BACKGROUND, LEFTOVERS],
+          setupFiles: [LEFTOVERS],
           testTimeout: 60_000,
         },
       },
