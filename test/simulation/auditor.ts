@@ -92,7 +92,8 @@ export class Auditor implements Tap {
       if (this.#messages % LOOK_EVERY !== 0) return;
       const held = directory.process?.machine.info().recentBytes ?? 0;
       const senders = this.#cluster.nodes.length + this.#cluster.directories.length - 1;
-      const uncommitted = senders * (windowBytes + readBytes + frameBytes);
+      // A small frame takes up to six times its bytes.
+      const uncommitted = 6 * senders * (windowBytes + readBytes + frameBytes);
       this.#within("directory: bytes of recent frames", held, recentBytes + uncommitted);
     } else if (typeof message === "string") {
       this.#checkApplied(end, message);

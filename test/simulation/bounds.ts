@@ -4,7 +4,7 @@ export const DIRECTORY = "directory";
 /** The bounds of simulated machines. They are small, so that simulations reach them, and nodes fall behind and are fed from the log. */
 export const BOUNDS = {
   linkBytes: 3_000,
-  recentBytes: 4_000,
+  recentBytes: 16_000,
   windowBytes: 4_000,
   /** Requests that may wait at one node for a position, and as many for an acknowledgement. */
   waiters: 4,

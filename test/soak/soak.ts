@@ -48,6 +48,8 @@ const SCRAPE_MS = 1_000;
 const OPEN_METRICS = { accept: "application/openmetrics-text; version=1.0.0" };
 /** More than a region keeps of what has changed: its memory of that is full from then on. */
 const FILL = 70_000;
+/** More frames than a directory keeps of the newest. */
+const FRAMES = 20_000;
 const RELOADED = "token keys were read again";
 
 /** A soak from its begin to its end. */
@@ -84,7 +86,7 @@ export class Soak {
       const directories = [way?.url.replace("http:", "https:") ?? ""];
       const parts = { secrets, directories, places, rate, random: systemRandom };
       const traffic = new Traffic(parts);
-      await traffic.fill(FILL);
+      await traffic.fill(FILL, FRAMES);
       tell("filled; the traffic begins");
       traffic.start();
       const jobs = [

@@ -48,9 +48,9 @@ export class Traffic {
 
   /**
    * Writes so many entries as fast as they are taken, while every region has a watch: what is bounded in the programs' memory, such as the
-   * changes that a region keeps for watches, is full before it is measured.
+   * changes that a region keeps for watches, is full before it is measured. Then writes `frames` more, one after the other.
    */
-  async fill(writes: number): Promise<void> {
+  async fill(writes: number, frames: number): Promise<void> {
     const clients = await Promise.all(this.#parts.places.map((_, index) => this.#connect(index)));
     const watches = clients.map(async (client) => {
       for await (const _ of client.watch({ prefix: "none" }));
@@ -63,6 +63,8 @@ export class Traffic {
       }));
       await client?.setMany(entries);
     }
+    // Alone, each becomes a frame of its own.
+    for (let done = 0; done < frames; done += 1) await client?.set(`soak/${done % KEYS}`, VALUE);
     for (const each of clients) each.close();
     await Promise.allSettled(watches);
   }

@@ -18,7 +18,7 @@ export interface DirectoryLimits {
   readonly linkBytesMax: number;
   /** The same for all links together: each link has an equal part of it. */
   readonly allLinksBytesMax: number;
-  /** Bytes of recent frames kept in memory for nodes that are only a little behind. */
+  /** Bytes of memory that recent frames take, kept for nodes that are only a little behind. */
   readonly recentBytesMax: number;
   /** Bytes of frames that may wait for the disk: where there are more, the node with most of them is disconnected, and keeps them. */
   readonly commitBytesMax: number;

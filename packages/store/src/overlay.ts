@@ -10,6 +10,8 @@
  * Invariant: a settled entry is what the table will hold once every row through its own is folded.
  */
 import { compareKeys, compareStamps, type Entry, type Stamp } from "@meridian/protocol";
+import { Fifo } from "@meridian/runtime";
+
 import { KeyMap } from "./key-map.ts";
 import { SortedKeys } from "./sorted-keys.ts";
 
@@ -44,8 +46,7 @@ export class Overlay {
   readonly #committed = new KeyMap<Slot>();
   /** The keys of both layers, while they are many. */
   #sorted: SortedKeys | undefined;
-  #rows: Row[] = [];
-  #dropped = 0;
+  readonly #rows = new Fifo<Row>();
   /** The entries of journal rows that are durable and not folded. */
   unfoldedEntries = 0;
   /** Their bytes in the journal. */
@@ -120,9 +121,9 @@ export class Overlay {
   drop(through: number, entriesMax: number = Infinity): number {
     let entries = 0;
     while (entries < entriesMax) {
-      const row = this.#rows[this.#dropped];
+      const row = this.#rows.at(0);
       if (row === undefined || row.id > through) break;
-      this.#dropped += 1;
+      this.#rows.shift();
       entries += row.entries.length;
       this.unfoldedEntries -= row.entries.length;
       this.unfoldedBytes -= row.bytes;
@@ -131,9 +132,6 @@ export class Overlay {
       }
     }
     this.#keepOrder();
-    if (this.#dropped * 2 < this.#rows.length) return entries;
-    this.#rows = this.#rows.slice(this.#dropped);
-    this.#dropped = 0;
     return entries;
   }
 

@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { MeridianError, type ErrorCode } from "@meridian/protocol";
-import type { Clock, Logger } from "@meridian/runtime";
+import { Fifo, type Clock, type Logger } from "@meridian/runtime";
 import type { OnDamaged } from "./store-error.ts";
 import { ROWS_PER_TURN } from "./turns.ts";
 import { writerThreadFile } from "./worker-source.ts";
@@ -60,8 +60,7 @@ export class WriterClient<Write extends JournalWrite, Facts> {
   readonly #logger: Logger;
   readonly #request: OpenRequest;
   readonly #onDamaged: OnDamaged | undefined;
-  #outstanding: Outstanding[] = [];
-  #settledCount = 0;
+  readonly #outstanding = new Fifo<Outstanding>();
   /** Replies that are not handled yet; of the first of them, how many records have been reported. */
   #replies: WriterReply<Facts>[] = [];
   #told = 0;
@@ -126,7 +125,7 @@ export class WriterClient<Write extends JournalWrite, Facts> {
 
   /** How many records are appended but not yet durable. */
   get pendingRecords(): number {
-    return this.#outstanding.length - this.#settledCount;
+    return this.#outstanding.length;
   }
 
   /** Hands a record over. `onDurable` is called just before `done` if it succeeds. Its blocks are given away. */
@@ -178,8 +177,7 @@ export class WriterClient<Write extends JournalWrite, Facts> {
   async abort(): Promise<void> {
     this.#ended = true;
     this.#cancelTick();
-    this.#outstanding = [];
-    this.#settledCount = 0;
+    this.#outstanding.takeAll();
     this.#replies = [];
     await this.#worker.terminate();
   }
@@ -322,23 +320,15 @@ export class WriterClient<Write extends JournalWrite, Facts> {
       if (this.#waits) this.#goOn();
     }
     while (this.#told < reply.count && this.#mayTakeMore) {
-      const record = this.#outstanding[this.#settledCount];
+      const record = this.#outstanding.shift();
       this.#told += 1;
       // An abort from inside a `done` ends them all.
       if (record === undefined) continue;
-      this.#settledCount += 1;
       this.pendingBytes -= record.bytes;
       this.#takenBytes += record.bytes;
       this.#takenRows += record.rows;
       record.onDurable();
       record.done();
-    }
-    if (this.#settledCount === this.#outstanding.length) {
-      this.#outstanding = [];
-      this.#settledCount = 0;
-    } else if (this.#settledCount > 1024) {
-      this.#outstanding.splice(0, this.#settledCount);
-      this.#settledCount = 0;
     }
     if (this.#told < reply.count) return false;
     this.#told = 0;
@@ -354,10 +344,8 @@ export class WriterClient<Write extends JournalWrite, Facts> {
   }
 
   #failAll(failure: MeridianError): void {
-    const failed = this.#outstanding.slice(this.#settledCount);
+    const failed = this.#outstanding.takeAll();
     if (failed.length === 0) return;
-    this.#outstanding = [];
-    this.#settledCount = 0;
     this.pendingBytes = 0;
     this.#events.onFailed();
     for (const { done } of failed) done(failure);

@@ -1,0 +1,55 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+
+import fc from "fast-check";
+import { expect, it } from "vitest";
+
+import { Fifo } from "@meridian/runtime";
+
+it("does what an array does, however it is used", () => {
+  const action = fc.oneof(
+    { weight: 3, arbitrary: fc.constant("push" as const) },
+    { weight: 2, arbitrary: fc.constant("shift" as const) },
+    fc.constantFrom("take-all" as const, "look" as const),
+  );
+  fc.assert(
+    fc.property(fc.array(action, { maxLength: 400, size: "max" }), (actions) => {
+      const [fifo, model] = [new Fifo<number>(), [] as number[]];
+      for (const [number, what] of actions.entries()) {
+        if (what === "push") {
+          fifo.push(number);
+          model.push(number);
+        }
+        const [removed, expected] = what === "shift" ? [fifo.shift(), model.shift()] : [];
+        expect(removed).toBe(expected);
+        const takesAll = what === "take-all" && number % 8 === 0;
+        const [all, rest] = takesAll ? [fifo.takeAll(), model.splice(0)] : [];
+        expect(all).toEqual(rest);
+        expect(fifo.length).toBe(model.length);
+        for (const at of [0, 1, model.length - 1, model.length]) {
+          expect(fifo.at(at)).toBe(at < 0 ? undefined : model[at]);
+        }
+      }
+    }),
+    { seed: 1, numRuns: 100 },
+  );
+});
+
+it("holds nothing that was removed", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const fifo = new Fifo<object>();
+  let gone = 0;
+  const registry = new FinalizationRegistry(() => (gone += 1));
+  for (let number = 0; number < 40; number += 1) {
+    const item = { number };
+    registry.register(item, undefined);
+    fifo.push(item);
+  }
+  for (let number = 0; number < 20; number += 1) fifo.shift();
+  for (let round = 0; round < 100 && gone < 20; round += 1) {
+    collect();
+    await new Promise((done) => setImmediate(done));
+  }
+  expect([gone, fifo.length]).toEqual([20, 20]);
+});
