@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import type { Position } from "@meridian/protocol";
 
 import { set } from "./node-rig.ts";
+import { entryOf } from "./numbered-entries.ts";
 import { ScriptedDirectory } from "./scripted-directory.ts";
 
 it("a write counts among what a client has seen until the node stands where the log has it", async () => {
@@ -91,21 +92,12 @@ it("what an epoch lost is reached where it had been applied, and by no number el
   expect(await within(script, { ...place, sequence: 82 }, 0)).toBe(false);
 });
 
-it("a client is told the place in the epoch that was left until what it lost is sent again", async () => {
+/** A node whose directory has begun another epoch, which lacks an entry that the node had of the one before. */
+async function inNextEpoch(): Promise<{ script: ScriptedDirectory; lost: Position }> {
   const script = new ScriptedDirectory();
   script.welcome(0);
-  const stamp = { time: 1_000_000, origin: 5 };
-  const bytes = new Uint8Array([1]);
-  const entry = {
-    key: "k",
-    value: bytes,
-    contentType: "a/b",
-    stamp,
-    expiresAtMs: 0,
-    deleted: false,
-  };
   const header = { after: 0, through: 1, committedThrough: 0, incarnation: 9, position: 1 };
-  script.feed(header, [entry]);
+  script.feed(header, [entryOf(1, 1)]);
   await script.settle();
   expect(script.replica.position()).toMatchObject({ epoch: 1, sequence: 1 });
   script.reconnect();
@@ -115,11 +107,33 @@ it("a client is told the place in the epoch that was left until what it lost is 
   ];
   script.welcome(0, { epoch: 2, epochs });
   const lost = { logId: 7, epoch: 1, sequence: 1, incarnation: 0, outboxPosition: 0 };
+  return { script, lost };
+}
+
+it("a client is told the place in the epoch that was left until what it lost is sent again", async () => {
+  const { script, lost } = await inNextEpoch();
   expect(script.replica.position()).toMatchObject(lost);
   await script.settle();
   const { incarnation } = script.disk;
   expect(script.replica.position()).toMatchObject({ epoch: 2, incarnation, outboxPosition: 1 });
   expect(await within(script, lost, 0)).toBe(true);
+});
+
+it("what comes until then is not reached: the place that a client is told does not cover it", async () => {
+  const { script, lost } = await inNextEpoch();
+  const seen = { ...lost, incarnation: 8, outboxPosition: 3 };
+  script.feed({ after: 0, through: 1, incarnation: 8, position: 3 }, [entryOf(2, 1)]);
+  expect(script.replica.hasReached(seen)).toBe(false);
+  await script.settle();
+  expect(script.replica.hasReached(seen)).toBe(true);
+});
+
+it("the place in the epoch that was left is not reached by a node whose disk has refused entries since", async () => {
+  const { script, lost } = await inNextEpoch();
+  script.store.full = "entries";
+  script.feed({ after: 0, through: 1, incarnation: 8, position: 3 }, [entryOf(2, 1)]);
+  await script.settle();
+  expect(script.replica.hasReached(lost)).toBe(false);
 });
 
 it("reports of a log that took over say nothing of what another one had acknowledged", async () => {

@@ -257,9 +257,10 @@ export class Home {
 
   /**
    * Something was not made durable, the cursor perhaps: what it was to cover waits again until it does. A place in another log that is not
-   * durable either may rest on what was lost.
+   * durable either may rest on what was lost. Where entries were lost, and the node is back at its cursor, it may have less than when it left an epoch.
    */
-  onLost(): void {
+  onLost(isBack: boolean): void {
+    if (isBack) this.#left = this.#leftWhole = undefined;
     const { outboxAcknowledged, others } = this.#context.store;
     this.#savable.lose(outboxAcknowledged);
     this.#others = this.#savedOthers = others;

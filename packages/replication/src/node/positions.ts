@@ -205,6 +205,8 @@ export class Positions {
     if (incarnation === store.incarnation) {
       return outboxPosition <= store.outboxThrough ? "reached" : "not-yet";
     }
+    // What comes until the node has settled is not covered by the place that its clients are told.
+    if (!place.isSettled) return "not-yet";
     if ((place.positionOf(incarnation) ?? 0) >= outboxPosition) {
       return place.wholeThrough === place.applied ? "reached" : "not-yet";
     }

@@ -338,8 +338,9 @@ export class Replica {
 
   /** Where the node stands is told and saved again before each part of it hears that its record has failed: that has to be true by then. */
   #onRefused(): void {
-    if (this.#applier.isKeeping) this.#position.returnTo(this.#options.store.cursor);
-    this.#home.onLost();
+    const isBack = this.#applier.isKeeping;
+    if (isBack) this.#position.returnTo(this.#options.store.cursor);
+    this.#home.onLost(isBack);
   }
 
   /** Something could not be made durable, or is wrong with what the link carries. */
