@@ -1,9 +1,11 @@
-import { defineConfig } from "vite";
+import { defaultClientConditions, defineConfig } from "vite";
 
 export default defineConfig({
   base: "/",
   // Nothing is taken from the environment into the page.
   envPrefix: "MERIDIAN_CONSOLE_NOTHING_",
+  // Packages of this repository come from their sources: where `npm run dev` builds the page, nothing else may be built.
+  resolve: { conditions: ["@meridian/source", ...defaultClientConditions] },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   build: {
     outDir: "dist/page",

@@ -268,15 +268,21 @@ describe.skipIf(!hasBrowser)("the page to try a development cluster", () => {
 });
 
 describe.skipIf(!hasBrowser)("the page of troubles", () => {
-  it("says what is wrong and what to do, and hears by itself that a region has gone", async () => {
+  it("says what is wrong and what to do, compares everyone, and hears by itself that a region has gone", async () => {
     const page = await open("trouble");
     await shows(page, ".complaint", "It is the only directory");
     await shows(page, ".remedy code", "--peer");
     await shows(page, "section", "Nothing waits here.");
+    await page.getByRole("button", { name: "Compare" }).click();
+    await shows(page, ".outcome", "Everyone holds the same: ");
+    expect(await page.locator(".verdict-map .mark.is-ready").count()).toBe(NAMES.length);
     await expectSound(page);
     await regions[1]?.stop();
     await shows(page, ".complaint", "The node is missed for");
     await shows(page, ".remedy code", "meridian nodes forget rome");
+    await page.getByRole("button", { name: "Compare" }).press("Enter");
+    await shows(page, "[data-testid=verify]", "rome is gone, and was not compared.");
+    await page.waitForSelector('.verdict-map [aria-label="rome was not compared"].is-draining');
   });
 
   it("of a region says how the region itself stands", async () => {

@@ -13,3 +13,11 @@ export {
 } from "./checkup.ts";
 export { COMPLAINT_KINDS, complaintsOf, type Complaint, type ComplaintKind } from "./complaints.ts";
 export { agoText } from "./span.ts";
+export { Party, type AskParty, type LogProgress, type PartyAddress } from "./verify/party.ts";
+export {
+  verifyCluster,
+  type PartyReport,
+  type VerifyOptions,
+  type VerifyReport,
+} from "./verify/verify-cluster.ts";
+export { heldText, outcomeText, verdictText } from "./verify/words.ts";

@@ -1,20 +1,20 @@
 /** The command `meridian verify`: whether all directories and all nodes hold the same. */
 import { readClusterFile } from "@meridian/cluster-file";
-import { agoText } from "@meridian/doctor";
 import {
-  asMeridianError,
-  MeridianError,
-  parseStamp,
-  parseTtlMs,
-  unixMsOf,
-} from "@meridian/protocol";
+  heldText,
+  outcomeText,
+  verdictText,
+  verifyCluster,
+  type VerifyReport,
+} from "@meridian/doctor";
+import { asMeridianError, MeridianError, parseTtlMs } from "@meridian/protocol";
 
 import { EXIT } from "../exit-codes.ts";
 import type { CliIo } from "../io.ts";
 import { directoryUrls, type PlaceFlags } from "../place.ts";
 import { formatTable } from "../table.ts";
 import { findParties, type Parties } from "../verify/find-parties.ts";
-import { verifyCluster, type PartyReport, type VerifyReport } from "../verify/verify-cluster.ts";
+import { COMPARING } from "../verify/ask-party.ts";
 import { printJson } from "./entries.ts";
 
 /** The options of `verify`. */
@@ -41,7 +41,7 @@ export async function verify(flags: VerifyFlags, io: CliIo): Promise<number> {
       const where = parties.directories.map(({ url }) => url).join(", ");
       throw new MeridianError("NO_READY_NODE", `Expected nodes at ${where}, got none`);
     }
-    report = await verifyCluster({ ...parties, keysMax, patienceMs });
+    report = await verifyCluster({ ...parties, keysMax, patienceMs, ...COMPARING });
   } catch (cause) {
     const { code, message } = asMeridianError(cause);
     if (code !== "NO_READY_NODE" && code !== "DIRECTORY_UNREACHABLE") throw cause;
@@ -72,11 +72,16 @@ async function partiesOf(flags: VerifyFlags, io: CliIo): Promise<Parties> {
 
 /** The report for people. */
 function formatReport(report: VerifyReport): string {
-  const { parties, differing, keys, equal } = report;
-  const rows = parties.map((party) => [party.name, party.entries ?? "-", verdictOf(party)]);
+  const { parties, differing, keys } = report;
+  const nowMs = Date.now();
+  const rows = parties.map((party) => [
+    party.name,
+    party.entries ?? "-",
+    verdictText(party, nowMs),
+  ]);
   const lines = [formatTable(["WHERE", "HOLDS", "VERDICT"], rows)];
   for (const { key, stamps } of keys) {
-    const names = Object.entries(stamps).map(([name, stamp]) => [`  ${name}`, timeOf(stamp)]);
+    const names = Object.entries(stamps).map(([name, stamp]) => [`  ${name}`, heldText(stamp)]);
     lines.push(formatTable([JSON.stringify(key), ""], names));
   }
   if (differing > keys.length) lines.push(`… and ${differing - keys.length} more keys\n`);
@@ -89,35 +94,8 @@ function formatReport(report: VerifyReport): string {
     const who = missed.join(", ");
     lines.push(`Missed: ${who}. Start them, or say \`meridian nodes forget <id>\`.\n`);
   }
-  if (equal) lines.push(`Everyone holds the same: ${contents(report)}.\n`);
-  else if (differing > 0) lines.push(`${differing} key${differing === 1 ? "" : "s"} differ.\n`);
-  else lines.push("Those who could be asked hold the same.\n");
+  lines.push(`${outcomeText(report)}\n`);
   return lines.join("\n");
-}
-
-/** What everyone holds, in words. What was deleted or has expired is remembered for a while. */
-function contents({ tally, parties }: VerifyReport): string {
-  if (tally === null) return `${parties[0]?.entries ?? 0} live and deleted entries`;
-  const { live, expired, deleted } = tally;
-  const said = [`${live} ${live === 1 ? "entry" : "entries"}`];
-  if (expired > 0) said.push(`${expired} expired`);
-  if (deleted > 0) said.push(`${deleted} deleted`);
-  return said.join(", ");
-}
-
-function verdictOf({ failure, differing, behind, gone }: PartyReport): string {
-  if (gone !== undefined) {
-    const { sinceMs } = gone;
-    return sinceMs === null ? "gone" : `gone, ${agoText(Date.now() - sinceMs)}`;
-  }
-  if (failure !== null) return "not reached";
-  const said = differing === 0 ? "same" : `differs in ${differing}`;
-  return behind ? `${said}, behind` : said;
-}
-
-function timeOf(stamp: string | null): string {
-  if (stamp === null) return "nothing";
-  return `${stamp}  ${new Date(unixMsOf(parseStamp(stamp).time)).toISOString()}`;
 }
 
 function readLimit(text: string): number {

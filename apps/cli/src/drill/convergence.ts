@@ -1,10 +1,10 @@
 /** The end of a drill: checks that all regions and directories come to hold the same data, and that the data keep the guarantees. */
+import { verifyCluster, type PartyAddress, type VerifyReport } from "@meridian/doctor";
 import { gotOf, RegionRequests, type Destination, type Ledger } from "@meridian/local-cluster";
 
 import { DirectoryApi, type KnownNode } from "../directory-api.ts";
-import type { PartyAddress } from "../verify/party.ts";
-import { pause } from "../verify/settling.ts";
-import { verifyCluster, type VerifyReport } from "../verify/verify-cluster.ts";
+import { pause } from "../pause.ts";
+import { COMPARING } from "../verify/ask-party.ts";
 
 /** The result of waiting for equal data. */
 export interface Convergence {
@@ -68,6 +68,7 @@ async function compare(
     nodes: nodes.map(({ id, url }) => ({ name: id, url })),
     keysMax: KEYS_NAMED,
     patienceMs: 2_000,
+    ...COMPARING,
   });
 }
 

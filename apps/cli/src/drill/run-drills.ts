@@ -16,7 +16,7 @@ import { seededRandom, type Random } from "@meridian/runtime";
 
 import { DirectoryApi } from "../directory-api.ts";
 import { findParties } from "../verify/find-parties.ts";
-import { pause } from "../verify/settling.ts";
+import { pause } from "../pause.ts";
 import { auditKeys, converge } from "./convergence.ts";
 import type { DrillReport } from "./drill-report.ts";
 import type { Drill } from "./drill.ts";

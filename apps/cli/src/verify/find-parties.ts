@@ -1,8 +1,9 @@
 /** Who is to hold the same. */
+import { Party, type LogProgress, type PartyAddress } from "@meridian/doctor";
 import { asMeridianError, MeridianError } from "@meridian/protocol";
 
 import { DirectoryApi } from "../directory-api.ts";
-import { Party, type LogProgress, type PartyAddress } from "./party.ts";
+import { askParty } from "./ask-party.ts";
 
 /** A directory that the operator names. */
 export interface GivenDirectory {
@@ -36,7 +37,7 @@ export async function findParties(given: readonly GivenDirectory[]): Promise<Par
   const failures: string[] = [];
   const ask = async (directory: GivenDirectory): Promise<Asked> => {
     urls.add(directory.url);
-    const party = new Party({ name: "directory", url: directory.url });
+    const party = new Party({ name: "directory", url: directory.url }, askParty);
     try {
       const [log, records] = await Promise.all([
         party.logProgress(),

@@ -3,25 +3,10 @@
  * token of whoever looks goes with each of them and is kept in memory only.
  */
 import type { DirectoryAnswer, DirectoryApi, RegionAnswer, RegionApi } from "./answers.ts";
+import { ApiProblem, messageOf } from "./api-problem.ts";
 import { eventsOf, type SentEvent } from "./event-stream.ts";
 
-/** A request that was refused, or did not reach the program (`code` is `UNREACHABLE`). */
-export class ApiProblem extends Error {
-  readonly code: string;
-  /** 0 if there was no answer. */
-  readonly status: number;
-
-  constructor(code: string, status: number, detail: string) {
-    super(detail);
-    this.code = code;
-    this.status = status;
-  }
-
-  /** Whether another token may help. */
-  get isAboutToken(): boolean {
-    return this.status === 401 || this.status === 403;
-  }
-}
+export { ApiProblem, messageOf };
 
 /** The options of a query; those that are undefined are left out. */
 type QueryOptions = Readonly<Record<string, string | number | undefined>>;
@@ -140,9 +125,4 @@ async function problemOf(answer: Response): Promise<ApiProblem> {
   } catch {
     return new ApiProblem("UNKNOWN", answer.status, `The answer has the status ${answer.status}`);
   }
-}
-
-/** What an error says. */
-export function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

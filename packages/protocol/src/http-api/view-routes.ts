@@ -54,9 +54,13 @@ const { GET: getQuarantined, DELETE: dropQuarantined } = REGION_API["/quarantine
 /** Every request that a directory hands on to a node, or to another directory. */
 export const VIEW_API = {
   [`${PEER_PREFIX}/status`]: { GET: viewed(peerStatus, [], AT_PEER) },
+  [`${PEER_PREFIX}/digest`]: { GET: viewed(REGION_API["/digest"].GET, [], AT_PEER) },
+  [`${PEER_PREFIX}/entries`]: { GET: viewed(REGION_API["/entries"].GET, [], AT_PEER) },
   [`${VIEW_PREFIX}/status`]: { GET: viewed(REGION_API["/status"].GET) },
   [`${VIEW_PREFIX}/history`]: { GET: viewed(REGION_API["/history"].GET) },
   [`${VIEW_PREFIX}/history/watch`]: { GET: viewed(REGION_API["/history/watch"].GET) },
+  [`${VIEW_PREFIX}/digest`]: { GET: viewed(REGION_API["/digest"].GET) },
+  [`${VIEW_PREFIX}/entries`]: { GET: viewed(REGION_API["/entries"].GET) },
   [`${VIEW_PREFIX}/keys`]: { GET: viewed(REGION_API["/keys"].GET) },
   [`${VIEW_PREFIX}/entry`]: { GET: viewed(REGION_API["/entry"].GET) },
   [`${VIEW_PREFIX}/cache`]: {

@@ -4,7 +4,7 @@ import type { ShownDirectory } from "./directories.ts";
 import { labelPlaces } from "./labels.ts";
 import type { Nodes, ShownNode } from "./nodes.ts";
 import { pixelOf, type MapProjection } from "./projection.ts";
-import { colourOf, DIRECTORY_LOOKS, lookOf } from "./shapes.ts";
+import { colourOf, DIRECTORY_LOOKS, lookOf, VERDICT_LOOKS, type Verdict } from "./shapes.ts";
 import { ARROWS, markBeside, markTowards, PAGES, type Mark } from "./steer.ts";
 
 /** With more nodes than this, their marks are small. */
@@ -27,17 +27,19 @@ export function NodeMarks({
   map,
   nodes,
   directories,
+  verdicts,
   selected,
   onSelect,
 }: {
   readonly map: MapProjection;
   readonly nodes: Nodes;
   readonly directories: readonly ShownDirectory[];
+  readonly verdicts: ReadonlyMap<string, Verdict> | undefined;
   readonly selected: string | undefined;
   readonly onSelect: (id: string) => void;
 }) {
   const [steered, setSteered] = useState<string>();
-  const marks = marksOf(map, nodes, directories);
+  const marks = judged(marksOf(map, nodes, directories), verdicts);
   const first =
     [steered, selected].find((id) => marks.some((mark) => mark.id === id)) ?? marks[0]?.id;
   const labels = labelPlaces(marks, map.width);
@@ -121,6 +123,20 @@ function marksOf(
           ],
   );
   return [...ofNodes, ...ofDirectories];
+}
+
+/** Marks that show how what they stand for compares. A directory that holds the same keeps its shape. */
+function judged(
+  marks: readonly ShownMark[],
+  verdicts: ReadonlyMap<string, Verdict> | undefined,
+): readonly ShownMark[] {
+  if (verdicts === undefined) return marks;
+  return marks.map((mark) => {
+    const { shape, colour, meaning } = VERDICT_LOOKS[verdicts.get(mark.id) ?? "unknown"];
+    const isDirectory = mark.status === undefined;
+    const shown = isDirectory && meaning === VERDICT_LOOKS.same.meaning ? mark.shape : shape;
+    return { ...mark, shape: shown, colour, label: `${mark.name} ${meaning}`, lagMs: null };
+  });
 }
 
 function Label({ mark, side }: { readonly mark: ShownMark; readonly side: 1 | -1 }) {

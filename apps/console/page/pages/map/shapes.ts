@@ -59,3 +59,17 @@ export const DIRECTORY_LOOKS: Readonly<Record<Standing, StatusLook>> = {
     meaning: "has no link to the one that has served this page",
   },
 };
+
+/** What a comparison says of a party. */
+export type Verdict = "same" | "differs" | "unknown";
+
+/** The looks of verdicts, each with the class of its colour. */
+export const VERDICT_LOOKS: Readonly<Record<Verdict, StatusLook & { readonly colour: string }>> = {
+  same: { shape: RING, colour: "is-ready", meaning: "holds the same" },
+  differs: {
+    shape: "M-7.4 0 0-7.4 7.4 0 0 7.4zM-3.6-1.9H3.6V-.7H-3.6zM-3.6.7H3.6V1.9H-3.6z",
+    colour: "is-gone",
+    meaning: "differs",
+  },
+  unknown: { shape: STATUS_LOOKS.gone.shape, colour: "is-draining", meaning: "was not compared" },
+};

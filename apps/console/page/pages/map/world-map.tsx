@@ -9,6 +9,7 @@ import { LAND } from "./land.ts";
 import { NodeMarks } from "./node-marks.tsx";
 import type { Nodes } from "./nodes.ts";
 import { whyNotOffered } from "./offered.ts";
+import type { Verdict } from "./shapes.ts";
 import { mapProjection, pixelOf, placeAt, type LatLon, type MapProjection } from "./projection.ts";
 
 /** With more nodes than this, the areas are drawn a moment later: a thousand take a third of a second. */
@@ -20,6 +21,8 @@ export interface WorldMapProps {
   readonly nodes: Nodes;
   readonly directories: readonly ShownDirectory[];
   readonly lagMaxMs: number;
+  /** How nodes and directories compare, by what they are chosen by. Default: marks show how nodes stand. */
+  readonly verdicts?: ReadonlyMap<string, Verdict>;
   readonly selected: string | undefined;
   /** The place that was asked about. */
   readonly pin: LatLon | undefined;
@@ -66,6 +69,7 @@ export function WorldMap(props: WorldMapProps) {
           map={map}
           nodes={nodes}
           directories={directories}
+          verdicts={props.verdicts}
           selected={selected}
           onSelect={onSelect}
         />

@@ -9,6 +9,7 @@ import { api, program, tokenChanges } from "../../shell/session.ts";
 import "../../styles/trouble.css";
 import { InertText } from "../keys/inert-text.tsx";
 import { Quarantine } from "./quarantine.tsx";
+import { Verify } from "./verify.tsx";
 
 type Trouble = DirectoryAnswer<"/trouble">;
 type Complaint = Trouble["complaints"][number];
@@ -72,6 +73,7 @@ export function TroublePage() {
           ))}
         </ul>
       )}
+      {program === "directory" && <Verify />}
       {there.length > 0 && <Quarantine regions={there} />}
     </section>
   );

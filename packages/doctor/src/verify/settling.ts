@@ -1,9 +1,15 @@
 /** Waits until all writes that were made before the wait have arrived everywhere. */
-import { setTimeout } from "node:timers/promises";
-
 import type { Party } from "./party.ts";
 
 const PAUSE_MS = 50;
+
+/** How time passes for a comparison. */
+export interface Pace {
+  /** Milliseconds since any moment; never goes back. */
+  readonly elapsedMs: () => number;
+  /** Resolves after that many milliseconds; rejects as soon as nobody waits any more. */
+  readonly pause: (ms: number) => Promise<void>;
+}
 
 /**
  * Waits for three steps: every node hands its present writes to a directory; every directory follows the others' logs through their present
@@ -13,24 +19,25 @@ export async function settle(
   directories: readonly Party[],
   nodes: readonly Party[],
   patienceMs: number,
+  pace: Pace,
 ): Promise<readonly Party[]> {
-  const endMs = performance.now() + patienceMs;
+  const endMs = pace.elapsedMs() + patienceMs;
   const written = new Map(
     await Promise.all(
       nodes.map(async (node) => [node, (await node.nodeProgress()).outboxThrough] as const),
     ),
   );
-  const keepsWrites = await waitFor(nodes, endMs, async (node) => {
+  const keepsWrites = await waitFor(nodes, endMs, pace, async (node) => {
     const { outboxAcknowledged } = await node.nodeProgress();
     return outboxAcknowledged >= (written.get(node) ?? 0);
   });
   const ordered = await headsOf(directories);
-  const lacksLogs = await waitFor(directories, endMs, async (directory) => {
+  const lacksLogs = await waitFor(directories, endMs, pace, async (directory) => {
     const { peers } = await directory.logProgress();
     return peers.every(({ logId, applied }) => applied >= (ordered.get(logId) ?? 0));
   });
   const heads = await headsOf(directories);
-  const lacksEntries = await waitFor(nodes, endMs, async (node) => {
+  const lacksEntries = await waitFor(nodes, endMs, pace, async (node) => {
     const { logId, applied } = await node.nodeProgress();
     return applied >= (heads.get(logId) ?? Infinity);
   });
@@ -47,23 +54,14 @@ async function headsOf(directories: readonly Party[]): Promise<ReadonlyMap<numbe
 async function waitFor(
   parties: readonly Party[],
   endMs: number,
+  { elapsedMs, pause }: Pace,
   holds: (party: Party) => Promise<boolean>,
 ): Promise<readonly Party[]> {
   let left = parties;
   for (;;) {
     const held = await Promise.all(left.map(holds));
     left = left.filter((_, index) => held[index] !== true);
-    if (left.length === 0 || performance.now() >= endMs) return left;
+    if (left.length === 0 || elapsedMs() >= endMs) return left;
     await pause(PAUSE_MS);
-  }
-}
-
-/** Resolves after `ms` milliseconds; rejects at once where nobody waits for that any more, with why. */
-export async function pause(ms: number, stopped?: AbortSignal): Promise<void> {
-  stopped?.throwIfAborted();
-  try {
-    await setTimeout(ms, undefined, stopped === undefined ? {} : { signal: stopped });
-  } catch (cause) {
-    throw stopped?.reason ?? cause;
   }
 }

@@ -16,13 +16,21 @@ import {
 } from "@meridian/protocol/http-api";
 import * as v from "valibot";
 
-import { getJson } from "../directory-api.ts";
+/**
+ * Asks a party, by its URL, for what is at a path and query, and resolves to what the schema describes. Rejects with the error that the party
+ * answered, or with `NO_READY_NODE` if there was no answer.
+ */
+export type AskParty = <Schema extends v.GenericSchema>(
+  url: string,
+  target: string,
+  schema: Schema,
+) => Promise<Described<Schema>>;
 
 /** Where a party is, and what it is called. */
 export interface PartyAddress {
   /** `directory` for the only one, else what the operator or its URL calls it; the id of a node. */
   readonly name: string;
-  /** Null for a node of which nobody knows where it is. */
+  /** What `AskParty` is given. Null for a node of which nobody knows where it is. */
   readonly url: string | null;
   /** Present for a remembered node without a link: since when it is gone, null if that is unknown. */
   readonly gone?: { readonly sinceMs: number | null };
@@ -112,8 +120,10 @@ export class Party {
   readonly gone: PartyAddress["gone"];
   /** The cluster that it is to be of; undefined for any. */
   cluster: string | undefined;
+  readonly #ask: AskParty;
 
-  constructor({ name, url, gone }: PartyAddress) {
+  constructor({ name, url, gone }: PartyAddress, ask: AskParty) {
+    this.#ask = ask;
     this.name = name;
     this.url = url;
     this.gone = gone;
@@ -198,7 +208,7 @@ export class Party {
     }
     const search = given.toString();
     const target = search === "" ? path : `${path}?${search}`;
-    if (this.url !== null) return getJson(this.url + target, schema, "NO_READY_NODE");
+    if (this.url !== null) return this.#ask(this.url, target, schema);
     const said = `Expected a directory to know where ${this.name} is, got none`;
     return Promise.reject(new MeridianError("NO_READY_NODE", said));
   }

@@ -8,12 +8,12 @@
  */
 import { asMeridianError, formatStamp, MeridianError, type Stamp } from "@meridian/protocol";
 
-import { Party, type PartyAddress, type Tally } from "./party.ts";
-import { pause, settle } from "./settling.ts";
+import { Party, type AskParty, type PartyAddress, type Tally } from "./party.ts";
+import { settle, type Pace } from "./settling.ts";
 import { isOlder, list, newestOf, walk, type Holdings, type SuspectRange } from "./suspects.ts";
 
 /** What to compare. */
-export interface VerifyOptions {
+export interface VerifyOptions extends Pace {
   /** At least one. */
   readonly directories: readonly PartyAddress[];
   readonly nodes: readonly PartyAddress[];
@@ -21,7 +21,18 @@ export interface VerifyOptions {
   readonly keysMax: number;
   /** How long to wait for nodes that are behind, each time, in milliseconds. */
   readonly patienceMs: number;
+  readonly ask: AskParty;
+  /** Told how many entries of each party have been compared so far. */
+  readonly onProgress?: (entries: number) => void;
+  /** Ends the comparison. */
+  readonly signal?: AbortSignal;
 }
+
+/** What one comparison reads of the options. */
+type Comparing = Pick<
+  VerifyOptions,
+  "keysMax" | "patienceMs" | "elapsedMs" | "pause" | "onProgress"
+>;
 
 /** A party and how it compares. */
 export interface PartyReport extends PartyAddress {
@@ -63,17 +74,20 @@ const TALLY_MAX = 100_000;
 /** Suspects are looked at again when there are so many. */
 const BATCH_KEYS = 5_000;
 
-/** Compares everyone who answers. Throws `DIRECTORY_UNREACHABLE` if no directory does, and what else a party answered. */
+/** Compares everyone who answers. Throws `DIRECTORY_UNREACHABLE` if no directory does, what else a party answered, and the signal's reason. */
 export async function verifyCluster(options: VerifyOptions): Promise<VerifyReport> {
-  const directories = options.directories.map((address) => new Party(address));
-  const nodes = options.nodes.map((address) => new Party(address));
+  const { signal } = options;
+  const directories = options.directories.map((address) => new Party(address, options.ask));
+  const nodes = options.nodes.map((address) => new Party(address, options.ask));
   const failures = new Map<Party, string>();
   await expectOneCluster(directories, nodes);
   for (let lost = -1; ;) {
+    signal?.throwIfAborted();
     await Promise.all([
       ...directories.map((party) => ask(party, () => party.logProgress(), failures)),
       ...nodes.map((party) => ask(party, () => party.nodeProgress(), failures)),
     ]);
+    signal?.throwIfAborted();
     if (directories.every((party) => failures.has(party))) {
       const said = directories.map((party) => failures.get(party)).join("; ");
       throw new MeridianError("DIRECTORY_UNREACHABLE", said);
@@ -125,7 +139,7 @@ class Comparison {
   readonly #directories: readonly Party[];
   readonly #nodes: readonly Party[];
   readonly #parties: readonly Party[];
-  readonly #options: Pick<VerifyOptions, "keysMax" | "patienceMs">;
+  readonly #options: Comparing;
   readonly #entries: number[];
   readonly #behind = new Set<Party>();
   readonly #differingOf: number[];
@@ -134,11 +148,7 @@ class Comparison {
   #suspects: SuspectRange[] = [];
   #suspectKeys = 0;
 
-  constructor(
-    directories: readonly Party[],
-    nodes: readonly Party[],
-    options: Pick<VerifyOptions, "keysMax" | "patienceMs">,
-  ) {
+  constructor(directories: readonly Party[], nodes: readonly Party[], options: Comparing) {
     this.#directories = directories;
     this.#nodes = nodes;
     this.#parties = [...directories, ...nodes];
@@ -152,6 +162,7 @@ class Comparison {
       for (const [index, count] of counts.entries()) {
         this.#entries[index] = (this.#entries[index] ?? 0) + count;
       }
+      this.#options.onProgress?.(Math.max(...this.#entries));
       if (suspect === undefined) continue;
       this.#suspects.push(suspect);
       this.#suspectKeys += suspect.keys.size;
@@ -197,10 +208,10 @@ class Comparison {
     this.#suspects = [];
     this.#suspectKeys = 0;
     for (let look = 0; look < LOOKS && suspects.length > 0; look += 1) {
-      if (look > 0) await pause(PAUSE_MS);
+      if (look > 0) await this.#options.pause(PAUSE_MS);
       // Parties that were behind the last time are not waited for again.
       const patienceMs = this.#behind.size > 0 ? 0 : this.#options.patienceMs;
-      const behind = await settle(this.#directories, this.#nodes, patienceMs);
+      const behind = await settle(this.#directories, this.#nodes, patienceMs, this.#options);
       for (const party of behind) this.#behind.add(party);
       suspects = await this.#stillDiffering(suspects);
     }
