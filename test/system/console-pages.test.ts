@@ -8,7 +8,7 @@ import { startDirectory, type RunningDirectory } from "@meridian/directory";
 import { startSmallRegion, until } from "@meridian/harness";
 import { LinkProxy } from "@meridian/local-cluster";
 import type { RunningRegion } from "@meridian/region";
-import { silentLogger, systemClock } from "@meridian/runtime";
+import { silentLogger, systemClock, systemRandom } from "@meridian/runtime";
 import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
@@ -67,7 +67,11 @@ beforeAll(async () => {
       url,
       lines: lines.slice(index, index + 1),
     })),
+    directoryName: "directory",
+    signal: () => {},
+    drillSeconds: 1,
     clock: systemClock,
+    random: systemRandom,
     say: () => {},
   });
   for (const region of regions) await until("it is ready", () => region.status === "ready");
@@ -255,6 +259,17 @@ describe.skipIf(!hasBrowser)("the page to try a development cluster", () => {
     await shows(page, "[data-testid=agreement]", "The digests of everything that they hold are");
     await shows(page, "[data-testid=agreement]", "They agree.");
     expect(await page.content()).not.toContain("meridian-dev");
+  });
+
+  it("runs a drill, and ticks off what was promised", async () => {
+    const page = await open("try", { width: 360, colorScheme: "dark" }, playground.url);
+    const drill = page.locator("[data-testid=drill]");
+    await drill.getByLabel("What happens").selectOption("cut");
+    await drill.getByRole("button", { name: "Run it" }).press("Enter");
+    await shows(page, "[data-testid=drill]", "Passed: together again");
+    const kept = await drill.locator('[data-state="kept"]').count();
+    expect([kept, await drill.locator("li").count()]).toEqual([4, 4]);
+    await expectSound(page);
   });
 
   it("is nowhere but in a development cluster", async () => {

@@ -3,6 +3,7 @@
  *
  *   /dev/watch            how it stands, as server-sent events
  *   /dev/cut, /dev/heal   cut a region's connections to its directories, and heal them
+ *   /dev/drill            start a drill, and stop it
  *   /dev/at/<id>/…        some requests of a region, which answers them also while it is cut off
  *   anything else         the directory's own answer; its page gets the token for all these
  *
@@ -21,6 +22,7 @@ import type {
   RunningPlayground,
 } from "../src/dev/playground.ts";
 import { Cuts } from "./cuts.ts";
+import { Drills } from "./drills.ts";
 import { checkOrigin, checkToken } from "./guard.ts";
 import { handOn } from "./hand-on.ts";
 import { Watchers } from "./watchers.ts";
@@ -42,6 +44,7 @@ class Playground {
   readonly #token = randomBytes(32).toString("base64url");
   readonly #server: Server;
   readonly #cuts: Cuts;
+  readonly #drills: Drills;
   readonly #watchers: Watchers;
   #port = 0;
 
@@ -58,8 +61,17 @@ class Playground {
     });
     this.#watchers = new Watchers({
       clock,
-      state: () => ({ regions: regions.map((region) => this.#standingOf(region)) }),
+      state: () => ({
+        regions: regions.map((region) => this.#standingOf(region)),
+        drills: this.#drills.list,
+        drill: this.#drills.state,
+      }),
       onEnter: () => this.#cuts.enter(),
+    });
+    this.#drills = new Drills({
+      ...options,
+      cuts: this.#cuts,
+      onChange: () => this.#watchers.tell(),
     });
     this.#server = createServer((request, response) => void this.#take(request, response));
     this.#server.maxConnections = CONNECTIONS_MAX;
@@ -73,6 +85,7 @@ class Playground {
   }
 
   async stop(): Promise<void> {
+    await this.#drills.stop();
     this.#cuts.stop();
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
@@ -122,8 +135,14 @@ class Playground {
       );
     }
     const region = searchParams.get("region") ?? "";
-    if (asked === "POST /dev/cut") this.#cuts.cut(region);
-    else if (asked === "POST /dev/heal") this.#cuts.heal(region);
+    if (asked === "POST /dev/cut") {
+      if (this.#drills.isRunning) {
+        throw new MeridianError("OVERLOADED", "Expected no other cut while a drill runs, got one");
+      }
+      this.#cuts.cut(region);
+    } else if (asked === "POST /dev/heal") this.#cuts.heal(region);
+    else if (asked === "POST /dev/drill") this.#drills.start(searchParams.get("name") ?? "");
+    else if (asked === "DELETE /dev/drill") await this.#drills.stop();
     else
       throw new MeridianError(
         "ROUTE_NOT_FOUND",

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer, request, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 
+import { seededRandom } from "@meridian/runtime";
 import { ManualClock } from "@meridian/testkit";
 import { expect, onTestFinished, test } from "vitest";
 
@@ -12,6 +13,13 @@ import { loadPlayground } from "../src/dev/playground.ts";
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
+
+const PARTS = {
+  directoryName: "directory",
+  signal: () => {},
+  random: seededRandom(1),
+  say: () => {},
+};
 
 /** A region whose lines note what is done to them. */
 function regionOf(id: string) {
@@ -116,7 +124,7 @@ async function playgroundOf() {
     directoryUrl: origin,
     regions,
     clock,
-    say: () => {},
+    ...PARTS,
   });
   onTestFinished(async () => {
     await playground.stop();
@@ -182,7 +190,7 @@ test("a region is asked for what the page needs, and for nothing else, without t
 
 test("a program that does not answer is told of, and the playground goes on", async () => {
   const { region } = regionOf("oslo");
-  const parts = { port: 0, regions: [region], clock: new ManualClock(), say: () => {} };
+  const parts = { port: 0, regions: [region], clock: new ManualClock(), ...PARTS };
   const playground = await startPlayground({ ...parts, directoryUrl: region.url });
   onTestFinished(() => playground.stop());
   const told = await send(playground.url, "/status");

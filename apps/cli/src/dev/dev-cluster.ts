@@ -116,6 +116,11 @@ export class DevCluster {
     return this.directories.some(({ id }) => id === name);
   }
 
+  /** Sends a signal to the program of that name, if it runs. */
+  signal(name: string, signal: NodeJS.Signals): void {
+    this.#children.get(name)?.signal(signal);
+  }
+
   /** Ends every process now. */
   kill(): void {
     for (const child of this.#children.values()) child.kill();

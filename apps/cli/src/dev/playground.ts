@@ -7,7 +7,7 @@
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 import type { Place } from "@meridian/local-cluster";
-import type { Clock } from "@meridian/runtime";
+import type { Clock, Random } from "@meridian/runtime";
 
 /** A connection that can be broken. */
 interface Breakable {
@@ -30,8 +30,14 @@ export interface PlaygroundOptions {
   readonly port: number;
   /** The directory whose console and API it shows. */
   readonly directoryUrl: string;
+  readonly directoryName: string;
   readonly regions: readonly PlaygroundRegion[];
+  /** Sends a signal to a region or a directory, by its name. A program that ends is started again. */
+  readonly signal: (name: string, signal: NodeJS.Signals) => void;
+  /** How long a drill keeps the cluster under load. Default: 8 s. */
+  readonly drillSeconds?: number;
   readonly clock: Clock;
+  readonly random: Random;
   /** Prints what somebody has done by it. */
   readonly say: (line: string) => void;
 }

@@ -100,8 +100,11 @@ async function open(
   return start({
     port: next < 65_536 && (await portIsFree(next)) ? next : 0,
     directoryUrl: cluster.directories[0]?.url ?? "",
+    directoryName: cluster.directories[0]?.id ?? "",
     regions: regionsOf(config, ports).map((region) => ({ ...region, lines: lines.of(region.id) })),
+    signal: (name, signal) => cluster.signal(name, signal),
     clock: systemClock,
+    random: systemRandom,
     say: (line) => cluster.say(line),
   });
 }

@@ -80,6 +80,11 @@ export class SupervisedChild {
     );
   }
 
+  /** Sends a signal to the process, if it runs. If it ends, it is started again. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.signal(signal);
+  }
+
   /** Kills the process at once. */
   kill(): void {
     this.#stopping = true;

@@ -17,7 +17,7 @@ import { seededRandom, type Random } from "@meridian/runtime";
 import { DirectoryApi } from "../directory-api.ts";
 import { findParties } from "../verify/find-parties.ts";
 import { pause } from "../pause.ts";
-import { auditKeys, converge } from "./convergence.ts";
+import { auditKeys, converge, type Convergence } from "./convergence.ts";
 import type { DrillReport } from "./drill-report.ts";
 import type { Drill } from "./drill.ts";
 import { DRILLS } from "./drills.ts";
@@ -132,37 +132,80 @@ async function drillOn(
   };
 }
 
+/** What a drill on a cluster that runs already is doing. */
+export type GuestPhase = "gathering" | "load" | "fault" | "healed" | "settling" | "audit";
+
+/** A drill on a cluster that runs already. */
+export interface GuestDrill {
+  readonly name: string;
+  /** What happens, in a few words; `where` are the regions and their directory. */
+  readonly story: (where: string) => string;
+  /** Those that are to be ready, and hold the same, before it begins. Default: whoever is ready is put under load. */
+  readonly regions?: readonly string[];
+  /** Causes the fault and repairs it; `hold` lets the load go on while it lasts. Without it, nothing goes wrong. */
+  readonly disturb?: (hold: () => Promise<void>) => Promise<void>;
+  /** Told of each phase as it begins. */
+  readonly onPhase?: (phase: GuestPhase, load: Load) => void;
+}
+
+const STEADY: GuestDrill = {
+  name: "steady",
+  story: (where) => `${where} are under load, and nothing goes wrong`,
+};
+
 /** Puts a cluster that runs already under load, and checks it. What it writes expires, and is deleted. */
 export async function runAgainst(
   directory: string,
   options: Omit<DrillOptions, "programs" | "keep" | "regions">,
+  { name, story, regions, disturb, onPhase }: GuestDrill = STEADY,
 ): Promise<DrillReport> {
   const { rate, seconds, seed, stopped } = options;
   const random = seededRandom(seed);
   const parties = await findParties([{ url: directory }]);
-  const directories = parties.directories.map(({ name, url }) => placeOf(name, url ?? ""));
+  const directories = parties.directories.map((each) => placeOf(each.name, each.url ?? ""));
+  if (regions !== undefined) {
+    const { failure } = await converge(directories, regions, CONVERGENCE_MS, stopped);
+    if (failure !== null) throw new MeridianError("NO_READY_NODE", `It cannot begin: ${failure}`);
+  }
   const records = await new DirectoryApi(directory).nodes();
   const ready = records.filter(({ status }) => status === "ready");
   const destinations: Destination[] = ready.map(({ id, url }) => placeOf(id, url));
-  const names = destinations.map(({ name }) => name);
+  const names = destinations.map((each) => each.name);
   const prefix = `drill/${seed}-${process.pid}/`;
   const load = new Load({ destinations, rate, random, prefix, ttlMsMax: GUEST_TTL_MS });
+  const hold = (share: number): Promise<void> => pause(share * seconds * 1000, stopped);
+  const together = (): Promise<Convergence> =>
+    converge(directories, names, CONVERGENCE_MS, stopped);
+  let healed: Convergence | undefined;
   try {
+    onPhase?.("load", load);
     load.start();
-    await pause(seconds * 1000, stopped);
+    if (disturb === undefined) await hold(1);
+    else {
+      await hold(SHARES.before);
+      onPhase?.("fault", load);
+      await disturb(() => hold(SHARES.wrong));
+      onPhase?.("healed", load);
+      healed = await together();
+      await hold(SHARES.after);
+    }
     await load.stop();
-    const convergence = await converge(directories, names, CONVERGENCE_MS, stopped);
+    onPhase?.("settling", load);
+    const ended = await together();
+    const failure = ended.failure ?? healed?.failure ?? null;
+    const ms = ended.ms === null ? null : (healed ?? ended).ms;
+    onPhase?.("audit", load);
     const violations = [...load.violations, ...(await auditKeys(load.ledger, destinations))];
     return {
-      drill: "steady",
-      story: `${names.length} regions at ${directory} are under load, and nothing goes wrong`,
+      drill: name,
+      story: story(`${names.length} regions at ${directory}`),
       seed,
       seconds,
       counts: load.counts(),
-      convergence,
+      convergence: { ...ended, failure, ms },
       notes: [],
       violations,
-      passed: violations.length === 0 && convergence.failure === null,
+      passed: violations.length === 0 && failure === null,
     };
   } finally {
     await load.stop();

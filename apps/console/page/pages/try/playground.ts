@@ -18,6 +18,31 @@ export interface PlaygroundRegion {
 /** How a playground stands. */
 export interface PlaygroundState {
   readonly regions: readonly PlaygroundRegion[];
+  /** The drills that can be run. */
+  readonly drills: readonly { readonly name: string; readonly story: string }[];
+  /** The one that runs, or has run last. */
+  readonly drill: DrillState | null;
+}
+
+/** How a drill stands. */
+export interface DrillState {
+  readonly name: string;
+  readonly story: string;
+  readonly phase: string;
+  readonly counts: {
+    readonly acknowledged: number;
+    readonly deletes: number;
+    readonly reads: number;
+    readonly refused: number;
+    readonly unanswered: number;
+  } | null;
+  readonly promises: readonly {
+    readonly text: string;
+    readonly state: "open" | "kept" | "broken";
+  }[];
+  readonly violations: readonly string[];
+  /** How it ended; null while it runs. */
+  readonly outcome: string | null;
 }
 
 /** Where a playground tells how it stands. */

@@ -6,6 +6,7 @@ import { useFeed, useRegions } from "../../parties/use-nodes.ts";
 import "../../styles/try.css";
 import { LiveMark } from "../map/live-mark.tsx";
 import { agreementOf } from "./agreement.ts";
+import { DrillCard } from "./drill-card.tsx";
 import { PLAYGROUND_PATH, type PlaygroundRegion, type PlaygroundState } from "./playground.ts";
 import { SideCard } from "./side-card.tsx";
 import { useHolding } from "./use-holding.ts";
@@ -41,6 +42,7 @@ export function TryPage() {
       ) : (
         <Sides regions={regions} />
       )}
+      {state !== undefined && <DrillCard drills={state.drills} drill={state.drill} />}
     </section>
   );
 }
