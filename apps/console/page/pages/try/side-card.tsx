@@ -85,7 +85,10 @@ function LinkRow({
             ? "Not linked to its directory yet."
             : "Linked to its directory."}
         {holding !== undefined && holding.pending > 0 && (
-          <span class="hint"> {writesText(holding.pending)} here until it is linked.</span>
+          <span class="hint">
+            {" "}
+            {writesText(holding.pending)} {holding.isLinked ? "to be taken" : "until it is linked"}.
+          </span>
         )}
       </p>
       <button type="button" onClick={() => run(bend(id, isCut ? "heal" : "cut"))}>

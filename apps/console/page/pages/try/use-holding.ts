@@ -6,9 +6,12 @@ import { askingSoon } from "../keys/asking-soon.ts";
 import type { Holding } from "./agreement.ts";
 import { holdingAt, pathOf } from "./playground.ts";
 
+/** Where something changes all the time, a region is asked so often, in milliseconds. */
+const PACE_MS = 1_000;
+
 /**
- * What a region holds: asked at first, when the key changes there, and when `occasion` does. It is asked once more a moment later,
- * since a change is not everywhere at once.
+ * What a region holds: asked at first, when anything changes there, and when `occasion` does. It is asked once more a moment later,
+ * since a change is not everywhere at once; and never while it is still to answer.
  */
 export function useHolding(id: string, key: string, occasion: string) {
   const [holding, setHolding] = useState<Holding>();
@@ -19,27 +22,36 @@ export function useHolding(id: string, key: string, occasion: string) {
     const controller = new AbortController();
     const { signal } = controller;
     setHolding(undefined);
-    const ask = (): void => {
-      holdingAt(id, key, signal).then(
-        (told) => {
-          // Answers to earlier questions come before those to later ones on the whole; the last question of all settles it.
+    let [isAsking, isWanted] = [false, false];
+    const ask = async (): Promise<void> => {
+      isWanted = true;
+      if (isAsking) return;
+      isAsking = true;
+      while (isWanted && !signal.aborted) {
+        isWanted = false;
+        const paced = new Promise((resolve) => setTimeout(resolve, PACE_MS));
+        try {
+          const told = await holdingAt(id, key, signal);
+          if (signal.aborted) return;
           setHolding(told);
           setFailure(undefined);
-        },
-        (cause: unknown) => {
+        } catch (cause) {
           if (!signal.aborted) setFailure(messageOf(cause));
-        },
-      );
+        }
+        if (isWanted) await paced;
+      }
+      isAsking = false;
     };
-    const timers = askingSoon(ask);
+    const timers = askingSoon(() => void ask());
     soon.current = timers.askSoon;
-    ask();
+    void ask();
     return () => {
       controller.abort();
       timers.clear();
     };
   }, [id, key]);
   useEffect(askSoon, [occasion, askSoon]);
-  useFeed(pathOf(id, `/watch?key=${encodeURIComponent(key)}`), askSoon, true);
+  // Digests are of everything, so they are asked for whatever changes.
+  useFeed(pathOf(id, "/watch?prefix="), askSoon, true);
   return { holding, failure, askSoon };
 }
