@@ -289,7 +289,7 @@ test("config example gives a file that config check finds right", async () => {
   expect(lines[0]).toBe(`OK: ${file} describes the cluster example: 2 directories and 2 regions.`);
   expect(lines[2]).toMatch(/^ID +URL +LISTENS ON +DATA +PLACE$/);
   expect(lines[3]).toMatch(
-    /^primary +https:\/\/directory-1\.example\.com:7400 +0\.0\.0\.0:7400 +- +priority 1$/,
+    /^primary +https:\/\/directory-1\.example\.com:7400 +0\.0\.0\.0:7400 +- +priority 1, 38\.7223, -9\.1393$/,
   );
   expect(lines.at(-2)).toMatch(
     /^sydney +https:\/\/sydney\.example\.com +127\.0\.0\.1:7401 +\/var\/lib.* -33\.8688, 151\.2093$/,
