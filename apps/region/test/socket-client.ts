@@ -1,9 +1,11 @@
 import { once } from "node:events";
 
+import { readBinaryMessage } from "@meridian/protocol/binary-socket-api";
 import {
   SOCKET_API,
   SOCKET_PATH,
   socketError,
+  socketPosition,
   socketResult,
   type SocketRequestType,
 } from "@meridian/protocol/socket-api";
@@ -18,6 +20,18 @@ export type Told = Readonly<Record<string, unknown>>;
 export interface Closed {
   readonly code: number;
   readonly reason: string;
+}
+
+/** Messages that are no answers. */
+const PUSHED: ReadonlySet<unknown> = new Set(["changes", "reload", "position"]);
+
+/** A message, with the times that a `position` has in the binary subprotocol. */
+function wholeOf(told: Told, data: Uint8Array): Told {
+  if (told["type"] !== "position" || "elapsedMs" in told) return told;
+  const message = readBinaryMessage(data);
+  if (message.kind !== "position") return told;
+  const { elapsedMs, nowMs } = message;
+  return { ...told, elapsedMs, nowMs };
 }
 
 /** A client that holds every answer to its schema. */
@@ -35,7 +49,7 @@ export class SocketClient {
     this.socket = socket;
     this.#tongue = tongue;
     socket.on("message", (data: Buffer) => {
-      this.heard.push(this.#checked(tongue.read(data)));
+      this.heard.push(this.#checked(wholeOf(tongue.read(data), data)));
       for (const tell of this.#news.splice(0)) tell();
     });
     socket.on("error", () => {});
@@ -62,7 +76,7 @@ export class SocketClient {
   /** Asks, and resolves to the whole answer. */
   async ask(request: Told): Promise<Told> {
     const id = this.send(request);
-    return this.take((told) => told["id"] === id && told["type"] !== "changes");
+    return this.take((told) => told["id"] === id && !PUSHED.has(told["type"]));
   }
 
   /** Asks, and resolves to the result. Rejects with the code of an error. */
@@ -105,6 +119,8 @@ export class SocketClient {
   #checked(told: Told): Told {
     if (told["type"] === "error") {
       v.parse(v.strictObject(socketError.entries), told);
+    } else if (told["type"] === "position") {
+      v.parse(v.strictObject(socketPosition.entries), told);
     } else if (told["type"] === "result") {
       v.parse(v.strictObject(socketResult.entries), told);
       const type = this.#types.get(told["id"]);

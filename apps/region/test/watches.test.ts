@@ -1,7 +1,8 @@
 /** Watches over WebSockets, of a real node. */
+import { SOCKET_TONGUES } from "@meridian/testkit";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 
-import { testNode, type TestNode } from "./harness.ts";
+import { ManualClock, testNode, type TestNode } from "./harness.ts";
 import { SocketClient, type Told } from "./socket-client.ts";
 
 let region: TestNode;
@@ -38,6 +39,8 @@ async function changesOf(
   }
   return { changes, resume };
 }
+
+const SET: Told = { type: "set", key: "p:a", value: "1" };
 
 const keysOf = (changes: readonly Told[]): readonly unknown[] =>
   changes.map(({ event, key }) => `${String(event)} ${String(key)}`);
@@ -187,3 +190,41 @@ it("a consumer that is slow is told everything when it reads again, and others w
   const { changes } = await changesOf(slow, 40);
   expect(keysOf(changes)).toEqual(Array.from({ length: 40 }, (_, n) => `set slow:${n}`));
 });
+
+it.each(["json", "binary"] as const)(
+  "a watch with positions is told when it has been told everything, and at least once a second (%s)",
+  async (tongue) => {
+    const serverClock = new ManualClock();
+    const node = await testNode({ serverClock });
+    const watcher = await SocketClient.open(await node.serve(), {}, SOCKET_TONGUES[tongue]());
+    onTestFinished(async () => {
+      watcher.close();
+      await node.close();
+    });
+    const set = async (): Promise<unknown> => (await watcher.ask(SET))["position"];
+    const advance = (ms: number): void => {
+      serverClock.advance(ms);
+      node.clock.advance(ms);
+    };
+    advance(5_000);
+    await set();
+    watcher.send({ id: 50, type: "watch", prefix: "p:", positions: true });
+    const positioned = (): Promise<Told> => watcher.take(({ type }) => type === "position");
+    expect(await watcher.take(({ id }) => id === 50)).toMatchObject({ type: "result" });
+    const nowMs = node.clock.nowMs();
+    advance(25);
+    const first = await positioned();
+    expect(first).toMatchObject({ id: 50, elapsedMs: 25, nowMs: nowMs + 25 });
+    const position = await set();
+    expect(await watcher.take(({ id }) => id === 50)).toMatchObject({ type: "changes" });
+    const second = await positioned();
+    expect(second).toMatchObject({ id: 50, position, elapsedMs: 25 });
+    expect(second["resume"]).not.toBe(first["resume"]);
+    advance(1_050);
+    expect(await positioned()).toMatchObject({ position, resume: second["resume"] });
+    await watcher.result({ type: "unwatch", watch: 50 });
+    advance(5_000);
+    await watcher.result({ type: "ping" });
+    expect(watcher.heard).toEqual([]);
+  },
+);

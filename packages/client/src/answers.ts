@@ -118,7 +118,8 @@ export function writtenOf({
   return { key, etag: bareEtag(etag), expiresAtMs: instantOf(expiresAtMs) };
 }
 
-function instantOf(value: unknown): number | undefined {
+/** An instant in milliseconds since the Unix epoch; undefined for never. */
+export function instantOf(value: unknown): number | undefined {
   return typeof value === "number" && value > 0 ? value : undefined;
 }
 

@@ -23,6 +23,7 @@ import { Reads } from "./reads.ts";
 import type { Write } from "./requests.ts";
 import { Session } from "./session.ts";
 import { SocketLinks, type Transport } from "./socket-links.ts";
+import type { Dial } from "./socket/wire.ts";
 
 /** How to reach a cluster: through a `directory` and from a `location`, or at fixed `nodes`. */
 export interface ConnectOptions {
@@ -133,7 +134,12 @@ interface Settings {
  * Throws `INVALID_ARGUMENT`, `INVALID_COORDINATES` or `UNKNOWN_OPTION` for invalid options,
  * `DIRECTORY_UNREACHABLE` if no directory answers, `NO_READY_NODE` if it knows no ready node, or the signal's reason.
  */
-export async function connect(options: ConnectOptions): Promise<MeridianClient> {
+export function connect(options: ConnectOptions): Promise<MeridianClient> {
+  return connectBy(options);
+}
+
+/** As `connect`; `dial` opens WebSockets instead of the platform. */
+export async function connectBy(options: ConnectOptions, dial?: Dial): Promise<MeridianClient> {
   const settings = readSettings(options);
   const loading = loadingOf(options);
   const network = networkOf(options);
@@ -151,7 +157,7 @@ export async function connect(options: ConnectOptions): Promise<MeridianClient> 
   const fixed = settings.nodes.map(fixedNodeOf);
   const seeded = settings.seeds.length > 0;
   const { transport } = settings;
-  const links = new SocketLinks({ network, random, transport, events, closed });
+  const links = new SocketLinks({ network, random, transport, events, dial, closed });
   const opening = new Opening({ ...shared, fixed, seeded, keeper, closed });
   const session = new Session();
   const kept = options.consistency === "eventual" ? undefined : session;
@@ -160,7 +166,7 @@ export async function connect(options: ConnectOptions): Promise<MeridianClient> 
   closed.addEventListener("abort", () => network.deadlines.clear(), { once: true });
   const openNear = settings.near && (await import("./near/open-near.ts")).openNear;
   if (!lazy) await opening.insist({ endMs: clock.elapsedMs() + deadlineMs, signal });
-  const watching = { caller, network, random, events, deadlineMs, closed };
+  const watching = { caller, network, links, random, events, deadlineMs, closed };
   const near = settings.near && openNear?.({ ...watching, terms: settings.near }, kept, lazy);
   const reads = new Reads({ caller, network, near, closed });
   const time = new ClusterTime(clock);

@@ -26,6 +26,8 @@ export interface SocketLinksOptions {
   readonly random: Random;
   readonly transport: Transport;
   readonly events: Events;
+  /** Opens WebSockets instead of the platform. */
+  readonly dial?: Dial | undefined;
   /** Ends all connections when the client is closed. */
   readonly closed: AbortSignal;
 }
@@ -72,29 +74,35 @@ export class SocketLinks {
     return this.#known.get(node)?.link?.isOpen === true ? "websocket" : "http";
   }
 
-  /** The link for a request to a node, which shows the token that is due; undefined if the request goes over HTTP. Throws `NoAnswer` if it must not. */
-  async linkFor(node: PooledNode, patience: Patience): Promise<SocketLink | undefined> {
+  /**
+   * The link for a request to a node, which shows the token that is due; undefined if the request goes over HTTP. Throws `NoAnswer` if it must not.
+   * What goes on for long is worth the wait for a connection: it `isLong`.
+   */
+  async linkFor(
+    node: PooledNode,
+    patience: Patience,
+    isLong = false,
+  ): Promise<SocketLink | undefined> {
     const { transport } = this.#options;
     if (transport === "http") return undefined;
     const known = this.#knownOf(node);
     const isForced = transport === "websocket";
+    const waits = isForced || isLong;
     // Retires a link that has been silent for too long.
     const isFresh = known.link?.isOpen === true && known.link.isFresh;
     if (known.link?.isOver === true) known.link = undefined;
     if (known.link === undefined) {
       known.asked += 1;
-      if (isForced || known.asked > 1) this.#open(node, known);
+      if (waits || known.asked > 1) this.#open(node, known);
     }
-    if (isForced) {
-      await this.#allowed(node, known, patience);
-      await this.#opened(known, patience);
-    }
+    if (isForced) await this.#allowed(node, known, patience);
+    if (waits) await this.#opened(known, patience);
     const { link } = known;
     if (link?.isOpen !== true) {
       if (!isForced) return undefined;
       throw new NoAnswer("no WebSocket", "refused", false);
     }
-    if (!isFresh && !isForced) return undefined;
+    if (!isFresh && !waits) return undefined;
     return (await this.#show(link)) ? link : undefined;
   }
 
@@ -186,7 +194,7 @@ export class SocketLinks {
     } catch (cause) {
       return this.#bar(known, { code: undefined, isRefused: true, reason: String(cause) });
     }
-    const dial = parts.platformDial();
+    const dial = this.#options.dial ?? parts.platformDial();
     if (dial === undefined || closed.aborted) {
       return this.#bar(known, { code: undefined, isRefused: true, reason: "no WebSockets here" });
     }

@@ -1,23 +1,23 @@
 /**
  * Watches keys, at one node after the other.
  *
- * A node tells what becomes of the keys as server-sent events, each with the token of the place behind it. When the stream ends (the node stops, the
- * network fails, nothing comes for 40 s), another one is opened where calls go now, with the last token. The same node then goes on from
+ * A node tells what becomes of the keys, with tokens of the places behind it. When it tells no more (the node stops, the
+ * network fails, nothing comes for 40 s, the caller takes too little of it), it is asked again where calls go now, with the last token. The same node then goes on from
  * there. Another node cannot, nor can one that has been restarted: it says so, and the caller is told to read anew.
  */
 import { MeridianError } from "@meridian/protocol";
 import { Backoff, type Random } from "@meridian/runtime";
 
-import { bareEtag, describedEntryOf } from "./answers.ts";
+import { bareEtag, instantOf } from "./answers.ts";
 import type { Caller } from "./caller.ts";
 import { eitherOf } from "./either-of.ts";
-import { eventsOf, type Sent } from "./event-stream.ts";
-import type { Network } from "./exchange.ts";
 import { refuseUnknown } from "./options.ts";
 import { pause } from "./pause.ts";
 import { checkedKey, checkText } from "./requests.ts";
 import type { NodeRequest } from "./run.ts";
 import { plainShape } from "./shape.ts";
+import { toldBy, type WatchPaths } from "./told-by.ts";
+import type { Told, ToldChange, WatchQuestion } from "./told.ts";
 
 /** What is watched: one `key`, or all keys that begin with `prefix`. */
 export interface WatchOptions {
@@ -47,16 +47,15 @@ export type WatchEvent =
   | { readonly event: "reload" };
 
 /** What watches go through. */
-export interface WatchParts {
+export interface WatchParts extends WatchPaths {
   readonly caller: Caller;
-  readonly network: Network;
   readonly random: Random;
   readonly deadlineMs: number;
   /** Ends all watches. */
   readonly closed: AbortSignal;
 }
 
-/** Nodes send a comment every fifteen seconds: without anything for so long, the stream is taken for dead. */
+/** Nodes send something every fifteen seconds, or answer when asked for it: one that is silent for so long is taken for dead. */
 const QUIET_MS = 40_000;
 
 /** Watches until the signal aborts, the client is closed, or the caller has enough. Throws errors that would stay. */
@@ -64,7 +63,7 @@ export async function* watch(
   parts: WatchParts,
   options: WatchOptions,
 ): AsyncGenerator<WatchEvent, void, undefined> {
-  const query = queryOf(options);
+  const question = questionOf(options);
   const { network, random } = parts;
   const either = eitherOf(options.signal, parts.closed);
   const pauses = new Backoff({ random, firstMs: 100, maxMs: 5_000 });
@@ -73,11 +72,12 @@ export async function* watch(
     for (;;) {
       either.signal.throwIfAborted();
       try {
-        for await (const { id, name, data } of events(parts, query, token, either.signal)) {
-          token = id ?? token;
+        for await (const told of toldNow(parts, { ...question, token }, either.signal)) {
+          token = told.token ?? token;
           pauses.reset();
-          if (name === undefined) options.onLive?.();
-          if (name !== undefined) yield await eventOf(name, data, options.values === true);
+          if (told.kind === "open") options.onLive?.();
+          if (told.kind === "reload") yield { event: "reload" };
+          if (told.kind === "change") yield await eventOf(told.change, options.values === true);
         }
       } catch (cause) {
         either.signal.throwIfAborted();
@@ -90,17 +90,16 @@ export async function* watch(
   }
 }
 
-/** The events of one stream, until it ends. */
-async function* events(
-  { caller, network, deadlineMs }: WatchParts,
-  query: URLSearchParams,
-  token: string | undefined,
+/** What the node tells that calls go to now. */
+async function* toldNow(
+  parts: WatchParts,
+  question: WatchQuestion,
   signal: AbortSignal,
-): AsyncGenerator<Sent, void, undefined> {
-  const beginning = query.get("key") ?? query.get("prefix") ?? "";
+): AsyncGenerator<Told, void, undefined> {
+  const { caller, deadlineMs } = parts;
+  const beginning = question.key ?? question.prefix ?? "";
   const { node } = await caller.call(lookRequest(beginning), { deadlineMs, signal });
-  const path = `/watch?${query.toString()}`;
-  yield* eventsOf(network, { node: node.info.url, path, token, quietMs: QUIET_MS }, signal);
+  yield* toldBy(parts, node, question, signal);
 }
 
 /** A call like any other: it finds a node that serves, and that has seen what this client has. */
@@ -109,36 +108,34 @@ export function lookRequest(prefix: string): NodeRequest {
   return { method: "GET", path, message: { type: "entries", prefix, limit: 1 } };
 }
 
-interface Told {
-  readonly key: string;
-  readonly etag: string;
-  readonly expiresAtMs: number | null;
-  readonly contentType: string;
-  readonly value?: string;
-  readonly encoding?: string;
+async function eventOf(change: ToldChange, withValues: boolean): Promise<WatchEvent> {
+  const { event, key } = change;
+  if (event !== "set") return { event, key, etag: bareEtag(change.etag) };
+  const { entry } = change;
+  return {
+    event,
+    key,
+    etag: bareEtag(entry.etag),
+    expiresAtMs: instantOf(entry.expiresAtMs),
+    contentType: entry.contentType,
+    value: withValues ? await plainShape.decode(key, entry, false) : undefined,
+  };
 }
 
-async function eventOf(name: string, data: string, withValues: boolean): Promise<WatchEvent> {
-  if (name !== "set" && name !== "delete" && name !== "expire") return { event: "reload" };
-  const told = JSON.parse(data) as Told;
-  const { key, expiresAtMs, contentType } = told;
-  const etag = bareEtag(told.etag);
-  if (name !== "set") return { event: name, key, etag };
-  const received = describedEntryOf(told);
-  const value = withValues ? await plainShape.decode(key, received, false) : undefined;
-  return { event: "set", key, etag, expiresAtMs: expiresAtMs ?? undefined, contentType, value };
-}
-
-function queryOf(options: WatchOptions): URLSearchParams {
+function questionOf(options: WatchOptions): WatchQuestion {
   refuseUnknown("`watch`", options, ["key", "prefix", "values", "onLive", "signal"]);
   const { key, prefix, values } = options;
   if ((key === undefined) === (prefix === undefined)) {
     const got = key === undefined ? "neither" : "both";
     throw new MeridianError("INVALID_ARGUMENT", `Expected \`key\` or \`prefix\`, got ${got}`);
   }
-  const query = new URLSearchParams();
-  if (key !== undefined) query.set("key", checkedKey(key));
-  else query.set("prefix", checkText("prefix", prefix ?? "", "INVALID_ARGUMENT"));
-  if (values === true) query.set("values", "true");
-  return query;
+  return {
+    ...(key === undefined
+      ? { prefix: checkText("prefix", prefix ?? "", "INVALID_ARGUMENT") }
+      : { key: checkedKey(key) }),
+    values: values === true,
+    token: undefined,
+    quietMs: QUIET_MS,
+    isHeld: true,
+  };
 }

@@ -2,7 +2,10 @@
 import { seededRandom } from "@meridian/runtime";
 import fc from "fast-check";
 
-import { connect, type ConnectOptions, type MeridianClient } from "../src/index.ts";
+import { connectBy } from "../src/connect.ts";
+import type { ConnectOptions, MeridianClient } from "../src/index.ts";
+// Loaded before time stands still.
+import "../src/socket/open-socket.ts";
 import { TestClock } from "../src/testing/index.ts";
 import { NearWorld, type NearNode, type Written } from "./near-world.ts";
 
@@ -23,7 +26,7 @@ export async function open(options: Partial<ConnectOptions> = {}, seed = 1): Pro
   const world = new NearWorld(clock, () => random.next());
   const [first, second] = world.nodes;
   if (first === undefined || second === undefined) throw new Error("unreachable");
-  const client = await connect({
+  const given: ConnectOptions = {
     nodes: world.nodes.map(({ url }) => url),
     fetch: world.fetch,
     clock,
@@ -32,7 +35,8 @@ export async function open(options: Partial<ConnectOptions> = {}, seed = 1): Pro
     failbackMs: 0,
     attemptMs: 500,
     ...options,
-  });
+  };
+  const client = await connectBy(given, world.dial);
   return { clock, world, client, first, second };
 }
 

@@ -1,5 +1,5 @@
 /**
- * Nodes that tell of their changes, behind a network that delays, loses and reorders requests, and delays and cuts streams. Everything
+ * Nodes that tell of their changes, behind a network that delays, loses and reorders requests, and delays and cuts streams and WebSockets. Everything
  * happens on a clock that moves when told to. Writers write at a node; what they wrote reaches other nodes with `replicate`.
  */
 import {
@@ -12,7 +12,11 @@ import {
 } from "@meridian/protocol";
 
 import type { Fetch } from "../src/index.ts";
+import type { Dial } from "../src/socket/wire.ts";
 import type { TestClock } from "../src/testing/index.ts";
+import { NearSocket } from "./near-socket.ts";
+import { Pipe } from "./pipe.ts";
+import type { Reply } from "./world.ts";
 
 /** A value is the number of its write. */
 export interface Written {
@@ -26,13 +30,24 @@ export interface Written {
   readonly etag: string;
 }
 
-interface Stream {
-  readonly controller: ReadableStreamDefaultController<Uint8Array>;
+/** What a node says to a watch. */
+export type NearTold = { readonly token: string } & (
+  | { readonly event: "open" | "reload" }
+  | { readonly event: "set" | "delete" | "expire"; readonly key: string; readonly etag: string }
+  | {
+      readonly event: "position";
+      readonly position: string;
+      readonly elapsedMs: number;
+      readonly nowMs: number;
+    }
+);
+
+/** A watch of a node: over a stream, or over a WebSocket. */
+export interface NearWatch {
   readonly prefix: string;
   readonly openedAtMs: number;
+  readonly say: (told: NearTold) => void;
   through: number;
-  arrivesAtMs: number;
-  readonly underWay: string[];
   isOver: boolean;
 }
 
@@ -50,6 +65,8 @@ export class NearWorld {
   delayMs = 4;
   /** Nodes refuse to tell of changes, with this. */
   refusal: MeridianError | undefined;
+  /** Nodes do not know the requests of these types over WebSockets. */
+  unknown: readonly string[] = [];
   /** Whether what streams send arrives only later. */
   hold = false;
   /** The share of requests that are lost. */
@@ -72,6 +89,8 @@ export class NearWorld {
   later(work: () => void): void {
     this.clock.after(1 + Math.floor(this.chance() * this.delayMs), work);
   }
+
+  readonly dial: Dial = (url, _, events) => new NearSocket(this, new URL(url).host, events);
 
   readonly fetch: Fetch = (url, init) =>
     new Promise((resolve, reject) => {
@@ -121,7 +140,9 @@ export class NearNode {
   #written = 0;
   #applied = 0;
   #feed: Written[] = [];
-  #streams: Stream[] = [];
+  #watches: NearWatch[] = [];
+  /** What ends each stream and each WebSocket. */
+  readonly cuts = new Set<() => void>();
 
   constructor(world: NearWorld, index: number) {
     this.#world = world;
@@ -151,12 +172,11 @@ export class NearNode {
     this.#applied = this.#world.log.length;
   }
 
-  /** All streams are cut. What was on its way is lost. */
+  /** All streams and WebSockets are cut. What was on its way is lost. */
   cut(): void {
-    for (const stream of this.#streams.splice(0)) {
-      stream.isOver = true;
-      stream.controller.error(new TypeError("terminated"));
-    }
+    for (const watch of this.#watches.splice(0)) watch.isOver = true;
+    for (const cut of this.cuts) cut();
+    this.cuts.clear();
   }
 
   /** It refuses connections. */
@@ -173,25 +193,35 @@ export class NearNode {
   }
 
   answer(call: NearCall): Response {
+    const reply = call.path === "/watch" ? this.#stream(call) : this.reply(call);
+    const { status, headers = {}, body = "" } = reply;
+    return new Response(body as ConstructorParameters<typeof Response>[0], { status, headers });
+  }
+
+  reply(call: NearCall): Reply {
     try {
       return this.#route(call);
     } catch (cause) {
-      if (!(cause instanceof MeridianError)) throw cause;
-      const problem = toProblem(cause);
-      return this.#respond(problem.status, JSON.stringify(problem), {
-        "content-type": "application/problem+json",
-      });
+      return this.failed(cause);
     }
   }
 
-  #route(call: NearCall): Response {
-    const { method, path, query, headers, body } = call;
+  /** How a request fails. */
+  failed(cause: unknown): Reply {
+    if (!(cause instanceof MeridianError)) throw cause;
+    const problem = toProblem(cause);
+    return this.#respond(problem.status, JSON.stringify(problem), {
+      "content-type": "application/problem+json",
+    });
+  }
+
+  #route(call: NearCall): Reply {
+    const { method, path, headers, body } = call;
     if (path === "/readyz" || path === "/healthz") return this.#json({});
     const presented = headers.get("meridian-position");
     if (presented !== null && !this.#has(presented)) {
       throw new MeridianError("POSITION_NOT_REACHED", "not there yet");
     }
-    if (path === "/watch") return this.#watch(query, headers.get("last-event-id"));
     if (path === "/keys") return this.#json({ keys: [], next: null });
     if (path.startsWith("/batch/")) {
       const { keys } = JSON.parse(new TextDecoder().decode(body)) as { keys: readonly string[] };
@@ -218,88 +248,80 @@ export class NearNode {
     return this.#respond(200, String(version), { etag, ...type, ...expiry });
   }
 
-  #watch(query: URLSearchParams, token: string | null): Response {
+  #stream({ query, headers }: NearCall): Omit<Reply, "body"> & { readonly body?: unknown } {
+    const world = this.#world;
+    const token = headers.get("last-event-id") ?? undefined;
+    let end = (): void => {};
+    try {
+      const body = new ReadableStream<Uint8Array>({
+        start: (controller) => {
+          const pipe = new Pipe<string>(world, (text) => {
+            world.watched = this;
+            controller.enqueue(new TextEncoder().encode(text));
+          });
+          const say = (told: NearTold): void => pipe.send(eventOf(told));
+          const watch = this.watch(query.get("prefix") ?? "", token, say);
+          end = (): void => {
+            watch.isOver = true;
+            pipe.end();
+          };
+          this.cuts.add(() => {
+            pipe.end();
+            controller.error(new TypeError("terminated"));
+          });
+        },
+        // The client reads no more, and takes nothing that is still under way.
+        cancel: () => end(),
+      });
+      return { ...this.#respond(200, "", { "content-type": "text/event-stream" }), body };
+    } catch (cause) {
+      return this.failed(cause);
+    }
+  }
+
+  /** Begins to tell. */
+  watch(prefix: string, token: string | undefined, say: NearWatch["say"]): NearWatch {
     const world = this.#world;
     if (world.refusal !== undefined) throw world.refusal;
     const [run, sequence] = (token ?? "").split(".").map(Number);
     const isKnown = run === this.#run && (sequence ?? 0) >= this.#feed.length - RING;
-    const through = token === null || !isKnown ? this.#feed.length : (sequence ?? 0);
-    let stream: Stream | undefined;
-    const body = new ReadableStream<Uint8Array>({
-      start: (controller) => {
-        const opened: Stream = {
-          controller,
-          prefix: query.get("prefix") ?? "",
-          openedAtMs: world.clock.elapsedMs(),
-          through,
-          arrivesAtMs: 0,
-          underWay: [],
-          isOver: false,
-        };
-        stream = opened;
-        this.#streams.push(opened);
-        this.#send(opened, `id: ${token ?? this.#token(through)}\n\n`);
-        if (token !== null && !isKnown) {
-          this.#send(opened, `id: ${this.#token(through)}\nevent: reload\ndata: {}\n\n`);
-        }
-        world.later(() => this.#tell(opened));
-      },
-      // The client reads no more, and takes nothing that is still under way.
-      cancel: () => {
-        if (stream !== undefined) stream.isOver = true;
-      },
-    });
-    return this.#respond(200, body, { "content-type": "text/event-stream" });
+    const through = token === undefined || !isKnown ? this.#feed.length : (sequence ?? 0);
+    const openedAtMs = world.clock.elapsedMs();
+    const watch = { prefix, openedAtMs, say, through, isOver: false };
+    this.#watches.push(watch);
+    say({ event: "open", token: token ?? this.#token(through) });
+    if (token !== undefined && !isKnown) say({ event: "reload", token: this.#token(through) });
+    world.later(() => this.#tell(watch));
+    return watch;
   }
 
-  /** Tells what a stream has not been told, and that this is all. */
-  #tell(stream: Stream): void {
-    if (stream.isOver) return;
-    if (stream.through < this.#feed.length - RING) {
-      stream.through = this.#feed.length;
-      this.#send(stream, `id: ${this.#token(stream.through)}\nevent: reload\ndata: {}\n\n`);
+  /** Tells what a watch has not been told, and that this is all. */
+  #tell(watch: NearWatch): void {
+    if (watch.isOver) return;
+    if (watch.through < this.#feed.length - RING) {
+      watch.through = this.#feed.length;
+      watch.say({ event: "reload", token: this.#token(watch.through) });
     }
-    for (const { key, version, etag } of this.#feed.slice(stream.through)) {
-      stream.through += 1;
+    for (const { key, version, etag } of this.#feed.slice(watch.through)) {
+      watch.through += 1;
       const held = this.data.get(key);
-      if (!key.startsWith(stream.prefix) || held?.version !== version) continue;
+      if (!key.startsWith(watch.prefix) || held?.version !== version) continue;
       const event = !held.isSet ? "delete" : this.#live(key) === undefined ? "expire" : "set";
-      const data = JSON.stringify({ key, etag });
-      this.#send(stream, `id: ${this.#token(stream.through)}\nevent: ${event}\ndata: ${data}\n\n`);
+      watch.say({ event, key, etag, token: this.#token(watch.through) });
     }
     const { clock } = this.#world;
-    const elapsedMs = Math.floor(clock.elapsedMs() - stream.openedAtMs);
+    const elapsedMs = Math.floor(clock.elapsedMs() - watch.openedAtMs);
     const word = { position: this.#position(), elapsedMs, nowMs: clock.nowMs() };
-    const id = this.#token(stream.through);
-    this.#send(stream, `id: ${id}\nevent: position\ndata: ${JSON.stringify(word)}\n\n`);
+    watch.say({ event: "position", token: this.#token(watch.through), ...word });
   }
 
   #token(sequence: number): string {
     return `${this.#run}.${sequence}`;
   }
 
-  /** What is sent arrives later, in its order, unless the stream is cut before. */
-  #send(stream: Stream, text: string): void {
-    const { clock, delayMs, chance } = this.#world;
-    const nowMs = clock.elapsedMs();
-    stream.arrivesAtMs = Math.max(stream.arrivesAtMs, nowMs + 1 + Math.floor(chance() * delayMs));
-    stream.underWay.push(text);
-    clock.after(stream.arrivesAtMs - nowMs, () => this.#deliver(stream, 1));
-  }
-
-  /** Hands over what was sent first, unless it is held. */
-  #deliver(stream: Stream, count: number): void {
-    const { clock, hold } = this.#world;
-    if (stream.isOver) return;
-    if (hold) return void clock.after(5, () => this.#deliver(stream, count));
-    this.#world.watched = this;
-    const arrived = stream.underWay.splice(0, count).join("");
-    stream.controller.enqueue(new TextEncoder().encode(arrived));
-  }
-
   #beat(): void {
     this.#world.clock.after(1_000, () => {
-      for (const stream of this.#streams) this.#tell(stream);
+      for (const watch of this.#watches) this.#tell(watch);
       this.#beat();
     });
   }
@@ -310,7 +332,7 @@ export class NearNode {
     if (held !== undefined) this.replacedAtMs.set(held.version, this.#world.clock.elapsedMs());
     this.data.set(written.key, written);
     this.#feed.push(written);
-    for (const stream of this.#streams) this.#world.later(() => this.#tell(stream));
+    for (const watch of this.#watches) this.#world.later(() => this.#tell(watch));
   }
 
   #live(key: string): Written | undefined {
@@ -343,17 +365,18 @@ export class NearNode {
     return formatPosition({ logId: 1, epoch: 1, sequence: this.#applied, ...own });
   }
 
-  #json(body: unknown, headers: Readonly<Record<string, string>> = {}): Response {
+  #json(body: unknown, headers: Readonly<Record<string, string>> = {}): Reply {
     const type = { "content-type": "application/json" };
     return this.#respond(200, JSON.stringify(body), { ...type, ...headers });
   }
 
-  #respond(
-    status: number,
-    body: string | ReadableStream<Uint8Array>,
-    headers: Readonly<Record<string, string>>,
-  ): Response {
+  #respond(status: number, body: string, headers: Readonly<Record<string, string>>): Reply {
     const own = { "meridian-node": this.id, "meridian-position": this.#position() };
-    return new Response(body, { status, headers: { ...headers, ...own } });
+    return { status, body, headers: { ...headers, ...own } };
   }
+}
+
+function eventOf({ token, event, ...told }: NearTold): string {
+  if (event === "open") return `id: ${token}\n\n`;
+  return `id: ${token}\nevent: ${event}\ndata: ${JSON.stringify(told)}\n\n`;
 }

@@ -94,7 +94,8 @@ export class SocketListener {
   }
 }
 
-function callOf(request: SocketRequest): Call {
+/** The HTTP request that says the same. */
+export function callOf(request: SocketRequest): Call {
   const { position, waitMs, ifMatch, ifNoneMatch, contentType, ...rest } = request as Readonly<
     Record<string, unknown>
   >;
@@ -151,7 +152,8 @@ function jsonOf(value: unknown): Buffer {
   return Buffer.from(JSON.stringify(value));
 }
 
-function messageOf(id: number, request: SocketRequest, reply: Reply): Uint8Array {
+/** The message that says what an answer over HTTP does. */
+export function messageOf(id: number, request: SocketRequest, reply: Reply): Uint8Array {
   const { status, headers = {}, body = "" } = reply;
   const position = headers["meridian-position"];
   const bytes = typeof body === "string" ? Buffer.from(body) : body;

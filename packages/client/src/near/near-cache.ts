@@ -5,13 +5,13 @@
  * node tells each change of the key: the value is dropped. The node also tells, at least once a second, through which of its positions it has told all
  * changes, and how long it has been telling. A kept value is returned only while
  *
- * - the node's last word is younger than the lease: nothing is returned that was replaced longer ago. The age counts from when the stream was asked for
- *   plus how long the node has been telling: so the time counts that the word was on its way;
+ * - the node's last word is younger than the lease: nothing is returned that was replaced longer ago. The age counts from when the node was asked to tell
+ *   plus how long it has been telling: so the time counts that the word was on its way;
  * - the node has told all changes through the position that the session has seen: nothing is returned that is older than what this client has read
  *   or written, of any key;
  * - it has not expired by the node's clock.
  *
- * Requests and changes travel on different connections. So a read notes when its request is sent, and its value is not kept if a
+ * Requests and changes may travel on different connections. So a read notes when its request is sent, and its value is not kept if a
  * change of the key has been told since, or this client has written the key.
  *
  * When changes may have been missed (the node has dropped them, or another node is watched), a new generation begins. The values of the last one
@@ -23,6 +23,7 @@ import type { Clock } from "@meridian/runtime";
 
 import { bareEtag, type ReceivedEntry } from "../answers.ts";
 import type { Session } from "../session.ts";
+import type { ToldPosition } from "../told.ts";
 import { plainTextOf } from "../values.ts";
 import type { Near } from "./near.ts";
 import type { NearTerms } from "./near-options.ts";
@@ -70,15 +71,6 @@ export interface NearRequest {
   isSpoilt: boolean;
 }
 
-/** A node's word on how far it has told its changes. */
-export interface NearWord {
-  readonly position: string;
-  /** How long the node has been telling, in milliseconds. */
-  readonly elapsedMs: number;
-  /** The node's time. */
-  readonly nowMs: number;
-}
-
 /** About how many bytes a kept value takes beside its key and itself. */
 const KEPT_BYTES = 300;
 
@@ -95,7 +87,7 @@ export class NearCache implements Near {
   /** The URL of the node whose changes are told; undefined while none are. */
   #node: string | undefined;
   #position: Position | undefined;
-  /** When the stream was asked for, on the clock's `elapsedMs`. */
+  /** When the node was asked to tell, on the clock's `elapsedMs`. */
   #askedAtMs = 0;
   #leaseEndMs = -Infinity;
   /** What the node's time was at 0 of the clock's `elapsedMs`, at most. */
@@ -222,7 +214,7 @@ export class NearCache implements Near {
   }
 
   /** The node has told all its changes through a position. Throws `INVALID_POSITION`. */
-  reached({ position, elapsedMs, nowMs }: NearWord): void {
+  reached({ position, elapsedMs, nowMs }: ToldPosition): void {
     this.#position = parsePosition(position);
     const saidAtMs = this.#askedAtMs + elapsedMs;
     this.#leaseEndMs = Math.max(this.#leaseEndMs, saidAtMs + this.#terms.leaseMs);

@@ -1,5 +1,5 @@
 /**
- * Watches the node that calls go to, for a near cache. When its stream ends, or calls go to another node, another stream is opened: the same node
+ * Watches the node that calls go to, for a near cache. When that node tells no more, or calls go to another node, a node is asked to tell again: the same node
  * goes on with what this client has missed; of another one it is not known, and what is kept is compared with what that node has.
  */
 import { MeridianError } from "@meridian/protocol";
@@ -10,21 +10,20 @@ import { answerOf, bareEtag } from "../answers.ts";
 import type { Caller } from "../caller.ts";
 import { hasManyRequests } from "../change-requests.ts";
 import { eitherOf } from "../either-of.ts";
-import { eventsOf, type Sent } from "../event-stream.ts";
 import type { Events, NamedNode } from "../events.ts";
-import type { Network } from "../exchange.ts";
 import { pause } from "../pause.ts";
 import { BATCH_MAX } from "../requests.ts";
+import { toldBy, type WatchPaths } from "../told-by.ts";
+import type { Told } from "../told.ts";
 import { lookRequest } from "../watch.ts";
-import type { NearCache, NearWord } from "./near-cache.ts";
+import type { NearCache } from "./near-cache.ts";
 import type { NearTerms } from "./near-options.ts";
 
 /** What the watch of a near cache needs. */
-export interface NearWatchOptions {
+export interface NearWatchOptions extends WatchPaths {
   readonly near: NearCache;
   readonly terms: NearTerms;
   readonly caller: Caller;
-  readonly network: Network;
   readonly random: Random;
   readonly events: Events;
   readonly deadlineMs: number;
@@ -32,10 +31,10 @@ export interface NearWatchOptions {
   readonly closed: AbortSignal;
 }
 
-/** A stream is opened anew after so long: the clocks of both ends drift apart, and its words are judged by them. */
+/** A node is asked anew after so long: the clocks of both ends drift apart, and its words are judged by them. */
 const RENEWAL_MS = 600_000;
 
-/** Without a word for so long, the stream is taken for dead: nodes say one each second. */
+/** Without a word for so long, the node is taken for dead: nodes say one each second. */
 const QUIET_MS = 5_000;
 
 /** Keeps a near cache true. */
@@ -48,9 +47,9 @@ export class NearWatch {
   #token: string | undefined;
   /** How many times it has been begun to compare: only the last one goes on. */
   #comparisons = 0;
-  /** The URL of the node whose stream is read or asked for; undefined while it is looked for. */
+  /** The URL of the node that tells or is asked to; undefined while it is looked for. */
   #followed: string | undefined;
-  /** Ends the present stream, when calls go to another node. */
+  /** Ends the present watch, when calls go to another node. */
   #moving = new AbortController();
 
   constructor(options: NearWatchOptions) {
@@ -90,7 +89,7 @@ export class NearWatch {
     }
   }
 
-  /** Reads one stream, until it ends. */
+  /** Hears one node, until it tells no more. */
   async #follow(onWord: () => void): Promise<void> {
     const { near, terms, caller, network, deadlineMs, closed } = this.#options;
     this.#moving = new AbortController();
@@ -104,19 +103,17 @@ export class NearWatch {
       this.#followed = url;
       // The token is another node's until this one has told its own.
       const token = url === near.node ? this.#token : undefined;
-      const query = new URLSearchParams({ prefix: terms.prefix, positions: "true" });
-      const path = `/watch?${query.toString()}`;
-      const request = { node: url, path, token, quietMs: QUIET_MS };
-      const askedAtMs = network.clock.elapsedMs();
-      let isOpen = false;
-      for await (const sent of eventsOf(network, request, either.signal)) {
-        this.#token = sent.id ?? this.#token;
-        if (!isOpen && near.opened(url, askedAtMs)) void this.#compare(either.signal);
-        isOpen = true;
-        this.#take(sent, either.signal);
-        if (sent.name !== "position") continue;
+      const { prefix } = terms;
+      const quietMs = QUIET_MS;
+      const question = { prefix, positions: true, token, quietMs, isHeld: false };
+      let askedAtMs = 0;
+      for await (const told of toldBy(this.#options, node, question, either.signal)) {
+        this.#token = told.token ?? this.#token;
+        if (told.kind === "open") ({ askedAtMs } = told);
+        this.#take(told, url, either.signal);
+        if (told.kind !== "position") continue;
         const nowMs = network.clock.elapsedMs();
-        // The stream was slow to open, or its words are on their way for too long. A new one may have better luck.
+        // The node was slow to begin, or its words are on their way for too long. Another watch may have better luck.
         const isLate = near.leaseEndMs - nowMs < terms.leaseMs / 2;
         if (nowMs - askedAtMs > (isLate ? 2 * terms.leaseMs : RENEWAL_MS)) return;
         if (!isLate) onWord();
@@ -126,21 +123,22 @@ export class NearWatch {
     }
   }
 
-  #take({ name, data }: Sent, signal: AbortSignal): void {
+  #take(told: Told, url: string, signal: AbortSignal): void {
     const { near } = this.#options;
-    switch (name) {
-      case undefined:
+    switch (told.kind) {
+      case "open":
+        if (near.opened(url, told.askedAtMs)) void this.#compare(signal);
         return;
       case "position":
-        near.reached(JSON.parse(data) as NearWord);
+        near.reached(told.word);
         return this.#tellLive();
-      case "set":
-      case "delete":
-      case "expire": {
-        const { key, etag } = JSON.parse(data) as { readonly key: string; readonly etag: string };
-        return near.changed(key, bareEtag(etag), name === "set");
+      case "change": {
+        const { change } = told;
+        const isSet = change.event === "set";
+        const etag = bareEtag(isSet ? change.entry.etag : change.etag);
+        return near.changed(change.key, etag, isSet);
       }
-      default:
+      case "reload":
         near.renew();
         void this.#compare(signal);
     }

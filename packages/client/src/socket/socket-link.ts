@@ -3,19 +3,24 @@
  * leave in one write.
  *
  * The link shows the token that is due with each request: where that is another one than before, an `auth` goes ahead of the request. A node that is silent
- * while a request waits gets no other over this link: a new one shows whether the network has lost the connection.
+ * while a request waits gets no other over this link: a new one shows whether the network has lost the connection. What is watched ends with it, and is
+ * watched again over the new one.
  */
 import {
   BINARY_SOCKET_PROTOCOL,
   encodeBinaryRequest,
   readBinaryMessage,
   SOCKET_PATH,
+  type BinaryRequest,
 } from "@meridian/protocol/binary-socket-api";
 
 import { AnswerWatch, Heard } from "../answer-watch.ts";
 import type { Network, RawAnswer } from "../exchange.ts";
 import { LetGo, NoAnswer, type Patience } from "../no-answer.ts";
+import { errorOf } from "../problem.ts";
 import type { SocketMessage } from "../run.ts";
+import type { Told, WatchQuestion } from "../told.ts";
+import { LinkWatches } from "./link-watches.ts";
 import { answerOfMessage } from "./socket-answer.ts";
 import type { Dial, Wire, WireEnd } from "./wire.ts";
 
@@ -59,6 +64,7 @@ export class SocketLink {
   readonly #options: SocketLinkOptions;
   readonly #wire: Wire;
   readonly #pending = new Map<number, Pending>();
+  readonly #watches: LinkWatches;
   #lastId = 0;
   #position = "";
   #token: string | undefined;
@@ -66,10 +72,19 @@ export class SocketLink {
   #pingedAtMs = -Infinity;
   #isOpen = false;
   #isRetired = false;
+  #isHeld = false;
 
   constructor(options: SocketLinkOptions) {
     this.#options = options;
     this.#heard = new Heard(options.network);
+    this.#watches = new LinkWatches({
+      network: options.network,
+      heard: this.#heard,
+      ping: () => this.#tell({ type: "ping" }),
+      unwatch: (watch) => this.#tell({ type: "unwatch", watch }),
+      onSilence: () => this.retire(),
+      onChange: () => this.#hold(),
+    });
     const url = options.node.replace(/^http/, "ws") + SOCKET_PATH;
     this.#wire = options.dial(url, BINARY_SOCKET_PROTOCOL, {
       opened: () => {
@@ -95,7 +110,8 @@ export class SocketLink {
 
   /** While it is held, the connection keeps the process alive. */
   hold(isHeld: boolean): void {
-    this.#wire.hold(isHeld || this.#pending.size > 0);
+    this.#isHeld = isHeld;
+    this.#hold();
   }
 
   /** Whether something has come lately. If nothing has, the node is asked for a sign of life; if it gives none, the link is retired. */
@@ -105,7 +121,7 @@ export class SocketLink {
     if (nowMs - atMs < FRESH_MS) return true;
     if (this.#pingedAtMs < atMs) {
       this.#pingedAtMs = nowMs;
-      this.#wire.send(encodeBinaryRequest({ type: "ping", id: this.#nextId() }));
+      this.#tell({ type: "ping" });
     } else if (nowMs - this.#pingedAtMs >= FRESH_MS) this.retire();
     return false;
   }
@@ -115,44 +131,85 @@ export class SocketLink {
     if (token === this.#token) return;
     this.#token = token;
     // If the node does not accept it, it ends the connection.
-    this.#wire.send(encodeBinaryRequest({ type: "auth", id: this.#nextId(), token }));
+    this.#tell({ type: "auth", token });
   }
 
   /** Asks. Rejects with `NoAnswer`, `LetGo`, the signal's reason, or `RangeError` for a request that is too long for a message. */
   ask(message: SocketMessage, session: Presented, patience: Patience): Promise<RawAnswer> {
     return new Promise((resolve, reject) => {
-      patience.signal?.throwIfAborted();
-      const id = this.#nextId();
-      const request = { ...message, ...session, id };
-      const bytes = encodeBinaryRequest(request as Parameters<typeof encodeBinaryRequest>[0]);
-      const end = (cause: unknown): void => {
-        if (cause instanceof NoAnswer && cause.kind === "silent") this.retire();
-        this.#settle(id)?.reject(cause);
-      };
-      // Answers may wait for others before them: a node that gives any is not silent.
-      const watch = new AnswerWatch(this.#options.network, patience, end, this.#heard);
-      const keys = "keys" in message ? message.keys : NO_KEYS;
-      if (this.#pending.size === 0) this.#wire.hold(true);
-      this.#pending.set(id, { keys, watch, resolve, reject });
-      this.#wire.send(bytes);
+      this.#send(this.#nextId(), { ...message, ...session }, patience, { resolve, reject });
     });
   }
 
-  /** Takes no more requests, and closes the connection once none is under way. */
+  /** Watches. Resolves to what the node tells, once it begins to; rejects as `ask` does, and with the node's error. */
+  watch(question: WatchQuestion, patience: Patience): Promise<AsyncGenerator<Told, void>> {
+    const { key, prefix, values, positions, token: resume } = question;
+    const askedAtMs = this.#options.network.clock.elapsedMs();
+    return new Promise((resolve, reject) => {
+      const id = this.#nextId();
+      const take = (answer: RawAnswer): void => {
+        const error = errorOf(answer, this.#options.node);
+        if (error !== undefined) return reject(error);
+        const { resume: token } = (answer.json ?? {}) as { readonly resume?: string };
+        const { signal } = patience;
+        return resolve(this.#watches.open({ id, question, signal, askedAtMs, token }));
+      };
+      const fail = (cause: unknown): void => {
+        this.#watches.abandon(id);
+        reject(cause);
+      };
+      const message = { type: "watch", key, prefix, values, positions, resume } as const;
+      this.#send(id, message, patience, { resolve: take, reject: fail });
+    });
+  }
+
+  /** Takes no more requests, ends what is watched, and closes the connection once no request is under way. */
   retire(): void {
     this.#isRetired = true;
-    if (this.#pending.size === 0) this.close();
+    this.#watches.end(new NoAnswer("the connection is given up", "silent", true));
+    if (this.#pending.size === 0) this.#wire.close();
   }
 
   /** Closes the connection. */
   close(): void {
     this.#isRetired = true;
+    this.#watches.end(new NoAnswer("the connection is closed", "broken", true));
     this.#wire.close();
+  }
+
+  #send(
+    id: number,
+    message: SocketMessage & Presented,
+    patience: Patience,
+    { resolve, reject }: Pick<Pending, "resolve" | "reject">,
+  ): void {
+    patience.signal?.throwIfAborted();
+    const bytes = encodeBinaryRequest({ ...message, id } as BinaryRequest);
+    const end = (cause: unknown): void => {
+      if (cause instanceof NoAnswer && cause.kind === "silent") this.retire();
+      this.#settle(id)?.reject(cause);
+    };
+    // Answers may wait for others before them: a node that gives any is not silent.
+    const watch = new AnswerWatch(this.#options.network, patience, end, this.#heard);
+    const keys = "keys" in message ? message.keys : NO_KEYS;
+    this.#pending.set(id, { keys, watch, resolve, reject });
+    if (this.#pending.size === 1) this.#hold();
+    this.#wire.send(bytes);
+  }
+
+  /** Sends what needs no answer. */
+  #tell(message: SocketMessage): void {
+    const id = this.#nextId();
+    this.#wire.send(encodeBinaryRequest({ ...message, id } as BinaryRequest));
+  }
+
+  #hold(): void {
+    this.#wire.hold(this.#isHeld || this.#pending.size > 0 || this.#watches.isHeld);
   }
 
   #nextId(): number {
     do this.#lastId = this.#lastId === ID_MAX ? 0 : this.#lastId + 1;
-    while (this.#pending.has(this.#lastId));
+    while (this.#pending.has(this.#lastId) || this.#watches.has(this.#lastId));
     return this.#lastId;
   }
 
@@ -162,7 +219,7 @@ export class SocketLink {
     this.#pending.delete(id);
     pending.watch.stop();
     if (this.#pending.size > 0) return pending;
-    this.#wire.hold(false);
+    this.#hold();
     if (this.#isRetired) this.#wire.close();
     return pending;
   }
@@ -172,12 +229,15 @@ export class SocketLink {
     try {
       const message = readBinaryMessage(bytes);
       if (message.position !== undefined) this.#position = message.position;
-      if (message.kind !== "result" && message.kind !== "error") return;
       const { id } = message;
-      if (id === null || !this.#pending.has(id)) return;
-      const { keys = NO_KEYS } = this.#pending.get(id) ?? {};
-      const answer = answerOfMessage(message, keys, this.#position);
-      this.#settle(id)?.resolve(answer);
+      if (id === null) return;
+      const pending = this.#pending.get(id);
+      if (message.kind !== "error" && (message.kind !== "result" || pending === undefined)) {
+        return this.#watches.take(message, this.#position);
+      }
+      const answer = answerOfMessage(message, pending?.keys ?? NO_KEYS, this.#position);
+      if (pending === undefined) this.#watches.fail(id, errorOf(answer, this.#options.node));
+      else this.#settle(id)?.resolve(answer);
     } catch {
       // The node does not speak as it should. What waits ends with the connection.
       this.close();
@@ -194,6 +254,7 @@ export class SocketLink {
         ? new NoAnswer(reason, "broken", true)
         : new LetGo(`the node has closed the connection (${code} ${reason})`, mayHaveArrived);
     for (const id of this.#pending.keys()) this.#settle(id)?.reject(cause);
+    this.#watches.end(cause);
     this.#options.onEnd(end);
   }
 }

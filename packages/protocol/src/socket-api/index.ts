@@ -17,6 +17,7 @@ export {
   socketChanges,
   socketError,
   socketFound,
+  socketPosition,
   socketReload,
   socketResult,
   type SocketRoute,

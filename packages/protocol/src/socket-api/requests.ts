@@ -121,6 +121,7 @@ export const SOCKET_REQUESTS = {
     prefix: v.optional(v.string()),
     values: v.optional(v.boolean()),
     resume: v.optional(v.string()),
+    positions: v.optional(v.boolean()),
     ...session,
   }),
   unwatch: v.strictObject({ id: requestId, type: v.literal("unwatch"), watch: requestId }),

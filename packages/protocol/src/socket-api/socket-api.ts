@@ -169,6 +169,18 @@ export const socketReload = v.object({
   position: v.string(),
 });
 
+/** A watch has told all changes through a position. */
+export const socketPosition = v.object({
+  type: v.literal("position"),
+  id: requestId,
+  /** Whole milliseconds since the watch began. */
+  elapsedMs: v.number(),
+  /** The region's time. */
+  nowMs: v.number(),
+  resume: v.string(),
+  position: v.string(),
+});
+
 /** The answer to a request that failed; `id` is null where nobody can tell which one. */
 export const socketError = v.object({
   type: v.literal("error"),

@@ -9,6 +9,7 @@ import {
   manyResult,
   pagePart,
   pageResult,
+  positionMessage,
   readBinaryRequest,
   reloadMessage,
   resultMessage,
@@ -57,6 +58,8 @@ export function binaryForm(): SocketForm<Uint8Array> {
       return changesMessage(Number(id), changed(position), resume, changes);
     },
     reload: (id, resume, position) => reloadMessage(Number(id), changed(position), resume),
+    position: (id, resume, position, times) =>
+      positionMessage(Number(id), changed(position), resume, times),
   };
 }
 

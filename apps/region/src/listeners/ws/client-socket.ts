@@ -146,6 +146,7 @@ export class ClientSocket implements Holder {
     this.#watches = new SocketWatches({
       service,
       form: this.#form,
+      clock: host.clock,
       isOpen: () => !this.#isFull && !this.#isClosing,
       send: (message) => this.#send(message),
     });

@@ -44,6 +44,8 @@ export const jsonForm: SocketForm<string> = {
   },
   reload: (id, resume, position) =>
     `{"type":"reload","id":${JSON.stringify(id)},"resume":"${resume}"${end(position)}`,
+  position: (id, resume, position, { elapsedMs, nowMs }) =>
+    `{"type":"position","id":${JSON.stringify(id)},"elapsedMs":${elapsedMs},"nowMs":${nowMs},"resume":"${resume}"${end(position)}`,
 };
 
 function end(position: string): string {

@@ -42,4 +42,12 @@ export interface SocketForm<Part extends Said = Said> {
     position: string,
   ): Part;
   reload(id: RequestId, resume: string, position: string): Part;
+  /** All changes through the position have been told. */
+  position(id: RequestId, resume: string, position: string, times: WatchTimes): Part;
+}
+
+/** When something is told of a watch: milliseconds since it began, and the region's time. */
+interface WatchTimes {
+  readonly elapsedMs: number;
+  readonly nowMs: number;
 }

@@ -1,6 +1,7 @@
 /** The watches of one WebSocket. */
 import { MeridianError } from "@meridian/protocol";
 import type { RequestId, SocketRequestOf } from "@meridian/protocol/socket-api";
+import type { Clock } from "@meridian/runtime";
 
 import type { RegionService } from "../../service/region-service.ts";
 import type { Watch, WatchSink } from "../../service/watches.ts";
@@ -12,6 +13,7 @@ import type { Said, SocketForm } from "./socket-form.ts";
 export interface SocketWatchesOptions {
   readonly service: RegionService;
   readonly form: SocketForm;
+  readonly clock: Pick<Clock, "elapsedMs">;
   /** Whether it takes news now. */
   readonly isOpen: () => boolean;
   readonly send: (message: Said) => void;
@@ -43,7 +45,7 @@ export class SocketWatches {
   /** Begins a watch, and resolves to the result. Rejects with what `Watches.open` throws. */
   async open(request: SocketRequestOf<"watch">): Promise<object> {
     const { service } = this.#options;
-    const { id, key, prefix, resume, values = false } = request;
+    const { id, key, prefix, resume } = request;
     const watched = watchedOf(key, prefix);
     await service.admission.admit(sessionOf(request));
     if (this.#isEnded) throw new MeridianError("GOING_AWAY", "The connection has ended");
@@ -51,7 +53,7 @@ export class SocketWatches {
       const said = `Expected at most ${WATCHES_MAX} watches on a connection, got one more`;
       throw new MeridianError("OVERLOADED", said, { details: { max: WATCHES_MAX } });
     }
-    const watch = service.watches.open({ watched, token: resume }, this.#sinkOf(id, values));
+    const watch = service.watches.open({ watched, token: resume }, this.#sinkOf(request));
     this.#opened.set(id, { request, watch });
     return { resume: watch.token };
   }
@@ -92,14 +94,22 @@ export class SocketWatches {
     this.#opened.clear();
   }
 
-  #sinkOf(id: RequestId, values: boolean): WatchSink {
-    const { form, isOpen, send } = this.#options;
+  #sinkOf({ id, values = false, positions = false }: SocketRequestOf<"watch">): WatchSink {
+    const { form, isOpen, send, clock, service } = this.#options;
+    const openedAtMs = clock.elapsedMs();
+    const level = (token: string, position: string): void => {
+      // Rounded so that clients never take this for younger than it is.
+      const elapsedMs = Math.floor(clock.elapsedMs() - openedAtMs);
+      const nowMs = Math.ceil(service.time.nowMs());
+      send(form.position(id, token, position, { elapsedMs, nowMs }));
+    };
     return {
       isOpen,
       tell: (news, token) => send(form.changes(id, news, values, token, this.#position())),
       reload: (token) => send(form.reload(id, token, this.#position())),
       // The connection is closed as its requests are answered.
       end: () => {},
+      ...(positions && { level }),
     };
   }
 

@@ -78,7 +78,14 @@ export const BINARY_REQUESTS: Readonly<Record<SocketRequestType, BinaryShape>> =
   watch: {
     code: 11,
     members: [],
-    optional: [...SESSION, KEY, ["prefix", "text"], ["values", "flag"], ["resume", "text"]],
+    optional: [
+      ...SESSION,
+      KEY,
+      ["prefix", "text"],
+      ["values", "flag"],
+      ["resume", "text"],
+      ["positions", "flag"],
+    ],
   },
   unwatch: { code: 12, members: [["watch", "id"]], optional: [] },
 };
