@@ -30,6 +30,10 @@ const QUESTIONS: Readonly<Record<SocketRequestType, (key: string) => Told>> = {
     ],
   }),
   deleteMany: (key) => ({ keys: ["app1:a", key] }),
+  hasMany: (key) => ({ keys: ["app1:a", key] }),
+  pull: (key) => ({ key }),
+  lease: (key) => ({ key }),
+  release: (key) => ({ key, lease: "nobody" }),
   entries: (prefix) => ({ prefix }),
   watch: (prefix) => ({ prefix }),
   unwatch: () => ({ watch: 1 }),
@@ -55,7 +59,7 @@ async function connect(
   const tongue = SOCKET_TONGUES[subprotocol]();
   const url = `${region.replace("http", "ws")}/ws`;
   const socket = new WebSocket(url, [tongue.protocol], {
-    localAddress: `127.0.9.${addresses}`,
+    localAddress: `127.0.${9 + Math.floor(addresses / 250)}.${1 + (addresses % 250)}`,
   });
   onTestFinished(() => socket.terminate());
   await once(socket, "open");

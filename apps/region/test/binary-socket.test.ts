@@ -57,3 +57,16 @@ describe("binary messages", () => {
     expect(told).toMatchObject({ changes: [{ event: "delete", key: "bin:a" }] });
   });
 });
+
+it("requests are measured by operation and outcome", async () => {
+  const client = await opened("json");
+  for (const request of [{ type: "get", key: "none" }, { type: "ping" }]) await client.ask(request);
+  const answer = await region.request("/metrics");
+  const text = await answer.text();
+  expect(text).toMatch(
+    /meridian_websocket_request_seconds_count\{operation="get",code="KEY_NOT_FOUND"\} [1-9]/,
+  );
+  expect(text).toMatch(
+    /meridian_websocket_request_seconds_count\{operation="ping",code="ok"\} [1-9]/,
+  );
+});

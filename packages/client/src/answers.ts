@@ -5,9 +5,9 @@ import { MeridianError } from "@meridian/protocol";
 import {
   checkAnswer,
   type batchFound,
+  keyPage,
   type batchWritten,
   type Described,
-  type keyPage,
 } from "@meridian/protocol/http-api";
 import type { GenericSchema } from "valibot";
 
@@ -97,9 +97,37 @@ export function rawEntryOf(entry: ReceivedEntry): RawEntry {
   };
 }
 
+/** A page of a listing. */
+export interface ListedPage {
+  readonly entries: readonly ListedEntry[];
+  /** The key after which to go on; null at the end. */
+  readonly next: string | null;
+}
+
+/** An entry of a listing. */
+export interface ListedEntry {
+  readonly key: string;
+  /** How long its value is. */
+  readonly bytes: number;
+  /** Whether `entry` has the value. */
+  readonly hasValue: boolean;
+  readonly entry: ReceivedEntry;
+}
+
+/** The page that an answer has. */
+export function listedPageOf(reply: NodeAnswer): ListedPage {
+  if (reply.answer.page !== undefined) return reply.answer.page;
+  const { keys, next } = answerOf(keyPage, reply);
+  const entries = keys.map((told) => {
+    const { key, bytes, value } = told;
+    return { key, bytes, hasValue: value !== undefined, entry: describedEntryOf(told) };
+  });
+  return { entries, next };
+}
+
 /** A key of a listing. */
-export function keyInfoOf(listed: Described<typeof keyPage>["keys"][number]): KeyInfo {
-  const { key, bytes, contentType, etag, expiresAtMs } = listed;
+export function keyInfoOf({ key, bytes, entry }: ListedEntry): KeyInfo {
+  const { contentType, etag, expiresAtMs } = entry;
   return {
     key,
     bytes,

@@ -357,9 +357,10 @@ export class Caller {
     if (link === undefined) return undefined;
     try {
       const answer = await link.ask(message, session ?? {}, patience);
-      // Over HTTP, an answer may be larger.
-      const isTooLarge = message.type === "getMany" && codeOf(answer) === "VALUE_TOO_LARGE";
-      return isTooLarge ? undefined : answer;
+      const code = codeOf(answer);
+      // Over HTTP, an answer may be larger. An older node does not know every request over a WebSocket.
+      if (code === "VALUE_TOO_LARGE" && message.type === "getMany") return undefined;
+      return code === "MALFORMED_MESSAGE" || code === "UNKNOWN_OPTION" ? undefined : answer;
     } catch (cause) {
       if (cause instanceof RangeError) return undefined;
       if (!(cause instanceof LetGo)) throw cause;

@@ -97,7 +97,10 @@ export function deleteManyRequests(
 
 /** The requests that ask which keys have a value, up to `BATCH_MAX` keys each. */
 export function hasManyRequests(keys: readonly string[]): readonly NodeRequest[] {
-  return partsOf(keys).map((part) => jsonRequest("/batch/has", { keys: part }));
+  return partsOf(keys).map((part) => ({
+    ...jsonRequest("/batch/has", { keys: part }),
+    message: { type: "hasMany", keys: [...part] },
+  }));
 }
 
 function partsOf(keys: readonly string[]): readonly (readonly string[])[] {
@@ -109,12 +112,21 @@ function partsOf(keys: readonly string[]): readonly (readonly string[])[] {
 
 /** The request for the lease of a key. The node waits for the lease for up to `waitMs`. */
 export function leaseRequest(key: string, ttlMs: number, waitMs: number): NodeRequest {
-  const query = new URLSearchParams({ key, ttl: `${ttlMs}ms` });
-  if (waitMs > 0) query.set("wait", `${waitMs}ms`);
-  return { method: "POST", path: withQuery("/lease", query), slow: waitMs > 0 };
+  const terms = { key, ttl: `${ttlMs}ms`, ...(waitMs > 0 && { wait: `${waitMs}ms` }) };
+  return {
+    method: "POST",
+    path: withQuery("/lease", new URLSearchParams(terms)),
+    slow: waitMs > 0,
+    message: { type: "lease", ...terms },
+  };
 }
 
 /** The request that gives a lease back. */
 export function releaseRequest(key: string, lease: string): NodeRequest {
-  return { method: "DELETE", path: withQuery("/lease", new URLSearchParams({ key, lease })) };
+  const terms = { key, lease };
+  return {
+    method: "DELETE",
+    path: withQuery("/lease", new URLSearchParams(terms)),
+    message: { type: "release", ...terms },
+  };
 }

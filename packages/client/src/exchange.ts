@@ -3,7 +3,7 @@ import { connectionFailure } from "@meridian/protocol";
 import type { Clock, Deadlines } from "@meridian/runtime";
 
 import { AnswerWatch } from "./answer-watch.ts";
-import type { ReceivedEntry } from "./answers.ts";
+import type { ListedPage, ReceivedEntry } from "./answers.ts";
 import type { Token } from "./connect.ts";
 import { NoAnswer, type Patience } from "./no-answer.ts";
 import type { OwnLag } from "./own-lag.ts";
@@ -40,6 +40,8 @@ export interface RawAnswer {
   readonly transport?: "websocket";
   /** What was found of the keys that were asked for, if that is known already. */
   readonly entries?: ReadonlyMap<string, ReceivedEntry>;
+  /** The page of a listing, if that is known already. */
+  readonly page?: ListedPage;
 }
 
 /** The headers of an answer, or what stands for them. */

@@ -4,19 +4,18 @@ import {
   batchPresence,
   batchWritten,
   deleted,
-  keyPage,
   written,
-  type Described,
 } from "@meridian/protocol/http-api";
 import type { Random } from "@meridian/runtime";
 
 import { narrower, NOTHING_TO_WRITE } from "./acknowledgements.ts";
 import {
   answerOf,
-  describedEntryOf,
   keyInfoOf,
+  listedPageOf,
   rawEntryOf,
   writtenOf,
+  type ListedEntry,
   type ReceivedEntry,
 } from "./answers.ts";
 import type {
@@ -98,8 +97,6 @@ export interface KeyspaceTerms<In, Out> {
   /** How values are filled for which nothing else is said. */
   readonly fill?: FillOptions | undefined;
 }
-
-type ListedKey = Described<typeof keyPage>["keys"][number];
 
 /** How many keys of one `getMany` are loaded at a time. */
 const LOADS_MAX = 64;
@@ -330,26 +327,26 @@ export class Keyspace<In, Out> implements Namespace<In, Out> {
   }
 
   async *keys(options: KeysOptions = {}): AsyncGenerator<KeyInfo, void, undefined> {
-    for await (const key of this.#listed("`keys`", options, false)) yield this.#keyInfo(key);
+    for await (const listed of this.#listed("`keys`", options, false)) yield this.#keyInfo(listed);
   }
 
   async *entries(options: EntriesOptions = {}): AsyncGenerator<EntryInfo<Out>, void, undefined> {
     const { shape } = this.#terms;
-    for await (const key of this.#listed("`entries`", options, options.values ?? true)) {
-      const entry = key.value === undefined ? undefined : describedEntryOf(key);
-      const value = entry && (await shape.decode(key.key, entry, false));
-      yield { ...this.#keyInfo(key), value };
+    for await (const listed of this.#listed("`entries`", options, options.values ?? true)) {
+      const { key, entry, hasValue } = listed;
+      const value = hasValue ? await shape.decode(key, entry, false) : undefined;
+      yield { ...this.#keyInfo(listed), value };
     }
   }
 
   async *rawEntries(
     options: KeysOptions = {},
   ): AsyncGenerator<KeyInfo & RawEntry, void, undefined> {
-    for await (const key of this.#listed("`rawEntries`", options, true)) {
-      if (key.value === undefined) {
-        throw new MeridianError("INTERNAL", `Expected the value of \`${key.key}\`, got none`);
-      }
-      yield { ...this.#keyInfo(key), value: bytesOf(describedEntryOf(key)) };
+    for await (const listed of this.#listed("`rawEntries`", options, true)) {
+      const { key, entry, hasValue } = listed;
+      if (!hasValue)
+        throw new MeridianError("INTERNAL", `Expected the value of \`${key}\`, got none`);
+      yield { ...this.#keyInfo(listed), value: bytesOf(entry) };
     }
   }
 
@@ -357,7 +354,7 @@ export class Keyspace<In, Out> implements Namespace<In, Out> {
     what: Listing,
     options: EntriesOptions,
     values: boolean,
-  ): AsyncGenerator<ListedKey, void, undefined> {
+  ): AsyncGenerator<ListedEntry, void, undefined> {
     const { signal, deadlineMs, prefix, after } = options;
     const limits = readLimits(what, { signal, deadlineMs }, this.#parts.deadlineMs);
     const under = this.#terms.prefix + checkText("prefix", prefix ?? "", "INVALID_ARGUMENT");
@@ -368,15 +365,15 @@ export class Keyspace<In, Out> implements Namespace<In, Out> {
     for (;;) {
       const within = { ...options, prefix: under === "" ? undefined : under };
       const request = keysRequest(what, within, last, values);
-      const { keys, next } = answerOf(keyPage, await this.#parts.caller.call(request, limits));
-      yield* keys;
+      const { entries, next } = listedPageOf(await this.#parts.caller.call(request, limits));
+      yield* entries;
       if (next === null) return;
       last = next;
     }
   }
 
-  #keyInfo(key: ListedKey): KeyInfo {
-    return { ...keyInfoOf(key), key: this.#bare(key.key) };
+  #keyInfo(listed: ListedEntry): KeyInfo {
+    return { ...keyInfoOf(listed), key: this.#bare(listed.key) };
   }
 
   /** A promise, whatever throws. */

@@ -292,9 +292,12 @@ export function keysRequest(
   const query = new URLSearchParams({ limit: String(pageSize) });
   if (prefix !== undefined) query.set("prefix", checkText("prefix", prefix, "INVALID_ARGUMENT"));
   if (after !== undefined) query.set("after", checkText("after", after, "INVALID_ARGUMENT"));
-  const path = withQuery("/keys", query);
-  if (values) return { method: "GET", path: `${path}&values=true` };
-  return { method: "GET", path, message: { type: "entries", prefix, after, limit: pageSize } };
+  if (values) query.set("values", "true");
+  return {
+    method: "GET",
+    path: withQuery("/keys", query),
+    message: { type: "entries", prefix, after, limit: pageSize, values },
+  };
 }
 
 function socketItem({ key, value, ttlMs }: EncodedEntry): SocketItem {

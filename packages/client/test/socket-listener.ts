@@ -141,6 +141,13 @@ export function callOf(request: SocketRequest): Call {
       }));
       return { ...call, method: "POST", path: "/batch/set", body: jsonOf({ entries: told }) };
     }
+    case "hasMany":
+      return {
+        ...call,
+        method: "POST",
+        path: "/batch/has",
+        body: jsonOf({ keys: options["keys"] }),
+      };
     case "entries":
       return { ...call, method: "GET", path: "/keys" };
     default:

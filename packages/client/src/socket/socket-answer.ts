@@ -4,7 +4,7 @@ import type {
   BinaryResult,
 } from "@meridian/protocol/binary-socket-api";
 
-import type { ReceivedEntry } from "../answers.ts";
+import type { ListedPage, ReceivedEntry } from "../answers.ts";
 import type { RawAnswer } from "../exchange.ts";
 
 const NOTHING = new Uint8Array(0);
@@ -17,18 +17,25 @@ class SocketAnswer implements RawAnswer {
   readonly body: Uint8Array;
   readonly json: unknown;
   readonly entries?: ReadonlyMap<string, ReceivedEntry>;
+  readonly page?: ListedPage;
   readonly transport = "websocket";
   readonly #facts: Facts;
 
   constructor(
     status: number,
     facts: Facts,
-    { body = NOTHING, json, entries }: Partial<Pick<RawAnswer, "body" | "json" | "entries">> = {},
+    {
+      body = NOTHING,
+      json,
+      entries,
+      page,
+    }: Partial<Pick<RawAnswer, "body" | "json" | "entries" | "page">> = {},
   ) {
     this.status = status;
     this.body = body;
     this.json = json;
     if (entries !== undefined) this.entries = entries;
+    if (page !== undefined) this.page = page;
     this.#facts = facts;
   }
 
@@ -94,8 +101,9 @@ function answerOfResult(
         ...expiryOf(result.expiresAtMs),
       });
     case "many":
-    case "page":
       return new SocketAnswer(200, facts, { entries: entriesOf(result.entries, keys) });
+    case "page":
+      return new SocketAnswer(200, facts, { page: pageOf(result) });
   }
 }
 
@@ -110,9 +118,19 @@ function entriesOf(
   const found = new Map<string, ReceivedEntry>();
   for (const [index, key] of keys.entries()) {
     const entry = entries[index];
-    if (entry === undefined) continue;
-    const { etag, contentType, expiresAtMs, value } = entry;
-    found.set(key, { etag, contentType, expiresAtMs, bytes: value.slice() });
+    if (entry !== undefined) found.set(key, receivedOf(entry));
   }
   return found;
+}
+
+function pageOf({ entries, next }: Extract<BinaryResult, { readonly form: "page" }>): ListedPage {
+  const listed = entries.map((entry) => {
+    const { key, value } = entry;
+    return { key, bytes: value.length, hasValue: true, entry: receivedOf(entry) };
+  });
+  return { entries: listed, next };
+}
+
+function receivedOf({ etag, contentType, expiresAtMs, value }: BinaryEntry): ReceivedEntry {
+  return { etag, contentType, expiresAtMs, bytes: value.slice() };
 }

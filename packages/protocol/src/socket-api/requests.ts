@@ -105,6 +105,22 @@ export const SOCKET_REQUESTS = {
     ...ack,
     ...session,
   }),
+  hasMany: v.strictObject({ id: requestId, type: v.literal("hasMany"), keys, ...session }),
+  pull: v.strictObject({ id: requestId, type: v.literal("pull"), key: v.string(), ...session }),
+  lease: v.strictObject({
+    id: requestId,
+    type: v.literal("lease"),
+    key: v.string(),
+    ttl: v.optional(duration),
+    wait: v.optional(duration),
+    ...session,
+  }),
+  release: v.strictObject({
+    id: requestId,
+    type: v.literal("release"),
+    key: v.string(),
+    lease: v.string(),
+  }),
   entries: v.strictObject({
     id: requestId,
     type: v.literal("entries"),

@@ -3,7 +3,16 @@ import * as v from "valibot";
 import type { ErrorCode } from "../errors.ts";
 import type { Access } from "../http-api/access.ts";
 import { etag, expiry, key, problem } from "../http-api/elements.ts";
-import { batchDeleted, batchWritten, deleted, keyPage, written } from "../http-api/region-api.ts";
+import {
+  batchDeleted,
+  batchPresence,
+  batchWritten,
+  deleted,
+  keyPage,
+  lease,
+  released,
+  written,
+} from "../http-api/region-api.ts";
 import { requestId, valueEncoding, type SocketRequestType } from "./requests.ts";
 
 /** A live entry with its value. Its `value` is text, or any JSON where `encoding` is `json`. */
@@ -108,6 +117,30 @@ export const SOCKET_API = {
     access: { scope: "write", keys: "body" },
     result: batchDeleted,
     errors: ["INVALID_KEY", ...READING, ...WRITING],
+  },
+  hasMany: {
+    summary: "Says which of up to 1 000 keys have a live value.",
+    access: { scope: "read", keys: "body" },
+    result: batchPresence,
+    errors: ["INVALID_KEY", ...READING],
+  },
+  pull: {
+    summary: "Reads a value and deletes its key in one atomic step on this region.",
+    access: { scope: "write", keys: "query" },
+    result: socketFound,
+    errors: ["INVALID_KEY", "KEY_NOT_FOUND", ...READING, ...WRITING],
+  },
+  lease: {
+    summary: "Asks for the lease of a key: the right to be the one client that loads its value.",
+    access: { scope: "write", keys: "query" },
+    result: lease,
+    errors: ["INVALID_KEY", "OVERLOADED", ...READING],
+  },
+  release: {
+    summary: "Gives a lease back. The clients that wait for it are answered.",
+    access: { scope: "write", keys: "query" },
+    result: released,
+    errors: ["INVALID_KEY"],
   },
   entries: {
     summary: "Lists live keys in order, without counting as a use of them.",

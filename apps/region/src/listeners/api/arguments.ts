@@ -37,7 +37,7 @@ function readTimeoutMs(text: string | undefined): number {
 }
 
 /** Reads how long something may last: `max` is in whole seconds. Throws `INVALID_ARGUMENT`. */
-export function readSpanMs(
+function readSpanMs(
   name: string,
   text: string | undefined,
   { fallback, max }: { readonly fallback: number; readonly max: number },
@@ -54,6 +54,21 @@ export function readSpanMs(
     "INVALID_ARGUMENT",
     `Expected \`${name}\` above 0 and up to ${max / 1_000} s, such as \`250ms\` or \`5s\`, got \`${text.slice(0, 100)}\``,
   );
+}
+
+const LEASE_MS_DEFAULT = 10_000;
+const LEASE_MS_MAX = 600_000;
+const LEASE_WAIT_MS_MAX = 10_000;
+
+/** Reads how long a lease holds, and how long to wait for it. Throws `INVALID_ARGUMENT`. */
+export function readLease(
+  ttl: string | undefined,
+  wait: string | undefined,
+): { readonly ttlMs: number; readonly waitMs: number } {
+  return {
+    ttlMs: readSpanMs("ttl", ttl, { fallback: LEASE_MS_DEFAULT, max: LEASE_MS_MAX }),
+    waitMs: readSpanMs("wait", wait, { fallback: 0, max: LEASE_WAIT_MS_MAX }),
+  };
 }
 
 /** Reads `ttl`, and `minutes` where a request knows it. Throws `INVALID_TTL` and `INVALID_ARGUMENT`. */

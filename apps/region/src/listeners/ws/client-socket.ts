@@ -28,7 +28,7 @@ import {
   isDataRequest,
   operate,
   sessionOf,
-  type DataRequest,
+  type AdmittedRequest,
   type OperationContext,
 } from "./operations.ts";
 import type { SocketAccess } from "./socket-access.ts";
@@ -83,7 +83,7 @@ const SILENT_MS = 90_000;
 const GREETING_MS = 10_000;
 
 /** Requests whose answers may be long: while one reads, no other request is begun. */
-const READS: ReadonlySet<string> = new Set(["get", "getMany", "entries"]);
+const READS: ReadonlySet<string> = new Set(["get", "getMany", "hasMany", "pull", "entries"]);
 
 /** What may wait to be begun before no more is read, in bytes, and what a message takes beside its own. */
 const INBOX_BYTES = 64 * 1024;
@@ -395,7 +395,7 @@ export class ClientSocket implements Holder {
   }
 
   /** Lets a request in, and a read only once no other one reads. */
-  async #admit(request: DataRequest, stale?: boolean): Promise<void> {
+  async #admit(request: AdmittedRequest, stale?: boolean): Promise<void> {
     const { admission } = this.#host.service;
     const session = sessionOf(request, stale);
     const isRead = READS.has(request.type);

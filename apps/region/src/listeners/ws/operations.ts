@@ -22,9 +22,9 @@ import {
   type WriteResult,
 } from "../../service/requests.ts";
 import { Steps } from "../../service/steps.ts";
-import { readAck, readLife, ttlMsOf } from "../api/arguments.ts";
+import { readAck, readLease, readLife, ttlMsOf } from "../api/arguments.ts";
 import { conditionOf, noneMatchNames } from "../api/conditions.ts";
-import { CONTENT_TYPE_DEFAULT, faceOf } from "../api/entry-face.ts";
+import { CONTENT_TYPE_DEFAULT, EntryFace, faceOf } from "../api/entry-face.ts";
 import { keyNotFound } from "../api/found-entry.ts";
 import { pageOf } from "../api/key-pages.ts";
 import { bytesOf, TEXT_CONTENT_TYPE } from "../api/value-text.ts";
@@ -49,6 +49,9 @@ export type DataRequest = Exclude<SocketRequest, { readonly type: ConnectionRequ
 
 type ConnectionRequest = "auth" | "ping" | "watch" | "unwatch";
 
+/** Of these, those that wait for the position of a session. */
+export type AdmittedRequest = Exclude<DataRequest, { readonly type: "release" }>;
+
 /** Whether a request is answered from the data. */
 export function isDataRequest(request: SocketRequest): request is DataRequest {
   return Object.hasOwn(OPERATIONS, request.type);
@@ -59,7 +62,7 @@ export interface OperationContext<Part extends Said = Said> {
   readonly service: RegionService;
   readonly form: SocketForm<Part>;
   /** Lets a request in, as `RequestAdmission.admit` does, and a read once it is its turn. */
-  readonly admit: (request: DataRequest, stale?: boolean) => Promise<void>;
+  readonly admit: (request: AdmittedRequest, stale?: boolean) => Promise<void>;
 }
 
 /** Does what a request asks for, and resolves to its result. Rejects with the errors of the HTTP API. */
@@ -81,6 +84,10 @@ const OPERATIONS: { readonly [Type in DataRequest["type"]]: Operation<Type> } = 
   getMany,
   setMany,
   deleteMany,
+  hasMany,
+  pull,
+  lease,
+  release,
   entries,
 };
 
@@ -190,6 +197,54 @@ async function deleteMany(
     return { key, etag, deleted: deleted.has(key) };
   });
   return form.plain({ entries: told, acknowledged });
+}
+
+async function hasMany(
+  { service, form, admit }: OperationContext,
+  request: SocketRequestOf<"hasMany">,
+): Promise<Said> {
+  const keys = request.keys.map(checkClientKey);
+  await admit(request);
+  const told: object[] = [];
+  const steps = new Steps();
+  for (const key of keys) {
+    const record = service.reads.find(key)?.record;
+    const etag = record && faceOf(record).etag;
+    told.push(etag === undefined ? { key, found: false } : { key, found: true, etag });
+    await steps.spend(record?.entry.value.byteLength ?? 0);
+  }
+  return form.plain({ entries: told });
+}
+
+async function pull(
+  { service, form, admit }: OperationContext,
+  request: SocketRequestOf<"pull">,
+): Promise<Said> {
+  const key = checkClientKey(request.key);
+  await admit(request);
+  // A value that waits to be known more widely could be lost with the answer, so nobody waits for that.
+  const held = await service.writes.pull(key, ackOf({}));
+  if (held === undefined) throw keyNotFound(key);
+  return form.found(held, new EntryFace(held), undefined);
+}
+
+async function lease(
+  { service, form, admit }: OperationContext,
+  request: SocketRequestOf<"lease">,
+): Promise<Said> {
+  const key = checkClientKey(request.key);
+  const { ttlMs, waitMs } = readLease(textOf(request.ttl), textOf(request.wait));
+  await admit(request);
+  const id = await service.leases.acquire(key, ttlMs, waitMs);
+  return form.plain({ key, lease: id ?? null });
+}
+
+async function release(
+  { service, form }: OperationContext,
+  request: SocketRequestOf<"release">,
+): Promise<Said> {
+  const key = checkClientKey(request.key);
+  return form.plain({ key, released: service.leases.release(key, request.lease) });
 }
 
 async function entries(

@@ -98,8 +98,12 @@ function keysOf(request: SocketRequest): readonly string[] {
     case "set":
     case "delete":
     case "touch":
+    case "pull":
+    case "lease":
+    case "release":
       return [request.key];
     case "getMany":
+    case "hasMany":
     case "deleteMany":
       return request.keys;
     case "setMany":

@@ -88,6 +88,10 @@ export const BINARY_REQUESTS: Readonly<Record<SocketRequestType, BinaryShape>> =
     ],
   },
   unwatch: { code: 12, members: [["watch", "id"]], optional: [] },
+  hasMany: { code: 13, members: [KEYS], optional: SESSION },
+  pull: { code: 14, members: [KEY], optional: SESSION },
+  lease: { code: 15, members: [KEY], optional: [...SESSION, ["ttl", "text"], ["wait", "text"]] },
+  release: { code: 16, members: [KEY, ["lease", "text"]], optional: [] },
 };
 
 const TYPES = new Map(
