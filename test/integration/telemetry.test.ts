@@ -118,6 +118,28 @@ it("a call, its request and the taking in of its write at another region are one
   expect(JSON.stringify(told)).not.toContain("secret");
 });
 
+it("over a WebSocket, a call and its request are one trace with the taking in of its write", async () => {
+  exporter.reset();
+  const client = await connect({ nodes: [paris], transport: "websocket" });
+  await client.set("secret-key", "secret-value");
+  await until("tokyo has told", () => spansNamed("meridian.replicate.apply").length > 0);
+  await expect(client.set("secret-key", "x".repeat(10_000))).rejects.toThrow(/Expected a value/);
+  client.close();
+  const [call] = spansNamed("set");
+  const [request, refused] = spansNamed("/ws set");
+  const [apply] = spansNamed("meridian.replicate.apply");
+  expect(request?.kind).toBe(SpanKind.SERVER);
+  expect(request?.parentSpanContext?.spanId).toBe(call?.spanContext().spanId);
+  expect(apply?.parentSpanContext?.spanId).toBe(request?.spanContext().spanId);
+  const type = { "network.protocol.name": "websocket", "meridian.request.type": "set" };
+  expect(request?.attributes).toEqual(type);
+  expect(refused?.attributes).toEqual({ ...type, "meridian.error.code": "VALUE_TOO_LARGE" });
+  expect(refused?.status.code).toBe(SpanStatusCode.UNSET);
+  const told = exporter.getFinishedSpans().map(({ name, attributes }) => ({ name, attributes }));
+  expect(told.filter(({ name }) => name.includes("/cache"))).toEqual([]);
+  expect(JSON.stringify(told)).not.toContain("secret");
+});
+
 it("the span of a request is a child of its `traceparent`, and requests for health make no span", async () => {
   const [traceId, parentId] = ["0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"];
   exporter.reset();

@@ -1,4 +1,5 @@
 /** The trace of a write travels to the other regions, over real sockets, but only to parties that have announced the feature. */
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,8 +14,10 @@ import {
 } from "@meridian/protocol";
 import { REGION_API, routesOf } from "@meridian/protocol/http-api";
 import { lineLogger, silentLogger, systemClock } from "@meridian/runtime";
+import { SOCKET_TONGUES } from "@meridian/testkit";
 import { dialLink } from "@meridian/transport";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
+import { WebSocket } from "ws";
 
 interface Line {
   readonly message: string;
@@ -116,6 +119,36 @@ it("the trace of a write by any route reaches the other regions", async () => {
     });
   }
 });
+
+/** By type: a request over a WebSocket that writes. */
+const SOCKET_WRITES: readonly Readonly<Record<string, unknown>>[] = [
+  { type: "set", key: "s", value: "v" },
+  { type: "touch", key: "s", ttl: "1h" },
+  { type: "setMany", entries: ["a", "b"].map((key) => ({ key, value: "v" })) },
+  { type: "deleteMany", keys: ["a", "b"] },
+  { type: "pull", key: "s" },
+  { type: "delete", key: "s" },
+];
+
+it.each(["json", "binary"] as const)(
+  "the trace of a write over a WebSocket reaches the other regions (%s)",
+  async (subprotocol) => {
+    const tongue = SOCKET_TONGUES[subprotocol]();
+    const socket = new WebSocket(`${paris.replace("http", "ws")}/ws`, [tongue.protocol]);
+    onTestFinished(() => socket.terminate());
+    await once(socket, "open");
+    for (const [index, request] of SOCKET_WRITES.entries()) {
+      const traceId = `${subprotocol === "json" ? "c" : "d"}${index}`.padStart(32, "0");
+      const traceparent = `00-${traceId}-${PARENT}-01`;
+      const answer = once(socket, "message") as Promise<[Buffer]>;
+      socket.send(tongue.write({ id: index, ...request, traceparent, tracestate: "congo=1" }));
+      expect(tongue.read((await answer)[0])).toMatchObject({ type: "result", id: index });
+      await until(`tokyo has seen the trace of ${String(request["type"])}`, () =>
+        lines.some((line) => line.traceId === traceId && line.parentId === PARENT),
+      );
+    }
+  },
+);
 
 it("a party that has not announced `traces` gets a traced write without its trace", async () => {
   const [old, today] = [listen("old", 901, []), listen("new", 902, ["traces"])];

@@ -40,19 +40,20 @@ export function endFailed(span: LiveSpan, cause: unknown): void {
 }
 
 /** The headers that tell a node what a call is a part of: its span, or the one in which the application runs. */
-export function traceHeaders(span: LiveSpan | undefined): Readonly<Record<string, string>> {
+export function traceHeaders(span: LiveSpan | undefined): TraceHeaders {
   const place: TraceContext | undefined = span?.place ?? activePlace();
   if (place === undefined) return NO_HEADERS;
   const traceparent = formatTraceparent(place);
   return place.state === "" ? { traceparent } : { traceparent, tracestate: place.state };
 }
 
-/** Whether nobody follows a call. */
-export function isUntraced(span: LiveSpan | undefined): boolean {
-  return span === undefined && activePlace() === undefined;
+/** By the names of W3C Trace Context. */
+export interface TraceHeaders {
+  readonly traceparent?: string;
+  readonly tracestate?: string;
 }
 
-const NO_HEADERS: Readonly<Record<string, string>> = {};
+const NO_HEADERS: TraceHeaders = {};
 
 /** What a request does, in a word or two: `get`, `batch set`. */
 function operationOf({ method, path }: NodeRequest): string {

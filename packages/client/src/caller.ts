@@ -13,7 +13,7 @@
 import { MeridianError, type ErrorCode } from "@meridian/protocol";
 import { Backoff, type LiveSpan, type Random } from "@meridian/runtime";
 
-import { beginCall, endAnswered, endFailed, isUntraced, traceHeaders } from "./call-spans.ts";
+import { beginCall, endAnswered, endFailed, traceHeaders } from "./call-spans.ts";
 import type { Attempt } from "./circuit.ts";
 import { channelOf } from "./diagnostics.ts";
 import { eitherOf } from "./either-of.ts";
@@ -41,7 +41,7 @@ import {
 } from "./run.ts";
 import type { Seen, Session } from "./session.ts";
 import type { SocketLinks } from "./socket-links.ts";
-import type { Presented } from "./socket/socket-link.ts";
+import type { Presented, SocketLink } from "./socket/socket-link.ts";
 
 /** A node's answer: a success, or that the key has no live value. */
 export interface NodeAnswer {
@@ -351,13 +351,16 @@ export class Caller {
     patience: Patience,
     run: Run,
   ): Promise<RawAnswer | undefined> {
-    // A WebSocket carries no trace.
-    if (message === undefined || !isUntraced(run.span)) return undefined;
-    const link = await this.#options.links.linkFor(node, patience);
-    if (link === undefined) return undefined;
+    if (message === undefined) return undefined;
+    const open = (): Promise<SocketLink | undefined> => this.#options.links.linkFor(node, patience);
+    const link = await (run.span === undefined ? open() : run.span.quietly(open));
+    const trace = traceHeaders(run.span);
+    const isTraced = trace.traceparent !== undefined;
+    if (link === undefined || (isTraced && !link.takesTraces)) return undefined;
     try {
-      const answer = await link.ask(message, session ?? {}, patience);
+      const answer = await link.ask(message, { ...session, ...trace }, patience);
       const code = codeOf(answer);
+      if (code === "UNKNOWN_OPTION" && isTraced) link.takesTraces = false;
       // Over HTTP, an answer may be larger. An older node does not know every request over a WebSocket.
       if (code === "VALUE_TOO_LARGE" && message.type === "getMany") return undefined;
       return code === "MALFORMED_MESSAGE" || code === "UNKNOWN_OPTION" ? undefined : answer;

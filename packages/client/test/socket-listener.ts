@@ -2,6 +2,7 @@
 import type { Server } from "node:http";
 import type { Duplex } from "node:stream";
 
+import { MeridianError, toProblem } from "@meridian/protocol";
 import {
   errorMessage,
   foundResult,
@@ -41,6 +42,8 @@ export class SocketListener {
   /** How upgrades are answered instead, by an HTTP status or not at all, and how many were. */
   refusing: number | "hung" | undefined;
   refused = 0;
+  /** Members that it does not know, as an older node. */
+  unknown: readonly string[] = [];
   /** Whether pings get no answer. */
   isMute = false;
 
@@ -79,6 +82,10 @@ export class SocketListener {
     const { request } = read;
     const id = Number(request.id);
     if (request.type === "ping" && this.isMute) return;
+    if (this.unknown.some((name) => name in request)) {
+      const error = new MeridianError("UNKNOWN_OPTION", "Expected only known bits");
+      return socket.send(errorMessage(id, undefined, JSON.stringify(toProblem(error))));
+    }
     if (request.type === "auth") this.tokens.push(request.token);
     if (request.type === "auth" || request.type === "ping") {
       socket.send(resultMessage(id, undefined, jsonResult("{}")));
@@ -96,10 +103,11 @@ export class SocketListener {
 
 /** The HTTP request that says the same. */
 export function callOf(request: SocketRequest): Call {
-  const { position, waitMs, ifMatch, ifNoneMatch, contentType, ...rest } = request as Readonly<
-    Record<string, unknown>
-  >;
+  const { position, waitMs, traceparent, tracestate, ifMatch, ifNoneMatch, contentType, ...rest } =
+    request as Readonly<Record<string, unknown>>;
   const named = {
+    traceparent,
+    tracestate,
     "meridian-position": position,
     "meridian-wait-ms": waitMs,
     "if-match": ifMatch,

@@ -49,11 +49,22 @@ const VALUES: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   items: fc.array(ITEM, { minLength: 1, maxLength: 5 }),
 };
 
+/** Members that every request has which is answered from data, and the bits of which stand for nothing in the others. */
+const TRACE = [
+  ["traceparent", "text"],
+  ["tracestate", "text"],
+] as const;
+const traceOf = (type: SocketRequestType): readonly (readonly [string, string])[] =>
+  "traceparent" in SOCKET_REQUESTS[type].entries ? TRACE : [];
+
 /** Any request of a type, as the table tells of it. */
 function requestOf(type: SocketRequestType): fc.Arbitrary<BinaryRequest> {
   const { members, optional } = BINARY_REQUESTS[type];
   const all = Object.fromEntries(
-    [...members, ...optional].map(([name, kind]) => [name, VALUES[kind] ?? fc.constant(0)]),
+    [...members, ...optional, ...traceOf(type)].map(([name, kind]) => [
+      name,
+      VALUES[kind] ?? fc.constant(0),
+    ]),
   );
   const requiredKeys = members.map(([name]) => name);
   return fc
@@ -70,7 +81,7 @@ const codeOf = (bytes: Uint8Array): string => {
 it("has every member that a request has in JSON, but for the encoding of values", () => {
   for (const type of TYPES) {
     const { members, optional } = BINARY_REQUESTS[type];
-    const names = [...members, ...optional].map(([name]) => name);
+    const names = [...members, ...optional, ...traceOf(type)].map(([name]) => name);
     const known = Object.keys(SOCKET_REQUESTS[type].entries).filter((name) => name !== "encoding");
     expect([type, ["id", "type", ...names].toSorted()]).toEqual([type, known.toSorted()]);
   }
@@ -106,7 +117,7 @@ describe("a request", () => {
 
   it.each(TYPES)("%s is refused with a bit that stands for nothing", (type) => {
     const { code, optional } = BINARY_REQUESTS[type];
-    for (let bit = optional.length; bit < 16; bit += 1) {
+    for (let bit = optional.length; bit < 16 - traceOf(type).length; bit += 1) {
       const bits = 1 << bit;
       expect(codeOf(Uint8Array.of(code, 0, 0, 0, 1, bits >> 8, bits & 0xff))).toBe(
         "UNKNOWN_OPTION",

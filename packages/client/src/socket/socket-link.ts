@@ -42,10 +42,12 @@ interface Pending {
   readonly reject: (cause: unknown) => void;
 }
 
-/** What is shown for a session: the position to reach, and how long to wait for it. */
+/** What goes with a request: the position that its session has to reach and how long to wait for it, and what it is a part of. */
 export interface Presented {
   readonly position?: string;
   readonly waitMs?: number;
+  readonly traceparent?: string | undefined;
+  readonly tracestate?: string | undefined;
 }
 
 /** Ids go round: the one after the last is the first again. */
@@ -97,6 +99,9 @@ export class SocketLink {
       closed: (end) => this.#ended(end),
     });
   }
+
+  /** Whether the node takes requests that say what they are a part of, as far as is known. */
+  takesTraces = true;
 
   /** Whether requests may be sent. */
   get isOpen(): boolean {

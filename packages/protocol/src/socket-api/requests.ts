@@ -29,6 +29,8 @@ const session = {
   position: v.optional(v.string()),
   waitMs: v.optional(waitMs),
 };
+/** What a request is a part of, as the headers of W3C Trace Context say it. */
+const trace = { traceparent: v.optional(v.string()), tracestate: v.optional(v.string()) };
 const stale = { stale: v.optional(v.boolean()) };
 const ack = {
   ack: v.optional(v.union([v.string(), v.number()])),
@@ -57,6 +59,7 @@ export const SOCKET_REQUESTS = {
     ifNoneMatch: v.optional(v.string()),
     ...stale,
     ...session,
+    ...trace,
   }),
   set: v.strictObject({
     id: requestId,
@@ -66,6 +69,7 @@ export const SOCKET_REQUESTS = {
     ...ack,
     ...conditions,
     ...session,
+    ...trace,
   }),
   delete: v.strictObject({
     id: requestId,
@@ -74,6 +78,7 @@ export const SOCKET_REQUESTS = {
     ...ack,
     ...conditions,
     ...session,
+    ...trace,
   }),
   touch: v.strictObject({
     id: requestId,
@@ -83,6 +88,7 @@ export const SOCKET_REQUESTS = {
     expiresAt: v.optional(v.union([v.literal("never"), v.number()])),
     ...ack,
     ...session,
+    ...trace,
   }),
   getMany: v.strictObject({
     id: requestId,
@@ -90,6 +96,7 @@ export const SOCKET_REQUESTS = {
     keys,
     encoding: v.optional(valueEncoding),
     ...session,
+    ...trace,
   }),
   setMany: v.strictObject({
     id: requestId,
@@ -97,6 +104,7 @@ export const SOCKET_REQUESTS = {
     entries: v.pipe(v.array(item), v.minLength(1), v.maxLength(KEYS_MAX)),
     ...ack,
     ...session,
+    ...trace,
   }),
   deleteMany: v.strictObject({
     id: requestId,
@@ -104,9 +112,22 @@ export const SOCKET_REQUESTS = {
     keys,
     ...ack,
     ...session,
+    ...trace,
   }),
-  hasMany: v.strictObject({ id: requestId, type: v.literal("hasMany"), keys, ...session }),
-  pull: v.strictObject({ id: requestId, type: v.literal("pull"), key: v.string(), ...session }),
+  hasMany: v.strictObject({
+    id: requestId,
+    type: v.literal("hasMany"),
+    keys,
+    ...session,
+    ...trace,
+  }),
+  pull: v.strictObject({
+    id: requestId,
+    type: v.literal("pull"),
+    key: v.string(),
+    ...session,
+    ...trace,
+  }),
   lease: v.strictObject({
     id: requestId,
     type: v.literal("lease"),
@@ -114,12 +135,14 @@ export const SOCKET_REQUESTS = {
     ttl: v.optional(duration),
     wait: v.optional(duration),
     ...session,
+    ...trace,
   }),
   release: v.strictObject({
     id: requestId,
     type: v.literal("release"),
     key: v.string(),
     lease: v.string(),
+    ...trace,
   }),
   entries: v.strictObject({
     id: requestId,
@@ -129,6 +152,7 @@ export const SOCKET_REQUESTS = {
     limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(LIMIT_MAX))),
     values: v.optional(v.boolean()),
     ...session,
+    ...trace,
   }),
   watch: v.strictObject({
     id: requestId,

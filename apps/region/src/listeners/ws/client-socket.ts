@@ -12,7 +12,7 @@
 import type { Socket } from "node:net";
 
 import { failureOf, type HeldBytes, type Holder, type RequestTurns } from "@meridian/http";
-import { closeCodeOf, MeridianError } from "@meridian/protocol";
+import { asMeridianError, closeCodeOf, MeridianError } from "@meridian/protocol";
 import {
   BINARY_SOCKET_PROTOCOL,
   type RequestId,
@@ -29,11 +29,13 @@ import {
   operate,
   sessionOf,
   type AdmittedRequest,
+  type DataRequest,
   type OperationContext,
 } from "./operations.ts";
 import type { SocketAccess } from "./socket-access.ts";
 import type { SocketCut } from "./socket-cuts.ts";
 import type { Said, SocketForm } from "./socket-form.ts";
+import { beginSocketRequest } from "./socket-spans.ts";
 import type { SocketTimes } from "./socket-times.ts";
 import { SocketWatches } from "./socket-watches.ts";
 
@@ -384,7 +386,7 @@ export class ClientSocket implements Holder {
 
   async #resultOf(request: SocketRequest): Promise<Said> {
     this.#access.check(request);
-    if (isDataRequest(request)) return operate(this.#context, request);
+    if (isDataRequest(request)) return this.#operate(request);
     if (request.type === "watch") return this.#form.plain(await this.#watches.open(request));
     if (request.type === "unwatch") this.#watches.close(request.watch);
     if (request.type === "auth") {
@@ -392,6 +394,18 @@ export class ClientSocket implements Holder {
       this.#watches.check((watch) => this.#access.checkCover(watch));
     }
     return this.#form.plain({});
+  }
+
+  async #operate(asked: DataRequest): Promise<Said> {
+    const { request, end } = beginSocketRequest(asked);
+    try {
+      const result = await operate(this.#context, request);
+      end();
+      return result;
+    } catch (cause) {
+      end(asMeridianError(cause).code);
+      throw cause;
+    }
   }
 
   /** Lets a request in, and a read only once no other one reads. */

@@ -1,6 +1,11 @@
 /** What a node does for each request that comes over a WebSocket. Options and errors are those of its HTTP API. */
 import { readWhole } from "@meridian/http";
-import { checkClientKey, MeridianError, parsePosition } from "@meridian/protocol";
+import {
+  checkClientKey,
+  MeridianError,
+  parsePosition,
+  parseTraceContext,
+} from "@meridian/protocol";
 import type {
   SocketItem,
   SocketRequest,
@@ -223,7 +228,7 @@ async function pull(
   const key = checkClientKey(request.key);
   await admit(request);
   // A value that waits to be known more widely could be lost with the answer, so nobody waits for that.
-  const held = await service.writes.pull(key, ackOf({}));
+  const held = await service.writes.pull(key, ackOf(request));
   if (held === undefined) throw keyNotFound(key);
   return form.found(held, new EntryFace(held), undefined);
 }
@@ -302,13 +307,20 @@ function valueOf(given: unknown, encoding: ValueEncoding): Uint8Array {
   );
 }
 
-interface Ack {
+interface Traced {
+  readonly traceparent?: string | undefined;
+  readonly tracestate?: string | undefined;
+}
+
+interface Ack extends Traced {
   readonly ack?: string | number | undefined;
   readonly timeout?: string | number | undefined;
 }
 
-function ackOf({ ack, timeout }: Ack): AckRequest {
-  return readAck(textOf(ack), textOf(timeout));
+function ackOf({ ack, timeout, traceparent, tracestate }: Ack): AckRequest {
+  const asked = readAck(textOf(ack), textOf(timeout));
+  const trace = traceparent === undefined ? undefined : parseTraceContext(traceparent, tracestate);
+  return trace === undefined ? asked : { ...asked, trace };
 }
 
 function textOf(value: string | number | undefined): string | undefined {

@@ -18,6 +18,17 @@ interface BinaryShape {
   readonly optional: readonly Member[];
 }
 
+/** A member that may be left out, and its bit. */
+type Field = readonly [bit: number, ...Member];
+
+/** The members of a message or of a part of one, as they are written. */
+interface Layout {
+  readonly members: readonly Member[];
+  readonly fields: readonly Field[];
+  /** All bits that stand for something. */
+  readonly bits: number;
+}
+
 const SESSION: readonly Member[] = [
   ["position", "text"],
   ["waitMs", "wait"],
@@ -39,9 +50,18 @@ const VALUE: Member = ["value", "value"];
 const KEYS: Member = ["keys", "keys"];
 
 /** The members of an entry of `setMany`. */
-const ITEM: Omit<BinaryShape, "code"> = { members: [KEY, VALUE], optional: CONTENT };
+const ITEM: Layout = layoutOf({ members: [KEY, VALUE], optional: CONTENT });
 
-/** Each type of request, as bytes. */
+/** What a request is a part of, by the same bits in all that are answered from data. The bits between are for members to come. */
+const TRACE: readonly Field[] = [
+  [1 << 14, "traceparent", "text"],
+  [1 << 15, "tracestate", "text"],
+];
+
+/** Requests about the connection itself are a part of nothing. */
+const UNTRACED: ReadonlySet<string> = new Set(["auth", "ping", "watch", "unwatch"]);
+
+/** Each type of request, as bytes; those that are answered from data may also have `traceparent` and `tracestate`. */
 export const BINARY_REQUESTS: Readonly<Record<SocketRequestType, BinaryShape>> = {
   auth: { code: 1, members: [["token", "text"]], optional: [] },
   ping: { code: 2, members: [], optional: [] },
@@ -94,20 +114,35 @@ export const BINARY_REQUESTS: Readonly<Record<SocketRequestType, BinaryShape>> =
   release: { code: 16, members: [KEY, ["lease", "text"]], optional: [] },
 };
 
-const TYPES = new Map(
-  Object.entries(BINARY_REQUESTS).map(([type, shape]) => [shape.code, { type, shape }]),
+const LAYOUTS: ReadonlyMap<string, Layout> = new Map(
+  Object.entries(BINARY_REQUESTS).map(([type, shape]) => [
+    type,
+    layoutOf(shape, UNTRACED.has(type) ? [] : TRACE),
+  ]),
 );
+
+const TYPES: ReadonlyMap<number, string> = new Map(
+  Object.entries(BINARY_REQUESTS).map(([type, { code }]) => [code, type]),
+);
+
+function layoutOf(
+  { members, optional }: Omit<BinaryShape, "code">,
+  more: readonly Field[] = [],
+): Layout {
+  const fields = [...optional.map((member, at): Field => [1 << at, ...member]), ...more];
+  return { members, fields, bits: fields.reduce((bits, [bit]) => bits | bit, 0) };
+}
 
 /** The largest id of a request. */
 export const BINARY_ID_MAX = 0xff_ff_ff_fe;
 
 /** The bytes of a request. Values are bytes, and ids are whole numbers. Throws `RangeError` for a text of more than 65 535 bytes. */
 export function encodeBinaryRequest(request: BinaryRequest): Uint8Array {
-  const shape = BINARY_REQUESTS[request.type];
+  const { type, id } = request;
   const given = request as Readonly<Record<string, unknown>>;
   const writer = new ByteWriter(sizeOf(given));
-  writer.u8(shape.code).u32(request.id);
-  writeMembers(writer, shape, given);
+  writer.u8(BINARY_REQUESTS[type].code).u32(id);
+  writeMembers(writer, LAYOUTS.get(type) ?? ITEM, given);
   return writer.end();
 }
 
@@ -120,18 +155,18 @@ function sizeOf({ value }: Readonly<Record<string, unknown>>): number {
 
 function writeMembers(
   writer: ByteWriter,
-  { members, optional }: Omit<BinaryShape, "code">,
+  { members, fields }: Layout,
   given: Readonly<Record<string, unknown>>,
 ): void {
   let bits = 0;
-  for (const [index, [name, kind]] of optional.entries()) {
+  for (const [bit, name, kind] of fields) {
     const value = given[name];
-    if (value !== undefined && (kind !== "flag" || value === true)) bits |= 1 << index;
+    if (value !== undefined && (kind !== "flag" || value === true)) bits |= bit;
   }
   writer.u16(bits);
   for (const [name, kind] of members) writeMember(writer, kind, given[name]);
-  for (const [index, [name, kind]] of optional.entries()) {
-    if ((bits & (1 << index)) !== 0) writeMember(writer, kind, given[name]);
+  for (const [bit, name, kind] of fields) {
+    if ((bits & bit) !== 0) writeMember(writer, kind, given[name]);
   }
 }
 
@@ -172,12 +207,13 @@ export function readBinaryRequest(message: Uint8Array): ReadRequest {
   try {
     const code = reader.u8();
     id = idOf(reader.u32());
-    const known = TYPES.get(code);
-    if (known === undefined) {
+    const type = TYPES.get(code);
+    const layout = LAYOUTS.get(type ?? "");
+    if (type === undefined || layout === undefined) {
       throw new BadBytes(`Expected a type from 1 to ${TYPES.size}, got ${code}`);
     }
-    const request: Record<string, unknown> = { id, type: known.type };
-    readMembers(reader, known.shape, known.type, request);
+    const request: Record<string, unknown> = { id, type };
+    readMembers(reader, layout, type, request);
     reader.end();
     return { id, request: request as SocketRequest };
   } catch (cause) {
@@ -196,19 +232,18 @@ function idOf(id: number): number {
 
 function readMembers(
   reader: ByteReader,
-  { members, optional }: Omit<BinaryShape, "code">,
+  { members, fields, bits: known }: Layout,
   what: string,
   into: Record<string, unknown>,
 ): void {
   const bits = reader.u16();
-  const unknown = bits >>> optional.length;
-  if (unknown !== 0) {
-    const said = `Expected bits of the ${optional.length} members that \`${what}\` may have, got ${bits}`;
+  if ((bits & ~known) !== 0) {
+    const said = `Expected bits of the ${fields.length} members that \`${what}\` may have, got ${bits}`;
     throw new MeridianError("UNKNOWN_OPTION", said);
   }
   for (const [name, kind] of members) into[name] = readMember(reader, name, kind);
-  for (const [index, [name, kind]] of optional.entries()) {
-    if ((bits & (1 << index)) !== 0) into[name] = readMember(reader, name, kind);
+  for (const [bit, name, kind] of fields) {
+    if ((bits & bit) !== 0) into[name] = readMember(reader, name, kind);
   }
 }
 
