@@ -135,12 +135,16 @@ test("what the environment says is what `connect` takes", async () => {
       MERIDIAN_LAT: "45.5",
       MERIDIAN_LON: "-73.6",
       MERIDIAN_TOKEN: "t",
+      MERIDIAN_TRANSPORT: "websocket",
     }),
   ).toEqual({
     directory: ["http://a.test", "http://b.test"],
     seeds: ["http://s.test"],
     location: { lat: 45.5, lon: -73.6 },
     token: "t",
+    transport: "websocket",
   } satisfies ConnectOptions);
   expect(() => fromEnv({ MERIDIAN_LAT: "north" })).toThrow(/`MERIDIAN_LAT`.*north/);
+  expect(() => fromEnv({ MERIDIAN_TRANSPORT: "udp" })).toThrow(/`MERIDIAN_TRANSPORT`.*udp/);
+  expect(fromEnv({ MERIDIAN_TRANSPORT: " " })).toEqual({});
 });

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
 
-import type { MeridianClient } from "../src/index.ts";
+import { richJson, type MeridianClient } from "../src/index.ts";
 import { TestCluster } from "../src/testing/index.ts";
 import { failure } from "./scene.ts";
 
@@ -146,4 +146,73 @@ test("errors come as often as they are asked for", async () => {
   expect((await failure(cache.set("k", 1))).code).toBe("VALUE_TOO_LARGE");
   await cache.set("k", 1);
   expect(() => new TestCluster({ count: 1 } as object)).toThrow(/`count`/);
+});
+
+test("a near cache keeps what nobody has changed, and returns nothing from a node that says nothing", async () => {
+  const { cluster, cache: other } = await open(2);
+  const { clock } = cluster;
+  const [first, second] = cluster.nodes;
+  if (first === undefined || second === undefined) throw new Error("Expected two nodes");
+  const cache = await cluster.connect({ near: { maxEntries: 10 } });
+  const users = cache.namespace("users", { codec: richJson(), ttl: "60s" });
+  const hits = (): number => cache.status().near?.hits ?? 0;
+  await clock.advance(1);
+  await other.set("k", 1);
+  await users.set("7", new Map([["name", "Ada"]]));
+  await clock.advance(1);
+  for (const count of [0, 1, 2]) {
+    expect(await cache.get("k")).toBe(1);
+    expect(await users.get("7")).toEqual(new Map([["name", "Ada"]]));
+    expect(hits()).toBe(2 * count);
+  }
+  await other.set("k", 2);
+  await clock.advance(1);
+  expect([await cache.get("k"), await cache.get("k")]).toEqual([2, 2]);
+  await other.namespace("users").delete("7");
+  await clock.advance(1);
+  expect(await users.get("7")).toBeUndefined();
+  await users.set("8", 8);
+  expect([await users.get("8"), await users.get("8")]).toEqual([8, 8]);
+  await clock.advance("60s");
+  expect(await users.get("8")).toBeUndefined();
+  expect(cache.status().near?.live).toBe(true);
+  first.mood = "silent";
+  const write = other.set("k", 3);
+  await clock.advance("3s");
+  await write;
+  expect(cache.status().near?.live).toBe(false);
+  const read = cache.get("k");
+  await clock.advance("3s");
+  expect([await read, cache.status().node]).toEqual([3, "node-2"]);
+  await clock.advance("2s");
+  expect([await cache.get("k"), await cache.get("k"), cache.status().near?.live]).toEqual([
+    3,
+    3,
+    true,
+  ]);
+});
+
+test("a watch tells what is set, deleted and expires, and of another node, to reload", async () => {
+  const { cluster, cache } = await open(2);
+  const events = cache.watch({ prefix: "a:", values: true });
+  const next = async (): Promise<unknown> => {
+    const event = events.next();
+    await cluster.clock.advance(200);
+    return (await event).value;
+  };
+  const first = next();
+  await cluster.clock.advance(1);
+  await cache.set("b:1", 1);
+  await cache.set("a:1", { n: 1 }, { ttl: "1s" });
+  expect(await first).toMatchObject({ event: "set", key: "a:1", value: { n: 1 } });
+  await cache.delete("a:2");
+  expect(await next()).toMatchObject({ event: "delete", key: "a:2" });
+  await cluster.clock.advance("1s");
+  expect(await next()).toMatchObject({ event: "expire", key: "a:1" });
+  const [node] = cluster.nodes;
+  if (node !== undefined) node.mood = "refused";
+  expect(await next()).toEqual({ event: "reload" });
+  await cache.set("a:3", "x");
+  expect(await next()).toMatchObject({ event: "set", key: "a:3", value: "x" });
+  await events.return(undefined);
 });

@@ -17,7 +17,7 @@ export interface TestClusterOptions {
 /** The options of a client of a test cluster: those of `connect`, except the ones that say where to connect. */
 export type TestConnectOptions = Omit<
   ConnectOptions,
-  "directory" | "location" | "nodes" | "seeds" | "fetch" | "clock" | "random"
+  "directory" | "location" | "nodes" | "seeds" | "transport" | "fetch" | "clock" | "random"
 >;
 
 /**

@@ -20,6 +20,21 @@ export interface TestEntry {
   readonly expiresAtMs: number | null;
 }
 
+/** What has become of a key. */
+export interface TestChange {
+  readonly event: "set" | "delete" | "expire";
+  readonly key: string;
+  readonly etag: string;
+  /** What was set, as JSON tells of it. */
+  readonly told: ToldEntry | undefined;
+}
+
+/** An entry as JSON tells of it. */
+export interface ToldEntry extends Omit<TestEntry, "value"> {
+  readonly value: string;
+  readonly encoding: "utf8" | "base64";
+}
+
 interface Lease {
   readonly id: string;
   readonly done: Promise<void>;
@@ -31,7 +46,11 @@ export class TestData {
   readonly clock: Clock;
   readonly #entries = new Map<string, TestEntry>();
   readonly #leases = new Map<string, Lease>();
+  /** All changes, the oldest first. */
+  readonly changes: TestChange[] = [];
+  readonly #watchers = new Set<() => void>();
   #time = 0;
+  #leased = 0;
   /** How many writes there have been. */
   writes = 0;
 
@@ -44,8 +63,17 @@ export class TestData {
     const entry = this.#entries.get(key);
     if (entry === undefined || entry.expiresAtMs === null) return entry;
     if (this.clock.nowMs() < entry.expiresAtMs) return entry;
-    this.#entries.delete(key);
+    this.#expire(entry);
     return undefined;
+  }
+
+  /** Calls back after each change, also when something expires. Returns the end of that. */
+  watch(onChange: () => void): () => void {
+    if (this.#watchers.size === 0) {
+      for (const entry of this.#entries.values()) this.#awaitExpiry(entry);
+    }
+    this.#watchers.add(onChange);
+    return () => void this.#watchers.delete(onChange);
   }
 
   /** The live entry of a key. Throws `KEY_NOT_FOUND`. */
@@ -58,7 +86,10 @@ export class TestData {
 
   set(entry: Omit<TestEntry, "etag">): TestEntry {
     const stamped = { ...entry, etag: this.#stamp() };
-    this.#entries.set(entry.key, stamped);
+    const { key, etag } = stamped;
+    this.#entries.set(key, stamped);
+    if (this.#watchers.size > 0) this.#awaitExpiry(stamped);
+    this.#changed({ event: "set", key, etag, told: toldOf(stamped) });
     return stamped;
   }
 
@@ -66,7 +97,9 @@ export class TestData {
   delete(key: string): { readonly key: string; readonly etag: string; readonly deleted: boolean } {
     const deleted = this.get(key) !== undefined;
     this.#entries.delete(key);
-    return { key, etag: this.#stamp(), deleted };
+    const etag = this.#stamp();
+    this.#changed({ event: "delete", key, etag, told: undefined });
+    return { key, etag, deleted };
   }
 
   /** The live entries in key order. */
@@ -92,7 +125,7 @@ export class TestData {
         resolve();
       };
     });
-    const id = this.#stamp();
+    const id = `lease-${(this.#leased += 1)}`;
     this.#leases.set(key, { id, done, end });
     this.clock.after(ttlMs, end);
     return id;
@@ -106,6 +139,23 @@ export class TestData {
     return true;
   }
 
+  #changed(change: TestChange): void {
+    this.changes.push(change);
+    for (const tell of this.#watchers) tell();
+  }
+
+  #awaitExpiry(entry: TestEntry): void {
+    if (entry.expiresAtMs === null) return;
+    this.clock.after(entry.expiresAtMs - this.clock.nowMs(), () => this.#expire(entry));
+  }
+
+  #expire(entry: TestEntry): void {
+    const { key, etag } = entry;
+    if (this.#entries.get(key) !== entry) return;
+    this.#entries.delete(key);
+    this.#changed({ event: "expire", key, etag, told: undefined });
+  }
+
   #stamp(): string {
     this.#time = Math.max(this.#time + 1, stampTimeOf(this.clock.nowMs()));
     this.writes += 1;
@@ -113,8 +163,8 @@ export class TestData {
   }
 }
 
-/** An entry as JSON tells of it. */
-export function toldOf({ value, ...facts }: TestEntry): object {
+/** The entry as JSON tells of it. */
+export function toldOf({ value, ...facts }: TestEntry): ToldEntry {
   try {
     return { ...facts, value: decodeUtf8(value), encoding: "utf8" };
   } catch {

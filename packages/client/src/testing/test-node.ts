@@ -9,6 +9,7 @@ import {
 
 import { fromBase64 } from "../base64.ts";
 import { toldOf, type TestData, type TestEntry } from "./test-data.ts";
+import { TestStreams } from "./test-streams.ts";
 
 /**
  * How a node behaves. `draining`, `syncing`: it answers that it does not serve. `refused`: it refuses connections. `silent`: it accepts requests,
@@ -43,17 +44,34 @@ const encoder = new TextEncoder();
 export class TestNode {
   readonly id: string;
   readonly url: string;
-  /** Default `ready`. */
-  mood: TestNodeMood = "ready";
+  #mood: TestNodeMood = "ready";
   /** How many requests have come, without those to `/readyz`. */
   requests = 0;
   readonly #data: TestData;
+  readonly #streams: TestStreams;
   readonly #faults: ErrorCode[] = [];
 
   constructor(id: string, data: TestData) {
     this.id = id;
     this.url = `http://${id}`;
     this.#data = data;
+    this.#streams = new TestStreams({
+      id,
+      data,
+      position: () => this.#position(),
+      isHeard: () => this.#mood === "ready",
+    });
+  }
+
+  /** Default `ready`. */
+  get mood(): TestNodeMood {
+    return this.#mood;
+  }
+
+  set mood(mood: TestNodeMood) {
+    this.#mood = mood;
+    // Connections stay open where a node says nothing; otherwise it ends them.
+    if (mood === "refused" || mood === "draining" || mood === "syncing") this.#streams.cut();
   }
 
   /** Makes the node answer the next `times` requests with an error, without executing them. */
@@ -87,6 +105,8 @@ export class TestNode {
     }
     const key = query.get("key") ?? "";
     switch (path) {
+      case "/watch":
+        return this.#watch(request);
       case "/keys":
         return this.#keys(query);
       case "/touch":
@@ -132,6 +152,17 @@ export class TestNode {
     return this.#json({ key, lease: await this.#data.acquire(key, parseTtlMs(ttl), waitMs) });
   }
 
+  #watch({ query, headers }: TestRequest): Response {
+    const body = this.#streams.open({
+      key: query.get("key"),
+      prefix: query.get("prefix"),
+      values: query.get("values") === "true",
+      positions: query.get("positions") === "true",
+      token: headers.get("last-event-id"),
+    });
+    return this.#respond(200, body, { "content-type": "text/event-stream" });
+  }
+
   #keys(query: URLSearchParams): Response {
     const limit = Number(query.get("limit") ?? 100);
     const all = this.#data.list(query.get("prefix") ?? "", query.get("after") ?? "");
@@ -156,7 +187,10 @@ export class TestNode {
       }
       case "/batch/has":
         return this.#json({
-          entries: keys.map((key) => ({ key, found: data.get(key) !== undefined })),
+          entries: keys.map((key) => {
+            const etag = data.get(key)?.etag;
+            return etag === undefined ? { key, found: false } : { key, found: true, etag };
+          }),
         });
       case "/batch/delete":
         return this.#json({ entries: keys.map((key) => data.delete(key)), acknowledged });
@@ -200,6 +234,12 @@ export class TestNode {
     return { level, reached: true, local: true, directory: true, nodes, ready: nodes };
   }
 
+  #position(): string {
+    const [logId, epoch, incarnation, outboxPosition] = [1, 1, 0, 0];
+    const sequence = this.#data.writes;
+    return formatPosition({ logId, epoch, sequence, incarnation, outboxPosition });
+  }
+
   #json(body: unknown, headers: Readonly<Record<string, string>> = {}): Response {
     const type = { "content-type": "application/json" };
     return this.#respond(200, JSON.stringify(body), { ...type, ...headers });
@@ -207,13 +247,10 @@ export class TestNode {
 
   #respond(
     status: number,
-    body: string | Uint8Array | null,
+    body: string | Uint8Array | ReadableStream<Uint8Array> | null,
     headers: Readonly<Record<string, string>>,
   ): Response {
-    const [logId, epoch, incarnation, outboxPosition] = [1, 1, 0, 0];
-    const sequence = this.#data.writes;
-    const position = formatPosition({ logId, epoch, sequence, incarnation, outboxPosition });
-    const own = { "meridian-node": this.id, "meridian-position": position };
+    const own = { "meridian-node": this.id, "meridian-position": this.#position() };
     return new Response(body as ConstructorParameters<typeof Response>[0], {
       status,
       headers: { ...headers, ...own },
