@@ -41,7 +41,9 @@ export class Client extends Keyspace<unknown, unknown> {
     name: string,
     options: Parameters<typeof termsOfNamespace>[1] = {},
   ): Keyspace<unknown, unknown> {
-    return new Keyspace(this.#parts, termsOfNamespace(name, options));
+    const terms = termsOfNamespace(name, options);
+    if (options.near === false) this.#parts.near?.leaveOut(terms.prefix);
+    return new Keyspace(this.#parts, terms);
   }
 
   watch(options: WatchOptions): AsyncGenerator<WatchEvent, void, undefined> {

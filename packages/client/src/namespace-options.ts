@@ -18,6 +18,8 @@ export interface NamespaceTerms<In = never, Out = unknown> {
   readonly load?: Loader<In, Out> | undefined;
   /** The default options of `getOrSet`. */
   readonly fill?: FillOptions | undefined;
+  /** `false`: the near cache of the client keeps none of these values. */
+  readonly near?: false | undefined;
 }
 
 interface NamespaceOptions extends NamespaceTerms<unknown, never> {
@@ -25,12 +27,18 @@ interface NamespaceOptions extends NamespaceTerms<unknown, never> {
   readonly schema?: StandardSchema | undefined;
 }
 
+const KNOWN: readonly string[] = ["ttl", "ttlMs", "load", "fill", "near", "codec", "schema"];
+
 /** The keyspace of a namespace. Throws `INVALID_ARGUMENT`, `INVALID_KEY`, `INVALID_TTL` and `UNKNOWN_OPTION`. */
 export function termsOfNamespace(
   name: string,
   options: NamespaceOptions,
 ): KeyspaceTerms<unknown, unknown> {
-  refuseUnknown("`namespace`", options, ["ttl", "ttlMs", "load", "fill", "codec", "schema"]);
+  refuseUnknown("`namespace`", options, KNOWN);
+  if (options.near !== undefined && options.near !== false) {
+    const said = `Expected \`near\` of a namespace to be \`false\`, got \`${String(options.near)}\``;
+    throw new MeridianError("INVALID_ARGUMENT", said);
+  }
   if (checkText("name", name, "INVALID_ARGUMENT") === "") {
     throw new MeridianError(
       "INVALID_ARGUMENT",

@@ -216,3 +216,26 @@ test("a watch tells what is set, deleted and expires, and of another node, to re
   expect(await next()).toMatchObject({ event: "set", key: "a:3", value: "x" });
   await events.return(undefined);
 });
+
+test("a namespace without `near` keeps nothing in the process, also of what was kept before", async () => {
+  const { cluster } = await open();
+  const cache = await cluster.connect({ near: { maxEntries: 10 } });
+  await cluster.clock.advance(1);
+  await cache.set("secrets:1", 1);
+  await cache.set("open:1", 1);
+  await cluster.clock.advance(1);
+  const read = async (): Promise<unknown> => {
+    for (let time = 0; time < 2; time += 1) {
+      for (const key of ["secrets:1", "open:1"]) expect(await cache.get(key)).toBe(1);
+    }
+    const { entries, hits, misses } = cache.status().near ?? {};
+    return [entries, hits, misses];
+  };
+  expect(await read()).toEqual([2, 2, 2]);
+  const secrets = cache.namespace("secrets", { near: false });
+  expect(await read()).toEqual([1, 4, 2]);
+  expect(await secrets.get("1")).toBe(1);
+  expect(cache.status().near?.entries).toBe(1);
+  // @ts-expect-error A namespace cannot have a near cache of its own.
+  expect(() => cache.namespace("others", { near: true })).toThrow("`near`");
+});

@@ -83,6 +83,8 @@ export class NearCache implements Near {
   readonly #kept: TlruCache<string, Kept>;
   /** By key. Invariant: none of them is spoilt. */
   readonly #requests = new Map<string, NearRequest>();
+  /** No value is kept whose key begins with one of these. */
+  readonly #leftOut = new Set<string>();
   #generation = 0;
   /** The URL of the node whose changes are told; undefined while none are. */
   #node: string | undefined;
@@ -134,14 +136,22 @@ export class NearCache implements Near {
         return kept.entry;
       }
     }
-    if (key.startsWith(this.#terms.prefix)) this.#misses += 1;
+    if (this.#mayKeep(key)) this.#misses += 1;
     return undefined;
+  }
+
+  leaveOut(prefix: string): void {
+    if (this.#leftOut.has(prefix)) return;
+    this.#leftOut.add(prefix);
+    const known = [...this.#kept.keys(), ...this.#requests.keys()];
+    for (const key of known) if (key.startsWith(prefix)) this.#drop(key);
   }
 
   /** A request for a key is sent now. Undefined where its value is not kept in any case. */
   sent(key: string): NearRequest | undefined {
+    if (!this.#mayKeep(key)) return undefined;
     if (this.#node === undefined) this.#onWanted();
-    if (this.#node === undefined || !key.startsWith(this.#terms.prefix)) return undefined;
+    if (this.#node === undefined) return undefined;
     let request = this.#requests.get(key);
     if (request === undefined) {
       request = { generation: this.#generation, count: 0, told: undefined, isSpoilt: false };
@@ -274,6 +284,12 @@ export class NearCache implements Near {
     else if (session === undefined) this.#isCovered = true;
     else if (saidAtMs >= this.#foundAtMs) this.#isCovered = session.isAllOf(node);
     else this.#isCovered ||= session.isCoveredBy(node, position);
+  }
+
+  #mayKeep(key: string): boolean {
+    if (!key.startsWith(this.#terms.prefix)) return false;
+    for (const prefix of this.#leftOut) if (key.startsWith(prefix)) return false;
+    return true;
   }
 
   #isGood(request: NearRequest, node: string, etag: string | undefined): boolean {

@@ -5,6 +5,8 @@ import type { NearRequest, NearStatus } from "./near-cache.ts";
 export interface Near {
   /** The kept entry of a key, if it may be returned now. */
   get(key: string): ReceivedEntry | undefined;
+  /** From now on, no value is kept whose key begins with this. */
+  leaveOut(prefix: string): void;
   /** A request for a key is sent now. Undefined where its value is not kept in any case. */
   sent(key: string): NearRequest | undefined;
   /** The request has failed. */
