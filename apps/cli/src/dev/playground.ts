@@ -55,9 +55,11 @@ export type StartPlayground = (options: PlaygroundOptions) => Promise<RunningPla
 
 const MODULE = "../../playground/start-playground.ts";
 
-/** Resolves to what starts a playground; undefined where Meridian does not run from its sources. Rejects if these cannot be bundled. */
-export async function loadPlayground(): Promise<StartPlayground | undefined> {
-  if (!import.meta.url.endsWith(".ts")) return undefined;
+/** Whether there is a playground: where Meridian runs from its sources. */
+export const HAS_PLAYGROUND: boolean = import.meta.url.endsWith(".ts");
+
+/** Resolves to what starts a playground. Rejects if there is none, or its sources cannot be bundled. */
+export async function loadPlayground(): Promise<StartPlayground> {
   const { bundleSource } = await import("@meridian/source-bundle");
   const file = await bundleSource(fileURLToPath(new URL(MODULE, import.meta.url)));
   const loaded = (await import(pathToFileURL(file).href)) as {

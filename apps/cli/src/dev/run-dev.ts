@@ -11,7 +11,7 @@ import { takeDataDirectory, type DataDirectory } from "./data-directory.ts";
 import { DevCluster } from "./dev-cluster.ts";
 import { readDevConfig, type DevConfig, type DevFlags } from "./dev-config.ts";
 import { DevLines } from "./dev-lines.ts";
-import { loadPlayground, type RunningPlayground, type StartPlayground } from "./playground.ts";
+import { HAS_PLAYGROUND, loadPlayground, type RunningPlayground } from "./playground.ts";
 import { choosePorts, portIsFree, type Ports } from "./ports.ts";
 
 /** The options of `meridian dev`. */
@@ -39,15 +39,11 @@ export async function runDev(
   given?: NodePrograms,
 ): Promise<number> {
   const config = readDevConfig(options);
-  const [programs, start] = await Promise.all([
-    given ?? findPrograms(),
-    // Without a bundler there is a cluster, and no playground.
-    loadPlayground().catch(() => undefined),
-  ]);
+  const programs = given ?? (await findPrograms());
   const data = takeDataDirectory(options.data, options.fresh === true);
   try {
     const ports = await portsAfter(data, config);
-    const lines = start && (await linesOf(config, ports));
+    const lines = HAS_PLAYGROUND ? await linesOf(config, ports) : undefined;
     const cluster = new DevCluster({
       config,
       dialled: (region) => lines?.of(region).map(({ url }) => url),
@@ -65,9 +61,12 @@ export async function runDev(
         `Busy: ${busy}. The directory gets port ${ports.directories[0] ?? 0}, the others follow it`,
       );
     }
-    const playground = lines && (await open(start, { cluster, config, ports, lines }));
+    const open = (): Promise<RunningPlayground | undefined> =>
+      lines === undefined
+        ? Promise.resolve(undefined)
+        : openPlayground({ cluster, config, ports, lines });
     try {
-      return await runUntilStopped(cluster, config, ports, io, playground);
+      return await runUntilStopped(cluster, config, ports, io, open);
     } finally {
       await lines?.close();
     }
@@ -81,32 +80,38 @@ function linesOf({ regions }: DevConfig, { directories }: Ports): Promise<DevLin
   return DevLines.open(ids, directories.map(urlOf));
 }
 
-/** Starts the playground at the port after all others, or at any if that is taken. */
-async function open(
-  start: StartPlayground,
-  {
-    cluster,
-    config,
-    ports,
-    lines,
-  }: {
-    readonly cluster: DevCluster;
-    readonly config: DevConfig;
-    readonly ports: Ports;
-    readonly lines: DevLines;
-  },
-): Promise<RunningPlayground> {
+/** Starts the playground at the port after all others, or at any if that is taken. Without a bundler there is a cluster, and no playground. */
+async function openPlayground({
+  cluster,
+  config,
+  ports,
+  lines,
+}: {
+  readonly cluster: DevCluster;
+  readonly config: DevConfig;
+  readonly ports: Ports;
+  readonly lines: DevLines;
+}): Promise<RunningPlayground | undefined> {
   const next = Math.max(...ports.directories, ...ports.regions) + 1;
-  return start({
-    port: next < 65_536 && (await portIsFree(next)) ? next : 0,
-    directoryUrl: cluster.directories[0]?.url ?? "",
-    directoryName: cluster.directories[0]?.id ?? "",
-    regions: regionsOf(config, ports).map((region) => ({ ...region, lines: lines.of(region.id) })),
-    signal: (name, signal) => cluster.signal(name, signal),
-    clock: systemClock,
-    random: systemRandom,
-    say: (line) => cluster.say(line),
-  });
+  try {
+    const start = await loadPlayground();
+    return await start({
+      port: next < 65_536 && (await portIsFree(next)) ? next : 0,
+      directoryUrl: cluster.directories[0]?.url ?? "",
+      directoryName: cluster.directories[0]?.id ?? "",
+      regions: regionsOf(config, ports).map((region) => ({
+        ...region,
+        lines: lines.of(region.id),
+      })),
+      signal: (name, signal) => cluster.signal(name, signal),
+      clock: systemClock,
+      random: systemRandom,
+      say: (line) => cluster.say(line),
+    });
+  } catch (cause) {
+    cluster.say(`there is no playground: ${asMeridianError(cause).message}`);
+    return undefined;
+  }
 }
 
 function regionsOf({ regions }: DevConfig, ports: Ports) {
@@ -141,7 +146,7 @@ async function runUntilStopped(
   config: DevConfig,
   ports: Ports,
   io: CliIo,
-  playground: RunningPlayground | undefined,
+  open: () => Promise<RunningPlayground | undefined>,
 ): Promise<number> {
   const stopped = stopSignal(cluster);
   const patience = setTimeout(() => {
@@ -150,21 +155,24 @@ async function runUntilStopped(
   const built = buildConsole().catch((cause: unknown) => {
     cluster.say(`the console could not be built: ${asMeridianError(cause).message}`);
   });
+  cluster.start();
+  // What the programs do not need is loaded while they start.
+  const playground = open();
   void cluster.ready.then(async () => {
     clearTimeout(patience);
     const regions = regionsOf(config, ports);
     // `performance.now()` counts from the start of the process, so this is how long the user has waited.
     const readyMs = performance.now();
     await built;
-    io.stdout.write(formatBanner(cluster.directories, regions, readyMs, playground?.url));
+    const { url } = (await playground) ?? {};
+    io.stdout.write(formatBanner(cluster.directories, regions, readyMs, url));
   });
-  cluster.start();
   try {
     const end = await Promise.race([stopped.signal, cluster.givenUp]);
     const bySignal = (STOP_SIGNALS as readonly string[]).includes(end);
     cluster.say(bySignal ? `${end}: stopping` : `stopping: ${end}`);
     // What was cut off hands its writes over as it stops.
-    await playground?.stop();
+    await (await playground)?.stop();
     await cluster.stop();
     cluster.say("everything has stopped");
     return bySignal && !stopped.killed() ? EXIT.ok : EXIT.failure;
