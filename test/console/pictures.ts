@@ -11,8 +11,8 @@ import { BROWSER_ARGS, buildConsole, CHROMIUM } from "../support/console-page.ts
 import { GOLDEN_FOLDER, LOOKS, nameOf, VERSION_FILE, majorOf, webpOf } from "./golden.ts";
 import { openScene, passFrames, wordlessMap } from "./scene.ts";
 
-/** How long after the frames the pictures of the documents are taken, in milliseconds: when pulses are half on their way. */
-const MIDWAY_MS = 350;
+/** How long after the frames the pictures of the documents are taken, in milliseconds: when pulses come to the directory, and leave it. */
+const MIDWAY_MS = 1_050;
 
 await buildConsole();
 const folder = mkdtempSync(join(tmpdir(), "meridian-pictures-"));

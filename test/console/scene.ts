@@ -51,7 +51,15 @@ export interface Look {
 
 const PLAIN: Look = { width: 1280, height: 900, colorScheme: "light" };
 
-const STATUS = { cluster: "production", lagMaxMs: 10_000 };
+const STATUS = {
+  id: "primary",
+  cluster: "production",
+  version: "1.0.0",
+  lagMaxMs: 10_000,
+  lat: 38.7223,
+  lon: -9.1393,
+  peers: [],
+};
 
 /** Opens the scene at the address of a program that serves the console. */
 export async function openScene(browser: Browser, url: string, look: Look = PLAIN): Promise<Page> {
@@ -85,6 +93,7 @@ export async function openScene(browser: Browser, url: string, look: Look = PLAI
     page,
     `document.querySelectorAll(".world [data-status]").length === ${NODES.length}`,
   );
+  await page.waitForSelector("#directory-0");
   return page;
 }
 
