@@ -72,6 +72,7 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "packages/http/src/answer-body.ts": [1, ANSWERS],
   "packages/http/src/body.ts": [4, SETTLES],
   "packages/http/src/event-streams.ts": [4, OWN],
+  "packages/http/src/kept-pauses.ts": [2, SETTLES],
   "packages/http/src/in-turns.ts": [1, SETTLES],
   "packages/http/src/http-guard.ts": [12, SETTLES],
   "packages/http/src/http-server.ts": [14, ANSWERS],

@@ -16,7 +16,8 @@ import type { Refuse } from "./answer.ts";
 import { HeldBytes, type Holder } from "./held-bytes.ts";
 import type { HttpCut } from "./http-cuts.ts";
 import { IdleConnections } from "./idle-connections.ts";
-import { Pipelines, REQUEST_BYTES } from "./pipelines.ts";
+import { keepPauses } from "./kept-pauses.ts";
+import { bodyBytesAhead, PACKET_BYTES, Pipelines, REQUEST_BYTES } from "./pipelines.ts";
 import { PlainConnections, type PlainConnectionsOptions } from "./plain-connections.ts";
 import { answerRaw } from "./raw-answer.ts";
 
@@ -48,6 +49,8 @@ class Connection implements Holder {
   readonly socket: Socket;
   readonly #pipelines: Pipelines;
   readonly #cuts: Cuts<HttpCut>;
+  /** How much is read at least until the reading stops, in bytes. */
+  aheadBytes = 0;
 
   constructor(socket: Socket, pipelines: Pipelines, cuts: Cuts<HttpCut>) {
     this.socket = socket;
@@ -57,7 +60,8 @@ class Connection implements Holder {
 
   get heldBytes(): number {
     const { socket } = this;
-    return socket.writableLength + unwrittenBytes(socket) + this.#pipelines.heldBytes(socket);
+    const waiting = Math.max(this.aheadBytes, this.#pipelines.heldBytes(socket));
+    return socket.writableLength + unwrittenBytes(socket) + waiting;
   }
 
   get movedBytes(): number {
@@ -160,10 +164,16 @@ export class HttpGuard {
     const onClose = (): void => void this.#suspended.delete(socket);
     this.#suspended.add(socket);
     socket.once("close", onClose);
+    const connection = this.#carriers.get(socket);
+    if (connection !== undefined) {
+      connection.aheadBytes = PACKET_BYTES;
+      this.#answers.take(PACKET_BYTES, connection);
+    }
     return () =>
       this.#pipelines.turns.wait(() => {
         this.#suspended.delete(socket);
         socket.off("close", onClose);
+        if (connection !== undefined) connection.aheadBytes = 0;
         if (socket.destroyed) return;
         // The server does not know that the connection is no longer idle.
         if ("setTimeout" in socket) (socket as Socket).setTimeout(0);
@@ -184,9 +194,11 @@ export class HttpGuard {
   /** Calls back when it is the turn of a request, unless too much waits already and nobody's moves less than its client's. */
   enter(incoming: IncomingMessage, outgoing: ServerResponse, serve: () => void): void {
     const { socket } = incoming;
-    if (outgoing.socket === null) {
+    const connection = this.#carriers.get(socket);
+    const isAhead = outgoing.socket === null;
+    if (isAhead) {
       try {
-        this.#answers.admit(REQUEST_BYTES, this.#carriers.get(socket));
+        this.#answers.admit(REQUEST_BYTES, connection);
       } catch {
         // An answer would wait behind everything that the client does not read.
         this.#options.cuts.tell("sent-ahead", { from: socket.remoteAddress });
@@ -195,6 +207,9 @@ export class HttpGuard {
       }
     }
     this.#pipelines.enter(incoming, outgoing, serve);
+    if (isAhead && connection !== undefined) {
+      this.#answers.take(bodyBytesAhead(incoming), connection);
+    }
   }
 
   /** Has a connection make room for others until it has shaken hands, if it takes its time. */
@@ -218,6 +233,7 @@ export class HttpGuard {
     const connection = new Connection(socket, this.#pipelines, this.#options.cuts);
     this.#carriers.set(socket, connection);
     this.#answers.add(connection);
+    keepPauses(socket);
     guardAnswers(socket, {
       admit: (bytes) => this.#answers.admit(bytes, connection),
       take: (bytes) => this.#answers.take(bytes, connection),

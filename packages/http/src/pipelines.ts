@@ -16,6 +16,7 @@ import type { Duplex } from "node:stream";
 
 import type { Clock } from "@meridian/runtime";
 
+import { hasBody } from "./request-head.ts";
 import { RequestTurns } from "./request-turns.ts";
 
 /** Requests of one connection that are made before those in front have been answered. */
@@ -24,12 +25,22 @@ const AHEAD_MAX = 32;
 /** What a waiting request takes, in bytes, about, beside its head. */
 export const REQUEST_BYTES: number = 4 * 1024;
 
+/** What one packet brings at most, in bytes. */
+export const PACKET_BYTES: number = 64 * 1024;
+
 /** Answered whatever else waits: who asks for no more than whether the program is there hears it at once. */
 const URGENT = /^\/(healthz|readyz)(?=\?|$)/;
 
+/** How much of the body of a waiting request is held at most, in bytes: the reading stops where a packet brought more than a stream takes. */
+export function bodyBytesAhead(incoming: IncomingMessage): number {
+  if (!hasBody(incoming)) return 0;
+  return Math.min(PACKET_BYTES, Number(incoming.headers["content-length"] ?? PACKET_BYTES));
+}
+
 /** The requests that wait on the connections of a server. */
 export class Pipelines {
-  readonly #waiting = new WeakMap<Duplex, Set<IncomingMessage>>();
+  /** By their connections, and with how much of its body each may come to hold. */
+  readonly #waiting = new WeakMap<Duplex, Map<IncomingMessage, number>>();
   /** The turns that requests share. */
   readonly turns: RequestTurns;
   /** Connections that were paused for want of a better means. */
@@ -42,13 +53,15 @@ export class Pipelines {
     this.#parserOf = parserOf;
   }
 
-  /** What waits on a connection, in bytes. */
+  /** What waits on a connection, in bytes, with what may still be read of bodies while it waits: nobody is asked again when that comes. */
   heldBytes(socket: Duplex): number {
     let bytes = socket.readableLength;
     const waiting = this.#waiting.get(socket);
     if (waiting === undefined) return bytes;
     bytes += REQUEST_BYTES * waiting.size;
-    for (const incoming of waiting) bytes += incoming.readableLength;
+    for (const [{ complete, readableLength }, ahead] of waiting) {
+      bytes += complete ? readableLength : Math.max(ahead, readableLength);
+    }
     return bytes;
   }
 
@@ -60,8 +73,8 @@ export class Pipelines {
   /** Calls back when it is the turn of a request that may not be served at once. */
   enter(incoming: IncomingMessage, outgoing: ServerResponse, serve: () => void): void {
     const { socket } = incoming;
-    const waiting = this.#waiting.get(socket) ?? new Set();
-    this.#waiting.set(socket, waiting.add(incoming));
+    const waiting = this.#waiting.get(socket) ?? new Map();
+    this.#waiting.set(socket, waiting.set(incoming, bodyBytesAhead(incoming)));
     if (waiting.size >= AHEAD_MAX) this.#stopReading(socket);
     const wait = (): void => {
       this.turns.wait(() => {
