@@ -5,7 +5,12 @@
  */
 import type { Authenticator } from "@meridian/http";
 import type { Link, LinkEvents } from "@meridian/ports";
-import { asMeridianError, closeCodeOf, MeridianError } from "@meridian/protocol";
+import {
+  asMeridianError,
+  closeCodeOf,
+  GREETING_BYTES_MAX,
+  MeridianError,
+} from "@meridian/protocol";
 import type { Principal } from "@meridian/protocol/http-api";
 import type { Clock, Logger } from "@meridian/runtime";
 
@@ -95,8 +100,15 @@ export class LinkTokens {
     };
   }
 
-  /** Whether a message introduces the other end. Throws `FORBIDDEN` or `INCARNATION_REUSED` where it may not. */
+  /**
+   * Whether a message introduces the other end. Throws `FORBIDDEN` or `INCARNATION_REUSED` where it may not, and `MALFORMED_MESSAGE` for a text
+   * that is too long to be parsed: what was not looked at goes no further, so that it introduces nobody.
+   */
   #checkIntroduction(text: string, { nodes }: Principal): boolean {
+    if (text.length > GREETING_BYTES_MAX) {
+      const said = `Expected text of at most ${GREETING_BYTES_MAX} bytes before a greeting, got ${text.length}`;
+      throw new MeridianError("MALFORMED_MESSAGE", said);
+    }
     const { type, nodeId, incarnation } = membersOf(text);
     if (type !== "hello" && type !== "follow") return false;
     const covers = (id: string): boolean => nodes.includes("*") || nodes.includes(id);

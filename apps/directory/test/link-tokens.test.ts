@@ -1,5 +1,5 @@
 import type { LinkEvents } from "@meridian/ports";
-import { MeridianError } from "@meridian/protocol";
+import { GREETING_BYTES_MAX, MeridianError } from "@meridian/protocol";
 import type { Principal } from "@meridian/protocol/http-api";
 import { silentLogger } from "@meridian/runtime";
 import { ManualClock } from "@meridian/testkit";
@@ -16,11 +16,14 @@ let tokens: LinkTokens;
 let bad: Set<string>;
 let voided: () => void;
 let closed: string[];
+/** How long the messages were that reached the machine. */
+let passed: number[];
 
 beforeEach(() => {
   clock = new ManualClock();
   bad = new Set();
   closed = [];
+  passed = [];
   tokens = new LinkTokens({
     authenticator: {
       known: () => undefined,
@@ -52,7 +55,7 @@ function open(id: string, principal: Principal = principalOf(id)): LinkEvents {
   };
   const nothing = {
     onOpen: () => {},
-    onMessage: () => {},
+    onMessage: (message: string | Uint8Array) => void passed.push(message.length),
     onPart: () => void closed.push(`${id} part`),
     onDrain: () => {},
     onClose: () => {},
@@ -114,4 +117,28 @@ it("a node introduces itself with no database of a node that its token does not 
   // A node that is given another name, with a token for both.
   expect(introduce(["oslo", "bergen"], "bergen", 1)).toBe("taken");
   expect(introduce(["*"], "paris", 2)).toBe("taken");
+});
+
+it("a text that is too long for a greeting is neither parsed nor handed on, also behind a probe, until its sender is introduced", () => {
+  const link = open("oslo", { ...principalOf("oslo"), nodes: ["oslo"] });
+  const sent = (length: number, members: object): string => {
+    try {
+      link.onMessage(JSON.stringify(members).padEnd(length));
+      return "taken";
+    } catch (cause) {
+      return cause instanceof MeridianError ? cause.code : String(cause);
+    }
+  };
+  const [longest, longer] = [GREETING_BYTES_MAX, GREETING_BYTES_MAX + 1];
+  const rome = { type: "hello", nodeId: "rome", incarnation: 1 };
+  const oslo = { type: "hello", nodeId: "oslo", incarnation: 2 };
+  expect(sent(longer, rome)).toBe("MALFORMED_MESSAGE");
+  expect(sent(longest, rome)).toBe("FORBIDDEN");
+  expect(sent(longest, { type: "probe" })).toBe("taken");
+  expect(sent(longer, rome)).toBe("MALFORMED_MESSAGE");
+  expect(sent(longer, oslo)).toBe("MALFORMED_MESSAGE");
+  expect(passed).toEqual([longest]);
+  expect(sent(longest, oslo)).toBe("taken");
+  expect(sent(longer, { type: "offer" })).toBe("taken");
+  expect(passed).toEqual([longest, longest, longer]);
 });
