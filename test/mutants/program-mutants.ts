@@ -169,4 +169,32 @@ export const PROGRAM_MUTANTS: readonly Mutant[] = [
     put: "      this.#wanted.set(`${key} ${this.#wanted.size}`, wanted);\n",
     suite: { test: "packages/client/test/load.test.ts" },
   },
+  {
+    bug: "a connection on which a body waits is read further",
+    file: "packages/http/src/http-guard.ts",
+    find: "    keepPauses(socket);\n",
+    put: "",
+    suite: { test: "packages/http/test/bodies-ahead.test.ts" },
+  },
+  {
+    bug: "bodies that were sent ahead count nowhere",
+    file: "packages/http/src/pipelines.ts",
+    find: "  if (!hasBody(incoming)) return 0;\n",
+    put: "  if (incoming !== undefined) return 0;\n",
+    suite: { test: "packages/http/test/bodies-ahead.test.ts" },
+  },
+  {
+    bug: "a text of any length introduces a node with a token",
+    file: "apps/directory/src/link-tokens.ts",
+    find: "if (text.length > GREETING_BYTES_MAX) {",
+    put: "if (text.length > 1e9) {",
+    suite: { test: "apps/directory/test/link-tokens.test.ts" },
+  },
+  {
+    bug: "the progress of all nodes is compared in one turn",
+    file: "apps/directory/src/http/node-progress.ts",
+    find: "const COMPARED_PER_TURN = 128;",
+    put: "const COMPARED_PER_TURN = 1e9;",
+    suite: { test: "apps/directory/test/node-progress.test.ts" },
+  },
 ];
