@@ -3,7 +3,6 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { startPlayground } from "@meridian/cli/playground";
 import { startDirectory, type RunningDirectory } from "@meridian/directory";
 import { startSmallRegion, until } from "@meridian/harness";
 import { LinkProxy } from "@meridian/local-cluster";
@@ -12,6 +11,8 @@ import { silentLogger, systemClock, systemRandom } from "@meridian/runtime";
 import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
+// The command is published without its playground, and so exports none.
+import { startPlayground } from "../../apps/cli/playground/start-playground.ts";
 import {
   BROWSER_ARGS,
   buildConsole,
