@@ -21,7 +21,12 @@ interface Copy {
   readonly incarnation: number;
   /** What had been acknowledged by then. */
   readonly before: ReadonlySet<AcknowledgedWrite>;
+  /** When a directory first took it in, in true time. */
+  metAtMs: number;
 }
+
+/** How long a copy may take to get a new identity from when a directory has taken it in. */
+const FINDING_MS = 3_000;
 
 /** The acknowledged writes that must not be lost. */
 export class AcknowledgedWrites {
@@ -47,7 +52,14 @@ export class AcknowledgedWrites {
 
   /** A node has got `disk` from a backup. */
   onRestored(node: SimulatedNode, { incarnation }: ReplicaDisk): void {
-    this.#copies.set(node, { incarnation, before: new Set(this.#writes) });
+    this.#copies.set(node, { incarnation, before: new Set(this.#writes), metAtMs: Infinity });
+  }
+
+  /** A directory has taken a node in. */
+  onWelcome(id: string, nowMs: number): void {
+    for (const [node, copy] of this.#copies) {
+      if (node.id === id) copy.metAtMs = Math.min(copy.metAtMs, nowMs);
+    }
   }
 
   /** Whether a node has a disk from a backup that no directory has found to be a copy. */
@@ -59,13 +71,14 @@ export class AcknowledgedWrites {
    * The process of a node has ended. If no directory had found its disk to be a copy by then, nothing tells what this process wrote from what the
    * copy had not sent, and both may lose to what the original has sent.
    */
-  onEnded(node: SimulatedNode): void {
-    if (!this.isUnknownCopy(node)) return;
-    const before = this.#copies.get(node)?.before;
+  onEnded(node: SimulatedNode, nowMs: number): void {
+    const copy = this.#copies.get(node);
+    if (copy === undefined || !this.isUnknownCopy(node)) return;
+    if (nowMs > copy.metAtMs + FINDING_MS) return;
     const { outboxAcknowledged } = node.disk;
     this.excuse((write) => {
       const isUnsent = write.node === node && write.outboxPosition > outboxAcknowledged;
-      return isUnsent && before?.has(write) === false;
+      return isUnsent && !copy.before.has(write);
     });
   }
 }

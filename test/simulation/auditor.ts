@@ -85,6 +85,9 @@ export class Auditor implements Tap {
       (directory ? linkBytes : windowBytes) + readBytes + frameBytes + directories * textBytes;
     this.#within(`${end.host}: bytes waiting on a link`, end.bufferedBytes, bound);
     if (directory !== undefined) {
+      if (typeof message === "string" && message.startsWith('{"type":"welcome"')) {
+        this.#cluster.acknowledged.onWelcome(end.peer?.host ?? "", this.#cluster.world.nowMs);
+      }
       const judgedMs = (directory.process?.machine.clocks.nowMs() ?? START_MS) - START_MS;
       this.latestJudgedMs = Math.max(this.latestJudgedMs, judgedMs);
       if (typeof message !== "string") this.#checkEcho(end, message);

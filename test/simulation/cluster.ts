@@ -293,7 +293,7 @@ export class SimulatedCluster {
     node.process?.clock.die();
     node.process = undefined;
     this.network.kill(node.id);
-    this.acknowledged.onEnded(node);
+    this.acknowledged.onEnded(node, this.world.nowMs);
   }
 
   /** Kills the process of a host after `steps` more of its steps, between two of them, and starts it again. */

@@ -47,8 +47,9 @@ class SimulatedSession {
     const reads = world.chance(0.6);
     const waitMs = world.between(0, 1_500);
     if (node.process === undefined || (status !== "ready" && status !== "standalone")) return;
-    // It may give its writes outbox positions that other nodes know from the original.
-    if (this.#cluster.acknowledged.isUnknownCopy(node)) return;
+    // At another directory than the original's, it gives its writes outbox positions that other nodes know from the original.
+    const { acknowledged, directories } = this.#cluster;
+    if (directories.length > 1 && acknowledged.isUnknownCopy(node)) return;
     const { replica } = node.process;
     const proceed = (): void => {
       if (reads) this.#read(node, key);
