@@ -11,7 +11,7 @@ import { silentLogger, systemClock, systemRandom } from "@meridian/runtime";
 import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
-// The command is published without its playground, and so exports none.
+// @boundaries-ignore The command is published without its playground, and so exports none.
 import { startPlayground } from "../../apps/cli/playground/start-playground.ts";
 import {
   BROWSER_ARGS,
