@@ -206,14 +206,14 @@ export class Positions {
       return outboxPosition <= store.outboxThrough ? "reached" : "not-yet";
     }
     // What comes until the node has settled is not covered by the place that its clients are told.
-    if (!place.isSettled) return "not-yet";
+    const { isSettled } = place;
     if ((place.positionOf(incarnation) ?? 0) >= outboxPosition) {
-      return place.wholeThrough === place.applied ? "reached" : "not-yet";
+      return isSettled && place.wholeThrough === place.applied ? "reached" : "not-yet";
     }
     const located = this.#located.get(incarnation);
     if (located === undefined || located.position < outboxPosition) return "unknown";
     const isThere = place.epoch === this.#epoch && place.wholeThrough >= located.sequence;
-    return isThere ? "reached" : "not-yet";
+    return isSettled && isThere ? "reached" : "not-yet";
   }
 
   /**
