@@ -249,6 +249,7 @@ export class SimulatedCluster {
       const wrong = this.ledger.made(entry);
       if (wrong !== undefined) this.auditor.report(`${node.id}: ${entry.key} ${wrong}`);
     };
+    store.onRefused = (entries) => this.ledger.unmade(entries);
     store.onInverted = ({ key }) =>
       this.auditor.report(`${node.id}: ${key} is older than what stands before it in its frame`);
     store.onCommitted = (record) => this.durable.onCommitted(disk, record);

@@ -19,8 +19,8 @@ export class Ledger {
   readonly #endingSooner = new Set<string>();
   /** Requests whose conditions hold, of which the node has made no entry yet. It makes them in the same turn. */
   readonly #checked: WriteRequest[] = [];
-  /** The name of the write that was made of each request. */
-  readonly #madeOf = new Map<WriteRequest, string>();
+  /** The write that was made of each request. */
+  readonly #madeOf = new Map<WriteRequest, Entry>();
   /** Values whose clients got the answer that they are not stored, and names of such writes. */
   readonly #refusedValues = new Set<string>();
   readonly #refusedNames = new Set<string>();
@@ -42,16 +42,21 @@ export class Ledger {
   /** Called when a node has stamped a write. Returns what is wrong with that. */
   made(entry: Entry): string | undefined {
     const name = this.#names.nameOf(entry.stamp);
-    const before = this.#made.get(name);
-    if (entry.stamp.origin === BURIAL_ORIGIN || (before && isSameWrite(before, entry))) return;
-    // A node may give a stamp again where the disk has refused the write that had it.
-    this.#refusedNames.delete(name);
+    if (entry.stamp.origin === BURIAL_ORIGIN || this.#made.has(name)) return undefined;
     this.#made.set(name, entry);
     const index = this.#checked.findIndex((request) => isOf(entry, request));
     const request = this.#uncheck(index);
     if (request === undefined) return `at ${name} was asked for by nobody, or was refused`;
-    this.#madeOf.set(request, name);
+    this.#madeOf.set(request, entry);
     return undefined;
+  }
+
+  /** Called when the disk has refused writes that a node had stamped: it may give their stamps to others. */
+  unmade(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      const name = this.#names.nameOf(entry.stamp);
+      if (this.#made.get(name) === entry) this.#made.delete(name);
+    }
   }
 
   #uncheck(index: number): WriteRequest | undefined {
@@ -68,8 +73,9 @@ export class Ledger {
   /** Notes that clients got errors for these writes. */
   refused(requests: readonly WriteRequest[]): void {
     for (const request of requests) {
-      const name = this.#madeOf.get(request);
-      if (name !== undefined) this.#refusedNames.add(name);
+      const made = this.#madeOf.get(request);
+      const name = made && this.#names.nameOf(made.stamp);
+      if (name !== undefined && this.#made.get(name) === made) this.#refusedNames.add(name);
       if (!request.deleted) this.#refusedValues.add(textOf(request.value));
     }
   }
@@ -132,14 +138,6 @@ export class Ledger {
       shiftedMs <= Math.max(0, movedMs) + ROUNDING_MS;
     return isWithin ? undefined : `at ${name} ends ${shiftedMs} ms later, and was moved ${movedMs}`;
   }
-}
-
-function isSameWrite(one: Entry, other: Entry): boolean {
-  return (
-    one.key === other.key &&
-    one.deleted === other.deleted &&
-    textOf(one.value) === textOf(other.value)
-  );
 }
 
 /** Whether the entry may be what a node has made of the request. */

@@ -109,6 +109,8 @@ export class TracedStore extends MemoryReplicaStore {
   names: WriteNames | undefined;
   /** Called with each write that the node stamps. */
   onMade: (entry: Entry) => void = () => {};
+  /** Called with the writes of a record that the disk has refused. */
+  onRefused: (entries: readonly Entry[]) => void = () => {};
   /** Called when the store has committed a record. */
   onCommitted: (record: ReplicaRecord) => void = () => {};
   /** Called with each entry that stands behind a newer one of its key in one frame: re-stamped in the order of the frame, it would win. */
@@ -129,12 +131,14 @@ export class TracedStore extends MemoryReplicaStore {
       this.#rename(record);
       this.#restamps += 1;
     }
+    let made: readonly Entry[] = [];
     if (record.kind === "local") {
       for (const entry of inverted(record.entries)) this.onInverted(entry);
-      this.#noteReplaced(record.entries);
+      made = this.#noteReplaced(record.entries);
     }
     super.append(record, (failure) => {
       if (failure === undefined) this.onCommitted(record);
+      else this.onRefused(made);
       if (this.onStep()) done(failure);
       if (record.kind === "restamp") this.#restamps -= 1;
     });
@@ -144,15 +148,20 @@ export class TracedStore extends MemoryReplicaStore {
     return super.outboxAfter(position, Math.min(bytesMax, BOUNDS.readBytes));
   }
 
-  #noteReplaced(entries: readonly Entry[]): void {
+  /** Returns what is not sent again, but new. */
+  #noteReplaced(entries: readonly Entry[]): readonly Entry[] {
+    const made: Entry[] = [];
     const written = new Map<string, Entry>();
     for (const entry of entries) {
       const current = written.get(entry.key) ?? this.get(entry.key);
       const isResubmitted = current !== undefined && !replaces(entry, current);
       if (current !== undefined && !isResubmitted) this.names?.replace(current.stamp, entry.stamp);
       written.set(entry.key, entry);
-      if (!isResubmitted) this.onMade(entry);
+      if (isResubmitted) continue;
+      made.push(entry);
+      this.onMade(entry);
     }
+    return made;
   }
 
   #rename({ frame, entries, replaced }: Extract<ReplicaRecord, { kind: "restamp" }>): void {
