@@ -11,7 +11,10 @@ import {
 } from "@meridian/protocol/socket-api";
 import { SOCKET_TONGUES, type SocketTongue } from "@meridian/testkit";
 import * as v from "valibot";
+import { expect, onTestFinished } from "vitest";
 import { WebSocket, type ClientOptions } from "ws";
+
+import type { TestNode } from "./harness.ts";
 
 /** A message of a node. */
 export type Told = Readonly<Record<string, unknown>>;
@@ -128,4 +131,27 @@ export class SocketClient {
     }
     return told;
   }
+}
+
+/** Opens a connection that ends with the test. */
+export async function openForTest(
+  port: number,
+  tongue: keyof typeof SOCKET_TONGUES = "json",
+): Promise<SocketClient> {
+  const opened = await SocketClient.open(port, {}, SOCKET_TONGUES[tongue]());
+  onTestFinished(() => opened.close());
+  return opened;
+}
+
+/** What the level `name` of a region is now; -1 if it has none of that name. */
+export function levelOf({ node }: TestNode, name: string): number {
+  return node.metrics.levels().find((each) => each.name === name)?.now ?? -1;
+}
+
+/** Gives the turns of the event loop to others until it is so. */
+export async function until(isSo: () => boolean): Promise<void> {
+  for (let turn = 0; turn < 100_000 && !isSo(); turn += 1) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(isSo()).toBe(true);
 }

@@ -1,10 +1,10 @@
 /** Reads over a WebSocket that wait for the position of their session. */
 import { formatPosition, parsePosition } from "@meridian/protocol";
-import { SOCKET_TONGUES } from "@meridian/testkit";
-import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
+import type { SOCKET_TONGUES } from "@meridian/testkit";
+import { afterAll, beforeAll, expect, it } from "vitest";
 
 import { testNode, type TestNode } from "./harness.ts";
-import { SocketClient, type Told } from "./socket-client.ts";
+import { levelOf, openForTest, SocketClient, until, type Told } from "./socket-client.ts";
 
 const TONGUES = ["json", "binary"] as const;
 
@@ -21,21 +21,8 @@ afterAll(async () => {
   await region.close();
 });
 
-async function another(tongue: keyof typeof SOCKET_TONGUES = "json"): Promise<SocketClient> {
-  const opened = await SocketClient.open(port, {}, SOCKET_TONGUES[tongue]());
-  onTestFinished(() => opened.close());
-  return opened;
-}
-
-const level = (node: TestNode, name: string): number =>
-  node.node.metrics.levels().find((each) => each.name === name)?.now ?? -1;
-
-async function until(isSo: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 100_000 && !isSo(); turn += 1) {
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  expect(isSo()).toBe(true);
-}
+const another = (tongue?: keyof typeof SOCKET_TONGUES): Promise<SocketClient> =>
+  openForTest(port, tongue);
 
 /** The position of this region after its next write. */
 async function nextPosition(asker: SocketClient): Promise<string> {
@@ -56,7 +43,7 @@ it.each(TONGUES)(
         ? other.send({ type: "get", key: "w", position, waitMs })
         : other.send({ type: "getMany", keys: ["w"], position, waitMs }),
     );
-    await until(() => level(region, "webSocketRequests") === ids.length);
+    await until(() => levelOf(region, "webSocketRequests") === ids.length);
     expect(await other.result({ type: "get", key: "w" })).toMatchObject({ value: "before" });
     expect(await other.code({ type: "entries" })).toBe("ok");
     await other.result({ type: "set", key: "w", value: "after" });
@@ -66,24 +53,24 @@ it.each(TONGUES)(
       };
       expect((result.entries?.[0] ?? result)["value"]).toBe("after");
     }
-    expect(level(region, "webSocketRequests")).toBe(0);
+    expect(levelOf(region, "webSocketRequests")).toBe(0);
   },
 );
 
 it("reads that wait are at most as many as other requests, and go with their connection", async () => {
-  const before = level(region, "webSockets");
+  const before = levelOf(region, "webSockets");
   const other = await SocketClient.open(port);
   const position = await nextPosition(other);
   for (let n = 0; n < 200; n += 1) {
     other.send({ type: "get", key: "w", position, waitMs: 10_000 });
   }
-  await until(() => level(region, "webSocketRequests") === 128);
+  await until(() => levelOf(region, "webSocketRequests") === 128);
   expect(await client.code({ type: "get", key: "w" })).toBe("ok");
-  expect(level(region, "webSocketRequests")).toBe(128);
+  expect(levelOf(region, "webSocketRequests")).toBe(128);
   other.close();
-  await until(() => level(region, "webSockets") === before);
+  await until(() => levelOf(region, "webSockets") === before);
   await client.result({ type: "set", key: "w", value: "after" });
-  await until(() => level(region, "webSocketRequests") === 0);
+  await until(() => levelOf(region, "webSocketRequests") === 0);
 });
 
 it("reads that waited fill no memory when all of them are answered to a client that does not read", async () => {
@@ -93,12 +80,12 @@ it("reads that waited fill no memory when all of them are answered to a client t
   for (let n = 0; n < 100; n += 1) {
     other.send({ type: "get", key: "w:large", position, waitMs: 10_000 });
   }
-  await until(() => level(region, "webSocketRequests") === 100);
+  await until(() => levelOf(region, "webSocketRequests") === 100);
   other.socket.pause();
   await client.result({ type: "set", key: "w", value: "after" });
-  await until(() => level(region, "webSocketBytes") > 1024 * 1024);
+  await until(() => levelOf(region, "webSocketBytes") > 1024 * 1024);
   expect(await client.code({ type: "ping" })).toBe("ok");
-  expect(level(region, "webSocketBytes")).toBeLessThan(2 * 1024 * 1024);
+  expect(levelOf(region, "webSocketBytes")).toBeLessThan(2 * 1024 * 1024);
   other.socket.resume();
   for (let n = 0; n < 100; n += 1) expect(await other.take()).toMatchObject({ type: "result" });
 });

@@ -2,11 +2,11 @@ import { once } from "node:events";
 import { connect } from "node:net";
 
 import { SOCKET_API } from "@meridian/protocol/socket-api";
-import { SOCKET_TONGUES } from "@meridian/testkit";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import type { SOCKET_TONGUES } from "@meridian/testkit";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { exchangeBytes, ManualClock, parseAnswer, testNode, type TestNode } from "./harness.ts";
-import { SocketClient, type Told } from "./socket-client.ts";
+import { levelOf, openForTest, SocketClient, until, type Told } from "./socket-client.ts";
 
 const APP = "https://app.example.com";
 
@@ -23,21 +23,8 @@ afterAll(async () => {
   await region.close();
 });
 
-async function another(tongue: keyof typeof SOCKET_TONGUES = "json"): Promise<SocketClient> {
-  const opened = await SocketClient.open(port, {}, SOCKET_TONGUES[tongue]());
-  onTestFinished(() => opened.close());
-  return opened;
-}
-
-const level = (node: TestNode, name: string): number =>
-  node.node.metrics.levels().find((each) => each.name === name)?.now ?? -1;
-
-async function until(isSo: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 100_000 && !isSo(); turn += 1) {
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  expect(isSo()).toBe(true);
-}
+const another = (tongue?: keyof typeof SOCKET_TONGUES): Promise<SocketClient> =>
+  openForTest(port, tongue);
 
 describe("a value", () => {
   it.each([
@@ -276,7 +263,7 @@ describe("many requests at once", () => {
     const ids = new Set<unknown>();
     for (let n = 0; n < 500; n += 1) ids.add((await other.take())["id"]);
     expect(ids.size).toBe(500);
-    expect(level(region, "webSocketRequests")).toBe(0);
+    expect(levelOf(region, "webSocketRequests")).toBe(0);
   });
 
   it.each(TONGUES)("that have the id of one under way are refused (%s)", async (tongue) => {
@@ -356,15 +343,15 @@ describe("a client that never reads", () => {
       // Masked with zeros.
       deaf.write(Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), text]));
     }
-    await until(() => level(node, "webSocketBytes") > 1024 * 1024);
+    await until(() => levelOf(node, "webSocketBytes") > 1024 * 1024);
     expect(await reader.code({ type: "ping" })).toBe("ok");
-    expect(level(node, "webSocketBytes")).toBeLessThan(4 * 1024 * 1024);
-    expect(level(node, "webSockets")).toBe(2);
+    expect(levelOf(node, "webSocketBytes")).toBeLessThan(4 * 1024 * 1024);
+    expect(levelOf(node, "webSockets")).toBe(2);
     // The reader shows that it is there, as its library answers pings.
     for (let second = 0; second < 35; second += 1) clock.advance(1_000);
     deaf.resume();
     await once(deaf, "close");
-    await until(() => level(node, "webSockets") === 1);
+    await until(() => levelOf(node, "webSockets") === 1);
     const cuts = node.node.metrics
       .families()
       .find(({ name }) => name === "meridian_websocket_cuts_total");

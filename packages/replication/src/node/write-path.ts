@@ -223,7 +223,7 @@ export class WritePath {
       part.flatMap((offered) => {
         const { key } = offered;
         const before = written.get(key);
-        // As above: no entry stands behind a newer one of its key.
+        // A newer entry is in this frame already: as in `#resubmitFrom`, no older one may stand behind it.
         if (before !== undefined && !replaces(offered, before)) return [];
         const held = store.peek(key);
         const isOlder = held !== undefined && replaces(held, offered);
