@@ -66,7 +66,8 @@ function sendPage(answer: IncomingMessage, response: ServerResponse, { page }: R
   let bytes = 0;
   answer.on("data", (chunk: Buffer) => {
     bytes += chunk.byteLength;
-    if (bytes > PAGE_BYTES_MAX) answer.destroy();
+    // This ends the answer, too.
+    if (bytes > PAGE_BYTES_MAX) response.destroy();
     else chunks.push(chunk);
   });
   answer.on("end", () => {
