@@ -112,7 +112,7 @@ test("a loader that outlives the patience of the next one is not stored over its
     lock: "region",
     hardTimeoutMs: 1_000,
   });
-  await cluster.clock.advance("1s");
+  await cluster.clock.advance("2s");
   expect(await second).toBe("of the second");
   give("of the first");
   expect(await first).toBe("of the first");
@@ -138,6 +138,27 @@ test("a loader that outlives its own lease has failed, and the next one loads", 
   give("of the first");
   await cluster.clock.advance(0);
   expect(await client.get("k")).toBe("of the second");
+});
+
+test("who waited for a process that died waits for the one that loads after it", async () => {
+  const { cluster, client } = await open();
+  const [second, third] = [await cluster.connect(), await cluster.connect()];
+  const options = { lock: "region", hardTimeoutMs: 1_000 } as const;
+  const never = (): Promise<never> => new Promise(() => {});
+  const dead = client.getOrSet("k", never, options).catch(() => {});
+  await cluster.clock.advance(0);
+  let give: (value: string) => void = () => {};
+  const slow = (): Promise<string> => new Promise((resolve) => (give = resolve));
+  const loading = second.getOrSet("k", slow, options);
+  await cluster.clock.advance(1);
+  const waiting = third.getOrSet("k", () => "of the third", options);
+  await cluster.clock.advance("1s");
+  await dead;
+  // The third's own `hardTimeoutMs` is over.
+  await cluster.clock.advance(500);
+  give("of the second");
+  expect(await loading).toBe("of the second");
+  expect(await waiting).toBe("of the second");
 });
 
 test.each<readonly [string, (client: MeridianClient) => Promise<unknown>]>([

@@ -197,7 +197,8 @@ export class Fills {
     const { clock } = this.#options.network;
     const { key } = request;
     const { hardMs } = plan;
-    const endMs = clock.elapsedMs() + hardMs;
+    // Time for two loads: of a process that dies, and of the one that gets the lease after it.
+    const endMs = clock.elapsedMs() + 2 * hardMs;
     for (;;) {
       const leftMs = endMs - clock.elapsedMs();
       const id = await acquireLease(this.#options, key, hardMs, leftMs, signal);
@@ -207,7 +208,7 @@ export class Fills {
         // What this process keeps may be from before the other one has loaded.
         const now = await this.#read(key, plan, { deadlineMs, signal }, "fetch");
         if (isUsable(now) && now.etag !== held?.etag) return now.entry;
-        // The other process still holds the lease after `hardTimeoutMs`; it may have a longer one.
+        // Another process still holds the lease; its `hardTimeoutMs` may be longer.
         if (id !== null || clock.elapsedMs() >= endMs) {
           return await this.#fill(asked, request, plan, now, signal);
         }
