@@ -1,8 +1,7 @@
 /**
  * Plants bugs in copies of the tree, one at a time, and checks that the suite named beside each bug fails. Each suite must
- * pass without a bug.
+ * pass without a bug. A suite that takes too long has noticed nothing, so the hunt fails there, too.
  */
-import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
@@ -10,13 +9,14 @@ import { parseArgs } from "node:util";
 
 import type { Mutant, Suite } from "./mutant.ts";
 import { MUTANTS } from "./mutants.ts";
+import { runSuite, type Verdict } from "./suite-run.ts";
 import { Tree } from "./tree.ts";
 
 const USAGE = `Usage: npm run hunt:mutants -- [--from <n>] [text]
          plants the bugs whose description has \`text\` in it: all of them by default. With --from, it goes on at the n-th. The exit
          code is 0 if every one was noticed by its suite, and every suite passes without it.`;
 
-/** A suite that takes longer counts as failed, because with some bugs a suite would never end. In milliseconds. */
+/** A suite that takes longer is killed, because with some bugs a suite would never end. In milliseconds. */
 const SUITE_MS = 300_000;
 const SIMULATE = ["--conditions=@meridian/source", "--import", "tsx", "test/simulation/main.ts"];
 
@@ -33,20 +33,23 @@ const [text = ""] = positionals;
 const chosen = MUTANTS.filter(({ bug }) => bug.includes(text));
 const waiting = [...chosen.entries()].slice(from - 1);
 const asked = waiting.length;
-/** Whether each suite passes without a bug, by its name. */
-const passing = new Map<string, Promise<boolean>>();
-let failed = 0;
+/** What each suite says without a bug, by its name. */
+const withoutBug = new Map<string, Promise<Verdict>>();
+const interrupted = new AbortController();
+for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => interrupted.abort());
+let noticed = 0;
 await Promise.all(Array.from({ length: availableParallelism() }, () => plantInOwnTree()));
-console.log(`${asked - failed} of ${asked} planted bugs were noticed`);
-process.exitCode = failed === 0 ? 0 : 1;
+console.log(`${noticed} of ${asked} planted bugs were noticed`);
+process.exitCode = noticed === asked ? 0 : 1;
 
 async function plantInOwnTree(): Promise<void> {
   const tree = new Tree();
   try {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      if (interrupted.signal.aborted) return;
       const [index, mutant] = next;
       const verdict = await judge(tree, mutant);
-      if (verdict !== "noticed") failed += 1;
+      if (verdict === "noticed") noticed += 1;
       const place = `${index + 1} of ${chosen.length}`;
       console.log(`${place}: ${verdict}: ${mutant.bug} (${nameOf(mutant.suite)})`);
     }
@@ -60,16 +63,18 @@ async function judge(tree: Tree, { file, find, put, suite }: Mutant): Promise<st
   const places = source.split(find).length - 1;
   if (places !== 1) return `DOES NOT APPLY, its text is there ${places} times`;
   const name = nameOf(suite);
-  const passes = passing.get(name) ?? run(tree.path, suite);
-  passing.set(name, passes);
-  if (!(await passes)) return "ITS SUITE FAILS WITHOUT IT";
+  const before = withoutBug.get(name) ?? run(tree.path, suite);
+  withoutBug.set(name, before);
+  const unplanted = await before;
+  if (unplanted !== "passes") return `ITS SUITE ${unplanted.toUpperCase()} WITHOUT IT`;
   tree.write(
     file,
     source.replace(find, () => put),
   );
-  const isLetThrough = await run(tree.path, suite);
+  const planted = await run(tree.path, suite);
   tree.write(file, source);
-  return isLetThrough ? "LET THROUGH" : "noticed";
+  if (planted === "has not decided") return "NOT DECIDED, its suite was killed or took too long";
+  return planted === "fails" ? "noticed" : "LET THROUGH";
 }
 
 function nameOf(suite: Suite): string {
@@ -78,19 +83,14 @@ function nameOf(suite: Suite): string {
     : `seeds ${suite.seeds}`;
 }
 
-/** Resolves to whether a suite passes. */
-function run(cwd: string, suite: Suite): Promise<boolean> {
+function run(cwd: string, suite: Suite): Promise<Verdict> {
   const vitest = join("node_modules", "vitest", "vitest.mjs");
   const args =
     "seeds" in suite
       ? [...SIMULATE, ...suite.seeds.split(" ")]
       : [vitest, "run", "--config", "test/vitest.config.ts", suite.test, ...titleOf(suite)];
-  const env = { ...process.env, CI: "1" };
-  const child = spawn(process.execPath, args, { cwd, stdio: "ignore", env, timeout: SUITE_MS });
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("exit", (code) => resolve(code === 0));
-  });
+  const signal = AbortSignal.any([interrupted.signal, AbortSignal.timeout(SUITE_MS)]);
+  return runSuite({ args, cwd, signal });
 }
 
 function titleOf({ title }: Extract<Suite, { test: string }>): readonly string[] {
