@@ -4,6 +4,7 @@ const HELD: Suite = { test: "packages/http/test/held-bytes.test.ts" };
 const CONNECTED: Suite = { test: "packages/http/test/progress.test.ts" };
 const DISKS: Suite = { test: "packages/store/test/store-error.test.ts" };
 const DIALLED: Suite = { test: "apps/region/test/throttled-dial.test.ts" };
+const NODE_NEWS: Suite = { test: "apps/directory/test/node-news.test.ts" };
 const SHORT: Suite = { test: "apps/region/test/short-path.test.ts" };
 
 /** Bugs outside of replication: in servers, caches, stores, clients and the command. */
@@ -196,5 +197,19 @@ export const PROGRAM_MUTANTS: readonly Mutant[] = [
     find: "const COMPARED_PER_TURN = 128;",
     put: "const COMPARED_PER_TURN = 1e9;",
     suite: { test: "apps/directory/test/node-progress.test.ts" },
+  },
+  {
+    bug: "all nodes are compared in one turn",
+    file: "apps/directory/src/http/node-news.ts",
+    find: "const COMPARED_PER_TURN = 128;",
+    put: "const COMPARED_PER_TURN = 1e9;",
+    suite: NODE_NEWS,
+  },
+  {
+    bug: "a stream that comes between two changes is not told of the second one",
+    file: "apps/directory/src/http/node-news.ts",
+    find: "      else this.#mark(nodes);\n",
+    put: "",
+    suite: NODE_NEWS,
   },
 ];

@@ -27,6 +27,9 @@ const HEARTBEAT_MS = 15_000;
 /** How many streams are written to in one turn of the event loop. */
 const STREAMS_PER_TURN = 64;
 
+/** How many characters of an event are written in one turn, to all streams together. */
+const LENGTH_PER_TURN = 1024 * 1024;
+
 /** A client that leaves so much unread is told no more until it has read, in bytes; one that moves nothing for two heartbeats is cut. */
 const UNREAD_BYTES = 256 * 1024;
 
@@ -152,6 +155,22 @@ export class EventStream {
   end(): void {
     if (!this.#outgoing.writableEnded) this.#outgoing.end();
   }
+}
+
+/**
+ * Sends an event to each of many streams, in as many turns of the event loop as its length asks for. A stream whose client does not read is
+ * given to `onUnread` instead. Resolves once all have been sent it.
+ */
+export function sendInTurns(
+  streams: Iterable<EventStream>,
+  text: string,
+  onUnread: (stream: EventStream) => void = () => {},
+): Promise<void> {
+  const perTurn = Math.min(STREAMS_PER_TURN, Math.ceil(LENGTH_PER_TURN / text.length));
+  return inTurns(streams, perTurn, (stream) => {
+    if (stream.isOpen) stream.send(text);
+    else onUnread(stream);
+  });
 }
 
 /** The text of an event whose data is JSON without line breaks. `id` comes back as `Last-Event-ID`. */

@@ -3,9 +3,8 @@ import type { COMMON_API, Described, history } from "@meridian/protocol/http-api
 import type { History, HistoryPoint, Logger } from "@meridian/runtime";
 
 import type { Answer } from "./answer.ts";
-import { eventText, type EventStream, type EventStreams } from "./event-streams.ts";
+import { eventText, sendInTurns, type EventStream, type EventStreams } from "./event-streams.ts";
 import type { Exchange } from "./exchange.ts";
-import { inTurns } from "./in-turns.ts";
 import type { ApiRoutes } from "./routed-app.ts";
 
 /** What is told of, and how. */
@@ -14,9 +13,6 @@ export interface HistoryNewsOptions {
   readonly streams: EventStreams;
   readonly logger: Logger;
 }
-
-/** How many streams are told in one turn of the event loop. */
-const TOLD_PER_TURN = 64;
 
 /** Four digits and more are noise in a chart. */
 const DIGITS = 6;
@@ -73,11 +69,8 @@ export class HistoryNews {
     const named = names.map((name, index) => [name, rounded(values[index])] as const);
     const told = { atMs, values: Object.fromEntries(named) };
     const text = eventText("point", JSON.stringify(told));
-    return inTurns(this.#streams, TOLD_PER_TURN, (stream) => {
-      // Who comes again is told everything.
-      if (stream.isOpen) stream.send(text);
-      else stream.end();
-    });
+    // A client that comes again is told everything.
+    return sendInTurns(this.#streams, text, (stream) => stream.end());
   }
 }
 

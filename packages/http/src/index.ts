@@ -18,6 +18,7 @@ export {
   eventText,
   EventStreams,
   idText,
+  sendInTurns,
   type EventStream,
   type StreamEvents,
 } from "./event-streams.ts";

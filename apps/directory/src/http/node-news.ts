@@ -2,6 +2,7 @@
 import {
   eventText,
   inTurns,
+  sendInTurns,
   type Answer,
   type EventStream,
   type EventStreams,
@@ -12,7 +13,7 @@ import type { Described, node } from "@meridian/protocol/http-api";
 import type { Clock, Logger } from "@meridian/runtime";
 
 import { NodeProgress } from "./node-progress.ts";
-import { nodesBody, type NodeSource } from "./nodes.ts";
+import { describeKnown, knownNodes, nodesBody, type NodeSource } from "./nodes.ts";
 
 /** What is told of. */
 export interface NodeNewsOptions {
@@ -27,8 +28,11 @@ type Node = Described<typeof node>;
 /** All nodes are looked at once in so many milliseconds, however many change. The same for those who ask. */
 const GATHER_MS = 100;
 
-/** How many streams are told in one turn of the event loop. */
-const TOLD_PER_TURN = 64;
+/** How many nodes are compared in one turn of the event loop. */
+const COMPARED_PER_TURN = 128;
+
+/** The facts of a node of which some streams have been told something else than the others. */
+const TOLD_DIFFERENTLY = "";
 
 /** Watches the nodes of a directory for those who ask. */
 export class NodeNews {
@@ -36,10 +40,12 @@ export class NodeNews {
   readonly progress: NodeProgress;
   readonly #options: NodeNewsOptions;
   readonly #streams = new Set<EventStream>();
-  /** What those have been told of each node, by its id; or what they are being told. */
+  /** What the streams have been told of each node, by its id. Another map once all streams have gone. */
   #told = new Map<string, string>();
-  /** The event that tells of all nodes, no older than `#told`. */
-  #all: { readonly text: string; readonly atMs: number } | undefined;
+  /** The event that tells a new stream of all nodes. Where it differs from `#told`, that is marked there. */
+  #all:
+    | { readonly text: string; readonly nodes: readonly Node[]; readonly atMs: number }
+    | undefined;
   #hasChanged = false;
   #isDue = false;
 
@@ -74,7 +80,7 @@ export class NodeNews {
     this.#streams.delete(stream);
     if (this.#streams.size > 0) return;
     this.#all = undefined;
-    this.#told.clear();
+    this.#told = new Map();
   }
 
   #textOfAll(): string {
@@ -82,11 +88,19 @@ export class NodeNews {
     const atMs = clock.elapsedMs();
     if (this.#all === undefined || atMs - this.#all.atMs >= GATHER_MS) {
       const { nodes } = nodesBody(source);
-      // To others, what has changed since they were told is still news.
-      if (this.#streams.size === 0) this.#told = factsOf(nodes);
-      this.#all = { text: eventText("nodes", JSON.stringify({ nodes })), atMs };
+      this.#all = { text: eventText("nodes", JSON.stringify({ nodes })), nodes, atMs };
+      if (this.#streams.size === 0) this.#told = new Map(nodes.map(toldOf));
+      else this.#mark(nodes);
     }
     return this.#all.text;
+  }
+
+  /** Marks of which nodes the newest stream has been told something else than the others: whatever comes of these is news to some of them. */
+  #mark(nodes: readonly Node[]): void {
+    const facts = new Map(nodes.map(toldOf));
+    for (const id of new Set([...facts.keys(), ...this.#told.keys()])) {
+      if (facts.get(id) !== this.#told.get(id)) this.#told.set(id, TOLD_DIFFERENTLY);
+    }
   }
 
   #tellSoon(): void {
@@ -94,6 +108,7 @@ export class NodeNews {
     this.#isDue = true;
     this.#options.clock.after(GATHER_MS, () => {
       this.#hasChanged = false;
+      this.#all = undefined;
       void this.#tell()
         .catch((cause: unknown) => {
           this.#options.logger.error("nodes could not be told of", { error: String(cause) });
@@ -105,24 +120,28 @@ export class NodeNews {
     });
   }
 
-  /** Tells all streams what has changed, and resolves once all have been told. */
+  /** Tells the streams what has changed since they were told, and resolves once all have been told. */
   async #tell(): Promise<void> {
-    const { nodes } = nodesBody(this.#options.source);
-    const facts = factsOf(nodes);
-    const changed = nodes.filter(({ id }) => facts.get(id) !== this.#told.get(id));
-    const forgotten = [...this.#told.keys()].filter((id) => !facts.has(id));
-    this.#told = facts;
-    this.#all = undefined;
-    const news = [
-      ...changed.map((one) => eventText("node", JSON.stringify(one))),
-      ...forgotten.map((id) => eventText("forgotten", JSON.stringify({ id }))),
-    ].join("");
-    if (news === "") return;
-    await inTurns(this.#streams, TOLD_PER_TURN, (stream) => {
-      // Who comes again is told of all nodes.
-      if (stream.isOpen) stream.send(news);
-      else stream.end();
+    const before = this.#told;
+    // A stream that is opened meanwhile is told of all nodes, as they are by then.
+    const streams = [...this.#streams];
+    const told = new Map<string, string>();
+    const news: string[] = [];
+    await inTurns(knownNodes(this.#options.source), COMPARED_PER_TURN, (known) => {
+      const node = describeKnown(known);
+      const [id, facts] = toldOf(node);
+      told.set(id, facts);
+      if (before.get(id) !== facts) news.push(eventText("node", JSON.stringify(node)));
     });
+    // All streams have gone meanwhile. Those that have come since have been told everything.
+    if (this.#told !== before) return;
+    for (const id of before.keys()) {
+      if (!told.has(id)) news.push(eventText("forgotten", JSON.stringify({ id })));
+    }
+    this.#told = told;
+    if (this.#all !== undefined) this.#mark(this.#all.nodes);
+    // A client that comes again is told of all nodes.
+    if (news.length > 0) await sendInTurns(streams, news.join(""), (stream) => stream.end());
   }
 }
 
@@ -135,12 +154,7 @@ function readProgress(text: string | undefined): boolean {
   );
 }
 
-/** What is told of by id: not lag and load, which change all the time. */
-function factsOf(nodes: readonly Node[]): Map<string, string> {
-  return new Map(
-    nodes.map(({ id, status, goneSinceMs, url, lat, lon }) => [
-      id,
-      JSON.stringify([status, goneSinceMs, url, lat, lon]),
-    ]),
-  );
+/** The id of a node, and what the streams are told of it: not lag and load, which change all the time. */
+function toldOf({ id, status, goneSinceMs, url, lat, lon }: Node): [string, string] {
+  return [id, JSON.stringify([status, goneSinceMs, url, lat, lon])];
 }

@@ -2,7 +2,7 @@
  * Tells of what goes on between nodes, as server-sent events, to those who ask for it: which nodes have sent and got frames of the log, and how far
  * each node is. Nothing is counted or looked at while nobody asks, and nothing is told while nothing changes.
  */
-import { eventText, inTurns, type EventStream } from "@meridian/http";
+import { eventText, inTurns, sendInTurns, type EventStream } from "@meridian/http";
 import type { Link, LinkEvents } from "@meridian/ports";
 import { GREETING_BYTES_MAX } from "@meridian/protocol";
 import type { Described, presentNode } from "@meridian/protocol/http-api";
@@ -26,10 +26,6 @@ const PROGRESS_MS = 500;
 
 /** How many nodes are compared in one turn of the event loop. */
 const COMPARED_PER_TURN = 128;
-
-/** How many streams are told in one turn, and how many characters: an event of a thousand nodes has 150 000. */
-const TOLD_PER_TURN = 64;
-const TOLD_LENGTH_PER_TURN = 1024 * 1024;
 
 /** A node introduces itself by one of its first messages; a directory never does. */
 const GREETINGS_MAX = 8;
@@ -166,11 +162,8 @@ export class NodeProgress {
   }
 
   #tell(text: string): void {
-    const perTurn = Math.min(TOLD_PER_TURN, Math.ceil(TOLD_LENGTH_PER_TURN / text.length));
-    void inTurns(this.#streams, perTurn, (stream) => {
-      // Who has not read what it was told gets the next.
-      if (stream.isOpen) stream.send(text);
-    }).catch((cause: unknown) => this.#fail(cause));
+    // A client that has not read what it was sent gets the next event.
+    sendInTurns(this.#streams, text).catch((cause: unknown) => this.#fail(cause));
   }
 }
 

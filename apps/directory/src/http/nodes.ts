@@ -21,10 +21,20 @@ export interface NodeSource {
   forget(id: string): Promise<AbsentMember>;
 }
 
+/** Every node that is there or missed, in the order of their ids. */
+export function knownNodes(source: NodeSource): readonly (MemberInfo | AbsentMember)[] {
+  const known = [...source.registry.all(), ...source.absent()];
+  return known.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** The public facts of a node that is there or missed. */
+export function describeKnown(known: MemberInfo | AbsentMember): Described<typeof node> {
+  return "seenAtMs" in known ? describeAbsent(known) : describe(known);
+}
+
 /** The body of `GET /nodes`: every node that is there or missed, in the order of their ids. */
 export function nodesBody(source: NodeSource): Described<typeof nodes> {
-  const known = [...source.registry.all().map(describe), ...source.absent().map(describeAbsent)];
-  return { nodes: known.toSorted((a, b) => (a.id < b.id ? -1 : 1)) };
+  return { nodes: knownNodes(source).map(describeKnown) };
 }
 
 /** The body of `GET /nodes/<id>`. Throws `NODE_NOT_FOUND`. */
