@@ -1,49 +1,48 @@
 /**
- * Shares one thread out among the requests of all connections, and between them and all other work: what arrives on links above all.
- * In each turn of the event loop requests are begun for some milliseconds. Those that come later in it wait, and of those that have waited
- * few are served in one turn, however little they take. They are served first in, first out, but those of connections that have moved much of late stand in a line of
- * their own: hundreds of clients that ask for long lists without end keep nobody waiting who asks for a value.
+ * Shares one thread among the requests of all connections, and leaves time for all other work, such as the messages of links.
+ *
+ * In each turn of the event loop, requests are begun for `TURN_MS`. Requests that come later in the turn wait in a queue, and each turn serves at most
+ * `SERVED_PER_TURN` of the queue, however short they are. There are two queues: one for connections that have moved many bytes in the last seconds, and one
+ * for all others. So hundreds of clients that ask for long lists without end do not delay a client that asks for one value.
  */
 import type { Socket } from "node:net";
 
-import type { Clock } from "@meridian/runtime";
-
-import { Line } from "./line.ts";
+import { Fifo, type Clock } from "@meridian/runtime";
 
 /** For how long requests are begun in one turn, in milliseconds. */
 const TURN_MS = 10;
 
-/** Of requests that have waited, how many are served in one turn. */
+/** How many requests of the queues are served in one turn. */
 const SERVED_PER_TURN = 8;
 
-/** A connection that has moved more than this in the last ten to twenty seconds has moved much. */
-const MUCH_BYTES = 64 * 1024;
+/** A connection that has moved more bytes than this in the last ten to twenty seconds is a busy one. */
+const BUSY_BYTES = 64 * 1024;
 const WINDOW_MS = 10_000;
 
-/** Of requests that are taken while both lines are waiting, each of this number is one of a connection that has moved much. */
-const MUCH_EACH = 4;
+/** While both queues have requests, one of so many comes from the queue of busy connections. */
+const BUSY_ONE_IN = 4;
 
-/** What tells how much a connection has moved. */
-export type Moving = object & Partial<Pick<Socket, "bytesRead" | "bytesWritten">>;
+/** The bytes that a connection has moved so far. The object stands for the connection. */
+export type ByteCounts = object & Partial<Pick<Socket, "bytesRead" | "bytesWritten">>;
 
-/** How much a connection had moved when its window began, and whether it moved much in the window before. */
+/** When the window of a connection began, the bytes that it had moved by then, and whether it was busy in the window before. */
 interface Window {
   readonly atMs: number;
   readonly bytes: number;
-  readonly hadMuch: boolean;
+  readonly wasBusy: boolean;
 }
 
-/** The requests that wait for a turn. */
+/** Decides in which turn a request is begun. */
 export class RequestTurns {
   readonly #clock: Pick<Clock, "elapsedMs">;
-  readonly #due = new Line<() => void>();
-  /** The requests of connections that have moved much. */
-  readonly #dueOfMuch = new Line<() => void>();
-  readonly #windows = new WeakMap<Moving, Window>();
-  /** How many others were taken since one of a connection that has moved much. */
+  readonly #due = new Fifo<() => void>();
+  /** The queue of busy connections. */
+  readonly #dueOfBusy = new Fifo<() => void>();
+  readonly #windows = new WeakMap<ByteCounts, Window>();
+  /** How many requests were taken of `#due` since one was taken of `#dueOfBusy`. */
   #passedOver = 0;
   #isServing = false;
-  /** How many more that have waited are served in this turn. */
+  /** How many more requests of the queues are served in this turn. */
   #left = 0;
   #hasBegun = false;
   #begunAtMs = 0;
@@ -60,35 +59,35 @@ export class RequestTurns {
     return true;
   }
 
-  /** Calls back when it is the turn of a request. Without its connection, it counts as one that has moved little. */
-  wait(serve: () => void, connection?: Moving): void {
-    const isMuch = connection !== undefined && this.#hasMovedMuch(connection);
-    (isMuch ? this.#dueOfMuch : this.#due).add(serve);
+  /** Calls `serve` when it is the turn of a request. A request without `connection` does not count as one of a busy connection. */
+  wait(serve: () => void, connection?: ByteCounts): void {
+    const isBusy = connection !== undefined && this.#isBusy(connection);
+    (isBusy ? this.#dueOfBusy : this.#due).push(serve);
     if (this.#isServing) return;
     this.#isServing = true;
     setImmediate(this.#serveDue);
   }
 
-  #hasMovedMuch(connection: Moving): boolean {
+  #isBusy(connection: ByteCounts): boolean {
     const nowMs = this.#clock.elapsedMs();
     const bytes = (connection.bytesRead ?? 0) + (connection.bytesWritten ?? 0);
     let window = this.#windows.get(connection);
     if (window === undefined) {
-      window = { atMs: nowMs, bytes: 0, hadMuch: false };
+      window = { atMs: nowMs, bytes: 0, wasBusy: false };
       this.#windows.set(connection, window);
     }
-    const isMuch = bytes - window.bytes > MUCH_BYTES;
+    const isBusy = bytes - window.bytes > BUSY_BYTES;
     const passedMs = nowMs - window.atMs;
-    if (passedMs < WINDOW_MS) return isMuch || window.hadMuch;
-    const hadMuch = isMuch && passedMs < 2 * WINDOW_MS;
-    this.#windows.set(connection, { atMs: nowMs, bytes, hadMuch });
-    return hadMuch;
+    if (passedMs < WINDOW_MS) return isBusy || window.wasBusy;
+    const wasBusy = isBusy && passedMs < 2 * WINDOW_MS;
+    this.#windows.set(connection, { atMs: nowMs, bytes, wasBusy });
+    return wasBusy;
   }
 
   #take(): (() => void) | undefined {
-    const first = this.#passedOver < MUCH_EACH - 1 ? this.#due.take() : undefined;
+    const first = this.#passedOver < BUSY_ONE_IN - 1 ? this.#due.shift() : undefined;
     this.#passedOver = first === undefined ? 0 : this.#passedOver + 1;
-    return first ?? this.#dueOfMuch.take() ?? this.#due.take();
+    return first ?? this.#dueOfBusy.shift() ?? this.#due.shift();
   }
 
   #begin(nowMs: number): void {
@@ -117,7 +116,7 @@ export class RequestTurns {
     if (serve === undefined) return;
     this.#left -= 1;
     serve();
-    // Once all has run that needs no more than promises: that, too, takes of the turn.
+    // The promises that `serve` has resolved run first: their callbacks belong to this request, and take time of this turn.
     queueMicrotask(() => process.nextTick(this.#serveNext));
   };
 }

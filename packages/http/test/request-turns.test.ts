@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 
-import { RequestTurns, type Moving } from "../src/request-turns.ts";
+import { RequestTurns, type ByteCounts } from "../src/request-turns.ts";
 
 const MEBIBYTE = 1024 * 1024;
 
@@ -10,12 +10,12 @@ function start(): {
   readonly turns: RequestTurns;
   readonly clock: { nowMs: number };
   readonly served: string[];
-  readonly wait: (name: string, connection?: Moving) => void;
+  readonly wait: (name: string, connection?: ByteCounts) => void;
 } {
   const clock = { nowMs: 0 };
   const turns = new RequestTurns({ elapsedMs: () => clock.nowMs });
   const served: string[] = [];
-  const wait = (name: string, connection?: Moving): void =>
+  const wait = (name: string, connection?: ByteCounts): void =>
     turns.wait(() => void served.push(name), connection);
   return { turns, clock, served, wait };
 }
