@@ -55,7 +55,7 @@ export interface RegionNodeOptions extends Pick<
   readonly cachePolicy: CachePolicy;
   /** In milliseconds; null for as long as values live. */
   readonly cacheTtl: number | null;
-  /** Which tokens have been revoked, as the store has it; told of what changes from here on. */
+  /** The tokens that are revoked according to the store. The node adds later revocations. */
   readonly revocations: Revocations;
   /** The listeners through which clients reach the node. They listen already. The node reports the URL of the first. */
   readonly listeners: readonly Listener[];
@@ -116,9 +116,9 @@ export class RegionNode implements ServedNode {
         after: (delayMs, callback) => clock.after(delayMs, callback),
       },
     });
-    this.#changes.follow(this.#memory);
+    this.#changes.observe(this.#memory);
     const { revocations } = options;
-    this.#changes.follow({
+    this.#changes.observe({
       changed: (entries) => revocations.take(entries),
       restamped: () => {},
     });
@@ -154,8 +154,8 @@ export class RegionNode implements ServedNode {
   }
 
   /**
-   * The database is damaged. The node serves nobody any more and has the directory say so; what others do not have yet
-   * it goes on handing over, as far as it can be read.
+   * The database is damaged. The node serves no client any more, and reports this to the directory. It goes on sending the writes that the directory
+   * lacks, as far as they can be read.
    */
   fail(damage: MeridianError): void {
     if (this.service.admission.damage !== undefined) return;
@@ -175,8 +175,8 @@ export class RegionNode implements ServedNode {
   }
 
   /**
-   * Refuses new requests, has the directory send clients elsewhere, lets the requests under way finish for up to
-   * `finishMs`, stops replicating, and cuts the connections.
+   * Refuses new requests, makes the directory send clients elsewhere, lets requests under way finish for up to `finishMs`, stops replicating, and
+   * cuts the connections.
    */
   async stop(finishMs: number): Promise<void> {
     const { clock, listeners } = this.#options;
@@ -217,7 +217,7 @@ export class RegionNode implements ServedNode {
       startedAtMs: this.#startedAtMs,
       nowMs: this.#replica.nowMs(),
       status: this.service.admission.draining ? "draining" : this.#replica.status,
-      readyPeers: this.service.admission.peers().map((peer) => peer.id),
+      readyPeers: this.service.admission.otherReady().map(({ id }) => id),
       damage: this.service.admission.damage?.message ?? null,
       shortage: store.shortage?.message ?? null,
       directory: this.#options.directories[this.#replica.info().directory] ?? null,

@@ -54,10 +54,10 @@ it("a subscriber hears what has changed since it came, without values, in order 
   expect(keysOf(subscription)).toEqual([]);
 });
 
-it("a follower is told of each entry at once, with its value", () => {
+it("an observer is told of each entry at once, with its value", () => {
   const feed = feedOf();
   const heard: unknown[] = [];
-  feed.follow({
+  feed.observe({
     changed: (entries, isNew) => heard.push(["changed", entries, isNew]),
     restamped: (entries) => heard.push(["restamped", entries]),
   });

@@ -30,7 +30,7 @@ export interface Attempt {
 }
 
 /** The facts of a write's acknowledgement. */
-export interface Acknowledgement {
+export interface AcknowledgedFacts {
   /** 0 for never. */
   readonly expiresAtMs: number;
   readonly stamp?: Stamp | undefined;
@@ -73,7 +73,7 @@ export class Ledger {
   }
 
   /** Records that a write was acknowledged. */
-  acknowledge(attempt: Attempt, { expiresAtMs, stamp }: Acknowledgement): void {
+  acknowledge(attempt: Attempt, { expiresAtMs, stamp }: AcknowledgedFacts): void {
     attempt.expiresAtMs = expiresAtMs;
     attempt.stamp = stamp;
     attempt.outcome = "acknowledged";

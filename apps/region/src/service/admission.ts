@@ -15,7 +15,7 @@ export interface RequestAdmissionOptions {
 /** Lets requests in. */
 export class RequestAdmission {
   readonly #options: RequestAdmissionOptions;
-  /** Why this node is of no use to its clients although it runs; undefined if it is. */
+  /** The damage of the database because of which this node serves no client; undefined without damage. */
   #damage: MeridianError | undefined;
   #draining = false;
   #token = "";
@@ -36,12 +36,12 @@ export class RequestAdmission {
     return this.#draining;
   }
 
-  /** Why this node serves nobody although it runs; undefined if it serves. */
+  /** The damage of the database because of which this node serves no client; undefined without damage. */
   get damage(): MeridianError | undefined {
     return this.#damage;
   }
 
-  /** The database is damaged, and nobody can tell how much of it: from now on no request is admitted. */
+  /** The database is damaged, and it is unknown how much of it. From now on no request is admitted. */
   fail(damage: MeridianError): void {
     this.#damage ??= damage;
   }
@@ -79,7 +79,7 @@ export class RequestAdmission {
       throw new MeridianError(
         "NODE_DRAINING",
         `The database of node \`${nodeId}\` is damaged; ask one of \`alternatives\``,
-        { details: { alternatives: this.peers(), damage: this.#damage.message } },
+        { details: { alternatives: this.otherReady(), damage: this.#damage.message } },
       );
     }
     const { status } = replica;
@@ -90,7 +90,7 @@ export class RequestAdmission {
       draining
         ? `Node \`${nodeId}\` is shutting down; ask one of \`alternatives\``
         : `Node \`${nodeId}\` is \`${status}\`; ask one of \`alternatives\`, or again in a moment`,
-      { details: { alternatives: this.peers() } },
+      { details: { alternatives: this.otherReady() } },
     );
   }
 
@@ -104,7 +104,7 @@ export class RequestAdmission {
     throw new MeridianError(
       "NODE_REFUSED",
       `The directory refuses node \`${nodeId}\`, which serves alone: ${refusal.message}`,
-      { details: { refusal: refusal.code, alternatives: this.peers() } },
+      { details: { refusal: refusal.code, alternatives: this.otherReady() } },
     );
   }
 
@@ -126,7 +126,7 @@ export class RequestAdmission {
   }
 
   /** The other nodes that are ready, as the directory last told. */
-  peers(): readonly OtherNode[] {
+  otherReady(): readonly OtherNode[] {
     const { nodeId, replica } = this.#options;
     return replica.members
       .filter(({ id, status }) => id !== nodeId && status === "ready")

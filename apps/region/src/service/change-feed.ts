@@ -1,7 +1,7 @@
 /**
- * Tells followers and subscribers which keys change on this node.
+ * Tells observers and subscribers which keys change on this node.
  *
- * A follower lives in this process and gets each entry when it comes. A subscriber reads the last changes from a ring at its own pace.
+ * An observer lives in this process and gets each entry when it comes. A subscriber reads the last changes from a ring at its own pace.
  * The ring holds keys without values, so a subscriber reads the value of a key itself. All subscribers share one ring, which is bounded
  * in changes and bytes: a slow subscriber costs no memory of its own, and delays nobody. A subscriber that falls behind the ring, or
  * comes back with a token of another run of the program, is told once that it has missed changes, and has to read anew.
@@ -28,12 +28,12 @@ export interface Change {
   readonly deleted: boolean;
   /** Whether it was written here, or has come from elsewhere. */
   readonly isNew: boolean;
-  /** When it was here, by this machine's clock, in milliseconds since the Unix epoch. */
+  /** When it came to this node, by this machine's clock, in milliseconds since the Unix epoch. */
   readonly atMs: number;
 }
 
 /** Hears of entries when they come. Must not throw. */
-export interface Follower {
+export interface ChangeObserver {
   /** Entries that may be news; `isNew` says that all of them were written here just now, and are durable. */
   changed(entries: readonly Entry[], isNew: boolean): void;
   /** Entries whose stamps in the store have become lower. */
@@ -48,22 +48,22 @@ export interface ChangeFeedOptions {
   readonly metrics: Metrics;
   /** Changes that are kept, at most. Default: 65 536. */
   readonly changesMax?: number;
-  /** What they may take in memory, in bytes, about. Default: 16 MiB. */
+  /** The memory that they may take, in bytes, estimated. Default: 16 MiB. */
   readonly bytesMax?: number;
   /** Default: 10 000. */
   readonly subscribersMax?: number;
 }
 
-/** What a subscriber reads. */
+/** The changes that one `read` of a subscriber returns. */
 export interface News {
   /** Whether changes before `changes` were missed: then the subscriber has to read anew everything that matters to it. */
   readonly hasMissed: boolean;
   readonly changes: readonly Change[];
 }
 
-/** The same for whoever keeps its place itself. */
+/** The same for a reader that keeps its place itself. */
 export interface NewsAfter extends News {
-  /** The sequence of the last change that there was to read here. */
+  /** The sequence of the last change that was in the ring at the time of the read. */
   readonly through: number;
 }
 
@@ -83,7 +83,7 @@ const CHANGE_BYTES = 176;
 /** For how long changes are kept that nobody subscribes to, in milliseconds. */
 const KEPT_MS = 60_000;
 
-/** How many changes are looked through in one turn for those of one key. */
+/** How many changes are searched in one turn for changes of one key. */
 const SEARCHED_MAX = 8_192;
 
 /** How many subscribers are told of news in one turn. */
@@ -104,14 +104,14 @@ interface Subscriber {
 
 /** Tells of changes. */
 export class ChangeFeed {
-  /** Which run of the program the sequences are of. */
+  /** Identifies this run of the program, in which the sequences count. */
   readonly #run: number;
   readonly #clock: Pick<Clock, "after" | "nowMs">;
   readonly #logger: Logger;
   readonly #changesMax: number;
   readonly #bytesMax: number;
   readonly #subscribersMax: number;
-  readonly #followers: Follower[] = [];
+  readonly #observers: ChangeObserver[] = [];
   readonly #subscribers = new Set<Subscriber>();
   /** The change with sequence `s` stands at index `s % changesMax`. */
   #ring: (Change | undefined)[] = [];
@@ -139,32 +139,32 @@ export class ChangeFeed {
     ]);
   }
 
-  /** Tells `follower` of all that comes. */
-  follow(follower: Follower): void {
-    this.#followers.push(follower);
+  /** Calls `observer` with every change from now on. */
+  observe(observer: ChangeObserver): void {
+    this.#observers.push(observer);
   }
 
-  /** Entries may be news; `isNew` as followers are told it. */
+  /** Entries may be news; `isNew` as observers are told it. */
   changed(entries: readonly Entry[], isNew: boolean): void {
-    for (const follower of this.#followers) follower.changed(entries, isNew);
+    for (const observer of this.#observers) observer.changed(entries, isNew);
     this.#keep(entries, isNew);
   }
 
-  /** An entry has expired: who reads the change finds it so. Followers judge expiry themselves. */
+  /** An entry has expired: a reader of the change sees that the key has no live entry. Observers judge expiry themselves. */
   expired(entry: Entry): void {
     this.#keep([entry], false);
   }
 
   /** Entries have got lower stamps. */
   restamped(entries: readonly Entry[]): void {
-    for (const follower of this.#followers) follower.restamped(entries);
+    for (const observer of this.#observers) observer.restamped(entries);
     this.#keep(entries, false);
   }
 
   /**
-   * Begins behind what `token` stands for, without one with what comes from now on. `onNews` is called when there is something to
-   * read after everything has been read, in a turn of its own. Throws `INVALID_ARGUMENT` for what is no token, and
-   * `OVERLOADED` if there are too many subscribers.
+   * Begins after the place of `token`; without a token, with the changes from now on. `onNews` is called when there is something to read after
+   * everything has been read, in a turn of its own. Throws `INVALID_ARGUMENT` for what is no token, and `OVERLOADED` if there are too many
+   * subscribers.
    */
   subscribe(onNews: () => void, token?: string): Subscription {
     const from = token === undefined ? undefined : parseToken(token);
@@ -187,7 +187,7 @@ export class ChangeFeed {
     };
   }
 
-  /** The sequence that a token stands for; -1 for one that this run does not know, of what is to come, say. Throws `INVALID_ARGUMENT` for what is no token. */
+  /** The sequence of a token; -1 for one that this run does not know, such as that of a later change. Throws `INVALID_ARGUMENT` for what is no token. */
   placeOf(token: string): number {
     return this.#placeOf(parseToken(token));
   }
@@ -213,8 +213,8 @@ export class ChangeFeed {
   }
 
   /**
-   * The changes of a key among the last 8 192, the newest first; undefined if none have been kept until now. Who asks has them kept from now on, as a subscriber
-   * does that leaves at once.
+   * The changes of a key among the last 8 192, the newest first; undefined if none have been kept until now. The call makes the feed keep changes
+   * from now on, as a subscriber that leaves at once would.
    */
   lastOf(key: string, limit: number): readonly Change[] | undefined {
     const wasKeeping = this.#isKeeping;
@@ -300,7 +300,7 @@ export class ChangeFeed {
     setImmediate(() => this.#wake());
   }
 
-  /** Tells some of those that wait, and the rest in later turns: what each makes of the news takes its time, too. */
+  /** Tells some of the waiting subscribers, and the rest in later turns, because each of them takes time to handle the news. */
   #wake(): void {
     if (this.#round === undefined) return;
     const { left, head } = this.#round;

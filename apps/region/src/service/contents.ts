@@ -1,4 +1,4 @@
-/** What a node holds, for whoever compares nodes with each other: digests and pages, as of a place in the log. */
+/** Digests and pages of a node's entries, as of a place in the log, for comparing nodes with each other. */
 import type {
   Described,
   digest,
@@ -14,7 +14,7 @@ const defer = (callback: () => void): unknown => setImmediate(callback);
 
 type StoreDigest = Described<typeof digest>;
 
-/** Tells what a node holds. */
+/** Reads digests and pages of a node's entries. */
 export class Contents {
   readonly #store: SqliteReplicaStore;
   readonly #replica: Pick<Replica, "info" | "nowMs">;
@@ -25,7 +25,7 @@ export class Contents {
     this.#replica = replica;
   }
 
-  /** The digest of everything: one for all who ask while it is taken. */
+  /** The digest of everything. Calls that come while it is computed share the result. */
   digest(): Promise<StoreDigest> {
     this.#digesting ??= this.#digest().finally(() => {
       this.#digesting = undefined;

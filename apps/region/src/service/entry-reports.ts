@@ -1,4 +1,4 @@
-/** What a node knows of one key beside its value, for somebody who looks for it: what it holds, where, and how it has come about. */
+/** What a node knows of one key besides its value: the entry that it holds, whether memory has it, and the last changes of the key. */
 import { isLive, listEntry, type Entry } from "@meridian/protocol";
 
 import type { Change, ChangeFeed } from "./change-feed.ts";
@@ -20,7 +20,7 @@ export interface EntryReport {
   readonly entry: Entry | undefined;
   readonly state: "live" | "deleted" | "expired" | "absent";
   readonly tier: "memory" | "store" | null;
-  /** The last changes of the key, the newest first; undefined while nobody has changes kept. */
+  /** The last changes of the key, the newest first; undefined while the feed keeps no changes. */
   readonly changes: readonly Change[] | undefined;
 }
 

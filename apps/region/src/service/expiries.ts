@@ -1,21 +1,21 @@
-/** When entries expire that are watched: nothing is written then, so nobody would tell. */
+/** Calls back when watched entries expire. An expiry writes nothing, so the change feed alone would not show it. */
 import { KEY_BYTES_MAX, type Entry } from "@meridian/protocol";
 import { Deadlines, type Clock, type Metrics } from "@meridian/runtime";
 
-/** What is known of when a key expires; 0 for never. */
+/** The expiry of a key's entry; 0 for never. */
 export type Expiring = Pick<Entry, "key" | "expiresAtMs">;
 
-/** What keeps track of expiries. */
+/** The clock, the bounds and the callback of `Expiries`. */
 export interface ExpiriesOptions {
   readonly clock: Clock;
   /** The time by which expiry is judged. */
   readonly nowMs: () => number;
   readonly metrics: Metrics;
-  /** The time has come. Must not throw. */
+  /** Called when the key's entry has expired. Must not throw. */
   readonly onDue: (key: string) => void;
 }
 
-/** What all that is kept may take in memory, in bytes, about; and what one takes beside its key. */
+/** The memory that all kept expiries may take together, in bytes, estimated; and what one takes besides its key. */
 const BYTES_MAX = 16 * 1024 * 1024;
 const EXPIRY_BYTES = 250;
 
@@ -36,7 +36,7 @@ export class Expiries {
     options.metrics.level(() => [{ name: "watchedExpiryBytes", now: this.#bytes, max: BYTES_MAX }]);
   }
 
-  /** Calls back once the key has expired, and not for what it held before. */
+  /** Calls back once the key's entry has expired. Replaces the expiry of an earlier entry of the key. */
   keep({ key, expiresAtMs }: Expiring): void {
     this.#drop(key);
     if (expiresAtMs === 0) return;

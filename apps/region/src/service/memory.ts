@@ -1,12 +1,11 @@
 /**
  * The hot part of the data: a bounded, time-aware cache over the store; `--cache-policy` says what leaves it first.
  *
- * The store is the truth, and memory never argues with it: it is filled only with what the store has just
- * said, a change replaces a record only if its stamp is greater, and a change that is *older* than the
- * record (a late arrival, or a write that was given a new stamp) drops the record, so that the next read
- * asks the store again. Everything here is synchronous; nothing can come between a read and its refill.
+ * The store decides what a key holds. Memory is filled only with what the store has just returned. A change replaces a record only if its stamp is
+ * greater. A change that is *older* than the record (a late arrival, or a write that was given a new stamp) drops the record, so that the next read
+ * asks the store again. Everything here is synchronous: nothing comes between a read and its refill.
  *
- * Memory follows the change feed. Others' entries replace only what it holds; what clients write here it takes in, because they
+ * Memory observes the change feed. Others' entries replace only what it holds; what clients write here it takes in, because they
  * are likely to read it. Between `announce` and `land` it watches the keys of their writes: an own entry that has become durable is
  * taken in without asking the store only if nothing newer has come meanwhile.
  */
@@ -15,7 +14,7 @@ import type { Metrics } from "@meridian/runtime";
 import { compareStamps, isLive, type Entry, type Stamp } from "@meridian/protocol";
 
 import { recordOf, type CachedRecord } from "./cached-record.ts";
-import type { Follower } from "./change-feed.ts";
+import type { ChangeObserver } from "./change-feed.ts";
 
 /** About how many bytes a record takes beside its key and value. */
 const RECORD_BYTES = 400;
@@ -59,7 +58,7 @@ interface Flight {
 const UNKNOWN: Stamp = { time: Infinity, origin: 0 };
 
 /** Holds the records that are answered without asking the store. */
-export class Memory implements Follower {
+export class Memory implements ChangeObserver {
   readonly #cache: TlruCache<string, CachedRecord>;
   readonly #nowMs: () => number;
   /** The keys of writes under way. */
@@ -115,14 +114,14 @@ export class Memory implements Follower {
     return record;
   }
 
-  /** Says that a write of a key begins. */
+  /** A write of the key begins. */
   announce(key: string): void {
     const flight = this.#flights.get(key);
     if (flight === undefined) this.#flights.set(key, { writes: 1, newest: undefined });
     else flight.writes += 1;
   }
 
-  /** Says that a write of a key is over. */
+  /** A write of the key is over. */
   land(key: string): void {
     const flight = this.#flights.get(key);
     if (flight === undefined) return;
@@ -152,7 +151,7 @@ export class Memory implements Follower {
     };
   }
 
-  /** Ends the timer. */
+  /** Stops the timer. */
   close(): void {
     this.#cache.close();
   }

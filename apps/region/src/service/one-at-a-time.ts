@@ -2,7 +2,7 @@
 export class OneAtATime {
   #last: Promise<unknown> = Promise.resolve();
 
-  /** Resolves or rejects as `work` does, which begins once all before it is over. */
+  /** Runs `work` once all earlier work is over. Resolves or rejects as `work` does. */
   run<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#last.then(work);
     this.#last = done.catch(() => {});

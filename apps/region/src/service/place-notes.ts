@@ -1,15 +1,15 @@
 /**
  * Tells watchers through which position they have been told everything.
  *
- * A client that keeps values, and is told of changes, needs this to know that nothing has changed meanwhile. A note is sent behind changes, and otherwise
- * when the node's position has moved on, a bounded number for all watchers a second; and to each watcher once a second in any case, by
- * which it knows that the node is there.
+ * A client that keeps values, and is told of changes, needs this to know that nothing has changed meanwhile. A note is sent after changes, and when
+ * the node's position has moved on, at most a bounded number a second for all watchers together. Each watcher also gets one a second in any case,
+ * which shows it that the node is alive.
  */
 import type { Clock } from "@meridian/runtime";
 
-/** Who wants notes. */
+/** A watcher that gets notes. */
 export interface Noted {
-  /** Whether it has been told everything that there is, and takes a note. */
+  /** Whether the watcher has been told everything, and accepts a note now. */
   isLevel(): boolean;
   /** Sends the note. Must not throw. */
   note(position: string): void;
@@ -42,7 +42,7 @@ export class PlaceNotes {
   readonly #options: PlaceNotesOptions;
   readonly #watchers = new Map<Noted, Last>();
   #cancel: (() => void) | undefined;
-  /** Who is still to be looked at in this round. */
+  /** The watchers that this round has not visited yet. */
   #left: Iterator<Noted> | undefined;
 
   constructor(options: PlaceNotesOptions) {
@@ -59,7 +59,7 @@ export class PlaceNotes {
     if (this.#watchers.size === 0) this.#end();
   }
 
-  /** Sends a watcher its note now, where it wants notes and is level. */
+  /** Sends a watcher a note now, if it wants notes and has been told everything. */
   tell(watcher: Noted): void {
     const last = this.#watchers.get(watcher);
     if (last === undefined || !watcher.isLevel()) return;

@@ -1,10 +1,10 @@
 /**
  * Tells clients what becomes of the keys that they watch.
  *
- * Each change of the feed is looked at once: an index says who watches its key, and the store what the key holds now, so that an entry that
- * has lost against a newer one is news to nobody. Whoever takes no more for the moment costs no memory: it keeps its place in the ring of
- * the feed, and reads on from there when it takes again. The same way a client goes on that comes back with the token of a place. Who
- * has fallen behind the ring, or comes from another node, is told once to read anew.
+ * Each change of the feed is handled once: an index finds the watchers of its key, and the store says what the key holds now, so no watcher is told
+ * an entry that has lost against a newer one. A watcher that accepts nothing at the moment costs no memory: it keeps its place in the ring of the
+ * feed, and reads on from there later. A client that comes back with the token of a place goes on in the same way. A watcher that has fallen behind
+ * the ring, or comes from another node, is told once to read anew.
  *
  * In one turn of the event loop, a bounded number of changes is read, or of watchers told.
  */
@@ -30,31 +30,31 @@ import { watches, WatchIndex, type Watched } from "./watch-index.ts";
 export interface KeyNews {
   readonly event: "set" | "delete" | "expire";
   readonly key: string;
-  /** That of the entry which was set, of the delete, or of what has expired. */
+  /** The etag of the entry that was set, of the delete, or of the entry that has expired. */
   readonly etag: string;
   /** What the key holds now, if it was set. */
   readonly entry: Entry | undefined;
   readonly sequence: number;
 }
 
-/** A client that is told. None of these may throw. */
+/** The receiver of a watch's news. Its methods must not throw. */
 export interface WatchSink {
-  /** Whether it takes news now. Where not, it calls `Watch.goOn` when it does again. */
+  /** Whether it accepts news now. If not, it calls `Watch.goOn` once it does again. */
   readonly isOpen: () => boolean;
   /** News in their order; `token` is that of the place behind them. */
   readonly tell: (news: readonly KeyNews[], token: string) => void;
-  /** News have been missed: it has to read anew, and goes on from `token`. */
+  /** News was missed: the client has to read anew, and then goes on from `token`. */
   readonly reload: (token: string) => void;
   /** Nothing more will be told: the node stops. */
   readonly end: () => void;
   /**
-   * Everything through `position` has been told, which is the node's own; `token` is that of the place. For who wants to know: whenever
-   * the position has moved on, and at least once a second.
+   * Everything through `position`, the node's own position, has been told; `token` names the place. If the method is given, it is called whenever the
+   * position has moved on, and at least once a second.
    */
   readonly level?: (token: string, position: string) => void;
 }
 
-/** What is watched, and from where on. */
+/** The watched keys, and the place to begin at. */
 export interface WatchQuery {
   readonly watched: Watched;
   /** The token of the place after which to go on. Default: from now on. */
@@ -87,7 +87,7 @@ export interface WatchesOptions {
 
 const WATCHES_MAX = 50_000;
 
-/** How many changes are read in a turn, after how many bytes of values of theirs, or news for how many watchers, no more, and how many are told. */
+/** The bounds of one turn: changes that are read; bytes of their values and watchers with news, after which reading ends; and watchers that are told. */
 const READ_PER_TURN = 256;
 const NEWS_PER_TURN = 4_096;
 const BYTES_PER_TURN = 1024 * 1024;
@@ -119,7 +119,7 @@ export class Watches {
   readonly #listing = new OneAtATime();
   readonly #notes: PlaceNotes;
   #subscription: Subscription | undefined;
-  /** Everything in the feed through here has been read for all that are not behind. */
+  /** Everything in the feed through this sequence has been read for all watchers that are not behind. */
   #readThrough = 0;
   /** Watchers that have news, and those that read from places of their own. */
   readonly #due = new Set<Watcher>();
@@ -237,7 +237,7 @@ export class Watches {
     });
   }
 
-  /** One turn: of what has been read, some are told; else more is read; and one that is behind moves on. */
+  /** Does the work of one turn: tells some watchers, or else reads on in the feed, and reads on for one watcher that is behind. */
   #work(): void {
     if (this.#due.size > 0) this.#tellSome();
     else if (this.#hasMore) this.#read();
@@ -247,7 +247,7 @@ export class Watches {
     this.#readOf(behind);
   }
 
-  /** Reads of the feed, and notes down whom it concerns. */
+  /** Reads changes from the feed, and queues them for the watchers of their keys. */
   #read(): void {
     let [bytes, read, noted] = [0, 0, 0];
     while (read < READ_PER_TURN && bytes < BYTES_PER_TURN && noted < NEWS_PER_TURN) {
@@ -387,7 +387,7 @@ export class Watches {
       const entry = this.#options.reads.newest(watched.key);
       if (entry !== undefined) this.#expiries.keep(this.#unexpired(entry));
     } catch {
-      // A store that cannot be read says so to whoever reads: this watch only lacks what expires.
+      // Reads report a store that cannot be read. This watch only lacks the news of expiries.
     }
   }
 
@@ -399,7 +399,7 @@ export class Watches {
       const from = after === undefined ? {} : { after };
       const page = await this.#options.reads.list({ prefix, limit: 500, ...from });
       for (const entry of page.entries) {
-        // A moment ago: it may have been set again meanwhile.
+        // The listing is from a moment ago, so the key may have been set again.
         const newest = entry.expiresAtMs === 0 ? undefined : this.#options.reads.newest(entry.key);
         if (newest === undefined) continue;
         this.#expiries.keep(this.#unexpired(newest));

@@ -173,10 +173,7 @@ export class Writes {
     return { ...(await this.#writeAll(writes, bytesOf(writes), ack)), deleted };
   }
 
-  /**
-   * Has the value of a key, which is at most `bytes` long, live for another time; `entries` is empty where there is none.
-   * Throws as `set` does.
-   */
+  /** Gives the value of a key, which is at most `bytes` long, another time to live; `entries` is empty if the key has no value. Throws as `set` does. */
   touch(key: string, life: Life, bytes: number, ack: AckRequest): Promise<WriteResult> {
     const touched = (live: Entry | undefined): Content | undefined => {
       if (live === undefined) return undefined;
@@ -204,8 +201,8 @@ export class Writes {
   }
 
   /**
-   * Has a key hold what `update` makes of what it holds live; `entries` is empty if that is nothing. What comes of it is held
-   * to be at most `bytes` long until it is known. Throws as `set` does, and what `update` throws.
+   * Sets a key to what `update` makes of its live entry; `entries` is empty if `update` leaves the key as it is. Until the result is known, it counts
+   * as `bytes` long. Throws as `set` does, and what `update` throws.
    */
   update(key: string, update: Update, bytes: number, ack: AckRequest): Promise<WriteResult> {
     checkClientKey(key);

@@ -227,7 +227,7 @@ async function pull(
 ): Promise<Said> {
   const key = checkClientKey(request.key);
   await admit(request);
-  // A value that waits to be known more widely could be lost with the answer, so nobody waits for that.
+  // The value leaves the store before the answer is sent. Waiting for a wider acknowledgement would make it more likely that both are lost.
   const held = await service.writes.pull(key, ackOf(request));
   if (held === undefined) throw keyNotFound(key);
   return form.found(held, new EntryFace(held), undefined);
@@ -336,14 +336,15 @@ function conditionsOf({ ifMatch, ifNoneMatch }: Conditions): Condition | undefin
   return conditionOf((name) => (name === "if-match" ? ifMatch : ifNoneMatch));
 }
 
-interface Session {
+/** The members by which a request says what session it belongs to. */
+interface SessionMembers {
   readonly position?: string | undefined;
   readonly waitMs?: number | undefined;
 }
 
 /** The session of a request. Throws `INVALID_POSITION`. */
 export function sessionOf(
-  { position, waitMs = WAIT_MS_DEFAULT }: Session,
+  { position, waitMs = WAIT_MS_DEFAULT }: SessionMembers,
   stale: boolean = false,
 ): SessionNeeds {
   if (position === undefined) return { waitMs, stale };
