@@ -1,4 +1,4 @@
-/** Who a directory is, as its options say. */
+/** The id and place of a directory, from its options. */
 import { consoleFolder } from "@meridian/console";
 import type { DirectoryFlags } from "@meridian/options";
 import { checkCoordinates, MeridianError, type Coordinates } from "@meridian/protocol";
@@ -8,7 +8,7 @@ import { programVersion } from "./version.ts";
 
 type Identity = Pick<DirectoryService, "id" | "place" | "cluster" | "version" | "consoleFolder">;
 
-/** What the API tells of it, and the page that shows that. */
+/** The members of `DirectoryService` that describe the directory itself. */
 export function identityOf({
   id,
   place,
@@ -19,7 +19,10 @@ export function identityOf({
   return { id, place, cluster, version: programVersion(), consoleFolder: folder };
 }
 
-/** Where a directory stands; undefined if nobody has said so. Throws `INVALID_CONFIG` for half a place, `INVALID_COORDINATES` for none on Earth. */
+/**
+ * The place of a directory; undefined if its options give none. Throws `INVALID_CONFIG` if only latitude or longitude is given, `INVALID_COORDINATES`
+ * if they are not on Earth.
+ */
 export function placeOf({
   lat,
   lon,

@@ -1,7 +1,7 @@
 /**
- * What a link may be used for. Who opens one says hello under an id that its token names, or, as a directory, with a token that names
- * all. A link lasts no longer than its token: once that has expired or been revoked, or its key is trusted no more, the link is closed
- * with `UNAUTHENTICATED`, and its other end may dial again with another token.
+ * Checks that a link is used only for what its token grants. A node must greet with an id that its token names; a directory needs a token that names
+ * all ids. A link lasts no longer than its token: once that has expired or been revoked, or its key is trusted no more, the link is closed with
+ * `UNAUTHENTICATED`, and its other end may dial again with another token.
  */
 import type { Authenticator } from "@meridian/http";
 import type { Link, LinkEvents } from "@meridian/ports";
@@ -14,7 +14,7 @@ import {
 import type { Principal } from "@meridian/protocol/http-api";
 import type { Clock, Logger } from "@meridian/runtime";
 
-/** What they are looked after with. */
+/** The authenticator and the clock. */
 export interface LinkTokensOptions {
   readonly authenticator: Authenticator;
   readonly clock: Clock;
@@ -35,7 +35,7 @@ interface GuardedLink extends LinkCredentials {
 /** How often it is looked whose token has expired, in milliseconds. */
 const WATCH_MS = 1_000;
 
-/** How long a link goes on behind the expiry of its token: as long as another would be let in with it, because clocks differ. */
+/** How long a link goes on after its token has expired, in milliseconds: clocks differ, and a new link with the token would be accepted for as long. */
 const TOLERANCE_MS = 10_000;
 
 /** Databases whose nodes are remembered. */
@@ -123,8 +123,8 @@ export class LinkTokens {
   }
 
   /**
-   * Frames name the database that they come from, not the node: with that of another node, one could say that the other's writes
-   * have all been sent. Whose it is, the first hello says; a node that is refused for that takes a new identity by itself.
+   * Frames name the database that they come from, not the node. A node that names another node's database could claim that all writes of that node
+   * have been sent. So the first node that greets with a database owns it. A node that is refused for this takes a new identity by itself.
    */
   #checkOwner(incarnation: unknown, id: string, covers: (id: string) => boolean): void {
     const owner = this.#owners.get(incarnation);

@@ -17,7 +17,10 @@ export class LogDigester {
   readonly #clock: Pick<Clock, "nowMs">;
   #taking: Promise<LogDigest> | undefined;
 
-  /** `clock` tells what has been emptied too soon, by a clock that was wrong: that counts as another value, as in the digests of regions. */
+  /**
+   * By `clock`, the digest finds values that were emptied before they expired, because a clock was wrong. They count as other values, as in the
+   * digests of regions.
+   */
   constructor(
     log: Pick<DirectoryLog, "committedThrough" | "settle" | "summaryPage">,
     clock: Pick<Clock, "nowMs">,

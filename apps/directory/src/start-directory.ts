@@ -193,7 +193,7 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
   };
 }
 
-/** The machine, once it has been made. The log is made before it, and asks it for the time. */
+/** The directory machine, once it has been made. The log is opened first, and asks the machine for the time later. */
 interface Running {
   directory: Directory | undefined;
 }
@@ -225,7 +225,7 @@ function change(
   limits.change({ perSecond: rateLimit, burst: rateBurst });
 }
 
-/** Puts the parts together on an open server and log, and returns what takes them apart. */
+/** Connects the parts on a listening server and an open log. Returns the function that stops them. */
 function serve(
   options: Settled & Changing,
   server: HttpServer,
@@ -295,7 +295,7 @@ function serve(
   };
 }
 
-/** What the API of a directory tells as it happens: of its nodes, and of its own numbers. */
+/** Makes the parts that send events: of nodes, and of the directory's own numbers. */
 function newsOf(directory: Directory, { clock, metrics, logger }: Settled) {
   const registry = new NodeRegistry(directory, clock);
   const source: NodeSource = {
@@ -318,7 +318,7 @@ function newsOf(directory: Directory, { clock, metrics, logger }: Settled) {
   return { source, streams, news, history, changed, close };
 }
 
-/** Asks the other programs for whom this directory serves. */
+/** Makes the parts that ask other programs for the clients of this directory. */
 function askingOf(
   { security, clock, metrics, host, insecureNoTls: insecure, tlsClientCa, peer }: Settled,
   { source, streams }: Pick<ReturnType<typeof newsOf>, "source" | "streams">,
@@ -326,7 +326,8 @@ function askingOf(
 ): Pick<DirectoryService, "views" | "troubles"> {
   const trust = (): TlsTrust => {
     const { headers: _, cert, key, ...trusted } = security.dialing;
-    // Who asks has shown a certificate of its own where that is demanded; elsewhere none is lent to it.
+    // If a client certificate is demanded, the client has shown its own, so the directory may use its certificate for the client's request. Otherwise
+    // it must not.
     return tlsClientCa === null ? trusted : { ...trusted, cert, key };
   };
   const parts = { trust, insecure, clock, metrics };
@@ -353,7 +354,7 @@ function dataOf(
   };
 }
 
-/** Registers what is not a part's own. Returns what ends the measuring. */
+/** Registers the metrics that belong to no part. Returns the function that ends the measuring. */
 function measure(
   { metrics, clock, data, security }: Settled,
   log: SqliteDirectoryLog,
@@ -390,7 +391,7 @@ function forgetNode(directory: Directory, id: string): Promise<AbsentMember> {
   });
 }
 
-/** Takes links, and looks after their tokens. */
+/** Accepts links, and watches their tokens. */
 function linksOf(
   directory: Directory,
   { security, clock, logger, metrics }: Settled,

@@ -1,4 +1,4 @@
-/** Asks a region or a directory how it stands, whatever answers there in truth. */
+/** Asks a URL for the `/status` of a region or directory. Any program may answer there, so the answer is bounded and not trusted. */
 import { once } from "node:events";
 import { request, type IncomingMessage, type RequestOptions } from "node:http";
 import { request as secureRequest } from "node:https";
@@ -6,7 +6,7 @@ import type { SecureContextOptions } from "node:tls";
 
 import { connectionFailure } from "@meridian/protocol";
 
-/** What a program is shown that is asked, and trusted by. */
+/** The certificate that is shown to the program, and the authorities that are trusted. */
 export type Credentials = SecureContextOptions & Pick<RequestOptions, "headers">;
 
 /** A JSON object of which nothing is known. */

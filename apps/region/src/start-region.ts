@@ -241,7 +241,7 @@ interface Settled extends RegionOptions {
   readonly logger: Logger;
 }
 
-/** Registers what is not a part's own. Returns what ends the measuring. */
+/** Registers the metrics that belong to no part. Returns the function that ends the measuring. */
 function measure(
   options: Settled & StoreFlags,
   metrics: Metrics,
@@ -298,7 +298,7 @@ function openStore(
   });
 }
 
-/** Whoever wants expired values emptied sooner than the store looks for them has it look more often, up to once a second. */
+/** With a short `expiredGraceMs`, the store looks for expired values more often, up to once a second. */
 function tuningFor(expiredGraceMs: number): Partial<StoreTuning> {
   const { sweepEveryMs } = STORE_TUNING_DEFAULT;
   return {

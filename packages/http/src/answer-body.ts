@@ -1,4 +1,7 @@
-/** Writes the bodies of answers, in pieces small enough to see whether the client reads them, and asks for room before it does. */
+/**
+ * Writes the bodies of answers, in pieces that are small enough to see whether the client reads them. Before an answer is written, room for it is
+ * asked for.
+ */
 import type { ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 
@@ -38,7 +41,7 @@ interface AnswerRoom {
 
 const rooms = new WeakMap<Duplex, AnswerRoom>();
 
-/** Has answers on a connection ask for room before they are written, but for small ones. */
+/** Makes all answers on a connection, except small ones, ask `room` before they are written. */
 export function guardAnswers(socket: Duplex, room: AnswerRoom): void {
   rooms.set(socket, room);
 }
@@ -66,7 +69,7 @@ export function bodyBytes(body: AnswerBody): number {
   return body.reduce((sum, piece) => sum + piece.byteLength, 0);
 }
 
-/** A body as one, for whoever cannot take it in pieces; nothing of one that goes on. */
+/** A body in one piece, for a caller that cannot take several; empty for a body that goes on. */
 export function wholeBody(body: AnswerBody): string | Uint8Array | null {
   if (isOpen(body)) return null;
   if (body === null || typeof body === "string" || body instanceof Uint8Array) return body;

@@ -30,7 +30,7 @@ export interface JsonAnswer<Body> extends Answer {
   readonly [told]: Body;
 }
 
-/** Makes the answer to bytes that are no request, and to one request or connection too many. */
+/** Makes the answer to bytes that are not a request, and to a request or connection that exceeds a bound. */
 export type Refuse = (error: MeridianError) => Answer;
 
 /** An answer whose body is text. */
@@ -69,7 +69,7 @@ export function jsonTextAnswer<Body>(
 /** The problem document of an error, with the status of its kind. */
 export function problemAnswer(error: MeridianError, headers: HeaderList = []): Answer {
   const problem = toProblem(error);
-  // An error is true now; a cache would keep one for who knows how long.
+  // An error holds for the present moment only, and a cache might keep it for long.
   const all = ["Cache-Control", "no-store", ...headers, ...retryAfterOf(error)];
   return textAnswer(problem.status, PROBLEM_CONTENT_TYPE, JSON.stringify(problem), all);
 }

@@ -1,6 +1,6 @@
 /**
- * The routes of the console: a page for browsers under `/`, and what it loads under `/console/`. Everybody may have the files;
- * what the page shows it asks for under the token of whoever looks at it.
+ * The routes of the console: a page for browsers under `/`, and what it loads under `/console/`. Everybody may load the files. The page asks for what
+ * it shows with the token of the person who uses it.
  */
 import { MeridianError } from "@meridian/protocol";
 

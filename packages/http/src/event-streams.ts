@@ -1,6 +1,6 @@
 /**
- * Server-sent events (HTML Living Standard, section 9.2): answers that go on. All streams of a program share one timer, which sends the
- * comments by which both ends see that the other is there, and looks who reads nothing and whose token has expired.
+ * Server-sent events (HTML Living Standard, section 9.2): answers that go on. All streams of a program share one timer. It sends comments, by which
+ * both ends see that the other one is there, and ends the streams of clients that read nothing or whose token has expired.
  */
 import type { ServerResponse } from "node:http";
 
@@ -30,13 +30,16 @@ const STREAMS_PER_TURN = 64;
 /** How many characters of an event are written in one turn, to all streams together. */
 const LENGTH_PER_TURN = 1024 * 1024;
 
-/** A client that leaves so much unread is told no more until it has read, in bytes; one that moves nothing for two heartbeats is cut. */
+/** A client that leaves so many bytes unread gets no more events until it has read; one that reads nothing for two heartbeats is cut. */
 const UNREAD_BYTES = 256 * 1024;
 
-/** How long a stream goes on behind the expiry of its token: as long as another would be let in with it, because clocks differ. */
+/**
+ * How long a stream goes on after its token has expired, in milliseconds: clocks differ, and a new request with the token would be accepted for as
+ * long.
+ */
 const TOLERANCE_MS = 10_000;
 
-/** What a stream is told of its client. */
+/** What a stream tells its owner about the client. */
 export interface StreamEvents {
   /** The client reads again. */
   readonly onDrain?: () => void;
@@ -178,7 +181,7 @@ export function eventText(name: string, json: string, id?: string): string {
   return `${id === undefined ? "" : `id: ${id}\n`}event: ${name}\ndata: ${json}\n\n`;
 }
 
-/** The text that has a client note an id, and tells it nothing. */
+/** The text that makes a client note an id, without an event. */
 export function idText(id: string): string {
   return `id: ${id}\n\n`;
 }

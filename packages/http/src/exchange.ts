@@ -44,7 +44,7 @@ export interface Carrier {
   readonly query: string;
   /** Reads a header by its name in lower case. */
   header(name: string): string | undefined;
-  /** Throws `FORBIDDEN` for a key that whoever asks has no token for. */
+  /** Throws `FORBIDDEN` for a key that the client's token does not cover. */
   checkKey?(key: string): void;
   /** Who asks, where tokens are asked for. */
   readonly principal?: Principal;
@@ -91,7 +91,7 @@ export interface AnswerStyle {
 const EVENT_HEADERS: HeaderList = [
   "Content-Type", "text/event-stream",
   "Cache-Control", "no-store",
-  // Of nginx: it would gather events until there are enough.
+  // Without this header, nginx would hold events back until it has enough of them.
   "X-Accel-Buffering", "no",
 ];
 
@@ -137,7 +137,7 @@ export class Exchange {
     this.#style.origins.check(this.header("origin"));
   }
 
-  /** Returns a key of the request's body. Throws `FORBIDDEN` for one that whoever asks has no token for. */
+  /** Returns a key of the request's body. Throws `FORBIDDEN` for a key that the client's token does not cover. */
   checkedKey(key: string): string {
     this.#carrier.checkKey?.(key);
     return key;

@@ -1,6 +1,6 @@
 /**
- * Asks for a token before anything is answered. What a route demands stands in the table of the API; a request for which the
- * table has nothing needs a token, too. Whose request it is goes with it, for routes that read keys out of a body.
+ * Demands a token before a request is answered. The table of the API says what each route demands; a request for which the table has no route needs a
+ * token, too. The gate notes the token's principal in the request, for routes that read keys from a body.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
@@ -39,9 +39,9 @@ export interface Authenticator {
   verify(authorization: string | undefined): Promise<Principal>;
   /** Throws `REVOCATIONS_UNKNOWN` for a token of which this program does not know any more whether it has been revoked. */
   checkAge(principal: Principal): void;
-  /** Whether a token is good no more that was verified: it has been revoked since, or its key is trusted no more. */
+  /** Whether a verified token is no longer valid: it has been revoked since, or its key is no longer trusted. */
   isVoid(principal: Principal): boolean;
-  /** Calls back when tokens that were good may be so no more. */
+  /** Calls back when tokens that were valid may have become invalid. */
   onVoid(callback: () => void): void;
 }
 
@@ -53,14 +53,14 @@ export interface GateOptions {
   readonly routeOf: (path: string) => string;
   /** The key that a path names, still percent-encoded. */
   readonly keyOf: (path: string) => string;
-  /** What a ticket grants at a path, which is good no more thereafter; undefined for one that is not good there. */
+  /** Uses a ticket up, and returns what it grants at a path; undefined for a ticket that is not valid there. */
   readonly takeTicket?: (path: string, ticket: string) => Principal | undefined;
   /** Routes beside the table that everybody may read. */
   readonly open: readonly string[];
   readonly style: AnswerStyle;
   readonly limits: RateLimits;
   readonly times: RequestTimes;
-  /** The requests under way, of which those are cut whose tokens are good no more. */
+  /** The requests under way: those whose tokens become invalid are cut. */
   readonly limit: RequestLimit;
   readonly clock: Clock;
   /** Told of every request that needs a token of scope `admin`. */
@@ -71,7 +71,7 @@ const PUBLIC: Access = { scope: "public" };
 const UNKNOWN: Access = { scope: "any" };
 const CHALLENGE = ["WWW-Authenticate", "Bearer"];
 
-/** Lets requests and links pass that have a token which covers them. */
+/** Admits requests and links that have a token which covers them. */
 export class Gate {
   readonly #options: GateOptions;
   readonly #open: ReadonlySet<string>;
@@ -127,7 +127,7 @@ export class Gate {
     }
   }
 
-  /** What answers plain reads, behind the gate: those for which there is anything to refuse, to verify or to log go another way. */
+  /** What answers plain reads, behind the gate. It leaves reads that have to be refused, verified or logged to the other listener. */
   guardReads(next: PlainReader): PlainReader {
     const { authenticator, limits } = this.#options;
     return (read) => {
@@ -144,7 +144,7 @@ export class Gate {
     const { style, clock, times, api, routeOf } = this.#options;
     const error = asMeridianError(cause);
     const exchange = new Exchange(style, carrierOfIncoming(incoming));
-    // What is left of a body is not wanted. Who is to come again may do so here.
+    // The rest of the body is not wanted, so the connection ends. A client that is only too fast may send its next request on the same connection.
     const closing = error.code === "RATE_LIMITED" ? [] : ["Connection", "close"];
     const answer = exchange.problem(error, [...closing, ...challengeOf(error)]);
     const route = routeOf(targetOfIncoming(incoming).path);
@@ -185,7 +185,7 @@ export class Gate {
 
   #check(target: Target, principal: Principal, access: Access): void {
     checkScope(principal, access);
-    // What any token may ask for tells of no values; and an operator looks at a program that is cut off.
+    // A route for any token shows no values, and an operator needs it while the program is cut off.
     if (access.scope !== "any") this.#options.authenticator.checkAge(principal);
     if (principal.prefixes.includes("")) return;
     if (access.keys === "path") {
@@ -227,13 +227,13 @@ export async function verifyToken(
   try {
     return await authenticator.verify(authorization);
   } catch (cause) {
-    // Whoever shows none guesses none.
+    // A request without a token is not an attempt to guess one.
     if (authorization !== undefined) limits.fail(remoteAddress);
     throw cause;
   }
 }
 
-/** What answers requests of programs that ask for no tokens, so many of an address. */
+/** Answers the requests of a program that demands no tokens, within the rate limit of each address. */
 export function limitAddresses(
   next: RequestListener,
   { limits, style, clock }: Pick<GateOptions, "limits" | "style" | "clock">,
@@ -250,7 +250,7 @@ export function limitAddresses(
   };
 }
 
-/** What answers plain reads of programs that ask for no tokens, so many of an address. */
+/** The same for plain reads. */
 export function limitReads(next: PlainReader, limits: RateLimits): PlainReader {
   return (read) =>
     limits.areLimited ? takeFor(placeOf(read.from), limits, () => next(read)) : next(read);

@@ -1,8 +1,7 @@
 /**
- * Under which names a server answers. A page may come from a name that its owner has made an address of this machine
- * only after the browser had it (DNS rebinding). The browser then takes the server for the page's own, asks it freely,
- * and names no origin; but the name still stands in `Host`. Where a server is reached by its own machine alone, it
- * therefore answers only to addresses and names that nobody else can give it.
+ * Under which names a server answers. An attacker can make the name of its own site point to this machine after a browser has loaded a page from it
+ * (DNS rebinding). The browser then takes this server for the page's own, and sends requests without an `Origin`; but `Host` still has the attacker's
+ * name. So a server that only its own machine reaches answers only to addresses, and to names that no stranger can control.
  */
 import { MeridianError } from "@meridian/protocol";
 

@@ -25,12 +25,12 @@ import { asksForWebSocket, headWithoutOffer, type UpgradeListener } from "./upgr
 /** A listener of a server's requests. */
 export type RequestListener = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 
-/** What proves to clients who a server is: PEM texts. */
+/** The certificate and key by which a server proves its identity, as PEM texts. */
 export interface Certificate {
   /** The certificate, and those between it and the authority. */
   readonly cert: string | Buffer;
   readonly key: string | Buffer;
-  /** With it, an upgrade is served only to who shows a certificate that one of these authorities vouches for. */
+  /** If it is given, links are accepted only from clients with a certificate of one of these authorities. */
   readonly clientCa?: string | Buffer;
 }
 
@@ -51,28 +51,28 @@ export interface HttpServerOptions {
   readonly certificate?: Certificate;
   /** Whether it may listen without TLS where others than this machine reach it. Default: false. */
   readonly insecure?: boolean;
-  /** Whether nobody asks for tokens, although others than this machine may not reach it without. Default: false. */
+  /** True if the server demands no tokens: then it does not listen where other machines reach it. Default: false. */
   readonly unguarded?: boolean;
   /** Names under which it answers beside `localhost` where only this machine reaches it, in lower case. */
   readonly allowHost?: readonly string[];
-  /** What requests are refused with until there is somebody to answer them. */
+  /** The error of all requests before `handle` is called. */
   readonly starting: MeridianError;
 }
 
 /** What a server hands its requests to. */
 export interface HttpHandlers {
   readonly request: RequestListener;
-  /** Takers of links between programs, by path. */
+  /** Accept links between programs, by path. */
   readonly upgrades?: Readonly<Record<string, UpgradeListener>>;
-  /** Takers of WebSockets of clients, by path. They judge themselves which pages and whose tokens they take. */
+  /** Accept WebSockets of clients, by path. They check origins and tokens themselves. */
   readonly sockets?: Readonly<Record<string, UpgradeListener>>;
-  /** What is answered where no request has come that could be answered. */
+  /** Makes the answer to bytes that are not a request. */
   readonly refuse: Refuse;
   /** What answers plain reads without node:http, exactly as `request` would. */
   readonly read?: PlainReader | undefined;
 }
 
-/** A server that has its address from the start, and its handlers once there is something to answer from. */
+/** An HTTP server. It takes its address first, and gets its handlers once the program can answer. */
 export class HttpServer {
   readonly #server: Server | SecureServer;
   readonly #options: HttpServerOptions;
@@ -120,7 +120,7 @@ export class HttpServer {
       answerRaw(socket, refuse(tunnelError()), headers);
     });
     this.#server.on("upgrade", (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
-      // Whatever happens to a connection that nobody serves concerns nobody. One connection may be let go of many times.
+      // Errors of a connection that is not served are of no interest. The same connection may come here many times.
       socket.off("error", ignore).on("error", ignore);
       this.#upgrade(incoming, socket, head);
     });
@@ -175,7 +175,10 @@ export class HttpServer {
     return `${scheme}://${bracketed(reached)}:${port}`;
   }
 
-  /** Where its own pages would come from, if only this machine reaches it; else none, since others may serve pages there. */
+  /**
+   * The origins of the server's own pages if only this machine reaches it; otherwise none, because another program may serve pages at the same
+   * origin.
+   */
   get ownUrls(): readonly string[] {
     const { address, port } = this.#server.address() as AddressInfo;
     if (!isLoopback(address)) return [];
@@ -268,7 +271,7 @@ export class HttpServer {
     this.#onceAnswered(socket, refuse);
   }
 
-  /** A request asks for another protocol, or is one too many that was sent ahead. */
+  /** A request asks for another protocol; or it is the first one beyond the bound of requests that were sent ahead. */
   #upgrade(incoming: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { path } = targetOf(incoming.url ?? "");
     const isAsked = asksForWebSocket(incoming);
@@ -336,7 +339,7 @@ function checked<T>(use: () => T): T {
   }
 }
 
-/** Links are between programs; a page that opens one is up to no good. */
+/** Only programs open links, so a page that opens one is an attack. */
 function pageError({ headers: { origin } }: IncomingMessage): MeridianError | undefined {
   if (origin === undefined) return undefined;
   return new MeridianError(

@@ -1,6 +1,6 @@
 /**
- * Which of a server's connections may make room for others: those on which nothing moves, and on which it is not the server
- * that has something to do. Those on which nothing was ever answered come first, then those that have been still for longest.
+ * Finds the connections that may be closed to make room for others: no bytes move on them, and the client, not the server, has the next step.
+ * Connections on which nothing was ever answered come first, then those that have been still for longest.
  */
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";

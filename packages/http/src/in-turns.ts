@@ -1,6 +1,6 @@
 /**
- * Does the same with each of many, with so many in one turn of the event loop, so that other work has its turns in between. The first part
- * is done at once. What is taken out of a set or map before its turn comes is passed over. Resolves once all is done; rejects with what
+ * Calls `work` with each item, at most `perTurn` of them in one turn of the event loop, so that other work has turns in between. The first `perTurn`
+ * items are handled at once. An item that is removed from a set or map before its turn is skipped. Resolves once all are done; rejects with what
  * `work` throws.
  */
 export async function inTurns<One>(

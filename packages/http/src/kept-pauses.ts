@@ -1,5 +1,5 @@
 /**
- * Keeps connections paused on which node:http has paused the reading.
+ * Makes node:http keep a pause in the reading of a connection.
  *
  * node:http stops reading where a body waits to be taken, and goes on reading at the end of each request. If a packet has the end of one body and
  * much of the next, and nobody has taken the first, it does both in one turn: it resumes, which takes effect later, and then pauses. So the reading

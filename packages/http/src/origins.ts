@@ -20,7 +20,7 @@ export const REFUSAL_HEADERS: HeaderList = ["Access-Control-Allow-Origin", "*"];
 export class OriginPolicy {
   readonly #allowed: ReadonlySet<string> | "*";
   readonly #own: ReadonlySet<string>;
-  /** What an answer carries to a request that names no origin: caches may keep it for one that does. */
+  /** The headers of an answer to a request that names no origin. They say that the answer depends on the origin, because a cache may keep it. */
   readonly unnamed: HeaderList;
 
   /** The pages of `own` URLs may ask, too: those of the program itself, where only this machine reaches it. */

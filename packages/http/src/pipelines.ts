@@ -28,7 +28,7 @@ export const REQUEST_BYTES: number = 4 * 1024;
 /** What one packet brings at most, in bytes. */
 export const PACKET_BYTES: number = 64 * 1024;
 
-/** Answered whatever else waits: who asks for no more than whether the program is there hears it at once. */
+/** Answered before everything else that waits: a health check must not wait behind other requests. */
 const URGENT = /^\/(healthz|readyz)(?=\?|$)/;
 
 /** How much of the body of a waiting request is held at most, in bytes: the reading stops where a packet brought more than a stream takes. */
@@ -43,7 +43,7 @@ export class Pipelines {
   readonly #waiting = new WeakMap<Duplex, Map<IncomingMessage, number>>();
   /** The turns that requests share. */
   readonly turns: RequestTurns;
-  /** Connections that were paused for want of a better means. */
+  /** Connections that were paused because the parser cannot be stopped. */
   readonly #paused = new WeakSet<Duplex>();
   readonly #parserOf: (socket: Duplex) => Parser | undefined;
 

@@ -103,7 +103,7 @@ export class PlainConnections {
     const { socket, hasTurn } = connection;
     const { clock, turns } = this.#options;
     const split = splitPlain(chunk);
-    // Who has not taken the answer before is looked after by node:http.
+    // A client that has not read the answer before is left to node:http.
     if (split === undefined || socket.writableLength > 0) return this.#handOn(connection, chunk);
     const head = this.#headOf(connection, split.lines);
     if (head === undefined) return this.#handOn(connection, chunk);

@@ -4,7 +4,7 @@
  * once. Everything else is for node:http, so nothing has to be refused here.
  */
 
-/** What the headers of a plain read say, for whom it matters. */
+/** What the headers of a plain read say. */
 export interface PlainHead {
   readonly host: string;
   readonly authorization: string | undefined;

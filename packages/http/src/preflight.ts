@@ -7,8 +7,8 @@ const REQUEST_HEADERS =
   "Authorization, Content-Type, If-Match, If-None-Match, Meridian-Position, Meridian-Wait-Ms, Traceparent, Tracestate, X-Request-Id";
 
 /**
- * The headers of the answer on a path that takes `methods`. It is the same for every page: one that may not ask learns so
- * from the refusal of its request, of which its script is told, where that of a preflight is kept from it.
+ * The headers of the answer on a path that takes `methods`. They are the same for every page. A page that may not ask learns this from the refusal of
+ * its actual request: a browser shows that refusal to the page's script, and hides that of a preflight.
  */
 export function preflightHeaders(methods: readonly string[]): HeaderList {
   // oxfmt-ignore

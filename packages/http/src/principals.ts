@@ -9,12 +9,12 @@ interface Known extends IncomingMessage {
   [PRINCIPAL]?: Principal;
 }
 
-/** Whose request it is; undefined where tokens are not asked for. */
+/** The principal of a request; undefined on programs that demand no tokens. */
 export function principalOf(incoming: IncomingMessage): Principal | undefined {
   return (incoming as Known)[PRINCIPAL];
 }
 
-/** Says whose request it is. */
+/** Notes the principal of a request. */
 export function setPrincipal(incoming: IncomingMessage, principal: Principal): void {
   (incoming as Known)[PRINCIPAL] = principal;
 }

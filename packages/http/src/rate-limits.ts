@@ -37,7 +37,7 @@ const LOCK_MAX_MS = 60_000;
 /** An address at which nothing fails for so long after its failures have been worked off begins anew. */
 const QUIET_MS = 60_000;
 
-/** What an address has shown. */
+/** The invalid tokens of an address. */
 interface Failures {
   /** When all failures so far would have been due at the allowed rate. */
   dueMs: number;
@@ -110,11 +110,11 @@ export class RateLimits {
   /** How long a request is to wait. */
   #waitMs(dueMs: number, nowMs: number): number {
     const waitMs = dueMs - nowMs - this.#burst * this.#costMs;
-    // A hair, because sums of fractions are not exact.
+    // The tolerance is needed because sums of fractions are not exact.
     return waitMs > 1e-6 ? waitMs : 0;
   }
 
-  /** Takes note that an address has shown a token that is no good. */
+  /** Notes that an address has shown an invalid token. */
   fail(address: string | undefined): void {
     const nowMs = this.#clock.elapsedMs();
     const place = placeOf(address);
@@ -133,7 +133,7 @@ export class RateLimits {
   }
 }
 
-/** Drops what is at rest, or else the oldest, where there is no room for one more. */
+/** If there is no room for one more, drops the entries that are at rest, or else the oldest. */
 function makeRoom<Value>(table: Map<string, Value>, isAtRest: (value: Value) => boolean): void {
   if (table.size < REMEMBERED_MAX) return;
   for (const [key, value] of table) if (isAtRest(value)) table.delete(key);
@@ -144,7 +144,7 @@ function makeRoom<Value>(table: Map<string, Value>, isAtRest: (value: Value) => 
   }
 }
 
-/** What counts as one address: of IPv6, the network of 64 bits that one customer has. */
+/** The part of an address that counts as one client: of an IPv6 address, the network of 64 bits, which one customer has. */
 export function placeOf(address: string | undefined): string {
   const plain = (address ?? "").replace(/^::ffff:(?=\d+\.)/i, "").replace(/%.*$/, "");
   if (!plain.includes(":")) return plain;

@@ -18,7 +18,7 @@ export function refuseConnection(
   socket: Duplex,
   refuse: Refuse,
 ): void {
-  // What comes behind the last request of a connection is nobody's; its answer, made or not, ends the connection.
+  // Bytes after the last request of a connection belong to no request. The answer to that request ends the connection.
   if (cause.code === "HPE_CLOSED_CONNECTION") return;
   const isUnused = "bytesRead" in socket && socket.bytesRead === 0;
   if (cause.code === "ERR_HTTP_REQUEST_TIMEOUT" && isUnused) socket.destroy();

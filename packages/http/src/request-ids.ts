@@ -1,6 +1,6 @@
 /**
- * By what a request is known elsewhere: the id that a client or a proxy has given it, and the trace that it is part of (W3C Trace
- * Context). Both go into what the log says of the request, and the id comes back with the answer. A request that names none gets none.
+ * The id that a client or a proxy has given a request, and the trace that the request is part of (W3C Trace Context). Log lines about the request
+ * have both, and the answer returns the id. A request without an id gets none.
  */
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
 
@@ -10,7 +10,7 @@ import type { LogFields } from "@meridian/runtime";
 /** A word that cannot break a line, or a header. */
 const REQUEST_ID = /^[\w.:/+=@-]{1,128}$/;
 
-/** Has the answer name the request as its client did. */
+/** Puts the request's own id into the answer. */
 export function echoRequestId(headers: IncomingHttpHeaders, outgoing: ServerResponse): void {
   const id = requestIdOf(headers);
   if (id !== undefined) outgoing.setHeader("X-Request-Id", id);

@@ -22,8 +22,8 @@ export class RequestLimit {
   readonly #max: number;
   readonly #onCut: () => void;
   /**
-   * In the order of their coming. A list, because a set that much is put into and taken out of leaves tables behind, each of
-   * which keeps the requests alive that were in it until the next full collection of garbage.
+   * In the order of arrival. It is a linked list: a `Set` from which much is removed leaves old tables behind, and each keeps its requests alive
+   * until the next full garbage collection.
    */
   #oldest: Tracked | undefined;
   #newest: Tracked | undefined;
@@ -54,7 +54,7 @@ export class RequestLimit {
     outgoing.once("close", () => this.#end(tracked));
   }
 
-  /** Cuts the connections of requests that are to go no further. */
+  /** Cuts the connections of the requests for which `isVoid` is true. */
   cut(isVoid: (incoming: IncomingMessage) => boolean): void {
     for (let each = this.#oldest, next; each !== undefined; each = next) {
       next = each.newer;

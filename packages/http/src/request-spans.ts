@@ -7,7 +7,7 @@ import type { IncomingMessage } from "node:http";
 import { formatTraceparent, parseTraceContext } from "@meridian/protocol";
 import { activePlace, beginSpan, hasTelemetry, type SpanPlace } from "@meridian/runtime";
 
-/** Where programs tell how they are: answered however many requests are under way, and no spans are made of it. */
+/** Paths on which programs report their health. They are answered however many requests are under way, and get no spans. */
 export const HEALTH: RegExp = /^\/(healthz|readyz|status|metrics)(?=\?|$)/;
 
 /** Ends the span of a request that has its answer. */

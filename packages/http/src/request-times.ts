@@ -1,6 +1,6 @@
 import { WAIT_SECONDS, type Clock, type Histogram, type Metrics } from "@meridian/runtime";
 
-/** What a hit in memory takes is far below what waits for a disk. */
+/** A hit in memory takes far less time than anything that waits for a disk. */
 const REQUEST_SECONDS: readonly number[] = [0.0001, ...WAIT_SECONDS];
 
 /** Methods that clients may name; any other is one, for clients must not make numbers without end. */

@@ -1,6 +1,6 @@
 /**
- * A table of routes as a hono app. What no route has to think of is the same for all programs: paths that are not there,
- * methods that a path does not take, preflights, and the problem documents of what routes throw.
+ * A table of routes as a hono app. It handles for all programs what routes need not handle: unknown paths, methods that a path does not take,
+ * preflights, and the problem documents of thrown errors.
  */
 import type { IncomingMessage } from "node:http";
 
@@ -140,7 +140,7 @@ function responseTo({ env }: Context<AppEnv>, answer: Answer): Response {
 
 const ANSWERED = new Response(null);
 
-/** What a request failed with; what nobody foresaw is told to the operator. */
+/** The error of a failed request. An unexpected error is logged for the operator. */
 export function failureOf(cause: unknown, logger: Logger, about: LogFields = {}): MeridianError {
   const error = asMeridianError(cause);
   if (error.code === "INTERNAL") {

@@ -1,6 +1,6 @@
 /**
- * Files that a program serves as they are. All of them are read at once, and a request only looks its path up among their
- * names: no path can lead anywhere else, and no request touches the disk.
+ * Files that a program serves as they are. All files are read once, and a request only looks its path up among their names. So no path leads to
+ * another file, and no request touches the disk.
  */
 import { createHash } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
@@ -133,7 +133,7 @@ function takesGzip(exchange: Exchange): boolean {
   return accepted.some((each) => each.trim().toLowerCase() === "gzip");
 }
 
-/** Without what the program says of the caching of its other answers, which comes behind what the file says. */
+/** Removes the caching header that all answers of the program share, because the file has its own. */
 function withOneCaching(answer: Answer): Answer {
   const isCaching = (index: number): boolean => answer.headers[index] === "Cache-Control";
   const names = answer.headers.flatMap((_, index) => (index % 2 === 0 ? [index] : []));

@@ -1,7 +1,7 @@
 /**
- * What becomes of requests that ask for another protocol. An upgrade to a WebSocket on a path that takes one goes to
- * whoever takes it there. Every other offer may be ignored (RFC 9110, section 7.8): the request is served as if it had
- * made none, such as those of clients that offer HTTP/2 with each first request (`Upgrade: h2c`).
+ * What becomes of requests that ask for another protocol. An upgrade to a WebSocket goes to the listener of its path. Every other offer may be
+ * ignored (RFC 9110, section 7.8): the request is served as if it had made none, such as those of clients that offer HTTP/2 with each first request
+ * (`Upgrade: h2c`).
  *
  * node:http has let go of such a connection by the time that it tells of the offer. So the head of the request, without
  * the offer, is put back in front of what else has arrived, and the connection is given to the server anew.

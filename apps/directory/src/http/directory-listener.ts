@@ -22,9 +22,9 @@ const NEAREST = "/nearest?";
 const SHORT_ROUTE = "/nearest";
 
 /**
- * From a server to the app, and past it for `GET /nearest`: nearly every request is one. Most are answered before node:http has made
- * requests of them, and the others without the app's request and response objects. `upgrades` takes WebSockets, by path.
- * With an `authenticator`, requests and links need tokens.
+ * Passes requests from a server to the app. `GET /nearest`, which nearly every request is, goes past the app. Most are answered before node:http has
+ * made requests of them, and the others without the app's request and response objects. `upgrades` takes WebSockets, by path. With an
+ * `authenticator`, requests and links need tokens.
  */
 export function directoryHandlers(
   service: DirectoryService,

@@ -23,7 +23,7 @@ import type { NodeSource } from "./nodes.ts";
 export interface DirectoryService extends NodeSource {
   /** What the operator calls the directory; null if nothing. */
   readonly id: string | null;
-  /** Where it stands, if anybody has said so. */
+  /** The place of the directory on maps; undefined if its options give none. */
   readonly place: Coordinates | undefined;
   readonly cluster: string;
   readonly version: string;

@@ -15,7 +15,7 @@ import type { Clock, Logger } from "@meridian/runtime";
 import { NodeProgress } from "./node-progress.ts";
 import { describeKnown, knownNodes, nodesBody, type NodeSource } from "./nodes.ts";
 
-/** What is told of. */
+/** The nodes, the streams and the clock. */
 export interface NodeNewsOptions {
   readonly source: NodeSource;
   readonly streams: EventStreams;
@@ -25,7 +25,7 @@ export interface NodeNewsOptions {
 
 type Node = Described<typeof node>;
 
-/** All nodes are looked at once in so many milliseconds, however many change. The same for those who ask. */
+/** All nodes are compared at most once in so many milliseconds, however many change. An event for new streams is used for as long. */
 const GATHER_MS = 100;
 
 /** How many nodes are compared in one turn of the event loop. */
@@ -36,7 +36,7 @@ const TOLD_DIFFERENTLY = "";
 
 /** Watches the nodes of a directory for those who ask. */
 export class NodeNews {
-  /** What goes on between the nodes, for those who ask for that, too. */
+  /** The progress of the nodes, for streams that ask for it. */
   readonly progress: NodeProgress;
   readonly #options: NodeNewsOptions;
   readonly #streams = new Set<EventStream>();

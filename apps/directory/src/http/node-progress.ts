@@ -1,6 +1,6 @@
 /**
- * Tells of what goes on between nodes, as server-sent events, to those who ask for it: which nodes have sent and got frames of the log, and how far
- * each node is. Nothing is counted or looked at while nobody asks, and nothing is told while nothing changes.
+ * Tells the progress of nodes as server-sent events: which nodes have sent and received frames of the log, and how far each node has applied it.
+ * Nothing is counted or compared while no stream is open, and nothing is sent while nothing changes.
  */
 import { eventText, inTurns, sendInTurns, type EventStream } from "@meridian/http";
 import type { Link, LinkEvents } from "@meridian/ports";
@@ -11,7 +11,7 @@ import type { Clock, Logger } from "@meridian/runtime";
 import { membersOf } from "../link-tokens.ts";
 import type { NodeSource } from "./nodes.ts";
 
-/** What is told of. */
+/** The nodes and the clock. */
 export interface NodeProgressOptions {
   readonly source: NodeSource;
   readonly clock: Clock;
@@ -30,7 +30,7 @@ const COMPARED_PER_TURN = 128;
 /** A node introduces itself by one of its first messages; a directory never does. */
 const GREETINGS_MAX = 8;
 
-/** How many nodes an event names that have got frames. */
+/** The most receivers of frames that one event names. */
 const NAMED_MAX = 64;
 
 type Progress = Pick<
@@ -38,7 +38,7 @@ type Progress = Pick<
   "id" | "lagMs" | "load" | "appliedThrough" | "outboxPending" | "skewMs"
 >;
 
-/** Watches links and nodes for those who ask. */
+/** Watches links and nodes for the streams that ask for it. */
 export class NodeProgress {
   readonly #options: NodeProgressOptions;
   readonly #streams = new Set<EventStream>();
@@ -144,7 +144,7 @@ export class NodeProgress {
     const changed: Progress[] = [];
     await inTurns(this.#options.source.registry.all(), COMPARED_PER_TURN, (node) => {
       const { id, lagMs, load, appliedThrough, outboxPending, skewMs } = node;
-      // An average that fades is not news all the while.
+      // The average of requests falls slowly for a long time, so it is rounded: not every change is news.
       const { entries, bytes, requestsPerSecond, refusing } = load;
       const facts = [lagMs, entries, bytes, Math.round(requestsPerSecond), refusing];
       const text = JSON.stringify([...facts, appliedThrough, outboxPending]);
@@ -152,7 +152,7 @@ export class NodeProgress {
       if (before.get(id) === text) return;
       changed.push({ id, lagMs, load, appliedThrough, outboxPending, skewMs });
     });
-    // Who has left meanwhile is told nothing, and who comes then is told all.
+    // If all streams have left meanwhile, the result is not for those that came later: they are told everything.
     if (this.#told === before) this.#told = told;
     return changed;
   }

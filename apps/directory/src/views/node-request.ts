@@ -1,4 +1,4 @@
-/** One request to a node, whatever answers there in truth: bounded in time and in bytes, and never sent on to where the answer points. */
+/** One request to a node. Any program may answer at its address, so the answer is bounded in time and in bytes, and redirections are not followed. */
 import { request, type ClientRequest, type IncomingMessage } from "node:http";
 import { request as secureRequest, type RequestOptions } from "node:https";
 import type { Socket } from "node:net";
@@ -7,7 +7,7 @@ import { TLSSocket } from "node:tls";
 import { connectionFailure, MeridianError } from "@meridian/protocol";
 import type { Clock } from "@meridian/runtime";
 
-/** What TLS is trusted and shown by. */
+/** The authorities that are trusted, and the certificate that is shown, over TLS. */
 export type TlsTrust = Pick<RequestOptions, "ca" | "cert" | "key" | "minVersion">;
 
 /** What is asked, and where. */

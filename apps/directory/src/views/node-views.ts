@@ -1,9 +1,9 @@
 /**
- * Hands requests on to nodes and to directories that are followed, under the token of who asks: a page of this directory may talk to its own origin alone.
+ * Forwards requests to nodes and to followed directories, with the client's token, because a page of this directory may talk only to its own origin.
  *
- * What is handed on is listed in the API, method by method; it goes to the address that the node has registered, or that an operator has given for the directory, and to no other, over
- * the TLS that this directory trusts; and only what such a request promises comes back. So a node that has registered the address of
- * another program shows nothing of that program. The token is sent only where nobody on the way can read it, and kept nowhere.
+ * The API lists the requests that are forwarded. They go only to the address that the node has registered, or that an operator has given for the directory,
+ * over the TLS that this directory trusts. Only answers that fit the schema of the request are returned: so a node that has registered the address of
+ * another program shows nothing of that program. The token is sent only where nobody on the way can read it, and is not kept.
  */
 import {
   HeldBytes,
@@ -171,7 +171,7 @@ export class NodeViews {
   }
 }
 
-/** The token of who asks, if there is one. Throws `FORBIDDEN` where others could read it on the way. */
+/** The client's token, if there is one. Throws `FORBIDDEN` where others could read it on the way. */
 export function tokenFor(
   exchange: Exchange,
   origin: string,

@@ -1,4 +1,4 @@
-/** `/trouble`: what is wrong with the cluster, as this directory finds it out by asking all of its programs under the token of who asks. */
+/** `/trouble`: the problems of the cluster. The directory finds them by asking all programs of the cluster, with the client's token. */
 import {
   complaintsOf,
   DIRECTORY_SAYS,

@@ -11,7 +11,7 @@ export interface TurnstileOptions {
   readonly metrics: Metrics;
 }
 
-/** Counts what is under way for each client and in all, and lets no more in than there is room for. */
+/** Bounds how much is under way, for each client and for all clients together. */
 export class Turnstile {
   readonly #options: TurnstileOptions;
   readonly #clients = new Map<string, number>();

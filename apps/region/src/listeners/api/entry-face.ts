@@ -5,7 +5,7 @@ import { etagOf, isContentType, type CachedRecord } from "../../service/cached-r
 /** The content type of a value that came without one. */
 export const CONTENT_TYPE_DEFAULT = "application/octet-stream";
 
-/** What HTTP answers say of an entry, made once. */
+/** The parts of HTTP answers that depend on the entry alone, computed once. */
 export class EntryFace {
   /** The entity tag in its quotes. */
   readonly etag: string;
@@ -25,7 +25,7 @@ export class EntryFace {
   }
 }
 
-/** What HTTP answers say of a record's entry. */
+/** The `EntryFace` of a record, which keeps it. */
 export function faceOf(record: CachedRecord): EntryFace {
   if (record.face instanceof EntryFace) return record.face;
   const face = new EntryFace(record.entry);

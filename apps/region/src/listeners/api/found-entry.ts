@@ -1,4 +1,4 @@
-/** What is told of a key that was asked for. */
+/** Live entries in JSON answers. */
 import { isUtf8 } from "node:buffer";
 
 import { MeridianError, type Entry } from "@meridian/protocol";

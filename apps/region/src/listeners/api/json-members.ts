@@ -1,4 +1,4 @@
-/** What a JSON body is to have, checked member by member. */
+/** Checks the members of a JSON body. */
 import { checkOption } from "@meridian/http";
 import { MeridianError } from "@meridian/protocol";
 

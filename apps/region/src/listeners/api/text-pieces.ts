@@ -1,4 +1,4 @@
-/** Text as bytes as it is made, so that a long one is never there as a whole beside its bytes. */
+/** Encodes a long text while it is made, so that memory never holds the whole text besides its bytes. */
 
 /** How much text waits before it becomes a piece, in characters. */
 const PIECE_LENGTH = 64 * 1024;

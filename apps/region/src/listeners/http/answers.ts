@@ -5,7 +5,7 @@ import type { RegionService } from "../../service/region-service.ts";
 import type { Tier } from "../../service/requests.ts";
 import { faceOf, type EntryFace } from "../api/entry-face.ts";
 
-/** What all answers of a node have in common: who it is, and what its client has seen. */
+/** The headers that all answers of a node share: its id, and the position that the client has seen. */
 export function answerStyle(service: RegionService, origins: OriginPolicy): AnswerStyle {
   return {
     origins,
@@ -20,9 +20,9 @@ export function answerStyle(service: RegionService, origins: OriginPolicy): Answ
 }
 
 /**
- * What is said of every value. A cache may keep it, but has to ask each time whether it still holds, which the entity tag
- * makes cheap: an entry may be replaced at any moment, and a client may have seen the newer one elsewhere. And whoever
- * stored it, a browser runs nothing that is in it: it would do so in the name of the node.
+ * The headers of every value. A cache may keep the value, but must ask each time whether it is still valid, which the entity tag makes cheap: an
+ * entry may be replaced at any moment, and the client may have seen the newer one elsewhere. A browser must not run scripts that are in the value:
+ * they would run with the rights of the node's own pages.
  */
 // oxfmt-ignore
 export const VALUE_HEADERS: HeaderList = [

@@ -31,7 +31,7 @@ export async function pull(exchange: RegionExchange): Promise<JsonAnswer<Describ
   const query = exchange.query("key");
   const key = checkClientKey(required("key", query.key, "INVALID_KEY"));
   await exchange.admit();
-  // A value that waits to be known more widely could be lost with the answer, so nobody waits for that.
+  // The value leaves the store before the answer is sent. Waiting for a wider acknowledgement would make it more likely that both are lost.
   const ack = exchange.readAck(undefined, undefined);
   const held = await exchange.service.writes.pull(key, ack);
   if (held === undefined) throw keyNotFound(key);

@@ -51,7 +51,7 @@ export interface HitPaths {
 
 /** Builds both. */
 export function hitPaths(service: RegionService, origins: OriginPolicy): HitPaths {
-  // One list for all answers of a kind: whoever writes it out has read it before another request is looked at.
+  // All answers of a kind share one list: it is written out before the next request is handled.
   const lasting = headerList(service, origins, []);
   const expiring = headerList(service, origins, ["Meridian-Expires-At"]);
   const [lastingText, expiringText] = [new HeadText(200, lasting), new HeadText(200, expiring)];
@@ -130,7 +130,7 @@ function latin1(value: Uint8Array): string {
   return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("latin1");
 }
 
-/** The key of a path that needs no thought, else undefined. */
+/** The key of a path in plain form; undefined for any other path. */
 export function plainKeyOf(url: string): string | undefined {
   if (!PLAIN_PATH.test(url)) return undefined;
   const encoded = url.slice(KEY_PREFIX.length);

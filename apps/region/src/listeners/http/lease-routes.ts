@@ -1,4 +1,4 @@
-/** `/lease`: of all who find no fresh value of a key, who fills it. */
+/** `/lease`: decides which of the clients that find no fresh value of a key loads it. */
 import type { JsonAnswer } from "@meridian/http";
 import { checkClientKey } from "@meridian/protocol";
 import type { Described, lease, released } from "@meridian/protocol/http-api";

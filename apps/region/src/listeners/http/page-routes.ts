@@ -1,4 +1,4 @@
-/** `/digest` and `/entries`: what whoever compares the data of nodes asks for, a bounded piece at a time. */
+/** `/digest` and `/entries`: for comparing the data of nodes, a bounded part at a time. */
 import { digestQueryOf, entriesQueryOf, PAGE_OPTIONS, type JsonAnswer } from "@meridian/http";
 import type { Described, digest, digestPage, entryPage } from "@meridian/protocol/http-api";
 

@@ -1,4 +1,4 @@
-/** `/quarantine`: what the cluster deleted while this node was away, for its operator to decide about. */
+/** `/quarantine`: the entries that the cluster deleted while this node was away. An operator decides what becomes of each. */
 import { readWhole, type JsonAnswer } from "@meridian/http";
 import { MeridianError, type QuarantinedEntry } from "@meridian/protocol";
 import type {

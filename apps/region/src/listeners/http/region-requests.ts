@@ -1,6 +1,6 @@
 /**
- * From a server to the app, past it where that is safe and pays: hits in memory and plain writes are answered by the
- * same functions that the app routes to, without the app's request and response objects.
+ * Passes requests from a server to the app. Hits in memory and plain writes go past the app, to the same functions that the app routes to, which
+ * saves its request and response objects.
  */
 import {
   carrierOfIncoming,

@@ -1,4 +1,4 @@
-/** `/revocations`: tokens that are good no more. */
+/** `/revocations`: revoked tokens. */
 import { decodeEscapes, readWhole, type JsonAnswer } from "@meridian/http";
 import type { Described, revocationPage, revoked } from "@meridian/protocol/http-api";
 import { readTtlMs } from "../api/arguments.ts";

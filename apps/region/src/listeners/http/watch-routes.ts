@@ -18,7 +18,7 @@ export async function watch(exchange: RegionExchange): Promise<Answer> {
   const withPositions = readFlag("positions", query.positions);
   const { watches, time } = exchange.service;
   const { clock } = exchange.node;
-  // A browser that has heard nothing yet sends none, or an empty one.
+  // A browser that has got no event yet sends no `Last-Event-ID`, or an empty one.
   const last = exchange.header("last-event-id");
   const token = last === "" ? undefined : last;
   await exchange.admit();

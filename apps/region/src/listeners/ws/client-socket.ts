@@ -1,9 +1,9 @@
 /**
  * One WebSocket of a client.
  *
- * What a client can make a node hold is bounded by its own reading: while more than a mebibyte waits to leave, or 128 requests are under way, or
- * one that reads, no other is begun, and what the client sends on waits on its side. Writes of a connection are done side by side. While the
- * requests under way of all connections have more than four mebibytes, each connection has one at a time: otherwise clients that write
+ * A client cannot make the node hold more than it reads itself: no request is begun while more than a mebibyte of answers waits to leave, while 128
+ * requests are under way, or while a read is under way. What the client sends meanwhile waits on its side. Writes of a connection run side by side.
+ * While the requests under way of all connections have more than four mebibytes, each connection has one at a time: otherwise clients that write
  * without end would fill the queue of the disk, and everybody else would be refused. All connections take turns.
  *
  * A read that waits for the position of its session does not count as one that reads yet: meanwhile others are begun and answered. Once the position is
@@ -131,7 +131,7 @@ export class ClientSocket implements Holder {
   #isClosing = false;
   #heardAtMs: number;
   #movedAtMs: number;
-  /** What had left when it was last looked. */
+  /** How many bytes had left at the last `look`. */
   #seenBytes = 0;
 
   constructor(taken: TakenSocket, access: SocketAccess, host: SocketHost) {
@@ -154,7 +154,7 @@ export class ClientSocket implements Holder {
     });
     wire.prependListener("data", (chunk: Buffer) => this.#arrived(chunk.byteLength));
     socket.on("message", (data, isBinary) => this.#take(data, isBinary));
-    // The close that follows says everything.
+    // The `close` event that follows has all that is needed.
     socket.on("error", () => {});
   }
 
@@ -183,12 +183,12 @@ export class ClientSocket implements Holder {
     return this.#access.isDoubtful;
   }
 
-  /** Lets go of everything that is held for the client. */
+  /** Closes the connection, and frees everything that is held for the client. */
   cut(failure: MeridianError): void {
     this.#end("held", failure);
   }
 
-  /** Makes room for somebody else before it has shown a token. */
+  /** Closes a connection that has shown no token, to make room for another one. */
   makeRoom(): void {
     const said = "Expected a token at once where others wait, got none";
     this.#end("unauthenticated", new MeridianError("UNAUTHENTICATED", said));

@@ -1,4 +1,4 @@
-/** What one connection may ask: what its token grants, for as long as that is good. */
+/** The rights of one connection: those that its token grants, for as long as the token is valid. */
 import { placeOf, verifyToken, type Authenticator, type RateLimits } from "@meridian/http";
 import { MeridianError } from "@meridian/protocol";
 import { checkKeys, checkScope, type Access, type Principal } from "@meridian/protocol/http-api";
@@ -13,7 +13,10 @@ export interface SocketAccessOptions {
   readonly clock: Pick<Clock, "nowMs">;
 }
 
-/** How long a connection goes on behind the expiry of its token: as long as another would be let in with it, because clocks differ. */
+/**
+ * How long a connection goes on after its token has expired, in milliseconds: clocks differ, and a new request with the token would be accepted for
+ * as long.
+ */
 const TOLERANCE_MS = 10_000;
 
 /** The rights of a connection. */
