@@ -7,15 +7,10 @@
  *
  * Usage: npm run bench:client-burst [rounds]
  */
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-
 import { connect, type MeridianClient } from "@meridian/client";
-import { Redis } from "ioredis";
-import { Cluster, FIVE_PLACES, until } from "@meridian/harness";
+import { Cluster, FIVE_PLACES } from "@meridian/harness";
+
+import { RedisServer } from "./redis-server.ts";
 
 const CALLS = 10_000;
 const KEYS = [1, 100, 10_000];
@@ -80,22 +75,16 @@ function medianOf(times: readonly number[]): number {
   return times.toSorted((a, b) => a - b)[times.length >> 1] ?? NaN;
 }
 
-const folder = mkdtempSync(join(tmpdir(), "meridian-burst-"));
-const socket = join(folder, "redis.sock");
-let server: ChildProcess | undefined;
+const server = await RedisServer.start();
+if (server === undefined) {
+  console.error("Expected redis-server to be installed");
+  process.exit(1);
+}
+const { client: redis } = server;
 const cluster = new Cluster();
 let client: MeridianClient | undefined;
 try {
-  const settings = ["--port", "0", "--unixsocket", socket, "--save", "", "--dir", folder];
-  server = spawn("redis-server", settings, { stdio: "ignore" });
-  server.once("error", (cause) => {
-    console.error(`Expected redis-server to start: ${cause.message}`);
-    process.exit(1);
-  });
   await cluster.start(FIVE_PLACES.slice(0, 1));
-  const redis = new Redis({ path: socket, retryStrategy: () => 50, maxRetriesPerRequest: null });
-  redis.on("error", () => {});
-  await until("redis-server answers", async () => (await redis.ping()) === "PONG");
   const [region] = cluster.regions;
   const opened = await connect({ nodes: [region?.url ?? ""], deadlineMs: 30_000 });
   client = opened;
@@ -113,14 +102,8 @@ try {
     textOf: (got) => got,
   };
   await measure([ours, theirs], opened);
-  redis.disconnect();
 } finally {
   client?.close();
   await cluster.dispose();
-  if (server !== undefined && server.exitCode === null) {
-    const ended = once(server, "exit");
-    server.kill();
-    await ended;
-  }
-  rmSync(folder, { recursive: true, force: true });
+  await server.stop();
 }

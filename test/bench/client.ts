@@ -8,15 +8,10 @@
  *
  * Usage: npm run bench:client [rounds]
  */
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-
 import { connect, type MeridianClient } from "@meridian/client";
-import { Cluster, FIVE_PLACES, until } from "@meridian/harness";
-import { Redis } from "ioredis";
+import { Cluster, FIVE_PLACES } from "@meridian/harness";
+
+import { RedisServer } from "./redis-server.ts";
 
 const ROUNDS = Number(process.argv[2] ?? 7);
 const KEYS = 1_000;
@@ -115,57 +110,31 @@ function storeOf(name: string, client: MeridianClient): Store {
   return { name, get: (key) => client.get(key), set: (key, value) => client.set(key, value) };
 }
 
-const folder = mkdtempSync(join(tmpdir(), "meridian-bench-client-"));
-const socket = join(folder, "redis.sock");
-const cluster = new Cluster();
-const clients: MeridianClient[] = [];
-let server: ChildProcess | undefined;
-let redis: Redis | undefined;
-
-/** Starts redis-server; undefined if it is not installed. */
-async function startRedis(): Promise<Store | undefined> {
-  const settings = ["--port", "0", "--unixsocket", socket, "--save", "", "--dir", folder];
-  const child = spawn("redis-server", settings, { stdio: "ignore" });
-  const [first] = (await Promise.race([
-    once(child, "spawn"),
-    once(child, "error").then(() => ["missing"]),
-  ])) as unknown[];
-  if (first !== undefined) {
-    console.log("redis-server is not installed: ioredis is left out");
-    return undefined;
-  }
-  server = child;
-  const opened = new Redis({ path: socket, retryStrategy: () => 50, maxRetriesPerRequest: null });
-  redis = opened;
-  opened.on("error", () => {});
-  await until("redis-server answers", async () => (await opened.ping()) === "PONG");
+function redisStore({ client }: RedisServer): Store {
   return {
     name: "ioredis",
-    get: async (key) => JSON.parse((await opened.get(key)) ?? "null") as unknown,
-    set: (key, value) => opened.set(key, JSON.stringify(value)),
+    get: async (key) => JSON.parse((await client.get(key)) ?? "null") as unknown,
+    set: (key, value) => client.set(key, JSON.stringify(value)),
   };
 }
 
+const cluster = new Cluster();
+const clients: MeridianClient[] = [];
+const redis = await RedisServer.start();
+if (redis === undefined) console.log("redis-server is not installed: ioredis is left out");
 try {
-  const theirs = await startRedis();
   await cluster.start(FIVE_PLACES.slice(0, 1));
   const nodes = [cluster.regions[0]?.url ?? ""];
   for (const transport of ["http", "websocket"] as const) {
     clients.push(await connect({ nodes, transport, deadlineMs: 30_000 }));
   }
   const ours = clients.map((client, index) => storeOf(index === 0 ? "HTTP" : "WebSocket", client));
-  await measure([...ours, ...(theirs === undefined ? [] : [theirs])]);
+  await measure([...ours, ...(redis === undefined ? [] : [redisStore(redis)])]);
   if (clients[1]?.status().nodes[0]?.transport !== "websocket") {
     throw new Error("Expected the WebSocket to be open to the end, got none");
   }
 } finally {
   for (const client of clients) client.close();
-  redis?.disconnect();
   await cluster.dispose();
-  if (server !== undefined && server.exitCode === null) {
-    const ended = once(server, "exit");
-    server.kill();
-    await ended;
-  }
-  rmSync(folder, { recursive: true, force: true });
+  await redis?.stop();
 }

@@ -2,12 +2,11 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 import { connect } from "@meridian/client";
-import { ROOT, startSmallDirectory, startSmallRegion, until } from "@meridian/harness";
+import { ROOT, until } from "@meridian/harness";
 import { activePlace, beginSpan, hasTelemetry } from "@meridian/runtime";
 import { bundleSource } from "@meridian/source-bundle";
 import { context, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
@@ -19,6 +18,8 @@ import {
   type ReadableSpan,
 } from "@opentelemetry/sdk-trace-base";
 import { afterAll, beforeAll, expect, it } from "vitest";
+
+import { startSmallPair } from "../support/small-pair.ts";
 
 const exporter = new InMemorySpanExporter();
 const stops: (() => unknown)[] = [];
@@ -35,26 +36,9 @@ function unregister(): void {
 }
 
 beforeAll(async () => {
-  const data = mkdtempSync(join(tmpdir(), "meridian-telemetry-"));
-  const directory = await startSmallDirectory({ data: join(data, "directory") });
-  const place = (id: string) => ({ id, data: join(data, id), directory: directory.url });
-  const [sender, receiver] = [
-    await startSmallRegion(place("paris")),
-    await startSmallRegion(place("tokyo")),
-  ];
-  paris = sender.url;
-  stops.push(
-    () => sender.stop(),
-    () => receiver.stop(),
-    () => directory.stop(),
-    () => rmSync(data, { recursive: true }),
-  );
-  await until("both serve", async () => {
-    const answers = await Promise.all(
-      [paris, receiver.url].map((url) => fetch(`${url}/readyz`).then(({ ok }) => ok)),
-    );
-    return answers.every(Boolean);
-  });
+  const pair = await startSmallPair();
+  paris = pair.paris;
+  stops.push(() => pair.stop());
 });
 afterAll(async () => {
   unregister();

@@ -1,10 +1,7 @@
 /** The trace of a write travels to the other regions, over real sockets, but only to parties that have announced the feature. */
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 
-import { startSmallDirectory, startSmallRegion, until } from "@meridian/harness";
+import { until } from "@meridian/harness";
 import {
   capabilities,
   encodeMessage,
@@ -18,6 +15,8 @@ import { SOCKET_TONGUES } from "@meridian/testkit";
 import { dialLink } from "@meridian/transport";
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
+
+import { startSmallPair } from "../support/small-pair.ts";
 
 interface Line {
   readonly message: string;
@@ -33,27 +32,11 @@ let paris: string;
 let directory: string;
 
 beforeAll(async () => {
-  const data = mkdtempSync(join(tmpdir(), "meridian-traces-"));
-  const running = await startSmallDirectory({ data: join(data, "directory") });
-  directory = running.url;
   const write = (line: string): void => void lines.push(JSON.parse(line) as Line);
   const logger = lineLogger({ clock: systemClock, write, level: "debug", format: "json" });
-  const place = (id: string) => ({ id, data: join(data, id), directory });
-  const sender = await startSmallRegion(place("paris"));
-  const receiver = await startSmallRegion({ ...place("tokyo"), logger });
-  paris = sender.url;
-  stops.push(
-    () => receiver.stop(),
-    () => sender.stop(),
-    () => running.stop(),
-    () => rmSync(data, { recursive: true }),
-  );
-  await until("both serve", async () => {
-    const answers = await Promise.all(
-      [paris, receiver.url].map((url) => fetch(`${url}/readyz`).then(({ ok }) => ok)),
-    );
-    return answers.every(Boolean);
-  });
+  const pair = await startSmallPair(logger);
+  ({ directory, paris } = pair);
+  stops.push(() => pair.stop());
 });
 afterAll(async () => {
   for (const stop of stops) await stop();

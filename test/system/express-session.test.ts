@@ -3,12 +3,11 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-import { connect, type EntryInfo, type MeridianClient } from "@meridian/client";
+import { connect, type EntryInfo } from "@meridian/client";
 import { meridianStore, type MeridianStore } from "@meridian/express-session";
-import { startBothPrograms } from "@meridian/harness";
-import { afterAll, expect, it, onTestFinished } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 
-import { NpmFolder } from "../support/npm-folder.ts";
+import { npmStage } from "../support/npm-stage.ts";
 import { runReadme } from "../support/readme-example.ts";
 
 interface Session {
@@ -25,20 +24,9 @@ type Handler = (
 ) => void;
 type SessionModule = ((options: object) => Handler) & { readonly Store: new () => object };
 
-const folder = new NpmFolder();
-folder.install("express-session@1.19.0");
+const { folder, client, toRegion } = await npmStage("express-session@1.19.0");
 const loaded = await folder.load("node_modules/express-session/index.js");
 const session = loaded["default"] as SessionModule;
-const programs = await startBothPrograms();
-const toRegion = (): Promise<MeridianClient> =>
-  connect({ nodes: [programs.region], deadlineMs: 60_000 });
-const client = await toRegion();
-
-afterAll(async () => {
-  client.close();
-  await programs.stop();
-  folder.remove();
-});
 
 /** Serves a page that counts its visits, and returns how to visit it with the cookie of the visit before. */
 async function serve(store: object, cookie: object): Promise<(path?: string) => Promise<string>> {

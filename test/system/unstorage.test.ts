@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { connect, type MeridianClient } from "@meridian/client";
-import { startBothPrograms, startSmallRegion, until } from "@meridian/harness";
+import { connect } from "@meridian/client";
+import { startSmallRegion, until } from "@meridian/harness";
 import { meridianDriver, type MeridianDriver } from "@meridian/unstorage";
-import { afterAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 
-import { NpmFolder } from "../support/npm-folder.ts";
+import { npmStage } from "../support/npm-stage.ts";
 import { runReadme } from "../support/readme-example.ts";
 
 type Item = { readonly key: string; readonly value: unknown; readonly options?: object };
@@ -31,20 +31,9 @@ interface Storage {
   dispose(): Promise<void>;
 }
 
-const folder = new NpmFolder();
-folder.install("unstorage@1.17.6");
+const { folder, programs, client, toRegion } = await npmStage("unstorage@1.17.6");
 const unstorage = await folder.load("node_modules/unstorage/dist/index.mjs");
 const createStorage = unstorage["createStorage"] as (options: object) => Storage;
-const programs = await startBothPrograms();
-const toRegion = (): Promise<MeridianClient> =>
-  connect({ nodes: [programs.region], deadlineMs: 60_000 });
-const client = await toRegion();
-
-afterAll(async () => {
-  client.close();
-  await programs.stop();
-  folder.remove();
-});
 
 let count = 0;
 /** A storage of its own. */

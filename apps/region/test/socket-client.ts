@@ -11,10 +11,10 @@ import {
 } from "@meridian/protocol/socket-api";
 import { SOCKET_TONGUES, type SocketTongue } from "@meridian/testkit";
 import * as v from "valibot";
-import { expect, onTestFinished } from "vitest";
+import { afterAll, expect, onTestFinished } from "vitest";
 import { WebSocket, type ClientOptions } from "ws";
 
-import type { TestNode } from "./harness.ts";
+import { testNode, type TestNode, type TestNodeOptions } from "./harness.ts";
 
 /** A message of a node. */
 export type Told = Readonly<Record<string, unknown>>;
@@ -154,4 +154,18 @@ export async function until(isSo: () => boolean): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
   }
   expect(isSo()).toBe(true);
+}
+
+/** A node that serves WebSockets, its port, and a client with a connection to it: for the tests of one file, after which all of it is closed. */
+export async function serveSockets(
+  options: TestNodeOptions,
+): Promise<{ region: TestNode; port: number; client: SocketClient }> {
+  const region = await testNode(options);
+  const port = await region.serve();
+  const client = await SocketClient.open(port);
+  afterAll(async () => {
+    client.close();
+    await region.close();
+  });
+  return { region, port, client };
 }

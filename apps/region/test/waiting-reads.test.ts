@@ -1,25 +1,20 @@
 /** Reads over a WebSocket that wait for the position of their session. */
 import { formatPosition, parsePosition } from "@meridian/protocol";
 import type { SOCKET_TONGUES } from "@meridian/testkit";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 
-import { testNode, type TestNode } from "./harness.ts";
-import { levelOf, openForTest, SocketClient, until, type Told } from "./socket-client.ts";
+import {
+  levelOf,
+  openForTest,
+  serveSockets,
+  SocketClient,
+  until,
+  type Told,
+} from "./socket-client.ts";
 
 const TONGUES = ["json", "binary"] as const;
 
-let region: TestNode;
-let port: number;
-let client: SocketClient;
-beforeAll(async () => {
-  region = await testNode({ valueBytesMax: 200_000 });
-  port = await region.serve();
-  client = await SocketClient.open(port);
-});
-afterAll(async () => {
-  client.close();
-  await region.close();
-});
+const { region, port, client } = await serveSockets({ valueBytesMax: 200_000 });
 
 const another = (tongue?: keyof typeof SOCKET_TONGUES): Promise<SocketClient> =>
   openForTest(port, tongue);

@@ -3,25 +3,21 @@ import { connect } from "node:net";
 
 import { SOCKET_API } from "@meridian/protocol/socket-api";
 import type { SOCKET_TONGUES } from "@meridian/testkit";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
-import { exchangeBytes, ManualClock, parseAnswer, testNode, type TestNode } from "./harness.ts";
-import { levelOf, openForTest, SocketClient, until, type Told } from "./socket-client.ts";
+import { exchangeBytes, ManualClock, parseAnswer, testNode } from "./harness.ts";
+import {
+  levelOf,
+  openForTest,
+  serveSockets,
+  SocketClient,
+  until,
+  type Told,
+} from "./socket-client.ts";
 
 const APP = "https://app.example.com";
 
-let region: TestNode;
-let port: number;
-let client: SocketClient;
-beforeAll(async () => {
-  region = await testNode({ allowOrigin: [APP], valueBytesMax: 200_000 });
-  port = await region.serve();
-  client = await SocketClient.open(port);
-});
-afterAll(async () => {
-  client.close();
-  await region.close();
-});
+const { region, port, client } = await serveSockets({ allowOrigin: [APP], valueBytesMax: 200_000 });
 
 const another = (tongue?: keyof typeof SOCKET_TONGUES): Promise<SocketClient> =>
   openForTest(port, tongue);

@@ -11,6 +11,7 @@ import {
   toProblem,
 } from "@meridian/protocol";
 
+import { NOTHING_TO_WRITE } from "../src/acknowledgements.ts";
 import type { Fetch } from "../src/index.ts";
 import type { Dial } from "../src/socket/wire.ts";
 import type { TestClock } from "../src/testing/index.ts";
@@ -230,14 +231,7 @@ export class NearNode {
     const key = decodeURIComponent(path.slice("/cache/".length));
     if (method === "PUT") {
       const { etag } = this.write(key, true);
-      const acknowledged = {
-        level: "local",
-        reached: true,
-        local: true,
-        directory: false,
-        nodes: [],
-        ready: [],
-      };
+      const acknowledged = NOTHING_TO_WRITE;
       return this.#json({ key, etag, expiresAtMs: null, acknowledged }, { etag });
     }
     const held = this.#live(key);

@@ -16,6 +16,7 @@ import {
   toProblem,
 } from "@meridian/protocol";
 
+import { NOTHING_TO_WRITE } from "../src/acknowledgements.ts";
 import type { Fetch } from "../src/index.ts";
 import { SocketListener } from "./socket-listener.ts";
 
@@ -338,14 +339,7 @@ export class FakeNode {
     this.outbox.push(write);
     this.#written += 1;
     this.#merge(write);
-    const acknowledged = {
-      level: "local",
-      reached: true,
-      local: true,
-      directory: false,
-      nodes: [],
-      ready: ["one"],
-    };
+    const acknowledged = { ...NOTHING_TO_WRITE, ready: ["one"] };
     return { key, etag, expiresAtMs, acknowledged };
   }
 
