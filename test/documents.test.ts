@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
@@ -54,5 +54,45 @@ describe("links between documents lead somewhere", () => {
         return anchor !== undefined && !anchorsOf(read(target)).includes(anchor);
       });
     expect(dead).toEqual([]);
+  });
+});
+
+describe("the maps of the code are true", () => {
+  const sources = readdirSync(join(ROOT, "packages"), { recursive: true, encoding: "utf8" })
+    .filter((path) => /\/src\/.*\.ts$/.test(path) && !path.includes("node_modules"))
+    .map((path) => join("packages", path));
+  const classes = new Set(
+    sources.flatMap((path) => [...read(path).matchAll(/\bclass (\w+)/g)].map(([, name]) => name)),
+  );
+  const replication = sources.filter((path) => path.startsWith("packages/replication/src/"));
+
+  it("every name in a flowchart of ARCHITECTURE.md is a class", () => {
+    const charts = read("packages/ARCHITECTURE.md").matchAll(
+      /```mermaid\nflowchart LR\n([^`]*)```/g,
+    );
+    const lines = [...charts].flatMap(([, chart = ""]) => chart.split("\n"));
+    const names = lines
+      .filter((line) => !/^\s*(subgraph\b|end$)/.test(line))
+      .flatMap((line) => line.replaceAll(/\|\w+\|/g, "").match(/\w+/g) ?? []);
+    expect(names.length).toBeGreaterThan(100);
+    expect(names.filter((name) => !classes.has(name))).toEqual([]);
+  });
+
+  it("ARCHITECTURE.md names every class of replication whose file has more than a hundred lines", () => {
+    const text = read("packages/ARCHITECTURE.md");
+    const big = replication
+      .filter((path) => read(path).split("\n").length > 100)
+      .flatMap((path) =>
+        [...read(path).matchAll(/^export class (\w+)/gm)].map(([, name = ""]) => name),
+      );
+    expect(big.filter((name) => !new RegExp(`\\b${name}\\b`).test(text))).toEqual([]);
+  });
+
+  it("replication's README names every file, and no other", () => {
+    const text = read("packages/replication/README.md");
+    const names = replication.map((path) => basename(path)).filter((name) => name !== "index.ts");
+    expect(names.filter((name) => !text.includes(name))).toEqual([]);
+    const named = [...text.matchAll(/`([\w/-]+\.ts)`/g)].map(([, name = ""]) => basename(name));
+    expect(named.filter((name) => !names.includes(name))).toEqual([]);
   });
 });
