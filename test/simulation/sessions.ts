@@ -51,9 +51,10 @@ class SimulatedSession {
     const { acknowledged, directories } = this.#cluster;
     if (directories.length > 1 && acknowledged.isUnknownCopy(node)) return;
     const { replica } = node.process;
+    const { losses: lossesThen } = replica;
     const proceed = (): void => {
-      if (reads) this.#read(node, key);
-      else this.#write(node, key);
+      if (reads) this.#read(node, key, lossesThen);
+      else this.#write(node, key, lossesThen);
     };
     if (this.#token === undefined) return proceed();
     const { auditor } = this.#cluster;
@@ -88,7 +89,7 @@ class SimulatedSession {
   }
 
   /** Reads `key`, and checks that no key that the session has seen is older now than it was. */
-  #read(node: SimulatedNode, key: string): void {
+  #read(node: SimulatedNode, key: string, losses: number): void {
     const { names, auditor } = this.#cluster;
     const { store, replica } = node.process ?? {};
     if (replica === undefined || store?.isRestamping === true || this.#isOfLostLog(node)) return;
@@ -102,7 +103,7 @@ class SimulatedSession {
       );
     }
     const entry = replica.get(key);
-    if (entry !== undefined) this.#note(node, entry);
+    if (entry !== undefined) this.#note(node, entry, losses);
   }
 
   /**
@@ -128,20 +129,21 @@ class SimulatedSession {
     return !isKept && ![disk.cursor, ...disk.others].some((place) => place?.logId === logId);
   }
 
-  #write(node: SimulatedNode, key: string): void {
+  #write(node: SimulatedNode, key: string, losses: number): void {
     this.#writes += 1;
     const isAsked = this.#ask(WRITE_MS);
     const value = `session-${this.#id}-${this.#writes}`;
     write(this.#cluster, node, [{ key, value, ttlMs: 0 }], ([entry]) => {
-      if (isAsked() && entry !== undefined) this.#note(node, entry);
+      if (isAsked() && entry !== undefined) this.#note(node, entry, losses);
     });
   }
 
-  #note(node: SimulatedNode, entry: Entry): void {
+  /** The answer has come to a request that was sent when the node had had `losses` losses. */
+  #note(node: SimulatedNode, entry: Entry, losses: number): void {
     const { names } = this.#cluster;
     // The process may have died meanwhile; then there was no answer.
     if (node.process === undefined) return;
-    this.#token = node.process.replica.position();
+    this.#token = node.process.replica.position(losses);
     this.#seen.set(entry.key, { name: names.nameOf(entry.stamp), fades: fades(entry) });
   }
 }

@@ -198,7 +198,12 @@ export class Exchange {
 
   #common(error?: MeridianError): HeaderList {
     const { origins } = this.#style;
-    return [...this.#style.headers(error), ...origins.headers(this.header("origin"))];
+    return [...this.styleHeaders(error), ...origins.headers(this.header("origin"))];
+  }
+
+  /** The headers that every answer of the program carries. */
+  protected styleHeaders(error?: MeridianError): HeaderList {
+    return this.#style.headers(error);
   }
 }
 

@@ -10,10 +10,9 @@ import type { PlainReader } from "./plain-read.ts";
 import { reply } from "./reply.ts";
 import type { RequestLimit } from "./request-limit.ts";
 import type { RequestTimes } from "./request-times.ts";
-import { idsOf } from "./request-ids.ts";
 import { beginRequest, HEALTH } from "./request-spans.ts";
 import type { SlowRequests } from "./slow-requests.ts";
-import { askApp, failureOf, NO_ROUTE, type RoutedAnswer, type RoutedApp } from "./routed-app.ts";
+import { askApp, NO_ROUTE, problemOf, type RoutedAnswer, type RoutedApp } from "./routed-app.ts";
 import { pathAndQueryOf } from "./target.ts";
 
 /** Answers a request at once if it can; false if it has done nothing. */
@@ -56,7 +55,7 @@ export function requestListener(options: RequestListenerOptions): RequestListene
       return await askApp(app, incoming);
     } catch (cause) {
       const exchange = new Exchange(style, carrierOfIncoming(incoming));
-      return { answer: exchange.problem(failureOf(cause, logger, idsOf(incoming.headers))), route };
+      return { answer: problemOf(cause, exchange, logger, incoming), route };
     }
   };
   return (incoming, outgoing) => {

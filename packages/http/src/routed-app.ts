@@ -69,8 +69,10 @@ export function routedApp<E extends Exchange>(options: RoutedAppOptions<E>): Rou
   for (const [path, methods] of Object.entries(routes)) {
     for (const [method, route] of Object.entries(methods)) {
       app.on(method, path, async (context) => {
+        const { incoming } = context.env ?? {};
         if (context.env !== undefined) context.env.route = path;
-        return responseTo(context, await runRoute(route, exchange(carrierOfContext(context))));
+        const asked = exchange(carrierOfContext(context));
+        return responseTo(context, await runRoute(route, asked, logger, incoming));
       });
     }
   }
@@ -92,20 +94,35 @@ export function routedApp<E extends Exchange>(options: RoutedAppOptions<E>): Rou
   });
   app.onError((cause, context) => {
     const asked = new Exchange(style, carrierOfContext(context));
-    const { incoming } = (context.env ?? {}) as AppEnv["Bindings"];
-    const about = incoming === undefined ? {} : idsOf(incoming.headers);
-    return responseTo(context, asked.problem(failureOf(cause, logger, about)));
+    return responseTo(context, problemOf(cause, asked, logger, context.env?.incoming));
   });
   return app;
 }
 
-/** Answers a request by a route, unless it comes from a page that may not ask. */
-export function runRoute<E extends Exchange>(
+/** Answers a request by a route, unless it comes from a page that may not ask; with a problem where it fails. */
+export async function runRoute<E extends Exchange>(
   route: Route<E>,
   exchange: E,
-): Answer | Promise<Answer> {
-  exchange.checkOrigin();
-  return route(exchange);
+  logger: Logger,
+  incoming: IncomingMessage | undefined,
+): Promise<Answer> {
+  try {
+    exchange.checkOrigin();
+    return await route(exchange);
+  } catch (cause) {
+    return problemOf(cause, exchange, logger, incoming);
+  }
+}
+
+/** The answer to a request that failed. */
+export function problemOf(
+  cause: unknown,
+  exchange: Exchange,
+  logger: Logger,
+  incoming: IncomingMessage | undefined,
+): Answer {
+  const about = incoming === undefined ? {} : idsOf(incoming.headers);
+  return exchange.problem(failureOf(cause, logger, about));
 }
 
 /** The route of requests for which a program has none. */

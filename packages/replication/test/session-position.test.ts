@@ -136,6 +136,32 @@ it("the place in the epoch that was left is not reached by a node whose disk has
   expect(script.replica.hasReached(lost)).toBe(false);
 });
 
+it("who asked before the disk refused what the node had is told a place that covers it", async () => {
+  const script = new ScriptedDirectory();
+  script.welcome(0);
+  const first = { after: 0, through: 2, committedThrough: 2, incarnation: 9, position: 1 };
+  script.feed(first, [entryOf(1, 1), entryOf(2, 2)]);
+  await script.settle();
+  const { losses } = script.replica;
+  script.store.full = "entries";
+  script.feed({ ...first, after: 2, through: 3, committedThrough: 3, position: 2 }, [
+    entryOf(3, 3),
+  ]);
+  // A request that came with this position is let in, and goes on for longer than the record of the frame.
+  const asked = script.replica.position();
+  expect(asked).toMatchObject({ sequence: 3 });
+  await script.settle();
+  expect(script.replica.position()).not.toMatchObject({ sequence: 3 });
+  expect(script.replica.position(losses)).toMatchObject({ sequence: 3 });
+  script.store.full = false;
+  const written = script.replica.write([set("k")]);
+  await script.settle();
+  await written;
+  const { incarnation } = script.disk;
+  const seen = { sequence: 3, incarnation, outboxPosition: 1 };
+  expect(script.replica.position(losses)).toMatchObject(seen);
+});
+
 it("reports of a log that took over say nothing of what another one had acknowledged", async () => {
   const script = new ScriptedDirectory();
   script.welcome(0);

@@ -62,8 +62,8 @@ class CredulousReplica extends Replica {
 
 /** A replica whose positions name the log alone. */
 class ForgetfulReplica extends Replica {
-  override position(): Position {
-    return { ...super.position(), incarnation: 0, outboxPosition: 0 };
+  override position(losses?: number): Position {
+    return { ...super.position(losses), incarnation: 0, outboxPosition: 0 };
   }
 }
 

@@ -108,9 +108,14 @@ export class RequestAdmission {
     );
   }
 
-  /** The position token of everything that a client has seen once it gets an answer now. */
-  positionToken(): string {
-    const position = this.#options.replica.position();
+  /** How often the disk has refused entries that clients may have seen: to be given to `positionToken`. */
+  get losses(): number {
+    return this.#options.replica.losses;
+  }
+
+  /** The position token of everything that a client has seen that is answered now, and whose request came when there had been `losses` losses. Default: as many as now. */
+  positionToken(losses?: number): string {
+    const position = this.#options.replica.position(losses);
     const known = this.#tokenOf;
     if (
       position.sequence !== known.sequence ||

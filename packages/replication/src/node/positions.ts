@@ -11,6 +11,7 @@
  */
 import {
   MeridianError,
+  type Cursor,
   type DirectoryMessage,
   type Position,
   type Welcome,
@@ -40,6 +41,8 @@ interface Waiter {
 /** What the directory is asked about: `unknown`, where its log has an outbox position; `unheard`, whether an epoch is lost. */
 type Reach = "reached" | "not-yet" | "unknown" | "unheard";
 
+const NO_PLACE: Cursor = { logId: 0, epoch: 0, sequence: 0 };
+
 /** Tells whether a node has what a session position stands for, and lets requests wait until it has. */
 export class Positions {
   readonly #context: NodeContext;
@@ -54,6 +57,10 @@ export class Positions {
   #epochs: Welcome["epochs"] = [];
   /** Epochs of which the directory has answered, in the epoch of its last `welcome`, that they are none of its own. */
   readonly #lost = new Set<number>();
+  /** How often the disk has refused what clients may have seen. */
+  #losses = 0;
+  /** The place that clients were told before the last of these losses. */
+  #lostPlace = NO_PLACE;
   /** The log holds the node's own outbox through `position`, at or before `sequence`. */
   #acknowledged = { position: 0, sequence: Infinity };
 
@@ -83,12 +90,32 @@ export class Positions {
     if (position > this.#acknowledged.position) this.#acknowledged = { position, sequence };
   }
 
-  /** The position of everything that a client has seen once it gets an answer now. */
-  current(): Position {
+  /** How often the disk has refused entries, which takes the node back to an earlier place: to be given to `current`. */
+  get losses(): number {
+    return this.#losses;
+  }
+
+  /** The disk has refused entries, and the node is about to go back to `cursor`. */
+  onLosing(cursor: Cursor | undefined): void {
+    const { seen } = this.#parts.home;
+    const { logId, epoch, sequence } = cursor ?? NO_PLACE;
+    // Many records may be refused together: with the first, the node is back already.
+    if (seen.logId === logId && seen.epoch === epoch && seen.sequence <= sequence) return;
+    this.#lostPlace = laterPlace(this.#lostPlace, seen);
+    this.#losses += 1;
+  }
+
+  /**
+   * The position of everything that a client has seen once it gets an answer now to a request that came when there had been `losses` losses. A request that has been
+   * under way during one may have seen what was refused, or have been let in because the node had it.
+   */
+  current(losses: number = this.#losses): Position {
     const { outboxThrough, incarnation } = this.#context.store;
-    const isPending = outboxThrough > this.#sequenced();
-    // Each answer to a client asks for this: spreading `seen` made a hit cost a fifth more.
-    const { logId, epoch, sequence } = this.#parts.home.seen;
+    const { seen } = this.#parts.home;
+    const place = losses === this.#losses ? seen : laterPlace(seen, this.#lostPlace);
+    const isPending = outboxThrough > (place === seen ? this.#sequenced() : 0);
+    // Each answer to a client asks for this: spreading `place` made a hit cost a fifth more.
+    const { logId, epoch, sequence } = place;
     return {
       logId,
       epoch,
@@ -247,6 +274,11 @@ export class Positions {
   #isFollowed(logId: number): boolean {
     return this.#context.directories > 1 || this.#parts.home.logs.has(logId);
   }
+}
+
+/** The later one of two places in the same epoch of a log, else the second. */
+function laterPlace(a: Cursor, b: Cursor): Cursor {
+  return a.logId === b.logId && a.epoch === b.epoch && a.sequence >= b.sequence ? a : b;
 }
 
 function questionOf(incarnation: number, position: number): string {

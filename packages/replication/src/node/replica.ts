@@ -209,9 +209,14 @@ export class Replica {
     return this.#acknowledgements.wait(receipt.outboxPosition, level, timeoutMs);
   }
 
-  /** What a client that is answered now has seen. */
-  position(): Position {
-    return this.#positions.current();
+  /** How often the disk has refused entries that clients may have seen: to be given to `position`. */
+  get losses(): number {
+    return this.#positions.losses;
+  }
+
+  /** What a client has seen that is answered now, and whose request came when there had been `losses` losses. Default: as many as now. */
+  position(losses?: number): Position {
+    return this.#positions.current(losses);
   }
 
   /** Whether the node has what `position` stands for already. */
@@ -339,7 +344,11 @@ export class Replica {
   /** Where the node stands is told and saved again before each part of it hears that its record has failed: that has to be true by then. */
   #onRefused(): void {
     const isBack = this.#applier.isKeeping;
-    if (isBack) this.#position.returnTo(this.#options.store.cursor);
+    if (isBack) {
+      const { cursor } = this.#options.store;
+      this.#positions.onLosing(cursor);
+      this.#position.returnTo(cursor);
+    }
     this.#home.onLost(isBack);
   }
 

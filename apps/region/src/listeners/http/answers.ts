@@ -1,4 +1,5 @@
 import type { AnswerStyle, HeaderList, OriginPolicy } from "@meridian/http";
+import type { MeridianError } from "@meridian/protocol";
 
 import type { CachedRecord } from "../../service/cached-record.ts";
 import type { RegionService } from "../../service/region-service.ts";
@@ -7,16 +8,18 @@ import { faceOf, type EntryFace } from "../api/entry-face.ts";
 
 /** The headers that all answers of a node share: its id, and the position that the client has seen. */
 export function answerStyle(service: RegionService, origins: OriginPolicy): AnswerStyle {
-  return {
-    origins,
-    headers: (error) => [
-      ...(error?.code === "KEY_NOT_FOUND" ? ["Meridian-Cache", "miss"] : []),
-      "Meridian-Node",
-      service.nodeId,
-      "Meridian-Position",
-      service.admission.positionToken(),
-    ],
-  };
+  return { origins, headers: (error) => nodeHeaders(service, error) };
+}
+
+/** Who a node is, and what its client has seen whose request came when there had been `losses` losses. Default: as many as now. */
+export function nodeHeaders(
+  { nodeId, admission }: RegionService,
+  error: MeridianError | undefined,
+  losses?: number,
+): HeaderList {
+  const miss = error?.code === "KEY_NOT_FOUND" ? ["Meridian-Cache", "miss"] : [];
+  const position = ["Meridian-Position", admission.positionToken(losses)];
+  return [...miss, "Meridian-Node", nodeId, ...position];
 }
 
 /**

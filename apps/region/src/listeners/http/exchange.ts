@@ -3,16 +3,18 @@ import {
   type AnswerStyle,
   type Carrier,
   type EventStreams,
+  type HeaderList,
   type HeldBytes,
   type HistoryNews,
 } from "@meridian/http";
-import { parseTraceContext } from "@meridian/protocol";
+import { parseTraceContext, type MeridianError } from "@meridian/protocol";
 import type { Clock } from "@meridian/runtime";
 
 import type { AckRequest } from "../../service/requests.ts";
 import type { RegionService } from "../../service/region-service.ts";
 import type { ServedNode } from "../listener.ts";
 import { readAck, readSession } from "../api/arguments.ts";
+import { nodeHeaders } from "./answers.ts";
 import type { BatchBodies } from "./batch-bodies.ts";
 import type { Tickets } from "./tickets.ts";
 
@@ -34,10 +36,13 @@ export interface HttpNode extends ServedNode {
 /** One request to a node and the means to answer it. */
 export class RegionExchange extends Exchange {
   readonly node: HttpNode;
+  /** How many losses the node had had when the request came. */
+  readonly #losses: number;
 
   constructor(node: HttpNode, carrier: Carrier) {
     super(node.style, carrier);
     this.node = node;
+    this.#losses = node.service.admission.losses;
   }
 
   get service(): RegionService {
@@ -56,6 +61,10 @@ export class RegionExchange extends Exchange {
     if (traceparent === undefined) return asked;
     const trace = parseTraceContext(traceparent, this.header("tracestate"));
     return trace === undefined ? asked : { ...asked, trace };
+  }
+
+  protected override styleHeaders(error?: MeridianError): HeaderList {
+    return nodeHeaders(this.service, error, this.#losses);
   }
 
   /** Reads the body, within what all bodies together may take. Rejects with `VALUE_TOO_LARGE` beyond `bytesMax`. */

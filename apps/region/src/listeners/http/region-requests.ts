@@ -7,7 +7,6 @@ import {
   readListener,
   requestListener,
   runRoute,
-  type Answer,
   type PlainReader,
   type RequestLimit,
   type RequestListener,
@@ -58,12 +57,9 @@ export function regionRequests(options: RegionRequestsOptions): RegionRequests {
       if (incoming.method !== "PUT" || plainKeyOf(incoming.url ?? "") === undefined) {
         return undefined;
       }
-      return put(new RegionExchange(node, carrierOfIncoming(incoming)));
+      const exchange = new RegionExchange(node, carrierOfIncoming(incoming));
+      return runRoute(putEntry, exchange, options.logger, incoming);
     },
   });
   return { request, read: readListener(read, { ...options, shortRoute }) };
-}
-
-async function put(exchange: RegionExchange): Promise<Answer> {
-  return runRoute(putEntry, exchange);
 }

@@ -358,18 +358,18 @@ export class ClientSocket implements Holder {
   }
 
   async #answer(request: SocketRequest): Promise<void> {
-    const { clock, times } = this.#host;
-    const startedMs = clock.elapsedMs();
+    const { clock, times, service } = this.#host;
+    const [startedMs, { losses }] = [clock.elapsedMs(), service.admission];
     let message: Said;
     let code = "ok";
     let failure: MeridianError | undefined;
     try {
       const result = await this.#resultOf(request);
-      message = this.#form.result(request.id, result, this.#position());
+      message = this.#form.result(request.id, result, this.#position(losses));
     } catch (cause) {
       failure = failureOf(cause, this.#host.logger);
       ({ code } = failure);
-      message = this.#form.error(request.id, failure, this.#position());
+      message = this.#form.error(request.id, failure, this.#position(losses));
     }
     const bytes = this.#inFlight.get(request.id) ?? 0;
     this.#inFlightBytes -= bytes;
@@ -436,8 +436,8 @@ export class ClientSocket implements Holder {
     this.#send(this.#form.error(id, error, this.#position()));
   }
 
-  #position(): string {
-    return this.#host.service.admission.positionToken();
+  #position(losses?: number): string {
+    return this.#host.service.admission.positionToken(losses);
   }
 
   #send(message: Said): void {
