@@ -175,6 +175,17 @@ describe("a directory that follows", () => {
     const [, next] = follower.of("registry");
     expect([next?.members.length, next?.remembered]).toEqual([5, undefined]);
   });
+
+  it("is told by how much nodes' clocks differ from this directory's as it is set now", () => {
+    const rig = new DirectoryRig();
+    const node = rig.join("a", 1);
+    const wallMs = rig.clock.nowMs();
+    node.say(heartbeatOf({ nowMs: wallMs }));
+    rig.clock.jump(-3_600_000);
+    const follower = follow(rig, 9, false);
+    const told = follower.of("registry").at(-1);
+    expect((told?.nowMs ?? 0) + (told?.members[0]?.skewMs ?? 0)).toBe(wallMs);
+  });
 });
 
 describe("many that follow, or are remembered,", () => {

@@ -60,6 +60,8 @@ export class DirectorySession implements ApplyingNode {
   #registryAtMs = -Infinity;
 
   #report = NOTHING_REPORTED;
+  /** By how much the node's clock was ahead of elapsed time here when it was last heard. */
+  #clockOffsetMs = 0;
   readonly #applied: AppliedProgress;
   readonly #pace: Pace;
   /** The last sequence that an earlier feed of this link had sent. */
@@ -114,8 +116,10 @@ export class DirectorySession implements ApplyingNode {
     return this.#report.lagMs;
   }
 
+  /** How far the node's clock is ahead of this machine's as that is set now; includes the way here. */
   get skewMs(): number {
-    return this.#report.skewMs;
+    const { clock } = this.#host;
+    return Math.round(this.#clockOffsetMs + clock.elapsedMs() - clock.nowMs());
   }
 
   get load(): NodeLoad {
@@ -315,7 +319,8 @@ export class DirectorySession implements ApplyingNode {
     this.#host.events.emit.greeted(this, hello);
     this.#introduction = { kind: "node", hello, features };
     const { status } = hello;
-    this.#report = { ...this.#report, status, skewMs: this.#skewOf(hello.nowMs) };
+    this.#report = { ...this.#report, status };
+    this.#hearClock(hello.nowMs);
     this.#takeIn(takeInNode(this.#host, hello, mark));
   }
 
@@ -349,8 +354,8 @@ export class DirectorySession implements ApplyingNode {
     return this.#introduction.kind !== "none" && this.#introduction.features.includes(feature);
   }
 
-  #skewOf(wallMs: number): number {
-    return Math.round(wallMs - this.#host.clock.nowMs());
+  #hearClock(wallMs: number): void {
+    this.#clockOffsetMs = wallMs - this.#host.clock.elapsedMs();
   }
 
   /** Tells a follower which nodes have their link with this directory, if there is room; if not, a later call does. */
@@ -410,7 +415,8 @@ export class DirectorySession implements ApplyingNode {
     const { sequencer, horizon, log } = this.#host;
     const nowMs = this.#host.clock.nowMs();
     const statusChanged = message.status !== this.status;
-    this.#report = reportOf(message, nowMs);
+    this.#report = reportOf(message);
+    this.#hearClock(message.nowMs);
     if (this.hello !== undefined) this.#host.clocks.hear(this.id, message.nowMs);
     this.#applied.report(message.appliedThrough, this.#sentThrough, this.#heardAtMs);
     this.#send({
