@@ -11,6 +11,8 @@ export interface Answered {
   readonly status: number;
   /** The entity tag in its quotes; empty where there is none. */
   readonly etag: string;
+  /** Each byte as one character. */
+  readonly body: string;
 }
 
 /** One connection to a server. */
@@ -40,21 +42,35 @@ export class HttpConnection {
     return connection;
   }
 
+  /** Whether neither side has closed the connection. */
+  get isOpen(): boolean {
+    return this.#socket.readyState === "open";
+  }
+
   /** Puts a value. Resolves to the status of the answer once all of that is here. */
   async put(path: string, body: string): Promise<number> {
     return (await this.send("PUT", path, body)).status;
   }
 
   /** Sends any request that has a body, be it empty. Resolves once all of the answer is here. */
-  send(method: string, path: string, body: string): Promise<Answered> {
+  send(method: string, path: string, body: string, type = "text/plain"): Promise<Answered> {
     const length = Buffer.byteLength(body);
-    this.#socket.write(
-      `${method} ${path} HTTP/1.1\r\nHost: ${this.#host}\r\nContent-Type: text/plain\r\nContent-Length: ${length}${HEAD_END}${body}`,
+    return this.#ask(
+      `${method} ${path} HTTP/1.1\r\nHost: ${this.#host}\r\nContent-Type: ${type}\r\nContent-Length: ${length}${HEAD_END}${body}`,
     );
+  }
+
+  #ask(request: string): Promise<Answered> {
+    this.#socket.write(request);
     return new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
+  }
+
+  /** Asks for a path. Resolves once all of the answer is here. */
+  get(path: string): Promise<Answered> {
+    return this.#ask(`GET ${path} HTTP/1.1\r\nHost: ${this.#host}${HEAD_END}`);
   }
 
   /** Closes the connection. */
@@ -69,9 +85,11 @@ export class HttpConnection {
     const head = this.#received.toString("latin1", 0, headEnd);
     const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
     if (length === undefined) return this.#reject?.(new Error(`Expected a length, got ${head}`));
-    if (this.#received.length < headEnd + HEAD_END.length + Number(length)) return;
+    const bodyAt = headEnd + HEAD_END.length;
+    if (this.#received.length < bodyAt + Number(length)) return;
+    const body = this.#received.toString("latin1", bodyAt);
     this.#received = Buffer.alloc(0);
     const etag = /\r\netag: *([^\r]*)/i.exec(head)?.[1] ?? "";
-    this.#resolve?.({ status: Number(head.slice(9, 12)), etag });
+    this.#resolve?.({ status: Number(head.slice(9, 12)), etag, body });
   }
 }
