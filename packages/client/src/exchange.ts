@@ -1,5 +1,5 @@
 /** Sends one HTTP request and reads its whole answer within time limits. */
-import { connectionFailure } from "@meridian/protocol";
+import { connectionFailure, joinBytes } from "@meridian/protocol";
 import type { Clock, Deadlines } from "@meridian/runtime";
 
 import { AnswerWatch } from "./answer-watch.ts";
@@ -113,23 +113,15 @@ async function readBody(
   if (response.body === null) return new Uint8Array(0);
   const reader = response.body.getReader() as ReadableStreamDefaultReader<Uint8Array>;
   const chunks: Uint8Array[] = [];
-  let length = 0;
   for (;;) {
     const { done, value } = await orAborted(reader.read());
     if (done) break;
     watch.progress();
     chunks.push(value);
-    length += value.length;
   }
   const [only] = chunks;
   if (chunks.length === 1 && only !== undefined) return only;
-  const body = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    body.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return body;
+  return joinBytes(chunks);
 }
 
 function failureToConnect(cause: unknown): NoAnswer {

@@ -1,6 +1,6 @@
 /** Turns calls into HTTP requests: checks the arguments and encodes them. */
 import type { AckLevel } from "@meridian/protocol";
-import { checkClientKey, decodeUtf8, MeridianError } from "@meridian/protocol";
+import { checkClientKey, decodeUtf8, joinBytes, MeridianError } from "@meridian/protocol";
 import type { batchGetBody, batchSetBody, Described } from "@meridian/protocol/http-api";
 import type { SocketItem } from "@meridian/protocol/socket-api";
 
@@ -213,7 +213,7 @@ export function setManyRequests(
     const some = entries.slice(next, next + chunk.length);
     const keys = some.map(({ key }) => key);
     next += chunk.length;
-    const body = joined([BATCH_START, ...chunk, end]);
+    const body = joinBytes([BATCH_START, ...chunk, end]);
     const message = socketMessage(body.length, {
       type: "setMany",
       entries: some.map(socketItem),
@@ -253,16 +253,6 @@ type BatchEntry = Described<typeof batchSetBody>["entries"][number];
 
 const BATCH_START = encoder.encode('{"entries":[');
 const COMMA = 0x2c;
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
 
 /** The request that reads up to `BATCH_MAX` keys. */
 export function getManyRequest(keys: readonly string[]): NodeRequest {

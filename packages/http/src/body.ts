@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 
-import { asMeridianError, MeridianError } from "@meridian/protocol";
+import { asMeridianError, joinBytes, MeridianError } from "@meridian/protocol";
 
 import type { HeldBytes, Holder } from "./held-bytes.ts";
 
@@ -49,7 +49,7 @@ class Reading implements Holder {
     this.#reject = reject;
     incoming.on("data", this.#onData);
     incoming.on("end", () => {
-      resolve(join(this.#chunks, this.movedBytes));
+      resolve(joinBytes(this.#chunks));
       this.#letGo();
     });
     incoming.on("error", (cause: Error) => this.cut(cutShort(cause)));
@@ -112,7 +112,7 @@ export async function readStream(
   } catch (cause) {
     throw cause instanceof MeridianError ? cause : cutShort(cause);
   }
-  return join(chunks, length);
+  return joinBytes(chunks);
 }
 
 function checkDeclared(header: string | null | undefined, bytesMax: number): number {
@@ -132,14 +132,4 @@ function tooLarge(length: number, bytesMax: number): MeridianError {
 function cutShort(cause?: unknown): MeridianError {
   const message = "Expected the whole body, got the end of the connection";
   return new MeridianError("INVALID_BODY", message, { cause });
-}
-
-function join(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.byteLength;
-  }
-  return bytes;
 }

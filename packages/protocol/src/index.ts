@@ -90,6 +90,7 @@ export type {
   RegisteredMember,
   Welcome,
 } from "./message.ts";
+export { joinBytes } from "./join-bytes.ts";
 export { NODE_STATUSES, type NodeStatus } from "./node-status.ts";
 export type {
   HorizonState,

@@ -1,4 +1,5 @@
 /** Reads the frames of a server (RFC 6455, section 5): whole binary messages, pings and the close. */
+import { joinBytes } from "@meridian/protocol";
 
 /** What has been read. */
 export interface FrameEvents {
@@ -39,7 +40,7 @@ export class FrameReader {
     this.#chunks.push(chunk);
     this.#length += chunk.length;
     if (this.#length < this.#wanted) return;
-    let bytes = this.#chunks.length === 1 ? chunk : joined(this.#chunks, this.#length);
+    let bytes = this.#chunks.length === 1 ? chunk : joinBytes(this.#chunks);
     for (;;) {
       const used = this.#read(bytes);
       if (used === 0) break;
@@ -97,7 +98,7 @@ export class FrameReader {
     parts.push(payload);
     this.#partBytes += payload.length;
     if (!isLast) return;
-    const message = joined(parts, this.#partBytes);
+    const message = joinBytes(parts);
     this.#parts = undefined;
     this.#partBytes = 0;
     this.#events.message(message);
@@ -108,14 +109,4 @@ function lengthOf(bytes: Uint8Array): number {
   let length = 0;
   for (const byte of bytes) length = length * 256 + byte;
   return length;
-}
-
-function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
