@@ -1,6 +1,6 @@
 /**
- * Which regions are cut off. A cut is for trying, so none outlasts whoever made it: it heals after ten minutes, and soon after the last
- * page has gone from which it could be healed.
+ * The regions that are cut off. A cut is for trying things out, so it heals by itself: after ten minutes, and soon after the last page that could
+ * heal it has gone.
  */
 import { MeridianError } from "@meridian/protocol";
 import type { Clock } from "@meridian/runtime";
@@ -13,27 +13,27 @@ const CUT_MS_MAX = 600_000;
 /** How long it lasts while no page is there, in milliseconds: a page that is loaded again is back by then. */
 const ALONE_MS = 15_000;
 
-/** What cuts are made of. */
-export interface CutsOptions {
+/** The regions, the clock and the callback of `RegionCuts`. */
+export interface RegionCutsOptions {
   readonly regions: readonly Pick<PlaygroundRegion, "id" | "lines">[];
   readonly clock: Clock;
   /** Told after each change, with the change in words. */
   readonly onChange: (what: string) => void;
 }
 
-/** Cuts regions off, and heals them. */
-export class Cuts {
-  readonly #options: CutsOptions;
+/** RegionCuts regions off, and heals them. */
+export class RegionCuts {
+  readonly #options: RegionCutsOptions;
   /** By the id of a region that is cut off: when it heals, in milliseconds since the Unix epoch, and what cancels that. */
   readonly #cut = new Map<string, { readonly healsAtMs: number; readonly cancel: () => void }>();
   #pages = 0;
   #leaveAlone: () => void = () => {};
 
-  constructor(options: CutsOptions) {
+  constructor(options: RegionCutsOptions) {
     this.#options = options;
   }
 
-  /** Cuts a region off from all directories, or puts off when it heals. Throws `NODE_NOT_FOUND`. */
+  /** RegionCuts a region off from all directories, or puts off when it heals. Throws `NODE_NOT_FOUND`. */
   cut(id: string): void {
     const { clock, onChange } = this.#options;
     const { lines } = this.#find(id);
@@ -51,7 +51,7 @@ export class Cuts {
     this.#heal(id, "as asked");
   }
 
-  /** Lets all of them. */
+  /** Heals all regions. */
   healAll(why: string): void {
     for (const id of this.#cut.keys()) this.#heal(id, why);
   }
@@ -96,7 +96,7 @@ export class Cuts {
     this.#options.onChange(`${id} is healed ${why}`);
   }
 
-  #find(id: string): CutsOptions["regions"][number] {
+  #find(id: string): RegionCutsOptions["regions"][number] {
     const { regions } = this.#options;
     const found = regions.find((region) => region.id === id);
     if (found !== undefined) return found;

@@ -8,7 +8,7 @@ import type { Clock, Random } from "@meridian/runtime";
 import type { DrillReport } from "../src/drill/drill-report.ts";
 import { runAgainst, type GuestDrill, type GuestPhase } from "../src/drill/run-drills.ts";
 import type { PlaygroundOptions } from "../src/dev/playground.ts";
-import type { Cuts } from "./cuts.ts";
+import type { RegionCuts } from "./cuts.ts";
 
 /** How a promise stands. `open`: nothing has broken it so far, and it is not over yet. */
 type PromiseState = "open" | "kept" | "broken";
@@ -37,7 +37,7 @@ interface DevDrill {
 interface Stage {
   readonly victim: string;
   readonly directory: string;
-  readonly cuts: Pick<Cuts, "cut" | "heal">;
+  readonly cuts: Pick<RegionCuts, "cut" | "heal">;
   readonly signal: PlaygroundOptions["signal"];
   readonly hold: () => Promise<void>;
 }
@@ -78,7 +78,7 @@ const DRILLS: readonly DevDrill[] = [
   },
 ];
 
-/** By what the sentences of broken promises begin with, as loads and audits write them. */
+/** Each promise, with the beginning of the sentences by which loads and audits report that it is broken. */
 const PROMISES: readonly (readonly [begin: string, text: string])[] = [
   ["read-your-writes", "Whoever has written reads that, or something newer, in every region."],
   ["monotonic reads", "Whoever has read a version reads no older one later, in any region."],
@@ -97,14 +97,14 @@ const VIOLATIONS_MAX = 10;
 /** How long the end of a drill is waited for, in milliseconds. What it wrote expires by itself, too. */
 const STOP_MS = 5_000;
 
-/** What drills are made of. */
+/** The cluster and the bounds of `Drills`. */
 export interface DrillsOptions extends Pick<
   PlaygroundOptions,
   "directoryUrl" | "directoryName" | "regions" | "signal" | "drillSeconds"
 > {
   readonly clock: Clock;
   readonly random: Random;
-  readonly cuts: Pick<Cuts, "cut" | "heal" | "healAll">;
+  readonly cuts: Pick<RegionCuts, "cut" | "heal" | "healAll">;
   readonly onChange: () => void;
   /** Default: on the cluster at `directoryUrl`. */
   readonly run?: typeof runAgainst;
@@ -208,7 +208,7 @@ export class Drills {
     }
   }
 
-  /** Calls back again and again, until what is returned is called. */
+  /** Calls back at intervals, until the returned function is called. */
   #often(callback: () => void): () => void {
     let cancel = (): void => {};
     const again = (): void => {

@@ -1,6 +1,7 @@
 /**
- * Who may ask a playground: programs of this machine, and the pages that it has served itself. A page of another origin, or one that has got
- * another name for this address, is refused; and what changes the cluster needs the token that stands in the playground's own page.
+ * Decides which requests a playground answers: those of programs on this machine, and of the pages that it has served itself. A page of another
+ * origin, or one that has got another name for this address, is refused; and what changes the cluster needs the token that stands in the playground's
+ * own page.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";

@@ -21,7 +21,7 @@ import type {
   PlaygroundRegion,
   RunningPlayground,
 } from "../src/dev/playground.ts";
-import { Cuts } from "./cuts.ts";
+import { RegionCuts } from "./cuts.ts";
 import { Drills } from "./drills.ts";
 import { checkOrigin, checkToken } from "./guard.ts";
 import { handOn } from "./hand-on.ts";
@@ -43,7 +43,7 @@ class Playground {
   readonly #options: PlaygroundOptions;
   readonly #token = randomBytes(32).toString("base64url");
   readonly #server: Server;
-  readonly #cuts: Cuts;
+  readonly #cuts: RegionCuts;
   readonly #drills: Drills;
   readonly #watchers: Watchers;
   #port = 0;
@@ -51,7 +51,7 @@ class Playground {
   constructor(options: PlaygroundOptions) {
     this.#options = options;
     const { regions, clock, say } = options;
-    this.#cuts = new Cuts({
+    this.#cuts = new RegionCuts({
       regions,
       clock,
       onChange: (what) => {

@@ -1,4 +1,4 @@
-/** The pages that look at a playground: each hears, as server-sent events, how everything stands, and so whether its playground is still there. */
+/** The open pages of a playground. Each gets the state of the cluster as server-sent events, and so notices when its playground is gone. */
 import type { ServerResponse } from "node:http";
 
 import type { Clock } from "@meridian/runtime";
@@ -9,7 +9,7 @@ const QUIET_MS = 15_000;
 /** How many pages are told of changes. */
 const WATCHERS_MAX = 16;
 
-/** What is told to whom. */
+/** The state that pages are told, and the callback for new pages. */
 export interface WatchersOptions {
   readonly clock: Clock;
   /** How everything stands, as JSON. */

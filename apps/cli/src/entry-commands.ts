@@ -16,7 +16,7 @@ type Done = (exitCode: number) => void;
 
 const TTL = "how long the value lives: seconds, or 90s, 15m, 2h, 7d (default: for ever)";
 
-/** Adds them to the program. `done` gets the exit code of the command that ran. */
+/** Adds the commands to the program. `done` gets the exit code of the command that ran. */
 export function addEntryCommands(program: Command, io: CliIo, done: Done): void {
   addSingle(program, io, done);
   addMany(program, io, done);

@@ -6,7 +6,7 @@ import type { ContextFlags } from "./commands/context.ts";
 import type { CliIo } from "./io.ts";
 import { SHELLS, type Shell } from "./manual/completion.ts";
 
-/** Adds them to the program. `done` gets the exit code of the command that ran. */
+/** Adds the commands to the program. `done` gets the exit code of the command that ran. */
 export function addManualCommands(
   program: Command,
   io: CliIo,

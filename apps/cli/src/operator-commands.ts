@@ -12,7 +12,7 @@ import type { QuarantineFlags, ReplayFlags } from "./commands/quarantine.ts";
 import type { VerifyFlags } from "./commands/verify.ts";
 import type { CliIo } from "./io.ts";
 
-/** Adds them to the program. `done` gets the exit code of the command that ran. */
+/** Adds the commands to the program. `done` gets the exit code of the command that ran. */
 export function addOperatorCommands(
   program: Command,
   io: CliIo,

@@ -7,7 +7,7 @@ import type * as Secrets from "./commands/secrets.ts";
 import type { CertificateFlags, TokenFlags } from "./commands/secrets.ts";
 import type { CliIo } from "./io.ts";
 
-/** Adds them to the program. `done` gets the exit code of the command that ran. */
+/** Adds the commands to the program. `done` gets the exit code of the command that ran. */
 export function addSecretCommands(
   program: Command,
   io: CliIo,

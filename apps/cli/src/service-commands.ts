@@ -9,7 +9,7 @@ import { givableOptions } from "./service/unit-files.ts";
 
 const ROLES: readonly Role[] = ["directory", "region"];
 
-/** Adds them to the program. `done` gets the exit code of the command that ran. */
+/** Adds the commands to the program. `done` gets the exit code of the command that ran. */
 export function addServiceCommands(
   program: Command,
   io: CliIo,

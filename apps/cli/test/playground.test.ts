@@ -7,7 +7,7 @@ import { seededRandom } from "@meridian/runtime";
 import { ManualClock } from "@meridian/testkit";
 import { expect, onTestFinished, test } from "vitest";
 
-import { Cuts } from "../playground/cuts.ts";
+import { RegionCuts } from "../playground/cuts.ts";
 import { startPlayground } from "../playground/start-playground.ts";
 import { loadPlayground } from "../src/dev/playground.ts";
 
@@ -36,7 +36,7 @@ function cutsOf() {
   const said: string[] = [];
   const [oslo, rome] = [regionOf("oslo"), regionOf("rome")];
   const regions = [oslo.region, rome.region];
-  const cuts = new Cuts({ regions, clock, onChange: (what) => said.push(what) });
+  const cuts = new RegionCuts({ regions, clock, onChange: (what) => said.push(what) });
   return { clock, said, cuts, oslo: oslo.line, rome: rome.line };
 }
 

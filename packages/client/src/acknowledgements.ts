@@ -1,6 +1,6 @@
 import type { Acknowledgement } from "@meridian/protocol";
 
-/** What is true of no write at all. */
+/** The acknowledgement of a call that had nothing to write. */
 export const NOTHING_TO_WRITE: Acknowledgement = {
   level: "local",
   reached: true,
@@ -10,7 +10,7 @@ export const NOTHING_TO_WRITE: Acknowledgement = {
   ready: [],
 };
 
-/** What is true of both. */
+/** The acknowledgement that holds for both of two writes. */
 export function narrower(
   first: Acknowledgement | undefined,
   second: Acknowledgement,

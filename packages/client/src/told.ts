@@ -32,7 +32,7 @@ export interface ToldPosition {
 
 /** What a node tells, whatever it comes over. `token` is that of the place behind it, where it has one. */
 export type Told = { readonly token: string | undefined } &
-  /** The first: the node tells from now on. It was asked at `askedAtMs` of the clock's `elapsedMs`, or later. */
+  /** The first word of a watch: from now on, the node tells all changes. It was asked at `askedAtMs` of the clock's `elapsedMs`, or later. */
   (
     | { readonly kind: "open"; readonly askedAtMs: number }
     | { readonly kind: "change"; readonly change: ToldChange }

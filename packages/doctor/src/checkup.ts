@@ -140,7 +140,7 @@ async function askNodes(
   asker: Asker,
 ): Promise<readonly AskedNode[]> {
   const nodes: AskedNode[] = [];
-  // Those that are gone may take all the time that there is, and then nothing would be known of the others.
+  // Nodes that are gone are asked last: waiting for them could use up all the time.
   const isGone = ({ goneSinceMs }: ListedNode): number => (goneSinceMs === null ? 0 : 1);
   const left = listed.toSorted((a, b) => isGone(a) - isGone(b)).values();
   const askNext = async (): Promise<void> => {

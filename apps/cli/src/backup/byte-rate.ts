@@ -5,7 +5,7 @@ import { MeridianError } from "@meridian/protocol";
 /** A program drops a backup that nobody asks for within ten minutes, and bytes are asked for by the mebibyte. */
 const LEAST = 10_000;
 
-/** Holds what is moved to so many bytes a second. */
+/** Limits a transfer to so many bytes a second. */
 export class ByteRate {
   readonly #perSecond: number;
   readonly #startedAtMs = performance.now();

@@ -27,7 +27,7 @@ interface Holder {
   readonly url: string;
 }
 
-/** What has to be known of the entries that a node tells of, and of what it has done with one. */
+/** The members that a node's answers about quarantined entries must have. */
 const page = v.object({
   entries: v.array(v.omit(quarantinePage.entries.entries.item, ["etag"])),
   next: quarantinePage.entries.next,
@@ -117,7 +117,7 @@ async function decide(
       decided.push(id);
     } catch (cause) {
       const { code, message } = asMeridianError(cause);
-      // Whoever is not reached now is not reached for the next one either.
+      // A node that cannot be reached for this entry cannot be reached for the next one either.
       if (code === UNREACHABLE) throw cause;
       failures.push({ id, code, detail: message });
     }

@@ -147,7 +147,7 @@ function storeRows({ store }: DirectoryShown | NodeShown): readonly Row[] {
   return [["on disk", shown.join(", ") || "nothing"]];
 }
 
-/** What is wrong: the names of what is so, and what the program says of itself in its own words. */
+/** The problems of a program: the names of the signs that are true, and the texts of those that are texts. */
 function troubles(signs: Readonly<Record<string, string | boolean | null>>): string {
   const said = Object.entries(signs).flatMap(([name, sign]) => {
     if (sign === null || sign === false) return [];

@@ -1,4 +1,4 @@
-/** Builds the console where its sources are: in a clone. Installed, it is built already. */
+/** Builds the console in a clone, which has its sources. An installed console is built already. */
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { createRequire } from "node:module";

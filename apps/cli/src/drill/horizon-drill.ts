@@ -8,7 +8,7 @@ import { handOver, handsOver, comesAbout, type Drill } from "./drill.ts";
 
 const KEYS: readonly string[] = Array.from({ length: 40 }, (_, index) => `horizon/${index}`);
 const DELETED: readonly string[] = KEYS.slice(0, KEYS.length / 2);
-/** By how much clocks may differ that are one and the same, in milliseconds. */
+/** The tolerance between two readings of the same clock, in milliseconds. */
 const MARGIN_MS = 100;
 
 /** The ledger has every key at the end; what is looked at here is what became of the copies. */
@@ -65,7 +65,7 @@ async function quarantineOf({ url }: Region): Promise<ReadonlySet<string>> {
   return new Set(page.entries.map(({ key }) => key));
 }
 
-/** What ought to be in a quarantine, and is not. */
+/** The keys that should be in a quarantine and are not. */
 function lacking(quarantined: ReadonlySet<string>): readonly string[] {
   return DELETED.filter((key) => !quarantined.has(key));
 }

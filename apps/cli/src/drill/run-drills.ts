@@ -55,7 +55,7 @@ export async function runDrill(drill: Drill, options: DrillOptions): Promise<Dri
   const { programs } = options;
   const directoryArgs = horizonMs === undefined ? [] : [`--horizon=${horizonMs}ms`];
   const cluster = new Cluster({ programs, directories, directoryArgs, folder, onLost: complain });
-  // Even where nothing can be waited for any more, nothing stays behind.
+  // If the process exits and cannot wait, all programs are killed at once.
   const killNow = (): void => {
     cluster.killNow();
     if (!keep) rmSync(folder, { recursive: true, force: true });

@@ -205,7 +205,7 @@ export class Fills {
       if (id === undefined) return this.#fill(asked, request, plan, held, signal);
       try {
         const { deadlineMs } = this.#options;
-        // What this process keeps may be from before the other one has loaded.
+        // The value that this process keeps may be older than the one that the other process has loaded.
         const now = await this.#read(key, plan, { deadlineMs, signal }, "fetch");
         if (isUsable(now) && now.etag !== held?.etag) return now.entry;
         // Another process still holds the lease; its `hardTimeoutMs` may be longer.

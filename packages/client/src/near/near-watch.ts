@@ -45,7 +45,7 @@ export class NearWatch {
   #node: NamedNode | undefined;
   /** The token of the last place, of the node whose changes are told. */
   #token: string | undefined;
-  /** How many times it has been begun to compare: only the last one goes on. */
+  /** Counts the comparisons that were begun: only the last one goes on. */
   #comparisons = 0;
   /** The URL of the node that tells or is asked to; undefined while it is looked for. */
   #followed: string | undefined;

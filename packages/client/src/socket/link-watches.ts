@@ -140,7 +140,7 @@ export class LinkWatches {
   }
 }
 
-/** What one watch has been told, and nobody has taken. */
+/** The news of one watch that its caller has not taken yet. */
 class LinkWatch {
   readonly quietMs: number;
   readonly isHeld: boolean;

@@ -28,9 +28,9 @@ export type AskParty = <Schema extends v.GenericSchema>(
 
 /** Where a party is, and what it is called. */
 export interface PartyAddress {
-  /** `directory` for the only one, else what the operator or its URL calls it; the id of a node. */
+  /** `directory` for the only directory, otherwise the id or URL of the directory; the id of a node. */
   readonly name: string;
-  /** What `AskParty` is given. Null for a node of which nobody knows where it is. */
+  /** The URL for `AskParty`; null for a node whose address is unknown. */
   readonly url: string | null;
   /** Present for a remembered node without a link: since when it is gone, null if that is unknown. */
   readonly gone?: { readonly sinceMs: number | null };
@@ -48,7 +48,7 @@ export interface Held extends Pick<ListedEntry, "state" | "expiresAtMs"> {
   readonly stamp: Stamp;
 }
 
-/** What a party holds in a range, and the horizon under which the rest of what it once held is gone. */
+/** The entries of a party in a range, and the horizon under which it has purged others. */
 export interface Holding {
   readonly horizon: number;
   readonly entries: ReadonlyMap<string, Held>;
@@ -76,16 +76,16 @@ export interface NodeProgress {
   readonly outboxAcknowledged: number;
 }
 
-/** How far a directory has the log of another one that it follows. */
+/** How far a directory has followed the log of another one. */
 interface FollowedProgress {
   /** The URL by which it reaches the other one. */
   readonly name: string;
-  /** 0 before it was first heard of. */
+  /** 0 before the other directory has answered for the first time. */
   readonly logId: number;
   readonly applied: number;
 }
 
-/** How far the log of a directory is. */
+/** How far the log of a directory has come, and how far it has followed others. */
 export interface LogProgress {
   readonly cluster: string;
   readonly logId: number;
@@ -118,7 +118,7 @@ export class Party {
   readonly name: string;
   readonly url: string | null;
   readonly gone: PartyAddress["gone"];
-  /** The cluster that it is to be of; undefined for any. */
+  /** The cluster that the party must belong to; undefined for any. */
   cluster: string | undefined;
   readonly #ask: AskParty;
 
@@ -160,8 +160,8 @@ export class Party {
   }
 
   /**
-   * How far it is, if it is a node. Throws `NO_READY_NODE` where another one answers, and `WRONG_CLUSTER` where one of another cluster
-   * does: what that holds says nothing of this one.
+   * The progress of a node. Throws `NO_READY_NODE` if another node answers at its URL, and `WRONG_CLUSTER` if a node of another cluster does, whose
+   * data must not be compared.
    */
   async nodeProgress(): Promise<NodeProgress> {
     const { id, cluster, replica } = await this.#get("/status", nodeStanding);
@@ -174,7 +174,7 @@ export class Party {
     return { logId, applied, outboxThrough, outboxAcknowledged: outboxThrough - outboxPending };
   }
 
-  /** How far it is, if it is a directory. Throws `WRONG_CLUSTER` where one of another cluster answers. */
+  /** The progress of a directory's log. Throws `WRONG_CLUSTER` if a directory of another cluster answers. */
   async logProgress(): Promise<LogProgress> {
     const progress = await this.#get("/status", logStanding);
     this.#checkCluster(progress.cluster);

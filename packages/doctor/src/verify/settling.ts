@@ -3,7 +3,7 @@ import type { Party } from "./party.ts";
 
 const PAUSE_MS = 50;
 
-/** How time passes for a comparison. */
+/** The clock and the pauses of a comparison. */
 export interface Pace {
   /** Milliseconds since any moment; never goes back. */
   readonly elapsedMs: () => number;

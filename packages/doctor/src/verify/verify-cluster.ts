@@ -69,7 +69,7 @@ export interface VerifyReport {
 /** How often a key is looked at again, at most. */
 const LOOKS = 2;
 const PAUSE_MS = 250;
-/** How many entries are counted by what they are, after the comparison: they are listed for it. */
+/** Up to so many entries are counted by their state after the comparison, because they have to be listed for this. */
 const TALLY_MAX = 100_000;
 /** Suspects are looked at again when there are so many. */
 const BATCH_KEYS = 5_000;
@@ -97,7 +97,7 @@ export async function verifyCluster(options: VerifyOptions): Promise<VerifyRepor
     try {
       await comparison.run();
     } catch (cause) {
-      // Somebody was lost on the way: without it, the others are compared anew.
+      // A party stopped answering during the comparison, so the others are compared anew without it.
       if (failures.size === lost) throw cause;
       lost = failures.size;
       continue;
@@ -109,7 +109,7 @@ export async function verifyCluster(options: VerifyOptions): Promise<VerifyRepor
   }
 }
 
-/** Whatever is compared is to be of the cluster of the first directory that answers. */
+/** All parties must belong to the cluster of the first directory that answers. */
 async function expectOneCluster(
   directories: readonly Party[],
   nodes: readonly Party[],
@@ -122,7 +122,7 @@ async function expectOneCluster(
   }
 }
 
-/** Notes why a party does not answer. Whoever was lost once is not asked again. */
+/** Notes why a party does not answer, and does not ask it again. */
 async function ask(
   party: Party,
   question: () => Promise<unknown>,
@@ -171,7 +171,7 @@ class Comparison {
     await this.#judge();
   }
 
-  /** What came out, for those too that failed before the comparison. */
+  /** The result, with the parties that failed before the comparison. */
   report(
     directories: readonly Party[],
     nodes: readonly Party[],

@@ -1,4 +1,4 @@
-/** What came out of a comparison, in sentences. */
+/** Describes the result of a comparison in sentences. */
 import { parseStamp, unixMsOf } from "@meridian/protocol";
 
 import { agoText } from "../span.ts";
@@ -18,7 +18,7 @@ export function verdictText(
   return behind ? `${said}, behind` : said;
 }
 
-/** What everyone holds, in words. What was deleted or has expired is remembered for a while. */
+/** Describes what all parties hold. Deleted and expired entries are counted, too, because they are remembered for a while. */
 function contentsText({ tally, parties }: VerifyReport): string {
   if (tally === null) return `${parties[0]?.entries ?? 0} live and deleted entries`;
   const { live, expired, deleted } = tally;
