@@ -17,6 +17,31 @@ it.each(MUTANTS.map(({ bug, file, find }) => [bug, file, find] as const))(
   },
 );
 
+/** The names that code reads: its words without texts, comments, numbers, and members of objects. */
+function namesIn(code: string): ReadonlySet<string> {
+  const plain = code.replaceAll(/"[^"\n]*"|'[^'\n]*'|\/\/.*/g, "");
+  return new Set(plain.match(/(?<![\w.#])[A-Za-z_]\w*\b(?!\s*:)/g));
+}
+
+/** The names that code gives to values of its own. */
+function declaredIn(code: string): ReadonlySet<string> {
+  return new Set(
+    [...code.matchAll(/\b(?:const|let) (\w+)|\((\w+)\) =>/g)].flatMap(([, a, b]) => a ?? b ?? []),
+  );
+}
+
+// A bug that names what is not there would be noticed by any suite that loads the file.
+it.each(MUTANTS.map(({ bug, file, put }) => [bug, file, put] as const))(
+  "a bug names only what its file has: %s",
+  (_, file, put) => {
+    const known = namesIn(readFileSync(join(ROOT, file), "utf8"));
+    const own = declaredIn(put);
+    const isThere = (name: string): boolean =>
+      known.has(name) || own.has(name) || name in globalThis;
+    expect([...namesIn(put)].filter((name) => !isThere(name))).toEqual([]);
+  },
+);
+
 /** A program that ends once it is sent something over a connection. */
 const waiting = (port: number): string =>
   `require("node:net").connect(${port}, "127.0.0.1").on("data", () => process.exit(0));`;
