@@ -22,6 +22,7 @@ import { ChangeFeed } from "./service/change-feed.ts";
 import { Contents } from "./service/contents.ts";
 import { EntryReports } from "./service/entry-reports.ts";
 import { Leases } from "./service/leases.ts";
+import { packedBytesMaxOf } from "./service/cached-record.ts";
 import { Memory, type CachePolicy } from "./service/memory.ts";
 import { Reads } from "./service/reads.ts";
 import type { RegionService } from "./service/region-service.ts";
@@ -107,6 +108,7 @@ export class RegionNode implements ServedNode {
     this.#memory = new Memory({
       entriesMax: options.cacheEntries,
       bytesMax: options.cacheBytes,
+      packedBytesMax: packedBytesMaxOf(options.cacheBytes),
       policy: options.cachePolicy,
       trustMs: options.cacheTtl ?? Infinity,
       nowMs: () => this.#replica.nowMs(),

@@ -145,9 +145,9 @@ export class PlainConnections {
 
   #write(socket: Socket, { head, body }: PlainAnswer, nowMs: number): void {
     const top = head + this.#endingAt(nowMs);
-    if (body.byteLength <= TEXT_BYTES_MAX) {
-      const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-      socket.write(top + bytes.toString("latin1"), "latin1");
+    const text = textOf(body);
+    if (text !== undefined) {
+      socket.write(top + text, "latin1");
       return;
     }
     socket.cork();
@@ -184,6 +184,13 @@ export class PlainConnections {
     this.#options.serve(socket);
     socket.resume();
   }
+}
+
+/** A body of which each byte is a character; undefined if it is long. */
+function textOf(body: PlainAnswer["body"]): string | undefined {
+  if (typeof body === "string") return body;
+  if (body.byteLength > TEXT_BYTES_MAX) return undefined;
+  return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("latin1");
 }
 
 function ignore(): void {}

@@ -26,7 +26,8 @@ export interface PlainRead {
 export interface PlainAnswer {
   /** The lines of its head, each with its end, but for those that tell of the connection. */
   readonly head: string;
-  readonly body: Uint8Array;
+  /** A text is in latin1: each character is a byte. */
+  readonly body: Uint8Array | string;
 }
 
 /** Answers a plain read at once; undefined if it has done nothing. */

@@ -132,7 +132,7 @@ export async function expectSameAnswers(
   other: number,
 ): Promise<string> {
   let [read, expected] = ["", ""];
-  for (let attempt = 0; attempt < 3; attempt += 1) {
+  for (let attempt = 0; attempt < 10; attempt += 1) {
     const both = await Promise.all([converse(port, parts), converse(other, parts)]);
     [read = "", expected = ""] = both.map(timeless);
     if (read === expected) return read;

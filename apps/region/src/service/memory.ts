@@ -13,11 +13,19 @@ import { TlruCache, type CacheClock, type CacheStats, type DueRank } from "@meri
 import type { Metrics } from "@meridian/runtime";
 import { compareStamps, isLive, type Entry, type Stamp } from "@meridian/protocol";
 
-import { recordOf, type CachedRecord } from "./cached-record.ts";
+import {
+  compareHeld,
+  EntryPacker,
+  expiryOf,
+  timeOf,
+  type CachedRecord,
+  type Held,
+} from "./cached-record.ts";
 import type { ChangeObserver } from "./change-feed.ts";
 
-/** About how many bytes a record takes beside its key and value. */
-const RECORD_BYTES = 400;
+/** About how many bytes an entry takes beside its key and value, packed and as it is. */
+const PACKED_BYTES = 110;
+const ENTRY_BYTES = 500;
 
 /** Which entry leaves memory first, as `--cache-policy` says it. */
 export type CachePolicy = "lru" | "adaptive" | "due";
@@ -25,8 +33,10 @@ export type CachePolicy = "lru" | "adaptive" | "due";
 /** The bounds of a `Memory`, and its time. */
 export interface MemoryOptions {
   readonly entriesMax: number;
-  /** Keys, values and about 400 bytes a record count towards it. */
+  /** Keys, values and what holds them count towards it: about 150 bytes an entry, 500 for one that is not packed. */
   readonly bytesMax: number;
+  /** The largest value that is packed, in bytes. What is packed lies in V8's heap. */
+  readonly packedBytesMax: number;
   readonly policy: CachePolicy;
   /** For how long a record is answered before the store is asked again, in milliseconds; Infinity for as long as it lives. */
   readonly trustMs: number;
@@ -59,7 +69,8 @@ const UNKNOWN: Stamp = { time: Infinity, origin: 0 };
 
 /** Holds the records that are answered without asking the store. */
 export class Memory implements ChangeObserver {
-  readonly #cache: TlruCache<string, CachedRecord>;
+  readonly #cache: TlruCache<string, Held>;
+  readonly #packer: EntryPacker;
   readonly #nowMs: () => number;
   /** The keys of writes under way. */
   readonly #flights = new Map<string, Flight>();
@@ -67,14 +78,15 @@ export class Memory implements ChangeObserver {
   constructor(options: MemoryOptions) {
     this.#nowMs = options.nowMs;
     const { policy, trustMs } = options;
-    this.#cache = new TlruCache<string, CachedRecord>({
+    this.#packer = new EntryPacker(options.packedBytesMax);
+    this.#cache = new TlruCache<string, Held>({
       maxEntries: options.entriesMax,
       maxBytes: options.bytesMax,
-      sizeOf: ({ entry }) => RECORD_BYTES + 2 * entry.key.length + entry.value.byteLength,
+      sizeOf: (held, key) => 2 * key.length + bytesOf(held),
       clock: options.clock,
       policy,
       // The due date of an entry and its stamp, whenever the store was asked for it.
-      rank: policy === "due" ? ({ entry }) => rankOf(entry) : undefined,
+      rank: policy === "due" ? rankOf : undefined,
       ttu: trustMs < Infinity ? (ttlMs) => Math.min(ttlMs, trustMs) : undefined,
     });
     this.#register(options);
@@ -82,8 +94,12 @@ export class Memory implements ChangeObserver {
 
   /** The record of a key, marked as used, if memory holds it and it is live. */
   get(key: string): CachedRecord | undefined {
-    const record = this.#cache.get(key);
-    if (record === undefined || isLive(record.entry, this.#nowMs())) return record;
+    const held = this.#cache.get(key);
+    if (held === undefined) return undefined;
+    const expiresAtMs = expiryOf(held);
+    if (isLive({ deleted: false, expiresAtMs }, this.#nowMs())) {
+      return this.#packer.recordOf(key, held);
+    }
     this.#cache.delete(key);
     return undefined;
   }
@@ -91,27 +107,25 @@ export class Memory implements ChangeObserver {
   /** Whether memory holds this entry. Does not count as a use of it. */
   holds({ key, stamp }: Entry): boolean {
     const held = this.#cache.peek(key);
-    return held !== undefined && compareStamps(held.entry.stamp, stamp) === 0;
+    return held !== undefined && compareHeld(held, stamp) === 0;
   }
 
   /** Takes in what the store says is the newest entry of its key. Returns its record, undefined if it is not live. */
   fill(entry: Entry): CachedRecord | undefined {
     const nowMs = this.#nowMs();
+    const { key, expiresAtMs } = entry;
     if (!isLive(entry, nowMs)) {
-      this.#cache.delete(entry.key);
+      this.#cache.delete(key);
       return undefined;
     }
-    const held = this.#cache.peek(entry.key);
-    const order = held === undefined ? -1 : compareStamps(held.entry.stamp, entry.stamp);
-    if (order === 0) return held;
-    const record = recordOf(entry);
-    if (order > 0) {
-      this.#cache.delete(entry.key);
-      return record;
+    const held = this.#cache.peek(key);
+    const order = held === undefined ? -1 : compareHeld(held, entry.stamp);
+    if (order > 0) this.#cache.delete(key);
+    if (order < 0) {
+      const ttlMs = expiresAtMs === 0 ? Infinity : expiresAtMs - nowMs;
+      this.#cache.set(key, this.#packer.hold(entry), ttlMs);
     }
-    const ttlMs = entry.expiresAtMs === 0 ? Infinity : entry.expiresAtMs - nowMs;
-    this.#cache.set(entry.key, record, ttlMs);
-    return record;
+    return this.#packer.recordOf(key, entry);
   }
 
   /** A write of the key begins. */
@@ -178,12 +192,20 @@ export class Memory implements ChangeObserver {
       if (isNew && flight !== undefined && isNewest) this.fill(entry);
       return;
     }
-    const order = compareStamps(entry.stamp, held.entry.stamp);
-    if (order > 0) this.fill(entry);
-    else if (order < 0) this.#cache.delete(entry.key);
+    const order = compareHeld(held, entry.stamp);
+    if (order < 0) this.fill(entry);
+    else if (order > 0) this.#cache.delete(entry.key);
   }
 }
 
-function rankOf({ expiresAtMs, stamp }: Entry): DueRank {
-  return { due: expiresAtMs === 0 ? Infinity : expiresAtMs, state: stamp.time };
+function rankOf(held: Held): DueRank {
+  const expiresAtMs = expiryOf(held);
+  return { due: expiresAtMs === 0 ? Infinity : expiresAtMs, state: timeOf(held) };
+}
+
+/** About how many bytes what is held takes beside its key. */
+function bytesOf(held: Held): number {
+  return typeof held === "string"
+    ? PACKED_BYTES + held.length
+    : ENTRY_BYTES + held.value.byteLength;
 }

@@ -64,7 +64,7 @@ export class Reads {
   hit(key: string, bytesMax: number = Infinity): CachedRecord | undefined {
     if (!this.#options.admission.serving) return undefined;
     const record = this.#memory.get(key);
-    if (record === undefined || record.entry.value.byteLength > bytesMax) return undefined;
+    if (record === undefined || record.bytes > bytesMax) return undefined;
     this.#memoryReads.add();
     return record;
   }

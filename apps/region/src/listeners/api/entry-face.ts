@@ -5,7 +5,7 @@ import { etagOf, isContentType, type CachedRecord } from "../../service/cached-r
 /** The content type of a value that came without one. */
 export const CONTENT_TYPE_DEFAULT = "application/octet-stream";
 
-/** The parts of HTTP answers that depend on the entry alone, computed once. */
+/** The parts of HTTP answers that depend on the entry alone. */
 export class EntryFace {
   /** The entity tag in its quotes. */
   readonly etag: string;
@@ -16,19 +16,20 @@ export class EntryFace {
   /** The millisecond of the stamp. */
   readonly stampMs: number;
 
-  constructor(entry: Entry) {
-    const { contentType, value, stamp } = entry;
-    this.etag = etagOf(entry);
+  constructor({ contentType, etag, bytes, stampMs }: FaceFacts) {
+    this.etag = etag;
     this.contentType = isContentType(contentType) ? contentType : CONTENT_TYPE_DEFAULT;
-    this.length = String(value.byteLength);
-    this.stampMs = unixMsOf(stamp.time);
+    this.length = String(bytes);
+    this.stampMs = stampMs;
   }
 }
 
-/** The `EntryFace` of a record, which keeps it. */
-export function faceOf(record: CachedRecord): EntryFace {
-  if (record.face instanceof EntryFace) return record.face;
-  const face = new EntryFace(record.entry);
-  record.face = face;
-  return face;
+/** What a face is made of. */
+type FaceFacts = Pick<CachedRecord, "contentType" | "etag" | "bytes" | "stampMs">;
+
+/** What HTTP answers say of an entry. */
+export function faceOf(entry: Entry): EntryFace {
+  const { contentType, value, stamp } = entry;
+  const facts = { contentType, etag: etagOf(entry), stampMs: unixMsOf(stamp.time) };
+  return new EntryFace({ ...facts, bytes: value.byteLength });
 }

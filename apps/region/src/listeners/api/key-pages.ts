@@ -6,7 +6,7 @@ import { etagOf } from "../../service/cached-record.ts";
 import type { KeyPage } from "../../service/key-listing.ts";
 import type { RegionService } from "../../service/region-service.ts";
 import { Steps } from "../../service/steps.ts";
-import { EntryFace } from "./entry-face.ts";
+import { faceOf } from "./entry-face.ts";
 import { describeFound } from "./found-entry.ts";
 import { TextPieces } from "./text-pieces.ts";
 
@@ -28,7 +28,7 @@ export async function pageWithValues(
   const text = new TextPieces('{"keys":[');
   let count = 0;
   const next = await walkPage(reads, page, (entry) => {
-    const { found: _, ...told } = describeFound(entry, new EntryFace(entry));
+    const { found: _, ...told } = describeFound(entry, faceOf(entry));
     const one: ToldKey = { ...told, bytes: entry.value.byteLength };
     text.add(`${count === 0 ? "" : ","}${JSON.stringify(one)}`);
     count += 1;

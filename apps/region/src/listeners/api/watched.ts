@@ -3,7 +3,7 @@ import { checkClientKey, MeridianError } from "@meridian/protocol";
 
 import type { KeyNews } from "../../service/watches.ts";
 import type { Watched } from "../../service/watch-index.ts";
-import { EntryFace } from "./entry-face.ts";
+import { faceOf } from "./entry-face.ts";
 import { describeFound } from "./found-entry.ts";
 
 /** Reads what is to be watched. Throws `INVALID_ARGUMENT` unless that is one of both, and `INVALID_KEY`. */
@@ -29,7 +29,7 @@ export function newsJson(news: KeyNews, withValues: boolean): string {
 
 function textOf({ event, key, etag, entry }: KeyNews, withValues: boolean): string {
   if (entry === undefined) return JSON.stringify({ event, key, etag });
-  const face = new EntryFace(entry);
+  const face = faceOf(entry);
   if (!withValues) {
     const { expiresAtMs } = entry;
     const { contentType } = face;

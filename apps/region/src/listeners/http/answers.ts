@@ -4,7 +4,7 @@ import type { MeridianError } from "@meridian/protocol";
 import type { CachedRecord } from "../../service/cached-record.ts";
 import type { RegionService } from "../../service/region-service.ts";
 import type { Tier } from "../../service/requests.ts";
-import { faceOf, type EntryFace } from "../api/entry-face.ts";
+import { EntryFace } from "../api/entry-face.ts";
 
 /** The headers that all answers of a node share: its id, and the position that the client has seen. */
 export function answerStyle(service: RegionService, origins: OriginPolicy): AnswerStyle {
@@ -37,8 +37,8 @@ export const VALUE_HEADERS: HeaderList = [
 
 /** What an answer says of an entry besides its value. */
 export function entryHeaders(record: CachedRecord, nowMs: number, tier: Tier): HeaderList {
-  const { expiresAtMs } = record.entry;
-  const face = faceOf(record);
+  const { expiresAtMs } = record;
+  const face = new EntryFace(record);
   return [
     "ETag",
     face.etag,

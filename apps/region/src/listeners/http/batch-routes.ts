@@ -15,7 +15,7 @@ import { checkBytes, checkContentType, factsOf, type SetRequest } from "../../se
 import { OneAtATime } from "../../service/one-at-a-time.ts";
 import { Steps } from "../../service/steps.ts";
 import { ttlMsOf } from "../api/arguments.ts";
-import { CONTENT_TYPE_DEFAULT, faceOf } from "../api/entry-face.ts";
+import { CONTENT_TYPE_DEFAULT, EntryFace } from "../api/entry-face.ts";
 import { describeFound } from "../api/found-entry.ts";
 import { objectOf, optionalText, textOf } from "../api/json-members.ts";
 import { TextPieces } from "../api/text-pieces.ts";
@@ -50,9 +50,11 @@ export function batchHas(
       const found = exchange.service.reads.find(key);
       const there = found !== undefined;
       entries.push(
-        there ? { key, found: true, etag: faceOf(found.record).etag } : { key, found: false },
+        there
+          ? { key, found: true, etag: new EntryFace(found.record).etag }
+          : { key, found: false },
       );
-      await steps.spend(found?.record.entry.value.byteLength ?? 0);
+      await steps.spend(found?.record.bytes ?? 0);
     }
     return exchange.json(200, { entries }, ["Cache-Control", "no-store"]);
   });
@@ -99,14 +101,14 @@ async function answerOf(exchange: RegionExchange, keys: readonly string[]): Prom
   const steps = new Steps();
   for (const [index, key] of keys.entries()) {
     const found = service.reads.find(key);
-    bytes += found?.record.entry.value.byteLength ?? 0;
+    bytes += found?.record.bytes ?? 0;
     checkBytes("one answer", bytes, batchBytesMax(service));
     const entry: Described<typeof batchFound>["entries"][number] =
       found === undefined
         ? { key, found: false }
-        : describeFound(found.record.entry, faceOf(found.record));
+        : describeFound(found.record.entry(), new EntryFace(found.record));
     text.add(`${index === 0 ? "" : ","}${JSON.stringify(entry)}`);
-    await steps.spend(found?.record.entry.value.byteLength ?? 0);
+    await steps.spend(found?.record.bytes ?? 0);
   }
   text.add("]}");
   return exchange.jsonPieces(text.end());

@@ -4,7 +4,7 @@ import { checkClientKey } from "@meridian/protocol";
 import type { Described, found, written } from "@meridian/protocol/http-api";
 
 import { readLife } from "../api/arguments.ts";
-import { EntryFace } from "../api/entry-face.ts";
+import { faceOf } from "../api/entry-face.ts";
 import { describeFound, keyNotFound } from "../api/found-entry.ts";
 import { answerWritten } from "./entry-routes.ts";
 import type { RegionExchange } from "./exchange.ts";
@@ -20,7 +20,7 @@ export async function touch(
   const life = readLife(query.ttl, query.expiresAt, service.time.nowMs());
   const ack = exchange.readAck(query.ack, query.timeout);
   await exchange.admit();
-  const bytes = service.reads.find(key)?.record.entry.value.byteLength ?? 0;
+  const bytes = service.reads.find(key)?.record.bytes ?? 0;
   const result = await service.writes.touch(key, life, bytes, ack);
   if (result.entries.length === 0) throw keyNotFound(key);
   return answerWritten(exchange, result);
@@ -35,8 +35,5 @@ export async function pull(exchange: RegionExchange): Promise<JsonAnswer<Describ
   const ack = exchange.readAck(undefined, undefined);
   const held = await exchange.service.writes.pull(key, ack);
   if (held === undefined) throw keyNotFound(key);
-  return exchange.json(200, describeFound(held, new EntryFace(held)), [
-    "Cache-Control",
-    "no-store",
-  ]);
+  return exchange.json(200, describeFound(held, faceOf(held)), ["Cache-Control", "no-store"]);
 }

@@ -11,7 +11,7 @@ import {
 } from "../../service/requests.ts";
 import { readFlag, readTtlMs } from "../api/arguments.ts";
 import { conditionOf, noneMatchNames } from "../api/conditions.ts";
-import { CONTENT_TYPE_DEFAULT, faceOf } from "../api/entry-face.ts";
+import { CONTENT_TYPE_DEFAULT, EntryFace } from "../api/entry-face.ts";
 import { keyNotFound } from "../api/found-entry.ts";
 import { entryHeaders } from "./answers.ts";
 import type { RegionExchange } from "./exchange.ts";
@@ -25,13 +25,13 @@ export async function getEntry(exchange: RegionExchange): Promise<Answer> {
   const found = exchange.service.reads.find(key);
   if (found === undefined) throw keyNotFound(key);
   const { record, tier } = found;
-  const face = faceOf(record);
+  const face = new EntryFace(record);
   const headers = entryHeaders(record, exchange.service.time.nowMs(), tier);
   const held = exchange.header("if-none-match");
   if (held !== undefined && noneMatchNames(held, face.etag)) {
     return exchange.plain(304, null, headers);
   }
-  return exchange.plain(200, record.entry.value, [
+  return exchange.plain(200, record.entry().value, [
     "Content-Type",
     face.contentType,
     "Content-Length",

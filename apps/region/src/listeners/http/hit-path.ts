@@ -20,7 +20,7 @@ import type { RequestAdmission } from "../../service/admission.ts";
 import type { CachedRecord } from "../../service/cached-record.ts";
 import type { RegionService } from "../../service/region-service.ts";
 import { readSession } from "../api/arguments.ts";
-import { faceOf } from "../api/entry-face.ts";
+import { EntryFace } from "../api/entry-face.ts";
 import { ageOf, VALUE_HEADERS } from "./answers.ts";
 import { KEY_PREFIX } from "./key-path.ts";
 
@@ -40,9 +40,6 @@ const AT = {
   position: 13 + VALUE_HEADERS.length,
 } as const;
 
-/** Up to here, head and value leave as one string; beyond, copying the value costs more than a second write. */
-const TEXT_BYTES_MAX = 4_096;
-
 /** The two ways to hits in the memory of a service: from a request of node:http, and from the bytes of one. */
 export interface HitPaths {
   readonly immediate: ShortPath;
@@ -57,8 +54,8 @@ export function hitPaths(service: RegionService, origins: OriginPolicy): HitPath
   const [lastingText, expiringText] = [new HeadText(200, lasting), new HeadText(200, expiring)];
   const { reads, admission, time } = service;
   const headersOf = (record: CachedRecord): string[] => {
-    const { expiresAtMs } = record.entry;
-    const face = faceOf(record);
+    const { expiresAtMs } = record;
+    const face = new EntryFace(record);
     const expires = expiresAtMs !== 0;
     const headers = expires ? expiring : lasting;
     if (expires) headers[AT.expiry] = String(expiresAtMs);
@@ -76,12 +73,11 @@ export function hitPaths(service: RegionService, origins: OriginPolicy): HitPath
       if (key === undefined || hasHeader(incoming.rawHeaders, READ_HEADERS)) return false;
       const record = reads.hit(key);
       if (record === undefined) return false;
-      const { value } = record.entry;
-      const { byteLength } = value;
-      if (byteLength > SMALL_BYTES && !isAdmitted(outgoing, byteLength)) return false;
+      const { bytes, text } = record;
+      if (bytes > SMALL_BYTES && !isAdmitted(outgoing, bytes)) return false;
       outgoing.writeHead(200, headersOf(record));
-      if (byteLength > TEXT_BYTES_MAX) writeBody(outgoing, value, byteLength);
-      else outgoing.end(latin1(value), "latin1");
+      if (text === undefined) writeBody(outgoing, record.entry().value, bytes);
+      else outgoing.end(text, "latin1");
       return true;
     },
     read: ({ path, head }) => {
@@ -91,7 +87,7 @@ export function hitPaths(service: RegionService, origins: OriginPolicy): HitPath
       if (record === undefined) return undefined;
       const headers = headersOf(record);
       const text = headers === lasting ? lastingText : expiringText;
-      return { head: text.of(headers), body: record.entry.value };
+      return { head: text.of(headers), body: record.text ?? record.entry().value };
     },
   };
 }
@@ -124,10 +120,6 @@ function headerList(
   const blanks = names.flatMap((name) => [name, ""]);
   const known = ["Meridian-Cache", "memory", ...VALUE_HEADERS, "Meridian-Node", service.nodeId];
   return [...blanks, ...known, "Meridian-Position", "", ...origins.unnamed];
-}
-
-function latin1(value: Uint8Array): string {
-  return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("latin1");
 }
 
 /** The key of a path in plain form; undefined for any other path. */

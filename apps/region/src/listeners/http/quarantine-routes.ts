@@ -9,7 +9,7 @@ import type {
   replayed,
 } from "@meridian/protocol/http-api";
 import { conditionOf } from "../api/conditions.ts";
-import { EntryFace } from "../api/entry-face.ts";
+import { faceOf } from "../api/entry-face.ts";
 import { describeFound } from "../api/found-entry.ts";
 import { answerWritten } from "./entry-routes.ts";
 import type { RegionExchange } from "./exchange.ts";
@@ -47,7 +47,7 @@ export function getQuarantined(
 ): JsonAnswer<Described<typeof quarantined>> {
   exchange.query();
   const found = find(exchange);
-  const { value, encoding } = describeFound(found.entry, new EntryFace(found.entry));
+  const { value, encoding } = describeFound(found.entry, faceOf(found.entry));
   return exchange.json(200, { ...describe(found), value, encoding }, [...NO_STORE]);
 }
 
@@ -78,7 +78,7 @@ function describe({
   entry,
   atMs,
 }: QuarantinedEntry): Described<typeof quarantinePage>["entries"][number] {
-  const { etag, contentType } = new EntryFace(entry);
+  const { etag, contentType } = faceOf(entry);
   const { key, value, expiresAtMs } = entry;
   return {
     id,

@@ -4,7 +4,7 @@ import { checkClientKey, formatStamp, unixMsOf } from "@meridian/protocol";
 import type { Described, entryReport } from "@meridian/protocol/http-api";
 
 import type { Change } from "../../service/change-feed.ts";
-import { EntryFace } from "../api/entry-face.ts";
+import { faceOf } from "../api/entry-face.ts";
 import type { RegionExchange } from "./exchange.ts";
 import { required } from "./short-routes.ts";
 
@@ -27,7 +27,7 @@ export async function getEntryReport(exchange: RegionExchange): Promise<JsonAnsw
   const { nowMs, entry, state, tier, changes } = exchange.service.reports.of(key);
   const told = { key, state, tier, nowMs, changes: changes?.map(describe) ?? null };
   if (entry === undefined) return exchange.json(200, { ...told, ...ABSENT }, [...NO_STORE]);
-  const { etag, contentType, stampMs } = new EntryFace(entry);
+  const { etag, contentType, stampMs } = faceOf(entry);
   const body = {
     ...told,
     stamp: formatStamp(entry.stamp),

@@ -5,7 +5,7 @@ import type { Described, saved } from "@meridian/protocol/http-api";
 
 import type { Life } from "../../service/requests.ts";
 import { readFlag, readTtlMs, readUntil } from "../api/arguments.ts";
-import { faceOf } from "../api/entry-face.ts";
+import { EntryFace } from "../api/entry-face.ts";
 import { describeFound, keyNotFound, textOrBase64, type FoundEntry } from "../api/found-entry.ts";
 import { TEXT_CONTENT_TYPE } from "../api/value-text.ts";
 import { answerWritten, contentTypeOf } from "./entry-routes.ts";
@@ -22,8 +22,8 @@ export async function getShort(exchange: RegionExchange): Promise<JsonAnswer<Fou
   const found = exchange.service.reads.find(key);
   if (found === undefined) throw keyNotFound(key);
   const { record, tier } = found;
-  const face = faceOf(record);
-  return exchange.json(200, describeFound(record.entry, face), [
+  const face = new EntryFace(record);
+  return exchange.json(200, describeFound(record.entry(), face), [
     "ETag",
     face.etag,
     "Meridian-Cache",

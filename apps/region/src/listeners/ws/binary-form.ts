@@ -19,7 +19,7 @@ import {
 } from "@meridian/protocol/binary-socket-api";
 
 import type { KeyNews } from "../../service/watches.ts";
-import { EntryFace } from "../api/entry-face.ts";
+import { faceOf, type EntryFace } from "../api/entry-face.ts";
 import { walkPage } from "../api/key-pages.ts";
 import type { SocketForm } from "./socket-form.ts";
 
@@ -43,7 +43,7 @@ export function binaryForm(): SocketForm<Uint8Array> {
     page: async ({ reads }, page) => {
       const parts: Uint8Array[] = [];
       const next = await walkPage(reads, page, (entry) => {
-        const face = new EntryFace(entry);
+        const face = faceOf(entry);
         parts.push(pagePart({ key: entry.key, ...entryOf(entry, face) }));
       });
       return pageResult(parts, next);
@@ -71,6 +71,6 @@ function changeOf({ event, key, etag, entry }: KeyNews, values: boolean): Binary
   if (event !== "set" || entry === undefined) {
     return { event: event === "expire" ? "expire" : "delete", key, etag };
   }
-  const { value, ...facts } = entryOf(entry, new EntryFace(entry));
+  const { value, ...facts } = entryOf(entry, faceOf(entry));
   return { event, key, ...facts, ...(values && { value }) };
 }

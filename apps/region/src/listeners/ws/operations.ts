@@ -105,11 +105,11 @@ async function get(
   await admit(request, stale);
   const found = service.reads.find(key);
   if (found === undefined) throw keyNotFound(key);
-  const face = faceOf(found.record);
+  const face = new EntryFace(found.record);
   if (ifNoneMatch !== undefined && noneMatchNames(ifNoneMatch, face.etag)) {
-    return form.unchanged(found.record.entry, face);
+    return form.unchanged(found.record.entry(), face);
   }
-  return form.found(found.record.entry, face, encoding);
+  return form.found(found.record.entry(), face, encoding);
 }
 
 async function set(
@@ -169,7 +169,7 @@ async function many(
   let length = 0;
   for (const key of keys) {
     const record = service.reads.find(key)?.record;
-    const part = form.oneOfMany(key, record?.entry, record && faceOf(record), encoding);
+    const part = form.oneOfMany(key, record?.entry(), record && new EntryFace(record), encoding);
     length += part.length;
     checkBytes("one answer", length, messageBytesMax(service));
     parts.push(part);
@@ -214,9 +214,9 @@ async function hasMany(
   const steps = new Steps();
   for (const key of keys) {
     const record = service.reads.find(key)?.record;
-    const etag = record && faceOf(record).etag;
+    const etag = record && new EntryFace(record).etag;
     told.push(etag === undefined ? { key, found: false } : { key, found: true, etag });
-    await steps.spend(record?.entry.value.byteLength ?? 0);
+    await steps.spend(record?.bytes ?? 0);
   }
   return form.plain({ entries: told });
 }
@@ -230,7 +230,7 @@ async function pull(
   // The value leaves the store before the answer is sent. Waiting for a wider acknowledgement would make it more likely that both are lost.
   const held = await service.writes.pull(key, ackOf(request));
   if (held === undefined) throw keyNotFound(key);
-  return form.found(held, new EntryFace(held), undefined);
+  return form.found(held, faceOf(held), undefined);
 }
 
 async function lease(
