@@ -1,13 +1,14 @@
+import { Fifo } from "@meridian/runtime";
+
 /** A message that has arrived whole. */
 export interface Arrived {
   readonly bytes: Buffer;
   readonly isBinary: boolean;
 }
 
-/** Messages that wait to be handed on, first in, first out. */
+/** The queue of messages that wait to be handed on. */
 export class Inbox {
-  #messages: (Arrived | undefined)[] = [];
-  #at = 0;
+  readonly #messages = new Fifo<Arrived>();
   #bytes = 0;
 
   /** The bytes of all waiting messages. */
@@ -16,7 +17,7 @@ export class Inbox {
   }
 
   get isEmpty(): boolean {
-    return this.#at === this.#messages.length;
+    return this.#messages.length === 0;
   }
 
   add(message: Arrived): void {
@@ -26,18 +27,13 @@ export class Inbox {
 
   /** Takes the oldest out; undefined if there is none. */
   take(): Arrived | undefined {
-    const message = this.#messages[this.#at];
-    if (message === undefined) return undefined;
-    this.#messages[this.#at] = undefined;
-    this.#bytes -= message.bytes.byteLength;
-    this.#at += 1;
-    if (this.isEmpty) this.clear();
+    const message = this.#messages.shift();
+    this.#bytes -= message?.bytes.byteLength ?? 0;
     return message;
   }
 
   clear(): void {
-    this.#messages = [];
-    this.#at = 0;
+    this.#messages.takeAll();
     this.#bytes = 0;
   }
 }
