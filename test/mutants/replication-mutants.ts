@@ -236,8 +236,8 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
   {
     bug: "each change of a member tells everybody everything",
     file: `${REPLICATION}/directory/member-news.ts`,
-    find: "else if (news !== undefined) this.#sendNews(listener, news, nowMs);",
-    put: "else if (news !== undefined) {\n        this.#informed.delete(listener);\n        this.inform(listener, nowMs);\n      }",
+    find: "else if (news !== undefined) this.#sendNews(reader, news, nowMs);",
+    put: "else if (news !== undefined) {\n        this.#informed.delete(reader);\n        this.inform(reader, nowMs);\n      }",
     suite: { test: `${TESTS}/member-news.test.ts` },
   },
   {

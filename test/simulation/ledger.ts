@@ -15,8 +15,8 @@ export class Ledger {
   readonly #names: WriteNames;
   /** Each write as its node first stamped it, by name. */
   readonly #made = new Map<string, Entry>();
-  /** The names of writes whose end was put right, and that may be gone at the end since. */
-  readonly #endingSooner = new Set<string>();
+  /** The names of writes whose expiry a new stamp has corrected, so that they may be gone at the end of the simulation. */
+  readonly #fadingRenewals = new Set<string>();
   /** Requests whose conditions hold, of which the node has made no entry yet. It makes them in the same turn. */
   readonly #checked: WriteRequest[] = [];
   /** The write that was made of each request. */
@@ -63,11 +63,11 @@ export class Ledger {
     return index < 0 ? undefined : this.#checked.splice(index, 1)[0];
   }
 
-  /** Whether the write `name`, or the write that has taken its place, may be gone at the end. */
+  /** Whether the write `name`, or the same write under a new stamp, may be gone at the end of the simulation. */
   fades(name: string): boolean {
     const last = this.#names.lastOf(name);
     const made = this.#made.get(last);
-    return this.#endingSooner.has(last) || (made !== undefined && fades(made));
+    return this.#fadingRenewals.has(last) || (made !== undefined && fades(made));
   }
 
   /** Notes that clients got errors for these writes. */
@@ -107,7 +107,7 @@ export class Ledger {
 
   /** Notes that a write was given a new stamp, and returns what is wrong with that: its expiry must move by exactly as much as its stamp, or not at all. */
   wrongRenewal(old: Entry, renewed: Entry): string | undefined {
-    if (fades(renewed)) this.#endingSooner.add(this.#names.nameOf(old.stamp));
+    if (fades(renewed)) this.#fadingRenewals.add(this.#names.nameOf(old.stamp));
     const shiftedMs = renewed.expiresAtMs - old.expiresAtMs;
     const movedMs = unixMsOf(renewed.stamp.time) - unixMsOf(old.stamp.time);
     const isExact = shiftedMs === 0 || Math.abs(shiftedMs - movedMs) <= ROUNDING_MS;

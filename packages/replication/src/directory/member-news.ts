@@ -1,13 +1,13 @@
 /**
- * Tells nodes who the members are. A node hears the whole list once and from then on what has changed, if it can take that; each is encoded once,
- * for all who hear it. So a change costs a message of its own size for each node, and the list only for those that come.
+ * Tells nodes who the members are. A node gets the whole list once, and then the changes, if it supports them. List and changes are encoded once for
+ * all nodes. So a change costs each node a small message, and only new nodes cost a list.
  *
- * Whoever has not read what was sent before hears nothing until it has, and then the whole list again.
+ * A node that has not read what was sent before gets nothing until it has, and then the whole list again.
  */
 import { encodeMessage, type Member } from "@meridian/protocol";
 
-/** A node that is told. */
-export interface Listener {
+/** A node that gets the news. */
+export interface NewsReader {
   /** Whether there is room on its link. */
   readonly hasRoom: boolean;
   /** Whether it takes changes. */
@@ -17,16 +17,16 @@ export interface Listener {
 
 /** Sends the list of members, and later its changes, to every node that has room on its link. */
 export class MemberNews {
-  /** Each member by its id, as text: what the listeners in `#informed` have been told. */
+  /** Each member by its id, as text: what the readers in `#informed` have been told. */
   #told: ReadonlyMap<string, string> = new Map();
-  /** The listeners that know all of `#told`. */
-  readonly #informed = new WeakSet<Listener>();
+  /** The readers that know all of `#told`. */
+  readonly #informed = new WeakSet<NewsReader>();
   /** The whole list as an encoded message; undefined once the list has changed. */
   #whole: string | undefined;
   #members: readonly Member[] = [];
 
-  /** Sends every informed listener what has changed since the last call. */
-  tell(listeners: Iterable<Listener>, members: readonly Member[], nowMs: number): void {
+  /** Sends every informed reader what has changed since the last call. */
+  tell(readers: Iterable<NewsReader>, members: readonly Member[], nowMs: number): void {
     const told = this.#told;
     const texts = new Map(members.map((member) => [member.id, JSON.stringify(member)]));
     const changed = members.filter(({ id }) => told.get(id) !== texts.get(id));
@@ -37,23 +37,23 @@ export class MemberNews {
     if (isNews) this.#whole = undefined;
     const message = { type: "members-changed", nowMs, changed, gone } as const;
     const news = isNews ? encodeMessage(message) : undefined;
-    for (const listener of listeners) {
-      if (!this.#informed.has(listener)) this.inform(listener, nowMs);
-      else if (news !== undefined) this.#sendNews(listener, news, nowMs);
+    for (const reader of readers) {
+      if (!this.#informed.has(reader)) this.inform(reader, nowMs);
+      else if (news !== undefined) this.#sendNews(reader, news, nowMs);
     }
   }
 
   /** Tells a node the whole list if it does not know it, and if there is room. */
-  inform(listener: Listener, nowMs: number): void {
-    if (this.#informed.has(listener) || !listener.hasRoom) return;
+  inform(reader: NewsReader, nowMs: number): void {
+    if (this.#informed.has(reader) || !reader.hasRoom) return;
     this.#whole ??= encodeMessage({ type: "members", nowMs, members: [...this.#members] });
-    listener.sendText(this.#whole);
-    this.#informed.add(listener);
+    reader.sendText(this.#whole);
+    this.#informed.add(reader);
   }
 
-  #sendNews(listener: Listener, news: string, nowMs: number): void {
-    if (listener.hasRoom && listener.takesChanges) return listener.sendText(news);
-    this.#informed.delete(listener);
-    this.inform(listener, nowMs);
+  #sendNews(reader: NewsReader, news: string, nowMs: number): void {
+    if (reader.hasRoom && reader.takesChanges) return reader.sendText(news);
+    this.#informed.delete(reader);
+    this.inform(reader, nowMs);
   }
 }

@@ -2,8 +2,8 @@
  * Follows another directory's log, as a node would: by its feed, or after a reconciliation. What is news goes into
  * this directory's log, and with it how far this log has the other one.
  *
- * It only ever takes. What the other directory lacks it gets by following this one in turn, so nothing that it wants
- * in a reconciliation is sent. Its watermark counts: what it has not committed moves no place here.
+ * A follower only receives. The other directory gets what it lacks by following this one, so a follower sends nothing that the other one wants in a
+ * reconciliation. Its watermark counts: what it has not committed moves no place here.
  */
 import type { Dial, Link } from "@meridian/ports";
 import {
@@ -291,7 +291,7 @@ export class Follower implements HorizonMember, ReconcilingParty {
     }
   }
 
-  /** What the other directory takes for deleted is deleted here, too, once this log has everything that it had when it came to that. */
+  /** Adopts the other directory's horizon, once this log has everything that the other log had when that horizon took effect. */
   #reach(horizon: number, at: number): void {
     if (this.isReconciling || this.#position.applied < at) return;
     this.#parts.horizon.reach(horizon);
@@ -335,7 +335,7 @@ export class Follower implements HorizonMember, ReconcilingParty {
     return this.#context.rules;
   }
 
-  get mayCompare(): boolean {
+  get canReconcile(): boolean {
     return true;
   }
 

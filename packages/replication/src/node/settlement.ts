@@ -64,7 +64,7 @@ export class Settlement implements ReconcilingParty {
     if (missing.length === 0) return;
     this.#context.logger.info("sending again what the log may lack", { keys: missing.length });
     const paid: WriteDone = (failure, receipt) => {
-      // With its link, the node loses the hope to arrive, and compares all with the next log.
+      // A failure ends the link. The node has not arrived in this log then, and reconciles with the next one.
       if (receipt === undefined) this.#fail(failure);
       else if (begun === this.#begun) home.paid();
     };
@@ -73,7 +73,7 @@ export class Settlement implements ReconcilingParty {
     });
   }
 
-  /** The node and whatever log it comes to next are to compare what they have. */
+  /** The node has to reconcile with the log that it comes to next. */
   unsettle(): void {
     this.reconciliation.forget();
     this.#parts.home.unsettle();
@@ -106,8 +106,8 @@ export class Settlement implements ReconcilingParty {
     return this.#context.rules;
   }
 
-  /** While stamps are renewed, each that becomes lower would make void what was compared. */
-  get mayCompare(): boolean {
+  /** False while entries get new stamps: each stamp that becomes lower would void what was compared. */
+  get canReconcile(): boolean {
     return !this.#parts.restamper.isActive;
   }
 

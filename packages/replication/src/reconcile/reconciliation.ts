@@ -14,8 +14,8 @@ import { Reconciler, type ReconcileLimits, type ReconcilerStore } from "./reconc
 /** Whoever reconciles with a log: a node, or a directory that follows another one. */
 export interface ReconcilingParty {
   readonly rules: Rules;
-  /** Whether what the party holds is not about to become older. While it is false, no turn is asked for; `Reconciliation.proceed` is called once it is true. */
-  readonly mayCompare: boolean;
+  /** Whether the party can reconcile now. While it is false, no turn is asked for; the party calls `Reconciliation.proceed` once it is true. */
+  readonly canReconcile: boolean;
   readonly limits: ReconcileLimits;
   /** This machine's own time. */
   ownMs(): number;
@@ -52,9 +52,9 @@ interface Current {
 /**
  * The reconciliation with the log at the other end of the link: from the welcome that asks for it until it is over.
  *
- * One that is cut off is kept: with the same epoch of the log, it goes on where it was, if the directory remembers it, too. It is void as soon
- * as the node is fed by or compares with anything else, for that log may lack what came from there; where stamps have become
- * lower; and where something that came with it was not stored. A node that starts begins anew.
+ * A reconciliation whose link is lost is kept. It goes on where it was if the next link leads to the same epoch of the log, and the directory
+ * remembers it, too. It becomes void if another log feeds the node or reconciles with it, because this log may lack what came from there; if stamps
+ * become lower; and if the store refuses something that came with it. A node that has been restarted begins anew.
  */
 export class Reconciliation {
   readonly #party: ReconcilingParty;
@@ -100,14 +100,14 @@ export class Reconciliation {
   /** Asks for the turn that was put off until the party may compare. */
   proceed(): void {
     const current = this.#current;
-    if (current?.link === undefined || current.hasAsked || !this.#party.mayCompare) return;
+    if (current?.link === undefined || current.hasAsked || !this.#party.canReconcile) return;
     current.hasAsked = true;
     const isKept = current.reconciler.begun;
     const resumed = isKept ? { appliedThrough: this.#position.applied } : {};
     current.link.send(encodeMessage({ type: "reconcile", nowMs: this.#party.ownMs(), ...resumed }));
   }
 
-  /** What has been done of a reconciliation with that epoch, which was cut off, if it still holds. */
+  /** The kept reconciliation with that epoch, if it is still valid. */
   #keptOf({ logId, epoch }: LogAtWelcome): Current | undefined {
     const current = this.#current;
     if (current?.logId !== logId || current.epoch !== epoch) return undefined;
@@ -136,8 +136,8 @@ export class Reconciliation {
   }
 
   /**
-   * Its turn has come: what the log, of that horizon, has through `head` is compared, or what is left of that where it was cut off. Throws
-   * `MALFORMED_MESSAGE` where it is to go on beyond what the node has.
+   * The turn has come. The log through `head` is compared, or only what an earlier link has left of it. Throws `MALFORMED_MESSAGE` if the
+   * reconciliation should go on beyond what the node has applied.
    */
   begin({ head, horizon, resumes = false }: Begin): void {
     if (this.#current === undefined || !this.isWaiting) return;
@@ -184,14 +184,17 @@ export class Reconciliation {
     else this.#current = undefined;
   }
 
-  /** Forgets all progress, which holds no longer. Returns whether a reconciliation was under way. */
+  /** Forgets all progress, which is void. Returns whether a reconciliation was under way. */
   forget(): boolean {
     const { isActive } = this;
     this.#current = undefined;
     return isActive;
   }
 
-  /** What was compared holds no longer. Returns whether that was on this link: it is to be reset then. One that has asked for no turn yet begins anew. */
+  /**
+   * What was compared is void. Returns whether it was compared on this link, which the caller then resets. A reconciliation that has not asked for
+   * its turn yet begins anew on this link.
+   */
   startOver(): boolean {
     const current = this.#current;
     if (current?.link === undefined || current.hasAsked) return this.forget();
@@ -200,7 +203,7 @@ export class Reconciliation {
     return false;
   }
 
-  /** Forgets the progress of an earlier reconciliation: it says nothing of this one. */
+  /** A callback that does nothing if another reconciliation has begun meanwhile. */
   #unlessVoid(reconciler: Reconciler, done: () => void): () => void {
     return () => {
       if (this.#current?.reconciler === reconciler) done();
