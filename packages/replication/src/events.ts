@@ -4,8 +4,8 @@ export interface Emitter<Handlers> {
 }
 
 /**
- * What the parts of a machine tell the machine. It is made before the parts, and given to each of them; the machine connects its
- * handlers when it has made them all, so that no handler can name a part that is not there yet.
+ * Carries events from the parts of a machine to the machine. It is made before the parts and given to each of them. The machine connects its handlers
+ * once it has made all parts, so no handler can name a part that does not exist yet.
  */
 export class Events<Handlers> implements Emitter<Handlers> {
   #handlers: Handlers | undefined;

@@ -1,4 +1,4 @@
-/** What one turn of the event loop may look at, of keys and of bytes of entries: some milliseconds. */
+/** The keys that one turn of the event loop may read, which takes some milliseconds. */
 export const TURN_ROWS = 512;
 /** Bytes of entries that are handled in one turn of the event loop. */
 export const TURN_BYTES: number = 1024 * 1024;
@@ -7,8 +7,8 @@ export const TURN_BYTES: number = 1024 * 1024;
 export const FRAME_COST = 8;
 
 /**
- * Bounds the work of a turn of the event loop. Who walks over rows asks before each piece whether there may be one, and says afterwards what
- * it has cost: so a turn goes over its bound by one piece at most.
+ * Bounds the work of a turn of the event loop. A walk over rows asks `mayGoOn` before each piece, and calls `spend` after it. So a turn exceeds its
+ * bound by at most one piece.
  */
 export class TurnWork {
   /** Runs a callback once other work has had its turn. */
@@ -29,7 +29,7 @@ export class TurnWork {
     return this.#rows < TURN_ROWS && this.#bytes < TURN_BYTES;
   }
 
-  /** So much has been looked at. What is looked at once costs a row at least, whether it was there or not. */
+  /** Counts what a piece has read. Each piece counts as at least one row, even if it found nothing. */
   spend(rows: number, bytes: number = 0): void {
     this.#rows += rows;
     this.#bytes += bytes;

@@ -1,6 +1,6 @@
 /**
- * What the writer does between commits: it folds and trims the journal, empties what has expired, removes what is purgeable,
- * checkpoints, and gives free pages back.
+ * The work of the writer between commits: it folds and trims the journal, empties expired values, removes purgeable entries, checkpoints, and gives
+ * free pages back.
  *
  * When no commit has come for a moment, it does what is behind in short steps. A step takes about two milliseconds, so that is how
  * long a commit waits for it at most; only a checkpoint may take longer. Under commits without a pause,

@@ -1,11 +1,10 @@
 /**
  * Group commit on the writer thread: all records that wait share one transaction and one answer.
  *
- * What cannot be committed fails in a replica's store: its owner has promised nothing yet, and tells its client. After that
- * nothing is written that was sent before the failure was heard of, for what follows a hole in the outbox
- * must not become durable before the hole is filled. A log has passed its records on already, in an order that
- * cannot be changed any more. So where the failure may pass, which is any but a damaged database, they wait here and are tried
- * again, and everything behind them waits with them.
+ * In a replica's store, a record that cannot be committed fails: its owner has promised nothing yet, and tells its client. Records that the owner
+ * sent before it heard of the failure are not written either: what follows a hole in the outbox must not become durable before the hole is filled. A
+ * log has passed its records on already, in an order that cannot be changed any more. So where the failure may pass, which is any but a damaged
+ * database, they wait here and are tried again, and everything behind them waits with them.
  */
 import type { Clock } from "@meridian/runtime";
 import type { Checkpointer } from "./checkpointer.ts";

@@ -1,7 +1,7 @@
 /**
- * How much may still be written. A journal row that is taken has to be folded, checkpointed and, once that is done,
- * deleted; all of that needs room before it gives any back. So new entries are refused while there is still enough for
- * what was taken already: a full disk then empties by itself as far as it can, and never has to be helped.
+ * Knows how much may still be written. An accepted journal row has to be folded, checkpointed and then deleted, and all of that needs room before it
+ * frees any. So new entries are refused while there is still enough room for the accepted ones. A full disk then empties by itself as far as it can,
+ * without an operator.
  *
  * Other programs may fill the disk all the same. Then SQLite says so, nothing that was promised is lost, and
  * everything goes on when there is room.

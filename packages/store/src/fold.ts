@@ -2,10 +2,9 @@
  * Folding: what the journal says is merged into the table of entries, newest stamp per key only, in steps that leave
  * room for commits in between.
  *
- * A batch is a run of journal rows, reduced to what they come to for each key. Its entries go into the table
- * over several transactions; the last of them moves `foldedThrough` past the batch. Whoever dies in between
- * folds the same rows again, which comes to the same: a merge is idempotent, and a restamp finds either
- * the stamp that it replaces or one that has already won.
+ * A batch is a run of journal rows, reduced to the newest entry of each key. Its entries go into the table in several transactions; the last of them
+ * moves `foldedThrough` past the batch. A process that dies in between folds the same rows again, with the same result: a merge is idempotent, and a
+ * restamp finds either the stamp that it replaces or one that has already won.
  */
 import { compareStamps, decodeBlock, type Entry, type Stamp } from "@meridian/protocol";
 import type Database from "better-sqlite3";

@@ -1,6 +1,6 @@
 /**
- * When what is purgeable may go: once everything that was in the journal when the horizon was allowed is folded. An older
- * entry that still waits in the journal would come back otherwise.
+ * Decides when purgeable entries may be removed: once everything that was in the journal when the horizon was permitted is folded. An older entry
+ * that still waits in the journal would come back otherwise.
  *
  * Permits may come faster than folding follows, and each of them waits for a later end of the journal. So one that
  * waits is not replaced by a newer one: it takes effect first, and then the newest there is waits in its turn.

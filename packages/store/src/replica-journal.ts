@@ -1,8 +1,7 @@
 /**
- * The journal of a replica is also its outbox: a row stays until it is folded and, if it is the node's own, until
- * the directory has acknowledged it. A restamp is a row of its own, which takes the outbox position over
- * from the row it replaces: so the journal remains the exact order of what happened, and folding it twice
- * comes to the same.
+ * The journal of a replica is also its outbox: a row stays until it is folded and, if it is the node's own, until the directory has acknowledged it.
+ * A restamp is a row of its own, which takes the outbox position over from the row it replaces: so the journal keeps the exact order of events, and
+ * folding it twice has the same result.
  */
 import { MeridianError, type Cursor } from "@meridian/protocol";
 import type Database from "better-sqlite3";

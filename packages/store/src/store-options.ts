@@ -10,21 +10,20 @@ export interface StoreOptions {
   readonly durability: Durability;
   readonly clock: Clock;
   /**
-   * The time by which values are emptied that have expired: the cluster's, or undefined while that is not known, for
-   * what is emptied cannot be had back. Default: the clock's.
+   * The time by which expired values are emptied: the cluster's time, or undefined while it is not known, because an emptied value is lost. Default:
+   * the clock's.
    */
   readonly expiryNowMs?: (() => number | undefined) | undefined;
   readonly random: Random;
   readonly logger: Logger;
   /**
-   * Told once if the thread that writes has died. What was promised is on disk and can still be read, but nothing will be
-   * written again: what the thread had made durable last is not known here. The process is to end, and its
-   * supervisor to start it anew.
+   * Called once if the writer thread has died. Acknowledged writes are on disk and readable. Nothing more can be written, because this thread does
+   * not know which of the last writes were committed. End the process; its supervisor restarts it.
    */
   readonly onBroken?: ((failure: MeridianError) => void) | undefined;
   /**
-   * Told each time that the database turns out to be damaged, with `STORE_CORRUPT`. What else of it is wrong nobody can
-   * tell: the owner is to stop trusting it.
+   * Called with `STORE_CORRUPT` each time that the database turns out to be damaged. More of it may be wrong than was found, so the owner must stop
+   * trusting it.
    */
   readonly onDamaged?: OnDamaged;
   /**
@@ -59,7 +58,7 @@ export interface StoreTuning {
   readonly dieAtStep: number;
 }
 
-/** What holds where `tuning` is silent. */
+/** The defaults of `tuning`. */
 export const STORE_TUNING_DEFAULT: StoreTuning = {
   expiredGraceMs: 2 * 3_600_000,
   sweepEveryMs: 10_000,

@@ -1,6 +1,6 @@
 /**
- * What a node holds beyond its cursor, by its keys: what it would have to send again should its directory have lost it. A run goes as soon as the
- * cursor covers it, so the table is nearly always short; where it is not, one run without keys stands for all of them.
+ * The keys of the entries that a node holds beyond its cursor. If its directory has lost these entries, the node sends them again. A run goes as soon
+ * as the cursor covers it, so the table is nearly always short; where it is not, one run without keys stands for all of them.
  */
 import { isBeyond, type Cursor, type TailRun } from "@meridian/protocol";
 import type Database from "better-sqlite3";

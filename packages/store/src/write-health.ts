@@ -1,5 +1,5 @@
 /**
- * Whether the disk takes what a replica's store is given, and when it does so again.
+ * Knows whether the disk accepts the records of a replica's store, and notices when it does again.
  *
  * Two things are told apart. A *stall*: what others wrote cannot be made durable, so the node falls behind. A *shortage*: sets of clients are
  * refused, and the node is not the one to be sent to. Every stall is a shortage. Both begin with a failure, or when so little room
@@ -65,7 +65,7 @@ export class WriteHealth {
   /** Takes note of a failure to write. */
   fail({ trouble, error }: Explained, { setBytes, copyBytes }: Refused = NOTHING): void {
     if (!isPassing(trouble)) return;
-    // What was not even tried says nothing about the disk.
+    // A record that was refused without an attempt says nothing about the disk.
     this.#isDoubtful ||= error.cause !== undefined;
     this.#refused = {
       setBytes: Math.max(this.#refused.setBytes, setBytes),

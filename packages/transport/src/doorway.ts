@@ -1,8 +1,7 @@
 /**
- * Lets newcomers in: one in a turn of the event loop, from one address after the other, and from each address only so many
- * whose peer is not known yet. The rest wait. Of those at one address the newest and the oldest come in by turns: strangers who stand in
- * line keep nobody out who comes after them, and a crowd that comes at once gets in all the same. Where too many wait, the oldest
- * goes.
+ * Admits newcomers: one in each turn of the event loop, from one address after the other, and from each address only so many whose peer is not known
+ * yet. The others wait. Of those that wait at one address, the newest and the oldest are admitted alternately: so waiting strangers keep out nobody
+ * who comes later, and a crowd that comes at once is admitted all the same. If too many wait, the oldest is refused.
  *
  * A newcomer holds a place at its address until its peer is known. A newcomer that leaves without having made itself known holds
  * its place for a second after it came; a peer that was known and then breaks the protocol takes a place for a second, too. So a

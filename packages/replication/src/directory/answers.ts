@@ -1,4 +1,4 @@
-/** The longer messages of a directory, which say how its log stands. */
+/** Makes the messages of a directory that describe its log. */
 import type { Agreement, Capabilities, DirectoryMessage, OutboxMark } from "@meridian/protocol";
 import { agree } from "@meridian/protocol";
 

@@ -1,8 +1,8 @@
 /**
- * Tells the nodes that wait for it who has applied their frames.
+ * Tells waiting nodes which nodes have applied their frames.
  *
- * Each message lists everyone. Told at each report of each node, it would cost the square of their number: so among many nodes, what a few
- * reports bring is told together, and among few of them each one at once.
+ * Each message lists all nodes that have. One message for each report of each node would cost the square of the number of nodes. So in a large
+ * cluster several reports are told together, and in a small one each is told at once.
  */
 import type { ApplyingNode } from "./applied-watch.ts";
 import type { DirectoryContext } from "./directory-context.ts";
@@ -15,7 +15,7 @@ export interface Watcher extends ApplyingNode {
   updateWatch(appliers: readonly ApplyingNode[], readyElsewhere: readonly string[]): void;
 }
 
-/** How much longer it takes at least from one telling to the next for each so many nodes, in milliseconds. */
+/** For each so many nodes, the pause between two messages is longer by one millisecond. */
 const NODES_PER_MS = 10;
 
 /** Sends each waiting node, now and then, which nodes have applied its frames. */

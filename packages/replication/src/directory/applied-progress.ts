@@ -2,7 +2,7 @@
 export class AppliedProgress {
   /** Everything through this sequence is durable there. */
   through = 0;
-  /** What the peer had been sent when it last was known to have applied what it had been sent before; and when that was. */
+  /** The last sequence that the peer had been sent when it was last found to have applied the `#due` before; and when that was. */
   #due = 0;
   #dueSinceMs: number;
 

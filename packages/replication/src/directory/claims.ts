@@ -1,7 +1,7 @@
 /**
- * What a peer says of itself, held against what this directory knows to be possible: it has given out so many sequences in this epoch,
- * and sent so many on this link. What is possible of a member whatever the state of the link is in the schema of its message; how far
- * ahead stamps may lie is for the sequencer to say. PROTOCOL.md, "What is possible", lists all of it.
+ * Checks what a peer says of itself against what this directory knows to be possible: how many sequences it has given out in this epoch, and how many
+ * it has sent on this link. The schema of a message checks what does not depend on the state of the link, and the sequencer checks how far ahead
+ * stamps lie. PROTOCOL.md, "What is possible", lists all of it.
  *
  * A claim that cannot be true ends that one link before it changes anything.
  */
@@ -30,7 +30,7 @@ export function checkCursors({ cursors }: Pick<Follow, "cursors">, log: OwnLog):
   }
 }
 
-/** Throws `MALFORMED_MESSAGE` if a node names no address of its own and is seen from none, as one that is gone already. */
+/** Throws `MALFORMED_MESSAGE` if a node names no address of its own and its connection has none, because the node is gone already. */
 export function checkReachable({ ip, url }: Pick<Hello, "ip" | "url">, seenFrom: string): void {
   if (ip !== null || url !== null || isAddress(seenFrom)) return;
   const said = `Expected a node that can be reached at an address, got \`${seenFrom}\``;

@@ -12,7 +12,7 @@ import { describeClocks, sayClocks, type ClocksInfo } from "./clocks-info.ts";
 /** The name of this directory among the members whose clocks are compared. No node can have this id. */
 const THIS_DIRECTORY = "this directory";
 
-/** A directory's part in telling the time: it hears all clocks, goes by what most of them say, and tells the nodes. */
+/** Finds the cluster's time for a directory: it hears all clocks, takes the time on which most agree, and tells the nodes. */
 export class DirectoryClocks {
   readonly #context: DirectoryContext;
   readonly #members: MemberClocks;

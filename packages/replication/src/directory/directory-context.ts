@@ -39,7 +39,7 @@ export interface DirectoryEvents {
   progressed(session: DirectorySession, statusChanged: boolean): void;
   /** The node of the session waits to hear who has applied one of its frames. */
   watched(session: DirectorySession): void;
-  /** So many bytes more of the session's frames are too many. Throws `OVERLOADED` unless another one makes room. */
+  /** The session's frames exceed the bound by so many bytes. Throws `OVERLOADED` unless another session makes room. */
   crowded(session: DirectorySession, bytes: number): void;
   /** The node asks for its turn to reconcile; `begin` is to be called when it comes. */
   turnAsked(session: DirectorySession, begin: (head: number) => void): void;

@@ -10,7 +10,7 @@ import type { DirectorySession } from "./directory-session.ts";
 import type { MemberInfo, Membership } from "./membership.ts";
 import type { ReconcileTurns } from "./reconcile-turns.ts";
 
-/** What holds what a directory bounds. */
+/** The parts of a directory whose queues have bounds. */
 export interface BoundedParts {
   readonly limits: DirectoryLimits;
   readonly sequencer: Sequencer;
@@ -20,7 +20,7 @@ export interface BoundedParts {
   readonly peers: Peers;
 }
 
-/** Registers how a directory fares, and how full what it holds is; of what it holds for each node, the fullest. */
+/** Registers the metrics of a directory, and how full its queues are; of queues that each node has, the fullest. */
 export function registerDirectory(
   metrics: Metrics,
   { limits, sequencer, membership, sessions, turns, peers }: BoundedParts,

@@ -150,7 +150,7 @@ export class DirectorySession implements ApplyingNode {
     return this.#applied.through;
   }
 
-  /** The last sequence that the node can have: it was sent on this link, or lies before the place where it went on. */
+  /** The last sequence that the node can have: the last one sent on this link, or the place from which the link began. */
   get #sentThrough(): number {
     return Math.max(this.#fedBefore, this.#feed?.sentThrough ?? 0);
   }
@@ -164,7 +164,7 @@ export class DirectorySession implements ApplyingNode {
     return this.#host.clock.elapsedMs() - this.#heardAtMs;
   }
 
-  /** The node's reconciliation, from the `hello` that shows the need until it is done. */
+  /** Whether the node has to reconcile: from the `hello` that shows this until the reconciliation is over. */
   get isReconciling(): boolean {
     return this.#reconciliation.isDue;
   }
@@ -228,7 +228,7 @@ export class DirectorySession implements ApplyingNode {
     this.#isClosed = true;
   }
 
-  /** Tells the node that its stamps are refused, if that waited for the clocks to agree, and need wait no longer. */
+  /** Tells the node that its stamps are refused, if the refusal had to wait until the clocks agree, and waits no longer. */
   decideRefusal(): void {
     this.#intake.decideRefusal();
   }
@@ -384,7 +384,7 @@ export class DirectorySession implements ApplyingNode {
       link: this.#link,
       log,
       sequencer,
-      // What a follower has had from here is marked with its epoch: it has that.
+      // Frames with the follower's own epoch came from the follower, which need not get them back.
       incarnation: outboxOf(this.#introduction),
       after,
       linkBytesMax: host.linkBytesMax,

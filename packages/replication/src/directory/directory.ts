@@ -1,6 +1,6 @@
 /**
- * The directory as a state machine: who is registered, what is in the log, who has what.
- * `DirectorySession`, `Sequencer` and `Feed` do the work; this file makes them and connects their events.
+ * The directory as a state machine: it knows the registered nodes, the log, and how far each node has applied it. `DirectorySession`, `Sequencer` and
+ * `Feed` do the work; this file makes them and connects their events.
  */
 import type { DirectoryLog, Done, Link, LinkEvents } from "@meridian/ports";
 import { asMeridianError, MeridianError, type Entry, type Hello } from "@meridian/protocol";
@@ -276,8 +276,8 @@ export class Directory {
   }
 
   /**
-   * Parts with the node that has most frames waiting for the disk, if it has more than a node needs: it keeps them. What waits goes over its bound by as
-   * much as one node may have, but no further. Where no one has more than it needs, whoever sends more is refused.
+   * Disconnects the node that has most frames waiting for the disk, if they are more than a node needs; the node still has them. So the bound is
+   * exceeded by at most what one node may have. If no node has more than it needs, throws `OVERLOADED` to the one that sends more.
    */
   #makeRoom(session: DirectorySession, bytes: number): void {
     const { commitBytesMax, nodeBytesMax } = this.#context.limits;

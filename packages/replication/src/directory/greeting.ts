@@ -1,4 +1,4 @@
-/** The greeting of a link: whether the directory takes the peer in, and where in the log the peer goes on. */
+/** Decides by the greeting of a link whether the directory takes the peer in, and where in the log the peer goes on. */
 import {
   agree,
   MeridianError,

@@ -28,12 +28,11 @@ const KEPT_MAX = 64;
 const PIECES_MAX = 256;
 
 /**
- * Remembers reconciliations that were cut off, so that they go on where they were. For as long as the epoch lasts, which is that of this process:
- * later, the log may lack what the node was fed.
+ * Remembers reconciliations whose links were lost, so that they go on where they were. They are valid only in this epoch, and so only in this
+ * process: in a later one, the log may lack what the node was fed.
  *
- * A part that was done stays done: the node had there all that the log had, and the log what the node had. What the node has written since is
- * in its outbox, and what has come to the log since is what it is fed from `appliedThrough` on, unless something of that was purged.
- * What both leave out under a higher horizon is the same on both sides.
+ * A range that was compared need not be compared again: node and log had the same there. What the node has written since is in its outbox. What the
+ * log has got since is fed to the node after `appliedThrough`, unless some of it was purged. Under a higher horizon, both sides leave out the same.
  */
 export class KeptComparisons {
   readonly #kept = new Map<number, KeptComparison>();

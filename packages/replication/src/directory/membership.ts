@@ -1,6 +1,4 @@
-/**
- * The nodes of a directory: which are there, with it or with another one, which are missed, and who is told.
- */
+/** The nodes of a cluster as one directory knows them: which are connected to it or to another directory, which are missing, and who is told. */
 import {
   MeridianError,
   type Hello,
@@ -118,7 +116,7 @@ export class Membership {
     return this.#roster.counted;
   }
 
-  /** Whether what that node's clock has shown last is held against the others. */
+  /** Whether the last reading of that node's clock counts in the vote of the clocks. */
   votes(id: string): boolean {
     return this.#roster.votes(id);
   }
@@ -142,7 +140,7 @@ export class Membership {
       .map(({ id }) => id);
   }
 
-  /** What another directory that has heard of so many changes is to hear now. */
+  /** The message for another directory that has been told so many changes. */
   registryFor(changes: number, standing: RegistryStanding): RegistryMessage {
     return this.#registry.messageFor(changes, standing);
   }

@@ -1,4 +1,4 @@
-/** What a node's outbox comes to on one link: each of its frames ordered once, or refused, and what the node asks about them. */
+/** Takes in a node's outbox on one link: orders each frame once, or refuses it, and answers what the node asks about its frames. */
 import {
   blockOf,
   checkBlock,
@@ -91,7 +91,7 @@ export class OutboxIntake {
     this.#check(header);
     if (this.#refusal.passesOver(header.position)) return;
     const { sequencer, horizon, limits, clock } = this.#options.host;
-    // Before its stamps are judged: a node whose frame is refused counts on those before it.
+    // This check comes before that of the stamps: after a refusal, the node relies on the frames before the refused one.
     if (!sequencer.isNext(header)) return this.#onDuplicate(header, bytes.byteLength);
     if (this.#refusal.refuses(header)) return;
     const facts = checkBlock(blockOf(bytes), header.count, header.highestTime);
@@ -110,7 +110,7 @@ export class OutboxIntake {
     const mark = sequencer.mark(incarnation);
     const isKnown = mark !== undefined && mark.position >= position && mark.sequence > 0;
     let sequence = isKnown ? mark.sequence : null;
-    // Where exactly it stands here nobody knows, but it is not after the head.
+    // Its exact place in this log is not known, but it is not after the head.
     if (sequence === null && peers.has(incarnation, position)) sequence = sequencer.head;
     const nowMs = clock.nowMs();
     this.#options.send({ type: "located", nowMs, incarnation, position, sequence });

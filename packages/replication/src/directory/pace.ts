@@ -1,24 +1,24 @@
 import { MeridianError, type NodeMessage } from "@meridian/protocol";
 
-/** What a peer says again and again once it has greeted. */
+/** The messages that a peer may repeat after its greeting. */
 type Repeated = Exclude<NodeMessage["type"], "hello" | "follow" | "probe" | "goodbye">;
 
-/** How often: so many in each `heartbeatMs`, and so many at once beyond that, as where a directory was at a standstill. */
+/** How often a message may come: so many in each `heartbeatMs`, and so many more at once, for example after the directory was at a standstill. */
 interface Bound {
   readonly times: number;
   readonly burst: number;
 }
 
-/** Once in that time, and when its status changes. */
+/** A node sends it once in that time, and when its status changes. */
 const LIVING: Bound = { times: 20, burst: 256 };
 
-/** More than one thread does of it in that time, for all who write to it, read from it, or have entries compared. */
+/** More than one node's thread can do in that time for all of its writers, readers and comparisons. */
 const WORKING: Bound = { times: 10_000, burst: 20_000 };
 
-/** Once on each link. */
+/** A node sends it once on each link. */
 const RECONCILING: Bound = { times: 1, burst: 64 };
 
-/** What a peer has a reason for at most. PROTOCOL.md, "What is possible", has the bounds. */
+/** The bounds, which PROTOCOL.md lists under "What is possible". No correct peer reaches them. */
 const BOUNDS: Readonly<Record<Repeated, Bound>> = {
   heartbeat: LIVING,
   applied: WORKING,
@@ -35,7 +35,7 @@ interface Left {
   atMs: number;
 }
 
-/** How often one peer says what it says. */
+/** Counts the messages of one peer by type. */
 export class Pace {
   readonly #heartbeatMs: number;
   readonly #left = new Map<Repeated, Left>();

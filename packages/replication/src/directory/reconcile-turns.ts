@@ -1,11 +1,11 @@
 /**
  * Whose turn it is to reconcile.
  *
- * Nodes take turns because the first of them fills an empty log, after which the others differ from it by little: side by
- * side, five nodes would each bring everything. So a turn is kept as long as it goes on. One that does not, or that takes
- * longer than any has to, is not broken off, which would cost its node what it has compared; but it holds up nobody any
- * more: the next node begins beside it. Nodes wait in the order of asking, and one that asks again waits behind the others. Members for
- * good go before newcomers: anybody can greet with hundreds of ids that are made up, each of which could stand still in its turn.
+ * Nodes take turns because the first of them fills an empty log, after which the others differ from it by little: side by side, five nodes would each
+ * bring everything. So a node keeps its turn while its reconciliation makes progress. A reconciliation that stands still, or takes longer than any
+ * should, is not broken off, because its node would lose what it has compared. But it does not delay others any more: the next node begins beside it.
+ * Nodes wait in the order of asking, and one that asks again waits behind the others. Members for good go before newcomers: anybody can greet with
+ * hundreds of ids that are made up, each of which could stand still in its turn.
  */
 import type { DirectoryContext } from "./directory-context.ts";
 import type { DirectorySession } from "./directory-session.ts";
@@ -55,7 +55,7 @@ export class ReconcileTurns {
     this.watch();
   }
 
-  /** A session is through, or gone. */
+  /** A session has reconciled, or is gone. */
   end(session: DirectorySession): void {
     for (const turns of [this.#begun, this.#waiting]) {
       const index = turns.findIndex((turn) => turn.session === session);

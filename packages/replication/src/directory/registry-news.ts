@@ -1,6 +1,6 @@
 /**
- * What other directories are told of the nodes of this one. Each of them hears all of it, often: so the nodes are put into words at most once in a
- * while, for all who hear of them; only how the log and the horizon stand is always of the moment.
+ * Tells other directories the nodes of this one. Each of them gets the whole registry often. So the list of nodes is encoded at most once in a while,
+ * for all of them; only the state of the log and the horizon is always current.
  */
 import type { RegisteredMember } from "@meridian/protocol";
 
@@ -11,7 +11,7 @@ import type { RosterNews } from "./roster.ts";
 export interface RegistryNewsOptions {
   /** The nodes that have their link with this directory. */
   registered(): readonly RegisteredMember[];
-  /** What has changed in what is remembered, since so many changes. */
+  /** The remembered nodes that have changed after the first `changes` changes. */
   rememberedSince(changes: number): RosterNews;
 }
 
@@ -32,7 +32,7 @@ export class RegistryNews {
   readonly #context: DirectoryContext;
   readonly #options: RegistryNewsOptions;
   #members = "[]";
-  /** What those who knew of so many changes hear: as text, and through which change. */
+  /** By the number of changes that a directory knows: the encoded later changes, and the number of the last one. */
   readonly #remembered = new Map<number, RegistryMessage>();
   #staleAtMs = -Infinity;
 
@@ -41,7 +41,7 @@ export class RegistryNews {
     this.#options = options;
   }
 
-  /** What has changed is to be told now. */
+  /** Encodes the nodes anew for the next message. */
   changed(): void {
     this.#staleAtMs = -Infinity;
   }

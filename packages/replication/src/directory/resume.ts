@@ -25,10 +25,10 @@ type Log = Pick<
 >;
 
 /**
- * A node is fed if it has a place in this log after which nothing was purged, and it can be told how far this log has what the
- * node has. It is not fed if this log was compared with the node's home after the node had been there: what the node got there may have been
- * deleted, and the tombstone passed over. One that has never been anywhere is fed from the beginning. `head` is the last sequence that has been
- * ordered, `committedPosition` the last of the node's outbox that is committed, `horizon` the log's.
+ * A node is fed if two conditions hold: it has a place in this log after which nothing was purged, and it is known how far this log has what the node
+ * has. It is not fed if this log was compared with the log of the node's home after the node had been there: an entry that the node got there may
+ * have been deleted since, and the comparison may have left out the tombstone. A node without a home is fed from the beginning. `head` is the last
+ * sequence that has been ordered, `committedPosition` the last of the node's outbox that is committed, `horizon` the log's.
  */
 export function resumeOfNode(
   log: Log,
@@ -61,7 +61,10 @@ export function resumeOfNode(
   return { resume: "feed", resumeAfter, homeThrough, isLoss };
 }
 
-/** A directory is fed if it has a place in this log after which nothing was purged, or has nothing yet: what it has and this log has not, this one gets by following in turn. */
+/**
+ * A directory is fed if it has a place in this log after which nothing was purged, or if its log is empty. What its log has and this one lacks, this
+ * directory gets by following that log.
+ */
 export function resumeOfFollower(log: Log, cursors: readonly Cursor[], isEmpty: boolean): Resume {
   const resumeAfter = furthest(log, cursors) ?? (isEmpty ? 0 : undefined);
   if (resumeAfter === undefined || resumeAfter < log.purgedThrough) return RECONCILE;

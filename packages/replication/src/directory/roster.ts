@@ -1,9 +1,9 @@
 /**
- * Which nodes there ought to be: every node that has ever been registered, until an operator has it forgotten. So one that is
- * gone is missed, whatever becomes of the directory meanwhile.
+ * The nodes that belong to the cluster: every node that has ever been registered, until an operator forgets it. So a node that is gone is reported as
+ * missing, even if the directory was restarted meanwhile.
  *
- * Of what two directories know of a node, the higher generation holds: it is odd while the node is remembered and even once it is
- * forgotten, and grows with each change. Forgotten nodes are kept for that comparison.
+ * If two directories know different facts of a node, those with the higher generation win. A generation is odd while the node is remembered and even
+ * once it is forgotten, and grows with each change. Forgotten nodes are kept for that comparison.
  *
  * A node is a newcomer, of generation 1, until it has been there for a while without a break. Anybody can greet with an id that is made up, or
  * with another one after each start: where majorities of the members are counted, a newcomer that is gone has no vote, and counts among

@@ -24,7 +24,7 @@ export class SessionReconciliation {
   #current: Omit<KeptComparison, "sentThrough"> | undefined;
   /** The peer's claim, when it came back, of how far it had come. */
   #appliedThrough: number | undefined;
-  /** When the peer last went on with it; until it has asked for its turn, when it was told to. */
+  /** When the peer last made progress; before it has asked for its turn, when it was told to reconcile. */
   #movedAtMs = 0;
   /** When the comparison last reached keys that had not been compared before. */
   comparedFurtherAtMs = 0;
@@ -135,7 +135,7 @@ export class SessionReconciliation {
     this.#current = undefined;
   }
 
-  /** Absence means something only where everything has been compared. */
+  /** Only if everything was compared, a missing entry was deleted. */
   #end(): void {
     const responder = this.#responder;
     if (responder?.isWhole !== true) {

@@ -41,8 +41,8 @@ export class StampRefusal {
   }
 
   /**
-   * Tells the node, unless it may yet turn out that this directory's clock is behind: that waits for the members' clocks, for a
-   * while. What is refused for no reason any more the node just sends again.
+   * Tells the node of the refusal. If this directory's clock may be the one that is behind, it first waits for the members' clocks for a while. If
+   * the refusal proves wrong, the node sends the frame again.
    */
   decide(): void {
     const { sequencer, limits } = this.#host;

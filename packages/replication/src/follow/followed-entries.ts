@@ -20,8 +20,8 @@ interface Remembered {
 }
 
 /**
- * Tells news from what the log has already, for entries that come from other directories. An entry is taken from
- * them at most once, so none goes round among directories that follow each other.
+ * Finds the entries of other directories that are newer than what this log has. An entry is taken at most once, so none circulates among directories
+ * that follow each other.
  *
  * What the log's table may not know yet is remembered here by its stamp. Frames of nodes are kept as they are, and
  * looked into only when something comes from another directory: a directory that has all the nodes hardly pays.

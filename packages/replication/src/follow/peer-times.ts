@@ -5,9 +5,9 @@ interface Said {
 }
 
 /**
- * How old the entries may be that still come from another directory. It tells, time and again, how far its log has come, and
- * below which stamp time its nodes send nothing any more: that counts here once its log has been followed through there. A
- * node that has come to it with something older counts at once.
+ * Knows the lowest stamp time that entries from another directory may still have. The other directory often says how far its log has come, and below
+ * which stamp time its nodes send nothing any more. This claim counts once its log has been followed so far. A lower claim, because a node with older
+ * entries has joined it, counts at once.
  */
 export class PeerTimes {
   /** The newest claim whose place has been followed. */

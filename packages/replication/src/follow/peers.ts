@@ -35,9 +35,9 @@ export interface RemoteMember extends RegisteredMember {
 /**
  * The other directories that this one follows.
  *
- * A directory that starts is syncing until it has caught up with each of them that it has reached within the time to
- * join: until then it may lack what nodes have been told is safe. Those where nothing listens are not waited for. They follow each other regardless of that, so two that
- * start at once do not wait for each other.
+ * A directory that starts is syncing until it has caught up with each of them that it has reached within the time to join: until then it may lack
+ * what nodes have been told is safe. It does not wait for directories where nothing listens. Directories follow each other even while they are
+ * syncing, so two that start at the same time do not wait for each other.
  */
 export class Peers {
   readonly #context: DirectoryContext;

@@ -2,18 +2,16 @@
  * The directory's horizon: the stamp time behind which a tombstone may be forgotten, because nothing older than it
  * can come any more without being noticed.
  *
- * It follows the clock at a distance, in steps, but never passes an entry that a connected node still has to send. A
- * new horizon is made durable first; then it is in force: from that place of the log on, an entry as old as
- * the horizon is admitted only where the log knows its key, and buried elsewhere. Only then may tombstones go, and are
- * nodes told. So a directory that dies anywhere in between has neither forgotten nor buried anything that
- * it would take for new when it comes back.
+ * It follows the clock at a distance, in steps, but never passes an entry that a connected node still has to send. A new horizon is made durable
+ * first; then it is in force: from that place of the log on, an entry as old as the horizon is admitted only where the log knows its key, and buried
+ * elsewhere. Only then may tombstones go, and are nodes told. So a directory that dies in between has neither forgotten nor buried anything that it
+ * would treat as new after a restart.
  *
  * What may go has also been ordered at least as long ago as the horizon lies back. So a node that was away for less
  * than that finds everything after its cursor, however old the stamps in it are.
  *
- * A log that is new, or has lost something, does not know what its nodes know. Its horizon then stands still for as
- * long as a node may be away, but for what nodes bring that have exchanged everything with it. So it does after a leap
- * of the clock.
+ * A new log, or one that has lost something, does not know what its nodes know. Its horizon then stands still for as long as a node may be away; only
+ * nodes that have reconciled with it may raise it. The same holds after a leap of the clock.
  *
  * It waits for those that are connected, as far as what they say could be so. A log can only have lost something while it was not open: so what
  * nodes know that it does not keeps the horizon still for its distance from the start. And no entry waits on a connected node for several
@@ -29,7 +27,7 @@ import type { Membership } from "../directory/membership.ts";
 import type { Peers } from "../follow/peers.ts";
 import type { Sequencer } from "../order/sequencer.ts";
 
-/** What the horizon has to know of a connected node, or of another directory. */
+/** The facts of a connected node, or of another directory, that the horizon depends on. */
 export interface HorizonMember {
   /** Names it for people. */
   readonly id: string;
@@ -54,7 +52,7 @@ const MARKS = 8;
 /** How often it is looked whether a step is due. */
 const LOOK_MS_MIN = 1_000;
 const LOOK_MS_MAX = 60_000;
-/** A log that was off for more than this part of the distance waits. It is some marks long: there is always one that is younger. */
+/** A log that was off for longer than the distance divided by this waits. That time is several marks long, so there is always a younger mark. */
 const DOUBTED = 2;
 /** How long a directory waits after its start for nodes that know more than its log. */
 const GRACE_MS = 60_000;

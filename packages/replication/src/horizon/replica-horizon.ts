@@ -20,7 +20,7 @@ import {
   type Entry,
 } from "@meridian/protocol";
 
-/** What came in, sorted. */
+/** The entries of a frame, sorted by what becomes of them. */
 export interface Screened {
   /** What is taken in. */
   readonly kept: readonly Entry[];
@@ -80,8 +80,8 @@ export class ReplicaHorizon {
   }
 
   /**
-   * Sorts what comes in. Returns undefined where all of it is simply taken in, as nearly always. What ended by `expiredByMs` is not
-   * kept aside when it is buried.
+   * Sorts incoming entries. Returns undefined if all of them are taken in, which is nearly always so. An entry that has expired by `expiredByMs` does
+   * not go into the quarantine.
    */
   screen(
     entries: readonly Entry[],

@@ -1,10 +1,9 @@
 /**
  * Takes in what the directory sends, in the order of the log.
  *
- * Invariants: `applied` moves only over contiguous frames, and frames at or below it are passed over;
- * cursor ≤ min(applied, committedThrough), and it is committed together with the entries that it covers. So a
- * node resumes from a place that it has and that no directory can lose by crashing, and what it gets twice
- * changes nothing.
+ * Invariants: `applied` moves only over contiguous frames, and frames at or below it are passed over; cursor ≤ min(applied, committedThrough), and it
+ * is committed together with the entries that it covers. So a node resumes from a place that it has and that no directory loses in a crash. Entries
+ * that it gets twice change nothing.
  */
 import type { Done } from "@meridian/ports";
 import {

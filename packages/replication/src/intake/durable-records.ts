@@ -5,10 +5,10 @@ export interface RecordTicket {
 }
 
 /**
- * How far a log is durable here, as the store answers one record after the other.
+ * Knows how far a log is durable here, by the store's answers to one record after the other.
  *
- * Invariant: an answer moves `through` only in the place that its record was made for: after a move, what was appended before
- * says nothing of the new log. `through` is 0 until everything that was under way at the move is answered.
+ * Invariant: an answer raises `through` only if the party still stands in the log for which the record was made. After a move to another log,
+ * `through` is 0 until the store has answered all records from before the move.
  */
 export class DurableRecords {
   #through = 0;
@@ -24,7 +24,7 @@ export class DurableRecords {
     return this.#answered < this.#awaited ? 0 : this.#through;
   }
 
-  /** The party goes on in another log, or another branch of it, of which everything through `sequence` is durable already. */
+  /** The party goes on in another log or epoch, of which everything through `sequence` is durable already. */
   moveTo(sequence: number): void {
     this.#through = sequence;
     this.#place += 1;

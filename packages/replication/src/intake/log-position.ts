@@ -1,9 +1,9 @@
 /**
- * Where a node stands in the log that it is sent, and what that place is good for.
+ * The place of a node in the log that feeds it, and what follows from this place.
  *
  * The node stands in the log in one of three ways:
- * - `settled`: the log holds everything that the node holds. The cursor follows what is applied and committed, from the place on that
- *   the log had come to then: what the node has had acknowledged, in another log perhaps, may stand anywhere up to there.
+ * - `settled`: the log holds everything that the node holds. The cursor follows what is applied and committed, beginning with the log's head at the
+ *   moment of settling: writes of the node that another log has acknowledged may stand anywhere before that.
  * - `unsettled`: the node goes on from a place that it has, and the log may lack something of the node's. There is no cursor.
  * - `reconciling`: the two compare what they hold. What the node is sent is complete only together with what the comparison
  *   brings, so nothing is `whole`, and there is no cursor.
@@ -26,7 +26,7 @@ interface Compacted {
   readonly before: number;
   /** From this sequence on it equals the log's again. */
   readonly from: number;
-  /** How far the log was committed at least: through there lies whatever has overwritten what the frames omit. */
+  /** The log was committed through this sequence at least. The entries that have overwritten what the frames omit lie at or before it. */
   readonly committedThrough: number;
 }
 
@@ -128,7 +128,10 @@ export class LogPosition {
     return this.isSettled ? this.progress : undefined;
   }
 
-  /** The place through which the log is committed and the node whole: from there the node may resume after a restart, which forgets the compacted stretches. */
+  /**
+   * The place through which the log is committed and the node is whole. The node may resume from there after a restart, although it then does not
+   * remember the compacted stretches.
+   */
   get whole(): Cursor {
     return { logId: this.#logId, epoch: this.#epoch, sequence: this.#wholeSequence };
   }

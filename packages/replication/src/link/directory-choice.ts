@@ -1,10 +1,9 @@
 /**
  * Which of several directories a node is to be at: the first, in the order of preference, that takes it in.
  *
- * Where a link is lost, its directory is tried once more, in case only the link was; then the others in order. A
- * node that is not at the first asks the better ones every now and then, on links of their own, how they
- * stand. It goes back to one that has answered well for a while; a going back that comes to nothing doubles
- * that while, so that nodes do not flap.
+ * Where a link is lost, its directory is tried once more, in case only the link was; then the others in order. A node that is not at the first asks
+ * the better ones every now and then, on links of their own, how they stand. It goes back to a directory that has answered well for a while. If the
+ * link there is lost soon, that time doubles, so that nodes do not flap.
  */
 import type { Link } from "@meridian/ports";
 import {

@@ -1,6 +1,6 @@
 /**
- * Keeps a node connected to its directory: dials, greets, keeps the lease alive, notices silence, and comes
- * back by itself after any break, with jittered exponential back-off.
+ * Keeps a node connected to its directory: it dials, greets, keeps the lease alive, notices silence, and dials again after any break, with jittered
+ * exponential back-off.
  */
 import type { Dial, Link, LinkEvents } from "@meridian/ports";
 import {
@@ -291,7 +291,7 @@ export class ReplicaLink<Message extends DirectoryMessage> implements LinkFacts 
     this.#reconnect(wasUp, code);
   }
 
-  /** A link could not even be opened. Once is news, as where the directory starts later than its nodes. */
+  /** A link could not be opened. The log says so once: a directory may start later than its nodes. */
   #sayUnanswered(code: string, why: string): void {
     const { logger } = this.#context;
     if (this.#isUnanswered) logger.debug("the directory still does not answer", { code, why });

@@ -1,10 +1,10 @@
 /**
- * What a node does with its link while its disk takes nothing of what the directory sends.
+ * What a node does with its link while its disk accepts nothing of what the directory sends.
  *
- * It keeps the link, so that the others see it and what it lacks, and makes a new one once the disk takes entries again; that
- * one feeds it from its cursor. Where it stands in the log of this link, at its cursor, it only passes frames over and goes on handing
- * over its outbox, which may be what fills the disk. Where it would first have to move to this log, or to reconcile with it,
- * which it could not store, it is a visitor: it says how it is, and nothing of either log.
+ * The node keeps the link, so that the others see the node and how far behind it is. Once the disk accepts entries again, it makes a new link, which feeds it from
+ * its cursor. If the node stands in the log of the present link, at its cursor, it skips the frames that come, and goes on sending its outbox, which may be
+ * what fills the disk. If it would first have to move to this log, or to reconcile with it, it could not store the result: then it is a _visitor_, which
+ * reports its status, and no place in any log.
  */
 import type { ReplicaStore } from "@meridian/ports";
 import type { MeridianError, Welcome } from "@meridian/protocol";

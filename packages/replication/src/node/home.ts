@@ -1,16 +1,15 @@
 /**
- * Where a node is at home: the log that has everything that the node has.
+ * The home of a node: the log that holds everything that the node holds.
  *
- * A node's data are in the log of its directory through some sequence, but for the outbox that nobody has
- * acknowledged. So any other directory that has that log through there lacks nothing, and one that has it
- * almost through there lacks only what the newest frames brought: the node remembers their keys and
- * sends them again. Where neither can be told, node and directory reconcile.
+ * Everything that a node stores, except its unacknowledged outbox, is in its directory's log up to a known sequence. This log and sequence are the
+ * node's home. Another directory that has followed the log up to the sequence lacks nothing of the node. One that has followed it almost so far lacks only
+ * what the newest frames brought: the node remembers their keys, and sends their entries again. If neither is certain, node and directory reconcile.
  *
- * Beside its home a node knows places in other logs before which it has everything: where it stood when it left
- * them, and what its directory says that its own log has of them. From there it can be fed by their directories.
+ * Besides its home, a node knows places in other logs up to which it has everything: the places at which it left those logs, and what its directory says
+ * that its own log has of them. The directories of these logs can feed the node from there.
  *
- * Invariant: what is durable as the cursor covers what is durable as acknowledged. So a node that restarts is at
- * home where its cursor is, and remembers the keys of what it has had beyond that, as far as its store has kept them.
+ * Invariant: the durable cursor covers the part of the outbox that is durably acknowledged. So a node that restarts is at home at its cursor, and
+ * remembers the keys of the entries after it, as far as its store has kept them.
  */
 import type { ReplicaStore } from "@meridian/ports";
 import {
@@ -28,7 +27,7 @@ import type { NodeContext } from "./node-context.ts";
 import { RecentKeys } from "./recent-keys.ts";
 import { SavableOutbox } from "./savable-outbox.ts";
 
-/** What a directory's log had of other logs when it was committed through `at`. */
+/** How far a directory's log had followed other logs when it was committed through `at`. */
 interface Claim {
   readonly at: number;
   readonly followed: readonly Cursor[];
@@ -108,7 +107,10 @@ export class Home {
     return { cursors: [...cursors], home: this.#greetedHome };
   }
 
-  /** The place in a log that covers everything that a client of this node can have seen, its outbox left out. */
+  /**
+   * The place in a log that clients of this node are told. It covers all that they can have seen here, except the node's own outbox, and except what
+   * a log has brought in which the node has not settled yet.
+   */
   get seen(): Cursor {
     const { isSettled, place } = this.#position;
     return isSettled ? place : (this.#left ?? place);
@@ -143,8 +145,8 @@ export class Home {
     const position = this.#position;
     const home = this.#where.kind === "at" ? this.#where.place : undefined;
     const isSameLog = home?.logId === logId;
-    // A node that has lost what was on its way to the disk is back where its cursor is, in another log perhaps. And
-    // another directory may have told of a place here that is further than where the node stands.
+    // A node that has lost what was on its way to the disk is back at its cursor, perhaps in another log. And another directory may have named a
+    // place in this log that is further than the node's own.
     const stands = position.logId === logId && position.epoch === epoch;
     const isHere = stands && isSameLog && home.epoch === epoch && resumeAfter <= position.applied;
     if (isHere && position.isSettled) {
@@ -177,7 +179,7 @@ export class Home {
     this.advance();
   }
 
-  /** The node is to reconcile: until that is over, nobody can tell what has everything that it has. */
+  /** The node has to reconcile. Until the reconciliation is over, no log is known to hold everything that the node holds. */
   unsettle(): void {
     if (this.#position.isSettled) this.#leave(0);
     this.#where = { kind: "unknown" };
@@ -211,7 +213,7 @@ export class Home {
     this.observe(committedThrough, followed);
   }
 
-  /** Takes note of what the log had of other logs when it was committed through `at`. */
+  /** Notes how far the log had followed other logs when it was committed through `at`. */
   observe(at: number, followed: readonly Cursor[]): void {
     if (followed.length === 0) return;
     this.#claims = [...this.#claims.slice(0, 1), { at, followed }];
@@ -256,8 +258,9 @@ export class Home {
   }
 
   /**
-   * Something was not made durable, the cursor perhaps: what it was to cover waits again until it does. A place in another log that is not
-   * durable either may rest on what was lost. Where entries were lost, and the node is back at its cursor, it may have less than when it left an epoch.
+   * A record was not made durable, perhaps the one with the cursor. The acknowledgements that this cursor covered wait again for a durable cursor. A
+   * place in another log that is not durable may rest on what was lost, and is dropped. `isBack` says that entries were lost and the node stands at
+   * its cursor again: then it may have less than when it left an epoch.
    */
   onLost(isBack: boolean): void {
     if (isBack) this.#left = this.#leftWhole = undefined;
@@ -284,7 +287,7 @@ export class Home {
     this.#noteLeft();
   }
 
-  /** What a client of this node has seen is known by this place, until the node has settled in another. */
+  /** Notes the place that clients are told until the node has settled in another log. */
   #noteLeft(): void {
     const { isSettled, place, wholeThrough } = this.#position;
     if (!isSettled) return;
@@ -292,7 +295,7 @@ export class Home {
     this.#leftWhole = { ...place, sequence: wholeThrough };
   }
 
-  /** The log holds everything that the node holds through here at least. */
+  /** The node's log, through `sequence` at least, holds everything that the node holds. */
   #raise(sequence: number): void {
     const where = this.#where;
     if (where.kind === "arriving") {

@@ -42,13 +42,13 @@ export interface NodeContext extends Required<
   readonly rules: Rules;
 }
 
-/** What else there is to say of the writes of a frame. */
+/** Facts about the writes of a frame that are not in the frame. */
 export interface WriteFacts {
   /** Whether any of the writers waits to hear who has applied the frame. */
   readonly reportApplied: boolean;
-  /** Whether all of them were written just now; what is sent again was not. */
+  /** Whether all of them were written just now, and none is sent again. */
   readonly isNew: boolean;
-  /** What they are parts of. */
+  /** The traces of the writes. */
   readonly traces: readonly TraceContext[];
 }
 
@@ -60,7 +60,7 @@ export interface NodeEvents extends ApplierEvents, Required<ReplicaLinkEvents<No
   changed(entries: readonly Entry[]): void;
   /** A frame of the log that ends with `through` has brought these keys. */
   taken(through: number, keys: readonly string[]): void;
-  /** The log is to get `entries` in place of those that it has sent. The owner calls `offered` when they are in the outbox. */
+  /** The log has sent entries that `entries` replace. The owner puts `entries` into the outbox, and then calls `offered`. */
   corrected(entries: readonly Entry[], offered: () => void): void;
   /** Traced writes of others are durable. */
   traced(frame: TracedFrame): void;
@@ -68,19 +68,19 @@ export interface NodeEvents extends ApplierEvents, Required<ReplicaLinkEvents<No
   quarantined(entries: readonly Entry[]): void;
   /** Everything through `through` is durable, and the sender of the frame has asked to be told. */
   reported(through: number): void;
-  /** The log may hold, of what this node has written, more than the node: the two have to compare on the next link. */
+  /** The log may hold writes of this node that the node has lost: the two have to reconcile on the next link. */
   outdated(): void;
   /** Entries have got new stamps, which may be lower than before: whoever caches their keys drops them. */
   restamped(entries: readonly Entry[]): void;
-  /** No stamps are about to become lower any more. */
+  /** The node has stopped giving new stamps. */
   renewed(): void;
-  /** The log may lack what the node has had acknowledged elsewhere. */
+  /** The log may lack writes of the node that another log has acknowledged. */
   lacked(): void;
-  /** Once the log has the outbox through this position, it has everything that the node has had acknowledged. */
+  /** Once the log has the outbox through this position, it has every write of the node that any log has acknowledged. */
   completed(outboxPosition: number): void;
   /** A reconciliation is over. */
   reconciled(): void;
-  /** A better directory is to be tried. */
+  /** A directory that the node prefers can be dialled. */
   betterFound(): void;
   /**
    * A record could not be made durable. The records that were appended after it will fail, too; their `done` has not been called yet.

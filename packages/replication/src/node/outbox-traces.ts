@@ -1,11 +1,11 @@
 import { encodeTraces, NO_BYTES, type TraceContext } from "@meridian/protocol";
 
-/** So many traced frames are remembered; of more, the oldest are sent without their traces. */
+/** How many traced frames are remembered. If there are more, the oldest are sent without their traces. */
 const FRAMES_MAX = 1_024;
 
 /**
- * The traces of the writes in the outbox, while this process lives and the directory has not committed them. They are in memory only: a
- * restart forgets them, and nothing is lost with them but what a trace would have shown.
+ * The traces of the writes in the outbox, while this process lives and the directory has not committed them. They are in memory only: a restart
+ * forgets them, and the traces then lack these writes.
  */
 export class OutboxTraces {
   readonly #extensions = new Map<number, Uint8Array>();

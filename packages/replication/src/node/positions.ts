@@ -33,17 +33,20 @@ export interface PositionsParts {
 
 interface Waiter {
   readonly position: Position;
-  /** What the directory was asked last, on this link. */
+  /** The last question to the directory about this position, on this link. */
   asked: Reach | undefined;
   readonly finish: (reached: boolean) => void;
 }
 
-/** What the directory is asked about: `unknown`, where its log has an outbox position; `unheard`, whether an epoch is lost. */
+/**
+ * Whether a position is reached. The directory is asked about two cases: `unknown`, where its log has the outbox position; `unheard`, whether the
+ * epoch is lost.
+ */
 type Reach = "reached" | "not-yet" | "unknown" | "unheard";
 
 const NO_PLACE: Cursor = { logId: 0, epoch: 0, sequence: 0 };
 
-/** Tells whether a node has what a session position stands for, and lets requests wait until it has. */
+/** Decides whether a node has reached a session position, and lets requests wait until it has. */
 export class Positions {
   readonly #context: NodeContext;
   readonly #parts: PositionsParts;
@@ -232,7 +235,7 @@ export class Positions {
     if (incarnation === store.incarnation) {
       return outboxPosition <= store.outboxThrough ? "reached" : "not-yet";
     }
-    // What comes until the node has settled is not covered by the place that its clients are told.
+    // Before the node has settled, its clients are told a place that does not cover the frames which come meanwhile.
     const { isSettled } = place;
     if ((place.positionOf(incarnation) ?? 0) >= outboxPosition) {
       return isSettled && place.wholeThrough === place.applied ? "reached" : "not-yet";
@@ -244,8 +247,8 @@ export class Positions {
   }
 
   /**
-   * In another log the node knows its place if its directory follows that log; an epoch of it that is unheard of may be
-   * going on where this directory cannot reach.
+   * The node knows its place in another log if its directory follows that log. An epoch that the node has not heard of may be the present one of a
+   * directory which this one cannot reach.
    *
    * A sequence beyond the end of an older epoch was ordered and never committed. It stands for writes that are still in
    * the outboxes of nodes that the position does not name, so only a node that had applied it knows that it has them.
@@ -264,7 +267,7 @@ export class Positions {
     return sequence <= end && place.wholeThrough >= sequence ? "reached" : "not-yet";
   }
 
-  /** Of an epoch that is lost, a sequence says nothing: once this node is ready, it and its log have exchanged all they have. */
+  /** A sequence of a lost epoch says nothing. Once this node is ready, it and its log have exchanged all they have. */
   #testUnheard(epoch: number): Reach {
     if (!this.#lost.has(epoch)) return "unheard";
     return this.#parts.state.status === "ready" ? "reached" : "not-yet";

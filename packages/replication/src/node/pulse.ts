@@ -91,7 +91,7 @@ export class Pulse {
   lowestTime(): number {
     const { time, stamps } = this.#context;
     const { horizon, submitter, writes } = this.#parts;
-    // The promise goes only as far as the horizon needs it: a clock that is ahead must not drag the stamps along.
+    // The promise goes only as far as the horizon needs it. A higher one would raise all later stamps, and a clock that is ahead must not do that.
     const made = stamps.promise((time.confirmedMs() ?? 0) - horizon.distanceMs);
     return Math.min(made, submitter.lowestTime, writes.lowestTime);
   }
@@ -102,10 +102,9 @@ export class Pulse {
   }
 
   /**
-   * Why to give the link up, undefined to keep it: a message may have been lost without the link breaking, and then nothing moves
-   * although something should. A directory that cannot write its log is given up if there is another directory. A node whose disk
-   * is full moves on only when the disk has room again, and then needs a new link. `bufferedBytes` are those that the link has yet to
-   * carry.
+   * The reason to give the link up; undefined to keep it. A message may have been lost although the link has not broken, and then something waits for
+   * ever. A directory that cannot write its log is given up if there is another directory. A node whose disk is full moves on only when the disk has
+   * room again, and then needs a new link. `bufferedBytes` are those that the link has yet to carry.
    */
   stall(bufferedBytes: number): MeridianError | undefined {
     const { progress, submitter, position, reconciliation, disk } = this.#parts;

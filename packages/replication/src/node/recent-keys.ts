@@ -4,8 +4,8 @@ interface Run {
 }
 
 /**
- * Which keys the newest frames of a log brought, or took from this node: should another directory not have these
- * frames, they can be sent again. Invariant: every key of a frame after `#floor` is here.
+ * Remembers the keys of the newest frames of a log, those of this node's own frames included. If another directory lacks these frames, the node sends
+ * the entries of the keys again. Invariant: every key of a frame after `#floor` is here.
  */
 export class RecentKeys {
   readonly #keysMax: number;
@@ -19,7 +19,7 @@ export class RecentKeys {
     this.#keysMax = keysMax;
   }
 
-  /** These keys stand in the log at or before `through`, and after what is there for certain. */
+  /** A frame that ends at or before `through` has these keys, and is later than the frames that every directory has for certain. */
   add(through: number, keys: readonly string[]): void {
     if (keys.length === 0) return;
     this.#runs.push({ through, keys });
@@ -37,7 +37,7 @@ export class RecentKeys {
     this.#runs.splice(0, count);
   }
 
-  /** The keys of all frames after `sequence`; undefined if that is longer ago than is remembered. */
+  /** The keys of all frames after `sequence`; undefined if some of these frames are not remembered. */
   after(sequence: number): readonly string[] | undefined {
     if (sequence < this.#floor) return undefined;
     const runs = this.#runs.filter(({ through }) => through > sequence);

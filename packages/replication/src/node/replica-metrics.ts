@@ -12,7 +12,7 @@ import type { Submitter } from "./submitter.ts";
 
 type OutboxStore = Pick<ReplicaStore, "outboxAfter">;
 
-/** What holds what a replica bounds. */
+/** The parts of a replica whose queues have bounds. */
 export interface BoundedParts {
   readonly limits: ReplicaLimits;
   readonly submitter: Submitter;
@@ -22,7 +22,7 @@ export interface BoundedParts {
   readonly time: ClusterClock;
 }
 
-/** Registers how a replica fares, and how full what it holds is. */
+/** Registers the metrics of a replica, and how full its queues are. */
 export function registerReplica(
   metrics: Metrics,
   replica: Pick<Replica, "info" | "status" | "reconciliations">,
@@ -83,8 +83,8 @@ export function registerReplica(
 }
 
 /**
- * Tells how old what the outbox holds is. A frame may be as large as a batch, so it is looked into only for what was there at the
- * start, of which nothing is known, and once. Undefined where it cannot be read.
+ * Returns a function that tells the age of the oldest frame in the outbox; undefined if it cannot be read. A frame may be as large as a batch, so it
+ * is decoded only if it was there at the start, and once.
  */
 function outboxAge(
   submitter: Pick<Submitter, "pending" | "acknowledgedThrough" | "lowestTime">,

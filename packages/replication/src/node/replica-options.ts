@@ -52,17 +52,17 @@ export interface ReplicaOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  /** Is told how the replica fares. */
+  /** Where the replica registers its metrics. */
   readonly metrics?: Metrics;
   readonly limits?: Partial<ReplicaLimits>;
   /** Runs `callback` at the end of this turn of the event loop. */
   defer(callback: () => void): void;
   /**
-   * Entries that may be news: own ones once durable, others' on receipt. The newest stamp wins. `isNew` says that all of them have
-   * been written here just now; what is sent again has not.
+   * Called with entries that may be news: own ones once they are durable, others' on receipt. The newest stamp wins. `isNew` says that all of them
+   * were written here just now, and none is sent again.
    */
   onChange?(entries: readonly Entry[], isNew: boolean): void;
-  /** Entries have got lower stamps than before: what is remembered of their keys is void. */
+  /** Called when entries have got lower stamps than before: whatever is cached for their keys is invalid. */
   onRestamped?(entries: readonly Entry[]): void;
   onStatus?(status: NodeStatus): void;
   onTraced?(frame: TracedFrame): void;
@@ -87,7 +87,7 @@ export interface ReplicaInfo {
   readonly lagMs: number;
   readonly outboxThrough: number;
   readonly outboxPending: number;
-  /** What was made until then and is not here was deleted, in milliseconds since the Unix epoch; null for none. */
+  /** An entry that was made at or before this instant, and is not on the node, was deleted. In milliseconds since the Unix epoch; null for none. */
   readonly horizonAtMs: number | null;
   /** Entries in the quarantine. */
   readonly quarantined: number;
@@ -107,7 +107,7 @@ export interface ReplicaInfo {
   /** How many members' clocks agree on the cluster's time, and of how many members, as the directory said last; 0 before. */
   readonly clocksAgreeing: number;
   readonly clocksMembers: number;
-  /** Whether those are a majority: else nothing that has expired is emptied here. */
+  /** Whether those are a majority. If not, the node empties no expired values. */
   readonly clockConfirmed: boolean;
 }
 
@@ -136,7 +136,7 @@ export function helloOf(
   };
 }
 
-/** The numbers of a replica, out of its parts. */
+/** The numbers of a replica, read from its parts. */
 export function infoOf(
   store: ReplicaStore,
   position: LogPosition,

@@ -65,14 +65,14 @@ export class Replica {
   readonly #pulse: Pulse;
   readonly #positions: Positions;
   readonly #acknowledgements: Acknowledgements;
-  /** What the cluster has deleted while this node was away. */
+  /** The entries that the cluster has deleted while this node was away. */
   readonly quarantine: Quarantine;
   readonly #state = new ServingState();
   readonly #members = new KnownMembers();
   readonly #committed = new CommittedOutbox();
   #isStopped = false;
 
-  /** Makes the parts, each of those that it needs, and connects what they tell at the end. */
+  /** Makes each part from the parts that it needs, and connects their events last. */
   constructor(options: ReplicaOptions, rules: Rules = ALL_RULES) {
     const events = new Events<NodeEvents>();
     const context = contextOf(options, events, rules);
@@ -219,7 +219,7 @@ export class Replica {
     return this.#positions.current(losses);
   }
 
-  /** Whether the node has what `position` stands for already. */
+  /** Whether the node has reached `position` already. */
   hasReached(position: Position): boolean {
     return this.#positions.hasReached(position);
   }
@@ -245,7 +245,7 @@ export class Replica {
     return this.#link;
   }
 
-  /** What is done about what the parts tell. */
+  /** The handlers of the events of the parts. */
   #handlers(): NodeEvents {
     const { time } = this.#context;
     const { reconciliation } = this.#settlement;
@@ -292,7 +292,7 @@ export class Replica {
   }
 
   #onFrame(bytes: Uint8Array): void {
-    // Until its turn to reconcile comes, the node stands in another log than what it is sent.
+    // Until the node's turn to reconcile comes, it stands in another log than the one whose frames come.
     if (this.#settlement.reconciliation.isWaiting || !this.#disk.takesIn) return;
     this.#progress.reconcileMoved();
     this.#applier.take(bytes);
@@ -320,7 +320,7 @@ export class Replica {
     this.#updateStatus();
   }
 
-  /** The outbox goes on behind what the directory has of it. */
+  /** The submitter has begun to send the part of the outbox that the directory lacks. */
   #onAttached(welcome: Welcome, keys: readonly string[]): void {
     const { acknowledgedThrough } = this.#submitter;
     this.#home.onWelcome(welcome, keys);
@@ -330,7 +330,7 @@ export class Replica {
     this.#acknowledgements.onDirectory(acknowledgedThrough);
   }
 
-  /** Counts as a new database from here on: this one is an older copy of one that went on. */
+  /** Gives the database a new identity: it is an older copy of a database that went on. */
   #adopt(): void {
     this.#options.logger.warn("the database is a restored copy; it takes a new identity");
     this.#restamper.adopt();
@@ -341,7 +341,7 @@ export class Replica {
     this.#restamper.renewOutbox(() => this.#onFailed(new MeridianError("OUT_OF_ORDER", said)));
   }
 
-  /** Where the node stands is told and saved again before each part of it hears that its record has failed: that has to be true by then. */
+  /** Corrects the node's place before the parts hear that their records have failed: some of them report or save the place at once. */
   #onRefused(): void {
     const isBack = this.#applier.isKeeping;
     if (isBack) {
@@ -375,7 +375,7 @@ export class Replica {
   }
 
   #onMessage(message: NodeLinkMessage): void {
-    // To a visitor, nothing else says anything of the log in which it stands.
+    // A visitor stands in another log, so it acts only on messages that do not depend on the log.
     if (this.#disk.visits && message.type !== "echo" && !message.type.startsWith("members")) return;
     this.#submitter.check(message);
     switch (message.type) {
@@ -414,7 +414,7 @@ export class Replica {
     }
   }
 
-  /** Until a reconciliation begins, the applier stands in another log, of which this one's sequences say nothing. */
+  /** Until a reconciliation begins, the applier stands in another log, where this log's sequences mean nothing. */
   #observe(head: number, committedThrough: number): void {
     if (this.#settlement.reconciliation.isWaiting) return;
     this.#position.observe(head, committedThrough);

@@ -37,15 +37,15 @@ export class Restamper {
   readonly #submitter: Submitter;
   readonly #outbox: OutboxWalk;
   #isActive = false;
-  /** Stamps are given to what an older copy of the database had not sent, and not to what a directory has refused. */
+  /** Whether new stamps go to what an older copy of the database had not sent, and not to what a directory has refused. */
   #isRenewing = false;
-  /** Whether that is still to be done. Invariant: until it is, the submitter is suspended. */
+  /** Whether the outbox of an older copy still has to be stamped anew. Invariant: while it has, the submitter is suspended. */
   #owesRenewal = false;
   /** The highest stamp time given since a frame was refused. */
   #renewedTime = 0;
   /** By what time new stamps are given. It stands still, so that few new stamps get above old ones that are still to be replaced. */
   #renewalMs = 0;
-  /** Whether the clocks contradict the directory that has refused: then the old stamps showed no wrong clock of this node. */
+  /** Whether most clocks contradict the directory that has refused. Then the old stamps do not show that this node's clock was wrong. */
   #isContradicted = false;
   /** Stamps the frames that were in the outbox when an older copy of the database was put in its place; undefined without such a copy. */
   #outdated: HybridClock | undefined;
@@ -198,7 +198,7 @@ export class Restamper {
     });
   }
 
-  /** This runs after a commit or in a later turn, where no caller would catch what it throws. */
+  /** This runs after a commit or in a later turn, where no caller catches an error. */
   #walk(after: number, see: (frame: OutboxFrame) => boolean, done: () => void): void {
     try {
       this.#outbox.begin(after, see, done);
@@ -230,16 +230,16 @@ export class Restamper {
     const old = offered.map((entry) => this.#standIn(entry, refusedAbove));
     const entries = old.map((entry, index) => {
       const { time } = entry.stamp;
-      // What stands in has its new stamp already. What a directory has admitted meanwhile keeps its stamp.
+      // An entry that stands in for another one has its new stamp already. An entry whose stamp a directory has admitted meanwhile keeps it.
       const isOld = this.#isOutdated(entry);
       const isBelow = time <= this.#renewedTime;
       const isAdmitted = time <= this.#admittedTime && !isBelow;
       const isKept = time <= refusedAbove || isAdmitted || entry !== offered[index];
-      // What replaced it here stands behind it, and has to get above it.
+      // The entry that replaced this one here comes later in the outbox, and has to get a higher stamp.
       if (isAdmitted && isOld) this.#outdated?.observe(time);
       // What is below new stamps was written by another node, or by this one before them: that has to get above them.
       if (isKept || (isOld ? isBelow : this.#isRenewing)) return entry;
-      // New stamps have got above old ones, so that a write that is here twice was not found to have its new one.
+      // New stamps have risen above old ones. So a write that is in the outbox twice may have one copy with its new stamp and one without.
       if (isBelow) this.#submitter.doubt();
       const name = `${entry.stamp.time} ${entry.stamp.origin} ${entry.key}`;
       const renewed = made.get(name) ?? this.#restamp(entry);
@@ -264,10 +264,10 @@ export class Restamper {
   }
 
   /**
-   * What is to stand in place of an entry that may be refused. Each write of a key gets a stamp of its own, so that those that have theirs
-   * already lie below those to come, the newest of which the store holds: a walk that is cut off leaves them in order. The store holds less
-   * than the entry only where an earlier frame held the same write, which has its new stamp: with another one it would be
-   * there twice, once above what has replaced it since.
+   * The entry that stands in for an entry which may be refused. Each write of a key gets a new stamp of its own. The writes that have theirs already
+   * lie below those that still wait, and the store holds the newest of these; so a walk that is cut off leaves them in order. The store holds an
+   * older stamp than the entry only if an earlier frame had the same write, which has its new stamp already. With a second new stamp, the write would
+   * exist twice, once above what has replaced it since.
    */
   #standIn(entry: Entry, bound: number): Entry {
     if (entry.stamp.time <= bound) return entry;

@@ -7,7 +7,7 @@ interface Acknowledged {
 }
 
 /**
- * Through which outbox position the node may durably count its outbox as acknowledged.
+ * Knows through which position the node may durably count its outbox as acknowledged.
  *
  * Invariant: the durable cursor covers what is durable as acknowledged. So an acknowledgement that was heard when the log was
  * committed through 90 is savable once the durable cursor has come to 90.
@@ -36,8 +36,8 @@ export class SavableOutbox {
   }
 
   /**
-   * The cursor covers a log through `sequence`, durably. A node whose disk has refused what it had of the log that acknowledges stands in the log
-   * before that again: what that one covers says nothing of the acknowledgements.
+   * The durable cursor has come to `sequence` of a log. If the disk has refused what the node had of the log that acknowledges, the node stands in an
+   * earlier log again, and a cursor in that log covers none of the acknowledgements.
    */
   cover({ logId, epoch, sequence }: Cursor): void {
     if (this.#log.logId !== logId || this.#log.epoch !== epoch) return;
@@ -49,7 +49,7 @@ export class SavableOutbox {
     this.#waiting = this.#waiting.filter((each) => !isCovered(each));
   }
 
-  /** Something was not made durable, the cursor perhaps: what it was to cover, after position `durable`, waits again until it does. */
+  /** A record was not made durable, perhaps the one with the cursor: acknowledgements after position `durable` wait again for a durable cursor. */
   lose(durable: number): void {
     if (this.#position <= durable) return;
     const again = { position: this.#position, through: this.#through };
@@ -58,8 +58,8 @@ export class SavableOutbox {
   }
 
   /**
-   * A directory has taken the node in: from here on, acknowledgements come from its log. Only once the node has settled in that log is
-   * it known where the log has what another log, or another epoch of it, has acknowledged.
+   * A directory has taken the node in: from here on, acknowledgements come from its log. Where this log has the frames that another log or epoch has
+   * acknowledged is known only once the node has settled.
    */
   enterLog({ logId, epoch }: Pick<Cursor, "logId" | "epoch">): void {
     if (this.#log.logId === logId && this.#log.epoch === epoch) return;

@@ -1,8 +1,8 @@
 /**
  * Sends the outbox to the directory, in order, and keeps it until the directory has committed it.
  *
- * Invariant: acknowledged ≤ sent ≤ durable. A new link starts again after what is acknowledged; what the
- * directory had already taken it passes over, because it knows the positions.
+ * Invariant: acknowledged ≤ sent ≤ durable. On a new link, the submitter starts again after what is acknowledged. The directory knows the positions
+ * that it has taken, and skips them.
  */
 import type { Link } from "@meridian/ports";
 import {
@@ -129,7 +129,7 @@ export class Submitter {
     return this.#isHeld;
   }
 
-  /** Sends nothing until told otherwise, or on a new link. */
+  /** With `isHeld`, sends nothing until it is called again, or a new link begins. */
   hold(isHeld: boolean): void {
     if (isHeld === this.#isHeld) return;
     this.#isHeld = isHeld;
@@ -188,7 +188,7 @@ export class Submitter {
     });
   }
 
-  /** The log may lack what other logs have acknowledged, until `complete` names the position with which it has everything. */
+  /** The log may lack writes that other logs have acknowledged, until `complete` names the position that completes it. */
   lack(): void {
     this.#completeFrom = Infinity;
   }
@@ -289,12 +289,12 @@ export class Submitter {
     this.#isSuspended = false;
   }
 
-  /** Giving new stamps was cut off: the outbox may hold a write twice, with its new stamp and with its old one. */
+  /** Giving new stamps was interrupted: the outbox may hold a write twice, once with its new stamp and once with its old one. */
   doubt(): void {
     this.#doubtfulThrough = this.#context.store.outboxThrough;
   }
 
-  /** Whether the log has, by a frame of this node, more than the store. */
+  /** Whether a frame of this node that the log has contains newer entries than the store. */
   #hasLess(position: number, entries: readonly Entry[]): boolean {
     if (position > this.#doubtfulThrough) return false;
     return entries.some((entry) => {
@@ -303,7 +303,7 @@ export class Submitter {
     });
   }
 
-  /** What the log has above the node's, the directory does not send to the node, whose own it is: the two have to compare. */
+  /** The log has newer stamps of this node's writes than the node. The directory does not send a node its own writes, so the two have to reconcile. */
   #reportLess(): void {
     this.#context.events.emit.outdated();
     const said = "The log has writes of this node with higher stamps than the node";

@@ -35,11 +35,11 @@ export interface Content {
   readonly contentType: string;
   /** Time to live in milliseconds; 0 for ever. */
   readonly ttlMs: number;
-  /** When it expires, in milliseconds since the Unix epoch, 0 for never. It goes before `ttlMs`. */
+  /** When it expires, in milliseconds since the Unix epoch, 0 for never. It takes precedence over `ttlMs`. */
   readonly expiresAtMs?: number;
   /** A delete; value, content type and TTL are then ignored. */
   readonly deleted: boolean;
-  /** Those of an entry that is written anew. */
+  /** The attributes of an entry that is written anew. */
   readonly attributes?: Uint8Array;
 }
 
@@ -68,7 +68,7 @@ export type BatchWrite = WriteRequest | UpdateRequest;
 export interface WriteNeeds {
   /** The directory is to tell which nodes have them: needed for the levels above `directory`. */
   readonly reportApplied: boolean;
-  /** What the write is a part of: who takes it in is told so. */
+  /** The trace of the write, which every node that receives the write is told. */
   readonly trace?: TraceContext | undefined;
 }
 
@@ -86,7 +86,7 @@ export interface Receipt {
 /** Called once with the receipt, or with what a check threw or why the store could not. */
 export type WriteDone = (failure: unknown, receipt?: Receipt) => void;
 
-/** What is to be sent once more. */
+/** Keys whose newest entries are sent again. */
 interface Resubmission {
   readonly keys: readonly string[];
   readonly done: WriteDone;
@@ -165,9 +165,9 @@ export class WritePath {
   }
 
   /**
-   * Sends the newest entries of `keys` once more, with the stamps they have when their turn comes. Calls `onComplete` before it hands the last
-   * of them to the store, with the outbox position that they get. Who asks for that needs all of them: it fails with `OUT_OF_ORDER` if the horizon has
-   * passed what this node has of a key, of which there is nothing to send, and which may still mean something to others.
+   * Sends the newest entries of `keys` once more, with the stamps they have when their turn comes. Calls `onComplete` before it hands the last of
+   * them to the store, with the outbox position that they get. With `onComplete`, all keys are needed: the call fails with `OUT_OF_ORDER` if this
+   * node has purged the entry of a key, which another log may still need.
    */
   resubmit(
     keys: readonly string[],
@@ -325,7 +325,7 @@ export class WritePath {
     try {
       append(released.length === 0 ? record : { ...record, released }, done);
     } catch (cause) {
-      // The store takes nothing any more. This runs in no call of a writer's, so they hear of it here.
+      // The store accepts nothing any more. No writer's call would catch the error, so the writers hear of it here.
       done(asMeridianError(cause));
     }
   }
@@ -417,7 +417,7 @@ function answer({ batch, entries, refusal }: Taken, outboxPosition: number): voi
   else batch.done(refusal);
 }
 
-/** What the batches are parts of. Nearly always nothing, which costs nothing. */
+/** The traces of the batches. Nearly always there are none, which costs nothing. */
 function tracesOf(taken: readonly Taken[]): readonly TraceContext[] {
   let traces: TraceContext[] | undefined;
   for (const { batch } of taken) if (batch.trace !== undefined) (traces ??= []).push(batch.trace);

@@ -12,7 +12,7 @@ import {
   type FrameHeader,
 } from "@meridian/protocol";
 
-/** A frame with entries that were deleted long ago. */
+/** A frame some of whose entries were deleted long ago. */
 export interface StaleFrame {
   /** The burials of these entries, as a frame of no outbox, so that the sender gets it, too. */
   readonly burials: Uint8Array;

@@ -5,7 +5,7 @@ import type { ClusterClock } from "./cluster-clock.ts";
 /** A clock that moves by more than this against elapsed time between two looks was set by somebody. In milliseconds. */
 const STEP_MS = 1_000;
 
-/** Says in a node's log when its clock is wrong, is right again, or was set, and when nothing confirms the time any more. */
+/** Logs when the node's clock is wrong, right again, or was set, and when no majority confirms the time any more. */
 export class ClockWatch {
   readonly #time: ClusterClock;
   readonly #clock: Clock;

@@ -95,7 +95,7 @@ export class ClusterClock {
     if (offsetMs === undefined) return;
     this.#said = { offsetMs, agreement };
     const { agreeing, members } = agreement;
-    // One clock against another proves nothing; yet where there are but two, both are to go by one.
+    // Two clocks that differ do not show which is wrong. But in a cluster of two members, both have to use the same time.
     const isUseful = isConfirmed || agreeing >= 2 || members <= 2;
     if (isConfirmed) this.#confirm(offsetMs);
     if (isConfirmed || (isUseful && this.#basis?.isConfirmed !== true)) {
