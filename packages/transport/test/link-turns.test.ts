@@ -14,11 +14,28 @@ const options = { logger: silentLogger };
 /** How many messages of a link one turn hands over at most. */
 const SHARE_MESSAGES = 128;
 
+/** Counts messages by the turn of the event loop in which they come. */
+class TurnCounts {
+  /** How many messages came in each turn that is over and in which any came. */
+  readonly perTurn: number[] = [];
+  #inTurn = 0;
+
+  add(): void {
+    if (this.#inTurn === 0) {
+      setImmediate(() => {
+        this.perTurn.push(this.#inTurn);
+        this.#inTurn = 0;
+      });
+    }
+    this.#inTurn += 1;
+  }
+}
+
 it("one of many flooding links is read in each turn, and a link that sends little is heard soon", async () => {
   const floods = 20;
   const each = 1_000;
-  const perTurn: number[] = [];
-  let inTurn = 0;
+  const counts = new TurnCounts();
+  const { perTurn } = counts;
   let flooded = 0;
   let floodedWhenHeard = Infinity;
   const servers: Recorder[] = [];
@@ -30,13 +47,7 @@ it("one of many flooding links is read in each turn, and a link that sends littl
           return;
         }
         flooded += 1;
-        if (inTurn === 0) {
-          setImmediate(() => {
-            perTurn.push(inTurn);
-            inTurn = 0;
-          });
-        }
-        inTurn += 1;
+        counts.add();
       },
     });
     servers.push(server);
@@ -63,19 +74,11 @@ it("one of many flooding links is read in each turn, and a link that sends littl
 });
 
 it("a link that its server floods is read over many turns, between which other work runs", async () => {
-  const perTurn: number[] = [];
-  let inTurn = 0;
+  const counts = new TurnCounts();
+  const { perTurn } = counts;
   const rig = await startRig(() => new Recorder());
   const client: Recorder = new Recorder({
-    onMessage: () => {
-      if (inTurn === 0) {
-        setImmediate(() => {
-          perTurn.push(inTurn);
-          inTurn = 0;
-        });
-      }
-      inTurn += 1;
-    },
+    onMessage: () => counts.add(),
   });
   const link = dialLink(rig.url, client, options);
   await client.until(() => client.events.includes("open"));
@@ -89,19 +92,11 @@ it("a link that its server floods is read over many turns, between which other w
 
 it("one turn hands over few large messages, however many have arrived", async () => {
   const bytes = 16 * 1024;
-  const perTurn: number[] = [];
-  let inTurn = 0;
+  const counts = new TurnCounts();
+  const { perTurn } = counts;
   const rig = await startRig(() => new Recorder());
   const client: Recorder = new Recorder({
-    onMessage: () => {
-      if (inTurn === 0) {
-        setImmediate(() => {
-          perTurn.push(inTurn);
-          inTurn = 0;
-        });
-      }
-      inTurn += 1;
-    },
+    onMessage: () => counts.add(),
   });
   const link = dialLink(rig.url, client, options);
   await client.until(() => client.events.includes("open"));
