@@ -4,6 +4,7 @@
  */
 import { NO_BYTES } from "./entry.ts";
 import { assembleFrame, blockOf, extensionOf, readFrameHeader } from "./frame.ts";
+import { joinBytes } from "./join-bytes.ts";
 import { checkedTraceState, TRACE_STATE_LENGTH_MAX, type TraceContext } from "./trace-context.ts";
 
 /** The most traces of one frame. */
@@ -26,7 +27,7 @@ const NO_TRACES: readonly TraceContext[] = [];
 /** The extension of a frame whose writes are parts of `traces`: of more than `FRAME_TRACES_MAX`, the first ones. */
 export function encodeTraces(traces: readonly TraceContext[]): Uint8Array {
   if (traces.length === 0) return NO_BYTES;
-  return joined(traces.slice(0, FRAME_TRACES_MAX).map(itemOf));
+  return joinBytes(traces.slice(0, FRAME_TRACES_MAX).map(itemOf));
 }
 
 /** The traces of the writes in a frame. */
@@ -46,7 +47,7 @@ export function withoutTraces(frame: Uint8Array): Uint8Array {
   const items = [...itemsOf(extensionOf(frame))];
   const kept = items.filter(({ what }) => what !== TRACE_ITEM).map(({ whole }) => whole);
   if (kept.length === items.length) return frame;
-  return assembleFrame(readFrameHeader(frame), blockOf(frame), joined(kept));
+  return assembleFrame(readFrameHeader(frame), blockOf(frame), joinBytes(kept));
 }
 
 function hasExtension(frame: Uint8Array): boolean {
@@ -111,14 +112,4 @@ function hexOf(bytes: Uint8Array): string {
 
 function isZero(digits: string): boolean {
   return /^0*$/.test(digits);
-}
-
-function joined(items: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(items.reduce((bytes, item) => bytes + item.byteLength, 0));
-  let offset = 0;
-  for (const item of items) {
-    whole.set(item, offset);
-    offset += item.byteLength;
-  }
-  return whole;
 }

@@ -17,6 +17,7 @@ import {
   highestTimeOf,
   isLive,
   isPurgeable,
+  joinBytes,
   lowestTimeOf,
   MeridianError,
   NO_BYTES,
@@ -441,14 +442,7 @@ function entryOf(key: string, content: Content, stamp: Stamp, nowMs: number): En
 /** The blocks one after the other; the only one as it is. */
 function joined(blocks: readonly Uint8Array[]): Uint8Array {
   const [first] = blocks;
-  if (first !== undefined && blocks.length === 1) return first;
-  const whole = new Uint8Array(blocks.reduce((bytes, block) => bytes + block.byteLength, 0));
-  let offset = 0;
-  for (const block of blocks) {
-    whole.set(block, offset);
-    offset += block.byteLength;
-  }
-  return whole;
+  return first !== undefined && blocks.length === 1 ? first : joinBytes(blocks);
 }
 
 function isForgotten(held: Entry | undefined, horizon: number): boolean {
