@@ -1,7 +1,9 @@
 /** All targets, by their names. */
+import { directoryTarget, linkTarget } from "./directory-targets.ts";
 import { plainTarget } from "./plain-target.ts";
-import { bodyTarget, headersTarget, httpTarget, webSocketTarget } from "./region-targets.ts";
+import { bodyTarget, headersTarget, httpTarget } from "./region-targets.ts";
 import { importTarget, READERS, tokenTarget, type Target } from "./targets.ts";
+import { binaryWebSocketTarget, webSocketTarget } from "./web-socket-targets.ts";
 
 /** A name, how a target of that name is made, and whether its inputs go over sockets, where they wait for each other. */
 export interface TargetMaker {
@@ -29,5 +31,8 @@ export const TARGETS: readonly TargetMaker[] = [
   overSockets("json-body", bodyTarget),
   overSockets("headers", headersTarget),
   overSockets("web-socket", webSocketTarget),
+  overSockets("binary-web-socket", binaryWebSocketTarget),
   overSockets("http-request", httpTarget),
+  overSockets("directory-request", directoryTarget),
+  overSockets("link", linkTarget),
 ];

@@ -20,6 +20,8 @@ export interface FuzzReport {
 export interface FuzzOptions {
   readonly seed: number;
   readonly inputs: number;
+  /** After how many milliseconds no further inputs are made. Default: never. */
+  readonly durationMs?: number;
   /** Inputs that were found before. They run first. */
   readonly corpus: readonly Uint8Array[];
 }
@@ -56,10 +58,13 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
     slowestMs = Math.max(slowestMs, performance.now() - startedMs);
   };
   for (const input of pool) await attempt(Buffer.from(input), false);
-  for (let done = 0; done < options.inputs && faults.length < FAULTS_MAX; done += TOGETHER) {
+  const endMs = performance.now() + (options.durationMs ?? Infinity);
+  const goesOn = (): boolean => faults.length < FAULTS_MAX && performance.now() < endMs;
+  let done = 0;
+  for (; done < options.inputs && goesOn(); done += TOGETHER) {
     const inputs = Array.from({ length: TOGETHER }, () => mutate(random, pool));
     await Promise.all(inputs.map((input) => attempt(input, true)));
     if (done % 4_096 === 0) await new Promise((resolve) => setImmediate(resolve));
   }
-  return { inputs: options.inputs, outcomes: outcomes.size, found, faults, slowestMs };
+  return { inputs: done, outcomes: outcomes.size, found, faults, slowestMs };
 }

@@ -1,4 +1,4 @@
-/** `npm run hunt:fuzz -- [--inputs 1000000] [--seed 1] [--only frame,token] [--keep]` */
+/** `npm run hunt:fuzz -- [--inputs 1000000] [--minutes 10] [--seed 1] [--only frame,token] [--keep]`; `--minutes` bounds each target */
 import { parseArgs } from "node:util";
 
 import { TARGETS } from "./all-targets.ts";
@@ -8,6 +8,7 @@ import { fuzz } from "./fuzz.ts";
 const { values } = parseArgs({
   options: {
     inputs: { type: "string", default: "100000" },
+    minutes: { type: "string", default: "Infinity" },
     seed: { type: "string", default: "1" },
     only: { type: "string", default: "" },
     keep: { type: "boolean", default: false },
@@ -39,7 +40,8 @@ for (const { name, overSockets, make } of TARGETS) {
   await fuzz(target, { ...options, inputs: Math.min(2_000, inputs) });
   const beforeMiB = heapMiB();
   const startedMs = performance.now();
-  const report = await fuzz(target, { ...options, inputs });
+  const durationMs = Number(values.minutes) * 60_000;
+  const report = await fuzz(target, { ...options, inputs, durationMs });
   const seconds = (performance.now() - startedMs) / 1_000;
   const grownMiB = heapMiB() - beforeMiB;
   const isSlow = report.slowestMs > HANG_MS && !overSockets;

@@ -1,6 +1,6 @@
 /**
- * A region that runs, and reads what comes over its sockets: whole requests, headers, JSON bodies, WebSocket messages. It may refuse all of
- * that. An answer 500, a silence, or an end without a reason is a fault.
+ * A region that runs, and reads what comes over its sockets: whole requests, headers, JSON bodies. It may refuse all of that. An answer
+ * 500, a silence, or an end without a reason is a fault.
  */
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -9,13 +9,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { startSmallRegion, until } from "@meridian/harness";
-import { SOCKET_PROTOCOL } from "@meridian/protocol/socket-api";
 import { silentLogger } from "@meridian/runtime";
-import { WebSocket } from "ws";
 
-import { SOCKET_REQUESTS, text, type Target } from "./targets.ts";
+import { text, type Target } from "./targets.ts";
 
-const PATIENCE_MS = 60_000;
+/** How long a target may take with one input, in milliseconds. */
+export const PATIENCE_MS = 60_000;
 
 /** What a target does with the region. */
 type Parts = Pick<Target, "name" | "seeds"> & {
@@ -23,7 +22,7 @@ type Parts = Pick<Target, "name" | "seeds"> & {
 };
 
 /** A target of a region of its own, with few limits. */
-async function regionTarget({ name, seeds, take }: Parts): Promise<Target> {
+export async function regionTarget({ name, seeds, take }: Parts): Promise<Target> {
   const folder = mkdtempSync(join(tmpdir(), "meridian-fuzz-"));
   const options = { id: "fuzz", data: folder, directory: "http://127.0.0.1:1", standalone: true };
   const region = await startSmallRegion({ ...options, logger: silentLogger, port: 0 });
@@ -43,7 +42,8 @@ const KEYS = '{"keys":["a","b"]}';
 const SET = '{"entries":[{"key":"a","value":"YQ==","encoding":"base64","ttl":"5m"}],"ack":"local"}';
 const JSON_TYPE = "Content-Type: application/json\r\n";
 
-const request = (line: string, body = "", more = ""): string =>
+/** A request as text. */
+export const request = (line: string, body = "", more = ""): string =>
   `${line} HTTP/1.1\r\nHost: localhost\r\n${more}${body && `Content-Length: ${Buffer.byteLength(body)}\r\n`}\r\n${body}`;
 
 /** Whole requests as bytes, each on a connection of its own. */
@@ -71,7 +71,8 @@ export function httpTarget(): Promise<Target> {
   });
 }
 
-function ask(port: number, input: Buffer): Promise<string> {
+/** Sends bytes over a connection of their own. Resolves with the outcome that the first answer stands for. */
+export function ask(port: number, input: Buffer): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: "127.0.0.1" });
     let answer = "";
@@ -199,81 +200,4 @@ export function headersTarget(): Promise<Target> {
         return ask(port, Buffer.from(request(first, body, `${lines.join("\r\n")}\r\n`), "latin1"));
       },
   });
-}
-
-/** Connections are closed by a region in these ways only: too large, not UTF-8, or as WEBSOCKET.md has it. */
-const CLOSES: ReadonlySet<number> = new Set([1007, 1009, 4408, 4413, 4416]);
-/** So many messages go over one connection. */
-const LIFE = 500;
-
-/** Messages over WebSockets. After each, the region still answers a ping. */
-export function webSocketTarget(): Promise<Target> {
-  return regionTarget({
-    name: "web-socket",
-    seeds: text(...SOCKET_REQUESTS),
-    take: ({ url }) => {
-      const idle: SocketConversation[] = [];
-      return async (input) => {
-        const conversation = idle.pop() ?? (await SocketConversation.open(url));
-        const outcome = await conversation.ask(input);
-        if (conversation.isOpen) idle.push(conversation);
-        return outcome;
-      };
-    },
-  });
-}
-
-/** One WebSocket, asked one thing after the other. */
-class SocketConversation {
-  readonly #socket: WebSocket;
-  #asked = 0;
-  #told: string[] = [];
-  #settle: ((closed?: number) => void) | undefined;
-
-  private constructor(socket: WebSocket) {
-    this.#socket = socket;
-    socket.on("error", () => {});
-    socket.on("message", (data: Buffer) => {
-      const told = String(data);
-      if (told.includes(`"id":"pong-${this.#asked}"`)) this.#settle?.();
-      else this.#told.push(told);
-    });
-    socket.on("close", (code) => this.#settle?.(code));
-  }
-
-  static async open(url: string): Promise<SocketConversation> {
-    const socket = new WebSocket(`${url.replace("http", "ws")}/ws`, [SOCKET_PROTOCOL]);
-    await once(socket, "open");
-    return new SocketConversation(socket);
-  }
-
-  get isOpen(): boolean {
-    return this.#socket.readyState === WebSocket.OPEN;
-  }
-
-  async ask(input: Buffer): Promise<string> {
-    this.#told = [];
-    this.#asked += 1;
-    const closed = await new Promise<number | undefined>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error("no answer to a ping")), PATIENCE_MS);
-      this.#settle = (code) => {
-        clearTimeout(timer);
-        resolve(code);
-      };
-      this.#socket.send(input, { binary: false });
-      this.#socket.send(`{"id":"pong-${this.#asked}","type":"ping"}`);
-    });
-    if (closed !== undefined && !CLOSES.has(closed)) throw new Error(`closed with ${closed}`);
-    if (this.#asked === LIFE) this.#socket.close();
-    const bad = this.#told.find((told) => told.includes('"code":"INTERNAL"'));
-    if (bad !== undefined) throw new Error(bad);
-    if (closed !== undefined) return `closed with ${closed}`;
-    return this.#told.map(kindOf).toSorted().join(", ");
-  }
-}
-
-function kindOf(told: string): string {
-  const [, type = ""] = /"type":"(\w+)"/.exec(told) ?? [];
-  const [, code = ""] = /"code":"(\w+)"/.exec(told) ?? [];
-  return `${type} ${code}`;
 }

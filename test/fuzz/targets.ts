@@ -30,6 +30,7 @@ import {
 import { readSocketRequest } from "@meridian/protocol/socket-api";
 import {
   BadBytes,
+  encodeBinaryRequest,
   readBinaryMessage,
   readBinaryRequest,
 } from "@meridian/protocol/binary-socket-api";
@@ -91,6 +92,55 @@ const BINARY_EXAMPLES: readonly Buffer[] = [
   ...WEBSOCKET_DOCUMENT.matchAll(/^[<>] \{.*\}\n((?:(?:[0-9a-f]{2} )+ .*\n)+)/gm),
 ].map(([, lines = ""]) => Buffer.from(lines.replaceAll(/  .*/g, "").replaceAll(/\s/g, ""), "hex"));
 
+/** A binary request of each type, with all that may be left out in one of them or another. */
+export const BINARY_REQUESTS: readonly Uint8Array[] = [
+  ...BINARY_EXAMPLES,
+  encodeBinaryRequest({ type: "auth", id: 1, token: "a.b.c" }),
+  encodeBinaryRequest({ type: "ping", id: 2 }),
+  encodeBinaryRequest({
+    type: "get",
+    id: 3,
+    key: "k",
+    position: "p1.1a.2b.3c.4d.5e",
+    waitMs: 5,
+    ifNoneMatch: '"1-1"',
+    stale: true,
+    traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    tracestate: "a=b",
+  }),
+  encodeBinaryRequest({
+    type: "set",
+    id: 4,
+    key: "k",
+    value: Buffer.from("value"),
+    ack: "local",
+    timeout: "1s",
+    ifMatch: "*",
+    contentType: "text/plain",
+    ttl: "5m",
+  }),
+  encodeBinaryRequest({ type: "delete", id: 5, key: "k", ifNoneMatch: "*", ack: "directory" }),
+  encodeBinaryRequest({ type: "touch", id: 6, key: "k", ttl: "1h", expiresAt: "never" }),
+  encodeBinaryRequest({ type: "getMany", id: 7, keys: ["a", "ключ", ""], waitMs: 1 }),
+  encodeBinaryRequest({
+    type: "setMany",
+    id: 8,
+    entries: [
+      { key: "a", value: Buffer.from("b"), contentType: "a/b", ttl: "90s" },
+      { key: "b", value: Buffer.of() },
+    ],
+  }),
+  encodeBinaryRequest({ type: "deleteMany", id: 9, keys: ["a", "b"], timeout: "5ms" }),
+  encodeBinaryRequest({ type: "entries", id: 10, prefix: "a", after: "b", limit: 9, values: true }),
+  encodeBinaryRequest({ type: "watch", id: 11, prefix: "a", values: true, resume: "c1.1.1" }),
+  encodeBinaryRequest({ type: "watch", id: 11, key: "a", positions: true }),
+  encodeBinaryRequest({ type: "unwatch", id: 12, watch: 11 }),
+  encodeBinaryRequest({ type: "hasMany", id: 13, keys: ["a"] }),
+  encodeBinaryRequest({ type: "pull", id: 14, key: "a" }),
+  encodeBinaryRequest({ type: "lease", id: 15, key: "a", ttl: "5s", wait: "1ms" }),
+  encodeBinaryRequest({ type: "release", id: 16, key: "a", lease: "none of mine" }),
+];
+
 const STAMP = { time: 258_696_806_903_808, origin: 2_205_130_032_131 };
 const ENTRIES = ["greeting", "\0revoked/a", "ключ"].map((key, index) => ({
   key,
@@ -105,6 +155,9 @@ const TRACES = [undefined, "rojo=00f067aa0ba902b7"].flatMap(
   (state) =>
     parseTraceContext("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", state) ?? [],
 );
+/** The incarnation that the frames name. */
+export const INCARNATION = 1_001;
+
 const FRAME_HEADER = {
   kind: FRAME_KIND.entries,
   reportApplied: true,
@@ -115,10 +168,11 @@ const FRAME_HEADER = {
   committedThrough: 0,
   highestTime: STAMP.time + 2,
   sentAtMs: 1_767_225_600_124,
-  incarnation: 1_001,
+  incarnation: INCARNATION,
   position: 1,
 } as const;
-const FRAMES = [[], TRACES].map((traces) =>
+/** A frame without traces, and one with. */
+export const FRAMES: readonly Uint8Array[] = [[], TRACES].map((traces) =>
   assembleFrame(FRAME_HEADER, encodeBlock(ENTRIES), encodeTraces(traces)),
 );
 
@@ -130,7 +184,7 @@ limits: { cacheEntries: 1000, ttlDefault: 90s }
 `;
 
 /** The messages of the protocol, as its document shows them. */
-const MESSAGES: readonly string[] = [
+export const MESSAGES: readonly string[] = [
   ...readFileSync(new URL("../../packages/protocol/PROTOCOL.md", import.meta.url), "utf8").matchAll(
     /^```json [\w-]+\n(.*?)^```/gms,
   ),
@@ -160,7 +214,7 @@ export const READERS: readonly Target[] = [
     const told = readSocketRequest(input.toString());
     if ("error" in told) throw told.error;
   }),
-  reader("binary-socket-request", BINARY_EXAMPLES, (input) => {
+  reader("binary-socket-request", BINARY_REQUESTS, (input) => {
     const told = readBinaryRequest(input);
     if ("error" in told) throw told.error;
   }),
