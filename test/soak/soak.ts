@@ -11,7 +11,7 @@ import { Cluster, findPrograms, PLACES, until, type Program } from "@meridian/lo
 import { systemRandom } from "@meridian/runtime";
 
 import { heldBy, probed, type Held } from "./memory-probe.ts";
-import { Secrets } from "./secrets.ts";
+import { Secrets } from "../support/secrets.ts";
 import { Traffic } from "./traffic.ts";
 import { trendOf, type Sample, type Trend } from "./trend.ts";
 

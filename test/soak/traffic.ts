@@ -5,7 +5,7 @@ import type { Place } from "@meridian/local-cluster";
 import type { Random } from "@meridian/runtime";
 import { WebSocket } from "ws";
 
-import type { Secrets } from "./secrets.ts";
+import type { Secrets } from "../support/secrets.ts";
 
 /** What they use. */
 export interface TrafficParts {

@@ -18,6 +18,7 @@ import {
 } from "@meridian/local-cluster";
 import { systemRandom } from "@meridian/runtime";
 
+import type { Secrets } from "../support/secrets.ts";
 import { SdkClients } from "./sdk-clients.ts";
 
 /** The programs of a version, and the version that they report in `GET /status`. */
@@ -34,6 +35,8 @@ export interface UpgradeOptions {
   readonly rate: number;
   /** How many regions there are. Default: 3. */
   readonly regions?: number;
+  /** If it is given, all programs use TLS and demand tokens. */
+  readonly secrets?: Secrets | undefined;
   /** Called with one line for each step. */
   readonly tell: (line: string) => void;
 }
@@ -54,6 +57,7 @@ export async function upgrade({
   after,
   rate,
   regions = 3,
+  secrets,
   tell,
 }: UpgradeOptions): Promise<UpgradeReport> {
   const lost: string[] = [];
@@ -63,12 +67,13 @@ export async function upgrade({
     directories: DIRECTORIES,
     network: new FixedPorts(),
     programs,
+    secure: secrets,
     onLost: (how) => lost.push(how),
   });
   const places = PLACES.slice(0, regions);
   try {
     await cluster.start(places);
-    for (const url of cluster.urls) await expectVersion(url, before);
+    for (const url of cluster.urls) await expectVersion(url, before, secrets);
     const ways = await cluster.ways();
     const load = new Load({
       destinations: cluster.regions,
@@ -76,19 +81,19 @@ export async function upgrade({
       random: systemRandom,
       prefix: "load/",
       ttlMsMax: 0,
+      requestsOf: () => requestsOf(secrets),
     });
     const sdk = new SdkClients();
-    await sdk.start(
-      ways.map(({ url }) => url),
-      places,
-    );
+    const scheme = secrets === undefined ? "http:" : "https:";
+    const directory = ways.map(({ url }) => url.replace("http:", scheme));
+    await sdk.start({ directory, secrets }, places);
     load.start();
     for (const [what, from, next] of [
       ["up", before, after],
       ["back", after, before],
     ] as const) {
       Object.assign(programs, next.programs);
-      await roll(cluster, { from, next, tell: (line) => tell(`${what}: ${line}`) });
+      await roll(cluster, { from, next, secrets, tell: (line) => tell(`${what}: ${line}`) });
     }
     await Promise.all([load.stop(), sdk.stop()]);
     await until("all hold the same", async () => {
@@ -100,7 +105,7 @@ export async function upgrade({
         ...lost,
         ...load.violations,
         ...sdk.failures,
-        ...(await missing(cluster, load, sdk)),
+        ...(await missing(cluster, load, sdk, secrets)),
       ],
       acknowledged: load.counts().acknowledged,
       sdkRequests: sdk.requests,
@@ -128,35 +133,39 @@ async function freePort(): Promise<number> {
 }
 
 /** Throws unless the program of that version answers at a URL. */
-async function expectVersion(url: string, { version }: Version): Promise<void> {
-  const response = await fetch(`${url}/status`);
+async function expectVersion(url: string, { version }: Version, secrets?: Secrets): Promise<void> {
+  const response = await (secrets?.fetch ?? fetch)(`${url}/status`);
   const told = ((await response.json()) as { readonly version?: unknown }).version;
   if (told === version) return;
   throw new Error(`Expected a program of version ${version} at ${url}, got ${String(told)}`);
 }
 
+interface Step extends Pick<UpgradeOptions, "secrets" | "tell"> {
+  readonly from: Version;
+  readonly next: Version;
+}
+
 /** Restarts every program, the directories first and the preferred one of them last. */
-async function roll(
-  cluster: Cluster,
-  { from, next, tell }: { from: Version; next: Version; tell: (line: string) => void },
-): Promise<void> {
+async function roll(cluster: Cluster, { from, next, secrets, tell }: Step): Promise<void> {
+  const expect = (url: string, version: Version): Promise<void> =>
+    expectVersion(url, version, secrets);
   const everybody = async (): Promise<boolean> =>
     (await cluster.near()).length === cluster.regions.length;
   for (let index = DIRECTORIES - 1; index >= 0; index -= 1) {
-    await expectVersion(directoryAt(cluster, index), from);
+    await expect(directoryAt(cluster, index), from);
     await cluster.stopDirectory(index);
     await cluster.startDirectory(index);
     await until("every region is offered", everybody);
-    await expectVersion(directoryAt(cluster, index), next);
+    await expect(directoryAt(cluster, index), next);
     tell(`directory ${index + 1} runs ${next.version}`);
   }
   for (const region of cluster.regions) {
-    await expectVersion(region.url, from);
+    await expect(region.url, from);
     await region.stop();
     await region.start();
     await region.reaches("ready");
     await until("every region is offered", everybody);
-    await expectVersion(region.url, next);
+    await expect(region.url, next);
     tell(`${region.name} runs ${next.version}`);
   }
 }
@@ -175,12 +184,22 @@ async function answerOf(requests: RegionRequests, url: string, key: string) {
   }
 }
 
+/** Requests of a session that any region answers. */
+function requestsOf(secrets: Secrets | undefined): RegionRequests {
+  return new RegionRequests(undefined, secrets);
+}
+
 /** A sentence for each acknowledged write that a region lacks. */
-async function missing(cluster: Cluster, load: Load, sdk: SdkClients): Promise<readonly string[]> {
+async function missing(
+  cluster: Cluster,
+  load: Load,
+  sdk: SdkClients,
+  secrets: Secrets | undefined,
+): Promise<readonly string[]> {
   const found: string[] = [];
   const { ledger } = load;
   for (const { name, url } of cluster.regions) {
-    const requests = new RegionRequests();
+    const requests = requestsOf(secrets);
     for (const key of ledger.keys) {
       const reply = await answerOf(requests, url, key);
       const broken =

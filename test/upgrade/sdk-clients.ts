@@ -2,9 +2,18 @@
 import { connect, type MeridianClient } from "@meridian/client";
 import type { Place } from "@meridian/local-cluster";
 
+import type { Secrets } from "../support/secrets.ts";
+
 /** How often each client asks, in milliseconds. */
 const EVERY_MS = 20;
 const KEYS = 50;
+
+/** How clients reach a cluster. */
+interface Cluster {
+  readonly directory: readonly string[];
+  /** What is needed where the programs use TLS and demand tokens. */
+  readonly secrets: Secrets | undefined;
+}
 
 /** Runs clients that read their own writes. */
 export class SdkClients {
@@ -17,9 +26,10 @@ export class SdkClients {
   #stopping = false;
 
   /** Starts a client at each place. */
-  async start(directory: readonly string[], places: readonly Place[]): Promise<void> {
+  async start({ directory, secrets }: Cluster, places: readonly Place[]): Promise<void> {
+    const credentials = secrets && { token: () => secrets.token, fetch: secrets.fetch };
     for (const { id, lat, lon } of places) {
-      const client = await connect({ directory, location: { lat, lon } });
+      const client = await connect({ directory, location: { lat, lon }, ...credentials });
       this.#running.push(this.#run(id, client));
     }
   }

@@ -11,6 +11,7 @@ export { ProxyNetwork } from "./proxy-network.ts";
 export {
   failedReply,
   RegionRequests,
+  type SessionCredentials,
   type Reply,
   type SessionRequests,
 } from "./region-requests.ts";

@@ -1,5 +1,6 @@
 /** Sends the requests of one session to any region, with the session's position token. */
 import { Agent, request, type IncomingMessage } from "node:http";
+import { Agent as SecureAgent, request as secureRequest } from "node:https";
 
 import { asMeridianError, parseStamp, type ErrorCode, type Stamp } from "@meridian/protocol";
 
@@ -41,15 +42,31 @@ export interface SessionRequests {
   close(): void;
 }
 
+/** What a session needs at regions that use TLS and demand tokens. */
+export interface SessionCredentials {
+  /** The certificate of the authority to trust, as PEM. */
+  readonly ca: string;
+  readonly token: string;
+}
+
 /** One session over HTTP. */
 export class RegionRequests implements SessionRequests {
   readonly #patienceMs: number;
-  readonly #agent = new Agent({ keepAlive: true });
+  readonly #agent: Agent;
+  readonly #request: typeof request;
+  readonly #authorization: { readonly authorization?: string };
   #position: string | undefined;
 
-  /** A request without an answer after `patienceMs` counts as unanswered. */
-  constructor(patienceMs: number = PATIENCE_MS) {
+  /** A request without an answer after `patienceMs` counts as unanswered. With credentials, all URLs are to begin with `https:`. */
+  constructor(patienceMs: number = PATIENCE_MS, credentials?: SessionCredentials) {
     this.#patienceMs = patienceMs;
+    this.#authorization =
+      credentials === undefined ? {} : { authorization: `Bearer ${credentials.token}` };
+    this.#request = credentials === undefined ? request : secureRequest;
+    this.#agent =
+      credentials === undefined
+        ? new Agent({ keepAlive: true })
+        : new SecureAgent({ keepAlive: true, ca: credentials.ca });
   }
 
   set(url: string, key: string, value: string, ttlMs: number): Promise<Reply> {
@@ -92,11 +109,12 @@ export class RegionRequests implements SessionRequests {
     return new Promise((resolve, reject) => {
       const position = this.#position;
       const headers = {
+        ...this.#authorization,
         ...(position === undefined ? {} : { "meridian-position": position }),
         ...(body === undefined ? {} : { "content-length": Buffer.byteLength(body) }),
       };
       const signal = AbortSignal.timeout(this.#patienceMs);
-      const outgoing = request(target, { method, headers, agent: this.#agent, signal });
+      const outgoing = this.#request(target, { method, headers, agent: this.#agent, signal });
       outgoing.once("error", reject);
       outgoing.once("response", (incoming) => {
         readAnswer(incoming).then(resolve, reject);
