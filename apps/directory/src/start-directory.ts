@@ -88,7 +88,7 @@ export interface DirectoryOptions extends Omit<
 /** The options that may change while a directory runs, the log's left out. */
 type Changeable = Pick<
   DirectoryFlags,
-  "slowRequest" | "lagMax" | "rateLimit" | "rateBurst" | "tokenAgeMax"
+  "slowRequest" | "lagMax" | "rateLimit" | "rateBurst" | "connectionsMax" | "tokenAgeMax"
 >;
 
 /** A directory that runs. */
@@ -186,7 +186,10 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
   return {
     url,
     reload: (changed) => {
-      if (changed !== undefined) change(changing, changed);
+      if (changed !== undefined) {
+        change(changing, changed);
+        server.boundConnections(connectionsMaxOf(changed.connectionsMax, logger));
+      }
       return security.reload(changed);
     },
     stop: () => (stopped ??= stop()),

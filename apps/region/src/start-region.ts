@@ -79,7 +79,7 @@ export interface RegionOptions extends Omit<
 /** The options that may change while a region runs, the log's left out. */
 type Changeable = Pick<
   RegionFlags,
-  "slowRequest" | "rateLimit" | "rateBurst" | "ttlDefault" | "tokenAgeMax"
+  "slowRequest" | "rateLimit" | "rateBurst" | "connectionsMax" | "ttlDefault" | "tokenAgeMax"
 >;
 
 /** A regional node that runs. */
@@ -162,7 +162,7 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
       return node.status;
     },
     reload: (changed) => {
-      if (changed !== undefined) change({ slow, http, node }, changed);
+      if (changed !== undefined) change({ slow, http, node, logger }, changed);
       return security.reload(changed);
     },
     stop: () => (stopped ??= stop()),
@@ -171,11 +171,17 @@ export async function startRegion(given: RegionOptions): Promise<RunningRegion> 
 
 /** Takes on options that may change while the node runs. */
 function change(
-  parts: { readonly slow: SlowRequests; readonly http: HttpListener; readonly node: RegionNode },
-  { slowRequest, rateLimit, rateBurst, ttlDefault }: Changeable,
+  parts: {
+    readonly slow: SlowRequests;
+    readonly http: HttpListener;
+    readonly node: RegionNode;
+    readonly logger: Logger;
+  },
+  { slowRequest, rateLimit, rateBurst, connectionsMax, ttlDefault }: Changeable,
 ): void {
   parts.slow.thresholdMs = slowRequest ?? Infinity;
   parts.http.changeRate({ perSecond: rateLimit, burst: rateBurst });
+  parts.http.boundConnections(connectionsMaxOf(connectionsMax, parts.logger));
   parts.node.service.writes.ttlMsDefault = ttlDefault ?? 0;
 }
 

@@ -23,7 +23,7 @@ import { answerRaw } from "./raw-answer.ts";
 
 /** How a guard is made. */
 export interface HttpGuardOptions {
-  /** The most connections; more are refused. */
+  /** The most connections; more are refused. It may change later. */
   readonly connectionsMax: number;
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -76,6 +76,8 @@ class Connection implements Holder {
 
 /** Guards a server. */
 export class HttpGuard {
+  /** The most connections. Where there are more because it has fallen, they stay until they end or are idle when another comes. */
+  connectionsMax: number;
   readonly #options: HttpGuardOptions;
   readonly #answers: HeldBytes;
   readonly #pipelines: Pipelines;
@@ -92,6 +94,7 @@ export class HttpGuard {
   /** Takes over the connections of a server that does not listen yet. */
   constructor(server: Server | TlsServer, options: HttpGuardOptions) {
     this.#options = options;
+    this.connectionsMax = options.connectionsMax;
     this.#pipelines = new Pipelines(options.clock);
     this.#answers = new HeldBytes({
       name: "httpAnswerBytes",
@@ -100,8 +103,9 @@ export class HttpGuard {
       clock: options.clock,
       metrics: options.metrics,
     });
-    const { connectionsMax: max } = options;
-    options.metrics.level(() => [{ name: "httpConnections", now: this.#connections.size, max }]);
+    options.metrics.level(() => [
+      { name: "httpConnections", now: this.#connections.size, max: this.connectionsMax },
+    ]);
     this.#idle = new IdleConnections(options.clock, options.newestAnswer);
     const isSecure = server instanceof TlsServer;
     const begin = server.listeners("connection");
@@ -121,14 +125,14 @@ export class HttpGuard {
       for (const listener of begin) listener.call(server, socket);
     };
     server.on("connection", (socket: Socket) => {
-      if (this.#connections.size < options.connectionsMax) return take(socket);
+      if (this.#connections.size < this.connectionsMax) return take(socket);
       socket.on("error", ignore);
       // Requests have come, perhaps, on connections that look idle: this turn reads them.
       setImmediate(() => {
         socket.off("error", ignore);
         if (!server.listening) socket.destroy();
         if (socket.destroyed) return;
-        if (this.#connections.size < options.connectionsMax || this.#makeRoom()) take(socket);
+        if (this.#hasRoom()) take(socket);
         else this.#refuse(socket, isSecure);
       });
     });
@@ -245,6 +249,14 @@ export class HttpGuard {
     });
   }
 
+  /** Whether there is room for another connection, or could be made. */
+  #hasRoom(): boolean {
+    while (this.#connections.size >= this.connectionsMax) {
+      if (!this.#makeRoom()) return false;
+    }
+    return true;
+  }
+
   /** Parts with a connection on which nothing moves. Returns whether there was one. */
   #makeRoom(): boolean {
     const idle = this.#idle.take();
@@ -269,7 +281,8 @@ export class HttpGuard {
       cancel();
       this.#refused.delete(socket);
     });
-    const { connectionsMax, refuse } = this.#options;
+    const { connectionsMax } = this;
+    const { refuse } = this.#options;
     const said = `Expected at most ${connectionsMax} connections, got one more`;
     const error = new MeridianError("OVERLOADED", said, { details: { max: connectionsMax } });
     answerRaw(socket, refuse(error));

@@ -41,7 +41,7 @@ export interface HttpServerOptions {
   readonly metrics: Metrics;
   /** Is told of connections that the server parts with. */
   readonly logger: Logger;
-  /** More connections are refused. */
+  /** More connections are refused; `boundConnections` changes it. */
   readonly connectionsMax: number;
   /** See `HttpGuardOptions`. */
   readonly answerBytesMax?: number;
@@ -195,6 +195,11 @@ export class HttpServer {
     const timeouts = { ...HTTP_TIMEOUTS, ...this.#options.timeouts };
     const allows = (host: string): boolean => isHost(host) && this.#hosts.error(host) === undefined;
     this.#guard.readPlain({ timeouts, allows, read });
+  }
+
+  /** Takes so many connections at most from here on. */
+  boundConnections(max: number): void {
+    this.#guard.connectionsMax = max;
   }
 
   /** Takes another certificate for the connections to come. Throws `INVALID_CONFIG`, and keeps the one before. */

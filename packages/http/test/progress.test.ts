@@ -160,6 +160,37 @@ it("connections on which nothing moves make room for others, those that wait for
   expect(String(await once(served, "data"))).toContain("later");
 });
 
+it("another bound of connections lets more in, and a lower one takes none in before others have gone", async () => {
+  const server = await startServer({ connectionsMax: 1 });
+  const answers: ServerResponse[] = [];
+  const request = ({ url }: IncomingMessage, outgoing: ServerResponse): void => {
+    if (url === "/later") answers.push(outgoing);
+    else send(outgoing, jsonAnswer(200, "now"));
+  };
+  server.handle({ request, refuse });
+  const wait = async (): Promise<Socket> => {
+    const socket = connectTo(server);
+    onTestFinished(() => void socket.destroy());
+    const before = answers.length;
+    socket.write(get("/later"));
+    await expect.poll(() => answers.length).toBe(before + 1);
+    return socket;
+  };
+  const first = await wait();
+  expect(await statusOf(server, "/")).toBe("503");
+  server.boundConnections(3);
+  const second = await wait();
+  expect(await statusOf(server, "/")).toBe("200");
+  server.boundConnections(1);
+  expect(await statusOf(server, "/")).toBe("503");
+  first.destroy();
+  await expect.poll(() => gauge(server, "httpConnections")).toBe(1);
+  expect(await statusOf(server, "/")).toBe("503");
+  second.destroy();
+  await expect.poll(() => gauge(server, "httpConnections")).toBe(0);
+  expect(await statusOf(server, "/")).toBe("200");
+});
+
 it("a connection on which a request has come makes no room, although nobody has read that yet", async () => {
   const clock = new ManualClock();
   const server = await startServer({ connectionsMax: 1, clock });

@@ -144,6 +144,7 @@ export const PROCESS_ROWS = [
     max: 1_000_000,
     default: 16_384,
     file: "limits",
+    reloads: "option",
     description: "The most connections of clients and nodes; more are refused.",
   },
   {

@@ -67,9 +67,11 @@ export class HttpListener implements Listener {
   #sockets: SocketListener | undefined;
   #streams: EventStreams | undefined;
   #history: HistoryNews | undefined;
+  #connectionsMax: number;
 
   constructor(options: HttpListenerOptions) {
     this.#options = options;
+    this.#connectionsMax = options.connectionsMax;
     const server = new HttpServer({ ...options, starting: STARTING });
     this.#server = server;
     this.#limit = new RequestLimit(options.metrics, () => server.cuts.tell("request"));
@@ -90,6 +92,13 @@ export class HttpListener implements Listener {
   /** Allows each token or address another rate from here on. */
   changeRate(rate: Rate): void {
     this.#limits.change(rate);
+  }
+
+  /** Takes so many connections at most from here on, and half as many WebSockets. */
+  boundConnections(max: number): void {
+    this.#connectionsMax = max;
+    this.#server.boundConnections(max);
+    if (this.#sockets !== undefined) this.#sockets.socketsMax = socketsMaxOf(max);
   }
 
   get url(): string {
@@ -121,8 +130,7 @@ export class HttpListener implements Listener {
     const parts = { style: node.style, limit, limits, times, clock, logger, slow };
     const { request, read } = regionRequests({ ...parts, node, app, appOnly });
     const gate = authenticator && regionGate(authenticator, { ...parts, tickets: node.tickets });
-    // The other half is for who asks without one.
-    const socketsMax = Math.max(1, Math.floor(this.#options.connectionsMax / 2));
+    const socketsMax = socketsMaxOf(this.#connectionsMax);
     const { service } = node;
     const sockets = new SocketListener({ ...parts, service, metrics, authenticator, socketsMax });
     this.#sockets = sockets;
@@ -191,6 +199,11 @@ export function httpNode(
     tickets: new Tickets(clock, metrics),
     batches: new BatchBodies(metrics, 4 * batchBytesMax(service)),
   };
+}
+
+/** Half of the connections may be WebSockets; the other half is for who asks without one. */
+function socketsMaxOf(connectionsMax: number): number {
+  return Math.max(1, Math.floor(connectionsMax / 2));
 }
 
 function bodyBytesMax({ writes }: RegionService): number {

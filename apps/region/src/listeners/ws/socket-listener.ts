@@ -37,7 +37,7 @@ export interface SocketListenerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** More are refused. */
+  /** More are refused. It may change later. */
   readonly socketsMax: number;
 }
 
@@ -69,6 +69,8 @@ const TOO_LARGE = 1009;
 
 /** Takes WebSockets. */
 export class SocketListener {
+  /** The most WebSockets. Where there are more because it has fallen, they stay. */
+  socketsMax: number;
   readonly #options: SocketListenerOptions;
   readonly #server: WebSocketServer;
   readonly #host: SocketHost;
@@ -83,6 +85,7 @@ export class SocketListener {
 
   constructor(options: SocketListenerOptions) {
     this.#options = options;
+    this.socketsMax = options.socketsMax;
     const { service, clock, logger, metrics, authenticator, slow } = options;
     const bytesMax = messageBytesMax(service);
     this.#cuts = socketCuts({ clock, logger, metrics });
@@ -110,7 +113,7 @@ export class SocketListener {
       count: (change, bytes) => this.#count(change, bytes),
     };
     metrics.level(() => [
-      { name: "webSockets", now: this.#sockets.size, max: options.socketsMax },
+      { name: "webSockets", now: this.#sockets.size, max: this.socketsMax },
       { name: "webSocketRequests", now: this.#requests, max: REQUESTS_MAX },
     ]);
     authenticator?.onVoid(() => {
@@ -170,7 +173,8 @@ export class SocketListener {
 
   /** Why a connection is not taken; undefined if it is. */
   #refusalOf({ headers, url = "" }: IncomingMessage): MeridianError | undefined {
-    const { style, service, socketsMax } = this.#options;
+    const { style, service } = this.#options;
+    const { socketsMax } = this;
     try {
       style.origins.check(headers.origin);
       if (url.includes("?")) {
