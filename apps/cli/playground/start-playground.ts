@@ -11,7 +11,13 @@
  */
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 
 import { asMeridianError, MeridianError, toProblem } from "@meridian/protocol";
@@ -37,6 +43,11 @@ export async function startPlayground(options: PlaygroundOptions): Promise<Runni
   const playground = new Playground(options);
   const url = await playground.listen(options.port);
   return { url, stop: () => playground.stop() };
+}
+
+/** Whether a page is asked for that a window of a browser, or a program, shows: nothing that another page has within it. */
+function isForWindow({ accept, "sec-fetch-dest": destination = "document" }: IncomingHttpHeaders) {
+  return accept?.includes("text/html") === true && destination === "document";
 }
 
 class Playground {
@@ -115,7 +126,7 @@ class Playground {
   /** What the directory answers. Its page gets the token. */
   #handOn(request: IncomingMessage, response: ServerResponse, target: string): Promise<void> {
     const { directoryUrl: origin } = this.#options;
-    const isPage = target === "/" && request.headers.accept?.includes("text/html") === true;
+    const isPage = target === "/" && isForWindow(request.headers);
     if (!isPage) return handOn(request, response, { origin, target });
     const meta = `<meta name="meridian-dev" content="${this.#token}" />`;
     const page = (text: string): string => text.replace("<head>", `<head>${meta}`);

@@ -170,6 +170,25 @@ test("only who has the token, and comes from the page itself, cuts anything", as
   expect(line.isCut).toBe(false);
 });
 
+test("what a page of another site shows within it has neither the token nor an answer", async () => {
+  const { url, seen } = await playgroundOf();
+  const html = { accept: "text/html" };
+  seen.length = 0;
+  for (const site of ["cross-site", "same-site"]) {
+    for (const mode of ["no-cors", "cors"]) {
+      const headers = { ...html, "sec-fetch-site": site, "sec-fetch-mode": mode };
+      expect((await send(url, "/", "GET", headers)).status).toBe(403);
+      expect((await send(url, "/nodes", "GET", headers)).status).toBe(403);
+    }
+    const framed = { "sec-fetch-site": site, "sec-fetch-mode": "navigate" };
+    const inFrame = { ...html, ...framed, "sec-fetch-dest": "iframe" };
+    expect((await send(url, "/", "GET", inFrame)).text).not.toContain("meridian-dev");
+    const inWindow = { ...html, ...framed, "sec-fetch-dest": "document" };
+    expect((await send(url, "/", "GET", inWindow)).text).toContain("meridian-dev");
+  }
+  expect(seen).toHaveLength(4);
+});
+
 test("a region is asked for what the page needs, and for nothing else, without the token", async () => {
   const { url, seen, token } = await playgroundOf();
   const mine = { "x-meridian-dev": token };
