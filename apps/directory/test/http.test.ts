@@ -1,12 +1,21 @@
 import { describe, expect, it } from "vitest";
 
 import { MeridianError } from "@meridian/protocol";
+import { DIRECTORY_API, routesOf } from "@meridian/protocol/http-api";
 
 import { createApp } from "../src/http/app.ts";
 import { absent, memberOf } from "./members.ts";
 import { CITIES, get, idsNear, nearestOf, PARIS, problemAt, serviceOf } from "./service.ts";
 
 const LOAD = { entries: 1, bytes: 1, requestsPerSecond: 1 };
+
+it("every request that is answered stands in the table of the API, or is of a page that anybody may read", () => {
+  const pages = ["/", "/console/{file}", "/docs", "/docs.css", "/openapi.json"];
+  const { routes } = createApp(serviceOf(CITIES));
+  const listed = routesOf(DIRECTORY_API).map(({ method, path }) => `${method} ${path}`);
+  const both = [...listed, ...pages.map((path) => `GET ${path}`)];
+  expect(routes.map(({ method, path }) => `${method} ${path}`).toSorted()).toEqual(both.toSorted());
+});
 
 describe("GET /nearest", () => {
   it("gives the ready nodes, nearest first, with all that a client needs", async () => {

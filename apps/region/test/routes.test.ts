@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import { REGION_API, routesOf } from "@meridian/protocol/http-api";
+
 import { headerOf, jsonOf, testNode, type TestNode } from "./harness.ts";
 import manifest from "../package.json" with { type: "json" };
 
@@ -14,6 +16,14 @@ const post = (target: string, body?: unknown): Promise<Response> =>
     method: "POST",
     ...(body !== undefined && { body: JSON.stringify(body) }),
   });
+
+it("every request that is answered stands in the table of the API, or is of a page that anybody may read", () => {
+  const pages = ["/", "/console/{file}", "/docs", "/docs.css", "/openapi.json"];
+  const answered = region.app.routes.map(({ method, path }) => `${method} ${path}`);
+  const listed = routesOf(REGION_API).map(({ method, path }) => `${method} ${path}`);
+  const both = [...listed, ...pages.map((path) => `GET ${path}`)];
+  expect(answered.toSorted()).toEqual(both.toSorted());
+});
 
 describe("the short forms", () => {
   it("set text and read it back as JSON", async () => {
