@@ -323,7 +323,16 @@ function newsOf(directory: Directory, { clock, metrics, logger }: Settled) {
 
 /** Makes the parts that ask other programs for the clients of this directory. */
 function askingOf(
-  { security, clock, metrics, host, insecureNoTls: insecure, tlsClientCa, peer }: Settled,
+  {
+    security,
+    clock,
+    metrics,
+    host,
+    allowHost,
+    insecureNoTls: insecure,
+    tlsClientCa,
+    peer,
+  }: Settled,
   { source, streams }: Pick<ReturnType<typeof newsOf>, "source" | "streams">,
   own: { readonly url: string; readonly status: () => DirectorySays },
 ): Pick<DirectoryService, "views" | "troubles"> {
@@ -333,11 +342,13 @@ function askingOf(
     // it must not.
     return tlsClientCa === null ? trusted : { ...trusted, cert, key };
   };
-  const parts = { trust, insecure, clock, metrics };
-  const isPrivate = host === "localhost" || isLoopback(host);
+  // Behind a proxy, others ask it under the proxy's name.
+  const isProxied = (allowHost ?? []).length > 0;
+  const isPrivate = !isProxied && (host === "localhost" || isLoopback(host));
+  const parts = { trust, insecure, isPrivate, clock, metrics };
   const said = () => ({ status: own.status(), ...nodesBody(source) });
   return {
-    views: new NodeViews({ ...parts, source, peers: peer ?? [], streams, isPrivate }),
+    views: new NodeViews({ ...parts, source, peers: peer ?? [], streams }),
     troubles: new Troubles({ ...parts, url: own.url, own: said }),
   };
 }

@@ -13,6 +13,7 @@ import { Metrics, systemClock } from "@meridian/runtime";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 
 import { ask } from "../src/views/node-request.ts";
+import { isOwnAddress } from "../src/views/own-addresses.ts";
 import { Turnstile } from "../src/views/turnstile.ts";
 import { viewPathOf, viewRouteOf } from "../src/views/view-paths.ts";
 import { FakeNode, start } from "./running.ts";
@@ -146,7 +147,8 @@ describe("a node that lets others wait", () => {
       response.on("close", () => clearInterval(timer));
     });
     for (const origin of [silent, slow]) {
-      const asked = { who: "x", origin, trust: {}, method: "GET", target: "/status", headers: {} };
+      const how = { trust: {}, isHere: true, method: "GET", target: "/status", headers: {} };
+      const asked = { who: "x", origin, ...how };
       const said = { code: "NODE_UNREACHABLE", message: expect.stringContaining("within 50 ms") };
       await expect(ask(asked, systemClock, 50)).rejects.toMatchObject(said);
     }
@@ -192,6 +194,36 @@ describe("what is handed on to a node", () => {
     }
     expect(seen).toEqual([]);
   });
+});
+
+describe("an address of the directory's own machine or link", () => {
+  it.each([
+    ["listens there", { host: "0.0.0.0", insecureNoTokens: true, insecureNoTls: true }],
+    ["is behind a proxy", { allowHost: ["meridian.example"] }],
+  ])("is not asked by one that other machines reach, as it %s", async (_, given) => {
+    const { url, seen } = await serverOf((__, response) => response.end());
+    const { port } = new URL(url);
+    const other = await start(given);
+    const hosts = ["127.0.0.1", "127.9.9.9", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"];
+    for (const host of [...hosts, "169.254.169.254", "[fe80::1]"]) {
+      const view = await viewOf(`http://${host}:${port}`, other);
+      const { code, detail } = await problemAt(`${view}/status`);
+      expect([host, code]).toEqual([host, "NODE_UNREACHABLE"]);
+      expect(detail).toContain("asks no program of its own machine or link");
+      const stream = await (await fetch(`${view}/watch?key=k`)).text();
+      expect(stream).toContain("asks no program of its own machine or link");
+    }
+    const trouble = await (await fetch(`${other.url}/trouble`)).text();
+    expect(trouble).toContain("asks no program of its own machine or link");
+    expect(seen).toEqual([]);
+  });
+
+  it.each(["10.0.0.1", "192.168.1.1", "8.8.8.8", "fd00::1", "2001:db8::1"])(
+    "is not %s",
+    (address) => {
+      expect(isOwnAddress(address)).toBe(false);
+    },
+  );
 });
 
 describe("a directory that is followed", () => {

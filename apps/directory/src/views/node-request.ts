@@ -7,6 +7,8 @@ import { TLSSocket } from "node:tls";
 import { connectionFailure, MeridianError } from "@meridian/protocol";
 import type { Clock } from "@meridian/runtime";
 
+import { isOwnHost, lookUpElsewhere, saidOf } from "./own-addresses.ts";
+
 /** The authorities that are trusted, and the certificate that is shown, over TLS. */
 export type TlsTrust = Pick<RequestOptions, "ca" | "cert" | "key" | "minVersion">;
 
@@ -17,6 +19,8 @@ export interface NodeRequest {
   /** The origin that a node has registered, or that of a directory that is followed. */
   readonly origin: string;
   readonly trust: TlsTrust;
+  /** Whether a program of this machine is asked, too. */
+  readonly isHere: boolean;
   readonly method: string;
   /** The path and query, percent-encoded. */
   readonly target: string;
@@ -39,21 +43,18 @@ export const DEADLINE_MS = 5_000;
 /** How long it may be, in bytes. A value of 1 MiB is at most 2.2 MiB of JSON. */
 const ANSWER_BYTES_MAX = 3 * 1024 * 1024;
 
-/** Begins a request. No connection is shared with another one, and no proxy asked. */
-export function begin({
-  origin,
-  trust,
-  method,
-  target,
-  headers,
-  body,
-}: NodeRequest): ClientRequest {
-  const options = { method, headers, agent: false as const, path: target };
-  const asked = origin.startsWith("https:")
+/** Begins a request. No connection is shared with another one, and no proxy asked. Throws `NODE_UNREACHABLE` for an address that is not asked. */
+export function begin(asked: NodeRequest): ClientRequest {
+  const { origin, trust, isHere, method, target, headers, body } = asked;
+  const { hostname } = new URL(origin);
+  if (!isHere && isOwnHost(hostname)) throw unreachable(asked, saidOf(`that is ${hostname}`));
+  const elsewhere = isHere ? {} : { lookup: lookUpElsewhere };
+  const options = { method, headers, agent: false as const, path: target, ...elsewhere };
+  const sent = origin.startsWith("https:")
     ? secureRequest(origin, { ...options, ...trust })
     : request(origin, options);
-  asked.end(body);
-  return asked;
+  sent.end(body);
+  return sent;
 }
 
 /** Sends a request and reads the answer. Rejects with `NODE_UNREACHABLE`, and with `NODE_ANSWER_INVALID` for one that is too long. */

@@ -43,7 +43,7 @@ export interface NodeViewsOptions {
   readonly trust: () => TlsTrust;
   /** Whether tokens may be shown over plain HTTP to other machines. */
   readonly insecure: boolean;
-  /** Whether writes are handed on for who has no token: where nobody but this machine can ask. */
+  /** Whether nobody but this machine can ask: then writes are handed on for who has no token, and to programs of this machine. */
   readonly isPrivate: boolean;
 }
 
@@ -133,6 +133,8 @@ export class NodeViews {
       who: `the ${kind} \`${id}\``,
       origin,
       trust: this.#options.trust(),
+      // An operator has named the directories.
+      isHere: this.#options.isPrivate || kind === "directory",
       method: route.method,
       target: target + query,
       headers,

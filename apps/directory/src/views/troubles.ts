@@ -21,7 +21,10 @@ import { tokenFor, type NodeViewsOptions } from "./node-views.ts";
 import { Turnstile } from "./turnstile.ts";
 
 /** How a cluster is examined. */
-export interface TroublesOptions extends Pick<NodeViewsOptions, "trust" | "insecure"> {
+export interface TroublesOptions extends Pick<
+  NodeViewsOptions,
+  "trust" | "insecure" | "isPrivate"
+> {
   /** The URL of this directory, which is not asked over the network. */
   readonly url: string;
   /** How this directory stands, and whom it lists. */
@@ -38,6 +41,15 @@ const EXAMINED = { max: 4, perClientMax: 1 };
 /** How long one program may take, and how long all of them, in milliseconds: who is not asked by then counts as silent. */
 const ONE_MS = 2_000;
 const ALL_MS = 10_000;
+
+/** What one program is asked. */
+interface Asking<Schema> {
+  readonly url: string;
+  /** Whether it may be one of this machine. */
+  readonly isHere: boolean;
+  readonly schema: Schema;
+  readonly endMs: number;
+}
 
 /** Finds out what is wrong. */
 export class Troubles {
@@ -87,25 +99,26 @@ export class Troubles {
     const endMs = clock.elapsedMs() + ALL_MS;
     const told = <Schema extends GenericSchema>(
       url: string,
-      path: string,
       schema: Schema,
-    ): Promise<Asked<Described<Schema>>> => this.#ask(exchange, url + path, schema, endMs);
+      isHere = true,
+    ): Promise<Asked<Described<Schema>>> => this.#ask(exchange, { url, isHere, schema, endMs });
     return {
       directory: async (url) =>
         url === own
           ? { url, status, failure: undefined, expiresAtMs: undefined }
-          : { ...(await told(url, "/status", DIRECTORY_SAYS)), url },
+          : { ...(await told(`${url}/status`, DIRECTORY_SAYS)), url },
       nodes: async (url) =>
-        url === own ? nodes : ((await told(url, "/nodes", nodesSchema)).status?.nodes ?? []),
-      node: async ({ url }) => ({ ...(await told(url, "/status", NODE_SAYS)), url }),
+        url === own ? nodes : ((await told(`${url}/nodes`, nodesSchema)).status?.nodes ?? []),
+      node: async ({ url }) => ({
+        ...(await told(`${url}/status`, NODE_SAYS, this.#options.isPrivate)),
+        url,
+      }),
     };
   }
 
   async #ask<Schema extends GenericSchema>(
     exchange: Exchange,
-    url: string,
-    schema: Schema,
-    endMs: number,
+    { url, isHere, schema, endMs }: Asking<Schema>,
   ): Promise<Asked<Described<Schema>>> {
     const { trust, insecure, clock } = this.#options;
     try {
@@ -114,7 +127,7 @@ export class Troubles {
       const leftMs = Math.min(ONE_MS, endMs - clock.elapsedMs());
       if (leftMs <= 0) throw new Error("there was no time left to ask it");
       const headers = tokenFor(exchange, origin, insecure);
-      const asked = { who, origin, trust: trust(), method: "GET", target, headers };
+      const asked = { who, origin, trust: trust(), isHere, method: "GET", target, headers };
       const answer = await ask(asked, clock, leftMs);
       const status = JSON.parse(checkView(who, { answer: schema }, answer)) as Described<Schema>;
       return { url, status, failure: undefined, expiresAtMs: answer.expiresAtMs };

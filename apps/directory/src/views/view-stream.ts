@@ -26,14 +26,15 @@ export class ViewStream {
   readonly #asked: NodeRequest;
   readonly #stream: Pick<EventStream, "send" | "end" | "isOpen">;
   readonly #clock: Clock;
-  readonly #sent: ClientRequest;
+  /** Undefined where nothing was asked. */
+  readonly #sent: ClientRequest | undefined;
   readonly #decoder = new TextDecoder();
   #response: IncomingMessage | undefined;
   #text = "";
   #spanBytes = 0;
   #spanFromMs: number;
   #isOver = false;
-  #cancel: () => void;
+  #cancel: () => void = () => {};
 
   constructor(
     asked: NodeRequest,
@@ -44,7 +45,12 @@ export class ViewStream {
     this.#stream = stream;
     this.#clock = clock;
     this.#spanFromMs = clock.elapsedMs();
-    this.#sent = begin(asked);
+    try {
+      this.#sent = begin(asked);
+    } catch (cause) {
+      this.#fail(asMeridianError(cause));
+      return;
+    }
     this.#cancel = this.#silentAfter(DEADLINE_MS);
     this.#sent.on("error", (cause) => this.#fail(unreachable(asked, cause)));
     this.#sent.on("response", (response) => this.#begin(response));
@@ -59,7 +65,7 @@ export class ViewStream {
   close(): void {
     this.#isOver = true;
     this.#cancel();
-    this.#sent.destroy();
+    this.#sent?.destroy();
   }
 
   #begin(response: IncomingMessage): void {
