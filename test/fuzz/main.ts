@@ -21,7 +21,7 @@ if (unknown !== undefined) {
   throw new Error(`Expected \`--only\` to name some of ${known}, got \`${unknown}\``);
 }
 
-/** An input that takes longer, in milliseconds, counts as a hang, unless it waits for others. */
+/** An input that takes more processor time, in milliseconds, counts as a hang, unless others run beside it. */
 const HANG_MS = 1_000;
 const MEBIBYTE = 1024 * 1024;
 
@@ -47,7 +47,7 @@ for (const { name, overSockets, make } of TARGETS) {
   const isSlow = report.slowestMs > HANG_MS && !overSockets;
   isBad ||= report.faults.length > 0 || grownMiB > 16 || isSlow;
   process.stdout.write(
-    `${name}: ${report.inputs} inputs in ${seconds.toFixed(1)} s, ${report.outcomes} outcomes, ${report.faults.length} faults, slowest ${report.slowestMs.toFixed(0)} ms, heap ${grownMiB >= 0 ? "+" : ""}${grownMiB.toFixed(1)} MiB\n`,
+    `${name}: ${report.inputs} inputs in ${seconds.toFixed(1)} s, ${report.outcomes} outcomes, ${report.faults.length} faults, at most ${report.slowestMs.toFixed(0)} ms of CPU each, heap ${grownMiB >= 0 ? "+" : ""}${grownMiB.toFixed(1)} MiB\n`,
   );
   for (const { input, why } of report.faults) {
     process.stdout.write(

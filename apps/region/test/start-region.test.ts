@@ -173,7 +173,8 @@ it("a region that runs takes on another rate and another default for how long va
     const limited = await many();
     expect(limited).toContainEqual([200, false]);
     expect(limited).toContainEqual([429, false]);
-    const changed = { slowRequest: null, rateLimit: 1, rateBurst: 100, tokenAgeMax: 1 };
+    const rate = { rateLimit: 1, rateBurst: 100 };
+    const changed = { slowRequest: null, connectionsMax: 100, tokenAgeMax: 1, ...rate };
     await region.reload({ ...changed, ttlDefault: 60_000 });
     expect(new Set((await many()).map(String))).toEqual(new Set(["200,true"]));
     await region.reload({ ...changed, rateLimit: null, rateBurst: null, ttlDefault: null });
