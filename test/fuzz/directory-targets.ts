@@ -37,7 +37,7 @@ export async function directoryTarget(): Promise<Target> {
       request("GET /peers/a/view/status") + request("HEAD /status") + request("GET /trouble"),
     ),
     take: (input) => ask(port, input),
-    stop: programs.stop,
+    stop: () => programs.stop(),
   };
 }
 

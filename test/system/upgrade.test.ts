@@ -10,7 +10,7 @@ import { newestRelease, programsOfToday, unpackRelease } from "../upgrade/kept-r
 import { upgrade } from "../upgrade/rolling-upgrade.ts";
 
 /** Upgrades a small cluster from the newest kept release, and back. */
-async function upgradeAndBack(secrets?: Secrets): Promise<void> {
+async function expectUpgrade(secrets?: Secrets): Promise<void> {
   const { remove, ...before } = unpackRelease(newestRelease() ?? "");
   onTestFinished(remove);
   const after = await programsOfToday();
@@ -24,7 +24,7 @@ async function upgradeAndBack(secrets?: Secrets): Promise<void> {
 }
 
 it("a cluster goes from the newest kept release to today's programs and back, and loses nothing", async () => {
-  await upgradeAndBack();
+  await expectUpgrade();
 }, 300_000);
 
 it("a cluster with TLS and tokens goes from the newest kept release to today's programs and back, and loses nothing", async () => {
@@ -32,5 +32,5 @@ it("a cluster with TLS and tokens goes from the newest kept release to today's p
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const secrets = await Secrets.make(join(folder, "secrets"));
   onTestFinished(() => secrets.close());
-  await upgradeAndBack(secrets);
+  await expectUpgrade(secrets);
 }, 300_000);
