@@ -56,9 +56,9 @@ import { DIRECTORY_LINES } from "./history-lines.ts";
 import type { DirectoryService } from "./http/directory-service.ts";
 import { identityOf, placeOf } from "./identity.ts";
 import { LinkTokens } from "./link-tokens.ts";
-import { LogDigester } from "./log-digest.ts";
+import { dataOf } from "./log-data.ts";
 import { LogHealth } from "./log-health.ts";
-import { learnRevocations, LogPages } from "./log-pages.ts";
+import { learnRevocations } from "./log-pages.ts";
 import { NodeNews } from "./http/node-news.ts";
 import type { NodeProgress } from "./http/node-progress.ts";
 import { nodesBody, type NodeSource } from "./http/nodes.ts";
@@ -186,10 +186,7 @@ export async function startDirectory(given: DirectoryOptions): Promise<RunningDi
   return {
     url,
     reload: (changed) => {
-      if (changed !== undefined) {
-        change(changing, changed);
-        server.boundConnections(connectionsMaxOf(changed.connectionsMax, logger));
-      }
+      if (changed !== undefined) change({ ...changing, server, logger }, changed);
       return security.reload(changed);
     },
     stop: () => (stopped ??= stop()),
@@ -220,12 +217,14 @@ interface Changing {
 }
 
 function change(
-  { slow, lag, limits }: Changing,
-  { slowRequest, lagMax, rateLimit, rateBurst }: Changeable,
+  parts: Changing & { readonly server: HttpServer; readonly logger: Logger },
+  { slowRequest, lagMax, rateLimit, rateBurst, connectionsMax }: Changeable,
 ): void {
+  const { slow, lag, limits, server, logger } = parts;
   slow.thresholdMs = slowRequest ?? Infinity;
   lag.maxMs = lagMax;
   limits.change({ perSecond: rateLimit, burst: rateBurst });
+  server.boundConnections(connectionsMaxOf(connectionsMax, logger));
 }
 
 /** Connects the parts on a listening server and an open log. Returns the function that stops them. */
@@ -350,21 +349,6 @@ function askingOf(
   return {
     views: new NodeViews({ ...parts, source, peers: peer ?? [], streams }),
     troubles: new Troubles({ ...parts, url: own.url, own: said }),
-  };
-}
-
-/** What the API tells of a log. */
-function dataOf(
-  log: SqliteDirectoryLog,
-  { clocks }: Directory,
-): Pick<DirectoryService, "store" | "disk" | "digest" | "digestPage" | "entryPage"> {
-  const [digester, pages] = [new LogDigester(log, clocks), new LogPages(log, clocks)];
-  return {
-    store: () => log.stats(),
-    disk: () => log.disk(),
-    digest: () => digester.take(),
-    digestPage: (query) => pages.digest(query),
-    entryPage: (query) => pages.entries(query),
   };
 }
 
