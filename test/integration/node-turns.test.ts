@@ -11,15 +11,17 @@ import {
   agree,
   capabilities,
   DIRECTORY_SCHEMAS,
+  hottest,
   stampTimeOf,
   type DirectoryMessage,
   type Entry,
+  type KeyHeat,
   type Member,
   type Welcome,
 } from "@meridian/protocol";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { fillStore } from "../support/filled-stores.ts";
+import { fillStore, keyOf } from "../support/filled-stores.ts";
 import { ScriptedNode } from "../support/scripted-node.ts";
 import { SqlMeter } from "../support/sql-meter.ts";
 
@@ -169,6 +171,11 @@ const SCRIPTS: Readonly<Record<DirectoryMessage["type"], Script>> = {
   "members-changed": (node) => {
     node.welcome({ ...HERE });
     node.say({ type: "members-changed", nowMs, changed: MEMBERS, gone: [] });
+  },
+  "heat-elsewhere": (node) => {
+    node.welcome({ ...HERE, ...agree(capabilities()) });
+    const used = Array.from({ length: KEYS }, (_, index): KeyHeat => [keyOf(index), 1]);
+    node.say({ type: "heat-elsewhere", nowMs, keys: hottest(used) });
   },
   // Directories send these two to other directories only; a node that receives one closes the link.
   registry: (node) => {

@@ -10,7 +10,13 @@ import { join } from "node:path";
 
 import type { RunningDirectory } from "@meridian/directory";
 import type { Link } from "@meridian/ports";
-import { capabilities, NODE_SCHEMAS, type NodeMessage } from "@meridian/protocol";
+import {
+  capabilities,
+  hottest,
+  NODE_SCHEMAS,
+  type KeyHeat,
+  type NodeMessage,
+} from "@meridian/protocol";
 import {
   SOCKET_REQUESTS,
   type SocketRequest,
@@ -146,6 +152,7 @@ const entries = Array.from({ length: KEYS }, (_, index): [string, number, number
   1,
   5,
 ]);
+const USED = hottest(entries.map(([key]): KeyHeat => [key, 1]));
 const say = { nowMs, id: 1, from: null };
 /** By type: the messages that come before a message of that type, and then one that causes as much work as the type can. */
 const SCRIPTS: Readonly<Record<NodeMessage["type"], readonly NodeMessage[]>> = {
@@ -170,6 +177,8 @@ const SCRIPTS: Readonly<Record<NodeMessage["type"], readonly NodeMessage[]>> = {
   compare: [...compared, { type: "compare", ...say, ranges: [everything] }],
   offer: [...compared, { type: "offer", ...say, to: null, entries }],
   reconciled: [...compared, { type: "reconciled", nowMs }],
+  // Nothing answers it, so the link ends with its lease.
+  heat: [hello, { type: "heat", nowMs, keys: USED }],
   goodbye: [hello, { type: "goodbye", nowMs }],
 };
 const MORE: Readonly<Record<string, readonly NodeMessage[]>> = {

@@ -53,6 +53,7 @@ export {
   type FrameOrder,
 } from "./frame.ts";
 export { encodeTraces, FRAME_TRACES_MAX, tracesOf, withoutTraces } from "./frame-traces.ts";
+export { hottest, type KeyHeat } from "./heat.ts";
 export type { KeyRange } from "./key-range.ts";
 export { compareKeys } from "./key-order.ts";
 export { listEntry, type ListedEntry } from "./listed-entry.ts";
@@ -68,6 +69,8 @@ export {
   FRAME_ENTRIES_MAX,
   FRAME_ENTRIES_TARGET,
   GREETING_BYTES_MAX,
+  HEAT_BYTES_MAX,
+  HEAT_READS_MAX,
   KEY_BYTES_MAX,
   MESSAGE_BYTES_MAX,
   TEXT_BYTES_MAX,
@@ -139,6 +142,7 @@ export {
   agree,
   capabilities,
   FEATURES,
+  HEAT,
   INCOMPLETE_OUTBOX,
   MEMBERS_CHANGED,
   PROTOCOL_VERSION,

@@ -51,6 +51,12 @@ export const OFFERED_ENTRIES_MAX = 65_536;
 /** How many members, ids or keys one message may list. */
 export const LISTED_MAX = 65_536;
 
+/** The largest `heat` or `heat-elsewhere`, in bytes. A party sends about one a second. */
+export const HEAT_BYTES_MAX: number = 8 * 1024;
+
+/** The most reads that a key in such a message can have; more count as so many. */
+export const HEAT_READS_MAX: number = 2 ** 32 - 1;
+
 /** How many epochs of its log a directory remembers and names in `welcome`. */
 export const EPOCHS_MAX = 1_000;
 

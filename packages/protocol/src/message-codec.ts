@@ -5,7 +5,8 @@ import { MeridianError } from "./errors.ts";
 import { DIRECTORY_SCHEMAS, NODE_SCHEMAS } from "./message-schema.ts";
 import type { DirectoryMessage, NodeMessage } from "./message.ts";
 import { isDeeperThan } from "./json-depth.ts";
-import { TEXT_BYTES_MAX } from "./limits.ts";
+import { HEAT_BYTES_MAX, TEXT_BYTES_MAX } from "./limits.ts";
+import { utf8Length } from "./validate.ts";
 import { agree, capabilities } from "./versions.ts";
 
 /** Messages are nested four deep; what later versions add may be deeper. */
@@ -22,6 +23,7 @@ const nodeMessage = v.variant("type", [
   NODE_SCHEMAS.compare,
   NODE_SCHEMAS.offer,
   NODE_SCHEMAS.reconciled,
+  NODE_SCHEMAS.heat,
   NODE_SCHEMAS.goodbye,
 ]);
 
@@ -34,6 +36,7 @@ const directoryMessage = v.variant("type", [
   DIRECTORY_SCHEMAS.located,
   DIRECTORY_SCHEMAS.members,
   DIRECTORY_SCHEMAS["members-changed"],
+  DIRECTORY_SCHEMAS["heat-elsewhere"],
   DIRECTORY_SCHEMAS.registry,
   DIRECTORY_SCHEMAS.standing,
   DIRECTORY_SCHEMAS["reconcile-begin"],
@@ -108,7 +111,10 @@ function parse(
       cause,
     });
   }
-  if (typeof value === "object" && value !== null) check(value as Record<string, unknown>);
+  if (typeof value === "object" && value !== null) {
+    checkHeat(json, value);
+    check(value as Record<string, unknown>);
+  }
   return value;
 }
 
@@ -121,6 +127,17 @@ function decode<Message>(schema: v.GenericSchema<unknown, Message>, value: unkno
     "MALFORMED_MESSAGE",
     `Expected ${expectedBy(issue)} at \`${clip(path)}\`, got ${clip(issue.received)}`,
   );
+}
+
+/** Checks how large a list of used keys is before the schema looks at each of them. */
+function checkHeat(json: string, message: object): void {
+  if (!("type" in message)) return;
+  const { type } = message;
+  if (type !== "heat" && type !== "heat-elsewhere") return;
+  const bytes = utf8Length(json);
+  if (bytes <= HEAT_BYTES_MAX) return;
+  const said = `Expected \`${type}\` of at most ${HEAT_BYTES_MAX} bytes, got ${bytes}`;
+  throw new MeridianError("MALFORMED_MESSAGE", said);
 }
 
 /** Checks the versions before the schema does: the greeting of another version may have other members, and its sender must get `UNSUPPORTED_VERSION`. */

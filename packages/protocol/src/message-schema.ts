@@ -13,11 +13,12 @@ import {
   EXPIRES_AT_MS_MAX,
   FEATURES_MAX,
   GENERATION_MAX,
+  HEAT_READS_MAX,
   LISTED_MAX,
   OFFERED_ENTRIES_MAX,
   RANGES_MAX,
 } from "./limits.ts";
-import { isAddress, isIdentifier, isKey } from "./validate.ts";
+import { isAddress, isIdentifier, isKey, isReservedKey } from "./validate.ts";
 import { isWebOrigin } from "./url.ts";
 import { NODE_STATUSES } from "./node-status.ts";
 
@@ -43,6 +44,10 @@ const label = v.pipe(v.string(), v.check(isIdentifier, "lower-case letters, digi
 const address = v.pipe(v.string(), v.check(isAddress, "an IPv4 or IPv6 address"));
 const origin = v.pipe(text, v.check(isWebOrigin, "an http or https URL without a path"));
 const key = v.pipe(v.string(), v.check(isKey, "a key of 1 byte to 1 KiB of well-formed text"));
+const clientKey = v.pipe(
+  key,
+  v.check((name) => !isReservedKey(name), "a key that is not reserved"),
+);
 const port = v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(65_535));
 const fingerprint = v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/));
 const lat = v.pipe(v.number(), v.minValue(-90), v.maxValue(90));
@@ -70,6 +75,9 @@ const range = v.object({
   count: v.pipe(whole, v.maxValue(COMPARED_ENTRIES_MAX)),
   fingerprint,
 });
+const heat = v.tuple([clientKey, v.pipe(counted, v.maxValue(HEAT_READS_MAX))]);
+/** How many there can be is bounded by the bytes of the message. */
+const heats = v.pipe(v.array(heat), v.minLength(1));
 const memberFields = { id: label, region: label, url: origin, lat, lon, status };
 const member = v.object(memberFields);
 const registeredMember = v.object({
@@ -164,6 +172,7 @@ export const NODE_SCHEMAS = {
     entries: v.pipe(v.array(v.tuple([key, counted, identity])), v.maxLength(OFFERED_ENTRIES_MAX)),
   }),
   reconciled: v.object({ type: v.literal("reconciled"), nowMs }),
+  heat: v.object({ type: v.literal("heat"), nowMs, keys: heats }),
   goodbye: v.object({ type: v.literal("goodbye"), nowMs }),
 } as const;
 
@@ -243,6 +252,7 @@ export const DIRECTORY_SCHEMAS = {
     changed: v.pipe(v.array(member), v.maxLength(LISTED_MAX)),
     gone: ids,
   }),
+  "heat-elsewhere": v.object({ type: v.literal("heat-elsewhere"), nowMs, keys: heats }),
   registry: v.object({
     type: v.literal("registry"),
     nowMs,

@@ -2,6 +2,7 @@
  * The text messages of the replication link: one JSON object each, told apart by `type`.
  * Entries travel in binary frames beside them. PROTOCOL.md gives the meaning of every field.
  */
+import type { KeyHeat } from "./heat.ts";
 import type { NodeStatus } from "./node-status.ts";
 import type { RememberedMember } from "./record.ts";
 import type { Agreement, Capabilities } from "./versions.ts";
@@ -155,6 +156,14 @@ interface Reconciled {
   nowMs: number;
 }
 
+/** Sent to directories with the feature `heat`: what clients have read on the node lately. */
+interface Heat {
+  type: "heat";
+  nowMs: number;
+  /** The keys read most first. */
+  keys: KeyHeat[];
+}
+
 interface Goodbye {
   type: "goodbye";
   nowMs: number;
@@ -193,6 +202,7 @@ export type NodeMessage =
   | Compare
   | Offer
   | Reconciled
+  | Heat
   | Goodbye;
 
 /** The directory's answer to a `Hello` or a `Follow`. */
@@ -302,6 +312,14 @@ interface MembersChanged {
   gone: string[];
 }
 
+/** Sent to nodes with the feature `heat`: what clients have read on the other nodes lately, summed up. */
+interface HeatElsewhere {
+  type: "heat-elsewhere";
+  nowMs: number;
+  /** The keys read most first. */
+  keys: KeyHeat[];
+}
+
 interface Registry {
   type: "registry";
   nowMs: number;
@@ -363,6 +381,7 @@ export type DirectoryMessage =
   | Located
   | Members
   | MembersChanged
+  | HeatElsewhere
   | Registry
   | Standing
   | ReconcileBegin

@@ -20,8 +20,11 @@ export const INCOMPLETE_OUTBOX = "incomplete-outbox";
 /** The feature of a party that accepts the traces of writes in the extension of frames. */
 export const TRACES = "traces";
 
-/** The features that this code has. */
-export const FEATURES: readonly string[] = [MEMBERS_CHANGED, INCOMPLETE_OUTBOX, TRACES];
+/** The feature of a node that tells its directory with `heat` which keys are used on it, and accepts `heat-elsewhere`. */
+export const HEAT = "heat";
+
+/** The features that this code has. A node that shares no heat announces all but `HEAT`. */
+export const FEATURES: readonly string[] = [MEMBERS_CHANGED, INCOMPLETE_OUTBOX, TRACES, HEAT];
 
 /** The versions and features that a party announces. */
 export interface Capabilities {
@@ -38,9 +41,10 @@ export interface Agreement {
   features: string[];
 }
 
-/** The versions and features that this code announces in a greeting. */
-export function capabilities(): Capabilities {
-  return { versions: [PROTOCOL_VERSION_MIN, PROTOCOL_VERSION], features: [...FEATURES] };
+/** The versions and features that this code announces in a greeting, all but a feature that is switched off. */
+export function capabilities(off?: string): Capabilities {
+  const features = FEATURES.filter((name) => name !== off);
+  return { versions: [PROTOCOL_VERSION_MIN, PROTOCOL_VERSION], features };
 }
 
 /** The highest version and the features that both parties have. Throws `UNSUPPORTED_VERSION` where no version is common. */

@@ -78,6 +78,14 @@ const NODE_MESSAGES: readonly NodeMessage[] = [
   },
   { type: "offer", nowMs, id: 1, from: "a", to: null, entries: [["b", 1, 1]] },
   { type: "reconciled", nowMs },
+  {
+    type: "heat",
+    nowMs,
+    keys: [
+      ["größe", 2 ** 32 - 1],
+      ["b", 1],
+    ],
+  },
   { type: "goodbye", nowMs },
 ];
 
@@ -136,6 +144,7 @@ const DIRECTORY_MESSAGES: readonly DirectoryMessage[] = [
     changed: [{ id: "a", region: "r", url: "http://a", lat: 0, lon: -180, status: "ready" }],
     gone: ["b"],
   },
+  { type: "heat-elsewhere", nowMs, keys: [["a", 1]] },
   {
     type: "registry",
     nowMs,

@@ -103,6 +103,7 @@ const NODE_TYPES: Readonly<Record<NodeMessage["type"], true>> = {
   compare: true,
   offer: true,
   reconciled: true,
+  heat: true,
   goodbye: true,
 };
 const DIRECTORY_TYPES: Readonly<Record<DirectoryMessage["type"], true>> = {
@@ -114,6 +115,7 @@ const DIRECTORY_TYPES: Readonly<Record<DirectoryMessage["type"], true>> = {
   located: true,
   members: true,
   "members-changed": true,
+  "heat-elsewhere": true,
   registry: true,
   standing: true,
   "reconcile-begin": true,

@@ -18,6 +18,7 @@ const IS_FOR: Readonly<Record<Type, readonly ("node" | "follower")[]>> = {
   located: ["node"],
   members: ["node"],
   "members-changed": ["node"],
+  "heat-elsewhere": ["node"],
   registry: ["follower"],
 };
 

@@ -28,6 +28,7 @@ const USUAL: readonly DirectoryMessage[] = [
   { type: "located", nowMs, incarnation: 1, position: 1, sequence: null },
   { type: "members", nowMs, members: [] },
   { type: "members-changed", nowMs, changed: [], gone: [] },
+  { type: "heat-elsewhere", nowMs, keys: [["k", 1]] },
   { type: "registry", nowMs, head: 0, lowestTime: 0, members: [] },
   {
     type: "standing",

@@ -30,6 +30,7 @@ function usualMessages(rig: DirectoryRig): readonly NodeMessage[] {
     },
     { type: "offer", nowMs, id: 2, from: null, to: null, entries: [] },
     { type: "reconciled", nowMs },
+    { type: "heat", nowMs, keys: [["k", 1]] },
     { type: "goodbye", nowMs },
   ];
 }

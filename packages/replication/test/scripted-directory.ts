@@ -13,7 +13,7 @@ import {
   type TraceContext,
   type Welcome,
 } from "@meridian/protocol";
-import { Replica } from "@meridian/replication";
+import { Replica, type ReplicaOptions } from "@meridian/replication";
 import { seededRandom, silentLogger } from "@meridian/runtime";
 import {
   emptyReplicaDisk,
@@ -47,7 +47,11 @@ export class ScriptedDirectory {
   bufferedBytes = 0;
   #events: LinkEvents | undefined;
 
-  constructor(directories = 1, disk: ReplicaDisk = emptyReplicaDisk(1)) {
+  constructor(
+    directories = 1,
+    disk: ReplicaDisk = emptyReplicaDisk(1),
+    more: Partial<ReplicaOptions> = {},
+  ) {
     this.disk = disk;
     this.store = new MemoryReplicaStore(disk, (run) => this.#queue.push(run));
     this.replica = new Replica({
@@ -72,6 +76,7 @@ export class ScriptedDirectory {
       random: seededRandom(1),
       logger: silentLogger,
       defer: (callback) => this.#queue.push(callback),
+      ...more,
     });
     this.replica.start();
     this.#events?.onOpen();

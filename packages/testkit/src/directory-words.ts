@@ -4,17 +4,18 @@ import {
   encodeBlock,
   assembleFrame,
   FRAME_KIND,
+  HEAT,
   highestTimeOf,
   type Entry,
   type FrameHeader,
   type Welcome,
 } from "@meridian/protocol";
 
-/** The `welcome` of a directory with the empty log 7, with the members of `more` instead of its own. */
+/** The `welcome` that a node without `heat` gets of a directory with the empty log 7, with the members of `more` instead of its own. */
 export function welcomeWith(more: Partial<Welcome> & Pick<Welcome, "nowMs">): Welcome {
   return {
     type: "welcome",
-    ...agree(capabilities()),
+    ...agree(capabilities(HEAT)),
     logId: 7,
     epoch: 1,
     head: 0,

@@ -38,6 +38,25 @@ const key: Values = {
   right: ["k", "\0", "k".repeat(1_024)],
   wrong: ["", "k".repeat(1_025), "\ud800", 1, {}],
 };
+const heats: Values = {
+  right: [[["k", 1]], [["k".repeat(1_024), 2 ** 32 - 1]]],
+  wrong: [
+    [],
+    [["k", 0]],
+    [["k", 2 ** 32]],
+    [["k", 0.5]],
+    [["k", "1"]],
+    [["\0k", 1]],
+    [["", 1]],
+    [["k".repeat(1_025), 1]],
+    [["k"]],
+    ["k"],
+    Array.from({ length: 1_024 }, () => ["k", 1]),
+    1,
+    null,
+    {},
+  ],
+};
 const flag: Values = { right: [true, false], wrong: [0, 1, "true", null] };
 const cursor = (sequence: unknown, logId: unknown = 7, epoch: unknown = 1): object => ({
   logId,
@@ -209,6 +228,7 @@ const VALUES: Readonly<Record<string, Readonly<Record<string, Values>>>> = {
     },
   },
   reconciled: { nowMs: instant },
+  heat: { nowMs: instant, keys: heats },
   goodbye: { nowMs: instant },
   welcome: {
     nowMs: instant,
@@ -273,6 +293,7 @@ const VALUES: Readonly<Record<string, Readonly<Record<string, Values>>>> = {
     },
     gone: listOf(label, 65_536),
   },
+  "heat-elsewhere": { nowMs: instant, keys: heats },
   registry: {
     nowMs: instant,
     remembered: {

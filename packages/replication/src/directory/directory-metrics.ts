@@ -7,6 +7,7 @@ import type { DirectoryLimits } from "../limits.ts";
 import type { Sequencer } from "../order/sequencer.ts";
 import { OFFERED_MAX } from "../reconcile/reconcile-responder.ts";
 import type { DirectorySession } from "./directory-session.ts";
+import type { HeatSum } from "./heat-sum.ts";
 import type { MemberInfo, Membership } from "./membership.ts";
 import type { ReconcileTurns } from "./reconcile-turns.ts";
 
@@ -18,12 +19,13 @@ export interface BoundedParts {
   readonly sessions: ReadonlySet<DirectorySession>;
   readonly turns: ReconcileTurns;
   readonly peers: Peers;
+  readonly heat: HeatSum;
 }
 
 /** Registers the metrics of a directory, and how full its queues are; of queues that each node has, the fullest. */
 export function registerDirectory(
   metrics: Metrics,
-  { limits, sequencer, membership, sessions, turns, peers }: BoundedParts,
+  { limits, sequencer, membership, sessions, turns, peers, heat }: BoundedParts,
 ): void {
   registerNodes(metrics, membership);
   registerPeers(metrics, peers);
@@ -60,6 +62,7 @@ export function registerDirectory(
     { name: "recentBytes", now: sequencer.recentBytes, max: recentBytesMax + commitBytesMax },
     { name: "offeredEntries", now: fullest((each) => each.offeredEntries), max: OFFERED_MAX },
     { name: "watchedFrames", now: fullest((each) => each.watchedFrames), max: watchedMax },
+    { name: "heatBytes", ...heat.level },
     { name: "members", now: membership.size, max: presentMax },
     { name: "rememberedMembers", now: membership.known, max: membersMax },
   ]);

@@ -40,6 +40,7 @@ import { OutboxIntake } from "./outbox-intake.ts";
 import { Pace } from "./pace.ts";
 import type { SessionHost } from "./session-host.ts";
 import { NOTHING_REPORTED, reportOf } from "./report.ts";
+import { SessionHeat } from "./session-heat.ts";
 import { SessionReconciliation } from "./session-reconciliation.ts";
 
 /** The state of one link of a directory: takes in what the peer sends, and sends what the directory has for it. */
@@ -52,6 +53,7 @@ export class DirectorySession implements ApplyingNode {
   #feed: Feed | undefined;
   readonly #reconciliation: SessionReconciliation;
   readonly #intake: OutboxIntake;
+  readonly #heat: SessionHeat;
   #heardAtMs: number;
   #isClosed = false;
   /** The number of the last change of the roster that this follower has been told. */
@@ -83,12 +85,13 @@ export class DirectorySession implements ApplyingNode {
     });
     this.#intake = new OutboxIntake({
       host,
-      send: (message) => this.#send(message),
+      send: (message) => this.send(message),
       hello: () => this.hello,
       has: (feature) => this.#has(feature),
       watched: () => host.events.emit.watched(this),
       crowded: (bytes) => host.events.emit.crowded(this, bytes),
     });
+    this.#heat = new SessionHeat(host, this);
   }
 
   /** How the node introduced itself; undefined until it has. */
@@ -278,7 +281,8 @@ export class DirectorySession implements ApplyingNode {
     return this.#link.bufferedBytes < this.#host.linkBytesMax();
   }
 
-  #send(message: DirectoryMessage): void {
+  /** Sends a message. */
+  send(message: DirectoryMessage): void {
     this.#link.send(encodeMessage(message));
     if (message.type === "welcome" || message.type === "echo") this.#intake.onClocksTold();
   }
@@ -309,6 +313,8 @@ export class DirectorySession implements ApplyingNode {
       case "offer":
       case "reconciled":
         return this.#reconciliation.onMessage(message);
+      case "heat":
+        return this.#heat.onHeat(message.keys);
     }
   }
 
@@ -335,7 +341,7 @@ export class DirectorySession implements ApplyingNode {
   #onProbe({ cluster, ...capabilities }: Capabilities & { readonly cluster: string }): void {
     this.#checkFirst();
     checkCluster(this.#host, cluster);
-    this.#send(standingOf(this.#host, capabilities));
+    this.send(standingOf(this.#host, capabilities));
   }
 
   #checkFirst(): void {
@@ -344,9 +350,14 @@ export class DirectorySession implements ApplyingNode {
   }
 
   #takeIn({ resume, welcome }: TakenIn): void {
-    this.#send(welcome);
+    this.send(welcome);
     if (resume.resume === "feed") this.#startFeed(resume.resumeAfter);
     else this.#reconciliation.demand();
+  }
+
+  /** Whether the peer is a node with which that feature was agreed on. */
+  nodeHas(feature: string): boolean {
+    return this.#introduction.kind === "node" && this.#has(feature);
   }
 
   /** Whether that feature was agreed on. */
@@ -419,7 +430,7 @@ export class DirectorySession implements ApplyingNode {
     this.#hearClock(message.nowMs);
     if (this.hello !== undefined) this.#host.clocks.hear(this.id, message.nowMs);
     this.#applied.report(message.appliedThrough, this.#sentThrough, this.#heardAtMs);
-    this.#send({
+    this.send({
       type: "echo",
       nowMs,
       echoMs: message.nowMs,
@@ -434,6 +445,7 @@ export class DirectorySession implements ApplyingNode {
     this.onDrain();
     if (this.isFollower) this.#remindRegistry();
     else this.#host.events.emit.progressed(this, statusChanged);
+    this.#heat.tell();
   }
 
   #onApplied(through: number): void {

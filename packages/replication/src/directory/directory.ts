@@ -19,6 +19,7 @@ import { DirectoryClocks } from "./directory-clocks.ts";
 import { contextOf, type DirectoryContext, type DirectoryEvents } from "./directory-context.ts";
 import { registerDirectory } from "./directory-metrics.ts";
 import { DirectorySession } from "./directory-session.ts";
+import { HeatSum } from "./heat-sum.ts";
 import { Membership, type AbsentMember, type MemberInfo } from "./membership.ts";
 import { ReconcileTurns } from "./reconcile-turns.ts";
 import { KeptComparisons } from "./kept-comparisons.ts";
@@ -108,14 +109,15 @@ export class Directory {
     };
     this.#horizon = new DirectoryHorizon(context, parts);
     const comparisons = new KeptComparisons();
+    const heat = new HeatSum(context.clock);
     const linkBytesMax = (): number => linkBytesOf(context.limits, this.#sessions.size);
-    this.#host = { ...context, ...parts, horizon: this.#horizon, comparisons, linkBytesMax };
+    this.#host = { ...context, ...parts, horizon: this.#horizon, comparisons, heat, linkBytesMax };
     if (options.follow !== undefined) this.#peers.follow(options.follow, this.#host);
     this.#appliedNews = new AppliedNews(context, this.#membership);
     this.#turns = new ReconcileTurns(context, this.#membership);
     events.connect(this.#handlers());
     const [limits, sessions, turns] = [context.limits, this.#sessions, this.#turns];
-    const bounded = { ...parts, limits, sessions, turns };
+    const bounded = { ...parts, limits, sessions, turns, heat };
     if (options.metrics !== undefined) registerDirectory(options.metrics, bounded);
   }
 

@@ -15,6 +15,9 @@ const LIVING: Bound = { times: 20, burst: 256 };
 /** More than one node's thread can do in that time for all of its writers, readers and comparisons. */
 const WORKING: Bound = { times: 10_000, burst: 20_000 };
 
+/** A node sends it about once a second. */
+const SOMETIMES: Bound = { times: 2, burst: 32 };
+
 /** A node sends it once on each link. */
 const RECONCILING: Bound = { times: 1, burst: 64 };
 
@@ -25,6 +28,7 @@ const BOUNDS: Readonly<Record<Repeated, Bound>> = {
   locate: WORKING,
   compare: WORKING,
   offer: WORKING,
+  heat: SOMETIMES,
   reconcile: RECONCILING,
   reconciled: RECONCILING,
 };

@@ -15,9 +15,17 @@ import { STAMPABLE_TIME_MAX } from "../time/clock-vote.ts";
 /** How a node, or a directory that follows, introduces itself. */
 export type Greeting = Hello | Follow;
 
-/** Throws `MALFORMED_MESSAGE` if a directory takes its peer in at a place where it has never been, or has more of its outbox than there is. */
+/**
+ * Throws `MALFORMED_MESSAGE` if a directory takes its peer in at a place where it has never been, or has more of its outbox than there is;
+ * `UNSUPPORTED_VERSION` if the peer has not offered one of the features.
+ */
 export function checkWelcome(welcome: Welcome, greeting: Greeting): void {
   const { logId, epochs, head, resumeAfter, homeThrough } = welcome;
+  const unknown = welcome.features.find((name) => !greeting.features.includes(name));
+  if (unknown !== undefined) {
+    const said = `Expected features that were offered, got \`${unknown}\``;
+    throw new MeridianError("UNSUPPORTED_VERSION", said);
+  }
   const { cursors } = greeting;
   const [home, outboxThrough] =
     greeting.type === "hello" ? [greeting.home, greeting.outboxThrough] : [null, 0];

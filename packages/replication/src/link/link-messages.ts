@@ -5,7 +5,14 @@ type ForBoth = "echo" | "reconcile-begin" | "compared" | "wanted";
 
 /** What a directory tells a node that it has taken in. */
 export type NodeLinkMessage = OfType<
-  ForBoth | "acknowledge" | "refuse" | "applied-by" | "located" | "members" | "members-changed"
+  | ForBoth
+  | "acknowledge"
+  | "refuse"
+  | "applied-by"
+  | "located"
+  | "members"
+  | "members-changed"
+  | "heat-elsewhere"
 >;
 
 /** What a directory tells another one that follows it. */
@@ -27,6 +34,7 @@ const FOR_NODES: Readonly<Record<NodeLinkMessage["type"], true>> = {
   located: true,
   members: true,
   "members-changed": true,
+  "heat-elsewhere": true,
 };
 
 const FOR_FOLLOWERS: Readonly<Record<FollowerLinkMessage["type"], true>> = {

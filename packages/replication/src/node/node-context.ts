@@ -21,12 +21,15 @@ import { HybridClock } from "../time/hybrid-clock.ts";
 import type { ReplicaOptions, TracedFrame } from "./replica-options.ts";
 
 /** What all parts of a node's machine share. */
-export interface NodeContext extends Required<
-  Pick<
-    ReplicaOptions,
-    "node" | "dial" | "directories" | "clock" | "random" | "logger" | "defer" | "load"
-  >
-> {
+export interface NodeContext
+  extends
+    Required<
+      Pick<
+        ReplicaOptions,
+        "node" | "dial" | "directories" | "clock" | "random" | "logger" | "defer" | "load"
+      >
+    >,
+    Pick<ReplicaOptions, "onHeat"> {
   /** The parts read from it; only `append` writes to it. */
   readonly store: Omit<ReplicaStore, "append">;
   /** Hands a record to the store. If it fails, `refused` is told before `done` is called. */

@@ -41,14 +41,15 @@ export class Pulse {
   }
 
   hello(status: NodeStatus): Hello {
-    const { node, store, time, admitted } = this.#context;
-    return helloOf(node, store, {
+    const { node, store, time, admitted, onHeat } = this.#context;
+    const facts = {
       status,
       ...this.#parts.home.places,
       outboxAcknowledged: this.#parts.submitter.acknowledgedThrough,
       admittedTime: admitted.time,
       nowMs: time.ownMs(),
-    });
+    };
+    return helloOf(node, store, facts, onHeat !== undefined);
   }
 
   heartbeat(status: NodeStatus, isUp: boolean): NodeMessage {

@@ -1,10 +1,12 @@
 import type { Dial, ReplicaStore } from "@meridian/ports";
 import {
   capabilities,
+  HEAT,
   unixMsOf,
   type Entry,
   type ErrorCode,
   type Hello,
+  type KeyHeat,
   type NodeLoad,
   type NodeStatus,
   type TraceContext,
@@ -67,6 +69,8 @@ export interface ReplicaOptions {
   onStatus?(status: NodeStatus): void;
   onTraced?(frame: TracedFrame): void;
   load?(): NodeLoad;
+  /** Clients read these keys on other nodes, the hottest first. With it, the node offers its directory to tell which keys are used here. */
+  onHeat?(keys: readonly KeyHeat[]): void;
 }
 
 /**
@@ -122,13 +126,14 @@ export function helloOf(
   node: NodeIdentity,
   store: Pick<ReplicaStore, "incarnation" | "outboxThrough" | "horizon">,
   facts: HelloFacts,
+  sharesHeat: boolean,
 ): Hello {
   const { cluster, id: nodeId, region, ip, port, url, lat, lon } = node;
   const { incarnation, outboxThrough, horizon } = store;
   const identity = { cluster, nodeId, region, incarnation, ip, port, url, lat, lon };
   return {
     type: "hello",
-    ...capabilities(),
+    ...capabilities(sharesHeat ? undefined : HEAT),
     ...identity,
     outboxThrough,
     horizon,

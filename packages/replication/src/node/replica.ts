@@ -12,6 +12,7 @@ import {
   type Entry,
   type Acknowledgement,
   type AckLevel,
+  type KeyHeat,
   type Member,
   type NodeMessage,
   type NodeStatus,
@@ -32,6 +33,7 @@ import { ALL_RULES, type Rules } from "../rules.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
 import { CommittedOutbox } from "./committed-outbox.ts";
 import { DiskWatch } from "./disk-watch.ts";
+import { HeatNews } from "./heat-news.ts";
 import { Home } from "./home.ts";
 import { KnownMembers } from "./known-members.ts";
 import { contextOf, type NodeContext, type NodeEvents } from "./node-context.ts";
@@ -69,6 +71,7 @@ export class Replica {
   readonly quarantine: Quarantine;
   readonly #state = new ServingState();
   readonly #members = new KnownMembers();
+  readonly #heat: HeatNews;
   readonly #committed = new CommittedOutbox();
   #isStopped = false;
 
@@ -82,6 +85,7 @@ export class Replica {
     this.#position = new LogPosition(store.cursor);
     this.#choice = new DirectoryChoice(context, this.#position);
     this.#link = new ReplicaLink(context, isForNode, this.#choice);
+    this.#heat = new HeatNews(context, this.#link);
     this.#progress = new ProgressWatch(clock, limits.stallMs, rules);
     this.#horizon = new ReplicaHorizon(store);
     this.#writes = new WritePath(context);
@@ -229,6 +233,11 @@ export class Replica {
     return this.#positions.reach(position, waitMs);
   }
 
+  /** Tells the directory which keys clients have read here lately: `news` is asked if a directory is there that wants to know. Returns how many were told. */
+  tellHeat(news: () => KeyHeat[]): number {
+    return this.#heat.tell(news);
+  }
+
   /** The replica in numbers, for an operator. */
   info(): ReplicaInfo {
     return infoOf(this.#options.store, this.#position, this.#submitter, this.#context.time, {
@@ -302,6 +311,7 @@ export class Replica {
     const { head, outboxThrough } = welcome;
     this.#context.time.maxDriftMs = welcome.maxClockDriftMs;
     this.#context.time.hear(welcome.nowMs, askedAtMs, welcome.clock);
+    this.#heat.welcome(welcome);
     if (this.#submitter.holdsAnother(outboxThrough, welcome.outboxTime)) return this.#adopt();
     if (this.#restamper.owesRenewal) return this.#renewOutbox();
     this.#submitter.observeHorizon(welcome);
@@ -404,6 +414,8 @@ export class Replica {
       case "members":
       case "members-changed":
         return this.#members.take(message);
+      case "heat-elsewhere":
+        return this.#heat.hear(message.keys);
       case "reconcile-begin":
         this.#progress.reconcileMoved();
         return this.#settlement.reconciliation.begin(message);
@@ -443,6 +455,7 @@ export class Replica {
     this.#submitter.detach();
     this.#settlement.onDown();
     this.#members.clear();
+    this.#heat.down();
     this.#disk.down();
     this.#updateStatus();
   }
