@@ -58,6 +58,7 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "apps/region/src/service/change-feed.ts": [3, OWN],
   "apps/region/src/service/contents.ts": [1, NAMES],
   "apps/region/src/service/expiries.ts": [1, OWN],
+  "apps/region/src/service/heat-share.ts": [1, OWN],
   "apps/region/src/service/key-listing.ts": [1, SETTLES],
   "apps/region/src/service/leases.ts": [2, OWN],
   "apps/region/src/service/place-notes.ts": [2, OWN],

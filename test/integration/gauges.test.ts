@@ -60,6 +60,8 @@ async function startBoth(): Promise<{ readonly directory: string; readonly regio
     url: null,
     allowOrigin: null,
     cacheEntries: 100,
+    // Has a gauge of its own.
+    shareHeat: true,
     cacheBytes: 1_000_000,
     valueBytesMax: 1_000,
     ttlDefault: null,

@@ -21,6 +21,7 @@ import { RequestAdmission } from "./service/admission.ts";
 import { ChangeFeed } from "./service/change-feed.ts";
 import { Contents } from "./service/contents.ts";
 import { EntryReports } from "./service/entry-reports.ts";
+import { HeatShare } from "./service/heat-share.ts";
 import { Leases } from "./service/leases.ts";
 import { packedBytesMaxOf } from "./service/cached-record.ts";
 import { Memory, type CachePolicy } from "./service/memory.ts";
@@ -56,6 +57,8 @@ export interface RegionNodeOptions extends Pick<
   readonly cachePolicy: CachePolicy;
   /** In milliseconds; null for as long as values live. */
   readonly cacheTtl: number | null;
+  /** Whether nodes tell each other what their clients read. */
+  readonly shareHeat: boolean;
   /** The tokens that are revoked according to the store. The node adds later revocations. */
   readonly revocations: Revocations;
   /** The listeners through which clients reach the node. They listen already. The node reports the URL of the first. */
@@ -77,6 +80,7 @@ export class RegionNode implements ServedNode {
   readonly #options: RegionNodeOptions;
   readonly #replica: Replica;
   readonly #memory: Memory;
+  readonly #heat: HeatShare | undefined;
   readonly #changes: ChangeFeed;
   readonly #meter: LoadMeter;
   readonly #finder: DirectoryFinder;
@@ -102,6 +106,7 @@ export class RegionNode implements ServedNode {
       onChange: (entries, isNew) => this.#changes.changed(entries, isNew),
       onRestamped: (entries) => this.#changes.restamped(entries),
       load: () => this.#meter.read(),
+      ...(options.shareHeat && { onHeat: (keys) => this.#heat?.hear(keys) }),
       ...(onStatus && { onStatus }),
       ...(onTraced && { onTraced }),
     });
@@ -111,6 +116,7 @@ export class RegionNode implements ServedNode {
       packedBytesMax: packedBytesMaxOf(options.cacheBytes),
       policy: options.cachePolicy,
       trustMs: options.cacheTtl ?? Infinity,
+      warms: options.shareHeat,
       nowMs: () => this.#replica.nowMs(),
       metrics: this.metrics,
       clock: {
@@ -119,6 +125,9 @@ export class RegionNode implements ServedNode {
       },
     });
     this.#changes.observe(this.#memory);
+    const [replica, memory] = [this.#replica, this.#memory];
+    const { shareHeat, metrics } = options;
+    this.#heat = shareHeat ? new HeatShare({ replica, memory, clock, logger, metrics }) : undefined;
     const { revocations } = options;
     this.#changes.observe({
       changed: (entries) => revocations.take(entries),
@@ -183,6 +192,7 @@ export class RegionNode implements ServedNode {
   async stop(finishMs: number): Promise<void> {
     const { clock, listeners } = this.#options;
     this.#finder.stop();
+    this.#heat?.stop();
     this.service.admission.drain();
     this.service.leases.close();
     this.#replica.drain();
@@ -229,7 +239,11 @@ export class RegionNode implements ServedNode {
       gauges: this.metrics.levels(),
       disk: store.disk(),
       store: store.stats(),
-      cache: { ...this.#memory.stats(), reads: this.service.reads.counts() },
+      cache: {
+        ...this.#memory.stats(),
+        reads: this.service.reads.counts(),
+        heat: this.#heat === undefined ? null : { ...this.#heat.stats() },
+      },
       requests: {
         active: listeners.reduce((sum, listener) => sum + listener.requests, 0),
         perSecond: this.#meter.read().requestsPerSecond,
@@ -250,7 +264,7 @@ export class RegionNode implements ServedNode {
       found: () => this.#finder.found,
     });
     const admission = new RequestAdmission({ nodeId: node.id, replica, gate });
-    const reads = new Reads({ replica, memory, store, admission, metrics });
+    const reads = new Reads({ replica, memory, store, admission, heat: this.#heat, metrics });
     const writes = new Writes({ ...this.#options, replica, memory, gate, metrics });
     const leases = new Leases({ ...this.#options, metrics });
     const nowMs = (): number => replica.nowMs();

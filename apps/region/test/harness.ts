@@ -123,6 +123,7 @@ export type TestNodeOptions = Partial<
     | "dial"
     | "directories"
     | "standalone"
+    | "shareHeat"
   >
 > & {
   readonly allowOrigin?: HttpListenerOptions["allowOrigin"];
@@ -157,6 +158,7 @@ export async function testNode(options: TestNodeOptions = {}): Promise<TestNode>
     cacheBytes: 64 * 1024 * 1024,
     cachePolicy: "lru",
     cacheTtl: null,
+    shareHeat: false,
     valueBytesMax: 1024 * 1024,
     ttlMsDefault: 0,
     directories: ["http://directory.test"],

@@ -216,7 +216,7 @@ test.each<[string, string]>([
   ],
   [
     fileOf({ regions: [{ ...REGION, limits: { lagMax: "1s" } }] }),
-    "Expected `regions[0].limits` with members out of `cacheEntries`, `cacheBytes`, `cachePolicy`, `cacheTtl`, `valueBytesMax`, `storeBytesMax`, `ttlDefault`, `tokenAgeMax`, `durability`, `connectionsMax`, `rateLimit`, `rateBurst`, `expiredGrace`, got `lagMax`",
+    "Expected `regions[0].limits` with members out of `cacheEntries`, `cacheBytes`, `cachePolicy`, `cacheTtl`, `shareHeat`, `valueBytesMax`, `storeBytesMax`, `ttlDefault`, `tokenAgeMax`, `durability`, `connectionsMax`, `rateLimit`, `rateBurst`, `expiredGrace`, got `lagMax`",
   ],
   [
     fileOf({ log: { level: "loud" } }),

@@ -54,6 +54,7 @@ const KEPT: ReadonlySet<string> = new Set([
   "changes",
   "changeBytes",
   "recentBytes",
+  "heatBytes",
 ]);
 
 const RULES: Readonly<Record<ComplaintKind, (checkup: Checkup) => readonly Finding[]>> = {

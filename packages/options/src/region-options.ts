@@ -112,6 +112,13 @@ const ROWS = [
       "How long memory answers with a value before it asks the store again; without it, as long as the value lives.",
   },
   {
+    name: "share-heat",
+    kind: "switch",
+    file: "limits",
+    description:
+      "Tell the other nodes about once a second which keys clients read here, and have in memory what clients read there.",
+  },
+  {
     name: "value-bytes-max",
     kind: "integer",
     min: 1,

@@ -8,8 +8,16 @@
  * Memory observes the change feed. Others' entries replace only what it holds; what clients write here it takes in, because they
  * are likely to read it. Between `announce` and `land` it watches the keys of their writes: an own entry that has become durable is
  * taken in without asking the store only if nothing newer has come meanwhile.
+ *
+ * What clients of other nodes use can be warmed: taken in before anybody has asked for it here, where there is room for it.
  */
-import { TlruCache, type CacheClock, type CacheStats, type DueRank } from "@meridian/cache";
+import {
+  TlruCache,
+  type CacheClock,
+  type CacheStats,
+  type DueRank,
+  type RemovalReason,
+} from "@meridian/cache";
 import type { Metrics } from "@meridian/runtime";
 import { compareStamps, isLive, type Entry, type Stamp } from "@meridian/protocol";
 
@@ -22,6 +30,7 @@ import {
   type Held,
 } from "./cached-record.ts";
 import type { ChangeObserver } from "./change-feed.ts";
+import { WarmedKeys } from "./warmed-keys.ts";
 
 /** About how many bytes an entry takes beside its key and value, packed and as it is. */
 const PACKED_BYTES = 110;
@@ -45,6 +54,8 @@ export interface MemoryOptions {
   /** For the timer that frees what has expired. */
   readonly clock: CacheClock;
   readonly metrics: Metrics;
+  /** Whether entries are warmed. */
+  readonly warms?: boolean;
 }
 
 const REASONS = ["evicted", "expired", "deleted", "cleared", "replaced", "rejected"] as const;
@@ -55,6 +66,15 @@ export interface MemoryStats {
   readonly bytes: number;
   /** Entries that left or were not let in, by reason. */
   readonly removals: CacheStats["removals"] & { readonly rejected: number };
+}
+
+/** What became of the entries that were warmed. */
+export interface WarmingStats {
+  /** Entries that were warmed since the start, and those of them that a client has read. */
+  readonly warmed: number;
+  readonly used: number;
+  /** What those take that are still in memory, and that nobody has read yet. */
+  readonly unusedBytes: number;
 }
 
 interface Flight {
@@ -72,23 +92,41 @@ export class Memory implements ChangeObserver {
   readonly #cache: TlruCache<string, Held>;
   readonly #packer: EntryPacker;
   readonly #nowMs: () => number;
+  readonly #entriesMax: number;
+  readonly #bytesMax: number;
+  /** Whether the store is asked again after a time. */
+  readonly #isTimed: boolean;
+  /** Invariant: memory has an entry of each of these keys. */
+  readonly #unused: WarmedKeys;
+  #warmed = 0;
+  #used = 0;
   /** The keys of writes under way. */
   readonly #flights = new Map<string, Flight>();
 
   constructor(options: MemoryOptions) {
     this.#nowMs = options.nowMs;
     const { policy, trustMs } = options;
+    this.#entriesMax = options.entriesMax;
+    this.#bytesMax = options.bytesMax;
+    this.#isTimed = trustMs < Infinity;
     this.#packer = new EntryPacker(options.packedBytesMax);
     this.#cache = new TlruCache<string, Held>({
       maxEntries: options.entriesMax,
       maxBytes: options.bytesMax,
-      sizeOf: (held, key) => 2 * key.length + bytesOf(held),
+      sizeOf: (held, key) => bytesOf(key, held),
       clock: options.clock,
       policy,
       // The due date of an entry and its stamp, whenever the store was asked for it.
       rank: policy === "due" ? rankOf : undefined,
+      onEvict:
+        options.warms === true ? (key, held, reason) => this.#onLeft(key, held, reason) : undefined,
       ttu: trustMs < Infinity ? (ttlMs) => Math.min(ttlMs, trustMs) : undefined,
     });
+    this.#unused = new WarmedKeys(
+      options,
+      (key) => this.#cache.delete(key),
+      () => options.clock.nowMs(),
+    );
     this.#register(options);
   }
 
@@ -98,6 +136,7 @@ export class Memory implements ChangeObserver {
     if (held === undefined) return undefined;
     const expiresAtMs = expiryOf(held);
     if (isLive({ deleted: false, expiresAtMs }, this.#nowMs())) {
+      if (this.#unused.forget(key)) this.#used += 1;
       return this.#packer.recordOf(key, held);
     }
     this.#cache.delete(key);
@@ -110,10 +149,36 @@ export class Memory implements ChangeObserver {
     return held !== undefined && compareHeld(held, stamp) === 0;
   }
 
+  /**
+   * Whether memory has nothing of a key that clients of other nodes have read so often. If it has an entry that was warmed and not used, that counts as
+   * warmed now. Does not count as a use of it.
+   */
+  lacks(key: string, reads: number): boolean {
+    this.#unused.reheat(key, reads);
+    return this.#cache.peek(key) === undefined;
+  }
+
+  /**
+   * Takes in what the store says is the newest entry of a key that memory lacks and clients of other nodes have read so often. Returns false if all that could make room for
+   * it is hotter: there is none for colder ones of its size either. What is not live is passed over.
+   */
+  warm(entry: Entry, reads: number): boolean {
+    const nowMs = this.#nowMs();
+    const { key } = entry;
+    if (!isLive(entry, nowMs)) return true;
+    const held = this.#packer.hold(entry);
+    const bytes = bytesOf(key, held);
+    if (!this.#hasRoom(bytes) && !this.#unused.makeRoom(bytes, reads)) return false;
+    if (!this.#put(key, held, nowMs)) return true;
+    this.#unused.add(key, bytes, reads);
+    this.#warmed += 1;
+    return true;
+  }
+
   /** Takes in what the store says is the newest entry of its key. Returns its record, undefined if it is not live. */
   fill(entry: Entry): CachedRecord | undefined {
     const nowMs = this.#nowMs();
-    const { key, expiresAtMs } = entry;
+    const { key } = entry;
     if (!isLive(entry, nowMs)) {
       this.#cache.delete(key);
       return undefined;
@@ -121,10 +186,7 @@ export class Memory implements ChangeObserver {
     const held = this.#cache.peek(key);
     const order = held === undefined ? -1 : compareHeld(held, entry.stamp);
     if (order > 0) this.#cache.delete(key);
-    if (order < 0) {
-      const ttlMs = expiresAtMs === 0 ? Infinity : expiresAtMs - nowMs;
-      this.#cache.set(key, this.#packer.hold(entry), ttlMs);
-    }
+    if (order < 0) this.#put(key, this.#packer.hold(entry), nowMs);
     return this.#packer.recordOf(key, entry);
   }
 
@@ -165,6 +227,10 @@ export class Memory implements ChangeObserver {
     };
   }
 
+  warming(): WarmingStats {
+    return { warmed: this.#warmed, used: this.#used, unusedBytes: this.#unused.bytes };
+  }
+
   /** Stops the timer. */
   close(): void {
     this.#cache.close();
@@ -193,8 +259,39 @@ export class Memory implements ChangeObserver {
       return;
     }
     const order = compareHeld(held, entry.stamp);
-    if (order < 0) this.fill(entry);
-    else if (order > 0) this.#cache.delete(entry.key);
+    if (order > 0) this.#cache.delete(entry.key);
+    if (order >= 0) return;
+    this.fill(entry);
+    // What is written here is used here.
+    if (isNew) this.#unused.forget(entry.key);
+    const now = this.#cache.peek(entry.key);
+    if (now !== undefined) this.#unused.resize(entry.key, bytesOf(entry.key, now));
+  }
+
+  /** Returns whether it was let in. */
+  #put(key: string, held: Held, nowMs: number): boolean {
+    // Where memory is full, what was warmed beyond its part goes before what is used here.
+    const bytes = bytesOf(key, held);
+    if (this.#unused.isOver && !this.#hasRoom(bytes)) this.#unused.shrink(bytes);
+    const expiresAtMs = expiryOf(held);
+    return this.#cache.set(key, held, expiresAtMs === 0 ? Infinity : expiresAtMs - nowMs);
+  }
+
+  /**
+   * What was held of a key has left, or something else is held of it. What was warmed and is still used elsewhere comes back, and another entry leaves in its place; but
+   * not if memory has to ask the store again after a time, which would begin anew.
+   */
+  #onLeft(key: string, held: Held, reason: RemovalReason): void {
+    if (reason === "replaced") return;
+    const mayStay = reason === "evicted" && !this.#isTimed && this.#unused.mayStay(key);
+    const nowMs = this.#nowMs();
+    if (!mayStay || !isLive({ deleted: false, expiresAtMs: expiryOf(held) }, nowMs)) {
+      this.#unused.forget(key);
+    } else this.#put(key, held, nowMs);
+  }
+
+  #hasRoom(bytes: number): boolean {
+    return this.#cache.size < this.#entriesMax && this.#cache.bytes + bytes <= this.#bytesMax;
   }
 }
 
@@ -203,9 +300,9 @@ function rankOf(held: Held): DueRank {
   return { due: expiresAtMs === 0 ? Infinity : expiresAtMs, state: timeOf(held) };
 }
 
-/** About how many bytes what is held takes beside its key. */
-function bytesOf(held: Held): number {
-  return typeof held === "string"
-    ? PACKED_BYTES + held.length
-    : ENTRY_BYTES + held.value.byteLength;
+/** About how many bytes a key and what is held of it take. */
+function bytesOf(key: string, held: Held): number {
+  const bytes =
+    typeof held === "string" ? PACKED_BYTES + held.length : ENTRY_BYTES + held.value.byteLength;
+  return 2 * key.length + bytes;
 }

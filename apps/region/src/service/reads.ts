@@ -12,6 +12,7 @@ import type { Replica } from "@meridian/replication";
 import type { Counter, Metrics } from "@meridian/runtime";
 
 import type { CachedRecord } from "./cached-record.ts";
+import type { HeatShare } from "./heat-share.ts";
 import { listKeys, type KeyPage, type KeyQuery, type KeySource } from "./key-listing.ts";
 import type { Memory } from "./memory.ts";
 import type { Found } from "./requests.ts";
@@ -30,6 +31,8 @@ export interface ReadsOptions {
   readonly store: KeySource;
   /** Whether requests are served now. */
   readonly admission: { readonly serving: boolean };
+  /** Is told what clients have read. */
+  readonly heat: Pick<HeatShare, "used"> | undefined;
   readonly metrics: Metrics;
 }
 
@@ -66,6 +69,7 @@ export class Reads {
     const record = this.#memory.get(key);
     if (record === undefined || record.bytes > bytesMax) return undefined;
     this.#memoryReads.add();
+    this.#options.heat?.used(key, record.bytes);
     return record;
   }
 
@@ -75,6 +79,7 @@ export class Reads {
     const held = this.#memory.get(key);
     if (held !== undefined) {
       this.#memoryReads.add();
+      this.#options.heat?.used(key, held.bytes);
       return { record: held, tier: "memory" };
     }
     const entry = this.#options.replica.get(key);
@@ -84,6 +89,7 @@ export class Reads {
       return undefined;
     }
     this.#storeReads.add();
+    this.#options.heat?.used(key, record.bytes);
     return { record, tier: "store" };
   }
 

@@ -277,6 +277,11 @@ export const regionStatus = v.object({
     bytes: count,
     removals: v.record(v.string(), count),
     reads: v.object({ memory: count, store: count, misses: count }),
+    // Regions before 0.3 do not say it.
+    heat: described(
+      v.optional(v.nullable(v.record(v.string(), count))),
+      "What came of `--share-heat`; null without it.",
+    ),
   }),
   requests: v.object({ active: count, perSecond: v.number() }),
 });
