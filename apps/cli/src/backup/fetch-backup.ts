@@ -7,8 +7,8 @@ import type { BackupFacts } from "@meridian/store";
 
 import { getJson, problemOf } from "../directory-api.ts";
 import type { CliIo } from "../io.ts";
+import type { MovedRate } from "../moved-rate.ts";
 import { ByteProgress } from "./byte-progress.ts";
-import type { ByteRate } from "./byte-rate.ts";
 import { PartFile } from "./part-file.ts";
 
 const UNREACHABLE = "NO_READY_NODE";
@@ -24,7 +24,7 @@ const PAUSE_MS = 500;
 /** The file that a backup is written to, and how fast. */
 export interface BackupTarget {
   readonly out: string;
-  readonly rate: ByteRate;
+  readonly rate: MovedRate;
   readonly io: CliIo;
 }
 

@@ -5,7 +5,7 @@ import { MeridianError } from "@meridian/protocol";
 import { restoreBackup, verifyBackup, type BackupFacts } from "@meridian/store";
 
 import { ByteProgress } from "../backup/byte-progress.ts";
-import { ByteRate } from "../backup/byte-rate.ts";
+import { byteRateOf } from "../backup/byte-rate.ts";
 import { copyFolder } from "../backup/copy-folder.ts";
 import { fetchBackup } from "../backup/fetch-backup.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -39,7 +39,7 @@ export async function backup(
   flags: BackupFlags,
   io: CliIo,
 ): Promise<number> {
-  const rate = new ByteRate(flags.rate);
+  const rate = byteRateOf(flags.rate);
   if (existsSync(flags.out)) {
     throw new MeridianError(
       "INVALID_ARGUMENT",

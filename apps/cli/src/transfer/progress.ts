@@ -1,21 +1,17 @@
-import { setTimeout as sleep } from "node:timers/promises";
-
 import { MeridianError } from "@meridian/protocol";
 
 import type { CliIo } from "../io.ts";
+import { MovedRate } from "../moved-rate.ts";
 
 const SHOW_EVERY_MS = 1_000;
 /** Goes to the beginning of the line, and empties it. */
 const OVER = "\r\u001B[K";
-/** The longest delay of a timer of Node.js. */
-const TIMER_MAX_MS = 2 ** 31 - 1;
 
 /** Counts the moved entries and bytes, limits their rate, and shows both once a second on a terminal. */
 export class Progress {
   readonly #io: CliIo;
   readonly #verb: string;
-  readonly #perSecond: number;
-  readonly #startedAtMs = performance.now();
+  readonly #rate: MovedRate;
   #shownAtMs = -Infinity;
   readonly #share: () => number | undefined;
   #entries = 0;
@@ -34,30 +30,30 @@ export class Progress {
     this.#io = io;
     this.#share = share;
     this.#verb = verb;
-    this.#perSecond = rate === undefined ? Infinity : Number(rate);
-    if (!(this.#perSecond > 0)) {
+    const perSecond = rate === undefined ? Infinity : Number(rate);
+    if (!(perSecond > 0)) {
       const said = `Expected \`--rate\` as entries per second, more than 0, got \`${rate ?? ""}\``;
       throw new MeridianError("INVALID_ARGUMENT", said);
     }
+    this.#rate = new MovedRate(perSecond);
   }
 
   /** Counts moved entries. Resolves when the rate allows the next ones. */
   async add(entries: number, bytes: number): Promise<void> {
     this.#entries += entries;
     this.#bytes += bytes;
-    const elapsedMs = performance.now() - this.#startedAtMs;
+    const { elapsedMs } = this.#rate;
     if (elapsedMs - this.#shownAtMs >= SHOW_EVERY_MS && this.#io.showsProgress === true) {
       this.#shownAtMs = elapsedMs;
       this.#io.stderr.write(`${OVER}${this.#line(elapsedMs)}${percent(this.#share())}`);
     }
-    const dueMs = (this.#entries / this.#perSecond) * 1_000;
-    if (dueMs > elapsedMs) await sleep(Math.min(dueMs - elapsedMs, TIMER_MAX_MS));
+    await this.#rate.add(entries);
   }
 
   /** Prints the totals. */
   end(more = ""): void {
     const start = this.#shownAtMs === -Infinity ? "" : OVER;
-    const line = this.#line(performance.now() - this.#startedAtMs);
+    const line = this.#line(this.#rate.elapsedMs);
     this.#io.stderr.write(`${start}${line}${more}\n`);
   }
 
