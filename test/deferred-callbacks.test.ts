@@ -43,13 +43,11 @@ const NAMES = "only declares or hands on such a function";
 
 /** By file: how many callbacks are deferred there, and what catches them. */
 const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
-  "apps/directory/src/http/node-news.ts": [1, LOGS],
+  "apps/directory/src/http/node-news.ts": [3, LOGS],
   "apps/directory/src/http/node-progress.ts": [2, OWN],
   "apps/directory/src/link-tokens.ts": [1, STEP],
   "apps/directory/src/log-digest.ts": [1, SETTLES],
   "apps/directory/src/log-pages.ts": [1, SETTLES],
-  "apps/directory/src/views/node-request.ts": [7, SETTLES],
-  "apps/directory/src/views/view-stream.ts": [6, ANSWERS],
   "apps/region/src/ask-status.ts": [1, SETTLES],
   "apps/region/src/directory-finder.ts": [1, STEP],
   "apps/region/src/listeners/ws/client-socket.ts": [3, ANSWERS],
@@ -83,6 +81,8 @@ const KNOWN: Readonly<Record<string, readonly [number, string]>> = {
   "packages/http/src/request-limit.ts": [1, SETTLES],
   "packages/http/src/request-turns.ts": [5, ANSWERS],
   "packages/http/src/routed-app.ts": [1, ANSWERS],
+  "packages/http/src/views/program-request.ts": [7, SETTLES],
+  "packages/http/src/views/view-stream.ts": [6, ANSWERS],
   "packages/replication/src/directory/applied-news.ts": [1, OWN],
   "packages/replication/src/directory/directory-session.ts": [1, STEP],
   "packages/replication/src/directory/directory.ts": [3, STEP],

@@ -70,6 +70,12 @@ const QUESTIONS: Readonly<Record<string, Question>> = {
   "GET /trouble": {},
   "GET /history": {},
   "GET /history/watch": {},
+  "GET /directory/view/nearest": { path: "/directory/view/nearest?lat=1&lon=2" },
+  "GET /directory/view/nodes/watch": {},
+  "GET /directory/view/status": {},
+  "GET /directory/view/peers/{peer}/view/status": {
+    path: async () => `/directory/view${await atPeer("/status")()}`,
+  },
   "GET /peers/{peer}/view/status": { path: atPeer("/status") },
   "GET /peers/{peer}/view/digest": { path: atPeer("/digest?limit=10") },
   "GET /peers/{peer}/view/entries": { path: atPeer("/entries") },

@@ -60,3 +60,30 @@ it("frames are told of with who sent and who got them, and progress, to those wh
   const refused = await fetch(`${directory.url}/nodes/watch?progress=1`);
   expect([refused.status, await refused.json()]).toMatchObject([400, { code: "INVALID_ARGUMENT" }]);
 });
+
+it("who watches the nodes is told when the link of a directory that is followed comes and goes, which has no nodes", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "meridian-peers-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const other = await startSmallDirectory({ data: join(folder, "other") });
+  const port = Number(new URL(other.url).port);
+  const own = await startSmallDirectory({ data: join(folder, "own"), peer: [other.url] });
+  onTestFinished(() => own.stop());
+  await until("the link is there", async () => {
+    const answer = await fetch(`${own.url}/status`);
+    const { peers } = (await answer.json()) as { readonly peers: { connected: boolean }[] };
+    return peers[0]?.connected;
+  });
+  const told = hear(`${own.url}/nodes/watch`);
+  await until("it hears", () => told.events("nodes").length > 0);
+  const isTold = (connected: boolean) =>
+    until(`it is told of ${connected}`, () => {
+      const last = told.events("directories").at(-1);
+      return JSON.stringify(last) === JSON.stringify({ peers: [{ name: other.url, connected }] });
+    });
+  await other.stop();
+  await isTold(false);
+  const again = await startSmallDirectory({ data: join(folder, "other"), port });
+  onTestFinished(() => again.stop());
+  await isTold(true);
+  expect(told.events("nodes")).toEqual([{ nodes: [] }]);
+});

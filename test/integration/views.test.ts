@@ -77,6 +77,40 @@ it("what becomes of a key at a node is told through the directory", async () => 
   expect(text).toContain('"key":"seen"');
 });
 
+it("a region shows the map of its directory under the token of the caller, and nothing else of it", async () => {
+  const map = `${region}/directory/view`;
+  const reader = await tokenOf();
+  const [status, { cluster, logId }] = await asked(`${map}/status`, reader);
+  expect([status, cluster, typeof logId]).toEqual([200, "test", "number"]);
+  const [, { nodes }] = await asked(`${map}/nearest?lat=1&lon=2`, reader);
+  expect(nodes).toMatchObject([{ id: "paris" }]);
+  const headers = { authorization: `Bearer ${reader}` };
+  const stream = await fetch(`${map}/nodes/watch?progress=true`, { headers });
+  const reading = stream.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (!text.includes("event: nodes")) text += (await reading?.read())?.value ?? fail();
+  await reading?.cancel();
+  expect(text).toContain('"id":"paris"');
+  expect((await fetch(`${map}/status`)).status).toBe(401);
+  for (const path of ["/nodes", "/digest", "/peers/x/view/digest", "/../metrics"]) {
+    const [code] = await asked(`${map}${path.replaceAll(".", "%2E")}`, reader);
+    expect([path, code]).toEqual([path, 404]);
+  }
+  const [, problem] = await asked(`${map}/peers/http%3A%2F%2Felsewhere/view/status`, reader);
+  expect(problem).toMatchObject({ code: "NODE_NOT_FOUND" });
+});
+
+it("a region whose directory is away says that it cannot be asked", async () => {
+  const alone = await startSmallRegion({
+    id: "alone",
+    data: join(folder, "alone"),
+    directory: ["http://127.0.0.1:9"],
+  });
+  onEnd(() => alone.stop());
+  const answer = await fetch(`${alone.url}/directory/view/status`);
+  expect(await answer.json()).toMatchObject({ code: "NODE_UNREACHABLE", status: 504 });
+});
+
 it("a token is shown to the node alone that was asked for, and to none without TLS on another machine", async () => {
   const shown: (string | undefined)[] = [];
   const thief = createServer((request, response) => {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { startDirectory } from "@meridian/directory";
 import { request, startSmallRegion, until } from "@meridian/harness";
 import { VIEW_PREFIX, type PlacedRoute, type Scope } from "@meridian/protocol/http-api";
-import { silentLogger, systemClock, systemRandom } from "@meridian/runtime";
+import { silentLogger, systemClock, systemRandom, type Clock } from "@meridian/runtime";
 import {
   createToken,
   makeSigningKey,
@@ -38,8 +38,8 @@ export interface TokenCluster {
   readonly onEnd: (stop: () => Promise<void>) => void;
 }
 
-/** Starts the programs, which stop after the tests of the file. */
-export async function startTokenCluster(): Promise<TokenCluster> {
+/** Starts the programs, which stop after the tests of the file, by a clock of their own or the platform's. */
+export async function startTokenCluster(clock: Clock = systemClock): Promise<TokenCluster> {
   const folder = mkdtempSync(join(tmpdir(), "meridian-tokens-"));
   const stops: (() => Promise<void>)[] = [];
   afterAll(async () => {
@@ -51,7 +51,7 @@ export async function startTokenCluster(): Promise<TokenCluster> {
   const [key, stranger] = [await makeSigningKey(), await makeSigningKey()];
   writeFileSync(keysFile, JSON.stringify(publicKeysOf([key])));
   const tokenOf: TokenCluster["tokenOf"] = async (wish = {}, signing = key) =>
-    (await createToken(signing, wishOf(wish), systemRandom)).token;
+    (await createToken(signing, wishOf(wish, clock.nowMs()), systemRandom)).token;
   const fileOf = (token: string): string => {
     const path = join(folder, `${token.slice(-8)}.token`);
     writeFileSync(path, `${token}\n`);
@@ -63,7 +63,7 @@ export async function startTokenCluster(): Promise<TokenCluster> {
     const { status } = await request(target, { method: "PUT", headers });
     if (status !== 200) throw new Error(`Expected to revoke a token, got HTTP ${status}`);
   };
-  const common = { cluster: "test", tokenKeys: keysFile, logger: silentLogger, port: 0 };
+  const common = { cluster: "test", tokenKeys: keysFile, logger: silentLogger, port: 0, clock };
   const running = await startDirectory({ ...common, data: join(folder, "directory") });
   onEnd(() => running.stop());
   const paris = await startSmallRegion({
@@ -79,8 +79,7 @@ export async function startTokenCluster(): Promise<TokenCluster> {
   return { folder, keysFile, key, stranger, ...where, tokenOf, revoke, fileOf, onEnd };
 }
 
-function wishOf(wish: Partial<TokenWish>): TokenWish {
-  const nowMs = systemClock.nowMs();
+function wishOf(wish: Partial<TokenWish>, nowMs: number): TokenWish {
   return {
     scope: "read" as Scope,
     prefixes: wish.scope === "node" ? [] : [""],
@@ -126,6 +125,7 @@ const QUESTIONS: Readonly<Record<string, (key: string) => { path?: string; body?
   "GET /entry": (name) => ({ path: `/entry?key=${name}` }),
   "GET /keys": (name) => ({ path: `/keys?prefix=${name}` }),
   "GET /nearest": () => ({ path: "/nearest?lat=1&lon=2" }),
+  "GET /directory/view/nearest": () => ({ path: "/directory/view/nearest?lat=1&lon=2" }),
   "GET /nodes/{id}": () => ({ path: "/nodes/nobody" }),
   "DELETE /nodes/{id}": () => ({ path: "/nodes/nobody" }),
   "GET /quarantine/{id}": () => ({ path: "/quarantine/1" }),

@@ -11,6 +11,7 @@ import {
   RateLimits,
   RequestLimit,
   SlowRequests,
+  type TlsTrust,
 } from "@meridian/http";
 import {
   defaultsOf,
@@ -65,7 +66,6 @@ import { nodesBody, type NodeSource } from "./http/nodes.ts";
 import { statusOf } from "./http/status.ts";
 import { NodeRegistry } from "./node-registry.ts";
 import { programVersion } from "./version.ts";
-import type { TlsTrust } from "./views/node-request.ts";
 import { NodeViews } from "./views/node-views.ts";
 import { Troubles } from "./views/troubles.ts";
 
@@ -308,7 +308,8 @@ function newsOf(directory: Directory, { clock, metrics, logger }: Settled) {
   const streams = new EventStreams({ clock, metrics });
   const kept = new History({ lines: DIRECTORY_LINES, metrics, clock });
   const history = new HistoryNews({ history: kept, streams, logger });
-  const news = new NodeNews({ source, streams, clock, logger });
+  const peers = () => directory.info().peers;
+  const news = new NodeNews({ source, peers, streams, clock, logger });
   const changed = (): void => {
     registry.changed();
     news.changed();

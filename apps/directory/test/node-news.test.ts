@@ -30,7 +30,13 @@ class Stage {
     const all = (): MemberInfo[] => [...this.#statuses].map((one) => this.#member(...one));
     const source = { registry: { all }, absent: () => [] } as never;
     const streams = { check: () => {} } as never;
-    this.#news = new NodeNews({ source, streams, clock: this.clock, logger: silentLogger });
+    this.#news = new NodeNews({
+      source,
+      peers: () => [],
+      streams,
+      clock: this.clock,
+      logger: silentLogger,
+    });
   }
 
   set(id: string, status: MemberInfo["status"]): void {

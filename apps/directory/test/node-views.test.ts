@@ -7,14 +7,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { startDirectory, type RunningDirectory } from "@meridian/directory";
+import { askProgram, isOwnAddress, Turnstile } from "@meridian/http";
 import { MeridianError, type Problem } from "@meridian/protocol";
 import { routesOf, VIEW_API, VIEW_PREFIX } from "@meridian/protocol/http-api";
 import { Metrics, systemClock } from "@meridian/runtime";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 
-import { ask } from "../src/views/node-request.ts";
-import { isOwnAddress } from "../src/views/own-addresses.ts";
-import { Turnstile } from "../src/views/turnstile.ts";
 import { viewPathOf, viewRouteOf } from "../src/views/view-paths.ts";
 import { FakeNode, start } from "./running.ts";
 
@@ -150,7 +148,7 @@ describe("a node that lets others wait", () => {
       const how = { trust: {}, isHere: true, method: "GET", target: "/status", headers: {} };
       const asked = { who: "x", origin, ...how };
       const said = { code: "NODE_UNREACHABLE", message: expect.stringContaining("within 50 ms") };
-      await expect(ask(asked, systemClock, 50)).rejects.toMatchObject(said);
+      await expect(askProgram(asked, systemClock, 50)).rejects.toMatchObject(said);
     }
   });
 

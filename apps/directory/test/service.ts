@@ -20,7 +20,6 @@ import type { DirectoryService } from "../src/http/directory-service.ts";
 import { NodeNews } from "../src/http/node-news.ts";
 import type { NodeSource } from "../src/http/nodes.ts";
 import { NodeRegistry } from "../src/node-registry.ts";
-import type { TlsTrust } from "../src/views/node-request.ts";
 import { NodeViews, type NodeViewsOptions } from "../src/views/node-views.ts";
 import { manualClock, memberOf } from "./members.ts";
 
@@ -51,7 +50,7 @@ function viewsOf(
   source: NodeSource,
   parts: Pick<NodeViewsOptions, "streams" | "clock" | "metrics">,
 ): NodeViews {
-  const trust = (): TlsTrust => ({});
+  const trust = () => ({});
   return new NodeViews({ ...parts, source, peers: [], trust, insecure: false, isPrivate: true });
 }
 
@@ -67,7 +66,7 @@ export function serviceOf(
   const forget = (): Promise<never> => Promise.reject(new Error("Nothing is forgotten here"));
   const streams = new EventStreams({ clock, metrics });
   const source = { registry, absent, forget };
-  const news = new NodeNews({ source, streams, clock, logger: silentLogger });
+  const news = new NodeNews({ source, peers: absent, streams, clock, logger: silentLogger });
   const history = new History({ lines: [], metrics, clock });
   return {
     news,

@@ -153,6 +153,10 @@ export class RegionNode implements ServedNode {
     return this.#replica.confirmedNowMs;
   }
 
+  get directoryUrl(): string | null {
+    return this.#options.directories[this.#replica.info().directory] ?? null;
+  }
+
   get status(): NodeStatus {
     return this.#replica.status;
   }
@@ -232,7 +236,7 @@ export class RegionNode implements ServedNode {
       readyPeers: this.service.admission.otherReady().map(({ id }) => id),
       damage: this.service.admission.damage?.message ?? null,
       shortage: store.shortage?.message ?? null,
-      directory: this.#options.directories[this.#replica.info().directory] ?? null,
+      directory: this.directoryUrl,
       directories: this.#options.directories,
       directoriesFound: this.#finder.found,
       replica: this.#replica.info(),

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 
 import { consoleFolder } from "@meridian/console";
-import { connectionsMaxOf, SlowRequests } from "@meridian/http";
+import { connectionsMaxOf, SlowRequests, type TlsTrust } from "@meridian/http";
 import {
   defaultsOf,
   REGION_OPTIONS,
@@ -328,7 +328,15 @@ function learnRevocations(
 
 type Doors = Pick<
   RegionFlags,
-  "host" | "port" | "url" | "connectionsMax" | "rateLimit" | "rateBurst" | "noConsole"
+  | "host"
+  | "port"
+  | "url"
+  | "connectionsMax"
+  | "rateLimit"
+  | "rateBurst"
+  | "noConsole"
+  | "tlsClientCa"
+  | "insecureNoTls"
 >;
 
 async function listen(
@@ -366,10 +374,22 @@ async function listen(
     rateLimit,
     rateBurst,
     consoleFolder: options.noConsole ? undefined : consoleFolder(),
+    trust: () => trustOf(security, options),
+    insecureNoTls: options.insecureNoTls,
     ...security.serving,
   });
   await http.listen(host, port);
   return http;
+}
+
+/** What the directory is trusted by, and shown, where it is asked for a page. */
+function trustOf(
+  { dialing }: Security,
+  { tlsClientCa }: Pick<RegionFlags, "tlsClientCa">,
+): TlsTrust {
+  const { headers: _, cert, key, ...trusted } = dialing;
+  // Who asks has shown a certificate of its own where that is demanded; elsewhere none is lent to it.
+  return tlsClientCa === null ? trusted : { ...trusted, cert, key };
 }
 
 function isWildcard(host: string): boolean {

@@ -90,3 +90,8 @@ export {
 export { StaticFiles, type StaticFilesOptions } from "./static-files.ts";
 export { decodeEscapes, targetOf, type Target } from "./target.ts";
 export type { UpgradeListener } from "./upgrades.ts";
+export { checkView } from "./views/check-view.ts";
+export { isOwnAddress } from "./views/own-addresses.ts";
+export { askProgram, type ProgramRequest, type TlsTrust } from "./views/program-request.ts";
+export { Turnstile, type TurnstileOptions } from "./views/turnstile.ts";
+export { tokenFor, Views, viewRoutes, type ViewsOptions, type ViewTarget } from "./views/views.ts";

@@ -18,6 +18,8 @@ import { describeKnown, knownNodes, nodesBody, type NodeSource } from "./nodes.t
 /** The nodes, the streams and the clock. */
 export interface NodeNewsOptions {
   readonly source: NodeSource;
+  /** The directories that are followed, and whether each is reached. */
+  readonly peers: () => readonly { readonly name: string; readonly connected: boolean }[];
   readonly streams: EventStreams;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -34,6 +36,9 @@ const COMPARED_PER_TURN = 128;
 /** The facts of a node of which some streams have been told something else than the others. */
 const TOLD_DIFFERENTLY = "";
 
+/** The links of directories are looked at this often, in milliseconds: a directory without nodes comes and goes without a change of nodes. */
+const PEERS_MS = 1_000;
+
 /** Watches the nodes of a directory for those who ask. */
 export class NodeNews {
   /** The progress of the nodes, for streams that ask for it. */
@@ -48,6 +53,8 @@ export class NodeNews {
     | undefined;
   #hasChanged = false;
   #isDue = false;
+  /** What the streams have been told of the directories; undefined while there are no streams. */
+  #peersTold: string | undefined;
 
   constructor(options: NodeNewsOptions) {
     this.#options = options;
@@ -71,6 +78,7 @@ export class NodeNews {
       const stream = open({ onGone: () => this.#leave(stream) });
       this.#streams.add(stream);
       stream.send(text);
+      this.#watchPeers();
       if (wantsProgress) this.progress.join(stream);
     });
   }
@@ -81,6 +89,33 @@ export class NodeNews {
     if (this.#streams.size > 0) return;
     this.#all = undefined;
     this.#told = new Map();
+  }
+
+  /** Looks at the links of the followed directories, if there are any, until all streams have gone. */
+  #watchPeers(): void {
+    const { peers, clock } = this.#options;
+    if (this.#peersTold !== undefined || peers().length === 0) return;
+    this.#peersTold = this.#textOfPeers();
+    const look = (): void => {
+      if (this.#streams.size === 0) return void (this.#peersTold = undefined);
+      const text = this.#textOfPeers();
+      if (text !== this.#peersTold) this.#tellAll(eventText("directories", text));
+      this.#peersTold = text;
+      clock.after(PEERS_MS, look);
+    };
+    clock.after(PEERS_MS, look);
+  }
+
+  #textOfPeers(): string {
+    const peers = this.#options.peers().map(({ name, connected }) => ({ name, connected }));
+    return JSON.stringify({ peers });
+  }
+
+  #tellAll(text: string): void {
+    // A client that comes again asks for the directories anew.
+    sendInTurns(this.#streams, text, (stream) => stream.end()).catch((cause: unknown) => {
+      this.#options.logger.error("directories could not be told of", { error: String(cause) });
+    });
   }
 
   #textOfAll(): string {

@@ -9,16 +9,20 @@ import {
   type DirectorySays,
   type ListedNode,
 } from "@meridian/doctor";
-import type { Exchange, JsonAnswer } from "@meridian/http";
+import {
+  askProgram,
+  checkView,
+  tokenFor,
+  Turnstile,
+  type Exchange,
+  type JsonAnswer,
+} from "@meridian/http";
 import { asMeridianError } from "@meridian/protocol";
 import { nodes as nodesSchema, type Described, type trouble } from "@meridian/protocol/http-api";
 import type { Clock, Metrics } from "@meridian/runtime";
 import type { GenericSchema } from "valibot";
 
-import { checkView } from "./check-view.ts";
-import { ask } from "./node-request.ts";
-import { tokenFor, type NodeViewsOptions } from "./node-views.ts";
-import { Turnstile } from "./turnstile.ts";
+import type { NodeViewsOptions } from "./node-views.ts";
 
 /** How a cluster is examined. */
 export interface TroublesOptions extends Pick<
@@ -128,7 +132,7 @@ export class Troubles {
       if (leftMs <= 0) throw new Error("there was no time left to ask it");
       const headers = tokenFor(exchange, origin, insecure);
       const asked = { who, origin, trust: trust(), isHere, method: "GET", target, headers };
-      const answer = await ask(asked, clock, leftMs);
+      const answer = await askProgram(asked, clock, leftMs);
       const status = JSON.parse(checkView(who, { answer: schema }, answer)) as Described<Schema>;
       return { url, status, failure: undefined, expiresAtMs: answer.expiresAtMs };
     } catch (cause) {

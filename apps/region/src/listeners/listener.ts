@@ -11,6 +11,8 @@ export interface ServedNode {
   readonly contents: Contents;
   readonly metrics: Metrics;
   readonly backups: Backups;
+  /** The URL of the directory that the node is at or dials; null if there is none. */
+  readonly directoryUrl: string | null;
   /** The node in numbers, for its operator. */
   report(): Described<typeof regionStatus>;
 }

@@ -1,27 +1,15 @@
 import * as v from "valibot";
 
 import { digest, digestPage, entryPage, RANGE, readiness } from "./elements.ts";
-import { absentNode, directoryStatus, nearest, node, nodes } from "./directory-api.ts";
+import { absentNode, node, nodes } from "./directory-api.ts";
 import { COMMON_API } from "./common-routes.ts";
-import { EVENTS, type ApiTable } from "./route.ts";
+import { MAP_API } from "./map-routes.ts";
+import type { ApiTable } from "./route.ts";
 import { VIEW_API } from "./view-routes.ts";
 
 /** Every request that a directory takes. `HEAD` goes wherever `GET` does. */
 export const DIRECTORY_API = {
-  "/nearest": {
-    GET: {
-      access: { scope: "any" },
-      summary: "The ready regions nearest to a place, by great-circle distance.",
-      query: [
-        { name: "lat", description: "Decimal degrees, north positive.", required: true },
-        { name: "lon", description: "Decimal degrees, east positive.", required: true },
-        { name: "limit", description: "How many, 1 to 100; 3 by default." },
-        { name: "exclude", description: "Ids to leave out, with commas." },
-      ],
-      answer: nearest,
-      errors: ["INVALID_COORDINATES", "NO_READY_NODE", "DIRECTORY_SYNCING"],
-    },
-  },
+  "/nearest": MAP_API["/nearest"],
   "/nodes": {
     GET: {
       access: { scope: "any" },
@@ -30,16 +18,7 @@ export const DIRECTORY_API = {
       errors: [],
     },
   },
-  "/nodes/watch": {
-    GET: {
-      access: { scope: "any" },
-      summary:
-        "Tells of the coming and going of nodes as server-sent events: first `nodes`, as `/nodes` answers; then a `node` for each that comes, goes, moves or changes its status, and `forgotten` with its id. With `progress`, also `progress`, with what changes all the time of the nodes for which it has changed, and `frames`: how many frames of the log have come from and left to which nodes.",
-      query: [{ name: "progress", description: "`true`: tell of progress and frames, too." }],
-      answer: EVENTS,
-      errors: ["OVERLOADED"],
-    },
-  },
+  "/nodes/watch": MAP_API["/nodes/watch"],
   "/nodes/{id}": {
     GET: {
       access: { scope: "any" },
@@ -77,14 +56,7 @@ export const DIRECTORY_API = {
       errors: [],
     },
   },
-  "/status": {
-    GET: {
-      access: { scope: "any" },
-      summary: "The directory in numbers.",
-      answer: directoryStatus,
-      errors: [],
-    },
-  },
+  "/status": MAP_API["/status"],
   ...COMMON_API,
   "/readyz": {
     GET: {

@@ -55,7 +55,9 @@ export {
   written,
 } from "./region-api.ts";
 export { REGION_API } from "./region-routes.ts";
-export { PEER_PREFIX, VIEW_API, VIEW_PREFIX } from "./view-routes.ts";
+export { DIRECTORY_VIEW_API, DIRECTORY_VIEW_PREFIX } from "./directory-view-routes.ts";
+export { VIEW_API, VIEW_PREFIX } from "./view-routes.ts";
+export { PEER_PREFIX } from "./viewed.ts";
 export {
   checkKeys,
   checkScope,

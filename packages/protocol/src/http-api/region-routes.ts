@@ -25,6 +25,7 @@ import {
   written,
 } from "./region-api.ts";
 import { COMMON_API } from "./common-routes.ts";
+import { DIRECTORY_VIEW_API } from "./directory-view-routes.ts";
 import {
   ACK,
   CONDITIONS,
@@ -359,6 +360,7 @@ export const REGION_API = {
       errors: [],
     },
   },
+  ...DIRECTORY_VIEW_API,
   ...COMMON_API,
   "/readyz": {
     GET: {

@@ -16,6 +16,7 @@ import type { ServedNode } from "../listener.ts";
 import { readAck, readSession } from "../api/arguments.ts";
 import { nodeHeaders } from "./answers.ts";
 import type { BatchBodies } from "./batch-bodies.ts";
+import type { DirectoryView } from "./directory-view.ts";
 import type { Tickets } from "./tickets.ts";
 
 /** A node as it is served over HTTP. */
@@ -28,6 +29,7 @@ export interface HttpNode extends ServedNode {
   readonly streams: EventStreams;
   readonly history: HistoryNews;
   readonly tickets: Tickets;
+  readonly directoryView: DirectoryView;
   readonly clock: Pick<Clock, "elapsedMs">;
   /** Where the console's files are; without it, there is no console. */
   readonly consoleFolder?: string | undefined;

@@ -16,6 +16,7 @@ import {
   type Certificate,
   type HttpServerOptions,
   type Rate,
+  type TlsTrust,
 } from "@meridian/http";
 import { MeridianError, type AllowedOrigins } from "@meridian/protocol";
 import { SOCKET_PATH } from "@meridian/protocol/socket-api";
@@ -28,6 +29,7 @@ import { SocketListener } from "../ws/socket-listener.ts";
 import { answerStyle } from "./answers.ts";
 import { BatchBodies } from "./batch-bodies.ts";
 import { batchBytesMax } from "./batch-routes.ts";
+import { DirectoryView } from "./directory-view.ts";
 import type { HttpNode } from "./exchange.ts";
 import { regionApp, regionGate } from "./region-app.ts";
 import { regionRequests } from "./region-requests.ts";
@@ -52,6 +54,10 @@ export interface HttpListenerOptions extends Omit<HttpServerOptions, "starting">
   readonly rateBurst?: number | null;
   /** Where the console's files are; without it, there is no console. */
   readonly consoleFolder?: string | undefined;
+  /** What is trusted and shown where the directory is asked for a page. Default: what the platform trusts. */
+  readonly trust?: () => TlsTrust;
+  /** Whether tokens may be shown over plain HTTP to a directory on another machine. Default: they may not. */
+  readonly insecureNoTls?: boolean;
   /** Answers everything through the app. For tests that compare the two. */
   readonly appOnly?: boolean;
   /** Whether plain reads are answered below node:http. Default: true. For tests that compare the two. */
@@ -122,7 +128,8 @@ export class HttpListener implements Listener {
     const history = this.#historyOf(streams);
     history.start();
     const { consoleFolder } = this.#options;
-    const node = { ...httpNode(served, { origins, clock, streams, history }), consoleFolder };
+    const beside = { ...this.#options, origins, streams, history };
+    const node = { ...httpNode(served, beside), consoleFolder };
     const app = regionApp(node, logger);
     const { authenticator } = this.#options;
     const [limit, limits] = [this.#limit, this.#limits];
@@ -171,19 +178,25 @@ export function httpNode(
     clock,
     streams,
     history,
+    trust = () => ({}),
+    insecureNoTls: insecure = false,
   }: {
     readonly origins: OriginPolicy;
     readonly clock: Clock;
     readonly streams: EventStreams;
     readonly history: HistoryNews;
-  },
+  } & Pick<HttpListenerOptions, "trust" | "insecureNoTls">,
 ): HttpNode {
   const { service, contents, metrics, backups } = served;
+  const directoryUrl = (): string | null => served.directoryUrl;
   return {
     service,
     contents,
     metrics,
     backups,
+    get directoryUrl() {
+      return served.directoryUrl;
+    },
     report: () => served.report(),
     style: answerStyle(service, origins),
     bodies: new HeldBytes({
@@ -197,6 +210,14 @@ export function httpNode(
     history,
     clock,
     tickets: new Tickets(clock, metrics),
+    directoryView: new DirectoryView({
+      directoryUrl,
+      streams,
+      clock,
+      metrics,
+      trust,
+      insecure,
+    }),
     batches: new BatchBodies(metrics, 4 * batchBytesMax(service)),
   };
 }

@@ -21,6 +21,7 @@ import type { Logger } from "@meridian/runtime";
 import { batchDelete, batchGet, batchHas, batchSet } from "./batch-routes.ts";
 import { pull, touch } from "./change-routes.ts";
 import { deleteEntry, getEntry, putEntry } from "./entry-routes.ts";
+import { directoryViewRouteOf, directoryViewRoutes } from "./directory-view.ts";
 import { RegionExchange, type HttpNode } from "./exchange.ts";
 import { KEY_PATH, KEY_PREFIX } from "./key-path.ts";
 import { acquireLease, releaseLease } from "./lease-routes.ts";
@@ -74,6 +75,7 @@ const ROUTES: ApiRoutes<typeof REGION_API, RegionExchange> = {
   "/status": { GET: getStatus },
   ...backupRoutes((exchange: RegionExchange) => exchange.node.backups),
   "/trouble": { GET: getTrouble },
+  ...directoryViewRoutes(),
   ...historyRoutes((exchange: RegionExchange) => exchange.node.history),
   "/metrics": { GET: (exchange) => answerMetrics(exchange, exchange.node.metrics) },
   "/digest": { GET: getDigest },
@@ -113,7 +115,8 @@ export function regionGate(
 function routeOf(path: string): string {
   if (path.startsWith(QUARANTINE_PREFIX)) return quarantineRouteOf(path);
   if (path.startsWith(REVOCATION_PATH_PREFIX)) return REVOCATION_PATH;
-  return path.startsWith(KEY_PREFIX) ? KEY_PATH : (consoleRouteOf(path) ?? path);
+  if (path.startsWith(KEY_PREFIX)) return KEY_PATH;
+  return directoryViewRouteOf(path) ?? consoleRouteOf(path) ?? path;
 }
 
 /** What is for people: the documents of the API, and the console. */

@@ -4,17 +4,16 @@
  */
 import type { ClientRequest, IncomingMessage } from "node:http";
 
-import { eventText, type EventStream } from "@meridian/http";
 import { asMeridianError, MeridianError, toProblem } from "@meridian/protocol";
 import type { Clock } from "@meridian/runtime";
 
-import { begin, DEADLINE_MS, unreachable, type NodeRequest } from "./node-request.ts";
+import { eventText, type EventStream } from "../event-streams.ts";
+import { begin, DEADLINE_MS, unreachable, type ProgramRequest } from "./program-request.ts";
 
 /** How long a node may say nothing, in milliseconds: it sends a comment every 15 s. */
 const SILENCE_MS = 45_000;
 
-/** How long one event may be, in characters, and how much a node may say within a span of time, in bytes and milliseconds. */
-const EVENT_UNITS_MAX = 256 * 1024;
+/** How much a node may say within a span of time, in bytes and milliseconds. */
 const SPAN_BYTES_MAX = 4 * 1024 * 1024;
 const SPAN_MS = 10_000;
 
@@ -23,9 +22,10 @@ const EVENT = /^(?:id: [^\n]*\n)?event: ([a-z]{1,20})\ndata: ([^\n]*)$/;
 
 /** Hands on what a node tells. */
 export class ViewStream {
-  readonly #asked: NodeRequest;
+  readonly #asked: ProgramRequest;
   readonly #stream: Pick<EventStream, "send" | "end" | "isOpen">;
   readonly #clock: Clock;
+  readonly #eventUnitsMax: number;
   /** Undefined where nothing was asked. */
   readonly #sent: ClientRequest | undefined;
   readonly #decoder = new TextDecoder();
@@ -36,14 +36,16 @@ export class ViewStream {
   #isOver = false;
   #cancel: () => void = () => {};
 
+  /** One event may be `eventUnitsMax` characters long. */
   constructor(
-    asked: NodeRequest,
+    asked: ProgramRequest,
     stream: Pick<EventStream, "send" | "end" | "isOpen">,
-    clock: Clock,
+    { clock, eventUnitsMax }: { readonly clock: Clock; readonly eventUnitsMax: number },
   ) {
     this.#asked = asked;
     this.#stream = stream;
     this.#clock = clock;
+    this.#eventUnitsMax = eventUnitsMax;
     this.#spanFromMs = clock.elapsedMs();
     try {
       this.#sent = begin(asked);
@@ -88,7 +90,7 @@ export class ViewStream {
       const blocks = this.#text.split("\n\n");
       this.#text = blocks.pop() ?? "";
       const events = blocks.map((block) => eventIn(this.#asked, block)).join("");
-      if (this.#text.length > EVENT_UNITS_MAX) throw invalid(this.#asked, "a longer event");
+      if (this.#text.length > this.#eventUnitsMax) throw invalid(this.#asked, "a longer event");
       if (events !== "") this.#stream.send(events);
     } catch (cause) {
       return this.#fail(asMeridianError(cause));
@@ -123,7 +125,7 @@ export class ViewStream {
 }
 
 /** An event as it goes on; nothing for a comment, or a line that only notes an id. Throws for what no program of Meridian sends. */
-function eventIn(asked: NodeRequest, block: string): string {
+function eventIn(asked: ProgramRequest, block: string): string {
   if (NOTE.test(block)) return "";
   const [, name, data] = EVENT.exec(block) ?? [];
   if (name === undefined || data === undefined || !isJson(data)) {
@@ -141,6 +143,6 @@ function isJson(text: string): boolean {
   }
 }
 
-function invalid({ who }: NodeRequest, got: string): MeridianError {
+function invalid({ who }: ProgramRequest, got: string): MeridianError {
   return new MeridianError("NODE_ANSWER_INVALID", `Expected ${who} to tell of events, got ${got}`);
 }

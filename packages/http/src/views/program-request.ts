@@ -1,4 +1,4 @@
-/** One request to a node. Any program may answer at its address, so the answer is bounded in time and in bytes, and redirections are not followed. */
+/** One request to a program of the cluster. Any program may answer at its address, so the answer is bounded in time and in bytes, and redirections are not followed. */
 import { request, type ClientRequest, type IncomingMessage } from "node:http";
 import { request as secureRequest, type RequestOptions } from "node:https";
 import type { Socket } from "node:net";
@@ -13,7 +13,7 @@ import { isOwnHost, lookUpElsewhere, saidOf } from "./own-addresses.ts";
 export type TlsTrust = Pick<RequestOptions, "ca" | "cert" | "key" | "minVersion">;
 
 /** What is asked, and where. */
-export interface NodeRequest {
+export interface ProgramRequest {
   /** Who is asked, for messages: "the node `paris`". */
   readonly who: string;
   /** The origin that a node has registered, or that of a directory that is followed. */
@@ -29,7 +29,7 @@ export interface NodeRequest {
 }
 
 /** What was answered. */
-export interface NodeAnswer {
+export interface ProgramAnswer {
   readonly status: number;
   readonly contentType: string;
   readonly text: string;
@@ -44,7 +44,7 @@ export const DEADLINE_MS = 5_000;
 const ANSWER_BYTES_MAX = 3 * 1024 * 1024;
 
 /** Begins a request. No connection is shared with another one, and no proxy asked. Throws `NODE_UNREACHABLE` for an address that is not asked. */
-export function begin(asked: NodeRequest): ClientRequest {
+export function begin(asked: ProgramRequest): ClientRequest {
   const { origin, trust, isHere, method, target, headers, body } = asked;
   const { hostname } = new URL(origin);
   if (!isHere && isOwnHost(hostname)) throw unreachable(asked, saidOf(`that is ${hostname}`));
@@ -58,11 +58,11 @@ export function begin(asked: NodeRequest): ClientRequest {
 }
 
 /** Sends a request and reads the answer. Rejects with `NODE_UNREACHABLE`, and with `NODE_ANSWER_INVALID` for one that is too long. */
-export function ask(
-  asked: NodeRequest,
+export function askProgram(
+  asked: ProgramRequest,
   clock: Pick<Clock, "after">,
   deadlineMs: number = DEADLINE_MS,
-): Promise<NodeAnswer> {
+): Promise<ProgramAnswer> {
   return new Promise((resolve, reject) => {
     const sent = begin(asked);
     const end = (settle: () => void): void => {
@@ -99,8 +99,8 @@ function expiryOf(socket: Socket): number | undefined {
   return socket instanceof TLSSocket ? Date.parse(socket.getPeerCertificate().valid_to) : undefined;
 }
 
-/** The error of a node that has not answered. */
-export function unreachable({ who, origin }: NodeRequest, cause: unknown): MeridianError {
+/** The error of a program that has not answered. */
+export function unreachable({ who, origin }: ProgramRequest, cause: unknown): MeridianError {
   const why = typeof cause === "string" ? cause : connectionFailure(cause).message;
   return new MeridianError(
     "NODE_UNREACHABLE",
@@ -108,7 +108,7 @@ export function unreachable({ who, origin }: NodeRequest, cause: unknown): Merid
   );
 }
 
-function tooLong({ who }: NodeRequest): MeridianError {
+function tooLong({ who }: ProgramRequest): MeridianError {
   return new MeridianError(
     "NODE_ANSWER_INVALID",
     `Expected at most ${ANSWER_BYTES_MAX} bytes of ${who}, got more`,

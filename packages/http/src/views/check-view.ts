@@ -1,9 +1,15 @@
 /** What a node or a directory may answer to a request that is handed on to it. */
 import { asMeridianError, MeridianError } from "@meridian/protocol";
-import { BYTES, checkAnswer, EVENTS, problem, type ApiRoute } from "@meridian/protocol/http-api";
-import * as v from "valibot";
+import {
+  BYTES,
+  checkAnswer,
+  EVENTS,
+  problem,
+  type ApiRoute,
+  type Described,
+} from "@meridian/protocol/http-api";
 
-import type { NodeAnswer } from "./node-request.ts";
+import type { ProgramAnswer } from "./program-request.ts";
 
 /** A message of a node is shown to this length. */
 const DETAIL_UNITS_MAX = 1_000;
@@ -15,7 +21,7 @@ const DETAIL_UNITS_MAX = 1_000;
 export function checkView(
   who: string,
   { answer }: Pick<ApiRoute, "answer">,
-  told: NodeAnswer,
+  told: ProgramAnswer,
 ): string {
   const { status, contentType, text } = told;
   if (answer === BYTES || answer === EVENTS) throw invalid(who, "bytes");
@@ -31,15 +37,13 @@ export function checkView(
 }
 
 function failureIn(text: string): MeridianError | undefined {
-  let value: unknown;
+  let told: Described<typeof problem>;
   try {
-    value = JSON.parse(text);
+    told = checkAnswer(problem, JSON.parse(text), "the program");
   } catch {
     return undefined;
   }
-  const { success, output } = v.safeParse(problem, value);
-  if (!success) return undefined;
-  const { code, detail } = output;
+  const { code, detail } = told;
   const said = detail.slice(0, DETAIL_UNITS_MAX);
   // What fails in a node is no failure of this directory.
   return code === "INTERNAL"
