@@ -50,7 +50,7 @@ const PAGES: readonly ConsolePage[] = [
   present({
     id: "map",
     title: "Map",
-    programs: ["directory"],
+    programs: ["directory", "region"],
     icon: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M3.5 9.5h17M3.5 14.5h17M12 3c-5 5-5 13 0 18M12 3c5 5 5 13 0 18",
     view: MapPage,
   }),
@@ -99,10 +99,14 @@ const PAGES: readonly ConsolePage[] = [
   }),
 ];
 
-/** The pages of a program; those for trying only where a playground has served the page. */
+/** Which page is the first view. One opens a directory to see the cluster, and a region to see what it holds. */
+const FIRST: Readonly<Record<Program, string>> = { directory: "map", region: "region" };
+
+/** The pages of a program, its first view first; those for trying only where a playground has served the page. */
 export function pagesOf(program: Program, isPlayground: boolean): readonly ConsolePage[] {
+  const isFirst = ({ id }: ConsolePage): number => Number(id === FIRST[program]);
   return PAGES.filter(
     ({ programs, isForTrying = false }) =>
       programs.includes(program) && (isPlayground || !isForTrying),
-  );
+  ).toSorted((a, b) => isFirst(b) - isFirst(a));
 }

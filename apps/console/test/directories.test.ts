@@ -9,6 +9,7 @@ import {
 import type { Nodes, ShownNode } from "../page/pages/map/nodes.ts";
 import { DIRECTORY_LOOKS, STATUS_LOOKS } from "../page/pages/map/shapes.ts";
 
+const OWN = "http://10.0.0.1:7400";
 const PEER = "http://10.0.0.2:7400";
 
 /** What a directory says, as far as the map reads it. */
@@ -29,17 +30,23 @@ const peerOf = (connected: boolean): DirectoryFacts["peers"][number] => ({
 });
 
 describe("the directories of the map", () => {
-  it("are the one that served the page, and those that it follows, each where it says", () => {
+  it("are the one that tells of the cluster, and those that it follows, each where it says", () => {
     const own = factsOf({ id: "primary", lat: 0, lon: -9, peers: [peerOf(true)] });
     const facts = new Map([[PEER, factsOf({ id: "secondary", lat: 22, lon: 114 })]]);
-    expect(directoriesOf(own, facts)).toMatchObject([
-      { name: "primary", peer: null, standing: "here", place: { lat: 0, lon: -9 } },
-      { name: "secondary", peer: PEER, standing: "followed", place: { lat: 22, lon: 114 } },
+    expect(directoriesOf(own, facts, OWN)).toMatchObject([
+      { name: "primary", peer: null, url: OWN, standing: "here", place: { lat: 0, lon: -9 } },
+      {
+        name: "secondary",
+        peer: PEER,
+        url: PEER,
+        standing: "followed",
+        place: { lat: 22, lon: 114 },
+      },
     ]);
   });
 
   it("have a name where they say none, and no place where they say none or cannot be asked", () => {
-    const shown = directoriesOf(factsOf({ peers: [peerOf(false)] }), new Map());
+    const shown = directoriesOf(factsOf({ peers: [peerOf(false)] }), new Map(), OWN);
     expect(shown).toMatchObject([
       { name: "directory", place: undefined },
       { name: "10.0.0.2:7400", place: undefined, standing: "unreached" },
@@ -57,7 +64,7 @@ describe("the directories of the map", () => {
       nodeOf("rome", "ready", PEER),
       nodeOf("bonn", "gone", null),
     );
-    const [own, followed] = directoriesOf(factsOf({ peers: [peerOf(true)] }), new Map());
+    const [own, followed] = directoriesOf(factsOf({ peers: [peerOf(true)] }), new Map(), OWN);
     expect([own, followed].map((each) => each && linkedTo(each, before))).toEqual([1, 1]);
     const after = nodesOf(
       ...[...before.values()].map((node) => ({ ...node, lagMs: 9 }) as ShownNode),

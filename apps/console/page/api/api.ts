@@ -19,8 +19,8 @@ export interface RequestOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The paths at which nodes answer, through a directory: each of them may take other tokens. */
-const VIEWED = /^\/nodes\/[^/]+\/view\//;
+/** The paths at which other programs answer, through the one that served the page: each of them may take other tokens. */
+const VIEWED = /^\/(?:nodes\/[^/]+|directory)\/view\//;
 
 /** Asks the program that served the page. */
 export class Api {
@@ -85,7 +85,9 @@ export class Api {
     }
     if (answer.ok) return answer;
     const problem = await problemOf(answer);
-    if (problem.status === 401 && !VIEWED.test(path)) this.#onRefused(problem);
+    if (problem.status === 401 && !VIEWED.test(path) && !isOfPlayground(path)) {
+      this.#onRefused(problem);
+    }
     throw problem;
   }
 
@@ -103,11 +105,16 @@ export class Api {
   }
 
   #authorization(path: string): Readonly<Record<string, string>> {
-    if (path.startsWith("/dev/") && this.#playgroundToken !== undefined) {
+    if (isOfPlayground(path) && this.#playgroundToken !== undefined) {
       return { "x-meridian-dev": this.#playgroundToken };
     }
     return this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` };
   }
+}
+
+/** Whether the playground of a development cluster answers a path, which takes the token of its own page. */
+function isOfPlayground(path: string): boolean {
+  return path.startsWith("/dev/");
 }
 
 function queryText(query: QueryOptions): string {

@@ -17,7 +17,15 @@ export function useFeed(
   const [feed, setFeed] = useState<Feed>();
   useEffect(() => {
     if (path === undefined) return;
-    const opened = new Feed({ api, path, isQuiet, rests, onEvent, onState: setState });
+    const opened = new Feed({
+      page: document,
+      api,
+      path,
+      isQuiet,
+      rests,
+      onEvent,
+      onState: setState,
+    });
     setFeed(opened);
     opened.start();
     const unlisten = tokenChanges.listen(() => opened.again());

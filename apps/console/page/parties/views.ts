@@ -9,6 +9,11 @@ export interface Party {
   readonly isThere: boolean;
 }
 
+/** The path at which the map is asked for: the directory that served the page hands nothing on for it, a region asks its directory. */
+export function pathAtDirectory(path: string): string {
+  return program === "region" ? `/directory/view${path}` : path;
+}
+
 /** The path at which a party's own path is asked. */
 export function pathAt(id: string | undefined, path: string): string {
   if (program === "region" || id === undefined) return path;

@@ -1,4 +1,4 @@
-/** The directories of the cluster: the one that served the page, and those that it follows. */
+/** The directories of the cluster: the one that tells the page of it, and those that it follows. */
 import type { DirectoryAnswer } from "../../api/answers.ts";
 import type { Nodes, ShownNode } from "./nodes.ts";
 import type { LatLon } from "./projection.ts";
@@ -6,7 +6,7 @@ import type { LatLon } from "./projection.ts";
 /** What a directory says of itself. */
 export type DirectoryFacts = DirectoryAnswer<"/status">;
 
-/** How a directory stands, for the one that served the page. */
+/** How a directory stands, for the one that tells the page of the cluster. */
 export type Standing = "here" | "followed" | "unreached";
 
 /** A directory as the map shows it. */
@@ -15,8 +15,10 @@ export interface ShownDirectory {
   readonly key: string;
   /** What the operator calls it, or else its host. */
   readonly name: string;
-  /** Where the page's own directory reaches it; null for that directory itself. */
+  /** Where the directory that tells of the cluster reaches it; null for that directory itself. */
   readonly peer: string | null;
+  /** Its address. */
+  readonly url: string;
   /** Undefined if it has none, or nobody could ask. */
   readonly place: LatLon | undefined;
   readonly standing: Standing;
@@ -26,13 +28,18 @@ export interface ShownDirectory {
 /** What each followed directory said last, by its name in `peers`. */
 export type PeerFacts = ReadonlyMap<string, DirectoryFacts>;
 
-/** All directories, the page's own first. One that cannot be asked keeps the place that it had. */
-export function directoriesOf(own: DirectoryFacts, peers: PeerFacts): readonly ShownDirectory[] {
+/** All directories, first the one that tells of the others, at `url`. One that cannot be asked keeps the place that it had. */
+export function directoriesOf(
+  own: DirectoryFacts,
+  peers: PeerFacts,
+  url: string,
+): readonly ShownDirectory[] {
   return [
     {
       key: keyOf(""),
       name: own.id ?? "directory",
       peer: null,
+      url,
       place: placeOf(own),
       standing: "here",
       version: own.version,
@@ -43,6 +50,7 @@ export function directoriesOf(own: DirectoryFacts, peers: PeerFacts): readonly S
         key: keyOf(name),
         name: facts?.id ?? hostOf(name),
         peer: name,
+        url: name,
         place: facts && placeOf(facts),
         standing: connected ? "followed" : "unreached",
         version: facts?.version,

@@ -13,7 +13,7 @@ export function DirectoryPanel({
   readonly directory: ShownDirectory;
   readonly nodes: Nodes;
 }) {
-  const { name, peer, place, standing, version } = directory;
+  const { name, url, place, standing, version } = directory;
   return (
     <div data-testid="directory">
       <h2>
@@ -23,7 +23,7 @@ export function DirectoryPanel({
       <dl class="pairs">
         <Fact name="Place">{place === undefined ? "not given" : placeText(place)}</Fact>
         <Fact name="Address">
-          <Address url={peer ?? location.origin} />
+          <Address url={url} />
         </Fact>
         <Fact name="Linked nodes">{linkedTo(directory, nodes)}</Fact>
         <Fact name="Version">

@@ -31,17 +31,20 @@ interface Parts {
 /** The map with its panel and its tables. */
 export function MapPage() {
   const live = useLiveNodes();
-  const cluster = useCluster(live.nodes);
-  const [choice, setChoice] = useState<Choice>();
-  const onSelect = useCallback((id: string) => setChoice({ id }), []);
-  const onPlace = useCallback((place: LatLon) => setChoice({ place }), []);
+  const cluster = useCluster(live);
+  const [chosen, setChosen] = useState<Choice | null>();
+  // A region's page shows that region until something else is chosen, or nothing.
+  const own = cluster.own === undefined ? undefined : { id: cluster.own };
+  const choice = chosen === null ? undefined : (chosen ?? own);
+  const onSelect = useCallback((id: string) => setChosen({ id }), []);
+  const onPlace = useCallback((place: LatLon) => setChosen({ place }), []);
   const parts = { live, cluster, choice, onSelect, onPlace };
   return (
     <section
       class="page"
       aria-labelledby="map-title"
       onKeyDown={(event) => {
-        if (event.key === "Escape") setChoice(undefined);
+        if (event.key === "Escape") setChosen(null);
       }}
     >
       <div class="heading">
@@ -50,6 +53,11 @@ export function MapPage() {
         </h1>
         <LiveMark state={live.state} again={live.again} />
       </div>
+      {own !== undefined && (
+        <p class="hint">
+          As the directory of <bdi>{own.id}</bdi> tells it.
+        </p>
+      )}
       <StatusNews nodes={live.nodes} />
       <div class="map-layout">
         <MapCard {...parts} />

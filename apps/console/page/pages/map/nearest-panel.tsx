@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 
 import { messageOf } from "../../api/api.ts";
 import type { DirectoryAnswer } from "../../api/answers.ts";
+import { pathAtDirectory } from "../../parties/views.ts";
 import { api, tokenChanges } from "../../shell/session.ts";
 import { useStore } from "../../store.ts";
 import { distanceText, placeText } from "./distance.ts";
@@ -34,7 +35,8 @@ export function NearestPanel({
   useEffect(() => {
     const controller = new AbortController();
     const query = { lat: place.lat, lon: place.lon, limit: LISTED };
-    api.directory("/nearest", { query, signal: controller.signal }).then(
+    const options = { query, signal: controller.signal };
+    api.json<DirectoryAnswer<"/nearest">>("GET", pathAtDirectory("/nearest"), options).then(
       (found) => {
         setAnswer({ nodes: found.nodes, place });
         setFailure(undefined);

@@ -1,4 +1,5 @@
 import { useState } from "preact/hooks";
+import { FactsTable, numberColumn } from "../../parts/facts-table.tsx";
 
 import { lagText } from "./node-marks.tsx";
 import type { Lags, Nodes, ShownNode } from "./nodes.ts";
@@ -12,14 +13,13 @@ const COLUMNS = [
   "Node",
   "Status",
   "Lag",
-  "Outbox",
-  "Requests/s",
-  "Latitude",
-  "Longitude",
+  numberColumn("Outbox"),
+  numberColumn("Requests/s"),
+  numberColumn("Latitude"),
+  numberColumn("Longitude"),
   "Region",
   "Address",
 ];
-const NUMBERS: ReadonlySet<string> = new Set(["Outbox", "Requests/s", "Latitude", "Longitude"]);
 
 /** The same facts as on the map, as a table. */
 export function NodeTable({
@@ -37,35 +37,27 @@ export function NodeTable({
   const sorted = [...nodes.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
   const shown = isWhole ? sorted : sorted.slice(0, ROWS_MAX);
   return (
-    <div class="scroll card" tabIndex={0} role="region" aria-label="Nodes as a table">
-      <table class="facts">
-        <thead>
-          <tr>
-            {COLUMNS.map((name) => (
-              <th key={name} scope="col" class={NUMBERS.has(name) ? "number" : ""}>
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {shown.map((node) => (
-            <Row
-              key={node.id}
-              node={node}
-              lags={lags.get(node.id) ?? []}
-              isSelected={node.id === selected}
-              onSelect={onSelect}
-            />
-          ))}
-        </tbody>
-      </table>
-      {sorted.length > shown.length && (
-        <button type="button" class="more" onClick={() => setIsWhole(true)}>
-          Show all {sorted.length.toLocaleString("en")} nodes
-        </button>
-      )}
-    </div>
+    <FactsTable
+      label="Nodes as a table"
+      columns={COLUMNS}
+      foot={
+        sorted.length > shown.length && (
+          <button type="button" class="more" onClick={() => setIsWhole(true)}>
+            Show all {sorted.length.toLocaleString("en")} nodes
+          </button>
+        )
+      }
+    >
+      {shown.map((node) => (
+        <Row
+          key={node.id}
+          node={node}
+          lags={lags.get(node.id) ?? []}
+          isSelected={node.id === selected}
+          onSelect={onSelect}
+        />
+      ))}
+    </FactsTable>
   );
 }
 

@@ -51,12 +51,15 @@ const HEXAGON = "M0-8.4 7.3-4.2V4.2L0 8.4-7.3 4.2V-4.2z";
 export const DIRECTORY_LOOKS: Readonly<Record<Standing, StatusLook>> = {
   here: {
     shape: `${HEXAGON}M0-2.6a2.6 2.6 0 1 0 0 5.2 2.6 2.6 0 1 0 0-5.2z`,
-    meaning: "has served this page",
+    meaning: "tells this page of the cluster",
   },
-  followed: { shape: HEXAGON, meaning: "is followed by the one that has served this page" },
+  followed: {
+    shape: HEXAGON,
+    meaning: "is followed by the one that tells this page of the cluster",
+  },
   unreached: {
     shape: `${HEXAGON}M0-5 4.3-2.5V2.5L0 5-4.3 2.5V-2.5z`,
-    meaning: "has no link to the one that has served this page",
+    meaning: "has no link to the one that tells this page of the cluster",
   },
 };
 

@@ -1,7 +1,9 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { api, tokenChanges } from "../../shell/session.ts";
+import { pathAtDirectory } from "../../parties/views.ts";
+import { api, program, tokenChanges } from "../../shell/session.ts";
 import { useStore } from "../../store.ts";
+import { factsOfPeers } from "./ask-peers.ts";
 import {
   arrangementOf,
   directoriesOf,
@@ -9,7 +11,7 @@ import {
   type PeerFacts,
   type ShownDirectory,
 } from "./directories.ts";
-import type { Nodes } from "./nodes.ts";
+import type { LiveNodes } from "./use-live-nodes.ts";
 
 /** What the directories say of themselves. */
 export interface Cluster {
@@ -17,16 +19,23 @@ export interface Cluster {
   /** Nodes with that lag or more are not offered. */
   readonly lagMaxMs: number;
   readonly directories: readonly ShownDirectory[];
+  /** The id of the region that served the page; undefined for a directory's page. */
+  readonly own: string | undefined;
 }
 
 /** Until the directory has said it: the bound that it has by default. */
-const UNKNOWN: Cluster = { cluster: "The world", lagMaxMs: 10_000, directories: [] };
+const UNKNOWN: Cluster = {
+  cluster: "The world",
+  lagMaxMs: 10_000,
+  directories: [],
+  own: undefined,
+};
 
-/** Directories are asked again so long after nodes have come, gone or moved between them, in milliseconds. */
+/** Directories are asked again so long after nodes or directories have come or gone, in milliseconds. */
 const AGAIN_MS = 1_000;
 
-/** The cluster as its directories tell it: asked at first, and when the arrangement of the nodes has changed. Nothing is asked of an idle cluster. */
-export function useCluster(nodes: Nodes): Cluster {
+/** The cluster as its directories tell it: asked at first, and when their arrangement or that of the nodes has changed. Nothing is asked of an idle cluster. */
+export function useCluster({ nodes, moves }: Pick<LiveNodes, "nodes" | "moves">): Cluster {
   const changes = useStore(tokenChanges);
   const [known, setKnown] = useState(UNKNOWN);
   const peers = useRef<PeerFacts>(new Map());
@@ -38,10 +47,14 @@ export function useCluster(nodes: Nodes): Cluster {
       isFirst.current = false;
       const { signal } = controller;
       try {
-        const own = await api.directory("/status", { signal });
-        peers.current = await factsOf(own, peers.current, signal);
-        const { cluster, lagMaxMs } = own;
-        setKnown({ cluster, lagMaxMs, directories: directoriesOf(own, peers.current) });
+        const region = program === "region" ? await api.region("/status", { signal }) : undefined;
+        if (region !== undefined) setKnown((before) => ({ ...before, own: region.id }));
+        const told = await api.json<DirectoryFacts>("GET", pathAtDirectory("/status"), { signal });
+        peers.current = await factsOfPeers(told, peers.current, signal);
+        const { cluster, lagMaxMs } = told;
+        const url = region === undefined ? location.origin : (region.directory ?? "");
+        const directories = directoriesOf(told, peers.current, url);
+        setKnown({ cluster, lagMaxMs, directories, own: region?.id });
       } catch {
         // The mark of the feed says that the directory does not answer.
       }
@@ -51,26 +64,6 @@ export function useCluster(nodes: Nodes): Cluster {
       clearTimeout(timer);
       controller.abort();
     };
-  }, [changes, arrangement]);
+  }, [changes, arrangement, moves]);
   return known;
-}
-
-/** What each followed directory says, or said when it could be asked. */
-async function factsOf(
-  { peers }: DirectoryFacts,
-  before: PeerFacts,
-  signal: AbortSignal,
-): Promise<PeerFacts> {
-  const facts = new Map<string, DirectoryFacts>();
-  await Promise.all(
-    peers.map(async ({ name }) => {
-      const path = `/peers/${encodeURIComponent(name)}/view/status`;
-      const told = await api
-        .json<DirectoryFacts>("GET", path, { signal })
-        .catch(() => before.get(name));
-      if (told !== undefined) facts.set(name, told);
-    }),
-  );
-  signal.throwIfAborted();
-  return facts;
 }

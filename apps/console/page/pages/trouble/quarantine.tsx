@@ -7,6 +7,7 @@ import { GoneRegion, RegionChoice, useChosen } from "../../parties/region-choice
 import { pathAt, type Party } from "../../parties/views.ts";
 import { api, tokenChanges } from "../../shell/session.ts";
 import { useStore } from "../../store.ts";
+import { FactsTable, numberColumn } from "../../parts/facts-table.tsx";
 import { InertText } from "../keys/inert-text.tsx";
 import { amountText } from "../region/amounts.ts";
 
@@ -83,42 +84,35 @@ type Decide = (method: "POST" | "DELETE", id: number, key: string) => void;
 
 function EntryTable({ page, decide }: { readonly page: Page; readonly decide: Decide }) {
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="Quarantined entries">
-      <table class="facts keys">
-        <thead>
-          <tr>
-            <th scope="col">Key</th>
-            <th scope="col" class="number">
-              Size
-            </th>
-            <th scope="col">Since</th>
-            <th scope="col">Decide</th>
-          </tr>
-        </thead>
-        <tbody>
-          {page.entries.map(({ id, key, bytes, quarantinedAtMs }) => (
-            <tr key={id}>
-              <th scope="row">
-                <InertText text={key} />
-              </th>
-              <td class="number">{amountText(bytes, "bytes")}</td>
-              <td>{new Date(quarantinedAtMs).toLocaleString()}</td>
-              <td>
-                <Decision
-                  onReplay={() => decide("POST", id, key)}
-                  onDrop={() => decide("DELETE", id, key)}
-                />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      {page.next !== null && (
-        <p class="hint">
-          {page.size - page.entries.length} more come when these have been decided.
-        </p>
-      )}
-    </div>
+    <FactsTable
+      label="Quarantined entries"
+      columns={["Key", numberColumn("Size"), "Since", "Decide"]}
+      kind="keys"
+      isCard={false}
+      foot={
+        page.next !== null && (
+          <p class="hint">
+            {page.size - page.entries.length} more come when these have been decided.
+          </p>
+        )
+      }
+    >
+      {page.entries.map(({ id, key, bytes, quarantinedAtMs }) => (
+        <tr key={id}>
+          <th scope="row">
+            <InertText text={key} />
+          </th>
+          <td class="number">{amountText(bytes, "bytes")}</td>
+          <td>{new Date(quarantinedAtMs).toLocaleString()}</td>
+          <td>
+            <Decision
+              onReplay={() => decide("POST", id, key)}
+              onDrop={() => decide("DELETE", id, key)}
+            />
+          </td>
+        </tr>
+      ))}
+    </FactsTable>
   );
 }
 

@@ -5,8 +5,10 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { DirectoryAnswer } from "../../api/answers.ts";
 import { ApiProblem, messageOf } from "../../api/api.ts";
 import { api } from "../../shell/session.ts";
+import { FactsTable, numberColumn } from "../../parts/facts-table.tsx";
 import { InertText } from "../keys/inert-text.tsx";
-import { directoriesOf, type ShownDirectory } from "../map/directories.ts";
+import { factsOfPeers } from "../map/ask-peers.ts";
+import { directoriesOf, type PeerFacts, type ShownDirectory } from "../map/directories.ts";
 import type { Nodes } from "../map/nodes.ts";
 import { VERDICT_LOOKS, type Verdict } from "../map/shapes.ts";
 import { WorldMap } from "../map/world-map.tsx";
@@ -89,10 +91,11 @@ function useVerify() {
         api.directory("/digest", { query: { limit: 1 }, signal }),
       ]);
       const compared = comparedOf(status, nodes);
+      const peers = await factsOfPeers(status, new Map(), signal);
       const report = await runVerify(api, compared, signal, (entries) =>
         setStanding({ kind: "running", entries, of: compared.entries }),
       );
-      setStanding({ kind: "done", report, scene: sceneOf(status, nodes) });
+      setStanding({ kind: "done", report, scene: sceneOf(status, nodes, peers) });
     } catch (cause) {
       setStanding({ kind: "stopped", why: whyOf(signal.aborted ? signal.reason : cause) });
     } finally {
@@ -110,10 +113,14 @@ function whyOf(cause: unknown): string {
   return messageOf(cause);
 }
 
-function sceneOf(status: DirectoryAnswer<"/status">, { nodes }: DirectoryAnswer<"/nodes">): Scene {
+function sceneOf(
+  status: DirectoryAnswer<"/status">,
+  { nodes }: DirectoryAnswer<"/nodes">,
+  peers: PeerFacts,
+): Scene {
   return {
     nodes: new Map(nodes.map((node) => [node.id, node])),
-    directories: directoriesOf(status, new Map()),
+    directories: directoriesOf(status, peers, location.origin),
     nowMs: status.nowMs,
   };
 }
@@ -172,66 +179,51 @@ function PartyTable({
   readonly selected: string | undefined;
 }) {
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="Who was compared">
-      <table class="facts">
-        <thead>
-          <tr>
-            <th scope="col">Where</th>
-            <th scope="col" class="number">
-              Holds
-            </th>
-            <th scope="col">Verdict</th>
-          </tr>
-        </thead>
-        <tbody>
-          {report.parties.map((party) => (
-            <tr
-              key={`${party.kind} ${party.name}`}
-              class={party.name === selected ? "selected" : ""}
-            >
-              <th scope="row">
-                <bdi>{party.name}</bdi>
-              </th>
-              <td class="number">{party.entries?.toLocaleString("en") ?? "–"}</td>
-              <td>{verdictText(party, nowMs)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <FactsTable
+      label="Who was compared"
+      columns={["Where", numberColumn("Holds"), "Verdict"]}
+      isCard={false}
+    >
+      {report.parties.map((party) => (
+        <tr key={`${party.kind} ${party.name}`} class={party.name === selected ? "selected" : ""}>
+          <th scope="row">
+            <bdi>{party.name}</bdi>
+          </th>
+          <td class="number">{party.entries?.toLocaleString("en") ?? "–"}</td>
+          <td>{verdictText(party, nowMs)}</td>
+        </tr>
+      ))}
+    </FactsTable>
   );
 }
 
 function KeyTable({ report: { keys, differing } }: { readonly report: VerifyReport }) {
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="Keys that differ">
-      <table class="facts keys">
-        <thead>
-          <tr>
-            <th scope="col">Key</th>
-            <th scope="col">Held where, of which time</th>
-          </tr>
-        </thead>
-        <tbody>
-          {keys.map(({ key, stamps }) => (
-            <tr key={key}>
-              <th scope="row">
-                <InertText text={key} />
-              </th>
-              <td>
-                {Object.entries(stamps).map(([name, stamp]) => (
-                  <div key={name}>
-                    <bdi>{name}</bdi>: {heldText(stamp)}
-                  </div>
-                ))}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      {differing > keys.length && (
-        <p class="hint">… and {(differing - keys.length).toLocaleString("en")} more.</p>
-      )}
-    </div>
+    <FactsTable
+      label="Keys that differ"
+      columns={["Key", "Held where, of which time"]}
+      kind="keys"
+      isCard={false}
+      foot={
+        differing > keys.length && (
+          <p class="hint">… and {(differing - keys.length).toLocaleString("en")} more.</p>
+        )
+      }
+    >
+      {keys.map(({ key, stamps }) => (
+        <tr key={key}>
+          <th scope="row">
+            <InertText text={key} />
+          </th>
+          <td>
+            {Object.entries(stamps).map(([name, stamp]) => (
+              <div key={name}>
+                <bdi>{name}</bdi>: {heldText(stamp)}
+              </div>
+            ))}
+          </td>
+        </tr>
+      ))}
+    </FactsTable>
   );
 }
