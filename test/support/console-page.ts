@@ -44,15 +44,21 @@ export interface PageOptions {
   readonly height?: number;
   readonly colorScheme?: "light" | "dark";
   readonly reducedMotion?: "reduce";
+  /** Code that runs before that of the page. */
+  readonly initScript?: string;
 }
+
+/** As long as a busy machine may take, in milliseconds. */
+const TIMEOUT_MS = 90_000;
 
 /** Opens an empty page of a context of its own. */
 export async function watchedPage(
   browser: Browser,
   origin: string,
-  { width = 1280, height = 900, ...options }: PageOptions = {},
+  { width = 1280, height = 900, initScript = "", ...options }: PageOptions = {},
 ): Promise<WatchedPage> {
   const page = await browser.newPage({ viewport: { width, height }, ...options });
+  page.setDefaultTimeout(TIMEOUT_MS);
   const faults: string[] = [];
   page.on("request", (request) => {
     const url = request.url();
@@ -67,7 +73,7 @@ export async function watchedPage(
     void dialog.dismiss();
   });
   await page.addInitScript(
-    "addEventListener('securitypolicyviolation', (event) => console.error('Content Security Policy', event.violatedDirective));",
+    `addEventListener('securitypolicyviolation', (event) => console.error('Content Security Policy', event.violatedDirective));${initScript}`,
   );
   return { page, faults };
 }

@@ -1,144 +1,29 @@
 /** The pages of regions, keys and troubles in a browser, against a directory and two regions of this process. */
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { until } from "@meridian/harness";
+import type { Page } from "playwright-core";
+import { describe, expect, it } from "vitest";
 
-import { startDirectory, type RunningDirectory } from "@meridian/directory";
-import { startSmallRegion, until } from "@meridian/harness";
-import { LinkProxy } from "@meridian/local-cluster";
-import type { RunningRegion } from "@meridian/region";
-import { silentLogger, systemClock, systemRandom } from "@meridian/runtime";
-import { chromium, type Browser, type Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-
-// @boundaries-ignore The command is published without its playground, and so exports none.
-import { startPlayground } from "../../apps/cli/playground/start-playground.ts";
-import {
-  BROWSER_ARGS,
-  buildConsole,
-  CHROMIUM,
-  seriousFaults,
-  watchedPage,
-  type PageOptions,
-  type WatchedPage,
-} from "../support/console-page.ts";
+import { CHROMIUM } from "../support/console-page.ts";
+import { ConsoleWorld, expectSound, HAS_BROWSER, shows } from "../support/console-world.ts";
 
 const MEBIBYTE = 1024 * 1024;
 const PNG =
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 const EVIL = '<img src=x onerror="alert(1)">\u202Egnp';
 
-const NAMES = ["oslo", "rome"];
-
-const hasBrowser = existsSync(CHROMIUM);
-const folder = mkdtempSync(join(tmpdir(), "meridian-pages-"));
-const opened: WatchedPage[] = [];
-let browser: Browser;
-let directory: RunningDirectory;
-let regions: RunningRegion[] = [];
-let lines: LinkProxy[] = [];
-let playground: Awaited<ReturnType<typeof startPlayground>>;
-
-beforeAll(async () => {
-  if (!hasBrowser) return;
-  const common = { cluster: "shop", logger: silentLogger, port: 0 };
-  const built = buildConsole();
-  directory = await startDirectory({ ...common, data: join(folder, "directory") });
-  lines = await Promise.all(NAMES.map(() => LinkProxy.listen()));
-  regions = await Promise.all(
-    NAMES.map((id, index) => {
-      const line = lines[index];
-      if (line !== undefined) line.target = directory.url;
-      return startSmallRegion({
-        ...common,
-        id,
-        valueBytesMax: 2 * MEBIBYTE,
-        data: join(folder, id),
-        directory: [line?.url ?? ""],
-      });
-    }),
-  );
-  playground = await startPlayground({
-    port: 0,
-    directoryUrl: directory.url,
-    regions: regions.map(({ url }, index) => ({
-      id: NAMES[index] ?? "",
-      lat: 0,
-      lon: 0,
-      url,
-      lines: lines.slice(index, index + 1),
-    })),
-    directoryName: "directory",
-    signal: () => {},
-    drillSeconds: 1,
-    clock: systemClock,
-    random: systemRandom,
-    say: () => {},
-  });
-  for (const region of regions) await until("it is ready", () => region.status === "ready");
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: [...BROWSER_ARGS] });
-  await built;
-});
-afterAll(async () => {
-  await browser?.close();
-  await playground?.stop();
-  for (const region of regions) await region.stop();
-  await directory?.stop();
-  for (const line of lines) await line.close();
-  rmSync(folder, { recursive: true });
-});
-// No page may ask others, throw, or do what the policy refuses, whatever it is tested for.
-afterEach(async () => {
-  for (const { page, faults } of opened.splice(0)) {
-    await page.close();
-    if (faults.length > 0)
-      throw new Error(`Expected a page that behaves, got ${faults.join("; ")}`);
-  }
-});
-
-async function open(
-  place: string,
-  options: PageOptions = {},
-  url: string = directory.url,
-): Promise<Page> {
-  const watched = await watchedPage(browser, url, options);
-  opened.push(watched);
-  await watched.page.goto(`${url}/#/${place}`);
-  return watched.page;
-}
+const world = new ConsoleWorld();
+const regionUrl = (): string => world.region(0).url;
 
 const entryOf = (key: string): string => `keys/entry/${encodeURIComponent(key)}`;
-
-async function set(
-  at: number,
-  key: string,
-  body: string | Uint8Array<ArrayBuffer>,
-  type = "text/plain",
-): Promise<void> {
-  const url = `${regions[at]?.url}/cache?key=${encodeURIComponent(key)}&ack=all`;
-  const answer = await fetch(url, { method: "POST", body, headers: { "content-type": type } });
-  expect(answer.status).toBe(200);
-}
-
-/** Waits until a text stands where a selector finds it. */
-async function shows(page: Page, selector: string, text: string): Promise<void> {
-  await page.locator(selector, { hasText: text }).first().waitFor();
-}
 
 /** Waits until an expression of the page is true. The page's policy keeps others from evaluating texts in it. */
 async function holds(page: Page, expression: string): Promise<void> {
   await until(expression, () => page.evaluate<boolean>(expression));
 }
 
-async function expectSound(page: Page): Promise<void> {
-  expect(await seriousFaults(page)).toEqual([]);
-  const isScrolled = "document.documentElement.scrollWidth > innerWidth";
-  expect(await page.evaluate(isScrolled)).toBe(false);
-}
-
-describe.skipIf(!hasBrowser)(`the page of a region in ${CHROMIUM} (skipped without it)`, () => {
+describe.skipIf(!HAS_BROWSER)(`the page of a region in ${CHROMIUM} (skipped without it)`, () => {
   it("shows the last hour of each number live, in charts and as text, and how full queues are", async () => {
-    const page = await open("region/oslo");
+    const page = await world.open("region/oslo");
     await page.waitForSelector('.live[data-state="live"]');
     await shows(page, ".chart", "Hits");
     expect(await page.locator(".chart canvas").count()).toBe(12);
@@ -152,21 +37,45 @@ describe.skipIf(!hasBrowser)(`the page of a region in ${CHROMIUM} (skipped witho
   });
 
   it("shows a region its own page at night and on a narrow screen", async () => {
-    const page = await open("region", { width: 360, colorScheme: "dark" }, regions[0]?.url);
+    const page = await world.open("region", { width: 360, colorScheme: "dark" }, regionUrl());
     await shows(page, "h1", "oslo");
     await shows(page, ".chart", "Event loop");
     await expectSound(page);
   });
 });
 
-describe.skipIf(!hasBrowser)("the page of keys", () => {
+describe.skipIf(!HAS_BROWSER)("the map of a region's page", () => {
+  it("shows the region first, and the cluster as its directory tells it, live", async () => {
+    const page = await world.open("", { width: 360 }, regionUrl());
+    await shows(page, "h1", "oslo");
+    await page.getByRole("link", { name: "Map", exact: true }).press("Enter");
+    await page.waitForSelector('.live[data-state="live"]');
+    await page.waitForSelector("#node-rome");
+    await shows(page, "[data-testid=node] h2", "oslo");
+    await shows(page, "main .hint", "As the directory of oslo tells it.");
+    await world.set(1, "passing", "by");
+    await shows(page, "[data-testid=traffic]", "frame from rome to 1 node");
+    await page.getByLabel("Latitude").fill("41.9");
+    await page.getByLabel("Longitude").fill("12.5");
+    await page.getByRole("button", { name: "Find the nearest" }).press("Enter");
+    await page.waitForSelector("[data-testid=nearest] li");
+    await expectSound(page);
+  });
+});
+
+describe.skipIf(!HAS_BROWSER)("the page of keys", () => {
   it("is used by keyboard alone: to narrow down, open, set, touch and delete", async () => {
-    for (const key of ["cart:1", "cart:2", "user:1"]) await set(0, key, "old");
-    const page = await open("keys");
-    await page.getByRole("searchbox").focus();
+    for (const key of ["cart:1", "cart:2", "user:1"]) await world.set(0, key, "old");
+    const page = await world.open("keys");
+    await page.getByLabel("Keys that begin with").focus();
     await page.keyboard.type("ca");
     await page.keyboard.press("Enter");
     await shows(page, '[role="status"]', "2 keys");
+    await page.getByLabel("And contain").fill("T:2");
+    await page.keyboard.press("Enter");
+    await shows(page, '[role="status"]', "1 key of the 2 that were looked at");
+    await page.getByLabel("And contain").fill("");
+    await page.keyboard.press("Enter");
     await page.getByRole("button", { name: /^cart:/ }).press("Enter");
     await page.getByRole("link", { name: "cart:2" }).press("Enter");
     await shows(page, "h1", "cart:2");
@@ -188,30 +97,40 @@ describe.skipIf(!hasBrowser)("the page of keys", () => {
     await holds(page, "document.querySelectorAll('.state.is-deleted').length === 2");
     await expectSound(page);
   });
+});
 
+describe.skipIf(!HAS_BROWSER)("the page of one key", () => {
   it("shows what others set without a reload, and its way through the regions", async () => {
-    await set(0, "seen", "first");
-    const page = await open(entryOf("seen"), { colorScheme: "dark" });
+    await world.set(0, "seen", "first");
+    const page = await world.open(entryOf("seen"), { colorScheme: "dark" });
     await shows(page, ".value pre", "first");
     await page.waitForSelector('.live[data-state="live"]');
-    await set(1, "seen", "second");
+    await world.set(1, "seen", "second");
     await shows(page, ".value pre", "second");
     await shows(page, "section", "Written at rome");
     await shows(page, ".way li", "ms later");
     await expectSound(page);
   });
 
+  it("counts down what is left of a value's life by the region's clock, however wrong that of the browser is", async () => {
+    await fetch(`${regionUrl()}/cache/counted?ttl=1h&ack=all`, { method: "PUT", body: "down" });
+    const initScript = "const right = Date.now; Date.now = () => right() - 7 * 3_600_000;";
+    const page = await world.open(entryOf("counted"), { initScript });
+    await shows(page, ".entries td", "in 00:59:");
+    expect(await page.locator(".entries .is-expired").count()).toBe(0);
+  });
+
   it("shows keys and values that are markup, unseen characters, images and large as what they are", async () => {
-    await set(0, EVIL, "<script>alert(2)</script>\u0000\u2066", "text/html");
-    await set(
+    await world.set(0, EVIL, "<script>alert(2)</script>\u0000\u2066", "text/html");
+    await world.set(
       0,
       "drawing",
       '<svg xmlns="http://www.w3.org/2000/svg" onload="alert(3)"/>',
       "image/svg+xml",
     );
-    await set(0, "picture", new Uint8Array(Buffer.from(PNG, "base64")), "text/html");
-    await set(0, "large", "0123456789abcdef".repeat(MEBIBYTE / 16));
-    const page = await open(entryOf(EVIL), { width: 360 });
+    await world.set(0, "picture", new Uint8Array(Buffer.from(PNG, "base64")), "text/html");
+    await world.set(0, "large", "0123456789abcdef".repeat(MEBIBYTE / 16));
+    const page = await world.open(entryOf(EVIL), { width: 360 });
     await shows(page, "h1 .character", "RLO");
     await shows(page, ".value pre", "<script>alert(2)</script>");
     await shows(page, ".value .character", "U+2066");
@@ -232,9 +151,9 @@ describe.skipIf(!hasBrowser)("the page of keys", () => {
   });
 });
 
-describe.skipIf(!hasBrowser)("the page to try a development cluster", () => {
+describe.skipIf(!HAS_BROWSER)("the page to try a development cluster", () => {
   it("cuts a link, lets both sides write, heals it, and shows that they agree", async () => {
-    const page = await open("try", {}, playground.url);
+    const page = await world.open("try", {}, world.playgroundUrl);
     const side = (name: string) => page.locator(`[data-region="${name}"]`);
     const write = async (name: string, value: string): Promise<void> => {
       await side(name).getByLabel("Value", { exact: true }).fill(value);
@@ -247,7 +166,7 @@ describe.skipIf(!hasBrowser)("the page to try a development cluster", () => {
     await held("rome", "<b>one</b>");
     await shows(page, "[data-testid=agreement]", "They agree.");
     await side("rome").getByRole("button", { name: "Cut its link" }).click();
-    await until("the directory misses it", () => regions[1]?.status === "standalone");
+    await until("the directory misses it", () => world.region(1).status === "standalone");
     await write("oslo", "mine");
     await write("rome", "yours, and later");
     await held("rome", "yours");
@@ -263,7 +182,7 @@ describe.skipIf(!hasBrowser)("the page to try a development cluster", () => {
   });
 
   it("runs a drill, and ticks off what was promised", async () => {
-    const page = await open("try", { width: 360, colorScheme: "dark" }, playground.url);
+    const page = await world.open("try", { width: 360, colorScheme: "dark" }, world.playgroundUrl);
     const drill = page.locator("[data-testid=drill]");
     await drill.getByLabel("What happens").selectOption("cut");
     await drill.getByRole("button", { name: "Run it" }).press("Enter");
@@ -276,27 +195,40 @@ describe.skipIf(!hasBrowser)("the page to try a development cluster", () => {
     await expectSound(page);
   });
 
+  it("says that the cluster was started again where its own token is good no more, and asks for no other", async () => {
+    const page = await world.open("try", {}, world.playgroundUrl);
+    await page.waitForSelector('.live[data-state="live"]');
+    const body = JSON.stringify({ code: "UNAUTHENTICATED", detail: "got another one" });
+    await page.route("**/dev/watch", (route) => route.fulfill({ status: 401, body }));
+    await page.reload();
+    await shows(page, ".live", "The cluster was started again");
+    expect(await page.locator("dialog[open]").count()).toBe(0);
+    await page.unroute("**/dev/watch");
+    await page.getByRole("button", { name: "Load the page again" }).press("Enter");
+    await page.waitForSelector('.live[data-state="live"]');
+  });
+
   it("is nowhere but in a development cluster", async () => {
-    const page = await open("try");
+    const page = await world.open("try");
     await shows(page, "nav a", "Trouble");
     expect(await page.locator("nav a", { hasText: "Try it" }).count()).toBe(0);
     await page.waitForSelector(".world");
-    const answer = await fetch(`${directory.url}/dev/cut?region=oslo`, { method: "POST" });
+    const answer = await fetch(`${world.directoryUrl}/dev/cut?region=oslo`, { method: "POST" });
     expect(answer.status).toBe(404);
   });
 });
 
-describe.skipIf(!hasBrowser)("the page of troubles", () => {
+describe.skipIf(!HAS_BROWSER)("the page of troubles", () => {
   it("says what is wrong and what to do, compares everyone, and hears by itself that a region has gone", async () => {
-    const page = await open("trouble");
+    const page = await world.open("trouble");
     await shows(page, ".complaint", "It is the only directory");
     await shows(page, ".remedy code", "--peer");
     await shows(page, "section", "Nothing waits here.");
     await page.getByRole("button", { name: "Compare" }).click();
     await shows(page, ".outcome", "Everyone holds the same: ");
-    expect(await page.locator(".verdict-map .mark.is-ready").count()).toBe(NAMES.length);
+    expect(await page.locator(".verdict-map .mark.is-ready").count()).toBe(world.names.length);
     await expectSound(page);
-    await regions[1]?.stop();
+    await world.region(1).stop();
     await shows(page, ".complaint", "The node is missed for");
     await shows(page, ".remedy code", "meridian nodes forget rome");
     await page.getByRole("button", { name: "Compare" }).press("Enter");
@@ -305,7 +237,7 @@ describe.skipIf(!hasBrowser)("the page of troubles", () => {
   });
 
   it("of a region says how the region itself stands", async () => {
-    const page = await open("trouble", { width: 360, colorScheme: "dark" }, regions[0]?.url);
+    const page = await world.open("trouble", { width: 360, colorScheme: "dark" }, regionUrl());
     await shows(page, ".well", "Nothing is wrong.");
     await expectSound(page);
   });

@@ -51,11 +51,12 @@ describe("a key in every region", () => {
     ]);
   });
 
-  it("stays as it was told where there was no time for an answer, but not where there is a failure", () => {
-    const told = new Map([["oslo", asked("oslo", { state: "live" })]]);
-    const busy = { name: "oslo", id: "oslo", aheadMs: 0, failure: "overloaded", isBusy: true };
-    expect(afterAnswer(told, busy)).toBe(told);
-    expect(afterAnswer(told, { ...busy, isBusy: false }).get("oslo")?.failure).toBe("overloaded");
+  it("stays as it was told, and says so, where an answer says nothing of it, but not where there is a failure", () => {
+    const first = asked("oslo", { state: "live" });
+    const told = new Map([["oslo", first]]);
+    const busy = { name: "oslo", id: "oslo", aheadMs: 0, failure: "overloaded", isSilent: true };
+    expect(afterAnswer(told, busy).get("oslo")).toEqual({ ...first, failure: "overloaded" });
+    expect(afterAnswer(told, { ...busy, isSilent: false }).get("oslo")?.report).toBeUndefined();
     expect(afterAnswer(new Map(), busy).get("oslo")?.failure).toBe("overloaded");
     const newer = asked("oslo", { state: "deleted" });
     expect(afterAnswer(told, newer).get("oslo")).toBe(newer);

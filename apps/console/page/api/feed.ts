@@ -2,7 +2,7 @@
  * A stream of events that is opened again when it ends, with growing pauses, and that rests while nobody looks at the page. It
  * says at every moment whether what was heard is still true.
  */
-import { ApiProblem, messageOf, type Api } from "./api.ts";
+import { ApiProblem, messageOf } from "./api-problem.ts";
 import { Attempts } from "./attempts.ts";
 import { problemIn, type SentEvent } from "./event-stream.ts";
 import { pauseBefore } from "./pause.ts";
@@ -19,16 +19,29 @@ export type FeedState =
       readonly retryAtMs: number;
     }
   /** Another token is needed; no attempt is made until there is one. */
-  | { readonly kind: "refused"; readonly why: string }
+  | { readonly kind: "refused"; readonly why: string; readonly sinceMs: number }
   /** The page is hidden. */
   | { readonly kind: "resting" };
 
 /** A quiet stream that was lost is live again once it has been open for this long, in milliseconds: directories give nodes five seconds. */
 const SETTLED_MS = 6_000;
 
+/** A page that says whether it is hidden: `document`. */
+interface HideablePage {
+  readonly hidden: boolean;
+  addEventListener(type: "visibilitychange", listener: () => void): void;
+  removeEventListener(type: "visibilitychange", listener: () => void): void;
+}
+
+/** Where streams come from, as `Api` tells of them. */
+interface StreamSource {
+  events(path: string, signal: AbortSignal, onOpen?: () => void): AsyncIterable<SentEvent>;
+}
+
 /** What a feed is made of. */
 export interface FeedOptions {
-  readonly api: Api;
+  readonly page: HideablePage;
+  readonly api: StreamSource;
   readonly path: string;
   /** Whether it may be long until something is told: then the stream is live once it is open. */
   readonly isQuiet?: boolean;
@@ -52,13 +65,13 @@ export class Feed {
 
   start(): void {
     this.#isStarted = true;
-    document.addEventListener("visibilitychange", this.#onVisibility);
+    this.#options.page.addEventListener("visibilitychange", this.#onVisibility);
     this.again();
   }
 
   stop(): void {
     this.#isStarted = false;
-    document.removeEventListener("visibilitychange", this.#onVisibility);
+    this.#options.page.removeEventListener("visibilitychange", this.#onVisibility);
     this.#end();
   }
 
@@ -74,13 +87,13 @@ export class Feed {
 
   readonly #onVisibility = (): void => {
     if (this.#options.rests === false) return;
-    if (!document.hidden) return this.again();
+    if (!this.#options.page.hidden) return this.again();
     this.#end();
     this.#options.onState({ kind: "resting" });
   };
 
   #isAtRest(): boolean {
-    return document.hidden && this.#options.rests !== false;
+    return this.#options.page.hidden && this.#options.rests !== false;
   }
 
   #end(): void {
@@ -122,7 +135,8 @@ export class Feed {
       why = messageOf(cause);
       if (signal.aborted) return;
       if (cause instanceof ApiProblem && cause.isAboutToken) {
-        return onState({ kind: "refused", why });
+        const { sinceMs } = this.#attempts.ended(Date.now());
+        return onState({ kind: "refused", why, sinceMs });
       }
     }
     if (!signal.aborted) this.#retryLater(why);

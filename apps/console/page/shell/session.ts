@@ -23,6 +23,14 @@ export const api = new Api((problem: ApiProblem) => {
 /** Counts the tokens that were given, so that what was refused is asked again. */
 export const tokenChanges = new Store(0);
 
+/** Counts how often somebody wanted to enter a token. */
+export const tokenWishes = new Store(0);
+
+/** Opens the place to enter a token. */
+export function wishForToken(): void {
+  tokenWishes.set(tokenWishes.value + 1);
+}
+
 /** Sends that token from here on; an empty one for none. */
 export function giveToken(text: string): void {
   const token = text.trim();

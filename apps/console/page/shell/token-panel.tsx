@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { useStore } from "../store.ts";
 import { Icon } from "./icon.tsx";
-import { giveToken, program, tokenState } from "./session.ts";
+import { giveToken, program, tokenState, tokenWishes, wishForToken } from "./session.ts";
 
 const KEY_ICON = "M14.5 9.5a5 5 0 1 0-3.9 4.9L12 16h2v2h2v2h4v-3.5L14.2 11";
 
@@ -15,11 +15,8 @@ const RECEIVERS = {
 /** Where a token is entered. It opens by itself when the program that served the page wants one. */
 export function TokenPanel() {
   const { isGiven, refusal } = useStore(tokenState);
-  const dialog = useRef<HTMLDialogElement>(null);
+  const dialog = useDialog(refusal);
   const [text, setText] = useState("");
-  useEffect(() => {
-    if (refusal !== undefined && dialog.current?.open === false) dialog.current.showModal();
-  }, [refusal]);
   const give = (token: string): void => {
     setText("");
     dialog.current?.close();
@@ -30,7 +27,7 @@ export function TokenPanel() {
       <button
         type="button"
         class="quiet"
-        onClick={() => dialog.current?.showModal()}
+        onClick={wishForToken}
         aria-label={isGiven ? "Token: given. Change it" : "Token: none. Enter one"}
         title={isGiven ? "A token is used" : "No token is used"}
       >
@@ -82,4 +79,15 @@ export function TokenPanel() {
       </dialog>
     </>
   );
+}
+
+/** A dialog that opens when a program refuses a request, and when somebody wants it to. */
+function useDialog(refusal: string | undefined) {
+  const wishes = useStore(tokenWishes);
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const isWanted = refusal !== undefined || wishes > 0;
+    if (isWanted && dialog.current?.open === false) dialog.current.showModal();
+  }, [refusal, wishes]);
+  return dialog;
 }

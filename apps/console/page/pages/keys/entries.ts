@@ -8,11 +8,11 @@ export type Report = RegionAnswer<"/entry">;
 export interface AskedRegion {
   readonly name: string;
   readonly id: string | undefined;
-  /** Undefined until it has answered. */
+  /** Undefined until it has answered. With a failure, what it told last. */
   readonly report?: Report | undefined;
   readonly failure?: string | undefined;
-  /** Whether it failed because there was too much to do, which says nothing of the key. */
-  readonly isBusy?: boolean;
+  /** Whether the failure says nothing of the key: there was too much to do, no answer of the page's own program, or a token that is good no more. */
+  readonly isSilent?: boolean;
   /** By how much the region's time is ahead of that of the page, in milliseconds. */
   readonly aheadMs: number;
 }
@@ -28,13 +28,15 @@ export function toldOf(
   });
 }
 
-/** What was told, with another answer: one for want of time leaves the report that there was. */
+/** What was told, with another answer: one that says nothing of the key leaves the report that there was. */
 export function afterAnswer(
   asked: ReadonlyMap<string, AskedRegion>,
   answer: AskedRegion,
 ): ReadonlyMap<string, AskedRegion> {
-  const isKept = answer.isBusy === true && asked.get(answer.name)?.report !== undefined;
-  return isKept ? asked : new Map(asked).set(answer.name, answer);
+  const before = asked.get(answer.name);
+  const isKept = answer.isSilent === true && before?.report !== undefined;
+  const { failure } = answer;
+  return new Map(asked).set(answer.name, isKept ? { ...before, failure } : answer);
 }
 
 /** Compares what `formatStamp` wrote: which of two versions is newer. */

@@ -1,8 +1,11 @@
 /** What every region has of a key, side by side. */
 import { useEffect, useState } from "preact/hooks";
+import { FactsTable } from "../../parts/facts-table.tsx";
 
 import { amountText } from "../region/amounts.ts";
 import { leftText, type AskedRegion, type Report } from "./entries.ts";
+
+const COLUMNS = ["Region", "State", "Version", "Written", "Expires", "Where", "Size"];
 
 /** The table; the chosen region is the one whose value is shown. */
 export function EntryTable({
@@ -18,49 +21,44 @@ export function EntryTable({
 }) {
   const nowMs = useSeconds();
   return (
-    <div class="scroll card" tabIndex={0} role="region" aria-label="The key in every region">
-      <table class="facts entries">
-        <thead>
-          <tr>
-            {["Region", "State", "Version", "Written", "Expires", "Where", "Size"].map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {regions.map(({ name, report, failure, aheadMs }) => (
-            <tr key={name} class={name === chosen ? "selected" : ""}>
-              <th scope="row">
-                <button
-                  type="button"
-                  class="link"
-                  aria-pressed={name === chosen}
-                  onClick={() => onChoose(name)}
-                >
-                  <bdi>{name}</bdi>
-                </button>
-              </th>
-              {report === undefined ? (
-                <td colSpan={6}>{failure ?? "Asking …"}</td>
-              ) : (
-                <Cells report={report} newest={newest} nowMs={nowMs + aheadMs} />
-              )}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <FactsTable label="The key in every region" columns={COLUMNS} kind="entries">
+      {regions.map(({ name, report, failure, aheadMs }) => (
+        <tr key={name} class={name === chosen ? "selected" : ""} data-stale={failure !== undefined}>
+          <th scope="row">
+            <button
+              type="button"
+              class="link"
+              aria-pressed={name === chosen}
+              onClick={() => onChoose(name)}
+            >
+              <bdi>{name}</bdi>
+            </button>
+          </th>
+          {report === undefined ? (
+            <td colSpan={6}>{failure ?? "Asking …"}</td>
+          ) : (
+            <Cells
+              report={report}
+              isStale={failure !== undefined}
+              newest={newest}
+              nowMs={nowMs + aheadMs}
+            />
+          )}
+        </tr>
+      ))}
+    </FactsTable>
   );
 }
 
 function Cells({
   report,
+  isStale,
   newest,
   nowMs,
 }: {
   readonly report: Report;
+  /** Whether the region was asked again since, and has not answered. */
+  readonly isStale: boolean;
   readonly newest: string | undefined;
   readonly nowMs: number;
 }) {
@@ -70,6 +68,7 @@ function Cells({
     <>
       <td>
         <span class={`state is-${isOver ? "expired" : state}`}>{isOver ? "expired" : state}</span>
+        {isStale && <span class="hint"> as last told</span>}
       </td>
       <td>
         {stamp === null ? (

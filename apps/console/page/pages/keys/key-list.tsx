@@ -1,100 +1,141 @@
 /** The keys of a region in their order, from a prefix on. */
+import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 
-import type { RegionAnswer } from "../../api/answers.ts";
 import { messageOf } from "../../api/api.ts";
 import { GoneRegion, RegionChoice, useChosen } from "../../parties/region-choice.tsx";
 import { pathAt, type Party } from "../../parties/views.ts";
 import { fragmentOf } from "../../shell/place.ts";
 import { api, tokenChanges } from "../../shell/session.ts";
 import { useStore } from "../../store.ts";
+import { FactsTable, numberColumn } from "../../parts/facts-table.tsx";
 import { amountText } from "../region/amounts.ts";
 import { groupsOf } from "./entries.ts";
 import { InertText } from "./inert-text.tsx";
+import {
+  countText,
+  findKeys,
+  type FoundKeys,
+  type KeyPage,
+  type KeyQuestion,
+  type ReadKeys,
+} from "./key-search.ts";
 
-type Page = RegionAnswer<"/keys">;
-
-interface Asked {
+interface Asked extends KeyQuestion {
   readonly region: Party;
-  readonly prefix: string;
 }
 
 const GROUPS_MAX = 24;
 
 /** What was last looked for: who comes back from an entry finds it again. */
-let lastPrefix = "";
+let last: KeyQuestion = { prefix: "", part: "" };
 
 /** The form, and the keys that were found. */
 export function KeyList({ regions }: { readonly regions: readonly Party[] }) {
-  const [prefix, setPrefix] = useState(lastPrefix);
+  const [given, setGiven] = useState(last);
   const chosen = useChosen(regions);
   const { name, region } = chosen;
   const tokens = useStore(tokenChanges);
-  const [asked, setAsked] = useState(lastPrefix);
-  const look = (wanted: string): void => {
-    lastPrefix = wanted;
-    setPrefix(wanted);
+  const [asked, setAsked] = useState(last);
+  const look = (wanted: KeyQuestion): void => {
+    last = wanted;
+    setGiven(wanted);
     setAsked(wanted);
   };
   return (
     <section class="page" aria-labelledby="keys-title">
       <h1 id="keys-title">Keys</h1>
-      <form
-        class="card search"
-        role="search"
-        onSubmit={(event) => {
-          event.preventDefault();
-          look(prefix);
-        }}
-      >
-        <label>
-          Keys that begin with
-          <input
-            type="search"
-            value={prefix}
-            autocomplete="off"
-            spellcheck={false}
-            onInput={({ currentTarget }) => setPrefix(currentTarget.value)}
-          />
-        </label>
-        <RegionChoice label="In" regions={regions} chosen={chosen} />
-        <div class="actions">
-          <button type="submit" class="primary">
-            List
-          </button>
-          <a
-            class="button"
-            href={fragmentOf("keys", "entry", prefix)}
-            aria-disabled={prefix === ""}
-            onClick={(event) => {
-              if (prefix === "") event.preventDefault();
-            }}
-          >
-            Open as a key
-          </a>
-        </div>
-      </form>
+      <SearchForm
+        given={given}
+        onGiven={setGiven}
+        onLook={look}
+        choice={<RegionChoice label="In" regions={regions} chosen={chosen} />}
+      />
       {region === undefined ? (
         <GoneRegion name={name} />
       ) : (
         // Another token begins anew: what has been read is not to be there twice.
         <Found
-          key={`${tokens} ${region.name} ${asked}`}
+          key={JSON.stringify([tokens, region.name, asked])}
           region={region}
-          prefix={asked}
-          onPrefix={look}
+          {...asked}
+          onPrefix={(narrower) => look({ prefix: narrower, part: asked.part })}
         />
       )}
     </section>
   );
 }
 
+/** What to look for. What is looked for at present is not changed by what is being typed. */
+function SearchForm({
+  given: { prefix, part },
+  onGiven,
+  onLook,
+  choice,
+}: {
+  readonly given: KeyQuestion;
+  readonly onGiven: (question: KeyQuestion) => void;
+  readonly onLook: (question: KeyQuestion) => void;
+  readonly choice: ComponentChildren;
+}) {
+  return (
+    <form
+      class="card search"
+      role="search"
+      onSubmit={(event) => {
+        event.preventDefault();
+        onLook({ prefix, part });
+      }}
+    >
+      <label>
+        Keys that begin with
+        <input
+          type="search"
+          value={prefix}
+          autocomplete="off"
+          spellcheck={false}
+          onInput={({ currentTarget }) => onGiven({ prefix: currentTarget.value, part })}
+        />
+      </label>
+      <label>
+        And contain
+        <input
+          type="search"
+          value={part}
+          autocomplete="off"
+          spellcheck={false}
+          onInput={({ currentTarget }) => onGiven({ prefix, part: currentTarget.value })}
+        />
+      </label>
+      {choice}
+      <div class="actions">
+        <button type="submit" class="primary">
+          List
+        </button>
+        <a
+          class="button"
+          href={fragmentOf("keys", "entry", prefix)}
+          aria-disabled={prefix === ""}
+          onClick={(event) => {
+            if (prefix === "") event.preventDefault();
+          }}
+        >
+          Open as a key
+        </a>
+      </div>
+    </form>
+  );
+}
+
 function Found({
   region,
   prefix,
+  part,
   onPrefix,
 }: Asked & { readonly onPrefix: (prefix: string) => void }) {
-  const { keys, hasMore, more, failure, isReading } = useKeys({ region, prefix });
+  const { found, more, failure, isReading } = useKeys({ region, prefix, part });
+  const { keys, next } = found;
+  const hasMore = next !== null;
   const groups = useMemo(
     () =>
       groupsOf(
@@ -112,10 +153,15 @@ function Found({
       )}
       <Groups groups={groups} hasMore={hasMore} onPrefix={onPrefix} />
       <p class="hint" role="status">
-        {isReading ? "Reading …" : countText(keys.length, hasMore)}
+        {isReading ? "Reading …" : countText(found, { prefix, part })}
       </p>
       {keys.length > 0 && (
         <KeyTable keys={keys} more={hasMore ? more : undefined} isReading={isReading} />
+      )}
+      {keys.length === 0 && hasMore && (
+        <button type="button" disabled={isReading} onClick={more}>
+          Look on
+        </button>
       )}
     </>
   );
@@ -153,58 +199,46 @@ function KeyTable({
   more,
   isReading,
 }: {
-  readonly keys: Page["keys"];
+  readonly keys: KeyPage["keys"];
   readonly more: (() => void) | undefined;
   readonly isReading: boolean;
 }) {
   return (
-    <div class="scroll card" tabIndex={0} role="region" aria-label="Keys">
-      <table class="facts keys">
-        <thead>
-          <tr>
-            <th scope="col">Key</th>
-            <th scope="col" class="number">
-              Size
-            </th>
-            <th scope="col">Type</th>
-            <th scope="col">Expires</th>
-          </tr>
-        </thead>
-        <tbody>
-          {keys.map(({ key, bytes, contentType, expiresAtMs }) => (
-            <tr key={key}>
-              <th scope="row">
-                <a href={fragmentOf("keys", "entry", key)}>
-                  <InertText text={key} />
-                </a>
-              </th>
-              <td class="number">{amountText(bytes, "bytes")}</td>
-              <td>
-                <InertText text={contentType.slice(0, 80)} />
-              </td>
-              <td>{expiresAtMs === null ? "never" : new Date(expiresAtMs).toLocaleString()}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      {more !== undefined && (
-        <button type="button" class="more" disabled={isReading} onClick={more}>
-          Show more
-        </button>
-      )}
-    </div>
+    <FactsTable
+      label="Keys"
+      columns={["Key", numberColumn("Size"), "Type", "Expires"]}
+      kind="keys"
+      foot={
+        more !== undefined && (
+          <button type="button" class="more" disabled={isReading} onClick={more}>
+            Show more
+          </button>
+        )
+      }
+    >
+      {keys.map(({ key, bytes, contentType, expiresAtMs }) => (
+        <tr key={key}>
+          <th scope="row">
+            <a href={fragmentOf("keys", "entry", key)}>
+              <InertText text={key} />
+            </a>
+          </th>
+          <td class="number">{amountText(bytes, "bytes")}</td>
+          <td>
+            <InertText text={contentType.slice(0, 80)} />
+          </td>
+          <td>{expiresAtMs === null ? "never" : new Date(expiresAtMs).toLocaleString()}</td>
+        </tr>
+      ))}
+    </FactsTable>
   );
 }
 
-function countText(count: number, hasMore: boolean): string {
-  if (count === 0) return "No key begins like that.";
-  return `${count.toLocaleString("en")}${hasMore ? " and more" : ""} ${count === 1 ? "key" : "keys"}`;
-}
+const NONE: FoundKeys = { keys: [], next: null, looked: 0 };
 
 /** The keys page by page. */
-function useKeys({ region: { id }, prefix }: Asked) {
-  const [keys, setKeys] = useState<Page["keys"]>([]);
-  const [next, setNext] = useState<string | null>(null);
+function useKeys({ region: { id }, prefix, part }: Asked) {
+  const [found, setFound] = useState(NONE);
   const [wanted, setWanted] = useState<{ readonly after: string | undefined }>({
     after: undefined,
   });
@@ -212,28 +246,35 @@ function useKeys({ region: { id }, prefix }: Asked) {
   const [failure, setFailure] = useState<string>();
   useEffect(() => {
     const controller = new AbortController();
+    const { signal } = controller;
     const { after } = wanted;
     setIsReading(true);
-    const query = { prefix, after, limit: 100 };
-    api
-      .json<Page>("GET", pathAt(id, "/keys"), { query, signal: controller.signal })
+    const read: ReadKeys = (from, limit) => {
+      const query = { prefix, after: from, limit };
+      return api.json<KeyPage>("GET", pathAt(id, "/keys"), { query, signal });
+    };
+    findKeys(read, { part }, after)
       .then(
-        (page) => {
-          setKeys((before) => (after === undefined ? page.keys : [...before, ...page.keys]));
-          setNext(page.next);
+        ({ keys, next, looked }) => {
+          if (signal.aborted) return;
+          setFound((before) => ({
+            keys: after === undefined ? keys : [...before.keys, ...keys],
+            next,
+            looked: after === undefined ? looked : before.looked + looked,
+          }));
           setFailure(undefined);
         },
         (cause: unknown) => {
-          if (!controller.signal.aborted) setFailure(messageOf(cause));
+          if (!signal.aborted) setFailure(messageOf(cause));
         },
       )
       .finally(() => {
-        if (!controller.signal.aborted) setIsReading(false);
+        if (!signal.aborted) setIsReading(false);
       });
     return () => controller.abort();
-  }, [id, prefix, wanted]);
+  }, [id, prefix, part, wanted]);
   const more = (): void => {
-    if (next !== null) setWanted({ after: next });
+    if (found.next !== null) setWanted({ after: found.next });
   };
-  return { keys, hasMore: next !== null, more, failure, isReading };
+  return { found, more, failure, isReading };
 }

@@ -46,7 +46,11 @@ export function useEntry(key: string, regions: readonly Party[]) {
     askNow();
     const interval = setInterval(askNow, AGAIN_MS);
     document.addEventListener("visibilitychange", askNow);
-    const unlisten = tokenChanges.listen(askNow);
+    const unlisten = tokenChanges.listen(() => {
+      // What one token may read, another may not.
+      setAsked(new Map());
+      askNow();
+    });
     return () => {
       questions.clear();
       controller.abort();
@@ -69,6 +73,12 @@ export function useEntry(key: string, regions: readonly Party[]) {
   return { told: toldOf(regions, asked), state, again, askSoon };
 }
 
+/** Whether a failure says nothing of what was asked for. */
+function isSilence(cause: unknown): boolean {
+  if (!(cause instanceof ApiProblem)) return false;
+  return cause.code === "OVERLOADED" || cause.code === "UNREACHABLE" || cause.status === 401;
+}
+
 /** What a region says; undefined if nobody asks any more. */
 async function askFor(
   key: string,
@@ -85,7 +95,7 @@ async function askFor(
       if (signal.aborted) return undefined;
       const isBusy = cause instanceof ApiProblem && cause.code === "OVERLOADED";
       if (!isBusy || attempt > 0)
-        return { name, id, failure: messageOf(cause), isBusy, aheadMs: 0 };
+        return { name, id, failure: messageOf(cause), isSilent: isSilence(cause), aheadMs: 0 };
     }
     await new Promise((resolve) => setTimeout(resolve, BUSY_MS));
     if (signal.aborted) return undefined;

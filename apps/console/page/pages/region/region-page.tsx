@@ -8,6 +8,7 @@ import { GoneRegion } from "../../parties/region-choice.tsx";
 import { pathAt, type Party } from "../../parties/views.ts";
 import { fragmentOf } from "../../shell/place.ts";
 import { api, program } from "../../shell/session.ts";
+import { FactsTable, numberColumn } from "../../parts/facts-table.tsx";
 import "../../styles/region.css";
 import { LiveMark } from "../map/live-mark.tsx";
 import { amountText } from "./amounts.ts";
@@ -95,7 +96,7 @@ function Program({
           {failure}
         </p>
       )}
-      <div class="charts">
+      <div class={`charts ${state.kind === "live" ? "" : "stale"}`}>
         {charts.map((chart) => (
           <LineChart key={chart.title} chart={chart} atMs={history?.atMs ?? []} />
         ))}
@@ -148,41 +149,27 @@ function Numbers({ charts }: { readonly charts: readonly Chart[] }) {
   return (
     <details class="card numbers">
       <summary>The last hour as numbers</summary>
-      <div class="scroll" tabIndex={0} role="region" aria-label="The last hour as numbers">
-        <table class="facts">
-          <thead>
-            <tr>
-              <th scope="col">Of</th>
-              <th scope="col" class="number">
-                Now
-              </th>
-              <th scope="col" class="number">
-                Lowest
-              </th>
-              <th scope="col" class="number">
-                Highest
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {charts.flatMap(({ title, unit, lines }) =>
-              lines.map(({ label, numbers }) => {
-                const { now, lowest, highest } = extentOf(numbers);
-                return (
-                  <tr key={`${title} ${label}`}>
-                    <th scope="row">
-                      {title}: {label}
-                    </th>
-                    <td class="number">{amountText(now, unit)}</td>
-                    <td class="number">{amountText(lowest, unit)}</td>
-                    <td class="number">{amountText(highest, unit)}</td>
-                  </tr>
-                );
-              }),
-            )}
-          </tbody>
-        </table>
-      </div>
+      <FactsTable
+        label="The last hour as numbers"
+        columns={["Of", numberColumn("Now"), numberColumn("Lowest"), numberColumn("Highest")]}
+        isCard={false}
+      >
+        {charts.flatMap(({ title, unit, lines }) =>
+          lines.map(({ label, numbers }) => {
+            const { now, lowest, highest } = extentOf(numbers);
+            return (
+              <tr key={`${title} ${label}`}>
+                <th scope="row">
+                  {title}: {label}
+                </th>
+                <td class="number">{amountText(now, unit)}</td>
+                <td class="number">{amountText(lowest, unit)}</td>
+                <td class="number">{amountText(highest, unit)}</td>
+              </tr>
+            );
+          }),
+        )}
+      </FactsTable>
     </details>
   );
 }

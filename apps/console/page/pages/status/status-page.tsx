@@ -4,19 +4,20 @@ import { useEffect, useState } from "preact/hooks";
 import { messageOf } from "../../api/api.ts";
 import { api, tokenChanges } from "../../shell/session.ts";
 import { useStore } from "../../store.ts";
+import { FactsTable } from "../../parts/facts-table.tsx";
 import { flatten } from "./flatten.ts";
 
 /** The answer of `/status` as a table. */
 export function StatusPage() {
   const changes = useStore(tokenChanges);
   const [asked, setAsked] = useState(0);
-  const [status, setStatus] = useState<unknown>();
+  const [told, setTold] = useState<{ readonly status: unknown; readonly atMs: number }>();
   const [failure, setFailure] = useState<string>();
   useEffect(() => {
     const controller = new AbortController();
     api.json<unknown>("GET", "/status", { signal: controller.signal }).then(
       (answer) => {
-        setStatus(answer);
+        setTold({ status: answer, atMs: Date.now() });
         setFailure(undefined);
       },
       (cause: unknown) => {
@@ -29,35 +30,30 @@ export function StatusPage() {
     <section class="page" aria-labelledby="status-title">
       <div class="heading">
         <h1 id="status-title">Status</h1>
-        <button type="button" onClick={() => setAsked(asked + 1)}>
-          Ask again
-        </button>
+        <div class="live">
+          {told !== undefined && (
+            <span class="hint">{new Date(told.atMs).toLocaleTimeString()}</span>
+          )}
+          <button type="button" onClick={() => setAsked(asked + 1)}>
+            Ask again
+          </button>
+        </div>
       </div>
       {failure !== undefined && (
         <p class="notice" role="alert">
           {failure}
         </p>
       )}
-      <div class="scroll card" tabIndex={0} role="region" aria-label="All numbers">
-        <table class="facts">
-          <thead>
-            <tr>
-              <th scope="col">Name</th>
-              <th scope="col">Value</th>
-            </tr>
-          </thead>
-          <tbody>
-            {flatten(status).map(([name, value]) => (
-              <tr key={name}>
-                <th scope="row">
-                  <code>{name}</code>
-                </th>
-                <td>{value}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <FactsTable label="All numbers" columns={["Name", "Value"]}>
+        {flatten(told?.status).map(([name, value]) => (
+          <tr key={name}>
+            <th scope="row">
+              <code>{name}</code>
+            </th>
+            <td>{value}</td>
+          </tr>
+        ))}
+      </FactsTable>
     </section>
   );
 }

@@ -13,6 +13,13 @@ import { useHolding } from "./use-holding.ts";
 
 const KEY = "greeting";
 
+/** A playground has a token of its own, which it makes anew when it starts and puts into its page. */
+const STARTED_AGAIN = {
+  words: "The cluster was started again",
+  remedy: "Load the page again",
+  act: () => location.reload(),
+};
+
 /** The page of a playground. */
 export function TryPage() {
   const [state, setState] = useState<PlaygroundState>();
@@ -26,7 +33,7 @@ export function TryPage() {
     <section class="page" aria-labelledby="try-title">
       <div class="heading">
         <h1 id="try-title">Try it</h1>
-        <LiveMark state={feed.state} again={feed.again} />
+        <LiveMark state={feed.state} again={feed.again} refused={STARTED_AGAIN} />
       </div>
       <ol class="hint try-steps">
         <li>Set a value in one region, and see it in the other.</li>
