@@ -1,6 +1,6 @@
 /** `meridian backup` and `meridian restore` of programs that run, by the command. */
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -159,6 +159,31 @@ it("restores a directory, to whose log nodes that are further bring what it lack
   const reader = await clientOf(fresh);
   const keys = ["deleted later", "kept", "written later"];
   expect(await Promise.all(keys.map((key) => reader.get(key)))).toEqual([undefined, 1, 1]);
+});
+
+it("makes the next backup although the command of the one before was killed", async () => {
+  const folder = newFolder();
+  const place = { id: "oslo", data: join(folder, "oslo"), valueBytesMax: 2_000_000 };
+  const directory = "http://127.0.0.1:1";
+  const region = await ready(startSmallRegion({ ...place, directory, standalone: true }));
+  const client = await clientOf(region);
+  for (const key of ["a", "b", "c"]) await client.set(key, new Uint8Array(1_500_000));
+  const [killed, next] = [join(folder, "killed.backup"), join(folder, "next.backup")];
+  const main = await bundleSource(join(ROOT, "apps/cli/src/main.ts"));
+  const backup = ["backup", "region", region.url, "--out"];
+  // It waits for ten seconds after its first mebibyte.
+  const argv = [main, ...backup, killed, "--rate", "100000"];
+  const command = execFile(process.execPath, argv, { cwd: ROOT });
+  onTestFinished(() => void command.kill("SIGKILL"));
+  const ended = new Promise((resolve) => void command.once("exit", resolve));
+  const part = `${killed}.part`;
+  await until("a part is fetched", () => existsSync(part) && statSync(part).size > 2 ** 20);
+  const refused = await meridian(...backup, next);
+  expect(refused.stderr).toContain("OVERLOADED");
+  command.kill("SIGKILL");
+  await ended;
+  await until("the next one is made", async () => (await meridian(...backup, next)).exitCode === 0);
+  expect(await meridian("backup", "verify", next)).toMatchObject({ exitCode: 0 });
 });
 
 it("goes on with a backup where fetching broke off", async () => {

@@ -59,6 +59,9 @@ const QUESTIONS: Readonly<Record<string, Question>> = {
   "POST /backup": {},
   "GET /backup": {},
   "DELETE /backup": {},
+  "GET /backup/hold": {
+    path: async (base) => (await placeOfBackup(base)).replace(/content(.*)&from=0/, "hold$1"),
+  },
   "GET /backup/content": { path: placeOfBackup },
   "GET /healthz": {},
   "GET /readyz": {},

@@ -264,6 +264,7 @@ function serve(
     ...identityOf(options),
     news: nodes.news,
     history: nodes.history,
+    streams: nodes.streams,
     ...askingOf(options, nodes, { url: server.url, status: () => statusOf(service) }),
     backups,
     startedAtMs,

@@ -34,13 +34,17 @@ function noBackup(): Promise<never> {
   return Promise.reject(new Error("There are no backups here"));
 }
 
+function noneHere(): never {
+  throw new Error("There are no backups here");
+}
+
 const NO_BACKUPS: DirectoryService["backups"] = {
   start: noBackup,
   read: noBackup,
   drop: noBackup,
-  report: () => {
-    throw new Error("There are no backups here");
-  },
+  report: noneHere,
+  check: noneHere,
+  hold: noneHere,
 };
 
 /** Where requests come from. */
@@ -70,6 +74,7 @@ export function serviceOf(
   const history = new History({ lines: [], metrics, clock });
   return {
     news,
+    streams,
     troubles: { answer: () => Promise.reject(new Error("Nobody is examined here")) },
     history: new HistoryNews({ history, streams, logger: silentLogger }),
     views: viewsOf(source, { streams, clock, metrics }),

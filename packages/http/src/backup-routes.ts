@@ -1,6 +1,7 @@
 import { MeridianError } from "@meridian/protocol";
 import type { BackupReport, COMMON_API } from "@meridian/protocol/http-api";
 
+import type { EventStreams } from "./event-streams.ts";
 import type { Exchange } from "./exchange.ts";
 import type { ApiRoutes } from "./routed-app.ts";
 
@@ -10,12 +11,23 @@ export interface Backups {
   report(): BackupReport;
   read(id: string, from: number): Promise<Uint8Array>;
   drop(): Promise<BackupReport>;
+  /** Throws `BACKUP_NOT_FOUND` unless the backup has that id. */
+  check(id: string): void;
+  /** Says that a backup is being fetched, until what is returned is called. Throws `BACKUP_NOT_FOUND`. */
+  hold(id: string): () => void;
+}
+
+/** What the routes of backups need. */
+interface BackupParts {
+  readonly backups: Backups;
+  readonly streams: EventStreams;
 }
 
 /** The routes of `/backup`. */
 export function backupRoutes<E extends Exchange>(
-  backupsOf: (exchange: E) => Backups,
-): Pick<ApiRoutes<typeof COMMON_API, E>, "/backup" | "/backup/content"> {
+  partsOf: (exchange: E) => BackupParts,
+): Pick<ApiRoutes<typeof COMMON_API, E>, "/backup" | "/backup/content" | "/backup/hold"> {
+  const backupsOf = (exchange: E): Backups => partsOf(exchange).backups;
   const told =
     (ask: (backups: Backups) => BackupReport | Promise<BackupReport>) => async (exchange: E) => {
       exchange.query();
@@ -26,6 +38,24 @@ export function backupRoutes<E extends Exchange>(
       POST: told((backups) => backups.start()),
       GET: told((backups) => backups.report()),
       DELETE: told((backups) => backups.drop()),
+    },
+    "/backup/hold": {
+      GET: (exchange) => {
+        const { id = "" } = exchange.query("id");
+        const { backups, streams } = partsOf(exchange);
+        streams.check();
+        backups.check(id);
+        return exchange.events(streams, (open) => {
+          let release = (): void => {};
+          const stream = open({ onGone: () => release() });
+          try {
+            release = backups.hold(id);
+          } catch {
+            // It has been dropped since.
+            stream.end();
+          }
+        });
+      },
     },
     "/backup/content": {
       GET: async (exchange) => {

@@ -272,6 +272,37 @@ it("makes one backup of a program at a time, and drops a backup that nobody fetc
   await store.close();
 });
 
+it("begins another backup at once when nobody holds the one before any more, whether that was ready or not", async () => {
+  const store = await openReplicaStore(folder.options("held"));
+  await outcome(store, local(1, [entry("k", 1, 100_000)]));
+  const clock = new ManualClock();
+  const given = { kind: "replica", version: "1.2.3", random: seededRandom(7) } as const;
+  const path = folder.file("held");
+  const backups = new LiveBackup({ ...given, path, clock, logger: silentLogger });
+  const ids = new Set<string>();
+  for (const isReady of [true, false, true]) {
+    const { id } = await backups.start();
+    ids.add(id);
+    const [leave, leaveToo] = [backups.hold(id), backups.hold(id)];
+    if (isReady) await until(() => backups.report().state === "ready");
+    leave();
+    leave();
+    // It may be fetched very slowly.
+    if (isReady) clock.advance(61_000);
+    await expect(backups.start()).rejects.toMatchObject({ code: "OVERLOADED" });
+    leaveToo();
+  }
+  expect(ids.size).toBe(3);
+  expect(() => backups.hold("other")).toThrow(
+    expect.objectContaining({ code: "BACKUP_NOT_FOUND" }),
+  );
+  expect(() => backups.check("other")).toThrow(
+    expect.objectContaining({ code: "BACKUP_NOT_FOUND" }),
+  );
+  await backups.stop();
+  await store.close();
+});
+
 it("begins and drops backups in any order, and goes on with one that is whole", async () => {
   const store = await openReplicaStore(folder.options("restless"));
   await outcome(store, local(1, [entry("k", 1, 4e6)]));

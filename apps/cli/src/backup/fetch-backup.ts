@@ -42,6 +42,23 @@ export async function fetchBackup(
       `Expected a ${kind} at ${url}, got a ${begun.kind}`,
     );
   }
+  const hold = new AbortController();
+  const { signal } = hold;
+  // If this command is killed, its connections end, and so the next backup need not wait. A program of an older version does not know the request.
+  fetch(`${url}/backup/hold?id=${begun.id}`, { signal }).catch(() => {});
+  try {
+    return await fetchReady(url, begun, { out, rate, io });
+  } finally {
+    hold.abort();
+  }
+}
+
+/** Fetches a backup once the program has made it. */
+async function fetchReady(
+  url: string,
+  begun: BackupReport,
+  { out, rate, io }: BackupTarget,
+): Promise<BackupFacts> {
   const facts = factsOf(await ready(url, begun, io), url);
   const part = await PartFile.open(out, facts);
   try {

@@ -102,7 +102,7 @@ function routesOf(service: DirectoryService): ApiRoutes<typeof DIRECTORY_API, Ex
     },
     ...service.views.routes(),
     "/status": plain(() => statusOf(service)),
-    ...backupRoutes(() => service.backups),
+    ...backupRoutes(() => service),
     "/trouble": { GET: (exchange) => service.troubles.answer(exchange) },
     ...historyRoutes(() => service.history),
     "/metrics": { GET: (exchange) => answerMetrics(exchange, service.metrics) },

@@ -1,5 +1,6 @@
 import type {
   Backups,
+  EventStreams,
   HistoryNews,
   OriginPolicy,
   PageQuery,
@@ -41,6 +42,7 @@ export interface DirectoryService extends NodeSource {
   /** The numbers of the directory, with how full each queue is. */
   readonly metrics: Metrics;
   readonly backups: Backups;
+  readonly streams: EventStreams;
   readonly news: NodeNews;
   /** Where the console's files are; without it, there is no console. */
   readonly consoleFolder?: string | undefined;

@@ -59,6 +59,16 @@ export const COMMON_API = {
       errors: ["BACKUP_NOT_FOUND"],
     },
   },
+  "/backup/hold": {
+    GET: {
+      access: { scope: "admin" },
+      summary:
+        "An answer that does not end, as server-sent events without any event: the backup is being fetched as long as it goes on. Once all such answers have ended, another backup may be started at once.",
+      query: [{ name: "id", description: "The id of the backup.", required: true }],
+      answer: EVENTS,
+      errors: ["BACKUP_NOT_FOUND", "OVERLOADED"],
+    },
+  },
   "/backup/content": {
     GET: {
       access: { scope: "admin" },

@@ -1,7 +1,7 @@
 /**
  * The backup of a program that runs. It is taken in the data folder first and fetched from there piece by piece: so it is of one moment however slowly it is
  * fetched, fetching can go on where it broke off, and nobody who fetches holds up what is written. There is one at a time, and
- * it goes when nobody has asked for it for a while.
+ * it goes when nobody has asked for it for a while. Another takes its place once nobody holds it, or, if nobody ever did, once nobody has asked for a minute.
  */
 import { rmSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
@@ -29,7 +29,7 @@ export interface LiveBackupOptions {
 /** A backup goes when nobody has asked for it for so long, in milliseconds. */
 const KEEP_MS = 10 * 60_000;
 
-/** One that was asked for so recently is still being fetched, in milliseconds. */
+/** One that nobody has held, and that was asked for so recently, is still being fetched, in milliseconds. */
 const BUSY_MS = 60_000;
 
 /** What one request gets of it at most, in bytes, and how many requests are read for at once. */
@@ -42,6 +42,8 @@ interface Current {
   copied: number;
   of: number;
   askedAtMs: number;
+  /** How many hold it; undefined if nobody ever did. */
+  holders?: number;
   facts?: SnapshotFacts;
   failure?: MeridianError;
   /** Settled once its thread runs. */
@@ -123,6 +125,23 @@ export class LiveBackup {
     } finally {
       this.#reads -= 1;
     }
+  }
+
+  /** Throws `BACKUP_NOT_FOUND` unless the backup has that id. */
+  check(id: string): void {
+    this.#known(id);
+  }
+
+  /** Says that a backup is being fetched, until what is returned is called. Throws `BACKUP_NOT_FOUND`. */
+  hold(id: string): () => void {
+    const current = this.#known(id);
+    current.holders = (current.holders ?? 0) + 1;
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
+      current.holders = (current.holders ?? 0) - 1;
+    };
   }
 
   /** Drops the backup. Rejects with `BACKUP_NOT_FOUND` where there is none. */
@@ -207,8 +226,9 @@ export class LiveBackup {
     return current;
   }
 
-  #isBusy({ askedAtMs, facts, failure }: Current): boolean {
+  #isBusy({ askedAtMs, holders, facts, failure }: Current): boolean {
     if (failure !== undefined) return false;
+    if (holders !== undefined) return holders > 0;
     return facts === undefined || this.#options.clock.elapsedMs() - askedAtMs < BUSY_MS;
   }
 

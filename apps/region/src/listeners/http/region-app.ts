@@ -73,7 +73,7 @@ const ROUTES: ApiRoutes<typeof REGION_API, RegionExchange> = {
   [WATCH_PATH]: { GET: watch },
   "/watch/tickets": { POST: makeTicket },
   "/status": { GET: getStatus },
-  ...backupRoutes((exchange: RegionExchange) => exchange.node.backups),
+  ...backupRoutes((exchange: RegionExchange) => exchange.node),
   "/trouble": { GET: getTrouble },
   ...directoryViewRoutes(),
   ...historyRoutes((exchange: RegionExchange) => exchange.node.history),
