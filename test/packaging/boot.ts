@@ -18,6 +18,8 @@ import { packPrograms } from "./pack-programs.ts";
 const { values } = parseArgs({ options: { root: { type: "string" } } });
 const folder = mkdtempSync(join(tmpdir(), "meridian-machine-"));
 const machine = values.root ?? join(folder, "root");
+/** How long the machine may take for a step, in milliseconds. It boots in some seconds where nothing else runs. */
+const PATIENCE_MS = 180_000;
 const SECRETS = "/etc/meridian/secrets";
 const ENVIRONMENT = ["-i", "PATH=/usr/bin:/bin:/usr/sbin:/sbin", "HOME=/root"];
 
@@ -56,24 +58,32 @@ function there(...args: readonly string[]): string {
   ]);
 }
 
+function isOffered(): boolean {
+  return there("meridian", "nodes").includes(" ready ");
+}
+
 function say(what: string): void {
   process.stdout.write(`${what}\n`);
 }
 
 try {
-  await until("systemd runs", () => {
-    try {
-      const children = readFileSync(
-        `/proc/${container.pid}/task/${container.pid}/children`,
-        "utf8",
-      );
-      first = children.trim().split(" ")[0] ?? "";
-      return first !== "" && there("systemctl", "is-system-running").trim() === "running";
-    } catch {
-      // The container is still starting.
-      return false;
-    }
-  });
+  await until(
+    "systemd runs",
+    () => {
+      try {
+        const children = readFileSync(
+          `/proc/${container.pid}/task/${container.pid}/children`,
+          "utf8",
+        );
+        first = children.trim().split(" ")[0] ?? "";
+        return first !== "" && there("systemctl", "is-system-running").trim() === "running";
+      } catch {
+        // The container is still starting.
+        return false;
+      }
+    },
+    PATIENCE_MS,
+  );
   say("the machine runs");
   // The keys are readable for root alone: systemd passes them to the services.
   there("rm", "-rf", SECRETS);
@@ -94,12 +104,12 @@ try {
   there("meridian", "service", "install", "region", "frankfurt", ...place, ...asks, ...joins);
   const asked = ["--ca", `${SECRETS}/ca.pem`, "--token-file", `${SECRETS}/admin.token`];
   there("meridian", "context", "add", "own", "--directory", "https://127.0.0.1:7400", ...asked);
-  await until("the region is offered", () => there("meridian", "nodes").includes(" ready "));
+  await until("the region is offered", isOffered, PATIENCE_MS);
   there("meridian", "set", "k", "v", "--ack", "directory");
   say("a directory and a region run, with keys that only root can read");
   there("systemctl", "reload", "meridian-region@frankfurt");
   there("systemctl", "restart", "meridian-region@frankfurt");
-  await until("the region is offered again", () => there("meridian", "nodes").includes(" ready "));
+  await until("the region is offered again", isOffered, PATIENCE_MS);
   if (there("meridian", "get", "k").trim() !== "v") throw new Error("Expected what was set");
   say("the region was reloaded and restarted, and has what it had");
   there("meridian", "service", "uninstall", "region", "frankfurt");
