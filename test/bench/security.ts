@@ -9,13 +9,12 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 
-import { Authority } from "@meridian/certificates/authority";
 import { HttpServer, problemAnswer } from "@meridian/http";
 import { MeridianError } from "@meridian/protocol";
-import { Metrics, silentLogger, systemClock, systemRandom } from "@meridian/runtime";
-import { createToken, makeSigningKey, publicKeysOf } from "@meridian/tokens";
+import { Metrics, silentLogger, systemClock } from "@meridian/runtime";
 import { dialLink, linkCuts, LinkListener } from "@meridian/transport";
-import { Agent, fetch } from "undici";
+
+import { makeBenchCredentials } from "./credentials.ts";
 
 const { values } = parseArgs({
   options: { seconds: { type: "string", default: "5" }, rounds: { type: "string", default: "3" } },
@@ -34,18 +33,8 @@ function file(name: string, text: string): string {
   return path;
 }
 
-const nowMs = systemClock.nowMs();
-const authority = await Authority.create("bench", { nowMs, days: 2 });
-const certificate = await authority.issue({ hosts: ["127.0.0.1"], nowMs, days: 1 });
-const key = await makeSigningKey();
-const wish = { prefixes: [""], nodes: [], subject: "bench", cluster: "meridian", nowMs } as const;
-const expiresAtMs = nowMs + 86_400_000;
-const { token } = await createToken(key, { ...wish, scope: "write", expiresAtMs }, systemRandom);
-const tls = [
-  `--tls-cert=${file("cert.pem", certificate.cert)}`,
-  `--tls-key=${file("key.pem", certificate.key)}`,
-];
-const keys = [`--token-keys=${file("keys.json", JSON.stringify(publicKeysOf([key])))}`];
+const credentials = await makeBenchCredentials(folder);
+const { tlsArgs: tls, tokenArgs: keys, token, certificate } = credentials;
 
 /** A way to ask, and what the program is started with for it. */
 const WAYS: Readonly<Record<string, readonly string[]>> = {
@@ -68,11 +57,9 @@ async function startRegion(name: string, args: readonly string[]): Promise<strin
     const [url] = /https?:\/\/127\.0\.0\.1:\d+/.exec(line.includes("listening") ? line : "") ?? [];
     if (url === undefined) continue;
     child.stdout.resume();
-    const dispatcher = new Agent({ connect: { ca: authority.cert } });
-    while ((await fetch(`${url}/readyz`, { dispatcher })).status !== 200) {
+    while ((await credentials.fetch(`${url}/readyz`, {})).status !== 200) {
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
-    await dispatcher.close();
     return url;
   }
   throw new Error(`Expected the region to listen, got its end (${name})`);
@@ -158,8 +145,12 @@ async function linkRate(secure: boolean): Promise<number> {
       },
       onClose: (code: number, reason: string) => reject(new Error(`${code} ${reason}`)),
     };
-    const credentials = secure ? { ca: authority.cert } : {};
-    const link = dialLink(`${server.url}/replicate`, events, { ...parts, cuts, credentials });
+    const trust = secure ? { ca: credentials.authority } : {};
+    const link = dialLink(`${server.url}/replicate`, events, {
+      ...parts,
+      cuts,
+      credentials: trust,
+    });
   });
   stop();
   await server.close(0);
@@ -193,6 +184,7 @@ try {
     process.stdout.write(`${name}: ${median(all).toFixed(0)} (${(100 * ratio).toFixed(0)} %)\n`);
   }
 } finally {
+  await credentials.close();
   for (const child of children) child.kill();
   rmSync(folder, { recursive: true });
 }

@@ -2,9 +2,6 @@
  * Upgrades a cluster under load from one version to another, program by program as UPGRADE.md says, and back again.
  * No acknowledged write may be lost, no session may see an older state, and no request of the SDK may fail.
  */
-import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
-
 import {
   Cluster,
   gotOf,
@@ -18,6 +15,7 @@ import {
 } from "@meridian/local-cluster";
 import { systemRandom } from "@meridian/runtime";
 
+import { freePort } from "../support/free-port.ts";
 import type { Secrets } from "../support/secrets.ts";
 import { SdkClients } from "./sdk-clients.ts";
 
@@ -121,15 +119,6 @@ class FixedPorts extends ProxyNetwork {
     const outpost = await super.add();
     return { ...outpost, site: { ...outpost.site, port: await freePort() } };
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** Throws unless the program of that version answers at a URL. */

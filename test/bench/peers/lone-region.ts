@@ -7,7 +7,9 @@ import {
   until,
 } from "@meridian/local-cluster";
 
+import { HttpConnection } from "../http-connection.ts";
 import type { HttpServed } from "./http-row.ts";
+import type { Killable } from "./kill-row.ts";
 import type { Workplace } from "./workplace.ts";
 
 const KEY = "/cache/bench-key-000";
@@ -58,4 +60,66 @@ export async function serveRegion(workplace: Workplace, given: LoneRegion): Prom
   const pids = [program.pid ?? NaN];
   const stop = async (): Promise<void> => void (await program.stop());
   return { url, headers, script, pids, check, stop };
+}
+
+/** A region that is killed. */
+export class KillableRegion implements Killable {
+  readonly #data: string;
+  readonly #programs: NodePrograms;
+  readonly #args: readonly string[];
+  readonly #idle: HttpConnection[] = [];
+  #program: Program | undefined;
+
+  private constructor(data: string, programs: NodePrograms, args: readonly string[]) {
+    this.#data = data;
+    this.#programs = programs;
+    this.#args = args;
+  }
+
+  /** Starts the region. Resolves once it serves. */
+  static async start(
+    workplace: Workplace,
+    programs: NodePrograms,
+    durability: string,
+  ): Promise<KillableRegion> {
+    const args = [`--durability=${durability}`];
+    const region = new KillableRegion(workplace.folder("region"), programs, args);
+    await region.restart();
+    return region;
+  }
+
+  async set(key: string, value: string): Promise<void> {
+    const connection = await this.#connection();
+    const status = await connection.put(`/cache/${key}`, value);
+    if (status !== 200) throw new Error(`Expected 200, got ${status}`);
+    this.#idle.push(connection);
+  }
+
+  async kill(): Promise<void> {
+    await this.#program?.kill();
+  }
+
+  async restart(): Promise<void> {
+    for (const connection of this.#idle.splice(0)) connection.close();
+    this.#program = await startRegion(this.#data, this.#programs, this.#args);
+    const { url } = this.#program;
+    await until("the region serves", async () => (await fetch(`${url}/cache/none`)).status === 404);
+  }
+
+  async read(key: string): Promise<string | undefined> {
+    const connection = await this.#connection();
+    const { status, body } = await connection.get(`/cache/${key}`);
+    this.#idle.push(connection);
+    return status === 200 ? body : undefined;
+  }
+
+  async stop(): Promise<void> {
+    for (const connection of this.#idle) connection.close();
+    await this.#program?.stop();
+  }
+
+  async #connection(): Promise<HttpConnection> {
+    const idle = this.#idle.pop();
+    return idle?.isOpen === true ? idle : HttpConnection.open(this.#program?.url ?? "");
+  }
 }

@@ -8,7 +8,7 @@ import { unpackRelease } from "../../upgrade/kept-release.ts";
 import type { Workplace } from "./workplace.ts";
 
 /** The built programs of a checkout. Throws if it is not built. */
-function builtPrograms(checkout: string): NodePrograms {
+export function builtPrograms(checkout: string): NodePrograms {
   const guard = join(checkout, "packages/local-cluster/dist/exit-with-parent.js");
   const [directory, region] = ["directory", "region"].map((name) =>
     join(checkout, `apps/${name}/dist/main.js`),

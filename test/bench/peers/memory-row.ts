@@ -1,0 +1,44 @@
+/** The row of memory: what an entry takes beyond its key and its value. */
+import { residentBytes, untilQuiet } from "./accounts.ts";
+import { missedKey, missedValue } from "./catch-up-row.ts";
+import type { Contender, Figures } from "./rounds.ts";
+
+/** A server that is filled. */
+export interface Filled {
+  readonly pids: readonly number[];
+  /** Sets `count` keys of the row of catching up. Resolves once all of it is where it stays. */
+  fill(count: number): Promise<void>;
+  /** The bytes that are in use after garbage was collected; undefined if the server does not tell. */
+  liveBytes(): Promise<number | undefined>;
+  stop(): Promise<void>;
+}
+
+/** A contender that is started anew and filled in each round. */
+export function memoryContender(
+  name: string,
+  serve: () => Promise<Filled>,
+  { entries }: { readonly entries: number },
+): Contender {
+  const measure = async (): Promise<Figures> => {
+    const server = await serve();
+    try {
+      const held = async (): Promise<readonly [resident: number, live: number | undefined]> => {
+        await untilQuiet(server.pids);
+        return [residentBytes(server.pids), await server.liveBytes()];
+      };
+      const [residentBefore, liveBefore] = await held();
+      await server.fill(entries);
+      const [resident, live] = await held();
+      const own = missedKey(0).length + missedValue("").length;
+      const each = (before: number, after: number): number => (after - before) / entries - own;
+      return {
+        residentBytes: each(residentBefore, resident),
+        ...(liveBefore !== undefined &&
+          live !== undefined && { liveBytes: each(liveBefore, live) }),
+      };
+    } finally {
+      await server.stop();
+    }
+  };
+  return { name, start: () => Promise.resolve({ measure, stop: () => Promise.resolve() }) };
+}
