@@ -8,6 +8,7 @@ import {
   cpuMs,
   parseCpuMs,
   parseResidentBytes,
+  parseThreadMs,
   residentBytes,
   withDescendants,
 } from "../bench/peers/accounts.ts";
@@ -68,6 +69,11 @@ describe("the kernel's accounts", () => {
     const stat = `4242 (a b) c) S 1 4242 4242 0 -1 4194560 100 200 0 0 12 3 40 5 20 0 11 0 100 200 300\n`;
     expect(parseCpuMs(stat)).toBe(600);
     expect(() => parseCpuMs("")).toThrow("Expected the fields of a process");
+  });
+
+  it("processor time of a thread is in nanoseconds, and 0 where the kernel does not count it", () => {
+    expect(parseThreadMs("1500000 200 3\n")).toBe(1.5);
+    expect(parseThreadMs("")).toBe(0);
   });
 
   it("resident memory is in bytes", () => {
