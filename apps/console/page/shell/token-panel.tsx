@@ -85,9 +85,15 @@ export function TokenPanel() {
 function useDialog(refusal: string | undefined) {
   const wishes = useStore(tokenWishes);
   const dialog = useRef<HTMLDialogElement>(null);
+  const open = (): void => {
+    if (dialog.current?.open === false) dialog.current.showModal();
+  };
+  // A wish opens it once: it must not open again when a token has put an end to a refusal.
   useEffect(() => {
-    const isWanted = refusal !== undefined || wishes > 0;
-    if (isWanted && dialog.current?.open === false) dialog.current.showModal();
-  }, [refusal, wishes]);
+    if (refusal !== undefined) open();
+  }, [refusal]);
+  useEffect(() => {
+    if (wishes > 0) open();
+  }, [wishes]);
   return dialog;
 }
