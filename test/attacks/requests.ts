@@ -60,6 +60,10 @@ const ASKINGS: Readonly<Record<string, Asking>> = {
   "GET /quarantine": { target: "/quarantine?limit=1000" },
   "GET /entry": { target: "/entry?key=nul/0" },
   "GET /console/{file}": { target: "/console/none.js" },
+  "GET /directory/view/nearest": { target: "/directory/view/nearest?lat=1&lon=2&limit=100" },
+  "GET /directory/view/peers/{peer}/view/status": {
+    target: "/directory/view/peers/nobody/view/status",
+  },
   "GET /peers/{peer}/view/status": { target: "/peers/nobody/view/status" },
   "GET /peers/{peer}/view/digest": { target: "/peers/nobody/view/digest" },
   "GET /peers/{peer}/view/entries": { target: "/peers/nobody/view/entries" },
