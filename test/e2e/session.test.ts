@@ -33,6 +33,8 @@ class ObservedSession {
   readonly #seen = new Map<string, number>();
   #attempted = 0;
   #stopped = false;
+  #isHeld = false;
+  #isInTurn = false;
 
   constructor(name: string, client: MeridianClient, others: readonly string[]) {
     this.name = name;
@@ -48,18 +50,34 @@ class ObservedSession {
   /** Makes turns until it is stopped. */
   async run(): Promise<void> {
     while (!this.#stopped) {
-      try {
-        await this.#turn();
-        this.turns += 1;
-      } catch {
-        this.failures += 1;
-      }
+      if (!this.#isHeld) await this.#tryTurn();
       await new Promise((resolve) => setTimeout(resolve, TURN_PAUSE_MS));
     }
   }
 
   stop(): void {
     this.#stopped = true;
+  }
+
+  /** Makes no turn until `resume`. Resolves once none is under way. */
+  async hold(): Promise<void> {
+    this.#isHeld = true;
+    await until("the session is held", () => !this.#isInTurn, TURNS_MS);
+  }
+
+  resume(): void {
+    this.#isHeld = false;
+  }
+
+  async #tryTurn(): Promise<void> {
+    this.#isInTurn = true;
+    try {
+      await this.#turn();
+      this.turns += 1;
+    } catch {
+      this.failures += 1;
+    }
+    this.#isInTurn = false;
   }
 
   async #turn(): Promise<void> {
@@ -109,6 +127,12 @@ async function directoryOf({ url }: Region): Promise<number | undefined> {
     `${url}/status`,
   );
   return replica.connected ? replica.directory : undefined;
+}
+
+/** How many writes of a region its directory has not acknowledged. */
+async function pendingAt({ url }: Region): Promise<number> {
+  const { replica } = await getJson<{ replica: { outboxPending: number } }>(`${url}/status`);
+  return replica.outboxPending;
 }
 
 async function areAt(cluster: Cluster, directory: number): Promise<boolean> {
@@ -168,7 +192,11 @@ it("sessions read what they wrote, and nothing older than before, while the firs
   const cut = others.flatMap((region) => [...region.lines.values()]);
   for (const line of cut) line.blackHole();
   await goOn("while other regions are cut off", [first]);
+  // A session that has seen what only the killed region has waits for that.
+  await first.hold();
+  await until("the directory has all", async () => (await pendingAt(victim)) === 0);
   await victim.program.kill();
+  first.resume();
   await until("the session is at another region", () => first.node !== victim.id);
   for (const line of cut) line.heal();
   await goOn("while a region is gone");
