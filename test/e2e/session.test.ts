@@ -12,9 +12,9 @@ import {
 } from "@meridian/harness";
 
 /** How many turns each session makes in each state of the cluster. */
-const TURNS = 20;
-/** They take a second, and far longer on a machine that does much else. */
-const TURNS_MS = 45_000;
+const TURNS = 8;
+/** They take a second, and far longer on a machine that does much else: each turn is half a dozen calls, which wait for positions. */
+const TURNS_MS = 90_000;
 /** Between two turns of a session. While the cluster recovers, sessions make many more turns than are asked for. */
 const TURN_PAUSE_MS = 40;
 const BATCH_KEYS = 1_000;
