@@ -1,6 +1,6 @@
 /**
- * What memory holds of a key: an entry with a small value as one string, which takes a quarter of the memory of an `Entry` and of what
- * is said of it. Each of its characters is one byte, so that V8 stores it as such, and nothing in it has to be traced by a garbage collection:
+ * What memory holds of a key. An entry with a small value is packed into one string, which takes a quarter of the memory of an `Entry`. Each of its
+ * characters is one byte, so that V8 stores it as such, and a garbage collection need not look into it:
  *
  *     byte 0         6      13             15           16
  *          expiresAt | time | content type | n, a uint8 | the stamp as text, n bytes | the value
@@ -98,7 +98,8 @@ export interface CachedRecord {
   entry(): Entry;
 }
 
-class PlainRecord implements CachedRecord {
+/** What is said of an entry that is there as a whole. */
+export class PlainRecord implements CachedRecord {
   readonly text = undefined;
   readonly #entry: Entry;
 

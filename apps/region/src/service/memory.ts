@@ -134,8 +134,7 @@ export class Memory implements ChangeObserver {
   get(key: string): CachedRecord | undefined {
     const held = this.#cache.get(key);
     if (held === undefined) return undefined;
-    const expiresAtMs = expiryOf(held);
-    if (isLive({ deleted: false, expiresAtMs }, this.#nowMs())) {
+    if (isHeldLive(held, this.#nowMs())) {
       if (this.#unused.forget(key)) this.#used += 1;
       return this.#packer.recordOf(key, held);
     }
@@ -285,7 +284,7 @@ export class Memory implements ChangeObserver {
     if (reason === "replaced") return;
     const mayStay = reason === "evicted" && !this.#isTimed && this.#unused.mayStay(key);
     const nowMs = this.#nowMs();
-    if (!mayStay || !isLive({ deleted: false, expiresAtMs: expiryOf(held) }, nowMs)) {
+    if (!mayStay || !isHeldLive(held, nowMs)) {
       this.#unused.forget(key);
     } else this.#put(key, held, nowMs);
   }
@@ -298,6 +297,11 @@ export class Memory implements ChangeObserver {
 function rankOf(held: Held): DueRank {
   const expiresAtMs = expiryOf(held);
   return { due: expiresAtMs === 0 ? Infinity : expiresAtMs, state: timeOf(held) };
+}
+
+/** Whether what is held may be served: memory holds nothing that is deleted. */
+function isHeldLive(held: Held, nowMs: number): boolean {
+  return isLive({ deleted: false, expiresAtMs: expiryOf(held) }, nowMs);
 }
 
 /** About how many bytes a key and what is held of it take. */

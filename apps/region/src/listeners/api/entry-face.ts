@@ -1,6 +1,6 @@
-import { unixMsOf, type Entry } from "@meridian/protocol";
+import type { Entry } from "@meridian/protocol";
 
-import { etagOf, isContentType, type CachedRecord } from "../../service/cached-record.ts";
+import { isContentType, PlainRecord, type CachedRecord } from "../../service/cached-record.ts";
 
 /** The content type of a value that came without one. */
 export const CONTENT_TYPE_DEFAULT = "application/octet-stream";
@@ -16,7 +16,7 @@ export class EntryFace {
   /** The millisecond of the stamp. */
   readonly stampMs: number;
 
-  constructor({ contentType, etag, bytes, stampMs }: FaceFacts) {
+  constructor({ contentType, etag, bytes, stampMs }: CachedRecord) {
     this.etag = etag;
     this.contentType = isContentType(contentType) ? contentType : CONTENT_TYPE_DEFAULT;
     this.length = String(bytes);
@@ -24,12 +24,7 @@ export class EntryFace {
   }
 }
 
-/** What a face is made of. */
-type FaceFacts = Pick<CachedRecord, "contentType" | "etag" | "bytes" | "stampMs">;
-
 /** What HTTP answers say of an entry. */
 export function faceOf(entry: Entry): EntryFace {
-  const { contentType, value, stamp } = entry;
-  const facts = { contentType, etag: etagOf(entry), stampMs: unixMsOf(stamp.time) };
-  return new EntryFace({ ...facts, bytes: value.byteLength });
+  return new EntryFace(new PlainRecord(entry));
 }
