@@ -28,6 +28,8 @@ export interface DirectoryLog {
   readonly committedThrough: number;
   /** The highest stamp time among the recent frames when the log was opened; 0 for none. */
   readonly highestTime: number;
+  /** The highest stamp time that `admit` has made durable, and at least `highestTime` when the log was opened. */
+  readonly admittedTime: number;
   /** What this log durably has of other directories' logs, newest last: at most one for each epoch of a log. */
   readonly followed: readonly Cursor[];
   /**
@@ -62,6 +64,8 @@ export interface DirectoryLog {
   read(after: number, bytesMax: number): readonly LogFrame[];
   /** Calls back when `summariesAfter` and `get` know everything that is durable now. */
   settle(done: Done): void;
+  /** Makes durable, in order with `append`, that stamps up to `time` are admitted: `admittedTime` never falls. */
+  admit(time: number, done: Done): void;
   /** Makes the state of the horizon durable, in order with `append`. By itself it lets nothing be purged. */
   saveHorizon(state: HorizonState, done: Done): void;
   /**

@@ -260,17 +260,20 @@ describe("a node's time that was confirmed", () => {
   });
 });
 
-describe("the ceiling of stamps", () => {
-  function ceilingOf(highestTime: number): { clock: ManualClock; ceiling: StampCeiling } {
-    const clock = new ManualClock();
-    const time = {
-      nowMs: () => clock.nowMs(),
-      elapsedMs: () => clock.elapsedMs(),
-      maxDriftMs: DRIFT_MS,
-    };
-    return { clock, ceiling: new StampCeiling(highestTime, time) };
-  }
+function ceilingOf(
+  highestTime: number,
+  admittedTime = highestTime,
+): { clock: ManualClock; ceiling: StampCeiling } {
+  const clock = new ManualClock();
+  const time = {
+    nowMs: () => clock.nowMs(),
+    elapsedMs: () => clock.elapsedMs(),
+    maxDriftMs: DRIFT_MS,
+  };
+  return { clock, ceiling: new StampCeiling({ highestTime, admittedTime }, time) };
+}
 
+describe("the ceiling of stamps", () => {
   it("cannot be pushed along by sending stamps just below it", () => {
     const { clock, ceiling } = ceilingOf(0);
     for (let frame = 0; frame < 20_000; frame += 1) ceiling.admit(ceiling.timeMax);
@@ -307,6 +310,38 @@ describe("the ceiling of stamps", () => {
     const { clock, ceiling } = ceilingOf(0);
     expect(ceiling.claimMax).toBe(stampTimeOf(clock.nowMs() + 24 * HOUR_MS));
   });
+});
+
+describe("the ceiling of stamps that a log has", () => {
+  it("admits what may have been forwarded before a restart, and is pushed no further by that", () => {
+    const forwarded = stampTimeOf(new ManualClock().nowMs() + HOUR_MS);
+    const { clock, ceiling } = ceilingOf(0, forwarded);
+    expect(ceiling.timeMax).toBe(forwarded);
+    clock.advance(60_000);
+    expect(ceiling.timeMax).toBe(forwarded);
+    ceiling.admit(forwarded);
+    expect(ceiling.timeMax).toBeLessThanOrEqual(forwarded + stampTimeOf(STAMP_EPOCH_MS + 200));
+  });
+
+  it("is made durable a minute ahead at most, by the confirmed time", () => {
+    const { clock, ceiling } = ceilingOf(0);
+    const bound = ceiling.boundAhead(0, clock.nowMs()) ?? 0;
+    expect(bound).toBe(stampTimeOf(clock.nowMs() + DRIFT_MS + 60_000));
+    expect(ceiling.boundAhead(bound, clock.nowMs() + 30_000)).toBeUndefined();
+    expect(ceiling.boundAhead(bound, clock.nowMs() + 30_001)).toBeGreaterThan(bound);
+  });
+
+  it.each([-HOUR_MS, HOUR_MS, 60 * 365 * 24 * HOUR_MS])(
+    "is made durable at most a minute above a frame, where the clock is off by %d ms",
+    (offMs) => {
+      const { clock, ceiling } = ceilingOf(0);
+      const time = stampTimeOf(clock.nowMs());
+      clock.jump(offMs);
+      const bound = ceiling.boundFor(time);
+      expect(bound).toBeGreaterThan(time);
+      expect(bound).toBeLessThanOrEqual(time + stampTimeOf(STAMP_EPOCH_MS + 60_000));
+    },
+  );
 });
 
 describe("a clock that no stamp can hold", () => {

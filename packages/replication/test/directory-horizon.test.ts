@@ -3,13 +3,13 @@ import { burial, decodeBlock, stampTimeOf, type Entry } from "@meridian/protocol
 import { emptyLogDisk, heartbeatOf } from "@meridian/testkit";
 import { expect, it } from "vitest";
 
-import { DirectoryRig, type TestLink } from "./rig.ts";
+import { DirectoryRig, readyLogDisk, type TestLink } from "./rig.ts";
 
 const HORIZON_MS = 10_000;
 
 /** A directory whose horizon has passed the first seconds of its life, and a node on it. */
 async function directoryWithHorizon(
-  disk = emptyLogDisk(7),
+  disk = readyLogDisk(7, 60_000),
 ): Promise<{ rig: DirectoryRig; a: TestLink; b: TestLink }> {
   const rig = new DirectoryRig({ horizonMs: HORIZON_MS }, { disk });
   const [a, b] = [rig.join("a", 1), rig.join("b", 2)];

@@ -2,14 +2,13 @@ import type { Link, LinkEvents } from "@meridian/ports";
 import { Replica, type DirectoryLimits, type ReplicaOptions } from "@meridian/replication";
 import { seededRandom, silentLogger } from "@meridian/runtime";
 import {
-  emptyLogDisk,
   emptyReplicaDisk,
   MemoryReplicaStore,
   type LogDisk,
   type ReplicaDisk,
 } from "@meridian/testkit";
 
-import { DirectoryRig } from "./rig.ts";
+import { DirectoryRig, readyLogDisk } from "./rig.ts";
 import { SteppedRig } from "./stepped-rig.ts";
 
 interface Wire {
@@ -44,7 +43,7 @@ export class GroupRig extends SteppedRig {
   }
 
   /** Starts a directory, by default with an empty log. */
-  start(index: number, disk: LogDisk = emptyLogDisk(70 + index)): DirectoryRig {
+  start(index: number, disk: LogDisk = readyLogDisk(70 + index, 10_000, this.clock)): DirectoryRig {
     const host = `d${index}`;
     const others = Array.from({ length: this.#count }, (_, other) => other);
     const peers = others

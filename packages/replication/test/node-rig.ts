@@ -8,14 +8,13 @@ import {
 } from "@meridian/replication";
 import { seededRandom, silentLogger } from "@meridian/runtime";
 import {
-  emptyLogDisk,
   emptyReplicaDisk,
   MemoryReplicaStore,
   type LogDisk,
   type ReplicaDisk,
 } from "@meridian/testkit";
 
-import { DirectoryRig } from "./rig.ts";
+import { DirectoryRig, readyLogDisk } from "./rig.ts";
 import { SteppedRig } from "./stepped-rig.ts";
 
 /** One node of a `ClusterRig`. */
@@ -45,7 +44,7 @@ export class ClusterRig extends SteppedRig {
   /** Told of every text that a node sends. */
   onText: (text: string) => void = () => {};
 
-  constructor(limits: Partial<DirectoryLimits> = {}, disk: LogDisk = emptyLogDisk(7)) {
+  constructor(limits: Partial<DirectoryLimits> = {}, disk: LogDisk = readyLogDisk(7)) {
     super();
     this.#limits = limits;
     this.directory = new DirectoryRig(limits, { disk, clock: this.clock });

@@ -79,6 +79,11 @@ export interface DirectoryRigParts {
   readonly follow?: FollowOptions;
 }
 
+/** The disk of a log without entries that durably admits stamps up to `aheadMs` ahead of the clock: frames go out at once. */
+export function readyLogDisk(logId: number, aheadMs = 10_000, clock = new ManualClock()): LogDisk {
+  return { ...emptyLogDisk(logId), admittedTime: stampTimeOf(clock.nowMs() + aheadMs) };
+}
+
 /** A directory over a log in memory, whose commits finish when told. */
 export class DirectoryRig {
   readonly clock: ManualClock;
@@ -88,13 +93,8 @@ export class DirectoryRig {
   #commits: (() => void)[] = [];
 
   constructor(limits: Partial<DirectoryLimits> = {}, parts: DirectoryRigParts = {}) {
-    const {
-      clock = new ManualClock(),
-      disk = emptyLogDisk(7),
-      epoch = 1,
-      framesMax,
-      follow,
-    } = parts;
+    const { clock = new ManualClock(), epoch = 1, framesMax, follow } = parts;
+    const { disk = readyLogDisk(7, 10_000, clock) } = parts;
     this.clock = clock;
     const schedule = (run: () => void): void => void this.#commits.push(run);
     const log = new MemoryDirectoryLog(disk, epoch, schedule, framesMax);

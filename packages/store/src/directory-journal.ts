@@ -155,6 +155,9 @@ class DirectoryJournal implements Journal<DirectoryWrite, DirectoryCommit> {
       case "frame":
         this.#writeFrame(write);
         break;
+      case "admit":
+        this.#sql.admit.run(write.time);
+        break;
       case "horizon":
         this.#writeHorizon(write.state);
         break;
@@ -290,6 +293,7 @@ interface Statements {
   readonly oldest: Database.Statement<[number], Totals>;
   readonly rowsAfter: Database.Statement<[number], JournalRow>;
   readonly saveState: Database.Statement<[number, number, number]>;
+  readonly admit: Database.Statement<[number]>;
   readonly saveHorizon: Database.Statement<[number, number]>;
   readonly deleteMarks: Database.Statement<[]>;
   readonly insertMark: Database.Statement<[number, number]>;
@@ -334,6 +338,10 @@ function prepare(database: Database.Database): Statements {
     ),
     saveState: database.prepare(
       "UPDATE state SET folded_through = ?, gaps = ?, purged_through = ?",
+    ),
+    admit: database.prepare(
+      `INSERT INTO admitted (id, time) VALUES (1, ?)
+       ON CONFLICT (id) DO UPDATE SET time = max(time, excluded.time)`,
     ),
     saveHorizon: database.prepare("UPDATE state SET horizon = ?, frozen_until_ms = ?"),
     deleteMarks: database.prepare("DELETE FROM horizon_marks"),

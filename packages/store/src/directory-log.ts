@@ -88,6 +88,7 @@ export class SqliteDirectoryLog implements DirectoryLog {
   #committedThrough: number;
   #foldedThrough: number;
   #highestTime = 0;
+  #admittedTime: number;
   #unfolded: UnfoldedFrame[] = [];
   #unfoldedEntries = 0;
   #unfoldedBytes = 0;
@@ -111,6 +112,7 @@ export class SqliteDirectoryLog implements DirectoryLog {
     this.#appendedThrough = this.#committedThrough;
     this.#followed = readCursors(database, "followed");
     this.#compared = readCursors(database, "compared");
+    this.#admittedTime = readAdmitted(database);
     this.#members = new Map(readMembers(database).map((member) => [member.id, member]));
     this.#readMarks(database);
     this.#writer = parts.connect({
@@ -145,13 +147,18 @@ export class SqliteDirectoryLog implements DirectoryLog {
         if (frame.through > this.#foldedThrough) this.#addUnfolded(frame);
         after = frame.through;
       }
-      if (frames.length < ROWS_PER_TURN) return;
+      if (frames.length < ROWS_PER_TURN) break;
       await otherWork();
     }
+    this.#admittedTime = Math.max(this.#admittedTime, this.#highestTime);
   }
 
   get highestTime(): number {
     return this.#highestTime;
+  }
+
+  get admittedTime(): number {
+    return this.#admittedTime;
   }
 
   /** For `openDirectoryLog`: resolves once the epoch is durable, or waits for the disk as everything after it will. */
@@ -266,6 +273,17 @@ export class SqliteDirectoryLog implements DirectoryLog {
     if (this.#committedThrough <= this.#foldedThrough) queueMicrotask(() => this.#endSettling());
     else this.#writer.settle();
     if (this.#writer.isBroken) queueMicrotask(() => this.#failSettling("The writer has died"));
+  }
+
+  /** Makes durable up to which stamp time frames are admitted, in order with `append`, and then calls `done` as that does. */
+  admit(time: number, done: Done): void {
+    this.#writer.append(
+      { kind: "admit", time },
+      () => {
+        this.#admittedTime = Math.max(this.#admittedTime, time);
+      },
+      done,
+    );
   }
 
   /** Makes the state of the horizon durable, in order with `append`, and then calls `done` as that does. */
@@ -436,6 +454,10 @@ function isSameScope(a: PurgeScope, b: PurgeScope): boolean {
 function lastSequence(database: Database.Database): number {
   const last = database.prepare<[], number | null>("SELECT max(id) FROM journal").pluck().get();
   return last ?? readLogState(database).foldedThrough;
+}
+
+function readAdmitted(database: Database.Database): number {
+  return database.prepare<[], number>("SELECT time FROM admitted").pluck().get() ?? 0;
 }
 
 function readEpochs(database: Database.Database): (readonly [epoch: number, after: number])[] {

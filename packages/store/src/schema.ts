@@ -198,6 +198,10 @@ const DIRECTORY_ADDITIONS = `
     sequence INTEGER NOT NULL,
     UNIQUE (log_id, epoch)
   );
+  CREATE TABLE IF NOT EXISTS admitted (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    time INTEGER NOT NULL
+  );
 `;
 
 /** The schema of each kind. */

@@ -58,6 +58,8 @@ export type DirectoryWrite =
   /** The log is open anew: what follows is of this epoch. */
   | { readonly kind: "epoch"; readonly epoch: number }
   | ({ readonly kind: "frame" } & LogFrame)
+  /** Stamps up to `time` are admitted from here on. */
+  | { readonly kind: "admit"; readonly time: number }
   | { readonly kind: "horizon"; readonly state: HorizonState }
   | {
       readonly kind: "members";

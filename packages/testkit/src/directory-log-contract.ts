@@ -19,7 +19,7 @@ import { describe, expect, it } from "vitest";
 
 import { anyLogStep, LogHistory } from "./log-history.ts";
 import { numbered, pagesOf } from "./page-walk.ts";
-import { append, frame, member, remember, saveHorizon, settle } from "./log-records.ts";
+import { admit, append, frame, member, remember, saveHorizon, settle } from "./log-records.ts";
 import { attributed, entry, stamp } from "./replica-records.ts";
 import type { StoreHarness } from "./store-harness.ts";
 
@@ -32,6 +32,7 @@ export function directoryLogContract<L extends DirectoryLog>(
   describe(`${title} keeps the contract of a directory log`, () => {
     describeBasics(harness);
     describeMarks(harness);
+    describeAdmitted(harness);
     describeAttributes(harness);
     describeFollowed(harness);
     describeMembers(harness);
@@ -141,6 +142,30 @@ function describeMarks<L extends DirectoryLog>(harness: StoreHarness<L>): void {
     await append(reopened, frame(2, [entry("c", 7)], 7, 10));
     expect(reopened.outboxMark(7)).toEqual({ position: 10, sequence: 3, highestTime: 7 });
     await harness.close(reopened);
+  });
+}
+
+function describeAdmitted<L extends DirectoryLog>(harness: StoreHarness<L>): void {
+  it("keeps up to which stamp time frames are admitted, in order with the frames, and never lowers it", async () => {
+    const name = nextName();
+    const log = await harness.open(name);
+    expect(log.admittedTime).toBe(0);
+    const order: string[] = [];
+    const admitted = admit(log, 70).then(() => order.push("admitted"));
+    const appended = append(log, frame(0, [entry("a", 1)], 7, 1)).then(() => order.push("frame"));
+    expect(log.admittedTime).toBe(0);
+    await Promise.all([admitted, appended]);
+    expect(order).toEqual(["admitted", "frame"]);
+    await admit(log, 60);
+    expect(log.admittedTime).toBe(70);
+    await harness.crash(log);
+    const reopened = await harness.open(name);
+    expect(reopened.admittedTime).toBe(70);
+    await append(reopened, frame(1, [entry("a", 80)], 7, 2));
+    await harness.close(reopened);
+    const again = await harness.open(name);
+    expect(again.admittedTime).toBe(80);
+    await harness.close(again);
   });
 }
 

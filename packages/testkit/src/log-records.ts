@@ -22,6 +22,13 @@ export function saveHorizon(log: DirectoryLog, state: HorizonState): Promise<voi
   });
 }
 
+/** Makes a log admit stamps; resolves when that is durable. */
+export function admit(log: DirectoryLog, time: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    log.admit(time, (failure) => (failure === undefined ? resolve() : reject(failure)));
+  });
+}
+
 /** Resolves when the log is settled. */
 export function settle(log: DirectoryLog): Promise<void> {
   return new Promise((resolve, reject) => {

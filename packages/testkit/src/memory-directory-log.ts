@@ -31,6 +31,7 @@ export interface LogDisk {
   /** The newest entry of each key, with its sequence; of all frames. */
   entries: Map<string, { readonly entry: Entry; readonly sequence: number }>;
   marks: Map<number, OutboxMark>;
+  admittedTime: number;
   followed: readonly Cursor[];
   compared: readonly Cursor[];
   horizonState: HorizonState;
@@ -47,6 +48,7 @@ export function emptyLogDisk(logId: number): LogDisk {
     frames: [],
     entries: new Map(),
     marks: new Map(),
+    admittedTime: 0,
     followed: [],
     compared: [],
     horizonState: { horizon: 0, frozenUntilMs: 0, marks: [] },
@@ -86,6 +88,7 @@ export class MemoryDirectoryLog implements DirectoryLog {
     this.#framesMax = framesMax;
     this.epoch = epoch;
     this.highestTime = Math.max(0, ...disk.frames.map((frame) => frame.highestTime));
+    disk.admittedTime = Math.max(disk.admittedTime, this.highestTime);
     disk.epochs.push([this.epoch, disk.committedThrough]);
   }
 
@@ -107,6 +110,10 @@ export class MemoryDirectoryLog implements DirectoryLog {
 
   get committedThrough(): number {
     return this.#disk.committedThrough;
+  }
+
+  get admittedTime(): number {
+    return this.#disk.admittedTime;
   }
 
   get members(): readonly RememberedMember[] {
@@ -160,6 +167,12 @@ export class MemoryDirectoryLog implements DirectoryLog {
 
   settle(done: Done): void {
     this.#commits.push(() => {}, done);
+  }
+
+  admit(time: number, done: Done): void {
+    this.#commits.push(() => {
+      this.#disk.admittedTime = Math.max(this.#disk.admittedTime, time);
+    }, done);
   }
 
   saveHorizon(state: HorizonState, done: Done): void {

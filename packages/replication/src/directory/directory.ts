@@ -338,6 +338,8 @@ export class Directory {
       this.#drop(session, "lease expired");
     }
     this.clocks.judge();
+    const { confirmedNowMs } = this.clocks;
+    if (confirmedNowMs !== undefined) this.#sequencer.admitAhead(confirmedNowMs);
     for (const session of this.#sessions) session.decideRefusal();
     this.#peers.watchLeases();
     // Writers no longer wait for a node that has stopped applying.

@@ -101,7 +101,7 @@ export class OutboxIntake {
       this.#options.crowded(byteLength);
     }
     sequencer.order(bytes, header, facts, horizon.horizon, clock.nowMs());
-    if (header.reportApplied) this.#watchFrame(sequencer.head, header.position);
+    if (header.reportApplied) this.#watchFrame(sequencer.ordered, header.position);
   }
 
   /** The node asks where a position of an outbox stands in the log. */
@@ -110,8 +110,8 @@ export class OutboxIntake {
     const mark = sequencer.mark(incarnation);
     const isKnown = mark !== undefined && mark.position >= position && mark.sequence > 0;
     let sequence = isKnown ? mark.sequence : null;
-    // Its exact place in this log is not known, but it is not after the head.
-    if (sequence === null && peers.has(incarnation, position)) sequence = sequencer.head;
+    // Its exact place in this log is not known, but it is not after what is ordered.
+    if (sequence === null && peers.has(incarnation, position)) sequence = sequencer.ordered;
     const nowMs = clock.nowMs();
     this.#options.send({ type: "located", nowMs, incarnation, position, sequence });
   }
@@ -158,7 +158,7 @@ export class OutboxIntake {
       );
     }
     if (reportApplied && mark.position >= position) {
-      this.#watchFrame(mark.sequence || sequencer.head, position);
+      this.#watchFrame(mark.sequence || sequencer.ordered, position);
     }
     this.acknowledge(mark.position);
   }

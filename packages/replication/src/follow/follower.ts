@@ -238,7 +238,7 @@ export class Follower implements HorizonMember, ReconcilingParty {
       cluster,
       logId: log.logId,
       epoch: log.epoch,
-      head: this.#parts.sequencer.head,
+      head: this.#parts.sequencer.ordered,
       cursors: [...log.followed],
       nowMs: clock.nowMs(),
     };

@@ -117,7 +117,7 @@ export class DirectoryHorizon {
 
   start(): void {
     this.#parts.sequencer.observe(this.#horizon);
-    this.#at = this.#parts.sequencer.head;
+    this.#at = this.#parts.sequencer.ordered;
     this.#startedAtMs = this.#context.clock.elapsedMs();
     // A log without marks is new.
     if (this.#state.frozenUntilMs === 0) this.#freezeFor(this.#context.limits.horizonMs);
@@ -256,7 +256,7 @@ export class DirectoryHorizon {
       if (failure !== undefined) return this.#context.events.emit.failed(failure);
       if (state.horizon > this.#horizon) {
         this.#horizon = state.horizon;
-        this.#at = this.#parts.sequencer.head;
+        this.#at = this.#parts.sequencer.ordered;
         this.#parts.sequencer.observe(this.#horizon);
       }
       this.#permit();

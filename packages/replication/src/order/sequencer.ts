@@ -4,9 +4,10 @@
  * A frame gets its sequence numbers and goes out to the nodes before it is durable; only then is it committed,
  * and only after that is it acknowledged to its sender and do the nodes' cursors follow. A directory that
  * dies in between has promised nothing: the sender still has the write and offers it again, and a node that
- * merged it early holds nothing that the merge rule would not give it anyway.
+ * merged it early holds nothing that the merge rule would not give it anyway. This holds only if the frame has the same stamps when it is offered
+ * again. So a frame waits where the directory could not be sure to admit its stamps after a restart: see `StampCeiling`.
  *
- * Invariant: committedThrough ≤ head; per outbox, committed position ≤ received position.
+ * Invariant: committedThrough ≤ head ≤ ordered; per outbox, committed position ≤ received position.
  */
 import type { Done } from "@meridian/ports";
 import {
@@ -31,6 +32,7 @@ import {
   type OutboxMark,
   type TraceContext,
 } from "@meridian/protocol";
+import { Fifo } from "@meridian/runtime";
 
 import type { DirectoryContext } from "../directory/directory-context.ts";
 import { StampCeiling, type CeilingTime } from "../time/stamp-ceiling.ts";
@@ -61,20 +63,32 @@ export class Sequencer {
   #pendingBytes = 0;
   /** The same by outbox. */
   readonly #pendingOf = new Map<number, number>();
+  #ordered: number;
   #head: number;
   #committedThrough: number;
   readonly #ceiling: StampCeiling;
+  /** The bound of admitted stamps that is durable, or on its way to the disk. */
+  #admitting: number;
+  /** Frames that are ordered, and wait for that bound. */
+  readonly #held = new Fifo<{ readonly frame: OrderedFrame; readonly highestTime: number }>();
 
   constructor(context: DirectoryContext, time: CeilingTime) {
     const { log, limits } = context;
     this.#context = context;
     this.#recent = new RecentFrames(limits.recentBytesMax);
+    this.#ordered = log.committedThrough;
     this.#head = log.committedThrough;
     this.#committedThrough = log.committedThrough;
-    this.#ceiling = new StampCeiling(log.highestTime, time);
+    this.#ceiling = new StampCeiling(log, time);
+    this.#admitting = log.admittedTime;
   }
 
   /** The sequence of the last entry ordered. */
+  get ordered(): number {
+    return this.#ordered;
+  }
+
+  /** The sequence of the last entry that has gone out. Invariant: ≤ ordered. */
   get head(): number {
     return this.#head;
   }
@@ -86,6 +100,12 @@ export class Sequencer {
   /** The highest stamp time to admit now. */
   timeMax(): number {
     return this.#context.rules.stampsAheadAreRefused ? this.#ceiling.timeMax : Infinity;
+  }
+
+  /** Makes durable that stamps a little above the confirmed time are admitted, so that frames need not wait for that. */
+  admitAhead(confirmedMs: number): void {
+    const bound = this.#ceiling.boundAhead(this.#admitting, confirmedMs);
+    if (bound !== undefined) this.#admit(bound);
   }
 
   /** A directory has admitted that stamp: this one, or another. */
@@ -172,7 +192,7 @@ export class Sequencer {
 
   #orderFrame(bytes: Uint8Array, header: FrameHeader, nowMs: number): void {
     const { incarnation, position, incomplete, count, highestTime } = header;
-    const after = this.#head;
+    const after = this.#ordered;
     const through = after + count;
     orderFrame(bytes, {
       after,
@@ -181,7 +201,7 @@ export class Sequencer {
       sentAtMs: nowMs,
     });
     if (incomplete) hidePosition(bytes);
-    this.#head = through;
+    this.#ordered = through;
     this.#ceiling.admit(highestTime);
     if (position > 0) this.#received.set(incarnation, position);
     const frame = { after, through, incarnation, position, bytes };
@@ -194,7 +214,7 @@ export class Sequencer {
   follow(run: FollowedRun, nowMs: number, done: Done): void {
     const { entries, epoch, followed, compared, traces = [] } = run;
     const more = { ...(followed && { followed }), ...(compared && { compared }) };
-    const after = this.#head;
+    const after = this.#ordered;
     const count = entries.length;
     const highestTime = highestTimeOf(entries);
     this.observe(highestTime);
@@ -222,7 +242,7 @@ export class Sequencer {
       sentAtMs: nowMs,
     };
     const bytes = assembleFrame(header, encodeBlock(entries), encodeTraces(traces));
-    this.#head = order.through;
+    this.#ordered = order.through;
     this.#order({ ...order, bytes }, { count, highestTime, ...more }, done);
   }
 
@@ -232,14 +252,38 @@ export class Sequencer {
     done: Done,
   ): void {
     const { after, through, incarnation, position, bytes } = frame;
-    this.#recent.push(frame);
     this.#addPending(incarnation, bytes.byteLength);
-    this.#context.events.emit.ordered(frame);
+    this.#forward(frame, more.highestTime);
     const logged = { after, through, incarnation, position, block: blockOf(bytes), ...more };
     const committed = this.#committed(through, done);
     this.#context.log.append(logged, (failure) => {
       if (failure === undefined) this.#addPending(incarnation, -bytes.byteLength);
       committed(failure);
+    });
+  }
+
+  /** Sends a frame out, at once if its stamps are sure to be admitted after a restart, and no frame before it waits. */
+  #forward(frame: OrderedFrame, highestTime: number): void {
+    if (highestTime > this.#admitting) this.#admit(this.#ceiling.boundFor(highestTime));
+    this.#held.push({ frame, highestTime });
+    this.#forwardHeld();
+  }
+
+  #forwardHeld(): void {
+    for (let next = this.#held.at(0); next !== undefined; next = this.#held.at(0)) {
+      if (next.highestTime > this.#context.log.admittedTime) return;
+      this.#held.shift();
+      this.#head = next.frame.through;
+      this.#recent.push(next.frame);
+      this.#context.events.emit.ordered(next.frame);
+    }
+  }
+
+  #admit(bound: number): void {
+    this.#admitting = bound;
+    this.#context.log.admit(bound, (failure) => {
+      if (failure === undefined) this.#forwardHeld();
+      else this.#context.events.emit.failed(failure);
     });
   }
 

@@ -2,6 +2,10 @@
  * The highest stamp time that a directory admits: a little ahead of the cluster's time. Where higher ones were admitted before (its clock,
  * or all of them, have been set back), nodes can issue no lower ones; then the ceiling goes on from there, but no faster than time does.
  * Nothing that is admitted above the clock raises it. So nobody can push it along, a little at a time, by sending stamps just below it.
+ *
+ * What was admitted once is admitted after a restart as well, whatever the clocks say then. A frame that was forwarded and not committed is
+ * offered again; if it were refused now, its writes would get lower stamps than other nodes hold them with. So a bound of what has been
+ * admitted is made durable before anything above it is forwarded, with room above so that this is seldom.
  */
 import { STAMPS_PER_MS, stampTimeOf } from "@meridian/protocol";
 
@@ -12,6 +16,17 @@ const CLAIM_MS_MAX = 24 * 3_600_000;
 
 /** Room for stamps that clocks have given out one by one above the highest admitted. */
 const ROOM = 100 * STAMPS_PER_MS;
+
+/** How far ahead of a frame, or of the confirmed time, in milliseconds, the durable bound is set. It bounds what a restart can admit too much. */
+const AHEAD_MS = 60_000;
+
+/** What a log has of the stamps that were admitted. */
+export interface LoggedTimes {
+  /** The highest stamp time of its recent frames. */
+  readonly highestTime: number;
+  /** No stamp above it was ever forwarded. */
+  readonly admittedTime: number;
+}
 
 /** What the ceiling follows. */
 export interface CeilingTime {
@@ -24,18 +39,20 @@ export interface CeilingTime {
 /** Says up to which stamp time a directory admits frames now. */
 export class StampCeiling {
   readonly #time: CeilingTime;
+  /** What is admitted because a directory that had this log may have forwarded it. */
+  readonly #forwarded: number;
   /** The highest stamp time that was admitted, and when by elapsed time. */
   #known: { readonly time: number; readonly atMs: number };
 
-  constructor(highestTime: number, time: CeilingTime) {
+  constructor({ highestTime, admittedTime }: LoggedTimes, time: CeilingTime) {
     this.#time = time;
+    this.#forwarded = admittedTime;
     this.#known = { time: highestTime, atMs: time.elapsedMs() };
   }
 
   /** No stamp above it is admitted now. */
   get timeMax(): number {
-    const byClock = this.#byClock(this.#time.maxDriftMs);
-    return Math.min(STAMPABLE_TIME_MAX, Math.max(byClock, this.#byKnown + ROOM));
+    return Math.min(STAMPABLE_TIME_MAX, Math.max(this.#unpushed, this.#byKnown + ROOM));
   }
 
   /** The highest time that another party is believed to have seen admitted. */
@@ -50,8 +67,27 @@ export class StampCeiling {
 
   /** Stamps up to `time` are admitted here. */
   admit(time: number): void {
-    const within = Math.min(time, this.#byClock(this.#time.maxDriftMs));
+    const within = Math.min(time, this.#unpushed);
     if (within > this.#byKnown) this.#know(within);
+  }
+
+  /** The bound to make durable before a frame of stamps up to `time` is forwarded. */
+  boundFor(time: number): number {
+    const ahead = Math.min(this.#byClock(this.#time.maxDriftMs), time + AHEAD_MS * STAMPS_PER_MS);
+    return Math.max(time, Math.min(STAMPABLE_TIME_MAX, Math.max(ahead, time + ROOM)));
+  }
+
+  /** The bound to make durable while nothing waits for it, if what is durable is `admittedTime`; undefined if that is enough for now. */
+  boundAhead(admittedTime: number, confirmedMs: number): number | undefined {
+    const boundIn = (aheadMs: number): number =>
+      isStampable(confirmedMs) ? stampTimeOf(confirmedMs + this.#time.maxDriftMs + aheadMs) : 0;
+    if (admittedTime >= boundIn(AHEAD_MS / 2)) return undefined;
+    return Math.min(STAMPABLE_TIME_MAX, boundIn(AHEAD_MS));
+  }
+
+  /** What is admitted whatever was sent before. */
+  get #unpushed(): number {
+    return Math.max(this.#byClock(this.#time.maxDriftMs), this.#forwarded);
   }
 
   #know(time: number): void {
