@@ -5,7 +5,7 @@
  *
  * What was admitted once is admitted after a restart as well, whatever the clocks say then. A frame that was forwarded and not committed is
  * offered again; if it were refused now, its writes would get lower stamps than other nodes hold them with. So a bound of what has been
- * admitted is made durable before anything above it is forwarded, with room above so that this is seldom.
+ * admitted is made durable before anything above it is forwarded. While most clocks agree, it is kept so far ahead that no frame waits for it.
  */
 import { STAMPS_PER_MS, stampTimeOf } from "@meridian/protocol";
 
@@ -16,9 +16,6 @@ const CLAIM_MS_MAX = 24 * 3_600_000;
 
 /** Room for stamps that clocks have given out one by one above the highest admitted. */
 const ROOM = 100 * STAMPS_PER_MS;
-
-/** How far ahead of a frame, or of the confirmed time, in milliseconds, the durable bound is set. It bounds what a restart can admit too much. */
-const AHEAD_MS = 60_000;
 
 /** What a log has of the stamps that were admitted. */
 export interface LoggedTimes {
@@ -73,16 +70,20 @@ export class StampCeiling {
 
   /** The bound to make durable before a frame of stamps up to `time` is forwarded. */
   boundFor(time: number): number {
-    const ahead = Math.min(this.#byClock(this.#time.maxDriftMs), time + AHEAD_MS * STAMPS_PER_MS);
+    const { maxDriftMs } = this.#time;
+    const ahead = Math.min(this.#byClock(maxDriftMs), time + maxDriftMs * STAMPS_PER_MS);
     return Math.max(time, Math.min(STAMPABLE_TIME_MAX, Math.max(ahead, time + ROOM)));
   }
 
-  /** The bound to make durable while nothing waits for it, if what is durable is `admittedTime`; undefined if that is enough for now. */
+  /**
+   * The bound to make durable while nothing waits for it, if what is durable is `admittedTime`; undefined if that is enough for now. It is no
+   * higher than what is admitted by that time anyway.
+   */
   boundAhead(admittedTime: number, confirmedMs: number): number | undefined {
-    const boundIn = (aheadMs: number): number =>
-      isStampable(confirmedMs) ? stampTimeOf(confirmedMs + this.#time.maxDriftMs + aheadMs) : 0;
-    if (admittedTime >= boundIn(AHEAD_MS / 2)) return undefined;
-    return Math.min(STAMPABLE_TIME_MAX, boundIn(AHEAD_MS));
+    const { maxDriftMs } = this.#time;
+    if (!isStampable(confirmedMs)) return undefined;
+    if (admittedTime >= stampTimeOf(confirmedMs + maxDriftMs / 2)) return undefined;
+    return Math.min(STAMPABLE_TIME_MAX, stampTimeOf(confirmedMs + maxDriftMs));
   }
 
   /** What is admitted whatever was sent before. */
