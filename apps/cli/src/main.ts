@@ -12,7 +12,7 @@ stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit(error.code === "EPIPE" ? 0 : 1);
 });
 
-process.exitCode = await runCli(process.argv.slice(2), {
+void runCli(process.argv.slice(2), {
   stdout,
   isTerminal: stdout.isTTY === true,
   drained: async () => {
@@ -23,4 +23,6 @@ process.exitCode = await runCli(process.argv.slice(2), {
   stdin: stdin.isTTY === true ? undefined : stdin,
   env,
   colour,
+}).then((exitCode) => {
+  process.exitCode = exitCode;
 });

@@ -3,4 +3,4 @@ import { setFlagsFromString } from "node:v8";
 
 // While the modules are loaded, V8's young generation stays small. `runServer` bounds it from then on.
 setFlagsFromString("--semi-space-growth-factor=1");
-await import("./program.ts");
+void import("./program.ts");

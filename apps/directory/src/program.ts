@@ -5,7 +5,7 @@ import { runServer } from "@meridian/supervision";
 import { startDirectory } from "./start-directory.ts";
 import { programVersion } from "./version.ts";
 
-await runServer({
+void runServer({
   name: "meridian-directory",
   summary: PROGRAM_SUMMARIES.directory,
   options: DIRECTORY_OPTIONS,

@@ -5,7 +5,7 @@ import { runServer } from "@meridian/supervision";
 import { startRegion } from "./start-region.ts";
 import { programVersion } from "./version.ts";
 
-await runServer({
+void runServer({
   name: "meridian-region",
   summary: PROGRAM_SUMMARIES.region,
   options: REGION_OPTIONS,

@@ -152,10 +152,11 @@ export async function askApp(app: RoutedApp, incoming: IncomingMessage): Promise
 function responseTo({ env }: Context<AppEnv>, answer: Answer): Response {
   if (env?.incoming === undefined) return responseOf(answer);
   env.answer = answer;
-  return ANSWERED;
+  return (answered ??= new Response(null));
 }
 
-const ANSWERED = new Response(null);
+/** What the app is told when the server has its answer. Made when it is first needed: Node.js loads all of `fetch` for the first response. */
+let answered: Response | undefined;
 
 /** The error of a failed request. An unexpected error is logged for the operator. */
 export function failureOf(cause: unknown, logger: Logger, about: LogFields = {}): MeridianError {
