@@ -192,7 +192,7 @@ async function expectWritten(
 }
 
 // Now and then, beside all other tests, the sessions stand still in one of its stages. Nobody has found out why.
-const AGAIN = { retry: 1 };
+const AGAIN = { retry: 1, timeout: 300_000 };
 
 it(
   "sessions read what they wrote, and nothing older than before, while the first directory dies under load and comes back",
@@ -256,7 +256,7 @@ it(
 
     await cluster.startDirectory(0);
     aim(lines, cluster);
-    await until("all regions are back at the first", () => areAt(cluster, 0), 60_000);
+    await until("all regions are back at the first", () => areAt(cluster, 0), TURNS_MS);
     await goOn("back at the first directory");
 
     await stopAll();

@@ -139,11 +139,13 @@ function work(
     if (world.nowMs > FAULTS_MS) return;
     const [node, key] = [world.pick(nodes), world.pick(keys)];
     const ttlMs = world.chance(0.5) ? world.between(1, 5_000) : world.between(30_000, 300_000);
-    const isRight = isNearby(node, world);
+    const wasRight = isNearby(node, world);
     const askedMs = world.nowMs;
     count += 1;
     write(cluster, node, [{ key, value: `value-${count}`, ttlMs }], ([entry]) => {
       if (entry === undefined) return;
+      // A write that waits is stamped by the clock as it is then.
+      const isRight = wasRight && isNearby(node, world);
       if (isRight) reads.written(cluster.names.nameOf(entry.stamp), askedMs, ttlMs);
       const endsAtMs = isRight ? entry.expiresAtMs - START_MS - 2 * CONFIRMED_WITHIN_MS : 0;
       promised.set(cluster.names.nameOf(entry.stamp), { entry, endsAtMs });
