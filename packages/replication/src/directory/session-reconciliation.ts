@@ -104,7 +104,7 @@ export class SessionReconciliation {
         ? undefined
         : { nodeId, incarnation, open, under, head: kept?.head ?? head };
     // What is wanted of a node it sends, to be buried then; a directory sends nothing.
-    const buriesUnder = session.isFollower ? horizon : 0;
+    const buriesUnder = (): number => (session.isFollower ? host.horizon.horizon : 0);
     const { pageRows } = host.limits;
     const options = { log, link, open, horizon: under, pageRows, buriesUnder, nowMs };
     const responder: ReconcileResponder = new ReconcileResponder({

@@ -68,8 +68,11 @@ export interface ResponderOptions {
   readonly horizon: number;
   /** Rows of the log that are looked at for one page of an answer, and twice as many for a step of a comparison. */
   readonly pageRows: number;
-  /** An offered entry at or behind this horizon that the log does not know is answered with its burial; 0 for never. Invariant: ≤ `horizon`. */
-  readonly buriesUnder: number;
+  /**
+   * An offered entry at or behind this horizon that the log does not know is answered with its burial; 0 for never. It may rise while the peer
+   * compares: what has deleted the entry may be purged meanwhile.
+   */
+  buriesUnder(): number;
   nowMs(): number;
   /** Runs `callback` in a later turn, unless the link is gone by then. An error that `callback` throws ends the link. */
   later(callback: () => void): void;
@@ -248,7 +251,8 @@ export class ReconcileResponder {
    * Returns whether it has come to `key`: it stops where the page is full.
    */
   #takeOfferedBefore(answer: OfferAnswer, key: string | null, newer: Entry[]): boolean {
-    const { horizon, buriesUnder } = this.#options;
+    const { horizon } = this.#options;
+    const buriesUnder = this.#options.buriesUnder();
     const { entries } = answer.offer;
     for (let offered = entries[answer.next]; offered !== undefined;) {
       if (key !== null && compareKeys(offered[0], key) >= 0) return true;
